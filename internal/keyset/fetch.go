@@ -1,0 +1,223 @@
+package keyset
+
+import (
+	"context"
+	"errors"
+	"math"
+	"math/rand/v2"
+	"time"
+
+	"golang.org/x/sync/singleflight"
+
+	"github.com/warder-go/warder/internal/jose"
+)
+
+// Fetch tells how a fetch went.
+type Fetch struct {
+	Outcome string        // "ok", or a word of a closed set: see [Error]
+	Took    time.Duration // from beginning to end
+	Skipped int           // keys that were unusable
+	Err     error         // nil if it went well
+}
+
+// Why a fetch is wanted; each has its own limit of how often.
+type reason int
+
+const (
+	cold    reason = iota // there are no keys to use
+	refresh               // the keys at hand are due
+	forced                // a token is signed with a key that we don't have
+)
+
+// earliest returns when a fetch for that reason may begin.
+func (s *Set) earliest(why reason) time.Time {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if s.begun.IsZero() {
+		return s.begun
+	}
+	switch why {
+	case cold:
+		return s.begun.Add(max(ColdInterval, min(s.retryAfter, ColdRetryAfter)))
+	case forced:
+		return s.begun.Add(max(ForcedInterval, min(s.retryAfter, MaxRetryAfter)))
+	}
+	backoff := time.Duration(0)
+	if s.failures > 0 {
+		backoff = min(time.Second<<min(s.failures-1, 5), MaxBackoff)
+	}
+	return s.begun.Add(max(backoff, min(s.retryAfter, MaxRetryAfter)))
+}
+
+// fetch starts a fetch, unless one is under way or it is too early for that
+// reason, and returns a channel that receives when it has ended.
+func (s *Set) fetch(why reason) <-chan singleflight.Result {
+	return s.flights.DoChan("", func() (any, error) {
+		if time.Now().Before(s.earliest(why)) {
+			return nil, nil // another one has just ended
+		}
+		s.fetchNow(why)
+		return nil, nil
+	})
+}
+
+func (s *Set) fetchNow(why reason) {
+	// Not the request's context: others wait for this fetch too.
+	ctx, cancel := context.WithTimeout(context.Background(), FetchTimeout)
+	defer cancel()
+	begun := time.Now()
+	s.mu.Lock()
+	s.begun = begun
+	s.mu.Unlock()
+	document, err := s.read(ctx, why == forced)
+	event := Fetch{Outcome: "ok", Err: err}
+	if err == nil {
+		event.Skipped, err = s.install(document, begun)
+	}
+	s.settle(err)
+	if err != nil {
+		event.Outcome, event.Err = outcome(err), err
+	}
+	event.Took = time.Since(begun)
+	s.observe(event)
+}
+
+// read asks the source. A source that panics (it may run a transport of the
+// user's) has failed.
+func (s *Set) read(ctx context.Context, revalidate bool) (d Document, err error) {
+	defer func() {
+		if recover() != nil {
+			err = &Error{Outcome: "panic", Err: errors.New("source panicked")}
+		}
+	}()
+	return s.source.Fetch(ctx, revalidate)
+}
+
+// install makes the document's keys the current ones.
+func (s *Set) install(d Document, begun time.Time) (skipped int, err error) {
+	keys, skipped, err := parse(d.Body)
+	if err != nil {
+		return skipped, &Error{Outcome: documentOutcome(err), Err: err}
+	}
+	interval := s.interval
+	if d.MaxAge != nil {
+		interval = min(max(*d.MaxAge, MinInterval), MaxInterval)
+	}
+	if d.Final {
+		interval = 0
+	}
+	next := &snapshot{keys: keys, skipped: skipped, begun: begun, interval: interval}
+	next.follow(s.current.Load())
+	s.current.Store(next)
+	return skipped, nil
+}
+
+// settle notes how a fetch ended and when the next refresh is due.
+func (s *Set) settle(err error) {
+	s.mu.Lock()
+	s.retryAfter = 0
+	if err == nil {
+		s.failures = 0
+	} else {
+		s.failures++
+		if e, ok := errors.AsType[*Error](err); ok {
+			s.retryAfter = e.RetryAfter
+		}
+	}
+	s.mu.Unlock()
+	due := s.earliest(refresh)
+	if err == nil { // ahead of time, and not all processes at once
+		known := s.current.Load()
+		due = known.begun.Add(known.interval - rand.N(known.interval/10+1))
+		if known.final() {
+			due = s.epoch.Add(math.MaxInt64)
+		}
+	}
+	s.due.Store(int64(due.Sub(s.epoch)))
+}
+
+// refreshIfDue starts a refresh that is due and returns what to wait for, or nil.
+// Of all requests that come by then, one starts it.
+func (s *Set) refreshIfDue(now time.Time) <-chan singleflight.Result {
+	due := s.due.Load()
+	at := int64(now.Sub(s.epoch))
+	if at < due || !s.due.CompareAndSwap(due, at+int64(FetchTimeout)) {
+		return nil
+	}
+	return s.fetch(refresh)
+}
+
+// load waits for a first fetch, or for one after the keys became too old.
+func (s *Set) load(ctx context.Context) (*snapshot, error) {
+	waitCtx, cancel := context.WithTimeoutCause(ctx, WaitLimit, errTooSlow)
+	defer cancel()
+	if err := wait(waitCtx, s.fetch(cold)); ctx.Err() != nil {
+		return nil, ctx.Err()
+	} else if err != nil {
+		return nil, &UnavailableError{RetryAfter: ColdInterval, Err: err}
+	}
+	if known := s.current.Load(); known != nil && !known.stale(time.Now()) {
+		return known, nil
+	}
+	again := min(max(time.Until(s.earliest(cold)), ColdInterval), ColdRetryAfter)
+	return nil, &UnavailableError{RetryAfter: again, Err: errors.New("last fetch failed")}
+}
+
+// newer waits for keys that the token may have been signed with, if those at hand
+// may be too old to tell. It returns nil if they can tell: the token is not good.
+// At most [MaxWaiting] requests wait, each [WaitLimit] at most.
+func (s *Set) newer(ctx context.Context, known *snapshot, t *jose.Token, issuedAt time.Time) (*snapshot, error) {
+	arrived := time.Now()
+	settled := known.newerThan(issuedAt)
+	if known.final() || settled && arrived.Before(s.earliest(forced)) {
+		return nil, nil
+	}
+	defer s.waiting.Add(-1)
+	if s.waiting.Add(1) > MaxWaiting {
+		return nil, &UnavailableError{RetryAfter: s.forcedAhead()}
+	}
+	ctx, cancel := context.WithDeadlineCause(ctx, arrived.Add(WaitLimit), errTooSlow)
+	defer cancel()
+	for {
+		if wait(ctx, s.fetch(forced)) != nil {
+			break
+		}
+		latest := s.current.Load()
+		if _, err := latest.verify(t); err == nil || !latest.begun.Before(arrived) || latest.newerThan(issuedAt) {
+			return latest, nil
+		}
+		// Nothing new, or from a fetch that had begun before the token came.
+		ahead := s.forcedAhead()
+		if settled || time.Now().Add(ahead).After(arrived.Add(WaitLimit)) {
+			break
+		}
+		timer := time.NewTimer(ahead)
+		if wait(ctx, timer.C) != nil {
+			break
+		}
+	}
+	switch err := context.Cause(ctx); {
+	case err != nil && !errors.Is(err, errTooSlow):
+		return nil, ctx.Err()
+	case settled:
+		return nil, nil
+	}
+	return nil, &UnavailableError{RetryAfter: s.forcedAhead()}
+}
+
+// forcedAhead is how far off the next forced fetch is, a second at least.
+func (s *Set) forcedAhead() time.Duration {
+	return max(time.Until(s.earliest(forced)), time.Second)
+}
+
+var errTooSlow = errors.New("fetch takes too long")
+
+// wait returns nil when done receives, else the context's cause.
+func wait[T any](ctx context.Context, done <-chan T) error {
+	select {
+	case <-done:
+		return nil
+	case <-ctx.Done():
+		return context.Cause(ctx)
+	}
+}

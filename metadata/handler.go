@@ -1,0 +1,117 @@
+package metadata
+
+import (
+	"errors"
+	"fmt"
+	"net/http"
+	"strconv"
+)
+
+// What the handler answers with. The allowed headers are those that MCP clients
+// send with their discovery requests, also from a browser.
+const (
+	cacheControl = "public, max-age=300"
+	allowMethods = "GET, HEAD, OPTIONS"
+	allowHeaders = "Accept, Authorization, Content-Type, MCP-Protocol-Version, Mcp-Method, Mcp-Name, Mcp-Session-Id, Last-Event-ID"
+	preflightAge = "3600" // seconds
+)
+
+// Handler publishes documents at their well-known locations (RFC 9728 §3). It is
+// made by NewHandler, does not change afterwards and is safe for concurrent use.
+// The zero Handler owns no location and answers 404.
+//
+// It needs no token and must stand outside of the protection. It looks at method
+// and path alone: no Host, no forwarding header, no query changes its answer, and
+// it never redirects.
+type Handler struct {
+	bodies map[string][]byte // by escaped path
+}
+
+// NewHandler encodes each document once and publishes it at its path-inserted
+// location. A single document is published at the root location as well, where
+// some clients look first. Invalid documents and two at one location are errors;
+// all mistakes are returned at once.
+func NewHandler(docs ...Document) (*Handler, error) {
+	if len(docs) == 0 {
+		return nil, errors.New("metadata: a handler needs at least one document")
+	}
+	h := &Handler{bodies: make(map[string][]byte)}
+	var errs []error
+	for _, d := range docs {
+		errs = append(errs, h.add(d))
+	}
+	if err := errors.Join(errs...); err != nil {
+		return nil, err
+	}
+	if len(docs) == 1 {
+		for _, body := range h.bodies {
+			h.bodies[wellKnown] = body
+		}
+	}
+	return h, nil
+}
+
+func (h *Handler) add(d Document) error {
+	body, err := d.MarshalJSON()
+	if err != nil {
+		return err
+	}
+	path, err := WellKnownPath(d.Resource)
+	if err != nil {
+		return err
+	}
+	// The host does not tell documents apart: it is the client's word.
+	if _, taken := h.bodies[path]; taken {
+		return fmt.Errorf("metadata: resource %q: another document is already at %q: give the resources different paths, or each its own handler", d.Resource, path)
+	}
+	h.bodies[path] = body
+	return nil
+}
+
+// Owns reports whether the request's path is, byte for byte in its escaped form,
+// one of the handler's locations, whatever the method.
+func (h *Handler) Owns(r *http.Request) bool {
+	_, ok := h.bodies[r.URL.EscapedPath()]
+	return ok
+}
+
+// ServeHTTP answers GET and HEAD with the document, OPTIONS with what a browser's
+// preflight asks for, another method with 405 and any other path with 404.
+func (h *Handler) ServeHTTP(w http.ResponseWriter, r *http.Request) {
+	// Open to every page: the document is public and no credential is involved.
+	w.Header().Set("Access-Control-Allow-Origin", "*")
+	body, ok := h.bodies[r.URL.EscapedPath()]
+	if !ok {
+		http.Error(w, "not found", http.StatusNotFound)
+		return
+	}
+	switch r.Method {
+	case http.MethodGet, http.MethodHead:
+		serveDocument(w, r, body)
+	case http.MethodOptions:
+		servePreflight(w)
+	default:
+		w.Header().Set("Allow", allowMethods)
+		http.Error(w, "method not allowed", http.StatusMethodNotAllowed)
+	}
+}
+
+func serveDocument(w http.ResponseWriter, r *http.Request, body []byte) {
+	header := w.Header()
+	header.Set("Content-Type", "application/json")
+	header.Set("Content-Length", strconv.Itoa(len(body)))
+	header.Set("X-Content-Type-Options", "nosniff")
+	header.Set("Cache-Control", cacheControl)
+	w.WriteHeader(http.StatusOK)
+	if r.Method == http.MethodGet {
+		w.Write(body)
+	}
+}
+
+func servePreflight(w http.ResponseWriter) {
+	header := w.Header()
+	header.Set("Access-Control-Allow-Methods", allowMethods)
+	header.Set("Access-Control-Allow-Headers", allowHeaders)
+	header.Set("Access-Control-Max-Age", preflightAge)
+	w.WriteHeader(http.StatusNoContent)
+}

@@ -1,0 +1,188 @@
+package resource
+
+import (
+	"fmt"
+	"log/slog"
+	"maps"
+	"net/url"
+	"slices"
+	"strings"
+
+	"github.com/warder-go/warder/metadata"
+)
+
+// builder turns a Config into a Resource and collects every mistake on the way.
+type builder struct {
+	config   Config
+	mistakes []error
+}
+
+func (b *builder) mistake(format string, args ...any) {
+	b.mistakes = append(b.mistakes, fmt.Errorf(format, args...))
+}
+
+func (b *builder) build() *Resource {
+	c := &b.config
+	r := &Resource{issuers: map[string]*issuer{}, revoked: c.Revoked, keep: c.KeepAuthorization, logger: c.Logger}
+	if r.logger == nil {
+		r.logger = slog.Default()
+	}
+	if err := metadata.CheckIdentifier(c.Identifier, c.AllowHTTP); err != nil {
+		b.mistake("Identifier: %w", err)
+	}
+	servers := b.issuers(r)
+	b.scopes(r)
+	b.limits(r)
+	if len(b.mistakes) > 0 {
+		return nil // what follows would repeat them
+	}
+	b.publish(r, servers)
+	r.metrics = newMetrics(c.Identifier)
+	return r
+}
+
+// issuers fills in r.issuers and r.opaque and returns their identifiers in order.
+func (b *builder) issuers(r *Resource) (servers []string) {
+	if len(b.config.Issuers) == 0 && b.config.Opaque == nil {
+		b.mistake("Issuers: none; name at least one authorization server, or Opaque")
+	}
+	for n, given := range b.config.Issuers {
+		i := b.issuer(fmt.Sprintf("Issuers[%d]", n), given)
+		if i == nil {
+			continue
+		}
+		if r.issuers[i.id] != nil {
+			b.mistake("Issuers[%d]: issuer %q stands twice; a token must have one verifier", n, i.id)
+		}
+		r.issuers[i.id] = i
+		servers = append(servers, i.id)
+	}
+	if b.config.Opaque != nil {
+		if r.opaque = b.issuer("Opaque", *b.config.Opaque); r.opaque != nil && !slices.Contains(servers, r.opaque.id) {
+			servers = append(servers, r.opaque.id)
+		}
+	}
+	return servers
+}
+
+func (b *builder) issuer(where string, given Issuer) *issuer {
+	if given.Verifier == nil {
+		b.mistake("%s.Verifier: nil; use jwks.New or introspect.New", where)
+		return nil
+	}
+	i := &issuer{id: given.Verifier.Issuer(), verifier: given.Verifier, strict: given.StrictRFC9068}
+	if i.id == "" {
+		b.mistake("%s.Verifier: Issuer() is empty; it must be the iss of its tokens", where)
+	}
+	i.audiences = identifierAudiences(b.config.Identifier)
+	for n, audience := range given.Audiences {
+		switch {
+		case audience == "":
+			b.mistake("%s.Audiences[%d]: empty; there is no way to accept any audience", where, n)
+		case audience == i.id:
+			b.mistake("%s.Audiences[%d]: %q is the issuer itself, whose tokens for itself are not for this resource", where, n, audience)
+		case !slices.Contains(i.audiences, audience):
+			i.audiences = append(i.audiences, audience)
+		}
+	}
+	return i
+}
+
+// identifierAudiences is the identifier and, if it has no path, its other spelling
+// (RFC 3986 §6.2.3): one client adds the slash. No other spelling is forgiven.
+func identifierAudiences(identifier string) []string {
+	u, err := url.Parse(identifier)
+	if err != nil || u.Path != "" && u.Path != "/" {
+		return []string{identifier}
+	}
+	bare := strings.TrimSuffix(identifier, "/")
+	return []string{bare, bare + "/"}
+}
+
+func (b *builder) scopes(r *Resource) {
+	c := &b.config
+	b.checkScopes("Scopes", c.Scopes)
+	b.checkScopes("ChallengeScopes", c.ChallengeScopes)
+	b.checkScopes("ScopesSupported", c.ScopesSupported)
+	for _, broad := range slices.Sorted(maps.Keys(c.Implies)) {
+		b.checkScopes("Implies", []string{broad})
+		b.checkScopes(fmt.Sprintf("Implies[%q]", broad), c.Implies[broad])
+	}
+	r.scopes = slices.Clone(c.Scopes)
+	r.hierarchy = newHierarchy(c.Implies)
+}
+
+func (b *builder) checkScopes(where string, scopes []string) {
+	for n, scope := range scopes {
+		switch {
+		case !isScope(scope):
+			b.mistake("%s: %q is no scope: use printable ASCII without space, quote and backslash (RFC 6749 §3.3)", where, scope)
+		case scope == "offline_access":
+			b.mistake("%s: offline_access is between client and authorization server; remove it (MCP authorization)", where)
+		case slices.Contains(scopes[:n], scope):
+			b.mistake("%s: %q stands twice", where, scope)
+		}
+	}
+}
+
+func (b *builder) limits(r *Resource) {
+	c := &b.config
+	r.leeway = max(orDefault(c.Leeway, DefaultLeeway), 0)
+	if c.Leeway > MaxLeeway {
+		b.mistake("Leeway: %s is over %s; mend the clocks instead", c.Leeway, MaxLeeway)
+	}
+	r.lifetime = c.MaxLifetime
+	if c.MaxLifetime < 0 {
+		b.mistake("MaxLifetime: %s is negative; use 0 for no limit", c.MaxLifetime)
+	}
+	r.maxToken = orDefault(c.MaxTokenBytes, DefaultMaxTokenBytes)
+	if r.maxToken < 0 || r.maxToken > MaxMaxTokenBytes {
+		b.mistake("MaxTokenBytes: %d is not between 1 and %d", c.MaxTokenBytes, MaxMaxTokenBytes)
+	}
+	entries, bytes := orDefault(c.MemoryEntries, DefaultMemoryEntries), orDefault(c.MemoryBytes, DefaultMemoryBytes)
+	if entries < 0 || bytes < 0 {
+		b.mistake("MemoryEntries, MemoryBytes: negative; to turn memory off, set MemoryTTL to a negative value")
+		return
+	}
+	if ttl := orDefault(c.MemoryTTL, DefaultMemoryTTL); ttl > 0 {
+		r.memory = newMemory(ttl, entries, bytes)
+	}
+}
+
+func orDefault[T comparable](value, fallback T) T {
+	var zero T
+	if value == zero {
+		return fallback
+	}
+	return value
+}
+
+// publish completes the metadata document and makes the answers ready.
+func (b *builder) publish(r *Resource, servers []string) {
+	c := &b.config
+	d := c.Metadata
+	if d.Resource != "" || d.AuthorizationServers != nil || d.ScopesSupported != nil || d.BearerMethodsSupported != nil {
+		b.mistake("Metadata: Resource, AuthorizationServers, ScopesSupported and BearerMethodsSupported come from the rest of the configuration; leave them empty")
+		return
+	}
+	d.Resource, d.AuthorizationServers, d.AllowHTTP = c.Identifier, servers, c.AllowHTTP
+	d.BearerMethodsSupported = []string{"header"}
+	if d.ScopesSupported = c.ScopesSupported; d.ScopesSupported == nil {
+		d.ScopesSupported = r.scopes
+	}
+	if err := d.Validate(); err != nil {
+		b.mistake("Metadata: %w", err)
+		return
+	}
+	r.document = d
+	url, err := metadata.WellKnownURL(c.Identifier)
+	if err != nil {
+		b.mistake("Identifier: %w", err)
+		return
+	}
+	hint := c.ChallengeScopes
+	if hint == nil {
+		hint = r.scopes
+	}
+	r.answers = newAnswers(url, hint, r.scopes)
+}

@@ -1,0 +1,161 @@
+package resource
+
+import (
+	"errors"
+	"fmt"
+	"log/slog"
+	"slices"
+	"strconv"
+	"time"
+
+	"github.com/go-json-experiment/json"
+)
+
+// Caller is who sent a request, as its access token says and its issuer vouches for.
+// It does not contain the token. It is immutable and safe for concurrent use.
+//
+// A Caller encodes to JSON and back, to be carried into work that outlives the
+// request. One that was decoded tells who asked; it is no proof of anything.
+type Caller struct {
+	by     *Resource // that accepted it; nil after decoding
+	claims *Claims
+	id     string
+	scopes []string // those of the claims
+	all    []string // and those that they imply
+	base   bool     // has what every request needs
+}
+
+func (r *Resource) newCaller(c *Claims) *Caller {
+	caller := &Caller{by: r, claims: c, id: callerID(c), scopes: c.Scopes, all: c.Scopes}
+	if len(r.hierarchy) > 0 {
+		caller.all = r.hierarchy.expand(c.Scopes)
+	}
+	caller.base = caller.Has(r.scopes...)
+	return caller
+}
+
+// callerID joins issuer and principal. The lengths keep two pairs from spelling the
+// same identifier, the letter keeps a client from passing for a subject.
+func callerID(c *Claims) string {
+	kind, principal := "sub", c.Subject
+	if principal == "" {
+		kind, principal = "client", c.ClientID
+	}
+	return strconv.Itoa(len(c.Issuer)) + ":" + c.Issuer + " " + kind + ":" + principal
+}
+
+// ID identifies the principal across tokens and issuers: the issuer together with
+// the subject or, for a token without one, with the client. It is stable over a
+// token refresh and unique among issuers; use it as key of sessions and data.
+func (c *Caller) ID() string { return c.id }
+
+// Issuer returns the authorization server that issued the token.
+func (c *Caller) Issuer() string { return c.claims.Issuer }
+
+// Subject returns the sub claim, "" if the token has none (then it is the client's
+// own). It is unique only together with the issuer: see [Caller.ID].
+func (c *Caller) Subject() string { return c.claims.Subject }
+
+// ClientID returns the client that the token was issued to, "" if it does not say.
+func (c *Caller) ClientID() string { return c.claims.ClientID }
+
+// TokenID returns the jti claim, "" if the token has none.
+func (c *Caller) TokenID() string { return c.claims.TokenID }
+
+// Expiry returns when the token expires, the leeway not added; zero if unknown.
+func (c *Caller) Expiry() time.Time { return c.claims.Expiry }
+
+// Scopes returns the scopes that the token grants, in its order.
+func (c *Caller) Scopes() []string { return slices.Clone(c.scopes) }
+
+// AllScopes returns the granted scopes and those that they imply by Config.Implies.
+func (c *Caller) AllScopes() []string { return slices.Clone(c.all) }
+
+// Has reports whether all of the scopes are granted or implied by one that is.
+func (c *Caller) Has(scopes ...string) bool {
+	for _, scope := range scopes {
+		if !slices.Contains(c.all, scope) {
+			return false
+		}
+	}
+	return true
+}
+
+// Decode reads the token's claims, or the introspection answer, into v, usually a
+// pointer to a struct with json tags. Names match exactly, case included.
+func (c *Caller) Decode(v any) error {
+	if c.claims.object == nil {
+		return errors.New("resource: the verifier gave no further claims")
+	}
+	if err := json.Unmarshal(c.claims.object, v); err != nil {
+		return fmt.Errorf("resource: decoding claims: %w", err)
+	}
+	return nil
+}
+
+// String returns the ID.
+func (c *Caller) String() string { return c.id }
+
+// LogValue groups issuer, subject and client.
+func (c *Caller) LogValue() slog.Value {
+	return slog.GroupValue(
+		slog.String("issuer", printable(c.Issuer())),
+		slog.String("subject", printable(c.Subject())),
+		slog.String("client", printable(c.ClientID())),
+	)
+}
+
+type callerJSON struct {
+	Issuer    string     `json:"issuer"`
+	Subject   string     `json:"subject,omitzero"`
+	ClientID  string     `json:"client_id,omitzero"`
+	TokenID   string     `json:"token_id,omitzero"`
+	Expiry    *time.Time `json:"expiry,omitzero"`
+	Scopes    []string   `json:"scopes"`
+	AllScopes []string   `json:"all_scopes"`
+	Claims    rawObject  `json:"claims,omitzero"`
+}
+
+// MarshalJSON encodes the caller with all its claims, without the token.
+func (c *Caller) MarshalJSON() ([]byte, error) {
+	out := callerJSON{
+		Issuer: c.Issuer(), Subject: c.Subject(), ClientID: c.ClientID(), TokenID: c.TokenID(),
+		Scopes: c.scopes, AllScopes: c.all, Claims: c.claims.object,
+	}
+	if !c.Expiry().IsZero() {
+		out.Expiry = new(c.Expiry().UTC())
+	}
+	return json.Marshal(out)
+}
+
+// UnmarshalJSON restores an encoded caller into c, which must be new.
+func (c *Caller) UnmarshalJSON(data []byte) error {
+	var in callerJSON
+	if err := json.Unmarshal(data, &in); err != nil {
+		return fmt.Errorf("resource: decoding a caller: %w", err)
+	}
+	claims := &Claims{
+		Issuer: in.Issuer, Subject: in.Subject, ClientID: in.ClientID, TokenID: in.TokenID,
+		Scopes: in.Scopes, object: in.Claims,
+	}
+	if in.Expiry != nil {
+		claims.Expiry = *in.Expiry
+	}
+	if claims.Issuer == "" || claims.Subject == "" && claims.ClientID == "" {
+		return errors.New("resource: decoding a caller: no issuer or no principal")
+	}
+	*c = Caller{claims: claims, id: callerID(claims), scopes: in.Scopes, all: in.AllScopes}
+	return nil
+}
+
+// rawObject is a JSON object that is passed along as it is.
+type rawObject []byte
+
+// MarshalJSON returns the object.
+func (o rawObject) MarshalJSON() ([]byte, error) { return o, nil }
+
+// UnmarshalJSON keeps a copy of the object.
+func (o *rawObject) UnmarshalJSON(data []byte) error {
+	*o = slices.Clone(data)
+	return nil
+}

@@ -1,0 +1,186 @@
+package resource
+
+import (
+	"errors"
+	"fmt"
+	"math"
+	"strconv"
+	"strings"
+	"time"
+
+	"github.com/go-json-experiment/json/jsontext"
+
+	"github.com/warder-go/warder/internal/strictjson"
+)
+
+// Limits of claims. A token beyond one of them is malformed.
+const (
+	MaxClaimsBytes = 16 << 10 // the JSON object as text
+	MaxAudiences   = 64       // members of aud
+	MaxScopes      = 1000     // scopes in one token
+)
+
+// maxDate is the last second of the year 9999: later dates overflow somewhere.
+const maxDate = 253402300799
+
+// Claims is what a token says about itself: a JWT's payload (RFC 7519 §4, RFC 9068
+// §2.2) or an introspection answer (RFC 7662 §2.2). An absent claim is the zero
+// value. Claims must not be changed once they are handed to a [Resource].
+type Claims struct {
+	Issuer    string
+	Subject   string
+	Audience  []string
+	Expiry    time.Time
+	NotBefore time.Time
+	IssuedAt  time.Time
+	TokenID   string   // jti
+	ClientID  string   // client_id, else azp, cid or appid
+	Scopes    []string // scope, else scp; never both
+	Confirmed bool     // there is a cnf: the token is bound to a key
+
+	// Live is asked on every use of a remembered token and must be quick; false
+	// sends the token back to its Verifier. Nil means always true.
+	Live func(now time.Time) bool
+
+	object []byte // the whole object, for Caller.Decode
+}
+
+var claimNames = strictjson.NewNames("iss", "sub", "aud", "exp", "nbf", "iat", "jti",
+	"client_id", "azp", "cid", "appid", "scope", "scp", "cnf")
+
+// ParseClaims reads a JSON object of claims strictly: no duplicate names, exact
+// case, and each registered claim of the type that its RFC gives it. It checks no
+// meaning; a [Resource] does. object is kept and must not be changed.
+func ParseClaims(object []byte) (*Claims, error) {
+	if len(object) > MaxClaimsBytes {
+		return nil, fmt.Errorf("resource: claims over %d bytes", MaxClaimsBytes)
+	}
+	p := claimsParser{claims: Claims{object: object}}
+	if err := strictjson.Object(object, claimNames, p.member); err != nil {
+		return nil, fmt.Errorf("resource: claims: %w", err)
+	}
+	c := &p.claims
+	// One source of scopes, never the union of two (an escalation where they
+	// disagree): scp counts only where there is no scope.
+	if c.Scopes = p.scp; p.hasScope {
+		c.Scopes = p.scope
+	}
+	if c.ClientID == "" {
+		c.ClientID = firstNonEmpty(p.azp, p.cid, p.appid)
+	}
+	return c, nil
+}
+
+type claimsParser struct {
+	claims          Claims
+	hasScope        bool
+	scope, scp      []string
+	azp, cid, appid string
+}
+
+func (p *claimsParser) member(name string, value jsontext.Value) (err error) {
+	c := &p.claims
+	switch name {
+	case "iss":
+		c.Issuer, err = nonEmpty(value)
+	case "sub":
+		c.Subject, err = nonEmpty(value)
+	case "jti":
+		c.TokenID, err = nonEmpty(value)
+	case "client_id":
+		c.ClientID, err = nonEmpty(value)
+	case "aud":
+		c.Audience, err = stringOrStrings(value)
+		if len(c.Audience) > MaxAudiences {
+			err = fmt.Errorf("has more than %d members", MaxAudiences)
+		}
+	case "exp":
+		if c.Expiry, err = numericDate(value); err == nil && c.Expiry.Unix() == 0 {
+			err = errors.New("is zero")
+		}
+	case "nbf":
+		c.NotBefore, err = numericDate(value)
+	case "iat":
+		c.IssuedAt, err = numericDate(value)
+	case "azp": // the next three are conventions, so a wrong type is no fault
+		p.azp, _ = strictjson.String(value)
+	case "cid":
+		p.cid, _ = strictjson.String(value)
+	case "appid":
+		p.appid, _ = strictjson.String(value)
+	case "scope":
+		p.hasScope = true
+		p.scope, err = scopeList(value)
+	case "scp":
+		p.scp, err = scopeList(value)
+	case "cnf": // of whatever form: a bound token never passes as a plain one
+		c.Confirmed = true
+	}
+	return err
+}
+
+func nonEmpty(value jsontext.Value) (string, error) {
+	s, err := strictjson.String(value)
+	if err == nil && s == "" {
+		err = errors.New("is empty")
+	}
+	return s, err
+}
+
+func stringOrStrings(value jsontext.Value) ([]string, error) {
+	if value.Kind() == '"' {
+		s, err := strictjson.String(value)
+		return []string{s}, err
+	}
+	return strictjson.Strings(value)
+}
+
+// scopeList reads a space-delimited string (RFC 6749 §3.3) or an array of strings.
+// Anything else grants nothing.
+func scopeList(value jsontext.Value) (scopes []string, err error) {
+	if value.Kind() == '"' {
+		text, err := strictjson.String(value)
+		if err != nil {
+			return nil, err
+		}
+		for scope := range strings.SplitSeq(text, " ") {
+			if scope != "" {
+				scopes = append(scopes, scope)
+			}
+		}
+	} else if scopes, err = strictjson.Strings(value); err != nil {
+		return nil, nil
+	}
+	if len(scopes) > MaxScopes {
+		return nil, fmt.Errorf("has more than %d scopes", MaxScopes)
+	}
+	return scopes, nil
+}
+
+// numericDate reads a NumericDate (RFC 7519 §2). A fraction is cut towards the past.
+func numericDate(value jsontext.Value) (time.Time, error) {
+	if value.Kind() != '0' {
+		return time.Time{}, errors.New("is not a number")
+	}
+	seconds, err := strconv.ParseInt(string(value), 10, 64)
+	if err != nil {
+		f, err := strconv.ParseFloat(string(value), 64)
+		if err != nil || f < 0 || f > maxDate {
+			return time.Time{}, errors.New("is out of range")
+		}
+		seconds = int64(math.Floor(f))
+	}
+	if seconds < 0 || seconds > maxDate {
+		return time.Time{}, errors.New("is out of range")
+	}
+	return time.Unix(seconds, 0), nil
+}
+
+func firstNonEmpty(values ...string) string {
+	for _, v := range values {
+		if v != "" {
+			return v
+		}
+	}
+	return ""
+}

@@ -1,0 +1,155 @@
+package resource
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"log/slog"
+	"maps"
+	"slices"
+	"time"
+
+	"github.com/warder-go/warder/metadata"
+)
+
+// Defaults and bounds of Config's limits.
+const (
+	DefaultLeeway        = 30 * time.Second
+	MaxLeeway            = 5 * time.Minute
+	DefaultMaxTokenBytes = 16 << 10
+	MaxMaxTokenBytes     = 256 << 10
+	DefaultMemoryTTL     = 5 * time.Minute
+	DefaultMemoryEntries = 100_000
+	DefaultMemoryBytes   = 256 << 20
+)
+
+// Config describes a protected resource. Identifier and one issuer are required.
+// There is no value that means "any": no audience, issuer or path can be skipped.
+type Config struct {
+	// Identifier is the absolute URL that clients use for this server, such as
+	// https://mcp.example.com/mcp. It is published byte for byte, it is the
+	// audience that tokens must name (RFC 8707 §2), and the metadata's address
+	// derives from it (RFC 9728 §3.1). Without a path, https://h and https://h/
+	// are the same audience.
+	Identifier string
+
+	// AllowHTTP permits an http Identifier that is not a loopback address.
+	AllowHTTP bool
+
+	Issuers []Issuer // a JWT goes to the one that its iss names, and to no other
+	Opaque  *Issuer  // for tokens that are no JWT; nil refuses them
+
+	Scopes          []string            // needed by every request; nil: none
+	ChallengeScopes []string            // hint on a 401; nil: Scopes
+	ScopesSupported []string            // published; nil: Scopes
+	Implies         map[string][]string // broader scope -> those that it contains
+
+	// Metadata holds further members of the published document, such as
+	// ResourceName. Resource, AuthorizationServers, ScopesSupported and
+	// BearerMethodsSupported come from this Config and must be empty.
+	Metadata metadata.Document
+
+	// Revoked is asked on every request, remembered or not, and must be quick.
+	// True refuses with 401; a panic with 500. Nil revokes nothing.
+	Revoked func(context.Context, *Caller) bool
+
+	Leeway        time.Duration // for exp, nbf and iat; 0: 30 s; negative: none; at most 5 min
+	MaxLifetime   time.Duration // most that exp - iat may be; 0: no limit
+	MaxTokenBytes int           // longest token that is read; 0: 16 KiB; at most 256 KiB
+
+	MemoryTTL     time.Duration // how long an accepted token is remembered; 0: 5 min; negative: not at all
+	MemoryEntries int           // most remembered tokens; 0: 100,000
+	MemoryBytes   int           // most memory for them, roughly; 0: 256 MiB
+
+	// KeepAuthorization leaves the Authorization header on the request that is
+	// handed on. Without it the inner handler never sees the token, and so can't
+	// pass it to another server, which MCP forbids.
+	KeepAuthorization bool
+
+	Logger *slog.Logger // one record per refusal; nil: slog.Default()
+}
+
+// Issuer is an authorization server whose tokens a resource accepts, and on which
+// conditions.
+type Issuer struct {
+	Verifier Verifier // required
+
+	// Audiences are accepted in aud besides Config.Identifier: for servers that
+	// don't know resource indicators. Each must stand for this resource alone.
+	Audiences []string
+
+	// StrictRFC9068 demands typ at+jwt and all claims of RFC 9068 §2.2. Without
+	// it typ may be JWT or absent, as widespread servers send it.
+	StrictRFC9068 bool
+}
+
+// Resource decides about requests for one protected resource. It is safe for
+// concurrent use. The zero value refuses everything.
+type Resource struct {
+	issuers   map[string]*issuer
+	opaque    *issuer
+	scopes    []string
+	hierarchy hierarchy
+	document  metadata.Document
+	answers   answers
+	memory    *memory
+	revoked   func(context.Context, *Caller) bool
+	leeway    time.Duration
+	lifetime  time.Duration
+	maxToken  int
+	keep      bool
+	logger    *slog.Logger
+	metrics   *metrics
+}
+
+// issuer is an Issuer made ready for the screen.
+type issuer struct {
+	id        string
+	verifier  Verifier
+	audiences []string
+	strict    bool
+}
+
+// New checks the configuration and returns the resource. It does no I/O and starts
+// nothing. The error names every mistake at once, each with its fix.
+func New(c Config) (*Resource, error) {
+	b := builder{config: c}
+	r := b.build()
+	if err := errors.Join(b.mistakes...); err != nil {
+		return nil, fmt.Errorf("resource: configuration: %w", err)
+	}
+	return r, nil
+}
+
+// Metadata returns the document to publish (RFC 9728). Package nethttp serves it.
+func (r *Resource) Metadata() metadata.Document { return r.document }
+
+// Ready returns nil when every issuer's tokens can be checked. A verifier with a
+// method Ready(context.Context) error is asked; the others count as ready. It is
+// cheap once keys are loaded.
+func (r *Resource) Ready(ctx context.Context) error {
+	var faults []error
+	for _, i := range r.all() {
+		if v, ok := i.verifier.(interface{ Ready(context.Context) error }); ok {
+			if err := v.Ready(ctx); err != nil {
+				faults = append(faults, fmt.Errorf("issuer %q: %w", i.id, err))
+			}
+		}
+	}
+	if err := errors.Join(faults...); err != nil {
+		return fmt.Errorf("resource: not ready: %w", err)
+	}
+	return nil
+}
+
+// all returns the issuers sorted by identifier, the opaque one last.
+func (r *Resource) all() []*issuer {
+	var out []*issuer
+	for _, id := range slices.Sorted(maps.Keys(r.issuers)) {
+		out = append(out, r.issuers[id])
+	}
+	if r.opaque != nil {
+		out = append(out, r.opaque)
+	}
+	return out
+}

@@ -1,0 +1,107 @@
+package resource
+
+import (
+	"crypto/sha256"
+	"sync"
+	"time"
+
+	"github.com/hashicorp/golang-lru/v2/simplelru"
+)
+
+// digest identifies a token in memory. Tokens themselves are never kept.
+type digest [sha256.Size]byte
+
+// memory remembers whom an accepted token stands for. It is bounded in entries and
+// in bytes, and split into shards so that cores don't queue at one lock. Only tokens
+// that passed every check get in, so invalid ones can't push out valid ones.
+//
+// It remembers identity, not permission: scopes, revocation and time are asked anew
+// on every use.
+type memory struct {
+	ttl    time.Duration
+	shards []shard
+}
+
+type shard struct {
+	mu       sync.Mutex
+	entries  *simplelru.LRU[digest, remembered]
+	bytes    int
+	maxBytes int
+}
+
+type remembered struct {
+	caller *Caller
+	until  time.Time
+}
+
+// entryBytes is what an entry takes besides its claims, roughly.
+const entryBytes = 700
+
+const maxShards = 32
+
+func newMemory(ttl time.Duration, entries, bytes int) *memory {
+	count := min(maxShards, max(1, entries/256))
+	m := &memory{ttl: ttl, shards: make([]shard, count)}
+	for i := range m.shards {
+		s := &m.shards[i]
+		s.maxBytes = bytes / count
+		s.entries, _ = simplelru.NewLRU(max(1, entries/count), func(_ digest, gone remembered) {
+			s.bytes -= gone.size()
+		})
+	}
+	return m
+}
+
+func (m *memory) shard(d digest) *shard {
+	return &m.shards[int(d[0])%len(m.shards)]
+}
+
+// recall returns whom the token stood for, if that is not too long ago.
+func (m *memory) recall(d digest, now time.Time) *Caller {
+	if m == nil {
+		return nil
+	}
+	s := m.shard(d)
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	entry, ok := s.entries.Get(d)
+	if !ok {
+		return nil
+	}
+	if !now.Before(entry.until) {
+		s.entries.Remove(d)
+		return nil
+	}
+	return entry.caller
+}
+
+func (m *memory) remember(d digest, c *Caller, now time.Time) {
+	if m == nil {
+		return
+	}
+	entry := remembered{caller: c, until: now.Add(m.ttl)}
+	s := m.shard(d)
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if entry.size() > s.maxBytes {
+		return
+	}
+	s.entries.Remove(d) // so that its bytes are not counted twice
+	s.entries.Add(d, entry)
+	s.bytes += entry.size()
+	for s.bytes > s.maxBytes {
+		s.entries.RemoveOldest()
+	}
+}
+
+func (m *memory) forget(d digest) {
+	if m == nil {
+		return
+	}
+	s := m.shard(d)
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	s.entries.Remove(d)
+}
+
+func (r remembered) size() int { return entryBytes + len(r.caller.claims.object) }

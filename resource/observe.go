@@ -1,0 +1,135 @@
+package resource
+
+import (
+	"log/slog"
+	"net/http"
+	"strings"
+	"unicode"
+	"unicode/utf8"
+
+	"github.com/prometheus/client_golang/prometheus"
+)
+
+// metrics counts decisions. Labels come from closed sets only.
+type metrics struct {
+	decisions *prometheus.CounterVec
+	accepted  prometheus.Counter
+}
+
+func newMetrics(identifier string) *metrics {
+	m := &metrics{decisions: prometheus.NewCounterVec(prometheus.CounterOpts{
+		Name:        "warder_decisions_total",
+		Help:        "Requests by what was decided: accepted, denied (400, 401, 403), unavailable (503) or error (500), and why.",
+		ConstLabels: prometheus.Labels{"resource": identifier},
+	}, []string{"result", "reason"})}
+	m.accepted = m.decisions.WithLabelValues("accepted", "")
+	for reason, o := range outcomes { // so that every series is there from the start
+		m.decisions.WithLabelValues(o.result(), string(reason))
+	}
+	return m
+}
+
+// result is the metric label for an outcome.
+func (o outcome) result() string {
+	switch o {
+	case answerUnavailable:
+		return "unavailable"
+	case answerError:
+		return "error"
+	}
+	return "denied"
+}
+
+// Metrics returns the resource's series, and those of its verifiers that have any,
+// for the program to register. Every series carries the label resource.
+func (r *Resource) Metrics() prometheus.Collector {
+	all := collectors{r.metrics.decisions}
+	constant := prometheus.Labels{"resource": r.document.Resource}
+	for _, i := range r.all() {
+		if c, ok := i.verifier.(prometheus.Collector); ok {
+			all = append(all, prometheus.WrapCollectorWith(constant, c))
+		}
+	}
+	return all
+}
+
+type collectors []prometheus.Collector
+
+func (cs collectors) Describe(ch chan<- *prometheus.Desc) {
+	for _, c := range cs {
+		c.Describe(ch)
+	}
+}
+
+func (cs collectors) Collect(ch chan<- prometheus.Metric) {
+	for _, c := range cs {
+		c.Collect(ch)
+	}
+}
+
+// observeRefusal is the one place where a refusal is counted and logged.
+func (r *Resource) observeRefusal(req *http.Request, refusal *Refusal, f *fault) {
+	if r == nil || r.metrics == nil {
+		return
+	}
+	o := outcomes[refusal.Reason]
+	r.metrics.decisions.WithLabelValues(o.result(), string(refusal.Reason)).Inc()
+	level := slog.LevelInfo
+	switch o {
+	case answerMissing: // every client's first request
+		level = slog.LevelDebug
+	case answerUnavailable:
+		level = slog.LevelWarn
+	case answerError:
+		level = slog.LevelError
+	}
+	ctx := req.Context()
+	if !r.logger.Enabled(ctx, level) {
+		return
+	}
+	attrs := []slog.Attr{
+		slog.String("reason", string(refusal.Reason)),
+		slog.Int("status", refusal.Status),
+		slog.String("resource", r.document.Resource),
+	}
+	r.logger.LogAttrs(ctx, level, "request refused", append(attrs, f.attrs()...)...)
+}
+
+// attrs are the particulars of a fault: what was found and what was expected, never
+// the token.
+func (f *fault) attrs() (attrs []slog.Attr) {
+	if f.check != nil {
+		attrs = append(attrs, slog.String("check", f.check.name), slog.String("source", f.check.source))
+	}
+	if f.got != "" || f.want != "" {
+		attrs = append(attrs, slog.String("got", printable(f.got)), slog.String("want", printable(f.want)))
+	}
+	if f.unverified {
+		attrs = append(attrs, slog.Bool("unverified", true))
+	}
+	if f.err != nil {
+		attrs = append(attrs, slog.String("error", printable(f.err.Error())))
+	}
+	return attrs
+}
+
+const maxLogged = 256 // bytes of a text that a client or an upstream has a say in
+
+// printable makes text safe for a log: no control or invisible characters, no
+// broken UTF-8, not long.
+func printable(text string) string {
+	cut := len(text) > maxLogged
+	if cut {
+		text = text[:maxLogged]
+	}
+	text = strings.Map(func(c rune) rune {
+		if c == utf8.RuneError || !unicode.IsPrint(c) {
+			return '?'
+		}
+		return c
+	}, text)
+	if cut {
+		text += "..."
+	}
+	return text
+}

@@ -1,0 +1,88 @@
+package resource
+
+import "net/http"
+
+// Reason says why a request was refused, in a word of a closed set: the value of
+// the metric label and of the log attribute "reason". A client never sees it.
+type Reason string
+
+// The reasons. The comment gives the status and, behind it, what happened.
+const (
+	ReasonMissingCredentials Reason = "missing_credentials" // 401: no Bearer token came
+	ReasonMalformedRequest   Reason = "malformed_request"   // 400: an Authorization header that breaks the grammar, or several
+
+	ReasonTokenTooLarge     Reason = "token_too_large"    // 401: longer than Config.MaxTokenBytes
+	ReasonTokenMalformed    Reason = "token_malformed"    // 401: not a JWS, or claims of a wrong form
+	ReasonTokenType         Reason = "token_type"         // 401: typ is that of another kind of token
+	ReasonOpaqueUnsupported Reason = "opaque_unsupported" // 401: no JWT, and Config.Opaque is nil
+	ReasonIssuerUnknown     Reason = "issuer_unknown"     // 401: iss names no configured issuer
+	ReasonIssuerMismatch    Reason = "issuer_mismatch"    // 401: verified claims name another issuer
+	ReasonAlgorithmRefused  Reason = "algorithm_refused"  // 401: alg is not on the issuer's list
+	ReasonKeyUnknown        Reason = "key_unknown"        // 401: the issuer has no key that fits
+	ReasonSignatureInvalid  Reason = "signature_invalid"  // 401
+	ReasonExpired           Reason = "expired"            // 401
+	ReasonNotYetValid       Reason = "not_yet_valid"      // 401: nbf or iat lies in the future
+	ReasonLifetime          Reason = "lifetime"           // 401: exp too far off, or inconsistent times
+	ReasonAudience          Reason = "audience"           // 401: not issued for this resource
+	ReasonClaimMissing      Reason = "claim_missing"      // 401: a required claim is absent
+	ReasonSenderConstrained Reason = "sender_constrained" // 401: bound to a key that nothing here can prove
+	ReasonInactive          Reason = "inactive"           // 401: the issuer says it is not active
+	ReasonRevoked           Reason = "revoked"            // 401: Config.Revoked says so
+	ReasonTokenInvalid      Reason = "token_invalid"      // 401: a Verifier refused it without saying more
+
+	ReasonInsufficientScope Reason = "insufficient_scope" // 403
+
+	ReasonKeysUnavailable     Reason = "keys_unavailable"     // 503: the issuer's keys can't be had
+	ReasonVerifierUnavailable Reason = "verifier_unavailable" // 503: a Verifier can't tell
+	ReasonRequestCanceled     Reason = "request_canceled"     // 503: the client left, or its deadline passed
+
+	ReasonInternalError Reason = "internal_error" // 500: a configured function panicked or broke its contract
+)
+
+// An outcome is what a client is told for a reason.
+type outcome struct {
+	status      int
+	code        string // the error parameter (RFC 6750 §3.1); "" for none
+	description string // RFC 6750 §3: only %x20-21 / %x23-5B / %x5D-7E
+}
+
+// Three answers, never mixed: bad token 401, good but not enough 403, cannot tell
+// 503. Every text is fixed here: nothing that a request or an upstream says can get
+// into an answer.
+var (
+	answerMissing     = outcome{http.StatusUnauthorized, "", "Authorization is required"}
+	answerMalformed   = outcome{http.StatusBadRequest, "invalid_request", "The Authorization header is malformed"}
+	answerInvalid     = outcome{http.StatusUnauthorized, "invalid_token", "The access token is invalid"}
+	answerExpired     = outcome{http.StatusUnauthorized, "invalid_token", "The access token expired"}
+	answerScope       = outcome{http.StatusForbidden, "insufficient_scope", "The access token lacks a scope that this request needs"}
+	answerUnavailable = outcome{http.StatusServiceUnavailable, "", "The access token cannot be checked at the moment"}
+	answerError       = outcome{http.StatusInternalServerError, "", "The request could not be authorized"}
+)
+
+var outcomes = map[Reason]outcome{
+	ReasonMissingCredentials:  answerMissing,
+	ReasonMalformedRequest:    answerMalformed,
+	ReasonTokenTooLarge:       answerInvalid,
+	ReasonTokenMalformed:      answerInvalid,
+	ReasonTokenType:           answerInvalid,
+	ReasonOpaqueUnsupported:   answerInvalid,
+	ReasonIssuerUnknown:       answerInvalid,
+	ReasonIssuerMismatch:      answerInvalid,
+	ReasonAlgorithmRefused:    answerInvalid,
+	ReasonKeyUnknown:          answerInvalid,
+	ReasonSignatureInvalid:    answerInvalid,
+	ReasonExpired:             answerExpired,
+	ReasonNotYetValid:         answerInvalid,
+	ReasonLifetime:            answerInvalid,
+	ReasonAudience:            answerInvalid,
+	ReasonClaimMissing:        answerInvalid,
+	ReasonSenderConstrained:   answerInvalid,
+	ReasonInactive:            answerInvalid,
+	ReasonRevoked:             answerInvalid,
+	ReasonTokenInvalid:        answerInvalid,
+	ReasonInsufficientScope:   answerScope,
+	ReasonKeysUnavailable:     answerUnavailable,
+	ReasonVerifierUnavailable: answerUnavailable,
+	ReasonRequestCanceled:     answerUnavailable,
+	ReasonInternalError:       answerError,
+}

@@ -1,0 +1,118 @@
+package resource
+
+import (
+	"net/http"
+	"strconv"
+	"time"
+)
+
+// Refusal is what to answer instead of serving a request. Its parts for the client
+// are fixed texts of this package and of the configuration; nothing that the
+// request said is among them.
+type Refusal struct {
+	Status      int           // 400, 401, 403, 500 or 503
+	Reason      Reason        // for logs and metrics
+	Challenges  []string      // WWW-Authenticate, one header line each, Bearer first
+	RetryAfter  time.Duration // for 503: whole seconds, at least one
+	ContentType string
+	Body        []byte // not to be changed
+	Err         error  // for logs only: names what was wrong, never the token
+}
+
+// SetHeader puts the refusal's header fields into h.
+func (f *Refusal) SetHeader(h http.Header) {
+	for _, challenge := range f.Challenges {
+		h.Add("WWW-Authenticate", challenge)
+	}
+	if f.RetryAfter > 0 {
+		h.Set("Retry-After", strconv.Itoa(int(f.RetryAfter/time.Second)))
+	}
+	h.Set("Cache-Control", "no-store")
+	h.Set("Content-Type", f.ContentType)
+	h.Set("Content-Length", strconv.Itoa(len(f.Body)))
+	h.Set("X-Content-Type-Options", "nosniff")
+}
+
+// answers holds everything about refusals that is known beforehand.
+type answers struct {
+	metadataURL string
+	ready       map[Reason]*Refusal // without RetryAfter and Err
+}
+
+func newAnswers(metadataURL string, hint, needed []string) answers {
+	a := answers{metadataURL: metadataURL, ready: map[Reason]*Refusal{}}
+	for reason, o := range outcomes {
+		scopes := hint
+		switch o {
+		case answerMalformed:
+			scopes = nil // no other token would have helped
+		case answerScope:
+			scopes = needed
+		}
+		a.ready[reason] = a.make(reason, o, scopes)
+	}
+	return a
+}
+
+func (a *answers) make(reason Reason, o outcome, scopes []string) *Refusal {
+	f := &Refusal{Status: o.status, Reason: reason, ContentType: "application/json", Body: o.body()}
+	if o != answerUnavailable && o != answerError {
+		f.Challenges = []string{challenge(a.metadataURL, scopes, o)}
+	}
+	return f
+}
+
+// refusal puts a fault into words.
+func (a *answers) refusal(f *fault) *Refusal {
+	ready, ok := a.ready[f.reason]
+	if !ok { // a zero Resource, or a reason that is none: fail closed
+		return &Refusal{Status: http.StatusInternalServerError, Reason: ReasonInternalError,
+			ContentType: "application/json", Body: answerError.body(), Err: f}
+	}
+	answer := *ready
+	if f.needed != nil {
+		answer = *a.make(f.reason, outcomes[f.reason], f.needed)
+	}
+	// Up to whole seconds: a client that comes too early is refused again.
+	answer.RetryAfter = (f.retryAfter + time.Second - 1).Truncate(time.Second)
+	answer.Err = f
+	return &answer
+}
+
+// challenge makes a Bearer challenge. Its order and spelling suit clients that read
+// it by regular expression: every value quoted, no space around "=", and no value
+// can contain a quote, since all come from checked configuration and fixed texts.
+func challenge(metadataURL string, scopes []string, o outcome) string {
+	c := `Bearer resource_metadata="` + metadataURL + `"` // RFC 9728 §5.1
+	if len(scopes) > 0 {
+		c += `, scope="` + joinScopes(scopes) + `"` // RFC 6750 §3
+	}
+	if o.code != "" { // RFC 6750 §3.1: no error where no credentials came
+		c += `, error="` + o.code + `", error_description="` + o.description + `"`
+	}
+	return c
+}
+
+// body repeats the challenge's words for people and programs that read bodies.
+func (o outcome) body() []byte {
+	if o.code == "" {
+		return []byte(`{"error_description":"` + o.description + `"}` + "\n")
+	}
+	return []byte(`{"error":"` + o.code + `","error_description":"` + o.description + `"}` + "\n")
+}
+
+// Error describes the fault for a log.
+func (f *fault) Error() string {
+	text := string(f.reason)
+	if f.check != nil {
+		text += ": " + f.check.name + " (" + f.check.source + "): got " + strconv.Quote(printable(f.got)) +
+			", want " + strconv.Quote(printable(f.want))
+	}
+	if f.err != nil {
+		text += ": " + printable(f.err.Error())
+	}
+	return text
+}
+
+// Unwrap returns the cause.
+func (f *fault) Unwrap() error { return f.err }

@@ -1,0 +1,50 @@
+package resource
+
+import (
+	"fmt"
+	"net/http"
+	"slices"
+	"time"
+)
+
+// Requirement is a demand for further scopes on part of a resource, for requests
+// that the resource has accepted. It is safe for concurrent use.
+type Requirement struct {
+	resource *Resource
+	needed   []string // the resource's own scopes first
+}
+
+// Requirement returns the demand for scopes besides Config.Scopes.
+func (r *Resource) Requirement(scopes ...string) (*Requirement, error) {
+	q := &Requirement{resource: r, needed: slices.Clone(r.scopes)}
+	for _, scope := range scopes {
+		if !isScope(scope) {
+			return nil, fmt.Errorf("resource: requirement: %q is no scope (RFC 6749 §3.3)", scope)
+		}
+		if !slices.Contains(q.needed, scope) {
+			q.needed = append(q.needed, scope)
+		}
+	}
+	return q, nil
+}
+
+// Check returns nil if the request was accepted by the same resource and its caller
+// has the scopes; else what to answer. A request that was not accepted is refused as
+// one without credentials.
+func (q *Requirement) Check(req *http.Request) *Refusal {
+	r := q.resource
+	var f *fault
+	switch caller, ok := FromContext(req.Context()); {
+	case !ok || caller.by != r:
+		f = newFault(ReasonMissingCredentials, "not accepted by the resource's middleware")
+	case expired(caller.claims, time.Now(), r.leeway):
+		f = newFault(ReasonExpired, "expired since it was accepted")
+	case !caller.Has(q.needed...):
+		f = r.scopeFault(caller, q.needed)
+	default:
+		return nil
+	}
+	refusal := r.answers.refusal(f)
+	r.observeRefusal(req, refusal, f)
+	return refusal
+}

@@ -1,0 +1,171 @@
+package resource
+
+import (
+	"fmt"
+	"strings"
+	"time"
+
+	"github.com/warder-go/warder/internal/jose"
+)
+
+// farFuture bounds exp: no access token is good for ten years.
+const farFuture = 10 * 365 * 24 * time.Hour
+
+// A check is one rule about claims. It returns what the token says, what would have
+// been right, and whether the token passes. The first two are for logs and may be
+// empty where the token passes.
+type check struct {
+	name   string
+	source string
+	reason Reason
+	run    func(s *screening) (got, want string, ok bool)
+}
+
+// screening is what a check looks at. It never leaves the process.
+type screening struct {
+	claims   *Claims
+	header   *jose.Header // nil: the claims are an introspection answer
+	issuer   *issuer
+	now      time.Time
+	leeway   time.Duration
+	lifetime time.Duration // most that exp - iat may be; 0: no limit
+}
+
+// checks is the whole screen, in the order in which it is walked. What a refreshed
+// token would not mend comes before what it would.
+var checks = []check{
+	{"typ", "RFC 9068 §4, RFC 8725 §3.11", ReasonTokenType, checkType},
+	{"iss", "RFC 9068 §4, RFC 8414 §3.3", ReasonIssuerMismatch, checkIssuer},
+	{"aud", "RFC 9068 §4, RFC 8707 §2", ReasonAudience, checkAudience},
+	{"principal", "RFC 9068 §2.2", ReasonClaimMissing, checkPrincipal},
+	{"required claims", "RFC 9068 §2.2", ReasonClaimMissing, checkRequired},
+	{"cnf", "RFC 7800 §3.1, RFC 9449 §7.2, RFC 8705 §3", ReasonSenderConstrained, checkUnbound},
+	{"nbf", "RFC 7519 §4.1.5", ReasonNotYetValid, checkNotBefore},
+	{"iat", "RFC 7519 §4.1.6", ReasonNotYetValid, checkIssuedAt},
+	{"lifetime", "RFC 7519 §4.1.4", ReasonLifetime, checkLifetime},
+	{"exp", "RFC 7519 §4.1.4", ReasonExpired, checkExpiry},
+}
+
+// screen returns the first fault.
+func (s *screening) screen() *fault {
+	for i := range checks {
+		if got, want, ok := checks[i].run(s); !ok {
+			return &fault{reason: checks[i].reason, check: &checks[i], got: got, want: want}
+		}
+	}
+	return nil
+}
+
+// checkType tells access tokens from ID tokens, proofs and other JWTs.
+func checkType(s *screening) (got, want string, ok bool) {
+	if s.header == nil || s.header.IsAccessTokenType(s.issuer.strict) {
+		return "", "", true
+	}
+	if s.issuer.strict {
+		return s.header.Type, "at+jwt", false
+	}
+	return s.header.Type, "at+jwt, JWT or none", false
+}
+
+// checkIssuer compares exactly: no case, no slash, no port is forgiven.
+func checkIssuer(s *screening) (got, want string, ok bool) {
+	return s.claims.Issuer, s.issuer.id, s.claims.Issuer == s.issuer.id
+}
+
+// checkAudience compares exactly. There is no way to accept any audience: a token
+// for another server must not pass here (MCP authorization, "Token Audience Binding").
+func checkAudience(s *screening) (got, want string, ok bool) {
+	for _, audience := range s.claims.Audience {
+		for _, accepted := range s.issuer.audiences {
+			if audience == accepted {
+				return "", "", true
+			}
+		}
+	}
+	return strings.Join(s.claims.Audience, " "), strings.Join(s.issuer.audiences, " or "), false
+}
+
+// checkPrincipal wants somebody to answer for the request: a subject, or the client
+// itself (some servers issue client-credentials tokens without sub).
+func checkPrincipal(s *screening) (got, want string, ok bool) {
+	return "", "sub or client_id", s.claims.Subject != "" || s.claims.ClientID != ""
+}
+
+// checkRequired is RFC 9068 §2.2 to the letter, where the issuer is held to it.
+// exp, iss and aud are required always, by checks of their own.
+func checkRequired(s *screening) (got, want string, ok bool) {
+	if !s.issuer.strict || s.header == nil {
+		return "", "", true
+	}
+	switch c := s.claims; {
+	case c.Subject == "":
+		return "", "sub", false
+	case c.ClientID == "":
+		return "", "client_id", false
+	case c.IssuedAt.IsZero():
+		return "", "iat", false
+	case c.TokenID == "":
+		return "", "jti", false
+	}
+	return "", "", true
+}
+
+// checkUnbound refuses a token that is bound to a key or a certificate: accepting it
+// as a plain bearer token would undo the binding.
+func checkUnbound(s *screening) (got, want string, ok bool) {
+	return "cnf", "no cnf: proof of possession is not supported", !s.claims.Confirmed
+}
+
+func checkNotBefore(s *screening) (got, want string, ok bool) {
+	return s.compare("nbf", s.claims.NotBefore, !s.claims.NotBefore.After(s.now.Add(s.leeway)))
+}
+
+func checkIssuedAt(s *screening) (got, want string, ok bool) {
+	return s.compare("iat", s.claims.IssuedAt, !s.claims.IssuedAt.After(s.now.Add(s.leeway)))
+}
+
+// checkLifetime refuses times that contradict each other, and a token that is good
+// for too long.
+func checkLifetime(s *screening) (got, want string, ok bool) {
+	c := s.claims
+	switch {
+	case c.Expiry.IsZero():
+		return "", "", true // checkExpiry has its say
+	case c.Expiry.After(s.now.Add(farFuture)):
+		return s.compare("exp", c.Expiry, false)
+	case c.IssuedAt.After(c.Expiry), c.NotBefore.After(c.Expiry):
+		return "iat or nbf after exp", "both before", false
+	case s.lifetime == 0:
+		return "", "", true
+	case c.IssuedAt.IsZero():
+		return "no iat", "iat, since a lifetime is configured", false
+	}
+	if took := c.Expiry.Sub(c.IssuedAt); took > s.lifetime {
+		return took.String(), "at most " + s.lifetime.String(), false
+	}
+	return "", "", true
+}
+
+// checkExpiry demands exp of a JWT. An introspection answer may lack it: then
+// active said all there is to say, at that moment.
+func checkExpiry(s *screening) (got, want string, ok bool) {
+	if s.claims.Expiry.IsZero() {
+		return "no exp", "exp", s.header == nil
+	}
+	return s.compare("exp", s.claims.Expiry, !expired(s.claims, s.now, s.leeway))
+}
+
+// expired is the one meaning of it: at the very second, plus the leeway, it is over
+// (RFC 7519 §4.1.4, "on or after"). Claims without exp don't expire.
+func expired(c *Claims, now time.Time, leeway time.Duration) bool {
+	return !c.Expiry.IsZero() && !now.Before(c.Expiry.Add(leeway))
+}
+
+// compare builds its texts only for a refusal.
+func (s *screening) compare(name string, got time.Time, ok bool) (string, string, bool) {
+	if ok {
+		return "", "", true
+	}
+	return name + " " + got.UTC().Format(time.RFC3339),
+		fmt.Sprintf("now %s, leeway %s", s.now.UTC().Format(time.RFC3339), s.leeway), false
+}

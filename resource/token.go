@@ -1,0 +1,108 @@
+package resource
+
+import (
+	"fmt"
+	"io"
+	"log/slog"
+	"net/http"
+	"strings"
+
+	"github.com/warder-go/warder/internal/jose"
+)
+
+// Token is an access token that was read but not verified, as a [Verifier] gets it.
+// It prints and logs as a placeholder.
+type Token struct {
+	raw    string
+	jws    *jose.Token
+	claims *Claims
+}
+
+// Raw returns the token as it came. Do not log it.
+func (t *Token) Raw() string { return t.raw }
+
+// IsJWT reports whether the token was read as a JWT. If not it is opaque.
+func (t *Token) IsJWT() bool { return t.jws != nil }
+
+// Claims returns what a JWT claims, unverified; nil for an opaque token.
+func (t *Token) Claims() *Claims { return t.claims }
+
+// JWS returns the signed form of a JWT, for verifiers inside this module; nil for an
+// opaque token.
+func (t *Token) JWS() *jose.Token { return t.jws }
+
+const redacted = "[redacted token]"
+
+// Format writes a placeholder for every verb, so that no log shows the token.
+func (t Token) Format(f fmt.State, _ rune) { _, _ = io.WriteString(f, redacted) }
+
+// LogValue returns a placeholder.
+func (t Token) LogValue() slog.Value { return slog.StringValue(redacted) }
+
+// MarshalText returns a placeholder, so that encoders show nothing either.
+func (t Token) MarshalText() ([]byte, error) { return []byte(redacted), nil }
+
+// credential takes the token from the Authorization header and from nowhere else:
+// not from the query, a form or a cookie (MCP authorization, "Token Requirements";
+// RFC 9700 §4.3.2).
+func credential(header http.Header, limit int) (raw string, f *fault) {
+	values := header["Authorization"]
+	switch {
+	case len(values) > 1: // which one counts would be a matter of taste
+		return "", newFault(ReasonMalformedRequest, "several Authorization headers")
+	case len(values) == 0 || values[0] == "":
+		return "", newFault(ReasonMissingCredentials, "no Authorization header")
+	}
+	scheme, rest := values[0], ""
+	if end := strings.IndexAny(scheme, " \t"); end >= 0 {
+		scheme, rest = scheme[:end], scheme[end:]
+	}
+	// RFC 9110 §11.1: the scheme is case-insensitive. Same length, so that no
+	// folding from outside of ASCII matches.
+	if len(scheme) != len("Bearer") || !strings.EqualFold(scheme, "Bearer") {
+		return "", newFault(ReasonMissingCredentials, "another scheme than Bearer")
+	}
+	raw = strings.TrimLeft(rest, " ") // RFC 6750 §2.1: 1*SP
+	if len(raw) > limit {
+		return "", newFault(ReasonTokenTooLarge, "token over %d bytes", limit)
+	}
+	if !isB64Token(raw) {
+		return "", newFault(ReasonMalformedRequest, "no b64token behind Bearer")
+	}
+	return raw, nil
+}
+
+// isB64Token reports whether s is a b64token (RFC 6750 §2.1).
+func isB64Token(s string) bool {
+	body := strings.TrimRight(s, "=")
+	for i := range len(body) {
+		if !b64tokenChar[body[i]] {
+			return false
+		}
+	}
+	return body != ""
+}
+
+var b64tokenChar = func() (table [256]bool) {
+	for _, c := range []byte("ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789-._~+/") {
+		table[c] = true
+	}
+	return table
+}()
+
+// read reads the token once. What looks like a JWS and is none is refused here, and
+// so never sent to anybody as an opaque token.
+func read(raw string) (*Token, *fault) {
+	if !jose.LooksLikeJWS(raw) {
+		return &Token{raw: raw}, nil
+	}
+	jws, err := jose.Parse(raw)
+	if err != nil {
+		return nil, readFault(err)
+	}
+	claims, err := ParseClaims(jws.Payload)
+	if err != nil {
+		return nil, readFault(err)
+	}
+	return &Token{raw: raw, jws: jws, claims: claims}, nil
+}

@@ -1,0 +1,86 @@
+package resource
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"time"
+
+	"github.com/warder-go/warder/internal/jose"
+)
+
+// Verifier vouches for tokens of one issuer. It proves that a token is authentic and
+// says what it claims; whether this resource accepts it is the [Resource]'s part.
+// Packages jwks and introspect have the usual ones.
+type Verifier interface {
+	// Issuer returns the issuer identifier, exactly as in the iss claim and in
+	// the authorization server's metadata.
+	Issuer() string
+
+	// Verify returns the claims of an authentic token, with Claims.Issuer set. An
+	// [*Error] says what the client is told; a context's error means 503; any
+	// other error 401. Nil claims without an error, and a panic, are 500.
+	//
+	// It is called concurrently, and only for tokens that are not remembered. It
+	// must honour ctx, and must not put the token into an error.
+	Verify(ctx context.Context, t *Token) (*Claims, error)
+}
+
+// Error is why a Verifier does not vouch for a token. Reason must be one whose
+// status is 401 or 503.
+type Error struct {
+	Reason     Reason
+	RetryAfter time.Duration // for 503: when to ask again; less than a second counts as one
+	Err        error         // for the log
+}
+
+// Error returns the reason and the cause.
+func (e *Error) Error() string {
+	if e.Err == nil {
+		return "resource: " + string(e.Reason)
+	}
+	return fmt.Sprintf("resource: %s: %v", e.Reason, e.Err)
+}
+
+// Unwrap returns the cause.
+func (e *Error) Unwrap() error { return e.Err }
+
+// A fault is a refusal before it is put into words for the client.
+type fault struct {
+	reason     Reason
+	check      *check // the failed one; nil if it was none of the screen's
+	got, want  string // for the log
+	unverified bool   // found in claims that nobody has vouched for
+	retryAfter time.Duration
+	needed     []string // scopes, for insufficient_scope
+	err        error    // for the log
+}
+
+func newFault(reason Reason, format string, args ...any) *fault {
+	return &fault{reason: reason, err: fmt.Errorf(format, args...)}
+}
+
+// readFault is for a token that can't be read.
+func readFault(err error) *fault {
+	if errors.Is(err, jose.ErrAlgorithm) {
+		return &fault{reason: ReasonAlgorithmRefused, err: err, unverified: true}
+	}
+	return &fault{reason: ReasonTokenMalformed, err: err, unverified: true}
+}
+
+// verifierFault sorts a Verifier's error by the contract of [Verifier.Verify].
+func verifierFault(err error) *fault {
+	if own, ok := errors.AsType[*Error](err); ok {
+		switch outcomes[own.Reason] {
+		case answerInvalid, answerExpired:
+			return &fault{reason: own.Reason, err: err}
+		case answerUnavailable:
+			return &fault{reason: own.Reason, err: err, retryAfter: max(own.RetryAfter, time.Second)}
+		}
+		return newFault(ReasonInternalError, "verifier gave reason %q, which is not its to give", own.Reason)
+	}
+	if errors.Is(err, context.Canceled) || errors.Is(err, context.DeadlineExceeded) {
+		return &fault{reason: ReasonRequestCanceled, err: err, retryAfter: time.Second}
+	}
+	return &fault{reason: ReasonTokenInvalid, err: err}
+}
