@@ -31,8 +31,8 @@ type screening struct {
 	lifetime time.Duration // most that exp - iat may be; 0: no limit
 }
 
-// checks is the whole screen, in the order in which it is walked. What a refreshed
-// token would not mend comes before what it would.
+// checks is the whole screen, in the order in which it is walked: what kind of token
+// it is and whose before when it is good, since a fresh token mends only the latter.
 var checks = []check{
 	{"typ", "RFC 9068 §4, RFC 8725 §3.11", ReasonTokenType, checkType},
 	{"iss", "RFC 9068 §4, RFC 8414 §3.3", ReasonIssuerMismatch, checkIssuer},
@@ -42,8 +42,8 @@ var checks = []check{
 	{"cnf", "RFC 7800 §3.1, RFC 9449 §7.2, RFC 8705 §3", ReasonSenderConstrained, checkUnbound},
 	{"nbf", "RFC 7519 §4.1.5", ReasonNotYetValid, checkNotBefore},
 	{"iat", "RFC 7519 §4.1.6", ReasonNotYetValid, checkIssuedAt},
-	{"lifetime", "RFC 7519 §4.1.4", ReasonLifetime, checkLifetime},
 	{"exp", "RFC 7519 §4.1.4", ReasonExpired, checkExpiry},
+	{"lifetime", "RFC 7519 §4.1.4", ReasonLifetime, checkLifetime},
 }
 
 // screen returns the first fault.
@@ -124,28 +124,6 @@ func checkIssuedAt(s *screening) (got, want string, ok bool) {
 	return s.compare("iat", s.claims.IssuedAt, !s.claims.IssuedAt.After(s.now.Add(s.leeway)))
 }
 
-// checkLifetime refuses times that contradict each other, and a token that is good
-// for too long.
-func checkLifetime(s *screening) (got, want string, ok bool) {
-	c := s.claims
-	switch {
-	case c.Expiry.IsZero():
-		return "", "", true // checkExpiry has its say
-	case c.Expiry.After(s.now.Add(farFuture)):
-		return s.compare("exp", c.Expiry, false)
-	case c.IssuedAt.After(c.Expiry), c.NotBefore.After(c.Expiry):
-		return "iat or nbf after exp", "both before", false
-	case s.lifetime == 0:
-		return "", "", true
-	case c.IssuedAt.IsZero():
-		return "no iat", "iat, since a lifetime is configured", false
-	}
-	if took := c.Expiry.Sub(c.IssuedAt); took > s.lifetime {
-		return took.String(), "at most " + s.lifetime.String(), false
-	}
-	return "", "", true
-}
-
 // checkExpiry demands exp of a JWT. An introspection answer may lack it: then
 // active said all there is to say, at that moment.
 func checkExpiry(s *screening) (got, want string, ok bool) {
@@ -159,6 +137,28 @@ func checkExpiry(s *screening) (got, want string, ok bool) {
 // (RFC 7519 §4.1.4, "on or after"). Claims without exp don't expire.
 func expired(c *Claims, now time.Time, leeway time.Duration) bool {
 	return !c.Expiry.IsZero() && !now.Before(c.Expiry.Add(leeway))
+}
+
+// checkLifetime refuses times that contradict each other, and a token that is good
+// for too long.
+func checkLifetime(s *screening) (got, want string, ok bool) {
+	c := s.claims
+	switch {
+	case c.Expiry.IsZero():
+		return "", "", true // checkExpiry has had its say
+	case c.Expiry.After(s.now.Add(farFuture)):
+		return s.compare("exp", c.Expiry, false)
+	case c.IssuedAt.After(c.Expiry), c.NotBefore.After(c.Expiry):
+		return "iat or nbf after exp", "both before", false
+	case s.lifetime == 0:
+		return "", "", true
+	case c.IssuedAt.IsZero():
+		return "no iat", "iat, since a lifetime is configured", false
+	}
+	if took := c.Expiry.Sub(c.IssuedAt); took > s.lifetime {
+		return took.String(), "at most " + s.lifetime.String(), false
+	}
+	return "", "", true
 }
 
 // compare builds its texts only for a refusal.

@@ -91,6 +91,21 @@ func (a Algorithm) String() string {
 	return a.name
 }
 
+// signatureFits reports whether a signature of the algorithm can have that many
+// bytes, whatever the key. One that can't is malformed: no key needs to be sought.
+func (a Algorithm) signatureFits(bytes int) bool {
+	switch a.kind {
+	case "EC":
+		return bytes == 2*a.coordinate()
+	case "OKP":
+		return bytes == ed25519.SignatureSize
+	}
+	return MinRSABits/8 <= bytes && bytes <= MaxRSABits/8
+}
+
+// coordinate is the size of R and of S in bytes (RFC 7518 §3.4).
+func (a *algorithm) coordinate() int { return (a.curve.Params().BitSize + 7) / 8 }
+
 func verifyPKCS1(a *algorithm, key crypto.PublicKey, signed, signature []byte) bool {
 	public, ok := key.(*rsa.PublicKey)
 	return ok && rsa.VerifyPKCS1v15(public, a.hash, digest(a.hash, signed), signature) == nil
@@ -107,7 +122,7 @@ func verifyPSS(a *algorithm, key crypto.PublicKey, signed, signature []byte) boo
 // DER, and a key on the algorithm's own curve.
 func verifyECDSA(a *algorithm, key crypto.PublicKey, signed, signature []byte) bool {
 	public, ok := key.(*ecdsa.PublicKey)
-	size := (a.curve.Params().BitSize + 7) / 8
+	size := a.coordinate()
 	if !ok || public.Curve != a.curve || len(signature) != 2*size {
 		return false
 	}

@@ -72,6 +72,9 @@ func Parse(raw string) (*Token, error) {
 	if t.signature, err = decodeSegment("signature", signature); err != nil {
 		return nil, err
 	}
+	if !t.Header.Algorithm.signatureFits(len(t.signature)) {
+		return nil, fmt.Errorf("%w: signature of a length that %s never has", ErrMalformed, t.Header.Algorithm)
+	}
 	return t, nil
 }
 

@@ -41,7 +41,8 @@ type Config struct {
 	Transport http.RoundTripper
 
 	// TLS is cloned; nil means the system's roots. TLS 1.1 and older are never
-	// spoken, whatever MinVersion says (RFC 8414 §6.1, BCP 195).
+	// spoken, whatever MinVersion says (RFC 8414 §6.1, BCP 195), and NextProtos
+	// has no effect.
 	TLS *tls.Config
 
 	// Proxy names the proxy of a request, as in [http.Transport]; nil means none,
@@ -121,11 +122,12 @@ func newTransport(cfg Config, timeout time.Duration) *http.Transport {
 }
 
 func clientTLS(given *tls.Config) *tls.Config {
-	if given == nil {
-		return &tls.Config{MinVersion: tls.VersionTLS12}
+	cfg := new(tls.Config)
+	if given != nil {
+		cfg = given.Clone()
 	}
-	cfg := given.Clone()
 	cfg.MinVersion = max(cfg.MinVersion, tls.VersionTLS12)
+	cfg.NextProtos = []string{"http/1.1"} // a server must not choose h2
 	return cfg
 }
 

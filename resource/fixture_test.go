@@ -1,0 +1,136 @@
+package resource_test
+
+import (
+	"io"
+	"log/slog"
+	"net/http"
+	"net/http/httptest"
+	"testing"
+	"time"
+
+	"github.com/warder-go/warder/jwks"
+	"github.com/warder-go/warder/nethttp"
+	"github.com/warder-go/warder/resource"
+	"github.com/warder-go/warder/resource/resourcetest"
+)
+
+const (
+	identifier  = "https://mcp.example.test/mcp"
+	metadataURL = "https://mcp.example.test/.well-known/oauth-protected-resource/mcp"
+)
+
+// A fixture is a resource with one issuer, reached without sockets, behind the
+// net/http middleware.
+type fixture struct {
+	t      testing.TB
+	issuer *resourcetest.Issuer
+	res    *resource.Resource
+	served int // requests that reached the inner handler
+	inner  http.HandlerFunc
+}
+
+func newFixture(t testing.TB, change func(*resource.Config, *jwks.Config)) *fixture {
+	t.Helper()
+	issuer, err := resourcetest.NewIssuer(resourcetest.Config{})
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(issuer.Close)
+	return newFixtureWith(t, issuer, change)
+}
+
+func newFixtureWith(t testing.TB, issuer *resourcetest.Issuer, change func(*resource.Config, *jwks.Config)) *fixture {
+	t.Helper()
+	quiet := slog.New(slog.DiscardHandler)
+	keys := jwks.Config{Issuer: issuer.Identifier(), Transport: issuer.Transport(), Logger: quiet}
+	config := resource.Config{Identifier: identifier, Issuers: make([]resource.Issuer, 1), Logger: quiet}
+	if change != nil {
+		change(&config, &keys)
+	}
+	if config.Issuers[0].Verifier == nil {
+		verifier, err := jwks.New(keys)
+		if err != nil {
+			t.Fatal(err)
+		}
+		config.Issuers[0].Verifier = verifier
+	}
+	res, err := resource.New(config)
+	if err != nil {
+		t.Fatal(err)
+	}
+	f := &fixture{t: t, issuer: issuer, res: res}
+	f.inner = func(w http.ResponseWriter, _ *http.Request) { w.WriteHeader(http.StatusOK) }
+	return f
+}
+
+// An answer is all that a client sees of a refusal.
+type answer struct {
+	status    int
+	challenge string
+	body      string
+}
+
+// ask sends a request with these Authorization header lines through the middleware.
+func (f *fixture) ask(authorization ...string) answer {
+	f.t.Helper()
+	req := httptest.NewRequest(http.MethodPost, identifier, nil)
+	if len(authorization) > 0 {
+		req.Header["Authorization"] = authorization
+	}
+	return f.send(req)
+}
+
+// token mints a token that is a minute old. One issued after the keys were fetched
+// could be signed with a key that is newer still: then a bad signature is not final.
+func (f *fixture) token(t resourcetest.Token) string {
+	if t.IssuedAt.IsZero() {
+		t.IssuedAt = time.Now().Add(-time.Minute)
+	}
+	return f.issuer.Token(t)
+}
+
+func (f *fixture) bearer(token string) answer {
+	f.t.Helper()
+	return f.ask("Bearer " + token)
+}
+
+func (f *fixture) send(req *http.Request) answer {
+	f.t.Helper()
+	recorder := httptest.NewRecorder()
+	before := f.served
+	nethttp.Middleware(f.res)(http.HandlerFunc(func(w http.ResponseWriter, req *http.Request) {
+		f.served++
+		f.inner(w, req)
+	})).ServeHTTP(recorder, req)
+	result := recorder.Result()
+	if passed := f.served > before; passed != (result.StatusCode == http.StatusOK) {
+		f.t.Errorf("status %d, but the inner handler was reached: %v", result.StatusCode, passed)
+	}
+	challenges := result.Header.Values("WWW-Authenticate")
+	if len(challenges) > 1 {
+		f.t.Errorf("%d challenges: %q", len(challenges), challenges)
+	}
+	body, err := io.ReadAll(result.Body)
+	if err != nil {
+		f.t.Fatal(err)
+	}
+	return answer{result.StatusCode, result.Header.Get("WWW-Authenticate"), string(body)}
+}
+
+// The answers that there are, without scopes.
+var (
+	accepted    = answer{status: http.StatusOK}
+	bare        = answer{401, `Bearer resource_metadata="` + metadataURL + `"`, `{"error_description":"Authorization is required"}` + "\n"}
+	malformed   = answer{400, `Bearer resource_metadata="` + metadataURL + `", error="invalid_request", error_description="The Authorization header is malformed"`, `{"error":"invalid_request","error_description":"The Authorization header is malformed"}` + "\n"}
+	invalid     = answer{401, `Bearer resource_metadata="` + metadataURL + `", error="invalid_token", error_description="The access token is invalid"`, `{"error":"invalid_token","error_description":"The access token is invalid"}` + "\n"}
+	expired     = answer{401, `Bearer resource_metadata="` + metadataURL + `", error="invalid_token", error_description="The access token expired"`, `{"error":"invalid_token","error_description":"The access token expired"}` + "\n"}
+	unavailable = answer{503, "", `{"error_description":"The access token cannot be checked at the moment"}` + "\n"}
+	failed      = answer{500, "", `{"error_description":"The request could not be authorized"}` + "\n"}
+)
+
+func (f *fixture) expect(name string, got, want answer) {
+	f.t.Helper()
+	if got != want {
+		f.t.Errorf("%s:\n got %+v\nwant %+v", name, got, want)
+	}
+}

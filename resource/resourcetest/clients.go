@@ -1,0 +1,193 @@
+package resourcetest
+
+import (
+	"crypto/rand"
+	"crypto/subtle"
+	"net/http"
+	"net/url"
+	"slices"
+	"strings"
+	"time"
+
+	"github.com/go-json-experiment/json"
+)
+
+// maxClients bounds what open registration can fill.
+const maxClients = 10_000
+
+// Client is one that the server knows.
+type Client struct {
+	ID           string
+	Secret       string   // "" makes a public client
+	RedirectURIs []string // compared exactly, save for the port of http://127.0.0.1 and http://[::1]
+	GrantTypes   []string // nil: all three; refresh tokens need "refresh_token"
+}
+
+func (c Client) allows(grantType string) bool {
+	return c.GrantTypes == nil || slices.Contains(c.GrantTypes, grantType)
+}
+
+// oauthError is an answer of RFC 6749 section 5.2. Its text is fixed: nothing
+// that a client sent comes back in it.
+type oauthError struct {
+	status     int
+	code, text string
+}
+
+func (e *oauthError) answer() answer { return refuse(e.status, e.code, e.text) }
+
+func refuse(status int, code, text string) answer {
+	a := private(document(status, object{{"error", code}, {"error_description", text}}))
+	if status == http.StatusUnauthorized {
+		a.header.Set("WWW-Authenticate", `Basic realm="resourcetest"`)
+	}
+	return a
+}
+
+// private marks an answer that no cache may keep (RFC 6749 section 5.1).
+func private(a answer) answer {
+	a.header.Set("Cache-Control", "no-store")
+	return a
+}
+
+func badRequest(code, text string) *oauthError {
+	return &oauthError{http.StatusBadRequest, code, text}
+}
+
+var errClient = &oauthError{http.StatusUnauthorized, "invalid_client", "unknown client or wrong credentials"} // never written to
+
+// authenticate reads the client's credentials: none, client_secret_basic or
+// client_secret_post, one of them only (RFC 6749 section 2.3). A confidential
+// client may use either of the last two, whichever it registered.
+func (s *Issuer) authenticate(r *request) (Client, *oauthError) {
+	if err := r.checkForm(); err != nil {
+		return Client{}, err
+	}
+	id, secret := r.form.Get("client_id"), r.form.Get("client_secret")
+	if headers := r.Header.Values("Authorization"); len(headers) > 0 {
+		name, password, ok := r.BasicAuth()
+		name, err1 := url.QueryUnescape(name) // RFC 6749 section 2.3.1: form-encoded first
+		password, err2 := url.QueryUnescape(password)
+		if !ok || len(headers) > 1 || err1 != nil || err2 != nil {
+			return Client{}, errClient
+		}
+		if secret != "" || id != "" && id != name {
+			return Client{}, badRequest("invalid_request", "two ways of client authentication")
+		}
+		id, secret = name, password
+	}
+	client, ok := s.store.client(id)
+	if !ok || subtle.ConstantTimeCompare([]byte(client.Secret), []byte(secret)) != 1 {
+		return Client{}, errClient
+	}
+	return client, nil
+}
+
+// registration is the part of RFC 7591 section 2 that is understood and sent
+// back. Other members are ignored, as that section wants.
+type registration struct {
+	RedirectURIs  []string `json:"redirect_uris,omitempty"`
+	AuthMethod    string   `json:"token_endpoint_auth_method,omitempty"`
+	GrantTypes    []string `json:"grant_types,omitempty"`
+	ResponseTypes []string `json:"response_types,omitempty"`
+	Name          string   `json:"client_name,omitempty"`
+	URI           string   `json:"client_uri,omitempty"`
+	LogoURI       string   `json:"logo_uri,omitempty"`
+	Scope         string   `json:"scope,omitempty"`
+	SoftwareID    string   `json:"software_id,omitempty"`
+	Version       string   `json:"software_version,omitempty"`
+}
+
+func (s *Issuer) serveRegistration(r *request) answer {
+	var wish registration
+	if err := json.Unmarshal(r.body, &wish); err != nil {
+		return refuse(http.StatusBadRequest, "invalid_client_metadata", "the body is not a JSON object of client metadata")
+	}
+	if err := wish.complete(); err != nil {
+		return err.answer()
+	}
+	client := Client{ID: "client-" + rand.Text(), RedirectURIs: wish.RedirectURIs, GrantTypes: wish.GrantTypes}
+	reply := object{{"client_id", client.ID}, {"client_id_issued_at", time.Now().Unix()}}
+	if wish.AuthMethod != "none" {
+		client.Secret = rand.Text()
+		reply = append(reply, object{{"client_secret", client.Secret}, {"client_secret_expires_at", 0}}...)
+	}
+	if !s.store.register(client) {
+		return refuse(http.StatusServiceUnavailable, "temporarily_unavailable", "too many clients")
+	}
+	// The rest of the answer is the metadata as registered (section 3.2.1).
+	registered := strings.TrimPrefix(encode(wish), "{")
+	body := strings.TrimSuffix(string(reply.encode()), "}") + "," + registered
+	return private(answer{http.StatusCreated, http.Header{"Content-Type": {"application/json"}}, []byte(body)})
+}
+
+// complete checks the wish, fills in the defaults of RFC 7591 section 2, and
+// drops grant types that there are none of here.
+func (m *registration) complete() *oauthError {
+	m.AuthMethod = or(m.AuthMethod, "client_secret_basic")
+	if !slices.Contains(authMethods, m.AuthMethod) {
+		return badRequest("invalid_client_metadata", "unsupported token_endpoint_auth_method")
+	}
+	if len(m.GrantTypes) == 0 {
+		m.GrantTypes = []string{"authorization_code"}
+	}
+	m.GrantTypes = slices.DeleteFunc(m.GrantTypes, func(g string) bool { return !slices.Contains(grantTypes, g) })
+	if len(m.GrantTypes) == 0 {
+		return badRequest("invalid_client_metadata", "no supported grant type")
+	}
+	if slices.Contains(m.GrantTypes, "authorization_code") {
+		m.ResponseTypes = []string{"code"}
+		if len(m.RedirectURIs) == 0 {
+			return badRequest("invalid_redirect_uri", "redirect_uris is missing")
+		}
+	}
+	for _, uri := range m.RedirectURIs {
+		if !redirectAllowed(uri) {
+			return badRequest("invalid_redirect_uri", "a redirect URI is neither https nor loopback http nor of a private scheme")
+		}
+	}
+	return nil
+}
+
+// redirectAllowed is an allow-list: https, http on the loopback interface, and
+// private schemes, which are those with a dot (RFC 8252 section 7.1) and those
+// that MCP clients are known to use without one. No fragments (RFC 6749
+// section 3.1.2).
+func redirectAllowed(uri string) bool {
+	u, err := url.Parse(uri)
+	if err != nil || strings.Contains(uri, "#") || u.User != nil {
+		return false
+	}
+	switch u.Scheme {
+	case "https":
+		return u.Host != ""
+	case "http":
+		return slices.Contains([]string{"127.0.0.1", "::1", "localhost"}, u.Hostname())
+	}
+	return strings.Contains(u.Scheme, ".") || slices.Contains([]string{"cursor", "vscode", "vscode-insiders"}, u.Scheme)
+}
+
+// redirectMatches compares byte for byte, apart from the port of a loopback IP
+// (RFC 8252 section 7.3). "localhost" is no IP: its port must match.
+func redirectMatches(registered, asked string) bool {
+	if registered == asked {
+		return true
+	}
+	a, ok1 := withoutPort(registered)
+	b, ok2 := withoutPort(asked)
+	return ok1 && ok2 && a == b
+}
+
+func withoutPort(uri string) (string, bool) {
+	for _, host := range []string{"http://127.0.0.1", "http://[::1]"} {
+		rest, ok := strings.CutPrefix(uri, host)
+		if !ok {
+			continue
+		}
+		if port, ok := strings.CutPrefix(rest, ":"); ok {
+			rest = strings.TrimLeft(port, "0123456789")
+		}
+		return host + rest, rest == "" || rest[0] == '/' || rest[0] == '?'
+	}
+	return "", false
+}

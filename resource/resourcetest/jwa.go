@@ -1,0 +1,145 @@
+package resourcetest
+
+import (
+	"crypto"
+	"crypto/ecdsa"
+	"crypto/ed25519"
+	"crypto/elliptic"
+	"crypto/rand"
+	"crypto/rsa"
+	_ "crypto/sha256" // the hashes of the algorithms
+	_ "crypto/sha512"
+	"encoding/asn1"
+	"encoding/base64"
+	"fmt"
+	"math/big"
+	"sync"
+)
+
+// algorithm is a row of RFC 7518 section 3.1, or EdDSA (RFC 8037 section 3.1).
+type algorithm struct {
+	family string // what keys it takes
+	hash   crypto.Hash
+	pss    bool
+}
+
+var algorithms = map[string]algorithm{ // never written to
+	"RS256": {"RSA", crypto.SHA256, false}, "RS384": {"RSA", crypto.SHA384, false}, "RS512": {"RSA", crypto.SHA512, false},
+	"PS256": {"RSA", crypto.SHA256, true}, "PS384": {"RSA", crypto.SHA384, true}, "PS512": {"RSA", crypto.SHA512, true},
+	"ES256": {"P-256", crypto.SHA256, false}, "ES384": {"P-384", crypto.SHA384, false}, "ES512": {"P-521", crypto.SHA512, false},
+	"EdDSA": {"Ed25519", 0, false},
+}
+
+var hmacHashes = map[string]crypto.Hash{"HS256": crypto.SHA256, "HS384": crypto.SHA384, "HS512": crypto.SHA512} // never written to
+
+// sign makes the signature that a JWS carries.
+func (a algorithm) sign(signer crypto.Signer, input []byte, salt int) []byte {
+	digest, opts := input, crypto.SignerOpts(a.hash)
+	if a.hash != 0 {
+		h := a.hash.New()
+		h.Write(input)
+		digest = h.Sum(nil)
+	}
+	if a.pss {
+		opts = &rsa.PSSOptions{SaltLength: salt, Hash: a.hash}
+	}
+	signature, err := signer.Sign(rand.Reader, digest, opts)
+	if err != nil {
+		panic(fmt.Sprintf("resourcetest: the key given cannot sign: %v", err))
+	}
+	return signature
+}
+
+// fixedLength turns the DER form of an ECDSA signature into r||s (RFC 7518
+// section 3.4).
+func fixedLength(der []byte, public crypto.PublicKey) []byte {
+	var rs struct{ R, S *big.Int }
+	if _, err := asn1.Unmarshal(der, &rs); err != nil {
+		panic(fmt.Sprintf("resourcetest: the signer made no ECDSA signature: %v", err))
+	}
+	size := (public.(*ecdsa.PublicKey).Curve.Params().BitSize + 7) / 8
+	out := make([]byte, 2*size)
+	rs.R.FillBytes(out[:size])
+	rs.S.FillBytes(out[size:])
+	return out
+}
+
+// family names the kind of a public key, as in the table above.
+func family(public crypto.PublicKey) string {
+	switch k := public.(type) {
+	case *rsa.PublicKey:
+		return "RSA"
+	case *ecdsa.PublicKey:
+		return k.Curve.Params().Name
+	case ed25519.PublicKey:
+		return "Ed25519"
+	}
+	panic(fmt.Sprintf("resourcetest: unsupported public key %T", public))
+}
+
+// JWK writes a public key as a JSON Web Key (RFC 7517, RFC 8037), with members
+// added, replaced or removed. It takes *rsa.PublicKey, *ecdsa.PublicKey and
+// ed25519.PublicKey, weak ones too, and panics for any other.
+func JWK(public crypto.PublicKey, members map[string]any) Raw {
+	b64 := base64.RawURLEncoding.EncodeToString
+	var key object
+	switch k := public.(type) {
+	case *rsa.PublicKey:
+		key = object{{"kty", "RSA"}, {"n", b64(k.N.Bytes())}, {"e", b64(big.NewInt(int64(k.E)).Bytes())}}
+	case *ecdsa.PublicKey:
+		point, err := k.Bytes() // 4, x, y
+		if err != nil {
+			panic(fmt.Sprintf("resourcetest: bad EC key: %v", err))
+		}
+		half := (len(point) - 1) / 2
+		key = object{{"kty", "EC"}, {"crv", family(k)}, {"x", b64(point[1 : 1+half])}, {"y", b64(point[1+half:])}}
+	default:
+		key = object{{"kty", "OKP"}, {"crv", family(k)}, {"x", b64(k.(ed25519.PublicKey))}}
+	}
+	return key.with(members).encode()
+}
+
+// rsaPool keeps the RSA keys of closed issuers, because making one takes tens
+// of milliseconds. Two open issuers never share a key, or a token of one would
+// verify under the other. The mutex is never held while anything blocks, and is
+// no part of any synctest bubble.
+var rsaPool struct {
+	sync.Mutex
+	free []*rsa.PrivateKey
+}
+
+func leaseRSA() *rsa.PrivateKey {
+	rsaPool.Lock()
+	if len(rsaPool.free) > 0 {
+		key := rsaPool.free[0] // the one longest out of use
+		rsaPool.free = rsaPool.free[1:]
+		rsaPool.Unlock()
+		return key
+	}
+	rsaPool.Unlock()
+	key, err := rsa.GenerateKey(rand.Reader, 2048)
+	must(err)
+	return key
+}
+
+func generate(family string) crypto.Signer {
+	curves := map[string]elliptic.Curve{"P-256": elliptic.P256(), "P-384": elliptic.P384(), "P-521": elliptic.P521()}
+	switch family {
+	case "RSA":
+		return leaseRSA()
+	case "Ed25519":
+		_, key, err := ed25519.GenerateKey(rand.Reader)
+		must(err)
+		return key
+	}
+	key, err := ecdsa.GenerateKey(curves[family], rand.Reader)
+	must(err)
+	return key
+}
+
+// must is for what fails only when the system's randomness does.
+func must(err error) {
+	if err != nil {
+		panic("resourcetest: " + err.Error())
+	}
+}
