@@ -63,7 +63,7 @@ func parseIdentifier(identifier string, allowHTTP bool) (*url.URL, error) {
 		err = errors.Join(checkScheme(u, allowHTTP), checkNoQuery(u), checkSpelling(u))
 	}
 	if err != nil {
-		return nil, fmt.Errorf("metadata: resource identifier %q: %w", identifier, err)
+		return nil, fmt.Errorf("metadata: resource identifier %s: %w", shown(identifier), err)
 	}
 	return u, nil
 }
@@ -84,7 +84,7 @@ func checkIssuer(issuer string, allowHTTP bool) error {
 		err = errors.Join(checkScheme(u, allowHTTP), checkNoQuery(u))
 	}
 	if err != nil {
-		return fmt.Errorf("issuer %q: %w", issuer, err)
+		return fmt.Errorf("issuer %s: %w", shown(issuer), err)
 	}
 	return nil
 }
@@ -105,7 +105,7 @@ func checkEndpoint(endpoint string, allowHTTP bool) error {
 		err = checkScheme(u, allowHTTP)
 	}
 	if err != nil {
-		return fmt.Errorf("URL %q: %w", endpoint, err)
+		return fmt.Errorf("URL %s: %w", shown(endpoint), err)
 	}
 	return nil
 }

@@ -87,16 +87,7 @@ func sameIssuer(found, configured string) error {
 	case strings.TrimSuffix(found, "/") == strings.TrimSuffix(configured, "/"):
 		return fmt.Errorf("%w: the document says %q, configured is %q: they differ in the terminal slash only, configure the issuer as the document spells it", ErrIssuerMismatch, found, configured)
 	}
-	return fmt.Errorf("%w: the document says %q, configured is %q", ErrIssuerMismatch, clip(found), configured)
-}
-
-// clip bounds what a server can write into a log.
-func clip(s string) string {
-	const limit = 256
-	if len(s) <= limit {
-		return s
-	}
-	return strings.ToValidUTF8(s[:limit], "") + "..."
+	return fmt.Errorf("%w: the document says %s, configured is %q", ErrIssuerMismatch, shown(found), configured)
 }
 
 // checkURLs refuses the document for one bad URL. An empty one counts as absent.
@@ -117,7 +108,7 @@ func (s *AuthorizationServer) checkURLs() error {
 			continue
 		}
 		if err := checkLearned(issuer, e.value); err != nil {
-			return fmt.Errorf("member %q: %q %w", e.name, clip(e.value), err)
+			return fmt.Errorf("member %q: %s %w", e.name, shown(e.value), err)
 		}
 	}
 	return nil

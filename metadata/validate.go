@@ -142,7 +142,7 @@ func checkPage(name, page string) error {
 	}
 	u, err := url.Parse(page)
 	if err != nil || u.Scheme != "https" && u.Scheme != "http" || u.Host == "" || u.User != nil {
-		return fmt.Errorf("metadata: %s: %q must be the absolute URL of a page, such as https://example.com/docs", name, page)
+		return fmt.Errorf("metadata: %s: %s must be the absolute URL of a page, such as https://example.com/docs", name, shown(page))
 	}
 	return nil
 }

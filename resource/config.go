@@ -124,6 +124,10 @@ func New(c Config) (*Resource, error) {
 // Metadata returns the document to publish (RFC 9728). Package nethttp serves it.
 func (r *Resource) Metadata() metadata.Document { return r.document }
 
+// Leeway returns by how much clocks may differ: the effective Config.Leeway. It is
+// for code that looks at [Caller.Expiry] itself.
+func (r *Resource) Leeway() time.Duration { return r.leeway }
+
 // Ready returns nil when every issuer's tokens can be checked. A verifier with a
 // method Ready(context.Context) error is asked; the others count as ready. It is
 // cheap once keys are loaded.

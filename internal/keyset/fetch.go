@@ -3,7 +3,6 @@ package keyset
 import (
 	"context"
 	"errors"
-	"math"
 	"math/rand/v2"
 	"time"
 
@@ -44,7 +43,7 @@ func (s *Set) earliest(why reason) time.Time {
 	}
 	backoff := time.Duration(0)
 	if s.failures > 0 {
-		backoff = min(time.Second<<min(s.failures-1, 5), MaxBackoff)
+		backoff = min(MinBackoff<<min(s.failures-1, 5), MaxBackoff)
 	}
 	return s.begun.Add(max(backoff, min(s.retryAfter, MaxRetryAfter)))
 }
@@ -107,6 +106,7 @@ func (s *Set) install(d Document, begun time.Time) (skipped int, err error) {
 		interval = 0
 	}
 	next := &snapshot{keys: keys, skipped: skipped, begun: begun, interval: interval}
+	next.refreshAt = begun.Add(interval - rand.N(interval/10+1)) // not all processes at once
 	next.follow(s.current.Load())
 	s.current.Store(next)
 	return skipped, nil
@@ -126,12 +126,8 @@ func (s *Set) settle(err error) {
 	}
 	s.mu.Unlock()
 	due := s.earliest(refresh)
-	if err == nil { // ahead of time, and not all processes at once
-		known := s.current.Load()
-		due = known.begun.Add(known.interval - rand.N(known.interval/10+1))
-		if known.final() {
-			due = s.epoch.Add(math.MaxInt64)
-		}
+	if known := s.current.Load(); known != nil && known.refreshAt.After(due) {
+		due = known.refreshAt
 	}
 	s.due.Store(int64(due.Sub(s.epoch)))
 }
@@ -183,12 +179,13 @@ func (s *Set) newer(ctx context.Context, known *snapshot, t *jose.Token, issuedA
 			break
 		}
 		latest := s.current.Load()
-		if _, err := latest.verify(t); err == nil || !latest.begun.Before(arrived) || latest.newerThan(issuedAt) {
+		asked := latest != known && !latest.begun.Before(arrived)
+		if _, err := latest.verify(t); err == nil || asked || latest.newerThan(issuedAt) {
 			return latest, nil
 		}
 		// Nothing new, or from a fetch that had begun before the token came.
 		ahead := s.forcedAhead()
-		if settled || time.Now().Add(ahead).After(arrived.Add(WaitLimit)) {
+		if settled || !time.Now().Add(ahead).Before(arrived.Add(WaitLimit)) {
 			break
 		}
 		timer := time.NewTimer(ahead)

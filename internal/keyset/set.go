@@ -31,7 +31,8 @@ const (
 	IdleWait        = 50 * time.Millisecond // how long a request with a known key waits for a refresh after an idle time
 	ForcedInterval  = 5 * time.Second       // between fetches because of an unknown key or a bad signature
 	ColdInterval    = time.Second           // between fetches as long as there are no keys to use
-	MaxBackoff      = 30 * time.Second      // between refreshes that fail
+	MinBackoff      = ForcedInterval        // between refreshes that fail: first this, then twice as long each time
+	MaxBackoff      = 30 * time.Second      // the longest of them
 	MaxRetryAfter   = time.Minute           // honoured of a server's Retry-After
 	ColdRetryAfter  = 5 * time.Second       // the same as long as there are no keys to use
 )
@@ -146,6 +147,9 @@ func (s *Set) usable(ctx context.Context) (*snapshot, error) {
 	if known == nil || known.stale(now) {
 		return s.load(ctx)
 	}
+	if known.final() {
+		return known, nil
+	}
 	if done := s.refreshIfDue(now); done != nil && known.idle(now) {
 		waitCtx, cancel := context.WithTimeout(ctx, IdleWait)
 		defer cancel()
@@ -165,7 +169,9 @@ func (s *Set) liveness(k *key) func(now time.Time) bool {
 		if k.withdrawn.Load() || known.idle(now) || known.stale(now) {
 			return false
 		}
-		s.refreshIfDue(now)
+		if !known.final() {
+			s.refreshIfDue(now)
+		}
 		return true
 	}
 }

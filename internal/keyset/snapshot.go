@@ -24,6 +24,8 @@ type snapshot struct {
 	skipped  int
 	begun    time.Time     // when its fetch began
 	interval time.Duration // until the next; 0: there is none
+
+	refreshAt time.Time // when the next is due: a little before the interval ends
 }
 
 // key is a usable key. withdrawn is shared by all snapshots that hold the same

@@ -144,11 +144,6 @@ func TestCodeIsUsedOnce(t *testing.T) {
 	})
 }
 
-	t.Helper()
-	_, reply := post(t, asClient(client), s.URL(resourcetest.Introspection), "token="+url.QueryEscape(token), "test-client", "test-secret")
-	return reply["active"]
-}
-
 func active(t *testing.T, s *resourcetest.Issuer, client *http.Client, token string) any {
 	t.Helper()
 	_, reply := post(t, client, s.URL(resourcetest.Introspection), "token="+url.QueryEscape(token), "test-client", "test-secret")

@@ -1,0 +1,253 @@
+package metadata_test
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"net/http"
+	"net/http/httptest"
+	"reflect"
+	"slices"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/warder-go/warder/internal/outbound"
+	"github.com/warder-go/warder/metadata"
+)
+
+// web is an authorization server in memory: what it answers at each URL. Other
+// URLs are 404.
+type web struct {
+	answers map[string]answer
+	asked   []string
+}
+
+type answer struct {
+	status int
+	body   string
+	err    error // instead of an answer
+}
+
+func (w *web) RoundTrip(r *http.Request) (*http.Response, error) {
+	w.asked = append(w.asked, r.URL.String())
+	if accept := r.Header.Get("Accept"); accept != "application/json" {
+		return nil, fmt.Errorf("Accept is %q", accept)
+	}
+	a, ok := w.answers[r.URL.String()]
+	switch {
+	case a.err != nil:
+		return nil, a.err
+	case !ok:
+		a = answer{status: 404, body: "404 page not found"}
+	}
+	rec := httptest.NewRecorder()
+	if a.status == 429 {
+		rec.Header().Set("Retry-After", "30")
+	}
+	rec.WriteHeader(a.status)
+	io.WriteString(rec, a.body)
+	return rec.Result(), nil
+}
+
+func (w *web) discover(t *testing.T, issuer string) (*metadata.AuthorizationServer, error) {
+	t.Helper()
+	return metadata.Discover(t.Context(), outbound.New(outbound.Config{Transport: w, AllowHTTP: true}), issuer)
+}
+
+func ok(body string) answer { return answer{status: 200, body: body} }
+
+// with is a document of issuer with further members.
+func with(issuer string, members ...string) answer {
+	return ok("{" + strings.Join(append([]string{fmt.Sprintf(`"issuer":%q`, issuer)}, members...), ",") + "}")
+}
+
+const (
+	tenant        = "https://as.example/t/1"
+	oauthInserted = "https://as.example/.well-known/oauth-authorization-server/t/1"
+	oidcInserted  = "https://as.example/.well-known/openid-configuration/t/1"
+	oidcAppended  = "https://as.example/t/1/.well-known/openid-configuration"
+)
+
+// The order of MCP authorization, with RFC 8414 §3.1, §5 and OpenID Connect
+// Discovery §4.
+func TestDiscoveryOrder(t *testing.T) {
+	for _, row := range []struct {
+		what, issuer string
+		asked        []string
+	}{
+		{"an issuer with a path", tenant, []string{oauthInserted, oidcInserted, oidcAppended}},
+		{"a terminal slash behind the path", tenant + "/", []string{oauthInserted, oidcInserted, oidcAppended}},
+		{"an issuer without a path", "https://as.example", []string{"https://as.example/.well-known/oauth-authorization-server", "https://as.example/.well-known/openid-configuration"}},
+		{"a slash for a path", "https://as.example/", []string{"https://as.example/.well-known/oauth-authorization-server", "https://as.example/.well-known/openid-configuration"}},
+		{"a port and an escaped path", "https://as.example:8443/a%20b", []string{"https://as.example:8443/.well-known/oauth-authorization-server/a%20b", "https://as.example:8443/.well-known/openid-configuration/a%20b", "https://as.example:8443/a%20b/.well-known/openid-configuration"}},
+	} {
+		none := &web{}
+		if _, err := none.discover(t, row.issuer); err == nil {
+			t.Errorf("%s: a document where there is none", row.what)
+		}
+		wantEqual(t, row.what, strings.Join(none.asked, "\n"), strings.Join(row.asked, "\n"))
+		for i, u := range row.asked {
+			one := &web{answers: map[string]answer{u: with(row.issuer)}}
+			server, err := one.discover(t, row.issuer)
+			if err != nil {
+				t.Errorf("%s, document at %s: %v", row.what, u, err)
+				continue
+			}
+			wantServer(t, row.what, server, metadata.AuthorizationServer{URL: u, Issuer: row.issuer})
+			wantEqual(t, row.what, strings.Join(one.asked, "\n"), strings.Join(row.asked[:i+1], "\n"))
+		}
+	}
+}
+
+func wantServer(t *testing.T, what string, got *metadata.AuthorizationServer, want metadata.AuthorizationServer) {
+	t.Helper()
+	if got == nil || !reflect.DeepEqual(*got, want) {
+		t.Errorf("%s (-want +got)\n- %+v\n+ %+v", what, want, got)
+	}
+}
+
+func TestDiscoverReadsAll(t *testing.T) {
+	w := &web{answers: map[string]answer{oidcInserted: with(tenant, `"jwks_uri":"https://keys.example/k?v=1"`,
+		`"introspection_endpoint":"https://as.example/i"`, `"revocation_endpoint":"https://as.example/r"`, `"authorization_endpoint":"https://as.example/a"`,
+		`"token_endpoint":"https://as.example/t"`, `"registration_endpoint":""`, `"introspection_endpoint_auth_methods_supported":["client_secret_basic","private_key_jwt"]`,
+		`"scopes_supported":["a"]`, `"unknown":{"a":[null]}`, `"null":null`)}}
+	server, err := w.discover(t, tenant)
+	wantEqual(t, "error", text(err), "ok")
+	wantServer(t, "server", server, metadata.AuthorizationServer{
+		URL:                   oidcInserted,
+		Issuer:                tenant,
+		JWKSURI:               "https://keys.example/k?v=1",
+		IntrospectionEndpoint: "https://as.example/i",
+		RevocationEndpoint:    "https://as.example/r",
+		AuthorizationEndpoint: "https://as.example/a",
+		TokenEndpoint:         "https://as.example/t",
+		IntrospectionEndpointAuthMethodsSupported: []string{"client_secret_basic", "private_key_jwt"},
+	})
+}
+
+// What the first URL answers does not keep the last from being found.
+// What concerns the host is not tried three times.
+func TestDiscoveryStops(t *testing.T) {
+	for _, outcome := range []outbound.Outcome{outbound.BadURL, outbound.RefusedAddress, outbound.DNS, outbound.TLS, outbound.Canceled} {
+		w := &web{answers: map[string]answer{oauthInserted: {err: &outbound.Error{Outcome: outcome, Err: errors.New("no")}}, oidcAppended: with(tenant)}}
+		_, err := w.discover(t, tenant)
+		wantEqual(t, string(outcome), strings.Join(w.asked, "\n"), oauthInserted)
+		if e, ok := errors.AsType[*outbound.Error](err); !ok || e.Outcome != outcome {
+			t.Errorf("outcome (-want +got)\n- %s\n+ %v", outcome, err)
+		}
+	}
+
+	ctx, cancel := context.WithCancel(t.Context())
+	w := &web{}
+	get := getter(func(ctx context.Context, u string) (*outbound.Response, error) {
+		w.asked = append(w.asked, u)
+		cancel()
+		return &outbound.Response{Status: 404}, nil
+	})
+	if _, err := metadata.Discover(ctx, get, tenant); err == nil {
+		t.Error("a document where there is none")
+	}
+	wantEqual(t, "after the context's end", strings.Join(w.asked, "\n"), oauthInserted)
+}
+
+type getter func(ctx context.Context, u string) (*outbound.Response, error)
+
+func (g getter) Get(ctx context.Context, u string, _ http.Header) (*outbound.Response, error) {
+	return g(ctx, u)
+}
+
+func TestDiscoveryError(t *testing.T) {
+	w := &web{answers: map[string]answer{oauthInserted: {status: 429}, oidcInserted: with("https://evil.example")}}
+	_, err := w.discover(t, tenant)
+	failed, isTyped := errors.AsType[*metadata.DiscoveryError](err)
+	if !isTyped {
+		t.Fatalf("error is a %T", err)
+	}
+	wantEqual(t, "issuer", failed.Issuer, tenant)
+	wantEqual(t, "RetryAfter", failed.RetryAfter(), 30*time.Second)
+	wantEqual(t, "is a mismatch", errors.Is(err, metadata.ErrIssuerMismatch), true)
+	var urls []string
+	var statuses []int
+	for _, a := range failed.Attempts {
+		urls, statuses = append(urls, a.URL), append(statuses, a.Status)
+	}
+	wantEqual(t, "URLs", strings.Join(urls, "\n"), strings.Join([]string{oauthInserted, oidcInserted, oidcAppended}, "\n"))
+	wantEqual(t, "statuses", slices.Equal(statuses, []int{429, 200, 404}), true)
+	wantEqual(t, "first RetryAfter", failed.Attempts[0].RetryAfter, 30*time.Second)
+
+	_, err = (&web{}).discover(t, tenant)
+	wantEqual(t, "is a mismatch without one", errors.Is(err, metadata.ErrIssuerMismatch), false)
+}
+
+func TestDiscoverMalformedIssuer(t *testing.T) {
+	for _, issuer := range []string{"", "as.example", "https://as.example?x", "https://as.example#x", "https://u@as.example", "ftp://as.example", "https://login.example/{tenant}/v2.0"} {
+		w := &web{}
+		if _, err := w.discover(t, issuer); err == nil || w.asked != nil {
+			t.Errorf("issuer %q: %v, asked %q", issuer, err, w.asked)
+		}
+	}
+}
+
+// http is learned only from a document that came over http, and stays there.
+func TestDiscoverOverHTTP(t *testing.T) {
+	for _, row := range []struct {
+		what, issuer, keys, want string
+	}{
+		{"this machine, the same name", "http://127.0.0.1:9000", "http://127.0.0.1:9001/k", "ok"},
+		{"this machine by another name", "http://localhost:9000", "http://[::1]:9000/k", "ok"},
+		{"from this machine to https elsewhere", "http://localhost:9000", "https://keys.example/k", "ok"},
+		{"from this machine to http elsewhere", "http://localhost:9000", "http://keys.example/k", "refused"},
+		{"the same host", "http://as.internal", "http://as.internal:8080/k", "ok"},
+		{"another host", "http://as.internal", "http://keys.internal/k", "refused"},
+		{"from elsewhere to this machine", "http://as.internal", "http://localhost/k", "refused"},
+	} {
+		w := &web{answers: map[string]answer{row.issuer + "/.well-known/oauth-authorization-server": with(row.issuer, fmt.Sprintf(`"jwks_uri":%q`, row.keys))}}
+		server, err := w.discover(t, row.issuer)
+		got := "refused"
+		if err == nil {
+			got = "ok"
+			wantEqual(t, row.what, server.JWKSURI, row.keys)
+		}
+		wantEqual(t, row.what, got, row.want)
+	}
+}
+
+// Through the network, with the guarded client.
+func TestDiscoverFromServer(t *testing.T) {
+	var issuer string
+	server := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		if r.URL.Path != "/t/.well-known/openid-configuration" {
+			http.NotFound(w, r)
+			return
+		}
+		fmt.Fprintf(w, `{"issuer":%q,"jwks_uri":%q}`, issuer, issuer+"/keys")
+	}))
+	t.Cleanup(server.Close)
+	issuer = server.URL + "/t"
+	client := outbound.New(outbound.Config{Hosts: []string{"127.0.0.1"}})
+	t.Cleanup(client.CloseIdle)
+	got, err := metadata.Discover(t.Context(), client, issuer)
+	wantEqual(t, "error", text(err), "ok")
+	wantServer(t, "server", got, metadata.AuthorizationServer{URL: issuer + "/.well-known/openid-configuration", Issuer: issuer, JWKSURI: issuer + "/keys"})
+}
+
+// Whatever the server sends: no panic, and no document but the issuer's own.
+func FuzzDiscover(f *testing.F) {
+	for _, seed := range []string{"", "{}", `{"issuer":"https://as.example"}`, `{"issuer":"https://as.example","jwks_uri":"http://as.example"}`, `{"issuer":"https://as.example","Issuer":"x"}`, `{"issuer":"\u0068ttps://as.example"}`} {
+		f.Add([]byte(seed))
+	}
+	f.Fuzz(func(t *testing.T, body []byte) {
+		get := getter(func(context.Context, string) (*outbound.Response, error) {
+			return &outbound.Response{Status: 200, Body: body}, nil
+		})
+		server, err := metadata.Discover(t.Context(), get, "https://as.example")
+		if err != nil {
+			return
+		}
+		if server.Issuer != "https://as.example" || server.JWKSURI != "" && !strings.HasPrefix(server.JWKSURI, "https://") {
+			t.Errorf("accepted %q as %+v", body, server)
+		}
+	})
+}

@@ -1,0 +1,221 @@
+package metadata_test
+
+import (
+	"bufio"
+	"fmt"
+	"io"
+	"maps"
+	"net"
+	"net/http"
+	"net/http/httptest"
+	"slices"
+	"strings"
+	"testing"
+
+	"github.com/warder-go/warder/metadata"
+)
+
+// start serves h and returns the address.
+func start(t *testing.T, h http.Handler) string {
+	t.Helper()
+	server := httptest.NewServer(h)
+	t.Cleanup(server.Close)
+	return server.Listener.Addr().String()
+}
+
+func newHandler(t *testing.T, docs ...metadata.Document) *metadata.Handler {
+	t.Helper()
+	h, err := metadata.NewHandler(docs...)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return h
+}
+
+// ask sends a request as written, without a client that would tidy its path, and
+// returns the whole answer but for Date: status, sorted header, body.
+func ask(t *testing.T, address, method, target string, header ...string) string {
+	t.Helper()
+	conn, err := net.Dial("tcp", address)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer conn.Close()
+	lines := append([]string{method + " " + target + " HTTP/1.1", "Host: evil.example", "Connection: close"}, header...)
+	if _, err := io.WriteString(conn, strings.Join(lines, "\r\n")+"\r\n\r\n"); err != nil {
+		t.Fatal(err)
+	}
+	resp, err := http.ReadResponse(bufio.NewReader(conn), &http.Request{Method: method})
+	if err != nil {
+		t.Fatal(err)
+	}
+	body, err := io.ReadAll(resp.Body)
+	if err != nil {
+		t.Fatal(err)
+	}
+	resp.Header.Del("Date")
+	resp.Header.Del("Connection")
+	var b strings.Builder
+	fmt.Fprintln(&b, resp.StatusCode)
+	for _, name := range slices.Sorted(maps.Keys(resp.Header)) {
+		for _, value := range resp.Header[name] {
+			fmt.Fprintf(&b, "%s: %s\n", name, value)
+		}
+	}
+	return b.String() + "\n" + string(body)
+}
+
+const (
+	minimalBody = `{"resource":"https://mcp.example.com/mcp","authorization_servers":["https://as.example"]}`
+
+	documentHead = `200
+Access-Control-Allow-Origin: *
+Cache-Control: public, max-age=300
+Content-Length: 89
+Content-Type: application/json
+X-Content-Type-Options: nosniff
+
+`
+	preflight = `204
+Access-Control-Allow-Headers: Accept, Authorization, Content-Type, MCP-Protocol-Version, Mcp-Method, Mcp-Name, Mcp-Session-Id, Last-Event-ID
+Access-Control-Allow-Methods: GET, HEAD, OPTIONS
+Access-Control-Allow-Origin: *
+Access-Control-Max-Age: 3600
+
+`
+	notAllowed = `405
+Access-Control-Allow-Origin: *
+Allow: GET, HEAD, OPTIONS
+Content-Length: 19
+Content-Type: text/plain; charset=utf-8
+X-Content-Type-Options: nosniff
+
+method not allowed
+`
+	notFound = `404
+Access-Control-Allow-Origin: *
+Content-Length: 10
+Content-Type: text/plain; charset=utf-8
+X-Content-Type-Options: nosniff
+
+not found
+`
+)
+
+// bad-inputs 249 to 252, 255, 256; RFC 9728 §3.1, §3.2.
+func TestHandler(t *testing.T) {
+	const root, inserted = "/.well-known/oauth-protected-resource", "/.well-known/oauth-protected-resource/mcp"
+	address := start(t, newHandler(t, minimal()))
+	for _, row := range []struct {
+		what, method, target string
+		header               []string
+		want                 string
+	}{
+		{"GET at the inserted path", "GET", inserted, nil, documentHead + minimalBody},
+		{"GET at the root path", "GET", root, nil, documentHead + minimalBody},
+		{"HEAD", "HEAD", inserted, nil, documentHead},
+		{"a query", "GET", inserted + "?resource=https://evil.example", nil, documentHead + minimalBody},
+		{"an absolute target", "GET", "http://other.example" + inserted, nil, documentHead + minimalBody},
+		{"forwarding headers", "GET", inserted, []string{"X-Forwarded-Host: evil.example", "X-Forwarded-Proto: http", "X-Forwarded-Prefix: /evil", "Forwarded: host=evil.example", "X-Original-URL: /evil"}, documentHead + minimalBody},
+		{"an origin", "GET", inserted, []string{"Origin: https://evil.example"}, documentHead + minimalBody},
+		{"another Accept", "GET", inserted, []string{"Accept: text/html"}, documentHead + minimalBody},
+		{"a range", "GET", inserted, []string{"Range: bytes=0-3"}, documentHead + minimalBody},
+		{"a bad token", "GET", inserted, []string{"Authorization: Bearer nonsense"}, documentHead + minimalBody},
+		{"a preflight", "OPTIONS", inserted, []string{"Origin: https://inspector.example", "Access-Control-Request-Method: GET", "Access-Control-Request-Headers: mcp-protocol-version"}, preflight},
+		{"a preflight at the root path", "OPTIONS", root, nil, preflight},
+		{"POST", "POST", inserted, []string{"Content-Length: 0"}, notAllowed},
+		{"PUT", "PUT", inserted, []string{"Content-Length: 0"}, notAllowed},
+		{"DELETE", "DELETE", inserted, nil, notAllowed},
+		{"a method of nobody's", "BREW", inserted, nil, notAllowed},
+		{"get in lower case", "get", inserted, nil, notAllowed},
+		{"a terminal slash", "GET", inserted + "/", nil, notFound},
+		{"the root path with a slash", "GET", root + "/", nil, notFound},
+		{"another path", "GET", root + "/other", nil, notFound},
+		{"a longer path", "GET", inserted + "/x", nil, notFound},
+		{"the path alone", "GET", "/mcp", nil, notFound},
+		{"an escaped slash", "GET", root + "%2Fmcp", nil, notFound},
+		{"an escaped letter", "GET", root + "/%6Dcp", nil, notFound},
+		{"an escaped dot", "GET", "/%2Ewell-known/oauth-protected-resource/mcp", nil, notFound},
+		{"dot segments", "GET", root + "/x/../mcp", nil, notFound},
+		{"escaped dot segments", "GET", root + "/x/%2e%2e/mcp", nil, notFound},
+		{"a double slash", "GET", root + "//mcp", nil, notFound},
+		{"a double slash at the beginning", "GET", "/" + inserted, nil, notFound},
+		{"other case", "GET", root + "/MCP", nil, notFound},
+		{"a path parameter", "GET", inserted + ";x", nil, notFound},
+		{"a zero byte", "GET", inserted + "%00", nil, notFound},
+		{"another well-known document", "GET", "/.well-known/oauth-authorization-server", nil, notFound},
+		{"OPTIONS at another path", "OPTIONS", "/mcp", nil, notFound},
+		{"HEAD at another path", "HEAD", "/", nil, strings.TrimSuffix(notFound, "not found\n")},
+	} {
+		wantEqual(t, row.what, ask(t, address, row.method, row.target, row.header...), row.want)
+	}
+}
+
+func TestHandlerOfSeveral(t *testing.T) {
+	other := minimal()
+	other.Resource = "https://other.example.com/a%2Fb/"
+	address := start(t, newHandler(t, minimal(), other))
+	const root = "/.well-known/oauth-protected-resource"
+	otherBody := strings.Replace(minimalBody, "https://mcp.example.com/mcp", other.Resource, 1)
+	wantEqual(t, "the first", ask(t, address, "GET", root+"/mcp"), documentHead+minimalBody)
+	wantEqual(t, "the second", ask(t, address, "GET", root+"/a%2Fb/"), strings.Replace(documentHead, "89", fmt.Sprint(len(otherBody)), 1)+otherBody)
+	wantEqual(t, "the second, unescaped", ask(t, address, "GET", root+"/a/b/"), notFound)
+	wantEqual(t, "the root, which could be of either", ask(t, address, "GET", root), notFound)
+
+	atRoot := minimal()
+	atRoot.Resource = "https://mcp.example.com"
+	address = start(t, newHandler(t, minimal(), atRoot))
+	rootBody := strings.Replace(minimalBody, "/mcp\"", "\"", 1)
+	wantEqual(t, "a resource without a path", ask(t, address, "GET", root), strings.Replace(documentHead, "89", "85", 1)+rootBody)
+	wantEqual(t, "a resource with a path beside it", ask(t, address, "GET", root+"/mcp"), documentHead+minimalBody)
+}
+
+// The handler shows what was there when it was made.
+func TestHandlerEncodesOnce(t *testing.T) {
+	d := minimal()
+	address := start(t, newHandler(t, d))
+	d.AuthorizationServers[0] = "https://evil.example"
+	wantEqual(t, "after a change", ask(t, address, "GET", "/.well-known/oauth-protected-resource"), documentHead+minimalBody)
+}
+
+func TestOwns(t *testing.T) {
+	h := newHandler(t, minimal())
+	for _, row := range []struct {
+		method, target string
+		want           bool
+	}{
+		{"GET", "/.well-known/oauth-protected-resource/mcp", true},
+		{"DELETE", "/.well-known/oauth-protected-resource/mcp?x=y", true},
+		{"OPTIONS", "/.well-known/oauth-protected-resource", true},
+		{"GET", "/.well-known/oauth-protected-resource/mcp/", false},
+		{"GET", "/.well-known/oauth-protected-resource%2Fmcp", false},
+		{"GET", "/.well-known/oauth-protected-resource/%6dcp", false},
+		{"GET", "/.well-known/x/../oauth-protected-resource", false},
+		{"GET", "/mcp", false},
+		{"OPTIONS", "*", false},
+	} {
+		req := httptest.NewRequest(row.method, row.target, nil)
+		wantEqual(t, row.method+" "+row.target, h.Owns(req), row.want)
+		wantEqual(t, "the zero handler, "+row.target, new(metadata.Handler).Owns(req), false)
+	}
+	wantEqual(t, "the zero handler", ask(t, start(t, new(metadata.Handler)), "GET", "/.well-known/oauth-protected-resource"), notFound)
+}
+
+func TestNewHandlerRefuses(t *testing.T) {
+	twin, bad, worse := minimal(), minimal(), minimal()
+	twin.Resource = "https://twin.example.com/mcp"
+	bad.AuthorizationServers = nil
+	worse.Resource = "http://x.example"
+	for _, row := range []struct {
+		what string
+		docs []metadata.Document
+		want string
+	}{
+		{"no document", nil, "metadata: a handler needs at least one document"},
+		{"two at one path", []metadata.Document{minimal(), twin}, `metadata: resource "https://twin.example.com/mcp": another document is already at "/.well-known/oauth-protected-resource/mcp": give the resources different paths, or each its own handler`},
+		{"two that are invalid", []metadata.Document{bad, worse}, "metadata: authorization_servers is empty: name at least one issuer\n" + `metadata: resource identifier "http://x.example": must begin with https://: http is for loopback hosts, or allow http explicitly`},
+	} {
+		_, err := metadata.NewHandler(row.docs...)
+		wantEqual(t, row.what, text(err), row.want)
+	}
+}

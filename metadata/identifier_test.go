@@ -1,0 +1,156 @@
+package metadata_test
+
+import (
+	"strings"
+	"testing"
+
+	"github.com/warder-go/warder/metadata"
+)
+
+func wantEqual[T comparable](t *testing.T, what string, got, want T) {
+	t.Helper()
+	if got != want {
+		t.Errorf("%s (-want +got)\n- %v\n+ %v", what, want, got)
+	}
+}
+
+// text is the error's text, or "ok".
+func text(err error) string {
+	if err == nil {
+		return "ok"
+	}
+	return err.Error()
+}
+
+func TestCheckIdentifier(t *testing.T) {
+	const (
+		malformed = "host or port is malformed: a name or an IP address without zone, and a port from 1 to 65535 if any"
+		relative  = "must be an absolute URL, such as https://mcp.example.com/mcp"
+		https     = "must begin with https://: http is for loopback hosts, or allow http explicitly"
+		dots      = "path must not have dot segments: write the path that they lead to"
+		slashes   = "path must not have empty segments: write one slash"
+		query     = "must not have a query: remove '?' and what follows"
+		fragment  = "must not have a fragment: remove '#' and what follows"
+	)
+	for _, row := range []struct{ what, identifier, want string }{
+		{"a host", "https://mcp.example.com", "ok"},
+		{"a host and a slash", "https://mcp.example.com/", "ok"},
+		{"a path", "https://mcp.example.com/public/mcp", "ok"},
+		{"a path with a terminal slash", "https://mcp.example.com/mcp/", "ok"},
+		{"a port", "https://mcp.example.com:8443/mcp", "ok"},
+		{"an IPv4 address", "https://192.0.2.1/mcp", "ok"},
+		{"an IPv6 address and a port", "https://[2001:db8::1]:8443/mcp", "ok"},
+		{"an escaped path", "https://mcp.example.com/a%20b/c%2Fd", "ok"},
+		{"signs that paths may have", "https://mcp.example.com/~a/b;c=d,e/@f/$g!", "ok"},
+		{"upper case in the path", "https://mcp.example.com/MCP", "ok"},
+		{"http on localhost", "http://localhost:8080/mcp", "ok"},
+		{"http on 127.0.0.1", "http://127.0.0.1:8080/mcp", "ok"},
+		{"http on 127.1.2.3", "http://127.1.2.3/mcp", "ok"},
+		{"http on ::1", "http://[::1]:8080/mcp", "ok"},
+		{"nothing", "", relative},
+		{"http", "http://mcp.example.com/mcp", https},
+		{"http on a private address", "http://10.0.0.1/mcp", https},
+		{"http on a name that begins like localhost", "http://localhost.example.com/mcp", https},
+		{"another scheme", "ftp://mcp.example.com/mcp", "must begin with https://"},
+		{"a name only", "mcp.example.com", relative},
+		{"a path only", "/mcp", relative},
+		{"no scheme", "//mcp.example.com/mcp", "must begin with https://"},
+		{"no host", "https:///mcp", relative},
+		{"an opaque URL", "https:mcp.example.com", relative},
+		{"a urn", "urn:example:mcp", relative},
+		{"only a port", "https://:443/mcp", malformed},
+		{"no port behind the colon", "https://mcp.example.com:/mcp", malformed},
+		{"port 0", "https://mcp.example.com:0/mcp", malformed},
+		{"port 65536", "https://mcp.example.com:65536/mcp", malformed},
+		{"a word as port", "https://mcp.example.com:port/mcp", relative},
+		{"an IPv6 zone", "https://[fe80::1%25eth0]/mcp", malformed},
+		{"an IPv4 address in brackets", "https://[192.0.2.1]/mcp", relative},
+		{"a host with an empty label", "https://mcp..example.com/mcp", malformed},
+		{"a wildcard host", "https://*.example.com/mcp", malformed},
+		{"two hosts", "https://a.example.com,b.example.com/mcp", malformed},
+		{"a fragment (RFC 9728 1.2)", "https://mcp.example.com/mcp#x", fragment},
+		{"an empty fragment", "https://mcp.example.com/mcp#", fragment},
+		{"a query", "https://mcp.example.com/mcp?a=b", query},
+		{"an empty query", "https://mcp.example.com/mcp?", query},
+		{"a user", "https://user@mcp.example.com/mcp", "must not hold a user name or password: remove them"},
+		{"an upper-case host", "https://MCP.example.com/mcp", `host must be in lower case, as clients send it: write "mcp.example.com"`},
+		{"an upper-case scheme", "HTTPS://mcp.example.com/mcp", `is not in canonical form: write "https://mcp.example.com/mcp"`},
+		{"a dot segment", "https://mcp.example.com/./mcp", dots},
+		{"two dots", "https://mcp.example.com/a/../mcp", dots},
+		{"two dots at the end", "https://mcp.example.com/a/..", dots},
+		{"escaped dots", "https://mcp.example.com/a/%2E%2e/mcp", dots},
+		{"a double slash", "https://mcp.example.com/a//mcp", slashes},
+		{"a double slash at the beginning", "https://mcp.example.com//mcp", slashes},
+		{"a double slash at the end", "https://mcp.example.com/mcp//", slashes},
+		{"braces", "https://mcp.example.com/{tenant}", `is not in canonical form: write "https://mcp.example.com/%7Btenant%7D"`},
+		{"a quote", `https://mcp.example.com/"`, `must not contain '"': percent-encode it, or write a host in its xn-- form`},
+		{"a backslash", `https://mcp.example.com/a\b`, `must not contain '\\': percent-encode it, or write a host in its xn-- form`},
+		{"a space", "https://mcp.example.com/a b", "must not contain ' ': percent-encode it, or write a host in its xn-- form"},
+		{"a line feed", "https://mcp.example.com/a\n", `must not contain '\n': percent-encode it, or write a host in its xn-- form`},
+		{"a letter outside of ASCII", "https://bücher.example/mcp", "must not contain 'ü': percent-encode it, or write a host in its xn-- form"},
+		{"half a percent escape", "https://mcp.example.com/%zz", relative},
+		{"three mistakes at once", "http://MCP.example.com//mcp?x", https + "\n" + query + "\n" + `host must be in lower case, as clients send it: write "mcp.example.com"` + "\n" + slashes},
+	} {
+		err := metadata.CheckIdentifier(row.identifier, false)
+		got := text(err)
+		if err != nil {
+			_, got, _ = strings.Cut(got, ": ")      // metadata:
+			got = got[strings.Index(got, `": `)+3:] // resource identifier "…":
+		}
+		wantEqual(t, row.what, got, row.want)
+	}
+	wantEqual(t, "http when allowed", text(metadata.CheckIdentifier("http://mcp.internal/mcp", true)), "ok")
+	for what, identifier := range map[string]string{"a password": "https://user:hush@mcp.example.com/mcp", "a user name": "https://hush@mcp.example.com", "a password in what is no URL": "https://user:hu sh@mcp.example.com/%zz"} {
+		if got := text(metadata.CheckIdentifier(identifier, false)); strings.Contains(got, "hu") || got == "ok" {
+			t.Errorf("%s is repeated: %s", what, got)
+		}
+	}
+	wantEqual(t, "the whole text", text(metadata.CheckIdentifier("mcp", false)), `metadata: resource identifier "mcp": `+relative)
+}
+
+func TestCheckIssuerAndEndpoint(t *testing.T) {
+	const https = "must begin with https://: http is for loopback hosts, or allow http explicitly"
+	for _, row := range []struct{ what, url, issuer, endpoint string }{
+		{"https", "https://as.example", "ok", "ok"},
+		{"a terminal slash", "https://as.example/", "ok", "ok"},
+		{"an upper-case host", "https://AS.example/t", "ok", "ok"},
+		{"http on this machine", "http://localhost:9000/t", "ok", "ok"},
+		{"http elsewhere", "http://as.example/t", `metadata: issuer "http://as.example/t": ` + https, `metadata: URL "http://as.example/t": ` + https},
+		{"a query (RFC 8414 2)", "https://as.example/t?a=b", `metadata: issuer "https://as.example/t?a=b": must not have a query: remove '?' and what follows`, "ok"},
+		{"no URL", "as", `metadata: issuer "as": must be an absolute URL, such as https://mcp.example.com/mcp`, `metadata: URL "as": must be an absolute URL, such as https://mcp.example.com/mcp`},
+	} {
+		wantEqual(t, row.what+" as issuer", text(metadata.CheckIssuer(row.url, false)), row.issuer)
+		wantEqual(t, row.what+" as endpoint", text(metadata.CheckEndpoint(row.url, false)), row.endpoint)
+	}
+	wantEqual(t, "an http issuer when allowed", text(metadata.CheckIssuer("http://as.example", true)), "ok")
+	wantEqual(t, "an http endpoint when allowed", text(metadata.CheckEndpoint("http://as.example", true)), "ok")
+}
+
+// RFC 9728 §3.1, with its examples.
+func TestWellKnown(t *testing.T) {
+	const root = "/.well-known/oauth-protected-resource"
+	for _, row := range []struct{ what, identifier, origin, path string }{
+		{"a host", "https://resource.example.com", "https://resource.example.com", root},
+		{"a host and a slash", "https://resource.example.com/", "https://resource.example.com", root},
+		{"a path", "https://resource.example.com/resource1", "https://resource.example.com", root + "/resource1"},
+		{"a terminal slash", "https://resource.example.com/resource1/", "https://resource.example.com", root + "/resource1/"},
+		{"a port", "https://resource.example.com:8443/a/b", "https://resource.example.com:8443", root + "/a/b"},
+		{"an escaped path", "https://resource.example.com/a%2Fb%20c", "https://resource.example.com", root + "/a%2Fb%20c"},
+		{"http", "http://localhost:8080/mcp", "http://localhost:8080", root + "/mcp"},
+	} {
+		path, err := metadata.WellKnownPath(row.identifier)
+		wantEqual(t, row.what, text(err), "ok")
+		wantEqual(t, row.what, path, row.path)
+		url, err := metadata.WellKnownURL(row.identifier)
+		wantEqual(t, row.what, text(err), "ok")
+		wantEqual(t, row.what, url, row.origin+row.path)
+	}
+	for _, identifier := range []string{"", "mcp", "https://a.example/../b", "https://a.example/?q"} {
+		if path, err := metadata.WellKnownPath(identifier); err == nil {
+			t.Errorf("identifier %q has the path %q", identifier, path)
+		}
+		if url, err := metadata.WellKnownURL(identifier); err == nil {
+			t.Errorf("identifier %q has the URL %q", identifier, url)
+		}
+	}
+}

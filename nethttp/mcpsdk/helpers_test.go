@@ -1,0 +1,173 @@
+package mcpsdk_test
+
+import (
+	"bytes"
+	"context"
+	"encoding/json"
+	"io"
+	"net/http"
+	"net/http/httptest"
+	"sync/atomic"
+	"testing"
+	"time"
+
+	"github.com/modelcontextprotocol/go-sdk/mcp"
+
+	"github.com/warder-go/warder/jwks"
+	"github.com/warder-go/warder/nethttp/mcpsdk"
+	"github.com/warder-go/warder/resource"
+	"github.com/warder-go/warder/resource/resourcetest"
+)
+
+// site is an MCP server behind warder that trusts two authorization servers.
+type site struct {
+	issuer, second *resourcetest.Issuer
+	url            string // of the MCP endpoint, and the identifier
+	res            *resource.Resource
+	calls          atomic.Int64 // tool calls that were served
+}
+
+// sight is what a tool sees of its caller.
+type sight struct {
+	Known      bool
+	ID         string
+	Subject    string
+	ClientID   string
+	TokenID    string
+	Granted    []string
+	UserID     string // from here on of the TokenInfo
+	Scopes     []string
+	Expiration time.Time
+	Header     http.Header
+}
+
+func newSite(t *testing.T, options mcp.StreamableHTTPOptions) *site {
+	t.Helper()
+	s := &site{issuer: resourcetest.Start(t), second: resourcetest.Start(t)}
+	server := httptest.NewUnstartedServer(nil)
+	s.url = "http://" + server.Listener.Addr().String() + "/mcp"
+	s.res = newResource(t, resource.Config{
+		Identifier: s.url,
+		Issuers:    []resource.Issuer{{Verifier: verifier(t, s.issuer)}, {Verifier: verifier(t, s.second)}},
+		Scopes:     []string{"mcp:read"},
+		Implies:    map[string][]string{"mcp:admin": {"mcp:read", "mcp:write"}},
+	})
+	server.Config.Handler = mcpsdk.Handler(s.res, s.mcpHandler(options))
+	server.Start()
+	t.Cleanup(server.Close)
+	return s
+}
+
+func newResource(t *testing.T, config resource.Config) *resource.Resource {
+	t.Helper()
+	res, err := resource.New(config)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return res
+}
+
+func verifier(t *testing.T, issuer *resourcetest.Issuer) *jwks.Verifier {
+	t.Helper()
+	v, err := jwks.New(jwks.Config{Issuer: issuer.Identifier()})
+	if err != nil {
+		t.Fatal(err)
+	}
+	return v
+}
+
+// mcpHandler serves one tool, look, which answers with what it sees.
+func (s *site) mcpHandler(options mcp.StreamableHTTPOptions) http.Handler {
+	server := mcp.NewServer(&mcp.Implementation{Name: "test", Version: "1"}, nil)
+	mcp.AddTool(server, &mcp.Tool{Name: "look"}, func(_ context.Context, req *mcp.CallToolRequest, _ struct{}) (*mcp.CallToolResult, any, error) {
+		s.calls.Add(1)
+		text, err := json.Marshal(look(req.Extra))
+		return &mcp.CallToolResult{Content: []mcp.Content{&mcp.TextContent{Text: string(text)}}}, nil, err
+	})
+	return mcp.NewStreamableHTTPHandler(func(*http.Request) *mcp.Server { return server }, &options)
+}
+
+func look(extra *mcp.RequestExtra) (seen sight) {
+	caller, ok := mcpsdk.CallerFrom(extra)
+	if !ok {
+		return sight{}
+	}
+	info := extra.TokenInfo
+	return sight{
+		Known: true, ID: caller.ID(), Subject: caller.Subject(), ClientID: caller.ClientID(), TokenID: caller.TokenID(),
+		Granted: caller.Scopes(), UserID: info.UserID, Scopes: info.Scopes, Expiration: info.Expiration, Header: extra.Header,
+	}
+}
+
+// wallet is the client's side: it sends whichever token it holds.
+type wallet struct{ token atomic.Value }
+
+func (w *wallet) RoundTrip(req *http.Request) (*http.Response, error) {
+	req = req.Clone(req.Context())
+	req.Header.Set("Authorization", "Bearer "+w.token.Load().(string))
+	return http.DefaultTransport.RoundTrip(req)
+}
+
+// connect opens a session with the SDK's client.
+func (s *site) connect(t *testing.T, w *wallet) *mcp.ClientSession {
+	t.Helper()
+	client := mcp.NewClient(&mcp.Implementation{Name: "test", Version: "1"}, nil)
+	session, err := client.Connect(t.Context(), &mcp.StreamableClientTransport{
+		Endpoint: s.url, HTTPClient: &http.Client{Transport: w},
+	}, nil)
+	if err != nil {
+		t.Fatalf("connect: %v", err)
+	}
+	t.Cleanup(func() { _ = session.Close() }) // the server may be gone already
+	return session
+}
+
+func callLook(t *testing.T, session *mcp.ClientSession) (seen sight) {
+	t.Helper()
+	result, err := session.CallTool(t.Context(), &mcp.CallToolParams{Name: "look"})
+	if err != nil {
+		t.Fatalf("calling the tool: %v", err)
+	}
+	if err := json.Unmarshal([]byte(result.Content[0].(*mcp.TextContent).Text), &seen); err != nil {
+		t.Fatal(err)
+	}
+	return seen
+}
+
+const (
+	initialize = `{"jsonrpc":"2.0","id":1,"method":"initialize","params":{"protocolVersion":"2025-11-25","capabilities":{},"clientInfo":{"name":"raw","version":"1"}}}`
+	callTool   = `{"jsonrpc":"2.0","id":2,"method":"tools/call","params":{"name":"look","arguments":{}}}`
+)
+
+// reply is a response, read.
+type reply struct {
+	status int
+	header http.Header
+	body   string
+}
+
+// send makes a request without the SDK's client. Header values replace the usual ones.
+func send(t *testing.T, method, url, body string, header http.Header) reply {
+	t.Helper()
+	req, err := http.NewRequestWithContext(t.Context(), method, url, bytes.NewBufferString(body))
+	if err != nil {
+		t.Fatal(err)
+	}
+	req.Header.Set("Content-Type", "application/json")
+	req.Header.Set("Accept", "application/json, text/event-stream")
+	for name, values := range header {
+		req.Header[name] = values
+	}
+	response, err := http.DefaultClient.Do(req)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer response.Body.Close()
+	text, err := io.ReadAll(response.Body)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return reply{response.StatusCode, response.Header, string(text)}
+}
+
+func bearer(token string) http.Header { return http.Header{"Authorization": {"Bearer " + token}} }
