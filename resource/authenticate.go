@@ -22,6 +22,9 @@ type Decision struct {
 // What it reads of req is the Authorization header and the context, nothing else:
 // not Host, not the URL, not the body.
 func (r *Resource) Authenticate(req *http.Request) (Decision, *Refusal) {
+	if r == nil || r.metrics == nil { // not made by New: fail closed
+		return Decision{}, (&answers{}).refusal(newFault(ReasonInternalError, "resource was not made by New"))
+	}
 	caller, f := r.decide(req)
 	if f != nil {
 		refusal := r.answers.refusal(f)
@@ -41,9 +44,6 @@ func (r *Resource) decide(req *http.Request) (caller *Caller, f *fault) {
 			caller, f = nil, panicFault(p)
 		}
 	}()
-	if r == nil || r.metrics == nil {
-		return nil, newFault(ReasonInternalError, "resource was not made by New")
-	}
 	ctx, now := req.Context(), time.Now()
 
 	// 1. The credential: exactly one, from the Authorization header. A request that

@@ -2,7 +2,6 @@ package resource
 
 import (
 	"fmt"
-	"log/slog"
 	"maps"
 	"net/url"
 	"slices"
@@ -24,9 +23,6 @@ func (b *builder) mistake(format string, args ...any) {
 func (b *builder) build() *Resource {
 	c := &b.config
 	r := &Resource{issuers: map[string]*issuer{}, revoked: c.Revoked, keep: c.KeepAuthorization, logger: c.Logger}
-	if r.logger == nil {
-		r.logger = slog.Default()
-	}
 	if err := metadata.CheckIdentifier(c.Identifier, c.AllowHTTP); err != nil {
 		b.mistake("Identifier: %w", err)
 	}

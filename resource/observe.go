@@ -69,9 +69,6 @@ func (cs collectors) Collect(ch chan<- prometheus.Metric) {
 
 // observeRefusal is the one place where a refusal is counted and logged.
 func (r *Resource) observeRefusal(req *http.Request, refusal *Refusal, f *fault) {
-	if r == nil || r.metrics == nil {
-		return
-	}
 	o := outcomes[refusal.Reason]
 	r.metrics.decisions.WithLabelValues(o.result(), string(refusal.Reason)).Inc()
 	level := slog.LevelInfo
@@ -83,8 +80,11 @@ func (r *Resource) observeRefusal(req *http.Request, refusal *Refusal, f *fault)
 	case answerError:
 		level = slog.LevelError
 	}
-	ctx := req.Context()
-	if !r.logger.Enabled(ctx, level) {
+	ctx, logger := req.Context(), r.logger
+	if logger == nil {
+		logger = slog.Default()
+	}
+	if !logger.Enabled(ctx, level) {
 		return
 	}
 	attrs := []slog.Attr{
@@ -92,7 +92,7 @@ func (r *Resource) observeRefusal(req *http.Request, refusal *Refusal, f *fault)
 		slog.Int("status", refusal.Status),
 		slog.String("resource", r.document.Resource),
 	}
-	r.logger.LogAttrs(ctx, level, "request refused", append(attrs, f.attrs()...)...)
+	logger.LogAttrs(ctx, level, "request refused", append(attrs, f.attrs()...)...)
 }
 
 // attrs are the particulars of a fault: what was found and what was expected, never
@@ -101,8 +101,11 @@ func (f *fault) attrs() (attrs []slog.Attr) {
 	if f.check != nil {
 		attrs = append(attrs, slog.String("check", f.check.name), slog.String("source", f.check.source))
 	}
-	if f.got != "" || f.want != "" {
-		attrs = append(attrs, slog.String("got", printable(f.got)), slog.String("want", printable(f.want)))
+	if f.got != "" || f.check != nil {
+		attrs = append(attrs, slog.String("got", printable(f.got)))
+	}
+	if f.want != "" {
+		attrs = append(attrs, slog.String("want", printable(f.want)))
 	}
 	if f.unverified {
 		attrs = append(attrs, slog.Bool("unverified", true))

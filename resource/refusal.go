@@ -65,7 +65,7 @@ func (a *answers) make(reason Reason, o outcome, scopes []string) *Refusal {
 // refusal puts a fault into words.
 func (a *answers) refusal(f *fault) *Refusal {
 	ready, ok := a.ready[f.reason]
-	if !ok { // a zero Resource, or a reason that is none: fail closed
+	if !ok { // a Resource not made by New: fail closed
 		return &Refusal{Status: http.StatusInternalServerError, Reason: ReasonInternalError,
 			ContentType: "application/json", Body: answerError.body(), Err: f}
 	}

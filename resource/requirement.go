@@ -1,6 +1,7 @@
 package resource
 
 import (
+	"errors"
 	"fmt"
 	"net/http"
 	"slices"
@@ -16,6 +17,9 @@ type Requirement struct {
 
 // Requirement returns the demand for scopes besides Config.Scopes.
 func (r *Resource) Requirement(scopes ...string) (*Requirement, error) {
+	if r == nil || r.metrics == nil {
+		return nil, errors.New("resource: requirement: resource was not made by New")
+	}
 	q := &Requirement{resource: r, needed: slices.Clone(r.scopes)}
 	for _, scope := range scopes {
 		if !isScope(scope) {

@@ -1,18 +1,301 @@
 package resource_test
 
 import (
+	"context"
+	"errors"
+	"fmt"
+	"net/http"
+	"net/http/httptest"
 	"testing"
+	"testing/synctest"
 	"time"
 
+	"github.com/warder-go/warder/jwks"
+	"github.com/warder-go/warder/resource"
 	"github.com/warder-go/warder/resource/resourcetest"
 )
 
-func TestSmoke(t *testing.T) {
-	f := newFixture(t, nil)
-	f.expect("good", f.bearer(f.token(resourcetest.Token{})), accepted)
-	f.expect("none", f.ask(), bare)
-	f.expect("expired", f.bearer(f.token(resourcetest.Token{Lifetime: -time.Hour, IssuedAt: time.Now().Add(-2 * time.Hour)})), expired)
-	for _, fault := range resourcetest.Faults() {
-		f.expect(string(fault), f.bearer(f.token(resourcetest.Token{Fault: fault})), invalid)
+func scoped(scope string) string {
+	return `Bearer resource_metadata="` + metadataURL + `", scope="` + scope + `"`
+}
+
+func insufficient(scope string) answer {
+	const description = "The access token lacks a scope that this request needs"
+	return answer{403, scoped(scope) + `, error="insufficient_scope", error_description="` + description + `"`,
+		`{"error":"insufficient_scope","error_description":"` + description + `"}` + "\n"}
+}
+
+func TestThreeAnswers(t *testing.T) { // design decision 3
+	f := newFixture(t, func(c *resource.Config, _ *jwks.Config) { c.Scopes = []string{"mcp:read", "mcp:list"} })
+	old := time.Now().Add(-time.Hour)
+	withScope := func(a answer) answer {
+		a.challenge = scoped("mcp:read mcp:list") + a.challenge[len(bare.challenge):]
+		return a
+	}
+	f.expect("good", f.bearer(f.token(resourcetest.Token{Scope: "mcp:list mcp:read"})), accepted)
+	f.expect("no credentials", f.ask(), withScope(bare))
+	f.expect("malformed: no scope would have helped", f.ask("Bearer"), malformed)
+	f.expect("expired", f.bearer(f.token(resourcetest.Token{IssuedAt: old})), withScope(expired))
+	f.expect("expired and without scope: still 401", f.bearer(f.token(resourcetest.Token{IssuedAt: old, Scope: "x"})), withScope(expired))
+	f.expect("other audience", f.bearer(f.token(resourcetest.Token{Audience: "https://other.example.test/"})), withScope(invalid))
+	f.expect("one scope missing: all that are needed are named", f.bearer(f.token(resourcetest.Token{Scope: "mcp:list"})), insufficient("mcp:read mcp:list"))
+	f.expect("no scope at all", f.bearer(f.token(resourcetest.Token{})), insufficient("mcp:read mcp:list"))
+	f.issuer.Fail(resourcetest.JWKS, resourcetest.Failure{Status: 500})
+	cold := newFixtureWith(t, f.issuer, nil)
+	cold.expect("cannot tell", cold.bearer(f.token(resourcetest.Token{})), unavailable)
+}
+
+func TestChallengeScopes(t *testing.T) { // RFC 6750 §3; MCP authorization, "Scope Selection Strategy"
+	for _, row := range []struct {
+		name  string
+		hint  []string
+		scope string
+	}{
+		{"nil: those that are needed", nil, `, scope="a"`},
+		{"given", []string{"b", "c"}, `, scope="b c"`},
+		{"empty: no hint at all", []string{}, ``},
+	} {
+		f := newFixture(t, func(c *resource.Config, _ *jwks.Config) { c.Scopes, c.ChallengeScopes = []string{"a"}, row.hint })
+		want := bare
+		want.challenge += row.scope
+		f.expect(row.name, f.ask(), want)
+		f.expect(row.name+", on the 403 the needed ones", f.bearer(f.token(resourcetest.Token{})), insufficient("a"))
+	}
+}
+
+func TestScopeHierarchy(t *testing.T) { // MCP authorization: MUST account for scope hierarchies
+	f := newFixture(t, func(c *resource.Config, _ *jwks.Config) {
+		c.Scopes = []string{"files:read"}
+		c.Implies = map[string][]string{"admin": {"files:write"}, "files:write": {"files:read"}, "loop": {"pool"}, "pool": {"loop"}}
+	})
+	for _, row := range []struct {
+		scope string
+		want  answer
+	}{
+		{"files:read", accepted},
+		{"files:write", accepted},
+		{"admin", accepted},
+		{"loop", insufficient("files:read")},
+		{"files", insufficient("files:read")},
+		{"Files:Read", insufficient("files:read")},
+		{"files:read2", insufficient("files:read")},
+		{"files:*", insufficient("files:read")},
+	} {
+		f.expect(row.scope, f.bearer(f.token(resourcetest.Token{Scope: row.scope})), row.want)
+	}
+	f.inner = func(_ http.ResponseWriter, req *http.Request) {
+		caller, _ := resource.FromContext(req.Context())
+		if got := fmt.Sprint(caller.Scopes(), caller.AllScopes()); got != "[admin x] [admin x files:read files:write]" {
+			t.Errorf("got %s", got)
+		}
+		if !caller.Has("files:write", "x") || caller.Has("files:write", "y") || !caller.Has() {
+			t.Error("Has is wrong")
+		}
+	}
+	f.bearer(f.token(resourcetest.Token{Scope: "admin x"}))
+}
+
+func TestSeveralIssuers(t *testing.T) { // bad-inputs 144: each bound to its keys, algorithms and audiences
+	first, second := resourcetest.Start(t), resourcetest.Start(t, resourcetest.Config{Algorithms: []string{"ES256", "RS256"}})
+	stranger := resourcetest.Start(t)
+	verifier := func(issuer *resourcetest.Issuer, algorithms ...string) resource.Verifier {
+		v, err := jwks.New(jwks.Config{Issuer: issuer.Identifier(), Algorithms: algorithms})
+		if err != nil {
+			t.Fatal(err)
+		}
+		return v
+	}
+	f := newFixture(t, func(c *resource.Config, _ *jwks.Config) {
+		c.Issuers = []resource.Issuer{
+			{Verifier: verifier(first, "ES256"), Audiences: []string{"first-audience"}},
+			{Verifier: verifier(second, "ES256", "RS256")},
+		}
+	})
+	ago := time.Now().Add(-time.Minute)
+	mint := func(from *resourcetest.Issuer, t resourcetest.Token) string { t.IssuedAt = ago; return from.Token(t) }
+	claim := func(iss string) map[string]any { return map[string]any{"iss": iss} }
+	for _, row := range []struct {
+		name, token string
+		want        answer
+	}{
+		{"of the first", mint(first, resourcetest.Token{}), accepted},
+		{"of the second", mint(second, resourcetest.Token{}), accepted},
+		{"the first's own audience", mint(first, resourcetest.Token{Audience: "first-audience"}), accepted},
+		{"the first's audience from the second", mint(second, resourcetest.Token{Audience: "first-audience"}), invalid},
+		{"an algorithm that only the second may use", mint(first, resourcetest.Token{Alg: "RS256"}), invalid},
+		{"the same from the second", mint(second, resourcetest.Token{Alg: "RS256"}), accepted},
+		{"of the second, in the name of the first", mint(second, resourcetest.Token{Claims: claim(first.Identifier())}), invalid},
+		{"of a stranger", mint(stranger, resourcetest.Token{}), invalid},
+		{"of a stranger, in the name of the first", mint(stranger, resourcetest.Token{Claims: claim(first.Identifier())}), invalid},
+		{"with a slash more", mint(first, resourcetest.Token{Claims: claim(first.Identifier() + "/")}), invalid},
+	} {
+		f.expect(row.name, f.bearer(row.token), row.want)
+	}
+	if n := stranger.Count(resourcetest.Any); n != 0 {
+		t.Errorf("the stranger was asked %d times: an iss must cause no request", n)
+	}
+}
+
+func TestRevoked(t *testing.T) {
+	revoked := ""
+	f := newFixture(t, func(c *resource.Config, _ *jwks.Config) {
+		c.Revoked = func(_ context.Context, caller *resource.Caller) bool { return caller.TokenID() == revoked }
+	})
+	token := f.token(resourcetest.Token{Claims: map[string]any{"jti": "one"}})
+	f.expect("before", f.bearer(token), accepted)
+	revoked = "one"
+	f.expect("remembered, but asked again", f.bearer(token), invalid)
+	revoked = "two"
+	f.expect("no longer", f.bearer(token), accepted)
+}
+
+func TestPanicsLetNothingThrough(t *testing.T) { // design decision 16; bad-inputs 274
+	f := newFixture(t, func(c *resource.Config, _ *jwks.Config) {
+		c.Revoked = func(context.Context, *resource.Caller) bool { panic("secret") }
+	})
+	f.expect("Revoked panics", f.bearer(f.token(resourcetest.Token{})), failed)
+	f.expect("and again, remembered", f.bearer(f.token(resourcetest.Token{})), failed)
+	f = newFixture(t, func(c *resource.Config, k *jwks.Config) {
+		c.Issuers[0].Verifier = verifierFunc{k.Issuer, func() (*resource.Claims, error) { panic("secret") }}
+	})
+	f.expect("Verifier panics", f.bearer(f.token(resourcetest.Token{})), failed)
+	f = newFixture(t, func(c *resource.Config, k *jwks.Config) {
+		c.Issuers[0].Verifier = verifierFunc{k.Issuer, func() (*resource.Claims, error) { return nil, nil }}
+	})
+	f.expect("Verifier returns nothing", f.bearer(f.token(resourcetest.Token{})), failed)
+}
+
+func TestZeroResourceRefuses(t *testing.T) { // bad-inputs 275
+	for name, res := range map[string]*resource.Resource{"zero": new(resource.Resource), "nil": nil} {
+		req := httptest.NewRequest(http.MethodGet, identifier, nil)
+		req.Header.Set("Authorization", "Bearer x")
+		decision, refusal := res.Authenticate(req)
+		if decision.Caller != nil || refusal == nil || refusal.Status != 500 {
+			t.Errorf("%s: got %+v, %+v; want a refusal with 500", name, decision, refusal)
+		}
+	}
+}
+
+// verifierFunc is a Verifier of the user's.
+type verifierFunc struct {
+	issuer string
+	verify func() (*resource.Claims, error)
+}
+
+func (v verifierFunc) Issuer() string { return v.issuer }
+func (v verifierFunc) Verify(context.Context, *resource.Token) (*resource.Claims, error) {
+	return v.verify()
+}
+
+func TestVerifierContract(t *testing.T) {
+	good := func(issuer string) *resource.Claims {
+		return &resource.Claims{Issuer: issuer, Subject: "alice", Audience: []string{identifier}, Expiry: time.Now().Add(time.Hour)}
+	}
+	for _, row := range []struct {
+		name  string
+		err   error
+		want  answer
+		after time.Duration
+	}{
+		{"no error", nil, accepted, 0},
+		{"any error", errors.New("no"), invalid, 0},
+		{"a reason of 401", &resource.Error{Reason: resource.ReasonInactive}, invalid, 0},
+		{"expired", &resource.Error{Reason: resource.ReasonExpired}, expired, 0},
+		{"a reason of 503", &resource.Error{Reason: resource.ReasonVerifierUnavailable}, unavailable, time.Second},
+		{"a reason of 503 with a time, wrapped", fmt.Errorf("x: %w", &resource.Error{Reason: resource.ReasonVerifierUnavailable, RetryAfter: 1500 * time.Millisecond}), unavailable, 2 * time.Second},
+		{"its context was cancelled", context.Canceled, unavailable, time.Second},
+		{"its context's time ran out", fmt.Errorf("x: %w", context.DeadlineExceeded), unavailable, time.Second},
+		{"a reason that is not its to give", &resource.Error{Reason: resource.ReasonInsufficientScope}, failed, 0},
+		{"a reason that there isn't", &resource.Error{Reason: "nonsense"}, failed, 0},
+	} {
+		f := newFixture(t, func(c *resource.Config, k *jwks.Config) {
+			c.Issuers[0].Verifier = verifierFunc{k.Issuer, func() (*resource.Claims, error) {
+				if row.err != nil {
+					return nil, row.err
+				}
+				return good(k.Issuer), nil
+			}}
+		})
+		token := f.token(resourcetest.Token{})
+		f.expect(row.name, f.bearer(token), row.want)
+		req := httptest.NewRequest(http.MethodGet, identifier, nil)
+		req.Header.Set("Authorization", "Bearer "+token)
+		if _, refusal := f.res.Authenticate(req); refusal != nil && refusal.RetryAfter != row.after {
+			t.Errorf("%s: Retry-After %s, want %s", row.name, refusal.RetryAfter, row.after)
+		}
+	}
+}
+
+// What a verifier says is screened as a JWT's claims are.
+func TestVerifiedClaimsAreScreened(t *testing.T) {
+	now := time.Now()
+	for _, row := range []struct {
+		name   string
+		change func(c *resource.Claims)
+		want   answer
+	}{
+		{"good", func(*resource.Claims) {}, accepted},
+		{"another issuer", func(c *resource.Claims) { c.Issuer += "/" }, invalid},
+		{"another audience", func(c *resource.Claims) { c.Audience = []string{"x"} }, invalid},
+		{"expired", func(c *resource.Claims) { c.Expiry = now.Add(-time.Hour) }, expired},
+		{"not yet", func(c *resource.Claims) { c.NotBefore = now.Add(time.Hour) }, invalid},
+		{"bound", func(c *resource.Claims) { c.Confirmed = true }, invalid},
+		{"nobody", func(c *resource.Claims) { c.Subject = "" }, invalid},
+		{"a client", func(c *resource.Claims) { c.Subject, c.ClientID = "", "robot" }, accepted},
+	} {
+		f := newFixture(t, func(c *resource.Config, k *jwks.Config) {
+			claims := &resource.Claims{Issuer: k.Issuer, Subject: "alice", Audience: []string{identifier}, Expiry: now.Add(time.Hour)}
+			row.change(claims)
+			c.Issuers[0].Verifier = verifierFunc{k.Issuer, func() (*resource.Claims, error) { return claims, nil }}
+		})
+		f.expect(row.name, f.bearer(f.token(resourcetest.Token{})), row.want)
+	}
+}
+
+func TestOpaqueTokens(t *testing.T) { // design decision 7
+	var seen []string
+	f := newFixture(t, func(c *resource.Config, _ *jwks.Config) {
+		c.Opaque = &resource.Issuer{Verifier: opaqueVerifier{func(token *resource.Token) (*resource.Claims, error) {
+			seen = append(seen, token.Raw())
+			return &resource.Claims{Issuer: "https://opaque.example.test", Subject: "bob", Audience: []string{identifier}}, nil
+		}}}
+	})
+	f.expect("opaque", f.bearer("opaque-token"), accepted)
+	f.expect("five segments", f.bearer("a.b.c.d.e"), accepted)
+	f.expect("three segments, but no JSON in front", f.bearer("abc.def.ghi"), accepted)
+	f.expect("a JWT goes to its issuer", f.bearer(f.token(resourcetest.Token{})), accepted)
+	f.expect("a malformed JWT goes nowhere", f.bearer("eyJ9.e30.x"), invalid)
+	f.expect("a JWT of an unknown issuer goes nowhere", f.bearer(f.token(resourcetest.Token{Claims: map[string]any{"iss": "https://opaque.example.test"}})), invalid)
+	if got := fmt.Sprint(seen); got != "[opaque-token a.b.c.d.e abc.def.ghi]" {
+		t.Errorf("the verifier for opaque tokens saw %s", got)
+	}
+	without := newFixture(t, nil)
+	without.expect("without Opaque", without.bearer("opaque-token"), invalid)
+}
+
+type opaqueVerifier struct {
+	verify func(*resource.Token) (*resource.Claims, error)
+}
+
+func (opaqueVerifier) Issuer() string { return "https://opaque.example.test" }
+func (v opaqueVerifier) Verify(_ context.Context, t *resource.Token) (*resource.Claims, error) {
+	return v.verify(t)
+}
+
+func TestExpiryIsOneFunction(t *testing.T) { // bad-inputs 82, 83, 220; RFC 7519 §4.1.4
+	for name, ttl := range map[string]time.Duration{"new each time": -1, "remembered": 24 * time.Hour} {
+		t.Run(name, func(t *testing.T) {
+			synctest.Test(t, func(t *testing.T) {
+				f := newFixture(t, func(c *resource.Config, _ *jwks.Config) { c.MemoryTTL = ttl })
+				token := f.issuer.Token(resourcetest.Token{Lifetime: time.Minute})
+				f.expect("at once", f.bearer(token), accepted)
+				time.Sleep(time.Minute)
+				f.expect("at exp, within the leeway", f.bearer(token), accepted)
+				time.Sleep(30*time.Second - 1)
+				f.expect("a nanosecond before exp + leeway", f.bearer(token), accepted)
+				time.Sleep(1)
+				f.expect("at exp + leeway", f.bearer(token), expired)
+			})
+		})
 	}
 }

@@ -3,6 +3,7 @@ package outbound_test
 import (
 	"bufio"
 	"context"
+	"errors"
 	"fmt"
 	"io"
 	"net"
@@ -174,5 +175,21 @@ func TestNothingLeaks(t *testing.T) {
 			_, err := c.Get(t.Context(), "https://learned.test/", nil)
 			wantOutcome(t, err, outbound.RefusedAddress)
 		}
+	})
+}
+
+// A Transport may have its own words for the end of a context.
+func TestDeadlineInTransportsWords(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		c := outbound.New(outbound.Config{Transport: transportFunc(func(r *http.Request) (*http.Response, error) {
+			<-r.Context().Done()
+			return nil, errors.New("gave up")
+		})})
+		_, err := c.Get(t.Context(), "https://as.example/", nil)
+		wantOutcome(t, err, outbound.Timeout)
+		ctx, cancel := context.WithCancel(t.Context())
+		time.AfterFunc(time.Second, cancel)
+		_, err = c.Get(ctx, "https://as.example/", nil)
+		wantOutcome(t, err, outbound.Canceled)
 	})
 }

@@ -162,3 +162,26 @@ func TestErrorText(t *testing.T) {
 		t.Error("the cause is not wrapped")
 	}
 }
+
+// A given Transport's bodies are closed, whatever is made of the answer.
+func TestBodiesAreClosed(t *testing.T) {
+	for _, row := range []struct {
+		what   string
+		status int
+		header http.Header
+		want   outbound.Outcome
+	}{
+		{"an answer", 200, nil, "ok"},
+		{"a redirect", 302, nil, outbound.Redirect},
+		{"a coding that is not read", 200, http.Header{"Content-Encoding": {"br"}}, outbound.Encoding},
+		{"a body that is too large", 404, nil, outbound.TooLarge},
+	} {
+		body := &closeRecorder{Reader: strings.NewReader(strings.Repeat("x", row.status))}
+		c := outbound.New(outbound.Config{MaxBytes: 400, Transport: transportFunc(func(*http.Request) (*http.Response, error) {
+			return &http.Response{StatusCode: row.status, Header: row.header, Body: body}, nil
+		})})
+		_, err := c.Get(t.Context(), "https://as.example/", nil)
+		wantOutcome(t, err, row.want)
+		wantEqual(t, row.what+": closed", body.closed, true)
+	}
+}

@@ -5,6 +5,7 @@ import (
 	"context"
 	"encoding/json"
 	"io"
+	"log/slog"
 	"net/http"
 	"net/http/httptest"
 	"sync/atomic"
@@ -60,6 +61,7 @@ func newSite(t *testing.T, options mcp.StreamableHTTPOptions) *site {
 
 func newResource(t *testing.T, config resource.Config) *resource.Resource {
 	t.Helper()
+	config.Logger = slog.New(slog.DiscardHandler)
 	res, err := resource.New(config)
 	if err != nil {
 		t.Fatal(err)

@@ -5,6 +5,7 @@ import (
 	"net/http"
 	"net/http/httptest"
 	"slices"
+	"strings"
 	"testing"
 	"testing/synctest"
 	"time"
@@ -33,12 +34,20 @@ func TestRefusedRequestsReachNoTool(t *testing.T) {
 	for _, options := range []mcp.StreamableHTTPOptions{{}, {Stateless: true}, {JSONResponse: true}, {Stateless: true, JSONResponse: true}} {
 		s := newSite(t, options)
 		bare := `Bearer resource_metadata="` + metadataURL(s.url) + `", scope="mcp:read"`
-		invalid := bare + `, error="invalid_token", error_description="the access token is not valid for this server"`
+		failed := func(code, description string) string {
+			return bare + `, error="` + code + `", error_description="` + description + `"`
+		}
+		invalid := failed("invalid_token", "The access token is invalid")
+		malformed := strings.Replace(failed("invalid_request", "The Authorization header is malformed"), `, scope="mcp:read"`, "", 1)
 		good := resourcetest.Token{Audience: s.url, Scope: "mcp:read"}
 		with := func(change func(*resourcetest.Token)) http.Header {
 			token := good
 			change(&token)
 			return bearer(s.issuer.Token(token))
+		}
+		// Issued long before the keys were fetched, so that they surely can tell.
+		forged := func(t *resourcetest.Token) {
+			t.Fault, t.IssuedAt, t.Lifetime = resourcetest.WrongSignature, time.Now().Add(-time.Hour), 2*time.Hour
 		}
 		tests := []struct {
 			name      string
@@ -49,23 +58,19 @@ func TestRefusedRequestsReachNoTool(t *testing.T) {
 		}{
 			{"no token", s.url, nil, 401, bare},
 			{"a token in the query", s.url + "?access_token=" + s.issuer.Token(good), nil, 401, bare},
-			{"an expired token", s.url, with(func(t *resourcetest.Token) { t.Lifetime = -time.Hour }), 401, ""},
+			{"an expired token", s.url, with(func(t *resourcetest.Token) { t.Lifetime = -time.Hour }), 401, failed("invalid_token", "The access token expired")},
 			{"a token for another server", s.url, with(func(t *resourcetest.Token) { t.Audience = "https://other.example/mcp" }), 401, invalid},
 			{"a token of an unknown issuer", s.url, with(func(t *resourcetest.Token) { t.Claims = map[string]any{"iss": "https://evil.example"} }), 401, invalid},
-			{"a forged signature", s.url, with(func(t *resourcetest.Token) { t.Fault = resourcetest.BadSignature }), 401, invalid},
+			{"a forged signature", s.url, with(forged), 401, invalid},
 			{"the placeholder for the SDK", s.url, bearer("accepted-by-warder"), 401, invalid},
-			{"two tokens", s.url, http.Header{"Authorization": slices.Repeat(bearer(s.issuer.Token(good))["Authorization"], 2)}, 400, ""},
-			{"a token without the scope", s.url, with(func(t *resourcetest.Token) { t.Scope = "other" }), 403, ""},
+			{"two tokens", s.url, http.Header{"Authorization": slices.Repeat(bearer(s.issuer.Token(good))["Authorization"], 2)}, 400, malformed},
+			{"a token without the scope", s.url, with(func(t *resourcetest.Token) { t.Scope = "other" }), 403, failed("insufficient_scope", "The access token lacks a scope that this request needs")},
 		}
 		for _, tt := range tests {
 			got := send(t, "POST", tt.url, callTool, tt.header)
 			challenges := got.header["Www-Authenticate"]
-			if got.status != tt.status || len(challenges) != 1 {
-				t.Errorf("%+v, %s: got status %d with %d challenges, want %d with one", options, tt.name, got.status, len(challenges), tt.status)
-				continue
-			}
-			if tt.challenge != "" && challenges[0] != tt.challenge {
-				t.Errorf("%s: challenge:\n got %s\nwant %s", tt.name, challenges[0], tt.challenge)
+			if got.status != tt.status || !slices.Equal(challenges, []string{tt.challenge}) {
+				t.Errorf("%s (%+v):\n got %d %q\nwant %d %q", tt.name, options, got.status, challenges, tt.status, tt.challenge)
 			}
 		}
 		if n := s.calls.Load(); n != 0 {

@@ -153,10 +153,12 @@ func (c Config) check() error {
 			bad("algorithm %q is unknown or repeated", alg)
 		}
 	}
-	for i, client := range c.Clients {
-		if client.ID == "" || slices.ContainsFunc(c.Clients[:i], func(c Client) bool { return c.ID == client.ID }) {
+	ids := make(map[string]bool)
+	for _, client := range c.Clients {
+		if client.ID == "" || ids[client.ID] {
 			bad("client id %q is empty or repeated", client.ID)
 		}
+		ids[client.ID] = true
 		for _, uri := range client.RedirectURIs {
 			if !redirectAllowed(uri) {
 				bad("redirect URI %q of client %q is neither https nor loopback http nor of a private scheme", uri, client.ID)

@@ -3,6 +3,7 @@ package resourcetest_test
 import (
 	"net/http"
 	"net/url"
+	"strconv"
 	"strings"
 	"testing"
 	"testing/synctest"
@@ -15,6 +16,7 @@ func clients() []resourcetest.Client {
 	return []resourcetest.Client{
 		{ID: "test-client", Secret: "test-secret", RedirectURIs: []string{"http://127.0.0.1/callback"}},
 		{ID: "other", Secret: "s:% ü+&", RedirectURIs: []string{"https://app.example/cb"}},
+		{ID: "machine", Secret: "x", RedirectURIs: []string{"https://m.example/"}, GrantTypes: []string{"client_credentials"}},
 		{ID: "public", RedirectURIs: []string{"http://localhost:7777/cb", "http://[::1]/cb"}, GrantTypes: []string{"authorization_code"}},
 	}
 }
@@ -35,6 +37,7 @@ func TestAuthorizationErrors(t *testing.T) {
 		{"localhost as registered", "client_id=public&redirect_uri=http://localhost:7777/cb", "code"},
 		{"the registered port itself", "redirect_uri=http://127.0.0.1/callback", "code"},
 		{"no redirect URI where one is registered", "client_id=other&redirect_uri=", "code"},
+		{"a grant that was not registered (RFC 7591 §2)", "client_id=machine&redirect_uri=", "unauthorized_client"},
 		{"implicit grant", "response_type=token", "unsupported_response_type"},
 		{"no PKCE (OAuth 2.1 §4.1.1)", "code_challenge=", "invalid_request"},
 		{"plain PKCE", "code_challenge_method=plain", "invalid_request"},
@@ -248,6 +251,7 @@ func TestIntrospectionAndRevocationNeedTheirClient(t *testing.T) {
 		{"revocation of another client's token", ask(resourcetest.Revocation, escaped, "other", "s:% ü+&"), `400 "unauthorized_client"null`},
 		{"still there", ask(resourcetest.Introspection, escaped, "other", "s:% ü+&"), `200 nulltrue`},
 		{"revocation of nonsense (RFC 7009 §2.2)", ask(resourcetest.Revocation, "token=x", "other", "s:% ü+&"), `200 nullnull`},
+		{"revocation without a token", ask(resourcetest.Revocation, "", "other", "s:% ü+&"), `400 "invalid_request"null`},
 		{"revocation", ask(resourcetest.Revocation, escaped, "test-client", "test-secret"), `200 nullnull`},
 		{"revoked", ask(resourcetest.Introspection, escaped, "other", "s:% ü+&"), `200 nullfalse`},
 	} {
@@ -258,4 +262,57 @@ func TestIntrospectionAndRevocationNeedTheirClient(t *testing.T) {
 	if got := s.Last(resourcetest.Introspection); got.Form.Get("token") != token || !strings.HasPrefix(got.Header.Get("Authorization"), "Basic ") {
 		t.Errorf("recorded %v", got)
 	}
+}
+
+// A revoked refresh token, by the endpoint (RFC 7009 §2.1) or by Revoke, ends
+// the access tokens of its grant and itself.
+func TestRevokedRefreshToken(t *testing.T) {
+	s, client := newIssuer(t, resourcetest.Config{})
+	for name, revoke := range map[string]func(string){
+		"endpoint": func(token string) {
+			post(t, client, s.URL(resourcetest.Revocation), "token="+token, "test-client", "test-secret")
+		},
+		"method": s.Revoke,
+	} {
+		_, reply := authorize(t, client, s, "")
+		_, got := post(t, client, s.URL(resourcetest.TokenEndpoint), "grant_type=authorization_code&code="+reply.Get("code")+"&code_verifier="+verifier, "test-client", "test-secret")
+		access, refresh := got["access_token"].(string), got["refresh_token"].(string)
+		before := active(t, s, client, access)
+		refreshActive := active(t, s, client, refresh) // never: it is no access token
+		revoke(refresh)
+		_, again := post(t, client, s.URL(resourcetest.TokenEndpoint), "grant_type=refresh_token&refresh_token="+refresh, "test-client", "test-secret")
+		if after := active(t, s, client, access); before != true || refreshActive != false || after != false || again["error"] != "invalid_grant" {
+			t.Errorf("%s: active %v, then %v; refresh token active %v, then %v", name, before, after, refreshActive, again)
+		}
+	}
+}
+
+// Open registration ends at 10,000 clients, and expired tokens make room.
+func TestBounds(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		var many []resourcetest.Client
+		for i := range 9_999 {
+			many = append(many, resourcetest.Client{ID: strconv.Itoa(i), Secret: "s"})
+		}
+		s, client := newIssuer(t, resourcetest.Config{Clients: many})
+		for _, want := range []int{201, 503} {
+			if response, _ := registerWith(t, client, s.URL(resourcetest.Registration), `{"redirect_uris":["https://a.example"]}`); response.StatusCode != want {
+				t.Errorf("got %d, want %d", response.StatusCode, want)
+			}
+		}
+		introspect := func(token string) any {
+			_, reply := post(t, client, s.URL(resourcetest.Introspection), "token="+token, "0", "s")
+			return reply["active"]
+		}
+		long := s.OpaqueToken(resourcetest.Token{Lifetime: time.Hour})
+		for range 2 {
+			for range 2_000 {
+				s.OpaqueToken(resourcetest.Token{})
+			}
+			time.Sleep(10 * time.Minute)
+		}
+		if last := s.OpaqueToken(resourcetest.Token{}); introspect(long) != true || introspect(last) != true {
+			t.Error("a living token was dropped")
+		}
+	})
 }

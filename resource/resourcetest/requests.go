@@ -37,7 +37,7 @@ func (l *requestLog) add(endpoint Endpoint, r *request) {
 		l.counts[name]++
 		kept := l.kept[name]
 		if len(kept) == maxRecorded {
-			kept = append(kept[:0:0], kept[1:]...)
+			kept[0], kept = Request{}, kept[1:] // append moves the rest when it must
 		}
 		l.kept[name] = append(kept, record)
 	}

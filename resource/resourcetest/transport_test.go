@@ -46,9 +46,9 @@ func inBubble(t *testing.T, s *resourcetest.Issuer) {
 		{"delay beyond the client's patience", resourcetest.Failure{Delay: time.Hour}, 3 * time.Second, "error context deadline exceeded", 3 * time.Second},
 		{"hang", resourcetest.Failure{Hang: true}, 3 * time.Second, "error context deadline exceeded", 3 * time.Second},
 		{"hang after a delay", resourcetest.Failure{Hang: true, Delay: time.Second}, 3 * time.Second, "error context deadline exceeded", 3 * time.Second},
-		{"one byte per second", resourcetest.Failure{Pace: time.Second}, 0, good, 12 * time.Second}, // the end costs one too
+		{"one byte per second", resourcetest.Failure{Pace: time.Second}, 0, good, 11 * time.Second},
 		{"too slow", resourcetest.Failure{Pace: time.Second}, 4500 * time.Millisecond, `200 application/json 11 "{\"ke" error context deadline exceeded`, 4500 * time.Millisecond},
-		{"slow and huge", resourcetest.Failure{Pace: time.Second, Huge: 2}, 0, `200 application/json -1 "  {\"keys\":[]}"`, 14 * time.Second},
+		{"slow and huge", resourcetest.Failure{Pace: time.Second, Huge: 2}, 0, `200 application/json -1 "  {\"keys\":[]}"`, 13 * time.Second},
 	} {
 		s.Fail(resourcetest.JWKS, row.failure)
 		start := time.Now()

@@ -1,0 +1,192 @@
+package strictjson_test
+
+import (
+	"errors"
+	"fmt"
+	"slices"
+	"strings"
+	"sync"
+	"testing"
+
+	"github.com/go-json-experiment/json/jsontext"
+
+	"github.com/warder-go/warder/internal/strictjson"
+)
+
+// kinds are values of every kind: each reader refuses all but its own, null too.
+var kinds = []string{`null`, `true`, `false`, `0`, `-1.5`, `""`, `"a"`, `[]`, `["a"]`, `{}`, `{"a":"a"}`}
+
+func TestStringReadsStringsOnly(t *testing.T) {
+	for _, row := range []struct{ value, want string }{
+		{`""`, ""}, {`"a"`, "a"}, {`"\u0061\n\u0000"`, "a\n\x00"}, {`"\ud83d\ude00"`, "\U0001F600"}, {"\"\uFFFD\"", "\uFFFD"},
+	} {
+		got, err := strictjson.String(jsontext.Value(row.value))
+		if err != nil || got != row.want {
+			t.Errorf("%s: got %q, error %v, want %q", row.value, got, err, row.want)
+		}
+	}
+	for _, value := range kinds {
+		if got, err := strictjson.String(jsontext.Value(value)); (err == nil) != (value[0] == '"') {
+			t.Errorf("%s: got %q, error %v", value, got, err)
+		}
+	}
+}
+
+func TestBoolReadsBooleansOnly(t *testing.T) {
+	for _, value := range kinds {
+		got, err := strictjson.Bool(jsontext.Value(value))
+		if want := value == "true"; got != want {
+			t.Errorf("%s: got %v, want %v", value, got, want)
+		}
+		if want := value == "true" || value == "false"; (err == nil) != want {
+			t.Errorf("%s: error %v", value, err)
+		}
+	}
+}
+
+func TestStringsReadsArraysOfStringsOnly(t *testing.T) {
+	for _, row := range []struct {
+		what, value string
+		want        []string
+	}{
+		{"none", `[]`, nil},
+		{"one", `["a"]`, []string{"a"}},
+		{"several, with escapes and white space", "[ \"a\" ,\n\"\\u0062\", \"\" ]", []string{"a", "b", ""}},
+		{"the same one twice", `["a","a"]`, []string{"a", "a"}},
+	} {
+		got, err := strictjson.Strings(jsontext.Value(row.value))
+		if err != nil || !slices.Equal(got, row.want) {
+			t.Errorf("%s (-want +got)\n- %q\n+ %q, error %v", row.what, row.want, got, err)
+		}
+	}
+	for _, value := range append([]string{`["a",1]`, `[null]`, `["a",null]`, `[["a"]]`, `[{}]`, `[true]`}, kinds...) {
+		if value == `[]` || value == `["a"]` {
+			continue
+		}
+		if got, err := strictjson.Strings(jsontext.Value(value)); err == nil || got != nil {
+			t.Errorf("%s: got %q, error %v", value, got, err)
+		}
+	}
+}
+
+func TestElements(t *testing.T) {
+	var got []string
+	err := strictjson.Elements(jsontext.Value(`[1,"a",{"b":[2]},[],null]`), func(v jsontext.Value) error {
+		got = append(got, string(v))
+		return nil
+	})
+	if want := []string{"1", `"a"`, `{"b":[2]}`, "[]", "null"}; err != nil || !slices.Equal(got, want) {
+		t.Errorf("(-want +got)\n- %q\n+ %q, error %v", want, got, err)
+	}
+	calls, wanted := 0, errors.New("no")
+	if err := strictjson.Elements(jsontext.Value(`[1,2]`), func(jsontext.Value) error { calls++; return wanted }); !errors.Is(err, wanted) || calls != 1 {
+		t.Errorf("after an error of element: got %v and %d calls, want 1", err, calls)
+	}
+	for _, value := range kinds {
+		if err := strictjson.Elements(jsontext.Value(value), func(jsontext.Value) error { return nil }); (err == nil) != (value[0] == '[') {
+			t.Errorf("%s: error %v", value, err)
+		}
+	}
+}
+
+func TestValid(t *testing.T) {
+	for _, row := range []struct {
+		what, data string
+		want       error
+	}{
+		{"an object", `{"a":1}`, nil},
+		{"an array", ` [1] `, nil},
+		{"a string", `"a"`, nil},
+		{"null", `null`, nil},
+		{"a number", `-0`, nil},
+		{"nesting of 64", strings.Repeat("[", 64) + strings.Repeat("]", 64), nil},
+		{"nesting of 65", strings.Repeat("[", 65) + strings.Repeat("]", 65), strictjson.ErrDepth},
+		{"two values", `1 2`, strictjson.ErrTrailing},
+		{"a duplicate", `[{"a":1,"a":2}]`, strictjson.ErrDuplicate},
+		{"invalid UTF-8", "\"\xff\"", strictjson.ErrSyntax},
+		{"a byte order mark", "\uFEFF1", strictjson.ErrSyntax},
+		{"nothing", ``, strictjson.ErrSyntax},
+	} {
+		if err := strictjson.Valid([]byte(row.data)); !errors.Is(err, row.want) {
+			t.Errorf("%s (-want +got)\n- %v\n+ %v", row.what, row.want, err)
+		}
+	}
+}
+
+func TestNamesThatDifferOnlyInCasePanic(t *testing.T) {
+	for _, names := range [][]string{{"kid", "KID"}, {"kid", "\u212Aid"}, {"sub", "sub"}} {
+		func() {
+			defer func() {
+				if recover() == nil {
+					t.Errorf("%q: no panic", names)
+				}
+			}()
+			strictjson.NewNames(names...)
+		}()
+	}
+}
+
+// A skipped member must cost no memory: a token or a document may bring many. Above
+// 64 names in one object the decoder keeps the names in a map, one entry each. The
+// limits leave room for the pool, which the race detector empties at random.
+func TestUnknownMembersAllocateNothing(t *testing.T) {
+	cost := func(members int) float64 {
+		data := []byte(`{"sub":"a"`)
+		for i := range members {
+			data = fmt.Appendf(data, `,"name%d":{"a":[1,"text",null],"b":{}}`, i)
+		}
+		data = append(data, '}')
+		return testing.AllocsPerRun(50, func() {
+			if err := strictjson.Object(data, known, func(string, jsontext.Value) error { return nil }); err != nil {
+				t.Fatal(err)
+			}
+		})
+	}
+	none := cost(0)
+	for _, row := range []struct {
+		members int
+		each    float64 // allocations per member must stay below
+	}{
+		{60, 0.5}, {2000, 1.5},
+	} {
+		if got := (cost(row.members) - none) / float64(row.members); got > row.each {
+			t.Errorf("%d unknown members: %.2f allocations each, want below %.1f", row.members, got, row.each)
+		}
+	}
+}
+
+// Readers share a pool: what one reads must never show up at another, nested reading
+// of a value included.
+func TestConcurrentUse(t *testing.T) {
+	var wg sync.WaitGroup
+	for n := range 8 {
+		wg.Go(func() {
+			for i := range 200 {
+				want := fmt.Sprintf(`{"kid":"%d-%d"}`, n, i)
+				data := []byte(`{"x":[{}],"sub":` + want + `,"exp":[` + want + `]}`)
+				if i%3 == 0 {
+					_, _ = read(`{"a":"\ud800`) // an error must leave nothing behind either
+				}
+				err := strictjson.Object(data, known, func(name string, value jsontext.Value) error {
+					if name == "exp" {
+						return strictjson.Elements(value, func(v jsontext.Value) error { return same(string(v), want) })
+					}
+					return strictjson.Object(value, known, func(_ string, inner jsontext.Value) error {
+						return same(`{"kid":`+string(inner)+`}`, want)
+					})
+				})
+				if err != nil {
+					t.Error(err)
+				}
+			}
+		})
+	}
+	wg.Wait()
+}
+
+func same(got, want string) error {
+	if got != want {
+		return fmt.Errorf("got %s, want %s", got, want)
+	}
+	return nil
+}

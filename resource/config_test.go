@@ -1,0 +1,108 @@
+package resource_test
+
+import (
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/warder-go/warder/jwks"
+	"github.com/warder-go/warder/metadata"
+	"github.com/warder-go/warder/resource"
+)
+
+func verifier(t testing.TB) resource.Verifier {
+	t.Helper()
+	v, err := jwks.New(jwks.Config{Issuer: "https://auth.example.test"})
+	if err != nil {
+		t.Fatal(err)
+	}
+	return v
+}
+
+// A configuration is good except for one change, and the message names the field.
+func TestConfigMistakes(t *testing.T) {
+	for _, row := range []struct {
+		name   string
+		change func(c *resource.Config)
+		want   string // in the error; "" for none
+	}{
+		{"good", func(*resource.Config) {}, ""},
+		{"no identifier", func(c *resource.Config) { c.Identifier = "" }, "Identifier"},
+		{"http", func(c *resource.Config) { c.Identifier = "http://mcp.example.test/mcp" }, "https://"},
+		{"http, by an explicit word", func(c *resource.Config) { c.Identifier, c.AllowHTTP = "http://mcp.example.test/mcp", true }, ""},
+		{"http on loopback", func(c *resource.Config) { c.Identifier = "http://127.0.0.1:8080/mcp" }, ""},
+		{"fragment", func(c *resource.Config) { c.Identifier += "#x" }, "fragment"},
+		{"quote in the identifier", func(c *resource.Config) { c.Identifier += `"` }, "percent-encode"},
+		{"no issuer", func(c *resource.Config) { c.Issuers = nil }, "at least one authorization server"},
+		{"only Opaque", func(c *resource.Config) { c.Issuers, c.Opaque = nil, &c.Issuers[0] }, ""},
+		{"nil verifier", func(c *resource.Config) { c.Issuers[0].Verifier = nil }, "jwks.New or introspect.New"},
+		{"nil verifier of Opaque", func(c *resource.Config) { c.Opaque = &resource.Issuer{} }, "Opaque.Verifier"},
+		{"issuer without a name", func(c *resource.Config) { c.Issuers[0].Verifier = verifierFunc{} }, "Issuer() is empty"},
+		{"issuer twice", func(c *resource.Config) { c.Issuers = append(c.Issuers, c.Issuers[0]) }, "stands twice"},
+		{"empty audience", func(c *resource.Config) { c.Issuers[0].Audiences = []string{""} }, "no way to accept any audience"},
+		{"issuer as audience", func(c *resource.Config) { c.Issuers[0].Audiences = []string{"https://auth.example.test"} }, "is the issuer itself"},
+		{"scope with a space", func(c *resource.Config) { c.Scopes = []string{"a b"} }, "RFC 6749"},
+		{"scope with a quote", func(c *resource.Config) { c.ChallengeScopes = []string{`a"b`} }, "ChallengeScopes"},
+		{"scope with a line break", func(c *resource.Config) { c.ScopesSupported = []string{"a\r\nb"} }, "ScopesSupported"},
+		{"empty scope", func(c *resource.Config) { c.Scopes = []string{""} }, "Scopes"},
+		{"scope twice", func(c *resource.Config) { c.Scopes = []string{"a", "a"} }, "twice"},
+		{"offline_access", func(c *resource.Config) { c.Scopes = []string{"offline_access"} }, "remove it"},
+		{"implied scope", func(c *resource.Config) { c.Implies = map[string][]string{"a": {"b c"}} }, `Implies["a"]`},
+		{"implying scope", func(c *resource.Config) { c.Implies = map[string][]string{"": {"b"}} }, "Implies"},
+		{"leeway over five minutes", func(c *resource.Config) { c.Leeway = 5*time.Minute + 1 }, "Leeway"},
+		{"leeway of five minutes", func(c *resource.Config) { c.Leeway = 5 * time.Minute }, ""},
+		{"negative lifetime", func(c *resource.Config) { c.MaxLifetime = -1 }, "MaxLifetime"},
+		{"token over 256 KiB", func(c *resource.Config) { c.MaxTokenBytes = 256<<10 + 1 }, "MaxTokenBytes"},
+		{"negative token", func(c *resource.Config) { c.MaxTokenBytes = -1 }, "MaxTokenBytes"},
+		{"negative entries", func(c *resource.Config) { c.MemoryEntries = -1 }, "MemoryTTL"},
+		{"negative bytes", func(c *resource.Config) { c.MemoryBytes = -1 }, "MemoryTTL"},
+		{"metadata that is not theirs to set", func(c *resource.Config) { c.Metadata.Resource = "x" }, "leave them empty"},
+		{"metadata malformed", func(c *resource.Config) { c.Metadata = metadata.Document{ResourceDocumentation: "x"} }, "resource_documentation"},
+	} {
+		t.Run(row.name, func(t *testing.T) {
+			c := resource.Config{Identifier: identifier, Issuers: []resource.Issuer{{Verifier: verifier(t)}}}
+			row.change(&c)
+			res, err := resource.New(c)
+			switch {
+			case row.want == "" && err != nil:
+				t.Errorf("got %v, want none", err)
+			case row.want != "" && (err == nil || !strings.Contains(err.Error(), row.want)):
+				t.Errorf("got %v, want one that names %q", err, row.want)
+			case err != nil && res != nil:
+				t.Error("a resource beside an error")
+			}
+		})
+	}
+}
+
+func TestEveryMistakeAtOnce(t *testing.T) {
+	_, err := resource.New(resource.Config{
+		Identifier: "mcp", Issuers: []resource.Issuer{{}}, Scopes: []string{" "}, Leeway: time.Hour, MaxTokenBytes: -1,
+	})
+	for _, field := range []string{"Identifier", "Issuers[0].Verifier", "Scopes", "Leeway", "MaxTokenBytes"} {
+		if err == nil || !strings.Contains(err.Error(), field) {
+			t.Errorf("got %v, which does not name %s", err, field)
+		}
+	}
+}
+
+func TestMetadataDocument(t *testing.T) {
+	res, err := resource.New(resource.Config{
+		Identifier: identifier, Issuers: []resource.Issuer{{Verifier: verifier(t)}},
+		Opaque:   &resource.Issuer{Verifier: opaqueVerifier{}},
+		Scopes:   []string{"mcp:read"},
+		Metadata: metadata.Document{ResourceName: "Files", Extra: map[string]any{"resource_name#de": "Dateien"}},
+	})
+	if err != nil {
+		t.Fatal(err)
+	}
+	got, err := res.Metadata().MarshalJSON()
+	if err != nil {
+		t.Fatal(err)
+	}
+	want := `{"resource":"https://mcp.example.test/mcp","authorization_servers":["https://auth.example.test","https://opaque.example.test"],` +
+		`"scopes_supported":["mcp:read"],"bearer_methods_supported":["header"],"resource_name":"Files","resource_name#de":"Dateien"}`
+	if string(got) != want {
+		t.Errorf("\n got %s\nwant %s", got, want)
+	}
+}

@@ -1,0 +1,171 @@
+package resource_test
+
+import (
+	"context"
+	"fmt"
+	"net/http"
+	"strings"
+	"sync"
+	"sync/atomic"
+	"testing"
+	"testing/synctest"
+	"time"
+
+	"github.com/warder-go/warder/jwks"
+	"github.com/warder-go/warder/resource"
+	"github.com/warder-go/warder/resource/resourcetest"
+)
+
+// counting is a verifier for opaque tokens that counts how often it is asked. The
+// token is the subject, those that begin with "bad" are refused.
+type counting struct {
+	asked  atomic.Int64
+	live   atomic.Bool
+	claims func(*resource.Claims)
+}
+
+func (*counting) Issuer() string { return "https://opaque.example.test" }
+
+func (v *counting) Verify(_ context.Context, token *resource.Token) (*resource.Claims, error) {
+	v.asked.Add(1)
+	if strings.HasPrefix(token.Raw(), "bad") {
+		return nil, &resource.Error{Reason: resource.ReasonInactive}
+	}
+	c := &resource.Claims{Issuer: v.Issuer(), Subject: token.Raw(), Audience: []string{identifier}}
+	c.Live = func(time.Time) bool { return v.live.Load() }
+	if v.claims != nil {
+		v.claims(c)
+	}
+	return c, nil
+}
+
+func newCounting(t testing.TB, change func(*resource.Config)) (*counting, *fixture) {
+	v := new(counting)
+	v.live.Store(true)
+	return v, newFixture(t, func(c *resource.Config, _ *jwks.Config) {
+		c.Opaque = &resource.Issuer{Verifier: v}
+		if change != nil {
+			change(c)
+		}
+	})
+}
+
+func TestMemory(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		v, f := newCounting(t, nil)
+		ask := func(what, token string, want answer, asked int64) {
+			t.Helper()
+			f.expect(what, f.bearer(token), want)
+			if n := v.asked.Load(); n != asked {
+				t.Errorf("%s: verifier asked %d times, want %d", what, n, asked)
+			}
+		}
+		ask("first", "alice", accepted, 1)
+		ask("again", "alice", accepted, 1)
+		ask("in other case of the scheme", "alice", accepted, 1)
+		ask("another token", "Alice", accepted, 2)
+		ask("a prefix of it", "alic", accepted, 3)
+		ask("refused", "bad", invalid, 4)
+		ask("a refusal is not remembered", "bad", invalid, 5)
+		time.Sleep(5*time.Minute - 1)
+		ask("just within the TTL", "alice", accepted, 5)
+		time.Sleep(1)
+		ask("TTL over", "alice", accepted, 6)
+		v.live.Store(false)
+		ask("no longer live: asked again", "alice", accepted, 7)
+	})
+}
+
+func TestMemoryOff(t *testing.T) {
+	v, f := newCounting(t, func(c *resource.Config) { c.MemoryTTL = -1 })
+	f.bearer("alice")
+	f.bearer("alice")
+	if n := v.asked.Load(); n != 2 {
+		t.Errorf("asked %d times, want 2", n)
+	}
+}
+
+// Permission is not remembered, identity is: bad-inputs 221.
+func TestRememberedWithoutScope(t *testing.T) {
+	v, f := newCounting(t, func(c *resource.Config) { c.Scopes = []string{"a"} })
+	f.expect("first", f.bearer("alice"), insufficient("a"))
+	f.expect("remembered", f.bearer("alice"), insufficient("a"))
+	if n := v.asked.Load(); n != 1 {
+		t.Errorf("asked %d times, want 1", n)
+	}
+}
+
+func TestMemoryIsBounded(t *testing.T) { // bad-inputs 225, 226
+	for _, row := range []struct {
+		name   string
+		change func(*resource.Config)
+		most   int64 // tokens that may still be remembered
+	}{
+		{"in entries", func(c *resource.Config) { c.MemoryEntries = 10 }, 10},
+		{"in bytes", func(c *resource.Config) { c.MemoryEntries, c.MemoryBytes = 200, 10_000 }, 14},
+		{"in entries, sharded", func(c *resource.Config) { c.MemoryEntries = 512 }, 512},
+	} {
+		t.Run(row.name, func(t *testing.T) {
+			v, f := newCounting(t, row.change)
+			const tokens = 2000
+			for range 2 {
+				for i := range tokens {
+					f.bearer(fmt.Sprint("user-", i))
+				}
+			}
+			v.asked.Store(0)
+			for i := range tokens {
+				f.bearer(fmt.Sprint("user-", tokens-1-i)) // the youngest first
+			}
+			if kept := tokens - v.asked.Load(); kept > row.most || kept < row.most/4 {
+				t.Errorf("%d of %d tokens were remembered, want at most %d", kept, tokens, row.most)
+			}
+		})
+	}
+}
+
+func TestInvalidTokensPushNothingOut(t *testing.T) { // bad-inputs 225
+	v, f := newCounting(t, func(c *resource.Config) { c.MemoryEntries = 2 })
+	f.bearer("alice")
+	for i := range 1000 {
+		f.bearer(fmt.Sprint("bad-", i))
+	}
+	before := v.asked.Load()
+	f.bearer("alice")
+	if v.asked.Load() != before {
+		t.Error("a good token was forgotten because of bad ones")
+	}
+}
+
+// A claims object too large for the memory is served all the same.
+func TestClaimsLargerThanTheMemory(t *testing.T) {
+	f := newFixture(t, func(c *resource.Config, _ *jwks.Config) { c.MemoryBytes = 1000 })
+	token := f.token(resourcetest.Token{Claims: map[string]any{"filler": strings.Repeat("x", 4000)}})
+	f.expect("first", f.bearer(token), accepted)
+	f.expect("again", f.bearer(token), accepted)
+}
+
+func TestConcurrentUseOfOneToken(t *testing.T) { // run with -race
+	f := newFixture(t, nil)
+	token := f.token(resourcetest.Token{Scope: "a"})
+	var all sync.WaitGroup
+	for range 8 {
+		all.Go(func() {
+			for range 200 {
+				req, _ := http.NewRequest(http.MethodPost, identifier, nil)
+				req.Header.Set("Authorization", "Bearer "+token)
+				decision, refusal := f.res.Authenticate(req)
+				if refusal != nil {
+					t.Errorf("got %v", refusal.Err)
+					return
+				}
+				scopes := decision.Caller.Scopes()
+				scopes[0] = "changed" // a copy: nobody else sees it
+				if !decision.Caller.Has("a") {
+					t.Error("the caller was changed by another request")
+				}
+			}
+		})
+	}
+	all.Wait()
+}
