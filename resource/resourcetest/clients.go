@@ -173,21 +173,19 @@ func redirectMatches(registered, asked string) bool {
 	if registered == asked {
 		return true
 	}
-	a, ok1 := withoutPort(registered)
-	b, ok2 := withoutPort(asked)
-	return ok1 && ok2 && a == b
+	for _, host := range []string{"http://127.0.0.1", "http://[::1]"} {
+		a, ok1 := strings.CutPrefix(registered, host)
+		b, ok2 := strings.CutPrefix(asked, host)
+		if ok1 && ok2 && withoutPort(a) == withoutPort(b) {
+			return true
+		}
+	}
+	return false
 }
 
-func withoutPort(uri string) (string, bool) {
-	for _, host := range []string{"http://127.0.0.1", "http://[::1]"} {
-		rest, ok := strings.CutPrefix(uri, host)
-		if !ok {
-			continue
-		}
-		if port, ok := strings.CutPrefix(rest, ":"); ok {
-			rest = strings.TrimLeft(port, "0123456789")
-		}
-		return host + rest, rest == "" || rest[0] == '/' || rest[0] == '?'
+func withoutPort(afterHost string) string {
+	if port, ok := strings.CutPrefix(afterHost, ":"); ok {
+		return strings.TrimLeft(port, "0123456789")
 	}
-	return "", false
+	return afterHost
 }

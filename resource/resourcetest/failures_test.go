@@ -8,6 +8,7 @@ import (
 	"io"
 	"net/http"
 	"net/http/httptrace"
+	"runtime"
 	"strings"
 	"syscall"
 	"testing"
@@ -143,6 +144,10 @@ func TestHangOverSocket(t *testing.T) {
 		t.Error("an answer came from a server that hangs")
 	}
 	<-closed
+	stacks := make([]byte, 1<<20)
+	if stacks = stacks[:runtime.Stack(stacks, true)]; strings.Contains(string(stacks), "(*Issuer).ServeHTTP") {
+		t.Errorf("a request is still served after Close:\n%s", stacks)
+	}
 	s.Close() // idempotent
 	if got := fetch(t, &http.Client{Transport: s.Transport()}, s); got != "error connection refused" {
 		t.Errorf("in process after Close: %s", got)

@@ -212,5 +212,4 @@ func (r *keyring) release() {
 	rsaPool.Lock()
 	defer rsaPool.Unlock()
 	rsaPool.free = append(rsaPool.free, r.leased...)
-	r.leased = nil
 }

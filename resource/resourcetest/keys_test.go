@@ -95,6 +95,11 @@ func TestSeveralAlgorithmsFromTheStart(t *testing.T) {
 	if got := signedBy(t, s, resourcetest.Token{Alg: "PS256"}); got != added || len(published(t, s)) != 4 {
 		t.Errorf("PS256 signed by %s, want %s", got, added)
 	}
+	gone := s.Publish("ES512")
+	s.Withdraw(gone)
+	if got := signedBy(t, s, resourcetest.Token{Alg: "ES512"}); got == gone {
+		t.Error("a withdrawn key that never signed was chosen to sign")
+	}
 }
 
 // RSA keys are handed on when an issuer closes, and never shared before.

@@ -1,7 +1,6 @@
 package resourcetest
 
 import (
-	"context"
 	"errors"
 	"fmt"
 	"net"
@@ -13,7 +12,6 @@ import (
 // listener is the part of an Issuer that has a socket.
 type listener struct {
 	server *http.Server
-	cancel context.CancelFunc // of every request's context
 
 	mu      sync.Mutex
 	closed  bool
@@ -33,13 +31,8 @@ func (s *Issuer) Listen() error {
 	if err != nil {
 		return fmt.Errorf("resourcetest: listen on 127.0.0.1: %w", err)
 	}
-	ctx, cancel := context.WithCancel(context.Background())
-	s.live = &listener{cancel: cancel}
-	s.live.server = &http.Server{
-		Handler:           s.live.counted(s),
-		ReadHeaderTimeout: 10 * time.Second,
-		BaseContext:       func(net.Listener) context.Context { return ctx },
-	}
+	s.live = &listener{}
+	s.live.server = &http.Server{Handler: s.live.counted(s), ReadHeaderTimeout: 10 * time.Second}
 	s.origin = "http://" + socket.Addr().String()
 	if s.config.Issuer == "" {
 		s.issuer = s.origin + s.config.Path
@@ -67,8 +60,7 @@ func (l *listener) close() {
 	l.mu.Lock()
 	l.closed = true
 	l.mu.Unlock()
-	l.cancel()
-	_ = l.server.Close()
+	_ = l.server.Close() // cuts the connections, which cancels the requests
 	l.serving.Wait()
 }
 

@@ -17,6 +17,7 @@ func clients() []resourcetest.Client {
 		{ID: "test-client", Secret: "test-secret", RedirectURIs: []string{"http://127.0.0.1/callback"}},
 		{ID: "other", Secret: "s:% ü+&", RedirectURIs: []string{"https://app.example/cb"}},
 		{ID: "machine", Secret: "x", RedirectURIs: []string{"https://m.example/"}, GrantTypes: []string{"client_credentials"}},
+		{ID: "open"},
 		{ID: "public", RedirectURIs: []string{"http://localhost:7777/cb", "http://[::1]/cb"}, GrantTypes: []string{"authorization_code"}},
 	}
 }
@@ -83,12 +84,16 @@ func TestTokenErrors(t *testing.T) {
 		{"another client's code", "", "", "other s:% ü+&", "400 invalid_grant"},
 		{"wrong verifier (RFC 7636 §4.6)", "", "code_verifier=" + verifier + "x", "test-client test-secret", "400 invalid_grant"},
 		{"no verifier", "", "code_verifier=", "test-client test-secret", "400 invalid_grant"},
+		{"a verifier that is too short (RFC 7636 §4.1)", "code_challenge=-bAHi131ltLqGQEMABu9AJ5lHeLFfo-341XzHrnT9zk", "code_verifier=short", "test-client test-secret", "400 invalid_grant"},
 		{"unknown code", "", "code=x", "test-client test-secret", "400 invalid_grant"},
 		{"a resource not granted (RFC 8707 §2.2)", "resource=" + mcp, "resource=https://other.example", "test-client test-secret", "400 invalid_target"},
 		{"one of two resources", "resource=" + mcp + "&resource=https://b.example", "resource=https://b.example", "test-client test-secret", "200 "},
 		{"password grant", "", "grant_type=password", "test-client test-secret", "400 unsupported_grant_type"},
 		{"no grant type", "", "grant_type=", "test-client test-secret", "400 unsupported_grant_type"},
-		{"client credentials of a public client", "", "grant_type=client_credentials&client_id=public", "", "400 unauthorized_client"},
+		{"client credentials of a public client (RFC 6749 §4.4)", "", "grant_type=client_credentials&client_id=open", "", "400 unauthorized_client"},
+		{"a grant that was not registered (RFC 7591 §2)", "", "grant_type=refresh_token&refresh_token=x", "machine x", "400 unauthorized_client"},
+		{"two clients in one request", "", "client_id=other", "test-client test-secret", "400 invalid_request"},
+		{"the same client twice", "", "client_id=test-client", "test-client test-secret", "200 "},
 		{"unknown refresh token", "", "grant_type=refresh_token&refresh_token=x", "test-client test-secret", "400 invalid_grant"},
 		{"repeated parameter (RFC 6749 §3.2)", "", "code=a&code=b", "test-client test-secret", "400 invalid_request"},
 	} {
