@@ -67,10 +67,6 @@ func TestDiscoveryGoesOn(t *testing.T) {
 		{"keys with a fragment", with(tenant, `"jwks_uri":"https://as.example/k#x"`), says(`member "jwks_uri": "https://as.example/k#x" must not have a fragment: remove '#' and what follows`)},
 		{"keys at a relative URL", with(tenant, `"jwks_uri":"/k"`), says(`member "jwks_uri": "/k" must be an absolute URL, such as https://mcp.example.com/mcp`)},
 		{"introspection over http", with(tenant, `"introspection_endpoint":"http://as.example/i"`), says(`member "introspection_endpoint": "http://as.example/i" must begin with https://`)},
-		{"revocation over http", with(tenant, `"revocation_endpoint":"http://as.example/r"`), says(`member "revocation_endpoint": "http://as.example/r" must begin with https://`)},
-		{"authorization over http", with(tenant, `"authorization_endpoint":"http://as.example/a"`), says(`member "authorization_endpoint": "http://as.example/a" must begin with https://`)},
-		{"tokens over http", with(tenant, `"token_endpoint":"http://as.example/t"`), says(`member "token_endpoint": "http://as.example/t" must begin with https://`)},
-		{"registration over http", with(tenant, `"registration_endpoint":"http://as.example/r"`), says(`member "registration_endpoint": "http://as.example/r" must begin with https://`)},
 	} {
 		good := &web{answers: map[string]answer{oauthInserted: row.first, oidcAppended: with(tenant)}}
 		server, err := good.discover(t, tenant)

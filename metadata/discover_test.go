@@ -110,8 +110,8 @@ func wantServer(t *testing.T, what string, got *metadata.AuthorizationServer, wa
 
 func TestDiscoverReadsAll(t *testing.T) {
 	w := &web{answers: map[string]answer{oidcInserted: with(tenant, `"jwks_uri":"https://keys.example/k?v=1"`,
-		`"introspection_endpoint":"https://as.example/i"`, `"revocation_endpoint":"https://as.example/r"`, `"authorization_endpoint":"https://as.example/a"`,
-		`"token_endpoint":"https://as.example/t"`, `"registration_endpoint":""`, `"introspection_endpoint_auth_methods_supported":["client_secret_basic","private_key_jwt"]`,
+		`"introspection_endpoint":"https://as.example/i"`, `"registration_endpoint":null`, `"token_endpoint":"http://as.example/t"`,
+		`"introspection_endpoint_auth_methods_supported":["client_secret_basic","private_key_jwt"]`,
 		`"scopes_supported":["a"]`, `"unknown":{"a":[null]}`, `"null":null`)}}
 	server, err := w.discover(t, tenant)
 	wantEqual(t, "error", text(err), "ok")
@@ -120,9 +120,6 @@ func TestDiscoverReadsAll(t *testing.T) {
 		Issuer:                tenant,
 		JWKSURI:               "https://keys.example/k?v=1",
 		IntrospectionEndpoint: "https://as.example/i",
-		RevocationEndpoint:    "https://as.example/r",
-		AuthorizationEndpoint: "https://as.example/a",
-		TokenEndpoint:         "https://as.example/t",
 		IntrospectionEndpointAuthMethodsSupported: []string{"client_secret_basic", "private_key_jwt"},
 	})
 }

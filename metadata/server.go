@@ -13,7 +13,8 @@ import (
 )
 
 // AuthorizationServer is what a resource server reads of an authorization server's
-// document (RFC 8414 §2, OpenID Connect Discovery §3). All URLs in it have been
+// document (RFC 8414 §2, OpenID Connect Discovery §3), and no more: an oddity in a
+// member for clients, such as null, must not cost the keys. All URLs in it have been
 // checked. Every member but Issuer may be empty: whoever needs one asks for it.
 type AuthorizationServer struct {
 	URL    string // where the document was found
@@ -21,10 +22,6 @@ type AuthorizationServer struct {
 
 	JWKSURI               string
 	IntrospectionEndpoint string
-	RevocationEndpoint    string
-	AuthorizationEndpoint string
-	TokenEndpoint         string
-	RegistrationEndpoint  string
 
 	IntrospectionEndpointAuthMethodsSupported []string
 }
@@ -34,8 +31,7 @@ type AuthorizationServer struct {
 var ErrIssuerMismatch = errors.New("issuer mismatch")
 
 var serverNames = strictjson.NewNames(
-	"issuer", "jwks_uri", "introspection_endpoint", "revocation_endpoint", "authorization_endpoint",
-	"token_endpoint", "registration_endpoint", "introspection_endpoint_auth_methods_supported",
+	"issuer", "jwks_uri", "introspection_endpoint", "introspection_endpoint_auth_methods_supported",
 )
 
 // parseServer reads body as the document of issuer. It reads all of it before it
@@ -62,14 +58,6 @@ func (s *AuthorizationServer) set(name string, value jsontext.Value) (err error)
 		s.JWKSURI, err = strictjson.String(value)
 	case "introspection_endpoint":
 		s.IntrospectionEndpoint, err = strictjson.String(value)
-	case "revocation_endpoint":
-		s.RevocationEndpoint, err = strictjson.String(value)
-	case "authorization_endpoint":
-		s.AuthorizationEndpoint, err = strictjson.String(value)
-	case "token_endpoint":
-		s.TokenEndpoint, err = strictjson.String(value)
-	case "registration_endpoint":
-		s.RegistrationEndpoint, err = strictjson.String(value)
 	case "introspection_endpoint_auth_methods_supported":
 		s.IntrospectionEndpointAuthMethodsSupported, err = strictjson.Strings(value)
 	}
@@ -99,10 +87,6 @@ func (s *AuthorizationServer) checkURLs() error {
 	for _, e := range []struct{ name, value string }{
 		{"jwks_uri", s.JWKSURI},
 		{"introspection_endpoint", s.IntrospectionEndpoint},
-		{"revocation_endpoint", s.RevocationEndpoint},
-		{"authorization_endpoint", s.AuthorizationEndpoint},
-		{"token_endpoint", s.TokenEndpoint},
-		{"registration_endpoint", s.RegistrationEndpoint},
 	} {
 		if e.value == "" {
 			continue

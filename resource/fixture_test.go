@@ -1,10 +1,12 @@
 package resource_test
 
 import (
+	"bytes"
 	"io"
 	"log/slog"
 	"net/http"
 	"net/http/httptest"
+	"sync"
 	"testing"
 	"time"
 
@@ -25,8 +27,28 @@ type fixture struct {
 	t      testing.TB
 	issuer *resourcetest.Issuer
 	res    *resource.Resource
-	served int // requests that reached the inner handler
+	log    *journal // all that the resource and its keys logged
 	inner  http.HandlerFunc
+}
+
+// A journal is a log that can be read while others write to it.
+type journal struct {
+	mu   sync.Mutex
+	text bytes.Buffer
+}
+
+func (j *journal) Write(p []byte) (int, error) {
+	j.mu.Lock()
+	defer j.mu.Unlock()
+	return j.text.Write(p)
+}
+
+// take returns what was written since it was last asked.
+func (j *journal) take() string {
+	j.mu.Lock()
+	defer j.mu.Unlock()
+	defer j.text.Reset()
+	return j.text.String()
 }
 
 func newFixture(t testing.TB, change func(*resource.Config, *jwks.Config)) *fixture {
@@ -41,9 +63,10 @@ func newFixture(t testing.TB, change func(*resource.Config, *jwks.Config)) *fixt
 
 func newFixtureWith(t testing.TB, issuer *resourcetest.Issuer, change func(*resource.Config, *jwks.Config)) *fixture {
 	t.Helper()
-	quiet := slog.New(slog.DiscardHandler)
-	keys := jwks.Config{Issuer: issuer.Identifier(), Transport: issuer.Transport(), Logger: quiet}
-	config := resource.Config{Identifier: identifier, Issuers: make([]resource.Issuer, 1), Logger: quiet}
+	log := new(journal)
+	logger := slog.New(slog.NewJSONHandler(log, &slog.HandlerOptions{Level: slog.LevelDebug}))
+	keys := jwks.Config{Issuer: issuer.Identifier(), Transport: issuer.Transport(), Logger: logger}
+	config := resource.Config{Identifier: identifier, Issuers: make([]resource.Issuer, 1), Logger: logger}
 	if change != nil {
 		change(&config, &keys)
 	}
@@ -58,7 +81,7 @@ func newFixtureWith(t testing.TB, issuer *resourcetest.Issuer, change func(*reso
 	if err != nil {
 		t.Fatal(err)
 	}
-	f := &fixture{t: t, issuer: issuer, res: res}
+	f := &fixture{t: t, issuer: issuer, res: res, log: log}
 	f.inner = func(w http.ResponseWriter, _ *http.Request) { w.WriteHeader(http.StatusOK) }
 	return f
 }
@@ -96,23 +119,27 @@ func (f *fixture) bearer(token string) answer {
 
 func (f *fixture) send(req *http.Request) answer {
 	f.t.Helper()
-	recorder := httptest.NewRecorder()
-	before := f.served
+	recorder, passed := httptest.NewRecorder(), false
 	nethttp.Middleware(f.res)(http.HandlerFunc(func(w http.ResponseWriter, req *http.Request) {
-		f.served++
+		passed = true
 		f.inner(w, req)
 	})).ServeHTTP(recorder, req)
 	result := recorder.Result()
-	if passed := f.served > before; passed != (result.StatusCode == http.StatusOK) {
+	if passed != (result.StatusCode == http.StatusOK) {
 		f.t.Errorf("status %d, but the inner handler was reached: %v", result.StatusCode, passed)
 	}
+	return answerOf(f.t, result)
+}
+
+func answerOf(t testing.TB, result *http.Response) answer {
+	t.Helper()
 	challenges := result.Header.Values("WWW-Authenticate")
 	if len(challenges) > 1 {
-		f.t.Errorf("%d challenges: %q", len(challenges), challenges)
+		t.Errorf("%d challenges: %q", len(challenges), challenges)
 	}
 	body, err := io.ReadAll(result.Body)
 	if err != nil {
-		f.t.Fatal(err)
+		t.Error(err)
 	}
 	return answer{result.StatusCode, result.Header.Get("WWW-Authenticate"), string(body)}
 }

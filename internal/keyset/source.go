@@ -143,9 +143,16 @@ func (d *Discovery) address(ctx context.Context) (string, error) {
 	case err == nil:
 		d.found, d.read = server.JWKSURI, time.Now()
 	case d.found == "":
-		return "", &Error{Outcome: "discovery", Err: err}
+		return "", &Error{Outcome: "discovery", RetryAfter: retryAfter(err), Err: err}
 	}
 	return d.found, nil
+}
+
+func retryAfter(err error) time.Duration {
+	if e, ok := errors.AsType[*metadata.DiscoveryError](err); ok {
+		return e.RetryAfter()
+	}
+	return 0
 }
 
 func documentOutcome(err error) string {

@@ -8,25 +8,28 @@ import (
 )
 
 // Freshness returns how long the server calls its answer fresh (RFC 9111 §4.2.1),
-// less its Age: by max-age, else by Expires and Date. No-store and no-cache give
-// zero. It returns nil if the server says nothing, or nothing that can be read.
-// The caller clamps what it gets.
+// less its Age: by max-age, else by Expires and Date. No-store, no-cache and what
+// can't be read give zero, as RFC 9111 §4.2.1 advises. It returns nil if the server
+// says nothing. The caller clamps what it gets.
 func Freshness(header http.Header) *time.Duration {
+	var fresh *time.Duration
 	for directive := range strings.SplitSeq(strings.Join(header.Values("Cache-Control"), ","), ",") {
 		name, value, _ := strings.Cut(strings.ToLower(strings.TrimSpace(directive)), "=")
 		switch name {
 		case "no-store", "no-cache":
 			return new(time.Duration(0))
 		case "max-age":
-			if maxAge, ok := seconds(strings.Trim(value, `"`)); ok {
-				age, _ := seconds(header.Get("Age"))
-				return new(max(maxAge-age, 0))
-			}
+			maxAge, _ := seconds(strings.Trim(value, `"`))
+			age, _ := seconds(header.Get("Age"))
+			fresh = new(max(maxAge-age, 0))
 		}
+	}
+	if fresh != nil || header.Get("Expires") == "" {
+		return fresh
 	}
 	expires, err := http.ParseTime(header.Get("Expires"))
 	if err != nil {
-		return nil
+		return new(time.Duration(0)) // RFC 9111 §5.3: "0" and the like are in the past
 	}
 	date, err := http.ParseTime(header.Get("Date"))
 	if err != nil {

@@ -228,6 +228,11 @@ func TestAttackersTokens(t *testing.T) {
 	}
 	public := resourcetest.JWK(own.Public(), nil)
 	token := s.Token(resourcetest.Token{Signer: own, Header: map[string]any{"jwk": public}})
+	for _, forged := range []resourcetest.Token{{Signer: own}, {RawPayload: []byte("{}")}, {RawHeader: []byte("{}")}, {Encode: func(int, []byte) string { return "x" }}} {
+		if got := active(t, s, client, s.Token(forged)); got != false { // the issuer did not make it
+			t.Errorf("introspection says active: %v", got)
+		}
+	}
 	embedded := `{"keys":[` + strings.Replace(string(public), "{", `{"kid":"x",`, 1) + `]}`
 	if !verifies(publicKey(t, embedded, "x"), "ES256", token) || !strings.Contains(string(segment(t, token, 0)), `"jwk":`+string(public)) {
 		t.Errorf("embedded key: %s", segment(t, token, 0))
