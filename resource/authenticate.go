@@ -2,176 +2,155 @@ package resource
 
 import (
 	"crypto/sha256"
-	"errors"
-	"fmt"
-	"maps"
 	"net/http"
 	"time"
 )
 
-// Decision is an accepted request.
+// Decision is an accepted request. It is the zero value beside a Refusal.
 type Decision struct {
-	Caller  *Caller       // never nil
+	Caller  *Caller       // nil only for a public operation without credentials
 	Request *http.Request // to hand on: with the caller in its context, without the token
 }
 
 // Authenticate decides about a request: it returns a Decision or a Refusal, never
-// both and never neither. It writes nothing and leaves req as it is. The decision is
-// counted, and a refusal logged.
+// both and never neither. Every decision is counted, a refusal is logged. It writes
+// no answer, and leaves req as it is, except that it reads the body of a POST where
+// Config.Operations has rules (Decision.Request has it again, byte for byte).
 //
-// What it reads of req is the Authorization header and the context, nothing else:
-// not Host, not the URL, not the body.
+// It decides by the Authorization header, and with such rules by the body and the
+// headers that describe it; never by Host, the URL or forwarding headers.
 func (r *Resource) Authenticate(req *http.Request) (Decision, *Refusal) {
 	if r == nil || r.metrics == nil { // not made by New: fail closed
 		return Decision{}, (&answers{}).refusal(newFault(ReasonInternalError, "resource was not made by New"))
 	}
-	caller, f := r.decide(req)
+	decision, f := r.decide(req)
 	if f != nil {
 		refusal := r.answers.refusal(f)
 		r.observeRefusal(req, refusal, f)
 		return Decision{}, refusal
 	}
 	r.metrics.accepted.Inc()
-	return Decision{Caller: caller, Request: r.handOn(req, caller)}, nil
+	return decision, nil
 }
 
-// decide is the walk of a request. Each step returns a fault, which refuses, or goes
-// on to the next; nothing skips a step but memory, and it comes back at step 8.
-func (r *Resource) decide(req *http.Request) (caller *Caller, f *fault) {
-	// A function of the user's that panics must not let anything through.
+// decide is the walk of a request. Steps 1 to 7 find out who calls, 8 and 9 whether
+// that caller may do this. The first fault ends the walk:
+//
+//	step            refuses with                                   asks somebody    remembers
+//	1 credential    401 nothing sent, 400 malformed                no               no
+//	2 memory        - (a miss goes on to 3, a hit to 8)            no               forgets what is over
+//	3 read          401 malformed token                            no               no
+//	4 route         401 unknown issuer, opaque not supported       no               no
+//	5 screen        401 stale, not for us, wrong kind              no               no
+//	6 verify        401 not authentic, 503 cannot tell             keys or issuer   no
+//	7 screen again  401 as 5, now on verified claims               no               the caller
+//	8 revocation    401 revoked                                    Config.Revoked   no
+//	9 permission    403 scope, 400 and 413 body that can't be read no               no
+//
+// A function of the configuration that panics is a 500 wherever it happens.
+func (r *Resource) decide(req *http.Request) (d Decision, f *fault) {
 	defer func() {
 		if p := recover(); p != nil {
-			caller, f = nil, panicFault(p)
+			d, f = Decision{}, panicFault(p)
 		}
 	}()
-	ctx, now := req.Context(), time.Now()
+	caller, f := r.identify(req)
+	if f != nil {
+		return r.decidePublic(req, f)
+	}
+	body, f := r.admit(req, caller)
+	if f != nil {
+		return Decision{}, f
+	}
+	return Decision{Caller: caller, Request: r.handOn(req, caller, body)}, nil
+}
 
-	// 1. The credential: exactly one, from the Authorization header. A request that
-	// this resource accepted a moment ago, and took the header from, is known by
-	// its context; one that carries a header is judged by the header.
+// identify is steps 1 to 7: whom the request's token stands for.
+func (r *Resource) identify(req *http.Request) (*Caller, *fault) {
+	now := time.Now()
+
+	// 1. The credential: exactly one, from the Authorization header. If there is no
+	// such header because this very middleware, mounted twice, has taken it off, the
+	// caller is in the context.
 	raw, f := credential(req.Header, r.maxToken)
 	if f != nil {
-		known, ok := FromContext(ctx)
-		if f.reason != ReasonMissingCredentials || !ok || known.by != r || len(req.Header["Authorization"]) > 0 {
-			return nil, f
+		if outer := r.callerOfOuter(req); outer != nil && outer.trusted(now) {
+			return outer, nil
 		}
-		if !known.alive(now) {
-			return nil, newFault(ReasonExpired, "expired or withdrawn since it was accepted")
-		}
-		return r.admit(req, known)
+		return nil, f
 	}
 
-	// 2. Memory: whom these very bytes stood for, if they were accepted before, time
-	// has not run out and their key was not withdrawn.
-	key := digest(sha256.Sum256([]byte(raw)))
-	if caller = r.memory.recall(key, now); caller != nil {
-		if caller.alive(now) {
-			return r.admit(req, caller)
+	// 2. Memory: the caller as whom these very bytes were verified before. One whose
+	// time is over, or whose key was withdrawn, is forgotten and verified anew.
+	tokenHash := digest(sha256.Sum256([]byte(raw)))
+	if known := r.memory.recall(tokenHash, now); known != nil {
+		if known.trusted(now) {
+			return known, nil
 		}
-		r.memory.forget(key)
+		r.memory.forget(tokenHash)
 	}
 
-	// 3. Read the token, once: a JWT, or opaque, or malformed.
+	// 3. Read the token, once: as a JWT, or as opaque.
 	token, f := read(raw)
 	if f != nil {
 		return nil, f
 	}
 
-	// 4. Route it to one issuer. Nothing is fetched for an unknown one.
+	// 4. Route it to the one issuer that may vouch for it.
 	from, f := r.route(token)
 	if f != nil {
 		return nil, f
 	}
 
-	// 5. Screen what a JWT claims, unverified: this can only refuse, and saves the
-	// work of a signature on a token that is stale or for somebody else.
+	// 5. Screen what a JWT claims, unverified. This can only refuse; it saves the
+	// work of a signature on a token that is stale or meant for somebody else.
 	if token.IsJWT() {
-		if f := r.screening(from, token, token.claims, now).screen(); f != nil {
-			f.unverified = true
-			return nil, f
+		if f := r.screen(from, token, token.claims, now); f != nil {
+			return nil, f.asUnverified()
 		}
 	}
 
-	// 6. Verify. The only step that may leave the process.
-	claims, err := from.verifier.Verify(ctx, token)
+	// 6. Verify: the issuer's key or the issuer itself vouches for the token. This may
+	// leave the process: for keys that are missing, due or unknown, or for
+	// introspection. The verifier's error says which of 401 and 503 it is.
+	verified, err := from.verifier.Verify(req.Context(), token)
 	if err != nil {
 		return nil, verifierFault(err)
 	}
-	if claims == nil {
+	if verified == nil {
 		return nil, newFault(ReasonInternalError, "verifier of %q returned neither claims nor an error", from.id)
 	}
 
 	// 7. The same screen on what was verified; time has passed meanwhile. Whoever
-	// passes it is remembered, whatever the following steps say of this request.
+	// passes is remembered, even if step 8 or 9 then refuses this request: they are
+	// asked again for every request, remembered or not.
 	now = time.Now()
-	if f := r.screening(from, token, claims, now).screen(); f != nil {
+	if f := r.screen(from, token, verified, now); f != nil {
 		return nil, f
 	}
-	caller = r.newCaller(claims)
-	r.memory.remember(key, caller, now)
-	return r.admit(req, caller)
-}
-
-// route finds the issuer that must vouch for the token.
-func (r *Resource) route(t *Token) (*issuer, *fault) {
-	if !t.IsJWT() {
-		if r.opaque == nil {
-			return nil, newFault(ReasonOpaqueUnsupported, "token is no JWT")
-		}
-		return r.opaque, nil
-	}
-	from, ok := r.issuers[t.claims.Issuer]
-	if !ok {
-		return nil, &fault{reason: ReasonIssuerUnknown, unverified: true, got: t.claims.Issuer,
-			err: errors.New("iss names no configured issuer")}
-	}
-	return from, nil
-}
-
-func (r *Resource) screening(from *issuer, t *Token, c *Claims, now time.Time) *screening {
-	s := &screening{claims: c, issuer: from, now: now, leeway: r.leeway, lifetime: r.lifetime}
-	if t.jws != nil {
-		s.header = &t.jws.Header
-	}
-	return s
-}
-
-// alive reports whether a caller that was accepted earlier still is one.
-func (c *Caller) alive(now time.Time) bool {
-	return !expired(c.claims, now, c.by.leeway) && (c.claims.Live == nil || c.claims.Live(now))
-}
-
-// admit is the rest of the walk, the same for new and remembered callers.
-func (r *Resource) admit(req *http.Request, caller *Caller) (*Caller, *fault) {
-	// 8. Revocation, asked on every request.
-	if r.revoked != nil && r.revoked(req.Context(), caller) {
-		return nil, &fault{reason: ReasonRevoked, err: errors.New("Config.Revoked said so")}
-	}
-
-	// 9. Scopes: everything that the request needs, named in one challenge.
-	if !caller.base {
-		return nil, r.scopeFault(caller, r.scopes)
-	}
+	caller := r.newCaller(verified)
+	r.memory.remember(tokenHash, caller, now)
 	return caller, nil
 }
 
-func (r *Resource) scopeFault(caller *Caller, needed []string) *fault {
-	return &fault{reason: ReasonInsufficientScope, needed: needed,
-		got: joinScopes(caller.scopes), want: joinScopes(needed)}
-}
-
-// handOn makes the request for the inner handler. The token is taken off a copy of
-// the header, so that neither req nor another middleware's view of it changes.
-func (r *Resource) handOn(req *http.Request, caller *Caller) *http.Request {
-	out := req.WithContext(withCaller(req.Context(), caller))
-	if !r.keep && len(req.Header["Authorization"]) > 0 {
-		out.Header = maps.Clone(req.Header)
-		delete(out.Header, "Authorization")
+// admit is steps 8 and 9: whether the caller may do what the request asks for. It
+// returns the body if it had to read it.
+func (r *Resource) admit(req *http.Request, caller *Caller) (body []byte, f *fault) {
+	// 8. Revocation, as the program knows of it.
+	if r.revoked != nil && r.revoked(req.Context(), caller) {
+		return nil, newFault(ReasonRevoked, "Config.Revoked said so")
 	}
-	return out
-}
 
-// panicFault keeps the value out of the log: it could hold anything.
-func panicFault(p any) *fault {
-	return &fault{reason: ReasonInternalError, err: fmt.Errorf("a configured function panicked with a %T", p)}
+	// 9. Permission: the scopes that every request needs, and those of its operation.
+	// All of them are named in one challenge.
+	needed := r.scopes
+	if r.rules != nil && hasOperation(req) {
+		if body, needed, f = r.operationNeeds(req, caller); f != nil {
+			return nil, f
+		}
+	}
+	if !caller.Has(needed...) {
+		return nil, r.scopeFault(caller, needed)
+	}
+	return body, nil
 }

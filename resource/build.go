@@ -28,6 +28,8 @@ func (b *builder) build() *Resource {
 	}
 	servers := b.issuers(r)
 	b.scopes(r)
+	r.rules = b.operations()
+	r.declared = b.declaredScopes()
 	b.limits(r)
 	if len(b.mistakes) > 0 {
 		return nil // what follows would repeat them
@@ -108,6 +110,30 @@ func (b *builder) scopes(r *Resource) {
 	r.hierarchy = newHierarchy(c.Implies)
 }
 
+// declaredScopes collects every scope that the configuration mentions.
+func (b *builder) declaredScopes() map[string]bool {
+	c := &b.config
+	declared := map[string]bool{}
+	add := func(scopes []string) {
+		for _, scope := range scopes {
+			declared[scope] = true
+		}
+	}
+	add(c.Scopes)
+	add(c.ChallengeScopes)
+	add(c.ScopesSupported)
+	for _, rules := range []map[string][]string{c.Implies, c.Operations.Methods, c.Operations.Tools, c.Operations.Prompts} {
+		for _, scopes := range rules {
+			add(scopes)
+		}
+	}
+	add(slices.Collect(maps.Keys(c.Implies)))
+	for _, rule := range c.Operations.Resources {
+		add(rule.Scopes)
+	}
+	return declared
+}
+
 func (b *builder) checkScopes(where string, scopes []string) {
 	for n, scope := range scopes {
 		switch {
@@ -134,6 +160,13 @@ func (b *builder) limits(r *Resource) {
 	r.maxToken = orDefault(c.MaxTokenBytes, DefaultMaxTokenBytes)
 	if r.maxToken < 0 || r.maxToken > MaxMaxTokenBytes {
 		b.mistake("MaxTokenBytes: %d is not between 1 and %d", c.MaxTokenBytes, MaxMaxTokenBytes)
+	}
+	r.maxBody = orDefault(c.MaxBodyBytes, DefaultMaxBodyBytes)
+	if r.maxBody < 0 {
+		b.mistake("MaxBodyBytes: %d is negative", c.MaxBodyBytes)
+	}
+	if r.keepGranted = c.StepUp == StepUpKeepGranted; !r.keepGranted && c.StepUp != StepUpOperation {
+		b.mistake("StepUp: %d is neither StepUpOperation nor StepUpKeepGranted", c.StepUp)
 	}
 	entries, bytes := orDefault(c.MemoryEntries, DefaultMemoryEntries), orDefault(c.MemoryBytes, DefaultMemoryBytes)
 	if entries < 0 || bytes < 0 {

@@ -22,7 +22,6 @@ type Caller struct {
 	id     string
 	scopes []string // those of the claims
 	all    []string // and those that they imply
-	base   bool     // has what every request needs
 }
 
 func (r *Resource) newCaller(c *Claims) *Caller {
@@ -30,7 +29,6 @@ func (r *Resource) newCaller(c *Claims) *Caller {
 	if len(r.hierarchy) > 0 {
 		caller.all = r.hierarchy.expand(c.Scopes)
 	}
-	caller.base = caller.Has(r.scopes...)
 	return caller
 }
 

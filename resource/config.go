@@ -44,6 +44,10 @@ type Config struct {
 	ScopesSupported []string            // published; nil: Scopes
 	Implies         map[string][]string // broader scope -> those that it contains
 
+	Operations   Operations // further scopes by MCP method, tool, prompt and resource
+	StepUp       StepUp     // what a 403 asks for
+	MaxBodyBytes int        // longest body that is read because of Operations; 0: 4 MiB
+
 	// Metadata holds further members of the published document, such as
 	// ResourceName. Resource, AuthorizationServers, ScopesSupported and
 	// BearerMethodsSupported come from this Config and must be empty.
@@ -69,6 +73,17 @@ type Config struct {
 	Logger *slog.Logger // one record per refusal; nil: slog.Default()
 }
 
+// StepUp says which scopes the challenge of a 403 names.
+type StepUp int
+
+const (
+	// StepUpOperation names what the operation needs, as MCP asks for.
+	StepUpOperation StepUp = iota
+	// StepUpKeepGranted adds those granted scopes that this Config mentions, for
+	// clients that ask for exactly what is named and would lose the others.
+	StepUpKeepGranted
+)
+
 // Issuer is an authorization server whose tokens a resource accepts, and on which
 // conditions.
 type Issuer struct {
@@ -86,20 +101,24 @@ type Issuer struct {
 // Resource decides about requests for one protected resource. It is safe for
 // concurrent use. The zero value refuses everything.
 type Resource struct {
-	issuers   map[string]*issuer
-	opaque    *issuer
-	scopes    []string
-	hierarchy hierarchy
-	document  metadata.Document
-	answers   answers
-	memory    *memory
-	revoked   func(context.Context, *Caller) bool
-	leeway    time.Duration
-	lifetime  time.Duration
-	maxToken  int
-	keep      bool
-	logger    *slog.Logger
-	metrics   *metrics
+	issuers     map[string]*issuer
+	opaque      *issuer
+	scopes      []string
+	hierarchy   hierarchy
+	rules       *rules
+	declared    map[string]bool // every scope that the configuration mentions
+	document    metadata.Document
+	answers     answers
+	memory      *memory
+	revoked     func(context.Context, *Caller) bool
+	leeway      time.Duration
+	lifetime    time.Duration
+	maxToken    int
+	maxBody     int
+	keep        bool
+	keepGranted bool
+	logger      *slog.Logger
+	metrics     *metrics
 }
 
 // issuer is an Issuer made ready for the screen.

@@ -30,7 +30,13 @@ const (
 	ReasonRevoked           Reason = "revoked"            // 401: Config.Revoked says so
 	ReasonTokenInvalid      Reason = "token_invalid"      // 401: a Verifier refused it without saying more
 
-	ReasonInsufficientScope Reason = "insufficient_scope" // 403
+	ReasonInsufficientScope   Reason = "insufficient_scope"   // 403
+	ReasonOperationUndeclared Reason = "operation_undeclared" // 403: no rule names it, and Operations.Undeclared denies
+
+	ReasonBodyMalformed  Reason = "body_malformed"  // 400: no JSON-RPC that can be read in one way only
+	ReasonHeaderMismatch Reason = "header_mismatch" // 400: Mcp-Method or Mcp-Name repeated, or not what the body says
+	ReasonBodyTooLarge   Reason = "body_too_large"  // 413: over Config.MaxBodyBytes
+	ReasonBodyType       Reason = "body_type"       // 415: not JSON, or encoded
 
 	ReasonKeysUnavailable     Reason = "keys_unavailable"     // 503: the issuer's keys can't be had
 	ReasonVerifierUnavailable Reason = "verifier_unavailable" // 503: a Verifier can't tell
@@ -44,19 +50,25 @@ type outcome struct {
 	status      int
 	code        string // the error parameter (RFC 6750 §3.1); "" for none
 	description string // RFC 6750 §3: only %x20-21 / %x23-5B / %x5D-7E
+	rpc         int    // JSON-RPC error code, for what is wrong with the body; else 0
 }
 
 // Three answers, never mixed: bad token 401, good but not enough 403, cannot tell
 // 503. Every text is fixed here: nothing that a request or an upstream says can get
 // into an answer.
 var (
-	answerMissing     = outcome{http.StatusUnauthorized, "", "Authorization is required"}
-	answerMalformed   = outcome{http.StatusBadRequest, "invalid_request", "The Authorization header is malformed"}
-	answerInvalid     = outcome{http.StatusUnauthorized, "invalid_token", "The access token is invalid"}
-	answerExpired     = outcome{http.StatusUnauthorized, "invalid_token", "The access token expired"}
-	answerScope       = outcome{http.StatusForbidden, "insufficient_scope", "The access token lacks a scope that this request needs"}
-	answerUnavailable = outcome{http.StatusServiceUnavailable, "", "The access token cannot be checked at the moment"}
-	answerError       = outcome{http.StatusInternalServerError, "", "The request could not be authorized"}
+	answerMissing     = outcome{http.StatusUnauthorized, "", "Authorization is required", 0}
+	answerMalformed   = outcome{http.StatusBadRequest, "invalid_request", "The Authorization header is malformed", 0}
+	answerInvalid     = outcome{http.StatusUnauthorized, "invalid_token", "The access token is invalid", 0}
+	answerExpired     = outcome{http.StatusUnauthorized, "invalid_token", "The access token expired", 0}
+	answerScope       = outcome{http.StatusForbidden, "insufficient_scope", "The access token lacks a scope that this request needs", 0}
+	answerUndeclared  = outcome{http.StatusForbidden, "", "The operation is not offered to anybody", 0}
+	answerBody        = outcome{http.StatusBadRequest, "", "The body is not a JSON-RPC message that can be read in one way only", -32600}
+	answerMismatch    = outcome{http.StatusBadRequest, "", "Mcp-Method or Mcp-Name is not what the body says", -32020}
+	answerTooLarge    = outcome{http.StatusRequestEntityTooLarge, "", "The body is too large", -32600}
+	answerType        = outcome{http.StatusUnsupportedMediaType, "", "The body must be application/json without encoding", -32600}
+	answerUnavailable = outcome{http.StatusServiceUnavailable, "", "The access token cannot be checked at the moment", 0}
+	answerError       = outcome{http.StatusInternalServerError, "", "The request could not be authorized", 0}
 )
 
 var outcomes = map[Reason]outcome{
@@ -81,6 +93,11 @@ var outcomes = map[Reason]outcome{
 	ReasonRevoked:             answerInvalid,
 	ReasonTokenInvalid:        answerInvalid,
 	ReasonInsufficientScope:   answerScope,
+	ReasonOperationUndeclared: answerUndeclared,
+	ReasonBodyMalformed:       answerBody,
+	ReasonHeaderMismatch:      answerMismatch,
+	ReasonBodyTooLarge:        answerTooLarge,
+	ReasonBodyType:            answerType,
 	ReasonKeysUnavailable:     answerUnavailable,
 	ReasonVerifierUnavailable: answerUnavailable,
 	ReasonRequestCanceled:     answerUnavailable,

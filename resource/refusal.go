@@ -1,6 +1,7 @@
 package resource
 
 import (
+	"fmt"
 	"net/http"
 	"strconv"
 	"time"
@@ -10,7 +11,7 @@ import (
 // are fixed texts of this package and of the configuration; nothing that the
 // request said is among them.
 type Refusal struct {
-	Status      int           // 400, 401, 403, 500 or 503
+	Status      int           // 400, 401, 403, 413, 415, 500 or 503
 	Reason      Reason        // for logs and metrics
 	Challenges  []string      // WWW-Authenticate, one header line each, Bearer first
 	RetryAfter  time.Duration // for 503: whole seconds, at least one
@@ -56,7 +57,7 @@ func newAnswers(metadataURL string, hint, needed []string) answers {
 
 func (a *answers) make(reason Reason, o outcome, scopes []string) *Refusal {
 	f := &Refusal{Status: o.status, Reason: reason, ContentType: "application/json", Body: o.body()}
-	if o != answerUnavailable && o != answerError {
+	if o.status == http.StatusUnauthorized || o.code != "" {
 		f.Challenges = []string{challenge(a.metadataURL, scopes, o)}
 	}
 	return f
@@ -72,6 +73,9 @@ func (a *answers) refusal(f *fault) *Refusal {
 	answer := *ready
 	if f.needed != nil {
 		answer = *a.make(f.reason, outcomes[f.reason], f.needed)
+	}
+	if f.id != nil {
+		answer.Body = outcomes[f.reason].rpcBody(f.id)
 	}
 	// Up to whole seconds: a client that comes too early is refused again.
 	answer.RetryAfter = (f.retryAfter + time.Second - 1).Truncate(time.Second)
@@ -95,10 +99,19 @@ func challenge(metadataURL string, scopes []string, o outcome) string {
 
 // body repeats the challenge's words for people and programs that read bodies.
 func (o outcome) body() []byte {
-	if o.code == "" {
+	switch {
+	case o.rpc != 0:
+		return o.rpcBody([]byte("null"))
+	case o.code == "":
 		return []byte(`{"error_description":"` + o.description + `"}` + "\n")
 	}
 	return []byte(`{"error":"` + o.code + `","error_description":"` + o.description + `"}` + "\n")
+}
+
+// rpcBody is a JSON-RPC error: clients of protocol 2026-07-28 take a 400 without one
+// for a server of an older protocol. id is a number or a string, as it was sent.
+func (o outcome) rpcBody(id []byte) []byte {
+	return fmt.Appendf(nil, `{"jsonrpc":"2.0","id":%s,"error":{"code":%d,"message":"%s"}}`+"\n", id, o.rpc, o.description)
 }
 
 // Error describes the fault for a log.

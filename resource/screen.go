@@ -46,8 +46,8 @@ var checks = []check{
 	{"lifetime", "RFC 7519 §4.1.4", ReasonLifetime, checkLifetime},
 }
 
-// screen returns the first fault.
-func (s *screening) screen() *fault {
+// run returns the first fault.
+func (s *screening) run() *fault {
 	for i := range checks {
 		if got, want, ok := checks[i].run(s); !ok {
 			return &fault{reason: checks[i].reason, check: &checks[i], got: got, want: want}

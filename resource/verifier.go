@@ -53,11 +53,19 @@ type fault struct {
 	unverified bool   // found in claims that nobody has vouched for
 	retryAfter time.Duration
 	needed     []string // scopes, for insufficient_scope
+	id         []byte   // of the JSON-RPC message, if one is known
 	err        error    // for the log
 }
 
 func newFault(reason Reason, format string, args ...any) *fault {
 	return &fault{reason: reason, err: fmt.Errorf(format, args...)}
+}
+
+// asUnverified marks, for the log, that the fault was found in claims that nobody has
+// vouched for.
+func (f *fault) asUnverified() *fault {
+	f.unverified = true
+	return f
 }
 
 // readFault is for a token that can't be read.

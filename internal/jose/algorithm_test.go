@@ -2,9 +2,7 @@ package jose_test
 
 import (
 	"crypto"
-	"crypto/ecdsa"
 	"crypto/elliptic"
-	"crypto/rsa"
 	"encoding/asn1"
 	"errors"
 	"math/big"
@@ -193,11 +191,12 @@ func derOf(r, s *big.Int) []byte {
 // plusOrder adds the order of Ed25519's group to S, which is little-endian.
 func plusOrder(s []byte) []byte {
 	order, _ := new(big.Int).SetString("7237005577332262213973186563042994240857116359379907606001950938285454250989", 10)
-	big := slices.Clone(s)
-	slices.Reverse(big)
-	big = order.Add(order, order.SetBytes(big)).FillBytes(make([]byte, 32))
-	slices.Reverse(big)
-	return big
+	reversed := slices.Clone(s)
+	slices.Reverse(reversed)
+	sum := new(big.Int).SetBytes(reversed)
+	sum.Add(sum, order).FillBytes(reversed)
+	slices.Reverse(reversed)
+	return reversed
 }
 
 func paddedDigest(input string) []byte {
@@ -207,8 +206,3 @@ func paddedDigest(input string) []byte {
 	tail := prefix + string(h.Sum(nil))
 	return []byte("\x00\x01" + strings.Repeat("\xff", 256-3-len(tail)) + "\x00" + tail)
 }
-
-var (
-	_ crypto.Signer = (*ecdsa.PrivateKey)(nil)
-	_ crypto.Signer = (*rsa.PrivateKey)(nil)
-)

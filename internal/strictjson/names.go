@@ -22,7 +22,7 @@ type Names struct {
 func NewNames(names ...string) *Names {
 	n := &Names{exact: make(map[string]string), folded: make(map[string]string)}
 	for _, name := range names {
-		f := fold(name)
+		f := Fold(name)
 		if other, ok := n.folded[f]; ok {
 			panic(fmt.Sprintf("strictjson: names %q and %q differ only in case", other, name))
 		}
@@ -48,7 +48,7 @@ func (n *Names) lookup(raw jsontext.Value) (name string, known bool, err error) 
 	if isLowerASCII(text) { // the usual case, without an allocation
 		near = n.folded[string(text)]
 	} else {
-		near = n.folded[fold(string(text))]
+		near = n.folded[Fold(string(text))]
 	}
 	if near != "" {
 		return "", false, fmt.Errorf("%w %q", ErrCase, near)
@@ -56,9 +56,9 @@ func (n *Names) lookup(raw jsontext.Value) (name string, known bool, err error) 
 	return "", false, nil
 }
 
-// fold maps names that differ only in case, by Unicode's simple folding, to one
+// Fold maps names that differ only in case, by Unicode's simple folding, to one
 // spelling: "KID", "kid" and "\u212Aid" (with the Kelvin sign) are one name.
-func fold(name string) string { return strings.Map(foldRune, name) }
+func Fold(name string) string { return strings.Map(foldRune, name) }
 
 func isLowerASCII(name []byte) bool {
 	for _, c := range name {

@@ -160,7 +160,8 @@ func send(t *testing.T, method, url, body string, header http.Header) reply {
 	for name, values := range header {
 		req.Header[name] = values
 	}
-	response, err := http.DefaultClient.Do(req)
+	client := http.Client{Timeout: 10 * time.Second} // a stream that should have been refused
+	response, err := client.Do(req)
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -34,7 +34,7 @@ const CallerKey = "github.com/warder-go/warder/resource.Caller"
 // For several servers in one process wrap each in [Bridge] and that in
 // [nethttp.Middleware], and serve [nethttp.Metadata] for all of them.
 func Handler(res *resource.Resource, next http.Handler) http.Handler {
-	return nethttp.Handler(res, next)
+	return nethttp.Handler(res, Bridge(res)(next))
 }
 
 // Bridge makes the accepted caller the SDK's auth.TokenInfo of the same request:

@@ -106,8 +106,6 @@ func NewIssuer(config Config) (*Issuer, error) {
 func (c Config) withDefaults() Config {
 	c.ScopesSupported = slices.Clone(c.ScopesSupported)
 	c.DefaultScopes = slices.Clone(c.DefaultScopes)
-	c.Algorithms = slices.Clone(c.Algorithms)
-	c.Clients = slices.Clone(c.Clients)
 	if c.Subject == "" {
 		c.Subject = defaultSubject
 	}

@@ -3,6 +3,7 @@ package resourcetest
 import (
 	"context"
 	"errors"
+	"fmt"
 	"net/http"
 	"sync"
 	"time"
@@ -49,8 +50,12 @@ func LoginPage() Failure {
 
 // Fail makes an endpoint fail from the next request on, in place of what was
 // set for it before. A Failure of Any is for the endpoints without their own,
-// and for unknown paths. Preflight requests (CORS) never fail.
+// and for unknown paths. Preflight requests (CORS) never fail. A Status outside
+// of 200 to 599 panics.
 func (s *Issuer) Fail(endpoint Endpoint, failure Failure) {
+	if failure.Status != 0 && (failure.Status < 200 || failure.Status > 599) {
+		panic(fmt.Sprintf("resourcetest: no status %d can be sent", failure.Status))
+	}
 	failure.Header = failure.Header.Clone()
 	if failure.Body != nil {
 		failure.Body = append([]byte{}, failure.Body...)

@@ -11,11 +11,9 @@ import (
 
 // listener is the part of an Issuer that has a socket.
 type listener struct {
-	server *http.Server
-
-	mu      sync.Mutex
-	closed  bool
-	serving sync.WaitGroup
+	server      *http.Server
+	accepting   sync.WaitGroup
+	connections sync.WaitGroup // grows only while accepting
 }
 
 // Listen serves on a port of 127.0.0.1 that the kernel picks. The endpoints,
@@ -32,36 +30,28 @@ func (s *Issuer) Listen() error {
 		return fmt.Errorf("resourcetest: listen on 127.0.0.1: %w", err)
 	}
 	s.live = &listener{}
-	s.live.server = &http.Server{Handler: s.live.counted(s), ReadHeaderTimeout: 10 * time.Second}
+	s.live.server = &http.Server{Handler: s, ReadHeaderTimeout: 10 * time.Second, ConnState: s.live.count}
 	s.origin = "http://" + socket.Addr().String()
 	if s.config.Issuer == "" {
 		s.issuer = s.origin + s.config.Path
 	}
-	s.live.serving.Go(func() { _ = s.live.server.Serve(socket) }) // returns ErrServerClosed
+	s.live.accepting.Go(func() { _ = s.live.server.Serve(socket) }) // returns ErrServerClosed
 	return nil
 }
 
-// counted lets close wait for the requests being served.
-func (l *listener) counted(next http.Handler) http.Handler {
-	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
-		l.mu.Lock()
-		if l.closed {
-			l.mu.Unlock()
-			panic(http.ErrAbortHandler)
-		}
-		l.serving.Add(1)
-		l.mu.Unlock()
-		defer l.serving.Done()
-		next.ServeHTTP(w, r)
-	})
+func (l *listener) count(_ net.Conn, state http.ConnState) {
+	switch state {
+	case http.StateNew:
+		l.connections.Add(1)
+	case http.StateClosed, http.StateHijacked:
+		l.connections.Done()
+	}
 }
 
 func (l *listener) close() {
-	l.mu.Lock()
-	l.closed = true
-	l.mu.Unlock()
 	_ = l.server.Close() // cuts the connections, which cancels the requests
-	l.serving.Wait()
+	l.accepting.Wait()
+	l.connections.Wait()
 }
 
 // Close ends the listener and every request in flight, and waits for them.

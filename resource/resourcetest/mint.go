@@ -9,7 +9,7 @@ import (
 
 // Token describes an access token. The zero value is a good one: a JWT as
 // RFC 9068 wants it, for Config.Audience and Config.Subject, without scopes.
-// Every field but Fault and the last group serves OpaqueToken as well.
+// OpaqueToken reads the first group of fields, Claims and Text.
 type Token struct {
 	Audience string        // "aud"; for several use Claims
 	Subject  string        // "sub"
@@ -49,9 +49,9 @@ type Token struct {
 }
 
 // Token makes a JWT. The introspection endpoint knows it as active until it
-// expires or is revoked, unless it is one that this issuer would not make: with
-// a Fault, or anything in the last group of fields. It panics when the fields
-// contradict each other.
+// expires or is revoked, unless it is one that no issuer would make: with a
+// Fault, Signer, Secret, RawHeader, RawPayload or Encode. It panics when the
+// fields contradict each other.
 func (s *Issuer) Token(t Token) string {
 	token, claims := s.compact(t)
 	if t.genuine() {

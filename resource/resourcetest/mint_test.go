@@ -287,6 +287,7 @@ func TestContradictionsPanic(t *testing.T) {
 		"DER of an Ed25519 key":  func() { s.Token(resourcetest.Token{Alg: "EdDSA", Fault: resourcetest.ECDSAAsDER}) },
 		"claim that is no JSON":  func() { s.Token(resourcetest.Token{Claims: map[string]any{"x": make(chan int)}}) },
 		"member that is no JSON": func() { s.SetMetadata(map[string]any{"x": make(chan int)}) },
+		"status that is none":    func() { s.Fail(resourcetest.JWKS, resourcetest.Failure{Status: 42}) },
 		"key that is no key":     func() { resourcetest.JWK(crypto.PublicKey("x"), nil) },
 	} {
 		func() {

@@ -98,7 +98,7 @@ func (s *Issuer) makeRoutes() map[string]route {
 
 // ServeHTTP serves every endpoint. It panics with http.ErrAbortHandler, which
 // net/http takes for "cut the connection", when a Failure wants that, and when
-// a request is cancelled before its answer.
+// a request is cancelled before its answer is complete.
 func (s *Issuer) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	response, err := s.respond(r)
 	if err != nil {
@@ -111,7 +111,9 @@ func (s *Issuer) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 		w.Header().Set("Content-Length", fmt.Sprint(response.ContentLength))
 	}
 	w.WriteHeader(response.StatusCode)
-	if _, err := io.Copy(flusher{w, http.NewResponseController(w)}, response.Body); err != nil {
+	out := flusher{w, http.NewResponseController(w)}
+	_ = out.control.Flush() // the headers at once, however slow the body; see below
+	if _, err := io.Copy(out, response.Body); err != nil {
 		panic(http.ErrAbortHandler)
 	}
 }

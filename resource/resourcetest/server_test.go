@@ -3,6 +3,7 @@ package resourcetest_test
 import (
 	"fmt"
 	"net/http"
+	"net/http/httptest"
 	"strings"
 	"sync"
 	"testing"
@@ -230,6 +231,32 @@ func TestHostileRequests(t *testing.T) {
 		if response, _ := do(t, client, r); response.StatusCode != 401 {
 			t.Errorf("%q: got %d, want 401", header, response.StatusCode)
 		}
+	}
+}
+
+// What was handed over may be changed afterwards by its owner.
+func TestNothingIsShared(t *testing.T) {
+	config := resourcetest.Config{ScopesSupported: []string{"a"}, DefaultScopes: []string{"a"}}
+	failure := resourcetest.Failure{Header: http.Header{"Etag": {"a"}}, Body: []byte("a")}
+	keys, members := []byte("a"), map[string]any{"x": "a"}
+	s, client := newIssuer(t, config)
+	s.SetJWKS(keys)
+	s.SetMetadata(members)
+	s.Fail(resourcetest.Registration, failure)
+	config.ScopesSupported[0], config.DefaultScopes[0], failure.Header["Etag"][0], failure.Body[0], keys[0], members["x"] = "b", "b", "b", 'b', 'b', "b"
+	r := request(t, "GET", s.URL(resourcetest.JWKS), "")
+	r.Header.Set("X", "a")
+	recorder := httptest.NewRecorder()
+	s.ServeHTTP(recorder, r)
+	gotKeys := recorder.Body.String()
+	r.Header.Set("X", "b")
+	_, gotMeta := get(t, client, s.URL(resourcetest.Metadata))
+	response, gotBody := get(t, client, s.URL(resourcetest.Registration))
+	_, gotToken := post(t, client, s.URL(resourcetest.TokenEndpoint), "grant_type=client_credentials", "test-client", "test-secret")
+	meta := parse(t, gotMeta)
+	got := fmt.Sprint(gotKeys, meta["x"], meta["scopes_supported"], response.Header.Get("ETag"), gotBody, gotToken["scope"], s.Last(resourcetest.JWKS).Header.Get("X"))
+	if want := "aa[a]aaaa"; got != want {
+		t.Errorf("got %s, want %s", got, want)
 	}
 }
 

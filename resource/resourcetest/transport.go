@@ -16,9 +16,11 @@ import (
 // Transport returns a RoundTripper that reaches this server, and the others
 // given, without sockets and without goroutines: a request is answered in the
 // caller's own goroutine, a body is made as it is read. A body that is never
-// closed leaves a few bytes until Close, and no goroutine. It reaches the origins of the identifiers and
-// listeners of these servers; every other one is "no such host". Like
-// http.Transport it asks for gzip by itself and unpacks it without any limit.
+// closed leaves a few bytes until Close, and no goroutine.
+//
+// It reaches the origins of the identifiers and listeners of these servers;
+// every other one is "no such host". Like http.Transport it asks for gzip by
+// itself, and unpacks without any limit.
 func (s *Issuer) Transport(others ...*Issuer) http.RoundTripper {
 	return transport(append([]*Issuer{s}, others...))
 }

@@ -1,0 +1,141 @@
+package jose_test
+
+import (
+	"crypto/ecdh"
+	"crypto/sha256"
+	"encoding/base64"
+	"encoding/json"
+	"fmt"
+	"math/big"
+	"slices"
+
+	"github.com/warder-go/warder/internal/strictjson/strictjsontest"
+)
+
+// soundKey says, by other means, whether a JWK is a sound public key for signatures,
+// and what its thumbprint is (RFC 7638 §3).
+func soundKey(document []byte) (thumbprint [32]byte, sound bool) {
+	members, ok := strictjsontest.Object(document)
+	secret := []string{"d", "p", "q", "dp", "dq", "qi", "oth", "k", "priv"}
+	public := []string{"kty", "kid", "use", "key_ops", "alg", "crv", "n", "e", "x", "y"}
+	if !ok || strictjsontest.CaseVariant(members, append(secret, public...)...) {
+		return thumbprint, false
+	}
+	for _, name := range secret {
+		if _, present := members[name]; present {
+			return thumbprint, false
+		}
+	}
+	text := map[string]string{}
+	for _, name := range public {
+		value, present, isString := strictjsontest.String(members, name)
+		if present && name != "key_ops" && (!isString || name == "kid" && (value == "" || len(value) > 256)) {
+			return thumbprint, false
+		}
+		text[name] = value
+	}
+	canonical, algorithms := material(text)
+	_, hasUse := members["use"]
+	_, hasAlg := members["alg"]
+	if canonical == "" || hasUse && text["use"] != "sig" || hasAlg && !slices.Contains(algorithms, text["alg"]) || !verifyOps(members["key_ops"]) {
+		return thumbprint, false
+	}
+	return sha256.Sum256([]byte(canonical)), true
+}
+
+// verifyOps reports whether key_ops is absent or a list of strings with verify in it.
+func verifyOps(raw json.RawMessage) bool {
+	var operations []any
+	if raw == nil {
+		return true
+	}
+	if json.Unmarshal(raw, &operations) != nil {
+		return false
+	}
+	for _, operation := range operations {
+		if _, ok := operation.(string); !ok {
+			return false
+		}
+	}
+	return slices.Contains(operations, any("verify"))
+}
+
+// material returns the text whose hash is the thumbprint, "" for what is no sound key,
+// and the algorithms that it is for.
+func material(text map[string]string) (canonical string, algorithms []string) {
+	switch crv := text["crv"]; text["kty"] {
+	case "RSA":
+		n, e := number(text["n"]), number(text["e"])
+		if n == nil || e == nil || n.BitLen() < 2048 || n.BitLen() > 8192 || n.Bit(0) == 0 || e.Bit(0) == 0 || e.Cmp(big.NewInt(3)) < 0 || e.BitLen() > 31 {
+			return "", nil
+		}
+		return fmt.Sprintf(`{"e":"%s","kty":"RSA","n":"%s"}`, b64(e.Bytes()), b64(n.Bytes())), []string{"RS256", "RS384", "RS512", "PS256", "PS384", "PS512"}
+	case "EC":
+		curve, size, alg := curveOf(crv)
+		x, y := bytesOf(text["x"]), bytesOf(text["y"])
+		if curve == nil || len(x) != size || len(y) != size {
+			return "", nil
+		}
+		if _, err := curve.NewPublicKey(slices.Concat([]byte{4}, x, y)); err != nil {
+			return "", nil
+		}
+		return fmt.Sprintf(`{"crv":"%s","kty":"EC","x":"%s","y":"%s"}`, crv, text["x"], text["y"]), []string{alg}
+	case "OKP":
+		x := bytesOf(text["x"])
+		if crv != "Ed25519" || len(x) != 32 || !soundEd25519(x) {
+			return "", nil
+		}
+		return fmt.Sprintf(`{"crv":"Ed25519","kty":"OKP","x":"%s"}`, text["x"]), []string{"EdDSA", "Ed25519"}
+	}
+	return "", nil
+}
+
+func curveOf(crv string) (curve ecdh.Curve, size int, alg string) {
+	switch crv {
+	case "P-256":
+		return ecdh.P256(), 32, "ES256"
+	case "P-384":
+		return ecdh.P384(), 48, "ES384"
+	case "P-521":
+		return ecdh.P521(), 66, "ES512"
+	}
+	return nil, 0, ""
+}
+
+// bytesOf decodes a text that is the only one for its bytes; nil for any other.
+func bytesOf(text string) []byte {
+	b, err := base64.RawURLEncoding.DecodeString(text)
+	if err != nil || len(b) == 0 || b64(b) != text {
+		return nil
+	}
+	return b
+}
+
+func number(text string) *big.Int {
+	if b := bytesOf(text); b != nil {
+		return new(big.Int).SetBytes(b)
+	}
+	return nil
+}
+
+// soundEd25519 takes the point to the Montgomery curve: it exists if u³ + 486662u² + u
+// is a square there (RFC 7748 §4.1).
+func soundEd25519(encoded []byte) bool {
+	if isSmallOrder(encoded) {
+		return false
+	}
+	prime := new(big.Int).Sub(new(big.Int).Lsh(big.NewInt(1), 255), big.NewInt(19))
+	reversed := slices.Clone(encoded)
+	slices.Reverse(reversed)
+	reversed[0] &= 0x7f // the sign of x
+	y := new(big.Int).SetBytes(reversed)
+	if y.Cmp(prime) >= 0 {
+		return false
+	}
+	one := big.NewInt(1)
+	u := new(big.Int).ModInverse(new(big.Int).Mod(new(big.Int).Sub(one, y), prime), prime)
+	u.Mul(u, y.Add(y, one)).Mod(u, prime)
+	v := new(big.Int).Add(u, big.NewInt(486662))
+	v.Mul(v, u).Add(v, one).Mul(v, u).Mod(v, prime)
+	return big.Jacobi(v, prime) >= 0
+}

@@ -1,0 +1,62 @@
+package jose_test
+
+import (
+	"context"
+	"maps"
+	"strings"
+	"testing"
+
+	"github.com/warder-go/warder/internal/jose"
+)
+
+// A private or symmetric key is no key, once published: nothing verifies with it, not
+// even what was signed with it (bad-inputs 92, 175, 176). Two groups hold a public key
+// besides, which stays in use.
+func TestWycheproofWithPrivateKeysPublished(t *testing.T) {
+	groups, tokens, inUse := 0, 0, 0
+	for _, name := range []string{"signature", "key", "crypto", "encryption"} {
+		var file wycheproof
+		vectors(t, "wycheproof/json_web_"+name+"_test.json", &file)
+		for _, g := range file.TestGroups {
+			set := keySet(g.Private)
+			_ = set.Ready(context.Background()) // an error where no key is left
+			groups, inUse = groups+1, inUse+set.Stats().Keys
+			if keys := set.Stats().Keys; keys > 0 && g.Comment != "jws_mixedSymmetryKeyset" {
+				t.Errorf("%s %s: %d private keys are in use", name, g.Comment, keys)
+			}
+			for _, v := range g.Tests {
+				tokens++
+				if verify(set, v.raw()) == nil {
+					t.Errorf("%s %s %d: FALSE ACCEPT", name, g.Comment, v.TcID)
+				}
+			}
+		}
+	}
+	if groups != 87 || tokens != 649 || inUse != 2 {
+		t.Errorf("got %d groups, %d tokens, %d public keys in use, want 87, 649, 2", groups, tokens, inUse)
+	}
+	t.Logf("%d groups, %d tokens, none accepted", groups, tokens)
+}
+
+// Every encrypted token is opaque to us, or no JWS at all: no key is asked about it
+// (bad-inputs 43).
+func TestWycheproofEncrypted(t *testing.T) {
+	counts := map[string]int{}
+	for _, name := range []string{"crypto", "encryption"} {
+		var file wycheproof
+		vectors(t, "wycheproof/json_web_"+name+"_test.json", &file)
+		for _, v := range file.all() {
+			if v.JWE == nil {
+				continue
+			}
+			if _, err := jose.Parse(v.raw()); err == nil || jose.LooksLikeJWS(v.raw()) {
+				t.Errorf("%s %d %s: taken for a JWS, error %v", v.group, v.TcID, v.Comment, err)
+			}
+			counts[map[int]string{4: "five segments", 3: "four segments"}[strings.Count(v.raw(), ".")]]++
+		}
+	}
+	if want := map[string]int{"five segments": 151, "four segments": 20, "": 2}; !maps.Equal(counts, want) {
+		t.Errorf("(-want +got)\n- %v\n+ %v", want, counts)
+	}
+	t.Logf("173 encrypted, all opaque: %v", counts)
+}

@@ -1,0 +1,271 @@
+package resource
+
+import (
+	"bytes"
+	"encoding/base64"
+	"errors"
+	"fmt"
+	"io"
+	"mime"
+	"net/http"
+	"strings"
+
+	"github.com/go-json-experiment/json/jsontext"
+
+	"github.com/warder-go/warder/internal/strictjson"
+)
+
+// Limits of bodies that are read because of Config.Operations.
+const (
+	DefaultMaxBodyBytes = 4 << 20  // Config.MaxBodyBytes
+	MaxPublicBytes      = 64 << 10 // of a request to a public operation
+	MaxBatch            = 100      // messages in a batch
+)
+
+// message is one JSON-RPC message, as far as rules look at it.
+type message struct {
+	method    string // "" for a response
+	id        []byte // as JSON, for an error about it; nil if there is none to repeat
+	name      string // what Mcp-Name repeats
+	tool      string
+	prompt    string
+	resources []string
+	arguments []byte
+}
+
+// isNamed reports whether it is one tool, prompt or resource that the message is
+// about: then naming its method alone does not declare it.
+func (m *message) isNamed() bool {
+	switch m.method {
+	case "tools/call", "prompts/get", "resources/read", "resources/subscribe", "completion/complete":
+		return true
+	}
+	return len(m.resources) > 0
+}
+
+// readMessages reads the body of a request and returns its bytes with the messages
+// in it. It refuses whatever another reader could understand differently.
+func readMessages(req *http.Request, limit int) (body []byte, messages []*message, f *fault) {
+	if err := checkContentType(req.Header); err != nil {
+		return nil, nil, &fault{reason: ReasonBodyType, err: err}
+	}
+	if req.Body == nil {
+		return nil, nil, newFault(ReasonBodyMalformed, "no body")
+	}
+	body, err := readBody(req, limit)
+	if err != nil {
+		return nil, nil, newFault(ReasonRequestCanceled, "reading the body: %w", err)
+	}
+	if len(body) > limit {
+		return nil, nil, newFault(ReasonBodyTooLarge, "body over %d bytes", limit)
+	}
+	if first := bytes.TrimLeft(body, " \t\r\n"); len(first) > 0 && first[0] == '[' {
+		messages, err = parseBatch(req.Header, body)
+	} else {
+		var m *message
+		m, err = parseMessage(body)
+		messages = []*message{m}
+	}
+	if err != nil {
+		return nil, nil, &fault{reason: ReasonBodyMalformed, err: err}
+	}
+	return body, messages, checkMirror(req.Header, messages)
+}
+
+// readBody reads at most one byte more than the limit.
+func readBody(req *http.Request, limit int) ([]byte, error) {
+	var buffer bytes.Buffer
+	if n := req.ContentLength; n > 0 && n <= int64(limit) {
+		buffer.Grow(int(n) + bytes.MinRead)
+	}
+	_, err := buffer.ReadFrom(io.LimitReader(req.Body, int64(limit)+1))
+	return buffer.Bytes(), err
+}
+
+// checkContentType admits JSON in UTF-8 that is not compressed: what the MCP server
+// might unpack or convert, we would not have read.
+func checkContentType(header http.Header) error {
+	for _, coding := range header.Values("Content-Encoding") {
+		if !strings.EqualFold(coding, "identity") {
+			return errors.New("Content-Encoding is not identity")
+		}
+	}
+	types := header.Values("Content-Type")
+	if len(types) != 1 {
+		return errors.New("not exactly one Content-Type")
+	}
+	media, params, err := mime.ParseMediaType(types[0])
+	if err != nil || media != "application/json" {
+		return errors.New("Content-Type is not application/json")
+	}
+	if charset, ok := params["charset"]; ok && !strings.EqualFold(charset, "utf-8") {
+		return errors.New("charset is not utf-8")
+	}
+	return nil
+}
+
+// parseBatch reads an array of messages, which only the protocol versions before
+// 2025-06-18 had.
+func parseBatch(header http.Header, body []byte) (messages []*message, err error) {
+	for _, version := range header.Values("Mcp-Protocol-Version") {
+		if version != "2025-03-26" && version != "2024-11-05" {
+			return nil, errors.New("a batch in a protocol version that has none")
+		}
+	}
+	if err := strictjson.Valid(body); err != nil {
+		return nil, err
+	}
+	err = strictjson.Elements(bytes.TrimSpace(body), func(element jsontext.Value) error {
+		if len(messages) == MaxBatch {
+			return fmt.Errorf("a batch of more than %d messages", MaxBatch)
+		}
+		m, err := parseMessage(element)
+		messages = append(messages, m)
+		return err
+	})
+	if err == nil && len(messages) == 0 {
+		err = errors.New("an empty batch")
+	}
+	return messages, err
+}
+
+var (
+	messageNames = strictjson.NewNames("jsonrpc", "id", "method", "params", "result", "error")
+	paramNames   = strictjson.NewNames("name", "arguments", "uri", "ref", "notifications", "taskId")
+	refNames     = strictjson.NewNames("type", "name", "uri")
+	listenNames  = strictjson.NewNames("resourceSubscriptions")
+)
+
+func parseMessage(body []byte) (*message, error) {
+	m := new(message)
+	var version string
+	var params jsontext.Value
+	isResponse, hasMethod := false, false
+	err := strictjson.Object(body, messageNames, func(name string, value jsontext.Value) (err error) {
+		switch name {
+		case "jsonrpc":
+			version, err = strictjson.String(value)
+		case "id":
+			if k := value.Kind(); (k == '"' || k == '0') && len(value) <= 256 {
+				m.id = value
+			}
+		case "method":
+			hasMethod = true
+			m.method, err = strictjson.String(value)
+		case "params":
+			params = value
+		default:
+			isResponse = true
+		}
+		return err
+	})
+	switch {
+	case err != nil:
+		return nil, err
+	case version != "2.0":
+		return nil, errors.New("jsonrpc is not 2.0")
+	case hasMethod == isResponse, hasMethod && m.method == "":
+		return nil, errors.New("neither a request nor a response, or both")
+	case isResponse || params == nil || params.Kind() == 'n':
+		return m, m.complete()
+	}
+	if err := strictjson.Object(params, paramNames, m.param); err != nil {
+		return nil, fmt.Errorf("params: %w", err)
+	}
+	return m, m.complete()
+}
+
+// param takes a member of params where the method gives it a meaning.
+func (m *message) param(name string, value jsontext.Value) (err error) {
+	switch {
+	case name == "arguments":
+		m.arguments = value
+	case name == "name" && m.method == "tools/call":
+		m.tool, err = strictjson.String(value)
+		m.name = m.tool
+	case name == "name" && m.method == "prompts/get":
+		m.prompt, err = strictjson.String(value)
+		m.name = m.prompt
+	case name == "uri" && (m.method == "resources/read" || m.method == "resources/subscribe"):
+		m.name, err = strictjson.String(value)
+		m.resources = []string{m.name}
+	case name == "taskId" && strings.HasPrefix(m.method, "tasks/"):
+		m.name, err = strictjson.String(value)
+	case name == "ref" && m.method == "completion/complete":
+		err = strictjson.Object(value, refNames, m.ref)
+	case name == "notifications" && m.method == "subscriptions/listen":
+		err = strictjson.Object(value, listenNames, func(_ string, value jsontext.Value) (err error) {
+			m.resources, err = strictjson.Strings(value)
+			return err
+		})
+	}
+	return err
+}
+
+// ref takes what a completion is about. Its type does not matter: whatever it names
+// counts.
+func (m *message) ref(name string, value jsontext.Value) (err error) {
+	switch name {
+	case "name":
+		m.prompt, err = strictjson.String(value)
+		m.name = m.prompt
+	case "uri":
+		var uri string
+		uri, err = strictjson.String(value)
+		m.name, m.resources = uri, []string{uri}
+	}
+	return err
+}
+
+// complete refuses a message that does not say what it is about: no rule could tell
+// whether it binds.
+func (m *message) complete() error {
+	missing := false
+	switch m.method {
+	case "tools/call", "prompts/get", "resources/read", "resources/subscribe":
+		missing = m.name == ""
+	case "completion/complete":
+		missing = (m.prompt == "") == (len(m.resources) == 0)
+	}
+	if missing {
+		return errors.New("params do not name what the method is about")
+	}
+	return nil
+}
+
+// checkMirror compares the headers that repeat the body (MCP 2026-07-28, "Standard
+// Headers") with it, where they are present. They never grant anything.
+func checkMirror(header http.Header, messages []*message) *fault {
+	methods, names := header.Values("Mcp-Method"), header.Values("Mcp-Name")
+	if len(methods) == 0 && len(names) == 0 {
+		return nil
+	}
+	m := messages[0]
+	mismatch := func(what string) *fault {
+		return &fault{reason: ReasonHeaderMismatch, err: errors.New(what), id: m.id}
+	}
+	switch {
+	case len(methods) > 1 || len(names) > 1:
+		return mismatch("Mcp-Method or Mcp-Name is repeated")
+	case len(messages) > 1:
+		return mismatch("Mcp-Method or Mcp-Name on a batch")
+	case m.method == "":
+		return nil // a response has neither
+	case len(methods) == 1 && methods[0] != m.method:
+		return mismatch("Mcp-Method is not the body's method")
+	case len(names) == 1 && m.name != "" && decodeName(names[0]) != m.name:
+		return mismatch("Mcp-Name is not what the body names")
+	}
+	return nil
+}
+
+// decodeName undoes the form in which names that are no header values are sent.
+func decodeName(value string) string {
+	encoded, ok := strings.CutPrefix(value, "=?base64?")
+	if encoded, end := strings.CutSuffix(encoded, "?="); ok && end {
+		if name, err := base64.StdEncoding.Strict().DecodeString(encoded); err == nil {
+			return string(name)
+		}
+	}
+	return value
+}

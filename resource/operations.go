@@ -1,0 +1,214 @@
+package resource
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"maps"
+	"slices"
+	"strings"
+)
+
+// Operations says which scopes an MCP operation needs besides Config.Scopes. Rules
+// add up: a request needs the scopes of every rule that binds it, and is refused
+// with 403 and one challenge that names them all, before the MCP server sees it.
+//
+// With the zero value bodies are not read at all. Otherwise the body of every POST
+// is read strictly, up to Config.MaxBodyBytes, and handed on byte for byte; what two
+// JSON readers could understand differently is refused with 400 (MCP 2026-07-28:
+// the headers Mcp-Method and Mcp-Name are never the ground for granting).
+//
+// Responses, notifications, GET, HEAD and DELETE need what Methods says of them, if
+// anything, and Config.Scopes.
+type Operations struct {
+	Methods map[string][]string // by JSON-RPC method, such as "tools/list"
+	Tools   map[string][]string // by name; binds tools/call, and tasks, see below
+	Prompts map[string][]string // by name; binds prompts/get and completion/complete
+
+	// Resources binds resources/read, resources/subscribe, subscriptions/listen
+	// and completion/complete.
+	Resources []ResourceRule
+
+	// Rule is asked for every request and notification, after the maps, and
+	// returns what it needs besides. An error, a panic and a malformed scope
+	// refuse with 500. It must be quick, and must not change what it is given.
+	Rule func(context.Context, Operation, *Caller) (Need, error)
+
+	// Undeclared says what becomes of tools, prompts, resources and methods that
+	// no rule names. Not in question are initialize, ping, server/discover and
+	// notifications.
+	Undeclared Undeclared
+
+	// Public operations are open to requests without credentials. Only these may
+	// be named: initialize, ping, server/discover, tools/list, prompts/list,
+	// resources/list, resources/templates/list. A public request is one POST of
+	// one message of at most 64 KiB; initialize also needs Stateless.
+	Public []string
+
+	// Stateless is the program's word that the MCP server keeps no sessions. A
+	// session that somebody opened without a token could be used by anybody's.
+	Stateless bool
+}
+
+// ResourceRule is a rule for MCP resources. Exactly one of URI, Prefix and Template
+// is given. A rule binds a resource that it matches as written or after percent
+// decoding, dot segments, slashes and case are levelled, so that no other spelling
+// of a URI avoids it.
+type ResourceRule struct {
+	URI      string // exact
+	Prefix   string // of the URI
+	Template string // RFC 6570, matched as the MCP SDKs do
+	Scopes   []string
+}
+
+// Undeclared is what becomes of an operation that no rule names.
+type Undeclared int
+
+const (
+	AllowUndeclared Undeclared = iota // it needs Config.Scopes
+	DenyUndeclared                    // it is refused with 403, whatever the caller's scopes
+)
+
+// Operation is one JSON-RPC request or notification, as the MCP server will run it.
+type Operation struct {
+	Method    string
+	Name      string // tool, prompt, resource URI or task; "" if the method has none
+	Arguments []byte // params.arguments as JSON; nil if absent; not to be changed
+}
+
+// Need is what an operation needs besides what the maps say.
+type Need struct {
+	Scopes []string
+}
+
+// publicMethods are those that may be public: they tell what there is, and run
+// nothing.
+var publicMethods = []string{"initialize", "ping", "server/discover", "tools/list",
+	"prompts/list", "resources/list", "resources/templates/list"}
+
+// rules are Operations made ready.
+type rules struct {
+	Operations
+	resources []resourcePattern
+	allTools  []string // what all tools together need
+}
+
+// operations checks Config.Operations and makes them ready; nil if there are none.
+func (b *builder) operations() *rules {
+	o := b.config.Operations
+	if o.Methods == nil && o.Tools == nil && o.Prompts == nil && o.Resources == nil && o.Rule == nil &&
+		o.Undeclared == AllowUndeclared && o.Public == nil {
+		return nil
+	}
+	b.checkRuleMap("Methods", o.Methods)
+	b.checkRuleMap("Tools", o.Tools)
+	b.checkRuleMap("Prompts", o.Prompts)
+	if o.Undeclared != AllowUndeclared && o.Undeclared != DenyUndeclared {
+		b.mistake("Operations.Undeclared: %d is neither AllowUndeclared nor DenyUndeclared", o.Undeclared)
+	}
+	for _, method := range o.Public {
+		switch {
+		case !slices.Contains(publicMethods, method):
+			b.mistake("Operations.Public: %q can't be public; only these can: %q", method, publicMethods)
+		case len(o.Methods[method]) > 0:
+			b.mistake("Operations.Public: %q has scopes in Methods; it can't be both", method)
+		case method == "initialize" && !o.Stateless:
+			b.mistake("Operations.Public: initialize needs Stateless: a session opened without a token could be used with any")
+		}
+	}
+	r := &rules{Operations: o}
+	for n, rule := range o.Resources {
+		where := fmt.Sprintf("Operations.Resources[%d]", n)
+		b.checkScopes(where, rule.Scopes)
+		pattern, err := newResourcePattern(rule)
+		if err != nil {
+			b.mistake("%s: %w", where, err)
+			continue
+		}
+		r.resources = append(r.resources, pattern)
+	}
+	for _, tool := range slices.Sorted(maps.Keys(o.Tools)) {
+		r.allTools = union(r.allTools, o.Tools[tool])
+	}
+	return r
+}
+
+func (b *builder) checkRuleMap(where string, rules map[string][]string) {
+	for _, name := range slices.Sorted(maps.Keys(rules)) {
+		if name == "" {
+			b.mistake("Operations.%s: empty name", where)
+		}
+		b.checkScopes(fmt.Sprintf("Operations.%s[%q]", where, name), rules[name])
+	}
+}
+
+// needs adds what one message needs to the scopes collected so far.
+func (r *rules) needs(ctx context.Context, m *message, c *Caller, scopes []string) ([]string, *fault) {
+	if m.method == "" { // a response
+		return scopes, nil
+	}
+	declared := isPlumbing(m.method)
+	add := func(more []string, named bool) {
+		scopes = union(scopes, more)
+		declared = declared || named
+	}
+	ofMethod, ok := r.Methods[m.method]
+	add(ofMethod, ok && !m.isNamed())
+	if m.tool != "" {
+		ofTool, ok := r.Tools[m.tool]
+		add(ofTool, ok)
+	}
+	if m.prompt != "" {
+		ofPrompt, ok := r.Prompts[m.prompt]
+		add(ofPrompt, ok)
+	}
+	// A task is some tool's, but its id does not say whose: unless the method has
+	// a rule of its own, it needs what any of them might.
+	if strings.HasPrefix(m.method, "tasks/") && !ok {
+		add(r.allTools, false)
+	}
+	allNamed := len(m.resources) > 0
+	for _, uri := range m.resources {
+		named := false
+		for i := range r.resources {
+			matches, asWritten := r.resources[i].match(uri)
+			if matches {
+				add(r.resources[i].scopes, false)
+			}
+			named = named || asWritten
+		}
+		allNamed = allNamed && named
+	}
+	add(nil, allNamed)
+	if r.Undeclared == DenyUndeclared && !declared {
+		return nil, newFault(ReasonOperationUndeclared, "no rule names %q of %q", m.name, m.method)
+	}
+	if r.Rule == nil {
+		return scopes, nil
+	}
+	need, err := r.Rule(ctx, Operation{Method: m.method, Name: m.name, Arguments: m.arguments}, c)
+	if err != nil {
+		return nil, newFault(ReasonInternalError, "Operations.Rule: %w", err)
+	}
+	for _, scope := range need.Scopes {
+		if !isScope(scope) {
+			return nil, &fault{reason: ReasonInternalError, err: errors.New("Operations.Rule returned a malformed scope")}
+		}
+	}
+	return union(scopes, need.Scopes), nil
+}
+
+// isPlumbing tells the methods that make a connection work and reach nothing.
+func isPlumbing(method string) bool {
+	return method == "initialize" || method == "ping" || method == "server/discover" || strings.HasPrefix(method, "notifications/")
+}
+
+// union appends to have what of more is not in it.
+func union(have, more []string) []string {
+	for _, scope := range more {
+		if !slices.Contains(have, scope) {
+			have = append(have[:len(have):len(have)], scope)
+		}
+	}
+	return have
+}

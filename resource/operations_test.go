@@ -1,0 +1,472 @@
+package resource_test
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"net/http"
+	"net/http/httptest"
+	"strings"
+	"testing"
+
+	"github.com/warder-go/warder/jwks"
+	"github.com/warder-go/warder/resource"
+	"github.com/warder-go/warder/resource/resourcetest"
+)
+
+// post sends a JSON-RPC body with a token, and further headers as name, value.
+func (f *fixture) post(token, body string, headers ...string) answer {
+	f.t.Helper()
+	req := httptest.NewRequest(http.MethodPost, identifier, strings.NewReader(body))
+	req.Header.Set("Content-Type", "application/json")
+	if token != "" {
+		req.Header.Set("Authorization", "Bearer "+token)
+	}
+	for i := 0; i < len(headers); i += 2 {
+		req.Header.Add(headers[i], headers[i+1])
+	}
+	f.inner = func(w http.ResponseWriter, req *http.Request) {
+		if got, err := io.ReadAll(req.Body); err != nil || string(got) != body {
+			f.t.Errorf("the inner handler read %q, %v; want %q", got, err, body)
+		}
+		w.WriteHeader(http.StatusOK)
+	}
+	return f.send(req)
+}
+
+func rpcError(status, code int, id, message string) answer {
+	return answer{status, "", fmt.Sprintf(`{"jsonrpc":"2.0","id":%s,"error":{"code":%d,"message":"%s"}}`, id, code, message) + "\n"}
+}
+
+var (
+	badBody    = rpcError(400, -32600, "null", "The body is not a JSON-RPC message that can be read in one way only")
+	tooLarge   = rpcError(413, -32600, "null", "The body is too large")
+	badType    = rpcError(415, -32600, "null", "The body must be application/json without encoding")
+	undeclared = answer{403, "", `{"error_description":"The operation is not offered to anybody"}` + "\n"}
+)
+
+func mismatch(id string) answer {
+	return rpcError(400, -32020, id, "Mcp-Method or Mcp-Name is not what the body says")
+}
+
+func call(method, params string) string {
+	return `{"jsonrpc":"2.0","id":1,"method":"` + method + `","params":` + params + `}`
+}
+
+var someRules = resource.Operations{
+	Methods: map[string][]string{"tools/call": {"call"}, "tools/list": {"list"}, "notifications/cancelled": {"cancel"}},
+	Tools:   map[string][]string{"delete": {"admin", "call"}, "echo": {}},
+	Prompts: map[string][]string{"greet": {"prompt"}},
+	Resources: []resource.ResourceRule{
+		{URI: "file:///secret", Scopes: []string{"secret"}},
+		{Prefix: "file:///private/", Scopes: []string{"private"}},
+		{Template: "db://{table}/{id}", Scopes: []string{"db"}},
+	},
+}
+
+func TestOperationRules(t *testing.T) {
+	f := newFixture(t, func(c *resource.Config, _ *jwks.Config) { c.Scopes, c.Operations = []string{"base"}, someRules })
+	base := f.token(resourcetest.Token{Scope: "base"})
+	for _, row := range []struct{ name, body, needs string }{
+		{"method", call("tools/list", `{}`), "base list"},
+		{"method without params", `{"jsonrpc":"2.0","id":1,"method":"tools/list"}`, "base list"},
+		{"method without a rule", call("prompts/list", `{}`), ""},
+		{"tool, with its method first", call("tools/call", `{"name":"delete"}`), "base call admin"},
+		{"tool, members in another order", `{"params":{"arguments":{},"name":"delete"},"method":"tools/call","id":"x","jsonrpc":"2.0"}`, "base call admin"},
+		{"tool, spelled with escapes", `{"jsonrpc":"2.0","id":1,"m\u0065thod":"tools\/c\u0061ll","params":{"n\u0061me":"d\u0065lete"}}`, "base call admin"},
+		{"tool called by a notification", `{"jsonrpc":"2.0","method":"tools/call","params":{"name":"delete"}}`, "base call admin"},
+		{"tool without a rule", call("tools/call", `{"name":"other"}`), "base call"},
+		{"tool of another case is another tool", call("tools/call", `{"name":"Delete"}`), "base call"},
+		{"prompt", call("prompts/get", `{"name":"greet"}`), "base prompt"},
+		{"completion of a prompt", call("completion/complete", `{"ref":{"type":"ref/prompt","name":"greet"},"argument":{"name":"a","value":"b"}}`), "base prompt"},
+		{"completion of a resource", call("completion/complete", `{"ref":{"type":"ref/resource","uri":"file:///secret"}}`), "base secret"},
+		{"completion of a template, named as text", call("completion/complete", `{"ref":{"type":"ref/resource","uri":"db://{table}/{id}"}}`), "base db"},
+		{"completion that lies about its type", call("completion/complete", `{"ref":{"type":"ref/prompt","uri":"file:///secret"}}`), "base secret"},
+		{"a task may be any tool's", call("tasks/get", `{"taskId":"7"}`), "base admin call"},
+		{"notification", `{"jsonrpc":"2.0","method":"notifications/cancelled"}`, "base cancel"},
+		{"notification without a rule", `{"jsonrpc":"2.0","method":"notifications/initialized"}`, ""},
+		{"response", `{"jsonrpc":"2.0","id":1,"result":{"method":"tools/call","params":{"name":"delete"}}}`, ""},
+		{"resource", call("resources/read", `{"uri":"file:///secret"}`), "base secret"},
+		{"subscription, legacy", call("resources/subscribe", `{"uri":"file:///secret"}`), "base secret"},
+		{"subscription", call("subscriptions/listen", `{"notifications":{"resourceSubscriptions":["file:///a","file:///secret","db://x/1"]}}`), "base secret db"},
+		{"batch: the union", `[` + call("tools/list", `{}`) + `,` + call("tools/call", `{"name":"delete"}`) + `]`, "base list call admin"},
+		{"batch of one", ` [` + call("tools/list", `{}`) + `] `, "base list"},
+	} {
+		want := accepted
+		if row.needs != "" {
+			want = insufficient(row.needs)
+		}
+		f.expect(row.name, f.post(base, row.body), want)
+		f.expect(row.name+", with the scopes", f.post(f.token(resourcetest.Token{Scope: "base " + row.needs}), row.body), accepted)
+	}
+}
+
+// No other spelling of a URI avoids a rule.
+func TestResourceRulesAndSpellings(t *testing.T) {
+	f := newFixture(t, func(c *resource.Config, _ *jwks.Config) { c.Operations = someRules })
+	token := f.token(resourcetest.Token{})
+	for _, row := range []struct{ uri, needs string }{
+		{"file:///secret", "secret"},
+		{"file:///s%65cret", "secret"},
+		{"file:///s%2565cret", "secret"},
+		{"file:///SECRET", "secret"},
+		{"FILE:///secret", "secret"},
+		{"file:///./secret", "secret"},
+		{"file:///x/../secret", "secret"},
+		{"file:///x/%2e%2e/secret", "secret"},
+		{"file:///x%2f..%2fsecret", "secret"},
+		{"file:////secret", "secret"},
+		{`file:///x\\..\\secret`, "secret"},
+		{"file:///secret?x", "secret"},
+		{"file:///secret#x", "secret"},
+		{"file:///secret%00.txt", "secret"},
+		{"file:///\u017fecret", "secret"}, // long s folds to s
+		{"file:///secret2", ""},
+		{"file:///secre", ""},
+		{"file:///private/a", "private"},
+		{"file:///private/", "private"},
+		{"file:///private/.", "private"},
+		{"file:///private", "private"},
+		{"file:///public/../private/a", "private"},
+		{"file:///Private/a", "private"},
+		{"file:///privateer", ""},
+		{"file:///private/../public", "private"}, // as written it begins so: strict
+		{"db://users/1", "db"},
+		{"DB://users/1", "db"},
+		{"db://users/%31", "db"},
+		{"db://users/x/../1", "db"},
+		{"db://users", ""},
+		{"urn:x", ""},
+		{"%", ""},
+	} {
+		want := accepted
+		if row.needs != "" {
+			want = insufficient(row.needs)
+		}
+		f.expect(row.uri, f.post(token, call("resources/read", `{"uri":"`+row.uri+`"}`)), want)
+	}
+}
+
+func TestBodiesThatCanBeReadInTwoWays(t *testing.T) { // design decision 12
+	f := newFixture(t, func(c *resource.Config, _ *jwks.Config) { c.Operations = someRules })
+	token := f.token(resourcetest.Token{Scope: "call admin list secret private db prompt"})
+	good := call("tools/call", `{"name":"delete"}`)
+	deep := func(n int) string {
+		return call("tools/call", `{"name":"delete","arguments":`+strings.Repeat("[", n)+strings.Repeat("]", n)+`}`)
+	}
+	batch := func(n int) string { return `[` + strings.Repeat(good+`,`, n-1) + good + `]` }
+	for _, row := range []struct {
+		name, body string
+		want       answer
+	}{
+		{"good", good, accepted},
+		{"white space around", "\r\n\t " + good + " \n", accepted},
+		{"two values", good + good, badBody},
+		{"two values on two lines", good + "\n" + good, badBody},
+		{"empty", "", badBody},
+		{"no JSON", "x", badBody},
+		{"null", "null", badBody},
+		{"string", `"x"`, badBody},
+		{"byte order mark", "\ufeff" + good, badBody},
+		{"UTF-16", "\x00{", badBody},
+		{"truncated", good[:len(good)-1], badBody},
+		{"invalid UTF-8", call("tools/call", "{\"name\":\"delete\xff\"}"), badBody},
+		{"lone surrogate", call("tools/call", `{"name":"delete\ud800"}`), badBody},
+		{"method twice", `{"jsonrpc":"2.0","id":1,"method":"ping","method":"tools/call","params":{"name":"delete"}}`, badBody},
+		{"method twice, once with escapes", `{"jsonrpc":"2.0","id":1,"method":"ping","m\u0065thod":"tools/call"}`, badBody},
+		{"Method beside method", `{"jsonrpc":"2.0","id":1,"method":"ping","Method":"tools/call"}`, badBody},
+		{"METHOD alone", `{"jsonrpc":"2.0","id":1,"METHOD":"tools/call"}`, badBody},
+		{"params with the long s", `{"jsonrpc":"2.0","id":1,"method":"tools/call","param\u017f":{"name":"delete"}}`, badBody},
+		{"name twice", call("tools/call", `{"name":"echo","name":"delete"}`), badBody},
+		{"Name beside name", call("tools/call", `{"name":"echo","Name":"delete"}`), badBody},
+		{"uri and URI", call("resources/read", `{"uri":"file:///a","URI":"file:///secret"}`), badBody},
+		{"duplicate in the arguments", call("tools/call", `{"name":"echo","arguments":{"a":1,"a":2}}`), badBody},
+		{"arguments may differ in case", call("tools/call", `{"name":"echo","arguments":{"a":1,"A":2}}`), accepted},
+		{"no name", call("tools/call", `{}`), badBody},
+		{"name null", call("tools/call", `{"name":null}`), badBody},
+		{"name empty", call("tools/call", `{"name":""}`), badBody},
+		{"name a number", call("tools/call", `{"name":1}`), badBody},
+		{"no params", `{"jsonrpc":"2.0","id":1,"method":"tools/call"}`, badBody},
+		{"params an array", call("tools/call", `["delete"]`), badBody},
+		{"params a string", call("tools/list", `"x"`), badBody},
+		{"method null", `{"jsonrpc":"2.0","id":1,"method":null}`, badBody},
+		{"method empty", `{"jsonrpc":"2.0","id":1,"method":""}`, badBody},
+		{"method a number", `{"jsonrpc":"2.0","id":1,"method":1}`, badBody},
+		{"no method, no result", `{"jsonrpc":"2.0","id":1}`, badBody},
+		{"method and result", `{"jsonrpc":"2.0","id":1,"method":"ping","result":{}}`, badBody},
+		{"no version", `{"id":1,"method":"ping"}`, badBody},
+		{"version 1", `{"jsonrpc":"1.0","id":1,"method":"ping"}`, badBody},
+		{"completion of nothing", call("completion/complete", `{"ref":{"type":"ref/prompt"}}`), badBody},
+		{"completion of two things", call("completion/complete", `{"ref":{"type":"ref/prompt","name":"greet","uri":"file:///a"}}`), badBody},
+		{"depth 64", deep(62), accepted},
+		{"depth 65", deep(63), badBody},
+		{"empty batch", `[]`, badBody},
+		{"batch with something else in it", `[1]`, badBody},
+		{"batch in a batch", `[[` + good + `]]`, badBody},
+		{"batch of 100", batch(100), accepted},
+		{"batch of 101", batch(101), badBody},
+	} {
+		f.expect(row.name, f.post(token, row.body), row.want)
+	}
+}
+
+func TestHeadersOfABody(t *testing.T) {
+	f := newFixture(t, func(c *resource.Config, _ *jwks.Config) { c.Operations = someRules })
+	token := f.token(resourcetest.Token{Scope: "call admin list"})
+	good, batch := call("tools/call", `{"name":"delete"}`), `[`+call("tools/list", `{}`)+`]`
+	named := func(name string) string { return call("tools/call", `{"name":"`+name+`"}`) }
+	for _, row := range []struct {
+		name, body string
+		headers    []string
+		want       answer
+	}{
+		{"none", good, nil, accepted},
+		{"both right", good, []string{"Mcp-Method", "tools/call", "Mcp-Name", "delete"}, accepted},
+		{"name in base64", named("l\u00f6schen"), []string{"Mcp-Name", "=?base64?bMO2c2NoZW4=?="}, accepted},
+		{"name in broken base64", good, []string{"Mcp-Name", "=?base64?bMO2c2NoZW4?="}, mismatch("1")},
+		{"other method", good, []string{"Mcp-Method", "ping"}, mismatch("1")},
+		{"other case", good, []string{"Mcp-Method", "Tools/Call"}, mismatch("1")},
+		{"other name", good, []string{"Mcp-Name", "echo"}, mismatch("1")},
+		{"method repeated", good, []string{"Mcp-Method", "tools/call", "Mcp-Method", "tools/call"}, mismatch("1")},
+		{"name repeated", good, []string{"Mcp-Name", "delete", "Mcp-Name", "delete"}, mismatch("1")},
+		{"id repeated in the answer", `{"jsonrpc":"2.0","id":"a\"b","method":"tools/list"}`, []string{"Mcp-Method", "x"}, mismatch(`"a\"b"`)},
+		{"an id that is none is not repeated", `{"jsonrpc":"2.0","id":{"x":1},"method":"tools/list"}`, []string{"Mcp-Method", "x"}, mismatch("null")},
+		{"name of a method that has none", call("tools/list", `{}`), []string{"Mcp-Name", "x"}, accepted},
+		{"batch of a version that had them", batch, []string{"Mcp-Protocol-Version", "2025-03-26"}, accepted},
+		{"batch of a later version", batch, []string{"Mcp-Protocol-Version", "2025-06-18"}, badBody},
+		{"batch of two versions", batch, []string{"Mcp-Protocol-Version", "2025-03-26", "Mcp-Protocol-Version", "2025-06-18"}, badBody},
+		{"compressed", good, []string{"Content-Encoding", "gzip"}, badType},
+		{"identity", good, []string{"Content-Encoding", "identity"}, accepted},
+		{"two types", good, []string{"Content-Type", "application/json"}, badType},
+	} {
+		f.expect(row.name, f.post(token, row.body, row.headers...), row.want)
+	}
+	for _, row := range []struct {
+		media string
+		want  answer
+	}{
+		{"application/json; charset=utf-8", accepted},
+		{"Application/JSON", accepted},
+		{"application/json; charset=utf-16", badType},
+		{"text/plain", badType},
+		{"application/json-rpc", badType},
+		{"", badType},
+	} {
+		req := httptest.NewRequest(http.MethodPost, identifier, strings.NewReader(good))
+		req.Header.Set("Authorization", "Bearer "+token)
+		req.Header.Set("Content-Type", row.media)
+		f.inner = func(w http.ResponseWriter, _ *http.Request) { w.WriteHeader(http.StatusOK) }
+		f.expect(row.media, f.send(req), row.want)
+	}
+}
+
+func TestLimitOfABody(t *testing.T) {
+	for _, row := range []struct {
+		name        string
+		limit, size int
+		want        answer
+	}{
+		{"4 MiB by default", 0, 4 << 20, accepted},
+		{"a byte more", 0, 4<<20 + 1, tooLarge},
+		{"as configured", 1000, 1000, accepted},
+		{"a byte more than configured", 1000, 1001, tooLarge},
+	} {
+		f := newFixture(t, func(c *resource.Config, _ *jwks.Config) { c.Operations, c.MaxBodyBytes = someRules, row.limit })
+		body := call("ping", `{}`)
+		body += strings.Repeat(" ", row.size-len(body))
+		f.expect(row.name, f.post(f.token(resourcetest.Token{}), body), row.want)
+	}
+}
+
+// Without rules nobody reads the body; nor without a caller, nor of a GET.
+func TestBodiesThatAreNotRead(t *testing.T) {
+	for _, row := range []struct {
+		name, method, token string
+		rules               resource.Operations
+	}{
+		{"no rules", http.MethodPost, "good", resource.Operations{}},
+		{"no token", http.MethodPost, "", someRules},
+		{"bad token", http.MethodPost, "bad", someRules},
+		{"GET", http.MethodGet, "good", someRules},
+		{"DELETE", http.MethodDelete, "good", someRules},
+	} {
+		f := newFixture(t, func(c *resource.Config, _ *jwks.Config) { c.Operations = row.rules })
+		req := httptest.NewRequest(row.method, identifier, unreadable{t, row.name})
+		req.Header.Set("Content-Type", "application/json")
+		if row.token == "good" {
+			row.token = f.token(resourcetest.Token{})
+		}
+		if row.token != "" {
+			req.Header.Set("Authorization", "Bearer "+row.token)
+		}
+		f.res.Authenticate(req)
+	}
+}
+
+type unreadable struct {
+	t    *testing.T
+	name string
+}
+
+func (u unreadable) Read([]byte) (int, error) {
+	u.t.Errorf("%s: the body was read", u.name)
+	return 0, io.EOF
+}
+
+func TestRuleFunction(t *testing.T) {
+	var rule func(resource.Operation, *resource.Caller) (resource.Need, error)
+	f := newFixture(t, func(c *resource.Config, _ *jwks.Config) {
+		c.Operations = resource.Operations{
+			Tools: map[string][]string{"delete": {"admin"}},
+			Rule: func(_ context.Context, o resource.Operation, c *resource.Caller) (resource.Need, error) {
+				return rule(o, c)
+			},
+		}
+	})
+	token := f.token(resourcetest.Token{Subject: "alice", Scope: "admin"})
+	body := call("tools/call", `{"name":"delete","arguments":{"id": 7}}`)
+	for _, row := range []struct {
+		name string
+		rule func(resource.Operation, *resource.Caller) (resource.Need, error)
+		want answer
+	}{
+		{"nothing more", func(resource.Operation, *resource.Caller) (resource.Need, error) { return resource.Need{}, nil }, accepted},
+		{"it sees everything", func(o resource.Operation, c *resource.Caller) (resource.Need, error) {
+			if o.Method != "tools/call" || o.Name != "delete" || string(o.Arguments) != `{"id": 7}` || c.Subject() != "alice" {
+				t.Errorf("got %+v %v", o, c)
+			}
+			return resource.Need{}, nil
+		}, accepted},
+		{"more", func(resource.Operation, *resource.Caller) (resource.Need, error) {
+			return resource.Need{Scopes: []string{"admin", "row:7"}}, nil
+		}, insufficient("admin row:7")},
+		{"error", func(resource.Operation, *resource.Caller) (resource.Need, error) {
+			return resource.Need{}, errors.New("no")
+		}, failed},
+		{"panic", func(resource.Operation, *resource.Caller) (resource.Need, error) { panic("x") }, failed},
+		{"malformed scope", func(resource.Operation, *resource.Caller) (resource.Need, error) {
+			return resource.Need{Scopes: []string{`a", x="b`}}, nil
+		}, failed},
+	} {
+		rule = row.rule
+		f.expect(row.name, f.post(token, body), row.want)
+	}
+}
+
+func TestUndeclaredOperations(t *testing.T) {
+	f := newFixture(t, func(c *resource.Config, _ *jwks.Config) {
+		c.Operations = someRules
+		c.Operations.Undeclared = resource.DenyUndeclared
+	})
+	token := f.token(resourcetest.Token{Scope: "call admin list secret private db prompt"})
+	for _, row := range []struct {
+		name, body string
+		want       answer
+	}{
+		{"tool", call("tools/call", `{"name":"delete"}`), accepted},
+		{"tool that needs no scope", call("tools/call", `{"name":"echo"}`), accepted},
+		{"another tool", call("tools/call", `{"name":"other"}`), undeclared},
+		{"prompt", call("prompts/get", `{"name":"greet"}`), accepted},
+		{"another prompt", call("prompts/get", `{"name":"other"}`), undeclared},
+		{"method", call("tools/list", `{}`), accepted},
+		{"another method", call("prompts/list", `{}`), undeclared},
+		{"resource", call("resources/read", `{"uri":"file:///secret"}`), accepted},
+		{"another spelling of it is another resource", call("resources/read", `{"uri":"file:///SECRET"}`), undeclared},
+		{"another resource", call("resources/read", `{"uri":"file:///x"}`), undeclared},
+		{"resource by prefix", call("resources/read", `{"uri":"file:///private/x"}`), accepted},
+		{"resource by template", call("resources/read", `{"uri":"db://a/b"}`), accepted},
+		{"one of two subscriptions", call("subscriptions/listen", `{"notifications":{"resourceSubscriptions":["file:///secret","file:///x"]}}`), undeclared},
+		{"both", call("subscriptions/listen", `{"notifications":{"resourceSubscriptions":["file:///secret","db://a/b"]}}`), accepted},
+		{"subscription to lists", call("subscriptions/listen", `{"notifications":{"toolsListChanged":true}}`), undeclared},
+		{"task", call("tasks/get", `{"taskId":"1"}`), undeclared},
+		{"initialize", call("initialize", `{}`), accepted},
+		{"ping", call("ping", `{}`), accepted},
+		{"notification", `{"jsonrpc":"2.0","method":"notifications/initialized"}`, accepted},
+		{"response", `{"jsonrpc":"2.0","id":1,"result":{}}`, accepted},
+		{"one of a batch", `[` + call("tools/list", `{}`) + `,` + call("prompts/list", `{}`) + `]`, undeclared},
+	} {
+		f.expect(row.name, f.post(token, row.body), row.want)
+	}
+}
+
+func TestPublicOperations(t *testing.T) {
+	f := newFixture(t, func(c *resource.Config, _ *jwks.Config) {
+		c.Scopes = []string{"base"}
+		c.Operations = resource.Operations{Public: []string{"initialize", "tools/list"}, Stateless: true}
+	})
+	challenged := bare
+	challenged.challenge = scoped("base")
+	list := call("tools/list", `{}`)
+	for _, row := range []struct {
+		name, body string
+		headers    []string
+		want       answer
+	}{
+		{"public", list, nil, accepted},
+		{"initialize, of a stateless server", call("initialize", `{}`), nil, accepted},
+		{"not public", call("tools/call", `{"name":"x"}`), nil, challenged},
+		{"batch", `[` + list + `,` + list + `]`, nil, challenged},
+		{"batch of one", `[` + list + `]`, nil, accepted},
+		{"malformed", list + "x", nil, challenged},
+		{"two readings", `{"jsonrpc":"2.0","id":1,"method":"tools/list","Method":"tools/call"}`, nil, challenged},
+		{"lying header", list, []string{"Mcp-Method", "tools/call"}, challenged},
+		{"other type", list, []string{"Content-Type", "text/plain"}, challenged},
+		{"64 KiB", list + strings.Repeat(" ", 64<<10-len(list)), nil, accepted},
+		{"over 64 KiB", list + strings.Repeat(" ", 64<<10-len(list)+1), nil, challenged},
+		{"with other credentials", list, []string{"Authorization", "Basic dXNlcjpw"}, challenged},
+		{"with an empty header", list, []string{"Authorization", ""}, challenged},
+	} {
+		f.expect(row.name, f.post("", row.body, row.headers...), row.want)
+	}
+	invalidScoped := invalid
+	invalidScoped.challenge = strings.Replace(invalid.challenge, `", error`, `", scope="base", error`, 1)
+	f.expect("with a bad token", f.post("x", list), invalidScoped)
+	f.expect("with a token that lacks a scope", f.post(f.token(resourcetest.Token{}), list), insufficient("base"))
+	for _, method := range []string{http.MethodGet, http.MethodDelete, http.MethodPut} {
+		req := httptest.NewRequest(method, identifier, strings.NewReader(list))
+		req.Header.Set("Content-Type", "application/json")
+		f.expect(method, f.send(req), challenged)
+	}
+	req := httptest.NewRequest(http.MethodPost, identifier, strings.NewReader(list))
+	req.Header.Set("Content-Type", "application/json")
+	decision, refusal := f.res.Authenticate(req)
+	if refusal != nil || decision.Caller != nil {
+		t.Fatalf("got %v %v", decision.Caller, refusal)
+	}
+	if caller, ok := resource.FromContext(decision.Request.Context()); ok || caller != nil {
+		t.Error("a public request has a caller")
+	}
+}
+
+func TestStepUp(t *testing.T) { // design decision 5
+	f := newFixture(t, func(c *resource.Config, _ *jwks.Config) {
+		c.Scopes, c.StepUp, c.Operations = []string{"base"}, resource.StepUpKeepGranted, someRules
+	})
+	token := f.token(resourcetest.Token{Scope: `prompt unheard-of base list x"y`})
+	f.expect("granted scopes that the configuration mentions are kept",
+		f.post(token, call("tools/call", `{"name":"delete"}`)), insufficient("base call admin prompt list"))
+}
+
+func TestOperationMistakes(t *testing.T) {
+	for _, row := range []struct {
+		name string
+		o    resource.Operations
+		want string
+	}{
+		{"malformed scope of a tool", resource.Operations{Tools: map[string][]string{"x": {"a b"}}}, `Operations.Tools["x"]`},
+		{"empty name", resource.Operations{Prompts: map[string][]string{"": nil}}, "empty name"},
+		{"resource rule without a pattern", resource.Operations{Resources: []resource.ResourceRule{{}}}, "exactly one of"},
+		{"resource rule with two", resource.Operations{Resources: []resource.ResourceRule{{URI: "a", Prefix: "b"}}}, "exactly one of"},
+		{"broken template", resource.Operations{Resources: []resource.ResourceRule{{Template: "a{"}}}, "RFC 6570"},
+		{"public method off the list", resource.Operations{Public: []string{"tools/call"}}, "can't be public"},
+		{"public and scoped", resource.Operations{Public: []string{"tools/list"}, Methods: map[string][]string{"tools/list": {"a"}}}, "can't be both"},
+		{"public initialize of a stateful server", resource.Operations{Public: []string{"initialize"}}, "Stateless"},
+		{"undeclared", resource.Operations{Undeclared: 7}, "Undeclared"},
+	} {
+		_, err := resource.New(resource.Config{Identifier: identifier, Issuers: []resource.Issuer{{Verifier: verifier(t)}}, Operations: row.o})
+		if err == nil || !strings.Contains(err.Error(), row.want) {
+			t.Errorf("%s: got %v, want one that names %q", row.name, err, row.want)
+		}
+	}
+}

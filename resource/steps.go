@@ -1,0 +1,149 @@
+package resource
+
+import (
+	"bytes"
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"maps"
+	"net/http"
+	"slices"
+	"time"
+)
+
+// callerOfOuter returns the caller if this resource has accepted the request already
+// and taken its header off. Any Authorization line, usable or not, rules that out: a
+// request is judged by what it carries.
+func (r *Resource) callerOfOuter(req *http.Request) *Caller {
+	caller, ok := FromContext(req.Context())
+	if !ok || caller.by != r || len(req.Header["Authorization"]) > 0 {
+		return nil
+	}
+	return caller
+}
+
+// trusted reports whether a caller that was verified earlier still stands: the token
+// has not expired, and its verifier has not taken back its word (Claims.Live; nil
+// means it never does). It does not wait for anybody.
+func (c *Caller) trusted(now time.Time) bool {
+	return !expired(c.claims, now, c.by.leeway) && (c.claims.Live == nil || c.claims.Live(now))
+}
+
+// route finds the issuer that must vouch for the token. Nothing is fetched for a
+// token of an unknown one.
+func (r *Resource) route(t *Token) (*issuer, *fault) {
+	if !t.IsJWT() {
+		if r.opaque == nil {
+			return nil, newFault(ReasonOpaqueUnsupported, "token is no JWT")
+		}
+		return r.opaque, nil
+	}
+	from, ok := r.issuers[t.claims.Issuer]
+	if !ok {
+		f := &fault{reason: ReasonIssuerUnknown, got: t.claims.Issuer, err: errors.New("iss names no configured issuer")}
+		return nil, f.asUnverified()
+	}
+	return from, nil
+}
+
+func (r *Resource) screen(from *issuer, t *Token, c *Claims, now time.Time) *fault {
+	s := screening{claims: c, issuer: from, now: now, leeway: r.leeway, lifetime: r.lifetime}
+	if t.IsJWT() {
+		s.header = &t.jws.Header
+	}
+	return s.run()
+}
+
+// hasOperation reports whether the request may carry JSON-RPC messages. The others
+// open and close streams and sessions, which rules don't bind.
+func hasOperation(req *http.Request) bool {
+	return !slices.Contains([]string{http.MethodGet, http.MethodHead, http.MethodDelete, http.MethodOptions}, req.Method)
+}
+
+// operationNeeds reads what the request asks for and returns all scopes that it
+// needs, the resource's own first, and the body.
+func (r *Resource) operationNeeds(req *http.Request, caller *Caller) (body []byte, needed []string, f *fault) {
+	body, messages, f := readMessages(req, r.maxBody)
+	if f != nil {
+		return nil, nil, f
+	}
+	needed = r.scopes
+	for _, m := range messages {
+		if needed, f = r.rules.needs(req.Context(), m, caller, needed); f != nil {
+			return nil, nil, f
+		}
+	}
+	return body, needed, nil
+}
+
+func (r *Resource) scopeFault(caller *Caller, needed []string) *fault {
+	f := &fault{reason: ReasonInsufficientScope, needed: needed,
+		got: joinScopes(caller.scopes), want: joinScopes(needed)}
+	if r.keepGranted {
+		for _, scope := range caller.scopes {
+			if r.declared[scope] { // never what only the token says
+				f.needed = union(f.needed, []string{scope})
+			}
+		}
+	}
+	return f
+}
+
+// decidePublic accepts a request without credentials for an operation that the
+// configuration opens to everybody; else f stands.
+func (r *Resource) decidePublic(req *http.Request, f *fault) (Decision, *fault) {
+	if r.rules == nil || len(r.rules.Public) == 0 || f.reason != ReasonMissingCredentials ||
+		len(req.Header["Authorization"]) > 0 || req.Method != http.MethodPost || req.ContentLength > MaxPublicBytes {
+		return Decision{}, f
+	}
+	body, messages, unreadable := readMessages(req, MaxPublicBytes)
+	if unreadable != nil || len(messages) != 1 || !slices.Contains(r.rules.Public, messages[0].method) {
+		return Decision{}, f
+	}
+	return Decision{Request: r.handOn(req, nil, body)}, nil
+}
+
+// handOn makes the request for the inner handler. The token is taken off a copy of
+// the header, so that neither req nor another middleware's view of it changes.
+func (r *Resource) handOn(req *http.Request, caller *Caller, body []byte) *http.Request {
+	out := req.WithContext(withCaller(req.Context(), caller))
+	if !r.keep && len(req.Header["Authorization"]) > 0 {
+		out.Header = maps.Clone(req.Header)
+		delete(out.Header, "Authorization")
+	}
+	if body != nil {
+		out.Body = readBack{bytes.NewReader(body), req.Body}
+	}
+	return out
+}
+
+// readBack is a body that was read, to be read again.
+type readBack struct {
+	io.Reader
+	io.Closer
+}
+
+// panicFault keeps the value out of the log: it could hold anything.
+func panicFault(p any) *fault {
+	return &fault{reason: ReasonInternalError, err: fmt.Errorf("a configured function panicked with a %T", p)}
+}
+
+type callerKey struct{}
+
+// FromContext returns the caller of the request that ctx belongs to, and whether
+// there is one. In a handler behind [Resource.Authenticate]'s middleware there
+// always is, except for a public operation without credentials.
+//
+// Inside a tool of the official MCP Go SDK use the caller in req.Extra.TokenInfo
+// (package nethttp/mcpsdk) instead: in a stateful session ctx belongs to the request
+// that opened the session, not to the one that calls the tool.
+func FromContext(ctx context.Context) (*Caller, bool) {
+	c, _ := ctx.Value(callerKey{}).(*Caller)
+	return c, c != nil
+}
+
+// withCaller also hides the caller of an outer resource from a request without one.
+func withCaller(ctx context.Context, c *Caller) context.Context {
+	return context.WithValue(ctx, callerKey{}, c)
+}
