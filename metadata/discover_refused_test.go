@@ -61,11 +61,11 @@ func TestDiscoveryGoesOn(t *testing.T) {
 		{"a very long issuer", with("https://" + strings.Repeat("x", 1000)), says(`issuer mismatch: the document says "https://` + strings.Repeat("x", 248) + `...", configured is "https://as.example/t/1"`)},
 		{"keys over http", with(tenant, `"jwks_uri":"http://as.example/k"`), says(`member "jwks_uri": "http://as.example/k" must begin with https://`)},
 		{"keys over http on this machine", with(tenant, `"jwks_uri":"http://127.0.0.1/k"`), says(`member "jwks_uri": "http://127.0.0.1/k" must begin with https://`)},
-		{"keys in a file", with(tenant, `"jwks_uri":"file:///etc/passwd"`), says(`member "jwks_uri": "file:///etc/passwd" must be an absolute URL, such as https://mcp.example.com/mcp`)},
-		{"keys in the URL", with(tenant, `"jwks_uri":"data:,{}"`), says(`member "jwks_uri": "data:,{}" must be an absolute URL, such as https://mcp.example.com/mcp`)},
+		{"keys in a file", with(tenant, `"jwks_uri":"file:///etc/passwd"`), says(`member "jwks_uri": "file:///etc/passwd" must be an absolute URL, such as https://host.example.com/path`)},
+		{"keys in the URL", with(tenant, `"jwks_uri":"data:,{}"`), says(`member "jwks_uri": "data:,{}" must be an absolute URL, such as https://host.example.com/path`)},
 		{"keys with a password", with(tenant, `"jwks_uri":"https://u:p@as.example/k"`), says(`member "jwks_uri": "https://xxxxx@as.example/k" must not hold a user name or password: remove them`)},
 		{"keys with a fragment", with(tenant, `"jwks_uri":"https://as.example/k#x"`), says(`member "jwks_uri": "https://as.example/k#x" must not have a fragment: remove '#' and what follows`)},
-		{"keys at a relative URL", with(tenant, `"jwks_uri":"/k"`), says(`member "jwks_uri": "/k" must be an absolute URL, such as https://mcp.example.com/mcp`)},
+		{"keys at a relative URL", with(tenant, `"jwks_uri":"/k"`), says(`member "jwks_uri": "/k" must be an absolute URL, such as https://host.example.com/path`)},
 		{"introspection over http", with(tenant, `"introspection_endpoint":"http://as.example/i"`), says(`member "introspection_endpoint": "http://as.example/i" must begin with https://`)},
 	} {
 		good := &web{answers: map[string]answer{oauthInserted: row.first, oidcAppended: with(tenant)}}

@@ -84,11 +84,11 @@ func TestValidate(t *testing.T) {
 		}, "ok"},
 		{"http for them, not allowed", func(d *metadata.Document) {
 			d.Resource, d.AuthorizationServers, d.JWKSURI = "http://mcp.internal/mcp", []string{"http://as.internal"}, "http://mcp.internal/jwks"
-		}, `metadata: resource identifier "http://mcp.internal/mcp": must begin with https://: http is for loopback hosts, or allow http explicitly` + "\n" +
-			`metadata: authorization_servers: issuer "http://as.internal": must begin with https://: http is for loopback hosts, or allow http explicitly` + "\n" +
-			`metadata: jwks_uri: URL "http://mcp.internal/jwks": must begin with https://: http is for loopback hosts, or allow http explicitly`},
+		}, `metadata: resource identifier "http://mcp.internal/mcp": must begin with https://: http is for loopback hosts, or with AllowHTTP` + "\n" +
+			`metadata: authorization_servers: issuer "http://as.internal": must begin with https://: http is for loopback hosts, or with AllowHTTP` + "\n" +
+			`metadata: jwks_uri: URL "http://mcp.internal/jwks": must begin with https://: http is for loopback hosts, or with AllowHTTP`},
 		{"no authorization server (MCP: MUST)", func(d *metadata.Document) { d.AuthorizationServers = nil }, "metadata: authorization_servers is empty: name at least one issuer"},
-		{"an empty authorization server", func(d *metadata.Document) { d.AuthorizationServers = []string{""} }, `metadata: authorization_servers: issuer "": must be an absolute URL, such as https://mcp.example.com/mcp` + "\n" + "metadata: authorization_servers has an empty entry: remove it"},
+		{"an empty authorization server", func(d *metadata.Document) { d.AuthorizationServers = []string{""} }, `metadata: authorization_servers: issuer "": must be an absolute URL, such as https://host.example.com/path` + "\n" + "metadata: authorization_servers has an empty entry: remove it"},
 		{"an authorization server twice", func(d *metadata.Document) {
 			d.AuthorizationServers = []string{"https://as.example", "https://as.example"}
 		}, `metadata: authorization_servers names "https://as.example" twice: remove one`},
@@ -143,7 +143,7 @@ const signedText = "metadata: signed_metadata must be a compact JWS (RFC 9728 §
 func TestEveryMistakeAtOnce(t *testing.T) {
 	d := metadata.Document{ScopesSupported: []string{"offline_access", "a b"}, Extra: map[string]any{"b": nil, "a": nil, "SCOPES_supported": 1}}
 	wantEqual(t, "mistakes", text(d.Validate()), strings.Join([]string{
-		`metadata: resource identifier "": must be an absolute URL, such as https://mcp.example.com/mcp`,
+		`metadata: resource identifier "": must be an absolute URL, such as https://host.example.com/path`,
 		`metadata: authorization_servers is empty: name at least one issuer`,
 		`metadata: scopes_supported: offline_access is no scope of a resource: remove it`,
 		`metadata: scopes_supported: "a b" is no scope (RFC 6749 §3.3): one scope per entry, of printable ASCII without space, '"' and '\'`,

@@ -50,6 +50,6 @@ func ExampleDocument() {
 	// Output:
 	// {"resource":"https://mcp.example.com/public/mcp","authorization_servers":["https://auth.example.com"],"resource_name":"Files","resource_name#de":"Dateien"}
 	// https://mcp.example.com/.well-known/oauth-protected-resource/public/mcp <nil>
-	// metadata: resource identifier "http://mcp.example.com": must begin with https://: http is for loopback hosts, or allow http explicitly
+	// metadata: resource identifier "http://mcp.example.com": must begin with https://: http is for loopback hosts, or with AllowHTTP
 	// metadata: authorization_servers is empty: name at least one issuer
 }

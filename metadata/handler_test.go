@@ -213,7 +213,7 @@ func TestNewHandlerRefuses(t *testing.T) {
 	}{
 		{"no document", nil, "metadata: a handler needs at least one document"},
 		{"two at one path", []metadata.Document{minimal(), twin}, `metadata: resource "https://twin.example.com/mcp": another document is already at "/.well-known/oauth-protected-resource/mcp": give the resources different paths, or each its own handler`},
-		{"two that are invalid", []metadata.Document{bad, worse}, "metadata: authorization_servers is empty: name at least one issuer\n" + `metadata: resource identifier "http://x.example": must begin with https://: http is for loopback hosts, or allow http explicitly`},
+		{"two that are invalid", []metadata.Document{bad, worse}, "metadata: authorization_servers is empty: name at least one issuer\n" + `metadata: resource identifier "http://x.example": must begin with https://: http is for loopback hosts, or with AllowHTTP`},
 	} {
 		_, err := metadata.NewHandler(row.docs...)
 		wantEqual(t, row.what, text(err), row.want)

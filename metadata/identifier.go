@@ -122,7 +122,7 @@ func parseURL(raw string) (*url.URL, error) {
 	}
 	u, err := url.Parse(raw)
 	if err != nil || u.Opaque != "" || u.Host == "" {
-		return nil, errors.New("must be an absolute URL, such as https://mcp.example.com/mcp")
+		return nil, errors.New("must be an absolute URL, such as https://host.example.com/path")
 	}
 	switch {
 	case u.Scheme != "https" && u.Scheme != "http":
@@ -143,7 +143,7 @@ func checkScheme(u *url.URL, allowHTTP bool) error {
 	if u.Scheme == "https" || allowHTTP || outbound.IsLoopbackHost(u.Hostname()) {
 		return nil
 	}
-	return errors.New("must begin with https://: http is for loopback hosts, or allow http explicitly")
+	return errors.New("must begin with https://: http is for loopback hosts, or with AllowHTTP")
 }
 
 func checkNoQuery(u *url.URL) error {

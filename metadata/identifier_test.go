@@ -25,8 +25,8 @@ func text(err error) string {
 func TestCheckIdentifier(t *testing.T) {
 	const (
 		malformed = "host or port is malformed: a name or an IP address without zone, and a port from 1 to 65535 if any"
-		relative  = "must be an absolute URL, such as https://mcp.example.com/mcp"
-		https     = "must begin with https://: http is for loopback hosts, or allow http explicitly"
+		relative  = "must be an absolute URL, such as https://host.example.com/path"
+		https     = "must begin with https://: http is for loopback hosts, or with AllowHTTP"
 		dots      = "path must not have dot segments: write the path that they lead to"
 		slashes   = "path must not have empty segments: write one slash"
 		query     = "must not have a query: remove '?' and what follows"
@@ -109,7 +109,7 @@ func TestCheckIdentifier(t *testing.T) {
 }
 
 func TestCheckIssuerAndEndpoint(t *testing.T) {
-	const https = "must begin with https://: http is for loopback hosts, or allow http explicitly"
+	const https = "must begin with https://: http is for loopback hosts, or with AllowHTTP"
 	for _, row := range []struct{ what, url, issuer, endpoint string }{
 		{"https", "https://as.example", "ok", "ok"},
 		{"a terminal slash", "https://as.example/", "ok", "ok"},
@@ -117,7 +117,7 @@ func TestCheckIssuerAndEndpoint(t *testing.T) {
 		{"http on this machine", "http://localhost:9000/t", "ok", "ok"},
 		{"http elsewhere", "http://as.example/t", `metadata: issuer "http://as.example/t": ` + https, `metadata: URL "http://as.example/t": ` + https},
 		{"a query (RFC 8414 2)", "https://as.example/t?a=b", `metadata: issuer "https://as.example/t?a=b": must not have a query: remove '?' and what follows`, "ok"},
-		{"no URL", "as", `metadata: issuer "as": must be an absolute URL, such as https://mcp.example.com/mcp`, `metadata: URL "as": must be an absolute URL, such as https://mcp.example.com/mcp`},
+		{"no URL", "as", `metadata: issuer "as": must be an absolute URL, such as https://host.example.com/path`, `metadata: URL "as": must be an absolute URL, such as https://host.example.com/path`},
 	} {
 		wantEqual(t, row.what+" as issuer", text(metadata.CheckIssuer(row.url, false)), row.issuer)
 		wantEqual(t, row.what+" as endpoint", text(metadata.CheckEndpoint(row.url, false)), row.endpoint)

@@ -3,6 +3,7 @@ package keyset
 import (
 	"context"
 	"errors"
+	"fmt"
 	"math/rand/v2"
 	"time"
 
@@ -115,7 +116,7 @@ func (s *Set) install(d Document, begun time.Time) (skipped int, err error) {
 // settle notes how a fetch ended and when the next refresh is due.
 func (s *Set) settle(err error) {
 	s.mu.Lock()
-	s.retryAfter = 0
+	s.retryAfter, s.lastErr = 0, err
 	if err == nil {
 		s.failures = 0
 	} else {
@@ -156,7 +157,7 @@ func (s *Set) load(ctx context.Context) (*snapshot, error) {
 		return known, nil
 	}
 	again := min(max(time.Until(s.earliest(cold)), ColdInterval), ColdRetryAfter)
-	return nil, &UnavailableError{RetryAfter: again, Err: errors.New("last fetch failed")}
+	return nil, &UnavailableError{RetryAfter: again, Err: s.lastFailure()}
 }
 
 // newer waits for keys that the token may have been signed with, if those at hand
@@ -170,7 +171,7 @@ func (s *Set) newer(ctx context.Context, known *snapshot, t *jose.Token, issuedA
 	}
 	defer s.waiting.Add(-1)
 	if s.waiting.Add(1) > MaxWaiting {
-		return nil, &UnavailableError{RetryAfter: s.forcedAhead()}
+		return nil, &UnavailableError{RetryAfter: s.forcedAhead(), Err: errTooMany}
 	}
 	ctx, cancel := context.WithDeadlineCause(ctx, arrived.Add(WaitLimit), errTooSlow)
 	defer cancel()
@@ -199,7 +200,17 @@ func (s *Set) newer(ctx context.Context, known *snapshot, t *jose.Token, issuedA
 	case settled:
 		return nil, nil
 	}
-	return nil, &UnavailableError{RetryAfter: s.forcedAhead()}
+	return nil, &UnavailableError{RetryAfter: s.forcedAhead(), Err: errTooYoung}
+}
+
+// lastFailure is why there are no keys.
+func (s *Set) lastFailure() error {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if s.lastErr == nil {
+		return errors.New("not fetched yet")
+	}
+	return fmt.Errorf("last fetch failed: %w", s.lastErr)
 }
 
 // forcedAhead is how far off the next forced fetch is, a second at least.
@@ -207,7 +218,12 @@ func (s *Set) forcedAhead() time.Duration {
 	return max(time.Until(s.earliest(forced)), time.Second)
 }
 
-var errTooSlow = errors.New("fetch takes too long")
+// Why a request got no keys although nothing may be wrong.
+var (
+	errTooSlow  = errors.New("fetch takes too long")
+	errTooMany  = fmt.Errorf("%d requests already wait for a key that is not known", MaxWaiting)
+	errTooYoung = errors.New("no key fits, but the token is younger than the keys at hand and it is too early to fetch again")
+)
 
 // wait returns nil when done receives, else the context's cause.
 func wait[T any](ctx context.Context, done <-chan T) error {

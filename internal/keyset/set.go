@@ -54,15 +54,10 @@ var (
 // because keys could not be fetched.
 type UnavailableError struct {
 	RetryAfter time.Duration // when asking again may help; at least a second
-	Err        error         // nil if nothing failed but a limit was reached
+	Err        error         // why
 }
 
-func (e *UnavailableError) Error() string {
-	if e.Err == nil {
-		return "keyset: too many requests wait for keys, or the next fetch is too far off"
-	}
-	return fmt.Sprintf("keyset: keys unavailable: %v", e.Err)
-}
+func (e *UnavailableError) Error() string { return fmt.Sprintf("keyset: keys unavailable: %v", e.Err) }
 
 func (e *UnavailableError) Unwrap() error { return e.Err }
 
@@ -78,10 +73,11 @@ type Set struct {
 	waiting atomic.Int32
 	flights singleflight.Group
 
-	mu         sync.Mutex    // guards the three below
+	mu         sync.Mutex    // guards what is below
 	begun      time.Time     // when the last fetch began
 	failures   int           // in a row
 	retryAfter time.Duration // what the server asked for with its last failure
+	lastErr    error         // of the last fetch
 }
 
 // Config says where the keys come from.

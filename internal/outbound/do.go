@@ -74,7 +74,7 @@ func (c *Client) checkRequest(req *http.Request) error {
 		return nil
 	}
 	if u.Scheme == "http" {
-		return errors.New("http is for this machine only: use https, or allow http explicitly")
+		return errors.New("http is for this machine only: use https, or set AllowHTTP")
 	}
 	return fmt.Errorf("scheme %q: only https is spoken", u.Scheme)
 }

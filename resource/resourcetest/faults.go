@@ -16,7 +16,12 @@ import (
 // serves as the name of a test.
 type Fault string
 
-// The faults. All else about the token is as good as its other fields make it.
+// The faults. A resource that fetched the keys within the last seconds can't tell a
+// signature by no known key from one by a key that is newer than its keys: it answers
+// 503 where the token is younger than its keys, and 401 where it is older. Tests that
+// want 401 set IssuedAt a minute back.
+//
+// All else about the token is as good as its other fields make it.
 const (
 	WrongSignature     Fault = "signature of other bytes"
 	UnpublishedKey     Fault = "signature by a key that is not published, under the id of one that is"

@@ -1,0 +1,97 @@
+package main
+
+import (
+	"context"
+	"fmt"
+	"net"
+
+	"github.com/warder-go/warder/examples/internal/mcpserver"
+	"github.com/warder-go/warder/jwks"
+	"github.com/warder-go/warder/resource"
+	"github.com/warder-go/warder/resource/resourcetest"
+)
+
+const (
+	user       = "alice"
+	basicScope = "mcp:tools" // every request needs it
+)
+
+// stage is the two servers of the story.
+type stage struct {
+	issuer *resourcetest.Issuer
+	origin string // of the MCP server
+	url    string // of its endpoint, exactly as clients must write it
+
+	end   context.CancelFunc
+	ended chan error // what Serve returned
+}
+
+func newStage() (*stage, error) {
+	issuer, err := resourcetest.NewIssuer(resourcetest.Config{
+		Subject:         user,
+		ScopesSupported: []string{basicScope, mcpserver.AdminScope},
+	})
+	if err != nil {
+		return nil, err
+	}
+	if err := issuer.Listen(); err != nil {
+		return nil, err
+	}
+	s := &stage{issuer: issuer, ended: make(chan error, 1)}
+	if err := s.serveMCP(); err != nil {
+		issuer.Close()
+		return nil, err
+	}
+	return s, nil
+}
+
+// serveMCP starts the MCP server on a free port. The port comes first: it is part of
+// the URL that the server is known by.
+func (s *stage) serveMCP() error {
+	listener, err := net.Listen("tcp", "127.0.0.1:0")
+	if err != nil {
+		return fmt.Errorf("listening: %w", err)
+	}
+	s.origin = "http://" + listener.Addr().String()
+	s.url = s.origin + "/mcp"
+	res, err := s.protect()
+	if err != nil {
+		listener.Close()
+		return err
+	}
+	ctx, cancel := context.WithCancel(context.Background())
+	s.end = cancel
+	go func() { s.ended <- mcpserver.Serve(ctx, listener, mcpserver.Handler(res)) }()
+	return nil
+}
+
+// protect is all that there is to say to warder.
+func (s *stage) protect() (*resource.Resource, error) {
+	keys, err := jwks.New(jwks.Config{Issuer: s.issuer.Identifier()})
+	if err != nil {
+		return nil, err
+	}
+	return resource.New(resource.Config{
+		Identifier: s.url,
+		Issuers:    []resource.Issuer{{Verifier: keys}},
+		Scopes:     []string{basicScope},
+		Implies:    map[string][]string{mcpserver.AdminScope: {basicScope}},
+	})
+}
+
+// wait returns when ctx is done, or earlier with the reason why the server ended.
+func (s *stage) wait(ctx context.Context) error {
+	select {
+	case err := <-s.ended:
+		s.ended <- err // for close
+		return err
+	case <-ctx.Done():
+		return nil
+	}
+}
+
+func (s *stage) close() {
+	s.end()
+	<-s.ended
+	s.issuer.Close()
+}

@@ -1,0 +1,140 @@
+package main
+
+import (
+	"context"
+	"fmt"
+	"net/http"
+
+	"github.com/warder-go/warder/examples/internal/mcpserver"
+	"github.com/warder-go/warder/resource/resourcetest"
+)
+
+// step is one exchange on the wire, as the reader is told about it. Every exchange has
+// its step: the story leaves nothing out.
+type step struct {
+	title   string
+	do      func(context.Context) error // what the client is asked to do; nil: it goes on by itself
+	method  string
+	url     string // without the query
+	status  int
+	check   func(*exchange) error // what must be so, besides
+	asked   []string              // parameters of the request worth reading
+	got     []string              // members of the response worth reading
+	meaning string
+}
+
+// story is what happens between a client that knows nothing but a URL, an MCP server
+// behind warder, and the authorization server that both have to do with.
+func story(s *stage, c *client) []step {
+	metadata := s.origin + "/.well-known/oauth-protected-resource/mcp"
+	challenge := `Bearer resource_metadata="` + metadata + `", scope="` + basicScope + `"`
+	return []step{{
+		title: "The client knocks at the MCP server, without a token.",
+		do:    c.connect, method: "POST", url: s.url, status: http.StatusUnauthorized,
+		check:   received("WWW-Authenticate", challenge),
+		meaning: "Turned away, and told where to read on and which scope to ask for.",
+	}, {
+		title:  "It reads the MCP server's metadata.",
+		method: "GET", url: metadata, status: http.StatusOK,
+		check:   all(field("resource", s.url), field("authorization_servers", `["`+s.issuer.Identifier()+`"]`)),
+		got:     []string{"resource", "authorization_servers", "scopes_supported"},
+		meaning: "Now it knows which authorization server to turn to, and that this is the right MCP server.",
+	}, {
+		title:  "It reads the authorization server's metadata.",
+		method: "GET", url: s.issuer.URL(resourcetest.Metadata), status: http.StatusOK,
+		check:   field("issuer", s.issuer.Identifier()),
+		got:     []string{"issuer", "registration_endpoint", "authorization_endpoint", "token_endpoint", "code_challenge_methods_supported"},
+		meaning: "Now it knows where to register, where to send the user, and where tokens come from.",
+	}, {
+		title:  "It registers, since nobody there knows it.",
+		method: "POST", url: s.issuer.URL(resourcetest.Registration), status: http.StatusCreated,
+		check:   present("client_id"),
+		asked:   []string{"client_name", "redirect_uris"},
+		got:     []string{"client_id"},
+		meaning: "Now it has a name of its own.",
+	}, {
+		title:  "It sends the user's browser to the authorization server.",
+		method: "GET", url: s.issuer.URL(resourcetest.Authorization), status: http.StatusFound,
+		check:   all(asked("resource", s.url), asked("scope", basicScope), asked("code_challenge_method", "S256")),
+		asked:   []string{"client_id", "scope", "resource", "code_challenge", "code_challenge_method"},
+		meaning: "A user would log in and consent here; this server says yes by itself. The challenge is PKCE's.",
+	}, {
+		title:  "The browser brings the code back to the client.",
+		method: "GET", url: c.callback, status: http.StatusOK,
+		check:   asked("iss", s.issuer.Identifier()),
+		asked:   []string{"code", "iss"},
+		meaning: "The issuer's name says that the code is from whom the client asked.",
+	}, {
+		title:  "The client changes the code into a token.",
+		method: "POST", url: s.issuer.URL(resourcetest.TokenEndpoint), status: http.StatusOK,
+		check:   all(asked("resource", s.url), field("scope", basicScope), present("access_token")),
+		asked:   []string{"grant_type", "code", "code_verifier", "resource"},
+		got:     []string{"access_token", "token_type", "expires_in", "scope"},
+		meaning: "The verifier proves that it is the client that asked; the token is for this MCP server alone.",
+	}, {
+		title:  "It knocks again, with the token.",
+		method: "POST", url: s.url, status: http.StatusOK,
+		meaning: "Let in: warder fetched the issuer's keys, checked the token, and will remember it.",
+	}, {
+		title: "It calls the tool whoami.",
+		do:    c.call("whoami"), method: "POST", url: s.url, status: http.StatusOK,
+		check:   answered(false, "You are "+user+" of "+s.issuer.Identifier()+"; your token grants "+basicScope+"."),
+		meaning: "The tool was told who calls. It did not get the token.",
+	}, {
+		title: "It calls the tool delete_everything.",
+		do:    c.call("delete_everything"), method: "POST", url: s.url, status: http.StatusOK,
+		check:   answered(true, "delete_everything needs the scope "+mcpserver.AdminScope+"; your token grants "+basicScope),
+		meaning: "Refused by the tool itself: the token is good, but not for this.",
+	}}
+}
+
+// The checks. Each returns what is wrong.
+
+func all(checks ...func(*exchange) error) func(*exchange) error {
+	return func(x *exchange) error {
+		for _, check := range checks {
+			if err := check(x); err != nil {
+				return err
+			}
+		}
+		return nil
+	}
+}
+
+func equal(what, got, want string) error {
+	if got != want {
+		return fmt.Errorf("%s: got %q, want %q", what, got, want)
+	}
+	return nil
+}
+
+func received(header, want string) func(*exchange) error {
+	return func(x *exchange) error { return equal(header, x.received.header.Get(header), want) }
+}
+
+func asked(name, want string) func(*exchange) error {
+	return func(x *exchange) error { return equal(name, x.asked()[name], want) }
+}
+
+func field(name, want string) func(*exchange) error {
+	return func(x *exchange) error { return equal(name, x.received.fields()[name], want) }
+}
+
+func present(name string) func(*exchange) error {
+	return func(x *exchange) error {
+		if x.received.fields()[name] == "" {
+			return fmt.Errorf("%s: missing", name)
+		}
+		return nil
+	}
+}
+
+func answered(failed bool, want string) func(*exchange) error {
+	return func(x *exchange) error {
+		text, isError := x.toolAnswer()
+		if isError != failed {
+			return fmt.Errorf("tool answer %q: got isError %v, want %v", text, isError, failed)
+		}
+		return equal("tool answer", text, want)
+	}
+}
