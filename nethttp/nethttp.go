@@ -42,6 +42,7 @@ func Middleware(res *resource.Resource) func(next http.Handler) http.Handler {
 				render(w, refusal)
 				return
 			}
+			defer decision.Done()
 			next.ServeHTTP(w, decision.Request)
 		})
 	}

@@ -1,7 +1,6 @@
 package resource
 
 import (
-	"crypto/sha256"
 	"net/http"
 	"time"
 )
@@ -10,6 +9,8 @@ import (
 type Decision struct {
 	Caller  *Caller       // nil only for a public operation without credentials
 	Request *http.Request // to hand on: with the caller in its context, without the token
+
+	stream *stream // nil if the request opens none
 }
 
 // Authenticate decides about a request: it returns a Decision or a Refusal, never
@@ -26,7 +27,7 @@ func (r *Resource) Authenticate(req *http.Request) (Decision, *Refusal) {
 	decision, f := r.decide(req)
 	if f != nil {
 		refusal := r.answers.refusal(f)
-		r.observeRefusal(req, refusal, f)
+		r.observeRefusal(req.Context(), refusal, f)
 		return Decision{}, refusal
 	}
 	r.metrics.accepted.Inc()
@@ -37,9 +38,9 @@ func (r *Resource) Authenticate(req *http.Request) (Decision, *Refusal) {
 // that caller may do this. The first fault ends the walk:
 //
 //	step            refuses with                                   asks somebody    remembers
-//	1 credential    401 nothing sent, 400 malformed                no               no
+//	1 credential    401 nothing sent, 400 sent twice               no               no
 //	2 memory        - (a miss goes on to 3, a hit to 8)            no               forgets what is over
-//	3 read          401 malformed token                            no               no
+//	3 read          400 no token by its grammar, 401 malformed     no               no
 //	4 route         401 unknown issuer, opaque not supported       no               no
 //	5 screen        401 stale, not for us, wrong kind              no               no
 //	6 verify        401 not authentic, 503 cannot tell             keys or issuer   no
@@ -58,11 +59,16 @@ func (r *Resource) decide(req *http.Request) (d Decision, f *fault) {
 	if f != nil {
 		return r.decidePublic(req, f)
 	}
-	body, f := r.admit(req, caller)
+	admitted, f := r.admit(req, caller)
 	if f != nil {
 		return Decision{}, f
 	}
-	return Decision{Caller: caller, Request: r.handOn(req, caller, body)}, nil
+	d.Caller = caller
+	if admitted.listens || opensStream(req) {
+		req, d.stream = r.watch(req, caller, admitted.needed)
+	}
+	d.Request = r.handOn(req, caller, admitted.body)
+	return d, nil
 }
 
 // identify is steps 1 to 7: whom the request's token stands for.
@@ -82,7 +88,7 @@ func (r *Resource) identify(req *http.Request) (*Caller, *fault) {
 
 	// 2. Memory: the caller as whom these very bytes were verified before. One whose
 	// time is over, or whose key was withdrawn, is forgotten and verified anew.
-	tokenHash := digest(sha256.Sum256([]byte(raw)))
+	tokenHash := hashToken(raw)
 	if known := r.memory.recall(tokenHash, now); known != nil {
 		if known.trusted(now) {
 			return known, nil
@@ -105,7 +111,7 @@ func (r *Resource) identify(req *http.Request) (*Caller, *fault) {
 	// 5. Screen what a JWT claims, unverified. This can only refuse; it saves the
 	// work of a signature on a token that is stale or meant for somebody else.
 	if token.IsJWT() {
-		if f := r.screen(from, token, token.claims, now); f != nil {
+		if f := r.screen(from, token, token.claims, unverified, now); f != nil {
 			return nil, f.asUnverified()
 		}
 	}
@@ -113,44 +119,52 @@ func (r *Resource) identify(req *http.Request) (*Caller, *fault) {
 	// 6. Verify: the issuer's key or the issuer itself vouches for the token. This may
 	// leave the process: for keys that are missing, due or unknown, or for
 	// introspection. The verifier's error says which of 401 and 503 it is.
-	verified, err := from.verifier.Verify(req.Context(), token)
+	age := r.memory.age()
+	claims, err := from.verifier.Verify(req.Context(), token)
 	if err != nil {
 		return nil, verifierFault(err)
 	}
-	if verified == nil {
+	if claims == nil {
 		return nil, newFault(ReasonInternalError, "verifier of %q returned neither claims nor an error", from.id)
 	}
 
 	// 7. The same screen on what was verified; time has passed meanwhile. Whoever
 	// passes is remembered, even if step 8 or 9 then refuses this request: they are
-	// asked again for every request, remembered or not.
+	// asked again for every request, remembered or not. What was verified before a
+	// Forget and comes back after it is not remembered.
 	now = time.Now()
-	if f := r.screen(from, token, verified, now); f != nil {
+	if f := r.screen(from, token, claims, verified, now); f != nil {
 		return nil, f
 	}
-	caller := r.newCaller(verified)
-	r.memory.remember(tokenHash, caller, now)
+	caller := r.newCaller(claims)
+	r.memory.remember(tokenHash, caller, now, age)
 	return caller, nil
 }
 
-// admit is steps 8 and 9: whether the caller may do what the request asks for. It
-// returns the body if it had to read it.
-func (r *Resource) admit(req *http.Request, caller *Caller) (body []byte, f *fault) {
+// admission is what was found out about a request on the way to admitting it.
+type admission struct {
+	body    []byte   // nil if it was not read
+	needed  []string // scopes
+	listens bool     // the body opens a stream
+}
+
+// admit is steps 8 and 9: whether the caller may do what the request asks for.
+func (r *Resource) admit(req *http.Request, caller *Caller) (a admission, f *fault) {
 	// 8. Revocation, as the program knows of it.
 	if r.revoked != nil && r.revoked(req.Context(), caller) {
-		return nil, newFault(ReasonRevoked, "Config.Revoked said so")
+		return a, newFault(ReasonRevoked, "Config.Revoked said so")
 	}
 
 	// 9. Permission: the scopes that every request needs, and those of its operation.
 	// All of them are named in one challenge.
-	needed := r.scopes
+	a.needed = r.scopes
 	if r.rules != nil && hasOperation(req) {
-		if body, needed, f = r.operationNeeds(req, caller); f != nil {
-			return nil, f
+		if a, f = r.operationNeeds(req, caller); f != nil {
+			return a, f
 		}
 	}
-	if !caller.Has(needed...) {
-		return nil, r.scopeFault(caller, needed)
+	if !caller.Has(a.needed...) {
+		return a, r.scopeFault(caller, a.needed)
 	}
-	return body, nil
+	return a, nil
 }

@@ -68,7 +68,8 @@ func (b *builder) issuer(where string, given Issuer) *issuer {
 		b.mistake("%s.Verifier: nil; use jwks.New or introspect.New", where)
 		return nil
 	}
-	i := &issuer{id: given.Verifier.Issuer(), verifier: given.Verifier, strict: given.StrictRFC9068}
+	i := &issuer{id: given.Verifier.Issuer(), verifier: given.Verifier,
+		strict: given.StrictRFC9068, trustsAnswers: given.TrustAnswersWithoutAudience}
 	if i.id == "" {
 		b.mistake("%s.Verifier: Issuer() is empty; it must be the iss of its tokens", where)
 	}

@@ -91,8 +91,8 @@ func (c *Caller) Decode(v any) error {
 	return nil
 }
 
-// String returns the ID.
-func (c *Caller) String() string { return c.id }
+// String returns the ID, made safe for a log. As a key use ID.
+func (c *Caller) String() string { return printable(c.id) }
 
 // LogValue groups issuer, subject and client.
 func (c *Caller) LogValue() slog.Value {

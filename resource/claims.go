@@ -3,7 +3,6 @@ package resource
 import (
 	"errors"
 	"fmt"
-	"math"
 	"strconv"
 	"strings"
 	"time"
@@ -29,7 +28,7 @@ const maxDate = 253402300799
 type Claims struct {
 	Issuer    string
 	Subject   string
-	Audience  []string
+	Audience  []string // nil: no aud; an aud without a member is not nil
 	Expiry    time.Time
 	NotBefore time.Time
 	IssuedAt  time.Time
@@ -37,6 +36,15 @@ type Claims struct {
 	ClientID  string   // client_id, else azp, cid or appid
 	Scopes    []string // scope, else scp; never both
 	Confirmed bool     // there is a cnf: the token is bound to a key
+
+	// Introspected marks an answer of the authorization server about the token
+	// (RFC 7662 §2.2), as against claims that the token itself proves. An answer
+	// may lack exp, and aud where [Issuer].TrustAnswersWithoutAudience says so.
+	Introspected bool
+
+	// RememberFor is the most that the token is remembered after this
+	// verification; 0: as long as Config.MemoryTTL; negative: not at all.
+	RememberFor time.Duration
 
 	// Live is asked on every use of a remembered token and must be quick; false
 	// sends the token back to its Verifier. Nil means always true.
@@ -93,6 +101,9 @@ func (p *claimsParser) member(name string, value jsontext.Value) (err error) {
 		c.Audience, err = stringOrStrings(value)
 		if len(c.Audience) > MaxAudiences {
 			err = fmt.Errorf("has more than %d members", MaxAudiences)
+		}
+		if c.Audience == nil {
+			c.Audience = []string{} // an aud for nobody is not an absent one
 		}
 	case "exp":
 		if c.Expiry, err = numericDate(value); err == nil && c.Expiry.Unix() == 0 {
@@ -157,23 +168,39 @@ func scopeList(value jsontext.Value) (scopes []string, err error) {
 	return scopes, nil
 }
 
-// numericDate reads a NumericDate (RFC 7519 §2). A fraction is cut towards the past.
+// numericDate reads a NumericDate (RFC 7519 §2). A fraction is cut towards the past,
+// exactly: no float64 rounds it up to the next second.
 func numericDate(value jsontext.Value) (time.Time, error) {
 	if value.Kind() != '0' {
 		return time.Time{}, errors.New("is not a number")
 	}
-	seconds, err := strconv.ParseInt(string(value), 10, 64)
-	if err != nil {
-		f, err := strconv.ParseFloat(string(value), 64)
-		if err != nil || f < 0 || f > maxDate {
-			return time.Time{}, errors.New("is out of range")
-		}
-		seconds = int64(math.Floor(f))
-	}
-	if seconds < 0 || seconds > maxDate {
+	seconds, err := strconv.ParseInt(integerPart(string(value)), 10, 64)
+	if err != nil || seconds < 0 || seconds > maxDate || value[0] == '-' && strings.Trim(string(value), "-0.") != "" {
 		return time.Time{}, errors.New("is out of range")
 	}
 	return time.Unix(seconds, 0), nil
+}
+
+// integerPart returns the digits in front of the decimal point of a JSON number, sign
+// included, once its exponent is taken into account. Of an exponent that is beyond
+// all dates it returns something beyond them too.
+func integerPart(number string) string {
+	mantissa, exponent, ok := strings.Cut(strings.ToLower(number), "e")
+	whole, fraction, _ := strings.Cut(mantissa, ".")
+	if !ok {
+		return whole
+	}
+	shift, err := strconv.Atoi(exponent)
+	switch {
+	case err != nil || shift > 100 || shift < -100:
+		return "out of range"
+	case shift >= 0:
+		fraction += strings.Repeat("0", shift)
+		return whole + fraction[:shift]
+	case len(whole) > -shift:
+		return whole[:len(whole)+shift]
+	}
+	return "0"
 }
 
 func firstNonEmpty(values ...string) string {

@@ -7,6 +7,7 @@ import (
 	"log/slog"
 	"maps"
 	"slices"
+	"sync/atomic"
 	"time"
 
 	"github.com/warder-go/warder/metadata"
@@ -36,8 +37,11 @@ type Config struct {
 	// AllowHTTP permits an http Identifier that is not a loopback address.
 	AllowHTTP bool
 
-	Issuers []Issuer // a JWT goes to the one that its iss names, and to no other
-	Opaque  *Issuer  // for tokens that are no JWT; nil refuses them
+	// A JWT goes to the one of Issuers that its iss names, else to Opaque if that
+	// is the issuer that iss names, and to no other. A token that is no JWT goes
+	// to Opaque; nil refuses it.
+	Issuers []Issuer
+	Opaque  *Issuer
 
 	Scopes          []string            // needed by every request; nil: none
 	ChallengeScopes []string            // hint on a 401; nil: Scopes
@@ -96,6 +100,14 @@ type Issuer struct {
 	// StrictRFC9068 demands typ at+jwt and all claims of RFC 9068 §2.2. Without
 	// it typ may be JWT or absent, as widespread servers send it.
 	StrictRFC9068 bool
+
+	// TrustAnswersWithoutAudience accepts introspection answers that have no aud
+	// at all. It says that THE ISSUER CALLS ONLY SUCH TOKENS ACTIVE, TO THIS
+	// RESOURCE'S CREDENTIALS, AS WERE ISSUED FOR THIS RESOURCE. Where that is not
+	// so, everybody who gets a token for any server of the issuer gets in here
+	// (MCP authorization, "Token Audience Binding"). An aud that is there is
+	// checked as ever, and a JWT verified by its signature always needs one.
+	TrustAnswersWithoutAudience bool
 }
 
 // Resource decides about requests for one protected resource. It is safe for
@@ -119,14 +131,16 @@ type Resource struct {
 	keepGranted bool
 	logger      *slog.Logger
 	metrics     *metrics
+	streams     atomic.Int64 // open ones
 }
 
 // issuer is an Issuer made ready for the screen.
 type issuer struct {
-	id        string
-	verifier  Verifier
-	audiences []string
-	strict    bool
+	id            string
+	verifier      Verifier
+	audiences     []string
+	strict        bool
+	trustsAnswers bool // without aud
 }
 
 // New checks the configuration and returns the resource. It does no I/O and starts
@@ -139,6 +153,9 @@ func New(c Config) (*Resource, error) {
 	}
 	return r, nil
 }
+
+// Identifier returns Config.Identifier.
+func (r *Resource) Identifier() string { return r.document.Resource }
 
 // Metadata returns the document to publish (RFC 9728). Package nethttp serves it.
 func (r *Resource) Metadata() metadata.Document { return r.document }

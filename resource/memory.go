@@ -1,15 +1,12 @@
 package resource
 
 import (
-	"crypto/sha256"
 	"sync"
+	"sync/atomic"
 	"time"
 
 	"github.com/hashicorp/golang-lru/v2/simplelru"
 )
-
-// digest identifies a token in memory. Tokens themselves are never kept.
-type digest [sha256.Size]byte
 
 // memory remembers whom an accepted token stands for. It is bounded in entries and
 // in bytes, and split into shards so that cores don't queue at one lock. Only tokens
@@ -20,6 +17,7 @@ type digest [sha256.Size]byte
 type memory struct {
 	ttl    time.Duration
 	shards []shard
+	purges atomic.Uint64 // how often something was forgotten on purpose
 }
 
 type shard struct {
@@ -75,15 +73,31 @@ func (m *memory) recall(d digest, now time.Time) *Caller {
 	return entry.caller
 }
 
-func (m *memory) remember(d digest, c *Caller, now time.Time) {
+// age is to be asked before a token is verified, and given to remember.
+func (m *memory) age() uint64 {
 	if m == nil {
+		return 0
+	}
+	return m.purges.Load()
+}
+
+// remember keeps the caller, unless something was purged since age: the
+// verification may have begun before the purge, and so know nothing of it.
+func (m *memory) remember(d digest, c *Caller, now time.Time, age uint64) {
+	if m == nil || c.claims.RememberFor < 0 {
 		return
 	}
-	entry := remembered{caller: c, until: now.Add(m.ttl)}
+	ttl := m.ttl
+	if most := c.claims.RememberFor; most > 0 {
+		ttl = min(ttl, most)
+	}
+	entry := remembered{caller: c, until: now.Add(ttl)}
 	s := m.shard(d)
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	if entry.size() > s.maxBytes {
+	// Asked under the lock: a purge counts first and then takes this lock, so it
+	// either is seen here or finds the entry.
+	if entry.size() > s.maxBytes || m.purges.Load() != age {
 		return
 	}
 	s.entries.Remove(d) // so that its bytes are not counted twice
@@ -102,6 +116,24 @@ func (m *memory) forget(d digest) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	s.entries.Remove(d)
+}
+
+// purge forgets the callers that match, and all that is being verified meanwhile.
+func (m *memory) purge(match func(digest, *Caller) bool) {
+	if m == nil {
+		return
+	}
+	m.purges.Add(1)
+	for i := range m.shards {
+		s := &m.shards[i]
+		s.mu.Lock()
+		for _, d := range s.entries.Keys() {
+			if entry, ok := s.entries.Peek(d); ok && match(d, entry.caller) {
+				s.entries.Remove(d)
+			}
+		}
+		s.mu.Unlock()
+	}
 }
 
 func (r remembered) size() int { return entryBytes + len(r.caller.claims.object) }

@@ -1,8 +1,10 @@
 package resource
 
 import (
+	"context"
 	"log/slog"
-	"net/http"
+	"reflect"
+	"slices"
 	"strings"
 	"unicode"
 	"unicode/utf8"
@@ -43,14 +45,26 @@ func (o outcome) result() string {
 // Metrics returns the resource's series, and those of its verifiers that have any,
 // for the program to register. Every series carries the label resource.
 func (r *Resource) Metrics() prometheus.Collector {
-	all := collectors{r.metrics.decisions}
 	constant := prometheus.Labels{"resource": r.document.Resource}
+	all := collectors{r.metrics.decisions, prometheus.NewGaugeFunc(prometheus.GaugeOpts{
+		Name:        "warder_open_streams",
+		Help:        "Streams (GET and subscriptions/listen) whose handlers have not returned.",
+		ConstLabels: constant,
+	}, func() float64 { return float64(r.streams.Load()) })}
+	var seen []Verifier
 	for _, i := range r.all() {
-		if c, ok := i.verifier.(prometheus.Collector); ok {
+		if c, ok := i.verifier.(prometheus.Collector); ok && !slices.ContainsFunc(seen, i.isVerifier) {
+			seen = append(seen, i.verifier)
 			all = append(all, prometheus.WrapCollectorWith(constant, c))
 		}
 	}
 	return all
+}
+
+// isVerifier reports whether v is the issuer's verifier: the same one may stand in
+// Issuers and in Opaque. Values that can't be compared are not the same.
+func (i *issuer) isVerifier(v Verifier) bool {
+	return reflect.ValueOf(v).Comparable() && v == i.verifier
 }
 
 type collectors []prometheus.Collector
@@ -68,7 +82,7 @@ func (cs collectors) Collect(ch chan<- prometheus.Metric) {
 }
 
 // observeRefusal is the one place where a refusal is counted and logged.
-func (r *Resource) observeRefusal(req *http.Request, refusal *Refusal, f *fault) {
+func (r *Resource) observeRefusal(ctx context.Context, refusal *Refusal, f *fault) {
 	o := outcomes[refusal.Reason]
 	r.metrics.decisions.WithLabelValues(o.result(), string(refusal.Reason)).Inc()
 	level := slog.LevelInfo
@@ -80,7 +94,7 @@ func (r *Resource) observeRefusal(req *http.Request, refusal *Refusal, f *fault)
 	case answerError:
 		level = slog.LevelError
 	}
-	ctx, logger := req.Context(), r.logger
+	logger := r.logger
 	if logger == nil {
 		logger = slog.Default()
 	}

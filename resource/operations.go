@@ -147,7 +147,31 @@ func (r *rules) needs(ctx context.Context, m *message, c *Caller, scopes []strin
 	if m.method == "" { // a response
 		return scopes, nil
 	}
-	declared := isPlumbing(m.method)
+	bound, declared := r.bound(m)
+	if r.Undeclared == DenyUndeclared && !declared {
+		return nil, newFault(ReasonOperationUndeclared, "no rule names %q of %q", m.name, m.method)
+	}
+	scopes = union(scopes, bound)
+	if r.Rule == nil {
+		return scopes, nil
+	}
+	// Whatever ctx is of, FromContext in it finds the caller who is decided about.
+	need, err := r.Rule(withCaller(ctx, c), Operation{Method: m.method, Name: m.name, Arguments: m.arguments}, c)
+	if err != nil {
+		return nil, newFault(ReasonInternalError, "Operations.Rule: %w", err)
+	}
+	for _, scope := range need.Scopes {
+		if !isScope(scope) {
+			return nil, &fault{reason: ReasonInternalError, err: errors.New("Operations.Rule returned a malformed scope")}
+		}
+	}
+	return union(scopes, need.Scopes), nil
+}
+
+// bound returns the scopes of the rules that bind a message, and whether one of them
+// names it.
+func (r *rules) bound(m *message) (scopes []string, declared bool) {
+	declared = isPlumbing(m.method)
 	add := func(more []string, named bool) {
 		scopes = union(scopes, more)
 		declared = declared || named
@@ -180,22 +204,7 @@ func (r *rules) needs(ctx context.Context, m *message, c *Caller, scopes []strin
 		allNamed = allNamed && named
 	}
 	add(nil, allNamed)
-	if r.Undeclared == DenyUndeclared && !declared {
-		return nil, newFault(ReasonOperationUndeclared, "no rule names %q of %q", m.name, m.method)
-	}
-	if r.Rule == nil {
-		return scopes, nil
-	}
-	need, err := r.Rule(ctx, Operation{Method: m.method, Name: m.name, Arguments: m.arguments}, c)
-	if err != nil {
-		return nil, newFault(ReasonInternalError, "Operations.Rule: %w", err)
-	}
-	for _, scope := range need.Scopes {
-		if !isScope(scope) {
-			return nil, &fault{reason: ReasonInternalError, err: errors.New("Operations.Rule returned a malformed scope")}
-		}
-	}
-	return union(scopes, need.Scopes), nil
+	return scopes, declared
 }
 
 // isPlumbing tells the methods that make a connection work and reach nothing.

@@ -38,6 +38,21 @@ const (
 	ReasonBodyTooLarge   Reason = "body_too_large"  // 413: over Config.MaxBodyBytes
 	ReasonBodyType       Reason = "body_type"       // 415: not JSON, or encoded
 
+	ReasonIntrospectionDiscovery   Reason = "introspection_discovery"    // 503: the endpoint's address can't be learned
+	ReasonIntrospectionUnreachable Reason = "introspection_unreachable"  // 503: no connection to the endpoint
+	ReasonIntrospectionTimeout     Reason = "introspection_timeout"      // 503: no answer in time
+	ReasonIntrospectionStatus      Reason = "introspection_status"       // 503: a status that means nothing, such as 500
+	ReasonIntrospectionRateLimited Reason = "introspection_rate_limited" // 503: the endpoint says 429
+	ReasonIntrospectionCredentials Reason = "introspection_credentials"  // 503: the endpoint refuses ours, or they can't be had
+	ReasonIntrospectionRedirect    Reason = "introspection_redirect"     // 503: the endpoint redirects, which is not followed
+	ReasonIntrospectionContentType Reason = "introspection_content_type" // 503: another type than was asked for, such as a login page
+	ReasonIntrospectionTooLarge    Reason = "introspection_too_large"    // 503: the answer is over its limit
+	ReasonIntrospectionTruncated   Reason = "introspection_truncated"    // 503: the answer ended early
+	ReasonIntrospectionMalformed   Reason = "introspection_malformed"    // 503: an answer that breaks RFC 7662
+	ReasonIntrospectionUnproven    Reason = "introspection_unproven"     // 503: not signed as RFC 9701 wants it, or for somebody else
+	ReasonIntrospectionSuspended   Reason = "introspection_suspended"    // 503: not asked, since the endpoint has failed repeatedly
+	ReasonIntrospectionOverloaded  Reason = "introspection_overloaded"   // 503: not asked, since too many calls are under way
+
 	ReasonKeysUnavailable     Reason = "keys_unavailable"     // 503: the issuer's keys can't be had
 	ReasonVerifierUnavailable Reason = "verifier_unavailable" // 503: a Verifier can't tell
 	ReasonRequestCanceled     Reason = "request_canceled"     // 503: the client left, or its deadline passed
@@ -72,34 +87,48 @@ var (
 )
 
 var outcomes = map[Reason]outcome{
-	ReasonMissingCredentials:  answerMissing,
-	ReasonMalformedRequest:    answerMalformed,
-	ReasonTokenTooLarge:       answerInvalid,
-	ReasonTokenMalformed:      answerInvalid,
-	ReasonTokenType:           answerInvalid,
-	ReasonOpaqueUnsupported:   answerInvalid,
-	ReasonIssuerUnknown:       answerInvalid,
-	ReasonIssuerMismatch:      answerInvalid,
-	ReasonAlgorithmRefused:    answerInvalid,
-	ReasonKeyUnknown:          answerInvalid,
-	ReasonSignatureInvalid:    answerInvalid,
-	ReasonExpired:             answerExpired,
-	ReasonNotYetValid:         answerInvalid,
-	ReasonLifetime:            answerInvalid,
-	ReasonAudience:            answerInvalid,
-	ReasonClaimMissing:        answerInvalid,
-	ReasonSenderConstrained:   answerInvalid,
-	ReasonInactive:            answerInvalid,
-	ReasonRevoked:             answerInvalid,
-	ReasonTokenInvalid:        answerInvalid,
-	ReasonInsufficientScope:   answerScope,
-	ReasonOperationUndeclared: answerUndeclared,
-	ReasonBodyMalformed:       answerBody,
-	ReasonHeaderMismatch:      answerMismatch,
-	ReasonBodyTooLarge:        answerTooLarge,
-	ReasonBodyType:            answerType,
-	ReasonKeysUnavailable:     answerUnavailable,
-	ReasonVerifierUnavailable: answerUnavailable,
-	ReasonRequestCanceled:     answerUnavailable,
-	ReasonInternalError:       answerError,
+	ReasonMissingCredentials:       answerMissing,
+	ReasonMalformedRequest:         answerMalformed,
+	ReasonTokenTooLarge:            answerInvalid,
+	ReasonTokenMalformed:           answerInvalid,
+	ReasonTokenType:                answerInvalid,
+	ReasonOpaqueUnsupported:        answerInvalid,
+	ReasonIssuerUnknown:            answerInvalid,
+	ReasonIssuerMismatch:           answerInvalid,
+	ReasonAlgorithmRefused:         answerInvalid,
+	ReasonKeyUnknown:               answerInvalid,
+	ReasonSignatureInvalid:         answerInvalid,
+	ReasonExpired:                  answerExpired,
+	ReasonNotYetValid:              answerInvalid,
+	ReasonLifetime:                 answerInvalid,
+	ReasonAudience:                 answerInvalid,
+	ReasonClaimMissing:             answerInvalid,
+	ReasonSenderConstrained:        answerInvalid,
+	ReasonInactive:                 answerInvalid,
+	ReasonRevoked:                  answerInvalid,
+	ReasonTokenInvalid:             answerInvalid,
+	ReasonInsufficientScope:        answerScope,
+	ReasonOperationUndeclared:      answerUndeclared,
+	ReasonBodyMalformed:            answerBody,
+	ReasonHeaderMismatch:           answerMismatch,
+	ReasonBodyTooLarge:             answerTooLarge,
+	ReasonBodyType:                 answerType,
+	ReasonIntrospectionDiscovery:   answerUnavailable,
+	ReasonIntrospectionUnreachable: answerUnavailable,
+	ReasonIntrospectionTimeout:     answerUnavailable,
+	ReasonIntrospectionStatus:      answerUnavailable,
+	ReasonIntrospectionRateLimited: answerUnavailable,
+	ReasonIntrospectionCredentials: answerUnavailable,
+	ReasonIntrospectionRedirect:    answerUnavailable,
+	ReasonIntrospectionContentType: answerUnavailable,
+	ReasonIntrospectionTooLarge:    answerUnavailable,
+	ReasonIntrospectionTruncated:   answerUnavailable,
+	ReasonIntrospectionMalformed:   answerUnavailable,
+	ReasonIntrospectionUnproven:    answerUnavailable,
+	ReasonIntrospectionSuspended:   answerUnavailable,
+	ReasonIntrospectionOverloaded:  answerUnavailable,
+	ReasonKeysUnavailable:          answerUnavailable,
+	ReasonVerifierUnavailable:      answerUnavailable,
+	ReasonRequestCanceled:          answerUnavailable,
+	ReasonInternalError:            answerError,
 }

@@ -24,12 +24,17 @@ type check struct {
 // screening is what a check looks at. It never leaves the process.
 type screening struct {
 	claims   *Claims
-	header   *jose.Header // nil: the claims are an introspection answer
+	verified bool         // false: the claims may only refuse
+	header   *jose.Header // nil: the token is opaque
 	issuer   *issuer
 	now      time.Time
 	leeway   time.Duration
 	lifetime time.Duration // most that exp - iat may be; 0: no limit
 }
+
+// answer reports whether somebody said the claims of the token, rather than the
+// token of itself.
+func (s *screening) answer() bool { return s.header == nil || s.claims.Introspected }
 
 // checks is the whole screen, in the order in which it is walked: what kind of token
 // it is and whose before when it is good, since a fresh token mends only the latter.
@@ -82,6 +87,12 @@ func checkAudience(s *screening) (got, want string, ok bool) {
 			}
 		}
 	}
+	// RFC 7662 §2.2: aud is optional in an answer. Without it the answer does not
+	// say for whom the token is. Fail closed, but for an issuer that was told to
+	// be trusted in this. Of a JWT whose answer is still to come nothing is known.
+	if s.claims.Audience == nil && s.issuer.trustsAnswers && (s.answer() || !s.verified) {
+		return "", "", true
+	}
 	return strings.Join(s.claims.Audience, " "), strings.Join(s.issuer.audiences, " or "), false
 }
 
@@ -91,10 +102,17 @@ func checkPrincipal(s *screening) (got, want string, ok bool) {
 	return "", "sub or client_id", s.claims.Subject != "" || s.claims.ClientID != ""
 }
 
-// checkRequired is RFC 9068 §2.2 to the letter, where the issuer is held to it.
-// exp, iss and aud are required always, by checks of their own.
+// checkRequired demands exp of every JWT, and all of RFC 9068 §2.2 where the issuer is
+// held to it. iss and aud are required always, by checks of their own. An introspection
+// answer may lack exp: active said all there is to say, at that moment.
 func checkRequired(s *screening) (got, want string, ok bool) {
-	if !s.issuer.strict || s.header == nil {
+	if s.answer() { // of an introspected JWT the JWT itself was held to this
+		return "", "", true
+	}
+	if s.claims.Expiry.IsZero() {
+		return "", "exp", false
+	}
+	if !s.issuer.strict {
 		return "", "", true
 	}
 	switch c := s.claims; {
@@ -124,12 +142,7 @@ func checkIssuedAt(s *screening) (got, want string, ok bool) {
 	return s.compare("iat", s.claims.IssuedAt, !s.claims.IssuedAt.After(s.now.Add(s.leeway)))
 }
 
-// checkExpiry demands exp of a JWT. An introspection answer may lack it: then
-// active said all there is to say, at that moment.
 func checkExpiry(s *screening) (got, want string, ok bool) {
-	if s.claims.Expiry.IsZero() {
-		return "no exp", "exp", s.header == nil
-	}
 	return s.compare("exp", s.claims.Expiry, !expired(s.claims, s.now, s.leeway))
 }
 
@@ -145,7 +158,7 @@ func checkLifetime(s *screening) (got, want string, ok bool) {
 	c := s.claims
 	switch {
 	case c.Expiry.IsZero():
-		return "", "", true // checkExpiry has had its say
+		return "", "", true // checkRequired has had its say
 	case c.Expiry.After(s.now.Add(farFuture)):
 		return s.compare("exp", c.Expiry, false)
 	case c.IssuedAt.After(c.Expiry), c.NotBefore.After(c.Expiry):

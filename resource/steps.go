@@ -40,6 +40,9 @@ func (r *Resource) route(t *Token) (*issuer, *fault) {
 		return r.opaque, nil
 	}
 	from, ok := r.issuers[t.claims.Issuer]
+	if !ok && r.opaque != nil && r.opaque.id == t.claims.Issuer {
+		from, ok = r.opaque, true // the same issuer, which is asked about all its tokens
+	}
 	if !ok {
 		f := &fault{reason: ReasonIssuerUnknown, got: t.claims.Issuer, err: errors.New("iss names no configured issuer")}
 		return nil, f.asUnverified()
@@ -47,8 +50,11 @@ func (r *Resource) route(t *Token) (*issuer, *fault) {
 	return from, nil
 }
 
-func (r *Resource) screen(from *issuer, t *Token, c *Claims, now time.Time) *fault {
-	s := screening{claims: c, issuer: from, now: now, leeway: r.leeway, lifetime: r.lifetime}
+// Whether somebody has vouched for the claims that are screened.
+const unverified, verified = false, true
+
+func (r *Resource) screen(from *issuer, t *Token, c *Claims, verified bool, now time.Time) *fault {
+	s := screening{claims: c, verified: verified, issuer: from, now: now, leeway: r.leeway, lifetime: r.lifetime}
 	if t.IsJWT() {
 		s.header = &t.jws.Header
 	}
@@ -61,20 +67,21 @@ func hasOperation(req *http.Request) bool {
 	return !slices.Contains([]string{http.MethodGet, http.MethodHead, http.MethodDelete, http.MethodOptions}, req.Method)
 }
 
-// operationNeeds reads what the request asks for and returns all scopes that it
-// needs, the resource's own first, and the body.
-func (r *Resource) operationNeeds(req *http.Request, caller *Caller) (body []byte, needed []string, f *fault) {
+// operationNeeds reads what the request asks for and collects all scopes that it
+// needs, the resource's own first.
+func (r *Resource) operationNeeds(req *http.Request, caller *Caller) (a admission, f *fault) {
 	body, messages, f := readMessages(req, r.maxBody)
 	if f != nil {
-		return nil, nil, f
+		return a, f
 	}
-	needed = r.scopes
+	a = admission{body: body, needed: r.scopes}
 	for _, m := range messages {
-		if needed, f = r.rules.needs(req.Context(), m, caller, needed); f != nil {
-			return nil, nil, f
+		if a.needed, f = r.rules.needs(req.Context(), m, caller, a.needed); f != nil {
+			return a, f
 		}
+		a.listens = a.listens || m.method == listenMethod
 	}
-	return body, needed, nil
+	return a, nil
 }
 
 func (r *Resource) scopeFault(caller *Caller, needed []string) *fault {

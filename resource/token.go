@@ -66,9 +66,6 @@ func credential(header http.Header, limit int) (raw string, f *fault) {
 	if len(raw) > limit {
 		return "", newFault(ReasonTokenTooLarge, "token over %d bytes", limit)
 	}
-	if !isB64Token(raw) {
-		return "", newFault(ReasonMalformedRequest, "no b64token behind Bearer")
-	}
 	return raw, nil
 }
 
@@ -93,6 +90,9 @@ var b64tokenChar = func() (table [256]bool) {
 // read reads the token once. What looks like a JWS and is none is refused here, and
 // so never sent to anybody as an opaque token.
 func read(raw string) (*Token, *fault) {
+	if !isB64Token(raw) {
+		return nil, newFault(ReasonMalformedRequest, "no b64token behind Bearer")
+	}
 	if !jose.LooksLikeJWS(raw) {
 		return &Token{raw: raw}, nil
 	}

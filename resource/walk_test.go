@@ -265,7 +265,7 @@ func TestOpaqueTokens(t *testing.T) { // design decision 7
 	f.expect("three segments, but no JSON in front", f.bearer("abc.def.ghi"), accepted)
 	f.expect("a JWT goes to its issuer", f.bearer(f.token(resourcetest.Token{})), accepted)
 	f.expect("a malformed JWT goes nowhere", f.bearer("eyJ9.e30.x"), invalid)
-	f.expect("a JWT of an unknown issuer goes nowhere", f.bearer(f.token(resourcetest.Token{Claims: map[string]any{"iss": "https://opaque.example.test"}})), invalid)
+	f.expect("a JWT of an unknown issuer goes nowhere", f.bearer(f.token(resourcetest.Token{Claims: map[string]any{"iss": "https://nobody.example.test"}})), invalid)
 	if got := fmt.Sprint(seen); got != "[opaque-token a.b.c.d.e abc.def.ghi]" {
 		t.Errorf("the verifier for opaque tokens saw %s", got)
 	}

@@ -6,6 +6,7 @@ import (
 	"crypto/ecdsa"
 	"crypto/ed25519"
 	"crypto/elliptic"
+	"crypto/fips140"
 	"crypto/rand"
 	"crypto/rsa"
 	"encoding/asn1"
@@ -109,7 +110,11 @@ func signature(alg string, key crypto.Signer, input string, salt int) []byte {
 			options = &rsa.PSSOptions{SaltLength: salt, Hash: hash}
 		}
 	}
-	signed, err := key.Sign(rand.Reader, digest, options)
+	var signed []byte
+	var err error
+	fips140.WithoutEnforcement(func() { // whoever attacks uses what is not approved, too
+		signed, err = key.Sign(rand.Reader, digest, options)
+	})
 	if err != nil {
 		panic(err)
 	}

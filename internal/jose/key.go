@@ -133,7 +133,7 @@ func (k *Key) setMaterial(members map[string]string) error {
 	case *ecdsa.PublicKey:
 		return checkEC(public)
 	case ed25519.PublicKey: // 32 bytes, by its form
-		return nil
+		return checkEd25519(public)
 	}
 	return errors.New("is of a type that signs nothing we verify")
 }

@@ -1,0 +1,432 @@
+package resource_test
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"net/http"
+	"net/http/httptest"
+	"runtime"
+	"strings"
+	"sync/atomic"
+	"testing"
+	"testing/synctest"
+	"time"
+
+	"github.com/prometheus/client_golang/prometheus"
+
+	"github.com/warder-go/warder/jwks"
+	"github.com/warder-go/warder/nethttp"
+	"github.com/warder-go/warder/resource"
+	"github.com/warder-go/warder/resource/resourcetest"
+)
+
+// A streamed is a request whose handler waits for its context, as those of MCP
+// servers do.
+type streamed struct {
+	leave context.CancelFunc // what the client does
+	done  chan struct{}
+	at    time.Time // when the context ended
+	cause error
+}
+
+// open returns when the handler waits.
+func (f *fixture) open(req *http.Request, token string) *streamed {
+	f.t.Helper()
+	s := start(nethttp.Middleware(f.res), req, token)
+	synctest.Wait()
+	if s.ended() && s.at.IsZero() {
+		f.t.Errorf("%s %s: refused", req.Method, req.URL)
+	}
+	return s
+}
+
+func start(middleware func(http.Handler) http.Handler, req *http.Request, token string) *streamed {
+	s := &streamed{done: make(chan struct{})}
+	ctx, leave := context.WithCancel(context.Background())
+	s.leave = leave
+	req.Header.Set("Authorization", "Bearer "+token)
+	go func() {
+		defer close(s.done)
+		middleware(http.HandlerFunc(func(_ http.ResponseWriter, req *http.Request) {
+			<-req.Context().Done()
+			s.at, s.cause = time.Now(), context.Cause(req.Context())
+		})).ServeHTTP(httptest.NewRecorder(), req.WithContext(ctx))
+	}()
+	return s
+}
+
+func (s *streamed) ended() bool {
+	select {
+	case <-s.done:
+		return true
+	default:
+		return false
+	}
+}
+
+func get() *http.Request { return httptest.NewRequest(http.MethodGet, identifier, nil) }
+
+func post(rpcMethod, header string) *http.Request {
+	body := `{"jsonrpc":"2.0","id":1,"method":"` + rpcMethod + `","params":{"name":"sleep"}}`
+	req := httptest.NewRequest(http.MethodPost, identifier, strings.NewReader(body))
+	req.Header.Set("Content-Type", "application/json")
+	if header != "" {
+		req.Header.Set("Mcp-Method", header)
+	}
+	return req
+}
+
+// inBubble runs test with a fixture of its own in a bubble, which also fails if a
+// goroutine is left behind.
+func inBubble(t *testing.T, change func(*resource.Config, *jwks.Config), test func(t *testing.T, f *fixture)) {
+	t.Helper()
+	issuer, err := resourcetest.NewIssuer(resourcetest.Config{Lifetime: 48 * time.Hour})
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer issuer.Close()
+	synctest.Test(t, func(t *testing.T) { test(t, newFixtureWith(t, issuer, change)) })
+}
+
+func withRules(c *resource.Config, _ *jwks.Config) {
+	c.Operations.Methods = map[string][]string{"tools/list": nil}
+}
+
+// Long streams end at exp and the leeway (MCP authorization, "Token Handling": every
+// request is authorized, and a stream is one for hours). Nothing else does.
+func TestStreamsEndWithTheToken(t *testing.T) {
+	for _, row := range []struct {
+		name   string
+		change func(*resource.Config, *jwks.Config)
+		req    *http.Request
+		after  time.Duration // of a token for ten minutes; 0: never
+	}{
+		{"GET", nil, get(), 10*time.Minute + 30*time.Second},
+		{"GET, no leeway", func(c *resource.Config, _ *jwks.Config) { c.Leeway = -1 }, get(), 10 * time.Minute},
+		{"GET, nothing is remembered", func(c *resource.Config, _ *jwks.Config) { c.MemoryTTL = -1 }, get(), 10*time.Minute + 30*time.Second},
+		{"GET, the handler sees the header", func(c *resource.Config, _ *jwks.Config) { c.KeepAuthorization = true }, get(), 10*time.Minute + 30*time.Second},
+		{"subscriptions/listen by its header", nil, post("subscriptions/listen", "subscriptions/listen"), 10*time.Minute + 30*time.Second},
+		{"subscriptions/listen by header and body", withRules, post("subscriptions/listen", "subscriptions/listen"), 10*time.Minute + 30*time.Second},
+		{"subscriptions/listen by its body", withRules, post("subscriptions/listen", ""), 10*time.Minute + 30*time.Second},
+		{"tools/call is not cut", nil, post("tools/call", "tools/call"), 0},
+		{"tools/call of an older protocol", nil, post("tools/call", ""), 0},
+		{"tools/call, read", withRules, post("tools/call", "tools/call"), 0},
+		{"DELETE", nil, httptest.NewRequest(http.MethodDelete, identifier, nil), 0},
+	} {
+		t.Run(row.name, func(t *testing.T) {
+			inBubble(t, row.change, func(t *testing.T, f *fixture) {
+				token := f.issuer.Token(resourcetest.Token{Lifetime: 10 * time.Minute})
+				began := time.Now()
+				s := f.open(row.req, token)
+				time.Sleep(11 * time.Minute)
+				if row.after == 0 {
+					if s.ended() {
+						t.Errorf("ended after %s", s.at.Sub(began))
+					}
+					s.leave()
+					<-s.done
+					return
+				}
+				<-s.done
+				if late := s.at.Sub(began) - row.after; late < 0 || late >= time.Second {
+					t.Errorf("ended after %s, want %s", s.at.Sub(began), row.after)
+				}
+				if want := "resource: stream ended, its token is no longer good: expired"; !errors.Is(s.cause, resource.ErrStreamEnded) || s.cause.Error() != want {
+					t.Errorf("cause: got %v, want %s", s.cause, want)
+				}
+			})
+		})
+	}
+}
+
+// The refresh is due after at most its interval. The first check behind it may be
+// what starts it, the next one sees what it brought.
+func TestStreamEndsAfterWithdrawal(t *testing.T) {
+	for _, interval := range []time.Duration{30 * time.Second, 15 * time.Minute, time.Hour} {
+		inBubble(t, func(_ *resource.Config, c *jwks.Config) { c.RefreshInterval = interval }, func(t *testing.T, f *fixture) {
+			old := f.issuer.SigningKeyID("")
+			next := f.issuer.Publish("")
+			s := f.open(get(), f.issuer.Token(resourcetest.Token{Key: old}))
+			kept := f.open(get(), f.issuer.Token(resourcetest.Token{Key: next}))
+			time.Sleep(time.Minute)
+			f.issuer.Use(next)
+			f.issuer.Withdraw(old)
+			withdrawn := time.Now()
+			time.Sleep(interval + 2*resource.StreamCheckInterval)
+			if !s.ended() {
+				t.Fatalf("interval %s: still open after %s", interval, time.Since(withdrawn))
+			}
+			if !strings.HasSuffix(s.cause.Error(), ": key_unknown") || kept.ended() {
+				t.Errorf("interval %s: cause %v; that of another key ended: %v", interval, s.cause, kept.ended())
+			}
+			kept.leave()
+			<-kept.done
+		})
+	}
+}
+
+// vouching is a verifier for opaque tokens that does as it is told.
+type vouching struct{ answer atomic.Pointer[vouchFunc] }
+
+type vouchFunc func() (*resource.Claims, error)
+
+func (*vouching) Issuer() string { return "https://opaque.example.test" }
+
+func (v *vouching) Verify(context.Context, *resource.Token) (*resource.Claims, error) {
+	return (*v.answer.Load())()
+}
+
+func (v *vouching) does(answer vouchFunc) { v.answer.Store(&answer) }
+
+func goodClaims(subject string, scopes ...string) *resource.Claims {
+	return &resource.Claims{Issuer: "https://opaque.example.test", Subject: subject, Audience: []string{identifier}, Scopes: scopes}
+}
+
+func refusing(reason resource.Reason) vouchFunc {
+	return func() (*resource.Claims, error) { return nil, &resource.Error{Reason: reason} }
+}
+
+func newVouching(v *vouching, revoked func(context.Context, *resource.Caller) bool) func(*resource.Config, *jwks.Config) {
+	v.does(func() (*resource.Claims, error) { return goodClaims("alice", "a"), nil })
+	return func(c *resource.Config, _ *jwks.Config) {
+		c.Opaque = &resource.Issuer{Verifier: v}
+		c.Revoked = revoked
+		c.Scopes = []string{"a"}
+	}
+}
+
+// What would refuse the next request ends the stream.
+func TestStreamEndsAtTheNextCheck(t *testing.T) {
+	var revoked atomic.Pointer[func() bool]
+	revoke := func(answer func() bool) { revoked.Store(&answer) }
+	for _, row := range []struct {
+		name   string
+		happen func(f *fixture, v *vouching)
+		within time.Duration // 0: never
+		reason string
+	}{
+		{"nothing happens", func(*fixture, *vouching) {}, 0, ""},
+		{"revoked", func(*fixture, *vouching) { revoke(func() bool { return true }) }, 30 * time.Second, "revoked"},
+		{"Revoked panics", func(*fixture, *vouching) { revoke(func() bool { panic("no database") }) }, 30 * time.Second, "internal_error"},
+		{"Revoked ends its goroutine", func(*fixture, *vouching) { revoke(func() bool { runtime.Goexit(); return false }) }, 30 * time.Second, "internal_error"},
+		{"forgotten, and the issuer refuses it", func(f *fixture, v *vouching) {
+			v.does(refusing(resource.ReasonInactive))
+			f.res.Forget("opaque")
+		}, 30 * time.Second, "inactive"},
+		{"forgotten, but the issuer vouches for it", func(f *fixture, _ *vouching) { f.res.Forget("opaque") }, 0, ""},
+		{"the issuer refuses it: asked when it is no longer remembered", func(_ *fixture, v *vouching) {
+			v.does(refusing(resource.ReasonInactive))
+		}, 5 * time.Minute, "inactive"},
+		{"the issuer takes a scope back", func(_ *fixture, v *vouching) {
+			v.does(func() (*resource.Claims, error) { return goodClaims("alice", "b"), nil })
+		}, 5 * time.Minute, "insufficient_scope"},
+		{"the issuer names somebody else", func(_ *fixture, v *vouching) {
+			v.does(func() (*resource.Claims, error) { return goodClaims("bob", "a"), nil })
+		}, 5 * time.Minute, "token_invalid"},
+		{"the verifier panics", func(_ *fixture, v *vouching) {
+			v.does(func() (*resource.Claims, error) { panic("bug") })
+		}, 5 * time.Minute, "internal_error"},
+		{"an outage: a second chance, then closed", func(_ *fixture, v *vouching) {
+			v.does(refusing(resource.ReasonVerifierUnavailable))
+		}, 5*time.Minute + 30*time.Second, "verifier_unavailable"},
+		{"a hiccup", func(_ *fixture, v *vouching) {
+			good := v.answer.Load()
+			v.does(func() (*resource.Claims, error) {
+				v.answer.Store(good)
+				return refusing(resource.ReasonVerifierUnavailable)()
+			})
+		}, 0, ""},
+	} {
+		t.Run(row.name, func(t *testing.T) {
+			v := new(vouching)
+			revoke(func() bool { return false })
+			inBubble(t, newVouching(v, func(context.Context, *resource.Caller) bool { return (*revoked.Load())() }), func(t *testing.T, f *fixture) {
+				s := f.open(get(), "opaque")
+				began := time.Now()
+				row.happen(f, v)
+				time.Sleep(time.Hour)
+				if s.ended() != (row.within > 0) {
+					t.Fatalf("ended: %v", s.ended())
+				}
+				s.leave()
+				<-s.done
+				if row.within == 0 {
+					return
+				}
+				if took := s.at.Sub(began); took > row.within || !strings.HasSuffix(s.cause.Error(), ": "+row.reason) {
+					t.Errorf("ended after %s, %v, want within %s, %s", took, s.cause, row.within, row.reason)
+				}
+				if log := f.log.take(); strings.Count(log, `"msg":"stream ended","reason":"`+row.reason+`"`) != 1 || strings.Contains(log, "opaque\"") {
+					t.Errorf("log: %s", log)
+				}
+			})
+		})
+	}
+}
+
+// An issuer that can't be reached for hours takes no stream down whose keys are at
+// hand, just as it refuses no request.
+func TestStreamOutlivesAnOutageOfTheKeys(t *testing.T) {
+	inBubble(t, func(_ *resource.Config, c *jwks.Config) { c.RefreshInterval = 30 * time.Second }, func(t *testing.T, f *fixture) {
+		s := f.open(get(), f.issuer.Token(resourcetest.Token{Lifetime: 5 * time.Hour}))
+		f.issuer.Fail(resourcetest.Any, resourcetest.Failure{Status: http.StatusInternalServerError})
+		time.Sleep(5 * time.Hour)
+		if s.ended() {
+			t.Errorf("ended: %v", s.cause)
+		}
+		time.Sleep(time.Minute)
+		if !s.ended() {
+			t.Error("still open after its token")
+		}
+		f.issuer.Reset()
+		time.Sleep(time.Minute)
+	})
+}
+
+func (f *fixture) openStreams() (n float64) {
+	f.t.Helper()
+	registry := prometheus.NewRegistry()
+	registry.MustRegister(f.res.Metrics())
+	families, err := registry.Gather()
+	if err != nil {
+		f.t.Fatal(err)
+	}
+	for _, family := range families {
+		if family.GetName() == "warder_open_streams" {
+			m := family.GetMetric()[0]
+			if got := fmt.Sprint(m.GetLabel()); got != `[name:"resource"  value:"`+identifier+`"]` && got != `[name:"resource" value:"`+identifier+`"]` {
+				f.t.Errorf("labels %s", got)
+			}
+			return m.GetGauge().GetValue()
+		}
+	}
+	f.t.Error("no warder_open_streams")
+	return -1
+}
+
+// A bubble ends only when no goroutine is left; a timer that is left would go on
+// asking Revoked.
+func TestTenThousandStreams(t *testing.T) {
+	const many = 10_000
+	for _, row := range []struct {
+		name string
+		end  func(all []*streamed)
+	}{
+		{"the clients leave", func(all []*streamed) {
+			for _, s := range all {
+				s.leave()
+			}
+		}},
+		{"the token expires", func([]*streamed) { time.Sleep(2 * time.Minute) }},
+	} {
+		t.Run(row.name, func(t *testing.T) {
+			var asked atomic.Int64
+			revoked := func(context.Context, *resource.Caller) bool { asked.Add(1); return false }
+			inBubble(t, func(c *resource.Config, _ *jwks.Config) { c.Revoked = revoked }, func(t *testing.T, f *fixture) {
+				token := f.issuer.Token(resourcetest.Token{Lifetime: 2 * time.Minute})
+				before := runtime.NumGoroutine()
+				all := make([]*streamed, many)
+				for i := range all {
+					all[i] = start(nethttp.Middleware(f.res), get(), token)
+				}
+				synctest.Wait()
+				if n := runtime.NumGoroutine() - before; n > many+10 {
+					t.Errorf("%d goroutines for %d handlers", n, many)
+				}
+				if n := f.openStreams(); n != many {
+					t.Errorf("gauge %g", n)
+				}
+				time.Sleep(time.Minute + time.Second)
+				if n := asked.Load(); n != 3*many { // each on opening, after 30 s and after 60
+					t.Errorf("Revoked asked %d times, want %d", n, 3*many)
+				}
+				row.end(all)
+				for _, s := range all {
+					<-s.done
+				}
+				asked.Store(0)
+				time.Sleep(time.Hour)
+				if n, open := asked.Load(), f.openStreams(); n != 0 || open != 0 {
+					t.Errorf("afterwards: asked %d times more, gauge %g", n, open)
+				}
+			})
+		})
+	}
+}
+
+func TestStreamBehindTheSameMiddlewareTwice(t *testing.T) {
+	inBubble(t, nil, func(t *testing.T, f *fixture) {
+		once := nethttp.Middleware(f.res)
+		s := start(func(h http.Handler) http.Handler { return once(once(h)) }, get(), f.issuer.Token(resourcetest.Token{Lifetime: time.Minute}))
+		synctest.Wait()
+		if n := f.openStreams(); n != 1 {
+			t.Errorf("gauge %g, want 1", n)
+		}
+		time.Sleep(2 * time.Minute)
+		if !s.ended() || f.openStreams() != 0 {
+			t.Errorf("ended: %v, gauge %g", s.ended(), f.openStreams())
+		}
+	})
+}
+
+func TestDone(t *testing.T) {
+	inBubble(t, nil, func(t *testing.T, f *fixture) {
+		resource.Decision{}.Done()
+		req := get()
+		req.Header.Set("Authorization", "Bearer "+f.issuer.Token(resourcetest.Token{}))
+		decision, refusal := f.res.Authenticate(req)
+		if refusal != nil {
+			t.Fatal(refusal.Reason)
+		}
+		again, _ := f.res.Authenticate(req)
+		decision.Done()
+		decision.Done()
+		if err, open := decision.Request.Context().Err(), f.openStreams(); err == nil || open != 1 {
+			t.Errorf("got %v and a gauge of %g, want an ended context and 1", err, open)
+		}
+		again.Done()
+	})
+}
+
+// Whoever forgets Done leaves a timer, until the token expires or the client leaves.
+func TestDoneForgotten(t *testing.T) {
+	var asked atomic.Int64
+	revoked := func(context.Context, *resource.Caller) bool { asked.Add(1); return false }
+	inBubble(t, func(c *resource.Config, _ *jwks.Config) { c.Revoked = revoked }, func(t *testing.T, f *fixture) {
+		ctx, leave := context.WithCancel(t.Context())
+		req := get().WithContext(ctx)
+		req.Header.Set("Authorization", "Bearer "+f.issuer.Token(resourcetest.Token{}))
+		if _, refusal := f.res.Authenticate(req); refusal != nil {
+			t.Fatal(refusal.Reason)
+		}
+		time.Sleep(time.Minute)
+		leave()
+		asked.Store(0)
+		time.Sleep(time.Hour)
+		if n := asked.Load(); n != 0 {
+			t.Errorf("asked %d times after the client left", n)
+		}
+	})
+}
+
+// A handler that writes to the header it was given does not race with the checks.
+func TestStreamHandlerOwnsItsHeader(t *testing.T) {
+	inBubble(t, func(c *resource.Config, _ *jwks.Config) { c.KeepAuthorization, c.MemoryTTL = true, -1 }, func(t *testing.T, f *fixture) {
+		req := get()
+		ctx, leave := context.WithTimeout(t.Context(), 10*time.Minute)
+		defer leave()
+		req.Header.Set("Authorization", "Bearer "+f.issuer.Token(resourcetest.Token{}))
+		ended := false
+		nethttp.Middleware(f.res)(http.HandlerFunc(func(_ http.ResponseWriter, req *http.Request) {
+			for req.Context().Err() == nil {
+				req.Header.Set("Authorization", "Bearer of.something.else")
+				time.Sleep(10 * time.Second)
+			}
+			ended = errors.Is(context.Cause(req.Context()), resource.ErrStreamEnded)
+		})).ServeHTTP(httptest.NewRecorder(), req.WithContext(ctx))
+		if ended {
+			t.Error("what the handler wrote ended the stream")
+		}
+	})
+}
