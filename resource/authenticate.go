@@ -11,6 +11,7 @@ type Decision struct {
 	Request *http.Request // to hand on: with the caller in its context, without the token
 
 	stream *stream // nil if the request opens none
+	late   *late   // nil if its handler may not challenge
 }
 
 // Authenticate decides about a request: it returns a Decision or a Refusal, never
@@ -46,7 +47,7 @@ func (r *Resource) Authenticate(req *http.Request) (Decision, *Refusal) {
 //	6 verify        401 not authentic, 503 cannot tell             keys or issuer   no
 //	7 screen again  401 as 5, now on verified claims               no               the caller
 //	8 revocation    401 revoked                                    Config.Revoked   no
-//	9 permission    403 scope, 400 and 413 body that can't be read no               no
+//	9 permission    403 scope or claim, 400, 413, 415 bad body     Operations.Rule  no
 //
 // A function of the configuration that panics is a 500 wherever it happens.
 func (r *Resource) decide(req *http.Request) (d Decision, f *fault) {
@@ -67,7 +68,7 @@ func (r *Resource) decide(req *http.Request) (d Decision, f *fault) {
 	if admitted.listens || opensStream(req) {
 		req, d.stream = r.watch(req, caller, admitted.needed)
 	}
-	d.Request = r.handOn(req, caller, admitted.body)
+	d.Request, d.late = r.mayBeLate(r.handOn(req, caller, admitted.body), caller, admitted)
 	return d, nil
 }
 
@@ -75,9 +76,15 @@ func (r *Resource) decide(req *http.Request) (d Decision, f *fault) {
 func (r *Resource) identify(req *http.Request) (*Caller, *fault) {
 	now := time.Now()
 
-	// 1. The credential: exactly one, from the Authorization header. If there is no
-	// such header because this very middleware, mounted twice, has taken it off, the
-	// caller is in the context.
+	// 1. The credential: exactly one, from the Authorization header, or from a field of
+	// its own that Config.Headers names; such a one takes a walk of its own. If there is
+	// none because this very middleware, mounted twice, has taken it off, the caller is
+	// in the context.
+	if by, value, f := r.headerCredential(req.Header); f != nil {
+		return nil, f
+	} else if by != nil {
+		return r.identifyByHeader(req, by, value)
+	}
 	raw, f := credential(req.Header, r.maxToken)
 	if f != nil {
 		if outer := r.callerOfOuter(req); outer != nil && outer.trusted(now) {
@@ -136,7 +143,7 @@ func (r *Resource) identify(req *http.Request) (*Caller, *fault) {
 	if f := r.screen(from, token, claims, verified, now); f != nil {
 		return nil, f
 	}
-	caller := r.newCaller(claims)
+	caller := r.newCaller(claims, token.credential())
 	r.memory.remember(tokenHash, caller, now, age)
 	return caller, nil
 }
@@ -146,6 +153,7 @@ type admission struct {
 	body    []byte   // nil if it was not read
 	needed  []string // scopes
 	listens bool     // the body opens a stream
+	single  bool     // the body is one request or notification
 }
 
 // admit is steps 8 and 9: whether the caller may do what the request asks for.
@@ -156,7 +164,10 @@ func (r *Resource) admit(req *http.Request, caller *Caller) (a admission, f *fau
 	}
 
 	// 9. Permission: the scopes that every request needs, and those of its operation.
-	// All of them are named in one challenge.
+	// All of them are named in one challenge. No header field may contradict the claims.
+	if f := r.disagrees(req.Header, caller); f != nil {
+		return a, f
+	}
 	a.needed = r.scopes
 	if r.rules != nil && hasOperation(req) {
 		if a, f = r.operationNeeds(req, caller); f != nil {

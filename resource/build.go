@@ -27,6 +27,7 @@ func (b *builder) build() *Resource {
 		b.mistake("Identifier: %w", err)
 	}
 	servers := b.issuers(r)
+	b.credentials(r)
 	b.scopes(r)
 	r.rules = b.operations()
 	r.declared = b.declaredScopes()

@@ -22,10 +22,11 @@ type Caller struct {
 	id     string
 	scopes []string // those of the claims
 	all    []string // and those that they imply
+	how    string   // its credential
 }
 
-func (r *Resource) newCaller(c *Claims) *Caller {
-	caller := &Caller{by: r, claims: c, id: callerID(c), scopes: c.Scopes, all: c.Scopes}
+func (r *Resource) newCaller(c *Claims, how string) *Caller {
+	caller := &Caller{by: r, claims: c, id: callerID(c), scopes: c.Scopes, all: c.Scopes, how: how}
 	if len(r.hierarchy) > 0 {
 		caller.all = r.hierarchy.expand(c.Scopes)
 	}
@@ -59,6 +60,10 @@ func (c *Caller) ClientID() string { return c.claims.ClientID }
 
 // TokenID returns the jti claim, "" if the token has none.
 func (c *Caller) TokenID() string { return c.claims.TokenID }
+
+// Credential says what the caller came with: [CredentialJWT], [CredentialOpaque], or
+// the name of the header field, of those in Config.Headers.
+func (c *Caller) Credential() string { return c.how }
 
 // Expiry returns when the token expires, the leeway not added; zero if unknown.
 func (c *Caller) Expiry() time.Time { return c.claims.Expiry }
@@ -104,21 +109,22 @@ func (c *Caller) LogValue() slog.Value {
 }
 
 type callerJSON struct {
-	Issuer    string     `json:"issuer"`
-	Subject   string     `json:"subject,omitzero"`
-	ClientID  string     `json:"client_id,omitzero"`
-	TokenID   string     `json:"token_id,omitzero"`
-	Expiry    *time.Time `json:"expiry,omitzero"`
-	Scopes    []string   `json:"scopes"`
-	AllScopes []string   `json:"all_scopes"`
-	Claims    rawObject  `json:"claims,omitzero"`
+	Issuer     string     `json:"issuer"`
+	Subject    string     `json:"subject,omitzero"`
+	ClientID   string     `json:"client_id,omitzero"`
+	TokenID    string     `json:"token_id,omitzero"`
+	Credential string     `json:"credential,omitzero"`
+	Expiry     *time.Time `json:"expiry,omitzero"`
+	Scopes     []string   `json:"scopes"`
+	AllScopes  []string   `json:"all_scopes"`
+	Claims     rawObject  `json:"claims,omitzero"`
 }
 
 // MarshalJSON encodes the caller with all its claims, without the token.
 func (c *Caller) MarshalJSON() ([]byte, error) {
 	out := callerJSON{
 		Issuer: c.Issuer(), Subject: c.Subject(), ClientID: c.ClientID(), TokenID: c.TokenID(),
-		Scopes: c.scopes, AllScopes: c.all, Claims: c.claims.object,
+		Credential: c.how, Scopes: c.scopes, AllScopes: c.all, Claims: c.claims.object,
 	}
 	if !c.Expiry().IsZero() {
 		out.Expiry = new(c.Expiry().UTC())
@@ -142,7 +148,7 @@ func (c *Caller) UnmarshalJSON(data []byte) error {
 	if claims.Issuer == "" || claims.Subject == "" && claims.ClientID == "" {
 		return errors.New("resource: decoding a caller: no issuer or no principal")
 	}
-	*c = Caller{claims: claims, id: callerID(claims), scopes: in.Scopes, all: in.AllScopes}
+	*c = Caller{claims: claims, id: callerID(claims), scopes: in.Scopes, all: in.AllScopes, how: in.Credential}
 	return nil
 }
 

@@ -43,6 +43,21 @@ type Config struct {
 	Issuers []Issuer
 	Opaque  *Issuer
 
+	// Prefixed are issuers of opaque tokens that begin in a way of their own, such as
+	// "pat_": such a token goes to that issuer and to no other. They are not published
+	// as authorization servers.
+	Prefixed map[string]Issuer
+
+	// Headers are credentials in header fields of their own, by field name, such as
+	// X-API-Key. A request that carries the field goes to that verifier and to no
+	// other; with a second credential beside it, it is refused with 400. The field is
+	// taken off like Authorization.
+	Headers map[string]HeaderVerifier
+
+	// HeaderClaims are header fields that must agree with a claim, such as
+	// X-Tenant-Id; a request in which one does not is refused with 403.
+	HeaderClaims map[string]HeaderClaim
+
 	Scopes          []string            // needed by every request; nil: none
 	ChallengeScopes []string            // hint on a 401; nil: Scopes
 	ScopesSupported []string            // published; nil: Scopes
@@ -115,6 +130,9 @@ type Issuer struct {
 type Resource struct {
 	issuers     map[string]*issuer
 	opaque      *issuer
+	prefixed    []prefixIssuer // the longest prefix first
+	headers     []headerIssuer
+	agreements  []agreement
 	scopes      []string
 	hierarchy   hierarchy
 	rules       *rules
@@ -182,7 +200,7 @@ func (r *Resource) Ready(ctx context.Context) error {
 	return nil
 }
 
-// all returns the issuers sorted by identifier, the opaque one last.
+// all returns the issuers sorted by identifier, the opaque ones last.
 func (r *Resource) all() []*issuer {
 	var out []*issuer
 	for _, id := range slices.Sorted(maps.Keys(r.issuers)) {
@@ -190,6 +208,9 @@ func (r *Resource) all() []*issuer {
 	}
 	if r.opaque != nil {
 		out = append(out, r.opaque)
+	}
+	for i := range r.prefixed {
+		out = append(out, r.prefixed[i].issuer)
 	}
 	return out
 }

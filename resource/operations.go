@@ -48,6 +48,10 @@ type Operations struct {
 	// Stateless is the program's word that the MCP server keeps no sessions. A
 	// session that somebody opened without a token could be used by anybody's.
 	Stateless bool
+
+	// LateChallenges lets handlers ask for a 403 themselves, see [Challenge]. The
+	// header of an answer is then held back until its first byte is written.
+	LateChallenges bool
 }
 
 // ResourceRule is a rule for MCP resources. Exactly one of URI, Prefix and Template
@@ -97,7 +101,7 @@ type rules struct {
 func (b *builder) operations() *rules {
 	o := b.config.Operations
 	if o.Methods == nil && o.Tools == nil && o.Prompts == nil && o.Resources == nil && o.Rule == nil &&
-		o.Undeclared == AllowUndeclared && o.Public == nil {
+		o.Undeclared == AllowUndeclared && o.Public == nil && !o.LateChallenges {
 		return nil
 	}
 	b.checkRuleMap("Methods", o.Methods)

@@ -31,6 +31,7 @@ const (
 	ReasonTokenInvalid      Reason = "token_invalid"      // 401: a Verifier refused it without saying more
 
 	ReasonInsufficientScope   Reason = "insufficient_scope"   // 403
+	ReasonHeaderClaim         Reason = "header_claim"         // 403: a field of Config.HeaderClaims disagrees with the claims
 	ReasonOperationUndeclared Reason = "operation_undeclared" // 403: no rule names it, and Operations.Undeclared denies
 
 	ReasonBodyMalformed  Reason = "body_malformed"  // 400: no JSON-RPC that can be read in one way only
@@ -78,6 +79,7 @@ var (
 	answerExpired     = outcome{http.StatusUnauthorized, "invalid_token", "The access token expired", 0}
 	answerScope       = outcome{http.StatusForbidden, "insufficient_scope", "The access token lacks a scope that this request needs", 0}
 	answerUndeclared  = outcome{http.StatusForbidden, "", "The operation is not offered to anybody", 0}
+	answerContradicts = outcome{http.StatusForbidden, "", "The request contradicts its credential", 0}
 	answerBody        = outcome{http.StatusBadRequest, "", "The body is not a JSON-RPC message that can be read in one way only", -32600}
 	answerMismatch    = outcome{http.StatusBadRequest, "", "Mcp-Method or Mcp-Name is not what the body says", -32020}
 	answerTooLarge    = outcome{http.StatusRequestEntityTooLarge, "", "The body is too large", -32600}
@@ -108,6 +110,7 @@ var outcomes = map[Reason]outcome{
 	ReasonRevoked:                  answerInvalid,
 	ReasonTokenInvalid:             answerInvalid,
 	ReasonInsufficientScope:        answerScope,
+	ReasonHeaderClaim:              answerContradicts,
 	ReasonOperationUndeclared:      answerUndeclared,
 	ReasonBodyMalformed:            answerBody,
 	ReasonHeaderMismatch:           answerMismatch,

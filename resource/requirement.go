@@ -13,6 +13,7 @@ import (
 type Requirement struct {
 	resource *Resource
 	needed   []string // the resource's own scopes first
+	further  bool     // there are others
 }
 
 // Requirement returns the demand for scopes besides Config.Scopes.
@@ -20,7 +21,7 @@ func (r *Resource) Requirement(scopes ...string) (*Requirement, error) {
 	if r == nil || r.metrics == nil {
 		return nil, errors.New("resource: requirement: resource was not made by New")
 	}
-	q := &Requirement{resource: r, needed: slices.Clone(r.scopes)}
+	q := &Requirement{resource: r, needed: slices.Clone(r.scopes), further: len(scopes) > 0}
 	for _, scope := range scopes {
 		if !isScope(scope) {
 			return nil, fmt.Errorf("resource: requirement: %q is no scope (RFC 6749 §3.3)", scope)
@@ -34,11 +35,14 @@ func (r *Resource) Requirement(scopes ...string) (*Requirement, error) {
 
 // Check returns nil if the request was accepted by the same resource and its caller
 // has the scopes; else what to answer. A request that was not accepted is refused as
-// one without credentials.
+// one without credentials. A public operation without credentials (see
+// [Operations.Public]) was accepted: it passes where no scopes are demanded.
 func (q *Requirement) Check(req *http.Request) *Refusal {
 	r := q.resource
 	var f *fault
 	switch caller, ok := FromContext(req.Context()); {
+	case !ok && !q.further && req.Context().Value(publicKey{}) == r:
+		return nil
 	case !ok || caller.by != r:
 		f = newFault(ReasonMissingCredentials, "not accepted by the resource's middleware")
 	case expired(caller.claims, time.Now(), r.leeway):
@@ -49,6 +53,6 @@ func (q *Requirement) Check(req *http.Request) *Refusal {
 		return nil
 	}
 	refusal := r.answers.refusal(f)
-	r.observeRefusal(req, refusal, f)
+	r.observeRefusal(req.Context(), refusal, f)
 	return refusal
 }

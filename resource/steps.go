@@ -9,6 +9,7 @@ import (
 	"maps"
 	"net/http"
 	"slices"
+	"strings"
 	"time"
 )
 
@@ -34,6 +35,11 @@ func (c *Caller) trusted(now time.Time) bool {
 // token of an unknown one.
 func (r *Resource) route(t *Token) (*issuer, *fault) {
 	if !t.IsJWT() {
+		for i := range r.prefixed {
+			if strings.HasPrefix(t.raw, r.prefixed[i].prefix) {
+				return r.prefixed[i].issuer, nil
+			}
+		}
 		if r.opaque == nil {
 			return nil, newFault(ReasonOpaqueUnsupported, "token is no JWT")
 		}
@@ -81,6 +87,7 @@ func (r *Resource) operationNeeds(req *http.Request, caller *Caller) (a admissio
 		}
 		a.listens = a.listens || m.method == listenMethod
 	}
+	a.single = len(messages) == 1 && messages[0].method != ""
 	return a, nil
 }
 
@@ -108,21 +115,40 @@ func (r *Resource) decidePublic(req *http.Request, f *fault) (Decision, *fault) 
 	if unreadable != nil || len(messages) != 1 || !slices.Contains(r.rules.Public, messages[0].method) {
 		return Decision{}, f
 	}
+	req = req.WithContext(context.WithValue(req.Context(), publicKey{}, r))
 	return Decision{Request: r.handOn(req, nil, body)}, nil
 }
+
+// publicKey is the key of the resource that accepted a request as public.
+type publicKey struct{}
 
 // handOn makes the request for the inner handler. The token is taken off a copy of
 // the header, so that neither req nor another middleware's view of it changes.
 func (r *Resource) handOn(req *http.Request, caller *Caller, body []byte) *http.Request {
 	out := req.WithContext(withCaller(req.Context(), caller))
-	if !r.keep && len(req.Header["Authorization"]) > 0 {
+	if !r.keep && r.carriesCredential(req.Header) {
 		out.Header = maps.Clone(req.Header)
 		delete(out.Header, "Authorization")
+		for i := range r.headers {
+			delete(out.Header, r.headers[i].name)
+		}
 	}
 	if body != nil {
 		out.Body = readBack{bytes.NewReader(body), req.Body}
 	}
 	return out
+}
+
+func (r *Resource) carriesCredential(header http.Header) bool {
+	if len(header["Authorization"]) > 0 {
+		return true
+	}
+	for i := range r.headers {
+		if len(header[r.headers[i].name]) > 0 {
+			return true
+		}
+	}
+	return false
 }
 
 // readBack is a body that was read, to be read again.

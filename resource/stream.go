@@ -32,8 +32,11 @@ var ErrStreamEnded = errors.New("resource: stream ended, its token is no longer 
 // It is safe for concurrent use.
 //
 // Streams are GET requests and those POST requests that are subscriptions/listen, as
-// the header Mcp-Method says (MCP 2026-07-28 demands it, "Standard Headers", and the
-// MCP server refuses one that lies) or the body, where Config.Operations had it read.
+// the header Mcp-Method says (MCP 2026-07-28, "Standard Headers": servers refuse one
+// that lies) or the body, where Config.Operations had it read. An MCP server that
+// serves subscriptions/listen in older protocols too, without the header, needs the
+// latter: a rule such as Methods{"subscriptions/listen": nil} is enough.
+//
 // While a stream is open it is asked every [StreamCheckInterval] what every request
 // is asked: steps 1 to 8 of the walk, and whether the caller has the scopes that it
 // was found to need. The context of Decision.Request ends, with [ErrStreamEnded] as
@@ -69,7 +72,7 @@ type stream struct {
 }
 
 // opensStream tells requests whose answer is a stream without end, as far as that is
-// known without the body. A header that lies is refused by the MCP server.
+// known without the body.
 func opensStream(req *http.Request) bool {
 	return req.Method == http.MethodGet ||
 		req.Method == http.MethodPost && slices.Contains(req.Header["Mcp-Method"], listenMethod)
@@ -112,19 +115,26 @@ func (s *stream) check(req *http.Request, needed []string) {
 	}
 	caller, f := (*Caller)(nil), newFault(ReasonInternalError, "a configured function ended its goroutine")
 	defer func() { s.settle(ctx, caller, f) }() // whatever happens, fail closed
-	caller, f = s.opened.again(req, needed)
+	caller, f = s.opened.again(req, s.caller, needed)
 }
 
 // again is steps 1 to 8 of the walk once more, and of step 9 whether the caller has
 // the scopes that the request was found to need. A caller who is remembered costs no
 // verification.
-func (r *Resource) again(req *http.Request, needed []string) (caller *Caller, f *fault) {
+//
+// A credential in a header field of its own may have been good for that one request:
+// its verifier is asked no more, only Claims.Live.
+func (r *Resource) again(req *http.Request, was *Caller, needed []string) (caller *Caller, f *fault) {
 	defer func() {
 		if p := recover(); p != nil {
 			caller, f = nil, panicFault(p)
 		}
 	}()
-	if caller, f = r.identify(req); f != nil {
+	if len(req.Header["Authorization"]) == 0 {
+		if caller = was; !was.trusted(time.Now()) {
+			return nil, newFault(ReasonExpired, "expired, or its verifier has taken back its word")
+		}
+	} else if caller, f = r.identify(req); f != nil {
 		return nil, f
 	}
 	if r.revoked != nil && r.revoked(req.Context(), caller) {

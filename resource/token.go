@@ -31,6 +31,14 @@ func (t *Token) Claims() *Claims { return t.claims }
 // opaque token.
 func (t *Token) JWS() *jose.Token { return t.jws }
 
+// credential is what Caller.Credential says of it.
+func (t *Token) credential() string {
+	if t.IsJWT() {
+		return CredentialJWT
+	}
+	return CredentialOpaque
+}
+
 const redacted = "[redacted token]"
 
 // Format writes a placeholder for every verb, so that no log shows the token.

@@ -1,0 +1,188 @@
+package resource_test
+
+import (
+	"context"
+	"net/http"
+	"net/http/httptest"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/warder-go/warder/jwks"
+	"github.com/warder-go/warder/resource"
+	"github.com/warder-go/warder/resource/resourcetest"
+)
+
+// badge vouches for values that begin with "good", in the name of an issuer.
+type badge struct {
+	issuer string
+	change func(*resource.Claims)
+}
+
+func (b badge) Issuer() string { return b.issuer }
+
+func (b badge) Verify(_ context.Context, t *resource.Token) (*resource.Claims, error) {
+	return b.claims(t.Raw())
+}
+
+func (b badge) VerifyHeader(_ context.Context, value string, _ *http.Request) (*resource.Claims, error) {
+	return b.claims(value)
+}
+
+func (b badge) claims(value string) (*resource.Claims, error) {
+	if !strings.Contains(value, "good") {
+		return nil, &resource.Error{Reason: resource.ReasonInactive}
+	}
+	c := &resource.Claims{Issuer: b.issuer, Subject: "robot", Audience: []string{identifier}, Scopes: []string{"a"}}
+	if b.change != nil {
+		b.change(c)
+	}
+	return c, nil
+}
+
+// with sends a request with these header fields, as name, value.
+func (f *fixture) with(headers ...string) answer {
+	f.t.Helper()
+	req := httptest.NewRequest(http.MethodPost, identifier, nil)
+	for i := 0; i < len(headers); i += 2 {
+		req.Header[http.CanonicalHeaderKey(headers[i])] = append(req.Header[http.CanonicalHeaderKey(headers[i])], headers[i+1])
+	}
+	return f.send(req)
+}
+
+func TestCredentialInAFieldOfItsOwn(t *testing.T) {
+	f := newFixture(t, func(c *resource.Config, _ *jwks.Config) {
+		c.Headers = map[string]resource.HeaderVerifier{"X-API-Key": badge{issuer: "keys"}, "x-proxy-assertion": badge{issuer: "proxy"}}
+	})
+	token := "Bearer " + f.token(resourcetest.Token{})
+	for _, row := range []struct {
+		name    string
+		headers []string
+		want    answer
+	}{
+		{"a good key", []string{"X-API-Key", "good"}, accepted},
+		{"the other field", []string{"X-Proxy-Assertion", "good"}, accepted},
+		{"a token, as ever", []string{"Authorization", token}, accepted},
+		{"nothing", nil, bare},
+		{"a bad key", []string{"X-API-Key", "bad"}, invalid},
+		{"a token in the field of keys", []string{"X-API-Key", token}, invalid},
+		{"a key as a token", []string{"Authorization", "Bearer good"}, invalid},
+		{"a bad key beside a good token: no falling through", []string{"X-API-Key", "bad", "Authorization", token}, malformed},
+		{"a good key beside a good token", []string{"X-API-Key", "good", "Authorization", token}, malformed},
+		{"a good key beside an empty Authorization", []string{"X-API-Key", "good", "Authorization", ""}, malformed},
+		{"two fields", []string{"X-API-Key", "good", "X-Proxy-Assertion", "good"}, malformed},
+		{"the same twice", []string{"X-API-Key", "good", "X-API-Key", "good"}, malformed},
+		{"empty", []string{"X-API-Key", ""}, malformed},
+		{"too large", []string{"X-API-Key", "good" + strings.Repeat("x", 16<<10)}, invalid},
+	} {
+		f.expect(row.name, f.with(row.headers...), row.want)
+	}
+	f.inner = func(w http.ResponseWriter, req *http.Request) {
+		caller, _ := resource.FromContext(req.Context())
+		if caller.Credential() != "X-Api-Key" || caller.Issuer() != "keys" || req.Header.Get("X-Api-Key") != "" {
+			t.Errorf("got %s of %s, handed on: %q", caller.Credential(), caller.Issuer(), req.Header.Get("X-Api-Key"))
+		}
+		w.WriteHeader(http.StatusOK)
+	}
+	f.with("X-API-Key", "good")
+	document := f.res.Metadata()
+	if len(document.AuthorizationServers) != 1 || document.AuthorizationServers[0] != f.issuer.Identifier() {
+		t.Errorf("published as authorization servers: %q", document.AuthorizationServers)
+	}
+}
+
+func TestHeaderCredentialIsScreened(t *testing.T) {
+	for _, row := range []struct {
+		name   string
+		change func(*resource.Claims)
+		want   answer
+	}{
+		{"good", nil, accepted},
+		{"another issuer", func(c *resource.Claims) { c.Issuer = "other" }, invalid},
+		{"no audience", func(c *resource.Claims) { c.Audience = nil }, invalid},
+		{"expired", func(c *resource.Claims) { c.Expiry = time.Now().Add(-time.Hour) }, expired},
+		{"bound", func(c *resource.Claims) { c.Confirmed = true }, invalid},
+	} {
+		f := newFixture(t, func(c *resource.Config, _ *jwks.Config) {
+			c.Headers = map[string]resource.HeaderVerifier{"X-API-Key": badge{issuer: "keys", change: row.change}}
+		})
+		f.expect(row.name, f.with("X-API-Key", "good"), row.want)
+	}
+}
+
+func TestTokensByPrefix(t *testing.T) {
+	f := newFixture(t, func(c *resource.Config, _ *jwks.Config) {
+		c.Opaque = &resource.Issuer{Verifier: badge{issuer: "https://opaque.example.test"}}
+		c.Prefixed = map[string]resource.Issuer{"pat_": {Verifier: badge{issuer: "pat"}}, "pat_x_": {Verifier: badge{issuer: "longer"}}}
+	})
+	for _, row := range []struct{ token, issuer string }{
+		{"pat_good", "pat"},
+		{"pat_x_good", "longer"},
+		{"good", "https://opaque.example.test"},
+		{"Pat_good", "https://opaque.example.test"},
+	} {
+		caller := f.accept(row.token).Caller
+		if caller.Issuer() != row.issuer || caller.Credential() != resource.CredentialOpaque {
+			t.Errorf("%s: got %s of %s, want %s", row.token, caller.Credential(), caller.Issuer(), row.issuer)
+		}
+	}
+	f.expect("a bad one goes to no other", f.bearer("pat_bad"), invalid)
+	if got := f.accept(f.token(resourcetest.Token{})).Caller.Credential(); got != resource.CredentialJWT {
+		t.Errorf("a JWT came as %q", got)
+	}
+}
+
+func TestHeaderThatMustAgreeWithAClaim(t *testing.T) {
+	contradicts := answer{403, "", `{"error_description":"The request contradicts its credential"}` + "\n"}
+	f := newFixture(t, func(c *resource.Config, _ *jwks.Config) {
+		c.HeaderClaims = map[string]resource.HeaderClaim{"X-Tenant-Id": {Claim: "tenant"}, "X-User": {Claim: "sub", Required: true}}
+	})
+	token := "Bearer " + f.token(resourcetest.Token{Subject: "alice", Claims: map[string]any{"tenant": "t1"}})
+	without := "Bearer " + f.token(resourcetest.Token{Subject: "alice", Claims: map[string]any{"tenant": 1}})
+	for _, row := range []struct {
+		name    string
+		headers []string
+		want    answer
+	}{
+		{"both agree", []string{"Authorization", token, "X-Tenant-Id", "t1", "X-User", "alice"}, accepted},
+		{"the optional one absent", []string{"Authorization", token, "X-User", "alice"}, accepted},
+		{"the required one absent", []string{"Authorization", token, "X-Tenant-Id", "t1"}, contradicts},
+		{"another value", []string{"Authorization", token, "X-Tenant-Id", "t2", "X-User", "alice"}, contradicts},
+		{"another case", []string{"Authorization", token, "X-Tenant-Id", "T1", "X-User", "alice"}, contradicts},
+		{"repeated", []string{"Authorization", token, "X-Tenant-Id", "t1", "X-Tenant-Id", "t1", "X-User", "alice"}, contradicts},
+		{"the claim is no string", []string{"Authorization", without, "X-Tenant-Id", "1", "X-User", "alice"}, contradicts},
+	} {
+		f.expect(row.name, f.with(row.headers...), row.want)
+	}
+}
+
+func TestCredentialMistakes(t *testing.T) {
+	for _, row := range []struct {
+		name   string
+		change func(*resource.Config)
+		want   string
+	}{
+		{"short prefix", func(c *resource.Config) {
+			c.Prefixed = map[string]resource.Issuer{"ab": {Verifier: badge{issuer: "x"}}}
+		}, "3 characters"},
+		{"prefix of a JWT", func(c *resource.Config) {
+			c.Prefixed = map[string]resource.Issuer{"eyJ": {Verifier: badge{issuer: "x"}}}
+		}, "JWT"},
+		{"prefix without a verifier", func(c *resource.Config) { c.Prefixed = map[string]resource.Issuer{"pat_": {}} }, `Prefixed["pat_"]`},
+		{"Authorization", func(c *resource.Config) {
+			c.Headers = map[string]resource.HeaderVerifier{"authorization": badge{issuer: "x"}}
+		}, "meaning of its own"},
+		{"no field name", func(c *resource.Config) {
+			c.Headers = map[string]resource.HeaderVerifier{"X Key": badge{issuer: "x"}}
+		}, "no header field name"},
+		{"nil verifier", func(c *resource.Config) { c.Headers = map[string]resource.HeaderVerifier{"X-Key": nil} }, "nil"},
+		{"verifier without a name", func(c *resource.Config) { c.Headers = map[string]resource.HeaderVerifier{"X-Key": badge{}} }, "Issuer() is empty"},
+		{"empty claim", func(c *resource.Config) { c.HeaderClaims = map[string]resource.HeaderClaim{"X-Tenant": {}} }, "Claim is empty"},
+	} {
+		c := resource.Config{Identifier: identifier, Issuers: []resource.Issuer{{Verifier: verifier(t)}}}
+		row.change(&c)
+		if _, err := resource.New(c); err == nil || !strings.Contains(err.Error(), row.want) {
+			t.Errorf("%s: got %v, want one that names %q", row.name, err, row.want)
+		}
+	}
+}
