@@ -51,6 +51,17 @@ type Document struct {
 	AllowHTTP bool
 }
 
+// Clone returns a copy that shares no slice and no map with d. The values in Extra are
+// shared.
+func (d Document) Clone() Document {
+	for _, list := range []*[]string{&d.AuthorizationServers, &d.ScopesSupported, &d.BearerMethodsSupported,
+		&d.ResourceSigningAlgValuesSupported, &d.AuthorizationDetailsTypesSupported, &d.DPoPSigningAlgValuesSupported} {
+		*list = slices.Clone(*list)
+	}
+	d.Extra = maps.Clone(d.Extra)
+	return d
+}
+
 // member is one name of the published object with its value.
 type member struct {
 	name  string

@@ -201,6 +201,7 @@ func (b *builder) publish(r *Resource, servers []string) {
 	if d.ScopesSupported = c.ScopesSupported; d.ScopesSupported == nil {
 		d.ScopesSupported = r.scopes
 	}
+	d = d.Clone() // the program may change what it gave
 	if err := d.Validate(); err != nil {
 		b.mistake("Metadata: %w", err)
 		return

@@ -1,6 +1,7 @@
 package resource
 
 import (
+	"bytes"
 	"errors"
 	"fmt"
 	"log/slog"
@@ -90,7 +91,8 @@ func (c *Caller) Decode(v any) error {
 	if c.claims.object == nil {
 		return errors.New("resource: the verifier gave no further claims")
 	}
-	if err := json.Unmarshal(c.claims.object, v); err != nil {
+	// A copy: a type that decodes itself may write into what it is given.
+	if err := json.Unmarshal(bytes.Clone(c.claims.object), v); err != nil {
 		return fmt.Errorf("resource: decoding claims: %w", err)
 	}
 	return nil

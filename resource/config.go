@@ -176,7 +176,7 @@ func New(c Config) (*Resource, error) {
 func (r *Resource) Identifier() string { return r.document.Resource }
 
 // Metadata returns the document to publish (RFC 9728). Package nethttp serves it.
-func (r *Resource) Metadata() metadata.Document { return r.document }
+func (r *Resource) Metadata() metadata.Document { return r.document.Clone() }
 
 // Leeway returns by how much clocks may differ: the effective Config.Leeway. It is
 // for code that looks at [Caller.Expiry] itself.

@@ -136,4 +136,11 @@ func (m *memory) purge(match func(digest, *Caller) bool) {
 	}
 }
 
-func (r remembered) size() int { return entryBytes + len(r.caller.claims.object) }
+// size estimates what the entry keeps alive: besides the claims as text, each scope
+// and audience is a string of its own.
+func (r remembered) size() int {
+	c := r.caller
+	return entryBytes + len(c.claims.object) + stringBytes*(len(c.scopes)+len(c.all)+len(c.claims.Audience))
+}
+
+const stringBytes = 32

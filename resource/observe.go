@@ -81,8 +81,10 @@ func (cs collectors) Collect(ch chan<- prometheus.Metric) {
 	}
 }
 
-// observeRefusal is the one place where a refusal is counted and logged.
+// observeRefusal is the one place where a refusal is counted and logged. A log handler
+// that panics costs its line, not the answer.
 func (r *Resource) observeRefusal(ctx context.Context, refusal *Refusal, f *fault) {
+	defer func() { _ = recover() }()
 	o := outcomes[refusal.Reason]
 	r.metrics.decisions.WithLabelValues(o.result(), string(refusal.Reason)).Inc()
 	level := slog.LevelInfo

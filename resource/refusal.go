@@ -3,6 +3,7 @@ package resource
 import (
 	"fmt"
 	"net/http"
+	"slices"
 	"strconv"
 	"time"
 )
@@ -71,6 +72,7 @@ func (a *answers) refusal(f *fault) *Refusal {
 			ContentType: "application/json", Body: answerError.body(), Err: f}
 	}
 	answer := *ready
+	answer.Challenges = slices.Clone(ready.Challenges) // the caller may change its own
 	if f.needed != nil {
 		answer = *a.make(f.reason, outcomes[f.reason], f.needed)
 	}

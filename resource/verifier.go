@@ -26,11 +26,14 @@ type Verifier interface {
 	Verify(ctx context.Context, t *Token) (*Claims, error)
 }
 
+// MaxRetryAfter is the longest time that a client is told to wait.
+const MaxRetryAfter = time.Hour
+
 // Error is why a Verifier does not vouch for a token. Reason must be one whose
 // status is 401 or 503.
 type Error struct {
 	Reason     Reason
-	RetryAfter time.Duration // for 503: when to ask again; less than a second counts as one
+	RetryAfter time.Duration // for 503: when to ask again; counts as a second at least and MaxRetryAfter at most
 	Err        error         // for the log
 }
 
@@ -83,7 +86,7 @@ func verifierFault(err error) *fault {
 		case answerInvalid, answerExpired:
 			return &fault{reason: own.Reason, err: err}
 		case answerUnavailable:
-			return &fault{reason: own.Reason, err: err, retryAfter: max(own.RetryAfter, time.Second)}
+			return &fault{reason: own.Reason, err: err, retryAfter: min(max(own.RetryAfter, time.Second), MaxRetryAfter)}
 		}
 		return newFault(ReasonInternalError, "verifier gave reason %q, which is not its to give", own.Reason)
 	}

@@ -11,6 +11,7 @@ import (
 	"encoding/base64"
 	"errors"
 	"fmt"
+	"io"
 	"strings"
 )
 
@@ -29,6 +30,14 @@ type Token struct {
 	signed    string // the first two segments with the dot between, as received
 	signature []byte
 }
+
+const redacted = "[redacted token]"
+
+// Format writes a placeholder for every verb, so that no log shows the token.
+func (t Token) Format(f fmt.State, _ rune) { _, _ = io.WriteString(f, redacted) }
+
+// MarshalText returns a placeholder, so that encoders show nothing either.
+func (t Token) MarshalText() ([]byte, error) { return []byte(redacted), nil }
 
 // LooksLikeJWS reports whether raw is to be read as a compact JWS: two dots, and a
 // first segment that, in whichever base64 alphabet, begins with an opening brace.

@@ -1,0 +1,356 @@
+package resource_test
+
+import (
+	"bytes"
+	"context"
+	"encoding/base64"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"log/slog"
+	"net/http"
+	"net/http/httptest"
+	"os"
+	"os/exec"
+	"strings"
+	"sync"
+	"testing"
+	"testing/synctest"
+	"time"
+
+	"github.com/warder-go/warder/resource"
+)
+
+// issuerOf is a verifier to which every token is its own subject.
+type issuerOf string
+
+func (i issuerOf) Issuer() string { return string(i) }
+
+func (i issuerOf) Verify(_ context.Context, token *resource.Token) (*resource.Claims, error) {
+	subject, _, _ := strings.Cut(token.Raw(), "~")
+	return &resource.Claims{Issuer: string(i), Subject: subject, Audience: []string{identifier}}, nil
+}
+
+// callerOf goes through the front door. What follows a tilde only makes the token
+// another one.
+func callerOf(t testing.TB, issuer, token string) *resource.Caller {
+	t.Helper()
+	res, err := resource.New(resource.Config{Identifier: identifier, Opaque: &resource.Issuer{Verifier: issuerOf(issuer)}})
+	if err != nil {
+		t.Fatal(err)
+	}
+	req := httptest.NewRequest(http.MethodPost, identifier, nil)
+	req.Header.Set("Authorization", "Bearer "+token)
+	decision, refusal := res.Authenticate(req)
+	if refusal != nil {
+		t.Fatal(refusal.Reason)
+	}
+	return decision.Caller
+}
+
+const oneIssuer, otherIssuer = "https://one.example.test", "https://other.example.test"
+
+func newHandles(t testing.TB, purpose string, keys ...byte) *resource.Handles {
+	t.Helper()
+	c := resource.HandlesConfig{Purpose: purpose}
+	for _, key := range keys {
+		c.Keys = append(c.Keys, bytes.Repeat([]byte{key}, resource.MinHandleKeyBytes))
+	}
+	h, err := resource.NewHandles(c)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return h
+}
+
+func bind(t testing.TB, h *resource.Handles, c *resource.Caller, handle string) string {
+	t.Helper()
+	bound, err := h.Bind(c, handle)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return bound
+}
+
+// MCP 2026-07-28, security best practices: state handles are bound to the principal,
+// not to token bytes.
+func TestHandlesOpenForTheirPrincipalOnly(t *testing.T) {
+	alice, h := callerOf(t, oneIssuer, "alice"), newHandles(t, "task", 1)
+	bound := bind(t, h, alice, "task-42")
+	for _, row := range []struct {
+		name string
+		h    *resource.Handles
+		c    *resource.Caller
+		ok   bool
+	}{
+		{"the same caller", h, alice, true},
+		{"the same principal, another token", h, callerOf(t, oneIssuer, "alice~refreshed"), true},
+		{"another process with the same keys", newHandles(t, "task", 1), alice, true},
+		{"a new key in front", newHandles(t, "task", 2, 1), alice, true},
+		{"seven newer keys", newHandles(t, "task", 9, 8, 7, 6, 5, 4, 3, 1), alice, true},
+		{"its key dropped", newHandles(t, "task", 2), alice, false},
+		{"another subject", h, callerOf(t, oneIssuer, "bob"), false},
+		{"the same subject of another issuer", h, callerOf(t, otherIssuer, "alice"), false},
+		{"another purpose", newHandles(t, "requestState", 1), alice, false},
+		{"a purpose that begins alike", newHandles(t, "tas", 1), alice, false},
+		{"nobody", h, nil, false},
+		{"a caller who is none", h, new(resource.Caller), false},
+		{"a caller from JSON is no proof", h, decoded(t, alice), false},
+		{"zero value", new(resource.Handles), alice, false},
+		{"nil", nil, alice, false},
+	} {
+		got, err := row.h.Open(row.c, bound)
+		switch {
+		case row.ok && (err != nil || got != "task-42"):
+			t.Errorf("%s: got %q, %v", row.name, got, err)
+		case !row.ok && (got != "" || err != resource.ErrHandle): // itself: nothing wrapped in it
+			t.Errorf("%s: got %q, %v, want ErrHandle", row.name, got, err)
+		}
+	}
+	if got, err := h.Open(alice, bind(t, h, decoded(t, alice), "late")); got != "late" || err != nil {
+		t.Errorf("bound for a caller from JSON: got %q, %v", got, err)
+	}
+}
+
+func decoded(t testing.TB, c *resource.Caller) *resource.Caller {
+	t.Helper()
+	text, err := json.Marshal(c)
+	if err != nil {
+		t.Fatal(err)
+	}
+	out := new(resource.Caller)
+	if err := json.Unmarshal(text, out); err != nil {
+		t.Fatal(err)
+	}
+	return out
+}
+
+func TestHandlesThatWereTamperedWith(t *testing.T) {
+	alice, h := callerOf(t, oneIssuer, "alice"), newHandles(t, "task", 1, 2)
+	bound := bind(t, h, alice, "task-42")
+	sealed, err := base64.RawURLEncoding.DecodeString(bound)
+	if err != nil {
+		t.Fatal(err)
+	}
+	refuse := func(what, text string) {
+		t.Helper()
+		if got, err := h.Open(alice, text); got != "" || err != resource.ErrHandle {
+			t.Errorf("%s: got %q, %v", what, got, err)
+		}
+	}
+	for i := range sealed {
+		for bit := range 8 {
+			changed := bytes.Clone(sealed)
+			changed[i] ^= 1 << bit
+			refuse(fmt.Sprintf("byte %d, bit %d", i, bit), base64.RawURLEncoding.EncodeToString(changed))
+		}
+		refuse(fmt.Sprintf("%d bytes", i), base64.RawURLEncoding.EncodeToString(sealed[:i]))
+	}
+	for i := range bound { // trailing bits that mean nothing included
+		for _, c := range []byte("AB_-+/=. \r\n\x00") {
+			if bound[i] != c {
+				refuse(fmt.Sprintf("character %d as %q", i, c), bound[:i]+string(c)+bound[i+1:])
+			}
+			refuse(fmt.Sprintf("%q before character %d", c, i), bound[:i]+string(c)+bound[i:])
+		}
+	}
+	refuse("empty", "")
+	refuse("padded", bound+"=")
+	refuse("with a line break", bound+"\n")
+	refuse("twice", bound+bound)
+	refuse("the handle itself", "task-42")
+	refuse("oversized", strings.Repeat("A", 1<<20))
+}
+
+func TestSizesOfHandles(t *testing.T) {
+	alice, h := callerOf(t, oneIssuer, "alice"), newHandles(t, "task", 1)
+	for _, size := range []int{1, 2, 3, 1000, resource.MaxHandleBytes} {
+		handle := strings.Repeat("\xff", size) // any bytes
+		bound := bind(t, h, alice, handle)
+		if got, err := h.Open(alice, bound); got != handle || err != nil {
+			t.Errorf("%d bytes: got %d, %v", size, len(got), err)
+		}
+		if most := size*4/3 + 51; len(bound) > most {
+			t.Errorf("%d bytes became %d, want at most %d", size, len(bound), most)
+		}
+		if strings.Trim(bound, "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789-_") != "" {
+			t.Errorf("not base64url: %q", bound)
+		}
+	}
+	for _, row := range []struct {
+		name, handle string
+		h            *resource.Handles
+		c            *resource.Caller
+		want         string
+	}{
+		{"empty", "", h, alice, "resource: binding a handle of 0 bytes, not 1 to 16384"},
+		{"too long", strings.Repeat("a", resource.MaxHandleBytes+1), h, alice, "resource: binding a handle of 16385 bytes, not 1 to 16384"},
+		{"nobody", "a", h, nil, "resource: binding a handle to nobody"},
+		{"a caller who is none", "a", h, new(resource.Caller), "resource: binding a handle to nobody"},
+		{"zero value", "a", new(resource.Handles), alice, "resource: handles were not made by NewHandles"},
+		{"nil", "a", nil, alice, "resource: handles were not made by NewHandles"},
+	} {
+		if got, err := row.h.Bind(row.c, row.handle); got != "" || fmt.Sprint(err) != row.want {
+			t.Errorf("%s:\n got %q, %v\nwant %s", row.name, got, err, row.want)
+		}
+	}
+}
+
+func TestHandlesEnd(t *testing.T) {
+	for _, row := range []struct{ configured, lifetime time.Duration }{
+		{0, time.Hour}, {time.Second, time.Second}, {30 * 24 * time.Hour, 30 * 24 * time.Hour},
+	} {
+		synctest.Test(t, func(t *testing.T) {
+			h, err := resource.NewHandles(resource.HandlesConfig{Purpose: "task", Keys: [][]byte{make([]byte, 32)}, Lifetime: row.configured})
+			if err != nil {
+				t.Fatal(err)
+			}
+			alice := callerOf(t, oneIssuer, "alice")
+			bound := bind(t, h, alice, "task-42")
+			time.Sleep(row.lifetime - time.Millisecond)
+			if got, err := h.Open(alice, bound); got != "task-42" || err != nil {
+				t.Errorf("%s, a moment before: got %q, %v", row.lifetime, got, err)
+			}
+			time.Sleep(time.Millisecond)
+			if got, err := h.Open(alice, bound); got != "" || err != resource.ErrHandle {
+				t.Errorf("%s, at the end: got %q, %v", row.lifetime, got, err)
+			}
+		})
+	}
+}
+
+func TestHandlesConfig(t *testing.T) {
+	good := bytes.Repeat([]byte("s"), 32)
+	c := resource.HandlesConfig{Purpose: strings.Repeat("p", 256), Keys: [][]byte{good, good[:31], good}, Lifetime: -1}
+	_, err := resource.NewHandles(c)
+	want := `resource: handles: Purpose: 256 bytes; say in 1 to 255 what the handles are for
+Keys[1]: 31 bytes; take at least 32 from crypto/rand
+Keys[2]: stands twice
+Lifetime: -1ns is under a second; use 0 for 1h0m0s`
+	if fmt.Sprint(err) != want {
+		t.Errorf("\n got %v\nwant %s", err, want)
+	}
+	_, err = resource.NewHandles(resource.HandlesConfig{})
+	want = "resource: handles: Purpose: 0 bytes; say in 1 to 255 what the handles are for\nKeys: 0 of them; give 1 to 8"
+	if fmt.Sprint(err) != want {
+		t.Errorf("\n got %v\nwant %s", err, want)
+	}
+	if _, err = resource.NewHandles(resource.HandlesConfig{Purpose: "p", Keys: make([][]byte, 9)}); err == nil || !strings.Contains(err.Error(), "Keys: 9 of them; give 1 to 8") {
+		t.Errorf("nine keys: got %v", err)
+	}
+}
+
+// The keys that were given can be overwritten afterwards, and no print shows them.
+func TestHandleKeysAreKept(t *testing.T) {
+	key := []byte("a secret of 32 bytes, no one else")
+	c := resource.HandlesConfig{Purpose: "task", Keys: [][]byte{key}}
+	h, err := resource.NewHandles(c)
+	if err != nil {
+		t.Fatal(err)
+	}
+	var log bytes.Buffer
+	slog.New(slog.NewJSONHandler(&log, nil)).Info("x", "config", c, "handles", h)
+	slog.New(slog.NewTextHandler(&log, nil)).Info("x", "config", c, "handles", h, "value", *h)
+	encoded, _ := json.Marshal(c)
+	for _, text := range []string{fmt.Sprintf("%v %+v %#v %s %x", c, c, c, c, c), fmt.Sprintf("%v %+v %#v %s %x %v", h, h, h, h, h, *h), log.String(), string(encoded)} {
+		for _, shown := range []string{"secret", fmt.Sprint(key), fmt.Sprintf("%x", key), fmt.Sprintf("%#v", key), base64.StdEncoding.EncodeToString(key)} {
+			if strings.Contains(text, shown) {
+				t.Errorf("%q shows %q", text, shown)
+			}
+		}
+	}
+	alice := callerOf(t, oneIssuer, "alice")
+	bound := bind(t, h, alice, "task-42")
+	clear(key)
+	if got, err := h.Open(alice, bound); got != "task-42" || err != nil {
+		t.Errorf("got %q, %v", got, err)
+	}
+}
+
+func TestHandlesAreNeverAlike(t *testing.T) {
+	alice, h := callerOf(t, oneIssuer, "alice"), newHandles(t, "task", 1, 2)
+	var mu sync.Mutex
+	seen := map[string]bool{}
+	var all sync.WaitGroup
+	for range 8 {
+		all.Go(func() {
+			for range 200 {
+				bound, err := h.Bind(alice, "task-42")
+				if got, openErr := h.Open(alice, bound); err != nil || openErr != nil || got != "task-42" {
+					t.Errorf("got %q, %v, %v", got, err, openErr)
+				}
+				mu.Lock()
+				seen[bound] = true
+				mu.Unlock()
+			}
+		})
+	}
+	all.Wait()
+	if len(seen) != 1600 {
+		t.Errorf("%d different texts, want 1600", len(seen))
+	}
+}
+
+// bad-inputs 279: only approved cryptography. The mode is set when a process starts.
+func TestHandlesInFIPSMode(t *testing.T) {
+	if os.Getenv("WARDER_TEST_FIPS") != "" {
+		alice, h := callerOf(t, oneIssuer, "alice"), newHandles(t, "task", 1, 2)
+		if got, err := h.Open(alice, bind(t, h, alice, "task-42")); got != "task-42" || err != nil {
+			t.Errorf("got %q, %v", got, err)
+		}
+		return
+	}
+	child := exec.CommandContext(t.Context(), os.Args[0], "-test.run=^TestHandlesInFIPSMode$", "-test.v")
+	child.Env = append(os.Environ(), "GODEBUG=fips140=only", "WARDER_TEST_FIPS=1")
+	out, err := child.CombinedOutput()
+	if err != nil || !bytes.Contains(out, []byte("--- PASS: TestHandlesInFIPSMode")) {
+		t.Errorf("%v\n%s", err, out)
+	}
+}
+
+// Only what Bind made for this caller opens, and opens to what it was made of: a text
+// that was cut, changed, or joined with anything else does not.
+func FuzzOpen(f *testing.F) {
+	alice, bob, h := callerOf(f, oneIssuer, "alice"), callerOf(f, oneIssuer, "bob"), newHandles(f, "task", 1, 2)
+	f.Add("task-42", 0, 0, "", "task-42")
+	f.Add("task-42", 5, 1, "A", "")
+	f.Add("\x00", 10, 0, "\n", "AQ")
+	f.Add(strings.Repeat("x", 1000), 1<<20, 3, "AQ==", "AQAAAA")
+	f.Fuzz(func(t *testing.T, handle string, at, cut int, insert, text string) {
+		if _, err := h.Open(alice, text); err == nil {
+			t.Fatalf("%q opened", text)
+		}
+		bound, err := h.Bind(alice, handle)
+		if err != nil {
+			if handle != "" && len(handle) <= resource.MaxHandleBytes {
+				t.Fatal(err)
+			}
+			return
+		}
+		at = min(max(at, 0), len(bound))
+		cut = min(max(cut, 0), len(bound)-at)
+		changed := bound[:at] + insert + bound[at+cut:]
+		got, err := h.Open(alice, changed)
+		if (err == nil) != (changed == bound) || err == nil && got != handle || err != nil && !errors.Is(err, resource.ErrHandle) {
+			t.Fatalf("%q, from %q, became %q, %v", changed, bound, got, err)
+		}
+		if _, err := h.Open(bob, bound); err == nil {
+			t.Fatal("opened for another")
+		}
+	})
+}
+
+func BenchmarkHandles(b *testing.B) {
+	alice, h := callerOf(b, oneIssuer, "alice"), newHandles(b, "task", 1)
+	bound := bind(b, h, alice, "6e2f1f0e-7d5b-4d0a-9c53-3d1f2f8f2f10")
+	b.Run("Bind", func(b *testing.B) {
+		for b.Loop() {
+			_, _ = h.Bind(alice, "6e2f1f0e-7d5b-4d0a-9c53-3d1f2f8f2f10")
+		}
+	})
+	b.Run("Open", func(b *testing.B) {
+		for b.Loop() {
+			_, _ = h.Open(alice, bound)
+		}
+	})
+}

@@ -1,0 +1,105 @@
+package resource
+
+import (
+	"context"
+	"net/http"
+	"slices"
+	"sync"
+)
+
+// Challenge asks, from within a handler that finds out only now that the caller needs
+// further scopes, for the request to be answered with 403 and one challenge: it names
+// what the operation needs by the rules and these scopes. It reports whether that will
+// be so. Whatever the handler then writes is dropped, so it returns an error as ever.
+//
+// It is false, and has no effect, if Operations.LateChallenges is off, if the first
+// byte of the answer is on its way (a stream has begun, the handler has returned), if
+// the caller has the scopes, in a batch, and if ctx is not that of the request. A
+// malformed scope makes the answer 500. Safe for concurrent use.
+//
+// Inside a tool of the official MCP Go SDK use nethttp/mcpsdk.Challenge: in a stateful
+// session ctx belongs to another request, and the answer here is false.
+func Challenge(ctx context.Context, scopes ...string) bool {
+	l, _ := ctx.Value(lateKey{}).(*late)
+	return l != nil && l.ask(scopes)
+}
+
+type lateKey struct{}
+
+// late is a request whose answer has not begun.
+type late struct {
+	resource *Resource
+	caller   *Caller
+	needed   []string // by the operation, the resource's own scopes first
+
+	mu      sync.Mutex // guards what follows
+	armed   bool       // somebody will ask settle before the first byte
+	settled bool
+	further []string // what Challenge was asked for
+}
+
+func (l *late) ask(scopes []string) bool {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	if !l.armed || l.settled || l.resource.lacks(l.caller, l.needed, scopes) == nil {
+		return false
+	}
+	l.further = union(l.further, scopes)
+	return true
+}
+
+func (l *late) settle() *fault {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	if l.settled || len(l.further) == 0 {
+		l.settled = true
+		return nil
+	}
+	l.settled = true
+	return l.resource.lacks(l.caller, l.needed, l.further)
+}
+
+// Late reports whether the handler of the request may ask for a challenge (see
+// [Challenge]). An adapter for which it is true must call Settle right before the first
+// byte of the answer, or when the handler has returned without one. Only from this
+// call on does Challenge work: an adapter that doesn't know it loses no challenge.
+func (d Decision) Late() bool {
+	if d.late == nil {
+		return false
+	}
+	d.late.mu.Lock()
+	defer d.late.mu.Unlock()
+	d.late.armed = true
+	return true
+}
+
+// Settle ends the time for challenges. The first call returns the refusal to answer
+// instead of what the handler writes, if one was asked for; it is counted and logged.
+// All other calls return nil.
+func (d Decision) Settle() *Refusal {
+	if d.late == nil {
+		return nil
+	}
+	f := d.late.settle()
+	if f == nil {
+		return nil
+	}
+	r := d.late.resource
+	refusal := r.answers.refusal(f)
+	r.observeRefusal(d.Request.Context(), refusal, f)
+	return refusal
+}
+
+// mayBeLate gives a request of one message its late. A batch gets none: other parts
+// of it may have run.
+func (r *Resource) mayBeLate(req *http.Request, caller *Caller, a admission) (*http.Request, *late) {
+	if r.rules == nil || !r.rules.LateChallenges || !a.single {
+		if req.Context().Value(lateKey{}) == nil {
+			return req, nil
+		}
+		// An outer resource's: its challenge would be wrong here.
+		return req.WithContext(context.WithValue(req.Context(), lateKey{}, (*late)(nil))), nil
+	}
+	l := &late{resource: r, caller: caller, needed: slices.Clone(a.needed)}
+	return req.WithContext(context.WithValue(req.Context(), lateKey{}, l)), l
+}
