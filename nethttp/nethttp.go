@@ -33,7 +33,9 @@ func Handler(res *resource.Resource, next http.Handler) http.Handler {
 //
 // The request that next gets has the caller in its context (see
 // [resource.FromContext]) and no Authorization header, unless the Resource keeps it.
-// The ResponseWriter is passed as it is, so that streaming works as without.
+// The ResponseWriter is passed as it is, so that streaming works as without; where
+// Operations.LateChallenges is set, requests of one message get one that waits with the
+// header for the first byte, and streams from there on.
 func Middleware(res *resource.Resource) func(next http.Handler) http.Handler {
 	return func(next http.Handler) http.Handler {
 		return http.HandlerFunc(func(w http.ResponseWriter, req *http.Request) {
@@ -43,7 +45,7 @@ func Middleware(res *resource.Resource) func(next http.Handler) http.Handler {
 				return
 			}
 			defer decision.Done()
-			next.ServeHTTP(w, decision.Request)
+			serve(next, w, decision)
 		})
 	}
 }

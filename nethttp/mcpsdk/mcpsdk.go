@@ -48,7 +48,8 @@ func Handler(res *resource.Resource, next http.Handler) http.Handler {
 //
 // It stands behind the Resource's own middleware, such as [nethttp.Middleware]. A
 // request that this very Resource did not accept gets 401 and is never passed on:
-// forgetting the middleware opens nothing.
+// forgetting the middleware opens nothing. One that it accepted without credentials,
+// for a public operation, is passed on without a TokenInfo.
 //
 // The token is not handed on. The headers, and so mcp.RequestExtra.Header, are those
 // that the middleware left.
@@ -66,6 +67,10 @@ func Bridge(res *resource.Resource) func(next http.Handler) http.Handler {
 			// Inside, the request goes on as it came, with the marked context.
 			inner := func(w http.ResponseWriter, marked *http.Request) {
 				next.ServeHTTP(w, req.WithContext(marked.Context()))
+			}
+			if _, ok := resource.FromContext(req.Context()); !ok {
+				next.ServeHTTP(w, req) // a public operation: accepted let nothing else pass
+				return
 			}
 			mark(http.HandlerFunc(inner)).ServeHTTP(w, withPlaceholder(req))
 		}))
@@ -88,11 +93,12 @@ func copyCaller(ctx context.Context, _ string, _ *http.Request) (*auth.TokenInfo
 	if !ok { // Bridge does not come here without one; fail closed all the same
 		return nil, errors.New("mcpsdk: no caller in the request's context")
 	}
+	challenge := func(scopes ...string) bool { return resource.Challenge(ctx, scopes...) }
 	return &auth.TokenInfo{
 		Scopes:     caller.AllScopes(),
 		Expiration: caller.Expiry(),
 		UserID:     caller.ID(),
-		Extra:      map[string]any{CallerKey: caller},
+		Extra:      map[string]any{CallerKey: caller, challengeKey: challenge},
 	}, nil
 }
 

@@ -1,0 +1,110 @@
+package echoadapter_test
+
+import (
+	"context"
+	"io"
+	"log/slog"
+	"net/http"
+	"net/http/httptest"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/labstack/echo/v4"
+
+	"github.com/warder-go/warder/echoadapter"
+	"github.com/warder-go/warder/resource"
+)
+
+// What must hold here as well as on net/http is tested in internal/doortest.
+
+const (
+	identifier = "https://mcp.example.test/mcp"
+	wellKnown  = "/.well-known/oauth-protected-resource"
+	pointer    = `Bearer resource_metadata="https://mcp.example.test` + wellKnown + `/mcp"`
+	missing    = `{"error_description":"Authorization is required"}` + "\n"
+	notFound   = `{"message":"Not Found"}` + "\n"
+)
+
+// doorman vouches for tokens that are a name and scopes, with dots between; "down" is
+// a token that he can't tell.
+type doorman struct{ audience string }
+
+func (doorman) Issuer() string { return "https://auth.example.test" }
+
+func (d doorman) Verify(_ context.Context, token *resource.Token) (*resource.Claims, error) {
+	parts := strings.Split(token.Raw(), ".")
+	if parts[0] == "down" {
+		return nil, &resource.Error{Reason: resource.ReasonVerifierUnavailable, RetryAfter: 7 * time.Second}
+	}
+	return &resource.Claims{
+		Issuer: d.Issuer(), Subject: parts[0], Audience: []string{d.audience}, Scopes: parts[1:], Expiry: time.Now().Add(time.Hour),
+	}, nil
+}
+
+func newResource(t testing.TB, identifier string, change func(*resource.Config)) *resource.Resource {
+	t.Helper()
+	config := resource.Config{
+		Identifier: identifier, Opaque: &resource.Issuer{Verifier: doorman{identifier}}, Logger: slog.New(slog.DiscardHandler),
+	}
+	if change != nil {
+		change(&config)
+	}
+	res, err := resource.New(config)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return res
+}
+
+// serve runs a program and returns its address.
+func serve(t testing.TB, h http.Handler) string {
+	t.Helper()
+	server := httptest.NewServer(h)
+	t.Cleanup(server.Close)
+	return server.URL
+}
+
+// ask sends a request without a body; with a token, unless that is empty.
+func ask(t testing.TB, method, url, token string) (*http.Response, string) {
+	t.Helper()
+	req, err := http.NewRequestWithContext(t.Context(), method, url, nil)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return send(t, req, token)
+}
+
+// send follows no redirect, and asks for no compression.
+func send(t testing.TB, req *http.Request, token string) (*http.Response, string) {
+	t.Helper()
+	if token != "" {
+		req.Header.Set("Authorization", "Bearer "+token)
+	}
+	transport := &http.Transport{DisableKeepAlives: true, DisableCompression: true}
+	response, err := transport.RoundTrip(req)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer response.Body.Close()
+	body, err := io.ReadAll(response.Body)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return response, string(body)
+}
+
+// whoami is a native handler: it says what Echo's context and the request's know of
+// the caller, and what of the token is left.
+func whoami(c echo.Context) error {
+	text := "nobody"
+	if caller, ok := echoadapter.Caller(c); ok {
+		text = caller.Subject()
+	}
+	stored, ok := c.Get(echoadapter.CallerKey).(*resource.Caller)
+	inside, known := resource.FromContext(c.Request().Context())
+	if ok != (text != "nobody") || ok != known || stored != inside {
+		text += ", and other places say otherwise"
+	}
+	return c.String(http.StatusOK, text+c.Request().Header.Get("Authorization"))
+}

@@ -1,0 +1,121 @@
+package sdktest_test
+
+import (
+	"bytes"
+	"context"
+	"errors"
+	"io"
+	"log/slog"
+	"net/http"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/warder-go/warder/nethttp"
+	"github.com/warder-go/warder/resource"
+)
+
+const (
+	identifier  = "https://mcp.example.test/mcp"
+	metadataURL = "https://mcp.example.test/.well-known/oauth-protected-resource/mcp"
+)
+
+// tokens are opaque, and this is what they grant.
+var tokens = map[string]string{
+	"some": "base call read prompt",
+	"all":  "base call read prompt delete secret private db task",
+}
+
+// static vouches for tokens by a table, so that nothing here costs cryptography.
+type static map[string]string
+
+func (s static) Issuer() string { return "https://auth.example.test" }
+
+func (s static) Verify(_ context.Context, t *resource.Token) (*resource.Claims, error) {
+	scope, ok := s[t.Raw()]
+	if !ok {
+		return nil, errors.New("unknown token")
+	}
+	return &resource.Claims{Issuer: s.Issuer(), Subject: t.Raw(), Audience: []string{identifier}, Introspected: true,
+		Expiry: time.Now().Add(24 * time.Hour), Scopes: strings.Fields(scope)}, nil
+}
+
+// rules forbid to the token "some": the tools delete_*, the prompt secret, the
+// resource file:///secret, what is below file:///private/, and all of db.
+var rules = resource.Operations{
+	Methods: map[string][]string{"tools/call": {"call"}, "resources/read": {"read"}, "prompts/get": {"prompt"}},
+	Tools:   map[string][]string{"delete_user": {"delete"}, "delete_all": {"delete"}, "slow": {"task"}},
+	Prompts: map[string][]string{"secret": {"secret"}},
+	Resources: []resource.ResourceRule{
+		{URI: "file:///secret", Scopes: []string{"secret"}},
+		{Prefix: "file:///private/", Scopes: []string{"private"}},
+		{Template: "db://{table}/{id}", Scopes: []string{"db"}},
+	},
+}
+
+// newGuard makes a resource whose rules also tell the watch what they are asked about.
+func newGuard(t testing.TB, rules resource.Operations) *resource.Resource {
+	t.Helper()
+	rules.Rule = func(ctx context.Context, o resource.Operation, _ *resource.Caller) (resource.Need, error) {
+		if p, ok := ctx.Value(watchKey{}).(*passage); ok {
+			decided := op{o.Method, o.Name, ""}
+			if o.Method == "tools/call" {
+				decided.arguments = compact(o.Arguments)
+			}
+			p.decided = append(p.decided, decided)
+		}
+		return resource.Need{}, nil
+	}
+	res, err := resource.New(resource.Config{
+		Identifier: identifier,
+		Opaque:     &resource.Issuer{Verifier: static(tokens)},
+		Scopes:     []string{"base"},
+		Operations: rules,
+		Logger:     slog.New(slog.DiscardHandler),
+	})
+	if err != nil {
+		t.Fatal(err)
+	}
+	return res
+}
+
+// guard puts a resource in front of an SDK's handler and marks what gets through.
+func guard(res *resource.Resource, inner http.Handler) http.Handler {
+	return nethttp.Middleware(res)(http.HandlerFunc(func(w http.ResponseWriter, req *http.Request) {
+		p, ok := req.Context().Value(watchKey{}).(*passage)
+		if ok && req.Method == http.MethodPost {
+			body, err := io.ReadAll(req.Body)
+			if err != nil {
+				http.Error(w, "the body can't be read", http.StatusTeapot)
+				return
+			}
+			p.body = body
+			req.Body = io.NopCloser(bytes.NewReader(body))
+		}
+		if ok {
+			p.passed = true
+		}
+		inner.ServeHTTP(w, req)
+	}))
+}
+
+// A refusal is all that a client sees of one.
+type refusal struct {
+	status    int
+	challenge string
+	body      string
+}
+
+func insufficient(scopes string) refusal {
+	return refusal{http.StatusForbidden,
+		`Bearer resource_metadata="` + metadataURL + `", scope="` + scopes + `", error="insufficient_scope", error_description="The access token lacks a scope that this request needs"`,
+		`{"error":"insufficient_scope","error_description":"The access token lacks a scope that this request needs"}` + "\n"}
+}
+
+func rpcRefusal(status int, body string) refusal { return refusal{status: status, body: body + "\n"} }
+
+var (
+	ambiguous = rpcRefusal(400, `{"jsonrpc":"2.0","id":null,"error":{"code":-32600,"message":"The body is not a JSON-RPC message that can be read in one way only"}}`)
+	wrongType = rpcRefusal(415, `{"jsonrpc":"2.0","id":null,"error":{"code":-32600,"message":"The body must be application/json without encoding"}}`)
+	mismatch  = rpcRefusal(400, `{"jsonrpc":"2.0","id":1,"error":{"code":-32020,"message":"Mcp-Method or Mcp-Name is not what the body says"}}`)
+)

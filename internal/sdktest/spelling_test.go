@@ -1,0 +1,245 @@
+package sdktest_test
+
+import (
+	"context"
+	"encoding/json"
+	"net/http"
+	"net/url"
+	"path"
+	"strings"
+	"testing"
+
+	mcpgo "github.com/mark3labs/mcp-go/mcp"
+	"github.com/mark3labs/mcp-go/server"
+	"github.com/modelcontextprotocol/go-sdk/mcp"
+
+	"github.com/warder-go/warder/resource"
+)
+
+// A reader is how a resource handler finds out which file is meant. Behind a template
+// with a free variable the SDKs hand it the URI as it came.
+type reader struct {
+	name  string
+	drops bool // the authority, so that it is no reader for a scheme without one
+	read  func(uri string) (file string, ok bool)
+}
+
+var readers = []reader{
+	{"url.Parse, path.Clean", true, func(uri string) (string, bool) {
+		u, err := url.Parse(uri)
+		return path.Clean("/" + parsedPath(u)), err == nil
+	}},
+	{"url.Parse, lower case, path.Clean", true, func(uri string) (string, bool) {
+		u, err := url.Parse(uri)
+		return strings.ToLower(path.Clean("/" + parsedPath(u))), err == nil
+	}},
+	{"url.Parse with the authority, path.Join", false, func(uri string) (string, bool) {
+		u, err := url.Parse(uri)
+		if err != nil {
+			return "", false
+		}
+		return path.Join("/", u.Host, parsedPath(u)), true
+	}},
+	{"URL.ResolveReference (RFC 3986 §5.2.4)", true, func(uri string) (string, bool) {
+		u, err := url.Parse(uri)
+		if err != nil {
+			return "", false
+		}
+		return strings.TrimSuffix((&url.URL{Scheme: "file", Path: "/"}).ResolveReference(&url.URL{Path: parsedPath(u)}).Path, "/"), true
+	}},
+	{"the scheme cut off, path.Join", false, func(uri string) (string, bool) {
+		return path.Join("/", cutScheme(uri)), true
+	}},
+	{"the scheme cut off, unescaped, path.Join", false, func(uri string) (string, bool) {
+		rest, err := url.PathUnescape(cutScheme(uri))
+		return path.Join("/", rest), err == nil
+	}},
+	{"the scheme cut off, up to the query, unescaped, path.Join", false, func(uri string) (string, bool) {
+		rest, _, _ := strings.Cut(cutScheme(uri), "?")
+		rest, err := url.PathUnescape(rest)
+		return path.Join("/", rest), err == nil
+	}},
+	{"the scheme cut off, unescaped, backslashes turned, path.Join", false, func(uri string) (string, bool) {
+		rest, err := url.PathUnescape(cutScheme(uri))
+		return path.Join("/", strings.ReplaceAll(rest, `\`, "/")), err == nil
+	}},
+}
+
+func parsedPath(u *url.URL) string {
+	if u == nil {
+		return ""
+	}
+	return u.Path + u.Opaque
+}
+
+func cutScheme(uri string) string {
+	_, rest, _ := strings.Cut(uri, ":")
+	return strings.TrimPrefix(rest, "//")
+}
+
+// fileTemplates match every spelling that a row below has.
+var fileTemplates = []string{"file:{+path}", "notes:{+path}"}
+
+// fileServers are servers of both SDKs whose one handler takes any file.
+func fileServers(t testing.TB, rules resource.Operations) []*site {
+	t.Helper()
+	goSDK := mcp.NewServer(&mcp.Implementation{Name: "files", Version: "1"}, nil)
+	mcpGo := server.NewMCPServer("files", "1", server.WithResourceCapabilities(false, false))
+	for _, template := range fileTemplates {
+		goSDK.AddResourceTemplate(&mcp.ResourceTemplate{Name: template, URITemplate: template}, func(_ context.Context, req *mcp.ReadResourceRequest) (*mcp.ReadResourceResult, error) {
+			return &mcp.ReadResourceResult{Contents: []*mcp.ResourceContents{{URI: req.Params.URI, Text: "file"}}}, nil
+		})
+		mcpGo.AddResourceTemplate(mcpgo.NewResourceTemplate(template, template), func(_ context.Context, req mcpgo.ReadResourceRequest) ([]mcpgo.ResourceContents, error) {
+			return []mcpgo.ResourceContents{mcpgo.TextResourceContents{URI: req.Params.URI, Text: "file"}}, nil
+		})
+	}
+	res := newGuard(t, rules)
+	options := &mcp.StreamableHTTPOptions{Stateless: true, JSONResponse: true}
+	return []*site{
+		{name: "go-sdk", watch: newWatch(), handler: guard(res, mcp.NewStreamableHTTPHandler(func(*http.Request) *mcp.Server { return goSDK }, options))},
+		{name: "mcp-go", watch: newWatch(), handler: guard(res, server.NewStreamableHTTPServer(mcpGo, server.WithStateLess(true)))},
+	}
+}
+
+// reached reports whether a handler was called for the URI.
+func (s *site) reached(t testing.TB, uri string) bool {
+	t.Helper()
+	quoted, err := json.Marshal(uri)
+	if err != nil {
+		t.Fatal(err)
+	}
+	r := s.send(t, letter{body: `{"jsonrpc":"2.0","id":1,"method":"resources/read","params":{"uri":` + string(quoted) + `}}`})
+	return r.passed && strings.Contains(r.body, `"text":"file"`)
+}
+
+// isSecretFile is what the rules below protect, as files.
+func isSecretFile(file string) bool {
+	return file == "/secret" || file == "/private" || strings.HasPrefix(file, "/private/")
+}
+
+// fileRules protect the same files under two schemes: one has an authority, the other
+// has none, as schemes of one's own mostly don't.
+var fileRules = resource.Operations{Resources: []resource.ResourceRule{
+	{URI: "file:///secret", Scopes: []string{"secret"}},
+	{Prefix: "file:///private/", Scopes: []string{"private"}},
+	{URI: "notes://secret", Scopes: []string{"secret"}},
+	{Prefix: "notes://private/", Scopes: []string{"private"}},
+}}
+
+// taken returns the readers that take the URI for such a file.
+func taken(uri string, such func(file string) bool) (names []string) {
+	for _, r := range readers {
+		if file, ok := r.read(uri); ok && such(file) && (!r.drops || strings.HasPrefix(strings.ToLower(uri), "file:")) {
+			names = append(names, r.name)
+		}
+	}
+	return names
+}
+
+// holdFiles checks one URI: if a handler gets it, no reader takes it for a file that
+// the caller lacks scopes for. Neither dot segments nor percent-encoding nor case may
+// open a side door.
+func holdFiles(t testing.TB, servers []*site, uri string) {
+	t.Helper()
+	for _, s := range servers {
+		if names := taken(uri, isSecretFile); len(names) > 0 && s.reached(t, uri) {
+			t.Errorf("%s: %q needs no scope, but is a secret file to %q", s.name, uri, names)
+		}
+	}
+}
+
+// Rules for resources hold for every spelling under which a handler finds the file.
+func TestSpellings(t *testing.T) {
+	servers := fileServers(t, fileRules)
+	for _, row := range []struct{ what, uri string }{
+		{"as written", "file:///secret"},
+		{"percent-encoded", "file:///s%65cret"},
+		{"dot segments", "file:///x/../secret"},
+		{"encoded dot segments", "file:///x/%2e%2e/secret"},
+		{"encoded slash", "file:///x%2f..%2fsecret"},
+		{"empty segments", "file:////secret"},
+		{"query", "file:///secret?x"},
+		{"case", "file:///SECRET"},
+		{"slash at the end: path.Clean takes it off", "file:///secret/"},
+		{"slash at the end, behind dot segments", "file:///x/../secret/"},
+		{"one slash instead of three, RFC 8089 §2", "file:/secret"},
+		{"a host, RFC 8089 §2", "file://localhost/secret"},
+		{"a host, and below a prefix", "file://localhost/private/a"},
+		{"two slashes", "file://secret"},
+		{"encoded question mark hides what follows", "file:///x%3F/../secret"},
+		{"encoded number sign hides what follows", "file:///x%23/../secret"},
+		{"question mark hides what follows", "file:///x?/../secret"},
+		{"NUL hides what follows", "file:///x%00/../secret"},
+		{"dots that are encoded twice level too much", "file:///privat%65/%252e%252e/../a"},
+		{"a question mark that is encoded twice", "file:///x%253F/../secret"},
+		{"backslashes that are no separators level too much", "file:///privat%65/x%5c..%5c../../a"},
+		{"an empty segment that counts, RFC 3986 §5.2.4", "file:///privat%65//../a"},
+		{"a scheme without an authority: dot segments", "notes://x/../secret"},
+		{"a scheme without an authority: dot segments to a prefix", "notes://x/../private/a"},
+		{"a scheme without an authority: three slashes", "notes:///secret"},
+		{"a scheme without an authority: one slash", "notes:/private/a"},
+		{"a scheme without an authority: no slash", "notes:private/a"},
+		{"a scheme without an authority: a slash at the end", "notes://secret/"},
+		{"a scheme without an authority: dot", "notes://./secret"},
+		{"a scheme without an authority: encoded slash", "notes://x%2f..%2fsecret"},
+	} {
+		t.Run(row.what, func(t *testing.T) { holdFiles(t, servers, row.uri) })
+	}
+}
+
+// What is not protected stays open, also where it looks a bit like it.
+func TestSpellingsOfOtherFiles(t *testing.T) {
+	servers := fileServers(t, fileRules)
+	for _, uri := range []string{"file:///open", "file:///secret2", "file:///secre", "file:///privateer", "file:///a%20b", "file:///caf%C3%A9", "file:///a/b/c.txt", "file:///a/../b",
+		"file:///100%25", "file:///a?b=c", "notes://open", "notes://a/b", "notes:open", "file://host/a"} {
+		for _, s := range servers {
+			if !s.reached(t, uri) {
+				t.Errorf("%s: %q was refused", s.name, uri)
+			}
+		}
+	}
+}
+
+// Under Undeclared: deny, a prefix declares what lies below it and no dot segments lead
+// out again, and so do a template's variables.
+func TestSpellingsOutOfWhatIsDeclared(t *testing.T) {
+	servers := fileServers(t, resource.Operations{
+		Undeclared: resource.DenyUndeclared,
+		Resources:  []resource.ResourceRule{{Prefix: "file:///public/"}, {Template: "file:///one/{name}"}},
+	})
+	outside := func(file string) bool { return file != "/public" && !strings.HasPrefix(file, "/public/") }
+	for _, row := range []struct {
+		uri  string
+		want bool
+	}{
+		{"file:///public/a", true},
+		{"file:///public/a%20b", true},
+		{"file:///public/./a", true},
+		{"file:///public/x/../a", true},
+		{"file:///public/../other/a", false},
+		{"file:///public/%2e%2e/other/a", false},
+		{"file:///public/x%2f..%2f..%2fother", false},
+		{"file:///public/..", false},
+		{"file:///public/%5c..%5c..%5cother", false},
+		{"file:///other/../public/a", false}, // as written nobody declared it
+		{"file:///one/a", true},
+		{"file:///one/a%2Fb", true},
+		{"file:///one/..%2fother", false},
+		{"file:///one/%2e%2e", false},
+	} {
+		for _, s := range servers {
+			if got := s.reached(t, row.uri); got != row.want {
+				t.Errorf("%s: %q: got through: %v, want %v; %q are led out of what is declared", s.name, row.uri, got, row.want, taken(row.uri, outside))
+			}
+		}
+	}
+}
+
+// The property of TestSpellings for any URI.
+func FuzzSpellings(f *testing.F) {
+	servers := fileServers(f, fileRules)
+	for _, uri := range []string{"file:///secret", "file:///s%65cret", "file:///x/../secret/", "file:///x%3F/../secret", "notes://x/../private/a", "file:///privat%65/%252e%252e/../a", "file://localhost/private/a"} {
+		f.Add(uri)
+	}
+	f.Fuzz(func(t *testing.T, uri string) { holdFiles(t, servers, uri) })
+}

@@ -1,0 +1,170 @@
+package introspect
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"mime"
+	"slices"
+	"strings"
+	"time"
+
+	"github.com/go-json-experiment/json/jsontext"
+
+	"github.com/warder-go/warder/internal/outbound"
+	"github.com/warder-go/warder/internal/strictjson"
+	"github.com/warder-go/warder/resource"
+)
+
+const (
+	plainType  = "application/json"                    // RFC 7662 §2.2
+	signedType = "application/token-introspection+jwt" // RFC 9701 §4
+)
+
+func (v *Verifier) accepts() string {
+	if v.keys != nil {
+		return signedType
+	}
+	return plainType
+}
+
+// read turns an answer of status 200 into claims. asked is when we asked.
+func (v *Verifier) read(ctx context.Context, t *resource.Token, r *outbound.Response, asked time.Time) (*resource.Claims, *failure) {
+	// Exactly the type that was asked for: a login page is no answer, and an
+	// unsigned answer none that was to be signed.
+	if !hasType(r.Header.Values("Content-Type"), v.accepts()) {
+		return nil, fail(wrongType, fmt.Errorf("answer is not of type %q", v.accepts()))
+	}
+	object := r.Body
+	if v.keys != nil {
+		var f *failure
+		if object, f = v.proven(ctx, r.Body, asked); f != nil {
+			return nil, f
+		}
+	}
+	a, err := parseAnswer(object)
+	if err != nil {
+		return nil, fail(malformed, err)
+	}
+	if !a.active {
+		return nil, fail(inactive, nil)
+	}
+	claims, f := v.claims(a, slices.Clone(object))
+	if f != nil {
+		return nil, f
+	}
+	if v.keys != nil && t.IsJWT() && !sameToken(t.Claims(), claims) {
+		return nil, fail(unproven, errors.New("signed answer is about another token: its jti or exp differs"))
+	}
+	return claims, nil
+}
+
+// hasType compares media types. A charset other than UTF-8 is another type: JSON has
+// no other (RFC 8259 §8.1).
+func hasType(header []string, want string) bool {
+	if len(header) != 1 {
+		return false
+	}
+	got, params, err := mime.ParseMediaType(header[0])
+	if err != nil || got != want {
+		return false
+	}
+	charset, ok := params["charset"]
+	return !ok || strings.EqualFold(charset, "utf-8")
+}
+
+// answer is what introspection says besides the claims (RFC 7662 §2.2).
+type answer struct {
+	active              bool
+	tokenType, tokenUse jsontext.Value // nil: absent
+}
+
+var answerNames = strictjson.NewNames("active", "token_type", "token_use")
+
+// parseAnswer reads the document. Its active must be the JSON literal true or false:
+// "true", 1 and null are an endpoint that can't be understood, neither yes nor no.
+func parseAnswer(object []byte) (a answer, err error) {
+	said := false
+	err = strictjson.Object(object, answerNames, func(name string, value jsontext.Value) (err error) {
+		switch name {
+		case "active":
+			said = true
+			a.active, err = strictjson.Bool(value)
+		case "token_type":
+			a.tokenType = value
+		case "token_use":
+			a.tokenUse = value
+		}
+		return err
+	})
+	if err == nil && !said {
+		err = errors.New("member \"active\" is absent")
+	}
+	if err != nil {
+		return answer{}, fmt.Errorf("answer: %w", err)
+	}
+	return a, nil
+}
+
+// isBearerAccessToken tells access tokens from refresh and ID tokens, and from those
+// that are bound to a key (RFC 7662 §2.2, RFC 9449 §6.2), as far as the answer says.
+func (a answer) isBearerAccessToken() (bool, error) {
+	if a.tokenType != nil {
+		kind, err := strictjson.String(a.tokenType)
+		if err != nil {
+			return false, fmt.Errorf("answer: member \"token_type\": %w", err)
+		}
+		if !strings.EqualFold(kind, "Bearer") { // RFC 6749 §5.1: case-insensitive
+			return false, nil
+		}
+	}
+	if a.tokenUse != nil { // no standard; Hydra and Cognito have it
+		use, err := strictjson.String(a.tokenUse)
+		if err != nil {
+			return false, fmt.Errorf("answer: member \"token_use\": %w", err)
+		}
+		return use == "access_token" || use == "access", nil
+	}
+	return true, nil
+}
+
+// claims reads what an active token stands for, to be screened like a JWT's claims.
+func (v *Verifier) claims(a answer, object []byte) (*resource.Claims, *failure) {
+	switch ok, err := a.isBearerAccessToken(); {
+	case err != nil:
+		return nil, fail(badClaims, err)
+	case !ok:
+		return nil, fail(notAccess, errors.New("issuer calls it another token than a bearer access token"))
+	}
+	c, err := resource.ParseClaims(object)
+	if err != nil {
+		return nil, fail(badClaims, err)
+	}
+	if c.Issuer == "" { // optional in an answer; that it came from the issuer we know
+		c.Issuer = v.issuer
+	}
+	c.Introspected = true
+	c.RememberFor = v.rememberFor(c.Expiry)
+	return c, nil
+}
+
+// rememberFor says how long an answer may stand for the next ones: never beyond exp
+// (RFC 7662 §4), and not for long where there is no exp.
+func (v *Verifier) rememberFor(expiry time.Time) time.Duration {
+	left := NoExpiryTTL
+	if !expiry.IsZero() {
+		left = time.Until(expiry)
+	}
+	if v.answerTTL != 0 {
+		left = min(left, v.answerTTL)
+	}
+	if left <= 0 {
+		return -1
+	}
+	return left
+}
+
+// sameToken reports whether an answer is about the JWT that was asked about.
+func sameToken(token, answer *resource.Claims) bool {
+	return token.TokenID == answer.TokenID && token.Expiry.Equal(answer.Expiry)
+}

@@ -1,0 +1,132 @@
+package introspect
+
+import (
+	"crypto"
+	"crypto/ecdsa"
+	"crypto/ed25519"
+	"crypto/elliptic"
+	"crypto/rand"
+	"crypto/rsa"
+	_ "crypto/sha256" // the hashes of the algorithms
+	_ "crypto/sha512"
+	"encoding/asn1"
+	"encoding/base64"
+	"errors"
+	"fmt"
+	"math/big"
+	"time"
+
+	"github.com/go-json-experiment/json"
+)
+
+// AssertionLifetime is exp less iat of a client assertion. Each call has its own.
+const AssertionLifetime = time.Minute
+
+// An algorithm that assertions are signed with (RFC 7518 §3.1, RFC 8037 §3.1).
+type algorithm struct {
+	name string
+	hash crypto.Hash // 0: the signer takes the message itself
+	pss  bool
+	size int // of R and of S in bytes; 0: not ECDSA
+}
+
+// algorithm finds the one that is configured or, without a name, the usual one for
+// the key.
+func (a ClientAuth) algorithm() (algorithm, error) {
+	if a.Signer == nil {
+		return algorithm{}, errors.New("Signer is required for method \"private_key_jwt\"")
+	}
+	var fitting []algorithm
+	switch public := a.Signer.Public().(type) {
+	case *rsa.PublicKey:
+		if public.N.BitLen() < 2048 { // RFC 7518 §3.3
+			return algorithm{}, errors.New("Signer: RSA key is shorter than 2048 bits")
+		}
+		fitting = []algorithm{
+			{"RS256", crypto.SHA256, false, 0}, {"RS384", crypto.SHA384, false, 0}, {"RS512", crypto.SHA512, false, 0},
+			{"PS256", crypto.SHA256, true, 0}, {"PS384", crypto.SHA384, true, 0}, {"PS512", crypto.SHA512, true, 0},
+		}
+	case *ecdsa.PublicKey:
+		switch public.Curve {
+		case elliptic.P256():
+			fitting = []algorithm{{"ES256", crypto.SHA256, false, 32}}
+		case elliptic.P384():
+			fitting = []algorithm{{"ES384", crypto.SHA384, false, 48}}
+		case elliptic.P521():
+			fitting = []algorithm{{"ES512", crypto.SHA512, false, 66}}
+		}
+	case ed25519.PublicKey:
+		fitting = []algorithm{{"EdDSA", 0, false, 0}, {"Ed25519", 0, false, 0}}
+	}
+	for _, alg := range fitting {
+		if a.Algorithm == "" || a.Algorithm == alg.name {
+			return alg, nil
+		}
+	}
+	return algorithm{}, fmt.Errorf("Signer: no algorithm %q for a key of type %T", a.Algorithm, a.Signer.Public())
+}
+
+type assertionHeader struct {
+	Algorithm string `json:"alg"`
+	KeyID     string `json:"kid,omitzero"`
+	Type      string `json:"typ"`
+}
+
+type assertionClaims struct {
+	Issuer   string `json:"iss"`
+	Subject  string `json:"sub"`
+	Audience string `json:"aud"`
+	TokenID  string `json:"jti"`
+	IssuedAt int64  `json:"iat"`
+	Expiry   int64  `json:"exp"`
+}
+
+// assertion makes a JWT for one use (RFC 7523 §3). Its typ keeps it from being taken
+// for anything else (RFC 7523bis §4).
+func (a ClientAuth) assertion(alg algorithm) (string, error) {
+	now := time.Now()
+	header, err := json.Marshal(assertionHeader{alg.name, a.KeyID, "client-authentication+jwt"})
+	if err != nil {
+		return "", errors.New("encoding an assertion's header")
+	}
+	claims, err := json.Marshal(assertionClaims{
+		Issuer: a.ClientID, Subject: a.ClientID, Audience: a.Audience, TokenID: rand.Text(),
+		IssuedAt: now.Unix(), Expiry: now.Add(AssertionLifetime).Unix(),
+	})
+	if err != nil {
+		return "", errors.New("encoding an assertion's claims")
+	}
+	encode := base64.RawURLEncoding.EncodeToString
+	signed := encode(header) + "." + encode(claims)
+	signature, err := alg.sign(a.Signer, []byte(signed))
+	if err != nil {
+		return "", fmt.Errorf("signing an assertion: %w", err)
+	}
+	return signed + "." + encode(signature), nil
+}
+
+func (alg algorithm) sign(signer crypto.Signer, message []byte) ([]byte, error) {
+	var options crypto.SignerOpts = alg.hash
+	if alg.hash != 0 {
+		hash := alg.hash.New()
+		hash.Write(message)
+		message = hash.Sum(nil)
+	}
+	if alg.pss { // RFC 7518 §3.5: a salt as long as the hash
+		options = &rsa.PSSOptions{SaltLength: rsa.PSSSaltLengthEqualsHash, Hash: alg.hash}
+	}
+	signature, err := signer.Sign(rand.Reader, message, options)
+	if err != nil || alg.size == 0 {
+		return signature, err
+	}
+	// RFC 7518 §3.4: R and S of a fixed length; crypto.Signer gives them as DER.
+	var pair struct{ R, S *big.Int }
+	if rest, err := asn1.Unmarshal(signature, &pair); err != nil || len(rest) > 0 ||
+		pair.R.Sign() <= 0 || pair.S.Sign() <= 0 || pair.R.BitLen() > 8*alg.size || pair.S.BitLen() > 8*alg.size {
+		return nil, errors.New("signer made no ECDSA signature")
+	}
+	out := make([]byte, 2*alg.size)
+	pair.R.FillBytes(out[:alg.size])
+	pair.S.FillBytes(out[alg.size:])
+	return out, nil
+}

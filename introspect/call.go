@@ -1,0 +1,186 @@
+package introspect
+
+import (
+	"context"
+	"crypto/sha256"
+	"errors"
+	"fmt"
+	"net/http"
+	"net/url"
+	"strings"
+	"time"
+
+	"github.com/go-json-experiment/json/jsontext"
+
+	"github.com/warder-go/warder/internal/outbound"
+	"github.com/warder-go/warder/internal/strictjson"
+	"github.com/warder-go/warder/resource"
+)
+
+// grace is what a request waits beyond a call's time, for functions of the
+// configuration that don't honour their context.
+const grace = time.Second
+
+var errTooSlow = errors.New("a function of the configuration takes too long")
+
+// Verify asks the issuer about the token, an opaque one or a JWT, and returns what it
+// says. Errors are [*resource.Error] or the context's.
+//
+// What the issuer calls inactive, or no token of its own, is refused with 401.
+// Whenever the issuer has not said so in due form, nobody can tell: 503.
+func (v *Verifier) Verify(ctx context.Context, t *resource.Token) (*resource.Claims, error) {
+	key := digest(sha256.Sum256([]byte(t.Raw())))
+	if f := v.refused.recall(key, time.Now()); f != nil {
+		return nil, f.resourceError()
+	}
+	wait, cancel := context.WithTimeoutCause(ctx, v.timeout+grace, errTooSlow)
+	defer cancel()
+	claims, f, err := v.flights.do(wait, key, func(queued context.Context, fl *flight) (*resource.Claims, *failure) {
+		return v.settle(queued, fl, key, t)
+	})
+	switch {
+	case err != nil && ctx.Err() != nil:
+		return nil, ctx.Err()
+	case err != nil:
+		return nil, fail(timedOut, err).resourceError()
+	case f != nil:
+		return nil, f.resourceError()
+	}
+	return claims, nil
+}
+
+// settle is one flight: it finds out about a token, for all who wait.
+func (v *Verifier) settle(queued context.Context, fl *flight, key digest, t *resource.Token) (*resource.Claims, *failure) {
+	ctx, cancel := context.WithTimeout(context.Background(), v.timeout)
+	defer cancel()
+	// A call that has just ended may have said it.
+	if f := v.refused.recall(key, time.Now()); f != nil {
+		return nil, f
+	}
+	if f := v.circuit.blocked(time.Now()); f != nil {
+		return nil, f // without a wait
+	}
+	if f := v.queue.enter(queued); f != nil {
+		return nil, f
+	}
+	defer v.queue.leave()
+	if !v.flights.begin(fl) {
+		return nil, fail(abandoned, errAbandoned)
+	}
+	claims, f := v.call(ctx, t)
+	if f != nil && f.definitive() {
+		v.refused.remember(key, f, time.Now())
+	}
+	return claims, f
+}
+
+// call makes one call, if the circuit lets it, and notes how it ended.
+func (v *Verifier) call(ctx context.Context, t *resource.Token) (claims *resource.Claims, f *failure) {
+	began := time.Now()
+	pass, f := v.circuit.enter(began)
+	if f != nil {
+		return nil, f
+	}
+	f = fail(panicked, errors.New("a configured function panicked")) // until it is known better
+	defer func() { v.note(pass, began, f) }()
+	claims, f = v.exchange(ctx, t)
+	return claims, f
+}
+
+// exchange asks (RFC 7662 §2.1) and reads the answer.
+func (v *Verifier) exchange(ctx context.Context, t *resource.Token) (*resource.Claims, *failure) {
+	endpoint, err := v.endpoint.get(ctx)
+	if err != nil {
+		return nil, discoveryFailure(err)
+	}
+	form := url.Values{"token": {t.Raw()}, "token_type_hint": {"access_token"}}
+	header := http.Header{"Content-Type": {"application/x-www-form-urlencoded"}, "Accept": {v.accepts()}}
+	if err := v.auth.apply(ctx, header, form); err != nil {
+		return nil, fail(credentials, fmt.Errorf("our credentials can't be had: %w", err))
+	}
+	req, err := http.NewRequestWithContext(ctx, http.MethodPost, endpoint, strings.NewReader(form.Encode()))
+	if err != nil { // the address was checked: never
+		return nil, fail(unreachable, errors.New("the endpoint's address is no URL"))
+	}
+	req.Header = header
+	asked := time.Now()
+	response, err := v.client.Do(req)
+	if err != nil {
+		return nil, outboundFailure(err)
+	}
+	if response.Status != http.StatusOK {
+		return nil, statusFailure(response)
+	}
+	return v.read(ctx, t, response, asked)
+}
+
+// statusFailure sorts the statuses that are no answer. Which of them the token has
+// provoked is a closed list: in doubt nobody can tell, and the caller is innocent.
+func statusFailure(r *outbound.Response) *failure {
+	o, what := badStatus, ""
+	switch r.Status {
+	case http.StatusBadRequest:
+		what = " " + errorCode(r.Body)
+		switch what {
+		case " invalid_client", " unauthorized_client": // RFC 6749 §5.2
+			o = credentials
+		case " unsupported_token_type", " invalid_request": // RFC 7009 §2.2.1; "not a token of ours"
+			o = tokenRefused
+		default:
+			o = oddStatus
+		}
+	case http.StatusUnauthorized, http.StatusForbidden: // RFC 7662 §2.3
+		o = credentials
+	case http.StatusRequestEntityTooLarge, http.StatusRequestURITooLong, http.StatusRequestHeaderFieldsTooLarge:
+		o = tokenRefused
+	case http.StatusTooManyRequests:
+		o = rateLimited
+	}
+	f := fail(o, fmt.Errorf("endpoint answered status %d%s", r.Status, what))
+	if v := f.verdict(); v == failing {
+		f.retryAfter = min(outbound.RetryAfter(r.Header, time.Now()), MaxRetryAfter)
+	}
+	return f
+}
+
+var errorNames = strictjson.NewNames("error")
+
+// errorCode returns the error of an error document (RFC 6749 §5.2) if it is one that
+// we know; else a word of ours: what a server writes must not get into a log.
+func errorCode(body []byte) string {
+	var code string
+	err := strictjson.Object(body, errorNames, func(_ string, value jsontext.Value) (err error) {
+		code, err = strictjson.String(value)
+		return err
+	})
+	switch {
+	case err != nil:
+		return "without a readable error"
+	case code == "invalid_client", code == "unauthorized_client", code == "unsupported_token_type", code == "invalid_request":
+		return code
+	}
+	return "with another error"
+}
+
+// note counts and logs how a call ended, and tells the circuit.
+func (v *Verifier) note(p pass, began time.Time, f *failure) {
+	now, o := time.Now(), active
+	var retryAfter time.Duration
+	if f != nil {
+		o, retryAfter = f.outcome, f.retryAfter
+	}
+	opened := v.circuit.leave(p, f.verdict(), retryAfter, now)
+	v.metrics.calls[o].Inc()
+	v.metrics.took.Observe(now.Sub(began).Seconds())
+	if opened {
+		v.endpoint.doubt()
+		v.logger().Warn("introspection endpoint is left alone for a while", "issuer", v.issuer)
+	}
+	switch {
+	case f == nil || f.definitive():
+	case o == credentials: // a mistake of ours that only we can mend
+		v.logger().Error("introspection failed for our credentials", "issuer", v.issuer, "error", f.err)
+	default:
+		v.logger().Warn("introspection failed", "issuer", v.issuer, "outcome", string(o), "took", now.Sub(began), "error", f.err)
+	}
+}

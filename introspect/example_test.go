@@ -1,0 +1,75 @@
+package introspect_test
+
+import (
+	"fmt"
+	"log"
+	"net/http"
+	"net/http/httptest"
+	"time"
+
+	"github.com/warder-go/warder/introspect"
+	"github.com/warder-go/warder/nethttp"
+	"github.com/warder-go/warder/resource"
+	"github.com/warder-go/warder/resource/resourcetest"
+)
+
+// Opaque tokens are good as long as the authorization server says so.
+func Example() {
+	server, err := resourcetest.NewIssuer(resourcetest.Config{})
+	if err != nil {
+		log.Fatal(err)
+	}
+	defer server.Close()
+
+	verifier, err := introspect.New(introspect.Config{
+		Issuer:    server.Identifier(),
+		Auth:      introspect.ClientAuth{ClientID: "test-client", ClientSecret: "test-secret"},
+		Transport: server.Transport(), // only here: a server without a socket
+	})
+	if err != nil {
+		log.Fatal(err)
+	}
+	res, err := resource.New(resource.Config{
+		Identifier: "https://mcp.example.test/mcp",
+		Opaque:     &resource.Issuer{Verifier: verifier},
+	})
+	if err != nil {
+		log.Fatal(err)
+	}
+	hello := http.HandlerFunc(func(w http.ResponseWriter, req *http.Request) {
+		caller, _ := resource.FromContext(req.Context())
+		fmt.Fprintln(w, "hello", caller.Subject())
+	})
+	ask := func(token string) {
+		req := httptest.NewRequest(http.MethodPost, "/mcp", nil)
+		req.Header.Set("Authorization", "Bearer "+token)
+		answer := httptest.NewRecorder()
+		nethttp.Handler(res, hello).ServeHTTP(answer, req)
+		fmt.Print(answer.Code, " ", answer.Body)
+	}
+
+	token := server.OpaqueToken(resourcetest.Token{Subject: "alice"})
+	ask(token)
+	server.Revoke(token)
+	ask(token) // remembered still, for resource.Config.MemoryTTL at most
+	res.Forget(token)
+	ask(token)
+	// Output:
+	// 200 hello alice
+	// 200 hello alice
+	// 401 {"error":"invalid_token","error_description":"The access token is invalid"}
+}
+
+// A configuration that can't work says so at start, every mistake at once.
+func ExampleNew_mistakes() {
+	_, err := introspect.New(introspect.Config{
+		Issuer:  "https://auth.example.com",
+		Timeout: time.Hour,
+		Auth:    introspect.ClientAuth{Method: introspect.PrivateKeyJWT, ClientID: "mcp", ClientSecret: "never shown"},
+	})
+	fmt.Println(err)
+	// Output:
+	// introspect: configuration: Auth: ClientSecret and BearerToken have no place for method "private_key_jwt"
+	// Auth: Signer is required for method "private_key_jwt"
+	// Timeout: 1h0m0s is not between 100ms and 30s
+}

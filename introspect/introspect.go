@@ -1,0 +1,235 @@
+// Package introspect verifies access tokens by asking the authorization server
+// about them (RFC 7662), opaque ones and JWTs alike.
+//
+// It answers one question: what does the issuer say of this token, now? Whether the
+// resource accepts that (issuer, audience, time, scopes), and how long it is
+// remembered, is for package resource to say.
+//
+// A JWT that is introspected can be revoked before it expires, which a signature
+// can't tell; how soon that shows is a matter of [Config].AnswerTTL.
+package introspect
+
+import (
+	"context"
+	"crypto/tls"
+	"errors"
+	"fmt"
+	"io"
+	"log/slog"
+	"net/http"
+	"net/url"
+	"time"
+
+	"github.com/prometheus/client_golang/prometheus"
+
+	"github.com/warder-go/warder/internal/keyset"
+	"github.com/warder-go/warder/internal/outbound"
+	"github.com/warder-go/warder/metadata"
+	"github.com/warder-go/warder/resource"
+)
+
+// Limits of calls. A test holds each of them.
+const (
+	DefaultTimeout       = 5 * time.Second // of a call: its wait for a place, the address, the secret, the answer
+	MinTimeout           = 100 * time.Millisecond
+	MaxTimeout           = 30 * time.Second
+	DefaultMaxConcurrent = 32          // calls to the endpoint at one time
+	MaxMaxConcurrent     = 1024        //
+	MaxWaiting           = 1024        // calls that wait for a place, two fifths of the Timeout at most
+	MaxAnswerBytes       = 64 << 10    // after decompression; a token's claims have resource.MaxClaimsBytes
+	NoExpiryTTL          = time.Minute // how long an answer without exp is remembered at most
+)
+
+// Config says where to ask and as whom. Issuer and Auth are required.
+type Config struct {
+	Issuer string // exactly as in iss and in the metadata document, slash included
+
+	// Endpoint is the introspection endpoint. Empty: the one that the issuer's
+	// metadata names (RFC 8414 §2), read on first use and then once an hour. It
+	// must be given where mutual TLS has an address of its own (RFC 8705 §5).
+	Endpoint string
+
+	Auth ClientAuth // how the endpoint knows us (RFC 7662 §2.1)
+
+	// SignedAnswers asks for signed answers and takes no others (RFC 9701). They
+	// are for Auth.ClientID, which must be set. For an opaque token nothing in an
+	// answer says which token it is about: the signature proves that the issuer
+	// said this to us within the last minute, the connection that it said so of
+	// this token. For a JWT jti and exp must be the token's. Encrypted answers
+	// are refused.
+	SignedAnswers bool
+
+	// KeysURL is the JWK Set for SignedAnswers. Empty: the one that the issuer's
+	// metadata names.
+	KeysURL string
+
+	// AnswerTTL is how long an answer may be remembered, if that is less than
+	// [resource.Config].MemoryTTL: it is the longest time for which a revocation
+	// goes unseen. 0: as long as MemoryTTL; negative: every request asks, save
+	// that requests at the same moment share an answer. Never is an answer
+	// remembered beyond its exp, and without exp for a minute at most.
+	AnswerTTL time.Duration
+
+	Timeout       time.Duration // of one call; 0: 5 s; 100 ms to 30 s
+	MaxConcurrent int           // calls at one time; 0: 32; at most 1024
+
+	// The way out. A host in Issuer, Endpoint or KeysURL may have a private
+	// address; a host that only the metadata document names must have a public
+	// one unless it is in AllowHosts. Link-local and cloud metadata addresses are
+	// always refused, and redirects never followed.
+	AllowHosts []string
+	AllowHTTP  bool                                  // permits http besides loopback
+	TLS        *tls.Config                           // for a private CA or mutual TLS; nil: the system's roots
+	Proxy      func(*http.Request) (*url.URL, error) // nil: none; the environment is not read
+	Transport  http.RoundTripper                     // replaces all of the above, the address guard included
+
+	Logger *slog.Logger // one record per failed call; nil: slog.Default()
+}
+
+// Verifier asks one issuer about tokens. It is safe for concurrent use and
+// implements [resource.Verifier] and [prometheus.Collector]. It prints and logs as
+// its issuer, without any of its secrets.
+//
+// Requests with the same token share one call. What the issuer calls inactive is
+// refused for [NegativeTTL] without another call, so a token that becomes active
+// later is accepted that much later at most. After [FailuresToOpen] failures in a
+// row the endpoint is left alone for a while, then tried with one call. Accepted
+// tokens are remembered by the resource, not here, and stay good meanwhile.
+type Verifier struct {
+	issuer    string
+	answerTTL time.Duration
+	timeout   time.Duration
+	auth      *authenticator
+	endpoint  *address
+	client    *outbound.Client
+	keys      *keyset.Set // nil: answers are not signed
+	flights   flights
+	refused   *negatives
+	queue     *queue
+	circuit   circuit
+	metrics   *metrics
+	log       *slog.Logger
+}
+
+// New checks the configuration and returns a verifier. It does no I/O. The error
+// names every mistake at once and no secret.
+func New(c Config) (*Verifier, error) {
+	var mistakes []error
+	mistake := func(err error) {
+		if err != nil {
+			mistakes = append(mistakes, err)
+		}
+	}
+	mistake(metadata.CheckIssuer(c.Issuer, c.AllowHTTP))
+	for _, u := range []string{c.Endpoint, c.KeysURL} {
+		if u != "" {
+			mistake(metadata.CheckEndpoint(u, c.AllowHTTP))
+		}
+	}
+	mistake(c.Auth.check(c))
+	if c.SignedAnswers && c.Auth.ClientID == "" {
+		mistake(errors.New("SignedAnswers: Auth.ClientID is empty; it is the aud of the answers"))
+	}
+	if !c.SignedAnswers && c.KeysURL != "" {
+		mistake(errors.New("KeysURL: it is for SignedAnswers, which is not set"))
+	}
+	if c.Timeout != 0 && (c.Timeout < MinTimeout || c.Timeout > MaxTimeout) {
+		mistake(fmt.Errorf("Timeout: %s is not between %s and %s", c.Timeout, MinTimeout, MaxTimeout))
+	}
+	if c.MaxConcurrent < 0 || c.MaxConcurrent > MaxMaxConcurrent {
+		mistake(fmt.Errorf("MaxConcurrent: %d is not between 1 and %d", c.MaxConcurrent, MaxMaxConcurrent))
+	}
+	if err := errors.Join(mistakes...); err != nil {
+		return nil, fmt.Errorf("introspect: configuration: %w", err)
+	}
+	return build(c), nil
+}
+
+// build makes the verifier of a sound configuration.
+func build(c Config) *Verifier {
+	if c.Timeout == 0 {
+		c.Timeout = DefaultTimeout
+	}
+	if c.MaxConcurrent == 0 {
+		c.MaxConcurrent = DefaultMaxConcurrent
+	}
+	out := outbound.Config{
+		Transport: c.Transport, TLS: c.TLS, Proxy: c.Proxy, AllowHTTP: c.AllowHTTP,
+		Hosts: hostsOf(c.Issuer, c.Endpoint, c.KeysURL), AllowHosts: c.AllowHosts,
+	}
+	documents := outbound.New(out)
+	out.Timeout, out.MaxBytes = c.Timeout, MaxAnswerBytes
+	v := &Verifier{
+		issuer: c.Issuer, answerTTL: c.AnswerTTL, timeout: c.Timeout, log: c.Logger,
+		auth:     newAuthenticator(c.Auth, c.Issuer),
+		endpoint: &address{found: c.Endpoint, fixed: c.Endpoint != "", client: documents, issuer: c.Issuer},
+		client:   outbound.New(out),
+		refused:  newNegatives(),
+		flights:  flights{afterglow: Afterglow},
+		queue:    newQueue(c.MaxConcurrent, c.Timeout*2/5),
+	}
+	if c.AnswerTTL < 0 {
+		v.flights.afterglow = 0
+	}
+	if c.SignedAnswers {
+		var source keyset.Source = &keyset.Discovery{Client: documents, Issuer: c.Issuer}
+		if c.KeysURL != "" {
+			source = keyset.URL{Client: documents, URL: c.KeysURL}
+		}
+		v.keys = keyset.New(keyset.Config{Source: source, Observe: v.observeKeys})
+	}
+	v.metrics = newMetrics(c.Issuer, v)
+	return v
+}
+
+func hostsOf(addresses ...string) (hosts []string) {
+	for _, address := range addresses {
+		if u, err := url.Parse(address); err == nil && u.Host != "" {
+			hosts = append(hosts, u.Hostname())
+		}
+	}
+	return hosts
+}
+
+// Issuer returns the issuer identifier.
+func (v *Verifier) Issuer() string { return v.issuer }
+
+// Ready returns nil if it is known where to ask and, for signed answers, if there
+// are keys to verify them with. Both are fetched if they never were. It does not
+// call the endpoint: whether that is up, and takes our credentials, shows in the
+// metrics; remembered tokens don't need it.
+func (v *Verifier) Ready(ctx context.Context) error {
+	if _, err := v.endpoint.get(ctx); err != nil {
+		return fmt.Errorf("introspect: %w", err)
+	}
+	if v.keys != nil {
+		if err := v.keys.Ready(ctx); err != nil {
+			return fmt.Errorf("introspect: %w", err)
+		}
+	}
+	return nil
+}
+
+// Forget makes calls that are under way answer only those who wait for them already.
+// [resource.Resource.Forget] calls it.
+func (v *Verifier) Forget() { v.flights.detach() }
+
+// Format prints the issuer for every verb.
+func (v *Verifier) Format(f fmt.State, _ rune) {
+	_, _ = io.WriteString(f, "introspect.Verifier("+v.issuer+")")
+}
+
+// LogValue logs the issuer.
+func (v *Verifier) LogValue() slog.Value { return slog.StringValue(v.issuer) }
+
+func (v *Verifier) logger() *slog.Logger {
+	if v.log == nil {
+		return slog.Default()
+	}
+	return v.log
+}
+
+var _ interface {
+	resource.Verifier
+	prometheus.Collector
+} = (*Verifier)(nil)

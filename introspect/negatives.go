@@ -1,0 +1,52 @@
+package introspect
+
+import (
+	"sync"
+	"time"
+
+	"github.com/hashicorp/golang-lru/v2/simplelru"
+)
+
+// Limits of the memory for refused tokens. It is apart from the memory for accepted
+// ones, so that junk pushes out nothing but junk.
+const (
+	NegativeTTL     = 10 * time.Second
+	NegativeEntries = 10_000
+)
+
+// negatives remembers tokens that the issuer does not stand by. Only what is about
+// the token gets in: an outage is never remembered.
+type negatives struct {
+	mu      sync.Mutex
+	entries *simplelru.LRU[digest, negative]
+}
+
+type negative struct {
+	failed *failure
+	until  time.Time
+}
+
+func newNegatives() *negatives {
+	entries, _ := simplelru.NewLRU[digest, negative](NegativeEntries, nil) // fails for a size below 1 only
+	return &negatives{entries: entries}
+}
+
+func (n *negatives) recall(key digest, now time.Time) *failure {
+	n.mu.Lock()
+	defer n.mu.Unlock()
+	entry, ok := n.entries.Get(key)
+	if !ok {
+		return nil
+	}
+	if !now.Before(entry.until) {
+		n.entries.Remove(key)
+		return nil
+	}
+	return entry.failed
+}
+
+func (n *negatives) remember(key digest, f *failure, now time.Time) {
+	n.mu.Lock()
+	defer n.mu.Unlock()
+	n.entries.Add(key, negative{f, now.Add(NegativeTTL)})
+}

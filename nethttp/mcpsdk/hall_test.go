@@ -1,0 +1,234 @@
+package mcpsdk_test
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"log/slog"
+	"net/http"
+	"net/http/httptest"
+	"slices"
+	"sync"
+	"testing"
+
+	"github.com/modelcontextprotocol/go-sdk/auth"
+	"github.com/modelcontextprotocol/go-sdk/jsonrpc"
+	"github.com/modelcontextprotocol/go-sdk/mcp"
+
+	"github.com/warder-go/warder/nethttp/mcpsdk"
+	"github.com/warder-go/warder/resource"
+	"github.com/warder-go/warder/resource/resourcetest"
+)
+
+// hall is an MCP server with something of every kind, locked by a Resource, and what of
+// it has run.
+type hall struct {
+	issuer *resourcetest.Issuer
+	url    string
+	res    *resource.Resource
+	server *mcp.Server
+
+	mu  sync.Mutex
+	ran []string
+}
+
+var hallRules = resource.Operations{
+	Methods: map[string][]string{"acme/secret": {"acme"}},
+	Tools:   map[string][]string{"delete": {"admin"}, "echo": {}},
+	Prompts: map[string][]string{"secret": {"prompts"}},
+	Resources: []resource.ResourceRule{
+		{URI: "file:///secret", Scopes: []string{"secret"}},
+		{Template: "db://{table}/{id}", Scopes: []string{"db"}},
+	},
+	Rule: func(_ context.Context, op resource.Operation, c *resource.Caller) (need resource.Need, err error) {
+		switch {
+		case op.Method == "tools/call" && string(op.Arguments) == `{"all":true}`,
+			op.Method == "prompts/get" && string(op.Arguments) == `{"all":"yes"}`,
+			op.Method == "acme/open" && string(op.Arguments) == `{"all":true}`:
+			need.Scopes = []string{"all"}
+		case op.Name == "broken":
+			err = errors.New("can't tell")
+		case op.Name == "panics":
+			panic("no")
+		}
+		return need, err
+	},
+}
+
+// newHall makes a server with pages of two. The URL is known before it is served.
+func newHall(t *testing.T, rules resource.Operations) *hall {
+	t.Helper()
+	h := &hall{issuer: resourcetest.Start(t), url: "https://mcp.example/mcp"}
+	h.res = newResource(t, resource.Config{
+		Identifier: h.url, Scopes: []string{"base"}, Operations: rules,
+		Issuers: []resource.Issuer{{Verifier: verifier(t, h.issuer)}},
+	})
+	h.server = mcp.NewServer(&mcp.Implementation{Name: "hall", Version: "1"}, &mcp.ServerOptions{
+		PageSize: 2, Logger: slog.New(slog.DiscardHandler),
+		SubscribeHandler:   func(_ context.Context, req *mcp.SubscribeRequest) error { return h.run("subscribe " + req.Params.URI) },
+		UnsubscribeHandler: func(context.Context, *mcp.UnsubscribeRequest) error { return nil },
+		CompletionHandler: func(_ context.Context, req *mcp.CompleteRequest) (*mcp.CompleteResult, error) {
+			return &mcp.CompleteResult{}, h.run("complete " + req.Params.Ref.Name + req.Params.Ref.URI)
+		},
+	})
+	for _, name := range []string{"delete", "echo", "broken", "panics", "open"} {
+		mcp.AddTool(h.server, &mcp.Tool{Name: name}, func(context.Context, *mcp.CallToolRequest, map[string]any) (*mcp.CallToolResult, any, error) {
+			return nil, nil, h.run("tool " + name)
+		})
+	}
+	for _, name := range []string{"greet", "other", "secret"} {
+		h.server.AddPrompt(&mcp.Prompt{Name: name}, func(context.Context, *mcp.GetPromptRequest) (*mcp.GetPromptResult, error) {
+			return &mcp.GetPromptResult{}, h.run("prompt " + name)
+		})
+	}
+	read := func(_ context.Context, req *mcp.ReadResourceRequest) (*mcp.ReadResourceResult, error) {
+		return &mcp.ReadResourceResult{Contents: []*mcp.ResourceContents{{Text: "x"}}}, h.run("read " + req.Params.URI)
+	}
+	for _, uri := range []string{"file:///a", "file:///b", "file:///secret"} {
+		h.server.AddResource(&mcp.Resource{Name: uri, URI: uri}, read)
+	}
+	for _, uri := range []string{"db://{table}/{id}", "file:///logs/{day}", "file:///logs/{day}/{hour}"} {
+		h.server.AddResourceTemplate(&mcp.ResourceTemplate{Name: uri, URITemplate: uri}, read)
+	}
+	for _, method := range []string{"acme/secret", "acme/open"} {
+		if err := mcp.AddReceivingCustomMethod(h.server, method, func(context.Context, *mcp.ServerSession, *acmeParams) (*acmeResult, error) {
+			return &acmeResult{}, h.run(method)
+		}); err != nil {
+			t.Fatal(err)
+		}
+	}
+	return h
+}
+
+type acmeParams struct {
+	mcp.ParamsBase
+	Arguments map[string]any `json:"arguments,omitempty"`
+}
+
+type acmeResult struct{ mcp.ResultBase }
+
+func (h *hall) run(what string) error {
+	h.mu.Lock()
+	defer h.mu.Unlock()
+	h.ran = append(h.ran, what)
+	return nil
+}
+
+// taken returns what has run since it was last asked.
+func (h *hall) taken() []string {
+	h.mu.Lock()
+	defer h.mu.Unlock()
+	ran := h.ran
+	h.ran = nil
+	return ran
+}
+
+func (h *hall) token(scope string) string {
+	return h.issuer.Token(resourcetest.Token{Audience: h.url, Scope: scope})
+}
+
+// round is a route that goes round the rules: it finds out who calls, and asks no more.
+func (h *hall) round(next http.Handler) http.Handler {
+	return http.HandlerFunc(func(w http.ResponseWriter, req *http.Request) {
+		bare := req.Clone(req.Context())
+		bare.Method = http.MethodGet
+		decision, refusal := h.res.Authenticate(bare)
+		if refusal != nil {
+			next.ServeHTTP(w, req)
+			return
+		}
+		defer decision.Done()
+		info := func(context.Context, string, *http.Request) (*auth.TokenInfo, error) {
+			return &auth.TokenInfo{UserID: "u", Expiration: decision.Caller.Expiry(), Extra: map[string]any{mcpsdk.CallerKey: decision.Caller}}, nil
+		}
+		auth.RequireBearerToken(info, nil)(next).ServeHTTP(w, req)
+	})
+}
+
+// connect serves the hall behind guard and opens a session with the SDK's client.
+func (h *hall) connect(t *testing.T, mode mode, guard func(http.Handler) http.Handler, token string) (*mcp.ClientSession, error) {
+	t.Helper()
+	handler := mcp.NewStreamableHTTPHandler(func(*http.Request) *mcp.Server { return h.server }, &mode.options)
+	web := httptest.NewServer(guard(handler))
+	t.Cleanup(web.Close)
+	var w wallet
+	w.token.Store(token)
+	client := mcp.NewClient(&mcp.Implementation{Name: "test", Version: "1"}, nil)
+	for _, method := range []string{"acme/secret", "acme/open"} {
+		if err := mcp.AddSendingCustomMethod[*acmeParams, *acmeResult](client, method); err != nil {
+			t.Fatal(err)
+		}
+	}
+	session, err := client.Connect(t.Context(), &mcp.StreamableClientTransport{
+		Endpoint: web.URL + "/mcp", HTTPClient: &http.Client{Transport: &w}, DisableStandaloneSSE: true, MaxRetries: -1,
+	}, &mcp.ClientSessionOptions{ProtocolVersion: mode.version})
+	if err == nil {
+		t.Cleanup(func() { _ = session.Close() })
+	}
+	return session, err
+}
+
+// mode is how a server is served, and what its client speaks.
+type mode struct {
+	options mcp.StreamableHTTPOptions
+	version string // as asked for
+	speaks  string // as agreed upon: the SDK serves 2026-07-28 without sessions only
+}
+
+func (m mode) String() string {
+	kind, form := "stateful", "SSE"
+	if m.options.Stateless {
+		kind = "stateless"
+	}
+	if m.options.JSONResponse {
+		form = "JSON"
+	}
+	return fmt.Sprintf("%s, %s, %s", kind, form, m.version)
+}
+
+func modes() (all []mode) {
+	for _, options := range []mcp.StreamableHTTPOptions{{}, {JSONResponse: true}, {Stateless: true}, {Stateless: true, JSONResponse: true}} {
+		all = append(all, mode{options, "2025-11-25", "2025-11-25"})
+		if options.Stateless {
+			all = append(all, mode{options, "2026-07-28", "2026-07-28"})
+		} else {
+			all = append(all, mode{options, "2026-07-28", "2025-11-25"})
+		}
+	}
+	return all
+}
+
+func inEveryMode(t *testing.T, test func(*testing.T, mode)) {
+	t.Helper()
+	for _, m := range modes() {
+		t.Run(m.String(), func(t *testing.T) { test(t, m) })
+	}
+}
+
+// refusedWith returns code and message of the JSON-RPC error in err.
+func refusedWith(err error) string {
+	var e *jsonrpc.Error
+	if errors.As(err, &e) {
+		return fmt.Sprintf("%d %s", e.Code, e.Message)
+	}
+	return fmt.Sprint(err)
+}
+
+func equal(t *testing.T, what string, got, want []string) {
+	t.Helper()
+	if !slices.Equal(got, want) {
+		t.Errorf("%s:\n got %q\nwant %q", what, got, want)
+	}
+}
+
+// always is a middleware with one answer.
+func always(method string, result mcp.Result) mcp.Middleware {
+	return func(next mcp.MethodHandler) mcp.MethodHandler {
+		return func(ctx context.Context, m string, req mcp.Request) (mcp.Result, error) {
+			if m == method {
+				return result, nil
+			}
+			return next(ctx, m, req)
+		}
+	}
+}

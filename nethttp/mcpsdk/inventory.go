@@ -1,0 +1,132 @@
+package mcpsdk
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"iter"
+	"slices"
+	"strings"
+
+	"github.com/modelcontextprotocol/go-sdk/mcp"
+	"github.com/yosida95/uritemplate/v3"
+
+	"github.com/warder-go/warder/resource"
+)
+
+// inventory is what a server has, by names, URIs and texts of templates.
+type inventory struct{ tools, prompts, resources, templates []string }
+
+// checkKey is the key of the context of Check's own session. The SDK hands it to the
+// server's middlewares; no request from outside has it.
+type checkKey struct{}
+
+// isChecking lets that session do what Check does, and nothing else.
+func isChecking(ctx context.Context, method string) bool {
+	return ctx.Value(checkKey{}) != nil && slices.Contains([]string{
+		"initialize", "notifications/initialized", "server/discover",
+		"tools/list", "prompts/list", "resources/list", "resources/templates/list",
+	}, method)
+}
+
+// take lists everything that a server has.
+func take(ctx context.Context, server *mcp.Server) (have inventory, err error) {
+	here, there := mcp.NewInMemoryTransports()
+	serving, err := server.Connect(context.WithValue(ctx, checkKey{}, true), there, nil)
+	if err != nil {
+		return have, fmt.Errorf("connecting to the server: %w", err)
+	}
+	defer func() { _ = serving.Close() }()
+	client := mcp.NewClient(&mcp.Implementation{Name: "warder-check", Version: "1"}, nil)
+	session, err := client.Connect(ctx, here, nil)
+	if err != nil {
+		return have, fmt.Errorf("connecting to the server: %w", err)
+	}
+	defer func() { _ = session.Close() }()
+	var failed [4]error
+	have.tools, failed[0] = all(session.Tools(ctx, nil), func(t *mcp.Tool) string { return t.Name })
+	have.prompts, failed[1] = all(session.Prompts(ctx, nil), func(p *mcp.Prompt) string { return p.Name })
+	have.resources, failed[2] = all(session.Resources(ctx, nil), func(r *mcp.Resource) string { return r.URI })
+	have.templates, failed[3] = all(session.ResourceTemplates(ctx, nil), func(t *mcp.ResourceTemplate) string { return t.URITemplate })
+	return have, errors.Join(failed[:]...)
+}
+
+func all[T any](pages iter.Seq2[*T, error], name func(*T) string) (names []string, err error) {
+	for one, err := range pages {
+		if err != nil {
+			return nil, fmt.Errorf("listing: %w", err)
+		}
+		names = append(names, name(one))
+	}
+	return names, nil
+}
+
+// bindsTemplate reports whether a rule binds some of the URIs that a registered template
+// stands for. It tries what each of them makes with "x" for its variables; whoever
+// writes a rule for a template without having it in mind is not who this is for.
+func bindsTemplate(rule resource.ResourceRule, template string) bool {
+	registered := resource.ResourceRule{Template: template}
+	head, _, _ := strings.Cut(template, "{")
+	switch {
+	case rule.Binds(template), rule.Binds(sample(template)):
+		return true
+	case rule.URI != "":
+		return registered.Binds(rule.URI)
+	case rule.Prefix != "":
+		return strings.HasPrefix(rule.Prefix, head)
+	}
+	return registered.Binds(sample(rule.Template))
+}
+
+// sample is a URI that the template stands for; "" if it is no template, which rules
+// and the SDK refuse.
+func sample(template string) string {
+	parsed, err := uritemplate.New(template)
+	if err != nil {
+		return ""
+	}
+	values := uritemplate.Values{}
+	for _, name := range parsed.Varnames() {
+		values.Set(name, uritemplate.String("x"))
+	}
+	text, err := parsed.Expand(values)
+	if err != nil {
+		return ""
+	}
+	return text
+}
+
+// didYouMean is a hint at the name that looks most like the given one; "" if none does.
+func didYouMean(name string, have []string) string {
+	best, least := "", 2+len(name)/8
+	for _, other := range have {
+		if d := distance(strings.ToLower(name), strings.ToLower(other)); d <= least {
+			best, least = other, d-1
+		}
+	}
+	if best == "" {
+		return ""
+	}
+	return fmt.Sprintf("; did you mean %q?", best)
+}
+
+// distance is how many bytes must be put in, taken out or changed (Levenshtein).
+func distance(a, b string) int {
+	row := make([]int, len(b)+1)
+	for j := range row {
+		row[j] = j
+	}
+	for i := range len(a) {
+		diagonal := row[0]
+		row[0] = i + 1
+		for j := range len(b) {
+			change := diagonal
+			if a[i] != b[j] {
+				change++
+			}
+			diagonal = row[j+1]
+			row[j+1] = min(change, row[j]+1, row[j+1]+1)
+		}
+	}
+	return row[len(b)]
+}

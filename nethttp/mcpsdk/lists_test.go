@@ -1,0 +1,158 @@
+package mcpsdk_test
+
+import (
+	"iter"
+	"slices"
+	"strings"
+	"testing"
+
+	"github.com/modelcontextprotocol/go-sdk/mcp"
+
+	"github.com/warder-go/warder/nethttp/mcpsdk"
+	"github.com/warder-go/warder/resource"
+)
+
+func toolName(t *mcp.Tool) string                 { return t.Name }
+func promptName(p *mcp.Prompt) string             { return p.Name }
+func resourceURI(r *mcp.Resource) string          { return r.URI }
+func templateText(r *mcp.ResourceTemplate) string { return r.URITemplate }
+
+func names[T any](t *testing.T, pages iter.Seq2[*T, error], name func(*T) string) (all []string) {
+	t.Helper()
+	for one, err := range pages {
+		if err != nil {
+			t.Errorf("listing: %v", err)
+			return nil
+		}
+		all = append(all, name(one))
+	}
+	return all
+}
+
+// eventData returns the data of the one event, or what is no event.
+func eventData(body string) string {
+	if _, data, ok := strings.Cut(body, "data: "); ok {
+		return strings.TrimSpace(data)
+	}
+	return strings.TrimSpace(body)
+}
+
+// MCP 2026-07-28: lists may differ by the caller's scopes. Each sees what it may use.
+func TestListsShowWhatMayBeUsed(t *testing.T) {
+	const all = "base admin prompts secret db acme all"
+	deny := hallRules
+	deny.Undeclared = resource.DenyUndeclared
+	deny.Methods = map[string][]string{"tools/list": {}, "prompts/list": {}, "resources/list": {}, "resources/templates/list": {}}
+	tests := []struct {
+		name, scopes                         string
+		rules                                resource.Operations
+		tools, prompts, resources, templates []string
+	}{
+		{"all scopes", all, hallRules,
+			[]string{"delete", "echo", "open"}, []string{"greet", "other", "secret"},
+			[]string{"file:///a", "file:///b", "file:///secret"}, []string{"db://{table}/{id}", "file:///logs/{day}", "file:///logs/{day}/{hour}"}},
+		{"the base scope", "base", hallRules,
+			[]string{"echo", "open"}, []string{"greet", "other"},
+			[]string{"file:///a", "file:///b"}, []string{"file:///logs/{day}", "file:///logs/{day}/{hour}"}},
+		{"one scope more", "base db", hallRules,
+			[]string{"echo", "open"}, []string{"greet", "other"},
+			[]string{"file:///a", "file:///b"}, []string{"db://{table}/{id}", "file:///logs/{day}", "file:///logs/{day}/{hour}"}},
+		{"all scopes, but what no rule names", all, deny,
+			[]string{"delete", "echo"}, []string{"secret"}, []string{"file:///secret"}, []string{"db://{table}/{id}"}},
+		{"the base scope, and nothing that no rule names", "base", deny, []string{"echo"}, nil, nil, nil},
+		{"no rules", "base", resource.Operations{},
+			[]string{"broken", "delete", "echo", "open", "panics"}, []string{"greet", "other", "secret"},
+			[]string{"file:///a", "file:///b", "file:///secret"}, []string{"db://{table}/{id}", "file:///logs/{day}", "file:///logs/{day}/{hour}"}},
+	}
+	for _, tt := range tests {
+		t.Run(tt.name, func(t *testing.T) {
+			h := newHall(t, tt.rules)
+			h.server.AddReceivingMiddleware(mcpsdk.Lock(h.res))
+			for _, m := range modes() {
+				s, err := h.connect(t, m, h.round, h.token(tt.scopes))
+				if err != nil {
+					t.Fatal(err)
+				}
+				equal(t, m.String()+", tools", names(t, s.Tools(t.Context(), nil), toolName), tt.tools)
+				equal(t, m.String()+", prompts", names(t, s.Prompts(t.Context(), nil), promptName), tt.prompts)
+				equal(t, m.String()+", resources", names(t, s.Resources(t.Context(), nil), resourceURI), tt.resources)
+				equal(t, m.String()+", templates", names(t, s.ResourceTemplates(t.Context(), nil), templateText), tt.templates)
+			}
+		})
+	}
+}
+
+// Of five tools on three pages two are shown: a page may be short, its cursor leads on.
+func TestPagesMayBeShort(t *testing.T) {
+	h := newHall(t, resource.Operations{Tools: map[string][]string{"broken": {"x"}, "delete": {"x"}, "echo": {"x"}}})
+	h.server.AddReceivingMiddleware(mcpsdk.Lock(h.res))
+	s, err := h.connect(t, modes()[0], h.round, h.token("base"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	var pages [][]string
+	for params := (&mcp.ListToolsParams{}); ; {
+		page, err := s.ListTools(t.Context(), params)
+		if err != nil {
+			t.Fatal(err)
+		}
+		shown := []string{}
+		for _, tool := range page.Tools {
+			shown = append(shown, tool.Name)
+		}
+		pages = append(pages, shown)
+		if page.NextCursor == "" {
+			break
+		}
+		params.Cursor = page.NextCursor
+	}
+	if want := [][]string{{}, {"open"}, {"panics"}}; !slices.EqualFunc(pages, want, slices.Equal) {
+		t.Errorf("pages: got %q, want %q", pages, want)
+	}
+}
+
+// MCP 2026-07-28, cacheScope: what differs by caller is private. Earlier protocols do
+// not know the mark, and lists in Public are the same for all.
+func TestListsArePrivate(t *testing.T) {
+	inEveryMode(t, func(t *testing.T, m mode) {
+		h := newHall(t, resource.Operations{Public: []string{"prompts/list"}})
+		h.server.AddReceivingMiddleware(mcpsdk.Lock(h.res))
+		s, err := h.connect(t, m, h.round, h.token("base"))
+		if err != nil {
+			t.Fatal(err)
+		}
+		marked := "public"
+		if m.speaks >= "2026-07-28" {
+			marked = "private"
+		}
+		tools, err1 := s.ListTools(t.Context(), &mcp.ListToolsParams{})
+		prompts, err2 := s.ListPrompts(t.Context(), &mcp.ListPromptsParams{})
+		resources, err3 := s.ListResources(t.Context(), &mcp.ListResourcesParams{})
+		templates, err4 := s.ListResourceTemplates(t.Context(), &mcp.ListResourceTemplatesParams{})
+		content, err5 := s.ReadResource(t.Context(), &mcp.ReadResourceParams{URI: "file:///a"})
+		for _, err := range []error{err1, err2, err3, err4, err5} {
+			if err != nil {
+				t.Fatal(err)
+			}
+		}
+		got := []string{tools.CacheScope, prompts.CacheScope, resources.CacheScope, templates.CacheScope, content.CacheScope}
+		equal(t, "tools, prompts (public), resources, templates, content", got, []string{marked, "public", marked, marked, marked})
+	})
+}
+
+// Whoever wants to keep a list may: the lock filters a copy.
+func TestListsOfOthersAreNotChanged(t *testing.T) {
+	h := newHall(t, hallRules)
+	kept := &mcp.ListToolsResult{Tools: []*mcp.Tool{{Name: "delete", InputSchema: map[string]any{"type": "object"}}, {Name: "echo", InputSchema: map[string]any{"type": "object"}}}}
+	h.server.AddReceivingMiddleware(mcpsdk.Lock(h.res), always("tools/list", kept))
+	s, err := h.connect(t, modes()[0], h.round, h.token("base"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	for range 2 {
+		equal(t, "shown", names(t, s.Tools(t.Context(), nil), toolName), []string{"echo"})
+	}
+	if len(kept.Tools) != 2 || kept.Tools[0].Name != "delete" || kept.CacheScope != "" {
+		t.Errorf("the list that was kept: got %+v", kept)
+	}
+}

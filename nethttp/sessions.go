@@ -1,0 +1,256 @@
+package nethttp
+
+import (
+	"context"
+	"fmt"
+	"log/slog"
+	"net/http"
+	"net/url"
+	"strconv"
+
+	"github.com/warder-go/warder/resource"
+)
+
+// Defaults of SessionConfig.
+const (
+	DefaultMaxSessions  = 100_000
+	DefaultMaxPerCaller = 10_000
+)
+
+// SessionConfig is for [BindSessions]. Its zero value is good for one process.
+type SessionConfig struct {
+	// MaxSessions is how many sessions are known at a time; 0: 100,000, of some
+	// 300 bytes each. One more, and the one that was used longest ago is
+	// forgotten: whoever comes back to it is told to begin a new one.
+	MaxSessions int
+
+	// MaxPerCaller is the same for one caller; 0: 10,000. It keeps one that opens
+	// sessions without end from having all others' forgotten.
+	MaxPerCaller int
+
+	// AdoptUnknown gives a session that is not known here to the first caller who
+	// names it. It is for servers whose sessions outlive this process or live in
+	// several: replicas with a common store, without requests kept to one of
+	// them. WHOEVER LEARNS A SESSION'S ID MAY THEN TAKE IT OVER on a replica that
+	// has not seen it, after a restart, or when it was forgotten at a limit.
+	AdoptUnknown bool
+
+	Logger *slog.Logger // one record per refused session; nil: slog.Default()
+}
+
+// BindSessions keeps the sessions of an MCP server to those who opened them, by
+// [resource.Caller.ID]: to the principal, not to the token, so that a session
+// survives a refresh (MCP 2026-07-28, security best practices, "Session Hijacking").
+// It is for servers that don't see to it themselves: mcp-go, and the SSE transports of
+// the SDKs. The streamable transport of the official Go SDK does, behind
+// nethttp/mcpsdk.
+//
+// It goes inside [Middleware] of the same resource; what that did not accept, and a
+// public operation without credentials, gets 401, so that an anonymous request never
+// opens or uses a session. Make it once for all routes of a server, since the routes
+// of one SSE transport share their sessions:
+//
+//	protect := func(h http.Handler) http.Handler { return nethttp.Middleware(res)(bind(h)) }
+//
+// A session is learned from the header Mcp-Session-Id of an answer, or from the URL
+// that the first event of an SSE stream, "endpoint", names (parameter sessionId,
+// sessionid or session_id). It is forgotten when a DELETE of it succeeds, when its
+// SSE stream ends, and at the limits of [SessionConfig]. A request that names
+// another's session, or one that is not known, never reaches the server. It is
+// answered 404 with JSON-RPC error -32001, as MCP has it for a session that is over:
+// clients then begin a new one, while some take a 403 for a failed login. The answer
+// is the same for both, so that nobody learns which sessions there are. A request
+// that names a session twice, in whatever way, is answered 400.
+//
+// Unknown sessions are refused since the sessions of these servers live in the
+// memory of the process: one that it has not seen is over, or was opened without
+// this middleware, and there is nobody to ask whose it is. For other servers see
+// SessionConfig.AdoptUnknown.
+//
+// The ResponseWriter is wrapped only for a request that names no session, and for
+// DELETE; a wrapped one flushes, hijacks and works with [http.ResponseController] as
+// the one inside does. Compression goes outside, not between this and the server.
+//
+// A negative limit, and a res that was not made by resource.New, panic.
+func BindSessions(res *resource.Resource, c SessionConfig) func(next http.Handler) http.Handler {
+	accepted, err := res.Requirement() // for no scopes: that res has accepted the request
+	if err != nil {
+		panic(err)
+	}
+	if c.MaxSessions < 0 || c.MaxPerCaller < 0 {
+		panic(fmt.Sprintf("nethttp: sessions: limits %d and %d: one is negative", c.MaxSessions, c.MaxPerCaller))
+	}
+	if c.MaxSessions == 0 {
+		c.MaxSessions = DefaultMaxSessions
+	}
+	if c.MaxPerCaller == 0 {
+		c.MaxPerCaller = DefaultMaxPerCaller
+	}
+	s := &sessions{accepted: accepted, logger: c.Logger, resource: res.Metadata().Resource,
+		table: newSessionTable(c.MaxSessions, c.MaxPerCaller, c.AdoptUnknown)}
+	return func(next http.Handler) http.Handler {
+		return http.HandlerFunc(func(w http.ResponseWriter, req *http.Request) { s.serve(w, req, next) })
+	}
+}
+
+// sessions is what the handlers of one BindSessions share.
+type sessions struct {
+	accepted *resource.Requirement
+	table    *sessionTable
+	logger   *slog.Logger
+	resource string
+}
+
+const (
+	sessionHeader = "Mcp-Session-Id"
+
+	notFoundBody  = `{"jsonrpc":"2.0","id":null,"error":{"code":-32001,"message":"Session not found"}}` + "\n"
+	ambiguousBody = `{"jsonrpc":"2.0","id":null,"error":{"code":-32600,"message":"The request names a session more than once"}}` + "\n"
+)
+
+func (s *sessions) serve(w http.ResponseWriter, req *http.Request, next http.Handler) {
+	if refusal := s.accepted.Check(req); refusal != nil {
+		render(w, refusal)
+		return
+	}
+	caller, ok := resource.FromContext(req.Context())
+	if !ok { // the check has seen one: fail closed all the same
+		s.refuse(w, req, http.StatusNotFound, notFoundBody, slog.LevelError, "no caller")
+		return
+	}
+	id, ok := sessionNamed(req)
+	switch {
+	case !ok: // which one the server would take is a matter of its taste
+		s.refuse(w, req, http.StatusBadRequest, ambiguousBody, slog.LevelInfo, "named more than once")
+	case id != "":
+		switch s.table.claim(id, caller.ID()) {
+		case sessionOwn:
+			s.serveNamed(w, req, next, caller, id)
+		case sessionForeign:
+			s.refuse(w, req, http.StatusNotFound, notFoundBody, slog.LevelWarn, "another caller's")
+		default:
+			s.refuse(w, req, http.StatusNotFound, notFoundBody, slog.LevelInfo, "unknown")
+		}
+	case len(req.Header.Values("Last-Event-Id")) > 0: // resumes a stream, but of whose session?
+		s.refuse(w, req, http.StatusNotFound, notFoundBody, slog.LevelInfo, "not named, but a stream of it")
+	default:
+		s.serveNew(w, req, next, caller)
+	}
+}
+
+// serveNamed is for a request that names a session of its caller's.
+func (s *sessions) serveNamed(w http.ResponseWriter, req *http.Request, next http.Handler, caller *resource.Caller, id string) {
+	if req.Method != http.MethodDelete {
+		next.ServeHTTP(w, req)
+		return
+	}
+	// A server may decline (MCP: 405), and then the session goes on.
+	sw := &sessionWriter{ResponseWriter: w}
+	next.ServeHTTP(sw, req)
+	if sw.begin(http.StatusOK); sw.status/100 == 2 {
+		s.table.forget(id, caller.ID())
+	}
+}
+
+// serveNew is for a request that names no session: its answer may open one.
+func (s *sessions) serveNew(w http.ResponseWriter, req *http.Request, next http.Handler, caller *resource.Caller) {
+	sw := &sessionWriter{ResponseWriter: w}
+	bind := func(id string) bool {
+		if s.table.bind(id, caller.ID()) {
+			return true
+		}
+		s.log(req, slog.LevelError, "the server gave it to two callers")
+		return false
+	}
+	sw.opened = func(h http.Header) {
+		for _, id := range h.Values(sessionHeader) {
+			if id != "" && !bind(id) {
+				h.Del(sessionHeader) // the second caller does not get it
+				return
+			}
+		}
+	}
+	if req.Method == http.MethodGet {
+		ctx, cancel := context.WithCancelCause(req.Context())
+		defer cancel(nil)
+		req = req.WithContext(ctx)
+		var streams []string // sessions that end with this answer
+		defer func() {
+			for _, id := range streams {
+				s.table.forget(id, caller.ID())
+			}
+		}()
+		sw.endpoint = func(address string) bool {
+			id, ok := sessionInURL(address)
+			if !ok {
+				s.log(req, slog.LevelError, "the SSE endpoint names none, or several")
+			}
+			if !ok || !bind(id) {
+				cancel(errEndpoint) // a stream whose session can't be kept is no good
+				return false
+			}
+			streams = append(streams, id)
+			return true
+		}
+	}
+	next.ServeHTTP(sw, req)
+	sw.begin(http.StatusOK) // as net/http does for a handler that wrote nothing
+}
+
+// sessionNamed returns the session that a request names, "" for none. It is not ok
+// if there is more than one mention, be it the same: an MCP client makes one.
+func sessionNamed(req *http.Request) (id string, ok bool) {
+	mentions := req.Header.Values(sessionHeader)
+	if req.URL.RawQuery != "" {
+		query, err := url.ParseQuery(req.URL.RawQuery)
+		if err != nil { // readers differ in what they make of it
+			return "", false
+		}
+		for _, name := range sessionParameters {
+			mentions = append(mentions[:len(mentions):len(mentions)], query[name]...)
+		}
+	}
+	switch len(mentions) {
+	case 0:
+		return "", true
+	case 1:
+		return mentions[0], true
+	}
+	return "", false
+}
+
+// sessionParameters are the spellings in use: mcp-go's, the official SDK's, and that
+// of servers in Python.
+var sessionParameters = []string{"sessionId", "sessionid", "session_id"}
+
+// sessionInURL returns the one session that an SSE transport's endpoint names.
+func sessionInURL(address string) (id string, ok bool) {
+	u, err := url.Parse(address)
+	if err != nil {
+		return "", false
+	}
+	id, ok = sessionNamed(&http.Request{URL: u})
+	return id, ok && id != ""
+}
+
+func (s *sessions) refuse(w http.ResponseWriter, req *http.Request, status int, body string, level slog.Level, why string) {
+	s.log(req, level, why)
+	h := w.Header()
+	h.Set("Cache-Control", "no-store")
+	h.Set("Content-Type", "application/json")
+	h.Set("Content-Length", strconv.Itoa(len(body)))
+	h.Set("X-Content-Type-Options", "nosniff")
+	w.WriteHeader(status)
+	_, _ = w.Write([]byte(body))
+}
+
+// log says whose request it was and never which session.
+func (s *sessions) log(req *http.Request, level slog.Level, why string) {
+	logger := s.logger
+	if logger == nil {
+		logger = slog.Default()
+	}
+	caller, _ := resource.FromContext(req.Context())
+	logger.LogAttrs(req.Context(), level, "session refused", slog.String("why", why),
+		slog.Any("caller", caller), slog.String("resource", s.resource))
+}

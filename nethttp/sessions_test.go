@@ -1,0 +1,383 @@
+package nethttp_test
+
+import (
+	"bytes"
+	"fmt"
+	"io"
+	"log/slog"
+	"net/http"
+	"strings"
+	"sync"
+	"testing"
+
+	"github.com/warder-go/warder/jwks"
+	"github.com/warder-go/warder/nethttp"
+	"github.com/warder-go/warder/resource"
+	"github.com/warder-go/warder/resource/resourcetest"
+)
+
+// A hall is an MCP server that binds no sessions, behind BindSessions and Middleware.
+type hall struct {
+	testing.TB
+	one, other *resourcetest.Issuer
+	res        *resource.Resource
+	log        *safeLog
+	url        string
+}
+
+// safeLog is a log that can be read while others write to it.
+type safeLog struct {
+	mu   sync.Mutex
+	text bytes.Buffer
+}
+
+func (l *safeLog) Write(p []byte) (int, error) {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	return l.text.Write(p)
+}
+
+func (l *safeLog) take() string {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	defer l.text.Reset()
+	return l.text.String()
+}
+
+func newHall(t testing.TB, c nethttp.SessionConfig, server http.Handler) *hall {
+	t.Helper()
+	h := &hall{TB: t, one: newIssuer(t), log: new(safeLog)}
+	var err error
+	if h.other, err = resourcetest.NewIssuer(resourcetest.Config{Issuer: "https://other.example.test"}); err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(h.other.Close)
+	config := resource.Config{Identifier: "https://mcp.example.test/mcp", Logger: slog.New(slog.DiscardHandler)}
+	config.Operations.Public = []string{"tools/list"}
+	for _, issuer := range []*resourcetest.Issuer{h.one, h.other} {
+		keys, err := jwks.New(jwks.Config{Issuer: issuer.Identifier(), Transport: issuer.Transport(), Logger: config.Logger})
+		if err != nil {
+			t.Fatal(err)
+		}
+		config.Issuers = append(config.Issuers, resource.Issuer{Verifier: keys})
+	}
+	if h.res, err = resource.New(config); err != nil {
+		t.Fatal(err)
+	}
+	c.Logger = slog.New(slog.NewTextHandler(h.log, &slog.HandlerOptions{Level: slog.LevelDebug}))
+	h.url = serve(t, nethttp.Middleware(h.res)(nethttp.BindSessions(h.res, c)(server)))
+	return h
+}
+
+// Each call makes another token.
+func (h *hall) alice() string { return h.one.Token(resourcetest.Token{Subject: "alice"}) }
+func (h *hall) bob() string   { return h.one.Token(resourcetest.Token{Subject: "bob"}) }
+
+// namesake is the alice of another issuer.
+func (h *hall) namesake() string { return h.other.Token(resourcetest.Token{Subject: "alice"}) }
+
+const call = `{"jsonrpc":"2.0","id":1,"method":"tools/call","params":{"name":"x"}}`
+
+// ask sends a JSON-RPC request; session and header lines may be empty.
+func (h *hall) ask(method, path, token, session string, header ...string) (*http.Response, string) {
+	h.Helper()
+	req := request(h, method, h.url+path, token, strings.NewReader(call))
+	req.Header.Set("Content-Type", "application/json")
+	if session != "" {
+		req.Header.Set("Mcp-Session-Id", session)
+	}
+	for i := 0; i < len(header); i += 2 {
+		req.Header.Add(header[i], header[i+1])
+	}
+	return do(h, req)
+}
+
+// begin opens a session and returns its id.
+func (h *hall) begin(token string) string {
+	h.Helper()
+	response, _ := h.ask("POST", "/", token, "")
+	id := response.Header.Get("Mcp-Session-Id")
+	if response.StatusCode != 200 || id == "" {
+		h.Fatalf("no session: %d", response.StatusCode)
+	}
+	return id
+}
+
+// expect asks with a session and compares status and body.
+func (h *hall) expect(what, token, session string, want answer) {
+	h.Helper()
+	response, body := h.ask("POST", "/", token, session)
+	if got := (answer{response.StatusCode, body}); got != want {
+		h.Errorf("%s: got %+v, want %+v", what, got, want)
+	}
+}
+
+type answer struct {
+	status int
+	body   string
+}
+
+var (
+	served    = answer{200, "served"}
+	noSession = answer{404, `{"jsonrpc":"2.0","id":null,"error":{"code":-32001,"message":"Session not found"}}` + "\n"}
+	ambiguous = answer{400, `{"jsonrpc":"2.0","id":null,"error":{"code":-32600,"message":"The request names a session more than once"}}` + "\n"}
+)
+
+// trusting is an MCP server that gives a session to whoever names none and serves
+// whatever session is named, as the default of mcp-go does.
+type trusting struct {
+	next         func(n int) string // names the sessions; nil: s1, s2, …
+	deleteStatus int
+	mu           sync.Mutex
+	n            int
+	reached      int
+}
+
+func (s *trusting) ServeHTTP(w http.ResponseWriter, req *http.Request) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	s.reached++
+	switch {
+	case req.Method == http.MethodDelete && s.deleteStatus != 0:
+		w.WriteHeader(s.deleteStatus)
+	case req.Header.Get("Mcp-Session-Id") == "":
+		s.n++
+		id := fmt.Sprintf("s%d", s.n)
+		if s.next != nil {
+			id = s.next(s.n)
+		}
+		w.Header().Set("Mcp-Session-Id", id)
+	}
+	_, _ = io.WriteString(w, "served")
+}
+
+func TestSessionsAreThePrincipals(t *testing.T) {
+	server := new(trusting)
+	h := newHall(t, nethttp.SessionConfig{}, server)
+	session := h.begin(h.alice())
+	h.expect("the same caller, another token", h.alice(), session, served)
+	reached := server.reached
+	h.expect("another subject", h.bob(), session, noSession)
+	h.expect("the same subject of another issuer", h.namesake(), session, noSession)
+	h.expect("unknown", h.alice(), "s99", noSession)
+	h.expect("its id in other case", h.alice(), strings.ToUpper(session), noSession)
+	for _, method := range []string{"GET", "DELETE", "OPTIONS", "HEAD", "PUT"} {
+		if response, _ := h.ask(method, "/", h.bob(), session); response.StatusCode != 404 {
+			t.Errorf("%s: got %d, want 404", method, response.StatusCode)
+		}
+	}
+	if server.reached != reached {
+		t.Errorf("%d refused requests reached the server", server.reached-reached)
+	}
+	h.expect("the caller again", h.alice(), session, served)
+	log := h.log.take()
+	if n := strings.Count(log, `level=WARN msg="session refused" why="another caller's" caller.issuer=https://auth.example.test caller.subject=bob`); n != 6 || strings.Contains(log, session) {
+		t.Errorf("log:\n%s", log)
+	}
+}
+
+// The headers of a refusal, whole; it says nothing of the session.
+func TestHeadersOfARefusedSession(t *testing.T) {
+	h := newHall(t, nethttp.SessionConfig{}, new(trusting))
+	session := h.begin(h.alice())
+	foreign, _ := h.ask("POST", "/", h.bob(), session)
+	unknown, _ := h.ask("POST", "/", h.bob(), "s99")
+	want := http.Header{
+		"Cache-Control": {"no-store"}, "Content-Length": {"82"},
+		"Content-Type": {"application/json"}, "X-Content-Type-Options": {"nosniff"},
+	}
+	for name, response := range map[string]*http.Response{"another's": foreign, "unknown": unknown} {
+		response.Header.Del("Date")
+		if fmt.Sprint(response.Header) != fmt.Sprint(want) {
+			t.Errorf("%s:\n got %v\nwant %v", name, response.Header, want)
+		}
+	}
+}
+
+func TestSessionsNamedInSeveralWays(t *testing.T) {
+	server := new(trusting)
+	h := newHall(t, nethttp.SessionConfig{}, server)
+	s := h.begin(h.alice())
+	foreign := h.begin(h.bob())
+	for _, row := range []struct {
+		name, path, session string
+		header              []string
+		want                answer
+	}{
+		{"header", "/", s, nil, served},
+		{"sessionId", "/?sessionId=" + s, "", nil, served},
+		{"sessionid", "/?sessionid=" + s, "", nil, served},
+		{"session_id", "/?session_id=" + s, "", nil, served},
+		{"a percent-encoded name", "/?session%49d=" + foreign, "", nil, noSession},
+		{"another's in the query", "/?sessionid=" + foreign, "", nil, noSession},
+		{"header twice, different", "/", s, []string{"Mcp-Session-Id", foreign}, ambiguous},
+		{"header twice, the same", "/", s, []string{"mcp-session-id", s}, ambiguous},
+		{"header and query", "/?sessionId=" + foreign, s, nil, ambiguous},
+		{"header and query, the same", "/?sessionId=" + s, s, nil, ambiguous},
+		{"parameter twice", "/?sessionId=" + s + "&sessionId=" + foreign, "", nil, ambiguous},
+		{"two parameters", "/?sessionid=" + s + "&sessionId=" + foreign, "", nil, ambiguous},
+		{"an empty one and another", "/?sessionid=&sessionId=" + foreign, "", nil, ambiguous},
+		{"a query that can be read in two ways", "/?a;sessionId=" + foreign, "", nil, ambiguous},
+		{"a query without a session", "/?a=b", s, nil, served},
+		{"none: a new one", "/", "", nil, served},
+		{"an empty parameter: a new one", "/?sessionId=", "", nil, served},
+		{"an empty header: a new one", "/", "", []string{"Mcp-Session-Id", ""}, served},
+		{"resuming without a session", "/", "", []string{"Last-Event-ID", "1"}, noSession},
+		{"resuming with it", "/", s, []string{"Last-Event-ID", "1"}, served},
+	} {
+		reached := server.reached
+		response, body := h.ask("POST", row.path, h.alice(), row.session, row.header...)
+		if got := (answer{response.StatusCode, body}); got != row.want || (server.reached > reached) != (row.want == served) {
+			t.Errorf("%s: got %+v, want %+v; reached the server: %v", row.name, got, row.want, server.reached > reached)
+		}
+	}
+}
+
+// A session that somebody opened without a token could be used with any.
+func TestAnonymousRequestsHaveNoSessions(t *testing.T) {
+	server := new(trusting)
+	h := newHall(t, nethttp.SessionConfig{AdoptUnknown: true}, server)
+	session := h.begin(h.alice())
+	const list = `{"jsonrpc":"2.0","id":1,"method":"tools/list"}`
+	for _, named := range []string{"", session, "s99"} {
+		req := request(t, "POST", h.url, "", strings.NewReader(list))
+		req.Header.Set("Content-Type", "application/json")
+		req.Header.Set("Mcp-Session-Id", named)
+		if response, _ := do(t, req); response.StatusCode != 401 || server.reached != 1 ||
+			response.Header.Get("WWW-Authenticate") != `Bearer resource_metadata="https://mcp.example.test/.well-known/oauth-protected-resource/mcp"` {
+			t.Errorf("session %q: got %d %v, reached %d", named, response.StatusCode, response.Header, server.reached)
+		}
+	}
+}
+
+func TestBindSessionsWithoutTheMiddleware(t *testing.T) {
+	server := new(trusting)
+	h := newHall(t, nethttp.SessionConfig{}, server)
+	bind := nethttp.BindSessions(h.res, nethttp.SessionConfig{})
+	neighbour := newResource(t, h.one, "https://mcp.example.test/mcp")
+	for name, handler := range map[string]http.Handler{
+		"none in front":            bind(server),
+		"that of another resource": nethttp.Middleware(neighbour)(bind(server)),
+	} {
+		if response, _ := do(t, request(t, "POST", serve(t, handler), h.alice(), nil)); response.StatusCode != 401 || server.reached != 0 {
+			t.Errorf("%s: got %d, reached %d", name, response.StatusCode, server.reached)
+		}
+	}
+}
+
+func TestEndOfASession(t *testing.T) {
+	for _, row := range []struct {
+		name   string
+		status int
+		over   bool
+	}{
+		{"200", 200, true},
+		{"204", 204, true},
+		{"nothing written is 200", 0, true},
+		{"405: the server lets nobody end it", 405, false},
+		{"500", 500, false},
+	} {
+		server := &trusting{deleteStatus: row.status}
+		h := newHall(t, nethttp.SessionConfig{}, server)
+		session := h.begin(h.alice())
+		if response, _ := h.ask("DELETE", "/", h.bob(), session); response.StatusCode != 404 {
+			t.Errorf("%s: another's DELETE got %d", row.name, response.StatusCode)
+		}
+		h.expect(row.name+": after another's DELETE", h.alice(), session, served)
+		h.ask("DELETE", "/", h.alice(), session)
+		want := served
+		if row.over {
+			want = noSession
+		}
+		h.expect(row.name+": after DELETE", h.alice(), session, want)
+	}
+}
+
+func TestLimitsOfSessions(t *testing.T) {
+	h := newHall(t, nethttp.SessionConfig{MaxSessions: 4, MaxPerCaller: 2}, new(trusting))
+	first, second := h.begin(h.alice()), h.begin(h.alice())
+	h.expect("used", h.alice(), first, served)
+	third := h.begin(h.alice())
+	h.expect("a third: the one used longest ago went", h.alice(), second, noSession)
+	h.expect("a third: the other stayed", h.alice(), first, served)
+	bobs, namesakes := h.begin(h.bob()), h.begin(h.namesake())
+	for range 10 { // one who floods pushes out his own only
+		h.begin(h.bob())
+	}
+	h.expect("bob's first", h.bob(), bobs, noSession)
+	h.expect("the namesake's", h.namesake(), namesakes, served)
+	h.expect("alice's, used longest ago", h.alice(), third, noSession)
+	h.expect("a foreign one has not become open to all", h.bob(), third, noSession)
+
+	h = newHall(t, nethttp.SessionConfig{MaxSessions: 1, MaxPerCaller: 1}, new(trusting))
+	alices := h.begin(h.alice())
+	bobs = h.begin(h.bob())
+	h.expect("one at a time: alice's", h.alice(), alices, noSession)
+	h.expect("one at a time: bob's", h.bob(), bobs, served)
+}
+
+func TestAdoptUnknown(t *testing.T) {
+	server := new(trusting)
+	h := newHall(t, nethttp.SessionConfig{AdoptUnknown: true}, server)
+	h.expect("of another replica: the first caller gets it", h.alice(), "s99", served)
+	h.expect("and keeps it", h.bob(), "s99", noSession)
+	h.expect("over a refresh", h.alice(), "s99", served)
+	h.expect("bound here", h.bob(), h.begin(h.alice()), noSession)
+}
+
+// A server that gives one session to two callers would join them.
+func TestServerThatRepeatsASession(t *testing.T) {
+	h := newHall(t, nethttp.SessionConfig{}, &trusting{next: func(int) string { return "same" }})
+	h.begin(h.alice())
+	h.begin(h.alice()) // to the same caller it may
+	response, body := h.ask("POST", "/", h.bob(), "")
+	if response.StatusCode != 200 || body != "served" || response.Header.Values("Mcp-Session-Id") != nil {
+		t.Errorf("got %d %q with %v, want an answer without a session", response.StatusCode, body, response.Header)
+	}
+	h.expect("bob", h.bob(), "same", noSession)
+	h.expect("alice", h.alice(), "same", served)
+	if log := h.log.take(); !strings.Contains(log, `level=ERROR msg="session refused" why="the server gave it to two callers"`) {
+		t.Errorf("log: %s", log)
+	}
+}
+
+func TestManySessionsAtOnce(t *testing.T) {
+	h := newHall(t, nethttp.SessionConfig{MaxSessions: 20, MaxPerCaller: 15}, new(trusting))
+	tokens := []string{h.alice(), h.bob(), h.namesake()}
+	var all sync.WaitGroup
+	for i, token := range tokens {
+		for range 3 {
+			all.Go(func() {
+				for range 20 {
+					session := h.begin(token)
+					if response, _ := h.ask("POST", "/", tokens[(i+1)%3], session); response.StatusCode != 404 {
+						t.Errorf("another caller: got %d", response.StatusCode)
+					}
+					if response, _ := h.ask("DELETE", "/", token, session); response.StatusCode != 200 && response.StatusCode != 404 {
+						t.Errorf("DELETE: got %d", response.StatusCode)
+					}
+				}
+			})
+		}
+	}
+	all.Wait()
+}
+
+func TestMistakesInSessionConfig(t *testing.T) {
+	res := newResource(t, newIssuer(t), "https://mcp.example.test/mcp")
+	for name, make := range map[string]func(){
+		"MaxSessions":  func() { nethttp.BindSessions(res, nethttp.SessionConfig{MaxSessions: -1}) },
+		"MaxPerCaller": func() { nethttp.BindSessions(res, nethttp.SessionConfig{MaxPerCaller: -1}) },
+		"nil":          func() { nethttp.BindSessions(nil, nethttp.SessionConfig{}) },
+		"zero value":   func() { nethttp.BindSessions(new(resource.Resource), nethttp.SessionConfig{}) },
+	} {
+		func() {
+			defer func() {
+				if recover() == nil {
+					t.Errorf("%s did not panic", name)
+				}
+			}()
+			make()
+		}()
+	}
+}

@@ -1,0 +1,139 @@
+package resource_test
+
+import (
+	"bytes"
+	"encoding/json"
+	"math/big"
+	"slices"
+	"strconv"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/warder-go/warder/internal/strictjson/strictjsontest"
+	"github.com/warder-go/warder/resource"
+)
+
+// FuzzClaims: claims are read exactly if they mean one thing to everybody and each has
+// the type that its RFC gives it, and then with the values that others read.
+func FuzzClaims(f *testing.F) {
+	for _, seed := range []string{
+		`{"iss":"https://as","sub":"a","aud":["x","y"],"exp":1800000000,"nbf":1700000000.5,"iat":1.7e9,"jti":"1","client_id":"c","scope":"a b  c"}`,
+		`{"azp":"a","cid":"b","appid":"c","scp":["a","b"],"cnf":{"jkt":"x"}}`, `{"scope":"a","scp":["b"]}`, `{"scope":["a",1],"scp":"b"}`, `{"scope":null,"scp":"b c"}`,
+		`{"exp":0}`, `{"exp":0.5}`, `{"exp":-1}`, `{"exp":"1"}`, `{"exp":1e400}`, `{"exp":253402300800}`, `{"exp":253402300799.9}`, `{"nbf":-0}`, `{"iat":-0.0}`,
+		`{"exp":99999999999999999999}`, `{"aud":""}`, `{"aud":[]}`, `{"aud":null}`, `{"aud":["a",1]}`, `{"iss":""}`, `{"sub":1}`, `{"cnf":null}`, `{"azp":1,"cid":"x"}`,
+		`{"EXP":1}`, `{"exp":1,"\u0065xp":2}`, `{"a":{"b":1,"b":2}}`, `{"iſs":"a"}`, `{"sub":"\u0000\ud83d\ude00"}`, `{"sub":"\ud800"}`, `{} `, `[]`, `null`, ``,
+		`{"aud":["` + strings.Repeat(`a","`, 63) + `a"]}`, `{"aud":["` + strings.Repeat(`a","`, 64) + `a"]}`, `{"scope":"` + strings.Repeat("a ", 1001) + `"}`,
+	} {
+		f.Add([]byte(seed))
+	}
+	f.Fuzz(func(t *testing.T, object []byte) {
+		before := bytes.Clone(object)
+		got, err := resource.ParseClaims(object)
+		if !bytes.Equal(object, before) {
+			t.Fatalf("%q was changed to %q", before, object)
+		}
+		want, ok := wantClaims(object)
+		if (err == nil) != ok || (got == nil) == ok {
+			t.Fatalf("%q: %v, error %v, want it read: %v", object, got, err, ok)
+		}
+		if err != nil {
+			return
+		}
+		if got.Issuer != want.Issuer || got.Subject != want.Subject || got.TokenID != want.TokenID || got.ClientID != want.ClientID ||
+			got.Confirmed != want.Confirmed || (got.Audience == nil) != (want.Audience == nil) || !slices.Equal(got.Audience, want.Audience) || !slices.Equal(got.Scopes, want.Scopes) ||
+			!got.Expiry.Equal(want.Expiry) || !got.NotBefore.Equal(want.NotBefore) || !got.IssuedAt.Equal(want.IssuedAt) || got.Live != nil || got.Introspected || got.RememberFor != 0 {
+			t.Fatalf("%q:\n got %+v\nwant %+v", object, got, want)
+		}
+		// A reader further in that ignores case and takes the last of several.
+		var naive struct{ Iss, Sub, JTI string }
+		if err := json.Unmarshal(object, &naive); err != nil || naive.Iss != got.Issuer || naive.Sub != got.Subject || naive.JTI != got.TokenID {
+			t.Fatalf("%q: encoding/json reads %+v, error %v", object, naive, err)
+		}
+	})
+}
+
+// wantClaims reads claims by other means (RFC 7519 §4.1, RFC 9068 §2.2).
+func wantClaims(object []byte) (c resource.Claims, ok bool) {
+	members, ok := strictjsontest.Object(object)
+	if !ok || len(object) > resource.MaxClaimsBytes || strictjsontest.CaseVariant(members, "iss", "sub", "aud", "exp", "nbf", "iat", "jti",
+		"client_id", "azp", "cid", "appid", "scope", "scp", "cnf") {
+		return c, false
+	}
+	for name, to := range map[string]*string{"iss": &c.Issuer, "sub": &c.Subject, "jti": &c.TokenID, "client_id": &c.ClientID} {
+		text, present, isString := strictjsontest.String(members, name)
+		if !isString || present && text == "" {
+			return c, false
+		}
+		*to = text
+	}
+	for name, to := range map[string]*time.Time{"exp": &c.Expiry, "nbf": &c.NotBefore, "iat": &c.IssuedAt} {
+		if raw, present := members[name]; present {
+			if *to, ok = wantDate(string(raw)); !ok || name == "exp" && to.Unix() == 0 {
+				return c, false
+			}
+		}
+	}
+	if raw, present := members["aud"]; present {
+		if c.Audience, ok = stringsOf(raw); !ok || len(c.Audience) > resource.MaxAudiences {
+			return c, false
+		}
+		c.Audience = append([]string{}, c.Audience...) // an aud for nobody is not an absent one
+	}
+	for _, name := range []string{"scope", "scp"} {
+		raw, present := members[name]
+		scopes, isList := stringsOf(raw)
+		if isList && raw[0] == '"' {
+			scopes = slices.DeleteFunc(strings.Split(scopes[0], " "), func(s string) bool { return s == "" })
+		}
+		if len(scopes) > resource.MaxScopes {
+			return c, false
+		}
+		if _, both := members["scope"]; present && (name == "scope" || !both) {
+			c.Scopes = scopes
+		}
+	}
+	for _, name := range []string{"azp", "cid", "appid"} {
+		if text, _, _ := strictjsontest.String(members, name); c.ClientID == "" {
+			c.ClientID = text
+		}
+	}
+	_, c.Confirmed = members["cnf"]
+	return c, true
+}
+
+// stringsOf reads a string or an array of strings.
+func stringsOf(raw json.RawMessage) (list []string, ok bool) {
+	var value any
+	if json.Unmarshal(raw, &value) != nil {
+		return nil, false
+	}
+	if text, isString := value.(string); isString {
+		return []string{text}, true
+	}
+	elements, ok := value.([]any)
+	for _, element := range elements {
+		text, isString := element.(string)
+		if !isString {
+			return nil, false
+		}
+		list = append(list, text)
+	}
+	return list, ok
+}
+
+// wantDate reads a NumericDate exactly, from 0 to the last second of the year 9999.
+// Zero may have a sign, an exponent at most three digits: nobody sends others.
+func wantDate(text string) (time.Time, bool) {
+	_, exponent, _ := strings.Cut(strings.ToLower(text), "e")
+	shift, err := strconv.Atoi("0" + strings.TrimLeft(exponent, "+-"))
+	if err != nil || shift > 100 || text[0] == '-' && strings.Trim(text, "-0.") != "" {
+		return time.Time{}, false
+	}
+	exact, ok := new(big.Rat).SetString(text)
+	if !ok || exact.Cmp(big.NewRat(253402300800, 1)) >= 0 {
+		return time.Time{}, false
+	}
+	seconds := new(big.Int).Quo(exact.Num(), exact.Denom())
+	return time.Unix(seconds.Int64(), 0), true
+}

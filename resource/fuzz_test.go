@@ -1,0 +1,171 @@
+package resource_test
+
+import (
+	"bufio"
+	"context"
+	"errors"
+	"log/slog"
+	"net/http"
+	"regexp"
+	"strings"
+	"testing"
+
+	"github.com/warder-go/warder/resource"
+)
+
+// goodToken is the only one that fuzzResource accepts; it is the example of RFC 6750
+// §2.1, and opaque, so that no clock and no key has a say.
+const goodToken = "mF_9.B5f-4.1JqM"
+
+type oneToken struct{}
+
+func (oneToken) Issuer() string { return "https://auth.example.test" }
+
+func (oneToken) Verify(_ context.Context, t *resource.Token) (*resource.Claims, error) {
+	if t.Raw() != goodToken {
+		return nil, errors.New("another token")
+	}
+	return &resource.Claims{Issuer: "https://auth.example.test", Subject: "alice", Audience: []string{identifier}}, nil
+}
+
+func fuzzResource(f *testing.F) *resource.Resource {
+	f.Helper()
+	res, err := resource.New(resource.Config{
+		Identifier: identifier, Opaque: &resource.Issuer{Verifier: oneToken{}}, Logger: slog.New(slog.DiscardHandler),
+	})
+	if err != nil {
+		f.Fatal(err)
+	}
+	return res
+}
+
+var (
+	// RFC 6750 §2.1 and RFC 9110 §11.4: the scheme in any case, 1*SP, a b64token.
+	bearerGrammar = regexp.MustCompile(`^[Bb][Ee][Aa][Rr][Ee][Rr] +([A-Za-z0-9._~+/-]+=*)$`)
+	// Bearer, whatever follows it.
+	bearerScheme = regexp.MustCompile(`^[Bb][Ee][Aa][Rr][Ee][Rr]($|[ \t])`)
+)
+
+// wantReason is the verdict on the lines of Authorization, by the grammar: "" accepts.
+func wantReason(lines []string) resource.Reason {
+	switch {
+	case len(lines) > 1:
+		return resource.ReasonMalformedRequest
+	case len(lines) == 0 || !bearerScheme.MatchString(lines[0]):
+		return resource.ReasonMissingCredentials
+	case len(strings.TrimLeft(lines[0][len("Bearer"):], " ")) > resource.DefaultMaxTokenBytes:
+		return resource.ReasonTokenTooLarge
+	}
+	token := bearerGrammar.FindStringSubmatch(lines[0])
+	switch {
+	case token == nil:
+		return resource.ReasonMalformedRequest
+	case token[1] == goodToken:
+		return ""
+	}
+	return "some other, about the token"
+}
+
+// FuzzAuthorization: a request is accepted exactly if it has one Authorization line
+// with the one good token in it, and the other answers follow the grammar.
+func FuzzAuthorization(f *testing.F) {
+	for _, seed := range []string{
+		"Bearer " + goodToken, "bearer  " + goodToken, "BEARER " + goodToken, "Bearer\t" + goodToken, "Bearer " + goodToken + " ", "Bearer",
+		"Bearer ", "", "Basic dXNlcjpw", "Bearer=" + goodToken, "Bearer " + goodToken + ",Bearer x", "Bearer " + goodToken + "\nBearer " + goodToken,
+		"Bearer " + goodToken + "\n", "DPoP " + goodToken, "Bearer \"" + goodToken + "\"", "Bearer a=b", "Bearer ===", "Bearer eyJhbGciOiJub25lIn0.e30.",
+		"Bearer " + strings.Repeat("a", resource.DefaultMaxTokenBytes+1), "Ｂearer x", "Bearer é", "Bearer " + goodToken + "\x00",
+	} {
+		f.Add(seed, false)
+	}
+	f.Add("", true)
+	res := fuzzResource(f)
+	f.Fuzz(func(t *testing.T, lines string, absent bool) {
+		var values []string
+		if !absent {
+			values = strings.Split(lines, "\n")
+		}
+		req := (&http.Request{Method: http.MethodPost, Header: http.Header{"Other": {"x"}}}).WithContext(t.Context())
+		if values != nil {
+			req.Header["Authorization"] = values
+		}
+		checkDecision(t, res, req, wantReason(values))
+		if got := strings.Join(req.Header["Authorization"], "\n"); !absent && got != lines || absent && req.Header["Authorization"] != nil {
+			t.Fatalf("the header was changed to %q", got)
+		}
+	})
+}
+
+// checkDecision asks the resource and compares with the grammar's verdict.
+func checkDecision(t *testing.T, res *resource.Resource, req *http.Request, want resource.Reason) {
+	t.Helper()
+	lines := req.Header["Authorization"]
+	decision, refusal := res.Authenticate(req)
+	switch {
+	case (refusal == nil) != (want == ""):
+		t.Fatalf("%q: refusal %v, want %q", lines, refusal, want)
+	case refusal == nil:
+		if decision.Caller.Subject() != "alice" || len(decision.Request.Header["Authorization"]) > 0 || decision.Request.Header.Get("Other") != req.Header.Get("Other") {
+			t.Fatalf("%q: accepted, but handed on as %v with %v", lines, decision.Caller, decision.Request.Header)
+		}
+		return
+	case decision != (resource.Decision{}):
+		t.Fatalf("%q: refused and accepted", lines)
+	}
+	status := map[resource.Reason]int{resource.ReasonMissingCredentials: 401, resource.ReasonMalformedRequest: 400, resource.ReasonTokenTooLarge: 401}
+	known, ok := status[want]
+	got, isKnown := status[refusal.Reason]
+	if ok && (refusal.Reason != want || refusal.Status != known) || !ok && (isKnown || refusal.Status != 401) {
+		t.Fatalf("%q: refused with %d %s (%d), want %q", lines, refusal.Status, refusal.Reason, got, want)
+	}
+	// RFC 6750 §3.1: no error code where no credentials came.
+	challenge := strings.Join(refusal.Challenges, "\n")
+	if strings.Contains(challenge, "error=") == (want == resource.ReasonMissingCredentials) || strings.Contains(challenge, "\n") {
+		t.Fatalf("%q: challenge %q", lines, challenge)
+	}
+}
+
+var (
+	authorizationLine = regexp.MustCompile(`(?i)^authorization:[ \t]*(.*?)[ \t]*$`)
+	obsFold           = regexp.MustCompile(`[ \t]*\r?\n[ \t]+`)
+)
+
+// authorizations reads a head line by line. A folded line is one line, with a space
+// where it was folded (RFC 9112 §5.2).
+func authorizations(head string) (values []string) {
+	head, _, _ = strings.Cut(strings.ReplaceAll(head, "\r\n", "\n"), "\n\n")
+	for line := range strings.SplitSeq(obsFold.ReplaceAllString(head, " "), "\n") {
+		if m := authorizationLine.FindStringSubmatch(line); m != nil {
+			values = append(values, m[1])
+		}
+	}
+	return values
+}
+
+// FuzzRequestHead: whatever stands in a request's head, it is accepted only if, read
+// line by line, it has exactly one Authorization line, with the good token.
+func FuzzRequestHead(f *testing.F) {
+	const start = "POST /mcp HTTP/1.1\r\nHost: mcp.example.test\r\n"
+	for _, seed := range []string{
+		"Authorization: Bearer " + goodToken + "\r\n", "authorization:bearer " + goodToken + " \t\r\nX: y\r\n",
+		"Authorization: Bearer x\r\nAuthorization: Bearer " + goodToken + "\r\n", "Authorization : Bearer " + goodToken + "\r\n",
+		"Authorization: Bearer\r\n " + goodToken + "\r\n", "X: y\r\n Authorization: Bearer " + goodToken + "\r\n", "X: y\nAuthorization: Bearer " + goodToken + "\n",
+		"X: y\rAuthorization: Bearer " + goodToken + "\r\n", "Authorization: Bearer " + goodToken + "\nAuthorization:\n", "Proxy-Authorization: Bearer " + goodToken + "\r\n",
+		"Transfer-Encoding: chunked\r\nTrailer: Authorization\r\n\r\n0\r\nAuthorization: Bearer " + goodToken + "\r\n", "Authorization: Bearer " + goodToken + "\x00\r\n",
+	} {
+		f.Add(seed)
+	}
+	res := fuzzResource(f)
+	f.Fuzz(func(t *testing.T, head string) {
+		req, err := http.ReadRequest(bufio.NewReader(strings.NewReader(start + head + "\r\n")))
+		if err != nil {
+			return // net/http answers 400 itself
+		}
+		if _, refusal := res.Authenticate(req.WithContext(t.Context())); refusal != nil {
+			return
+		}
+		found := authorizations(start + head + "\r\n")
+		if len(found) != 1 || wantReason(found) != "" {
+			t.Fatalf("%q: accepted with these lines: %q", head, found)
+		}
+	})
+}
