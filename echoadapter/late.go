@@ -27,6 +27,7 @@ func serve(next echo.HandlerFunc, c echo.Context, decision resource.Decision) er
 	if held.begin() {
 		return err
 	}
+	c.SetResponse(response)
 	return refuse(c, held.refusal)
 }
 

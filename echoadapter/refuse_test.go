@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"maps"
 	"net/http"
+	"net/http/httptest"
 	"strings"
 	"testing"
 	"time"
@@ -315,5 +316,33 @@ func TestJSONInEchosWay(t *testing.T) {
 	const want = "{\n  \"error_description\": \"Authorization is required\"\n}\n"
 	if response.StatusCode != 401 || body != want || response.Header.Get("WWW-Authenticate") != pointer {
 		t.Errorf("got %d %q, want 401 %q", response.StatusCode, body, want)
+	}
+}
+
+// RFC 9110 §8.6: what HEAD says of a body is that of the body that GET would get.
+func TestHeadOfAnotherBody(t *testing.T) {
+	e := echo.New()
+	e.HTTPErrorHandler = func(_ error, c echo.Context) { _ = c.String(401, "no") }
+	e.Any("/", whoami, echoadapter.Middleware(newResource(t, identifier, nil)))
+	url := serve(t, e)
+	for _, method := range []string{"GET", "HEAD"} {
+		response, _ := ask(t, method, url, "")
+		if got := response.Header.Get("Content-Type") + " " + response.Header.Get("Content-Length"); got != "text/plain; charset=UTF-8 2" {
+			t.Errorf("%s: got %s", method, got)
+		}
+	}
+}
+
+// An error handler that goes past Echo's Response, with its hooks, finds the fields
+// there already.
+func TestErrorHandlerPastEchosResponse(t *testing.T) {
+	e := echo.New()
+	e.HTTPErrorHandler = func(_ error, c echo.Context) { c.Response().Writer.WriteHeader(401) }
+	e.Any("/", whoami, echoadapter.Middleware(newResource(t, identifier, nil)))
+	recorder := httptest.NewRecorder()
+	e.ServeHTTP(recorder, httptest.NewRequest("GET", "/", nil))
+	want := map[string]string{"Www-Authenticate": pointer, "Cache-Control": "no-store", "X-Content-Type-Options": "nosniff"}
+	if got := kept(recorder.Result().Header); recorder.Code != 401 || !maps.Equal(got, want) {
+		t.Errorf("got %d %q, want 401 %q", recorder.Code, got, want)
 	}
 }

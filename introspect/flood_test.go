@@ -43,10 +43,13 @@ func TestOneCallForOneToken(t *testing.T) { // bad-inputs 216
 func TestOneCallThoughTheAnswerIsInstant(t *testing.T) {
 	inWorld(t, nil, func(w *world) {
 		w.issuer.Reset()
-		for round := range 20 {
-			token := w.token(resourcetest.Token{})
-			if statuses, _ := w.crowd(repeat(200, func(int) string { return token })); statuses[200] != 200 || w.calls() != round+1 {
-				w.Fatalf("got %s, %d calls; want 200×200, %d calls", summary(statuses), w.calls(), round+1)
+		for round := range 40 {
+			token, want := w.token(resourcetest.Token{}), 200
+			if round%2 == 1 {
+				token, want = junk(round), 401
+			}
+			if statuses, _ := w.crowd(repeat(200, func(int) string { return token })); statuses[want] != 200 || w.calls() != round+1 {
+				w.Fatalf("got %s, %d calls; want 200×%d, %d calls", summary(statuses), w.calls(), want, round+1)
 			}
 		}
 	})

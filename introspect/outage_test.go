@@ -104,38 +104,44 @@ func TestFailuresMustBeInARow(t *testing.T) {
 
 // One call on trial at a time, however long it takes and however many come.
 func TestTrial(t *testing.T) {
-	inWorld(t, nil, func(w *world) {
-		w.fail(resourcetest.Failure{Refuse: true})
-		for i := range introspect.FailuresToOpen {
-			w.ask(junk(i))
-		}
-		time.Sleep(introspect.MinCoolDown)
-		w.fail(resourcetest.Failure{Hang: true})
-		before := w.calls()
-		var trial sync.WaitGroup
-		trial.Go(func() {
-			if got := w.ask(junk(100)); got.status != 503 || got.took != introspect.DefaultTimeout {
-				w.Errorf("on trial: got %d after %s, want 503 after 5s", got.status, got.took)
-			}
+	for _, places := range []int{1, 32} { // also if the trial takes the only one
+		t.Run(fmt.Sprint(places), func(t *testing.T) {
+			inWorld(t, func(_ *resource.Config, c *introspect.Config) { c.MaxConcurrent = places }, testTrial)
 		})
-		synctest.Wait()
-		statuses, slowest := w.crowd(repeat(1000, func(i int) string { return junk(1000 + i) }))
-		if statuses[503] != 1000 || slowest != 0 || w.calls() != before+1 {
-			w.Errorf("beside it: got %s, slowest %s, %d calls; want 1000×503 at once, 1 call", summary(statuses), slowest, w.calls()-before)
-		}
-		trial.Wait()
-		w.normal()
-		w.expect("left alone after the trial", w.token(resourcetest.Token{}), 503, resource.ReasonIntrospectionSuspended)
-		time.Sleep(2 * introspect.MinCoolDown)
-		statuses, _ = w.crowd(repeat(50, func(int) string { return w.token(resourcetest.Token{}) }))
-		if statuses[200] != 1 || statuses[503] != 49 {
-			w.Errorf("second trial: got %s, want 1×200 49×503", summary(statuses))
-		}
-		statuses, _ = w.crowd(repeat(50, func(int) string { return w.token(resourcetest.Token{}) }))
-		if statuses[200] != 50 {
-			w.Errorf("after the trial: got %s, want 50×200", summary(statuses))
+	}
+}
+
+func testTrial(w *world) {
+	w.fail(resourcetest.Failure{Refuse: true})
+	for i := range introspect.FailuresToOpen {
+		w.ask(junk(i))
+	}
+	time.Sleep(introspect.MinCoolDown)
+	w.fail(resourcetest.Failure{Hang: true})
+	before := w.calls()
+	var trial sync.WaitGroup
+	trial.Go(func() {
+		if got := w.ask(junk(100)); got.status != 503 || got.took != introspect.DefaultTimeout {
+			w.Errorf("on trial: got %d after %s, want 503 after 5s", got.status, got.took)
 		}
 	})
+	synctest.Wait()
+	statuses, slowest := w.crowd(repeat(1000, func(i int) string { return junk(1000 + i) }))
+	if statuses[503] != 1000 || slowest != 0 || w.calls() != before+1 {
+		w.Errorf("beside it: got %s, slowest %s, %d calls; want 1000×503 at once, 1 call", summary(statuses), slowest, w.calls()-before)
+	}
+	trial.Wait()
+	w.normal()
+	w.expect("left alone after the trial", w.token(resourcetest.Token{}), 503, resource.ReasonIntrospectionSuspended)
+	time.Sleep(2 * introspect.MinCoolDown)
+	statuses, _ = w.crowd(repeat(50, func(int) string { return w.token(resourcetest.Token{}) }))
+	if statuses[200] != 1 || statuses[503] != 49 {
+		w.Errorf("second trial: got %s, want 1×200 49×503", summary(statuses))
+	}
+	statuses, _ = w.crowd(repeat(50, func(int) string { return w.token(resourcetest.Token{}) }))
+	if statuses[200] != 50 {
+		w.Errorf("after the trial: got %s, want 50×200", summary(statuses))
+	}
 }
 
 // An answer that the token provoked shows that the endpoint is there, and no more:
@@ -225,18 +231,19 @@ func TestRefusedCredentials(t *testing.T) { // bad-inputs 200: at most once a se
 	inWorld(t, nil, func(w *world) {
 		remembered := w.token(resourcetest.Token{})
 		w.expect("before", remembered, 200, "")
-		w.fail(resourcetest.Failure{Status: 401})
+		w.fail(resourcetest.Failure{Status: 401, Delay: 20 * time.Millisecond})
 		before := w.calls()
-		if got := w.load(30 * time.Second); got[503] != 300 {
-			w.Errorf("got %s, want 300×503", summary(got))
+		if got := w.load(30 * time.Second); got[503] < 290 || len(got) != 1 {
+			w.Errorf("got %s, want 503 only", summary(got))
 		}
+		time.Sleep(introspect.CredentialsInterval)
 		w.crowd(repeat(500, junk))
 		for _, gap := range w.gaps(before) {
 			if gap < introspect.CredentialsInterval {
 				w.Errorf("two calls are %s apart, want a second", gap)
 			}
 		}
-		if n := w.calls() - before; n < 28 || n > 32 {
+		if n := w.calls() - before; n < 25 || n > 32 {
 			w.Errorf("%d calls in 30 s, want one a second", n)
 		}
 		w.expect("a remembered token", remembered, 200, "")

@@ -259,6 +259,9 @@ func (w *world) metrics() string {
 	registry, recorder := prometheus.NewRegistry(), httptest.NewRecorder()
 	registry.MustRegister(w.res.Metrics())
 	promhttp.HandlerFor(registry, promhttp.HandlerOpts{ErrorHandling: promhttp.HTTPErrorOnError}).ServeHTTP(recorder, httptest.NewRequest("GET", "/metrics", nil))
+	if recorder.Code != http.StatusOK {
+		w.Fatalf("the scrape failed: %s", recorder.Body)
+	}
 	return recorder.Body.String()
 }
 

@@ -45,10 +45,10 @@ type SessionConfig struct {
 // the SDKs. The streamable transport of the official Go SDK does, behind
 // nethttp/mcpsdk.
 //
-// It goes inside [Middleware] of the same resource; what that did not accept, and a
-// public operation without credentials, gets 401, so that an anonymous request never
-// opens or uses a session. Make it once for all routes of a server, since the routes
-// of one SSE transport share their sessions:
+// It goes inside [Middleware] of the same resource; what that did not accept gets 401.
+// A public operation without credentials never uses a session (it gets 404) and never
+// opens one (the answer loses its Mcp-Session-Id). Make it once for all routes of a
+// server, since the routes of one SSE transport share their sessions:
 //
 //	protect := func(h http.Handler) http.Handler { return nethttp.Middleware(res)(bind(h)) }
 //
@@ -113,15 +113,18 @@ func (s *sessions) serve(w http.ResponseWriter, req *http.Request, next http.Han
 		render(w, refusal)
 		return
 	}
-	caller, ok := resource.FromContext(req.Context())
-	if !ok { // the check has seen one: fail closed all the same
-		s.refuse(w, req, http.StatusNotFound, notFoundBody, slog.LevelError, "no caller")
-		return
-	}
+	caller, known := resource.FromContext(req.Context()) // unknown: a public operation
 	id, ok := sessionNamed(req)
+	resumes := len(req.Header.Values("Last-Event-Id")) > 0
 	switch {
 	case !ok: // which one the server would take is a matter of its taste
 		s.refuse(w, req, http.StatusBadRequest, ambiguousBody, slog.LevelInfo, "named more than once")
+	case !known && (id != "" || resumes):
+		s.refuse(w, req, http.StatusNotFound, notFoundBody, slog.LevelInfo, "no credentials")
+	case !known:
+		sw := &sessionWriter{ResponseWriter: w, opened: func(h http.Header) { h.Del(sessionHeader) }}
+		next.ServeHTTP(sw, req)
+		sw.begin(http.StatusOK)
 	case id != "":
 		switch s.table.claim(id, caller.ID()) {
 		case sessionOwn:
@@ -131,7 +134,7 @@ func (s *sessions) serve(w http.ResponseWriter, req *http.Request, next http.Han
 		default:
 			s.refuse(w, req, http.StatusNotFound, notFoundBody, slog.LevelInfo, "unknown")
 		}
-	case len(req.Header.Values("Last-Event-Id")) > 0: // resumes a stream, but of whose session?
+	case resumes: // a stream, but of whose session?
 		s.refuse(w, req, http.StatusNotFound, notFoundBody, slog.LevelInfo, "not named, but a stream of it")
 	default:
 		s.serveNew(w, req, next, caller)
@@ -250,7 +253,9 @@ func (s *sessions) log(req *http.Request, level slog.Level, why string) {
 	if logger == nil {
 		logger = slog.Default()
 	}
-	caller, _ := resource.FromContext(req.Context())
-	logger.LogAttrs(req.Context(), level, "session refused", slog.String("why", why),
-		slog.Any("caller", caller), slog.String("resource", s.resource))
+	attrs := []slog.Attr{slog.String("why", why), slog.String("resource", s.resource)}
+	if caller, ok := resource.FromContext(req.Context()); ok {
+		attrs = append(attrs, slog.Any("caller", caller))
+	}
+	logger.LogAttrs(req.Context(), level, "session refused", attrs...)
 }

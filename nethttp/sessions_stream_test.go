@@ -1,7 +1,6 @@
 package nethttp_test
 
 import (
-	"bufio"
 	"context"
 	"fmt"
 	"io"
@@ -62,7 +61,7 @@ func whole(text string) func(string) []string {
 	return func(id string) []string { return []string{strings.ReplaceAll(text, "ID", id)} }
 }
 
-// bytewise writes the text in pieces of n bytes.
+// pieces writes the text in pieces of n bytes.
 func pieces(text string, n int) func(string) []string {
 	return func(id string) (all []string) {
 		text := strings.ReplaceAll(text, "ID", id)
@@ -73,8 +72,8 @@ func pieces(text string, n int) func(string) []string {
 	}
 }
 
-// listen opens a stream and returns its lines, and what ends it.
-func (h *hall) listen(token string) (*bufio.Scanner, context.CancelFunc) {
+// listen opens a stream and returns it, and what ends it.
+func (h *hall) listen(token string) (io.Reader, context.CancelFunc) {
 	h.Helper()
 	ctx, cancel := context.WithCancel(context.Background())
 	response, err := http.DefaultClient.Do(request(h, "GET", h.url+"/sse", token, nil).WithContext(ctx))
@@ -85,9 +84,7 @@ func (h *hall) listen(token string) (*bufio.Scanner, context.CancelFunc) {
 	if response.StatusCode != 200 {
 		h.Fatalf("no stream: %d", response.StatusCode)
 	}
-	lines := bufio.NewScanner(response.Body)
-	lines.Buffer(nil, 1<<20)
-	return lines, cancel
+	return response.Body, cancel
 }
 
 func (h *hall) post(path, token string) int {
@@ -119,10 +116,11 @@ func TestSessionsOfTheSSETransport(t *testing.T) {
 	} {
 		t.Run(row.name, func(t *testing.T) {
 			h := newHall(t, nethttp.SessionConfig{}, &sseServer{event: row.event})
-			lines, leave := h.listen(h.alice())
-			for lines.Scan() && !strings.Contains(lines.Text(), "stream-1") {
-			}
-			for lines.Scan() && lines.Text() != "" { // the event is complete only now
+			stream, leave := h.listen(h.alice())
+			want := strings.Join(row.event("stream-1"), "")
+			got := make([]byte, len(want))
+			if _, err := io.ReadFull(stream, got); err != nil || string(got) != want {
+				t.Fatalf("got %q, %v, want %q", got, err, want)
 			}
 			if got := h.post(row.path, h.alice()); got != 202 {
 				t.Errorf("who opened it: got %d, want 202", got)
@@ -152,9 +150,9 @@ func TestSSEEndpointThatNamesNoSession(t *testing.T) {
 		{"two lines", "event: endpoint\ndata: /message?\ndata: sessionId=ID\n\n"},
 	} {
 		h := newHall(t, nethttp.SessionConfig{}, &sseServer{event: whole(row.event)})
-		lines, _ := h.listen(h.alice())
-		for lines.Scan() {
-			t.Errorf("%s: told the client %q", row.name, lines.Text())
+		stream, _ := h.listen(h.alice())
+		if told, err := io.ReadAll(stream); err != nil || len(told) > 0 {
+			t.Errorf("%s: told the client %q, %v", row.name, told, err)
 		}
 		if log := h.log.take(); strings.Count(log, `level=ERROR msg="session refused" why="the SSE endpoint names none, or several"`) != 1 {
 			t.Errorf("%s: log: %s", row.name, log)
@@ -210,7 +208,7 @@ func TestWriterOfANewSession(t *testing.T) {
 			_, _ = buffer.WriteString("5\r\nhello\r\n0\r\n\r\n")
 			_ = buffer.Flush()
 		}))
-		if response, body := do(t, request(t, method, h.url, h.alice(), nil)); body != "hello" || response.Header.Get("Mcp-Session-Id") != "mine" {
+		if response, body := h.ask(method, "/", h.alice(), ""); body != "hello" || response.Header.Get("Mcp-Session-Id") != "mine" {
 			t.Errorf("%s: got %q, %v", method, body, response.Header)
 		}
 		if response, _ := h.ask("POST", "/", h.bob(), "mine"); response.StatusCode != 404 {
@@ -224,7 +222,8 @@ func TestWriterOfAKnownSession(t *testing.T) {
 	h := newHall(t, nethttp.SessionConfig{}, http.NotFoundHandler())
 	var got http.ResponseWriter
 	handler := nethttp.Middleware(h.res)(nethttp.BindSessions(h.res, nethttp.SessionConfig{AdoptUnknown: true})(http.HandlerFunc(func(w http.ResponseWriter, _ *http.Request) { got = w })))
-	req := httptest.NewRequest("POST", "/", nil)
+	req := httptest.NewRequest("POST", "/", strings.NewReader(call))
+	req.Header.Set("Content-Type", "application/json")
 	req.Header.Set("Authorization", "Bearer "+h.one.Token(resourcetest.Token{}))
 	req.Header.Set("Mcp-Session-Id", "s")
 	recorder := httptest.NewRecorder()

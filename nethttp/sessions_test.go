@@ -171,7 +171,7 @@ func TestSessionsAreThePrincipals(t *testing.T) {
 	}
 	h.expect("the caller again", h.alice(), session, served)
 	log := h.log.take()
-	if n := strings.Count(log, `level=WARN msg="session refused" why="another caller's" caller.issuer=https://auth.example.test caller.subject=bob`); n != 6 || strings.Contains(log, session) {
+	if n := strings.Count(log, `level=WARN msg="session refused" why="another caller's" resource=https://mcp.example.test/mcp caller.issuer=https://auth.example.test caller.subject=bob`); n != 6 || strings.Contains(log, session) {
 		t.Errorf("log:\n%s", log)
 	}
 }
@@ -238,14 +238,27 @@ func TestAnonymousRequestsHaveNoSessions(t *testing.T) {
 	server := new(trusting)
 	h := newHall(t, nethttp.SessionConfig{AdoptUnknown: true}, server)
 	session := h.begin(h.alice())
-	const list = `{"jsonrpc":"2.0","id":1,"method":"tools/list"}`
-	for _, named := range []string{"", session, "s99"} {
-		req := request(t, "POST", h.url, "", strings.NewReader(list))
+	for _, row := range []struct {
+		name, session, lastEvent string
+		want                     answer
+		reached                  int
+	}{
+		{"no session", "", "", served, 1},
+		{"somebody's", session, "", noSession, 0},
+		{"unknown", "s99", "", noSession, 0},
+		{"resuming", "", "1", noSession, 0},
+	} {
+		before := server.reached
+		req := request(t, "POST", h.url, "", strings.NewReader(`{"jsonrpc":"2.0","id":1,"method":"tools/list"}`))
 		req.Header.Set("Content-Type", "application/json")
-		req.Header.Set("Mcp-Session-Id", named)
-		if response, _ := do(t, req); response.StatusCode != 401 || server.reached != 1 ||
-			response.Header.Get("WWW-Authenticate") != `Bearer resource_metadata="https://mcp.example.test/.well-known/oauth-protected-resource/mcp"` {
-			t.Errorf("session %q: got %d %v, reached %d", named, response.StatusCode, response.Header, server.reached)
+		for name, value := range map[string]string{"Mcp-Session-Id": row.session, "Last-Event-Id": row.lastEvent} {
+			if value != "" {
+				req.Header.Set(name, value)
+			}
+		}
+		response, body := do(t, req)
+		if got := (answer{response.StatusCode, body}); got != row.want || server.reached-before != row.reached || response.Header.Values("Mcp-Session-Id") != nil {
+			t.Errorf("%s: got %+v with %v, reached %d, want %+v", row.name, got, response.Header, server.reached-before, row.want)
 		}
 	}
 }

@@ -189,6 +189,7 @@ func (s *stream) close() {
 
 // observeStreamEnd logs why a stream was ended. An expired token is nothing special.
 func (r *Resource) observeStreamEnd(ctx context.Context, f *fault) {
+	defer func() { _ = recover() }() // nobody above the timer would catch a log that panics
 	level := slog.LevelInfo
 	switch outcomes[f.reason] {
 	case answerExpired:

@@ -56,6 +56,11 @@ func TestLateChallenges(t *testing.T) {
 			}
 			return asked
 		}, true, 403, told},
+		{"informs, then asks", one, false, func(w http.ResponseWriter, ask func(...string) bool) bool {
+			w.Header().Set("Link", "</style.css>; rel=preload")
+			w.WriteHeader(http.StatusEarlyHints)
+			return ask("row:7")
+		}, true, 403, told},
 		{"asks with a malformed scope", one, false, func(_ http.ResponseWriter, ask func(...string) bool) bool { return ask("two words") }, true, 500, failed},
 		{"asks for what the caller has", one, false, func(w http.ResponseWriter, ask func(...string) bool) bool {
 			defer io.WriteString(w, "passed")

@@ -79,6 +79,7 @@ func (s *Set) fetchNow(why reason) {
 		event.Outcome, event.Err = outcome(err), err
 	}
 	event.Took = time.Since(begun)
+	defer func() { _ = recover() }() // nobody above this goroutine would catch a log that panics
 	s.observe(event)
 }
 

@@ -14,6 +14,12 @@ import (
 	"github.com/modelcontextprotocol/go-sdk/mcp"
 )
 
+// asks reports whether the server can ask a client for input: one of an older protocol
+// only in a session, and not over mcp-go's SSE transport.
+func (s *site) asks(version string) bool {
+	return version == "" || version == "2026-07-28" || s.stateful || s.name == "go-sdk, transport of 2024-11-05"
+}
+
 // A counter stands outside of warder and notes what real clients send, and what is
 // refused of it.
 type counter struct {
@@ -116,7 +122,9 @@ func useOfficialClient(t *testing.T, s *site, address, version string) {
 	ctx := t.Context()
 	updated := func(context.Context, *mcp.ResourceUpdatedNotificationRequest) {}
 	c := mcp.NewClient(&mcp.Implementation{Name: "official", Version: "1"}, &mcp.ClientOptions{
-		ElicitationHandler:     func(context.Context, *mcp.ElicitRequest) (*mcp.ElicitResult, error) { return &mcp.ElicitResult{Action: "decline"}, nil },
+		ElicitationHandler: func(context.Context, *mcp.ElicitRequest) (*mcp.ElicitResult, error) {
+			return &mcp.ElicitResult{Action: "decline"}, nil
+		},
 		ResourceUpdatedHandler: updated,
 	})
 	httpClient := &http.Client{Transport: bearer{}}
@@ -144,8 +152,7 @@ func useOfficialClient(t *testing.T, s *site, address, version string) {
 	check("tools", err)
 	call("echo", map[string]any{"text": "ü \U0001f600 \u2028 <>& \x00 \ufffd", "big": 12345678901234567, "deep": map[string]any{"a": []any{map[string]any{"b": nil}}}, "name": "delete_user", "Name": "x"})
 	call("delete_user", nil)
-	if !(s.stateful || s.sse) && version != "" { // a stateless server can't ask a client of the old protocol
-	} else {
+	if s.asks(version) {
 		call("ask", map[string]any{})
 	}
 	_, err = session.ListPrompts(ctx, &mcp.ListPromptsParams{})
@@ -193,11 +200,12 @@ func TestMCPGoClient(t *testing.T) {
 
 func useMCPGoClient(t *testing.T, s *site, address, version string) {
 	ctx := t.Context()
-	headers := map[string]string{"Authorization": "Bearer all"}
+	// By its option for headers its DELETE would come without the token, to be refused.
+	httpClient := &http.Client{Transport: bearer{}}
 	var way transport.Interface
-	way, err := transport.NewStreamableHTTP(address, transport.WithHTTPHeaders(headers))
+	way, err := transport.NewStreamableHTTP(address, transport.WithHTTPBasicClient(httpClient))
 	if s.sse {
-		way, err = transport.NewSSE(address, transport.WithHeaders(headers))
+		way, err = transport.NewSSE(address, transport.WithHTTPClient(httpClient))
 	}
 	if err != nil {
 		t.Fatal(err)
@@ -216,7 +224,7 @@ func useMCPGoClient(t *testing.T, s *site, address, version string) {
 	_, err = c.ListTools(ctx, mcpgo.ListToolsRequest{})
 	check("tools", err)
 	names := []string{"echo", "delete_user"}
-	if s.stateful || version == "2026-07-28" {
+	if s.asks(version) && !s.sse && s.name != "go-sdk, stateful, JSON" { // this client does not open the stream on which it would be asked
 		names = append(names, "ask")
 	}
 	for _, name := range names {

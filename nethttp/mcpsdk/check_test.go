@@ -19,7 +19,9 @@ func TestCheckRulesThatNameNothing(t *testing.T) {
 		r.Scopes = scopes
 		return resource.Operations{Resources: []resource.ResourceRule{r}}
 	}
-	noBinding := func(what string) string { return "Operations.Resources[0]: the server has no resource and no template that " + what }
+	noBinding := func(what string) string {
+		return "Operations.Resources[0]: the server has no resource and no template that " + what
+	}
 	tests := []struct {
 		name  string
 		rules resource.Operations
@@ -39,7 +41,7 @@ func TestCheckRulesThatNameNothing(t *testing.T) {
 		{"a URI of no template", uri(resource.ResourceRule{URI: "db://users/1/2"}), noBinding(`URI "db://users/1/2" binds`)},
 		{"a prefix of a resource", uri(resource.ResourceRule{Prefix: "file:///s"}), ""},
 		{"a prefix of what a template makes", uri(resource.ResourceRule{Prefix: "db://users/"}), ""},
-		{"a prefix of nothing", uri(resource.ResourceRule{Prefix: "file:///t"}), noBinding(`Prefix "file:///t" binds`)},
+		{"a prefix of nothing", uri(resource.ResourceRule{Prefix: "mail://inbox/"}), noBinding(`Prefix "mail://inbox/" binds`)},
 		{"a template", uri(resource.ResourceRule{Template: "file:///logs/{day}"}), ""},
 		{"a template that names its variables otherwise", uri(resource.ResourceRule{Template: "file:///logs/{d}"}), ""},
 		{"a template of a resource", uri(resource.ResourceRule{Template: "file:///{one}"}), ""},

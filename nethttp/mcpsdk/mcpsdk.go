@@ -8,6 +8,10 @@
 //		caller, ok := mcpsdk.CallerFrom(req.Extra)
 //		...
 //
+// Where the Resource has rules for operations, [Lock] asks them again inside the server
+// and hides from its lists what a caller may not use, and [Check] compares them with
+// what the server has.
+//
 // It is a module of its own, so that the core does not depend on the SDK.
 package mcpsdk
 
