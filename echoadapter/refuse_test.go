@@ -307,15 +307,27 @@ func TestErrorTellsNothing(t *testing.T) {
 	}
 }
 
-// Echo's own handler writes JSON in its own way: with "pretty" in the query indented,
-// with escapes for what HTML could misread. It stays whole and says the same.
+// Echo's own handler writes JSON in its own way: indented if the query has "pretty",
+// and with escapes for what HTML could misread. It stays whole and says the same.
 func TestJSONInEchosWay(t *testing.T) {
 	e := echo.New()
-	e.Any("/", whoami, echoadapter.Middleware(newResource(t, identifier, nil)))
-	response, body := ask(t, "GET", serve(t, e)+"/?pretty", "")
+	e.Any("/", whoami, echoadapter.Middleware(newResource(t, identifier, func(c *resource.Config) {
+		c.Operations.Tools = map[string][]string{"x": nil}
+	})))
+	url := serve(t, e)
+	response, body := ask(t, "GET", url+"/?pretty", "")
 	const want = "{\n  \"error_description\": \"Authorization is required\"\n}\n"
 	if response.StatusCode != 401 || body != want || response.Header.Get("WWW-Authenticate") != pointer {
 		t.Errorf("got %d %q, want 401 %q", response.StatusCode, body, want)
+	}
+	req, err := http.NewRequestWithContext(t.Context(), "POST", url, strings.NewReader(`{"jsonrpc":"2.0","id":"<\u003e&","method":"ping"}`))
+	if err != nil {
+		t.Fatal(err)
+	}
+	req.Header = http.Header{"Content-Type": {jsonType}, "Mcp-Method": {"other"}}
+	const wantID = `{"jsonrpc":"2.0","id":"\u003c\u003e\u0026","error":{"code":-32020,"message":"Mcp-Method or Mcp-Name is not what the body says"}}` + "\n"
+	if response, body := send(t, req, "alice"); response.StatusCode != 400 || body != wantID {
+		t.Errorf("got %d %q, want 400 %q", response.StatusCode, body, wantID)
 	}
 }
 

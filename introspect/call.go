@@ -29,6 +29,9 @@ var errTooSlow = errors.New("a function of the configuration takes too long")
 // What the issuer calls inactive, or no token of its own, is refused with 401.
 // Whenever the issuer has not said so in due form, nobody can tell: 503.
 func (v *Verifier) Verify(ctx context.Context, t *resource.Token) (*resource.Claims, error) {
+	if err := ctx.Err(); err != nil {
+		return nil, err // nobody waits for an answer
+	}
 	key := digest(sha256.Sum256([]byte(t.Raw())))
 	if f := v.refused.recall(key, time.Now()); f != nil {
 		return nil, f.resourceError()

@@ -13,10 +13,11 @@ import (
 // about.
 type digest [sha256.Size]byte
 
-// Afterglow is how long an answer that accepts a token is shared after it has come.
-// It covers the moment between the answer and its being remembered by the resource,
-// in which a request would find neither.
-const Afterglow = 50 * time.Millisecond
+// Afterglow is how long an answer that accepts a token is shared after it has come,
+// unless Config.AnswerTTL is negative. It covers the moment between the answer and its
+// being remembered by the resource, in which a request would find neither, and is
+// longer than a busy machine makes anybody wait in between.
+const Afterglow = 250 * time.Millisecond
 
 // flights makes requests with the same token share one call. The zero value is ready.
 //

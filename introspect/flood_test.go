@@ -82,6 +82,22 @@ func TestCancelledLeader(t *testing.T) { // bad-inputs 216
 	})
 }
 
+func TestRequestThatIsOverMakesNoCall(t *testing.T) { // bad-inputs 268
+	inWorld(t, nil, func(w *world) {
+		ctx, cancel := context.WithCancel(w.Context())
+		cancel()
+		for i := range 20 {
+			if got := w.askWith(ctx, junk(i)); got.status != 503 || got.took != 0 {
+				w.Errorf("got %d after %s, want 503 at once", got.status, got.took)
+			}
+		}
+		synctest.Wait()
+		if w.calls() != 0 {
+			w.Errorf("%d calls, want none", w.calls())
+		}
+	})
+}
+
 // A call that nobody waits for any more goes on, so that a hanging endpoint is
 // noticed, and whoever comes meanwhile shares it.
 func TestEverybodyHasLeftACall(t *testing.T) {
@@ -124,14 +140,21 @@ func TestLimitOfCalls(t *testing.T) { // 32 at a time, the others in turn
 				if statuses[200] != 5*row.want || most != row.want || slowest != 100*time.Millisecond {
 					w.Errorf("got %s, %d at a time, slowest %s; want %d×200, %d, 100ms", summary(statuses), most, slowest, 5*row.want, row.want)
 				}
-				times := w.issuer.Times(resourcetest.Introspection)
-				for i := row.want; i < len(times); i++ {
-					if gap := times[i].Sub(times[i-row.want]); gap < 20*time.Millisecond {
-						w.Errorf("call %d began %s after call %d: more than %d at a time", i, gap, i-row.want, row.want)
-					}
-				}
+				w.atMost(row.want)
 			})
 		})
+	}
+}
+
+// atMost fails if more calls of 20 ms were under way at one time, among the last
+// thousand.
+func (w *world) atMost(limit int) {
+	w.Helper()
+	times := w.issuer.Times(resourcetest.Introspection)
+	for i := limit; i < len(times); i++ {
+		if gap := times[i].Sub(times[i-limit]); gap < 20*time.Millisecond {
+			w.Errorf("call %d began %s after call %d: more than %d at a time", i, gap, i-limit, limit)
+		}
 	}
 }
 
@@ -229,6 +252,30 @@ func TestNegativeMemory(t *testing.T) { // bad-inputs 196, 222: 10 s, only what 
 	})
 }
 
+func TestNegativeMemoryIsBounded(t *testing.T) { // the one longest unused goes first
+	inWorld(t, nil, func(w *world) {
+		w.issuer.Reset()
+		for i := range introspect.NegativeEntries {
+			w.ask(junk(i))
+		}
+		for _, row := range []struct {
+			name  string
+			token string
+			calls int
+		}{
+			{"the first is remembered", junk(0), 0},
+			{"one more takes the place of the second", junk(introspect.NegativeEntries), 1},
+			{"the first still is", junk(0), 0},
+			{"the second is not", junk(1), 1},
+		} {
+			before := w.calls()
+			if got := w.ask(row.token); got.status != 401 || w.calls()-before != row.calls {
+				w.Errorf("%s: got %d with %d calls, want 401 with %d", row.name, got.status, w.calls()-before, row.calls)
+			}
+		}
+	})
+}
+
 func TestJunkFlood(t *testing.T) { // bad-inputs 215, 225
 	inWorld(t, nil, func(w *world) {
 		good := repeat(100, func(int) string { return w.token(resourcetest.Token{Lifetime: 10 * time.Hour}) })
@@ -270,12 +317,13 @@ func TestJunkFlood(t *testing.T) { // bad-inputs 215, 225
 				}
 			}
 		})
-		flood(20_000, 100_000)
+		flood(8_000, 100_000)
 		close(stop)
 		users.Wait()
-		if calls := w.calls() - before; calls > 32_100 || asked.Load() < 1000 {
+		if calls := w.calls() - before; calls > 12_000+8_000 || asked.Load() < 1000 {
 			w.Errorf("%d calls and %d requests of users", calls, asked.Load())
 		}
+		w.atMost(introspect.DefaultMaxConcurrent)
 		if got := w.expect("a new good token during the flood", w.token(resourcetest.Token{}), 200, ""); got.took > time.Second {
 			w.Errorf("it took %s", got.took)
 		}

@@ -33,8 +33,8 @@ const (
 	DefaultTimeout       = 5 * time.Second // of a call: its wait for a place, the address, the secret, the answer
 	MinTimeout           = 100 * time.Millisecond
 	MaxTimeout           = 30 * time.Second
-	DefaultMaxConcurrent = 32          // calls to the endpoint at one time
-	MaxMaxConcurrent     = 1024        //
+	DefaultMaxConcurrent = 32 // calls to the endpoint at one time
+	MaxMaxConcurrent     = 1024
 	MaxWaiting           = 1024        // calls that wait for a place, two fifths of the Timeout at most
 	MaxAnswerBytes       = 64 << 10    // after decompression; a token's claims have resource.MaxClaimsBytes
 	NoExpiryTTL          = time.Minute // how long an answer without exp is remembered at most
@@ -65,9 +65,10 @@ type Config struct {
 
 	// AnswerTTL is how long an answer may be remembered, if that is less than
 	// [resource.Config].MemoryTTL: it is the longest time for which a revocation
-	// goes unseen. 0: as long as MemoryTTL; negative: every request asks, save
-	// that requests at the same moment share an answer. Never is an answer
-	// remembered beyond its exp, and without exp for a minute at most.
+	// goes unseen. 0: as long as MemoryTTL, where that is negative still for
+	// [Afterglow]; negative: every request asks, save that those that come while
+	// a call is under way share its answer. Never is an answer remembered beyond
+	// its exp, and without exp for a minute at most.
 	AnswerTTL time.Duration
 
 	Timeout       time.Duration // of one call; 0: 5 s; 100 ms to 30 s

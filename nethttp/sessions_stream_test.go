@@ -160,6 +160,26 @@ func TestSSEEndpointThatNamesNoSession(t *testing.T) {
 	}
 }
 
+// An endpoint that comes later than any does is not looked for, and so its session is
+// not known.
+func TestSSEEndpointFarIntoTheStream(t *testing.T) {
+	for _, row := range []struct {
+		name string
+		gap  int
+		want int
+	}{{"near", 8000, 202}, {"far", 9000, 404}} {
+		event := ":" + strings.Repeat("x", row.gap) + "\nevent: endpoint\ndata: /m?sessionId=ID\n\n"
+		h := newHall(t, nethttp.SessionConfig{}, &sseServer{event: whole(event)})
+		stream, _ := h.listen(h.alice())
+		if _, err := io.CopyN(io.Discard, stream, int64(len(event))); err != nil {
+			t.Fatal(err)
+		}
+		if got := h.post("/m?sessionId=stream-1", h.alice()); got != row.want {
+			t.Errorf("%s: got %d, want %d", row.name, got, row.want)
+		}
+	}
+}
+
 // Streams of the streamable transport are none of this, and pass untouched.
 func TestOtherStreamsPass(t *testing.T) {
 	long := strings.Repeat("x", 20_000)

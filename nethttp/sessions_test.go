@@ -338,6 +338,25 @@ func TestAdoptUnknown(t *testing.T) {
 	h.expect("bound here", h.bob(), h.begin(h.alice()), noSession)
 }
 
+// An answer without a body, or with nothing but a header, opens a session like others.
+func TestSessionInABareAnswer(t *testing.T) {
+	for name, answer := range map[string]func(http.ResponseWriter){
+		"nothing written": func(http.ResponseWriter) {},
+		"a status":        func(w http.ResponseWriter) { w.WriteHeader(http.StatusNoContent) },
+	} {
+		h := newHall(t, nethttp.SessionConfig{}, http.HandlerFunc(func(w http.ResponseWriter, _ *http.Request) {
+			w.Header().Set("Mcp-Session-Id", "bare")
+			answer(w)
+		}))
+		h.ask("POST", "/", h.alice(), "")
+		for token, want := range map[string]bool{h.alice(): true, h.bob(): false} {
+			if response, _ := h.ask("POST", "/", token, "bare"); (response.StatusCode != 404) != want {
+				t.Errorf("%s: got %d, passes: %v", name, response.StatusCode, want)
+			}
+		}
+	}
+}
+
 // A server that gives one session to two callers would join them.
 func TestServerThatRepeatsASession(t *testing.T) {
 	h := newHall(t, nethttp.SessionConfig{}, &trusting{next: func(int) string { return "same" }})

@@ -103,13 +103,21 @@ func TestHandlesOpenForTheirPrincipalOnly(t *testing.T) {
 		switch {
 		case row.ok && (err != nil || got != "task-42"):
 			t.Errorf("%s: got %q, %v", row.name, got, err)
-		case !row.ok && (got != "" || err != resource.ErrHandle): // itself: nothing wrapped in it
+		case !row.ok && (got != "" || !isErrHandle(err)):
 			t.Errorf("%s: got %q, %v, want ErrHandle", row.name, got, err)
 		}
+	}
+	if got, err := newHandles(t, "task", 2).Open(alice, bind(t, newHandles(t, "task", 2, 1), alice, "new")); got != "new" || err != nil {
+		t.Errorf("sealed with the first of two keys: got %q, %v", got, err)
 	}
 	if got, err := h.Open(alice, bind(t, h, decoded(t, alice), "late")); got != "late" || err != nil {
 		t.Errorf("bound for a caller from JSON: got %q, %v", got, err)
 	}
+}
+
+// isErrHandle also wants that nothing more is said.
+func isErrHandle(err error) bool {
+	return errors.Is(err, resource.ErrHandle) && err.Error() == "resource: handle is not good"
 }
 
 func decoded(t testing.TB, c *resource.Caller) *resource.Caller {
@@ -134,7 +142,7 @@ func TestHandlesThatWereTamperedWith(t *testing.T) {
 	}
 	refuse := func(what, text string) {
 		t.Helper()
-		if got, err := h.Open(alice, text); got != "" || err != resource.ErrHandle {
+		if got, err := h.Open(alice, text); got != "" || !isErrHandle(err) {
 			t.Errorf("%s: got %q, %v", what, got, err)
 		}
 	}
@@ -152,6 +160,11 @@ func TestHandlesThatWereTamperedWith(t *testing.T) {
 				refuse(fmt.Sprintf("character %d as %q", i, c), bound[:i]+string(c)+bound[i+1:])
 			}
 			refuse(fmt.Sprintf("%q before character %d", c, i), bound[:i]+string(c)+bound[i:])
+		}
+	}
+	for _, c := range []byte("ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789-_") {
+		if last := len(bound) - 1; c != bound[last] { // two bits of it mean nothing
+			refuse(fmt.Sprintf("last character as %q", c), bound[:last]+string(c))
 		}
 	}
 	refuse("empty", "")
@@ -212,7 +225,7 @@ func TestHandlesEnd(t *testing.T) {
 				t.Errorf("%s, a moment before: got %q, %v", row.lifetime, got, err)
 			}
 			time.Sleep(time.Millisecond)
-			if got, err := h.Open(alice, bound); got != "" || err != resource.ErrHandle {
+			if got, err := h.Open(alice, bound); got != "" || !isErrHandle(err) {
 				t.Errorf("%s, at the end: got %q, %v", row.lifetime, got, err)
 			}
 		})
@@ -331,7 +344,7 @@ func FuzzOpen(f *testing.F) {
 		cut = min(max(cut, 0), len(bound)-at)
 		changed := bound[:at] + insert + bound[at+cut:]
 		got, err := h.Open(alice, changed)
-		if (err == nil) != (changed == bound) || err == nil && got != handle || err != nil && !errors.Is(err, resource.ErrHandle) {
+		if (err == nil) != (changed == bound) || err == nil && got != handle || err != nil && !isErrHandle(err) {
 			t.Fatalf("%q, from %q, became %q, %v", changed, bound, got, err)
 		}
 		if _, err := h.Open(bob, bound); err == nil {

@@ -38,7 +38,7 @@ func hostileClaims(h *hostile) {
 	hostileAudience(h)
 	hostileIssuer(h)
 	hostilePrincipal(h)
-	h.bubble(hostileDates)
+	hostileDates(h)
 	hostileScopes(h)
 	hostileBinding(h)
 }

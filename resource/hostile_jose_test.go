@@ -225,21 +225,19 @@ func hostileKeyIDs(h *hostile) {
 // hostileUnknownKey counts fetches: a kid that nobody knows costs at most one, and
 // none while the last is fresh.
 func hostileUnknownKey(h *hostile) {
-	h.bubble(func(h *hostile) {
-		f := h.fixture(nil)
-		type outcome struct {
-			answer
-			fetches int
-		}
-		ask := func() outcome {
-			got := f.bearer(f.token(resourcetest.Token{Header: map[string]any{"kid": rand.Text()}}))
-			return outcome{got, f.issuer.Count(resourcetest.JWKS)}
-		}
-		h.expect("126 unknown kid, keys just fetched", ask(), outcome{invalid, 1})
-		time.Sleep(5 * time.Second)
-		h.expect("126 five seconds later: one fetch", ask(), outcome{invalid, 2})
-		h.expect("126 and none more", ask(), outcome{invalid, 2})
-		time.Sleep(5*time.Second - 1)
-		h.expect("126 nor just before the next five seconds are over", ask(), outcome{invalid, 2})
-	})
+	f := h.fixture(nil)
+	type outcome struct {
+		answer
+		fetches int
+	}
+	ask := func() outcome {
+		got := f.bearer(f.token(resourcetest.Token{Header: map[string]any{"kid": rand.Text()}}))
+		return outcome{got, f.issuer.Count(resourcetest.JWKS)}
+	}
+	h.expect("126 unknown kid, keys just fetched", ask(), outcome{invalid, 1})
+	time.Sleep(5 * time.Second)
+	h.expect("126 five seconds later: one fetch", ask(), outcome{invalid, 2})
+	h.expect("126 and none more", ask(), outcome{invalid, 2})
+	time.Sleep(5*time.Second - 1)
+	h.expect("126 nor just before the next five seconds are over", ask(), outcome{invalid, 2})
 }

@@ -248,68 +248,66 @@ func hostileEncrypted(h *hostile, plain *fixture, tok string) {
 	h.expect("43 nothing else was sent there", seen, []string(nil))
 }
 
-// hostileTimes is the rest of section 2: exp, and numbers.
+// hostileTimes is the rest of section 2: exp, and numbers. The clock stands still.
 func hostileTimes(h *hostile) {
-	h.bubble(func(h *hostile) {
-		f := h.fixture(nil)
-		now := time.Now().Unix()
-		exp := func(json string) string { return f.claim("exp", json) }
-		in := func(seconds int64) string { return strconv.FormatInt(now+seconds, 10) }
-		h.walk(f, []tokenRow{
-			{"71 exp absent (RFC 9068 §2.2): missing, not expired", exp(""), invalid, whyMissing},
-			{"72 exp null", exp("null"), invalid, whyForm},
-			{"73 exp 0", exp("0"), invalid, whyForm},
-			{"73 exp -0", exp("-0"), invalid, whyForm},
-			{"73 exp 0.0", exp("0.0"), invalid, whyForm},
-			{"73 exp 0e9", exp("0e9"), invalid, whyForm},
-			{"73 exp 0.5", exp("0.5"), invalid, whyForm},
-			{"73 exp the string 0", exp(`"0"`), invalid, whyForm},
-			{"73 exp 1", exp("1"), expired, whyExpired},
-			{"74 exp -1", exp("-1"), invalid, whyForm},
-			{"74 exp -1e9", exp("-1e9"), invalid, whyForm},
-			{"74 exp -0.5", exp("-0.5"), invalid, whyForm},
-			{"74 exp the least int64", exp(strconv.Itoa(math.MinInt64)), invalid, whyForm},
-			{"75 exp in a string", exp(`"` + in(240) + `"`), invalid, whyForm},
-			{"76 exp in RFC 3339", exp(`"2000-01-01T00:05:00Z"`), invalid, whyForm},
-			{"77 exp with a fraction (RFC 7519 §2)", exp(in(240) + ".9"), accepted, ""},
-			{"77 exp with an exponent", exp("9.4668504e8"), accepted, ""},
-			{"77 a fraction is cut: it expired half a second before", exp(in(-30) + ".5"), expired, whyExpired},
-			{"77 a second later it would do", exp(in(-29) + ".5"), accepted, ""},
-			{"78 exp 1e400", exp("1e400"), invalid, whyForm},
-			{"78 exp 1e308", exp("1e308"), invalid, whyForm},
-			{"79 exp 1e18", exp("1e18"), invalid, whyForm},
-			{"79 exp 1e19", exp("1e19"), invalid, whyForm},
-			{"79 exp 1000000000000000000", exp("1000000000000000000"), invalid, whyForm},
-			{"79 exp the largest int64", exp(strconv.Itoa(math.MaxInt64)), invalid, whyForm},
-			{"79 exp one more than that", exp("9223372036854775808"), invalid, whyForm},
-			{"79 exp two to the 64th and a little", exp("18446744073709551617"), invalid, whyForm},
-			{"79 exp the year 10000", exp("253402300800"), invalid, whyForm},
-			{"79 exp the end of 9999", exp("253402300799"), invalid, whyLife},
-			{"79 exp in milliseconds", exp(in(240) + "000"), invalid, whyForm},
-			{"79 exp in ten years", exp(in(10 * 365 * 24 * 3600)), accepted, ""},
-			{"79 exp a second beyond", exp(in(10*365*24*3600 + 1)), invalid, whyLife},
-			{"80 exp NaN", exp("NaN"), invalid, whyForm},
-			{"80 exp Infinity", exp("Infinity"), invalid, whyForm},
-			{"80 exp -Infinity", exp("-Infinity"), invalid, whyForm},
-			{"81 exp true", exp("true"), invalid, whyForm},
-			{"81 exp array", exp("[" + in(240) + "]"), invalid, whyForm},
-			{"81 exp object", exp(`{"n":` + in(240) + "}"), invalid, whyForm},
-			{"82 now is exp and the leeway (RFC 7519 §4.1.4, on or after)", exp(in(-30)), expired, whyExpired},
-			{"83 a second less", exp(in(-29)), accepted, ""},
-			{"83 exp is now", exp(in(0)), accepted, ""},
-			{"84 exp with a leading zero", exp("0" + in(240)), invalid, whyForm},
-			{"84 exp with a plus", exp("+" + in(240)), invalid, whyForm},
-			{"84 exp in hexadecimal", exp("0x386d44f0"), invalid, whyForm},
-			{"84 exp with underscores", exp("946_685_040"), invalid, whyForm},
-			{"84 exp with a point and no digit", exp(in(240) + "."), invalid, whyForm},
-			{"84 exp with an exponent and no digit", exp(in(240) + "e"), invalid, whyForm},
-			{"84 exp in Arabic-Indic digits", exp("\u0661\u0662"), invalid, whyForm},
-			{"85 exp of 1 MB of digits", exp(strings.Repeat("9", 1<<20)), invalid, resource.ReasonTokenTooLarge},
-			{"85 exp of 10,000 digits", exp(strings.Repeat("9", 10_000)), invalid, whyForm},
-			{"85 exp of 10,000 digits behind the point", exp(in(240) + "." + strings.Repeat("9", 10_000)), accepted, ""},
-		})
-		hostileLeeway(h)
+	f := h.fixture(nil)
+	now := time.Now().Unix()
+	exp := func(json string) string { return f.claim("exp", json) }
+	in := func(seconds int64) string { return strconv.FormatInt(now+seconds, 10) }
+	h.walk(f, []tokenRow{
+		{"71 exp absent (RFC 9068 §2.2): missing, not expired", exp(""), invalid, whyMissing},
+		{"72 exp null", exp("null"), invalid, whyForm},
+		{"73 exp 0", exp("0"), invalid, whyForm},
+		{"73 exp -0", exp("-0"), invalid, whyForm},
+		{"73 exp 0.0", exp("0.0"), invalid, whyForm},
+		{"73 exp 0e9", exp("0e9"), invalid, whyForm},
+		{"73 exp 0.5", exp("0.5"), invalid, whyForm},
+		{"73 exp the string 0", exp(`"0"`), invalid, whyForm},
+		{"73 exp 1", exp("1"), expired, whyExpired},
+		{"74 exp -1", exp("-1"), invalid, whyForm},
+		{"74 exp -1e9", exp("-1e9"), invalid, whyForm},
+		{"74 exp -0.5", exp("-0.5"), invalid, whyForm},
+		{"74 exp the least int64", exp(fmt.Sprint(int64(math.MinInt64))), invalid, whyForm},
+		{"75 exp in a string", exp(`"` + in(240) + `"`), invalid, whyForm},
+		{"76 exp in RFC 3339", exp(`"2000-01-01T00:05:00Z"`), invalid, whyForm},
+		{"77 exp with a fraction (RFC 7519 §2)", exp(in(240) + ".9"), accepted, ""},
+		{"77 exp with an exponent", exp("9.4668504e8"), accepted, ""},
+		{"77 a fraction is cut: it expired half a second before", exp(in(-30) + ".5"), expired, whyExpired},
+		{"77 a second later it would do", exp(in(-29) + ".5"), accepted, ""},
+		{"78 exp 1e400", exp("1e400"), invalid, whyForm},
+		{"78 exp 1e308", exp("1e308"), invalid, whyForm},
+		{"79 exp 1e18", exp("1e18"), invalid, whyForm},
+		{"79 exp 1e19", exp("1e19"), invalid, whyForm},
+		{"79 exp 1000000000000000000", exp("1000000000000000000"), invalid, whyForm},
+		{"79 exp the largest int64", exp(fmt.Sprint(int64(math.MaxInt64))), invalid, whyForm},
+		{"79 exp one more than that", exp("9223372036854775808"), invalid, whyForm},
+		{"79 exp two to the 64th and a little", exp("18446744073709551617"), invalid, whyForm},
+		{"79 exp the year 10000", exp("253402300800"), invalid, whyForm},
+		{"79 exp the end of 9999", exp("253402300799"), invalid, whyLife},
+		{"79 exp in milliseconds", exp(in(240) + "000"), invalid, whyForm},
+		{"79 exp in ten years", exp(in(10 * 365 * 24 * 3600)), accepted, ""},
+		{"79 exp a second beyond", exp(in(10*365*24*3600 + 1)), invalid, whyLife},
+		{"80 exp NaN", exp("NaN"), invalid, whyForm},
+		{"80 exp Infinity", exp("Infinity"), invalid, whyForm},
+		{"80 exp -Infinity", exp("-Infinity"), invalid, whyForm},
+		{"81 exp true", exp("true"), invalid, whyForm},
+		{"81 exp array", exp("[" + in(240) + "]"), invalid, whyForm},
+		{"81 exp object", exp(`{"n":` + in(240) + "}"), invalid, whyForm},
+		{"82 now is exp and the leeway (RFC 7519 §4.1.4, on or after)", exp(in(-30)), expired, whyExpired},
+		{"83 a second less", exp(in(-29)), accepted, ""},
+		{"83 exp is now", exp(in(0)), accepted, ""},
+		{"84 exp with a leading zero", exp("0" + in(240)), invalid, whyForm},
+		{"84 exp with a plus", exp("+" + in(240)), invalid, whyForm},
+		{"84 exp in hexadecimal", exp("0x386d44f0"), invalid, whyForm},
+		{"84 exp with underscores", exp("946_685_040"), invalid, whyForm},
+		{"84 exp with a point and no digit", exp(in(240) + "."), invalid, whyForm},
+		{"84 exp with an exponent and no digit", exp(in(240) + "e"), invalid, whyForm},
+		{"84 exp in Arabic-Indic digits", exp("\u0661\u0662"), invalid, whyForm},
+		{"85 exp of 1 MB of digits", exp(strings.Repeat("9", 1<<20)), invalid, resource.ReasonTokenTooLarge},
+		{"85 exp of 10,000 digits", exp(strings.Repeat("9", 10_000)), invalid, whyForm},
+		{"85 exp of 10,000 digits behind the point", exp(in(240) + "." + strings.Repeat("9", 10_000)), accepted, ""},
 	})
+	hostileLeeway(h)
 	for name, leeway := range map[string]time.Duration{"83 leeway over five minutes": resource.MaxLeeway + 1, "83 leeway of an hour": time.Hour} {
 		_, err := resource.New(resource.Config{Identifier: identifier, Leeway: leeway, Issuers: []resource.Issuer{{Verifier: voucher{issuer: "https://auth.example.test"}}}})
 		h.expect(name, fmt.Sprint(err), fmt.Sprintf("resource: configuration: Leeway: %s is over 5m0s; mend the clocks instead", leeway))

@@ -53,16 +53,12 @@ type look struct {
 	verified int64
 }
 
-// hostileMemory is section 8.
+// hostileMemory is section 8, with the functions below.
 func hostileMemory(h *hostile) {
 	hostileIdentity(h)
-	h.bubble(hostileStale)
-	h.bubble(hostileNegative)
-	h.bubble(hostileWithdrawn)
-	hostileFlood(h)
-	hostileHeap(h)
-	hostileShared(h)
-	hostilePanicking(h)
+	hostileStale(h)
+	hostileNegative(h)
+	hostileWithdrawn(h)
 }
 
 // hostileIdentity: what is remembered is one text, for one resource.
@@ -355,16 +351,14 @@ func hostilePanicking(h *hostile) {
 	panics = false
 	h.expect("232 it recovers", look{f.bearer(tok), verified.Load()}, look{accepted, 3})
 
-	h.bubble(func(h *hostile) {
-		source := &panickingTransport{}
-		f := newFixture(h.T, func(_ *resource.Config, k *jwks.Config) { source.to, k.Transport = k.Transport, source })
-		tok := f.token(resourcetest.Token{})
-		source.panics.Store(true)
-		h.expect("232 the key server's transport panics", f.bearer(tok), unavailable)
-		source.panics.Store(false)
-		time.Sleep(time.Second)
-		h.expect("232 it recovers too", f.bearer(tok), accepted)
-	})
+	source := &panickingTransport{}
+	f = newFixture(h.T, func(_ *resource.Config, k *jwks.Config) { source.to, k.Transport = k.Transport, source })
+	tok = f.token(resourcetest.Token{})
+	source.panics.Store(true)
+	h.expect("232 the key server's transport panics", f.bearer(tok), unavailable)
+	source.panics.Store(false)
+	time.Sleep(time.Second)
+	h.expect("232 it recovers too", f.bearer(tok), accepted)
 }
 
 type panickingTransport struct {

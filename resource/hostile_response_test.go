@@ -59,7 +59,6 @@ func hostileResponse(h *hostile) {
 	hostileDocument(h, f)
 	hostileRefusals(h)
 	hostileMiddleware(h, f)
-	hostileHostsOnTheWire(h, f)
 }
 
 // hostileHosts: no URL that we send comes from a request.
@@ -258,8 +257,8 @@ func panicOf(run func()) (value any) {
 }
 
 // hostileHostsOnTheWire is what net/http lets through of all that.
-func hostileHostsOnTheWire(h *hostile, f *fixture) {
-	w := h.wire(f)
+func hostileHostsOnTheWire(h *hostile) {
+	w := h.wire(h.fixture(nil))
 	for _, row := range []struct {
 		name string
 		text string

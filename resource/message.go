@@ -53,11 +53,14 @@ func readMessages(req *http.Request, limit int) (body []byte, messages []*messag
 		return nil, nil, newFault(ReasonBodyMalformed, "no body")
 	}
 	body, err := readBody(req, limit)
-	if err != nil {
+	_, cut := errors.AsType[*http.MaxBytesError](err) // by a middleware outside
+	switch {
+	case cut, err == nil && len(body) > limit:
+		return nil, nil, newFault(ReasonBodyTooLarge, "body over its limit")
+	case err != nil && req.Context().Err() != nil:
 		return nil, nil, newFault(ReasonRequestCanceled, "reading the body: %w", err)
-	}
-	if len(body) > limit {
-		return nil, nil, newFault(ReasonBodyTooLarge, "body over %d bytes", limit)
+	case err != nil:
+		return nil, nil, newFault(ReasonBodyMalformed, "reading the body: %w", err)
 	}
 	if first := bytes.TrimLeft(body, " \t\r\n"); len(first) > 0 && first[0] == '[' {
 		messages, err = parseBatch(req.Header, body)

@@ -55,9 +55,10 @@ type Operations struct {
 }
 
 // ResourceRule is a rule for MCP resources. Exactly one of URI, Prefix and Template
-// is given. A rule binds a resource that it matches as written or after percent
-// decoding, dot segments, slashes and case are levelled, so that no other spelling
-// of a URI avoids it.
+// is given. No other spelling of a URI avoids a rule: letters are compared without
+// case, encoding and Unicode form, and a URI that readers could resolve in different
+// ways (dot segments, empty segments, encoded delimiters, a host in a file URI and the
+// like) needs the scopes of all resource rules, unless one of them has it as its text.
 type ResourceRule struct {
 	URI      string // exact
 	Prefix   string // of the URI
@@ -197,14 +198,8 @@ func (r *rules) bound(m *message) (scopes []string, declared bool) {
 	}
 	allNamed := len(m.resources) > 0
 	for _, uri := range m.resources {
-		named := false
-		for i := range r.resources {
-			matches, asWritten := r.resources[i].match(uri)
-			if matches {
-				add(r.resources[i].scopes, false)
-			}
-			named = named || asWritten
-		}
+		ofResource, named := r.ofResource(uri)
+		add(ofResource, false)
 		allNamed = allNamed && named
 	}
 	add(nil, allNamed)

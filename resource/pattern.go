@@ -2,8 +2,6 @@ package resource
 
 import (
 	"errors"
-	"net/url"
-	"path"
 	"regexp"
 	"strings"
 
@@ -15,7 +13,7 @@ import (
 // resourcePattern is a ResourceRule made ready.
 type resourcePattern struct {
 	text    string // as written
-	level   string // levelled
+	level   string // levelled; unless a template
 	prefix  bool
 	written *regexp.Regexp // of a template; nil otherwise
 	levels  *regexp.Regexp // of the template in lower case
@@ -35,15 +33,26 @@ func newResourcePattern(rule ResourceRule) (p resourcePattern, err error) {
 	}
 	p.prefix, p.scopes = rule.Prefix != "", rule.Scopes
 	if rule.Template == "" {
-		p.level = levelURI(p.text)
+		p.level = levelPattern(p.text, p.prefix)
 		return p, nil
 	}
-	p.level = strictjson.Fold(p.text) // a template is compared as text where it is named as such
 	if p.written, err = templateRegexp(p.text); err != nil {
 		return p, err
 	}
-	p.levels, err = templateRegexp(p.level)
+	p.levels, err = templateRegexp(strictjson.Fold(p.text))
 	return p, err
+}
+
+// levelPattern levels a rule's own text: a prefix keeps the slash at its end.
+func levelPattern(text string, prefix bool) string {
+	u := newResourceURI(text)
+	if prefix && strings.HasSuffix(text, "/") {
+		return u.level + "/"
+	}
+	if prefix {
+		return u.level
+	}
+	return u.head
 }
 
 func templateRegexp(text string) (*regexp.Regexp, error) {
@@ -54,68 +63,48 @@ func templateRegexp(text string) (*regexp.Regexp, error) {
 	return template.Regexp(), nil
 }
 
-// match reports whether the rule binds the URI in some spelling, and whether in the
-// very spelling that was sent. The first asks for scopes, so it errs on the strict
-// side; the second counts as having been declared.
-func (p *resourcePattern) match(uri string) (binds, asWritten bool) {
+// names reports whether the rule's very text is the URI: that is beyond doubt in any
+// spelling. A template is named as text by completion/complete.
+func (p *resourcePattern) names(uri string) bool { return !p.prefix && p.text == uri }
+
+// match reports whether the rule binds a plain URI, and whether it does so in the very
+// spelling that was sent. The first asks for scopes, so it errs on the strict side; the
+// second counts as having been declared.
+func (p *resourcePattern) match(u resourceURI) (binds, asWritten bool) {
 	switch {
 	case p.written != nil:
-		asWritten = uri == p.text || p.written.MatchString(uri)
+		asWritten = p.written.MatchString(u.written)
+		binds = p.levels.MatchString(strictjson.Fold(u.written)) || p.levels.MatchString(u.level) || p.levels.MatchString(u.head)
 	case p.prefix:
-		asWritten = strings.HasPrefix(uri, p.text)
+		asWritten = strings.HasPrefix(u.written, p.text)
+		binds = strings.HasPrefix(u.level, p.level) || strings.HasPrefix(u.head+"/", p.level)
 	default:
-		asWritten = uri == p.text
+		asWritten = u.written == p.text
+		binds = u.head == p.level
 	}
-	if asWritten {
-		return true, true
-	}
-	level := levelURI(uri)
-	switch {
-	case p.written != nil:
-		return strictjson.Fold(uri) == p.level || p.levels.MatchString(level) || p.levels.MatchString(escapePath(level)), false
-	case p.prefix:
-		return strings.HasPrefix(level, p.level) || level+"/" == p.level, false
-	}
-	return level == p.level, false
+	return binds || asWritten, asWritten
 }
 
-// levelURI brings all spellings under which some file system or handler could take
-// two URIs for the same to one: percent-encoding undone, also where it was doubled,
-// query and fragment dropped, backslashes turned, dot segments and doubled slashes
-// resolved, case folded. The result is for comparing, not for use.
-func levelURI(uri string) string {
-	for range 3 {
-		decoded, err := url.PathUnescape(uri)
-		if err != nil || decoded == uri {
-			break
+// ofResource returns the scopes of the rules that bind a resource, and whether one of
+// them names it. A URI that is not plain could be any resource: it needs what any of
+// the rules asks for, and is named by nobody but a rule with that very text.
+func (r *rules) ofResource(uri string) (scopes []string, named bool) {
+	for i := range r.resources {
+		if p := &r.resources[i]; p.names(uri) {
+			scopes, named = union(scopes, p.scopes), true
 		}
-		uri = decoded
 	}
-	if end := strings.IndexAny(uri, "?#\x00"); end >= 0 {
-		uri = uri[:end]
+	u := newResourceURI(uri)
+	if !u.plain && named {
+		return scopes, true
 	}
-	uri = strictjson.Fold(strings.ReplaceAll(uri, `\`, "/"))
-	scheme, rest, ok := strings.Cut(uri, ":")
-	if !ok || !strings.HasPrefix(rest, "/") {
-		return uri
-	}
-	authority := ""
-	if after, ok := strings.CutPrefix(rest, "//"); ok {
-		authority, rest, ok = strings.Cut(after, "/")
-		authority = "//" + authority
-		if !ok {
-			return scheme + ":" + authority
+	for i := range r.resources {
+		p := &r.resources[i]
+		binds, asWritten := p.match(u)
+		if binds || !u.plain {
+			scopes = union(scopes, p.scopes)
 		}
-		rest = "/" + rest
+		named = named || asWritten && u.plain
 	}
-	clean := path.Clean(rest)
-	if strings.HasSuffix(rest, "/") && clean != "/" {
-		clean += "/"
-	}
-	return scheme + ":" + authority + clean
-}
-
-// escapePath encodes again what a template's variables match in encoded form only.
-func escapePath(uri string) string {
-	return (&url.URL{Path: uri}).EscapedPath()
+	return scopes, named
 }

@@ -5,6 +5,7 @@ import (
 	"errors"
 	"maps"
 	"slices"
+	"strings"
 	"time"
 )
 
@@ -94,7 +95,10 @@ func (op Operation) message() (*message, error) {
 	case "resources/read", "resources/subscribe":
 		m.resources = []string{op.Name}
 	case "completion/complete": // of the one or the other: both rules bind
-		m.prompt, m.resources = op.Name, []string{op.Name}
+		m.prompt = op.Name
+		if strings.Contains(op.Name, ":") { // else it is no URI
+			m.resources = []string{op.Name}
+		}
 	case listenMethod:
 		if op.Name != "" {
 			m.resources = []string{op.Name}
@@ -136,6 +140,7 @@ func (rule ResourceRule) Binds(uri string) bool {
 	if err != nil {
 		return false
 	}
-	binds, _ := p.match(uri)
-	return binds
+	u := newResourceURI(uri)
+	binds, _ := p.match(u)
+	return p.names(uri) || binds || !u.plain
 }

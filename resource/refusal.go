@@ -5,6 +5,7 @@ import (
 	"net/http"
 	"slices"
 	"strconv"
+	"strings"
 	"time"
 )
 
@@ -113,8 +114,12 @@ func (o outcome) body() []byte {
 // rpcBody is a JSON-RPC error: clients of protocol 2026-07-28 take a 400 without one
 // for a server of an older protocol. id is a number or a string, as it was sent.
 func (o outcome) rpcBody(id []byte) []byte {
-	return fmt.Appendf(nil, `{"jsonrpc":"2.0","id":%s,"error":{"code":%d,"message":"%s"}}`+"\n", id, o.rpc, o.description)
+	return fmt.Appendf(nil, `{"jsonrpc":"2.0","id":%s,"error":{"code":%d,"message":"%s"}}`+"\n", inHTML.Replace(string(id)), o.rpc, o.description)
 }
+
+// inHTML escapes in JSON strings what a browser could take for more, and encoding/json
+// escapes too.
+var inHTML = strings.NewReplacer("<", `\u003c`, ">", `\u003e`, "&", `\u0026`, "\u2028", `\u2028`, "\u2029", `\u2029`)
 
 // Error describes the fault for a log.
 func (f *fault) Error() string {

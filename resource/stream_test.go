@@ -96,19 +96,20 @@ func withRules(c *resource.Config, _ *jwks.Config) {
 // Long streams end at exp and the leeway (MCP authorization, "Token Handling": every
 // request is authorized, and a stream is one for hours). Nothing else does.
 func TestStreamsEndWithTheToken(t *testing.T) {
+	const lifetime = 10*time.Minute + 7*time.Second // no multiple of the checks
 	for _, row := range []struct {
 		name   string
 		change func(*resource.Config, *jwks.Config)
 		req    *http.Request
-		after  time.Duration // of a token for ten minutes; 0: never
+		after  time.Duration // 0: never
 	}{
-		{"GET", nil, get(), 10*time.Minute + 30*time.Second},
-		{"GET, no leeway", func(c *resource.Config, _ *jwks.Config) { c.Leeway = -1 }, get(), 10 * time.Minute},
-		{"GET, nothing is remembered", func(c *resource.Config, _ *jwks.Config) { c.MemoryTTL = -1 }, get(), 10*time.Minute + 30*time.Second},
-		{"GET, the handler sees the header", func(c *resource.Config, _ *jwks.Config) { c.KeepAuthorization = true }, get(), 10*time.Minute + 30*time.Second},
-		{"subscriptions/listen by its header", nil, post("subscriptions/listen", "subscriptions/listen"), 10*time.Minute + 30*time.Second},
-		{"subscriptions/listen by header and body", withRules, post("subscriptions/listen", "subscriptions/listen"), 10*time.Minute + 30*time.Second},
-		{"subscriptions/listen by its body", withRules, post("subscriptions/listen", ""), 10*time.Minute + 30*time.Second},
+		{"GET", nil, get(), lifetime + 30*time.Second},
+		{"GET, no leeway", func(c *resource.Config, _ *jwks.Config) { c.Leeway = -1 }, get(), lifetime},
+		{"GET, nothing is remembered", func(c *resource.Config, _ *jwks.Config) { c.MemoryTTL = -1 }, get(), lifetime + 30*time.Second},
+		{"GET, the handler sees the header", func(c *resource.Config, _ *jwks.Config) { c.KeepAuthorization = true }, get(), lifetime + 30*time.Second},
+		{"subscriptions/listen by its header", nil, post("subscriptions/listen", "subscriptions/listen"), lifetime + 30*time.Second},
+		{"subscriptions/listen by header and body", withRules, post("subscriptions/listen", "subscriptions/listen"), lifetime + 30*time.Second},
+		{"subscriptions/listen by its body", withRules, post("subscriptions/listen", ""), lifetime + 30*time.Second},
 		{"tools/call is not cut", nil, post("tools/call", "tools/call"), 0},
 		{"tools/call of an older protocol", nil, post("tools/call", ""), 0},
 		{"tools/call, read", withRules, post("tools/call", "tools/call"), 0},
@@ -116,7 +117,7 @@ func TestStreamsEndWithTheToken(t *testing.T) {
 	} {
 		t.Run(row.name, func(t *testing.T) {
 			inBubble(t, row.change, func(t *testing.T, f *fixture) {
-				token := f.issuer.Token(resourcetest.Token{Lifetime: 10 * time.Minute})
+				token := f.issuer.Token(resourcetest.Token{Lifetime: lifetime})
 				began := time.Now()
 				s := f.open(row.req, token)
 				time.Sleep(11 * time.Minute)
@@ -230,6 +231,15 @@ func TestStreamEndsAtTheNextCheck(t *testing.T) {
 		{"an outage: a second chance, then closed", func(_ *fixture, v *vouching) {
 			v.does(refusing(resource.ReasonVerifierUnavailable))
 		}, 5*time.Minute + 30*time.Second, "verifier_unavailable"},
+		{"hiccups, never two in a row", func(_ *fixture, v *vouching) {
+			good, n := v.answer.Load(), 0
+			v.does(func() (*resource.Claims, error) {
+				if n++; n%2 == 1 {
+					return refusing(resource.ReasonVerifierUnavailable)()
+				}
+				return (*good)()
+			})
+		}, 0, ""},
 		{"a hiccup", func(_ *fixture, v *vouching) {
 			good := v.answer.Load()
 			v.does(func() (*resource.Claims, error) {
@@ -420,7 +430,7 @@ func TestStreamHandlerOwnsItsHeader(t *testing.T) {
 		ended := false
 		nethttp.Middleware(f.res)(http.HandlerFunc(func(_ http.ResponseWriter, req *http.Request) {
 			for req.Context().Err() == nil {
-				req.Header.Set("Authorization", "Bearer of.something.else")
+				req.Header["Authorization"][0] = "Bearer of.something.else"
 				time.Sleep(10 * time.Second)
 			}
 			ended = errors.Is(context.Cause(req.Context()), resource.ErrStreamEnded)

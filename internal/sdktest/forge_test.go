@@ -27,8 +27,8 @@ func pick[T any](d *dice, choices ...T) T { return choices[d.roll(len(choices))]
 // text writes a JSON string, now and then with escapes, another case, or bytes that
 // readers disagree about.
 func (d *dice) text(s string) string {
-	if d.seldom() {
-		s = pick(d, strings.ToUpper(s), strings.Title(s), s+"\x00", " "+s, s+" ", strings.ReplaceAll(s, "s", "ſ"), strings.ReplaceAll(s, "k", "\u212a"), s+"\ufeff", s+"\xff", "") //nolint:staticcheck // Title is for its letters
+	if s != "" && d.seldom() {
+		s = pick(d, strings.ToUpper(s), strings.ToUpper(s[:1])+s[1:], s+"\x00", " "+s, s+" ", strings.ReplaceAll(s, "s", "ſ"), strings.ReplaceAll(s, "k", "\u212a"), s+"\ufeff", s+"\xff", "")
 	}
 	escape := d.roll(8)
 	var out strings.Builder

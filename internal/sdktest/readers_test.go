@@ -1,0 +1,83 @@
+package sdktest_test
+
+import (
+	"net/url"
+	"path"
+	"strings"
+)
+
+// A reader is how a resource handler finds out which file is meant. Behind a template
+// with a free variable the SDKs hand it the URI as it came.
+type reader struct {
+	name  string
+	drops bool // the authority, so that it is no reader for a scheme without one
+	read  func(uri string) (file string, ok bool)
+}
+
+var readers = []reader{
+	{"url.Parse, path.Clean", true, func(uri string) (string, bool) {
+		u, err := url.Parse(uri)
+		return path.Clean("/" + parsedPath(u)), err == nil
+	}},
+	{"url.Parse, lower case, path.Clean", true, func(uri string) (string, bool) {
+		u, err := url.Parse(uri)
+		return strings.ToLower(path.Clean("/" + parsedPath(u))), err == nil
+	}},
+	{"url.Parse with the authority, path.Join", false, func(uri string) (string, bool) {
+		u, err := url.Parse(uri)
+		if err != nil {
+			return "", false
+		}
+		return path.Join("/", u.Host, parsedPath(u)), true
+	}},
+	{"URL.ResolveReference (RFC 3986 §5.2.4)", true, func(uri string) (string, bool) {
+		u, err := url.Parse(uri)
+		if err != nil {
+			return "", false
+		}
+		return strings.TrimSuffix((&url.URL{Scheme: "file", Path: "/"}).ResolveReference(&url.URL{Path: parsedPath(u)}).Path, "/"), true
+	}},
+	{"the scheme cut off, path.Join", false, func(uri string) (string, bool) {
+		return path.Join("/", cutScheme(uri)), true
+	}},
+	{"the scheme cut off, unescaped, path.Join", false, func(uri string) (string, bool) {
+		rest, err := url.PathUnescape(cutScheme(uri))
+		return path.Join("/", rest), err == nil
+	}},
+	{"the scheme cut off, up to the query, unescaped, path.Join", false, func(uri string) (string, bool) {
+		rest, _, _ := strings.Cut(cutScheme(uri), "?")
+		rest, err := url.PathUnescape(rest)
+		return path.Join("/", rest), err == nil
+	}},
+	{"the scheme cut off, unescaped, backslashes turned, path.Join", false, func(uri string) (string, bool) {
+		rest, err := url.PathUnescape(cutScheme(uri))
+		return path.Join("/", strings.ReplaceAll(rest, `\`, "/")), err == nil
+	}},
+}
+
+func parsedPath(u *url.URL) string {
+	if u == nil {
+		return ""
+	}
+	return u.Path + u.Opaque
+}
+
+func cutScheme(uri string) string {
+	_, rest, _ := strings.Cut(uri, ":")
+	return strings.TrimPrefix(rest, "//")
+}
+
+// taken returns the readers that take the URI for such a file.
+func taken(uri string, such func(file string) bool) (names []string) {
+	for _, r := range readers {
+		if file, ok := r.read(uri); ok && such(file) && (!r.drops || strings.HasPrefix(strings.ToLower(uri), "file:")) {
+			names = append(names, r.name)
+		}
+	}
+	return names
+}
+
+// isSecretFile is what the rules below protect, as files.
+func isSecretFile(file string) bool {
+	return file == "/secret" || file == "/private" || strings.HasPrefix(file, "/private/")
+}

@@ -1,0 +1,289 @@
+package resource_test
+
+import (
+	"context"
+	"errors"
+	"net/http"
+	"net/http/httptest"
+	"slices"
+	"strings"
+	"testing"
+	"testing/synctest"
+	"time"
+
+	"github.com/warder-go/warder/jwks"
+	"github.com/warder-go/warder/nethttp"
+	"github.com/warder-go/warder/resource"
+	"github.com/warder-go/warder/resource/resourcetest"
+)
+
+// caller returns whom the resource accepts for a token.
+func (f *fixture) caller(token resourcetest.Token) *resource.Caller {
+	f.t.Helper()
+	req := httptest.NewRequest(http.MethodGet, identifier, nil)
+	req.Header.Set("Authorization", "Bearer "+f.token(token))
+	decision, refusal := f.res.Authenticate(req)
+	if refusal != nil {
+		f.t.Fatal(refusal.Err)
+	}
+	decision.Done()
+	return decision.Caller
+}
+
+// told is a refusal as a client would see it; nil is accepted.
+func told(refusal *resource.Refusal) answer {
+	if refusal == nil {
+		return accepted
+	}
+	return answer{refusal.Status, strings.Join(refusal.Challenges, "|"), string(refusal.Body)}
+}
+
+// Permit says of an operation what Authenticate says of a body that asks for it.
+func TestPermitAsRequests(t *testing.T) {
+	rules := someRules
+	rules.Rule = func(ctx context.Context, o resource.Operation, c *resource.Caller) (need resource.Need, err error) {
+		if known, _ := resource.FromContext(ctx); known != c {
+			t.Errorf("%s: the context has caller %v, the rule is asked about %v", o.Method, known, c)
+		}
+		switch {
+		case string(o.Arguments) == `{"all": true}`:
+			need.Scopes = []string{"all"}
+		case o.Name == "broken":
+			err = errors.New("can't tell")
+		case o.Name == "panics":
+			panic("no")
+		case o.Name == "malformed":
+			need.Scopes = []string{"two words"}
+		}
+		return need, err
+	}
+	denied := rules
+	denied.Undeclared = resource.DenyUndeclared
+	for _, undeclared := range []resource.Operations{rules, denied} {
+		var caller *resource.Caller // also one without the base scope, whom no handler sees
+		f := newFixture(t, func(c *resource.Config, _ *jwks.Config) {
+			c.Scopes, c.Operations = []string{"base"}, undeclared
+			c.Revoked = func(_ context.Context, c *resource.Caller) bool { caller = c; return false }
+		})
+		for _, scope := range []string{"base", "base call", "base list call admin prompt secret private db all", "call admin"} {
+			token := resourcetest.Token{Scope: scope}
+			for _, row := range []struct {
+				op     resource.Operation
+				params string
+			}{
+				{resource.Operation{Method: "tools/list"}, `{}`},
+				{resource.Operation{Method: "prompts/list"}, `{}`},
+				{resource.Operation{Method: "initialize"}, `{}`},
+				{resource.Operation{Method: "tools/call", Name: "delete"}, `{"name":"delete"}`},
+				{resource.Operation{Method: "tools/call", Name: "echo"}, `{"name":"echo"}`},
+				{resource.Operation{Method: "tools/call", Name: "other"}, `{"name":"other"}`},
+				{resource.Operation{Method: "tools/call", Name: "echo", Arguments: []byte(`{"all": true}`)}, `{"name":"echo","arguments":{"all": true}}`},
+				{resource.Operation{Method: "tools/call", Name: "broken"}, `{"name":"broken"}`},
+				{resource.Operation{Method: "tools/call", Name: "panics"}, `{"name":"panics"}`},
+				{resource.Operation{Method: "tools/call", Name: "malformed"}, `{"name":"malformed"}`},
+				{resource.Operation{Method: "tools/call"}, `{"name":""}`},
+				{resource.Operation{Method: "prompts/get", Name: "greet"}, `{"name":"greet"}`},
+				{resource.Operation{Method: "prompts/get", Name: "other"}, `{"name":"other"}`},
+				{resource.Operation{Method: "resources/read", Name: "file:///secret"}, `{"uri":"file:///secret"}`},
+				{resource.Operation{Method: "resources/read", Name: "file:///x/%2e%2e/SECRET"}, `{"uri":"file:///x/%2e%2e/SECRET"}`},
+				{resource.Operation{Method: "resources/read", Name: "file:///private/a"}, `{"uri":"file:///private/a"}`},
+				{resource.Operation{Method: "resources/read", Name: "db://users/1"}, `{"uri":"db://users/1"}`},
+				{resource.Operation{Method: "resources/read", Name: "file:///a"}, `{"uri":"file:///a"}`},
+				{resource.Operation{Method: "resources/subscribe", Name: "file:///secret"}, `{"uri":"file:///secret"}`},
+				{resource.Operation{Method: "completion/complete", Name: "greet"}, `{"ref":{"type":"ref/prompt","name":"greet"}}`},
+				{resource.Operation{Method: "completion/complete", Name: "file:///secret"}, `{"ref":{"type":"ref/resource","uri":"file:///secret"}}`},
+				{resource.Operation{Method: "completion/complete", Name: "db://{table}/{id}"}, `{"ref":{"type":"ref/resource","uri":"db://{table}/{id}"}}`},
+				{resource.Operation{Method: "subscriptions/listen", Name: "file:///secret"}, `{"notifications":{"resourceSubscriptions":["file:///secret"]}}`},
+				{resource.Operation{Method: "subscriptions/listen"}, `{"notifications":{"toolsListChanged":true}}`},
+				{resource.Operation{Method: "tasks/get", Name: "7"}, `{"taskId":"7"}`},
+				{resource.Operation{Method: "acme/run"}, `{}`},
+				{resource.Operation{}, ``},
+			} {
+				want := f.post(f.token(token), call(row.op.Method, row.params))
+				got := told(f.res.Permit(t.Context(), caller, row.op))
+				f.expect(scope+": "+row.op.Method+" "+row.op.Name, got, want)
+				if offers := f.res.Offers(t.Context(), caller, row.op); offers != (want == accepted) {
+					t.Errorf("%s: %+v: Offers: got %v, Permit %+v", scope, row.op, offers, want)
+				}
+			}
+		}
+	}
+}
+
+// Without rules there are the resource's own scopes, and those that are asked for.
+func TestPermitFurtherScopes(t *testing.T) {
+	for _, rules := range []resource.Operations{{}, {Tools: map[string][]string{"delete": {"admin"}}}} {
+		f := newFixture(t, func(c *resource.Config, _ *jwks.Config) {
+			c.Scopes, c.Operations, c.Implies = []string{"base"}, rules, map[string][]string{"root": {"admin", "row:7"}}
+		})
+		own := "base"
+		if rules.Tools != nil {
+			own = "base admin"
+		}
+		for _, row := range []struct {
+			name, scopes string
+			further      []string
+			want         answer
+		}{
+			{"none", "base admin", nil, accepted},
+			{"one that is there", "base admin row:7", []string{"row:7"}, accepted},
+			{"one that is implied", "base root", []string{"row:7"}, accepted},
+			{"one that is lacking", "base admin", []string{"row:7"}, insufficient(own + " row:7")},
+			{"one that is needed anyway", "base", []string{"base", "x"}, insufficient(own + " x")},
+			{"a malformed one", "base root", []string{"row:7", "two words"}, failed},
+			{"an empty one", "base root", []string{""}, failed},
+		} {
+			op := resource.Operation{Method: "tools/call", Name: "delete"}
+			f.expect(row.name, told(f.res.Permit(t.Context(), f.caller(resourcetest.Token{Scope: row.scopes}), op, row.further...)), row.want)
+		}
+	}
+}
+
+// Who is nobody here: none, another resource's caller, a decoded one.
+func TestPermitNobody(t *testing.T) {
+	rules := resource.Operations{Public: []string{"tools/list"}}
+	f := newFixture(t, func(c *resource.Config, _ *jwks.Config) { c.Operations = rules })
+	other := newFixtureWith(t, f.issuer, nil)
+	text, err := f.caller(resourcetest.Token{}).MarshalJSON()
+	if err != nil {
+		t.Fatal(err)
+	}
+	decoded := new(resource.Caller)
+	if err := decoded.UnmarshalJSON(text); err != nil {
+		t.Fatal(err)
+	}
+	list, ping := resource.Operation{Method: "tools/list"}, resource.Operation{Method: "ping"}
+	for _, row := range []struct {
+		name   string
+		caller *resource.Caller
+		op     resource.Operation
+		want   answer
+	}{
+		{"nobody, public operation", nil, list, accepted},
+		{"nobody, another operation", nil, ping, bare},
+		{"a caller of another resource", other.caller(resourcetest.Token{}), list, bare},
+		{"a decoded caller", decoded, list, bare},
+		{"an empty caller", new(resource.Caller), list, bare},
+		{"a caller", f.caller(resourcetest.Token{}), ping, accepted},
+	} {
+		f.expect(row.name, told(f.res.Permit(t.Context(), row.caller, row.op)), row.want)
+		if offers := f.res.Offers(t.Context(), row.caller, row.op); offers != (row.want == accepted) {
+			t.Errorf("%s: Offers: got %v", row.name, offers)
+		}
+	}
+	f.expect("nobody, public operation that is to need more", told(f.res.Permit(t.Context(), nil, list, "x")), bare)
+	for _, none := range []*resource.Resource{nil, new(resource.Resource)} {
+		if got := none.Permit(t.Context(), f.caller(resourcetest.Token{}), ping); got == nil || got.Status != 500 || none.Offers(t.Context(), nil, list) {
+			t.Errorf("a Resource not made by New: got %+v, want a 500", got)
+		}
+	}
+}
+
+// What a caller was accepted with may be over by now.
+func TestPermitLater(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		revoked := false
+		f := newFixture(t, func(c *resource.Config, _ *jwks.Config) {
+			c.Revoked = func(context.Context, *resource.Caller) bool { return revoked }
+			c.Leeway = 10 * time.Second
+		})
+		ping := resource.Operation{Method: "ping"}
+		caller := f.caller(resourcetest.Token{IssuedAt: time.Now(), Lifetime: time.Minute})
+		time.Sleep(time.Minute + 9*time.Second)
+		f.expect("within the leeway", told(f.res.Permit(t.Context(), caller, ping)), accepted)
+		revoked = true
+		f.expect("revoked", told(f.res.Permit(t.Context(), caller, ping)), invalid)
+		if !f.res.Offers(t.Context(), caller, ping) {
+			t.Error("Offers asked Revoked")
+		}
+		time.Sleep(time.Second)
+		f.expect("expired", told(f.res.Permit(t.Context(), caller, ping)), expired)
+		if f.res.Offers(t.Context(), caller, ping) {
+			t.Error("Offers: got true for a token that is over")
+		}
+	})
+}
+
+// A refusal is counted and logged, an offer is not.
+func TestPermitIsSeen(t *testing.T) {
+	f := newFixture(t, func(c *resource.Config, _ *jwks.Config) { c.Operations = someRules })
+	caller, op := f.caller(resourcetest.Token{}), resource.Operation{Method: "tools/call", Name: "delete"}
+	f.log.take()
+	f.res.Offers(t.Context(), caller, op)
+	if log := f.log.take(); log != "" {
+		t.Errorf("Offers logged %s", log)
+	}
+	f.res.Permit(t.Context(), caller, op)
+	if log := f.log.take(); !strings.Contains(log, `"reason":"insufficient_scope","status":403`) || strings.Count(log, "\n") != 1 {
+		t.Errorf("Permit logged %s", log)
+	}
+}
+
+// What was configured can be had again, and changing that changes nothing.
+func TestOperationsAreCopied(t *testing.T) {
+	f := newFixture(t, func(c *resource.Config, _ *jwks.Config) { c.Operations = someRules })
+	got := f.res.Operations()
+	if len(got.Tools) != 2 || len(got.Methods) != 3 || len(got.Prompts) != 1 || !slices.EqualFunc(got.Resources, someRules.Resources, func(a, b resource.ResourceRule) bool {
+		return a.URI == b.URI && a.Prefix == b.Prefix && a.Template == b.Template && slices.Equal(a.Scopes, b.Scopes)
+	}) {
+		t.Errorf("got %+v, want %+v", got, someRules)
+	}
+	clear(got.Tools)
+	clear(got.Methods)
+	clear(got.Prompts)
+	clear(got.Resources)
+	f.expect("after changes to the copy", f.post(f.token(resourcetest.Token{}), call("tools/call", `{"name":"delete"}`)), insufficient("call admin"))
+	if none := newFixture(t, nil).res.Operations(); none.Tools != nil || none.Resources != nil {
+		t.Errorf("without rules: got %+v", none)
+	}
+}
+
+func TestResourceRuleBinds(t *testing.T) {
+	for _, row := range []struct {
+		rule resource.ResourceRule
+		uri  string
+		want bool
+	}{
+		{resource.ResourceRule{URI: "file:///a"}, "file:///a", true},
+		{resource.ResourceRule{URI: "file:///a"}, "FILE:///x/../A", true},
+		{resource.ResourceRule{URI: "file:///a"}, "file:///ab", false},
+		{resource.ResourceRule{Prefix: "file:///a"}, "file:///ab", true},
+		{resource.ResourceRule{Template: "db://{t}/{id}"}, "db://x/1", true},
+		{resource.ResourceRule{Template: "db://{t}/{id}"}, "db://x", false},
+		{resource.ResourceRule{Template: "db://{t}/{id}"}, "db://{t}/{id}", true},
+		{resource.ResourceRule{}, "", false},
+		{resource.ResourceRule{URI: "a", Prefix: "a"}, "a", false},
+		{resource.ResourceRule{Template: "{"}, "{", false},
+	} {
+		if got := row.rule.Binds(row.uri); got != row.want {
+			t.Errorf("%+v binds %q: got %v, want %v", row.rule, row.uri, got, row.want)
+		}
+	}
+}
+
+// A public operation without credentials passes a Requirement of no scopes, so that
+// what stands behind the middleware can ask whether it was passed.
+func TestRequirementOfAPublicOperation(t *testing.T) {
+	issuer := newFixture(t, nil).issuer
+	public := func(c *resource.Config, _ *jwks.Config) { c.Operations = resource.Operations{Public: []string{"ping"}} }
+	f, other := newFixtureWith(t, issuer, public), newFixtureWith(t, issuer, public)
+	for _, row := range []struct {
+		name string
+		res  *resource.Resource
+		body string
+		all  []string
+		want answer
+	}{
+		{"no scopes", f.res, call("ping", `{}`), nil, accepted},
+		{"scopes", f.res, call("ping", `{}`), []string{"x"}, answer{401, bare.challenge, bare.body}},
+		{"of another resource", other.res, call("ping", `{}`), nil, bare},
+		{"not public", f.res, call("tools/list", `{}`), nil, bare},
+	} {
+		req := httptest.NewRequest(http.MethodPost, identifier, strings.NewReader(row.body))
+		req.Header.Set("Content-Type", "application/json")
+		recorder := httptest.NewRecorder()
+		ok := http.HandlerFunc(func(w http.ResponseWriter, _ *http.Request) { w.WriteHeader(http.StatusOK) })
+		nethttp.Middleware(f.res)(nethttp.Require(row.res, row.all...)(ok)).ServeHTTP(recorder, req)
+		f.expect(row.name, answerOf(t, recorder.Result()), row.want)
+	}
+}
