@@ -14,8 +14,8 @@ import (
 //
 // It is false, and has no effect, if Operations.LateChallenges is off, if the first
 // byte of the answer is on its way (a stream has begun, the handler has returned), if
-// the caller has the scopes, in a batch, and if ctx is not that of the request. A
-// malformed scope makes the answer 500. Safe for concurrent use.
+// the caller has the scopes, in a batch of several, and if ctx is not the request's. A
+// malformed scope makes the answer 500. Challenge is safe for concurrent use.
 //
 // Inside a tool of the official MCP Go SDK use nethttp/mcpsdk.Challenge: in a stateful
 // session ctx belongs to another request, and the answer here is false.

@@ -30,6 +30,7 @@ type message struct {
 	tool      string
 	prompt    string
 	resources []string
+	refType   string // of a completion
 	arguments []byte
 }
 
@@ -205,10 +206,11 @@ func (m *message) param(name string, value jsontext.Value) (err error) {
 	return err
 }
 
-// ref takes what a completion is about. Its type does not matter: whatever it names
-// counts.
+// ref takes what a completion is about.
 func (m *message) ref(name string, value jsontext.Value) (err error) {
 	switch name {
+	case "type":
+		m.refType, err = strictjson.String(value)
 	case "name":
 		m.prompt, err = strictjson.String(value)
 		m.name = m.prompt
@@ -228,7 +230,9 @@ func (m *message) complete() error {
 	case "tools/call", "prompts/get", "resources/read", "resources/subscribe":
 		missing = m.name == ""
 	case "completion/complete":
-		missing = (m.prompt == "") == (len(m.resources) == 0)
+		// One of the two, and the one that its type says: a reader may go by either.
+		isPrompt, isResource := m.prompt != "", len(m.resources) > 0
+		missing = m.name == "" || isPrompt != (m.refType == "ref/prompt") || isResource != (m.refType == "ref/resource")
 	}
 	if missing {
 		return errors.New("params do not name what the method is about")

@@ -60,8 +60,14 @@ func (s *stage) serveMCP() error {
 		return err
 	}
 	ctx, cancel := context.WithCancel(context.Background())
+	handler, err := mcpserver.Handler(ctx, res)
+	if err != nil {
+		cancel()
+		listener.Close()
+		return err
+	}
 	s.end = cancel
-	go func() { s.ended <- mcpserver.Serve(ctx, listener, mcpserver.Handler(res)) }()
+	go func() { s.ended <- mcpserver.Serve(ctx, listener, handler) }()
 	return nil
 }
 
@@ -75,6 +81,7 @@ func (s *stage) protect() (*resource.Resource, error) {
 		Identifier: s.url,
 		Issuers:    []resource.Issuer{{Verifier: keys}},
 		Scopes:     []string{basicScope},
+		Operations: mcpserver.Rules(),
 		Implies:    map[string][]string{mcpserver.AdminScope: {basicScope}},
 	})
 }

@@ -82,9 +82,8 @@ func story(s *stage, c *client) []step {
 		meaning: "The tool was told who calls. It did not get the token.",
 	}, {
 		title: "It calls the tool delete_everything.",
-		do:    c.call("delete_everything"), method: "POST", url: s.url, status: http.StatusOK,
-		check:   answered(true, "delete_everything needs the scope "+mcpserver.AdminScope+"; your token grants "+basicScope),
-		meaning: "Refused by the tool itself: the token is good, but not for this.",
+		do:    c.call("delete_everything"), method: "POST", url: s.url, status: http.StatusForbidden,
+		check: received("WWW-Authenticate", mcpserver.AdminScope), meaning: "XX",
 	}}
 }
 

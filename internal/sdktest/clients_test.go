@@ -32,14 +32,18 @@ func (c *counter) ServeHTTP(w http.ResponseWriter, req *http.Request) {
 	if req.Method == http.MethodGet {
 		status.WriteHeader(0) // a stream may outlive the test
 	}
-	c.site.handler.ServeHTTP(status, req)
-	c.mu.Lock()
-	defer c.mu.Unlock()
-	if !seen.passed {
-		c.bad = append(c.bad, fmt.Sprint(status.status, " ", seen.letter))
+	seen.onPass = func() { // by the time the handler ends, the client may be through with everything
+		c.mu.Lock()
+		defer c.mu.Unlock()
+		for _, o := range seen.decided {
+			c.sent[o.method]++
+		}
 	}
-	for _, o := range seen.decided {
-		c.sent[o.method]++
+	c.site.handler.ServeHTTP(status, req)
+	if !seen.passed {
+		c.mu.Lock()
+		defer c.mu.Unlock()
+		c.bad = append(c.bad, fmt.Sprint(status.status, " ", seen.letter))
 	}
 }
 

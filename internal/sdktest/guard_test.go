@@ -97,6 +97,9 @@ func guard(res *resource.Resource, inner http.Handler) http.Handler {
 		}
 		if ok {
 			p.passed = true
+			if p.onPass != nil {
+				p.onPass()
+			}
 		}
 		inner.ServeHTTP(w, req)
 	}))

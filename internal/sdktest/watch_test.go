@@ -30,6 +30,7 @@ type passage struct {
 	passed  bool     // the SDK's handler was reached
 	body    []byte   // that the SDK's handler was given
 	ran     []string // what handlers ran, as "tool echo"
+	onPass  func()   // called before the SDK's handler is; may be nil
 }
 
 // A watch sees what an SDK does and compares it with what was decided about that very

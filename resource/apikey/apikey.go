@@ -96,22 +96,22 @@ func New(c Config) (*Verifier, error) {
 		v.issuer = DefaultIssuer
 	}
 	v.metrics = newMetrics(v)
-	var mistakes mistakes
+	var m mistakes
 	if err := metadata.CheckIdentifier(c.Resource, true); err != nil {
-		mistakes.add("Resource: must be the resource's Identifier: %w", err)
+		m.add("Resource: must be the resource's Identifier: %w", err)
 	}
 	if !isName(v.issuer) {
-		mistakes.add("Issuer: has control characters or more than %d bytes", MaxNameBytes)
+		m.add("Issuer: has control characters or more than %d bytes", MaxNameBytes)
 	}
 	switch {
 	case c.File != "" && c.Keys != nil:
-		mistakes.add("Keys, File: both are set; keep one")
+		m.add("Keys, File: both are set; keep one")
 	case c.File == "" && len(c.Keys) == 0:
-		mistakes.add("Keys, File: neither is set; make a key with Generate")
+		m.add("Keys, File: neither is set; make a key with Generate")
 	}
 	first := &keys{loaded: c.File == ""}
-	if first.entries = v.entries("Keys", slices.Clone(c.Keys), nil, &mistakes); len(mistakes) > 0 {
-		return nil, fmt.Errorf("apikey: configuration: %w", mistakes.join())
+	if first.entries = v.entries("Keys", slices.Clone(c.Keys), nil, &m); len(m) > 0 {
+		return nil, fmt.Errorf("apikey: configuration: %w", m.join())
 	}
 	v.current.Store(first)
 	return v, nil
@@ -134,7 +134,7 @@ func (v *Verifier) Ready(context.Context) error {
 // 401 for what is no key of ours, 503 as long as the file was never good.
 func (v *Verifier) Verify(_ context.Context, t *resource.Token) (*resource.Claims, error) {
 	if t.IsJWT() {
-		return nil, errUnknown
+		return nil, unknown()
 	}
 	return v.verify(t.Raw())
 }
@@ -145,7 +145,9 @@ func (v *Verifier) VerifyHeader(_ context.Context, value string, _ *http.Request
 	return v.verify(value)
 }
 
-var errUnknown = &resource.Error{Reason: resource.ReasonInactive, Err: errors.New("apikey: no such key")}
+func unknown() error {
+	return &resource.Error{Reason: resource.ReasonInactive, Err: errors.New("apikey: no such key")}
+}
 
 func (v *Verifier) verify(key string) (*resource.Claims, error) {
 	known := v.keys(time.Now())
@@ -160,7 +162,7 @@ func (v *Verifier) verify(key string) (*resource.Claims, error) {
 	digest := sha256.Sum256([]byte(key))
 	e := known.entries[digest]
 	if e == nil || subtle.ConstantTimeCompare(e.digest[:], digest[:]) != 1 {
-		return nil, errUnknown
+		return nil, unknown()
 	}
 	// A copy: what a caller of this method does to it must not change the key.
 	claims := *e.claims

@@ -204,4 +204,3 @@ func (m mistakes) join() error {
 	}
 	return errors.Join(m...)
 }
-

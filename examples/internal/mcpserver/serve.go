@@ -19,12 +19,17 @@ import (
 
 // Handler is everything on the port: the MCP server behind res, the metadata of res,
 // and for operators /metrics, /healthz and /readyz. The last three are open to
-// whoever reaches the port; a server on the internet has them on another one.
-func Handler(res *resource.Resource) http.Handler {
+// whoever reaches the port; a server on the internet has them on another one. The error
+// is that of rules which don't fit the MCP server.
+func Handler(ctx context.Context, res *resource.Resource) (http.Handler, error) {
+	server, err := newMCP(ctx, res)
+	if err != nil {
+		return nil, err
+	}
 	registry := prometheus.NewRegistry()
 	registry.MustRegister(res.Metrics())
 	metrics := promhttp.HandlerFor(registry, promhttp.HandlerOpts{})
-	protected := mcpsdk.Handler(res, newMCP())
+	protected := mcpsdk.Handler(res, server)
 	// Not a ServeMux: it redirects unclean paths, and MCP clients follow no redirects.
 	return http.HandlerFunc(func(w http.ResponseWriter, req *http.Request) {
 		switch req.URL.Path {
@@ -37,7 +42,7 @@ func Handler(res *resource.Resource) http.Handler {
 		default:
 			protected.ServeHTTP(w, req)
 		}
-	})
+	}), nil
 }
 
 func serveReady(w http.ResponseWriter, req *http.Request, res *resource.Resource) {

@@ -12,14 +12,21 @@ import (
 	"github.com/modelcontextprotocol/go-sdk/mcp"
 
 	"github.com/warder-go/warder/nethttp/mcpsdk"
+	"github.com/warder-go/warder/resource"
 )
 
 // AdminScope is what delete_everything needs.
 const AdminScope = "mcp:admin"
 
-// newMCP returns a server with two tools. It is stateless, as MCP 2026-07-28 wants it,
-// and answers in plain JSON, which reads better in a terminal.
-func newMCP() http.Handler {
+// Rules say which scopes the tools need, besides those of every request.
+func Rules() resource.Operations {
+	return resource.Operations{Tools: map[string][]string{"delete_everything": {AdminScope}}}
+}
+
+// newMCP returns a server with two tools, under the rules of res. The server is
+// stateless, as MCP 2026-07-28 wants it, and answers in plain JSON, which reads better
+// in a terminal.
+func newMCP(ctx context.Context, res *resource.Resource) (http.Handler, error) {
 	server := mcp.NewServer(&mcp.Implementation{Name: "warder-example", Version: "0.1.0"}, nil)
 	mcp.AddTool(server, &mcp.Tool{
 		Name:        "whoami",
@@ -27,12 +34,21 @@ func newMCP() http.Handler {
 	}, whoami)
 	mcp.AddTool(server, &mcp.Tool{
 		Name:        "delete_everything",
-		Description: "Deletes everything. Needs the scope " + AdminScope + ".",
+		Description: "Deletes everything.",
 	}, deleteEverything)
+
+	// A rule for a tool that is not there is a typo, which would leave a tool open: it
+	// ends the program here. Then the second lock, which asks the rules again inside the
+	// server and hides from its lists what the caller may not use.
+	if err := mcpsdk.Check(ctx, res, server); err != nil {
+		return nil, err
+	}
+	server.AddReceivingMiddleware(mcpsdk.Lock(res))
+
 	return mcp.NewStreamableHTTPHandler(
 		func(*http.Request) *mcp.Server { return server },
 		&mcp.StreamableHTTPOptions{Stateless: true, JSONResponse: true},
-	)
+	), nil
 }
 
 // errNobody is for the case that cannot be: warder lets nobody in whom it does not
@@ -47,16 +63,9 @@ func whoami(_ context.Context, req *mcp.CallToolRequest, _ struct{}) (*mcp.CallT
 	return say("You are %s of %s; your token grants %s.", name(caller.Subject(), caller.ClientID()), caller.Issuer(), list(caller.Scopes()))
 }
 
-// deleteEverything refuses by itself. The answer is a tool error with status 200: from
-// inside a tool no challenge can be sent any more, so the client can't ask for more.
-func deleteEverything(_ context.Context, req *mcp.CallToolRequest, _ struct{}) (*mcp.CallToolResult, any, error) {
-	caller, ok := mcpsdk.CallerFrom(req.Extra)
-	if !ok {
-		return nil, nil, errNobody
-	}
-	if !caller.Has(AdminScope) {
-		return nil, nil, fmt.Errorf("delete_everything needs the scope %s; your token grants %s", AdminScope, list(caller.Scopes()))
-	}
+// deleteEverything asks for no scope: who may not call it does not get here. Over HTTP
+// such a caller has got 403 with a challenge, which only works before the tool runs.
+func deleteEverything(context.Context, *mcp.CallToolRequest, struct{}) (*mcp.CallToolResult, any, error) {
 	return say("Everything is deleted. (Not really.)")
 }
 

@@ -1,0 +1,60 @@
+package apikey_test
+
+import (
+	"fmt"
+	"log"
+	"net/http"
+	"net/http/httptest"
+
+	"github.com/warder-go/warder/introspect"
+	"github.com/warder-go/warder/nethttp"
+	"github.com/warder-go/warder/resource"
+	"github.com/warder-go/warder/resource/apikey"
+)
+
+// People come with OAuth tokens, the build machine with a key.
+func Example() {
+	key, digest := apikey.Generate("mcp_") // once; the key goes to whom it is for
+
+	keys, err := apikey.New(apikey.Config{
+		Resource: "https://mcp.example.com/mcp",
+		Keys:     []apikey.Key{{ID: "ci", SHA256: digest, Subject: "ci-bot", Scopes: []string{"mcp:read"}}},
+	})
+	if err != nil {
+		log.Fatal(err)
+	}
+	tokens, err := introspect.New(introspect.Config{
+		Issuer: "https://auth.example.com",
+		Auth:   introspect.ClientAuth{ClientID: "mcp", ClientSecret: "from a vault"},
+	})
+	if err != nil {
+		log.Fatal(err)
+	}
+	res, err := resource.New(resource.Config{
+		Identifier: "https://mcp.example.com/mcp",
+		Opaque:     &resource.Issuer{Verifier: tokens},
+		Headers:    map[string]resource.HeaderVerifier{"X-API-Key": keys},
+		Prefixed:   map[string]resource.Issuer{"mcp_": {Verifier: keys}}, // as Bearer tokens too
+	})
+	if err != nil {
+		log.Fatal(err)
+	}
+	hello := http.HandlerFunc(func(w http.ResponseWriter, req *http.Request) {
+		caller, _ := resource.FromContext(req.Context())
+		fmt.Fprintln(w, "hello", caller.Subject(), "by", caller.Credential())
+	})
+	ask := func(field, value string) {
+		req := httptest.NewRequest(http.MethodPost, "/mcp", nil)
+		req.Header.Set(field, value)
+		answer := httptest.NewRecorder()
+		nethttp.Handler(res, hello).ServeHTTP(answer, req)
+		fmt.Print(answer.Code, " ", answer.Body)
+	}
+	ask("X-API-Key", key)
+	ask("Authorization", "Bearer "+key)
+	ask("X-API-Key", "mcp_guess")
+	// Output:
+	// 200 hello ci-bot by X-Api-Key
+	// 200 hello ci-bot by opaque
+	// 401 {"error":"invalid_token","error_description":"The access token is invalid"}
+}

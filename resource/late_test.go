@@ -1,0 +1,118 @@
+package resource_test
+
+import (
+	"context"
+	"net/http"
+	"net/http/httptest"
+	"strings"
+	"sync"
+	"testing"
+
+	"github.com/warder-go/warder/jwks"
+	"github.com/warder-go/warder/resource"
+	"github.com/warder-go/warder/resource/resourcetest"
+)
+
+func (f *fixture) decide(ctx context.Context, token, body string) resource.Decision {
+	f.t.Helper()
+	req := httptest.NewRequestWithContext(ctx, http.MethodPost, identifier, strings.NewReader(body))
+	req.Header.Set("Content-Type", "application/json")
+	req.Header.Set("Authorization", "Bearer "+token)
+	decision, refusal := f.res.Authenticate(req)
+	if refusal != nil {
+		f.t.Fatal(refusal.Err)
+	}
+	f.t.Cleanup(decision.Done)
+	return decision
+}
+
+// Challenge works from Late until Settle, and only in the context of its request.
+func TestLateAndSettle(t *testing.T) {
+	late := func(c *resource.Config, _ *jwks.Config) {
+		c.Scopes, c.Operations = []string{"base"}, someRules
+		c.Operations.LateChallenges = true
+	}
+	f := newFixture(t, late)
+	token, body := f.token(resourcetest.Token{Scope: "base admin call"}), call("tools/call", `{"name":"delete"}`)
+
+	unaware := f.decide(t.Context(), token, body)
+	if resource.Challenge(unaware.Request.Context(), "x") || unaware.Settle() != nil {
+		t.Error("an adapter that never asked Late: got a challenge that nobody will send")
+	}
+
+	d, other := f.decide(t.Context(), token, body), f.decide(t.Context(), token, body)
+	if !d.Late() || !d.Late() || !other.Late() {
+		t.Fatal("Late: got false")
+	}
+	if resource.Challenge(t.Context(), "x") {
+		t.Error("another context: got true")
+	}
+	if resource.Challenge(d.Request.Context()) || resource.Challenge(d.Request.Context(), "admin", "base") {
+		t.Error("scopes that the caller has: got true")
+	}
+	if !resource.Challenge(d.Request.Context(), "x") || !resource.Challenge(d.Request.Context(), "y", "x") {
+		t.Error("in time: got false")
+	}
+	f.log.take()
+	f.expect("Settle", told(d.Settle()), insufficient("base call admin x y"))
+	if log := f.log.take(); strings.Count(log, `"reason":"insufficient_scope"`) != 1 {
+		t.Errorf("Settle logged %s", log)
+	}
+	if again := d.Settle(); again != nil || resource.Challenge(d.Request.Context(), "x") {
+		t.Errorf("after Settle: got %v and another challenge", again)
+	}
+	if got := other.Settle(); got != nil {
+		t.Errorf("the other request: got %+v", got)
+	}
+
+	for name, body := range map[string]string{
+		"a batch": `[` + body + `,` + body + `]`, "a batch of one": `[` + body + `]`, "a response": `{"jsonrpc":"2.0","id":1,"result":{}}`,
+	} {
+		if got := f.decide(t.Context(), token, body).Late(); got != (name == "a batch of one") {
+			t.Errorf("%s: Late: got %v", name, got)
+		}
+	}
+	if new(resource.Decision).Late() || new(resource.Decision).Settle() != nil {
+		t.Error("the zero Decision is late")
+	}
+}
+
+// Inside another resource the outer one's challenge would be wrong.
+func TestLateOfAnOuterResource(t *testing.T) {
+	outer := newFixture(t, func(c *resource.Config, _ *jwks.Config) { c.Operations.LateChallenges = true })
+	inner := newFixtureWith(t, outer.issuer, nil)
+	token := outer.token(resourcetest.Token{})
+	first := outer.decide(t.Context(), token, call("ping", `{}`))
+	first.Late()
+	second := inner.decide(first.Request.Context(), token, call("ping", `{}`))
+	if second.Late() || resource.Challenge(second.Request.Context(), "x") {
+		t.Error("inside a resource without late challenges: got true")
+	}
+	if !resource.Challenge(first.Request.Context(), "x") {
+		t.Error("outside of it: got false")
+	}
+}
+
+// Whoever was told true is in the challenge, however many ask while it is settled.
+func TestLateAtTheSameTime(t *testing.T) {
+	f := newFixture(t, func(c *resource.Config, _ *jwks.Config) { c.Operations.LateChallenges = true })
+	token := f.token(resourcetest.Token{})
+	for range 50 {
+		d := f.decide(t.Context(), token, call("ping", `{}`))
+		d.Late()
+		var askers sync.WaitGroup
+		told := make([]bool, 4)
+		for n, scope := range []string{"a", "b", "c", "d"} {
+			askers.Go(func() { told[n] = resource.Challenge(d.Request.Context(), scope) })
+		}
+		refusal := d.Settle()
+		askers.Wait()
+		for n, scope := range []string{"a", "b", "c", "d"} {
+			named := refusal != nil && strings.Contains(strings.SplitAfter(refusal.Challenges[0], `", error`)[0], scope+" ") ||
+				refusal != nil && strings.Contains(refusal.Challenges[0], scope+`", error`)
+			if told[n] != named {
+				t.Fatalf("%s: told %v, named %v in %+v", scope, told[n], named, refusal)
+			}
+		}
+	}
+}
