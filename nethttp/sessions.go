@@ -5,7 +5,6 @@ import (
 	"fmt"
 	"log/slog"
 	"net/http"
-	"net/url"
 	"strconv"
 
 	"github.com/warder-go/warder/resource"
@@ -19,8 +18,8 @@ const (
 
 // SessionConfig is for [BindSessions]. Its zero value is good for one process.
 type SessionConfig struct {
-	// MaxSessions is how many sessions are known at a time; 0: 100,000, of some
-	// 300 bytes each. One more, and the one that was used longest ago is
+	// MaxSessions is how many sessions are known at a time; 0: 100,000, of up to
+	// 400 bytes each. One more, and the one that was used longest ago is
 	// forgotten: whoever comes back to it is told to begin a new one.
 	MaxSessions int
 
@@ -198,42 +197,6 @@ func (s *sessions) serveNew(w http.ResponseWriter, req *http.Request, next http.
 	}
 	next.ServeHTTP(sw, req)
 	sw.begin(http.StatusOK) // as net/http does for a handler that wrote nothing
-}
-
-// sessionNamed returns the session that a request names, "" for none. It is not ok
-// if there is more than one mention, be it the same: an MCP client makes one.
-func sessionNamed(req *http.Request) (id string, ok bool) {
-	mentions := req.Header.Values(sessionHeader)
-	if req.URL.RawQuery != "" {
-		query, err := url.ParseQuery(req.URL.RawQuery)
-		if err != nil { // readers differ in what they make of it
-			return "", false
-		}
-		for _, name := range sessionParameters {
-			mentions = append(mentions[:len(mentions):len(mentions)], query[name]...)
-		}
-	}
-	switch len(mentions) {
-	case 0:
-		return "", true
-	case 1:
-		return mentions[0], true
-	}
-	return "", false
-}
-
-// sessionParameters are the spellings in use: mcp-go's, the official SDK's, and that
-// of servers in Python.
-var sessionParameters = []string{"sessionId", "sessionid", "session_id"}
-
-// sessionInURL returns the one session that an SSE transport's endpoint names.
-func sessionInURL(address string) (id string, ok bool) {
-	u, err := url.Parse(address)
-	if err != nil {
-		return "", false
-	}
-	id, ok = sessionNamed(&http.Request{URL: u})
-	return id, ok && id != ""
 }
 
 func (s *sessions) refuse(w http.ResponseWriter, req *http.Request, status int, body string, level slog.Level, why string) {

@@ -206,7 +206,8 @@ func TestOtherStreamsPass(t *testing.T) {
 // The wrapped writer can do what the one inside can.
 func TestWriterOfANewSession(t *testing.T) {
 	for _, method := range []string{"GET", "POST"} {
-		h := newHall(t, nethttp.SessionConfig{}, http.HandlerFunc(func(w http.ResponseWriter, _ *http.Request) {
+		h := newHall(t, nethttp.SessionConfig{}, http.HandlerFunc(func(w http.ResponseWriter, req *http.Request) {
+			_, _ = io.Copy(io.Discard, req.Body)
 			control := http.NewResponseController(w)
 			for _, err := range []error{control.SetReadDeadline(time.Now().Add(time.Hour)), control.SetWriteDeadline(time.Now().Add(time.Hour)), control.EnableFullDuplex()} {
 				if err != nil {
@@ -216,6 +217,7 @@ func TestWriterOfANewSession(t *testing.T) {
 			w.Header().Set("Link", "</early>")
 			w.WriteHeader(http.StatusEarlyHints) // is not the answer yet
 			w.Header().Set("Mcp-Session-Id", "mine")
+			w.Header().Set("Connection", "close")   // the client must not use it again
 			if err := control.Flush(); err != nil { // sends the header: the session is bound by now
 				t.Error(err)
 			}

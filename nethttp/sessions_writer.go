@@ -7,23 +7,28 @@ import (
 	"net"
 	"net/http"
 	"strings"
+	"sync"
 )
 
 // sessionWriter looks at an answer for the session that it opens, before the client
-// can know of it.
+// can know of it. Servers that write from several goroutines see one beginning.
 type sessionWriter struct {
 	http.ResponseWriter
 	opened   func(http.Header)         // told once, before the header is sent; nil: nobody
 	endpoint func(address string) bool // told what an SSE stream's endpoint event says; nil: nobody
-	status   int                       // 0: the header was not sent yet
-	events   *firstEvent               // nil: not, or no longer, to be looked at
-	broken   bool                      // nothing more is written
+
+	mu     sync.Mutex  // guards what follows
+	status int         // 0: the header was not sent yet
+	events *firstEvent // nil: not, or no longer, to be looked at
+	broken bool        // nothing more is written
 }
 
 var errEndpoint = errors.New("nethttp: the session of an SSE stream can't be bound")
 
 // begin is called before the header is sent. Informational answers are not yet it.
 func (w *sessionWriter) begin(status int) {
+	w.mu.Lock()
+	defer w.mu.Unlock()
 	if w.status != 0 || status >= 100 && status < 200 && status != http.StatusSwitchingProtocols {
 		return
 	}
@@ -45,16 +50,23 @@ func (w *sessionWriter) WriteHeader(status int) {
 // Write passes on what a client may see.
 func (w *sessionWriter) Write(p []byte) (int, error) {
 	w.begin(http.StatusOK)
+	if !w.passes(p) {
+		return 0, errEndpoint
+	}
+	return w.ResponseWriter.Write(p)
+}
+
+// passes looks for the endpoint in what is about to be written.
+func (w *sessionWriter) passes(p []byte) bool {
+	w.mu.Lock()
+	defer w.mu.Unlock()
 	if w.events != nil {
 		if name, data, done := w.events.read(p); done {
 			w.events = nil
 			w.broken = name == "endpoint" && !w.endpoint(data)
 		}
 	}
-	if w.broken {
-		return 0, errEndpoint
-	}
-	return w.ResponseWriter.Write(p)
+	return !w.broken
 }
 
 // FlushError is Flush for [http.ResponseController].

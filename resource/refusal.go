@@ -10,8 +10,8 @@ import (
 )
 
 // Refusal is what to answer instead of serving a request. Its parts for the client
-// are fixed texts of this package and of the configuration; nothing that the
-// request said is among them.
+// are fixed texts of this package and of the configuration. Nothing that the request
+// said is among them, except for the id of a JSON-RPC message in an error about it.
 type Refusal struct {
 	Status      int           // 400, 401, 403, 413, 415, 500 or 503
 	Reason      Reason        // for logs and metrics

@@ -3,7 +3,6 @@ package resource_test
 import (
 	"context"
 	"errors"
-	"fmt"
 	"net/http"
 	"net/http/httptest"
 	"runtime"
@@ -12,8 +11,6 @@ import (
 	"testing"
 	"testing/synctest"
 	"time"
-
-	"github.com/prometheus/client_golang/prometheus"
 
 	"github.com/warder-go/warder/jwks"
 	"github.com/warder-go/warder/nethttp"
@@ -291,152 +288,5 @@ func TestStreamOutlivesAnOutageOfTheKeys(t *testing.T) {
 		}
 		f.issuer.Reset()
 		time.Sleep(time.Minute)
-	})
-}
-
-func (f *fixture) openStreams() (n float64) {
-	f.t.Helper()
-	registry := prometheus.NewRegistry()
-	registry.MustRegister(f.res.Metrics())
-	families, err := registry.Gather()
-	if err != nil {
-		f.t.Fatal(err)
-	}
-	for _, family := range families {
-		if family.GetName() == "warder_open_streams" {
-			m := family.GetMetric()[0]
-			if got := fmt.Sprint(m.GetLabel()); got != `[name:"resource"  value:"`+identifier+`"]` && got != `[name:"resource" value:"`+identifier+`"]` {
-				f.t.Errorf("labels %s", got)
-			}
-			return m.GetGauge().GetValue()
-		}
-	}
-	f.t.Error("no warder_open_streams")
-	return -1
-}
-
-// A bubble ends only when no goroutine is left; a timer that is left would go on
-// asking Revoked.
-func TestTenThousandStreams(t *testing.T) {
-	const many = 10_000
-	for _, row := range []struct {
-		name string
-		end  func(all []*streamed)
-	}{
-		{"the clients leave", func(all []*streamed) {
-			for _, s := range all {
-				s.leave()
-			}
-		}},
-		{"the token expires", func([]*streamed) { time.Sleep(2 * time.Minute) }},
-	} {
-		t.Run(row.name, func(t *testing.T) {
-			var asked atomic.Int64
-			revoked := func(context.Context, *resource.Caller) bool { asked.Add(1); return false }
-			inBubble(t, func(c *resource.Config, _ *jwks.Config) { c.Revoked = revoked }, func(t *testing.T, f *fixture) {
-				token := f.issuer.Token(resourcetest.Token{Lifetime: 2 * time.Minute})
-				before := runtime.NumGoroutine()
-				all := make([]*streamed, many)
-				for i := range all {
-					all[i] = start(nethttp.Middleware(f.res), get(), token)
-				}
-				synctest.Wait()
-				if n := runtime.NumGoroutine() - before; n > many+10 {
-					t.Errorf("%d goroutines for %d handlers", n, many)
-				}
-				if n := f.openStreams(); n != many {
-					t.Errorf("gauge %g", n)
-				}
-				time.Sleep(time.Minute + time.Second)
-				if n := asked.Load(); n != 3*many { // each on opening, after 30 s and after 60
-					t.Errorf("Revoked asked %d times, want %d", n, 3*many)
-				}
-				row.end(all)
-				for _, s := range all {
-					<-s.done
-				}
-				asked.Store(0)
-				time.Sleep(time.Hour)
-				if n, open := asked.Load(), f.openStreams(); n != 0 || open != 0 {
-					t.Errorf("afterwards: asked %d times more, gauge %g", n, open)
-				}
-			})
-		})
-	}
-}
-
-func TestStreamBehindTheSameMiddlewareTwice(t *testing.T) {
-	inBubble(t, nil, func(t *testing.T, f *fixture) {
-		once := nethttp.Middleware(f.res)
-		s := start(func(h http.Handler) http.Handler { return once(once(h)) }, get(), f.issuer.Token(resourcetest.Token{Lifetime: time.Minute}))
-		synctest.Wait()
-		if n := f.openStreams(); n != 1 {
-			t.Errorf("gauge %g, want 1", n)
-		}
-		time.Sleep(2 * time.Minute)
-		if !s.ended() || f.openStreams() != 0 {
-			t.Errorf("ended: %v, gauge %g", s.ended(), f.openStreams())
-		}
-	})
-}
-
-func TestDone(t *testing.T) {
-	inBubble(t, nil, func(t *testing.T, f *fixture) {
-		resource.Decision{}.Done()
-		req := get()
-		req.Header.Set("Authorization", "Bearer "+f.issuer.Token(resourcetest.Token{}))
-		decision, refusal := f.res.Authenticate(req)
-		if refusal != nil {
-			t.Fatal(refusal.Reason)
-		}
-		again, _ := f.res.Authenticate(req)
-		decision.Done()
-		decision.Done()
-		if err, open := decision.Request.Context().Err(), f.openStreams(); err == nil || open != 1 {
-			t.Errorf("got %v and a gauge of %g, want an ended context and 1", err, open)
-		}
-		again.Done()
-	})
-}
-
-// Whoever forgets Done leaves a timer, until the token expires or the client leaves.
-func TestDoneForgotten(t *testing.T) {
-	var asked atomic.Int64
-	revoked := func(context.Context, *resource.Caller) bool { asked.Add(1); return false }
-	inBubble(t, func(c *resource.Config, _ *jwks.Config) { c.Revoked = revoked }, func(t *testing.T, f *fixture) {
-		ctx, leave := context.WithCancel(t.Context())
-		req := get().WithContext(ctx)
-		req.Header.Set("Authorization", "Bearer "+f.issuer.Token(resourcetest.Token{}))
-		if _, refusal := f.res.Authenticate(req); refusal != nil {
-			t.Fatal(refusal.Reason)
-		}
-		time.Sleep(time.Minute + time.Second) // not at the moment of a check
-		leave()
-		asked.Store(0)
-		time.Sleep(time.Hour)
-		if n := asked.Load(); n != 0 {
-			t.Errorf("asked %d times after the client left", n)
-		}
-	})
-}
-
-// A handler that writes to the header it was given does not race with the checks.
-func TestStreamHandlerOwnsItsHeader(t *testing.T) {
-	inBubble(t, func(c *resource.Config, _ *jwks.Config) { c.KeepAuthorization, c.MemoryTTL = true, -1 }, func(t *testing.T, f *fixture) {
-		req := get()
-		ctx, leave := context.WithTimeout(t.Context(), 10*time.Minute)
-		defer leave()
-		req.Header.Set("Authorization", "Bearer "+f.issuer.Token(resourcetest.Token{}))
-		ended := false
-		nethttp.Middleware(f.res)(http.HandlerFunc(func(_ http.ResponseWriter, req *http.Request) {
-			for req.Context().Err() == nil {
-				req.Header["Authorization"][0] = "Bearer of.something.else"
-				time.Sleep(10 * time.Second)
-			}
-			ended = errors.Is(context.Cause(req.Context()), resource.ErrStreamEnded)
-		})).ServeHTTP(httptest.NewRecorder(), req.WithContext(ctx))
-		if ended {
-			t.Error("what the handler wrote ended the stream")
-		}
 	})
 }

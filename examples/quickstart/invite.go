@@ -24,11 +24,11 @@ A token for you, good for %.0[5]f hours, with the scope %[6]s:
 
   export TOKEN=%[7]s
 
-Without it, with it, what is published, what was counted:
+Without it, with it, with it where it is not enough, what is published, what was counted:
 
   curl -si %[1]s
   curl -s %[1]s -H "Authorization: Bearer $TOKEN" -H 'Content-Type: application/json' -H 'Accept: application/json, text/event-stream' -d '{"jsonrpc":"2.0","id":1,"method":"tools/call","params":{"name":"whoami"}}'
-  curl -s %[1]s -H "Authorization: Bearer $TOKEN" -H 'Content-Type: application/json' -H 'Accept: application/json, text/event-stream' -d '{"jsonrpc":"2.0","id":2,"method":"tools/call","params":{"name":"delete_everything"}}'
+  curl -si %[1]s -H "Authorization: Bearer $TOKEN" -H 'Content-Type: application/json' -H 'Accept: application/json, text/event-stream' -d '{"jsonrpc":"2.0","id":2,"method":"tools/call","params":{"name":"delete_everything"}}'
   curl -s %[2]s/.well-known/oauth-protected-resource/mcp
   curl -s %[2]s/metrics | grep ^warder_decisions_total | grep -v ' 0$'
 

@@ -51,6 +51,7 @@ func steady(transcript string, s *stage) string {
 		{`state=\w{26}`, "state=STATE"},
 		{`code_challenge = [\w-]{43}`, "code_challenge = CHALLENGE"},
 		{`[\w-]{6}\.\.\.[\w-]{4}`, "SHORT"},
+		{`scope = mcp:admin mcp:tools`, "scope = mcp:tools mcp:admin"}, // the SDK's order changes
 		{`TOKEN=[\w-]+\.[\w-]+\.[\w-]+`, "TOKEN=JWT"},
 	} {
 		transcript = regexp.MustCompile(r.pattern).ReplaceAllString(transcript, r.with)
@@ -87,6 +88,7 @@ func TestStoryGoesOtherwise(t *testing.T) {
 		{"the token is for another server", answer("mcp:tools", resourcetest.Token{Audience: "https://other.example", Scope: "mcp:tools"}), "step 8: got POST "},
 		{"the keys can't be had", status(resourcetest.JWKS, 500), "step 8: got POST "},
 		{"the token is another user's", answer("mcp:tools", resourcetest.Token{Subject: "bob", Scope: "mcp:tools"}), `step 9: tool answer: got "You are bob of `},
+		{"the user does not grant more", answer("mcp:tools", resourcetest.Token{Scope: "mcp:tools"}), `step 16: scope: got "mcp:tools", want "mcp:admin mcp:tools"`},
 		{"the token grants more than it says", answer("mcp:tools", resourcetest.Token{Scope: "mcp:tools mcp:admin"}), `step 9: tool answer: got "You are alice of `},
 	}
 	for _, tt := range tests {

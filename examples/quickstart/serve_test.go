@@ -56,10 +56,10 @@ func TestInvitation(t *testing.T) {
 	want := []string{
 		`^HTTP/1.1 401 Unauthorized\r\n(.*\r\n)*Www-Authenticate: Bearer resource_metadata="http://127.0.0.1:\d+/.well-known/oauth-protected-resource/mcp", scope="mcp:tools"\r\n`,
 		`^\{"jsonrpc":"2.0","id":1,"result":.*"text":"You are alice of http://127.0.0.1:\d+; your token grants mcp:tools."`,
-		`^\{"jsonrpc":"2.0","id":2,"result":.*"text":"delete_everything needs the scope mcp:admin; your token grants mcp:tools".*"isError":true`,
+		`^HTTP/1.1 403 Forbidden\r\n(.*\r\n)*Www-Authenticate: Bearer resource_metadata="http://127.0.0.1:\d+/.well-known/oauth-protected-resource/mcp", scope="mcp:tools mcp:admin", error="insufficient_scope", error_description="The access token lacks a scope that this request needs"\r\n`,
 		`^\{"resource":"http://127.0.0.1:\d+/mcp","authorization_servers":\["http://127.0.0.1:\d+"\],"scopes_supported":\["mcp:tools"\],"bearer_methods_supported":\["header"\]\}$`,
-		// The story's four requests and these three.
-		`^warder_decisions_total\{reason="",resource="http://127.0.0.1:\d+/mcp",result="accepted"\} 5\nwarder_decisions_total\{reason="missing_credentials",resource="http://127.0.0.1:\d+/mcp",result="denied"\} 2\n$`,
+		// The story's five requests and these three.
+		`^warder_decisions_total\{reason="",resource="http://127.0.0.1:\d+/mcp",result="accepted"\} 4\nwarder_decisions_total\{reason="insufficient_scope",resource="http://127.0.0.1:\d+/mcp",result="denied"\} 2\nwarder_decisions_total\{reason="missing_credentials",resource="http://127.0.0.1:\d+/mcp",result="denied"\} 2\n$`,
 	}
 	if len(curls) != len(want) {
 		t.Fatalf("got %d lines for curl, want %d: %q", len(curls), len(want), curls)

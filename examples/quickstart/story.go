@@ -4,6 +4,8 @@ import (
 	"context"
 	"fmt"
 	"net/http"
+	"slices"
+	"strings"
 
 	"github.com/warder-go/warder/examples/internal/mcpserver"
 	"github.com/warder-go/warder/resource/resourcetest"
@@ -26,8 +28,17 @@ type step struct {
 // story is what happens between a client that knows nothing but a URL, an MCP server
 // behind warder, and the authorization server that both have to do with.
 func story(s *stage, c *client) []step {
-	metadata := s.origin + "/.well-known/oauth-protected-resource/mcp"
-	challenge := `Bearer resource_metadata="` + metadata + `", scope="` + basicScope + `"`
+	return append(login(s, c), stepUp(s, c)...)
+}
+
+// metadata is where warder serves that of the MCP server.
+func (s *stage) metadata() string {
+	return s.origin + "/.well-known/oauth-protected-resource/mcp"
+}
+
+// login is how the client gets its first token.
+func login(s *stage, c *client) []step {
+	challenge := `Bearer resource_metadata="` + s.metadata() + `", scope="` + basicScope + `"`
 	return []step{{
 		title: "The client knocks at the MCP server, without a token.",
 		do:    c.connect, method: "POST", url: s.url, status: http.StatusUnauthorized,
@@ -35,7 +46,7 @@ func story(s *stage, c *client) []step {
 		meaning: "Turned away, and told where to read on and which scope to ask for.",
 	}, {
 		title:  "It reads the MCP server's metadata.",
-		method: "GET", url: metadata, status: http.StatusOK,
+		method: "GET", url: s.metadata(), status: http.StatusOK,
 		check:   all(field("resource", s.url), field("authorization_servers", `["`+s.issuer.Identifier()+`"]`)),
 		got:     []string{"resource", "authorization_servers", "scopes_supported"},
 		meaning: "Now it knows which authorization server to turn to, and that this is the right MCP server.",
@@ -80,10 +91,58 @@ func story(s *stage, c *client) []step {
 		do:    c.call("whoami"), method: "POST", url: s.url, status: http.StatusOK,
 		check:   answered(false, "You are "+user+" of "+s.issuer.Identifier()+"; your token grants "+basicScope+"."),
 		meaning: "The tool was told who calls. It did not get the token.",
-	}, {
+	}}
+}
+
+// stepUp is how it gets a larger one, when it turns out that the first is not enough.
+// The program asks for the tool once: the rest is the SDK's doing.
+func stepUp(s *stage, c *client) []step {
+	needed := basicScope + " " + mcpserver.AdminScope
+	challenge := `Bearer resource_metadata="` + s.metadata() + `", scope="` + needed + `", error="insufficient_scope", ` +
+		`error_description="The access token lacks a scope that this request needs"`
+	return []step{{
 		title: "It calls the tool delete_everything.",
 		do:    c.call("delete_everything"), method: "POST", url: s.url, status: http.StatusForbidden,
-		check: received("WWW-Authenticate", mcpserver.AdminScope), meaning: "XX",
+		check:   received("WWW-Authenticate", challenge),
+		meaning: "The token is good, but not for this. The answer names all that it takes, and the tool has not run.",
+	}, {
+		title:  "The client reads the MCP server's metadata again.",
+		method: "GET", url: s.metadata(), status: http.StatusOK,
+		meaning: "The challenge points there.",
+	}, {
+		title:  "It reads the authorization server's metadata again.",
+		method: "GET", url: s.issuer.URL(resourcetest.Metadata), status: http.StatusOK,
+		meaning: "Nothing has changed.",
+	}, {
+		title:  "It registers anew: this client keeps no registration.",
+		method: "POST", url: s.issuer.URL(resourcetest.Registration), status: http.StatusCreated,
+		check:   present("client_id"),
+		got:     []string{"client_id"},
+		meaning: "It has another name.",
+	}, {
+		title:  "It sends the user's browser to the authorization server again, for more.",
+		method: "GET", url: s.issuer.URL(resourcetest.Authorization), status: http.StatusFound,
+		check:   all(asked("resource", s.url), askedScopes(needed)),
+		asked:   []string{"client_id", "scope", "resource"},
+		meaning: "A user would be asked here whether this client may do so much.",
+	}, {
+		title:  "The browser brings another code.",
+		method: "GET", url: c.callback, status: http.StatusOK,
+		check:   asked("iss", s.issuer.Identifier()),
+		asked:   []string{"code", "iss"},
+		meaning: "As before.",
+	}, {
+		title:  "The client changes it into another token.",
+		method: "POST", url: s.issuer.URL(resourcetest.TokenEndpoint), status: http.StatusOK,
+		check:   all(asked("resource", s.url), grantedScopes(needed), present("access_token")),
+		asked:   []string{"grant_type", "code", "code_verifier", "resource"},
+		got:     []string{"access_token", "token_type", "expires_in", "scope"},
+		meaning: "This one grants both scopes.",
+	}, {
+		title:  "It calls delete_everything again, with the new token.",
+		method: "POST", url: s.url, status: http.StatusOK,
+		check:   answered(false, "Everything is deleted. (Not really.)"),
+		meaning: "Let through. The program that uses the client has noticed nothing of all this.",
 	}}
 }
 
@@ -117,6 +176,20 @@ func asked(name, want string) func(*exchange) error {
 
 func field(name, want string) func(*exchange) error {
 	return func(x *exchange) error { return equal(name, x.received.fields()[name], want) }
+}
+
+// The SDK asks for several scopes in any order, and the server grants them in that one.
+
+func askedScopes(want string) func(*exchange) error {
+	return func(x *exchange) error { return equal("scope", sorted(x.asked()["scope"]), sorted(want)) }
+}
+
+func grantedScopes(want string) func(*exchange) error {
+	return func(x *exchange) error { return equal("scope", sorted(x.received.fields()["scope"]), sorted(want)) }
+}
+
+func sorted(scopes string) string {
+	return strings.Join(slices.Sorted(slices.Values(strings.Fields(scopes))), " ")
 }
 
 func present(name string) func(*exchange) error {

@@ -3,7 +3,7 @@
 //	go run ./examples/server -issuer https://auth.example.com/realms/demo
 //
 // It has two tools, whoami and delete_everything; the second needs the scope
-// mcp:admin. Beside the MCP endpoint it serves /metrics, /healthz and /readyz.
+// mcp:admin, unless -tool-scopes says otherwise. Beside the MCP endpoint it serves /metrics, /healthz and /readyz.
 package main
 
 import (
@@ -35,15 +35,27 @@ func run(ctx context.Context, args []string, out, errs io.Writer) int {
 	if err != nil {
 		return 2 // package flag has said why
 	}
+	if o.newKey != "" {
+		if err := o.printKey(out, o.scopes); err != nil {
+			fmt.Fprintf(errs, "server: %v\n", err)
+			return 2
+		}
+		return 0
+	}
 	listener, err := net.Listen("tcp", o.listen)
 	if err != nil {
 		fmt.Fprintf(errs, "server: -listen: %v\n", err)
 		return 1
 	}
 	defer listener.Close()
-	res, err := o.protect(listener.Addr())
+	res, err := o.protect(ctx, listener.Addr())
 	if err != nil {
 		fmt.Fprintf(errs, "server: %v\n", err)
+		return 2
+	}
+	handler, err := mcpserver.Handler(ctx, res)
+	if err != nil {
+		fmt.Fprintf(errs, "server: -tool-scopes: %v\n", err)
 		return 2
 	}
 	// Fetch the keys now, not with the first request. If they can't be had the server
@@ -54,7 +66,7 @@ func run(ctx context.Context, args []string, out, errs io.Writer) int {
 	identifier := res.Metadata().Resource
 	fmt.Fprintf(out, "Paste exactly this URL into your client:\n\n  %s\n\n", identifier)
 	fmt.Fprintf(out, "Metrics, health and readiness: http://%s/metrics /healthz /readyz\n", listener.Addr())
-	if err := mcpserver.Serve(ctx, listener, mcpserver.Handler(res)); err != nil {
+	if err := mcpserver.Serve(ctx, listener, handler); err != nil {
 		fmt.Fprintf(errs, "server: %v\n", err)
 		return 1
 	}

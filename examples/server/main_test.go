@@ -94,6 +94,8 @@ func TestServer(t *testing.T) {
 		{"a public URL, and a token for the address", []string{"-resource", public}, resourcetest.Token{}, 401},
 		{"a token for another audience that is accepted", []string{"-audience", "api://one,api://two"}, resourcetest.Token{Audience: "api://two"}, 200},
 		{"a token with the scopes", []string{"-scopes", "mcp:tools mcp:more"}, resourcetest.Token{Scope: "mcp:more mcp:tools"}, 200},
+		{"a token with the tool's scopes", []string{"-tool-scopes", "whoami=mcp:who,whoami=mcp:me"}, resourcetest.Token{Scope: "mcp:me mcp:who"}, 200},
+		{"a token with one of the tool's scopes", []string{"-tool-scopes", "whoami=mcp:who,whoami=mcp:me"}, resourcetest.Token{Scope: "mcp:me"}, 403},
 		{"a token with one of the scopes", []string{"-scopes", "mcp:tools,mcp:more"}, resourcetest.Token{Scope: "mcp:tools"}, 403},
 	}
 	for _, tt := range tests {
@@ -163,9 +165,11 @@ func TestWrongFlags(t *testing.T) {
 		{"no issuer", nil, "server: -issuer is missing: the URL of your authorization server, as in the iss of its tokens"},
 		{"an issuer that is no URL", []string{"-issuer", "auth"}, `server: -issuer, -jwks: jwks: configuration: metadata: `},
 		{"an http issuer", []string{"-issuer", "http://auth.example"}, `server: -issuer, -jwks: jwks: configuration: metadata: `},
-		{"a resource that is no URL", []string{"-issuer", issuer, "-resource", "mcp"}, "server: -resource, -scopes, -audience: resource: configuration: Identifier: "},
+		{"a resource that is no URL", []string{"-issuer", issuer, "-resource", "mcp"}, "server: -resource, -scopes, -tool-scopes, -audience: resource: configuration: Identifier: "},
 		{"an address for all, without a resource", []string{"-issuer", issuer, "-listen", ":0"}, "server: -resource is missing: "},
-		{"a scope that is none", []string{"-issuer", issuer, "-scopes", `a"b`}, `server: -resource, -scopes, -audience: resource: configuration: Scopes: "a\"b" is no scope: `},
+		{"a scope that is none", []string{"-issuer", issuer, "-scopes", `a"b`}, `server: -resource, -scopes, -tool-scopes, -audience: resource: configuration: Scopes: "a\"b" is no scope: `},
+		{"a tool without a scope", []string{"-issuer", issuer, "-tool-scopes", "whoami"}, `server: -tool-scopes: "whoami" is not of the form TOOL=SCOPE`},
+		{"a tool that is not there", []string{"-issuer", issuer, "-tool-scopes", "whoareyou=a whoami=a"}, `server: -tool-scopes: mcpsdk: check: Operations.Tools["whoareyou"]: the server has no such tool`},
 		{"an unknown flag", []string{"-port", "1"}, "flag provided but not defined: -port"},
 		{"a word", []string{"-issuer", issuer, "serve"}, `server: unexpected argument "serve": there are only flags`},
 	}

@@ -1,14 +1,14 @@
 package main
 
 import (
-	"errors"
+	"context"
 	"flag"
 	"fmt"
 	"io"
 	"net"
 	"strings"
 
-	"github.com/warder-go/warder/jwks"
+	"github.com/warder-go/warder/examples/internal/mcpserver"
 	"github.com/warder-go/warder/resource"
 )
 
@@ -16,33 +16,37 @@ import (
 type options struct {
 	listen    string
 	resource  string
-	issuer    string
-	jwks      string
 	scopes    []string
 	audiences []string
+	tools     map[string][]string
+	credentials
 }
 
 func parse(args []string, errs io.Writer) (options, error) {
 	var o options
-	var scopes, audiences string
+	var scopes, audiences, tools string
 	flags := flag.NewFlagSet("server", flag.ContinueOnError)
 	flags.SetOutput(errs)
 	flags.StringVar(&o.listen, "listen", "127.0.0.1:8080", "`address` to listen on; port 0 picks one")
 	flags.StringVar(&o.resource, "resource", "", "`URL` that clients use for this server, and audience of its tokens\n(default: http://ADDRESS/mcp, if the address is a loopback one)")
-	flags.StringVar(&o.issuer, "issuer", "", "issuer identifier of the authorization server, a `URL`; required")
-	flags.StringVar(&o.jwks, "jwks", "", "`URL or file` of the issuer's keys (default: as its metadata says)")
 	flags.StringVar(&scopes, "scopes", "", "`scopes` that every request needs, separated by commas or spaces")
 	flags.StringVar(&audiences, "audience", "", "`audiences` accepted besides -resource, separated by commas or spaces")
+	flags.StringVar(&tools, "tool-scopes", "delete_everything="+mcpserver.AdminScope, "`TOOL=SCOPE` that a tool needs besides, separated by commas or spaces")
+	o.define(flags)
 	if err := flags.Parse(args); err != nil {
 		return o, err
 	}
 	o.scopes, o.audiences = split(scopes), split(audiences)
 	var mistake error
+	if o.tools, mistake = toolScopes(tools); mistake != nil {
+		mistake = fmt.Errorf("-tool-scopes: %w", mistake)
+	}
 	switch {
+	case mistake != nil:
 	case flags.NArg() > 0:
 		mistake = fmt.Errorf("unexpected argument %q: there are only flags", flags.Arg(0))
-	case o.issuer == "":
-		mistake = errors.New("-issuer is missing: the URL of your authorization server, as in the iss of its tokens")
+	default:
+		mistake = o.mistake()
 	}
 	if mistake != nil {
 		fmt.Fprintf(errs, "server: %v\n", mistake)
@@ -51,12 +55,25 @@ func parse(args []string, errs io.Writer) (options, error) {
 	return o, mistake
 }
 
+// toolScopes reads TOOL=SCOPE pairs. A tool may have several.
+func toolScopes(list string) (map[string][]string, error) {
+	tools := map[string][]string{}
+	for _, pair := range split(list) {
+		tool, scope, ok := strings.Cut(pair, "=")
+		if !ok || tool == "" || scope == "" {
+			return nil, fmt.Errorf("%q is not of the form TOOL=SCOPE", pair)
+		}
+		tools[tool] = append(tools[tool], scope)
+	}
+	return tools, nil
+}
+
 func split(list string) []string {
 	return strings.FieldsFunc(list, func(r rune) bool { return r == ',' || r == ' ' })
 }
 
 // protect makes the resource. The address is what -listen came to.
-func (o options) protect(address net.Addr) (*resource.Resource, error) {
+func (o options) protect(ctx context.Context, address net.Addr) (*resource.Resource, error) {
 	identifier := o.resource
 	if identifier == "" {
 		if tcp, ok := address.(*net.TCPAddr); !ok || !tcp.IP.IsLoopback() {
@@ -64,23 +81,17 @@ func (o options) protect(address net.Addr) (*resource.Resource, error) {
 		}
 		identifier = "http://" + address.String() + "/mcp"
 	}
-	keys := jwks.Config{Issuer: o.issuer}
-	if strings.Contains(o.jwks, "://") {
-		keys.URL = o.jwks
-	} else {
-		keys.File = o.jwks
-	}
-	verifier, err := jwks.New(keys)
-	if err != nil {
-		return nil, fmt.Errorf("-issuer, -jwks: %w", err)
-	}
-	res, err := resource.New(resource.Config{
+	config := resource.Config{
 		Identifier: identifier,
-		Issuers:    []resource.Issuer{{Verifier: verifier, Audiences: o.audiences}},
 		Scopes:     o.scopes,
-	})
+		Operations: resource.Operations{Tools: o.tools},
+	}
+	if err := o.verifiers(ctx, &config, o.audiences); err != nil {
+		return nil, err
+	}
+	res, err := resource.New(config)
 	if err != nil {
-		return nil, fmt.Errorf("-resource, -scopes, -audience: %w", err)
+		return nil, fmt.Errorf("-resource, -scopes, -tool-scopes, -audience: %w", err)
 	}
 	return res, nil
 }

@@ -2,6 +2,7 @@ package sdktest_test
 
 import (
 	"context"
+	"log/slog"
 	"net/http"
 	"testing"
 
@@ -32,7 +33,7 @@ func useMCPGoClient(t *testing.T, s *site, address, version string) {
 	// By its option for headers its DELETE would come without the token, to be refused.
 	httpClient := &http.Client{Transport: bearer{}}
 	var way transport.Interface
-	way, err := transport.NewStreamableHTTP(address, transport.WithHTTPBasicClient(httpClient))
+	way, err := transport.NewStreamableHTTP(address, transport.WithHTTPBasicClient(httpClient), transport.WithHTTPLogger(slog.New(slog.DiscardHandler)))
 	if s.sse {
 		way, err = transport.NewSSE(address, transport.WithHTTPClient(httpClient))
 	}

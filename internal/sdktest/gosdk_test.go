@@ -136,14 +136,18 @@ func goSDKSSE(w *watch) http.Handler {
 	return mcp.NewSSEHandler(func(*http.Request) *mcp.Server { return server }, nil)
 }
 
-// goSDKAnswers reports whether the SDK answers the body with an event. It can't put into
-// JSON that it has no resource with an unprintable name (v1.8.0), and then says nothing.
+// goSDKAnswers reports whether the SDK answers the body with an event.
 func goSDKAnswers(body []byte) bool {
 	message, err := jsonrpc.DecodeMessage(body)
 	call, ok := message.(*jsonrpc.Request)
-	if err != nil || !ok || !call.IsCall() {
-		return false
-	}
+	return err == nil && ok && call.IsCall()
+}
+
+// goSDKBreaks reports whether the body ends the SDK's SSE connection (v1.8.0): it can't
+// put into JSON that there is no resource with an unprintable name.
+func goSDKBreaks(body []byte) bool {
+	message, err := jsonrpc.DecodeMessage(body)
+	call, ok := message.(*jsonrpc.Request)
 	var params struct{ URI string }
-	return call.Method != "resources/read" || json.Unmarshal(call.Params, &params) == nil && json.Valid(strconv.AppendQuote(nil, params.URI))
+	return err == nil && ok && call.Method == "resources/read" && json.Unmarshal(call.Params, &params) == nil && !json.Valid(strconv.AppendQuote(nil, params.URI))
 }

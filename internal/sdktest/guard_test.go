@@ -65,7 +65,7 @@ func newGuard(t testing.TB, rules resource.Operations) *resource.Resource {
 			case "subscriptions/listen", "resources/unsubscribe":
 				decided.name = "" // the one is about several resources, which are looked at apart; the other reaches nothing
 			}
-			p.decided = append(p.decided, decided)
+			p.decide(decided)
 		}
 		return resource.Need{}, nil
 	}
@@ -85,21 +85,14 @@ func newGuard(t testing.TB, rules resource.Operations) *resource.Resource {
 // guard puts a resource in front of an SDK's handler and marks what gets through.
 func guard(res *resource.Resource, inner http.Handler) http.Handler {
 	return nethttp.Middleware(res)(http.HandlerFunc(func(w http.ResponseWriter, req *http.Request) {
-		p, ok := req.Context().Value(watchKey{}).(*passage)
-		if ok && req.Method == http.MethodPost {
+		if p, ok := req.Context().Value(watchKey{}).(*passage); ok {
 			body, err := io.ReadAll(req.Body)
 			if err != nil {
 				http.Error(w, "the body can't be read", http.StatusTeapot)
 				return
 			}
-			p.body = body
+			p.pass(body)
 			req.Body = io.NopCloser(bytes.NewReader(body))
-		}
-		if ok {
-			p.passed = true
-			if p.onPass != nil {
-				p.onPass()
-			}
 		}
 		inner.ServeHTTP(w, req)
 	}))

@@ -30,6 +30,13 @@ var readers = []reader{
 		}
 		return path.Join("/", u.Host, parsedPath(u)), true
 	}},
+	{"url.Parse, path.Join with Hostname", false, func(uri string) (string, bool) {
+		u, err := url.Parse(uri)
+		if err != nil {
+			return "", false
+		}
+		return path.Join("/", u.Hostname(), parsedPath(u)), true
+	}},
 	{"URL.ResolveReference (RFC 3986 §5.2.4)", true, func(uri string) (string, bool) {
 		u, err := url.Parse(uri)
 		if err != nil {
@@ -59,12 +66,16 @@ func parsedPath(u *url.URL) string {
 	if u == nil {
 		return ""
 	}
-	return u.Path + u.Opaque
+	return u.Path
 }
 
+// cutScheme takes off "notes://", and of a file URI also "file:" (RFC 8089 section 2).
 func cutScheme(uri string) string {
-	_, rest, _ := strings.Cut(uri, ":")
-	return strings.TrimPrefix(rest, "//")
+	scheme, rest, _ := strings.Cut(uri, ":")
+	if after, ok := strings.CutPrefix(rest, "//"); ok || strings.EqualFold(scheme, "file") && strings.HasPrefix(rest, "/") {
+		return after
+	}
+	return uri
 }
 
 // taken returns the readers that take the URI for such a file.
@@ -77,7 +88,8 @@ func taken(uri string, such func(file string) bool) (names []string) {
 	return names
 }
 
-// isSecretFile is what the rules below protect, as files.
+// isSecretFile is what the rules of the tests protect, as files.
 func isSecretFile(file string) bool {
-	return file == "/secret" || file == "/private" || strings.HasPrefix(file, "/private/")
+	inVault, ok := strings.CutPrefix(file, "/vault/")
+	return file == "/secret" || file == "/private" || strings.HasPrefix(file, "/private/") || ok && !strings.Contains(inVault, "/")
 }

@@ -63,7 +63,6 @@ func testRules(t *testing.T, s *site, e era) {
 		{"a resource below a prefix", "resources/read", "file:///private/a/b", `{"uri":"file:///private/a/b"}`, "resource file:///private/{+path}", "base read private"},
 		{"a resource of a template without a rule", "resources/read", "note://7", `{"uri":"note://7"}`, "resource note://{id}", ""},
 		{"a resource of a template with a rule", "resources/read", "db://users/7", `{"uri":"db://users/7"}`, "resource db://{table}/{id}", "base read db"},
-		{"the same with an encoded slash", "resources/read", "db://users/a%2Fb", `{"uri":"db://users/a%2Fb"}`, "resource db://{table}/{id}", "base read db"},
 		{"completion of a prompt without a rule", "completion/complete", "", `{"ref":{"type":"ref/prompt","name":"greet"},"argument":{"name":"a","value":"b"}}`, "complete greet", ""},
 		{"completion of a prompt with a rule", "completion/complete", "", `{"ref":{"type":"ref/prompt","name":"secret"},"argument":{"name":"a","value":"b"}}`, "complete secret", "base secret"},
 		{"completion of a template with a rule", "completion/complete", "", `{"ref":{"type":"ref/resource","uri":"db://{table}/{id}"},"argument":{"name":"id","value":"b"}}`, "complete db://{table}/{id}", "base db"},

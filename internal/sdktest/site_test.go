@@ -28,6 +28,7 @@ type site struct {
 	session string            // header value; for sse the address to post to
 	events  chan []byte       // of sse
 	answers func([]byte) bool // of sse: whether an answer to this body comes as an event
+	breaks  func([]byte) bool // whether the SDK ends the session over this body; may be nil
 }
 
 // sites makes one of each kind. The token "some" opens their sessions.
@@ -54,7 +55,7 @@ func sites(t testing.TB, rules resource.Operations) []*site {
 		add("go-sdk, stateless, SSE", goSDK(mcp.StreamableHTTPOptions{Stateless: true}), modern),
 		add("go-sdk, stateful, JSON", goSDK(mcp.StreamableHTTPOptions{JSONResponse: true}), stateful),
 		add("go-sdk, stateful, SSE", goSDK(mcp.StreamableHTTPOptions{}), stateful),
-		add("go-sdk, transport of 2024-11-05", goSDKSSE, func(s *site) { s.sse, s.path, s.answers = true, "/mcp", goSDKAnswers }),
+		add("go-sdk, transport of 2024-11-05", goSDKSSE, func(s *site) { s.sse, s.path, s.answers, s.breaks = true, "/mcp", goSDKAnswers, goSDKBreaks }),
 		add("mcp-go, stateless", mcpGo(server.WithStateLess(true)), modern),
 		add("mcp-go, stateful", mcpGo(server.WithStateful(true)), func(s *site) { s.stateful, s.modern = true, true }),
 		add("mcp-go, transport of 2024-11-05", mcpGoSSE, func(s *site) { s.sse, s.path, s.answers = true, "/sse", mcpGoAnswers }),

@@ -56,6 +56,8 @@ var fileRules = resource.Operations{Resources: []resource.ResourceRule{
 	{Prefix: "file:///private/", Scopes: []string{"private"}},
 	{URI: "notes://secret", Scopes: []string{"secret"}},
 	{Prefix: "notes://private/", Scopes: []string{"private"}},
+	{Template: "file:///vault/{name}", Scopes: []string{"vault"}},
+	{Template: "notes://vault/{name}", Scopes: []string{"vault"}},
 }}
 
 // holdFiles checks one URI: if a handler gets it, no reader takes it for a file that
@@ -99,11 +101,21 @@ func TestSpellings(t *testing.T) {
 		{"a scheme without an authority: dot segments", "notes://x/../secret"},
 		{"a scheme without an authority: dot segments to a prefix", "notes://x/../private/a"},
 		{"a scheme without an authority: three slashes", "notes:///secret"},
-		{"a scheme without an authority: one slash", "notes:/private/a"},
-		{"a scheme without an authority: no slash", "notes:private/a"},
 		{"a scheme without an authority: a slash at the end", "notes://secret/"},
 		{"a scheme without an authority: dot", "notes://./secret"},
 		{"a scheme without an authority: encoded slash", "notes://x%2f..%2fsecret"},
+		{"a scheme without an authority: an empty port", "notes://private:/a"},
+		{"a scheme without an authority: a port", "notes://private:80/a"},
+		{"a scheme without an authority: a port, exact", "notes://secret:80"},
+		{"a scheme without an authority: a user", "notes://x@private/a"},
+		{"a template, as written", "file:///vault/a"},
+		{"a template, in another case", "file:///VAULT/a"},
+		{"a template, encoded", "file:///vaul%74/a"},
+		{"a template, encoded, with an encoded space", "file:///vaul%74/a%20b"},
+		{"a template, encoded, with an encoded letter that is no ASCII", "file:///vaul%74/caf%C3%A9"},
+		{"a template, another case, with an encoded letter that is no ASCII", "file:///VAUL%54/caf%C3%A9"},
+		{"a template, encoded, with a mark", "file:///vaul%74/a%5Eb"},
+		{"a template, encoded, with a query", "file:///vaul%74/a%20b?x"},
 	} {
 		t.Run(row.what, func(t *testing.T) { holdFiles(t, servers, row.uri) })
 	}
@@ -112,8 +124,8 @@ func TestSpellings(t *testing.T) {
 // What is not protected stays open, also where it looks a bit like it.
 func TestSpellingsOfOtherFiles(t *testing.T) {
 	servers := fileServers(t, fileRules)
-	for _, uri := range []string{"file:///open", "file:///secret2", "file:///secre", "file:///privateer", "file:///a%20b", "file:///caf%C3%A9", "file:///a/b/c.txt", "file:///a/../b",
-		"file:///100%25", "file:///a?b=c", "notes://open", "notes://a/b", "notes:open", "file://host/a"} {
+	for _, uri := range []string{"file:///open", "file:///secret2", "file:///secre", "file:///privateer", "file:///a%20b", "file:///caf%C3%A9", "file:///a/b/c.txt",
+		"file:///a?b=c", "file:///a~b(1)!,;=.tar.gz", "file:///vault/a/b", "notes://open", "notes://a/b", "notes://host:80/b", "notes:open"} {
 		for _, s := range servers {
 			if !s.reached(t, uri) {
 				t.Errorf("%s: %q was refused", s.name, uri)
@@ -136,8 +148,8 @@ func TestSpellingsOutOfWhatIsDeclared(t *testing.T) {
 	}{
 		{"file:///public/a", true},
 		{"file:///public/a%20b", true},
-		{"file:///public/./a", true},
-		{"file:///public/x/../a", true},
+		{"file:///public/./a", false}, // what readers resolve is named by nobody
+		{"file:///public/x/../a", false},
 		{"file:///public/../other/a", false},
 		{"file:///public/%2e%2e/other/a", false},
 		{"file:///public/x%2f..%2f..%2fother", false},
@@ -145,13 +157,40 @@ func TestSpellingsOutOfWhatIsDeclared(t *testing.T) {
 		{"file:///public/%5c..%5c..%5cother", false},
 		{"file:///other/../public/a", false}, // as written nobody declared it
 		{"file:///one/a", true},
-		{"file:///one/a%2Fb", true},
+		{"file:///one/a%20b", true},
 		{"file:///one/..%2fother", false},
 		{"file:///one/%2e%2e", false},
 	} {
 		for _, s := range servers {
 			if got := s.reached(t, row.uri); got != row.want {
 				t.Errorf("%s: %q: got through: %v, want %v; %q are led out of what is declared", s.name, row.uri, got, row.want, taken(row.uri, outside))
+			}
+		}
+	}
+}
+
+// A delimiter that is encoded is what RFC 6570 §3.2.2 makes of a value that has one: a
+// client that fills in the server's own template sends it. As long as no dot segment or
+// empty segment comes out of decoding, it is about that template, and about no other
+// rule's resource.
+func TestEncodedDelimiters(t *testing.T) {
+	for _, row := range []struct {
+		what, uri string
+		rules     resource.Operations
+	}{
+		{"a slash in a template without a rule", "file:///open/a%2Fb", fileRules},
+		{"a percent sign in a name", "file:///100%25", fileRules},
+		{"a question mark in a name", "file:///what%3F", fileRules},
+		{"a slash in a template whose rule needs nothing", "file:///one/a%2Fb", resource.Operations{
+			Resources: []resource.ResourceRule{{Template: "file:///one/{name}"}, {URI: "file:///secret", Scopes: []string{"secret"}}}}},
+		{"a slash in the only template that is declared", "file:///one/a%2Fb", resource.Operations{
+			Undeclared: resource.DenyUndeclared, Resources: []resource.ResourceRule{{Template: "file:///one/{name}"}}}},
+		{"a dot in a template", "file:///one/a%2Etxt", resource.Operations{
+			Undeclared: resource.DenyUndeclared, Resources: []resource.ResourceRule{{Template: "file:///one/{name}"}}}},
+	} {
+		for _, s := range fileServers(t, row.rules) {
+			if !s.reached(t, row.uri) {
+				t.Errorf("%s: %s: %q was refused", s.name, row.what, row.uri)
 			}
 		}
 	}

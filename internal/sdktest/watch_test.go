@@ -25,12 +25,30 @@ func (o op) String() string {
 
 // A passage is one HTTP request on its way through warder to an SDK.
 type passage struct {
+	mu      *sync.Mutex // the watch's: of the official SDK's SSE transport late events are looked up here
 	letter  letter
 	decided []op     // what warder asked its rules about
 	passed  bool     // the SDK's handler was reached
 	body    []byte   // that the SDK's handler was given
 	ran     []string // what handlers ran, as "tool echo"
 	onPass  func()   // called before the SDK's handler is; may be nil
+}
+
+// decide is told what warder decides on.
+func (p *passage) decide(o op) {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	p.decided = append(p.decided, o)
+}
+
+// pass is told that the SDK's handler is about to be called.
+func (p *passage) pass(body []byte) {
+	p.mu.Lock()
+	p.passed, p.body = true, body
+	p.mu.Unlock()
+	if p.onPass != nil {
+		p.onPass()
+	}
 }
 
 // A watch sees what an SDK does and compares it with what was decided about that very
@@ -59,7 +77,7 @@ func (w *watch) begin(req *http.Request, l letter) (*http.Request, *passage) {
 	w.serial++
 	key := strconv.Itoa(w.serial)
 	delete(w.passages, strconv.Itoa(w.serial-1000)) // a fuzzer sends millions
-	p := &passage{letter: l}
+	p := &passage{mu: &w.mu, letter: l}
 	w.passages[key], w.before, w.latest = p, w.latest, p
 	req.Header.Set(passageHeader, key)
 	return req.WithContext(context.WithValue(req.Context(), watchKey{}, p)), p

@@ -98,7 +98,7 @@ func New(c Config) (*Verifier, error) {
 	v.metrics = newMetrics(v)
 	var m mistakes
 	if err := metadata.CheckIdentifier(c.Resource, true); err != nil {
-		m.add("Resource: must be the resource's Identifier: %w", err)
+		m.add("Resource: %w", err)
 	}
 	if !isName(v.issuer) {
 		m.add("Issuer: has control characters or more than %d bytes", MaxNameBytes)

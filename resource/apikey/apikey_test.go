@@ -24,12 +24,16 @@ func (nobody) Verify(context.Context, *resource.Token) (*resource.Claims, error)
 func TestKeyGetsIn(t *testing.T) {
 	key, digest := apikey.Generate("mcp_")
 	program, programDigest := apikey.Generate("mcp_")
+	begin := time.Date(2000, 1, 1, 0, 0, 0, 0, time.UTC) // of a bubble
 	inWorld(t, []apikey.Key{
-		{ID: "ci", SHA256: digest, Subject: "ci-bot", Scopes: []string{"mcp:read", "mcp:write"}, Expires: time.Now().AddDate(100, 0, 0)},
+		{ID: "ci", SHA256: digest, Subject: "ci-bot", Scopes: []string{"mcp:read", "mcp:write"}, Expires: begin.AddDate(9, 0, 0)},
 		{ID: "app", SHA256: strings.ToUpper(programDigest), ClientID: "app-7", Scopes: []string{"mcp:read"}},
 	}, "", func(w *world) {
 		w.made = append(w.made, key, program)
-		w.expect("a key", key, http.StatusUnauthorized) // expires in a hundred years: see below
+		w.expect("a key for years", key, http.StatusOK)
+		if w.caller.ID() != "8:api-keys sub:ci-bot" || !w.caller.Has("mcp:read", "mcp:write") || !w.caller.Expiry().Equal(begin.AddDate(9, 0, 0)) {
+			t.Errorf("got %s until %s, scopes %q", w.caller.ID(), w.caller.Expiry(), w.caller.Scopes())
+		}
 		for _, row := range []struct{ field, value, how string }{
 			{"X-API-Key", program, "X-Api-Key"},
 			{"Authorization", "Bearer " + program, resource.CredentialOpaque},

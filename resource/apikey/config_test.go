@@ -21,8 +21,9 @@ func TestMistakes(t *testing.T) {
 		{ID: "c", SHA256: digest[:62], Subject: strings.Repeat("x", 257)},
 		{ID: "d", SHA256: "e3b0c44298fc1c149afbf4c8996fb92427ae41e4649b934ca495991b7852b855", Subject: "a\x00"},
 		{ID: "e", SHA256: strings.Repeat("0", 64), Subject: "robot", Scopes: []string{"a b", "a", "a"}, Expires: time.Unix(-1, 0)},
+		{ID: "f", SHA256: strings.Repeat("1", 64), Subject: "robot", Expires: time.Now().AddDate(9, 0, 1)},
 	}})
-	const want = `apikey: configuration: Resource: must be the resource's Identifier: metadata: identifier "mcp" is not an absolute URL
+	const want = `apikey: configuration: Resource: metadata: resource identifier "mcp": must be an absolute URL, such as https://host.example.com/path
 Issuer: has control characters or more than 256 bytes
 Keys, File: both are set; keep one
 Keys[1] "good": id is that of Keys[0]; give each key its own
@@ -36,7 +37,8 @@ Keys[4] "d": sha256: is the digest of nothing; digest the key itself
 Keys[4] "d": subject, client_id: control characters or more than 256 bytes
 Keys[5] "e": scopes[0]: is no scope: printable ASCII without space, quote and backslash (RFC 6749 §3.3)
 Keys[5] "e": scopes[2]: stands twice
-Keys[5] "e": expires: is not between the years 1970 and 9999`
+Keys[5] "e": expires: is before 1970 or more than 9 years ahead
+Keys[6] "f": expires: is before 1970 or more than 9 years ahead`
 	if err == nil || err.Error() != want {
 		t.Errorf("got\n%v\nwant\n%s", err, want)
 	}

@@ -24,15 +24,22 @@ const (
 	MaxNameBytes = 256    // an ID, a subject, a client
 )
 
+// maxYears is a little less than what a resource takes for an absurd date.
+const maxYears = 9
+
 // Key is what is known of a key: all but the key. ID, SHA256 and one of Subject and
 // ClientID are required. It prints as its ID.
 type Key struct {
-	ID       string    // for logs, and [resource.Caller.TokenID]; letters, digits and . _ : @ / -
-	SHA256   string    // digest of the key, 64 hex digits
-	Subject  string    // who calls with it
-	ClientID string    // or which program, if it calls for itself
-	Scopes   []string  // nil: none
-	Expires  time.Time // zero: never; whole seconds count
+	ID       string   // for logs, and [resource.Caller.TokenID]; letters, digits and . _ : @ / -
+	SHA256   string   // digest of the key, 64 hex digits
+	Subject  string   // who calls with it
+	ClientID string   // or which program, if it calls for itself
+	Scopes   []string // nil: none
+
+	// Expires is when the key ends; zero: never. Whole seconds count, and
+	// [resource.Config].Leeway is added. It is nine years ahead at most; a resource with
+	// a MaxLifetime refuses keys that expire, since they don't say when they began.
+	Expires time.Time
 }
 
 // Format prints the ID for every verb.
@@ -126,8 +133,8 @@ func (v *Verifier) entry(place string, k Key, m *mistakes) *entry {
 		m.add("%s: subject, client_id: control characters or more than %d bytes", place, MaxNameBytes)
 	}
 	checkScopes(place, k.Scopes, m)
-	if !k.Expires.IsZero() && (k.Expires.Unix() <= 0 || k.Expires.Year() > 9999) {
-		m.add("%s: expires: is not between the years 1970 and 9999", place)
+	if !k.Expires.IsZero() && (k.Expires.Unix() <= 0 || k.Expires.After(time.Now().AddDate(maxYears, 0, 0))) {
+		m.add("%s: expires: is before 1970 or more than %d years ahead", place, maxYears)
 	}
 	if len(*m) > before {
 		return nil

@@ -3,6 +3,7 @@ package resourcetest
 import (
 	"crypto"
 	"crypto/ecdsa"
+	"crypto/fips140"
 	"crypto/hmac"
 	"crypto/rsa"
 	"crypto/x509"
@@ -142,7 +143,11 @@ func mac(t Token, k key, input string) []byte {
 	if hash == 0 {
 		hash = crypto.SHA256
 	}
-	m := hmac.New(hash.New, secret)
-	m.Write([]byte(input))
-	return m.Sum(nil)
+	var sum []byte
+	fips140.WithoutEnforcement(func() { // whoever forges uses short keys, too
+		m := hmac.New(hash.New, secret)
+		m.Write([]byte(input))
+		sum = m.Sum(nil)
+	})
+	return sum
 }

@@ -15,7 +15,8 @@ import (
 	"github.com/warder-go/warder/resource/resourcetest"
 )
 
-func TestTools(t *testing.T) {
+func protect(t *testing.T, rules resource.Operations) (*resourcetest.Issuer, *resource.Resource) {
+	t.Helper()
 	issuer := resourcetest.Start(t)
 	keys, err := jwks.New(jwks.Config{Issuer: issuer.Identifier()})
 	if err != nil {
@@ -25,30 +26,49 @@ func TestTools(t *testing.T) {
 		Identifier: "https://mcp.example/mcp",
 		Issuers:    []resource.Issuer{{Verifier: keys}},
 		Implies:    map[string][]string{"root": {mcpserver.AdminScope}},
+		Operations: rules,
 	})
 	if err != nil {
 		t.Fatal(err)
 	}
-	web := httptest.NewServer(mcpserver.Handler(res))
+	return issuer, res
+}
+
+func TestTools(t *testing.T) {
+	issuer, res := protect(t, mcpserver.Rules())
+	handler, err := mcpserver.Handler(t.Context(), res)
+	if err != nil {
+		t.Fatal(err)
+	}
+	web := httptest.NewServer(handler)
 	defer web.Close()
+	const (
+		whoami  = `"method":"tools/call","params":{"name":"whoami"}`
+		destroy = `"method":"tools/call","params":{"name":"delete_everything"}`
+		list    = `"method":"tools/list"`
+		lacks   = `{"error":"insufficient_scope","error_description":"The access token lacks a scope that this request needs"}`
+		deleted = `"text":"Everything is deleted. (Not really.)"}]`
+	)
 	tests := []struct {
-		name  string
-		tool  string
-		token resourcetest.Token
-		want  string // text and isError, as JSON
+		name   string
+		body   string
+		token  resourcetest.Token
+		status int
+		want   string // is part of the answer
 	}{
-		{"a user asks for a name", "whoami", resourcetest.Token{Scope: "a b"}, `"text":"You are alice of ` + issuer.Identifier() + `; your token grants a b."}]`},
-		{"a client without a subject asks for a name", "whoami", resourcetest.Token{ClientID: "robot", Claims: map[string]any{"sub": resourcetest.Remove}}, `"text":"You are the client robot of ` + issuer.Identifier() + `; your token grants no scope."}]`},
-		{"deleting without the scope", "delete_everything", resourcetest.Token{Scope: "a"}, `"text":"delete_everything needs the scope mcp:admin; your token grants a"}],"isError":true`},
-		{"deleting with the scope", "delete_everything", resourcetest.Token{Scope: "mcp:admin"}, `"text":"Everything is deleted. (Not really.)"}]`},
-		{"deleting with a scope that implies it", "delete_everything", resourcetest.Token{Scope: "root"}, `"text":"Everything is deleted. (Not really.)"}]`},
-		{"deleting with a scope that looks like it", "delete_everything", resourcetest.Token{Scope: "mcp:admin2 MCP:ADMIN"}, `"text":"delete_everything needs the scope mcp:admin; your token grants mcp:admin2 MCP:ADMIN"}],"isError":true`},
+		{"a user asks for a name", whoami, resourcetest.Token{Scope: "a b"}, 200, `"text":"You are alice of ` + issuer.Identifier() + `; your token grants a b."}]`},
+		{"a client without a subject asks for a name", whoami, resourcetest.Token{ClientID: "robot", Claims: map[string]any{"sub": resourcetest.Remove}}, 200, `"text":"You are the client robot of ` + issuer.Identifier() + `; your token grants no scope."}]`},
+		{"deleting without the scope", destroy, resourcetest.Token{Scope: "a"}, 403, lacks},
+		{"deleting with the scope", destroy, resourcetest.Token{Scope: "mcp:admin"}, 200, deleted},
+		{"deleting with a scope that implies it", destroy, resourcetest.Token{Scope: "root"}, 200, deleted},
+		{"deleting with a scope that looks like it", destroy, resourcetest.Token{Scope: "mcp:admin2 MCP:ADMIN"}, 403, lacks},
+		{"what there is without the scope", list, resourcetest.Token{Scope: "a"}, 200, `"tools":[{"description":"Tells who you are, as your access token says.","inputSchema":{"type":"object","additionalProperties":false},"name":"whoami"}]`},
+		{"what there is with it", list, resourcetest.Token{Scope: "mcp:admin"}, 200, `"name":"delete_everything"},{`},
 	}
 	for _, tt := range tests {
 		t.Run(tt.name, func(t *testing.T) {
 			tt.token.Audience = "https://mcp.example/mcp"
-			body := `{"jsonrpc":"2.0","id":1,"method":"tools/call","params":{"name":"` + tt.tool + `"}}`
-			req, err := http.NewRequestWithContext(t.Context(), "POST", web.URL+"/mcp", strings.NewReader(body))
+			req, err := http.NewRequestWithContext(t.Context(), "POST", web.URL+"/mcp", strings.NewReader(`{"jsonrpc":"2.0","id":1,`+tt.body+`}`))
 			if err != nil {
 				t.Fatal(err)
 			}
@@ -61,11 +81,19 @@ func TestTools(t *testing.T) {
 			}
 			defer response.Body.Close()
 			got, err := io.ReadAll(response.Body)
-			if err != nil || response.StatusCode != 200 || !strings.Contains(string(got), tt.want) ||
-				strings.Contains(string(got), "isError") != strings.Contains(tt.want, "isError") {
-				t.Errorf("got %d %s, %v\nwant 200 and %s", response.StatusCode, got, err, tt.want)
+			if err != nil || response.StatusCode != tt.status || !strings.Contains(string(got), tt.want) {
+				t.Errorf("got %d %s, %v\nwant %d and %s", response.StatusCode, got, err, tt.status, tt.want)
 			}
 		})
+	}
+}
+
+// A typo in a rule is found at start.
+func TestRulesThatDoNotFit(t *testing.T) {
+	_, res := protect(t, resource.Operations{Tools: map[string][]string{"delete_anything": {mcpserver.AdminScope}}})
+	const want = `mcpsdk: check: Operations.Tools["delete_anything"]: the server has no such tool`
+	if handler, err := mcpserver.Handler(t.Context(), res); handler != nil || err == nil || err.Error() != want {
+		t.Errorf("got %v, %v, want %s", handler, err, want)
 	}
 }
 

@@ -1,0 +1,152 @@
+package resource_test
+
+import (
+	"bytes"
+	"encoding/base64"
+	"encoding/json"
+	"fmt"
+	"log/slog"
+	"os"
+	"os/exec"
+	"strings"
+	"sync"
+	"testing"
+
+	"github.com/warder-go/warder/resource"
+)
+
+func TestHandlesConfig(t *testing.T) {
+	good := bytes.Repeat([]byte("s"), 32)
+	c := resource.HandlesConfig{Purpose: strings.Repeat("p", 256), Keys: [][]byte{good, good[:31], good}, Lifetime: -1}
+	_, err := resource.NewHandles(c)
+	want := `resource: handles: Purpose: 256 bytes; say in 1 to 255 what the handles are for
+Keys[1]: 31 bytes; take at least 32 from crypto/rand
+Keys[2]: stands twice
+Lifetime: -1ns is under a second; use 0 for 1h0m0s`
+	if fmt.Sprint(err) != want {
+		t.Errorf("\n got %v\nwant %s", err, want)
+	}
+	_, err = resource.NewHandles(resource.HandlesConfig{})
+	want = "resource: handles: Purpose: 0 bytes; say in 1 to 255 what the handles are for\nKeys: 0 of them; give 1 to 8"
+	if fmt.Sprint(err) != want {
+		t.Errorf("\n got %v\nwant %s", err, want)
+	}
+	if _, err = resource.NewHandles(resource.HandlesConfig{Purpose: "p", Keys: make([][]byte, 9)}); err == nil || !strings.Contains(err.Error(), "Keys: 9 of them; give 1 to 8") {
+		t.Errorf("nine keys: got %v", err)
+	}
+}
+
+// The keys that were given can be overwritten afterwards, and no print shows them.
+func TestHandleKeysAreKept(t *testing.T) {
+	key := []byte("a secret of 32 bytes, no one else")
+	c := resource.HandlesConfig{Purpose: "task", Keys: [][]byte{key}}
+	h, err := resource.NewHandles(c)
+	if err != nil {
+		t.Fatal(err)
+	}
+	var log bytes.Buffer
+	slog.New(slog.NewJSONHandler(&log, nil)).Info("x", "config", c, "handles", h)
+	slog.New(slog.NewTextHandler(&log, nil)).Info("x", "config", c, "handles", h, "value", *h)
+	encoded, _ := json.Marshal(c)
+	for _, text := range []string{fmt.Sprintf("%v %+v %#v %s %x", c, c, c, c, c), fmt.Sprintf("%v %+v %#v %s %x %v", h, h, h, h, h, *h), log.String(), string(encoded)} {
+		for _, shown := range []string{"secret", fmt.Sprint(key), fmt.Sprintf("%x", key), fmt.Sprintf("%#v", key), base64.StdEncoding.EncodeToString(key)} {
+			if strings.Contains(text, shown) {
+				t.Errorf("%q shows %q", text, shown)
+			}
+		}
+	}
+	alice := callerOf(t, oneIssuer, "alice")
+	bound := bind(t, h, alice, "task-42")
+	clear(key)
+	if got, err := h.Open(alice, bound); got != "task-42" || err != nil {
+		t.Errorf("got %q, %v", got, err)
+	}
+}
+
+func TestHandlesAreNeverAlike(t *testing.T) {
+	alice, h := callerOf(t, oneIssuer, "alice"), newHandles(t, "task", 1, 2)
+	var mu sync.Mutex
+	seen := map[string]bool{}
+	var all sync.WaitGroup
+	for range 8 {
+		all.Go(func() {
+			for range 200 {
+				bound, err := h.Bind(alice, "task-42")
+				if got, openErr := h.Open(alice, bound); err != nil || openErr != nil || got != "task-42" {
+					t.Errorf("got %q, %v, %v", got, err, openErr)
+				}
+				mu.Lock()
+				seen[bound] = true
+				mu.Unlock()
+			}
+		})
+	}
+	all.Wait()
+	if len(seen) != 1600 {
+		t.Errorf("%d different texts, want 1600", len(seen))
+	}
+}
+
+// bad-inputs 279: only approved cryptography. The mode is set when a process starts.
+func TestHandlesInFIPSMode(t *testing.T) {
+	if os.Getenv("WARDER_TEST_FIPS") != "" {
+		alice, h := callerOf(t, oneIssuer, "alice"), newHandles(t, "task", 1, 2)
+		if got, err := h.Open(alice, bind(t, h, alice, "task-42")); got != "task-42" || err != nil {
+			t.Errorf("got %q, %v", got, err)
+		}
+		return
+	}
+	child := exec.CommandContext(t.Context(), os.Args[0], "-test.run=^TestHandlesInFIPSMode$", "-test.v")
+	child.Env = append(os.Environ(), "GODEBUG=fips140=only", "WARDER_TEST_FIPS=1")
+	out, err := child.CombinedOutput()
+	if err != nil || !bytes.Contains(out, []byte("--- PASS: TestHandlesInFIPSMode")) {
+		t.Errorf("%v\n%s", err, out)
+	}
+}
+
+// Only what Bind made for this caller opens, and opens to what it was made of: a text
+// that was cut, changed, or joined with anything else does not.
+func FuzzOpen(f *testing.F) {
+	alice, bob, h := callerOf(f, oneIssuer, "alice"), callerOf(f, oneIssuer, "bob"), newHandles(f, "task", 1, 2)
+	f.Add("task-42", 0, 0, "", "task-42")
+	f.Add("task-42", 5, 1, "A", "")
+	f.Add("\x00", 10, 0, "\n", "AQ")
+	f.Add(strings.Repeat("x", 1000), 1<<20, 3, "AQ==", "AQAAAA")
+	f.Fuzz(func(t *testing.T, handle string, at, cut int, insert, text string) {
+		if _, err := h.Open(alice, text); err == nil {
+			t.Fatalf("%q opened", text)
+		}
+		bound, err := h.Bind(alice, handle)
+		if err != nil {
+			if handle != "" && len(handle) <= resource.MaxHandleBytes {
+				t.Fatal(err)
+			}
+			return
+		}
+		at = min(max(at, 0), len(bound))
+		cut = min(max(cut, 0), len(bound)-at)
+		changed := bound[:at] + insert + bound[at+cut:]
+		got, err := h.Open(alice, changed)
+		if (err == nil) != (changed == bound) || err == nil && got != handle || err != nil && !isErrHandle(err) {
+			t.Fatalf("%q, from %q, became %q, %v", changed, bound, got, err)
+		}
+		if _, err := h.Open(bob, bound); err == nil {
+			t.Fatal("opened for another")
+		}
+	})
+}
+
+func BenchmarkHandles(b *testing.B) {
+	alice, h := callerOf(b, oneIssuer, "alice"), newHandles(b, "task", 1)
+	bound := bind(b, h, alice, "6e2f1f0e-7d5b-4d0a-9c53-3d1f2f8f2f10")
+	b.Run("Bind", func(b *testing.B) {
+		for b.Loop() {
+			_, _ = h.Bind(alice, "6e2f1f0e-7d5b-4d0a-9c53-3d1f2f8f2f10")
+		}
+	})
+	b.Run("Open", func(b *testing.B) {
+		for b.Loop() {
+			_, _ = h.Open(alice, bound)
+		}
+	})
+}
