@@ -3,7 +3,13 @@
 //	go run ./examples/server -issuer https://auth.example.com/realms/demo
 //
 // It has two tools, whoami and delete_everything; the second needs the scope
-// mcp:admin, unless -tool-scopes says otherwise. Beside the MCP endpoint it serves /metrics, /healthz and /readyz.
+// mcp:admin, unless -tool-scopes says otherwise. Beside the MCP endpoint it serves
+// /metrics, /healthz and /readyz.
+//
+// Opaque tokens, and API keys beside them:
+//
+//	go run ./examples/server -issuer https://auth.example.com/realms/demo \
+//		-introspect opaque -client-id mcp -client-secret-file secret.txt -api-keys keys.json
 package main
 
 import (

@@ -1,0 +1,154 @@
+package main
+
+import (
+	"bytes"
+	"io"
+	"net/http"
+	"os"
+	"path/filepath"
+	"regexp"
+	"strings"
+	"testing"
+
+	"github.com/warder-go/warder/resource/resourcetest"
+)
+
+// whoami calls the tool with a header field, and returns status and body.
+func whoami(t *testing.T, url, field, value string) (int, string) {
+	t.Helper()
+	body := strings.NewReader(`{"jsonrpc":"2.0","id":1,"method":"tools/call","params":{"name":"whoami"}}`)
+	req, err := http.NewRequestWithContext(t.Context(), http.MethodPost, url, body)
+	if err != nil {
+		t.Fatal(err)
+	}
+	req.Header = http.Header{"Content-Type": {"application/json"}, "Accept": {"application/json, text/event-stream"}}
+	req.Header.Set(field, value)
+	response, err := http.DefaultClient.Do(req)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer response.Body.Close()
+	got, err := io.ReadAll(response.Body)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return response.StatusCode, string(got)
+}
+
+func file(t *testing.T, text string) (name string) {
+	t.Helper()
+	name = filepath.Join(t.TempDir(), "file")
+	if err := os.WriteFile(name, []byte(text), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	return name
+}
+
+func TestIntrospection(t *testing.T) {
+	issuer := resourcetest.Start(t)
+	flags := []string{"-issuer", issuer.Identifier(), "-client-id", resourcetest.DefaultClientID,
+		"-client-secret-file", file(t, resourcetest.DefaultClientSecret+"\n")}
+	without := resourcetest.Token{Claims: map[string]any{"aud": resourcetest.Remove}}
+	for _, row := range []struct {
+		name        string
+		flags       []string
+		token       resourcetest.Token
+		opaque, jwt int // status for a token of that kind
+		asked       int // calls
+	}{
+		{"opaque tokens", []string{"-introspect", "opaque"}, resourcetest.Token{}, 200, 200, 1},
+		{"all tokens", []string{"-introspect", "all"}, resourcetest.Token{}, 200, 200, 2},
+		{"at a URL", []string{"-introspect", "all", "-introspection-url", issuer.URL(resourcetest.Introspection)}, resourcetest.Token{}, 200, 200, 2},
+		{"for another server", []string{"-introspect", "opaque"}, resourcetest.Token{Audience: "https://other.example/mcp"}, 401, 401, 1},
+		{"for another audience that is accepted", []string{"-introspect", "opaque", "-audience", "api://one"}, resourcetest.Token{Audience: "api://one"}, 200, 200, 1},
+		{"for nobody", []string{"-introspect", "opaque"}, without, 401, 401, 1},
+		{"for nobody, which is trusted", []string{"-introspect", "opaque", "-trust-answers-without-audience"}, without, 200, 401, 1},
+	} {
+		t.Run(row.name, func(t *testing.T) {
+			url := start(t, append(row.flags, flags...)...)
+			if row.token.Audience == "" && row.token.Claims == nil {
+				row.token.Audience = url
+			}
+			before := issuer.Count(resourcetest.Introspection)
+			if status, body := get(t, url, issuer.OpaqueToken(row.token)); status != row.opaque {
+				t.Errorf("opaque: got %d %s, want %d", status, body, row.opaque)
+			}
+			if status, body := get(t, url, issuer.Token(row.token)); status != row.jwt {
+				t.Errorf("JWT: got %d %s, want %d", status, body, row.jwt)
+			}
+			if asked := issuer.Count(resourcetest.Introspection) - before; asked != row.asked {
+				t.Errorf("the issuer was asked %d times, want %d", asked, row.asked)
+			}
+		})
+	}
+}
+
+// A key as it is printed, in a file as it is printed, gets in.
+func TestAPIKeys(t *testing.T) {
+	issuer := resourcetest.Start(t)
+	var out, errs bytes.Buffer
+	if status := run(t.Context(), []string{"-new-api-key", "ci", "-scopes", "mcp:tools"}, &out, &errs); status != 0 || errs.Len() > 0 {
+		t.Fatalf("got status %d and %q, want 0 and nothing", status, &errs)
+	}
+	printed := regexp.MustCompile(`(?s)^The key, .*\n\n  (mcp_[\w-]{43})\n\nIts entry, .*\n\n  (\{.*\})\n$`).FindStringSubmatch(out.String())
+	if printed == nil {
+		t.Fatalf("it printed %s", &out)
+	}
+	key, keys := printed[1], file(t, `{"keys":[`+printed[2]+`]}`)
+	const name = "You are ci of api-keys; your token grants mcp:tools."
+	for _, row := range []struct {
+		name   string
+		flags  []string
+		field  string
+		value  string
+		status int
+	}{
+		{"in its field", nil, "X-API-Key", key, 200},
+		{"in another field that it is said to have", []string{"-api-key-header", "X-Build"}, "X-Build", key, 200},
+		{"in the field that it had", []string{"-api-key-header", "X-Build"}, "X-API-Key", key, 401},
+		{"as a token", nil, "Authorization", "Bearer " + key, 401},
+		{"as a token with a prefix", []string{"-api-key-prefix", "mcp_"}, "Authorization", "Bearer " + key, 200},
+		{"as a token only", []string{"-api-key-prefix", "mcp_", "-api-key-header", ""}, "X-API-Key", key, 401},
+		{"another key", nil, "X-API-Key", key + "A", 401},
+		{"without a scope", []string{"-scopes", "mcp:more"}, "X-API-Key", key, 403},
+	} {
+		t.Run(row.name, func(t *testing.T) {
+			url := start(t, append(row.flags, "-issuer", issuer.Identifier(), "-api-keys", keys)...)
+			status, body := whoami(t, url, row.field, row.value)
+			if status != row.status || strings.Contains(body, name) != (status == 200) {
+				t.Errorf("got %d %s, want %d", status, body, row.status)
+			}
+		})
+	}
+}
+
+func TestWrongCredentialFlags(t *testing.T) {
+	secret, empty := file(t, "secret"), file(t, "\n")
+	asks := []string{"-issuer", "https://auth.example", "-introspect", "opaque", "-client-id", "mcp"}
+	for _, row := range []struct {
+		name string
+		args []string
+		want string // the beginning
+	}{
+		{"a word that is none", []string{"-issuer", "https://auth.example", "-introspect", "jwt"}, `-introspect: "jwt" is neither opaque nor all`},
+		{"no secret", asks, "-introspect: -client-id and -client-secret-file are missing"},
+		{"a secret that is not there", append(asks, "-client-secret-file", secret+"x"), "-client-secret-file: open "},
+		{"an empty secret", append(asks, "-client-secret-file", empty), "-client-secret-file: file "},
+		{"an endpoint that is no URL", append(asks, "-client-secret-file", secret, "-introspection-url", "auth"), "-issuer, -introspection-url, -client-id: introspect: configuration: "},
+		{"a client for nothing", []string{"-issuer", "https://auth.example", "-client-id", "mcp"}, "-introspect is missing: "},
+		{"keys that are not asked", []string{"-issuer", "https://auth.example", "-introspect", "all", "-client-id", "mcp", "-client-secret-file", secret, "-jwks", "https://auth.example/keys"}, "-jwks: no token is verified by keys"},
+		{"API keys that can't come", []string{"-issuer", "https://auth.example", "-api-keys", secret, "-api-key-header", ""}, "-api-keys: give -api-key-header or -api-key-prefix"},
+		{"a prefix without keys", []string{"-issuer", "https://auth.example", "-api-key-prefix", "mcp_"}, "-api-keys is missing: "},
+		{"API keys that are none", []string{"-issuer", "https://auth.example", "-api-keys", secret}, "-api-keys: apikey: file "},
+		{"a prefix that is too short", []string{"-issuer", "https://auth.example", "-api-keys", file(t, `{"keys":[]}`), "-api-key-prefix", "k"}, `-resource, -scopes, -tool-scopes, -audience: resource: configuration: Prefixed["k"]: `},
+		{"a new key whose name is none", []string{"-new-api-key", "a b"}, "-new-api-key, -scopes: apikey: configuration: Keys[0]: id: "},
+	} {
+		t.Run(row.name, func(t *testing.T) {
+			var out, errs bytes.Buffer
+			status := run(t.Context(), append([]string{"-listen", "127.0.0.1:0"}, row.args...), &out, &errs)
+			if status != 2 || out.Len() > 0 || !strings.HasPrefix(errs.String(), "server: "+row.want) {
+				t.Errorf("got status %d, output %q and\n     %s\nwant status 2, none and\nserver: %s...", status, &out, &errs, row.want)
+			}
+		})
+	}
+}
