@@ -8,6 +8,7 @@ import (
 	"io"
 	"mime"
 	"net/http"
+	"slices"
 	"strings"
 
 	"github.com/go-json-experiment/json/jsontext"
@@ -34,11 +35,14 @@ type message struct {
 	arguments []byte
 }
 
+// resourceMethods are those whose params.uri names a resource.
+var resourceMethods = []string{"resources/read", "resources/subscribe", "resources/unsubscribe"}
+
 // isNamed reports whether it is one tool, prompt or resource that the message is
 // about: then naming its method alone does not declare it.
 func (m *message) isNamed() bool {
 	switch m.method {
-	case "tools/call", "prompts/get", "resources/read", "resources/subscribe", "completion/complete":
+	case "tools/call", "prompts/get", "resources/read", "resources/subscribe", "resources/unsubscribe", "completion/complete":
 		return true
 	}
 	return len(m.resources) > 0
@@ -190,7 +194,7 @@ func (m *message) param(name string, value jsontext.Value) (err error) {
 	case name == "name" && m.method == "prompts/get":
 		m.prompt, err = strictjson.String(value)
 		m.name = m.prompt
-	case name == "uri" && (m.method == "resources/read" || m.method == "resources/subscribe"):
+	case name == "uri" && slices.Contains(resourceMethods, m.method):
 		m.name, err = strictjson.String(value)
 		m.resources = []string{m.name}
 	case name == "taskId" && strings.HasPrefix(m.method, "tasks/"):
@@ -227,7 +231,7 @@ func (m *message) ref(name string, value jsontext.Value) (err error) {
 func (m *message) complete() error {
 	missing := false
 	switch m.method {
-	case "tools/call", "prompts/get", "resources/read", "resources/subscribe":
+	case "tools/call", "prompts/get", "resources/read", "resources/subscribe", "resources/unsubscribe":
 		missing = m.name == ""
 	case "completion/complete":
 		// One of the two, and the one that its type says: a reader may go by either.

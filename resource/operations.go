@@ -25,8 +25,8 @@ type Operations struct {
 	Tools   map[string][]string // by name; binds tools/call, and tasks, see below
 	Prompts map[string][]string // by name; binds prompts/get and completion/complete
 
-	// Resources binds resources/read, resources/subscribe, subscriptions/listen
-	// and completion/complete.
+	// Resources binds resources/read, resources/subscribe and unsubscribe,
+	// subscriptions/listen and completion/complete.
 	Resources []ResourceRule
 
 	// Rule is asked for every request and notification, after the maps, and
@@ -160,8 +160,29 @@ func (r *rules) needs(ctx context.Context, m *message, c *Caller, scopes []strin
 	if r.Rule == nil {
 		return scopes, nil
 	}
+	// One question for each thing that the message is about.
+	for _, name := range m.about() {
+		more, f := r.ask(ctx, Operation{Method: m.method, Name: name, Arguments: m.arguments}, c)
+		if f != nil {
+			return nil, f
+		}
+		scopes = union(scopes, more)
+	}
+	return scopes, nil
+}
+
+// about lists what the message names; a subscription may name many resources.
+func (m *message) about() []string {
+	if m.name == "" && len(m.resources) > 0 {
+		return m.resources
+	}
+	return []string{m.name}
+}
+
+// ask calls Operations.Rule.
+func (r *rules) ask(ctx context.Context, o Operation, c *Caller) ([]string, *fault) {
 	// Whatever ctx is of, FromContext in it finds the caller who is decided about.
-	need, err := r.Rule(withCaller(ctx, c), Operation{Method: m.method, Name: m.name, Arguments: m.arguments}, c)
+	need, err := r.Rule(withCaller(ctx, c), o, c)
 	if err != nil {
 		return nil, newFault(ReasonInternalError, "Operations.Rule: %w", err)
 	}
@@ -170,7 +191,7 @@ func (r *rules) needs(ctx context.Context, m *message, c *Caller, scopes []strin
 			return nil, &fault{reason: ReasonInternalError, err: errors.New("Operations.Rule returned a malformed scope")}
 		}
 	}
-	return union(scopes, need.Scopes), nil
+	return need.Scopes, nil
 }
 
 // bound returns the scopes of the rules that bind a message, and whether one of them

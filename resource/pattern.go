@@ -3,22 +3,35 @@ package resource
 import (
 	"errors"
 	"regexp"
+	"slices"
 	"strings"
 
 	"github.com/yosida95/uritemplate/v3"
+	"golang.org/x/text/unicode/norm"
 
 	"github.com/warder-go/warder/internal/strictjson"
 )
 
 // resourcePattern is a ResourceRule made ready.
 type resourcePattern struct {
-	text    string // as written
-	level   string // levelled; unless a template
-	prefix  bool
-	written *regexp.Regexp // of a template; nil otherwise
-	levels  *regexp.Regexp // of the template in lower case
-	scopes  []string
+	text      string   // as written
+	forms     []string // levelled; of a URI or a prefix
+	prefix    bool
+	written   *regexp.Regexp    // of a template; nil otherwise
+	templates []templateSpelled // of a template, levelled
+	scopes    []string
 }
+
+// templateSpelled matches levelled forms in which reserved characters are encoded, but
+// for those in keep.
+type templateSpelled struct {
+	keep  string
+	match *regexp.Regexp
+}
+
+// A variable matches reserved characters in encoded form only, the form-style ones
+// have some in plain: so both spellings are tried.
+var reservedKept = []string{":/?#", ":/?#[]@!$&'()*+,;="}
 
 func newResourcePattern(rule ResourceRule) (p resourcePattern, err error) {
 	given := 0
@@ -33,26 +46,41 @@ func newResourcePattern(rule ResourceRule) (p resourcePattern, err error) {
 	}
 	p.prefix, p.scopes = rule.Prefix != "", rule.Scopes
 	if rule.Template == "" {
-		p.level = levelPattern(p.text, p.prefix)
+		p.forms = newResourceURI(p.text).forms
+		if p.prefix && strings.HasSuffix(p.text, "/") {
+			for i := range p.forms {
+				p.forms[i] = strings.TrimSuffix(p.forms[i], "/") + "/"
+			}
+		}
 		return p, nil
 	}
 	if p.written, err = templateRegexp(p.text); err != nil {
 		return p, err
 	}
-	p.levels, err = templateRegexp(strictjson.Fold(p.text))
-	return p, err
+	for _, keep := range reservedKept {
+		match, err := templateRegexp(levelTemplate(p.text, keep))
+		if err != nil {
+			return p, err
+		}
+		p.templates = append(p.templates, templateSpelled{keep, match})
+	}
+	return p, nil
 }
 
-// levelPattern levels a rule's own text: a prefix keeps the slash at its end.
-func levelPattern(text string, prefix bool) string {
-	u := newResourceURI(text)
-	if prefix && strings.HasSuffix(text, "/") {
-		return u.level + "/"
+// levelTemplate levels the text between the expressions of a template.
+func levelTemplate(text, keep string) string {
+	var out strings.Builder
+	for text != "" {
+		literal, rest, _ := strings.Cut(text, "{")
+		expression, after, ok := strings.Cut(rest, "}")
+		decoded, _ := decodePercent(literal, "/?#")
+		out.WriteString(encodePercent(strictjson.Fold(norm.NFKC.String(decoded)), keep))
+		if ok {
+			out.WriteString("{" + expression + "}")
+		}
+		text = after
 	}
-	if prefix {
-		return u.level
-	}
-	return u.head
+	return out.String()
 }
 
 func templateRegexp(text string) (*regexp.Regexp, error) {
@@ -74,15 +102,29 @@ func (p *resourcePattern) match(u resourceURI) (binds, asWritten bool) {
 	switch {
 	case p.written != nil:
 		asWritten = p.written.MatchString(u.written)
-		binds = p.levels.MatchString(strictjson.Fold(u.written)) || p.levels.MatchString(u.level) || p.levels.MatchString(u.head)
+		binds = slices.ContainsFunc(u.forms, p.matchesTemplate)
 	case p.prefix:
 		asWritten = strings.HasPrefix(u.written, p.text)
-		binds = strings.HasPrefix(u.level, p.level) || strings.HasPrefix(u.head+"/", p.level)
+		binds = slices.ContainsFunc(u.forms, func(form string) bool {
+			return slices.ContainsFunc(p.forms, func(prefix string) bool {
+				return strings.HasPrefix(form, prefix) || form+"/" == prefix
+			})
+		})
 	default:
 		asWritten = u.written == p.text
-		binds = u.head == p.level
+		binds = slices.ContainsFunc(u.forms, func(form string) bool { return slices.Contains(p.forms, form) })
 	}
 	return binds || asWritten, asWritten
+}
+
+func (p *resourcePattern) matchesTemplate(form string) bool {
+	for _, t := range p.templates {
+		spelled := encodePercent(form, t.keep)
+		if t.match.MatchString(spelled) || strings.HasSuffix(p.text, "/") && t.match.MatchString(spelled+"/") {
+			return true
+		}
+	}
+	return false
 }
 
 // ofResource returns the scopes of the rules that bind a resource, and whether one of

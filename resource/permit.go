@@ -92,7 +92,7 @@ func (op Operation) message() (*message, error) {
 		m.tool = op.Name
 	case "prompts/get":
 		m.prompt = op.Name
-	case "resources/read", "resources/subscribe":
+	case "resources/read", "resources/subscribe", "resources/unsubscribe":
 		m.resources = []string{op.Name}
 	case "completion/complete": // of the one or the other: both rules bind
 		m.prompt = op.Name
@@ -133,14 +133,15 @@ func (r *Resource) Declares(op Operation) bool {
 	return declared
 }
 
-// Binds reports whether the rule binds the URI, in this or another spelling, as it
-// does in requests. A rule that resource.New would refuse binds nothing.
+// Binds reports whether the rule is for the URI, in this or another spelling: for
+// programs that compare the rules with what their server has. That a request for a URI
+// which can be read in several ways needs the scopes of all rules is left out here. A
+// rule that New would refuse binds nothing.
 func (rule ResourceRule) Binds(uri string) bool {
 	p, err := newResourcePattern(rule)
 	if err != nil {
 		return false
 	}
-	u := newResourceURI(uri)
-	binds, _ := p.match(u)
-	return p.names(uri) || binds || !u.plain
+	binds, _ := p.match(newResourceURI(uri))
+	return p.names(uri) || binds
 }

@@ -5,14 +5,12 @@ import (
 	"errors"
 	"net/http"
 	"net/http/httptest"
-	"slices"
 	"strings"
 	"testing"
 	"testing/synctest"
 	"time"
 
 	"github.com/warder-go/warder/jwks"
-	"github.com/warder-go/warder/nethttp"
 	"github.com/warder-go/warder/resource"
 	"github.com/warder-go/warder/resource/resourcetest"
 )
@@ -216,74 +214,5 @@ func TestPermitIsSeen(t *testing.T) {
 	f.res.Permit(t.Context(), caller, op)
 	if log := f.log.take(); !strings.Contains(log, `"reason":"insufficient_scope","status":403`) || strings.Count(log, "\n") != 1 {
 		t.Errorf("Permit logged %s", log)
-	}
-}
-
-// What was configured can be had again, and changing that changes nothing.
-func TestOperationsAreCopied(t *testing.T) {
-	f := newFixture(t, func(c *resource.Config, _ *jwks.Config) { c.Operations = someRules })
-	got := f.res.Operations()
-	if len(got.Tools) != 2 || len(got.Methods) != 3 || len(got.Prompts) != 1 || !slices.EqualFunc(got.Resources, someRules.Resources, func(a, b resource.ResourceRule) bool {
-		return a.URI == b.URI && a.Prefix == b.Prefix && a.Template == b.Template && slices.Equal(a.Scopes, b.Scopes)
-	}) {
-		t.Errorf("got %+v, want %+v", got, someRules)
-	}
-	clear(got.Tools)
-	clear(got.Methods)
-	clear(got.Prompts)
-	clear(got.Resources)
-	f.expect("after changes to the copy", f.post(f.token(resourcetest.Token{}), call("tools/call", `{"name":"delete"}`)), insufficient("call admin"))
-	if none := newFixture(t, nil).res.Operations(); none.Tools != nil || none.Resources != nil {
-		t.Errorf("without rules: got %+v", none)
-	}
-}
-
-func TestResourceRuleBinds(t *testing.T) {
-	for _, row := range []struct {
-		rule resource.ResourceRule
-		uri  string
-		want bool
-	}{
-		{resource.ResourceRule{URI: "file:///a"}, "file:///a", true},
-		{resource.ResourceRule{URI: "file:///a"}, "FILE:///x/../A", true},
-		{resource.ResourceRule{URI: "file:///a"}, "file:///ab", false},
-		{resource.ResourceRule{Prefix: "file:///a"}, "file:///ab", true},
-		{resource.ResourceRule{Template: "db://{t}/{id}"}, "db://x/1", true},
-		{resource.ResourceRule{Template: "db://{t}/{id}"}, "db://x", false},
-		{resource.ResourceRule{Template: "db://{t}/{id}"}, "db://{t}/{id}", true},
-		{resource.ResourceRule{}, "", false},
-		{resource.ResourceRule{URI: "a", Prefix: "a"}, "a", false},
-		{resource.ResourceRule{Template: "{"}, "{", false},
-	} {
-		if got := row.rule.Binds(row.uri); got != row.want {
-			t.Errorf("%+v binds %q: got %v, want %v", row.rule, row.uri, got, row.want)
-		}
-	}
-}
-
-// A public operation without credentials passes a Requirement of no scopes, so that
-// what stands behind the middleware can ask whether it was passed.
-func TestRequirementOfAPublicOperation(t *testing.T) {
-	issuer := newFixture(t, nil).issuer
-	public := func(c *resource.Config, _ *jwks.Config) { c.Operations = resource.Operations{Public: []string{"ping"}} }
-	f, other := newFixtureWith(t, issuer, public), newFixtureWith(t, issuer, public)
-	for _, row := range []struct {
-		name string
-		res  *resource.Resource
-		body string
-		all  []string
-		want answer
-	}{
-		{"no scopes", f.res, call("ping", `{}`), nil, accepted},
-		{"scopes", f.res, call("ping", `{}`), []string{"x"}, answer{401, bare.challenge, bare.body}},
-		{"of another resource", other.res, call("ping", `{}`), nil, bare},
-		{"not public", f.res, call("tools/list", `{}`), nil, bare},
-	} {
-		req := httptest.NewRequest(http.MethodPost, identifier, strings.NewReader(row.body))
-		req.Header.Set("Content-Type", "application/json")
-		recorder := httptest.NewRecorder()
-		ok := http.HandlerFunc(func(w http.ResponseWriter, _ *http.Request) { w.WriteHeader(http.StatusOK) })
-		nethttp.Middleware(f.res)(nethttp.Require(row.res, row.all...)(ok)).ServeHTTP(recorder, req)
-		f.expect(row.name, answerOf(t, recorder.Result()), row.want)
 	}
 }

@@ -1,6 +1,7 @@
 package resource
 
 import (
+	"slices"
 	"strings"
 	"unicode/utf8"
 
@@ -12,39 +13,57 @@ import (
 // resourceURI is a resource's URI as a request spells it, with what rules compare.
 type resourceURI struct {
 	written string
-	level   string // levelled, with its query
-	head    string // levelled, without query and fragment
-	plain   bool
+	forms   []string // what readers may take it for, levelled
+	plain   bool     // whether these are all
 }
 
-// newResourceURI levels a URI: spellings that name one thing for every reader become
-// one. It is plain if no reader could take it for anything else: what is left are
-// letters in either case, in any Unicode form, encoded or not, and a slash at the end.
+// newResourceURI levels a URI: percent-encoding is undone, case and Unicode form are
+// folded, a slash at the end is dropped. Where readers differ (a query counts or not,
+// an encoded slash separates or not, a port matters or not) there is a form for each.
 //
-// Everything that readers resolve in different ways makes it not plain: dot segments,
-// empty segments, backslashes, control characters, delimiters that are encoded or
-// encoded twice, a host in a file URI, a path without an authority, and such things in
-// a query (some readers take that for a part of the path).
+// A URI with what readers resolve in too many ways is not plain: dot segments, empty
+// segments, backslashes, control characters, double encoding, a host in a file URI, a
+// path without an authority.
 func newResourceURI(uri string) resourceURI {
 	u := resourceURI{written: uri}
-	decoded, ok := decodeLetters(uri)
-	u.level = strictjson.Fold(norm.NFKC.String(decoded))
-	head, tail := u.level, ""
-	if end := strings.IndexAny(u.level, "?#"); end >= 0 {
-		head, tail = u.level[:end], u.level[end+1:]
+	full, ok := decodePercent(uri, "")
+	names, _ := decodePercent(uri, "/?#")
+	for _, decoded := range []string{full, names} {
+		level := strictjson.Fold(norm.NFKC.String(decoded))
+		u.add(level)
+		if end := strings.IndexAny(level, "?#"); end >= 0 {
+			u.add(level[:end])
+		}
 	}
-	u.head = trimSlash(head)
-	u.level = trimSlash(u.level)
-	u.plain = ok && isPlainHead(head) && !strings.ContainsAny(tail, `/\`) && !strings.Contains(tail, "..")
+	head, tail := strictjson.Fold(norm.NFKC.String(full)), ""
+	if end := strings.IndexAny(head, "?#"); end >= 0 {
+		head, tail = head[:end], head[end:]
+	}
+	u.plain = ok && isPlainHead(head) && !strings.Contains(tail, `\`) && !strings.Contains(tail, "..")
 	return u
 }
 
-// trimSlash takes off the slash at the end of a path, which some readers do.
-func trimSlash(uri string) string {
-	if strings.HasSuffix(uri, "://") || strings.HasSuffix(uri, ":///") {
-		return uri
+// add takes a form and those that drop its port or take its authority for a path.
+func (u *resourceURI) add(form string) {
+	if trimmed := strings.TrimRight(form, "/"); strings.HasSuffix(trimmed, ":") {
+		form = trimmed + "//"
+	} else {
+		form = trimmed
 	}
-	return strings.TrimSuffix(uri, "/")
+	if !slices.Contains(u.forms, form) {
+		u.forms = append(u.forms, form)
+	}
+	scheme, rest, ok := strings.Cut(form, "://")
+	if !ok || scheme == "file" {
+		return
+	}
+	if path, ok := strings.CutPrefix(rest, "/"); ok && path != "" {
+		u.add(scheme + "://" + path)
+	}
+	authority, path, _ := strings.Cut(rest, "/")
+	if host, _, ok := strings.Cut(authority, ":"); ok {
+		u.add(strings.TrimSuffix(scheme+"://"+host+"/"+path, "/"))
+	}
 }
 
 // isPlainHead looks at a levelled URI without its query.
@@ -58,8 +77,7 @@ func isPlainHead(uri string) bool {
 		return rest != "" && !strings.ContainsAny(rest, `/\`) && rest != "." && rest != ".."
 	}
 	authority, path, _ := strings.Cut(after, "/")
-	// file:///x and file://x are different things to some readers, to some one.
-	if (scheme == "file") != (authority == "") || strings.ContainsAny(authority, `@%\`) || authority == "." || authority == ".." {
+	if scheme == "file" && authority != "" || strings.ContainsAny(authority, `@%\[]`) || authority == "." || authority == ".." {
 		return false
 	}
 	segments := strings.Split(path, "/")
@@ -73,42 +91,59 @@ func isPlainHead(uri string) bool {
 	return true
 }
 
-// decodeLetters undoes the percent-encoding of letters, digits, a few marks and what is
-// no ASCII. ok is false if anything else is encoded that could be a delimiter to
-// somebody, if the encoding is broken, or if there are characters that don't print.
-func decodeLetters(uri string) (decoded string, ok bool) {
+// decodePercent undoes percent-encoding once, except of the bytes in keep. ok is false
+// if what it finds is broken, encoded twice, or does not print.
+func decodePercent(uri, keep string) (decoded string, ok bool) {
 	var out strings.Builder
 	ok = true
 	for i := 0; i < len(uri); i++ {
 		c := uri[i]
-		if c != '%' {
-			ok = ok && c > ' ' && c != 0x7f && c != '{' && c != '}'
-			out.WriteByte(c)
-			continue
+		if c == '%' {
+			var valid bool
+			c, valid = hexByte(uri[i+1:])
+			switch {
+			case !valid:
+				ok = false
+				c = '%'
+			case strings.IndexByte(keep, c) >= 0:
+				out.WriteString("%" + strings.ToUpper(uri[i+1:i+3]))
+				i += 2
+				continue
+			default:
+				i += 2
+				if _, again := hexByte(uri[i+1:]); c == '%' && again {
+					ok = false
+				}
+			}
 		}
-		c, valid := hexByte(uri[i+1:])
-		switch {
-		case valid && (isLetter(c) || c >= utf8.RuneSelf || strings.IndexByte(`-_~ !$'()*,;=@"<>[]^|`+"`", c) >= 0):
-			out.WriteByte(c)
-			i += 2
-		default:
-			ok = false
-			out.WriteByte('%')
-		}
+		ok = ok && c >= ' ' && c != 0x7f
+		out.WriteByte(c)
 	}
 	return out.String(), ok && utf8.ValidString(out.String())
-}
-
-func isLetter(c byte) bool {
-	return 'a' <= c|0x20 && c|0x20 <= 'z' || '0' <= c && c <= '9'
 }
 
 func hexByte(s string) (c byte, ok bool) {
 	if len(s) < 2 {
 		return 0, false
 	}
-	high, low := strings.IndexByte(hexDigits, s[0]|0x20), strings.IndexByte(hexDigits, s[1]|0x20)
+	const digits = "0123456789abcdef"
+	high, low := strings.IndexByte(digits, s[0]|0x20), strings.IndexByte(digits, s[1]|0x20)
 	return byte(high<<4 | low), high >= 0 && low >= 0
 }
 
-const hexDigits = "0123456789abcdef"
+// encodePercent encodes what a variable of a template matches in encoded form only:
+// everything but unreserved characters and those in keep. What is encoded stays so.
+func encodePercent(form, keep string) string {
+	const upper = "0123456789ABCDEF"
+	var out strings.Builder
+	for i := range len(form) {
+		c := form[i]
+		letter := 'a' <= c|0x20 && c|0x20 <= 'z' || '0' <= c && c <= '9'
+		if letter || strings.IndexByte("-._~%"+keep, c) >= 0 {
+			out.WriteByte(c)
+			continue
+		}
+		out.Write([]byte{'%', upper[c>>4], upper[c&15]})
+	}
+	return out.String()
+}

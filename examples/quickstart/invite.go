@@ -12,7 +12,7 @@ const tokenLifetime = 8 * time.Hour
 
 // invite prints what a reader needs to go on alone.
 func (s *stage) invite(out io.Writer) {
-	token := s.issuer.Token(resourcetest.Token{Audience: s.url, Scope: basicScope, Lifetime: tokenLifetime})
+	token := s.token(resourcetest.Token{Audience: s.url, Scope: basicScope, Lifetime: tokenLifetime})
 	fmt.Fprintf(out, `
 That was the story. Both servers go on until you press Ctrl-C.
 

@@ -5,6 +5,7 @@
 //
 //	go run ./examples/quickstart         # the story, then serve until Ctrl-C
 //	go run ./examples/quickstart -once   # the story; exit status 1 if it went otherwise
+//	go run ./examples/quickstart -opaque # the same with opaque tokens, by introspection
 //
 // Don't take the authorization server into production: it lets everybody in.
 package main
@@ -35,6 +36,7 @@ func run(ctx context.Context, args []string, out, errs io.Writer, spoil func(*st
 	flags := flag.NewFlagSet("quickstart", flag.ContinueOnError)
 	flags.SetOutput(errs)
 	once := flags.Bool("once", false, "end after the story, with exit status 1 if it went otherwise than told")
+	opaque := flags.Bool("opaque", false, "the authorization server issues opaque tokens, and warder asks it about them")
 	if err := flags.Parse(args); errors.Is(err, flag.ErrHelp) {
 		return 0
 	} else if err != nil {
@@ -44,7 +46,7 @@ func run(ctx context.Context, args []string, out, errs io.Writer, spoil func(*st
 		fmt.Fprintf(errs, "quickstart: unexpected argument %q: there are only flags\n", flags.Arg(0))
 		return 2
 	}
-	s, err := newStage()
+	s, err := newStage(*opaque)
 	if err != nil {
 		fmt.Fprintf(errs, "quickstart: %v\n", err)
 		return 1

@@ -6,7 +6,6 @@ import (
 	"net"
 
 	"github.com/warder-go/warder/examples/internal/mcpserver"
-	"github.com/warder-go/warder/jwks"
 	"github.com/warder-go/warder/resource"
 	"github.com/warder-go/warder/resource/resourcetest"
 )
@@ -19,6 +18,7 @@ const (
 // stage is the two servers of the story.
 type stage struct {
 	issuer *resourcetest.Issuer
+	opaque bool   // its tokens are
 	origin string // of the MCP server
 	url    string // of its endpoint, exactly as clients must write it
 
@@ -26,10 +26,11 @@ type stage struct {
 	ended chan error // what Serve returned
 }
 
-func newStage() (*stage, error) {
+func newStage(opaque bool) (*stage, error) {
 	issuer, err := resourcetest.NewIssuer(resourcetest.Config{
 		Subject:         user,
 		ScopesSupported: []string{basicScope, mcpserver.AdminScope},
+		OpaqueTokens:    opaque,
 	})
 	if err != nil {
 		return nil, err
@@ -37,7 +38,7 @@ func newStage() (*stage, error) {
 	if err := issuer.Listen(); err != nil {
 		return nil, err
 	}
-	s := &stage{issuer: issuer, ended: make(chan error, 1)}
+	s := &stage{issuer: issuer, opaque: opaque, ended: make(chan error, 1)}
 	if err := s.serveMCP(); err != nil {
 		issuer.Close()
 		return nil, err
@@ -73,17 +74,16 @@ func (s *stage) serveMCP() error {
 
 // protect is all that there is to say to warder.
 func (s *stage) protect() (*resource.Resource, error) {
-	keys, err := jwks.New(jwks.Config{Issuer: s.issuer.Identifier()})
-	if err != nil {
-		return nil, err
-	}
-	return resource.New(resource.Config{
+	config := resource.Config{
 		Identifier: s.url,
-		Issuers:    []resource.Issuer{{Verifier: keys}},
 		Scopes:     []string{basicScope},
 		Operations: mcpserver.Rules(),
 		Implies:    map[string][]string{mcpserver.AdminScope: {basicScope}},
-	})
+	}
+	if err := s.vouch(&config); err != nil {
+		return nil, err
+	}
+	return resource.New(config)
 }
 
 // wait returns when ctx is done, or earlier with the reason why the server ended.

@@ -85,11 +85,12 @@ func login(s *stage, c *client) []step {
 	}, {
 		title:  "It knocks again, with the token.",
 		method: "POST", url: s.url, status: http.StatusOK,
-		meaning: "Let in: warder fetched the issuer's keys, checked the token, and will remember it.",
+		check:   s.introspected(1),
+		meaning: s.letIn(),
 	}, {
 		title: "It calls the tool whoami.",
 		do:    c.call("whoami"), method: "POST", url: s.url, status: http.StatusOK,
-		check:   answered(false, "You are "+user+" of "+s.issuer.Identifier()+"; your token grants "+basicScope+"."),
+		check:   all(s.introspected(1), answered(false, "You are "+user+" of "+s.issuer.Identifier()+"; your token grants "+basicScope+".")),
 		meaning: "The tool was told who calls. It did not get the token.",
 	}}
 }
@@ -141,7 +142,7 @@ func stepUp(s *stage, c *client) []step {
 	}, {
 		title:  "It calls delete_everything again, with the new token.",
 		method: "POST", url: s.url, status: http.StatusOK,
-		check:   answered(false, "Everything is deleted. (Not really.)"),
+		check:   all(s.introspected(2), answered(false, "Everything is deleted. (Not really.)")),
 		meaning: "Let through. The program that uses the client has noticed nothing of all this.",
 	}}
 }

@@ -42,13 +42,14 @@ import (
 const (
 	Field   = "X-Signature"   // names the credential in resource.Config.Headers
 	Window  = time.Minute     // by which a request's time may differ from ours, either way
+	MinKey  = 32              // bytes of a secret; the server takes no shorter one
 	MaxBody = 4 << 20         // bytes that CheckBody reads
 	issuer  = "shared-secret" // of the callers; no URL, so no authorization server
 )
 
 // Secret is what a program shares with the server.
 type Secret struct {
-	Key     []byte // random; 32 bytes
+	Key     []byte // random; MinKey bytes at least
 	Subject string // whom it stands for
 	Scopes  []string
 }
@@ -97,8 +98,8 @@ func (v Verifier) VerifyHeader(_ context.Context, value string, req *http.Reques
 		return nil, refuse(resource.ReasonTokenMalformed, errors.New("Content-Digest is absent or repeated"))
 	}
 	secret, known := v.Secrets[id]
-	if !known || len(secret.Key) == 0 { // anybody can sign with an empty key
-		return nil, refuse(resource.ReasonInactive, errors.New("no such key ID"))
+	if !known || len(secret.Key) < MinKey { // anybody can sign with an empty key, and guess a short one
+		return nil, refuse(resource.ReasonInactive, errors.New("no such key ID, or its secret is too short"))
 	}
 	// In constant time: a comparison that stops at the first difference would tell a
 	// forger how many bytes are right.

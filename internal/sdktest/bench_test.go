@@ -25,8 +25,9 @@ func BenchmarkAuthenticate(b *testing.B) {
 		return strings.Replace(body, `{}`, `{"a":[`+strings.Repeat(member, (size-len(body)-9)/len(member))+`0]}`, 1)
 	}
 	read := func(uri string) string { return fmt.Sprintf(readForm, uri) }
-	none, calls, long := resource.Operations{}, rules, rules
+	none, calls, long, templates := resource.Operations{}, rules, rules, rules
 	for n := range 100 {
+		templates.Resources = append(templates.Resources, resource.ResourceRule{Template: fmt.Sprintf("file:///dir/%d/{name}", n), Scopes: []string{"read"}})
 		long.Resources = append(long.Resources, resource.ResourceRule{URI: fmt.Sprintf("file:///dir/%d", n), Scopes: []string{"read"}})
 	}
 	for _, row := range []struct {
@@ -47,6 +48,7 @@ func BenchmarkAuthenticate(b *testing.B) {
 		{"rules/batch-of-100", "[" + strings.Repeat(fmt.Sprintf(callForm, "echo")+",", 99) + fmt.Sprintf(callForm, "echo") + "]", calls},
 		{"rules/1MB-URI-103-rules", read("file:///" + strings.Repeat("%2e%2e/", 140_000)), long},
 		{"rules/1MB-of-URIs-103-rules", fmt.Sprintf(modernPlain, "subscriptions/listen", `,"notifications":{"resourceSubscriptions":[`+strings.Repeat(`"x:/./a",`, 110_000)+`"x:/b"]}`), long},
+		{"rules/1MB-of-URIs-100-templates", fmt.Sprintf(modernPlain, "subscriptions/listen", `,"notifications":{"resourceSubscriptions":[`+strings.Repeat(`"x://a/bcde",`, 80_000)+`"x:/b"]}`), templates},
 	} {
 		b.Run(row.name, func(b *testing.B) { benchmark(b, row.body, row.rules) })
 	}

@@ -90,6 +90,10 @@ func taken(uri string, such func(file string) bool) (names []string) {
 
 // isSecretFile is what the rules of the tests protect, as files.
 func isSecretFile(file string) bool {
-	inVault, ok := strings.CutPrefix(file, "/vault/")
-	return file == "/secret" || file == "/private" || strings.HasPrefix(file, "/private/") || ok && !strings.Contains(inVault, "/")
+	return file == "/secret" || file == "/private" || strings.HasPrefix(file, "/private/") || isIn("/vault/", file) || isIn("/café/", file)
+}
+
+func isIn(dir, file string) bool {
+	name, ok := strings.CutPrefix(file, dir)
+	return ok && !strings.Contains(name, "/")
 }

@@ -15,7 +15,7 @@ import (
 )
 
 // fileTemplates match every spelling that a row below has.
-var fileTemplates = []string{"file:{+path}", "notes:{+path}"}
+var fileTemplates = []string{"file:{+path}", "notes:{+path}", "memo:{+path}"}
 
 // fileServers are servers of both SDKs whose one handler takes any file.
 func fileServers(t testing.TB, rules resource.Operations) []*site {
@@ -58,6 +58,7 @@ var fileRules = resource.Operations{Resources: []resource.ResourceRule{
 	{Prefix: "notes://private/", Scopes: []string{"private"}},
 	{Template: "file:///vault/{name}", Scopes: []string{"vault"}},
 	{Template: "notes://vault/{name}", Scopes: []string{"vault"}},
+	{Template: "file:///caf%C3%A9/{name}", Scopes: []string{"vault"}},
 }}
 
 // holdFiles checks one URI: if a handler gets it, no reader takes it for a file that
@@ -115,6 +116,9 @@ func TestSpellings(t *testing.T) {
 		{"a template, encoded, with an encoded letter that is no ASCII", "file:///vaul%74/caf%C3%A9"},
 		{"a template, another case, with an encoded letter that is no ASCII", "file:///VAUL%54/caf%C3%A9"},
 		{"a template, encoded, with a mark", "file:///vaul%74/a%5Eb"},
+		{"a template whose text is encoded, as written", "file:///caf%C3%A9/a"},
+		{"a template whose text is encoded, with more of it encoded", "file:///c%61f%C3%A9/a%20b"},
+		{"a template whose text is encoded, in another case", "file:///CAF%c3%89/a"},
 		{"a template, encoded, with a query", "file:///vaul%74/a%20b?x"},
 	} {
 		t.Run(row.what, func(t *testing.T) { holdFiles(t, servers, row.uri) })
@@ -164,6 +168,27 @@ func TestSpellingsOutOfWhatIsDeclared(t *testing.T) {
 		for _, s := range servers {
 			if got := s.reached(t, row.uri); got != row.want {
 				t.Errorf("%s: %q: got through: %v, want %v; %q are led out of what is declared", s.name, row.uri, got, row.want, taken(row.uri, outside))
+			}
+		}
+	}
+}
+
+// Rules may be written for what servers really have: schemes of their own with three
+// slashes, and queries with slashes. Nothing in these leads anywhere else.
+func TestOrdinaryURIs(t *testing.T) {
+	memo := append([]resource.ResourceRule{{Prefix: "memo:///"}}, fileRules.Resources...)
+	for _, row := range []struct {
+		what, uri string
+		rules     resource.Operations
+	}{
+		{"three slashes in a scheme of one's own", "memo:///insights", resource.Operations{Resources: memo}},
+		{"the same, declared by its prefix", "memo:///insights", resource.Operations{Resources: memo, Undeclared: resource.DenyUndeclared}},
+		{"a slash in a query", "file:///open?path=a/b", fileRules},
+		{"a URL in a query", "file:///open?of=https://example.com/a", fileRules},
+	} {
+		for _, s := range fileServers(t, row.rules) {
+			if !s.reached(t, row.uri) {
+				t.Errorf("%s: %s: %q was refused", s.name, row.what, row.uri)
 			}
 		}
 	}

@@ -123,24 +123,10 @@ func (c *check) undeclared() {
 		}
 	}
 	for _, template := range c.have.templates {
-		c.undeclaredTemplate(template)
-	}
-}
-
-// undeclaredTemplate accepts rules for some of the URIs that a template stands for: the
-// others are meant to be closed then. A rule for all of them must be written alike, as
-// lists go by the text.
-func (c *check) undeclaredTemplate(template string) {
-	if c.res.Declares(resource.Operation{Method: "resources/read", Name: template}) {
-		return
-	}
-	for _, rule := range c.rules.Resources {
-		if bindsTemplate(rule, template) {
-			if rule.Template != "" {
-				c.mistake("resource template %q: the rule for it is written %q; write it alike, or lists hide it", template, rule.Template)
-			}
-			return
+		// Rules for some of its URIs will do: the others are meant to be closed then.
+		named := func(rule resource.ResourceRule) bool { return bindsTemplate(rule, template) }
+		if !slices.ContainsFunc(c.rules.Resources, named) {
+			c.mistake("resource template %q: no rule names it, so nobody may use it; give it one, if need be without scopes", template)
 		}
 	}
-	c.mistake("resource template %q: no rule names it, so nobody may use it; give it one, if need be without scopes", template)
 }

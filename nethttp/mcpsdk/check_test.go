@@ -36,7 +36,7 @@ func TestCheckRulesThatNameNothing(t *testing.T) {
 		{"a prompt with a typo", resource.Operations{Prompts: one("secrets")}, `Operations.Prompts["secrets"]: the server has no such prompt; did you mean "secret"?`},
 		{"a prompt where a tool is meant", resource.Operations{Tools: one("greet")}, `Operations.Tools["greet"]: the server has no such tool`},
 		{"a URI with a typo", uri(resource.ResourceRule{URI: "file:///secrte"}), noBinding(`URI "file:///secrte" binds; did you mean "file:///secret"?`)},
-		{"a URI in another spelling", uri(resource.ResourceRule{URI: "file:///x/../SECRET"}), ""},
+		{"a URI in another spelling", uri(resource.ResourceRule{URI: "FILE:///%53ecret"}), ""},
 		{"a URI of a template", uri(resource.ResourceRule{URI: "db://users/1"}), ""},
 		{"a URI of no template", uri(resource.ResourceRule{URI: "db://users/1/2"}), noBinding(`URI "db://users/1/2" binds`)},
 		{"a prefix of a resource", uri(resource.ResourceRule{Prefix: "file:///s"}), ""},
@@ -115,7 +115,7 @@ func TestCheckWhatNoRuleNames(t *testing.T) {
 		{"all but a resource", without("", "", 1, 2, 3, 4, 5), `resource "file:///a"` + closed},
 		{"all but a template", without("", "", 0, 1, 2, 4, 5), `resource template "db://{table}/{id}"` + closed},
 		{"of a template one URI alone", without("", "", 0, 1, 2, 3, 4), `resource template "file:///logs/{day}/{hour}"` + closed},
-		{"a template written otherwise", otherwise, `resource template "db://{table}/{id}": the rule for it is written "db://{t}/{i}"; write it alike, or lists hide it`},
+		{"a template written otherwise", otherwise, ""},
 		{"allowed, so that nothing need be named", resource.Operations{Tools: map[string][]string{"delete": {"x"}}}, ""},
 	}
 	for _, tt := range tests {

@@ -62,13 +62,12 @@ func all[T any](pages iter.Seq2[*T, error], name func(*T) string) (names []strin
 }
 
 // bindsTemplate reports whether a rule binds some of the URIs that a registered template
-// stands for. It tries what each of them makes with "x" for its variables; whoever
-// writes a rule for a template without having it in mind is not who this is for.
+// stands for. Of templates it looks at a sample.
 func bindsTemplate(rule resource.ResourceRule, template string) bool {
 	registered := resource.ResourceRule{Template: template}
 	head, _, _ := strings.Cut(template, "{")
 	switch {
-	case rule.Binds(template), rule.Binds(sample(template)):
+	case rule.Binds(sample(template)):
 		return true
 	case rule.URI != "":
 		return registered.Binds(rule.URI)
@@ -78,8 +77,8 @@ func bindsTemplate(rule resource.ResourceRule, template string) bool {
 	return registered.Binds(sample(rule.Template))
 }
 
-// sample is a URI that the template stands for; "" if it is no template, which rules
-// and the SDK refuse.
+// sample is a URI that the template stands for, with "x" for each variable; "" if it is
+// no template, which rules and the SDK refuse. The text of a template is no URI itself.
 func sample(template string) string {
 	parsed, err := uritemplate.New(template)
 	if err != nil {

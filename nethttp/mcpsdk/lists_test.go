@@ -43,6 +43,8 @@ func TestListsShowWhatMayBeUsed(t *testing.T) {
 	deny := hallRules
 	deny.Undeclared = resource.DenyUndeclared
 	deny.Methods = map[string][]string{"tools/list": {}, "prompts/list": {}, "resources/list": {}, "resources/templates/list": {}}
+	otherwise := deny
+	otherwise.Resources = []resource.ResourceRule{{Template: "db://{t}/{i}", Scopes: []string{"db"}}, {URI: "file:///logs/today"}, {Template: "file:///logs/{a}/{b}", Scopes: []string{"logs"}}}
 	tests := []struct {
 		name, scopes                         string
 		rules                                resource.Operations
@@ -60,6 +62,7 @@ func TestListsShowWhatMayBeUsed(t *testing.T) {
 		{"all scopes, but what no rule names", all, deny,
 			[]string{"delete", "echo"}, []string{"secret"}, []string{"file:///secret"}, []string{"db://{table}/{id}"}},
 		{"the base scope, and nothing that no rule names", "base", deny, []string{"echo"}, nil, nil, nil},
+		{"templates written otherwise, and one of which a single URI is open", all, otherwise, []string{"delete", "echo"}, []string{"secret"}, nil, []string{"db://{table}/{id}"}},
 		{"no rules", "base", resource.Operations{},
 			[]string{"broken", "delete", "echo", "open", "panics"}, []string{"greet", "other", "secret"},
 			[]string{"file:///a", "file:///b", "file:///secret"}, []string{"db://{table}/{id}", "file:///logs/{day}", "file:///logs/{day}/{hour}"}},

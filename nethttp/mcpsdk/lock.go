@@ -19,8 +19,8 @@ import (
 //
 // It also hides from tools/list, prompts/list, resources/list and
 // resources/templates/list what the caller may not use by these rules, that is, call,
-// get or read; Operations.Rule is asked without arguments. A template is judged by its
-// text, as [resource.ResourceRule] has it. So a page may be shorter than the SDK made
+// get or read; Operations.Rule is asked without arguments. A template is judged by the
+// URI that it makes with "x" for each variable. So a page may be shorter than the SDK made
 // it, and even empty, while its cursor leads on; the SDK's cursors contain the name of
 // a page's last item, which may be a hidden one. Lists in Operations.Public are shown
 // whole, to everybody.
@@ -114,7 +114,7 @@ func (l *lock) hide(ctx context.Context, req mcp.Request, caller *resource.Calle
 		return &out
 	case *mcp.ListResourceTemplatesResult:
 		out := *r
-		out.ResourceTemplates = only(r.ResourceTemplates, func(t *mcp.ResourceTemplate) bool { return offers("resources/read", t.URITemplate) })
+		out.ResourceTemplates = only(r.ResourceTemplates, func(t *mcp.ResourceTemplate) bool { return offers("resources/read", sample(t.URITemplate)) })
 		markPrivate(req, &out.Cacheable)
 		return &out
 	case *mcp.ReadResourceResult:

@@ -61,7 +61,7 @@ func (v *Verifier) keys(now time.Time) *keys {
 // look reads the file. If there is no good one, the known keys stay.
 func (v *Verifier) look(known *keys) *keys {
 	next := *known
-	outcome, body, err := readFile(v.file)
+	outcome, body, err := path(v.file).read()
 	if err == nil {
 		switch sum := sha256.Sum256(body); {
 		case known.loaded && sum == known.sum:
@@ -83,21 +83,24 @@ func (v *Verifier) look(known *keys) *keys {
 	return &next
 }
 
-// readFile reads at most MaxFileBytes. What is no regular file, such as a pipe, could
-// make everybody wait for ever.
-func readFile(name string) (outcome string, body []byte, err error) {
-	info, err := os.Stat(name)
+// path is that of the file, as configured.
+type path string
+
+// read reads at most MaxFileBytes. What is no regular file, such as a pipe, could make
+// everybody wait for ever.
+func (p path) read() (outcome string, body []byte, err error) {
+	info, err := os.Stat(string(p))
 	if err != nil {
 		return outcomeUnreadable, nil, err
 	}
 	if !info.Mode().IsRegular() {
 		return outcomeUnreadable, nil, errors.New("is not a regular file")
 	}
-	f, err := os.Open(name)
+	f, err := os.Open(string(p))
 	if err != nil {
 		return outcomeUnreadable, nil, err
 	}
-	defer f.Close() //nolint:errcheck // it was only read
+	defer f.Close()
 	body, err = io.ReadAll(io.LimitReader(f, MaxFileBytes+1))
 	if err != nil {
 		return outcomeUnreadable, nil, err

@@ -1,0 +1,102 @@
+#!/usr/bin/env node
+// An authorization server that nobody here wrote: npm oidc-provider on 127.0.0.1, for
+// the tests in internal/interop.
+//
+//   provider.mjs [PORT]    none or 0: the kernel picks one
+//
+// It prints one JSON line, {"issuer":"http://127.0.0.1:PORT"}, then reads commands, one
+// JSON object a line, from standard input, and prints one JSON line for each that is
+// done: {}, or {"error":"..."}. At the end of its input it exits.
+//
+//   {"client":{"client_id":"app",...}}      registers a client (members as in RFC 7591)
+//   {"resource":{"id":"https://...","format":"jwt","alg":"ES256","ttl":60}}
+//                                           tokens for it; format jwt or opaque, ttl in seconds
+//   {"rotate":true}                         new keys sign; the old ones stay published
+//   {"withdraw":true}                       the old keys are published no more
+//
+// Any login name and password is good. Scopes of resources are mcp:read and mcp:write.
+import { generateKeyPairSync } from 'node:crypto';
+import { createServer } from 'node:http';
+import { createInterface } from 'node:readline';
+
+console.info = console.error; // standard output is for answers
+const { Provider } = await import('oidc-provider');
+
+const clients = new Map();
+const resources = new Map();
+let keys = [];
+let generation = 0;
+let issuer;
+let handle;
+
+function newKeys() {
+  generation += 1;
+  const kinds = {
+    RS256: ['rsa', { modulusLength: 2048 }],
+    PS256: ['rsa', { modulusLength: 2048 }],
+    ES256: ['ec', { namedCurve: 'P-256' }],
+    EdDSA: ['ed25519', {}],
+  };
+  return Object.entries(kinds).map(([alg, [type, options]]) => ({
+    ...generateKeyPairSync(type, options).privateKey.export({ format: 'jwk' }),
+    alg, use: 'sig', kid: `${alg}-${generation}`,
+  }));
+}
+
+function getResourceServerInfo(ctx, id) {
+  const resource = resources.get(id);
+  if (!resource) throw new Error('no such resource');
+  return {
+    audience: id,
+    scope: 'mcp:read mcp:write',
+    accessTokenFormat: resource.format ?? 'jwt',
+    accessTokenTTL: resource.ttl ?? 600,
+    jwt: { sign: { alg: resource.alg ?? 'RS256' } },
+  };
+}
+
+// What was issued before stays good: tokens and sessions are kept outside of Provider.
+function build() {
+  handle = new Provider(issuer, {
+    clients: [...clients.values()],
+    jwks: { keys },
+    cookies: { keys: ['interop'] },
+    scopes: ['openid', 'offline_access'],
+    issueRefreshToken: (ctx, client) => client.grantTypeAllowed('refresh_token'),
+    features: {
+      clientCredentials: { enabled: true },
+      introspection: { enabled: true },
+      jwtIntrospection: { enabled: true },
+      revocation: { enabled: true },
+      resourceIndicators: { enabled: true, getResourceServerInfo },
+    },
+  }).callback();
+}
+
+function run(command) {
+  if (command.client) clients.set(command.client.client_id, command.client);
+  if (command.resource) resources.set(command.resource.id, command.resource);
+  if (command.rotate) keys = [...newKeys(), ...keys]; // the first that fits signs
+  if (command.withdraw) keys = keys.filter(({ kid }) => kid.endsWith(`-${generation}`));
+  build();
+}
+
+const say = (object) => process.stdout.write(`${JSON.stringify(object)}\n`);
+
+const server = createServer((req, res) => handle(req, res));
+server.listen(Number(process.argv[2] ?? 0), '127.0.0.1', () => {
+  issuer = `http://127.0.0.1:${server.address().port}`;
+  keys = newKeys();
+  build();
+  say({ issuer });
+  createInterface({ input: process.stdin })
+    .on('line', (line) => {
+      try {
+        run(JSON.parse(line));
+        say({});
+      } catch (error) {
+        say({ error: String(error) });
+      }
+    })
+    .on('close', () => process.exit());
+});

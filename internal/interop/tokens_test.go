@@ -1,0 +1,150 @@
+package interop_test
+
+import (
+	"context"
+	"crypto/rand"
+	"crypto/sha256"
+	"encoding/base64"
+	"encoding/json"
+	"io"
+	"net/http"
+	"net/http/cookiejar"
+	"net/url"
+	"strings"
+	"testing"
+)
+
+// Who asks for tokens: a client that does everything, with a secret that must be
+// form-encoded before it goes into Basic (RFC 6749 §2.3.1).
+const (
+	appID       = "app"
+	appSecret   = "s:e%c+r e/t&=~?"
+	appCallback = "http://127.0.0.1/callback" // nothing listens: the code is read off the redirect
+)
+
+func (p *provider) app() {
+	p.t.Helper()
+	p.client(map[string]any{
+		"client_id": appID, "client_secret": appSecret,
+		"grant_types":    []string{"client_credentials", "authorization_code", "refresh_token"},
+		"response_types": []string{"code"}, "redirect_uris": []string{appCallback},
+	})
+}
+
+// tokens is the token endpoint's answer.
+type tokens struct {
+	Access  string `json:"access_token"`
+	Refresh string `json:"refresh_token"`
+	ID      string `json:"id_token"`
+}
+
+// clientToken gets a token for the client itself (RFC 6749 §4.4, RFC 8707 §2).
+func (p *provider) clientToken(resource string) string {
+	p.t.Helper()
+	return p.token(url.Values{"grant_type": {"client_credentials"}, "resource": {resource}, "scope": {"mcp:read"}}).Access
+}
+
+// userTokens gets tokens for the user alice by the code flow with PKCE; no resource:
+// those for the provider's own endpoints.
+func (p *provider) userTokens(resource string) tokens {
+	p.t.Helper()
+	verifier := rand.Text() + rand.Text()
+	challenge := sha256.Sum256([]byte(verifier))
+	query := url.Values{
+		"response_type": {"code"}, "client_id": {appID}, "redirect_uri": {appCallback},
+		"scope": {"openid offline_access mcp:read"}, "prompt": {"consent"},
+		"code_challenge_method": {"S256"}, "code_challenge": {base64.RawURLEncoding.EncodeToString(challenge[:])},
+	}
+	form := url.Values{"grant_type": {"authorization_code"}, "redirect_uri": {appCallback}, "code_verifier": {verifier}}
+	if resource != "" {
+		query.Set("resource", resource)
+		form.Set("resource", resource)
+	}
+	form.Set("code", p.login("alice", p.issuer+"/auth?"+query.Encode()))
+	return p.token(form)
+}
+
+// token asks the token endpoint, as app.
+func (p *provider) token(form url.Values) (t tokens) {
+	p.t.Helper()
+	body := p.post("/token", form)
+	if err := json.Unmarshal(body, &t); err != nil || t.Access == "" {
+		p.t.Fatalf("token endpoint: got %s", body)
+	}
+	return t
+}
+
+// revoke asks for a token's revocation (RFC 7009), as app.
+func (p *provider) revoke(token string) {
+	p.t.Helper()
+	p.post("/token/revocation", url.Values{"token": {token}})
+}
+
+func (p *provider) post(path string, form url.Values) []byte {
+	p.t.Helper()
+	req, err := http.NewRequestWithContext(p.t.Context(), http.MethodPost, p.issuer+path, strings.NewReader(form.Encode()))
+	if err != nil {
+		p.t.Fatal(err)
+	}
+	req.Header.Set("Content-Type", "application/x-www-form-urlencoded")
+	req.SetBasicAuth(url.QueryEscape(appID), url.QueryEscape(appSecret))
+	status, body := fetch(p.t, http.DefaultClient, req)
+	if status != http.StatusOK {
+		p.t.Fatalf("%s: got %d %s", path, status, body)
+	}
+	return body
+}
+
+// login walks through the provider's pages as a browser would, and returns the code.
+func (p *provider) login(user, start string) (code string) {
+	p.t.Helper()
+	jar, err := cookiejar.New(nil)
+	if err != nil {
+		p.t.Fatal(err)
+	}
+	var page, back *url.URL // where we are; where the client would be
+	browser := &http.Client{Jar: jar, CheckRedirect: func(req *http.Request, _ []*http.Request) error {
+		if page = req.URL; strings.HasPrefix(page.String(), appCallback) {
+			back = page
+			return http.ErrUseLastResponse
+		}
+		return nil
+	}}
+	method, address, form := http.MethodGet, start, url.Values{}
+	for _, prompt := range []string{"login", "consent", ""} {
+		req, err := http.NewRequestWithContext(p.t.Context(), method, address, strings.NewReader(form.Encode()))
+		if err != nil {
+			p.t.Fatal(err)
+		}
+		req.Header.Set("Content-Type", "application/x-www-form-urlencoded")
+		status, body := fetch(p.t, browser, req)
+		if back != nil {
+			break
+		}
+		if status != http.StatusOK || page == nil {
+			p.t.Fatalf("login: got %d %s", status, body)
+		}
+		method, address = http.MethodPost, page.String()
+		form = url.Values{"prompt": {prompt}, "login": {user}, "password": {"any"}}
+	}
+	if back == nil || back.Query().Get("code") == "" {
+		p.t.Fatalf("login: ended at %v", page)
+	}
+	return back.Query().Get("code")
+}
+
+func fetch(t *testing.T, client *http.Client, req *http.Request) (int, []byte) {
+	t.Helper()
+	ctx, cancel := context.WithTimeout(req.Context(), patience)
+	defer cancel()
+	res, err := client.Do(req.WithContext(ctx))
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer res.Body.Close()
+	body, err := io.ReadAll(res.Body)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return res.StatusCode, body
+}
