@@ -19,11 +19,14 @@ import { generateKeyPairSync } from 'node:crypto';
 import { createServer } from 'node:http';
 import { createInterface } from 'node:readline';
 
-console.info = console.error; // standard output is for answers
+console.info = console.warn = () => {}; // advice for production; and standard output is for answers
 const { Provider } = await import('oidc-provider');
+// The default one, which begins anew with each Provider: no part of the public interface.
+const { createMemoryAdapter } = await import('oidc-provider/lib/adapters/memory_adapter.js');
 
 const clients = new Map();
 const resources = new Map();
+const adapter = createMemoryAdapter(); // tokens, grants and sessions outlive a change
 let keys = [];
 let generation = 0;
 let issuer;
@@ -55,9 +58,10 @@ function getResourceServerInfo(ctx, id) {
   };
 }
 
-// What was issued before stays good: tokens and sessions are kept outside of Provider.
+// A Provider's clients and keys are fixed, so a change makes a new one.
 function build() {
-  handle = new Provider(issuer, {
+  const provider = new Provider(issuer, {
+    adapter,
     clients: [...clients.values()],
     jwks: { keys },
     cookies: { keys: ['interop'] },
@@ -70,7 +74,9 @@ function build() {
       revocation: { enabled: true },
       resourceIndicators: { enabled: true, getResourceServerInfo },
     },
-  }).callback();
+  });
+  provider.on('server_error', (ctx, error) => console.error(error));
+  handle = provider.callback();
 }
 
 function run(command) {

@@ -13,6 +13,7 @@ import (
 	"strings"
 	"sync/atomic"
 	"testing"
+	"time"
 
 	"github.com/warder-go/warder/introspect"
 	"github.com/warder-go/warder/resource"
@@ -94,14 +95,12 @@ func TestIntrospection(t *testing.T) {
 	basic := p.resourceServer("rs", introspect.ClientSecretBasic, nil)
 	client, user := p.clientToken(mcp), p.userTokens(mcp)
 
-	asked := map[string]introspect.ClientAuth{
-		"client_secret_basic": basic,
-		"client_secret_post":  p.resourceServer("rs-post", introspect.ClientSecretPost, nil),
-	}
+	asking := []introspect.ClientAuth{basic, p.resourceServer("rs-post", introspect.ClientSecretPost, nil)}
 	for _, alg := range algorithms {
-		asked["private_key_jwt, "+alg] = p.keyedServer(alg, nil)
+		asking = append(asking, p.keyedServer(alg, nil))
 	}
-	for name, auth := range asked {
+	for _, auth := range asking {
+		name := strings.TrimSpace(auth.Method + " " + auth.Algorithm)
 		s := p.opaqueSite(t, introspect.Config{Auth: auth}, resource.Issuer{})
 		check(t, name+": token of a client", letsClient, s.ask(client))
 		check(t, name+": token of a user, by the code flow", letsUser, s.ask(user.Access))
@@ -110,8 +109,8 @@ func TestIntrospection(t *testing.T) {
 	s := p.opaqueSite(t, introspect.Config{Auth: basic}, resource.Issuer{})
 	check(t, "opaque token for another resource", invalid(resource.ReasonAudience), s.ask(p.clientToken(another)))
 	check(t, "opaque token that nobody issued", invalid(resource.ReasonInactive), s.ask(rand.Text()))
-	check(t, "opaque token with a form's syntax in it (bad-inputs 211)", invalid(resource.ReasonInactive), s.ask(client+"/+/token=x"))
-	check(t, "ID token, at the introspection endpoint", invalid(resource.ReasonAudience), s.ask(user.ID))
+	check(t, "opaque token with + / = in it", invalid(resource.ReasonInactive), s.ask(client+"+/=="))
+	check(t, "ID token", invalid(resource.ReasonAudience), s.ask(user.ID))
 	check(t, "refresh token", invalid(resource.ReasonAudience), s.ask(user.Refresh))
 
 	// oidc-provider's tokens without resource are for its own userinfo endpoint.
@@ -120,15 +119,11 @@ func TestIntrospection(t *testing.T) {
 	check(t, "token for no resource: no aud", invalid(resource.ReasonAudience), s.ask(plain.Access))
 	check(t, "answers without aud trusted: token for a resource", letsUser, trusting.ask(user.Access))
 	check(t, "answers without aud trusted: token for another resource", invalid(resource.ReasonAudience), trusting.ask(p.clientToken(another)))
-	check(t, "answers without aud trusted: refresh token", "401", trusting.ask(user.Refresh)[:3])
+	check(t, "answers without aud trusted: refresh token", invalid(resource.ReasonTokenType), trusting.ask(user.Refresh))
 
 	p.resource(target{ID: mcp, Format: "opaque", TTL: 1})
 	short := p.clientToken(mcp)
-	_ = s.until(invalid(resource.ReasonInactive), patience, func() string {
-		answer := s.ask(short)
-		s.res.Forget(short)
-		return answer
-	})
+	pause(t.Context(), time.Now().Add(2*time.Second)) // its exp is in whole seconds
 	check(t, "opaque token after its end", invalid(resource.ReasonInactive), s.ask(short))
 }
 
@@ -195,8 +190,7 @@ func TestCredentials(t *testing.T) {
 		s := p.opaqueSite(t, introspect.Config{Auth: auth}, resource.Issuer{})
 		check(t, method+": wrong secret", unavailable(resource.ReasonIntrospectionCredentials), s.ask(token))
 		secret.Store(rsSecret)
-		last := s.until(letsClient, patience, func() string { return s.ask(token) })
-		check(t, method+": secret put right", letsClient, strings.TrimPrefix(last, unavailable(resource.ReasonIntrospectionCredentials)+", then "))
+		check(t, method+": secret put right", letsClient, recovers(t, s, letsClient, token))
 	}
 	key := p.keyedServer("ES256", nil)
 	key.Signer, _ = newKey(t, "ES256")

@@ -148,10 +148,25 @@ func (s *site) until(want string, limit time.Duration, question func() string) s
 	}
 }
 
+// recovers asks until the token gets the answer wanted, and returns that, or all
+// answers if another one than 503 with Retry-After came before it: nobody may be told
+// that a good token is bad.
+func recovers(t *testing.T, s *site, want, token string) string {
+	t.Helper()
+	all := s.until(want, patience, func() string { return s.ask(token) })
+	answers := strings.Split(all, ", then ")
+	for _, answer := range answers[:len(answers)-1] {
+		if !strings.HasPrefix(answer, "503 Retry-After (") {
+			return all
+		}
+	}
+	return answers[len(answers)-1]
+}
+
 // jwtSite accepts JWTs by their signatures.
 func (p *provider) jwtSite(t *testing.T, c jwks.Config) *site {
 	t.Helper()
-	c.Issuer = p.issuer
+	c.Issuer, c.Logger = p.issuer, slog.New(slog.DiscardHandler)
 	v, err := jwks.New(c)
 	if err != nil {
 		t.Fatal(err)
@@ -162,10 +177,7 @@ func (p *provider) jwtSite(t *testing.T, c jwks.Config) *site {
 // opaqueSite asks the provider about tokens.
 func (p *provider) opaqueSite(t *testing.T, c introspect.Config, issuer resource.Issuer) *site {
 	t.Helper()
-	c.Issuer = p.issuer
-	if c.Logger == nil {
-		c.Logger = slog.New(slog.DiscardHandler)
-	}
+	c.Issuer, c.Logger = p.issuer, slog.New(slog.DiscardHandler)
 	v, err := introspect.New(c)
 	if err != nil {
 		t.Fatal(err)

@@ -2,7 +2,11 @@ package apikey_test
 
 import (
 	"context"
+	"crypto/sha256"
+	"fmt"
+	"log/slog"
 	"net/http"
+	"net/http/httptest"
 	"regexp"
 	"strings"
 	"testing"
@@ -10,6 +14,7 @@ import (
 
 	"github.com/warder-go/warder/resource"
 	"github.com/warder-go/warder/resource/apikey"
+	"github.com/warder-go/warder/resource/resourcetest"
 )
 
 // nobody is an authorization server that knows no token.
@@ -101,6 +106,7 @@ func TestKeyIsScreened(t *testing.T) {
 		t.Fatal(err)
 	}
 	res, err := resource.New(resource.Config{Identifier: identifier,
+		Logger:  slog.New(slog.DiscardHandler),
 		Opaque:  &resource.Issuer{Verifier: nobody{"https://auth.example.test"}},
 		Headers: map[string]resource.HeaderVerifier{"X-API-Key": keys}})
 	if err != nil {
@@ -110,6 +116,31 @@ func TestKeyIsScreened(t *testing.T) {
 	req.Header.Set("X-API-Key", key)
 	if _, refusal := res.Authenticate(req); refusal == nil || refusal.Reason != resource.ReasonAudience {
 		t.Errorf("a key for another resource: got %+v, want reason %s", refusal, resource.ReasonAudience)
+	}
+}
+
+// A JWT is no key, not even one whose digest somebody stored.
+func TestJWTIsNoKey(t *testing.T) {
+	const issuer = "https://keys.example.test"
+	server, err := resourcetest.NewIssuer(resourcetest.Config{Issuer: issuer})
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer server.Close()
+	token := server.Token(resourcetest.Token{Audience: identifier})
+	keys, err := apikey.New(apikey.Config{Resource: identifier, Issuer: issuer, Keys: []apikey.Key{
+		{ID: "jwt", SHA256: fmt.Sprintf("%x", sha256.Sum256([]byte(token))), Subject: "robot", Expires: time.Now().Add(time.Hour)}}})
+	if err != nil {
+		t.Fatal(err)
+	}
+	res, err := resource.New(resource.Config{Identifier: identifier, Opaque: &resource.Issuer{Verifier: keys}, Logger: slog.New(slog.DiscardHandler)})
+	if err != nil {
+		t.Fatal(err)
+	}
+	req := httptest.NewRequest(http.MethodPost, identifier, nil)
+	req.Header.Set("Authorization", "Bearer "+token)
+	if _, refusal := res.Authenticate(req); refusal == nil || refusal.Reason != resource.ReasonInactive {
+		t.Errorf("got %+v, want reason %s", refusal, resource.ReasonInactive)
 	}
 }
 
