@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"log/slog"
 	"maps"
+	"reflect"
 	"slices"
 	"sync/atomic"
 	"time"
@@ -182,15 +183,15 @@ func (r *Resource) Metadata() metadata.Document { return r.document.Clone() }
 // for code that looks at [Caller.Expiry] itself.
 func (r *Resource) Leeway() time.Duration { return r.leeway }
 
-// Ready returns nil when every issuer's tokens can be checked. A verifier with a
-// method Ready(context.Context) error is asked; the others count as ready. It is
-// cheap once keys are loaded.
+// Ready returns nil when every issuer's tokens can be checked, and every credential of
+// Config.Headers. A verifier with a method Ready(context.Context) error is asked; the
+// others count as ready. It is cheap once keys are loaded.
 func (r *Resource) Ready(ctx context.Context) error {
 	var faults []error
-	for _, i := range r.all() {
-		if v, ok := i.verifier.(interface{ Ready(context.Context) error }); ok {
+	for _, by := range r.vouchers() {
+		if v, ok := by.verifier.(interface{ Ready(context.Context) error }); ok {
 			if err := v.Ready(ctx); err != nil {
-				faults = append(faults, fmt.Errorf("issuer %q: %w", i.id, err))
+				faults = append(faults, fmt.Errorf("issuer %q: %w", by.id, err))
 			}
 		}
 	}
@@ -213,4 +214,32 @@ func (r *Resource) all() []*issuer {
 		out = append(out, r.prefixed[i].issuer)
 	}
 	return out
+}
+
+// voucher is a Verifier or a HeaderVerifier.
+type voucher struct {
+	id       string
+	verifier any
+}
+
+// vouchers returns the verifiers of all, then those of Config.Headers, each once: the
+// same may stand in several places.
+func (r *Resource) vouchers() (out []voucher) {
+	add := func(id string, verifier any) {
+		if !slices.ContainsFunc(out, func(known voucher) bool { return same(known.verifier, verifier) }) {
+			out = append(out, voucher{id, verifier})
+		}
+	}
+	for _, i := range r.all() {
+		add(i.id, i.verifier)
+	}
+	for i := range r.headers {
+		add(r.headers[i].issuer.id, r.headers[i].verifier)
+	}
+	return out
+}
+
+// same reports whether two verifiers are one. Values that can't be compared are not.
+func same(a, b any) bool {
+	return reflect.ValueOf(a).Comparable() && reflect.ValueOf(b).Comparable() && a == b
 }

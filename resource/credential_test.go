@@ -2,11 +2,14 @@ package resource_test
 
 import (
 	"context"
+	"errors"
 	"net/http"
 	"net/http/httptest"
 	"strings"
 	"testing"
 	"time"
+
+	"github.com/prometheus/client_golang/prometheus"
 
 	"github.com/warder-go/warder/jwks"
 	"github.com/warder-go/warder/resource"
@@ -88,6 +91,48 @@ func TestCredentialInAFieldOfItsOwn(t *testing.T) {
 	document := f.res.Metadata()
 	if len(document.AuthorizationServers) != 1 || document.AuthorizationServers[0] != f.issuer.Identifier() {
 		t.Errorf("published as authorization servers: %q", document.AuthorizationServers)
+	}
+}
+
+// busy is a badge with a state to tell.
+type busy struct {
+	badge
+	prometheus.Counter
+	ready, forgotten int
+}
+
+func (b *busy) Ready(context.Context) error { b.ready++; return errors.New("not yet") }
+
+func (b *busy) Forget() { b.forgotten++ }
+
+// Who vouches for a header is asked like the verifiers of tokens: once, also where it
+// stands in two places.
+func TestHeaderVerifierIsOneOfThem(t *testing.T) {
+	counter := func(name string) prometheus.Counter { return prometheus.NewCounter(prometheus.CounterOpts{Name: name}) }
+	header := &busy{badge: badge{issuer: "header"}, Counter: counter("in_a_header")}
+	both := &busy{badge: badge{issuer: "both"}, Counter: counter("in_both")}
+	f := newFixture(t, func(c *resource.Config, _ *jwks.Config) {
+		c.Headers = map[string]resource.HeaderVerifier{"X-One": header, "X-Two": both}
+		c.Prefixed = map[string]resource.Issuer{"pat_": {Verifier: both}}
+	})
+	const want = "resource: not ready: issuer \"both\": not yet\nissuer \"header\": not yet"
+	if err := f.res.Ready(t.Context()); err == nil || err.Error() != want || header.ready != 1 || both.ready != 1 {
+		t.Errorf("got %v, asked %d and %d times, want %s, once", err, header.ready, both.ready, want)
+	}
+	if f.res.Forget("x"); header.forgotten != 1 || both.forgotten != 1 {
+		t.Errorf("told to forget %d and %d times, want once", header.forgotten, both.forgotten)
+	}
+	registry := prometheus.NewRegistry()
+	registry.MustRegister(f.res.Metrics())
+	families, err := registry.Gather()
+	found := 0
+	for _, family := range families {
+		if strings.HasPrefix(family.GetName(), "in_") && len(family.GetMetric()) == 1 {
+			found++
+		}
+	}
+	if err != nil || found != 2 {
+		t.Errorf("got %d of the two series, error %v", found, err)
 	}
 }
 

@@ -36,8 +36,8 @@ func (r *Resource) forget(match func(digest, *Caller) bool) {
 	if r == nil {
 		return
 	}
-	for _, i := range r.all() {
-		if v, ok := i.verifier.(interface{ Forget() }); ok {
+	for _, by := range r.vouchers() {
+		if v, ok := by.verifier.(interface{ Forget() }); ok {
 			v.Forget()
 		}
 	}

@@ -3,8 +3,6 @@ package resource
 import (
 	"context"
 	"log/slog"
-	"reflect"
-	"slices"
 	"strings"
 	"unicode"
 	"unicode/utf8"
@@ -51,20 +49,12 @@ func (r *Resource) Metrics() prometheus.Collector {
 		Help:        "Streams (GET and subscriptions/listen) whose handlers have not returned.",
 		ConstLabels: constant,
 	}, func() float64 { return float64(r.streams.Load()) })}
-	var seen []Verifier
-	for _, i := range r.all() {
-		if c, ok := i.verifier.(prometheus.Collector); ok && !slices.ContainsFunc(seen, i.isVerifier) {
-			seen = append(seen, i.verifier)
+	for _, by := range r.vouchers() {
+		if c, ok := by.verifier.(prometheus.Collector); ok {
 			all = append(all, prometheus.WrapCollectorWith(constant, c))
 		}
 	}
 	return all
-}
-
-// isVerifier reports whether v is the issuer's verifier: the same one may stand in
-// Issuers and in Opaque. Values that can't be compared are not the same.
-func (i *issuer) isVerifier(v Verifier) bool {
-	return reflect.ValueOf(v).Comparable() && v == i.verifier
 }
 
 type collectors []prometheus.Collector

@@ -64,6 +64,7 @@ function build() {
     adapter,
     clients: [...clients.values()],
     jwks: { keys },
+    enabledJWA: { introspectionSigningAlgValues: ['RS256', 'PS256', 'ES256', 'EdDSA', 'HS256'] },
     cookies: { keys: ['interop'] },
     scopes: ['openid', 'offline_access'],
     issueRefreshToken: (ctx, client) => client.grantTypeAllowed('refresh_token'),
