@@ -140,6 +140,12 @@ func (v *Verifier) claims(a answer, object []byte) (*resource.Claims, *failure) 
 	if err != nil {
 		return nil, fail(badClaims, err)
 	}
+	// oidc-provider calls refresh tokens active too, without aud and token_type. An
+	// answer that says neither for whom nor of what kind a token is, is about none of
+	// ours, even where answers without aud are trusted.
+	if c.Audience == nil && a.tokenType == nil && a.tokenUse == nil {
+		return nil, fail(notAccess, errors.New("answer says neither for whom the token is nor of what kind"))
+	}
 	if c.Issuer == "" { // optional in an answer; that it came from the issuer we know
 		c.Issuer = v.issuer
 	}

@@ -57,7 +57,8 @@ type Config struct {
 }
 
 // Verifier verifies the JWTs of one issuer. It is safe for concurrent use and
-// implements [resource.Verifier] and [prometheus.Collector].
+// implements [resource.Verifier] and [prometheus.Collector]; [resource.Resource.Metrics]
+// includes its series, so it is not to be registered by itself.
 type Verifier struct {
 	issuer     string
 	algorithms []jose.Algorithm

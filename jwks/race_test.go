@@ -68,6 +68,9 @@ func TestEverythingAtOnce(t *testing.T) {
 				issuer.Withdraw(old)
 			}
 			revoked.Store(n%7 == 0)
+			if n%3 == 0 {
+				res.ForgetSubject(issuer.Identifier(), "alice")
+			}
 			_ = res.Ready(context.Background())
 			collected := make(chan prometheus.Metric, 256)
 			res.Metrics().Collect(collected)
@@ -82,7 +85,7 @@ func TestEverythingAtOnce(t *testing.T) {
 	remembered := mint(resourcetest.Token{})
 	for worker := range 8 {
 		workers.Go(func() {
-			for n := range 150 {
+			for n := range 400 {
 				ask(kinds[(worker+n)%len(kinds)](n))
 				ask(remembered)
 				caller := shared.Caller

@@ -79,8 +79,8 @@ func Discover(ctx context.Context, get Getter, issuer string) (*AuthorizationSer
 		return nil, err
 	}
 	failed := &DiscoveryError{Issuer: issuer}
-	for _, u := range urls {
-		server, attempt := try(ctx, get, issuer, u)
+	for n, u := range urls {
+		server, attempt := try(ctx, get, issuer, u, len(urls)-n)
 		if server != nil {
 			return server, nil
 		}
@@ -92,7 +92,14 @@ func Discover(ctx context.Context, get Getter, issuer string) (*AuthorizationSer
 	return nil, failed
 }
 
-func try(ctx context.Context, get Getter, issuer, u string) (*AuthorizationServer, Attempt) {
+// try reads one URL. It takes its share of the time that is left for so many, so that
+// one that hangs does not hide the others.
+func try(ctx context.Context, get Getter, issuer, u string, left int) (*AuthorizationServer, Attempt) {
+	if deadline, ok := ctx.Deadline(); ok {
+		var cancel context.CancelFunc
+		ctx, cancel = context.WithTimeout(ctx, time.Until(deadline)/time.Duration(left))
+		defer cancel()
+	}
 	resp, err := get.Get(ctx, u, http.Header{"Accept": {"application/json"}})
 	if err != nil {
 		return nil, Attempt{URL: u, Err: err}

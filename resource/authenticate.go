@@ -129,7 +129,9 @@ func (r *Resource) identify(req *http.Request) (*Caller, *fault) {
 	age := r.memory.age()
 	claims, err := from.verifier.Verify(req.Context(), token)
 	if err != nil {
-		return nil, verifierFault(err)
+		f := verifierFault(err)
+		f.token = token
+		return nil, f
 	}
 	if claims == nil {
 		return nil, newFault(ReasonInternalError, "verifier of %q returned neither claims nor an error", from.id)

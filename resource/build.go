@@ -4,6 +4,7 @@ import (
 	"fmt"
 	"maps"
 	"net/url"
+	"reflect"
 	"slices"
 	"strings"
 
@@ -65,7 +66,7 @@ func (b *builder) issuers(r *Resource) (servers []string) {
 }
 
 func (b *builder) issuer(where string, given Issuer) *issuer {
-	if given.Verifier == nil {
+	if v := reflect.ValueOf(given.Verifier); !v.IsValid() || v.Kind() == reflect.Pointer && v.IsNil() {
 		b.mistake("%s.Verifier: nil; use jwks.New or introspect.New", where)
 		return nil
 	}

@@ -39,7 +39,9 @@ type Claims struct {
 
 	// Introspected marks an answer of the authorization server about the token
 	// (RFC 7662 §2.2), as against claims that the token itself proves. An answer
-	// may lack exp, and aud where [Issuer].TrustAnswersWithoutAudience says so.
+	// may lack exp, and aud where [Issuer].TrustAnswersWithoutAudience says so. What a
+	// verifier says of a token that is no JWT is an answer in any case: one that sets
+	// no Expiry vouches for it until MemoryTTL is over, and is then asked again.
 	Introspected bool
 
 	// RememberFor is the most that the token is remembered after this

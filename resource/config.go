@@ -122,7 +122,9 @@ type Issuer struct {
 	// RESOURCE'S CREDENTIALS, AS WERE ISSUED FOR THIS RESOURCE. Where that is not
 	// so, everybody who gets a token for any server of the issuer gets in here
 	// (MCP authorization, "Token Audience Binding"). An aud that is there is
-	// checked as ever, and a JWT verified by its signature always needs one.
+	// checked as ever, and a JWT verified by its signature always needs one. An answer
+	// with neither aud nor token_type is refused by package introspect all the same: it
+	// may be about a refresh token.
 	TrustAnswersWithoutAudience bool
 }
 

@@ -135,7 +135,8 @@ func hostileGoroutines(h *hostile) {
 		f.issuer.Fail(resourcetest.Any, resourcetest.Failure{Hang: true, Next: 1})
 	}
 	synctest.Wait()
-	h.expect("273 goroutines after three hours", runtime.NumGoroutine(), before)
+	// One of a test before may end meanwhile: not more is what counts.
+	h.expect("273 goroutines after three hours: not more", runtime.NumGoroutine() <= before, true)
 }
 
 // hostileFunctions: a function of the configuration that panics refuses.

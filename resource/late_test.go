@@ -41,7 +41,8 @@ func TestLateAndSettle(t *testing.T) {
 	}
 
 	d, other := f.decide(t.Context(), token, body), f.decide(t.Context(), token, body)
-	if !d.Late() || !d.Late() || !other.Late() {
+	first, again := d.Late(), d.Late()
+	if !first || !again || !other.Late() {
 		t.Fatal("Late: got false")
 	}
 	if resource.Challenge(t.Context(), "x") {

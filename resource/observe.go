@@ -107,7 +107,16 @@ func (f *fault) attrs() (attrs []slog.Attr) {
 	if f.check != nil {
 		attrs = append(attrs, slog.String("check", f.check.name), slog.String("source", f.check.source))
 	}
-	if f.got != "" || f.check != nil {
+	if f.token != nil && f.token.IsJWT() {
+		header := f.token.jws.Header
+		attrs = append(attrs, slog.String("issuer", printable(f.token.claims.Issuer)),
+			slog.String("kid", printable(header.KeyID)), slog.String("alg", header.Algorithm.String()))
+	}
+	if f.caller != nil {
+		attrs = append(attrs, slog.String("issuer", printable(f.caller.Issuer())),
+			slog.String("subject", printable(f.caller.Subject())), slog.String("client", printable(f.caller.ClientID())))
+	}
+	if f.got != "" || f.check != nil || f.caller != nil {
 		attrs = append(attrs, slog.String("got", printable(f.got)))
 	}
 	if f.want != "" {

@@ -92,7 +92,7 @@ func (r *Resource) operationNeeds(req *http.Request, caller *Caller) (a admissio
 }
 
 func (r *Resource) scopeFault(caller *Caller, needed []string) *fault {
-	f := &fault{reason: ReasonInsufficientScope, needed: needed,
+	f := &fault{reason: ReasonInsufficientScope, needed: needed, caller: caller,
 		got: joinScopes(caller.scopes), want: joinScopes(needed)}
 	if r.keepGranted {
 		for _, scope := range caller.scopes {

@@ -51,9 +51,11 @@ func (e *Error) Unwrap() error { return e.Err }
 // A fault is a refusal before it is put into words for the client.
 type fault struct {
 	reason     Reason
-	check      *check // the failed one; nil if it was none of the screen's
-	got, want  string // for the log
-	unverified bool   // found in claims that nobody has vouched for
+	check      *check  // the failed one; nil if it was none of the screen's
+	got, want  string  // for the log
+	token      *Token  // whose header and issuer the log names; nil if there is none
+	caller     *Caller // whom the log names; nil if nobody is known
+	unverified bool    // found in claims that nobody has vouched for
 	retryAfter time.Duration
 	needed     []string // scopes, for insufficient_scope
 	id         []byte   // of the JSON-RPC message, if one is known

@@ -1,8 +1,8 @@
-// Package callgraph proves a claim of docs/security.md: github.com/lestrrat-go/jwx,
+// Package callgraph_test proves a claim of docs/security.md: github.com/lestrrat-go/jwx,
 // which is deprecated upstream, reads the keys that an issuer publishes and has no
 // part in judging a token. It is a module of its own, since nothing else needs
 // golang.org/x/tools.
-package callgraph
+package callgraph_test
 
 import (
 	"strings"

@@ -19,7 +19,7 @@ import (
 	"github.com/warder-go/warder/resource"
 )
 
-const rsSecret = "s:e%c+r e/t&=~!" //nolint:gosec // of a client that lives as long as the test
+const rsSecret = "s:e%c+r e/t&=~!"
 
 // resourceServer registers a client that asks about tokens and never gets one, and
 // returns its credentials.

@@ -72,7 +72,10 @@ func (s *Set) fetchNow(why reason) {
 	document, err := s.read(ctx, why == forced)
 	event := Fetch{Outcome: "ok", Err: err}
 	if err == nil {
-		event.Skipped, err = s.install(document, begun)
+		event.Skipped, err = s.install(document, begun, why == forced)
+		if r, ok := s.source.(interface{ Reject() }); ok && err != nil {
+			r.Reject()
+		}
 	}
 	s.settle(err)
 	if err != nil {
@@ -95,7 +98,7 @@ func (s *Set) read(ctx context.Context, revalidate bool) (d Document, err error)
 }
 
 // install makes the document's keys the current ones.
-func (s *Set) install(d Document, begun time.Time) (skipped int, err error) {
+func (s *Set) install(d Document, begun time.Time, revalidated bool) (skipped int, err error) {
 	keys, skipped, err := parse(d.Body)
 	if err != nil {
 		return skipped, &Error{Outcome: documentOutcome(err), Err: err}
@@ -107,7 +110,7 @@ func (s *Set) install(d Document, begun time.Time) (skipped int, err error) {
 	if d.Final {
 		interval = 0
 	}
-	next := &snapshot{keys: keys, skipped: skipped, begun: begun, interval: interval}
+	next := &snapshot{keys: keys, skipped: skipped, begun: begun, interval: interval, revalidated: revalidated}
 	next.refreshAt = begun.Add(interval - rand.N(interval/10+1)) // not all processes at once
 	next.follow(s.current.Load())
 	s.current.Store(next)
@@ -181,7 +184,8 @@ func (s *Set) newer(ctx context.Context, known *snapshot, t *jose.Token, issuedA
 			break
 		}
 		latest := s.current.Load()
-		asked := latest != known && !latest.begun.Before(arrived)
+		// Only a fetch past all caches, begun after the token came, is the last word.
+		asked := latest != known && latest.revalidated && !latest.begun.Before(arrived)
 		if _, err := latest.verify(t); err == nil || asked || latest.newerThan(issuedAt) {
 			return latest, nil
 		}

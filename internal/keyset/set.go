@@ -40,9 +40,10 @@ const (
 // MaxWaiting is how many requests with an unknown key may wait for a fetch.
 const MaxWaiting = 64
 
-// issuerSkew is what an issuer's clock and the whole seconds of iat may differ
-// from ours when we ask whether a token is older than a fetch.
-const issuerSkew = 2 * time.Second
+// IssuerSkew is what an issuer's clock and the whole seconds of iat may differ from
+// ours when we ask whether a token is older than a fetch: as much as the leeway that a
+// resource grants by default.
+const IssuerSkew = 30 * time.Second
 
 // Why a token is not authentic.
 var (

@@ -25,11 +25,14 @@ type snapshot struct {
 	begun    time.Time     // when its fetch began
 	interval time.Duration // until the next; 0: there is none
 
+	revalidated bool // it came past all caches
+
 	refreshAt time.Time // when the next is due: a little before the interval ends
 }
 
-// key is a usable key. withdrawn is shared by all snapshots that hold the same
-// material for the same algorithm, so that remembered tokens see it.
+// key is a usable key. withdrawn is shared by all entries, in one snapshot and in
+// those that follow, that hold the same material for the same algorithm, so that
+// remembered tokens see it.
 type key struct {
 	*jose.Key
 	withdrawn *atomic.Bool
@@ -45,7 +48,7 @@ func (s *snapshot) stale(now time.Time) bool {
 // newerThan reports whether the fetch surely began after a token of that age was
 // issued, so that its key would have been there. A zero time tells nothing.
 func (s *snapshot) newerThan(issuedAt time.Time) bool {
-	return !issuedAt.IsZero() && issuedAt.Add(issuerSkew).Before(s.begun)
+	return !issuedAt.IsZero() && issuedAt.Add(IssuerSkew).Before(s.begun)
 }
 
 // idle reports whether nobody has asked for so long that a refresh is well overdue.
@@ -97,7 +100,13 @@ func parse(document []byte) (keys []*key, skipped int, err error) {
 				skipped++
 				return nil
 			}
-			keys = append(keys, &key{Key: parsed, withdrawn: new(atomic.Bool)})
+			k := &key{Key: parsed, withdrawn: new(atomic.Bool)}
+			for _, other := range keys { // the same key under another kid
+				if other.SameUse(parsed) {
+					k.withdrawn = other.withdrawn
+				}
+			}
+			keys = append(keys, k)
 			return nil
 		})
 	})

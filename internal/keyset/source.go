@@ -15,6 +15,9 @@ import (
 
 // Source is where a key set comes from. Fetch is never called concurrently by one
 // Set. revalidate asks for the newest state, past any cache.
+//
+// A source with a method Reject() is told when a document that it brought is no usable
+// key set.
 type Source interface {
 	Fetch(ctx context.Context, revalidate bool) (Document, error)
 }
@@ -61,8 +64,12 @@ type File string
 // FileInterval is the default time between refreshes of a file.
 const FileInterval = time.Minute
 
-// Fetch reads the file, [outbound.DefaultMaxBytes] at most.
+// Fetch reads the file, [outbound.DefaultMaxBytes] at most. Only a regular file is read:
+// opening a pipe could take for ever.
 func (f File) Fetch(context.Context, bool) (Document, error) {
+	if info, err := os.Stat(string(f)); err == nil && !info.Mode().IsRegular() {
+		return Document{}, &Error{Outcome: "file", Err: fmt.Errorf("keyset: %q is not a regular file", string(f))}
+	}
 	file, err := os.Open(string(f))
 	if err != nil {
 		return Document{}, &Error{Outcome: "file", Err: err}
@@ -104,9 +111,12 @@ func (u URL) Fetch(ctx context.Context, revalidate bool) (Document, error) {
 	return Document{Body: response.Body, MaxAge: outbound.Freshness(response.Header)}, nil
 }
 
-// DiscoveryLifetime is how long a discovered address is used before the issuer's
-// document is read again, unless a fetch from it fails earlier.
-const DiscoveryLifetime = time.Hour
+// Limits of discovery.
+const (
+	DiscoveryLifetime = time.Hour       // a discovered address is used, unless a fetch from it fails earlier
+	DiscoveryRetry    = 5 * time.Minute // the same where the document could not be read again, but the address still works
+	DiscoveryBudget   = 2 * time.Second // of a fetch's time, for reading the document where an address is known
+)
 
 // Discovery is a key set at the place that the issuer's metadata document names
 // (RFC 8414 §2, jwks_uri).
@@ -114,8 +124,8 @@ type Discovery struct {
 	Client *outbound.Client
 	Issuer string
 
-	found string // jwks_uri
-	read  time.Time
+	found     string // jwks_uri
+	lookAgain time.Time
 }
 
 // Fetch reads the metadata document, if it is time, and then the key set. If the
@@ -127,23 +137,34 @@ func (d *Discovery) Fetch(ctx context.Context, revalidate bool) (Document, error
 	}
 	document, err := URL{d.Client, address}.Fetch(ctx, revalidate)
 	if err != nil {
-		d.read = time.Time{} // perhaps it has moved: look again next time
+		d.Reject()
 	}
 	return document, err
 }
 
+// Reject says that what the last Fetch brought is no key set: perhaps it has moved, so
+// the next Fetch looks again.
+func (d *Discovery) Reject() { d.lookAgain = time.Time{} }
+
 func (d *Discovery) address(ctx context.Context) (string, error) {
-	if !d.read.IsZero() && time.Since(d.read) < DiscoveryLifetime {
+	if d.found != "" && time.Now().Before(d.lookAgain) {
 		return d.found, nil
+	}
+	if d.found != "" { // the key set itself needs time too
+		var cancel context.CancelFunc
+		ctx, cancel = context.WithTimeout(ctx, DiscoveryBudget)
+		defer cancel()
 	}
 	server, err := metadata.Discover(ctx, d.Client, d.Issuer)
 	switch {
 	case err == nil && server.JWKSURI == "":
 		return "", &Error{Outcome: "discovery", Err: fmt.Errorf("keyset: metadata of issuer %q has no jwks_uri", d.Issuer)}
 	case err == nil:
-		d.found, d.read = server.JWKSURI, time.Now()
+		d.found, d.lookAgain = server.JWKSURI, time.Now().Add(DiscoveryLifetime)
 	case d.found == "":
 		return "", &Error{Outcome: "discovery", RetryAfter: retryAfter(err), Err: err}
+	default:
+		d.lookAgain = time.Now().Add(DiscoveryRetry)
 	}
 	return d.found, nil
 }

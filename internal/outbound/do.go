@@ -34,7 +34,7 @@ func (c *Client) Get(ctx context.Context, url string, header http.Header) (*Resp
 
 // Do sends req and reads the whole answer. It ends at the deadline of req's
 // context or after Config.Timeout, whichever is sooner. Any status but 1xx and
-// 3xx is a Response; every error is an *[Error]. req is not modified, its body is
+// 3xx is a Response, from 400 on without a body that can't be read; every error is an *[Error]. req is not modified, its body is
 // closed, its Host field is ignored, and its Accept-Encoding becomes identity.
 //
 // A POST with a GetBody is sent a second time if the idle connection that it went
@@ -116,6 +116,9 @@ func (c *Client) read(ctx context.Context, req *http.Request, resp *http.Respons
 		return nil, fail(req, Redirect, fmt.Errorf("status %d: redirects are not followed, name the final URL", resp.StatusCode))
 	}
 	body, err := readBody(resp, c.maxBytes)
+	if err != nil && resp.StatusCode >= 400 && ctx.Err() == nil {
+		body, err = nil, nil // the status and Retry-After say it all, whatever stands below
+	}
 	if err != nil {
 		return nil, fail(req, classify(ctx, err), err)
 	}

@@ -115,6 +115,4 @@ func rpcRefusal(status int, body string) refusal { return refusal{status: status
 
 var (
 	ambiguous = rpcRefusal(400, `{"jsonrpc":"2.0","id":null,"error":{"code":-32600,"message":"The body is not a JSON-RPC message that can be read in one way only"}}`)
-	wrongType = rpcRefusal(415, `{"jsonrpc":"2.0","id":null,"error":{"code":-32600,"message":"The body must be application/json without encoding"}}`)
-	mismatch  = rpcRefusal(400, `{"jsonrpc":"2.0","id":1,"error":{"code":-32020,"message":"Mcp-Method or Mcp-Name is not what the body says"}}`)
 )

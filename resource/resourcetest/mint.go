@@ -26,7 +26,9 @@ type Token struct {
 
 	// Alg signs: RS, PS or ES with 256, 384 or 512, or EdDSA, and with Secret
 	// HS256 and its like. "" is the algorithm of Key, or that of the endpoints.
-	// An algorithm without a key gets one, published from then on.
+	// An algorithm without a key gets one, published from then on: a resource that has
+	// the keys already learns of it within five seconds, so list the algorithms of a
+	// test in Config.Algorithms.
 	Alg string
 	// Key is the id of the key that signs, withdrawn ones included; "" is the
 	// signing key of Alg. Alg may be another of the same kind of key.

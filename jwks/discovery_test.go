@@ -1,0 +1,157 @@
+package jwks_test
+
+import (
+	"net/http"
+	"os"
+	"path/filepath"
+	"testing"
+	"time"
+
+	"github.com/warder-go/warder/jwks"
+	"github.com/warder-go/warder/resource"
+	"github.com/warder-go/warder/resource/resourcetest"
+)
+
+// rotated makes the issuer's key a new one and takes the old out of the set.
+func (w *world) rotated() {
+	gone := w.issuer.SigningKeyID("")
+	w.issuer.Rotate("")
+	w.issuer.Withdraw(gone)
+}
+
+// A document that can't be read again must not keep the keys from being refreshed.
+func TestDiscoveryThatFailsLater(t *testing.T) {
+	for name, failure := range map[string]resourcetest.Failure{
+		"hangs": {Hang: true}, "slow": {Delay: 4 * time.Second}, "refuses": {Refuse: true}, "429": {Status: 429, Header: http.Header{"Retry-After": {"60"}}},
+	} {
+		t.Run(name, func(t *testing.T) {
+			inWorld(t, func(w *world) {
+				old := w.token()
+				w.expect("first", old, http.StatusOK)
+				w.issuer.Fail(resourcetest.Metadata, failure)
+				for range 12 {
+					time.Sleep(10 * time.Minute)
+					w.expect("while the address is used", w.token(), http.StatusOK)
+				}
+				w.rotated()
+				time.Sleep(30 * time.Minute)
+				w.ask(w.token())
+				time.Sleep(10 * time.Second)
+				w.expect("withdrawn key", old, http.StatusUnauthorized)
+				w.expect("new key", w.token(), http.StatusOK)
+			})
+		})
+	}
+}
+
+// A key set that has moved, or whose address was wrong, is looked for again.
+func TestDiscoveryOfAnotherAddress(t *testing.T) {
+	inWorld(t, func(w *world) {
+		w.issuer.Fail(resourcetest.JWKS, resourcetest.LoginPage())
+		w.expect("a login page where the keys should be", w.token(), http.StatusServiceUnavailable)
+		asked := w.issuer.Count(resourcetest.Metadata)
+		w.issuer.Reset()
+		time.Sleep(time.Second)
+		w.expect("mended", w.token(), http.StatusOK)
+		if w.issuer.Count(resourcetest.Metadata) == asked {
+			t.Error("the address was not looked for again")
+		}
+	})
+}
+
+func TestForcedFetchGoesPastCaches(t *testing.T) { // decision 9
+	inWorld(t, func(w *world) {
+		w.expect("first", w.token(), http.StatusOK)
+		if got := w.issuer.Last(resourcetest.JWKS).Header.Get("Cache-Control"); got != "" {
+			t.Errorf("the first fetch had Cache-Control %q", got)
+		}
+		time.Sleep(time.Minute)
+		w.ask(w.unknown(1, time.Now()))
+		if got := w.issuer.Last(resourcetest.JWKS).Header.Get("Cache-Control"); got != "no-cache" {
+			t.Errorf("the forced fetch had Cache-Control %q, want no-cache", got)
+		}
+	})
+}
+
+// What a refresh brings, perhaps from a cache, is not the last word on a token that is
+// younger than it.
+func TestRefreshThatCameFirstIsNotTheLastWord(t *testing.T) {
+	inWorld(t, func(w *world) {
+		w.expect("first", w.token(), http.StatusOK)
+		time.Sleep(15 * time.Minute)
+		w.expect("unknown, and a refresh is due at the same moment", w.unknown(1, time.Now()), http.StatusServiceUnavailable)
+		time.Sleep(5 * time.Second)
+		w.expect("after a forced fetch", w.unknown(1, time.Now()), http.StatusUnauthorized)
+	})
+}
+
+func TestIssuerWithASlowClock(t *testing.T) {
+	inWorld(t, func(w *world) {
+		time.Sleep(time.Hour)
+		w.expect("first", w.token(), http.StatusOK)
+		time.Sleep(time.Second)
+		w.expect("half a minute before the fetch, by the issuer's clock", w.unknown(1, time.Now().Add(-30*time.Second)), http.StatusServiceUnavailable)
+		w.expect("older than that", w.unknown(1, time.Now().Add(-32*time.Second)), http.StatusUnauthorized)
+	})
+}
+
+func TestWithdrawnKeyWithTwoIDs(t *testing.T) { // design decision 10
+	inWorldWith(t, remembering, func(w *world) {
+		kid := w.issuer.SigningKeyID("")
+		twice := w.set(string(resourcetest.JWK(w.issuer.PublicKey(kid), map[string]any{"kid": "other"})))
+		w.issuer.SetJWKS(twice)
+		token := w.token()
+		w.expect("first", token, http.StatusOK)
+		for range 2 { // the same document, several times
+			time.Sleep(16 * time.Minute)
+			w.expect("remembered", token, http.StatusOK)
+			time.Sleep(time.Second)
+		}
+		w.issuer.SetJWKS(nil)
+		w.rotated()
+		time.Sleep(14 * time.Minute)
+		w.ask(token) // starts the refresh
+		time.Sleep(time.Minute)
+		w.ask(token)
+		time.Sleep(time.Second)
+		w.expect("withdrawn", token, http.StatusUnauthorized)
+	})
+}
+
+func TestKeysFromAFile(t *testing.T) {
+	file := filepath.Join(t.TempDir(), "keys.json")
+	inWorldWith(t, func(_ *resource.Config, c *jwks.Config) {
+		*c = jwks.Config{Issuer: c.Issuer, File: file, Logger: c.Logger}
+	}, func(w *world) {
+		write := func(document []byte) {
+			if err := os.WriteFile(file, document, 0o600); err != nil {
+				t.Fatal(err)
+			}
+		}
+		w.expect("no file yet", w.token(), http.StatusServiceUnavailable)
+		write(w.set())
+		time.Sleep(time.Second)
+		old := w.token()
+		w.expect("there it is", old, http.StatusOK)
+		w.rotated()
+		write(w.set())
+		time.Sleep(time.Minute)
+		w.ask(w.token())
+		time.Sleep(time.Second)
+		w.expect("new key", w.token(), http.StatusOK)
+		w.expect("old key", old, http.StatusUnauthorized)
+		write([]byte("broken"))
+		for range 5 {
+			time.Sleep(time.Minute)
+			w.expect("broken file", w.token(), http.StatusOK)
+		}
+		if err := os.Remove(file); err != nil {
+			t.Fatal(err)
+		}
+		if err := os.Mkdir(file, 0o700); err != nil {
+			t.Fatal(err)
+		}
+		time.Sleep(25 * time.Hour)
+		w.expect("no regular file for a day", w.token(), http.StatusServiceUnavailable)
+	})
+}
