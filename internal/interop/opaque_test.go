@@ -111,7 +111,7 @@ func TestIntrospection(t *testing.T) {
 	check(t, "opaque token that nobody issued", invalid(resource.ReasonInactive), s.ask(rand.Text()))
 	check(t, "opaque token with + / = in it", invalid(resource.ReasonInactive), s.ask(client+"+/=="))
 	check(t, "ID token", invalid(resource.ReasonAudience), s.ask(user.ID))
-	check(t, "refresh token", invalid(resource.ReasonAudience), s.ask(user.Refresh))
+	check(t, "refresh token", invalid(resource.ReasonTokenType), s.ask(user.Refresh))
 
 	// oidc-provider's tokens without resource are for its own userinfo endpoint.
 	plain := p.userTokens("")

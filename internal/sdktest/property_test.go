@@ -59,7 +59,7 @@ func otherReadings(body []byte, decided []op) (faults []string) {
 	for _, message := range messages {
 		goSDK, mcpGo := readGoSDK(message), readMCPGo(message)
 		want := op{} // of a response
-		if goSDK != nil && isListening(*goSDK) {
+		if mcpGo != nil && isListening(*mcpGo) {
 			continue
 		}
 		if isRequest(message) {

@@ -56,6 +56,14 @@ var readers = []reader{
 		rest, err := url.PathUnescape(rest)
 		return path.Join("/", rest), err == nil
 	}},
+	{"the scheme cut off, unescaped twice, path.Join", false, func(uri string) (string, bool) {
+		once, err := url.PathUnescape(cutScheme(uri))
+		if err != nil {
+			return "", false
+		}
+		twice, err := url.PathUnescape(once)
+		return path.Join("/", twice), err == nil
+	}},
 	{"the scheme cut off, unescaped, backslashes turned, path.Join", false, func(uri string) (string, bool) {
 		rest, err := url.PathUnescape(cutScheme(uri))
 		return path.Join("/", strings.ReplaceAll(rest, `\`, "/")), err == nil
