@@ -141,6 +141,9 @@ func (r *Resource) identify(req *http.Request) (*Caller, *fault) {
 	// passes is remembered, even if step 8 or 9 then refuses this request: they are
 	// asked again for every request, remembered or not. What was verified before a
 	// Forget and comes back after it is not remembered.
+	if token.IsJWT() && claims.Introspected {
+		claims = claims.within(token.claims)
+	}
 	now = time.Now()
 	if f := r.screen(from, token, claims, verified, now); f != nil {
 		return nil, f

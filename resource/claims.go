@@ -81,6 +81,19 @@ func ParseClaims(object []byte) (*Claims, error) {
 	return c, nil
 }
 
+// within holds an answer about a JWT to what the JWT says of itself: it is not good for
+// longer, and has its identifier, if the answer leaves them out.
+func (c *Claims) within(jwt *Claims) *Claims {
+	out := *c
+	if out.Expiry.IsZero() || jwt.Expiry.Before(out.Expiry) && !jwt.Expiry.IsZero() {
+		out.Expiry = jwt.Expiry
+	}
+	if out.TokenID == "" {
+		out.TokenID = jwt.TokenID
+	}
+	return &out
+}
+
 type claimsParser struct {
 	claims          Claims
 	hasScope        bool

@@ -197,7 +197,7 @@ func (r *rules) ask(ctx context.Context, o Operation, c *Caller) ([]string, *fau
 // bound returns the scopes of the rules that bind a message, and whether one of them
 // names it.
 func (r *rules) bound(m *message) (scopes []string, declared bool) {
-	declared = isPlumbing(m.method)
+	declared = isPlumbing(m.method) || slices.Contains(r.Public, m.method)
 	add := func(more []string, named bool) {
 		scopes = union(scopes, more)
 		declared = declared || named

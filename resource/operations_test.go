@@ -485,3 +485,14 @@ func TestOperationMistakes(t *testing.T) {
 		}
 	}
 }
+
+// What everybody may do without a token, nobody loses with one.
+func TestPublicIsDeclared(t *testing.T) {
+	f := newFixture(t, func(c *resource.Config, _ *jwks.Config) {
+		c.Operations = resource.Operations{Public: []string{"tools/list"}, Undeclared: resource.DenyUndeclared}
+	})
+	list := call("tools/list", `{}`)
+	f.expect("without a token", f.post("", list), accepted)
+	f.expect("with one", f.post(f.token(resourcetest.Token{}), list), accepted)
+	f.expect("another method", f.post(f.token(resourcetest.Token{}), call("prompts/list", `{}`)), undeclared)
+}

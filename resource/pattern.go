@@ -31,7 +31,7 @@ type templateSpelled struct {
 
 // A variable matches reserved characters in encoded form only, the form-style ones
 // have some in plain: so both spellings are tried.
-var reservedKept = []string{":/?#", ":/?#[]@!$&'()*+,;="}
+var reservedKept = []string{"/?#", ":/?#[]@!$&'()*+,;="}
 
 func newResourcePattern(rule ResourceRule) (p resourcePattern, err error) {
 	given := 0
@@ -70,11 +70,11 @@ func newResourcePattern(rule ResourceRule) (p resourcePattern, err error) {
 // levelTemplate levels the text between the expressions of a template.
 func levelTemplate(text, keep string) string {
 	var out strings.Builder
-	for text != "" {
+	for first := true; text != ""; first = false {
 		literal, rest, _ := strings.Cut(text, "{")
 		expression, after, ok := strings.Cut(rest, "}")
 		decoded, _ := decodePercent(literal, "/?#")
-		out.WriteString(encodePercent(strictjson.Fold(norm.NFKC.String(decoded)), keep))
+		out.WriteString(encodePercent(strictjson.Fold(norm.NFKC.String(decoded)), keep, first))
 		if ok {
 			out.WriteString("{" + expression + "}")
 		}
@@ -119,7 +119,7 @@ func (p *resourcePattern) match(u resourceURI) (binds, asWritten bool) {
 
 func (p *resourcePattern) matchesTemplate(form string) bool {
 	for _, t := range p.templates {
-		spelled := encodePercent(form, t.keep)
+		spelled := encodePercent(form, t.keep, true)
 		if t.match.MatchString(spelled) || strings.HasSuffix(p.text, "/") && t.match.MatchString(spelled+"/") {
 			return true
 		}

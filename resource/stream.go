@@ -130,6 +130,9 @@ func (r *Resource) again(req *http.Request, was *Caller, needed []string) (calle
 			caller, f = nil, panicFault(p)
 		}
 	}()
+	if expired(was.claims, time.Now(), r.leeway) { // over, whatever a verifier that is asked anew might say
+		return nil, newFault(ReasonExpired, "exp has come")
+	}
 	if len(req.Header["Authorization"]) == 0 {
 		if caller = was; !was.trusted(time.Now()) {
 			return nil, newFault(ReasonExpired, "expired, or its verifier has taken back its word")

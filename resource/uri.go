@@ -36,6 +36,11 @@ func newResourceURI(uri string) resourceURI {
 		}
 	}
 	head, tail := strictjson.Fold(norm.NFKC.String(full)), ""
+	for i := range len(head) { // encoded twice, the one or the other way
+		if _, again := hexByte(head[i+1:]); head[i] == '%' && again {
+			ok = false
+		}
+	}
 	if end := strings.IndexAny(head, "?#"); end >= 0 {
 		head, tail = head[:end], head[end:]
 	}
@@ -132,14 +137,21 @@ func hexByte(s string) (c byte, ok bool) {
 }
 
 // encodePercent encodes what a variable of a template matches in encoded form only:
-// everything but unreserved characters and those in keep. What is encoded stays so.
-func encodePercent(form, keep string) string {
+// everything but unreserved characters and those in keep. What is encoded stays so, and
+// so does the scheme, if the form begins with one.
+func encodePercent(form, keep string, scheme bool) string {
 	const upper = "0123456789ABCDEF"
 	var out strings.Builder
-	for i := range len(form) {
+	begin := 0
+	if scheme {
+		begin = strings.IndexByte(form, ':') + 1
+		out.WriteString(form[:begin])
+	}
+	for i := begin; i < len(form); i++ {
 		c := form[i]
 		letter := 'a' <= c|0x20 && c|0x20 <= 'z' || '0' <= c && c <= '9'
-		if letter || strings.IndexByte("-._~%"+keep, c) >= 0 {
+		_, encoded := hexByte(form[i+1:])
+		if letter || c == '%' && encoded || strings.IndexByte("-._~"+keep, c) >= 0 {
 			out.WriteByte(c)
 			continue
 		}

@@ -299,3 +299,16 @@ func TestExpiryIsOneFunction(t *testing.T) { // bad-inputs 82, 83, 220; RFC 7519
 		})
 	}
 }
+
+// An introspected JWT is over at its own exp, whatever the answer leaves out.
+func TestAnswerAboutAJWT(t *testing.T) {
+	f := newFixture(t, func(c *resource.Config, k *jwks.Config) {
+		claims := &resource.Claims{Issuer: k.Issuer, Subject: "alice", Audience: []string{identifier}, Introspected: true}
+		c.Issuers[0].Verifier = verifierFunc{k.Issuer, func() (*resource.Claims, error) { return claims, nil }}
+	})
+	issued := time.Now().Truncate(time.Second)
+	caller := f.accept(f.issuer.Token(resourcetest.Token{IssuedAt: issued, Lifetime: time.Minute, Claims: map[string]any{"jti": "one"}})).Caller
+	if !caller.Expiry().Equal(issued.Add(time.Minute)) || caller.TokenID() != "one" {
+		t.Errorf("got exp %s and jti %q, want those of the token", caller.Expiry(), caller.TokenID())
+	}
+}
