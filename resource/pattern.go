@@ -31,7 +31,7 @@ type templateSpelled struct {
 
 // A variable matches reserved characters in encoded form only, the form-style ones
 // have some in plain: so both spellings are tried.
-var reservedKept = []string{"/?#", ":/?#[]@!$&'()*+,;="}
+var reservedKept = []string{"/", "/?#", ":/?#[]@!$&'()*+,;="}
 
 func newResourcePattern(rule ResourceRule) (p resourcePattern, err error) {
 	given := 0

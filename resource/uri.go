@@ -50,7 +50,7 @@ func newResourceURI(uri string) resourceURI {
 
 // add takes a form and those that drop its port or take its authority for a path.
 func (u *resourceURI) add(form string) {
-	if trimmed := strings.TrimRight(form, "/"); strings.HasSuffix(trimmed, ":") {
+	if trimmed := strings.TrimRight(form, "/"); strings.IndexByte(trimmed, ':') == len(trimmed)-1 {
 		form = trimmed + "//"
 	} else {
 		form = trimmed
