@@ -58,13 +58,12 @@ func otherReadings(body []byte, decided []op) (faults []string) {
 	next := 0
 	for _, message := range messages {
 		goSDK, mcpGo := readGoSDK(message), readMCPGo(message)
-		want := op{}                    // of a response
-		var any struct{ Method string } // of what neither SDK reads, for an id of 1e999
-		_ = json.Unmarshal(message, &any)
-		if mcpGo != nil && isListening(*mcpGo) || isListening(op{method: any.Method}) {
+		want := op{} // of a response
+		method, isRequest := methodOf(message)
+		if isListening(op{method: method}) {
 			continue
 		}
-		if isRequest(message) {
+		if isRequest {
 			if next == len(decided) {
 				return append(faults, "more requests than decisions")
 			}
@@ -83,12 +82,15 @@ func otherReadings(body []byte, decided []op) (faults []string) {
 	return faults
 }
 
-// isRequest looks for a method by yet another reader, which keeps case.
-func isRequest(message []byte) bool {
+// methodOf looks for a method by yet another reader, which keeps case and takes every id.
+func methodOf(message []byte) (method string, ok bool) {
 	var members map[string]json.RawMessage
-	_, ok := members["method"], json.Unmarshal(message, &members) == nil
-	_, has := members["method"]
-	return ok && has
+	if json.Unmarshal(message, &members) != nil {
+		return "", false
+	}
+	value, ok := members["method"]
+	ok = ok && json.Unmarshal(value, &method) == nil
+	return method, ok
 }
 
 // readGoSDK returns nil for what the SDK refuses, and op{} for a response.

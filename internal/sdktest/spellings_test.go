@@ -52,5 +52,6 @@ var spellings = []struct{ what, uri string }{
 	{"dots that are encoded twice, differently", "file:///x/%25%32e%25%32e/secret"},
 	{"letters that are encoded twice, differently", "file:///s%25%36%35cret"},
 	{"letters that are encoded twice", "file:///s%2565cret"},
+	{"a template, in another case, with a colon at the end", "file:///VAULT/a:"},
 	{"a template, encoded, with a query", "file:///vaul%74/a%20b?x"},
 }
