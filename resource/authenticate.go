@@ -19,8 +19,8 @@ type Decision struct {
 // no answer, and leaves req as it is, except that it reads the body of a POST where
 // Config.Operations has rules (Decision.Request has it again, byte for byte).
 //
-// It decides by the Authorization header, and with such rules by the body and the
-// headers that describe it; never by Host, the URL or forwarding headers.
+// It decides by the Authorization header and by Origin, and with such rules by the body
+// and the headers that describe it; never by Host, the URL or forwarding headers.
 func (r *Resource) Authenticate(req *http.Request) (Decision, *Refusal) {
 	if r == nil || r.metrics == nil { // not made by New: fail closed
 		return Decision{}, (&answers{}).refusal(newFault(ReasonInternalError, "resource was not made by New"))
@@ -39,6 +39,7 @@ func (r *Resource) Authenticate(req *http.Request) (Decision, *Refusal) {
 // that caller may do this. The first fault ends the walk:
 //
 //	step            refuses with                                   asks somebody    remembers
+//	0 origin        403 a page of another origin                   no               no
 //	1 credential    401 nothing sent, 400 sent twice               no               no
 //	2 memory        - (a miss goes on to 3, a hit to 8)            no               forgets what is over
 //	3 read          400 no token by its grammar, 401 malformed     no               no
@@ -56,6 +57,11 @@ func (r *Resource) decide(req *http.Request) (d Decision, f *fault) {
 			d, f = Decision{}, panicFault(p)
 		}
 	}()
+	// 0. The origin: of no page, or of one that the configuration names. Before
+	// everything else, for public operations too.
+	if f := r.checkOrigin(req.Header); f != nil {
+		return Decision{}, f
+	}
 	caller, f := r.identify(req)
 	if f != nil {
 		return r.decidePublic(req, f)

@@ -27,6 +27,7 @@ func (b *builder) build() *Resource {
 	if err := metadata.CheckIdentifier(c.Identifier, c.AllowHTTP); err != nil {
 		b.mistake("Identifier: %w", err)
 	}
+	b.allowOrigins(r)
 	servers := b.issuers(r)
 	b.credentials(r)
 	b.scopes(r)

@@ -59,6 +59,13 @@ type Config struct {
 	// X-Tenant-Id; a request in which one does not is refused with 403.
 	HeaderClaims map[string]HeaderClaim
 
+	// Origins are the web origins, besides the Identifier's own, whose pages may call,
+	// each as browsers write it: https://app.example.com. A request whose Origin is
+	// another one is refused with 403, whatever its credentials. One without Origin
+	// comes from no page, or from one of the same origin. http is for loopback hosts,
+	// or for AllowHTTP. A page also needs CORS, which is not done here: see Origins.
+	Origins []string
+
 	Scopes          []string            // needed by every request; nil: none
 	ChallengeScopes []string            // hint on a 401; nil: Scopes
 	ScopesSupported []string            // published; nil: Scopes
@@ -135,6 +142,7 @@ type Resource struct {
 	opaque      *issuer
 	prefixed    []prefixIssuer // the longest prefix first
 	headers     []headerIssuer
+	origins     []string // sorted
 	agreements  []agreement
 	scopes      []string
 	hierarchy   hierarchy

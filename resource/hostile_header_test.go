@@ -124,7 +124,7 @@ func hostilePlaces(h *hostile, f *fixture, tok, other string) {
 
 func hostileMethods(h *hostile, f *fixture, tok string) {
 	preflight := func(req *http.Request) {
-		req.Header.Set("Origin", "https://app.example.test")
+		req.Header.Set("Origin", "https://mcp.example.test")
 		req.Header.Set("Access-Control-Request-Method", "POST")
 		req.Header.Set("Access-Control-Request-Headers", "authorization")
 	}

@@ -230,7 +230,7 @@ func hostileMiddleware(h *hostile, f *fixture) {
 	once := nethttp.Middleware(f.res)
 	request := func(method, authorization string) *http.Request {
 		req := httptest.NewRequest(method, identifier, nil)
-		req.Header.Set("Origin", "https://app.example.test")
+		req.Header.Set("Origin", "https://mcp.example.test")
 		req.Header.Set("Authorization", authorization)
 		return req
 	}

@@ -30,6 +30,7 @@ const (
 	ReasonRevoked           Reason = "revoked"            // 401: Config.Revoked says so
 	ReasonTokenInvalid      Reason = "token_invalid"      // 401: a Verifier refused it without saying more
 
+	ReasonOrigin              Reason = "origin"               // 403: a page of an origin that Config.Origins does not name
 	ReasonInsufficientScope   Reason = "insufficient_scope"   // 403
 	ReasonHeaderClaim         Reason = "header_claim"         // 403: a field of Config.HeaderClaims disagrees with the claims
 	ReasonOperationUndeclared Reason = "operation_undeclared" // 403: no rule names it, and Operations.Undeclared denies
@@ -77,6 +78,7 @@ var (
 	answerMalformed   = outcome{http.StatusBadRequest, "invalid_request", "The Authorization header is malformed", 0}
 	answerInvalid     = outcome{http.StatusUnauthorized, "invalid_token", "The access token is invalid", 0}
 	answerExpired     = outcome{http.StatusUnauthorized, "invalid_token", "The access token expired", 0}
+	answerOrigin      = outcome{http.StatusForbidden, "", "Requests of pages of this Origin are not accepted", 0}
 	answerScope       = outcome{http.StatusForbidden, "insufficient_scope", "The access token lacks a scope that this request needs", 0}
 	answerUndeclared  = outcome{http.StatusForbidden, "", "The operation is not offered to anybody", 0}
 	answerContradicts = outcome{http.StatusForbidden, "", "The request contradicts its credential", 0}
@@ -109,6 +111,7 @@ var outcomes = map[Reason]outcome{
 	ReasonInactive:                 answerInvalid,
 	ReasonRevoked:                  answerInvalid,
 	ReasonTokenInvalid:             answerInvalid,
+	ReasonOrigin:                   answerOrigin,
 	ReasonInsufficientScope:        answerScope,
 	ReasonHeaderClaim:              answerContradicts,
 	ReasonOperationUndeclared:      answerUndeclared,

@@ -1,0 +1,181 @@
+package resource_test
+
+import (
+	"bytes"
+	"log/slog"
+	"net/http"
+	"net/http/httptest"
+	"slices"
+	"strings"
+	"testing"
+
+	"github.com/warder-go/warder/resource"
+)
+
+// MCP 2026-07-28, Streamable HTTP, "Security & Endpoint" 1: an Origin that is there and
+// not valid is 403. What is asked here of the decision is asked of every adapter in
+// internal/doortest.
+func TestOrigins(t *testing.T) {
+	for _, row := range []struct {
+		name       string
+		identifier string
+		allowed    []string
+		sent       []string
+		ok         bool
+	}{
+		{"none: no page, or one of the same origin", "https://mcp.example.test/mcp", nil, nil, true},
+		{"its own", "https://mcp.example.test/mcp", nil, []string{"https://mcp.example.test"}, true},
+		{"its own, port 443 written out", "https://mcp.example.test:443/mcp", nil, []string{"https://mcp.example.test"}, true},
+		{"its own, another port", "https://mcp.example.test:8443/mcp", nil, []string{"https://mcp.example.test:8443"}, true},
+		{"its own, loopback", "http://127.0.0.1:8080/mcp", nil, []string{"http://127.0.0.1:8080"}, true},
+		{"its own, IPv6 at length", "http://[0:0:0:0:0:0:0:1]:8080/mcp", nil, []string{"http://[::1]:8080"}, true},
+		{"a configured one", "https://mcp.example.test/mcp", []string{"https://app.example.test"}, []string{"https://app.example.test"}, true},
+		{"a browser extension", "https://mcp.example.test/mcp", []string{"chrome-extension://abcdefghijklmnop"}, []string{"chrome-extension://abcdefghijklmnop"}, true},
+
+		{"another one, and nothing is configured", "https://mcp.example.test/mcp", nil, []string{"https://app.example.test"}, false},
+		{"another one", "https://mcp.example.test/mcp", []string{"https://app.example.test"}, []string{"https://evil.example"}, false},
+		{"a name that was rebound to this address", "http://127.0.0.1:8080/mcp", nil, []string{"http://evil.example:8080"}, false},
+		{"localhost is not 127.0.0.1", "http://127.0.0.1:8080/mcp", nil, []string{"http://localhost:8080"}, false},
+		{"another scheme", "https://mcp.example.test/mcp", nil, []string{"http://mcp.example.test"}, false},
+		{"another port", "https://mcp.example.test/mcp", nil, []string{"https://mcp.example.test:8443"}, false},
+		{"the default port, which no browser writes", "https://mcp.example.test/mcp", nil, []string{"https://mcp.example.test:443"}, false},
+		{"a domain below", "https://mcp.example.test/mcp", nil, []string{"https://a.mcp.example.test"}, false},
+		{"the domain above", "https://mcp.example.test/mcp", nil, []string{"https://example.test"}, false},
+		{"the same end", "https://mcp.example.test/mcp", nil, []string{"https://evilmcp.example.test"}, false},
+		{"the same beginning", "https://mcp.example.test/mcp", nil, []string{"https://mcp.example.test.evil.example"}, false},
+		{"a dot at the end", "https://mcp.example.test/mcp", nil, []string{"https://mcp.example.test."}, false},
+		{"a slash at the end", "https://mcp.example.test/mcp", nil, []string{"https://mcp.example.test/"}, false},
+		{"a path", "https://mcp.example.test/mcp", nil, []string{"https://mcp.example.test/mcp"}, false},
+		{"another case", "https://mcp.example.test/mcp", nil, []string{"https://MCP.example.test"}, false},
+		{"a space", "https://mcp.example.test/mcp", nil, []string{"https://mcp.example.test "}, false},
+		{"a user", "https://mcp.example.test/mcp", nil, []string{"https://mcp.example.test@evil.example"}, false},
+		{"a list, as RFC 6454 has it", "https://mcp.example.test/mcp", nil, []string{"https://mcp.example.test https://mcp.example.test"}, false},
+		{"two lines", "https://mcp.example.test/mcp", nil, []string{"https://mcp.example.test", "https://mcp.example.test"}, false},
+		{"null", "https://mcp.example.test/mcp", nil, []string{"null"}, false},
+		{"empty", "https://mcp.example.test/mcp", nil, []string{""}, false},
+		{"no value on the line", "https://mcp.example.test/mcp", nil, []string{}, false},
+	} {
+		res := originsOf(t, slog.New(slog.DiscardHandler), row.identifier, row.allowed...)
+		for _, method := range []string{"GET", "HEAD", "POST", "DELETE", "OPTIONS"} {
+			req := httptest.NewRequest(method, row.identifier, nil)
+			if row.sent != nil {
+				req.Header["Origin"] = row.sent
+			}
+			_, refusal := res.Authenticate(req)
+			want := resource.ReasonOrigin
+			if row.ok {
+				want = resource.ReasonMissingCredentials
+			}
+			if refusal == nil || refusal.Reason != want {
+				t.Errorf("%s, %s: got %+v, want %s", row.name, method, refusal, want)
+			}
+		}
+	}
+}
+
+func originsOf(t *testing.T, logger *slog.Logger, identifier string, origins ...string) *resource.Resource {
+	t.Helper()
+	res, err := resource.New(resource.Config{
+		Identifier: identifier, Issuers: []resource.Issuer{{Verifier: verifier(t)}}, Origins: origins, Logger: logger,
+		Operations: resource.Operations{Public: []string{"tools/list"}},
+	})
+	if err != nil {
+		t.Fatal(err)
+	}
+	return res
+}
+
+// A page can't have what is open to programs either, and the log says who it was.
+func TestOriginIsAskedFirst(t *testing.T) {
+	var logged bytes.Buffer
+	res := originsOf(t, slog.New(slog.NewTextHandler(&logged, nil)), identifier, "https://app.example.test")
+	ask := func(origin string) *resource.Refusal {
+		req := httptest.NewRequest("POST", identifier, strings.NewReader(`{"jsonrpc":"2.0","id":1,"method":"tools/list"}`))
+		req.Header = http.Header{"Content-Type": {"application/json"}, "Origin": {origin}}
+		_, refusal := res.Authenticate(req)
+		return refusal
+	}
+	if refusal := ask("https://app.example.test"); refusal != nil {
+		t.Errorf("a public operation from a page that may: got %v", refusal.Err)
+	}
+	logged.Reset()
+	refusal := ask("https://evil.example\n")
+	if refusal == nil || refusal.Status != 403 || refusal.Challenges != nil ||
+		string(refusal.Body) != `{"error_description":"Requests of pages of this Origin are not accepted"}`+"\n" {
+		t.Errorf("from another: got %+v", refusal)
+	}
+	const want = `level=INFO msg="request refused" reason=origin status=403 resource=https://mcp.example.test/mcp ` +
+		`got=https://evil.example? want="https://app.example.test https://mcp.example.test"` + "\n"
+	if _, got, _ := strings.Cut(logged.String(), " "); got != want {
+		t.Errorf("log:\n got %s\nwant %s", got, want)
+	}
+}
+
+// The list for a CORS library, which takes an empty one for "any".
+func TestOriginsForCORS(t *testing.T) {
+	for _, row := range []struct {
+		name    string
+		allowed []string
+		want    []string
+	}{
+		{"its own, always", nil, []string{"https://mcp.example.test"}},
+		{"its own, named too", []string{"https://mcp.example.test"}, []string{"https://mcp.example.test"}},
+		{"others", []string{"https://b.example.test", "https://a.example.test"}, []string{"https://a.example.test", "https://b.example.test", "https://mcp.example.test"}},
+	} {
+		res := originsOf(t, slog.New(slog.DiscardHandler), identifier, row.allowed...)
+		got := res.Origins()
+		if !slices.Equal(got, row.want) {
+			t.Errorf("%s: got %q, want %q", row.name, got, row.want)
+		}
+		got[0] = "https://evil.example"
+		if got := res.Origins(); !slices.Equal(got, row.want) {
+			t.Errorf("%s: the list can be changed from outside: %q", row.name, got)
+		}
+	}
+}
+
+func TestOriginMistakes(t *testing.T) {
+	for _, row := range []struct {
+		name    string
+		origins []string
+		want    string // "" for none
+	}{
+		{"https", []string{"https://app.example.test"}, ""},
+		{"a port", []string{"https://app.example.test:8443"}, ""},
+		{"http on loopback", []string{"http://localhost:6274", "http://127.0.0.1:6274", "http://[::1]:6274"}, ""},
+		{"a name in its xn-- form", []string{"https://xn--bcher-kva.example"}, ""},
+		{"an application's own scheme", []string{"tauri://localhost"}, ""},
+		{"null", []string{"null"}, "anybody can make"},
+		{"any", []string{"*"}, "name each"},
+		{"any below", []string{"https://*.example.test"}, "name each"},
+		{"empty", []string{""}, "is no origin"},
+		{"a name alone", []string{"app.example.test"}, "is no origin"},
+		{"a scheme alone", []string{"https://"}, "is no origin"},
+		{"a slash at the end", []string{"https://app.example.test/"}, `write "https://app.example.test"`},
+		{"a path", []string{"https://app.example.test/chat"}, `write "https://app.example.test"`},
+		{"a query", []string{"https://app.example.test?a"}, `write "https://app.example.test"`},
+		{"a fragment", []string{"https://app.example.test#a"}, "fragment"},
+		{"a user", []string{"https://me@app.example.test"}, "user name"},
+		{"the port that https has anyway", []string{"https://app.example.test:443"}, `write "https://app.example.test"`},
+		{"the port that http has anyway", []string{"http://localhost:80"}, `write "http://localhost"`},
+		{"another case", []string{"https://App.example.test"}, `write "https://app.example.test"`},
+		{"another case of the scheme", []string{"HTTPS://app.example.test"}, "no origin"},
+		{"IPv6 at length", []string{"http://[0:0:0:0:0:0:0:1]:6274"}, `write "http://[::1]:6274"`},
+		{"letters that no host has", []string{"https://bücher.example"}, "xn--"},
+		{"http", []string{"http://app.example.test"}, "must begin with https://"},
+		{"an extension with a path", []string{"chrome-extension://abc/page.html"}, "without a path"},
+		{"two in one", []string{"https://a.example.test,https://b.example.test"}, "Origins[0]"},
+		{"twice", []string{"https://a.example.test", "https://a.example.test"}, "Origins[1]: \"https://a.example.test\" stands twice"},
+	} {
+		_, err := resource.New(resource.Config{Identifier: identifier, Issuers: []resource.Issuer{{Verifier: verifier(t)}}, Origins: row.origins})
+		if row.want == "" && err != nil || row.want != "" && (err == nil || !strings.Contains(err.Error(), row.want)) {
+			t.Errorf("%s: got %v, want %q", row.name, err, row.want)
+		}
+	}
+	_, err := resource.New(resource.Config{
+		Identifier: "http://mcp.example.test/mcp", AllowHTTP: true, Issuers: []resource.Issuer{{Verifier: verifier(t)}}, Origins: []string{"http://app.example.test"},
+	})
+	if err != nil {
+		t.Errorf("http, by an explicit word: got %v", err)
+	}
+}
