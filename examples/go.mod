@@ -7,6 +7,7 @@ require (
 	github.com/labstack/echo/v4 v4.16.0
 	github.com/modelcontextprotocol/go-sdk v1.8.0
 	github.com/prometheus/client_golang v1.25.0
+	github.com/rs/cors v1.11.1
 	github.com/warder-go/warder v0.0.0-00010101000000-000000000000
 	github.com/warder-go/warder/nethttp/mcpsdk v0.0.0-00010101000000-000000000000
 )

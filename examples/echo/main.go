@@ -16,6 +16,7 @@ import (
 	"net"
 	"os"
 	"os/signal"
+	"strings"
 	"syscall"
 
 	"github.com/warder-go/warder/examples/internal/mcpserver"
@@ -36,6 +37,7 @@ func run(ctx context.Context, args []string, out, errs io.Writer) int {
 	address := flags.String("listen", "127.0.0.1:8080", "`address` to listen on; port 0 picks one")
 	identifier := flags.String("resource", "", "`URL` that clients use for /mcp, and audience of its tokens\n(default: http://ADDRESS/mcp)")
 	issuer := flags.String("issuer", "", "issuer identifier of the authorization server, a `URL`; required")
+	origins := flags.String("allow-origin", "", "web `origins` whose pages may call, besides that of -resource, separated by commas")
 	if err := flags.Parse(args); errors.Is(err, flag.ErrHelp) {
 		return 0
 	} else if err != nil {
@@ -50,9 +52,9 @@ func run(ctx context.Context, args []string, out, errs io.Writer) int {
 	if *identifier == "" {
 		*identifier = "http://" + listener.Addr().String() + "/mcp"
 	}
-	res, err := protect(*identifier, *issuer)
+	res, err := protect(*identifier, *issuer, *origins)
 	if err != nil {
-		fmt.Fprintf(errs, "echo: -resource, -issuer: %v\n", err)
+		fmt.Fprintf(errs, "echo: -resource, -issuer, -allow-origin: %v\n", err)
 		return 2
 	}
 	fmt.Fprintf(out, "Paste exactly this URL into your client:\n\n  %s\n\n", *identifier)
@@ -63,13 +65,14 @@ func run(ctx context.Context, args []string, out, errs io.Writer) int {
 	return 0
 }
 
-func protect(identifier, issuer string) (*resource.Resource, error) {
+func protect(identifier, issuer, origins string) (*resource.Resource, error) {
 	keys, err := jwks.New(jwks.Config{Issuer: issuer})
 	if err != nil {
 		return nil, err
 	}
 	return resource.New(resource.Config{
 		Identifier:      identifier,
+		Origins:         strings.FieldsFunc(origins, func(r rune) bool { return r == ',' }),
 		Issuers:         []resource.Issuer{{Verifier: keys}},
 		ScopesSupported: []string{adminScope},
 	})

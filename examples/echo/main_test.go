@@ -132,9 +132,9 @@ func TestWrongFlags(t *testing.T) {
 		args []string
 		want string // the first line begins so
 	}{
-		{"no issuer", nil, "echo: -resource, -issuer: jwks: configuration: "},
-		{"an issuer that is no URL", []string{"-issuer", "auth"}, "echo: -resource, -issuer: jwks: configuration: "},
-		{"a resource that is no URL", []string{"-issuer", "https://auth.example", "-resource", "mcp"}, "echo: -resource, -issuer: resource: configuration: Identifier: "},
+		{"no issuer", nil, "echo: -resource, -issuer, -allow-origin: jwks: configuration: "},
+		{"an issuer that is no URL", []string{"-issuer", "auth"}, "echo: -resource, -issuer, -allow-origin: jwks: configuration: "},
+		{"a resource that is no URL", []string{"-issuer", "https://auth.example", "-resource", "mcp"}, "echo: -resource, -issuer, -allow-origin: resource: configuration: Identifier: "},
 		{"an unknown flag", []string{"-port", "1"}, "flag provided but not defined: -port"},
 	} {
 		var out, errs bytes.Buffer

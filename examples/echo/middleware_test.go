@@ -26,7 +26,7 @@ func TestEchosMiddlewareOutside(t *testing.T) {
 	)
 	issuer := resourcetest.Start(t)
 	token := issuer.Token(resourcetest.Token{Audience: identifier})
-	res, err := protect(identifier, issuer.Identifier())
+	res, err := protect(identifier, issuer.Identifier(), "")
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -86,7 +86,7 @@ func TestEchosMiddlewareOutside(t *testing.T) {
 // A handler that panics has Recover's answer, and the next refusal is whole.
 func TestPanicUnderRecover(t *testing.T) {
 	issuer := resourcetest.Start(t)
-	res, err := protect("https://mcp.example/mcp", issuer.Identifier())
+	res, err := protect("https://mcp.example/mcp", issuer.Identifier(), "")
 	if err != nil {
 		t.Fatal(err)
 	}

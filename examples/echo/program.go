@@ -22,7 +22,7 @@ const adminScope = "mcp:admin"
 // one that needs a further scope. Middleware of Echo's own may stand around them.
 func program(res *resource.Resource) *echo.Echo {
 	e := echo.New()
-	e.Use(middleware.Recover())
+	e.Use(middleware.Recover(), forBrowsers(res))
 	e.GET("/healthz", func(c echo.Context) error { return c.String(http.StatusOK, "ok\n") })
 	echoadapter.MountMetadata(e, res)
 
@@ -38,6 +38,24 @@ func program(res *resource.Resource) *echo.Echo {
 		return c.JSON(http.StatusOK, map[string]any{"whoami": calls.Load(), "for": caller.Subject()})
 	}, protected, echoadapter.Require(res, adminScope))
 	return e
+}
+
+// forBrowsers stands outside of warder, by Use rather than on a route: it answers
+// preflights, which never carry a token, and lets pages read answers and refusals alike.
+// Which pages may call is for warder to say and to enforce; this only tells browsers of
+// it.
+func forBrowsers(res *resource.Resource) echo.MiddlewareFunc {
+	return middleware.CORSWithConfig(middleware.CORSConfig{
+		AllowOrigins: res.Origins(), // never empty: Echo takes that for "any"
+		AllowMethods: []string{"POST", "GET", "DELETE"},
+		AllowHeaders: []string{
+			"Authorization", "Content-Type", "Accept",
+			"MCP-Protocol-Version", "Mcp-Method", "Mcp-Name", // and each Mcp-Param-... that a tool asks for
+			"Mcp-Session-Id", "Last-Event-ID", // up to 2025-11-25
+		},
+		ExposeHeaders: []string{"WWW-Authenticate", "Mcp-Session-Id", "Retry-After"},
+		MaxAge:        600, // seconds
+	})
 }
 
 // errNobody is for the case that cannot be: warder lets nobody in whom it does not

@@ -17,6 +17,7 @@ func (s *stage) invite(out io.Writer) {
 That was the story. Both servers go on until you press Ctrl-C.
 
   Paste exactly this URL into an MCP client:  %[1]s
+  Pages that may call it (MCP Inspector):     %[8]s
   Metrics:                                    %[2]s/metrics
   Authorization server (everybody is %[3]s):  %[4]s
 
@@ -33,5 +34,5 @@ Without it, with it, with it where it is not enough, what is published, what was
   curl -s %[2]s/metrics | grep ^warder_decisions_total | grep -v ' 0$'
 
 Whenever warder refuses a token, the log says here why.
-`, s.url, s.origin, user, s.issuer.Identifier(), tokenLifetime.Hours(), basicScope, token)
+`, s.url, s.origin, user, s.issuer.Identifier(), tokenLifetime.Hours(), basicScope, token, inspector)
 }

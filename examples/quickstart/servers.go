@@ -12,7 +12,8 @@ import (
 
 const (
 	user       = "alice"
-	basicScope = "mcp:tools" // every request needs it
+	basicScope = "mcp:tools"             // every request needs it
+	inspector  = "http://localhost:6274" // where MCP Inspector's page is, unless it was told otherwise
 )
 
 // stage is the two servers of the story.
@@ -76,6 +77,7 @@ func (s *stage) serveMCP() error {
 func (s *stage) protect() (*resource.Resource, error) {
 	config := resource.Config{
 		Identifier: s.url,
+		Origins:    []string{inspector},
 		Scopes:     []string{basicScope},
 		Operations: mcpserver.Rules(),
 		Implies:    map[string][]string{mcpserver.AdminScope: {basicScope}},

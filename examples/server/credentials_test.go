@@ -140,7 +140,7 @@ func TestWrongCredentialFlags(t *testing.T) {
 		{"API keys that can't come", []string{"-issuer", "https://auth.example", "-api-keys", secret, "-api-key-header", ""}, "-api-keys: give -api-key-header or -api-key-prefix"},
 		{"a prefix without keys", []string{"-issuer", "https://auth.example", "-api-key-prefix", "mcp_"}, "-api-keys is missing: "},
 		{"API keys that are none", []string{"-issuer", "https://auth.example", "-api-keys", secret}, "-api-keys: apikey: file "},
-		{"a prefix that is too short", []string{"-issuer", "https://auth.example", "-api-keys", file(t, `{"keys":[]}`), "-api-key-prefix", "k"}, `-resource, -scopes, -tool-scopes, -audience: resource: configuration: Prefixed["k"]: `},
+		{"a prefix that is too short", []string{"-issuer", "https://auth.example", "-api-keys", file(t, `{"keys":[]}`), "-api-key-prefix", "k"}, `-resource, -scopes, -tool-scopes, -audience, -allow-origin: resource: configuration: Prefixed["k"]: `},
 		{"a new key whose name is none", []string{"-new-api-key", "a b"}, "-new-api-key, -scopes: apikey: configuration: Keys[0]: id: "},
 	} {
 		t.Run(row.name, func(t *testing.T) {

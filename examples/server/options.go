@@ -18,25 +18,27 @@ type options struct {
 	resource  string
 	scopes    []string
 	audiences []string
+	origins   []string
 	tools     map[string][]string
 	credentials
 }
 
 func parse(args []string, errs io.Writer) (options, error) {
 	var o options
-	var scopes, audiences, tools string
+	var scopes, audiences, origins, tools string
 	flags := flag.NewFlagSet("server", flag.ContinueOnError)
 	flags.SetOutput(errs)
 	flags.StringVar(&o.listen, "listen", "127.0.0.1:8080", "`address` to listen on; port 0 picks one")
 	flags.StringVar(&o.resource, "resource", "", "`URL` that clients use for this server, and audience of its tokens\n(default: http://ADDRESS/mcp, if the address is a loopback one)")
 	flags.StringVar(&scopes, "scopes", "", "`scopes` that every request needs, separated by commas or spaces")
 	flags.StringVar(&audiences, "audience", "", "`audiences` accepted besides -resource, separated by commas or spaces")
+	flags.StringVar(&origins, "allow-origin", "", "web `origins` whose pages may call, besides that of -resource, such as http://localhost:6274 for MCP Inspector,\nseparated by commas or spaces")
 	flags.StringVar(&tools, "tool-scopes", "delete_everything="+mcpserver.AdminScope, "`TOOL=SCOPE` that a tool needs besides, separated by commas or spaces")
 	o.define(flags)
 	if err := flags.Parse(args); err != nil {
 		return o, err
 	}
-	o.scopes, o.audiences = split(scopes), split(audiences)
+	o.scopes, o.audiences, o.origins = split(scopes), split(audiences), split(origins)
 	var mistake error
 	if o.tools, mistake = toolScopes(tools); mistake != nil {
 		mistake = fmt.Errorf("-tool-scopes: %w", mistake)
@@ -83,6 +85,7 @@ func (o options) protect(ctx context.Context, address net.Addr) (*resource.Resou
 	}
 	config := resource.Config{
 		Identifier: identifier,
+		Origins:    o.origins,
 		Scopes:     o.scopes,
 		Operations: resource.Operations{Tools: o.tools},
 	}
@@ -91,7 +94,7 @@ func (o options) protect(ctx context.Context, address net.Addr) (*resource.Resou
 	}
 	res, err := resource.New(config)
 	if err != nil {
-		return nil, fmt.Errorf("-resource, -scopes, -tool-scopes, -audience: %w", err)
+		return nil, fmt.Errorf("-resource, -scopes, -tool-scopes, -audience, -allow-origin: %w", err)
 	}
 	return res, nil
 }

@@ -17,8 +17,8 @@ import (
 	"github.com/warder-go/warder/resource"
 )
 
-// Handler is everything on the port: the MCP server behind res, the metadata of res,
-// and for operators /metrics, /healthz and /readyz. The last three are open to
+// Handler is everything on the port: the MCP server behind res and behind what lets
+// browsers in, the metadata of res, and for operators /metrics, /healthz and /readyz. The last three are open to
 // whoever reaches the port; a server on the internet has them on another one. The error
 // is that of rules which don't fit the MCP server.
 func Handler(ctx context.Context, res *resource.Resource) (http.Handler, error) {
@@ -29,7 +29,7 @@ func Handler(ctx context.Context, res *resource.Resource) (http.Handler, error) 
 	registry := prometheus.NewRegistry()
 	registry.MustRegister(res.Metrics())
 	metrics := promhttp.HandlerFor(registry, promhttp.HandlerOpts{})
-	protected := mcpsdk.Handler(res, server)
+	protected := forBrowsers(res, mcpsdk.Handler(res, server))
 	// Not a ServeMux: it redirects unclean paths, and MCP clients follow no redirects.
 	return http.HandlerFunc(func(w http.ResponseWriter, req *http.Request) {
 		switch req.URL.Path {

@@ -1,0 +1,95 @@
+package main
+
+import (
+	"net/http"
+	"net/http/httptest"
+	"slices"
+	"strings"
+	"testing"
+
+	"github.com/warder-go/warder/examples/internal/mcpserver"
+	"github.com/warder-go/warder/resource/resourcetest"
+)
+
+// What a browser needs, in front of Echo and of net/http. docs/browsers.md explains it;
+// .ci/interop tries it with a real one.
+func TestBrowsers(t *testing.T) {
+	const app, evil = "https://app.example", "https://evil.example"
+	const metadata = "/.well-known/oauth-protected-resource/mcp"
+	const challenge = `Bearer resource_metadata="https://mcp.example` + metadata + `"`
+	const exposed = "Mcp-Session-Id,Retry-After,WWW-Authenticate"
+	// As browsers send it: in lower case, sorted, without spaces.
+	const asked = "accept,authorization,content-type,last-event-id,mcp-method,mcp-name,mcp-protocol-version,mcp-session-id"
+	issuer := resourcetest.Start(t)
+	res, err := protect("https://mcp.example/mcp", issuer.Identifier(), app)
+	if err != nil {
+		t.Fatal(err)
+	}
+	netHTTP, err := mcpserver.Handler(t.Context(), res)
+	if err != nil {
+		t.Fatal(err)
+	}
+	good := issuer.Token(resourcetest.Token{Audience: "https://mcp.example/mcp"})
+	type headers map[string]string
+	preflight := func(method, names string) headers {
+		return headers{"Access-Control-Request-Method": method, "Access-Control-Request-Headers": names}
+	}
+	for door, handler := range map[string]http.Handler{"Echo": program(res), "net/http": netHTTP} {
+		for _, row := range []struct {
+			name, method, path, origin string
+			sent                       headers
+			status                     int
+			want                       headers // "" means that there must be none
+		}{
+			{"preflight of a call", "OPTIONS", "/mcp", app, preflight("POST", asked), 204, headers{"Access-Control-Allow-Origin": app, "Access-Control-Allow-Methods": "POST", "Access-Control-Allow-Headers": asked, "Access-Control-Allow-Credentials": "", "Www-Authenticate": ""}},
+			{"preflight of a stream", "OPTIONS", "/mcp", app, preflight("GET", "authorization"), 204, headers{"Access-Control-Allow-Origin": app, "Access-Control-Allow-Methods": "GET"}},
+			{"preflight of the end of a session", "OPTIONS", "/mcp", app, preflight("DELETE", "authorization"), 204, headers{"Access-Control-Allow-Origin": app, "Access-Control-Allow-Methods": "DELETE"}},
+			{"preflight of the metadata", "OPTIONS", metadata, app, preflight("GET", "mcp-method,mcp-name,mcp-protocol-version"), 204, headers{"Access-Control-Allow-Origin": app, "Access-Control-Allow-Headers": "mcp-method,mcp-name,mcp-protocol-version"}},
+			{"preflight from another origin", "OPTIONS", "/mcp", evil, preflight("POST", asked), 204, headers{"Access-Control-Allow-Origin": "", "Access-Control-Allow-Headers": ""}},
+			{"preflight from nowhere", "OPTIONS", "/mcp", "null", preflight("POST", asked), 204, headers{"Access-Control-Allow-Origin": "", "Access-Control-Allow-Headers": ""}},
+			{"without a token", "POST", "/mcp", app, nil, 401, headers{"Access-Control-Allow-Origin": app, "Access-Control-Expose-Headers": exposed, "Www-Authenticate": challenge, "Vary": "Origin"}},
+			{"with a token", "POST", "/mcp", app, headers{"Authorization": "Bearer " + good}, 200, headers{"Access-Control-Allow-Origin": app, "Access-Control-Expose-Headers": exposed, "Www-Authenticate": ""}},
+			{"with a token, from another origin", "POST", "/mcp", evil, headers{"Authorization": "Bearer " + good}, 403, headers{"Access-Control-Allow-Origin": "", "Www-Authenticate": "", "Vary": "Origin"}},
+			{"with a token, from no page", "POST", "/mcp", "", headers{"Authorization": "Bearer " + good}, 200, headers{"Access-Control-Allow-Origin": ""}},
+			{"metadata", "GET", metadata, app, nil, 200, headers{"Access-Control-Allow-Origin": "*"}},
+			{"metadata, from another origin", "GET", metadata, evil, nil, 200, headers{"Access-Control-Allow-Origin": "*"}},
+		} {
+			t.Run(door+", "+row.name, func(t *testing.T) {
+				req := httptest.NewRequestWithContext(t.Context(), row.method, row.path, strings.NewReader(`{"jsonrpc":"2.0","id":1,"method":"tools/call","params":{"name":"whoami"}}`))
+				req.Header.Set("Content-Type", "application/json")
+				req.Header.Set("Accept", "application/json, text/event-stream")
+				for name, value := range row.sent {
+					req.Header.Set(name, value)
+				}
+				if row.origin != "" {
+					req.Header.Set("Origin", row.origin)
+				}
+				answer := httptest.NewRecorder()
+				handler.ServeHTTP(answer, req)
+				if answer.Code != row.status {
+					t.Errorf("got status %d and %s, want %d", answer.Code, answer.Body, row.status)
+				}
+				for name, want := range row.want {
+					if got := strings.Join(answer.Header()[name], "\n"); !grants(name, got, want) {
+						t.Errorf("%s: got %q, want %q", name, got, want)
+					}
+				}
+			})
+		}
+	}
+}
+
+// grants reports whether a header field says what is wanted. The lists of CORS may name
+// more, in any order and any case.
+func grants(name, got, want string) bool {
+	if want == "" || !strings.HasSuffix(name, "-Methods") && !strings.HasSuffix(name, "-Headers") {
+		return got == want
+	}
+	named := strings.Split(strings.ReplaceAll(strings.ToLower(got), " ", ""), ",")
+	for _, one := range strings.Split(strings.ToLower(want), ",") {
+		if !slices.Contains(named, one) {
+			return false
+		}
+	}
+	return true
+}
