@@ -24,11 +24,11 @@ const rootPath = "/.well-known/oauth-protected-resource"
 // have routes of their own: give [Middleware] to Echo.Host itself there, and it
 // answers for the metadata too.
 func MountMetadata(e *echo.Echo, resources ...*resource.Resource) {
-	var documents []metadata.Document
+	var documents []func() metadata.Document
 	for _, res := range resources {
-		documents = append(documents, res.Metadata())
+		documents = append(documents, res.Metadata)
 	}
-	h, err := metadata.NewHandler(documents...)
+	h, err := metadata.NewLiveHandler(documents...)
 	if err != nil {
 		panic(err)
 	}
@@ -41,17 +41,17 @@ func MountMetadata(e *echo.Echo, resources ...*resource.Resource) {
 		h.ServeHTTP(c.Response(), c.Request())
 		return nil
 	}
-	for _, path := range locations(documents) {
+	for _, path := range locations(resources) {
 		e.Any(path, serve)
 		e.RouteNotFound(path, serve) // methods that Any has no route for
 	}
 }
 
 // locations returns the routes of the documents, as Echo's router spells them.
-func locations(documents []metadata.Document) []string {
+func locations(resources []*resource.Resource) []string {
 	var paths []string
-	for _, d := range documents {
-		escaped, err := metadata.WellKnownPath(d.Resource)
+	for _, res := range resources {
+		escaped, err := metadata.WellKnownPath(res.Identifier())
 		if err != nil {
 			panic(err) // NewHandler took it
 		}
@@ -80,7 +80,7 @@ func ownMetadata(res *resource.Resource) *metadata.Handler {
 	if res == nil {
 		return new(metadata.Handler)
 	}
-	h, err := metadata.NewHandler(res.Metadata())
+	h, err := metadata.NewLiveHandler(res.Metadata)
 	if err != nil {
 		return new(metadata.Handler) // which owns no location
 	}

@@ -17,14 +17,14 @@ const (
 )
 
 // Handler publishes documents at their well-known locations (RFC 9728 §3). It is
-// made by NewHandler, does not change afterwards and is safe for concurrent use.
-// The zero Handler owns no location and answers 404.
+// made by NewHandler or NewLiveHandler and is safe for concurrent use. The zero Handler
+// owns no location and answers 404.
 //
 // It needs no token and must stand outside of the protection. It looks at method
 // and path alone: no Host, no forwarding header, no query changes its answer, and
 // it never redirects.
 type Handler struct {
-	bodies map[string][]byte // by escaped path
+	bodies map[string]func() ([]byte, error) // by escaped path
 }
 
 // NewHandler encodes each document once and publishes it at its path-inserted
@@ -32,18 +32,37 @@ type Handler struct {
 // some clients look first. Invalid documents and two at one location are errors;
 // all mistakes are returned at once.
 func NewHandler(docs ...Document) (*Handler, error) {
-	if len(docs) == 0 {
-		return nil, errors.New("metadata: a handler needs at least one document")
-	}
-	h := &Handler{bodies: make(map[string][]byte)}
+	h := &Handler{bodies: make(map[string]func() ([]byte, error))}
 	var errs []error
 	for _, d := range docs {
-		errs = append(errs, h.add(d))
+		body, err := d.MarshalJSON()
+		errs = append(errs, err, h.add(d.Resource, func() ([]byte, error) { return body, nil }))
+	}
+	return h.finish(errs)
+}
+
+// NewLiveHandler is NewHandler for documents that may change: it asks for them, and
+// encodes them, for each request. Their Resource must stay the same. The functions are
+// called concurrently.
+func NewLiveHandler(docs ...func() Document) (*Handler, error) {
+	h := &Handler{bodies: make(map[string]func() ([]byte, error))}
+	var errs []error
+	for _, current := range docs {
+		body := func() ([]byte, error) { return current().MarshalJSON() }
+		_, err := body()
+		errs = append(errs, err, h.add(current().Resource, body))
+	}
+	return h.finish(errs)
+}
+
+func (h *Handler) finish(errs []error) (*Handler, error) {
+	if len(errs) == 0 {
+		return nil, errors.New("metadata: a handler needs at least one document")
 	}
 	if err := errors.Join(errs...); err != nil {
 		return nil, err
 	}
-	if len(docs) == 1 {
+	if len(h.bodies) == 1 {
 		for _, body := range h.bodies {
 			h.bodies[wellKnown] = body
 		}
@@ -51,18 +70,14 @@ func NewHandler(docs ...Document) (*Handler, error) {
 	return h, nil
 }
 
-func (h *Handler) add(d Document) error {
-	body, err := d.MarshalJSON()
+func (h *Handler) add(resource string, body func() ([]byte, error)) error {
+	path, err := WellKnownPath(resource)
 	if err != nil {
-		return err
-	}
-	path, err := WellKnownPath(d.Resource)
-	if err != nil {
-		return err
+		return nil // what is wrong with the document has been said
 	}
 	// The host does not tell documents apart: it is the client's word.
 	if _, taken := h.bodies[path]; taken {
-		return fmt.Errorf("metadata: resource %q: another document is already at %q: give the resources different paths, or each its own handler", d.Resource, path)
+		return fmt.Errorf("metadata: resource %q: another document is already at %q: give the resources different paths, or each its own handler", resource, path)
 	}
 	h.bodies[path] = body
 	return nil
@@ -87,7 +102,12 @@ func (h *Handler) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	}
 	switch r.Method {
 	case http.MethodGet, http.MethodHead:
-		serveDocument(w, r, body)
+		document, err := body()
+		if err != nil { // a document that became invalid
+			http.Error(w, "internal error", http.StatusInternalServerError)
+			return
+		}
+		serveDocument(w, r, document)
 	case http.MethodOptions:
 		servePreflight(w)
 	default:

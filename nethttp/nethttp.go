@@ -77,11 +77,11 @@ func Require(res *resource.Resource, scopes ...string) func(next http.Handler) h
 // at "/.well-known/oauth-protected-resource" and below, outside of any protection.
 // Two resources with one path panic.
 func Metadata(resources ...*resource.Resource) *metadata.Handler {
-	var documents []metadata.Document
+	var documents []func() metadata.Document
 	for _, res := range resources {
-		documents = append(documents, res.Metadata())
+		documents = append(documents, res.Metadata)
 	}
-	h, err := metadata.NewHandler(documents...)
+	h, err := metadata.NewLiveHandler(documents...)
 	if err != nil {
 		panic(err)
 	}

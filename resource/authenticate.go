@@ -25,6 +25,10 @@ func (r *Resource) Authenticate(req *http.Request) (Decision, *Refusal) {
 	if r == nil || r.metrics == nil { // not made by New: fail closed
 		return Decision{}, (&answers{}).refusal(newFault(ReasonInternalError, "resource was not made by New"))
 	}
+	r = r.now() // from here on one configuration decides
+	if outer := r.callerOfOuter(req); outer != nil {
+		r = outer.by
+	}
 	decision, f := r.decide(req)
 	if f != nil {
 		refusal := r.answers.refusal(f)
@@ -104,7 +108,7 @@ func (r *Resource) identify(req *http.Request) (*Caller, *fault) {
 	tokenHash := hashToken(raw)
 	if known := r.memory.recall(tokenHash, now); known != nil {
 		if known.trusted(now) {
-			return known, nil
+			return r.anew(known), nil
 		}
 		r.memory.forget(tokenHash)
 	}

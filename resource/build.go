@@ -39,6 +39,7 @@ func (b *builder) build() *Resource {
 	}
 	b.publish(r, servers)
 	r.metrics = newMetrics(c.Identifier)
+	r.identity = newIdentity(*c)
 	return r
 }
 

@@ -136,7 +136,8 @@ type Issuer struct {
 }
 
 // Resource decides about requests for one protected resource. It is safe for
-// concurrent use. The zero value refuses everything.
+// concurrent use. The zero value refuses everything. [Resource.Replace] gives it another
+// configuration.
 type Resource struct {
 	issuers     map[string]*issuer
 	opaque      *issuer
@@ -160,7 +161,9 @@ type Resource struct {
 	keepGranted bool
 	logger      *slog.Logger
 	metrics     *metrics
-	streams     atomic.Int64 // open ones
+	identity    identity
+	streams     atomic.Int64 // open ones, of all generations
+	succession  succession
 }
 
 // issuer is an Issuer made ready for the screen.
@@ -187,18 +190,18 @@ func New(c Config) (*Resource, error) {
 func (r *Resource) Identifier() string { return r.document.Resource }
 
 // Metadata returns the document to publish (RFC 9728). Package nethttp serves it.
-func (r *Resource) Metadata() metadata.Document { return r.document.Clone() }
+func (r *Resource) Metadata() metadata.Document { return r.now().document.Clone() }
 
 // Leeway returns by how much clocks may differ: the effective Config.Leeway. It is
 // for code that looks at [Caller.Expiry] itself.
-func (r *Resource) Leeway() time.Duration { return r.leeway }
+func (r *Resource) Leeway() time.Duration { return r.whole().now().leeway }
 
 // Ready returns nil when every issuer's tokens can be checked, and every credential of
 // Config.Headers. A verifier with a method Ready(context.Context) error is asked; the
 // others count as ready. It is cheap once keys are loaded.
 func (r *Resource) Ready(ctx context.Context) error {
 	var faults []error
-	for _, by := range r.vouchers() {
+	for _, by := range r.now().vouchers() {
 		if v, ok := by.verifier.(interface{ Ready(context.Context) error }); ok {
 			if err := v.Ready(ctx); err != nil {
 				faults = append(faults, fmt.Errorf("issuer %q: %w", by.id, err))

@@ -145,6 +145,18 @@ func (r *Resource) identifyByHeader(req *http.Request, by *headerIssuer, value s
 	return r.newCaller(claims, by.name), nil
 }
 
+// hasHeader reports whether a field has the same verifier here and there.
+func (r *Resource) hasHeader(field string, there *Resource) bool {
+	for i := range r.headers {
+		for j := range there.headers {
+			if here, other := &r.headers[i], &there.headers[j]; here.name == field && other.name == field {
+				return same(here.verifier, other.verifier)
+			}
+		}
+	}
+	return false
+}
+
 // agreement is an entry of Config.HeaderClaims made ready.
 type agreement struct {
 	field string

@@ -36,6 +36,7 @@ func (r *Resource) forget(match func(digest, *Caller) bool) {
 	if r == nil {
 		return
 	}
+	r = r.now()
 	for _, by := range r.vouchers() {
 		if v, ok := by.verifier.(interface{ Forget() }); ok {
 			v.Forget()

@@ -41,33 +41,33 @@ func (o outcome) result() string {
 }
 
 // Metrics returns the resource's series, and those of its verifiers that have any,
-// for the program to register. Every series carries the label resource.
+// for the program to register. Every series carries the label resource. Which verifiers
+// there are may change ([Resource.Replace]): it is an unchecked collector, of which the
+// registry finds out only when it gathers that it was registered twice.
 func (r *Resource) Metrics() prometheus.Collector {
 	constant := prometheus.Labels{"resource": r.document.Resource}
-	all := collectors{r.metrics.decisions, prometheus.NewGaugeFunc(prometheus.GaugeOpts{
+	return collector{r, constant, prometheus.NewGaugeFunc(prometheus.GaugeOpts{
 		Name:        "warder_open_streams",
 		Help:        "Streams (GET and subscriptions/listen) whose handlers have not returned.",
 		ConstLabels: constant,
-	}, func() float64 { return float64(r.streams.Load()) })}
-	for _, by := range r.vouchers() {
-		if c, ok := by.verifier.(prometheus.Collector); ok {
-			all = append(all, prometheus.WrapCollectorWith(constant, c))
+	}, func() float64 { return float64(r.whole().streams.Load()) })}
+}
+
+type collector struct {
+	resource *Resource
+	constant prometheus.Labels
+	streams  prometheus.Collector
+}
+
+func (collector) Describe(chan<- *prometheus.Desc) {}
+
+func (c collector) Collect(ch chan<- prometheus.Metric) {
+	c.resource.metrics.decisions.Collect(ch)
+	c.streams.Collect(ch)
+	for _, by := range c.resource.now().vouchers() {
+		if v, ok := by.verifier.(prometheus.Collector); ok {
+			prometheus.WrapCollectorWith(c.constant, v).Collect(ch)
 		}
-	}
-	return all
-}
-
-type collectors []prometheus.Collector
-
-func (cs collectors) Describe(ch chan<- *prometheus.Desc) {
-	for _, c := range cs {
-		c.Describe(ch)
-	}
-}
-
-func (cs collectors) Collect(ch chan<- prometheus.Metric) {
-	for _, c := range cs {
-		c.Collect(ch)
 	}
 }
 

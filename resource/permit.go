@@ -24,6 +24,7 @@ func (r *Resource) Permit(ctx context.Context, c *Caller, op Operation, scopes .
 	if r == nil || r.metrics == nil { // not made by New: fail closed
 		return (&answers{}).refusal(newFault(ReasonInternalError, "resource was not made by New"))
 	}
+	r = r.of(c)
 	f := r.permit(ctx, c, op, scopes, true)
 	if f == nil {
 		return nil
@@ -37,7 +38,7 @@ func (r *Resource) Permit(ctx context.Context, c *Caller, op Operation, scopes .
 // caller may use: it counts and logs nothing and does not ask Config.Revoked. Where
 // Operations.Rule can't tell without arguments and returns an error, the answer is no.
 func (r *Resource) Offers(ctx context.Context, c *Caller, op Operation) bool {
-	return r != nil && r.metrics != nil && r.permit(ctx, c, op, nil, false) == nil
+	return r != nil && r.metrics != nil && r.of(c).permit(ctx, c, op, nil, false) == nil
 }
 
 func (r *Resource) permit(ctx context.Context, c *Caller, op Operation, scopes []string, revocation bool) (f *fault) {
@@ -49,7 +50,7 @@ func (r *Resource) permit(ctx context.Context, c *Caller, op Operation, scopes [
 	switch now := time.Now(); {
 	case c == nil && len(scopes) == 0 && r.rules != nil && slices.Contains(r.rules.Public, op.Method):
 		return nil
-	case c == nil || c.by != r:
+	case !r.accepted(c):
 		return newFault(ReasonMissingCredentials, "no caller whom this resource accepted")
 	case expired(c.claims, now, r.leeway):
 		return newFault(ReasonExpired, "expired since it was accepted")
@@ -113,7 +114,7 @@ func (op Operation) message() (*message, error) {
 // Operations returns Config.Operations, for programs that compare the rules with what
 // their server has. Slices in it are not to be changed.
 func (r *Resource) Operations() Operations {
-	if r.rules == nil {
+	if r = r.now(); r.rules == nil {
 		return Operations{}
 	}
 	o := r.rules.Operations
@@ -125,6 +126,7 @@ func (r *Resource) Operations() Operations {
 // Declares reports whether a rule names the operation, so that Undeclared has nothing
 // to say about it. Operations.Rule is not asked: it names nothing.
 func (r *Resource) Declares(op Operation) bool {
+	r = r.now()
 	m, err := op.message()
 	if err != nil || r.rules == nil {
 		return false

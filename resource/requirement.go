@@ -4,7 +4,6 @@ import (
 	"errors"
 	"fmt"
 	"net/http"
-	"slices"
 	"time"
 )
 
@@ -12,8 +11,7 @@ import (
 // that the resource has accepted. It is safe for concurrent use.
 type Requirement struct {
 	resource *Resource
-	needed   []string // the resource's own scopes first
-	further  bool     // there are others
+	further  []string // besides the resource's own
 }
 
 // Requirement returns the demand for scopes besides Config.Scopes.
@@ -21,15 +19,13 @@ func (r *Resource) Requirement(scopes ...string) (*Requirement, error) {
 	if r == nil || r.metrics == nil {
 		return nil, errors.New("resource: requirement: resource was not made by New")
 	}
-	q := &Requirement{resource: r, needed: slices.Clone(r.scopes), further: len(scopes) > 0}
+	q := &Requirement{resource: r}
 	for _, scope := range scopes {
 		if !isScope(scope) {
 			return nil, fmt.Errorf("resource: requirement: %q is no scope (RFC 6749 §3.3)", scope)
 		}
-		if !slices.Contains(q.needed, scope) {
-			q.needed = append(q.needed, scope)
-		}
 	}
+	q.further = union(q.further, scopes)
 	return q, nil
 }
 
@@ -38,17 +34,19 @@ func (r *Resource) Requirement(scopes ...string) (*Requirement, error) {
 // one without credentials. A public operation without credentials (see
 // [Operations.Public]) was accepted: it passes where no scopes are demanded.
 func (q *Requirement) Check(req *http.Request) *Refusal {
-	r := q.resource
+	caller, ok := FromContext(req.Context())
+	r := q.resource.of(caller)
+	needed := union(r.scopes, q.further)
 	var f *fault
-	switch caller, ok := FromContext(req.Context()); {
-	case !ok && !q.further && req.Context().Value(publicKey{}) == r:
+	switch {
+	case !ok && len(q.further) == 0 && req.Context().Value(publicKey{}) == r.whole():
 		return nil
-	case !ok || caller.by != r:
+	case !ok || !r.accepted(caller):
 		f = newFault(ReasonMissingCredentials, "not accepted by the resource's middleware")
 	case expired(caller.claims, time.Now(), r.leeway):
 		f = newFault(ReasonExpired, "expired since it was accepted")
-	case !caller.Has(q.needed...):
-		f = r.scopeFault(caller, q.needed)
+	case !caller.Has(needed...):
+		f = r.scopeFault(caller, needed)
 	default:
 		return nil
 	}

@@ -18,7 +18,7 @@ import (
 // request is judged by what it carries.
 func (r *Resource) callerOfOuter(req *http.Request) *Caller {
 	caller, ok := FromContext(req.Context())
-	if !ok || caller.by != r || len(req.Header["Authorization"]) > 0 {
+	if !ok || !r.accepted(caller) || len(req.Header["Authorization"]) > 0 {
 		return nil
 	}
 	return caller
@@ -115,7 +115,7 @@ func (r *Resource) decidePublic(req *http.Request, f *fault) (Decision, *fault) 
 	if unreadable != nil || len(messages) != 1 || !slices.Contains(r.rules.Public, messages[0].method) {
 		return Decision{}, f
 	}
-	req = req.WithContext(context.WithValue(req.Context(), publicKey{}, r))
+	req = req.WithContext(context.WithValue(req.Context(), publicKey{}, r.whole()))
 	return Decision{Request: r.handOn(req, nil, body)}, nil
 }
 

@@ -47,7 +47,8 @@ var ErrStreamEnded = errors.New("resource: stream ended, its token is no longer 
 //     remembered ([Resource.Forget], Config.MemoryTTL) and its issuer refuses it,
 //   - two checks after the keys of its issuer were due for a refresh that no longer
 //     brings its key: a check may be what starts that refresh,
-//   - when two checks in a row could not find out: fail closed.
+//   - when two checks in a row could not find out: fail closed,
+//   - at the next check, if a configuration that was replaced meanwhile refuses it.
 //
 // Other requests don't end: a tool call in flight is not cut. The handler must heed
 // its context, as it must for clients that leave; nothing stops it by force. Until
@@ -90,7 +91,7 @@ func (r *Resource) watch(req *http.Request, caller *Caller, needed []string) (*h
 	// A copy: the handler may change the header that it gets while a check reads.
 	same := (&http.Request{Header: http.Header{"Authorization": slices.Clone(req.Header["Authorization"])}}).WithContext(ctx)
 	s := &stream{end: end, opened: r, caller: caller}
-	r.streams.Add(1)
+	r.whole().streams.Add(1)
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	s.timer = time.AfterFunc(s.delay(), func() { s.check(same, needed) })
@@ -103,7 +104,7 @@ func (s *stream) delay() time.Duration {
 	if expiry.IsZero() {
 		return StreamCheckInterval
 	}
-	return min(StreamCheckInterval, max(time.Until(expiry.Add(s.opened.leeway)), minStreamDelay))
+	return min(StreamCheckInterval, max(time.Until(expiry.Add(s.opened.Leeway())), minStreamDelay))
 }
 
 // check ends the stream, or sees to it that there is a next check.
@@ -115,7 +116,7 @@ func (s *stream) check(req *http.Request, needed []string) {
 	}
 	caller, f := (*Caller)(nil), newFault(ReasonInternalError, "a configured function ended its goroutine")
 	defer func() { s.settle(ctx, caller, f) }() // whatever happens, fail closed
-	caller, f = s.opened.again(req, s.caller, needed)
+	caller, f = s.opened.whole().now().again(req, s.caller, needed)
 }
 
 // again is steps 1 to 8 of the walk once more, and of step 9 whether the caller has
@@ -134,16 +135,20 @@ func (r *Resource) again(req *http.Request, was *Caller, needed []string) (calle
 		return nil, newFault(ReasonExpired, "exp has come")
 	}
 	if len(req.Header["Authorization"]) == 0 {
-		if caller = was; !was.trusted(time.Now()) {
+		switch {
+		case !r.hasHeader(was.how, was.by):
+			return nil, newFault(ReasonTokenInvalid, "the configuration has no such credential any more")
+		case !was.trusted(time.Now()):
 			return nil, newFault(ReasonExpired, "expired, or its verifier has taken back its word")
 		}
+		caller = r.anew(was)
 	} else if caller, f = r.identify(req); f != nil {
 		return nil, f
 	}
 	if r.revoked != nil && r.revoked(req.Context(), caller) {
 		return nil, newFault(ReasonRevoked, "Config.Revoked said so")
 	}
-	if !caller.Has(needed...) {
+	if needed = union(r.scopes, needed); !caller.Has(needed...) {
 		return nil, r.scopeFault(caller, needed)
 	}
 	return caller, nil
@@ -185,7 +190,7 @@ func (s *stream) close() {
 	defer s.mu.Unlock()
 	if !s.closed {
 		s.closed = true
-		s.opened.streams.Add(-1)
+		s.opened.whole().streams.Add(-1)
 	}
 	s.end(nil)
 }
@@ -202,6 +207,7 @@ func (r *Resource) observeStreamEnd(ctx context.Context, f *fault) {
 	case answerError:
 		level = slog.LevelError
 	}
+	r = r.whole().now()
 	logger := r.logger
 	if logger == nil {
 		logger = slog.Default()

@@ -39,10 +39,15 @@ func (f *fixture) open(req *http.Request, token string) *streamed {
 }
 
 func start(middleware func(http.Handler) http.Handler, req *http.Request, token string) *streamed {
+	req.Header.Set("Authorization", "Bearer "+token)
+	return startWith(middleware, req)
+}
+
+// startWith is start for a request that has its credential.
+func startWith(middleware func(http.Handler) http.Handler, req *http.Request) *streamed {
 	s := &streamed{done: make(chan struct{})}
 	ctx, leave := context.WithCancel(context.Background())
 	s.leave = leave
-	req.Header.Set("Authorization", "Bearer "+token)
 	go func() {
 		defer close(s.done)
 		middleware(http.HandlerFunc(func(_ http.ResponseWriter, req *http.Request) {

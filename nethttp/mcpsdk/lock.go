@@ -3,6 +3,7 @@ package mcpsdk
 import (
 	"context"
 	"slices"
+	"strings"
 
 	"github.com/modelcontextprotocol/go-sdk/jsonrpc"
 	"github.com/modelcontextprotocol/go-sdk/mcp"
@@ -33,7 +34,7 @@ import (
 // only there clients get challenges. A refusal is counted and logged by the Resource; a
 // request that is refused here has been counted as accepted before.
 func Lock(res *resource.Resource) mcp.Middleware {
-	l := &lock{res: res, public: res.Operations().Public}
+	l := &lock{res: res}
 	return func(next mcp.MethodHandler) mcp.MethodHandler {
 		return func(ctx context.Context, method string, req mcp.Request) (mcp.Result, error) {
 			if isChecking(ctx, method) {
@@ -44,17 +45,16 @@ func Lock(res *resource.Resource) mcp.Middleware {
 				return nil, err
 			}
 			result, err := next(ctx, method, req)
-			if err != nil || slices.Contains(l.public, method) {
+			if err != nil {
 				return result, err
 			}
-			return l.hide(ctx, req, caller, result), nil
+			return l.hide(ctx, method, req, caller, result), nil
 		}
 	}
 }
 
 type lock struct {
-	res    *resource.Resource
-	public []string
+	res *resource.Resource
 }
 
 // admit refuses what the caller may not do.
@@ -92,7 +92,15 @@ func rpcError(refusal *resource.Refusal) error {
 
 // hide takes from a list what the caller may not use. The result is a copy: another
 // middleware may have kept the original.
-func (l *lock) hide(ctx context.Context, req mcp.Request, caller *resource.Caller, result mcp.Result) mcp.Result {
+func (l *lock) hide(ctx context.Context, method string, req mcp.Request, caller *resource.Caller, result mcp.Result) mcp.Result {
+	if r, ok := result.(*mcp.ReadResourceResult); ok {
+		out := *r
+		markPrivate(req, &out.Cacheable)
+		return &out
+	}
+	if !strings.HasSuffix(method, "/list") || slices.Contains(l.res.Operations().Public, method) {
+		return result
+	}
 	offers := func(method, name string) bool {
 		return l.res.Offers(ctx, caller, resource.Operation{Method: method, Name: name})
 	}
@@ -115,10 +123,6 @@ func (l *lock) hide(ctx context.Context, req mcp.Request, caller *resource.Calle
 	case *mcp.ListResourceTemplatesResult:
 		out := *r
 		out.ResourceTemplates = only(r.ResourceTemplates, func(t *mcp.ResourceTemplate) bool { return offers("resources/read", sample(t.URITemplate)) })
-		markPrivate(req, &out.Cacheable)
-		return &out
-	case *mcp.ReadResourceResult:
-		out := *r
 		markPrivate(req, &out.Cacheable)
 		return &out
 	}

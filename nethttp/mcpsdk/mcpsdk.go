@@ -59,11 +59,12 @@ func Handler(res *resource.Resource, next http.Handler) http.Handler {
 // that the middleware left.
 func Bridge(res *resource.Resource) func(next http.Handler) http.Handler {
 	// Only the SDK's own middleware can set a TokenInfo: its context key is private.
-	// It checks the expiry once more, as the Resource did: with the same leeway, and
-	// accepting that an introspected token may have none.
+	// It checks the expiry once more, as the Resource did: with the largest leeway that
+	// there is, since the Resource's may be replaced and accepted below has asked by that,
+	// and accepting that an introspected token may have none.
 	mark := auth.RequireBearerToken(copyCaller, &auth.RequireBearerTokenOptions{
 		AllowMissingExpiration: true,
-		ClockSkew:              res.Leeway(),
+		ClockSkew:              resource.MaxLeeway,
 	})
 	accepted := nethttp.Require(res) // no scopes besides the resource's own: accepted by it, and not expired since
 	return func(next http.Handler) http.Handler {

@@ -1,0 +1,356 @@
+package resource_test
+
+import (
+	"context"
+	"log/slog"
+	"net/http"
+	"net/http/httptest"
+	"strings"
+	"sync"
+	"sync/atomic"
+	"testing"
+	"testing/synctest"
+	"time"
+
+	"github.com/prometheus/client_golang/prometheus"
+	"github.com/prometheus/client_golang/prometheus/testutil"
+
+	"github.com/warder-go/warder/jwks"
+	"github.com/warder-go/warder/nethttp"
+	"github.com/warder-go/warder/resource"
+	"github.com/warder-go/warder/resource/apikey"
+	"github.com/warder-go/warder/resource/resourcetest"
+)
+
+// counted counts what a verifier is asked.
+type counted struct {
+	resource.Verifier
+	asked atomic.Int64
+}
+
+func (c *counted) Verify(ctx context.Context, t *resource.Token) (*resource.Claims, error) {
+	c.asked.Add(1)
+	return c.Verifier.Verify(ctx, t)
+}
+
+func newFor(t testing.TB, c resource.Config) *resource.Resource {
+	t.Helper()
+	res, err := resource.New(c)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return res
+}
+
+// What programs hold follows: the middleware, a requirement, the metadata.
+func TestReplaceIsSeenEverywhere(t *testing.T) {
+	f := newFixture(t, func(c *resource.Config, _ *jwks.Config) { c.Scopes = []string{"old"} })
+	keys, err := jwks.New(jwks.Config{Issuer: f.issuer.Identifier(), Transport: f.issuer.Transport()})
+	if err != nil {
+		t.Fatal(err)
+	}
+	handler := nethttp.Handler(f.res, nethttp.Require(f.res, "more")(f.inner))
+	status := func(scope string) int {
+		w, req := httptest.NewRecorder(), httptest.NewRequest(http.MethodPost, identifier, nil)
+		req.Header.Set("Authorization", "Bearer "+f.token(resourcetest.Token{Audience: identifier, Scope: scope}))
+		handler.ServeHTTP(w, req)
+		return w.Code
+	}
+	document := func() string {
+		w := httptest.NewRecorder()
+		handler.ServeHTTP(w, httptest.NewRequest(http.MethodGet, metadataURL, nil))
+		return w.Body.String()
+	}
+	const published = `{"resource":"https://mcp.example.test/mcp","authorization_servers":["ISSUER"],"scopes_supported":["SCOPE"],"bearer_methods_supported":["header"]}`
+	check := func(scope, other string) {
+		t.Helper()
+		if yes, no := status(scope+" more"), status(other+" more"); yes != 200 || no != 403 {
+			t.Errorf("with %s: %d, with %s: %d; want 200, 403", scope, yes, other, no)
+		}
+		if got := status(scope); got != 403 {
+			t.Errorf("without the further scope: %d, want 403", got)
+		}
+		want := strings.NewReplacer("ISSUER", f.issuer.Identifier(), "SCOPE", scope).Replace(published)
+		if got := document(); got != want {
+			t.Errorf("metadata\n got %s\nwant %s", got, want)
+		}
+	}
+	check("old", "new")
+	if err := f.res.Replace(newFor(t, resource.Config{Identifier: identifier, Issuers: []resource.Issuer{{Verifier: keys}}, Scopes: []string{"new"}})); err != nil {
+		t.Fatal(err)
+	}
+	check("new", "old")
+}
+
+// Only what has to do with who a caller is makes it necessary to verify anew.
+func TestReplaceAndMemory(t *testing.T) {
+	issuer, err := resourcetest.NewIssuer(resourcetest.Config{})
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer issuer.Close()
+	verifier := func() *counted {
+		keys, err := jwks.New(jwks.Config{Issuer: issuer.Identifier(), Transport: issuer.Transport()})
+		if err != nil {
+			t.Fatal(err)
+		}
+		return &counted{Verifier: keys}
+	}
+	for _, row := range []struct {
+		name       string
+		change     func(*resource.Config)
+		remembered bool
+	}{
+		{"nothing", func(*resource.Config) {}, true},
+		{"scopes", func(c *resource.Config) { c.Scopes = []string{"mcp:read"} }, true},
+		{"a hierarchy that grants more", func(c *resource.Config) {
+			c.Scopes, c.Implies = []string{"narrow"}, map[string][]string{"mcp:read": {"narrow"}}
+		}, true},
+		{"step-up", func(c *resource.Config) { c.StepUp = resource.StepUpKeepGranted }, true},
+		{"revocation", func(c *resource.Config) { c.Revoked = func(context.Context, *resource.Caller) bool { return false } }, true},
+		{"leeway", func(c *resource.Config) { c.Leeway = time.Minute }, false},
+		{"an audience", func(c *resource.Config) { c.Issuers[0].Audiences = []string{"api://x"} }, false},
+		{"stricter", func(c *resource.Config) { c.Issuers[0].StrictRFC9068 = true }, false},
+		{"another issuer beside", func(c *resource.Config) { c.Opaque = &resource.Issuer{Verifier: verifier()} }, false},
+		{"a verifier like the one before", func(c *resource.Config) { c.Issuers[0].Verifier = verifier() }, false},
+		{"less memory", func(c *resource.Config) { c.MemoryEntries = 10 }, false},
+	} {
+		t.Run(row.name, func(t *testing.T) {
+			v := verifier()
+			config := resource.Config{Identifier: identifier, Issuers: []resource.Issuer{{Verifier: v}}}
+			f := &fixture{t: t, issuer: issuer, res: newFor(t, config), log: new(journal)}
+			f.inner = func(http.ResponseWriter, *http.Request) {}
+			token := f.token(resourcetest.Token{Audience: identifier, Scope: "mcp:read"})
+			f.bearer(token)
+			config.Issuers = []resource.Issuer{{Verifier: v}}
+			row.change(&config)
+			if err := f.res.Replace(newFor(t, config)); err != nil {
+				t.Fatal(err)
+			}
+			for range 3 {
+				if got := f.bearer(token); got.status != 200 {
+					t.Errorf("got %+v, want 200", got)
+				}
+			}
+			asked := int64(1)
+			if last := config.Issuers[0].Verifier.(*counted); last != v {
+				asked += last.asked.Load()
+			}
+			if v.asked.Load() > 1 {
+				asked = v.asked.Load()
+			}
+			if remembered := asked == 1; remembered != row.remembered || asked > 2 {
+				t.Errorf("verified %d times, want remembered: %t", asked, row.remembered)
+			}
+		})
+	}
+}
+
+func TestReplaceRefuses(t *testing.T) {
+	f := newFixture(t, nil)
+	good := func() *resource.Resource {
+		return newFor(t, resource.Config{Identifier: identifier, Opaque: &resource.Issuer{Verifier: &nobody{}}})
+	}
+	used := good()
+	if err := f.res.Replace(used); err != nil {
+		t.Fatal(err)
+	}
+	for _, row := range []struct {
+		name  string
+		of    *resource.Resource
+		given *resource.Resource
+		want  string
+	}{
+		{"another identifier", f.res, newFor(t, resource.Config{Identifier: identifier + "/", Opaque: &resource.Issuer{Verifier: &nobody{}}}),
+			`resource: replace: Identifier: "https://mcp.example.test/mcp/" is not "https://mcp.example.test/mcp"; another one needs a restart, as clients and routes depend on it`},
+		{"by nothing", f.res, nil, "resource: replace: a resource was not made by New"},
+		{"by the zero value", f.res, new(resource.Resource), "resource: replace: a resource was not made by New"},
+		{"of nothing", nil, good(), "resource: replace: a resource was not made by New"},
+		{"by itself", f.res, f.res, "resource: replace: a resource that was replaced, or that replaced another, is used again: make one with New"},
+		{"by one that has replaced", f.res, used, "resource: replace: a resource that was replaced, or that replaced another, is used again: make one with New"},
+		{"of one that has replaced", used, good(), "resource: replace: a resource that was replaced, or that replaced another, is used again: make one with New"},
+	} {
+		t.Run(row.name, func(t *testing.T) {
+			if err := row.of.Replace(row.given); err == nil || err.Error() != row.want {
+				t.Errorf("\n got %v\nwant %s", err, row.want)
+			}
+		})
+	}
+}
+
+type nobody struct{}
+
+func (*nobody) Issuer() string { return "https://opaque.example.test" }
+func (*nobody) Verify(context.Context, *resource.Token) (*resource.Claims, error) {
+	return nil, &resource.Error{Reason: resource.ReasonInactive}
+}
+
+// An open stream is judged by the configuration that counts at its next check.
+func TestReplaceEndsStreams(t *testing.T) {
+	key, digest := apikey.Generate("k_")
+	keys := func() *apikey.Verifier {
+		v, err := apikey.New(apikey.Config{Resource: identifier, Keys: []apikey.Key{{ID: "k", SHA256: digest, Subject: "k", Scopes: []string{"mcp:read"}}}})
+		if err != nil {
+			t.Fatal(err)
+		}
+		return v
+	}
+	first := keys()
+	headers := func(v *apikey.Verifier) map[string]resource.HeaderVerifier {
+		return map[string]resource.HeaderVerifier{"X-Api-Key": v}
+	}
+	for _, row := range []struct {
+		name   string
+		change func(*resource.Config)
+		bearer bool // the stream of the token ends
+		key    bool // that of the key
+	}{
+		{"nothing", func(*resource.Config) {}, false, false},
+		{"a scope more", func(c *resource.Config) { c.Scopes = []string{"mcp:read", "more"} }, true, true},
+		{"no such field", func(c *resource.Config) { c.Headers = nil }, false, true},
+		{"another verifier for it", func(c *resource.Config) { c.Headers = headers(keys()) }, false, true},
+		{"no such issuer", func(c *resource.Config) {
+			c.Issuers, c.Opaque = nil, &resource.Issuer{Verifier: &nobody{}}
+		}, true, false},
+	} {
+		t.Run(row.name, func(t *testing.T) {
+			inBubble(t, func(c *resource.Config, _ *jwks.Config) { c.Headers = headers(first) }, func(t *testing.T, f *fixture) {
+				verifier, err := jwks.New(jwks.Config{Issuer: f.issuer.Identifier(), Transport: f.issuer.Transport()})
+				if err != nil {
+					t.Fatal(err)
+				}
+				config := resource.Config{Identifier: identifier, Issuers: []resource.Issuer{{Verifier: verifier}}, Headers: headers(first)}
+				row.change(&config)
+				token := f.open(get(), f.token(resourcetest.Token{Audience: identifier, Scope: "mcp:read", Lifetime: time.Hour}))
+				defer token.leave()
+				withKey := get()
+				withKey.Header.Set("X-Api-Key", key)
+				static := startWith(nethttp.Middleware(f.res), withKey)
+				defer static.leave()
+				synctest.Wait()
+				if err := f.res.Replace(newFor(t, config)); err != nil {
+					t.Fatal(err)
+				}
+				time.Sleep(resource.StreamCheckInterval + time.Millisecond)
+				synctest.Wait()
+				if got := token.ended(); got != row.bearer {
+					t.Errorf("stream of a token ended: %t, want %t; log: %s", got, row.bearer, f.log.take())
+				}
+				if got := static.ended(); got != row.key {
+					t.Errorf("stream of a key ended: %t, want %t; log: %s", got, row.key, f.log.take())
+				}
+			})
+		})
+	}
+}
+
+// Series of the resource go on, those of verifiers come and go, and a registry takes it.
+func TestReplaceAndMetrics(t *testing.T) {
+	f := newFixture(t, nil)
+	registry := prometheus.NewPedanticRegistry()
+	registry.MustRegister(f.res.Metrics())
+	count := func(name string) int {
+		t.Helper()
+		n, err := testutil.GatherAndCount(registry, name)
+		if err != nil {
+			t.Fatal(err)
+		}
+		return n
+	}
+	f.bearer(f.token(resourcetest.Token{Audience: identifier}))
+	if n := count("warder_keyset_keys"); n != 1 {
+		t.Errorf("got %d series of keys, want 1", n)
+	}
+	if err := f.res.Replace(newFor(t, resource.Config{Identifier: identifier, Opaque: &resource.Issuer{Verifier: &nobody{}}})); err != nil {
+		t.Fatal(err)
+	}
+	f.bearer("opaque")
+	if n := count("warder_keyset_keys"); n != 0 {
+		t.Errorf("got %d series of keys, want 0", n)
+	}
+	families, err := registry.Gather()
+	if err != nil {
+		t.Fatal(err)
+	}
+	sum := 0.0
+	for _, family := range families {
+		if family.GetName() == "warder_decisions_total" {
+			for _, m := range family.GetMetric() {
+				sum += m.GetCounter().GetValue()
+			}
+		}
+	}
+	if sum != 2 {
+		t.Errorf("got %v decisions, want 2: one before and one after", sum)
+	}
+}
+
+// A request in flight is decided by one configuration, whatever is replaced meanwhile:
+// a thousand times under load no answer is a mixture, and none is lost to the counter.
+func TestReplaceUnderLoad(t *testing.T) {
+	f := newFixture(t, nil)
+	keys := func() resource.Verifier {
+		v, err := jwks.New(jwks.Config{Issuer: f.issuer.Identifier(), Transport: f.issuer.Transport()})
+		if err != nil {
+			t.Fatal(err)
+		}
+		return v
+	}
+	shared := keys()
+	// One word marks a configuration: in its base scopes, its rules and its hierarchy.
+	config := func(n int) resource.Config {
+		mark := []string{"even", "odd"}[n%2]
+		c := resource.Config{Identifier: identifier, Issuers: []resource.Issuer{{Verifier: shared}}, Scopes: []string{mark}, Logger: slog.New(slog.DiscardHandler),
+			Implies: map[string][]string{"mcp:all": {mark, mark + ":more"}}}
+		if n%10 == 9 {
+			c.Issuers[0].Verifier = keys() // and memory begins anew
+		}
+		return c
+	}
+	if err := f.res.Replace(newFor(t, config(0))); err != nil {
+		t.Fatal(err)
+	}
+	all := f.token(resourcetest.Token{Audience: identifier, Scope: "mcp:all"})
+	none := f.token(resourcetest.Token{Audience: identifier, Scope: "other"})
+	plain := nethttp.Middleware(f.res)(f.inner)
+	evenMore := nethttp.Middleware(f.res)(nethttp.Require(f.res)(nethttp.Middleware(f.res)(nethttp.Require(f.res)(f.inner))))
+	ask := func(h http.Handler, token string) (int, string) {
+		w, req := httptest.NewRecorder(), httptest.NewRequest(http.MethodPost, identifier, nil)
+		req.Header.Set("Authorization", "Bearer "+token)
+		h.ServeHTTP(w, req)
+		return w.Code, w.Header().Get("WWW-Authenticate")
+	}
+	var group sync.WaitGroup
+	var asked, wrong atomic.Int64
+	done := make(chan struct{})
+	for range 4 {
+		group.Go(func() {
+			for {
+				select {
+				case <-done:
+					return
+				default:
+				}
+				asked.Add(2)
+				if status, _ := ask(evenMore, all); status != 200 {
+					wrong.Add(1)
+				}
+				status, challenge := ask(plain, none)
+				if even, odd := strings.Contains(challenge, `scope="even"`), strings.Contains(challenge, `scope="odd"`); status != 403 || even == odd {
+					wrong.Add(1)
+				}
+			}
+		})
+	}
+	for n := range 1000 {
+		if err := f.res.Replace(newFor(t, config(n))); err != nil {
+			t.Fatal(err)
+		}
+	}
+	close(done)
+	group.Wait()
+	if wrong.Load() != 0 || asked.Load() == 0 {
+		t.Errorf("%d wrong answers of %d", wrong.Load(), asked.Load())
+	}
+	t.Logf("%d requests", asked.Load())
+}
