@@ -15,7 +15,7 @@ import (
 // Origins returns the web origins whose pages may call, sorted: the Identifier's own
 // and those of Config.Origins. It is never empty, and never says "any". It is for the
 // CORS library in front, so that both have one list.
-func (r *Resource) Origins() []string { return slices.Clone(r.origins) }
+func (r *Resource) Origins() []string { return slices.Clone(r.now().origins) }
 
 // checkOrigin is the rule of MCP 2026-07-28 (Streamable HTTP, "Security & Endpoint"):
 // an Origin that is there and not valid is 403. Programs send none. A browser sends

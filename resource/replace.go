@@ -125,7 +125,7 @@ func newIdentity(c Config) (i identity) {
 	c.Opaque, c.Prefixed, c.Headers, c.HeaderClaims = nil, nil, nil, nil
 	c.Scopes, c.ChallengeScopes, c.ScopesSupported, c.Implies = nil, nil, nil, nil
 	c.Operations, c.StepUp, c.MaxBodyBytes, c.MaxTokenBytes = Operations{}, 0, 0, 0
-	c.Metadata, c.Revoked, c.KeepAuthorization, c.Logger = Config{}.Metadata, nil, false, nil
+	c.Origins, c.Metadata, c.Revoked, c.KeepAuthorization, c.Logger = nil, Config{}.Metadata, nil, false, nil
 	i.unsure = hasFunc(reflect.ValueOf(c)) || hasFunc(reflect.ValueOf(others))
 	i.rest = fmt.Sprintf("%#v %#v %q", c, others, prefixes)
 	return i
