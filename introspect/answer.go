@@ -28,7 +28,9 @@ func (v *Verifier) accepts() string {
 	return plainType
 }
 
-// read turns an answer of status 200 into claims. asked is when we asked.
+// read turns an answer of status 200 into claims. asked is when we asked. An answer that
+// can't be understood is 503, though it may call the token active or not: what a broken
+// document says is not said in due form. The token is not used up by it.
 func (v *Verifier) read(ctx context.Context, t *resource.Token, r *outbound.Response, asked time.Time) (*resource.Claims, *failure) {
 	// Exactly the type that was asked for: a login page is no answer, and an
 	// unsigned answer none that was to be signed.
@@ -43,7 +45,10 @@ func (v *Verifier) read(ctx context.Context, t *resource.Token, r *outbound.Resp
 		}
 	}
 	a, err := parseAnswer(object)
-	if err != nil {
+	switch {
+	case err != nil && saysWhether(object):
+		return nil, fail(badClaims, err)
+	case err != nil:
 		return nil, fail(malformed, err)
 	}
 	if !a.active {
@@ -54,7 +59,7 @@ func (v *Verifier) read(ctx context.Context, t *resource.Token, r *outbound.Resp
 		return nil, f
 	}
 	if v.keys != nil && t.IsJWT() && !sameToken(t.Claims(), claims) {
-		return nil, fail(unproven, errors.New("signed answer is about another token: its jti or exp differs"))
+		return nil, fail(otherToken, errors.New("signed answer is about another token: its jti or exp differs"))
 	}
 	return claims, nil
 }
@@ -106,6 +111,15 @@ func parseAnswer(object []byte) (a answer, err error) {
 	return a, nil
 }
 
+// saysWhether reports whether an answer that can't be read is at least an object with
+// an active of true or false. Then what is wrong with it may come from the token, such
+// as the subject's name, and the endpoint is not to blame.
+func saysWhether(object jsontext.Value) bool {
+	return slices.ContainsFunc(strictjson.Glimpse(object, "active"), func(value jsontext.Value) bool {
+		return value.Kind() == 't' || value.Kind() == 'f'
+	})
+}
+
 // isBearerAccessToken tells access tokens from refresh and ID tokens, and from those
 // that are bound to a key (RFC 7662 §2.2, RFC 9449 §6.2), as far as the answer says.
 func (a answer) isBearerAccessToken() (bool, error) {
@@ -149,20 +163,20 @@ func (v *Verifier) claims(a answer, object []byte) (*resource.Claims, *failure) 
 	if c.Issuer == "" { // optional in an answer; that it came from the issuer we know
 		c.Issuer = v.issuer
 	}
-	c.Introspected = true
-	c.RememberFor = v.rememberFor(c.Expiry)
+	c.Introspected = true // RememberFor is set for each request that shares the answer
 	return c, nil
 }
 
-// rememberFor says how long an answer may stand for the next ones: never beyond exp
-// (RFC 7662 §4), and not for long where there is no exp.
-func (v *Verifier) rememberFor(expiry time.Time) time.Duration {
-	left := NoExpiryTTL
-	if !expiry.IsZero() {
-		left = time.Until(expiry)
+// rememberFor says how long an answer that came at a time may still stand for the next
+// ones: never beyond exp (RFC 7662 §4), and not for long where there is no exp.
+func (v *Verifier) rememberFor(expiry, came time.Time) time.Duration {
+	until := expiry
+	if until.IsZero() {
+		until = came.Add(NoExpiryTTL)
 	}
+	left := time.Until(until)
 	if v.answerTTL != 0 {
-		left = min(left, v.answerTTL)
+		left = min(left, time.Until(came.Add(v.answerTTL)))
 	}
 	if left <= 0 {
 		return -1

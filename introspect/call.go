@@ -38,7 +38,7 @@ func (v *Verifier) Verify(ctx context.Context, t *resource.Token) (*resource.Cla
 	}
 	wait, cancel := context.WithTimeoutCause(ctx, v.timeout+grace, errTooSlow)
 	defer cancel()
-	claims, f, err := v.flights.do(wait, key, func(queued context.Context, fl *flight) (*resource.Claims, *failure) {
+	over, err := v.flights.do(wait, key, func(queued context.Context, fl *flight) (*resource.Claims, *failure) {
 		return v.settle(queued, fl, key, t)
 	})
 	switch {
@@ -46,16 +46,19 @@ func (v *Verifier) Verify(ctx context.Context, t *resource.Token) (*resource.Cla
 		return nil, ctx.Err()
 	case err != nil:
 		return nil, fail(timedOut, err).resourceError()
-	case f != nil:
-		return nil, f.resourceError()
+	case over.failed != nil:
+		return nil, over.failed.resourceError()
 	}
-	return claims, nil
+	claims := *over.claims // others have it too
+	claims.RememberFor = v.rememberFor(claims.Expiry, over.came)
+	return &claims, nil
 }
 
 // settle is one flight: it finds out about a token, for all who wait.
 func (v *Verifier) settle(queued context.Context, fl *flight, key digest, t *resource.Token) (*resource.Claims, *failure) {
 	ctx, cancel := context.WithTimeout(context.Background(), v.timeout)
 	defer cancel()
+	age := v.refused.age()
 	// A call that has just ended may have said it.
 	if f := v.refused.recall(key, time.Now()); f != nil {
 		return nil, f
@@ -70,15 +73,15 @@ func (v *Verifier) settle(queued context.Context, fl *flight, key digest, t *res
 	if !v.flights.begin(fl) {
 		return nil, fail(abandoned, errAbandoned)
 	}
-	claims, f := v.call(ctx, t)
+	claims, f := v.call(ctx, t, fl)
 	if f != nil && f.definitive() {
-		v.refused.remember(key, f, time.Now())
+		v.refused.remember(key, f, time.Now(), age)
 	}
 	return claims, f
 }
 
 // call makes one call, if the circuit lets it, and notes how it ended.
-func (v *Verifier) call(ctx context.Context, t *resource.Token) (claims *resource.Claims, f *failure) {
+func (v *Verifier) call(ctx context.Context, t *resource.Token, fl *flight) (claims *resource.Claims, f *failure) {
 	began := time.Now()
 	pass, f := v.circuit.enter(began)
 	if f != nil {
@@ -86,12 +89,12 @@ func (v *Verifier) call(ctx context.Context, t *resource.Token) (claims *resourc
 	}
 	f = fail(panicked, errors.New("a configured function panicked")) // until it is known better
 	defer func() { v.note(pass, began, f) }()
-	claims, f = v.exchange(ctx, t)
+	claims, f = v.exchange(ctx, t, fl)
 	return claims, f
 }
 
 // exchange asks (RFC 7662 §2.1) and reads the answer.
-func (v *Verifier) exchange(ctx context.Context, t *resource.Token) (*resource.Claims, *failure) {
+func (v *Verifier) exchange(ctx context.Context, t *resource.Token, fl *flight) (*resource.Claims, *failure) {
 	endpoint, err := v.endpoint.get(ctx)
 	if err != nil {
 		return nil, discoveryFailure(err)
@@ -108,6 +111,7 @@ func (v *Verifier) exchange(ctx context.Context, t *resource.Token) (*resource.C
 	req.Header = header
 	asked := time.Now()
 	response, err := v.client.Do(req)
+	fl.came = time.Now()
 	if err != nil {
 		return nil, outboundFailure(err)
 	}

@@ -13,8 +13,8 @@ import (
 // about.
 type digest [sha256.Size]byte
 
-// Afterglow is how long an answer that accepts a token is shared after it has come,
-// unless Config.AnswerTTL is negative. It covers the moment between the answer and its
+// Afterglow is how long an answer that accepts a token is shared after it has come, or
+// Config.AnswerTTL if that is less; not at all if it is negative. It covers the moment between the answer and its
 // being remembered by the resource, in which a request would find neither, and is
 // longer than a busy machine makes anybody wait in between.
 const Afterglow = 250 * time.Millisecond
@@ -32,39 +32,41 @@ type flights struct {
 
 // flight is one call, from its place in the queue to its answer.
 type flight struct {
-	done     chan struct{} // closed when the three below are final
+	done     chan struct{} // closed when the four below are final
 	claims   *resource.Claims
 	failed   *failure
+	came     time.Time // when the answer did
 	panicked any
 
 	// Guarded by flights.mu.
 	waiting int                // requests that want the answer
 	begun   bool               // it has left the queue
 	giveUp  context.CancelFunc // ends its wait in the queue
+	until   time.Time          // end of the afterglow; zero: it has not begun
 }
 
-// do returns what run returns, which is run once for all who ask for the key at the
+// do returns a flight that is over. run makes it and is run once for all who ask for the key at the
 // same time. It leaves when ctx ends; run goes on for the others. The context of run
 // ends only if all have left before run calls begin.
-func (fs *flights) do(ctx context.Context, key digest, run func(context.Context, *flight) (*resource.Claims, *failure)) (*resource.Claims, *failure, error) {
+func (fs *flights) do(ctx context.Context, key digest, run func(context.Context, *flight) (*resource.Claims, *failure)) (*flight, error) {
 	f := fs.join(key, run)
 	select {
 	case <-f.done:
 	case <-ctx.Done():
 		fs.leave(key, f)
-		return nil, nil, context.Cause(ctx)
+		return nil, context.Cause(ctx)
 	}
 	if f.panicked != nil {
 		panic(f.panicked) // where it is caught and answered as any panic of a configured function
 	}
-	return f.claims, f.failed, nil
+	return f, nil
 }
 
 func (fs *flights) join(key digest, run func(context.Context, *flight) (*resource.Claims, *failure)) *flight {
 	fs.mu.Lock()
 	defer fs.mu.Unlock()
 	f := fs.all[key]
-	if f == nil {
+	if f == nil || !f.until.IsZero() && !time.Now().Before(f.until) { // a timer may be late
 		ctx, giveUp := context.WithCancel(context.Background()) // not the request's: others wait too
 		f = &flight{done: make(chan struct{}), giveUp: giveUp}
 		if fs.all == nil {
@@ -82,6 +84,7 @@ func (fs *flights) fly(ctx context.Context, key digest, f *flight, run func(cont
 	defer func() {
 		f.panicked = recover()
 		if f.claims != nil && fs.afterglow > 0 {
+			fs.glow(f)
 			time.AfterFunc(fs.afterglow, func() { fs.remove(key, f) })
 		} else {
 			fs.remove(key, f)
@@ -89,6 +92,12 @@ func (fs *flights) fly(ctx context.Context, key digest, f *flight, run func(cont
 		close(f.done)
 	}()
 	f.claims, f.failed = run(ctx, f)
+}
+
+func (fs *flights) glow(f *flight) {
+	fs.mu.Lock()
+	defer fs.mu.Unlock()
+	f.until = f.came.Add(fs.afterglow)
 }
 
 // begin is called when a flight leaves the queue, and reports whether anybody still

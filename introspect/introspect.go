@@ -63,9 +63,9 @@ type Config struct {
 	// metadata names.
 	KeysURL string
 
-	// AnswerTTL is how long an answer may be remembered, if that is less than
-	// [resource.Config].MemoryTTL: it is the longest time for which a revocation
-	// goes unseen. 0: as long as MemoryTTL, where that is negative still for
+	// AnswerTTL is how long an answer may be remembered, from when it came, if that
+	// is less than [resource.Config].MemoryTTL: it is the longest time for which a
+	// revocation goes unseen. 0: as long as MemoryTTL, where that is negative still for
 	// [Afterglow]; negative: every request asks, save that those that come while
 	// a call is under way share its answer. Never is an answer remembered beyond
 	// its exp, and without exp for a minute at most.
@@ -169,8 +169,8 @@ func build(c Config) *Verifier {
 		flights:  flights{afterglow: Afterglow},
 		queue:    newQueue(c.MaxConcurrent, c.Timeout*2/5),
 	}
-	if c.AnswerTTL < 0 {
-		v.flights.afterglow = 0
+	if c.AnswerTTL != 0 {
+		v.flights.afterglow = max(0, min(Afterglow, c.AnswerTTL))
 	}
 	if c.SignedAnswers {
 		var source keyset.Source = &keyset.Discovery{Client: documents, Issuer: c.Issuer}
@@ -211,9 +211,12 @@ func (v *Verifier) Ready(ctx context.Context) error {
 	return nil
 }
 
-// Forget makes calls that are under way answer only those who wait for them already.
-// [resource.Resource.Forget] calls it.
-func (v *Verifier) Forget() { v.flights.detach() }
+// Forget makes calls that are under way answer only those who wait for them already,
+// and forgets which tokens were refused. [resource.Resource.Forget] calls it.
+func (v *Verifier) Forget() {
+	v.flights.detach()
+	v.refused.purge()
+}
 
 // Format prints the issuer for every verb.
 func (v *Verifier) Format(f fmt.State, _ rune) {

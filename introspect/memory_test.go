@@ -3,12 +3,15 @@ package introspect_test
 import (
 	"context"
 	"crypto/fips140"
+	"log/slog"
+	"net/http"
 	"sync"
 	"testing"
 	"testing/synctest"
 	"time"
 
 	"github.com/warder-go/warder/introspect"
+	"github.com/warder-go/warder/nethttp"
 	"github.com/warder-go/warder/resource"
 	"github.com/warder-go/warder/resource/resourcetest"
 )
@@ -156,6 +159,79 @@ func TestForgetDuringACall(t *testing.T) {
 				w.expect("and when that has ended", token, 401, resource.ReasonInactive)
 				if w.calls() != 3 {
 					w.Errorf("%d calls, want 3", w.calls())
+				}
+			})
+		})
+	}
+}
+
+// Who is refused is forgotten too: a token that has become active is good with the next
+// request, whether the call about it was over at the purge or still under way.
+func TestForgetWhoIsRefused(t *testing.T) {
+	inWorld(t, nil, func(w *world) {
+		const token = "not-yet-known"
+		w.expect("first", token, 401, resource.ReasonInactive)
+		w.issuer.OpaqueToken(resourcetest.Token{Text: token, Lifetime: time.Hour})
+		w.expect("remembered", token, 401, resource.ReasonInactive)
+		w.res.Forget(token)
+		w.expect("forgotten", token, 200, "")
+	})
+	for name, forget := range map[string]func(*world, string){
+		"token":   func(w *world, token string) { w.res.Forget(token) },
+		"subject": func(w *world, _ string) { w.res.ForgetSubject(w.issuer.Identifier(), "alice") },
+	} {
+		t.Run(name, func(t *testing.T) {
+			inWorld(t, nil, func(w *world) {
+				const token = "not-yet-known"
+				w.fail(resourcetest.Failure{Pace: 50 * time.Millisecond}) // looked up now, read for a second
+				var all sync.WaitGroup
+				all.Go(func() {
+					if got := w.ask(token); got.status != 401 {
+						w.Errorf("asked before: got %d, want 401", got.status)
+					}
+				})
+				time.Sleep(100 * time.Millisecond)
+				w.issuer.OpaqueToken(resourcetest.Token{Text: token, Lifetime: time.Hour})
+				forget(w, token)
+				w.normal()
+				all.Wait()
+				w.expect("asked when the old call has ended", token, 200, "")
+				if w.calls() != 2 {
+					w.Errorf("%d calls, want 2", w.calls())
+				}
+			})
+		})
+	}
+}
+
+// AnswerTTL counts from the answer, also for those who come in its afterglow, which is
+// no longer than AnswerTTL itself.
+func TestAnswerTTLIsABound(t *testing.T) {
+	for _, ttl := range []time.Duration{50 * time.Millisecond, introspect.Afterglow, time.Second} {
+		t.Run(ttl.String(), func(t *testing.T) {
+			inWorld(t, func(_ *resource.Config, c *introspect.Config) { c.AnswerTTL = ttl }, func(w *world) {
+				other, err := resource.New(resource.Config{Identifier: identifier, Opaque: &resource.Issuer{Verifier: w.verifier}, Logger: slog.New(slog.DiscardHandler)})
+				if err != nil {
+					w.Fatal(err)
+				}
+				w.issuer.Reset()
+				token := w.token(resourcetest.Token{})
+				w.expect("first", token, 200, "")
+				w.issuer.Revoke(token)
+				// A second resource, which remembers nothing yet, joins as late as it can.
+				w.door = nethttp.Middleware(other)(http.NotFoundHandler())
+				late := min(ttl, introspect.Afterglow) - time.Nanosecond
+				time.Sleep(late)
+				if got := w.ask(token); got.status != 404 || w.calls() != 1 {
+					w.Errorf("in the afterglow: got %d with %d calls, want 404 of the handler with 1", got.status, w.calls())
+				}
+				time.Sleep(ttl - late - time.Nanosecond)
+				if got := w.ask(token); got.status != 404 {
+					w.Errorf("a nanosecond before: got %d, want 404", got.status)
+				}
+				time.Sleep(time.Nanosecond)
+				if got := w.ask(token); got.status != 401 {
+					w.Errorf("then: got %d, want 401", got.status)
 				}
 			})
 		})

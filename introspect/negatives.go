@@ -19,6 +19,7 @@ const (
 type negatives struct {
 	mu      sync.Mutex
 	entries *simplelru.LRU[digest, negative]
+	purges  int
 }
 
 type negative struct {
@@ -45,8 +46,26 @@ func (n *negatives) recall(key digest, now time.Time) *failure {
 	return entry.failed
 }
 
-func (n *negatives) remember(key digest, f *failure, now time.Time) {
+// age is to be asked before a call is made, and given to remember.
+func (n *negatives) age() int {
 	n.mu.Lock()
 	defer n.mu.Unlock()
-	n.entries.Add(key, negative{f, now.Add(NegativeTTL)})
+	return n.purges
+}
+
+// remember keeps a refusal, unless all were purged since age: the call may have begun
+// before that, and so be out of date.
+func (n *negatives) remember(key digest, f *failure, now time.Time, age int) {
+	n.mu.Lock()
+	defer n.mu.Unlock()
+	if n.purges == age {
+		n.entries.Add(key, negative{f, now.Add(NegativeTTL)})
+	}
+}
+
+func (n *negatives) purge() {
+	n.mu.Lock()
+	defer n.mu.Unlock()
+	n.purges++
+	n.entries.Purge()
 }

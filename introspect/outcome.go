@@ -34,6 +34,7 @@ const (
 	malformed   outcome = "malformed"
 	badClaims   outcome = "claims"
 	unproven    outcome = "unproven"
+	otherToken  outcome = "other_token" // a signed answer that is not about this JWT
 	noKeys      outcome = "keys"
 	panicked    outcome = "panic"
 )
@@ -82,6 +83,7 @@ var outcomes = map[outcome]struct {
 	malformed:   {resource.ReasonIntrospectionMalformed, failing},
 	badClaims:   {resource.ReasonIntrospectionMalformed, neutral}, // of a subject with an odd name
 	unproven:    {resource.ReasonIntrospectionUnproven, failing},
+	otherToken:  {resource.ReasonIntrospectionUnproven, neutral},
 	noKeys:      {resource.ReasonKeysUnavailable, neutral}, // the endpoint has answered
 	panicked:    {resource.ReasonInternalError, neutral},
 

@@ -32,7 +32,10 @@ func (v *Verifier) proven(ctx context.Context, body []byte, asked time.Time) (js
 		return nil, fail(unproven, errors.New("typ is not token-introspection+jwt"))
 	}
 	e, err := parseEnvelope(jws.Payload)
-	if err != nil {
+	switch {
+	case err != nil && isSpoiltInside(jws.Payload, err):
+		return nil, fail(badClaims, err) // not proven either, but refused in any case
+	case err != nil:
 		return nil, fail(unproven, err)
 	}
 	if _, err := v.keys.Verify(ctx, jws, e.issuedAt); err != nil {
@@ -52,6 +55,14 @@ func (v *Verifier) proven(ctx context.Context, body []byte, asked time.Time) (js
 		return nil, fail(unproven, err)
 	}
 	return e.answer, nil
+}
+
+// isSpoiltInside reports whether a payload that can't be read is spoilt by the answer
+// inside, so that the token may have brought it about, rather than by what is round it.
+func isSpoiltInside(payload []byte, err error) bool {
+	return slices.ContainsFunc(strictjson.Glimpse(payload, "token_introspection"), func(inner jsontext.Value) bool {
+		return saysWhether(inner) && (strictjson.Valid(inner) != nil || errors.Is(err, strictjson.ErrDepth))
+	})
 }
 
 // isAnswerType compares media types (RFC 2045 §5.1: case-insensitive, in ASCII).
