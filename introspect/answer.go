@@ -31,7 +31,7 @@ func (v *Verifier) accepts() string {
 // read turns an answer of status 200 into claims. asked is when we asked. An answer that
 // can't be understood is 503, though it may call the token active or not: what a broken
 // document says is not said in due form. The token is not used up by it.
-func (v *Verifier) read(ctx context.Context, t *resource.Token, r *outbound.Response, asked time.Time) (*resource.Claims, *failure) {
+func (v *Verifier) read(ctx context.Context, jwt *resource.Claims, r *outbound.Response, asked time.Time) (*resource.Claims, *failure) {
 	// Exactly the type that was asked for: a login page is no answer, and an
 	// unsigned answer none that was to be signed.
 	if !hasType(r.Header.Values("Content-Type"), v.accepts()) {
@@ -58,7 +58,7 @@ func (v *Verifier) read(ctx context.Context, t *resource.Token, r *outbound.Resp
 	if f != nil {
 		return nil, f
 	}
-	if v.keys != nil && t.IsJWT() && !sameToken(t.Claims(), claims) {
+	if v.keys != nil && jwt != nil && !sameToken(jwt, claims) {
 		return nil, fail(otherToken, errors.New("signed answer is about another token: its jti or exp differs"))
 	}
 	return claims, nil

@@ -2,6 +2,7 @@ package introspect
 
 import (
 	"context"
+	"crypto/rand"
 	"crypto/sha256"
 	"errors"
 	"fmt"
@@ -88,18 +89,41 @@ func (v *Verifier) call(ctx context.Context, t *resource.Token, fl *flight) (cla
 		return nil, f
 	}
 	f = fail(panicked, errors.New("a configured function panicked")) // until it is known better
-	defer func() { v.note(pass, began, f) }()
-	claims, f = v.exchange(ctx, t, fl)
+	defer func() { v.note(ctx, pass, began, f) }()
+	claims, f = v.exchange(ctx, t.Raw(), t.Claims(), fl)
 	return claims, f
 }
 
-// exchange asks (RFC 7662 §2.1) and reads the answer.
-func (v *Verifier) exchange(ctx context.Context, t *resource.Token, fl *flight) (*resource.Claims, *failure) {
+// probe asks about a token of our own, which no client has made up: whether the endpoint
+// fails, or could not do with a client's token. So tokens that make it answer 500, or a
+// firewall in front of it answer for it, keep nobody else out. What it costs is one more
+// call for each fifth such answer in a row, one at a time, within the call's time.
+func (v *Verifier) probe(ctx context.Context, p pass) (end change) {
+	began := time.Now()
+	f := fail(panicked, errors.New("a configured function panicked"))
+	defer func() {
+		now, what := time.Now(), f.verdict()
+		if what == suspect {
+			what = failing
+		}
+		var retryAfter time.Duration
+		if f != nil {
+			retryAfter = f.retryAfter
+		}
+		v.count(f, now.Sub(began))
+		end = v.circuit.probed(p, what, retryAfter, now)
+	}()
+	_, f = v.exchange(ctx, rand.Text(), nil, new(flight))
+	return end
+}
+
+// exchange asks (RFC 7662 §2.1) and reads the answer. Of a JWT it is given the claims.
+func (v *Verifier) exchange(ctx context.Context, token string, jwt *resource.Claims, fl *flight) (*resource.Claims, *failure) {
 	endpoint, err := v.endpoint.get(ctx)
 	if err != nil {
 		return nil, discoveryFailure(err)
 	}
-	form := url.Values{"token": {t.Raw()}, "token_type_hint": {"access_token"}}
+	form := url.Values{"token": {token}, "token_type_hint": {"access_token"}}
 	header := http.Header{"Content-Type": {"application/x-www-form-urlencoded"}, "Accept": {v.accepts()}}
 	if err := v.auth.apply(ctx, header, form); err != nil {
 		return nil, fail(credentials, fmt.Errorf("our credentials can't be had: %w", err))
@@ -118,7 +142,7 @@ func (v *Verifier) exchange(ctx context.Context, t *resource.Token, fl *flight) 
 	if response.Status != http.StatusOK {
 		return nil, statusFailure(response)
 	}
-	return v.read(ctx, t, response, asked)
+	return v.read(ctx, jwt, response, asked)
 }
 
 // statusFailure sorts the statuses that are no answer. Which of them the token has
@@ -136,21 +160,35 @@ func statusFailure(r *outbound.Response) *failure {
 		default:
 			o = oddStatus
 		}
-	case http.StatusUnauthorized, http.StatusForbidden: // RFC 7662 §2.3
+	case http.StatusUnauthorized: // RFC 7662 §2.3
 		o = credentials
+	case http.StatusForbidden:
+		what, o = " "+errorCode(r.Body), forbidden
+		// RFC 6750 §3.1: insufficient_scope comes in a challenge, perhaps without a body.
+		if len(r.Header.Values("WWW-Authenticate")) > 0 || what != " "+noError {
+			o = credentials
+		}
 	case http.StatusRequestEntityTooLarge, http.StatusRequestURITooLong, http.StatusRequestHeaderFieldsTooLarge:
 		o = tokenRefused
 	case http.StatusTooManyRequests:
 		o = rateLimited
+	case http.StatusNotFound, http.StatusMethodNotAllowed, http.StatusRequestTimeout, http.StatusGone:
+		// About the address or the time.
+	default:
+		if r.Status > 400 && r.Status < 500 {
+			o = oddStatus
+		}
 	}
 	f := fail(o, fmt.Errorf("endpoint answered status %d%s", r.Status, what))
-	if v := f.verdict(); v == failing {
+	if v := f.verdict(); v == failing || v == suspect {
 		f.retryAfter = min(outbound.RetryAfter(r.Header, time.Now()), MaxRetryAfter)
 	}
 	return f
 }
 
 var errorNames = strictjson.NewNames("error")
+
+const noError = "without a readable error"
 
 // errorCode returns the error of an error document (RFC 6749 §5.2) if it is one that
 // we know; else a word of ours: what a server writes must not get into a log.
@@ -161,8 +199,8 @@ func errorCode(body []byte) string {
 		return err
 	})
 	switch {
-	case err != nil:
-		return "without a readable error"
+	case err != nil || code == "":
+		return noError
 	case code == "invalid_client", code == "unauthorized_client", code == "unsupported_token_type", code == "invalid_request":
 		return code
 	}
@@ -170,24 +208,35 @@ func errorCode(body []byte) string {
 }
 
 // note counts and logs how a call ended, and tells the circuit.
-func (v *Verifier) note(p pass, began time.Time, f *failure) {
-	now, o := time.Now(), active
+func (v *Verifier) note(ctx context.Context, p pass, began time.Time, f *failure) {
+	now := time.Now()
 	var retryAfter time.Duration
 	if f != nil {
-		o, retryAfter = f.outcome, f.retryAfter
+		retryAfter = f.retryAfter
 	}
-	opened := v.circuit.leave(p, f.verdict(), retryAfter, now)
-	v.metrics.calls[o].Inc()
-	v.metrics.took.Observe(now.Sub(began).Seconds())
-	if opened {
+	v.count(f, now.Sub(began))
+	end := v.circuit.leave(p, f.verdict(), retryAfter, now)
+	if end == unsure {
+		end = v.probe(ctx, p)
+	}
+	if end == opened {
 		v.endpoint.doubt()
 		v.logger().Warn("introspection endpoint is left alone for a while", "issuer", v.issuer)
 	}
+}
+
+func (v *Verifier) count(f *failure, took time.Duration) {
+	o := active
+	if f != nil {
+		o = f.outcome
+	}
+	v.metrics.calls[o].Inc()
+	v.metrics.took.Observe(took.Seconds())
 	switch {
 	case f == nil || f.definitive():
 	case o == credentials: // a mistake of ours that only we can mend
 		v.logger().Error("introspection failed for our credentials", "issuer", v.issuer, "error", f.err)
 	default:
-		v.logger().Warn("introspection failed", "issuer", v.issuer, "outcome", string(o), "took", now.Sub(began), "error", f.err)
+		v.logger().Warn("introspection failed", "issuer", v.issuer, "outcome", string(o), "took", took, "error", f.err)
 	}
 }

@@ -20,6 +20,9 @@ const (
 // it opens: no call is made until a cool-down is over, then a single one on trial,
 // whose end closes it or opens it anew.
 //
+// A token may provoke some kinds of failure. Before one of them opens the circuit, the
+// endpoint is asked about a token of our own, and what comes of that counts.
+//
 // Refused credentials are a state beside it: the endpoint is well, our configuration
 // is not, and one call a second finds out when that is mended.
 //
@@ -32,6 +35,7 @@ type circuit struct {
 	coolDown time.Duration // the last one; 0 after a success
 	until    time.Time     // end of the cool-down; zero: closed
 	trial    bool          // the single call is under way
+	probing  bool          // a suspect answer is being looked into
 	refused  time.Time     // when a call with refused credentials last began or ended; zero: they are good
 }
 
@@ -80,8 +84,17 @@ func (c *circuit) enter(now time.Time) (pass, *failure) {
 	return pass{c.epoch, c.trial}, nil
 }
 
-// leave notes how a call ended, and reports whether that has opened the circuit.
-func (c *circuit) leave(p pass, v verdict, retryAfter time.Duration, now time.Time) (opened bool) {
+// What leave has come to.
+type change int
+
+const (
+	nothing change = iota
+	opened         // the circuit is open
+	unsure         // it would be, but for a suspect answer: find out, and leave again
+)
+
+// leave notes how a call ended.
+func (c *circuit) leave(p pass, v verdict, retryAfter time.Duration, now time.Time) change {
 	c.mu.Lock()
 	defer c.mu.Unlock()
 	switch v {
@@ -91,30 +104,48 @@ func (c *circuit) leave(p pass, v verdict, retryAfter time.Duration, now time.Ti
 		c.refused = time.Time{}
 	}
 	if p.epoch != c.epoch {
-		return false // it began before the circuit opened or closed: old news
+		return nothing // it began before the circuit opened or closed: old news
 	}
 	switch {
-	case v == failing:
-		if c.failures++; c.failures < FailuresToOpen && !p.trial && retryAfter == 0 {
-			return false
+	case v == failing || v == suspect:
+		if c.failures < FailuresToOpen-1 && !p.trial && retryAfter == 0 {
+			c.failures++
+			return nothing
+		}
+		if v == suspect && retryAfter == 0 {
+			if c.probing {
+				return nothing // what that finds out holds for this answer too
+			}
+			c.probing = true
+			return unsure
 		}
 		c.open(retryAfter, now)
-		return true
+		return opened
 	case v == healthy:
 		c.failures, c.coolDown = 0, 0
 	case p.trial: // it has answered, but is it well? The next failure opens again.
 		c.failures = FailuresToOpen - 1
 	}
 	if p.trial {
-		c.epoch, c.until, c.trial = c.epoch+1, time.Time{}, false
+		c.epoch, c.until, c.trial, c.probing = c.epoch+1, time.Time{}, false, false
 	}
-	return false
+	return nothing
+}
+
+// probed ends what leave was unsure of.
+func (c *circuit) probed(p pass, v verdict, retryAfter time.Duration, now time.Time) change {
+	c.mu.Lock()
+	if p.epoch == c.epoch {
+		c.probing = false
+	}
+	c.mu.Unlock()
+	return c.leave(p, v, retryAfter, now)
 }
 
 func (c *circuit) open(retryAfter time.Duration, now time.Time) {
 	c.coolDown = min(max(2*c.coolDown, MinCoolDown), MaxCoolDown)
 	c.until = now.Add(max(c.coolDown, min(retryAfter, MaxRetryAfter)))
-	c.epoch, c.trial = c.epoch+1, false
+	c.epoch, c.trial, c.probing = c.epoch+1, false, false
 }
 
 // isOpen is for metrics.

@@ -32,15 +32,27 @@ func (w *world) gaps(from int) (gaps []time.Duration) {
 }
 
 func TestCircuit(t *testing.T) {
+	const s = time.Second
+	for _, row := range []struct {
+		status        int
+		first, second []time.Duration // between the calls of two outages
+	}{
+		{429, []time.Duration{s / 10, s / 10, s / 10, s / 10, s, 2 * s, 4 * s, 8 * s, 16 * s, 30 * s, 30 * s}, []time.Duration{s / 10, s / 10, s / 10, s / 10, s, 2 * s}},
+		// The same, but that a token could provoke it: each time one of our own shows that it is none.
+		{500, []time.Duration{s / 10, s / 10, s / 10, s / 10, 0, s, 0, 2 * s, 0, 4 * s, 0, 8 * s, 0, 16 * s, 0, 30 * s, 0, 30 * s, 0}, []time.Duration{s / 10, s / 10, s / 10, s / 10, 0, s, 0, 2 * s, 0}},
+	} {
+		t.Run(fmt.Sprint(row.status), func(t *testing.T) { testCircuit(t, row.status, row.first, row.second) })
+	}
+}
+
+func testCircuit(t *testing.T, status int, first, second []time.Duration) {
 	inWorld(t, nil, func(w *world) {
-		w.fail(resourcetest.Failure{Status: 500})
+		w.fail(resourcetest.Failure{Status: status})
 		if got := w.load(2 * time.Minute); got[503] != 1200 {
 			w.Errorf("during the outage: got %s, want 1200×503", summary(got))
 		}
-		s := time.Second
-		want := []time.Duration{s / 10, s / 10, s / 10, s / 10, s, 2 * s, 4 * s, 8 * s, 16 * s, 30 * s, 30 * s}
-		if got := w.gaps(0); !slices.Equal(got, want) {
-			w.Errorf("between calls\n got %s\nwant %s", got, want)
+		if got := w.gaps(0); !slices.Equal(got, first) {
+			w.Errorf("between calls\n got %s\nwant %s", got, first)
 		}
 		if got := w.metric("warder_introspection_circuit_open"); got != "1" {
 			w.Errorf("circuit open: %s, want 1", got)
@@ -55,10 +67,10 @@ func TestCircuit(t *testing.T) {
 		if got := w.load(time.Minute); got[200] == 0 || got[503] > 0 {
 			w.Errorf("afterwards: got %s, want 200 only", summary(got))
 		}
-		w.fail(resourcetest.Failure{Status: 500})
+		w.fail(resourcetest.Failure{Status: status})
 		before := w.calls()
 		w.load(4 * time.Second)
-		if got := w.gaps(before); !slices.Equal(got, []time.Duration{s / 10, s / 10, s / 10, s / 10, s, 2 * s}) {
+		if got := w.gaps(before); !slices.Equal(got, second) {
 			w.Errorf("a second outage does not begin anew: %s", got)
 		}
 	})
@@ -67,7 +79,7 @@ func TestCircuit(t *testing.T) {
 // While an endpoint is left alone the client is told when to come back.
 func TestRetryAfterOfAnOpenCircuit(t *testing.T) {
 	inWorld(t, nil, func(w *world) {
-		w.fail(resourcetest.Failure{Status: 500})
+		w.fail(resourcetest.Failure{Status: 429})
 		for i := range introspect.FailuresToOpen {
 			if got := w.ask(junk(i)); got.after != "1" {
 				w.Errorf("failure %d: Retry-After %q, want 1", i, got.after)
@@ -75,7 +87,7 @@ func TestRetryAfterOfAnOpenCircuit(t *testing.T) {
 		}
 		w.expect("left alone", junk(6), 503, resource.ReasonIntrospectionSuspended)
 		time.Sleep(time.Second)
-		w.expect("on trial", junk(7), 503, resource.ReasonIntrospectionStatus)
+		w.expect("on trial", junk(7), 503, resource.ReasonIntrospectionRateLimited)
 		if got := w.expect("left alone for longer", junk(8), 503, resource.ReasonIntrospectionSuspended); got.after != "2" {
 			w.Errorf("Retry-After %q, want 2", got.after)
 		}

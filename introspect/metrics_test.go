@@ -31,7 +31,7 @@ func TestMetrics(t *testing.T) {
 		w.fail(resourcetest.Failure{Status: 401})
 		w.ask(junk(11))
 		w.ask(junk(12)) // no call: the credentials were refused a moment ago
-		if got, want := w.outcomes(), "active=1 credentials=1 inactive=3 status=1"; got != want {
+		if got, want := w.outcomes(), "active=1 credentials=1 inactive=3 status_4xx=1"; got != want {
 			w.Errorf("outcomes\n got %s\nwant %s", got, want)
 		}
 		if got := w.metric("warder_introspection_call_duration_seconds_count"); got != "6" {

@@ -24,7 +24,8 @@ const (
 	unreachable outcome = "unreachable"
 	timedOut    outcome = "timeout"
 	badStatus   outcome = "status"
-	oddStatus   outcome = "status_400" // a 400 that says nothing which we know
+	oddStatus   outcome = "status_4xx" // such as 400, 406 and 422, that says nothing which we know
+	forbidden   outcome = "forbidden"  // 403 that is not about our credentials, as of a firewall
 	rateLimited outcome = "rate_limited"
 	credentials outcome = "credentials"
 	redirected  outcome = "redirect"
@@ -54,12 +55,16 @@ const (
 	healthy
 	failing
 	refusing // it does not take our credentials
+	suspect  // it is failing, or can't do with this token: see Verifier.probe
 )
 
 // outcomes says of each what the request gets and what it means for the endpoint.
 //
 // What a client can bring about by the token that it sends must not be failing: junk
-// would keep everybody out. And nothing that is not about the token is a 401.
+// would keep everybody out. It is neutral where it is plausibly about the token, and
+// suspect where that can't be told: a server that crashes on a token and one that is
+// broken both say 500, and a firewall that dislikes one may redirect or answer in HTML.
+// And nothing that is not about the token is a 401.
 var outcomes = map[outcome]struct {
 	reason  resource.Reason
 	verdict verdict
@@ -72,17 +77,18 @@ var outcomes = map[outcome]struct {
 	noAddress:   {resource.ReasonIntrospectionDiscovery, failing},
 	unreachable: {resource.ReasonIntrospectionUnreachable, failing},
 	timedOut:    {resource.ReasonIntrospectionTimeout, failing},
-	badStatus:   {resource.ReasonIntrospectionStatus, failing},
+	badStatus:   {resource.ReasonIntrospectionStatus, suspect},
 	oddStatus:   {resource.ReasonIntrospectionStatus, neutral},
+	forbidden:   {resource.ReasonIntrospectionForbidden, neutral},
 	rateLimited: {resource.ReasonIntrospectionRateLimited, failing},
 	credentials: {resource.ReasonIntrospectionCredentials, refusing},
-	redirected:  {resource.ReasonIntrospectionRedirect, failing},
-	wrongType:   {resource.ReasonIntrospectionContentType, failing},
+	redirected:  {resource.ReasonIntrospectionRedirect, suspect},
+	wrongType:   {resource.ReasonIntrospectionContentType, suspect},
 	tooLarge:    {resource.ReasonIntrospectionTooLarge, neutral}, // of a token with many claims
-	truncated:   {resource.ReasonIntrospectionTruncated, failing},
-	malformed:   {resource.ReasonIntrospectionMalformed, failing},
+	truncated:   {resource.ReasonIntrospectionTruncated, suspect},
+	malformed:   {resource.ReasonIntrospectionMalformed, suspect},
 	badClaims:   {resource.ReasonIntrospectionMalformed, neutral}, // of a subject with an odd name
-	unproven:    {resource.ReasonIntrospectionUnproven, failing},
+	unproven:    {resource.ReasonIntrospectionUnproven, suspect},
 	otherToken:  {resource.ReasonIntrospectionUnproven, neutral},
 	noKeys:      {resource.ReasonKeysUnavailable, neutral}, // the endpoint has answered
 	panicked:    {resource.ReasonInternalError, neutral},

@@ -43,9 +43,10 @@ const (
 	ReasonIntrospectionDiscovery   Reason = "introspection_discovery"    // 503: the endpoint's address can't be learned
 	ReasonIntrospectionUnreachable Reason = "introspection_unreachable"  // 503: no connection to the endpoint
 	ReasonIntrospectionTimeout     Reason = "introspection_timeout"      // 503: no answer in time
-	ReasonIntrospectionStatus      Reason = "introspection_status"       // 503: a status that means nothing, such as 500
+	ReasonIntrospectionStatus      Reason = "introspection_status"       // 503: a status that says nothing about the token, such as 500
 	ReasonIntrospectionRateLimited Reason = "introspection_rate_limited" // 503: the endpoint says 429
 	ReasonIntrospectionCredentials Reason = "introspection_credentials"  // 503: the endpoint refuses ours, or they can't be had
+	ReasonIntrospectionForbidden   Reason = "introspection_forbidden"    // 503: 403 without an OAuth error, as of a firewall
 	ReasonIntrospectionRedirect    Reason = "introspection_redirect"     // 503: the endpoint redirects, which is not followed
 	ReasonIntrospectionContentType Reason = "introspection_content_type" // 503: another type than was asked for, such as a login page
 	ReasonIntrospectionTooLarge    Reason = "introspection_too_large"    // 503: the answer is over its limit
@@ -125,6 +126,7 @@ var outcomes = map[Reason]outcome{
 	ReasonIntrospectionStatus:      answerUnavailable,
 	ReasonIntrospectionRateLimited: answerUnavailable,
 	ReasonIntrospectionCredentials: answerUnavailable,
+	ReasonIntrospectionForbidden:   answerUnavailable,
 	ReasonIntrospectionRedirect:    answerUnavailable,
 	ReasonIntrospectionContentType: answerUnavailable,
 	ReasonIntrospectionTooLarge:    answerUnavailable,
