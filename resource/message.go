@@ -228,11 +228,19 @@ func (m *message) ref(name string, value jsontext.Value) (err error) {
 
 // complete refuses a message that does not say what it is about: no rule could tell
 // whether it binds.
+//
+// A subscription of the older protocols to nothing goes on, at the price of all
+// resource rules: the empty URI is not plain. A server of 2026-07-28, which has these
+// methods no more, has to say so itself, whatever their params (SEP-2575: 404).
 func (m *message) complete() error {
 	missing := false
 	switch m.method {
-	case "tools/call", "prompts/get", "resources/read", "resources/subscribe", "resources/unsubscribe":
+	case "tools/call", "prompts/get", "resources/read":
 		missing = m.name == ""
+	case "resources/subscribe", "resources/unsubscribe":
+		if m.name == "" {
+			m.resources = []string{""}
+		}
 	case "completion/complete":
 		// One of the two, and the one that its type says: a reader may go by either.
 		isPrompt, isResource := m.prompt != "", len(m.resources) > 0

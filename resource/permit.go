@@ -105,7 +105,8 @@ func (op Operation) message() (*message, error) {
 			m.resources = []string{op.Name}
 		}
 	}
-	if m.isNamed() && op.Name == "" {
+	nameless := op.Method == "resources/subscribe" || op.Method == "resources/unsubscribe" // see message.complete
+	if m.isNamed() && op.Name == "" && !nameless {
 		return nil, errors.New("no name of what the method is about")
 	}
 	return m, nil

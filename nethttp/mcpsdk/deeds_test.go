@@ -43,6 +43,12 @@ func subscribe(uri string) deed {
 	}
 }
 
+func unsubscribe(uri string) deed {
+	return func(ctx context.Context, s *mcp.ClientSession) error {
+		return s.Unsubscribe(ctx, &mcp.UnsubscribeParams{URI: uri})
+	}
+}
+
 func custom(method string, arguments map[string]any) deed {
 	return func(ctx context.Context, s *mcp.ClientSession) error {
 		_, err := mcp.CallCustomMethod[*acmeParams, *acmeResult](ctx, s, method, &acmeParams{Arguments: arguments})

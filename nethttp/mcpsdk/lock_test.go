@@ -122,6 +122,12 @@ func (h *hall) subscriptions(t *testing.T, low, full *mcp.ClientSession) {
 		t.Errorf("a subscription with all scopes: got %v", err)
 	}
 	equal(t, "a subscription with all scopes", h.taken(), []string{"subscribe file:///secret"})
+	if got := refusedWith(unsubscribe("file:///secret")(t.Context(), low)); got != lacks {
+		t.Errorf("the end of a subscription:\n got %q\nwant %q", got, lacks)
+	}
+	if err := unsubscribe("file:///a")(t.Context(), low); err != nil {
+		t.Errorf("the end of a subscription without a rule: got %v", err)
+	}
 }
 
 // MCP 2026-07-28: one request for many resources; each is asked for.

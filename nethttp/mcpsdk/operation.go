@@ -36,6 +36,10 @@ func operations(method string, params mcp.Params) ([]resource.Operation, error) 
 		if p, ok := params.(*mcp.SubscribeParams); ok && p != nil {
 			return one(p.URI, nil), nil
 		}
+	case "resources/unsubscribe":
+		if p, ok := params.(*mcp.UnsubscribeParams); ok && p != nil {
+			return one(p.URI, nil), nil
+		}
 	case "completion/complete":
 		// Of a prompt or of a resource: the rules for both are asked.
 		if p, ok := params.(*mcp.CompleteParams); ok && p != nil && p.Ref != nil && (p.Ref.Name == "") != (p.Ref.URI == "") {
