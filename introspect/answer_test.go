@@ -288,7 +288,7 @@ func TestSignedTokensNeedAnAudience(t *testing.T) { // bad-inputs 134
 		if err != nil {
 			w.Fatal(err)
 		}
-		res, err := resource.New(resource.Config{Identifier: identifier, Logger: slog.New(slog.NewJSONHandler(w.log, nil)),
+		res, err := resource.New(resource.Config{Identifier: identifier, Logger: slog.New(slog.NewJSONHandler(w.log, nil)), LogPerSecond: -1,
 			Issuers: []resource.Issuer{{Verifier: keys, TrustAnswersWithoutAudience: true}}})
 		if err != nil {
 			w.Fatal(err)

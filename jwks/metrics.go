@@ -18,7 +18,7 @@ type metrics struct {
 
 func newMetrics(issuer string) *metrics {
 	labels := prometheus.Labels{"issuer": issuer}
-	return &metrics{
+	m := &metrics{
 		fetches: prometheus.NewCounterVec(prometheus.CounterOpts{
 			Name: "warder_keyset_fetches_total", Help: "Fetches of the issuer's keys, by how they ended.", ConstLabels: labels,
 		}, []string{"outcome"}),
@@ -26,6 +26,10 @@ func newMetrics(issuer string) *metrics {
 		skipped: prometheus.NewDesc("warder_keyset_skipped_keys", "Unusable keys in the issuer's document.", nil, labels),
 		fetched: prometheus.NewDesc("warder_keyset_fetched_timestamp_seconds", "When the last good fetch began; 0 if there was none.", nil, labels),
 	}
+	for _, outcome := range keyset.Outcomes { // so that every series is there from the start
+		m.fetches.WithLabelValues(outcome)
+	}
+	return m
 }
 
 // Describe sends the descriptions of the verifier's series.

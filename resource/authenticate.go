@@ -31,11 +31,8 @@ func (r *Resource) Authenticate(req *http.Request) (Decision, *Refusal) {
 	}
 	decision, f := r.decide(req)
 	if f != nil {
-		refusal := r.answers.refusal(f)
-		r.observeRefusal(req.Context(), refusal, f)
-		return Decision{}, refusal
+		return Decision{}, r.refuse(req.Context(), req.Header, f)
 	}
-	r.metrics.accepted.Inc()
 	return decision, nil
 }
 
@@ -72,6 +69,7 @@ func (r *Resource) decide(req *http.Request) (d Decision, f *fault) {
 	}
 	admitted, f := r.admit(req, caller)
 	if f != nil {
+		f.caller, f.about = caller, admitted.about
 		return Decision{}, f
 	}
 	d.Caller = caller
@@ -79,6 +77,7 @@ func (r *Resource) decide(req *http.Request) (d Decision, f *fault) {
 		req, d.stream = r.watch(req, caller, admitted.needed)
 	}
 	d.Request, d.late = r.mayBeLate(r.handOn(req, caller, admitted.body), caller, admitted)
+	r.observeAccepted(req, caller, admitted.about)
 	return d, nil
 }
 
@@ -108,6 +107,7 @@ func (r *Resource) identify(req *http.Request) (*Caller, *fault) {
 	tokenHash := hashToken(raw)
 	if known := r.memory.recall(tokenHash, now); known != nil {
 		if known.trusted(now) {
+			r.memory.hit(tokenHash)
 			return r.anew(known), nil
 		}
 		r.memory.forget(tokenHash)
@@ -122,14 +122,14 @@ func (r *Resource) identify(req *http.Request) (*Caller, *fault) {
 	// 4. Route it to the one issuer that may vouch for it.
 	from, f := r.route(token)
 	if f != nil {
-		return nil, f
+		return nil, f.of(token, nil, token.claims)
 	}
 
 	// 5. Screen what a JWT claims, unverified. This can only refuse; it saves the
 	// work of a signature on a token that is stale or meant for somebody else.
 	if token.IsJWT() {
 		if f := r.screen(from, token, token.claims, unverified, now); f != nil {
-			return nil, f.asUnverified()
+			return nil, f.asUnverified().of(token, from, token.claims)
 		}
 	}
 
@@ -138,13 +138,14 @@ func (r *Resource) identify(req *http.Request) (*Caller, *fault) {
 	// introspection. The verifier's error says which of 401 and 503 it is.
 	age := r.memory.age()
 	claims, err := from.verifier.Verify(req.Context(), token)
+	began := now
+	now = time.Now()
+	r.metrics.verified(token, now.Sub(began))
 	if err != nil {
-		f := verifierFault(err)
-		f.token = token
-		return nil, f
+		return nil, verifierFault(err).of(token, from, token.claims)
 	}
 	if claims == nil {
-		return nil, newFault(ReasonInternalError, "verifier of %q returned neither claims nor an error", from.id)
+		return nil, newFault(ReasonInternalError, "verifier of %q returned neither claims nor an error", from.id).of(token, from, nil)
 	}
 
 	// 7. The same screen on what was verified; time has passed meanwhile. Whoever
@@ -154,9 +155,8 @@ func (r *Resource) identify(req *http.Request) (*Caller, *fault) {
 	if token.IsJWT() && claims.Introspected {
 		claims = claims.within(token.claims)
 	}
-	now = time.Now()
 	if f := r.screen(from, token, claims, verified, now); f != nil {
-		return nil, f
+		return nil, f.of(token, from, claims)
 	}
 	caller := r.newCaller(claims, token.credential())
 	r.memory.remember(tokenHash, caller, now, age)
@@ -165,10 +165,11 @@ func (r *Resource) identify(req *http.Request) (*Caller, *fault) {
 
 // admission is what was found out about a request on the way to admitting it.
 type admission struct {
-	body    []byte   // nil if it was not read
-	needed  []string // scopes
-	listens bool     // the body opens a stream
-	single  bool     // the body is one request or notification
+	body    []byte     // nil if it was not read
+	needed  []string   // scopes
+	listens bool       // the body opens a stream
+	single  bool       // the body is one request or notification
+	about   []*message // in the body
 }
 
 // admit is steps 8 and 9: whether the caller may do what the request asks for.

@@ -30,6 +30,7 @@ func (b *builder) build() *Resource {
 	b.allowOrigins(r)
 	servers := b.issuers(r)
 	b.credentials(r)
+	b.observers(r)
 	b.scopes(r)
 	r.rules = b.operations()
 	r.declared = b.declaredScopes()
@@ -39,6 +40,7 @@ func (b *builder) build() *Resource {
 	}
 	b.publish(r, servers)
 	r.metrics = newMetrics(c.Identifier)
+	r.challenged = r.metrics.challengesOf(r.rules)
 	r.identity = newIdentity(*c)
 	return r
 }
@@ -89,6 +91,17 @@ func (b *builder) issuer(where string, given Issuer) *issuer {
 		}
 	}
 	return i
+}
+
+func (b *builder) observers(r *Resource) {
+	r.observers = slices.Clone(b.config.Observers)
+	for n, o := range r.observers {
+		if v := reflect.ValueOf(o); !v.IsValid() || v.Kind() == reflect.Pointer && v.IsNil() {
+			b.mistake("Observers[%d]: nil; leave it out", n)
+		} else if slices.ContainsFunc(r.observers[:n], func(other Observer) bool { return same(other, o) }) {
+			b.mistake("Observers[%d]: stands twice; it would be told of each decision twice", n)
+		}
+	}
 }
 
 // identifierAudiences is the identifier and, if it has no path, its other spelling
@@ -173,6 +186,7 @@ func (b *builder) limits(r *Resource) {
 	if r.keepGranted = c.StepUp == StepUpKeepGranted; !r.keepGranted && c.StepUp != StepUpOperation {
 		b.mistake("StepUp: %d is neither StepUpOperation nor StepUpKeepGranted", c.StepUp)
 	}
+	r.floods = newFloods(orDefault(c.LogPerSecond, DefaultLogPerSecond))
 	entries, bytes := orDefault(c.MemoryEntries, DefaultMemoryEntries), orDefault(c.MemoryBytes, DefaultMemoryBytes)
 	if entries < 0 || bytes < 0 {
 		b.mistake("MemoryEntries, MemoryBytes: negative; to turn memory off, set MemoryTTL to a negative value")

@@ -11,6 +11,8 @@ import (
 	"sync/atomic"
 	"time"
 
+	"github.com/prometheus/client_golang/prometheus"
+
 	"github.com/warder-go/warder/metadata"
 )
 
@@ -97,7 +99,12 @@ type Config struct {
 	// pass it to another server, which MCP forbids.
 	KeepAuthorization bool
 
-	Logger *slog.Logger // one record per refusal; nil: slog.Default()
+	Logger       *slog.Logger // one record per refusal; nil: slog.Default()
+	LogPerSecond int          // most records of one reason in a second, then a count; 0: 10; negative: no limit
+
+	// Observers are told of every decision: for an audit log, for traces. None costs
+	// nothing.
+	Observers []Observer
 }
 
 // StepUp says which scopes the challenge of a 403 names.
@@ -160,7 +167,10 @@ type Resource struct {
 	keep        bool
 	keepGranted bool
 	logger      *slog.Logger
+	floods      floods
 	metrics     *metrics
+	challenged  map[string]prometheus.Counter // by operation, as rules.label names it
+	observers   []Observer
 	identity    identity
 	streams     atomic.Int64 // open ones, of all generations
 	succession  succession

@@ -131,15 +131,22 @@ func (r *Resource) headerCredential(header http.Header) (by *headerIssuer, value
 // bad one never falls through to another. It is not remembered: what proves it may be
 // more than its value.
 func (r *Resource) identifyByHeader(req *http.Request, by *headerIssuer, value string) (*Caller, *fault) {
+	began := time.Now()
 	claims, err := by.verifier.VerifyHeader(req.Context(), value, req)
-	if err != nil {
-		return nil, verifierFault(err)
+	now := time.Now()
+	r.metrics.tookOwn.Observe(now.Sub(began).Seconds())
+	var f *fault
+	switch {
+	case err != nil:
+		f = verifierFault(err)
+	case claims == nil:
+		f = newFault(ReasonInternalError, "verifier of %s returned neither claims nor an error", by.name)
+	default:
+		s := screening{claims: claims, verified: true, issuer: &by.issuer, now: now, leeway: r.leeway, lifetime: r.lifetime}
+		f = s.run()
 	}
-	if claims == nil {
-		return nil, newFault(ReasonInternalError, "verifier of %s returned neither claims nor an error", by.name)
-	}
-	s := screening{claims: claims, verified: true, issuer: &by.issuer, now: time.Now(), leeway: r.leeway, lifetime: r.lifetime}
-	if f := s.run(); f != nil {
+	if f != nil {
+		f.how, f.issuer, f.claims = by.name, by.issuer.id, claims
 		return nil, f
 	}
 	return r.newCaller(claims, by.name), nil

@@ -29,6 +29,7 @@ type fixture struct {
 	res    *resource.Resource
 	log    *journal // all that the resource and its keys logged
 	inner  http.HandlerFunc
+	tokens map[string]string // by subject, see tokenOf
 }
 
 // A journal is a log that can be read while others write to it.
@@ -66,7 +67,7 @@ func newFixtureWith(t testing.TB, issuer *resourcetest.Issuer, change func(*reso
 	log := new(journal)
 	logger := slog.New(slog.NewJSONHandler(log, &slog.HandlerOptions{Level: slog.LevelDebug}))
 	keys := jwks.Config{Issuer: issuer.Identifier(), Transport: issuer.Transport(), Logger: logger}
-	config := resource.Config{Identifier: identifier, Issuers: make([]resource.Issuer, 1), Logger: logger}
+	config := resource.Config{Identifier: identifier, Issuers: make([]resource.Issuer, 1), Logger: logger, LogPerSecond: -1}
 	if change != nil {
 		change(&config, &keys)
 	}

@@ -31,6 +31,7 @@ type late struct {
 	resource *Resource
 	caller   *Caller
 	needed   []string // by the operation, the resource's own scopes first
+	about    []*message
 
 	mu      sync.Mutex // guards what follows
 	armed   bool       // somebody will ask settle before the first byte
@@ -84,10 +85,8 @@ func (d Decision) Settle() *Refusal {
 	if f == nil {
 		return nil
 	}
-	r := d.late.resource
-	refusal := r.answers.refusal(f)
-	r.observeRefusal(d.Request.Context(), refusal, f)
-	return refusal
+	f.caller, f.about = d.late.caller, d.late.about
+	return d.late.resource.refuse(d.Request.Context(), d.Request.Header, f)
 }
 
 // mayBeLate gives a request of one message its late. A batch gets none: other parts
@@ -100,6 +99,6 @@ func (r *Resource) mayBeLate(req *http.Request, caller *Caller, a admission) (*h
 		// An outer resource's: its challenge would be wrong here.
 		return req.WithContext(context.WithValue(req.Context(), lateKey{}, (*late)(nil))), nil
 	}
-	l := &late{resource: r, caller: caller, needed: slices.Clone(a.needed)}
+	l := &late{resource: r, caller: caller, needed: slices.Clone(a.needed), about: a.about}
 	return req.WithContext(context.WithValue(req.Context(), lateKey{}, l)), l
 }

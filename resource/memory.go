@@ -18,6 +18,7 @@ type memory struct {
 	ttl    time.Duration
 	shards []shard
 	purges atomic.Uint64 // how often something was forgotten on purpose
+	before memoryStats   // of the memory that this one follows
 }
 
 type shard struct {
@@ -25,6 +26,9 @@ type shard struct {
 	entries  *simplelru.LRU[digest, remembered]
 	bytes    int
 	maxBytes int
+	evicted  uint64 // to make room
+
+	hits atomic.Uint64
 }
 
 type remembered struct {
@@ -101,11 +105,49 @@ func (m *memory) remember(d digest, c *Caller, now time.Time, age uint64) {
 		return
 	}
 	s.entries.Remove(d) // so that its bytes are not counted twice
-	s.entries.Add(d, entry)
+	if s.entries.Add(d, entry) {
+		s.evicted++
+	}
 	s.bytes += entry.size()
 	for s.bytes > s.maxBytes {
 		s.entries.RemoveOldest()
+		s.evicted++
 	}
+}
+
+// hit counts a request that was answered from memory. Each shard counts its own, so
+// that cores don't share the counter.
+func (m *memory) hit(d digest) { m.shard(d).hits.Add(1) }
+
+// memoryStats is a look at the memory for metrics.
+type memoryStats struct {
+	hits, evictions uint64
+	entries, bytes  int
+}
+
+// follow lets the counters go on where those of an older memory end. It is for one that
+// is not in use yet.
+func (m *memory) follow(older *memory) {
+	if m != nil {
+		m.before = older.stats()
+	}
+}
+
+func (m *memory) stats() (now memoryStats) {
+	if m == nil {
+		return now
+	}
+	now.hits, now.evictions = m.before.hits, m.before.evictions
+	for i := range m.shards {
+		s := &m.shards[i]
+		now.hits += s.hits.Load()
+		s.mu.Lock()
+		now.evictions += s.evicted
+		now.entries += s.entries.Len()
+		now.bytes += s.bytes
+		s.mu.Unlock()
+	}
+	return now
 }
 
 func (m *memory) forget(d digest) {

@@ -3,132 +3,136 @@ package resource
 import (
 	"context"
 	"log/slog"
+	"net/http"
 	"strings"
+	"time"
 	"unicode"
 	"unicode/utf8"
-
-	"github.com/prometheus/client_golang/prometheus"
 )
 
-// metrics counts decisions. Labels come from closed sets only.
-type metrics struct {
-	decisions *prometheus.CounterVec
-	accepted  prometheus.Counter
+// observeAccepted is the one place where an accepted request is counted and told of.
+func (r *Resource) observeAccepted(req *http.Request, caller *Caller, about []*message) {
+	r.metrics.accepted.Inc()
+	r.tell(req.Context(), req.Header, caller, about, nil)
 }
 
-func newMetrics(identifier string) *metrics {
-	m := &metrics{decisions: prometheus.NewCounterVec(prometheus.CounterOpts{
-		Name:        "warder_decisions_total",
-		Help:        "Requests by what was decided: accepted, denied (400, 401, 403), unavailable (503) or error (500), and why.",
-		ConstLabels: prometheus.Labels{"resource": identifier},
-	}, []string{"result", "reason"})}
-	m.accepted = m.decisions.WithLabelValues("accepted", "")
-	for reason, o := range outcomes { // so that every series is there from the start
-		m.decisions.WithLabelValues(o.result(), string(reason))
+// refuse is the one place where a fault becomes an answer, and where that is counted,
+// told of and logged. header is that of the request, nil where nobody knows it.
+func (r *Resource) refuse(ctx context.Context, header http.Header, f *fault) *Refusal {
+	refusal := r.answers.refusal(f)
+	r.metrics.refused[refusal.Reason].Inc()
+	if f.reason == ReasonInsufficientScope {
+		r.challenged[r.rules.label(f.about)].Inc()
 	}
-	return m
+	r.tell(ctx, header, f.caller, f.about, f)
+	r.log(ctx, "request refused", refusal.Status, header, f)
+	return refusal
 }
 
-// result is the metric label for an outcome.
-func (o outcome) result() string {
-	switch o {
-	case answerUnavailable:
-		return "unavailable"
-	case answerError:
-		return "error"
-	}
-	return "denied"
-}
-
-// Metrics returns the resource's series, and those of its verifiers that have any,
-// for the program to register. Every series carries the label resource. Which verifiers
-// there are may change ([Resource.Replace]): it is an unchecked collector, of which the
-// registry finds out only when it gathers that it was registered twice.
-func (r *Resource) Metrics() prometheus.Collector {
-	constant := prometheus.Labels{"resource": r.document.Resource}
-	return collector{r, constant, prometheus.NewGaugeFunc(prometheus.GaugeOpts{
-		Name:        "warder_open_streams",
-		Help:        "Streams (GET and subscriptions/listen) whose handlers have not returned.",
-		ConstLabels: constant,
-	}, func() float64 { return float64(r.whole().streams.Load()) })}
-}
-
-type collector struct {
-	resource *Resource
-	constant prometheus.Labels
-	streams  prometheus.Collector
-}
-
-func (collector) Describe(chan<- *prometheus.Desc) {}
-
-func (c collector) Collect(ch chan<- prometheus.Metric) {
-	c.resource.metrics.decisions.Collect(ch)
-	c.streams.Collect(ch)
-	for _, by := range c.resource.now().vouchers() {
-		if v, ok := by.verifier.(prometheus.Collector); ok {
-			prometheus.WrapCollectorWith(c.constant, v).Collect(ch)
-		}
-	}
-}
-
-// observeRefusal is the one place where a refusal is counted and logged. A log handler
-// that panics costs its line, not the answer.
-func (r *Resource) observeRefusal(ctx context.Context, refusal *Refusal, f *fault) {
-	defer func() { _ = recover() }()
-	o := outcomes[refusal.Reason]
-	r.metrics.decisions.WithLabelValues(o.result(), string(refusal.Reason)).Inc()
-	level := slog.LevelInfo
+// level is how loud the log is about an outcome.
+func (o outcome) level() slog.Level {
 	switch o {
 	case answerMissing: // every client's first request
-		level = slog.LevelDebug
+		return slog.LevelDebug
 	case answerUnavailable:
-		level = slog.LevelWarn
+		return slog.LevelWarn
 	case answerError:
-		level = slog.LevelError
+		return slog.LevelError
+	}
+	return slog.LevelInfo
+}
+
+// log writes a record about a fault, unless there is a flood of its reason. A log
+// handler that panics costs its line, not the answer.
+func (r *Resource) log(ctx context.Context, message string, status int, header http.Header, f *fault) {
+	level := outcomes[f.reason].level()
+	if status == 0 && f.reason == ReasonExpired {
+		level = slog.LevelDebug // a stream whose time is over
 	}
 	logger := r.logger
 	if logger == nil {
 		logger = slog.Default()
 	}
+	defer func() { _ = recover() }()
 	if !logger.Enabled(ctx, level) {
 		return
 	}
-	attrs := []slog.Attr{
-		slog.String("reason", string(refusal.Reason)),
-		slog.Int("status", refusal.Status),
-		slog.String("resource", r.document.Resource),
+	ok, summaryIn := r.floods.admits(f.reason)
+	if summaryIn > 0 { // a timer that is there only as long as it counts
+		time.AfterFunc(summaryIn, func() { r.logLeftOut(logger, level, f.reason) })
 	}
-	logger.LogAttrs(ctx, level, "request refused", append(attrs, f.attrs()...)...)
+	if !ok {
+		return
+	}
+	about := append(make([]slog.Attr, 0, 12), slog.String("reason", string(f.reason)))
+	if status != 0 {
+		about = append(about, slog.Int("status", status))
+	}
+	about = append(about, slog.String("resource", r.document.Resource))
+	about = append(about, f.attrs()...)
+	if trace := traceID(header); trace != "" {
+		about = append(about, slog.String("trace_id", trace))
+	}
+	logger.LogAttrs(ctx, level, message, about...)
+}
+
+// logLeftOut writes how many records of a reason there would have been.
+func (r *Resource) logLeftOut(logger *slog.Logger, level slog.Level, reason Reason) {
+	defer func() { _ = recover() }() // nobody above a timer would catch a log that panics
+	logger.LogAttrs(context.Background(), level, "left out of the log", slog.String("reason", string(reason)),
+		slog.String("resource", r.document.Resource), slog.Int("left_out", r.floods.summary(reason)))
 }
 
 // attrs are the particulars of a fault: what was found and what was expected, never
 // the token.
 func (f *fault) attrs() (attrs []slog.Attr) {
+	text := func(key, value string) {
+		if value != "" {
+			attrs = append(attrs, slog.String(key, printable(value)))
+		}
+	}
 	if f.check != nil {
-		attrs = append(attrs, slog.String("check", f.check.name), slog.String("source", f.check.source))
+		text("check", f.check.name)
+		text("source", f.check.source)
+	}
+	switch {
+	case f.caller != nil:
+		text("issuer", f.caller.Issuer())
+		text("subject", f.caller.Subject())
+		text("client", f.caller.ClientID())
+	case f.claims != nil && f.issuer == "": // the issuer is what was found: see got
+		text("client", f.claims.ClientID)
+	case f.claims != nil:
+		text("issuer", f.issuer)
+		text("client", f.claims.ClientID)
+	default:
+		text("issuer", f.issuer)
 	}
 	if f.token != nil && f.token.IsJWT() {
-		header := f.token.jws.Header
-		attrs = append(attrs, slog.String("issuer", printable(f.token.claims.Issuer)),
-			slog.String("kid", printable(header.KeyID)), slog.String("alg", header.Algorithm.String()))
+		text("kid", f.token.jws.Header.KeyID)
+		text("alg", f.token.jws.Header.Algorithm.String())
 	}
-	if f.caller != nil {
-		attrs = append(attrs, slog.String("issuer", printable(f.caller.Issuer())),
-			slog.String("subject", printable(f.caller.Subject())), slog.String("client", printable(f.caller.ClientID())))
-	}
-	if f.got != "" || f.check != nil || f.caller != nil {
+	if f.got != "" || f.check != nil || f.want != "" {
 		attrs = append(attrs, slog.String("got", printable(f.got)))
 	}
-	if f.want != "" {
-		attrs = append(attrs, slog.String("want", printable(f.want)))
-	}
+	text("want", f.want)
+	text("operation", f.operation())
 	if f.unverified {
 		attrs = append(attrs, slog.Bool("unverified", true))
 	}
 	if f.err != nil {
-		attrs = append(attrs, slog.String("error", printable(f.err.Error())))
+		text("error", f.err.Error())
 	}
 	return attrs
+}
+
+// operation names what the request asks for, as its body says.
+func (f *fault) operation() string {
+	var all []string
+	for _, o := range operationsOf(f.about) {
+		all = append(all, strings.TrimSuffix(o.Method+" "+o.Name, " "))
+	}
+	return strings.Join(all, ", ")
 }
 
 const maxLogged = 256 // bytes of a text that a client or an upstream has a say in
@@ -138,7 +142,7 @@ const maxLogged = 256 // bytes of a text that a client or an upstream has a say 
 func printable(text string) string {
 	cut := len(text) > maxLogged
 	if cut {
-		text = text[:maxLogged]
+		text = strings.Clone(text[:maxLogged]) // the rest may be long
 	}
 	text = strings.Map(func(c rune) rune {
 		if c == utf8.RuneError || !unicode.IsPrint(c) {

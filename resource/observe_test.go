@@ -45,12 +45,12 @@ func TestOneLogLinePerRefusal(t *testing.T) {
 		want          map[string]any
 	}{
 		{"nothing", "", map[string]any{"level": "DEBUG", "reason": "missing_credentials", "status": 401., "error": "no Authorization header"}},
-		{"expired", f.token(resourcetest.Token{Lifetime: 10 * time.Second, IssuedAt: time.Unix(1000, 0)}), map[string]any{"level": "INFO", "reason": "expired", "status": 401., "check": "exp", "source": "RFC 7519 §4.1.4", "got": "exp 1970-01-01T00:16:50Z", "unverified": true}},
-		{"audience", f.token(resourcetest.Token{Audience: "account"}), map[string]any{"level": "INFO", "reason": "audience", "status": 401., "check": "aud", "source": "RFC 9068 §4, RFC 8707 §2", "got": "account", "want": identifier, "unverified": true}},
-		{"issuer", f.token(resourcetest.Token{Claims: map[string]any{"iss": "https://other\n.example.test"}}), map[string]any{"level": "INFO", "reason": "issuer_unknown", "status": 401., "got": "https://other?.example.test", "error": "iss names no configured issuer", "unverified": true}},
+		{"expired", f.token(resourcetest.Token{Lifetime: 10 * time.Second, IssuedAt: time.Unix(1000, 0)}), map[string]any{"level": "INFO", "reason": "expired", "status": 401., "check": "exp", "source": "RFC 7519 §4.1.4", "got": "exp 1970-01-01T00:16:50Z", "unverified": true, "issuer": f.issuer.Identifier(), "client": "test-client", "kid": f.issuer.SigningKeyID(""), "alg": "ES256"}},
+		{"audience", f.token(resourcetest.Token{Audience: "account"}), map[string]any{"level": "INFO", "reason": "audience", "status": 401., "check": "aud", "source": "RFC 9068 §4, RFC 8707 §2", "got": "account", "want": identifier, "unverified": true, "issuer": f.issuer.Identifier(), "client": "test-client", "kid": f.issuer.SigningKeyID(""), "alg": "ES256"}},
+		{"issuer", f.token(resourcetest.Token{Claims: map[string]any{"iss": "https://other\n.example.test"}}), map[string]any{"level": "INFO", "reason": "issuer_unknown", "status": 401., "got": "https://other?.example.test", "error": "iss names no configured issuer", "unverified": true, "client": "test-client", "kid": f.issuer.SigningKeyID(""), "alg": "ES256"}},
 		{"scope", f.token(resourcetest.Token{Scope: "a b"}), map[string]any{"level": "INFO", "reason": "insufficient_scope", "status": 403., "got": "a b", "want": "mcp:read", "issuer": f.issuer.Identifier(), "subject": "alice", "client": "test-client"}},
-		{"key", f.token(resourcetest.Token{Header: map[string]any{"kid": "other"}}), map[string]any{"level": "INFO", "reason": "key_unknown", "status": 401., "issuer": f.issuer.Identifier(), "kid": "other", "alg": "ES256", "error": "resource: key_unknown: keyset: no key of the issuer fits the token"}},
-		{"signature", f.token(resourcetest.Token{Fault: resourcetest.WrongSignature}), map[string]any{"level": "INFO", "reason": "signature_invalid", "status": 401., "issuer": f.issuer.Identifier(), "kid": f.issuer.SigningKeyID(""), "alg": "ES256", "error": "resource: signature_invalid: keyset: signature is wrong"}},
+		{"key", f.token(resourcetest.Token{Header: map[string]any{"kid": "other"}}), map[string]any{"level": "INFO", "reason": "key_unknown", "status": 401., "issuer": f.issuer.Identifier(), "client": "test-client", "kid": "other", "alg": "ES256", "error": "resource: key_unknown: keyset: no key of the issuer fits the token"}},
+		{"signature", f.token(resourcetest.Token{Fault: resourcetest.WrongSignature}), map[string]any{"level": "INFO", "reason": "signature_invalid", "status": 401., "issuer": f.issuer.Identifier(), "client": "test-client", "kid": f.issuer.SigningKeyID(""), "alg": "ES256", "error": "resource: signature_invalid: keyset: signature is wrong"}},
 	} {
 		if row.authorization == "" {
 			f.ask()
@@ -112,7 +112,7 @@ func TestDecisionCounter(t *testing.T) {
 	}
 }
 
-func scrape(t *testing.T, registry *prometheus.Registry) string {
+func scrape(t testing.TB, registry *prometheus.Registry) string {
 	t.Helper()
 	families, err := registry.Gather()
 	if err != nil {

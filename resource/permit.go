@@ -29,9 +29,13 @@ func (r *Resource) Permit(ctx context.Context, c *Caller, op Operation, scopes .
 	if f == nil {
 		return nil
 	}
-	refusal := r.answers.refusal(f)
-	r.observeRefusal(ctx, refusal, f)
-	return refusal
+	if c != nil && c.by == r {
+		f.caller = c
+	}
+	if m, err := op.message(); err == nil {
+		f.about = []*message{m}
+	}
+	return r.refuse(ctx, nil, f)
 }
 
 // Offers reports whether Permit would permit the operation. It is for lists of what a

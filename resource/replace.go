@@ -48,8 +48,11 @@ func (r *Resource) Replace(next *Resource) error {
 	}
 	now := r.now()
 	next.succession.first, next.metrics = r, r.metrics
+	next.challenged = next.metrics.challengesOf(next.rules)
 	if next.identity.equals(now.identity) {
 		next.memory = now.memory
+	} else {
+		next.memory.follow(now.memory)
 	}
 	r.succession.last.Store(next)
 	return nil
@@ -126,6 +129,7 @@ func newIdentity(c Config) (i identity) {
 	c.Scopes, c.ChallengeScopes, c.ScopesSupported, c.Implies = nil, nil, nil, nil
 	c.Operations, c.StepUp, c.MaxBodyBytes, c.MaxTokenBytes = Operations{}, 0, 0, 0
 	c.Origins, c.Metadata, c.Revoked, c.KeepAuthorization, c.Logger = nil, Config{}.Metadata, nil, false, nil
+	c.Observers, c.LogPerSecond = nil, 0
 	i.unsure = hasFunc(reflect.ValueOf(c)) || hasFunc(reflect.ValueOf(others))
 	i.rest = fmt.Sprintf("%#v %#v %q", c, others, prefixes)
 	return i

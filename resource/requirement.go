@@ -45,12 +45,11 @@ func (q *Requirement) Check(req *http.Request) *Refusal {
 		f = newFault(ReasonMissingCredentials, "not accepted by the resource's middleware")
 	case expired(caller.claims, time.Now(), r.leeway):
 		f = newFault(ReasonExpired, "expired since it was accepted")
+		f.caller = caller
 	case !caller.Has(needed...):
 		f = r.scopeFault(caller, needed)
 	default:
 		return nil
 	}
-	refusal := r.answers.refusal(f)
-	r.observeRefusal(req.Context(), refusal, f)
-	return refusal
+	return r.refuse(req.Context(), req.Header, f)
 }

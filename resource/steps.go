@@ -77,10 +77,10 @@ func hasOperation(req *http.Request) bool {
 // needs, the resource's own first.
 func (r *Resource) operationNeeds(req *http.Request, caller *Caller) (a admission, f *fault) {
 	body, messages, f := readMessages(req, r.maxBody)
+	a = admission{body: body, needed: r.scopes, about: messages}
 	if f != nil {
 		return a, f
 	}
-	a = admission{body: body, needed: r.scopes}
 	for _, m := range messages {
 		if a.needed, f = r.rules.needs(req.Context(), m, caller, a.needed); f != nil {
 			return a, f
@@ -92,8 +92,7 @@ func (r *Resource) operationNeeds(req *http.Request, caller *Caller) (a admissio
 }
 
 func (r *Resource) scopeFault(caller *Caller, needed []string) *fault {
-	f := &fault{reason: ReasonInsufficientScope, needed: needed, caller: caller,
-		got: joinScopes(caller.scopes), want: joinScopes(needed)}
+	f := &fault{reason: ReasonInsufficientScope, needed: needed, caller: caller, got: joinScopes(caller.scopes)}
 	if r.keepGranted {
 		for _, scope := range caller.scopes {
 			if r.declared[scope] { // never what only the token says
@@ -101,6 +100,7 @@ func (r *Resource) scopeFault(caller *Caller, needed []string) *fault {
 			}
 		}
 	}
+	f.want = joinScopes(f.needed)
 	return f
 }
 
@@ -115,8 +115,10 @@ func (r *Resource) decidePublic(req *http.Request, f *fault) (Decision, *fault) 
 	if unreadable != nil || len(messages) != 1 || !slices.Contains(r.rules.Public, messages[0].method) {
 		return Decision{}, f
 	}
-	req = req.WithContext(context.WithValue(req.Context(), publicKey{}, r.whole()))
-	return Decision{Request: r.handOn(req, nil, body)}, nil
+	out := req.WithContext(context.WithValue(req.Context(), publicKey{}, r.whole()))
+	d := Decision{Request: r.handOn(out, nil, body)}
+	r.observeAccepted(req, nil, messages)
+	return d, nil
 }
 
 // publicKey is the key of the resource that accepted a request as public.

@@ -4,7 +4,6 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"log/slog"
 	"net/http"
 	"slices"
 	"sync"
@@ -173,7 +172,10 @@ func (s *stream) settle(ctx context.Context, caller *Caller, f *fault) {
 	}
 	s.over = true
 	s.end(fmt.Errorf("%w: %s", ErrStreamEnded, f.reason))
-	s.opened.observeStreamEnd(ctx, f)
+	if f.caller == nil {
+		f.caller = s.caller
+	}
+	s.opened.whole().now().log(ctx, "stream ended", 0, nil, f)
 }
 
 // stop gives up the checks of a stream whose request is over.
@@ -193,25 +195,4 @@ func (s *stream) close() {
 		s.opened.whole().streams.Add(-1)
 	}
 	s.end(nil)
-}
-
-// observeStreamEnd logs why a stream was ended. An expired token is nothing special.
-func (r *Resource) observeStreamEnd(ctx context.Context, f *fault) {
-	defer func() { _ = recover() }() // nobody above the timer would catch a log that panics
-	level := slog.LevelInfo
-	switch outcomes[f.reason] {
-	case answerExpired:
-		level = slog.LevelDebug
-	case answerUnavailable:
-		level = slog.LevelWarn
-	case answerError:
-		level = slog.LevelError
-	}
-	r = r.whole().now()
-	logger := r.logger
-	if logger == nil {
-		logger = slog.Default()
-	}
-	attrs := []slog.Attr{slog.String("reason", string(f.reason)), slog.String("resource", r.document.Resource)}
-	logger.LogAttrs(ctx, level, "stream ended", append(attrs, f.attrs()...)...)
 }

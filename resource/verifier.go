@@ -51,11 +51,15 @@ func (e *Error) Unwrap() error { return e.Err }
 // A fault is a refusal before it is put into words for the client.
 type fault struct {
 	reason     Reason
-	check      *check  // the failed one; nil if it was none of the screen's
-	got, want  string  // for the log
-	token      *Token  // whose header and issuer the log names; nil if there is none
-	caller     *Caller // whom the log names; nil if nobody is known
-	unverified bool    // found in claims that nobody has vouched for
+	check      *check     // the failed one; nil if it was none of the screen's
+	got, want  string     // for the log
+	how        string     // the kind of credential, as Caller.Credential has it; "" if none was read
+	issuer     string     // the configured one that it was routed to; "" if none
+	token      *Token     // whose header the log names; nil if there is none
+	claims     *Claims    // whose client the log names; nil if there are none
+	caller     *Caller    // whom the log names; nil if nobody is known
+	about      []*message // what the body asks for; nil if it was not read
+	unverified bool       // found in claims that nobody has vouched for
 	retryAfter time.Duration
 	needed     []string // scopes, for insufficient_scope
 	id         []byte   // of the JSON-RPC message, if one is known
@@ -70,6 +74,16 @@ func newFault(reason Reason, format string, args ...any) *fault {
 // vouched for.
 func (f *fault) asUnverified() *fault {
 	f.unverified = true
+	return f
+}
+
+// of says, for the log, whose token the fault is about. from is nil if no configured
+// issuer is asked about it.
+func (f *fault) of(t *Token, from *issuer, c *Claims) *fault {
+	f.token, f.claims, f.how = t, c, t.credential()
+	if from != nil {
+		f.issuer = from.id
+	}
 	return f
 }
 

@@ -40,6 +40,12 @@ type Error struct {
 func (e *Error) Error() string { return e.Err.Error() }
 func (e *Error) Unwrap() error { return e.Err }
 
+// Outcomes are all that a [Fetch] may say: the closed set of its metric label.
+var Outcomes = []string{"ok", "status", "discovery", "file", "empty", "too_many_keys", "malformed", "panic", "other",
+	string(outbound.BadURL), string(outbound.RefusedAddress), string(outbound.DNS), string(outbound.Connect), string(outbound.TLS),
+	string(outbound.Timeout), string(outbound.Canceled), string(outbound.Redirect), string(outbound.Encoding), string(outbound.Truncated),
+	string(outbound.Protocol), string(outbound.TooLarge)}
+
 func outcome(err error) string {
 	if e, ok := errors.AsType[*Error](err); ok {
 		return e.Outcome

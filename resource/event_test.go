@@ -1,0 +1,254 @@
+package resource_test
+
+import (
+	"context"
+	"encoding/json"
+	"fmt"
+	"net/http"
+	"net/http/httptest"
+	"slices"
+	"strings"
+	"sync"
+	"testing"
+	"time"
+
+	"github.com/prometheus/client_golang/prometheus"
+
+	"github.com/warder-go/warder/jwks"
+	"github.com/warder-go/warder/resource"
+	"github.com/warder-go/warder/resource/resourcetest"
+)
+
+// A notebook keeps the events that it is told of.
+type notebook struct {
+	mu     sync.Mutex
+	events []resource.Event
+}
+
+func (n *notebook) Observe(_ context.Context, e resource.Event) {
+	n.mu.Lock()
+	defer n.mu.Unlock()
+	n.events = append(n.events, e)
+}
+
+func (n *notebook) take() []resource.Event {
+	n.mu.Lock()
+	defer n.mu.Unlock()
+	defer func() { n.events = nil }()
+	return n.events
+}
+
+// inWords is an event without its time, as text.
+func inWords(e resource.Event) string {
+	var out []string
+	add := func(key string, value any) {
+		if text := fmt.Sprint(value); text != "" && text != "0" && text != "[]" && text != "<nil>" {
+			out = append(out, key+"="+text)
+		}
+	}
+	add("result", e.Result)
+	add("reason", e.Reason)
+	add("status", e.Status)
+	if e.Caller != nil {
+		add("subject", e.Caller.Subject())
+	}
+	add("issuer", e.Issuer)
+	add("credential", e.Credential)
+	for _, o := range e.Operations {
+		add("operation", strings.TrimSpace(o.Method+" "+o.Name))
+		if o.Arguments != nil {
+			out = append(out, "ARGUMENTS")
+		}
+	}
+	add("needed", e.Needed)
+	add("trace", e.TraceID)
+	return strings.Join(out, " ")
+}
+
+const trace = "0af7651916cd43dd8448eb211c80319c"
+
+func rpc(method, name string) string {
+	quoted, _ := json.Marshal(name)
+	return fmt.Sprintf(`{"jsonrpc":"2.0","id":1,"method":%q,"params":{"name":%s,"arguments":{"secret":"s3cret"}}}`, method, quoted)
+}
+
+func rpcRequest(body, token string) *http.Request {
+	req := httptest.NewRequest(http.MethodPost, identifier, strings.NewReader(body))
+	req.Header.Set("Content-Type", "application/json")
+	if token != "" {
+		req.Header.Set("Authorization", "Bearer "+token)
+	}
+	req.Header.Set("Traceparent", "00-"+trace+"-b7ad6b7169203331-01")
+	return req
+}
+
+func TestEvents(t *testing.T) {
+	notes := new(notebook)
+	f := newFixture(t, func(c *resource.Config, _ *jwks.Config) {
+		c.Operations = resource.Operations{Tools: map[string][]string{"delete": {"admin"}}, Public: []string{"ping"}}
+		c.Observers = []resource.Observer{notes}
+		c.Revoked = func(_ context.Context, c *resource.Caller) bool { return c.Subject() == "mallory" }
+	})
+	alice := f.token(resourcetest.Token{Scope: "read"})
+	issuer := " issuer=" + f.issuer.Identifier() + " credential=jwt"
+	const at = " trace=" + trace
+	for _, row := range []struct {
+		name, body, token, want string
+	}{
+		{"accepted", rpc("tools/call", "look"), alice, "result=accepted subject=alice" + issuer + " operation=tools/call look" + at},
+		{"remembered", rpc("tools/call", "look"), alice, "result=accepted subject=alice" + issuer + " operation=tools/call look" + at},
+		{"a scope is missing", rpc("tools/call", "delete"), alice, "result=denied reason=insufficient_scope status=403 subject=alice" + issuer + " operation=tools/call delete needed=[admin]" + at},
+		{"a public operation", rpc("ping", ""), "", "result=accepted operation=ping" + at},
+		{"no credentials: the body is not believed", rpc("tools/call", "look"), "", "result=denied reason=missing_credentials status=401" + at},
+		{"a wrong signature: nobody has vouched", rpc("tools/call", "look"), f.token(resourcetest.Token{Fault: resourcetest.WrongSignature}), "result=denied reason=signature_invalid status=401" + issuer + at},
+		{"an issuer that is not ours is not repeated", rpc("ping", ""), f.token(resourcetest.Token{Claims: map[string]any{"iss": "https://evil.example"}}), "result=denied reason=issuer_unknown status=401 credential=jwt" + at},
+		{"opaque", rpc("ping", ""), "opaque", "result=denied reason=opaque_unsupported status=401 credential=opaque" + at},
+		{"revoked: it is known whose", rpc("ping", ""), f.token(resourcetest.Token{Subject: "mallory"}), "result=denied reason=revoked status=401 subject=mallory" + issuer + at},
+		{"a name that is not for a terminal", rpc("tools/call", "\x1b[31m"+strings.Repeat("x", 300)), alice, "result=accepted subject=alice" + issuer + " operation=tools/call ?[31m" + strings.Repeat("x", 251) + "..." + at},
+		{"a batch", "[" + rpc("ping", "") + "," + rpc("tools/call", "look") + `,{"jsonrpc":"2.0","id":1,"result":{}}]`, alice, "result=accepted subject=alice" + issuer + " operation=ping operation=tools/call look" + at},
+		{"no JSON", "{", alice, "result=denied reason=body_malformed status=400 subject=alice" + issuer + at},
+	} {
+		_, refusal := f.res.Authenticate(rpcRequest(row.body, row.token))
+		events := notes.take()
+		if len(events) != 1 {
+			t.Fatalf("%s: %d events", row.name, len(events))
+		}
+		e := events[0]
+		if got := inWords(e); got != row.want {
+			t.Errorf("%s:\n got %s\nwant %s", row.name, got, row.want)
+		}
+		if refusal != nil && (refusal.Reason != e.Reason || refusal.Status != e.Status) {
+			t.Errorf("%s: refused with %d %s, told %d %s", row.name, refusal.Status, refusal.Reason, e.Status, e.Reason)
+		}
+		if e.Resource != identifier || time.Since(e.Time).Abs() > time.Minute {
+			t.Errorf("%s: resource %q at %s", row.name, e.Resource, e.Time)
+		}
+	}
+}
+
+// What decides beside Authenticate is told too.
+func TestEventsOfOtherDecisions(t *testing.T) {
+	notes := new(notebook)
+	f := newFixture(t, func(c *resource.Config, _ *jwks.Config) {
+		c.Operations = resource.Operations{Tools: map[string][]string{"delete": {"admin"}}, LateChallenges: true}
+		c.Observers = []resource.Observer{notes}
+	})
+	further, err := f.res.Requirement("more")
+	if err != nil {
+		t.Fatal(err)
+	}
+	decision, _ := f.res.Authenticate(rpcRequest(rpc("tools/call", "look"), f.token(resourcetest.Token{Scope: "read"})))
+	caller := decision.Caller
+	f.res.Permit(t.Context(), caller, resource.Operation{Method: "tools/call", Name: "look"})
+	f.res.Offers(t.Context(), caller, resource.Operation{Method: "tools/call", Name: "delete"})
+	f.res.Permit(t.Context(), caller, resource.Operation{Method: "tools/call", Name: "delete"})
+	further.Check(decision.Request)
+	decision.Late()
+	resource.Challenge(decision.Request.Context(), "late")
+	decision.Settle()
+	var got []string
+	for _, e := range notes.take() {
+		got = append(got, inWords(e))
+	}
+	by := " subject=alice issuer=" + f.issuer.Identifier() + " credential=jwt"
+	refused := "result=denied reason=insufficient_scope status=403" + by
+	want := []string{
+		"result=accepted" + by + " operation=tools/call look trace=" + trace,
+		refused + " operation=tools/call delete needed=[admin]",
+		refused + " needed=[more] trace=" + trace,
+		refused + " operation=tools/call look needed=[late] trace=" + trace,
+	}
+	if !slices.Equal(got, want) {
+		t.Errorf("\n got %s\nwant %s", strings.Join(got, "\n     "), strings.Join(want, "\n     "))
+	}
+}
+
+// W3C Trace Context §3.2: only a valid traceparent names a trace.
+func TestTraceID(t *testing.T) {
+	notes := new(notebook)
+	f := newFixture(t, func(c *resource.Config, _ *jwks.Config) { c.Observers = []resource.Observer{notes} })
+	const parent = "-b7ad6b7169203331-01"
+	for _, row := range []struct {
+		name   string
+		values []string
+		want   string
+	}{
+		{"none", nil, ""},
+		{"version 00", []string{"00-" + trace + parent}, trace},
+		{"a later version, with more behind", []string{"cc-" + trace + parent + "-what-the-future-brings"}, trace},
+		{"version 00 with more behind", []string{"00-" + trace + parent + "-x"}, ""},
+		{"a later version, glued", []string{"cc-" + trace + parent + "x"}, ""},
+		{"version ff", []string{"ff-" + trace + parent}, ""},
+		{"upper case", []string{"00-" + strings.ToUpper(trace) + parent}, ""},
+		{"no trace", []string{"00-" + strings.Repeat("0", 32) + parent}, ""},
+		{"no parent", []string{"00-" + trace + "-0000000000000000-01"}, ""},
+		{"short", []string{"00-" + trace + "-b7ad6b7169203331-0"}, ""},
+		{"other separators", []string{"00_" + trace + "_b7ad6b7169203331_01"}, ""},
+		{"a line feed in it", []string{"00-" + trace[:31] + "\n" + parent}, ""},
+		{"flags that are none", []string{"00-" + trace + "-b7ad6b7169203331-zz"}, ""},
+		{"twice", []string{"00-" + trace + parent, "00-" + trace + parent}, ""},
+	} {
+		req := httptest.NewRequest(http.MethodPost, identifier, nil)
+		req.Header["Traceparent"] = row.values
+		req.Header.Set("Authorization", "Bearer opaque")
+		f.res.Authenticate(req)
+		if got := notes.take()[0].TraceID; got != row.want {
+			t.Errorf("%s: got %q, want %q", row.name, got, row.want)
+		}
+		logged := records(t, f.log.take())[0]["trace_id"]
+		if want := any(row.want); row.want == "" && logged != nil || row.want != "" && logged != want {
+			t.Errorf("%s: logged %v", row.name, logged)
+		}
+	}
+}
+
+type panickingObserver struct{}
+
+func (panickingObserver) Observe(context.Context, resource.Event) { panic("observer") }
+
+func TestAPanickingObserverCostsItsEventOnly(t *testing.T) {
+	notes := new(notebook)
+	f := newFixture(t, func(c *resource.Config, _ *jwks.Config) {
+		c.Observers = []resource.Observer{panickingObserver{}, notes}
+	})
+	f.expect("refused", f.bearer("opaque"), invalid)
+	f.expect("accepted", f.bearer(f.token(resourcetest.Token{})), accepted)
+	if n := len(notes.take()); n != 2 {
+		t.Errorf("the other observer was told of %d decisions, want 2", n)
+	}
+	registry := prometheus.NewRegistry()
+	registry.MustRegister(f.res.Metrics())
+	if want := `warder_observer_panics_total{resource="` + identifier + `"} 2`; !strings.Contains(scrape(t, registry), want) {
+		t.Errorf("no line %s", want)
+	}
+}
+
+func TestObserversAreChecked(t *testing.T) {
+	notes := new(notebook)
+	_, err := resource.New(resource.Config{Identifier: identifier, Observers: []resource.Observer{notes, nil, notes, (*notebook)(nil)}})
+	const want = "Observers[1]: nil; leave it out\nObservers[2]: stands twice; it would be told of each decision twice\nObservers[3]: nil; leave it out"
+	if err == nil || !strings.Contains(err.Error(), want) {
+		t.Errorf("got %v\nwant %s", err, want)
+	}
+}
+
+// Without observers a remembered token costs what it did.
+func TestNoObserverCostsNothing(t *testing.T) {
+	allocations := func(observers ...resource.Observer) float64 {
+		f := newFixture(t, func(c *resource.Config, _ *jwks.Config) { c.Observers, c.KeepAuthorization = observers, true })
+		req := rpcRequest("", f.token(resourcetest.Token{}))
+		return testing.AllocsPerRun(1000, func() {
+			if _, refusal := f.res.Authenticate(req); refusal != nil {
+				t.Error(refusal)
+			}
+		})
+	}
+	none, one := allocations(), allocations(ignore{})
+	if none > 3 || one > none+2 {
+		t.Errorf("%g allocations without observers, %g with one", none, one)
+	}
+}
+
+type ignore struct{}
+
+func (ignore) Observe(context.Context, resource.Event) {}

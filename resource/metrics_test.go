@@ -1,0 +1,263 @@
+package resource_test
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"net/http"
+	"slices"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/prometheus/client_golang/prometheus"
+	"github.com/prometheus/client_golang/prometheus/testutil"
+
+	"github.com/warder-go/warder/jwks"
+	"github.com/warder-go/warder/resource"
+	"github.com/warder-go/warder/resource/resourcetest"
+)
+
+// series are the numbers of a resource, by the rest of their line.
+func (f *fixture) series() map[string]string {
+	f.t.Helper()
+	registry := prometheus.NewRegistry()
+	registry.MustRegister(f.res.Metrics())
+	if problems, err := testutil.GatherAndLint(registry); err != nil || len(problems) > 0 {
+		f.t.Errorf("lint: %v %v", problems, err)
+	}
+	all := map[string]string{}
+	for line := range strings.Lines(scrape(f.t, registry)) {
+		name, value, _ := strings.Cut(strings.TrimSpace(line), "} ")
+		name = strings.Replace(name, `resource="`+identifier+`"`, "", 1)
+		all[strings.NewReplacer("{,", "{", ",}", "}", ",,", ",", "{}", "").Replace(name+"}")] = value
+	}
+	return all
+}
+
+func (f *fixture) expectSeries(want map[string]string) {
+	f.t.Helper()
+	got := f.series()
+	for name, value := range want {
+		if got[name] != value {
+			f.t.Errorf("%s: got %q, want %q", name, got[name], value)
+		}
+	}
+	if f.t.Failed() {
+		f.t.Log(got)
+	}
+}
+
+func TestMetricsOfTheMemory(t *testing.T) {
+	f := newFixture(t, func(c *resource.Config, _ *jwks.Config) { c.MemoryEntries = 2 })
+	for _, subject := range []string{"a", "b", "b", "b", "c"} { // c pushes a out
+		f.bearer(f.tokenOf(subject))
+	}
+	f.expectSeries(map[string]string{
+		"warder_remembered_entries":                           "2",
+		"warder_remembered_hits_total":                        "2",
+		"warder_remembered_evictions_total":                   "1",
+		`warder_decisions_total{reason="",result="accepted"}`: "5",
+	})
+	if bytes := f.series()["warder_remembered_bytes"]; bytes == "0" || bytes == "" {
+		t.Errorf("got %q bytes", bytes)
+	}
+	f.res.ForgetSubject(f.issuer.Identifier(), "b")
+	f.res.ForgetSubject(f.issuer.Identifier(), "c")
+	f.expectSeries(map[string]string{
+		"warder_remembered_entries": "0", "warder_remembered_bytes": "0",
+		"warder_remembered_evictions_total": "1", // what is taken out on purpose is none
+	})
+	t.Run("without memory", func(t *testing.T) {
+		f := newFixture(t, func(c *resource.Config, _ *jwks.Config) { c.MemoryTTL = -1 })
+		f.bearer(f.tokenOf("a"))
+		f.expectSeries(map[string]string{"warder_remembered_entries": "0", "warder_remembered_hits_total": "0"})
+	})
+}
+
+// tokenOf mints the same token for the same subject.
+func (f *fixture) tokenOf(subject string) string {
+	if f.tokens == nil {
+		f.tokens = map[string]string{}
+	}
+	if f.tokens[subject] == "" {
+		f.tokens[subject] = f.token(resourcetest.Token{Subject: subject})
+	}
+	return f.tokens[subject]
+}
+
+// A token that is remembered no longer because its time or key is over is no hit.
+func TestUseOfWhatIsOverIsNoHit(t *testing.T) {
+	inBubble(t, func(c *resource.Config, _ *jwks.Config) { c.MemoryTTL = 24 * time.Hour }, func(t *testing.T, f *fixture) {
+		token := f.token(resourcetest.Token{Lifetime: 2 * time.Minute})
+		f.bearer(token)
+		time.Sleep(time.Hour)
+		f.bearer(token)
+		f.expectSeries(map[string]string{"warder_remembered_hits_total": "0", "warder_remembered_entries": "0"})
+	})
+}
+
+func TestMetricsOfVerification(t *testing.T) {
+	f := newFixture(t, func(c *resource.Config, _ *jwks.Config) {
+		c.Opaque = &resource.Issuer{Verifier: oneToken{}}
+		c.Headers = map[string]resource.HeaderVerifier{"X-Key": noKeys{}}
+	})
+	count := func(credential string) uint64 {
+		registry := prometheus.NewRegistry()
+		registry.MustRegister(f.res.Metrics())
+		families, err := registry.Gather()
+		if err != nil {
+			t.Fatal(err)
+		}
+		for _, family := range families {
+			for _, m := range family.GetMetric() {
+				if family.GetName() == "warder_verification_duration_seconds" && m.GetLabel()[0].GetValue() == credential {
+					return m.GetHistogram().GetSampleCount()
+				}
+			}
+		}
+		t.Fatalf("no series for %s", credential)
+		return 0
+	}
+	good := f.token(resourcetest.Token{})
+	for range 3 { // verified once
+		f.bearer(good)
+	}
+	f.bearer(f.token(resourcetest.Token{Fault: resourcetest.WrongSignature}))
+	f.bearer(f.token(resourcetest.Token{Audience: "account"})) // not verified: the screen refuses it
+	f.bearer("opaque")
+	req := rpcRequest("", "")
+	req.Header.Set("X-Key", "key")
+	f.send(req)
+	got := fmt.Sprint(count("jwt"), count("opaque"), count("header"))
+	if got != "2 1 1" {
+		t.Errorf("got %s, want 2 1 1", got)
+	}
+}
+
+func TestScopeChallengesByOperation(t *testing.T) {
+	f := newFixture(t, func(c *resource.Config, _ *jwks.Config) {
+		needs := []string{"admin"}
+		c.Operations = resource.Operations{
+			Methods: map[string][]string{"tools/list": needs, "tools/call": needs}, Tools: map[string][]string{"delete": needs},
+			Prompts:   map[string][]string{"greet": needs},
+			Resources: []resource.ResourceRule{{URI: "file:///a", Scopes: needs}, {Prefix: "db://", Scopes: needs}, {Template: "x://{id}", Scopes: needs}},
+		}
+	})
+	further, err := f.res.Requirement("more")
+	if err != nil {
+		t.Fatal(err)
+	}
+	token := f.token(resourcetest.Token{Scope: "read"})
+	read := func(uri string) string {
+		return fmt.Sprintf(`{"jsonrpc":"2.0","id":1,"method":"resources/read","params":{"uri":%q}}`, uri)
+	}
+	for _, body := range []string{
+		rpc("tools/list", ""), rpc("tools/call", "delete"), rpc("tools/call", "unheard of"), rpc("prompts/get", "greet"),
+		read("file:///a"), read("DB://x"), read("x://7"),
+		"[" + rpc("tools/list", "") + "," + rpc("tools/call", "delete") + "]",
+	} {
+		if _, refusal := f.res.Authenticate(rpcRequest(body, token)); refusal == nil || refusal.Reason != resource.ReasonInsufficientScope {
+			t.Errorf("%s: got %+v", body, refusal)
+		}
+	}
+	caller := f.caller(resourcetest.Token{Scope: "read"})
+	f.res.Permit(t.Context(), caller, resource.Operation{Method: "tools/call", Name: "delete"})
+	decision, _ := f.res.Authenticate(rpcRequest(`{"jsonrpc":"2.0","method":"notifications/initialized"}`, token))
+	further.Check(decision.Request)
+	want := map[string]string{
+		"method tools/list": "1", "method tools/call": "1", "tool delete": "2", "prompt greet": "1",
+		"resource file:///a": "1", "resource db://": "1", "resource x://{id}": "1", "other": "2",
+	}
+	all := map[string]string{}
+	for operation, n := range want {
+		all[fmt.Sprintf("warder_scope_challenges_total{operation=%q}", operation)] = n
+	}
+	f.expectSeries(all)
+	for name := range f.series() {
+		if strings.HasPrefix(name, "warder_scope_challenges_total") && all[name] == "" {
+			t.Errorf("unexpected series %s", name)
+		}
+	}
+}
+
+// Whatever clients send, the number of series stays what it was (bad-inputs 263).
+func TestClientsMakeNoSeries(t *testing.T) {
+	f := newFixture(t, func(c *resource.Config, _ *jwks.Config) {
+		c.Scopes = []string{"read"}
+		c.Operations = resource.Operations{Tools: map[string][]string{"delete": {"admin"}}}
+		c.Opaque = &resource.Issuer{Verifier: oneToken{}}
+	})
+	names := func() string {
+		var all []string
+		for name := range f.series() {
+			all = append(all, name)
+		}
+		slices.Sort(all)
+		return strings.Join(all, "\n")
+	}
+	before := names()
+	if n := strings.Count(before, "\n"); n < 80 {
+		t.Errorf("only %d series from the start", n)
+	}
+	good := f.token(resourcetest.Token{Scope: "read"})
+	for i := range 10_000 {
+		n := fmt.Sprint(i)
+		switch i % 4 {
+		case 0:
+			f.bearer(f.token(resourcetest.Token{Header: map[string]any{"kid": n}, Subject: n, ClientID: n, Scope: "s" + n}))
+		case 1:
+			f.bearer(f.token(resourcetest.Token{Scope: "s" + n, Subject: n, Claims: map[string]any{"iss": "https://" + n + ".example"}}))
+		case 2:
+			req := rpcRequest(rpc("tools/call", n), good)
+			req.Header.Set("Mcp-Method", "tools/call")
+			f.send(req)
+		case 3:
+			f.bearer(f.token(resourcetest.Token{Scope: "s" + n, Subject: n}))
+		}
+	}
+	if after := names(); after != before {
+		t.Errorf("series before\n%s\nand after\n%s", before, after)
+	}
+}
+
+// A verifier that two resources share is in the series of both.
+func TestTwoResourcesShareAVerifier(t *testing.T) {
+	var shared resource.Verifier
+	first := newFixture(t, func(_ *resource.Config, k *jwks.Config) {
+		v, err := jwks.New(*k)
+		if err != nil {
+			t.Fatal(err)
+		}
+		shared = v
+	})
+	of := func(identifier string) *fixture {
+		return newFixtureWith(t, first.issuer, func(c *resource.Config, _ *jwks.Config) {
+			c.Identifier, c.Issuers = identifier, []resource.Issuer{{Verifier: shared, Audiences: []string{"https://mcp.example.test/mcp"}}}
+		})
+	}
+	one, two := of("https://one.example.test/mcp"), of("https://two.example.test/mcp")
+	one.bearer(one.token(resourcetest.Token{}))
+	registry := prometheus.NewRegistry()
+	registry.MustRegister(one.res.Metrics(), two.res.Metrics())
+	got := scrape(t, registry)
+	for _, want := range []string{
+		`warder_decisions_total{reason="",resource="https://one.example.test/mcp",result="accepted"} 1`,
+		`warder_decisions_total{reason="",resource="https://two.example.test/mcp",result="accepted"} 0`,
+		`warder_keyset_fetches_total{issuer="https://auth.example.test",outcome="ok",resource="https://one.example.test/mcp"} 1`,
+		`warder_keyset_fetches_total{issuer="https://auth.example.test",outcome="ok",resource="https://two.example.test/mcp"} 1`,
+	} {
+		if !strings.Contains(got, want+"\n") {
+			t.Errorf("no line %s in\n%s", want, got)
+		}
+	}
+}
+
+// noKeys vouches for no header field.
+type noKeys struct{}
+
+func (noKeys) Issuer() string { return "https://keys.example.test" }
+
+func (noKeys) VerifyHeader(context.Context, string, *http.Request) (*resource.Claims, error) {
+	return nil, errors.New("no")
+}
