@@ -159,7 +159,7 @@ func build(c Config) *Verifier {
 		Hosts: hostsOf(c.Issuer, c.Endpoint, c.KeysURL), AllowHosts: c.AllowHosts,
 	}
 	documents := outbound.New(out)
-	out.Timeout, out.MaxBytes = c.Timeout, MaxAnswerBytes
+	out.Timeout, out.MaxBytes, out.Concurrent = c.Timeout, MaxAnswerBytes, c.MaxConcurrent
 	v := &Verifier{
 		issuer: c.Issuer, answerTTL: c.AnswerTTL, timeout: c.Timeout, log: c.Logger,
 		auth:     newAuthenticator(c.Auth, c.Issuer),

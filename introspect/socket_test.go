@@ -195,3 +195,35 @@ func certificates(t *testing.T) (*x509.CertPool, tls.Certificate) {
 	pool.AddCert(parsed)
 	return pool, tls.Certificate{Certificate: [][]byte{der}, PrivateKey: key}
 }
+
+// As many connections are kept as calls run at one time: a busy endpoint is not made to
+// shake hands for nearly every call.
+func TestConnectionsAreKept(t *testing.T) {
+	const places = 40
+	var opened atomic.Int64
+	var barrier sync.WaitGroup
+	endpoint := httptest.NewUnstartedServer(http.HandlerFunc(func(rw http.ResponseWriter, _ *http.Request) {
+		barrier.Done()
+		barrier.Wait() // all are here at one time
+		rw.Header().Set("Content-Type", "application/json")
+		fmt.Fprint(rw, `{"active":false}`)
+	}))
+	endpoint.Config.ConnState = func(_ net.Conn, state http.ConnState) {
+		if state == http.StateNew {
+			opened.Add(1)
+		}
+	}
+	endpoint.Start()
+	defer endpoint.Close()
+	w := onSockets(t, func(_ *resource.Config, c *introspect.Config) { c.Endpoint, c.MaxConcurrent = endpoint.URL, places })
+	for round := range 5 {
+		barrier.Add(places)
+		if statuses, _ := w.crowd(repeat(places, func(i int) string { return junk(1000*round + i) })); statuses[401] != places {
+			t.Fatalf("got %s, want %d×401", summary(statuses), places)
+		}
+	}
+	// A connection that is on its way back when the next round begins may be missed.
+	if n := opened.Load(); n > 2*places {
+		t.Errorf("%d connections for %d calls, %d at a time", n, 5*places, places)
+	}
+}

@@ -27,8 +27,8 @@ const (
 	DefaultMaxBytes = 512 << 10       // of one body, see Config.MaxBytes
 
 	maxHeaderBytes  = 64 << 10 // of one response's status line and header
-	maxIdle         = 32
-	maxIdlePerHost  = 8
+	maxIdle         = 32       // connections, or as many as Config.Concurrent
+	maxIdlePerHost  = 8        // likewise
 	idleConnTimeout = 30 * time.Second
 )
 
@@ -63,6 +63,8 @@ type Config struct {
 	// AllowHTTP permits http to every host. Without it http is for loopback
 	// literals and "localhost" alone: keys and tokens must not travel in clear.
 	AllowHTTP bool
+
+	Concurrent int // requests to one host at one time, whose connections are kept for the next; 0: 8
 
 	Resolver *net.Resolver // nil: net.DefaultResolver
 	Timeout  time.Duration // whole exchange, from DNS to the body's last byte; 0: DefaultTimeout
@@ -109,8 +111,8 @@ func newTransport(cfg Config, timeout time.Duration) *http.Transport {
 		TLSClientConfig:        clientTLS(cfg.TLS),
 		TLSHandshakeTimeout:    timeout,
 		DisableCompression:     true, // readBody decompresses, and counts
-		MaxIdleConns:           maxIdle,
-		MaxIdleConnsPerHost:    maxIdlePerHost,
+		MaxIdleConns:           max(maxIdle, cfg.Concurrent),
+		MaxIdleConnsPerHost:    max(maxIdlePerHost, cfg.Concurrent),
 		IdleConnTimeout:        idleConnTimeout,
 		MaxResponseHeaderBytes: maxHeaderBytes,
 		Protocols:              new(http.Protocols),
