@@ -87,6 +87,19 @@ type Config struct {
 	Logger *slog.Logger // one record per failed call; nil: slog.Default()
 }
 
+// Format prints the issuer for every verb. In a field of yours that is not exported
+// package fmt does not ask this method, and prints a ClientSecret as it is: there keep
+// none, or a ClientSecretFunc.
+func (c Config) Format(f fmt.State, _ rune) {
+	_, _ = io.WriteString(f, "introspect.Config("+c.Issuer+")")
+}
+
+// LogValue logs the issuer.
+func (c Config) LogValue() slog.Value { return slog.StringValue(c.Issuer) }
+
+// MarshalText returns the issuer, so that encoders show no more either.
+func (c Config) MarshalText() ([]byte, error) { return []byte(c.Issuer), nil }
+
 // Verifier asks one issuer about tokens. It is safe for concurrent use and
 // implements [resource.Verifier] and [prometheus.Collector]. It prints and logs as
 // its issuer, without any of its secrets.

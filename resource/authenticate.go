@@ -122,14 +122,14 @@ func (r *Resource) identify(req *http.Request) (*Caller, *fault) {
 	// 4. Route it to the one issuer that may vouch for it.
 	from, f := r.route(token)
 	if f != nil {
-		return nil, f.of(token, nil, token.claims)
+		return nil, f.of(token, nil, token.Claims())
 	}
 
 	// 5. Screen what a JWT claims, unverified. This can only refuse; it saves the
 	// work of a signature on a token that is stale or meant for somebody else.
 	if token.IsJWT() {
-		if f := r.screen(from, token, token.claims, unverified, now); f != nil {
-			return nil, f.asUnverified().of(token, from, token.claims)
+		if f := r.screen(from, token, token.Claims(), unverified, now); f != nil {
+			return nil, f.asUnverified().of(token, from, token.Claims())
 		}
 	}
 
@@ -142,7 +142,7 @@ func (r *Resource) identify(req *http.Request) (*Caller, *fault) {
 	now = time.Now()
 	r.metrics.verified(token, now.Sub(began))
 	if err != nil {
-		return nil, verifierFault(err).of(token, from, token.claims)
+		return nil, verifierFault(err).of(token, from, token.Claims())
 	}
 	if claims == nil {
 		return nil, newFault(ReasonInternalError, "verifier of %q returned neither claims nor an error", from.id).of(token, from, nil)
@@ -153,7 +153,7 @@ func (r *Resource) identify(req *http.Request) (*Caller, *fault) {
 	// asked again for every request, remembered or not. What was verified before a
 	// Forget and comes back after it is not remembered.
 	if token.IsJWT() && claims.Introspected {
-		claims = claims.within(token.claims)
+		claims = claims.within(token.Claims())
 	}
 	if f := r.screen(from, token, claims, verified, now); f != nil {
 		return nil, f.of(token, from, claims)

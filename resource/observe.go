@@ -109,8 +109,8 @@ func (f *fault) attrs() (attrs []slog.Attr) {
 		text("issuer", f.issuer)
 	}
 	if f.token != nil && f.token.IsJWT() {
-		text("kid", f.token.jws.Header.KeyID)
-		text("alg", f.token.jws.Header.Algorithm.String())
+		text("kid", f.token.JWS().Header.KeyID)
+		text("alg", f.token.JWS().Header.Algorithm.String())
 	}
 	if f.got != "" || f.check != nil || f.want != "" {
 		attrs = append(attrs, slog.String("got", printable(f.got)))

@@ -36,7 +36,7 @@ func (c *Caller) trusted(now time.Time) bool {
 func (r *Resource) route(t *Token) (*issuer, *fault) {
 	if !t.IsJWT() {
 		for i := range r.prefixed {
-			if strings.HasPrefix(t.raw, r.prefixed[i].prefix) {
+			if strings.HasPrefix(t.Raw(), r.prefixed[i].prefix) {
 				return r.prefixed[i].issuer, nil
 			}
 		}
@@ -45,12 +45,12 @@ func (r *Resource) route(t *Token) (*issuer, *fault) {
 		}
 		return r.opaque, nil
 	}
-	from, ok := r.issuers[t.claims.Issuer]
-	if !ok && r.opaque != nil && r.opaque.id == t.claims.Issuer {
+	from, ok := r.issuers[t.Claims().Issuer]
+	if !ok && r.opaque != nil && r.opaque.id == t.Claims().Issuer {
 		from, ok = r.opaque, true // the same issuer, which is asked about all its tokens
 	}
 	if !ok {
-		f := &fault{reason: ReasonIssuerUnknown, got: t.claims.Issuer, err: errors.New("iss names no configured issuer")}
+		f := &fault{reason: ReasonIssuerUnknown, got: t.Claims().Issuer, err: errors.New("iss names no configured issuer")}
 		return nil, f.asUnverified()
 	}
 	return from, nil
@@ -62,7 +62,7 @@ const unverified, verified = false, true
 func (r *Resource) screen(from *issuer, t *Token, c *Claims, verified bool, now time.Time) *fault {
 	s := screening{claims: c, verified: verified, issuer: from, now: now, leeway: r.leeway, lifetime: r.lifetime}
 	if t.IsJWT() {
-		s.header = &t.jws.Header
+		s.header = &t.JWS().Header
 	}
 	return s.run()
 }

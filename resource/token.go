@@ -11,25 +11,42 @@ import (
 )
 
 // Token is an access token that was read but not verified, as a [Verifier] gets it.
-// It prints and logs as a placeholder.
+// It prints and logs as a placeholder, and in a field that is not exported, where
+// package fmt does not ask it, as an address.
 type Token struct {
+	held func() *parts // a function, since no printer looks behind one
+}
+
+type parts struct {
 	raw    string
 	jws    *jose.Token
 	claims *Claims
 }
 
+func newToken(raw string, jws *jose.Token, claims *Claims) *Token {
+	p := &parts{raw, jws, claims}
+	return &Token{func() *parts { return p }}
+}
+
+func (t *Token) parts() *parts {
+	if t.held == nil { // the zero value is no token
+		return new(parts)
+	}
+	return t.held()
+}
+
 // Raw returns the token as it came. Do not log it.
-func (t *Token) Raw() string { return t.raw }
+func (t *Token) Raw() string { return t.parts().raw }
 
 // IsJWT reports whether the token was read as a JWT. If not it is opaque.
-func (t *Token) IsJWT() bool { return t.jws != nil }
+func (t *Token) IsJWT() bool { return t.parts().jws != nil }
 
 // Claims returns what a JWT claims, unverified; nil for an opaque token.
-func (t *Token) Claims() *Claims { return t.claims }
+func (t *Token) Claims() *Claims { return t.parts().claims }
 
 // JWS returns the signed form of a JWT, for verifiers inside this module; nil for an
 // opaque token.
-func (t *Token) JWS() *jose.Token { return t.jws }
+func (t *Token) JWS() *jose.Token { return t.parts().jws }
 
 // credential is what Caller.Credential says of it.
 func (t *Token) credential() string {
@@ -102,7 +119,7 @@ func read(raw string) (*Token, *fault) {
 		return nil, newFault(ReasonMalformedRequest, "no b64token behind Bearer")
 	}
 	if !jose.LooksLikeJWS(raw) {
-		return &Token{raw: raw}, nil
+		return newToken(raw, nil, nil), nil
 	}
 	jws, err := jose.Parse(raw)
 	if err != nil {
@@ -112,5 +129,5 @@ func read(raw string) (*Token, *fault) {
 	if err != nil {
 		return nil, readFault(err)
 	}
-	return &Token{raw: raw, jws: jws, claims: claims}, nil
+	return newToken(raw, jws, claims), nil
 }

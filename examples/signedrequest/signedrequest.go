@@ -31,6 +31,7 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"log/slog"
 	"net/http"
 	"strconv"
 	"strings"
@@ -47,12 +48,22 @@ const (
 	issuer  = "shared-secret" // of the callers; no URL, so no authorization server
 )
 
-// Secret is what a program shares with the server.
+// Secret is what a program shares with the server. It prints, logs and encodes as its
+// subject. Don't keep one in a field that is not exported: fmt prints that as it is.
 type Secret struct {
 	Key     []byte // random; MinKey bytes at least
 	Subject string // whom it stands for
 	Scopes  []string
 }
+
+// Format prints the subject for every verb.
+func (s Secret) Format(f fmt.State, _ rune) { fmt.Fprintf(f, "signedrequest.Secret(%q)", s.Subject) }
+
+// LogValue logs the subject.
+func (s Secret) LogValue() slog.Value { return slog.StringValue(s.Subject) }
+
+// MarshalText returns the subject.
+func (s Secret) MarshalText() ([]byte, error) { return []byte(s.Subject), nil }
 
 // Sign puts both fields into a request with this body.
 func Sign(req *http.Request, body []byte, identifier, id string, key []byte, now time.Time) {
@@ -82,6 +93,17 @@ type Verifier struct {
 	Identifier string
 	Secrets    map[string]Secret // by key ID, which is public
 }
+
+// Format prints the identifier for every verb.
+func (v Verifier) Format(f fmt.State, _ rune) {
+	fmt.Fprintf(f, "signedrequest.Verifier(%s)", v.Identifier)
+}
+
+// LogValue logs the identifier.
+func (v Verifier) LogValue() slog.Value { return slog.StringValue(v.Identifier) }
+
+// MarshalText returns the identifier.
+func (v Verifier) MarshalText() ([]byte, error) { return []byte(v.Identifier), nil }
 
 // Issuer names who vouches.
 func (v Verifier) Issuer() string { return issuer }

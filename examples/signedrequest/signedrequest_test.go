@@ -4,6 +4,9 @@ import (
 	"bytes"
 	"context"
 	"crypto/fips140"
+	"encoding/base64"
+	"encoding/hex"
+	"encoding/json"
 	"fmt"
 	"io"
 	"log"
@@ -156,5 +159,29 @@ func TestSignedRequest(t *testing.T) {
 				t.Errorf("%s: got %d, handed on %v, want %d\n%s", row.name, answer.Code, called, row.want, answer.Body)
 			}
 		})
+	}
+}
+
+func TestNoSecretIsPrinted(t *testing.T) {
+	one := signedrequest.Secret{Key: secret, Subject: "robot"}
+	v := signedrequest.Verifier{Identifier: identifier, Secrets: map[string]signedrequest.Secret{"robot-1": one}}
+	var written bytes.Buffer
+	for _, value := range []any{one, &one, v, &v, []signedrequest.Secret{one}, map[string]*signedrequest.Secret{"x": &one}, struct{ V *signedrequest.Verifier }{&v}} {
+		fmt.Fprintf(&written, "%v %+v %#v %s %q %x %d\n", value, value, value, value, value, value, value)
+		slog.New(slog.NewTextHandler(&written, nil)).Info("x", "v", value)
+		slog.New(slog.NewJSONHandler(&written, nil)).Info("x", "v", value)
+		encoded, err := json.Marshal(value)
+		if err != nil {
+			t.Error(err)
+		}
+		written.Write(encoded)
+	}
+	for _, trace := range []string{
+		string(secret), hex.EncodeToString(secret), base64.StdEncoding.EncodeToString(secret),
+		strings.Trim(fmt.Sprint(secret), "[]"), strings.Trim(strings.TrimPrefix(fmt.Sprintf("%#v", secret), "[]byte"), "{}"),
+	} {
+		if strings.Contains(written.String(), trace) {
+			t.Errorf("the secret was written as %q", trace)
+		}
 	}
 }
