@@ -14,7 +14,8 @@ import (
 // one MCP server needs. The root copy of the metadata is served too.
 //
 // For several resources in one process use [Middleware] for each and [Metadata] for
-// all of them.
+// all of them. How long a client may take to send its request is for the http.Server to
+// say: without a limit a body that never comes holds a connection, accepted or refused.
 func Handler(res *resource.Resource, next http.Handler) http.Handler {
 	document := Metadata(res)
 	protected := Middleware(res)(next)

@@ -42,7 +42,7 @@ func (c *credentials) define(flags *flag.FlagSet) {
 	flags.StringVar(&c.endpoint, "introspection-url", "", "`URL` to ask at (default: as the issuer's metadata says)")
 	flags.StringVar(&c.clientID, "client-id", "", "`name` of this server at the issuer, for -introspect")
 	flags.StringVar(&c.secretFile, "client-secret-file", "", "`file` with the secret that goes with it; read for every call")
-	flags.BoolVar(&c.trustAnswers, "trust-answers-without-audience", false, "take answers that don't say for whom a token is: ONLY IF THE ISSUER CALLS\nNO OTHER TOKENS ACTIVE TO THIS CLIENT THAN THOSE FOR THIS SERVER")
+	flags.BoolVar(&c.trustAnswers, "trust-answers-without-audience", false, "take answers that don't say for whom a token is: ONLY IF THE ISSUER CALLS\nNO OTHER TOKENS ACTIVE TO THIS CLIENT THAN THOSE FOR THIS SERVER.\nAnswers with neither token_type nor token_use are refused all the same")
 	flags.StringVar(&c.keyFile, "api-keys", "", "`file` of API keys, as package resource/apikey describes it")
 	flags.StringVar(&c.keyHeader, "api-key-header", "X-API-Key", "`field` that API keys come in; empty: none")
 	flags.StringVar(&c.keyPrefix, "api-key-prefix", "", "`prefix` of API keys that may come as Bearer tokens too, such as mcp_")

@@ -56,6 +56,7 @@ func serveReady(w http.ResponseWriter, req *http.Request, res *resource.Resource
 
 const (
 	headerTimeout = 10 * time.Second // for a client to send its headers
+	bodyTimeout   = 30 * time.Second // and then its body
 	idleTimeout   = 2 * time.Minute  // between two requests of a connection
 	maxHeader     = 32 << 10         // bytes; a token may take 16 KiB of them
 	grace         = 10 * time.Second // for requests in flight, at the end
@@ -65,12 +66,12 @@ const (
 // seconds at most. It returns nil after an orderly end.
 func Serve(ctx context.Context, listener net.Listener, handler http.Handler) error {
 	server := &http.Server{
-		Handler:           handler,
+		Handler:           limitBody(handler),
 		ReadHeaderTimeout: headerTimeout,
 		IdleTimeout:       idleTimeout,
 		MaxHeaderBytes:    maxHeader,
 		// No ReadTimeout and no WriteTimeout: both would cut streams that are
-		// quiet for longer.
+		// quiet for longer. limitBody is in the place of the first.
 	}
 	failed := make(chan error, 1)
 	go func() { failed <- server.Serve(listener) }()
@@ -85,4 +86,33 @@ func Serve(ctx context.Context, listener net.Listener, handler http.Handler) err
 		return fmt.Errorf("shutting down: %w", errors.Join(err, server.Close()))
 	}
 	return nil
+}
+
+// limitBody gives clients bodyTimeout to send a body. Without it one that announces a
+// body and never sends it would hold its connection for ever, let in or not: net/http
+// waits for the body also to answer 401. It ends with the body: Server.ReadTimeout,
+// which goes on, would cut streams.
+func limitBody(next http.Handler) http.Handler {
+	return http.HandlerFunc(func(w http.ResponseWriter, req *http.Request) {
+		if req.Body != nil && req.Body != http.NoBody {
+			control := http.NewResponseController(w)
+			if control.SetReadDeadline(time.Now().Add(bodyTimeout)) == nil {
+				req.Body = timedBody{req.Body, control}
+			}
+		}
+		next.ServeHTTP(w, req)
+	})
+}
+
+type timedBody struct {
+	io.ReadCloser
+	control *http.ResponseController
+}
+
+func (b timedBody) Read(p []byte) (int, error) {
+	n, err := b.ReadCloser.Read(p)
+	if err == io.EOF {
+		_ = b.control.SetReadDeadline(time.Time{}) // fails on a dead connection only
+	}
+	return n, err
 }
