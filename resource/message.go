@@ -21,6 +21,8 @@ const (
 	DefaultMaxBodyBytes = 4 << 20  // Config.MaxBodyBytes
 	MaxPublicBytes      = 64 << 10 // of a request to a public operation
 	MaxBatch            = 100      // messages in a batch
+	MaxSubscriptions    = 1000     // resources and tasks that the messages of a body listen to
+	MaxURIBytes         = 8 << 10  // of a resource
 )
 
 // message is one JSON-RPC message, as far as rules look at it.
@@ -31,7 +33,8 @@ type message struct {
 	tool      string
 	prompt    string
 	resources []string
-	refType   string // of a completion
+	tasks     []string // that a stream is to tell about
+	refType   string   // of a completion
 	arguments []byte
 }
 
@@ -45,7 +48,7 @@ func (m *message) isNamed() bool {
 	case "tools/call", "prompts/get", "resources/read", "resources/subscribe", "resources/unsubscribe", "completion/complete":
 		return true
 	}
-	return len(m.resources) > 0
+	return len(m.resources)+len(m.tasks) > 0
 }
 
 // readMessages reads the body of a request and returns its bytes with the messages
@@ -74,10 +77,27 @@ func readMessages(req *http.Request, limit int) (body []byte, messages []*messag
 		m, err = parseMessage(body)
 		messages = []*message{m}
 	}
+	if err == nil {
+		err = checkSubscriptions(messages)
+	}
 	if err != nil {
 		return nil, nil, &fault{reason: ReasonBodyMalformed, err: err}
 	}
 	return body, messages, checkMirror(req.Header, messages)
+}
+
+// checkSubscriptions keeps one request from asking the rules without end.
+func checkSubscriptions(messages []*message) error {
+	total := 0
+	for _, m := range messages {
+		if m.method == listenMethod {
+			total += len(m.resources) + len(m.tasks)
+		}
+	}
+	if total > MaxSubscriptions {
+		return fmt.Errorf("more than %d subscriptions", MaxSubscriptions)
+	}
+	return nil
 }
 
 // readBody reads at most one byte more than the limit.
@@ -102,6 +122,9 @@ func checkContentType(header http.Header) error {
 	if len(types) != 1 {
 		return errors.New("not exactly one Content-Type")
 	}
+	if types[0] == "application/json" { // the usual case, without allocations
+		return nil
+	}
 	media, params, err := mime.ParseMediaType(types[0])
 	if err != nil || media != "application/json" {
 		return errors.New("Content-Type is not application/json")
@@ -120,10 +143,7 @@ func parseBatch(header http.Header, body []byte) (messages []*message, err error
 			return nil, errors.New("a batch in a protocol version that has none")
 		}
 	}
-	if err := strictjson.Valid(body); err != nil {
-		return nil, err
-	}
-	err = strictjson.Elements(bytes.TrimSpace(body), func(element jsontext.Value) error {
+	err = strictjson.Elements(body, func(element jsontext.Value) error {
 		if len(messages) == MaxBatch {
 			return fmt.Errorf("a batch of more than %d messages", MaxBatch)
 		}
@@ -138,76 +158,106 @@ func parseBatch(header http.Header, body []byte) (messages []*message, err error
 }
 
 var (
-	messageNames = strictjson.NewNames("jsonrpc", "id", "method", "params", "result", "error")
-	paramNames   = strictjson.NewNames("name", "arguments", "uri", "ref", "notifications", "taskId")
-	refNames     = strictjson.NewNames("type", "name", "uri")
-	listenNames  = strictjson.NewNames("resourceSubscriptions")
+	messageNames = strictjson.NewNames("jsonrpc", "id", "method", "params", "result", "error").
+			Within("params", "name", "arguments", "uri", "ref", "notifications", "taskId")
+	refNames    = strictjson.NewNames("type", "name", "uri")
+	listenNames = strictjson.NewNames("resourceSubscriptions", "taskIds")
 )
 
+// envelope is a message as it was read: what its params mean depends on its method,
+// which may come after them.
+type envelope struct {
+	version                                           string
+	isResponse, hasMethod                             bool
+	params, name, arguments, uri, ref, filter, taskID jsontext.Value // nil: absent
+}
+
 func parseMessage(body []byte) (*message, error) {
-	m := new(message)
-	var version string
-	var params jsontext.Value
-	isResponse, hasMethod := false, false
+	m, e := new(message), envelope{}
 	err := strictjson.Object(body, messageNames, func(name string, value jsontext.Value) (err error) {
 		switch name {
 		case "jsonrpc":
-			version, err = strictjson.String(value)
+			e.version, err = strictjson.String(value)
 		case "id":
 			if k := value.Kind(); (k == '"' || k == '0') && len(value) <= 256 {
 				m.id = value
 			}
 		case "method":
-			hasMethod = true
+			e.hasMethod = true
 			m.method, err = strictjson.String(value)
 		case "params":
-			params = value
+			e.params = value
+		case "params.name":
+			e.name = value
+		case "params.arguments":
+			e.arguments = value
+		case "params.uri":
+			e.uri = value
+		case "params.ref":
+			e.ref = value
+		case "params.notifications":
+			e.filter = value
+		case "params.taskId":
+			e.taskID = value
 		default:
-			isResponse = true
+			e.isResponse = true
 		}
 		return err
 	})
 	switch {
 	case err != nil:
 		return nil, err
-	case version != "2.0":
+	case e.version != "2.0":
 		return nil, errors.New("jsonrpc is not 2.0")
-	case hasMethod == isResponse, hasMethod && m.method == "":
+	case e.hasMethod == e.isResponse, e.hasMethod && m.method == "":
 		return nil, errors.New("neither a request nor a response, or both")
-	case isResponse || params == nil || params.Kind() == 'n':
-		return m, m.complete()
+	case e.isResponse:
+		return m, nil
+	case e.params != nil && e.params.Kind() != '{' && e.params.Kind() != 'n':
+		return nil, errors.New("params are no object")
 	}
-	if err := strictjson.Object(params, paramNames, m.param); err != nil {
+	if err := m.open(&e); err != nil {
 		return nil, fmt.Errorf("params: %w", err)
 	}
 	return m, m.complete()
 }
 
-// param takes a member of params where the method gives it a meaning.
-func (m *message) param(name string, value jsontext.Value) (err error) {
+// open takes from params what the method gives a meaning.
+func (m *message) open(e *envelope) (err error) {
+	m.arguments = e.arguments
 	switch {
-	case name == "arguments":
-		m.arguments = value
-	case name == "name" && m.method == "tools/call":
-		m.tool, err = strictjson.String(value)
+	case m.method == "tools/call":
+		m.tool, err = text(e.name)
 		m.name = m.tool
-	case name == "name" && m.method == "prompts/get":
-		m.prompt, err = strictjson.String(value)
+	case m.method == "prompts/get":
+		m.prompt, err = text(e.name)
 		m.name = m.prompt
-	case name == "uri" && slices.Contains(resourceMethods, m.method):
-		m.name, err = strictjson.String(value)
+	case slices.Contains(resourceMethods, m.method):
+		m.name, err = text(e.uri)
 		m.resources = []string{m.name}
-	case name == "taskId" && strings.HasPrefix(m.method, "tasks/"):
-		m.name, err = strictjson.String(value)
-	case name == "ref" && m.method == "completion/complete":
-		err = strictjson.Object(value, refNames, m.ref)
-	case name == "notifications" && m.method == "subscriptions/listen":
-		err = strictjson.Object(value, listenNames, func(_ string, value jsontext.Value) (err error) {
-			m.resources, err = strictjson.Strings(value)
+	case strings.HasPrefix(m.method, "tasks/"):
+		m.name, err = text(e.taskID)
+	case m.method == "completion/complete" && e.ref != nil:
+		err = strictjson.Object(e.ref, refNames, m.ref)
+	case m.method == listenMethod && e.filter != nil:
+		err = strictjson.Object(e.filter, listenNames, func(name string, value jsontext.Value) (err error) {
+			if name == "taskIds" {
+				m.tasks, err = strictjson.Strings(value)
+			} else {
+				m.resources, err = strictjson.Strings(value)
+			}
 			return err
 		})
 	}
 	return err
+}
+
+// text is "" for what is absent.
+func text(value jsontext.Value) (string, error) {
+	if value == nil {
+		return "", nil
+	}
+	return strictjson.String(value)
 }
 
 // ref takes what a completion is about.
@@ -234,6 +284,9 @@ func (m *message) ref(name string, value jsontext.Value) (err error) {
 // methods no more, has to say so itself, whatever their params (SEP-2575: 404).
 func (m *message) complete() error {
 	missing := false
+	if err := m.checkURIs(); err != nil {
+		return err
+	}
 	switch m.method {
 	case "tools/call", "prompts/get", "resources/read":
 		missing = m.name == ""
@@ -248,6 +301,13 @@ func (m *message) complete() error {
 	}
 	if missing {
 		return errors.New("params do not name what the method is about")
+	}
+	return nil
+}
+
+func (m *message) checkURIs() error {
+	if slices.ContainsFunc(m.resources, func(uri string) bool { return len(uri) > MaxURIBytes }) {
+		return fmt.Errorf("a URI of more than %d bytes", MaxURIBytes)
 	}
 	return nil
 }

@@ -138,11 +138,8 @@ func (r *rules) label(about []*message) string {
 		return "prompt " + m.prompt
 	}
 	for _, uri := range m.resources {
-		u := newResourceURI(uri)
-		for i, pattern := range r.resources {
-			if binds, _ := pattern.match(u); binds || pattern.names(uri) {
-				return r.Resources[i].label()
-			}
+		if rule, ok := r.resources.first(uri); ok {
+			return r.Resources[rule].label()
 		}
 	}
 	if _, ok := r.Methods[m.method]; ok {

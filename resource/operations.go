@@ -7,6 +7,8 @@ import (
 	"maps"
 	"slices"
 	"strings"
+
+	"github.com/warder-go/warder/internal/strictjson"
 )
 
 // Operations says which scopes an MCP operation needs besides Config.Scopes. Rules
@@ -26,12 +28,22 @@ type Operations struct {
 	Prompts map[string][]string // by name; binds prompts/get and completion/complete
 
 	// Resources binds resources/read, resources/subscribe and unsubscribe,
-	// subscriptions/listen and completion/complete.
+	// subscriptions/listen and completion/complete. A URI of more than
+	// [MaxURIBytes] is refused with 400.
 	Resources []ResourceRule
 
 	// Rule is asked for every request and notification, after the maps, and
-	// returns what it needs besides. An error, a panic and a malformed scope
-	// refuse with 500. It must be quick, and must not change what it is given.
+	// returns what it needs besides; for each resource and task of a
+	// subscriptions/listen. An error, a panic and a malformed scope refuse with
+	// 500. It must be quick, and must not change what it is given.
+	//
+	// It gets what the client wrote. A URI may be spelled in many ways (case,
+	// encoding, dot segments): grant by URIs that are known, never by what a URI
+	// is not, or leave URIs to Resources. Arguments in which two names of an
+	// object differ only in case are refused with 400 before it is asked, but one
+	// name alone may still be spelled otherwise ("Path" for "path"): encoding/json
+	// takes it for the same, a tool perhaps not, or the other way round. So treat
+	// a name that the tool does not have as one that it has.
 	Rule func(context.Context, Operation, *Caller) (Need, error)
 
 	// Undeclared says what becomes of tools, prompts, resources and methods that
@@ -52,6 +64,13 @@ type Operations struct {
 	// LateChallenges lets handlers ask for a 403 themselves, see [Challenge]. The
 	// header of an answer is then held back until its first byte is written.
 	LateChallenges bool
+}
+
+// IsZero reports whether there is nothing to be decided by operation: then bodies are
+// not read.
+func (o Operations) IsZero() bool {
+	return o.Methods == nil && o.Tools == nil && o.Prompts == nil && o.Resources == nil && o.Rule == nil &&
+		o.Undeclared == AllowUndeclared && o.Public == nil && !o.LateChallenges
 }
 
 // ResourceRule is a rule for MCP resources. Exactly one of URI, Prefix and Template
@@ -78,6 +97,7 @@ const (
 type Operation struct {
 	Method    string
 	Name      string // tool, prompt, resource URI or task; "" if the method has none
+	Ref       string // of completion/complete: "ref/prompt" or "ref/resource"
 	Arguments []byte // params.arguments as JSON; nil if absent; not to be changed
 }
 
@@ -94,15 +114,14 @@ var publicMethods = []string{"initialize", "ping", "server/discover", "tools/lis
 // rules are Operations made ready.
 type rules struct {
 	Operations
-	resources []resourcePattern
+	resources *resourceRules
 	allTools  []string // what all tools together need
 }
 
 // operations checks Config.Operations and makes them ready; nil if there are none.
 func (b *builder) operations() *rules {
 	o := b.config.Operations
-	if o.Methods == nil && o.Tools == nil && o.Prompts == nil && o.Resources == nil && o.Rule == nil &&
-		o.Undeclared == AllowUndeclared && o.Public == nil && !o.LateChallenges {
+	if o.IsZero() {
 		return nil
 	}
 	b.checkRuleMap("Methods", o.Methods)
@@ -121,7 +140,7 @@ func (b *builder) operations() *rules {
 			b.mistake("Operations.Public: initialize needs Stateless: a session opened without a token could be used with any")
 		}
 	}
-	r := &rules{Operations: o}
+	r := &rules{Operations: o, resources: newResourceRules()}
 	for n, rule := range o.Resources {
 		where := fmt.Sprintf("Operations.Resources[%d]", n)
 		b.checkScopes(where, rule.Scopes)
@@ -130,7 +149,7 @@ func (b *builder) operations() *rules {
 			b.mistake("%s: %w", where, err)
 			continue
 		}
-		r.resources = append(r.resources, pattern)
+		r.resources.add(pattern)
 	}
 	for _, tool := range slices.Sorted(maps.Keys(o.Tools)) {
 		r.allTools = union(r.allTools, o.Tools[tool])
@@ -160,9 +179,15 @@ func (r *rules) needs(ctx context.Context, m *message, c *Caller, scopes []strin
 	if r.Rule == nil {
 		return scopes, nil
 	}
+	// Whatever reader the function has, it must not take a name for another.
+	if m.arguments != nil {
+		if err := strictjson.Unmistakable(m.arguments); err != nil {
+			return nil, &fault{reason: ReasonBodyMalformed, err: fmt.Errorf("arguments: %w", err)}
+		}
+	}
 	// One question for each thing that the message is about.
 	for _, name := range m.about() {
-		more, f := r.ask(ctx, Operation{Method: m.method, Name: name, Arguments: m.arguments}, c)
+		more, f := r.ask(ctx, Operation{Method: m.method, Name: name, Ref: m.refType, Arguments: m.arguments}, c)
 		if f != nil {
 			return nil, f
 		}
@@ -171,10 +196,10 @@ func (r *rules) needs(ctx context.Context, m *message, c *Caller, scopes []strin
 	return scopes, nil
 }
 
-// about lists what the message names; a subscription may name many resources.
+// about lists what the message names; a subscription may name many resources and tasks.
 func (m *message) about() []string {
-	if m.name == "" && len(m.resources) > 0 {
-		return m.resources
+	if m.name == "" && len(m.resources)+len(m.tasks) > 0 {
+		return slices.Concat(m.resources, m.tasks)
 	}
 	return []string{m.name}
 }
@@ -217,13 +242,21 @@ func (r *rules) bound(m *message) (scopes []string, declared bool) {
 	if strings.HasPrefix(m.method, "tasks/") && !ok {
 		add(r.allTools, false)
 	}
-	allNamed := len(m.resources) > 0
+	allNamed := m.isNamed()
+	if len(m.tasks) > 0 { // who listens to a task learns what tasks/get tells
+		ofTask, ok := r.Methods["tasks/get"]
+		if !ok {
+			ofTask = r.allTools
+		}
+		add(ofTask, false)
+		allNamed = allNamed && ok
+	}
 	for _, uri := range m.resources {
-		ofResource, named := r.ofResource(uri)
+		ofResource, named := r.resources.of(uri)
 		add(ofResource, false)
 		allNamed = allNamed && named
 	}
-	add(nil, allNamed)
+	add(nil, allNamed && len(m.resources)+len(m.tasks) > 0)
 	return scopes, declared
 }
 

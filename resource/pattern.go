@@ -126,27 +126,3 @@ func (p *resourcePattern) matchesTemplate(form string) bool {
 	}
 	return false
 }
-
-// ofResource returns the scopes of the rules that bind a resource, and whether one of
-// them names it. A URI that is not plain could be any resource: it needs what any of
-// the rules asks for, and is named by nobody but a rule with that very text.
-func (r *rules) ofResource(uri string) (scopes []string, named bool) {
-	for i := range r.resources {
-		if p := &r.resources[i]; p.names(uri) {
-			scopes, named = union(scopes, p.scopes), true
-		}
-	}
-	u := newResourceURI(uri)
-	if !u.plain && named {
-		return scopes, true
-	}
-	for i := range r.resources {
-		p := &r.resources[i]
-		binds, asWritten := p.match(u)
-		if binds || !u.plain {
-			scopes = union(scopes, p.scopes)
-		}
-		named = named || asWritten && u.plain
-	}
-	return scopes, named
-}

@@ -5,7 +5,6 @@ import (
 	"errors"
 	"maps"
 	"slices"
-	"strings"
 	"time"
 )
 
@@ -16,8 +15,9 @@ import (
 // It asks what Authenticate asks in its steps 8 and 9, and whether the token is still
 // good. A caller whom another resource accepted, or who was decoded, is refused like
 // none at all; nil may only do what Operations.Public names. The operation needs the
-// further scopes too, if any are given; all that it needs stands in one challenge. The
-// name of a completion/complete counts as a prompt's and as a resource's.
+// further scopes too, if any are given; all that it needs stands in one challenge. A
+// completion/complete without a Ref, and other operations that don't say what they are
+// about, are refused with 400.
 //
 // A refusal is counted and logged. Permit reads no headers and fetches nothing.
 func (r *Resource) Permit(ctx context.Context, c *Caller, op Operation, scopes ...string) *Refusal {
@@ -89,7 +89,7 @@ func (r *Resource) lacks(c *Caller, needed, further []string) *fault {
 
 // message is the operation as if it had been read from a body.
 func (op Operation) message() (*message, error) {
-	m := &message{method: op.Method, name: op.Name, arguments: op.Arguments}
+	m := &message{method: op.Method, name: op.Name, refType: op.Ref, arguments: op.Arguments}
 	switch op.Method {
 	case "":
 		return nil, errors.New("no method")
@@ -99,10 +99,14 @@ func (op Operation) message() (*message, error) {
 		m.prompt = op.Name
 	case "resources/read", "resources/subscribe", "resources/unsubscribe":
 		m.resources = []string{op.Name}
-	case "completion/complete": // of the one or the other: both rules bind
-		m.prompt = op.Name
-		if strings.Contains(op.Name, ":") { // else it is no URI
+	case "completion/complete":
+		switch op.Ref {
+		case "ref/prompt":
+			m.prompt = op.Name
+		case "ref/resource":
 			m.resources = []string{op.Name}
+		default:
+			return nil, errors.New("no Ref of a completion")
 		}
 	case listenMethod:
 		if op.Name != "" {
@@ -113,7 +117,7 @@ func (op Operation) message() (*message, error) {
 	if m.isNamed() && op.Name == "" && !nameless {
 		return nil, errors.New("no name of what the method is about")
 	}
-	return m, nil
+	return m, m.checkURIs()
 }
 
 // Operations returns Config.Operations, for programs that compare the rules with what

@@ -58,7 +58,7 @@ func useMCPGoClient(t *testing.T, s *site, address, version string) {
 		names = append(names, "ask")
 	}
 	for _, name := range names {
-		_, err = c.CallTool(ctx, mcpgo.CallToolRequest{Params: mcpgo.CallToolParams{Name: name, Arguments: map[string]any{"text": "ü \U0001f600 <>&", "name": "delete_user", "Name": "x"}}})
+		_, err = c.CallTool(ctx, mcpgo.CallToolRequest{Params: mcpgo.CallToolParams{Name: name, Arguments: map[string]any{"text": "ü \U0001f600 <>&", "name": "delete_user", "other": "x"}}})
 		check(name, err)
 	}
 	_, err = c.ListPrompts(ctx, mcpgo.ListPromptsRequest{})

@@ -151,7 +151,7 @@ func useOfficialClient(t *testing.T, s *site, address, version string) {
 	}
 	_, err = session.ListTools(ctx, nil)
 	check("tools", err)
-	call("echo", map[string]any{"text": "ü \U0001f600 \u2028 <>& \x00 \ufffd", "big": 12345678901234567, "deep": map[string]any{"a": []any{map[string]any{"b": nil}}}, "name": "delete_user", "Name": "x"})
+	call("echo", map[string]any{"text": "ü \U0001f600 \u2028 <>& \x00 \ufffd", "big": 12345678901234567, "deep": map[string]any{"a": []any{map[string]any{"b": nil}}}, "name": "delete_user", "other": "x"})
 	call("delete_user", nil)
 	if s.asks(version) {
 		call("ask", map[string]any{})

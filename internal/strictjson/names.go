@@ -1,20 +1,20 @@
 package strictjson
 
 import (
-	"bytes"
 	"fmt"
 	"strings"
 	"unicode"
 	"unicode/utf8"
-
-	"github.com/go-json-experiment/json/jsontext"
 )
 
 // Names is a fixed set of member names that a reader knows. It is made once, by
 // [NewNames], and safe for concurrent use.
 type Names struct {
-	exact  map[string]string // name -> the same name, so that a look-up by bytes allocates nothing
+	exact  map[string]string // name -> what it is handed over as, so that a look-up by bytes allocates nothing
 	folded map[string]string // name with case folded -> name
+
+	outer string // a member
+	inner *Names // what is known inside of it
 }
 
 // NewNames returns the set of the given names. Two names that differ only in case
@@ -31,18 +31,28 @@ func NewNames(names ...string) *Names {
 	return n
 }
 
-// lookup finds the name that raw, a JSON string, spells. It refuses one that
-// differs from a known name in case only.
-func (n *Names) lookup(raw jsontext.Value) (name string, known bool, err error) {
-	text := raw[1 : len(raw)-1]
-	if bytes.IndexByte(text, '\\') >= 0 {
-		text, err = jsontext.AppendUnquote(nil, raw)
-		if err != nil {
-			return "", false, ErrSyntax
-		}
+// Within returns the set with what is known inside of the object that the member is:
+// its members are handed over before it, in the same reading, as "member.name".
+func (n *Names) Within(member string, names ...string) *Names {
+	if n.exact[member] != member {
+		panic(fmt.Sprintf("strictjson: %q is not in the set", member))
 	}
-	if name, known = n.exact[string(text)]; known {
-		return name, true, nil
+	inner := NewNames(names...)
+	for name := range inner.exact {
+		inner.exact[name] = member + "." + name
+	}
+	return &Names{n.exact, n.folded, member, inner}
+}
+
+// lookup returns what a member is handed over as, "" if its name is not in the set, and
+// what is known inside of it. It refuses a name that differs from a known one in case
+// only.
+func (n *Names) lookup(text []byte) (as string, inner *Names, err error) {
+	if as, ok := n.exact[string(text)]; ok {
+		if n.inner != nil && as == n.outer {
+			return as, n.inner, nil
+		}
+		return as, nil, nil
 	}
 	var near string
 	if isLowerASCII(text) { // the usual case, without an allocation
@@ -51,9 +61,9 @@ func (n *Names) lookup(raw jsontext.Value) (name string, known bool, err error) 
 		near = n.folded[Fold(string(text))]
 	}
 	if near != "" {
-		return "", false, fmt.Errorf("%w %q", ErrCase, near)
+		return "", nil, fmt.Errorf("%w %q", ErrCase, near)
 	}
-	return "", false, nil
+	return "", nil, nil
 }
 
 // Fold maps names that differ only in case, by Unicode's simple folding, to one

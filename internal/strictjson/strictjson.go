@@ -12,11 +12,8 @@
 package strictjson
 
 import (
-	"bytes"
 	"errors"
 	"fmt"
-	"io"
-	"sync"
 
 	"github.com/go-json-experiment/json/jsontext"
 )
@@ -36,129 +33,33 @@ var (
 
 // Object reads data, which must be exactly one JSON object, and calls member for
 // each member whose name is in known, in the order of the document. Other members
-// are checked for syntax and skipped. value aliases data. An error from member
-// ends the reading and is returned with the member's name.
+// are checked and skipped. value aliases data. An error from member ends the reading
+// and is returned with the member's name.
+//
+// Member may be called before something is found wrong further on: what it was told
+// counts only if Object returns nil.
 //
 // Object does not modify data and is safe for concurrent use.
 func Object(data []byte, known *Names, member func(name string, value jsontext.Value) error) error {
-	if !depthAtMost(data, MaxDepth) {
-		return ErrDepth
-	}
-	d := decoders.Get().(*decoder)
-	defer d.release()
-	d.buf = *bytes.NewBuffer(data)
-	d.Reset(&d.buf)
-	if d.PeekKind() != '{' {
-		if _, err := d.ReadValue(); err != nil {
-			return readError(err)
+	return scan(data, func(s *scanner) error {
+		if s.next() == '{' {
+			return s.object(known, member)
 		}
-		return ErrNotObject
-	}
-	if _, err := d.ReadToken(); err != nil {
-		return readError(err)
-	}
-	for d.PeekKind() != '}' {
-		if err := d.member(known, member); err != nil {
+		if err := s.value(); err != nil {
 			return err
 		}
-	}
-	if _, err := d.ReadToken(); err != nil {
-		return readError(err)
-	}
-	if _, err := d.ReadToken(); err != io.EOF {
-		return ErrTrailing
-	}
-	return nil
-}
-
-func (d *decoder) member(known *Names, member func(string, jsontext.Value) error) error {
-	raw, err := d.ReadValue() // a name; the decoder refuses any other kind here
-	if err != nil {
-		return readError(err)
-	}
-	name, isKnown, err := known.lookup(raw)
-	if err != nil {
-		return err
-	}
-	if !isKnown {
-		if err := d.SkipValue(); err != nil {
-			return readError(err)
-		}
-		return nil
-	}
-	value, err := d.ReadValue()
-	if err != nil {
-		return readError(err)
-	}
-	if err := member(name, value); err != nil {
-		return fmt.Errorf("member %q: %w", name, err)
-	}
-	return nil
+		return ErrNotObject
+	})
 }
 
 // Valid reports whether data is one strict JSON value of any kind.
-func Valid(data []byte) error {
-	if !depthAtMost(data, MaxDepth) {
-		return ErrDepth
-	}
-	d := decoders.Get().(*decoder)
-	defer d.release()
-	d.buf = *bytes.NewBuffer(data)
-	d.Reset(&d.buf)
-	if err := d.SkipValue(); err != nil {
-		return readError(err)
-	}
-	if _, err := d.ReadToken(); err != io.EOF {
-		return ErrTrailing
-	}
-	return nil
-}
+func Valid(data []byte) error { return scan(data, (*scanner).value) }
 
-type decoder struct {
-	jsontext.Decoder
-	buf bytes.Buffer
-}
-
-var decoders = sync.Pool{New: func() any { return new(decoder) }}
-
-// release drops every reference to the input before the decoder is used again.
-func (d *decoder) release() {
-	d.buf = bytes.Buffer{}
-	d.Reset(&d.buf)
-	decoders.Put(d)
-}
-
-// readError replaces the decoder's error, which may quote the input.
-func readError(err error) error {
-	if errors.Is(err, jsontext.ErrDuplicateName) {
-		return ErrDuplicate
-	}
-	var syntax *jsontext.SyntacticError
-	if errors.As(err, &syntax) {
-		return fmt.Errorf("%w at byte %d", ErrSyntax, syntax.ByteOffset)
-	}
-	return ErrSyntax
-}
-
-// depthAtMost counts brackets outside of strings. It runs before the parser, so
-// that a deep document costs one pass and no recursion. On text that is no JSON
-// its answer does not matter: the parser refuses that text.
-func depthAtMost(data []byte, limit int) bool {
-	depth, inString := 0, false
-	for i := 0; i < len(data); i++ {
-		switch c := data[i]; {
-		case inString && c == '\\':
-			i++
-		case c == '"':
-			inString = !inString
-		case inString:
-		case c == '{' || c == '[':
-			if depth++; depth > limit {
-				return false
-			}
-		case c == '}' || c == ']':
-			depth--
-		}
-	}
-	return true
+// Unmistakable is Valid for readers that match names in any case: it also refuses two
+// names in one object, at any depth, that differ only in case.
+func Unmistakable(data []byte) error {
+	return scan(data, func(s *scanner) error {
+		s.fold = true
+		return s.value()
+	})
 }

@@ -3,6 +3,7 @@ package strictjson
 import (
 	"bytes"
 	"errors"
+	"unicode/utf8"
 
 	"github.com/go-json-experiment/json/jsontext"
 )
@@ -18,6 +19,9 @@ var (
 func String(value jsontext.Value) (string, error) {
 	if value.Kind() != '"' {
 		return "", ErrNotString
+	}
+	if end := len(value) - 1; end > 0 && value[end] == '"' && bytes.IndexByte(value, '\\') < 0 && utf8.Valid(value) {
+		return string(value[1:end]), nil // the usual case: nothing is escaped
 	}
 	text, err := jsontext.AppendUnquote(nil, value)
 	if err != nil {
@@ -51,26 +55,12 @@ func Strings(value jsontext.Value) ([]string, error) {
 	return out, nil
 }
 
-// Elements calls element for each element of value, which must be an array.
-func Elements(value jsontext.Value, element func(jsontext.Value) error) error {
-	if value.Kind() != '[' {
-		return errors.New("is not an array")
-	}
-	d := decoders.Get().(*decoder)
-	defer d.release()
-	d.buf = *bytes.NewBuffer(value)
-	d.Reset(&d.buf)
-	if _, err := d.ReadToken(); err != nil {
-		return readError(err)
-	}
-	for d.PeekKind() != ']' {
-		v, err := d.ReadValue()
-		if err != nil {
-			return readError(err)
+// Elements calls element for each element of data, which must be exactly one array.
+func Elements(data []byte, element func(jsontext.Value) error) error {
+	return scan(data, func(s *scanner) error {
+		if s.next() != '[' {
+			return errors.New("is not an array")
 		}
-		if err := element(v); err != nil {
-			return err
-		}
-	}
-	return nil
+		return s.array(element)
+	})
 }

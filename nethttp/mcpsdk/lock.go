@@ -29,6 +29,10 @@ import (
 // Filtered lists, and resources that were read, are marked as cacheable for the caller
 // alone (cacheScope "private") where the protocol knows the mark: from 2026-07-28 on.
 //
+// A subscriptions/listen without the header Mcp-Method is refused where the Resource has
+// no rules and so does not read bodies: it would not know of the stream, which then
+// would outlive the token.
+//
 // Add it last, so that it stands outside of the server's other middlewares, and to each
 // server that the process makes. It does not take the place of the HTTP middleware:
 // only there clients get challenges. A refusal is counted and logged by the Resource; a
@@ -68,7 +72,20 @@ func (l *lock) admit(ctx context.Context, method string, req mcp.Request, caller
 			return rpcError(refusal)
 		}
 	}
+	if method == "subscriptions/listen" && !l.watched(req.GetExtra()) {
+		return &jsonrpc.Error{Code: mcp.CodeHeaderMismatch, Message: "Mcp-Method is missing or not what the body says"}
+	}
 	return nil
+}
+
+// watched reports whether the Resource knew that the request opens a stream, and ends
+// it with the token (see [resource.Decision.Done]): by its body or by its header. The
+// SDK (v1.8.0) doesn't ask for the header in requests that name no protocol version.
+func (l *lock) watched(extra *mcp.RequestExtra) bool {
+	if extra != nil && slices.Contains(extra.Header["Mcp-Method"], "subscriptions/listen") {
+		return true
+	}
+	return !l.res.Operations().IsZero() // bodies are read
 }
 
 // rpcError tells a client no more than the HTTP answer would. JSON-RPC and MCP have no

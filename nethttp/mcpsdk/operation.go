@@ -41,9 +41,10 @@ func operations(method string, params mcp.Params) ([]resource.Operation, error) 
 			return one(p.URI, nil), nil
 		}
 	case "completion/complete":
-		// Of a prompt or of a resource: the rules for both are asked.
-		if p, ok := params.(*mcp.CompleteParams); ok && p != nil && p.Ref != nil && (p.Ref.Name == "") != (p.Ref.URI == "") {
-			return one(p.Ref.Name+p.Ref.URI, nil), nil
+		// One of the two, and the one that its type says: a handler may go by either.
+		if p, ok := params.(*mcp.CompleteParams); ok && p != nil && p.Ref != nil &&
+			(p.Ref.Name != "") == (p.Ref.Type == "ref/prompt") && (p.Ref.URI != "") == (p.Ref.Type == "ref/resource") {
+			return []resource.Operation{{Method: method, Name: p.Ref.Name + p.Ref.URI, Ref: p.Ref.Type}}, nil
 		}
 	case "subscriptions/listen":
 		if p, ok := params.(*mcp.SubscriptionsListenParams); ok && p != nil && !listensToNothing(p) {

@@ -1,0 +1,131 @@
+package resource
+
+import (
+	"slices"
+	"strings"
+)
+
+// resourceRules are the rules for resources, found by how what they bind begins: a
+// request costs the same with one rule and with a thousand.
+type resourceRules struct {
+	all     []resourcePattern
+	scopes  []string         // of all of them together
+	byText  map[string][]int // the rules that have it as their text
+	byForm  map[string][]int // of a URI
+	prefix  heads            // of prefixes
+	written heads            // of prefixes and templates, as they are written
+	spelled []heads          // of templates, for each of reservedKept
+}
+
+// heads finds rules by the beginning of a text.
+type heads struct {
+	rules   map[string][]int
+	lengths []int // in use, ascending
+}
+
+func (h *heads) add(head string, rule int) {
+	if h.rules == nil {
+		h.rules = map[string][]int{}
+	}
+	h.rules[head] = append(h.rules[head], rule)
+	if at, ok := slices.BinarySearch(h.lengths, len(head)); !ok {
+		h.lengths = slices.Insert(h.lengths, at, len(head))
+	}
+}
+
+// find appends the rules whose head text begins with.
+func (h *heads) find(found []int, text string) []int {
+	for _, n := range h.lengths {
+		if n > len(text) {
+			break
+		}
+		found = append(found, h.rules[text[:n]]...)
+	}
+	return found
+}
+
+func newResourceRules() *resourceRules {
+	return &resourceRules{byText: map[string][]int{}, byForm: map[string][]int{}, spelled: make([]heads, len(reservedKept))}
+}
+
+func (r *resourceRules) add(p resourcePattern) {
+	rule := len(r.all)
+	r.all, r.scopes = append(r.all, p), union(r.scopes, p.scopes)
+	if !p.prefix {
+		r.byText[p.text] = append(r.byText[p.text], rule)
+	}
+	if p.written == nil && !p.prefix {
+		for _, form := range p.forms {
+			r.byForm[form] = append(r.byForm[form], rule)
+		}
+		return
+	}
+	for _, form := range p.forms { // a template has none
+		r.prefix.add(form, rule)
+	}
+	if p.written == nil {
+		r.written.add(p.text, rule)
+		return
+	}
+	r.written.add(literalHead(p.text), rule)
+	for i, keep := range reservedKept {
+		r.spelled[i].add(literalHead(levelTemplate(p.text, keep)), rule)
+	}
+}
+
+// literalHead is the text before the first expression of a template.
+func literalHead(template string) string {
+	head, _, _ := strings.Cut(template, "{")
+	return head
+}
+
+// candidates returns, in their order, the rules that may match the URI: all that do,
+// and others that only begin like it.
+func (r *resourceRules) candidates(u resourceURI) []int {
+	found := r.written.find(slices.Clone(r.byText[u.written]), u.written)
+	for _, form := range u.forms {
+		found = append(found, r.byForm[form]...)
+		found = r.prefix.find(found, form+"/")
+		for i, keep := range reservedKept {
+			if len(r.spelled[i].lengths) > 0 {
+				found = r.spelled[i].find(found, encodePercent(form, keep, true)+"/")
+			}
+		}
+	}
+	slices.Sort(found)
+	return slices.Compact(found)
+}
+
+// of returns the scopes of the rules that bind a resource, and whether one of them
+// names it. A URI that is not plain could be any resource: it needs what any of the
+// rules asks for, and is named by nobody but a rule with that very text.
+func (r *resourceRules) of(uri string) (scopes []string, named bool) {
+	for _, rule := range r.byText[uri] {
+		scopes, named = union(scopes, r.all[rule].scopes), true
+	}
+	u := newResourceURI(uri)
+	if !u.plain {
+		if named {
+			return scopes, true
+		}
+		return r.scopes, false
+	}
+	for _, rule := range r.candidates(u) {
+		if binds, asWritten := r.all[rule].match(u); binds {
+			scopes = union(scopes, r.all[rule].scopes)
+			named = named || asWritten
+		}
+	}
+	return scopes, named
+}
+
+// first returns the first rule that is for the URI.
+func (r *resourceRules) first(uri string) (rule int, ok bool) {
+	u := newResourceURI(uri)
+	for _, rule := range r.candidates(u) {
+		if binds, _ := r.all[rule].match(u); binds || r.all[rule].names(uri) {
+			return rule, true
+		}
+	}
+	return 0, false
+}
