@@ -184,7 +184,10 @@ func shown(name string, value any) string {
 		return fmt.Sprintf("%d bits", n)
 	case !strings.HasSuffix(name, "Bytes"):
 		text := strconv.FormatInt(n, 10)
-		if n >= 10_000 {
+		switch {
+		case n >= 1_000_000:
+			text = fmt.Sprintf("%d,%03d,%03d", n/1_000_000, n/1000%1000, n%1000)
+		case n >= 10_000:
 			text = fmt.Sprintf("%d,%03d", n/1000, n%1000)
 		}
 		return text
