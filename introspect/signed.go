@@ -38,7 +38,7 @@ func (v *Verifier) proven(ctx context.Context, body []byte, asked time.Time) (js
 	case err != nil:
 		return nil, fail(unproven, err)
 	}
-	if _, err := v.keys.Verify(ctx, jws, e.issuedAt); err != nil {
+	if _, err := v.keys.Verify(ctx, keyset.Token{Token: jws, Issuer: e.issuer, IssuedAt: e.issuedAt}); err != nil {
 		return nil, keyFailure(err)
 	}
 	switch age := asked.Sub(e.issuedAt); {

@@ -20,6 +20,7 @@ import (
 	"github.com/warder-go/warder/internal/jose"
 	"github.com/warder-go/warder/internal/keyset"
 	"github.com/warder-go/warder/internal/outbound"
+	"github.com/warder-go/warder/internal/tenant"
 	"github.com/warder-go/warder/metadata"
 	"github.com/warder-go/warder/resource"
 )
@@ -29,7 +30,11 @@ import (
 // discovered from the issuer's metadata (RFC 8414, OpenID Connect Discovery) on
 // first use.
 type Config struct {
-	Issuer string // exactly as in iss and in the metadata document, slash included
+	// Issuer is exactly as in iss and in the metadata document, slash included. For many
+	// tenants with one key set it is a pattern, see [resource.Tenants]; then one of URL,
+	// File and Keys must be given. A key whose member "issuer" names one of the tenants
+	// verifies that one's tokens only.
+	Issuer string
 
 	URL  string // of the JWK Set
 	File string // with the JWK Set; read again at each refresh
@@ -76,11 +81,20 @@ func New(c Config) (*Verifier, error) {
 			mistakes = append(mistakes, err)
 		}
 	}
-	mistake(metadata.CheckIssuer(c.Issuer, c.AllowHTTP))
+	given := countTrue(c.URL != "", c.File != "", c.Keys != nil)
+	mistake(metadata.CheckIssuer(tenant.Fill(c.Issuer, "tenant"), c.AllowHTTP))
+	if tenant.IsPattern(c.Issuer) {
+		if err := tenant.Check(c.Issuer); err != nil {
+			mistake(fmt.Errorf("Issuer: %w", err))
+		}
+		if given == 0 {
+			mistake(errors.New("URL: empty; the keys of many tenants can't be discovered, so name their address"))
+		}
+	}
 	if c.URL != "" {
 		mistake(metadata.CheckEndpoint(c.URL, c.AllowHTTP))
 	}
-	if given := countTrue(c.URL != "", c.File != "", c.Keys != nil); given > 1 {
+	if given > 1 {
 		mistake(errors.New("URL, File, Keys: more than one is set; keep one, or none for discovery"))
 	}
 	algorithms, err := jose.ParseAlgorithms(c.Algorithms)
@@ -146,7 +160,7 @@ func hostsOf(addresses ...string) (hosts []string) {
 	return hosts
 }
 
-// Issuer returns the issuer identifier.
+// Issuer returns the issuer identifier or, for many tenants, the pattern.
 func (v *Verifier) Issuer() string { return v.issuer }
 
 // Ready returns nil if there are keys to verify with. It fetches them if there never
@@ -169,7 +183,7 @@ func (v *Verifier) Verify(ctx context.Context, t *resource.Token) (*resource.Cla
 		return nil, &resource.Error{Reason: resource.ReasonAlgorithmRefused,
 			Err: fmt.Errorf("alg %s is not on the issuer's list", t.JWS().Header.Algorithm)}
 	}
-	live, err := v.keys.Verify(ctx, t.JWS(), t.Claims().IssuedAt)
+	live, err := v.keys.Verify(ctx, keyset.Token{Token: t.JWS(), Issuer: t.Claims().Issuer, IssuedAt: t.Claims().IssuedAt})
 	if err != nil {
 		return nil, verifyError(err)
 	}

@@ -128,7 +128,7 @@ func (r *Resource) identify(req *http.Request) (*Caller, *fault) {
 	// 5. Screen what a JWT claims, unverified. This can only refuse; it saves the
 	// work of a signature on a token that is stale or meant for somebody else.
 	if token.IsJWT() {
-		if f := r.screen(from, token, token.Claims(), unverified, now); f != nil {
+		if _, f := r.screen(from, token, token.Claims(), unverified, now); f != nil {
 			return nil, f.asUnverified().of(token, from, token.Claims())
 		}
 	}
@@ -155,10 +155,10 @@ func (r *Resource) identify(req *http.Request) (*Caller, *fault) {
 	if token.IsJWT() && claims.Introspected {
 		claims = claims.within(token.Claims())
 	}
-	if f := r.screen(from, token, claims, verified, now); f != nil {
+	if claims, f = r.screen(from, token, claims, verified, now); f != nil {
 		return nil, f.of(token, from, claims)
 	}
-	caller := r.newCaller(claims, token.credential())
+	caller := r.newCaller(from, claims, token.credential())
 	r.memory.remember(tokenHash, caller, now, age)
 	return caller, nil
 }

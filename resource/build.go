@@ -34,6 +34,7 @@ func (b *builder) build() *Resource {
 	b.scopes(r)
 	r.rules = b.operations()
 	r.declared = b.declaredScopes()
+	b.checkPrefixes(r)
 	b.limits(r)
 	if len(b.mistakes) > 0 {
 		return nil // what follows would repeat them
@@ -47,50 +48,34 @@ func (b *builder) build() *Resource {
 
 // issuers fills in r.issuers and r.opaque and returns their identifiers in order.
 func (b *builder) issuers(r *Resource) (servers []string) {
-	if len(b.config.Issuers) == 0 && b.config.Opaque == nil {
+	if len(b.config.Issuers) == 0 && b.config.Opaque == nil && b.config.ResolveIssuer == nil {
 		b.mistake("Issuers: none; name at least one authorization server, or Opaque")
 	}
 	for n, given := range b.config.Issuers {
 		i := b.issuer(fmt.Sprintf("Issuers[%d]", n), given)
-		if i == nil {
+		switch {
+		case i == nil:
 			continue
-		}
-		if r.issuers[i.id] != nil {
+		case i.tenants != nil:
+			b.tenanted(r, n, i)
+			continue
+		case r.issuers[i.id] != nil:
 			b.mistake("Issuers[%d]: issuer %q stands twice; a token must have one verifier", n, i.id)
 		}
 		r.issuers[i.id] = i
 		servers = append(servers, i.id)
 	}
 	if b.config.Opaque != nil {
-		if r.opaque = b.issuer("Opaque", *b.config.Opaque); r.opaque != nil && !slices.Contains(servers, r.opaque.id) {
-			servers = append(servers, r.opaque.id)
+		if r.opaque = b.single("Opaque", *b.config.Opaque); r.opaque != nil {
+			servers = union(servers, []string{r.opaque.id})
 		}
+	}
+	b.resolver(r)
+	servers = union(servers, b.config.AuthorizationServers)
+	if len(servers) == 0 && len(b.mistakes) == 0 {
+		b.mistake("AuthorizationServers: none; name where clients of tenants and of ResolveIssuer's issuers log in")
 	}
 	return servers
-}
-
-func (b *builder) issuer(where string, given Issuer) *issuer {
-	if v := reflect.ValueOf(given.Verifier); !v.IsValid() || v.Kind() == reflect.Pointer && v.IsNil() {
-		b.mistake("%s.Verifier: nil; use jwks.New or introspect.New", where)
-		return nil
-	}
-	i := &issuer{id: given.Verifier.Issuer(), verifier: given.Verifier,
-		strict: given.StrictRFC9068, trustsAnswers: given.TrustAnswersWithoutAudience}
-	if i.id == "" {
-		b.mistake("%s.Verifier: Issuer() is empty; it must be the iss of its tokens", where)
-	}
-	i.audiences = identifierAudiences(b.config.Identifier)
-	for n, audience := range given.Audiences {
-		switch {
-		case audience == "":
-			b.mistake("%s.Audiences[%d]: empty; there is no way to accept any audience", where, n)
-		case audience == i.id:
-			b.mistake("%s.Audiences[%d]: %q is the issuer itself, whose tokens for itself are not for this resource", where, n, audience)
-		case !slices.Contains(i.audiences, audience):
-			i.audiences = append(i.audiences, audience)
-		}
-	}
-	return i
 }
 
 func (b *builder) observers(r *Resource) {
@@ -150,6 +135,17 @@ func (b *builder) declaredScopes() map[string]bool {
 		add(rule.Scopes)
 	}
 	return declared
+}
+
+// checkPrefixes refuses a prefix that makes each token's scopes unlike all that are
+// asked for.
+func (b *builder) checkPrefixes(r *Resource) {
+	for _, i := range r.all() {
+		begins := func(scope string) bool { return strings.HasPrefix(scope, i.scopePrefix) }
+		if len(r.declared) > 0 && !slices.ContainsFunc(slices.Collect(maps.Keys(r.declared)), begins) {
+			b.mistake("ScopePrefix of issuer %q: no scope of the configuration begins with %q; write scopes as clients ask for them", i.id, i.scopePrefix)
+		}
+	}
 }
 
 func (b *builder) checkScopes(where string, scopes []string) {

@@ -22,14 +22,25 @@ type Caller struct {
 	claims *Claims
 	id     string
 	scopes []string // those of the claims
-	all    []string // and those that they imply
 	how    string   // its credential
+
+	granted []string // the scopes, and what its roles count as
+	all     []string // and those that they imply
 }
 
-func (r *Resource) newCaller(c *Claims, how string) *Caller {
-	caller := &Caller{by: r, claims: c, id: callerID(c), scopes: c.Scopes, all: c.Scopes, how: how}
+// newCaller makes the caller of claims that its issuer has vouched for and interpreted.
+func (r *Resource) newCaller(from *issuer, c *Claims, how string) *Caller {
+	granted := c.Scopes
+	for _, role := range c.roles {
+		granted = union(granted, from.roleScopes[role])
+	}
+	return r.callerWith(c, granted, how)
+}
+
+func (r *Resource) callerWith(c *Claims, granted []string, how string) *Caller {
+	caller := &Caller{by: r, claims: c, id: callerID(c), scopes: c.Scopes, granted: granted, all: granted, how: how}
 	if len(r.hierarchy) > 0 {
-		caller.all = r.hierarchy.expand(c.Scopes)
+		caller.all = r.hierarchy.expand(granted)
 	}
 	return caller
 }
@@ -69,13 +80,15 @@ func (c *Caller) Credential() string { return c.how }
 // Expiry returns when the token expires, the leeway not added; zero if unknown.
 func (c *Caller) Expiry() time.Time { return c.claims.Expiry }
 
-// Scopes returns the scopes that the token grants, in its order.
+// Scopes returns the scopes that the token grants, in its order and with
+// Issuer.ScopePrefix in front. What roles count as is not among them.
 func (c *Caller) Scopes() []string { return slices.Clone(c.scopes) }
 
-// AllScopes returns the granted scopes and those that they imply by Config.Implies.
+// AllScopes returns the granted scopes, those that the caller's roles count as by
+// Issuer.RoleScopes, and those that all of these imply by Config.Implies.
 func (c *Caller) AllScopes() []string { return slices.Clone(c.all) }
 
-// Has reports whether all of the scopes are granted or implied by one that is.
+// Has reports whether all of the scopes are among [Caller.AllScopes].
 func (c *Caller) Has(scopes ...string) bool {
 	for _, scope := range scopes {
 		if !slices.Contains(c.all, scope) {
@@ -84,6 +97,13 @@ func (c *Caller) Has(scopes ...string) bool {
 	}
 	return true
 }
+
+// Roles returns the roles in Issuer.RoleClaim, in the token's order; nil where that is
+// not configured. A role is no scope, whatever its name: see Issuer.RoleScopes.
+func (c *Caller) Roles() []string { return slices.Clone(c.claims.roles) }
+
+// HasRole reports whether the role is among [Caller.Roles]. It compares exactly.
+func (c *Caller) HasRole(role string) bool { return slices.Contains(c.claims.roles, role) }
 
 // Decode reads the token's claims, or the introspection answer, into v, usually a
 // pointer to a struct with json tags. Names match exactly, case included.
@@ -119,6 +139,7 @@ type callerJSON struct {
 	Expiry     *time.Time `json:"expiry,omitzero"`
 	Scopes     []string   `json:"scopes"`
 	AllScopes  []string   `json:"all_scopes"`
+	Roles      []string   `json:"roles,omitzero"`
 	Claims     rawObject  `json:"claims,omitzero"`
 }
 
@@ -126,7 +147,7 @@ type callerJSON struct {
 func (c *Caller) MarshalJSON() ([]byte, error) {
 	out := callerJSON{
 		Issuer: c.Issuer(), Subject: c.Subject(), ClientID: c.ClientID(), TokenID: c.TokenID(),
-		Credential: c.how, Scopes: c.scopes, AllScopes: c.all, Claims: c.claims.object,
+		Credential: c.how, Scopes: c.scopes, AllScopes: c.all, Roles: c.claims.roles, Claims: c.claims.object,
 	}
 	if !c.Expiry().IsZero() {
 		out.Expiry = new(c.Expiry().UTC())
@@ -142,7 +163,7 @@ func (c *Caller) UnmarshalJSON(data []byte) error {
 	}
 	claims := &Claims{
 		Issuer: in.Issuer, Subject: in.Subject, ClientID: in.ClientID, TokenID: in.TokenID,
-		Scopes: in.Scopes, object: in.Claims,
+		Scopes: in.Scopes, roles: in.Roles, object: in.Claims,
 	}
 	if in.Expiry != nil {
 		claims.Expiry = *in.Expiry

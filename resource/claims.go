@@ -17,6 +17,7 @@ const (
 	MaxClaimsBytes = 16 << 10 // the JSON object as text
 	MaxAudiences   = 64       // members of aud
 	MaxScopes      = 1000     // scopes in one token
+	MaxRoles       = 1000     // roles in one token, where Issuer.RoleClaim is set
 )
 
 // maxDate is the last second of the year 9999: later dates overflow somewhere.
@@ -52,11 +53,13 @@ type Claims struct {
 	// sends the token back to its Verifier. Nil means always true.
 	Live func(now time.Time) bool
 
-	object []byte // the whole object, for Caller.Decode
+	use    string   // token_use, no standard
+	roles  []string // as Issuer.RoleClaim says
+	object []byte   // the whole object, for Caller.Decode
 }
 
 var claimNames = strictjson.NewNames("iss", "sub", "aud", "exp", "nbf", "iat", "jti",
-	"client_id", "azp", "cid", "appid", "scope", "scp", "cnf")
+	"client_id", "azp", "cid", "appid", "scope", "scp", "cnf", "token_use")
 
 // ParseClaims reads a JSON object of claims strictly: no duplicate names, exact
 // case, and each registered claim of the type that its RFC gives it. It checks no
@@ -139,6 +142,10 @@ func (p *claimsParser) member(name string, value jsontext.Value) (err error) {
 		p.scope, err = scopeList(value)
 	case "scp":
 		p.scp, err = scopeList(value)
+	case "token_use":
+		if c.use, err = nonEmpty(value); err != nil {
+			c.use, err = "no string", nil // of a kind that nobody knows
+		}
 	case "cnf": // of whatever form: a bound token never passes as a plain one
 		c.Confirmed = true
 	}

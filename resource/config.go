@@ -22,9 +22,12 @@ const (
 	MaxLeeway            = 5 * time.Minute
 	DefaultMaxTokenBytes = 16 << 10
 	MaxMaxTokenBytes     = 256 << 10
-	DefaultMemoryTTL     = 5 * time.Minute
-	DefaultMemoryEntries = 100_000
-	DefaultMemoryBytes   = 256 << 20
+
+	DefaultMaxResolvedIssuers = 1000
+	ResolvedIssuerTTL         = time.Minute // an answer of Config.ResolveIssuer is good
+	DefaultMemoryTTL          = 5 * time.Minute
+	DefaultMemoryEntries      = 100_000
+	DefaultMemoryBytes        = 256 << 20
 )
 
 // Config describes a protected resource. Identifier and one issuer are required.
@@ -45,6 +48,24 @@ type Config struct {
 	// to Opaque; nil refuses it.
 	Issuers []Issuer
 	Opaque  *Issuer
+
+	// ResolveIssuer is asked about a JWT whose iss names none of them, nor one of the
+	// tenants of one: for many issuers with keys of their own. It returns the issuer,
+	// whose Verifier must be for exactly that iss, or false for one that is unknown.
+	//
+	// iss is what somebody wrote into a token: look it up among what you know, and
+	// build no address out of it. What is returned is kept for ResolvedIssuerTTL, in
+	// memory for MaxResolvedIssuers; then ResolveIssuer is asked again, also for
+	// tokens that are remembered, and should return the same Verifier, which has the
+	// keys. Unknown ones are not kept. It must be quick and is called concurrently; a
+	// panic, and an issuer with mistakes, refuse with 500. Ready and Metrics leave
+	// these issuers out.
+	ResolveIssuer      func(iss string) (*Issuer, bool)
+	MaxResolvedIssuers int // 0: 1,000
+
+	// AuthorizationServers are published besides the identifiers of Issuers and
+	// Opaque: where clients of ResolveIssuer's issuers and of Issuer.Tenants log in.
+	AuthorizationServers []string
 
 	// Prefixed are issuers of opaque tokens that begin in a way of their own, such as
 	// "pat_": such a token goes to that issuer and to no other. They are not published
@@ -118,35 +139,13 @@ const (
 	StepUpKeepGranted
 )
 
-// Issuer is an authorization server whose tokens a resource accepts, and on which
-// conditions.
-type Issuer struct {
-	Verifier Verifier // required
-
-	// Audiences are accepted in aud besides Config.Identifier: for servers that
-	// don't know resource indicators. Each must stand for this resource alone.
-	Audiences []string
-
-	// StrictRFC9068 demands typ at+jwt and all claims of RFC 9068 §2.2. Without
-	// it typ may be JWT or absent, as widespread servers send it.
-	StrictRFC9068 bool
-
-	// TrustAnswersWithoutAudience accepts introspection answers that have no aud
-	// at all. It says that THE ISSUER CALLS ONLY SUCH TOKENS ACTIVE, TO THIS
-	// RESOURCE'S CREDENTIALS, AS WERE ISSUED FOR THIS RESOURCE. Where that is not
-	// so, everybody who gets a token for any server of the issuer gets in here
-	// (MCP authorization, "Token Audience Binding"). An aud that is there is
-	// checked as ever, and a JWT verified by its signature always needs one. An answer
-	// with neither aud nor token_type is refused by package introspect all the same: it
-	// may be about a refresh token.
-	TrustAnswersWithoutAudience bool
-}
-
 // Resource decides about requests for one protected resource. It is safe for
 // concurrent use. The zero value refuses everything. [Resource.Replace] gives it another
 // configuration.
 type Resource struct {
-	issuers     map[string]*issuer
+	issuers     map[string]*issuer // by exact identifier
+	tenanted    []*issuer          // by pattern
+	resolver    *resolver          // nil: all issuers are known
 	opaque      *issuer
 	prefixed    []prefixIssuer // the longest prefix first
 	headers     []headerIssuer
@@ -174,15 +173,6 @@ type Resource struct {
 	identity    identity
 	streams     atomic.Int64 // open ones, of all generations
 	succession  succession
-}
-
-// issuer is an Issuer made ready for the screen.
-type issuer struct {
-	id            string
-	verifier      Verifier
-	audiences     []string
-	strict        bool
-	trustsAnswers bool // without aud
 }
 
 // New checks the configuration and returns the resource. It does no I/O and starts
@@ -224,12 +214,13 @@ func (r *Resource) Ready(ctx context.Context) error {
 	return nil
 }
 
-// all returns the issuers sorted by identifier, the opaque ones last.
+// all returns the configured issuers sorted by identifier, the opaque ones last.
 func (r *Resource) all() []*issuer {
 	var out []*issuer
 	for _, id := range slices.Sorted(maps.Keys(r.issuers)) {
 		out = append(out, r.issuers[id])
 	}
+	out = append(out, r.tenanted...)
 	if r.opaque != nil {
 		out = append(out, r.opaque)
 	}

@@ -64,7 +64,7 @@ func (b *builder) credentials(r *Resource) {
 		if len(prefix) < minPrefix || !isB64Token(prefix) || strings.HasPrefix(prefix, "ey") {
 			b.mistake("%s: a prefix has %d characters of a token at least, and is not how a JWT begins", where, minPrefix)
 		}
-		if i := b.issuer(where, b.config.Prefixed[prefix]); i != nil {
+		if i := b.single(where, b.config.Prefixed[prefix]); i != nil {
 			r.prefixed = append(r.prefixed, prefixIssuer{prefix, i})
 		}
 	}
@@ -149,7 +149,7 @@ func (r *Resource) identifyByHeader(req *http.Request, by *headerIssuer, value s
 		f.how, f.issuer, f.claims = by.name, by.issuer.id, claims
 		return nil, f
 	}
-	return r.newCaller(claims, by.name), nil
+	return r.newCaller(&by.issuer, claims, by.name), nil
 }
 
 // hasHeader reports whether a field has the same verifier here and there.

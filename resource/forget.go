@@ -37,7 +37,7 @@ func (r *Resource) forget(match func(digest, *Caller) bool) {
 		return
 	}
 	r = r.now()
-	for _, by := range r.vouchers() {
+	for _, by := range append(r.vouchers(), r.resolver.vouchers()...) {
 		if v, ok := by.verifier.(interface{ Forget() }); ok {
 			v.Forget()
 		}

@@ -57,7 +57,7 @@ func FuzzClaims(f *testing.F) {
 func wantClaims(object []byte) (c resource.Claims, ok bool) {
 	members, ok := strictjsontest.Object(object)
 	if !ok || len(object) > resource.MaxClaimsBytes || strictjsontest.CaseVariant(members, "iss", "sub", "aud", "exp", "nbf", "iat", "jti",
-		"client_id", "azp", "cid", "appid", "scope", "scp", "cnf") {
+		"client_id", "azp", "cid", "appid", "scope", "scp", "cnf", "token_use") {
 		return c, false
 	}
 	for name, to := range map[string]*string{"iss": &c.Issuer, "sub": &c.Subject, "jti": &c.TokenID, "client_id": &c.ClientID} {

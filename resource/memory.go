@@ -182,7 +182,11 @@ func (m *memory) purge(match func(digest, *Caller) bool) {
 // and audience is a string of its own.
 func (r remembered) size() int {
 	c := r.caller
-	return entryBytes + len(c.claims.object) + stringBytes*(len(c.scopes)+len(c.all)+len(c.claims.Audience))
+	bytes := entryBytes + len(c.claims.object) + stringBytes*(len(c.scopes)+len(c.all)+len(c.claims.Audience)+len(c.claims.roles))
+	for _, scope := range c.scopes { // with Issuer.ScopePrefix longer than in the claims
+		bytes += len(scope)
+	}
+	return bytes
 }
 
 const stringBytes = 32

@@ -16,7 +16,7 @@ const (
 	ReasonTokenType         Reason = "token_type"         // 401: typ is that of another kind of token
 	ReasonOpaqueUnsupported Reason = "opaque_unsupported" // 401: no JWT, and Config.Opaque is nil
 	ReasonIssuerUnknown     Reason = "issuer_unknown"     // 401: iss names no configured issuer
-	ReasonIssuerMismatch    Reason = "issuer_mismatch"    // 401: verified claims name another issuer
+	ReasonIssuerMismatch    Reason = "issuer_mismatch"    // 401: verified claims name another issuer, or another tenant than iss
 	ReasonAlgorithmRefused  Reason = "algorithm_refused"  // 401: alg is not on the issuer's list
 	ReasonKeyUnknown        Reason = "key_unknown"        // 401: the issuer has no key that fits
 	ReasonSignatureInvalid  Reason = "signature_invalid"  // 401

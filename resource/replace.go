@@ -93,7 +93,7 @@ func (r *Resource) anew(c *Caller) *Caller {
 	if c.by == r {
 		return c
 	}
-	return r.newCaller(c.claims, c.how)
+	return r.callerWith(c.claims, c.granted, c.how)
 }
 
 // identity is that part of a Config by which it is decided who a caller is.
@@ -106,9 +106,14 @@ type identity struct {
 // newIdentity takes everything that is not known to have no part in it: a field that is
 // new to Config is in it by itself.
 func newIdentity(c Config) (i identity) {
+	var tenants []Tenants
 	verify := func(of Issuer) Issuer {
 		i.verifiers = append(i.verifiers, of.Verifier)
-		of.Verifier = nil
+		tenants = append(tenants, Tenants{})
+		if of.Tenants != nil {
+			tenants[len(tenants)-1] = *of.Tenants
+		}
+		of.Verifier, of.Tenants = nil, nil
 		return of
 	}
 	c.Issuers = slices.Clone(c.Issuers)
@@ -128,10 +133,11 @@ func newIdentity(c Config) (i identity) {
 	c.Opaque, c.Prefixed, c.Headers, c.HeaderClaims = nil, nil, nil, nil
 	c.Scopes, c.ChallengeScopes, c.ScopesSupported, c.Implies = nil, nil, nil, nil
 	c.Operations, c.StepUp, c.MaxBodyBytes, c.MaxTokenBytes = Operations{}, 0, 0, 0
+	c.AuthorizationServers, c.MaxResolvedIssuers = nil, 0
 	c.Origins, c.Metadata, c.Revoked, c.KeepAuthorization, c.Logger = nil, Config{}.Metadata, nil, false, nil
 	c.Observers, c.LogPerSecond = nil, 0
-	i.unsure = hasFunc(reflect.ValueOf(c)) || hasFunc(reflect.ValueOf(others))
-	i.rest = fmt.Sprintf("%#v %#v %q", c, others, prefixes)
+	i.unsure = hasFunc(reflect.ValueOf(c)) || hasFunc(reflect.ValueOf(others)) || hasFunc(reflect.ValueOf(tenants))
+	i.rest = fmt.Sprintf("%#v %#v %q %#v", c, others, prefixes, tenants)
 	return i
 }
 

@@ -41,6 +41,7 @@ func (s *screening) answer() bool { return s.header == nil || s.claims.Introspec
 var checks = []check{
 	{"typ", "RFC 9068 §4, RFC 8725 §3.11", ReasonTokenType, checkType},
 	{"iss", "RFC 9068 §4, RFC 8414 §3.3", ReasonIssuerMismatch, checkIssuer},
+	{"tenant", "one issuer pattern, many tenants", ReasonIssuerMismatch, checkTenant},
 	{"aud", "RFC 9068 §4, RFC 8707 §2", ReasonAudience, checkAudience},
 	{"principal", "RFC 9068 §2.2", ReasonClaimMissing, checkPrincipal},
 	{"required claims", "RFC 9068 §2.2", ReasonClaimMissing, checkRequired},
@@ -63,6 +64,9 @@ func (s *screening) run() *fault {
 
 // checkType tells access tokens from ID tokens, proofs and other JWTs.
 func checkType(s *screening) (got, want string, ok bool) {
+	if use := s.claims.use; use != "" && use != "access" && use != "access_token" {
+		return "token_use " + use, "token_use access", false // Cognito's ID tokens say "id"
+	}
 	if s.header == nil || s.header.IsAccessTokenType(s.issuer.strict) {
 		return "", "", true
 	}
@@ -75,6 +79,15 @@ func checkType(s *screening) (got, want string, ok bool) {
 // checkIssuer compares exactly: no case, no slash, no port is forgiven.
 func checkIssuer(s *screening) (got, want string, ok bool) {
 	return s.claims.Issuer, s.issuer.id, s.claims.Issuer == s.issuer.id
+}
+
+// checkTenant wants the tenant in iss to be that of the claims.
+func checkTenant(s *screening) (got, want string, ok bool) {
+	if s.issuer.tenant == "" {
+		return "", "", true
+	}
+	tenant := s.issuer.tenants.claim.text(s.claims.object)
+	return tenant, s.issuer.tenant, tenant == s.issuer.tenant
 }
 
 // checkAudience compares exactly. There is no way to accept any audience: a token
@@ -93,7 +106,7 @@ func checkAudience(s *screening) (got, want string, ok bool) {
 	if s.claims.Audience == nil && s.issuer.trustsAnswers && (s.answer() || !s.verified) {
 		return "", "", true
 	}
-	return strings.Join(s.claims.Audience, " "), strings.Join(s.issuer.audiences, " or "), false
+	return strings.Join(s.claims.Audience, " "), s.issuer.wantedAudience(), false
 }
 
 // checkPrincipal wants somebody to answer for the request: a subject, or the client

@@ -49,22 +49,51 @@ func (r *Resource) route(t *Token) (*issuer, *fault) {
 	if !ok && r.opaque != nil && r.opaque.id == t.Claims().Issuer {
 		from, ok = r.opaque, true // the same issuer, which is asked about all its tokens
 	}
-	if !ok {
-		f := &fault{reason: ReasonIssuerUnknown, got: t.Claims().Issuer, err: errors.New("iss names no configured issuer")}
-		return nil, f.asUnverified()
+	if ok {
+		return from, nil
 	}
-	return from, nil
+	return r.routeToMany(t.Claims().Issuer)
+}
+
+// routeToMany finds the issuer among those that the configuration does not list one by
+// one: the tenants of a pattern, or what Config.ResolveIssuer knows.
+func (r *Resource) routeToMany(iss string) (*issuer, *fault) {
+	for _, i := range r.tenanted {
+		if from, matches := i.ofTenant(iss); from != nil {
+			return from, nil
+		} else if matches {
+			return nil, unknownIssuer(iss, "iss names a tenant that is not allowed")
+		}
+	}
+	if r.resolver != nil {
+		if from, err := r.resolver.resolve(iss, time.Now()); err != nil {
+			return nil, newFault(ReasonInternalError, "Config.ResolveIssuer: %w", err)
+		} else if from != nil {
+			return from, nil
+		}
+	}
+	return nil, unknownIssuer(iss, "iss names no configured issuer")
+}
+
+func unknownIssuer(iss, why string) *fault {
+	f := &fault{reason: ReasonIssuerUnknown, got: iss, err: errors.New(why)}
+	return f.asUnverified()
 }
 
 // Whether somebody has vouched for the claims that are screened.
 const unverified, verified = false, true
 
-func (r *Resource) screen(from *issuer, t *Token, c *Claims, verified bool, now time.Time) *fault {
-	s := screening{claims: c, verified: verified, issuer: from, now: now, leeway: r.leeway, lifetime: r.lifetime}
+// screen walks the checks over the claims, and returns them as the issuer means them.
+func (r *Resource) screen(from *issuer, t *Token, c *Claims, verified bool, now time.Time) (*Claims, *fault) {
+	meant, f := from.interpret(c)
+	if f != nil {
+		return c, f
+	}
+	s := screening{claims: meant, verified: verified, issuer: from, now: now, leeway: r.leeway, lifetime: r.lifetime}
 	if t.IsJWT() {
 		s.header = &t.JWS().Header
 	}
-	return s.run()
+	return meant, s.run()
 }
 
 // hasOperation reports whether the request may carry JSON-RPC messages. The others
@@ -93,6 +122,9 @@ func (r *Resource) operationNeeds(req *http.Request, caller *Caller) (a admissio
 
 func (r *Resource) scopeFault(caller *Caller, needed []string) *fault {
 	f := &fault{reason: ReasonInsufficientScope, needed: needed, caller: caller, got: joinScopes(caller.scopes)}
+	if roles := caller.claims.roles; len(roles) > 0 {
+		f.got += "; roles: " + strings.Join(roles, ", ")
+	}
 	if r.keepGranted {
 		for _, scope := range caller.scopes {
 			if r.declared[scope] { // never what only the token says

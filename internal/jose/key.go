@@ -21,6 +21,7 @@ import (
 // Key is a public key that may verify signatures. It is immutable.
 type Key struct {
 	ID         string    // kid, or "" (RFC 7517 §4.5)
+	Issuer     string    // whose tokens it may sign, as a set for many tenants says; "" if it does not
 	Thumbprint [32]byte  // RFC 7638, SHA-256: the identity of the key material
 	algorithm  Algorithm // the only one it may be used with, if the key says so
 	kind       string    // kty
@@ -43,10 +44,10 @@ func (k *Key) Accepts(a Algorithm) bool {
 	return true
 }
 
-// SameUse reports whether both are the same key material for the same algorithm,
-// whatever their kid.
+// SameUse reports whether both are the same key material for the same algorithm and
+// issuer, whatever their kid.
 func (k *Key) SameUse(other *Key) bool {
-	return k.Thumbprint == other.Thumbprint && k.algorithm == other.algorithm
+	return k.Thumbprint == other.Thumbprint && k.algorithm == other.algorithm && k.Issuer == other.Issuer
 }
 
 // Verify reports whether the token was signed with the key, by the algorithm that
@@ -56,7 +57,7 @@ func (k *Key) Verify(t *Token) bool {
 	return k.Accepts(a) && a.verify(a.algorithm, k.public, []byte(t.signed), t.signature)
 }
 
-var keyNames = strictjson.NewNames("kty", "kid", "use", "key_ops", "alg", "crv", "n", "e", "x", "y",
+var keyNames = strictjson.NewNames("kty", "kid", "use", "key_ops", "alg", "crv", "n", "e", "x", "y", "issuer",
 	"d", "p", "q", "dp", "dq", "qi", "oth", "k", "priv")
 
 // ParseKey reads one JWK (RFC 7517 §4) and checks that it is a sound public key for
@@ -86,6 +87,10 @@ func ParseKey(data []byte) (*Key, error) {
 			}
 		case "kty", "crv", "n", "e", "x", "y":
 			members[name], err = strictjson.String(value)
+		case "issuer": // no standard; Microsoft Entra has it. One that can't be read binds to nobody.
+			if k.Issuer, err = strictjson.String(value); err == nil && k.Issuer == "" {
+				err = errors.New("is empty")
+			}
 		default:
 			err = errors.New("is secret and must not be in a key set")
 		}

@@ -9,7 +9,6 @@ import (
 	"path/filepath"
 	"strings"
 	"testing"
-	"time"
 
 	"github.com/warder-go/warder/internal/jose"
 	"github.com/warder-go/warder/internal/keyset"
@@ -118,7 +117,7 @@ func verify(set *keyset.Set, raw string) error {
 	if err != nil {
 		return err
 	}
-	_, err = set.Verify(context.Background(), token, time.Time{})
+	_, err = set.Verify(context.Background(), keyset.Token{Token: token})
 	return err
 }
 

@@ -8,8 +8,6 @@ import (
 	"time"
 
 	"golang.org/x/sync/singleflight"
-
-	"github.com/warder-go/warder/internal/jose"
 )
 
 // Fetch tells how a fetch went.
@@ -167,9 +165,9 @@ func (s *Set) load(ctx context.Context) (*snapshot, error) {
 // newer waits for keys that the token may have been signed with, if those at hand
 // may be too old to tell. It returns nil if they can tell: the token is not good.
 // At most [MaxWaiting] requests wait, each [WaitLimit] at most.
-func (s *Set) newer(ctx context.Context, known *snapshot, t *jose.Token, issuedAt time.Time) (*snapshot, error) {
+func (s *Set) newer(ctx context.Context, known *snapshot, t Token) (*snapshot, error) {
 	arrived := time.Now()
-	settled := known.newerThan(issuedAt)
+	settled := known.newerThan(t.IssuedAt)
 	if known.final() || settled && arrived.Before(s.earliest(forced)) {
 		return nil, nil
 	}
@@ -186,7 +184,7 @@ func (s *Set) newer(ctx context.Context, known *snapshot, t *jose.Token, issuedA
 		latest := s.current.Load()
 		// Only a fetch past all caches, begun after the token came, is the last word.
 		asked := latest != known && latest.revalidated && !latest.begun.Before(arrived)
-		if _, err := latest.verify(t); err == nil || asked || latest.newerThan(issuedAt) {
+		if _, err := latest.verify(t); err == nil || asked || latest.newerThan(t.IssuedAt) {
 			return latest, nil
 		}
 		// Nothing new, or from a fetch that had begun before the token came.

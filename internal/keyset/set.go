@@ -100,13 +100,19 @@ func New(c Config) *Set {
 	return s
 }
 
+// Token is a token with what it claims, unverified.
+type Token struct {
+	*jose.Token
+	Issuer   string    // iss: a key that names an issuer verifies no other's tokens
+	IssuedAt time.Time // iat: whether a key newer than ours may have signed it; zero if unknown
+}
+
 // Verify checks the token's signature and returns whether the key that did it is
 // still alive, as a function to ask again later.
 //
 // It returns [ErrUnknownKey], [ErrBadSignature], an [*UnavailableError], or the
-// context's error. issuedAt, from the token's unverified iat, only tells whether
-// the token may have been signed with a key newer than ours; zero if unknown.
-func (s *Set) Verify(ctx context.Context, t *jose.Token, issuedAt time.Time) (live func(now time.Time) bool, err error) {
+// context's error.
+func (s *Set) Verify(ctx context.Context, t Token) (live func(now time.Time) bool, err error) {
 	known, err := s.usable(ctx)
 	if err != nil {
 		return nil, err
@@ -116,7 +122,7 @@ func (s *Set) Verify(ctx context.Context, t *jose.Token, issuedAt time.Time) (li
 		return s.liveness(key), nil
 	}
 	// Perhaps a key that we have not seen, or one replaced under its old kid.
-	newer, err := s.newer(ctx, known, t, issuedAt)
+	newer, err := s.newer(ctx, known, t)
 	if err != nil {
 		return nil, err
 	}

@@ -10,6 +10,7 @@ import (
 
 	"github.com/warder-go/warder/internal/jose"
 	"github.com/warder-go/warder/internal/strictjson"
+	"github.com/warder-go/warder/internal/tenant"
 )
 
 // Limits of size.
@@ -56,12 +57,22 @@ func (s *snapshot) idle(now time.Time) bool {
 	return !s.final() && now.Sub(s.begun) >= 2*s.interval
 }
 
+// signsFor reports whether the key may sign tokens of the issuer: in a set for many
+// tenants a key that names one must not vouch for another.
+func (k *key) signsFor(issuer string) bool {
+	if k.Issuer == "" || k.Issuer == issuer {
+		return true
+	}
+	_, ok := tenant.Of(k.Issuer, issuer)
+	return ok
+}
+
 // verify tries the keys that fit: those of the token's kid, or, if it has none, the
 // only one that fits its algorithm.
-func (s *snapshot) verify(t *jose.Token) (*key, error) {
+func (s *snapshot) verify(t Token) (*key, error) {
 	var fitting []*key
 	for _, k := range s.keys {
-		if (t.Header.KeyID == "" || k.ID == t.Header.KeyID) && k.Accepts(t.Header.Algorithm) {
+		if k.signsFor(t.Issuer) && (t.Header.KeyID == "" || k.ID == t.Header.KeyID) && k.Accepts(t.Header.Algorithm) {
 			fitting = append(fitting, k)
 		}
 	}
@@ -69,7 +80,7 @@ func (s *snapshot) verify(t *jose.Token) (*key, error) {
 		return nil, ErrUnknownKey
 	}
 	for _, k := range fitting[:min(len(fitting), MaxSameKeyID)] {
-		if k.Verify(t) {
+		if k.Verify(t.Token) {
 			return k, nil
 		}
 	}

@@ -1,0 +1,70 @@
+package tenant_test
+
+import (
+	"strings"
+	"testing"
+
+	"github.com/warder-go/warder/internal/tenant"
+)
+
+func TestCheck(t *testing.T) {
+	const once, segment = "must have {tenantid} exactly once, and no other braces", "{tenantid} must be a whole segment of the path"
+	for _, row := range []struct{ what, pattern, want string }{
+		{"in the middle", "https://h/{tenantid}/v2.0", ""},
+		{"at the end", "https://h/t/{tenantid}", ""},
+		{"before a terminal slash", "https://h/{tenantid}/", ""},
+		{"no slot", "https://h/v2.0", once},
+		{"two slots", "https://h/{tenantid}/{tenantid}", once},
+		{"another name", "https://h/{tenant}", once},
+		{"a brace more", "https://h/{tenantid}/}", once},
+		{"in the host", "https://{tenantid}/v2.0", segment},
+		{"part of the host", "https://{tenantid}.h/v2.0", segment},
+		{"the end of a segment", "https://h/t-{tenantid}/v2.0", segment},
+		{"the beginning of one", "https://h/{tenantid}-t/v2.0", segment},
+		{"in the query", "https://h/a?t={tenantid}", segment},
+	} {
+		got := ""
+		if err := tenant.Check(row.pattern); err != nil {
+			got = err.Error()
+		}
+		if got != row.want {
+			t.Errorf("%s (-want +got)\n- %s\n+ %s", row.what, row.want, got)
+		}
+	}
+}
+
+func TestIsName(t *testing.T) {
+	for text, want := range map[string]bool{
+		"72f988bf-86f1-41af-91ab-2d7cd011db47": true, "contoso.example": true, "A_1": true, strings.Repeat("a", tenant.MaxBytes): true,
+		"": false, ".": false, "..": false, "-a": false, "_a": false, "a/b": false, "a b": false, "a%62": false, "é": false, "a\x00": false,
+		"{tenantid}": false, "a?b": false, "a#b": false, "a;b": false, "a@b": false, strings.Repeat("a", tenant.MaxBytes+1): false,
+	} {
+		if got := tenant.IsName(text); got != want {
+			t.Errorf("%q: got %v, want %v", text, got, want)
+		}
+	}
+}
+
+func TestOverlap(t *testing.T) {
+	for _, row := range []struct {
+		what, a, b string
+		want       bool
+	}{
+		{"the same", "https://h/{tenantid}/v2.0", "https://h/{tenantid}/v2.0", true},
+		{"slots in different places", "https://h/{tenantid}/v2", "https://h/x/{tenantid}", true},
+		{"another host", "https://h/{tenantid}", "https://i/{tenantid}", false},
+		{"another length", "https://h/{tenantid}", "https://h/{tenantid}/", false},
+		{"another ending", "https://h/{tenantid}/v1", "https://h/{tenantid}/v2", false},
+		{"a slot against what is no tenant", "https://h/{tenantid}/-/x", "https://h/y/{tenantid}/x", false},
+	} {
+		if got := tenant.Overlap(row.a, row.b); got != row.want || tenant.Overlap(row.b, row.a) != got {
+			t.Errorf("%s: got %v, want %v", row.what, got, row.want)
+		}
+	}
+}
+
+func TestFill(t *testing.T) {
+	if got := tenant.Fill("https://h/{tenantid}/v2.0", "a"); got != "https://h/a/v2.0" {
+		t.Error(got)
+	}
+}

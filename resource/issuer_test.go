@@ -1,0 +1,261 @@
+package resource_test
+
+import (
+	"encoding/json"
+	"fmt"
+	"net/http"
+	"slices"
+	"strings"
+	"testing"
+
+	"github.com/warder-go/warder/jwks"
+	"github.com/warder-go/warder/resource"
+	"github.com/warder-go/warder/resource/resourcetest"
+)
+
+const client = "1example23456789"
+
+// claims are changes to those of a good token; nil takes one away.
+type claims map[string]any
+
+func (f *fixture) claiming(c claims) string {
+	for name, value := range c {
+		if value == nil {
+			c[name] = resourcetest.Remove
+		}
+	}
+	return f.token(resourcetest.Token{Claims: c})
+}
+
+func TestAudienceClaims(t *testing.T) {
+	for _, row := range []struct {
+		what   string
+		where  []string
+		claims claims
+		want   answer
+	}{
+		{"aud by default", nil, claims{}, accepted},
+		{"no aud by default", nil, claims{"aud": nil}, invalid},
+		{"resource counts for nothing by default", nil, claims{"aud": nil, "resource": identifier}, invalid},
+		{"client_id counts for nothing by default", nil, claims{"aud": nil, "client_id": client}, invalid},
+
+		{"aud of aud and resource", []string{"aud", "resource"}, claims{"resource": "https://other.example"}, accepted},
+		{"resource of aud and resource", []string{"aud", "resource"}, claims{"aud": "account", "resource": identifier}, accepted},
+		{"resource of several", []string{"aud", "resource"}, claims{"aud": nil, "resource": []string{"x", identifier}}, accepted},
+		{"neither", []string{"aud", "resource"}, claims{"aud": "account", "resource": identifier + "/"}, invalid},
+		{"none of both", []string{"aud", "resource"}, claims{"aud": nil}, invalid},
+		{"resource of another type", []string{"aud", "resource"}, claims{"aud": nil, "resource": claims{identifier: identifier}}, invalid},
+		{"resource mixed with numbers", []string{"aud", "resource"}, claims{"aud": nil, "resource": []any{identifier, 1}}, invalid},
+		{"resource spelled otherwise", []string{"aud", "resource"}, claims{"aud": nil, "Resource": identifier}, invalid},
+		{"resource, and beside it another spelling", []string{"aud", "resource"}, claims{"aud": nil, "Resource": "x", "resource": identifier}, invalid},
+		{"only resource, which aud does not stand in for", []string{"resource"}, claims{}, invalid},
+
+		{"client", []string{"client_id"}, claims{"aud": nil, "client_id": client, "token_use": "access"}, accepted},
+		{"client without token_use", []string{"client_id"}, claims{"aud": nil, "client_id": client}, accepted},
+		{"another client", []string{"client_id"}, claims{"aud": nil, "client_id": "other"}, invalid},
+		{"a client that calls itself like the resource", []string{"client_id"}, claims{"aud": nil, "client_id": identifier}, invalid},
+		{"an ID token, by token_use", []string{"client_id"}, claims{"aud": nil, "client_id": client, "token_use": "id"}, invalid},
+		{"token_use of another type", []string{"client_id"}, claims{"aud": nil, "client_id": client, "token_use": []string{"access"}}, invalid},
+		{"token_use null", []string{"client_id"}, claims{"aud": nil, "client_id": client, "token_use": resourcetest.Raw("null")}, invalid},
+		{"an ID token, by aud", []string{"client_id"}, claims{"aud": client, "client_id": client}, invalid},
+		{"the client's token for another server", []string{"client_id"}, claims{"aud": "https://other.example", "client_id": client}, invalid},
+		{"the client's token for nobody", []string{"client_id"}, claims{"aud": []string{}, "client_id": client}, invalid},
+		{"the client's token for this very resource", []string{"client_id"}, claims{"aud": identifier, "client_id": client}, invalid},
+		{"azp does not stand in for client_id", []string{"client_id"}, claims{"aud": nil, "client_id": nil, "azp": client}, invalid},
+		{"azp", []string{"azp"}, claims{"aud": nil, "client_id": nil, "azp": client}, accepted},
+		{"azp as an array", []string{"azp"}, claims{"aud": nil, "client_id": nil, "azp": []string{client}}, invalid},
+		{"either", []string{"client_id", "cid"}, claims{"aud": nil, "client_id": nil, "cid": client}, accepted},
+	} {
+		f := newFixture(t, func(c *resource.Config, _ *jwks.Config) {
+			c.Issuers[0].AudienceClaims = row.where
+			if slices.ContainsFunc(row.where, func(name string) bool { return name != "aud" && name != "resource" }) {
+				c.Issuers[0].Audiences = []string{client}
+			}
+		})
+		f.expect(row.what, f.bearer(f.claiming(row.claims)), row.want)
+	}
+}
+
+// token_use is looked at whatever is configured: an ID token that says so never passes.
+func TestTokenUse(t *testing.T) {
+	f := newFixture(t, nil)
+	for use, want := range map[any]answer{"access": accepted, "access_token": accepted, "id": invalid, "refresh": invalid, "Access": invalid, "": invalid, 1: invalid} {
+		f.expect(fmt.Sprint(use), f.bearer(f.claiming(claims{"token_use": use})), want)
+	}
+	f.log.take()
+	f.bearer(f.claiming(claims{"token_use": "id"}))
+	if log := f.log.take(); !strings.Contains(log, `"reason":"token_type"`) || !strings.Contains(log, `"got":"token_use id","want":"token_use access"`) {
+		t.Errorf("log is %s", log)
+	}
+}
+
+// One who trusts answers without aud still has an aud that is there checked.
+func TestAudienceClaimsBesideTrust(t *testing.T) {
+	for what, row := range map[string]struct {
+		claims claims
+		want   answer
+	}{
+		"nothing said":                 {claims{"aud": nil}, accepted},
+		"said in resource":             {claims{"aud": nil, "resource": identifier}, accepted},
+		"aud says somebody else":       {claims{"aud": "https://other.example"}, invalid},
+		"resource says somebody else":  {claims{"aud": nil, "resource": "https://other.example"}, invalid},
+		"resource says what it is not": {claims{"aud": nil, "resource": 1}, invalid},
+	} {
+		f := newFixture(t, func(c *resource.Config, k *jwks.Config) {
+			c.Opaque = &resource.Issuer{Verifier: saying(k.Issuer+"/opaque", row.claims), AudienceClaims: []string{"resource"}, TrustAnswersWithoutAudience: true}
+		})
+		f.expect(what, f.bearer("opaque-token"), row.want)
+	}
+}
+
+// saying is a verifier that answers with these claims.
+func saying(issuer string, c claims) resource.Verifier {
+	return verifierFunc{issuer, func() (*resource.Claims, error) {
+		said := claims{"iss": issuer, "sub": "alice"}
+		for name, value := range c {
+			if value != nil {
+				said[name] = value
+			}
+		}
+		object, err := json.Marshal(said)
+		if err != nil {
+			return nil, err
+		}
+		return resource.ParseClaims(object)
+	}}
+}
+
+func TestScopesAndRoles(t *testing.T) {
+	many := func(text string, n int) (list []string) { return strings.Fields(strings.Repeat(text+" ", n)) }
+	for _, row := range []struct {
+		what   string
+		issuer resource.Issuer
+		claims claims
+		want   string // Scopes, AllScopes and Roles
+	}{
+		{"scope by default", resource.Issuer{}, claims{"scope": "a b", "scp": "c", "permissions": []string{"d"}, "roles": []string{"a"}}, "[a b] [a b] []"},
+		{"a claim of its own", resource.Issuer{ScopeClaim: "permissions"}, claims{"scope": "a", "permissions": []string{"b", "c"}}, "[b c] [b c] []"},
+		{"a claim of its own, as a string", resource.Issuer{ScopeClaim: "permissions"}, claims{"permissions": " b  c "}, "[b c] [b c] []"},
+		{"a claim that is absent: scope does not stand in", resource.Issuer{ScopeClaim: "permissions"}, claims{"scope": "a"}, "[] [] []"},
+		{"a claim of another type", resource.Issuer{ScopeClaim: "permissions"}, claims{"permissions": claims{"a": true}}, "[] [] []"},
+		{"a claim with one number", resource.Issuer{ScopeClaim: "permissions"}, claims{"permissions": []any{"a", 1}}, "[] [] []"},
+		{"another spelling of it", resource.Issuer{ScopeClaim: "permissions"}, claims{"Permissions": "a"}, "[] [] []"},
+		{"its name with dots and slashes", resource.Issuer{ScopeClaim: "https://example.com/scopes.v1"}, claims{"https://example.com/scopes.v1": "a"}, "[a] [a] []"},
+		{"inside of another", resource.Issuer{ScopeClaim: "/a/b~1c~0d"}, claims{"a": claims{"b/c~d": "x"}}, "[x] [x] []"},
+		{"inside of what is no object", resource.Issuer{ScopeClaim: "/a/b"}, claims{"a": "b"}, "[] [] []"},
+		{"an array has no members", resource.Issuer{ScopeClaim: "/a/0"}, claims{"a": []string{"x"}}, "[] [] []"},
+		{"a thousand", resource.Issuer{ScopeClaim: "permissions"}, claims{"permissions": many("a", resource.MaxScopes)}, fmt.Sprint(many("a", 1000), many("a", 1000), "[]")},
+		{"one more", resource.Issuer{ScopeClaim: "permissions"}, claims{"permissions": many("a", resource.MaxScopes+1)}, "refused"},
+
+		{"a prefix", resource.Issuer{ScopePrefix: "api://mcp/"}, claims{"scp": "read write"}, "[api://mcp/read api://mcp/write] [api://mcp/read api://mcp/write also] []"},
+		{"a prefix that is there already", resource.Issuer{ScopePrefix: "api://mcp/"}, claims{"scp": "api://mcp/read"}, "[api://mcp/api://mcp/read] [api://mcp/api://mcp/read] []"},
+		{"a prefix for no scopes", resource.Issuer{ScopePrefix: "api://mcp/"}, claims{}, "[] [] []"},
+
+		{"roles", resource.Issuer{RoleClaim: "roles"}, claims{"roles": []string{"api://mcp/read", "Writer"}}, "[] [] [api://mcp/read Writer]"},
+		{"one role, not cut at the space", resource.Issuer{RoleClaim: "roles"}, claims{"roles": "Domain Admins"}, "[] [] [Domain Admins]"},
+		{"an empty role is none", resource.Issuer{RoleClaim: "roles"}, claims{"roles": ""}, "[] [] []"},
+		{"roles of another type", resource.Issuer{RoleClaim: "roles"}, claims{"roles": claims{"admin": true}}, "[] [] []"},
+		{"roles inside of another claim", resource.Issuer{RoleClaim: "/realm_access/roles"}, claims{"realm_access": claims{"roles": []string{"admin"}}}, "[] [] [admin]"},
+		{"a name with a dot is a name", resource.Issuer{RoleClaim: "realm_access.roles"}, claims{"realm_access": claims{"roles": []string{"admin"}}}, "[] [] []"},
+		{"a thousand roles", resource.Issuer{RoleClaim: "roles"}, claims{"roles": many("a", resource.MaxRoles)}, fmt.Sprint("[] [] ", many("a", 1000))},
+		{"one role more", resource.Issuer{RoleClaim: "roles"}, claims{"roles": many("a", resource.MaxRoles+1)}, "refused"},
+
+		{"a role that counts as a scope, and what it implies", resource.Issuer{ScopePrefix: "api://mcp/", RoleClaim: "roles", RoleScopes: map[string][]string{"Reader": {"api://mcp/read"}}},
+			claims{"roles": []string{"Reader", "Other"}}, "[] [api://mcp/read also] [Reader Other]"},
+		{"another spelling of the role", resource.Issuer{RoleClaim: "roles", RoleScopes: map[string][]string{"Reader": {"api://mcp/read"}}},
+			claims{"roles": []string{"reader"}}, "[] [] [reader]"},
+		{"a scope that is called like the role", resource.Issuer{RoleClaim: "roles", RoleScopes: map[string][]string{"Reader": {"api://mcp/read"}}},
+			claims{"scope": "Reader"}, "[Reader] [Reader] []"},
+	} {
+		f := newFixture(t, func(c *resource.Config, _ *jwks.Config) {
+			row.issuer.Verifier = c.Issuers[0].Verifier
+			c.Issuers[0] = row.issuer
+			c.ScopesSupported, c.Implies = []string{"api://mcp/read"}, map[string][]string{"api://mcp/read": {"also"}}
+		})
+		got := "refused"
+		f.inner = func(_ http.ResponseWriter, req *http.Request) {
+			caller, _ := resource.FromContext(req.Context())
+			got = fmt.Sprint(caller.Scopes(), caller.AllScopes(), caller.Roles())
+		}
+		f.bearer(f.claiming(row.claims))
+		if got = strings.ReplaceAll(got, "][", "] ["); got != strings.ReplaceAll(row.want, "][", "] [") {
+			t.Errorf("%s (-want +got)\n- %s\n+ %s", row.what, row.want, got)
+		}
+	}
+}
+
+// What a role counts as is never asked of a client, and the log has both vocabularies.
+func TestRolesStayOutOfChallenges(t *testing.T) {
+	f := newFixture(t, func(c *resource.Config, _ *jwks.Config) {
+		c.Scopes, c.StepUp = []string{"read"}, resource.StepUpKeepGranted
+		c.Implies = map[string][]string{"write": {"list"}}
+		c.Issuers[0].RoleClaim, c.Issuers[0].RoleScopes = "roles", map[string][]string{"Writer": {"write"}}
+	})
+	f.expect("a role", f.bearer(f.claiming(claims{"scope": "list", "roles": []string{"Writer", "read"}})), insufficient("read list"))
+	if log := f.log.take(); !strings.Contains(log, `"got":"list; roles: Writer, read","want":"read list"`) {
+		t.Errorf("log is %s", log)
+	}
+}
+
+func TestRolesOfACaller(t *testing.T) {
+	f := newFixture(t, func(c *resource.Config, _ *jwks.Config) { c.Issuers[0].RoleClaim = "roles" })
+	f.inner = func(_ http.ResponseWriter, req *http.Request) {
+		caller, _ := resource.FromContext(req.Context())
+		caller.Roles()[0] = "changed"
+		if !caller.HasRole("admin") || caller.HasRole("Admin") || caller.HasRole("") || caller.Has("admin") {
+			t.Error("HasRole is wrong")
+		}
+		encoded, err := json.Marshal(caller)
+		var again resource.Caller
+		if err != nil || json.Unmarshal(encoded, &again) != nil || !slices.Equal(again.Roles(), []string{"admin"}) {
+			t.Errorf("encoded and decoded: %s, error %v", encoded, err)
+		}
+	}
+	f.expect("a role", f.bearer(f.claiming(claims{"roles": []string{"admin"}})), accepted)
+}
+
+func TestIssuerMistakes(t *testing.T) {
+	pattern := verifierFunc{issuer: "https://login.example.test/{tenantid}/v2.0"}
+	for _, row := range []struct {
+		what   string
+		change func(*resource.Issuer)
+		want   string
+	}{
+		{"a claim that is no audience", func(i *resource.Issuer) { i.AudienceClaims = []string{"sub"} }, `Issuers[0].AudienceClaims[0]: "sub" is none of ["appid" "aud" "azp" "cid" "client_id" "resource"]`},
+		{"a claim twice", func(i *resource.Issuer) { i.AudienceClaims = []string{"aud", "aud"} }, `Issuers[0].AudienceClaims[1]: "aud" stands twice`},
+		{"aud beside a client", func(i *resource.Issuer) { i.AudienceClaims, i.Audiences = []string{"aud", "client_id"}, []string{"x"} }, "Issuers[0].AudienceClaims: the claims of a client can't stand beside aud and resource: an ID token's aud is the client"},
+		{"a client, but nobody named", func(i *resource.Issuer) { i.AudienceClaims = []string{"azp"} }, "Issuers[0].Audiences: empty; name the clients that are used for this resource alone"},
+		{"RFC 9068 with another claim", func(i *resource.Issuer) { i.AudienceClaims, i.StrictRFC9068 = []string{"resource"}, true }, "Issuers[0].AudienceClaims: StrictRFC9068 is set, and RFC 9068 §2.2 has the audience in aud"},
+		{"a pointer with an empty step", func(i *resource.Issuer) { i.ScopeClaim = "/a//b" }, `Issuers[0].ScopeClaim: "/a//b" has an empty step`},
+		{"a pointer with a lone tilde", func(i *resource.Issuer) { i.RoleClaim = "/a~2" }, `Issuers[0].RoleClaim: "/a~2" has a ~ that is neither ~0 nor ~1 (RFC 6901 §3)`},
+		{"roles where scopes are", func(i *resource.Issuer) { i.ScopeClaim, i.RoleClaim = "p", "p" }, `Issuers[0].RoleClaim: "p" has scopes; roles must not mix with them`},
+		{"roles in scope", func(i *resource.Issuer) { i.RoleClaim = "scope" }, `Issuers[0].RoleClaim: "scope" has scopes; roles must not mix with them`},
+		{"scopes for roles that are nowhere", func(i *resource.Issuer) { i.RoleScopes = map[string][]string{"a": {"a"}} }, "Issuers[0].RoleScopes: there is no RoleClaim to find roles in"},
+		{"an empty role", func(i *resource.Issuer) { i.RoleClaim, i.RoleScopes = "roles", map[string][]string{"": {"a"}} }, "Issuers[0].RoleScopes: empty role"},
+		{"a role with a malformed scope", func(i *resource.Issuer) { i.RoleClaim, i.RoleScopes = "roles", map[string][]string{"r": {"a b"}} }, `Issuers[0].RoleScopes["r"]: "a b" is no scope: use printable ASCII without space, quote and backslash (RFC 6749 §3.3)`},
+		{"a prefix with a space", func(i *resource.Issuer) { i.ScopePrefix = "a b" }, `Issuers[0].ScopePrefix: "a b" is not how a scope begins: use at most 512 bytes of printable ASCII without space, quote and backslash`},
+		{"a prefix that is too long", func(i *resource.Issuer) { i.ScopePrefix = strings.Repeat("r", resource.MaxScopePrefixBytes+1) }, "is not how a scope begins: use at most 512 bytes"},
+		{"a prefix of 512 bytes that nothing begins with", func(i *resource.Issuer) { i.ScopePrefix = strings.Repeat("r", resource.MaxScopePrefixBytes) }, "write scopes as clients ask for them"},
+		{"a pattern without tenants", func(i *resource.Issuer) { i.Verifier = pattern }, `Issuers[0].Tenants: nil, but issuer "https://login.example.test/{tenantid}/v2.0" is a pattern; say which tenants may come`},
+		{"tenants without a pattern", func(i *resource.Issuer) { i.Tenants = &resource.Tenants{Allow: []string{"a"}} }, `Issuers[0].Tenants: issuer "https://auth.example.test" is no pattern; write {tenantid} for its tenant`},
+		{"a pattern without a slot of its own", func(i *resource.Issuer) {
+			i.Verifier, i.Tenants = verifierFunc{issuer: "https://{tenantid}.example.test"}, &resource.Tenants{Allow: []string{"a"}}
+		}, "Issuers[0].Verifier: {tenantid} must be a whole segment of the path"},
+		{"any tenant", func(i *resource.Issuer) { i.Verifier, i.Tenants = pattern, &resource.Tenants{} }, "Issuers[0].Tenants: exactly one of Allow and AllowFunc says which may come; there is no way to allow any"},
+		{"two lists", func(i *resource.Issuer) {
+			i.Verifier, i.Tenants = pattern, &resource.Tenants{Allow: []string{"a"}, AllowFunc: func(string) bool { return true }}
+		}, "Issuers[0].Tenants: exactly one of Allow and AllowFunc says which may come; there is no way to allow any"},
+		{"a wildcard for a tenant", func(i *resource.Issuer) { i.Verifier, i.Tenants = pattern, &resource.Tenants{Allow: []string{"*"}} }, `Issuers[0].Tenants.Allow[0]: "*" can't be a path segment of an issuer: use letters, digits, "-", "_" and "."`},
+		{"a tenant's issuer as audience", func(i *resource.Issuer) {
+			i.Verifier, i.Tenants, i.Audiences = pattern, &resource.Tenants{Allow: []string{"a"}}, []string{"https://login.example.test/a/v2.0"}
+		}, `Issuers[0].Audiences[0]: "https://login.example.test/a/v2.0" is the issuer itself, whose tokens for itself are not for this resource`},
+		{"nowhere to log in", func(i *resource.Issuer) { i.Verifier, i.Tenants = pattern, &resource.Tenants{Allow: []string{"a"}} }, "AuthorizationServers: none; name where clients of tenants and of ResolveIssuer's issuers log in"},
+	} {
+		given := resource.Issuer{Verifier: verifier(t)}
+		row.change(&given)
+		_, err := resource.New(resource.Config{Identifier: identifier, Issuers: []resource.Issuer{given}, Scopes: []string{"read"}})
+		if err == nil || !strings.Contains(err.Error(), row.want) {
+			t.Errorf("%s (-want +got)\n- %s\n+ %v", row.what, row.want, err)
+		}
+	}
+}

@@ -1,0 +1,222 @@
+package resource_test
+
+import (
+	"errors"
+	"fmt"
+	"strings"
+	"sync/atomic"
+	"testing"
+	"testing/synctest"
+	"time"
+
+	"github.com/warder-go/warder/jwks"
+	"github.com/warder-go/warder/resource"
+	"github.com/warder-go/warder/resource/resourcetest"
+)
+
+// realms are authorization servers that only Config.ResolveIssuer knows.
+type realms struct {
+	*fixture
+	servers map[string]*resourcetest.Issuer
+	known   map[string]*resource.Issuer
+	asked   []string
+}
+
+func newRealms(t testing.TB, change func(*resource.Config), names ...string) *realms {
+	t.Helper()
+	w := &realms{servers: map[string]*resourcetest.Issuer{}, known: map[string]*resource.Issuer{}}
+	for _, name := range names {
+		server, err := resourcetest.NewIssuer(resourcetest.Config{Issuer: "https://" + name + ".realms.example.test"})
+		if err != nil {
+			t.Fatal(err)
+		}
+		t.Cleanup(server.Close)
+		keys, err := jwks.New(jwks.Config{Issuer: server.Identifier(), Transport: server.Transport()})
+		if err != nil {
+			t.Fatal(err)
+		}
+		w.servers[name], w.known[server.Identifier()] = server, &resource.Issuer{Verifier: keys}
+	}
+	w.fixture = newFixture(t, func(c *resource.Config, _ *jwks.Config) {
+		c.ResolveIssuer = func(iss string) (*resource.Issuer, bool) {
+			w.asked = append(w.asked, iss)
+			i, ok := w.known[iss]
+			return i, ok
+		}
+		if change != nil {
+			change(c)
+		}
+	})
+	return w
+}
+
+func (w *realms) tokenOf(name string) string {
+	return w.servers[name].Token(resourcetest.Token{IssuedAt: time.Now().Add(-time.Minute), Lifetime: time.Hour})
+}
+
+func TestResolveIssuer(t *testing.T) {
+	w := newRealms(t, nil, "a", "b")
+	w.expect("a configured issuer", w.bearer(w.token(resourcetest.Token{})), accepted)
+	if len(w.asked) != 0 {
+		t.Errorf("asked about %q", w.asked)
+	}
+	w.expect("a", w.bearer(w.tokenOf("a")), accepted)
+	w.expect("a again", w.bearer(w.tokenOf("a")), accepted)
+	w.expect("b", w.bearer(w.tokenOf("b")), accepted)
+	crossed := w.servers["a"].Token(resourcetest.Token{IssuedAt: time.Now().Add(-time.Minute), Claims: map[string]any{"iss": w.servers["b"].Identifier()}})
+	w.expect("a in the name of b", w.bearer(crossed), invalid)
+	if got, want := fmt.Sprint(w.asked), fmt.Sprint([]string{w.servers["a"].Identifier(), w.servers["b"].Identifier()}); got != want {
+		t.Errorf("asked (-want +got)\n- %s\n+ %s", want, got)
+	}
+	for _, iss := range []string{"https://c.realms.example.test", w.servers["a"].Identifier() + "/"} {
+		token := func() string { return w.token(resourcetest.Token{Claims: map[string]any{"iss": iss}}) }
+		before := len(w.asked)
+		w.expect(iss, w.bearer(token()), invalid)
+		w.expect(iss+" again", w.bearer(token()), invalid)
+		if len(w.asked) != before+2 {
+			t.Errorf("%s was kept: asked about %q", iss, w.asked[before:])
+		}
+	}
+	before := len(w.asked)
+	for _, iss := range []string{"x", "https://a b", "https://u:p@a.realms.example.test", "https://a.realms.example.test?x", "https://a.realms.example.test#x", "file:///etc/passwd", "https://a.realms.example.test/\u212a", "https://h/{tenantid}"} {
+		w.expect(iss, w.bearer(w.token(resourcetest.Token{Claims: map[string]any{"iss": iss}})), invalid)
+	}
+	if len(w.asked) != before {
+		t.Errorf("asked about what is no issuer: %q", w.asked[before:])
+	}
+}
+
+// What ResolveIssuer no longer knows is refused within a minute, remembered or not.
+func TestResolvedIssuerEnds(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		w := newRealms(t, nil, "a")
+		token := w.tokenOf("a")
+		w.expect("known", w.bearer(token), accepted)
+		iss := w.servers["a"].Identifier()
+		known := w.known[iss]
+		delete(w.known, iss)
+		time.Sleep(resource.ResolvedIssuerTTL - time.Second)
+		w.expect("in the last second", w.bearer(token), accepted)
+		time.Sleep(time.Second)
+		w.expect("no longer", w.bearer(token), invalid)
+		w.known[iss] = known
+		w.expect("known again", w.bearer(token), accepted)
+		if n := w.servers["a"].Count(resourcetest.JWKS); n != 1 {
+			t.Errorf("keys were fetched %d times by one verifier", n)
+		}
+	})
+}
+
+// The memory is bounded, and an issuer that fell out is asked about again.
+func TestMaxResolvedIssuers(t *testing.T) {
+	for most, want := range map[int]int{2: 6, 3: 3, 0: 3} {
+		w := newRealms(t, func(c *resource.Config) { c.MaxResolvedIssuers, c.MemoryTTL = most, -1 }, "a", "b", "c")
+		for range 2 {
+			for _, name := range []string{"a", "b", "c"} {
+				w.expect(name, w.bearer(w.tokenOf(name)), accepted)
+			}
+		}
+		if len(w.asked) != want {
+			t.Errorf("room for %d: asked %d times, want %d", most, len(w.asked), want)
+		}
+	}
+	const limit = resource.DefaultMaxResolvedIssuers
+	asked := 0
+	f := newFixture(t, func(c *resource.Config, _ *jwks.Config) {
+		c.ResolveIssuer = func(iss string) (*resource.Issuer, bool) {
+			asked++
+			return &resource.Issuer{Verifier: verifierFunc{iss, func() (*resource.Claims, error) { return nil, errors.New("no") }}}, true
+		}
+	})
+	ask := func(n int) {
+		f.expect("a refusal", f.bearer(f.token(resourcetest.Token{Claims: map[string]any{"iss": fmt.Sprintf("https://h/%d", n)}})), invalid)
+	}
+	for n := range limit + 1 {
+		ask(n)
+	}
+	ask(1) // still there
+	if asked != limit+1 {
+		t.Errorf("asked %d times, want %d", asked, limit+1)
+	}
+	if ask(0); asked != limit+2 {
+		t.Errorf("the oldest of %d was still there", limit+1)
+	}
+}
+
+func TestResolveIssuerBreaksItsContract(t *testing.T) {
+	for what, row := range map[string]struct {
+		resolve func(iss string) (*resource.Issuer, bool)
+		log     string
+	}{
+		"panics":            {func(string) (*resource.Issuer, bool) { panic("secret") }, "a configured function panicked with a string"},
+		"nothing":           {func(string) (*resource.Issuer, bool) { return nil, true }, "Config.ResolveIssuer: said yes to an issuer, and returned none"},
+		"no verifier":       {func(string) (*resource.Issuer, bool) { return new(resource.Issuer), true }, "Config.ResolveIssuer: returned mistakes: the issuer.Verifier: nil"},
+		"for somebody else": {func(string) (*resource.Issuer, bool) { return &resource.Issuer{Verifier: verifier(t)}, true }, `Config.ResolveIssuer: returned mistakes: its verifier is for \"https://auth.example.test\", not for \"https://a.realms.example.test\"`},
+		"an audience for all": {func(iss string) (*resource.Issuer, bool) {
+			return &resource.Issuer{Verifier: verifierFunc{issuer: iss}, Audiences: []string{""}}, true
+		}, "there is no way to accept any audience"},
+		"tenants of a pattern": {func(iss string) (*resource.Issuer, bool) {
+			return &resource.Issuer{Verifier: verifierFunc{issuer: iss}, Tenants: &resource.Tenants{Allow: []string{"a"}}}, true
+		}, "only an entry of Issuers can have tenants"},
+	} {
+		f := newFixture(t, func(c *resource.Config, _ *jwks.Config) { c.ResolveIssuer = row.resolve })
+		token := f.token(resourcetest.Token{Claims: map[string]any{"iss": "https://a.realms.example.test"}})
+		f.expect(what, f.bearer(token), failed)
+		if log := f.log.take(); !strings.Contains(log, row.log) || strings.Contains(log, "secret") {
+			t.Errorf("%s: log is %s", what, log)
+		}
+	}
+	// One that did well, and panics when it is asked again about a remembered token.
+	synctest.Test(t, func(t *testing.T) {
+		w := newRealms(t, nil, "a")
+		token := w.tokenOf("a")
+		w.expect("well", w.bearer(token), accepted)
+		w.known = nil
+		w.known = map[string]*resource.Issuer{w.servers["a"].Identifier(): nil}
+		time.Sleep(resource.ResolvedIssuerTTL)
+		w.expect("no longer", w.bearer(token), failed)
+	})
+}
+
+// Only ResolveIssuer is enough, if it is said where clients log in.
+func TestOnlyResolveIssuer(t *testing.T) {
+	c := resource.Config{Identifier: identifier, ResolveIssuer: func(string) (*resource.Issuer, bool) { return nil, false }}
+	const want = "resource: configuration: AuthorizationServers: none; name where clients of tenants and of ResolveIssuer's issuers log in"
+	if _, err := resource.New(c); err == nil || err.Error() != want {
+		t.Errorf("(-want +got)\n- %s\n+ %v", want, err)
+	}
+	c.AuthorizationServers, c.MaxResolvedIssuers = []string{"https://login.example.test"}, -1
+	if _, err := resource.New(c); err == nil || err.Error() != "resource: configuration: MaxResolvedIssuers: -1 is negative" {
+		t.Errorf("got %v", err)
+	}
+	c.MaxResolvedIssuers = 0
+	res, err := resource.New(c)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if got := fmt.Sprint(res.Metadata().AuthorizationServers); got != "[https://login.example.test]" {
+		t.Errorf("published: %s", got)
+	}
+}
+
+// forgetful counts how often it was told to forget.
+type forgetful struct {
+	verifierFunc
+	forgot atomic.Int32
+}
+
+func (f *forgetful) Forget() { f.forgot.Add(1) }
+
+func TestForgetReachesResolvedIssuers(t *testing.T) {
+	v := &forgetful{verifierFunc: verifierFunc{"https://a.realms.example.test", func() (*resource.Claims, error) { return nil, errors.New("no") }}}
+	f := newFixture(t, func(c *resource.Config, _ *jwks.Config) {
+		c.ResolveIssuer = func(string) (*resource.Issuer, bool) { return &resource.Issuer{Verifier: v}, true }
+	})
+	token := f.token(resourcetest.Token{Claims: map[string]any{"iss": v.issuer}})
+	f.res.Forget(token)
+	f.bearer(token)
+	f.res.Forget(token)
+	if n := v.forgot.Load(); n != 1 {
+		t.Errorf("forgot %d times, want 1: after it was resolved", n)
+	}
+}
