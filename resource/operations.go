@@ -15,16 +15,21 @@ import (
 // add up: a request needs the scopes of every rule that binds it, and is refused
 // with 403 and one challenge that names them all, before the MCP server sees it.
 //
-// With the zero value bodies are not read at all. Otherwise the body of every POST
-// is read strictly, up to Config.MaxBodyBytes, and handed on byte for byte; what two
+// With the zero value bodies are not read at all. Otherwise the body of every POST, also
+// of one that no rule will bind, is read strictly, held in memory once, up to
+// Config.MaxBodyBytes, and handed on byte for byte; what two
 // JSON readers could understand differently is refused with 400 (MCP 2026-07-28:
 // the headers Mcp-Method and Mcp-Name are never the ground for granting).
+//
+// A task is some tool's, but its id does not say whose. So the methods tasks/*, and a
+// subscriptions/listen with taskIds (as tasks/get), need the scopes of all of Tools
+// together, unless Methods names them.
 //
 // Responses, notifications, GET, HEAD and DELETE need what Methods says of them, if
 // anything, and Config.Scopes.
 type Operations struct {
 	Methods map[string][]string // by JSON-RPC method, such as "tools/list"
-	Tools   map[string][]string // by name; binds tools/call, and tasks, see below
+	Tools   map[string][]string // by name; binds tools/call, and tasks, see above
 	Prompts map[string][]string // by name; binds prompts/get and completion/complete
 
 	// Resources binds resources/read, resources/subscribe and unsubscribe,

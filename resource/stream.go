@@ -34,7 +34,8 @@ var ErrStreamEnded = errors.New("resource: stream ended, its token is no longer 
 // the header Mcp-Method says (MCP 2026-07-28, "Standard Headers": servers refuse one
 // that lies) or the body, where Config.Operations had it read. An MCP server that
 // serves subscriptions/listen in older protocols too, without the header, needs the
-// latter: a rule such as Methods{"subscriptions/listen": nil} is enough.
+// latter: a rule such as Methods{"subscriptions/listen": nil} is enough. Without either
+// nethttp/mcpsdk.Lock refuses such a request.
 //
 // While a stream is open it is asked every [StreamCheckInterval] what every request
 // is asked: steps 1 to 8 of the walk, and whether the caller has the scopes that it
