@@ -116,7 +116,7 @@ func TestEachRefusalIsKept(t *testing.T) {
 		{"no credentials", "GET", "", "", 401, map[string]string{"Www-Authenticate": pointer + `, scope="base"`}, `"mine"` + "\n"},
 		{"no credentials, HEAD", "HEAD", "", "", 401, map[string]string{"Www-Authenticate": pointer + `, scope="base"`}, ""},
 		{"no such path in the group", "GET", "/other", "", 401, map[string]string{"Www-Authenticate": pointer + `, scope="base"`}, `"mine"` + "\n"},
-		{"malformed", "GET", "", "a b", 400, map[string]string{"Www-Authenticate": pointer + `, error="invalid_request", error_description="The Authorization header is malformed"`}, `"mine"` + "\n"},
+		{"malformed", "GET", "", "a b", 400, map[string]string{"Www-Authenticate": pointer + `, error="invalid_request", error_description="The credentials are malformed, or more than one"`}, `"mine"` + "\n"},
 		{"not enough", "GET", "/admin", "alice.base", 403, map[string]string{"Www-Authenticate": lacking}, `"mine"` + "\n"},
 		{"can't tell", "GET", "", "down", 503, map[string]string{"Retry-After": "7"}, `"mine"` + "\n"},
 	} {

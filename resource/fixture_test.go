@@ -149,7 +149,7 @@ func answerOf(t testing.TB, result *http.Response) answer {
 var (
 	accepted    = answer{status: http.StatusOK}
 	bare        = answer{401, `Bearer resource_metadata="` + metadataURL + `"`, `{"error_description":"Authorization is required"}` + "\n"}
-	malformed   = answer{400, `Bearer resource_metadata="` + metadataURL + `", error="invalid_request", error_description="The Authorization header is malformed"`, `{"error":"invalid_request","error_description":"The Authorization header is malformed"}` + "\n"}
+	malformed   = answer{400, `Bearer resource_metadata="` + metadataURL + `", error="invalid_request", error_description="The credentials are malformed, or more than one"`, `{"error":"invalid_request","error_description":"The credentials are malformed, or more than one"}` + "\n"}
 	invalid     = answer{401, `Bearer resource_metadata="` + metadataURL + `", error="invalid_token", error_description="The access token is invalid"`, `{"error":"invalid_token","error_description":"The access token is invalid"}` + "\n"}
 	expired     = answer{401, `Bearer resource_metadata="` + metadataURL + `", error="invalid_token", error_description="The access token expired"`, `{"error":"invalid_token","error_description":"The access token expired"}` + "\n"}
 	unavailable = answer{503, "", `{"error_description":"The access token cannot be checked at the moment"}` + "\n"}

@@ -8,7 +8,8 @@ import (
 // Bearer, with or without that word. The next request with it is verified anew.
 // What is being verified at this moment is answered but not remembered, and a
 // request that comes after Forget does not share in an introspection that began
-// before it.
+// before it. Refusals that package introspect remembers are forgotten too, of all
+// tokens.
 //
 // Forgetting is not revoking: it makes sure that the issuer is asked again, which
 // helps for tokens that are introspected. A JWT that is verified by its signature

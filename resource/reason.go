@@ -9,7 +9,7 @@ type Reason string
 // The reasons. The comment gives the status and, behind it, what happened.
 const (
 	ReasonMissingCredentials Reason = "missing_credentials" // 401: no Bearer token came
-	ReasonMalformedRequest   Reason = "malformed_request"   // 400: an Authorization header that breaks the grammar, or several
+	ReasonMalformedRequest   Reason = "malformed_request"   // 400: a credential that breaks the grammar, or several
 
 	ReasonTokenTooLarge     Reason = "token_too_large"    // 401: longer than Config.MaxTokenBytes
 	ReasonTokenMalformed    Reason = "token_malformed"    // 401: not a JWS, or claims of a wrong form
@@ -76,7 +76,7 @@ type outcome struct {
 // into an answer.
 var (
 	answerMissing     = outcome{http.StatusUnauthorized, "", "Authorization is required", 0}
-	answerMalformed   = outcome{http.StatusBadRequest, "invalid_request", "The Authorization header is malformed", 0}
+	answerMalformed   = outcome{http.StatusBadRequest, "invalid_request", "The credentials are malformed, or more than one", 0}
 	answerInvalid     = outcome{http.StatusUnauthorized, "invalid_token", "The access token is invalid", 0}
 	answerExpired     = outcome{http.StatusUnauthorized, "invalid_token", "The access token expired", 0}
 	answerOrigin      = outcome{http.StatusForbidden, "", "Requests of pages of this Origin are not accepted", 0}

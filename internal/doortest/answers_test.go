@@ -91,7 +91,7 @@ func TestAnswers(t *testing.T) {
 			{"no credentials, HEAD", "HEAD", "", nil, 401, headers{"Www-Authenticate": scoped, "Content-Length": "50"}, ""}, // bad-inputs 259
 			{"no credentials, a method of WebDAV", "PROPFIND", "", nil, 401, headers{"Www-Authenticate": scoped}, missing},
 			{"another scheme", "POST", call("echo"), headers{"Authorization": "Basic dTpw"}, 401, headers{"Www-Authenticate": scoped}, missing},
-			{"malformed header", "POST", call("echo"), headers{"Authorization": "Bearer a b"}, 400, headers{"Www-Authenticate": pointer + `, error="invalid_request", error_description="The Authorization header is malformed"`}, told("invalid_request", "The Authorization header is malformed")},
+			{"malformed header", "POST", call("echo"), headers{"Authorization": "Bearer a b"}, 400, headers{"Www-Authenticate": pointer + `, error="invalid_request", error_description="The credentials are malformed, or more than one"`}, told("invalid_request", "The credentials are malformed, or more than one")},
 			{"malformed token", "POST", call("echo"), headers{"Authorization": "Bearer eyJ9.e30.x"}, 401, headers{"Www-Authenticate": scoped + `, error=` + invalid}, told("invalid_token", "The access token is invalid")},
 			{"expired token", "POST", call("echo"), expired, 401, headers{"Www-Authenticate": scoped + `, error="invalid_token", error_description="The access token expired"`}, told("invalid_token", "The access token expired")},
 			{"base scope lacks", "GET", "", bearer(resourcetest.Token{}), 403, headers{"Www-Authenticate": scoped + `, error=` + lacking}, told("insufficient_scope", "The access token lacks a scope that this request needs")},

@@ -38,7 +38,7 @@ func TestRefusedRequestsReachNoTool(t *testing.T) {
 			return bare + `, error="` + code + `", error_description="` + description + `"`
 		}
 		invalid := failed("invalid_token", "The access token is invalid")
-		malformed := strings.Replace(failed("invalid_request", "The Authorization header is malformed"), `, scope="mcp:read"`, "", 1)
+		malformed := strings.Replace(failed("invalid_request", "The credentials are malformed, or more than one"), `, scope="mcp:read"`, "", 1)
 		good := resourcetest.Token{Audience: s.url, Scope: "mcp:read"}
 		with := func(change func(*resourcetest.Token)) http.Header {
 			token := good
