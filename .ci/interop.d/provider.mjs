@@ -66,9 +66,11 @@ function build() {
     jwks: { keys },
     enabledJWA: { introspectionSigningAlgValues: ['RS256', 'PS256', 'ES256', 'EdDSA', 'HS256'] },
     cookies: { keys: ['interop'] },
-    scopes: ['openid', 'offline_access'],
+    scopes: ['openid', 'offline_access', 'mcp:read', 'mcp:write'], // what clients may register for
     issueRefreshToken: (ctx, client) => client.grantTypeAllowed('refresh_token'),
+    clientBasedCORS: () => true,
     features: {
+      registration: { enabled: true },
       clientCredentials: { enabled: true },
       introspection: { enabled: true },
       jwtIntrospection: { enabled: true },
