@@ -22,7 +22,7 @@ const (
 	MaxPublicBytes      = 64 << 10 // of a request to a public operation
 	MaxBatch            = 100      // messages in a batch
 	MaxSubscriptions    = 1000     // resources and tasks that the messages of a body listen to
-	MaxURIBytes         = 8 << 10  // of a resource
+	MaxURIBytes         = 64 << 10 // URIs of resources that the messages of a body name, together
 )
 
 // message is one JSON-RPC message, as far as rules look at it.
@@ -78,7 +78,7 @@ func readMessages(req *http.Request, limit int) (body []byte, messages []*messag
 		messages = []*message{m}
 	}
 	if err == nil {
-		err = checkSubscriptions(messages)
+		err = checkAmount(messages)
 	}
 	if err != nil {
 		return nil, nil, &fault{reason: ReasonBodyMalformed, err: err}
@@ -86,16 +86,22 @@ func readMessages(req *http.Request, limit int) (body []byte, messages []*messag
 	return body, messages, checkMirror(req.Header, messages)
 }
 
-// checkSubscriptions keeps one request from asking the rules without end.
-func checkSubscriptions(messages []*message) error {
-	total := 0
+// checkAmount keeps one request from asking the rules without end.
+func checkAmount(messages []*message) error {
+	subscriptions, bytes := 0, 0
 	for _, m := range messages {
 		if m.method == listenMethod {
-			total += len(m.resources) + len(m.tasks)
+			subscriptions += len(m.resources) + len(m.tasks)
+		}
+		for _, uri := range m.resources {
+			bytes += len(uri)
 		}
 	}
-	if total > MaxSubscriptions {
+	switch {
+	case subscriptions > MaxSubscriptions:
 		return fmt.Errorf("more than %d subscriptions", MaxSubscriptions)
+	case bytes > MaxURIBytes:
+		return fmt.Errorf("URIs of more than %d bytes", MaxURIBytes)
 	}
 	return nil
 }
@@ -284,9 +290,6 @@ func (m *message) ref(name string, value jsontext.Value) (err error) {
 // methods no more, has to say so itself, whatever their params (SEP-2575: 404).
 func (m *message) complete() error {
 	missing := false
-	if err := m.checkURIs(); err != nil {
-		return err
-	}
 	switch m.method {
 	case "tools/call", "prompts/get", "resources/read":
 		missing = m.name == ""
@@ -301,13 +304,6 @@ func (m *message) complete() error {
 	}
 	if missing {
 		return errors.New("params do not name what the method is about")
-	}
-	return nil
-}
-
-func (m *message) checkURIs() error {
-	if slices.ContainsFunc(m.resources, func(uri string) bool { return len(uri) > MaxURIBytes }) {
-		return fmt.Errorf("a URI of more than %d bytes", MaxURIBytes)
 	}
 	return nil
 }

@@ -33,8 +33,8 @@ type Operations struct {
 	Prompts map[string][]string // by name; binds prompts/get and completion/complete
 
 	// Resources binds resources/read, resources/subscribe and unsubscribe,
-	// subscriptions/listen and completion/complete. A URI of more than
-	// [MaxURIBytes] is refused with 400.
+	// subscriptions/listen and completion/complete. URIs of more than
+	// [MaxURIBytes] are refused with 400.
 	Resources []ResourceRule
 
 	// Rule is asked for every request and notification, after the maps, and

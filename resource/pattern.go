@@ -17,21 +17,15 @@ type resourcePattern struct {
 	text      string   // as written
 	forms     []string // levelled; of a URI or a prefix
 	prefix    bool
-	written   *regexp.Regexp    // of a template; nil otherwise
-	templates []templateSpelled // of a template, levelled
+	written   *regexp.Regexp   // of a template; nil otherwise
+	templates []*regexp.Regexp // of a template, levelled; for each of reservedKept
+	tails     []string         // what these end with: a look at it saves most of the matching
 	scopes    []string
 }
 
-// templateSpelled matches levelled forms in which reserved characters are encoded, but
-// for those in keep.
-type templateSpelled struct {
-	keep  string
-	match *regexp.Regexp
-}
-
 // A variable matches reserved characters in encoded form only, the form-style ones
-// have some in plain: so both spellings are tried.
-var reservedKept = []string{"/", "/?#", ":/?#[]@!$&'()*+,;="}
+// have some in plain: so all spellings are tried, in which these are left.
+var reservedKept = [...]string{"/", "/?#", ":/?#[]@!$&'()*+,;="}
 
 func newResourcePattern(rule ResourceRule) (p resourcePattern, err error) {
 	given := 0
@@ -58,11 +52,13 @@ func newResourcePattern(rule ResourceRule) (p resourcePattern, err error) {
 		return p, err
 	}
 	for _, keep := range reservedKept {
-		match, err := templateRegexp(levelTemplate(p.text, keep))
+		levelled := levelTemplate(p.text, keep)
+		match, err := templateRegexp(levelled)
 		if err != nil {
 			return p, err
 		}
-		p.templates = append(p.templates, templateSpelled{keep, match})
+		p.templates = append(p.templates, match)
+		p.tails = append(p.tails, levelled[strings.LastIndexByte(levelled, '}')+1:])
 	}
 	return p, nil
 }
@@ -98,11 +94,11 @@ func (p *resourcePattern) names(uri string) bool { return !p.prefix && p.text ==
 // match reports whether the rule binds a plain URI, and whether it does so in the very
 // spelling that was sent. The first asks for scopes, so it errs on the strict side; the
 // second counts as having been declared.
-func (p *resourcePattern) match(u resourceURI) (binds, asWritten bool) {
+func (p *resourcePattern) match(u *resourceURI) (binds, asWritten bool) {
 	switch {
 	case p.written != nil:
 		asWritten = p.written.MatchString(u.written)
-		binds = slices.ContainsFunc(u.forms, p.matchesTemplate)
+		binds = p.matchesTemplate(u)
 	case p.prefix:
 		asWritten = strings.HasPrefix(u.written, p.text)
 		binds = slices.ContainsFunc(u.forms, func(form string) bool {
@@ -117,11 +113,14 @@ func (p *resourcePattern) match(u resourceURI) (binds, asWritten bool) {
 	return binds || asWritten, asWritten
 }
 
-func (p *resourcePattern) matchesTemplate(form string) bool {
-	for _, t := range p.templates {
-		spelled := encodePercent(form, t.keep, true)
-		if t.match.MatchString(spelled) || strings.HasSuffix(p.text, "/") && t.match.MatchString(spelled+"/") {
-			return true
+func (p *resourcePattern) matchesTemplate(u *resourceURI) bool {
+	slash := strings.HasSuffix(p.text, "/")
+	for i, template := range p.templates {
+		matches := func(text string) bool { return strings.HasSuffix(text, p.tails[i]) && template.MatchString(text) }
+		for _, spelled := range u.spellings(i) {
+			if matches(spelled) || slash && matches(spelled+"/") {
+				return true
+			}
 		}
 	}
 	return false

@@ -9,12 +9,12 @@ import (
 // request costs the same with one rule and with a thousand.
 type resourceRules struct {
 	all     []resourcePattern
-	scopes  []string         // of all of them together
-	byText  map[string][]int // the rules that have it as their text
-	byForm  map[string][]int // of a URI
-	prefix  heads            // of prefixes
-	written heads            // of prefixes and templates, as they are written
-	spelled []heads          // of templates, for each of reservedKept
+	scopes  []string                 // of all of them together
+	byText  map[string][]int         // the rules that have it as their text
+	byForm  map[string][]int         // of a URI
+	prefix  heads                    // of prefixes
+	written heads                    // of prefixes and templates, as they are written
+	spelled [len(reservedKept)]heads // of templates, levelled; for each of reservedKept
 }
 
 // heads finds rules by the beginning of a text.
@@ -45,7 +45,7 @@ func (h *heads) find(found []int, text string) []int {
 }
 
 func newResourceRules() *resourceRules {
-	return &resourceRules{byText: map[string][]int{}, byForm: map[string][]int{}, spelled: make([]heads, len(reservedKept))}
+	return &resourceRules{byText: map[string][]int{}, byForm: map[string][]int{}}
 }
 
 func (r *resourceRules) add(p resourcePattern) {
@@ -81,14 +81,16 @@ func literalHead(template string) string {
 
 // candidates returns, in their order, the rules that may match the URI: all that do,
 // and others that only begin like it.
-func (r *resourceRules) candidates(u resourceURI) []int {
+func (r *resourceRules) candidates(u *resourceURI) []int {
 	found := r.written.find(slices.Clone(r.byText[u.written]), u.written)
 	for _, form := range u.forms {
 		found = append(found, r.byForm[form]...)
 		found = r.prefix.find(found, form+"/")
-		for i, keep := range reservedKept {
-			if len(r.spelled[i].lengths) > 0 {
-				found = r.spelled[i].find(found, encodePercent(form, keep, true)+"/")
+	}
+	for i := range r.spelled {
+		if len(r.spelled[i].lengths) > 0 {
+			for _, spelled := range u.spellings(i) {
+				found = r.spelled[i].find(found, spelled+"/")
 			}
 		}
 	}

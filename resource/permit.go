@@ -117,7 +117,7 @@ func (op Operation) message() (*message, error) {
 	if m.isNamed() && op.Name == "" && !nameless {
 		return nil, errors.New("no name of what the method is about")
 	}
-	return m, m.checkURIs()
+	return m, checkAmount([]*message{m})
 }
 
 // Operations returns Config.Operations, for programs that compare the rules with what

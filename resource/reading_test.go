@@ -118,6 +118,7 @@ func TestLimitsOfWhatABodyNames(t *testing.T) {
 		{"the longest URI", call("resources/read", `{"uri":"`+uri(resource.MaxURIBytes)+`"}`), accepted},
 		{"one byte longer", call("resources/read", `{"uri":"`+uri(resource.MaxURIBytes+1)+`"}`), badBody},
 		{"one byte longer, listening", call("subscriptions/listen", `{"notifications":{"resourceSubscriptions":["`+uri(resource.MaxURIBytes+1)+`"]}}`), badBody},
+		{"one byte longer, in a batch", "[" + call("resources/read", `{"uri":"`+uri(resource.MaxURIBytes-1)+`"}`) + "," + call("resources/read", `{"uri":"x:"}`) + "]", badBody},
 		{"one byte longer, completing", call("completion/complete", `{"ref":{"type":"ref/resource","uri":"`+uri(resource.MaxURIBytes+1)+`"}}`), badBody},
 	} {
 		f.expect(row.name, f.post(token, row.body), row.want)

@@ -15,6 +15,19 @@ type resourceURI struct {
 	written string
 	forms   []string // what readers may take it for, levelled
 	plain   bool     // whether these are all
+
+	spelled [len(reservedKept)][]string // the forms for templates, see spellings
+}
+
+// spellings returns the forms as templates match them, with some of the reserved
+// characters left as they are. It is not safe for concurrent use.
+func (u *resourceURI) spellings(kept int) []string {
+	if u.spelled[kept] == nil {
+		for _, form := range u.forms {
+			u.spelled[kept] = append(u.spelled[kept], encodePercent(form, reservedKept[kept], true))
+		}
+	}
+	return u.spelled[kept]
 }
 
 // newResourceURI levels a URI: percent-encoding is undone, case and Unicode form are
@@ -24,8 +37,8 @@ type resourceURI struct {
 // A URI with what readers resolve in too many ways is not plain: dot segments, empty
 // segments, backslashes, control characters, double encoding, a host in a file URI, a
 // path without an authority.
-func newResourceURI(uri string) resourceURI {
-	u := resourceURI{written: uri}
+func newResourceURI(uri string) *resourceURI {
+	u := &resourceURI{written: uri}
 	full, ok := decodePercent(uri, "")
 	names, _ := decodePercent(uri, "/?#")
 	for _, decoded := range []string{full, names} {

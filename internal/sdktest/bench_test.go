@@ -2,6 +2,7 @@ package sdktest_test
 
 import (
 	"bytes"
+	"context"
 	"fmt"
 	"io"
 	"log/slog"
@@ -25,10 +26,21 @@ func BenchmarkAuthenticate(b *testing.B) {
 		return strings.Replace(body, `{}`, `{"a":[`+strings.Repeat(member, (size-len(body)-9)/len(member))+`0]}`, 1)
 	}
 	read := func(uri string) string { return fmt.Sprintf(readForm, uri) }
-	none, calls, long, templates := resource.Operations{}, rules, rules, rules
-	for n := range 100 {
-		templates.Resources = append(templates.Resources, resource.ResourceRule{Template: fmt.Sprintf("file:///dir/%d/{name}", n), Scopes: []string{"read"}})
-		long.Resources = append(long.Resources, resource.ResourceRule{URI: fmt.Sprintf("file:///dir/%d", n), Scopes: []string{"read"}})
+	none, calls, asking, alike := resource.Operations{}, rules, rules, rules
+	asking.Rule = func(context.Context, resource.Operation, *resource.Caller) (resource.Need, error) {
+		return resource.Need{}, nil
+	}
+	for n := range 100 { // that differ behind their first variable only
+		alike.Resources = append(alike.Resources, resource.ResourceRule{Template: fmt.Sprintf("x://{name}/%d", n), Scopes: []string{"read"}})
+	}
+	many := func(n int) (o resource.Operations) {
+		o.Tools = map[string][]string{}
+		for i := range n {
+			o.Tools[fmt.Sprint("tool", i)] = []string{"call"}
+			o.Resources = append(o.Resources, resource.ResourceRule{URI: fmt.Sprintf("file:///dir/%d", i), Scopes: []string{"read"}},
+				resource.ResourceRule{Prefix: fmt.Sprintf("file:///tree/%d/", i), Scopes: []string{"read"}}, resource.ResourceRule{Template: fmt.Sprintf("db://%d/{row}", i), Scopes: []string{"read"}})
+		}
+		return o
 	}
 	for _, row := range []struct {
 		name, body string
@@ -37,18 +49,26 @@ func BenchmarkAuthenticate(b *testing.B) {
 		{"none/1KB", call(1 << 10), none},
 		{"rules/1KB", call(1 << 10), calls},
 		{"rules/1KB-of-objects", objects(1 << 10), calls},
+		{"function/1KB", call(1 << 10), asking},
+		{"function/1KB-of-objects", objects(1 << 10), asking},
 		{"rules/64KB", call(64 << 10), calls},
-		{"none/4MB", call(4 << 20), none},
-		{"rules/4MB", call(4 << 20), calls},
-		{"rules/4MB-of-objects", objects(4 << 20), calls},
-		{"rules/read-as-written", read("file:///secret"), calls},
-		{"rules/read-levelled", read("file:///a/%2e%2e/b?x"), calls},
-		{"rules/read-103-rules", read("file:///open"), long},
-		{"rules/read-103-rules-levelled", read("file:///a/%2e%2e/b?x"), long},
+		{"rules/64KB-of-objects", objects(64 << 10), calls},
+		{"none/1MB", call(1 << 20), none},
+		{"rules/1MB", call(1 << 20), calls},
+		{"rules/1MB-of-objects", objects(1 << 20), calls},
+		{"function/1MB-of-objects", objects(1 << 20), asking},
 		{"rules/batch-of-100", "[" + strings.Repeat(fmt.Sprintf(callForm, "echo")+",", 99) + fmt.Sprintf(callForm, "echo") + "]", calls},
-		{"rules/1MB-URI-103-rules", read("file:///" + strings.Repeat("%2e%2e/", 140_000)), long},
-		{"rules/1MB-of-URIs-103-rules", fmt.Sprintf(modernPlain, "subscriptions/listen", `,"notifications":{"resourceSubscriptions":[`+strings.Repeat(`"x:/./a",`, 110_000)+`"x:/b"]}`), long},
-		{"rules/1MB-of-URIs-100-templates", fmt.Sprintf(modernPlain, "subscriptions/listen", `,"notifications":{"resourceSubscriptions":[`+strings.Repeat(`"x://a/bcde",`, 80_000)+`"x:/b"]}`), templates},
+		{"of-1/call", call(1 << 10), many(1)},
+		{"of-1000/call", call(1 << 10), many(1000)},
+		{"of-1/read", read("file:///dir/0"), many(1)},
+		{"of-1000/read", read("file:///dir/0"), many(1000)},
+		{"of-1/read-prefix", read("file:///tree/0/a"), many(1)},
+		{"of-1000/read-prefix", read("file:///tree/0/a"), many(1000)},
+		{"of-1/read-template", read("db://0/a"), many(1)},
+		{"of-1000/read-template", read("db://0/a"), many(1000)},
+		{"of-1000/read-not-plain", read("file:///a/%2e%2e/b?x"), many(1000)},
+		{"of-100-alike/64KB-URI", read("x://" + strings.Repeat("a", resource.MaxURIBytes-4)), alike},
+		{"of-100-alike/64KB-of-URIs", fmt.Sprintf(modernPlain, "subscriptions/listen", `,"notifications":{"resourceSubscriptions":[`+strings.Repeat(`"x://`+strings.Repeat("a", 60)+`",`, resource.MaxSubscriptions-1)+`"x:b"]}`), alike},
 	} {
 		b.Run(row.name, func(b *testing.B) { benchmark(b, row.body, row.rules) })
 	}
