@@ -1,0 +1,78 @@
+package providertest_test
+
+import (
+	"context"
+	"encoding/json"
+	"errors"
+	"net/http"
+	"net/url"
+	"strconv"
+	"strings"
+	"time"
+
+	"github.com/warder-go/warder/resource"
+)
+
+// tokeninfo is a [resource.Verifier] for Google's access tokens, which are opaque and
+// for Google's own APIs. Google has no introspection endpoint; what it says of a token
+// it says at tokeninfo, with numbers as strings.
+//
+// A program that needs it wants more of it: a limit of calls at one time, and a memory
+// of tokens that Google refused. Package introspect has both for RFC 7662.
+type tokeninfo struct{ transport http.RoundTripper }
+
+// Issuer returns Google's issuer identifier.
+func (*tokeninfo) Issuer() string { return "https://accounts.google.com" }
+
+// Verify asks Google. That Google can't be asked is 503, not 401.
+func (v *tokeninfo) Verify(ctx context.Context, t *resource.Token) (*resource.Claims, error) {
+	if t.IsJWT() {
+		return nil, &resource.Error{Reason: resource.ReasonTokenType}
+	}
+	ctx, cancel := context.WithTimeout(ctx, 5*time.Second)
+	defer cancel()
+	form := url.Values{"access_token": {t.Raw()}} // in the body: addresses are logged
+	response, err := v.post(ctx, "https://oauth2.googleapis.com/tokeninfo", form)
+	if err != nil {
+		return nil, &resource.Error{Reason: resource.ReasonVerifierUnavailable, Err: errors.New("tokeninfo can't be reached")}
+	}
+	defer response.Body.Close()
+	switch response.StatusCode {
+	case http.StatusOK:
+	case http.StatusBadRequest:
+		return nil, &resource.Error{Reason: resource.ReasonInactive}
+	default:
+		return nil, &resource.Error{Reason: resource.ReasonVerifierUnavailable, Err: errors.New("tokeninfo answers " + response.Status)}
+	}
+	var said struct {
+		Audience string `json:"aud"`
+		Client   string `json:"azp"`
+		Subject  string `json:"sub"`
+		Scope    string `json:"scope"`
+		Expiry   string `json:"exp"`
+	}
+	unreadable := &resource.Error{Reason: resource.ReasonVerifierUnavailable, Err: errors.New("tokeninfo can't be understood")}
+	if json.NewDecoder(http.MaxBytesReader(nil, response.Body, 64<<10)).Decode(&said) != nil {
+		return nil, unreadable
+	}
+	expiry, err := strconv.ParseInt(said.Expiry, 10, 64)
+	if err != nil {
+		return nil, unreadable
+	}
+	object, err := json.Marshal(map[string]any{"iss": v.Issuer(), "aud": said.Audience, "azp": said.Client,
+		"sub": said.Subject, "scope": said.Scope, "exp": expiry})
+	if err != nil {
+		return nil, unreadable
+	}
+	return resource.ParseClaims(object)
+}
+
+func (v *tokeninfo) post(ctx context.Context, address string, form url.Values) (*http.Response, error) {
+	req, err := http.NewRequestWithContext(ctx, http.MethodPost, address, strings.NewReader(form.Encode()))
+	if err != nil {
+		return nil, err
+	}
+	req.Header.Set("Content-Type", "application/x-www-form-urlencoded")
+	client := http.Client{Transport: v.transport, CheckRedirect: func(*http.Request, []*http.Request) error { return http.ErrUseLastResponse }}
+	return client.Do(req)
+}
