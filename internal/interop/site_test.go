@@ -59,7 +59,7 @@ func newSite(t *testing.T, c resource.Config) *site {
 	t.Helper()
 	s := &site{t: t, logged: &lockedBuffer{}}
 	c.Identifier, c.Scopes = mcp, []string{"mcp:read"}
-	c.Logger = slog.New(slog.NewJSONHandler(s.logged, nil))
+	c.Logger, c.LogPerSecond = slog.New(slog.NewJSONHandler(s.logged, nil)), -1 // each answer has its record
 	var err error
 	if s.res, err = resource.New(c); err != nil {
 		t.Fatal(err)
