@@ -1,0 +1,79 @@
+package main
+
+import (
+	"maps"
+	"net/http"
+	"net/http/httptest"
+	"strings"
+	"testing"
+	"time"
+)
+
+// What is compared must do the same work: every contender accepts the same tokens, and
+// refuses the same ones.
+func TestContendersAgree(t *testing.T) {
+	rs, es, ed, stranger := newSigner("RS256", "rs"), newSigner("ES256", "es"), newSigner("EdDSA", "ed"), newSigner("RS256", "rs")
+	unknown := newSigner("RS256", "unknown")
+	server := newKeyServer(rs, es, ed)
+	defer server.Close()
+	with := func(name string, value any) claims {
+		c := maps.Clone(accessToken(1, 700))
+		if c[name] = value; value == nil {
+			delete(c, name)
+		}
+		return c
+	}
+	good := rs.sign(accessToken(1, 700))
+	past := time.Now().Add(-time.Hour).Unix()
+	rows := []struct {
+		what, authorization string
+		status              int
+	}{
+		{"RS256 of 700 bytes", "Bearer " + good, 200},
+		{"RS256 of 2.5 KB", "Bearer " + rs.sign(accessToken(2, 2500)), 200},
+		{"RS256 of 16 KB", "Bearer " + rs.sign(accessToken(2, 15000)), 200},
+		{"ES256", "Bearer " + es.sign(accessToken(3, 700)), 200},
+		{"EdDSA", "Bearer " + ed.sign(accessToken(4, 700)), 200},
+		{"the audience in an array", "Bearer " + rs.sign(with("aud", []string{"other", audience})), 200},
+		{"no token", "", 401},
+		{"another scheme", "Basic YTpi", 401},
+		{"garbage", "Bearer garbage", 401},
+		{"garbage with dots", "Bearer eyJ.garbage.garbage", 401},
+		{"expired", "Bearer " + rs.sign(with("exp", past)), 401},
+		{"not yet valid", "Bearer " + rs.sign(with("nbf", time.Now().Add(time.Hour).Unix())), 401},
+		{"another audience", "Bearer " + rs.sign(with("aud", "https://other.example.com")), 401},
+		{"no audience", "Bearer " + rs.sign(with("aud", nil)), 401},
+		{"another issuer", "Bearer " + rs.sign(with("iss", "https://other.example.com")), 401},
+		{"a signature of another key", "Bearer " + stranger.sign(accessToken(5, 700)), 401},
+		{"a signature cut off", "Bearer " + good[:strings.LastIndexByte(good, '.')+1], 401},
+		{"changed claims", "Bearer " + swapClaims(good, rs.sign(accessToken(6, 700))), 401},
+		{"an unknown kid", "Bearer " + unknown.sign(accessToken(7, 700)), 401},
+		{"too few scopes", "Bearer " + rs.sign(with("scope", "mcp:write")), 403},
+	}
+	for _, c := range contenders() {
+		t.Run(c.name, func(t *testing.T) {
+			h := c.make(t.Context(), server.URL, http.HandlerFunc(func(http.ResponseWriter, *http.Request) {}))
+			for _, row := range rows {
+				req := request("")
+				if row.authorization != "" {
+					req.Header.Set("Authorization", row.authorization)
+				}
+				w := httptest.NewRecorder()
+				h.ServeHTTP(w, req)
+				if got := w.Code; got != row.status && !(refused(got) && refused(row.status)) {
+					t.Errorf("%s: %d %s, want %d", row.what, w.Code, strings.TrimSpace(w.Body.String()), row.status)
+				}
+			}
+		})
+	}
+}
+
+// refused: the peers differ in the status, and that is not what is compared here.
+func refused(status int) bool {
+	return status == http.StatusBadRequest || status == http.StatusUnauthorized || status == http.StatusForbidden
+}
+
+func swapClaims(token, claims string) string {
+	a, b := strings.Split(token, "."), strings.Split(claims, ".")
+	return a[0] + "." + b[1] + "." + a[2]
+}

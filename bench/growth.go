@@ -1,0 +1,177 @@
+package main
+
+import (
+	"bytes"
+	"fmt"
+	"io"
+	"log/slog"
+	"net/http"
+	"runtime"
+	"strings"
+	"sync"
+	"time"
+
+	"github.com/warder-go/warder/jwks"
+	"github.com/warder-go/warder/nethttp"
+	"github.com/warder-go/warder/resource"
+)
+
+// A curve is what an operation takes as something grows.
+type curve struct {
+	title, grows string
+	points       []point
+}
+
+type point struct {
+	x      float64
+	ns     float64 // median of the rounds
+	ratio  float64 // to the first point, median of the rounds
+	allocs float64
+}
+
+// grow measures one subject for each size, in turns.
+func grow(title, grows string, ops, rounds int, sizes []int, make func(size int) subject) curve {
+	var subjects []subject
+	for _, size := range sizes {
+		subjects = append(subjects, make(size))
+	}
+	c := curve{title: title, grows: grows}
+	for i, f := range compare(ops, rounds, subjects...) {
+		c.points = append(c.points, point{float64(sizes[i]), f.ns, f.ratio, f.allocs})
+	}
+	return c
+}
+
+// wired is warder with keys at hand.
+func wired(config resource.Config, keys []byte) http.Handler {
+	config.Identifier, config.Scopes = audience, []string{scope}
+	config.Issuers = append(config.Issuers, resource.Issuer{Verifier: must(jwks.New(jwks.Config{Issuer: issuer, Keys: keys}))})
+	config.Logger = slog.New(slog.DiscardHandler)
+	return nethttp.Middleware(must(resource.New(config)))(inner)
+}
+
+// repeat is a subject that sends the same requests again and again.
+func repeat(h http.Handler, reqs ...*http.Request) subject {
+	return subject{do: serve(&h, reqs)}
+}
+
+func growths(e effort) []curve {
+	key := newSigner("ES256", "k1")
+	token := func(size int) *http.Request { return request(key.sign(accessToken(1, size))) }
+	fresh := resource.Config{MemoryTTL: -1}
+	return []curve{
+		grow("A new token", "issuers", e.tokens, e.rounds, []int{1, 10, 100, 1000}, func(n int) subject {
+			config := fresh
+			for i := range n - 1 {
+				config.Issuers = append(config.Issuers, resource.Issuer{Verifier: must(jwks.New(jwks.Config{Issuer: fmt.Sprintf("%s/%d", issuer, i), Keys: keySet(key)}))})
+			}
+			return repeat(wired(config, keySet(key)), token(700))
+		}),
+		grow("A new token", "keys in the issuer's set", e.tokens, e.rounds, []int{1, 8, 64}, func(n int) subject {
+			var keys []signer
+			for i := range n - 1 {
+				keys = append(keys, newSigner("ES256", fmt.Sprint("other-", i)))
+			}
+			return repeat(wired(fresh, keySet(append(keys, key)...)), token(700))
+		}),
+		grow("A new token", "scopes in the token", e.tokens, e.rounds, []int{1, 10, 100, 500}, func(n int) subject {
+			c := accessToken(1, 0)
+			c["scope"] = strings.Repeat("a:b ", n-1) + scope
+			return repeat(wired(fresh, keySet(key)), request(key.sign(c)))
+		}),
+		grow("A new token", "bytes of the token", e.tokens, e.rounds, []int{500, 1000, 2000, 4000, 8000, 16000}, func(n int) subject {
+			return repeat(wired(fresh, keySet(key)), token(n))
+		}),
+		grow("A remembered token", "bytes of the token", 10*e.tokens, e.rounds, []int{500, 1000, 2000, 4000, 8000, 16000}, func(n int) subject {
+			return repeat(wired(resource.Config{}, keySet(key)), token(n))
+		}),
+		grow("A remembered token", "remembered tokens", 10*e.tokens, e.rounds, e.remembered, func(n int) subject {
+			return remembering(n, key)
+		}),
+		grow("A call by a remembered token, body of 1 KB", "operation rules", 10*e.tokens, e.rounds, []int{1, 10, 100, 1000}, func(n int) subject {
+			return calling(ruled(n), 1<<10, key)
+		}),
+		grow("A call by a remembered token, with a rule", "bytes of the body", e.tokens/4, e.rounds, []int{1 << 10, 16 << 10, 256 << 10, 4<<20 - 1}, func(n int) subject {
+			return calling(ruled(1), n, key)
+		}),
+	}
+}
+
+// remembering is asked with a hundred of the n tokens that it remembers. They are as
+// long as others, but opaque, so that a million of them can be made.
+func remembering(n int, _ signer) subject {
+	res := must(resource.New(resource.Config{Identifier: audience, Opaque: &resource.Issuer{Verifier: everybody{}}, Scopes: []string{scope},
+		MemoryEntries: 2 * n, MemoryBytes: 2 << 30, MemoryTTL: time.Hour}))
+	h := nethttp.Middleware(res)(inner)
+	var sample []*http.Request
+	w := nobody{http.Header{}, http.StatusOK}
+	for i := range n {
+		req := request(fmt.Sprintf("%0680d", i))
+		h.ServeHTTP(&w, req)
+		if i%max(1, n/100) == 0 {
+			sample = append(sample, req)
+		}
+	}
+	return repeat(h, sample...)
+}
+
+func ruled(n int) resource.Operations {
+	rules := resource.Operations{Tools: map[string][]string{"echo": {scope}}}
+	for i := range n - 1 {
+		rules.Tools[fmt.Sprint("tool-", i)] = []string{"mcp:other"}
+		if i%2 == 0 {
+			rules.Resources = append(rules.Resources, resource.ResourceRule{Template: fmt.Sprintf("file:///dir/%d/{name}", i), Scopes: []string{"mcp:other"}})
+		}
+	}
+	return rules
+}
+
+// calling sends a tool call with a body of that size.
+func calling(rules resource.Operations, size int, key signer) subject {
+	h := wired(resource.Config{Operations: rules, MaxBodyBytes: 4 << 20}, keySet(key))
+	const form = `{"jsonrpc":"2.0","id":1,"method":"tools/call","params":{"name":"echo","arguments":{"text":"%s"}}}`
+	body := []byte(fmt.Sprintf(form, strings.Repeat("x", size-len(form)+2)))
+	req := request(key.sign(accessToken(1, 700)))
+	req.Header.Set("Content-Type", "application/json")
+	req.ContentLength = int64(len(body))
+	w := nobody{header: http.Header{}}
+	return subject{do: func(int) {
+		req.Body = io.NopCloser(bytes.NewReader(body))
+		w.status = http.StatusOK
+		if h.ServeHTTP(&w, req); w.status != http.StatusOK {
+			panic(fmt.Sprint("status ", w.status))
+		}
+	}}
+}
+
+// cores measures requests with remembered tokens by several goroutines at once.
+func cores(each time.Duration) curve {
+	key := newSigner("ES256", "k1")
+	h := wired(resource.Config{}, keySet(key))
+	_, reqs := mint(100, func(i int) string { return key.sign(accessToken(i, 700)) })
+	c := curve{title: "A remembered token, at once", grows: fmt.Sprintf("goroutines on %d cores", runtime.GOMAXPROCS(0))}
+	for _, n := range []int{1, 2, 4, 8, 16} {
+		var group sync.WaitGroup
+		counts := make([]int, n)
+		begun := time.Now()
+		for g := range n {
+			group.Go(func() {
+				do, count := serve(&h, reqs), 0
+				for ; count%100 != 0 || time.Since(begun) < each; count++ {
+					do(g + count)
+				}
+				counts[g] = count
+			})
+		}
+		group.Wait()
+		took, total := time.Since(begun), 0
+		for _, count := range counts {
+			total += count
+		}
+		c.points = append(c.points, point{x: float64(n), ns: float64(took.Nanoseconds()) / float64(total)})
+	}
+	for i := range c.points {
+		c.points[i].ratio = c.points[i].ns / c.points[0].ns
+	}
+	return c
+}

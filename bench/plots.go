@@ -1,0 +1,74 @@
+package main
+
+import (
+	"fmt"
+	"path/filepath"
+
+	"gonum.org/v1/plot"
+	"gonum.org/v1/plot/plotter"
+	"gonum.org/v1/plot/vg"
+)
+
+func plots(folder string, r results) {
+	bars(folder, "new-tokens.svg", "New tokens, RS256, 700 bytes", "ns for one request", rowsOf(r.fresh["RS256 700"]))
+	bars(folder, "repeating-tokens.svg", "A hundred tokens again and again, 700 bytes", "ns for one request", rowsOf(r.repeated["RS256 700"]))
+	var rates []named
+	for _, l := range r.small {
+		rates = append(rates, named{l.name, l.perSecond})
+	}
+	bars(folder, "throughput.svg", "A server under load, tokens of 700 bytes", "requests per second", rates)
+	for i, c := range r.curves {
+		line(folder, fmt.Sprintf("growth-%d.svg", i), c)
+	}
+}
+
+type named struct {
+	name  string
+	value float64
+}
+
+func rowsOf(t table) (rows []named) {
+	for _, f := range t.rows {
+		rows = append(rows, named{f.name, f.ns})
+	}
+	return rows
+}
+
+func bars(folder, file, title, unit string, rows []named) {
+	p := plot.New()
+	p.Title.Text, p.X.Label.Text = title, unit
+	var values plotter.Values
+	var names []string
+	for i := len(rows) - 1; i >= 0; i-- { // the first one on top
+		values, names = append(values, rows[i].value), append(names, rows[i].name)
+	}
+	chart := must(plotter.NewBarChart(values, vg.Points(12)))
+	chart.Horizontal = true
+	p.Add(chart, plotter.NewGrid())
+	p.NominalY(names...)
+	save(p, filepath.Join(folder, file), vg.Length(len(rows)+4)*vg.Points(18))
+}
+
+func line(folder, file string, c curve) {
+	p := plot.New()
+	p.Title.Text, p.X.Label.Text, p.Y.Label.Text = c.title, c.grows, "ns for one request"
+	p.X.Scale, p.X.Tick.Marker = plot.LogScale{}, plot.LogTicks{Prec: -1}
+	p.Y.Min = 0
+	points := make(plotter.XYs, len(c.points))
+	for i, point := range c.points {
+		points[i] = plotter.XY{X: point.x, Y: point.ns}
+		p.Y.Max = max(p.Y.Max, 1.1*point.ns)
+	}
+	path, dots, err := plotter.NewLinePoints(points)
+	if err != nil {
+		panic(err)
+	}
+	p.Add(path, dots, plotter.NewGrid())
+	save(p, filepath.Join(folder, file), vg.Points(220))
+}
+
+func save(p *plot.Plot, file string, height vg.Length) {
+	if err := p.Save(vg.Points(520), height, file); err != nil {
+		panic(err)
+	}
+}
