@@ -1,0 +1,77 @@
+package config_test
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"log"
+	"net/http"
+	"os"
+	"path/filepath"
+	"strings"
+
+	"github.com/warder-go/warder/nethttp"
+	"github.com/warder-go/warder/resource/config"
+)
+
+// A file that is not right is told with all its mistakes, and there is no resource.
+func Example() {
+	dir, err := os.MkdirTemp("", "")
+	if err != nil {
+		log.Fatal(err)
+	}
+	defer os.RemoveAll(dir)
+	load := func(text string) {
+		name := filepath.Join(dir, "authorization.yaml")
+		if err := os.WriteFile(name, []byte(text), 0o600); err != nil {
+			log.Fatal(err)
+		}
+		res, err := config.Load(name)
+		switch {
+		case errors.Is(err, config.ErrDisabled):
+			fmt.Println("disabled: this program ends here")
+		case err != nil:
+			fmt.Println(strings.ReplaceAll(err.Error(), dir+string(filepath.Separator), ""))
+		default:
+			fmt.Println("protects", res.Identifier())
+		}
+	}
+	load(`
+authorization:
+  issuer_url: https://auth.example.com
+  resource_server_url: https://mcp.example.com/mcp
+  required_scopes: [mcp:read]
+`)
+	load(`
+authorization:
+  issuer_uri: https://auth.example.com
+  resource_server_url: https://mcp.example.com/mcp?x=1
+  leeway_seconds: 900
+`)
+	load(`
+authorization:
+  enabled: false
+`)
+	// Output:
+	// protects https://mcp.example.com/mcp
+	// config: authorization.yaml:2: issuer_url: is missing
+	// authorization.yaml:3: issuer_uri: unknown key; did you mean issuer_url?
+	// authorization.yaml:4: resource_server_url: metadata: resource identifier "https://mcp.example.com/mcp?x=1": must not have a query: remove '?' and what follows
+	// authorization.yaml:5: leeway_seconds: is not a whole number from 0 to 300
+	// disabled: this program ends here
+}
+
+// A server that follows its file.
+func ExampleNew() {
+	serve := func(ctx context.Context, name string, mcpServer http.Handler) http.Handler {
+		live, err := config.New(config.Config{File: name})
+		if err != nil {
+			log.Fatal(err) // config.ErrDisabled too: nothing is served unprotected by accident
+		}
+		go live.Run(ctx) // looks at the files every ten seconds, until ctx is done
+		protected := nethttp.Handler(live.Resource(), mcpServer)
+		return protected
+	}
+	fmt.Printf("%T\n", serve)
+	// Output: func(context.Context, string, http.Handler) http.Handler
+}

@@ -1,0 +1,297 @@
+package config
+
+import (
+	"cmp"
+	"context"
+	"crypto/sha256"
+	"crypto/tls"
+	"crypto/x509"
+	"fmt"
+	"strings"
+
+	"github.com/warder-go/warder/introspect"
+	"github.com/warder-go/warder/jwks"
+	"github.com/warder-go/warder/resource"
+	"github.com/warder-go/warder/resource/apikey"
+)
+
+// A pool holds verifiers by all that they are made of. What has not changed is used
+// again, so that a reload costs no fetch of keys and forgets no failing endpoint.
+type pool map[[sha256.Size]byte]resource.Verifier
+
+// take returns the verifier for these settings, made by fresh if there is none.
+func (b *building) take(fresh func() (resource.Verifier, error), of ...any) (resource.Verifier, error) {
+	id := sha256.Sum256(fmt.Appendf(nil, "%#v", of))
+	if known := b.next[id]; known != nil {
+		return known, nil
+	}
+	v := b.pool[id]
+	if v == nil {
+		var err error
+		if v, err = fresh(); err != nil {
+			return nil, err
+		}
+		b.fresh = append(b.fresh, v)
+	}
+	b.next[id] = v
+	return v, nil
+}
+
+// standIn takes the place of a verifier that could not be made, while other mistakes are
+// looked for: there is a mistake already, so no resource comes of it.
+type standIn string
+
+func (s standIn) Issuer() string { return string(s) }
+
+func (s standIn) Verify(context.Context, *resource.Token) (*resource.Claims, error) {
+	return nil, &resource.Error{Reason: resource.ReasonVerifierUnavailable}
+}
+
+// issuers makes the verifiers. A JWT goes to its issuer; opaque tokens say of no issuer,
+// and go to the first one that is introspected.
+func (b *building) issuers(c *resource.Config) {
+	for n, s := range b.settings.issuers() {
+		i := issuerBuilding{building: b, s: s, path: issuerPath(n)}
+		i.url = b.need(join(i.path, "issuer_url"), s.IssuerURL)
+		if s.ExpectedAudiences != nil && len(s.ExpectedAudiences) == 0 {
+			i.mistake("expected_audiences", "is empty; name an audience, or leave it out: resource_server_url is accepted anyhow")
+		}
+		conditions := resource.Issuer{Audiences: s.ExpectedAudiences, AudienceClaims: s.AudienceClaims,
+			ScopeClaim: s.ScopeClaim, ScopePrefix: s.ScopePrefix, RoleClaim: s.RoleClaim, RoleScopes: s.RoleScopes,
+			StrictRFC9068: s.StrictRFC9068}
+		i.trust()
+		var asks resource.Verifier
+		if i.introspects() {
+			asks = i.introspection()
+		}
+		if conditions.Verifier = asks; !s.IntrospectJWTs {
+			conditions.Verifier = i.keys()
+		}
+		if conditions.Verifier == nil {
+			conditions.Verifier = standIn(fmt.Sprintf("https://issuer-%d.invalid", n))
+		}
+		i.tenants(c, &conditions)
+		c.Issuers = append(c.Issuers, conditions)
+		switch {
+		case asks == nil:
+		case c.Opaque == nil:
+			opaque := conditions
+			opaque.Verifier, opaque.StrictRFC9068, opaque.Tenants = asks, false, nil // they are about JWTs
+			c.Opaque, b.opaque = &opaque, i.path
+		case !s.IntrospectJWTs:
+			i.mistake("client_id", "another issuer is asked about opaque tokens already, which don't say whose they are; set introspect_jwts, or take the credentials out")
+		}
+	}
+}
+
+type issuerBuilding struct {
+	*building
+	s    *IssuerSettings
+	path string
+	url  string // the issuer
+	ca   []byte // nil: the system's
+	tls  *tls.Config
+}
+
+func (i *issuerBuilding) has(key string) bool {
+	_, ok := i.places[join(i.path, key)]
+	return ok
+}
+
+func (i *issuerBuilding) mistake(key, format string, args ...any) {
+	path := join(i.path, key)
+	i.m.add(i.at(path), "%s: %s", path, fmt.Sprintf(format, args...))
+}
+
+// tenants is for an issuer whose iss is a pattern: that is no server, so what is
+// published is issuer_url.
+func (i *issuerBuilding) tenants(c *resource.Config, conditions *resource.Issuer) {
+	s := i.s
+	switch {
+	case s.TenantPattern == "":
+		for _, key := range []string{"allowed_tenants", "tenant_claim"} {
+			if i.has(key) {
+				i.mistake(key, "there is no tenant_pattern for it")
+			}
+		}
+		return
+	case s.IntrospectJWTs:
+		i.mistake("tenant_pattern", "tokens of tenants are verified by keys; take introspect_jwts out")
+	}
+	conditions.Tenants = &resource.Tenants{Allow: s.AllowedTenants, Claim: s.TenantClaim}
+	c.AuthorizationServers = append(c.AuthorizationServers, i.url)
+}
+
+// trust reads ca_file: those certificates and no others.
+func (i *issuerBuilding) trust() {
+	if i.s.CAFile == "" {
+		return
+	}
+	body, err := i.files.read(i.files.path(i.s.CAFile))
+	if err != nil {
+		i.mistake("ca_file", "%s", err)
+		return
+	}
+	roots := x509.NewCertPool()
+	if !roots.AppendCertsFromPEM(body) {
+		i.mistake("ca_file", "has no certificate in PEM form")
+		return
+	}
+	i.ca, i.tls = body, &tls.Config{RootCAs: roots, MinVersion: tls.VersionTLS12}
+}
+
+// keys makes the verifier of an issuer's JWTs by its keys.
+func (i *issuerBuilding) keys() resource.Verifier {
+	s := i.s
+	if s.JWKSURI != "" && s.JWKSFile != "" {
+		i.mistake("jwks_file", "jwks_uri stands beside it; keep one")
+		return nil
+	}
+	c := jwks.Config{Issuer: cmp.Or(s.TenantPattern, i.url), URL: s.JWKSURI, Algorithms: s.Algorithms, AllowHosts: s.AllowPrivateHosts,
+		TLS: i.tls, Transport: i.of.Transport, Logger: i.of.Logger}
+	if s.JWKSFile != "" {
+		c.File = i.files.path(s.JWKSFile)
+	}
+	v, err := i.take(func() (resource.Verifier, error) {
+		v, err := jwks.New(c)
+		if err == nil && c.File != "" { // a file that is wrong at start is a mistake
+			if err := v.Ready(context.Background()); err != nil {
+				i.mistake("jwks_file", "%s", err)
+			}
+		}
+		return v, err
+	}, "jwks", c.Issuer, c.URL, c.File, c.Algorithms, c.AllowHosts, i.ca)
+	if err != nil {
+		i.told(err, "jwks_uri")
+		return nil
+	}
+	return v
+}
+
+// introspects reports whether the issuer is to be asked about tokens.
+func (i *issuerBuilding) introspects() bool {
+	s := i.s
+	return s.IntrospectJWTs || s.ClientID != "" || s.ClientSecret != "" || s.ClientSecretFile != "" || s.IntrospectionEndpoint != "" ||
+		s.IntrospectionClientID != "" || s.IntrospectionClientSecret != "" || s.IntrospectionClientSecretFile != ""
+}
+
+func (i *issuerBuilding) introspection() resource.Verifier {
+	s := i.s
+	if s.IntrospectJWTs {
+		for _, key := range []string{"jwks_uri", "jwks_file", "algorithms"} {
+			if i.has(key) {
+				i.mistake(key, "no token is verified by keys with introspect_jwts; keep one of them")
+			}
+		}
+	}
+	id, secret, ok := i.credentials()
+	if !ok {
+		return nil
+	}
+	c := introspect.Config{Issuer: i.url, Endpoint: s.IntrospectionEndpoint, AllowHosts: s.AllowPrivateHosts,
+		TLS: i.tls, Transport: i.of.Transport, Logger: i.of.Logger,
+		Auth: introspect.ClientAuth{ClientID: id, ClientSecret: string(secret)}}
+	if ttl := i.settings.TokenCacheTTL; ttl != nil && *ttl == 0 {
+		c.AnswerTTL = -1
+	}
+	v, err := i.take(func() (resource.Verifier, error) { return introspect.New(c) },
+		"introspect", c.Issuer, c.Endpoint, c.AllowHosts, c.AnswerTTL, id, string(secret), i.ca)
+	if err != nil {
+		i.told(err, "introspection_endpoint")
+		return nil
+	}
+	return v
+}
+
+// credentials returns the pair to introspect with. The pair of introspection_client_id
+// counts over that of client_id, and no half of one with half of the other.
+func (i *issuerBuilding) credentials() (id string, secret Secret, ok bool) {
+	s, prefix := i.s, "introspection_"
+	id, secret, file := s.IntrospectionClientID, s.IntrospectionClientSecret, s.IntrospectionClientSecretFile
+	if id == "" && secret == "" && file == "" {
+		prefix = ""
+		id, secret, file = s.ClientID, s.ClientSecret, s.ClientSecretFile
+	}
+	before := len(i.m.all)
+	missing := func(key, format string, args ...any) { // told where the rest of the pair is
+		at := i.at(i.path)
+		for _, other := range []string{"client_id", "client_secret", "client_secret_file"} {
+			if i.has(prefix + other) {
+				at = i.at(join(i.path, prefix+other))
+				break
+			}
+		}
+		i.m.add(at, "%s: is missing; %s", join(i.path, prefix+key), fmt.Sprintf(format, args...))
+	}
+	if id == "" {
+		missing("client_id", "an issuer tells about tokens only to whom it knows")
+	}
+	switch {
+	case secret != "" && file != "":
+		i.mistake(prefix+"client_secret_file", "%sclient_secret stands beside it; keep one", prefix)
+	case secret == "" && file == "":
+		missing("client_secret", "give it, or %sclient_secret_file", prefix)
+	case file != "":
+		secret = i.secretFile(prefix+"client_secret_file", file)
+	}
+	return id, secret, len(i.m.all) == before
+}
+
+// secretFile returns the text of a file without the line break behind it.
+func (i *issuerBuilding) secretFile(key, name string) Secret {
+	body, err := i.files.read(i.files.path(name))
+	secret := Secret(strings.TrimRight(string(body), "\r\n"))
+	switch {
+	case err != nil:
+		i.mistake(key, "%s", err)
+	case secret == "":
+		i.mistake(key, "the file is empty")
+	case strings.ContainsAny(string(secret), "\r\n\x00"):
+		i.mistake(key, "the file has more than one line")
+	}
+	i.secrets = append(i.secrets, secret)
+	return secret
+}
+
+// told notes what jwks.New or introspect.New told, under the key that it comes from;
+// endpoint is that of the one URL besides the issuer's.
+func (i *issuerBuilding) told(err error, endpoint string) {
+	for _, mistake := range parts(err) {
+		key, text := "issuer_url", strings.TrimPrefix(mistake.Error(), "metadata: ")
+		if rest, ok := strings.CutPrefix(text, "Algorithms: "); ok {
+			key, text = "algorithms", rest
+		} else if strings.HasPrefix(text, "URL ") {
+			key = endpoint
+		} else if i.s.TenantPattern != "" {
+			key = "tenant_pattern"
+		}
+		i.mistake(key, "%s", text)
+	}
+}
+
+// APIKeyHeader is the field that the keys of api_keys_file come in.
+const APIKeyHeader = "X-API-Key"
+
+func (b *building) apiKeys(ctx context.Context, c *resource.Config) {
+	name := b.settings.APIKeysFile
+	if name == "" || c.Identifier == "" {
+		return
+	}
+	file := b.files.path(name)
+	v, err := b.take(func() (resource.Verifier, error) {
+		v, err := apikey.New(apikey.Config{Resource: c.Identifier, File: file, Logger: b.of.Logger})
+		if err == nil {
+			err = v.Ready(ctx)
+		}
+		return v, err
+	}, "apikey", c.Identifier, file)
+	if err != nil {
+		for _, mistake := range parts(err) {
+			b.m.add(b.at("api_keys_file"), "api_keys_file: %s", mistake)
+		}
+		return
+	}
+	if keys, ok := v.(resource.HeaderVerifier); ok {
+		c.Headers = map[string]resource.HeaderVerifier{APIKeyHeader: keys}
+	}
+}

@@ -1,0 +1,139 @@
+package config
+
+import (
+	"context"
+	"fmt"
+	"log/slog"
+	"sync"
+	"time"
+
+	"github.com/warder-go/warder/resource"
+)
+
+// Times of a reload.
+const (
+	DefaultInterval = 10 * time.Second // between two looks at the files
+	MinInterval     = time.Second      // the shortest that can be configured
+	WarmUpTime      = 5 * time.Second  // a reload waits for the keys of an issuer that is new
+)
+
+// Live is a configuration that follows its files. It is safe for concurrent use, and
+// implements prometheus.Collector with series about reloads, beside those of
+// [resource.Resource.Metrics].
+type Live struct {
+	config   Config
+	resource *resource.Resource
+	metrics  *metrics
+
+	mu      sync.Mutex // guards what follows, and makes reloads come one by one
+	pool    pool
+	applied string // the sum of what counts
+	refused string // the sum of what was last refused; "": nothing since
+	why     error  // it was
+}
+
+// Resource returns the resource. It is always the same: a reload replaces what it
+// decides by (see [resource.Resource.Replace]).
+func (l *Live) Resource() *resource.Resource { return l.resource }
+
+// Run looks at the files every Config.Interval until ctx is done, and takes over what
+// has changed: the configuration, the file of secrets, those of client_secret_file and
+// ca_file. The contents are compared, not times, so links that are switched as
+// Kubernetes does it are noticed. A variable of the environment can't change.
+//
+// A file that is broken, gone, or says `enabled: false` is told once, in the log and by
+// the metrics, and changes nothing. Files of keys are looked at by their verifiers.
+func (l *Live) Run(ctx context.Context) {
+	ticker := time.NewTicker(l.config.Interval)
+	defer ticker.Stop()
+	for {
+		select {
+		case <-ctx.Done():
+			return
+		case <-ticker.C:
+			_ = l.reload(ctx, false) // it has been told
+		}
+	}
+}
+
+// Reload looks at the files now, for a program that was told to, such as by SIGHUP. It
+// returns nil if what they say counts now, whether or not that is new, and else why the
+// old configuration stays.
+//
+// Another resource_server_url is refused: clients and routes depend on it. An issuer
+// that is new is asked for its keys first, for [WarmUpTime] at most; then it counts, with
+// keys or without: a configuration may be there to take the trust away from another.
+func (l *Live) Reload(ctx context.Context) error { return l.reload(ctx, true) }
+
+func (l *Live) reload(ctx context.Context, again bool) error {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	b, sum, err := l.build(ctx)
+	switch {
+	case ctx.Err() != nil:
+		return ctx.Err()
+	case err == nil && sum == l.applied:
+		l.settle(sum)
+		return nil
+	case sum == l.refused && !again:
+		return l.why
+	}
+	if err == nil {
+		err = l.apply(ctx, b)
+	}
+	if err != nil {
+		l.refused, l.why = sum, err
+		l.metrics.refuse()
+		l.logger().Error("configuration refused, the old one stays", "file", l.config.File, "error", err)
+		return err
+	}
+	l.settle(sum)
+	l.metrics.apply()
+	l.logger().Info("configuration taken over", "file", l.config.File)
+	return nil
+}
+
+// settle notes that what the files say is what counts.
+func (l *Live) settle(sum string) {
+	if l.refused != "" {
+		l.refused, l.why = "", nil
+		l.metrics.mend()
+	}
+	l.applied = sum
+}
+
+func (l *Live) apply(ctx context.Context, b *building) error {
+	l.warmUp(ctx, b.fresh)
+	if err := l.resource.Replace(b.resource); err != nil {
+		return fmt.Errorf("config: %s: resource_server_url: %w", b.at("resource_server_url"), err)
+	}
+	l.pool = b.next
+	return nil
+}
+
+// warmUp has verifiers fetch what they need, all at once.
+func (l *Live) warmUp(ctx context.Context, fresh []resource.Verifier) {
+	ctx, cancel := context.WithTimeout(ctx, WarmUpTime)
+	defer cancel()
+	var group sync.WaitGroup
+	for _, v := range fresh {
+		if v, ok := v.(interface {
+			Issuer() string
+			Ready(context.Context) error
+		}); ok {
+			group.Go(func() {
+				if err := v.Ready(ctx); err != nil {
+					l.logger().Warn("tokens of an issuer cannot be checked yet", "issuer", v.Issuer(), "error", err)
+				}
+			})
+		}
+	}
+	group.Wait()
+}
+
+func (l *Live) logger() *slog.Logger {
+	if l.config.Logger != nil {
+		return l.config.Logger
+	}
+	return slog.Default()
+}

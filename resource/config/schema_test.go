@@ -1,0 +1,184 @@
+package config_test
+
+import (
+	"encoding/json"
+	"flag"
+	"os"
+	"reflect"
+	"strconv"
+	"strings"
+	"testing"
+
+	"github.com/warder-go/warder/resource/config"
+)
+
+var update = flag.Bool("update", false, "write the JSON Schema and the table of docs/configuration.md as the code has them")
+
+type object = map[string]any
+
+// variable is a text that has a variable in it, in the place of another type.
+var variable = object{"type": "string", "pattern": `\$\{`}
+
+// schemaOf is what a value of a type may be.
+func schemaOf(t reflect.Type, tag reflect.StructTag) object {
+	switch t.Kind() {
+	case reflect.Pointer:
+		return schemaOf(t.Elem(), tag)
+	case reflect.Bool:
+		return object{"anyOf": []object{{"type": "boolean"}, variable}}
+	case reflect.Int:
+		most, err := strconv.Atoi(tag.Get("max"))
+		if err != nil {
+			panic(err)
+		}
+		return object{"anyOf": []object{{"type": "integer", "minimum": 0, "maximum": most}, variable}}
+	case reflect.String:
+		if enum := tag.Get("enum"); enum != "" {
+			return object{"anyOf": []object{{"enum": strings.Split(enum, ",")}, variable}}
+		}
+		return object{"type": "string", "minLength": 1}
+	case reflect.Slice:
+		return object{"type": "array", "items": schemaOf(t.Elem(), "")}
+	case reflect.Map:
+		return object{"type": "object", "additionalProperties": schemaOf(t.Elem(), "")}
+	case reflect.Struct:
+		return objectSchema(t)
+	}
+	panic(t.String())
+}
+
+func objectSchema(t reflect.Type) object {
+	properties, required := object{}, []string{}
+	for _, field := range reflect.VisibleFields(t) {
+		name := field.Tag.Get("yaml")
+		if field.Anonymous || name == "" {
+			continue
+		}
+		value := schemaOf(field.Type, field.Tag)
+		value["description"] = field.Tag.Get("doc")
+		properties[name] = value
+		// What the block itself needs may be in another file, or in the environment.
+		if field.Tag.Get("required") != "" && t != reflect.TypeFor[config.Settings]() {
+			required = append(required, name)
+		}
+	}
+	out := object{"type": "object", "properties": properties, "additionalProperties": false}
+	if len(required) > 0 {
+		out["required"] = required
+	}
+	return out
+}
+
+func schema(t *testing.T) string {
+	t.Helper()
+	text, err := json.MarshalIndent(object{
+		"$schema":     "https://json-schema.org/draft/2020-12/schema",
+		"title":       "authorization of an MCP server by warder",
+		"description": "A file with the block authorization: other keys beside it are not looked at.",
+		"type":        "object",
+		"required":    []string{"authorization"},
+		"properties":  object{"authorization": objectSchema(reflect.TypeFor[config.Settings]())},
+	}, "", "  ")
+	if err != nil {
+		t.Fatal(err)
+	}
+	return string(text) + "\n"
+}
+
+func same(t *testing.T, name, want string) {
+	t.Helper()
+	if *update {
+		if err := os.WriteFile(name, []byte(want), 0o644); err != nil {
+			t.Fatal(err)
+		}
+	}
+	got, err := os.ReadFile(name)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if string(got) != want {
+		t.Errorf("%s is not what the code says: go test ./resource/config -update writes it", name)
+	}
+}
+
+// Editors go by the schema: it is made of the type that the reader fills.
+func TestSchemaIsThatOfTheType(t *testing.T) { same(t, "authorization.schema.json", schema(t)) }
+
+const document = "../../docs/configuration.md"
+
+// The table of keys in the documentation is made of the same type.
+func TestTableOfKeys(t *testing.T) {
+	text, err := os.ReadFile(document)
+	if err != nil {
+		t.Fatal(err)
+	}
+	const head = "| key | value | meaning |\n|---|---|---|\n"
+	before, rest, found := strings.Cut(string(text), head)
+	if !found {
+		t.Fatalf("%s has no table of keys", document)
+	}
+	for strings.HasPrefix(rest, "|") {
+		_, rest, _ = strings.Cut(rest, "\n")
+	}
+	var rows strings.Builder
+	writeRows(&rows, reflect.TypeFor[config.Settings](), "")
+	same(t, document, before+head+rows.String()+rest)
+}
+
+func writeRows(b *strings.Builder, of reflect.Type, under string) {
+	var later []func()
+	for _, field := range reflect.VisibleFields(of) {
+		name := field.Tag.Get("yaml")
+		if field.Anonymous || name == "" {
+			continue
+		}
+		kind := "text"
+		switch elem := field.Type; {
+		case elem.Kind() == reflect.Bool || elem.Kind() == reflect.Pointer && elem.Elem().Kind() == reflect.Bool:
+			kind = "true or false"
+		case elem.Kind() == reflect.Pointer:
+			kind = "0 to " + field.Tag.Get("max")
+		case elem.Kind() == reflect.Map:
+			kind = "mapping of lists"
+		case elem.Kind() == reflect.Slice && elem.Elem().Kind() == reflect.Struct:
+			kind = "list of mappings"
+			if elem.Elem() != reflect.TypeFor[config.IssuerSettings]() {
+				later = append(later, func() { writeRows(b, elem.Elem(), name+"[].") })
+			}
+		case elem.Kind() == reflect.Slice:
+			kind = "list"
+		case field.Tag.Get("enum") != "":
+			kind = strings.ReplaceAll(field.Tag.Get("enum"), ",", " or ")
+		case field.Tag.Get("format") == "uri":
+			kind = "URL"
+		}
+		meaning := field.Tag.Get("doc")
+		if field.Tag.Get("required") != "" {
+			meaning = "required: " + meaning
+		}
+		star := ""
+		if len(field.Index) > 1 { // of an issuer
+			star = " *"
+		}
+		b.WriteString("| `" + under + name + "`" + star + " | " + kind + " | " + meaning + " |\n")
+		for _, f := range later {
+			f()
+		}
+		later = nil
+	}
+}
+
+// The sample has every key.
+func TestSampleHasEveryKey(t *testing.T) {
+	text, err := os.ReadFile("authorization.example.yaml")
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, of := range []reflect.Type{reflect.TypeFor[config.Settings](), reflect.TypeFor[config.ResourceScopes]()} {
+		for _, field := range reflect.VisibleFields(of) {
+			if name := field.Tag.Get("yaml"); name != "" && !field.Anonymous && !strings.Contains(string(text), " "+name+":") {
+				t.Errorf("the sample has no %s", name)
+			}
+		}
+	}
+}
