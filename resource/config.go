@@ -49,8 +49,8 @@ type Config struct {
 	Issuers []Issuer
 	Opaque  *Issuer
 
-	// ResolveIssuer is asked about a JWT whose iss names none of them, nor one of the
-	// tenants of one: for many issuers with keys of their own. It returns the issuer,
+	// ResolveIssuer is asked about a JWT whose iss names none of them, and fits no
+	// pattern of Issuer.Tenants: for many issuers with keys of their own. It returns the issuer,
 	// whose Verifier must be for exactly that iss, or false for one that is unknown.
 	//
 	// iss is what somebody wrote into a token: look it up among what you know, and

@@ -91,6 +91,10 @@ func (i *issuer) audienceOf(c *Claims) (audience []string) {
 // exactly, and a variant in case beside it makes the object unreadable.
 type claimPath []*strictjson.Names
 
+// identityClaims say who somebody is, partly in words of their own. They are no place
+// for what somebody may do.
+var identityClaims = []string{"iss", "sub", "aud", "jti", "client_id", "azp", "cid", "appid"}
+
 // parseClaimPath reads a claim's name, or a JSON Pointer (RFC 6901), which begins with
 // a slash. For an empty path it is nil.
 func parseClaimPath(path string) (p claimPath, err error) {
@@ -105,6 +109,8 @@ func parseClaimPath(path string) (p claimPath, err error) {
 		}
 	} else if path == "" {
 		return nil, nil
+	} else if slices.Contains(identityClaims, path) {
+		return nil, errors.New("says who somebody is; it can't say what they may do")
 	}
 	for _, step := range steps {
 		if step == "" {

@@ -228,6 +228,8 @@ func TestIssuerMistakes(t *testing.T) {
 		{"RFC 9068 with another claim", func(i *resource.Issuer) { i.AudienceClaims, i.StrictRFC9068 = []string{"resource"}, true }, "Issuers[0].AudienceClaims: StrictRFC9068 is set, and RFC 9068 §2.2 has the audience in aud"},
 		{"a pointer with an empty step", func(i *resource.Issuer) { i.ScopeClaim = "/a//b" }, `Issuers[0].ScopeClaim: "/a//b" has an empty step`},
 		{"a pointer with a lone tilde", func(i *resource.Issuer) { i.RoleClaim = "/a~2" }, `Issuers[0].RoleClaim: "/a~2" has a ~ that is neither ~0 nor ~1 (RFC 6901 §3)`},
+		{"scopes out of who the client is", func(i *resource.Issuer) { i.ScopeClaim = "client_id" }, `Issuers[0].ScopeClaim: "client_id" says who somebody is; it can't say what they may do`},
+		{"roles out of the subject", func(i *resource.Issuer) { i.RoleClaim = "sub" }, `Issuers[0].RoleClaim: "sub" says who somebody is; it can't say what they may do`},
 		{"roles where scopes are", func(i *resource.Issuer) { i.ScopeClaim, i.RoleClaim = "p", "p" }, `Issuers[0].RoleClaim: "p" has scopes; roles must not mix with them`},
 		{"roles in scope", func(i *resource.Issuer) { i.RoleClaim = "scope" }, `Issuers[0].RoleClaim: "scope" has scopes; roles must not mix with them`},
 		{"scopes for roles that are nowhere", func(i *resource.Issuer) { i.RoleScopes = map[string][]string{"a": {"a"}} }, "Issuers[0].RoleScopes: there is no RoleClaim to find roles in"},

@@ -113,6 +113,14 @@ func TestReplaceAndMemory(t *testing.T) {
 		{"stricter", func(c *resource.Config) { c.Issuers[0].StrictRFC9068 = true }, false},
 		{"another issuer beside", func(c *resource.Config) { c.Opaque = &resource.Issuer{Verifier: verifier()} }, false},
 		{"a verifier like the one before", func(c *resource.Config) { c.Issuers[0].Verifier = verifier() }, false},
+		{"roles", func(c *resource.Config) { c.Issuers[0].RoleClaim = "roles" }, false},
+		{"a scope prefix", func(c *resource.Config) {
+			c.Issuers[0].ScopePrefix, c.Scopes = "x:", []string{"x:mcp:read"}
+		}, false},
+		{"where clients log in", func(c *resource.Config) { c.AuthorizationServers = []string{"https://login.example.test"} }, true},
+		{"issuers known elsewhere", func(c *resource.Config) {
+			c.ResolveIssuer = func(string) (*resource.Issuer, bool) { return nil, false }
+		}, false},
 		{"less memory", func(c *resource.Config) { c.MemoryEntries = 10 }, false},
 	} {
 		t.Run(row.name, func(t *testing.T) {

@@ -4,6 +4,7 @@ import (
 	"errors"
 	"fmt"
 	"strings"
+	"sync"
 	"sync/atomic"
 	"testing"
 	"testing/synctest"
@@ -218,5 +219,43 @@ func TestForgetReachesResolvedIssuers(t *testing.T) {
 	f.res.Forget(token)
 	if n := v.forgot.Load(); n != 1 {
 		t.Errorf("forgot %d times, want 1: after it was resolved", n)
+	}
+}
+
+// Many requests of many issuers at once, with less room than there are issuers.
+func TestResolveIssuerConcurrently(t *testing.T) {
+	names := []string{"a", "b", "c", "d"}
+	w := newRealms(t, func(c *resource.Config) {
+		c.MaxResolvedIssuers = 2
+	}, names...)
+	known := w.known
+	var asked atomic.Int32
+	f := newFixture(t, func(c *resource.Config, _ *jwks.Config) {
+		c.MaxResolvedIssuers = 2
+		c.ResolveIssuer = func(iss string) (*resource.Issuer, bool) {
+			asked.Add(1)
+			return known[iss], known[iss] != nil
+		}
+	})
+	var all sync.WaitGroup
+	for n := range 200 {
+		token := w.tokenOf(names[n%len(names)])
+		all.Go(func() {
+			if got := f.bearer(token); got != accepted {
+				t.Errorf("got %+v", got)
+			}
+			if n%10 == 0 {
+				f.res.Forget(token)
+			}
+		})
+	}
+	all.Wait()
+	for _, name := range names {
+		if n := w.servers[name].Count(resourcetest.JWKS); n != 1 {
+			t.Errorf("%s: keys were fetched %d times by one verifier", name, n)
+		}
+	}
+	if asked.Load() < int32(len(names)) {
+		t.Errorf("asked %d times about %d issuers", asked.Load(), len(names))
 	}
 }

@@ -269,3 +269,39 @@ func TestOverlappingPatterns(t *testing.T) {
 		}
 	}
 }
+
+// Who may no longer come after a new configuration may not come with a remembered token.
+func TestTenantsReplaced(t *testing.T) {
+	config := resource.Config{}
+	w := newTenancy(t, func(c *resource.Config) { config = *c })
+	keys, err := jwks.New(jwks.Config{Issuer: tenantPattern, URL: w.issuer.URL(resourcetest.JWKS), Transport: w.issuer.Transport()})
+	if err != nil {
+		t.Fatal(err)
+	}
+	verifier := &counted{Verifier: keys}
+	ofA, ofB := w.tokenOf(tenantIssuer(tenantA), tenantA, w.all), w.tokenOf(tenantIssuer(tenantB), tenantB, w.all)
+	for _, row := range []struct {
+		allow []string
+		asked int64 // the verifier, in all
+		want  answer
+	}{{[]string{tenantA, tenantB}, 2, accepted}, {[]string{tenantA, tenantB}, 2, accepted}, {[]string{tenantA}, 3, invalid}} {
+		config.Issuers = []resource.Issuer{{Verifier: verifier, Tenants: &resource.Tenants{Allow: row.allow}}}
+		if err := w.res.Replace(newFor(t, config)); err != nil {
+			t.Fatal(err)
+		}
+		w.expect("A", w.bearer(ofA), accepted)
+		w.expect("B", w.bearer(ofB), row.want)
+		if n := verifier.asked.Load(); n != row.asked {
+			t.Errorf("allowed %q: verified %d times, want %d", row.allow, n, row.asked)
+		}
+	}
+}
+
+// A pattern is no address: it is published nowhere.
+func TestPatternIsNotPublished(t *testing.T) {
+	_, err := resource.New(resource.Config{Identifier: identifier, AuthorizationServers: []string{tenantPattern},
+		Issuers: []resource.Issuer{{Verifier: verifierFunc{issuer: tenantPattern}, Tenants: &resource.Tenants{Allow: []string{"a"}}}}})
+	if err == nil || !strings.Contains(err.Error(), "authorization_servers") {
+		t.Errorf("got %v", err)
+	}
+}

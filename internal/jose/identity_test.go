@@ -30,6 +30,8 @@ func TestSameUse(t *testing.T) {
 		{"further members", rsaJWK, with(rsaJWK, `,"use":"sig","x":"AA"`), true},
 		{"another alg", with(rsaJWK, `,"alg":"RS256"`), with(rsaJWK, `,"alg":"PS256"`), false},
 		{"alg on one side", with(rsaJWK, `,"alg":"RS256"`), rsaJWK, false},
+		{"another issuer", with(rsaJWK, `,"issuer":"https://a"`), with(rsaJWK, `,"issuer":"https://b"`), false},
+		{"an issuer on one side", with(rsaJWK, `,"issuer":"https://a"`), rsaJWK, false},
 		{"another key", ecJWK, jwk(ecKey(elliptic.P256(), 2).Public(), ""), false},
 		{"another exponent", rsaJWK, jwk(&rsa.PublicKey{N: rsaKey().N, E: 3}, ""), false},
 		{"another kind", ecJWK, edJWK, false},

@@ -88,6 +88,9 @@ func TestParseKeyRefuses(t *testing.T) {
 	rename := func(document, from, to string) string { return strings.Replace(document, from, to, 1) }
 	x5, y5 := smallPoint()
 	for _, row := range []struct{ what, document, want string }{
+		{"an issuer that is no string", with(ecJWK, `,"issuer":["https://a"]`), `member "issuer": is not a string`},
+		{"an empty issuer", with(ecJWK, `,"issuer":""`), `member "issuer": is empty`},
+		{"an issuer in another case", with(ecJWK, `,"Issuer":"https://a"`), `member name differs only in case from "issuer"`},
 		{"109 off the curve", ecOf(x, new(big.Int).Add(y, one)), "is not a point on its curve"},
 		{"109 coordinates swapped", ecOf(y, x), "is not a point on its curve"},
 		{"109 the point at infinity", ecOf(zero, zero), "is not a point on its curve"},

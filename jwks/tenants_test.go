@@ -1,0 +1,52 @@
+package jwks_test
+
+import (
+	"net/http"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/warder-go/warder/jwks"
+	"github.com/warder-go/warder/resource/resourcetest"
+)
+
+func TestPatternMistakes(t *testing.T) {
+	for _, row := range []struct {
+		what   string
+		config jwks.Config
+		want   string
+	}{
+		{"good", jwks.Config{Issuer: "https://login.example.test/{tenantid}/v2.0", URL: "https://login.example.test/keys"}, ""},
+		{"nowhere to find keys", jwks.Config{Issuer: "https://login.example.test/{tenantid}/v2.0"}, "jwks: configuration: URL: empty; the keys of many tenants can't be discovered, so name their address"},
+		{"another slot", jwks.Config{Issuer: "https://login.example.test/{tenant}/v2.0", URL: "https://login.example.test/keys"}, "Issuer: must have {tenantid} exactly once, and no other braces"},
+		{"a slot in the host", jwks.Config{Issuer: "https://{tenantid}/v2.0", URL: "https://login.example.test/keys"}, "Issuer: {tenantid} must be a whole segment of the path"},
+		{"http", jwks.Config{Issuer: "http://login.example.test/{tenantid}", URL: "https://login.example.test/keys"}, "must begin with https://"},
+	} {
+		_, err := jwks.New(row.config)
+		if (err != nil) != (row.want != "") || err != nil && !strings.Contains(err.Error(), row.want) {
+			t.Errorf("%s (-want +got)\n- %s\n+ %v", row.what, row.want, err)
+		}
+	}
+}
+
+// A key that names an issuer signs for no other, in the set of a single one too: an
+// issuer may share its set with others.
+func TestKeysNameTheirIssuer(t *testing.T) {
+	for _, row := range []struct {
+		what, issuer string // of the key
+		want         int
+	}{
+		{"its own", "https://auth.example.test", http.StatusOK},
+		{"somebody else", "https://auth.example.test/other", http.StatusUnauthorized},
+		{"a slash more", "https://auth.example.test/", http.StatusUnauthorized},
+		{"a pattern that fits others", "https://auth.example.test/{tenantid}", http.StatusUnauthorized},
+		{"no issuer, a name", "CN=Example", http.StatusUnauthorized},
+	} {
+		inWorld(t, func(w *world) {
+			kid := w.issuer.SigningKeyID("")
+			key := resourcetest.JWK(w.issuer.PublicKey(kid), map[string]any{"kid": kid, "issuer": row.issuer})
+			w.issuer.SetJWKS([]byte(`{"keys":[` + string(key) + `]}`))
+			w.expect(row.what, w.issuer.Token(resourcetest.Token{IssuedAt: time.Now().Add(-time.Hour)}), row.want)
+		})
+	}
+}
