@@ -2,6 +2,7 @@ package resource
 
 import (
 	"errors"
+	"fmt"
 	"slices"
 	"strings"
 	"time"
@@ -30,10 +31,7 @@ func (i *issuer) interpret(c *Claims) (*Claims, *fault) {
 		}
 	}
 	if i.scopePrefix != "" {
-		out.Scopes = slices.Clone(out.Scopes)
-		for n := range out.Scopes {
-			out.Scopes[n] = i.scopePrefix + out.Scopes[n]
-		}
+		out.Scopes = prefixed(i.scopePrefix, out.Scopes)
 	}
 	if i.roleClaim != nil {
 		roles, _ := stringOrStrings(i.roleClaim.find(c.object))
@@ -46,6 +44,16 @@ func (i *issuer) interpret(c *Claims) (*Claims, *fault) {
 		out.Live = func(now time.Time) bool { return still(now) && (live == nil || live(now)) }
 	}
 	return &out, nil
+}
+
+// prefixed leaves out what is no scope, so that the prefix makes none of it.
+func prefixed(prefix string, scopes []string) (out []string) {
+	for _, scope := range scopes {
+		if isScope(scope) {
+			out = append(out, prefix+scope)
+		}
+	}
+	return out
 }
 
 // An audienceClaim is one that Issuer.AudienceClaims can name.
@@ -106,6 +114,9 @@ func parseClaimPath(path string) (p claimPath, err error) {
 				return nil, errors.New("has a ~ that is neither ~0 nor ~1 (RFC 6901 §3)")
 			}
 			steps[n] = strings.NewReplacer("~1", "/", "~0", "~").Replace(step)
+		}
+		if len(steps) == 1 && !strings.HasPrefix(steps[0], "/") { // one way to write a thing
+			return nil, fmt.Errorf("is one claim: write %q", steps[0])
 		}
 	} else if path == "" {
 		return nil, nil

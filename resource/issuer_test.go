@@ -143,12 +143,14 @@ func TestScopesAndRoles(t *testing.T) {
 		{"its name with dots and slashes", resource.Issuer{ScopeClaim: "https://example.com/scopes.v1"}, claims{"https://example.com/scopes.v1": "a"}, "[a] [a] []"},
 		{"inside of another", resource.Issuer{ScopeClaim: "/a/b~1c~0d"}, claims{"a": claims{"b/c~d": "x"}}, "[x] [x] []"},
 		{"inside of what is no object", resource.Issuer{ScopeClaim: "/a/b"}, claims{"a": "b"}, "[] [] []"},
+		{"a name that begins with a slash", resource.Issuer{ScopeClaim: "/~1a"}, claims{"/a": "x"}, "[x] [x] []"},
 		{"an array has no members", resource.Issuer{ScopeClaim: "/a/0"}, claims{"a": []string{"x"}}, "[] [] []"},
 		{"a thousand", resource.Issuer{ScopeClaim: "permissions"}, claims{"permissions": many("a", resource.MaxScopes)}, fmt.Sprint(many("a", 1000), many("a", 1000), "[]")},
 		{"one more", resource.Issuer{ScopeClaim: "permissions"}, claims{"permissions": many("a", resource.MaxScopes+1)}, "refused"},
 
 		{"a prefix", resource.Issuer{ScopePrefix: "api://mcp/"}, claims{"scp": "read write"}, "[api://mcp/read api://mcp/write] [api://mcp/read api://mcp/write also] []"},
 		{"a prefix that is there already", resource.Issuer{ScopePrefix: "api://mcp/"}, claims{"scp": "api://mcp/read"}, "[api://mcp/api://mcp/read] [api://mcp/api://mcp/read] []"},
+		{"a prefix makes no scope of what is none", resource.Issuer{ScopePrefix: "api://mcp/"}, claims{"scp": []string{"", "a b", "read"}}, "[api://mcp/read] [api://mcp/read also] []"},
 		{"a prefix for no scopes", resource.Issuer{ScopePrefix: "api://mcp/"}, claims{}, "[] [] []"},
 
 		{"roles", resource.Issuer{RoleClaim: "roles"}, claims{"roles": []string{"api://mcp/read", "Writer"}}, "[] [] [api://mcp/read Writer]"},
@@ -227,6 +229,7 @@ func TestIssuerMistakes(t *testing.T) {
 		{"a client, but nobody named", func(i *resource.Issuer) { i.AudienceClaims = []string{"azp"} }, "Issuers[0].Audiences: empty; name the clients that are used for this resource alone"},
 		{"RFC 9068 with another claim", func(i *resource.Issuer) { i.AudienceClaims, i.StrictRFC9068 = []string{"resource"}, true }, "Issuers[0].AudienceClaims: StrictRFC9068 is set, and RFC 9068 §2.2 has the audience in aud"},
 		{"a pointer with an empty step", func(i *resource.Issuer) { i.ScopeClaim = "/a//b" }, `Issuers[0].ScopeClaim: "/a//b" has an empty step`},
+		{"a pointer to a claim of its own", func(i *resource.Issuer) { i.RoleClaim = "/scope" }, `Issuers[0].RoleClaim: "/scope" is one claim: write "scope"`},
 		{"a pointer with a lone tilde", func(i *resource.Issuer) { i.RoleClaim = "/a~2" }, `Issuers[0].RoleClaim: "/a~2" has a ~ that is neither ~0 nor ~1 (RFC 6901 §3)`},
 		{"scopes out of who the client is", func(i *resource.Issuer) { i.ScopeClaim = "client_id" }, `Issuers[0].ScopeClaim: "client_id" says who somebody is; it can't say what they may do`},
 		{"roles out of the subject", func(i *resource.Issuer) { i.RoleClaim = "sub" }, `Issuers[0].RoleClaim: "sub" says who somebody is; it can't say what they may do`},
