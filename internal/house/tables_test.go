@@ -96,6 +96,10 @@ func TestTableOfReasons(t *testing.T) {
 		}
 	})
 	checkTable(t, "reason", facts)
+	for i := range facts {
+		facts[i] = fact{facts[i].cells[:1], "say what to do"}
+	}
+	checkTable(t, "reason that rises", facts)
 }
 
 func code(text string) string { return "`" + text + "`" }
@@ -249,4 +253,8 @@ func TestTableOfSeries(t *testing.T) {
 		facts = append(facts, fact{[]string{name}, "say its labels | and what it counts"})
 	}
 	checkTable(t, "series", facts)
+	for i := range facts {
+		facts[i].proposal = "say what to do"
+	}
+	checkTable(t, "series to watch", facts)
 }
