@@ -36,7 +36,10 @@ func NewHandler(docs ...Document) (*Handler, error) {
 	var errs []error
 	for _, d := range docs {
 		body, err := d.MarshalJSON()
-		errs = append(errs, err, h.add(d.Resource, func() ([]byte, error) { return body, nil }))
+		if err == nil {
+			err = h.add(d.Resource, func() ([]byte, error) { return body, nil })
+		}
+		errs = append(errs, err)
 	}
 	return h.finish(errs)
 }
@@ -50,7 +53,10 @@ func NewLiveHandler(docs ...func() Document) (*Handler, error) {
 	for _, current := range docs {
 		body := func() ([]byte, error) { return current().MarshalJSON() }
 		_, err := body()
-		errs = append(errs, err, h.add(current().Resource, body))
+		if err == nil {
+			err = h.add(current().Resource, body)
+		}
+		errs = append(errs, err)
 	}
 	return h.finish(errs)
 }
@@ -73,7 +79,7 @@ func (h *Handler) finish(errs []error) (*Handler, error) {
 func (h *Handler) add(resource string, body func() ([]byte, error)) error {
 	path, err := WellKnownPath(resource)
 	if err != nil {
-		return nil // what is wrong with the document has been said
+		return err
 	}
 	// The host does not tell documents apart: it is the client's word.
 	if _, taken := h.bodies[path]; taken {

@@ -6,6 +6,10 @@
 // mcp:admin, unless -tool-scopes says otherwise. Beside the MCP endpoint it serves
 // /metrics, /healthz and /readyz.
 //
+// With a file for everything, which is followed when it changes:
+//
+//	go run ./examples/server -config authorization.yaml
+//
 // Opaque tokens, and API keys beside them:
 //
 //	go run ./examples/server -issuer https://auth.example.com/realms/demo \
@@ -54,12 +58,12 @@ func run(ctx context.Context, args []string, out, errs io.Writer) int {
 		return 1
 	}
 	defer listener.Close()
-	res, err := o.protect(ctx, listener.Addr())
+	res, series, err := o.resourceOf(ctx, listener.Addr())
 	if err != nil {
 		fmt.Fprintf(errs, "server: %v\n", err)
 		return 2
 	}
-	handler, err := mcpserver.Handler(ctx, res)
+	handler, err := mcpserver.Handler(ctx, res, series...)
 	if err != nil {
 		fmt.Fprintf(errs, "server: -tool-scopes: %v\n", err)
 		return 2

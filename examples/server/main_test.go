@@ -79,7 +79,7 @@ func TestServer(t *testing.T) {
 	if err := os.WriteFile(file, []byte(keys), 0o600); err != nil {
 		t.Fatal(err)
 	}
-	const public = "https://mcp.example/mcp"
+
 	tests := []struct {
 		name   string
 		flags  []string

@@ -2,11 +2,14 @@ package main
 
 import (
 	"context"
+	"errors"
 	"flag"
 	"fmt"
 	"io"
 	"net"
 	"strings"
+
+	"github.com/prometheus/client_golang/prometheus"
 
 	"github.com/warder-go/warder/examples/internal/mcpserver"
 	"github.com/warder-go/warder/resource"
@@ -15,6 +18,8 @@ import (
 // options are the flags.
 type options struct {
 	listen    string
+	config    string // file, in the place of all that follows
+	secrets   string
 	resource  string
 	scopes    []string
 	audiences []string
@@ -29,6 +34,8 @@ func parse(args []string, errs io.Writer) (options, error) {
 	flags := flag.NewFlagSet("server", flag.ContinueOnError)
 	flags.SetOutput(errs)
 	flags.StringVar(&o.listen, "listen", "127.0.0.1:8080", "`address` to listen on; port 0 picks one")
+	flags.StringVar(&o.config, "config", "", "`file` with everything else (docs/configuration.md), instead of the other flags; followed when it changes, and on SIGHUP")
+	flags.StringVar(&o.secrets, "secrets", "", "second `file`, which counts over that of -config, such as mcp_agent.secrets.yaml")
 	flags.StringVar(&o.resource, "resource", "", "`URL` that clients use for this server, and audience of its tokens\n(default: http://ADDRESS/mcp, if the address is a loopback one)")
 	flags.StringVar(&scopes, "scopes", "", "`scopes` that every request needs, separated by commas or spaces")
 	flags.StringVar(&audiences, "audience", "", "`audiences` accepted besides -resource, separated by commas or spaces")
@@ -47,6 +54,10 @@ func parse(args []string, errs io.Writer) (options, error) {
 	case mistake != nil:
 	case flags.NArg() > 0:
 		mistake = fmt.Errorf("unexpected argument %q: there are only flags", flags.Arg(0))
+	case o.config != "":
+		mistake = onlyFile(flags)
+	case o.secrets != "":
+		mistake = errors.New("-config is missing: -secrets is for it")
 	default:
 		mistake = o.mistake()
 	}
@@ -72,6 +83,20 @@ func toolScopes(list string) (map[string][]string, error) {
 
 func split(list string) []string {
 	return strings.FieldsFunc(list, func(r rune) bool { return r == ',' || r == ' ' })
+}
+
+// resourceOf makes the resource of a file or of flags, and tells the series that there
+// are beside its own.
+func (o options) resourceOf(ctx context.Context, address net.Addr) (*resource.Resource, []prometheus.Collector, error) {
+	if o.config == "" {
+		res, err := o.protect(ctx, address)
+		return res, nil, err
+	}
+	live, err := o.follow(ctx)
+	if err != nil {
+		return nil, nil, err
+	}
+	return live.Resource(), []prometheus.Collector{live}, nil
 }
 
 // protect makes the resource. The address is what -listen came to.

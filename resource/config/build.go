@@ -1,6 +1,7 @@
 package config
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
@@ -130,7 +131,7 @@ func parts(err error) (all []error) {
 	}
 	var flatten func(error)
 	flatten = func(err error) {
-		if joined, ok := err.(interface{ Unwrap() []error }); ok { //nolint:errorlint // this error itself, not one in it
+		if joined, ok := err.(interface{ Unwrap() []error }); ok {
 			for _, part := range joined.Unwrap() {
 				flatten(part)
 			}
@@ -192,6 +193,14 @@ func (b *building) told(err error) {
 	}
 	if rest, ok := strings.CutPrefix(text, "Opaque"); ok && b.toldUnder(b.opaque, rest, issuerKeys) {
 		return
+	}
+	if field, rest, ok := strings.Cut(text, " of issuer "); ok {
+		for n, s := range b.settings.issuers() {
+			named := fmt.Sprintf("%q", cmp.Or(s.TenantPattern, s.IssuerURL))
+			if rest, ok := strings.CutPrefix(rest, named); ok && b.toldUnder(issuerPath(n), "."+field+rest, issuerKeys) {
+				return
+			}
+		}
 	}
 	b.m.add(b.at(""), "%s", text)
 }

@@ -177,8 +177,8 @@ func (d *decoder) int(n *node, path string, into reflect.Value, most string) {
 		return
 	}
 	limit, _ := strconv.Atoi(most) // a tag of ours
-	number, err := strconv.ParseUint(text, 10, 31)
-	if err != nil || n.tag != "!!int" && !variable || number > uint64(limit) || len(text) > 1 && text[0] == '0' {
+	number, err := strconv.Atoi(text)
+	if err != nil || n.tag != "!!int" && !variable || number < 0 || number > limit || strings.HasPrefix(text, "+") || len(text) > 1 && text[0] == '0' {
 		d.m.add(n.at, "%s: is not a whole number from 0 to %s", path, most)
 		return
 	}

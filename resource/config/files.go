@@ -32,7 +32,7 @@ func (f *files) path(name string) string {
 // read returns the text of a regular file of at most MaxFileBytes.
 func (f *files) read(path string) ([]byte, error) {
 	body, err := readFile(path)
-	fmt.Fprintf(f.sum, "%q %d %v\n", path, len(body), err)
+	f.sum.Write(fmt.Appendf(nil, "%q %d %v\n", path, len(body), err))
 	f.sum.Write(body)
 	return body, err
 }

@@ -117,6 +117,10 @@ func (i *issuerBuilding) tenants(c *resource.Config, conditions *resource.Issuer
 		return
 	case s.IntrospectJWTs:
 		i.mistake("tenant_pattern", "tokens of tenants are verified by keys; take introspect_jwts out")
+		return
+	}
+	if _, ok := conditions.Verifier.(standIn); ok {
+		return // whose iss is no pattern
 	}
 	conditions.Tenants = &resource.Tenants{Allow: s.AllowedTenants, Claim: s.TenantClaim}
 	c.AuthorizationServers = append(c.AuthorizationServers, i.url)

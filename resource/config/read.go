@@ -44,7 +44,7 @@ func (c Config) read() *reading {
 		list = os.Environ()
 	}
 	vars := environ(list, &r.m)
-	fmt.Fprintf(r.files.sum, "%q", vars)
+	r.files.sum.Write(fmt.Appendf(nil, "%q", vars))
 	all := merge(r.source(c), overrides(vars, &r.m))
 	if all == nil {
 		if len(r.m.all) == 0 {

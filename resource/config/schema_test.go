@@ -3,6 +3,9 @@ package config_test
 import (
 	"encoding/json"
 	"flag"
+	"fmt"
+	"net/http"
+	"net/http/httptest"
 	"os"
 	"reflect"
 	"strconv"
@@ -10,6 +13,7 @@ import (
 	"testing"
 
 	"github.com/warder-go/warder/resource/config"
+	"github.com/warder-go/warder/resource/resourcetest"
 )
 
 var update = flag.Bool("update", false, "write the JSON Schema and the table of docs/configuration.md as the code has them")
@@ -180,5 +184,48 @@ func TestSampleHasEveryKey(t *testing.T) {
 				t.Errorf("the sample has no %s", name)
 			}
 		}
+	}
+}
+
+// The sample is one that works, where the files that it names are there.
+func TestSampleIsSound(t *testing.T) {
+	text, err := os.ReadFile("authorization.example.yaml")
+	if err != nil {
+		t.Fatal(err)
+	}
+	issuer, err := resourcetest.NewIssuer(resourcetest.Config{})
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer issuer.Close()
+	answer := httptest.NewRecorder()
+	issuer.ServeHTTP(answer, httptest.NewRequest(http.MethodGet, issuer.URL(resourcetest.JWKS), nil))
+	dir := t.TempDir()
+	for name, text := range map[string]string{"tls/internal-ca.pem": certificate, "keys/build.json": answer.Body.String(),
+		"keys/api-keys.json": `{"keys": []}`, "secrets/partner": "s1\n", "secrets/more": "s2\r\n"} {
+		write(t, dir, name, text)
+	}
+	live, err := config.New(config.Config{File: write(t, dir, "a.yaml", string(text)),
+		Environ: []string{"MCP_CLIENT_SECRET=s3", "OTHER_CLIENT_SECRET=s4"}})
+	if err != nil {
+		t.Fatal(err)
+	}
+	document, err := json.Marshal(live.Resource().Metadata())
+	if err != nil {
+		t.Fatal(err)
+	}
+	const want = `{"resource":"https://mcp.example.com/mcp","authorization_servers":["https://auth.example.com/realms/demo","https://build.example.com",` +
+		`"https://partner.example.net/","https://other.example.org","https://more.example.org","https://login.microsoftonline.com/organizations/v2.0"],` +
+		`"scopes_supported":["mcp:read","mcp:write","mcp:admin"],"bearer_methods_supported":["header"],"resource_name":"Example tools","resource_documentation":"https://mcp.example.com/docs"}`
+	if string(document) != want {
+		t.Errorf("\n got %s\nwant %s", document, want)
+	}
+	operations := live.Resource().Operations()
+	if got, want := fmt.Sprint(operations.Methods, operations.Tools, operations.Prompts, operations.Resources, operations.Public, operations.Undeclared),
+		"map[resources/list:[mcp:resources]] map[delete_everything:[mcp:admin] search:[api://mcp/search] whoami:[]] map[review:[mcp:write]] [{config://app   [mcp:admin]} { file:///reports/  [mcp:reports]} {  notes://{id} [mcp:notes]}] [ping tools/list] 0"; got != want {
+		t.Errorf("\n got %s\nwant %s", got, want)
+	}
+	if got, want := fmt.Sprint(live.Resource().Origins(), live.Resource().Leeway()), "[https://app.example.com https://mcp.example.com] 30s"; got != want {
+		t.Errorf("got %s, want %s", got, want)
 	}
 }

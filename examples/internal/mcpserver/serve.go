@@ -18,16 +18,17 @@ import (
 )
 
 // Handler is everything on the port: the MCP server behind res and behind what lets
-// browsers in, the metadata of res, and for operators /metrics, /healthz and /readyz. The last three are open to
-// whoever reaches the port; a server on the internet has them on another one. The error
-// is that of rules which don't fit the MCP server.
-func Handler(ctx context.Context, res *resource.Resource) (http.Handler, error) {
+// browsers in, the metadata of res, and for operators /metrics, /healthz and /readyz,
+// with the series of res and of others. The last three are open to whoever reaches the
+// port; a server on the internet has them on another one. The error is that of rules
+// which don't fit the MCP server.
+func Handler(ctx context.Context, res *resource.Resource, others ...prometheus.Collector) (http.Handler, error) {
 	server, err := newMCP(ctx, res)
 	if err != nil {
 		return nil, err
 	}
 	registry := prometheus.NewRegistry()
-	registry.MustRegister(res.Metrics())
+	registry.MustRegister(append(others, res.Metrics())...)
 	metrics := promhttp.HandlerFor(registry, promhttp.HandlerOpts{})
 	protected := forBrowsers(res, mcpsdk.Handler(res, server))
 	// Not a ServeMux: it redirects unclean paths, and MCP clients follow no redirects.

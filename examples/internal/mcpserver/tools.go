@@ -23,10 +23,8 @@ func Rules() resource.Operations {
 	return resource.Operations{Tools: map[string][]string{"delete_everything": {AdminScope}}}
 }
 
-// newMCP returns a server with two tools, under the rules of res. The server is
-// stateless, as MCP 2026-07-28 wants it, and answers in plain JSON, which reads better
-// in a terminal.
-func newMCP(ctx context.Context, res *resource.Resource) (http.Handler, error) {
+// newServer returns a server with two tools.
+func newServer() *mcp.Server {
 	server := mcp.NewServer(&mcp.Implementation{Name: "warder-example", Version: "0.1.0"}, nil)
 	mcp.AddTool(server, &mcp.Tool{
 		Name:        "whoami",
@@ -36,13 +34,24 @@ func newMCP(ctx context.Context, res *resource.Resource) (http.Handler, error) {
 		Name:        "delete_everything",
 		Description: "Deletes everything.",
 	}, deleteEverything)
+	return server
+}
 
-	// A rule for a tool that is not there is a typo, which would leave a tool open: it
-	// ends the program here. Then the second lock, which asks the rules again inside the
-	// server and hides from its lists what the caller may not use.
-	if err := mcpsdk.Check(ctx, res, server); err != nil {
+// Check compares rules with the tools that there are: a rule for a tool that is not
+// there is a typo, which would leave a tool open.
+func Check(ctx context.Context, res *resource.Resource) error {
+	return mcpsdk.Check(ctx, res, newServer())
+}
+
+// newMCP returns a server under the rules of res. The server is stateless, as MCP
+// 2026-07-28 wants it, and answers in plain JSON, which reads better in a terminal.
+func newMCP(ctx context.Context, res *resource.Resource) (http.Handler, error) {
+	// Rules that don't fit end the program here. Then the second lock, which asks the
+	// rules again inside the server and hides from its lists what the caller may not use.
+	if err := Check(ctx, res); err != nil {
 		return nil, err
 	}
+	server := newServer()
 	server.AddReceivingMiddleware(mcpsdk.Lock(res))
 
 	return mcp.NewStreamableHTTPHandler(
