@@ -10,6 +10,7 @@ import (
 	"io"
 	"net"
 	"net/http"
+	"net/textproto"
 	"strings"
 	"syscall"
 	"unicode"
@@ -35,7 +36,8 @@ const (
 )
 
 // Error is every error of a Client. Its text is for logs, not for clients: it
-// names the method and the URL without its query, and may quote the server.
+// names the method and the URL without its query, and may quote the server, but not
+// what it answers to a POST: that could repeat the secrets which it was sent.
 type Error struct {
 	Outcome Outcome
 	Err     error
@@ -69,11 +71,24 @@ func fail(req *http.Request, outcome Outcome, cause error) *Error {
 	if e, ok := errors.AsType[*Error](cause); ok {
 		cause = e.Err // its outcome was taken over by classify
 	}
+	if outcome == Protocol && req.Method == http.MethodPost {
+		cause = unquoted(cause)
+	}
 	where := "no URL"
 	if u := req.URL; u != nil {
 		where = u.Scheme + "://" + u.Host + u.EscapedPath()
 	}
 	return &Error{Outcome: outcome, Err: fmt.Errorf("%s %q: %w", req.Method, where, cause)}
+}
+
+// unquoted leaves out of an error of net/http what the server wrote: all from the first
+// quotation mark on, and the one kind of error that has it without any.
+func unquoted(err error) error {
+	if _, ok := errors.AsType[textproto.ProtocolError](err); ok {
+		return errors.New("malformed header")
+	}
+	text, _, _ := strings.Cut(err.Error(), `"`)
+	return errors.New(strings.TrimRight(text, ": "))
 }
 
 // classify finds the word for an error of net/http. What it cannot place is
