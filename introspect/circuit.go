@@ -132,11 +132,15 @@ func (c *circuit) leave(p pass, v verdict, retryAfter time.Duration, now time.Ti
 	return nothing
 }
 
-// probed ends what leave was unsure of.
+// probed ends what leave was unsure of. Unless our own token fares as badly, the failures
+// before it were the tokens', and count no more.
 func (c *circuit) probed(p pass, v verdict, retryAfter time.Duration, now time.Time) change {
 	c.mu.Lock()
 	if p.epoch == c.epoch {
 		c.probing = false
+		if v != failing {
+			c.failures = 0
+		}
 	}
 	c.mu.Unlock()
 	return c.leave(p, v, retryAfter, now)

@@ -75,7 +75,7 @@ var outcomes = map[outcome]struct {
 	tokenRefused: {resource.ReasonTokenInvalid, neutral},
 
 	noAddress:   {resource.ReasonIntrospectionDiscovery, failing},
-	unreachable: {resource.ReasonIntrospectionUnreachable, failing},
+	unreachable: {resource.ReasonIntrospectionUnreachable, suspect}, // a server that crashes may just hang up
 	timedOut:    {resource.ReasonIntrospectionTimeout, failing},
 	badStatus:   {resource.ReasonIntrospectionStatus, suspect},
 	oddStatus:   {resource.ReasonIntrospectionStatus, neutral},

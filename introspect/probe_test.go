@@ -34,7 +34,10 @@ func (p *picky) RoundTrip(req *http.Request) (*http.Response, error) {
 	p.seen = append(p.seen, string(body))
 	p.mu.Unlock()
 	if strings.Contains(string(body), "token=bad") {
-		return p.answer(), nil
+		if response := p.answer(); response != nil {
+			return response, nil
+		}
+		return nil, io.EOF
 	}
 	return p.RoundTripper.RoundTrip(req)
 }
@@ -55,6 +58,7 @@ func TestFloodOfTokensThatLookLikeAnOutage(t *testing.T) { // bad-inputs 200, 21
 		"a redirect":     says(302, "text/html", ""),
 		"HTML":           says(200, "text/html", "<html>Request blocked"),
 		"JSON of others": says(200, "application/json", `{"blocked":true}`),
+		"no answer":      func() *http.Response { return nil }, // as Go's server when a handler panics
 	} {
 		t.Run(name, func(t *testing.T) {
 			var door *picky
@@ -99,6 +103,27 @@ func TestTrialByATokenThatLooksLikeAnOutage(t *testing.T) {
 	})
 }
 
+// An endpoint that calls our own token neither good nor bad has answered all the same: the
+// next five count from one again, and cost one more call and not five.
+func TestFloodWhereOurOwnTokenIsDisliked(t *testing.T) {
+	for _, status := range []int{403, 413, 422} {
+		var door *picky
+		inWorld(t, func(_ *resource.Config, c *introspect.Config) {
+			door = &picky{RoundTripper: roundTrip(func(*http.Request) (*http.Response, error) {
+				return says(status, "text/html", "")(), nil
+			}), answer: says(500, "", "")}
+			c.Transport = door
+		}, func(w *world) {
+			for i := range 100 {
+				w.expect("a bad one", "bad"+junk(i), 503, resource.ReasonIntrospectionStatus)
+			}
+			if n, most := len(door.seen), 100+100/introspect.FailuresToOpen; n != most {
+				w.Errorf("%d: %d calls, want %d", status, n, most)
+			}
+		})
+	}
+}
+
 // The token that we ask about is none of the client's, and never the same twice.
 func TestTokensOfOurOwn(t *testing.T) {
 	var door *picky
@@ -121,7 +146,8 @@ func TestTokensOfOurOwn(t *testing.T) {
 	})
 }
 
-// A panic while it is found out is the request's 500, and the next one finds out.
+// A panic while it is found out is the request's 500. It says nothing against the
+// endpoint: the next five find out.
 func TestPanicOfAProbe(t *testing.T) {
 	var calls int
 	inWorld(t, func(_ *resource.Config, c *introspect.Config) {
@@ -138,8 +164,10 @@ func TestPanicOfAProbe(t *testing.T) {
 			w.expect("failure", junk(i), 503, resource.ReasonIntrospectionStatus)
 		}
 		w.ask(junk(100))
-		w.expect("the next", junk(101), 503, resource.ReasonIntrospectionStatus)
-		w.expect("left alone", junk(102), 503, resource.ReasonIntrospectionSuspended)
+		for i := range introspect.FailuresToOpen {
+			w.expect("failure after it", junk(200+i), 503, resource.ReasonIntrospectionStatus)
+		}
+		w.expect("left alone", junk(300), 503, resource.ReasonIntrospectionSuspended)
 	})
 }
 
