@@ -9,22 +9,26 @@
 // done: {}, or {"error":"..."}. At the end of its input it exits.
 //
 //   {"client":{"client_id":"app",...}}      registers a client (members as in RFC 7591)
-//   {"resource":{"id":"https://...","format":"jwt","alg":"ES256","ttl":60}}
-//                                           tokens for it; format jwt or opaque, ttl in seconds
+//   {"document":{"client_id":"https://..."}}
+//                                           what is found at that URL, if a client gives it as its name
+//   {"resource":{"id":"https://...","format":"jwt","alg":"ES256","ttl":60,"refresh":false}}
+//                                           tokens for it; format jwt or opaque, ttl in seconds, no refresh tokens
 //   {"rotate":true}                         new keys sign; the old ones stay published
 //   {"withdraw":true}                       the old keys are published no more
 //
-// Any login name and password is good. Scopes of resources are mcp:read and mcp:write.
+// Clients may also register by themselves. Any login name and password is good. Scopes
+// of resources are mcp:read and mcp:write.
 import { generateKeyPairSync } from 'node:crypto';
 import { createServer } from 'node:http';
 import { createInterface } from 'node:readline';
 
 console.info = console.warn = () => {}; // advice for production; and standard output is for answers
-const { Provider } = await import('oidc-provider');
+const { Provider, errors } = await import('oidc-provider');
 // The default one, which begins anew with each Provider: no part of the public interface.
 const { createMemoryAdapter } = await import('oidc-provider/lib/adapters/memory_adapter.js');
 
 const clients = new Map();
+const documents = new Map();
 const resources = new Map();
 const adapter = createMemoryAdapter(); // tokens, grants and sessions outlive a change
 let keys = [];
@@ -47,8 +51,8 @@ function newKeys() {
 }
 
 function getResourceServerInfo(ctx, id) {
-  const resource = resources.get(id);
-  if (!resource) throw new Error('no such resource');
+  const resource = resources.get(id) ?? resources.get(id.replace(/\/$/, ''));
+  if (!resource) throw new errors.InvalidTarget();
   return {
     audience: id,
     scope: 'mcp:read mcp:write',
@@ -67,10 +71,13 @@ function build() {
     enabledJWA: { introspectionSigningAlgValues: ['RS256', 'PS256', 'ES256', 'EdDSA', 'HS256'] },
     cookies: { keys: ['interop'] },
     scopes: ['openid', 'offline_access', 'mcp:read', 'mcp:write'], // what clients may register for
-    issueRefreshToken: (ctx, client) => client.grantTypeAllowed('refresh_token'),
+    issueRefreshToken: (ctx, client, code) =>
+      client.grantTypeAllowed('refresh_token') && [code.resource].flat().every((id) => resources.get(id)?.refresh ?? true),
     clientBasedCORS: () => true,
+    fetch: async (url) => new Response(JSON.stringify(documents.get(String(url)))),
     features: {
       registration: { enabled: true },
+      clientIdMetadataDocument: { enabled: true, ack: 'draft-02' },
       clientCredentials: { enabled: true },
       introspection: { enabled: true },
       jwtIntrospection: { enabled: true },
@@ -79,11 +86,15 @@ function build() {
     },
   });
   provider.on('server_error', (ctx, error) => console.error(error));
+  for (const what of ['authorization', 'grant', 'registration_create']) {
+    provider.on(`${what}.error`, (ctx, error) => console.error(what, error.message, error.error_detail));
+  }
   handle = provider.callback();
 }
 
 function run(command) {
   if (command.client) clients.set(command.client.client_id, command.client);
+  if (command.document) documents.set(command.document.client_id, command.document);
   if (command.resource) resources.set(command.resource.id, command.resource);
   if (command.rotate) keys = [...newKeys(), ...keys]; // the first that fits signs
   if (command.withdraw) keys = keys.filter(({ kid }) => kid.endsWith(`-${generation}`));

@@ -22,13 +22,13 @@ func TestJWT(t *testing.T) {
 	for _, alg := range algorithms {
 		p.resource(target{ID: another, Format: "jwt", Alg: alg})
 		foreign[alg] = p.clientToken(another)
-		p.resource(target{ID: mcp, Format: "jwt", Alg: alg})
-		good[alg] = p.clientToken(mcp)
+		p.resource(target{ID: ours, Format: "jwt", Alg: alg})
+		good[alg] = p.clientToken(ours)
 	}
-	user := p.userTokens(mcp)
+	user := p.userTokens(ours)
 	for _, alg := range algorithms {
-		p.resource(target{ID: mcp, Format: "jwt", Alg: alg, TTL: 4})
-		short[alg] = p.clientToken(mcp)
+		p.resource(target{ID: ours, Format: "jwt", Alg: alg, TTL: 4})
+		short[alg] = p.clientToken(ours)
 	}
 
 	first := p.jwtSite(t, jwks.Config{})
@@ -65,15 +65,15 @@ func TestJWT(t *testing.T) {
 func TestRotation(t *testing.T) {
 	p := startProvider(t)
 	p.app()
-	p.resource(target{ID: mcp, Format: "jwt", Alg: "RS256"})
-	old := p.clientToken(mcp)
+	p.resource(target{ID: ours, Format: "jwt", Alg: "RS256"})
+	old := p.clientToken(ours)
 	s := p.jwtSite(t, jwks.Config{})
 	check(t, "JWT by the first key", letsClientJWT, s.ask(old))
 
 	// A key that nobody has seen is fetched, at most once in five seconds. Until then
 	// nobody can tell.
 	p.tell(map[string]any{"rotate": true})
-	rotated := p.clientToken(mcp)
+	rotated := p.clientToken(ours)
 	began := time.Now()
 	check(t, "JWT by a new key", letsClientJWT, recovers(t, s, letsClientJWT, rotated))
 	took := time.Since(began)
@@ -102,7 +102,7 @@ func TestRotation(t *testing.T) {
 	cold := p.jwtSite(t, jwks.Config{})
 	check(t, "provider dead: keys never loaded", unavailable(resource.ReasonKeysUnavailable), cold.ask(rotated))
 	p.restart() // with other keys under the same key ids
-	fresh := p.clientToken(mcp)
+	fresh := p.clientToken(ours)
 	check(t, "provider back: keys never loaded", letsClientJWT, recovers(t, cold, letsClientJWT, fresh))
 	check(t, "provider back: JWT by another key under a known kid", letsClientJWT, recovers(t, s, letsClientJWT, fresh))
 }

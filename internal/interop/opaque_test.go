@@ -90,10 +90,10 @@ func newKey(t *testing.T, alg string) (crypto.Signer, map[string]string) {
 func TestIntrospection(t *testing.T) {
 	p := startProvider(t)
 	p.app()
-	p.resource(target{ID: mcp, Format: "opaque"})
+	p.resource(target{ID: ours, Format: "opaque"})
 	p.resource(target{ID: another, Format: "opaque"})
 	basic := p.resourceServer("rs", introspect.ClientSecretBasic, nil)
-	client, user := p.clientToken(mcp), p.userTokens(mcp)
+	client, user := p.clientToken(ours), p.userTokens(ours)
 
 	asking := []introspect.ClientAuth{basic, p.resourceServer("rs-post", introspect.ClientSecretPost, nil)}
 	for _, alg := range algorithms {
@@ -121,8 +121,8 @@ func TestIntrospection(t *testing.T) {
 	check(t, "answers without aud trusted: token for another resource", invalid(resource.ReasonAudience), trusting.ask(p.clientToken(another)))
 	check(t, "answers without aud trusted: refresh token", invalid(resource.ReasonTokenType), trusting.ask(user.Refresh))
 
-	p.resource(target{ID: mcp, Format: "opaque", TTL: 1})
-	short := p.clientToken(mcp)
+	p.resource(target{ID: ours, Format: "opaque", TTL: 1})
+	short := p.clientToken(ours)
 	pause(t.Context(), time.Now().Add(2*time.Second)) // its exp is in whole seconds
 	check(t, "opaque token after its end", invalid(resource.ReasonInactive), s.ask(short))
 }
@@ -132,11 +132,11 @@ func TestIntrospection(t *testing.T) {
 func TestRevocation(t *testing.T) {
 	p := startProvider(t)
 	p.app()
-	p.resource(target{ID: mcp, Format: "opaque"})
+	p.resource(target{ID: ours, Format: "opaque"})
 	auth := p.resourceServer("rs", introspect.ClientSecretBasic, nil)
 	s := p.opaqueSite(t, introspect.Config{Auth: auth}, resource.Issuer{})
 	strict := p.opaqueSite(t, introspect.Config{Auth: auth, AnswerTTL: -1}, resource.Issuer{})
-	byToken, bySubject := p.userTokens(mcp).Access, p.userTokens(mcp).Access
+	byToken, bySubject := p.userTokens(ours).Access, p.userTokens(ours).Access
 	for _, token := range []string{byToken, bySubject} {
 		check(t, "token to be revoked", letsUser, s.ask(token))
 		check(t, "the same where nothing is remembered", letsUser, strict.ask(token))
@@ -159,13 +159,13 @@ func TestTokensThatTheEndpointRefuses(t *testing.T) {
 	refused := invalid(resource.ReasonTokenInvalid)
 
 	// oidc-provider introspects no JWTs: 400 unsupported_token_type.
-	p.resource(target{ID: mcp, Format: "jwt", Alg: "ES256"})
-	check(t, "JWT at the introspection endpoint", refused, s.ask(p.clientToken(mcp)))
+	p.resource(target{ID: ours, Format: "jwt", Alg: "ES256"})
+	check(t, "JWT at the introspection endpoint", refused, s.ask(p.clientToken(ours)))
 	for range 2 * introspect.FailuresToOpen {
-		_ = s.ask(p.clientToken(mcp))
+		_ = s.ask(p.clientToken(ours))
 	}
-	p.resource(target{ID: mcp, Format: "opaque"})
-	check(t, "opaque token after a dozen JWTs", letsClient, s.ask(p.clientToken(mcp)))
+	p.resource(target{ID: ours, Format: "opaque"})
+	check(t, "opaque token after a dozen JWTs", letsClient, s.ask(p.clientToken(ours)))
 
 	// Beyond 56 KiB it reads no form: 400 invalid_request. Where that
 	// is 413 it means the same.
@@ -173,15 +173,15 @@ func TestTokensThatTheEndpointRefuses(t *testing.T) {
 	for i := range 2 * introspect.FailuresToOpen {
 		_ = s.ask(strings.Repeat("a", 64<<10+i+1))
 	}
-	check(t, "opaque token after a dozen long ones", letsClient, s.ask(p.clientToken(mcp)))
+	check(t, "opaque token after a dozen long ones", letsClient, s.ask(p.clientToken(ours)))
 }
 
 // Our own credentials are wrong: no caller's fault, and mended without a restart.
 func TestCredentials(t *testing.T) {
 	p := startProvider(t)
 	p.app()
-	p.resource(target{ID: mcp, Format: "opaque"})
-	token := p.clientToken(mcp)
+	p.resource(target{ID: ours, Format: "opaque"})
+	token := p.clientToken(ours)
 	for _, method := range []string{introspect.ClientSecretBasic, introspect.ClientSecretPost} {
 		auth := p.resourceServer("rs", method, nil)
 		var secret atomic.Value

@@ -13,10 +13,10 @@ import (
 func TestOutage(t *testing.T) {
 	p := startProvider(t)
 	p.app()
-	p.resource(target{ID: mcp, Format: "opaque"})
+	p.resource(target{ID: ours, Format: "opaque"})
 	auth := p.resourceServer("rs", introspect.ClientSecretBasic, nil)
 	s := p.opaqueSite(t, introspect.Config{Auth: auth}, resource.Issuer{})
-	remembered, fresh := p.clientToken(mcp), p.userTokens(mcp).Access
+	remembered, fresh := p.clientToken(ours), p.userTokens(ours).Access
 	check(t, "before: token of a client", letsClient, s.ask(remembered))
 
 	p.kill()
@@ -32,7 +32,7 @@ func TestOutage(t *testing.T) {
 
 	// Its tokens are lost with it, so there must be new ones.
 	p.restart()
-	again := p.clientToken(mcp)
+	again := p.clientToken(ours)
 	check(t, "back: token of a client", letsClient, recovers(t, s, letsClient, again))
 	check(t, "back: endpoint discovered now", letsClient, recovers(t, cold, letsClient, again))
 	check(t, "back: token that the server has lost", invalid(resource.ReasonInactive), s.ask(fresh))
@@ -42,7 +42,7 @@ func TestOutage(t *testing.T) {
 
 	brief := p.opaqueSite(t, introspect.Config{Auth: auth, Timeout: time.Second}, resource.Issuer{})
 	check(t, "before it hangs", letsClient, recovers(t, brief, letsClient, again))
-	other := p.clientToken(mcp)
+	other := p.clientToken(ours)
 	goOn := p.hang()
 	defer goOn()
 	check(t, "hangs: token not asked about before", unavailable(resource.ReasonIntrospectionTimeout), brief.ask(other))

@@ -2,8 +2,7 @@
 // wrote, over real connections, and need what .ci/interop brings and says in the
 // environment: without that they are skipped.
 //
-// It is a module of its own and outside of the workspace: what it will need of clients
-// must not move the core's dependencies.
+// It is a module of its own and outside of the workspace: what it needs of clients must not move the core's dependencies.
 package interop_test
 
 import (
@@ -24,7 +23,8 @@ import (
 // Where .ci/interop says what it has brought.
 const (
 	providerVariable = "WARDER_OIDC_PROVIDER" // the program .ci/interop.d/provider.mjs, beside what it imports
-	rowsVariable     = "WARDER_INTEROP_ROWS"  // a file for the table's rows
+	rowsVariable     = "WARDER_INTEROP_ROWS"  // a file for the rows of the servers' table
+	cellsVariable    = "WARDER_INTEROP_CELLS" // a file for the cells of the clients' table
 )
 
 // patience is how long anything may take that takes a moment. It is no measure.
@@ -156,6 +156,8 @@ type target struct {
 	Format string `json:"format"` // jwt or opaque
 	Alg    string `json:"alg,omitempty"`
 	TTL    int    `json:"ttl,omitempty"` // seconds
+
+	Refresh *bool `json:"refresh,omitempty"` // tokens; nil: to clients that take them
 }
 
 func (p *provider) resource(r target) {

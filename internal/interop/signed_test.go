@@ -14,9 +14,9 @@ const hmacSecret = "a secret of more than thirty-two bytes" // RFC 7518 §3.2
 func TestSignedAnswers(t *testing.T) {
 	p := startProvider(t)
 	p.app()
-	p.resource(target{ID: mcp, Format: "opaque"})
+	p.resource(target{ID: ours, Format: "opaque"})
 	p.resource(target{ID: another, Format: "opaque"})
-	client, user, foreign := p.clientToken(mcp), p.userTokens(mcp).Access, p.clientToken(another)
+	client, user, foreign := p.clientToken(ours), p.userTokens(ours).Access, p.clientToken(another)
 	for _, alg := range algorithms {
 		auth := p.resourceServer("rs-"+alg, introspect.ClientSecretBasic, map[string]any{"introspection_signed_response_alg": alg})
 		s := p.opaqueSite(t, introspect.Config{Auth: auth, SignedAnswers: true}, resource.Issuer{})

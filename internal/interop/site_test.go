@@ -8,7 +8,6 @@ import (
 	"log/slog"
 	"net/http"
 	"net/http/httptest"
-	"os"
 	"regexp"
 	"strconv"
 	"strings"
@@ -21,9 +20,9 @@ import (
 	"github.com/warder-go/warder/resource"
 )
 
-// mcp is the resource of these tests, another one a neighbour at the same issuer.
+// ours is the resource of these tests, another one a neighbour at the same issuer.
 const (
-	mcp     = "https://mcp.example.com/mcp"
+	ours    = "https://mcp.example.com/mcp"
 	another = "https://another.example.com/mcp"
 )
 
@@ -33,18 +32,7 @@ func check(t *testing.T, what, want, got string) {
 	if got != want {
 		t.Errorf("%s:\n got %s\nwant %s", what, got, want)
 	}
-	name := os.Getenv(rowsVariable)
-	if name == "" {
-		return
-	}
-	rows, err := os.OpenFile(name, os.O_APPEND|os.O_CREATE|os.O_WRONLY, 0o600)
-	if err != nil {
-		t.Fatal(err)
-	}
-	defer rows.Close()
-	if _, err := fmt.Fprintf(rows, "%s\t%s\t%s\n", what, want, got); err != nil {
-		t.Fatal(err)
-	}
+	row(t, rowsVariable, what, want, got)
 }
 
 // A site is a server that warder protects. Questions to one come one after another.
@@ -58,7 +46,7 @@ type site struct {
 func newSite(t *testing.T, c resource.Config) *site {
 	t.Helper()
 	s := &site{t: t, logged: &lockedBuffer{}}
-	c.Identifier, c.Scopes = mcp, []string{"mcp:read"}
+	c.Identifier, c.Scopes = ours, []string{"mcp:read"}
 	c.Logger, c.LogPerSecond = slog.New(slog.NewJSONHandler(s.logged, nil)), -1 // each answer has its record
 	var err error
 	if s.res, err = resource.New(c); err != nil {

@@ -8,7 +8,6 @@ import (
 	"encoding/json"
 	"io"
 	"net/http"
-	"net/http/cookiejar"
 	"net/url"
 	"strings"
 	"testing"
@@ -95,40 +94,12 @@ func (p *provider) post(path string, form url.Values) []byte {
 	return body
 }
 
-// login walks through the provider's pages as a browser would, and returns the code.
+// login logs a user in and returns the code.
 func (p *provider) login(user, start string) (code string) {
 	p.t.Helper()
-	jar, err := cookiejar.New(nil)
+	back, err := browse(p.t.Context(), user, start)
 	if err != nil {
 		p.t.Fatal(err)
-	}
-	var page, back *url.URL // where we are; where the client would be
-	browser := &http.Client{Jar: jar, CheckRedirect: func(req *http.Request, _ []*http.Request) error {
-		if page = req.URL; strings.HasPrefix(page.String(), appCallback) {
-			back = page
-			return http.ErrUseLastResponse
-		}
-		return nil
-	}}
-	method, address, form := http.MethodGet, start, url.Values{}
-	for _, prompt := range []string{"login", "consent", ""} {
-		req, err := http.NewRequestWithContext(p.t.Context(), method, address, strings.NewReader(form.Encode()))
-		if err != nil {
-			p.t.Fatal(err)
-		}
-		req.Header.Set("Content-Type", "application/x-www-form-urlencoded")
-		status, body := fetch(p.t, browser, req)
-		if back != nil {
-			break
-		}
-		if status != http.StatusOK || page == nil {
-			p.t.Fatalf("login: got %d %s", status, body)
-		}
-		method, address = http.MethodPost, page.String()
-		form = url.Values{"prompt": {prompt}, "login": {user}, "password": {"any"}}
-	}
-	if back == nil || back.Query().Get("code") == "" {
-		p.t.Fatalf("login: ended at %v", page)
 	}
 	return back.Query().Get("code")
 }

@@ -1,0 +1,7 @@
+#!/usr/bin/env node
+// A user of npm @modelcontextprotocol/client 2: see client.mjs.
+import { Client, StreamableHTTPClientTransport as Transport, UnauthorizedError } from '@modelcontextprotocol/client';
+import { serve } from './client.mjs';
+
+const finish = (transport, query) => transport.finishAuth(query);
+await serve({ Client, Transport, UnauthorizedError, finish });
