@@ -11,12 +11,8 @@ import (
 	"github.com/warder-go/warder/resource"
 )
 
-// rootPath is where the metadata of a resource without a path is, and a copy of any
-// other's if there is only one (RFC 9728 §3).
-const rootPath = "/.well-known/oauth-protected-resource"
-
 // MountMetadata adds the routes that publish the metadata of the resources, each at
-// its own well-known path (RFC 9728 §3.1), and with exactly one also at the root. They
+// its own well-known path (RFC 9728 §3.1), with the copies of [metadata.NewHandler]. They
 // answer GET, HEAD and OPTIONS, and other methods with 405. Paths that are none of
 // these stay with Echo. Two resources with one path panic.
 //
@@ -41,26 +37,11 @@ func MountMetadata(e *echo.Echo, resources ...*resource.Resource) {
 		h.ServeHTTP(c.Response(), c.Request())
 		return nil
 	}
-	for _, path := range locations(resources) {
+	for _, location := range h.Locations() {
+		path := routePath(location)
 		e.Any(path, serve)
 		e.RouteNotFound(path, serve) // methods that Any has no route for
 	}
-}
-
-// locations returns the routes of the documents, as Echo's router spells them.
-func locations(resources []*resource.Resource) []string {
-	var paths []string
-	for _, res := range resources {
-		escaped, err := metadata.WellKnownPath(res.Identifier())
-		if err != nil {
-			panic(err) // NewHandler took it
-		}
-		paths = append(paths, routePath(escaped))
-	}
-	if len(paths) == 1 && paths[0] != rootPath {
-		paths = append(paths, rootPath)
-	}
-	return paths
 }
 
 // routePath spells an escaped path as the router wants it, which matches the path

@@ -21,7 +21,7 @@ func TestMetadataOfOddIdentifiers(t *testing.T) {
 	}{
 		{"no path: the root alone", "https://mcp.example.test", []string{""}, []string{"/", "/mcp"}},
 		{"a path, and the root copy", "https://mcp.example.test/mcp", []string{"/mcp", ""}, []string{"/mcp/", "/mc", "/mcp2", "/mcp/x", "/MCP", "%2Fmcp"}},
-		{"terminal slash", "https://mcp.example.test/mcp/", []string{"/mcp/", ""}, []string{"/mcp", "/mcp//"}},
+		{"terminal slash, and a copy without it", "https://mcp.example.test/mcp/", []string{"/mcp/", "/mcp", ""}, []string{"/mcp//", "/mcp/x"}},
 		{"deeper", "https://mcp.example.test/a/b/mcp", []string{"/a/b/mcp"}, []string{"/a/b", "/a", "/a/b/mcp/x", "/a/./b/mcp"}},
 		{"colon, which begins a parameter", "https://mcp.example.test/a:b/:mcp", []string{"/a:b/:mcp"}, []string{"/ax/y", "/a:b/mcp", "/a/:mcp", `/a\:b/\:mcp`}},
 		{"star, which is a wildcard", "https://mcp.example.test/a*b", []string{"/a*b"}, []string{"/a", "/axb", "/a*", "/a%2Ab", "/a*b/c"}},

@@ -3,8 +3,11 @@ package metadata
 import (
 	"errors"
 	"fmt"
+	"maps"
 	"net/http"
+	"slices"
 	"strconv"
+	"strings"
 )
 
 // What the handler answers with. The allowed headers are those that MCP clients
@@ -28,8 +31,9 @@ type Handler struct {
 }
 
 // NewHandler encodes each document once and publishes it at its path-inserted
-// location. A single document is published at the root location as well, where
-// some clients look first. Invalid documents and two at one location are errors;
+// location. Where no other document is, there are copies for clients that look
+// elsewhere: a path with a terminal slash is served without it too, and a single
+// document at the root location. Invalid documents and two at one location are errors;
 // all mistakes are returned at once.
 func NewHandler(docs ...Document) (*Handler, error) {
 	h := &Handler{bodies: make(map[string]func() ([]byte, error))}
@@ -68,12 +72,20 @@ func (h *Handler) finish(errs []error) (*Handler, error) {
 	if err := errors.Join(errs...); err != nil {
 		return nil, err
 	}
-	if len(h.bodies) == 1 {
-		for _, body := range h.bodies {
-			h.bodies[wellKnown] = body
+	single := len(h.bodies) == 1
+	for path, body := range maps.Clone(h.bodies) {
+		h.copyTo(strings.TrimSuffix(path, "/"), body)
+		if single {
+			h.copyTo(wellKnown, body)
 		}
 	}
 	return h, nil
+}
+
+func (h *Handler) copyTo(path string, body func() ([]byte, error)) {
+	if _, taken := h.bodies[path]; !taken {
+		h.bodies[path] = body
+	}
 }
 
 func (h *Handler) add(resource string, body func() ([]byte, error)) error {
@@ -88,6 +100,10 @@ func (h *Handler) add(resource string, body func() ([]byte, error)) error {
 	h.bodies[path] = body
 	return nil
 }
+
+// Locations returns the paths at which there are documents, copies included, in their
+// escaped form and in order.
+func (h *Handler) Locations() []string { return slices.Sorted(maps.Keys(h.bodies)) }
 
 // Owns reports whether the request's path is, byte for byte in its escaped form,
 // one of the handler's locations, whatever the method.

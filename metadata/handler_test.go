@@ -162,12 +162,39 @@ func TestHandlerOfSeveral(t *testing.T) {
 	wantEqual(t, "the second, unescaped", ask(t, address, "GET", root+"/a/b/"), notFound)
 	wantEqual(t, "the root, which could be of either", ask(t, address, "GET", root), notFound)
 
+	wantEqual(t, "the second, without its terminal slash", ask(t, address, "GET", root+"/a%2Fb"), strings.Replace(documentHead, "89", fmt.Sprint(len(otherBody)), 1)+otherBody)
+
+	slash := minimal()
+	slash.Resource += "/"
+	slashBody := strings.Replace(minimalBody, "/mcp\"", "/mcp/\"", 1)
+	slashHead := strings.Replace(documentHead, "89", "90", 1)
+	address = start(t, newHandler(t, slash))
+	for _, path := range []string{root + "/mcp/", root + "/mcp", root} {
+		wantEqual(t, "a single one with a terminal slash, "+path, ask(t, address, "GET", path), slashHead+slashBody)
+	}
+	for _, docs := range [][]metadata.Document{{minimal(), slash}, {slash, minimal()}} {
+		address = start(t, newHandler(t, docs...))
+		wantEqual(t, "beside one that differs in the slash, without it", ask(t, address, "GET", root+"/mcp"), documentHead+minimalBody)
+		wantEqual(t, "beside one that differs in the slash, with it", ask(t, address, "GET", root+"/mcp/"), slashHead+slashBody)
+		wantEqual(t, "beside one that differs in the slash, the root", ask(t, address, "GET", root), notFound)
+	}
+
 	atRoot := minimal()
 	atRoot.Resource = "https://mcp.example.com"
 	address = start(t, newHandler(t, minimal(), atRoot))
 	rootBody := strings.Replace(minimalBody, "/mcp\"", "\"", 1)
 	wantEqual(t, "a resource without a path", ask(t, address, "GET", root), strings.Replace(documentHead, "89", "85", 1)+rootBody)
 	wantEqual(t, "a resource with a path beside it", ask(t, address, "GET", root+"/mcp"), documentHead+minimalBody)
+}
+
+func TestLocations(t *testing.T) {
+	slash, other := minimal(), minimal()
+	slash.Resource += "/"
+	other.Resource = "https://mcp.example.com/a%2Fb"
+	const root = "/.well-known/oauth-protected-resource"
+	wantEqual(t, "one", strings.Join(newHandler(t, slash).Locations(), " "), root+" "+root+"/mcp "+root+"/mcp/")
+	wantEqual(t, "two", strings.Join(newHandler(t, minimal(), other).Locations(), " "), root+"/a%2Fb "+root+"/mcp")
+	wantEqual(t, "the zero handler's", len(new(metadata.Handler).Locations()), 0)
 }
 
 // The handler shows what was there when it was made.

@@ -11,7 +11,8 @@ import (
 
 // Handler serves the resource's metadata at its well-known paths, to everybody, and
 // everything else by next, to accepted requests only. It is all that a process with
-// one MCP server needs. The root copy of the metadata is served too.
+// one MCP server needs. The copies of
+// [metadata.NewHandler] are served too.
 //
 // For several resources in one process use [Middleware] for each and [Metadata] for
 // all of them. How long a client may take to send its request is for the http.Server to
@@ -74,7 +75,7 @@ func Require(res *resource.Resource, scopes ...string) func(next http.Handler) h
 }
 
 // Metadata serves the documents of several resources of one origin, each at its own
-// well-known path (RFC 9728 §3.1), and with exactly one also at the root. Mount it
+// well-known path (RFC 9728 §3.1), with the copies of [metadata.NewHandler]. Mount it
 // at "/.well-known/oauth-protected-resource" and below, outside of any protection.
 // Two resources with one path panic.
 func Metadata(resources ...*resource.Resource) *metadata.Handler {

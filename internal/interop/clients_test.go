@@ -53,6 +53,7 @@ type situation struct {
 	path         string
 	target       target
 	play         func(*scene) string
+	stateless    bool     // the server holds no streams, whose end would have a client log in beside the call
 	scopes       []string // told to a client without a token, in challenge and metadata; nil: mcp:read
 }
 
@@ -74,25 +75,25 @@ func situations(ttl int) []situation {
 	unrefreshed := target{Format: "jwt", Refresh: &no}
 	shortUnrefreshed := target{Format: "jwt", TTL: ttl, Refresh: &no}
 	return []situation{
-		{"registers dynamically", dynamic, "/mcp", jwt("RS256"), (*scene).login, nil},
-		{byDocument, document, "/mcp", jwt("RS256"), (*scene).login, nil},
-		{"is registered beforehand", known, "/mcp", jwt("RS256"), (*scene).login, nil},
-		{"identifier without a path", known, "", jwt("RS256"), (*scene).login, nil},
-		{"identifier with a deeper path", known, "/teams/blue/mcp", jwt("RS256"), (*scene).login, nil},
-		{"identifier with a terminal slash", known, "/mcp/", jwt("RS256"), (*scene).login, nil},
-		{"JWT by PS256", known, "/mcp", jwt("PS256"), (*scene).login, nil},
-		{"JWT by ES256", known, "/mcp", jwt("ES256"), (*scene).login, nil},
-		{"JWT by EdDSA", known, "/mcp", jwt("EdDSA"), (*scene).login, nil},
-		{"opaque token", known, "/mcp", target{Format: "opaque"}, (*scene).login, nil},
-		{stepUp, known, "/mcp", unrefreshed, (*scene).stepUp, nil},
-		{stepUpRefresh, known, "/mcp", jwt("RS256"), (*scene).stepUp, nil},
-		{stepUpDynamic, dynamic, "/mcp", unrefreshed, (*scene).stepUp, nil},
-		{allDynamic, dynamic, "/mcp", jwt("RS256"), (*scene).write, []string{"mcp:read", "mcp:write"}},
-		{"token expires, refresh token", known, "/mcp", short, (*scene).expire, nil},
-		{endsForGood, known, "/mcp", shortUnrefreshed, (*scene).expireForGood, nil},
-		{refusedRefresh, known, "/mcp", jwt("RS256"), (*scene).refused, nil},
-		{"token refused, no refresh token", known, "/mcp", unrefreshed, (*scene).refusedForGood, nil},
-		{"keys rotate, then a refresh", known, "/mcp", short, (*scene).rotate, nil},
+		{"registers dynamically", dynamic, "/mcp", jwt("RS256"), (*scene).login, false, nil},
+		{byDocument, document, "/mcp", jwt("RS256"), (*scene).login, false, nil},
+		{"is registered beforehand", known, "/mcp", jwt("RS256"), (*scene).login, false, nil},
+		{"identifier without a path", known, "", jwt("RS256"), (*scene).login, false, nil},
+		{"identifier with a deeper path", known, "/teams/blue/mcp", jwt("RS256"), (*scene).login, false, nil},
+		{"identifier with a terminal slash", known, "/mcp/", jwt("RS256"), (*scene).login, false, nil},
+		{"JWT by PS256", known, "/mcp", jwt("PS256"), (*scene).login, false, nil},
+		{"JWT by ES256", known, "/mcp", jwt("ES256"), (*scene).login, false, nil},
+		{"JWT by EdDSA", known, "/mcp", jwt("EdDSA"), (*scene).login, false, nil},
+		{"opaque token", known, "/mcp", target{Format: "opaque"}, (*scene).login, false, nil},
+		{stepUp, known, "/mcp", unrefreshed, (*scene).stepUp, false, nil},
+		{stepUpRefresh, known, "/mcp", jwt("RS256"), (*scene).stepUp, false, nil},
+		{stepUpDynamic, dynamic, "/mcp", unrefreshed, (*scene).stepUp, false, nil},
+		{allDynamic, dynamic, "/mcp", jwt("RS256"), (*scene).write, false, []string{"mcp:read", "mcp:write"}},
+		{"token expires, refresh token", known, "/mcp", short, (*scene).expire, true, nil},
+		{endsForGood, known, "/mcp", shortUnrefreshed, (*scene).expireForGood, true, nil},
+		{refusedRefresh, known, "/mcp", jwt("RS256"), (*scene).refused, false, nil},
+		{"token refused, no refresh token", known, "/mcp", unrefreshed, (*scene).refusedForGood, false, nil},
+		{"keys rotate, then a refresh", known, "/mcp", short, (*scene).rotate, true, nil},
 	}
 }
 

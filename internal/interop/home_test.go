@@ -76,7 +76,7 @@ func (p *provider) newHome(t *testing.T, s situation) *home {
 	server := mcp.NewServer(&mcp.Implementation{Name: "home", Version: "1"}, nil)
 	mcp.AddTool(server, &mcp.Tool{Name: "whoami", Description: "Tells who calls."}, h.tool)
 	mcp.AddTool(server, &mcp.Tool{Name: "write", Description: "Takes more."}, h.tool)
-	streamable := mcp.NewStreamableHTTPHandler(func(*http.Request) *mcp.Server { return server }, nil)
+	streamable := mcp.NewStreamableHTTPHandler(func(*http.Request) *mcp.Server { return server }, &mcp.StreamableHTTPOptions{Stateless: s.stateless})
 	web := &httptest.Server{Listener: listener, Config: &http.Server{Handler: mcpsdk.Handler(res, streamable), ReadHeaderTimeout: patience}}
 	web.Start()
 	t.Cleanup(func() {
