@@ -18,8 +18,9 @@ const CallerKey = "github.com/warder-go/warder/resource.Caller"
 // Middleware lets accepted requests through to next and answers the others. It may
 // stand on a route, on a group, and in Echo.Use or Echo.Pre. Requests for the
 // resource's own metadata it answers itself, to everybody, at the path-inserted
-// location and those of the copies (see [metadata.NewHandler]). Everything else is protected alike, whatever the
-// method: put what answers CORS preflights outside of it. It never redirects.
+// location and those of the copies (see metadata.NewHandler). Everything else is
+// protected alike, whatever the method: put what answers CORS preflights outside of
+// it. It never redirects.
 //
 // On a route or a group it protects what is registered there. Echo's own 404, 405 and
 // answers to OPTIONS may come without it, and what Echo.Use adds runs before it: a

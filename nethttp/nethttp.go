@@ -11,8 +11,7 @@ import (
 
 // Handler serves the resource's metadata at its well-known paths, to everybody, and
 // everything else by next, to accepted requests only. It is all that a process with
-// one MCP server needs. The copies of
-// [metadata.NewHandler] are served too.
+// one MCP server needs. The copies of [metadata.NewHandler] are served too.
 //
 // For several resources in one process use [Middleware] for each and [Metadata] for
 // all of them. How long a client may take to send its request is for the http.Server to
