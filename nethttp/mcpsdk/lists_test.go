@@ -159,3 +159,32 @@ func TestListsOfOthersAreNotChanged(t *testing.T) {
 		t.Errorf("the list that was kept: got %+v", kept)
 	}
 }
+
+// The lock and the bridge follow when the Resource gets other rules, also in a session
+// that is open.
+func TestLockFollowsReplacedRules(t *testing.T) {
+	inEveryMode(t, func(t *testing.T, m mode) {
+		h := newHall(t, hallRules)
+		h.server.AddReceivingMiddleware(mcpsdk.Lock(h.res))
+		s, err := h.connect(t, m, h.round, h.token("base admin"))
+		if err != nil {
+			t.Fatal(err)
+		}
+		equal(t, "tools before", names(t, s.Tools(t.Context(), nil), toolName), []string{"delete", "echo", "open"})
+		if err := h.res.Replace(newResource(t, resource.Config{
+			Identifier: h.url, Scopes: []string{"base"}, Issuers: []resource.Issuer{{Verifier: verifier(t, h.issuer)}},
+			Operations: resource.Operations{Tools: map[string][]string{"echo": {"admin"}, "delete": {"more"}}, Undeclared: resource.DenyUndeclared,
+				Methods: map[string][]string{"tools/list": {}}},
+		})); err != nil {
+			t.Fatal(err)
+		}
+		equal(t, "tools after", names(t, s.Tools(t.Context(), nil), toolName), []string{"echo"})
+		if _, err := s.CallTool(t.Context(), &mcp.CallToolParams{Name: "echo"}); err != nil {
+			t.Errorf("echo: %v", err)
+		}
+		if _, err := s.CallTool(t.Context(), &mcp.CallToolParams{Name: "open"}); err == nil {
+			t.Error("open was called, which no rule names any more")
+		}
+		equal(t, "what ran", h.taken(), []string{"tool echo"})
+	})
+}

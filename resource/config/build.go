@@ -23,8 +23,15 @@ type building struct {
 	resource *resource.Resource
 }
 
-// build makes a resource. The sum is of all that was read for it, also if it fails.
+// build makes a resource. The sum is of all that was read for it, also if it fails. A
+// function of the program that panics takes no server down that has a configuration.
 func (l *Live) build(ctx context.Context) (b *building, sum string, err error) {
+	defer func() {
+		if p := recover(); p != nil {
+			b, sum = nil, "panic" // a sum that no reading has
+			err = fmt.Errorf("config: a function that was called for the configuration panicked with a %T", p)
+		}
+	}()
 	b = &building{reading: l.config.read(), of: l.config, pool: l.pool, next: pool{}}
 	off := b.settings.Enabled != nil && !*b.settings.Enabled
 	if b.found && !off {

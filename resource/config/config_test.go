@@ -418,6 +418,11 @@ func TestWrongConfigs(t *testing.T) {
 			c.Check = func(*resource.Resource) error { return errors.New("no such tool") }
 			return c
 		}(), "text:1: no such tool"},
+		{"a program that panics", func() config.Config {
+			c := of(block())
+			c.Complete = func(*resource.Config) { panic("S3cr3t") }
+			return c
+		}(), "a function that was called for the configuration panicked with a string"},
 		{"a program that completes it wrongly", func() config.Config {
 			c := of(block())
 			c.Complete = func(c *resource.Config) { c.MaxTokenBytes = -1 }

@@ -292,13 +292,16 @@ func TestReloadAsksTheProgram(t *testing.T) {
 	defer issuer.Close()
 	s := &site{t: t, dir: t.TempDir(), issuer: issuer}
 	s.write("a.yaml", s.settings("  tool_scopes: {whoami: [a]}"))
-	revoked := atomic.Bool{}
+	var revoked, panics atomic.Bool
 	live, err := config.New(config.Config{File: filepath.Join(s.dir, "a.yaml"), Environ: []string{}, Transport: issuer.Transport(), Logger: slog.New(slog.DiscardHandler),
 		Complete: func(c *resource.Config) {
 			c.Operations.Tools = map[string][]string{}
 			c.Revoked = func(context.Context, *resource.Caller) bool { return revoked.Load() }
 		},
 		Check: func(res *resource.Resource) error {
+			if panics.Load() {
+				panic("a check")
+			}
 			if res.Metadata().ResourceName == "odd" {
 				return errors.New("odd")
 			}
@@ -315,6 +318,11 @@ func TestReloadAsksTheProgram(t *testing.T) {
 	if err := live.Reload(t.Context()); err != nil || live.Resource().Metadata().ResourceName != "even" {
 		t.Errorf("got %v, %q", err, live.Resource().Metadata().ResourceName)
 	}
+	panics.Store(true)
+	if err := live.Reload(t.Context()); err == nil || err.Error() != "config: a function that was called for the configuration panicked with a string" {
+		t.Errorf("got %v", err)
+	}
+	panics.Store(false)
 	done, cancel := context.WithCancel(t.Context())
 	cancel()
 	if err := live.Reload(done); !errors.Is(err, context.Canceled) {

@@ -1,0 +1,48 @@
+package doortest_test
+
+import (
+	"net/http"
+	"strings"
+	"testing"
+
+	"github.com/warder-go/warder/resource"
+	"github.com/warder-go/warder/resource/resourcetest"
+)
+
+// What was made of a resource follows when it gets another configuration: the
+// middleware, a route that needs more, and the metadata.
+func TestReplace(t *testing.T) {
+	atEachDoor(t, func(t *testing.T, d door) {
+		issuer := newIssuer(t)
+		res := newResource(t, issuer, at(identifier, "old"))
+		url := serve(t, d.site([]*resource.Resource{res}, map[string]route{
+			"/mcp":  {[]guard{{res: res}}, http.HandlerFunc(whoami)},
+			"/more": {[]guard{{res: res}, {res, []string{"more"}}}, http.HandlerFunc(whoami)},
+		}))
+		status := func(path, scope string) int {
+			token := issuer.Token(resourcetest.Token{Audience: identifier, Scope: scope})
+			response, _ := do(t, request(t, http.MethodPost, url+path, token, nil))
+			return response.StatusCode
+		}
+		check := func(scope, other string) {
+			t.Helper()
+			for _, row := range []struct {
+				path, scope string
+				want        int
+			}{{"/mcp", scope, 200}, {"/mcp", other, 403}, {"/more", scope + " more", 200}, {"/more", other + " more", 403}, {"/more", scope, 403}} {
+				if got := status(row.path, row.scope); got != row.want {
+					t.Errorf("%s with %q: got %d, want %d", row.path, row.scope, got, row.want)
+				}
+			}
+			_, body := do(t, request(t, http.MethodGet, url+wellKnown+"/mcp", "", nil))
+			if want := strings.Replace(document, `"bearer`, `"scopes_supported":["`+scope+`"],"bearer`, 1); body != want {
+				t.Errorf("metadata:\n got %s\nwant %s", body, want)
+			}
+		}
+		check("old", "new")
+		if err := res.Replace(newResource(t, issuer, at(identifier, "new"))); err != nil {
+			t.Fatal(err)
+		}
+		check("new", "old")
+	})
+}

@@ -1,0 +1,36 @@
+package config_test
+
+import (
+	"log/slog"
+	"os"
+	"strings"
+	"testing"
+
+	"github.com/warder-go/warder/resource/config"
+)
+
+// Whatever the file says, there is a resource or an error and never both, and the secret
+// is in no error.
+func FuzzNew(f *testing.F) {
+	sample, err := os.ReadFile("authorization.example.yaml")
+	if err != nil {
+		f.Fatal(err)
+	}
+	f.Add(string(sample))
+	for _, seed := range []string{block(), block("  enabled: false"), block("  client_id: ${A}", "  client_secret: ${S}"),
+		block("  tool_scopes: &a {x: [y]}", "  prompt_scopes: *a"), block("  resource_scopes: [{template: 'a://{b}', scopes: []}]"), "authorization: {<<: {a: b}}", "? a\n: b\n"} {
+		f.Add(seed)
+	}
+	const secret = "S3cr3t-0f-mine"
+	f.Fuzz(func(t *testing.T, text string) {
+		c := of(text, "S="+secret, "A=x", "AUTHORIZATION__CLIENT_SECRET="+secret)
+		c.Logger = slog.New(slog.DiscardHandler)
+		live, err := config.New(c)
+		if (live == nil) == (err == nil) {
+			t.Errorf("got %v and %v", live, err)
+		}
+		if err != nil && strings.Contains(err.Error(), secret) {
+			t.Errorf("the secret is in %v", err)
+		}
+	})
+}
