@@ -1,0 +1,63 @@
+package resource_test
+
+import (
+	"fmt"
+	"log"
+
+	"github.com/warder-go/warder/jwks"
+	"github.com/warder-go/warder/resource"
+)
+
+// The tenants of one server, with one key set for all.
+func ExampleTenants() {
+	keys, err := jwks.New(jwks.Config{
+		Issuer: "https://login.microsoftonline.com/{tenantid}/v2.0",
+		URL:    "https://login.microsoftonline.com/organizations/discovery/v2.0/keys",
+	})
+	if err != nil {
+		log.Fatal(err)
+	}
+	res, err := resource.New(resource.Config{
+		Identifier: "https://mcp.example.com/mcp",
+		Issuers: []resource.Issuer{{
+			Verifier:  keys,
+			Audiences: []string{"11112222-bbbb-3333-cccc-4444dddd5555"},
+			Tenants:   &resource.Tenants{Allow: []string{"aaaabbbb-0000-cccc-1111-dddd2222eeee"}},
+		}},
+		AuthorizationServers: []string{"https://login.microsoftonline.com/organizations/v2.0"},
+	})
+	if err != nil {
+		log.Fatal(err)
+	}
+	fmt.Println(res.Metadata().AuthorizationServers)
+	// Output:
+	// [https://login.microsoftonline.com/organizations/v2.0]
+}
+
+// Issuers that are known elsewhere, each with keys of its own. Their verifiers are made
+// once and kept: they hold the keys.
+func ExampleConfig_resolveIssuer() {
+	realms := map[string]*resource.Issuer{}
+	for _, realm := range []string{"acme", "contoso"} {
+		issuer := "https://sso.example.com/realms/" + realm
+		keys, err := jwks.New(jwks.Config{Issuer: issuer})
+		if err != nil {
+			log.Fatal(err)
+		}
+		realms[issuer] = &resource.Issuer{Verifier: keys}
+	}
+	res, err := resource.New(resource.Config{
+		Identifier: "https://mcp.example.com/mcp",
+		ResolveIssuer: func(iss string) (*resource.Issuer, bool) {
+			realm, ok := realms[iss]
+			return realm, ok
+		},
+		AuthorizationServers: []string{"https://sso.example.com/realms/acme", "https://sso.example.com/realms/contoso"},
+	})
+	if err != nil {
+		log.Fatal(err)
+	}
+	fmt.Println(res.Metadata().AuthorizationServers)
+	// Output:
+	// [https://sso.example.com/realms/acme https://sso.example.com/realms/contoso]
+}
