@@ -200,6 +200,33 @@ func TestOnlyResolveIssuer(t *testing.T) {
 	}
 }
 
+// Whoever is resolved first stays: two verifiers would fetch twice.
+func TestResolvedAtTheSameTime(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		var used [2]atomic.Int32
+		var asked atomic.Int32
+		f := newFixture(t, func(c *resource.Config, _ *jwks.Config) {
+			c.ResolveIssuer = func(iss string) (*resource.Issuer, bool) {
+				n := asked.Add(1) - 1
+				time.Sleep(time.Second + time.Duration(n))
+				return &resource.Issuer{Verifier: verifierFunc{iss, func() (*resource.Claims, error) {
+					used[n].Add(1)
+					return nil, errors.New("no")
+				}}}, true
+			}
+		})
+		token := f.token(resourcetest.Token{Claims: map[string]any{"iss": "https://a.realms.example.test"}})
+		var all sync.WaitGroup
+		for range 2 {
+			all.Go(func() { f.expect("a refusal", f.bearer(token), invalid) })
+		}
+		all.Wait()
+		if asked.Load() != 2 || used[0].Load() != 2 || used[1].Load() != 0 {
+			t.Errorf("asked %d times, verifiers used %d and %d times; want 2, 2 and 0", asked.Load(), used[0].Load(), used[1].Load())
+		}
+	})
+}
+
 // forgetful counts how often it was told to forget.
 type forgetful struct {
 	verifierFunc

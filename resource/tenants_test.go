@@ -184,6 +184,22 @@ warder_keyset_keys{issuer=%q,resource=%q} 4
 	}
 }
 
+// A tenant that may not come does not come by another way.
+func TestRefusedTenantIsNotResolved(t *testing.T) {
+	asked := 0
+	w := newTenancy(t, func(c *resource.Config) {
+		c.ResolveIssuer = func(iss string) (*resource.Issuer, bool) {
+			asked++
+			return &resource.Issuer{Verifier: saying(iss, claims{"aud": identifier, "exp": time.Now().Add(time.Hour).Unix()})}, true
+		}
+	})
+	w.expect("fits the pattern", w.bearer(w.tokenOf(tenantIssuer("fabrikam"), "fabrikam", w.all)), invalid)
+	w.expect("fits none", w.bearer(w.token(resourcetest.Token{Claims: map[string]any{"iss": "https://other.example.test"}})), accepted)
+	if asked != 1 {
+		t.Errorf("asked %d times, want 1", asked)
+	}
+}
+
 // AllowFunc is asked for remembered tokens too, and a panic lets nobody in.
 func TestAllowFunc(t *testing.T) {
 	var allowed atomic.Value
@@ -208,7 +224,7 @@ func TestAllowFunc(t *testing.T) {
 // A key that changes hands is withdrawn from who had it, remembered tokens included.
 func TestKeyOfAnotherTenantIsAnotherKey(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
-		w := newTenancy(t, nil)
+		w := newTenancy(t, func(c *resource.Config) { c.MemoryTTL = time.Hour })
 		tokenA := w.token(resourcetest.Token{Key: w.ofA, Lifetime: time.Hour, Claims: map[string]any{"iss": tenantIssuer(tenantA), "tid": tenantA}})
 		tokenB := w.token(resourcetest.Token{Key: w.ofA, Lifetime: time.Hour, Claims: map[string]any{"iss": tenantIssuer(tenantB), "tid": tenantB}})
 		w.expect("A with A's key", w.bearer(tokenA), accepted)
