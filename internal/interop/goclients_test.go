@@ -14,6 +14,10 @@ import (
 )
 
 var goSDK = program{name: "go-sdk 1.8.0", open: openGoSDK, ttl: 12, exceptions: map[string]exception{
+	slashTooMany: {
+		`whoami: connect: calling "initialize": sending "initialize": rejected by transport: login: got 401 {"error_description":"Authorization is required"}`,
+		"It takes no metadata of a resource that is not the typed URL, and guesses at endpoints of the MCP server instead.",
+	},
 	endsForGood: {
 		`whoami: calling "tools/call": sending "tools/call": rejected by transport: oauth2: token expired and refresh token is not set`,
 		"It sends nothing once its clock says that the token has expired, so it sees no 401 and asks for no login.",
