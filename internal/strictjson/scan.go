@@ -2,225 +2,186 @@ package strictjson
 
 import (
 	"bytes"
+	"errors"
 	"fmt"
-	"slices"
+	"io"
 	"sync"
 
 	"github.com/go-json-experiment/json/jsontext"
 )
 
-// A scanner reads JSON from the front to the back and looks at every byte once: the
-// body of each request goes through it. Fuzz tests compare it with two other readers.
-type scanner struct {
-	data  []byte
-	at    int
-	depth int
-	fold  bool     // names that differ only in case are duplicates
-	names [][]byte // of the objects that are open, unescaped
+// A reader is the library's decoder, set to bytes that it reads in place.
+type reader struct {
+	jsontext.Decoder
+	data []byte
+	buf  bytes.Buffer
+	fold bool // names that differ only in case are duplicates
 }
 
-var scanners = sync.Pool{New: func() any { return new(scanner) }}
+var readers = sync.Pool{New: func() any { return new(reader) }}
 
 // scan runs read on the one value in data.
-func scan(data []byte, read func(*scanner) error) error {
-	s := scanners.Get().(*scanner)
-	defer s.release()
-	s.data = data
-	s.space()
-	if err := read(s); err != nil {
-		return err
+func scan(data []byte, read func(*reader) error) error {
+	if !depthAtMost(data, MaxDepth) {
+		return ErrDepth
 	}
-	if s.space(); s.at < len(s.data) {
+	r := readers.Get().(*reader)
+	defer r.release()
+	r.data, r.buf = data, *bytes.NewBuffer(data)
+	r.Reset(&r.buf)
+	if err := read(r); err != nil {
+		return readError(err)
+	}
+	if _, err := r.ReadToken(); err != io.EOF {
 		return ErrTrailing
 	}
 	return nil
 }
 
-// release drops every reference to the input before the scanner is used again.
-func (s *scanner) release() {
-	names := s.names[:0]
-	clear(names[:cap(names)])
-	if cap(names) > 1024 {
-		names = nil
-	}
-	*s = scanner{names: names}
-	scanners.Put(s)
+// release drops every reference to the input before the reader is used again.
+func (r *reader) release() {
+	r.data, r.buf, r.fold = nil, bytes.Buffer{}, false
+	r.Reset(&r.buf)
+	readers.Put(r)
 }
 
-func (s *scanner) syntax() error { return fmt.Errorf("%w at byte %d", ErrSyntax, s.at) }
-
-func (s *scanner) space() {
-	for s.at < len(s.data) {
-		switch s.data[s.at] {
-		case ' ', '\t', '\r', '\n':
-			s.at++
-		default:
-			return
+// value reads the next value. The decoder looks for duplicate names at all depths, but
+// not for those that differ in case: if they matter, each object is read by itself.
+func (r *reader) value() (jsontext.Value, error) {
+	if r.fold {
+		switch r.PeekKind() {
+		case '{':
+			return r.object(nil, nil)
+		case '[':
+			return r.array(nil)
 		}
 	}
-}
-
-// next returns the byte at hand, 0 at the end: no value begins with it.
-func (s *scanner) next() byte {
-	if s.at < len(s.data) {
-		return s.data[s.at]
-	}
-	return 0
-}
-
-func (s *scanner) take(c byte) bool {
-	if s.next() != c {
-		return false
-	}
-	s.at++
-	return true
-}
-
-func (s *scanner) value() error {
-	switch c := s.next(); c {
-	case '{':
-		return s.object(nil, nil)
-	case '[':
-		return s.array(nil)
-	case '"':
-		_, err := s.text()
-		return err
-	case 't':
-		return s.literal("true")
-	case 'f':
-		return s.literal("false")
-	case 'n':
-		return s.literal("null")
-	default:
-		return s.number()
-	}
+	return r.ReadValue()
 }
 
 // array calls element, if there is one, for each element.
-func (s *scanner) array(element func(jsontext.Value) error) error {
-	if s.depth++; s.depth > MaxDepth {
-		return ErrDepth
-	}
-	s.at++
-	s.space()
-	for more := !s.take(']'); more; {
-		from := s.at
-		if err := s.value(); err != nil {
-			return err
+func (r *reader) array(element func(jsontext.Value) error) (jsontext.Value, error) {
+	return r.inside(']', func() error {
+		value, err := r.value()
+		if err == nil && element != nil {
+			err = element(value)
 		}
-		if element != nil {
-			if err := element(s.data[from:s.at:s.at]); err != nil {
-				return err
-			}
-		}
-		s.space()
-		if more = !s.take(']'); more && !s.take(',') {
-			return s.syntax()
-		}
-		s.space()
-	}
-	s.depth--
-	return nil
+		return err
+	})
 }
 
 // object calls member, if there is one, for each member that is known.
-func (s *scanner) object(known *Names, member func(string, jsontext.Value) error) error {
-	if s.depth++; s.depth > MaxDepth {
-		return ErrDepth
+func (r *reader) object(known *Names, member func(string, jsontext.Value) error) (jsontext.Value, error) {
+	var folded map[string]bool
+	if r.fold {
+		folded = map[string]bool{}
 	}
-	s.at++
-	s.space()
-	first := len(s.names)
-	for more := !s.take('}'); more; {
-		if err := s.member(known, member); err != nil {
+	return r.inside('}', func() error {
+		name, err := r.name()
+		if err != nil {
 			return err
 		}
-		s.space()
-		if more = !s.take('}'); more && !s.take(',') {
-			return s.syntax()
+		if r.fold {
+			f := Fold(string(name))
+			if folded[f] {
+				return ErrDuplicate
+			}
+			folded[f] = true
 		}
-		if more {
-			s.space()
+		if known == nil {
+			_, err = r.value()
+			return err
 		}
-	}
-	if !distinct(s.names[first:]) {
-		return ErrDuplicate
-	}
-	s.names = s.names[:first]
-	s.depth--
-	return nil
+		return r.member(known, name, member)
+	})
 }
 
-func (s *scanner) member(known *Names, member func(string, jsontext.Value) error) error {
-	name, err := s.name()
-	if err != nil {
-		return err
+// inside reads an array or an object, whose parts one reads, one at a time.
+func (r *reader) inside(end jsontext.Kind, one func() error) (jsontext.Value, error) {
+	if _, err := r.ReadToken(); err != nil {
+		return nil, err
 	}
-	if s.space(); !s.take(':') {
-		return s.syntax()
+	from := r.InputOffset() - 1
+	for r.PeekKind() != end {
+		if err := one(); err != nil {
+			return nil, err
+		}
 	}
-	s.space()
-	if known == nil {
-		return s.value()
+	if _, err := r.ReadToken(); err != nil {
+		return nil, err
 	}
+	to := r.InputOffset()
+	return r.data[from:to:to], nil
+}
+
+func (r *reader) member(known *Names, name []byte, member func(string, jsontext.Value) error) error {
 	as, inner, err := known.lookup(name)
 	if err != nil {
 		return err
 	}
-	from := s.at
-	if inner != nil && s.next() == '{' {
-		err = s.object(inner, member)
+	var value jsontext.Value
+	if inner != nil && r.PeekKind() == '{' {
+		value, err = r.object(inner, member)
 	} else {
-		err = s.value()
+		value, err = r.value()
 	}
 	if err == nil && as != "" {
-		if err = member(as, s.data[from:s.at:s.at]); err != nil {
+		if err = member(as, value); err != nil {
 			err = fmt.Errorf("member %q: %w", as, err)
 		}
 	}
 	return err
 }
 
-// name reads a member's name, to be compared with others.
-func (s *scanner) name() ([]byte, error) {
-	if s.next() != '"' {
-		return nil, s.syntax()
-	}
-	from := s.at
-	escaped, err := s.text()
+// name reads a member's name. The decoder refuses any other kind here, and a name that
+// this object has already.
+func (r *reader) name() ([]byte, error) {
+	raw, err := r.ReadValue()
 	if err != nil {
 		return nil, err
 	}
-	name := s.data[from+1 : s.at-1]
-	if escaped {
-		if name, err = jsontext.AppendUnquote(nil, s.data[from:s.at]); err != nil {
-			return nil, s.syntax()
-		}
+	if bytes.IndexByte(raw, '\\') < 0 {
+		return raw[1 : len(raw)-1], nil
 	}
-	compared := name
-	if s.fold && !isLowerASCII(name) {
-		compared = []byte(Fold(string(name)))
-	}
-	s.names = append(s.names, compared)
-	return name, nil
+	return jsontext.AppendUnquote(nil, raw)
 }
 
-// distinct reports whether no two names are the same. It may put them in another order.
-func distinct(names [][]byte) bool {
-	if len(names) > 16 {
-		slices.SortFunc(names, bytes.Compare)
-		for i := range names[1:] {
-			if bytes.Equal(names[i], names[i+1]) {
-				return false
-			}
-		}
+// readError replaces the decoder's errors, which may quote the input.
+func readError(err error) error {
+	if errors.Is(err, jsontext.ErrDuplicateName) {
+		return ErrDuplicate
+	}
+	if syntax, ok := errors.AsType[*jsontext.SyntacticError](err); ok {
+		return fmt.Errorf("%w at byte %d", ErrSyntax, syntax.ByteOffset)
+	}
+	if err == io.EOF || err == io.ErrUnexpectedEOF {
+		return ErrSyntax
+	}
+	return err
+}
+
+// depthAtMost counts brackets outside of strings. It runs before the decoder, so that a
+// deep document costs one pass and no recursion, and only where there are enough
+// brackets at all. On text that is no JSON its answer does not matter: the decoder
+// refuses that text.
+func depthAtMost(data []byte, limit int) bool {
+	if bytes.Count(data, []byte{'{'})+bytes.Count(data, []byte{'['}) <= limit {
 		return true
 	}
-	for i, name := range names {
-		for _, other := range names[:i] {
-			if bytes.Equal(name, other) {
+	depth, inString := 0, false
+	for i := 0; i < len(data); i++ {
+		switch c := data[i]; {
+		case inString && c == '\\':
+			i++
+		case c == '"':
+			inString = !inString
+		case inString:
+		case c == '{' || c == '[':
+			if depth++; depth > limit {
 				return false
 			}
+		case c == '}' || c == ']':
+			depth--
 		}
 	}
 	return true

@@ -41,11 +41,12 @@ var (
 //
 // Object does not modify data and is safe for concurrent use.
 func Object(data []byte, known *Names, member func(name string, value jsontext.Value) error) error {
-	return scan(data, func(s *scanner) error {
-		if s.next() == '{' {
-			return s.object(known, member)
+	return scan(data, func(r *reader) error {
+		if r.PeekKind() == '{' {
+			_, err := r.object(known, member)
+			return err
 		}
-		if err := s.value(); err != nil {
+		if _, err := r.ReadValue(); err != nil {
 			return err
 		}
 		return ErrNotObject
@@ -53,13 +54,19 @@ func Object(data []byte, known *Names, member func(name string, value jsontext.V
 }
 
 // Valid reports whether data is one strict JSON value of any kind.
-func Valid(data []byte) error { return scan(data, (*scanner).value) }
+func Valid(data []byte) error {
+	return scan(data, func(r *reader) error {
+		_, err := r.ReadValue()
+		return err
+	})
+}
 
 // Unmistakable is Valid for readers that match names in any case: it also refuses two
 // names in one object, at any depth, that differ only in case.
 func Unmistakable(data []byte) error {
-	return scan(data, func(s *scanner) error {
-		s.fold = true
-		return s.value()
+	return scan(data, func(r *reader) error {
+		r.fold = true
+		_, err := r.value()
+		return err
 	})
 }

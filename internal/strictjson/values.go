@@ -57,10 +57,11 @@ func Strings(value jsontext.Value) ([]string, error) {
 
 // Elements calls element for each element of data, which must be exactly one array.
 func Elements(data []byte, element func(jsontext.Value) error) error {
-	return scan(data, func(s *scanner) error {
-		if s.next() != '[' {
+	return scan(data, func(r *reader) error {
+		if r.PeekKind() != '[' {
 			return errors.New("is not an array")
 		}
-		return s.array(element)
+		_, err := r.array(element)
+		return err
 	})
 }
