@@ -32,7 +32,7 @@ func (l *Live) build(ctx context.Context) (b *building, sum string, err error) {
 			err = fmt.Errorf("config: a function that was called for the configuration panicked with a %T", p)
 		}
 	}()
-	b = &building{reading: l.config.read(), of: l.config, pool: l.pool, next: pool{}}
+	b = &building{reading: l.config.read(), of: *l.config, pool: l.pool, next: pool{}}
 	off := b.settings.Enabled != nil && !*b.settings.Enabled
 	if b.found && !off {
 		b.m.read = len(b.m.all)

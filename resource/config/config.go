@@ -18,6 +18,8 @@ package config
 import (
 	"context"
 	"errors"
+	"fmt"
+	"io"
 	"log/slog"
 	"net/http"
 	"time"
@@ -46,7 +48,7 @@ type Config struct {
 	// which they are if it is nil. Variables of that name count over both files.
 	Environ []string
 
-	// Complete adds what a file can't say, such as Revoked, Operations.Rule,
+	// Complete adds what a file can't say, such as Revoked, Observers, Operations.Rule,
 	// Operations.Stateless and Headers. It is called for each configuration, by one
 	// goroutine at a time; what it changes is not checked against the file.
 	Complete func(*resource.Config)
@@ -59,6 +61,15 @@ type Config struct {
 	Transport http.RoundTripper // to the issuers, see jwks.Config; ca_file has no effect then
 	Logger    *slog.Logger      // one record per reload; nil: slog.Default()
 }
+
+// Format prints the name of the file for every verb: Text and Environ may hold secrets.
+func (c Config) Format(f fmt.State, _ rune) { _, _ = io.WriteString(f, "config.Config("+c.File+")") }
+
+// LogValue logs the name of the file.
+func (c Config) LogValue() slog.Value { return slog.StringValue(c.File) }
+
+// MarshalText encodes the name of the file, so that encoders show nothing else either.
+func (c Config) MarshalText() ([]byte, error) { return []byte(c.File), nil }
 
 // Load returns the resource that a file describes, with the environment's overrides. It
 // asks nobody: call [resource.Resource.Ready] for that. The error is [ErrDisabled], or
@@ -83,7 +94,7 @@ func New(c Config) (*Live, error) {
 	if (c.File == "") == (c.Text == nil) {
 		return nil, errors.New("config: File, Text: give one of them")
 	}
-	l := &Live{config: c}
+	l := &Live{config: &c}
 	built, sum, err := l.build(context.Background())
 	if err != nil {
 		return nil, err

@@ -194,7 +194,20 @@ func TestNoSecretInAnError(t *testing.T) {
 		t.Fatalf("got %q, %v", string(settings.ClientSecret), err)
 	}
 	var log strings.Builder
-	slog.New(slog.NewJSONHandler(&log, nil)).Info("x", "settings", settings, "secret", settings.ClientSecret)
+	c := of(block("  client_id: x", "  client_secret: "+secret), "S="+secret)
+	live, err := config.New(c)
+	if err != nil {
+		t.Fatal(err)
+	}
+	slog.New(slog.NewJSONHandler(&log, nil)).Info("x", "settings", settings, "secret", settings.ClientSecret, "config", c, "live", live, "held", struct{ C config.Config }{c})
+	slog.New(slog.NewTextHandler(&log, nil)).Info("x", "settings", settings, "config", c, "live", live, "held", struct{ C config.Config }{c})
+	for _, held := range []any{c, &c, live, live.Resource(), struct{ C any }{c}, struct{ l *config.Live }{live}} {
+		for _, verb := range []string{"%v", "%+v", "%#v", "%s", "%q", "%x"} {
+			if shown := fmt.Sprintf(verb, held); strings.Contains(shown, secret) || strings.Contains(shown, fmt.Sprintf("%x", secret)) {
+				t.Errorf("%s of %T shows it", verb, held)
+			}
+		}
+	}
 	for _, shown := range []string{fmt.Sprint(settings), fmt.Sprintf("%+v", settings), fmt.Sprintf("%#v", settings), fmt.Sprintf("%x %q", settings.ClientSecret, settings.ClientSecret), log.String()} {
 		if strings.Contains(shown, secret) || !strings.Contains(shown, "[redacted]") {
 			t.Errorf("shows %s", shown)

@@ -3,6 +3,7 @@ package config
 import (
 	"context"
 	"fmt"
+	"io"
 	"log/slog"
 	"sync"
 	"time"
@@ -21,7 +22,7 @@ const (
 // implements prometheus.Collector with series about reloads, beside those of
 // [resource.Resource.Metrics].
 type Live struct {
-	config   Config
+	config   *Config // by pointer: printing what holds a Live shows an address
 	resource *resource.Resource
 	metrics  *metrics
 
@@ -130,6 +131,14 @@ func (l *Live) warmUp(ctx context.Context, fresh []resource.Verifier) {
 	}
 	group.Wait()
 }
+
+// Format prints the name of the file for every verb.
+func (l *Live) Format(f fmt.State, _ rune) {
+	_, _ = io.WriteString(f, "config.Live("+l.config.File+")")
+}
+
+// LogValue logs the name of the file.
+func (l *Live) LogValue() slog.Value { return slog.StringValue(l.config.File) }
 
 func (l *Live) logger() *slog.Logger {
 	if l.config.Logger != nil {
