@@ -8,6 +8,7 @@ import (
 	"fmt"
 	"io"
 	"os"
+	"regexp"
 	"strings"
 
 	"github.com/warder-go/warder/introspect"
@@ -137,11 +138,16 @@ func (c *credentials) apiKeys(ctx context.Context, config *resource.Config) erro
 	return nil
 }
 
+var ofKeys = regexp.MustCompile(`^[A-Za-z0-9._~+/-]{3,}$`)
+
 // printKey makes a key. Nobody can print it a second time.
 func (c *credentials) printKey(out io.Writer, scopes []string) error {
 	prefix := c.keyPrefix
 	if prefix == "" {
 		prefix = "mcp_"
+	}
+	if !ofKeys.MatchString(prefix) || strings.HasPrefix(prefix, "ey") { // as a start with it would say
+		return fmt.Errorf("-api-key-prefix: %q is none: 3 characters of a token at least, and not how a JWT begins", prefix)
 	}
 	key, digest := apikey.Generate(prefix)
 	_, err := apikey.New(apikey.Config{Resource: "https://any.example", Keys: []apikey.Key{

@@ -141,6 +141,8 @@ func TestWrongCredentialFlags(t *testing.T) {
 		{"a prefix without keys", []string{"-issuer", "https://auth.example", "-api-key-prefix", "mcp_"}, "-api-keys is missing: "},
 		{"API keys that are none", []string{"-issuer", "https://auth.example", "-api-keys", secret}, "-api-keys: apikey: file "},
 		{"a prefix that is too short", []string{"-issuer", "https://auth.example", "-api-keys", file(t, `{"keys":[]}`), "-api-key-prefix", "k"}, `-resource, -scopes, -tool-scopes, -audience, -allow-origin: resource: configuration: Prefixed["k"]: `},
+		{"a new key with a prefix that no token has", []string{"-new-api-key", "ci", "-api-key-prefix", "a b"}, "-api-key-prefix: "},
+		{"a new key with the prefix of a JWT", []string{"-new-api-key", "ci", "-api-key-prefix", "eyK"}, "-api-key-prefix: "},
 		{"a new key whose name is none", []string{"-new-api-key", "a b"}, "-new-api-key, -scopes: apikey: configuration: Keys[0]: id: "},
 	} {
 		t.Run(row.name, func(t *testing.T) {
