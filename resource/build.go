@@ -4,7 +4,6 @@ import (
 	"fmt"
 	"maps"
 	"net/url"
-	"reflect"
 	"slices"
 	"strings"
 
@@ -81,7 +80,7 @@ func (b *builder) issuers(r *Resource) (servers []string) {
 func (b *builder) observers(r *Resource) {
 	r.observers = slices.Clone(b.config.Observers)
 	for n, o := range r.observers {
-		if v := reflect.ValueOf(o); !v.IsValid() || v.Kind() == reflect.Pointer && v.IsNil() {
+		if isNil(o) {
 			b.mistake("Observers[%d]: nil; leave it out", n)
 		} else if slices.ContainsFunc(r.observers[:n], func(other Observer) bool { return same(other, o) }) {
 			b.mistake("Observers[%d]: stands twice; it would be told of each decision twice", n)

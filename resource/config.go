@@ -257,3 +257,9 @@ func (r *Resource) vouchers() (out []voucher) {
 func same(a, b any) bool {
 	return reflect.ValueOf(a).Comparable() && reflect.ValueOf(b).Comparable() && a == b
 }
+
+// isNil reports whether there is nothing to call, be it behind a pointer's type.
+func isNil(a any) bool {
+	v := reflect.ValueOf(a)
+	return !v.IsValid() || v.Kind() == reflect.Pointer && v.IsNil()
+}

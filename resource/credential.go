@@ -70,10 +70,11 @@ func (b *builder) credentials(r *Resource) {
 	}
 	// The longest prefix counts.
 	slices.SortStableFunc(r.prefixed, func(a, b prefixIssuer) int { return len(b.prefix) - len(a.prefix) })
+	seen := map[string]bool{}
 	for _, name := range slices.Sorted(maps.Keys(b.config.Headers)) {
 		where, verifier := fmt.Sprintf("Headers[%q]", name), b.config.Headers[name]
-		b.checkFieldName(where, name)
-		if verifier == nil {
+		b.checkFieldName(where, name, seen)
+		if isNil(verifier) {
 			b.mistake("%s: verifier is nil", where)
 			continue
 		}
@@ -84,9 +85,10 @@ func (b *builder) credentials(r *Resource) {
 		r.headers = append(r.headers, headerIssuer{textproto.CanonicalMIMEHeaderKey(name), verifier,
 			issuer{id: verifier.Issuer(), audiences: audiences}})
 	}
+	seen = map[string]bool{}
 	for _, name := range slices.Sorted(maps.Keys(b.config.HeaderClaims)) {
 		where, claim := fmt.Sprintf("HeaderClaims[%q]", name), b.config.HeaderClaims[name]
-		b.checkFieldName(where, name)
+		b.checkFieldName(where, name, seen)
 		if claim.Claim == "" {
 			b.mistake("%s: Claim is empty", where)
 		}
@@ -94,15 +96,19 @@ func (b *builder) credentials(r *Resource) {
 	}
 }
 
-func (b *builder) checkFieldName(where, name string) {
+// checkFieldName also sees to it that no field is configured twice, in two spellings.
+func (b *builder) checkFieldName(where, name string, seen map[string]bool) {
 	canonical := textproto.CanonicalMIMEHeaderKey(name)
 	valid := name != "" && strings.Trim(strings.ToLower(name), "abcdefghijklmnopqrstuvwxyz0123456789-_") == ""
 	switch {
 	case !valid:
 		b.mistake("%s: no header field name", where)
-	case slices.Contains([]string{"Authorization", "Proxy-Authorization", "Cookie", "Host"}, canonical):
+	case slices.Contains([]string{"Authorization", "Proxy-Authorization", "Cookie", "Host", "Origin"}, canonical):
 		b.mistake("%s: %s has a meaning of its own", where, canonical)
+	case seen[canonical]:
+		b.mistake("%s: %s stands twice; field names are the same in upper and lower case", where, canonical)
 	}
+	seen[canonical] = true
 }
 
 // headerCredential returns the entry of Config.Headers that marks the request, if any,

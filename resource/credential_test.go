@@ -221,6 +221,18 @@ func TestCredentialMistakes(t *testing.T) {
 			c.Headers = map[string]resource.HeaderVerifier{"X Key": badge{issuer: "x"}}
 		}, "no header field name"},
 		{"nil verifier", func(c *resource.Config) { c.Headers = map[string]resource.HeaderVerifier{"X-Key": nil} }, "nil"},
+		{"nil pointer as verifier", func(c *resource.Config) {
+			c.Headers = map[string]resource.HeaderVerifier{"X-Key": (*badge)(nil)}
+		}, `Headers["X-Key"]: verifier is nil`},
+		{"a field in two spellings", func(c *resource.Config) {
+			c.Headers = map[string]resource.HeaderVerifier{"X-Key": badge{issuer: "x"}, "x-key": badge{issuer: "y"}}
+		}, `Headers["x-key"]: X-Key stands twice`},
+		{"a field of claims in two spellings", func(c *resource.Config) {
+			c.HeaderClaims = map[string]resource.HeaderClaim{"X-Tenant": {Claim: "tid"}, "x-tenant": {Claim: "org"}}
+		}, `HeaderClaims["x-tenant"]: X-Tenant stands twice`},
+		{"Origin", func(c *resource.Config) {
+			c.Headers = map[string]resource.HeaderVerifier{"Origin": badge{issuer: "x"}}
+		}, "meaning of its own"},
 		{"verifier without a name", func(c *resource.Config) { c.Headers = map[string]resource.HeaderVerifier{"X-Key": badge{}} }, "Issuer() is empty"},
 		{"empty claim", func(c *resource.Config) { c.HeaderClaims = map[string]resource.HeaderClaim{"X-Tenant": {}} }, "Claim is empty"},
 	} {

@@ -3,7 +3,6 @@ package resource
 import (
 	"fmt"
 	"maps"
-	"reflect"
 	"slices"
 	"strings"
 	"time"
@@ -101,7 +100,7 @@ type issuer struct {
 
 // issuer checks an Issuer and makes it ready; nil where there is no verifier.
 func (b *builder) issuer(where string, given Issuer) *issuer {
-	if v := reflect.ValueOf(given.Verifier); !v.IsValid() || v.Kind() == reflect.Pointer && v.IsNil() {
+	if isNil(given.Verifier) {
 		b.mistake("%s.Verifier: nil; use jwks.New or introspect.New", where)
 		return nil
 	}
