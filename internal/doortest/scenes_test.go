@@ -158,4 +158,3 @@ func untilGone(say say, w http.ResponseWriter, req *http.Request) {
 	_, err := fmt.Fprint(w, "data: anybody?\n\n")
 	say("%v", err != nil || control.Flush() != nil)
 }
-
