@@ -167,7 +167,7 @@ func TestReloadRefuses(t *testing.T) {
 		{"disabled", func(s *site) { s.write("a.yaml", s.settings("  enabled: false")) }, "config: authorization is disabled (enabled: false)"},
 		{"gone", func(s *site) { _ = os.Remove(filepath.Join(s.dir, "a.yaml")) }, "config: a.yaml: no such file or directory"},
 		{"empty", func(s *site) { s.write("a.yaml", "") }, "config: a.yaml: is empty"},
-		{"cut short", func(s *site) { s.write("a.yaml", s.settings("  required_scopes: [a")) }, "config: a.yaml:5: is no YAML: did not find expected ..."},
+		{"cut short", func(s *site) { s.write("a.yaml", s.settings("  required_scopes: [a")) }, "config: a.yaml:5: is no YAML: did not find expected ',' or ']'"},
 		{"without the block", func(s *site) { s.write("a.yaml", "a: 1\n") }, "config: a.yaml: has no block authorization:"},
 		{"another resource", func(s *site) {
 			s.write("a.yaml", strings.Replace(s.settings("  client_id: test-client", "  client_secret_file: secret", "  ca_file: ca.pem"), "/mcp\n", "/other\n", 1))

@@ -91,10 +91,10 @@ func (t *text) block() *node {
 			foundKey, found = key, value
 		}
 	}
-	for _, name := range names {
-		t.m.add(t.at, "%s: unknown key; did you mean %s?", name, blockName)
-	}
 	if found == nil {
+		for _, name := range names {
+			t.m.add(t.at, "%s: unknown key; did you mean %s?", name, blockName)
+		}
 		return nil
 	}
 	n := t.node(found, 0)
@@ -146,11 +146,8 @@ func (t *text) unreadable(err error) {
 		if at.order != fromEnvironment {
 			at.line = e.Mark.Line
 		}
-		message = "is no YAML: " + e.Message
-		if strings.Contains(e.Message, "anchor") {
+		if message += ": " + unquoted(e.Message); strings.Contains(e.Message, "anchor") {
 			message = "is no YAML: an alias without its anchor; put a value that begins with * in quotes"
-		} else if before, _, quotes := strings.Cut(e.Message, "'"); quotes {
-			message = "is no YAML: " + before + "..."
 		}
 	}
 	switch all := err.Error(); {
@@ -160,6 +157,17 @@ func (t *text) unreadable(err error) {
 		message = "is empty"
 	}
 	t.m.add(at, "%s", message)
+}
+
+// unquoted cuts a message of the parser off where it quotes more than one character.
+func unquoted(message string) string {
+	parts := strings.Split(message, "'")
+	for n := 1; n < len(parts); n += 2 { // between quotes
+		if len(parts[n]) > 1 || n+1 == len(parts) {
+			return strings.Join(parts[:n], "'") + "..."
+		}
+	}
+	return message
 }
 
 // line is where a node stands. A text of the environment has no lines worth telling.
