@@ -261,3 +261,38 @@ func (noKeys) Issuer() string { return "https://keys.example.test" }
 func (noKeys) VerifyHeader(context.Context, string, *http.Request) (*resource.Claims, error) {
 	return nil, errors.New("no")
 }
+
+// Counters go on where another configuration takes over, the observers are its own, and
+// its rules have series of their own.
+func TestMetricsFollowAReplacedConfiguration(t *testing.T) {
+	before, after := new(notebook), new(notebook)
+	f := newFixture(t, func(c *resource.Config, _ *jwks.Config) {
+		c.Operations = resource.Operations{Tools: map[string][]string{"old": {"admin"}}}
+		c.Observers = []resource.Observer{before}
+	})
+	token := f.token(resourcetest.Token{Scope: "read"})
+	call := func(tool string) { f.res.Authenticate(rpcRequest(rpc("tools/call", tool), token)) }
+	call("old")
+	call("old")
+	next := newFixtureWith(t, f.issuer, func(c *resource.Config, _ *jwks.Config) { // another verifier: nothing is remembered
+		c.Operations = resource.Operations{Tools: map[string][]string{"new": {"admin"}}}
+		c.Observers = []resource.Observer{after}
+	})
+	if err := f.res.Replace(next.res); err != nil {
+		t.Fatal(err)
+	}
+	call("old")
+	call("new")
+	f.expectSeries(map[string]string{
+		"warder_remembered_hits_total":                                        "2",
+		"warder_remembered_entries":                                           "1",
+		`warder_scope_challenges_total{operation="tool old"}`:                 "2",
+		`warder_scope_challenges_total{operation="tool new"}`:                 "1",
+		`warder_scope_challenges_total{operation="other"}`:                    "0",
+		`warder_decisions_total{reason="",result="accepted"}`:                 "1",
+		`warder_decisions_total{reason="insufficient_scope",result="denied"}`: "3",
+	})
+	if b, a := len(before.take()), len(after.take()); b != 2 || a != 2 {
+		t.Errorf("the observers were told of %d and %d decisions, want 2 and 2", b, a)
+	}
+}

@@ -25,7 +25,7 @@ func (r *Resource) refuse(ctx context.Context, header http.Header, f *fault) *Re
 		r.challenged[r.rules.label(f.about)].Inc()
 	}
 	r.tell(ctx, header, f.caller, f.about, f)
-	r.log(ctx, "request refused", refusal.Status, header, f)
+	r.log(ctx, refusal.Status, header, f)
 	return refusal
 }
 
@@ -42,9 +42,10 @@ func (o outcome) level() slog.Level {
 	return slog.LevelInfo
 }
 
-// log writes a record about a fault, unless there is a flood of its reason. A log
-// handler that panics costs its line, not the answer.
-func (r *Resource) log(ctx context.Context, message string, status int, header http.Header, f *fault) {
+// log writes a record about a fault that is answered with a status, or that ends a stream
+// (0), unless there is a flood of its reason. A log handler that panics costs its line,
+// not the answer.
+func (r *Resource) log(ctx context.Context, status int, header http.Header, f *fault) {
 	level := outcomes[f.reason].level()
 	if status == 0 && f.reason == ReasonExpired {
 		level = slog.LevelDebug // a stream whose time is over
@@ -73,7 +74,11 @@ func (r *Resource) log(ctx context.Context, message string, status int, header h
 	if trace := traceID(header); trace != "" {
 		about = append(about, slog.String("trace_id", trace))
 	}
-	logger.LogAttrs(ctx, level, message, about...)
+	if status == 0 {
+		logger.LogAttrs(ctx, level, "stream ended", about...)
+		return
+	}
+	logger.LogAttrs(ctx, level, "request refused", about...)
 }
 
 // logLeftOut writes how many records of a reason there would have been.

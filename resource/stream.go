@@ -176,7 +176,7 @@ func (s *stream) settle(ctx context.Context, caller *Caller, f *fault) {
 	if f.caller == nil {
 		f.caller = s.caller
 	}
-	s.opened.whole().now().log(ctx, "stream ended", 0, nil, f)
+	s.opened.whole().now().log(ctx, 0, nil, f)
 }
 
 // stop gives up the checks of a stream whose request is over.
