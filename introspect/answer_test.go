@@ -186,6 +186,8 @@ func TestStatuses(t *testing.T) {
 		{"200 403 with a challenge (RFC 6750 §3.1)", resourcetest.Failure{Status: 403, Header: http.Header{"Www-Authenticate": {`Bearer error="insufficient_scope"`}}}, 503, resource.ReasonIntrospectionCredentials, 503, false},
 		{"200 403 without a body, as of a firewall", only(403), 503, resource.ReasonIntrospectionForbidden, 200, false},
 		{"200 403 in HTML, as of a firewall", resourcetest.Failure{Status: 403, Body: []byte("<html>")}, 503, resource.ReasonIntrospectionForbidden, 200, false},
+		{"200 403 with a missing scope in the body", code(403, "insufficient_scope"), 503, resource.ReasonIntrospectionCredentials, 503, false},
+		{"200 403 with an error of a firewall's own", code(403, "Forbidden"), 503, resource.ReasonIntrospectionForbidden, 200, false},
 		{"200 403 with an empty error", code(403, ""), 503, resource.ReasonIntrospectionForbidden, 200, false},
 		{"200 406, as of a firewall", only(406), 503, resource.ReasonIntrospectionStatus, 200, false},
 		{"200 422", code(422, "invalid_token"), 503, resource.ReasonIntrospectionStatus, 200, false},
