@@ -176,6 +176,7 @@ func scopeList(value jsontext.Value) (scopes []string, err error) {
 		if err != nil {
 			return nil, err
 		}
+		scopes = make([]string, 0, min(1+strings.Count(text, " "), MaxScopes))
 		for scope := range strings.SplitSeq(text, " ") {
 			if scope != "" {
 				scopes = append(scopes, scope)

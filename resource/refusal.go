@@ -24,16 +24,17 @@ type Refusal struct {
 
 // SetHeader puts the refusal's header fields into h.
 func (f *Refusal) SetHeader(h http.Header) {
-	for _, challenge := range f.Challenges {
-		h.Add("WWW-Authenticate", challenge)
+	if len(f.Challenges) > 0 {
+		h["Www-Authenticate"] = append(h["Www-Authenticate"], f.Challenges...)
 	}
 	if f.RetryAfter > 0 {
 		h.Set("Retry-After", strconv.Itoa(int(f.RetryAfter/time.Second)))
 	}
-	h.Set("Cache-Control", "no-store")
-	h.Set("Content-Type", f.ContentType)
-	h.Set("Content-Length", strconv.Itoa(len(f.Body)))
-	h.Set("X-Content-Type-Options", "nosniff")
+	values := []string{"no-store", f.ContentType, strconv.Itoa(len(f.Body)), "nosniff"} // one allocation for all
+	h["Cache-Control"] = values[0:1:1]
+	h["Content-Type"] = values[1:2:2]
+	h["Content-Length"] = values[2:3:3]
+	h["X-Content-Type-Options"] = values[3:4:4]
 }
 
 // answers holds everything about refusals that is known beforehand.

@@ -41,7 +41,7 @@ func (r *Resource) route(t *Token) (*issuer, *fault) {
 			}
 		}
 		if r.opaque == nil {
-			return nil, newFault(ReasonOpaqueUnsupported, "token is no JWT")
+			return nil, &fault{reason: ReasonOpaqueUnsupported, err: errNoJWT}
 		}
 		return r.opaque, nil
 	}

@@ -1,6 +1,7 @@
 package resource
 
 import (
+	"errors"
 	"fmt"
 	"io"
 	"log/slog"
@@ -24,8 +25,12 @@ type parts struct {
 }
 
 func newToken(raw string, jws *jose.Token, claims *Claims) *Token {
-	p := &parts{raw, jws, claims}
-	return &Token{func() *parts { return p }}
+	both := &struct {
+		Token
+		parts
+	}{parts: parts{raw, jws, claims}}
+	both.held = func() *parts { return &both.parts }
+	return &both.Token
 }
 
 func (t *Token) parts() *parts {
@@ -67,6 +72,15 @@ func (t Token) LogValue() slog.Value { return slog.StringValue(redacted) }
 // MarshalText returns a placeholder, so that encoders show nothing either.
 func (t Token) MarshalText() ([]byte, error) { return []byte(redacted), nil }
 
+// What is wrong with most of the requests that are refused. They are many, and cheap.
+var (
+	errSeveralHeaders = errors.New("several Authorization headers")
+	errNoHeader       = errors.New("no Authorization header")
+	errOtherScheme    = errors.New("another scheme than Bearer")
+	errNoB64Token     = errors.New("no b64token behind Bearer")
+	errNoJWT          = errors.New("token is no JWT")
+)
+
 // credential takes the token from the Authorization header and from nowhere else:
 // not from the query, a form or a cookie (MCP authorization, "Token Requirements";
 // RFC 9700 §4.3.2).
@@ -74,18 +88,20 @@ func credential(header http.Header, limit int) (raw string, f *fault) {
 	values := header["Authorization"]
 	switch {
 	case len(values) > 1: // which one counts would be a matter of taste
-		return "", newFault(ReasonMalformedRequest, "several Authorization headers")
+		return "", &fault{reason: ReasonMalformedRequest, err: errSeveralHeaders}
 	case len(values) == 0 || values[0] == "":
-		return "", newFault(ReasonMissingCredentials, "no Authorization header")
+		return "", &fault{reason: ReasonMissingCredentials, err: errNoHeader}
 	}
-	scheme, rest := values[0], ""
-	if end := strings.IndexAny(scheme, " \t"); end >= 0 {
-		scheme, rest = scheme[:end], scheme[end:]
+	// RFC 9110 §11.1: the scheme is case-insensitive, and ends at the first blank.
+	// Same length, so that no folding from outside of ASCII matches.
+	const scheme = "Bearer"
+	value := values[0]
+	if len(value) < len(scheme) || !strings.EqualFold(value[:len(scheme)], scheme) {
+		return "", &fault{reason: ReasonMissingCredentials, err: errOtherScheme}
 	}
-	// RFC 9110 §11.1: the scheme is case-insensitive. Same length, so that no
-	// folding from outside of ASCII matches.
-	if len(scheme) != len("Bearer") || !strings.EqualFold(scheme, "Bearer") {
-		return "", newFault(ReasonMissingCredentials, "another scheme than Bearer")
+	rest := value[len(scheme):]
+	if rest != "" && rest[0] != ' ' && rest[0] != '\t' {
+		return "", &fault{reason: ReasonMissingCredentials, err: errOtherScheme}
 	}
 	raw = strings.TrimLeft(rest, " ") // RFC 6750 §2.1: 1*SP
 	if len(raw) > limit {
@@ -115,14 +131,17 @@ var b64tokenChar = func() (table [256]bool) {
 // read reads the token once. What looks like a JWS and is none is refused here, and
 // so never sent to anybody as an opaque token.
 func read(raw string) (*Token, *fault) {
-	if !isB64Token(raw) {
-		return nil, newFault(ReasonMalformedRequest, "no b64token behind Bearer")
-	}
 	if !jose.LooksLikeJWS(raw) {
+		if !isB64Token(raw) {
+			return nil, &fault{reason: ReasonMalformedRequest, err: errNoB64Token}
+		}
 		return newToken(raw, nil, nil), nil
 	}
-	jws, err := jose.Parse(raw)
+	jws, err := jose.Parse(raw) // which takes fewer characters than a b64token may have
 	if err != nil {
+		if !isB64Token(raw) {
+			return nil, &fault{reason: ReasonMalformedRequest, err: errNoB64Token}
+		}
 		return nil, readFault(err)
 	}
 	claims, err := ParseClaims(jws.Payload)

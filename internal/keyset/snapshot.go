@@ -70,16 +70,20 @@ func (k *key) signsFor(issuer string) bool {
 // verify tries the keys that fit: those of the token's kid, or, if it has none, the
 // only one that fits its algorithm.
 func (s *snapshot) verify(t Token) (*key, error) {
-	var fitting []*key
+	var fitting [MaxSameKeyID]*key
+	count := 0
 	for _, k := range s.keys {
-		if k.signsFor(t.Issuer) && (t.Header.KeyID == "" || k.ID == t.Header.KeyID) && k.Accepts(t.Header.Algorithm) {
-			fitting = append(fitting, k)
+		if (t.Header.KeyID == "" || k.ID == t.Header.KeyID) && k.Accepts(t.Header.Algorithm) && k.signsFor(t.Issuer) {
+			if count < len(fitting) {
+				fitting[count] = k
+			}
+			count++
 		}
 	}
-	if len(fitting) == 0 || t.Header.KeyID == "" && len(fitting) > 1 {
+	if count == 0 || t.Header.KeyID == "" && count > 1 {
 		return nil, ErrUnknownKey
 	}
-	for _, k := range fitting[:min(len(fitting), MaxSameKeyID)] {
+	for _, k := range fitting[:min(count, len(fitting))] {
 		if k.Verify(t.Token) {
 			return k, nil
 		}
