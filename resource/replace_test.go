@@ -362,3 +362,40 @@ func TestReplaceUnderLoad(t *testing.T) {
 	}
 	t.Logf("%d requests", asked.Load())
 }
+
+// Forgetting, and what is open to everybody, are those of the configuration that counts.
+func TestReplaceAndForgetAndPublic(t *testing.T) {
+	f := newFixture(t, nil)
+	keys, err := jwks.New(jwks.Config{Issuer: f.issuer.Identifier(), Transport: f.issuer.Transport()})
+	if err != nil {
+		t.Fatal(err)
+	}
+	v := &counted{Verifier: keys}
+	if err := f.res.Replace(newFor(t, resource.Config{Identifier: identifier, Issuers: []resource.Issuer{{Verifier: v}},
+		Operations: resource.Operations{Public: []string{"ping"}, Methods: map[string][]string{"tools/list": nil}}})); err != nil {
+		t.Fatal(err)
+	}
+	handler := nethttp.Middleware(f.res)(nethttp.Require(f.res)(f.inner))
+	ask := func(method, token string) int {
+		w, req := httptest.NewRecorder(), post(method, method)
+		if token != "" {
+			req.Header.Set("Authorization", "Bearer "+token)
+		}
+		handler.ServeHTTP(w, req)
+		return w.Code
+	}
+	if open, closed := ask("ping", ""), ask("tools/list", ""); open != 200 || closed != 401 {
+		t.Errorf("without a token: got %d, %d, want 200, 401", open, closed)
+	}
+	token := f.token(resourcetest.Token{Audience: identifier})
+	for range 2 {
+		if got := ask("tools/list", token); got != 200 {
+			t.Errorf("got %d, want 200", got)
+		}
+	}
+	f.res.Forget(token)
+	ask("tools/list", token)
+	if n := v.asked.Load(); n != 2 {
+		t.Errorf("verified %d times, want 2: once, and once after Forget", n)
+	}
+}
