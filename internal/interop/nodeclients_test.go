@@ -18,24 +18,27 @@ import (
 )
 
 var (
-	sdk1 = program{name: "sdk 1.32.2", open: script("sdk1.mjs"), ttl: 3, exceptions: map[string]exception{
+	sdk1 = program{name: "sdk 1.32.2", open: script("sdk1.mjs"), ttl: 5, exceptions: map[string]exception{
 		stepUpRefresh: {
 			"write: Error: Streamable HTTP error: Server returned 403 after trying upscoping",
 			"With a refresh token it answers a 403 by a refresh, which grants no new scope.",
 		},
 		stepUpDynamic: {"write: login: the authorization server says invalid_scope", registeredForLess},
 	}}
-	sdk2 = program{name: "client 2.4.0", open: script("sdk2.mjs"), ttl: 3, exceptions: map[string]exception{
+	sdk2 = program{name: "client 2.4.0", open: script("sdk2.mjs"), ttl: 5, exceptions: map[string]exception{
 		stepUpDynamic: {"write: login: the authorization server says invalid_scope", registeredForLess},
 	}}
-	mcpRemote = program{name: "mcp-remote 0.15.1", open: openMCPRemote, ttl: 3, exceptions: map[string]exception{
+	mcpRemote = program{name: "mcp-remote 0.15.1", open: openMCPRemote, ttl: 5, exceptions: map[string]exception{
 		stepUpDynamic: {
 			`write: calling "tools/call": mcp-remote: Authorization failed: invalid_scope - requested scope is not allowed`,
 			registeredForLess,
 		},
 	}}
-	inspector = program{name: "inspector 2.12.0", open: openInspector, ttl: 3, exceptions: map[string]exception{
-		stepUpDynamic: {`write: {"error":{"code":"auth_required","message":"Unauthorized"}}`, registeredForLess},
+	inspector = program{name: "inspector 2.12.0", open: openInspector, ttl: 5, exceptions: map[string]exception{
+		stepUpDynamic: {
+			`write: {"error":{"code":"auth_required","message":"Unauthorized"}}`,
+			"It registers for the scopes that the metadata names, and the server then grants it no others.",
+		},
 	}}
 )
 

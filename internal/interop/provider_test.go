@@ -1,8 +1,9 @@
-// Package interop has tests only. They run warder against servers that nobody here
-// wrote, over real connections, and need what .ci/interop brings and says in the
+// Package interop has tests only. They run warder with servers and clients that nobody
+// here wrote, over real connections, and need what .ci/interop brings and says in the
 // environment: without that they are skipped.
 //
-// It is a module of its own and outside of the workspace: what it needs of clients must not move the core's dependencies.
+// It is a module of its own and outside of the workspace: what it needs of clients must
+// not move the core's dependencies.
 package interop_test
 
 import (

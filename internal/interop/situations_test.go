@@ -21,7 +21,6 @@ type situation struct {
 
 // Rows of the table that are exceptions to some.
 const (
-	byDocument     = "has a client ID metadata document"
 	slashTooMany   = "URL typed with a slash too many"
 	stepUp         = "step-up"
 	stepUpRefresh  = "step-up, with a refresh token"
@@ -39,7 +38,7 @@ func situations(ttl int) []situation {
 	shortUnrefreshed := target{Format: "jwt", TTL: ttl, Refresh: &no}
 	return []situation{
 		{"registers dynamically", dynamic, "/mcp", jwt("RS256"), (*scene).login, false, nil},
-		{byDocument, document, "/mcp", jwt("RS256"), (*scene).login, false, nil},
+		{"has a client ID metadata document", document, "/mcp", jwt("RS256"), (*scene).login, false, nil},
 		{"is registered beforehand", known, "/mcp", jwt("RS256"), (*scene).login, false, nil},
 		{"identifier without a path", known, "", jwt("RS256"), (*scene).login, false, nil},
 		{"identifier with a deeper path", known, "/teams/blue/mcp", jwt("RS256"), (*scene).login, false, nil},
