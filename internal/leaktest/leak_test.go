@@ -241,6 +241,7 @@ func TestPlantedLeaksAreFound(t *testing.T) {
 		{"half a signature in the log", "log", edit{"resource/observe.go", "	text(\"want\", f.want)\n", "	if f.token != nil {\n\t\ttext(\"want\", f.token.Raw()[len(f.token.Raw())-30:])\n\t}\n"}},
 		{"a token in an answer", "response", edit{"resource/refusal.go", "	answer.Err = f\n	leakLook", "	answer.Err = f\n\tif f.token != nil {\n\t\tanswer.Body = []byte(f.token.Raw())\n\t}\n\tleakLook"}},
 		{"a token in a metric", "metric", edit{"resource/metrics.go", "	if t.IsJWT() {\n", "	m.took.WithLabelValues(t.Raw())\n\tif t.IsJWT() {\n"}},
+		{"a token in an event", "event", edit{"resource/event.go", "	leakLook(\"event\"", "	if f != nil && f.token != nil {\n\t\te.TraceID = f.token.Raw()\n\t}\n\tleakLook(\"event\""}},
 		{"a token printed", "output", edit{"resource/observe.go", "	refusal := r.answers.refusal(f)\n", "	if f.token != nil {\n\t\tprintLeak(f.token.Raw())\n\t}\n\trefusal := r.answers.refusal(f)\n"}},
 	} {
 		plants := []edit{row.plant}
@@ -251,7 +252,7 @@ func TestPlantedLeaksAreFound(t *testing.T) {
 			plants = append(plants, edit{"resource/observe.go", "const maxLogged", "func printLeak(s string) { _, _ = os.Stdout.WriteString(s + \"\\n\") }\n\nconst maxLogged"},
 				edit{"resource/observe.go", "	\"net/http\"\n", "	\"net/http\"\n\t\"os\"\n"})
 		}
-		found, _ := scan(t, "", overlay(t, plants...), "-run", "^(TestOneLogLinePerRefusal|TestMetricsOfVerification)$", "./resource")
+		found, _ := scan(t, "", overlay(t, plants...), "-run", "^(TestOneLogLinePerRefusal|TestMetricsOfVerification|TestEvents)$", "./resource")
 		if hits := strings.Join(found, "\n"); !strings.Contains(hits, row.way+": ") {
 			t.Errorf("%s: not found; found was %q", row.name, hits)
 		}

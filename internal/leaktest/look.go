@@ -23,7 +23,7 @@ func Look(file, way, text string) {
 	if file == "" || busy.Load() {
 		return
 	}
-	const step = 20
+	const step = 10
 	if looked.Add(1)%step == 0 {
 		note(file, fmt.Sprintf("looked %d", step))
 	}

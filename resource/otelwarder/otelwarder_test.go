@@ -52,7 +52,7 @@ func serve(t *testing.T, res *resource.Resource, body, token string) (events []s
 	for _, e := range spans.Ended()[0].Events() {
 		text := e.Name
 		for _, a := range e.Attributes {
-			text += fmt.Sprintf(" %s=%s", a.Key, a.Value.Emit())
+			text += fmt.Sprintf(" %s=%s", a.Key, a.Value.String())
 		}
 		events = append(events, text)
 		if e.Time.IsZero() {
