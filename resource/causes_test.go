@@ -157,3 +157,24 @@ func TestAnElevationIsLogged(t *testing.T) {
 		t.Errorf("\n got %v\nwant %v", got, want)
 	}
 }
+
+// What a client writes into its request ends no line and moves no cursor.
+func TestNamesFromClientsAreShownHarmlessly(t *testing.T) {
+	f := newFixture(t, func(c *resource.Config, _ *jwks.Config) {
+		c.Operations = resource.Operations{Undeclared: resource.DenyUndeclared}
+	})
+	token := f.token(resourcetest.Token{})
+	for _, row := range []struct{ name, method, tool, want string }{
+		{"a line of its own", "tools/call", "x\n{\"level\":\"INFO\",\"msg\":\"request accepted\"}", `tools/call x?{"level":"INFO","msg":"request accepted"}`},
+		{"a terminal", "tools/call", "\x1b]0;owned\x07", "tools/call ?]0;owned?"},
+		{"right to left", "tools/call", "\u202egpj.exe", "tools/call ?gpj.exe"},
+		{"a method", "evil\r\n/m", "", "evil??/m"},
+		{"a megabyte", "tools/call", strings.Repeat("é", 1<<19), "tools/call " + strings.Repeat("é", 122) + "?..."},
+	} {
+		f.res.Authenticate(rpcRequest(rpc(row.method, row.tool), token))
+		log := f.log.take()
+		if got := records(t, log); len(got) != 1 || got[0]["operation"] != row.want || len(log) > 3000 {
+			t.Errorf("%s: %d bytes in %d lines, operation\n got %q\nwant %q", row.name, len(log), len(got), got[0]["operation"], row.want)
+		}
+	}
+}
