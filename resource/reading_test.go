@@ -135,7 +135,7 @@ func TestRulesAreFoundAmongMany(t *testing.T) {
 		return pick("file://", "FILE://", "db://", "note:", "x+y://") + pick("", "/", "h/", "h:8/") + pick("", "a", "A%62", "caf%C3%A9", "caf\u00e9", "a b", "\u017f") + pick("", "/", "/b", "%2Fb", "/b?q=1", "#f")
 	}
 	var rules []resource.ResourceRule
-	for n := range 400 {
+	for n := range 200 {
 		rule := resource.ResourceRule{Scopes: []string{"s" + strconv.Itoa(n)}}
 		switch n % 3 {
 		case 0:
@@ -149,7 +149,7 @@ func TestRulesAreFoundAmongMany(t *testing.T) {
 	}
 	f := newFixture(t, func(c *resource.Config, _ *jwks.Config) { c.Operations.Resources = rules })
 	caller, found, bound := f.caller(resourcetest.Token{}), 0, 0
-	for range 500 {
+	for range 300 {
 		name, needs, own := uri()+pick("", "", "c", "/c", "%3A"), "", false
 		for _, rule := range rules {
 			own = own || rule.URI == name // its very text: if it is not plain, that rule alone binds
@@ -163,7 +163,7 @@ func TestRulesAreFoundAmongMany(t *testing.T) {
 			want = insufficient(needs[1:])
 		}
 		got := told(f.res.Permit(t.Context(), caller, resource.Operation{Method: "resources/read", Name: name}))
-		if own || strings.Count(got.challenge, " s") > 300 { // not plain: it needs what any rule asks for
+		if own || strings.Count(got.challenge, " s") > 150 { // not plain: it needs what any rule asks for
 			continue
 		}
 		found++
@@ -171,7 +171,7 @@ func TestRulesAreFoundAmongMany(t *testing.T) {
 			t.Fatalf("%s:\n got %+v\nwant %+v", name, got, want)
 		}
 	}
-	if found < 100 || bound < 1000 {
+	if found < 60 || bound < 300 {
 		t.Errorf("only %d URIs were plain, bound %d times", found, bound)
 	}
 }
