@@ -159,7 +159,7 @@ func (r *Resource) identify(req *http.Request) (*Caller, *fault) {
 		return nil, f.of(token, from, claims)
 	}
 	caller := r.newCaller(from, claims, token.credential())
-	r.memory.remember(tokenHash, caller, now, age)
+	r.memory.remember(tokenHash, caller, claims.RememberFor, now, age)
 	return caller, nil
 }
 

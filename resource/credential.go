@@ -189,7 +189,7 @@ func (r *Resource) disagrees(header http.Header, c *Caller) *fault {
 			return newFault(ReasonHeaderClaim, "%s is absent or repeated", a.field)
 		}
 		claimed, found := "", false
-		_ = strictjson.Object(c.claims.object, a.names, func(_ string, value jsontext.Value) (err error) {
+		_ = strictjson.Object(c.object, a.names, func(_ string, value jsontext.Value) (err error) {
 			claimed, err = strictjson.String(value)
 			found = err == nil
 			return err

@@ -26,7 +26,7 @@ func (r *Resource) Forget(token string) {
 // tokens have no subject, of a client. It looks at everything that is remembered.
 func (r *Resource) ForgetSubject(issuer, subject string) {
 	r.forget(func(_ digest, c *Caller) bool {
-		return c.Issuer() == issuer && c.claims.principal() == subject
+		return c.Issuer() == issuer && c.principal() == subject
 	})
 }
 
@@ -44,12 +44,4 @@ func (r *Resource) forget(match func(digest, *Caller) bool) {
 		}
 	}
 	r.memory.purge(match)
-}
-
-// principal is the subject or, without one, the client.
-func (c *Claims) principal() string {
-	if c.Subject != "" {
-		return c.Subject
-	}
-	return c.ClientID
 }

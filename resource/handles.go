@@ -119,7 +119,7 @@ func (h *Handles) Bind(c *Caller, handle string) (string, error) {
 	switch {
 	case h == nil || len(h.keys) == 0:
 		return "", errors.New("resource: handles were not made by NewHandles")
-	case c == nil || c.id == "":
+	case c == nil || c.issuer == "":
 		return "", errors.New("resource: binding a handle to nobody")
 	case handle == "" || len(handle) > MaxHandleBytes:
 		return "", fmt.Errorf("resource: binding a handle of %d bytes, not 1 to %d", len(handle), MaxHandleBytes)
@@ -142,7 +142,7 @@ func (h *Handles) Bind(c *Caller, handle string) (string, error) {
 // same work done for whatever of these is wrong. A caller that was decoded from JSON
 // opens nothing: it is no proof of who asks.
 func (h *Handles) Open(c *Caller, bound string) (string, error) {
-	if h == nil || c == nil || c.by == nil || c.id == "" {
+	if h == nil || c == nil || c.by == nil {
 		return "", ErrHandle
 	}
 	if len(bound) > handleText.EncodedLen(MaxHandleBytes+handleOverhead) || strings.ContainsAny(bound, "\r\n") {
@@ -174,7 +174,7 @@ func (h *Handles) Open(c *Caller, bound string) (string, error) {
 // context is all that a handle is bound to. The length keeps two pairs of purpose and
 // caller from spelling the same.
 func (h *Handles) context(c *Caller) string {
-	return fmt.Sprintf("warder handle %d %d:%s %s", handleVersion, len(h.purpose), h.purpose, c.id)
+	return fmt.Sprintf("warder handle %d %d:%s %s", handleVersion, len(h.purpose), h.purpose, c.ID())
 }
 
 // handleBox is AES-256-GCM with random nonces (NIST SP 800-38D §8.2.2) under a key of

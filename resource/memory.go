@@ -16,6 +16,7 @@ import (
 // on every use.
 type memory struct {
 	ttl    time.Duration
+	began  time.Time
 	shards []shard
 	purges atomic.Uint64 // how often something was forgotten on purpose
 	before memoryStats   // of the memory that this one follows
@@ -33,17 +34,17 @@ type shard struct {
 
 type remembered struct {
 	caller *Caller
-	until  time.Time
+	until  time.Duration // since the memory began
 }
 
 // entryBytes is what an entry takes besides its claims, roughly.
-const entryBytes = 700
+const entryBytes = 500
 
 const maxShards = 32
 
 func newMemory(ttl time.Duration, entries, bytes int) *memory {
 	count := min(maxShards, max(1, entries/256))
-	m := &memory{ttl: ttl, shards: make([]shard, count)}
+	m := &memory{ttl: ttl, began: time.Now(), shards: make([]shard, count)}
 	for i := range m.shards {
 		s := &m.shards[i]
 		s.maxBytes = bytes / count
@@ -70,7 +71,7 @@ func (m *memory) recall(d digest, now time.Time) *Caller {
 	if !ok {
 		return nil
 	}
-	if !now.Before(entry.until) {
+	if now.Sub(m.began) >= entry.until {
 		s.entries.Remove(d)
 		return nil
 	}
@@ -85,17 +86,18 @@ func (m *memory) age() uint64 {
 	return m.purges.Load()
 }
 
-// remember keeps the caller, unless something was purged since age: the
-// verification may have begun before the purge, and so know nothing of it.
-func (m *memory) remember(d digest, c *Caller, now time.Time, age uint64) {
-	if m == nil || c.claims.RememberFor < 0 {
+// remember keeps the caller, for most at most (see Claims.RememberFor), unless something
+// was purged since age: the verification may have begun before the purge, and so know
+// nothing of it.
+func (m *memory) remember(d digest, c *Caller, most time.Duration, now time.Time, age uint64) {
+	if m == nil || most < 0 {
 		return
 	}
 	ttl := m.ttl
-	if most := c.claims.RememberFor; most > 0 {
+	if most > 0 {
 		ttl = min(ttl, most)
 	}
-	entry := remembered{caller: c, until: now.Add(ttl)}
+	entry := remembered{caller: c, until: now.Add(ttl).Sub(m.began)}
 	s := m.shard(d)
 	s.mu.Lock()
 	defer s.mu.Unlock()
@@ -178,11 +180,11 @@ func (m *memory) purge(match func(digest, *Caller) bool) {
 	}
 }
 
-// size estimates what the entry keeps alive: besides the claims as text, each scope
-// and audience is a string of its own.
+// size estimates what the entry keeps alive: besides the claims as text, each scope and
+// role is a string of its own.
 func (r remembered) size() int {
 	c := r.caller
-	bytes := entryBytes + len(c.claims.object) + stringBytes*(len(c.scopes)+len(c.all)+len(c.claims.Audience)+len(c.claims.roles))
+	bytes := entryBytes + len(c.object) + stringBytes*(len(c.scopes)+len(c.all())+len(c.roles()))
 	for _, scope := range c.scopes { // with Issuer.ScopePrefix longer than in the claims
 		bytes += len(scope)
 	}

@@ -93,7 +93,10 @@ func (r *Resource) anew(c *Caller) *Caller {
 	if c.by == r {
 		return c
 	}
-	return r.callerWith(c.claims, c.granted, c.how)
+	again := *c
+	again.by, again.more = r, nil
+	again.add(c.roles(), c.granted(), r.hierarchy.expand(c.granted()))
+	return &again
 }
 
 // identity is that part of a Config by which it is decided who a caller is.

@@ -135,12 +135,12 @@ func (l *RevocationList) Revoked(_ context.Context, c *Caller) bool {
 			return true
 		}
 	}
-	r, ok := l.entries[revoked{issuer: c.Issuer(), subject: c.claims.principal()}]
+	r, ok := l.entries[revoked{issuer: c.Issuer(), subject: c.principal()}]
 	if !ok || r.over(now) {
 		return false
 	}
 	// iat has whole seconds, cut off: a token of the same second may be an older one.
-	issued := c.claims.IssuedAt
+	issued := c.issuedAt.time()
 	return r.IssuedBy.IsZero() || issued.IsZero() || issued.Unix() <= r.IssuedBy.Unix()
 }
 

@@ -60,6 +60,9 @@ func (h hierarchy) satisfied(granted []string, want string) bool {
 
 // expand returns the granted scopes and, sorted behind them, all that they imply.
 func (h hierarchy) expand(granted []string) []string {
+	if len(h) == 0 {
+		return granted
+	}
 	var implied []string
 	for narrow := range h {
 		if !slices.Contains(granted, narrow) && h.satisfied(granted, narrow) {

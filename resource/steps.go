@@ -28,7 +28,7 @@ func (r *Resource) callerOfOuter(req *http.Request) *Caller {
 // has not expired, and its verifier has not taken back its word (Claims.Live; nil
 // means it never does). It does not wait for anybody.
 func (c *Caller) trusted(now time.Time) bool {
-	return !expired(c.claims, now, c.by.leeway) && (c.claims.Live == nil || c.claims.Live(now))
+	return !c.over(now, c.by.leeway) && (c.live == nil || c.live(now))
 }
 
 // route finds the issuer that must vouch for the token. Nothing is fetched for a
@@ -122,7 +122,7 @@ func (r *Resource) operationNeeds(req *http.Request, caller *Caller) (a admissio
 
 func (r *Resource) scopeFault(caller *Caller, needed []string) *fault {
 	f := &fault{reason: ReasonInsufficientScope, needed: needed, caller: caller, got: joinScopes(caller.scopes)}
-	if roles := caller.claims.roles; len(roles) > 0 {
+	if roles := caller.roles(); len(roles) > 0 {
 		f.got += "; roles: " + strings.Join(roles, ", ")
 	}
 	if r.keepGranted {

@@ -131,7 +131,7 @@ func (r *Resource) again(req *http.Request, was *Caller, needed []string) (calle
 			caller, f = nil, panicFault(p)
 		}
 	}()
-	if expired(was.claims, time.Now(), r.leeway) { // over, whatever a verifier that is asked anew might say
+	if was.over(time.Now(), r.leeway) { // over, whatever a verifier that is asked anew might say
 		return nil, newFault(ReasonExpired, "exp has come")
 	}
 	if len(req.Header["Authorization"]) == 0 {
@@ -160,7 +160,7 @@ func (s *stream) settle(ctx context.Context, caller *Caller, f *fault) {
 	switch {
 	case s.over:
 		return
-	case f == nil && caller.id != s.caller.id:
+	case f == nil && caller.ID() != s.caller.ID():
 		f = newFault(ReasonTokenInvalid, "the issuer names another principal than before")
 	case f == nil:
 		s.caller, s.unsure = caller, 0

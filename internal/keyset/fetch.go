@@ -111,6 +111,9 @@ func (s *Set) install(d Document, begun time.Time, revalidated bool) (skipped in
 	next := &snapshot{keys: keys, skipped: skipped, begun: begun, interval: interval, revalidated: revalidated}
 	next.refreshAt = begun.Add(interval - rand.N(interval/10+1)) // not all processes at once
 	next.follow(s.current.Load())
+	for _, k := range keys {
+		k.live = s.liveness(k)
+	}
 	s.current.Store(next)
 	return skipped, nil
 }

@@ -119,7 +119,7 @@ func (s *Set) Verify(ctx context.Context, t Token) (live func(now time.Time) boo
 	}
 	key, verdict := known.verify(t)
 	if verdict == nil {
-		return s.liveness(key), nil
+		return key.live, nil
 	}
 	// Perhaps a key that we have not seen, or one replaced under its old kid.
 	newer, err := s.newer(ctx, known, t)
@@ -132,7 +132,7 @@ func (s *Set) Verify(ctx context.Context, t Token) (live func(now time.Time) boo
 	if key, verdict = newer.verify(t); verdict != nil {
 		return nil, verdict
 	}
-	return s.liveness(key), nil
+	return key.live, nil
 }
 
 // Ready returns nil if there are keys to use. It fetches only if none were ever

@@ -37,6 +37,7 @@ type snapshot struct {
 type key struct {
 	*jose.Key
 	withdrawn *atomic.Bool
+	live      func(now time.Time) bool // see Set.liveness
 }
 
 // final reports whether the keys can't change: they were given inline.

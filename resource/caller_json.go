@@ -1,0 +1,67 @@
+package resource
+
+import (
+	"errors"
+	"fmt"
+	"slices"
+	"time"
+
+	"github.com/go-json-experiment/json"
+)
+
+type callerJSON struct {
+	Issuer     string     `json:"issuer"`
+	Subject    string     `json:"subject,omitzero"`
+	ClientID   string     `json:"client_id,omitzero"`
+	TokenID    string     `json:"token_id,omitzero"`
+	Credential string     `json:"credential,omitzero"`
+	Expiry     *time.Time `json:"expiry,omitzero"`
+	Scopes     []string   `json:"scopes"`
+	AllScopes  []string   `json:"all_scopes"`
+	Roles      []string   `json:"roles,omitzero"`
+	Claims     rawObject  `json:"claims,omitzero"`
+}
+
+// MarshalJSON encodes the caller with all its claims, without the token.
+func (c *Caller) MarshalJSON() ([]byte, error) {
+	out := callerJSON{
+		Issuer: c.Issuer(), Subject: c.Subject(), ClientID: c.ClientID(), TokenID: c.TokenID(),
+		Credential: c.how, Scopes: c.scopes, AllScopes: c.all(), Roles: c.roles(), Claims: c.object,
+	}
+	if !c.Expiry().IsZero() {
+		out.Expiry = new(c.Expiry().UTC())
+	}
+	return json.Marshal(out)
+}
+
+// UnmarshalJSON restores an encoded caller into c, which must be new.
+func (c *Caller) UnmarshalJSON(data []byte) error {
+	var in callerJSON
+	if err := json.Unmarshal(data, &in); err != nil {
+		return fmt.Errorf("resource: decoding a caller: %w", err)
+	}
+	if in.Issuer == "" || in.Subject == "" && in.ClientID == "" {
+		return errors.New("resource: decoding a caller: no issuer or no principal")
+	}
+	*c = Caller{
+		issuer: in.Issuer, subject: in.Subject, clientID: in.ClientID, tokenID: in.TokenID,
+		object: in.Claims, how: in.Credential, scopes: in.Scopes,
+	}
+	c.add(in.Roles, in.Scopes, in.AllScopes)
+	if in.Expiry != nil {
+		c.expiry = instantOf(*in.Expiry)
+	}
+	return nil
+}
+
+// rawObject is a JSON object that is passed along as it is.
+type rawObject []byte
+
+// MarshalJSON returns the object.
+func (o rawObject) MarshalJSON() ([]byte, error) { return o, nil }
+
+// UnmarshalJSON keeps a copy of the object.
+func (o *rawObject) UnmarshalJSON(data []byte) error {
+	*o = slices.Clone(data)
+	return nil
+}
