@@ -87,9 +87,10 @@ func (b *builder) originMistake(origin string) error {
 const lowerAndDigits = "abcdefghijklmnopqrstuvwxyz0123456789"
 
 // serialized is the origin of a URL as browsers write it (RFC 6454 §6.2): in lower
-// case, without the port that the scheme has anyway, an IPv6 address in its short form.
+// case, without the port that the scheme has anyway and without zeros in front of
+// another, an IPv6 address in its short form.
 func serialized(u *url.URL) string {
-	host, port := strings.ToLower(u.Hostname()), u.Port()
+	host, port := strings.ToLower(u.Hostname()), strings.TrimLeft(u.Port(), "0")
 	if addr, err := netip.ParseAddr(host); err == nil && addr.Is6() {
 		host = "[" + addr.String() + "]"
 	}
