@@ -47,11 +47,11 @@ type Config struct {
 	//
 	// iss is what somebody wrote into a token: look it up among what you know, and
 	// build no address out of it. What is returned is kept for ResolvedIssuerTTL, in
-	// memory for MaxResolvedIssuers; then ResolveIssuer is asked again, also for
-	// tokens that are remembered, and should return the same Verifier, which has the
-	// keys. Unknown ones are not kept. It must be quick and is called concurrently; a
-	// panic, and an issuer with mistakes, refuse with 500. Ready and Metrics leave
-	// these issuers out.
+	// memory for MaxResolvedIssuers; then ResolveIssuer is asked again, and remembered
+	// tokens are verified anew by its answer. It should return the same Verifier, which
+	// has the keys. Unknown ones are not kept. It must be quick and is called
+	// concurrently; a panic, and an issuer with mistakes, refuse with 500. Ready and
+	// Metrics leave these issuers out.
 	ResolveIssuer      func(iss string) (*Issuer, bool)
 	MaxResolvedIssuers int // 0: 1,000
 

@@ -90,10 +90,11 @@ func (s *resolver) make(iss string, given *Issuer) (*issuer, error) {
 	if err := errors.Join(b.mistakes...); err != nil {
 		return nil, fmt.Errorf("returned mistakes: %w", err)
 	}
-	// Remembered tokens are good as long as the issuer is known.
+	// Remembered tokens are good as long as this very answer is. The next one may say
+	// something else of them, so each is then verified once more.
 	i.still = func(now time.Time) bool {
 		again, err := s.resolve(iss, now)
-		return err == nil && again != nil
+		return err == nil && again == i
 	}
 	return i, nil
 }

@@ -108,6 +108,62 @@ func TestResolvedIssuerEnds(t *testing.T) {
 	})
 }
 
+// What ResolveIssuer says differently counts within a minute too, remembered or not: a
+// role that is worth less, an audience that is gone, other keys.
+func TestResolvedIssuerChanges(t *testing.T) {
+	for what, row := range map[string]struct {
+		before resource.Issuer
+		want   answer
+	}{
+		"the same":          {resource.Issuer{}, accepted},
+		"an audience less":  {resource.Issuer{Audiences: []string{"https://old.example"}}, invalid},
+		"a scope of a role": {resource.Issuer{RoleClaim: "roles", RoleScopes: map[string][]string{"Reader": {"read"}}}, insufficient("read")},
+	} {
+		synctest.Test(t, func(t *testing.T) {
+			w := newRealms(t, func(c *resource.Config) {
+				if row.want != accepted && row.want != invalid {
+					c.Scopes = []string{"read"}
+				}
+			}, "a")
+			iss := w.servers["a"].Identifier()
+			after := w.known[iss]
+			row.before.Verifier = after.Verifier
+			w.known[iss] = &row.before
+			audience := identifier
+			if row.before.Audiences != nil {
+				audience = row.before.Audiences[0]
+			}
+			token := w.servers["a"].Token(resourcetest.Token{Lifetime: time.Hour, Audience: audience, Claims: map[string]any{"roles": []string{"Reader"}}})
+			w.expect(what+": before", w.bearer(token), accepted)
+			w.known[iss] = after
+			time.Sleep(resource.ResolvedIssuerTTL)
+			w.expect(what+": behind", w.bearer(token), row.want)
+			w.expect(what+": again", w.bearer(token), row.want)
+			if n := w.servers["a"].Count(resourcetest.JWKS); n != 1 {
+				t.Errorf("%s: keys were fetched %d times by one verifier", what, n)
+			}
+		})
+	}
+	synctest.Test(t, func(t *testing.T) {
+		w := newRealms(t, nil, "a")
+		iss := w.servers["a"].Identifier()
+		token := w.tokenOf("a")
+		w.expect("before", w.bearer(token), accepted)
+		stranger, err := resourcetest.NewIssuer(resourcetest.Config{Issuer: iss})
+		if err != nil {
+			t.Fatal(err)
+		}
+		defer stranger.Close()
+		keys, err := jwks.New(jwks.Config{Issuer: iss, Transport: stranger.Transport()})
+		if err != nil {
+			t.Fatal(err)
+		}
+		w.known[iss] = &resource.Issuer{Verifier: keys}
+		time.Sleep(resource.ResolvedIssuerTTL)
+		w.expect("other keys", w.bearer(token), invalid)
+	})
+}
+
 // The memory is bounded, and an issuer that fell out is asked about again.
 func TestMaxResolvedIssuers(t *testing.T) {
 	for most, want := range map[int]int{2: 6, 3: 3, 0: 3} {
