@@ -26,7 +26,7 @@ func (i *issuer) interpret(c *Claims) (*Claims, *fault) {
 		out.Audience = i.audienceOf(c)
 	}
 	if i.scopeClaim != nil { // never the union of two sources
-		if out.Scopes, err = scopeList(i.scopeClaim.find(c.object)); err != nil {
+		if out.Scopes, err = scopeList(i.scopeClaim.value(c.object)); err != nil {
 			return nil, newFault(ReasonTokenMalformed, "Issuer.ScopeClaim: %w", err)
 		}
 	}
@@ -34,7 +34,7 @@ func (i *issuer) interpret(c *Claims) (*Claims, *fault) {
 		out.Scopes = prefixed(i.scopePrefix, out.Scopes)
 	}
 	if i.roleClaim != nil {
-		roles, _ := stringOrStrings(i.roleClaim.find(c.object))
+		roles, _ := stringOrStrings(i.roleClaim.value(c.object))
 		out.roles = slices.DeleteFunc(roles, func(role string) bool { return role == "" })
 		if len(out.roles) > MaxRoles {
 			return nil, newFault(ReasonTokenMalformed, "Issuer.RoleClaim has more than %d roles", MaxRoles)
@@ -81,10 +81,10 @@ func (i *issuer) audienceOf(c *Claims) (audience []string) {
 		}
 	}
 	for _, claim := range i.audienceClaims {
-		switch value := claim.path.find(c.object); {
+		switch value, err := claim.path.find(c.object); {
 		case claim.name == "aud":
 			audience = append(audience, c.Audience...)
-		case value == nil:
+		case value == nil && err == nil:
 		case claim.ofClient:
 			audience = append(audience, claim.path.text(c.object))
 		default:
@@ -132,9 +132,9 @@ func parseClaimPath(path string) (p claimPath, err error) {
 	return p, nil
 }
 
-// find returns the claim's value; nil if it is absent or can't be read.
-func (p claimPath) find(object []byte) (value jsontext.Value) {
-	value = object
+// find returns the claim's value; nil if it is absent, or can't be read.
+func (p claimPath) find(object []byte) (jsontext.Value, error) {
+	value := jsontext.Value(object)
 	for _, names := range p {
 		var found jsontext.Value
 		err := strictjson.Object(value, names, func(_ string, v jsontext.Value) error {
@@ -142,15 +142,21 @@ func (p claimPath) find(object []byte) (value jsontext.Value) {
 			return nil
 		})
 		if value = found; err != nil || value == nil {
-			return nil
+			return nil, err
 		}
 	}
+	return value, nil
+}
+
+// value is find where what can't be read says nothing, like what is absent.
+func (p claimPath) value(object []byte) jsontext.Value {
+	value, _ := p.find(object)
 	return value
 }
 
 // text returns the claim if it is a string, else "".
 func (p claimPath) text(object []byte) string {
-	value := p.find(object)
+	value := p.value(object)
 	if value == nil {
 		return ""
 	}

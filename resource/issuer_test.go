@@ -100,6 +100,7 @@ func TestAudienceClaimsBesideTrust(t *testing.T) {
 		"aud says somebody else":       {claims{"aud": "https://other.example"}, invalid},
 		"resource says somebody else":  {claims{"aud": nil, "resource": "https://other.example"}, invalid},
 		"resource says what it is not": {claims{"aud": nil, "resource": 1}, invalid},
+		"resource says it twice":       {claims{"aud": nil, "resource": "https://other.example", "Resource": "x"}, invalid},
 	} {
 		f := newFixture(t, func(c *resource.Config, k *jwks.Config) {
 			c.Opaque = &resource.Issuer{Verifier: saying(k.Issuer+"/opaque", row.claims), AudienceClaims: []string{"resource"}, TrustAnswersWithoutAudience: true}
