@@ -2,6 +2,7 @@ package strictjson_test
 
 import (
 	"errors"
+	"fmt"
 	"slices"
 	"strings"
 	"testing"
@@ -49,6 +50,9 @@ func TestObjectReads(t *testing.T) {
 		{"nesting of exactly 64", nested(64), []string{"kid " + strings.Repeat("[", 63) + strings.Repeat("]", 63)}},
 		{"nesting of exactly 64 in a skipped member", strings.Replace(nested(64), "kid", "foo", 1), nil},
 		{"many brackets side by side", `{"a":[` + strings.Repeat("[],", 1000) + `[]]}`, nil},
+		{"as many members as may be", members(strictjson.MaxNames), nil},
+		{"as many, and more in objects side by side", `{"a":[` + members(strictjson.MaxNames-1) + "," + members(strictjson.MaxNames-1) + `]}`, nil},
+		{"many colons inside a string", `{"a":"` + strings.Repeat(":", 2*strictjson.MaxNames) + `"}`, nil},
 		{"many brackets inside a string", `{"a":"` + strings.Repeat("[{", 1000) + `"}`, nil},
 	} {
 		before := strings.Clone(row.data)
@@ -65,6 +69,15 @@ func TestObjectReads(t *testing.T) {
 // nested is an object with arrays in it, so many levels deep altogether.
 func nested(depth int) string {
 	return `{"kid":` + strings.Repeat("[", depth-1) + strings.Repeat("]", depth-1) + "}"
+}
+
+// members is an object with so many different members.
+func members(n int) string {
+	var out strings.Builder
+	for i := range n {
+		fmt.Fprintf(&out, `,"%d":0`, i)
+	}
+	return "{" + out.String()[1:] + "}"
 }
 
 // The numbers are those of the list of bad inputs.
@@ -97,6 +110,9 @@ func TestObjectRefuses(t *testing.T) {
 		{"60 nesting of 65 behind an escaped quote", `{"a":"\"","b":` + strings.Repeat("[", 64) + strings.Repeat("]", 64) + "}", strictjson.ErrDepth},
 		{"60 nesting of 65 behind a string that ends in a backslash", `{"a":"\\","b":` + strings.Repeat("[", 64) + strings.Repeat("]", 64) + "}", strictjson.ErrDepth},
 		{"60 a million brackets", strings.Repeat("[", 1_000_000), strictjson.ErrDepth},
+		{"one member too many", members(strictjson.MaxNames + 1), strictjson.ErrNames},
+		{"one member too many with the object around", `{"a":` + members(strictjson.MaxNames) + `}`, strictjson.ErrNames},
+		{"one member too many behind an object", `{"a":[` + members(9) + "," + members(strictjson.MaxNames) + `]}`, strictjson.ErrNames},
 		{"53 a byte order mark", "\uFEFF{}", strictjson.ErrSyntax},
 		{"65 UTF-16", "\xFF\xFE{\x00}\x00", strictjson.ErrSyntax},
 		{"54 a second object", `{}{}`, strictjson.ErrTrailing},

@@ -22,8 +22,8 @@ var readers = sync.Pool{New: func() any { return new(reader) }}
 
 // scan runs read on the one value in data.
 func scan(data []byte, read func(*reader) error) error {
-	if !depthAtMost(data, MaxDepth) {
-		return ErrDepth
+	if err := checkShape(data); err != nil {
+		return err
 	}
 	r := readers.Get().(*reader)
 	defer r.release()
@@ -160,14 +160,16 @@ func readError(err error) error {
 	return err
 }
 
-// depthAtMost counts brackets outside of strings. It runs before the decoder, so that a
-// deep document costs one pass and no recursion, and only where there are enough
-// brackets at all. On text that is no JSON its answer does not matter: the decoder
+// checkShape counts brackets and colons outside of strings. It runs before the decoder, so
+// that a deep document costs one pass and no recursion, and only where there are enough
+// of them at all. On text that is no JSON its answer does not matter: the decoder
 // refuses that text.
-func depthAtMost(data []byte, limit int) bool {
-	if bytes.Count(data, []byte{'{'})+bytes.Count(data, []byte{'['}) <= limit {
-		return true
+func checkShape(data []byte) error {
+	count := func(c byte) int { return bytes.Count(data, []byte{c}) }
+	if count('{')+count('[') <= MaxDepth && count(':') <= MaxNames {
+		return nil
 	}
+	var names [MaxDepth + 1]int // of the open objects, each with those around it
 	depth, inString := 0, false
 	for i := 0; i < len(data); i++ {
 		switch c := data[i]; {
@@ -177,12 +179,17 @@ func depthAtMost(data []byte, limit int) bool {
 			inString = !inString
 		case inString:
 		case c == '{' || c == '[':
-			if depth++; depth > limit {
-				return false
+			if depth++; depth > MaxDepth {
+				return ErrDepth
 			}
+			names[depth] = names[depth-1]
 		case c == '}' || c == ']':
-			depth--
+			depth = max(0, depth-1)
+		case c == ':':
+			if names[depth]++; names[depth] > MaxNames {
+				return ErrNames
+			}
 		}
 	}
-	return true
+	return nil
 }

@@ -4,7 +4,7 @@
 // refuses what readers disagree about: duplicate names at any depth (also when
 // one is spelled with escapes), invalid UTF-8 and lone surrogates, a byte order
 // mark, a second value or anything else behind the first, nesting deeper than
-// [MaxDepth], and a name that differs from a known one only in case (RFC 7519 §7.3
+// [MaxDepth], more names than [MaxNames], and a name that differs from a known one only in case (RFC 7519 §7.3
 // and RFC 7515 §5.3 compare names exactly; a reader further in might not). The
 // readers of values refuse null and every other type than the one they are for.
 //
@@ -18,14 +18,18 @@ import (
 	"github.com/go-json-experiment/json/jsontext"
 )
 
-// MaxDepth is how deep objects and arrays may be nested, the outermost included.
-const MaxDepth = 64
+// Limits of a document, whatever its size.
+const (
+	MaxDepth = 64      // nested objects and arrays, the outermost included
+	MaxNames = 1 << 14 // members of an object and of those around it, whose names are held to find duplicates
+)
 
 // Errors that Object wraps; callers branch on none of them, tests do.
 var (
 	ErrDuplicate = errors.New("duplicate member name")
 	ErrCase      = errors.New("member name differs only in case from")
 	ErrDepth     = fmt.Errorf("nested deeper than %d", MaxDepth)
+	ErrNames     = fmt.Errorf("more than %d members in an object and those around it", MaxNames)
 	ErrNotObject = errors.New("not a JSON object")
 	ErrTrailing  = errors.New("data behind the object")
 	ErrSyntax    = errors.New("malformed JSON")
