@@ -13,11 +13,12 @@ import (
 
 // Limits of bodies that are read because of Config.Operations.
 const (
-	DefaultMaxBodyBytes = 4 << 20  // Config.MaxBodyBytes
-	MaxPublicBytes      = 64 << 10 // of a request to a public operation
-	MaxBatch            = 100      // messages in a batch
-	MaxSubscriptions    = 1000     // resources and tasks that the messages of a body listen to
-	MaxURIBytes         = 64 << 10 // URIs of resources that the messages of a body name, together
+	DefaultMaxBodyBytes = 4 << 20   // Config.MaxBodyBytes
+	MaxPublicBytes      = 64 << 10  // of a request to a public operation
+	MaxBatch            = 100       // messages in a batch
+	MaxSubscriptions    = 1000      // resources and tasks that the messages of a body listen to
+	MaxTemplateBytes    = 512 << 10 // URIs that the expressions of Operations.Resources are matched with for one request, in each of their spellings
+	MaxURIBytes         = 64 << 10  // URIs of resources that the messages of a body name, together
 )
 
 // readMessages reads the body of a request and returns its bytes with the messages

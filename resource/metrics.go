@@ -137,8 +137,9 @@ func (r *rules) label(about []*message) string {
 	if _, ok := r.Prompts[m.prompt]; ok && m.prompt != "" {
 		return "prompt " + m.prompt
 	}
+	work := 0
 	for _, uri := range m.resources {
-		if rule, ok := r.resources.first(uri); ok {
+		if rule, ok := r.resources.first(uri, &work); ok {
 			return r.Resources[rule].label()
 		}
 	}

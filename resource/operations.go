@@ -25,7 +25,8 @@ type Operations struct {
 
 	// Resources binds resources/read, resources/subscribe and unsubscribe,
 	// subscriptions/listen and completion/complete. URIs of more than
-	// [MaxURIBytes] are refused with 400.
+	// [MaxURIBytes] are refused with 400, and so are those that templates which
+	// begin alike have to be compared with beyond [MaxTemplateBytes].
 	Resources []ResourceRule
 
 	// Rule is asked for every request and notification, after the maps, and

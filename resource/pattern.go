@@ -17,10 +17,18 @@ type resourcePattern struct {
 	text      string   // as written
 	forms     []string // levelled; of a URI or a prefix
 	prefix    bool
-	written   *regexp.Regexp   // of a template; nil otherwise
-	templates []*regexp.Regexp // of a template, levelled; for each of reservedKept
-	tails     []string         // what these end with: a look at it saves most of the matching
+	written   *template   // nil if it is none
+	templates []*template // levelled, for each of reservedKept
 	scopes    []string
+}
+
+// template is an RFC 6570 template as the MCP SDKs match it. Regular expressions of Go
+// take time in proportion to the text, but some 100 ns for each byte: so a look at the
+// literal parts comes first, and what is left is counted, see MaxTemplateBytes.
+type template struct {
+	text     string
+	literals []string // between its expressions, one more than there are of these
+	regexp   *regexp.Regexp
 }
 
 // A variable matches reserved characters in encoded form only, the form-style ones
@@ -48,17 +56,15 @@ func newResourcePattern(rule ResourceRule) (p resourcePattern, err error) {
 		}
 		return p, nil
 	}
-	if p.written, err = templateRegexp(p.text); err != nil {
+	if p.written, err = newTemplate(p.text); err != nil {
 		return p, err
 	}
 	for _, keep := range reservedKept {
-		levelled := levelTemplate(p.text, keep)
-		match, err := templateRegexp(levelled)
+		levelled, err := newTemplate(levelTemplate(p.text, keep))
 		if err != nil {
 			return p, err
 		}
-		p.templates = append(p.templates, match)
-		p.tails = append(p.tails, levelled[strings.LastIndexByte(levelled, '}')+1:])
+		p.templates = append(p.templates, levelled)
 	}
 	return p, nil
 }
@@ -79,12 +85,36 @@ func levelTemplate(text, keep string) string {
 	return out.String()
 }
 
-func templateRegexp(text string) (*regexp.Regexp, error) {
-	template, err := uritemplate.New(text)
+func newTemplate(text string) (*template, error) {
+	parsed, err := uritemplate.New(text)
 	if err != nil {
 		return nil, errors.New("Template is no RFC 6570 template")
 	}
-	return template.Regexp(), nil
+	t := &template{text: text, regexp: parsed.Regexp()}
+	for parts, more := text, true; more; {
+		var literal string
+		literal, parts, more = strings.Cut(parts, "{")
+		t.literals = append(t.literals, literal)
+		_, parts, _ = strings.Cut(parts, "}")
+	}
+	return t, nil
+}
+
+// matches adds to work what it has cost. Beyond MaxTemplateBytes it only says no.
+func (t *template) matches(text string, work *int) bool {
+	if *work++; *work > MaxTemplateBytes {
+		return false
+	}
+	rest, ok := strings.CutPrefix(text, t.literals[0])
+	last := len(t.literals) - 1
+	for i := 1; ok && i < last; i++ {
+		_, rest, ok = strings.Cut(rest, t.literals[i])
+	}
+	if !ok || last > 0 && !strings.HasSuffix(rest, t.literals[last]) {
+		return false
+	}
+	*work += len(text)
+	return t.regexp.MatchString(text)
 }
 
 // names reports whether the rule's very text is the URI: that is beyond doubt in any
@@ -93,12 +123,12 @@ func (p *resourcePattern) names(uri string) bool { return !p.prefix && p.text ==
 
 // match reports whether the rule binds a plain URI, and whether it does so in the very
 // spelling that was sent. The first asks for scopes, so it errs on the strict side; the
-// second counts as having been declared.
-func (p *resourcePattern) match(u *resourceURI) (binds, asWritten bool) {
+// second counts as having been declared. For work see [template.matches].
+func (p *resourcePattern) match(u *resourceURI, work *int) (binds, asWritten bool) {
 	switch {
 	case p.written != nil:
-		asWritten = p.written.MatchString(u.written)
-		binds = p.matchesTemplate(u)
+		asWritten = p.written.matches(u.written, work)
+		binds = asWritten || p.matchesTemplate(u, work)
 	case p.prefix:
 		asWritten = strings.HasPrefix(u.written, p.text)
 		binds = slices.ContainsFunc(u.forms, func(form string) bool {
@@ -113,12 +143,15 @@ func (p *resourcePattern) match(u *resourceURI) (binds, asWritten bool) {
 	return binds || asWritten, asWritten
 }
 
-func (p *resourcePattern) matchesTemplate(u *resourceURI) bool {
+func (p *resourcePattern) matchesTemplate(u *resourceURI, work *int) bool {
 	slash := strings.HasSuffix(p.text, "/")
-	for i, template := range p.templates {
-		matches := func(text string) bool { return strings.HasSuffix(text, p.tails[i]) && template.MatchString(text) }
+	for i, t := range p.templates {
+		same := i > 0 && t.text == p.templates[i-1].text
 		for _, spelled := range u.spellings(i) {
-			if matches(spelled) || slash && matches(spelled+"/") {
+			if same && slices.Contains(u.spellings(i-1), spelled) {
+				continue // tried already
+			}
+			if t.matches(spelled, work) || slash && t.matches(spelled+"/", work) {
 				return true
 			}
 		}

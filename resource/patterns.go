@@ -1,9 +1,6 @@
 package resource
 
-import (
-	"slices"
-	"strings"
-)
+import "slices"
 
 // resourceRules are the rules for resources, found by how what they bind begins: a
 // request costs the same with one rule and with a thousand.
@@ -67,16 +64,10 @@ func (r *resourceRules) add(p resourcePattern) {
 		r.written.add(p.text, rule)
 		return
 	}
-	r.written.add(literalHead(p.text), rule)
-	for i, keep := range reservedKept {
-		r.spelled[i].add(literalHead(levelTemplate(p.text, keep)), rule)
+	r.written.add(p.written.literals[0], rule)
+	for i, levelled := range p.templates {
+		r.spelled[i].add(levelled.literals[0], rule)
 	}
-}
-
-// literalHead is the text before the first expression of a template.
-func literalHead(template string) string {
-	head, _, _ := strings.Cut(template, "{")
-	return head
 }
 
 // candidates returns, in their order, the rules that may match the URI: all that do,
@@ -101,7 +92,9 @@ func (r *resourceRules) candidates(u *resourceURI) []int {
 // of returns the scopes of the rules that bind a resource, and whether one of them
 // names it. A URI that is not plain could be any resource: it needs what any of the
 // rules asks for, and is named by nobody but a rule with that very text.
-func (r *resourceRules) of(uri string) (scopes []string, named bool) {
+//
+// If work comes to more than MaxTemplateBytes, the answer is not to be used.
+func (r *resourceRules) of(uri string, work *int) (scopes []string, named bool) {
 	for _, rule := range r.byText[uri] {
 		scopes, named = union(scopes, r.all[rule].scopes), true
 	}
@@ -113,7 +106,7 @@ func (r *resourceRules) of(uri string) (scopes []string, named bool) {
 		return r.scopes, false
 	}
 	for _, rule := range r.candidates(u) {
-		if binds, asWritten := r.all[rule].match(u); binds {
+		if binds, asWritten := r.all[rule].match(u, work); binds {
 			scopes = union(scopes, r.all[rule].scopes)
 			named = named || asWritten
 		}
@@ -121,11 +114,12 @@ func (r *resourceRules) of(uri string) (scopes []string, named bool) {
 	return scopes, named
 }
 
-// first returns the first rule that is for the URI.
-func (r *resourceRules) first(uri string) (rule int, ok bool) {
+// first returns the first rule that is for the URI; of a URI that was not refused for
+// its work.
+func (r *resourceRules) first(uri string, work *int) (rule int, ok bool) {
 	u := newResourceURI(uri)
 	for _, rule := range r.candidates(u) {
-		if binds, _ := r.all[rule].match(u); binds || r.all[rule].names(uri) {
+		if binds, _ := r.all[rule].match(u, work); binds || r.all[rule].names(uri) {
 			return rule, true
 		}
 	}

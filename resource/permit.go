@@ -69,7 +69,7 @@ func (r *Resource) permit(ctx context.Context, c *Caller, op Operation, scopes [
 	}
 	needed, f := r.scopes, (*fault)(nil)
 	if r.rules != nil {
-		if needed, f = r.rules.needs(ctx, m, c, needed); f != nil {
+		if needed, f = r.rules.needs(ctx, []*message{m}, c, needed); f != nil {
 			return f
 		}
 	}
@@ -140,7 +140,7 @@ func (r *Resource) Declares(op Operation) bool {
 	if err != nil || r.rules == nil {
 		return false
 	}
-	_, declared := r.rules.bound(m)
+	_, declared := r.rules.bound(m, new(int))
 	return declared
 }
 
@@ -153,6 +153,6 @@ func (rule ResourceRule) Binds(uri string) bool {
 	if err != nil {
 		return false
 	}
-	binds, _ := p.match(newResourceURI(uri))
+	binds, _ := p.match(newResourceURI(uri), new(int))
 	return p.names(uri) || binds
 }

@@ -66,12 +66,25 @@ func (b *builder) checkRuleMap(where string, rules map[string][]string) {
 	}
 }
 
-// needs adds what one message needs to the scopes collected so far.
-func (r *rules) needs(ctx context.Context, m *message, c *Caller, scopes []string) ([]string, *fault) {
-	if m.method == "" { // a response
-		return scopes, nil
+// needs adds what the messages of one request need to its scopes.
+func (r *rules) needs(ctx context.Context, messages []*message, c *Caller, scopes []string) (_ []string, f *fault) {
+	work := 0
+	for _, m := range messages {
+		if m.method == "" { // a response
+			continue
+		}
+		if scopes, f = r.needsOf(ctx, m, c, scopes, &work); f != nil {
+			return nil, f
+		}
 	}
-	bound, declared := r.bound(m)
+	return scopes, nil
+}
+
+func (r *rules) needsOf(ctx context.Context, m *message, c *Caller, scopes []string, work *int) ([]string, *fault) {
+	bound, declared := r.bound(m, work)
+	if *work > MaxTemplateBytes { // what bound says is not all
+		return nil, newFault(ReasonBodyMalformed, "URIs that take too long to compare with the templates")
+	}
 	if r.Undeclared == DenyUndeclared && !declared {
 		return nil, newFault(ReasonOperationUndeclared, "no rule names %q of %q", m.name, m.method)
 	}
@@ -121,7 +134,7 @@ func (r *rules) ask(ctx context.Context, o Operation, c *Caller) ([]string, *fau
 
 // bound returns the scopes of the rules that bind a message, and whether one of them
 // names it.
-func (r *rules) bound(m *message) (scopes []string, declared bool) {
+func (r *rules) bound(m *message, work *int) (scopes []string, declared bool) {
 	declared = isPlumbing(m.method) || slices.Contains(r.Public, m.method)
 	add := func(more []string, named bool) {
 		scopes = union(scopes, more)
@@ -152,7 +165,7 @@ func (r *rules) bound(m *message) (scopes []string, declared bool) {
 		allNamed = allNamed && ok
 	}
 	for _, uri := range m.resources {
-		ofResource, named := r.resources.of(uri)
+		ofResource, named := r.resources.of(uri, work)
 		add(ofResource, false)
 		allNamed = allNamed && named
 	}

@@ -110,12 +110,10 @@ func (r *Resource) operationNeeds(req *http.Request, caller *Caller) (a admissio
 	if f != nil {
 		return a, f
 	}
-	for _, m := range messages {
-		if a.needed, f = r.rules.needs(req.Context(), m, caller, a.needed); f != nil {
-			return a, f
-		}
-		a.listens = a.listens || m.method == listenMethod
+	if a.needed, f = r.rules.needs(req.Context(), messages, caller, a.needed); f != nil {
+		return a, f
 	}
+	a.listens = slices.ContainsFunc(messages, func(m *message) bool { return m.method == listenMethod })
 	a.single = len(messages) == 1 && messages[0].method != ""
 	return a, nil
 }

@@ -1,0 +1,85 @@
+package resource_test
+
+import (
+	"fmt"
+	"strings"
+	"testing"
+
+	"github.com/yosida95/uritemplate/v3"
+
+	"github.com/warder-go/warder/jwks"
+	"github.com/warder-go/warder/resource"
+	"github.com/warder-go/warder/resource/resourcetest"
+)
+
+// Many templates that begin alike, and URIs that each of them is compared with, can't
+// keep a core busy: before there was a limit, one request did so for nine seconds.
+func TestTemplatesCostNoMoreThanTheirLimit(t *testing.T) {
+	const templates = 128
+	f := newFixture(t, func(c *resource.Config, _ *jwks.Config) {
+		for n := range templates {
+			c.Operations.Resources = append(c.Operations.Resources, resource.ResourceRule{Template: fmt.Sprintf("x:{+a}b{+c%d}", n)})
+		}
+	})
+	token := f.token(resourcetest.Token{})
+	uri := func(size int) string { return "x:b" + strings.Repeat("a", size-3) }
+	read := func(size int) string { return call("resources/read", `{"uri":"`+uri(size)+`"}`) }
+	listen := func(size int) string {
+		return call("subscriptions/listen", `{"notifications":{"resourceSubscriptions":["`+uri(size)+`","`+uri(size)+`"]}}`)
+	}
+	const most = resource.MaxTemplateBytes/templates - 1 // the look that comes before counts as one byte
+	for _, row := range []struct {
+		name, body string
+		want       answer
+	}{
+		{"as much as may be", read(most), accepted},
+		{"one byte more", read(most + 1), badBody},
+		{"as much in a batch", "[" + read(most/2) + "," + read(most/2) + "]", accepted},
+		{"more in a batch", "[" + read(most/2+1) + "," + read(most/2+1) + "]", badBody},
+		{"as much by listening", listen(most / 2), accepted},
+		{"more by listening", listen(most/2 + 1), badBody},
+		{"the longest URI, which a look tells from all of them", call("resources/read", `{"uri":"x:`+strings.Repeat("a", resource.MaxURIBytes-2)+`"}`), accepted},
+	} {
+		f.expect(row.name, f.post(token, row.body), row.want)
+	}
+	long := resource.Operation{Method: "resources/read", Name: uri(most + 1)}
+	f.expect("one byte more, Permit", told(f.res.Permit(t.Context(), f.caller(resourcetest.Token{}), long)), badBody)
+}
+
+// A template binds whatever it can be expanded to (RFC 6570 §3.2), and nothing that its
+// literal parts rule out.
+func TestTemplatesBindWhatTheyExpandTo(t *testing.T) {
+	for _, row := range []struct{ template, other string }{
+		{"x://a/b", "x://a/b/b"},
+		{"x://{v}", "y://h"},
+		{"x://{v}/b", "x://h/c"},
+		{"x://{v}/b/{v}", "x://h/c/h"},
+		{"x://{v}/b/{v}/b", "x://h/b"},
+		{"x://{+v}b{+v}b{v}", "x://b"},
+		{"x://h{/v*}/b{?v,w}", "x://h/c?v=1"},
+		{"x://h/{v}/", "x://h/"},
+		{"x://h{?v}{&w}", "x://g?v=1"},
+		{"X://H/É{v}", "x://h/e1"},
+	} {
+		parsed, err := uritemplate.New(row.template)
+		if err != nil {
+			t.Fatal(err)
+		}
+		rule := resource.ResourceRule{Template: row.template}
+		for _, value := range []string{"h", "b", "bb", "a%b", "É", "1/2", "b?c", ""} {
+			values := uritemplate.Values{}
+			values.Set("v", uritemplate.String(value))
+			values.Set("w", uritemplate.String("w"))
+			uri, err := parsed.Expand(values)
+			if err != nil {
+				t.Fatal(err)
+			}
+			if !rule.Binds(uri) {
+				t.Errorf("%s does not bind %s", row.template, uri)
+			}
+		}
+		if rule.Binds(row.other) {
+			t.Errorf("%s binds %s", row.template, row.other)
+		}
+	}
+}
