@@ -2,6 +2,7 @@ package strictjson
 
 import (
 	"bytes"
+	"errors"
 	"io"
 
 	"github.com/go-json-experiment/json/jsontext"
@@ -37,7 +38,7 @@ func Glimpse(data []byte, name string) (values []jsontext.Value) {
 	if _, err := d.ReadToken(); err != nil {
 		return nil
 	}
-	if _, err := d.ReadToken(); err != io.EOF {
+	if _, err := d.ReadToken(); !errors.Is(err, io.EOF) {
 		return nil
 	}
 	return values

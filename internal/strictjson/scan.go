@@ -32,7 +32,7 @@ func scan(data []byte, read func(*reader) error) error {
 	if err := read(r); err != nil {
 		return readError(err)
 	}
-	if _, err := r.ReadToken(); err != io.EOF {
+	if _, err := r.ReadToken(); !errors.Is(err, io.EOF) {
 		return ErrTrailing
 	}
 	return nil
@@ -154,7 +154,7 @@ func readError(err error) error {
 	if syntax, ok := errors.AsType[*jsontext.SyntacticError](err); ok {
 		return fmt.Errorf("%w at byte %d", ErrSyntax, syntax.ByteOffset)
 	}
-	if err == io.EOF || err == io.ErrUnexpectedEOF {
+	if errors.Is(err, io.EOF) || errors.Is(err, io.ErrUnexpectedEOF) {
 		return ErrSyntax
 	}
 	return err
