@@ -14,7 +14,8 @@ import (
 
 // Origins returns the web origins whose pages may call, sorted: the Identifier's own
 // and those of Config.Origins. It is never empty, and never says "any". It is for the
-// CORS library in front, so that both have one list.
+// CORS library in front, so that both have one list: let that ask on each request, since
+// [Resource.Replace] may bring another.
 func (r *Resource) Origins() []string { return slices.Clone(r.now().origins) }
 
 // checkOrigin is the rule of MCP 2026-07-28 (Streamable HTTP, "Security & Endpoint"):

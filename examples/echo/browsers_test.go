@@ -79,6 +79,41 @@ func TestBrowsers(t *testing.T) {
 	}
 }
 
+// A configuration that is replaced while the program runs has origins of its own, and the
+// CORS library must not go on with the old ones.
+func TestBrowsersAfterReplace(t *testing.T) {
+	const before, behind = "https://before.example", "https://behind.example"
+	issuer := resourcetest.Start(t)
+	for _, door := range []string{"Echo", "net/http"} {
+		res, err := protect("https://mcp.example/mcp", issuer.Identifier(), before)
+		if err != nil {
+			t.Fatal(err)
+		}
+		var handler http.Handler = program(res)
+		if door != "Echo" {
+			if handler, err = mcpserver.Handler(t.Context(), res); err != nil {
+				t.Fatal(err)
+			}
+		}
+		next, err := protect("https://mcp.example/mcp", issuer.Identifier(), behind)
+		if err != nil {
+			t.Fatal(err)
+		}
+		if err := res.Replace(next); err != nil {
+			t.Fatal(err)
+		}
+		for origin, want := range map[string]string{before: "", behind: behind} {
+			req := httptest.NewRequestWithContext(t.Context(), "OPTIONS", "/mcp", nil)
+			req.Header = http.Header{"Origin": {origin}, "Access-Control-Request-Method": {"POST"}, "Access-Control-Request-Headers": {"authorization"}}
+			answer := httptest.NewRecorder()
+			handler.ServeHTTP(answer, req)
+			if got := answer.Header().Get("Access-Control-Allow-Origin"); got != want {
+				t.Errorf("%s, preflight from %s: got %q, want %q", door, origin, got, want)
+			}
+		}
+	}
+}
+
 // grants reports whether a header field says what is wanted. The lists of CORS may name
 // more, in any order and any case.
 func grants(name, got, want string) bool {

@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"net/http"
+	"slices"
 	"sync/atomic"
 
 	"github.com/labstack/echo/v4"
@@ -46,8 +47,9 @@ func program(res *resource.Resource) *echo.Echo {
 // it.
 func forBrowsers(res *resource.Resource) echo.MiddlewareFunc {
 	return middleware.CORSWithConfig(middleware.CORSConfig{
-		AllowOrigins: res.Origins(), // never empty: Echo takes that for "any"
-		AllowMethods: []string{"POST", "GET", "DELETE"},
+		// Asked each time: the list is another one after Resource.Replace.
+		AllowOriginFunc: func(origin string) (bool, error) { return slices.Contains(res.Origins(), origin), nil },
+		AllowMethods:    []string{"POST", "GET", "DELETE"},
 		AllowHeaders: []string{
 			"Authorization", "Content-Type", "Accept",
 			"MCP-Protocol-Version", "Mcp-Method", "Mcp-Name", // and each Mcp-Param-... that a tool asks for

@@ -2,6 +2,7 @@ package mcpserver
 
 import (
 	"net/http"
+	"slices"
 
 	"github.com/rs/cors"
 
@@ -13,8 +14,9 @@ import (
 // warder to say and to enforce; this only tells browsers of it.
 func forBrowsers(res *resource.Resource, protected http.Handler) http.Handler {
 	return cors.New(cors.Options{
-		AllowedOrigins: res.Origins(), // never empty: rs/cors takes that for "any"
-		AllowedMethods: []string{"POST", "GET", "DELETE"},
+		// Asked each time: the list is another one after Resource.Replace.
+		AllowOriginFunc: func(origin string) bool { return slices.Contains(res.Origins(), origin) },
+		AllowedMethods:  []string{"POST", "GET", "DELETE"},
 		AllowedHeaders: []string{
 			"Authorization", "Content-Type", "Accept",
 			"MCP-Protocol-Version", "Mcp-Method", "Mcp-Name", // and each Mcp-Param-... that a tool asks for
