@@ -7,6 +7,7 @@ require (
 	github.com/mark3labs/mcp-go v1.2.1
 	github.com/modelcontextprotocol/go-sdk v1.8.0
 	github.com/warder-go/warder v0.0.0
+	github.com/warder-go/warder/nethttp/mcpsdk v0.0.0
 )
 
 require (
@@ -50,3 +51,5 @@ require (
 )
 
 replace github.com/warder-go/warder => ../..
+
+replace github.com/warder-go/warder/nethttp/mcpsdk => ../../nethttp/mcpsdk

@@ -21,6 +21,7 @@ import (
 	"github.com/warder-go/warder/echoadapter"
 	"github.com/warder-go/warder/internal/wiretest"
 	"github.com/warder-go/warder/nethttp"
+	"github.com/warder-go/warder/nethttp/mcpsdk"
 	"github.com/warder-go/warder/resource"
 )
 
@@ -218,6 +219,7 @@ func TestStreamsAreUntouched(t *testing.T) {
 				e.Any("/*", echo.WrapHandler(next), echoadapter.Middleware(res))
 				return e
 			}, resource.Operations{}),
+			"mcpsdk": record(mcpsdk.Handler, resource.Operations{}),
 		} {
 			if got != want {
 				t.Errorf("%s, %s:\n got\n%s\nwant\n%s", s.name, name, got, want)
