@@ -114,7 +114,7 @@ func (r *Resource) identify(req *http.Request) (*Caller, *fault) {
 	}
 
 	// 3. Read the token, once: as a JWT, or as opaque.
-	token, f := read(raw)
+	token, f := r.read(raw)
 	if f != nil {
 		return nil, f
 	}

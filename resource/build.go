@@ -7,6 +7,7 @@ import (
 	"slices"
 	"strings"
 
+	"github.com/warder-go/warder/internal/jose"
 	"github.com/warder-go/warder/metadata"
 )
 
@@ -22,7 +23,7 @@ func (b *builder) mistake(format string, args ...any) {
 
 func (b *builder) build() *Resource {
 	c := &b.config
-	r := &Resource{issuers: map[string]*issuer{}, revoked: c.Revoked, keep: c.KeepAuthorization, logger: c.Logger}
+	r := &Resource{issuers: map[string]*issuer{}, revoked: c.Revoked, keep: c.KeepAuthorization, logger: c.Logger, tokens: new(jose.Reader)}
 	if err := metadata.CheckIdentifier(c.Identifier, c.AllowHTTP); err != nil {
 		b.mistake("Identifier: %w", err)
 	}

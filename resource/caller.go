@@ -37,24 +37,6 @@ type more struct {
 	all     []string // and those that they imply
 }
 
-// instant is a time in nanoseconds since 1970, 0 for none: a remembered caller has to
-// be small.
-type instant int64
-
-func instantOf(t time.Time) instant {
-	if t.IsZero() {
-		return 0
-	}
-	return instant(t.UnixNano())
-}
-
-func (i instant) time() time.Time {
-	if i == 0 {
-		return time.Time{}
-	}
-	return time.Unix(0, int64(i))
-}
-
 // newCaller makes the caller of claims that its issuer has vouched for and interpreted.
 func (r *Resource) newCaller(from *issuer, c *Claims, how string) *Caller {
 	caller := &Caller{
@@ -106,11 +88,6 @@ func (c *Caller) principal() string {
 		return c.subject
 	}
 	return c.clientID
-}
-
-// over reports whether the token has expired since.
-func (c *Caller) over(now time.Time, leeway time.Duration) bool {
-	return expired(c.expiry.time(), now, leeway)
 }
 
 // ID identifies the principal across tokens and issuers: the issuer together with

@@ -43,7 +43,10 @@ const entryBytes = 500
 const maxShards = 32
 
 func newMemory(ttl time.Duration, entries, bytes int) *memory {
-	count := min(maxShards, max(1, entries/256))
+	count := 1 // a power of two
+	for count < maxShards && entries/256 >= 2*count {
+		count *= 2
+	}
 	m := &memory{ttl: ttl, began: time.Now(), shards: make([]shard, count)}
 	for i := range m.shards {
 		s := &m.shards[i]
@@ -56,7 +59,7 @@ func newMemory(ttl time.Duration, entries, bytes int) *memory {
 }
 
 func (m *memory) shard(d digest) *shard {
-	return &m.shards[int(d[0])%len(m.shards)]
+	return &m.shards[int(d[0])&(len(m.shards)-1)]
 }
 
 // recall returns whom the token stood for, if that is not too long ago.

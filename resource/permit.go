@@ -56,7 +56,7 @@ func (r *Resource) permit(ctx context.Context, c *Caller, op Operation, scopes [
 		return nil
 	case !r.accepted(c):
 		return newFault(ReasonMissingCredentials, "no caller whom this resource accepted")
-	case c.over(now, r.leeway):
+	case c.expiry.over(now, r.leeway):
 		return newFault(ReasonExpired, "expired since it was accepted")
 	case !c.trusted(now):
 		return newFault(ReasonTokenInvalid, "its verifier has taken back its word")

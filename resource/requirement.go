@@ -43,7 +43,7 @@ func (q *Requirement) Check(req *http.Request) *Refusal {
 		return nil
 	case !ok || !r.accepted(caller):
 		f = newFault(ReasonMissingCredentials, "not accepted by the resource's middleware")
-	case caller.over(time.Now(), r.leeway):
+	case caller.expiry.over(time.Now(), r.leeway):
 		f = newFault(ReasonExpired, "expired since it was accepted")
 		f.caller = caller
 	case !caller.Has(needed...):

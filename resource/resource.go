@@ -13,6 +13,7 @@ import (
 
 	"github.com/prometheus/client_golang/prometheus"
 
+	"github.com/warder-go/warder/internal/jose"
 	"github.com/warder-go/warder/metadata"
 )
 
@@ -34,6 +35,7 @@ type Resource struct {
 	declared    map[string]bool // every scope that the configuration mentions
 	document    metadata.Document
 	answers     answers
+	tokens      *jose.Reader
 	memory      *memory
 	revoked     func(context.Context, *Caller) bool
 	leeway      time.Duration

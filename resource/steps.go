@@ -28,7 +28,7 @@ func (r *Resource) callerOfOuter(req *http.Request) *Caller {
 // has not expired, and its verifier has not taken back its word (Claims.Live; nil
 // means it never does). It does not wait for anybody.
 func (c *Caller) trusted(now time.Time) bool {
-	return !c.over(now, c.by.leeway) && (c.live == nil || c.live(now))
+	return !c.expiry.over(now, c.by.leeway) && (c.live == nil || c.live(now))
 }
 
 // route finds the issuer that must vouch for the token. Nothing is fetched for a

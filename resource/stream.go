@@ -131,7 +131,7 @@ func (r *Resource) again(req *http.Request, was *Caller, needed []string) (calle
 			caller, f = nil, panicFault(p)
 		}
 	}()
-	if was.over(time.Now(), r.leeway) { // over, whatever a verifier that is asked anew might say
+	if was.expiry.over(time.Now(), r.leeway) { // over, whatever a verifier that is asked anew might say
 		return nil, newFault(ReasonExpired, "exp has come")
 	}
 	if len(req.Header["Authorization"]) == 0 {

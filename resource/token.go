@@ -130,14 +130,14 @@ var b64tokenChar = func() (table [256]bool) {
 
 // read reads the token once. What looks like a JWS and is none is refused here, and
 // so never sent to anybody as an opaque token.
-func read(raw string) (*Token, *fault) {
+func (r *Resource) read(raw string) (*Token, *fault) {
 	if !jose.LooksLikeJWS(raw) {
 		if !isB64Token(raw) {
 			return nil, &fault{reason: ReasonMalformedRequest, err: errNoB64Token}
 		}
 		return newToken(raw, nil, nil), nil
 	}
-	jws, err := jose.Parse(raw) // which takes fewer characters than a b64token may have
+	jws, err := r.tokens.Parse(raw) // which takes fewer characters than a b64token may have
 	if err != nil {
 		if !isB64Token(raw) {
 			return nil, &fault{reason: ReasonMalformedRequest, err: errNoB64Token}
