@@ -156,6 +156,25 @@ func TestCrossTenant(t *testing.T) {
 	}
 }
 
+// A server that says the tenant elsewhere: then that counts, and tid does not.
+func TestTenantsClaim(t *testing.T) {
+	w := newTenancy(t, func(c *resource.Config) { c.Issuers[0].Tenants.Claim = "/organization/id" })
+	for _, row := range []struct {
+		what   string
+		claims map[string]any
+		want   answer
+	}{
+		{"the same", map[string]any{"organization": map[string]any{"id": tenantA}}, accepted},
+		{"another", map[string]any{"organization": map[string]any{"id": tenantB}, "tid": tenantA}, invalid},
+		{"tid alone", map[string]any{"tid": tenantA}, invalid},
+		{"two spellings", map[string]any{"organization": map[string]any{"id": tenantA, "ID": tenantB}}, invalid},
+		{"no object", map[string]any{"organization": tenantA}, invalid},
+	} {
+		row.claims["iss"] = tenantIssuer(tenantA)
+		w.expect(row.what, w.bearer(w.token(resourcetest.Token{Claims: row.claims})), row.want)
+	}
+}
+
 // 10,000 tenants are one verifier, one fetch and one set of series.
 func TestManyTenants(t *testing.T) {
 	const count = 10_000
