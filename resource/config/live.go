@@ -16,6 +16,7 @@ const (
 	DefaultInterval = 10 * time.Second // between two looks at the files
 	MinInterval     = time.Second      // the shortest that can be configured
 	WarmUpTime      = 5 * time.Second  // a reload waits for the keys of an issuer that is new
+	SettleTime      = time.Second      // what has changed must stay like that before it counts
 )
 
 // Live is a configuration that follows its files. It is safe for concurrent use, and
@@ -42,17 +43,27 @@ func (l *Live) Resource() *resource.Resource { return l.resource }
 // ca_file. The contents are compared, not times, so links that are switched as
 // Kubernetes does it are noticed. A variable of the environment can't change.
 //
+// What is new counts if it is still there after [SettleTime]: half of a file that
+// somebody is writing may be a good configuration, with fewer rules than all of it.
+//
 // A file that is broken, gone, or says `enabled: false` is told once, in the log and by
 // the metrics, and changes nothing. Files of keys are looked at by their verifiers.
 func (l *Live) Run(ctx context.Context) {
-	ticker := time.NewTicker(l.config.Interval)
-	defer ticker.Stop()
+	timer := time.NewTimer(l.config.Interval)
+	defer timer.Stop()
+	seen := "nothing yet"
 	for {
 		select {
 		case <-ctx.Done():
 			return
-		case <-ticker.C:
-			_ = l.reload(ctx, false) // it has been told
+		case <-timer.C:
+			next := l.config.Interval
+			now, _ := l.reload(ctx, seen) // an error has been told
+			if now != seen {
+				next = min(next, SettleTime)
+			}
+			seen = now
+			timer.Reset(next)
 		}
 	}
 }
@@ -64,20 +75,27 @@ func (l *Live) Run(ctx context.Context) {
 // Another resource_server_url is refused: clients and routes depend on it. An issuer
 // that is new is asked for its keys first, for [WarmUpTime] at most; then it counts, with
 // keys or without: a configuration may be there to take the trust away from another.
-func (l *Live) Reload(ctx context.Context) error { return l.reload(ctx, true) }
+func (l *Live) Reload(ctx context.Context) error {
+	_, err := l.reload(ctx, "")
+	return err
+}
 
-func (l *Live) reload(ctx context.Context, again bool) error {
+// reload returns the sum of what there is now. Seen is that of the last look, if there
+// must have been one that found the same and what was refused is not to be told again.
+func (l *Live) reload(ctx context.Context, seen string) (string, error) {
 	l.mu.Lock()
 	defer l.mu.Unlock()
 	b, sum, err := l.build(ctx)
 	switch {
 	case ctx.Err() != nil:
-		return ctx.Err()
+		return sum, ctx.Err()
 	case err == nil && sum == l.applied:
 		l.settle(sum)
-		return nil
-	case sum == l.refused && !again:
-		return l.why
+		return sum, nil
+	case seen != "" && sum != seen:
+		return sum, nil
+	case seen != "" && sum == l.refused:
+		return sum, l.why
 	}
 	if err == nil {
 		err = l.apply(ctx, b)
@@ -86,12 +104,12 @@ func (l *Live) reload(ctx context.Context, again bool) error {
 		l.refused, l.why = sum, err
 		l.metrics.refuse()
 		l.logger().Error("configuration refused, the old one stays", "file", l.config.File, "error", err)
-		return err
+		return sum, err
 	}
 	l.settle(sum)
 	l.metrics.apply()
 	l.logger().Info("configuration taken over", "file", l.config.File)
-	return nil
+	return sum, nil
 }
 
 // settle notes that what the files say is what counts.

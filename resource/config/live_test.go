@@ -115,7 +115,7 @@ func inBubble(t *testing.T, files map[string]string, lines []string, test func(t
 }
 
 func (s *site) wait(n int) {
-	time.Sleep(time.Duration(n)*config.DefaultInterval + time.Millisecond)
+	time.Sleep(time.Duration(n)*config.DefaultInterval + config.SettleTime + time.Millisecond)
 	synctest.Wait()
 }
 
@@ -155,6 +155,41 @@ func TestRunTakesOver(t *testing.T) {
 			t.Errorf("the keys were fetched %d times more", n-fetched)
 		}
 	})
+}
+
+// A file that is looked at while somebody writes it may be a good configuration, with
+// fewer rules than all of it. What is broken for that moment is no news either.
+func TestRunWaitsForTheWholeFile(t *testing.T) {
+	for name, half := range map[string]func(s *site) string{
+		"without its last line":      func(s *site) string { return s.settings() },
+		"in the middle of the block": func(s *site) string { return "authorization:\n  issuer_url: https" },
+		"empty":                      func(*site) string { return "" },
+	} {
+		t.Run(name, func(t *testing.T) {
+			inBubble(t, nil, []string{"  required_scopes: [old]"}, func(t *testing.T, s *site) {
+				none := s.issuer.Token(resourcetest.Token{Audience: identifier, Scope: "none"})
+				fresh := s.issuer.Token(resourcetest.Token{Audience: identifier, Scope: "new"})
+				time.Sleep(config.DefaultInterval - time.Millisecond)
+				s.write("a.yaml", half(s))
+				time.Sleep(config.SettleTime - time.Millisecond)
+				synctest.Wait()
+				if status, _ := s.ask(none); status != 403 {
+					t.Errorf("half of a file counts: %d", status)
+				}
+				s.write("a.yaml", s.settings("  required_scopes: [new]"))
+				s.wait(1)
+				if without, _ := s.ask(none); without != 403 {
+					t.Errorf("got %d, want 403", without)
+				}
+				if with, _ := s.ask(fresh); with != 200 {
+					t.Errorf("the whole file does not count: %d; log: %s", with, s.log)
+				}
+				if got := s.metric("warder_config_reloads_total"); got != "1 0" || s.log.Len() > 0 {
+					t.Errorf("got %s reloads, want 1 0; log: %s", got, s.log)
+				}
+			})
+		})
+	}
 }
 
 // Each of these leaves the old configuration in force.
