@@ -10,6 +10,7 @@ import (
 	"net/url"
 	"time"
 
+	"github.com/warder-go/warder/internal/outbound"
 	"github.com/warder-go/warder/metadata"
 )
 
@@ -88,6 +89,7 @@ func New(c Config) (*Verifier, error) {
 			mistake(metadata.CheckEndpoint(u, c.AllowHTTP))
 		}
 	}
+	mistake(outbound.CheckHosts("AllowHosts", c.AllowHosts))
 	mistake(c.Auth.check(c))
 	if c.SignedAnswers && c.Auth.ClientID == "" {
 		mistake(errors.New("SignedAnswers: Auth.ClientID is empty; it is the aud of the answers"))

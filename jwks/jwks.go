@@ -94,6 +94,7 @@ func New(c Config) (*Verifier, error) {
 	if c.URL != "" {
 		mistake(metadata.CheckEndpoint(c.URL, c.AllowHTTP))
 	}
+	mistake(outbound.CheckHosts("AllowHosts", c.AllowHosts))
 	if given > 1 {
 		mistake(errors.New("URL, File, Keys: more than one is set; keep one, or none for discovery"))
 	}

@@ -36,10 +36,11 @@ func (b *builder) build() *Resource {
 	r.declared = b.declaredScopes()
 	b.checkPrefixes(r)
 	b.limits(r)
+	b.describe(r, servers)
 	if len(b.mistakes) > 0 {
-		return nil // what follows would repeat them
+		return nil
 	}
-	b.publish(r, servers)
+	b.answers(r)
 	r.metrics = newMetrics(c.Identifier)
 	r.challenged = r.metrics.challengesOf(r.rules)
 	r.identity = newIdentity(*c)
@@ -76,17 +77,6 @@ func (b *builder) issuers(r *Resource) (servers []string) {
 		b.mistake("AuthorizationServers: none; name where clients of tenants and of ResolveIssuer's issuers log in")
 	}
 	return servers
-}
-
-func (b *builder) observers(r *Resource) {
-	r.observers = slices.Clone(b.config.Observers)
-	for n, o := range r.observers {
-		if isNil(o) {
-			b.mistake("Observers[%d]: nil; leave it out", n)
-		} else if slices.ContainsFunc(r.observers[:n], func(other Observer) bool { return same(other, o) }) {
-			b.mistake("Observers[%d]: stands twice; it would be told of each decision twice", n)
-		}
-	}
 }
 
 // identifierAudiences is the identifier and, if it has no path, its other spelling
@@ -201,8 +191,8 @@ func orDefault[T comparable](value, fallback T) T {
 	return value
 }
 
-// publish completes the metadata document and makes the answers ready.
-func (b *builder) publish(r *Resource, servers []string) {
+// describe completes the metadata document.
+func (b *builder) describe(r *Resource, servers []string) {
 	c := &b.config
 	d := c.Metadata
 	if d.Resource != "" || d.AuthorizationServers != nil || d.ScopesSupported != nil || d.BearerMethodsSupported != nil {
@@ -214,18 +204,23 @@ func (b *builder) publish(r *Resource, servers []string) {
 	if d.ScopesSupported = c.ScopesSupported; d.ScopesSupported == nil {
 		d.ScopesSupported = r.scopes
 	}
-	d = d.Clone() // the program may change what it gave
-	if err := d.Validate(); err != nil {
-		b.mistake("Metadata: %w", err)
-		return
+	if len(b.mistakes) > 0 { // the other members have mistakes of their own; these were told
+		d.Resource, d.AuthorizationServers, d.ScopesSupported = "https://missing.invalid", []string{"https://missing.invalid"}, nil
 	}
-	r.document = d
-	url, err := metadata.WellKnownURL(c.Identifier)
+	r.document = d.Clone() // the program may change what it gave
+	if err := r.document.Validate(); err != nil {
+		b.mistake("Metadata: %w", err)
+	}
+}
+
+// answers makes the answers ready.
+func (b *builder) answers(r *Resource) {
+	url, err := metadata.WellKnownURL(b.config.Identifier)
 	if err != nil {
 		b.mistake("Identifier: %w", err)
 		return
 	}
-	hint := c.ChallengeScopes
+	hint := b.config.ChallengeScopes
 	if hint == nil {
 		hint = r.scopes
 	}

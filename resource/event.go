@@ -50,6 +50,17 @@ type Event struct {
 	TraceID string // from a valid traceparent header (W3C Trace Context); else ""
 }
 
+func (b *builder) observers(r *Resource) {
+	r.observers = slices.Clone(b.config.Observers)
+	for n, o := range r.observers {
+		if isNil(o) {
+			b.mistake("Observers[%d]: nil; leave it out", n)
+		} else if slices.ContainsFunc(r.observers[:n], func(other Observer) bool { return same(other, o) }) {
+			b.mistake("Observers[%d]: stands twice; it would be told of each decision twice", n)
+		}
+	}
+}
+
 // tell tells the observers, if there are any, of a decision. f is nil if it accepts.
 func (r *Resource) tell(ctx context.Context, header http.Header, caller *Caller, about []*message, f *fault) {
 	if len(r.observers) == 0 {

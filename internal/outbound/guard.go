@@ -2,6 +2,7 @@ package outbound
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"net"
 	"net/netip"
@@ -72,6 +73,18 @@ func canonicalHost(host string) string {
 		return addr.String()
 	}
 	return host
+}
+
+// CheckHosts returns a mistake for each entry of a list that can be no host name, and so
+// would never match.
+func CheckHosts(field string, hosts []string) error {
+	var mistakes []error
+	for n, host := range hosts {
+		if !validHost(canonicalHost(host)) {
+			mistakes = append(mistakes, fmt.Errorf("%s[%d]: %q is no host: name one, such as auth.internal, without scheme, port and wildcard", field, n, host))
+		}
+	}
+	return errors.Join(mistakes...)
 }
 
 // validHost accepts the host of a URL: an IP address without a zone, or a name of

@@ -49,12 +49,14 @@ type Config struct {
 	Environ []string
 
 	// Complete adds what a file can't say, such as Revoked, Observers, Operations.Rule,
-	// Operations.Stateless and Headers. It is called for each configuration, by one
-	// goroutine at a time; what it changes is not checked against the file.
+	// Operations.Stateless and Headers. It is called at each look at the files, by one
+	// goroutine at a time, and is to put in the same verifiers and observers each time:
+	// what it makes anew would count as changed. What it changes is not checked against
+	// the file.
 	Complete func(*resource.Config)
 
-	// Check is asked before a configuration is taken, such as mcpsdk.Check. Its error
-	// is a mistake of the configuration.
+	// Check is asked at each look too, such as mcpsdk.Check. Its error is a mistake of the
+	// configuration.
 	Check func(*resource.Resource) error
 
 	Interval  time.Duration     // between two looks at the files, by Run; 0: 10 s; at least 1 s

@@ -139,12 +139,19 @@ func TestMistakes(t *testing.T) {
 		{"a prefix that no scope has", block("  scope_prefix: 'api://x/'", "  required_scopes: [a]"), `text:4: scope_prefix: no scope of the configuration begins with "api://x/"; write scopes as clients ask for them`},
 		{"roles without their claim", block("  additional_issuers:", "    - issuer_url: https://b.example", "      role_scopes: {r: [a]}"),
 			"text:6: additional_issuers[0].role_scopes: there is no RoleClaim to find roles in"},
+		{"hosts that are none", block("  allow_private_hosts: ['10.0.0.1', '[::1]', auth.internal, '*.internal', 'auth.internal:8443', 'https://auth.internal', 10.0.0.0/8]", "  client_id: x", "  client_secret: s3cr3t"),
+			`text:4: allow_private_hosts[3]: "*.internal" is no host: name one, such as auth.internal, without scheme, port and wildcard
+text:4: allow_private_hosts[4]: "auth.internal:8443" is no host: name one, such as auth.internal, without scheme, port and wildcard
+text:4: allow_private_hosts[5]: "https://auth.internal" is no host: name one, such as auth.internal, without scheme, port and wildcard
+text:4: allow_private_hosts[6]: "10.0.0.0/8" is no host: name one, such as auth.internal, without scheme, port and wildcard`},
+		{"an anchor that is called like the block", "x: &authorization y\n? *authorization\n: {enabled: false}\n", "text: has no block authorization:"},
 		{"everything at once", "authorization:\n  issuer_url: http://auth.example.com\n  resource_server_url: https://MCP.example.com/mcp#x\n  required_scopes: [offline_access, a b]\n  tool_scopes:\n    purge: [\"\\\\\"]\n  service_documentation_url: docs\n  leeway_seconds: x\n  oops: 1\n",
 			`text:2: issuer_url: issuer "http://auth.example.com": must begin with https://: http is for loopback hosts
 text:3: resource_server_url: metadata: resource identifier "https://MCP.example.com/mcp#x": must not have a fragment: remove '#' and what follows
 text:4: required_scopes: offline_access is between client and authorization server; remove it (MCP authorization)
 text:4: required_scopes: "a b" is no scope: use printable ASCII without space, quote and backslash (RFC 6749 §3.3)
 text:6: tool_scopes["purge"]: "\\" is no scope: use printable ASCII without space, quote and backslash (RFC 6749 §3.3)
+text:7: service_documentation_url: "docs" must be the absolute URL of a page, such as https://example.com/docs
 text:8: leeway_seconds: is not a whole number from 0 to 300
 text:9: oops: unknown key`},
 	} {

@@ -87,24 +87,3 @@ func variableNode(at place, value string, of reflect.Type, m *mistakes) *node {
 	}
 	return n
 }
-
-// merge puts what over says over what under says. Mappings are merged key by key, all
-// else is replaced.
-func merge(under, over *node) *node {
-	if under == nil || over == nil || under.kind != mapping || over.kind != mapping {
-		if over == nil {
-			return under
-		}
-		return over
-	}
-	out := *under
-	out.members = slices.Clone(under.members)
-	for _, m := range over.members {
-		if known := out.member(m.name); known != nil {
-			known.at, known.value = m.at, merge(known.value, m.value)
-		} else {
-			out.members = append(out.members, m)
-		}
-	}
-	return &out
-}

@@ -175,11 +175,16 @@ func (i *issuerBuilding) keys() resource.Verifier {
 func (i *issuerBuilding) told(err error, endpoint string) {
 	for _, mistake := range parts(err) {
 		key, text := "issuer_url", strings.TrimPrefix(mistake.Error(), "metadata: ")
-		if rest, ok := strings.CutPrefix(text, "Algorithms: "); ok {
+		field, rest, _ := strings.Cut(text, ": ")
+		index, ofHosts := strings.CutPrefix(field, "AllowHosts")
+		switch {
+		case field == "Algorithms":
 			key, text = "algorithms", rest
-		} else if strings.HasPrefix(text, "URL ") {
+		case ofHosts:
+			key, text = "allow_private_hosts"+index, rest
+		case strings.HasPrefix(text, "URL "):
 			key = endpoint
-		} else if i.s.TenantPattern != "" {
+		case i.s.TenantPattern != "":
 			key = "tenant_pattern"
 		}
 		i.mistake(key, "%s", text)

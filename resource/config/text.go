@@ -17,40 +17,6 @@ const (
 	MaxNodes     = 20_000  // values of the block, each alias counted as all that it stands for
 )
 
-// A node is a value of the block, wherever it came from. Exactly one of its kinds.
-type node struct {
-	at      place
-	kind    kind
-	text    string // of a scalar
-	tag     string // what YAML takes a scalar for, such as !!str
-	literal bool   // ${} stands for itself
-	items   []*node
-	members []member // in order
-}
-
-type kind int
-
-const (
-	scalar kind = iota
-	list
-	mapping
-)
-
-type member struct {
-	name  string
-	at    place
-	value *node
-}
-
-func (n *node) member(name string) *member {
-	for i := range n.members {
-		if n.members[i].name == name {
-			return &n.members[i]
-		}
-	}
-	return nil
-}
-
 // blockName is the key of the block. mcp-agent's file has many others beside it, which
 // are nobody's business here.
 const blockName = "authorization"
@@ -77,7 +43,7 @@ func (t *text) block() *node {
 	var foundKey, found *yaml.Node
 	var names []string
 	for i := 0; i+1 < len(document.Content); i += 2 {
-		key, value := document.Content[i], document.Content[i+1]
+		key, value := meant(document.Content[i]), document.Content[i+1]
 		switch {
 		case key.Value == "<<" && key.Tag == "!!merge":
 			t.m.add(t.line(key), "<<: merging is not supported here; write the keys out")
@@ -208,12 +174,17 @@ func (t *text) node(y *yaml.Node, depth int) *node {
 	return n
 }
 
+// meant is what an alias stands for, or the node itself.
+func meant(y *yaml.Node) *yaml.Node {
+	for y.Kind == yaml.AliasNode {
+		y = y.Alias
+	}
+	return y
+}
+
 func (t *text) members(n *node, y *yaml.Node, depth int) {
 	for i := 0; i+1 < len(y.Content); i += 2 {
-		key, value := y.Content[i], y.Content[i+1]
-		for key.Kind == yaml.AliasNode {
-			key = key.Alias
-		}
+		key, value := meant(y.Content[i]), y.Content[i+1]
 		switch {
 		case key.Kind != yaml.ScalarNode || key.ShortTag() == "!!null":
 			t.m.add(t.line(key), "a key is not a text")
