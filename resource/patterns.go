@@ -71,8 +71,11 @@ func (r *resourceRules) add(p resourcePattern) {
 }
 
 // candidates returns, in their order, the rules that may match the URI: all that do,
-// and others that only begin like it.
-func (r *resourceRules) candidates(u *resourceURI) []int {
+// and others that only begin like it; none once there was too much work.
+func (r *resourceRules) candidates(u *resourceURI, work int) []int {
+	if work > MaxTemplateBytes {
+		return nil
+	}
 	found := r.written.find(slices.Clone(r.byText[u.written]), u.written)
 	for _, form := range u.forms {
 		found = append(found, r.byForm[form]...)
@@ -89,36 +92,37 @@ func (r *resourceRules) candidates(u *resourceURI) []int {
 	return slices.Compact(found)
 }
 
-// of returns the scopes of the rules that bind a resource, and whether one of them
+// of adds the scopes of the rules that bind a resource, and returns whether one of them
 // names it. A URI that is not plain could be any resource: it needs what any of the
 // rules asks for, and is named by nobody but a rule with that very text.
 //
-// If work comes to more than MaxTemplateBytes, the answer is not to be used.
-func (r *resourceRules) of(uri string, work *int) (scopes []string, named bool) {
+// If the work comes to more than MaxTemplateBytes, the answer is not to be used.
+func (r *resourceRules) of(uri string, all *needed) (named bool) {
 	for _, rule := range r.byText[uri] {
-		scopes, named = union(scopes, r.all[rule].scopes), true
+		all.add(r.all[rule].scopes)
+		named = true
 	}
 	u := newResourceURI(uri)
 	if !u.plain {
-		if named {
-			return scopes, true
+		if !named {
+			all.add(r.scopes)
 		}
-		return r.scopes, false
+		return named
 	}
-	for _, rule := range r.candidates(u) {
-		if binds, asWritten := r.all[rule].match(u, work); binds {
-			scopes = union(scopes, r.all[rule].scopes)
+	for _, rule := range r.candidates(u, all.work) {
+		if binds, asWritten := r.all[rule].match(u, &all.work); binds {
+			all.add(r.all[rule].scopes)
 			named = named || asWritten
 		}
 	}
-	return scopes, named
+	return named
 }
 
 // first returns the first rule that is for the URI; of a URI that was not refused for
 // its work.
 func (r *resourceRules) first(uri string, work *int) (rule int, ok bool) {
 	u := newResourceURI(uri)
-	for _, rule := range r.candidates(u) {
+	for _, rule := range r.candidates(u, *work) {
 		if binds, _ := r.all[rule].match(u, work); binds || r.all[rule].names(uri) {
 			return rule, true
 		}

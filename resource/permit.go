@@ -140,8 +140,7 @@ func (r *Resource) Declares(op Operation) bool {
 	if err != nil || r.rules == nil {
 		return false
 	}
-	_, declared := r.rules.bound(m, new(int))
-	return declared
+	return r.rules.bound(m, new(needed))
 }
 
 // Binds reports whether the rule is for the URI, in this or another spelling: for

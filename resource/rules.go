@@ -67,46 +67,45 @@ func (b *builder) checkRuleMap(where string, rules map[string][]string) {
 }
 
 // needs adds what the messages of one request need to its scopes.
-func (r *rules) needs(ctx context.Context, messages []*message, c *Caller, scopes []string) (_ []string, f *fault) {
-	work := 0
+func (r *rules) needs(ctx context.Context, messages []*message, c *Caller, scopes []string) ([]string, *fault) {
+	all := &needed{scopes: slices.Clip(scopes)}
 	for _, m := range messages {
 		if m.method == "" { // a response
 			continue
 		}
-		if scopes, f = r.needsOf(ctx, m, c, scopes, &work); f != nil {
+		if f := r.needsOf(ctx, m, c, all); f != nil {
 			return nil, f
 		}
 	}
-	return scopes, nil
+	return all.scopes, nil
 }
 
-func (r *rules) needsOf(ctx context.Context, m *message, c *Caller, scopes []string, work *int) ([]string, *fault) {
-	bound, declared := r.bound(m, work)
-	if *work > MaxTemplateBytes { // what bound says is not all
-		return nil, newFault(ReasonBodyMalformed, "URIs that take too long to compare with the templates")
+func (r *rules) needsOf(ctx context.Context, m *message, c *Caller, all *needed) *fault {
+	declared := r.bound(m, all)
+	if all.work > MaxTemplateBytes { // what bound said is not all
+		return newFault(ReasonBodyMalformed, "URIs that take too long to compare with the templates")
 	}
 	if r.Undeclared == DenyUndeclared && !declared {
-		return nil, newFault(ReasonOperationUndeclared, "no rule names %q of %q", m.name, m.method)
+		return newFault(ReasonOperationUndeclared, "no rule names %q of %q", m.name, m.method)
 	}
-	scopes = union(scopes, bound)
 	if r.Rule == nil {
-		return scopes, nil
+		return nil
 	}
 	// Whatever reader the function has, it must not take a name for another.
 	if m.arguments != nil {
 		if err := strictjson.Unmistakable(m.arguments); err != nil {
-			return nil, &fault{reason: ReasonBodyMalformed, err: fmt.Errorf("arguments: %w", err)}
+			return &fault{reason: ReasonBodyMalformed, err: fmt.Errorf("arguments: %w", err)}
 		}
 	}
 	// One question for each thing that the message is about.
 	for _, name := range m.about() {
 		more, f := r.ask(ctx, Operation{Method: m.method, Name: name, Ref: m.refType, Arguments: m.arguments}, c)
 		if f != nil {
-			return nil, f
+			return f
 		}
-		scopes = union(scopes, more)
+		all.add(more)
 	}
-	return scopes, nil
+	return nil
 }
 
 // about lists what the message names; a subscription may name many resources and tasks.
@@ -132,45 +131,69 @@ func (r *rules) ask(ctx context.Context, o Operation, c *Caller) ([]string, *fau
 	return need.Scopes, nil
 }
 
-// bound returns the scopes of the rules that bind a message, and whether one of them
-// names it.
-func (r *rules) bound(m *message, work *int) (scopes []string, declared bool) {
-	declared = isPlumbing(m.method) || slices.Contains(r.Public, m.method)
-	add := func(more []string, named bool) {
-		scopes = union(scopes, more)
+// bound adds the scopes of the rules that bind a message, and returns whether one of
+// them names it.
+func (r *rules) bound(m *message, all *needed) (declared bool) {
+	ofMethod, ok := r.Methods[m.method]
+	all.add(ofMethod)
+	declared = ok && !m.isNamed() || isPlumbing(m.method) || slices.Contains(r.Public, m.method)
+	if m.tool != "" {
+		ofTool, named := r.Tools[m.tool]
+		all.add(ofTool)
 		declared = declared || named
 	}
-	ofMethod, ok := r.Methods[m.method]
-	add(ofMethod, ok && !m.isNamed())
-	if m.tool != "" {
-		ofTool, ok := r.Tools[m.tool]
-		add(ofTool, ok)
-	}
 	if m.prompt != "" {
-		ofPrompt, ok := r.Prompts[m.prompt]
-		add(ofPrompt, ok)
+		ofPrompt, named := r.Prompts[m.prompt]
+		all.add(ofPrompt)
+		declared = declared || named
 	}
 	// A task is some tool's, but its id does not say whose: unless the method has
 	// a rule of its own, it needs what any of them might.
 	if strings.HasPrefix(m.method, "tasks/") && !ok {
-		add(r.allTools, false)
+		all.add(r.allTools)
 	}
-	allNamed := m.isNamed()
+	allNamed := len(m.resources)+len(m.tasks) > 0
 	if len(m.tasks) > 0 { // who listens to a task learns what tasks/get tells
 		ofTask, ok := r.Methods["tasks/get"]
 		if !ok {
 			ofTask = r.allTools
 		}
-		add(ofTask, false)
+		all.add(ofTask)
 		allNamed = allNamed && ok
 	}
 	for _, uri := range m.resources {
-		ofResource, named := r.resources.of(uri, work)
-		add(ofResource, false)
+		named := r.resources.of(uri, all)
 		allNamed = allNamed && named
 	}
-	add(nil, allNamed && len(m.resources)+len(m.tasks) > 0)
-	return scopes, declared
+	return declared || allNamed
+}
+
+// needed collects what the messages of one request need.
+type needed struct {
+	scopes []string
+	known  map[string]bool // these, where they are many
+	work   int             // see MaxTemplateBytes
+}
+
+// add costs the same whatever is there: a thousand URIs may each need a thousand scopes.
+func (n *needed) add(scopes []string) {
+	const few = 16
+	if len(n.scopes)+len(scopes) <= few {
+		n.scopes = union(n.scopes, scopes)
+		return
+	}
+	if n.known == nil {
+		n.known = map[string]bool{}
+		for _, scope := range n.scopes {
+			n.known[scope] = true
+		}
+	}
+	for _, scope := range scopes {
+		if !n.known[scope] {
+			n.known[scope] = true
+			n.scopes = append(n.scopes, scope)
+		}
+	}
 }
 
 // isPlumbing tells the methods that make a connection work and reach nothing.

@@ -2,6 +2,7 @@ package resource_test
 
 import (
 	"fmt"
+	"runtime"
 	"strings"
 	"testing"
 
@@ -44,6 +45,39 @@ func TestTemplatesCostNoMoreThanTheirLimit(t *testing.T) {
 	}
 	long := resource.Operation{Method: "resources/read", Name: uri(most + 1)}
 	f.expect("one byte more, Permit", told(f.res.Permit(t.Context(), f.caller(resourcetest.Token{}), long)), badBody)
+}
+
+// A thousand URIs that each need a thousand scopes, or could match a thousand templates,
+// cost no more than the limit allows: two seconds, as was measured before.
+func TestManyURIsAmongManyRules(t *testing.T) {
+	const many = 1000
+	for _, row := range []struct{ name, template, uri string }{
+		{"not plain", "x://h%d/{v}", "x://h/../%d"},
+		{"templates that begin alike", "x://{v}/%d", "x://h/a/%d"},
+		{"both", "x://{v}/%d", "x://h/../%d"},
+	} {
+		var needs, uris []string
+		f := newFixture(t, func(c *resource.Config, _ *jwks.Config) {
+			for n := range many {
+				needs, uris = append(needs, fmt.Sprint("s", n)), append(uris, fmt.Sprintf(row.uri, n))
+				c.Operations.Resources = append(c.Operations.Resources, resource.ResourceRule{Template: fmt.Sprintf(row.template, n), Scopes: needs[n:]})
+			}
+		})
+		body := call("subscriptions/listen", `{"notifications":{"resourceSubscriptions":["`+strings.Join(uris, `","`)+`"]}}`)
+		want := badBody // too much to compare
+		if strings.Contains(row.uri, "..") {
+			want = insufficient(strings.Join(needs, " "))
+		}
+		token := f.token(resourcetest.Token{})
+		f.expect(row.name, f.post(token, body), want) // the token is remembered from here on
+		var before, after runtime.MemStats
+		runtime.ReadMemStats(&before)
+		f.post(token, body)
+		runtime.ReadMemStats(&after)
+		if got := (after.TotalAlloc - before.TotalAlloc) >> 20; got > 24 {
+			t.Errorf("%s: %d MB were allocated", row.name, got)
+		}
+	}
 }
 
 // A template binds whatever it can be expanded to (RFC 6570 §3.2), and nothing that its
