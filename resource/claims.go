@@ -3,7 +3,6 @@ package resource
 import (
 	"errors"
 	"fmt"
-	"strconv"
 	"strings"
 	"time"
 
@@ -19,9 +18,6 @@ const (
 	MaxScopes      = 1000     // scopes in one token
 	MaxRoles       = 1000     // roles in one token, where Issuer.RoleClaim is set
 )
-
-// maxDate is the last second of the year 9999: later dates overflow somewhere.
-const maxDate = 253402300799
 
 // Claims is what a token says about itself: a JWT's payload (RFC 7519 §4, RFC 9068
 // §2.2) or an introspection answer (RFC 7662 §2.2). An absent claim is the zero
@@ -54,12 +50,13 @@ type Claims struct {
 	Live func(now time.Time) bool
 
 	use    string   // token_use, no standard
+	hash   string   // the claim with the hash of another token, which ID tokens have
 	roles  []string // as Issuer.RoleClaim says
 	object []byte   // the whole object, for Caller.Decode
 }
 
 var claimNames = strictjson.NewNames("iss", "sub", "aud", "exp", "nbf", "iat", "jti",
-	"client_id", "azp", "cid", "appid", "scope", "scp", "cnf", "token_use")
+	"client_id", "azp", "cid", "appid", "scope", "scp", "cnf", "token_use", "at_hash", "c_hash")
 
 // ParseClaims reads a JSON object of claims strictly: no duplicate names, exact
 // case, and each registered claim of the type that its RFC gives it. It checks no
@@ -146,6 +143,8 @@ func (p *claimsParser) member(name string, value jsontext.Value) (err error) {
 		if c.use, err = nonEmpty(value); err != nil {
 			c.use, err = "no string", nil // of a kind that nobody knows
 		}
+	case "at_hash", "c_hash": // of whatever form: no access token has the hash of itself
+		c.hash = name
 	case "cnf": // of whatever form: a bound token never passes as a plain one
 		c.Confirmed = true
 	}
@@ -189,41 +188,6 @@ func scopeList(value jsontext.Value) (scopes []string, err error) {
 		return nil, fmt.Errorf("has more than %d scopes", MaxScopes)
 	}
 	return scopes, nil
-}
-
-// numericDate reads a NumericDate (RFC 7519 §2). A fraction is cut towards the past,
-// exactly: no float64 rounds it up to the next second.
-func numericDate(value jsontext.Value) (time.Time, error) {
-	if value.Kind() != '0' {
-		return time.Time{}, errors.New("is not a number")
-	}
-	seconds, err := strconv.ParseInt(integerPart(string(value)), 10, 64)
-	if err != nil || seconds < 0 || seconds > maxDate || value[0] == '-' && strings.Trim(string(value), "-0.") != "" {
-		return time.Time{}, errors.New("is out of range")
-	}
-	return time.Unix(seconds, 0), nil
-}
-
-// integerPart returns the digits in front of the decimal point of a JSON number, sign
-// included, once its exponent is taken into account. Of an exponent that is beyond
-// all dates it returns something beyond them too.
-func integerPart(number string) string {
-	mantissa, exponent, ok := strings.Cut(strings.ToLower(number), "e")
-	whole, fraction, _ := strings.Cut(mantissa, ".")
-	if !ok {
-		return whole
-	}
-	shift, err := strconv.Atoi(exponent)
-	switch {
-	case err != nil || shift > 100 || shift < -100:
-		return "out of range"
-	case shift >= 0:
-		fraction += strings.Repeat("0", shift)
-		return whole + fraction[:shift]
-	case len(whole) > -shift:
-		return whole[:len(whole)+shift]
-	}
-	return "0"
 }
 
 func firstNonEmpty(values ...string) string {

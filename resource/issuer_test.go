@@ -89,6 +89,31 @@ func TestTokenUse(t *testing.T) {
 	}
 }
 
+// A token can't have the hash of itself: one that has that of an access token, or of a
+// code, is an ID token, whatever its aud and its typ say (OpenID Connect Core §3.1.3.6,
+// §3.3.2.11).
+func TestHashOfAnAccessToken(t *testing.T) {
+	f := newFixture(t, nil)
+	for what, row := range map[string]struct {
+		claims claims
+		want   answer
+	}{
+		"at_hash":                 {claims{"at_hash": "o2XqsPOyTWvCYzUlSNd0WQ"}, invalid},
+		"c_hash":                  {claims{"c_hash": "o2XqsPOyTWvCYzUlSNd0WQ"}, invalid},
+		"none":                    {claims{"at_hash": nil}, accepted},
+		"one that is no string":   {claims{"at_hash": 1}, invalid},
+		"another spelling of it":  {claims{"At_Hash": "x"}, invalid},
+		"a hash of another thing": {claims{"s_hash": "x"}, accepted},
+	} {
+		f.expect(what, f.bearer(f.claiming(row.claims)), row.want)
+	}
+	f.log.take()
+	f.bearer(f.claiming(claims{"at_hash": "x"}))
+	if log := f.log.take(); !strings.Contains(log, `"reason":"token_type"`) || !strings.Contains(log, `"got":"an ID token, with at_hash","want":"an access token"`) {
+		t.Errorf("log is %s", log)
+	}
+}
+
 // One who trusts answers without aud still has an aud that is there checked.
 func TestAudienceClaimsBesideTrust(t *testing.T) {
 	for what, row := range map[string]struct {

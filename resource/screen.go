@@ -67,6 +67,9 @@ func checkType(s *screening) (got, want string, ok bool) {
 	if use := s.claims.use; use != "" && use != "access" && use != "access_token" {
 		return "token_use " + use, "token_use access", false // Cognito's ID tokens say "id"
 	}
+	if s.claims.hash != "" { // OpenID Connect Core §3.1.3.6, §3.3.2.11
+		return "an ID token, with " + s.claims.hash, "an access token", false
+	}
 	if s.header == nil || s.header.IsAccessTokenType(s.issuer.strict) {
 		return "", "", true
 	}
