@@ -56,6 +56,8 @@ func readMessages(req *http.Request, limit int) (body []byte, messages []*messag
 	return body, messages, checkMirror(req.Header, messages)
 }
 
+var errTooManySubscriptions = fmt.Errorf("more than %d subscriptions", MaxSubscriptions)
+
 // checkAmount keeps one request from asking the rules without end.
 func checkAmount(messages []*message) error {
 	subscriptions, bytes := 0, 0
@@ -69,7 +71,7 @@ func checkAmount(messages []*message) error {
 	}
 	switch {
 	case subscriptions > MaxSubscriptions:
-		return fmt.Errorf("more than %d subscriptions", MaxSubscriptions)
+		return errTooManySubscriptions
 	case bytes > MaxURIBytes:
 		return fmt.Errorf("URIs of more than %d bytes", MaxURIBytes)
 	}

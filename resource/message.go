@@ -145,14 +145,27 @@ func (m *message) open(e *envelope) (err error) {
 	case m.method == listenMethod && e.filter != nil:
 		err = strictjson.Object(e.filter, listenNames, func(name string, value jsontext.Value) (err error) {
 			if name == "taskIds" {
-				m.tasks, err = strictjson.Strings(value)
+				m.tasks, err = subscriptions(value)
 			} else {
-				m.resources, err = strictjson.Strings(value)
+				m.resources, err = subscriptions(value)
 			}
 			return err
 		})
 	}
 	return err
+}
+
+// subscriptions reads no further than to what is too much.
+func subscriptions(value jsontext.Value) (names []string, err error) {
+	err = strictjson.Elements(value, func(element jsontext.Value) error {
+		if len(names) == MaxSubscriptions {
+			return errTooManySubscriptions
+		}
+		name, err := strictjson.String(element)
+		names = append(names, name)
+		return err
+	})
+	return names, err
 }
 
 // text is "" for what is absent.

@@ -70,13 +70,19 @@ func TestManyURIsAmongManyRules(t *testing.T) {
 		}
 		token := f.token(resourcetest.Token{})
 		f.expect(row.name, f.post(token, body), want) // the token is remembered from here on
-		var before, after runtime.MemStats
-		runtime.ReadMemStats(&before)
-		f.post(token, body)
-		runtime.ReadMemStats(&after)
-		if got := (after.TotalAlloc - before.TotalAlloc) >> 20; got > 24 {
+		if got := allocated(func() { f.post(token, body) }) >> 20; got > 24 {
 			t.Errorf("%s: %d MB were allocated", row.name, got)
 		}
+	}
+}
+
+// What is too many is not read to its end: a body of names took fifteen times its size.
+func TestTooManySubscriptionsAreNotKept(t *testing.T) {
+	f := newFixture(t, func(c *resource.Config, _ *jwks.Config) { c.Operations = someRules })
+	token, body := f.token(resourcetest.Token{}), call("subscriptions/listen", `{"notifications":{"taskIds":[`+strings.Repeat(`"7",`, 100_000)+`"7"]}}`)
+	f.expect("too many", f.post(token, body), badBody) // the token is remembered from here on
+	if got, limit := allocated(func() { f.post(token, body) }), uint64(3*len(body)); got > limit {
+		t.Errorf("a body of %d bytes allocates %d, more than %d", len(body), got, limit)
 	}
 }
 
@@ -116,4 +122,15 @@ func TestTemplatesBindWhatTheyExpandTo(t *testing.T) {
 			t.Errorf("%s binds %s", row.template, row.other)
 		}
 	}
+}
+
+// allocated is how many bytes a call allocates.
+func allocated(call func()) uint64 {
+	var before, after runtime.MemStats
+	runtime.ReadMemStats(&before)
+	for range 3 {
+		call()
+	}
+	runtime.ReadMemStats(&after)
+	return (after.TotalAlloc - before.TotalAlloc) / 3
 }
