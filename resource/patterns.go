@@ -3,7 +3,8 @@ package resource
 import "slices"
 
 // resourceRules are the rules for resources, found by how what they bind begins: a
-// request costs the same with one rule and with a thousand.
+// request costs the same with one rule and with a thousand, unless templates begin alike
+// (see MaxTemplateBytes).
 type resourceRules struct {
 	all     []resourcePattern
 	scopes  []string                 // of all of them together
