@@ -71,14 +71,11 @@ func (m *memory) recall(d digest, now time.Time) *Caller {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	entry, ok := s.entries.Get(d)
-	if !ok {
-		return nil
+	if ok && now.Sub(m.began) < entry.until {
+		return entry.caller
 	}
-	if now.Sub(m.began) >= entry.until {
-		s.entries.Remove(d)
-		return nil
-	}
-	return entry.caller
+	s.entries.Remove(d)
+	return nil
 }
 
 // age is to be asked before a token is verified, and given to remember.

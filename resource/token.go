@@ -96,7 +96,7 @@ func credential(header http.Header, limit int) (raw string, f *fault) {
 	// Same length, so that no folding from outside of ASCII matches.
 	const scheme = "Bearer"
 	value := values[0]
-	if len(value) < len(scheme) || !strings.EqualFold(value[:len(scheme)], scheme) {
+	if len(value) < len(scheme) || value[:len(scheme)] != scheme && !strings.EqualFold(value[:len(scheme)], scheme) {
 		return "", &fault{reason: ReasonMissingCredentials, err: errOtherScheme}
 	}
 	rest := value[len(scheme):]
