@@ -234,26 +234,32 @@ func TestPlantedLeaksAreFound(t *testing.T) {
 		t.Skip("Leaks are planted by: go test ./internal/leaktest -all -timeout 30m")
 	}
 	for _, row := range []struct {
-		name, way string
-		plant     edit
+		name, found string
+		plant       edit
 	}{
-		{"a token in an error", "error", edit{"resource/observe.go", "	text(\"want\", f.want)\n", "	if f.token != nil {\n\t\ttext(\"want\", fmt.Errorf(\"no %s\", f.token.Raw()).Error()[:60])\n\t}\n"}},
-		{"half a signature in the log", "log", edit{"resource/observe.go", "	text(\"want\", f.want)\n", "	if f.token != nil {\n\t\ttext(\"want\", f.token.Raw()[len(f.token.Raw())-30:])\n\t}\n"}},
-		{"a token in an answer", "response", edit{"resource/refusal.go", "	answer.Err = f\n	leakLook", "	answer.Err = f\n\tif f.token != nil {\n\t\tanswer.Body = []byte(f.token.Raw())\n\t}\n\tleakLook"}},
-		{"a token in a metric", "metric", edit{"resource/metrics.go", "	if t.IsJWT() {\n", "	m.took.WithLabelValues(t.Raw())\n\tif t.IsJWT() {\n"}},
-		{"a token in an event", "event", edit{"resource/event.go", "	leakLook(\"event\"", "	if f != nil && f.token != nil {\n\t\te.TraceID = f.token.Raw()\n\t}\n\tleakLook(\"event\""}},
-		{"a token printed", "output", edit{"resource/observe.go", "	refusal := r.answers.refusal(f)\n", "	if f.token != nil {\n\t\tprintLeak(f.token.Raw())\n\t}\n\trefusal := r.answers.refusal(f)\n"}},
+		{"a token in an error", "error: a token in", edit{"resource/observe.go", "	text(\"want\", f.want)\n", "	if f.token != nil {\n\t\ttext(\"want\", fmt.Errorf(\"no %s\", f.token.Raw()).Error()[:60])\n\t}\n"}},
+		{"half a signature in the log", "log: a token in", edit{"resource/observe.go", "	text(\"want\", f.want)\n", "	if f.token != nil {\n\t\ttext(\"want\", f.token.Raw()[len(f.token.Raw())-30:])\n\t}\n"}},
+		{"a token in an answer", "response: a token in", edit{"resource/refusal.go", "	answer.Err = f\n	leakLook", "	answer.Err = f\n\tif f.token != nil {\n\t\tanswer.Body = []byte(f.token.Raw())\n\t}\n\tleakLook"}},
+		{"a token in a metric", "metric: a token in", edit{"resource/metrics.go", "	if t.IsJWT() {\n", "	m.took.WithLabelValues(t.Raw())\n\tif t.IsJWT() {\n"}},
+		{"a token in an event", "event: a token in", edit{"resource/event.go", "	leakLook(\"event\"", "	if f != nil && f.token != nil {\n\t\te.TraceID = f.token.Raw()\n\t}\n\tleakLook(\"event\""}},
+		{"a token in a span", "span: a token in", edit{"resource/event.go", "	leakLook(\"event\"", "	e.Issuer = header.Get(\"Authorization\")\n\tleakLook(\"event\""}},
+		{"a token in the last words of a program", "in a line of go test", edit{"resource/observe.go", "	refusal := r.answers.refusal(f)\n", "	if f.token != nil {\n\t\ttime.AfterFunc(time.Millisecond, func() { panic(f.token.Raw()) })\n\t}\n\trefusal := r.answers.refusal(f)\n"}},
+		{"a token printed", "output: a token in", edit{"resource/observe.go", "	refusal := r.answers.refusal(f)\n", "	if f.token != nil {\n\t\tprintLeak(f.token.Raw())\n\t}\n\trefusal := r.answers.refusal(f)\n"}},
 	} {
 		plants := []edit{row.plant}
-		if row.way == "error" {
+		if row.name == "a token in an error" {
 			plants = append(plants, edit{"resource/observe.go", "	\"context\"\n", "	\"context\"\n\t\"fmt\"\n"})
 		}
-		if row.way == "output" {
+		if row.name == "a token printed" {
 			plants = append(plants, edit{"resource/observe.go", "const maxLogged", "func printLeak(s string) { _, _ = os.Stdout.WriteString(s + \"\\n\") }\n\nconst maxLogged"},
 				edit{"resource/observe.go", "	\"net/http\"\n", "	\"net/http\"\n\t\"os\"\n"})
 		}
-		found, _ := scan(t, "", overlay(t, plants...), "-run", "^(TestOneLogLinePerRefusal|TestMetricsOfVerification|TestEvents)$", "./resource")
-		if hits := strings.Join(found, "\n"); !strings.Contains(hits, row.way+": ") {
+		dir, packages := "", "./resource"
+		if row.name == "a token in a span" {
+			dir, packages = "resource/otelwarder", "./..."
+		}
+		found, _ := scan(t, dir, overlay(t, plants...), "-run", "^(TestOneLogLinePerRefusal|TestMetricsOfVerification|TestEvents)$", packages)
+		if hits := strings.Join(found, "\n"); !strings.Contains(hits, row.found) {
 			t.Errorf("%s: not found; found was %q", row.name, hits)
 		}
 	}
