@@ -51,6 +51,7 @@ func plan(quick bool) effort {
 type results struct {
 	quick                bool
 	fresh, repeated      map[string]table // by what: "RS256 700"
+	parallel             []table
 	refusals             []table
 	small, large         []loaded
 	situations           []situation
@@ -73,6 +74,8 @@ func measureAll(ctx context.Context, e effort) (r results) {
 		}
 		r.repeated[fmt.Sprint("RS256 ", size)] = repeatingTokens(ctx, e, size)
 	}
+	step("tokens, on all cores")
+	r.parallel = []table{inParallel(ctx, e, false), inParallel(ctx, e, true)}
 	step("refusals")
 	r.refusals = refusals(ctx, e)
 	step("servers under load")

@@ -40,7 +40,6 @@ func refusals(ctx context.Context, e effort) []table {
 		defer server.Close()
 		h := c.make(ctx, server.URL, inner)
 		var subjects []subject
-		note := ""
 		for _, kind := range kinds {
 			_, reqs := mint(e.tokens, kind.sign)
 			fresh := func() {}
@@ -55,7 +54,7 @@ func refusals(ctx context.Context, e effort) []table {
 			subjects = append(subjects, subject{kind.what, fresh, refuse(&h, reqs, kind.what != "a good new token")})
 		}
 		rows := compare(e.tokens, e.rounds, subjects...)
-		out = append(out, table{"Refusals: " + c.name, note, rows})
+		out = append(out, table{"Refusals: " + c.name, rows})
 	}
 	return out
 }

@@ -30,6 +30,9 @@ func write(folder string, r results) {
 			writeTable(&b, r.fresh[fmt.Sprint(alg, " ", size)])
 		}
 	}
+	for _, t := range r.parallel {
+		writeTable(&b, t)
+	}
 	b.WriteString("\n![new tokens](new-tokens.svg)\n\n![repeating tokens](repeating-tokens.svg)\n")
 	writeRefusals(&b, r.refusals)
 	writeLoad(&b, "700", r.small)

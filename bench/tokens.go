@@ -13,7 +13,6 @@ import (
 // A table is what one workload showed. The rows are compared with the first of them.
 type table struct {
 	title string
-	note  string
 	rows  []figures
 }
 
@@ -41,7 +40,7 @@ func newTokens(ctx context.Context, e effort, alg string, size int) table {
 		}
 		subjects = append(subjects, subject{c.name, fresh, serve(&h, reqs)})
 	}
-	return table{fmt.Sprintf("New tokens, %s, %d bytes", alg, len(tokens[0])), "", compare(e.tokens, e.rounds, subjects...)}
+	return table{fmt.Sprintf("New tokens, %s, %d bytes", alg, len(tokens[0])), compare(e.tokens, e.rounds, subjects...)}
 }
 
 // repeatingTokens: a hundred tokens come again and again.
@@ -66,7 +65,7 @@ func repeatingTokens(ctx context.Context, e effort, size int) table {
 		h := c.make(ctx, server.URL, inner)
 		subjects = append(subjects, subject{c.name, nil, serve(&h, reqs)})
 	}
-	return table{fmt.Sprintf("A hundred tokens again and again, RS256, %d bytes", len(tokens[0])), "", compare(10*e.tokens, e.rounds, subjects...)}
+	return table{fmt.Sprintf("A hundred tokens again and again, RS256, %d bytes", len(tokens[0])), compare(10*e.tokens, e.rounds, subjects...)}
 }
 
 func mint(n int, sign func(i int) string) (tokens []string, reqs []*http.Request) {
