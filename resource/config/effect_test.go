@@ -1,0 +1,152 @@
+package config_test
+
+import (
+	"bytes"
+	"encoding/json"
+	"encoding/pem"
+	"fmt"
+	"log"
+	"log/slog"
+	"net/http"
+	"net/http/httptest"
+	"slices"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/prometheus/client_golang/prometheus"
+
+	"github.com/warder-go/warder/resource/apikey"
+	"github.com/warder-go/warder/resource/config"
+	"github.com/warder-go/warder/resource/resourcetest"
+)
+
+// A key changes what becomes of a request: the answer, and how often the issuer is asked
+// about tokens when the request comes twice.
+func TestKeysHaveTheirEffect(t *testing.T) {
+	issuer, err := resourcetest.NewIssuer(resourcetest.Config{})
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer issuer.Close()
+	key, digest := apikey.Generate("k_")
+	keys := fmt.Sprintf(`{"keys": [{"id": "ci", "sha256": %q, "subject": "ci", "scopes": []}]}`, digest)
+	asks := "  client_id: test-client\n  client_secret: " + resourcetest.DefaultClientSecret
+	tenants := "  tenant_pattern: https://t.example/{tenantid}\n  allowed_tenants: [a]\n  jwks_uri: " + issuer.URL(resourcetest.JWKS)
+	const metadata = `Bearer resource_metadata="https://mcp.example.test/.well-known/oauth-protected-resource/mcp"`
+	const invalid = "401 " + metadata + `, error="invalid_token", error_description="The access token is invalid", asked 0`
+	const missing = `, error="insufficient_scope", error_description="The access token lacks a scope that this request needs", asked 0`
+	bearer := func(of resourcetest.Token) string {
+		of.Audience = identifier
+		return "Bearer " + issuer.Token(of)
+	}
+	ofTenant := bearer(resourcetest.Token{Claims: map[string]any{"iss": "https://t.example/a", "tid": "a", "org": "b"}})
+	opaque := "Bearer " + issuer.OpaqueToken(resourcetest.Token{Audience: identifier})
+	for _, row := range []struct {
+		beside      string // other keys
+		key         string
+		field, text string // of the header
+		without     string
+		with        string
+	}{
+		{"", "  strict_rfc9068: true", "Authorization", bearer(resourcetest.Token{Header: map[string]any{"typ": "JWT"}}), "200, asked 0",
+			invalid},
+		{"", "  undeclared_operations: deny", "Authorization", bearer(resourcetest.Token{}), "200, asked 0", "403, asked 0"},
+		{"  required_scopes: [a]", "  challenge_scopes: [a, c]", "X", "", `401 ` + metadata + `, scope="a", asked 0`, `401 ` + metadata + `, scope="a c", asked 0`},
+		{"  required_scopes: [a]\n  scopes_supported: [a, b]", "  step_up: keep_granted", "Authorization", bearer(resourcetest.Token{Scope: "b"}), `403 ` + metadata + `, scope="a"` + missing, `403 ` + metadata + `, scope="a b"` + missing},
+		{asks, "  token_cache_ttl_seconds: 0", "Authorization", opaque, "200, asked 1", "200, asked 2"},
+		{asks, "  introspection_endpoint: https://auth.example.test/elsewhere", "Authorization", opaque, "200, asked 1", "503, asked 0"},
+		{"", "  api_keys_file: keys.json", "X-API-Key", key, "401 " + metadata + ", asked 0", "200, asked 0"},
+		{tenants, "  tenant_claim: org", "Authorization", ofTenant, "200, asked 0", invalid},
+	} {
+		for _, lines := range []struct{ text, want string }{{row.beside, row.without}, {row.beside + "\n" + row.key, row.with}} {
+			s := newSite(t, issuer, map[string]string{"keys.json": keys}, strings.Split(lines.text, "\n")...)
+			before, got := issuer.Count(resourcetest.Introspection), ""
+			for range 2 {
+				w, req := httptest.NewRecorder(), httptest.NewRequest(http.MethodPost, identifier, strings.NewReader(`{"jsonrpc":"2.0","id":1,"method":"tools/call","params":{"name":"x"}}`))
+				req.Header.Set("Content-Type", "application/json")
+				req.Header.Set(row.field, row.text)
+				s.door.ServeHTTP(w, req)
+				got = strings.TrimSpace(fmt.Sprint(w.Code, " ", w.Header().Get("WWW-Authenticate")))
+			}
+			got += fmt.Sprintf(", asked %d", issuer.Count(resourcetest.Introspection)-before)
+			if got != lines.want {
+				t.Errorf("%s\n got %s\nwant %s; log: %s", lines.text, got, lines.want, s.log)
+			}
+		}
+	}
+}
+
+// A host with a private address that the issuer's metadata names is asked only if the
+// file allows it. That the certificate is not for its name shows that it was.
+func TestAllowPrivateHosts(t *testing.T) {
+	var server *httptest.Server
+	server = httptest.NewUnstartedServer(http.HandlerFunc(func(w http.ResponseWriter, _ *http.Request) {
+		w.Header().Set("Content-Type", "application/json")
+		_ = json.NewEncoder(w).Encode(map[string]string{"issuer": server.URL, "jwks_uri": strings.Replace(server.URL, "127.0.0.1", "localhost", 1) + "/keys"})
+	}))
+	server.Config.ErrorLog = log.New(new(bytes.Buffer), "", 0)
+	server.StartTLS()
+	defer server.Close()
+	dir := t.TempDir()
+	write(t, dir, "ca.pem", string(pem.EncodeToMemory(&pem.Block{Type: "CERTIFICATE", Bytes: server.Certificate().Raw})))
+	for line, want := range map[string]bool{"": false, "  allow_private_hosts: [localhost]\n": true} {
+		var out bytes.Buffer
+		text := "authorization:\n  issuer_url: " + server.URL + "\n  resource_server_url: " + identifier + "\n  ca_file: ca.pem\n" + line
+		live, err := config.New(config.Config{File: write(t, dir, "a.yaml", text), Environ: []string{}, Logger: slog.New(slog.NewTextHandler(&out, nil))})
+		if err != nil {
+			t.Fatal(err)
+		}
+		err = live.Resource().Ready(t.Context())
+		if got := err != nil && strings.Contains(err.Error(), "x509: "); got != want {
+			t.Errorf("with %q it was asked: %t, want %t: %v", line, got, want, err)
+		}
+	}
+}
+
+// For as long as the key says an accepted token is remembered, and not longer.
+func TestTokenCacheTTL(t *testing.T) {
+	for _, row := range []struct {
+		line string
+		hits []int // at once, after a minute more, and after another ten
+	}{
+		{"", []int{1, 2, 2}},
+		{"  token_cache_ttl_seconds: 30", []int{1, 1, 1}},
+		{"  token_cache_ttl_seconds: 0", []int{0, 0, 0}},
+	} {
+		inBubble(t, nil, []string{row.line}, func(t *testing.T, s *site) {
+			token, got := s.issuer.Token(resourcetest.Token{Audience: identifier}), []int{}
+			hits := func() {
+				if status, _ := s.ask(token); status != 200 {
+					t.Errorf("got %d, want 200", status)
+				}
+				got = append(got, s.hits())
+			}
+			s.ask(token)
+			hits()
+			time.Sleep(time.Minute)
+			hits()
+			time.Sleep(10 * time.Minute)
+			hits()
+			if !slices.Equal(got, row.hits) {
+				t.Errorf("%q: got %d hits, want %d", row.line, got, row.hits)
+			}
+		})
+	}
+}
+
+func (s *site) hits() (n int) {
+	s.t.Helper()
+	registry := prometheus.NewRegistry()
+	registry.MustRegister(s.live.Resource().Metrics())
+	families, err := registry.Gather()
+	if err != nil {
+		s.t.Fatal(err)
+	}
+	for _, family := range families {
+		if family.GetName() == "warder_remembered_hits_total" {
+			n += int(family.GetMetric()[0].GetCounter().GetValue())
+		}
+	}
+	return n
+}
