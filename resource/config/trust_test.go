@@ -5,6 +5,7 @@ import (
 	"context"
 	"encoding/pem"
 	"errors"
+	"fmt"
 	"log"
 	"log/slog"
 	"net/http"
@@ -114,6 +115,36 @@ func TestReloadTakesTrustAway(t *testing.T) {
 		synctest.Wait()
 		if first.Err() != nil || !errors.Is(context.Cause(second), resource.ErrStreamEnded) {
 			t.Errorf("streams: %v of the first issuer, %v of the second; want none and ErrStreamEnded", context.Cause(first), context.Cause(second))
+		}
+	})
+}
+
+// What is asked of an issuer's tokens changes with a reload, and its keys are fetched
+// once for each way to verify them: not again when something else changes.
+func TestReloadChangesAlgorithms(t *testing.T) {
+	inBubble(t, nil, nil, func(t *testing.T, s *site) {
+		began, token := time.Now(), s.issuer.Token(resourcetest.Token{Audience: identifier})
+		s.ask(token)
+		time.Sleep(time.Hour)
+		for n, row := range []struct {
+			line            string
+			status, fetched int
+		}{
+			{"  algorithms: [RS256]", 401, 2},
+			{"  algorithms: [RS256, ES256]", 200, 3},
+			{"  algorithms: [RS256, ES256]\n  resource_name: x", 200, 3},
+		} {
+			s.write("a.yaml", s.settings(row.line))
+			if err := s.live.Reload(t.Context()); err != nil {
+				t.Fatal(err)
+			}
+			status, _ := s.ask(token)
+			if fetched := s.issuer.Count(resourcetest.JWKS); status != row.status || fetched != row.fetched {
+				t.Errorf("%d: got %d, keys fetched %d times, want %d, %d; log: %s", n, status, fetched, row.status, row.fetched, s.log)
+			}
+		}
+		if got, want := s.metric("warder_config_applied_timestamp_seconds"), fmt.Sprint(float64(began.Add(time.Hour).Unix())); got != want {
+			t.Errorf("taken over at %s, want %s", got, want)
 		}
 	})
 }
