@@ -69,10 +69,11 @@ func TestJWXDoesNotJudgeTokens(t *testing.T) {
 	for _, name := range []string{
 		module + "/internal/jose.LooksLikeJWS",
 		module + "/internal/jose.Parse",
+		"(*" + module + "/internal/jose.Reader).Parse",
 		"(*" + module + "/internal/jose.Key).Verify",
 		"(*" + module + "/internal/keyset.snapshot).verify",
 		module + "/resource.credential",
-		module + "/resource.read",
+		"(*" + module + "/resource.Resource).read",
 		module + "/resource.ParseClaims",
 		"(*" + module + "/resource.screening).run",
 		"(*" + module + "/resource.Resource).admit",
