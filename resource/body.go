@@ -80,10 +80,11 @@ func checkAmount(messages []*message) error {
 
 // readBody reads at most one byte more than the limit.
 func readBody(req *http.Request, limit int) ([]byte, error) {
-	var buffer bytes.Buffer
+	size := 0
 	if n := req.ContentLength; n > 0 && n <= int64(limit) {
-		buffer.Grow(int(n) + bytes.MinRead)
+		size = int(n) + bytes.MinRead
 	}
+	buffer := bytes.NewBuffer(make([]byte, 0, size))
 	_, err := buffer.ReadFrom(io.LimitReader(req.Body, int64(limit)+1))
 	return buffer.Bytes(), err
 }
