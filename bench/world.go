@@ -100,9 +100,15 @@ func accessToken(i, size int) claims {
 	return c
 }
 
-// request is one to the MCP server with the token.
+// request is one to the MCP server, with the header fields that its clients send.
 func request(token string) *http.Request {
 	req := must(http.NewRequest(http.MethodPost, audience, nil))
+	for name, value := range map[string]string{
+		"Accept": "application/json, text/event-stream", "Accept-Encoding": "gzip", "Content-Type": "application/json",
+		"Mcp-Protocol-Version": "2025-11-25", "Mcp-Session-Id": "4VYMZDDSTJCO3QUAJCNWKXW3MR", "User-Agent": "bench",
+	} {
+		req.Header.Set(name, value)
+	}
 	if token != "" {
 		req.Header.Set("Authorization", "Bearer "+token)
 	}

@@ -92,12 +92,12 @@ func readBody(req *http.Request, limit int) ([]byte, error) {
 // checkContentType admits JSON in UTF-8 that is not compressed: what the MCP server
 // might unpack or convert, we would not have read.
 func checkContentType(header http.Header) error {
-	for _, coding := range header.Values("Content-Encoding") {
+	for _, coding := range header["Content-Encoding"] {
 		if !strings.EqualFold(coding, "identity") {
 			return errors.New("Content-Encoding is not identity")
 		}
 	}
-	types := header.Values("Content-Type")
+	types := header["Content-Type"]
 	if len(types) != 1 {
 		return errors.New("not exactly one Content-Type")
 	}
@@ -117,7 +117,7 @@ func checkContentType(header http.Header) error {
 // checkMirror compares the headers that repeat the body (MCP 2026-07-28, "Standard
 // Headers") with it, where they are present. They never grant anything.
 func checkMirror(header http.Header, messages []*message) *fault {
-	methods, names := header.Values("Mcp-Method"), header.Values("Mcp-Name")
+	methods, names := header["Mcp-Method"], header["Mcp-Name"]
 	if len(methods) == 0 && len(names) == 0 {
 		return nil
 	}

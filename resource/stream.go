@@ -174,7 +174,9 @@ func (s *stream) settle(ctx context.Context, caller *Caller, f *fault) {
 	s.over = true
 	s.end(fmt.Errorf("%w: %s", ErrStreamEnded, f.reason))
 	if f.caller == nil {
-		f.caller = s.caller
+		about := *f // which may be shared
+		about.caller = s.caller
+		f = &about
 	}
 	s.opened.whole().now().log(ctx, 0, nil, f)
 }

@@ -72,14 +72,16 @@ func (t Token) LogValue() slog.Value { return slog.StringValue(redacted) }
 // MarshalText returns a placeholder, so that encoders show nothing either.
 func (t Token) MarshalText() ([]byte, error) { return []byte(redacted), nil }
 
-// What is wrong with most of the requests that are refused. They are many, and cheap.
+// What is wrong with most of the requests that are refused. They are many and cheap; these
+// faults are shared by all of them and never changed.
 var (
-	errSeveralHeaders = errors.New("several Authorization headers")
-	errNoHeader       = errors.New("no Authorization header")
-	errOtherScheme    = errors.New("another scheme than Bearer")
-	errNoB64Token     = errors.New("no b64token behind Bearer")
-	errNoJWT          = errors.New("token is no JWT")
+	faultNoHeader       = &fault{reason: ReasonMissingCredentials, err: errors.New("no Authorization header")}
+	faultOtherScheme    = &fault{reason: ReasonMissingCredentials, err: errors.New("another scheme than Bearer")}
+	faultSeveralHeaders = &fault{reason: ReasonMalformedRequest, err: errors.New("several Authorization headers")}
+	faultNoB64Token     = &fault{reason: ReasonMalformedRequest, err: errors.New("no b64token behind Bearer")}
 )
+
+var errNoJWT = errors.New("token is no JWT")
 
 // credential takes the token from the Authorization header and from nowhere else:
 // not from the query, a form or a cookie (MCP authorization, "Token Requirements";
@@ -88,20 +90,20 @@ func credential(header http.Header, limit int) (raw string, f *fault) {
 	values := header["Authorization"]
 	switch {
 	case len(values) > 1: // which one counts would be a matter of taste
-		return "", &fault{reason: ReasonMalformedRequest, err: errSeveralHeaders}
+		return "", faultSeveralHeaders
 	case len(values) == 0 || values[0] == "":
-		return "", &fault{reason: ReasonMissingCredentials, err: errNoHeader}
+		return "", faultNoHeader
 	}
 	// RFC 9110 §11.1: the scheme is case-insensitive, and ends at the first blank.
 	// Same length, so that no folding from outside of ASCII matches.
 	const scheme = "Bearer"
 	value := values[0]
 	if len(value) < len(scheme) || value[:len(scheme)] != scheme && !strings.EqualFold(value[:len(scheme)], scheme) {
-		return "", &fault{reason: ReasonMissingCredentials, err: errOtherScheme}
+		return "", faultOtherScheme
 	}
 	rest := value[len(scheme):]
 	if rest != "" && rest[0] != ' ' && rest[0] != '\t' {
-		return "", &fault{reason: ReasonMissingCredentials, err: errOtherScheme}
+		return "", faultOtherScheme
 	}
 	raw = strings.TrimLeft(rest, " ") // RFC 6750 §2.1: 1*SP
 	if len(raw) > limit {
@@ -133,14 +135,14 @@ var b64tokenChar = func() (table [256]bool) {
 func (r *Resource) read(raw string) (*Token, *fault) {
 	if !jose.LooksLikeJWS(raw) {
 		if !isB64Token(raw) {
-			return nil, &fault{reason: ReasonMalformedRequest, err: errNoB64Token}
+			return nil, faultNoB64Token
 		}
 		return newToken(raw, nil, nil), nil
 	}
 	jws, err := r.tokens.Parse(raw) // which takes fewer characters than a b64token may have
 	if err != nil {
 		if !isB64Token(raw) {
-			return nil, &fault{reason: ReasonMalformedRequest, err: errNoB64Token}
+			return nil, faultNoB64Token
 		}
 		return nil, readFault(err)
 	}
