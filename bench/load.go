@@ -3,7 +3,6 @@ package main
 import (
 	"bufio"
 	"context"
-	"crypto/sha256"
 	"encoding/json"
 	"fmt"
 	"io"
@@ -55,11 +54,7 @@ func serveChild() {
 	switch s.Contender {
 	case noAuth:
 	case atLimit:
-		known := rememberLimit{}
-		for _, token := range s.Tokens {
-			known[sha256.Sum256([]byte(token))] = &token
-		}
-		h = known.middleware(answer)
+		h = knowing(s.Tokens).middleware(answer)
 	default:
 		for _, c := range contenders() {
 			if c.name == s.Contender {

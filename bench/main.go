@@ -44,7 +44,7 @@ func plan(quick bool) effort {
 	if quick {
 		return effort{20, 1, []int{100, 1000}, 50 * time.Millisecond, 1, 1000, 500, false}
 	}
-	return effort{400, 25, []int{100, 1000, 10_000, 100_000, 1_000_000}, time.Second, 5, 300_000, 10_000, true}
+	return effort{400, 25, []int{100, 1000, 10_000, 100_000, 1_000_000}, time.Second, 5, 6_000_000, 10_000, true}
 }
 
 // results are everything that one run showed.
@@ -57,6 +57,7 @@ type results struct {
 	situations           []situation
 	introspected         []introspected
 	tails                []tail
+	called               table
 	curves               []curve
 	perToken, claimBytes float64 // of memory
 	coldStart            time.Duration
@@ -89,6 +90,7 @@ func measureAll(ctx context.Context, e effort) (r results) {
 	r.perToken, r.claimBytes = memoryPerToken(50 * e.tokens)
 	r.coldStart = coldStart(ctx, e.rounds)
 	step("growth")
+	r.called = ruledCalls(e)
 	r.curves = append(growths(e), cores(e.load))
 	if e.situations {
 		step("key servers")

@@ -2,7 +2,6 @@ package main
 
 import (
 	"context"
-	"crypto/sha256"
 	"fmt"
 	"net/http"
 	"runtime"
@@ -24,7 +23,7 @@ func inParallel(ctx context.Context, e effort, again bool) table {
 		batch, distinct, title = 10*e.tokens, 100, "A hundred tokens again and again"
 	}
 	tokens, reqs := mint(distinct, func(i int) string { return key.sign(accessToken(i, 700)) })
-	public, known := key.private.Public(), rememberLimit{}
+	public := key.private.Public()
 	limit.do = func(int) {
 		atOnce(runtime.GOMAXPROCS(0), func(g int) {
 			for i := g; i < batch; i += runtime.GOMAXPROCS(0) {
@@ -33,10 +32,7 @@ func inParallel(ctx context.Context, e effort, again bool) table {
 		})
 	}
 	if again {
-		for _, token := range tokens {
-			known[sha256.Sum256([]byte(token))] = &token
-		}
-		limit = subject{name: "limit: hash, look-up, context", do: sendAll(known.middleware(inner), reqs, batch)}
+		limit = subject{name: "limit: hash, look-up, context", do: sendAll(knowing(tokens).middleware(inner), reqs, batch)}
 	}
 	subjects := []subject{limit}
 	warmUp := request(key.sign(accessToken(1<<20, 700)))

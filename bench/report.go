@@ -38,6 +38,7 @@ func write(folder string, r results) {
 	writeLoad(&b, "700", r.small)
 	writeLoad(&b, "2,500", r.large)
 	b.WriteString("\n![throughput](throughput.svg)\n")
+	writeTable(&b, r.called)
 	writeOthers(&b, r)
 	writeCurves(&b, r.curves)
 	if err := os.WriteFile(filepath.Join(folder, "README.md"), []byte(b.String()), 0o644); err != nil {

@@ -2,7 +2,6 @@ package main
 
 import (
 	"context"
-	"crypto/sha256"
 	"fmt"
 	"net/http"
 	"strings"
@@ -52,10 +51,7 @@ func repeatingTokens(ctx context.Context, e effort, size int) table {
 	ctx, cancel := context.WithCancel(ctx)
 	defer cancel()
 	tokens, reqs := mint(distinct, func(i int) string { return key.sign(accessToken(i, size)) })
-	limit := rememberLimit{}
-	for _, token := range tokens {
-		limit[sha256.Sum256([]byte(token))] = &token
-	}
+	limit := knowing(tokens)
 	all := append([]contender{
 		{"limit: hash, look-up, context", func(_ context.Context, _ string, next http.Handler) http.Handler { return limit.middleware(next) }},
 		{"warder, KeepAuthorization", makeWarder(func(c *resource.Config) { c.KeepAuthorization = true })},
