@@ -76,7 +76,8 @@ func (r *Resource) decide(req *http.Request) (d Decision, f *fault) {
 	if admitted.listens || opensStream(req) {
 		req, d.stream = r.watch(req, caller, admitted.needed)
 	}
-	d.Request, d.late = r.mayBeLate(r.handOn(req, caller, admitted.body), caller, admitted)
+	d.late = r.mayBeLate(caller, admitted)
+	d.Request = r.handOn(req, acceptance{caller: caller, late: d.late}, admitted.body)
 	r.observeAccepted(req, caller, admitted.about)
 	return d, nil
 }

@@ -2,7 +2,6 @@ package resource
 
 import (
 	"context"
-	"net/http"
 	"slices"
 	"sync"
 )
@@ -20,11 +19,9 @@ import (
 // Inside a tool of the official MCP Go SDK use nethttp/mcpsdk.Challenge: in a stateful
 // session ctx belongs to another request, and the answer here is false.
 func Challenge(ctx context.Context, scopes ...string) bool {
-	l, _ := ctx.Value(lateKey{}).(*late)
+	l := acceptanceOf(ctx).late
 	return l != nil && l.ask(scopes)
 }
-
-type lateKey struct{}
 
 // late is a request whose answer has not begun.
 type late struct {
@@ -91,14 +88,9 @@ func (d Decision) Settle() *Refusal {
 
 // mayBeLate gives a request of one message its late. A batch gets none: other parts
 // of it may have run.
-func (r *Resource) mayBeLate(req *http.Request, caller *Caller, a admission) (*http.Request, *late) {
+func (r *Resource) mayBeLate(caller *Caller, a admission) *late {
 	if r.rules == nil || !r.rules.LateChallenges || !a.single {
-		if req.Context().Value(lateKey{}) == nil {
-			return req, nil
-		}
-		// An outer resource's: its challenge would be wrong here.
-		return req.WithContext(context.WithValue(req.Context(), lateKey{}, (*late)(nil))), nil
+		return nil
 	}
-	l := &late{resource: r, caller: caller, needed: slices.Clone(a.needed), about: a.about}
-	return req.WithContext(context.WithValue(req.Context(), lateKey{}, l)), l
+	return &late{resource: r, caller: caller, needed: slices.Clone(a.needed), about: a.about}
 }

@@ -39,7 +39,7 @@ func (q *Requirement) Check(req *http.Request) *Refusal {
 	needed := union(r.scopes, q.further)
 	var f *fault
 	switch {
-	case !ok && len(q.further) == 0 && req.Context().Value(publicKey{}) == r.whole():
+	case !ok && len(q.further) == 0 && acceptanceOf(req.Context()).public == r.whole():
 		return nil
 	case !ok || !r.accepted(caller):
 		f = newFault(ReasonMissingCredentials, "not accepted by the resource's middleware")

@@ -119,7 +119,7 @@ func (m *message) about() []string {
 // ask calls Operations.Rule.
 func (r *rules) ask(ctx context.Context, o Operation, c *Caller) ([]string, *fault) {
 	// Whatever ctx is of, FromContext in it finds the caller who is decided about.
-	need, err := r.Rule(withCaller(ctx, c), o, c)
+	need, err := r.Rule(acceptance{caller: c}.in(ctx), o, c)
 	if err != nil {
 		return nil, newFault(ReasonInternalError, "Operations.Rule: %w", err)
 	}

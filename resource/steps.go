@@ -2,7 +2,6 @@ package resource
 
 import (
 	"bytes"
-	"context"
 	"errors"
 	"fmt"
 	"io"
@@ -17,11 +16,13 @@ import (
 // and taken its header off. Any Authorization line, usable or not, rules that out: a
 // request is judged by what it carries.
 func (r *Resource) callerOfOuter(req *http.Request) *Caller {
-	caller, ok := FromContext(req.Context())
-	if !ok || !r.accepted(caller) || len(req.Header["Authorization"]) > 0 {
+	if len(req.Header["Authorization"]) > 0 {
 		return nil
 	}
-	return caller
+	if caller, ok := FromContext(req.Context()); ok && r.accepted(caller) {
+		return caller
+	}
+	return nil
 }
 
 // trusted reports whether a caller that was verified earlier still stands: the token
@@ -145,19 +146,15 @@ func (r *Resource) decidePublic(req *http.Request, f *fault) (Decision, *fault) 
 	if unreadable != nil || len(messages) != 1 || !slices.Contains(r.rules.Public, messages[0].method) {
 		return Decision{}, f
 	}
-	out := req.WithContext(context.WithValue(req.Context(), publicKey{}, r.whole()))
-	d := Decision{Request: r.handOn(out, nil, body)}
+	d := Decision{Request: r.handOn(req, acceptance{public: r.whole()}, body)}
 	r.observeAccepted(req, nil, messages)
 	return d, nil
 }
 
-// publicKey is the key of the resource that accepted a request as public.
-type publicKey struct{}
-
 // handOn makes the request for the inner handler. The token is taken off a copy of
 // the header, so that neither req nor another middleware's view of it changes.
-func (r *Resource) handOn(req *http.Request, caller *Caller, body []byte) *http.Request {
-	out := req.WithContext(withCaller(req.Context(), caller))
+func (r *Resource) handOn(req *http.Request, as acceptance, body []byte) *http.Request {
+	out := req.WithContext(as.in(req.Context()))
 	if !r.keep && r.carriesCredential(req.Header) {
 		out.Header = maps.Clone(req.Header)
 		delete(out.Header, "Authorization")
@@ -192,23 +189,4 @@ type readBack struct {
 // panicFault keeps the value out of the log: it could hold anything.
 func panicFault(p any) *fault {
 	return &fault{reason: ReasonInternalError, err: fmt.Errorf("a configured function panicked with a %T", p)}
-}
-
-type callerKey struct{}
-
-// FromContext returns the caller of the request that ctx belongs to, and whether
-// there is one. In a handler behind [Resource.Authenticate]'s middleware there
-// always is, except for a public operation without credentials.
-//
-// Inside a tool of the official MCP Go SDK use the caller in req.Extra.TokenInfo
-// (package nethttp/mcpsdk) instead: in a stateful session ctx belongs to the request
-// that opened the session, not to the one that calls the tool.
-func FromContext(ctx context.Context) (*Caller, bool) {
-	c, _ := ctx.Value(callerKey{}).(*Caller)
-	return c, c != nil
-}
-
-// withCaller also hides the caller of an outer resource from a request without one.
-func withCaller(ctx context.Context, c *Caller) context.Context {
-	return context.WithValue(ctx, callerKey{}, c)
 }
