@@ -1,6 +1,8 @@
 package main
 
 import (
+	"crypto/hmac"
+	"crypto/sha256"
 	"maps"
 	"net/http"
 	"net/http/httptest"
@@ -24,6 +26,8 @@ func TestContendersAgree(t *testing.T) {
 		return c
 	}
 	good := rs.sign(accessToken(1, 700))
+	mixed := es
+	mixed.kid = rs.kid
 	past := time.Now().Add(-time.Hour).Unix()
 	rows := []struct {
 		what, authorization string
@@ -39,16 +43,24 @@ func TestContendersAgree(t *testing.T) {
 		{"another scheme", "Basic YTpi", 401},
 		{"garbage", "Bearer garbage", 401},
 		{"garbage with dots", "Bearer eyJ.garbage.garbage", 401},
+		{"alg none", "Bearer " + b64([]byte(`{"alg":"none"}`)) + "." + strings.Split(good, ".")[1] + ".", 401},
+		{"a secret for a key", "Bearer " + hmacSigned(rs, accessToken(1, 700)), 401},
+		{"a key of another kind", "Bearer " + mixed.sign(accessToken(1, 700)), 401},
+		{"no expiry", "Bearer " + rs.sign(with("exp", nil)), 401},
 		{"expired", "Bearer " + rs.sign(with("exp", past)), 401},
 		{"not yet valid", "Bearer " + rs.sign(with("nbf", time.Now().Add(time.Hour).Unix())), 401},
 		{"another audience", "Bearer " + rs.sign(with("aud", "https://other.example.com")), 401},
 		{"no audience", "Bearer " + rs.sign(with("aud", nil)), 401},
+		{"an audience that begins alike", "Bearer " + rs.sign(with("aud", audience+"/other")), 401},
+		{"no issuer", "Bearer " + rs.sign(with("iss", nil)), 401},
 		{"another issuer", "Bearer " + rs.sign(with("iss", "https://other.example.com")), 401},
 		{"a signature of another key", "Bearer " + stranger.sign(accessToken(5, 700)), 401},
 		{"a signature cut off", "Bearer " + good[:strings.LastIndexByte(good, '.')+1], 401},
 		{"changed claims", "Bearer " + swapClaims(good, rs.sign(accessToken(6, 700))), 401},
 		{"an unknown kid", "Bearer " + unknown.sign(accessToken(7, 700)), 401},
 		{"too few scopes", "Bearer " + rs.sign(with("scope", "mcp:write")), 403},
+		{"no scopes", "Bearer " + rs.sign(with("scope", nil)), 403},
+		{"a scope that begins alike", "Bearer " + rs.sign(with("scope", scope+"-all")), 403},
 	}
 	for _, c := range contenders() {
 		t.Run(c.name, func(t *testing.T) {
@@ -71,6 +83,14 @@ func TestContendersAgree(t *testing.T) {
 // refused: the peers differ in the status, and that is not what is compared here.
 func refused(status int) bool {
 	return status == http.StatusBadRequest || status == http.StatusUnauthorized || status == http.StatusForbidden
+}
+
+// hmacSigned is a token whose secret is the public key, as everybody knows it.
+func hmacSigned(key signer, c claims) string {
+	signed := b64(encode(claims{"alg": "HS256", "kid": key.kid})) + "." + b64(encode(c))
+	mac := hmac.New(sha256.New, encode(key.jwk()))
+	mac.Write([]byte(signed))
+	return signed + "." + b64(mac.Sum(nil))
 }
 
 func swapClaims(token, claims string) string {

@@ -60,10 +60,14 @@ func bearer(next http.Handler, verify func(context.Context, string) (claims any,
 }
 
 type auth0Claims struct {
-	Scope string `json:"scope"`
+	Scope  string `json:"scope"`
+	Expiry int64  `json:"exp"`
 }
 
 func (c *auth0Claims) Validate(context.Context) error {
+	if c.Expiry == 0 { // it takes a token without for one that is good for ever
+		return errors.New("no exp")
+	}
 	if !slices.Contains(strings.Fields(c.Scope), scope) {
 		return errScope
 	}
