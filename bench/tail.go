@@ -39,6 +39,7 @@ func tails(ctx context.Context, n int) []tail {
 				return
 			case <-time.After(20 * time.Microsecond): // so that it does not take the whole core
 			}
+			clear(w.header)
 			h.ServeHTTP(&w, junk[i%len(junk)])
 		}
 	})
