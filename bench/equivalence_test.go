@@ -25,7 +25,7 @@ func TestContendersAgree(t *testing.T) {
 		}
 		return c
 	}
-	good := rs.sign(accessToken(1, 700))
+	good := rs.token(1, 700)
 	mixed := es
 	mixed.kid = rs.kid
 	past := time.Now().Add(-time.Hour).Unix()
@@ -34,10 +34,10 @@ func TestContendersAgree(t *testing.T) {
 		status              int
 	}{
 		{"RS256 of 700 bytes", "Bearer " + good, 200},
-		{"RS256 of 2.5 KB", "Bearer " + rs.sign(accessToken(2, 2500)), 200},
-		{"RS256 of 16 KB", "Bearer " + rs.sign(accessToken(2, 15000)), 200},
-		{"ES256", "Bearer " + es.sign(accessToken(3, 700)), 200},
-		{"EdDSA", "Bearer " + ed.sign(accessToken(4, 700)), 200},
+		{"RS256 of 2.5 KB", "Bearer " + rs.token(2, 2500), 200},
+		{"RS256 of 16 KB", "Bearer " + rs.token(2, 15000), 200},
+		{"ES256", "Bearer " + es.token(3, 700), 200},
+		{"EdDSA", "Bearer " + ed.token(4, 700), 200},
 		{"the audience in an array", "Bearer " + rs.sign(with("aud", []string{"other", audience})), 200},
 		{"no token", "", 401},
 		{"another scheme", "Basic YTpi", 401},
@@ -45,7 +45,7 @@ func TestContendersAgree(t *testing.T) {
 		{"garbage with dots", "Bearer eyJ.garbage.garbage", 401},
 		{"alg none", "Bearer " + b64([]byte(`{"alg":"none"}`)) + "." + strings.Split(good, ".")[1] + ".", 401},
 		{"a secret for a key", "Bearer " + hmacSigned(rs, accessToken(1, 700)), 401},
-		{"a key of another kind", "Bearer " + mixed.sign(accessToken(1, 700)), 401},
+		{"a key of another kind", "Bearer " + mixed.token(1, 700), 401},
 		{"no expiry", "Bearer " + rs.sign(with("exp", nil)), 401},
 		{"expired", "Bearer " + rs.sign(with("exp", past)), 401},
 		{"not yet valid", "Bearer " + rs.sign(with("nbf", time.Now().Add(time.Hour).Unix())), 401},
@@ -54,10 +54,10 @@ func TestContendersAgree(t *testing.T) {
 		{"an audience that begins alike", "Bearer " + rs.sign(with("aud", audience+"/other")), 401},
 		{"no issuer", "Bearer " + rs.sign(with("iss", nil)), 401},
 		{"another issuer", "Bearer " + rs.sign(with("iss", "https://other.example.com")), 401},
-		{"a signature of another key", "Bearer " + stranger.sign(accessToken(5, 700)), 401},
+		{"a signature of another key", "Bearer " + stranger.token(5, 700), 401},
 		{"a signature cut off", "Bearer " + good[:strings.LastIndexByte(good, '.')+1], 401},
-		{"changed claims", "Bearer " + swapClaims(good, rs.sign(accessToken(6, 700))), 401},
-		{"an unknown kid", "Bearer " + unknown.sign(accessToken(7, 700)), 401},
+		{"changed claims", "Bearer " + swapClaims(good, rs.token(6, 700)), 401},
+		{"an unknown kid", "Bearer " + unknown.token(7, 700), 401},
 		{"too few scopes", "Bearer " + rs.sign(with("scope", "mcp:write")), 403},
 		{"no scopes", "Bearer " + rs.sign(with("scope", nil)), 403},
 		{"a scope that begins alike", "Bearer " + rs.sign(with("scope", scope+"-all")), 403},

@@ -26,7 +26,7 @@ func memoryPerToken(n int) (bytes, claimBytes float64) {
 	key := newSigner("EdDSA", "k1")
 	h := wired(resource.Config{MemoryEntries: 2 * n, MemoryBytes: 1 << 30}, keySet(key))
 	w := nobody{http.Header{}, http.StatusOK}
-	h.ServeHTTP(&w, request(key.sign(accessToken(0, 700))))
+	h.ServeHTTP(&w, request(key.token(0, 700)))
 	before, text := alive(), 0
 	for i := range n {
 		c := accessToken(i+1, 700)
@@ -58,7 +58,7 @@ func coldStart(ctx context.Context, rounds int) time.Duration {
 	var above []time.Duration
 	for i := range rounds {
 		h := nethttp.Middleware(newResource(server.URL, func(*resource.Config) {}))(inner)
-		req := request(key.sign(accessToken(i, 700)))
+		req := request(key.token(i, 700))
 		w := nobody{http.Header{}, http.StatusOK}
 		begun := time.Now()
 		if h.ServeHTTP(&w, req); w.status != http.StatusOK {
@@ -76,7 +76,7 @@ func besideJunk(ctx context.Context, perSecond int, each time.Duration, rounds i
 	server := newKeyServer(key)
 	defer server.Close()
 	h := makeWarder(func(*resource.Config) {})(ctx, server.URL, inner)
-	_, reqs := mint(100, func(i int) string { return key.sign(accessToken(i, 700)) })
+	_, reqs := mint(100, func(i int) string { return key.token(i, 700) })
 	do := serve(&h, reqs)
 	for i := range reqs {
 		do(i)
@@ -110,7 +110,7 @@ func junkFlood(h http.Handler, perSecond int) (stop func() float64) {
 		case 1:
 			return "garbage"
 		case 2:
-			return unknown.sign(accessToken(i, 700))
+			return unknown.token(i, 700)
 		}
 		c := accessToken(i, 700)
 		c["exp"] = time.Now().Add(-time.Hour).Unix()

@@ -57,7 +57,7 @@ func repeat(h http.Handler, reqs ...*http.Request) subject {
 
 func growths(e effort) []curve {
 	key := newSigner("ES256", "k1")
-	token := func(size int) *http.Request { return request(key.sign(accessToken(1, size))) }
+	token := func(size int) *http.Request { return request(key.token(1, size)) }
 	fresh := resource.Config{MemoryTTL: -1}
 	return []curve{
 		grow("A new token", "issuers", e.tokens, e.rounds, []int{1, 10, 100, 1000}, func(n int) subject {
@@ -141,7 +141,7 @@ func calling(rules resource.Operations, size int, key signer) subject {
 	h := wired(resource.Config{Operations: rules, MaxBodyBytes: 4 << 20}, keySet(key))
 	const form = `{"jsonrpc":"2.0","id":1,"method":"tools/call","params":{"name":"echo","arguments":{"text":"%s"}}}`
 	body := []byte(fmt.Sprintf(form, strings.Repeat("x", size-len(form)+2)))
-	req := request(key.sign(accessToken(1, 700)))
+	req := request(key.token(1, 700))
 	req.Header.Set("Content-Type", "application/json")
 	req.ContentLength = int64(len(body))
 	w := nobody{header: http.Header{}}
@@ -158,7 +158,7 @@ func calling(rules resource.Operations, size int, key signer) subject {
 func cores(each time.Duration) curve {
 	key := newSigner("ES256", "k1")
 	h := wired(resource.Config{}, keySet(key))
-	_, reqs := mint(100, func(i int) string { return key.sign(accessToken(i, 700)) })
+	_, reqs := mint(100, func(i int) string { return key.token(i, 700) })
 	c := curve{title: "A remembered token, at once", grows: fmt.Sprintf("goroutines on %d cores", runtime.GOMAXPROCS(0))}
 	for _, n := range []int{1, 2, 4, 8, 16} {
 		var group sync.WaitGroup

@@ -130,7 +130,7 @@ func underLoad(size, rounds int, each time.Duration, names ...string) []loaded {
 	key := newSigner("RS256", "k1")
 	keys := newKeyServer(key)
 	defer keys.Close()
-	tokens, _ := mint(100, func(i int) string { return key.sign(accessToken(i, size)) })
+	tokens, _ := mint(100, func(i int) string { return key.token(i, size) })
 	var requests [][]byte
 	for _, token := range tokens {
 		requests = append(requests, fmt.Appendf(nil, "POST /mcp HTTP/1.1\r\nHost: mcp.example.com\r\nUser-Agent: bench\r\nAccept: application/json, text/event-stream\r\n"+

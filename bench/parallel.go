@@ -22,7 +22,7 @@ func inParallel(ctx context.Context, e effort, again bool) table {
 	if again {
 		batch, distinct, title = 10*e.tokens, 100, "A hundred tokens again and again"
 	}
-	tokens, reqs := mint(distinct, func(i int) string { return key.sign(accessToken(i, 700)) })
+	tokens, reqs := mint(distinct, func(i int) string { return key.token(i, 700) })
 	public := key.private.Public()
 	limit.do = func(int) {
 		atOnce(runtime.GOMAXPROCS(0), func(g int) {
@@ -35,7 +35,7 @@ func inParallel(ctx context.Context, e effort, again bool) table {
 		limit = subject{name: "limit: hash, look-up, context", do: sendAll(knowing(tokens).middleware(inner), reqs, batch)}
 	}
 	subjects := []subject{limit}
-	warmUp := request(key.sign(accessToken(1<<20, 700)))
+	warmUp := request(key.token(1<<20, 700))
 	for _, c := range contenders() {
 		h := c.make(ctx, server.URL, inner)
 		h.ServeHTTP(&nobody{header: http.Header{}}, warmUp)

@@ -21,13 +21,13 @@ func refusals(ctx context.Context, e effort) []table {
 		what string
 		sign func(i int) string
 	}{
-		{"a good new token", func(i int) string { return key.sign(accessToken(i, 700)) }},
+		{"a good new token", func(i int) string { return key.token(i, 700) }},
 		{"missing", func(int) string { return "" }},
 		{"garbage", func(i int) string { return strings.Repeat("garbage", 20) }},
 		{"expired", func(i int) string { return key.sign(with(i, "exp", time.Now().Add(-time.Hour).Unix())) }},
 		{"wrong audience", func(i int) string { return key.sign(with(i, "aud", "https://other.example.com/mcp")) }},
-		{"bad signature", func(i int) string { return stranger.sign(accessToken(i, 700)) }},
-		{"unknown kid", func(i int) string { return unknown.sign(accessToken(i, 700)) }},
+		{"bad signature", func(i int) string { return stranger.token(i, 700) }},
+		{"unknown kid", func(i int) string { return unknown.token(i, 700) }},
 	}
 	ctx, cancel := context.WithCancel(ctx)
 	defer cancel()
@@ -48,7 +48,7 @@ func refusals(ctx context.Context, e effort) []table {
 					if strings.HasPrefix(c.name, "warder") {
 						h = c.make(ctx, server.URL, inner)
 					}
-					h.ServeHTTP(&nobody{header: http.Header{}}, request(key.sign(accessToken(1<<20, 700))))
+					h.ServeHTTP(&nobody{header: http.Header{}}, request(key.token(1<<20, 700)))
 				}
 			}
 			subjects = append(subjects, subject{kind.what, fresh, refuse(&h, reqs, kind.what != "a good new token")})

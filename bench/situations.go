@@ -109,11 +109,11 @@ func freshToken(n int) claims {
 func situationsOf(ctx context.Context, c contender) (counts []string) {
 	old, next, junk := newSigner("ES256", "old"), newSigner("ES256", "next"), newSigner("ES256", "junk")
 	report := func(format string, args ...any) { counts = append(counts, fmt.Sprintf(format, args...)) }
-	good := func(n int) string { return old.sign(accessToken(n, 700)) }
+	good := func(n int) string { return old.token(n, 700) }
 	forged := func(n int) string {
 		s := junk
 		s.kid = fmt.Sprintf("junk-%d", n)
-		return s.sign(accessToken(n, 700))
+		return s.token(n, 700)
 	}
 
 	s, _ := newSite(ctx, c, old)

@@ -54,7 +54,7 @@ func soak(ctx context.Context, during, rotation, sample time.Duration, out io.Wr
 	})
 	group.Go(func() { // new
 		for n := 0; ctx.Err() == nil; n++ {
-			count(request(issued.present().sign(accessToken(n, 700+n%2000))), true)
+			count(request(issued.present().token(n, 700+n%2000)), true)
 			time.Sleep(time.Millisecond)
 		}
 	})
@@ -63,7 +63,7 @@ func soak(ctx context.Context, during, rotation, sample time.Duration, out io.Wr
 		for n := 0; ctx.Err() == nil; n++ {
 			s := junk
 			s.kid = fmt.Sprint("junk-", n)
-			for _, token := range []string{"", "garbage", "eyJhbGciOiJub25lIn0.e30.", s.sign(accessToken(n, 700))} {
+			for _, token := range []string{"", "garbage", "eyJhbGciOiJub25lIn0.e30.", s.token(n, 700)} {
 				count(request(token), false)
 			}
 			time.Sleep(time.Millisecond)
@@ -120,7 +120,7 @@ func (r *rotating) rotate(n int) {
 	r.signers = r.signers[max(0, len(r.signers)-3):]
 	r.tokens = nil
 	for i := range 100 {
-		r.tokens = append(r.tokens, request(r.using().sign(accessToken(rand.Int(), 700+10*i))))
+		r.tokens = append(r.tokens, request(r.using().token(rand.Int(), 700+10*i)))
 	}
 }
 

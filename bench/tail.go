@@ -24,8 +24,8 @@ func tails(ctx context.Context, n int) []tail {
 	server := newKeyServer(key)
 	defer server.Close()
 	h := makeWarder(func(c *resource.Config) { c.KeepAuthorization = true })(ctx, server.URL, inner)
-	tokens, reqs := mint(100, func(i int) string { return key.sign(accessToken(i, 700)) })
-	_, junk := mint(200, func(i int) string { return unknown.sign(accessToken(i, 700)) })
+	tokens, reqs := mint(100, func(i int) string { return key.token(i, 700) })
+	_, junk := mint(200, func(i int) string { return unknown.token(i, 700) })
 	limit := knowing(tokens).middleware(inner)
 	out := []tail{measureTail("the limit, in peace", limit, reqs, n), measureTail("warder, in peace", h, reqs, n)}
 

@@ -24,10 +24,10 @@ func newTokens(ctx context.Context, e effort, alg string, size int) table {
 	defer server.Close()
 	ctx, cancel := context.WithCancel(ctx)
 	defer cancel()
-	tokens, reqs := mint(e.tokens, func(i int) string { return key.sign(accessToken(i, size)) })
+	tokens, reqs := mint(e.tokens, func(i int) string { return key.token(i, size) })
 	public := key.private.Public()
 	subjects := []subject{{"limit: crypto, hash, base64, one decode", nil, func(i int) { verifyLimit(public, tokens[i]) }}}
-	warmUp := request(key.sign(accessToken(1<<20, size)))
+	warmUp := request(key.token(1<<20, size))
 	for _, c := range contenders() {
 		var h http.Handler
 		w := nobody{}
@@ -50,7 +50,7 @@ func repeatingTokens(ctx context.Context, e effort, size int) table {
 	defer server.Close()
 	ctx, cancel := context.WithCancel(ctx)
 	defer cancel()
-	tokens, reqs := mint(distinct, func(i int) string { return key.sign(accessToken(i, size)) })
+	tokens, reqs := mint(distinct, func(i int) string { return key.token(i, size) })
 	limit := knowing(tokens)
 	all := append([]contender{
 		{"limit: hash, look-up, context", func(_ context.Context, _ string, next http.Handler) http.Handler { return limit.middleware(next) }},

@@ -83,10 +83,18 @@ func (s signer) sign(claims any) string {
 	return signed + "." + b64(signature)
 }
 
+// token signs the i-th access token, which has about so many bytes, whatever the algorithm.
+func (s signer) token(i, size int) string {
+	if s.alg != "RS256" {
+		size += 342 - 86 // what the signature is shorter by
+	}
+	return s.sign(accessToken(i, size))
+}
+
 type claims map[string]any
 
 // accessToken returns the claims of the i-th token, padded so that the token has about
-// so many bytes.
+// so many bytes, signed by RS256.
 func accessToken(i, size int) claims {
 	now := time.Now().Unix()
 	c := claims{
