@@ -8,7 +8,6 @@ import (
 	"net/http"
 	"runtime"
 	"strings"
-	"sync"
 	"time"
 
 	"github.com/warder-go/warder/jwks"
@@ -35,8 +34,12 @@ func grow(title, grows string, ops, rounds int, sizes []int, make func(size int)
 	for _, size := range sizes {
 		subjects = append(subjects, make(size))
 	}
+	return curveOf(title, grows, sizes, compare(ops, rounds, subjects...))
+}
+
+func curveOf(title, grows string, sizes []int, rows []figures) curve {
 	c := curve{title: title, grows: grows}
-	for i, f := range compare(ops, rounds, subjects...) {
+	for i, f := range rows {
 		c.points = append(c.points, point{float64(sizes[i]), f.ns, f.ratio, f.allocs})
 	}
 	return c
@@ -85,9 +88,7 @@ func growths(e effort) []curve {
 		grow("A remembered token", "bytes of the token", 10*e.tokens, e.rounds, []int{500, 1000, 2000, 4000, 8000, 16000}, func(n int) subject {
 			return repeat(wired(resource.Config{}, keySet(key)), token(n))
 		}),
-		grow("A remembered token", "remembered tokens", 10*e.tokens, e.rounds, e.remembered, func(n int) subject {
-			return remembering(n, key)
-		}),
+		grow("A remembered token", "remembered tokens", 10*e.tokens, e.rounds, e.remembered, remembering),
 		grow("A call by a remembered token, body of 1 KB", "operation rules", 10*e.tokens, e.rounds, []int{1, 10, 100, 1000}, func(n int) subject {
 			return calling(ruled(n), 1<<10, key)
 		}),
@@ -97,22 +98,21 @@ func growths(e effort) []curve {
 	}
 }
 
-// remembering is asked with a hundred of the n tokens that it remembers. They are as
-// long as others, but opaque, so that a million of them can be made.
-func remembering(n int, _ signer) subject {
+// remembering is asked with tokens from all over the n that it remembers, four thousand
+// requests whatever n, so that only the memory grows. The tokens are as long as others, but
+// opaque, so that a million of them can be made.
+func remembering(n int) subject {
 	res := must(resource.New(resource.Config{Identifier: audience, Opaque: &resource.Issuer{Verifier: everybody{}}, Scopes: []string{scope},
 		MemoryEntries: 2 * n, MemoryBytes: 2 << 30, MemoryTTL: time.Hour}))
 	h := nethttp.Middleware(res)(inner)
-	var sample []*http.Request
+	token := func(i int) string { return fmt.Sprintf("%0680d", i) }
 	w := nobody{http.Header{}, http.StatusOK}
 	for i := range n {
-		req := request(fmt.Sprintf("%0680d", i))
-		h.ServeHTTP(&w, req)
-		if i%max(1, n/100) == 0 {
-			sample = append(sample, req)
-		}
+		h.ServeHTTP(&w, request(token(i)))
 	}
-	return repeat(h, sample...)
+	const requests = 4000
+	_, reqs := mint(requests, func(i int) string { return token(i * n / requests) })
+	return repeat(h, reqs...)
 }
 
 func ruled(n int) resource.Operations {
@@ -155,33 +155,15 @@ func calling(rules resource.Operations, size int, key signer) subject {
 }
 
 // cores measures requests with remembered tokens by several goroutines at once.
-func cores(each time.Duration) curve {
+func cores(e effort) curve {
 	key := newSigner("ES256", "k1")
 	h := wired(resource.Config{}, keySet(key))
 	_, reqs := mint(100, func(i int) string { return key.token(i, 700) })
-	c := curve{title: "A remembered token, at once", grows: fmt.Sprintf("goroutines on %d cores", runtime.GOMAXPROCS(0))}
-	for _, n := range []int{1, 2, 4, 8, 16} {
-		var group sync.WaitGroup
-		counts := make([]int, n)
-		begun := time.Now()
-		for g := range n {
-			group.Go(func() {
-				do, count := serve(&h, reqs), 0
-				for ; count%100 != 0 || time.Since(begun) < each; count++ {
-					do(g + count)
-				}
-				counts[g] = count
-			})
-		}
-		group.Wait()
-		took, total := time.Since(begun), 0
-		for _, count := range counts {
-			total += count
-		}
-		c.points = append(c.points, point{x: float64(n), ns: float64(took.Nanoseconds()) / float64(total)})
+	batch, sizes := 20*e.tokens, []int{1, 2, 4, 8, 16}
+	var subjects []subject
+	for _, n := range sizes {
+		subjects = append(subjects, subject{do: sendAll(h, reqs, batch, n)})
 	}
-	for i := range c.points {
-		c.points[i].ratio = c.points[i].ns / c.points[0].ns
-	}
-	return c
+	return curveOf("A remembered token, at once", fmt.Sprintf("goroutines on %d cores", runtime.GOMAXPROCS(0)), sizes,
+		compareBatches(batch, e.rounds, subjects...))
 }

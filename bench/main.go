@@ -91,7 +91,7 @@ func measureAll(ctx context.Context, e effort) (r results) {
 	r.coldStart = coldStart(ctx, e.rounds)
 	step("growth")
 	r.called = ruledCalls(e)
-	r.curves = append(growths(e), cores(e.load))
+	r.curves = append(growths(e), cores(e))
 	if e.situations {
 		step("key servers")
 		r.situations = keyServerSituations(ctx)

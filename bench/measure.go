@@ -19,7 +19,6 @@ type subject struct {
 type figures struct {
 	name   string
 	ns     float64 // median of the rounds
-	best   float64 // the quickest round
 	ratio  float64 // median of the rounds' ratios to the first subject in the same round
 	allocs float64
 	bytes  float64
@@ -46,7 +45,7 @@ func compare(ops, rounds int, subjects ...subject) []figures {
 		}
 	}
 	for at := range subjects {
-		out[at].name, out[at].ns, out[at].best = subjects[at].name, median(times[at]), slices.Min(times[at])
+		out[at].name, out[at].ns = subjects[at].name, median(times[at])
 		ratios := make([]float64, rounds)
 		for round := range rounds {
 			ratios[round] = times[at][round] / times[0][round]

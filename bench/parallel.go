@@ -6,7 +6,6 @@ import (
 	"net/http"
 	"runtime"
 	"strings"
-	"sync"
 )
 
 // inParallel: as many goroutines as there are cores send new tokens, or a hundred again
@@ -32,14 +31,14 @@ func inParallel(ctx context.Context, e effort, again bool) table {
 		})
 	}
 	if again {
-		limit = subject{name: "limit: hash, look-up, context", do: sendAll(knowing(tokens).middleware(inner), reqs, batch)}
+		limit = subject{name: "limit: hash, look-up, context", do: sendAll(knowing(tokens).middleware(inner), reqs, batch, runtime.GOMAXPROCS(0))}
 	}
 	subjects := []subject{limit}
 	warmUp := request(key.token(1<<20, 700))
 	for _, c := range contenders() {
 		h := c.make(ctx, server.URL, inner)
 		h.ServeHTTP(&nobody{header: http.Header{}}, warmUp)
-		s := subject{name: c.name, do: func(int) { sendAll(h, reqs, batch)(0) }}
+		s := subject{name: c.name, do: func(int) { sendAll(h, reqs, batch, runtime.GOMAXPROCS(0))(0) }}
 		if !again && strings.HasPrefix(c.name, "warder") {
 			s.fresh = func() {
 				h = c.make(ctx, server.URL, inner)
@@ -48,26 +47,28 @@ func inParallel(ctx context.Context, e effort, again bool) table {
 		}
 		subjects = append(subjects, s)
 	}
-	rows := compare(1, e.rounds, subjects...)
-	for i := range rows {
-		rows[i].ns, rows[i].allocs, rows[i].bytes = rows[i].ns/float64(batch), rows[i].allocs/float64(batch), rows[i].bytes/float64(batch)
-	}
+	rows := compareBatches(batch, e.rounds, subjects...)
 	return table{fmt.Sprintf("%s, RS256, %d bytes, on %d cores at once", title, len(tokens[0]), runtime.GOMAXPROCS(0)), rows}
 }
 
-// sendAll sends so many requests, from all cores.
-func sendAll(h http.Handler, reqs []*http.Request, batch int) func(int) {
+// compareBatches is compare for subjects whose operation is so many requests; the figures
+// are for one.
+func compareBatches(batch, rounds int, subjects ...subject) []figures {
+	rows := compare(1, rounds, subjects...)
+	for i := range rows {
+		rows[i].ns, rows[i].allocs, rows[i].bytes = rows[i].ns/float64(batch), rows[i].allocs/float64(batch), rows[i].bytes/float64(batch)
+	}
+	return rows
+}
+
+// sendAll sends so many requests, from so many goroutines at once.
+func sendAll(h http.Handler, reqs []*http.Request, batch, goroutines int) func(int) {
 	return func(int) {
-		var group sync.WaitGroup
-		cores := runtime.GOMAXPROCS(0)
-		for g := range cores {
-			group.Go(func() {
-				do := serve(&h, reqs)
-				for i := g; i < batch; i += cores {
-					do(i)
-				}
-			})
-		}
-		group.Wait()
+		atOnce(goroutines, func(g int) {
+			do := serve(&h, reqs)
+			for i := g; i < batch; i += goroutines {
+				do(i)
+			}
+		})
 	}
 }
