@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"net/http"
 	"runtime"
+	"sync/atomic"
 	"time"
 
 	"github.com/warder-go/warder/nethttp"
@@ -69,25 +70,27 @@ func coldStart(ctx context.Context, rounds int) time.Duration {
 	return median(above)
 }
 
-// besideJunk returns the throughput of remembered tokens beside so many refusals per
-// second, as a share of the throughput alone.
+// besideJunk returns the throughput of remembered tokens, on all cores, beside so many
+// refusals per second, as a share of the throughput alone.
 func besideJunk(ctx context.Context, perSecond int, each time.Duration, rounds int) (share, reached float64) {
 	key := newSigner("RS256", "k1")
 	server := newKeyServer(key)
 	defer server.Close()
 	h := makeWarder(func(*resource.Config) {})(ctx, server.URL, inner)
 	_, reqs := mint(100, func(i int) string { return key.token(i, 700) })
-	do := serve(&h, reqs)
-	for i := range reqs {
-		do(i)
-	}
 	valid := func() float64 {
-		n, begun := 0, time.Now()
-		for ; n%100 != 0 || time.Since(begun) < each; n++ {
-			do(n)
-		}
-		return float64(n) / time.Since(begun).Seconds()
+		var total atomic.Int64
+		begun := time.Now()
+		atOnce(runtime.GOMAXPROCS(0), func(g int) {
+			do, n := serve(&h, reqs), 0
+			for ; n%100 != 0 || time.Since(begun) < each; n++ {
+				do(g + n)
+			}
+			total.Add(int64(n))
+		})
+		return float64(total.Load()) / time.Since(begun).Seconds()
 	}
+	valid() // so that all are remembered
 	var shares, rates []float64
 	for range rounds {
 		alone := valid()
