@@ -10,6 +10,7 @@ import (
 	"net/http"
 	"os"
 	"os/exec"
+	"runtime"
 	"slices"
 	"strings"
 	"sync"
@@ -127,6 +128,8 @@ type loaded struct {
 // underLoad runs the servers in turns, each for a while, with as many requests at a
 // time as there are connections.
 func underLoad(size, rounds int, each time.Duration, names ...string) []loaded {
+	// One core for the load: on both it takes from the server's, most from the quickest.
+	defer runtime.GOMAXPROCS(runtime.GOMAXPROCS(1))
 	key := newSigner("RS256", "k1")
 	keys := newKeyServer(key)
 	defer keys.Close()
@@ -146,14 +149,18 @@ func underLoad(size, rounds int, each time.Duration, names ...string) []loaded {
 		children = append(children, c)
 		fire(c.address, requests, each/4) // warm
 	}
-	for range rounds {
-		for i, c := range children {
+	for round := range rounds {
+		for turn := range children {
+			i := (round + turn) % len(children)
+			c := children[i]
 			before := c.cpuTime()
 			took := fire(c.address, requests, each)
 			cpus[i] = append(cpus[i], float64(c.cpuTime()-before)/float64(len(took)))
 			rates[i] = append(rates[i], float64(len(took))/each.Seconds())
-			shares[i] = append(shares[i], rates[i][len(rates[i])-1]/rates[0][len(rates[0])-1])
 			latencies[i] = append(latencies[i], took...)
+		}
+		for i := range children {
+			shares[i] = append(shares[i], rates[i][round]/rates[0][round])
 		}
 	}
 	for i, name := range names {
