@@ -1,7 +1,6 @@
 package main
 
 import (
-	"bytes"
 	"fmt"
 	"io"
 	"log/slog"
@@ -90,10 +89,13 @@ func growths(e effort) []curve {
 		}),
 		grow("A remembered token", "remembered tokens", 10*e.tokens, e.rounds, e.remembered, remembering),
 		grow("A call by a remembered token, body of 1 KB", "operation rules", 10*e.tokens, e.rounds, []int{1, 10, 100, 1000}, func(n int) subject {
-			return calling(ruled(n), 1<<10, key)
+			return calling(ruled(n), toolCall(1<<10), key)
 		}),
-		grow("A call by a remembered token, with a rule", "bytes of the body", e.tokens/4, e.rounds, []int{1 << 10, 16 << 10, 256 << 10, 4<<20 - 1}, func(n int) subject {
-			return calling(ruled(1), n, key)
+		grow("A resource read by a remembered token", "rules for resources", 10*e.tokens, e.rounds, []int{1, 10, 100, 1000}, func(n int) subject {
+			return calling(ruled(n), `{"jsonrpc":"2.0","id":1,"method":"resources/read","params":{"uri":"file:///mine/a"}}`, key)
+		}),
+		grow("A call by a remembered token, with rules", "bytes of the body", e.tokens/4, e.rounds, []int{1 << 10, 16 << 10, 256 << 10, 4<<20 - 1}, func(n int) subject {
+			return calling(ruled(1), toolCall(n), key)
 		}),
 	}
 }
@@ -115,38 +117,40 @@ func remembering(n int) subject {
 	return repeat(h, reqs...)
 }
 
+// ruled has so many rules of either kind; of each, the first is what is called for.
 func ruled(n int) resource.Operations {
 	rules := resource.Operations{Tools: map[string][]string{"echo": {scope}}}
+	rules.Resources = append(rules.Resources, resource.ResourceRule{Template: "file:///mine/{name}", Scopes: []string{scope}})
 	for i := range n - 1 {
 		rules.Tools[fmt.Sprint("tool-", i)] = []string{"mcp:other"}
-		if i%2 == 0 {
-			rules.Resources = append(rules.Resources, resource.ResourceRule{Template: fmt.Sprintf("file:///dir/%d/{name}", i), Scopes: []string{"mcp:other"}})
-		}
+		rules.Resources = append(rules.Resources, resource.ResourceRule{Template: fmt.Sprintf("file:///dir/%d/{name}", i), Scopes: []string{"mcp:other"}})
 	}
 	return rules
 }
 
 // ruledCalls: the same call by a remembered token without rules, when nothing reads the
-// body, and with one.
+// body, and with some.
 func ruledCalls(e effort) table {
-	const size = 1 << 10
-	key := newSigner("RS256", "k1")
-	without, with := calling(resource.Operations{}, size, key), calling(ruled(1), size, key)
-	without.name, with.name = "no rules", "one rule"
+	body, key := toolCall(1<<10), newSigner("RS256", "k1")
+	without, with := calling(resource.Operations{}, body, key), calling(ruled(1), body, key)
+	without.name, with.name = "no rules", "rules"
 	return table{"A call by a remembered token, body of 1 KB", compare(10*e.tokens, e.rounds, without, with)}
 }
 
-// calling sends a tool call with a body of that size.
-func calling(rules resource.Operations, size int, key signer) subject {
-	h := wired(resource.Config{Operations: rules, MaxBodyBytes: 4 << 20}, keySet(key))
+// toolCall is one of that many bytes.
+func toolCall(size int) string {
 	const form = `{"jsonrpc":"2.0","id":1,"method":"tools/call","params":{"name":"echo","arguments":{"text":"%s"}}}`
-	body := []byte(fmt.Sprintf(form, strings.Repeat("x", size-len(form)+2)))
+	return fmt.Sprintf(form, strings.Repeat("x", size-len(form)+2))
+}
+
+// calling sends the body with a remembered token.
+func calling(rules resource.Operations, body string, key signer) subject {
+	h := wired(resource.Config{Operations: rules, MaxBodyBytes: 4 << 20}, keySet(key))
 	req := request(key.token(1, 700))
-	req.Header.Set("Content-Type", "application/json")
 	req.ContentLength = int64(len(body))
 	w := nobody{header: http.Header{}}
 	return subject{do: func(int) {
-		req.Body = io.NopCloser(bytes.NewReader(body))
+		req.Body = io.NopCloser(strings.NewReader(body))
 		w.status = http.StatusOK
 		if h.ServeHTTP(&w, req); w.status != http.StatusOK {
 			panic(fmt.Sprint("status ", w.status))

@@ -2,14 +2,17 @@ package main
 
 import (
 	"fmt"
+	"image/color"
 	"path/filepath"
 
 	"gonum.org/v1/plot"
+	"gonum.org/v1/plot/font"
 	"gonum.org/v1/plot/plotter"
 	"gonum.org/v1/plot/vg"
 )
 
 func plots(folder string, r results) {
+	plot.DefaultFont = font.Font{Typeface: "Liberation", Variant: "Sans"} // as wide as what browsers put in its place
 	bars(folder, "new-tokens.svg", "New tokens, RS256, 700 bytes", "ns for one request", rowsOf(r.fresh["RS256 700"]))
 	bars(folder, "repeating-tokens.svg", "A hundred tokens again and again, 700 bytes", "ns for one request", rowsOf(r.repeated["RS256 700"]))
 	var rates []named
@@ -43,9 +46,11 @@ func bars(folder, file, title, unit string, rows []named) {
 		values, names = append(values, rows[i].value), append(names, rows[i].name)
 	}
 	chart := must(plotter.NewBarChart(values, vg.Points(12)))
-	chart.Horizontal = true
-	p.Add(chart, plotter.NewGrid())
+	chart.Horizontal, chart.Color = true, color.Gray{Y: 128}
+	p.Add(plotter.NewGrid(), chart)
 	p.NominalY(names...)
+	p.X.Max *= 1.05 // so that no bar ends at the edge
+	p.Y.Min, p.Y.Max = -0.7, float64(len(rows))-0.3
 	save(p, filepath.Join(folder, file), vg.Length(len(rows)+4)*vg.Points(18))
 }
 
