@@ -22,13 +22,14 @@ func TestAllocations(t *testing.T) {
 		what          string
 		change        func(*resource.Config)
 		authorization string
+		status        int
 		most          float64 // at net/http's door
 	}{
-		{"a remembered token", func(c *resource.Config) { c.KeepAuthorization = true }, token, 3},
-		{"a remembered token whose header is taken off", func(*resource.Config) {}, token, 7},
-		{"a token that nobody remembers", func(c *resource.Config) { c.MemoryTTL = -1 }, token, 45},
-		{"no token", func(*resource.Config) {}, "", 8},
-		{"garbage", func(*resource.Config) {}, "Bearer garbage", 10},
+		{"a remembered token", func(c *resource.Config) { c.KeepAuthorization = true }, token, 200, 3},
+		{"a remembered token whose header is taken off", func(*resource.Config) {}, token, 200, 5},
+		{"a token that nobody remembers", func(c *resource.Config) { c.MemoryTTL = -1 }, token, 200, 38},
+		{"no token", func(*resource.Config) {}, "", 401, 5},
+		{"garbage", func(*resource.Config) {}, "Bearer garbage", 401, 8},
 	} {
 		res := newResource(t, issuer, row.change)
 		for _, d := range doors {
@@ -45,16 +46,19 @@ func TestAllocations(t *testing.T) {
 				req.Header.Set("Authorization", row.authorization)
 			}
 			door := d.handler(res, http.HandlerFunc(func(http.ResponseWriter, *http.Request) {}))
-			w := discarding{http.Header{}}
-			if got := testing.AllocsPerRun(200, func() { clear(w.header); door.ServeHTTP(w, req) }); got > most {
-				t.Errorf("%s, %s: %g allocations, want %g at most", row.what, d.name, got, most)
+			w := &discarding{header: http.Header{}}
+			if got := testing.AllocsPerRun(200, func() { clear(w.header); w.status = 200; door.ServeHTTP(w, req) }); got > most || w.status != row.status {
+				t.Errorf("%s, %s: status %d, %g allocations, want %d, %g at most", row.what, d.name, w.status, got, row.status, most)
 			}
 		}
 	}
 }
 
-type discarding struct{ header http.Header }
+type discarding struct {
+	header http.Header
+	status int
+}
 
-func (d discarding) Header() http.Header          { return d.header }
-func (discarding) Write(data []byte) (int, error) { return len(data), nil }
-func (discarding) WriteHeader(int)                {}
+func (d *discarding) Header() http.Header          { return d.header }
+func (*discarding) Write(data []byte) (int, error) { return len(data), nil }
+func (d *discarding) WriteHeader(status int)       { d.status = status }
