@@ -72,9 +72,11 @@ func (o Operations) IsZero() bool {
 
 // ResourceRule is a rule for MCP resources. Exactly one of URI, Prefix and Template
 // is given. No other spelling of a URI avoids a rule: letters are compared without
-// case, encoding and Unicode form, and a URI that readers could resolve in different
-// ways (dot segments, empty segments, encoded delimiters, a host in a file URI and the
-// like) needs the scopes of all resource rules, unless one of them has it as its text.
+// case, encoding and Unicode form, file names also as NTFS and HFS+ take them (streams,
+// characters without width), and a URI that readers could resolve in different ways (dot
+// segments, empty segments, encoded delimiters, a host or a short name of Windows in a
+// file URI and the like) needs the scopes of all resource rules, unless one of them has
+// it as its text.
 type ResourceRule struct {
 	URI      string // exact
 	Prefix   string // of the URI

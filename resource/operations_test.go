@@ -143,7 +143,7 @@ func TestResourceRulesAndSpellings(t *testing.T) {
 		{"urn:x", ""},
 		{"file:/secret", anyRule},
 		{"file://localhost/secret", anyRule},
-		{"file:secret", ""},
+		{"file:secret", "secret"}, // URL Standard, "file state": file:///secret
 		{"file:///secret/", "secret"},
 		{"file:///secret.", anyRule},
 		{"file:///secre\u0074\u0301", ""},
@@ -154,6 +154,52 @@ func TestResourceRulesAndSpellings(t *testing.T) {
 		{"file:///%C3%A9", ""},
 		{"file:///x//y", anyRule},
 		{"%", anyRule},
+	} {
+		want := accepted
+		if row.needs != "" {
+			want = insufficient(row.needs)
+		}
+		f.expect(row.uri, f.post(token, call("resources/read", `{"uri":"`+row.uri+`"}`)), want)
+	}
+}
+
+// What a file system or a browser's URL parser takes for another name is not another
+// resource. A rule itself is meant as it is written.
+func TestResourceRulesAndAliases(t *testing.T) {
+	f := newFixture(t, func(c *resource.Config, _ *jwks.Config) {
+		c.Operations.Resources = []resource.ResourceRule{
+			{URI: "file:///secret.txt", Scopes: []string{"secret"}},
+			{Prefix: "file:///private/", Scopes: []string{"private"}},
+			{Template: "file:///c:/{name}", Scopes: []string{"c"}},
+			{URI: "https://example.test", Scopes: []string{"web"}},
+			{URI: "file:///log/10:00", Scopes: []string{"log"}},
+		}
+	})
+	token := f.token(resourcetest.Token{})
+	const anyRule = "secret private c web log"
+	for _, row := range []struct{ uri, needs string }{
+		{"file:///secret.txt:", "secret"}, // NTFS: a stream of the file
+		{"file:///secret.txt::$DATA", "secret"},
+		{"file:///secret.txt%3A%3A$data", "secret"},
+		{"file:///private::$INDEX_ALLOCATION/a", "private"},
+		{"file:///secret:x.txt", ""},
+		{"file:///SECRET~1.TXT", anyRule}, // a short name of Windows: of which file, nobody knows
+		{"file:///secret%7E12", anyRule},
+		{"file:///x/PRIVAT~1/a", anyRule},
+		{"file:///~secret/secret.txt~", ""},
+		{"file:///secretfile~1", ""}, // too long for one
+		{"file:///c:/x", "c"},
+		{"file:///C|/x", "c"}, // URL Standard, "Windows drive letter"
+		{"file:///x/c|/x", ""},
+		{"file:secret.txt", "secret"}, // URL Standard, "file state"
+		{"https:example.test", "web"}, // "special authority slashes state"
+		{"x:secret.txt", ""},
+		{"file:///sec\u200cret.txt", "secret"}, // HFS+ overlooks what has no width
+		{"file:///sec%E2%80%8Cret.txt", "secret"},
+		{"file:///\ufeffprivate/a", "private"},
+		{"file:///log/10:00", "log"},
+		{"file:///log/10:30", ""},
+		{"file:///log/10", ""},
 	} {
 		want := accepted
 		if row.needs != "" {

@@ -48,7 +48,7 @@ func newResourcePattern(rule ResourceRule) (p resourcePattern, err error) {
 	}
 	p.prefix, p.scopes = rule.Prefix != "", rule.Scopes
 	if rule.Template == "" {
-		p.forms = newResourceURI(p.text).forms
+		p.forms = levelURI(p.text).forms
 		if p.prefix && strings.HasSuffix(p.text, "/") {
 			for i := range p.forms {
 				p.forms[i] = strings.TrimSuffix(p.forms[i], "/") + "/"

@@ -1,8 +1,10 @@
 package resource
 
 import (
+	"regexp"
 	"slices"
 	"strings"
+	"unicode"
 	"unicode/utf8"
 
 	"golang.org/x/text/unicode/norm"
@@ -30,14 +32,23 @@ func (u *resourceURI) spellings(kept int) []string {
 	return u.spelled[kept]
 }
 
-// newResourceURI levels a URI: percent-encoding is undone, case and Unicode form are
+// newResourceURI levels a URI, and adds what some readers take it for.
+func newResourceURI(uri string) *resourceURI {
+	u := levelURI(uri)
+	for _, form := range slices.Clone(u.forms) {
+		u.add(alias(form))
+	}
+	return u
+}
+
+// levelURI levels a URI: percent-encoding is undone, case and Unicode form are
 // folded, a slash at the end is dropped. Where readers differ (a query counts or not,
 // an encoded slash separates or not, a port matters or not) there is a form for each.
 //
 // A URI with what readers resolve in too many ways is not plain: dot segments, empty
-// segments, backslashes, control characters, double encoding, a host in a file URI, a
-// path without an authority.
-func newResourceURI(uri string) *resourceURI {
+// segments, backslashes, control characters, double encoding, a host or a short name of
+// Windows in a file URI, a path without an authority.
+func levelURI(uri string) *resourceURI {
 	u := &resourceURI{written: uri}
 	full, ok := decodePercent(uri, "")
 	names, _ := decodePercent(uri, "/?#")
@@ -84,6 +95,45 @@ func (u *resourceURI) add(form string) {
 	}
 }
 
+// webSchemes are those that the URL Standard calls special: two slashes may be left out.
+var webSchemes = []string{"file", "ftp", "http", "https", "ws", "wss"}
+
+// alias returns what file systems and parsers after the URL Standard take a levelled form
+// for, if that is something else: HFS+ overlooks characters without width, NTFS has
+// streams behind a colon, and file:x and file:///c|/x are file:///x and file:///c:/x.
+func alias(form string) string {
+	form = strings.Map(func(c rune) rune {
+		if c >= utf8.RuneSelf && unicode.Is(unicode.Cf, c) {
+			return -1
+		}
+		return c
+	}, form)
+	scheme, rest, _ := strings.Cut(form, ":")
+	after, ok := strings.CutPrefix(rest, "//")
+	switch {
+	case !slices.Contains(webSchemes, scheme):
+		return form
+	case !ok && scheme == "file":
+		return "file:///" + rest
+	case !ok:
+		return scheme + "://" + rest
+	case scheme != "file" || !strings.ContainsAny(after, ":|"):
+		return form
+	}
+	segments := strings.Split(after, "/")
+	for i, segment := range segments {
+		if drive := i == 1 && len(segment) == 2 && strings.Contains(":|", segment[1:]); drive {
+			segments[i] = segment[:1] + ":"
+			continue
+		}
+		segments[i], _, _ = strings.Cut(segment, ":")
+	}
+	return "file://" + strings.Join(segments, "/")
+}
+
+// shortName is the form of the second names that Windows gives to files: 8.3.
+var shortName = regexp.MustCompile(`^[^.]{0,6}~[0-9]{1,6}(\.[^.]{0,3})?$`)
+
 // isPlainHead looks at a levelled URI without its query.
 func isPlainHead(uri string) bool {
 	scheme, rest, ok := strings.Cut(uri, ":")
@@ -102,7 +152,7 @@ func isPlainHead(uri string) bool {
 	for i, segment := range segments {
 		empty := segment == "" && i < len(segments)-1
 		// A dot or a space at the end of a name is dropped by some file systems.
-		if empty || strings.HasSuffix(segment, ".") || strings.HasSuffix(segment, " ") || strings.Contains(segment, `\`) {
+		if empty || scheme == "file" && shortName.MatchString(segment) || strings.HasSuffix(segment, ".") || strings.HasSuffix(segment, " ") || strings.Contains(segment, `\`) {
 			return false
 		}
 	}
