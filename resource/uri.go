@@ -35,7 +35,7 @@ func (u *resourceURI) spellings(kept int) []string {
 // newResourceURI levels a URI, and adds what some readers take it for.
 func newResourceURI(uri string) *resourceURI {
 	u := levelURI(uri)
-	for _, form := range slices.Clone(u.forms) {
+	for _, form := range u.forms { // not over those that are added
 		u.add(alias(form))
 	}
 	return u
