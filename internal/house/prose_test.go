@@ -65,7 +65,9 @@ func TestCommandsAreRun(t *testing.T) {
 	}
 }
 
+// And each page of docs is where a link leads: nobody reads one that he doesn't find.
 func TestLinksLeadSomewhere(t *testing.T) {
+	found := map[string]bool{}
 	for _, document := range files(t, ".md") {
 		_, prose := blocks(t, document)
 		for n, line := range prose {
@@ -73,7 +75,16 @@ func TestLinksLeadSomewhere(t *testing.T) {
 				if problem := checkLink(t, document, match[1]); problem != "" {
 					t.Errorf("%s:%d: link to %q: %s", document, n+1, match[1], problem)
 				}
+				file, _, _ := strings.Cut(match[1], "#")
+				if to := path.Join(path.Dir(document), file); to != document {
+					found[to] = true
+				}
 			}
+		}
+	}
+	for _, document := range files(t, ".md") {
+		if strings.HasPrefix(document, "docs/") && !found[document] {
+			t.Errorf("%s: no other document links to it", document)
 		}
 	}
 }
