@@ -191,7 +191,11 @@ func (t *text) members(n *node, y *yaml.Node, depth int) {
 		case key.ShortTag() == "!!merge":
 			t.m.add(t.line(key), "<<: merging is not supported here; write the keys out")
 		case n.member(key.Value) != nil:
-			t.m.add(t.line(key), "%s stands twice, first in line %d", keyShown(key.Value), n.member(key.Value).at.line)
+			first := "" // a variable has no lines
+			if line := n.member(key.Value).at.line; line > 0 {
+				first = fmt.Sprintf(", first in line %d", line)
+			}
+			t.m.add(t.line(key), "%s stands twice%s", keyShown(key.Value), first)
 		default:
 			if child := t.node(value, depth+1); child != nil {
 				n.members = append(n.members, member{key.Value, t.line(key), child})

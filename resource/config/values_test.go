@@ -74,6 +74,7 @@ func TestEnvironment(t *testing.T) {
 		{"twice", []string{"AUTHORIZATION__LEEWAY_SECONDS=1", "AUTHORIZATION__LEEWAY_SECONDS=2"}, nil, "AUTHORIZATION__LEEWAY_SECONDS: is set twice"},
 		{"no JSON", []string{"AUTHORIZATION__TOOL_SCOPES=x"}, nil, "AUTHORIZATION__TOOL_SCOPES: is not JSON: it begins with [ for a list and with { for a mapping"},
 		{"broken JSON", []string{"AUTHORIZATION__TOOL_SCOPES={"}, nil, "AUTHORIZATION__TOOL_SCOPES: is no YAML: did not find expected node content"},
+		{"a key in it twice", []string{`AUTHORIZATION__TOOL_SCOPES={"a":["b"],"a":["c"]}`}, nil, "AUTHORIZATION__TOOL_SCOPES: a stands twice"},
 		{"a word for a truth", []string{"AUTHORIZATION__ENABLED=off"}, nil, "AUTHORIZATION__ENABLED: enabled: is not true or false, without quotes"},
 	} {
 		t.Run(row.name, func(t *testing.T) {
