@@ -5,6 +5,7 @@ import (
 	"path/filepath"
 	"strings"
 	"testing"
+	"time"
 )
 
 // TestMain lets the test's binary be the server under load, as the program's is.
@@ -35,5 +36,14 @@ func TestSmoke(t *testing.T) {
 	plots, _ := filepath.Glob(filepath.Join(folder, "*.svg"))
 	if named := strings.Count(string(report), ".svg)"); named != len(plots) || named < 4 {
 		t.Errorf("the report names %d plots, and there are %d", named, len(plots))
+	}
+}
+
+// A short soak, in which no key is rotated: whoever must be accepted is, and nobody else.
+func TestSoakSmoke(t *testing.T) {
+	var out strings.Builder
+	soak(t.Context(), 500*time.Millisecond, time.Hour, 200*time.Millisecond, &out)
+	if lines := strings.Count(out.String(), "\n"); lines < 3 {
+		t.Errorf("%d lines:\n%s", lines, out.String())
 	}
 }
