@@ -37,11 +37,13 @@ func (r *Resource) forget(match func(digest, *Caller) bool) {
 	if r == nil {
 		return
 	}
-	r = r.now()
-	for _, by := range append(r.vouchers(), r.resolver.vouchers()...) {
-		if v, ok := by.verifier.(interface{ Forget() }); ok {
-			v.Forget()
+	for done := (*Resource)(nil); done != r.now(); { // again if another counts meanwhile
+		done = r.now()
+		for _, by := range append(done.vouchers(), done.resolver.vouchers()...) {
+			if v, ok := by.verifier.(interface{ Forget() }); ok {
+				v.Forget()
+			}
 		}
+		done.memory.purge(match)
 	}
-	r.memory.purge(match)
 }

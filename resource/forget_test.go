@@ -6,6 +6,7 @@ import (
 	"testing/synctest"
 	"time"
 
+	"github.com/warder-go/warder/jwks"
 	"github.com/warder-go/warder/resource"
 	"github.com/warder-go/warder/resource/resourcetest"
 )
@@ -60,6 +61,41 @@ func TestForgetDuringVerification(t *testing.T) {
 			if n := v.asked.Load(); n != asked {
 				t.Errorf("%s: request %d: asked %d times, want %d", name, i, n, asked)
 			}
+		}
+	}
+}
+
+// replacing does something while it is told to forget, once.
+type replacing struct {
+	*counting
+	meanwhile func()
+}
+
+func (r *replacing) Forget() {
+	if meanwhile := r.meanwhile; meanwhile != nil {
+		r.meanwhile = nil
+		meanwhile()
+	}
+}
+
+// What the memory of a configuration that comes meanwhile took in is forgotten too.
+func TestForgetDuringReplace(t *testing.T) {
+	v := &replacing{counting: new(counting)}
+	v.live.Store(true)
+	config := resource.Config{Identifier: identifier, Opaque: &resource.Issuer{Verifier: v}}
+	f := newFixture(t, func(c *resource.Config, _ *jwks.Config) { c.Opaque = config.Opaque })
+	config.Leeway = time.Second // another memory
+	v.meanwhile = func() {
+		if err := f.res.Replace(newFor(t, config)); err != nil {
+			t.Error(err)
+		}
+		f.expect("meanwhile", f.bearer("alice"), accepted)
+	}
+	f.res.Forget("alice")
+	for i, asked := range []int64{2, 2} {
+		f.expect("after", f.bearer("alice"), accepted)
+		if n := v.asked.Load(); n != asked {
+			t.Errorf("request %d: asked %d times, want %d", i, n, asked)
 		}
 	}
 }
