@@ -44,7 +44,7 @@ func plan(quick bool) effort {
 	if quick {
 		return effort{20, 1, []int{100, 1000}, 50 * time.Millisecond, 1, 1000, 500, false}
 	}
-	return effort{400, 25, []int{100, 1000, 10_000, 100_000, 1_000_000}, time.Second, 5, 6_000_000, 10_000, true}
+	return effort{400, 25, []int{100, 1000, 10_000, 100_000, 1_000_000}, time.Second, 9, 6_000_000, 10_000, true}
 }
 
 // results are everything that one run showed.
