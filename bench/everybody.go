@@ -82,7 +82,7 @@ func besideJunk(ctx context.Context, perSecond int, each time.Duration, rounds i
 		var total atomic.Int64
 		begun := time.Now()
 		atOnce(runtime.GOMAXPROCS(0), func(g int) {
-			do, n := serve(&h, reqs), 0
+			do, n := serve(h, reqs), 0
 			for ; n%100 != 0 || time.Since(begun) < each; n++ {
 				do(g + n)
 			}

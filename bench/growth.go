@@ -54,7 +54,7 @@ func wired(config resource.Config, keys []byte) http.Handler {
 
 // repeat is a subject that sends the same requests again and again.
 func repeat(h http.Handler, reqs ...*http.Request) subject {
-	return subject{do: serve(&h, reqs)}
+	return subject{worker: func() func(int) { return serve(h, reqs) }}
 }
 
 func growths(e effort) []curve {
@@ -149,25 +149,25 @@ func calling(rules resource.Operations, body string, key signer) subject {
 	req := request(key.token(1, 700))
 	req.ContentLength = int64(len(body))
 	w := nobody{header: http.Header{}}
-	return subject{do: func(int) {
+	return subject{worker: func() func(int) { return func(int) {
 		req.Body = io.NopCloser(strings.NewReader(body))
 		w.status = http.StatusOK
 		if h.ServeHTTP(&w, req); w.status != http.StatusOK {
 			panic(fmt.Sprint("status ", w.status))
 		}
-	}}
+	}}}
 }
 
-// cores measures requests with remembered tokens by several goroutines at once.
-func cores(e effort) curve {
+// goroutines measures requests with remembered tokens by several goroutines at once.
+func goroutines(e effort) curve {
 	key := newSigner("ES256", "k1")
 	h := wired(resource.Config{}, keySet(key))
 	_, reqs := mint(100, func(i int) string { return key.token(i, 700) })
-	batch, sizes := 20*e.tokens, []int{1, 2, 4, 8, 16}
+	sizes := []int{1, 2, 4, 8, 16}
 	var subjects []subject
 	for _, n := range sizes {
-		subjects = append(subjects, subject{do: sendAll(h, reqs, batch, n)})
+		subjects = append(subjects, subject{goroutines: n, worker: func() func(int) { return serve(h, reqs) }})
 	}
 	return curveOf("A remembered token, at once", fmt.Sprintf("goroutines on %d cores", runtime.GOMAXPROCS(0)), sizes,
-		compareBatches(batch, e.rounds, subjects...))
+		compare(20*e.tokens, e.rounds, subjects...))
 }

@@ -8,6 +8,7 @@ import (
 	"fmt"
 	"log/slog"
 	"os"
+	"runtime"
 	"time"
 )
 
@@ -52,7 +53,7 @@ type results struct {
 	quick                bool
 	fresh, repeated      map[string]table // by what: "RS256 700"
 	parallel             []table
-	refusals             []table
+	refusals, refusedAll []table // one at a time, and on all cores
 	small, large         []loaded
 	situations           []situation
 	introspected         []introspected
@@ -71,14 +72,20 @@ func measureAll(ctx context.Context, e effort) (r results) {
 	for _, size := range sizes {
 		step(fmt.Sprint("tokens of ", size, " bytes"))
 		for _, alg := range algorithms {
-			r.fresh[fmt.Sprint(alg, " ", size)] = newTokens(ctx, e, alg, size)
+			r.fresh[fmt.Sprint(alg, " ", size)] = newTokens(ctx, e, alg, size, 1)
 		}
-		r.repeated[fmt.Sprint("RS256 ", size)] = repeatingTokens(ctx, e, size)
+		r.repeated[fmt.Sprint("RS256 ", size)] = repeatingTokens(ctx, e, size, 1)
 	}
 	step("tokens, on all cores")
-	r.parallel = []table{inParallel(ctx, e, false), inParallel(ctx, e, true)}
+	cores := runtime.GOMAXPROCS(0)
+	for _, size := range sizes {
+		for _, alg := range algorithms {
+			r.parallel = append(r.parallel, newTokens(ctx, e, alg, size, cores))
+		}
+		r.parallel = append(r.parallel, repeatingTokens(ctx, e, size, cores))
+	}
 	step("refusals")
-	r.refusals = refusals(ctx, e)
+	r.refusals, r.refusedAll = refusals(ctx, e, 1), refusals(ctx, e, cores)
 	step("servers under load")
 	r.small = underLoad(700, e.loadRounds, e.load, underLoadNames()...)
 	r.large = underLoad(2500, e.loadRounds, e.load, underLoadNames()...)
@@ -91,7 +98,7 @@ func measureAll(ctx context.Context, e effort) (r results) {
 	r.coldStart = coldStart(ctx, e.rounds)
 	step("growth")
 	r.called = ruledCalls(e)
-	r.curves = append(growths(e), cores(e))
+	r.curves = append(growths(e), goroutines(e))
 	if e.situations {
 		step("key servers")
 		r.situations = keyServerSituations(ctx)

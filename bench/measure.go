@@ -7,12 +7,14 @@ import (
 	"time"
 )
 
-// A subject is one thing that is measured: do runs its i-th operation. fresh, if there
-// is one, is called before each round, so that nothing is remembered from the last.
+// A subject is one thing that is measured, by one goroutine or by several at once. Each
+// gets a function from worker that does the i-th operation. fresh, if there is one, is
+// called before each round, so that nothing is remembered from the last.
 type subject struct {
-	name  string
-	fresh func()
-	do    func(i int)
+	name       string
+	goroutines int // 0: one
+	fresh      func()
+	worker     func() func(i int)
 }
 
 // figures are what a subject took, per operation.
@@ -55,17 +57,31 @@ func compare(ops, rounds int, subjects ...subject) []figures {
 	return out
 }
 
-// measure returns nanoseconds, allocations and bytes per operation.
+// measure returns nanoseconds, allocations and bytes per operation. For several goroutines
+// the time is that of the clock on the wall, divided by the operations of all.
 func measure(s subject, ops int) (ns, allocs, bytes float64) {
 	if s.fresh != nil {
 		s.fresh()
+	}
+	goroutines := max(1, s.goroutines)
+	workers := make([]func(int), goroutines)
+	for g := range workers {
+		workers[g] = s.worker()
 	}
 	runtime.GC()
 	var before, after runtime.MemStats
 	runtime.ReadMemStats(&before)
 	begun := time.Now()
-	for i := range ops {
-		s.do(i)
+	if goroutines == 1 {
+		for i := range ops {
+			workers[0](i)
+		}
+	} else {
+		atOnce(goroutines, func(g int) {
+			for i := g; i < ops; i += goroutines {
+				workers[g](i)
+			}
+		})
 	}
 	took := time.Since(begun)
 	runtime.ReadMemStats(&after)

@@ -10,7 +10,7 @@ import (
 
 // refusals: what each contender spends on requests that it turns away. The key server
 // answers at once; how often it was asked is counted too.
-func refusals(ctx context.Context, e effort) []table {
+func refusals(ctx context.Context, e effort, goroutines int) []table {
 	key, stranger, unknown := newSigner("RS256", "k1"), newSigner("RS256", "k1"), newSigner("RS256", "unknown")
 	with := func(i int, name string, value any) claims {
 		c := maps.Clone(accessToken(i, 700))
@@ -51,7 +51,7 @@ func refusals(ctx context.Context, e effort) []table {
 					h.ServeHTTP(&nobody{header: http.Header{}}, request(key.token(1<<20, 700)))
 				}
 			}
-			subjects = append(subjects, subject{kind.what, fresh, refuse(&h, reqs, kind.what != "a good new token")})
+			subjects = append(subjects, subject{kind.what, goroutines, fresh, func() func(int) { return refuse(h, reqs, kind.what != "a good new token") }})
 		}
 		rows := compare(e.tokens, e.rounds, subjects...)
 		out = append(out, table{"Refusals: " + c.name, rows})
@@ -60,12 +60,12 @@ func refusals(ctx context.Context, e effort) []table {
 }
 
 // refuse sends the requests in turn, and panics if an answer is not as expected.
-func refuse(h *http.Handler, reqs []*http.Request, refused bool) func(int) {
+func refuse(h http.Handler, reqs []*http.Request, refused bool) func(int) {
 	w := nobody{header: http.Header{}}
 	return func(i int) {
 		clear(w.header)
 		w.status = http.StatusOK
-		if (*h).ServeHTTP(&w, reqs[i%len(reqs)]); refused != (w.status != http.StatusOK) {
+		if h.ServeHTTP(&w, reqs[i%len(reqs)]); refused != (w.status != http.StatusOK) {
 			panic("bench: a refusal was expected, or none")
 		}
 	}

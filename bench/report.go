@@ -34,7 +34,8 @@ func write(folder string, r results) {
 		writeTable(&b, t)
 	}
 	b.WriteString("\n![new tokens](new-tokens.svg)\n\n![repeating tokens](repeating-tokens.svg)\n")
-	writeRefusals(&b, r.refusals)
+	writeRefusals(&b, "Refusals, ns", r.refusals)
+	writeRefusals(&b, fmt.Sprintf("Refusals, %d at once, ns", runtime.GOMAXPROCS(0)), r.refusedAll)
 	writeLoad(&b, "700", r.small)
 	writeLoad(&b, "2,500", r.large)
 	b.WriteString("\n![throughput](throughput.svg)\n")
@@ -64,8 +65,8 @@ func writeTable(b *strings.Builder, t table) {
 	}
 }
 
-func writeRefusals(b *strings.Builder, all []table) {
-	b.WriteString("\n## Refusals, ns\n\n|")
+func writeRefusals(b *strings.Builder, title string, all []table) {
+	fmt.Fprintf(b, "\n## %s\n\n|", title)
 	for _, f := range all[0].rows {
 		fmt.Fprintf(b, " | %s", f.name)
 	}

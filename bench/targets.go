@@ -2,6 +2,7 @@ package main
 
 import (
 	"fmt"
+	"math"
 	"strings"
 )
 
@@ -52,7 +53,7 @@ func targets(r results) (l targetList) {
 	rs, rsLarge := r.fresh["RS256 700"], r.fresh["RS256 2500"]
 	l.below("new token, RS256, 700 B: × limit", rs.row(plain).ratio, 1.08, 1.02, "")
 	l.below("new token, RS256, 2.5 KB: × limit", rsLarge.row(plain).ratio, 1.08, 0.90, "")
-	l.below("new token, RS256: allocations", rs.row(plain).allocs, 45, 45, "")
+	l.below("new token, RS256: allocations", math.Round(rs.row(plain).allocs), 45, 45, "")
 	for _, alg := range []string{"ES256", "EdDSA"} {
 		for _, size := range sizes {
 			l.below(fmt.Sprintf("new token, %s, %d B: × limit", alg, size), r.fresh[fmt.Sprint(alg, " ", size)].row(plain).ratio, 1.06, 1.02, "")
@@ -61,10 +62,10 @@ func targets(r results) (l targetList) {
 	small, large := r.repeated["RS256 700"], r.repeated["RS256 2500"]
 	l.below("remembered, KeepAuthorization, 700 B: × limit", small.row(keeping).ratio, 1.25, 1.10, "")
 	l.below("remembered, KeepAuthorization, 2.5 KB: × limit", large.row(keeping).ratio, 1.15, 1.10, "")
-	l.below("remembered, KeepAuthorization: allocations", small.row(keeping).allocs, 3, 2, "")
+	l.below("remembered, KeepAuthorization: allocations", math.Round(small.row(keeping).allocs), 3, 2, "")
 	l.below("remembered, header removed, 700 B: × limit", small.row(plain).ratio, 1.7, 1.4, "")
 	l.below("remembered, header removed, 2.5 KB: × limit", large.row(plain).ratio, 1.7, 1.4, "")
-	l.below("remembered, header removed: allocations", small.row(plain).allocs, 7, 7, "")
+	l.below("remembered, header removed: allocations", math.Round(small.row(plain).allocs), 7, 7, "")
 	for _, mine := range []string{keeping, plain} { // the peer keeps the header
 		l.above(fmt.Sprintf("%s, remembered, 700 B: times faster than %s", mine, peer), small.row(peer).ratio/small.row(mine).ratio, 40, 55, "")
 		l.above(fmt.Sprintf("%s, remembered, 2.5 KB: times faster than %s", mine, peer), large.row(peer).ratio/large.row(mine).ratio, 25, 35, "")
@@ -72,7 +73,7 @@ func targets(r results) (l targetList) {
 	l.below("p99 of a remembered token in a flood", float64(r.tails[len(r.tails)-1].p99.Nanoseconds())/1e3, 5, 3, " µs")
 	onEcho := small.row("warder on Echo")
 	l.below("Echo above net/http, remembered", (onEcho.ns-small.row(plain).ns)/1e3, 1, 0.5, " µs")
-	l.below("Echo above net/http: allocations", onEcho.allocs-small.row(plain).allocs, 4, 4, "")
+	l.below("Echo above net/http: allocations", math.Round(onEcho.allocs-small.row(plain).allocs), 4, 4, "")
 	l.above("end to end, 700 B: share of no auth", share(r.small, plain, noAuth), 0.88, 0.93, "")
 	l.above("end to end, 2.5 KB: share of the limit", share(r.large, plain, atLimit), 0.94, 0.98, "")
 	refused := r.refusals[0]

@@ -18,7 +18,7 @@ type table struct {
 var inner = http.HandlerFunc(func(http.ResponseWriter, *http.Request) {})
 
 // newTokens: each token comes once, so nobody can remember it.
-func newTokens(ctx context.Context, e effort, alg string, size int) table {
+func newTokens(ctx context.Context, e effort, alg string, size, goroutines int) table {
 	key := newSigner(alg, "k1")
 	server := newKeyServer(key)
 	defer server.Close()
@@ -26,7 +26,9 @@ func newTokens(ctx context.Context, e effort, alg string, size int) table {
 	defer cancel()
 	tokens, reqs := mint(e.tokens, func(i int) string { return key.token(i, size) })
 	public := key.private.Public()
-	subjects := []subject{{"limit: crypto, hash, base64, one decode", nil, func(i int) { verifyLimit(public, tokens[i]) }}}
+	subjects := []subject{{"limit: crypto, hash, base64, one decode", goroutines, nil, func() func(int) {
+		return func(i int) { verifyLimit(public, tokens[i]) }
+	}}}
 	warmUp := request(key.token(1<<20, size))
 	for _, c := range contenders() {
 		var h http.Handler
@@ -37,13 +39,13 @@ func newTokens(ctx context.Context, e effort, alg string, size int) table {
 			}
 			h.ServeHTTP(&w, warmUp)
 		}
-		subjects = append(subjects, subject{c.name, fresh, serve(&h, reqs)})
+		subjects = append(subjects, subject{c.name, goroutines, fresh, func() func(int) { return serve(h, reqs) }})
 	}
-	return table{fmt.Sprintf("New tokens, %s, %d bytes", alg, len(tokens[0])), compare(e.tokens, e.rounds, subjects...)}
+	return table{fmt.Sprintf("New tokens, %s, %d bytes%s", alg, len(tokens[0]), atATime(goroutines)), compare(e.tokens, e.rounds, subjects...)}
 }
 
 // repeatingTokens: a hundred tokens come again and again.
-func repeatingTokens(ctx context.Context, e effort, size int) table {
+func repeatingTokens(ctx context.Context, e effort, size, goroutines int) table {
 	const distinct = 100
 	key := newSigner("RS256", "k1")
 	server := newKeyServer(key)
@@ -59,9 +61,17 @@ func repeatingTokens(ctx context.Context, e effort, size int) table {
 	var subjects []subject
 	for _, c := range all {
 		h := c.make(ctx, server.URL, inner)
-		subjects = append(subjects, subject{c.name, nil, serve(&h, reqs)})
+		subjects = append(subjects, subject{c.name, goroutines, nil, func() func(int) { return serve(h, reqs) }})
 	}
-	return table{fmt.Sprintf("A hundred tokens again and again, RS256, %d bytes", len(tokens[0])), compare(10*e.tokens, e.rounds, subjects...)}
+	return table{fmt.Sprintf("A hundred tokens again and again, RS256, %d bytes%s", len(tokens[0]), atATime(goroutines)), compare(10*e.tokens, e.rounds, subjects...)}
+}
+
+// atATime is for titles.
+func atATime(goroutines int) string {
+	if goroutines == 1 {
+		return ""
+	}
+	return fmt.Sprintf(", %d at once", goroutines)
 }
 
 func mint(n int, sign func(i int) string) (tokens []string, reqs []*http.Request) {
@@ -73,11 +83,11 @@ func mint(n int, sign func(i int) string) (tokens []string, reqs []*http.Request
 }
 
 // serve sends the requests in turn, and panics if one is not accepted.
-func serve(h *http.Handler, reqs []*http.Request) func(int) {
+func serve(h http.Handler, reqs []*http.Request) func(int) {
 	w := nobody{header: http.Header{}}
 	return func(i int) {
 		w.status = http.StatusOK
-		if (*h).ServeHTTP(&w, reqs[i%len(reqs)]); w.status != http.StatusOK {
+		if h.ServeHTTP(&w, reqs[i%len(reqs)]); w.status != http.StatusOK {
 			panic(fmt.Sprintf("status %d", w.status))
 		}
 	}
