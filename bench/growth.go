@@ -149,13 +149,15 @@ func calling(rules resource.Operations, body string, key signer) subject {
 	req := request(key.token(1, 700))
 	req.ContentLength = int64(len(body))
 	w := nobody{header: http.Header{}}
-	return subject{worker: func() func(int) { return func(int) {
-		req.Body = io.NopCloser(strings.NewReader(body))
-		w.status = http.StatusOK
-		if h.ServeHTTP(&w, req); w.status != http.StatusOK {
-			panic(fmt.Sprint("status ", w.status))
+	return subject{worker: func() func(int) {
+		return func(int) {
+			req.Body = io.NopCloser(strings.NewReader(body))
+			w.status = http.StatusOK
+			if h.ServeHTTP(&w, req); w.status != http.StatusOK {
+				panic(fmt.Sprint("status ", w.status))
+			}
 		}
-	}}}
+	}}
 }
 
 // goroutines measures requests with remembered tokens by several goroutines at once.
