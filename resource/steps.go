@@ -155,7 +155,7 @@ func (r *Resource) decidePublic(req *http.Request, f *fault) (Decision, *fault) 
 // the header, so that neither req nor another middleware's view of it changes.
 func (r *Resource) handOn(req *http.Request, as acceptance, body []byte) *http.Request {
 	out := req.WithContext(as.in(req.Context()))
-	if !r.keep && r.carriesCredential(req.Header) {
+	if !r.keep {
 		out.Header = maps.Clone(req.Header)
 		delete(out.Header, "Authorization")
 		for i := range r.headers {
@@ -166,18 +166,6 @@ func (r *Resource) handOn(req *http.Request, as acceptance, body []byte) *http.R
 		out.Body = readBack{bytes.NewReader(body), req.Body}
 	}
 	return out
-}
-
-func (r *Resource) carriesCredential(header http.Header) bool {
-	if len(header["Authorization"]) > 0 {
-		return true
-	}
-	for i := range r.headers {
-		if len(header[r.headers[i].name]) > 0 {
-			return true
-		}
-	}
-	return false
 }
 
 // readBack is a body that was read, to be read again.
