@@ -11,6 +11,7 @@ import (
 	"github.com/modelcontextprotocol/go-sdk/mcp"
 	"github.com/yosida95/uritemplate/v3"
 
+	"github.com/warder-go/warder/internal/nearest"
 	"github.com/warder-go/warder/resource"
 )
 
@@ -95,37 +96,10 @@ func sample(template string) string {
 	return text
 }
 
-// didYouMean is a hint at the name that looks most like the given one; "" if none does.
+// didYouMean is the end of a message about a name that the server has not.
 func didYouMean(name string, have []string) string {
-	best, least := "", 2+len(name)/8
-	for _, other := range have {
-		if d := distance(strings.ToLower(name), strings.ToLower(other)); d <= least {
-			best, least = other, d-1
-		}
+	if meant := nearest.Name(name, have); meant != "" {
+		return fmt.Sprintf("; did you mean %q?", meant)
 	}
-	if best == "" {
-		return ""
-	}
-	return fmt.Sprintf("; did you mean %q?", best)
-}
-
-// distance is how many bytes must be put in, taken out or changed (Levenshtein).
-func distance(a, b string) int {
-	row := make([]int, len(b)+1)
-	for j := range row {
-		row[j] = j
-	}
-	for i := range len(a) {
-		diagonal := row[0]
-		row[0] = i + 1
-		for j := range len(b) {
-			change := diagonal
-			if a[i] != b[j] {
-				change++
-			}
-			diagonal = row[j+1]
-			row[j+1] = min(change, row[j]+1, row[j+1]+1)
-		}
-	}
-	return row[len(b)]
+	return ""
 }

@@ -6,6 +6,8 @@ import (
 	"fmt"
 	"slices"
 	"strings"
+
+	"github.com/warder-go/warder/internal/nearest"
 )
 
 // A place is where something was said.
@@ -109,45 +111,12 @@ func scrub(text string, secrets []Secret) string {
 	return text
 }
 
-// didYouMean proposes the known name that is closest, if one is close.
+// didYouMean is the end of a message about a name that is not known.
 func didYouMean(name string, known []string) string {
-	best, least := "", 1+len(name)/3
-	for _, candidate := range known {
-		if strings.HasPrefix(candidate, name+"_") {
-			best = candidate
-			break
-		}
-		if d := distance(name, candidate); d <= least && (best == "" || d < distance(name, best)) {
-			best = candidate
-		}
+	if meant := nearest.Name(name, known); meant != "" {
+		return fmt.Sprintf("; did you mean %s?", meant)
 	}
-	if best == "" {
-		return ""
-	}
-	return fmt.Sprintf("; did you mean %s?", best)
-}
-
-// distance is that of Levenshtein, letters compared without case, dashes as
-// underscores.
-func distance(a, b string) int {
-	a, b = strings.ReplaceAll(strings.ToLower(a), "-", "_"), strings.ReplaceAll(strings.ToLower(b), "-", "_")
-	row := make([]int, len(b)+1)
-	for j := range row {
-		row[j] = j
-	}
-	for i := range len(a) {
-		previous := row[0]
-		row[0] = i + 1
-		for j := range len(b) {
-			replaced := previous
-			if a[i] != b[j] {
-				replaced++
-			}
-			previous = row[j+1]
-			row[j+1] = min(replaced, row[j]+1, row[j+1]+1)
-		}
-	}
-	return row[len(b)]
+	return ""
 }
 
 // isName reports whether a key looks like one. What does not is not shown: where a

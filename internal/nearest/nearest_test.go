@@ -1,0 +1,40 @@
+package nearest_test
+
+import (
+	"fmt"
+	"strings"
+	"testing"
+
+	"github.com/warder-go/warder/internal/nearest"
+)
+
+func Example() {
+	tools := []string{"list_files", "delete_file"}
+	fmt.Printf("%q\n", nearest.Name("delte_file", tools))
+	fmt.Printf("%q\n", nearest.Name("search", tools))
+	// Output:
+	// "delete_file"
+	// ""
+}
+
+func TestName(t *testing.T) {
+	for _, row := range []struct{ name, known, want string }{
+		{"scope", "scopes", "scopes"},
+		{"SCOPES", "scopes", "scopes"},
+		{"tool-scopes", "tool_scopes", "tool_scopes"},
+		{"leeway", "issuer leeway_seconds", "leeway_seconds"},
+		{"tool_scope", "role_scopes tool_scopes", "tool_scopes"},
+		{"ab", "ab abc", "ab"}, // the closest, wherever it stands
+		{"ab", "abc ab", "ab"},
+		{"abcd", "abxy abxx", "abxy"}, // of two that are as close the first
+		{"abcd", "axyz", ""},
+		{"abcdefgh", "abcdexyz", "abcdexyz"}, // longer names may have more mistakes
+		{"abcdefgh", "abcdwxyz", ""},
+		{"", "", ""},
+		{"leeway_seconds", "leeway", ""}, // the first words, not the others
+	} {
+		if got := nearest.Name(row.name, strings.Fields(row.known)); got != row.want {
+			t.Errorf("%q among %q: got %q, want %q", row.name, row.known, got, row.want)
+		}
+	}
+}
