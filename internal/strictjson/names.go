@@ -10,23 +10,28 @@ import (
 // Names is a fixed set of member names that a reader knows. It is made once, by
 // [NewNames], and safe for concurrent use.
 type Names struct {
-	exact  map[string]string // name -> what it is handed over as, so that a look-up by bytes allocates nothing
-	folded map[string]string // name with case folded -> name
+	known map[string]name // by the exact name, and by the name with case folded
 
 	outer string // a member
 	inner *Names // what is known inside of it
 }
 
+type name struct {
+	exact string // how it is spelled
+	as    string // what it is handed over as
+}
+
 // NewNames returns the set of the given names. Two names that differ only in case
 // are a mistake of the program and panic.
 func NewNames(names ...string) *Names {
-	n := &Names{exact: make(map[string]string), folded: make(map[string]string)}
-	for _, name := range names {
-		f := Fold(name)
-		if other, ok := n.folded[f]; ok {
-			panic(fmt.Sprintf("strictjson: names %q and %q differ only in case", other, name))
+	n := &Names{known: make(map[string]name)}
+	for _, exact := range names {
+		f := Fold(exact)
+		if other, ok := n.known[f]; ok {
+			panic(fmt.Sprintf("strictjson: names %q and %q differ only in case", other.exact, exact))
 		}
-		n.exact[name], n.folded[f] = name, name
+		n.known[f] = name{exact, exact}
+		n.known[exact] = n.known[f]
 	}
 	return n
 }
@@ -34,36 +39,33 @@ func NewNames(names ...string) *Names {
 // Within returns the set with what is known inside of the object that the member is:
 // its members are handed over before it, in the same reading, as "member.name".
 func (n *Names) Within(member string, names ...string) *Names {
-	if n.exact[member] != member {
+	if n.known[member].exact != member {
 		panic(fmt.Sprintf("strictjson: %q is not in the set", member))
 	}
 	inner := NewNames(names...)
-	for name := range inner.exact {
-		inner.exact[name] = member + "." + name
+	for key, found := range inner.known {
+		inner.known[key] = name{found.exact, member + "." + found.exact}
 	}
-	return &Names{n.exact, n.folded, member, inner}
+	return &Names{n.known, member, inner}
 }
 
 // lookup returns what a member is handed over as, "" if its name is not in the set, and
 // what is known inside of it. It refuses a name that differs from a known one in case
 // only.
 func (n *Names) lookup(text []byte) (as string, inner *Names, err error) {
-	if as, ok := n.exact[string(text)]; ok {
-		if n.inner != nil && as == n.outer {
-			return as, n.inner, nil
-		}
-		return as, nil, nil
+	found, ok := n.known[string(text)]
+	if !ok && !isLowerASCII(text) { // the others are folded as they are
+		found, ok = n.known[Fold(string(text))]
 	}
-	var near string
-	if isLowerASCII(text) { // the usual case, without an allocation
-		near = n.folded[string(text)]
-	} else {
-		near = n.folded[Fold(string(text))]
+	switch {
+	case !ok:
+		return "", nil, nil
+	case found.exact != string(text):
+		return "", nil, fmt.Errorf("%w %q", ErrCase, found.exact)
+	case n.inner != nil && found.exact == n.outer:
+		return found.as, n.inner, nil
 	}
-	if near != "" {
-		return "", nil, fmt.Errorf("%w %q", ErrCase, near)
-	}
-	return "", nil, nil
+	return found.as, nil, nil
 }
 
 // Fold maps names that differ only in case, by Unicode's simple folding, to one
