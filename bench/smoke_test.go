@@ -1,6 +1,8 @@
 package main
 
 import (
+	"fmt"
+	"net/http/httptest"
 	"os"
 	"path/filepath"
 	"strings"
@@ -45,5 +47,15 @@ func TestSoakSmoke(t *testing.T) {
 	soak(t.Context(), 500*time.Millisecond, time.Hour, 200*time.Millisecond, &out)
 	if lines := strings.Count(out.String(), "\n"); lines < 3 {
 		t.Errorf("%d lines:\n%s", lines, out.String())
+	}
+}
+
+// However busy the machine is, there are figures.
+func TestLoadOfNoTime(t *testing.T) {
+	server := httptest.NewServer(answer)
+	t.Cleanup(server.Close)
+	request := fmt.Appendf(nil, "POST /mcp HTTP/1.1\r\nHost: mcp.example.com\r\nContent-Length: %d\r\n\r\n%s", len(callBody), callBody)
+	if took := fire(server.Listener.Addr().String(), [][]byte{request}, 0); len(took) != connections {
+		t.Errorf("%d requests over %d connections", len(took), connections)
 	}
 }
