@@ -4,9 +4,10 @@
 // refuses what readers disagree about: duplicate names at any depth (also when
 // one is spelled with escapes), invalid UTF-8 and lone surrogates, a byte order
 // mark, a second value or anything else behind the first, nesting deeper than
-// [MaxDepth], more names than [MaxNames], and a name that differs from a known one only in case (RFC 7519 §7.3
-// and RFC 7515 §5.3 compare names exactly; a reader further in might not). The
-// readers of values refuse null and every other type than the one they are for.
+// [MaxDepth], more names than [MaxNames], and a name that differs from a known one
+// only in case (RFC 7519 §7.3 and RFC 7515 §5.3 compare names exactly; a reader
+// further in might not). The readers of values refuse null and every other type
+// than the one they are for.
 //
 // Errors never repeat the input: they name the known member or the offset.
 package strictjson
