@@ -35,13 +35,16 @@ type address struct {
 // get returns the address. It waits for discovery only as long as no address was
 // ever found.
 func (a *address) get(ctx context.Context) (string, error) {
-	a.mu.Lock()
-	found, due := a.found, !a.fixed && !time.Now().Before(a.due)
-	a.mu.Unlock()
+	found, due := a.known()
 	if !due {
 		return found, nil
 	}
-	done := a.flights.DoChan("", func() (any, error) { return nil, a.discover() })
+	done := a.flights.DoChan("", func() (any, error) {
+		if _, due := a.known(); !due {
+			return nil, nil // another flight has just ended
+		}
+		return nil, a.discover()
+	})
 	if found != "" {
 		return found, nil
 	}
@@ -53,9 +56,16 @@ func (a *address) get(ctx context.Context) (string, error) {
 	case <-ctx.Done():
 		return "", fmt.Errorf("waiting for the metadata of issuer %q: %w", a.issuer, ctx.Err())
 	}
+	found, _ = a.known()
+	return found, nil
+}
+
+// known returns the address, "" if there is none yet, and whether the metadata is to be
+// read.
+func (a *address) known() (found string, due bool) {
 	a.mu.Lock()
 	defer a.mu.Unlock()
-	return a.found, nil
+	return a.found, !a.fixed && !time.Now().Before(a.due)
 }
 
 // doubt makes the metadata be read again soon: the endpoint may have moved.
