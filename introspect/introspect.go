@@ -14,7 +14,6 @@ import (
 	"fmt"
 	"io"
 	"log/slog"
-	"net/url"
 	"time"
 
 	"github.com/prometheus/client_golang/prometheus"
@@ -71,7 +70,7 @@ func build(c Config) *Verifier {
 	}
 	out := outbound.Config{
 		Transport: c.Transport, TLS: c.TLS, Proxy: c.Proxy, AllowHTTP: c.AllowHTTP,
-		Hosts: hostsOf(c.Issuer, c.Endpoint, c.KeysURL), AllowHosts: c.AllowHosts,
+		Hosts: outbound.Hosts(c.Issuer, c.Endpoint, c.KeysURL), AllowHosts: c.AllowHosts,
 	}
 	documents := outbound.New(out)
 	out.Timeout, out.MaxBytes, out.Concurrent = c.Timeout, MaxAnswerBytes, c.MaxConcurrent
@@ -96,15 +95,6 @@ func build(c Config) *Verifier {
 	}
 	v.metrics = newMetrics(c.Issuer, v)
 	return v
-}
-
-func hostsOf(addresses ...string) (hosts []string) {
-	for _, address := range addresses {
-		if u, err := url.Parse(address); err == nil && u.Host != "" {
-			hosts = append(hosts, u.Hostname())
-		}
-	}
-	return hosts
 }
 
 // Issuer returns the issuer identifier.

@@ -144,21 +144,12 @@ func source(c Config) keyset.Source {
 	}
 	client := outbound.New(outbound.Config{
 		Transport: c.Transport, TLS: c.TLS, Proxy: c.Proxy, AllowHTTP: c.AllowHTTP,
-		Hosts: hostsOf(c.Issuer, c.URL), AllowHosts: c.AllowHosts,
+		Hosts: outbound.Hosts(c.Issuer, c.URL), AllowHosts: c.AllowHosts,
 	})
 	if c.URL != "" {
 		return keyset.URL{Client: client, URL: c.URL}
 	}
 	return &keyset.Discovery{Client: client, Issuer: c.Issuer}
-}
-
-func hostsOf(addresses ...string) (hosts []string) {
-	for _, address := range addresses {
-		if u, err := url.Parse(address); err == nil && u.Host != "" {
-			hosts = append(hosts, u.Hostname())
-		}
-	}
-	return hosts
 }
 
 // Issuer returns the issuer identifier or, for many tenants, the pattern.
