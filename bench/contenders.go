@@ -27,7 +27,7 @@ var algorithms = []string{"RS256", "ES256", "EdDSA"}
 func contenders() []contender {
 	return append([]contender{
 		{"warder", makeWarder(func(*resource.Config) {})},
-		{"warder, nothing remembered", makeWarder(func(c *resource.Config) { c.MemoryTTL = -1 })},
+		{"warder, nothing remembered", makeWarder(func(c *resource.Config) { c.Limits.CacheTTL = -1 })},
 		{"warder on Echo", warderOnEcho},
 	}, peers...)
 }

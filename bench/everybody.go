@@ -25,7 +25,7 @@ func (everybody) Verify(context.Context, *resource.Token) (*resource.Claims, err
 // of them are the claims as text.
 func memoryPerToken(n int) (bytes, claimBytes float64) {
 	key := newSigner("EdDSA", "k1")
-	h := wired(resource.Config{MemoryEntries: 2 * n, MemoryBytes: 1 << 30}, keySet(key))
+	h := wired(resource.Config{Limits: resource.Limits{CacheEntries: 2 * n, CacheBytes: 1 << 30}}, keySet(key))
 	w := nobody{http.Header{}, http.StatusOK}
 	h.ServeHTTP(&w, request(key.token(0, 700)))
 	before, text := alive(), 0

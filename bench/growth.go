@@ -60,7 +60,7 @@ func repeat(h http.Handler, reqs ...*http.Request) subject {
 func growths(e effort) []curve {
 	key := newSigner("ES256", "k1")
 	token := func(size int) *http.Request { return request(key.token(1, size)) }
-	fresh := resource.Config{MemoryTTL: -1}
+	fresh := resource.Config{Limits: resource.Limits{CacheTTL: -1}}
 	return []curve{
 		grow("A new token", "issuers", e.tokens, e.rounds, []int{1, 10, 100, 1000}, func(n int) subject {
 			config := fresh
@@ -105,7 +105,7 @@ func growths(e effort) []curve {
 // opaque, so that a million of them can be made.
 func remembering(n int) subject {
 	res := must(resource.New(resource.Config{Identifier: audience, Opaque: &resource.Issuer{Verifier: everybody{}}, Scopes: []string{scope},
-		MemoryEntries: 2 * n, MemoryBytes: 2 << 30, MemoryTTL: time.Hour}))
+		Limits: resource.Limits{CacheEntries: 2 * n, CacheBytes: 2 << 30, CacheTTL: time.Hour}}))
 	h := nethttp.Middleware(res)(inner)
 	token := func(i int) string { return fmt.Sprintf("%0680d", i) }
 	w := nobody{http.Header{}, http.StatusOK}
@@ -145,7 +145,7 @@ func toolCall(size int) string {
 
 // calling sends the body with a remembered token.
 func calling(rules resource.Operations, body string, key signer) subject {
-	h := wired(resource.Config{Operations: rules, MaxBodyBytes: 4 << 20}, keySet(key))
+	h := wired(resource.Config{Operations: rules, Limits: resource.Limits{MaxBodyBytes: 4 << 20}}, keySet(key))
 	req := request(key.token(1, 700))
 	req.ContentLength = int64(len(body))
 	w := nobody{header: http.Header{}}

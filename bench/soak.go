@@ -26,7 +26,7 @@ func soak(ctx context.Context, during, rotation, sample time.Duration, out io.Wr
 	issued.rotate(1)
 	server := newKeyServer(issued.keys()...)
 	defer server.Close()
-	h := makeWarder(func(c *resource.Config) { c.MemoryEntries = 2000 })(ctx, server.URL, inner)
+	h := makeWarder(func(c *resource.Config) { c.Limits.CacheEntries = 2000 })(ctx, server.URL, inner)
 
 	var accepted, refused, unavailable atomic.Int64
 	count := func(req *http.Request, good bool) {

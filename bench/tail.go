@@ -23,7 +23,7 @@ func tails(ctx context.Context, n int) []tail {
 	key, unknown := newSigner("RS256", "k1"), newSigner("RS256", "unknown")
 	server := newKeyServer(key)
 	defer server.Close()
-	h := makeWarder(func(c *resource.Config) { c.KeepAuthorization = true })(ctx, server.URL, inner)
+	h := makeWarder(func(c *resource.Config) { c.HTTP.KeepAuthorization = true })(ctx, server.URL, inner)
 	tokens, reqs := mint(100, func(i int) string { return key.token(i, 700) })
 	_, junk := mint(200, func(i int) string { return unknown.token(i, 700) })
 	limit := knowing(tokens).middleware(inner)

@@ -56,7 +56,7 @@ func repeatingTokens(ctx context.Context, e effort, size, goroutines int) table 
 	limit := knowing(tokens)
 	all := append([]contender{
 		{"limit: hash, look-up, context", func(_ context.Context, _ string, next http.Handler) http.Handler { return limit.middleware(next) }},
-		{"warder, KeepAuthorization", makeWarder(func(c *resource.Config) { c.KeepAuthorization = true })},
+		{"warder, KeepAuthorization", makeWarder(func(c *resource.Config) { c.HTTP.KeepAuthorization = true })},
 	}, contenders()...)
 	var subjects []subject
 	for _, c := range all {

@@ -14,13 +14,13 @@ import (
 // the header until then. The refusal is rendered once the handler has returned, just
 // like one that comes before it.
 func serve(next echo.HandlerFunc, c echo.Context, decision resource.Decision) error {
-	if !decision.Late() {
+	if !decision.ArmChallenge() {
 		return next(c)
 	}
 	response := c.Response() // a middleware inside may set another
 	var refusal *resource.Refusal
 	held := heldwriter.New(response.Writer, func() bool {
-		refusal = decision.Settle()
+		refusal = decision.TakeChallenge()
 		return refusal == nil
 	})
 	err := run(next, c, held)

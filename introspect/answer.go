@@ -163,7 +163,7 @@ func (v *Verifier) claims(a answer, object []byte) (*resource.Claims, *failure) 
 	if c.Issuer == "" { // optional in an answer; that it came from the issuer we know
 		c.Issuer = v.issuer
 	}
-	c.Introspected = true // RememberFor is set for each request that shares the answer
+	c.Introspected = true // CacheFor is set for each request that shares the answer
 	return c, nil
 }
 

@@ -290,7 +290,7 @@ func TestSignedTokensNeedAnAudience(t *testing.T) { // bad-inputs 134
 		if err != nil {
 			w.Fatal(err)
 		}
-		res, err := resource.New(resource.Config{Identifier: identifier, Logger: slog.New(slog.NewJSONHandler(w.log, nil)), LogPerSecond: -1,
+		res, err := resource.New(resource.Config{Identifier: identifier, Logger: slog.New(slog.NewJSONHandler(w.log, nil)), Limits: resource.Limits{LogPerSecond: -1},
 			Issuers: []resource.Issuer{{Verifier: keys, TrustAnswersWithoutAudience: true}}})
 		if err != nil {
 			w.Fatal(err)

@@ -47,7 +47,7 @@ func (v *Verifier) Verify(ctx context.Context, t *resource.Token) (*resource.Cla
 		return nil, over.failed.resourceError()
 	}
 	claims := *over.claims // others have it too
-	claims.RememberFor = v.rememberFor(claims.Expiry, over.came)
+	claims.CacheFor = v.rememberFor(claims.Expiry, over.came)
 	return &claims, nil
 }
 

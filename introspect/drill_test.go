@@ -18,7 +18,7 @@ import (
 // The endpoint dies, hangs, lies and returns while users go on. Every answer is
 // counted: no good token is ever called bad, no bad one ever accepted.
 func TestOutageDrill(t *testing.T) {
-	inWorld(t, func(c *resource.Config, _ *introspect.Config) { c.MemoryTTL = 10 * time.Second }, func(w *world) {
+	inWorld(t, func(c *resource.Config, _ *introspect.Config) { c.Limits.CacheTTL = 10 * time.Second }, func(w *world) {
 		const users, pause = 25, 250 * time.Millisecond
 		type tally struct{ good, bad map[int]int }
 		var (

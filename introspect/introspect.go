@@ -31,7 +31,7 @@ const (
 	DefaultMaxConcurrent = 32 // calls to the endpoint at one time
 	MaxMaxConcurrent     = 1024
 	MaxWaiting           = 1024        // calls that wait for a place, two fifths of the Timeout at most
-	MaxAnswerBytes       = 64 << 10    // after decompression; a token's claims have resource.MaxClaimsBytes
+	MaxAnswerBytes       = 64 << 10    // after decompression; a token's claims have (16 << 10)
 	NoExpiryTTL          = time.Minute // how long an answer without exp is remembered at most
 )
 

@@ -14,6 +14,7 @@ import (
 	"github.com/warder-go/warder/nethttp"
 	"github.com/warder-go/warder/resource"
 	"github.com/warder-go/warder/resource/resourcetest"
+	"github.com/warder-go/warder/resource/revocation"
 )
 
 // How long a revocation goes unseen: the memory's TTL, less if AnswerTTL says so,
@@ -39,7 +40,7 @@ func TestHowLongAnswersAreRemembered(t *testing.T) {
 	} {
 		t.Run(row.name, func(t *testing.T) {
 			inWorld(t, func(c *resource.Config, i *introspect.Config) {
-				c.MemoryTTL, i.AnswerTTL = row.memoryTTL, row.answerTTL
+				c.Limits.CacheTTL, i.AnswerTTL = row.memoryTTL, row.answerTTL
 			}, func(w *world) {
 				w.issuer.Reset() // answers come in no time
 				token, began := w.token(row.token), time.Now()
@@ -277,11 +278,11 @@ func TestForgetUnderLoad(t *testing.T) {
 // A revocation that the program learns of holds at once, remembered or not, and needs
 // no call.
 func TestRevocationList(t *testing.T) {
-	list := new(resource.RevocationList)
-	inWorld(t, func(c *resource.Config, _ *introspect.Config) { c.Revoked = list.Revoked }, func(w *world) {
+	list := new(revocation.List)
+	inWorld(t, func(c *resource.Config, _ *introspect.Config) { c.Hooks.Revoked = list.Revoked }, func(w *world) {
 		token := w.token(resourcetest.Token{Claims: map[string]any{"jti": "one"}})
 		w.expect("before", token, 200, "")
-		if err := list.Add(resource.Revocation{Issuer: w.issuer.Identifier(), TokenID: "one", Until: time.Now().Add(time.Hour)}); err != nil {
+		if err := list.Add(revocation.Entry{Issuer: w.issuer.Identifier(), TokenID: "one", Until: time.Now().Add(time.Hour)}); err != nil {
 			w.Fatal(err)
 		}
 		w.expect("revoked", token, 401, resource.ReasonRevoked)

@@ -37,7 +37,7 @@ func TestRouting(t *testing.T) {
 				if err != nil {
 					w.Fatal(err)
 				}
-				config := resource.Config{Identifier: identifier, Logger: slog.New(slog.NewJSONHandler(w.log, nil)), LogPerSecond: -1}
+				config := resource.Config{Identifier: identifier, Logger: slog.New(slog.NewJSONHandler(w.log, nil)), Limits: resource.Limits{LogPerSecond: -1}}
 				row.arrange(&config, resource.Issuer{Verifier: w.verifier}, resource.Issuer{Verifier: keys})
 				if w.res, err = resource.New(config); err != nil {
 					w.Fatal(err)

@@ -97,7 +97,7 @@ func newWorld(t *testing.T, issuer *resourcetest.Issuer, change change) *world {
 		Issuer: issuer.Identifier(), Endpoint: issuer.URL(resourcetest.Introspection), Transport: issuer.Transport(), Logger: logger,
 		Auth: introspect.ClientAuth{ClientID: resourcetest.DefaultClientID, ClientSecret: resourcetest.DefaultClientSecret},
 	}
-	config := resource.Config{Identifier: identifier, Logger: logger, LogPerSecond: -1}
+	config := resource.Config{Identifier: identifier, Logger: logger, Limits: resource.Limits{LogPerSecond: -1}}
 	config.Opaque = new(resource.Issuer)
 	if change != nil {
 		change(&config, &ask)

@@ -180,7 +180,7 @@ func (v *Verifier) Verify(ctx context.Context, t *resource.Token) (*resource.Cla
 		return nil, verifyError(err)
 	}
 	claims := *t.Claims() // the bytes that the signature covers were read into these
-	claims.Live = live
+	claims.StillValid = live
 	return &claims, nil
 }
 

@@ -112,7 +112,7 @@ func TestOutageOfTheKeyServer(t *testing.T) { // bad-inputs 187
 }
 
 func TestStaleKeysEndRememberedTokensToo(t *testing.T) {
-	remember := func(c *resource.Config, _ *jwks.Config) { c.MemoryTTL = 48 * time.Hour }
+	remember := func(c *resource.Config, _ *jwks.Config) { c.Limits.CacheTTL = 48 * time.Hour }
 	inWorldWith(t, remember, func(w *world) {
 		token := w.token()
 		w.expect("first", token, http.StatusOK)

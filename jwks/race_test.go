@@ -36,8 +36,8 @@ func TestEverythingAtOnce(t *testing.T) {
 	var revoked atomic.Bool
 	res, err := resource.New(resource.Config{
 		Identifier: "https://mcp.example.test/mcp", Issuers: []resource.Issuer{{Verifier: verifier}}, Logger: quiet,
-		MemoryEntries: 64, Implies: map[string][]string{"admin": {"read"}},
-		Revoked: func(context.Context, *resource.Caller) bool { return revoked.Load() },
+		Limits: resource.Limits{CacheEntries: 64}, ScopeOptions: resource.ScopeOptions{Implies: map[string][]string{"admin": {"read"}}},
+		Hooks: resource.Hooks{Revoked: func(context.Context, *resource.Caller) bool { return revoked.Load() }},
 	})
 	if err != nil {
 		t.Fatal(err)

@@ -15,7 +15,7 @@ import (
 	"github.com/warder-go/warder/resource/resourcetest"
 )
 
-func remembering(c *resource.Config, _ *jwks.Config) { c.MemoryTTL = time.Hour }
+func remembering(c *resource.Config, _ *jwks.Config) { c.Limits.CacheTTL = time.Hour }
 
 func TestWithdrawnKey(t *testing.T) { // bad-inputs 172, 223; design decision 10
 	for name, change := range map[string]func(*resource.Config, *jwks.Config){"new each time": nil, "remembered": remembering} {

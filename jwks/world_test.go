@@ -42,7 +42,7 @@ func inWorldWith(t *testing.T, change func(*resource.Config, *jwks.Config), test
 	synctest.Test(t, func(t *testing.T) {
 		quiet := slog.New(slog.DiscardHandler)
 		keys := jwks.Config{Issuer: issuer.Identifier(), Transport: issuer.Transport(), Logger: quiet}
-		config := resource.Config{Identifier: "https://mcp.example.test/mcp", MemoryTTL: -1, Logger: quiet}
+		config := resource.Config{Identifier: "https://mcp.example.test/mcp", Limits: resource.Limits{CacheTTL: -1}, Logger: quiet}
 		if change != nil {
 			change(&config, &keys)
 		}

@@ -11,13 +11,13 @@ import (
 // serve passes an accepted request on. Where its handler may still ask for a challenge
 // (see [resource.Challenge]) it gets a writer that waits with the header until then.
 func serve(next http.Handler, w http.ResponseWriter, decision resource.Decision) {
-	if !decision.Late() {
+	if !decision.ArmChallenge() {
 		next.ServeHTTP(w, decision.Request)
 		return
 	}
 	before := w.Header().Clone()
 	held := heldwriter.New(w, func() bool {
-		refusal := decision.Settle()
+		refusal := decision.TakeChallenge()
 		if refusal == nil {
 			return true
 		}

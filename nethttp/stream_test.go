@@ -41,7 +41,7 @@ func TestClientSeesTheEndOfItsStream(t *testing.T) {
 			v := shortly{sync.OnceValue(func() time.Time { return time.Now().Add(time.Second) })}
 			res, err := resource.New(resource.Config{
 				Identifier: "https://mcp.example.test/mcp", Opaque: &resource.Issuer{Verifier: v},
-				Leeway: -1, Logger: slog.New(slog.DiscardHandler),
+				Limits: resource.Limits{Leeway: -1}, Logger: slog.New(slog.DiscardHandler),
 			})
 			if err != nil {
 				t.Fatal(err)

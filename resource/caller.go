@@ -10,79 +10,87 @@ import (
 	"time"
 
 	"github.com/go-json-experiment/json"
+
+	"github.com/warder-go/warder/internal/logging"
 )
 
-// Caller is who sent a request, as its access token says and its issuer vouches for.
-// It does not contain the token. It is immutable and safe for concurrent use.
+// Caller is the sender of a request, as its verified access token describes it. It does not
+// contain the token. It is immutable and safe for concurrent use.
 //
-// A Caller encodes to JSON and back, to be carried into work that outlives the
-// request. One that was decoded tells who asked; it is no proof of anything.
+// A Caller can be encoded to JSON and back, for work that outlives the request. A decoded
+// Caller tells who sent the request; it is not a proof, see [Caller.Verified].
 type Caller struct {
-	by *Resource // that accepted it; nil after decoding
+	policy *policy // that accepted it; nil after decoding
 
 	issuer, subject, clientID, tokenID string
 	expiry, issuedAt                   instant
-	live                               func(now time.Time) bool // as Claims.Live
-	object                             []byte                   // the claims as text
+	stillValid                         func(now time.Time) bool // see Claims.StillValid
+	object                             []byte                   // the claims as JSON
 
-	how    string   // its credential
-	scopes []string // those of the claims
-	more   *more    // nil: only the scopes
+	credential string       // kind of credential
+	scopes     []string     // of the claims
+	extra      *callerExtra // nil: only the scopes
 }
 
-// more is what a caller has besides the scopes of the claims. Most have nothing.
-type more struct {
+// callerExtra is what a caller has besides the scopes of the claims. Most have nothing.
+type callerExtra struct {
 	roles   []string // of the claims
-	granted []string // the scopes, and what the roles count as
-	all     []string // and those that they imply
+	granted []string // the scopes, and those that the roles count as
+	all     []string // granted, and the scopes that these imply
 }
 
-// newCaller makes the caller of claims that its issuer has vouched for and interpreted.
-func (r *Resource) newCaller(from *issuer, c *Claims, how string) *Caller {
+// newCaller returns the caller of claims that are verified and interpreted.
+func (p *policy) newCaller(from *issuer, c *Claims, credential string) *Caller {
 	caller := &Caller{
-		by: r, issuer: from.id, subject: c.Subject, clientID: c.ClientID, tokenID: c.TokenID,
-		expiry: instantOf(c.Expiry), issuedAt: instantOf(c.IssuedAt), live: c.Live, object: c.object,
-		how: how, scopes: c.Scopes,
+		policy: p, issuer: from.id, subject: c.Subject, clientID: c.ClientID, tokenID: c.TokenID,
+		expiry: instantOf(c.Expiry), issuedAt: instantOf(c.IssuedAt), stillValid: c.StillValid, object: c.object,
+		credential: credential, scopes: c.Scopes,
 	}
 	granted := c.Scopes
 	for _, role := range c.roles {
 		granted = union(granted, from.roleScopes[role])
 	}
-	caller.add(c.roles, granted, r.hierarchy.expand(granted))
+	caller.setExtra(c.roles, granted, p.hierarchy.expand(granted))
 	return caller
 }
 
-// add is for a caller who has no more yet.
-func (c *Caller) add(roles, granted, all []string) {
+// setExtra is for a caller without extra.
+func (c *Caller) setExtra(roles, granted, all []string) {
 	if len(roles) > 0 || !slices.Equal(all, c.scopes) {
-		c.more = &more{roles, granted, all}
+		c.extra = &callerExtra{roles, granted, all}
 	}
 }
 
-// granted are the scopes, and what the roles count as.
+// granted returns the scopes, and those that the roles count as.
 func (c *Caller) granted() []string {
-	if c.more == nil {
+	if c.extra == nil {
 		return c.scopes
 	}
-	return c.more.granted
+	return c.extra.granted
 }
 
-// all are those that are granted, and those that they imply.
-func (c *Caller) all() []string {
-	if c.more == nil {
+// allScopes returns the granted scopes and those that they imply.
+func (c *Caller) allScopes() []string {
+	if c.extra == nil {
 		return c.scopes
 	}
-	return c.more.all
+	return c.extra.all
 }
 
 func (c *Caller) roles() []string {
-	if c.more == nil {
+	if c.extra == nil {
 		return nil
 	}
-	return c.more.roles
+	return c.extra.roles
 }
 
-// principal is who answers for the request: the subject, or the client itself.
+// valid reports whether a cached caller may still be used: the token has not expired, and
+// its verifier still accepts it (Claims.StillValid). It does not block.
+func (c *Caller) valid(now time.Time) bool {
+	return !c.expiry.hasPassed(now, c.policy.leeway) && (c.stillValid == nil || c.stillValid(now))
+}
+
+// principal returns the subject or, for a token without one, the client.
 func (c *Caller) principal() string {
 	if c.subject != "" {
 		return c.subject
@@ -90,12 +98,12 @@ func (c *Caller) principal() string {
 	return c.clientID
 }
 
-// ID identifies the principal across tokens and issuers: the issuer together with
-// the subject or, for a token without one, with the client. It is stable over a
-// token refresh and unique among issuers; use it as key of sessions and data.
+// ID identifies the principal across tokens and issuers: it is the issuer together with the
+// subject or, for a token without one, with the client. It does not change when the token is
+// refreshed, and it is unique among issuers. Use it as the key of sessions and data.
 //
-// The lengths keep two pairs from spelling the same identifier, the word keeps a client
-// from passing for a subject.
+// The lengths in it keep two pairs from having the same text. The word in it keeps a client
+// from having the ID of a subject.
 func (c *Caller) ID() string {
 	kind := "sub"
 	if c.subject == "" {
@@ -104,72 +112,81 @@ func (c *Caller) ID() string {
 	return strconv.Itoa(len(c.issuer)) + ":" + c.issuer + " " + kind + ":" + c.principal()
 }
 
+// Verified reports whether a [Resource] of this process accepted the caller. It is false for
+// a Caller that was decoded from JSON, and for the zero value.
+func (c *Caller) Verified() bool { return c != nil && c.policy != nil }
+
 // Issuer returns the authorization server that issued the token.
 func (c *Caller) Issuer() string { return c.issuer }
 
-// Subject returns the sub claim, "" if the token has none (then it is the client's
-// own). It is unique only together with the issuer: see [Caller.ID].
+// Subject returns the sub claim; "" if the token has none, and so belongs to the client. It
+// is unique only together with the issuer: see [Caller.ID].
 func (c *Caller) Subject() string { return c.subject }
 
-// ClientID returns the client that the token was issued to, "" if it does not say.
+// ClientID returns the client that the token was issued to; "" if the token does not name
+// it.
 func (c *Caller) ClientID() string { return c.clientID }
 
-// TokenID returns the jti claim, "" if the token has none.
+// TokenID returns the jti claim; "" if the token has none.
 func (c *Caller) TokenID() string { return c.tokenID }
 
-// Credential says what the caller came with: [CredentialJWT], [CredentialOpaque], or
-// the name of the header field, of those in Config.Headers.
-func (c *Caller) Credential() string { return c.how }
+// Credential returns the kind of credential: [CredentialJWT], [CredentialOpaque], or the
+// name of a header field of Config.Credentials.
+func (c *Caller) Credential() string { return c.credential }
 
-// Expiry returns when the token expires, the leeway not added; zero if unknown.
+// Expiry returns when the token expires, without the leeway; zero if it is not known.
 func (c *Caller) Expiry() time.Time { return c.expiry.time() }
 
-// Scopes returns the scopes that the token grants, in its order and with
-// Issuer.ScopePrefix in front. What roles count as is not among them.
+// IssuedAt returns the iat claim; zero if the token has none, or if the caller was decoded
+// from JSON.
+func (c *Caller) IssuedAt() time.Time { return c.issuedAt.time() }
+
+// Scopes returns the scopes that the token grants, in its order and with Issuer.ScopePrefix.
+// It does not include scopes that roles count as.
 func (c *Caller) Scopes() []string { return slices.Clone(c.scopes) }
 
-// AllScopes returns the granted scopes, those that the caller's roles count as by
-// Issuer.RoleScopes, and those that all of these imply by Config.Implies.
-func (c *Caller) AllScopes() []string { return slices.Clone(c.all()) }
+// AllScopes returns the granted scopes, those that the caller's roles count as
+// (Issuer.RoleScopes), and those that all of these imply (ScopeOptions.Implies).
+func (c *Caller) AllScopes() []string { return slices.Clone(c.allScopes()) }
 
 // Has reports whether all of the scopes are among [Caller.AllScopes].
 func (c *Caller) Has(scopes ...string) bool {
 	for _, scope := range scopes {
-		if !slices.Contains(c.all(), scope) {
+		if !slices.Contains(c.allScopes(), scope) {
 			return false
 		}
 	}
 	return true
 }
 
-// Roles returns the roles in Issuer.RoleClaim, in the token's order; nil where that is
-// not configured. A role is no scope, whatever its name: see Issuer.RoleScopes.
+// Roles returns the roles in Issuer.RoleClaim, in the token's order; nil if that is not
+// configured. A role is not a scope, whatever its name: see Issuer.RoleScopes.
 func (c *Caller) Roles() []string { return slices.Clone(c.roles()) }
 
 // HasRole reports whether the role is among [Caller.Roles]. It compares exactly.
 func (c *Caller) HasRole(role string) bool { return slices.Contains(c.roles(), role) }
 
-// Decode reads the token's claims, or the introspection answer, into v, usually a
-// pointer to a struct with json tags. Names match exactly, case included.
+// Decode reads the token's claims, or the introspection answer, into v, usually a pointer to
+// a struct with json tags. Names must match exactly, including their case.
 func (c *Caller) Decode(v any) error {
 	if c.object == nil {
-		return errors.New("resource: the verifier gave no further claims")
+		return errors.New("resource: the verifier returned no further claims")
 	}
-	// A copy: a type that decodes itself may write into what it is given.
+	// A copy, because a type with its own decoding may write into its input.
 	if err := json.Unmarshal(bytes.Clone(c.object), v); err != nil {
 		return fmt.Errorf("resource: decoding claims: %w", err)
 	}
 	return nil
 }
 
-// String returns the ID, made safe for a log. As a key use ID.
-func (c *Caller) String() string { return printable(c.ID()) }
+// String returns the ID, made safe for a log. Use ID as a key.
+func (c *Caller) String() string { return logging.Printable(c.ID()) }
 
 // LogValue groups issuer, subject and client.
 func (c *Caller) LogValue() slog.Value {
 	return slog.GroupValue(
-		slog.String("issuer", printable(c.Issuer())),
-		slog.String("subject", printable(c.Subject())),
-		slog.String("client", printable(c.ClientID())),
+		slog.String("issuer", logging.Printable(c.Issuer())),
+		slog.String("subject", logging.Printable(c.Subject())),
+		slog.String("client", logging.Printable(c.ClientID())),
 	)
 }

@@ -26,7 +26,7 @@ type callerJSON struct {
 func (c *Caller) MarshalJSON() ([]byte, error) {
 	out := callerJSON{
 		Issuer: c.Issuer(), Subject: c.Subject(), ClientID: c.ClientID(), TokenID: c.TokenID(),
-		Credential: c.how, Scopes: c.scopes, AllScopes: c.all(), Roles: c.roles(), Claims: c.object,
+		Credential: c.credential, Scopes: c.scopes, AllScopes: c.allScopes(), Roles: c.roles(), Claims: c.object,
 	}
 	if !c.Expiry().IsZero() {
 		out.Expiry = new(c.Expiry().UTC())
@@ -34,7 +34,7 @@ func (c *Caller) MarshalJSON() ([]byte, error) {
 	return json.Marshal(out)
 }
 
-// UnmarshalJSON restores an encoded caller into c, which must be new.
+// UnmarshalJSON decodes a caller into c, which must be the zero value.
 func (c *Caller) UnmarshalJSON(data []byte) error {
 	var in callerJSON
 	if err := json.Unmarshal(data, &in); err != nil {
@@ -45,16 +45,16 @@ func (c *Caller) UnmarshalJSON(data []byte) error {
 	}
 	*c = Caller{
 		issuer: in.Issuer, subject: in.Subject, clientID: in.ClientID, tokenID: in.TokenID,
-		object: in.Claims, how: in.Credential, scopes: in.Scopes,
+		object: in.Claims, credential: in.Credential, scopes: in.Scopes,
 	}
-	c.add(in.Roles, in.Scopes, in.AllScopes)
+	c.setExtra(in.Roles, in.Scopes, in.AllScopes)
 	if in.Expiry != nil {
 		c.expiry = instantOf(*in.Expiry)
 	}
 	return nil
 }
 
-// rawObject is a JSON object that is passed along as it is.
+// rawObject is a JSON object that is encoded and decoded unchanged.
 type rawObject []byte
 
 // MarshalJSON returns the object.

@@ -83,7 +83,9 @@ type fixedClaims struct{ claims resource.Claims }
 func (v fixedClaims) Issuer() string { return v.claims.Issuer }
 
 func TestCallerIntoTheBackground(t *testing.T) {
-	f := newFixture(t, func(c *resource.Config, _ *jwks.Config) { c.Implies = map[string][]string{"admin": {"read"}} })
+	f := newFixture(t, func(c *resource.Config, _ *jwks.Config) {
+		c.ScopeOptions.Implies = map[string][]string{"admin": {"read"}}
+	})
 	token := f.token(resourcetest.Token{Subject: "alice", Scope: "admin", Claims: map[string]any{"email": "alice@example.test"}})
 	caller := f.accept(token).Caller
 	data, err := json.Marshal(caller)
@@ -156,7 +158,7 @@ func TestRequestThatIsHandedOn(t *testing.T) { // design decision 11
 }
 
 func TestKeepAuthorization(t *testing.T) {
-	f := newFixture(t, func(c *resource.Config, _ *jwks.Config) { c.KeepAuthorization = true })
+	f := newFixture(t, func(c *resource.Config, _ *jwks.Config) { c.HTTP.KeepAuthorization = true })
 	token := f.token(resourcetest.Token{})
 	if got := f.accept(token).Request.Header.Get("Authorization"); got != "Bearer "+token {
 		t.Errorf("got %q", got)

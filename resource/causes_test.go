@@ -55,7 +55,7 @@ func TestCausesCanBeToldApartFromTheLine(t *testing.T) {
 			line   func() *fixture
 		}{
 			{"no token", 401, []string{"missing_credentials"}, func() *fixture { f := ask(as); f.ask(); return f }},
-			{"a token in the wrong scheme", 401, []string{"missing_credentials", "another scheme"}, func() *fixture { f := ask(as); f.ask("Basic YTpi"); return f }},
+			{"a token in the wrong scheme", 401, []string{"missing_credentials", "a scheme other than Bearer"}, func() *fixture { f := ask(as); f.ask("Basic YTpi"); return f }},
 			{"expired", 401, []string{"expired", "got exp", "want now"}, func() *fixture {
 				f := ask(as)
 				f.bearer(f.token(resourcetest.Token{IssuedAt: time.Now().Add(-time.Hour), Lifetime: time.Minute}))
@@ -79,7 +79,7 @@ func TestCausesCanBeToldApartFromTheLine(t *testing.T) {
 			}},
 			{"revoked here", 401, []string{"revoked", "subject alice"}, func() *fixture {
 				f := ask(func(c *resource.Config, _ *jwks.Config, _ *introspect.Config) {
-					c.Revoked = func(context.Context, *resource.Caller) bool { return true }
+					c.Hooks.Revoked = func(context.Context, *resource.Caller) bool { return true }
 				})
 				f.bearer(f.token(token))
 				return f
@@ -141,8 +141,8 @@ func TestAnElevationIsLogged(t *testing.T) {
 	f := newFixture(t, func(c *resource.Config, _ *jwks.Config) {
 		c.Scopes = []string{"read"}
 		c.Operations = resource.Operations{Tools: map[string][]string{"delete": {"admin"}}}
-		c.StepUp = resource.StepUpKeepGranted
-		c.ScopesSupported = []string{"write"}
+		c.ScopeOptions.StepUp = resource.StepUpKeepGranted
+		c.Metadata.ScopesSupported = []string{"write"}
 	})
 	token := f.token(resourcetest.Token{Scope: "read write odd"})
 	if _, refusal := f.res.Authenticate(rpcRequest(rpc("tools/call", "delete\n\x1b[2J"), token)); refusal != nil {

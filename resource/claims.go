@@ -8,70 +8,72 @@ import (
 
 	"github.com/go-json-experiment/json/jsontext"
 
+	"github.com/warder-go/warder/internal/jose"
 	"github.com/warder-go/warder/internal/strictjson"
 )
 
 // Limits of claims. A token beyond one of them is malformed.
 const (
-	MaxClaimsBytes = 16 << 10 // the JSON object as text
-	MaxAudiences   = 64       // members of aud
-	MaxScopes      = 1000     // scopes in one token
-	MaxRoles       = 1000     // roles in one token, where Issuer.RoleClaim is set
+	maxClaimsBytes = 16 << 10 // the JSON object
+	maxAudiences   = 64       // members of aud
+	maxScopes      = 1000     // scopes in one token
+	maxRoles       = 1000     // roles in one token, if Issuer.RoleClaim is set
 )
 
-// Claims is what a token says about itself: a JWT's payload (RFC 7519 §4, RFC 9068
-// §2.2) or an introspection answer (RFC 7662 §2.2). An absent claim is the zero
-// value. Claims must not be changed once they are handed to a [Resource].
+// Claims are the claims of a token: the payload of a JWT (RFC 7519 §4, RFC 9068 §2.2) or an
+// introspection answer (RFC 7662 §2.2). An absent claim is the zero value. Do not change
+// Claims that were returned to a [Resource].
 type Claims struct {
 	Issuer    string
 	Subject   string
-	Audience  []string // nil: no aud; an aud without a member is not nil
+	Audience  []string // nil: no aud; an empty aud is not nil
 	Expiry    time.Time
 	NotBefore time.Time
 	IssuedAt  time.Time
 	TokenID   string   // jti
-	ClientID  string   // client_id, else azp, cid or appid
-	Scopes    []string // scope, else scp; never both
-	Confirmed bool     // there is a cnf: the token is bound to a key
+	ClientID  string   // client_id, otherwise azp, cid or appid
+	Scopes    []string // scope, otherwise scp; never both
+	Confirmed bool     // cnf is present: the token is bound to a key
 
-	// Introspected marks an answer of the authorization server about the token
-	// (RFC 7662 §2.2), as against claims that the token itself proves. An answer
-	// may lack exp, and aud where [Issuer].TrustAnswersWithoutAudience says so. What a
-	// verifier says of a token that is no JWT is an answer in any case: one that sets
-	// no Expiry vouches for it until MemoryTTL is over, and is then asked again.
+	// Introspected marks the answer of an authorization server about the token (RFC 7662
+	// §2.2), in contrast to claims that the token itself proves. An answer may lack exp,
+	// and also aud if [Issuer].TrustAnswersWithoutAudience is set. The claims that a
+	// verifier returns for a token that is not a JWT always count as an answer. If they
+	// have no Expiry, the token is verified again after Limits.CacheTTL.
 	Introspected bool
 
-	// RememberFor is the most that the token is remembered after this
-	// verification; 0: as long as Config.MemoryTTL; negative: not at all.
-	RememberFor time.Duration
+	// CacheFor is the longest time for which the result of this verification is cached.
+	// 0: Limits.CacheTTL; negative: not at all.
+	CacheFor time.Duration
 
-	// Live is asked on every use of a remembered token and must be quick; false
-	// sends the token back to its Verifier. Nil means always true.
-	Live func(now time.Time) bool
+	// StillValid is called on every use of a cached token and must be quick. If it
+	// returns false, the token is verified again. Nil always returns true.
+	StillValid func(now time.Time) bool
 
-	use    string   // token_use, no standard
-	hash   string   // the claim with the hash of another token, which ID tokens have
-	roles  []string // as Issuer.RoleClaim says
-	object []byte   // the whole object, for Caller.Decode
+	use         string   // token_use, which no RFC defines
+	idTokenHash string   // name of a claim that only ID tokens have
+	roles       []string // see Issuer.RoleClaim
+	object      []byte   // the JSON object, for Caller.Decode
 }
 
 var claimNames = strictjson.NewNames("iss", "sub", "aud", "exp", "nbf", "iat", "jti",
 	"client_id", "azp", "cid", "appid", "scope", "scp", "cnf", "token_use", "at_hash", "c_hash")
 
-// ParseClaims reads a JSON object of claims strictly: no duplicate names, exact
-// case, and each registered claim of the type that its RFC gives it. It checks no
-// meaning; a [Resource] does. object is kept and must not be changed.
+// ParseClaims reads a JSON object of claims strictly: without duplicate names, with names in
+// exact case, and with the type that the RFCs give to each registered claim. It does not
+// check what the claims mean; a [Resource] does that. It keeps object, which must not be
+// changed.
 func ParseClaims(object []byte) (*Claims, error) {
-	if len(object) > MaxClaimsBytes {
-		return nil, fmt.Errorf("resource: claims over %d bytes", MaxClaimsBytes)
+	if len(object) > maxClaimsBytes {
+		return nil, fmt.Errorf("resource: claims over %d bytes", maxClaimsBytes)
 	}
 	p := claimsParser{claims: Claims{object: object}}
 	if err := strictjson.Object(object, claimNames, p.member); err != nil {
 		return nil, fmt.Errorf("resource: claims: %w", err)
 	}
 	c := &p.claims
-	// One source of scopes, never the union of two (an escalation where they
-	// disagree): scp counts only where there is no scope.
+	// Scopes come from one claim, never from the union of two, which would grant more
+	// than either if they disagree. scp counts only without scope.
 	if c.Scopes = p.scp; p.hasScope {
 		c.Scopes = p.scope
 	}
@@ -81,9 +83,9 @@ func ParseClaims(object []byte) (*Claims, error) {
 	return c, nil
 }
 
-// within holds an answer about a JWT to what the JWT says of itself: it is not good for
-// longer, and has its identifier, if the answer leaves them out.
-func (c *Claims) within(jwt *Claims) *Claims {
+// limitedBy returns an introspection answer about a JWT with what the JWT says of itself:
+// it is not valid for longer, and has the JWT's identifier if the answer has none.
+func (c *Claims) limitedBy(jwt *Claims) *Claims {
 	out := *c
 	if out.Expiry.IsZero() || jwt.Expiry.Before(out.Expiry) && !jwt.Expiry.IsZero() {
 		out.Expiry = jwt.Expiry
@@ -101,6 +103,7 @@ type claimsParser struct {
 	azp, cid, appid string
 }
 
+// member reads one claim.
 func (p *claimsParser) member(name string, value jsontext.Value) (err error) {
 	c := &p.claims
 	switch name {
@@ -113,42 +116,46 @@ func (p *claimsParser) member(name string, value jsontext.Value) (err error) {
 	case "client_id":
 		c.ClientID, err = nonEmpty(value)
 	case "aud":
-		c.Audience, err = stringOrStrings(value)
-		if len(c.Audience) > MaxAudiences {
-			err = fmt.Errorf("has more than %d members", MaxAudiences)
-		}
-		if c.Audience == nil {
-			c.Audience = []string{} // an aud for nobody is not an absent one
-		}
+		c.Audience, err = audience(value)
 	case "exp":
-		if c.Expiry, err = numericDate(value); err == nil && c.Expiry.Unix() == 0 {
+		if c.Expiry, err = jose.NumericDate(value); err == nil && c.Expiry.Unix() == 0 {
 			err = errors.New("is zero")
 		}
 	case "nbf":
-		c.NotBefore, err = numericDate(value)
+		c.NotBefore, err = jose.NumericDate(value)
 	case "iat":
-		c.IssuedAt, err = numericDate(value)
-	case "azp": // the next three are conventions, so a wrong type is no fault
-		p.azp, _ = strictjson.String(value)
-	case "cid":
-		p.cid, _ = strictjson.String(value)
-	case "appid":
-		p.appid, _ = strictjson.String(value)
+		c.IssuedAt, err = jose.NumericDate(value)
 	case "scope":
 		p.hasScope = true
 		p.scope, err = scopeList(value)
 	case "scp":
 		p.scp, err = scopeList(value)
-	case "token_use":
-		if c.use, err = nonEmpty(value); err != nil {
-			c.use, err = "no string", nil // of a kind that nobody knows
-		}
-	case "at_hash", "c_hash": // of whatever form: no access token has the hash of itself
-		c.hash = name
-	case "cnf": // of whatever form: a bound token never passes as a plain one
-		c.Confirmed = true
+	default:
+		p.convention(name, value)
 	}
 	return err
+}
+
+// convention reads a claim whose type no RFC requires, or whose presence alone counts.
+func (p *claimsParser) convention(name string, value jsontext.Value) {
+	c := &p.claims
+	switch name {
+	case "azp":
+		p.azp, _ = strictjson.String(value)
+	case "cid":
+		p.cid, _ = strictjson.String(value)
+	case "appid":
+		p.appid, _ = strictjson.String(value)
+	case "token_use":
+		var err error
+		if c.use, err = nonEmpty(value); err != nil {
+			c.use = "not a string" // rejected like any unknown use
+		}
+	case "at_hash", "c_hash": // whatever the value: an access token does not have its own hash
+		c.idTokenHash = name
+	case "cnf": // whatever the value: a bound token is never accepted as a bearer token
+		c.Confirmed = true
+	}
 }
 
 func nonEmpty(value jsontext.Value) (string, error) {
@@ -159,6 +166,20 @@ func nonEmpty(value jsontext.Value) (string, error) {
 	return s, err
 }
 
+// audience reads aud. An empty one is not nil, because it differs from an absent one.
+func audience(value jsontext.Value) ([]string, error) {
+	list, err := stringOrStrings(value)
+	switch {
+	case err != nil:
+		return nil, err
+	case len(list) > maxAudiences:
+		return nil, fmt.Errorf("has more than %d members", maxAudiences)
+	case list == nil:
+		return []string{}, nil
+	}
+	return list, nil
+}
+
 func stringOrStrings(value jsontext.Value) ([]string, error) {
 	if value.Kind() == '"' {
 		s, err := strictjson.String(value)
@@ -167,15 +188,15 @@ func stringOrStrings(value jsontext.Value) ([]string, error) {
 	return strictjson.Strings(value)
 }
 
-// scopeList reads a space-delimited string (RFC 6749 §3.3) or an array of strings.
-// Anything else grants nothing.
+// scopeList reads a space-delimited string (RFC 6749 §3.3) or an array of strings. Any
+// other value grants nothing.
 func scopeList(value jsontext.Value) (scopes []string, err error) {
 	if value.Kind() == '"' {
 		text, err := strictjson.String(value)
 		if err != nil {
 			return nil, err
 		}
-		scopes = make([]string, 0, min(1+strings.Count(text, " "), MaxScopes))
+		scopes = make([]string, 0, min(1+strings.Count(text, " "), maxScopes))
 		for scope := range strings.SplitSeq(text, " ") {
 			if scope != "" {
 				scopes = append(scopes, scope)
@@ -184,8 +205,8 @@ func scopeList(value jsontext.Value) (scopes []string, err error) {
 	} else if scopes, err = strictjson.Strings(value); err != nil {
 		return nil, nil
 	}
-	if len(scopes) > MaxScopes {
-		return nil, fmt.Errorf("has more than %d scopes", MaxScopes)
+	if len(scopes) > maxScopes {
+		return nil, fmt.Errorf("has more than %d scopes", maxScopes)
 	}
 	return scopes, nil
 }

@@ -55,7 +55,7 @@ func (f *fixture) with(headers ...string) answer {
 
 func TestCredentialInAFieldOfItsOwn(t *testing.T) {
 	f := newFixture(t, func(c *resource.Config, _ *jwks.Config) {
-		c.Headers = map[string]resource.HeaderVerifier{"X-API-Key": badge{issuer: "keys"}, "x-proxy-assertion": badge{issuer: "proxy"}}
+		c.Credentials.Headers = map[string]resource.HeaderVerifier{"X-API-Key": badge{issuer: "keys"}, "x-proxy-assertion": badge{issuer: "proxy"}}
 	})
 	token := "Bearer " + f.token(resourcetest.Token{})
 	for _, row := range []struct {
@@ -112,8 +112,8 @@ func TestHeaderVerifierIsOneOfThem(t *testing.T) {
 	header := &busy{badge: badge{issuer: "header"}, Counter: counter("in_a_header")}
 	both := &busy{badge: badge{issuer: "both"}, Counter: counter("in_both")}
 	f := newFixture(t, func(c *resource.Config, _ *jwks.Config) {
-		c.Headers = map[string]resource.HeaderVerifier{"X-One": header, "X-Two": both}
-		c.Prefixed = map[string]resource.Issuer{"pat_": {Verifier: both}}
+		c.Credentials.Headers = map[string]resource.HeaderVerifier{"X-One": header, "X-Two": both}
+		c.Credentials.Prefixed = map[string]resource.Issuer{"pat_": {Verifier: both}}
 	})
 	const want = "resource: not ready: issuer \"both\": not yet\nissuer \"header\": not yet"
 	if err := f.res.Ready(t.Context()); err == nil || err.Error() != want || header.ready != 1 || both.ready != 1 {
@@ -149,7 +149,7 @@ func TestHeaderCredentialIsScreened(t *testing.T) {
 		{"bound", func(c *resource.Claims) { c.Confirmed = true }, invalid},
 	} {
 		f := newFixture(t, func(c *resource.Config, _ *jwks.Config) {
-			c.Headers = map[string]resource.HeaderVerifier{"X-API-Key": badge{issuer: "keys", change: row.change}}
+			c.Credentials.Headers = map[string]resource.HeaderVerifier{"X-API-Key": badge{issuer: "keys", change: row.change}}
 		})
 		f.expect(row.name, f.with("X-API-Key", "good"), row.want)
 	}
@@ -158,7 +158,7 @@ func TestHeaderCredentialIsScreened(t *testing.T) {
 func TestTokensByPrefix(t *testing.T) {
 	f := newFixture(t, func(c *resource.Config, _ *jwks.Config) {
 		c.Opaque = &resource.Issuer{Verifier: badge{issuer: "https://opaque.example.test"}}
-		c.Prefixed = map[string]resource.Issuer{"pat_": {Verifier: badge{issuer: "pat"}}, "pat_x_": {Verifier: badge{issuer: "longer"}}}
+		c.Credentials.Prefixed = map[string]resource.Issuer{"pat_": {Verifier: badge{issuer: "pat"}}, "pat_x_": {Verifier: badge{issuer: "longer"}}}
 	})
 	for _, row := range []struct{ token, issuer string }{
 		{"pat_good", "pat"},
@@ -180,7 +180,7 @@ func TestTokensByPrefix(t *testing.T) {
 func TestHeaderThatMustAgreeWithAClaim(t *testing.T) {
 	contradicts := answer{403, "", `{"error_description":"The request contradicts its credential"}` + "\n"}
 	f := newFixture(t, func(c *resource.Config, _ *jwks.Config) {
-		c.HeaderClaims = map[string]resource.HeaderClaim{"X-Tenant-Id": {Claim: "tenant"}, "X-User": {Claim: "sub", Required: true}}
+		c.Credentials.HeaderClaims = map[string]resource.HeaderClaim{"X-Tenant-Id": {Claim: "tenant"}, "X-User": {Claim: "sub", Required: true}}
 	})
 	token := "Bearer " + f.token(resourcetest.Token{Subject: "alice", Claims: map[string]any{"tenant": "t1"}})
 	without := "Bearer " + f.token(resourcetest.Token{Subject: "alice", Claims: map[string]any{"tenant": 1}})
@@ -208,33 +208,33 @@ func TestCredentialMistakes(t *testing.T) {
 		want   string
 	}{
 		{"short prefix", func(c *resource.Config) {
-			c.Prefixed = map[string]resource.Issuer{"ab": {Verifier: badge{issuer: "x"}}}
+			c.Credentials.Prefixed = map[string]resource.Issuer{"ab": {Verifier: badge{issuer: "x"}}}
 		}, "3 characters"},
 		{"prefix of a JWT", func(c *resource.Config) {
-			c.Prefixed = map[string]resource.Issuer{"eyJ": {Verifier: badge{issuer: "x"}}}
+			c.Credentials.Prefixed = map[string]resource.Issuer{"eyJ": {Verifier: badge{issuer: "x"}}}
 		}, "JWT"},
-		{"prefix without a verifier", func(c *resource.Config) { c.Prefixed = map[string]resource.Issuer{"pat_": {}} }, `Prefixed["pat_"]`},
+		{"prefix without a verifier", func(c *resource.Config) { c.Credentials.Prefixed = map[string]resource.Issuer{"pat_": {}} }, `Prefixed["pat_"]`},
 		{"Authorization", func(c *resource.Config) {
-			c.Headers = map[string]resource.HeaderVerifier{"authorization": badge{issuer: "x"}}
-		}, "meaning of its own"},
+			c.Credentials.Headers = map[string]resource.HeaderVerifier{"authorization": badge{issuer: "x"}}
+		}, "standard meaning"},
 		{"no field name", func(c *resource.Config) {
-			c.Headers = map[string]resource.HeaderVerifier{"X Key": badge{issuer: "x"}}
-		}, "no header field name"},
-		{"nil verifier", func(c *resource.Config) { c.Headers = map[string]resource.HeaderVerifier{"X-Key": nil} }, "nil"},
+			c.Credentials.Headers = map[string]resource.HeaderVerifier{"X Key": badge{issuer: "x"}}
+		}, "not a header field name"},
+		{"nil verifier", func(c *resource.Config) { c.Credentials.Headers = map[string]resource.HeaderVerifier{"X-Key": nil} }, "nil"},
 		{"nil pointer as verifier", func(c *resource.Config) {
-			c.Headers = map[string]resource.HeaderVerifier{"X-Key": (*badge)(nil)}
+			c.Credentials.Headers = map[string]resource.HeaderVerifier{"X-Key": (*badge)(nil)}
 		}, `Headers["X-Key"]: verifier is nil`},
 		{"a field in two spellings", func(c *resource.Config) {
-			c.Headers = map[string]resource.HeaderVerifier{"X-Key": badge{issuer: "x"}, "x-key": badge{issuer: "y"}}
-		}, `Headers["x-key"]: X-Key stands twice`},
+			c.Credentials.Headers = map[string]resource.HeaderVerifier{"X-Key": badge{issuer: "x"}, "x-key": badge{issuer: "y"}}
+		}, `Headers["x-key"]: duplicate field X-Key`},
 		{"a field of claims in two spellings", func(c *resource.Config) {
-			c.HeaderClaims = map[string]resource.HeaderClaim{"X-Tenant": {Claim: "tid"}, "x-tenant": {Claim: "org"}}
-		}, `HeaderClaims["x-tenant"]: X-Tenant stands twice`},
+			c.Credentials.HeaderClaims = map[string]resource.HeaderClaim{"X-Tenant": {Claim: "tid"}, "x-tenant": {Claim: "org"}}
+		}, `HeaderClaims["x-tenant"]: duplicate field X-Tenant`},
 		{"Origin", func(c *resource.Config) {
-			c.Headers = map[string]resource.HeaderVerifier{"Origin": badge{issuer: "x"}}
-		}, "meaning of its own"},
-		{"verifier without a name", func(c *resource.Config) { c.Headers = map[string]resource.HeaderVerifier{"X-Key": badge{}} }, "Issuer() is empty"},
-		{"empty claim", func(c *resource.Config) { c.HeaderClaims = map[string]resource.HeaderClaim{"X-Tenant": {}} }, "Claim is empty"},
+			c.Credentials.Headers = map[string]resource.HeaderVerifier{"Origin": badge{issuer: "x"}}
+		}, "standard meaning"},
+		{"verifier without a name", func(c *resource.Config) { c.Credentials.Headers = map[string]resource.HeaderVerifier{"X-Key": badge{}} }, "Issuer() is empty"},
+		{"empty claim", func(c *resource.Config) { c.Credentials.HeaderClaims = map[string]resource.HeaderClaim{"X-Tenant": {}} }, "Claim is empty"},
 	} {
 		c := resource.Config{Identifier: identifier, Issuers: []resource.Issuer{{Verifier: verifier(t)}}}
 		row.change(&c)

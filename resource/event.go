@@ -6,22 +6,25 @@ import (
 	"slices"
 	"strings"
 	"time"
+
+	"github.com/warder-go/warder/internal/logging"
+	"github.com/warder-go/warder/internal/mcpmsg"
 )
 
-// Observer is told of every decision that a resource takes: what
-// warder_decisions_total counts, it sees. Package resource/audit has one that writes
-// a record of each.
+// Observer is notified of every decision of a resource, that is, of everything that
+// warder_decisions_total counts. Package resource/audit has one that writes a record of each
+// decision.
 //
-// Observe is called by the request's own goroutine, before the request is answered or
-// handed on, and concurrently. It must be quick, must not block, and must not change
-// what it is given. A panic costs the event, not the answer, and is counted. An
-// Observer that is a prometheus.Collector is in [Resource.Metrics].
+// Observe is called concurrently, by the goroutine of the request, before the request is
+// answered or handed on. It must be quick, must not block, and must not change the event. A
+// panic loses the event, not the answer, and is counted. If an Observer is also a
+// prometheus.Collector, [Resource.Metrics] includes its series.
 type Observer interface {
 	Observe(ctx context.Context, e Event)
 }
 
-// Event is one decision. It holds nothing of the token, and nothing that the client
-// said of itself unproven but the names in Operations and TraceID.
+// Event is one decision. It contains no part of the token. Everything in it is verified,
+// except the names in Operations and TraceID, which the client chose.
 type Event struct {
 	Time     time.Time
 	Resource string // Config.Identifier
@@ -29,85 +32,90 @@ type Event struct {
 	Reason   Reason // "" if accepted
 	Status   int    // of the answer; 0 if accepted
 
-	// Caller is whom the issuer vouches for; nil if the request was refused before
-	// that was known, and for a public operation without credentials.
+	// Caller is the verified caller. It is nil if the request was rejected before the
+	// caller was verified, and for a public operation without credentials.
 	Caller *Caller
 
-	// Issuer is the configured one that the credential belongs to or claims to be of;
-	// "" if none does. Credential is as in [Caller.Credential]; "" if none was read.
+	// Issuer is the configured issuer that the credential belongs to or names; "" if there
+	// is none. Credential is as in [Caller.Credential]; "" if no credential was read.
 	Issuer     string
 	Credential string
 
-	// Operations is what the body asks for, without arguments: only where
-	// Config.Operations had it read, and before that was refused. Headers are no
-	// source of it. At most [MaxBatch] are told; a name is cut after 256 bytes, and what
-	// can't be printed in it is "?".
+	// Operations is what the body asks for, without arguments. It is empty if
+	// Config.Operations did not make the body be read, or if the request was rejected
+	// before that. Headers do not contribute to it. It has at most 100 entries. A name is
+	// cut after 256 bytes, and "?" replaces what cannot be printed.
 	Operations []Operation
 
-	// Needed is what the challenge of an insufficient_scope asks for; nil otherwise.
+	// Needed are the scopes in the challenge of an insufficient_scope; otherwise nil.
 	Needed []string
 
-	TraceID string // from a valid traceparent header (W3C Trace Context); else ""
+	TraceID string // from a valid traceparent header (W3C Trace Context); otherwise ""
 }
 
-func (b *builder) observers(r *Resource) {
-	r.observers = slices.Clone(b.config.Observers)
-	for n, o := range r.observers {
+// maxEventOperations is the limit for Event.Operations.
+const maxEventOperations = 100
+
+func (b *builder) setObservers() {
+	observers := slices.Clone(b.config.Hooks.Observers)
+	for n, o := range observers {
 		if isNil(o) {
-			b.mistake("Observers[%d]: nil; leave it out", n)
-		} else if slices.ContainsFunc(r.observers[:n], func(other Observer) bool { return same(other, o) }) {
-			b.mistake("Observers[%d]: stands twice; it would be told of each decision twice", n)
+			b.mistakes.Addf("Hooks.Observers[%d]: nil; leave it out", n)
+		} else if slices.ContainsFunc(observers[:n], func(other Observer) bool { return same(other, o) }) {
+			b.mistakes.Addf("Hooks.Observers[%d]: duplicate; it would be notified of each decision twice", n)
 		}
 	}
+	b.policy.observers = observers
 }
 
-// tell tells the observers, if there are any, of a decision. f is nil if it accepts.
-func (r *Resource) tell(ctx context.Context, header http.Header, caller *Caller, about []*message, f *fault) {
-	if len(r.observers) == 0 {
+// notify notifies the observers of a decision. f is nil if the request was accepted.
+func (p *policy) notify(ctx context.Context, header http.Header, caller *Caller, messages []*mcpmsg.Message, f *fault) {
+	if len(p.observers) == 0 {
 		return
 	}
-	e := Event{Time: time.Now(), Resource: r.document.Resource, Result: resultAccepted,
-		Caller: caller, TraceID: traceID(header), Operations: operationsOf(about)}
+	e := Event{Time: time.Now(), Resource: p.document.Resource, Result: resultAccepted,
+		Caller: caller, TraceID: traceID(header), Operations: operationsOf(messages)}
 	if f != nil {
 		o := outcomes[f.reason]
 		e.Result, e.Reason, e.Status = o.result(), f.reason, o.status
 		e.Needed = slices.Clone(f.needed)
-		e.Issuer, e.Credential = f.issuer, f.how
+		e.Issuer, e.Credential = f.issuer, f.credential
 	}
 	if caller != nil {
 		e.Issuer, e.Credential = caller.Issuer(), caller.Credential()
 	}
-	for _, o := range r.observers {
-		r.tellOne(ctx, o, e)
+	for _, o := range p.observers {
+		p.notifyOne(ctx, o, e)
 	}
 }
 
-func (r *Resource) tellOne(ctx context.Context, o Observer, e Event) {
+func (p *policy) notifyOne(ctx context.Context, o Observer, e Event) {
 	defer func() {
 		if recover() != nil {
-			r.metrics.panics.Inc()
+			p.metrics.panics.Inc()
 		}
 	}()
 	o.Observe(ctx, e)
 }
 
-// operationsOf names what messages ask for; responses ask for nothing.
-func operationsOf(about []*message) (all []Operation) {
-	for _, m := range about {
-		if m.method != "" {
-			for _, name := range m.about() {
-				if len(all) == MaxBatch {
-					return all
-				}
-				all = append(all, Operation{Method: printable(m.method), Name: printable(name)})
+// operationsOf returns what messages ask for. Responses ask for nothing.
+func operationsOf(messages []*mcpmsg.Message) (all []Operation) {
+	for _, m := range messages {
+		if m.Method == "" {
+			continue
+		}
+		for _, name := range m.Subjects() {
+			if len(all) == maxEventOperations {
+				return all
 			}
+			all = append(all, Operation{Method: logging.Printable(m.Method), Name: logging.Printable(name)})
 		}
 	}
 	return all
 }
 
-// traceID returns the trace of a traceparent header: version 00, or a later one that
-// begins like it (W3C Trace Context §3.2 and §4.3). Anything else is none.
+// traceID returns the trace id of a traceparent header of version 00, or of a later version
+// that begins like it (W3C Trace Context §3.2 and §4.3); otherwise "".
 func traceID(header http.Header) string {
 	values := header["Traceparent"]
 	if len(values) != 1 {
@@ -124,8 +132,8 @@ func traceID(header http.Header) string {
 		strings.Trim(trace, "0") == "" || strings.Trim(parent, "0") == "" {
 		return ""
 	}
-	return strings.Clone(trace) // not the header, which may be long
+	return strings.Clone(trace) // do not keep the header, which can be long
 }
 
-// isHex wants lower case, as W3C Trace Context does.
+// isHex accepts lower case only (W3C Trace Context §3.2).
 func isHex(s string) bool { return strings.Trim(s, "0123456789abcdef") == "" }

@@ -86,8 +86,8 @@ func TestEvents(t *testing.T) {
 	notes := new(notebook)
 	f := newFixture(t, func(c *resource.Config, _ *jwks.Config) {
 		c.Operations = resource.Operations{Tools: map[string][]string{"delete": {"admin"}}, Public: []string{"ping"}}
-		c.Observers = []resource.Observer{notes}
-		c.Revoked = func(_ context.Context, c *resource.Caller) bool { return c.Subject() == "mallory" }
+		c.Hooks.Observers = []resource.Observer{notes}
+		c.Hooks.Revoked = func(_ context.Context, c *resource.Caller) bool { return c.Subject() == "mallory" }
 	})
 	alice := f.token(resourcetest.Token{Scope: "read"})
 	issuer := " issuer=" + f.issuer.Identifier() + " credential=jwt"
@@ -131,7 +131,7 @@ func TestEventsOfOtherDecisions(t *testing.T) {
 	notes := new(notebook)
 	f := newFixture(t, func(c *resource.Config, _ *jwks.Config) {
 		c.Operations = resource.Operations{Tools: map[string][]string{"delete": {"admin"}}, LateChallenges: true}
-		c.Observers = []resource.Observer{notes}
+		c.Hooks.Observers = []resource.Observer{notes}
 	})
 	further, err := f.res.Requirement("more")
 	if err != nil {
@@ -143,9 +143,9 @@ func TestEventsOfOtherDecisions(t *testing.T) {
 	f.res.Offers(t.Context(), caller, resource.Operation{Method: "tools/call", Name: "delete"})
 	f.res.Permit(t.Context(), caller, resource.Operation{Method: "tools/call", Name: "delete"})
 	further.Check(decision.Request)
-	decision.Late()
+	decision.ArmChallenge()
 	resource.Challenge(decision.Request.Context(), "late")
-	decision.Settle()
+	decision.TakeChallenge()
 	var got []string
 	for _, e := range notes.take() {
 		got = append(got, inWords(e))
@@ -166,7 +166,7 @@ func TestEventsOfOtherDecisions(t *testing.T) {
 // W3C Trace Context §3.2: only a valid traceparent names a trace.
 func TestTraceID(t *testing.T) {
 	notes := new(notebook)
-	f := newFixture(t, func(c *resource.Config, _ *jwks.Config) { c.Observers = []resource.Observer{notes} })
+	f := newFixture(t, func(c *resource.Config, _ *jwks.Config) { c.Hooks.Observers = []resource.Observer{notes} })
 	const parent = "-b7ad6b7169203331-01"
 	for _, row := range []struct {
 		name   string
@@ -209,7 +209,7 @@ func (panickingObserver) Observe(context.Context, resource.Event) { panic("obser
 func TestAPanickingObserverCostsItsEventOnly(t *testing.T) {
 	notes := new(notebook)
 	f := newFixture(t, func(c *resource.Config, _ *jwks.Config) {
-		c.Observers = []resource.Observer{panickingObserver{}, notes}
+		c.Hooks.Observers = []resource.Observer{panickingObserver{}, notes}
 	})
 	f.expect("refused", f.bearer("opaque"), invalid)
 	f.expect("accepted", f.bearer(f.token(resourcetest.Token{})), accepted)
@@ -225,8 +225,8 @@ func TestAPanickingObserverCostsItsEventOnly(t *testing.T) {
 
 func TestObserversAreChecked(t *testing.T) {
 	notes := new(notebook)
-	_, err := resource.New(resource.Config{Identifier: identifier, Observers: []resource.Observer{notes, nil, notes, (*notebook)(nil)}})
-	const want = "Observers[1]: nil; leave it out\nObservers[2]: stands twice; it would be told of each decision twice\nObservers[3]: nil; leave it out"
+	_, err := resource.New(resource.Config{Identifier: identifier, Hooks: resource.Hooks{Observers: []resource.Observer{notes, nil, notes, (*notebook)(nil)}}})
+	const want = "Hooks.Observers[1]: nil; leave it out\nHooks.Observers[2]: duplicate; it would be notified of each decision twice\nHooks.Observers[3]: nil; leave it out"
 	if err == nil || !strings.Contains(err.Error(), want) {
 		t.Errorf("got %v\nwant %s", err, want)
 	}
@@ -235,7 +235,9 @@ func TestObserversAreChecked(t *testing.T) {
 // Without observers a remembered token costs what it did.
 func TestNoObserverCostsNothing(t *testing.T) {
 	allocations := func(observers ...resource.Observer) float64 {
-		f := newFixture(t, func(c *resource.Config, _ *jwks.Config) { c.Observers, c.KeepAuthorization = observers, true })
+		f := newFixture(t, func(c *resource.Config, _ *jwks.Config) {
+			c.Hooks.Observers, c.HTTP.KeepAuthorization = observers, true
+		})
 		req := rpcRequest("", f.token(resourcetest.Token{}))
 		return testing.AllocsPerRun(1000, func() {
 			if _, refusal := f.res.Authenticate(req); refusal != nil {

@@ -5,6 +5,7 @@ import (
 	"log"
 
 	"github.com/warder-go/warder/jwks"
+	"github.com/warder-go/warder/metadata"
 	"github.com/warder-go/warder/resource"
 )
 
@@ -24,7 +25,7 @@ func ExampleTenants() {
 			Audiences: []string{"11112222-bbbb-3333-cccc-4444dddd5555"},
 			Tenants:   &resource.Tenants{Allow: []string{"aaaabbbb-0000-cccc-1111-dddd2222eeee"}},
 		}},
-		AuthorizationServers: []string{"https://login.microsoftonline.com/organizations/v2.0"},
+		Metadata: metadata.Document{AuthorizationServers: []string{"https://login.microsoftonline.com/organizations/v2.0"}},
 	})
 	if err != nil {
 		log.Fatal(err)
@@ -48,11 +49,11 @@ func ExampleConfig_resolveIssuer() {
 	}
 	res, err := resource.New(resource.Config{
 		Identifier: "https://mcp.example.com/mcp",
-		ResolveIssuer: func(iss string) (*resource.Issuer, bool) {
+		Hooks: resource.Hooks{ResolveIssuer: func(iss string) (*resource.Issuer, bool) {
 			realm, ok := realms[iss]
 			return realm, ok
-		},
-		AuthorizationServers: []string{"https://sso.example.com/realms/acme", "https://sso.example.com/realms/contoso"},
+		}},
+		Metadata: metadata.Document{AuthorizationServers: []string{"https://sso.example.com/realms/acme", "https://sso.example.com/realms/contoso"}},
 	})
 	if err != nil {
 		log.Fatal(err)

@@ -51,3 +51,36 @@ func Example() {
 	// accepted: alice [door:open]
 	// 401 inactive
 }
+
+// An adapter calls Done when the handler has returned. A handler that waits for its
+// context, such as that of a stream, returns when the token expires.
+func ExampleDecision_Done() {
+	res, err := resource.New(resource.Config{
+		Identifier: "https://mcp.example.com/mcp",
+		Opaque:     &resource.Issuer{Verifier: house{}},
+	})
+	if err != nil {
+		log.Fatal(err)
+	}
+	adapter := func(next http.Handler) http.Handler {
+		return http.HandlerFunc(func(w http.ResponseWriter, req *http.Request) {
+			decision, refusal := res.Authenticate(req)
+			if refusal != nil {
+				refusal.SetHeader(w.Header())
+				w.WriteHeader(refusal.Status)
+				_, _ = w.Write(refusal.Body)
+				return
+			}
+			defer decision.Done()
+			next.ServeHTTP(w, decision.Request)
+		})
+	}
+	hello := http.HandlerFunc(func(w http.ResponseWriter, _ *http.Request) { fmt.Fprintln(w, "hello") })
+	req := httptest.NewRequest(http.MethodGet, "/mcp", nil)
+	req.Header.Set("Authorization", "Bearer the-key-under-the-mat")
+	answer := httptest.NewRecorder()
+	adapter(hello).ServeHTTP(answer, req)
+	fmt.Print(answer.Code, " ", answer.Body)
+	// Output:
+	// 200 hello
+}

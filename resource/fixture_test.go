@@ -67,7 +67,7 @@ func newFixtureWith(t testing.TB, issuer *resourcetest.Issuer, change func(*reso
 	log := new(journal)
 	logger := slog.New(slog.NewJSONHandler(log, &slog.HandlerOptions{Level: slog.LevelDebug}))
 	keys := jwks.Config{Issuer: issuer.Identifier(), Transport: issuer.Transport(), Logger: logger}
-	config := resource.Config{Identifier: identifier, Issuers: make([]resource.Issuer, 1), Logger: logger, LogPerSecond: -1}
+	config := resource.Config{Identifier: identifier, Issuers: make([]resource.Issuer, 1), Logger: logger, Limits: resource.Limits{LogPerSecond: -1}}
 	if change != nil {
 		change(&config, &keys)
 	}

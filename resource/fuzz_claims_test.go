@@ -42,7 +42,7 @@ func FuzzClaims(f *testing.F) {
 		}
 		if got.Issuer != want.Issuer || got.Subject != want.Subject || got.TokenID != want.TokenID || got.ClientID != want.ClientID ||
 			got.Confirmed != want.Confirmed || (got.Audience == nil) != (want.Audience == nil) || !slices.Equal(got.Audience, want.Audience) || !slices.Equal(got.Scopes, want.Scopes) ||
-			!got.Expiry.Equal(want.Expiry) || !got.NotBefore.Equal(want.NotBefore) || !got.IssuedAt.Equal(want.IssuedAt) || got.Live != nil || got.Introspected || got.RememberFor != 0 {
+			!got.Expiry.Equal(want.Expiry) || !got.NotBefore.Equal(want.NotBefore) || !got.IssuedAt.Equal(want.IssuedAt) || got.StillValid != nil || got.Introspected || got.CacheFor != 0 {
 			t.Fatalf("%q:\n got %+v\nwant %+v", object, got, want)
 		}
 		// A reader further in that ignores case and takes the last of several.
@@ -56,7 +56,7 @@ func FuzzClaims(f *testing.F) {
 // wantClaims reads claims by other means (RFC 7519 §4.1, RFC 9068 §2.2).
 func wantClaims(object []byte) (c resource.Claims, ok bool) {
 	members, ok := strictjsontest.Object(object)
-	if !ok || len(object) > resource.MaxClaimsBytes || strictjsontest.CaseVariant(members, "iss", "sub", "aud", "exp", "nbf", "iat", "jti",
+	if !ok || len(object) > maxClaimsBytes || strictjsontest.CaseVariant(members, "iss", "sub", "aud", "exp", "nbf", "iat", "jti",
 		"client_id", "azp", "cid", "appid", "scope", "scp", "cnf", "token_use") {
 		return c, false
 	}
@@ -75,7 +75,7 @@ func wantClaims(object []byte) (c resource.Claims, ok bool) {
 		}
 	}
 	if raw, present := members["aud"]; present {
-		if c.Audience, ok = stringsOf(raw); !ok || len(c.Audience) > resource.MaxAudiences {
+		if c.Audience, ok = stringsOf(raw); !ok || len(c.Audience) > maxAudiences {
 			return c, false
 		}
 		c.Audience = append([]string{}, c.Audience...) // an aud for nobody is not an absent one
@@ -86,7 +86,7 @@ func wantClaims(object []byte) (c resource.Claims, ok bool) {
 		if isList && raw[0] == '"' {
 			scopes = slices.DeleteFunc(strings.Split(scopes[0], " "), func(s string) bool { return s == "" })
 		}
-		if len(scopes) > resource.MaxScopes {
+		if len(scopes) > maxScopes {
 			return c, false
 		}
 		if _, both := members["scope"]; present && (name == "scope" || !both) {

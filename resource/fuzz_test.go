@@ -53,7 +53,7 @@ func wantReason(lines []string) resource.Reason {
 		return resource.ReasonMalformedRequest
 	case len(lines) == 0 || !bearerScheme.MatchString(lines[0]):
 		return resource.ReasonMissingCredentials
-	case len(strings.TrimLeft(lines[0][len("Bearer"):], " ")) > resource.DefaultMaxTokenBytes:
+	case len(strings.TrimLeft(lines[0][len("Bearer"):], " ")) > defaultMaxTokenBytes:
 		return resource.ReasonTokenTooLarge
 	}
 	token := bearerGrammar.FindStringSubmatch(lines[0])
@@ -73,7 +73,7 @@ func FuzzAuthorization(f *testing.F) {
 		"Bearer " + goodToken, "bearer  " + goodToken, "BEARER " + goodToken, "Bearer\t" + goodToken, "Bearer " + goodToken + " ", "Bearer",
 		"Bearer ", "", "Basic dXNlcjpw", "Bearer=" + goodToken, "Bearer " + goodToken + ",Bearer x", "Bearer " + goodToken + "\nBearer " + goodToken,
 		"Bearer " + goodToken + "\n", "DPoP " + goodToken, "Bearer \"" + goodToken + "\"", "Bearer a=b", "Bearer ===", "Bearer eyJhbGciOiJub25lIn0.e30.",
-		"Bearer " + strings.Repeat("a", resource.DefaultMaxTokenBytes+1), "Ｂearer x", "Bearer é", "Bearer " + goodToken + "\x00",
+		"Bearer " + strings.Repeat("a", defaultMaxTokenBytes+1), "Ｂearer x", "Bearer é", "Bearer " + goodToken + "\x00",
 	} {
 		f.Add(seed, false)
 	}

@@ -227,7 +227,7 @@ func hostilePrincipal(h *hostile) {
 		{"148 strict: jti missing", but(strict, map[string]any{"jti": gone}), invalid, whyMissing},
 		{"149 strict: iat missing", but(strict, map[string]any{"iat": gone}), invalid, whyMissing},
 	})
-	denying := h.fixture(func(c *resource.Config, _ *jwks.Config) { c.Revoked = denyID("bad") })
+	denying := h.fixture(func(c *resource.Config, _ *jwks.Config) { c.Hooks.Revoked = denyID("bad") })
 	h.walk(denying, []tokenRow{
 		{"151 jti on a deny-list", but(denying, map[string]any{"jti": "bad"}), invalid, resource.ReasonRevoked},
 		{"151 another jti", but(denying, map[string]any{"jti": "Bad"}), accepted, ""},
@@ -271,7 +271,7 @@ func hostileDates(h *hostile) {
 		{"149 nbf 1e19", set(f, "nbf", "1e19"), invalid, whyForm},
 		{"150 a lifetime of nine years, no limit set", set(f, "exp", 9*365*24*3600), accepted, ""},
 	})
-	short := h.fixture(func(c *resource.Config, _ *jwks.Config) { c.MaxLifetime = time.Hour })
+	short := h.fixture(func(c *resource.Config, _ *jwks.Config) { c.Limits.MaxLifetime = time.Hour })
 	h.walk(short, []tokenRow{
 		{"150 lifetime at the limit", set(short, "iat", -60, "exp", 3540), accepted, ""},
 		{"150 lifetime a second over it", set(short, "iat", -60, "exp", 3541), invalid, whyLife},
@@ -357,7 +357,7 @@ func hostileScopes(h *hostile) {
 
 // hostileBinding: cnf, act and the size of it all.
 func hostileBinding(h *hostile) {
-	f := h.fixture(func(c *resource.Config, _ *jwks.Config) { c.MaxTokenBytes = 64 << 10 })
+	f := h.fixture(func(c *resource.Config, _ *jwks.Config) { c.Limits.MaxTokenBytes = 64 << 10 })
 	claim := f.claim
 	chain := func(n int) string { return strings.Repeat(`{"sub":"s","act":`, n) + "{}" + strings.Repeat("}", n) }
 	sized := func(n int) string { // claims of n bytes

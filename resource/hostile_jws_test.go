@@ -309,8 +309,8 @@ func hostileTimes(h *hostile) {
 	})
 	hostileLeeway(h)
 	for name, leeway := range map[string]time.Duration{"83 leeway over five minutes": resource.MaxLeeway + 1, "83 leeway of an hour": time.Hour} {
-		_, err := resource.New(resource.Config{Identifier: identifier, Leeway: leeway, Issuers: []resource.Issuer{{Verifier: voucher{issuer: "https://auth.example.test"}}}})
-		h.expect(name, fmt.Sprint(err), fmt.Sprintf("resource: configuration: Leeway: %s is over 5m0s; mend the clocks instead", leeway))
+		_, err := resource.New(resource.Config{Identifier: identifier, Limits: resource.Limits{Leeway: leeway}, Issuers: []resource.Issuer{{Verifier: voucher{issuer: "https://auth.example.test"}}}})
+		h.expect(name, fmt.Sprint(err), fmt.Sprintf("resource: configuration: Limits.Leeway: %s is over 5m0s; correct the clocks instead", leeway))
 	}
 }
 
@@ -319,7 +319,7 @@ func hostileTimes(h *hostile) {
 func hostileLeeway(h *hostile) {
 	for _, leeway := range []time.Duration{-1, 0, time.Minute, resource.MaxLeeway} {
 		for _, ttl := range []time.Duration{0, -1} {
-			f := h.fixture(func(c *resource.Config, _ *jwks.Config) { c.Leeway, c.MemoryTTL = leeway, ttl })
+			f := h.fixture(func(c *resource.Config, _ *jwks.Config) { c.Limits.Leeway, c.Limits.CacheTTL = leeway, ttl })
 			tok := f.token(resourcetest.Token{IssuedAt: time.Now(), Lifetime: time.Minute})
 			over := time.Minute + map[time.Duration]time.Duration{-1: 0, 0: 30 * time.Second}[leeway] + max(leeway, 0)
 			name := func(when string) string {

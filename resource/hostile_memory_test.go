@@ -131,7 +131,7 @@ func flip(text string, at int) string {
 // hostileStale: time is asked on every hit, and an entry that once was refused is
 // gone, whatever the clock or the verifier say later.
 func hostileStale(h *hostile) {
-	f, verified := h.counted(func(c *resource.Config) { c.MemoryTTL = 10 * time.Minute }, nil)
+	f, verified := h.counted(func(c *resource.Config) { c.Limits.CacheTTL = 10 * time.Minute }, nil)
 	tok := f.token(resourcetest.Token{IssuedAt: time.Now(), Lifetime: time.Hour})
 	ask := func(token string) look { return look{f.bearer(token), verified.Load()} }
 	h.expect("220 first look", ask(tok), look{accepted, 1})
@@ -149,7 +149,7 @@ func hostileStale(h *hostile) {
 		c.Issuers[0].Verifier = voucher{k.Issuer, func(_ context.Context, t *resource.Token) (*resource.Claims, error) {
 			asked++
 			claims := *t.Claims()
-			claims.Live = func(time.Time) bool { return live }
+			claims.StillValid = func(time.Time) bool { return live }
 			return &claims, nil
 		}}
 	})
@@ -195,8 +195,8 @@ func hostileNegative(h *hostile) {
 func hostileWithdrawn(h *hostile) {
 	revoked := false
 	f := h.fixture(func(c *resource.Config, _ *jwks.Config) {
-		c.MemoryTTL = 24 * time.Hour
-		c.Revoked = func(context.Context, *resource.Caller) bool { return revoked }
+		c.Limits.CacheTTL = 24 * time.Hour
+		c.Hooks.Revoked = func(context.Context, *resource.Caller) bool { return revoked }
 	})
 	tok := f.token(resourcetest.Token{Lifetime: 24 * time.Hour})
 	h.expect("223 remembered", f.bearer(tok), accepted)
@@ -219,7 +219,7 @@ func hostileWithdrawn(h *hostile) {
 
 // hostileFlood: the memory is bounded, and only good tokens get into it.
 func hostileFlood(h *hostile) {
-	f, verified := h.counted(func(c *resource.Config) { c.MemoryEntries = 1 }, nil)
+	f, verified := h.counted(func(c *resource.Config) { c.Limits.CacheEntries = 1 }, nil)
 	tok := f.token(resourcetest.Token{})
 	f.bearer(tok)
 	bad := f.token(resourcetest.Token{Fault: resourcetest.WrongSignature})
@@ -230,7 +230,7 @@ func hostileFlood(h *hostile) {
 	h.expect("225 a good token after 100 bad ones, in a memory for one", look{f.bearer(tok), verified.Load() - before}, look{accepted, 0})
 
 	remembered := func(entries, limit int) (n int) {
-		f, verified := h.counted(func(c *resource.Config) { c.MemoryEntries, c.MemoryBytes = entries, limit }, nil)
+		f, verified := h.counted(func(c *resource.Config) { c.Limits.CacheEntries, c.Limits.CacheBytes = entries, limit }, nil)
 		pad := strings.Repeat("x", 4000)
 		tokens := make([]string, 50)
 		for i := range tokens {
@@ -301,7 +301,7 @@ func hostileHeap(h *hostile) {
 // hostileShared: one remembered Caller serves many requests at once; what one
 // handler does to what it got, no other sees. The race detector watches.
 func hostileShared(h *hostile) {
-	f := h.fixture(func(c *resource.Config, _ *jwks.Config) { c.Implies = map[string][]string{"a": {"b"}} })
+	f := h.fixture(func(c *resource.Config, _ *jwks.Config) { c.ScopeOptions.Implies = map[string][]string{"a": {"b"}} })
 	handler := nethttp.Middleware(f.res)(http.HandlerFunc(func(_ http.ResponseWriter, req *http.Request) {
 		caller, _ := resource.FromContext(req.Context())
 		claims := map[string]any{}

@@ -42,7 +42,7 @@ func ownConfig(h *hostile) {
 	})
 	f = set(func(c *resource.Config) {
 		c.Scopes = []string{"read"}
-		c.Implies = map[string][]string{"admin": {"write"}, "write": {"read", "admin"}, "read": {"list"}}
+		c.ScopeOptions.Implies = map[string][]string{"admin": {"write"}, "write": {"read", "admin"}, "read": {"list"}}
 	})
 	scope := func(text string) string { return f.token(resourcetest.Token{Scope: text}) }
 	h.walk(f, []tokenRow{
@@ -51,19 +51,19 @@ func ownConfig(h *hostile) {
 		{"own 67 what only begins alike implies nothing", scope("administrator admi Admin"), lacking("read"), whyScope},
 	})
 	f = set(func(c *resource.Config) {
-		c.ChallengeScopes, c.ScopesSupported, c.Scopes = []string{"hint"}, []string{"public"}, []string{"read"}
+		c.ScopeOptions.Challenge, c.Metadata.ScopesSupported, c.Scopes = []string{"hint"}, []string{"public"}, []string{"read"}
 	})
 	h.walk(f, []tokenRow{
 		{"own 68 the scope that is hinted at is not the one that is needed", f.token(resourcetest.Token{Scope: "hint public"}), lacking("read"), whyScope},
 		{"own 68 the hint stands on a 401", f.claim("aud", `"x"`), hinting(invalid, "hint"), whyAud},
 	})
-	f, verified := h.counted(func(c *resource.Config) { c.MemoryTTL = -1 }, nil)
+	f, verified := h.counted(func(c *resource.Config) { c.Limits.CacheTTL = -1 }, nil)
 	tok := f.token(resourcetest.Token{})
 	h.expect("own 69 no memory: verified each time", fmt.Sprint(f.bearer(tok).status, f.bearer(tok).status, verified.Load()), "200 200 2")
-	f = set(func(c *resource.Config) { c.MaxTokenBytes = 1 })
+	f = set(func(c *resource.Config) { c.Limits.MaxTokenBytes = 1 })
 	h.expect("own 70 one byte allowed: all is refused", f.bearer(f.token(resourcetest.Token{})), invalid)
 	h.expect("own 70 and nothing let through", f.bearer("x"), invalid)
-	f = set(func(c *resource.Config) { c.MemoryTTL = math.MaxInt64 })
+	f = set(func(c *resource.Config) { c.Limits.CacheTTL = math.MaxInt64 })
 	tok = f.token(resourcetest.Token{})
 	h.expect("own 71 remembered for 292 years", fmt.Sprint(f.bearer(tok).status, f.bearer(tok).status), "200 200")
 }
@@ -92,16 +92,16 @@ func ownMistakes(h *hostile) {
 		"own 73 identifier a star":             func(c *resource.Config) { c.Identifier = "https://*.example.test/mcp" },
 		"own 74 scope with a quote":            func(c *resource.Config) { c.Scopes = []string{`a"`} },
 		"own 74 scope with a space":            func(c *resource.Config) { c.Scopes = []string{"a b"} },
-		"own 74 hint with CR LF":               func(c *resource.Config) { c.ChallengeScopes = []string{"a\r\n"} },
-		"own 74 implied scope with a quote":    func(c *resource.Config) { c.Implies = map[string][]string{"a": {`"`}} },
+		"own 74 hint with CR LF":               func(c *resource.Config) { c.ScopeOptions.Challenge = []string{"a\r\n"} },
+		"own 74 implied scope with a quote":    func(c *resource.Config) { c.ScopeOptions.Implies = map[string][]string{"a": {`"`}} },
 		"own 74 empty scope":                   func(c *resource.Config) { c.Scopes = []string{""} },
-		"own 74 scope in Unicode":              func(c *resource.Config) { c.ScopesSupported = []string{"l\u00e9"} },
-		"own 75 token limit negative":          func(c *resource.Config) { c.MaxTokenBytes = -1 },
-		"own 75 token limit over its bound":    func(c *resource.Config) { c.MaxTokenBytes = resource.MaxMaxTokenBytes + 1 },
-		"own 75 lifetime negative":             func(c *resource.Config) { c.MaxLifetime = -1 },
-		"own 75 memory negative":               func(c *resource.Config) { c.MemoryBytes = -1 },
+		"own 74 scope in Unicode":              func(c *resource.Config) { c.Metadata.ScopesSupported = []string{"l\u00e9"} },
+		"own 75 token limit negative":          func(c *resource.Config) { c.Limits.MaxTokenBytes = -1 },
+		"own 75 token limit over its bound":    func(c *resource.Config) { c.Limits.MaxTokenBytes = maxTokenBytesLimit + 1 },
+		"own 75 lifetime negative":             func(c *resource.Config) { c.Limits.MaxLifetime = -1 },
+		"own 75 memory negative":               func(c *resource.Config) { c.Limits.CacheBytes = -1 },
 		"own 75 metadata of another resource":  func(c *resource.Config) { c.Metadata.Resource = "https://x.example.test" },
-		"own 75 metadata with another issuer":  func(c *resource.Config) { c.Metadata.AuthorizationServers = []string{"https://x.example.test"} },
+		"own 75 metadata with an http issuer":  func(c *resource.Config) { c.Metadata.AuthorizationServers = []string{"http://x.example.test"} },
 		"own 75 metadata with the query too":   func(c *resource.Config) { c.Metadata.BearerMethodsSupported = []string{"header", "query"} },
 		"own 75 metadata with a second name":   func(c *resource.Config) { c.Metadata.Extra = map[string]any{"Resource": "x"} },
 		"own 75 a resource that signs by none": func(c *resource.Config) { c.Metadata.ResourceSigningAlgValuesSupported = []string{"none"} },
@@ -144,7 +144,7 @@ func ownCopies(h *hostile) {
 	scopes, hint, supported := []string{"read"}, []string{"hint"}, []string{"public"}
 	audiences, implies := []string{"urn:a"}, map[string][]string{"admin": {"read"}}
 	f := h.fixture(func(c *resource.Config, _ *jwks.Config) {
-		c.Scopes, c.ChallengeScopes, c.ScopesSupported, c.Implies = scopes, hint, supported, implies
+		c.Scopes, c.ScopeOptions.Challenge, c.Metadata.ScopesSupported, c.ScopeOptions.Implies = scopes, hint, supported, implies
 		c.Issuers[0].Audiences = audiences
 	})
 	scopes[0], hint[0], supported[0], audiences[0], implies["admin"][0] = "any", "any", "any", "urn:any", "any"
@@ -313,7 +313,7 @@ func ownVerifier(h *hostile) {
 	}
 
 	g := h.fixture(func(c *resource.Config, _ *jwks.Config) {
-		c.Revoked = func(context.Context, *resource.Caller) bool { runtime.Goexit(); return false }
+		c.Hooks.Revoked = func(context.Context, *resource.Caller) bool { runtime.Goexit(); return false }
 	})
 	served := false
 	g.inner = func(http.ResponseWriter, *http.Request) { served = true }

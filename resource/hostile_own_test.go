@@ -56,7 +56,7 @@ func ownHeader(h *hostile) {
 
 	h.expect("own 12 a good token of exactly the limit", f.bearer(f.long(16<<10)), accepted)
 	h.expect("own 12 a good token of a byte more", f.bearer(f.long(16<<10+1)), invalid)
-	wide := h.fixture(func(c *resource.Config, _ *jwks.Config) { c.MaxTokenBytes = resource.MaxMaxTokenBytes })
+	wide := h.fixture(func(c *resource.Config, _ *jwks.Config) { c.Limits.MaxTokenBytes = maxTokenBytesLimit })
 	h.expect("own 13 the same, where more is allowed", wide.bearer(wide.long(16<<10+1)), accepted)
 	h.expect("own 13 200 KB of claims, where more is allowed", wide.bearer(wide.claim("x", quoted(strings.Repeat("x", 150_000)))), invalid)
 }
@@ -172,7 +172,7 @@ func ownHandedOn(h *hostile) {
 	h.expect("own 30 accepted", f.send(req), accepted)
 	h.expect("own 30 the handler sees every header but the token's", seen, http.Header{"X-Api-Key": {"k"}, "Proxy-Authorization": {"Basic x"}})
 	h.expect("own 30 the request itself is as it was", req.Header.Get("Authorization"), "Bearer "+tok)
-	keep := h.fixture(func(c *resource.Config, _ *jwks.Config) { c.KeepAuthorization = true })
+	keep := h.fixture(func(c *resource.Config, _ *jwks.Config) { c.HTTP.KeepAuthorization = true })
 	keep.inner = func(w http.ResponseWriter, req *http.Request) { seen = req.Header }
 	keep.bearer(keep.token(resourcetest.Token{}))
 	h.expect("own 31 KeepAuthorization keeps it", strings.HasPrefix(seen.Get("Authorization"), "Bearer ey"), true)
@@ -296,7 +296,7 @@ func ownNumbers(h *hostile) {
 
 // ownOrder: which of several faults a client is told, and what it costs.
 func ownOrder(h *hostile) {
-	f, verified := h.counted(func(c *resource.Config) { c.Scopes = []string{"read"}; c.Revoked = denyID("bad") }, nil)
+	f, verified := h.counted(func(c *resource.Config) { c.Scopes = []string{"read"}; c.Hooks.Revoked = denyID("bad") }, nil)
 	with := func(claims map[string]any) string { return f.token(resourcetest.Token{Claims: claims}) }
 	h.expect("own 59 expired and without the scope: 401, not 403", f.bearer(with(map[string]any{"exp": 1})), hinting(expired, "read"))
 	h.expect("own 60 for another audience and expired: a new token would not help", f.bearer(with(map[string]any{"exp": 1, "aud": "x"})), hinting(invalid, "read"))
@@ -341,7 +341,7 @@ func ownMemory(h *hostile) {
 		"own 90 memory, tokens with one long scope":           quoted(strings.Repeat("a", 2000)),
 	} {
 		f := h.fixture(func(c *resource.Config, k *jwks.Config) {
-			c.MemoryBytes = limit
+			c.Limits.CacheBytes = limit
 			c.Issuers[0].Verifier = voucher{k.Issuer, func(_ context.Context, t *resource.Token) (*resource.Claims, error) { return t.Claims(), nil }}
 		})
 		grown := heapAfter(func() {

@@ -84,7 +84,7 @@ func heapAfter(run func()) int64 {
 func hostileBounded(h *hostile) {
 	const limit = 4 << 20
 	f := h.fixture(func(c *resource.Config, k *jwks.Config) {
-		c.MemoryBytes = limit
+		c.Limits.CacheBytes = limit
 		c.Issuers[0].Verifier = voucher{k.Issuer, func(_ context.Context, t *resource.Token) (*resource.Claims, error) { return t.Claims(), nil }}
 	})
 	pad := strings.Repeat("x", 6000)
@@ -153,14 +153,14 @@ func inThisBubble() int {
 // hostileFunctions: a function of the configuration that panics refuses.
 func hostileFunctions(h *hostile) {
 	f := h.fixture(func(c *resource.Config, _ *jwks.Config) {
-		c.Revoked = func(context.Context, *resource.Caller) bool { panic("revoked") }
+		c.Hooks.Revoked = func(context.Context, *resource.Caller) bool { panic("revoked") }
 	})
 	h.expect("274 Revoked panics", f.bearer(f.token(resourcetest.Token{})), failed)
 
 	f = h.fixture(func(c *resource.Config, k *jwks.Config) {
 		c.Issuers[0].Verifier = voucher{k.Issuer, func(_ context.Context, t *resource.Token) (*resource.Claims, error) {
 			claims := *t.Claims()
-			claims.Live = func(time.Time) bool { panic("live") }
+			claims.StillValid = func(time.Time) bool { panic("live") }
 			return &claims, nil
 		}}
 	})
@@ -179,7 +179,7 @@ func hostileNothing(h *hostile) {
 		req.Header.Set("Authorization", "Bearer "+good.token(resourcetest.Token{}))
 		h.expect(name, replyOf(nethttp.Middleware(res)(inner), req), refusal(failed))
 		got := fmt.Sprint(panicOf(func() { nethttp.Require(res, "a") }))
-		h.expect(name+": Require does not get as far as a request", got, "resource: requirement: resource was not made by New")
+		h.expect(name+": Require does not get as far as a request", got, "resource: requirement: the resource was not made by New")
 	}
 	h.expect("275 and nothing got through", reached, false)
 	for _, path := range []string{"/", "/mcp", "/public", "/health", "/static/x.css", "/.well-known/oauth-protected-resource"} {

@@ -5,11 +5,11 @@ import (
 	"time"
 )
 
-// instant is a time in nanoseconds since 1970, 0 for none: what is remembered has to be
-// small, and is looked at on every request.
+// instant is a time in nanoseconds since 1970; 0 is no time. It is smaller and faster to
+// compare than a time.Time, which counts because every cached caller has two.
 type instant int64
 
-// instantOf bends what does not fit to the ends: over for ever, or for 200 years not.
+// instantOf maps times before 1970 to 1, and times that do not fit to the largest instant.
 func instantOf(t time.Time) instant {
 	switch {
 	case t.IsZero():
@@ -29,8 +29,8 @@ func (i instant) time() time.Time {
 	return time.Unix(0, int64(i))
 }
 
-// over is the one meaning of expired: at the very second, plus the leeway, it is over
-// (RFC 7519 §4.1.4, "on or after"). What has no exp does not expire.
-func (i instant) over(now time.Time, leeway time.Duration) bool {
+// hasPassed is the only definition of expired: a token expires at exactly exp plus the
+// leeway (RFC 7519 §4.1.4, "on or after"). A token without exp does not expire.
+func (i instant) hasPassed(now time.Time, leeway time.Duration) bool {
 	return i != 0 && now.UnixNano()-int64(leeway) >= int64(i)
 }

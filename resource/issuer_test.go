@@ -171,8 +171,8 @@ func TestScopesAndRoles(t *testing.T) {
 		{"inside of what is no object", resource.Issuer{ScopeClaim: "/a/b"}, claims{"a": "b"}, "[] [] []"},
 		{"a name that begins with a slash", resource.Issuer{ScopeClaim: "/~1a"}, claims{"/a": "x"}, "[x] [x] []"},
 		{"an array has no members", resource.Issuer{ScopeClaim: "/a/0"}, claims{"a": []string{"x"}}, "[] [] []"},
-		{"a thousand", resource.Issuer{ScopeClaim: "permissions"}, claims{"permissions": many("a", resource.MaxScopes)}, fmt.Sprint(many("a", 1000), many("a", 1000), "[]")},
-		{"one more", resource.Issuer{ScopeClaim: "permissions"}, claims{"permissions": many("a", resource.MaxScopes+1)}, "refused"},
+		{"a thousand", resource.Issuer{ScopeClaim: "permissions"}, claims{"permissions": many("a", maxScopes)}, fmt.Sprint(many("a", 1000), many("a", 1000), "[]")},
+		{"one more", resource.Issuer{ScopeClaim: "permissions"}, claims{"permissions": many("a", maxScopes+1)}, "refused"},
 
 		{"a prefix", resource.Issuer{ScopePrefix: "api://mcp/"}, claims{"scp": "read write"}, "[api://mcp/read api://mcp/write] [api://mcp/read api://mcp/write also] []"},
 		{"a prefix that is there already", resource.Issuer{ScopePrefix: "api://mcp/"}, claims{"scp": "api://mcp/read"}, "[api://mcp/api://mcp/read] [api://mcp/api://mcp/read] []"},
@@ -185,8 +185,8 @@ func TestScopesAndRoles(t *testing.T) {
 		{"roles of another type", resource.Issuer{RoleClaim: "roles"}, claims{"roles": claims{"admin": true}}, "[] [] []"},
 		{"roles inside of another claim", resource.Issuer{RoleClaim: "/realm_access/roles"}, claims{"realm_access": claims{"roles": []string{"admin"}}}, "[] [] [admin]"},
 		{"a name with a dot is a name", resource.Issuer{RoleClaim: "realm_access.roles"}, claims{"realm_access": claims{"roles": []string{"admin"}}}, "[] [] []"},
-		{"a thousand roles", resource.Issuer{RoleClaim: "roles"}, claims{"roles": many("a", resource.MaxRoles)}, fmt.Sprint("[] [] ", many("a", 1000))},
-		{"one role more", resource.Issuer{RoleClaim: "roles"}, claims{"roles": many("a", resource.MaxRoles+1)}, "refused"},
+		{"a thousand roles", resource.Issuer{RoleClaim: "roles"}, claims{"roles": many("a", maxRoles)}, fmt.Sprint("[] [] ", many("a", 1000))},
+		{"one role more", resource.Issuer{RoleClaim: "roles"}, claims{"roles": many("a", maxRoles+1)}, "refused"},
 
 		{"a role that counts as a scope, and what it implies", resource.Issuer{ScopePrefix: "api://mcp/", RoleClaim: "roles", RoleScopes: map[string][]string{"Reader": {"api://mcp/read"}}},
 			claims{"roles": []string{"Reader", "Other"}}, "[] [api://mcp/read also] [Reader Other]"},
@@ -198,7 +198,7 @@ func TestScopesAndRoles(t *testing.T) {
 		f := newFixture(t, func(c *resource.Config, _ *jwks.Config) {
 			row.issuer.Verifier = c.Issuers[0].Verifier
 			c.Issuers[0] = row.issuer
-			c.ScopesSupported, c.Implies = []string{"api://mcp/read"}, map[string][]string{"api://mcp/read": {"also"}}
+			c.Metadata.ScopesSupported, c.ScopeOptions.Implies = []string{"api://mcp/read"}, map[string][]string{"api://mcp/read": {"also"}}
 		})
 		got := "refused"
 		f.inner = func(_ http.ResponseWriter, req *http.Request) {
@@ -215,8 +215,8 @@ func TestScopesAndRoles(t *testing.T) {
 // What a role counts as is never asked of a client, and the log has both vocabularies.
 func TestRolesStayOutOfChallenges(t *testing.T) {
 	f := newFixture(t, func(c *resource.Config, _ *jwks.Config) {
-		c.Scopes, c.StepUp = []string{"read"}, resource.StepUpKeepGranted
-		c.Implies = map[string][]string{"write": {"list"}}
+		c.Scopes, c.ScopeOptions.StepUp = []string{"read"}, resource.StepUpKeepGranted
+		c.ScopeOptions.Implies = map[string][]string{"write": {"list"}}
 		c.Issuers[0].RoleClaim, c.Issuers[0].RoleScopes = "roles", map[string][]string{"Writer": {"write"}}
 	})
 	f.expect("a role", f.bearer(f.claiming(claims{"scope": "list", "roles": []string{"Writer", "read"}})), insufficient("read list"))
@@ -250,33 +250,33 @@ func TestIssuerMistakes(t *testing.T) {
 		want   string
 	}{
 		{"a claim that is no audience", func(i *resource.Issuer) { i.AudienceClaims = []string{"sub"} }, `Issuers[0].AudienceClaims[0]: "sub" is none of ["appid" "aud" "azp" "cid" "client_id" "resource"]`},
-		{"a claim twice", func(i *resource.Issuer) { i.AudienceClaims = []string{"aud", "aud"} }, `Issuers[0].AudienceClaims[1]: "aud" stands twice`},
-		{"aud beside a client", func(i *resource.Issuer) { i.AudienceClaims, i.Audiences = []string{"aud", "client_id"}, []string{"x"} }, "Issuers[0].AudienceClaims: the claims of a client can't stand beside aud and resource: an ID token's aud is the client"},
+		{"a claim twice", func(i *resource.Issuer) { i.AudienceClaims = []string{"aud", "aud"} }, `Issuers[0].AudienceClaims[1]: duplicate claim "aud"`},
+		{"aud beside a client", func(i *resource.Issuer) { i.AudienceClaims, i.Audiences = []string{"aud", "client_id"}, []string{"x"} }, "Issuers[0].AudienceClaims: claims that name a client cannot be combined with aud and resource: the aud of an ID token is the client"},
 		{"a client, but nobody named", func(i *resource.Issuer) { i.AudienceClaims = []string{"azp"} }, "Issuers[0].Audiences: empty; name the clients that are used for this resource alone"},
 		{"RFC 9068 with another claim", func(i *resource.Issuer) { i.AudienceClaims, i.StrictRFC9068 = []string{"resource"}, true }, "Issuers[0].AudienceClaims: StrictRFC9068 is set, and RFC 9068 §2.2 has the audience in aud"},
 		{"a pointer with an empty step", func(i *resource.Issuer) { i.ScopeClaim = "/a//b" }, `Issuers[0].ScopeClaim: "/a//b" has an empty step`},
 		{"a pointer to a claim of its own", func(i *resource.Issuer) { i.RoleClaim = "/scope" }, `Issuers[0].RoleClaim: "/scope" is one claim: write "scope"`},
 		{"a pointer with a lone tilde", func(i *resource.Issuer) { i.RoleClaim = "/a~2" }, `Issuers[0].RoleClaim: "/a~2" has a ~ that is neither ~0 nor ~1 (RFC 6901 §3)`},
-		{"scopes out of who the client is", func(i *resource.Issuer) { i.ScopeClaim = "client_id" }, `Issuers[0].ScopeClaim: "client_id" says who somebody is; it can't say what they may do`},
-		{"roles out of the subject", func(i *resource.Issuer) { i.RoleClaim = "sub" }, `Issuers[0].RoleClaim: "sub" says who somebody is; it can't say what they may do`},
-		{"roles where scopes are", func(i *resource.Issuer) { i.ScopeClaim, i.RoleClaim = "p", "p" }, `Issuers[0].RoleClaim: "p" has scopes; roles must not mix with them`},
-		{"roles in scope", func(i *resource.Issuer) { i.RoleClaim = "scope" }, `Issuers[0].RoleClaim: "scope" has scopes; roles must not mix with them`},
-		{"scopes for roles that are nowhere", func(i *resource.Issuer) { i.RoleScopes = map[string][]string{"a": {"a"}} }, "Issuers[0].RoleScopes: there is no RoleClaim to find roles in"},
+		{"scopes out of who the client is", func(i *resource.Issuer) { i.ScopeClaim = "client_id" }, `Issuers[0].ScopeClaim: "client_id" identifies the caller; it cannot determine what the caller may do`},
+		{"roles out of the subject", func(i *resource.Issuer) { i.RoleClaim = "sub" }, `Issuers[0].RoleClaim: "sub" identifies the caller; it cannot determine what the caller may do`},
+		{"roles where scopes are", func(i *resource.Issuer) { i.ScopeClaim, i.RoleClaim = "p", "p" }, `Issuers[0].RoleClaim: "p" holds scopes; roles must not mix with them`},
+		{"roles in scope", func(i *resource.Issuer) { i.RoleClaim = "scope" }, `Issuers[0].RoleClaim: "scope" holds scopes; roles must not mix with them`},
+		{"scopes for roles that are nowhere", func(i *resource.Issuer) { i.RoleScopes = map[string][]string{"a": {"a"}} }, "Issuers[0].RoleScopes: RoleClaim is empty, so there are no roles"},
 		{"an empty role", func(i *resource.Issuer) { i.RoleClaim, i.RoleScopes = "roles", map[string][]string{"": {"a"}} }, "Issuers[0].RoleScopes: empty role"},
-		{"a role with a malformed scope", func(i *resource.Issuer) { i.RoleClaim, i.RoleScopes = "roles", map[string][]string{"r": {"a b"}} }, `Issuers[0].RoleScopes["r"]: "a b" is no scope: use printable ASCII without space, quote and backslash (RFC 6749 §3.3)`},
-		{"a prefix with a space", func(i *resource.Issuer) { i.ScopePrefix = "a b" }, `Issuers[0].ScopePrefix: "a b" is not how a scope begins: use at most 512 bytes of printable ASCII without space, quote and backslash`},
-		{"a prefix that is too long", func(i *resource.Issuer) { i.ScopePrefix = strings.Repeat("r", resource.MaxScopePrefixBytes+1) }, "is not how a scope begins: use at most 512 bytes"},
-		{"a prefix of 512 bytes that nothing begins with", func(i *resource.Issuer) { i.ScopePrefix = strings.Repeat("r", resource.MaxScopePrefixBytes) }, "write scopes as clients ask for them"},
-		{"a pattern without tenants", func(i *resource.Issuer) { i.Verifier = pattern }, `Issuers[0].Tenants: nil, but issuer "https://login.example.test/{tenantid}/v2.0" is a pattern; say which tenants may come`},
-		{"tenants without a pattern", func(i *resource.Issuer) { i.Tenants = &resource.Tenants{Allow: []string{"a"}} }, `Issuers[0].Tenants: issuer "https://auth.example.test" is no pattern; write {tenantid} for its tenant`},
+		{"a role with a malformed scope", func(i *resource.Issuer) { i.RoleClaim, i.RoleScopes = "roles", map[string][]string{"r": {"a b"}} }, `Issuers[0].RoleScopes["r"]: "a b" is not a scope: use printable ASCII without space, quote and backslash (RFC 6749 §3.3)`},
+		{"a prefix with a space", func(i *resource.Issuer) { i.ScopePrefix = "a b" }, `Issuers[0].ScopePrefix: "a b" cannot begin a scope: use at most 512 bytes of printable ASCII without space, quote and backslash`},
+		{"a prefix that is too long", func(i *resource.Issuer) { i.ScopePrefix = strings.Repeat("r", maxScopePrefixBytes+1) }, "cannot begin a scope: use at most 512 bytes"},
+		{"a prefix of 512 bytes that nothing begins with", func(i *resource.Issuer) { i.ScopePrefix = strings.Repeat("r", maxScopePrefixBytes) }, "write scopes as clients request them"},
+		{"a pattern without tenants", func(i *resource.Issuer) { i.Verifier = pattern }, `Issuers[0].Tenants: nil, but issuer "https://login.example.test/{tenantid}/v2.0" is a pattern; list the allowed tenants`},
+		{"tenants without a pattern", func(i *resource.Issuer) { i.Tenants = &resource.Tenants{Allow: []string{"a"}} }, `Issuers[0].Tenants: issuer "https://auth.example.test" is not a pattern; write {tenantid} for its tenant`},
 		{"a pattern without a slot of its own", func(i *resource.Issuer) {
 			i.Verifier, i.Tenants = verifierFunc{issuer: "https://{tenantid}.example.test"}, &resource.Tenants{Allow: []string{"a"}}
 		}, "Issuers[0].Verifier: {tenantid} must be a whole segment of the path"},
-		{"any tenant", func(i *resource.Issuer) { i.Verifier, i.Tenants = pattern, &resource.Tenants{} }, "Issuers[0].Tenants: exactly one of Allow and AllowFunc says which may come; there is no way to allow any"},
+		{"any tenant", func(i *resource.Issuer) { i.Verifier, i.Tenants = pattern, &resource.Tenants{} }, "Issuers[0].Tenants: set exactly one of Allow and AllowFunc; there is no way to allow any tenant"},
 		{"two lists", func(i *resource.Issuer) {
 			i.Verifier, i.Tenants = pattern, &resource.Tenants{Allow: []string{"a"}, AllowFunc: func(string) bool { return true }}
-		}, "Issuers[0].Tenants: exactly one of Allow and AllowFunc says which may come; there is no way to allow any"},
-		{"a wildcard for a tenant", func(i *resource.Issuer) { i.Verifier, i.Tenants = pattern, &resource.Tenants{Allow: []string{"*"}} }, `Issuers[0].Tenants.Allow[0]: "*" can't be a path segment of an issuer: use letters, digits, "-", "_" and "."`},
+		}, "Issuers[0].Tenants: set exactly one of Allow and AllowFunc; there is no way to allow any tenant"},
+		{"a wildcard for a tenant", func(i *resource.Issuer) { i.Verifier, i.Tenants = pattern, &resource.Tenants{Allow: []string{"*"}} }, `Issuers[0].Tenants.Allow[0]: "*" cannot be a path segment of an issuer: use letters, digits, "-", "_" and "."`},
 		{"a tenant's issuer as audience", func(i *resource.Issuer) {
 			i.Verifier, i.Tenants, i.Audiences = pattern, &resource.Tenants{Allow: []string{"a"}}, []string{"https://login.example.test/a/v2.0"}
 		}, `Issuers[0].Audiences[0]: "https://login.example.test/a/v2.0" is the issuer itself, whose tokens for itself are not for this resource`},

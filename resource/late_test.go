@@ -36,13 +36,13 @@ func TestLateAndSettle(t *testing.T) {
 	token, body := f.token(resourcetest.Token{Scope: "base admin call"}), call("tools/call", `{"name":"delete"}`)
 
 	unaware := f.decide(t.Context(), token, body)
-	if resource.Challenge(unaware.Request.Context(), "x") || unaware.Settle() != nil {
+	if resource.Challenge(unaware.Request.Context(), "x") || unaware.TakeChallenge() != nil {
 		t.Error("an adapter that never asked Late: got a challenge that nobody will send")
 	}
 
 	d, other := f.decide(t.Context(), token, body), f.decide(t.Context(), token, body)
-	first, again := d.Late(), d.Late()
-	if !first || !again || !other.Late() {
+	first, again := d.ArmChallenge(), d.ArmChallenge()
+	if !first || !again || !other.ArmChallenge() {
 		t.Fatal("Late: got false")
 	}
 	if resource.Challenge(t.Context(), "x") {
@@ -55,25 +55,25 @@ func TestLateAndSettle(t *testing.T) {
 		t.Error("in time: got false")
 	}
 	f.log.take()
-	f.expect("Settle", told(d.Settle()), insufficient("base call admin x y"))
+	f.expect("Settle", told(d.TakeChallenge()), insufficient("base call admin x y"))
 	if log := f.log.take(); strings.Count(log, `"reason":"insufficient_scope"`) != 1 {
 		t.Errorf("Settle logged %s", log)
 	}
-	if again := d.Settle(); again != nil || resource.Challenge(d.Request.Context(), "x") {
+	if again := d.TakeChallenge(); again != nil || resource.Challenge(d.Request.Context(), "x") {
 		t.Errorf("after Settle: got %v and another challenge", again)
 	}
-	if got := other.Settle(); got != nil {
+	if got := other.TakeChallenge(); got != nil {
 		t.Errorf("the other request: got %+v", got)
 	}
 
 	for name, body := range map[string]string{
 		"a batch": `[` + body + `,` + body + `]`, "a batch of one": `[` + body + `]`, "a response": `{"jsonrpc":"2.0","id":1,"result":{}}`,
 	} {
-		if got := f.decide(t.Context(), token, body).Late(); got != (name == "a batch of one") {
+		if got := f.decide(t.Context(), token, body).ArmChallenge(); got != (name == "a batch of one") {
 			t.Errorf("%s: Late: got %v", name, got)
 		}
 	}
-	if new(resource.Decision).Late() || new(resource.Decision).Settle() != nil {
+	if new(resource.Decision).ArmChallenge() || new(resource.Decision).TakeChallenge() != nil {
 		t.Error("the zero Decision is late")
 	}
 }
@@ -84,9 +84,9 @@ func TestLateOfAnOuterResource(t *testing.T) {
 	inner := newFixtureWith(t, outer.issuer, nil)
 	token := outer.token(resourcetest.Token{})
 	first := outer.decide(t.Context(), token, call("ping", `{}`))
-	first.Late()
+	first.ArmChallenge()
 	second := inner.decide(first.Request.Context(), token, call("ping", `{}`))
-	if second.Late() || resource.Challenge(second.Request.Context(), "x") {
+	if second.ArmChallenge() || resource.Challenge(second.Request.Context(), "x") {
 		t.Error("inside a resource without late challenges: got true")
 	}
 	if !resource.Challenge(first.Request.Context(), "x") {
@@ -100,13 +100,13 @@ func TestLateAtTheSameTime(t *testing.T) {
 	token := f.token(resourcetest.Token{})
 	for range 50 {
 		d := f.decide(t.Context(), token, call("ping", `{}`))
-		d.Late()
+		d.ArmChallenge()
 		var askers sync.WaitGroup
 		told := make([]bool, 4)
 		for n, scope := range []string{"a", "b", "c", "d"} {
 			askers.Go(func() { told[n] = resource.Challenge(d.Request.Context(), scope) })
 		}
-		refusal := d.Settle()
+		refusal := d.TakeChallenge()
 		askers.Wait()
 		for n, scope := range []string{"a", "b", "c", "d"} {
 			named := refusal != nil && strings.Contains(strings.SplitAfter(refusal.Challenges[0], `", error`)[0], scope+" ") ||

@@ -32,7 +32,7 @@ func (v *counting) Verify(_ context.Context, token *resource.Token) (*resource.C
 		return nil, &resource.Error{Reason: resource.ReasonInactive}
 	}
 	c := &resource.Claims{Issuer: v.Issuer(), Subject: token.Raw(), Audience: []string{identifier}}
-	c.Live = func(time.Time) bool { return v.live.Load() }
+	c.StillValid = func(time.Time) bool { return v.live.Load() }
 	if v.claims != nil {
 		v.claims(c)
 	}
@@ -77,7 +77,7 @@ func TestMemory(t *testing.T) {
 }
 
 func TestMemoryOff(t *testing.T) {
-	v, f := newCounting(t, func(c *resource.Config) { c.MemoryTTL = -1 })
+	v, f := newCounting(t, func(c *resource.Config) { c.Limits.CacheTTL = -1 })
 	f.bearer("alice")
 	f.bearer("alice")
 	if n := v.asked.Load(); n != 2 {
@@ -101,9 +101,9 @@ func TestMemoryIsBounded(t *testing.T) { // bad-inputs 225, 226
 		change func(*resource.Config)
 		most   int64 // tokens that may still be remembered
 	}{
-		{"in entries", func(c *resource.Config) { c.MemoryEntries = 10 }, 10},
-		{"in bytes", func(c *resource.Config) { c.MemoryEntries, c.MemoryBytes = 200, 10_000 }, 20},
-		{"in entries, sharded", func(c *resource.Config) { c.MemoryEntries = 512 }, 512},
+		{"in entries", func(c *resource.Config) { c.Limits.CacheEntries = 10 }, 10},
+		{"in bytes", func(c *resource.Config) { c.Limits.CacheEntries, c.Limits.CacheBytes = 200, 10_000 }, 20},
+		{"in entries, sharded", func(c *resource.Config) { c.Limits.CacheEntries = 512 }, 512},
 	} {
 		t.Run(row.name, func(t *testing.T) {
 			v, f := newCounting(t, row.change)
@@ -125,7 +125,7 @@ func TestMemoryIsBounded(t *testing.T) { // bad-inputs 225, 226
 }
 
 func TestInvalidTokensPushNothingOut(t *testing.T) { // bad-inputs 225
-	v, f := newCounting(t, func(c *resource.Config) { c.MemoryEntries = 2 })
+	v, f := newCounting(t, func(c *resource.Config) { c.Limits.CacheEntries = 2 })
 	f.bearer("alice")
 	for i := range 1000 {
 		f.bearer(fmt.Sprint("bad-", i))
@@ -139,7 +139,7 @@ func TestInvalidTokensPushNothingOut(t *testing.T) { // bad-inputs 225
 
 // A claims object too large for the memory is served all the same.
 func TestClaimsLargerThanTheMemory(t *testing.T) {
-	f := newFixture(t, func(c *resource.Config, _ *jwks.Config) { c.MemoryBytes = 1000 })
+	f := newFixture(t, func(c *resource.Config, _ *jwks.Config) { c.Limits.CacheBytes = 1000 })
 	token := f.token(resourcetest.Token{Claims: map[string]any{"filler": strings.Repeat("x", 4000)}})
 	f.expect("first", f.bearer(token), accepted)
 	f.expect("again", f.bearer(token), accepted)

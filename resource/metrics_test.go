@@ -49,7 +49,7 @@ func (f *fixture) expectSeries(want map[string]string) {
 }
 
 func TestMetricsOfTheMemory(t *testing.T) {
-	f := newFixture(t, func(c *resource.Config, _ *jwks.Config) { c.MemoryEntries = 2 })
+	f := newFixture(t, func(c *resource.Config, _ *jwks.Config) { c.Limits.CacheEntries = 2 })
 	for _, subject := range []string{"a", "b", "b", "b", "c"} { // c pushes a out
 		f.bearer(f.tokenOf(subject))
 	}
@@ -69,7 +69,7 @@ func TestMetricsOfTheMemory(t *testing.T) {
 		"warder_remembered_evictions_total": "1", // what is taken out on purpose is none
 	})
 	t.Run("without memory", func(t *testing.T) {
-		f := newFixture(t, func(c *resource.Config, _ *jwks.Config) { c.MemoryTTL = -1 })
+		f := newFixture(t, func(c *resource.Config, _ *jwks.Config) { c.Limits.CacheTTL = -1 })
 		f.bearer(f.tokenOf("a"))
 		f.expectSeries(map[string]string{"warder_remembered_entries": "0", "warder_remembered_hits_total": "0"})
 	})
@@ -88,7 +88,7 @@ func (f *fixture) tokenOf(subject string) string {
 
 // A token that is remembered no longer because its time or key is over is no hit.
 func TestUseOfWhatIsOverIsNoHit(t *testing.T) {
-	inBubble(t, func(c *resource.Config, _ *jwks.Config) { c.MemoryTTL = 24 * time.Hour }, func(t *testing.T, f *fixture) {
+	inBubble(t, func(c *resource.Config, _ *jwks.Config) { c.Limits.CacheTTL = 24 * time.Hour }, func(t *testing.T, f *fixture) {
 		token := f.token(resourcetest.Token{Lifetime: 2 * time.Minute})
 		f.bearer(token)
 		time.Sleep(time.Hour)
@@ -100,7 +100,7 @@ func TestUseOfWhatIsOverIsNoHit(t *testing.T) {
 func TestMetricsOfVerification(t *testing.T) {
 	f := newFixture(t, func(c *resource.Config, _ *jwks.Config) {
 		c.Opaque = &resource.Issuer{Verifier: oneToken{}}
-		c.Headers = map[string]resource.HeaderVerifier{"X-Key": noKeys{}}
+		c.Credentials.Headers = map[string]resource.HeaderVerifier{"X-Key": noKeys{}}
 	})
 	count := func(credential string) uint64 {
 		registry := prometheus.NewRegistry()
@@ -268,7 +268,7 @@ func TestMetricsFollowAReplacedConfiguration(t *testing.T) {
 	before, after := new(notebook), new(notebook)
 	f := newFixture(t, func(c *resource.Config, _ *jwks.Config) {
 		c.Operations = resource.Operations{Tools: map[string][]string{"old": {"admin"}}}
-		c.Observers = []resource.Observer{before}
+		c.Hooks.Observers = []resource.Observer{before}
 	})
 	token := f.token(resourcetest.Token{Scope: "read"})
 	call := func(tool string) { f.res.Authenticate(rpcRequest(rpc("tools/call", tool), token)) }
@@ -276,7 +276,7 @@ func TestMetricsFollowAReplacedConfiguration(t *testing.T) {
 	call("old")
 	next := newFixtureWith(t, f.issuer, func(c *resource.Config, _ *jwks.Config) { // another verifier: nothing is remembered
 		c.Operations = resource.Operations{Tools: map[string][]string{"new": {"admin"}}}
-		c.Observers = []resource.Observer{after}
+		c.Hooks.Observers = []resource.Observer{after}
 	})
 	if err := f.res.Replace(next.res); err != nil {
 		t.Fatal(err)

@@ -3,160 +3,80 @@ package resource
 import (
 	"context"
 	"log/slog"
+	"maps"
 	"net/http"
-	"strings"
+	"slices"
 	"time"
-	"unicode"
-	"unicode/utf8"
+
+	"github.com/warder-go/warder/internal/logging"
+	"github.com/warder-go/warder/internal/loglimit"
+	"github.com/warder-go/warder/internal/mcpmsg"
 )
 
-// observeAccepted is the one place where an accepted request is counted and told of.
-func (r *Resource) observeAccepted(req *http.Request, caller *Caller, about []*message) {
-	r.metrics.accepted.Inc()
-	r.tell(req.Context(), req.Header, caller, about, nil)
+// observeAccepted counts an accepted request and notifies the observers. Every accepted
+// request passes here.
+func (p *policy) observeAccepted(req *http.Request, caller *Caller, messages []*mcpmsg.Message) {
+	p.metrics.accepted.Inc()
+	p.notify(req.Context(), req.Header, caller, messages, nil)
 }
 
-// refuse is the one place where a fault becomes an answer, and where that is counted,
-// told of and logged. header is that of the request, nil where nobody knows it.
-func (r *Resource) refuse(ctx context.Context, header http.Header, f *fault) *Refusal {
-	refusal := r.answers.refusal(f)
-	r.metrics.refused[refusal.Reason].Inc()
+// refuse turns a fault into an answer, counts and logs it and notifies the observers. Every
+// rejected request passes here. header is that of the request; nil if it is not known.
+func (p *policy) refuse(ctx context.Context, header http.Header, f *fault) *Refusal {
+	refusal := p.answers.refusal(f)
+	p.metrics.refused[refusal.Reason].Inc()
 	if f.reason == ReasonInsufficientScope {
-		r.challenged[r.rules.label(f.about)].Inc()
+		p.challenged[p.rules.label(f.messages)].Inc()
 	}
-	r.tell(ctx, header, f.caller, f.about, f)
-	r.log(ctx, refusal.Status, header, f)
+	p.notify(ctx, header, f.caller, f.messages, f)
+	p.log(ctx, refusal.Status, header, f)
 	return refusal
 }
 
-// level is how loud the log is about an outcome.
-func (o outcome) level() slog.Level {
-	switch o {
-	case answerMissing: // every client's first request
-		return slog.LevelDebug
-	case answerUnavailable:
-		return slog.LevelWarn
-	case answerError:
-		return slog.LevelError
-	}
-	return slog.LevelInfo
+// newLogLimit returns a limiter for the log records of each reason.
+func newLogLimit(perSecond int) *loglimit.Limiter[Reason] {
+	return loglimit.New(perSecond, slices.Collect(maps.Keys(outcomes)))
 }
 
-// log writes a record about a fault that is answered with a status, or that ends a stream
-// (0), unless there is a flood of its reason. A log handler that panics costs its line,
-// not the answer.
-func (r *Resource) log(ctx context.Context, status int, header http.Header, f *fault) {
+// log writes a record about a fault, unless there are too many of its reason. status is that
+// of the answer; 0 for the end of a stream. A panic in the log handler loses the record, not
+// the answer.
+func (p *policy) log(ctx context.Context, status int, header http.Header, f *fault) {
 	level := outcomes[f.reason].level()
 	if status == 0 && f.reason == ReasonExpired {
-		level = slog.LevelDebug // a stream whose time is over
+		level = slog.LevelDebug // the usual end of a stream
 	}
-	logger := r.logger
-	if logger == nil {
-		logger = slog.Default()
-	}
+	logger := logging.OrDefault(p.logger)
 	defer func() { _ = recover() }()
 	if !logger.Enabled(ctx, level) {
 		return
 	}
-	ok, summaryIn := r.floods.admits(f.reason)
-	if summaryIn > 0 { // a timer that is there only as long as it counts
-		time.AfterFunc(summaryIn, func() { r.logLeftOut(logger, level, f.reason) })
+	ok, summaryIn := p.logLimit.Allow(f.reason)
+	if summaryIn > 0 { // the timer exists only while records are suppressed
+		time.AfterFunc(summaryIn, func() { p.logSuppressed(logger, level, f.reason) })
 	}
 	if !ok {
 		return
 	}
-	about := append(make([]slog.Attr, 0, 12), slog.String("reason", string(f.reason)))
+	attrs := append(make([]slog.Attr, 0, 12), slog.String("reason", string(f.reason)))
 	if status != 0 {
-		about = append(about, slog.Int("status", status))
+		attrs = append(attrs, slog.Int("status", status))
 	}
-	about = append(about, slog.String("resource", r.document.Resource))
-	about = append(about, f.attrs()...)
+	attrs = append(attrs, slog.String("resource", p.document.Resource))
+	attrs = append(attrs, f.attrs()...)
 	if trace := traceID(header); trace != "" {
-		about = append(about, slog.String("trace_id", trace))
+		attrs = append(attrs, slog.String("trace_id", trace))
 	}
 	if status == 0 {
-		logger.LogAttrs(ctx, level, "stream ended", about...)
+		logger.LogAttrs(ctx, level, "stream ended", attrs...)
 		return
 	}
-	logger.LogAttrs(ctx, level, "request refused", about...)
+	logger.LogAttrs(ctx, level, "request refused", attrs...)
 }
 
-// logLeftOut writes how many records of a reason there would have been.
-func (r *Resource) logLeftOut(logger *slog.Logger, level slog.Level, reason Reason) {
-	defer func() { _ = recover() }() // nobody above a timer would catch a log that panics
+// logSuppressed writes how many records of a reason were suppressed.
+func (p *policy) logSuppressed(logger *slog.Logger, level slog.Level, reason Reason) {
+	defer func() { _ = recover() }() // a panic in a timer would end the program
 	logger.LogAttrs(context.Background(), level, "left out of the log", slog.String("reason", string(reason)),
-		slog.String("resource", r.document.Resource), slog.Int("left_out", r.floods.summary(reason)))
-}
-
-// attrs are the particulars of a fault: what was found and what was expected, never
-// the token.
-func (f *fault) attrs() (attrs []slog.Attr) {
-	text := func(key, value string) {
-		if value != "" {
-			attrs = append(attrs, slog.String(key, printable(value)))
-		}
-	}
-	if f.check != nil {
-		text("check", f.check.name)
-		text("source", f.check.source)
-	}
-	switch {
-	case f.caller != nil:
-		text("issuer", f.caller.Issuer())
-		text("subject", f.caller.Subject())
-		text("client", f.caller.ClientID())
-	case f.claims != nil && f.issuer == "": // the issuer is what was found: see got
-		text("client", f.claims.ClientID)
-	case f.claims != nil:
-		text("issuer", f.issuer)
-		text("client", f.claims.ClientID)
-	default:
-		text("issuer", f.issuer)
-	}
-	if f.token != nil && f.token.IsJWT() {
-		text("kid", f.token.JWS().Header.KeyID)
-		text("alg", f.token.JWS().Header.Algorithm.String())
-	}
-	if f.got != "" || f.check != nil || f.want != "" {
-		attrs = append(attrs, slog.String("got", printable(f.got)))
-	}
-	text("want", f.want)
-	text("operation", f.operation())
-	if f.unverified {
-		attrs = append(attrs, slog.Bool("unverified", true))
-	}
-	if f.err != nil {
-		text("error", f.err.Error())
-	}
-	return attrs
-}
-
-// operation names what the request asks for, as its body says.
-func (f *fault) operation() string {
-	var all []string
-	for _, o := range operationsOf(f.about) {
-		all = append(all, strings.TrimSuffix(o.Method+" "+o.Name, " "))
-	}
-	return strings.Join(all, ", ")
-}
-
-const maxLogged = 256 // bytes of a text that a client or an upstream has a say in
-
-// printable makes text safe for a log: no control or invisible characters, no
-// broken UTF-8, not long.
-func printable(text string) string {
-	cut := len(text) > maxLogged
-	if cut {
-		text = strings.Clone(text[:maxLogged]) // the rest may be long
-	}
-	text = strings.Map(func(c rune) rune {
-		if c == utf8.RuneError || !unicode.IsPrint(c) {
-			return '?'
-		}
-		return c
-	}, text)
-	if cut {
-		text += "..."
-	}
-	return text
+		slog.String("resource", p.document.Resource), slog.Int("left_out", p.logLimit.Summary(reason)))
 }

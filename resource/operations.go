@@ -1,82 +1,88 @@
 package resource
 
-import "context"
+import (
+	"context"
+	"maps"
+	"slices"
 
-// Operations says which scopes an MCP operation needs besides Config.Scopes. Rules
-// add up: a request needs the scopes of every rule that binds it, and is refused
-// with 403 and one challenge that names them all, before the MCP server sees it.
+	"github.com/warder-go/warder/internal/mcpmsg"
+	"github.com/warder-go/warder/internal/uripattern"
+)
+
+// Operations says which scopes an MCP operation needs besides Config.Scopes. Rules add up: a
+// request needs the scopes of every rule that applies to it. A request without them is
+// rejected before the MCP server sees it, with 403 and one challenge that names them all.
 //
-// With the zero value bodies are not read at all. Otherwise the body of every POST, also
-// of one that no rule will bind, is read strictly, held in memory once, up to
-// Config.MaxBodyBytes, and handed on byte for byte; what two
-// JSON readers could understand differently is refused with 400 (MCP 2026-07-28:
-// the headers Mcp-Method and Mcp-Name are never the ground for granting).
+// With the zero value bodies are not read. Otherwise the body of every request whose method
+// is not GET, HEAD, DELETE or OPTIONS is read, whether a rule applies to it or not. It is
+// held in memory once, up to Limits.MaxBodyBytes, and handed on byte for byte. A body that
+// two JSON readers could understand differently is rejected with 400. The headers
+// Mcp-Method and Mcp-Name never grant anything (MCP 2026-07-28).
 //
-// A task is some tool's, but its id does not say whose. So the methods tasks/*, and a
-// subscriptions/listen with taskIds (as tasks/get), need the scopes of all of Tools
+// A task belongs to a tool, but its id does not tell which one. So the methods tasks/*, and
+// a subscriptions/listen with taskIds (like tasks/get), need the scopes of all Tools
 // together, unless Methods names them.
 //
-// Responses, notifications, GET, HEAD and DELETE need what Methods says of them, if
-// anything, and Config.Scopes.
+// Responses, notifications, GET, HEAD, DELETE and OPTIONS need Config.Scopes, and
+// notifications also what Methods says about them.
 type Operations struct {
 	Methods map[string][]string // by JSON-RPC method, such as "tools/list"
-	Tools   map[string][]string // by name; binds tools/call, and tasks, see above
-	Prompts map[string][]string // by name; binds prompts/get and completion/complete
+	Tools   map[string][]string // by name; applies to tools/call, and to tasks as above
+	Prompts map[string][]string // by name; applies to prompts/get and completion/complete
 
-	// Resources binds resources/read, resources/subscribe and unsubscribe,
-	// subscriptions/listen and completion/complete. URIs of more than
-	// [MaxURIBytes] are refused with 400, and so are those that templates which
-	// begin alike have to be compared with beyond [MaxTemplateBytes].
+	// Resources applies to resources/read, resources/subscribe and unsubscribe,
+	// subscriptions/listen and completion/complete. A request is rejected with 400 if its
+	// URIs have more than 64 KiB together, or if comparing them with templates that begin
+	// alike takes too long (512 KiB of text).
 	Resources []ResourceRule
 
-	// Rule is asked for every request and notification, after the maps, and
-	// returns what it needs besides; for each resource and task of a
-	// subscriptions/listen. An error, a panic and a malformed scope refuse with
-	// 500. It must be quick, and must not change what it is given.
+	// Rule returns further scopes that an operation needs. It is called after the maps
+	// were applied, for every request and notification, and for each resource and task of
+	// a subscriptions/listen. An error, a panic and a malformed scope reject the request
+	// with 500. It must be quick and must not change its arguments.
 	//
-	// It gets what the client wrote. A URI may be spelled in many ways (case,
-	// encoding, dot segments): grant by URIs that are known, never by what a URI
-	// is not, or leave URIs to Resources. Arguments in which two names of an
-	// object differ only in case are refused with 400 before it is asked, but one
-	// name alone may still be spelled otherwise ("Path" for "path"): encoding/json
-	// takes it for the same, a tool perhaps not, or the other way round. So treat
-	// a name that the tool does not have as one that it has.
-	Rule func(context.Context, Operation, *Caller) (Need, error)
+	// It gets what the client sent. A URI can be written in many ways (case, encoding,
+	// dot segments): grant access by URIs that are known, never by what a URI is not, or
+	// use Resources. Arguments in which two member names of an object differ only in case
+	// are rejected with 400 before the call. A single name can still have another case
+	// ("Path" for "path"): encoding/json takes it for the same name, and a tool may or
+	// may not. So handle a name that the tool does not have like one that it has.
+	Rule func(context.Context, Operation, *Caller) (scopes []string, err error)
 
-	// Undeclared says what becomes of tools, prompts, resources and methods that
-	// no rule names. Not in question are initialize, ping, server/discover and
+	// Undeclared selects what happens to tools, prompts, resources and methods that no
+	// rule names. It does not apply to initialize, ping, server/discover and
 	// notifications.
 	Undeclared Undeclared
 
-	// Public operations are open to requests without credentials. Only these may
-	// be named: initialize, ping, server/discover, tools/list, prompts/list,
-	// resources/list, resources/templates/list. A public request is one POST of
-	// one message of at most 64 KiB; initialize also needs Stateless.
+	// Public are methods that are open to requests without credentials. Only these can
+	// be public: initialize, ping, server/discover, tools/list, prompts/list,
+	// resources/list, resources/templates/list. A public request is one POST of one
+	// message of at most 64 KiB. Initialize also needs Stateless.
 	Public []string
 
-	// Stateless is the program's word that the MCP server keeps no sessions. A
-	// session that somebody opened without a token could be used by anybody's.
+	// Stateless declares that the MCP server keeps no sessions. A session that was opened
+	// without a token could be used with any token.
 	Stateless bool
 
-	// LateChallenges lets handlers ask for a 403 themselves, see [Challenge]. The
-	// header of an answer is then held back until its first byte is written.
+	// LateChallenges lets handlers request a 403 themselves, see [Challenge]. The header
+	// of an answer is then held back until its first byte is written.
 	LateChallenges bool
 }
 
-// IsZero reports whether there is nothing to be decided by operation: then bodies are
-// not read.
+// IsZero reports whether there are no rules, so that bodies are not read.
 func (o Operations) IsZero() bool {
 	return o.Methods == nil && o.Tools == nil && o.Prompts == nil && o.Resources == nil && o.Rule == nil &&
 		o.Undeclared == AllowUndeclared && o.Public == nil && !o.LateChallenges
 }
 
-// ResourceRule is a rule for MCP resources. Exactly one of URI, Prefix and Template
-// is given. No other spelling of a URI avoids a rule: letters are compared without
-// case, encoding and Unicode form, file names also as NTFS and HFS+ take them (streams,
-// characters without width), and a URI that readers could resolve in different ways (dot
-// segments, empty segments, encoded delimiters, a host or a short name of Windows in a
-// file URI and the like) needs the scopes of all resource rules, unless one of them has
-// it as its text.
+// ResourceRule is a rule for MCP resources. Exactly one of URI, Prefix and Template is set.
+//
+// Another spelling of a URI does not avoid the rule. URIs are compared without case,
+// percent-encoding and Unicode form; file names also as NTFS and HFS+ read them (streams,
+// characters without width). A URI that readers could resolve in different ways (dot
+// segments, empty segments, encoded delimiters, a host or a Windows short name in a file
+// URI, and similar) needs the scopes of all resource rules, unless one of them has exactly
+// that text.
 type ResourceRule struct {
 	URI      string // exact
 	Prefix   string // of the URI
@@ -84,28 +90,57 @@ type ResourceRule struct {
 	Scopes   []string
 }
 
-// Undeclared is what becomes of an operation that no rule names.
+// Undeclared selects what happens to an operation that no rule names.
 type Undeclared int
 
 const (
 	AllowUndeclared Undeclared = iota // it needs Config.Scopes
-	DenyUndeclared                    // it is refused with 403, whatever the caller's scopes
+	DenyUndeclared                    // it is rejected with 403, whatever the caller's scopes
 )
 
 // Operation is one JSON-RPC request or notification, as the MCP server will run it.
 type Operation struct {
 	Method    string
-	Name      string // tool, prompt, resource URI or task; "" if the method has none
+	Name      string // tool, prompt, resource URI or task; "" if the method names none
 	Ref       string // of completion/complete: "ref/prompt" or "ref/resource"
-	Arguments []byte // params.arguments as JSON; nil if absent; not to be changed
+	Arguments []byte // params.arguments as JSON; nil if absent; must not be changed
 }
 
-// Need is what an operation needs besides what the maps say.
-type Need struct {
-	Scopes []string
+// message returns the operation as if it had been read from a body.
+func (o Operation) message() (*mcpmsg.Message, error) {
+	return mcpmsg.ForOperation(o.Method, o.Name, o.Ref, o.Arguments)
 }
 
-// publicMethods are those that may be public: they tell what there is, and run
-// nothing.
-var publicMethods = []string{"initialize", "ping", "server/discover", "tools/list",
-	"prompts/list", "resources/list", "resources/templates/list"}
+// Operations returns Config.Operations, for programs that compare the rules with what their
+// server has. Do not change slices in it.
+func (r *Resource) Operations() Operations {
+	p := r.policy()
+	if p.rules == nil {
+		return Operations{}
+	}
+	o := p.rules.Operations
+	o.Methods, o.Tools, o.Prompts = maps.Clone(o.Methods), maps.Clone(o.Tools), maps.Clone(o.Prompts)
+	o.Resources, o.Public = slices.Clone(o.Resources), slices.Clone(o.Public)
+	return o
+}
+
+// Declares reports whether a rule names the operation, so that Undeclared does not apply to
+// it. It does not call Operations.Rule, which names nothing.
+func (r *Resource) Declares(op Operation) bool {
+	p := r.policy()
+	m, err := op.message()
+	if err != nil || p.rules == nil {
+		return false
+	}
+	return p.rules.collect(m, new(requirements))
+}
+
+// Applies reports whether the rule applies to the URI, in this or another spelling. It is
+// for programs that compare the rules with what their server has. It does not consider that
+// a URI which can be read in several ways needs the scopes of all rules. A rule that New
+// would reject applies to nothing.
+func (rule ResourceRule) Applies(uri string) bool { return rule.pattern().Match(uri) }
+
+func (rule ResourceRule) pattern() uripattern.Pattern {
+	return uripattern.Pattern{URI: rule.URI, Prefix: rule.Prefix, Template: rule.Template}
+}

@@ -336,7 +336,7 @@ func TestLimitOfABody(t *testing.T) {
 		{"as configured", 1000, 1000, accepted},
 		{"a byte more than configured", 1000, 1001, tooLarge},
 	} {
-		f := newFixture(t, func(c *resource.Config, _ *jwks.Config) { c.Operations, c.MaxBodyBytes = someRules, row.limit })
+		f := newFixture(t, func(c *resource.Config, _ *jwks.Config) { c.Operations, c.Limits.MaxBodyBytes = someRules, row.limit })
 		body := call("ping", `{}`)
 		body += strings.Repeat(" ", row.size-len(body))
 		f.expect(row.name, f.post(f.token(resourcetest.Token{}), body), row.want)
@@ -379,11 +379,11 @@ func (u unreadable) Read([]byte) (int, error) {
 }
 
 func TestRuleFunction(t *testing.T) {
-	var rule func(resource.Operation, *resource.Caller) (resource.Need, error)
+	var rule func(resource.Operation, *resource.Caller) ([]string, error)
 	f := newFixture(t, func(c *resource.Config, _ *jwks.Config) {
 		c.Operations = resource.Operations{
 			Tools: map[string][]string{"delete": {"admin"}},
-			Rule: func(_ context.Context, o resource.Operation, c *resource.Caller) (resource.Need, error) {
+			Rule: func(_ context.Context, o resource.Operation, c *resource.Caller) ([]string, error) {
 				return rule(o, c)
 			},
 		}
@@ -392,25 +392,25 @@ func TestRuleFunction(t *testing.T) {
 	body := call("tools/call", `{"name":"delete","arguments":{"id": 7}}`)
 	for _, row := range []struct {
 		name string
-		rule func(resource.Operation, *resource.Caller) (resource.Need, error)
+		rule func(resource.Operation, *resource.Caller) ([]string, error)
 		want answer
 	}{
-		{"nothing more", func(resource.Operation, *resource.Caller) (resource.Need, error) { return resource.Need{}, nil }, accepted},
-		{"it sees everything", func(o resource.Operation, c *resource.Caller) (resource.Need, error) {
+		{"nothing more", func(resource.Operation, *resource.Caller) ([]string, error) { return nil, nil }, accepted},
+		{"it sees everything", func(o resource.Operation, c *resource.Caller) ([]string, error) {
 			if o.Method != "tools/call" || o.Name != "delete" || string(o.Arguments) != `{"id": 7}` || c.Subject() != "alice" {
 				t.Errorf("got %+v %v", o, c)
 			}
-			return resource.Need{}, nil
+			return nil, nil
 		}, accepted},
-		{"more", func(resource.Operation, *resource.Caller) (resource.Need, error) {
-			return resource.Need{Scopes: []string{"admin", "row:7"}}, nil
+		{"more", func(resource.Operation, *resource.Caller) ([]string, error) {
+			return []string{"admin", "row:7"}, nil
 		}, insufficient("admin row:7")},
-		{"error", func(resource.Operation, *resource.Caller) (resource.Need, error) {
-			return resource.Need{}, errors.New("no")
+		{"error", func(resource.Operation, *resource.Caller) ([]string, error) {
+			return nil, errors.New("no")
 		}, failed},
-		{"panic", func(resource.Operation, *resource.Caller) (resource.Need, error) { panic("x") }, failed},
-		{"malformed scope", func(resource.Operation, *resource.Caller) (resource.Need, error) {
-			return resource.Need{Scopes: []string{`a", x="b`}}, nil
+		{"panic", func(resource.Operation, *resource.Caller) ([]string, error) { panic("x") }, failed},
+		{"malformed scope", func(resource.Operation, *resource.Caller) ([]string, error) {
+			return []string{`a", x="b`}, nil
 		}, failed},
 	} {
 		rule = row.rule
@@ -505,7 +505,7 @@ func TestPublicOperations(t *testing.T) {
 
 func TestStepUp(t *testing.T) { // design decision 5
 	f := newFixture(t, func(c *resource.Config, _ *jwks.Config) {
-		c.Scopes, c.StepUp, c.Operations = []string{"base"}, resource.StepUpKeepGranted, someRules
+		c.Scopes, c.ScopeOptions.StepUp, c.Operations = []string{"base"}, resource.StepUpKeepGranted, someRules
 	})
 	token := f.token(resourcetest.Token{Scope: `prompt unheard-of base list x"y`})
 	f.expect("granted scopes that the configuration mentions are kept",
@@ -523,8 +523,8 @@ func TestOperationMistakes(t *testing.T) {
 		{"resource rule without a pattern", resource.Operations{Resources: []resource.ResourceRule{{}}}, "exactly one of"},
 		{"resource rule with two", resource.Operations{Resources: []resource.ResourceRule{{URI: "a", Prefix: "b"}}}, "exactly one of"},
 		{"broken template", resource.Operations{Resources: []resource.ResourceRule{{Template: "a{"}}}, "RFC 6570"},
-		{"public method off the list", resource.Operations{Public: []string{"tools/call"}}, "can't be public"},
-		{"public and scoped", resource.Operations{Public: []string{"tools/list"}, Methods: map[string][]string{"tools/list": {"a"}}}, "can't be both"},
+		{"public method off the list", resource.Operations{Public: []string{"tools/call"}}, "cannot be public"},
+		{"public and scoped", resource.Operations{Public: []string{"tools/list"}, Methods: map[string][]string{"tools/list": {"a"}}}, "cannot have scopes and be public"},
 		{"public initialize of a stateful server", resource.Operations{Public: []string{"initialize"}}, "Stateless"},
 		{"undeclared", resource.Operations{Undeclared: 7}, "Undeclared"},
 	} {

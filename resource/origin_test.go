@@ -37,7 +37,7 @@ func TestOrigins(t *testing.T) {
 		{"another one", "https://mcp.example.test/mcp", []string{"https://app.example.test"}, []string{"https://evil.example"}, false},
 		{"a name that was rebound to this address", "http://127.0.0.1:8080/mcp", nil, []string{"http://evil.example:8080"}, false},
 		{"localhost is not 127.0.0.1", "http://127.0.0.1:8080/mcp", nil, []string{"http://localhost:8080"}, false},
-		{"another scheme", "https://mcp.example.test/mcp", nil, []string{"http://mcp.example.test"}, false},
+		{"a scheme other than Bearer", "https://mcp.example.test/mcp", nil, []string{"http://mcp.example.test"}, false},
 		{"another port", "https://mcp.example.test/mcp", nil, []string{"https://mcp.example.test:8443"}, false},
 		{"the default port, which no browser writes", "https://mcp.example.test/mcp", nil, []string{"https://mcp.example.test:443"}, false},
 		{"a domain below", "https://mcp.example.test/mcp", nil, []string{"https://a.mcp.example.test"}, false},
@@ -77,7 +77,7 @@ func TestOrigins(t *testing.T) {
 func originsOf(t *testing.T, logger *slog.Logger, identifier string, origins ...string) *resource.Resource {
 	t.Helper()
 	res, err := resource.New(resource.Config{
-		Identifier: identifier, Issuers: []resource.Issuer{{Verifier: verifier(t)}}, Origins: origins, Logger: logger,
+		Identifier: identifier, Issuers: []resource.Issuer{{Verifier: verifier(t)}}, HTTP: resource.HTTPOptions{Origins: origins}, Logger: logger,
 		Operations: resource.Operations{Public: []string{"tools/list"}},
 	})
 	if err != nil {
@@ -146,12 +146,12 @@ func TestOriginMistakes(t *testing.T) {
 		{"http on loopback", []string{"http://localhost:6274", "http://127.0.0.1:6274", "http://[::1]:6274"}, ""},
 		{"a name in its xn-- form", []string{"https://xn--bcher-kva.example"}, ""},
 		{"an application's own scheme", []string{"tauri://localhost"}, ""},
-		{"null", []string{"null"}, "anybody can make"},
+		{"null", []string{"null"}, "anyone can make"},
 		{"any", []string{"*"}, "name each"},
 		{"any below", []string{"https://*.example.test"}, "name each"},
-		{"empty", []string{""}, "is no origin"},
-		{"a name alone", []string{"app.example.test"}, "is no origin"},
-		{"a scheme alone", []string{"https://"}, "is no origin"},
+		{"empty", []string{""}, "is not an origin"},
+		{"a name alone", []string{"app.example.test"}, "is not an origin"},
+		{"a scheme alone", []string{"https://"}, "is not an origin"},
 		{"a slash at the end", []string{"https://app.example.test/"}, `write "https://app.example.test"`},
 		{"a path", []string{"https://app.example.test/chat"}, `write "https://app.example.test"`},
 		{"a query", []string{"https://app.example.test?a"}, `write "https://app.example.test"`},
@@ -162,21 +162,21 @@ func TestOriginMistakes(t *testing.T) {
 		{"a port with a zero in front", []string{"https://app.example.test:08443"}, `write "https://app.example.test:8443"`},
 		{"the usual port with a zero in front", []string{"https://app.example.test:0443"}, `write "https://app.example.test"`},
 		{"another case", []string{"https://App.example.test"}, `write "https://app.example.test"`},
-		{"another case of the scheme", []string{"HTTPS://app.example.test"}, "no origin"},
+		{"another case of the scheme", []string{"HTTPS://app.example.test"}, "not an origin"},
 		{"IPv6 at length", []string{"http://[0:0:0:0:0:0:0:1]:6274"}, `write "http://[::1]:6274"`},
 		{"letters that no host has", []string{"https://bücher.example"}, "xn--"},
 		{"http", []string{"http://app.example.test"}, "must begin with https://"},
 		{"an extension with a path", []string{"chrome-extension://abc/page.html"}, "without a path"},
 		{"two in one", []string{"https://a.example.test,https://b.example.test"}, "Origins[0]"},
-		{"twice", []string{"https://a.example.test", "https://a.example.test"}, "Origins[1]: \"https://a.example.test\" stands twice"},
+		{"twice", []string{"https://a.example.test", "https://a.example.test"}, "Origins[1]: duplicate origin \"https://a.example.test\""},
 	} {
-		_, err := resource.New(resource.Config{Identifier: identifier, Issuers: []resource.Issuer{{Verifier: verifier(t)}}, Origins: row.origins})
+		_, err := resource.New(resource.Config{Identifier: identifier, Issuers: []resource.Issuer{{Verifier: verifier(t)}}, HTTP: resource.HTTPOptions{Origins: row.origins}})
 		if row.want == "" && err != nil || row.want != "" && (err == nil || !strings.Contains(err.Error(), row.want)) {
 			t.Errorf("%s: got %v, want %q", row.name, err, row.want)
 		}
 	}
 	_, err := resource.New(resource.Config{
-		Identifier: "http://mcp.example.test/mcp", AllowHTTP: true, Issuers: []resource.Issuer{{Verifier: verifier(t)}}, Origins: []string{"http://app.example.test"},
+		Identifier: "http://mcp.example.test/mcp", HTTP: resource.HTTPOptions{AllowHTTP: true, Origins: []string{"http://app.example.test"}}, Issuers: []resource.Issuer{{Verifier: verifier(t)}},
 	})
 	if err != nil {
 		t.Errorf("http, by an explicit word: got %v", err)

@@ -39,21 +39,21 @@ func told(refusal *resource.Refusal) answer {
 // Permit says of an operation what Authenticate says of a body that asks for it.
 func TestPermitAsRequests(t *testing.T) {
 	rules := someRules
-	rules.Rule = func(ctx context.Context, o resource.Operation, c *resource.Caller) (need resource.Need, err error) {
+	rules.Rule = func(ctx context.Context, o resource.Operation, c *resource.Caller) (scopes []string, err error) {
 		if known, _ := resource.FromContext(ctx); known != c {
 			t.Errorf("%s: the context has caller %v, the rule is asked about %v", o.Method, known, c)
 		}
 		switch {
 		case string(o.Arguments) == `{"all": true}`:
-			need.Scopes = []string{"all"}
+			scopes = []string{"all"}
 		case o.Name == "broken":
 			err = errors.New("can't tell")
 		case o.Name == "panics":
 			panic("no")
 		case o.Name == "malformed":
-			need.Scopes = []string{"two words"}
+			scopes = []string{"two words"}
 		}
-		return need, err
+		return scopes, err
 	}
 	denied := rules
 	denied.Undeclared = resource.DenyUndeclared
@@ -61,7 +61,7 @@ func TestPermitAsRequests(t *testing.T) {
 		var caller *resource.Caller // also one without the base scope, whom no handler sees
 		f := newFixture(t, func(c *resource.Config, _ *jwks.Config) {
 			c.Scopes, c.Operations = []string{"base"}, undeclared
-			c.Revoked = func(_ context.Context, c *resource.Caller) bool { caller = c; return false }
+			c.Hooks.Revoked = func(_ context.Context, c *resource.Caller) bool { caller = c; return false }
 		})
 		for _, scope := range []string{"base", "base call", "base list call admin prompt secret private db all", "call admin"} {
 			token := resourcetest.Token{Scope: scope}
@@ -115,7 +115,7 @@ func TestPermitAsRequests(t *testing.T) {
 func TestPermitFurtherScopes(t *testing.T) {
 	for _, rules := range []resource.Operations{{}, {Tools: map[string][]string{"delete": {"admin"}}}} {
 		f := newFixture(t, func(c *resource.Config, _ *jwks.Config) {
-			c.Scopes, c.Operations, c.Implies = []string{"base"}, rules, map[string][]string{"root": {"admin", "row:7"}}
+			c.Scopes, c.Operations, c.ScopeOptions.Implies = []string{"base"}, rules, map[string][]string{"root": {"admin", "row:7"}}
 		})
 		own := "base"
 		if rules.Tools != nil {
@@ -185,8 +185,8 @@ func TestPermitLater(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		revoked := false
 		f := newFixture(t, func(c *resource.Config, _ *jwks.Config) {
-			c.Revoked = func(context.Context, *resource.Caller) bool { return revoked }
-			c.Leeway = 10 * time.Second
+			c.Hooks.Revoked = func(context.Context, *resource.Caller) bool { return revoked }
+			c.Limits.Leeway = 10 * time.Second
 		})
 		ping := resource.Operation{Method: "ping"}
 		caller := f.caller(resourcetest.Token{IssuedAt: time.Now(), Lifetime: time.Minute})

@@ -22,9 +22,9 @@ import (
 func TestArgumentsThatARuleCouldMistake(t *testing.T) {
 	asked := ""
 	ruled := newFixture(t, func(c *resource.Config, _ *jwks.Config) {
-		c.Operations.Rule = func(_ context.Context, o resource.Operation, _ *resource.Caller) (resource.Need, error) {
+		c.Operations.Rule = func(_ context.Context, o resource.Operation, _ *resource.Caller) ([]string, error) {
 			asked = string(o.Arguments)
-			return resource.Need{}, nil
+			return nil, nil
 		}
 	})
 	mapped := newFixtureWith(t, ruled.issuer, func(c *resource.Config, _ *jwks.Config) { c.Operations = someRules })
@@ -66,9 +66,9 @@ func TestArgumentsThatARuleCouldMistake(t *testing.T) {
 // extension: notifications.taskIds of subscriptions/listen).
 func TestListeningToTasks(t *testing.T) {
 	var asked []string
-	ask := func(_ context.Context, o resource.Operation, _ *resource.Caller) (resource.Need, error) {
+	ask := func(_ context.Context, o resource.Operation, _ *resource.Caller) ([]string, error) {
 		asked = append(asked, o.Method+" "+o.Name)
-		return resource.Need{}, nil
+		return nil, nil
 	}
 	tools := map[string][]string{"delete": {"admin"}, "slow": {"task"}}
 	listen := func(filter string) string { return call("subscriptions/listen", `{"notifications":`+filter+`}`) }
@@ -109,20 +109,20 @@ func TestLimitsOfWhatABodyNames(t *testing.T) {
 		name, body string
 		want       answer
 	}{
-		{"as many resources as may be", listen(resource.MaxSubscriptions, 0), accepted},
-		{"one more", listen(resource.MaxSubscriptions+1, 0), badBody},
-		{"as many together with tasks", listen(resource.MaxSubscriptions-1, 1), accepted},
-		{"one more together with tasks", listen(resource.MaxSubscriptions, 1), badBody},
-		{"one more in a batch", "[" + listen(resource.MaxSubscriptions, 0) + "," + listen(1, 0) + "]", badBody},
-		{"the longest URI", call("resources/read", `{"uri":"`+uri(resource.MaxURIBytes)+`"}`), accepted},
-		{"one byte longer", call("resources/read", `{"uri":"`+uri(resource.MaxURIBytes+1)+`"}`), badBody},
-		{"one byte longer, listening", call("subscriptions/listen", `{"notifications":{"resourceSubscriptions":["`+uri(resource.MaxURIBytes+1)+`"]}}`), badBody},
-		{"one byte longer, in a batch", "[" + call("resources/read", `{"uri":"`+uri(resource.MaxURIBytes-1)+`"}`) + "," + call("resources/read", `{"uri":"x:"}`) + "]", badBody},
-		{"one byte longer, completing", call("completion/complete", `{"ref":{"type":"ref/resource","uri":"`+uri(resource.MaxURIBytes+1)+`"}}`), badBody},
+		{"as many resources as may be", listen(maxSubscriptions, 0), accepted},
+		{"one more", listen(maxSubscriptions+1, 0), badBody},
+		{"as many together with tasks", listen(maxSubscriptions-1, 1), accepted},
+		{"one more together with tasks", listen(maxSubscriptions, 1), badBody},
+		{"one more in a batch", "[" + listen(maxSubscriptions, 0) + "," + listen(1, 0) + "]", badBody},
+		{"the longest URI", call("resources/read", `{"uri":"`+uri(maxURIBytes)+`"}`), accepted},
+		{"one byte longer", call("resources/read", `{"uri":"`+uri(maxURIBytes+1)+`"}`), badBody},
+		{"one byte longer, listening", call("subscriptions/listen", `{"notifications":{"resourceSubscriptions":["`+uri(maxURIBytes+1)+`"]}}`), badBody},
+		{"one byte longer, in a batch", "[" + call("resources/read", `{"uri":"`+uri(maxURIBytes-1)+`"}`) + "," + call("resources/read", `{"uri":"x:"}`) + "]", badBody},
+		{"one byte longer, completing", call("completion/complete", `{"ref":{"type":"ref/resource","uri":"`+uri(maxURIBytes+1)+`"}}`), badBody},
 	} {
 		f.expect(row.name, f.post(token, row.body), row.want)
 	}
-	long := resource.Operation{Method: "resources/read", Name: uri(resource.MaxURIBytes + 1)}
+	long := resource.Operation{Method: "resources/read", Name: uri(maxURIBytes + 1)}
 	f.expect("one byte longer, Permit", told(f.res.Permit(t.Context(), f.caller(resourcetest.Token{}), long)), badBody)
 }
 
@@ -152,7 +152,7 @@ func TestRulesAreFoundAmongMany(t *testing.T) {
 		name, needs, own := uri()+pick("", "", "c", "/c", "%3A"), "", false
 		for _, rule := range rules {
 			own = own || rule.URI == name // its very text: if it is not plain, that rule alone binds
-			if rule.Binds(name) {
+			if rule.Applies(name) {
 				needs += " " + rule.Scopes[0]
 				bound++
 			}

@@ -1,79 +1,83 @@
 package resource
 
-import "net/http"
+import (
+	"log/slog"
+	"net/http"
+)
 
-// Reason says why a request was refused, in a word of a closed set: the value of
-// the metric label and of the log attribute "reason". A client never sees it.
+// Reason says why a request was rejected. It is one of a fixed set of words: the value of the
+// metric label and of the log attribute "reason". Clients do not get it.
 type Reason string
 
-// The reasons. The comment gives the status and, behind it, what happened.
+// The reasons. The comments give the status of the answer and what happened.
 const (
-	ReasonMissingCredentials Reason = "missing_credentials" // 401: no Bearer token came
-	ReasonMalformedRequest   Reason = "malformed_request"   // 400: a credential that breaks the grammar, or several
+	ReasonMissingCredentials Reason = "missing_credentials" // 401: no Bearer token was sent
+	ReasonMalformedRequest   Reason = "malformed_request"   // 400: a credential that violates the grammar, or several
 
-	ReasonTokenTooLarge     Reason = "token_too_large"    // 401: longer than Config.MaxTokenBytes
-	ReasonTokenMalformed    Reason = "token_malformed"    // 401: not a JWS, or claims of a wrong form
-	ReasonTokenType         Reason = "token_type"         // 401: typ is that of another kind of token
-	ReasonOpaqueUnsupported Reason = "opaque_unsupported" // 401: no JWT, and Config.Opaque is nil
+	ReasonTokenTooLarge     Reason = "token_too_large"    // 401: longer than Limits.MaxTokenBytes
+	ReasonTokenMalformed    Reason = "token_malformed"    // 401: not a JWS, or malformed claims
+	ReasonTokenType         Reason = "token_type"         // 401: another kind of token, such as an ID token
+	ReasonOpaqueUnsupported Reason = "opaque_unsupported" // 401: not a JWT, and Config.Opaque is nil
 	ReasonIssuerUnknown     Reason = "issuer_unknown"     // 401: iss names no configured issuer
 	ReasonIssuerMismatch    Reason = "issuer_mismatch"    // 401: verified claims name another issuer, or another tenant than iss
-	ReasonAlgorithmRefused  Reason = "algorithm_refused"  // 401: alg is not on the issuer's list
-	ReasonKeyUnknown        Reason = "key_unknown"        // 401: the issuer has no key that fits
+	ReasonAlgorithmRefused  Reason = "algorithm_refused"  // 401: alg is not allowed for the issuer
+	ReasonKeyUnknown        Reason = "key_unknown"        // 401: the issuer has no matching key
 	ReasonSignatureInvalid  Reason = "signature_invalid"  // 401
 	ReasonExpired           Reason = "expired"            // 401
-	ReasonNotYetValid       Reason = "not_yet_valid"      // 401: nbf or iat lies in the future
-	ReasonLifetime          Reason = "lifetime"           // 401: exp too far off, or inconsistent times
+	ReasonNotYetValid       Reason = "not_yet_valid"      // 401: nbf or iat is in the future
+	ReasonLifetime          Reason = "lifetime"           // 401: exp is too far in the future, or the times contradict each other
 	ReasonAudience          Reason = "audience"           // 401: not issued for this resource
 	ReasonClaimMissing      Reason = "claim_missing"      // 401: a required claim is absent
-	ReasonSenderConstrained Reason = "sender_constrained" // 401: bound to a key that nothing here can prove
-	ReasonInactive          Reason = "inactive"           // 401: the issuer says it is not active
-	ReasonRevoked           Reason = "revoked"            // 401: Config.Revoked says so
-	ReasonTokenInvalid      Reason = "token_invalid"      // 401: a Verifier refused it without saying more
+	ReasonSenderConstrained Reason = "sender_constrained" // 401: bound to a key; proof of possession is not supported
+	ReasonInactive          Reason = "inactive"           // 401: the issuer reports that it is not active
+	ReasonRevoked           Reason = "revoked"            // 401: Hooks.Revoked reports it
+	ReasonTokenInvalid      Reason = "token_invalid"      // 401: a Verifier rejected it without a reason
 
-	ReasonOrigin              Reason = "origin"               // 403: a page of an origin that Config.Origins does not name
+	ReasonOrigin              Reason = "origin"               // 403: a page of an origin that HTTPOptions.Origins does not list
 	ReasonInsufficientScope   Reason = "insufficient_scope"   // 403
-	ReasonHeaderClaim         Reason = "header_claim"         // 403: a field of Config.HeaderClaims disagrees with the claims
-	ReasonOperationUndeclared Reason = "operation_undeclared" // 403: no rule names it, and Operations.Undeclared denies
+	ReasonHeaderClaim         Reason = "header_claim"         // 403: a field of Credentials.HeaderClaims disagrees with the claims
+	ReasonOperationUndeclared Reason = "operation_undeclared" // 403: no rule names it, and Operations.Undeclared is DenyUndeclared
 
-	ReasonBodyMalformed  Reason = "body_malformed"  // 400: no JSON-RPC that can be read in one way only
-	ReasonHeaderMismatch Reason = "header_mismatch" // 400: Mcp-Method or Mcp-Name repeated, or not what the body says
-	ReasonBodyTooLarge   Reason = "body_too_large"  // 413: over Config.MaxBodyBytes
-	ReasonBodyType       Reason = "body_type"       // 415: not JSON, or encoded
+	ReasonBodyMalformed  Reason = "body_malformed"  // 400: not a JSON-RPC message with a single meaning
+	ReasonHeaderMismatch Reason = "header_mismatch" // 400: Mcp-Method or Mcp-Name is repeated, or disagrees with the body
+	ReasonBodyTooLarge   Reason = "body_too_large"  // 413: over Limits.MaxBodyBytes
+	ReasonBodyType       Reason = "body_type"       // 415: not JSON, or compressed
 
-	ReasonIntrospectionDiscovery   Reason = "introspection_discovery"    // 503: the endpoint's address can't be learned
+	ReasonIntrospectionDiscovery   Reason = "introspection_discovery"    // 503: the address of the endpoint cannot be discovered
 	ReasonIntrospectionUnreachable Reason = "introspection_unreachable"  // 503: no connection to the endpoint
 	ReasonIntrospectionTimeout     Reason = "introspection_timeout"      // 503: no answer in time
-	ReasonIntrospectionStatus      Reason = "introspection_status"       // 503: a status that says nothing about the token, such as 500
-	ReasonIntrospectionRateLimited Reason = "introspection_rate_limited" // 503: the endpoint says 429
-	ReasonIntrospectionCredentials Reason = "introspection_credentials"  // 503: the endpoint refuses ours, or they can't be had
-	ReasonIntrospectionForbidden   Reason = "introspection_forbidden"    // 503: 403 without an OAuth error, as of a firewall
-	ReasonIntrospectionRedirect    Reason = "introspection_redirect"     // 503: the endpoint redirects, which is not followed
-	ReasonIntrospectionContentType Reason = "introspection_content_type" // 503: another type than was asked for, such as a login page
-	ReasonIntrospectionTooLarge    Reason = "introspection_too_large"    // 503: the answer is over its limit
+	ReasonIntrospectionStatus      Reason = "introspection_status"       // 503: a status that does not concern the token, such as 500
+	ReasonIntrospectionRateLimited Reason = "introspection_rate_limited" // 503: the endpoint answered 429
+	ReasonIntrospectionCredentials Reason = "introspection_credentials"  // 503: the endpoint rejects the configured credentials, or they cannot be read
+	ReasonIntrospectionForbidden   Reason = "introspection_forbidden"    // 503: 403 without an OAuth error, such as from a firewall
+	ReasonIntrospectionRedirect    Reason = "introspection_redirect"     // 503: the endpoint redirects; redirects are not followed
+	ReasonIntrospectionContentType Reason = "introspection_content_type" // 503: not the requested content type, such as a login page
+	ReasonIntrospectionTooLarge    Reason = "introspection_too_large"    // 503: the answer is over the limit
 	ReasonIntrospectionTruncated   Reason = "introspection_truncated"    // 503: the answer ended early
-	ReasonIntrospectionMalformed   Reason = "introspection_malformed"    // 503: an answer that breaks RFC 7662
-	ReasonIntrospectionUnproven    Reason = "introspection_unproven"     // 503: not signed as RFC 9701 wants it, or for somebody else
-	ReasonIntrospectionSuspended   Reason = "introspection_suspended"    // 503: not asked, since the endpoint has failed repeatedly
-	ReasonIntrospectionOverloaded  Reason = "introspection_overloaded"   // 503: not asked, since too many calls are under way
+	ReasonIntrospectionMalformed   Reason = "introspection_malformed"    // 503: an answer that violates RFC 7662
+	ReasonIntrospectionUnproven    Reason = "introspection_unproven"     // 503: not signed as RFC 9701 requires, or for another recipient
+	ReasonIntrospectionSuspended   Reason = "introspection_suspended"    // 503: not called, because the circuit breaker is open after repeated failures
+	ReasonIntrospectionOverloaded  Reason = "introspection_overloaded"   // 503: not called, because too many calls are in progress
 
-	ReasonKeysUnavailable     Reason = "keys_unavailable"     // 503: the issuer's keys can't be had
-	ReasonVerifierUnavailable Reason = "verifier_unavailable" // 503: a Verifier can't tell
-	ReasonRequestCanceled     Reason = "request_canceled"     // 503: the client left, or its deadline passed
+	ReasonKeysUnavailable     Reason = "keys_unavailable"     // 503: the issuer's keys are not available
+	ReasonVerifierUnavailable Reason = "verifier_unavailable" // 503: a Verifier cannot decide
+	ReasonRequestCanceled     Reason = "request_canceled"     // 503: the client disconnected, or its deadline passed
 
 	ReasonInternalError Reason = "internal_error" // 500: a configured function panicked or broke its contract
 )
 
-// An outcome is what a client is told for a reason.
+// outcome is the answer to a client for a reason.
 type outcome struct {
 	status      int
-	code        string // the error parameter (RFC 6750 §3.1); "" for none
-	description string // RFC 6750 §3: only %x20-21 / %x23-5B / %x5D-7E
-	rpc         int    // JSON-RPC error code, for what is wrong with the body; else 0
+	code        string // error parameter (RFC 6750 §3.1); "" for none
+	description string // only %x20-21 / %x23-5B / %x5D-7E (RFC 6750 §3)
+	rpc         int    // JSON-RPC error code for a fault in the body; otherwise 0
 }
 
-// Three answers, never mixed: bad token 401, good but not enough 403, cannot tell
-// 503. Every text is fixed here: nothing that a request or an upstream says can get
-// into an answer.
+// There are three kinds of answers, and they are never mixed: 401 for an invalid token, 403
+// for a valid token that does not permit the request, 503 if the token cannot be checked.
+// All texts are fixed: nothing from a request or an upstream server becomes part of an
+// answer.
 var (
 	answerMissing     = outcome{http.StatusUnauthorized, "", "Authorization is required", 0}
 	answerMalformed   = outcome{http.StatusBadRequest, "invalid_request", "The credentials are malformed, or more than one", 0}
@@ -139,4 +143,35 @@ var outcomes = map[Reason]outcome{
 	ReasonVerifierUnavailable:      answerUnavailable,
 	ReasonRequestCanceled:          answerUnavailable,
 	ReasonInternalError:            answerError,
+}
+
+// Values of Event.Result and of the metric label "result".
+const (
+	resultAccepted    = "accepted"
+	resultDenied      = "denied"
+	resultUnavailable = "unavailable"
+	resultError       = "error"
+)
+
+func (o outcome) result() string {
+	switch o {
+	case answerUnavailable:
+		return resultUnavailable
+	case answerError:
+		return resultError
+	}
+	return resultDenied
+}
+
+// level returns the log level of a rejected request.
+func (o outcome) level() slog.Level {
+	switch o {
+	case answerMissing: // the first request of every client
+		return slog.LevelDebug
+	case answerUnavailable:
+		return slog.LevelWarn
+	case answerError:
+		return slog.LevelError
+	}
+	return slog.LevelInfo
 }

@@ -9,20 +9,20 @@ import (
 	"time"
 )
 
-// Refusal is what to answer instead of serving a request. Its parts for the client
-// are fixed texts of this package and of the configuration. Nothing that the request
-// said is among them, except for the id of a JSON-RPC message in an error about it.
+// Refusal is the answer to a rejected request. Everything in it that is for the client comes
+// from this package and from the configuration, except the id of a JSON-RPC message, which
+// an error about the message repeats.
 type Refusal struct {
 	Status      int           // 400, 401, 403, 413, 415, 500 or 503
 	Reason      Reason        // for logs and metrics
 	Challenges  []string      // WWW-Authenticate, one header line each, Bearer first
 	RetryAfter  time.Duration // for 503: whole seconds, at least one
 	ContentType string
-	Body        []byte // not to be changed
-	Err         error  // for logs only: names what was wrong, never the token
+	Body        []byte // must not be changed
+	Err         error  // for logs only; does not contain the token
 }
 
-// SetHeader puts the refusal's header fields into h.
+// SetHeader sets the refusal's header fields in h.
 func (f *Refusal) SetHeader(h http.Header) {
 	if len(f.Challenges) > 0 {
 		h["Www-Authenticate"] = append(h["Www-Authenticate"], f.Challenges...)
@@ -37,23 +37,23 @@ func (f *Refusal) SetHeader(h http.Header) {
 	h["X-Content-Type-Options"] = values[3:4:4]
 }
 
-// answers holds everything about refusals that is known beforehand.
+// answers holds prepared refusals.
 type answers struct {
 	metadataURL string
-	ready       map[Reason]*Refusal // without RetryAfter and Err
+	prepared    map[Reason]*Refusal // without RetryAfter and Err
 }
 
 func newAnswers(metadataURL string, hint, needed []string) answers {
-	a := answers{metadataURL: metadataURL, ready: map[Reason]*Refusal{}}
+	a := answers{metadataURL: metadataURL, prepared: map[Reason]*Refusal{}}
 	for reason, o := range outcomes {
 		scopes := hint
 		switch o {
 		case answerMalformed:
-			scopes = nil // no other token would have helped
+			scopes = nil // another token would not help
 		case answerScope:
 			scopes = needed
 		}
-		a.ready[reason] = a.make(reason, o, scopes)
+		a.prepared[reason] = a.make(reason, o, scopes)
 	}
 	return a
 }
@@ -66,30 +66,30 @@ func (a *answers) make(reason Reason, o outcome, scopes []string) *Refusal {
 	return f
 }
 
-// refusal puts a fault into words.
+// refusal returns the answer for a fault.
 func (a *answers) refusal(f *fault) *Refusal {
-	ready, ok := a.ready[f.reason]
-	if !ok { // a Resource not made by New: fail closed
+	prepared, ok := a.prepared[f.reason]
+	if !ok { // a Resource that was not made by New: fail closed
 		return &Refusal{Status: http.StatusInternalServerError, Reason: ReasonInternalError,
 			ContentType: "application/json", Body: answerError.body(), Err: f}
 	}
-	answer := *ready
-	answer.Challenges = slices.Clone(ready.Challenges) // the caller may change its own
+	answer := *prepared
+	answer.Challenges = slices.Clone(prepared.Challenges) // the caller may change them
 	if f.needed != nil {
 		answer = *a.make(f.reason, outcomes[f.reason], f.needed)
 	}
 	if f.id != nil {
 		answer.Body = outcomes[f.reason].rpcBody(f.id)
 	}
-	// Up to whole seconds: a client that comes too early is refused again.
+	// Rounded up to whole seconds: a client that retries too early is rejected again.
 	answer.RetryAfter = (f.retryAfter + time.Second - 1).Truncate(time.Second)
 	answer.Err = f
 	return &answer
 }
 
-// challenge makes a Bearer challenge. Its order and spelling suit clients that read
-// it by regular expression: every value quoted, no space around "=", and no value
-// can contain a quote, since all come from checked configuration and fixed texts.
+// challenge returns a Bearer challenge. Its order and spelling suit clients that read it with
+// regular expressions: every value is quoted, and there are no spaces around "=". A value
+// cannot contain a quote, because all come from checked configuration and fixed texts.
 func challenge(metadataURL string, scopes []string, o outcome) string {
 	c := `Bearer resource_metadata="` + metadataURL + `"` // RFC 9728 §5.1
 	if len(scopes) > 0 {
@@ -101,7 +101,7 @@ func challenge(metadataURL string, scopes []string, o outcome) string {
 	return c
 }
 
-// body repeats the challenge's words for people and programs that read bodies.
+// body repeats the texts of the challenge for people and programs that read bodies.
 func (o outcome) body() []byte {
 	switch {
 	case o.rpc != 0:
@@ -112,28 +112,12 @@ func (o outcome) body() []byte {
 	return []byte(`{"error":"` + o.code + `","error_description":"` + o.description + `"}` + "\n")
 }
 
-// rpcBody is a JSON-RPC error: clients of protocol 2026-07-28 take a 400 without one
-// for a server of an older protocol. id is a number or a string, as it was sent.
+// rpcBody returns a JSON-RPC error. Clients of protocol 2026-07-28 assume that a server which
+// answers 400 without one speaks an older protocol. id is a number or a string, as sent.
 func (o outcome) rpcBody(id []byte) []byte {
-	return fmt.Appendf(nil, `{"jsonrpc":"2.0","id":%s,"error":{"code":%d,"message":"%s"}}`+"\n", inHTML.Replace(string(id)), o.rpc, o.description)
+	return fmt.Appendf(nil, `{"jsonrpc":"2.0","id":%s,"error":{"code":%d,"message":"%s"}}`+"\n", htmlEscaper.Replace(string(id)), o.rpc, o.description)
 }
 
-// inHTML escapes in JSON strings what a browser could take for more, and encoding/json
-// escapes too.
-var inHTML = strings.NewReplacer("<", `\u003c`, ">", `\u003e`, "&", `\u0026`, "\u2028", `\u2028`, "\u2029", `\u2029`)
-
-// Error describes the fault for a log.
-func (f *fault) Error() string {
-	text := string(f.reason)
-	if f.check != nil {
-		text += ": " + f.check.name + " (" + f.check.source + "): got " + strconv.Quote(printable(f.got)) +
-			", want " + strconv.Quote(printable(f.want))
-	}
-	if f.err != nil {
-		text += ": " + printable(f.err.Error())
-	}
-	return text
-}
-
-// Unwrap returns the cause.
-func (f *fault) Unwrap() error { return f.err }
+// htmlEscaper escapes the characters of JSON strings that have a meaning in HTML, as
+// encoding/json does.
+var htmlEscaper = strings.NewReplacer("<", `\u003c`, ">", `\u003e`, "&", `\u0026`, "\u2028", `\u2028`, "\u2029", `\u2029`)

@@ -4,173 +4,96 @@ import (
 	"errors"
 	"fmt"
 	"maps"
-	"reflect"
 	"slices"
-	"sync"
-	"sync/atomic"
 )
 
-// A Resource that programs hold is followed by others, its generations, when its
-// configuration is replaced. What programs hold stays the same: adapters, requirements
-// and metrics look here for the one that counts now.
-type succession struct {
-	first *Resource // that programs hold; nil: this is it
-	mu    sync.Mutex
-	last  atomic.Pointer[Resource] // nil: first itself counts
-}
-
-// Replace makes the resource decide as next does from now on: configuration that
-// changed is taken over at once and as a whole. Next comes from New, has the same
-// Identifier, and belongs to r from then on: it is not to be used or changed by itself.
+// Replace makes r decide by the configuration of next. The new configuration applies at
+// once and as a whole. next must come from New and have the same Identifier. It belongs to
+// r afterwards: do not use it again.
 //
-// A request is decided by one configuration, from Authenticate to the last
-// [Requirement.Check], [Resource.Permit] and [Challenge]: the one that counted when it
-// came. Open streams are asked at their next check by the one that counts then; one
-// whose credential came in a header field ends unless the same verifier is there for
-// that field.
+// One configuration decides about a request, from Authenticate to the last
+// [Requirement.Check], [Resource.Permit] and [Challenge]: the one that was current when
+// the request arrived. Open streams are checked by the current one. A stream whose
+// credential is a header field ends unless the same verifier is configured for that field.
 //
-// Remembered tokens stay remembered if nothing has changed that has to do with who a
-// caller is: issuers, with the very same Verifier values, Opaque, Prefixed, leeway and
-// the limits of memory. Else every token is verified anew. Counters go on; the series
-// of verifiers that next has no more disappear.
+// Cached tokens stay cached if nothing changed that determines who a caller is: issuers
+// (with the same Verifier values), Opaque, Prefixed, leeway, longest lifetime and the
+// limits of the cache, and if none of that is a function. Otherwise every token is
+// verified again. Counters continue. The series of verifiers that next does not have
+// disappear.
 func (r *Resource) Replace(next *Resource) error {
-	if r == nil || r.metrics == nil || next == nil || next.metrics == nil {
-		return errors.New("resource: replace: a resource was not made by New")
+	old, p := r.policy(), next.policy()
+	if old == rejectAll || p == rejectAll {
+		return fmt.Errorf("resource: replace: %w", errNotMadeByNew)
 	}
-	r.succession.mu.Lock()
-	defer r.succession.mu.Unlock()
-	if r.succession.first != nil || next == r || next.succession.first != nil || next.succession.last.Load() != nil {
+	r.replacing.Lock()
+	defer r.replacing.Unlock()
+	if r == next || r.used || next.used || next.replaced {
 		return errors.New("resource: replace: a resource that was replaced, or that replaced another, is used again: make one with New")
 	}
-	if r.document.Resource != next.document.Resource {
-		return fmt.Errorf("resource: replace: Identifier: %q is not %q; another one needs a restart, as clients and routes depend on it",
-			next.document.Resource, r.document.Resource)
+	if r.identifier != next.identifier {
+		return fmt.Errorf("resource: replace: Identifier: %q is not %q: a new identifier needs a restart, because clients and routes depend on it",
+			next.identifier, r.identifier)
 	}
-	now := r.now()
-	next.succession.first, next.metrics = r, r.metrics
-	next.challenged = next.metrics.challengesOf(next.rules)
-	if next.identity.equals(now.identity) {
-		next.memory = now.memory
+	old = r.policy() // under the lock
+	p.attach(r)
+	if p.sameCallers(old) {
+		p.cache = old.cache
 	} else {
-		next.memory.follow(now.memory)
+		p.cache.continueStats(old.cache)
 	}
-	r.succession.last.Store(next)
+	r.replaced, next.used = true, true
+	r.current.Store(p)
 	return nil
 }
 
-// now returns the generation that counts.
-func (r *Resource) now() *Resource {
-	if last := r.succession.last.Load(); last != nil {
-		return last
-	}
-	return r
-}
-
-// whole returns what programs hold.
-func (r *Resource) whole() *Resource {
-	if r.succession.first != nil {
-		return r.succession.first
-	}
-	return r
-}
-
-// accepted reports whether a generation of the resource accepted the caller.
-func (r *Resource) accepted(c *Caller) bool {
-	return c != nil && c.by != nil && c.by.whole() == r.whole()
-}
-
-// of returns the generation that decides about a request: the one that accepted its
-// caller, so that no request is decided by two.
-func (r *Resource) of(c *Caller) *Resource {
-	if r.accepted(c) {
-		return c.by
-	}
-	return r.now()
-}
-
-// anew returns a remembered caller as the present generation sees it.
-func (r *Resource) anew(c *Caller) *Caller {
-	if c.by == r {
+// recast returns a cached caller as this policy sees it: with the scopes that its own
+// hierarchy implies.
+func (p *policy) recast(c *Caller) *Caller {
+	if c.policy == p {
 		return c
 	}
-	again := *c
-	again.by, again.more = r, nil
-	again.add(c.roles(), c.granted(), r.hierarchy.expand(c.granted()))
-	return &again
+	clone := *c
+	clone.policy, clone.extra = p, nil
+	clone.setExtra(c.roles(), c.granted(), p.hierarchy.expand(c.granted()))
+	return &clone
 }
 
-// identity is that part of a Config by which it is decided who a caller is.
-type identity struct {
-	rest      string // all but verifiers, as text
-	verifiers []any
-	unsure    bool // a function has a part in it
+// sameCallers reports whether a token that other accepted has the same caller under p, so
+// that the cache of other can be kept. Functions cannot be compared, so a policy with one
+// that determines callers has the same callers as no other.
+func (p *policy) sameCallers(other *policy) bool {
+	return p.leeway == other.leeway && p.lifetime == other.lifetime && p.cache.sameLimits(other.cache) &&
+		p.resolver == nil && other.resolver == nil &&
+		sameIssuer(p.opaque, other.opaque) &&
+		maps.EqualFunc(p.issuers, other.issuers, sameIssuer) &&
+		slices.EqualFunc(p.tenanted, other.tenanted, sameIssuer) &&
+		slices.EqualFunc(p.prefixed, other.prefixed, func(a, b prefixedIssuer) bool {
+			return a.prefix == b.prefix && sameIssuer(a.issuer, b.issuer)
+		})
 }
 
-// newIdentity takes everything that is not known to have no part in it: a field that is
-// new to Config is in it by itself.
-func newIdentity(c Config) (i identity) {
-	var tenants []Tenants
-	verify := func(of Issuer) Issuer {
-		i.verifiers = append(i.verifiers, of.Verifier)
-		tenants = append(tenants, Tenants{})
-		if of.Tenants != nil {
-			tenants[len(tenants)-1] = *of.Tenants
-		}
-		of.Verifier, of.Tenants = nil, nil
-		return of
+// sameIssuer compares every field that an issuer is configured by.
+func sameIssuer(a, b *issuer) bool {
+	if a == nil || b == nil {
+		return a == b
 	}
-	c.Issuers = slices.Clone(c.Issuers)
-	for n := range c.Issuers {
-		c.Issuers[n] = verify(c.Issuers[n])
-	}
-	var others []Issuer
-	if c.Opaque != nil {
-		others = append(others, verify(*c.Opaque))
-	}
-	var prefixes []string
-	for _, prefix := range slices.Sorted(maps.Keys(c.Prefixed)) {
-		prefixes = append(prefixes, prefix)
-		others = append(others, verify(c.Prefixed[prefix]))
-	}
-	// What is asked on every request, or has nothing to do with tokens.
-	c.Opaque, c.Prefixed, c.Headers, c.HeaderClaims = nil, nil, nil, nil
-	c.Scopes, c.ChallengeScopes, c.ScopesSupported, c.Implies = nil, nil, nil, nil
-	c.Operations, c.StepUp, c.MaxBodyBytes, c.MaxTokenBytes = Operations{}, 0, 0, 0
-	c.AuthorizationServers, c.MaxResolvedIssuers = nil, 0
-	c.Origins, c.Metadata, c.Revoked, c.KeepAuthorization, c.Logger = nil, Config{}.Metadata, nil, false, nil
-	c.Observers, c.LogPerSecond = nil, 0
-	i.unsure = hasFunc(reflect.ValueOf(c)) || hasFunc(reflect.ValueOf(others)) || hasFunc(reflect.ValueOf(tenants))
-	i.rest = fmt.Sprintf("%#v %#v %q %#v", c, others, prefixes, tenants)
-	return i
+	x, y := a.config, b.config
+	return same(x.Verifier, y.Verifier) &&
+		slices.Equal(x.Audiences, y.Audiences) &&
+		slices.Equal(x.AudienceClaims, y.AudienceClaims) &&
+		x.ScopeClaim == y.ScopeClaim &&
+		x.ScopePrefix == y.ScopePrefix &&
+		x.RoleClaim == y.RoleClaim &&
+		maps.EqualFunc(x.RoleScopes, y.RoleScopes, slices.Equal) &&
+		sameTenants(x.Tenants, y.Tenants) &&
+		x.StrictRFC9068 == y.StrictRFC9068 &&
+		x.TrustAnswersWithoutAudience == y.TrustAnswersWithoutAudience
 }
 
-func (i identity) equals(other identity) bool {
-	return !i.unsure && !other.unsure && i.rest == other.rest && slices.EqualFunc(i.verifiers, other.verifiers, same)
-}
-
-// hasFunc reports whether there is something in v that can't be compared as text.
-func hasFunc(v reflect.Value) bool {
-	switch v.Kind() {
-	case reflect.Func, reflect.Chan, reflect.Interface, reflect.Pointer:
-		return !v.IsNil()
-	case reflect.Struct:
-		for n := range v.NumField() {
-			if hasFunc(v.Field(n)) {
-				return true
-			}
-		}
-	case reflect.Slice, reflect.Array:
-		for n := range v.Len() {
-			if hasFunc(v.Index(n)) {
-				return true
-			}
-		}
-	case reflect.Map:
-		for _, key := range v.MapKeys() {
-			if hasFunc(v.MapIndex(key)) {
-				return true
-			}
-		}
+func sameTenants(a, b *Tenants) bool {
+	if a == nil || b == nil {
+		return a == b
 	}
-	return false
+	return a.AllowFunc == nil && b.AllowFunc == nil && slices.Equal(a.Allow, b.Allow) && a.Claim == b.Claim
 }

@@ -104,11 +104,13 @@ func TestReplaceAndMemory(t *testing.T) {
 		{"nothing", func(*resource.Config) {}, true},
 		{"scopes", func(c *resource.Config) { c.Scopes = []string{"mcp:read"} }, true},
 		{"a hierarchy that grants more", func(c *resource.Config) {
-			c.Scopes, c.Implies = []string{"narrow"}, map[string][]string{"mcp:read": {"narrow"}}
+			c.Scopes, c.ScopeOptions.Implies = []string{"narrow"}, map[string][]string{"mcp:read": {"narrow"}}
 		}, true},
-		{"step-up", func(c *resource.Config) { c.StepUp = resource.StepUpKeepGranted }, true},
-		{"revocation", func(c *resource.Config) { c.Revoked = func(context.Context, *resource.Caller) bool { return false } }, true},
-		{"leeway", func(c *resource.Config) { c.Leeway = time.Minute }, false},
+		{"step-up", func(c *resource.Config) { c.ScopeOptions.StepUp = resource.StepUpKeepGranted }, true},
+		{"revocation", func(c *resource.Config) {
+			c.Hooks.Revoked = func(context.Context, *resource.Caller) bool { return false }
+		}, true},
+		{"leeway", func(c *resource.Config) { c.Limits.Leeway = time.Minute }, false},
 		{"an audience", func(c *resource.Config) { c.Issuers[0].Audiences = []string{"api://x"} }, false},
 		{"stricter", func(c *resource.Config) { c.Issuers[0].StrictRFC9068 = true }, false},
 		{"another issuer beside", func(c *resource.Config) { c.Opaque = &resource.Issuer{Verifier: verifier()} }, false},
@@ -117,11 +119,11 @@ func TestReplaceAndMemory(t *testing.T) {
 		{"a scope prefix", func(c *resource.Config) {
 			c.Issuers[0].ScopePrefix, c.Scopes = "x:", []string{"x:mcp:read"}
 		}, false},
-		{"where clients log in", func(c *resource.Config) { c.AuthorizationServers = []string{"https://login.example.test"} }, true},
+		{"where clients log in", func(c *resource.Config) { c.Metadata.AuthorizationServers = []string{"https://login.example.test"} }, true},
 		{"issuers known elsewhere", func(c *resource.Config) {
-			c.ResolveIssuer = func(string) (*resource.Issuer, bool) { return nil, false }
+			c.Hooks.ResolveIssuer = func(string) (*resource.Issuer, bool) { return nil, false }
 		}, false},
-		{"less memory", func(c *resource.Config) { c.MemoryEntries = 10 }, false},
+		{"less memory", func(c *resource.Config) { c.Limits.CacheEntries = 10 }, false},
 	} {
 		t.Run(row.name, func(t *testing.T) {
 			v := verifier()
@@ -170,10 +172,10 @@ func TestReplaceRefuses(t *testing.T) {
 		want  string
 	}{
 		{"another identifier", f.res, newFor(t, resource.Config{Identifier: identifier + "/", Opaque: &resource.Issuer{Verifier: &nobody{}}}),
-			`resource: replace: Identifier: "https://mcp.example.test/mcp/" is not "https://mcp.example.test/mcp"; another one needs a restart, as clients and routes depend on it`},
-		{"by nothing", f.res, nil, "resource: replace: a resource was not made by New"},
-		{"by the zero value", f.res, new(resource.Resource), "resource: replace: a resource was not made by New"},
-		{"of nothing", nil, good(), "resource: replace: a resource was not made by New"},
+			`resource: replace: Identifier: "https://mcp.example.test/mcp/" is not "https://mcp.example.test/mcp": a new identifier needs a restart, because clients and routes depend on it`},
+		{"by nothing", f.res, nil, "resource: replace: the resource was not made by New"},
+		{"by the zero value", f.res, new(resource.Resource), "resource: replace: the resource was not made by New"},
+		{"of nothing", nil, good(), "resource: replace: the resource was not made by New"},
 		{"by itself", f.res, f.res, "resource: replace: a resource that was replaced, or that replaced another, is used again: make one with New"},
 		{"by one that has replaced", f.res, used, "resource: replace: a resource that was replaced, or that replaced another, is used again: make one with New"},
 		{"of one that has replaced", used, good(), "resource: replace: a resource that was replaced, or that replaced another, is used again: make one with New"},
@@ -215,19 +217,19 @@ func TestReplaceEndsStreams(t *testing.T) {
 	}{
 		{"nothing", func(*resource.Config) {}, false, false},
 		{"a scope more", func(c *resource.Config) { c.Scopes = []string{"mcp:read", "more"} }, true, true},
-		{"no such field", func(c *resource.Config) { c.Headers = nil }, false, true},
-		{"another verifier for it", func(c *resource.Config) { c.Headers = headers(keys()) }, false, true},
+		{"no such field", func(c *resource.Config) { c.Credentials.Headers = nil }, false, true},
+		{"another verifier for it", func(c *resource.Config) { c.Credentials.Headers = headers(keys()) }, false, true},
 		{"no such issuer", func(c *resource.Config) {
 			c.Issuers, c.Opaque = nil, &resource.Issuer{Verifier: &nobody{}}
 		}, true, false},
 	} {
 		t.Run(row.name, func(t *testing.T) {
-			inBubble(t, func(c *resource.Config, _ *jwks.Config) { c.Headers = headers(first) }, func(t *testing.T, f *fixture) {
+			inBubble(t, func(c *resource.Config, _ *jwks.Config) { c.Credentials.Headers = headers(first) }, func(t *testing.T, f *fixture) {
 				verifier, err := jwks.New(jwks.Config{Issuer: f.issuer.Identifier(), Transport: f.issuer.Transport()})
 				if err != nil {
 					t.Fatal(err)
 				}
-				config := resource.Config{Identifier: identifier, Issuers: []resource.Issuer{{Verifier: verifier}}, Headers: headers(first)}
+				config := resource.Config{Identifier: identifier, Issuers: []resource.Issuer{{Verifier: verifier}}, Credentials: resource.Credentials{Headers: headers(first)}}
 				row.change(&config)
 				token := f.open(get(), f.token(resourcetest.Token{Audience: identifier, Scope: "mcp:read", Lifetime: time.Hour}))
 				defer token.leave()
@@ -239,7 +241,7 @@ func TestReplaceEndsStreams(t *testing.T) {
 				if err := f.res.Replace(newFor(t, config)); err != nil {
 					t.Fatal(err)
 				}
-				time.Sleep(resource.StreamCheckInterval + time.Millisecond)
+				time.Sleep(streamCheckInterval + time.Millisecond)
 				synctest.Wait()
 				if got := token.ended(); got != row.bearer {
 					t.Errorf("stream of a token ended: %t, want %t; log: %s", got, row.bearer, f.log.take())
@@ -309,7 +311,7 @@ func TestReplaceUnderLoad(t *testing.T) {
 	config := func(n int) resource.Config {
 		mark := []string{"even", "odd"}[n%2]
 		c := resource.Config{Identifier: identifier, Issuers: []resource.Issuer{{Verifier: shared}}, Scopes: []string{mark}, Logger: slog.New(slog.DiscardHandler),
-			Implies: map[string][]string{"mcp:all": {mark, mark + ":more"}}}
+			ScopeOptions: resource.ScopeOptions{Implies: map[string][]string{"mcp:all": {mark, mark + ":more"}}}}
 		if n%10 == 9 {
 			c.Issuers[0].Verifier = keys() // and memory begins anew
 		}

@@ -39,7 +39,7 @@ func newRealms(t testing.TB, change func(*resource.Config), names ...string) *re
 		w.servers[name], w.known[server.Identifier()] = server, &resource.Issuer{Verifier: keys}
 	}
 	w.fixture = newFixture(t, func(c *resource.Config, _ *jwks.Config) {
-		c.ResolveIssuer = func(iss string) (*resource.Issuer, bool) {
+		c.Hooks.ResolveIssuer = func(iss string) (*resource.Issuer, bool) {
 			w.asked = append(w.asked, iss)
 			i, ok := w.known[iss]
 			return i, ok
@@ -96,7 +96,7 @@ func TestResolvedIssuerEnds(t *testing.T) {
 		iss := w.servers["a"].Identifier()
 		known := w.known[iss]
 		delete(w.known, iss)
-		time.Sleep(resource.ResolvedIssuerTTL - time.Second)
+		time.Sleep(resolvedIssuerTTL - time.Second)
 		w.expect("in the last second", w.bearer(token), accepted)
 		time.Sleep(time.Second)
 		w.expect("no longer", w.bearer(token), invalid)
@@ -136,7 +136,7 @@ func TestResolvedIssuerChanges(t *testing.T) {
 			token := w.servers["a"].Token(resourcetest.Token{Lifetime: time.Hour, Audience: audience, Claims: map[string]any{"roles": []string{"Reader"}}})
 			w.expect(what+": before", w.bearer(token), accepted)
 			w.known[iss] = after
-			time.Sleep(resource.ResolvedIssuerTTL)
+			time.Sleep(resolvedIssuerTTL)
 			w.expect(what+": behind", w.bearer(token), row.want)
 			w.expect(what+": again", w.bearer(token), row.want)
 			if n := w.servers["a"].Count(resourcetest.JWKS); n != 1 {
@@ -159,7 +159,7 @@ func TestResolvedIssuerChanges(t *testing.T) {
 			t.Fatal(err)
 		}
 		w.known[iss] = &resource.Issuer{Verifier: keys}
-		time.Sleep(resource.ResolvedIssuerTTL)
+		time.Sleep(resolvedIssuerTTL)
 		w.expect("other keys", w.bearer(token), invalid)
 	})
 }
@@ -167,7 +167,7 @@ func TestResolvedIssuerChanges(t *testing.T) {
 // The memory is bounded, and an issuer that fell out is asked about again.
 func TestMaxResolvedIssuers(t *testing.T) {
 	for most, want := range map[int]int{2: 6, 3: 3, 0: 3} {
-		w := newRealms(t, func(c *resource.Config) { c.MaxResolvedIssuers, c.MemoryTTL = most, -1 }, "a", "b", "c")
+		w := newRealms(t, func(c *resource.Config) { c.Limits.MaxResolvedIssuers, c.Limits.CacheTTL = most, -1 }, "a", "b", "c")
 		for range 2 {
 			for _, name := range []string{"a", "b", "c"} {
 				w.expect(name, w.bearer(w.tokenOf(name)), accepted)
@@ -177,10 +177,10 @@ func TestMaxResolvedIssuers(t *testing.T) {
 			t.Errorf("room for %d: asked %d times, want %d", most, len(w.asked), want)
 		}
 	}
-	const limit = resource.DefaultMaxResolvedIssuers
+	const limit = defaultMaxResolvedIssuers
 	asked := 0
 	f := newFixture(t, func(c *resource.Config, _ *jwks.Config) {
-		c.ResolveIssuer = func(iss string) (*resource.Issuer, bool) {
+		c.Hooks.ResolveIssuer = func(iss string) (*resource.Issuer, bool) {
 			asked++
 			return &resource.Issuer{Verifier: verifierFunc{iss, func() (*resource.Claims, error) { return nil, errors.New("no") }}}, true
 		}
@@ -206,9 +206,9 @@ func TestResolveIssuerBreaksItsContract(t *testing.T) {
 		log     string
 	}{
 		"panics":            {func(string) (*resource.Issuer, bool) { panic("secret") }, "a configured function panicked with a string"},
-		"nothing":           {func(string) (*resource.Issuer, bool) { return nil, true }, "Config.ResolveIssuer: said yes to an issuer, and returned none"},
-		"no verifier":       {func(string) (*resource.Issuer, bool) { return new(resource.Issuer), true }, "Config.ResolveIssuer: returned mistakes: the issuer.Verifier: nil"},
-		"for somebody else": {func(string) (*resource.Issuer, bool) { return &resource.Issuer{Verifier: verifier(t)}, true }, `Config.ResolveIssuer: returned mistakes: its verifier is for \"https://auth.example.test\", not for \"https://a.realms.example.test\"`},
+		"nothing":           {func(string) (*resource.Issuer, bool) { return nil, true }, "Hooks.ResolveIssuer: returned true and a nil issuer"},
+		"no verifier":       {func(string) (*resource.Issuer, bool) { return new(resource.Issuer), true }, "Hooks.ResolveIssuer: returned an invalid issuer: the issuer.Verifier: nil"},
+		"for somebody else": {func(string) (*resource.Issuer, bool) { return &resource.Issuer{Verifier: verifier(t)}, true }, `Hooks.ResolveIssuer: returned an invalid issuer: its verifier is for \"https://auth.example.test\", not for \"https://a.realms.example.test\"`},
 		"an audience for all": {func(iss string) (*resource.Issuer, bool) {
 			return &resource.Issuer{Verifier: verifierFunc{issuer: iss}, Audiences: []string{""}}, true
 		}, "there is no way to accept any audience"},
@@ -216,7 +216,7 @@ func TestResolveIssuerBreaksItsContract(t *testing.T) {
 			return &resource.Issuer{Verifier: verifierFunc{issuer: iss}, Tenants: &resource.Tenants{Allow: []string{"a"}}}, true
 		}, "only an entry of Issuers can have tenants"},
 	} {
-		f := newFixture(t, func(c *resource.Config, _ *jwks.Config) { c.ResolveIssuer = row.resolve })
+		f := newFixture(t, func(c *resource.Config, _ *jwks.Config) { c.Hooks.ResolveIssuer = row.resolve })
 		token := f.token(resourcetest.Token{Claims: map[string]any{"iss": "https://a.realms.example.test"}})
 		f.expect(what, f.bearer(token), failed)
 		if log := f.log.take(); !strings.Contains(log, row.log) || strings.Contains(log, "secret") {
@@ -230,23 +230,23 @@ func TestResolveIssuerBreaksItsContract(t *testing.T) {
 		w.expect("well", w.bearer(token), accepted)
 		w.known = nil
 		w.known = map[string]*resource.Issuer{w.servers["a"].Identifier(): nil}
-		time.Sleep(resource.ResolvedIssuerTTL)
+		time.Sleep(resolvedIssuerTTL)
 		w.expect("no longer", w.bearer(token), failed)
 	})
 }
 
 // Only ResolveIssuer is enough, if it is said where clients log in.
 func TestOnlyResolveIssuer(t *testing.T) {
-	c := resource.Config{Identifier: identifier, ResolveIssuer: func(string) (*resource.Issuer, bool) { return nil, false }}
-	const want = "resource: configuration: AuthorizationServers: none; name where clients of tenants and of ResolveIssuer's issuers log in"
+	c := resource.Config{Identifier: identifier, Hooks: resource.Hooks{ResolveIssuer: func(string) (*resource.Issuer, bool) { return nil, false }}}
+	const want = "resource: configuration: Metadata.AuthorizationServers: none; name where clients of tenants and of ResolveIssuer's issuers log in"
 	if _, err := resource.New(c); err == nil || err.Error() != want {
 		t.Errorf("(-want +got)\n- %s\n+ %v", want, err)
 	}
-	c.AuthorizationServers, c.MaxResolvedIssuers = []string{"https://login.example.test"}, -1
-	if _, err := resource.New(c); err == nil || err.Error() != "resource: configuration: MaxResolvedIssuers: -1 is negative" {
+	c.Metadata.AuthorizationServers, c.Limits.MaxResolvedIssuers = []string{"https://login.example.test"}, -1
+	if _, err := resource.New(c); err == nil || err.Error() != "resource: configuration: Limits.MaxResolvedIssuers: -1 is negative" {
 		t.Errorf("got %v", err)
 	}
-	c.MaxResolvedIssuers = 0
+	c.Limits.MaxResolvedIssuers = 0
 	res, err := resource.New(c)
 	if err != nil {
 		t.Fatal(err)
@@ -262,7 +262,7 @@ func TestResolvedAtTheSameTime(t *testing.T) {
 		var used [2]atomic.Int32
 		var asked atomic.Int32
 		f := newFixture(t, func(c *resource.Config, _ *jwks.Config) {
-			c.ResolveIssuer = func(iss string) (*resource.Issuer, bool) {
+			c.Hooks.ResolveIssuer = func(iss string) (*resource.Issuer, bool) {
 				n := asked.Add(1) - 1
 				time.Sleep(time.Second + time.Duration(n))
 				return &resource.Issuer{Verifier: verifierFunc{iss, func() (*resource.Claims, error) {
@@ -294,7 +294,7 @@ func (f *forgetful) Forget() { f.forgot.Add(1) }
 func TestForgetReachesResolvedIssuers(t *testing.T) {
 	v := &forgetful{verifierFunc: verifierFunc{"https://a.realms.example.test", func() (*resource.Claims, error) { return nil, errors.New("no") }}}
 	f := newFixture(t, func(c *resource.Config, _ *jwks.Config) {
-		c.ResolveIssuer = func(string) (*resource.Issuer, bool) { return &resource.Issuer{Verifier: v}, true }
+		c.Hooks.ResolveIssuer = func(string) (*resource.Issuer, bool) { return &resource.Issuer{Verifier: v}, true }
 	})
 	token := f.token(resourcetest.Token{Claims: map[string]any{"iss": v.issuer}})
 	f.res.Forget(token)
@@ -309,13 +309,13 @@ func TestForgetReachesResolvedIssuers(t *testing.T) {
 func TestResolveIssuerConcurrently(t *testing.T) {
 	names := []string{"a", "b", "c", "d"}
 	w := newRealms(t, func(c *resource.Config) {
-		c.MaxResolvedIssuers = 2
+		c.Limits.MaxResolvedIssuers = 2
 	}, names...)
 	known := w.known
 	var asked atomic.Int32
 	f := newFixture(t, func(c *resource.Config, _ *jwks.Config) {
-		c.MaxResolvedIssuers = 2
-		c.ResolveIssuer = func(iss string) (*resource.Issuer, bool) {
+		c.Limits.MaxResolvedIssuers = 2
+		c.Hooks.ResolveIssuer = func(iss string) (*resource.Issuer, bool) {
 			asked.Add(1)
 			return known[iss], known[iss] != nil
 		}

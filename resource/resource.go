@@ -4,141 +4,135 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"log/slog"
-	"maps"
-	"reflect"
 	"slices"
+	"strings"
+	"sync"
 	"sync/atomic"
 	"time"
 
-	"github.com/prometheus/client_golang/prometheus"
-
-	"github.com/warder-go/warder/internal/jose"
+	"github.com/warder-go/warder/internal/digest"
 	"github.com/warder-go/warder/metadata"
 )
 
-// Resource decides about requests for one protected resource. It is safe for
-// concurrent use. The zero value refuses everything. [Resource.Replace] gives it another
-// configuration.
+// Resource decides about requests for one protected resource. [New] makes it. It is safe
+// for concurrent use. The zero value rejects everything. [Resource.Replace] gives it
+// another configuration.
 type Resource struct {
-	issuers     map[string]*issuer // by exact identifier
-	tenanted    []*issuer          // by pattern
-	resolver    *resolver          // nil: all issuers are known
-	opaque      *issuer
-	prefixed    []prefixIssuer // the longest prefix first
-	headers     []headerIssuer
-	origins     []string // sorted
-	agreements  []agreement
-	scopes      []string
-	hierarchy   hierarchy
-	rules       *rules
-	declared    map[string]bool // every scope that the configuration mentions
-	document    metadata.Document
-	answers     answers
-	tokens      *jose.Reader
-	memory      *memory
-	revoked     func(context.Context, *Caller) bool
-	leeway      time.Duration
-	lifetime    time.Duration
-	maxToken    int
-	maxBody     int
-	keep        bool
-	keepGranted bool
-	logger      *slog.Logger
-	floods      floods
-	metrics     *metrics
-	challenged  map[string]prometheus.Counter // by operation, as rules.label names it
-	observers   []Observer
-	identity    identity
-	streams     atomic.Int64 // open ones, of all generations
-	succession  succession
+	identifier string
+	metrics    *metrics
+	streams    atomic.Int64           // open streams
+	current    atomic.Pointer[policy] // nil: not made by New
+
+	replacing sync.Mutex // guards the fields below
+	replaced  bool       // Replace has changed the policy
+	used      bool       // Replace has moved the policy to another Resource
 }
 
-// New checks the configuration and returns the resource. It does no I/O and starts
-// nothing. The error names every mistake at once, each with its fix.
+var errNotMadeByNew = errors.New("the resource was not made by New")
+
+// New checks the configuration and returns the resource. It does no I/O and starts no
+// goroutine. The error lists every mistake, each with its fix.
 func New(c Config) (*Resource, error) {
-	b := builder{config: c}
-	r := b.build()
-	if err := errors.Join(b.mistakes...); err != nil {
-		return nil, fmt.Errorf("resource: configuration: %w", err)
+	p, err := newPolicy(c)
+	if err != nil {
+		return nil, err
 	}
+	r := &Resource{identifier: c.Identifier, metrics: newMetrics(c.Identifier)}
+	p.attach(r)
+	r.current.Store(p)
 	return r, nil
 }
 
+// policy returns the policy that decides about new requests.
+func (r *Resource) policy() *policy {
+	if r != nil {
+		if p := r.current.Load(); p != nil {
+			return p
+		}
+	}
+	return rejectAll
+}
+
+// policyFor returns the policy that decides about a request: the one that accepted its
+// caller, so that one policy decides about the whole request. Without such a caller it is
+// the current one.
+func (r *Resource) policyFor(c *Caller) *policy {
+	if p := r.policy(); !p.accepted(c) {
+		return p
+	}
+	return c.policy
+}
+
 // Identifier returns Config.Identifier.
-func (r *Resource) Identifier() string { return r.document.Resource }
+func (r *Resource) Identifier() string { return r.identifier }
 
 // Metadata returns the document to publish (RFC 9728). Package nethttp serves it.
-func (r *Resource) Metadata() metadata.Document { return r.now().document.Clone() }
+func (r *Resource) Metadata() metadata.Document { return r.policy().document.Clone() }
 
-// Leeway returns by how much clocks may differ: the effective Config.Leeway. It is
-// for code that looks at [Caller.Expiry] itself.
-func (r *Resource) Leeway() time.Duration { return r.whole().now().leeway }
+// Leeway returns the effective Limits.Leeway. It is for code that evaluates
+// [Caller.Expiry] itself.
+func (r *Resource) Leeway() time.Duration { return r.policy().leeway }
 
-// Ready returns nil when every issuer's tokens can be checked, and every credential of
-// Config.Headers. A verifier with a method Ready(context.Context) error is asked; the
-// others count as ready. It is cheap once keys are loaded.
+// Origins returns the web origins whose pages may send requests, sorted: that of the
+// Identifier and those of HTTPOptions.Origins. It is never empty. It is for the CORS
+// library in front of the resource, so that both use the same list. Such a library should
+// call it for each request, because [Resource.Replace] can change the list.
+func (r *Resource) Origins() []string { return slices.Clone(r.policy().origins) }
+
+// Ready returns nil if tokens of every issuer and every credential of Credentials.Headers
+// can be verified. It calls the method Ready(context.Context) error of the verifiers that
+// have it; the others count as ready. It is cheap once keys are loaded.
 func (r *Resource) Ready(ctx context.Context) error {
-	var faults []error
-	for _, by := range r.now().vouchers() {
-		if v, ok := by.verifier.(interface{ Ready(context.Context) error }); ok {
-			if err := v.Ready(ctx); err != nil {
-				faults = append(faults, fmt.Errorf("issuer %q: %w", by.id, err))
+	var errs []error
+	for _, v := range r.policy().verifiers() {
+		if ready, ok := v.verifier.(interface{ Ready(context.Context) error }); ok {
+			if err := ready.Ready(ctx); err != nil {
+				errs = append(errs, fmt.Errorf("issuer %q: %w", v.issuer, err))
 			}
 		}
 	}
-	if err := errors.Join(faults...); err != nil {
+	if err := errors.Join(errs...); err != nil {
 		return fmt.Errorf("resource: not ready: %w", err)
 	}
 	return nil
 }
 
-// all returns the configured issuers sorted by identifier, the opaque ones last.
-func (r *Resource) all() []*issuer {
-	var out []*issuer
-	for _, id := range slices.Sorted(maps.Keys(r.issuers)) {
-		out = append(out, r.issuers[id])
+// Forget removes a token from the cache. token is what follows Bearer in the header, with
+// or without that word. The next request with the token is verified again. The result of
+// a verification that is in progress is used but not cached. A request after Forget does
+// not share an introspection call that began before it. Package introspect also forgets
+// all tokens that it has cached as inactive.
+//
+// Forget does not revoke a token. It makes the issuer be called again, which helps for
+// tokens that are introspected. A JWT that is verified by its signature stays valid: use
+// package resource/revocation for it.
+func (r *Resource) Forget(token string) {
+	if fields := strings.Fields(token); len(fields) == 2 && strings.EqualFold(fields[0], "Bearer") {
+		token = fields[1]
 	}
-	out = append(out, r.tenanted...)
-	if r.opaque != nil {
-		out = append(out, r.opaque)
-	}
-	for i := range r.prefixed {
-		out = append(out, r.prefixed[i].issuer)
-	}
-	return out
+	d := digest.Of(token)
+	r.forget(func(other digest.Digest, _ *Caller) bool { return other == d })
 }
 
-// voucher is a Verifier or a HeaderVerifier.
-type voucher struct {
-	id       string
-	verifier any
+// ForgetSubject does the same as [Resource.Forget] for all tokens of a subject or, for
+// tokens without a subject, of a client. It looks at every cached token.
+func (r *Resource) ForgetSubject(issuer, subject string) {
+	r.forget(func(_ digest.Digest, c *Caller) bool {
+		return c.Issuer() == issuer && c.principal() == subject
+	})
 }
 
-// vouchers returns the verifiers of all, then those of Config.Headers, each once: the
-// same may stand in several places.
-func (r *Resource) vouchers() (out []voucher) {
-	add := func(id string, verifier any) {
-		if !slices.ContainsFunc(out, func(known voucher) bool { return same(known.verifier, verifier) }) {
-			out = append(out, voucher{id, verifier})
+// forget first makes the verifiers detach their calls in progress, then starts a new cache
+// generation, then removes the entries. So a request that begins after the new generation
+// cannot share an old call, and the result of one that began before it is not cached.
+func (r *Resource) forget(match func(digest.Digest, *Caller) bool) {
+	for p := (*policy)(nil); p != r.policy(); { // again if Replace changes the policy meanwhile
+		p = r.policy()
+		for _, v := range append(p.verifiers(), p.resolver.verifiers()...) {
+			if f, ok := v.verifier.(interface{ Forget() }); ok {
+				f.Forget()
+			}
 		}
+		p.cache.purge(match)
 	}
-	for _, i := range r.all() {
-		add(i.id, i.verifier)
-	}
-	for i := range r.headers {
-		add(r.headers[i].issuer.id, r.headers[i].verifier)
-	}
-	return out
-}
-
-// same reports whether two verifiers are one. Values that can't be compared are not.
-func same(a, b any) bool {
-	return reflect.ValueOf(a).Comparable() && reflect.ValueOf(b).Comparable() && a == b
-}
-
-// isNil reports whether there is nothing to call, be it behind a pointer's type.
-func isNil(a any) bool {
-	v := reflect.ValueOf(a)
-	return !v.IsValid() || v.Kind() == reflect.Pointer && v.IsNil()
 }

@@ -6,207 +6,225 @@ import (
 	"fmt"
 	"maps"
 	"slices"
-	"strings"
 
+	"github.com/warder-go/warder/internal/grammar"
+	"github.com/warder-go/warder/internal/mcpmsg"
 	"github.com/warder-go/warder/internal/strictjson"
+	"github.com/warder-go/warder/internal/uripattern"
 )
 
-// rules are Operations made ready.
+// rules is the compiled form of Operations.
 type rules struct {
 	Operations
-	resources *resourceRules
-	allTools  []string // what all tools together need
+	resources    *uripattern.Set
+	allResources []string // scopes of all resource rules together
+	allTools     []string // scopes of all tool rules together
 }
 
-// operations checks Config.Operations and makes them ready; nil if there are none.
-func (b *builder) operations() *rules {
+// setRules checks and compiles Config.Operations. Without rules there is nothing to set.
+func (b *builder) setRules() {
 	o := b.config.Operations
 	if o.IsZero() {
-		return nil
+		return
 	}
 	b.checkRuleMap("Methods", o.Methods)
 	b.checkRuleMap("Tools", o.Tools)
 	b.checkRuleMap("Prompts", o.Prompts)
 	if o.Undeclared != AllowUndeclared && o.Undeclared != DenyUndeclared {
-		b.mistake("Operations.Undeclared: %d is neither AllowUndeclared nor DenyUndeclared", o.Undeclared)
+		b.mistakes.Addf("Operations.Undeclared: %d is neither AllowUndeclared nor DenyUndeclared", o.Undeclared)
 	}
-	for _, method := range o.Public {
-		switch {
-		case !slices.Contains(publicMethods, method):
-			b.mistake("Operations.Public: %q can't be public; only these can: %q", method, publicMethods)
-		case len(o.Methods[method]) > 0:
-			b.mistake("Operations.Public: %q has scopes in Methods; it can't be both", method)
-		case method == "initialize" && !o.Stateless:
-			b.mistake("Operations.Public: initialize needs Stateless: a session opened without a token could be used with any")
-		}
-	}
-	r := &rules{Operations: o, resources: newResourceRules()}
+	b.checkPublic(o)
+	r := &rules{Operations: o, resources: uripattern.NewSet()}
 	for n, rule := range o.Resources {
 		where := fmt.Sprintf("Operations.Resources[%d]", n)
 		b.checkScopes(where, rule.Scopes)
-		pattern, err := newResourcePattern(rule)
-		if err != nil {
-			b.mistake("%s: %w", where, err)
-			continue
-		}
-		r.resources.add(pattern)
+		b.mistakes.Add(prefixError(where, r.resources.Add(rule.pattern())))
+		r.allResources = union(r.allResources, rule.Scopes)
 	}
 	for _, tool := range slices.Sorted(maps.Keys(o.Tools)) {
 		r.allTools = union(r.allTools, o.Tools[tool])
 	}
-	return r
+	b.policy.rules = r
+}
+
+func (b *builder) checkPublic(o Operations) {
+	for _, method := range o.Public {
+		switch {
+		case !mcpmsg.CanBePublic(method):
+			b.mistakes.Addf("Operations.Public: %q cannot be public; only these can: %q", method, mcpmsg.PublicMethods())
+		case len(o.Methods[method]) > 0:
+			b.mistakes.Addf("Operations.Public: %q has scopes in Methods; a method cannot have scopes and be public", method)
+		case method == mcpmsg.Initialize && !o.Stateless:
+			b.mistakes.Addf("Operations.Public: initialize needs Stateless: a session that was opened without a token could be used with any token")
+		}
+	}
 }
 
 func (b *builder) checkRuleMap(where string, rules map[string][]string) {
 	for _, name := range slices.Sorted(maps.Keys(rules)) {
 		if name == "" {
-			b.mistake("Operations.%s: empty name", where)
+			b.mistakes.Addf("Operations.%s: empty name", where)
 		}
 		b.checkScopes(fmt.Sprintf("Operations.%s[%q]", where, name), rules[name])
 	}
 }
 
-// needs adds what the messages of one request need to its scopes.
-func (r *rules) needs(ctx context.Context, messages []*message, c *Caller, scopes []string) ([]string, *fault) {
-	all := &needed{scopes: slices.Clip(scopes)}
+// requirements collects what the messages of one request need.
+type requirements struct {
+	scopes scopeSet
+	work   int // bytes compared with templates; see uripattern.MaxWork
+}
+
+// needs adds the scopes that the messages of one request need to those of the resource.
+func (r *rules) needs(ctx context.Context, messages []*mcpmsg.Message, c *Caller, scopes []string) ([]string, *fault) {
+	all := &requirements{scopes: scopeSet{list: slices.Clip(scopes)}}
 	for _, m := range messages {
-		if m.method == "" { // a response
+		if m.Method == "" { // a response
 			continue
 		}
 		if f := r.needsOf(ctx, m, c, all); f != nil {
 			return nil, f
 		}
 	}
-	return all.scopes, nil
+	return all.scopes.list, nil
 }
 
-func (r *rules) needsOf(ctx context.Context, m *message, c *Caller, all *needed) *fault {
-	declared := r.bound(m, all)
-	if all.work > MaxTemplateBytes { // what bound said is not all
-		return newFault(ReasonBodyMalformed, "URIs that take too long to compare with the templates")
+func (r *rules) needsOf(ctx context.Context, m *mcpmsg.Message, c *Caller, all *requirements) *fault {
+	declared := r.collect(m, all)
+	if all.work > uripattern.MaxWork { // collect has not compared everything
+		return newFault(ReasonBodyMalformed, "comparing the URIs with the templates takes too long")
 	}
 	if r.Undeclared == DenyUndeclared && !declared {
-		return newFault(ReasonOperationUndeclared, "no rule names %q of %q", m.name, m.method)
+		return newFault(ReasonOperationUndeclared, "no rule names %q of %q", m.Name, m.Method)
 	}
 	if r.Rule == nil {
 		return nil
 	}
-	// Whatever reader the function has, it must not take a name for another.
-	if m.arguments != nil {
-		if err := strictjson.Unmistakable(m.arguments); err != nil {
+	// The function may use any JSON reader, also one that ignores case.
+	if m.Arguments != nil {
+		if err := strictjson.Unmistakable(m.Arguments); err != nil {
 			return &fault{reason: ReasonBodyMalformed, err: fmt.Errorf("arguments: %w", err)}
 		}
 	}
-	// One question for each thing that the message is about.
-	for _, name := range m.about() {
-		more, f := r.ask(ctx, Operation{Method: m.method, Name: name, Ref: m.refType, Arguments: m.arguments}, c)
+	for _, name := range m.Subjects() {
+		scopes, f := r.callRule(ctx, Operation{Method: m.Method, Name: name, Ref: m.Ref, Arguments: m.Arguments}, c)
 		if f != nil {
 			return f
 		}
-		all.add(more)
+		all.scopes.add(scopes)
 	}
 	return nil
 }
 
-// about lists what the message names; a subscription may name many resources and tasks.
-func (m *message) about() []string {
-	if m.name == "" && len(m.resources)+len(m.tasks) > 0 {
-		return slices.Concat(m.resources, m.tasks)
-	}
-	return []string{m.name}
-}
-
-// ask calls Operations.Rule.
-func (r *rules) ask(ctx context.Context, o Operation, c *Caller) ([]string, *fault) {
-	// Whatever ctx is of, FromContext in it finds the caller who is decided about.
-	need, err := r.Rule(acceptance{caller: c}.in(ctx), o, c)
+// callRule calls Operations.Rule. FromContext finds the caller in its context, whichever
+// context the decision was made with.
+func (r *rules) callRule(ctx context.Context, o Operation, c *Caller) ([]string, *fault) {
+	scopes, err := r.Rule(acceptance{caller: c}.in(ctx), o, c)
 	if err != nil {
 		return nil, newFault(ReasonInternalError, "Operations.Rule: %w", err)
 	}
-	for _, scope := range need.Scopes {
-		if !isScope(scope) {
+	for _, scope := range scopes {
+		if !grammar.IsScopeToken(scope) {
 			return nil, &fault{reason: ReasonInternalError, err: errors.New("Operations.Rule returned a malformed scope")}
 		}
 	}
-	return need.Scopes, nil
+	return scopes, nil
 }
 
-// bound adds the scopes of the rules that bind a message, and returns whether one of
-// them names it.
-func (r *rules) bound(m *message, all *needed) (declared bool) {
-	ofMethod, ok := r.Methods[m.method]
-	all.add(ofMethod)
-	declared = ok && !m.isNamed() || isPlumbing(m.method) || slices.Contains(r.Public, m.method)
-	if m.tool != "" {
-		ofTool, named := r.Tools[m.tool]
-		all.add(ofTool)
-		declared = declared || named
+// collect adds the scopes of all rules that apply to a message, except Operations.Rule. It
+// returns whether a rule names the message.
+func (r *rules) collect(m *mcpmsg.Message, all *requirements) (declared bool) {
+	scopes, hasMethodRule := r.Methods[m.Method]
+	all.scopes.add(scopes)
+	declared = hasMethodRule && !m.IsSpecific() || mcpmsg.IsLifecycle(m.Method) || slices.Contains(r.Public, m.Method)
+	if m.Tool != "" {
+		scopes, ok := r.Tools[m.Tool]
+		all.scopes.add(scopes)
+		declared = declared || ok
 	}
-	if m.prompt != "" {
-		ofPrompt, named := r.Prompts[m.prompt]
-		all.add(ofPrompt)
-		declared = declared || named
+	if m.Prompt != "" {
+		scopes, ok := r.Prompts[m.Prompt]
+		all.scopes.add(scopes)
+		declared = declared || ok
 	}
-	// A task is some tool's, but its id does not say whose: unless the method has
-	// a rule of its own, it needs what any of them might.
-	if strings.HasPrefix(m.method, "tasks/") && !ok {
-		all.add(r.allTools)
+	if mcpmsg.IsTask(m.Method) && !hasMethodRule {
+		all.scopes.add(r.allTools) // the task can belong to any of them
 	}
-	allNamed := len(m.resources)+len(m.tasks) > 0
-	if len(m.tasks) > 0 { // who listens to a task learns what tasks/get tells
-		ofTask, ok := r.Methods["tasks/get"]
+	return r.collectSubscribed(m, all) || declared
+}
+
+// collectSubscribed adds the scopes for the resources and the tasks that a message names. It
+// returns whether there are any and rules name all of them.
+func (r *rules) collectSubscribed(m *mcpmsg.Message, all *requirements) (declared bool) {
+	declared = len(m.Resources)+len(m.Tasks) > 0
+	if len(m.Tasks) > 0 { // a stream reports what tasks/get returns
+		scopes, ok := r.Methods[mcpmsg.TasksGet]
 		if !ok {
-			ofTask = r.allTools
+			scopes = r.allTools
 		}
-		all.add(ofTask)
-		allNamed = allNamed && ok
+		all.scopes.add(scopes)
+		declared = declared && ok
 	}
-	for _, uri := range m.resources {
-		named := r.resources.of(uri, all)
-		allNamed = allNamed && named
+	for _, uri := range m.Resources {
+		match := r.resources.Match(uri, &all.work)
+		if match.Any {
+			all.scopes.add(r.allResources)
+		}
+		for _, rule := range match.Patterns {
+			all.scopes.add(r.Resources[rule].Scopes)
+		}
+		declared = declared && match.Named
 	}
-	return declared || allNamed
+	return declared
 }
 
-// needed collects what the messages of one request need.
-type needed struct {
-	scopes []string
-	known  map[string]bool // these, where they are many
-	work   int             // see MaxTemplateBytes
+// otherOperation is the label of operations that no rule names.
+const otherOperation = "other"
+
+// labels returns all labels but otherOperation.
+func (r *rules) labels() (all []string) {
+	if r == nil {
+		return nil
+	}
+	for method := range r.Methods {
+		all = append(all, "method "+method)
+	}
+	for tool := range r.Tools {
+		all = append(all, "tool "+tool)
+	}
+	for prompt := range r.Prompts {
+		all = append(all, "prompt "+prompt)
+	}
+	for _, rule := range r.Resources {
+		all = append(all, rule.label())
+	}
+	return all
 }
 
-// add costs the same whatever is there: a thousand URIs may each need a thousand scopes.
-func (n *needed) add(scopes []string) {
-	const few = 16
-	if len(n.scopes)+len(scopes) <= few {
-		n.scopes = union(n.scopes, scopes)
-		return
-	}
-	if n.known == nil {
-		n.known = map[string]bool{}
-		for _, scope := range n.scopes {
-			n.known[scope] = true
-		}
-	}
-	for _, scope := range scopes {
-		if !n.known[scope] {
-			n.known[scope] = true
-			n.scopes = append(n.scopes, scope)
-		}
-	}
-}
+func (rule ResourceRule) label() string { return "resource " + rule.URI + rule.Prefix + rule.Template }
 
-// isPlumbing tells the methods that make a connection work and reach nothing.
-func isPlumbing(method string) bool {
-	return method == "initialize" || method == "ping" || method == "server/discover" || strings.HasPrefix(method, "notifications/")
-}
-
-// union appends to have what of more is not in it.
-func union(have, more []string) []string {
-	for _, scope := range more {
-		if !slices.Contains(have, scope) {
-			have = append(have[:len(have):len(have)], scope)
+// label returns the rule that names what a request is about, as the metrics show it: in the
+// words of the configuration, never in those of the request. A batch has no label of its
+// own.
+func (r *rules) label(messages []*mcpmsg.Message) string {
+	if r == nil || len(messages) != 1 {
+		return otherOperation
+	}
+	m := messages[0]
+	if _, ok := r.Tools[m.Tool]; ok && m.Tool != "" {
+		return "tool " + m.Tool
+	}
+	if _, ok := r.Prompts[m.Prompt]; ok && m.Prompt != "" {
+		return "prompt " + m.Prompt
+	}
+	work := 0
+	for _, uri := range m.Resources {
+		if rule, ok := r.resources.First(uri, &work); ok {
+			return r.Resources[rule].label()
 		}
 	}
-	return have
+	if _, ok := r.Methods[m.Method]; ok {
+		return "method " + m.Method
+	}
+	return otherOperation
 }

@@ -50,7 +50,7 @@ func TestResourceRuleBinds(t *testing.T) {
 		{resource.ResourceRule{URI: "a", Prefix: "a"}, "a", false},
 		{resource.ResourceRule{Template: "{"}, "{", false},
 	} {
-		if got := row.rule.Binds(row.uri); got != row.want {
+		if got := row.rule.Applies(row.uri); got != row.want {
 			t.Errorf("%+v binds %q: got %v, want %v", row.rule, row.uri, got, row.want)
 		}
 	}

@@ -49,7 +49,7 @@ func tally(t *testing.T, log string) string {
 // A flood costs so many lines in a second, and one that says what is missing.
 func TestFloodsAreSampled(t *testing.T) {
 	limit := func(n int) func(*resource.Config, *jwks.Config) {
-		return func(c *resource.Config, _ *jwks.Config) { c.LogPerSecond = n }
+		return func(c *resource.Config, _ *jwks.Config) { c.Limits.LogPerSecond = n }
 	}
 	t.Run("by default ten of each reason", func(t *testing.T) {
 		inBubble(t, limit(0), func(t *testing.T, f *fixture) {
@@ -120,7 +120,7 @@ func TestFloodsAreSampled(t *testing.T) {
 
 // A flood that is not logged makes no garbage for the log either.
 func TestFloodsAreCheap(t *testing.T) {
-	f := newFixture(t, func(c *resource.Config, _ *jwks.Config) { c.LogPerSecond = 0 })
+	f := newFixture(t, func(c *resource.Config, _ *jwks.Config) { c.Limits.LogPerSecond = 0 })
 	req := httptest.NewRequest("POST", identifier, nil)
 	req.Header.Set("Authorization", "Bearer opaque")
 	refuse := func() {

@@ -5,18 +5,8 @@ import (
 	"strings"
 )
 
-// isScope reports whether s is a scope-token (RFC 6749 §3.3).
-func isScope(s string) bool {
-	for i := range len(s) {
-		if c := s[i]; c <= ' ' || c > '~' || c == '"' || c == '\\' {
-			return false
-		}
-	}
-	return s != ""
-}
-
-// hierarchy is Config.Implies, closed under transitivity and turned round: for each
-// scope those that contain it. A scope that nothing implies is absent.
+// hierarchy is the inverse of the transitive closure of ScopeOptions.Implies: for each scope
+// the broader scopes that include it. It lacks scopes that no other scope includes.
 type hierarchy map[string][]string
 
 func newHierarchy(implies map[string][]string) hierarchy {
@@ -29,8 +19,8 @@ func newHierarchy(implies map[string][]string) hierarchy {
 	return h
 }
 
-// reachable returns every scope that broad implies, directly or through others,
-// itself left out. Circles are harmless.
+// reachable returns every scope that broad implies, directly or through others, without
+// broad itself. Cycles are harmless.
 func reachable(implies map[string][]string, broad string) []string {
 	var found []string
 	for open := []string{broad}; len(open) > 0; open = open[1:] {
@@ -44,8 +34,8 @@ func reachable(implies map[string][]string, broad string) []string {
 	return found
 }
 
-// satisfied reports whether one of the granted scopes is the wanted one or implies
-// it. Scopes compare exactly: no prefix, no case folding, no wildcard.
+// satisfied reports whether one of the granted scopes is the wanted one or implies it.
+// Scopes are compared exactly: without prefixes, case folding and wildcards.
 func (h hierarchy) satisfied(granted []string, want string) bool {
 	if slices.Contains(granted, want) {
 		return true
@@ -58,7 +48,7 @@ func (h hierarchy) satisfied(granted []string, want string) bool {
 	return false
 }
 
-// expand returns the granted scopes and, sorted behind them, all that they imply.
+// expand returns the granted scopes, followed by all that they imply, sorted.
 func (h hierarchy) expand(granted []string) []string {
 	if len(h) == 0 {
 		return granted
@@ -74,3 +64,44 @@ func (h hierarchy) expand(granted []string) []string {
 }
 
 func joinScopes(scopes []string) string { return strings.Join(scopes, " ") }
+
+// union appends to scopes those of more that it does not contain. It does not change the
+// array of scopes.
+func union(scopes, more []string) []string {
+	for _, scope := range more {
+		if !slices.Contains(scopes, scope) {
+			scopes = append(scopes[:len(scopes):len(scopes)], scope)
+		}
+	}
+	return scopes
+}
+
+// scopeSet collects scopes in order and without duplicates.
+type scopeSet struct {
+	list  []string
+	index map[string]bool // of list, once it is long
+}
+
+// maxScanned is the length up to which a list is searched without an index.
+const maxScanned = 16
+
+// add takes time in proportion to scopes, however many are in the set: a thousand URIs can
+// each need a thousand scopes.
+func (s *scopeSet) add(scopes []string) {
+	if len(s.list)+len(scopes) <= maxScanned {
+		s.list = union(s.list, scopes)
+		return
+	}
+	if s.index == nil {
+		s.index = map[string]bool{}
+		for _, scope := range s.list {
+			s.index[scope] = true
+		}
+	}
+	for _, scope := range scopes {
+		if !s.index[scope] {
+			s.index[scope] = true
+			s.list = append(s.list, scope)
+		}
+	}
+}

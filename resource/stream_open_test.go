@@ -59,7 +59,7 @@ func TestTenThousandStreams(t *testing.T) {
 		t.Run(row.name, func(t *testing.T) {
 			var asked atomic.Int64
 			revoked := func(context.Context, *resource.Caller) bool { asked.Add(1); return false }
-			inBubble(t, func(c *resource.Config, _ *jwks.Config) { c.Revoked = revoked }, func(t *testing.T, f *fixture) {
+			inBubble(t, func(c *resource.Config, _ *jwks.Config) { c.Hooks.Revoked = revoked }, func(t *testing.T, f *fixture) {
 				token := f.issuer.Token(resourcetest.Token{Lifetime: 2 * time.Minute})
 				before := runtime.NumGoroutine()
 				all := make([]*streamed, many)
@@ -129,7 +129,7 @@ func TestDone(t *testing.T) {
 func TestDoneForgotten(t *testing.T) {
 	var asked atomic.Int64
 	revoked := func(context.Context, *resource.Caller) bool { asked.Add(1); return false }
-	inBubble(t, func(c *resource.Config, _ *jwks.Config) { c.Revoked = revoked }, func(t *testing.T, f *fixture) {
+	inBubble(t, func(c *resource.Config, _ *jwks.Config) { c.Hooks.Revoked = revoked }, func(t *testing.T, f *fixture) {
 		ctx, leave := context.WithCancel(t.Context())
 		req := get().WithContext(ctx)
 		req.Header.Set("Authorization", "Bearer "+f.issuer.Token(resourcetest.Token{}))
@@ -148,7 +148,7 @@ func TestDoneForgotten(t *testing.T) {
 
 // A handler that writes to the header it was given does not race with the checks.
 func TestStreamHandlerOwnsItsHeader(t *testing.T) {
-	inBubble(t, func(c *resource.Config, _ *jwks.Config) { c.KeepAuthorization, c.MemoryTTL = true, -1 }, func(t *testing.T, f *fixture) {
+	inBubble(t, func(c *resource.Config, _ *jwks.Config) { c.HTTP.KeepAuthorization, c.Limits.CacheTTL = true, -1 }, func(t *testing.T, f *fixture) {
 		req := get()
 		ctx, leave := context.WithTimeout(t.Context(), 10*time.Minute)
 		defer leave()

@@ -106,9 +106,9 @@ func TestStreamsEndWithTheToken(t *testing.T) {
 		after  time.Duration // 0: never
 	}{
 		{"GET", nil, get(), lifetime + 30*time.Second},
-		{"GET, no leeway", func(c *resource.Config, _ *jwks.Config) { c.Leeway = -1 }, get(), lifetime},
-		{"GET, nothing is remembered", func(c *resource.Config, _ *jwks.Config) { c.MemoryTTL = -1 }, get(), lifetime + 30*time.Second},
-		{"GET, the handler sees the header", func(c *resource.Config, _ *jwks.Config) { c.KeepAuthorization = true }, get(), lifetime + 30*time.Second},
+		{"GET, no leeway", func(c *resource.Config, _ *jwks.Config) { c.Limits.Leeway = -1 }, get(), lifetime},
+		{"GET, nothing is remembered", func(c *resource.Config, _ *jwks.Config) { c.Limits.CacheTTL = -1 }, get(), lifetime + 30*time.Second},
+		{"GET, the handler sees the header", func(c *resource.Config, _ *jwks.Config) { c.HTTP.KeepAuthorization = true }, get(), lifetime + 30*time.Second},
 		{"subscriptions/listen by its header", nil, post("subscriptions/listen", "subscriptions/listen"), lifetime + 30*time.Second},
 		{"subscriptions/listen by header and body", withRules, post("subscriptions/listen", "subscriptions/listen"), lifetime + 30*time.Second},
 		{"subscriptions/listen by its body", withRules, post("subscriptions/listen", ""), lifetime + 30*time.Second},
@@ -135,7 +135,7 @@ func TestStreamsEndWithTheToken(t *testing.T) {
 				if late := s.at.Sub(began) - row.after; late < 0 || late >= time.Second {
 					t.Errorf("ended after %s, want %s", s.at.Sub(began), row.after)
 				}
-				if want := "resource: stream ended, its token is no longer good: expired"; !errors.Is(s.cause, resource.ErrStreamEnded) || s.cause.Error() != want {
+				if want := "resource: stream ended: its token is no longer valid: expired"; !errors.Is(s.cause, resource.ErrStreamEnded) || s.cause.Error() != want {
 					t.Errorf("cause: got %v, want %s", s.cause, want)
 				}
 			})
@@ -156,7 +156,7 @@ func TestStreamEndsAfterWithdrawal(t *testing.T) {
 			f.issuer.Use(next)
 			f.issuer.Withdraw(old)
 			withdrawn := time.Now()
-			time.Sleep(interval + 2*resource.StreamCheckInterval)
+			time.Sleep(interval + 2*streamCheckInterval)
 			if !s.ended() {
 				t.Fatalf("interval %s: still open after %s", interval, time.Since(withdrawn))
 			}
@@ -194,7 +194,7 @@ func newVouching(v *vouching, revoked func(context.Context, *resource.Caller) bo
 	v.does(func() (*resource.Claims, error) { return goodClaims("alice", "a"), nil })
 	return func(c *resource.Config, _ *jwks.Config) {
 		c.Opaque = &resource.Issuer{Verifier: v}
-		c.Revoked = revoked
+		c.Hooks.Revoked = revoked
 		c.Scopes = []string{"a"}
 	}
 }

@@ -28,7 +28,7 @@ func TestTemplatesCostNoMoreThanTheirLimit(t *testing.T) {
 	listen := func(size int) string {
 		return call("subscriptions/listen", `{"notifications":{"resourceSubscriptions":["`+uri(size)+`","`+uri(size)+`"]}}`)
 	}
-	const most = resource.MaxTemplateBytes/templates - 1 // the look that comes before counts as one byte
+	const most = maxTemplateBytes/templates - 1 // the look that comes before counts as one byte
 	for _, row := range []struct {
 		name, body string
 		want       answer
@@ -39,7 +39,7 @@ func TestTemplatesCostNoMoreThanTheirLimit(t *testing.T) {
 		{"more in a batch", "[" + read(most/2+1) + "," + read(most/2+1) + "]", badBody},
 		{"as much by listening", listen(most / 2), accepted},
 		{"more by listening", listen(most/2 + 1), badBody},
-		{"the longest URI, which a look tells from all of them", call("resources/read", `{"uri":"x:`+strings.Repeat("a", resource.MaxURIBytes-2)+`"}`), accepted},
+		{"the longest URI, which a look tells from all of them", call("resources/read", `{"uri":"x:`+strings.Repeat("a", maxURIBytes-2)+`"}`), accepted},
 	} {
 		f.expect(row.name, f.post(token, row.body), row.want)
 	}
@@ -114,11 +114,11 @@ func TestTemplatesBindWhatTheyExpandTo(t *testing.T) {
 			if err != nil {
 				t.Fatal(err)
 			}
-			if !rule.Binds(uri) {
+			if !rule.Applies(uri) {
 				t.Errorf("%s does not bind %s", row.template, uri)
 			}
 		}
-		if rule.Binds(row.other) {
+		if rule.Applies(row.other) {
 			t.Errorf("%s binds %s", row.template, row.other)
 		}
 	}

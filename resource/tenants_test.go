@@ -13,8 +13,10 @@ import (
 	"github.com/prometheus/client_golang/prometheus/testutil"
 
 	"github.com/warder-go/warder/jwks"
+	"github.com/warder-go/warder/metadata"
 	"github.com/warder-go/warder/resource"
 	"github.com/warder-go/warder/resource/resourcetest"
+	"github.com/warder-go/warder/resource/revocation"
 )
 
 const (
@@ -45,7 +47,7 @@ func newTenancy(t testing.TB, change func(*resource.Config)) *tenancy {
 	w.fixture = newFixtureWith(t, server, func(c *resource.Config, k *jwks.Config) {
 		k.Issuer, k.URL = tenantPattern, server.URL(resourcetest.JWKS)
 		c.Issuers[0].Tenants = &resource.Tenants{Allow: []string{tenantA, tenantB, "contoso.example"}}
-		c.AuthorizationServers = []string{server.Identifier()}
+		c.Metadata.AuthorizationServers = []string{server.Identifier()}
 		if change != nil {
 			change(c)
 		}
@@ -207,7 +209,7 @@ warder_keyset_keys{issuer=%q,resource=%q} 4
 func TestRefusedTenantIsNotResolved(t *testing.T) {
 	asked := 0
 	w := newTenancy(t, func(c *resource.Config) {
-		c.ResolveIssuer = func(iss string) (*resource.Issuer, bool) {
+		c.Hooks.ResolveIssuer = func(iss string) (*resource.Issuer, bool) {
 			asked++
 			return &resource.Issuer{Verifier: saying(iss, claims{"aud": identifier, "exp": time.Now().Add(time.Hour).Unix()})}, true
 		}
@@ -243,7 +245,7 @@ func TestAllowFunc(t *testing.T) {
 // A key that changes hands is withdrawn from who had it, remembered tokens included.
 func TestKeyOfAnotherTenantIsAnotherKey(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
-		w := newTenancy(t, func(c *resource.Config) { c.MemoryTTL = time.Hour })
+		w := newTenancy(t, func(c *resource.Config) { c.Limits.CacheTTL = time.Hour })
 		tokenA := w.token(resourcetest.Token{Key: w.ofA, Lifetime: time.Hour, Claims: map[string]any{"iss": tenantIssuer(tenantA), "tid": tenantA}})
 		tokenB := w.token(resourcetest.Token{Key: w.ofA, Lifetime: time.Hour, Claims: map[string]any{"iss": tenantIssuer(tenantB), "tid": tenantB}})
 		w.expect("A with A's key", w.bearer(tokenA), accepted)
@@ -270,12 +272,12 @@ func TestTenantWithAnEntryOfItsOwn(t *testing.T) {
 
 // To the revocation list and to Forget each tenant is an issuer of its own.
 func TestTenantRevoked(t *testing.T) {
-	var list resource.RevocationList
-	w := newTenancy(t, func(c *resource.Config) { c.Revoked = list.Revoked })
+	var list revocation.List
+	w := newTenancy(t, func(c *resource.Config) { c.Hooks.Revoked = list.Revoked })
 	ofA, ofB := w.tokenOf(tenantIssuer(tenantA), tenantA, w.ofA), w.tokenOf(tenantIssuer(tenantB), tenantB, w.ofB)
 	w.expect("A before", w.bearer(ofA), accepted)
 	w.expect("B before", w.bearer(ofB), accepted)
-	if err := list.Add(resource.Revocation{Issuer: tenantIssuer(tenantA), Subject: "alice", Until: time.Now().Add(time.Hour)}); err != nil {
+	if err := list.Add(revocation.Entry{Issuer: tenantIssuer(tenantA), Subject: "alice", Until: time.Now().Add(time.Hour)}); err != nil {
 		t.Fatal(err)
 	}
 	w.expect("A behind", w.bearer(ofA), invalid)
@@ -290,15 +292,15 @@ func TestOverlappingPatterns(t *testing.T) {
 	entry := func(pattern string) resource.Issuer {
 		return resource.Issuer{Verifier: verifierFunc{issuer: pattern}, Tenants: &resource.Tenants{Allow: []string{"a"}}}
 	}
-	_, err := resource.New(resource.Config{Identifier: identifier, AuthorizationServers: []string{"https://h.example.test"},
+	_, err := resource.New(resource.Config{Identifier: identifier, Metadata: metadata.Document{AuthorizationServers: []string{"https://h.example.test"}},
 		Issuers: []resource.Issuer{entry("https://h.example.test/{tenantid}/v2"), entry("https://h.example.test/x/{tenantid}"), entry("https://h.example.test/{tenantid}")}})
-	const want = `resource: configuration: Issuers[1]: a token's iss can fit both "https://h.example.test/x/{tenantid}" and "https://h.example.test/{tenantid}/v2"; it must have one verifier`
+	const want = `resource: configuration: Issuers[1]: a token's iss can match both "https://h.example.test/x/{tenantid}" and "https://h.example.test/{tenantid}/v2"; it must have one verifier`
 	if err == nil || err.Error() != want {
 		t.Errorf("(-want +got)\n- %s\n+ %v", want, err)
 	}
 	given := entry("https://h.example.test/{tenantid}")
-	for what, c := range map[string]resource.Config{"Opaque": {Opaque: &given}, `Prefixed["pat_"]`: {Issuers: []resource.Issuer{{Verifier: verifier(t)}}, Prefixed: map[string]resource.Issuer{"pat_": given}}} {
-		c.Identifier, c.AuthorizationServers = identifier, []string{"https://h.example.test"}
+	for what, c := range map[string]resource.Config{"Opaque": {Opaque: &given}, `Prefixed["pat_"]`: {Issuers: []resource.Issuer{{Verifier: verifier(t)}}, Credentials: resource.Credentials{Prefixed: map[string]resource.Issuer{"pat_": given}}}} {
+		c.Identifier, c.Metadata.AuthorizationServers = identifier, []string{"https://h.example.test"}
 		if _, err := resource.New(c); err == nil || !strings.Contains(err.Error(), what+".Tenants: only an entry of Issuers can have tenants") {
 			t.Errorf("%s: got %v", what, err)
 		}
@@ -334,7 +336,7 @@ func TestTenantsReplaced(t *testing.T) {
 
 // A pattern is no address: it is published nowhere.
 func TestPatternIsNotPublished(t *testing.T) {
-	_, err := resource.New(resource.Config{Identifier: identifier, AuthorizationServers: []string{tenantPattern},
+	_, err := resource.New(resource.Config{Identifier: identifier, Metadata: metadata.Document{AuthorizationServers: []string{tenantPattern}},
 		Issuers: []resource.Issuer{{Verifier: verifierFunc{issuer: tenantPattern}, Tenants: &resource.Tenants{Allow: []string{"a"}}}}})
 	if err == nil || !strings.Contains(err.Error(), "authorization_servers") {
 		t.Errorf("got %v", err)

@@ -55,7 +55,7 @@ func TestChallengeScopes(t *testing.T) { // RFC 6750 §3; MCP authorization, "Sc
 		{"given", []string{"b", "c"}, `, scope="b c"`},
 		{"empty: no hint at all", []string{}, ``},
 	} {
-		f := newFixture(t, func(c *resource.Config, _ *jwks.Config) { c.Scopes, c.ChallengeScopes = []string{"a"}, row.hint })
+		f := newFixture(t, func(c *resource.Config, _ *jwks.Config) { c.Scopes, c.ScopeOptions.Challenge = []string{"a"}, row.hint })
 		want := bare
 		want.challenge += row.scope
 		f.expect(row.name, f.ask(), want)
@@ -66,7 +66,7 @@ func TestChallengeScopes(t *testing.T) { // RFC 6750 §3; MCP authorization, "Sc
 func TestScopeHierarchy(t *testing.T) { // MCP authorization: MUST account for scope hierarchies
 	f := newFixture(t, func(c *resource.Config, _ *jwks.Config) {
 		c.Scopes = []string{"files:read"}
-		c.Implies = map[string][]string{"admin": {"files:write"}, "files:write": {"files:read"}, "loop": {"pool"}, "pool": {"loop"}}
+		c.ScopeOptions.Implies = map[string][]string{"admin": {"files:write"}, "files:write": {"files:read"}, "loop": {"pool"}, "pool": {"loop"}}
 	})
 	for _, row := range []struct {
 		scope string
@@ -139,7 +139,7 @@ func TestSeveralIssuers(t *testing.T) { // bad-inputs 144: each bound to its key
 func TestRevoked(t *testing.T) {
 	revoked := ""
 	f := newFixture(t, func(c *resource.Config, _ *jwks.Config) {
-		c.Revoked = func(_ context.Context, caller *resource.Caller) bool { return caller.TokenID() == revoked }
+		c.Hooks.Revoked = func(_ context.Context, caller *resource.Caller) bool { return caller.TokenID() == revoked }
 	})
 	token := f.token(resourcetest.Token{Claims: map[string]any{"jti": "one"}})
 	f.expect("before", f.bearer(token), accepted)
@@ -151,7 +151,7 @@ func TestRevoked(t *testing.T) {
 
 func TestPanicsLetNothingThrough(t *testing.T) { // design decision 16; bad-inputs 274
 	f := newFixture(t, func(c *resource.Config, _ *jwks.Config) {
-		c.Revoked = func(context.Context, *resource.Caller) bool { panic("secret") }
+		c.Hooks.Revoked = func(context.Context, *resource.Caller) bool { panic("secret") }
 	})
 	f.expect("Revoked panics", f.bearer(f.token(resourcetest.Token{})), failed)
 	f.expect("and again, remembered", f.bearer(f.token(resourcetest.Token{})), failed)
@@ -286,7 +286,7 @@ func TestExpiryIsOneFunction(t *testing.T) { // bad-inputs 82, 83, 220; RFC 7519
 	for name, ttl := range map[string]time.Duration{"new each time": -1, "remembered": 24 * time.Hour} {
 		t.Run(name, func(t *testing.T) {
 			synctest.Test(t, func(t *testing.T) {
-				f := newFixture(t, func(c *resource.Config, _ *jwks.Config) { c.MemoryTTL = ttl })
+				f := newFixture(t, func(c *resource.Config, _ *jwks.Config) { c.Limits.CacheTTL = ttl })
 				token := f.issuer.Token(resourcetest.Token{Lifetime: time.Minute})
 				f.expect("at once", f.bearer(token), accepted)
 				time.Sleep(time.Minute)

@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 
+	"github.com/warder-go/warder/metadata"
 	"github.com/warder-go/warder/resource"
 )
 
@@ -52,11 +53,11 @@ func scopes(o resource.Operations) (all []string) {
 func protect(url string) (*resource.Resource, error) {
 	o := rules()
 	return resource.New(resource.Config{
-		Identifier:      url,
-		Opaque:          &resource.Issuer{Verifier: tokens{url: url, full: append(scopes(o), baseline)}},
-		ChallengeScopes: []string{baseline},
-		ScopesSupported: []string{baseline},
-		Operations:      o,
+		Identifier:   url,
+		Opaque:       &resource.Issuer{Verifier: tokens{url: url, full: append(scopes(o), baseline)}},
+		ScopeOptions: resource.ScopeOptions{Challenge: []string{baseline}},
+		Metadata:     metadata.Document{ScopesSupported: []string{baseline}},
+		Operations:   o,
 	})
 }
 

@@ -21,6 +21,7 @@ import (
 
 	"github.com/warder-go/warder/examples/internal/mcpserver"
 	"github.com/warder-go/warder/jwks"
+	"github.com/warder-go/warder/metadata"
 	"github.com/warder-go/warder/resource"
 )
 
@@ -71,9 +72,9 @@ func protect(identifier, issuer, origins string) (*resource.Resource, error) {
 		return nil, err
 	}
 	return resource.New(resource.Config{
-		Identifier:      identifier,
-		Origins:         strings.FieldsFunc(origins, func(r rune) bool { return r == ',' }),
-		Issuers:         []resource.Issuer{{Verifier: keys}},
-		ScopesSupported: []string{adminScope},
+		Identifier: identifier,
+		HTTP:       resource.HTTPOptions{Origins: strings.FieldsFunc(origins, func(r rune) bool { return r == ',' })},
+		Issuers:    []resource.Issuer{{Verifier: keys}},
+		Metadata:   metadata.Document{ScopesSupported: []string{adminScope}},
 	})
 }

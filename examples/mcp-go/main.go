@@ -19,6 +19,7 @@ import (
 
 	"github.com/warder-go/warder/examples/internal/mcpserver"
 	"github.com/warder-go/warder/jwks"
+	"github.com/warder-go/warder/metadata"
 	"github.com/warder-go/warder/nethttp"
 	"github.com/warder-go/warder/resource"
 )
@@ -71,9 +72,9 @@ func protect(identifier, issuer string) (*resource.Resource, error) {
 		return nil, err
 	}
 	return resource.New(resource.Config{
-		Identifier:      identifier,
-		Issuers:         []resource.Issuer{{Verifier: keys}},
-		Operations:      mcpserver.Rules(),
-		ScopesSupported: []string{mcpserver.AdminScope},
+		Identifier: identifier,
+		Issuers:    []resource.Issuer{{Verifier: keys}},
+		Operations: mcpserver.Rules(),
+		Metadata:   metadata.Document{ScopesSupported: []string{mcpserver.AdminScope}},
 	})
 }

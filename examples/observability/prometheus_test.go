@@ -142,7 +142,7 @@ func TestPrometheusScrapes(t *testing.T) {
 		c := resource.Config{Identifier: identifier, Issuers: []resource.Issuer{{Verifier: byKeys}}, Opaque: &resource.Issuer{Verifier: byAsking},
 			Operations: resource.Operations{Tools: map[string][]string{"delete": {"admin"}}}, Logger: slog.New(slog.DiscardHandler)}
 		if identifier == one {
-			c.Observers = []resource.Observer{records}
+			c.Hooks.Observers = []resource.Observer{records}
 		}
 		if resources[identifier], err = resource.New(c); err != nil {
 			t.Fatal(err)

@@ -76,11 +76,11 @@ func (s *stage) serveMCP() error {
 // protect is all that there is to say to warder.
 func (s *stage) protect() (*resource.Resource, error) {
 	config := resource.Config{
-		Identifier: s.url,
-		Origins:    []string{inspector},
-		Scopes:     []string{basicScope},
-		Operations: mcpserver.Rules(),
-		Implies:    map[string][]string{mcpserver.AdminScope: {basicScope}},
+		Identifier:   s.url,
+		HTTP:         resource.HTTPOptions{Origins: []string{inspector}},
+		Scopes:       []string{basicScope},
+		Operations:   mcpserver.Rules(),
+		ScopeOptions: resource.ScopeOptions{Implies: map[string][]string{mcpserver.AdminScope: {basicScope}}},
 	}
 	if err := s.vouch(&config); err != nil {
 		return nil, err

@@ -130,10 +130,10 @@ func (c *credentials) apiKeys(ctx context.Context, config *resource.Config) erro
 		return fmt.Errorf("-api-keys: %w", err)
 	}
 	if c.keyHeader != "" {
-		config.Headers = map[string]resource.HeaderVerifier{c.keyHeader: keys}
+		config.Credentials.Headers = map[string]resource.HeaderVerifier{c.keyHeader: keys}
 	}
 	if c.keyPrefix != "" {
-		config.Prefixed = map[string]resource.Issuer{c.keyPrefix: {Verifier: keys}}
+		config.Credentials.Prefixed = map[string]resource.Issuer{c.keyPrefix: {Verifier: keys}}
 	}
 	return nil
 }

@@ -110,7 +110,7 @@ func (o options) protect(ctx context.Context, address net.Addr) (*resource.Resou
 	}
 	config := resource.Config{
 		Identifier: identifier,
-		Origins:    o.origins,
+		HTTP:       resource.HTTPOptions{Origins: o.origins},
 		Scopes:     o.scopes,
 		Operations: resource.Operations{Tools: o.tools},
 	}

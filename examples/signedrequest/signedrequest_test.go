@@ -40,11 +40,11 @@ func protect(next http.Handler) (http.Handler, error) {
 		"short":   {Key: secret[:31], Subject: "a mistake", Scopes: []string{"mcp:read"}},
 	}}
 	res, err := resource.New(resource.Config{
-		Identifier: identifier,
-		Issuers:    []resource.Issuer{{Verifier: tokens}},
-		Headers:    map[string]resource.HeaderVerifier{signedrequest.Field: signatures},
-		Scopes:     []string{"mcp:read"},
-		Logger:     slog.New(slog.DiscardHandler),
+		Identifier:  identifier,
+		Issuers:     []resource.Issuer{{Verifier: tokens}},
+		Credentials: resource.Credentials{Headers: map[string]resource.HeaderVerifier{signedrequest.Field: signatures}},
+		Scopes:      []string{"mcp:read"},
+		Logger:      slog.New(slog.DiscardHandler),
 	})
 	if err != nil {
 		return nil, err

@@ -25,9 +25,9 @@ func TestAllocations(t *testing.T) {
 		status        int
 		most          float64 // at net/http's door
 	}{
-		{"a remembered token", func(c *resource.Config) { c.KeepAuthorization = true }, token, 200, 3},
+		{"a remembered token", func(c *resource.Config) { c.HTTP.KeepAuthorization = true }, token, 200, 3},
 		{"a remembered token whose header is taken off", func(*resource.Config) {}, token, 200, 5},
-		{"a token that nobody remembers", func(c *resource.Config) { c.MemoryTTL = -1 }, token, 200, 38},
+		{"a token that nobody remembers", func(c *resource.Config) { c.Limits.CacheTTL = -1 }, token, 200, 38},
 		{"no token", func(*resource.Config) {}, "", 401, 5},
 		{"garbage", func(*resource.Config) {}, "Bearer garbage", 401, 8},
 	} {

@@ -26,17 +26,17 @@ func (down) Verify(context.Context, *resource.Token) (*resource.Claims, error) {
 
 // strict is a configuration that can give every answer there is.
 func strict(c *resource.Config) {
-	c.Scopes, c.MaxBodyBytes, c.Opaque = []string{"base"}, 1000, &resource.Issuer{Verifier: down{}}
+	c.Scopes, c.Limits.MaxBodyBytes, c.Opaque = []string{"base"}, 1000, &resource.Issuer{Verifier: down{}}
 	c.Operations = resource.Operations{
 		Methods:    map[string][]string{"tools/list": {"list"}},
 		Tools:      map[string][]string{"echo": {}, "delete": {"admin"}, "fail": {}},
 		Undeclared: resource.DenyUndeclared,
 		Public:     []string{"prompts/list"},
-		Rule: func(_ context.Context, o resource.Operation, _ *resource.Caller) (resource.Need, error) {
+		Rule: func(_ context.Context, o resource.Operation, _ *resource.Caller) ([]string, error) {
 			if o.Name == "fail" {
-				return resource.Need{}, errors.New("not for clients")
+				return nil, errors.New("not for clients")
 			}
-			return resource.Need{}, nil
+			return nil, nil
 		},
 	}
 }

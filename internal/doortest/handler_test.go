@@ -219,7 +219,7 @@ func TestAuthorizationHeader(t *testing.T) {
 			atEachDoor(t, func(t *testing.T, d door) {
 				issuer := newIssuer(t)
 				token := issuer.Token(resourcetest.Token{Audience: identifier})
-				h := d.handler(newResource(t, issuer, func(c *resource.Config) { c.KeepAuthorization = row.keep }), http.HandlerFunc(whoami))
+				h := d.handler(newResource(t, issuer, func(c *resource.Config) { c.HTTP.KeepAuthorization = row.keep }), http.HandlerFunc(whoami))
 				url := serve(t, http.HandlerFunc(func(w http.ResponseWriter, req *http.Request) {
 					h.ServeHTTP(w, req)
 					if got := req.Header.Get("Authorization"); got != "Bearer "+token {

@@ -22,7 +22,7 @@ func TestOrigin(t *testing.T) {
 		issuer := newIssuer(t)
 		reached := false
 		res := newResource(t, issuer, func(c *resource.Config) {
-			c.Origins, c.Operations.Public = []string{app}, []string{"tools/list"}
+			c.HTTP.Origins, c.Operations.Public = []string{app}, []string{"tools/list"}
 		})
 		url := serve(t, d.handler(res, http.HandlerFunc(func(w http.ResponseWriter, req *http.Request) {
 			reached = true

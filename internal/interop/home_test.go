@@ -16,6 +16,7 @@ import (
 
 	"github.com/warder-go/warder/introspect"
 	"github.com/warder-go/warder/jwks"
+	"github.com/warder-go/warder/metadata"
 	"github.com/warder-go/warder/nethttp/mcpsdk"
 	"github.com/warder-go/warder/resource"
 )
@@ -49,12 +50,12 @@ func (p *provider) newHome(t *testing.T, s situation) *home {
 		Identifier: h.url,
 		Scopes:     []string{"mcp:read"},
 		Operations: resource.Operations{Tools: map[string][]string{"write": {"mcp:write"}}},
-		Revoked:    h.isRefused,
+		Hooks:      resource.Hooks{Revoked: h.isRefused},
 
-		ChallengeScopes: s.scopes,
-		ScopesSupported: s.scopes,
-		Leeway:          -1,
-		Logger:          slog.New(slog.NewJSONHandler(h.logged, nil)),
+		ScopeOptions: resource.ScopeOptions{Challenge: s.scopes},
+		Metadata:     metadata.Document{ScopesSupported: s.scopes},
+		Limits:       resource.Limits{Leeway: -1},
+		Logger:       slog.New(slog.NewJSONHandler(h.logged, nil)),
 	}
 	if s.target.Format == "opaque" {
 		v, err := introspect.New(introspect.Config{Issuer: p.issuer, Auth: introspect.ClientAuth{ClientID: appID, ClientSecret: appSecret}, Logger: slog.New(slog.DiscardHandler)})

@@ -47,7 +47,7 @@ func newSite(t *testing.T, c resource.Config) *site {
 	t.Helper()
 	s := &site{t: t, logged: &lockedBuffer{}}
 	c.Identifier, c.Scopes = ours, []string{"mcp:read"}
-	c.Logger, c.LogPerSecond = slog.New(slog.NewJSONHandler(s.logged, nil)), -1 // each answer has its record
+	c.Logger, c.Limits.LogPerSecond = slog.New(slog.NewJSONHandler(s.logged, nil)), -1 // each answer has its record
 	var err error
 	if s.res, err = resource.New(c); err != nil {
 		t.Fatal(err)
@@ -159,7 +159,7 @@ func (p *provider) jwtSite(t *testing.T, c jwks.Config) *site {
 	if err != nil {
 		t.Fatal(err)
 	}
-	return newSite(t, resource.Config{Leeway: -1, Issuers: []resource.Issuer{{Verifier: v}}})
+	return newSite(t, resource.Config{Limits: resource.Limits{Leeway: -1}, Issuers: []resource.Issuer{{Verifier: v}}})
 }
 
 // opaqueSite asks the provider about tokens.
@@ -171,5 +171,5 @@ func (p *provider) opaqueSite(t *testing.T, c introspect.Config, issuer resource
 		t.Fatal(err)
 	}
 	issuer.Verifier = v
-	return newSite(t, resource.Config{Leeway: -1, MaxTokenBytes: resource.MaxMaxTokenBytes, Opaque: &issuer})
+	return newSite(t, resource.Config{Limits: resource.Limits{Leeway: -1, MaxTokenBytes: (256 << 10)}, Opaque: &issuer})
 }

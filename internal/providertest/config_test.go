@@ -3,6 +3,7 @@ package providertest_test
 import (
 	"github.com/warder-go/warder/introspect"
 	"github.com/warder-go/warder/jwks"
+	"github.com/warder-go/warder/metadata"
 	"github.com/warder-go/warder/resource"
 )
 
@@ -40,9 +41,9 @@ var configurations = map[string]func(verifiers) resource.Config{
 			RoleScopes:  map[string][]string{"Mcp.Read.All": {"api://11112222-bbbb-3333-cccc-4444dddd5555/mcp.read"}},
 		}
 		return resource.Config{
-			Issuers:              []resource.Issuer{entra},
-			AuthorizationServers: []string{"https://login.microsoftonline.com/organizations/v2.0"},
-			Scopes:               []string{"api://11112222-bbbb-3333-cccc-4444dddd5555/mcp.read"},
+			Issuers:  []resource.Issuer{entra},
+			Metadata: metadata.Document{AuthorizationServers: []string{"https://login.microsoftonline.com/organizations/v2.0"}},
+			Scopes:   []string{"api://11112222-bbbb-3333-cccc-4444dddd5555/mcp.read"},
 		}
 	},
 

@@ -27,8 +27,8 @@ func BenchmarkAuthenticate(b *testing.B) {
 	}
 	read := func(uri string) string { return fmt.Sprintf(readForm, uri) }
 	none, calls, asking, alike := resource.Operations{}, rules, rules, rules
-	asking.Rule = func(context.Context, resource.Operation, *resource.Caller) (resource.Need, error) {
-		return resource.Need{}, nil
+	asking.Rule = func(context.Context, resource.Operation, *resource.Caller) ([]string, error) {
+		return nil, nil
 	}
 	for n := range 100 { // that differ behind their first variable only
 		alike.Resources = append(alike.Resources, resource.ResourceRule{Template: fmt.Sprintf("x://{name}/%d", n), Scopes: []string{"read"}})
@@ -67,8 +67,8 @@ func BenchmarkAuthenticate(b *testing.B) {
 		{"of-1/read-template", read("db://0/a"), many(1)},
 		{"of-1000/read-template", read("db://0/a"), many(1000)},
 		{"of-1000/read-not-plain", read("file:///a/%2e%2e/b?x"), many(1000)},
-		{"of-100-alike/64KB-URI", read("x://" + strings.Repeat("a", resource.MaxURIBytes-4)), alike},
-		{"of-100-alike/64KB-of-URIs", fmt.Sprintf(modernPlain, "subscriptions/listen", `,"notifications":{"resourceSubscriptions":[`+strings.Repeat(`"x://`+strings.Repeat("a", 60)+`",`, resource.MaxSubscriptions-1)+`"x:b"]}`), alike},
+		{"of-100-alike/64KB-URI", read("x://" + strings.Repeat("a", (64<<10)-4)), alike},
+		{"of-100-alike/64KB-of-URIs", fmt.Sprintf(modernPlain, "subscriptions/listen", `,"notifications":{"resourceSubscriptions":[`+strings.Repeat(`"x://`+strings.Repeat("a", 60)+`",`, 1000-1)+`"x:b"]}`), alike},
 	} {
 		b.Run(row.name, func(b *testing.B) { benchmark(b, row.body, row.rules) })
 	}

@@ -36,9 +36,9 @@ func TestScopeChallengeFixture(t *testing.T) {
 			"mcp-conformance-scope-full": "mcp:conformance:baseline mcp:conformance:tools:call mcp:conformance:tools:test_simple_text mcp:conformance:resources:read " +
 				"mcp:conformance:resources:static mcp:conformance:resources:template:123 mcp:conformance:prompts:get mcp:conformance:prompts:test_simple_prompt",
 		}},
-		ChallengeScopes: []string{"mcp:conformance:baseline"},
-		Operations:      scopeChallenges,
-		Logger:          slog.New(slog.DiscardHandler),
+		ScopeOptions: resource.ScopeOptions{Challenge: []string{"mcp:conformance:baseline"}},
+		Operations:   scopeChallenges,
+		Logger:       slog.New(slog.DiscardHandler),
 	})
 	if err != nil {
 		t.Fatal(err)

@@ -43,11 +43,11 @@ func TestCompletionReferences(t *testing.T) {
 // A rule function is asked about every resource that an operation reaches, by name, as
 // the table rules are: a listener must not get past it with a list of URIs.
 func TestRuleFunctionsSeeEveryResource(t *testing.T) {
-	byName := resource.Operations{Rule: func(_ context.Context, o resource.Operation, _ *resource.Caller) (resource.Need, error) {
+	byName := resource.Operations{Rule: func(_ context.Context, o resource.Operation, _ *resource.Caller) ([]string, error) {
 		if o.Name == "file:///secret" {
-			return resource.Need{Scopes: []string{"secret"}}, nil
+			return []string{"secret"}, nil
 		}
-		return resource.Need{}, nil
+		return nil, nil
 	}}
 	// A reference that contradicts itself may also be refused as such.
 	for _, row := range []struct{ what, body string }{

@@ -56,7 +56,7 @@ var rules = resource.Operations{
 // newGuard makes a resource whose rules also tell the watch what they are asked about.
 func newGuard(t testing.TB, rules resource.Operations) *resource.Resource {
 	t.Helper()
-	rules.Rule = func(ctx context.Context, o resource.Operation, _ *resource.Caller) (resource.Need, error) {
+	rules.Rule = func(ctx context.Context, o resource.Operation, _ *resource.Caller) ([]string, error) {
 		if p, ok := ctx.Value(watchKey{}).(*passage); ok {
 			decided := op{o.Method, o.Name, ""}
 			switch o.Method {
@@ -67,7 +67,7 @@ func newGuard(t testing.TB, rules resource.Operations) *resource.Resource {
 			}
 			p.decide(decided)
 		}
-		return resource.Need{}, nil
+		return nil, nil
 	}
 	res, err := resource.New(resource.Config{
 		Identifier: identifier,

@@ -6,6 +6,7 @@ import (
 
 	"github.com/modelcontextprotocol/go-sdk/mcp"
 
+	"github.com/warder-go/warder/internal/mcpmsg"
 	"github.com/warder-go/warder/resource"
 )
 
@@ -44,7 +45,7 @@ func Challenge(extra *mcp.RequestExtra, scopes ...string) bool {
 // It is counted and logged as a refusal, see [resource.Resource.Permit].
 func ChallengeResult(ctx context.Context, res *resource.Resource, req *mcp.CallToolRequest, scopes ...string) *mcp.CallToolResult {
 	caller, _ := CallerFrom(req.Extra)
-	op := resource.Operation{Method: "tools/call", Name: req.Params.Name, Arguments: req.Params.Arguments}
+	op := resource.Operation{Method: mcpmsg.ToolsCall, Name: req.Params.Name, Arguments: req.Params.Arguments}
 	refusal := res.Permit(ctx, caller, op, scopes...)
 	if refusal == nil {
 		return nil

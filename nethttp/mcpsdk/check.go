@@ -10,6 +10,7 @@ import (
 
 	"github.com/modelcontextprotocol/go-sdk/mcp"
 
+	"github.com/warder-go/warder/internal/mcpmsg"
 	"github.com/warder-go/warder/resource"
 )
 
@@ -65,17 +66,9 @@ func (c *check) names(field, kind string, rules map[string][]string, have []stri
 	}
 }
 
-// mcpMethods are the requests and notifications that clients send, tasks included.
-var mcpMethods = []string{
-	"initialize", "ping", "server/discover", "logging/setLevel", "completion/complete",
-	"tools/list", "tools/call", "prompts/list", "prompts/get", "resources/list", "resources/templates/list",
-	"resources/read", "resources/subscribe", "resources/unsubscribe", "subscriptions/listen",
-	"tasks/list", "tasks/get", "tasks/result", "tasks/update", "tasks/cancel",
-	"notifications/initialized", "notifications/cancelled", "notifications/progress", "notifications/roots/list_changed",
-}
-
 // methods can't ask the server, which does not tell what methods it has.
 func (c *check) methods() {
+	mcpMethods := mcpmsg.Methods()
 	for _, method := range slices.Sorted(maps.Keys(c.rules.Methods)) {
 		if slices.Contains(mcpMethods, method) {
 			continue
@@ -90,7 +83,7 @@ func (c *check) methods() {
 
 func (c *check) resources() {
 	for n, rule := range c.rules.Resources {
-		if slices.ContainsFunc(c.have.resources, rule.Binds) ||
+		if slices.ContainsFunc(c.have.resources, rule.Applies) ||
 			slices.ContainsFunc(c.have.templates, func(t string) bool { return bindsTemplate(rule, t) }) {
 			continue
 		}
@@ -112,9 +105,9 @@ func (c *check) undeclared() {
 		word, method string
 		have         []string
 	}{
-		{"tool", "tools/call", c.have.tools},
-		{"prompt", "prompts/get", c.have.prompts},
-		{"resource", "resources/read", c.have.resources},
+		{"tool", mcpmsg.ToolsCall, c.have.tools},
+		{"prompt", mcpmsg.PromptsGet, c.have.prompts},
+		{"resource", mcpmsg.ResourcesRead, c.have.resources},
 	} {
 		for _, name := range kind.have {
 			if !c.res.Declares(resource.Operation{Method: kind.method, Name: name}) {

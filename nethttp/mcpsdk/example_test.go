@@ -41,9 +41,9 @@ func Example() {
 		log.Fatal(err)
 	}
 	res, err := resource.New(resource.Config{
-		Identifier: "https://mcp.example.com/mcp",
-		Issuers:    []resource.Issuer{{Verifier: keys}},
-		Implies:    map[string][]string{"mcp:admin": {"mcp:write"}},
+		Identifier:   "https://mcp.example.com/mcp",
+		Issuers:      []resource.Issuer{{Verifier: keys}},
+		ScopeOptions: resource.ScopeOptions{Implies: map[string][]string{"mcp:admin": {"mcp:write"}}},
 	})
 	if err != nil {
 		log.Fatal(err)

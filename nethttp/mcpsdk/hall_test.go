@@ -40,12 +40,12 @@ var hallRules = resource.Operations{
 		{URI: "file:///secret", Scopes: []string{"secret"}},
 		{Template: "db://{table}/{id}", Scopes: []string{"db"}},
 	},
-	Rule: func(_ context.Context, op resource.Operation, c *resource.Caller) (need resource.Need, err error) {
+	Rule: func(_ context.Context, op resource.Operation, c *resource.Caller) (need []string, err error) {
 		switch {
 		case op.Method == "tools/call" && string(op.Arguments) == `{"all":true}`,
 			op.Method == "prompts/get" && string(op.Arguments) == `{"all":"yes"}`,
 			op.Method == "acme/open" && string(op.Arguments) == `{"all":true}`:
-			need.Scopes = []string{"all"}
+			need = []string{"all"}
 		case op.Name == "broken":
 			err = errors.New("can't tell")
 		case op.Name == "panics":

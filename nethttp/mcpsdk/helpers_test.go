@@ -48,10 +48,10 @@ func newSite(t *testing.T, options mcp.StreamableHTTPOptions) *site {
 	server := httptest.NewUnstartedServer(nil)
 	s.url = "http://" + server.Listener.Addr().String() + "/mcp"
 	s.res = newResource(t, resource.Config{
-		Identifier: s.url,
-		Issuers:    []resource.Issuer{{Verifier: verifier(t, s.issuer)}, {Verifier: verifier(t, s.second)}},
-		Scopes:     []string{"mcp:read"},
-		Implies:    map[string][]string{"mcp:admin": {"mcp:read", "mcp:write"}},
+		Identifier:   s.url,
+		Issuers:      []resource.Issuer{{Verifier: verifier(t, s.issuer)}, {Verifier: verifier(t, s.second)}},
+		Scopes:       []string{"mcp:read"},
+		ScopeOptions: resource.ScopeOptions{Implies: map[string][]string{"mcp:admin": {"mcp:read", "mcp:write"}}},
 	})
 	server.Config.Handler = mcpsdk.Handler(s.res, s.mcpHandler(options))
 	server.Start()

@@ -5,12 +5,12 @@ import (
 	"errors"
 	"fmt"
 	"iter"
-	"slices"
 	"strings"
 
 	"github.com/modelcontextprotocol/go-sdk/mcp"
 	"github.com/yosida95/uritemplate/v3"
 
+	"github.com/warder-go/warder/internal/mcpmsg"
 	"github.com/warder-go/warder/internal/nearest"
 	"github.com/warder-go/warder/resource"
 )
@@ -24,10 +24,7 @@ type checkKey struct{}
 
 // isChecking lets that session do what Check does, and nothing else.
 func isChecking(ctx context.Context, method string) bool {
-	return ctx.Value(checkKey{}) != nil && slices.Contains([]string{
-		"initialize", "notifications/initialized", "server/discover",
-		"tools/list", "prompts/list", "resources/list", "resources/templates/list",
-	}, method)
+	return ctx.Value(checkKey{}) != nil && (mcpmsg.CanBePublic(method) || mcpmsg.IsLifecycle(method))
 }
 
 // take lists everything that a server has.
@@ -68,14 +65,14 @@ func bindsTemplate(rule resource.ResourceRule, template string) bool {
 	registered := resource.ResourceRule{Template: template}
 	head, _, _ := strings.Cut(template, "{")
 	switch {
-	case rule.Binds(sample(template)):
+	case rule.Applies(sample(template)):
 		return true
 	case rule.URI != "":
-		return registered.Binds(rule.URI)
+		return registered.Applies(rule.URI)
 	case rule.Prefix != "":
 		return strings.HasPrefix(rule.Prefix, head)
 	}
-	return registered.Binds(sample(rule.Template))
+	return registered.Applies(sample(rule.Template))
 }
 
 // sample is a URI that the template stands for, with "x" for each variable; "" if it is

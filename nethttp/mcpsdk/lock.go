@@ -8,6 +8,7 @@ import (
 	"github.com/modelcontextprotocol/go-sdk/jsonrpc"
 	"github.com/modelcontextprotocol/go-sdk/mcp"
 
+	"github.com/warder-go/warder/internal/mcpmsg"
 	"github.com/warder-go/warder/resource"
 )
 
@@ -72,7 +73,7 @@ func (l *lock) admit(ctx context.Context, method string, req mcp.Request, caller
 			return rpcError(refusal)
 		}
 	}
-	if method == "subscriptions/listen" && !l.watched(req.GetExtra()) {
+	if method == mcpmsg.SubscriptionsListen && !l.watched(req.GetExtra()) {
 		return &jsonrpc.Error{Code: mcp.CodeHeaderMismatch, Message: "Mcp-Method is missing or not what the body says"}
 	}
 	return nil
@@ -82,7 +83,7 @@ func (l *lock) admit(ctx context.Context, method string, req mcp.Request, caller
 // it with the token (see [resource.Decision.Done]): by its body or by its header. The
 // SDK (v1.8.0) doesn't ask for the header in requests that name no protocol version.
 func (l *lock) watched(extra *mcp.RequestExtra) bool {
-	if extra != nil && slices.Contains(extra.Header["Mcp-Method"], "subscriptions/listen") {
+	if extra != nil && slices.Contains(extra.Header["Mcp-Method"], mcpmsg.SubscriptionsListen) {
 		return true
 	}
 	return !l.res.Operations().IsZero() // bodies are read
@@ -124,22 +125,22 @@ func (l *lock) hide(ctx context.Context, method string, req mcp.Request, caller 
 	switch r := result.(type) {
 	case *mcp.ListToolsResult:
 		out := *r
-		out.Tools = only(r.Tools, func(t *mcp.Tool) bool { return offers("tools/call", t.Name) })
+		out.Tools = only(r.Tools, func(t *mcp.Tool) bool { return offers(mcpmsg.ToolsCall, t.Name) })
 		markPrivate(req, &out.Cacheable)
 		return &out
 	case *mcp.ListPromptsResult:
 		out := *r
-		out.Prompts = only(r.Prompts, func(p *mcp.Prompt) bool { return offers("prompts/get", p.Name) })
+		out.Prompts = only(r.Prompts, func(p *mcp.Prompt) bool { return offers(mcpmsg.PromptsGet, p.Name) })
 		markPrivate(req, &out.Cacheable)
 		return &out
 	case *mcp.ListResourcesResult:
 		out := *r
-		out.Resources = only(r.Resources, func(r *mcp.Resource) bool { return offers("resources/read", r.URI) })
+		out.Resources = only(r.Resources, func(r *mcp.Resource) bool { return offers(mcpmsg.ResourcesRead, r.URI) })
 		markPrivate(req, &out.Cacheable)
 		return &out
 	case *mcp.ListResourceTemplatesResult:
 		out := *r
-		out.ResourceTemplates = only(r.ResourceTemplates, func(t *mcp.ResourceTemplate) bool { return offers("resources/read", sample(t.URITemplate)) })
+		out.ResourceTemplates = only(r.ResourceTemplates, func(t *mcp.ResourceTemplate) bool { return offers(mcpmsg.ResourcesRead, sample(t.URITemplate)) })
 		markPrivate(req, &out.Cacheable)
 		return &out
 	}

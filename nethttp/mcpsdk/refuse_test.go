@@ -151,7 +151,7 @@ func TestExpiryAndLeeway(t *testing.T) {
 					t.Fatal(err)
 				}
 				res := newResource(t, resource.Config{
-					Identifier: "https://mcp.example.test/mcp", Issuers: []resource.Issuer{{Verifier: keys}}, Leeway: leeway,
+					Identifier: "https://mcp.example.test/mcp", Issuers: []resource.Issuer{{Verifier: keys}}, Limits: resource.Limits{Leeway: leeway},
 				})
 				bridge := mcpsdk.Bridge(res)(http.HandlerFunc(func(http.ResponseWriter, *http.Request) {}))
 				slow := http.HandlerFunc(func(w http.ResponseWriter, req *http.Request) {

@@ -45,7 +45,7 @@ func TestTokenIsNowhereInside(t *testing.T) {
 		t.Run(tt.name, func(t *testing.T) {
 			issuer := resourcetest.Start(t)
 			config := resource.Config{
-				Identifier: "https://mcp.example/mcp", Issuers: []resource.Issuer{{Verifier: verifier(t, issuer)}}, KeepAuthorization: tt.keep,
+				Identifier: "https://mcp.example/mcp", Issuers: []resource.Issuer{{Verifier: verifier(t, issuer)}}, HTTP: resource.HTTPOptions{KeepAuthorization: tt.keep},
 			}
 			if tt.chatty {
 				config.Issuers[0].Verifier = chatty{issuer.Identifier()}

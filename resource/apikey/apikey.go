@@ -168,7 +168,7 @@ func (v *Verifier) verify(key string) (*resource.Claims, error) {
 	claims := *e.claims
 	claims.Scopes, claims.Audience = slices.Clone(claims.Scopes), slices.Clone(claims.Audience)
 	if v.file != "" {
-		claims.Live = func(now time.Time) bool { return v.keys(now).entries[digest] == e }
+		claims.StillValid = func(now time.Time) bool { return v.keys(now).entries[digest] == e }
 	}
 	return &claims, nil // an expired key too: the resource says so, with its leeway
 }

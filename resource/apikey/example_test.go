@@ -31,10 +31,9 @@ func Example() {
 		log.Fatal(err)
 	}
 	res, err := resource.New(resource.Config{
-		Identifier: "https://mcp.example.com/mcp",
-		Opaque:     &resource.Issuer{Verifier: tokens},
-		Headers:    map[string]resource.HeaderVerifier{"X-API-Key": keys},
-		Prefixed:   map[string]resource.Issuer{"mcp_": {Verifier: keys}}, // as Bearer tokens too
+		Identifier:  "https://mcp.example.com/mcp",
+		Opaque:      &resource.Issuer{Verifier: tokens},
+		Credentials: resource.Credentials{Headers: map[string]resource.HeaderVerifier{"X-API-Key": keys}, Prefixed: map[string]resource.Issuer{"mcp_": {Verifier: keys}}}, // as Bearer tokens too
 	})
 	if err != nil {
 		log.Fatal(err)

@@ -147,8 +147,8 @@ func (v *Verifier) entry(place string, k Key, m *mistakes) *entry {
 }
 
 func checkScopes(place string, scopes []string, m *mistakes) {
-	if len(scopes) > resource.MaxScopes {
-		m.add("%s: scopes: more than %d", place, resource.MaxScopes)
+	if len(scopes) > maxScopes {
+		m.add("%s: scopes: more than %d", place, maxScopes)
 		return
 	}
 	seen := make(map[string]bool, len(scopes))
@@ -211,3 +211,6 @@ func (m mistakes) join() error {
 	}
 	return errors.Join(m...)
 }
+
+// maxScopes is the limit for the scopes of one key: as many as a token can have.
+const maxScopes = 1000

@@ -62,9 +62,8 @@ func inWorld(t *testing.T, given []apikey.Key, file string, test func(*world)) {
 		defer issuer.Close()
 		w.res, err = resource.New(resource.Config{
 			Identifier: identifier, Scopes: []string{"mcp:read"}, Logger: logger,
-			Opaque:   &resource.Issuer{Verifier: nobody{issuer.Identifier()}},
-			Prefixed: map[string]resource.Issuer{"mcp_": {Verifier: w.keys}},
-			Headers:  map[string]resource.HeaderVerifier{"X-API-Key": w.keys},
+			Opaque:      &resource.Issuer{Verifier: nobody{issuer.Identifier()}},
+			Credentials: resource.Credentials{Prefixed: map[string]resource.Issuer{"mcp_": {Verifier: w.keys}}, Headers: map[string]resource.HeaderVerifier{"X-API-Key": w.keys}},
 		})
 		if err != nil {
 			t.Fatal(err)

@@ -46,7 +46,7 @@ func newWorld(t *testing.T, issuer *resourcetest.Issuer, handler slog.Handler, q
 		t.Fatal(err)
 	}
 	w.resource, err = resource.New(resource.Config{
-		Identifier: identifier, Issuers: []resource.Issuer{{Verifier: verifier}}, Observers: []resource.Observer{w.log},
+		Identifier: identifier, Issuers: []resource.Issuer{{Verifier: verifier}}, Hooks: resource.Hooks{Observers: []resource.Observer{w.log}},
 		Operations: resource.Operations{Tools: map[string][]string{"delete": {"admin", "write"}}}, Logger: slog.New(slog.DiscardHandler),
 	})
 	if err != nil {

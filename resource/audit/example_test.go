@@ -33,7 +33,7 @@ func Example() {
 	res, err := resource.New(resource.Config{
 		Identifier: "https://mcp.example.com/mcp",
 		Issuers:    []resource.Issuer{{Verifier: keys}},
-		Observers:  []resource.Observer{log},
+		Hooks:      resource.Hooks{Observers: []resource.Observer{log}},
 	})
 	if err != nil {
 		fmt.Println(err)

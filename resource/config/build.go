@@ -45,16 +45,13 @@ func (l *Live) build(ctx context.Context) (b *building, sum string, err error) {
 func (b *building) make(ctx context.Context) {
 	s := &b.settings
 	c := resource.Config{
-		Identifier:      b.need("resource_server_url", s.ResourceServerURL),
-		Scopes:          s.RequiredScopes,
-		ChallengeScopes: s.ChallengeScopes,
-		ScopesSupported: s.ScopesSupported,
-		Implies:         s.ImpliedScopes,
-		Origins:         s.AllowedOrigins,
-		Metadata:        metadata.Document{ResourceName: s.ResourceName, ResourceDocumentation: s.ServiceDocsURL},
-		Leeway:          seconds(s.LeewaySeconds),
-		MemoryTTL:       seconds(s.TokenCacheTTL),
-		Logger:          b.of.Logger,
+		Identifier:   b.need("resource_server_url", s.ResourceServerURL),
+		Scopes:       s.RequiredScopes,
+		ScopeOptions: resource.ScopeOptions{Challenge: s.ChallengeScopes, Implies: s.ImpliedScopes},
+		HTTP:         resource.HTTPOptions{Origins: s.AllowedOrigins},
+		Metadata:     metadata.Document{ScopesSupported: s.ScopesSupported, ResourceName: s.ResourceName, ResourceDocumentation: s.ServiceDocsURL},
+		Limits:       resource.Limits{Leeway: seconds(s.LeewaySeconds), CacheTTL: seconds(s.TokenCacheTTL)},
+		Logger:       b.of.Logger,
 		Operations: resource.Operations{Methods: s.MethodScopes, Tools: s.ToolScopes, Prompts: s.PromptScopes,
 			Public: s.PublicOperations},
 	}
@@ -66,7 +63,7 @@ func (b *building) make(ctx context.Context) {
 		c.Operations.Undeclared = resource.DenyUndeclared
 	}
 	if s.StepUp == "keep_granted" {
-		c.StepUp = resource.StepUpKeepGranted
+		c.ScopeOptions.StepUp = resource.StepUpKeepGranted
 	}
 	b.issuers(&c)
 	b.apiKeys(ctx, &c)

@@ -120,25 +120,25 @@ func TestMistakes(t *testing.T) {
 		{"a further issuer without its URL", block("  additional_issuers:", "    - jwks_uri: https://x.example/k", "      issuer: https://x.example"),
 			"text:5: additional_issuers[0].issuer_url: is missing\ntext:6: additional_issuers[0].issuer: unknown key; did you mean issuer_url?"},
 		{"the same issuer twice", block("  additional_issuers:", "    - issuer_url: https://auth.example.com"),
-			`text:5: additional_issuers[0]: issuer "https://auth.example.com" stands twice; a token must have one verifier`},
+			`text:5: additional_issuers[0]: duplicate issuer "https://auth.example.com"; a token must have one verifier`},
 		{"two issuers for opaque tokens", block("  client_id: x", "  client_secret: s3cr3t", "  additional_issuers:", "    - issuer_url: https://b.example", "      client_id: x", "      client_secret: t3cr3t"),
 			"text:8: additional_issuers[0].client_id: another issuer is asked about opaque tokens already, which don't say whose they are; set introspect_jwts, or take the credentials out"},
 		{"a resource without a rule", block("  resource_scopes:", "    - scopes: [a]"), "text:5: resource_scopes[0]: give exactly one of URI, Prefix and Template"},
 		{"a rule without scopes", block("  resource_scopes:", "    - uri: a:b"), "text:5: resource_scopes[0].scopes: is missing"},
 		{"a pattern without tenants", block("  tenant_pattern: https://t.example/{tenantid}", "  jwks_uri: https://t.example/keys"),
-			"text:1: allowed_tenants: exactly one of Allow and AllowFunc says which may come; there is no way to allow any"},
+			"text:1: allowed_tenants: set exactly one of Allow and AllowFunc; there is no way to allow any tenant"},
 		{"tenants without a pattern", block("  allowed_tenants: [a]", "  tenant_claim: t"), "text:4: allowed_tenants: there is no tenant_pattern for it\ntext:5: tenant_claim: there is no tenant_pattern for it"},
 		{"a tenant that is none", block("  tenant_pattern: https://t.example/{tenantid}", "  jwks_uri: https://t.example/keys", "  allowed_tenants: [a, '*']"),
-			`text:6: allowed_tenants[1]: "*" can't be a path segment of an issuer: use letters, digits, "-", "_" and "."`},
+			`text:6: allowed_tenants[1]: "*" cannot be a path segment of an issuer: use letters, digits, "-", "_" and "."`},
 		{"a pattern without keys", block("  tenant_pattern: https://t.example/{tenantid}", "  allowed_tenants: [a]"),
 			"text:4: tenant_pattern: URL: empty; the keys of many tenants can't be discovered, so name their address"},
 		{"introspected tenants", block("  tenant_pattern: https://t.example/{tenantid}", "  allowed_tenants: [a]", "  introspect_jwts: true", "  client_id: x", "  client_secret: s3cr3t"),
 			"text:4: tenant_pattern: tokens of tenants are verified by keys; take introspect_jwts out"},
-		{"claims of both kinds", block("  audience_claims: [aud, azp]"), "text:1: expected_audiences: empty; name the clients that are used for this resource alone\ntext:4: audience_claims: the claims of a client can't stand beside aud and resource: an ID token's aud is the client"},
+		{"claims of both kinds", block("  audience_claims: [aud, azp]"), "text:1: expected_audiences: empty; name the clients that are used for this resource alone\ntext:4: audience_claims: claims that name a client cannot be combined with aud and resource: the aud of an ID token is the client"},
 		{"a claim that is none", block("  scope_claim: /a/~2", "  client_id: x", "  client_secret: s3cr3t"), `text:4: scope_claim: "/a/~2" has a ~ that is neither ~0 nor ~1 (RFC 6901 §3)`},
-		{"a prefix that no scope has", block("  scope_prefix: 'api://x/'", "  required_scopes: [a]"), `text:4: scope_prefix: no scope of the configuration begins with "api://x/"; write scopes as clients ask for them`},
+		{"a prefix that no scope has", block("  scope_prefix: 'api://x/'", "  required_scopes: [a]"), `text:4: scope_prefix: no scope of the configuration begins with "api://x/"; write scopes as clients request them`},
 		{"roles without their claim", block("  additional_issuers:", "    - issuer_url: https://b.example", "      role_scopes: {r: [a]}"),
-			"text:6: additional_issuers[0].role_scopes: there is no RoleClaim to find roles in"},
+			"text:6: additional_issuers[0].role_scopes: RoleClaim is empty, so there are no roles"},
 		{"hosts that are none", block("  allow_private_hosts: ['10.0.0.1', '[::1]', auth.internal, '*.internal', 'auth.internal:8443', 'https://auth.internal', 10.0.0.0/8]", "  client_id: x", "  client_secret: s3cr3t"),
 			`text:4: allow_private_hosts[3]: "*.internal" is no host: name one, such as auth.internal, without scheme, port and wildcard
 text:4: allow_private_hosts[4]: "auth.internal:8443" is no host: name one, such as auth.internal, without scheme, port and wildcard
@@ -149,8 +149,8 @@ text:4: allow_private_hosts[6]: "10.0.0.0/8" is no host: name one, such as auth.
 			`text:2: issuer_url: issuer "http://auth.example.com": must begin with https://: http is for loopback hosts
 text:3: resource_server_url: metadata: resource identifier "https://MCP.example.com/mcp#x": must not have a fragment: remove '#' and what follows
 text:4: required_scopes: offline_access is between client and authorization server; remove it (MCP authorization)
-text:4: required_scopes: "a b" is no scope: use printable ASCII without space, quote and backslash (RFC 6749 §3.3)
-text:6: tool_scopes["purge"]: "\\" is no scope: use printable ASCII without space, quote and backslash (RFC 6749 §3.3)
+text:4: required_scopes: "a b" is not a scope: use printable ASCII without space, quote and backslash (RFC 6749 §3.3)
+text:6: tool_scopes["purge"]: "\\" is not a scope: use printable ASCII without space, quote and backslash (RFC 6749 §3.3)
 text:7: service_documentation_url: "docs" must be the absolute URL of a page, such as https://example.com/docs
 text:8: leeway_seconds: is not a whole number from 0 to 300
 text:9: oops: unknown key`},
@@ -337,9 +337,9 @@ func TestWrongConfigs(t *testing.T) {
 		}(), "a function that was called for the configuration panicked with a string"},
 		{"a program that completes it wrongly", func() config.Config {
 			c := of(block())
-			c.Complete = func(c *resource.Config) { c.MaxTokenBytes = -1 }
+			c.Complete = func(c *resource.Config) { c.Limits.MaxTokenBytes = -1 }
 			return c
-		}(), "text:1: MaxTokenBytes: -1 is not between 1 and 262144"},
+		}(), "text:1: Limits.MaxTokenBytes: -1 is not between 1 and 262144"},
 	} {
 		t.Run(row.name, func(t *testing.T) {
 			if got := told(t, row.c); got != row.want {

@@ -118,6 +118,6 @@ func (b *building) apiKeys(ctx context.Context, c *resource.Config) {
 		return
 	}
 	if keys, ok := v.(resource.HeaderVerifier); ok {
-		c.Headers = map[string]resource.HeaderVerifier{APIKeyHeader: keys}
+		c.Credentials.Headers = map[string]resource.HeaderVerifier{APIKeyHeader: keys}
 	}
 }

@@ -121,7 +121,7 @@ func (i *issuerBuilding) tenants(c *resource.Config, conditions *resource.Issuer
 		return // whose iss is no pattern
 	}
 	conditions.Tenants = &resource.Tenants{Allow: s.AllowedTenants, Claim: s.TenantClaim}
-	c.AuthorizationServers = append(c.AuthorizationServers, i.url)
+	c.Metadata.AuthorizationServers = append(c.Metadata.AuthorizationServers, i.url)
 }
 
 // trust reads ca_file: those certificates and no others.

@@ -206,7 +206,7 @@ func TestReloadRefuses(t *testing.T) {
 		{"without the block", func(s *site) { s.write("a.yaml", "a: 1\n") }, "config: a.yaml: has no block authorization:"},
 		{"another resource", func(s *site) {
 			s.write("a.yaml", strings.Replace(s.settings("  client_id: test-client", "  client_secret_file: secret", "  ca_file: ca.pem"), "/mcp\n", "/other\n", 1))
-		}, `config: a.yaml:3: resource_server_url: resource: replace: Identifier: "https://mcp.example.test/other" is not "https://mcp.example.test/mcp"; another one needs a restart, as clients and routes depend on it`},
+		}, `config: a.yaml:3: resource_server_url: resource: replace: Identifier: "https://mcp.example.test/other" is not "https://mcp.example.test/mcp": a new identifier needs a restart, because clients and routes depend on it`},
 		{"the secret is empty", func(s *site) { s.write("secret", "\n") }, "config: a.yaml:5: client_secret_file: the file is empty"},
 		{"the secret is gone", func(s *site) { _ = os.Remove(filepath.Join(s.dir, "secret")) }, "config: a.yaml:5: client_secret_file: no such file or directory"},
 		{"the certificates are none", func(s *site) { s.write("ca.pem", "x") }, "config: a.yaml:6: ca_file: has no certificate in PEM form"},
@@ -331,7 +331,7 @@ func TestReloadAsksTheProgram(t *testing.T) {
 	live, err := config.New(config.Config{File: filepath.Join(s.dir, "a.yaml"), Environ: []string{}, Transport: issuer.Transport(), Logger: slog.New(slog.DiscardHandler),
 		Complete: func(c *resource.Config) {
 			c.Operations.Tools = map[string][]string{}
-			c.Revoked = func(context.Context, *resource.Caller) bool { return revoked.Load() }
+			c.Hooks.Revoked = func(context.Context, *resource.Caller) bool { return revoked.Load() }
 		},
 		Check: func(res *resource.Resource) error {
 			if panics.Load() {

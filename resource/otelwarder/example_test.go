@@ -21,7 +21,7 @@ func Example() {
 	res, err := resource.New(resource.Config{
 		Identifier: "https://mcp.example.com/mcp",
 		Issuers:    []resource.Issuer{{Verifier: keys}},
-		Observers:  []resource.Observer{otelwarder.Observer{}},
+		Hooks:      resource.Hooks{Observers: []resource.Observer{otelwarder.Observer{}}},
 	})
 	if err != nil {
 		fmt.Println(err)

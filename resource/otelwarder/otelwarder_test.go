@@ -27,7 +27,7 @@ func newResource(t *testing.T, issuer *resourcetest.Issuer, observer resource.Ob
 		t.Fatal(err)
 	}
 	res, err := resource.New(resource.Config{
-		Identifier: identifier, Issuers: []resource.Issuer{{Verifier: verifier}}, Observers: []resource.Observer{observer},
+		Identifier: identifier, Issuers: []resource.Issuer{{Verifier: verifier}}, Hooks: resource.Hooks{Observers: []resource.Observer{observer}},
 		Operations: resource.Operations{Tools: map[string][]string{"delete": {"admin"}}},
 	})
 	if err != nil {

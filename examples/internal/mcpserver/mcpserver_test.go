@@ -23,10 +23,10 @@ func protect(t *testing.T, rules resource.Operations) (*resourcetest.Issuer, *re
 		t.Fatal(err)
 	}
 	res, err := resource.New(resource.Config{
-		Identifier: "https://mcp.example/mcp",
-		Issuers:    []resource.Issuer{{Verifier: keys}},
-		Implies:    map[string][]string{"root": {mcpserver.AdminScope}},
-		Operations: rules,
+		Identifier:   "https://mcp.example/mcp",
+		Issuers:      []resource.Issuer{{Verifier: keys}},
+		ScopeOptions: resource.ScopeOptions{Implies: map[string][]string{"root": {mcpserver.AdminScope}}},
+		Operations:   rules,
 	})
 	if err != nil {
 		t.Fatal(err)

@@ -73,8 +73,8 @@ func behind(door, url string, server *mcp.Server, next http.Handler) (http.Handl
 		o.LateChallenges = true
 	case strings.Contains(door, "rules"):
 		o.Methods = map[string][]string{"tools/call": {"mcp:use"}, "subscriptions/listen": {"mcp:use"}}
-		o.Rule = func(context.Context, resource.Operation, *resource.Caller) (resource.Need, error) {
-			return resource.Need{Scopes: []string{"mcp:use"}}, nil
+		o.Rule = func(context.Context, resource.Operation, *resource.Caller) ([]string, error) {
+			return []string{"mcp:use"}, nil
 		}
 	}
 	res, err := protect(url, o)

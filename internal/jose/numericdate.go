@@ -1,4 +1,4 @@
-package resource
+package jose
 
 import (
 	"errors"
@@ -9,12 +9,12 @@ import (
 	"github.com/go-json-experiment/json/jsontext"
 )
 
-// maxDate is the last second of the year 9999: later dates overflow somewhere.
+// maxDate is the last second of the year 9999. Later dates overflow in some programs.
 const maxDate = 253402300799
 
-// numericDate reads a NumericDate (RFC 7519 §2). A fraction is cut towards the past,
-// exactly: no float64 rounds it up to the next second.
-func numericDate(value jsontext.Value) (time.Time, error) {
+// NumericDate reads a NumericDate (RFC 7519 §2). A fraction is cut off: the result is never later than the value,
+// as it could be if a float64 rounded it up.
+func NumericDate(value jsontext.Value) (time.Time, error) {
 	if value.Kind() != '0' {
 		return time.Time{}, errors.New("is not a number")
 	}

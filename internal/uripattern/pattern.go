@@ -1,4 +1,4 @@
-package resource
+package uripattern
 
 import (
 	"errors"
@@ -12,19 +12,37 @@ import (
 	"github.com/warder-go/warder/internal/strictjson"
 )
 
-// resourcePattern is a ResourceRule made ready.
-type resourcePattern struct {
+// Pattern names resources. Exactly one of the three is given.
+type Pattern struct {
+	URI      string // exact
+	Prefix   string // of the URI
+	Template string // RFC 6570, matched as the MCP SDKs do
+}
+
+// Match reports whether the pattern is for the URI, in this or another spelling. A URI
+// that readers could resolve in several ways is matched like any other here, and a
+// pattern that [Set.Add] would refuse matches nothing.
+func (p Pattern) Match(uri string) bool {
+	c, err := compile(p)
+	if err != nil {
+		return false
+	}
+	binds, _ := c.match(newURI(uri), new(int))
+	return c.names(uri) || binds
+}
+
+// compiled is a Pattern, parsed.
+type compiled struct {
 	text      string   // as written
 	forms     []string // levelled; of a URI or a prefix
 	prefix    bool
 	written   *template   // nil if it is none
 	templates []*template // levelled, for each of reservedKept
-	scopes    []string
 }
 
 // template is an RFC 6570 template as the MCP SDKs match it. Regular expressions of Go
 // take time in proportion to the text, but some 100 ns for each byte: so a look at the
-// literal parts comes first, and what is left is counted, see MaxTemplateBytes.
+// literal parts comes first, and what is left is counted, see MaxWork.
 type template struct {
 	text     string
 	literals []string // between its expressions, one more than there are of these
@@ -35,9 +53,9 @@ type template struct {
 // have some in plain: so all spellings are tried, in which these are left.
 var reservedKept = [...]string{"/", "/?#", ":/?#[]@!$&'()*+,;="}
 
-func newResourcePattern(rule ResourceRule) (p resourcePattern, err error) {
+func compile(pattern Pattern) (p compiled, err error) {
 	given := 0
-	for _, text := range []string{rule.URI, rule.Prefix, rule.Template} {
+	for _, text := range []string{pattern.URI, pattern.Prefix, pattern.Template} {
 		if text != "" {
 			given++
 			p.text = text
@@ -46,8 +64,8 @@ func newResourcePattern(rule ResourceRule) (p resourcePattern, err error) {
 	if given != 1 {
 		return p, errors.New("give exactly one of URI, Prefix and Template")
 	}
-	p.prefix, p.scopes = rule.Prefix != "", rule.Scopes
-	if rule.Template == "" {
+	p.prefix = pattern.Prefix != ""
+	if pattern.Template == "" {
 		p.forms = levelURI(p.text).forms
 		if p.prefix && strings.HasSuffix(p.text, "/") {
 			for i := range p.forms {
@@ -100,9 +118,9 @@ func newTemplate(text string) (*template, error) {
 	return t, nil
 }
 
-// matches adds to work what it has cost. Beyond MaxTemplateBytes it only says no.
+// matches adds to work what it has cost. Beyond MaxWork it only says no.
 func (t *template) matches(text string, work *int) bool {
-	if *work++; *work > MaxTemplateBytes {
+	if *work++; *work > MaxWork {
 		return false
 	}
 	rest, ok := strings.CutPrefix(text, t.literals[0])
@@ -119,12 +137,12 @@ func (t *template) matches(text string, work *int) bool {
 
 // names reports whether the rule's very text is the URI: that is beyond doubt in any
 // spelling. A template is named as text by completion/complete.
-func (p *resourcePattern) names(uri string) bool { return !p.prefix && p.text == uri }
+func (p *compiled) names(text string) bool { return !p.prefix && p.text == text }
 
 // match reports whether the rule binds a plain URI, and whether it does so in the very
 // spelling that was sent. The first asks for scopes, so it errs on the strict side; the
 // second counts as having been declared. For work see [template.matches].
-func (p *resourcePattern) match(u *resourceURI, work *int) (binds, asWritten bool) {
+func (p *compiled) match(u *uri, work *int) (binds, asWritten bool) {
 	switch {
 	case p.written != nil:
 		asWritten = p.written.matches(u.written, work)
@@ -143,7 +161,7 @@ func (p *resourcePattern) match(u *resourceURI, work *int) (binds, asWritten boo
 	return binds || asWritten, asWritten
 }
 
-func (p *resourcePattern) matchesTemplate(u *resourceURI, work *int) bool {
+func (p *compiled) matchesTemplate(u *uri, work *int) bool {
 	slash := strings.HasSuffix(p.text, "/")
 	for i, t := range p.templates {
 		same := i > 0 && t.text == p.templates[i-1].text

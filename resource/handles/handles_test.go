@@ -1,4 +1,4 @@
-package resource_test
+package handles_test
 
 import (
 	"bytes"
@@ -15,6 +15,7 @@ import (
 	"time"
 
 	"github.com/warder-go/warder/resource"
+	"github.com/warder-go/warder/resource/handles"
 )
 
 // issuerOf is a verifier to which every token is its own subject.
@@ -46,20 +47,20 @@ func callerOf(t testing.TB, issuer, token string) *resource.Caller {
 
 const oneIssuer, otherIssuer = "https://one.example.test", "https://other.example.test"
 
-func newHandles(t testing.TB, purpose string, keys ...byte) *resource.Handles {
+func newHandles(t testing.TB, purpose string, keys ...byte) *handles.Binder {
 	t.Helper()
-	c := resource.HandlesConfig{Purpose: purpose}
+	c := handles.Config{Purpose: purpose}
 	for _, key := range keys {
-		c.Keys = append(c.Keys, bytes.Repeat([]byte{key}, resource.MinHandleKeyBytes))
+		c.Keys = append(c.Keys, bytes.Repeat([]byte{key}, 32))
 	}
-	h, err := resource.NewHandles(c)
+	h, err := handles.New(c)
 	if err != nil {
 		t.Fatal(err)
 	}
 	return h
 }
 
-func bind(t testing.TB, h *resource.Handles, c *resource.Caller, handle string) string {
+func bind(t testing.TB, h *handles.Binder, c *resource.Caller, handle string) string {
 	t.Helper()
 	bound, err := h.Bind(c, handle)
 	if err != nil {
@@ -75,7 +76,7 @@ func TestHandlesOpenForTheirPrincipalOnly(t *testing.T) {
 	bound := bind(t, h, alice, "task-42")
 	for _, row := range []struct {
 		name string
-		h    *resource.Handles
+		h    *handles.Binder
 		c    *resource.Caller
 		ok   bool
 	}{
@@ -92,7 +93,7 @@ func TestHandlesOpenForTheirPrincipalOnly(t *testing.T) {
 		{"nobody", h, nil, false},
 		{"a caller who is none", h, new(resource.Caller), false},
 		{"a caller from JSON is no proof", h, decoded(t, alice), false},
-		{"zero value", new(resource.Handles), alice, false},
+		{"zero value", new(handles.Binder), alice, false},
 		{"nil", nil, alice, false},
 	} {
 		got, err := row.h.Open(row.c, bound)
@@ -113,7 +114,7 @@ func TestHandlesOpenForTheirPrincipalOnly(t *testing.T) {
 
 // isErrHandle also wants that nothing more is said.
 func isErrHandle(err error) bool {
-	return errors.Is(err, resource.ErrHandle) && err.Error() == "resource: handle is not good"
+	return errors.Is(err, handles.ErrInvalid) && err.Error() == "handles: the handle is not valid"
 }
 
 func decoded(t testing.TB, c *resource.Caller) *resource.Caller {
@@ -173,7 +174,7 @@ func TestHandlesThatWereTamperedWith(t *testing.T) {
 
 func TestSizesOfHandles(t *testing.T) {
 	alice, h := callerOf(t, oneIssuer, "alice"), newHandles(t, "task", 1)
-	for _, size := range []int{1, 2, 3, 1000, resource.MaxHandleBytes} {
+	for _, size := range []int{1, 2, 3, 1000, (16 << 10)} {
 		handle := strings.Repeat("\xff", size) // any bytes
 		bound := bind(t, h, alice, handle)
 		if got, err := h.Open(alice, bound); got != handle || err != nil {
@@ -188,16 +189,16 @@ func TestSizesOfHandles(t *testing.T) {
 	}
 	for _, row := range []struct {
 		name, handle string
-		h            *resource.Handles
+		h            *handles.Binder
 		c            *resource.Caller
 		want         string
 	}{
-		{"empty", "", h, alice, "resource: binding a handle of 0 bytes, not 1 to 16384"},
-		{"too long", strings.Repeat("a", resource.MaxHandleBytes+1), h, alice, "resource: binding a handle of 16385 bytes, not 1 to 16384"},
-		{"nobody", "a", h, nil, "resource: binding a handle to nobody"},
-		{"a caller who is none", "a", h, new(resource.Caller), "resource: binding a handle to nobody"},
-		{"zero value", "a", new(resource.Handles), alice, "resource: handles were not made by NewHandles"},
-		{"nil", "a", nil, alice, "resource: handles were not made by NewHandles"},
+		{"empty", "", h, alice, "handles: binding a handle of 0 bytes, not 1 to 16384"},
+		{"too long", strings.Repeat("a", (16<<10)+1), h, alice, "handles: binding a handle of 16385 bytes, not 1 to 16384"},
+		{"nobody", "a", h, nil, "handles: binding a handle without a caller"},
+		{"a caller who is none", "a", h, new(resource.Caller), "handles: binding a handle without a caller"},
+		{"zero value", "a", new(handles.Binder), alice, "handles: the binder was not made by New"},
+		{"nil", "a", nil, alice, "handles: the binder was not made by New"},
 	} {
 		if got, err := row.h.Bind(row.c, row.handle); got != "" || fmt.Sprint(err) != row.want {
 			t.Errorf("%s:\n got %q, %v\nwant %s", row.name, got, err, row.want)
@@ -210,7 +211,7 @@ func TestHandlesEnd(t *testing.T) {
 		{0, time.Hour}, {time.Second, time.Second}, {30 * 24 * time.Hour, 30 * 24 * time.Hour},
 	} {
 		synctest.Test(t, func(t *testing.T) {
-			h, err := resource.NewHandles(resource.HandlesConfig{Purpose: "task", Keys: [][]byte{make([]byte, 32)}, Lifetime: row.configured})
+			h, err := handles.New(handles.Config{Purpose: "task", Keys: [][]byte{make([]byte, 32)}, Lifetime: row.configured})
 			if err != nil {
 				t.Fatal(err)
 			}
@@ -227,3 +228,5 @@ func TestHandlesEnd(t *testing.T) {
 		})
 	}
 }
+
+const identifier = "https://mcp.example.test/mcp"

@@ -1,4 +1,4 @@
-package resource_test
+package handles_test
 
 import (
 	"bytes"
@@ -12,26 +12,26 @@ import (
 	"sync"
 	"testing"
 
-	"github.com/warder-go/warder/resource"
+	"github.com/warder-go/warder/resource/handles"
 )
 
 func TestHandlesConfig(t *testing.T) {
 	good := bytes.Repeat([]byte("s"), 32)
-	c := resource.HandlesConfig{Purpose: strings.Repeat("p", 256), Keys: [][]byte{good, good[:31], good}, Lifetime: -1}
-	_, err := resource.NewHandles(c)
-	want := `resource: handles: Purpose: 256 bytes; say in 1 to 255 what the handles are for
-Keys[1]: 31 bytes; take at least 32 from crypto/rand
-Keys[2]: stands twice
+	c := handles.Config{Purpose: strings.Repeat("p", 256), Keys: [][]byte{good, good[:31], good}, Lifetime: -1}
+	_, err := handles.New(c)
+	want := `handles: configuration: Purpose: 256 bytes; say in 1 to 255 bytes what the handles are for
+Keys[1]: 31 bytes; use at least 32 from crypto/rand
+Keys[2]: duplicate key
 Lifetime: -1ns is under a second; use 0 for 1h0m0s`
 	if fmt.Sprint(err) != want {
 		t.Errorf("\n got %v\nwant %s", err, want)
 	}
-	_, err = resource.NewHandles(resource.HandlesConfig{})
-	want = "resource: handles: Purpose: 0 bytes; say in 1 to 255 what the handles are for\nKeys: 0 of them; give 1 to 8"
+	_, err = handles.New(handles.Config{})
+	want = "handles: configuration: Purpose: 0 bytes; say in 1 to 255 bytes what the handles are for\nKeys: 0 keys; configure 1 to 8"
 	if fmt.Sprint(err) != want {
 		t.Errorf("\n got %v\nwant %s", err, want)
 	}
-	if _, err = resource.NewHandles(resource.HandlesConfig{Purpose: "p", Keys: make([][]byte, 9)}); err == nil || !strings.Contains(err.Error(), "Keys: 9 of them; give 1 to 8") {
+	if _, err = handles.New(handles.Config{Purpose: "p", Keys: make([][]byte, 9)}); err == nil || !strings.Contains(err.Error(), "Keys: 9 keys; configure 1 to 8") {
 		t.Errorf("nine keys: got %v", err)
 	}
 }
@@ -39,8 +39,8 @@ Lifetime: -1ns is under a second; use 0 for 1h0m0s`
 // The keys that were given can be overwritten afterwards, and no print shows them.
 func TestHandleKeysAreKept(t *testing.T) {
 	key := []byte("a secret of 32 bytes, no one else")
-	c := resource.HandlesConfig{Purpose: "task", Keys: [][]byte{key}}
-	h, err := resource.NewHandles(c)
+	c := handles.Config{Purpose: "task", Keys: [][]byte{key}}
+	h, err := handles.New(c)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -118,7 +118,7 @@ func FuzzOpen(f *testing.F) {
 		}
 		bound, err := h.Bind(alice, handle)
 		if err != nil {
-			if handle != "" && len(handle) <= resource.MaxHandleBytes {
+			if handle != "" && len(handle) <= (16<<10) {
 				t.Fatal(err)
 			}
 			return

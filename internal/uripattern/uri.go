@@ -1,4 +1,4 @@
-package resource
+package uripattern
 
 import (
 	"regexp"
@@ -12,8 +12,8 @@ import (
 	"github.com/warder-go/warder/internal/strictjson"
 )
 
-// resourceURI is a resource's URI as a request spells it, with what rules compare.
-type resourceURI struct {
+// uri is a resource's URI as a request spells it, with what rules compare.
+type uri struct {
 	written string
 	forms   []string // what readers may take it for, levelled
 	plain   bool     // whether these are all
@@ -23,7 +23,7 @@ type resourceURI struct {
 
 // spellings returns the forms as templates match them, with some of the reserved
 // characters left as they are. It is not safe for concurrent use.
-func (u *resourceURI) spellings(kept int) []string {
+func (u *uri) spellings(kept int) []string {
 	if u.spelled[kept] == nil {
 		for _, form := range u.forms {
 			u.spelled[kept] = append(u.spelled[kept], encodePercent(form, reservedKept[kept], true))
@@ -32,9 +32,9 @@ func (u *resourceURI) spellings(kept int) []string {
 	return u.spelled[kept]
 }
 
-// newResourceURI levels a URI, and adds what some readers take it for.
-func newResourceURI(uri string) *resourceURI {
-	u := levelURI(uri)
+// newURI levels a URI, and adds what some readers take it for.
+func newURI(text string) *uri {
+	u := levelURI(text)
 	for _, form := range u.forms { // not over those that are added
 		u.add(alias(form))
 	}
@@ -48,10 +48,10 @@ func newResourceURI(uri string) *resourceURI {
 // A URI with what readers resolve in too many ways is not plain: dot segments, empty
 // segments, backslashes, control characters, double encoding, a host or a short name of
 // Windows in a file URI, a path without an authority.
-func levelURI(uri string) *resourceURI {
-	u := &resourceURI{written: uri}
-	full, ok := decodePercent(uri, "")
-	names, _ := decodePercent(uri, "/?#")
+func levelURI(text string) *uri {
+	u := &uri{written: text}
+	full, ok := decodePercent(text, "")
+	names, _ := decodePercent(text, "/?#")
 	for _, decoded := range []string{full, names} {
 		level := strictjson.Fold(norm.NFKC.String(decoded))
 		u.add(level)
@@ -73,7 +73,7 @@ func levelURI(uri string) *resourceURI {
 }
 
 // add takes a form and those that drop its port or take its authority for a path.
-func (u *resourceURI) add(form string) {
+func (u *uri) add(form string) {
 	if trimmed := strings.TrimRight(form, "/"); strings.IndexByte(trimmed, ':') == len(trimmed)-1 {
 		form = trimmed + "//"
 	} else {

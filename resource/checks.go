@@ -1,0 +1,209 @@
+package resource
+
+import (
+	"fmt"
+	"strings"
+	"time"
+
+	"github.com/warder-go/warder/internal/jose"
+)
+
+// maxExpiry is how far in the future exp can be: no access token is valid for ten years.
+const maxExpiry = 10 * 365 * 24 * time.Hour
+
+// check is one rule about claims. run returns the actual value, the expected value and
+// whether the claims are valid. The first two are for logs, and can be empty if they are.
+type check struct {
+	name   string
+	source string
+	reason Reason
+	run    func(c *claimsCheck) (got, want string, ok bool)
+}
+
+// claimsCheck is the input of the checks.
+type claimsCheck struct {
+	claims   *Claims
+	verified bool         // false: the claims were not verified, and the checks can only reject
+	header   *jose.Header // nil: the token is opaque
+	issuer   *issuer
+	now      time.Time
+	leeway   time.Duration
+	lifetime time.Duration // longest exp - iat; 0: no limit
+}
+
+// Values of claimsCheck.verified.
+const unverified, verified = false, true
+
+// checks are all rules, in order. The kind of the token and its audience are checked before
+// its times, because a client can get another token only for the latter.
+var checks = []check{
+	{"typ", "RFC 9068 §4, RFC 8725 §3.11", ReasonTokenType, checkType},
+	{"iss", "RFC 9068 §4, RFC 8414 §3.3", ReasonIssuerMismatch, checkIssuer},
+	{"tenant", "one issuer pattern, many tenants", ReasonIssuerMismatch, checkTenant},
+	{"aud", "RFC 9068 §4, RFC 8707 §2", ReasonAudience, checkAudience},
+	{"principal", "RFC 9068 §2.2", ReasonClaimMissing, checkPrincipal},
+	{"required claims", "RFC 9068 §2.2", ReasonClaimMissing, checkRequired},
+	{"cnf", "RFC 7800 §3.1, RFC 9449 §7.2, RFC 8705 §3", ReasonSenderConstrained, checkUnbound},
+	{"nbf", "RFC 7519 §4.1.5", ReasonNotYetValid, checkNotBefore},
+	{"iat", "RFC 7519 §4.1.6", ReasonNotYetValid, checkIssuedAt},
+	{"exp", "RFC 7519 §4.1.4", ReasonExpired, checkExpiry},
+	{"lifetime", "RFC 7519 §4.1.4", ReasonLifetime, checkLifetime},
+}
+
+// checkClaims returns the claims as the issuer defines them, and the first fault in them.
+func (p *policy) checkClaims(from *issuer, t *Token, given *Claims, verified bool, now time.Time) (*Claims, *fault) {
+	claims, f := from.interpret(given)
+	if f != nil {
+		return given, f
+	}
+	c := claimsCheck{claims: claims, verified: verified, issuer: from, now: now, leeway: p.leeway, lifetime: p.lifetime}
+	if t.IsJWT() {
+		c.header = &t.JWS().Header
+	}
+	return claims, c.run()
+}
+
+// run returns the first fault.
+func (c *claimsCheck) run() *fault {
+	for i := range checks {
+		if got, want, ok := checks[i].run(c); !ok {
+			return &fault{reason: checks[i].reason, check: &checks[i], got: got, want: want}
+		}
+	}
+	return nil
+}
+
+// isAnswer reports whether the issuer has answered with the claims, in contrast to claims
+// that the token contains.
+func (c *claimsCheck) isAnswer() bool { return c.header == nil || c.claims.Introspected }
+
+// checkType rejects ID tokens, proofs and other JWTs that are not access tokens.
+func checkType(c *claimsCheck) (got, want string, ok bool) {
+	if use := c.claims.use; use != "" && use != "access" && use != "access_token" {
+		return "token_use " + use, "token_use access", false // ID tokens of Cognito have "id"
+	}
+	if c.claims.idTokenHash != "" { // OpenID Connect Core §3.1.3.6, §3.3.2.11
+		return "an ID token, with " + c.claims.idTokenHash, "an access token", false
+	}
+	if c.header == nil || c.header.IsAccessTokenType(c.issuer.strict) {
+		return "", "", true
+	}
+	if c.issuer.strict {
+		return c.header.Type, "at+jwt", false
+	}
+	return c.header.Type, "at+jwt, JWT or none", false
+}
+
+// checkIssuer compares exactly: case, a slash at the end and the port count.
+func checkIssuer(c *claimsCheck) (got, want string, ok bool) {
+	return c.claims.Issuer, c.issuer.id, c.claims.Issuer == c.issuer.id
+}
+
+// checkTenant compares the tenant in iss with the one in the claims.
+func checkTenant(c *claimsCheck) (got, want string, ok bool) {
+	if c.issuer.tenant == "" {
+		return "", "", true
+	}
+	tenant := c.issuer.tenants.claim.Text(c.claims.object)
+	return tenant, c.issuer.tenant, tenant == c.issuer.tenant
+}
+
+// checkAudience compares exactly. There is no way to accept any audience: a token for
+// another server must not be accepted (MCP authorization, "Token Audience Binding").
+func checkAudience(c *claimsCheck) (got, want string, ok bool) {
+	for _, audience := range c.claims.Audience {
+		for _, accepted := range c.issuer.audiences {
+			if audience == accepted {
+				return "", "", true
+			}
+		}
+	}
+	// RFC 7662 §2.2: aud is optional in an answer. Without it the answer does not tell
+	// which server the token is for. Fail closed, unless the issuer is configured to be
+	// trusted in this. Before the issuer has answered about a JWT, its aud is not known.
+	if c.claims.Audience == nil && c.issuer.trustsAnswers && (c.isAnswer() || !c.verified) {
+		return "", "", true
+	}
+	return strings.Join(c.claims.Audience, " "), c.issuer.wantedAudience(), false
+}
+
+// checkPrincipal requires a subject or, because some servers issue client-credentials tokens
+// without sub, a client.
+func checkPrincipal(c *claimsCheck) (got, want string, ok bool) {
+	return "", "sub or client_id", c.claims.Subject != "" || c.claims.ClientID != ""
+}
+
+// checkRequired requires exp in every JWT, and all claims of RFC 9068 §2.2 in strict mode.
+// iss and aud have checks of their own. An introspection answer may lack exp, because
+// "active" is enough for the moment of the answer.
+func checkRequired(c *claimsCheck) (got, want string, ok bool) {
+	if c.isAnswer() { // an introspected JWT was checked itself
+		return "", "", true
+	}
+	if c.claims.Expiry.IsZero() {
+		return "", "exp", false
+	}
+	if !c.issuer.strict {
+		return "", "", true
+	}
+	switch claims := c.claims; {
+	case claims.Subject == "":
+		return "", "sub", false
+	case claims.ClientID == "":
+		return "", "client_id", false
+	case claims.IssuedAt.IsZero():
+		return "", "iat", false
+	case claims.TokenID == "":
+		return "", "jti", false
+	}
+	return "", "", true
+}
+
+// checkUnbound rejects a token that is bound to a key or a certificate. To accept it as a
+// bearer token would undo the binding.
+func checkUnbound(c *claimsCheck) (got, want string, ok bool) {
+	return "cnf", "no cnf: proof of possession is not supported", !c.claims.Confirmed
+}
+
+func checkNotBefore(c *claimsCheck) (got, want string, ok bool) {
+	return c.compareTime("nbf", c.claims.NotBefore, !c.claims.NotBefore.After(c.now.Add(c.leeway)))
+}
+
+func checkIssuedAt(c *claimsCheck) (got, want string, ok bool) {
+	return c.compareTime("iat", c.claims.IssuedAt, !c.claims.IssuedAt.After(c.now.Add(c.leeway)))
+}
+
+func checkExpiry(c *claimsCheck) (got, want string, ok bool) {
+	return c.compareTime("exp", c.claims.Expiry, !instantOf(c.claims.Expiry).hasPassed(c.now, c.leeway))
+}
+
+// checkLifetime rejects times that contradict each other, and a token that is valid for too
+// long.
+func checkLifetime(c *claimsCheck) (got, want string, ok bool) {
+	claims := c.claims
+	switch {
+	case claims.Expiry.IsZero():
+		return "", "", true // see checkRequired
+	case claims.Expiry.After(c.now.Add(maxExpiry)):
+		return c.compareTime("exp", claims.Expiry, false)
+	case claims.IssuedAt.After(claims.Expiry), claims.NotBefore.After(claims.Expiry):
+		return "iat or nbf after exp", "both before", false
+	case c.lifetime == 0:
+		return "", "", true
+	case claims.IssuedAt.IsZero():
+		return "no iat", "iat, because MaxLifetime is set", false
+	}
+	if lifetime := claims.Expiry.Sub(claims.IssuedAt); lifetime > c.lifetime {
+		return lifetime.String(), "at most " + c.lifetime.String(), false
+	}
+	return "", "", true
+}
+
+// compareTime makes the texts for a rejection only.
+func (c *claimsCheck) compareTime(name string, got time.Time, ok bool) (string, string, bool) {
+	if ok {
+		return "", "", true
+	}
+	return name + " " + got.UTC().Format(time.RFC3339),
+		fmt.Sprintf("now %s, leeway %s", c.now.UTC().Format(time.RFC3339), c.leeway), false
+}

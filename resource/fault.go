@@ -1,0 +1,167 @@
+package resource
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"log/slog"
+	"strconv"
+	"strings"
+	"time"
+
+	"github.com/warder-go/warder/internal/jose"
+	"github.com/warder-go/warder/internal/logging"
+	"github.com/warder-go/warder/internal/mcpmsg"
+)
+
+// fault says why a request is rejected. Refusal is made from it, for the client, and so is
+// the log record, for the operator. Its text never contains the token.
+type fault struct {
+	reason     Reason
+	check      *check            // the failed claim check; nil if it was something else
+	got, want  string            // for the log
+	credential string            // kind of credential, as Caller.Credential; "" if none was read
+	issuer     string            // the configured issuer that the token was routed to; "" if none
+	token      *Token            // for the log: its header; nil if there is none
+	claims     *Claims           // for the log: the client; nil if there are none
+	caller     *Caller           // nil if the caller is not known
+	messages   []*mcpmsg.Message // in the body; nil if it was not read
+	unverified bool              // found in claims that were not verified
+	retryAfter time.Duration
+	needed     []string // scopes, for insufficient_scope
+	id         []byte   // of the JSON-RPC message; nil if it is not known
+	err        error
+}
+
+func newFault(reason Reason, format string, args ...any) *fault {
+	return &fault{reason: reason, err: fmt.Errorf(format, args...)}
+}
+
+// asUnverified marks a fault that was found in claims that were not verified.
+func (f *fault) asUnverified() *fault {
+	f.unverified = true
+	return f
+}
+
+// about adds the token that the fault is about. from is nil if the token was not routed to
+// an issuer.
+func (f *fault) about(t *Token, from *issuer, c *Claims) *fault {
+	f.token, f.claims, f.credential = t, c, t.credential()
+	if from != nil {
+		f.issuer = from.id
+	}
+	return f
+}
+
+// readFault is for a token that cannot be read.
+func readFault(err error) *fault {
+	if errors.Is(err, jose.ErrAlgorithm) {
+		return &fault{reason: ReasonAlgorithmRefused, err: err, unverified: true}
+	}
+	return &fault{reason: ReasonTokenMalformed, err: err, unverified: true}
+}
+
+// verifierFault applies the contract of [Verifier.Verify] to an error.
+func verifierFault(err error) *fault {
+	if own, ok := errors.AsType[*Error](err); ok {
+		switch outcomes[own.Reason] {
+		case answerInvalid, answerExpired:
+			return &fault{reason: own.Reason, err: err}
+		case answerUnavailable:
+			return &fault{reason: own.Reason, err: err, retryAfter: min(max(own.RetryAfter, time.Second), maxRetryAfter)}
+		}
+		return newFault(ReasonInternalError, "verifier returned reason %q, which a verifier must not return", own.Reason)
+	}
+	if errors.Is(err, context.Canceled) || errors.Is(err, context.DeadlineExceeded) {
+		return &fault{reason: ReasonRequestCanceled, err: err, retryAfter: time.Second}
+	}
+	return &fault{reason: ReasonTokenInvalid, err: err}
+}
+
+var bodyReasons = map[mcpmsg.Kind]Reason{
+	mcpmsg.Malformed:      ReasonBodyMalformed,
+	mcpmsg.TooLarge:       ReasonBodyTooLarge,
+	mcpmsg.WrongType:      ReasonBodyType,
+	mcpmsg.HeaderMismatch: ReasonHeaderMismatch,
+	mcpmsg.Canceled:       ReasonRequestCanceled,
+}
+
+// bodyFault is for a body that cannot be read.
+func bodyFault(e *mcpmsg.Error) *fault {
+	return &fault{reason: bodyReasons[e.Kind], err: e.Err, id: e.ID}
+}
+
+// panicFault does not contain the value of the panic, which could be anything.
+func panicFault(p any) *fault {
+	return &fault{reason: ReasonInternalError, err: fmt.Errorf("a configured function panicked with a %T", p)}
+}
+
+// Error describes the fault for a log.
+func (f *fault) Error() string {
+	text := string(f.reason)
+	if f.check != nil {
+		text += ": " + f.check.name + " (" + f.check.source + "): got " + strconv.Quote(logging.Printable(f.got)) +
+			", want " + strconv.Quote(logging.Printable(f.want))
+	}
+	if f.err != nil {
+		text += ": " + logging.Printable(f.err.Error())
+	}
+	return text
+}
+
+// Unwrap returns the cause.
+func (f *fault) Unwrap() error { return f.err }
+
+// attrs returns the details of the fault for a log record: what was found and what was
+// expected.
+func (f *fault) attrs() (attrs []slog.Attr) {
+	add := func(key, value string) {
+		if value != "" {
+			attrs = append(attrs, slog.String(key, logging.Printable(value)))
+		}
+	}
+	if f.check != nil {
+		add("check", f.check.name)
+		add("source", f.check.source)
+	}
+	f.addIdentity(add)
+	if f.token != nil && f.token.IsJWT() {
+		add("kid", f.token.JWS().Header.KeyID)
+		add("alg", f.token.JWS().Header.Algorithm.String())
+	}
+	if f.got != "" || f.check != nil || f.want != "" {
+		attrs = append(attrs, slog.String("got", logging.Printable(f.got)))
+	}
+	add("want", f.want)
+	add("operation", f.operation())
+	if f.unverified {
+		attrs = append(attrs, slog.Bool("unverified", true))
+	}
+	if f.err != nil {
+		add("error", f.err.Error())
+	}
+	return attrs
+}
+
+// addIdentity adds what is known of the caller.
+func (f *fault) addIdentity(add func(key, value string)) {
+	if f.caller != nil {
+		add("issuer", f.caller.Issuer())
+		add("subject", f.caller.Subject())
+		add("client", f.caller.ClientID())
+		return
+	}
+	add("issuer", f.issuer) // "" if iss is unknown: then got has it
+	if f.claims != nil {
+		add("client", f.claims.ClientID)
+	}
+}
+
+// operation names what the body of the request asks for.
+func (f *fault) operation() string {
+	var all []string
+	for _, o := range operationsOf(f.messages) {
+		all = append(all, strings.TrimSuffix(o.Method+" "+o.Name, " "))
+	}
+	return strings.Join(all, ", ")
+}

@@ -1,0 +1,168 @@
+package resource
+
+import (
+	"context"
+	"fmt"
+	"maps"
+	"net/http"
+	"net/textproto"
+	"slices"
+	"strings"
+	"time"
+
+	"github.com/warder-go/warder/internal/claimpath"
+	"github.com/warder-go/warder/internal/grammar"
+)
+
+// HeaderVerifier verifies credentials that are not OAuth tokens and are sent in a separate
+// header field: an API key, a signature over the request, the assertion of a trusted proxy.
+// Package resource/apikey has one for keys.
+type HeaderVerifier interface {
+	// Issuer returns the issuer of the credentials, which is also Claims.Issuer. It is
+	// not published.
+	Issuer() string
+
+	// VerifyHeader does the same as [Verifier.Verify] for the value of the field, which
+	// is not empty. It is called for every request, because the result is not cached. It
+	// may read other fields and the URL of req, but must not change req or read the body.
+	// Claims.Audience must name the resource.
+	VerifyHeader(ctx context.Context, value string, req *http.Request) (*Claims, error)
+}
+
+// HeaderClaim is a claim that a header field must agree with.
+type HeaderClaim struct {
+	Claim    string // name of a string claim of the token or the introspection answer
+	Required bool   // the field must be present
+}
+
+// headerIssuer is the compiled form of an entry of Credentials.Headers.
+type headerIssuer struct {
+	name     string // canonical
+	verifier HeaderVerifier
+	issuer   issuer
+}
+
+// prefixedIssuer is the compiled form of an entry of Credentials.Prefixed.
+type prefixedIssuer struct {
+	prefix string
+	issuer *issuer
+}
+
+// headerClaim is the compiled form of an entry of Credentials.HeaderClaims.
+type headerClaim struct {
+	field string // canonical
+	HeaderClaim
+	path claimpath.Path
+}
+
+// minPrefixBytes makes it unlikely that other tokens begin with a prefix by chance.
+const minPrefixBytes = 3
+
+func (b *builder) setPrefixed() {
+	given := b.config.Credentials.Prefixed
+	for _, prefix := range slices.Sorted(maps.Keys(given)) {
+		where := fmt.Sprintf("Credentials.Prefixed[%q]", prefix)
+		if len(prefix) < minPrefixBytes || !grammar.IsB64Token(prefix) || strings.HasPrefix(prefix, "ey") {
+			b.mistakes.Addf("%s: a prefix must have at least %d characters of a token, and must not begin like a JWT", where, minPrefixBytes)
+		}
+		if i := b.issuerWithoutTenants(where, given[prefix]); i != nil {
+			b.policy.prefixed = append(b.policy.prefixed, prefixedIssuer{prefix, i})
+		}
+	}
+	// The longest prefix that matches is used.
+	slices.SortStableFunc(b.policy.prefixed, func(x, y prefixedIssuer) int { return len(y.prefix) - len(x.prefix) })
+}
+
+func (b *builder) setHeaders() {
+	c := &b.config.Credentials
+	seen := map[string]bool{}
+	for _, name := range slices.Sorted(maps.Keys(c.Headers)) {
+		where, verifier := fmt.Sprintf("Credentials.Headers[%q]", name), c.Headers[name]
+		b.checkFieldName(where, name, seen)
+		if isNil(verifier) {
+			b.mistakes.Addf("%s: verifier is nil", where)
+			continue
+		}
+		if verifier.Issuer() == "" {
+			b.mistakes.Addf("%s: Issuer() is empty; it must be Claims.Issuer", where)
+		}
+		b.policy.headers = append(b.policy.headers, headerIssuer{textproto.CanonicalMIMEHeaderKey(name), verifier,
+			issuer{id: verifier.Issuer(), audiences: identifierAudiences(b.config.Identifier)}})
+	}
+	seen = map[string]bool{}
+	for _, name := range slices.Sorted(maps.Keys(c.HeaderClaims)) {
+		where, claim := fmt.Sprintf("Credentials.HeaderClaims[%q]", name), c.HeaderClaims[name]
+		b.checkFieldName(where, name, seen)
+		if claim.Claim == "" {
+			b.mistakes.Addf("%s: Claim is empty", where)
+		}
+		b.policy.headerClaims = append(b.policy.headerClaims,
+			headerClaim{textproto.CanonicalMIMEHeaderKey(name), claim, claimpath.Name(claim.Claim)})
+	}
+}
+
+// checkFieldName also rejects a field that is configured twice, in two spellings.
+func (b *builder) checkFieldName(where, name string, seen map[string]bool) {
+	canonical := textproto.CanonicalMIMEHeaderKey(name)
+	valid := name != "" && strings.Trim(strings.ToLower(name), "abcdefghijklmnopqrstuvwxyz0123456789-_") == ""
+	switch {
+	case !valid:
+		b.mistakes.Addf("%s: not a header field name", where)
+	case slices.Contains([]string{"Authorization", "Proxy-Authorization", "Cookie", "Host", "Origin"}, canonical):
+		b.mistakes.Addf("%s: %s has a standard meaning", where, canonical)
+	case seen[canonical]:
+		b.mistakes.Addf("%s: duplicate field %s; field names are the same in upper and lower case", where, canonical)
+	}
+	seen[canonical] = true
+}
+
+// identifyByHeader is steps 3 to 7 for a credential in a header field. No other verifier is
+// tried after it. The result is not cached, because more than the value of the field can
+// take part in the proof.
+func (p *policy) identifyByHeader(req *http.Request, from *headerIssuer, value string) (*Caller, *fault) {
+	began := time.Now()
+	claims, err := from.verifier.VerifyHeader(req.Context(), value, req)
+	now := time.Now()
+	p.metrics.headerVerifications.Observe(now.Sub(began).Seconds())
+	var f *fault
+	switch {
+	case err != nil:
+		f = verifierFault(err)
+	case claims == nil:
+		f = newFault(ReasonInternalError, "verifier of %s returned neither claims nor an error", from.name)
+	default:
+		c := claimsCheck{claims: claims, verified: true, issuer: &from.issuer, now: now, leeway: p.leeway, lifetime: p.lifetime}
+		f = c.run()
+	}
+	if f != nil {
+		f.credential, f.issuer, f.claims = from.name, from.issuer.id, claims
+		return nil, f
+	}
+	return p.newCaller(&from.issuer, claims, from.name), nil
+}
+
+// hasSameHeader reports whether a field has the same verifier in two policies.
+func (p *policy) hasSameHeader(field string, other *policy) bool {
+	byName := func(h headerIssuer) bool { return h.name == field }
+	i, j := slices.IndexFunc(p.headers, byName), slices.IndexFunc(other.headers, byName)
+	return i >= 0 && j >= 0 && same(p.headers[i].verifier, other.headers[j].verifier)
+}
+
+// checkHeaderClaims rejects a request in which a header field contradicts the claims.
+func (p *policy) checkHeaderClaims(header http.Header, c *Caller) *fault {
+	for i := range p.headerClaims {
+		h := &p.headerClaims[i]
+		values := header[h.field]
+		switch {
+		case len(values) == 0 && !h.Required:
+			continue
+		case len(values) != 1:
+			return newFault(ReasonHeaderClaim, "%s is absent or repeated", h.field)
+		}
+		claimed, ok := h.path.LookupString(c.object)
+		if !ok || claimed != values[0] {
+			return &fault{reason: ReasonHeaderClaim, got: h.field + ": " + values[0], want: h.Claim + ": " + claimed}
+		}
+	}
+	return nil
+}

@@ -1,0 +1,125 @@
+package resource
+
+import (
+	"bytes"
+	"io"
+	"maps"
+	"net/http"
+	"slices"
+	"strings"
+
+	"github.com/warder-go/warder/internal/grammar"
+	"github.com/warder-go/warder/internal/mcpmsg"
+)
+
+// maxPublicBytes is the longest body of a request for a public operation.
+const maxPublicBytes = 64 << 10
+
+// authorization is what steps 8 and 9 found out about a request.
+type authorization struct {
+	body     []byte            // nil if it was not read
+	needed   []string          // scopes
+	listens  bool              // the body opens a stream
+	single   bool              // the body is one request or notification
+	messages []*mcpmsg.Message // in the body
+}
+
+// authorize is steps 8 and 9: whether the caller may do what the request asks for.
+func (p *policy) authorize(req *http.Request, caller *Caller) (a authorization, f *fault) {
+	// 8. Revocation.
+	if f := p.checkRevoked(req.Context(), caller); f != nil {
+		return a, f
+	}
+
+	// 9. Permission: header fields that must agree with claims, then the scopes that
+	// every request needs and those of the operation, in one challenge.
+	if f := p.checkHeaderClaims(req.Header, caller); f != nil {
+		return a, f
+	}
+	a.needed = p.scopes
+	if p.rules != nil && mcpmsg.MayCarryMessage(req) {
+		if a, f = p.readOperation(req, caller); f != nil {
+			return a, f
+		}
+	}
+	return a, p.checkScopes(caller, a.needed, nil)
+}
+
+// readOperation reads the body and collects the scopes that it needs, those of the
+// resource first.
+func (p *policy) readOperation(req *http.Request, caller *Caller) (a authorization, f *fault) {
+	body, messages, e := mcpmsg.Read(req, p.maxBody)
+	a = authorization{body: body, needed: p.scopes, messages: messages}
+	if e != nil {
+		return a, bodyFault(e)
+	}
+	if a.needed, f = p.rules.needs(req.Context(), messages, caller, a.needed); f != nil {
+		return a, f
+	}
+	a.listens = mcpmsg.Listens(messages)
+	a.single = len(messages) == 1 && messages[0].Method != ""
+	return a, nil
+}
+
+// checkScopes rejects a caller without all of the needed and the further scopes. One
+// challenge names them all.
+func (p *policy) checkScopes(c *Caller, needed, further []string) *fault {
+	if slices.ContainsFunc(further, func(scope string) bool { return !grammar.IsScopeToken(scope) }) {
+		return newFault(ReasonInternalError, "a malformed scope was required")
+	}
+	if needed = union(needed, further); c.Has(needed...) {
+		return nil
+	}
+	f := &fault{reason: ReasonInsufficientScope, needed: needed, caller: c, got: joinScopes(c.scopes)}
+	if roles := c.roles(); len(roles) > 0 {
+		f.got += "; roles: " + strings.Join(roles, ", ")
+	}
+	if p.keepGranted {
+		for _, scope := range c.scopes {
+			if p.declared[scope] { // never a scope that only the token mentions
+				f.needed = union(f.needed, []string{scope})
+			}
+		}
+	}
+	f.want = joinScopes(f.needed)
+	return f
+}
+
+// decidePublic accepts a request without credentials for a public operation. It returns f
+// for every other request.
+func (p *policy) decidePublic(req *http.Request, f *fault) (Decision, *fault) {
+	if p.rules == nil || len(p.rules.Public) == 0 || f.reason != ReasonMissingCredentials ||
+		len(req.Header["Authorization"]) > 0 || req.Method != http.MethodPost || req.ContentLength > maxPublicBytes {
+		return Decision{}, f
+	}
+	body, messages, e := mcpmsg.Read(req, maxPublicBytes)
+	if e != nil || len(messages) != 1 || !slices.Contains(p.rules.Public, messages[0].Method) {
+		return Decision{}, f
+	}
+	d := Decision{Request: p.innerRequest(req, acceptance{public: p.owner}, body)}
+	p.observeAccepted(req, nil, messages)
+	return d, nil
+}
+
+// innerRequest returns the request for the inner handler. Credentials are removed from a
+// copy of the header, so that neither req nor the view of another middleware changes.
+func (p *policy) innerRequest(req *http.Request, a acceptance, body []byte) *http.Request {
+	inner := req.WithContext(a.in(req.Context()))
+	if !p.keepHeader {
+		inner.Header = maps.Clone(req.Header)
+		delete(inner.Header, "Authorization")
+		for i := range p.headers {
+			delete(inner.Header, p.headers[i].name)
+		}
+	}
+	if body != nil {
+		inner.Body = rereadBody{bytes.NewReader(body), req.Body}
+	}
+	return inner
+}
+
+// rereadBody is a body that was read and can be read again.
+type rereadBody struct {
+	io.Reader
+	io.Closer
+}

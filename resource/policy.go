@@ -1,0 +1,138 @@
+package resource
+
+import (
+	"context"
+	"log/slog"
+	"maps"
+	"reflect"
+	"slices"
+	"time"
+
+	"github.com/prometheus/client_golang/prometheus"
+
+	"github.com/warder-go/warder/internal/jose"
+	"github.com/warder-go/warder/internal/loglimit"
+	"github.com/warder-go/warder/metadata"
+)
+
+// policy is the compiled form of one Config. It takes all decisions and never changes once
+// it is in use.
+type policy struct {
+	owner *Resource // nil only for rejectAll
+
+	// Who a caller is. See sameCallers.
+	issuers  map[string]*issuer // by exact identifier
+	tenanted []*issuer          // by pattern
+	resolver *resolver          // nil: all issuers are configured
+	opaque   *issuer
+	prefixed []prefixedIssuer // the longest prefix first
+	leeway   time.Duration
+	lifetime time.Duration
+	cache    *cache // nil: nothing is cached
+
+	// What a request may contain, and what its caller may do.
+	headers      []headerIssuer
+	headerClaims []headerClaim
+	origins      []string // sorted
+	scopes       []string
+	hierarchy    hierarchy
+	rules        *rules          // nil: bodies are not read
+	declared     map[string]bool // every scope that the configuration mentions
+	revoked      func(context.Context, *Caller) bool
+	maxToken     int
+	maxBody      int
+	keepHeader   bool // the inner handler gets the Authorization header
+	keepGranted  bool // StepUpKeepGranted
+	tokens       *jose.Reader
+
+	// What clients, operators and observers get.
+	document   metadata.Document
+	answers    answers
+	logger     *slog.Logger
+	logLimit   *loglimit.Limiter[Reason]
+	metrics    *metrics
+	challenged map[string]prometheus.Counter // by operation, as rules.label names it
+	observers  []Observer
+}
+
+// rejectAll is the policy of a Resource that was not made by New.
+var rejectAll = &policy{metrics: newMetrics(""), logLimit: newLogLimit(defaultLogPerSecond), tokens: new(jose.Reader)}
+
+// checkMade rejects everything for a Resource that was not made by New: fail closed.
+func (p *policy) checkMade() *fault {
+	if p.owner == nil {
+		return &fault{reason: ReasonInternalError, err: errNotMadeByNew}
+	}
+	return nil
+}
+
+// attach makes p a policy of r. It must be called before p is in use.
+func (p *policy) attach(r *Resource) {
+	p.owner, p.metrics = r, r.metrics
+	p.challenged = r.metrics.challengeCounters(p.rules)
+}
+
+// accepted reports whether a policy of the same Resource accepted the caller.
+func (p *policy) accepted(c *Caller) bool {
+	return c != nil && c.policy != nil && c.policy.owner == p.owner
+}
+
+// checkRevoked rejects a caller whom Hooks.Revoked reports as revoked.
+func (p *policy) checkRevoked(ctx context.Context, c *Caller) *fault {
+	if p.revoked != nil && p.revoked(ctx, c) {
+		return newFault(ReasonRevoked, "Hooks.Revoked returned true")
+	}
+	return nil
+}
+
+// allIssuers returns the configured issuers sorted by identifier, then those with tenants,
+// then those of opaque tokens.
+func (p *policy) allIssuers() []*issuer {
+	var all []*issuer
+	for _, id := range slices.Sorted(maps.Keys(p.issuers)) {
+		all = append(all, p.issuers[id])
+	}
+	all = append(all, p.tenanted...)
+	if p.opaque != nil {
+		all = append(all, p.opaque)
+	}
+	for i := range p.prefixed {
+		all = append(all, p.prefixed[i].issuer)
+	}
+	return all
+}
+
+// namedVerifier is a Verifier or a HeaderVerifier and the issuer that it is for.
+type namedVerifier struct {
+	issuer   string
+	verifier any
+}
+
+// verifiers returns the verifiers of all issuers, then those of Credentials.Headers. One
+// that is configured in several places is returned once.
+func (p *policy) verifiers() (all []namedVerifier) {
+	add := func(issuer string, verifier any) {
+		if !slices.ContainsFunc(all, func(known namedVerifier) bool { return same(known.verifier, verifier) }) {
+			all = append(all, namedVerifier{issuer, verifier})
+		}
+	}
+	for _, i := range p.allIssuers() {
+		add(i.id, i.verifier)
+	}
+	for i := range p.headers {
+		add(p.headers[i].issuer.id, p.headers[i].verifier)
+	}
+	return all
+}
+
+// same reports whether two interface values hold the same value. Values that cannot be
+// compared are not the same.
+func same(a, b any) bool {
+	return reflect.ValueOf(a).Comparable() && reflect.ValueOf(b).Comparable() && a == b
+}
+
+// isNil reports whether a is nil or a nil pointer of some type.
+func isNil(a any) bool {
+	v := reflect.ValueOf(a)
+	return !v.IsValid() || v.Kind() == reflect.Pointer && v.IsNil()
+}

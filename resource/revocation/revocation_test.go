@@ -1,0 +1,161 @@
+package revocation_test
+
+import (
+	"context"
+	"net/http"
+	"net/http/httptest"
+	"testing"
+	"testing/synctest"
+	"time"
+
+	"github.com/warder-go/warder/jwks"
+	"github.com/warder-go/warder/resource"
+	"github.com/warder-go/warder/resource/resourcetest"
+	"github.com/warder-go/warder/resource/revocation"
+)
+
+const identifier = "https://mcp.example.test/mcp"
+
+// callers returns an issuer, and a function that returns the caller of a token.
+func callers(t *testing.T) (*resourcetest.Issuer, func(resourcetest.Token) *resource.Caller) {
+	t.Helper()
+	issuer, err := resourcetest.NewIssuer(resourcetest.Config{})
+	if err != nil {
+		t.Fatal(err)
+	}
+	keys, err := jwks.New(jwks.Config{Issuer: issuer.Identifier(), Transport: issuer.Transport()})
+	if err != nil {
+		t.Fatal(err)
+	}
+	res, err := resource.New(resource.Config{Identifier: identifier, Issuers: []resource.Issuer{{Verifier: keys}}})
+	if err != nil {
+		t.Fatal(err)
+	}
+	return issuer, func(token resourcetest.Token) *resource.Caller {
+		t.Helper()
+		if token.Audience == "" {
+			token.Audience = identifier
+		}
+		req := httptest.NewRequest(http.MethodPost, identifier, nil)
+		req.Header.Set("Authorization", "Bearer "+issuer.Token(token))
+		decision, refusal := res.Authenticate(req)
+		if refusal != nil {
+			t.Fatal(refusal.Err)
+		}
+		return decision.Caller
+	}
+}
+
+func TestList(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		list := new(revocation.List)
+		issuer, caller := callers(t)
+		iss, now := issuer.Identifier(), time.Now()
+		jti := func(id string) map[string]any { return map[string]any{"jti": id} }
+		one, other := caller(resourcetest.Token{Claims: jti("one")}), caller(resourcetest.Token{Claims: jti("two"), Subject: "bob"})
+		nameless := caller(resourcetest.Token{Claims: map[string]any{"jti": resourcetest.Remove, "iat": resourcetest.Remove, "sub": resourcetest.Remove}, ClientID: "robot"})
+		check := func(what string, c *resource.Caller, want bool) {
+			t.Helper()
+			if got := list.Revoked(context.Background(), c); got != want {
+				t.Errorf("%s: revoked is %v, want %v", what, got, want)
+			}
+		}
+		add := func(r revocation.Entry) {
+			t.Helper()
+			if err := list.Add(r); err != nil {
+				t.Error(err)
+			}
+		}
+		until := now.Add(time.Minute)
+		check("empty list", one, false)
+		add(revocation.Entry{Issuer: iss, TokenID: "one", Until: until})
+		add(revocation.Entry{Issuer: iss + "/", TokenID: "two", Until: until})
+		add(revocation.Entry{Issuer: iss, Subject: "two", Until: until})
+		check("the jti on the list", one, true)
+		check("jti of another issuer, or as a subject", other, false)
+		check("no jti", nameless, false)
+		add(revocation.Entry{Issuer: iss, Subject: "robot", Until: until})
+		check("a client as the subject", nameless, true)
+
+		// Tokens of a subject that were issued up to a time, and those of a new login.
+		add(revocation.Entry{Issuer: iss, Subject: "bob", IssuedBy: now, Until: until})
+		check("issued in the same second", other, true)
+		time.Sleep(time.Second)
+		later := caller(resourcetest.Token{Subject: "bob"})
+		check("issued in the next second", later, false)
+		check("the older token, later", other, true)
+		add(revocation.Entry{Issuer: iss, Subject: "bob", IssuedBy: now.Add(-time.Hour), Until: until})
+		check("an earlier IssuedBy does not make the older token valid", other, true)
+		check("an earlier IssuedBy does not revoke the newer token", later, false)
+		add(revocation.Entry{Issuer: iss, Subject: "bob", Until: now.Add(time.Second)})
+		check("every token of the subject", later, true)
+		add(revocation.Entry{Issuer: iss, Subject: "robot", IssuedBy: now, Until: until})
+		check("IssuedBy does not keep a token without iat valid", nameless, true)
+
+		// An entry ends when the token has expired, with the longest leeway.
+		time.Sleep(time.Until(until.Add(resource.MaxLeeway)) - 1)
+		check("just before the end of the entry", one, true)
+		time.Sleep(1)
+		check("at the end of the entry", one, false)
+		add(revocation.Entry{Issuer: iss, TokenID: "one", Until: until})
+		check("an entry that has ended is not added", one, false)
+	})
+}
+
+func TestInvalidEntries(t *testing.T) {
+	until := time.Now().Add(time.Hour)
+	for _, row := range []struct {
+		name string
+		r    revocation.Entry
+	}{
+		{"empty", revocation.Entry{}},
+		{"no issuer", revocation.Entry{TokenID: "x", Until: until}},
+		{"neither TokenID nor Subject", revocation.Entry{Issuer: "x", Until: until}},
+		{"both TokenID and Subject", revocation.Entry{Issuer: "x", TokenID: "x", Subject: "x", Until: until}},
+		{"no Until", revocation.Entry{Issuer: "x", TokenID: "x"}},
+		{"IssuedBy for a TokenID", revocation.Entry{Issuer: "x", TokenID: "x", IssuedBy: until, Until: until}},
+	} {
+		list := new(revocation.List)
+		if err := list.Add(row.r); err == nil || list.Len() != 0 {
+			t.Errorf("%s: added, want an error", row.name)
+		}
+	}
+}
+
+// A full list rejects new entries. It never removes an entry that has not ended.
+func TestListIsBounded(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		list := &revocation.List{MaxEntries: 100}
+		add := func(id string, lifetime time.Duration) error {
+			return list.Add(revocation.Entry{Issuer: "x", TokenID: id, Until: time.Now().Add(lifetime)})
+		}
+		for i := range 100 {
+			if err := add(string(rune('A'+i)), time.Duration(i+1)*time.Minute); err != nil {
+				t.Fatal(err)
+			}
+		}
+		if add("one more", time.Hour) == nil || list.Len() != 100 {
+			t.Errorf("an entry was added to a full list: %d entries", list.Len())
+		}
+		if err := add("A", time.Hour); err != nil { // already on the list
+			t.Error(err)
+		}
+		time.Sleep(2*time.Minute + resource.MaxLeeway)
+		if err := add("one more", time.Hour); err != nil { // the second entry has ended
+			t.Error(err)
+		}
+		if add("and another", time.Hour) == nil {
+			t.Error("an entry was added to a full list")
+		}
+		large := new(revocation.List)
+		for i := range 100_000 { // each ends soon: the list must not keep ended entries
+			if err := large.Add(revocation.Entry{Issuer: "x", TokenID: string(rune(i)) + "-" + string(rune(i/0xd000)), Until: time.Now()}); err != nil {
+				t.Fatal(err)
+			}
+			time.Sleep(time.Second)
+		}
+		if n := large.Len(); n > 2100 {
+			t.Errorf("%d entries, most of which have ended", n)
+		}
+	})
+}
