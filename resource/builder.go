@@ -11,6 +11,7 @@ import (
 	"github.com/warder-go/warder/internal/configerr"
 	"github.com/warder-go/warder/internal/grammar"
 	"github.com/warder-go/warder/internal/jose"
+	"github.com/warder-go/warder/internal/scopeset"
 	"github.com/warder-go/warder/metadata"
 )
 
@@ -80,11 +81,11 @@ func (b *builder) setIssuers() (servers []string) {
 	}
 	if c.Opaque != nil {
 		if p.opaque = b.issuerWithoutTenants("Opaque", *c.Opaque); p.opaque != nil {
-			servers = union(servers, []string{p.opaque.id})
+			servers = scopeset.Union(servers, []string{p.opaque.id})
 		}
 	}
 	b.setResolver()
-	servers = union(servers, c.Metadata.AuthorizationServers)
+	servers = scopeset.Union(servers, c.Metadata.AuthorizationServers)
 	if len(servers) == 0 && b.mistakes.Len() == 0 {
 		b.mistakes.Addf("Metadata.AuthorizationServers: none; name where clients of tenants and of ResolveIssuer's issuers log in")
 	}
@@ -116,7 +117,7 @@ func (b *builder) setScopes() {
 		b.mistakes.Addf("ScopeOptions.StepUp: %d is neither StepUpOperation nor StepUpKeepGranted", stepUp)
 	}
 	b.policy.scopes = slices.Clone(c.Scopes)
-	b.policy.hierarchy = newHierarchy(c.ScopeOptions.Implies)
+	b.policy.hierarchy = scopeset.NewHierarchy(c.ScopeOptions.Implies)
 	b.policy.keepGranted = stepUp == StepUpKeepGranted
 	b.policy.declared = declaredScopes(c)
 }

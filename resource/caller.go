@@ -12,6 +12,7 @@ import (
 	"github.com/go-json-experiment/json"
 
 	"github.com/warder-go/warder/internal/logging"
+	"github.com/warder-go/warder/internal/scopeset"
 )
 
 // Caller is the sender of a request, as its verified access token describes it. It does not
@@ -48,9 +49,9 @@ func (p *policy) newCaller(from *issuer, c *Claims, credential string) *Caller {
 	}
 	granted := c.Scopes
 	for _, role := range c.roles {
-		granted = union(granted, from.roleScopes[role])
+		granted = scopeset.Union(granted, from.roleScopes[role])
 	}
-	caller.setExtra(c.roles, granted, p.hierarchy.expand(granted))
+	caller.setExtra(c.roles, granted, p.hierarchy.Expand(granted))
 	return caller
 }
 

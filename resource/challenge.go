@@ -6,6 +6,7 @@ import (
 	"sync"
 
 	"github.com/warder-go/warder/internal/mcpmsg"
+	"github.com/warder-go/warder/internal/scopeset"
 )
 
 // Challenge requests, from within a handler that finds out only now that the caller needs
@@ -55,7 +56,7 @@ func (d *deferredChallenge) request(scopes []string) bool {
 	if !d.armed || d.taken || d.policy.checkScopes(d.caller, d.needed, scopes) == nil {
 		return false
 	}
-	d.further = union(d.further, scopes)
+	d.further = scopeset.Union(d.further, scopes)
 	return true
 }
 

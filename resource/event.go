@@ -4,11 +4,11 @@ import (
 	"context"
 	"net/http"
 	"slices"
-	"strings"
 	"time"
 
 	"github.com/warder-go/warder/internal/logging"
 	"github.com/warder-go/warder/internal/mcpmsg"
+	"github.com/warder-go/warder/internal/tracecontext"
 )
 
 // Observer is notified of every decision of a resource, that is, of everything that
@@ -74,7 +74,7 @@ func (p *policy) notify(ctx context.Context, header http.Header, caller *Caller,
 		return
 	}
 	e := Event{Time: time.Now(), Resource: p.document.Resource, Result: resultAccepted,
-		Caller: caller, TraceID: traceID(header), Operations: operationsOf(messages)}
+		Caller: caller, TraceID: tracecontext.TraceID(header), Operations: operationsOf(messages)}
 	if f != nil {
 		o := outcomes[f.reason]
 		e.Result, e.Reason, e.Status = o.result(), f.reason, o.status
@@ -113,27 +113,3 @@ func operationsOf(messages []*mcpmsg.Message) (all []Operation) {
 	}
 	return all
 }
-
-// traceID returns the trace id of a traceparent header of version 00, or of a later version
-// that begins like it (W3C Trace Context §3.2 and §4.3); otherwise "".
-func traceID(header http.Header) string {
-	values := header["Traceparent"]
-	if len(values) != 1 {
-		return ""
-	}
-	const length = len("00-0af7651916cd43dd8448eb211c80319c-b7ad6b7169203331-01")
-	v := values[0]
-	if len(v) < length || v[2] != '-' || v[35] != '-' || v[52] != '-' || v[:2] == "ff" ||
-		len(v) > length && (v[:2] == "00" || v[length] != '-') {
-		return ""
-	}
-	trace, parent := v[3:35], v[36:52]
-	if !isHex(v[:2]) || !isHex(trace) || !isHex(parent) || !isHex(v[53:55]) ||
-		strings.Trim(trace, "0") == "" || strings.Trim(parent, "0") == "" {
-		return ""
-	}
-	return strings.Clone(trace) // do not keep the header, which can be long
-}
-
-// isHex accepts lower case only (W3C Trace Context §3.2).
-func isHex(s string) bool { return strings.Trim(s, "0123456789abcdef") == "" }

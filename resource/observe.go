@@ -11,6 +11,7 @@ import (
 	"github.com/warder-go/warder/internal/logging"
 	"github.com/warder-go/warder/internal/loglimit"
 	"github.com/warder-go/warder/internal/mcpmsg"
+	"github.com/warder-go/warder/internal/tracecontext"
 )
 
 // observeAccepted counts an accepted request and notifies the observers. Every accepted
@@ -64,7 +65,7 @@ func (p *policy) log(ctx context.Context, status int, header http.Header, f *fau
 	}
 	attrs = append(attrs, slog.String("resource", p.document.Resource))
 	attrs = append(attrs, f.attrs()...)
-	if trace := traceID(header); trace != "" {
+	if trace := tracecontext.TraceID(header); trace != "" {
 		attrs = append(attrs, slog.String("trace_id", trace))
 	}
 	if status == 0 {

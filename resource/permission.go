@@ -10,6 +10,7 @@ import (
 
 	"github.com/warder-go/warder/internal/grammar"
 	"github.com/warder-go/warder/internal/mcpmsg"
+	"github.com/warder-go/warder/internal/scopeset"
 )
 
 // maxPublicBytes is the longest body of a request for a public operation.
@@ -67,21 +68,21 @@ func (p *policy) checkScopes(c *Caller, needed, further []string) *fault {
 	if slices.ContainsFunc(further, func(scope string) bool { return !grammar.IsScopeToken(scope) }) {
 		return newFault(ReasonInternalError, "a malformed scope was required")
 	}
-	if needed = union(needed, further); c.Has(needed...) {
+	if needed = scopeset.Union(needed, further); c.Has(needed...) {
 		return nil
 	}
-	f := &fault{reason: ReasonInsufficientScope, needed: needed, caller: c, got: joinScopes(c.scopes)}
+	f := &fault{reason: ReasonInsufficientScope, needed: needed, caller: c, got: scopeset.Join(c.scopes)}
 	if roles := c.roles(); len(roles) > 0 {
 		f.got += "; roles: " + strings.Join(roles, ", ")
 	}
 	if p.keepGranted {
 		for _, scope := range c.scopes {
 			if p.declared[scope] { // never a scope that only the token mentions
-				f.needed = union(f.needed, []string{scope})
+				f.needed = scopeset.Union(f.needed, []string{scope})
 			}
 		}
 	}
-	f.want = joinScopes(f.needed)
+	f.want = scopeset.Join(f.needed)
 	return f
 }
 

@@ -12,6 +12,7 @@ import (
 
 	"github.com/warder-go/warder/internal/jose"
 	"github.com/warder-go/warder/internal/loglimit"
+	"github.com/warder-go/warder/internal/scopeset"
 	"github.com/warder-go/warder/metadata"
 )
 
@@ -35,7 +36,7 @@ type policy struct {
 	headerClaims []headerClaim
 	origins      []string // sorted
 	scopes       []string
-	hierarchy    hierarchy
+	hierarchy    scopeset.Hierarchy
 	rules        *rules          // nil: bodies are not read
 	declared     map[string]bool // every scope that the configuration mentions
 	revoked      func(context.Context, *Caller) bool

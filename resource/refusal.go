@@ -7,6 +7,8 @@ import (
 	"strconv"
 	"strings"
 	"time"
+
+	"github.com/warder-go/warder/internal/scopeset"
 )
 
 // Refusal is the answer to a rejected request. Everything in it that is for the client comes
@@ -93,7 +95,7 @@ func (a *answers) refusal(f *fault) *Refusal {
 func challenge(metadataURL string, scopes []string, o outcome) string {
 	c := `Bearer resource_metadata="` + metadataURL + `"` // RFC 9728 §5.1
 	if len(scopes) > 0 {
-		c += `, scope="` + joinScopes(scopes) + `"` // RFC 6750 §3
+		c += `, scope="` + scopeset.Join(scopes) + `"` // RFC 6750 §3
 	}
 	if o.code != "" { // RFC 6750 §3.1: no error where no credentials came
 		c += `, error="` + o.code + `", error_description="` + o.description + `"`

@@ -55,7 +55,7 @@ func (p *policy) recast(c *Caller) *Caller {
 	}
 	clone := *c
 	clone.policy, clone.extra = p, nil
-	clone.setExtra(c.roles(), c.granted(), p.hierarchy.expand(c.granted()))
+	clone.setExtra(c.roles(), c.granted(), p.hierarchy.Expand(c.granted()))
 	return &clone
 }
 

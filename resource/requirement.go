@@ -5,6 +5,7 @@ import (
 	"net/http"
 
 	"github.com/warder-go/warder/internal/grammar"
+	"github.com/warder-go/warder/internal/scopeset"
 )
 
 // Requirement requires further scopes for a part of a resource, in requests that the
@@ -25,7 +26,7 @@ func (r *Resource) Requirement(scopes ...string) (*Requirement, error) {
 			return nil, fmt.Errorf("resource: requirement: %q is not a scope (RFC 6749 §3.3)", scope)
 		}
 	}
-	return &Requirement{resource: r, further: union(nil, scopes)}, nil
+	return &Requirement{resource: r, further: scopeset.Union(nil, scopes)}, nil
 }
 
 // Check returns nil if the same resource accepted the request and its caller has the scopes.

@@ -9,6 +9,7 @@ import (
 
 	"github.com/warder-go/warder/internal/grammar"
 	"github.com/warder-go/warder/internal/mcpmsg"
+	"github.com/warder-go/warder/internal/scopeset"
 	"github.com/warder-go/warder/internal/strictjson"
 	"github.com/warder-go/warder/internal/uripattern"
 )
@@ -39,10 +40,10 @@ func (b *builder) setRules() {
 		where := fmt.Sprintf("Operations.Resources[%d]", n)
 		b.checkScopes(where, rule.Scopes)
 		b.mistakes.Add(prefixError(where, r.resources.Add(rule.pattern())))
-		r.allResources = union(r.allResources, rule.Scopes)
+		r.allResources = scopeset.Union(r.allResources, rule.Scopes)
 	}
 	for _, tool := range slices.Sorted(maps.Keys(o.Tools)) {
-		r.allTools = union(r.allTools, o.Tools[tool])
+		r.allTools = scopeset.Union(r.allTools, o.Tools[tool])
 	}
 	b.policy.rules = r
 }
@@ -71,13 +72,13 @@ func (b *builder) checkRuleMap(where string, rules map[string][]string) {
 
 // requirements collects what the messages of one request need.
 type requirements struct {
-	scopes scopeSet
+	scopes scopeset.Set
 	work   int // bytes compared with templates; see uripattern.MaxWork
 }
 
 // needs adds the scopes that the messages of one request need to those of the resource.
 func (r *rules) needs(ctx context.Context, messages []*mcpmsg.Message, c *Caller, scopes []string) ([]string, *fault) {
-	all := &requirements{scopes: scopeSet{list: slices.Clip(scopes)}}
+	all := &requirements{scopes: scopeset.NewSet(scopes)}
 	for _, m := range messages {
 		if m.Method == "" { // a response
 			continue
@@ -86,7 +87,7 @@ func (r *rules) needs(ctx context.Context, messages []*mcpmsg.Message, c *Caller
 			return nil, f
 		}
 	}
-	return all.scopes.list, nil
+	return all.scopes.List(), nil
 }
 
 func (r *rules) needsOf(ctx context.Context, m *mcpmsg.Message, c *Caller, all *requirements) *fault {
@@ -111,7 +112,7 @@ func (r *rules) needsOf(ctx context.Context, m *mcpmsg.Message, c *Caller, all *
 		if f != nil {
 			return f
 		}
-		all.scopes.add(scopes)
+		all.scopes.Add(scopes)
 	}
 	return nil
 }
@@ -135,20 +136,20 @@ func (r *rules) callRule(ctx context.Context, o Operation, c *Caller) ([]string,
 // returns whether a rule names the message.
 func (r *rules) collect(m *mcpmsg.Message, all *requirements) (declared bool) {
 	scopes, hasMethodRule := r.Methods[m.Method]
-	all.scopes.add(scopes)
+	all.scopes.Add(scopes)
 	declared = hasMethodRule && !m.IsSpecific() || mcpmsg.IsLifecycle(m.Method) || slices.Contains(r.Public, m.Method)
 	if m.Tool != "" {
 		scopes, ok := r.Tools[m.Tool]
-		all.scopes.add(scopes)
+		all.scopes.Add(scopes)
 		declared = declared || ok
 	}
 	if m.Prompt != "" {
 		scopes, ok := r.Prompts[m.Prompt]
-		all.scopes.add(scopes)
+		all.scopes.Add(scopes)
 		declared = declared || ok
 	}
 	if mcpmsg.IsTask(m.Method) && !hasMethodRule {
-		all.scopes.add(r.allTools) // the task can belong to any of them
+		all.scopes.Add(r.allTools) // the task can belong to any of them
 	}
 	return r.collectSubscribed(m, all) || declared
 }
@@ -162,16 +163,16 @@ func (r *rules) collectSubscribed(m *mcpmsg.Message, all *requirements) (declare
 		if !ok {
 			scopes = r.allTools
 		}
-		all.scopes.add(scopes)
+		all.scopes.Add(scopes)
 		declared = declared && ok
 	}
 	for _, uri := range m.Resources {
 		match := r.resources.Match(uri, &all.work)
 		if match.Any {
-			all.scopes.add(r.allResources)
+			all.scopes.Add(r.allResources)
 		}
 		for _, rule := range match.Patterns {
-			all.scopes.add(r.Resources[rule].Scopes)
+			all.scopes.Add(r.Resources[rule].Scopes)
 		}
 		declared = declared && match.Named
 	}

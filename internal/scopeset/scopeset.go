@@ -1,16 +1,21 @@
-package resource
+// Package scopeset computes with OAuth scopes: sets in a stable order, and a hierarchy in which
+// broader scopes include narrower ones. Scopes are compared exactly: without prefixes, case
+// folding and wildcards.
+package scopeset
 
 import (
 	"slices"
 	"strings"
 )
 
-// hierarchy is the inverse of the transitive closure of ScopeOptions.Implies: for each scope
-// the broader scopes that include it. It lacks scopes that no other scope includes.
-type hierarchy map[string][]string
+// Hierarchy has, for each scope, the broader scopes that include it, directly or through
+// others. It lacks scopes that no other scope includes.
+type Hierarchy map[string][]string
 
-func newHierarchy(implies map[string][]string) hierarchy {
-	h := hierarchy{}
+// NewHierarchy inverts a map from each broader scope to the scopes that it includes. Cycles
+// are harmless.
+func NewHierarchy(implies map[string][]string) Hierarchy {
+	h := Hierarchy{}
 	for broad := range implies {
 		for _, narrow := range reachable(implies, broad) {
 			h[narrow] = append(h[narrow], broad)
@@ -20,7 +25,7 @@ func newHierarchy(implies map[string][]string) hierarchy {
 }
 
 // reachable returns every scope that broad implies, directly or through others, without
-// broad itself. Cycles are harmless.
+// broad itself.
 func reachable(implies map[string][]string, broad string) []string {
 	var found []string
 	for open := []string{broad}; len(open) > 0; open = open[1:] {
@@ -35,8 +40,7 @@ func reachable(implies map[string][]string, broad string) []string {
 }
 
 // satisfied reports whether one of the granted scopes is the wanted one or implies it.
-// Scopes are compared exactly: without prefixes, case folding and wildcards.
-func (h hierarchy) satisfied(granted []string, want string) bool {
+func (h Hierarchy) satisfied(granted []string, want string) bool {
 	if slices.Contains(granted, want) {
 		return true
 	}
@@ -48,8 +52,8 @@ func (h hierarchy) satisfied(granted []string, want string) bool {
 	return false
 }
 
-// expand returns the granted scopes, followed by all that they imply, sorted.
-func (h hierarchy) expand(granted []string) []string {
+// Expand returns the granted scopes, followed by all that they imply, sorted.
+func (h Hierarchy) Expand(granted []string) []string {
 	if len(h) == 0 {
 		return granted
 	}
@@ -63,11 +67,12 @@ func (h hierarchy) expand(granted []string) []string {
 	return append(slices.Clone(granted), implied...)
 }
 
-func joinScopes(scopes []string) string { return strings.Join(scopes, " ") }
+// Join returns the scopes as a challenge and a log contain them (RFC 6749 §3.3).
+func Join(scopes []string) string { return strings.Join(scopes, " ") }
 
-// union appends to scopes those of more that it does not contain. It does not change the
+// Union appends to scopes those of more that it does not contain. It does not change the
 // array of scopes.
-func union(scopes, more []string) []string {
+func Union(scopes, more []string) []string {
 	for _, scope := range more {
 		if !slices.Contains(scopes, scope) {
 			scopes = append(scopes[:len(scopes):len(scopes)], scope)
@@ -76,8 +81,9 @@ func union(scopes, more []string) []string {
 	return scopes
 }
 
-// scopeSet collects scopes in order and without duplicates.
-type scopeSet struct {
+// Set collects scopes in order and without duplicates. The zero value is empty. A set of one
+// goroutine must not be used by another.
+type Set struct {
 	list  []string
 	index map[string]bool // of list, once it is long
 }
@@ -85,11 +91,17 @@ type scopeSet struct {
 // maxScanned is the length up to which a list is searched without an index.
 const maxScanned = 16
 
-// add takes time in proportion to scopes, however many are in the set: a thousand URIs can
+// NewSet returns a set that begins with scopes. It does not change the array of scopes.
+func NewSet(scopes []string) Set { return Set{list: slices.Clip(scopes)} }
+
+// List returns the scopes in the order in which they were added.
+func (s *Set) List() []string { return s.list }
+
+// Add takes time in proportion to scopes, however many are in the set: a thousand URIs can
 // each need a thousand scopes.
-func (s *scopeSet) add(scopes []string) {
+func (s *Set) Add(scopes []string) {
 	if len(s.list)+len(scopes) <= maxScanned {
-		s.list = union(s.list, scopes)
+		s.list = Union(s.list, scopes)
 		return
 	}
 	if s.index == nil {

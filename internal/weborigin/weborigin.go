@@ -1,0 +1,60 @@
+// Package weborigin checks and writes the origins of web pages (RFC 6454).
+package weborigin
+
+import (
+	"errors"
+	"fmt"
+	"net/netip"
+	"net/url"
+	"strings"
+
+	"github.com/warder-go/warder/metadata"
+)
+
+// Check returns an error if a browser would never send this origin, or if it must not be
+// trusted. An http origin must be a loopback host, unless allowHTTP is set.
+func Check(origin string, allowHTTP bool) error {
+	switch {
+	case origin == "null":
+		return errors.New(`"null" is sent by sandboxed frames and local files, which anyone can make: serve the page from an origin`)
+	case strings.Contains(origin, "*"):
+		return fmt.Errorf("%q: origins are compared exactly: name each one", origin)
+	}
+	scheme, rest, ok := strings.Cut(origin, "://")
+	if !ok || rest == "" {
+		return fmt.Errorf("%q is not an origin: write scheme://host or scheme://host:port, as browsers send it", origin)
+	}
+	if scheme != "http" && scheme != "https" { // chrome-extension://..., tauri://localhost
+		if strings.Trim(scheme, lowerAndDigits+"-") != "" || strings.Trim(rest, lowerAndDigits+"-.") != "" {
+			return fmt.Errorf("%q is not an origin: write scheme://host in lower case and without a path", origin)
+		}
+		return nil
+	}
+	if err := metadata.CheckEndpoint(origin, allowHTTP); err != nil {
+		return err
+	}
+	u, err := url.Parse(origin)
+	if err != nil {
+		return err
+	}
+	if want := Of(u); want != origin {
+		return fmt.Errorf("%q is not how browsers write the origin: write %q", origin, want)
+	}
+	return nil
+}
+
+const lowerAndDigits = "abcdefghijklmnopqrstuvwxyz0123456789"
+
+// Of returns the origin of a URL as browsers write it (RFC 6454 §6.2): in lower case,
+// without the default port of the scheme and without leading zeros in another port, with an
+// IPv6 address in its short form.
+func Of(u *url.URL) string {
+	host, port := strings.ToLower(u.Hostname()), strings.TrimLeft(u.Port(), "0")
+	if addr, err := netip.ParseAddr(host); err == nil && addr.Is6() {
+		host = "[" + addr.String() + "]"
+	}
+	if port != "" && port != map[string]string{"http": "80", "https": "443"}[u.Scheme] {
+		host += ":" + port
+	}
+	return u.Scheme + "://" + host
+}
