@@ -1,4 +1,4 @@
-package house_test
+package repotest_test
 
 import (
 	"go/ast"
@@ -8,7 +8,7 @@ import (
 
 var testName = regexp.MustCompile("`((?:Test|Fuzz)\\w+)`")
 
-// Each test that a document names as the proof of something is there.
+// Each test that a document names exists.
 func TestTestsExist(t *testing.T) {
 	tests := map[string]bool{}
 	for _, name := range goFiles(t) {

@@ -1,4 +1,4 @@
-package house_test
+package repotest_test
 
 import (
 	"os"
@@ -9,8 +9,7 @@ import (
 	"testing"
 )
 
-// No code in prose that is not compiled: each Go block of a document stands, line by
-// line, in a Go file.
+// All code in documents is compiled: each Go block is, line by line, part of a Go file.
 func TestGoBlocksAreCompiled(t *testing.T) {
 	var sources [][]string
 	for _, file := range goFiles(t) {
@@ -24,19 +23,19 @@ func TestGoBlocksAreCompiled(t *testing.T) {
 			}
 		}
 		if !found {
-			t.Errorf("%s:%d: this block stands in no compiled Go file:\n%s", b.document, b.line, strings.Join(b.lines, "\n"))
+			t.Errorf("%s:%d: this block is in no compiled Go file:\n%s", b.document, b.line, strings.Join(b.lines, "\n"))
 		}
 	}
 }
 
-// transcript is what the quickstart prints, with a word for each thing that differs
-// from run to run. The tests of examples/quickstart hold it against the program.
+// transcript is the output of the quickstart, with words in place of everything that differs
+// from run to run. The tests of examples/quickstart compare it with the program.
 const transcript = "examples/quickstart/testdata/transcript.txt"
 
 var cutShort = regexp.MustCompile(`[\w-]{6}\.\.\.[\w-]{4}`)
 
-// Each console block is part of the transcript, with addresses and the beginning and
-// end of a token put in for its words. A line "..." leaves lines out.
+// Each console block is part of the transcript, with example addresses and token excerpts in
+// place of its words. A line "..." stands for omitted lines.
 func TestTranscriptsAreReal(t *testing.T) {
 	printed := trimmed(read(t, transcript))
 	for _, b := range documents(t, "console") {
@@ -45,7 +44,7 @@ func TestTranscriptsAreReal(t *testing.T) {
 		for part := range strings.SplitSeq(cutShort.ReplaceAllString(text, "SHORT"), "\n...\n") {
 			behind, ok := after(rest, strings.Split(part, "\n"))
 			if !ok {
-				t.Errorf("%s:%d: the quickstart does not print, or not at this place:\n%s", b.document, b.line, part)
+				t.Errorf("%s:%d: the quickstart does not print this here:\n%s", b.document, b.line, part)
 				break
 			}
 			rest = behind
@@ -53,7 +52,7 @@ func TestTranscriptsAreReal(t *testing.T) {
 	}
 }
 
-// Whatever a document tells a reader to run, .ci/run runs too.
+// .ci/run runs every command that a document shows.
 func TestCommandsAreRun(t *testing.T) {
 	script := read(t, ".ci/run")
 	for _, b := range documents(t, "sh") {
@@ -65,8 +64,8 @@ func TestCommandsAreRun(t *testing.T) {
 	}
 }
 
-// And each page of docs is where a link leads: nobody reads one that he doesn't find.
-func TestLinksLeadSomewhere(t *testing.T) {
+// Links have targets, and another document links to each page of docs.
+func TestLinks(t *testing.T) {
 	found := map[string]bool{}
 	for _, document := range files(t, ".md") {
 		_, prose := blocks(t, document)
@@ -103,7 +102,7 @@ func checkLink(t *testing.T, document, target string) string {
 	case strings.Contains(target, ":"):
 		return "neither https nor relative"
 	case strings.HasPrefix(to, ".."):
-		return "leaves the repository"
+		return "is outside the repository"
 	case err != nil:
 		return err.Error()
 	case fragment != "" && !anchors(t, to)[fragment]:

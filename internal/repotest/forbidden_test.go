@@ -1,4 +1,4 @@
-package house_test
+package repotest_test
 
 import (
 	"go/ast"
@@ -21,28 +21,28 @@ func calls(file *ast.File, pkg, function string) (found bool) {
 	return found
 }
 
-// Nothing sleeps to wait for something: in a synctest bubble Sleep moves a clock,
-// elsewhere it is a bet on the speed of the machine. So only packages whose tests have
-// bubbles may have it in their tests.
-func TestSleepOnlyWhereBubblesAre(t *testing.T) {
-	sleeping, bubbles := map[string]string{}, map[string]bool{}
+// Tests do not sleep to wait for something. In a synctest bubble time.Sleep advances the fake
+// clock; elsewhere the result would depend on the speed of the machine. So only packages whose
+// tests use synctest may call it.
+func TestSleepOnlyWithSynctest(t *testing.T) {
+	sleeping, synctests := map[string]string{}, map[string]bool{}
 	for _, name := range files(t, "_test.go") {
 		file, dir := parse(t, name), filepath.Dir(name)
 		if calls(file, "time", "Sleep") {
 			sleeping[dir] = name
 		}
 		if calls(file, "synctest", "Test") {
-			bubbles[dir] = true
+			synctests[dir] = true
 		}
 	}
 	for dir, name := range sleeping {
-		if !bubbles[dir] {
-			t.Errorf("%s sleeps, and no test of its package has a bubble", name)
+		if !synctests[dir] {
+			t.Errorf("%s calls time.Sleep, but no test of its package uses synctest", name)
 		}
 	}
 }
 
-// Every package says what it is for, once.
+// Every package has exactly one package comment.
 func TestPackageComments(t *testing.T) {
 	comments := map[string]int{}
 	for _, name := range goFiles(t) {
@@ -61,7 +61,7 @@ func TestPackageComments(t *testing.T) {
 	}
 }
 
-// Each package has an Example, which runs because it has an Output.
+// Each public package has an Example. The linter requires its Output, so that it runs.
 func TestEachPackageHasAnExample(t *testing.T) {
 	found := map[string]bool{}
 	for _, name := range goFiles(t) {
@@ -73,7 +73,7 @@ func TestEachPackageHasAnExample(t *testing.T) {
 		}
 	}
 	for dir, ok := range found {
-		// Those inside show themselves through the ones that use them.
+		// Internal packages are shown by the packages that use them.
 		if !ok && !strings.HasPrefix(dir, "internal") && !strings.HasPrefix(dir, "examples") && dir != "bench" {
 			t.Errorf("%s has no Example", dir)
 		}
@@ -85,22 +85,21 @@ var (
 	private    = regexp.MustCompile(`(^|[^\w./])/(home|root|Users|work)/\w`)
 )
 
-// What only the writer's machine or memory could explain is in no file. The public
-// test vectors, which lie beside a checkout or not, are the one thing outside that is
-// named.
-func TestNothingPrivateInTheTree(t *testing.T) {
+// No file names paths of a particular machine or folders outside the repository, except the
+// public test vectors, which can be beside a checkout.
+func TestNoPrivatePaths(t *testing.T) {
 	for _, name := range append(files(t, ""), ".ci/run", ".golangci.yml", ".gitignore") {
-		if strings.HasPrefix(name, "internal/house/") || strings.HasSuffix(name, ".sum") {
+		if strings.HasPrefix(name, "internal/repotest/") || strings.HasSuffix(name, ".sum") {
 			continue
 		}
 		for n, line := range strings.Split(read(t, name), "\n") {
 			switch {
 			case strings.Contains(strings.ReplaceAll(line, "../shared/vectors", ""), "../shared"):
-				t.Errorf("%s:%d: names a folder that nobody has", name, n+1)
+				t.Errorf("%s:%d: names a folder that is not in the repository", name, n+1)
 			case private.MatchString(line):
-				t.Errorf("%s:%d: names a folder of somebody's machine", name, n+1)
+				t.Errorf("%s:%d: names a path of a particular machine", name, n+1)
 			case unfinished.MatchString(line):
-				t.Errorf("%s:%d: is unfinished", name, n+1)
+				t.Errorf("%s:%d: has a placeholder", name, n+1)
 			}
 		}
 	}

@@ -1,4 +1,4 @@
-package house_test
+package repotest_test
 
 import (
 	"go/ast"
@@ -10,9 +10,9 @@ import (
 	"testing"
 )
 
-// exported returns what a reader can find in the core and its nested packages: names
-// as "resource.Config", methods and fields as "resource.Config.Scopes".
-func exported(t *testing.T) map[string]bool {
+// declaredNames returns the names that packages declare: types and functions as
+// "resource.Config", methods and fields as "resource.Config.Scopes".
+func declaredNames(t *testing.T) map[string]bool {
 	t.Helper()
 	found := map[string]bool{}
 	for _, name := range goFiles(t) {
@@ -60,7 +60,7 @@ func declared(declaration ast.Decl) (names []string) {
 	return names
 }
 
-// members are a struct's fields or an interface's methods.
+// members returns the fields of a struct or the methods of an interface.
 func members(of ast.Expr) (names []string) {
 	var fields *ast.FieldList
 	switch of := of.(type) {
@@ -81,9 +81,9 @@ func members(of ast.Expr) (names []string) {
 
 var goName = regexp.MustCompile("`([a-z]+)\\.([A-Z]\\w*(?:\\.[A-Z]\\w*)?)")
 
-// Each name of ours that a document writes as code, with its package, is there.
+// Each name of this module that a document has as code exists.
 func TestNamesExist(t *testing.T) {
-	names := exported(t)
+	names := declaredNames(t)
 	packages := map[string]bool{}
 	for name := range names {
 		of, _, _ := strings.Cut(name, ".")

@@ -1,6 +1,6 @@
-// Package house holds tests of the repository itself: that its rooms stand as
-// docs/architecture.md draws them, and that what its documents say is so.
-package house_test
+// Package repotest tests the repository itself: that packages import each other only as
+// docs/architecture.md shows, and that the documents agree with the code.
+package repotest_test
 
 import (
 	"go/build"
@@ -17,9 +17,9 @@ const (
 	module = "github.com/warder-go/warder"
 )
 
-// files returns the files of the repository whose names end in suffix, by paths from
-// the root with forward slashes. What Go ignores (dot, underscore, testdata) is left
-// out, but for .ci/run.
+// files returns the files of the repository whose names end in suffix, as paths from the
+// root with forward slashes. It leaves out what Go ignores (names that begin with a dot or
+// an underscore, testdata).
 func files(t *testing.T, suffix string) (found []string) {
 	t.Helper()
 	err := filepath.WalkDir(root, func(path string, entry fs.DirEntry, err error) error {
@@ -43,13 +43,13 @@ func files(t *testing.T, suffix string) (found []string) {
 		t.Fatal(err)
 	}
 	if len(found) == 0 {
-		t.Fatalf("no file ends in %q", suffix)
+		t.Fatalf("no file name ends in %q", suffix)
 	}
 	return found
 }
 
-// goFiles returns those that are compiled here: a file that a build tag leaves out
-// is not proof of anything.
+// goFiles returns the Go files that are compiled here, without those that a build tag
+// excludes.
 func goFiles(t *testing.T) []string {
 	t.Helper()
 	return slices.DeleteFunc(files(t, ".go"), func(path string) bool {
@@ -80,7 +80,8 @@ func trimmed(text string) []string {
 	return lines
 }
 
-// after returns what follows the first run of lines in text, and whether it is there.
+// after returns the lines of text that follow the first occurrence of run, and whether there
+// is one.
 func after(text, run []string) ([]string, bool) {
 	for i := range len(text) - len(run) + 1 {
 		if slices.Equal(text[i:i+len(run)], run) {

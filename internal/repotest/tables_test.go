@@ -1,4 +1,4 @@
-package house_test
+package repotest_test
 
 import (
 	"fmt"
@@ -28,8 +28,8 @@ func parse(t *testing.T, file string) *ast.File {
 	return parsed
 }
 
-// constants calls f for each constant of a file, enumerations left out, with its name,
-// value and comment.
+// constants calls f for each constant of a file with its name, value and comment, without
+// enumerations.
 func constants(file *ast.File, f func(name string, value ast.Expr, comment string)) {
 	for _, declaration := range file.Decls {
 		group, ok := declaration.(*ast.GenDecl)
@@ -49,7 +49,7 @@ func isIota(value ast.Expr) bool {
 	return ok && name.Name == "iota"
 }
 
-// statuses returns what resource/reason.go answers for each reason's constant.
+// statuses returns the status for each Reason constant of resource/reason.go.
 func statuses(t *testing.T, file *ast.File) map[string]int {
 	t.Helper()
 	numbers := map[string]int{
@@ -80,8 +80,8 @@ func statuses(t *testing.T, file *ast.File) map[string]int {
 	return found
 }
 
-// The table of reasons says what the code says: the word, the status that is really
-// answered, and the comment.
+// The table of reasons has the word, the status and the comment of each reason. The status in
+// the comment is that of the answer.
 func TestTableOfReasons(t *testing.T) {
 	file := parse(t, "resource/reason.go")
 	status := statuses(t, file)
@@ -90,7 +90,7 @@ func TestTableOfReasons(t *testing.T) {
 		if literal, ok := value.(*ast.BasicLit); ok && strings.HasPrefix(name, "Reason") {
 			said, meaning, _ := strings.Cut(comment, ": ")
 			if said != strconv.Itoa(status[name]) {
-				t.Errorf("%s answers %d, its comment says %q", name, status[name], said)
+				t.Errorf("%s is answered with %d; its comment has %q", name, status[name], said)
 			}
 			facts = append(facts, fact{cells: []string{code(strings.Trim(literal.Value, `"`)), said, meaning}})
 		}
@@ -104,14 +104,14 @@ func TestTableOfReasons(t *testing.T) {
 
 func code(text string) string { return "`" + text + "`" }
 
-// A limit is an exported constant that is a number or a time.
+// limit is a constant that is a number or a time.
 type limit struct {
 	value   any // time.Duration or int64
 	comment string
 }
 
-// timeOnly gives packages their constants of time. All else that they import is
-// unknown to it: no limit depends on that.
+// timeOnly imports the constants of package time, and nothing else, because no limit depends
+// on other imports.
 type timeOnly struct{}
 
 func (timeOnly) Import(name string) (*types.Package, error) {
@@ -129,14 +129,23 @@ func (timeOnly) Import(name string) (*types.Package, error) {
 	return pkg, nil
 }
 
-// limits finds all of them, under names such as "keyset.MaxKeys".
+// limitName matches the constants that are limits, exported or not: their names begin with
+// Max, Min or Default, or end in the name of a time.
+var limitName = regexp.MustCompile(`^(?:[mM]ax|[mM]in|[dD]efault)[A-Z]|(?:Interval|TTL|Limit|Lifetime|Timeout|Budget|Retry|Wait|Skew|Period|Time|After)$`)
+
+// notLimits are constants with such names that do not limit anything that a user can reach.
+var notLimits = []string{
+	"resource.maxShards",
+}
+
+// limits returns all limits, with names such as "keyset.maxKeys".
 func limits(t *testing.T) map[string]limit {
 	t.Helper()
 	sources := map[string][]*ast.File{}
 	comments := map[string]string{}
 	fset := token.NewFileSet()
 	for _, name := range goFiles(t) {
-		if dir := path.Dir(name); !strings.HasSuffix(name, "_test.go") && !beside(dir) {
+		if dir := path.Dir(name); !strings.HasSuffix(name, "_test.go") && !isAuxiliary(dir) {
 			file, err := parser.ParseFile(fset, filepath.Join(root, name), nil, parser.ParseComments)
 			if err != nil {
 				t.Fatal(err)
@@ -151,7 +160,7 @@ func limits(t *testing.T) map[string]limit {
 		pkg, _ := config.Check(dir, fset, syntax, nil) // with errors: most imports are empty
 		for _, name := range pkg.Scope().Names() {
 			c, ok := pkg.Scope().Lookup(name).(*types.Const)
-			if !ok || !c.Exported() || c.Val().Kind() != constant.Int {
+			if !ok || !limitName.MatchString(name) || slices.Contains(notLimits, path.Base(dir)+"."+name) || c.Val().Kind() != constant.Int {
 				continue
 			}
 			n, _ := constant.Int64Val(c.Val())
@@ -169,8 +178,8 @@ func limits(t *testing.T) map[string]limit {
 	return found
 }
 
-// shown writes a limit as a person would.
-func shown(name string, value any) string {
+// format writes a limit with its unit.
+func format(name string, value any) string {
 	if d, ok := value.(time.Duration); ok {
 		switch {
 		case d%time.Hour == 0:
@@ -203,7 +212,7 @@ func shown(name string, value any) string {
 	return fmt.Sprintf("%d bytes", n)
 }
 
-// The steps of the walk are those of the comment in resource/authenticate.go.
+// The table of pipeline steps has those of the comment in resource/authenticate.go.
 func TestTableOfSteps(t *testing.T) {
 	var want []string
 	for _, line := range strings.Split(read(t, "resource/authenticate.go"), "\n") {
@@ -216,32 +225,32 @@ func TestTableOfSteps(t *testing.T) {
 		got = append(got, cells[0])
 	}
 	if len(want) < 9 || !slices.Equal(got, want) {
-		t.Errorf("\n got %q\nwant %q, nine at least", got, want)
+		t.Errorf("\n got %q\nwant %q, at least nine", got, want)
 	}
 }
 
 var stepLine = regexp.MustCompile(`^//\t(\d \w+(?: \w+)*) {2,}`)
 
-// The table of limits names each limit that the code has, with its value.
+// The table of limits has each limit of the code with its value.
 func TestTableOfLimits(t *testing.T) {
 	all := limits(t)
 	if len(all) < 40 {
-		t.Errorf("found %d limits only", len(all))
+		t.Errorf("found only %d limits", len(all))
 	}
 	var facts []fact
 	for _, name := range slices.Sorted(maps.Keys(all)) {
-		facts = append(facts, fact{[]string{code(name), shown(name, all[name].value)}, all[name].comment})
+		facts = append(facts, fact{[]string{code(name), format(name, all[name].value)}, all[name].comment})
 	}
 	checkTable(t, "limit", facts)
 }
 
 var seriesName = regexp.MustCompile(`"(warder_[a-z_]+)"`)
 
-// The table of series names all that there are.
+// The table of series has all series of the code.
 func TestTableOfSeries(t *testing.T) {
 	names := map[string]bool{}
 	for _, file := range goFiles(t) {
-		if strings.HasSuffix(file, "_test.go") || beside(path.Dir(file)) {
+		if strings.HasSuffix(file, "_test.go") || isAuxiliary(path.Dir(file)) {
 			continue
 		}
 		for _, match := range seriesName.FindAllStringSubmatch(read(t, file), -1) {

@@ -1,4 +1,4 @@
-package house_test
+package repotest_test
 
 import (
 	"flag"
@@ -10,16 +10,16 @@ import (
 	"testing"
 )
 
-// A block is a fenced block of a document.
+// block is a fenced block of a document.
 type block struct {
 	document string
 	line     int // of the opening fence
 	language string
-	lines    []string // without indentation, blank ones at either end left out
+	lines    []string // without indentation, and without blank lines at both ends
 }
 
-// blocks splits a document into its fenced blocks and the lines outside of them,
-// those inside replaced by blank ones.
+// blocks splits a document into its fenced blocks and the other lines. In the latter, blank
+// lines replace the blocks.
 func blocks(t *testing.T, document string) (fenced []block, prose []string) {
 	t.Helper()
 	var open *block
@@ -62,14 +62,14 @@ func documents(t *testing.T, language string) (found []block) {
 	return found
 }
 
-// A rowset is the rows of a table in a document, as its lines.
+// rowset is the rows of a table in a document.
 type rowset struct {
 	document   string
-	start, end int // of the rows in the document's lines
+	start, end int // line numbers in the document
 	cells      [][]string
 }
 
-// table finds the one table, in all documents, whose first header cell is head.
+// table returns the table, of all documents, whose first header cell is head.
 func table(t *testing.T, head string) (found rowset) {
 	t.Helper()
 	for _, document := range files(t, ".md") {
@@ -97,17 +97,17 @@ func table(t *testing.T, head string) (found rowset) {
 	return found
 }
 
-var update = flag.Bool("update", false, "write the tables of the documents as the code has them")
+var update = flag.Bool("update", false, "write the tables of the documents from the code")
 
-// A fact is a row that the code dictates: its first cells, and a proposal for the one
-// behind them, which whoever writes the document may word otherwise.
+// fact is a row that the code determines: its first cells, and a proposal for the cell after
+// them, which the author of the document can change.
 type fact struct {
 	cells    []string
 	proposal string
 }
 
-// checkTable compares a table with the facts, in any order of the rows. With -update it
-// writes the table instead; new rows come behind those that begin alike.
+// checkTable compares a table with the facts. The order of the rows does not matter. With
+// -update it writes the table instead, and adds new rows after those of the same package.
 func checkTable(t *testing.T, head string, facts []fact) {
 	t.Helper()
 	have := table(t, head)
@@ -147,7 +147,7 @@ func checkTable(t *testing.T, head string, facts []fact) {
 	}
 	for _, line := range got {
 		if !slices.Contains(want, line) {
-			t.Errorf("%s: not so: %s", have.document, line)
+			t.Errorf("%s: outdated: %s", have.document, line)
 		}
 	}
 	for _, line := range want {
@@ -155,10 +155,10 @@ func checkTable(t *testing.T, head string, facts []fact) {
 			t.Errorf("%s: missing: %s", have.document, line)
 		}
 	}
-	t.Errorf("%s: go test ./internal/house -update writes the table of %q", have.document, head)
+	t.Errorf("%s: go test ./internal/repotest -update writes the table of %q", have.document, head)
 }
 
-// placeFor is behind the last row whose name has the same package, or the end.
+// placeFor returns the index after the last row of the same package, or the end.
 func placeFor(rows [][]string, name string) int {
 	pkg, _, _ := strings.Cut(name, ".")
 	for n := len(rows); n > 0; n-- {
@@ -176,8 +176,8 @@ var (
 	headingTag = regexp.MustCompile(`^#{1,6} `)
 )
 
-// anchors returns what a fragment may name in a document, as GitHub makes it of the
-// headings.
+// anchors returns the fragments that link to the headings of a document, as GitHub makes
+// them.
 func anchors(t *testing.T, document string) map[string]bool {
 	t.Helper()
 	found := map[string]bool{}
