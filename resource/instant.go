@@ -5,7 +5,7 @@ import (
 	"time"
 )
 
-// instant is a time in nanoseconds since 1970; 0 is no time. It is smaller and faster to
+// instant is a time in nanoseconds since 1970; 0 means none. It is smaller and faster to
 // compare than a time.Time, which counts because every cached caller has two.
 type instant int64
 

@@ -13,7 +13,7 @@ import (
 )
 
 // Path leads to a claim by the names of object members. Each name is compared exactly.
-// A member whose name differs only in case makes the object unreadable. Nil is no path.
+// A member whose name differs only in case makes the object unreadable. Nil matches nothing.
 type Path []*strictjson.Names
 
 // Name returns the path of a claim at the top of the object.

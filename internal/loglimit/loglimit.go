@@ -23,7 +23,7 @@ type window struct {
 }
 
 // New returns a limiter for a fixed set of keys. Records of other keys are not limited. A
-// perSecond of 0 or less is no limit.
+// perSecond of 0 or less does not limit anything.
 func New[K comparable](perSecond int, keys []K) *Limiter[K] {
 	l := &Limiter[K]{perSecond: max(perSecond, 0), keys: make(map[K]*window, len(keys))}
 	for _, key := range keys {

@@ -57,7 +57,7 @@ func TestCommandsAreRun(t *testing.T) {
 	script := read(t, ".ci/run")
 	for _, b := range documents(t, "sh") {
 		for _, command := range b.lines {
-			if command, _, _ = strings.Cut(command, "  #"); !strings.Contains(script, strings.TrimSpace(command)) && command != "bash .ci/run" {
+			if command, _, _ = strings.Cut(command, "  #"); !strings.Contains(script, strings.TrimSpace(command)) && !strings.HasPrefix(command, "bash .ci/run") {
 				t.Errorf("%s:%d: .ci/run does not run %q", b.document, b.line, command)
 			}
 		}

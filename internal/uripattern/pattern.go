@@ -106,7 +106,7 @@ func levelTemplate(text, keep string) string {
 func newTemplate(text string) (*template, error) {
 	parsed, err := uritemplate.New(text)
 	if err != nil {
-		return nil, errors.New("Template is no RFC 6570 template")
+		return nil, errors.New("Template is not an RFC 6570 template")
 	}
 	t := &template{text: text, regexp: parsed.Regexp()}
 	for parts, more := text, true; more; {
