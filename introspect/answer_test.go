@@ -112,9 +112,9 @@ func TestPrincipal(t *testing.T) {
 
 // A malformed answer is 503, never 401.
 func TestAnswerDocuments(t *testing.T) {
-	const good = `{"active":true,"sub":"alice","aud":"https://mcp.example.test/mcp"}`
+	const valid = `{"active":true,"sub":"alice","aud":"https://mcp.example.test/mcp"}`
 	typed := func(contentType string) resourcetest.Failure {
-		return resourcetest.Failure{Body: []byte(good), Header: http.Header{"Content-Type": {contentType}}}
+		return resourcetest.Failure{Body: []byte(valid), Header: http.Header{"Content-Type": {contentType}}}
 	}
 	body := func(text string) resourcetest.Failure { return resourcetest.Failure{Body: []byte(text)} }
 	for _, row := range []struct {
@@ -123,12 +123,12 @@ func TestAnswerDocuments(t *testing.T) {
 		status  int
 		reason  resource.Reason
 	}{
-		{"valid", body(good), 200, ""},
-		{"white space around the document", body(" \n" + good + "\r\n"), 200, ""},
+		{"valid document", body(valid), 200, ""},
+		{"white space around the document", body(" \n" + valid + "\r\n"), 200, ""},
 		{"198 HTML", resourcetest.LoginPage(), 503, resource.ReasonIntrospectionContentType},
 		{"198 JSON with content type HTML", typed("text/html"), 503, resource.ReasonIntrospectionContentType},
 		{"198 no content type", typed(""), 503, resource.ReasonIntrospectionContentType},
-		{"198 two content types", resourcetest.Failure{Body: []byte(good), Header: http.Header{"Content-Type": {"application/json", "text/html"}}}, 503, resource.ReasonIntrospectionContentType},
+		{"198 two content types", resourcetest.Failure{Body: []byte(valid), Header: http.Header{"Content-Type": {"application/json", "text/html"}}}, 503, resource.ReasonIntrospectionContentType},
 		{"198 malformed content type", typed("application/json;;"), 503, resource.ReasonIntrospectionContentType},
 		{"198 charset UTF-8, which many servers send", typed("application/json;charset=UTF-8"), 200, ""},
 		{"198 charset UTF-16", typed("application/json; charset=utf-16"), 503, resource.ReasonIntrospectionContentType},
@@ -136,20 +136,20 @@ func TestAnswerDocuments(t *testing.T) {
 		{"198 empty document", body(""), 503, resource.ReasonIntrospectionMalformed},
 		{"198 null", body("null"), 503, resource.ReasonIntrospectionMalformed},
 		{"198 true", body("true"), 503, resource.ReasonIntrospectionMalformed},
-		{"198 array", body("[" + good + "]"), 503, resource.ReasonIntrospectionMalformed},
+		{"198 array", body("[" + valid + "]"), 503, resource.ReasonIntrospectionMalformed},
 		{"198 garbage", resourcetest.Garbage(), 503, resource.ReasonIntrospectionMalformed},
-		{"198 truncated document", body(good[:len(good)-1]), 503, resource.ReasonIntrospectionMalformed},
-		{"198 two documents", body(good + good), 503, resource.ReasonIntrospectionMalformed},
-		{"198 byte order mark", body("\ufeff" + good), 503, resource.ReasonIntrospectionMalformed},
-		{"198 invalid UTF-8", body(good[:len(good)-1] + ",\"x\":\"\xff\"}"), 503, resource.ReasonIntrospectionMalformed},
-		{"198 duplicate in a nested object", body(good[:len(good)-1] + `,"x":{"a":1,"a":2}}`), 503, resource.ReasonIntrospectionMalformed},
+		{"198 truncated document", body(valid[:len(valid)-1]), 503, resource.ReasonIntrospectionMalformed},
+		{"198 two documents", body(valid + valid), 503, resource.ReasonIntrospectionMalformed},
+		{"198 byte order mark", body("\ufeff" + valid), 503, resource.ReasonIntrospectionMalformed},
+		{"198 invalid UTF-8", body(valid[:len(valid)-1] + ",\"x\":\"\xff\"}"), 503, resource.ReasonIntrospectionMalformed},
+		{"198 duplicate in a nested object", body(valid[:len(valid)-1] + `,"x":{"a":1,"a":2}}`), 503, resource.ReasonIntrospectionMalformed},
 		{"198 connection closed within the document", resourcetest.Failure{Truncate: true}, 503, resource.ReasonIntrospectionTruncated},
 		{"199 1 GiB", resourcetest.Failure{Huge: 1 << 30}, 503, resource.ReasonIntrospectionTooLarge},
 		{"199 gzip bomb", resourcetest.Failure{GzipBomb: 1 << 30}, 503, resource.ReasonIntrospectionTooLarge},
-		{"199 unsupported compression", resourcetest.Failure{Body: []byte(good), Header: http.Header{"Content-Encoding": {"br"}}}, 503, resource.ReasonIntrospectionMalformed},
+		{"199 unsupported compression", resourcetest.Failure{Body: []byte(valid), Header: http.Header{"Content-Encoding": {"br"}}}, 503, resource.ReasonIntrospectionMalformed},
 		{"199 one byte per second", resourcetest.Failure{Pace: time.Second}, 503, resource.ReasonIntrospectionTimeout},
-		{"199 answer of 64 KiB", resourcetest.Failure{Body: []byte(good[:len(good)-1] + strings.Repeat(" ", 64<<10-len(good)) + "}")}, 503, resource.ReasonIntrospectionMalformed}, // read, but above MaxClaimsBytes
-		{"199 answer of 64 KiB and one byte", resourcetest.Failure{Body: []byte(good[:len(good)-1] + strings.Repeat(" ", 64<<10-len(good)+1) + "}")}, 503, resource.ReasonIntrospectionTooLarge},
+		{"199 answer of 64 KiB", resourcetest.Failure{Body: []byte(valid[:len(valid)-1] + strings.Repeat(" ", 64<<10-len(valid)) + "}")}, 503, resource.ReasonIntrospectionMalformed}, // read, but above MaxClaimsBytes
+		{"199 answer of 64 KiB and one byte", resourcetest.Failure{Body: []byte(valid[:len(valid)-1] + strings.Repeat(" ", 64<<10-len(valid)+1) + "}")}, 503, resource.ReasonIntrospectionTooLarge},
 	} {
 		t.Run(row.name, func(t *testing.T) {
 			inBubble(t, nil, func(fx *fixture) {

@@ -21,35 +21,35 @@ const (
 // breaker is the circuit breaker of the endpoint. The zero value is closed. It is safe
 // for concurrent use.
 //
-//	state      permits                        changes to
-//	closed     every call                     open: by FailuresToOpen failures in a row, or by one with Retry-After
-//	open       no call during the cool-down   half-open: with the first call after the cool-down
-//	half-open  only that call                 closed or open: by the outcome of that call
+//	state      permits calls           next state
+//	closed     all                     open, after FailuresToOpen failures in a row or one with Retry-After
+//	open       none in the cool-down   half-open, with the first call after the cool-down
+//	half-open  only that one call      closed or open, by the outcome of that call
 //
-// A cool-down lasts minCoolDown at first. Each time that the breaker opens again without
-// a success in between, the cool-down is twice as long, up to maxCoolDown. It is never
-// shorter than the endpoint's Retry-After, of which maxRetryAfter is honored.
+// A cool-down lasts minCoolDown at first. If the breaker opens again without a success in
+// between, the cool-down doubles, up to maxCoolDown. It lasts at least as long as the
+// Retry-After of the endpoint, of which maxRetryAfter is honored.
 //
 // The class of a call's outcome (see outcomes) determines its effect:
 //
 //	classSuccess      resets the failure count and the cool-down; half-open becomes closed
 //	classFailure      counts as a failure; half-open becomes open
-//	classSuspect      the same, but a token may have caused it: a probe is made before the breaker opens
-//	classNeutral      no effect while closed; half-open becomes closed, but the next failure opens the breaker again
-//	classCredentials  the same, and calls are limited: see below
+//	classSuspect      as classFailure, but a probe is made before the breaker opens
+//	classNeutral      no effect while closed; half-open becomes closed, but the next failure reopens it
+//	classCredentials  as classNeutral, and limits the rate of calls (see below)
 //
-// A probe is one more call, with a random token, which no client can have chosen. If the
-// probe fails too, the endpoint is at fault and the breaker opens. If not, tokens caused
-// the failures, and the failure count starts at zero again. So a client cannot open the
-// breaker for other clients with tokens that make the endpoint or a firewall answer with
-// an error. A failure with Retry-After opens the breaker without a probe.
+// A probe finds out whether the endpoint or a token caused a suspect outcome. It is one
+// more call, with a random token, which no client has chosen. If the probe fails too, the
+// endpoint is at fault and the breaker opens. Otherwise tokens caused the failures, and the
+// failure count restarts at zero. So no client can open the breaker for the others by
+// sending tokens that make the endpoint, or a firewall in front of it, return errors. One
+// probe runs at a time. A failure with Retry-After opens the breaker without a probe.
 //
-// Rejected credentials do not open the breaker, because the endpoint works and our
-// configuration is wrong. Instead one call per credentialsInterval is permitted, until
-// one succeeds.
+// Rejected credentials do not open the breaker: the endpoint works, but our configuration
+// is wrong. Instead, one call per credentialsInterval is permitted until a call succeeds.
 //
 // This is not a library because the maintained ones distinguish only success and
-// failure. A failure that a token may have caused must count as neither.
+// failure. An outcome that a token may have caused must count as neither.
 type breaker struct {
 	mu         sync.Mutex
 	state      breakerState

@@ -15,6 +15,20 @@ import (
 	"github.com/warder-go/warder/resource"
 )
 
+// The introspection of a token has these steps:
+//
+//  1. Verify looks the token up in the negative cache.
+//  2. inFlightCalls.do lets all requests with the same token share the steps below.
+//  3. resolve checks the breaker, then waits for a slot in the queue.
+//  4. call takes a permit from the breaker, and exchange sends the HTTP request.
+//  5. finish counts and logs the outcome, and returns the permit to the breaker. It makes a
+//     probe if the breaker needs one.
+//  6. resolve caches a rejected token in the negative cache. Package resource caches an
+//     accepted one, for as long as Verify specifies.
+//
+// The map outcomes lists how a call can end, and what that means for the request and for
+// the breaker.
+
 // callGrace is how long a request waits beyond Config.Timeout. Only a function of the
 // configuration that ignores its context makes a call last that long.
 const callGrace = time.Second
@@ -30,16 +44,7 @@ var (
 // Verify rejects a token with 401 only if the endpoint states in a valid answer that the
 // token is inactive or not a bearer access token, or answers with one of the statuses
 // that mean that it cannot process this token. Every other failure is 503, because it
-// leaves the state of the token unknown. See outcomes for the complete list.
-//
-// Verify uses these steps:
-//
-//  1. Verify looks the token up in the negative cache.
-//  2. inFlightCalls.do lets all requests with the same token share the steps below.
-//  3. resolve checks the breaker, then waits for a slot in the queue.
-//  4. call takes a permit from the breaker, and exchange sends the HTTP request.
-//  5. finish counts and logs the outcome, and returns the permit. It makes a probe if the
-//     breaker needs one.
+// leaves the state of the token unknown.
 func (v *Verifier) Verify(ctx context.Context, t *resource.Token) (*resource.Claims, error) {
 	if err := ctx.Err(); err != nil {
 		return nil, err // the request has ended already: make no call
@@ -96,7 +101,9 @@ func (v *Verifier) resolve(queueCtx context.Context, c *inFlightCall, key digest
 	return claims, f
 }
 
-// call makes one call if the breaker permits it.
+// call makes one call if the breaker permits it. If a configured function panics, the call
+// is recorded as panicked, and the panic is passed on to every request that waits
+// (inFlightCalls.do).
 func (v *Verifier) call(ctx context.Context, t *resource.Token, c *inFlightCall) (claims *resource.Claims, f *failure) {
 	start := time.Now()
 	p, f := v.breaker.acquire(start)
@@ -124,9 +131,9 @@ func (v *Verifier) finish(ctx context.Context, p permit, start time.Time, f *fai
 	}
 }
 
-// probe calls the endpoint with a random token to find out whether the endpoint fails, or
-// only fails for tokens that clients sent: see breaker. The cost is one more call for
-// every FailuresToOpen suspect outcomes in a row, and one at a time.
+// probe calls the endpoint with a random token, to find out whether the endpoint fails for
+// every token or only for tokens that clients sent: see breaker. The cost is at most one
+// more call for every FailuresToOpen suspect outcomes in a row.
 func (v *Verifier) probe(ctx context.Context, p permit) (action breakerAction) {
 	start := time.Now()
 	f := newFailure(panicked, errCallPanic) // the outcome, unless exchange returns
