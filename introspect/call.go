@@ -39,7 +39,9 @@ var (
 )
 
 // Verify calls the introspection endpoint about a token, opaque or JWT, and returns the
-// claims in its answer. Errors are a [*resource.Error] or the error of ctx.
+// claims in its answer. An error is a [*resource.Error] or the error of ctx. Verify returns
+// when ctx ends, and 1 second after [Config].Timeout at the latest. It panics if a function
+// of the configuration does.
 //
 // Verify rejects a token with 401 only if the endpoint states in a valid answer that the
 // token is inactive or not a bearer access token, or answers with one of the statuses
