@@ -16,57 +16,62 @@ import (
 	"github.com/warder-go/warder/resource"
 )
 
+// Media types of answers.
 const (
 	plainType  = "application/json"                    // RFC 7662 §2.2
 	signedType = "application/token-introspection+jwt" // RFC 9701 §4
 )
 
-func (v *Verifier) accepts() string {
+// noExpiryTTL is the longest time for which an answer without exp is cached.
+const noExpiryTTL = time.Minute
+
+// answerType returns the media type that answers must have.
+func (v *Verifier) answerType() string {
 	if v.keys != nil {
 		return signedType
 	}
 	return plainType
 }
 
-// read turns an answer of status 200 into claims. asked is when we asked. An answer that
-// can't be understood is 503, though it may call the token active or not: what a broken
-// document says is not said in due form. The token is not used up by it.
-func (v *Verifier) read(ctx context.Context, jwt *resource.Claims, r *outbound.Response, asked time.Time) (*resource.Claims, *failure) {
-	// Exactly the type that was asked for: a login page is no answer, and an
-	// unsigned answer none that was to be signed.
-	if !hasType(r.Header.Values("Content-Type"), v.accepts()) {
-		return nil, fail(wrongType, fmt.Errorf("answer is not of type %q", v.accepts()))
+// readAnswer reads an answer with status 200. An answer that cannot be read is a 503
+// failure, even if it contains active: what a malformed document states is not reliable,
+// and the token may be valid.
+func (v *Verifier) readAnswer(ctx context.Context, jwt *resource.Claims, r *outbound.Response, sentAt time.Time) (*resource.Claims, *failure) {
+	// Require exactly the type that was requested: a login page is not an answer, and an
+	// unsigned answer must not replace a signed one.
+	if !hasMediaType(r.Header.Values("Content-Type"), v.answerType()) {
+		return nil, newFailure(wrongContentType, fmt.Errorf("answer is not of type %q", v.answerType()))
 	}
 	object := r.Body
 	if v.keys != nil {
 		var f *failure
-		if object, f = v.proven(ctx, r.Body, asked); f != nil {
+		if object, f = v.verifySigned(ctx, r.Body, sentAt); f != nil {
 			return nil, f
 		}
 	}
 	a, err := parseAnswer(object)
 	switch {
-	case err != nil && saysWhether(object):
-		return nil, fail(badClaims, err)
+	case err != nil && hasBooleanActive(object):
+		return nil, newFailure(malformedClaims, err)
 	case err != nil:
-		return nil, fail(malformed, err)
+		return nil, newFailure(malformed, err)
 	}
 	if !a.active {
-		return nil, fail(inactive, nil)
+		return nil, newFailure(inactive, nil)
 	}
 	claims, f := v.claims(a, slices.Clone(object))
 	if f != nil {
 		return nil, f
 	}
 	if v.keys != nil && jwt != nil && !sameToken(jwt, claims) {
-		return nil, fail(otherToken, errors.New("signed answer is about another token: its jti or exp differs"))
+		return nil, newFailure(otherToken, errors.New("signed answer is about another token: its jti or exp differs"))
 	}
 	return claims, nil
 }
 
-// hasType compares media types. A charset other than UTF-8 is another type: JSON has
-// no other (RFC 8259 §8.1).
-func hasType(header []string, want string) bool {
+// hasMediaType reports whether the header has one value with the media type want. A
+// charset other than UTF-8 does not match: JSON is always UTF-8 (RFC 8259 §8.1).
+func hasMediaType(header []string, want string) bool {
 	if len(header) != 1 {
 		return false
 	}
@@ -78,7 +83,7 @@ func hasType(header []string, want string) bool {
 	return !ok || strings.EqualFold(charset, "utf-8")
 }
 
-// answer is what introspection says besides the claims (RFC 7662 §2.2).
+// answer holds the members of an answer that are not claims (RFC 7662 §2.2).
 type answer struct {
 	active              bool
 	tokenType, tokenUse jsontext.Value // nil: absent
@@ -86,14 +91,15 @@ type answer struct {
 
 var answerNames = strictjson.NewNames("active", "token_type", "token_use")
 
-// parseAnswer reads the document. Its active must be the JSON literal true or false:
-// "true", 1 and null are an endpoint that can't be understood, neither yes nor no.
+// parseAnswer reads an answer. The member active must be the JSON literal true or false.
+// Any other value, such as "true", 1 or null, means neither: it is an error of the
+// endpoint.
 func parseAnswer(object []byte) (a answer, err error) {
-	said := false
+	found := false
 	err = strictjson.Object(object, answerNames, func(name string, value jsontext.Value) (err error) {
 		switch name {
 		case "active":
-			said = true
+			found = true
 			a.active, err = strictjson.Bool(value)
 		case "token_type":
 			a.tokenType = value
@@ -102,7 +108,7 @@ func parseAnswer(object []byte) (a answer, err error) {
 		}
 		return err
 	})
-	if err == nil && !said {
+	if err == nil && !found {
 		err = errors.New("member \"active\" is absent")
 	}
 	if err != nil {
@@ -111,28 +117,29 @@ func parseAnswer(object []byte) (a answer, err error) {
 	return a, nil
 }
 
-// saysWhether reports whether an answer that can't be read is at least an object with
-// an active of true or false. Then what is wrong with it may come from the token, such
-// as the subject's name, and the endpoint is not to blame.
-func saysWhether(object jsontext.Value) bool {
+// hasBooleanActive reports whether an answer that parseAnswer rejects is an object with an
+// active of true or false. Then the token may be the cause of the error, for example by
+// the name of its subject, and the endpoint may work.
+func hasBooleanActive(object jsontext.Value) bool {
 	return slices.ContainsFunc(strictjson.Glimpse(object, "active"), func(value jsontext.Value) bool {
 		return value.Kind() == 't' || value.Kind() == 'f'
 	})
 }
 
-// isBearerAccessToken tells access tokens from refresh and ID tokens, and from those
-// that are bound to a key (RFC 7662 §2.2, RFC 9449 §6.2), as far as the answer says.
+// isBearerAccessToken reports whether the answer is about a bearer access token, as far as
+// it contains this information. Refresh tokens, ID tokens and tokens that are bound to a
+// key are not (RFC 7662 §2.2, RFC 9449 §6.2).
 func (a answer) isBearerAccessToken() (bool, error) {
 	if a.tokenType != nil {
-		kind, err := strictjson.String(a.tokenType)
+		tokenType, err := strictjson.String(a.tokenType)
 		if err != nil {
 			return false, fmt.Errorf("answer: member \"token_type\": %w", err)
 		}
-		if !strings.EqualFold(kind, "Bearer") { // RFC 6749 §5.1: case-insensitive
+		if !strings.EqualFold(tokenType, "Bearer") { // RFC 6749 §5.1: case-insensitive
 			return false, nil
 		}
 	}
-	if a.tokenUse != nil { // no standard; Hydra and Cognito have it
+	if a.tokenUse != nil { // not in a standard; Hydra and Cognito send it
 		use, err := strictjson.String(a.tokenUse)
 		if err != nil {
 			return false, fmt.Errorf("answer: member \"token_use\": %w", err)
@@ -142,41 +149,43 @@ func (a answer) isBearerAccessToken() (bool, error) {
 	return true, nil
 }
 
-// claims reads what an active token stands for, to be screened like a JWT's claims.
+// claims returns the claims of an active token. Package resource checks them like those of
+// a JWT.
 func (v *Verifier) claims(a answer, object []byte) (*resource.Claims, *failure) {
 	switch ok, err := a.isBearerAccessToken(); {
 	case err != nil:
-		return nil, fail(badClaims, err)
+		return nil, newFailure(malformedClaims, err)
 	case !ok:
-		return nil, fail(notAccess, errors.New("issuer calls it another token than a bearer access token"))
+		return nil, newFailure(notAccessToken, errors.New("token_type or token_use is not that of a bearer access token"))
 	}
 	c, err := resource.ParseClaims(object)
 	if err != nil {
-		return nil, fail(badClaims, err)
+		return nil, newFailure(malformedClaims, err)
 	}
-	// oidc-provider calls refresh tokens active too, without aud and token_type. An
-	// answer that says neither for whom nor of what kind a token is, is about none of
-	// ours, even where answers without aud are trusted.
+	// oidc-provider reports refresh tokens as active too, without aud and token_type. An
+	// answer with neither an audience nor a kind of token is therefore rejected, even if
+	// the resource trusts answers without aud.
 	if c.Audience == nil && a.tokenType == nil && a.tokenUse == nil {
-		return nil, fail(notAccess, errors.New("answer says neither for whom the token is nor of what kind"))
+		return nil, newFailure(notAccessToken, errors.New("answer has neither aud nor token_type nor token_use"))
 	}
-	if c.Issuer == "" { // optional in an answer; that it came from the issuer we know
+	if c.Issuer == "" { // optional in an answer; the answer is from the configured issuer
 		c.Issuer = v.issuer
 	}
-	c.Introspected = true // CacheFor is set for each request that shares the answer
+	c.Introspected = true // Verify sets CacheFor for each request that shares the answer
 	return c, nil
 }
 
-// rememberFor says how long an answer that came at a time may still stand for the next
-// ones: never beyond exp (RFC 7662 §4), and not for long where there is no exp.
-func (v *Verifier) rememberFor(expiry, came time.Time) time.Duration {
+// cacheDuration returns Claims.CacheFor for an answer: how long it may be cached from
+// now on, negative if not at all. It ends at exp at the latest (RFC 7662 §4), and without
+// exp at noExpiryTTL after the answer was received.
+func (v *Verifier) cacheDuration(expiry, receivedAt time.Time) time.Duration {
 	until := expiry
 	if until.IsZero() {
-		until = came.Add(NoExpiryTTL)
+		until = receivedAt.Add(noExpiryTTL)
 	}
 	left := time.Until(until)
 	if v.answerTTL != 0 {
-		left = min(left, time.Until(came.Add(v.answerTTL)))
+		left = min(left, time.Until(receivedAt.Add(v.answerTTL)))
 	}
 	if left <= 0 {
 		return -1
@@ -184,7 +193,7 @@ func (v *Verifier) rememberFor(expiry, came time.Time) time.Duration {
 	return left
 }
 
-// sameToken reports whether an answer is about the JWT that was asked about.
+// sameToken reports whether a signed answer is about the JWT that was introspected.
 func sameToken(token, answer *resource.Claims) bool {
 	return token.TokenID == answer.TokenID && token.Expiry.Equal(answer.Expiry)
 }

@@ -19,46 +19,47 @@ import (
 	"github.com/go-json-experiment/json"
 )
 
-// AssertionLifetime is exp less iat of a client assertion. Each call has its own.
-const AssertionLifetime = time.Minute
+// assertionLifetime is the time from iat to exp of a client assertion. Each call uses a new
+// assertion.
+const assertionLifetime = time.Minute
 
-// An algorithm that assertions are signed with (RFC 7518 §3.1, RFC 8037 §3.1).
+// An algorithm signs assertions (RFC 7518 §3.1, RFC 8037 §3.1).
 type algorithm struct {
 	name string
-	hash crypto.Hash // 0: the signer takes the message itself
+	hash crypto.Hash // 0: the signer receives the message, not its hash
 	pss  bool
-	size int // of R and of S in bytes; 0: not ECDSA
+	size int // size of R and of S in bytes; 0: not ECDSA
 }
 
-// algorithm finds the one that is configured or, without a name, the usual one for
-// the key.
+// algorithm returns the configured algorithm, or the default algorithm for the type of
+// the key. It returns an error if the key is missing, too short or of another type.
 func (a ClientAuth) algorithm() (algorithm, error) {
 	if a.Signer == nil {
 		return algorithm{}, errors.New("Signer is required for method \"private_key_jwt\"")
 	}
-	var fitting []algorithm
+	var supported []algorithm // the default first
 	switch public := a.Signer.Public().(type) {
 	case *rsa.PublicKey:
 		if public.N.BitLen() < 2048 { // RFC 7518 §3.3
-			return algorithm{}, errors.New("Signer: RSA key is shorter than 2048 bits")
+			return algorithm{}, errors.New("Signer: the RSA key is shorter than 2048 bits")
 		}
-		fitting = []algorithm{
+		supported = []algorithm{
 			{"RS256", crypto.SHA256, false, 0}, {"RS384", crypto.SHA384, false, 0}, {"RS512", crypto.SHA512, false, 0},
 			{"PS256", crypto.SHA256, true, 0}, {"PS384", crypto.SHA384, true, 0}, {"PS512", crypto.SHA512, true, 0},
 		}
 	case *ecdsa.PublicKey:
 		switch public.Curve {
 		case elliptic.P256():
-			fitting = []algorithm{{"ES256", crypto.SHA256, false, 32}}
+			supported = []algorithm{{"ES256", crypto.SHA256, false, 32}}
 		case elliptic.P384():
-			fitting = []algorithm{{"ES384", crypto.SHA384, false, 48}}
+			supported = []algorithm{{"ES384", crypto.SHA384, false, 48}}
 		case elliptic.P521():
-			fitting = []algorithm{{"ES512", crypto.SHA512, false, 66}}
+			supported = []algorithm{{"ES512", crypto.SHA512, false, 66}}
 		}
 	case ed25519.PublicKey:
-		fitting = []algorithm{{"EdDSA", 0, false, 0}, {"Ed25519", 0, false, 0}}
+		supported = []algorithm{{"EdDSA", 0, false, 0}, {"Ed25519", 0, false, 0}}
 	}
-	for _, alg := range fitting {
+	for _, alg := range supported {
 		if a.Algorithm == "" || a.Algorithm == alg.name {
 			return alg, nil
 		}
@@ -81,30 +82,31 @@ type assertionClaims struct {
 	Expiry   int64  `json:"exp"`
 }
 
-// assertion makes a JWT for one use (RFC 7523 §3). Its typ keeps it from being taken
-// for anything else (RFC 7523bis §4).
+// assertion returns a new client assertion: a JWT for one use (RFC 7523 §3). Its typ
+// prevents other uses of the JWT (RFC 7523bis §4).
 func (a ClientAuth) assertion(alg algorithm) (string, error) {
 	now := time.Now()
 	header, err := json.Marshal(assertionHeader{alg.name, a.KeyID, "client-authentication+jwt"})
 	if err != nil {
-		return "", errors.New("encoding an assertion's header")
+		return "", errors.New("encoding the header of a client assertion")
 	}
 	claims, err := json.Marshal(assertionClaims{
 		Issuer: a.ClientID, Subject: a.ClientID, Audience: a.Audience, TokenID: rand.Text(),
-		IssuedAt: now.Unix(), Expiry: now.Add(AssertionLifetime).Unix(),
+		IssuedAt: now.Unix(), Expiry: now.Add(assertionLifetime).Unix(),
 	})
 	if err != nil {
-		return "", errors.New("encoding an assertion's claims")
+		return "", errors.New("encoding the claims of a client assertion")
 	}
 	encode := base64.RawURLEncoding.EncodeToString
 	signed := encode(header) + "." + encode(claims)
 	signature, err := alg.sign(a.Signer, []byte(signed))
 	if err != nil {
-		return "", fmt.Errorf("signing an assertion: %w", err)
+		return "", fmt.Errorf("signing a client assertion: %w", err)
 	}
 	return signed + "." + encode(signature), nil
 }
 
+// sign returns the JWS signature of message.
 func (alg algorithm) sign(signer crypto.Signer, message []byte) ([]byte, error) {
 	var options crypto.SignerOpts = alg.hash
 	if alg.hash != 0 {
@@ -112,18 +114,18 @@ func (alg algorithm) sign(signer crypto.Signer, message []byte) ([]byte, error) 
 		hash.Write(message)
 		message = hash.Sum(nil)
 	}
-	if alg.pss { // RFC 7518 §3.5: a salt as long as the hash
+	if alg.pss { // RFC 7518 §3.5: the salt is as long as the hash
 		options = &rsa.PSSOptions{SaltLength: rsa.PSSSaltLengthEqualsHash, Hash: alg.hash}
 	}
 	signature, err := signer.Sign(rand.Reader, message, options)
 	if err != nil || alg.size == 0 {
 		return signature, err
 	}
-	// RFC 7518 §3.4: R and S of a fixed length; crypto.Signer gives them as DER.
+	// RFC 7518 §3.4: R and S have a fixed length. A crypto.Signer returns DER.
 	var pair struct{ R, S *big.Int }
 	if rest, err := asn1.Unmarshal(signature, &pair); err != nil || len(rest) > 0 ||
 		pair.R.Sign() <= 0 || pair.S.Sign() <= 0 || pair.R.BitLen() > 8*alg.size || pair.S.BitLen() > 8*alg.size {
-		return nil, errors.New("signer made no ECDSA signature")
+		return nil, errors.New("the signer did not return a valid ECDSA signature")
 	}
 	out := make([]byte, 2*alg.size)
 	pair.R.FillBytes(out[:alg.size])

@@ -3,7 +3,6 @@ package introspect
 import (
 	"context"
 	"crypto/rand"
-	"crypto/sha256"
 	"errors"
 	"fmt"
 	"net/http"
@@ -11,166 +10,189 @@ import (
 	"strings"
 	"time"
 
+	"github.com/warder-go/warder/internal/digest"
+	"github.com/warder-go/warder/internal/logging"
 	"github.com/warder-go/warder/resource"
 )
 
-// grace is what a request waits beyond a call's time, for functions of the
-// configuration that don't honour their context.
-const grace = time.Second
-
-var errTooSlow = errors.New("a function of the configuration takes too long")
-
-// Verify asks the issuer about the token, an opaque one or a JWT, and returns what it
-// says. Errors are [*resource.Error] or the context's.
+// The introspection of a token has these steps:
 //
-// What the issuer calls inactive, or no token of its own, is refused with 401.
-// Whenever the issuer has not said so in due form, nobody can tell: 503.
+//  1. Verify looks the token up in the negative cache.
+//  2. inFlightCalls.do lets all requests with the same token share the steps below.
+//  3. resolve checks the breaker, then waits for a slot in the queue.
+//  4. call takes a permit from the breaker, and exchange sends the HTTP request.
+//  5. finish counts and logs the outcome, and returns the permit to the breaker. It makes a
+//     probe if the breaker needs one.
+//  6. resolve caches a rejected token in the negative cache. Package resource caches an
+//     accepted one, for as long as Verify specifies.
+//
+// The map outcomes lists how a call can end, and what that means for the request and for
+// the breaker.
+
+// callGrace is how long a request waits beyond Config.Timeout. Only a function of the
+// configuration that ignores its context makes a call last that long.
+const callGrace = time.Second
+
+var (
+	errCallTooLong = errors.New("a configured function ignores its context")
+	errCallPanic   = errors.New("a configured function panicked")
+)
+
+// Verify calls the introspection endpoint about a token, opaque or JWT, and returns the
+// claims in its answer. An error is a [*resource.Error] or the error of ctx. Verify returns
+// when ctx ends, and 1 second after [Config].Timeout at the latest. It panics if a function
+// of the configuration does.
+//
+// Verify rejects a token with 401 only if the endpoint states in a valid answer that the
+// token is inactive or not a bearer access token, or answers with one of the statuses
+// that mean that it cannot process this token. Every other failure is 503, because it
+// leaves the state of the token unknown.
 func (v *Verifier) Verify(ctx context.Context, t *resource.Token) (*resource.Claims, error) {
 	if err := ctx.Err(); err != nil {
-		return nil, err // nobody waits for an answer
+		return nil, err // the request has ended already: make no call
 	}
-	key := digest(sha256.Sum256([]byte(t.Raw())))
-	if f := v.refused.recall(key, time.Now()); f != nil {
+	key := digest.Of(t.Raw())
+	if f := v.negativeCache.lookup(key, time.Now()); f != nil {
 		return nil, f.resourceError()
 	}
-	wait, cancel := context.WithTimeoutCause(ctx, v.timeout+grace, errTooSlow)
+	waitCtx, cancel := context.WithTimeoutCause(ctx, v.timeout+callGrace, errCallTooLong)
 	defer cancel()
-	over, err := v.flights.do(wait, key, func(queued context.Context, fl *flight) (*resource.Claims, *failure) {
-		return v.settle(queued, fl, key, t)
+	finished, err := v.calls.do(waitCtx, key, func(queueCtx context.Context, c *inFlightCall) (*resource.Claims, *failure) {
+		return v.resolve(queueCtx, c, key, t)
 	})
 	switch {
 	case err != nil && ctx.Err() != nil:
 		return nil, ctx.Err()
 	case err != nil:
-		return nil, fail(timedOut, err).resourceError()
-	case over.failed != nil:
-		return nil, over.failed.resourceError()
+		return nil, newFailure(timedOut, err).resourceError()
+	case finished.failure != nil:
+		return nil, finished.failure.resourceError()
 	}
-	claims := *over.claims // others have it too
-	claims.CacheFor = v.rememberFor(claims.Expiry, over.came)
+	claims := *finished.claims // a copy: other requests share the result
+	claims.CacheFor = v.cacheDuration(claims.Expiry, finished.receivedAt)
 	return &claims, nil
 }
 
-// settle is one flight: it finds out about a token, for all who wait.
-func (v *Verifier) settle(queued context.Context, fl *flight, key digest, t *resource.Token) (*resource.Claims, *failure) {
+// resolve determines the state of a token for all requests that share c. It has its own
+// timeout and does not use their contexts. queueCtx ends if all of them leave while the
+// call is in the queue. Afterwards the call continues without them, so that the breaker
+// notices an endpoint that hangs, and later requests can share the result.
+func (v *Verifier) resolve(queueCtx context.Context, c *inFlightCall, key digest.Digest, t *resource.Token) (*resource.Claims, *failure) {
 	ctx, cancel := context.WithTimeout(context.Background(), v.timeout)
 	defer cancel()
-	age := v.refused.age()
-	// A call that has just ended may have said it.
-	if f := v.refused.recall(key, time.Now()); f != nil {
+	generation := v.negativeCache.currentGeneration()
+	// An earlier call may have ended between the lookup in Verify and now.
+	if f := v.negativeCache.lookup(key, time.Now()); f != nil {
 		return nil, f
 	}
-	if f := v.circuit.blocked(time.Now()); f != nil {
-		return nil, f // without a wait
-	}
-	if f := v.queue.enter(queued); f != nil {
+	// Fail before the queue. call checks again: the breaker may open during the wait.
+	if f := v.breaker.check(time.Now()); f != nil {
 		return nil, f
 	}
-	defer v.queue.leave()
-	if !v.flights.begin(fl) {
-		return nil, fail(abandoned, errAbandoned)
+	if f := v.queue.acquire(queueCtx); f != nil {
+		return nil, f
 	}
-	claims, f := v.call(ctx, t, fl)
+	defer v.queue.release()
+	if !v.calls.start(c) {
+		return nil, newFailure(abandoned, errAbandoned)
+	}
+	claims, f := v.call(ctx, t, c)
 	if f != nil && f.definitive() {
-		v.refused.remember(key, f, time.Now(), age)
+		v.negativeCache.store(key, f, time.Now(), generation)
 	}
 	return claims, f
 }
 
-// call makes one call, if the circuit lets it, and notes how it ended.
-func (v *Verifier) call(ctx context.Context, t *resource.Token, fl *flight) (claims *resource.Claims, f *failure) {
-	began := time.Now()
-	pass, f := v.circuit.enter(began)
+// call makes one call if the breaker permits it. If a configured function panics, the call
+// is recorded as panicked, and the panic is passed on to every request that waits
+// (inFlightCalls.do).
+func (v *Verifier) call(ctx context.Context, t *resource.Token, c *inFlightCall) (claims *resource.Claims, f *failure) {
+	start := time.Now()
+	p, f := v.breaker.acquire(start)
 	if f != nil {
 		return nil, f
 	}
-	f = fail(panicked, errors.New("a configured function panicked")) // until it is known better
-	defer func() { v.note(ctx, pass, began, f) }()
-	claims, f = v.exchange(ctx, t.Raw(), t.Claims(), fl)
+	f = newFailure(panicked, errCallPanic) // the outcome, unless exchange returns
+	defer func() { v.finish(ctx, p, start, f) }()
+	claims, c.receivedAt, f = v.exchange(ctx, t.Raw(), t.Claims())
 	return claims, f
 }
 
-// probe asks about a token of our own, which no client has made up: whether the endpoint
-// fails, or could not do with a client's token. So tokens that make it answer 500, or a
-// firewall in front of it answer for it, keep nobody else out. What it costs is one more
-// call for each fifth such answer in a row, one at a time, within the call's time.
-func (v *Verifier) probe(ctx context.Context, p pass) (end change) {
-	began := time.Now()
-	f := fail(panicked, errors.New("a configured function panicked"))
-	defer func() {
-		now, what := time.Now(), f.verdict()
-		if what == suspect {
-			what = failing
-		}
-		var retryAfter time.Duration
-		if f != nil {
-			retryAfter = f.retryAfter
-		}
-		v.count(f, now.Sub(began))
-		end = v.circuit.probed(p, what, retryAfter, now)
-	}()
-	_, f = v.exchange(ctx, rand.Text(), nil, new(flight))
-	return end
+// finish records how a call ended: in the metrics, in the log and in the breaker. A probe
+// runs within the timeout and the queue slot of the call.
+func (v *Verifier) finish(ctx context.Context, p permit, start time.Time, f *failure) {
+	now := time.Now()
+	v.countAndLog(f, now.Sub(start))
+	action := v.breaker.release(p, f, now)
+	if action == probeNeeded {
+		action = v.probe(ctx, p)
+	}
+	if action == opened {
+		v.endpoint.refreshSoon() // the endpoint may have moved
+		logging.OrDefault(v.log).Warn("circuit opened after failures; not calling the introspection endpoint", "issuer", v.issuer)
+	}
 }
 
-// exchange asks (RFC 7662 §2.1) and reads the answer. Of a JWT it is given the claims.
-func (v *Verifier) exchange(ctx context.Context, token string, jwt *resource.Claims, fl *flight) (*resource.Claims, *failure) {
+// probe calls the endpoint with a random token, to find out whether the endpoint fails for
+// every token or only for tokens that clients sent: see breaker. The cost is at most one
+// more call for every FailuresToOpen suspect outcomes in a row.
+func (v *Verifier) probe(ctx context.Context, p permit) (action breakerAction) {
+	start := time.Now()
+	f := newFailure(panicked, errCallPanic) // the outcome, unless exchange returns
+	defer func() {
+		now := time.Now()
+		v.countAndLog(f, now.Sub(start))
+		action = v.breaker.releaseAfterProbe(p, f, now)
+	}()
+	_, _, f = v.exchange(ctx, rand.Text(), nil)
+	return action
+}
+
+// exchange sends one introspection request (RFC 7662 §2.1) and reads the answer. jwt is
+// the unverified claims of the token if it is a JWT, else nil.
+func (v *Verifier) exchange(ctx context.Context, token string, jwt *resource.Claims) (claims *resource.Claims, receivedAt time.Time, f *failure) {
 	endpoint, err := v.endpoint.get(ctx)
 	if err != nil {
-		return nil, discoveryFailure(err)
+		return nil, time.Time{}, discoveryFailure(err)
 	}
 	form := url.Values{"token": {token}, "token_type_hint": {"access_token"}}
-	header := http.Header{"Content-Type": {"application/x-www-form-urlencoded"}, "Accept": {v.accepts()}}
+	header := http.Header{"Content-Type": {"application/x-www-form-urlencoded"}, "Accept": {v.answerType()}}
 	if err := v.auth.apply(ctx, header, form); err != nil {
-		return nil, fail(credentials, fmt.Errorf("our credentials can't be had: %w", err))
+		return nil, time.Time{}, newFailure(credentials, fmt.Errorf("our credentials are not available: %w", err))
 	}
 	req, err := http.NewRequestWithContext(ctx, http.MethodPost, endpoint, strings.NewReader(form.Encode()))
-	if err != nil { // the address was checked: never
-		return nil, fail(unreachable, errors.New("the endpoint's address is no URL"))
+	if err != nil { // unreachable: New and metadata.Discover check the URL
+		return nil, time.Time{}, newFailure(unreachable, errors.New("the endpoint is not a valid URL"))
 	}
 	req.Header = header
-	asked := time.Now()
+	sentAt := time.Now()
 	response, err := v.client.Do(req)
-	fl.came = time.Now()
-	if err != nil {
-		return nil, outboundFailure(err)
+	receivedAt = time.Now()
+	switch {
+	case err != nil:
+		return nil, receivedAt, outboundFailure(err)
+	case response.Status != http.StatusOK:
+		return nil, receivedAt, statusFailure(response)
 	}
-	if response.Status != http.StatusOK {
-		return nil, statusFailure(response)
-	}
-	return v.read(ctx, jwt, response, asked)
+	claims, f = v.readAnswer(ctx, jwt, response, sentAt)
+	return claims, receivedAt, f
 }
 
-// note counts and logs how a call ended, and tells the circuit.
-func (v *Verifier) note(ctx context.Context, p pass, began time.Time, f *failure) {
-	now := time.Now()
-	var retryAfter time.Duration
-	if f != nil {
-		retryAfter = f.retryAfter
-	}
-	v.count(f, now.Sub(began))
-	end := v.circuit.leave(p, f.verdict(), retryAfter, now)
-	if end == unsure {
-		end = v.probe(ctx, p)
-	}
-	if end == opened {
-		v.endpoint.doubt()
-		v.logger().Warn("introspection endpoint is left alone for a while", "issuer", v.issuer)
-	}
-}
-
-func (v *Verifier) count(f *failure, took time.Duration) {
+// countAndLog updates the metrics and logs failures. It does not log success, nor a token
+// that the issuer rejects.
+func (v *Verifier) countAndLog(f *failure, took time.Duration) {
 	o := active
 	if f != nil {
 		o = f.outcome
 	}
 	v.metrics.calls[o].Inc()
-	v.metrics.took.Observe(took.Seconds())
+	v.metrics.duration.Observe(took.Seconds())
+	log := logging.OrDefault(v.log)
 	switch {
 	case f == nil || f.definitive():
-	case o == credentials: // a mistake of ours that only we can mend
-		v.logger().Error("introspection failed for our credentials", "issuer", v.issuer, "error", f.err)
+	case o == credentials: // an error, because only the operator can fix it
+		log.Error("introspection failed: our credentials are rejected or not available", "issuer", v.issuer, "error", f.err)
 	default:
-		v.logger().Warn("introspection failed", "issuer", v.issuer, "outcome", string(o), "took", took, "error", f.err)
+		log.Warn("introspection failed", "issuer", v.issuer, "outcome", string(o), "took", took, "error", f.err)
 	}
 }

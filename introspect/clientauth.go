@@ -10,29 +10,30 @@ import (
 	"log/slog"
 	"net/http"
 	"net/url"
-	"slices"
-	"strings"
+
+	"github.com/warder-go/warder/internal/configerr"
+	"github.com/warder-go/warder/internal/grammar"
 )
 
-// The values of ClientAuth.Method, as in introspection_endpoint_auth_methods_supported
-// (RFC 8414 §2) where they are registered.
+// Values of ClientAuth.Method. Registered methods have their name in
+// introspection_endpoint_auth_methods_supported (RFC 8414 §2).
 const (
 	ClientSecretBasic = "client_secret_basic" // RFC 6749 §2.3.1: ClientID and ClientSecret in the Authorization header
-	ClientSecretPost  = "client_secret_post"  // RFC 6749 §2.3.1: the same in the form
-	PrivateKeyJWT     = "private_key_jwt"     // RFC 7523 §2.2: an assertion of ClientID, signed by Signer
+	ClientSecretPost  = "client_secret_post"  // RFC 6749 §2.3.1: ClientID and ClientSecret in the form
+	PrivateKeyJWT     = "private_key_jwt"     // RFC 7523 §2.2: an assertion for ClientID, signed by Signer
 	Bearer            = "bearer"              // RFC 7662 §2.1: BearerToken, an access token for the endpoint
-	TLSClientAuth     = "tls_client_auth"     // RFC 8705 §2: ClientID, and the certificate of Config.TLS
+	TLSClientAuth     = "tls_client_auth"     // RFC 8705 §2: ClientID, and the certificate in Config.TLS
 )
 
-// ClientAuth is how the endpoint knows who asks: without it the endpoint would be an
-// oracle for stolen and guessed tokens (RFC 7662 §4). What it holds is never printed
-// and never logged.
+// ClientAuth authenticates this server at the endpoint. It is required: otherwise anyone
+// could test stolen or guessed tokens there (RFC 7662 §4). If it is printed or logged, the
+// output contains no credentials.
 //
-// The functions are called for every call to the endpoint, so that a rotated secret
-// works at once; they should keep what they fetch. They run within the call's time
-// and concurrently, and must honour ctx. Their errors are logged.
+// The functions are called for each call to the endpoint, so that a rotated secret takes
+// effect at once. They should cache what they fetch. They are called concurrently, within
+// Config.Timeout, and must honor ctx. Their errors are logged.
 type ClientAuth struct {
-	Method string // one of the above; "": client_secret_basic
+	Method string // one of the constants above; "": client_secret_basic
 
 	ClientID         string
 	ClientSecret     string
@@ -41,16 +42,20 @@ type ClientAuth struct {
 	BearerToken     string
 	BearerTokenFunc func(ctx context.Context) (string, error) // instead of BearerToken
 
-	// Signer signs assertions; its key is RSA, P-256, P-384, P-521 or Ed25519. It
-	// is used concurrently.
-	Signer    crypto.Signer
-	KeyID     string // kid of the assertions; "": none
-	Algorithm string // "": RS256, ES256, ES384, ES512 or EdDSA, as the key is; for RSA also PS256 and others
+	// Signer signs assertions. Its key is RSA, P-256, P-384, P-521 or Ed25519. It is
+	// used concurrently.
+	Signer crypto.Signer
+	KeyID  string // kid of the assertions; "": none
 
-	// Audience is the aud of assertions. Empty: the issuer identifier, and nothing
-	// beside it, as current advice has it (RFC 7523bis §4): an assertion for the
-	// endpoint's own URL could be had by another server that names that URL. Some
-	// older servers take nothing else.
+	// Algorithm is the alg of assertions. Empty: RS256, ES256, ES384, ES512 or EdDSA,
+	// by the type of the key. RSA keys also support RS384, RS512, PS256, PS384 and
+	// PS512. Ed25519 keys also support the name Ed25519.
+	Algorithm string
+
+	// Audience is the aud of assertions. Empty: only the issuer identifier, as currently
+	// advised (RFC 7523bis §4). If aud were the URL of the endpoint, another server
+	// could name that URL as its own and obtain a valid assertion. Set Audience for
+	// older servers that accept only such a URL.
 	Audience string
 }
 
@@ -62,48 +67,50 @@ func (a ClientAuth) Format(f fmt.State, _ rune) { _, _ = io.WriteString(f, redac
 // LogValue returns a placeholder.
 func (a ClientAuth) LogValue() slog.Value { return slog.StringValue(redacted) }
 
-// MarshalText returns a placeholder, so that encoders show nothing either.
+// MarshalText returns a placeholder, so that encoders do not write credentials either.
 func (a ClientAuth) MarshalText() ([]byte, error) { return []byte(redacted), nil }
 
-// check names what is missing for the method, and what belongs to another one: which
-// of two was meant must not be a guess.
-func (a ClientAuth) check(c Config) error {
-	secrets, tokens := given(a.ClientSecret, a.ClientSecretFunc), given(a.BearerToken, a.BearerTokenFunc)
-	var errs []error
-	need := func(ok bool, what string) {
+// check adds to mistakes each field that the method requires and that is missing, and each
+// field that only another method uses: which of the two methods is intended is unclear.
+func (a ClientAuth) check(c Config, mistakes *configerr.List) {
+	secrets, tokens := countSet(a.ClientSecret, a.ClientSecretFunc), countSet(a.BearerToken, a.BearerTokenFunc)
+	require := func(ok bool, what string) {
 		if !ok {
-			errs = append(errs, fmt.Errorf("Auth: %s for method %q", what, a.method()))
+			mistakes.Addf("Auth: %s for method %q", what, a.method())
 		}
 	}
 	switch a.method() {
 	case ClientSecretBasic, ClientSecretPost:
-		need(a.ClientID != "", "ClientID is required")
-		need(secrets == 1, "one of ClientSecret and ClientSecretFunc is required")
-		need(tokens == 0 && a.Signer == nil, "BearerToken and Signer have no place")
+		require(a.ClientID != "", "ClientID is required")
+		require(secrets == 1, "exactly one of ClientSecret and ClientSecretFunc is required")
+		require(tokens == 0 && a.Signer == nil, "BearerToken and Signer must not be set")
 	case PrivateKeyJWT:
-		need(a.ClientID != "", "ClientID is required")
-		need(secrets == 0 && tokens == 0, "ClientSecret and BearerToken have no place")
+		require(a.ClientID != "", "ClientID is required")
+		require(secrets == 0 && tokens == 0, "ClientSecret and BearerToken must not be set")
 		if _, err := a.algorithm(); err != nil {
-			errs = append(errs, fmt.Errorf("Auth: %w", err))
+			mistakes.Addf("Auth: %w", err)
 		}
 	case Bearer:
-		need(tokens == 1, "one of BearerToken and BearerTokenFunc is required")
-		need(secrets == 0 && a.Signer == nil, "ClientSecret and Signer have no place")
-		need(a.BearerToken == "" || isToken(a.BearerToken), "BearerToken must be a b64token (RFC 6750 §2.1)")
+		require(tokens == 1, "exactly one of BearerToken and BearerTokenFunc is required")
+		require(secrets == 0 && a.Signer == nil, "ClientSecret and Signer must not be set")
+		require(a.BearerToken == "" || grammar.IsB64Token(a.BearerToken), "BearerToken must be a b64token (RFC 6750 §2.1)")
 	case TLSClientAuth:
-		need(a.ClientID != "", "ClientID is required")
-		need(secrets == 0 && tokens == 0 && a.Signer == nil, "ClientSecret, BearerToken and Signer have no place")
-		// A Transport of the user's own has, or has not, a certificate of its own.
-		need(c.Transport != nil || c.TLS != nil && (len(c.TLS.Certificates) > 0 || c.TLS.GetClientCertificate != nil),
-			"a client certificate in TLS is required")
+		require(a.ClientID != "", "ClientID is required")
+		require(secrets == 0 && tokens == 0 && a.Signer == nil, "ClientSecret, BearerToken and Signer must not be set")
+		require(mayHaveCertificate(c), "a client certificate in TLS is required")
 	default:
 		methods := []string{ClientSecretBasic, ClientSecretPost, PrivateKeyJWT, Bearer, TLSClientAuth}
-		errs = append(errs, fmt.Errorf("Auth: method %q is not one of %q", a.Method, methods))
+		mistakes.Addf("Auth: method %q is not one of %q", a.Method, methods)
 	}
-	if assertion := a.KeyID != "" || a.Algorithm != "" || a.Audience != ""; assertion && a.method() != PrivateKeyJWT {
-		need(false, "KeyID, Algorithm and Audience have no place")
+	if a.method() != PrivateKeyJWT {
+		require(a.KeyID+a.Algorithm+a.Audience == "", "KeyID, Algorithm and Audience must not be set")
 	}
-	return errors.Join(errs...)
+}
+
+// mayHaveCertificate reports whether calls can present a client certificate. A configured
+// Transport is not checked.
+func mayHaveCertificate(c Config) bool {
+	return c.Transport != nil || c.TLS != nil && (len(c.TLS.Certificates) > 0 || c.TLS.GetClientCertificate != nil)
 }
 
 func (a ClientAuth) method() string {
@@ -113,7 +120,7 @@ func (a ClientAuth) method() string {
 	return a.Method
 }
 
-func given(value string, function func(context.Context) (string, error)) (n int) {
+func countSet(value string, function func(context.Context) (string, error)) (n int) {
 	if value != "" {
 		n++
 	}
@@ -123,11 +130,11 @@ func given(value string, function func(context.Context) (string, error)) (n int)
 	return n
 }
 
-// authenticator puts credentials into requests. It is only ever held by pointer, so
-// that printing what holds it shows an address.
+// authenticator adds credentials to requests. It is always used by pointer: if a struct
+// that contains the pointer is printed, the output is an address.
 type authenticator struct {
 	ClientAuth
-	sign func() (string, error) // makes an assertion
+	newAssertion func() (string, error) // for PrivateKeyJWT
 }
 
 func newAuthenticator(a ClientAuth, issuer string) *authenticator {
@@ -137,20 +144,20 @@ func newAuthenticator(a ClientAuth, issuer string) *authenticator {
 	}
 	out := &authenticator{ClientAuth: a}
 	if a.Method == PrivateKeyJWT {
-		alg, _ := a.algorithm() // checked by New
-		out.sign = func() (string, error) { return a.assertion(alg) }
+		alg, _ := a.algorithm() // New has checked it
+		out.newAssertion = func() (string, error) { return a.assertion(alg) }
 	}
 	return out
 }
 
-// apply adds the credentials to a request that is being made.
+// apply adds the credentials to the header and the form of a request.
 func (a *authenticator) apply(ctx context.Context, header http.Header, form url.Values) error {
 	switch a.Method {
 	case TLSClientAuth:
 		form.Set("client_id", a.ClientID) // RFC 8705 §2
 		return nil
 	case PrivateKeyJWT:
-		assertion, err := a.sign()
+		assertion, err := a.newAssertion()
 		if err != nil {
 			return err
 		}
@@ -158,9 +165,9 @@ func (a *authenticator) apply(ctx context.Context, header http.Header, form url.
 		form.Set("client_assertion", assertion)
 		return nil
 	case Bearer:
-		token, err := ask(ctx, a.BearerToken, a.BearerTokenFunc)
-		if err == nil && !isToken(token) {
-			err = errors.New("bearer token is no b64token (RFC 6750 §2.1)")
+		token, err := valueOf(ctx, a.BearerToken, a.BearerTokenFunc)
+		if err == nil && !grammar.IsB64Token(token) { // other text could add to the header
+			err = errors.New("bearer token is not a b64token (RFC 6750 §2.1)")
 		}
 		if err != nil {
 			return err
@@ -168,7 +175,7 @@ func (a *authenticator) apply(ctx context.Context, header http.Header, form url.
 		header.Set("Authorization", "Bearer "+token)
 		return nil
 	}
-	secret, err := ask(ctx, a.ClientSecret, a.ClientSecretFunc)
+	secret, err := valueOf(ctx, a.ClientSecret, a.ClientSecretFunc)
 	if err != nil {
 		return err
 	}
@@ -177,15 +184,16 @@ func (a *authenticator) apply(ctx context.Context, header http.Header, form url.
 		form.Set("client_secret", secret)
 		return nil
 	}
-	// RFC 6749 §2.3.1: form-encoded first, so that a colon or a letter beyond ASCII
-	// in either half means what it should.
+	// RFC 6749 §2.3.1: both parts are form-encoded first, so that they may contain a colon
+	// or letters outside ASCII.
 	pair := url.QueryEscape(a.ClientID) + ":" + url.QueryEscape(secret)
 	header.Set("Authorization", "Basic "+base64.StdEncoding.EncodeToString([]byte(pair)))
 	return nil
 }
 
-// ask returns the value or what the function says. An empty secret is none.
-func ask(ctx context.Context, value string, function func(context.Context) (string, error)) (string, error) {
+// valueOf returns the result of function, or value if function is nil. It is an error if
+// function returns an empty text.
+func valueOf(ctx context.Context, value string, function func(context.Context) (string, error)) (string, error) {
 	if function == nil {
 		return value, nil
 	}
@@ -194,12 +202,4 @@ func ask(ctx context.Context, value string, function func(context.Context) (stri
 		err = errors.New("function returned an empty secret")
 	}
 	return value, err
-}
-
-// isToken reports whether s is a b64token (RFC 6750 §2.1). Nothing else may get into
-// a header.
-func isToken(s string) bool {
-	const chars = "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789-._~+/"
-	body := strings.TrimRight(s, "=")
-	return body != "" && !slices.ContainsFunc([]byte(body), func(c byte) bool { return strings.IndexByte(chars, c) < 0 })
 }

@@ -2,7 +2,6 @@ package introspect
 
 import (
 	"crypto/tls"
-	"errors"
 	"fmt"
 	"io"
 	"log/slog"
@@ -10,101 +9,116 @@ import (
 	"net/url"
 	"time"
 
+	"github.com/warder-go/warder/internal/configerr"
 	"github.com/warder-go/warder/internal/outbound"
 	"github.com/warder-go/warder/metadata"
 )
 
-// Config says where to ask and as whom. Issuer and Auth are required.
-type Config struct {
-	Issuer string // exactly as in iss and in the metadata document, slash included
+// Defaults and bounds of Config.Timeout and Config.MaxConcurrent.
+const (
+	defaultTimeout       = 5 * time.Second
+	minTimeout           = 100 * time.Millisecond
+	maxTimeout           = 30 * time.Second
+	defaultMaxConcurrent = 32
+	maxMaxConcurrent     = 1024
+)
 
-	// Endpoint is the introspection endpoint. Empty: the one that the issuer's
-	// metadata names (RFC 8414 §2), read on first use and then once an hour. It
-	// must be given where mutual TLS has an address of its own (RFC 8705 §5).
+// Config configures a [Verifier]. Issuer and Auth are required.
+type Config struct {
+	Issuer string // exactly as in iss and in the metadata document, including a slash at the end
+
+	// Endpoint is the URL of the introspection endpoint. Empty: the URL in the
+	// issuer's metadata (RFC 8414 §2), which is read on first use and then once an
+	// hour. It is required if the issuer has a separate URL for mutual TLS
+	// (RFC 8705 §5).
 	Endpoint string
 
-	Auth ClientAuth // how the endpoint knows us (RFC 7662 §2.1)
+	Auth ClientAuth // authenticates this server at the endpoint (RFC 7662 §2.1)
 
-	// SignedAnswers asks for signed answers and takes no others (RFC 9701). They
-	// are for Auth.ClientID, which must be set. For an opaque token nothing in an
-	// answer says which token it is about: the signature proves that the issuer
-	// said this to us within the last minute, the connection that it said so of
-	// this token. For a JWT jti and exp must be the token's. Encrypted answers
-	// are refused.
+	// SignedAnswers requests signed answers and rejects all others (RFC 9701). The
+	// aud of an answer must contain Auth.ClientID, which is required here.
+	//
+	// An answer about an opaque token does not name the token. The signature proves
+	// that the issuer sent the answer to this client within the last minute; only
+	// the connection proves that it is about this token. For a JWT, jti and exp of
+	// the answer must equal those of the token. Encrypted answers are rejected.
 	SignedAnswers bool
 
-	// KeysURL is the JWK Set for SignedAnswers. Empty: the one that the issuer's
-	// metadata names.
+	// KeysURL is the URL of the JWK Set for SignedAnswers. Empty: the URL in the
+	// issuer's metadata.
 	KeysURL string
 
-	// AnswerTTL is how long an answer may be remembered, from when it came, if that
-	// is less than [resource.Config].MemoryTTL: it is the longest time for which a
-	// revocation goes unseen. 0: as long as MemoryTTL, where that is negative still for
-	// [Afterglow]; negative: every request asks, save that those that come while
-	// a call is under way share its answer. Never is an answer remembered beyond
-	// its exp, and without exp for a minute at most.
+	// AnswerTTL limits how long an answer is cached, counted from when it was
+	// received. This is the longest time that a revocation can go unnoticed.
+	//
+	// 0: [resource.Config].MemoryTTL is the limit. Even if that is negative, an answer
+	// is shared for 250 ms. Positive: the shorter of AnswerTTL and MemoryTTL.
+	// Negative: every request causes a call, except that requests with the same token
+	// share a call that is in flight.
+	//
+	// An answer is never cached after its exp, and without exp for 1 minute at most.
 	AnswerTTL time.Duration
 
-	Timeout       time.Duration // of one call; 0: 5 s; 100 ms to 30 s
-	MaxConcurrent int           // calls at one time; 0: 32; at most 1024
+	// Timeout limits one call: its wait in the queue (two fifths of Timeout at most),
+	// discovery, the functions in Auth, and the answer. 0: 5 s. Range: 100 ms to 30 s.
+	Timeout time.Duration
 
-	// The way out. A host in Issuer, Endpoint or KeysURL may have a private
-	// address; a host that only the metadata document names must have a public
-	// one unless it is in AllowHosts. Link-local and cloud metadata addresses are
-	// always refused, and redirects never followed.
+	// MaxConcurrent limits the calls at one time. Up to 1024 more wait in a queue.
+	// 0: 32. Range: 1 to 1024.
+	MaxConcurrent int
+
+	// Outbound HTTP. A host in Issuer, Endpoint or KeysURL may have a private
+	// address. A host that only the metadata document names must have a public
+	// address, unless it is in AllowHosts. Link-local and cloud metadata addresses are
+	// always rejected. Redirects are never followed.
 	AllowHosts []string
-	AllowHTTP  bool                                  // permits http besides loopback
+	AllowHTTP  bool                                  // permits http for hosts other than loopback
 	TLS        *tls.Config                           // for a private CA or mutual TLS; nil: the system's roots
-	Proxy      func(*http.Request) (*url.URL, error) // nil: none; the environment is not read
-	Transport  http.RoundTripper                     // replaces all of the above, the address guard included
+	Proxy      func(*http.Request) (*url.URL, error) // nil: no proxy; the environment is not read
+	Transport  http.RoundTripper                     // replaces all of the above, including the address checks
 
-	Logger *slog.Logger // one record per failed call; nil: slog.Default()
+	Logger *slog.Logger // receives one record for each failed call; nil: slog.Default()
 }
 
-// Format prints the issuer for every verb. In a field of yours that is not exported
-// package fmt does not ask this method, and prints a ClientSecret as it is: there keep
-// none, or a ClientSecretFunc.
+// Format prints the issuer for every verb. Package fmt does not call Format for an
+// unexported field of another struct, and prints ClientSecret in clear there. Do not keep
+// a Config in such a field, or use ClientSecretFunc.
 func (c Config) Format(f fmt.State, _ rune) {
 	_, _ = io.WriteString(f, "introspect.Config("+c.Issuer+")")
 }
 
-// LogValue logs the issuer.
+// LogValue returns the issuer.
 func (c Config) LogValue() slog.Value { return slog.StringValue(c.Issuer) }
 
-// MarshalText returns the issuer, so that encoders show no more either.
+// MarshalText returns the issuer, so that encoders do not write secrets either.
 func (c Config) MarshalText() ([]byte, error) { return []byte(c.Issuer), nil }
 
-// New checks the configuration and returns a verifier. It does no I/O. The error
-// names every mistake at once and no secret.
+// New returns a verifier for the configuration. It performs no I/O. The error reports all
+// mistakes in the configuration at once, and no secret.
 func New(c Config) (*Verifier, error) {
-	var mistakes []error
-	mistake := func(err error) {
-		if err != nil {
-			mistakes = append(mistakes, err)
-		}
-	}
-	mistake(metadata.CheckIssuer(c.Issuer, c.AllowHTTP))
+	var mistakes configerr.List
+	mistakes.Add(metadata.CheckIssuer(c.Issuer, c.AllowHTTP))
 	for _, u := range []string{c.Endpoint, c.KeysURL} {
 		if u != "" {
-			mistake(metadata.CheckEndpoint(u, c.AllowHTTP))
+			mistakes.Add(metadata.CheckEndpoint(u, c.AllowHTTP))
 		}
 	}
-	mistake(outbound.CheckHosts("AllowHosts", c.AllowHosts))
-	mistake(c.Auth.check(c))
+	mistakes.Add(outbound.CheckHosts("AllowHosts", c.AllowHosts))
+	c.Auth.check(c, &mistakes)
 	if c.SignedAnswers && c.Auth.ClientID == "" {
-		mistake(errors.New("SignedAnswers: Auth.ClientID is empty; it is the aud of the answers"))
+		mistakes.Addf("SignedAnswers: Auth.ClientID is empty; it is required because it is the aud of signed answers")
 	}
 	if !c.SignedAnswers && c.KeysURL != "" {
-		mistake(errors.New("KeysURL: it is for SignedAnswers, which is not set"))
+		mistakes.Addf("KeysURL: must be empty unless SignedAnswers is true")
 	}
-	if c.Timeout != 0 && (c.Timeout < MinTimeout || c.Timeout > MaxTimeout) {
-		mistake(fmt.Errorf("Timeout: %s is not between %s and %s", c.Timeout, MinTimeout, MaxTimeout))
+	if c.Timeout != 0 && (c.Timeout < minTimeout || c.Timeout > maxTimeout) {
+		mistakes.Addf("Timeout: %s is not between %s and %s", c.Timeout, minTimeout, maxTimeout)
 	}
-	if c.MaxConcurrent < 0 || c.MaxConcurrent > MaxMaxConcurrent {
-		mistake(fmt.Errorf("MaxConcurrent: %d is not between 1 and %d", c.MaxConcurrent, MaxMaxConcurrent))
+	if c.MaxConcurrent < 0 || c.MaxConcurrent > maxMaxConcurrent {
+		mistakes.Addf("MaxConcurrent: %d is not between 1 and %d", c.MaxConcurrent, maxMaxConcurrent)
 	}
-	if err := errors.Join(mistakes...); err != nil {
-		return nil, fmt.Errorf("introspect: configuration: %w", err)
+	if err := mistakes.Err("introspect: configuration"); err != nil {
+		return nil, err
 	}
 	return build(c), nil
 }

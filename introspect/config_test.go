@@ -20,9 +20,9 @@ import (
 	"github.com/warder-go/warder/introspect"
 )
 
-func some(context.Context) (string, error) { return "s", nil }
+func staticSecret(context.Context) (string, error) { return "s", nil }
 
-// A configuration is good except for one change, and the message names what to do.
+// Each row makes one change to a valid configuration.
 func TestConfigMistakes(t *testing.T) {
 	_, edKey, _ := ed25519.GenerateKey(rand.Reader)
 	p224, _ := ecdsa.GenerateKey(elliptic.P224(), rand.Reader)
@@ -36,57 +36,57 @@ func TestConfigMistakes(t *testing.T) {
 	for _, row := range []struct {
 		name   string
 		change func(*introspect.Config)
-		want   string // in the error; "" for none
+		want   string // a part of the error; "": no error
 	}{
-		{"good", func(*introspect.Config) {}, ""},
-		{"address to be discovered", func(c *introspect.Config) { c.Endpoint = "" }, ""},
+		{"valid", func(*introspect.Config) {}, ""},
+		{"endpoint to be discovered", func(c *introspect.Config) { c.Endpoint = "" }, ""},
 		{"no issuer", func(c *introspect.Config) { c.Issuer = "" }, "issuer"},
 		{"issuer over http", func(c *introspect.Config) { c.Issuer = "http://auth.example.test" }, "https://"},
 		{"217 endpoint over http", func(c *introspect.Config) { c.Endpoint = "http://auth.example.test/introspect" }, "https://"},
-		{"217 endpoint over http on this machine", func(c *introspect.Config) { c.Endpoint = "http://127.0.0.1:1/introspect" }, ""},
-		{"217 endpoint over http, by an explicit word", func(c *introspect.Config) {
+		{"217 endpoint over http on loopback", func(c *introspect.Config) { c.Endpoint = "http://127.0.0.1:1/introspect" }, ""},
+		{"217 endpoint over http with AllowHTTP", func(c *introspect.Config) {
 			c.Endpoint, c.AllowHTTP = "http://auth.example.test/introspect", true
 		}, ""},
 		{"endpoint with a password", func(c *introspect.Config) { c.Endpoint = "https://u:test-secret@auth.example.test/" }, "remove them"},
 		{"endpoint with a fragment", func(c *introspect.Config) { c.Endpoint += "#x" }, "fragment"},
 		{"endpoint with a query", func(c *introspect.Config) { c.Endpoint += "?tenant=1" }, ""},
-		{"keys for nothing", func(c *introspect.Config) { c.KeysURL = "https://auth.example.test/jwks" }, "SignedAnswers"},
-		{"keys over http", func(c *introspect.Config) {
+		{"KeysURL without SignedAnswers", func(c *introspect.Config) { c.KeysURL = "https://auth.example.test/jwks" }, "SignedAnswers"},
+		{"KeysURL over http", func(c *introspect.Config) {
 			c.SignedAnswers, c.KeysURL = true, "http://auth.example.test/jwks"
 		}, "https://"},
-		{"signed answers for nobody", func(c *introspect.Config) {
+		{"signed answers without ClientID", func(c *introspect.Config) {
 			c.SignedAnswers, c.Auth = true, introspect.ClientAuth{Method: "bearer", BearerToken: "t"}
 		}, "Auth.ClientID"},
-		{"signed answers for a bearer of a token", func(c *introspect.Config) {
+		{"signed answers with method bearer", func(c *introspect.Config) {
 			c.SignedAnswers, c.Auth = true, introspect.ClientAuth{Method: "bearer", ClientID: "id", BearerToken: "t"}
 		}, ""},
 		{"timeout too short", func(c *introspect.Config) { c.Timeout = time.Millisecond }, "Timeout"},
 		{"timeout too long", func(c *introspect.Config) { c.Timeout = time.Minute }, "Timeout"},
 		{"timeout negative", func(c *introspect.Config) { c.Timeout = -1 }, "Timeout"},
-		{"no calls", func(c *introspect.Config) { c.MaxConcurrent = -1 }, "MaxConcurrent"},
-		{"too many calls", func(c *introspect.Config) { c.MaxConcurrent = 1025 }, "MaxConcurrent"},
+		{"negative MaxConcurrent", func(c *introspect.Config) { c.MaxConcurrent = -1 }, "MaxConcurrent"},
+		{"MaxConcurrent too high", func(c *introspect.Config) { c.MaxConcurrent = 1025 }, "MaxConcurrent"},
 
 		{"no credentials", auth(introspect.ClientAuth{}), "ClientID is required"},
 		{"no secret", auth(introspect.ClientAuth{ClientID: "id"}), "one of ClientSecret and ClientSecretFunc"},
-		{"two secrets", auth(introspect.ClientAuth{ClientID: "id", ClientSecret: "test-secret", ClientSecretFunc: some}), "one of ClientSecret and ClientSecretFunc"},
-		{"secret and token", auth(introspect.ClientAuth{ClientID: "id", ClientSecret: "test-secret", BearerToken: "t"}), "no place"},
-		{"secret and signer", auth(introspect.ClientAuth{ClientID: "id", ClientSecret: "test-secret", Signer: edKey}), "no place"},
-		{"secret and key id", auth(introspect.ClientAuth{ClientID: "id", ClientSecret: "test-secret", KeyID: "k"}), "no place"},
+		{"secret and secret function", auth(introspect.ClientAuth{ClientID: "id", ClientSecret: "test-secret", ClientSecretFunc: staticSecret}), "one of ClientSecret and ClientSecretFunc"},
+		{"secret and token", auth(introspect.ClientAuth{ClientID: "id", ClientSecret: "test-secret", BearerToken: "t"}), "must not be set"},
+		{"secret and signer", auth(introspect.ClientAuth{ClientID: "id", ClientSecret: "test-secret", Signer: edKey}), "must not be set"},
+		{"secret and key id", auth(introspect.ClientAuth{ClientID: "id", ClientSecret: "test-secret", KeyID: "k"}), "must not be set"},
 		{"unknown method", auth(introspect.ClientAuth{Method: "client_secret_jwt", ClientID: "id", ClientSecret: "test-secret"}), `"client_secret_jwt" is not one of`},
 		{"no authentication", auth(introspect.ClientAuth{Method: "none", ClientID: "id"}), `"none" is not one of`},
-		{"method in capitals", auth(introspect.ClientAuth{Method: "Bearer", BearerToken: "t"}), `"Bearer" is not one of`},
+		{"method in another case", auth(introspect.ClientAuth{Method: "Bearer", BearerToken: "t"}), `"Bearer" is not one of`},
 		{"post without id", auth(introspect.ClientAuth{Method: "client_secret_post", ClientSecret: "test-secret"}), "ClientID is required"},
 		{"bearer without token", auth(introspect.ClientAuth{Method: "bearer"}), "one of BearerToken and BearerTokenFunc"},
-		{"bearer with two", auth(introspect.ClientAuth{Method: "bearer", BearerToken: "t", BearerTokenFunc: some}), "one of BearerToken and BearerTokenFunc"},
-		{"bearer with a secret", auth(introspect.ClientAuth{Method: "bearer", BearerToken: "t", ClientSecret: "test-secret"}), "no place"},
-		{"bearer that is no token", auth(introspect.ClientAuth{Method: "bearer", BearerToken: "test-secret with a space"}), "b64token"},
+		{"bearer token and bearer token function", auth(introspect.ClientAuth{Method: "bearer", BearerToken: "t", BearerTokenFunc: staticSecret}), "one of BearerToken and BearerTokenFunc"},
+		{"bearer with a secret", auth(introspect.ClientAuth{Method: "bearer", BearerToken: "t", ClientSecret: "test-secret"}), "must not be set"},
+		{"bearer token that is not a b64token", auth(introspect.ClientAuth{Method: "bearer", BearerToken: "test-secret with a space"}), "b64token"},
 		{"assertion without id", auth(introspect.ClientAuth{Method: "private_key_jwt", Signer: edKey}), "ClientID is required"},
 		{"assertion without signer", assertion(nil, ""), "Signer is required"},
-		{"assertion with a secret", auth(introspect.ClientAuth{Method: "private_key_jwt", ClientID: "id", Signer: edKey, ClientSecret: "test-secret"}), "no place"},
-		{"assertion by another algorithm", assertion(edKey, "RS256"), `no algorithm "RS256"`},
-		{"assertion by HMAC", assertion(edKey, "HS256"), `no algorithm "HS256"`},
-		{"assertion on an odd curve", assertion(p224, ""), "no algorithm"},
-		{"assertion", assertion(edKey, "Ed25519"), ""},
+		{"assertion with a secret", auth(introspect.ClientAuth{Method: "private_key_jwt", ClientID: "id", Signer: edKey, ClientSecret: "test-secret"}), "must not be set"},
+		{"assertion with the algorithm of another key type", assertion(edKey, "RS256"), `no algorithm "RS256"`},
+		{"assertion with HMAC", assertion(edKey, "HS256"), `no algorithm "HS256"`},
+		{"assertion with an unsupported curve", assertion(p224, ""), "no algorithm"},
+		{"assertion with Ed25519", assertion(edKey, "Ed25519"), ""},
 		{"mutual TLS without a certificate", auth(introspect.ClientAuth{Method: "tls_client_auth", ClientID: "id"}), "certificate"},
 		{"mutual TLS with an empty configuration", func(c *introspect.Config) {
 			c.TLS, c.Auth = new(tls.Config), introspect.ClientAuth{Method: "tls_client_auth", ClientID: "id"}
@@ -97,7 +97,7 @@ func TestConfigMistakes(t *testing.T) {
 		{"mutual TLS", func(c *introspect.Config) {
 			c.TLS, c.Auth = certificate, introspect.ClientAuth{Method: "tls_client_auth", ClientID: "id"}
 		}, ""},
-		{"mutual TLS by a Transport", func(c *introspect.Config) {
+		{"mutual TLS with a Transport", func(c *introspect.Config) {
 			c.Transport, c.Auth = http.DefaultTransport, introspect.ClientAuth{Method: "tls_client_auth", ClientID: "id"}
 		}, ""},
 	} {
@@ -108,27 +108,27 @@ func TestConfigMistakes(t *testing.T) {
 			v, err := introspect.New(c)
 			switch {
 			case row.want == "" && err != nil:
-				t.Errorf("got %v, want none", err)
+				t.Errorf("got %v, want no error", err)
 			case row.want != "" && (err == nil || !strings.Contains(err.Error(), row.want)):
-				t.Errorf("got %v, want one that names %q", err, row.want)
+				t.Errorf("got %v, want an error that contains %q", err, row.want)
 			case err != nil && (v != nil || strings.Contains(err.Error(), "test-secret")):
-				t.Errorf("a verifier beside an error, or the secret in it: %v", err)
+				t.Errorf("got a verifier with an error, or an error that contains the secret: %v", err)
 			}
 		})
 	}
 }
 
-func TestEveryMistakeAtOnce(t *testing.T) {
+func TestAllMistakesReported(t *testing.T) {
 	_, err := introspect.New(introspect.Config{Issuer: "x", Endpoint: "y", KeysURL: "z", Timeout: -1, MaxConcurrent: -1})
 	for _, word := range []string{"issuer \"x\"", "URL \"y\"", "URL \"z\"", "KeysURL", "Timeout", "MaxConcurrent", "ClientID", "ClientSecret"} {
 		if err == nil || !strings.Contains(err.Error(), word) {
-			t.Errorf("got %v, which does not name %s", err, word)
+			t.Errorf("got %v, want an error that contains %s", err, word)
 		}
 	}
 }
 
-// However a configuration or a verifier is printed, its secrets are not.
-func TestSecretsAreNotPrinted(t *testing.T) {
+// No way to print, log or encode a configuration or a verifier shows a secret.
+func TestPrintedVerifierHasNoSecrets(t *testing.T) {
 	_, key, _ := ed25519.GenerateKey(rand.Reader)
 	config := introspect.Config{Issuer: "https://auth.example.test", Auth: introspect.ClientAuth{ClientID: "id", ClientSecret: "hunter-2-hunter"}}
 	v, err := introspect.New(config)

@@ -13,7 +13,7 @@ import (
 	"github.com/warder-go/warder/resource/resourcetest"
 )
 
-// Opaque tokens are good as long as the authorization server says so.
+// A resource that introspects opaque tokens.
 func Example() {
 	server, err := resourcetest.NewIssuer(resourcetest.Config{})
 	if err != nil {
@@ -24,7 +24,7 @@ func Example() {
 	verifier, err := introspect.New(introspect.Config{
 		Issuer:    server.Identifier(),
 		Auth:      introspect.ClientAuth{ClientID: "test-client", ClientSecret: "test-secret"},
-		Transport: server.Transport(), // only here: a server without a socket
+		Transport: server.Transport(), // only for this example: a server without a socket
 	})
 	if err != nil {
 		log.Fatal(err)
@@ -40,36 +40,36 @@ func Example() {
 		caller, _ := resource.FromContext(req.Context())
 		fmt.Fprintln(w, "hello", caller.Subject())
 	})
-	ask := func(token string) {
+	request := func(token string) {
 		req := httptest.NewRequest(http.MethodPost, "/mcp", nil)
 		req.Header.Set("Authorization", "Bearer "+token)
-		answer := httptest.NewRecorder()
-		nethttp.Handler(res, hello).ServeHTTP(answer, req)
-		fmt.Print(answer.Code, " ", answer.Body)
+		response := httptest.NewRecorder()
+		nethttp.Handler(res, hello).ServeHTTP(response, req)
+		fmt.Print(response.Code, " ", response.Body)
 	}
 
 	token := server.OpaqueToken(resourcetest.Token{Subject: "alice"})
-	ask(token)
+	request(token)
 	server.Revoke(token)
-	ask(token) // remembered still, for resource.Config.MemoryTTL at most
+	request(token) // still cached, for resource.Config.MemoryTTL at most
 	res.Forget(token)
-	ask(token)
+	request(token)
 	// Output:
 	// 200 hello alice
 	// 200 hello alice
 	// 401 {"error":"invalid_token","error_description":"The access token is invalid"}
 }
 
-// A configuration that can't work says so at start, every mistake at once.
+// New reports all mistakes in a configuration at once.
 func ExampleNew_mistakes() {
 	_, err := introspect.New(introspect.Config{
 		Issuer:  "https://auth.example.com",
 		Timeout: time.Hour,
-		Auth:    introspect.ClientAuth{Method: introspect.PrivateKeyJWT, ClientID: "mcp", ClientSecret: "never shown"},
+		Auth:    introspect.ClientAuth{Method: introspect.PrivateKeyJWT, ClientID: "mcp", ClientSecret: "never printed"},
 	})
 	fmt.Println(err)
 	// Output:
-	// introspect: configuration: Auth: ClientSecret and BearerToken have no place for method "private_key_jwt"
+	// introspect: configuration: Auth: ClientSecret and BearerToken must not be set for method "private_key_jwt"
 	// Auth: Signer is required for method "private_key_jwt"
 	// Timeout: 1h0m0s is not between 100ms and 30s
 }

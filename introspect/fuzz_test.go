@@ -15,9 +15,8 @@ import (
 	"github.com/warder-go/warder/resource/resourcetest"
 )
 
-// FuzzAnswer lets the endpoint answer anything. Ours accepts only what the standard
-// library, too, reads as an active token for this resource; and whatever comes, it is
-// never our fault (500).
+// FuzzAnswer makes the endpoint return any body. A token is accepted only if encoding/json also
+// reads the body as an active token for this resource. The status is never 500.
 func FuzzAnswer(f *testing.F) {
 	for _, seed := range []string{
 		`{"active":true,"sub":"alice","aud":"https://mcp.example.test/mcp","exp":4102444800}`,
@@ -37,35 +36,36 @@ func FuzzAnswer(f *testing.F) {
 		if body == nil {
 			body = []byte{}
 		}
-		w := newWorld(t, issuer, nil)
-		w.fail(resourcetest.Failure{Body: body})
-		got := w.ask("some-token-of-somebody")
+		fx := newFixture(t, issuer, nil)
+		fx.endpointFails(resourcetest.Failure{Body: body})
+		got := fx.request("some-token-of-somebody")
 		if !slices.Contains([]int{200, 401, 503}, got.status) {
 			t.Fatalf("got %d for %q", got.status, body)
 		}
 		if got.status != 200 {
 			return
 		}
-		var theirs struct {
+		var want struct {
 			Active    bool    `json:"active"`
 			Issuer    *string `json:"iss"`
 			Audience  any     `json:"aud"`
 			TokenType *string `json:"token_type"`
 		}
-		if err := json.Unmarshal(body, &theirs); err != nil || !theirs.Active {
-			t.Errorf("accepted, though encoding/json says %v, %v: %q", theirs.Active, err, body)
+		if err := json.Unmarshal(body, &want); err != nil || !want.Active {
+			t.Errorf("accepted, but encoding/json reads active %v, error %v: %q", want.Active, err, body)
 		}
-		list, _ := theirs.Audience.([]any)
-		if theirs.Audience != identifier && !slices.Contains(list, any(identifier)) {
-			t.Errorf("accepted for %v: %q", theirs.Audience, body)
+		list, _ := want.Audience.([]any)
+		if want.Audience != identifier && !slices.Contains(list, any(identifier)) {
+			t.Errorf("accepted with audience %v: %q", want.Audience, body)
 		}
-		if theirs.Issuer != nil && *theirs.Issuer != issuer.Identifier() || theirs.TokenType != nil && !bytes.EqualFold([]byte(*theirs.TokenType), []byte("bearer")) {
-			t.Errorf("accepted: %q", body)
+		if want.Issuer != nil && *want.Issuer != issuer.Identifier() || want.TokenType != nil && !bytes.EqualFold([]byte(*want.TokenType), []byte("bearer")) {
+			t.Errorf("accepted with another issuer or token type: %q", body)
 		}
 	})
 }
 
-// FuzzSignedAnswer lets the endpoint sign anything (RFC 9701 §5).
+// FuzzSignedAnswer makes the endpoint return any signed payload (RFC 9701 §5). It is accepted only
+// if encoding/json also reads iss, aud and iat as valid.
 func FuzzSignedAnswer(f *testing.F) {
 	const inner = `"token_introspection":{"active":true,"sub":"x","aud":"https://mcp.example.test/mcp"}`
 	issuer, err := resourcetest.NewIssuer(resourcetest.Config{})
@@ -85,31 +85,31 @@ func FuzzSignedAnswer(f *testing.F) {
 	f.Fuzz(func(t *testing.T, payload []byte) {
 		now := time.Now()
 		payload = bytes.ReplaceAll(payload, []byte("IAT"), fmt.Append(nil, now.Unix()))
-		w := newWorld(t, issuer, func(_ *resource.Config, c *introspect.Config) {
+		fx := newFixture(t, issuer, func(_ *resource.Config, c *introspect.Config) {
 			c.SignedAnswers, c.KeysURL = true, issuer.URL(resourcetest.JWKS)
 		})
 		head := fmt.Sprintf(`{"alg":"ES256","typ":"token-introspection+jwt","kid":%q}`, issuer.SigningKeyID(""))
 		signed := issuer.Token(resourcetest.Token{RawHeader: []byte(head), RawPayload: append([]byte{}, payload...)})
-		w.fail(resourcetest.Failure{Body: []byte(signed), Header: http.Header{"Content-Type": {"application/token-introspection+jwt"}}})
-		got := w.ask("some-token-of-somebody")
+		fx.endpointFails(resourcetest.Failure{Body: []byte(signed), Header: http.Header{"Content-Type": {"application/token-introspection+jwt"}}})
+		got := fx.request("some-token-of-somebody")
 		if !slices.Contains([]int{200, 401, 503}, got.status) {
 			t.Fatalf("got %d for %q", got.status, payload)
 		}
 		if got.status == 503 {
 			return
 		}
-		var theirs struct {
+		var want struct {
 			Issuer   string  `json:"iss"`
 			Audience any     `json:"aud"`
 			IssuedAt float64 `json:"iat"`
 		}
-		if err := json.Unmarshal(payload, &theirs); err != nil {
-			t.Fatalf("believed, though encoding/json says %v: %q", err, payload)
+		if err := json.Unmarshal(payload, &want); err != nil {
+			t.Fatalf("accepted, but encoding/json returns %v: %q", err, payload)
 		}
-		list, _ := theirs.Audience.([]any)
-		if theirs.Issuer != issuer.Identifier() || theirs.Audience != "test-client" && !slices.Contains(list, any("test-client")) ||
-			math.Abs(theirs.IssuedAt-float64(now.Unix())) > 63 {
-			t.Errorf("believed: %q", payload)
+		list, _ := want.Audience.([]any)
+		if want.Issuer != issuer.Identifier() || want.Audience != "test-client" && !slices.Contains(list, any("test-client")) ||
+			math.Abs(want.IssuedAt-float64(now.Unix())) > 63 {
+			t.Errorf("accepted with an invalid iss, aud or iat: %q", payload)
 		}
 	})
 }

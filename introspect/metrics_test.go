@@ -8,80 +8,79 @@ import (
 	"github.com/prometheus/client_golang/prometheus"
 	"github.com/prometheus/client_golang/prometheus/testutil"
 
-	"github.com/warder-go/warder/introspect"
 	"github.com/warder-go/warder/resource"
 	"github.com/warder-go/warder/resource/resourcetest"
 )
 
 func TestMetrics(t *testing.T) {
-	inWorld(t, nil, func(w *world) {
+	inBubble(t, nil, func(fx *fixture) {
 		registry := prometheus.NewRegistry()
-		registry.MustRegister(w.res.Metrics())
+		registry.MustRegister(fx.res.Metrics())
 		if problems, err := testutil.GatherAndLint(registry); err != nil || len(problems) > 0 {
-			w.Errorf("lint: %v %v", problems, err)
+			fx.Errorf("lint: %v %v", problems, err)
 		}
-		lines := func() int { return strings.Count(w.metrics(), "\n") }
-		before := lines() // every series is there from the start
-		w.ask(w.token(resourcetest.Token{}))
+		lines := func() int { return strings.Count(fx.metrics(), "\n") }
+		before := lines() // every series exists from the start
+		fx.request(fx.token(resourcetest.Token{}))
 		for i := range 3 {
-			w.ask(junk(i))
+			fx.request(unknownToken(i))
 		}
-		w.fail(resourcetest.Failure{Status: 418})
-		w.ask(junk(10))
-		w.fail(resourcetest.Failure{Status: 401})
-		w.ask(junk(11))
-		w.ask(junk(12)) // no call: the credentials were refused a moment ago
-		if got, want := w.outcomes(), "active=1 credentials=1 inactive=3 status_4xx=1"; got != want {
-			w.Errorf("outcomes\n got %s\nwant %s", got, want)
+		fx.endpointFails(resourcetest.Failure{Status: 418})
+		fx.request(unknownToken(10))
+		fx.endpointFails(resourcetest.Failure{Status: 401})
+		fx.request(unknownToken(11))
+		fx.request(unknownToken(12)) // no call: the credentials were rejected less than a second ago
+		if got, want := fx.outcomes(), "active=1 credentials=1 inactive=3 status_4xx=1"; got != want {
+			fx.Errorf("outcomes\n got %s\nwant %s", got, want)
 		}
-		if got := w.metric("warder_introspection_call_duration_seconds_count"); got != "6" {
-			w.Errorf("%s calls were timed, want 6", got)
+		if got := fx.metric("warder_introspection_call_duration_seconds_count"); got != "6" {
+			fx.Errorf("got the durations of %s calls, want 6", got)
 		}
-		if got := w.metric("warder_introspection_call_duration_seconds_sum"); got != "0.08" {
-			w.Errorf("they took %s s, want 0.08", got)
+		if got := fx.metric("warder_introspection_call_duration_seconds_sum"); got != "0.08" {
+			fx.Errorf("got a total duration of %s s, want 0.08", got)
 		}
 		time.Sleep(time.Second)
-		w.normal()
+		fx.endpointWorks()
 		for i := range 1000 { // bad-inputs 263
-			w.ask(junk(1000 + i))
+			fx.request(unknownToken(1000 + i))
 		}
 		if after := lines(); after != before {
-			w.Errorf("%d lines became %d: a label holds what clients send", before, after)
+			fx.Errorf("%d lines became %d: a label contains text from clients", before, after)
 		}
 	})
 }
 
-// The log says which call failed and why, in words of ours.
+// The log names the outcome and the cause of a failed call, without text from the endpoint.
 func TestLog(t *testing.T) {
-	inWorld(t, nil, func(w *world) {
-		w.fail(resourcetest.Failure{Status: 400, Body: []byte(`{"error":"evil\u000a\u001b[31m","error_description":"test-secret"}`)})
-		w.expect("odd error", w.token(resourcetest.Token{}), 503, resource.ReasonIntrospectionStatus)
-		if want := `"error":"endpoint answered status 400 with another error"`; !strings.Contains(w.log.String(), want) || strings.Contains(w.log.String(), "evil") {
-			w.Errorf("got %s\nwant %s", w.log, want)
+	inBubble(t, nil, func(fx *fixture) {
+		fx.endpointFails(resourcetest.Failure{Status: 400, Body: []byte(`{"error":"evil\u000a\u001b[31m","error_description":"test-secret"}`)})
+		fx.expect("unknown error code", fx.token(resourcetest.Token{}), 503, resource.ReasonIntrospectionStatus)
+		if want := `"error":"endpoint returned status 400 with an unknown error code"`; !strings.Contains(fx.log.String(), want) || strings.Contains(fx.log.String(), "evil") {
+			fx.Errorf("got %s\nwant %s", fx.log, want)
 		}
-		w.fail(resourcetest.Failure{Status: 401})
-		w.expect("credentials", w.token(resourcetest.Token{}), 503, resource.ReasonIntrospectionCredentials)
-		if !strings.Contains(w.log.String(), `"level":"ERROR"`) {
-			w.Errorf("refused credentials are no error: %s", w.log)
+		fx.endpointFails(resourcetest.Failure{Status: 401})
+		fx.expect("rejected credentials", fx.token(resourcetest.Token{}), 503, resource.ReasonIntrospectionCredentials)
+		if !strings.Contains(fx.log.String(), `"level":"ERROR"`) {
+			fx.Errorf("rejected credentials are not logged at level ERROR: %s", fx.log)
 		}
-		w.normal()
+		fx.endpointWorks()
 		time.Sleep(time.Second)
-		w.expect("credentials are good again", w.token(resourcetest.Token{}), 200, "")
-		w.fail(resourcetest.Failure{Status: 500})
-		for i := range introspect.FailuresToOpen {
-			w.ask(junk(i))
+		fx.expect("accepted credentials", fx.token(resourcetest.Token{}), 200, "")
+		fx.endpointFails(resourcetest.Failure{Status: 500})
+		for i := range 5 {
+			fx.request(unknownToken(i))
 		}
-		if !strings.Contains(w.log.String(), "is left alone for a while") {
-			w.Errorf("the circuit opened without a word: %s", w.log)
+		if !strings.Contains(fx.log.String(), "circuit opened after failures; not calling the introspection endpoint") {
+			fx.Errorf("no record for the circuit breaker that opened: %s", fx.log)
 		}
-		w.normal()
-		w.log.reset()
-		w.ask(junk(100))
+		fx.endpointWorks()
+		fx.log.reset()
+		fx.request(unknownToken(100))
 		time.Sleep(2 * time.Second)
-		w.ask(junk(101))
-		for line := range strings.Lines(w.log.String()) {
-			if !strings.Contains(line, "request refused") {
-				w.Errorf("neither a refusal without a call nor a plain no is worth a record of its own: %s", line)
+		fx.request(unknownToken(101))
+		for line := range strings.Lines(fx.log.String()) {
+			if !strings.Contains(line, rejectionMessage) {
+				fx.Errorf("a rejection without a call and an inactive token need only the record of the resource: %s", line)
 			}
 		}
 	})

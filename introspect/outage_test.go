@@ -12,74 +12,74 @@ import (
 )
 
 // 429 and 5xx with Retry-After (bad-inputs 201; RFC 9110 §10.2.3).
-func TestRetryAfterOfTheEndpoint(t *testing.T) {
+func TestEndpointRetryAfter(t *testing.T) {
 	for _, row := range []struct {
 		name, value string
 		status      int
-		after       string        // what the client is told
-		quiet       time.Duration // no call before; 0: no pause at all
+		retryAfter  string        // for the client
+		pause       time.Duration // without calls; 0: none
 	}{
-		{"429", "20", 429, "20", 20 * time.Second},
-		{"503", "20", 503, "20", 20 * time.Second},
-		{"500", "3", 500, "3", 3 * time.Second},
-		{"an hour, capped", "3600", 429, "30", 30 * time.Second},
-		{"beyond int64, capped", "99999999999999999999", 429, "30", 30 * time.Second},
+		{"429 with seconds", "20", 429, "20", 20 * time.Second},
+		{"503 with seconds", "20", 503, "20", 20 * time.Second},
+		{"500 with seconds", "3", 500, "3", 3 * time.Second},
+		{"an hour, limited to 30 s", "3600", 429, "30", 30 * time.Second},
+		{"beyond int64, limited to 30 s", "99999999999999999999", 429, "30", 30 * time.Second},
 		{"a date", "Sat, 01 Jan 2000 00:00:10 GMT", 503, "10", 10 * time.Second},
-		{"nothing", "", 429, "1", 0},
-		{"0", "0", 429, "1", 0},
+		{"empty", "", 429, "1", 0},
+		{"zero", "0", 429, "1", 0},
 		{"negative", "-5", 429, "1", 0},
 		{"garbage", "soon", 429, "1", 0},
 	} {
 		t.Run(row.name, func(t *testing.T) {
-			inWorld(t, nil, func(w *world) {
-				w.fail(resourcetest.Failure{Status: row.status, Header: http.Header{"Retry-After": {row.value}}})
-				if got := w.ask(junk(0)); got.status != 503 || got.after != row.after {
-					w.Errorf("got %d, Retry-After %q; want 503, %q", got.status, got.after, row.after)
+			inBubble(t, nil, func(fx *fixture) {
+				fx.endpointFails(resourcetest.Failure{Status: row.status, Header: http.Header{"Retry-After": {row.value}}})
+				if got := fx.request(unknownToken(0)); got.status != 503 || got.retryAfter != row.retryAfter {
+					fx.Errorf("got %d, Retry-After %q; want 503, %q", got.status, got.retryAfter, row.retryAfter)
 				}
-				w.normal()
-				token := w.token(resourcetest.Token{})
-				if row.quiet > 0 {
-					time.Sleep(row.quiet - time.Millisecond)
-					w.expect("just before", token, 503, resource.ReasonIntrospectionSuspended)
+				fx.endpointWorks()
+				token := fx.token(resourcetest.Token{})
+				if row.pause > 0 {
+					time.Sleep(row.pause - time.Millisecond)
+					fx.expect("a millisecond before the end of the pause", token, 503, resource.ReasonIntrospectionSuspended)
 					time.Sleep(time.Millisecond)
 				}
-				w.expect("afterwards", token, 200, "")
-				if w.calls() != 2 {
-					w.Errorf("%d calls, want 2", w.calls())
+				fx.expect("after the pause", token, 200, "")
+				if fx.calls() != 2 {
+					fx.Errorf("got %d calls, want 2", fx.calls())
 				}
 			})
 		})
 	}
 }
 
-func TestRefusedCredentials(t *testing.T) { // bad-inputs 200: at most once a second, breaker untouched
-	inWorld(t, nil, func(w *world) {
-		remembered := w.token(resourcetest.Token{})
-		w.expect("before", remembered, 200, "")
-		w.fail(resourcetest.Failure{Status: 401, Delay: 20 * time.Millisecond})
-		before := w.calls()
-		if got := w.load(30 * time.Second); got[503] < 290 || len(got) != 1 {
-			w.Errorf("got %s, want 503 only", summary(got))
+func TestRejectedCredentials(t *testing.T) { // bad-inputs 200: at most one call per second, and the circuit breaker stays closed
+	inBubble(t, nil, func(fx *fixture) {
+		cached := fx.token(resourcetest.Token{})
+		fx.expect("before the failure", cached, 200, "")
+		fx.endpointFails(resourcetest.Failure{Status: 401, Delay: 20 * time.Millisecond})
+		before := fx.calls()
+		if got := fx.requestPeriodically(30 * time.Second); got[503] < 290 || len(got) != 1 {
+			fx.Errorf("got %s, want only 503", summary(got))
 		}
-		time.Sleep(introspect.CredentialsInterval)
-		w.crowd(repeat(500, junk))
-		for _, gap := range w.gaps(before) {
-			if gap < introspect.CredentialsInterval {
-				w.Errorf("two calls are %s apart, want a second", gap)
+		time.Sleep(time.Second)
+		fx.requestAll(repeat(500, unknownToken))
+		for _, interval := range fx.callIntervals(before) {
+			if interval < time.Second {
+				fx.Errorf("got two calls within %s, want one per second", interval)
 			}
 		}
-		if n := w.calls() - before; n < 25 || n > 32 {
-			w.Errorf("%d calls in 30 s, want one a second", n)
+		if n := fx.calls() - before; n < 25 || n > 32 {
+			fx.Errorf("got %d calls in 30 s, want one per second", n)
 		}
-		w.expect("a remembered token", remembered, 200, "")
-		if !strings.Contains(w.outcomes(), "credentials=") || w.metric("warder_introspection_circuit_open") != "0" {
-			w.Errorf("outcomes %s", w.outcomes())
+		fx.expect("cached token", cached, 200, "")
+		if !strings.Contains(fx.outcomes(), "credentials=") || fx.metric("warder_introspection_circuit_open") != "0" {
+			fx.Errorf("got outcomes %s; want credentials, and a closed circuit breaker", fx.outcomes())
 		}
-		w.normal()
-		time.Sleep(introspect.CredentialsInterval)
-		w.expect("credentials are good again", w.token(resourcetest.Token{}), 200, "")
-		if got := w.load(time.Second); got[200] == 0 || got[503] > 0 {
-			w.Errorf("afterwards: got %s, want 200 only", summary(got))
+		fx.endpointWorks()
+		time.Sleep(time.Second)
+		fx.expect("accepted credentials", fx.token(resourcetest.Token{}), 200, "")
+		if got := fx.requestPeriodically(time.Second); got[200] == 0 || got[503] > 0 {
+			fx.Errorf("after the failure: got %s, want only 200", summary(got))
 		}
 	})
 }
@@ -89,13 +89,13 @@ func TestTimeout(t *testing.T) { // bad-inputs 199, 202
 		name       string
 		configured time.Duration
 		want       time.Duration
-	}{{"default", 0, 5 * time.Second}, {"shortest", introspect.MinTimeout, 100 * time.Millisecond}, {"longest", introspect.MaxTimeout, 30 * time.Second}} {
-		for name, failure := range map[string]resourcetest.Failure{"hangs": {Hang: true}, "drips": {Pace: row.want / 10, Header: http.Header{"X": {"y"}}}} {
-			t.Run(row.name+" "+name, func(t *testing.T) {
-				inWorld(t, func(_ *resource.Config, c *introspect.Config) { c.Timeout = row.configured }, func(w *world) {
-					w.fail(failure)
-					if got := w.expect(name, w.token(resourcetest.Token{}), 503, resource.ReasonIntrospectionTimeout); got.took != row.want {
-						w.Errorf("took %s, want %s", got.took, row.want)
+	}{{"default timeout", 0, 5 * time.Second}, {"shortest timeout", 100 * time.Millisecond, 100 * time.Millisecond}, {"longest timeout", 30 * time.Second, 30 * time.Second}} {
+		for name, failure := range map[string]resourcetest.Failure{"endpoint hangs": {Hang: true}, "endpoint is slow": {Pace: row.want / 10, Header: http.Header{"X": {"y"}}}} {
+			t.Run(row.name+", "+name, func(t *testing.T) {
+				inBubble(t, func(_ *resource.Config, c *introspect.Config) { c.Timeout = row.configured }, func(fx *fixture) {
+					fx.endpointFails(failure)
+					if got := fx.expect(name, fx.token(resourcetest.Token{}), 503, resource.ReasonIntrospectionTimeout); got.took != row.want {
+						fx.Errorf("took %s, want %s", got.took, row.want)
 					}
 					time.Sleep(30 * time.Second)
 				})
@@ -104,34 +104,34 @@ func TestTimeout(t *testing.T) { // bad-inputs 199, 202
 	}
 }
 
-// What is remembered outlives the endpoint, until min(TTL, exp) and no longer.
-func TestRememberedTokensInAnOutage(t *testing.T) { // bad-inputs 202
+// Cached tokens are accepted during an outage, until the earlier of TTL and exp.
+func TestCachedTokensDuringOutage(t *testing.T) { // bad-inputs 202
 	for _, row := range []struct {
 		name  string
 		token resourcetest.Token
-		last  time.Duration // from when on the endpoint is needed
+		until time.Duration // when a call is needed again
 	}{
 		{"until the TTL", resourcetest.Token{Lifetime: time.Hour}, 5 * time.Minute},
 		{"until exp", resourcetest.Token{Lifetime: 90 * time.Second}, 90 * time.Second},
 		{"a minute without exp", resourcetest.Token{Claims: map[string]any{"exp": resourcetest.Remove}}, time.Minute},
 	} {
 		t.Run(row.name, func(t *testing.T) {
-			inWorld(t, nil, func(w *world) {
-				w.issuer.Reset()
-				token := w.token(row.token)
+			inBubble(t, nil, func(fx *fixture) {
+				fx.issuer.Reset()
+				token := fx.token(row.token)
 				began := time.Now()
-				w.expect("first", token, 200, "")
-				w.fail(resourcetest.Failure{Hang: true})
-				for time.Since(began) < row.last-time.Second {
-					if got := w.ask(token); got.status != 200 || got.took != 0 {
-						w.Fatalf("after %s: got %d after %s, want 200 at once", time.Since(began), got.status, got.took)
+				fx.expect("first request", token, 200, "")
+				fx.endpointFails(resourcetest.Failure{Hang: true})
+				for time.Since(began) < row.until-time.Second {
+					if got := fx.request(token); got.status != 200 || got.took != 0 {
+						fx.Fatalf("after %s: got %d after %s, want 200 at once", time.Since(began), got.status, got.took)
 					}
 					time.Sleep(time.Second)
 				}
-				time.Sleep(row.last - time.Nanosecond - time.Since(began))
-				w.expect("a nanosecond before", token, 200, "")
+				time.Sleep(row.until - time.Nanosecond - time.Since(began))
+				fx.expect("a nanosecond before the end", token, 200, "")
 				time.Sleep(time.Nanosecond)
-				w.expect("then", token, 503, resource.ReasonIntrospectionTimeout)
+				fx.expect("at the end", token, 503, resource.ReasonIntrospectionTimeout)
 			})
 		})
 	}

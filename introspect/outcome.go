@@ -9,132 +9,145 @@ import (
 	"github.com/warder-go/warder/resource"
 )
 
-// outcome says how asking about a token ended, in a word of a closed set: the value
-// of the metric label and of the log attribute.
+// outcome is how the introspection of a token ended. It is one of a closed set of values,
+// which the metric label and the log attribute show.
 type outcome string
 
-// How calls end.
+// Outcomes of calls.
 const (
-	active       outcome = "active"
-	inactive     outcome = "inactive"
-	notAccess    outcome = "token_type"    // active, but no access token, or not one to bear
-	tokenRefused outcome = "token_refused" // the endpoint can't do with this token
+	active         outcome = "active"
+	inactive       outcome = "inactive"
+	notAccessToken outcome = "token_type"    // active, but not a bearer access token
+	tokenRejected  outcome = "token_refused" // the endpoint cannot process this token
 
-	noAddress   outcome = "discovery"
-	unreachable outcome = "unreachable"
-	timedOut    outcome = "timeout"
-	badStatus   outcome = "status"
-	oddStatus   outcome = "status_4xx" // such as 400, 406 and 422, that says nothing which we know
-	forbidden   outcome = "forbidden"  // 403 that is not about our credentials, as of a firewall
-	rateLimited outcome = "rate_limited"
-	credentials outcome = "credentials"
-	redirected  outcome = "redirect"
-	wrongType   outcome = "content_type"
-	tooLarge    outcome = "too_large"
-	truncated   outcome = "truncated"
-	malformed   outcome = "malformed"
-	badClaims   outcome = "claims"
-	unproven    outcome = "unproven"
-	otherToken  outcome = "other_token" // a signed answer that is not about this JWT
-	noKeys      outcome = "keys"
-	panicked    outcome = "panic"
+	discoveryFailed  outcome = "discovery"
+	unreachable      outcome = "unreachable"
+	timedOut         outcome = "timeout"
+	badStatus        outcome = "status"
+	unknown4xx       outcome = "status_4xx" // such as 400, 406 and 422 without a known error code
+	forbidden        outcome = "forbidden"  // 403 that is not about our credentials, such as a firewall's
+	rateLimited      outcome = "rate_limited"
+	credentials      outcome = "credentials"
+	redirected       outcome = "redirect"
+	wrongContentType outcome = "content_type"
+	tooLarge         outcome = "too_large"
+	truncated        outcome = "truncated"
+	malformed        outcome = "malformed"
+	malformedClaims  outcome = "claims"
+	unauthenticated  outcome = "unproven"    // a signed answer that cannot be verified
+	otherToken       outcome = "other_token" // a signed answer about another JWT
+	keysUnavailable  outcome = "keys"
+	panicked         outcome = "panic"
 )
 
-// Why no call was made.
+// Outcomes without a call.
 const (
-	suspended  outcome = "suspended"
-	overloaded outcome = "overloaded"
-	abandoned  outcome = "abandoned" // nobody waits any more; nobody sees it either
+	circuitOpen outcome = "suspended"
+	overloaded  outcome = "overloaded"
+	abandoned   outcome = "abandoned" // every waiting request has left, so none receives this
 )
 
-// A verdict is what an outcome says about the endpoint.
-type verdict int
+// outcomeClass is what an outcome means for the circuit breaker. For the effect of each
+// see breaker.
+type outcomeClass int
 
 const (
-	neutral verdict = iota // nothing: the token may have brought it about
-	healthy
-	failing
-	refusing // it does not take our credentials
-	suspect  // it is failing, or can't do with this token: see Verifier.probe
+	classNeutral     outcomeClass = iota // no information about the endpoint: the token may be the cause
+	classSuccess                         // the endpoint works
+	classFailure                         // the endpoint fails
+	classSuspect                         // the endpoint fails, or the token is the cause
+	classCredentials                     // the endpoint does not accept our credentials
 )
 
-// outcomes says of each what the request gets and what it means for the endpoint.
+// outcomes maps each outcome to the reason for the request and the class for the breaker.
 //
-// What a client can bring about by the token that it sends must not be failing: junk
-// would keep everybody out. It is neutral where it is plausibly about the token, and
-// suspect where that can't be told: a server that crashes on a token and one that is
-// broken both say 500, and a firewall that dislikes one may redirect or answer in HTML.
-// And nothing that is not about the token is a 401.
+// An outcome that a client can cause with its token must not be classFailure: invalid
+// tokens from one client would lock out all others. It is classNeutral if the token is
+// the plausible cause. It is classSuspect if the cause cannot be distinguished: a server
+// that crashes on one token and a server that is broken both answer with 500, and a
+// firewall that blocks one token may redirect or answer with HTML.
+//
+// An outcome that is not about the token must not have a reason with status 401.
 var outcomes = map[outcome]struct {
-	reason  resource.Reason
-	verdict verdict
+	reason resource.Reason
+	class  outcomeClass
 }{
-	active:       {"", healthy},
-	inactive:     {resource.ReasonInactive, healthy},
-	notAccess:    {resource.ReasonTokenType, healthy},
-	tokenRefused: {resource.ReasonTokenInvalid, neutral},
+	active:         {"", classSuccess},
+	inactive:       {resource.ReasonInactive, classSuccess},
+	notAccessToken: {resource.ReasonTokenType, classSuccess},
+	tokenRejected:  {resource.ReasonTokenInvalid, classNeutral},
 
-	noAddress:   {resource.ReasonIntrospectionDiscovery, failing},
-	unreachable: {resource.ReasonIntrospectionUnreachable, suspect}, // a server that crashes may just hang up
-	timedOut:    {resource.ReasonIntrospectionTimeout, failing},
-	badStatus:   {resource.ReasonIntrospectionStatus, suspect},
-	oddStatus:   {resource.ReasonIntrospectionStatus, neutral},
-	forbidden:   {resource.ReasonIntrospectionForbidden, neutral},
-	rateLimited: {resource.ReasonIntrospectionRateLimited, failing},
-	credentials: {resource.ReasonIntrospectionCredentials, refusing},
-	redirected:  {resource.ReasonIntrospectionRedirect, suspect},
-	wrongType:   {resource.ReasonIntrospectionContentType, suspect},
-	tooLarge:    {resource.ReasonIntrospectionTooLarge, neutral}, // of a token with many claims
-	truncated:   {resource.ReasonIntrospectionTruncated, suspect},
-	malformed:   {resource.ReasonIntrospectionMalformed, suspect},
-	badClaims:   {resource.ReasonIntrospectionMalformed, neutral}, // of a subject with an odd name
-	unproven:    {resource.ReasonIntrospectionUnproven, suspect},
-	otherToken:  {resource.ReasonIntrospectionUnproven, neutral},
-	noKeys:      {resource.ReasonKeysUnavailable, neutral}, // the endpoint has answered
-	panicked:    {resource.ReasonInternalError, neutral},
+	discoveryFailed:  {resource.ReasonIntrospectionDiscovery, classFailure},
+	unreachable:      {resource.ReasonIntrospectionUnreachable, classSuspect}, // a server that crashes may close the connection
+	timedOut:         {resource.ReasonIntrospectionTimeout, classFailure},
+	badStatus:        {resource.ReasonIntrospectionStatus, classSuspect},
+	unknown4xx:       {resource.ReasonIntrospectionStatus, classNeutral},
+	forbidden:        {resource.ReasonIntrospectionForbidden, classNeutral},
+	rateLimited:      {resource.ReasonIntrospectionRateLimited, classFailure},
+	credentials:      {resource.ReasonIntrospectionCredentials, classCredentials},
+	redirected:       {resource.ReasonIntrospectionRedirect, classSuspect},
+	wrongContentType: {resource.ReasonIntrospectionContentType, classSuspect},
+	tooLarge:         {resource.ReasonIntrospectionTooLarge, classNeutral}, // a token with many claims
+	truncated:        {resource.ReasonIntrospectionTruncated, classSuspect},
+	malformed:        {resource.ReasonIntrospectionMalformed, classSuspect},
+	malformedClaims:  {resource.ReasonIntrospectionMalformed, classNeutral}, // such as a subject with invalid characters in its name
+	unauthenticated:  {resource.ReasonIntrospectionUnproven, classSuspect},
+	otherToken:       {resource.ReasonIntrospectionUnproven, classNeutral},
+	keysUnavailable:  {resource.ReasonKeysUnavailable, classNeutral}, // the endpoint has answered
+	panicked:         {resource.ReasonInternalError, classNeutral},
 
-	suspended:  {resource.ReasonIntrospectionSuspended, neutral},
-	overloaded: {resource.ReasonIntrospectionOverloaded, neutral},
-	abandoned:  {resource.ReasonRequestCanceled, neutral},
+	circuitOpen: {resource.ReasonIntrospectionSuspended, classNeutral},
+	overloaded:  {resource.ReasonIntrospectionOverloaded, classNeutral},
+	abandoned:   {resource.ReasonRequestCanceled, classNeutral},
 }
 
-// failure is why there are no claims.
+// failure is why introspection returned no claims.
 type failure struct {
 	outcome    outcome
-	retryAfter time.Duration // when to ask again; 0: nothing is known
-	err        error         // for the log: nothing of the token, of a secret or of an answer
+	retryAfter time.Duration // when to try again; 0: unknown
+	err        error         // for the log; contains no part of a token, a secret or an answer
 }
 
-func fail(o outcome, err error) *failure { return &failure{outcome: o, err: err} }
+func newFailure(o outcome, err error) *failure { return &failure{outcome: o, err: err} }
 
-// verdict returns what how a call ended means for the endpoint; nil is success.
-func (f *failure) verdict() verdict {
+// class returns the class of the outcome. A nil failure is a success.
+func (f *failure) class() outcomeClass {
 	if f == nil {
-		return healthy
+		return classSuccess
 	}
-	return outcomes[f.outcome].verdict
+	return outcomes[f.outcome].class
 }
 
-// definitive reports whether the same token would get the same in a moment.
+// retryDelay returns retryAfter, or 0 for a nil failure.
+func (f *failure) retryDelay() time.Duration {
+	if f == nil {
+		return 0
+	}
+	return f.retryAfter
+}
+
+// definitive reports whether the endpoint has rejected the token itself, so that another
+// call would have the same outcome.
 func (f *failure) definitive() bool {
-	return f.outcome == inactive || f.outcome == tokenRefused || f.outcome == notAccess
+	return f.outcome == inactive || f.outcome == tokenRejected || f.outcome == notAccessToken
 }
 
-// resourceError is what the resource is told.
+// resourceError returns the error that Verify returns for f.
 func (f *failure) resourceError() error {
 	return &resource.Error{Reason: outcomes[f.outcome].reason, RetryAfter: f.retryAfter, Err: f.err}
 }
 
-// discoveryFailure keeps what the server of the metadata asks for.
+// discoveryFailure returns the failure for an error of discovery. It honors the
+// Retry-After of the metadata server.
 func discoveryFailure(err error) *failure {
-	f := fail(noAddress, err)
+	f := newFailure(discoveryFailed, err)
 	if e, ok := errors.AsType[*metadata.DiscoveryError](err); ok {
-		f.retryAfter = min(e.RetryAfter(), MaxRetryAfter)
+		f.retryAfter = min(e.RetryAfter(), maxRetryAfter)
 	}
 	return f
 }
 
-// outboundFailure sorts the errors of the way out.
+// outboundFailure returns the failure for an error of the HTTP client.
 func outboundFailure(err error) *failure {
 	o := unreachable
 	if e, ok := errors.AsType[*outbound.Error](err); ok {
@@ -151,5 +164,5 @@ func outboundFailure(err error) *failure {
 			o = malformed
 		}
 	}
-	return fail(o, err)
+	return newFailure(o, err)
 }

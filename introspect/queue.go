@@ -7,44 +7,48 @@ import (
 	"time"
 )
 
-// queue limits how many calls are under way. Those beyond wait in turn.
-type queue struct {
-	places  chan struct{} // full: no place is free
+// maxWaiting limits the calls that wait in the queue.
+const maxWaiting = 1024
+
+// callQueue limits the number of concurrent calls. Further calls wait in order of
+// arrival. It is safe for concurrent use.
+type callQueue struct {
+	slots   chan struct{} // one element for each call that runs
 	waiting atomic.Int32
-	most    time.Duration // that a call waits
+	maxWait time.Duration
 }
 
-func newQueue(places int, most time.Duration) *queue {
-	return &queue{places: make(chan struct{}, places), most: most}
+func newCallQueue(slots int, maxWait time.Duration) *callQueue {
+	return &callQueue{slots: make(chan struct{}, slots), maxWait: maxWait}
 }
 
 var (
-	errNoPlace   = errors.New("too many calls to the endpoint are under way")
-	errAbandoned = errors.New("nobody waits for the answer")
+	errOverloaded = errors.New("too many concurrent calls to the endpoint")
+	errAbandoned  = errors.New("no request waits for the answer any more")
 )
 
-// enter takes a place, which leave gives back. It fails when MaxWaiting others wait,
-// when the wait becomes too long, and when ctx ends.
-func (q *queue) enter(ctx context.Context) *failure {
+// acquire takes a slot; release returns it. It fails at once if maxWaiting calls wait
+// already, and later if no slot becomes free within maxWait or ctx ends.
+func (q *callQueue) acquire(ctx context.Context) *failure {
 	select {
-	case q.places <- struct{}{}:
+	case q.slots <- struct{}{}:
 		return nil
 	default:
 	}
 	defer q.waiting.Add(-1)
-	if q.waiting.Add(1) > MaxWaiting {
-		return fail(overloaded, errNoPlace)
+	if q.waiting.Add(1) > maxWaiting {
+		return newFailure(overloaded, errOverloaded)
 	}
-	timer := time.NewTimer(q.most)
+	timer := time.NewTimer(q.maxWait)
 	defer timer.Stop()
 	select {
-	case q.places <- struct{}{}:
+	case q.slots <- struct{}{}:
 		return nil
 	case <-timer.C:
-		return fail(overloaded, errNoPlace)
+		return newFailure(overloaded, errOverloaded)
 	case <-ctx.Done():
-		return fail(abandoned, errAbandoned)
+		return newFailure(abandoned, errAbandoned)
 	}
 }
 
-func (q *queue) leave() { <-q.places }
+func (q *callQueue) release() { <-q.slots }

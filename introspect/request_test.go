@@ -28,9 +28,9 @@ import (
 	"github.com/warder-go/warder/resource/resourcetest"
 )
 
-// The whole request, for each way of client authentication (RFC 7662 §2.1).
+// The complete request to the endpoint, for each method of client authentication (RFC 7662 §2.1).
 func TestRequest(t *testing.T) {
-	const awkward = "clïent:1 &%+" // bad-inputs 212
+	const special = "clïent:1 &%+" // bad-inputs 212
 	value := func(s string) func(context.Context) (string, error) {
 		return func(context.Context) (string, error) { return s, nil }
 	}
@@ -44,24 +44,24 @@ func TestRequest(t *testing.T) {
 		form          url.Values // besides token and token_type_hint
 	}{
 		{"basic is the default", introspect.ClientAuth{ClientID: "id", ClientSecret: "secret"}, basic("id", "secret"), nil},
-		{"212 basic, form-encoded first (RFC 6749 §2.3.1)", introspect.ClientAuth{ClientID: awkward, ClientSecret: awkward}, basic("cl%C3%AFent%3A1+%26%25%2B", "cl%C3%AFent%3A1+%26%25%2B"), nil},
+		{"212 basic, form-encoded first (RFC 6749 §2.3.1)", introspect.ClientAuth{ClientID: special, ClientSecret: special}, basic("cl%C3%AFent%3A1+%26%25%2B", "cl%C3%AFent%3A1+%26%25%2B"), nil},
 		{"basic from a function", introspect.ClientAuth{ClientID: "id", ClientSecretFunc: value("s")}, basic("id", "s"), nil},
-		{"post", introspect.ClientAuth{Method: introspect.ClientSecretPost, ClientID: awkward, ClientSecret: "a&b=c"}, "", url.Values{"client_id": {awkward}, "client_secret": {"a&b=c"}}},
+		{"post", introspect.ClientAuth{Method: introspect.ClientSecretPost, ClientID: special, ClientSecret: "a&b=c"}, "", url.Values{"client_id": {special}, "client_secret": {"a&b=c"}}},
 		{"post from a function", introspect.ClientAuth{Method: introspect.ClientSecretPost, ClientID: "id", ClientSecretFunc: value("s")}, "", url.Values{"client_id": {"id"}, "client_secret": {"s"}}},
 		{"bearer", introspect.ClientAuth{Method: introspect.Bearer, BearerToken: "to-ken=="}, "Bearer to-ken==", nil},
 		{"bearer from a function", introspect.ClientAuth{Method: introspect.Bearer, BearerTokenFunc: value("t")}, "Bearer t", nil},
-		{"mutual TLS, with a Transport of one's own", introspect.ClientAuth{Method: introspect.TLSClientAuth, ClientID: "id"}, "", url.Values{"client_id": {"id"}}},
+		{"mutual TLS, with a custom Transport", introspect.ClientAuth{Method: introspect.TLSClientAuth, ClientID: "id"}, "", url.Values{"client_id": {"id"}}},
 	} {
 		t.Run(row.name, func(t *testing.T) {
-			inWorld(t, func(_ *resource.Config, c *introspect.Config) { c.Auth = row.auth }, func(w *world) {
-				const token = "a+b/c~d.e==" // bad-inputs 211: every odd character that a token may have
-				w.body(`{"active":true,"sub":"alice","aud":"https://mcp.example.test/mcp"}`)
-				w.expect("accepted", token, 200, "")
+			inBubble(t, func(_ *resource.Config, c *introspect.Config) { c.Auth = row.auth }, func(fx *fixture) {
+				const token = "a+b/c~d.e==" // bad-inputs 211: every special character that a token may contain
+				fx.endpointAnswers(`{"active":true,"sub":"alice","aud":"https://mcp.example.test/mcp"}`)
+				fx.expect("accepted token", token, 200, "")
 				want := url.Values{"token": {token}, "token_type_hint": {"access_token"}}
 				maps.Copy(want, row.form)
-				got := w.issuer.Last(resourcetest.Introspection)
+				got := fx.issuer.Last(resourcetest.Introspection)
 				if got.Method != "POST" || got.URI != "/introspect" || !reflect.DeepEqual(got.Form, want) {
-					w.Errorf("\n got %s %s %v\nwant POST /introspect %v", got.Method, got.URI, got.Form, want)
+					fx.Errorf("\n got %s %s %v\nwant POST /introspect %v", got.Method, got.URI, got.Form, want)
 				}
 				header := http.Header{
 					"Accept": {"application/json"}, "Accept-Encoding": {"identity"},
@@ -70,44 +70,44 @@ func TestRequest(t *testing.T) {
 				if row.authorization != "" {
 					header.Set("Authorization", row.authorization)
 				}
-				if got.Header.Del("Idempotency-Key"); !reflect.DeepEqual(got.Header, header) { // net/http's, which never sends it
-					w.Errorf("header\n got %v\nwant %v", got.Header, header)
+				if got.Header.Del("Idempotency-Key"); !reflect.DeepEqual(got.Header, header) { // for net/http, which does not send it
+					fx.Errorf("header\n got %v\nwant %v", got.Header, header)
 				}
 			})
 		})
 	}
 }
 
-// The form can't be split by anything in a secret: the server reads what was meant.
-func TestAwkwardCredentialsAreAccepted(t *testing.T) { // bad-inputs 211, 212
+// The endpoint decodes credentials with special characters correctly.
+func TestSpecialCharactersInCredentials(t *testing.T) { // bad-inputs 211, 212
 	for _, method := range []string{introspect.ClientSecretBasic, introspect.ClientSecretPost} {
 		for _, secret := range []string{"a:b", "a%b", "a+b c", "a&token=x", "pässwörd€", "\"\\\r\n\x00"} {
 			of := resourcetest.Config{Clients: []resourcetest.Client{{ID: "id:" + secret, Secret: secret}}}
-			inWorldOf(t, of, func(_ *resource.Config, c *introspect.Config) {
+			inBubbleWithIssuer(t, of, func(_ *resource.Config, c *introspect.Config) {
 				c.Auth = introspect.ClientAuth{Method: method, ClientID: "id:" + secret, ClientSecret: secret}
-			}, func(w *world) {
-				w.expect(fmt.Sprintf("%s %q", method, secret), w.token(resourcetest.Token{}), 200, "")
+			}, func(fx *fixture) {
+				fx.expect(fmt.Sprintf("%s %q", method, secret), fx.token(resourcetest.Token{}), 200, "")
 			})
 		}
 	}
 }
 
-// A rotated secret works with the next call.
+// A rotated secret takes effect with the next call.
 func TestRotatedSecret(t *testing.T) {
 	secret := "old"
 	of := resourcetest.Config{Clients: []resourcetest.Client{{ID: "id", Secret: "new"}}}
-	inWorldOf(t, of, func(_ *resource.Config, c *introspect.Config) {
+	inBubbleWithIssuer(t, of, func(_ *resource.Config, c *introspect.Config) {
 		c.Auth = introspect.ClientAuth{ClientID: "id", ClientSecretFunc: func(context.Context) (string, error) { return secret, nil }}
-	}, func(w *world) {
-		w.expect("old secret", w.token(resourcetest.Token{}), 503, resource.ReasonIntrospectionCredentials)
+	}, func(fx *fixture) {
+		fx.expect("old secret", fx.token(resourcetest.Token{}), 503, resource.ReasonIntrospectionCredentials)
 		secret = "new"
-		time.Sleep(introspect.CredentialsInterval)
-		w.expect("new secret", w.token(resourcetest.Token{}), 200, "")
-		w.expect("and at once again", w.token(resourcetest.Token{}), 200, "")
+		time.Sleep(time.Second)
+		fx.expect("new secret", fx.token(resourcetest.Token{}), 200, "")
+		fx.expect("new secret again, at once", fx.token(resourcetest.Token{}), 200, "")
 	})
 }
 
-func TestSecretFunctionThatFails(t *testing.T) {
+func TestSecretFunctionFails(t *testing.T) {
 	for _, row := range []struct {
 		name   string
 		secret func(context.Context) (string, error)
@@ -119,21 +119,21 @@ func TestSecretFunctionThatFails(t *testing.T) {
 		{"empty", func(context.Context) (string, error) { return "", nil }, 503, resource.ReasonIntrospectionCredentials, 0},
 		{"panic", func(context.Context) (string, error) { panic("test-secret") }, 500, resource.ReasonInternalError, 0},
 		{"slow", func(ctx context.Context) (string, error) { <-ctx.Done(); return "", ctx.Err() }, 503, resource.ReasonIntrospectionCredentials, 5 * time.Second},
-		{"slow, and deaf to its context", func(context.Context) (string, error) { time.Sleep(9 * time.Second); return "", errors.New("late") }, 503, resource.ReasonIntrospectionTimeout, 6 * time.Second},
+		{"slow, and ignores its context", func(context.Context) (string, error) { time.Sleep(9 * time.Second); return "", errors.New("late") }, 503, resource.ReasonIntrospectionTimeout, 6 * time.Second},
 	} {
 		for _, method := range []string{introspect.ClientSecretBasic, introspect.Bearer} {
 			t.Run(row.name+" "+method, func(t *testing.T) {
-				inWorld(t, func(_ *resource.Config, c *introspect.Config) {
+				inBubble(t, func(_ *resource.Config, c *introspect.Config) {
 					c.Auth = introspect.ClientAuth{ClientID: "id", ClientSecretFunc: row.secret}
 					if method == introspect.Bearer {
 						c.Auth = introspect.ClientAuth{Method: method, BearerTokenFunc: row.secret}
 					}
-				}, func(w *world) {
-					if got := w.expect(row.name, w.token(resourcetest.Token{}), row.status, row.reason); got.took != row.took {
-						w.Errorf("took %s, want %s", got.took, row.took)
+				}, func(fx *fixture) {
+					if got := fx.expect(row.name, fx.token(resourcetest.Token{}), row.status, row.reason); got.took != row.took {
+						fx.Errorf("took %s, want %s", got.took, row.took)
 					}
-					if w.calls() != 0 {
-						w.Errorf("%d calls without credentials", w.calls())
+					if fx.calls() != 0 {
+						fx.Errorf("got %d calls without credentials, want 0", fx.calls())
 					}
 				})
 			})
@@ -141,15 +141,15 @@ func TestSecretFunctionThatFails(t *testing.T) {
 	}
 }
 
-// A bearer token that is no token must not get into the header.
-func TestBearerTokenThatWouldSplitTheHeader(t *testing.T) {
+// A bearer token that is not a b64token must not be put into the header.
+func TestInvalidBearerToken(t *testing.T) {
 	for _, token := range []string{"a b", "a\r\nX-Evil: 1", "", "ä", "a\x00"} {
-		inWorld(t, func(_ *resource.Config, c *introspect.Config) {
+		inBubble(t, func(_ *resource.Config, c *introspect.Config) {
 			c.Auth = introspect.ClientAuth{Method: introspect.Bearer, BearerTokenFunc: func(context.Context) (string, error) { return token, nil }}
-		}, func(w *world) {
-			w.expect(fmt.Sprintf("%q", token), w.token(resourcetest.Token{}), 503, resource.ReasonIntrospectionCredentials)
-			if w.calls() != 0 {
-				w.Errorf("%q was sent", token)
+		}, func(fx *fixture) {
+			fx.expect(fmt.Sprintf("%q", token), fx.token(resourcetest.Token{}), 503, resource.ReasonIntrospectionCredentials)
+			if fx.calls() != 0 {
+				fx.Errorf("%q was sent", token)
 			}
 		})
 	}
@@ -179,36 +179,36 @@ func TestPrivateKeyJWT(t *testing.T) { // RFC 7523 §3, RFC 7523bis §4, OpenID 
 		{"P-384", "", "ES384", curve(elliptic.P384()), ""},
 		{"P-521", "ES512", "ES512", curve(elliptic.P521()), ""},
 		{"Ed25519", "", "EdDSA", edKey, ""},
-		{"audience of an older server", "", "EdDSA", edKey, "https://auth.example.test/introspect"},
+		{"audience for an older server", "", "EdDSA", edKey, "https://auth.example.test/introspect"},
 	} {
 		t.Run(row.name, func(t *testing.T) {
-			inWorld(t, func(c *resource.Config, i *introspect.Config) {
+			inBubble(t, func(c *resource.Config, i *introspect.Config) {
 				i.Auth = introspect.ClientAuth{Method: introspect.PrivateKeyJWT, ClientID: "id", Signer: row.signer, KeyID: "k1", Algorithm: row.algorithm, Audience: row.audience}
-			}, func(w *world) {
-				w.body(`{"active":false}`)
+			}, func(fx *fixture) {
+				fx.endpointAnswers(`{"active":false}`)
 				seen := map[string]bool{}
-				for i := range 20 { // short numbers in a signature are padded: one in 256
-					w.ask(junk(i))
-					form := w.issuer.Last(resourcetest.Introspection).Form
+				for i := range 20 { // one in 256 signatures has a short number, which is padded
+					fx.request(unknownToken(i))
+					form := fx.issuer.Last(resourcetest.Introspection).Form
 					if got := form.Get("client_assertion_type"); got != "urn:ietf:params:oauth:client-assertion-type:jwt-bearer" || len(form) != 4 {
-						w.Fatalf("form %v", slices.Collect(maps.Keys(form)))
+						fx.Fatalf("form %v", slices.Collect(maps.Keys(form)))
 					}
-					header, claims := verifyAssertion(w.T, form.Get("client_assertion"), row.signer.Public())
+					header, claims := verifyAssertion(fx.T, form.Get("client_assertion"), row.signer.Public())
 					if want := map[string]any{"alg": row.want, "kid": "k1", "typ": "client-authentication+jwt"}; !reflect.DeepEqual(header, want) {
-						w.Errorf("header\n got %v\nwant %v", header, want)
+						fx.Errorf("header\n got %v\nwant %v", header, want)
 					}
 					jti, _ := claims["jti"].(string)
 					if len(jti) < 26 || seen[jti] {
-						w.Errorf("jti %q is short, or was used before", jti)
+						fx.Errorf("jti %q is too short or not unique", jti)
 					}
 					seen[jti] = true
 					now, audience := float64(time.Now().Unix()), row.audience
 					if audience == "" {
-						audience = w.issuer.Identifier()
+						audience = fx.issuer.Identifier()
 					}
 					want := map[string]any{"iss": "id", "sub": "id", "aud": audience, "iat": now, "exp": now + 60, "jti": jti}
 					if !reflect.DeepEqual(claims, want) {
-						w.Errorf("claims\n got %v\nwant %v", claims, want)
+						fx.Errorf("claims\n got %v\nwant %v", claims, want)
 					}
 				}
 			})
@@ -216,7 +216,7 @@ func TestPrivateKeyJWT(t *testing.T) { // RFC 7523 §3, RFC 7523bis §4, OpenID 
 	}
 }
 
-// verifyAssertion checks a JWS with the standard library alone.
+// verifyAssertion verifies a JWS with the standard library only.
 func verifyAssertion(t *testing.T, assertion string, public crypto.PublicKey) (header, claims map[string]any) {
 	t.Helper()
 	parts := strings.Split(assertion, ".")
@@ -228,7 +228,7 @@ func verifyAssertion(t *testing.T, assertion string, public crypto.PublicKey) (h
 		}
 	}
 	if json.Unmarshal(raw[0], &header) != nil || json.Unmarshal(raw[1], &claims) != nil {
-		t.Fatalf("no JSON in %q", assertion)
+		t.Fatalf("%q does not contain JSON", assertion)
 	}
 	alg, _ := header["alg"].(string)
 	signed, hash := []byte(parts[0]+"."+parts[1]), map[string]crypto.Hash{"256": crypto.SHA256, "384": crypto.SHA384, "512": crypto.SHA512}[alg[len(alg)-3:]]
@@ -238,35 +238,36 @@ func verifyAssertion(t *testing.T, assertion string, public crypto.PublicKey) (h
 		h.Write(signed)
 		digest = h.Sum(nil)
 	}
-	good := false
+	valid := false
 	switch key := public.(type) {
 	case *rsa.PublicKey:
-		good = alg[:2] == "RS" && rsa.VerifyPKCS1v15(key, hash, digest, raw[2]) == nil ||
+		valid = alg[:2] == "RS" && rsa.VerifyPKCS1v15(key, hash, digest, raw[2]) == nil ||
 			alg[:2] == "PS" && rsa.VerifyPSS(key, hash, digest, raw[2], &rsa.PSSOptions{SaltLength: hash.Size()}) == nil
 	case *ecdsa.PublicKey:
 		size := (key.Curve.Params().BitSize + 7) / 8
-		good = len(raw[2]) == 2*size && ecdsa.Verify(key, digest, new(big.Int).SetBytes(raw[2][:size]), new(big.Int).SetBytes(raw[2][size:]))
+		valid = len(raw[2]) == 2*size && ecdsa.Verify(key, digest, new(big.Int).SetBytes(raw[2][:size]), new(big.Int).SetBytes(raw[2][size:]))
 	case ed25519.PublicKey:
-		good = ed25519.Verify(key, signed, raw[2])
+		valid = ed25519.Verify(key, signed, raw[2])
 	}
-	if !good {
-		t.Errorf("signature of %s is wrong", alg)
+	if !valid {
+		t.Errorf("the %s signature is invalid", alg)
 	}
 	return header, claims
 }
 
-// A signer that fails, such as a key service that is down, is our credentials' fault.
-func TestSignerThatFails(t *testing.T) {
+// If the signer fails, for example because a key service is down, our credentials are not
+// available.
+func TestSignerFails(t *testing.T) {
 	_, key, _ := ed25519.GenerateKey(rand.Reader)
-	inWorld(t, func(_ *resource.Config, c *introspect.Config) {
-		c.Auth = introspect.ClientAuth{Method: introspect.PrivateKeyJWT, ClientID: "id", Signer: broken{key}}
-	}, func(w *world) {
-		w.expect("fails", w.token(resourcetest.Token{}), 503, resource.ReasonIntrospectionCredentials)
+	inBubble(t, func(_ *resource.Config, c *introspect.Config) {
+		c.Auth = introspect.ClientAuth{Method: introspect.PrivateKeyJWT, ClientID: "id", Signer: failingSigner{key}}
+	}, func(fx *fixture) {
+		fx.expect("signer fails", fx.token(resourcetest.Token{}), 503, resource.ReasonIntrospectionCredentials)
 	})
 }
 
-type broken struct{ ed25519.PrivateKey }
+type failingSigner struct{ ed25519.PrivateKey }
 
-func (broken) Sign(_ io.Reader, _ []byte, _ crypto.SignerOpts) ([]byte, error) {
+func (failingSigner) Sign(_ io.Reader, _ []byte, _ crypto.SignerOpts) ([]byte, error) {
 	return nil, errors.New("key service is down")
 }

@@ -13,53 +13,56 @@ import (
 	"github.com/warder-go/warder/resource/resourcetest"
 )
 
-// Opaque tokens and JWTs on one resource, by what verifies them (bad-inputs 214).
+// Which verifier is used for opaque tokens and for JWTs on one resource (bad-inputs 214).
 func TestRouting(t *testing.T) {
 	for _, row := range []struct {
 		name            string
-		arrange         func(c *resource.Config, ask, keys resource.Issuer)
+		configure       func(c *resource.Config, introspection, keys resource.Issuer)
 		jwt, opaque     int
-		jwtCalls, calls int // to the endpoint, for the JWT and for the opaque token
+		jwtCalls, calls int // calls to the endpoint, for the JWT and for the opaque token
 	}{
-		{"only Opaque: JWTs of its issuer too", func(c *resource.Config, ask, _ resource.Issuer) { c.Opaque = &ask }, 200, 200, 1, 1},
-		{"keys for JWTs, introspection for the rest", func(c *resource.Config, ask, keys resource.Issuer) {
-			c.Issuers, c.Opaque = []resource.Issuer{keys}, &ask
+		{"only Opaque: also JWTs of its issuer", func(c *resource.Config, introspection, _ resource.Issuer) { c.Opaque = &introspection }, 200, 200, 1, 1},
+		{"keys for JWTs, introspection for opaque tokens", func(c *resource.Config, introspection, keys resource.Issuer) {
+			c.Issuers, c.Opaque = []resource.Issuer{keys}, &introspection
 		}, 200, 200, 0, 1},
-		{"only keys: opaque tokens are refused without a call", func(c *resource.Config, _, keys resource.Issuer) { c.Issuers = []resource.Issuer{keys} }, 200, 401, 0, 0},
-		{"JWTs introspected, no others", func(c *resource.Config, ask, _ resource.Issuer) { c.Issuers = []resource.Issuer{ask} }, 200, 401, 1, 0},
-		{"one verifier in both places", func(c *resource.Config, ask, _ resource.Issuer) {
-			c.Issuers, c.Opaque = []resource.Issuer{ask}, &ask
+		{"only keys: opaque tokens are rejected without a call", func(c *resource.Config, _, keys resource.Issuer) { c.Issuers = []resource.Issuer{keys} }, 200, 401, 0, 0},
+		{"introspection only for JWTs", func(c *resource.Config, introspection, _ resource.Issuer) {
+			c.Issuers = []resource.Issuer{introspection}
+		}, 200, 401, 1, 0},
+		{"the same verifier in Issuers and Opaque", func(c *resource.Config, introspection, _ resource.Issuer) {
+			c.Issuers, c.Opaque = []resource.Issuer{introspection}, &introspection
 		}, 200, 200, 1, 1},
 	} {
 		t.Run(row.name, func(t *testing.T) {
-			inWorld(t, nil, func(w *world) {
-				keys, err := jwks.New(jwks.Config{Issuer: w.issuer.Identifier(), Transport: w.issuer.Transport()})
+			inBubble(t, nil, func(fx *fixture) {
+				keys, err := jwks.New(jwks.Config{Issuer: fx.issuer.Identifier(), Transport: fx.issuer.Transport()})
 				if err != nil {
-					w.Fatal(err)
+					fx.Fatal(err)
 				}
-				config := resource.Config{Identifier: identifier, Logger: slog.New(slog.NewJSONHandler(w.log, nil)), Limits: resource.Limits{LogPerSecond: -1}}
-				row.arrange(&config, resource.Issuer{Verifier: w.verifier}, resource.Issuer{Verifier: keys})
-				if w.res, err = resource.New(config); err != nil {
-					w.Fatal(err)
+				config := resource.Config{Identifier: identifier, Logger: slog.New(slog.NewJSONHandler(fx.log, nil)), Limits: resource.Limits{LogPerSecond: -1}}
+				row.configure(&config, resource.Issuer{Verifier: fx.verifier}, resource.Issuer{Verifier: keys})
+				if fx.res, err = resource.New(config); err != nil {
+					fx.Fatal(err)
 				}
-				w.door = nethttp.Middleware(w.res)(http.HandlerFunc(func(http.ResponseWriter, *http.Request) {}))
-				if got := w.ask(w.issuer.Token(resourcetest.Token{})); got.status != row.jwt || w.calls() != row.jwtCalls {
-					w.Errorf("JWT: got %d with %d calls, want %d with %d", got.status, w.calls(), row.jwt, row.jwtCalls)
+				fx.handler = nethttp.Middleware(fx.res)(http.HandlerFunc(func(http.ResponseWriter, *http.Request) {}))
+				if got := fx.request(fx.issuer.Token(resourcetest.Token{})); got.status != row.jwt || fx.calls() != row.jwtCalls {
+					fx.Errorf("JWT: got %d with %d calls, want %d with %d", got.status, fx.calls(), row.jwt, row.jwtCalls)
 				}
-				before := w.calls()
-				if got := w.ask(w.token(resourcetest.Token{})); got.status != row.opaque || w.calls()-before != row.calls {
-					w.Errorf("opaque: got %d with %d calls, want %d with %d", got.status, w.calls()-before, row.opaque, row.calls)
+				before := fx.calls()
+				if got := fx.request(fx.token(resourcetest.Token{})); got.status != row.opaque || fx.calls()-before != row.calls {
+					fx.Errorf("opaque: got %d with %d calls, want %d with %d", got.status, fx.calls()-before, row.opaque, row.calls)
 				}
-				w.metrics() // one verifier in both places must not be collected twice
+				fx.metrics() // the same verifier in Issuers and Opaque must be collected once
 			})
 		})
 	}
 }
 
-// Of a JWT that is introspected the answer counts; its own claims can only refuse.
+// The answer determines the caller of an introspected JWT. The claims in the JWT can only cause a
+// rejection.
 func TestIntrospectedJWT(t *testing.T) {
-	inWorld(t, nil, func(w *world) {
-		w.body(`{"active":true,"sub":"from-the-answer","aud":"https://mcp.example.test/mcp","scope":"a"}`)
+	inBubble(t, nil, func(fx *fixture) {
+		fx.endpointAnswers(`{"active":true,"sub":"from-the-answer","aud":"https://mcp.example.test/mcp","scope":"a"}`)
 		now := time.Now()
 		for _, row := range []struct {
 			name   string
@@ -68,8 +71,8 @@ func TestIntrospectedJWT(t *testing.T) {
 			reason resource.Reason
 			calls  int
 		}{
-			{"good", resourcetest.Token{Subject: "mallory"}, 200, "", 1},
-			{"signature is for the issuer to check", resourcetest.Token{Fault: resourcetest.WrongSignature}, 200, "", 1},
+			{"valid", resourcetest.Token{Subject: "mallory"}, 200, "", 1},
+			{"wrong signature, which the issuer checks", resourcetest.Token{Fault: resourcetest.WrongSignature}, 200, "", 1},
 			{"expired", resourcetest.Token{IssuedAt: now.Add(-time.Hour), Lifetime: time.Minute}, 401, resource.ReasonExpired, 0},
 			{"another audience", resourcetest.Token{Audience: "https://other.example.test/"}, 401, resource.ReasonAudience, 0},
 			{"no audience", resourcetest.Token{Claims: map[string]any{"aud": resourcetest.Remove}}, 401, resource.ReasonAudience, 0},
@@ -79,49 +82,50 @@ func TestIntrospectedJWT(t *testing.T) {
 			{"alg none", resourcetest.Token{Fault: resourcetest.AlgNone}, 401, resource.ReasonAlgorithmRefused, 0},
 			{"malformed", resourcetest.Token{Fault: resourcetest.TruncatedPayload}, 401, resource.ReasonTokenMalformed, 0},
 		} {
-			before := w.calls()
-			got := w.expect(row.name, w.issuer.Token(row.token), row.status, row.reason)
-			if n := w.calls() - before; n != row.calls {
-				w.Errorf("%s: %d calls, want %d", row.name, n, row.calls)
+			before := fx.calls()
+			got := fx.expect(row.name, fx.issuer.Token(row.token), row.status, row.reason)
+			if n := fx.calls() - before; n != row.calls {
+				fx.Errorf("%s: %d calls, want %d", row.name, n, row.calls)
 			}
 			if got.status == 200 && got.caller != "25:https://auth.example.test sub:from-the-answer" {
-				w.Errorf("%s: caller %q", row.name, got.caller)
+				fx.Errorf("%s: caller %q", row.name, got.caller)
 			}
 		}
-		w.body(`{"active":true,"iss":"https://other.example.test","sub":"x","aud":"https://mcp.example.test/mcp"}`)
-		w.expect("answer of another issuer", w.issuer.Token(resourcetest.Token{}), 401, resource.ReasonIssuerMismatch)
-		w.body(`{"active":true,"sub":"x","aud":"https://other.example.test/"}`)
-		w.expect("answer for another resource", w.issuer.Token(resourcetest.Token{}), 401, resource.ReasonAudience)
-		w.body(`{"active":false}`)
-		w.expect("revoked", w.issuer.Token(resourcetest.Token{}), 401, resource.ReasonInactive)
+		fx.endpointAnswers(`{"active":true,"iss":"https://other.example.test","sub":"x","aud":"https://mcp.example.test/mcp"}`)
+		fx.expect("answer with another issuer", fx.issuer.Token(resourcetest.Token{}), 401, resource.ReasonIssuerMismatch)
+		fx.endpointAnswers(`{"active":true,"sub":"x","aud":"https://other.example.test/"}`)
+		fx.expect("answer for another resource", fx.issuer.Token(resourcetest.Token{}), 401, resource.ReasonAudience)
+		fx.endpointAnswers(`{"active":false}`)
+		fx.expect("revoked", fx.issuer.Token(resourcetest.Token{}), 401, resource.ReasonInactive)
 	})
 }
 
-// RFC 9068 to the letter binds the JWT; its answer has other rules (RFC 7662 §2.2).
+// StrictRFC9068 applies to the JWT, not to the answer about it (RFC 7662 §2.2).
 func TestStrictRFC9068WithIntrospection(t *testing.T) {
-	inWorld(t, func(c *resource.Config, _ *introspect.Config) { c.Opaque.StrictRFC9068 = true }, func(w *world) {
-		w.body(`{"active":true,"sub":"x","aud":"https://mcp.example.test/mcp"}`)
-		w.expect("JWT", w.issuer.Token(resourcetest.Token{}), 200, "")
-		w.expect("JWT without jti", w.issuer.Token(resourcetest.Token{Claims: map[string]any{"jti": resourcetest.Remove}}), 401, resource.ReasonClaimMissing)
-		w.expect("JWT of typ JWT", w.issuer.Token(resourcetest.Token{Header: map[string]any{"typ": "JWT"}}), 401, resource.ReasonTokenType)
-		w.expect("opaque", "opaque-token-of-somebody", 200, "")
+	inBubble(t, func(c *resource.Config, _ *introspect.Config) { c.Opaque.StrictRFC9068 = true }, func(fx *fixture) {
+		fx.endpointAnswers(`{"active":true,"sub":"x","aud":"https://mcp.example.test/mcp"}`)
+		fx.expect("JWT", fx.issuer.Token(resourcetest.Token{}), 200, "")
+		fx.expect("JWT without jti", fx.issuer.Token(resourcetest.Token{Claims: map[string]any{"jti": resourcetest.Remove}}), 401, resource.ReasonClaimMissing)
+		fx.expect("JWT of typ JWT", fx.issuer.Token(resourcetest.Token{Header: map[string]any{"typ": "JWT"}}), 401, resource.ReasonTokenType)
+		fx.expect("opaque", "opaque-token-of-somebody", 200, "")
 	})
 }
 
-// Tokens that look a little like a JWT (design decision 7).
-func TestOpaqueTokensOfOddShapes(t *testing.T) {
-	inWorld(t, nil, func(w *world) {
+// Opaque tokens that resemble a JWT are introspected, and malformed JWTs are not (design decision
+// 7).
+func TestUnusualOpaqueTokens(t *testing.T) {
+	inBubble(t, nil, func(fx *fixture) {
 		for _, text := range []string{"x", "a.b.c.d.e", "abc.def.ghi", "eyJhbGciOiJub25lIn0.e30.a.b.c", "eyJ", "..", "a==", "~/+-._"} {
-			w.expect(text, w.token(resourcetest.Token{Text: text, Lifetime: time.Hour}), 200, "")
+			fx.expect(text, fx.token(resourcetest.Token{Text: text, Lifetime: time.Hour}), 200, "")
 		}
-		before := w.calls()
+		before := fx.calls()
 		for _, text := range []string{"eyJ.e30.x", "eyJ9..", "eyJhbGciOiJub25lIn0.e30."} {
-			if got := w.ask(text); got.status != 401 {
-				w.Errorf("%s: got %d, want 401", text, got.status)
+			if got := fx.request(text); got.status != 401 {
+				fx.Errorf("%s: got %d, want 401", text, got.status)
 			}
 		}
-		if w.calls() != before {
-			w.Errorf("a malformed JWT was sent to the endpoint")
+		if fx.calls() != before {
+			fx.Errorf("a malformed JWT was sent to the endpoint")
 		}
 	})
 }

@@ -13,67 +13,73 @@ import (
 
 	"github.com/warder-go/warder/internal/jose"
 	"github.com/warder-go/warder/internal/keyset"
+	"github.com/warder-go/warder/internal/logging"
 	"github.com/warder-go/warder/internal/strictjson"
 )
 
-// AnswerSkew is by how much iat of a signed answer may differ from when we asked. It
-// bounds how old an answer can be replayed.
-const AnswerSkew = 60 * time.Second
+// answerSkew is the greatest difference between iat of a signed answer and the time of the
+// request. It limits how long an answer can be replayed.
+const answerSkew = 60 * time.Second
 
-// proven returns the answer that a signed one contains (RFC 9701 §5), if it is the
-// issuer's, for us, and of now. What can't be proven is no answer: the token may be
-// good, and whoever meddles with the answer must not be able to log anybody out.
-func (v *Verifier) proven(ctx context.Context, body []byte, asked time.Time) (jsontext.Value, *failure) {
-	jws, err := jose.Parse(string(body)) // refuses alg none, and encryption
+// verifySigned verifies a signed answer (RFC 9701 §5) and returns the answer in it. The
+// answer must be signed by the issuer, addressed to this client, and recent. Any error is
+// a 503 failure: the token may be valid, and an attacker who modifies an answer must not
+// be able to invalidate the tokens of clients.
+func (v *Verifier) verifySigned(ctx context.Context, body []byte, sentAt time.Time) (jsontext.Value, *failure) {
+	jws, err := jose.Parse(string(body)) // rejects alg none and encrypted answers
 	if err != nil {
-		return nil, fail(unproven, err)
+		return nil, newFailure(unauthenticated, err)
 	}
-	if !isAnswerType(jws.Header.Type) { // RFC 8725 §3.11: no access or ID token passes for it
-		return nil, fail(unproven, errors.New("typ is not token-introspection+jwt"))
+	if !isSignedAnswerType(jws.Header.Type) { // RFC 8725 §3.11: access and ID tokens are not answers
+		return nil, newFailure(unauthenticated, errors.New("typ is not token-introspection+jwt"))
 	}
 	e, err := parseEnvelope(jws.Payload)
 	switch {
-	case err != nil && isSpoiltInside(jws.Payload, err):
-		return nil, fail(badClaims, err) // not proven either, but refused in any case
+	case err != nil && isInnerAnswerMalformed(jws.Payload, err):
+		return nil, newFailure(malformedClaims, err) // not verified, but a failure in any case
 	case err != nil:
-		return nil, fail(unproven, err)
+		return nil, newFailure(unauthenticated, err)
 	}
 	if _, err := v.keys.Verify(ctx, keyset.Token{Token: jws, Issuer: e.issuer, IssuedAt: e.issuedAt}); err != nil {
 		return nil, keyFailure(err)
 	}
-	switch age := asked.Sub(e.issuedAt); {
-	case e.issuer != v.issuer:
-		err = errors.New("iss is not the issuer")
-	case !slices.Contains(e.audience, v.auth.ClientID):
-		err = errors.New("aud is not our client id")
-	case age > AnswerSkew, age < -AnswerSkew: // also without iat
-		err = fmt.Errorf("iat is more than %s from when we asked", AnswerSkew)
-	case e.answer == nil:
-		err = errors.New("claim token_introspection is absent")
-	}
-	if err != nil {
-		return nil, fail(unproven, err)
+	if err := v.checkEnvelope(e, sentAt); err != nil {
+		return nil, newFailure(unauthenticated, err)
 	}
 	return e.answer, nil
 }
 
-// isSpoiltInside reports whether a payload that can't be read is spoilt by the answer
-// inside, so that the token may have brought it about, rather than by what is round it.
-func isSpoiltInside(payload []byte, err error) bool {
+func (v *Verifier) checkEnvelope(e envelope, sentAt time.Time) error {
+	switch age := sentAt.Sub(e.issuedAt); {
+	case e.issuer != v.issuer:
+		return errors.New("iss is not the issuer")
+	case !slices.Contains(e.audience, v.auth.ClientID):
+		return errors.New("aud does not contain our client_id")
+	case age > answerSkew, age < -answerSkew: // also if iat is absent
+		return fmt.Errorf("iat differs by more than %s from the time of the request", answerSkew)
+	case e.answer == nil:
+		return errors.New("claim token_introspection is absent")
+	}
+	return nil
+}
+
+// isInnerAnswerMalformed reports whether parseEnvelope returned err because of the answer
+// in the payload, not because of the claims around it. Then the token may be the cause.
+func isInnerAnswerMalformed(payload []byte, err error) bool {
 	return slices.ContainsFunc(strictjson.Glimpse(payload, "token_introspection"), func(inner jsontext.Value) bool {
-		return saysWhether(inner) && (strictjson.Valid(inner) != nil || errors.Is(err, strictjson.ErrDepth))
+		return hasBooleanActive(inner) && (strictjson.Valid(inner) != nil || errors.Is(err, strictjson.ErrDepth))
 	})
 }
 
-// isAnswerType compares media types (RFC 2045 §5.1: case-insensitive, in ASCII).
-func isAnswerType(typ string) bool {
+// isSignedAnswerType compares media types (RFC 2045 §5.1: case-insensitive, in ASCII).
+func isSignedAnswerType(typ string) bool {
 	const short = "token-introspection+jwt"
 	return len(typ) == len(short) && strings.EqualFold(typ, short) ||
 		len(typ) == len(signedType) && strings.EqualFold(typ, signedType)
 }
 
-// envelope is the JWT around an answer (RFC 9701 §5). It is no token of anybody's,
-// so it is not read as one.
+// envelope holds the claims of the JWT around an answer (RFC 9701 §5). It is not an access
+// token, so resource.ParseClaims does not apply.
 type envelope struct {
 	issuer   string
 	audience []string
@@ -96,7 +102,7 @@ func parseEnvelope(payload []byte) (e envelope, err error) {
 			e.audience = make([]string, 1)
 			e.audience[0], err = strictjson.String(value)
 		case "iat":
-			e.issuedAt, err = wholeSecond(value)
+			e.issuedAt, err = parseDate(value)
 		case "token_introspection":
 			e.answer = value
 		}
@@ -108,9 +114,9 @@ func parseEnvelope(payload []byte) (e envelope, err error) {
 	return e, nil
 }
 
-// wholeSecond reads a NumericDate (RFC 7519 §2), a fraction cut off.
-func wholeSecond(value jsontext.Value) (time.Time, error) {
-	const most = 1 << 40 // far beyond any date that could pass
+// parseDate reads a NumericDate (RFC 7519 §2) and cuts off a fraction.
+func parseDate(value jsontext.Value) (time.Time, error) {
+	const most = 1 << 40 // far after any valid date
 	seconds, err := strconv.ParseFloat(string(value), 64)
 	if value.Kind() != '0' || err != nil || seconds < 0 || seconds > most {
 		return time.Time{}, errors.New("is not a date")
@@ -118,19 +124,20 @@ func wholeSecond(value jsontext.Value) (time.Time, error) {
 	return time.Unix(int64(seconds), 0), nil
 }
 
+// keyFailure returns the failure for an error of keyset.Set.Verify.
 func keyFailure(err error) *failure {
 	if u, ok := errors.AsType[*keyset.UnavailableError](err); ok {
-		return &failure{noKeys, u.RetryAfter, err}
+		return &failure{keysUnavailable, u.RetryAfter, err}
 	}
 	if errors.Is(err, keyset.ErrUnknownKey) || errors.Is(err, keyset.ErrBadSignature) {
-		return fail(unproven, err)
+		return newFailure(unauthenticated, err)
 	}
-	return fail(timedOut, err) // the call's time is over
+	return newFailure(timedOut, err) // the time for the call has expired
 }
 
-// observeKeys is told of every fetch of the keys for signed answers.
-func (v *Verifier) observeKeys(f keyset.Fetch) {
+// logKeyFetch is called after each fetch of the keys for signed answers.
+func (v *Verifier) logKeyFetch(f keyset.Fetch) {
 	if f.Err != nil {
-		v.logger().Warn("fetching keys failed", "issuer", v.issuer, "outcome", f.Outcome, "took", f.Took, "error", f.Err)
+		logging.OrDefault(v.log).Warn("fetching keys failed", "issuer", v.issuer, "outcome", f.Outcome, "took", f.Took, "error", f.Err)
 	}
 }

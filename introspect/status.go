@@ -12,63 +12,83 @@ import (
 	"github.com/warder-go/warder/internal/strictjson"
 )
 
-// statusFailure sorts the statuses that are no answer. Which of them the token has
-// provoked is a closed list: in doubt nobody can tell, and the caller is innocent.
+// statusFailure returns the failure for a status other than 200. Only a closed list of
+// statuses and error codes rejects the token. With any other the state of the token is
+// unknown, and the client must not lose a token that may be valid.
 func statusFailure(r *outbound.Response) *failure {
-	o, what := badStatus, ""
-	switch r.Status {
-	case http.StatusBadRequest:
-		what = " " + errorCode(r.Body)
-		switch what {
-		case " invalid_client", " unauthorized_client": // RFC 6749 §5.2
-			o = credentials
-		case " unsupported_token_type", " invalid_request": // RFC 7009 §2.2.1; "not a token of ours"
-			o = tokenRefused
-		default:
-			o = oddStatus
-		}
-	case http.StatusUnauthorized: // RFC 7662 §2.3
-		o = credentials
-	case http.StatusForbidden:
-		what, o = " "+errorCode(r.Body), forbidden
-		// RFC 6750 §3.1: insufficient_scope comes in a challenge, perhaps without a body.
-		// A word that OAuth does not have is a firewall's: it disliked the token.
-		if len(r.Header.Values("WWW-Authenticate")) > 0 || what != " "+noError && what != " "+otherError {
-			o = credentials
-		}
-	case http.StatusRequestEntityTooLarge, http.StatusRequestURITooLong, http.StatusRequestHeaderFieldsTooLarge:
-		o = tokenRefused
-	case http.StatusTooManyRequests:
-		o = rateLimited
-	case http.StatusNotFound, http.StatusMethodNotAllowed, http.StatusRequestTimeout, http.StatusGone:
-		// About the address or the time.
-	default:
-		if r.Status > 400 && r.Status < 500 {
-			o = oddStatus
-		}
+	o, code := classifyStatus(r)
+	detail := ""
+	if code != "" {
+		detail = " " + code
 	}
-	f := fail(o, fmt.Errorf("endpoint answered status %d%s", r.Status, what))
-	if v := f.verdict(); v == failing || v == suspect {
-		f.retryAfter = min(outbound.RetryAfter(r.Header, time.Now()), MaxRetryAfter)
+	f := newFailure(o, fmt.Errorf("endpoint returned status %d%s", r.Status, detail))
+	if class := f.class(); class == classFailure || class == classSuspect {
+		f.retryAfter = min(outbound.RetryAfter(r.Header, time.Now()), maxRetryAfter)
 	}
 	return f
 }
 
+// classifyStatus returns the outcome and, for 400 and 403, the error code in the body.
+func classifyStatus(r *outbound.Response) (o outcome, code string) {
+	switch r.Status {
+	case http.StatusBadRequest:
+		code = errorCode(r.Body)
+		return classifyBadRequest(code), code
+	case http.StatusUnauthorized: // RFC 7662 §2.3
+		return credentials, ""
+	case http.StatusForbidden:
+		code = errorCode(r.Body)
+		return classifyForbidden(r.Header, code), code
+	case http.StatusRequestEntityTooLarge, http.StatusRequestURITooLong, http.StatusRequestHeaderFieldsTooLarge:
+		return tokenRejected, ""
+	case http.StatusTooManyRequests:
+		return rateLimited, ""
+	case http.StatusNotFound, http.StatusMethodNotAllowed, http.StatusRequestTimeout, http.StatusGone:
+		return badStatus, "" // about the URL or the time, not about the token
+	}
+	if r.Status > 400 && r.Status < 500 {
+		return unknown4xx, ""
+	}
+	return badStatus, ""
+}
+
+func classifyBadRequest(code string) outcome {
+	switch code {
+	case "invalid_client", "unauthorized_client": // RFC 6749 §5.2
+		return credentials
+	case "unsupported_token_type", "invalid_request": // RFC 7009 §2.2.1; servers send these for a token that is not theirs
+		return tokenRejected
+	}
+	return unknown4xx
+}
+
+// classifyForbidden distinguishes an authorization server from a firewall in front of it.
+// A server sends insufficient_scope in a challenge, perhaps without a body (RFC 6750
+// §3.1), or an error code of OAuth: our credentials are at fault. Any other 403 is from a
+// firewall, which may have blocked the token.
+func classifyForbidden(header http.Header, code string) outcome {
+	if len(header.Values("WWW-Authenticate")) > 0 || slices.Contains(errorCodes, code) {
+		return credentials
+	}
+	return forbidden
+}
+
 var errorNames = strictjson.NewNames("error")
 
-// What errorCode says of errors that it does not repeat.
+// Results of errorCode for a body without a known error code.
 const (
-	noError    = "without a readable error"
-	otherError = "with another error"
+	noErrorCode    = "without a readable error code"
+	otherErrorCode = "with an unknown error code"
 )
 
-// errorCodes are those that say something here: of RFC 6749 §4.1.2.1 and §5.2, RFC 6750
-// §3.1 and RFC 7009 §2.2.1.
+// errorCodes are the error codes that are distinguished: of RFC 6749 §4.1.2.1 and §5.2,
+// RFC 6750 §3.1 and RFC 7009 §2.2.1.
 var errorCodes = []string{"invalid_client", "unauthorized_client", "access_denied", "insufficient_scope", "invalid_token",
 	"unsupported_token_type", "invalid_request"}
 
-// errorCode returns the error of an error document (RFC 6749 §5.2) if it is one that
-// we know; else a word of ours: what a server writes must not get into a log.
+// errorCode returns the error code in an error document (RFC 6749 §5.2) if it is one of
+// errorCodes. Otherwise it returns noErrorCode or otherErrorCode, because text from a
+// server must not be logged.
 func errorCode(body []byte) string {
 	var code string
 	err := strictjson.Object(body, errorNames, func(_ string, value jsontext.Value) (err error) {
@@ -77,9 +97,9 @@ func errorCode(body []byte) string {
 	})
 	switch {
 	case err != nil || code == "":
-		return noError
+		return noErrorCode
 	case slices.Contains(errorCodes, code):
 		return code
 	}
-	return otherError
+	return otherErrorCode
 }

@@ -11,9 +11,9 @@ import (
 	"github.com/warder-go/warder/resource"
 )
 
-// What answers may be no HTTP and repeat what it was sent, or a part of it. net/http quotes
-// that in its errors, and nothing of it may get into a log (bad-inputs 264).
-func TestAnswersThatRepeatTheToken(t *testing.T) {
+// A server may answer with malformed HTTP that contains the token. net/http quotes such text
+// in its errors, and no part of it may be logged (bad-inputs 264).
+func TestReflectedToken(t *testing.T) {
 	const token = "token-that-is-repeated"
 	for _, answer := range []string{
 		"%s\r\n\r\n",
@@ -28,12 +28,13 @@ func TestAnswersThatRepeatTheToken(t *testing.T) {
 		"HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n0\r\n%s\r\n\r\n",
 	} {
 		endpoint := rawServer(t, token, fmt.Sprintf(answer, token))
-		w := onSockets(t, func(_ *resource.Config, c *introspect.Config) { c.Endpoint = endpoint })
-		w.expect(fmt.Sprintf("%q", answer), token, http.StatusServiceUnavailable, resource.ReasonIntrospectionMalformed)
+		fx := newNetworkFixture(t, func(_ *resource.Config, c *introspect.Config) { c.Endpoint = endpoint })
+		fx.expect(fmt.Sprintf("%q", answer), token, http.StatusServiceUnavailable, resource.ReasonIntrospectionMalformed)
 	}
 }
 
-// rawServer answers whatever has the token in it with a text, and hangs up.
+// rawServer waits on each connection for the token, then sends answer and closes the
+// connection.
 func rawServer(t *testing.T, token, answer string) (endpoint string) {
 	t.Helper()
 	socket, err := net.Listen("tcp", "127.0.0.1:0")

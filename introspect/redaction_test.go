@@ -11,8 +11,8 @@ import (
 	"github.com/warder-go/warder/introspect"
 )
 
-// A configuration that is printed shows no secret (bad-inputs 264).
-func TestConfigurationsThatArePrinted(t *testing.T) {
+// A printed, logged or encoded configuration contains no secret (bad-inputs 264).
+func TestPrintedConfigHasNoSecrets(t *testing.T) {
 	const secret = "correct-horse-battery-staple"
 	auth := introspect.ClientAuth{ClientID: "mcp", ClientSecret: secret, BearerToken: secret}
 	config := introspect.Config{Issuer: "https://auth.example.test", Auth: auth}
@@ -28,8 +28,8 @@ func TestConfigurationsThatArePrinted(t *testing.T) {
 		encoded, _ := json.Marshal(v)
 		written.Write(encoded)
 	}
-	for _, trace := range []string{secret, fmt.Sprintf("%x", secret)} {
-		if strings.Contains(written.String(), trace) {
+	for _, form := range []string{secret, fmt.Sprintf("%x", secret)} {
+		if strings.Contains(written.String(), form) {
 			t.Errorf("the secret was written:\n%s", &written)
 		}
 	}
