@@ -20,43 +20,64 @@ import (
 	"github.com/warder-go/warder/resource"
 )
 
-// A home is an MCP server, made with the official Go SDK, behind warder: what a client
-// is pointed at with nothing but its URL. Its tool whoami takes mcp:read, write takes
-// mcp:write as well.
-type home struct {
-	t      *testing.T
-	url    string
-	target target // as the provider knows it
-	logged *lockedBuffer
+// An mcpServer is an MCP server, built with the official Go SDK and protected by warder.
+// Clients get nothing but its URL. The tool whoami requires mcp:read; the tool write
+// requires mcp:write too.
+type mcpServer struct {
+	t        *testing.T
+	url      string
+	resource providerResource // as registered at the provider
+	logged   *lockedBuffer
 
-	mu      sync.Mutex
-	last    *resource.Caller // who called a tool last
-	came    time.Time        // when
-	refused map[string]bool  // ids of tokens that are good no more
+	mu         sync.Mutex
+	lastCaller *resource.Caller // of the last tool call
+	lastCall   time.Time
+	revoked    map[string]bool // by token ID
 }
 
-// newHome starts one for the situation.
-func (p *provider) newHome(t *testing.T, s situation) *home {
+// newMCPServer starts a server for the scenario and registers it at the provider.
+func (p *provider) newMCPServer(t *testing.T, s scenario) *mcpServer {
 	t.Helper()
 	listener, err := net.Listen("tcp", "127.0.0.1:0")
 	if err != nil {
 		t.Fatal(err)
 	}
-	h := &home{t: t, url: "http://" + listener.Addr().String() + s.path, target: s.target, logged: &lockedBuffer{}, refused: map[string]bool{}}
-	h.target.ID = h.url
-	p.resource(h.target)
+	m := &mcpServer{t: t, url: "http://" + listener.Addr().String() + s.path, resource: s.resource, logged: &lockedBuffer{}, revoked: map[string]bool{}}
+	m.resource.ID = m.url
+	p.registerResource(m.resource)
+	res := p.protectMCPServer(t, m, s)
+	server := mcp.NewServer(&mcp.Implementation{Name: "interop", Version: "1"}, nil)
+	mcp.AddTool(server, &mcp.Tool{Name: "whoami", Description: "Returns the caller."}, m.tool)
+	mcp.AddTool(server, &mcp.Tool{Name: "write", Description: "Requires a further scope."}, m.tool)
+	streamable := mcp.NewStreamableHTTPHandler(func(*http.Request) *mcp.Server { return server }, &mcp.StreamableHTTPOptions{Stateless: s.stateless})
+	web := &httptest.Server{Listener: listener, Config: &http.Server{Handler: mcpsdk.Handler(res, streamable), ReadHeaderTimeout: timeout}}
+	web.Start()
+	t.Cleanup(func() {
+		web.CloseClientConnections() // streams of killed clients
+		web.Close()
+		if t.Failed() {
+			t.Logf("log of warder:\n%s", m.logged)
+		}
+	})
+	return m
+}
+
+// protectMCPServer returns the Resource of the server, with a verifier for the format of
+// the provider's tokens.
+func (p *provider) protectMCPServer(t *testing.T, m *mcpServer, s scenario) *resource.Resource {
+	t.Helper()
 	c := resource.Config{
-		Identifier: h.url,
+		Identifier: m.url,
 		Scopes:     []string{"mcp:read"},
 		Operations: resource.Operations{Tools: map[string][]string{"write": {"mcp:write"}}},
-		Revoked:    h.isRefused,
+		Revoked:    m.isRevoked,
 
 		ChallengeScopes: s.scopes,
 		ScopesSupported: s.scopes,
 		Leeway:          -1,
-		Logger:          slog.New(slog.NewJSONHandler(h.logged, nil)),
+		Logger:          slog.New(slog.NewJSONHandler(m.logged, nil)),
 	}
-	if s.target.Format == "opaque" {
+	if s.resource.Format == "opaque" {
 		v, err := introspect.New(introspect.Config{Issuer: p.issuer, Auth: introspect.ClientAuth{ClientID: appID, ClientSecret: appSecret}, Logger: slog.New(slog.DiscardHandler)})
 		if err != nil {
 			t.Fatal(err)
@@ -73,53 +94,40 @@ func (p *provider) newHome(t *testing.T, s situation) *home {
 	if err != nil {
 		t.Fatal(err)
 	}
-	server := mcp.NewServer(&mcp.Implementation{Name: "home", Version: "1"}, nil)
-	mcp.AddTool(server, &mcp.Tool{Name: "whoami", Description: "Tells who calls."}, h.tool)
-	mcp.AddTool(server, &mcp.Tool{Name: "write", Description: "Takes more."}, h.tool)
-	streamable := mcp.NewStreamableHTTPHandler(func(*http.Request) *mcp.Server { return server }, &mcp.StreamableHTTPOptions{Stateless: s.stateless})
-	web := &httptest.Server{Listener: listener, Config: &http.Server{Handler: mcpsdk.Handler(res, streamable), ReadHeaderTimeout: patience}}
-	web.Start()
-	t.Cleanup(func() {
-		web.CloseClientConnections() // streams of clients that were killed
-		web.Close()
-		if t.Failed() {
-			t.Logf("warder wrote:\n%s", h.logged)
-		}
-	})
-	return h
+	return res
 }
 
-// tool is both tools: it says who calls it.
-func (h *home) tool(_ context.Context, req *mcp.CallToolRequest, _ struct{}) (*mcp.CallToolResult, any, error) {
+// tool implements both tools. It returns the tool's name, the subject and the scopes.
+func (m *mcpServer) tool(_ context.Context, req *mcp.CallToolRequest, _ struct{}) (*mcp.CallToolResult, any, error) {
 	caller, ok := mcpsdk.CallerFrom(req.Extra)
 	if !ok {
-		return nil, nil, errors.New("no caller")
+		return nil, nil, errors.New("no caller in the request")
 	}
-	h.mu.Lock()
-	h.last, h.came = caller, time.Now()
-	h.mu.Unlock()
+	m.mu.Lock()
+	m.lastCaller, m.lastCall = caller, time.Now()
+	m.mu.Unlock()
 	text := req.Params.Name + " for " + caller.Subject() + " with " + strings.Join(caller.Scopes(), " ")
 	return &mcp.CallToolResult{Content: []mcp.Content{&mcp.TextContent{Text: text}}}, nil, nil
 }
 
-// refuse makes the token that came last one that is good no more, before its time.
-func (h *home) refuse() {
-	h.mu.Lock()
-	defer h.mu.Unlock()
-	h.refused[h.last.TokenID()] = true
+// revokeLast revokes the token of the last tool call before it expires.
+func (m *mcpServer) revokeLast() {
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	m.revoked[m.lastCaller.TokenID()] = true
 }
 
-func (h *home) isRefused(_ context.Context, caller *resource.Caller) bool {
-	h.mu.Lock()
-	defer h.mu.Unlock()
-	return h.refused[caller.TokenID()]
+func (m *mcpServer) isRevoked(_ context.Context, caller *resource.Caller) bool {
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	return m.revoked[caller.TokenID()]
 }
 
-// waitForEnd waits until the token that came last has expired, also by the clock of a
-// client that counts from when it got it.
-func (h *home) waitForEnd() {
-	h.mu.Lock()
-	end := h.came.Add(time.Duration(h.target.TTL) * time.Second)
-	h.mu.Unlock()
-	pause(h.t.Context(), end)
+// waitForExpiry waits until the token of the last tool call has expired, even for a client
+// that measures the lifetime from the time it received the token.
+func (m *mcpServer) waitForExpiry() {
+	m.mu.Lock()
+	end := m.lastCall.Add(time.Duration(m.resource.TTL) * time.Second)
+	m.mu.Unlock()
+	waitUntil(m.t.Context(), end)
 }

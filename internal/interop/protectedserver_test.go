@@ -20,34 +20,35 @@ import (
 	"github.com/warder-go/warder/resource"
 )
 
-// ours is the resource of these tests, another one a neighbour at the same issuer.
+// identifier is the resource under test; otherIdentifier is another resource of the same issuer.
 const (
-	ours    = "https://mcp.example.com/mcp"
-	another = "https://another.example.com/mcp"
+	identifier      = "https://mcp.example.com/mcp"
+	otherIdentifier = "https://another.example.com/mcp"
 )
 
-// check compares and adds a row to the table.
+// check compares got with want and adds a row to the table.
 func check(t *testing.T, what, want, got string) {
 	t.Helper()
 	if got != want {
 		t.Errorf("%s:\n got %s\nwant %s", what, got, want)
 	}
-	row(t, rowsVariable, what, want, got)
+	appendRow(t, rowsVariable, what, want, got)
 }
 
-// A site is a server that warder protects. Questions to one come one after another.
-type site struct {
+// A protectedServer is an HTTP server behind warder. It is not safe for concurrent use,
+// because send reads the log record of its own request.
+type protectedServer struct {
 	t      *testing.T
 	res    *resource.Resource
 	url    string
 	logged *lockedBuffer
 }
 
-func newSite(t *testing.T, c resource.Config) *site {
+func newProtectedServer(t *testing.T, c resource.Config) *protectedServer {
 	t.Helper()
-	s := &site{t: t, logged: &lockedBuffer{}}
-	c.Identifier, c.Scopes = ours, []string{"mcp:read"}
-	c.Logger, c.LogPerSecond = slog.New(slog.NewJSONHandler(s.logged, nil)), -1 // each answer has its record
+	s := &protectedServer{t: t, logged: &lockedBuffer{}}
+	c.Identifier, c.Scopes = identifier, []string{"mcp:read"}
+	c.Logger, c.LogPerSecond = slog.New(slog.NewJSONHandler(s.logged, nil)), -1 // send needs a record for each response
 	var err error
 	if s.res, err = resource.New(c); err != nil {
 		t.Fatal(err)
@@ -58,27 +59,59 @@ func newSite(t *testing.T, c resource.Config) *site {
 	return s
 }
 
+// jwtServer returns a protectedServer that verifies signatures of JWTs.
+func (p *provider) jwtServer(t *testing.T, c jwks.Config) *protectedServer {
+	t.Helper()
+	c.Issuer, c.Logger = p.issuer, slog.New(slog.DiscardHandler)
+	v, err := jwks.New(c)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return newProtectedServer(t, resource.Config{Leeway: -1, Issuers: []resource.Issuer{{Verifier: v}}})
+}
+
+// introspectionServer returns a protectedServer that calls the provider's introspection endpoint.
+func (p *provider) introspectionServer(t *testing.T, c introspect.Config, issuer resource.Issuer) *protectedServer {
+	t.Helper()
+	c.Issuer, c.Logger = p.issuer, slog.New(slog.DiscardHandler)
+	v, err := introspect.New(c)
+	if err != nil {
+		t.Fatal(err)
+	}
+	issuer.Verifier = v
+	return newProtectedServer(t, resource.Config{Leeway: -1, MaxTokenBytes: resource.MaxMaxTokenBytes, Opaque: &issuer})
+}
+
 func whoami(w http.ResponseWriter, req *http.Request) {
 	caller, _ := resource.FromContext(req.Context())
 	fmt.Fprintf(w, "sub=%q client=%q scope=%q", caller.Subject(), caller.ClientID(), strings.Join(caller.Scopes(), " "))
 }
 
-// What the site answers to those who are let in: the client by itself (an opaque token
-// has no sub then, a JWT has the client's, RFC 9068 §2.2), and the user.
+// Outcomes of send for accepted requests: with a token of the client itself and with a
+// token of the user. An opaque token of a client has no sub; in a JWT the sub is the
+// client's ID (RFC 9068 §2.2).
 const (
-	letsClient    = `200 sub="" client="app" scope="mcp:read"`
-	letsClientJWT = `200 sub="app" client="app" scope="mcp:read"`
-	letsUser      = `200 sub="alice" client="app" scope="mcp:read"`
+	acceptedClient    = `200 sub="" client="app" scope="mcp:read"`
+	acceptedClientJWT = `200 sub="app" client="app" scope="mcp:read"`
+	acceptedUser      = `200 sub="alice" client="app" scope="mcp:read"`
 )
+
+// invalid returns the outcome of send for a rejected token.
+func invalid(reason resource.Reason) string {
+	return `401 error="invalid_token" (` + string(reason) + ")"
+}
+
+// unavailable returns the outcome of send if the token could not be verified.
+func unavailable(reason resource.Reason) string { return "503 Retry-After (" + string(reason) + ")" }
 
 var errorParameter = regexp.MustCompile(`^Bearer resource_metadata="[^"]+", scope="mcp:read", (error="\w+")`)
 
-// ask sends a request with the token and says in one line what came of it: the status
-// and, of a refusal, the challenge's error, the reason in the log, and whether the
-// client was told when to come again.
-func (s *site) ask(token string) string {
+// send sends a request with the token and returns the outcome in one line: for an accepted
+// request the status and the body; for a rejected one the status, the challenge's error,
+// whether Retry-After is set, and the reason in the log.
+func (s *protectedServer) send(token string) string {
 	s.t.Helper()
-	ctx, cancel := context.WithTimeout(s.t.Context(), patience)
+	ctx, cancel := context.WithTimeout(s.t.Context(), timeout)
 	defer cancel()
 	req, err := http.NewRequestWithContext(ctx, http.MethodGet, s.url, nil)
 	if err != nil {
@@ -98,78 +131,48 @@ func (s *site) ask(token string) string {
 	if res.StatusCode == http.StatusOK {
 		return "200 " + body.String()
 	}
-	said := strconv.Itoa(res.StatusCode)
+	outcome := strconv.Itoa(res.StatusCode)
 	if found := errorParameter.FindStringSubmatch(res.Header.Get("WWW-Authenticate")); found != nil {
-		said += " " + found[1]
+		outcome += " " + found[1]
 	}
 	if seconds, err := strconv.Atoi(res.Header.Get("Retry-After")); err == nil && seconds > 0 {
-		said += " Retry-After"
+		outcome += " Retry-After"
 	}
 	var record struct{ Reason string }
 	if err := json.Unmarshal([]byte(s.logged.String()[before:]), &record); err != nil {
 		s.t.Fatalf("log: %v\n%s", err, s.logged)
 	}
-	return said + " (" + record.Reason + ")"
+	return outcome + " (" + record.Reason + ")"
 }
 
-// How refusals look.
-func invalid(reason resource.Reason) string {
-	return `401 error="invalid_token" (` + string(reason) + ")"
-}
-
-func unavailable(reason resource.Reason) string { return "503 Retry-After (" + string(reason) + ")" }
-
-// until asks again and again, at intervals, until the answer is the one wanted, and
-// returns the different answers in their order.
-func (s *site) until(want string, limit time.Duration, question func() string) string {
+// repeatUntil calls send every 200 ms until the outcome is want or the limit has passed.
+// It returns the distinct consecutive outcomes, joined by ", then ".
+func (s *protectedServer) repeatUntil(want string, limit time.Duration, send func() string) string {
 	s.t.Helper()
-	var seen []string
+	var outcomes []string
 	for end := time.Now().Add(limit); ; {
-		answer := question()
-		if len(seen) == 0 || seen[len(seen)-1] != answer {
-			seen = append(seen, answer)
+		outcome := send()
+		if len(outcomes) == 0 || outcomes[len(outcomes)-1] != outcome {
+			outcomes = append(outcomes, outcome)
 		}
-		if answer == want || time.Now().After(end) {
-			return strings.Join(seen, ", then ")
+		if outcome == want || time.Now().After(end) {
+			return strings.Join(outcomes, ", then ")
 		}
-		pause(s.t.Context(), time.Now().Add(200*time.Millisecond))
+		waitUntil(s.t.Context(), time.Now().Add(200*time.Millisecond))
 	}
 }
 
-// recovers asks until the token gets the answer wanted, and returns that, or all
-// answers if another one than 503 with Retry-After came before it: nobody may be told
-// that a good token is bad.
-func recovers(t *testing.T, s *site, want, token string) string {
+// eventually sends the token until the outcome is want, and returns the last outcome. If
+// any earlier outcome is not 503 with Retry-After, it returns all outcomes: a valid token
+// must never be reported as invalid.
+func eventually(t *testing.T, s *protectedServer, want, token string) string {
 	t.Helper()
-	all := s.until(want, patience, func() string { return s.ask(token) })
-	answers := strings.Split(all, ", then ")
-	for _, answer := range answers[:len(answers)-1] {
-		if !strings.HasPrefix(answer, "503 Retry-After (") {
+	all := s.repeatUntil(want, timeout, func() string { return s.send(token) })
+	outcomes := strings.Split(all, ", then ")
+	for _, outcome := range outcomes[:len(outcomes)-1] {
+		if !strings.HasPrefix(outcome, "503 Retry-After (") {
 			return all
 		}
 	}
-	return answers[len(answers)-1]
-}
-
-// jwtSite accepts JWTs by their signatures.
-func (p *provider) jwtSite(t *testing.T, c jwks.Config) *site {
-	t.Helper()
-	c.Issuer, c.Logger = p.issuer, slog.New(slog.DiscardHandler)
-	v, err := jwks.New(c)
-	if err != nil {
-		t.Fatal(err)
-	}
-	return newSite(t, resource.Config{Leeway: -1, Issuers: []resource.Issuer{{Verifier: v}}})
-}
-
-// opaqueSite asks the provider about tokens.
-func (p *provider) opaqueSite(t *testing.T, c introspect.Config, issuer resource.Issuer) *site {
-	t.Helper()
-	c.Issuer, c.Logger = p.issuer, slog.New(slog.DiscardHandler)
-	v, err := introspect.New(c)
-	if err != nil {
-		t.Fatal(err)
-	}
-	issuer.Verifier = v
-	return newSite(t, resource.Config{Leeway: -1, MaxTokenBytes: resource.MaxMaxTokenBytes, Opaque: &issuer})
+	return outcomes[len(outcomes)-1]
 }

@@ -6,177 +6,185 @@ import (
 	"strings"
 )
 
+// works is the outcome of a scenario that succeeds.
 const works = "works"
 
-// A situation is a row of the table. Play returns works, or what came instead.
-type situation struct {
+// A scenario is a row of the table of clients. run returns works, or a description of
+// what happened instead.
+type scenario struct {
 	name         string
 	registration string
 	path         string
-	target       target
-	play         func(*scene) string
-	stateless    bool     // the server holds no streams, whose end would have a client log in beside the call
-	scopes       []string // told to a client without a token, in challenge and metadata; nil: mcp:read
+	resource     providerResource
+	run          func(*scenarioRun) string
+	stateless    bool     // no server-sent streams: the end of a stream could make a client log in during the call
+	scopes       []string // scopes in the first challenge and in the metadata; nil: mcp:read
 }
 
-// Rows of the table that are exceptions to some.
+// Names of scenarios that some clients do not pass.
 const (
-	slashTooMany   = "URL typed with a slash too many"
-	stepUp         = "step-up"
-	stepUpRefresh  = "step-up, with a refresh token"
-	stepUpDynamic  = "step-up, registered dynamically"
-	allDynamic     = "all scopes at first, registered dynamically"
-	endsForGood    = "token expires, no refresh token"
-	refusedRefresh = "token refused, refresh token"
+	extraSlash         = "URL with an extra trailing slash"
+	stepUp             = "step-up"
+	stepUpRefresh      = "step-up, with a refresh token"
+	stepUpDynamic      = "step-up, registered dynamically"
+	allScopesDynamic   = "all scopes at first, registered dynamically"
+	expiredNoRefresh   = "token expired, no refresh token"
+	revokedWithRefresh = "token revoked, refresh token"
 )
 
-func situations(ttl int) []situation {
+// scenarios returns all scenarios. ttl is the lifetime of short-lived tokens in seconds.
+func scenarios(ttl int) []scenario {
 	no := false
-	jwt := func(alg string) target { return target{Format: "jwt", Alg: alg} }
-	short := target{Format: "jwt", TTL: ttl}
-	unrefreshed := target{Format: "jwt", Refresh: &no}
-	shortUnrefreshed := target{Format: "jwt", TTL: ttl, Refresh: &no}
-	return []situation{
-		{"registers dynamically", dynamic, "/mcp", jwt("RS256"), (*scene).login, false, nil},
-		{"has a client ID metadata document", document, "/mcp", jwt("RS256"), (*scene).login, false, nil},
-		{"is registered beforehand", known, "/mcp", jwt("RS256"), (*scene).login, false, nil},
-		{"identifier without a path", known, "", jwt("RS256"), (*scene).login, false, nil},
-		{"identifier with a deeper path", known, "/teams/blue/mcp", jwt("RS256"), (*scene).login, false, nil},
-		{"identifier with a terminal slash", known, "/mcp/", jwt("RS256"), (*scene).login, false, nil},
-		{slashTooMany, known, "/mcp", jwt("RS256"), (*scene).login, false, nil},
-		{"JWT by PS256", known, "/mcp", jwt("PS256"), (*scene).login, false, nil},
-		{"JWT by ES256", known, "/mcp", jwt("ES256"), (*scene).login, false, nil},
-		{"JWT by EdDSA", known, "/mcp", jwt("EdDSA"), (*scene).login, false, nil},
-		{"opaque token", known, "/mcp", target{Format: "opaque"}, (*scene).login, false, nil},
-		{stepUp, known, "/mcp", unrefreshed, (*scene).stepUp, false, nil},
-		{stepUpRefresh, known, "/mcp", jwt("RS256"), (*scene).stepUp, false, nil},
-		{stepUpDynamic, dynamic, "/mcp", unrefreshed, (*scene).stepUp, false, nil},
-		{allDynamic, dynamic, "/mcp", jwt("RS256"), (*scene).write, false, []string{"mcp:read", "mcp:write"}},
-		{"token expires, refresh token", known, "/mcp", short, (*scene).expire, true, nil},
-		{endsForGood, known, "/mcp", shortUnrefreshed, (*scene).expireForGood, true, nil},
-		{refusedRefresh, known, "/mcp", jwt("RS256"), (*scene).refused, false, nil},
-		{"token refused, no refresh token", known, "/mcp", unrefreshed, (*scene).refusedForGood, false, nil},
-		{"keys rotate, then a refresh", known, "/mcp", short, (*scene).rotate, true, nil},
+	jwt := func(alg string) providerResource { return providerResource{Format: "jwt", Alg: alg} }
+	short := providerResource{Format: "jwt", TTL: ttl}
+	noRefresh := providerResource{Format: "jwt", Refresh: &no}
+	shortNoRefresh := providerResource{Format: "jwt", TTL: ttl, Refresh: &no}
+	return []scenario{
+		{"dynamic registration", dynamic, "/mcp", jwt("RS256"), (*scenarioRun).login, false, nil},
+		{"client ID metadata document", document, "/mcp", jwt("RS256"), (*scenarioRun).login, false, nil},
+		{"preregistered", preregistered, "/mcp", jwt("RS256"), (*scenarioRun).login, false, nil},
+		{"identifier without a path", preregistered, "", jwt("RS256"), (*scenarioRun).login, false, nil},
+		{"identifier with a longer path", preregistered, "/teams/blue/mcp", jwt("RS256"), (*scenarioRun).login, false, nil},
+		{"identifier with a trailing slash", preregistered, "/mcp/", jwt("RS256"), (*scenarioRun).login, false, nil},
+		{extraSlash, preregistered, "/mcp", jwt("RS256"), (*scenarioRun).login, false, nil},
+		{"JWT signed with PS256", preregistered, "/mcp", jwt("PS256"), (*scenarioRun).login, false, nil},
+		{"JWT signed with ES256", preregistered, "/mcp", jwt("ES256"), (*scenarioRun).login, false, nil},
+		{"JWT signed with EdDSA", preregistered, "/mcp", jwt("EdDSA"), (*scenarioRun).login, false, nil},
+		{"opaque token", preregistered, "/mcp", providerResource{Format: "opaque"}, (*scenarioRun).login, false, nil},
+		{stepUp, preregistered, "/mcp", noRefresh, (*scenarioRun).stepUp, false, nil},
+		{stepUpRefresh, preregistered, "/mcp", jwt("RS256"), (*scenarioRun).stepUp, false, nil},
+		{stepUpDynamic, dynamic, "/mcp", noRefresh, (*scenarioRun).stepUp, false, nil},
+		{allScopesDynamic, dynamic, "/mcp", jwt("RS256"), (*scenarioRun).write, false, []string{"mcp:read", "mcp:write"}},
+		{"token expired, refresh token", preregistered, "/mcp", short, (*scenarioRun).expiredWithRefresh, true, nil},
+		{expiredNoRefresh, preregistered, "/mcp", shortNoRefresh, (*scenarioRun).expiredNoRefresh, true, nil},
+		{revokedWithRefresh, preregistered, "/mcp", jwt("RS256"), (*scenarioRun).revokedWithRefresh, false, nil},
+		{"token revoked, no refresh token", preregistered, "/mcp", noRefresh, (*scenarioRun).revokedNoRefresh, false, nil},
+		{"key rotation, then a refresh", preregistered, "/mcp", short, (*scenarioRun).rotation, true, nil},
 	}
 }
 
-// A scene is a situation with everybody in place.
-type scene struct {
+// A scenarioRun is a scenario with its provider, server, user and client.
+type scenarioRun struct {
 	provider *provider
-	home     *home
-	person   *person
-	client   caller
+	server   *mcpServer
+	user     *user
+	client   mcpClient
 }
 
-func (p *provider) stage(prog program, s situation) *scene {
+// newRun starts the server, registers the client as the scenario requires and opens it.
+func (p *provider) newRun(program clientProgram, s scenario) *scenarioRun {
 	p.t.Helper()
-	h := p.newHome(p.t, s)
-	u, err := url.Parse(h.url)
+	server := p.newMCPServer(p.t, s)
+	u, err := url.Parse(server.url)
 	if err != nil {
 		p.t.Fatal(err)
 	}
-	v := visit{url: h.url, registration: s.registration, redirect: freeAddress(p.t) + "/oauth/callback", person: &person{}}
-	if s.name == slashTooMany {
-		v.url += "/"
+	settings := clientSettings{url: server.url, registration: s.registration, redirect: freeAddress(p.t) + "/oauth/callback", user: &user{}}
+	if s.name == extraSlash {
+		settings.url += "/"
 	}
 	metadata := map[string]any{
-		"client_name": prog.name, "redirect_uris": []string{v.redirect}, "application_type": "native",
+		"client_name": program.name, "redirect_uris": []string{settings.redirect}, "application_type": "native",
 		"grant_types": []string{"authorization_code", "refresh_token"}, "response_types": []string{"code"},
 		"token_endpoint_auth_method": "none",
 	}
 	switch s.registration {
-	case known:
-		v.clientID = "known-" + u.Port()
-		metadata["client_id"] = v.clientID
-		p.client(metadata)
+	case preregistered:
+		settings.clientID = "known-" + u.Port()
+		metadata["client_id"] = settings.clientID
+		p.registerClient(metadata)
 	case document:
-		v.clientID = "https://client.example/" + u.Port()
-		metadata["client_id"] = v.clientID
-		p.tell(map[string]any{"document": metadata})
+		settings.clientID = "https://client.example/" + u.Port()
+		metadata["client_id"] = settings.clientID
+		p.command(map[string]any{"document": metadata})
 	}
-	return &scene{provider: p, home: h, person: v.person, client: prog.open(p.t, v)}
+	return &scenarioRun{provider: p, server: server, user: settings.user, client: program.open(p.t, settings)}
 }
 
-// call calls a tool and returns works if it ran with the scope wanted, the person
-// having been needed so many times so far. With more scopes is as good.
-func (s *scene) call(tool, scope string, visits int) string {
-	text, err := s.client.call(tool)
+// call calls a tool. It returns works if the tool ran with the scope, and possibly others,
+// and the user has logged in the given number of times since the start of the run.
+func (r *scenarioRun) call(tool, scope string, logins int) string {
+	text, err := r.client.call(tool)
 	if err != nil {
-		return tool + ": " + tidy(err.Error())
+		return tool + ": " + normalize(err.Error())
 	}
 	granted, ok := strings.CutPrefix(text, tool+" for alice with ")
 	if !ok || !strings.Contains(" "+granted+" ", " "+scope+" ") {
-		return fmt.Sprintf("%s: %s", tool, tidy(text))
+		return fmt.Sprintf("%s: %s", tool, normalize(text))
 	}
-	if got := s.person.count(); got != visits {
+	if got := r.user.loginCount(); got != logins {
 		return fmt.Sprintf("%s: %d logins", tool, got)
 	}
 	return works
 }
 
-// login: from a bare URL to a tool's answer.
-func (s *scene) login() string { return s.call("whoami", "mcp:read", 1) }
+// login starts with nothing but the server's URL and ends with the result of a tool call.
+func (r *scenarioRun) login() string { return r.call("whoami", "mcp:read", 1) }
 
-// stepUp: a tool takes a scope more, which the person grants.
-func (s *scene) stepUp() string {
-	if got := s.login(); got != works {
+// stepUp calls a tool that requires a further scope, which the user grants.
+func (r *scenarioRun) stepUp() string {
+	if got := r.login(); got != works {
 		return got
 	}
-	return s.call("write", "mcp:write", 2)
+	return r.call("write", "mcp:write", 2)
 }
 
-// write: the person has granted at first what the tool takes.
-func (s *scene) write() string { return s.call("write", "mcp:write", 1) }
+// write calls the tool write first. The first login must grant its scope.
+func (r *scenarioRun) write() string { return r.call("write", "mcp:write", 1) }
 
-// expire: nobody is troubled by a token's end.
-func (s *scene) expire() string { return s.end(1) }
+// expiredWithRefresh requires that the client refreshes an expired token without a login.
+func (r *scenarioRun) expiredWithRefresh() string { return r.callAfterExpiry(1) }
 
-// expireForGood: the person logs in anew.
-func (s *scene) expireForGood() string { return s.end(2) }
+// expiredNoRefresh requires that the user logs in again after the token has expired.
+func (r *scenarioRun) expiredNoRefresh() string { return r.callAfterExpiry(2) }
 
-func (s *scene) end(visits int) string {
-	if got := s.login(); got != works {
+func (r *scenarioRun) callAfterExpiry(logins int) string {
+	if got := r.login(); got != works {
 		return got
 	}
-	s.outlive()
-	return s.call("whoami", "mcp:read", visits)
+	r.waitForExpiry()
+	return r.call("whoami", "mcp:read", logins)
 }
 
-// outlive waits for the end of the token, and makes those to come last.
-func (s *scene) outlive() {
-	lasting := s.home.target
-	lasting.TTL = 0
-	s.provider.resource(lasting)
-	s.home.waitForEnd()
+// waitForExpiry waits until the token has expired. The provider issues the following
+// tokens with its default lifetime.
+func (r *scenarioRun) waitForExpiry() {
+	defaultTTL := r.server.resource
+	defaultTTL.TTL = 0
+	r.provider.registerResource(defaultTTL)
+	r.server.waitForExpiry()
 }
 
-// refused: a token is good no more, before its time, and the client is told with a 401.
-func (s *scene) refused() string { return s.refuse(1) }
+// revokedWithRefresh revokes the token before it expires, so that the server answers 401.
+// The client must refresh without a login.
+func (r *scenarioRun) revokedWithRefresh() string { return r.callAfterRevocation(1) }
 
-func (s *scene) refusedForGood() string { return s.refuse(2) }
+// revokedNoRefresh requires that the user logs in again after the token was revoked.
+func (r *scenarioRun) revokedNoRefresh() string { return r.callAfterRevocation(2) }
 
-func (s *scene) refuse(visits int) string {
-	if got := s.login(); got != works {
+func (r *scenarioRun) callAfterRevocation(logins int) string {
+	if got := r.login(); got != works {
 		return got
 	}
-	s.home.refuse()
-	return s.call("whoami", "mcp:read", visits)
+	r.server.revokeLast()
+	return r.call("whoami", "mcp:read", logins)
 }
 
-// rotate: the refreshed token is signed by a key that warder has not seen, the old keys
-// are gone.
-func (s *scene) rotate() string {
-	if got := s.login(); got != works {
+// rotation makes the provider sign the refreshed token with a key that warder has not
+// fetched, and withdraw the old keys.
+func (r *scenarioRun) rotation() string {
+	if got := r.login(); got != works {
 		return got
 	}
-	s.provider.tell(map[string]any{"rotate": true})
-	s.provider.tell(map[string]any{"withdraw": true})
-	s.outlive()
-	return s.call("whoami", "mcp:read", 1)
+	r.provider.command(map[string]any{"rotate": true})
+	r.provider.command(map[string]any{"withdraw": true})
+	r.waitForExpiry()
+	return r.call("whoami", "mcp:read", 1)
 }
 
-// tidy makes one line of an error, without what differs from run to run.
-func tidy(text string) string {
+// normalize returns an error text as one line of at most 300 bytes, with addresses that
+// differ between runs replaced.
+func normalize(text string) string {
 	text = addresses.ReplaceAllString(text, "HOST")
 	if text = strings.Join(strings.Fields(text), " "); len(text) > 300 {
 		text = text[:300] + "..."

@@ -10,43 +10,43 @@ import (
 
 const hmacSecret = "a secret of more than thirty-two bytes" // RFC 7518 §3.2
 
-// Signed introspection answers (RFC 9701).
-func TestSignedAnswers(t *testing.T) {
+// Signed introspection responses (RFC 9701).
+func TestSignedIntrospectionResponses(t *testing.T) {
 	p := startProvider(t)
-	p.app()
-	p.resource(target{ID: ours, Format: "opaque"})
-	p.resource(target{ID: another, Format: "opaque"})
-	client, user, foreign := p.clientToken(ours), p.userTokens(ours).Access, p.clientToken(another)
+	p.registerApp()
+	p.registerResource(providerResource{ID: identifier, Format: "opaque"})
+	p.registerResource(providerResource{ID: otherIdentifier, Format: "opaque"})
+	client, user, foreign := p.clientToken(identifier), p.userTokens(identifier).Access, p.clientToken(otherIdentifier)
 	for _, alg := range algorithms {
 		auth := p.resourceServer("rs-"+alg, introspect.ClientSecretBasic, map[string]any{"introspection_signed_response_alg": alg})
-		s := p.opaqueSite(t, introspect.Config{Auth: auth, SignedAnswers: true}, resource.Issuer{})
-		check(t, alg+" answer: token of a client", letsClient, s.ask(client))
-		check(t, alg+" answer: token of a user", letsUser, s.ask(user))
-		check(t, alg+" answer: token for another resource", invalid(resource.ReasonAudience), s.ask(foreign))
-		check(t, alg+" answer: token that nobody issued", invalid(resource.ReasonInactive), s.ask(rand.Text()))
+		s := p.introspectionServer(t, introspect.Config{Auth: auth, SignedAnswers: true}, resource.Issuer{})
+		check(t, alg+" response: token of a client", acceptedClient, s.send(client))
+		check(t, alg+" response: token of a user", acceptedUser, s.send(user))
+		check(t, alg+" response: token for another resource", invalid(resource.ReasonAudience), s.send(foreign))
+		check(t, alg+" response: random token", invalid(resource.ReasonInactive), s.send(rand.Text()))
 	}
-	auth := p.keyedServer("ES256", map[string]any{"introspection_signed_response_alg": "ES256"})
-	s := p.opaqueSite(t, introspect.Config{Auth: auth, SignedAnswers: true}, resource.Issuer{})
-	check(t, "private_key_jwt and a signed answer", letsClient, s.ask(client))
+	auth := p.resourceServerWithKey("ES256", map[string]any{"introspection_signed_response_alg": "ES256"})
+	s := p.introspectionServer(t, introspect.Config{Auth: auth, SignedAnswers: true}, resource.Issuer{})
+	check(t, "private_key_jwt and a signed response", acceptedClient, s.send(client))
 
-	// A client that chose no algorithm gets RS256.
+	// The default algorithm for a client is RS256.
 	auth = p.resourceServer("rs-default", introspect.ClientSecretBasic, nil)
-	s = p.opaqueSite(t, introspect.Config{Auth: auth, SignedAnswers: true}, resource.Issuer{})
-	check(t, "signed answer for a client that chose no algorithm", letsClient, s.ask(client))
+	s = p.introspectionServer(t, introspect.Config{Auth: auth, SignedAnswers: true}, resource.Issuer{})
+	check(t, "signed response for a client with the default algorithm", acceptedClient, s.send(client))
 
-	// An HMAC with the client's secret is no proof by the issuer's key: there is none
-	// here, and the caller is innocent (bad-inputs 213).
+	// An HMAC with the client's secret does not prove that the response is signed with the
+	// issuer's key, so it is not accepted. The token is not at fault, hence 503 (bad-inputs 213).
 	auth = p.resourceServer("rs-hmac", introspect.ClientSecretBasic, map[string]any{
 		"introspection_signed_response_alg": "HS256", "client_secret": hmacSecret})
 	auth.ClientSecret = hmacSecret
-	s = p.opaqueSite(t, introspect.Config{Auth: auth, SignedAnswers: true}, resource.Issuer{})
-	check(t, "answer signed by HS256", unavailable(resource.ReasonIntrospectionUnproven), s.ask(client))
+	s = p.introspectionServer(t, introspect.Config{Auth: auth, SignedAnswers: true}, resource.Issuer{})
+	check(t, "response signed with HS256", unavailable(resource.ReasonIntrospectionUnproven), s.send(client))
 
-	// New keys sign: until they are fetched nobody can tell.
+	// New keys sign the response. Until they are fetched it cannot be verified.
 	auth = p.resourceServer("rs-rotated", introspect.ClientSecretBasic, map[string]any{"introspection_signed_response_alg": "ES256"})
-	s = p.opaqueSite(t, introspect.Config{Auth: auth, SignedAnswers: true}, resource.Issuer{})
-	check(t, "signed answer by the first key", letsClient, s.ask(client))
-	p.tell(map[string]any{"rotate": true})
+	s = p.introspectionServer(t, introspect.Config{Auth: auth, SignedAnswers: true}, resource.Issuer{})
+	check(t, "signed response, first key", acceptedClient, s.send(client))
+	p.command(map[string]any{"rotate": true})
 	s.res.Forget(client)
-	check(t, "signed answer by a new key", letsClient, recovers(t, s, letsClient, client))
+	check(t, "signed response, new key", acceptedClient, eventually(t, s, acceptedClient, client))
 }

@@ -14,35 +14,36 @@ import (
 	"time"
 )
 
-// A person sits beside a client, with a browser, and is called alice.
-type person struct {
+// A user simulates the person who uses a client, with a browser. The login name is alice.
+type user struct {
 	mu     sync.Mutex
-	visits int
+	logins int
 }
 
-// visit does what a client's user does with the address that the client shows: logs in
-// and consents. It returns where the browser is sent in the end, which is the client.
-func (p *person) visit(ctx context.Context, address string) (*url.URL, error) {
-	p.mu.Lock()
-	p.visits++
-	p.mu.Unlock()
+// authorize opens the authorization URL that a client shows, logs in and consents. It
+// returns the client's redirect URL, to which the browser was sent. It does not open it.
+func (u *user) authorize(ctx context.Context, address string) (*url.URL, error) {
+	u.mu.Lock()
+	u.logins++
+	u.mu.Unlock()
 	return browse(ctx, "alice", address)
 }
 
-// visitAll does so, and goes where it is sent: for clients that listen there, if not
-// yet then in a moment, since most people are slower than this one.
-func (p *person) visitAll(ctx context.Context, address string) error {
-	back, err := p.visit(ctx, address)
-	if back == nil {
+// authorizeAndReturn calls authorize and opens the redirect URL, for clients that listen
+// there. It tries again while the connection is refused, because some clients start to
+// listen only after they have shown the authorization URL.
+func (u *user) authorizeAndReturn(ctx context.Context, address string) error {
+	redirect, err := u.authorize(ctx, address)
+	if redirect == nil {
 		return err
 	}
-	req, err := http.NewRequestWithContext(ctx, http.MethodGet, back.String(), http.NoBody)
+	req, err := http.NewRequestWithContext(ctx, http.MethodGet, redirect.String(), http.NoBody)
 	if err != nil {
 		return err
 	}
 	res, err := http.DefaultClient.Do(req)
-	for end := time.Now().Add(patience); errors.Is(err, syscall.ECONNREFUSED) && time.Now().Before(end); {
-		pause(ctx, time.Now().Add(50*time.Millisecond))
+	for end := time.Now().Add(timeout); errors.Is(err, syscall.ECONNREFUSED) && time.Now().Before(end); {
+		waitUntil(ctx, time.Now().Add(50*time.Millisecond))
 		res, err = http.DefaultClient.Do(req)
 	}
 	if err != nil {
@@ -52,30 +53,31 @@ func (p *person) visitAll(ctx context.Context, address string) error {
 	return nil
 }
 
-// count returns how often the person was needed.
-func (p *person) count() int {
-	p.mu.Lock()
-	defer p.mu.Unlock()
-	return p.visits
+// loginCount returns the number of calls to authorize.
+func (u *user) loginCount() int {
+	u.mu.Lock()
+	defer u.mu.Unlock()
+	return u.logins
 }
 
-// browse walks through the provider's pages as a browser would, until it is sent to
-// another host, and returns that address, also with an error of the provider in it.
-func browse(ctx context.Context, user, start string) (*url.URL, error) {
-	ctx, cancel := context.WithTimeout(ctx, patience)
+// browse submits the provider's login and consent pages until it is redirected to another
+// host, and returns that URL. If the URL reports an error of the provider, browse returns
+// the URL and an error.
+func browse(ctx context.Context, login, start string) (*url.URL, error) {
+	ctx, cancel := context.WithTimeout(ctx, timeout)
 	defer cancel()
 	jar, err := cookiejar.New(nil)
 	if err != nil {
 		return nil, err
 	}
-	home, err := url.Parse(start)
+	first, err := url.Parse(start)
 	if err != nil {
 		return nil, err
 	}
-	var page, back *url.URL // where we are; where the client would be
+	var page, redirect *url.URL // the current page; the URL at another host
 	browser := &http.Client{Jar: jar, CheckRedirect: func(req *http.Request, _ []*http.Request) error {
-		if page = req.URL; page.Host != home.Host {
-			back = page
+		if page = req.URL; page.Host != first.Host {
+			redirect = page
 			return http.ErrUseLastResponse
 		}
 		return nil
@@ -96,20 +98,20 @@ func browse(ctx context.Context, user, start string) (*url.URL, error) {
 		if err != nil {
 			return nil, err
 		}
-		if back != nil {
+		if redirect != nil {
 			break
 		}
 		if res.StatusCode != http.StatusOK || page == nil {
 			return nil, fmt.Errorf("login: got %d %s", res.StatusCode, body)
 		}
 		method, address = http.MethodPost, page.String()
-		form = url.Values{"prompt": {prompt}, "login": {user}, "password": {"any"}}
+		form = url.Values{"prompt": {prompt}, "login": {login}, "password": {"any"}}
 	}
-	if back == nil {
-		return nil, fmt.Errorf("login: ended at %v", page)
+	if redirect == nil {
+		return nil, fmt.Errorf("login: no redirect to the client; last page %v", page)
 	}
-	if refused := back.Query().Get("error"); refused != "" {
-		return back, fmt.Errorf("login: the authorization server says %s", refused)
+	if code := redirect.Query().Get("error"); code != "" {
+		return redirect, fmt.Errorf("login: the authorization server returned %s", code)
 	}
-	return back, nil
+	return redirect, nil
 }
