@@ -10,25 +10,33 @@ import (
 	"github.com/warder-go/warder/resource"
 )
 
-// A contender puts authentication in front of a handler. It reads the issuer's keys from
-// the URL, accepts tokens of the issuer for the audience that are signed with one of the
-// algorithms and have the scope, and keeps what it learns until ctx is done. Each is
-// wired as its own documentation shows, plus the checks that it leaves to the program.
+// A contender adds authentication to a handler. It loads the issuer's keys from keysURL
+// and accepts tokens that have the expected issuer and audience, are signed with one of
+// algorithms and contain scope. Its caches and goroutines may live until ctx is done. Each
+// contender is wired as its documentation shows, plus the checks that it leaves to the program.
 type contender struct {
 	name string
 	make func(ctx context.Context, keysURL string, next http.Handler) http.Handler
 }
 
-const scope = "mcp:read" // what every contender asks for
+const scope = "mcp:read" // required by every contender
 
 var algorithms = []string{"RS256", "ES256", "EdDSA"}
 
-// contenders are the peers, and warder first.
+// The names of the warder variants in the tables.
+const (
+	warderDefault    = "warder"
+	warderKeepHeader = "warder, KeepAuthorization"
+	warderNoCache    = "warder, no cache"
+	warderEcho       = "warder on Echo"
+)
+
+// contenders returns the variants of warder, followed by the peers.
 func contenders() []contender {
 	return append([]contender{
-		{"warder", makeWarder(func(*resource.Config) {})},
-		{"warder, nothing remembered", makeWarder(func(c *resource.Config) { c.Limits.CacheTTL = -1 })},
-		{"warder on Echo", warderOnEcho},
+		{warderDefault, makeWarder(func(*resource.Config) {})},
+		{warderNoCache, makeWarder(func(c *resource.Config) { c.Limits.CacheTTL = -1 })},
+		{warderEcho, warderOnEcho},
 	}, peers...)
 }
 
@@ -38,7 +46,7 @@ func makeWarder(change func(*resource.Config)) func(context.Context, string, htt
 	}
 }
 
-// newResource has what a user gets, at log level info.
+// newResource returns a Resource with the default settings and log level info.
 func newResource(keysURL string, change func(*resource.Config)) *resource.Resource {
 	keys := must(jwks.New(jwks.Config{Issuer: issuer, URL: keysURL, AllowHTTP: true, Algorithms: algorithms}))
 	config := resource.Config{
@@ -51,7 +59,7 @@ func newResource(keysURL string, change func(*resource.Config)) *resource.Resour
 	return must(resource.New(config))
 }
 
-// discard is io.Discard under another type: slog's handlers know that one, and skip work.
+// discard is io.Discard as a different type: slog handlers skip work for io.Discard itself.
 type discard struct{}
 
 func (discard) Write(line []byte) (int, error) { return len(line), nil }

@@ -24,7 +24,7 @@ func warderOnEcho(_ context.Context, keysURL string, next http.Handler) http.Han
 	return onEcho(next, echoadapter.Middleware(newResource(keysURL, func(*resource.Config) {})))
 }
 
-// echoJWT leaves claims and scopes to the program.
+// echoJWT uses echo-jwt, which leaves claims and scopes to the program.
 func echoJWT(ctx context.Context, keysURL string, next http.Handler) http.Handler {
 	parse := golangJWT(ctx, keysURL)
 	check := echojwt.WithConfig(echojwt.Config{

@@ -11,10 +11,10 @@ import (
 	"time"
 )
 
-// What is compared must do the same work: every contender accepts the same tokens, and
-// refuses the same ones.
+// The benchmarks compare equal work: every contender accepts the same tokens and rejects
+// the same tokens.
 func TestContendersAgree(t *testing.T) {
-	rs, es, ed, stranger := newSigner("RS256", "rs"), newSigner("ES256", "es"), newSigner("EdDSA", "ed"), newSigner("RS256", "rs")
+	rs, es, ed, forger := newSigner("RS256", "rs"), newSigner("ES256", "es"), newSigner("EdDSA", "ed"), newSigner("RS256", "rs")
 	unknown := newSigner("RS256", "unknown")
 	server := newKeyServer(rs, es, ed)
 	defer server.Close()
@@ -25,42 +25,42 @@ func TestContendersAgree(t *testing.T) {
 		}
 		return c
 	}
-	good := rs.token(1, 700)
-	mixed := es
-	mixed.kid = rs.kid
+	valid := rs.token(1, 700)
+	wrongKeyType := es
+	wrongKeyType.kid = rs.kid
 	past := time.Now().Add(-time.Hour).Unix()
 	rows := []struct {
-		what, authorization string
+		name, authorization string
 		status              int
 	}{
-		{"RS256 of 700 bytes", "Bearer " + good, 200},
-		{"RS256 of 2.5 KB", "Bearer " + rs.token(2, 2500), 200},
-		{"RS256 of 16 KB", "Bearer " + rs.token(2, 15000), 200},
-		{"ES256", "Bearer " + es.token(3, 700), 200},
-		{"EdDSA", "Bearer " + ed.token(4, 700), 200},
-		{"the audience in an array", "Bearer " + rs.sign(with("aud", []string{"other", audience})), 200},
+		{"RS256 token of 700 bytes", "Bearer " + valid, 200},
+		{"RS256 token of 2.5 KB", "Bearer " + rs.token(2, 2500), 200},
+		{"RS256 token of 16 KB", "Bearer " + rs.token(2, 15000), 200},
+		{"ES256 token", "Bearer " + es.token(3, 700), 200},
+		{"EdDSA token", "Bearer " + ed.token(4, 700), 200},
+		{"audience in an array", "Bearer " + rs.sign(with("aud", []string{"other", audience})), 200},
 		{"no token", "", 401},
-		{"another scheme", "Basic YTpi", 401},
-		{"garbage", "Bearer garbage", 401},
-		{"garbage with dots", "Bearer eyJ.garbage.garbage", 401},
-		{"alg none", "Bearer " + b64([]byte(`{"alg":"none"}`)) + "." + strings.Split(good, ".")[1] + ".", 401},
-		{"a secret for a key", "Bearer " + hmacSigned(rs, accessToken(1, 700)), 401},
-		{"a key of another kind", "Bearer " + mixed.token(1, 700), 401},
-		{"no expiry", "Bearer " + rs.sign(with("exp", nil)), 401},
+		{"Basic scheme", "Basic YTpi", 401},
+		{"token is not a JWT", "Bearer garbage", 401},
+		{"malformed JWT with two dots", "Bearer eyJ.garbage.garbage", 401},
+		{"alg none", "Bearer " + b64([]byte(`{"alg":"none"}`)) + "." + strings.Split(valid, ".")[1] + ".", 401},
+		{"HMAC with the public key as secret", "Bearer " + hmacSigned(rs, accessToken(1, 700)), 401},
+		{"ES256 token with the kid of an RSA key", "Bearer " + wrongKeyType.token(1, 700), 401},
+		{"no exp", "Bearer " + rs.sign(with("exp", nil)), 401},
 		{"expired", "Bearer " + rs.sign(with("exp", past)), 401},
 		{"not yet valid", "Bearer " + rs.sign(with("nbf", time.Now().Add(time.Hour).Unix())), 401},
-		{"another audience", "Bearer " + rs.sign(with("aud", "https://other.example.com")), 401},
+		{"wrong audience", "Bearer " + rs.sign(with("aud", "https://other.example.com")), 401},
 		{"no audience", "Bearer " + rs.sign(with("aud", nil)), 401},
-		{"an audience that begins alike", "Bearer " + rs.sign(with("aud", audience+"/other")), 401},
+		{"audience with the identifier as prefix", "Bearer " + rs.sign(with("aud", audience+"/other")), 401},
 		{"no issuer", "Bearer " + rs.sign(with("iss", nil)), 401},
-		{"another issuer", "Bearer " + rs.sign(with("iss", "https://other.example.com")), 401},
-		{"a signature of another key", "Bearer " + stranger.token(5, 700), 401},
-		{"a signature cut off", "Bearer " + good[:strings.LastIndexByte(good, '.')+1], 401},
-		{"changed claims", "Bearer " + swapClaims(good, rs.token(6, 700)), 401},
-		{"an unknown kid", "Bearer " + unknown.token(7, 700), 401},
-		{"too few scopes", "Bearer " + rs.sign(with("scope", "mcp:write")), 403},
-		{"no scopes", "Bearer " + rs.sign(with("scope", nil)), 403},
-		{"a scope that begins alike", "Bearer " + rs.sign(with("scope", scope+"-all")), 403},
+		{"wrong issuer", "Bearer " + rs.sign(with("iss", "https://other.example.com")), 401},
+		{"signature by a different key", "Bearer " + forger.token(5, 700), 401},
+		{"empty signature", "Bearer " + valid[:strings.LastIndexByte(valid, '.')+1], 401},
+		{"modified claims", "Bearer " + swapClaims(valid, rs.token(6, 700)), 401},
+		{"unknown kid", "Bearer " + unknown.token(7, 700), 401},
+		{"missing scope", "Bearer " + rs.sign(with("scope", "mcp:write")), 403},
+		{"no scope claim", "Bearer " + rs.sign(with("scope", nil)), 403},
+		{"scope with the required scope as prefix", "Bearer " + rs.sign(with("scope", scope+"-all")), 403},
 	}
 	for _, c := range contenders() {
 		t.Run(c.name, func(t *testing.T) {
@@ -72,20 +72,21 @@ func TestContendersAgree(t *testing.T) {
 				}
 				w := httptest.NewRecorder()
 				h.ServeHTTP(w, req)
-				if got := w.Code; got != row.status && !(refused(got) && refused(row.status)) {
-					t.Errorf("%s: %d %s, want %d", row.what, w.Code, strings.TrimSpace(w.Body.String()), row.status)
+				if got := w.Code; got != row.status && !(isRejection(got) && isRejection(row.status)) {
+					t.Errorf("%s: got %d %s, want %d", row.name, w.Code, strings.TrimSpace(w.Body.String()), row.status)
 				}
 			}
 		})
 	}
 }
 
-// refused: the peers differ in the status, and that is not what is compared here.
-func refused(status int) bool {
+// isRejection reports whether status rejects a request. The test does not compare which
+// of these statuses is sent, since the peers differ in that.
+func isRejection(status int) bool {
 	return status == http.StatusBadRequest || status == http.StatusUnauthorized || status == http.StatusForbidden
 }
 
-// hmacSigned is a token whose secret is the public key, as everybody knows it.
+// hmacSigned returns an HS256 token whose secret is the public key.
 func hmacSigned(key signer, c claims) string {
 	signed := b64(encode(claims{"alg": "HS256", "kid": key.kid})) + "." + b64(encode(c))
 	mac := hmac.New(sha256.New, encode(key.jwk()))
@@ -93,7 +94,8 @@ func hmacSigned(key signer, c claims) string {
 	return signed + "." + b64(mac.Sum(nil))
 }
 
-func swapClaims(token, claims string) string {
-	a, b := strings.Split(token, "."), strings.Split(claims, ".")
+// swapClaims replaces the payload of token with that of other.
+func swapClaims(token, other string) string {
+	a, b := strings.Split(token, "."), strings.Split(other, ".")
 	return a[0] + "." + b[1] + "." + a[2]
 }

@@ -11,7 +11,7 @@ import (
 	jwt3 "github.com/lestrrat-go/jwx/v3/jwt"
 )
 
-// jwx2 and jwx3 are jwx as its own examples have it, with its cache of keys.
+// jwx2 uses jwx v2 with its key cache, as its examples show.
 func jwx2(ctx context.Context, keysURL string, next http.Handler) http.Handler {
 	cache := jwk2.NewCache(ctx)
 	if err := cache.Register(keysURL); err != nil {
@@ -29,10 +29,11 @@ func jwx2(ctx context.Context, keysURL string, next http.Handler) http.Handler {
 		}
 		scopes, _ := token.Get("scope")
 		text, _ := scopes.(string)
-		return token, granted(text)
+		return token, requireScope(text)
 	})
 }
 
+// jwx3 uses jwx v3 with its key cache, as its examples show.
 func jwx3(ctx context.Context, keysURL string, next http.Handler) http.Handler {
 	cache := must(jwk3.NewCache(ctx, httprc.NewClient()))
 	if err := cache.Register(ctx, keysURL); err != nil {
@@ -52,6 +53,6 @@ func jwx3(ctx context.Context, keysURL string, next http.Handler) http.Handler {
 		if err := token.Get("scope", &scopes); err != nil {
 			return nil, err
 		}
-		return token, granted(scopes)
+		return token, requireScope(scopes)
 	})
 }

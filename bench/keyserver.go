@@ -8,7 +8,7 @@ import (
 	"time"
 )
 
-// keyServer is an issuer's key endpoint on a loopback socket.
+// keyServer is an issuer's JWKS endpoint on a loopback socket. fetches counts the requests.
 type keyServer struct {
 	*httptest.Server
 	fetches atomic.Int64
@@ -25,21 +25,21 @@ func newKeyServer(signers ...signer) *keyServer {
 	return s
 }
 
-// publish replaces the keys.
+// publish replaces the key set.
 func (s *keyServer) publish(signers ...signer) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	s.keys = keySet(signers...)
 }
 
-// behave makes each answer take a while, or fail.
-func (s *keyServer) behave(delay time.Duration, fail bool) {
+// setBehavior delays each response, or makes it an error of status 500.
+func (s *keyServer) setBehavior(delay time.Duration, fail bool) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	s.delay, s.fail = delay, fail
 }
 
-// ServeHTTP answers with the keys, and counts.
+// ServeHTTP writes the key set.
 func (s *keyServer) ServeHTTP(w http.ResponseWriter, req *http.Request) {
 	s.fetches.Add(1)
 	s.mu.Lock()

@@ -1,5 +1,5 @@
-// Command bench measures warder beside its peers, and beside what nobody can do without.
-// See README.md.
+// Command bench measures warder, its peers and baselines that do only the minimum work.
+// README.md describes what is compared and how.
 package main
 
 import (
@@ -13,105 +13,105 @@ import (
 )
 
 func main() {
-	quick := flag.Bool("quick", false, "run everything, but too briefly for figures")
-	out := flag.String("out", "results", "folder for the results")
-	soaking := flag.Duration("soak", 0, "soak for that long, and do nothing else")
-	serving := flag.Bool("serve", false, "used by this program itself: be the server under load")
+	quick := flag.Bool("quick", false, "run everything, but too briefly for meaningful figures")
+	out := flag.String("out", "results", "write the results to this `folder`")
+	soakTime := flag.Duration("soak", 0, "run only the soak test, for this `duration`")
+	serve := flag.Bool("serve", false, "internal: run the server process of the load test")
 	flag.Parse()
 	slog.SetDefault(slog.New(slog.NewJSONHandler(discard{}, nil))) // some peers log
 	ctx := context.Background()
 	switch {
-	case *serving:
-		serveChild()
-	case *soaking > 0:
-		runSoak(ctx, *soaking, *out)
+	case *serve:
+		runServerProcess()
+	case *soakTime > 0:
+		runSoak(ctx, *soakTime, *out)
 	default:
-		write(*out, measureAll(ctx, plan(*quick)))
+		writeReport(*out, measureAll(ctx, newPlan(*quick)))
 	}
 }
 
-// An effort says how long things are measured.
-type effort struct {
-	tokens, rounds int           // operations in a round, and rounds
-	remembered     []int         // how many tokens, for the growth of memory
-	load           time.Duration // of each server in a round
-	loadRounds     int
-	single         int // requests whose time is taken one by one
-	opaque         int // requests with opaque tokens
-	situations     bool
+// A plan sets how long things are measured.
+type plan struct {
+	tokens, rounds  int           // operations per round, and rounds
+	cacheSizes      []int         // numbers of cached tokens
+	load            time.Duration // per server and round
+	loadRounds      int
+	latencyRequests int
+	opaqueRequests  int
+	scenarios       bool // whether to run the key server scenarios
 }
 
-func plan(quick bool) effort {
+func newPlan(quick bool) plan {
 	if quick {
-		return effort{20, 1, []int{100, 1000}, 50 * time.Millisecond, 1, 1000, 500, false}
+		return plan{20, 1, []int{100, 1000}, 50 * time.Millisecond, 1, 1000, 500, false}
 	}
-	return effort{400, 25, []int{100, 1000, 10_000, 100_000, 1_000_000}, time.Second, 9, 6_000_000, 10_000, true}
+	return plan{400, 25, []int{100, 1000, 10_000, 100_000, 1_000_000}, time.Second, 9, 6_000_000, 10_000, true}
 }
 
-// results are everything that one run showed.
+// results is the measurements of one run.
 type results struct {
-	quick                bool
-	fresh, repeated      map[string]table // by what: "RS256 700"
-	parallel             []table
-	refusals, refusedAll []table // one at a time, and on all cores
-	small, large         []loaded
-	situations           []situation
-	introspected         []introspected
-	tails                []tail
-	called               table
-	curves               []curve
-	perToken, claimBytes float64 // of memory
-	coldStart            time.Duration
-	besideJunk, junk     float64 // share of the throughput; refusals a second
+	quick                              bool
+	newTokens, repeatedTokens          map[string]table // keys such as "RS256 700"
+	concurrent                         []table
+	rejections, rejectionsConcurrent   []table
+	loadSmall, loadLarge               []loadResult
+	scenarios                          []scenarioOutcomes
+	introspection                      []introspectionResult
+	latencies                          []latency
+	toolCalls                          table
+	curves                             []curve
+	bytesPerToken, claimBytes          float64
+	coldStart                          time.Duration
+	invalidLoadShare, invalidPerSecond float64
 }
 
-func measureAll(ctx context.Context, e effort) (r results) {
+var tokenSizes = []int{700, 2500} // bytes
+
+func measureAll(ctx context.Context, p plan) (r results) {
 	step := func(name string) { fmt.Fprintf(os.Stderr, "%s %s\n", time.Now().Format(time.TimeOnly), name) }
-	r.quick = !e.situations
-	r.fresh, r.repeated = map[string]table{}, map[string]table{}
-	for _, size := range sizes {
+	r.quick = !p.scenarios
+	r.newTokens, r.repeatedTokens = map[string]table{}, map[string]table{}
+	for _, size := range tokenSizes {
 		step(fmt.Sprint("tokens of ", size, " bytes"))
 		for _, alg := range algorithms {
-			r.fresh[fmt.Sprint(alg, " ", size)] = newTokens(ctx, e, alg, size, 1)
+			r.newTokens[fmt.Sprint(alg, " ", size)] = newTokens(ctx, p, alg, size, 1)
 		}
-		r.repeated[fmt.Sprint("RS256 ", size)] = repeatingTokens(ctx, e, size, 1)
+		r.repeatedTokens[fmt.Sprint("RS256 ", size)] = repeatedTokens(ctx, p, size, 1)
 	}
 	step("tokens, on all cores")
 	cores := runtime.GOMAXPROCS(0)
-	for _, size := range sizes {
+	for _, size := range tokenSizes {
 		for _, alg := range algorithms {
-			r.parallel = append(r.parallel, newTokens(ctx, e, alg, size, cores))
+			r.concurrent = append(r.concurrent, newTokens(ctx, p, alg, size, cores))
 		}
-		r.parallel = append(r.parallel, repeatingTokens(ctx, e, size, cores))
+		r.concurrent = append(r.concurrent, repeatedTokens(ctx, p, size, cores))
 	}
-	step("refusals")
-	r.refusals, r.refusedAll = refusals(ctx, e, 1), refusals(ctx, e, cores)
+	step("rejections")
+	r.rejections, r.rejectionsConcurrent = rejections(ctx, p, 1), rejections(ctx, p, cores)
 	step("servers under load")
-	r.small = underLoad(700, e.loadRounds, e.load, underLoadNames()...)
-	r.large = underLoad(2500, e.loadRounds, e.load, underLoadNames()...)
+	r.loadSmall = underLoad(700, p.loadRounds, p.load, loadNames()...)
+	r.loadLarge = underLoad(2500, p.loadRounds, p.load, loadNames()...)
 	step("introspection")
-	r.introspected = introspection(e.opaque)
+	r.introspection = introspection(p.opaqueRequests)
 	step("single requests")
-	r.tails = tails(ctx, e.single)
-	r.besideJunk, r.junk = besideJunk(ctx, 50_000, e.load, e.loadRounds)
-	r.perToken, r.claimBytes = memoryPerToken(50 * e.tokens)
-	r.coldStart = coldStart(ctx, e.rounds)
+	r.latencies = latencies(ctx, p.latencyRequests)
+	r.invalidLoadShare, r.invalidPerSecond = throughputUnderInvalidLoad(ctx, 50_000, p.load, p.loadRounds)
+	r.bytesPerToken, r.claimBytes = memoryPerToken(50 * p.tokens)
+	r.coldStart = coldStart(p.rounds)
 	step("growth")
-	r.called = ruledCalls(e)
-	r.curves = append(growths(e), goroutines(e))
-	if e.situations {
+	r.toolCalls = toolCallTable(p)
+	r.curves = append(growthCurves(p), goroutineCurve(p))
+	if p.scenarios {
 		step("key servers")
-		r.situations = keyServerSituations(ctx)
+		r.scenarios = runScenarios(ctx)
 	}
 	step("done")
 	return r
 }
 
-var sizes = []int{700, 2500}
-
-// underLoadNames are the servers: the first is what the others are compared with.
-func underLoadNames() (names []string) {
-	names = append(names, noAuth, atLimit)
+// loadNames returns the names of the servers under load. Shares are relative to the first.
+func loadNames() (names []string) {
+	names = append(names, noAuthName, cacheBaselineName)
 	for _, c := range contenders() {
 		names = append(names, c.name)
 	}
@@ -121,6 +121,6 @@ func underLoadNames() (names []string) {
 func runSoak(ctx context.Context, during time.Duration, folder string) {
 	file := must(os.Create(folder + "/soak.md"))
 	defer func() { _ = file.Close() }()
-	_, _ = fmt.Fprintf(file, "# Soak of %s\n\nRemembered, new and junk tokens at once; the issuer rotates its key every half minute.\n\n", during)
+	_, _ = fmt.Fprintf(file, "# Soak test of %s\n\nCached, new and invalid tokens are sent concurrently. The issuer rotates its key every 30 seconds.\n\n", during)
 	soak(ctx, during, min(30*time.Second, during/4), max(during/40, 100*time.Millisecond), file)
 }

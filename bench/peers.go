@@ -34,9 +34,9 @@ var peers = []contender{
 
 type claimsKey struct{}
 
-var errScope = errors.New("scope is missing")
+var errScope = errors.New("missing scope")
 
-// bearer is the middleware that a program writes round a function that verifies.
+// bearer is the middleware that a program writes around a function that verifies tokens.
 func bearer(next http.Handler, verify func(context.Context, string) (claims any, err error)) http.Handler {
 	return http.HandlerFunc(func(w http.ResponseWriter, req *http.Request) {
 		kind, token, ok := strings.Cut(req.Header.Get("Authorization"), " ")
@@ -65,7 +65,7 @@ type auth0Claims struct {
 }
 
 func (c *auth0Claims) Validate(context.Context) error {
-	if c.Expiry == 0 { // it takes a token without for one that is good for ever
+	if c.Expiry == 0 { // the library accepts a token without exp
 		return errors.New("no exp")
 	}
 	if !slices.Contains(strings.Fields(c.Scope), scope) {
@@ -91,7 +91,8 @@ type jwtClaims struct {
 	Scope    string `json:"scope"`
 }
 
-// golangJWT returns a parser as keyfunc's documentation wires it.
+// golangJWT returns a function that parses and verifies tokens, wired as keyfunc's
+// documentation shows.
 func golangJWT(ctx context.Context, keysURL string) func(token string) (*jwt.Token, error) {
 	keys := must(keyfunc.NewDefaultOverrideCtx(ctx, []string{keysURL}, keyfunc.Override{
 		RefreshErrorHandlerFunc: func(string) func(context.Context, error) { return func(context.Context, error) {} },
@@ -110,11 +111,12 @@ func golangJWTMiddleware(ctx context.Context, keysURL string, next http.Handler)
 			return nil, err
 		}
 		claims := parsed.Claims.(*jwtClaims)
-		return claims, granted(claims.Scope)
+		return claims, requireScope(claims.Scope)
 	})
 }
 
-func granted(scopes string) error {
+// requireScope returns errScope unless the space-separated scopes contain scope.
+func requireScope(scopes string) error {
 	if !slices.Contains(strings.Fields(scopes), scope) {
 		return errScope
 	}
@@ -148,7 +150,7 @@ func goOIDC(ctx context.Context, keysURL string, next http.Handler) http.Handler
 		if err := token.Claims(&claims); err != nil {
 			return nil, err
 		}
-		return token, granted(claims.Scope)
+		return token, requireScope(claims.Scope)
 	})
 }
 
@@ -163,9 +165,9 @@ func zitadelOIDC(_ context.Context, keysURL string, next http.Handler) http.Hand
 		if err := zitadel.CheckAudience(claims, audience); err != nil {
 			return nil, err
 		}
-		if claims.NotBefore.AsTime().After(time.Now()) { // it does not look
+		if claims.NotBefore.AsTime().After(time.Now()) { // the library ignores nbf
 			return nil, errors.New("not yet valid")
 		}
-		return claims, granted(strings.Join(claims.Scopes, " "))
+		return claims, requireScope(strings.Join(claims.Scopes, " "))
 	})
 }

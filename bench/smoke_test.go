@@ -10,52 +10,52 @@ import (
 	"time"
 )
 
-// TestMain lets the test's binary be the server under load, as the program's is.
+// TestMain allows the test binary to run as the server process, as the program does.
 func TestMain(m *testing.M) {
 	if len(os.Args) == 2 && os.Args[1] == "-serve" {
-		serveChild()
+		runServerProcess()
 		return
 	}
 	os.Exit(m.Run())
 }
 
-// Everything runs, briefly, and every target finds its figure. What the figures are is
-// not looked at: this machine has other things to do.
+// Everything runs briefly, and every target has a figure. The test does not check the
+// figures, which depend on the other load of the machine.
 func TestSmoke(t *testing.T) {
 	if testing.Short() {
-		t.Skip("-short: the smoke of the benchmarks takes some ten seconds")
+		t.Skip("skipped by -short: running all benchmarks takes about ten seconds")
 	}
 	folder := t.TempDir()
-	r := measureAll(t.Context(), plan(true))
-	write(folder, r)
-	if calls := r.introspected[1].calls; calls != 100 {
-		t.Errorf("introspection of a hundred tokens took %d calls", calls)
+	r := measureAll(t.Context(), newPlan(true))
+	writeReport(folder, r)
+	if calls := r.introspection[1].calls; calls != 100 {
+		t.Errorf("introspection of 100 tokens: got %d calls, want 100", calls)
 	}
 	report, err := os.ReadFile(filepath.Join(folder, "README.md"))
 	if err != nil {
 		t.Fatal(err)
 	}
 	plots, _ := filepath.Glob(filepath.Join(folder, "*.svg"))
-	if named := strings.Count(string(report), ".svg)"); named != len(plots) || named < 4 {
-		t.Errorf("the report names %d plots, and there are %d", named, len(plots))
+	if linked := strings.Count(string(report), ".svg)"); linked != len(plots) || linked < 4 {
+		t.Errorf("the report links %d plots; the folder has %d", linked, len(plots))
 	}
 }
 
-// A short soak, in which no key is rotated: whoever must be accepted is, and nobody else.
+// A short soak without key rotation accepts valid tokens and rejects invalid ones.
 func TestSoakSmoke(t *testing.T) {
 	var out strings.Builder
 	soak(t.Context(), 500*time.Millisecond, time.Hour, 200*time.Millisecond, &out)
 	if lines := strings.Count(out.String(), "\n"); lines < 3 {
-		t.Errorf("%d lines:\n%s", lines, out.String())
+		t.Errorf("got %d lines, want at least 3:\n%s", lines, out.String())
 	}
 }
 
-// However busy the machine is, there are figures.
-func TestLoadOfNoTime(t *testing.T) {
-	server := httptest.NewServer(answer)
+// The load generator returns at least one time per connection, even with a duration of 0.
+func TestLoadWithoutTime(t *testing.T) {
+	server := httptest.NewServer(toolHandler)
 	t.Cleanup(server.Close)
 	request := fmt.Appendf(nil, "POST /mcp HTTP/1.1\r\nHost: mcp.example.com\r\nContent-Length: %d\r\n\r\n%s", len(callBody), callBody)
-	if took := fire(server.Listener.Addr().String(), [][]byte{request}, 0); len(took) != connections {
-		t.Errorf("%d requests over %d connections", len(took), connections)
+	if took := generateLoad(server.Listener.Addr().String(), [][]byte{request}, 0); len(took) != connections {
+		t.Errorf("got %d requests over %d connections", len(took), connections)
 	}
 }

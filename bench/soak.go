@@ -15,72 +15,83 @@ import (
 	"github.com/warder-go/warder/resource"
 )
 
-// soak keeps one resource busy with remembered, new and junk tokens while the issuer
-// rotates its key, and writes a line about memory and goroutines every so often. Tokens
-// of the present and the last key must be accepted, junk must not.
+// soak sends cached, new and invalid tokens to one resource while the issuer rotates its
+// keys, and writes a table row with memory and goroutines once per sample interval. It
+// panics if a token of the current key is rejected or an invalid token is accepted.
 func soak(ctx context.Context, during, rotation, sample time.Duration, out io.Writer) {
 	ctx, cancel := context.WithTimeout(ctx, during)
 	defer cancel()
-	issued := &rotating{}
-	issued.rotate(0)
-	issued.rotate(1)
-	server := newKeyServer(issued.keys()...)
+	keys := &rotatingKeys{}
+	keys.rotate(0)
+	keys.rotate(1)
+	server := newKeyServer(keys.published()...)
 	defer server.Close()
-	h := makeWarder(func(c *resource.Config) { c.Limits.CacheEntries = 2000 })(ctx, server.URL, inner)
-
-	var accepted, refused, unavailable atomic.Int64
-	count := func(req *http.Request, good bool) {
-		w := nobody{http.Header{}, http.StatusOK}
-		h.ServeHTTP(&w, req)
-		switch {
-		case w.status == http.StatusServiceUnavailable:
-			unavailable.Add(1)
-		case good != (w.status == http.StatusOK):
-			panic(fmt.Sprintf("soak: good is %v, status %d", good, w.status))
-		case good:
-			accepted.Add(1)
-		default:
-			refused.Add(1)
-		}
-	}
+	s := &soakServer{handler: makeWarder(func(c *resource.Config) { c.Limits.CacheEntries = 2000 })(ctx, server.URL, protectedHandler)}
 	var group sync.WaitGroup
-	group.Go(func() { // remembered
-		for ctx.Err() == nil {
-			for _, req := range issued.sample() {
-				count(req, true)
-			}
-			time.Sleep(time.Millisecond)
-		}
-	})
-	group.Go(func() { // new
-		for n := 0; ctx.Err() == nil; n++ {
-			count(request(issued.present().token(n, 700+n%2000)), true)
-			time.Sleep(time.Millisecond)
-		}
-	})
-	group.Go(func() { // junk
-		junk := newSigner("ES256", "junk")
-		for n := 0; ctx.Err() == nil; n++ {
-			s := junk
-			s.kid = fmt.Sprint("junk-", n)
-			for _, token := range []string{"", "garbage", "eyJhbGciOiJub25lIn0.e30.", s.token(n, 700)} {
-				count(request(token), false)
-			}
-			time.Sleep(time.Millisecond)
-		}
-	})
+	group.Go(func() { s.sendCached(ctx, keys) })
+	group.Go(func() { s.sendNew(ctx, keys) })
+	group.Go(func() { s.sendInvalid(ctx) })
 	group.Go(func() {
 		for n := 2; sleep(ctx, rotation); n++ {
-			issued.rotate(n)
-			server.publish(issued.keys()...)
+			keys.rotate(n)
+			server.publish(keys.published()...)
 		}
 	})
-	_, _ = fmt.Fprintln(out, "| minute | heap, MB | resident, MB | goroutines | accepted | refused | 503 | fetches |\n|---|---|---|---|---|---|---|---|")
-	for begun := time.Now(); sleep(ctx, sample); {
-		_, _ = fmt.Fprintf(out, "| %.1f | %.1f | %.1f | %d | %d | %d | %d | %d |\n", time.Since(begun).Minutes(), float64(alive())/1e6, resident(),
-			runtime.NumGoroutine(), accepted.Load(), refused.Load(), unavailable.Load(), server.fetches.Load())
+	_, _ = fmt.Fprintln(out, "| minute | heap, MB | resident, MB | goroutines | accepted | rejected | 503 | fetches |\n|---|---|---|---|---|---|---|---|")
+	for start := time.Now(); sleep(ctx, sample); {
+		_, _ = fmt.Fprintf(out, "| %.1f | %.1f | %.1f | %d | %d | %d | %d | %d |\n", time.Since(start).Minutes(), float64(liveHeap())/1e6, residentMB(),
+			runtime.NumGoroutine(), s.accepted.Load(), s.rejected.Load(), s.unavailable.Load(), server.fetches.Load())
 	}
 	group.Wait()
+}
+
+// soakServer counts the outcomes of requests to the handler.
+type soakServer struct {
+	handler                         http.Handler
+	accepted, rejected, unavailable atomic.Int64
+}
+
+// send counts the outcome. It panics if a valid request is rejected or an invalid one is
+// accepted; 503 is permitted for both.
+func (s *soakServer) send(req *http.Request, valid bool) {
+	switch status := serveStatus(s.handler, req); {
+	case status == http.StatusServiceUnavailable:
+		s.unavailable.Add(1)
+	case valid != (status == http.StatusOK):
+		panic(fmt.Sprintf("soak: status %d for a request whose validity is %v", status, valid))
+	case valid:
+		s.accepted.Add(1)
+	default:
+		s.rejected.Add(1)
+	}
+}
+
+func (s *soakServer) sendCached(ctx context.Context, keys *rotatingKeys) {
+	for ctx.Err() == nil {
+		for _, req := range keys.currentRequests() {
+			s.send(req, true)
+		}
+		time.Sleep(time.Millisecond)
+	}
+}
+
+func (s *soakServer) sendNew(ctx context.Context, keys *rotatingKeys) {
+	for n := 0; ctx.Err() == nil; n++ {
+		s.send(request(keys.current().token(n, 700+n%2000)), true)
+		time.Sleep(time.Millisecond)
+	}
+}
+
+func (s *soakServer) sendInvalid(ctx context.Context) {
+	unknown := newSigner("ES256", "unknown")
+	for n := 0; ctx.Err() == nil; n++ {
+		k := unknown
+		k.kid = fmt.Sprint("unknown-", n)
+		for _, token := range []string{"", "garbage", "eyJhbGciOiJub25lIn0.e30.", k.token(n, 700)} {
+			s.send(request(token), false)
+		}
+		time.Sleep(time.Millisecond)
+	}
 }
 
 // sleep reports whether the time passed before ctx ended.
@@ -93,8 +104,9 @@ func sleep(ctx context.Context, d time.Duration) bool {
 	}
 }
 
-// resident is the memory of this process in megabytes, where the system tells.
-func resident() float64 {
+// residentMB returns the resident memory of this process in megabytes, or 0 if the
+// system has no /proc.
+func residentMB() float64 {
 	var size, pages float64
 	statm, err := os.ReadFile("/proc/self/statm")
 	if err != nil {
@@ -104,42 +116,43 @@ func resident() float64 {
 	return pages * float64(os.Getpagesize()) / 1e6
 }
 
-// rotating is an issuer's keys: the last, the present, and one published ahead.
-type rotating struct {
-	mu      sync.Mutex
-	signers []signer
-	tokens  []*http.Request // of the present key
+// rotatingKeys is an issuer's keys: the previous, the current, and one published before
+// its use. It is safe for concurrent use.
+type rotatingKeys struct {
+	mu       sync.Mutex
+	signers  []signer
+	requests []*http.Request // with tokens of the current key
 }
 
-// rotate publishes one more key ahead of its use; the one before is used from now on.
-func (r *rotating) rotate(n int) {
+// rotate publishes the n-th key before its use. The key published before it becomes current.
+func (r *rotatingKeys) rotate(n int) {
 	next := newSigner("ES256", fmt.Sprint("k", n))
 	r.mu.Lock()
 	defer r.mu.Unlock()
 	r.signers = append(r.signers, next)
 	r.signers = r.signers[max(0, len(r.signers)-3):]
-	r.tokens = nil
+	r.requests = nil
 	for i := range 100 {
-		r.tokens = append(r.tokens, request(r.using().token(rand.Int(), 700+10*i)))
+		r.requests = append(r.requests, request(r.currentLocked().token(rand.Int(), 700+10*i)))
 	}
 }
 
-func (r *rotating) using() signer { return r.signers[max(0, len(r.signers)-2)] }
+func (r *rotatingKeys) currentLocked() signer { return r.signers[max(0, len(r.signers)-2)] }
 
-func (r *rotating) present() signer {
+func (r *rotatingKeys) current() signer {
 	r.mu.Lock()
 	defer r.mu.Unlock()
-	return r.using()
+	return r.currentLocked()
 }
 
-func (r *rotating) keys() []signer {
+func (r *rotatingKeys) published() []signer {
 	r.mu.Lock()
 	defer r.mu.Unlock()
 	return append([]signer(nil), r.signers...)
 }
 
-func (r *rotating) sample() []*http.Request {
+func (r *rotatingKeys) currentRequests() []*http.Request {
 	r.mu.Lock()
 	defer r.mu.Unlock()
-	return r.tokens
+	return r.requests
 }

@@ -9,72 +9,74 @@ import (
 	"github.com/warder-go/warder/resource"
 )
 
-// A table is what one workload showed. The rows are compared with the first of them.
+// A table is the measurements of one workload. Ratios are relative to the first row.
 type table struct {
 	title string
-	rows  []figures
+	rows  []measurement
 }
 
-var inner = http.HandlerFunc(func(http.ResponseWriter, *http.Request) {})
+// protectedHandler is the handler behind the contenders. It does nothing.
+var protectedHandler = http.HandlerFunc(func(http.ResponseWriter, *http.Request) {})
 
-// newTokens: each token comes once, so nobody can remember it.
-func newTokens(ctx context.Context, e effort, alg string, size, goroutines int) table {
+// newTokens measures requests whose tokens are sent once each, so that no cache has them.
+func newTokens(ctx context.Context, p plan, alg string, size, goroutines int) table {
 	key := newSigner(alg, "k1")
 	server := newKeyServer(key)
 	defer server.Close()
 	ctx, cancel := context.WithCancel(ctx)
 	defer cancel()
-	tokens, reqs := mint(e.tokens, func(i int) string { return key.token(i, size) })
+	tokens, reqs := mintRequests(p.tokens, func(i int) string { return key.token(i, size) })
 	public := key.private.Public()
-	subjects := []subject{{"limit: crypto, hash, base64, one decode", goroutines, nil, func() func(int) {
-		return func(i int) { verifyLimit(public, tokens[i]) }
+	benchmarks := []benchmark{{verifyBaselineName, goroutines, nil, func() func(int) {
+		return func(i int) { verifyBaseline(public, tokens[i]) }
 	}}}
 	warmUp := request(key.token(1<<20, size))
 	for _, c := range contenders() {
 		var h http.Handler
-		w := nobody{}
-		fresh := func() {
-			if h == nil || strings.HasPrefix(c.name, "warder") { // peers remember nothing
-				h = c.make(ctx, server.URL, inner)
+		w := discardWriter{}
+		reset := func() {
+			if h == nil || strings.HasPrefix(c.name, "warder") { // peers have no token cache
+				h = c.make(ctx, server.URL, protectedHandler)
 			}
 			h.ServeHTTP(&w, warmUp)
 		}
-		subjects = append(subjects, subject{c.name, goroutines, fresh, func() func(int) { return serve(h, reqs) }})
+		benchmarks = append(benchmarks, benchmark{c.name, goroutines, reset, func() func(int) { return sendAccepted(h, reqs) }})
 	}
-	return table{fmt.Sprintf("New tokens, %s, %d bytes%s", alg, len(tokens[0]), atATime(goroutines)), compare(e.tokens, e.rounds, subjects...)}
+	return table{fmt.Sprintf("New tokens, %s, %d bytes%s", alg, len(tokens[0]), concurrencySuffix(goroutines)), compare(p.tokens, p.rounds, benchmarks...)}
 }
 
-// repeatingTokens: a hundred tokens come again and again.
-func repeatingTokens(ctx context.Context, e effort, size, goroutines int) table {
+// repeatedTokens measures requests that use one hundred tokens in rotation.
+func repeatedTokens(ctx context.Context, p plan, size, goroutines int) table {
 	const distinct = 100
 	key := newSigner("RS256", "k1")
 	server := newKeyServer(key)
 	defer server.Close()
 	ctx, cancel := context.WithCancel(ctx)
 	defer cancel()
-	tokens, reqs := mint(distinct, func(i int) string { return key.token(i, size) })
-	limit := knowing(tokens)
+	tokens, reqs := mintRequests(distinct, func(i int) string { return key.token(i, size) })
+	baseline := newCacheBaseline(tokens)
 	all := append([]contender{
-		{"limit: hash, look-up, context", func(_ context.Context, _ string, next http.Handler) http.Handler { return limit.middleware(next) }},
-		{"warder, KeepAuthorization", makeWarder(func(c *resource.Config) { c.HTTP.KeepAuthorization = true })},
+		{cacheBaselineName, func(_ context.Context, _ string, next http.Handler) http.Handler { return baseline.middleware(next) }},
+		{warderKeepHeader, makeWarder(func(c *resource.Config) { c.HTTP.KeepAuthorization = true })},
 	}, contenders()...)
-	var subjects []subject
+	var benchmarks []benchmark
 	for _, c := range all {
-		h := c.make(ctx, server.URL, inner)
-		subjects = append(subjects, subject{c.name, goroutines, nil, func() func(int) { return serve(h, reqs) }})
+		h := c.make(ctx, server.URL, protectedHandler)
+		benchmarks = append(benchmarks, benchmark{c.name, goroutines, nil, func() func(int) { return sendAccepted(h, reqs) }})
 	}
-	return table{fmt.Sprintf("A hundred tokens again and again, RS256, %d bytes%s", len(tokens[0]), atATime(goroutines)), compare(10*e.tokens, e.rounds, subjects...)}
+	return table{fmt.Sprintf("Repeated tokens (100 distinct), RS256, %d bytes%s", len(tokens[0]), concurrencySuffix(goroutines)), compare(10*p.tokens, p.rounds, benchmarks...)}
 }
 
-// atATime is for titles.
-func atATime(goroutines int) string {
+// concurrencySuffix returns the part of a table's title that states the number of goroutines.
+func concurrencySuffix(goroutines int) string {
 	if goroutines == 1 {
 		return ""
 	}
-	return fmt.Sprintf(", %d at once", goroutines)
+	return fmt.Sprintf(", %d goroutines", goroutines)
 }
 
-func mint(n int, sign func(i int) string) (tokens []string, reqs []*http.Request) {
+// mintRequests returns n tokens and one request for each.
+func mintRequests(n int, sign func(i int) string) (tokens []string, reqs []*http.Request) {
 	for i := range n {
 		tokens = append(tokens, sign(i))
 		reqs = append(reqs, request(tokens[i]))
@@ -82,13 +84,14 @@ func mint(n int, sign func(i int) string) (tokens []string, reqs []*http.Request
 	return tokens, reqs
 }
 
-// serve sends the requests in turn, and panics if one is not accepted.
-func serve(h http.Handler, reqs []*http.Request) func(int) {
-	w := nobody{header: http.Header{}}
+// sendAccepted returns a function that sends the requests in rotation. It panics if a
+// request is not accepted.
+func sendAccepted(h http.Handler, reqs []*http.Request) func(int) {
+	w := discardWriter{header: http.Header{}}
 	return func(i int) {
 		w.status = http.StatusOK
 		if h.ServeHTTP(&w, reqs[i%len(reqs)]); w.status != http.StatusOK {
-			panic(fmt.Sprintf("status %d", w.status))
+			panic(fmt.Sprintf("status %d, want 200", w.status))
 		}
 	}
 }

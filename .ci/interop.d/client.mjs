@@ -1,22 +1,22 @@
-// What sdk1.mjs and sdk2.mjs have in common: a program that uses an MCP client library
-// as its documentation says, with its user on standard input and output.
+// Shared code of sdk1.mjs and sdk2.mjs: a program that uses an MCP client library as its
+// documentation shows. Its user communicates over standard input and output.
 //
 //   sdk1.mjs '{"url":"http://127.0.0.1:1/mcp","redirect":"http://127.0.0.1:2/callback",
 //              "registration":"dynamic","client_id":""}'
 //
-// registration is dynamic, document or known; the last two have a client_id. It reads
-// one JSON object a line and answers each with one:
+// registration is dynamic, document or preregistered; the last two require a client_id. The
+// program reads one JSON object per line and replies to each with one:
 //
-//   {"call":"whoami"}        {"text":"..."}, {"error":"..."}, or {"visit":"http://..."}:
-//                            the user must go there, and say where that ended:
-//   {"back":"http://..."}    the answer to the call, as above
+//   {"call":"whoami"}          {"text":"..."}, {"error":"..."} or {"visit":"http://..."}:
+//                              the user must open that URL and send the redirect URL:
+//   {"redirect":"http://..."}  the reply to the call, as above
 import { createInterface } from 'node:readline';
 
 const settings = JSON.parse(process.argv[2]);
-console.warn = console.error; // standard output is for answers
+console.warn = console.error; // standard output is reserved for replies
 
-// What the library asks its user to keep, and where it leaves what it wants.
-class Memory {
+// The OAuth client provider of the library: it stores the client's state in memory.
+class AuthProvider {
   redirectUrl = settings.redirect;
 
   clientMetadata = {
@@ -30,7 +30,7 @@ class Memory {
 
   clientMetadataUrl = settings.registration === 'document' ? settings.client_id : undefined;
 
-  information = settings.registration === 'known' ? { client_id: settings.client_id } : undefined;
+  information = settings.registration === 'preregistered' ? { client_id: settings.client_id } : undefined;
 
   state = () => crypto.randomUUID();
   clientInformation = () => this.information;
@@ -48,43 +48,43 @@ class Memory {
 }
 
 const lines = createInterface({ input: process.stdin })[Symbol.asyncIterator]();
-const say = (object) => process.stdout.write(`${JSON.stringify(object)}\n`);
+const reply = (object) => process.stdout.write(`${JSON.stringify(object)}\n`);
 const next = async () => {
   const { done, value } = await lines.next();
   return done ? process.exit() : JSON.parse(value);
 };
 
 export async function serve({ Client, Transport, UnauthorizedError, finish }) {
-  const memory = new Memory();
+  const provider = new AuthProvider();
   let client;
   let transport;
 
-  // Does the action, and once more after the user has logged in, if that is what it takes.
-  const withUser = async (action) => {
+  // Runs the action. If it requires a login, waits for the user to log in and runs it again.
+  const withLogin = async (action) => {
     try {
       return await action();
     } catch (error) {
       if (!(error instanceof UnauthorizedError)) throw error;
     }
-    say({ visit: memory.address });
-    const { back } = await next();
-    await finish(transport, new URL(back).searchParams);
+    reply({ visit: provider.address });
+    const { redirect } = await next();
+    await finish(transport, new URL(redirect).searchParams);
     return action();
   };
   const open = async () => {
-    const fresh = new Client({ name: 'interop', version: '1' });
-    transport = new Transport(new URL(settings.url), { authProvider: memory });
-    await fresh.connect(transport);
-    client = fresh;
+    const opened = new Client({ name: 'interop', version: '1' });
+    transport = new Transport(new URL(settings.url), { authProvider: provider });
+    await opened.connect(transport);
+    client = opened;
   };
   for (;;) {
     const { call } = await next();
     try {
-      if (!client) await withUser(open);
-      const result = await withUser(() => client.callTool({ name: call, arguments: {} }));
-      say({ text: result.content.map(({ text }) => text).join('\n') });
+      if (!client) await withLogin(open);
+      const result = await withLogin(() => client.callTool({ name: call, arguments: {} }));
+      reply({ text: result.content.map(({ text }) => text).join('\n') });
     } catch (error) {
-      say({ error: String(error) });
+      reply({ error: String(error) });
     }
   }
 }

@@ -1,36 +1,38 @@
 #!/usr/bin/env node
-// An authorization server that nobody here wrote: npm oidc-provider on 127.0.0.1, for
-// the tests in internal/interop.
+// A third-party authorization server for the tests in internal/interop: npm oidc-provider
+// on 127.0.0.1.
 //
-//   provider.mjs [PORT]    none or 0: the kernel picks one
+//   provider.mjs [PORT]    without a port, or with 0, the kernel chooses one
 //
-// It prints one JSON line, {"issuer":"http://127.0.0.1:PORT"}, then reads commands, one
-// JSON object a line, from standard input, and prints one JSON line for each that is
-// done: {}, or {"error":"..."}. At the end of its input it exits.
+// It prints one JSON line, {"issuer":"http://127.0.0.1:PORT"}. Then it reads commands from
+// standard input, one JSON object per line, and replies to each with one JSON line: {} or
+// {"error":"..."}. It exits at the end of its input.
 //
 //   {"client":{"client_id":"app",...}}      registers a client (members as in RFC 7591)
 //   {"document":{"client_id":"https://..."}}
-//                                           what is found at that URL, if a client gives it as its name
+//                                           sets the client ID metadata document at that URL
 //   {"resource":{"id":"https://...","format":"jwt","alg":"ES256","ttl":60,"refresh":false}}
-//                                           tokens for it; format jwt or opaque, ttl in seconds, no refresh tokens
-//   {"rotate":true}                         new keys sign; the old ones stay published
-//   {"withdraw":true}                       the old keys are published no more
+//                                           registers a resource: format of its tokens (jwt or opaque),
+//                                           lifetime in seconds, whether to issue refresh tokens
+//   {"rotate":true}                         signs with new keys; the old ones stay published
+//   {"withdraw":true}                       no longer publishes the old keys
 //
-// Clients may also register by themselves. Any login name and password is good. Scopes
-// of resources are mcp:read and mcp:write.
+// Dynamic registration is enabled too. Every login name and password is accepted. The
+// scopes of resources are mcp:read and mcp:write.
 import { generateKeyPairSync } from 'node:crypto';
 import { createServer } from 'node:http';
 import { createInterface } from 'node:readline';
 
-console.info = console.warn = () => {}; // advice for production; and standard output is for answers
+console.info = console.warn = () => {}; // suppresses advice for production; standard output is reserved for replies
 const { Provider, errors } = await import('oidc-provider');
-// The default one, which begins anew with each Provider: no part of the public interface.
+// The default adapter. It is not part of the public interface. A Provider without an adapter
+// creates an empty one.
 const { createMemoryAdapter } = await import('oidc-provider/lib/adapters/memory_adapter.js');
 
 const clients = new Map();
 const documents = new Map();
 const resources = new Map();
-const adapter = createMemoryAdapter(); // tokens, grants and sessions outlive a change
+const adapter = createMemoryAdapter(); // keeps tokens, grants and sessions when a command creates a new Provider
 let keys = [];
 let generation = 0;
 let issuer;
@@ -62,7 +64,7 @@ function getResourceServerInfo(ctx, id) {
   };
 }
 
-// A Provider's clients and keys are fixed, so a change makes a new one.
+// The clients and keys of a Provider are fixed, so each change creates a new one.
 function build() {
   const provider = new Provider(issuer, {
     adapter,
@@ -70,7 +72,7 @@ function build() {
     jwks: { keys },
     enabledJWA: { introspectionSigningAlgValues: ['RS256', 'PS256', 'ES256', 'EdDSA', 'HS256'] },
     cookies: { keys: ['interop'] },
-    scopes: ['openid', 'offline_access', 'mcp:read', 'mcp:write'], // what clients may register for
+    scopes: ['openid', 'offline_access', 'mcp:read', 'mcp:write'], // scopes that clients may register
     issueRefreshToken: (ctx, client, code) =>
       client.grantTypeAllowed('refresh_token') && [code.resource].flat().every((id) => resources.get(id)?.refresh ?? true),
     clientBasedCORS: () => true,
@@ -96,26 +98,26 @@ function run(command) {
   if (command.client) clients.set(command.client.client_id, command.client);
   if (command.document) documents.set(command.document.client_id, command.document);
   if (command.resource) resources.set(command.resource.id, command.resource);
-  if (command.rotate) keys = [...newKeys(), ...keys]; // the first that fits signs
+  if (command.rotate) keys = [...newKeys(), ...keys]; // the first matching key signs
   if (command.withdraw) keys = keys.filter(({ kid }) => kid.endsWith(`-${generation}`));
   build();
 }
 
-const say = (object) => process.stdout.write(`${JSON.stringify(object)}\n`);
+const reply = (object) => process.stdout.write(`${JSON.stringify(object)}\n`);
 
 const server = createServer((req, res) => handle(req, res));
 server.listen(Number(process.argv[2] ?? 0), '127.0.0.1', () => {
   issuer = `http://127.0.0.1:${server.address().port}`;
   keys = newKeys();
   build();
-  say({ issuer });
+  reply({ issuer });
   createInterface({ input: process.stdin })
     .on('line', (line) => {
       try {
         run(JSON.parse(line));
-        say({});
+        reply({});
       } catch (error) {
-        say({ error: String(error) });
+        reply({ error: String(error) });
       }
     })
     .on('close', () => process.exit());

@@ -1,5 +1,5 @@
 #!/usr/bin/env node
-// A user of npm @modelcontextprotocol/sdk 1: see client.mjs.
+// A client that uses npm @modelcontextprotocol/sdk 1: see client.mjs.
 import { UnauthorizedError } from '@modelcontextprotocol/sdk/client/auth.js';
 import { Client } from '@modelcontextprotocol/sdk/client/index.js';
 import { StreamableHTTPClientTransport as Transport } from '@modelcontextprotocol/sdk/client/streamableHttp.js';

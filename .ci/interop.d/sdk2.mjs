@@ -1,5 +1,5 @@
 #!/usr/bin/env node
-// A user of npm @modelcontextprotocol/client 2: see client.mjs.
+// A client that uses npm @modelcontextprotocol/client 2: see client.mjs.
 import { Client, StreamableHTTPClientTransport as Transport, UnauthorizedError } from '@modelcontextprotocol/client';
 import { serve } from './client.mjs';
 

@@ -1,7 +1,6 @@
-// Package callgraph_test proves a claim of docs/security.md: github.com/lestrrat-go/jwx,
-// which is deprecated upstream, reads the keys that an issuer publishes and has no
-// part in judging a token. It is a module of its own, since nothing else needs
-// golang.org/x/tools.
+// Package callgraph_test verifies a claim of docs/security.md: github.com/lestrrat-go/jwx,
+// which is deprecated upstream, parses the keys that an issuer publishes and is not used to
+// verify tokens. It is a separate module, because nothing else needs golang.org/x/tools.
 package callgraph_test
 
 import (
@@ -20,7 +19,7 @@ const (
 	forbidden = "github.com/lestrrat-go/"
 )
 
-// load builds the whole core with its dependencies.
+// load builds the core packages and their dependencies in SSA form.
 func load(t *testing.T) *ssa.Program {
 	t.Helper()
 	config := &packages.Config{Mode: packages.LoadAllSyntax, Dir: "../.."}
@@ -36,7 +35,7 @@ func load(t *testing.T) *ssa.Program {
 	return program
 }
 
-// function finds one by its name as package ssa prints it.
+// function returns the function with that name, as package ssa prints it.
 func function(t *testing.T, program *ssa.Program, name string) *ssa.Function {
 	t.Helper()
 	for f := range ssautil.AllFunctions(program) {
@@ -44,12 +43,13 @@ func function(t *testing.T, program *ssa.Program, name string) *ssa.Function {
 			return f
 		}
 	}
-	t.Fatalf("there is no function %s", name)
+	t.Fatalf("function %s does not exist", name)
 	return nil
 }
 
-// reaches returns a path from root into the forbidden module, "" if there is none.
-func reaches(root *ssa.Function) string {
+// pathToForbidden returns a call path from root into the forbidden modules, or "" if there
+// is none.
+func pathToForbidden(root *ssa.Function) string {
 	graph := rta.Analyze([]*ssa.Function{root}, true).CallGraph
 	path := callgraph.PathSearch(graph.Nodes[root], func(n *callgraph.Node) bool {
 		return n.Func.Pkg != nil && strings.HasPrefix(n.Func.Pkg.Pkg.Path(), forbidden)
@@ -64,7 +64,7 @@ func reaches(root *ssa.Function) string {
 	return text
 }
 
-func TestJWXDoesNotJudgeTokens(t *testing.T) {
+func TestJWXDoesNotVerifyTokens(t *testing.T) {
 	program := load(t)
 	for _, name := range []string{
 		module + "/internal/jose.LooksLikeJWS",
@@ -78,12 +78,12 @@ func TestJWXDoesNotJudgeTokens(t *testing.T) {
 		"(*" + module + "/resource.screening).run",
 		"(*" + module + "/resource.Resource).admit",
 	} {
-		if path := reaches(function(t, program, name)); path != "" {
-			t.Errorf("a request's verification reaches jwx:\n%s", path)
+		if path := pathToForbidden(function(t, program, name)); path != "" {
+			t.Errorf("token verification calls jwx:\n%s", path)
 		}
 	}
-	// What shows that the search finds something where there is something.
-	if reaches(function(t, program, module+"/internal/jose.ParseKey")) == "" {
-		t.Error("reading a key does not reach jwx: the search is broken, or this test has become pointless")
+	// A positive control: the search finds a path where one exists.
+	if pathToForbidden(function(t, program, module+"/internal/jose.ParseKey")) == "" {
+		t.Error("jose.ParseKey does not call jwx: either the search is broken, or this test can be removed")
 	}
 }

@@ -8,69 +8,69 @@ import (
 	"testing"
 )
 
-// How a client gets its client_id.
+// The ways in which a client gets its client_id.
 const (
-	dynamic  = "dynamic"  // RFC 7591
-	document = "document" // a client ID metadata document
-	known    = "known"    // registered beforehand
+	dynamic       = "dynamic"       // dynamic client registration (RFC 7591)
+	document      = "document"      // a client ID metadata document
+	preregistered = "preregistered" // registered before the client starts
 )
 
-// A program is an MCP client that nobody here wrote.
-type program struct {
+// A clientProgram is a third-party MCP client.
+type clientProgram struct {
 	name string
-	open func(t *testing.T, v visit) caller
-	ttl  int // seconds of a short-lived token that it still uses
+	open func(t *testing.T, s clientSettings) mcpClient
+	ttl  int // shortest token lifetime, in seconds, with which the client uses a token
 
-	// exceptions are the situations in which the client does not get through, for
-	// reasons of its own.
+	// exceptions has the scenarios that the client does not pass because of its own
+	// limitations.
 	exceptions map[string]exception
 }
 
-// An exception is what comes instead, and why.
+// An exception is the expected outcome of a scenario that does not work, and the reason.
 type exception struct{ outcome, reason string }
 
-// A visit is one client at one server.
-type visit struct {
+// clientSettings configures one client for one server.
+type clientSettings struct {
 	url          string
 	registration string
-	clientID     string // of document and known
+	clientID     string // for document and preregistered
 	redirect     string
-	person       *person
+	user         *user
 }
 
-// A caller is a running client. Call opens the connection if need be, with all that it
-// takes, and returns the text of the tool's answer.
-type caller interface {
+// An mcpClient is a running client. call opens the connection and logs in if necessary,
+// calls the tool and returns the text of its result.
+type mcpClient interface {
 	call(tool string) (string, error)
 }
 
 func TestClients(t *testing.T) {
-	programs := []program{sdk1, sdk2, goSDK, mcpGo, mcpRemote, inspector}
-	cells := make([][][]string, len(programs)) // of each program, in the order of situations
-	t.Run("each", func(t *testing.T) {
-		for i, prog := range programs {
-			t.Run(prog.name, func(t *testing.T) {
+	programs := []clientProgram{sdk1, sdk2, goSDK, mcpGo, mcpRemote, inspector}
+	cells := make([][][]string, len(programs)) // by program, in the order of scenarios
+	t.Run("clients", func(t *testing.T) {
+		for i, program := range programs {
+			t.Run(program.name, func(t *testing.T) {
 				t.Parallel()
 				p := startProvider(t)
-				p.app()
-				for _, s := range situations(prog.ttl) {
+				p.registerApp()
+				for _, s := range scenarios(program.ttl) {
 					t.Run(s.name, func(t *testing.T) {
 						p := *p
 						p.t = t
-						cells[i] = append(cells[i], cell(t, prog, s.name, s.play(p.stage(prog, s))))
+						cells[i] = append(cells[i], compareCell(t, program, s.name, s.run(p.newRun(program, s))))
 					})
 				}
 			})
 		}
 	})
-	for _, of := range cells {
-		for _, fields := range of {
-			row(t, cellsVariable, fields...)
+	for _, column := range cells {
+		for _, fields := range column {
+			appendRow(t, cellsVariable, fields...)
 		}
 	}
 }
 
-// The versions in the table and in docs/clients.md are those that are pinned.
+// The versions in the table and in docs/clients.md match the pinned versions.
 func TestVersions(t *testing.T) {
 	read := func(name string) string {
 		text, err := os.ReadFile(filepath.FromSlash(name))
@@ -81,7 +81,7 @@ func TestVersions(t *testing.T) {
 	}
 	pins, page := read("../../.ci/interop.d/package.json")+read("go.mod"), read("../../docs/clients.md")
 	for _, row := range []struct {
-		prog       program
+		program    clientProgram
 		pin, title string // with %s for the version
 	}{
 		{sdk1, `"@modelcontextprotocol/sdk": "%s"`, "`@modelcontextprotocol/sdk` %s |"},
@@ -91,31 +91,32 @@ func TestVersions(t *testing.T) {
 		{mcpRemote, `"mcp-remote": "%s"`, "mcp-remote %s |"},
 		{inspector, `"@modelcontextprotocol/inspector": "%s"`, "MCP Inspector %s, command line |"},
 	} {
-		_, version, _ := strings.Cut(row.prog.name, " ")
+		_, version, _ := strings.Cut(row.program.name, " ")
 		if pin := fmt.Sprintf(row.pin, version); !strings.Contains(pins, pin) {
-			t.Errorf("%s: nothing pins %s", row.prog.name, pin)
+			t.Errorf("%s: no pinned version %q", row.program.name, pin)
 		}
 		if title := fmt.Sprintf(row.title, version); !strings.Contains(page, title) {
-			t.Errorf("%s: docs/clients.md has no column %s", row.prog.name, title)
+			t.Errorf("%s: docs/clients.md has no column %q", row.program.name, title)
 		}
 	}
 }
 
-// cell compares and returns a cell of the table.
-func cell(t *testing.T, prog program, situation, got string) []string {
+// compareCell compares an outcome with the expected one and returns a cell of the table.
+func compareCell(t *testing.T, program clientProgram, scenario, got string) []string {
 	t.Helper()
 	want := exception{outcome: works}
-	if e, ok := prog.exceptions[situation]; ok {
+	if e, ok := program.exceptions[scenario]; ok {
 		want = e
 	}
 	if got != want.outcome {
-		t.Errorf("%s, %s:\n got %s\nwant %s", prog.name, situation, got, want.outcome)
+		t.Errorf("%s, %s:\n got %s\nwant %s", program.name, scenario, got, want.outcome)
 	}
-	return []string{prog.name, situation, want.outcome, got, want.reason}
+	return []string{program.name, scenario, want.outcome, got, want.reason}
 }
 
-// row adds one to the file that .ci/interop names in the variable.
-func row(t *testing.T, variable string, fields ...string) {
+// appendRow appends a row to the file named by the environment variable. It does nothing if
+// the variable is not set.
+func appendRow(t *testing.T, variable string, fields ...string) {
 	t.Helper()
 	name := os.Getenv(variable)
 	if name == "" {

@@ -15,38 +15,38 @@ import (
 	"time"
 )
 
-// suiteVariable is where .ci/interop says what it has brought: the program of the
-// official conformance suite. It runs with the node of the path, 22 or newer.
+// suiteVariable is the environment variable in which .ci/interop passes the program of the
+// official conformance suite. It needs Node 22 or newer in PATH.
 const suiteVariable = "WARDER_CONFORMANCE"
 
-// The conformance server of the official Go SDK gives the suite's scenarios the same
-// results behind each of warder's doors as by itself: those that fail fail alike.
-func TestConformanceIsUntouched(t *testing.T) {
+// The conformance server of the official Go SDK produces the same results, including the
+// same failures, behind each of warder's adapters as without warder.
+func TestConformanceUnaffected(t *testing.T) {
 	s := newSuite(t)
 	for _, revision := range []struct{ date, mode string }{
 		{"2025-11-25", "stateful"},
 		{"2026-07-28", "stateless"},
 	} {
-		bare := s.run(t, "bare", revision.date, revision.mode)
-		// A suite that could not reach the server passes some checks all the same.
-		if most := bare.count("SUCCESS"); most < 80 {
-			t.Fatalf("%s: only %d checks passed without warder; is this the server?", revision.date, most)
+		unprotected := s.run(t, "none", revision.date, revision.mode)
+		// Some checks pass even if the suite cannot reach the server.
+		if passed := unprotected.count("SUCCESS"); passed < 80 {
+			t.Fatalf("%s: %d checks passed without warder, want at least 80: is the server reachable?", revision.date, passed)
 		}
-		for _, door := range []string{"nethttp, sessions", "nethttp, rules", "nethttp, late challenges", "mcpsdk, rules and lock", "echoadapter, rules"} {
-			got := s.run(t, door, revision.date, revision.mode)
-			for name := range bare {
-				if want := bare[name]; got[name] != want {
-					t.Errorf("%s, %s, %s:\n got %s\nwant %s", revision.date, door, name, got[name], want)
+		for _, adapter := range []string{"nethttp, sessions", "nethttp, rules", "nethttp, late challenges", "mcpsdk, rules and lock", "echoadapter, rules"} {
+			got := s.run(t, adapter, revision.date, revision.mode)
+			for name := range unprotected {
+				if want := unprotected[name]; got[name] != want {
+					t.Errorf("%s, %s, %s:\n got %s\nwant %s", revision.date, adapter, name, got[name], want)
 				}
 			}
-			check(t, "conformance "+revision.date+" through "+door, bare.String(), got.String())
+			check(t, "conformance "+revision.date+", "+adapter, unprotected.String(), got.String())
 		}
 	}
 }
 
-// The suite's fixture for scope challenges (SEP-2350) is examples/conformance. Its
-// scenario was announced; while the suite has none the row says so.
-func TestConformanceOfChallenges(t *testing.T) {
+// examples/conformance passes the suite's scenario for scope challenges (SEP-2350). The
+// scenario is announced; the test is skipped if the suite does not have it yet.
+func TestConformanceScopeChallenge(t *testing.T) {
 	s := newSuite(t)
 	listed, err := s.command(t, "list", "--server").Output()
 	if err != nil {
@@ -54,40 +54,40 @@ func TestConformanceOfChallenges(t *testing.T) {
 	}
 	const scenario = "sep-2350-server-scope-challenge"
 	if !strings.Contains(string(listed), scenario) {
-		t.Skipf("Skipped: this conformance suite has no scenario %s, nor any other for a protected server.", scenario)
+		t.Skipf("Skipped: this conformance suite has no scenario %s and no other for a protected server.", scenario)
 	}
 	program := filepath.Join(t.TempDir(), "conformance")
 	build(t, "../../examples", "-o", program, "./conformance")
-	said, err := s.command(t, "server", "--url", serveProgram(t, program, "-listen", "127.0.0.1:0"), "--scenario", scenario).CombinedOutput()
+	output, err := s.command(t, "server", "--url", serveProgram(t, program, "-listen", "127.0.0.1:0"), "--scenario", scenario).CombinedOutput()
 	got := "passes"
 	if err != nil {
 		got = "fails"
-		t.Logf("%s", said)
+		t.Logf("%s", output)
 	}
 	check(t, "conformance "+scenario, "passes", got)
 }
 
-// A suite is the conformance suite and the server that it is run against.
-type suite struct{ program, server string }
+// A conformanceSuite is the suite's program and the server under test.
+type conformanceSuite struct{ program, server string }
 
-func newSuite(t *testing.T) *suite {
+func newSuite(t *testing.T) *conformanceSuite {
 	t.Helper()
-	s := &suite{program: os.Getenv(suiteVariable)}
+	s := &conformanceSuite{program: os.Getenv(suiteVariable)}
 	if s.program == "" {
 		t.Skipf("Skipped: %s is not set. Run .ci/interop, which needs Node and npm.", suiteVariable)
 	}
 	s.server = filepath.Join(t.TempDir(), "everythingtest")
-	// The SDK's source goes beside doors.go for this build only.
+	// The overlay adds the SDK's source to the folder of adapters.go for this build only.
 	module, err := exec.CommandContext(t.Context(), "go", "list", "-m", "-f", "{{.Dir}}", "github.com/modelcontextprotocol/go-sdk").Output()
 	if err != nil {
 		t.Fatal(err)
 	}
-	here, err := filepath.Abs("everythingtest")
+	folder, err := filepath.Abs("everythingtest")
 	if err != nil {
 		t.Fatal(err)
 	}
 	overlay, err := json.Marshal(map[string]any{"Replace": map[string]string{
-		filepath.Join(here, "main.go"): filepath.Join(strings.TrimSpace(string(module)), "conformance", "everything-server", "main.go"),
+		filepath.Join(folder, "main.go"): filepath.Join(strings.TrimSpace(string(module)), "conformance", "everything-server", "main.go"),
 	}})
 	if err != nil {
 		t.Fatal(err)
@@ -104,17 +104,18 @@ func build(t *testing.T, directory string, arguments ...string) {
 	t.Helper()
 	command := exec.CommandContext(t.Context(), "go", append([]string{"build"}, arguments...)...)
 	command.Dir = directory
-	if said, err := command.CombinedOutput(); err != nil {
-		t.Fatalf("go build: %v\n%s", err, said)
+	if output, err := command.CombinedOutput(); err != nil {
+		t.Fatalf("go build: %v\n%s", err, output)
 	}
 }
 
-// results are those of each scenario's checks, one a line.
+// results maps each scenario to the results of its checks, one per line.
 type results map[string]string
 
-func (r results) count(word string) (n int) {
+// count returns the number of checks with that status.
+func (r results) count(status string) (n int) {
 	for _, lines := range r {
-		n += strings.Count(lines, "\n"+word+" ")
+		n += strings.Count(lines, "\n"+status+" ")
 	}
 	return n
 }
@@ -130,16 +131,16 @@ func (r results) String() string {
 }
 
 // run runs the scenarios that a revision requires, and those that it does not score,
-// against the server behind a door.
-func (s *suite) run(t *testing.T, door, revision, mode string) results {
+// against the server behind an adapter.
+func (s *conformanceSuite) run(t *testing.T, adapter, revision, mode string) results {
 	t.Helper()
-	url := serveProgram(t, s.server, door, mode)
+	url := serveProgram(t, s.server, adapter, mode)
 	directory := t.TempDir()
-	// Its status says whether all passed, which is not the question.
-	said, _ := s.command(t, "server", "--url", url, "--requirements", revision, "--output-dir", directory).CombinedOutput()
+	// The exit status is ignored: it reports only whether all checks passed.
+	output, _ := s.command(t, "server", "--url", url, "--requirements", revision, "--output-dir", directory).CombinedOutput()
 	files, err := filepath.Glob(filepath.Join(directory, "*", "checks.json"))
 	if err != nil || len(files) == 0 {
-		t.Fatalf("%s, %s: no results, %v:\n%s", revision, door, err, said)
+		t.Fatalf("%s, %s: no results, %v:\n%s", revision, adapter, err, output)
 	}
 	all := results{}
 	for _, file := range files {
@@ -152,7 +153,7 @@ func (s *suite) run(t *testing.T, door, revision, mode string) results {
 			t.Fatalf("%s: %v", file, err)
 		}
 		name := timeOfRun.ReplaceAllString(filepath.Base(filepath.Dir(file)), "")
-		if _, twice := all[name]; twice {
+		if _, duplicate := all[name]; duplicate {
 			t.Fatalf("scenario %s was run twice", name)
 		}
 		for _, c := range checks {
@@ -164,21 +165,21 @@ func (s *suite) run(t *testing.T, door, revision, mode string) results {
 
 var timeOfRun = regexp.MustCompile(`-\d{4}-\d\d-\d\dT[\d-]+Z$`)
 
-func (s *suite) command(t *testing.T, arguments ...string) *exec.Cmd {
+func (s *conformanceSuite) command(t *testing.T, arguments ...string) *exec.Cmd {
 	t.Helper()
 	ctx, cancel := context.WithTimeout(t.Context(), 2*time.Minute)
 	t.Cleanup(cancel)
 	return exec.CommandContext(ctx, "node", append([]string{s.program}, arguments...)...)
 }
 
-// serveProgram starts a server and returns the URL that it prints, on a line of its
-// own. It ends with the test.
+// serveProgram starts a server and returns the URL that it prints on a separate line. The
+// server is killed at the end of the test.
 func serveProgram(t *testing.T, program string, arguments ...string) (url string) {
 	t.Helper()
 	ctx, cancel := context.WithCancel(context.Background())
 	command := exec.CommandContext(ctx, program, arguments...)
-	var errs lockedBuffer
-	command.Stderr = &errs
+	var stderr lockedBuffer
+	command.Stderr = &stderr
 	out, err := command.StdoutPipe()
 	if err != nil {
 		t.Fatal(err)
@@ -188,15 +189,15 @@ func serveProgram(t *testing.T, program string, arguments ...string) (url string
 	}
 	t.Cleanup(func() {
 		cancel()
-		_ = command.Wait() // it was killed, which is an error
+		_ = command.Wait() // returns an error because the process was killed
 	})
-	late := time.AfterFunc(patience, cancel)
+	late := time.AfterFunc(timeout, cancel)
 	defer late.Stop()
 	for lines := bufio.NewScanner(out); lines.Scan(); {
 		if line := bytes.TrimSpace(lines.Bytes()); bytes.HasPrefix(line, []byte("http://")) {
 			return string(line)
 		}
 	}
-	t.Fatalf("%s %q printed no URL:\n%s", program, arguments, &errs)
+	t.Fatalf("%s %q printed no URL:\n%s", program, arguments, &stderr)
 	return ""
 }

@@ -12,59 +12,59 @@ import (
 	"github.com/modelcontextprotocol/go-sdk/oauthex"
 )
 
-var goSDK = program{name: "go-sdk 1.8.0", open: openGoSDK, ttl: 15, exceptions: map[string]exception{
-	slashTooMany: {
+var goSDK = clientProgram{name: "go-sdk 1.8.0", open: openGoSDK, ttl: 15, exceptions: map[string]exception{
+	extraSlash: {
 		`whoami: connect: calling "initialize": sending "initialize": rejected by transport: login: got 401 {"error_description":"Authorization is required"}`,
-		"It takes no metadata of a resource that is not the typed URL, and guesses at endpoints of the MCP server instead.",
+		"It rejects the metadata because the resource is not exactly the URL that it was given, and then guesses endpoints at the MCP server.",
 	},
-	endsForGood: {
+	expiredNoRefresh: {
 		`whoami: calling "tools/call": sending "tools/call": rejected by transport: oauth2: token expired and refresh token is not set`,
-		"It sends nothing once its clock says that the token has expired, so it sees no 401 and asks for no login.",
+		"It sends no request after the token has expired by its clock, so it gets no 401 and starts no login.",
 	},
-	refusedRefresh: {"whoami: 2 logins", "It answers each 401 with a login. It refreshes by its clock alone, 10 s before the end."},
+	revokedWithRefresh: {"whoami: 2 logins", "It answers each 401 with a login. It refreshes only by its clock, 10 s before the token expires."},
 }}
 
-// goSDKCaller is the official Go SDK, with its authorization code handler. It is also
-// how the tests speak to clients that are MCP servers themselves.
-type goSDKCaller struct {
+// goSDKClient is the official Go SDK with its authorization code handler. The tests also
+// use it to call mcp-remote, which is an MCP server to its user.
+type goSDKClient struct {
 	t         *testing.T
 	transport mcp.Transport
 	session   *mcp.ClientSession
 }
 
-func openGoSDK(t *testing.T, v visit) caller {
+func openGoSDK(t *testing.T, s clientSettings) mcpClient {
 	t.Helper()
 	c := &auth.AuthorizationCodeHandlerConfig{
-		RedirectURL:         v.redirect,
+		RedirectURL:         s.redirect,
 		RequestRefreshToken: true,
 		AuthorizationCodeFetcher: func(ctx context.Context, args *auth.AuthorizationArgs) (*auth.AuthorizationResult, error) {
-			back, err := v.person.visit(ctx, args.URL)
+			redirect, err := s.user.authorize(ctx, args.URL)
 			if err != nil {
 				return nil, err
 			}
-			q := back.Query()
+			q := redirect.Query()
 			return &auth.AuthorizationResult{Code: q.Get("code"), State: q.Get("state"), Iss: q.Get("iss")}, nil
 		},
 	}
-	switch v.registration {
+	switch s.registration {
 	case dynamic:
 		c.DynamicClientRegistrationConfig = &auth.DynamicClientRegistrationConfig{Metadata: &oauthex.ClientRegistrationMetadata{
-			RedirectURIs: []string{v.redirect}, GrantTypes: []string{"authorization_code", "refresh_token"}, TokenEndpointAuthMethod: "none",
+			RedirectURIs: []string{s.redirect}, GrantTypes: []string{"authorization_code", "refresh_token"}, TokenEndpointAuthMethod: "none",
 		}}
 	case document:
-		c.ClientIDMetadataDocumentConfig = &auth.ClientIDMetadataDocumentConfig{URL: v.clientID}
-	case known:
-		c.PreregisteredClient = &oauthex.ClientCredentials{ClientID: v.clientID}
+		c.ClientIDMetadataDocumentConfig = &auth.ClientIDMetadataDocumentConfig{URL: s.clientID}
+	case preregistered:
+		c.PreregisteredClient = &oauthex.ClientCredentials{ClientID: s.clientID}
 	}
 	handler, err := auth.NewAuthorizationCodeHandler(c)
 	if err != nil {
 		t.Fatal(err)
 	}
-	return &goSDKCaller{t: t, transport: &mcp.StreamableClientTransport{Endpoint: v.url, OAuthHandler: handler}}
+	return &goSDKClient{t: t, transport: &mcp.StreamableClientTransport{Endpoint: s.url, OAuthHandler: handler}}
 }
 
-func (c *goSDKCaller) call(tool string) (string, error) {
-	ctx, cancel := context.WithTimeout(c.t.Context(), patience)
+func (c *goSDKClient) call(tool string) (string, error) {
+	ctx, cancel := context.WithTimeout(c.t.Context(), timeout)
 	defer cancel()
 	if c.session == nil {
 		client := mcp.NewClient(&mcp.Implementation{Name: "interop", Version: "1"}, nil)
@@ -73,7 +73,7 @@ func (c *goSDKCaller) call(tool string) (string, error) {
 			return "", fmt.Errorf("connect: %w", err)
 		}
 		c.session = session
-		c.t.Cleanup(func() { _ = session.Close() }) // it may be broken: some outcomes are
+		c.t.Cleanup(func() { _ = session.Close() }) // the connection may already be broken
 	}
 	result, err := c.session.CallTool(ctx, &mcp.CallToolParams{Name: tool, Arguments: map[string]any{}})
 	if err != nil {
@@ -84,56 +84,56 @@ func (c *goSDKCaller) call(tool string) (string, error) {
 			return text.Text, nil
 		}
 	}
-	return "", fmt.Errorf("answer: %+v", result)
+	return "", fmt.Errorf("unexpected result: %+v", result)
 }
 
-var mcpGo = program{name: "mcp-go 1.2.1", open: openMCPGo, ttl: 5, exceptions: map[string]exception{
-	stepUp:         mcpGoStepUp,
-	stepUpRefresh:  mcpGoStepUp,
-	stepUpDynamic:  mcpGoStepUp,
-	allDynamic:     mcpGoStepUp,
-	refusedRefresh: {"whoami: 2 logins", "It answers each 401 with a login. It refreshes by its clock alone."},
+var mcpGo = clientProgram{name: "mcp-go 1.2.1", open: openMCPGo, ttl: 5, exceptions: map[string]exception{
+	stepUp:             mcpGoStepUp,
+	stepUpRefresh:      mcpGoStepUp,
+	stepUpDynamic:      mcpGoStepUp,
+	allScopesDynamic:   mcpGoStepUp,
+	revokedWithRefresh: {"whoami: 2 logins", "It answers each 401 with a login. It refreshes only by its clock."},
 }}
 
 var mcpGoStepUp = exception{
 	"write: internal error: insufficient_scope",
-	"It reads no scope from a challenge and asks for OAuthConfig.Scopes alone, which are mcp:read here.",
+	"It reads no scope from a challenge and requests only OAuthConfig.Scopes, which is mcp:read here.",
 }
 
-// mcpGoCaller is mcp-go, whose users do themselves what an error asks them to do.
-type mcpGoCaller struct {
-	t      *testing.T
-	visit  visit
-	client *mcpgo.Client
-	opened bool
+// mcpGoClient is mcp-go. Its users must handle the errors that ask for authorization.
+type mcpGoClient struct {
+	t        *testing.T
+	settings clientSettings
+	client   *mcpgo.Client
+	opened   bool
 }
 
-func openMCPGo(t *testing.T, v visit) caller {
+func openMCPGo(t *testing.T, s clientSettings) mcpClient {
 	t.Helper()
-	client, err := mcpgo.NewOAuthStreamableHttpClient(v.url, mcpgo.OAuthConfig{
-		ClientID:    v.clientID, // a document's URL is to it like any other
-		RedirectURI: v.redirect, PKCEEnabled: true, TokenStore: mcpgo.NewMemoryTokenStore(),
-		Scopes: []string{"mcp:read"}, // it reads none from the challenge or the metadata
+	client, err := mcpgo.NewOAuthStreamableHttpClient(s.url, mcpgo.OAuthConfig{
+		ClientID:    s.clientID, // also the URL of a client ID metadata document
+		RedirectURI: s.redirect, PKCEEnabled: true, TokenStore: mcpgo.NewMemoryTokenStore(),
+		Scopes: []string{"mcp:read"}, // it reads no scopes from the challenge or the metadata
 	})
 	if err != nil {
 		t.Fatal(err)
 	}
 	t.Cleanup(func() { _ = client.Close() })
-	return &mcpGoCaller{t: t, visit: v, client: client}
+	return &mcpGoClient{t: t, settings: s, client: client}
 }
 
-func (c *mcpGoCaller) call(tool string) (text string, err error) {
-	ctx, cancel := context.WithTimeout(c.t.Context(), patience)
+func (c *mcpGoClient) call(tool string) (text string, err error) {
+	ctx, cancel := context.WithTimeout(c.t.Context(), timeout)
 	defer cancel()
 	if !c.opened {
 		if err := c.client.Start(ctx); err != nil {
 			return "", fmt.Errorf("start: %w", err)
 		}
-		var hello mcpgoproto.InitializeRequest
-		hello.Params.ProtocolVersion = "2025-11-25" // it refuses its own newest constant
-		hello.Params.ClientInfo = mcpgoproto.Implementation{Name: "interop", Version: "1"}
-		err := c.withPerson(ctx, func() error {
-			_, err := c.client.Initialize(ctx, hello)
+		var initialize mcpgoproto.InitializeRequest
+		initialize.Params.ProtocolVersion = "2025-11-25" // it rejects its own latest version constant
+		initialize.Params.ClientInfo = mcpgoproto.Implementation{Name: "interop", Version: "1"}
+		err := c.withLogin(ctx, func() error {
+			_, err := c.client.Initialize(ctx, initialize)
 			return err
 		})
 		if err != nil {
@@ -141,7 +141,7 @@ func (c *mcpGoCaller) call(tool string) (text string, err error) {
 		}
 		c.opened = true
 	}
-	err = c.withPerson(ctx, func() error {
+	err = c.withLogin(ctx, func() error {
 		var req mcpgoproto.CallToolRequest
 		req.Params.Name = tool
 		result, err := c.client.CallTool(ctx, req)
@@ -154,8 +154,9 @@ func (c *mcpGoCaller) call(tool string) (text string, err error) {
 	return text, err
 }
 
-// withPerson does what the library's own example does.
-func (c *mcpGoCaller) withPerson(ctx context.Context, action func() error) error {
+// withLogin runs the action. If it fails because authorization is needed, withLogin logs in
+// as the library's example does and runs it again.
+func (c *mcpGoClient) withLogin(ctx context.Context, action func() error) error {
 	err := action()
 	handler := mcpgo.GetOAuthHandler(err)
 	if handler == nil {
@@ -178,11 +179,11 @@ func (c *mcpGoCaller) withPerson(ctx context.Context, action func() error) error
 	if err != nil {
 		return err
 	}
-	back, err := c.visit.person.visit(ctx, address)
+	redirect, err := c.settings.user.authorize(ctx, address)
 	if err != nil {
 		return err
 	}
-	if err := handler.ProcessAuthorizationResponse(ctx, back.Query().Get("code"), back.Query().Get("state"), verifier); err != nil {
+	if err := handler.ProcessAuthorizationResponse(ctx, redirect.Query().Get("code"), redirect.Query().Get("state"), verifier); err != nil {
 		return err
 	}
 	return action()

@@ -14,114 +14,115 @@ import (
 
 var algorithms = []string{"RS256", "PS256", "ES256", "EdDSA"}
 
-// JWT access tokens (RFC 9068) by resource indicators (RFC 8707), from discovery on.
+// JWT access tokens (RFC 9068) requested with resource indicators (RFC 8707). Keys are found
+// by discovery.
 func TestJWT(t *testing.T) {
 	p := startProvider(t)
-	p.app()
-	good, foreign, short := map[string]string{}, map[string]string{}, map[string]string{}
+	p.registerApp()
+	valid, foreign, short := map[string]string{}, map[string]string{}, map[string]string{}
 	for _, alg := range algorithms {
-		p.resource(target{ID: another, Format: "jwt", Alg: alg})
-		foreign[alg] = p.clientToken(another)
-		p.resource(target{ID: ours, Format: "jwt", Alg: alg})
-		good[alg] = p.clientToken(ours)
+		p.registerResource(providerResource{ID: otherIdentifier, Format: "jwt", Alg: alg})
+		foreign[alg] = p.clientToken(otherIdentifier)
+		p.registerResource(providerResource{ID: identifier, Format: "jwt", Alg: alg})
+		valid[alg] = p.clientToken(identifier)
 	}
-	user := p.userTokens(ours)
+	user := p.userTokens(identifier)
 	for _, alg := range algorithms {
-		p.resource(target{ID: ours, Format: "jwt", Alg: alg, TTL: 4})
-		short[alg] = p.clientToken(ours)
+		p.registerResource(providerResource{ID: identifier, Format: "jwt", Alg: alg, TTL: 4})
+		short[alg] = p.clientToken(identifier)
 	}
 
-	first := p.jwtSite(t, jwks.Config{})
+	first := p.jwtServer(t, jwks.Config{})
 	for _, alg := range algorithms {
-		check(t, alg+": JWT of a client", letsClientJWT, first.ask(good[alg]))
+		check(t, alg+": JWT of a client", acceptedClientJWT, first.send(valid[alg]))
 	}
-	check(t, "JWT of a user, by the code flow", letsUser, first.ask(user.Access))
-	check(t, "ID token", invalid(resource.ReasonAudience), first.ask(user.ID))
-	check(t, "refresh token", invalid(resource.ReasonOpaqueUnsupported), first.ask(user.Refresh))
-	only := p.jwtSite(t, jwks.Config{Algorithms: []string{"ES256"}})
-	check(t, "ES256 allowed: JWT by ES256", letsClientJWT, only.ask(good["ES256"]))
-	check(t, "ES256 allowed: JWT by RS256", invalid(resource.ReasonAlgorithmRefused), only.ask(good["RS256"]))
+	check(t, "JWT of a user, code flow", acceptedUser, first.send(user.Access))
+	check(t, "ID token", invalid(resource.ReasonAudience), first.send(user.ID))
+	check(t, "refresh token", invalid(resource.ReasonOpaqueUnsupported), first.send(user.Refresh))
+	onlyES256 := p.jwtServer(t, jwks.Config{Algorithms: []string{"ES256"}})
+	check(t, "only ES256 allowed: JWT with ES256", acceptedClientJWT, onlyES256.send(valid["ES256"]))
+	check(t, "only ES256 allowed: JWT with RS256", invalid(resource.ReasonAlgorithmRefused), onlyES256.send(valid["RS256"]))
 
-	pause(t.Context(), expiry(t, short["EdDSA"]))
-	// A bad signature on a token that is not much older than the keys could be that of
-	// a key still to be fetched: nobody can tell until the next fetch.
-	cannotTell := unavailable(resource.ReasonKeysUnavailable)
+	waitUntil(t.Context(), expiry(t, short["EdDSA"]))
+	// A token that is not much older than the fetched keys may be signed with a newer key.
+	// Whether its signature is invalid is unknown until the next fetch.
+	keysUnavailable := unavailable(resource.ReasonKeysUnavailable)
 	var forged string
-	second := p.jwtSite(t, jwks.Config{})
+	second := p.jwtServer(t, jwks.Config{})
 	for _, alg := range algorithms {
-		check(t, alg+": JWT after its exp", invalid(resource.ReasonExpired), second.ask(short[alg]))
-		check(t, alg+": JWT for another resource", invalid(resource.ReasonAudience), second.ask(foreign[alg]))
-		check(t, alg+": JWT with a broader scope written in", cannotTell, second.ask(tampered(t, good[alg])))
-		forged = resigned(good[alg], foreign[alg])
-		check(t, alg+": JWT with another one's signature", cannotTell, second.ask(forged))
-		check(t, alg+": the JWT as it was", letsClientJWT, second.ask(good[alg]))
+		check(t, alg+": expired JWT", invalid(resource.ReasonExpired), second.send(short[alg]))
+		check(t, alg+": JWT for another resource", invalid(resource.ReasonAudience), second.send(foreign[alg]))
+		check(t, alg+": JWT with a modified scope", keysUnavailable, second.send(tampered(t, valid[alg])))
+		forged = resigned(valid[alg], foreign[alg])
+		check(t, alg+": JWT with the signature of another JWT", keysUnavailable, second.send(forged))
+		check(t, alg+": unmodified JWT", acceptedClientJWT, second.send(valid[alg]))
 	}
-	refused := invalid(resource.ReasonSignatureInvalid)
-	check(t, "JWT with another one's signature, after the next fetch", cannotTell+", then "+refused,
-		second.until(refused, patience, func() string { return second.ask(forged) }))
+	rejected := invalid(resource.ReasonSignatureInvalid)
+	check(t, "JWT with the signature of another JWT, after the next fetch", keysUnavailable+", then "+rejected,
+		second.repeatUntil(rejected, timeout, func() string { return second.send(forged) }))
 }
 
-// The provider signs with new keys and goes on publishing the old ones, then no more.
+// The provider signs with new keys and continues to publish the old ones, then withdraws them.
 func TestRotation(t *testing.T) {
 	p := startProvider(t)
-	p.app()
-	p.resource(target{ID: ours, Format: "jwt", Alg: "RS256"})
-	old := p.clientToken(ours)
-	s := p.jwtSite(t, jwks.Config{})
-	check(t, "JWT by the first key", letsClientJWT, s.ask(old))
+	p.registerApp()
+	p.registerResource(providerResource{ID: identifier, Format: "jwt", Alg: "RS256"})
+	old := p.clientToken(identifier)
+	s := p.jwtServer(t, jwks.Config{})
+	check(t, "JWT signed with the first key", acceptedClientJWT, s.send(old))
 
-	// A key that nobody has seen is fetched, at most once in five seconds. Until then
-	// nobody can tell.
-	p.tell(map[string]any{"rotate": true})
-	rotated := p.clientToken(ours)
-	began := time.Now()
-	check(t, "JWT by a new key", letsClientJWT, recovers(t, s, letsClientJWT, rotated))
-	took := time.Since(began)
+	// An unknown kid triggers a fetch, at most once every five seconds. Until then the
+	// outcome is 503.
+	p.command(map[string]any{"rotate": true})
+	rotated := p.clientToken(identifier)
+	start := time.Now()
+	check(t, "JWT signed with a new key", acceptedClientJWT, eventually(t, s, acceptedClientJWT, rotated))
+	took := time.Since(start)
 	t.Logf("accepted after %s", took.Round(time.Millisecond))
-	check(t, "the same, within 5 s and some for a slow machine", "yes", yes(took < 10*time.Second))
-	check(t, "JWT by the first key, still published", letsClientJWT, s.ask(old))
+	check(t, "JWT signed with a new key: accepted within 10 s", "yes", yesOrNo(took < 10*time.Second))
+	check(t, "JWT signed with the first key, still published", acceptedClientJWT, s.send(old))
 
-	// Withdrawal shows with the next fetch. Of its own that comes within fifteen
-	// minutes, and here because of a signature that is wrong.
-	p.tell(map[string]any{"withdraw": true})
-	bad := resigned(rotated, old)
-	gone := invalid(resource.ReasonKeyUnknown)
-	last := s.until(gone, patience, func() string {
-		_ = s.ask(bad)
-		return s.ask(old)
+	// Withdrawal takes effect with the next fetch. Keys are refreshed every fifteen minutes
+	// at the latest; here a wrong signature triggers the fetch.
+	p.command(map[string]any{"withdraw": true})
+	badSignature := resigned(rotated, old)
+	withdrawn := invalid(resource.ReasonKeyUnknown)
+	outcomes := s.repeatUntil(withdrawn, timeout, func() string {
+		_ = s.send(badSignature)
+		return s.send(old)
 	})
-	// In between nobody can tell, unless the token has become old enough.
-	settled := strings.HasPrefix(last, letsClientJWT+", then ") && strings.HasSuffix(last, gone)
-	check(t, "JWT by a withdrawn key, remembered: refused after a fetch", "yes", yes(settled))
-	check(t, "JWT by the key that stays", letsClientJWT, s.ask(rotated))
+	// Between acceptance and rejection the outcome may be 503, depending on the token's age.
+	acceptedThenRejected := strings.HasPrefix(outcomes, acceptedClientJWT+", then ") && strings.HasSuffix(outcomes, withdrawn)
+	check(t, "cached JWT, withdrawn key: rejected after a fetch", "yes", yesOrNo(acceptedThenRejected))
+	check(t, "JWT signed with the remaining key", acceptedClientJWT, s.send(rotated))
 
 	p.kill()
-	check(t, "provider dead: remembered JWT", letsClientJWT, s.ask(rotated))
+	check(t, "provider down: cached JWT", acceptedClientJWT, s.send(rotated))
 	s.res.Forget(rotated)
-	check(t, "provider dead: JWT that is verified anew", letsClientJWT, s.ask(rotated))
-	cold := p.jwtSite(t, jwks.Config{})
-	check(t, "provider dead: keys never loaded", unavailable(resource.ReasonKeysUnavailable), cold.ask(rotated))
-	p.restart() // with other keys under the same key ids
-	fresh := p.clientToken(ours)
-	check(t, "provider back: keys never loaded", letsClientJWT, recovers(t, cold, letsClientJWT, fresh))
-	check(t, "provider back: JWT by another key under a known kid", letsClientJWT, recovers(t, s, letsClientJWT, fresh))
+	check(t, "provider down: JWT verified again after Forget", acceptedClientJWT, s.send(rotated))
+	cold := p.jwtServer(t, jwks.Config{})
+	check(t, "provider down: keys never loaded", unavailable(resource.ReasonKeysUnavailable), cold.send(rotated))
+	p.restart() // with different keys under the same kids
+	fresh := p.clientToken(identifier)
+	check(t, "provider restarted: keys never loaded before", acceptedClientJWT, eventually(t, cold, acceptedClientJWT, fresh))
+	check(t, "provider restarted: JWT signed with a new key under a known kid", acceptedClientJWT, eventually(t, s, acceptedClientJWT, fresh))
 }
 
-func yes(is bool) string {
-	if is {
+func yesOrNo(b bool) string {
+	if b {
 		return "yes"
 	}
 	return "no"
 }
 
-// payload returns what a JWT says.
+// payload returns the decoded claims of a JWT.
 func payload(t *testing.T, token string) []byte {
 	t.Helper()
-	said, err := base64.RawURLEncoding.DecodeString(strings.Split(token, ".")[1])
+	decoded, err := base64.RawURLEncoding.DecodeString(strings.Split(token, ".")[1])
 	if err != nil {
 		t.Fatal(err)
 	}
-	return said
+	return decoded
 }
 
 func expiry(t *testing.T, token string) time.Time {
@@ -135,19 +136,19 @@ func expiry(t *testing.T, token string) time.Time {
 	return time.Unix(claims.Expiry, 0)
 }
 
-// tampered writes another scope into a JWT.
+// tampered returns a JWT with a modified scope and the original signature.
 func tampered(t *testing.T, token string) string {
 	t.Helper()
 	parts := strings.Split(token, ".")
-	said := payload(t, token)
-	other := bytes.Replace(said, []byte(`"mcp:read"`), []byte(`"mcp:read mcp:write"`), 1)
-	if bytes.Equal(said, other) {
-		t.Fatalf("got claims %s, no scope", said)
+	original := payload(t, token)
+	modified := bytes.Replace(original, []byte(`"mcp:read"`), []byte(`"mcp:read mcp:write"`), 1)
+	if bytes.Equal(original, modified) {
+		t.Fatalf("got claims %s without the scope mcp:read", original)
 	}
-	return parts[0] + "." + base64.RawURLEncoding.EncodeToString(other) + "." + parts[2]
+	return parts[0] + "." + base64.RawURLEncoding.EncodeToString(modified) + "." + parts[2]
 }
 
-// resigned puts the signature of another JWT under one.
+// resigned returns a JWT with the signature of another JWT.
 func resigned(token, other string) string {
 	return token[:strings.LastIndex(token, ".")] + other[strings.LastIndex(other, "."):]
 }

@@ -18,39 +18,40 @@ import (
 )
 
 var (
-	sdk1 = program{name: "sdk 1.32.2", open: script("sdk1.mjs"), ttl: 5, exceptions: map[string]exception{
+	sdk1 = clientProgram{name: "sdk 1.32.2", open: script("sdk1.mjs"), ttl: 5, exceptions: map[string]exception{
 		stepUpRefresh: {
 			"write: Error: Streamable HTTP error: Server returned 403 after trying upscoping",
-			"With a refresh token it answers a 403 by a refresh, which grants no new scope.",
+			"If it has a refresh token it answers a 403 with a refresh, which grants no new scope.",
 		},
-		stepUpDynamic: {"write: login: the authorization server says invalid_scope", registeredForLess},
+		stepUpDynamic: {"write: login: the authorization server returned invalid_scope", registeredForLess},
 	}}
-	sdk2 = program{name: "client 2.4.0", open: script("sdk2.mjs"), ttl: 5, exceptions: map[string]exception{
-		stepUpDynamic: {"write: login: the authorization server says invalid_scope", registeredForLess},
+	sdk2 = clientProgram{name: "client 2.4.0", open: script("sdk2.mjs"), ttl: 5, exceptions: map[string]exception{
+		stepUpDynamic: {"write: login: the authorization server returned invalid_scope", registeredForLess},
 	}}
-	mcpRemote = program{name: "mcp-remote 0.15.1", open: openMCPRemote, ttl: 5, exceptions: map[string]exception{
+	mcpRemote = clientProgram{name: "mcp-remote 0.15.1", open: openMCPRemote, ttl: 5, exceptions: map[string]exception{
 		stepUpDynamic: {
 			`write: calling "tools/call": mcp-remote: Authorization failed: invalid_scope - requested scope is not allowed`,
 			registeredForLess,
 		},
 	}}
-	inspector = program{name: "inspector 2.12.0", open: openInspector, ttl: 5, exceptions: map[string]exception{
+	inspector = clientProgram{name: "inspector 2.12.0", open: openInspector, ttl: 5, exceptions: map[string]exception{
 		stepUpDynamic: {
 			`write: {"error":{"code":"auth_required","message":"Unauthorized"}}`,
-			"It registers for the scopes that the metadata names, and the server then grants it no others.",
+			"It registers for the scopes in the metadata, and the server then grants it no others.",
 		},
 	}}
 )
 
-const registeredForLess = "It registers for the scopes of the first challenge, and the server then grants it no others."
+const registeredForLess = "It registers for the scopes in the first challenge, and the server then grants it no others."
 
-// installed returns the name of a file beside the provider, where .ci/interop has put
-// what comes from npm.
+// installed returns the path of a file in the folder of the provider, where .ci/interop
+// installs the npm packages.
 func installed(name string) string {
 	return filepath.Join(filepath.Dir(os.Getenv(providerVariable)), filepath.FromSlash(name))
 }
 
-// node returns a command that runs in a home of its own, where no browser opens.
+// node returns a command with a separate home directory. BROWSER=true keeps it from
+// opening a browser.
 func node(ctx context.Context, home string, arguments ...string) *exec.Cmd {
 	command := exec.CommandContext(ctx, "node", arguments...)
 	command.Env = []string{
@@ -60,7 +61,7 @@ func node(ctx context.Context, home string, arguments ...string) *exec.Cmd {
 	return command
 }
 
-// freeAddress returns a URL at which nothing listens, for a client to listen at.
+// freeAddress returns the URL of an unused port, at which a client can listen.
 func freeAddress(t *testing.T) string {
 	t.Helper()
 	listener, err := net.Listen("tcp", "127.0.0.1:0")
@@ -76,15 +77,16 @@ var (
 	authorization = regexp.MustCompile(`http://127\.0\.0\.1:\d+/auth\?\S+`)
 )
 
-// watch is a client's standard error, on which it asks the person to go to a page.
-type watch struct {
+// loginWatcher reads a client's standard error and completes the login when the client
+// prints an authorization URL.
+type loginWatcher struct {
 	lockedBuffer
-	ctx    context.Context
-	person *person
-	line   []byte
+	ctx  context.Context
+	user *user
+	line []byte
 }
 
-func (w *watch) Write(p []byte) (int, error) {
+func (w *loginWatcher) Write(p []byte) (int, error) {
 	w.line = append(w.line, p...)
 	for {
 		line, rest, ok := bytes.Cut(w.line, []byte("\n"))
@@ -94,8 +96,8 @@ func (w *watch) Write(p []byte) (int, error) {
 		w.line = rest
 		if address := authorization.Find(line); address != nil {
 			go func() {
-				if err := w.person.visitAll(w.ctx, string(address)); err != nil {
-					_, _ = w.lockedBuffer.Write([]byte("the person: " + err.Error() + "\n"))
+				if err := w.user.authorizeAndReturn(w.ctx, string(address)); err != nil {
+					_, _ = w.lockedBuffer.Write([]byte("login: " + err.Error() + "\n"))
 				}
 			}()
 		}
@@ -103,74 +105,74 @@ func (w *watch) Write(p []byte) (int, error) {
 	return w.lockedBuffer.Write(p)
 }
 
-// openMCPRemote: mcp-remote is an MCP server on standard input and output.
-func openMCPRemote(t *testing.T, v visit) caller {
+// openMCPRemote starts mcp-remote, which is an MCP server on standard input and output.
+func openMCPRemote(t *testing.T, s clientSettings) mcpClient {
 	t.Helper()
-	u, err := url.Parse(v.redirect)
+	u, err := url.Parse(s.redirect)
 	if err != nil {
 		t.Fatal(err)
 	}
-	arguments := []string{installed("node_modules/mcp-remote/dist/proxy.js"), v.url, u.Port(), "--host", "127.0.0.1", "--transport", "http-only"}
-	switch v.registration {
+	arguments := []string{installed("node_modules/mcp-remote/dist/proxy.js"), s.url, u.Port(), "--host", "127.0.0.1", "--transport", "http-only"}
+	switch s.registration {
 	case document:
-		arguments = append(arguments, "--client-metadata-url", v.clientID)
-	case known:
-		arguments = append(arguments, "--static-oauth-client-info", `{"client_id":"`+v.clientID+`"}`)
+		arguments = append(arguments, "--client-metadata-url", s.clientID)
+	case preregistered:
+		arguments = append(arguments, "--static-oauth-client-info", `{"client_id":"`+s.clientID+`"}`)
 	}
 	command := node(t.Context(), t.TempDir(), arguments...)
-	stderr := &watch{ctx: t.Context(), person: v.person}
+	stderr := &loginWatcher{ctx: t.Context(), user: s.user}
 	command.Stderr = stderr
 	t.Cleanup(func() {
 		if t.Failed() {
-			t.Logf("mcp-remote wrote:\n%s", stderr)
+			t.Logf("stderr of mcp-remote:\n%s", stderr)
 		}
 	})
-	return &goSDKCaller{t: t, transport: &mcp.CommandTransport{Command: command}}
+	return &goSDKClient{t: t, transport: &mcp.CommandTransport{Command: command}}
 }
 
-// inspectorCaller is the Inspector's command line: one run for each call, and what it
-// keeps in its home.
-type inspectorCaller struct {
-	t     *testing.T
-	visit visit
-	home  string
+// inspectorClient is the Inspector's command line. It runs once per call and keeps its
+// tokens in its home directory.
+type inspectorClient struct {
+	t        *testing.T
+	settings clientSettings
+	home     string
 }
 
-func openInspector(t *testing.T, v visit) caller {
+func openInspector(t *testing.T, s clientSettings) mcpClient {
 	t.Helper()
-	return &inspectorCaller{t, v, t.TempDir()}
+	return &inspectorClient{t, s, t.TempDir()}
 }
 
-func (c *inspectorCaller) call(tool string) (string, error) {
-	ctx, cancel := context.WithTimeout(c.t.Context(), patience)
+func (c *inspectorClient) call(tool string) (string, error) {
+	ctx, cancel := context.WithTimeout(c.t.Context(), timeout)
 	defer cancel()
 	arguments := []string{
 		installed("node_modules/@modelcontextprotocol/inspector/clients/launcher/build/index.js"), "--cli",
-		"--server-url", c.visit.url, "--transport", "http", "--callback-url", c.visit.redirect, "--format", "json",
+		"--server-url", c.settings.url, "--transport", "http", "--callback-url", c.settings.redirect, "--format", "json",
 		"--method", "tools/call", "--tool-name", tool,
 	}
-	switch c.visit.registration {
+	switch c.settings.registration {
 	case document:
-		arguments = append(arguments, "--client-metadata-url", c.visit.clientID)
-	case known:
-		arguments = append(arguments, "--client-id", c.visit.clientID)
+		arguments = append(arguments, "--client-metadata-url", c.settings.clientID)
+	case preregistered:
+		arguments = append(arguments, "--client-id", c.settings.clientID)
 	}
 	command := node(ctx, c.home, arguments...)
-	stderr := &watch{ctx: ctx, person: c.visit.person}
+	stderr := &loginWatcher{ctx: ctx, user: c.settings.user}
 	command.Stderr = stderr
-	command.Stdin = strings.NewReader("y\n") // it asks before it asks for more
+	command.Stdin = strings.NewReader("y\n") // confirms the request for further scopes
 	stdout, err := command.Output()
 	if err != nil {
 		lines := strings.Split(strings.TrimSpace(stderr.String()), "\n")
 		return "", errors.New(lines[len(lines)-1])
 	}
-	var said struct {
+	var reply struct {
 		Result struct {
 			Content []struct{ Text string }
 		}
 	}
-	if err := json.Unmarshal(stdout, &said); err != nil || len(said.Result.Content) != 1 {
-		return "", errors.New("answer: " + string(stdout))
+	if err := json.Unmarshal(stdout, &reply); err != nil || len(reply.Result.Content) != 1 {
+		return "", errors.New("unexpected output: " + string(stdout))
 	}
-	return said.Result.Content[0].Text, nil
+	return reply.Result.Content[0].Text, nil
 }

@@ -21,8 +21,8 @@ import (
 
 const rsSecret = "s:e%c+r e/t&=~!"
 
-// resourceServer registers a client that asks about tokens and never gets one, and
-// returns its credentials.
+// resourceServer registers a client that may only introspect tokens, and returns its
+// credentials.
 func (p *provider) resourceServer(id, method string, more map[string]any) introspect.ClientAuth {
 	p.t.Helper()
 	auth := introspect.ClientAuth{Method: method, ClientID: id}
@@ -36,12 +36,12 @@ func (p *provider) resourceServer(id, method string, more map[string]any) intros
 	for name, value := range more {
 		metadata[name] = value
 	}
-	p.client(metadata)
+	p.registerClient(metadata)
 	return auth
 }
 
-// keyedServer is a resourceServer with a key of its own.
-func (p *provider) keyedServer(alg string, more map[string]any) introspect.ClientAuth {
+// resourceServerWithKey registers a resourceServer that authenticates with private_key_jwt.
+func (p *provider) resourceServerWithKey(alg string, more map[string]any) introspect.ClientAuth {
 	p.t.Helper()
 	signer, jwk := newKey(p.t, alg)
 	metadata := map[string]any{"jwks": map[string]any{"keys": []any{jwk}}, "token_endpoint_auth_signing_alg": alg}
@@ -86,115 +86,116 @@ func newKey(t *testing.T, alg string) (crypto.Signer, map[string]string) {
 	return key, jwk
 }
 
-// Opaque tokens, asked about with each kind of credentials (RFC 7662 §2.1).
+// Opaque tokens are introspected with each client authentication method (RFC 7662 §2.1).
 func TestIntrospection(t *testing.T) {
 	p := startProvider(t)
-	p.app()
-	p.resource(target{ID: ours, Format: "opaque"})
-	p.resource(target{ID: another, Format: "opaque"})
+	p.registerApp()
+	p.registerResource(providerResource{ID: identifier, Format: "opaque"})
+	p.registerResource(providerResource{ID: otherIdentifier, Format: "opaque"})
 	basic := p.resourceServer("rs", introspect.ClientSecretBasic, nil)
-	client, user := p.clientToken(ours), p.userTokens(ours)
+	client, user := p.clientToken(identifier), p.userTokens(identifier)
 
-	asking := []introspect.ClientAuth{basic, p.resourceServer("rs-post", introspect.ClientSecretPost, nil)}
+	credentials := []introspect.ClientAuth{basic, p.resourceServer("rs-post", introspect.ClientSecretPost, nil)}
 	for _, alg := range algorithms {
-		asking = append(asking, p.keyedServer(alg, nil))
+		credentials = append(credentials, p.resourceServerWithKey(alg, nil))
 	}
-	for _, auth := range asking {
+	for _, auth := range credentials {
 		name := strings.TrimSpace(auth.Method + " " + auth.Algorithm)
-		s := p.opaqueSite(t, introspect.Config{Auth: auth}, resource.Issuer{})
-		check(t, name+": token of a client", letsClient, s.ask(client))
-		check(t, name+": token of a user, by the code flow", letsUser, s.ask(user.Access))
+		s := p.introspectionServer(t, introspect.Config{Auth: auth}, resource.Issuer{})
+		check(t, name+": token of a client", acceptedClient, s.send(client))
+		check(t, name+": token of a user, code flow", acceptedUser, s.send(user.Access))
 	}
 
-	s := p.opaqueSite(t, introspect.Config{Auth: basic}, resource.Issuer{})
-	check(t, "opaque token for another resource", invalid(resource.ReasonAudience), s.ask(p.clientToken(another)))
-	check(t, "opaque token that nobody issued", invalid(resource.ReasonInactive), s.ask(rand.Text()))
-	check(t, "opaque token with + / = in it", invalid(resource.ReasonInactive), s.ask(client+"+/=="))
-	check(t, "ID token", invalid(resource.ReasonAudience), s.ask(user.ID))
-	check(t, "refresh token", invalid(resource.ReasonTokenType), s.ask(user.Refresh))
+	s := p.introspectionServer(t, introspect.Config{Auth: basic}, resource.Issuer{})
+	check(t, "opaque token for another resource", invalid(resource.ReasonAudience), s.send(p.clientToken(otherIdentifier)))
+	check(t, "random opaque token", invalid(resource.ReasonInactive), s.send(rand.Text()))
+	check(t, "opaque token with + / =", invalid(resource.ReasonInactive), s.send(client+"+/=="))
+	check(t, "ID token", invalid(resource.ReasonAudience), s.send(user.ID))
+	check(t, "refresh token", invalid(resource.ReasonTokenType), s.send(user.Refresh))
 
-	// oidc-provider's tokens without resource are for its own userinfo endpoint.
+	// Tokens of oidc-provider without a resource are for its own userinfo endpoint.
 	plain := p.userTokens("")
-	trusting := p.opaqueSite(t, introspect.Config{Auth: basic}, resource.Issuer{TrustAnswersWithoutAudience: true})
-	check(t, "token for no resource: no aud", invalid(resource.ReasonAudience), s.ask(plain.Access))
-	check(t, "answers without aud trusted: token for a resource", letsUser, trusting.ask(user.Access))
-	check(t, "answers without aud trusted: token for another resource", invalid(resource.ReasonAudience), trusting.ask(p.clientToken(another)))
-	check(t, "answers without aud trusted: refresh token", invalid(resource.ReasonTokenType), trusting.ask(user.Refresh))
+	trusting := p.introspectionServer(t, introspect.Config{Auth: basic}, resource.Issuer{TrustAnswersWithoutAudience: true})
+	check(t, "token without a resource: no aud", invalid(resource.ReasonAudience), s.send(plain.Access))
+	check(t, "TrustAnswersWithoutAudience: token for this resource", acceptedUser, trusting.send(user.Access))
+	check(t, "TrustAnswersWithoutAudience: token for another resource", invalid(resource.ReasonAudience), trusting.send(p.clientToken(otherIdentifier)))
+	check(t, "TrustAnswersWithoutAudience: refresh token", invalid(resource.ReasonTokenType), trusting.send(user.Refresh))
 
-	p.resource(target{ID: ours, Format: "opaque", TTL: 1})
-	short := p.clientToken(ours)
-	pause(t.Context(), time.Now().Add(2*time.Second)) // its exp is in whole seconds
-	check(t, "opaque token after its end", invalid(resource.ReasonInactive), s.ask(short))
+	p.registerResource(providerResource{ID: identifier, Format: "opaque", TTL: 1})
+	short := p.clientToken(identifier)
+	waitUntil(t.Context(), time.Now().Add(2*time.Second)) // exp is in whole seconds
+	check(t, "opaque token after its expiry", invalid(resource.ReasonInactive), s.send(short))
 }
 
-// Revocation (RFC 7009) shows when the token is forgotten, or at once where nothing is
-// remembered.
+// A revoked token (RFC 7009) is rejected once it is removed from the cache, or at once if
+// responses are not cached.
 func TestRevocation(t *testing.T) {
 	p := startProvider(t)
-	p.app()
-	p.resource(target{ID: ours, Format: "opaque"})
+	p.registerApp()
+	p.registerResource(providerResource{ID: identifier, Format: "opaque"})
 	auth := p.resourceServer("rs", introspect.ClientSecretBasic, nil)
-	s := p.opaqueSite(t, introspect.Config{Auth: auth}, resource.Issuer{})
-	strict := p.opaqueSite(t, introspect.Config{Auth: auth, AnswerTTL: -1}, resource.Issuer{})
-	byToken, bySubject := p.userTokens(ours).Access, p.userTokens(ours).Access
+	s := p.introspectionServer(t, introspect.Config{Auth: auth}, resource.Issuer{})
+	uncached := p.introspectionServer(t, introspect.Config{Auth: auth, AnswerTTL: -1}, resource.Issuer{})
+	byToken, bySubject := p.userTokens(identifier).Access, p.userTokens(identifier).Access
 	for _, token := range []string{byToken, bySubject} {
-		check(t, "token to be revoked", letsUser, s.ask(token))
-		check(t, "the same where nothing is remembered", letsUser, strict.ask(token))
+		check(t, "token before revocation", acceptedUser, s.send(token))
+		check(t, "token before revocation, no cache", acceptedUser, uncached.send(token))
 		p.revoke(token)
-		check(t, "revoked: remembered", letsUser, s.ask(token))
-		check(t, "revoked: where nothing is remembered", invalid(resource.ReasonInactive), strict.ask(token))
+		check(t, "revoked: cached", acceptedUser, s.send(token))
+		check(t, "revoked: no cache", invalid(resource.ReasonInactive), uncached.send(token))
 	}
 	s.res.Forget(byToken)
-	check(t, "revoked: after Forget", invalid(resource.ReasonInactive), s.ask(byToken))
+	check(t, "revoked: after Forget", invalid(resource.ReasonInactive), s.send(byToken))
 	s.res.ForgetSubject(p.issuer, "alice")
-	check(t, "revoked: after ForgetSubject", invalid(resource.ReasonInactive), s.ask(bySubject))
+	check(t, "revoked: after ForgetSubject", invalid(resource.ReasonInactive), s.send(bySubject))
 }
 
-// What a client sends must not look like a fault of the server (bad-inputs 200).
-func TestTokensThatTheEndpointRefuses(t *testing.T) {
+// A token that the introspection endpoint rejects with an error is not treated as a
+// failure of the endpoint (bad-inputs 200).
+func TestTokensRejectedByEndpoint(t *testing.T) {
 	p := startProvider(t)
-	p.app()
+	p.registerApp()
 	auth := p.resourceServer("rs", introspect.ClientSecretBasic, nil)
-	s := p.opaqueSite(t, introspect.Config{Auth: auth}, resource.Issuer{})
-	refused := invalid(resource.ReasonTokenInvalid)
+	s := p.introspectionServer(t, introspect.Config{Auth: auth}, resource.Issuer{})
+	rejected := invalid(resource.ReasonTokenInvalid)
 
-	// oidc-provider introspects no JWTs: 400 unsupported_token_type.
-	p.resource(target{ID: ours, Format: "jwt", Alg: "ES256"})
-	check(t, "JWT at the introspection endpoint", refused, s.ask(p.clientToken(ours)))
+	// oidc-provider answers 400 unsupported_token_type for JWTs.
+	p.registerResource(providerResource{ID: identifier, Format: "jwt", Alg: "ES256"})
+	check(t, "JWT at the introspection endpoint", rejected, s.send(p.clientToken(identifier)))
 	for range 2 * introspect.FailuresToOpen {
-		_ = s.ask(p.clientToken(ours))
+		_ = s.send(p.clientToken(identifier))
 	}
-	p.resource(target{ID: ours, Format: "opaque"})
-	check(t, "opaque token after a dozen JWTs", letsClient, s.ask(p.clientToken(ours)))
+	p.registerResource(providerResource{ID: identifier, Format: "opaque"})
+	check(t, "opaque token after repeated JWTs", acceptedClient, s.send(p.clientToken(identifier)))
 
-	// Beyond 56 KiB it reads no form: 400 invalid_request. Where that
-	// is 413 it means the same.
-	check(t, "token of 64 KiB", refused, s.ask(strings.Repeat("a", 64<<10)))
+	// Above 56 KiB it does not read the form: 400 invalid_request. warder treats 413, which
+	// other servers send, in the same way.
+	check(t, "token of 64 KiB", rejected, s.send(strings.Repeat("a", 64<<10)))
 	for i := range 2 * introspect.FailuresToOpen {
-		_ = s.ask(strings.Repeat("a", 64<<10+i+1))
+		_ = s.send(strings.Repeat("a", 64<<10+i+1))
 	}
-	check(t, "opaque token after a dozen long ones", letsClient, s.ask(p.clientToken(ours)))
+	check(t, "opaque token after repeated long tokens", acceptedClient, s.send(p.clientToken(identifier)))
 }
 
-// Our own credentials are wrong: no caller's fault, and mended without a restart.
+// Wrong credentials of the resource server cause 503, and can be corrected without a restart.
 func TestCredentials(t *testing.T) {
 	p := startProvider(t)
-	p.app()
-	p.resource(target{ID: ours, Format: "opaque"})
-	token := p.clientToken(ours)
+	p.registerApp()
+	p.registerResource(providerResource{ID: identifier, Format: "opaque"})
+	token := p.clientToken(identifier)
 	for _, method := range []string{introspect.ClientSecretBasic, introspect.ClientSecretPost} {
 		auth := p.resourceServer("rs", method, nil)
 		var secret atomic.Value
 		secret.Store("wrong")
 		auth.ClientSecret = ""
 		auth.ClientSecretFunc = func(context.Context) (string, error) { return secret.Load().(string), nil }
-		s := p.opaqueSite(t, introspect.Config{Auth: auth}, resource.Issuer{})
-		check(t, method+": wrong secret", unavailable(resource.ReasonIntrospectionCredentials), s.ask(token))
+		s := p.introspectionServer(t, introspect.Config{Auth: auth}, resource.Issuer{})
+		check(t, method+": wrong secret", unavailable(resource.ReasonIntrospectionCredentials), s.send(token))
 		secret.Store(rsSecret)
-		check(t, method+": secret put right", letsClient, recovers(t, s, letsClient, token))
+		check(t, method+": corrected secret", acceptedClient, eventually(t, s, acceptedClient, token))
 	}
-	key := p.keyedServer("ES256", nil)
+	key := p.resourceServerWithKey("ES256", nil)
 	key.Signer, _ = newKey(t, "ES256")
-	s := p.opaqueSite(t, introspect.Config{Auth: key}, resource.Issuer{})
-	check(t, "private_key_jwt: another key than registered", unavailable(resource.ReasonIntrospectionCredentials), s.ask(token))
+	s := p.introspectionServer(t, introspect.Config{Auth: key}, resource.Issuer{})
+	check(t, "private_key_jwt: key that is not registered", unavailable(resource.ReasonIntrospectionCredentials), s.send(token))
 }

@@ -8,45 +8,45 @@ import (
 	"github.com/warder-go/warder/resource"
 )
 
-// The server dies, comes back at the same port, and hangs. No caller is ever told that
-// a good token is bad.
+// The authorization server crashes, restarts at the same port, and hangs. No valid token is
+// ever reported as invalid.
 func TestOutage(t *testing.T) {
 	p := startProvider(t)
-	p.app()
-	p.resource(target{ID: ours, Format: "opaque"})
+	p.registerApp()
+	p.registerResource(providerResource{ID: identifier, Format: "opaque"})
 	auth := p.resourceServer("rs", introspect.ClientSecretBasic, nil)
-	s := p.opaqueSite(t, introspect.Config{Auth: auth}, resource.Issuer{})
-	remembered, fresh := p.clientToken(ours), p.userTokens(ours).Access
-	check(t, "before: token of a client", letsClient, s.ask(remembered))
+	s := p.introspectionServer(t, introspect.Config{Auth: auth}, resource.Issuer{})
+	cached, fresh := p.clientToken(identifier), p.userTokens(identifier).Access
+	check(t, "before: token of a client", acceptedClient, s.send(cached))
 
 	p.kill()
-	check(t, "dead: remembered token", letsClient, s.ask(remembered))
-	check(t, "dead: token not asked about before", unavailable(resource.ReasonIntrospectionUnreachable), s.ask(fresh))
+	check(t, "down: cached token", acceptedClient, s.send(cached))
+	check(t, "down: new token", unavailable(resource.ReasonIntrospectionUnreachable), s.send(fresh))
 	for range introspect.FailuresToOpen {
-		_ = s.ask(fresh)
+		_ = s.send(fresh)
 	}
-	check(t, "dead: not even called any more", unavailable(resource.ReasonIntrospectionSuspended), s.ask(fresh))
-	check(t, "dead: remembered token, still", letsClient, s.ask(remembered))
-	cold := p.opaqueSite(t, introspect.Config{Auth: auth}, resource.Issuer{})
-	check(t, "dead: endpoint never discovered", unavailable(resource.ReasonIntrospectionDiscovery), cold.ask(fresh))
+	check(t, "down: new token, circuit breaker open", unavailable(resource.ReasonIntrospectionSuspended), s.send(fresh))
+	check(t, "down: cached token, circuit breaker open", acceptedClient, s.send(cached))
+	cold := p.introspectionServer(t, introspect.Config{Auth: auth}, resource.Issuer{})
+	check(t, "down: endpoint never discovered", unavailable(resource.ReasonIntrospectionDiscovery), cold.send(fresh))
 
-	// Its tokens are lost with it, so there must be new ones.
+	// The server loses its tokens when it restarts, so the test requests new ones.
 	p.restart()
-	again := p.clientToken(ours)
-	check(t, "back: token of a client", letsClient, recovers(t, s, letsClient, again))
-	check(t, "back: endpoint discovered now", letsClient, recovers(t, cold, letsClient, again))
-	check(t, "back: token that the server has lost", invalid(resource.ReasonInactive), s.ask(fresh))
-	check(t, "back: remembered token, lost too, until forgotten", letsClient, s.ask(remembered))
-	s.res.Forget(remembered)
-	check(t, "back: the same, forgotten", invalid(resource.ReasonInactive), s.ask(remembered))
+	reissued := p.clientToken(identifier)
+	check(t, "restarted: token of a client", acceptedClient, eventually(t, s, acceptedClient, reissued))
+	check(t, "restarted: endpoint discovered", acceptedClient, eventually(t, cold, acceptedClient, reissued))
+	check(t, "restarted: token lost by the server", invalid(resource.ReasonInactive), s.send(fresh))
+	check(t, "restarted: cached token, lost by the server", acceptedClient, s.send(cached))
+	s.res.Forget(cached)
+	check(t, "restarted: the same token after Forget", invalid(resource.ReasonInactive), s.send(cached))
 
-	brief := p.opaqueSite(t, introspect.Config{Auth: auth, Timeout: time.Second}, resource.Issuer{})
-	check(t, "before it hangs", letsClient, recovers(t, brief, letsClient, again))
-	other := p.clientToken(ours)
-	goOn := p.hang()
-	defer goOn()
-	check(t, "hangs: token not asked about before", unavailable(resource.ReasonIntrospectionTimeout), brief.ask(other))
-	check(t, "hangs: remembered token", letsClient, brief.ask(again))
-	goOn()
-	check(t, "goes on: token of a client", letsClient, recovers(t, brief, letsClient, other))
+	brief := p.introspectionServer(t, introspect.Config{Auth: auth, Timeout: time.Second}, resource.Issuer{})
+	check(t, "before the server hangs: token of a client", acceptedClient, eventually(t, brief, acceptedClient, reissued))
+	other := p.clientToken(identifier)
+	resume := p.hang()
+	defer resume()
+	check(t, "server hangs: new token", unavailable(resource.ReasonIntrospectionTimeout), brief.send(other))
+	check(t, "server hangs: cached token", acceptedClient, brief.send(reissued))
+	resume()
+	check(t, "server resumed: token of a client", acceptedClient, eventually(t, brief, acceptedClient, other))
 }

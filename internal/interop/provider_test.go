@@ -1,9 +1,9 @@
-// Package interop has tests only. They run warder with servers and clients that nobody
-// here wrote, over real connections, and need what .ci/interop brings and says in the
-// environment: without that they are skipped.
+// Package interop has only tests. They run warder with third-party servers and clients over
+// real connections. They need the programs that .ci/interop installs and passes in
+// environment variables, and are skipped without them.
 //
-// It is a module of its own and outside of the workspace: what it needs of clients must
-// not move the core's dependencies.
+// It is a separate module outside the workspace, so that the dependencies of the clients do
+// not change the core's dependencies.
 package interop_test
 
 import (
@@ -21,25 +21,25 @@ import (
 	"time"
 )
 
-// Where .ci/interop says what it has brought.
+// Environment variables that .ci/interop sets.
 const (
-	providerVariable = "WARDER_OIDC_PROVIDER" // the program .ci/interop.d/provider.mjs, beside what it imports
-	rowsVariable     = "WARDER_INTEROP_ROWS"  // a file for the rows of the servers' table
-	cellsVariable    = "WARDER_INTEROP_CELLS" // a file for the cells of the clients' table
+	providerVariable = "WARDER_OIDC_PROVIDER" // the program .ci/interop.d/provider.mjs, in the folder of its packages
+	rowsVariable     = "WARDER_INTEROP_ROWS"  // the file for the rows of the table of servers
+	cellsVariable    = "WARDER_INTEROP_CELLS" // the file for the cells of the table of clients
 )
 
-// patience is how long anything may take that takes a moment. It is no measure.
-const patience = 30 * time.Second
+// timeout limits every operation that normally takes much less. It is not a performance limit.
+const timeout = 30 * time.Second
 
 // A provider is a process of npm oidc-provider.
 type provider struct {
 	t        *testing.T
 	issuer   string
-	commands []any // that it was told, for its successor
+	commands []any // sent so far, for restart
 
 	process *exec.Cmd
 	stdin   io.WriteCloser
-	answers *bufio.Scanner
+	replies *bufio.Scanner
 	stderr  *lockedBuffer
 }
 
@@ -53,7 +53,7 @@ func startProvider(t *testing.T) *provider {
 	t.Cleanup(func() {
 		p.kill()
 		if t.Failed() {
-			t.Logf("oidc-provider wrote:\n%s", p.stderr)
+			t.Logf("stderr of oidc-provider:\n%s", p.stderr)
 		}
 	})
 	return p
@@ -71,17 +71,17 @@ func (p *provider) start(port string) {
 	if err != nil {
 		p.t.Fatal(err)
 	}
-	p.answers = bufio.NewScanner(stdout)
+	p.replies = bufio.NewScanner(stdout)
 	if err := p.process.Start(); err != nil {
 		p.t.Fatal(err)
 	}
-	var said struct{ Issuer string }
-	p.answer(&said)
-	p.issuer = said.Issuer
+	var reply struct{ Issuer string }
+	p.readReply(&reply)
+	p.issuer = reply.Issuer
 }
 
-// restart starts anew at the same address, with the same clients and resources, other
-// keys, and no memory of any token.
+// restart starts a new process at the same address with the same clients and resources. It
+// has different keys, and the old tokens are unknown to it.
 func (p *provider) restart() {
 	p.t.Helper()
 	u, err := url.Parse(p.issuer)
@@ -92,23 +92,22 @@ func (p *provider) restart() {
 	p.commands = nil
 	p.start(u.Port())
 	for _, command := range commands {
-		p.tell(command)
+		p.command(command)
 	}
 }
 
-// kill ends the process at once, if it runs, and waits for its end.
+// kill kills the process, if it is running, and waits for its end.
 func (p *provider) kill() {
 	if p.process == nil {
 		return
 	}
 	_ = p.process.Process.Kill()
-	_ = p.process.Wait() // it was killed, which is an error
+	_ = p.process.Wait() // returns an error because the process was killed
 	p.process = nil
 }
 
-// hang stops the process without closing its connections; the function returned lets
-// it go on.
-func (p *provider) hang() (goOn func()) {
+// hang suspends the process without closing its connections. Call resume to continue it.
+func (p *provider) hang() (resume func()) {
 	p.t.Helper()
 	if err := p.process.Process.Signal(syscall.SIGSTOP); err != nil {
 		p.t.Fatal(err)
@@ -116,8 +115,8 @@ func (p *provider) hang() (goOn func()) {
 	return func() { _ = p.process.Process.Signal(syscall.SIGCONT) }
 }
 
-// tell gives a command and waits until it is done.
-func (p *provider) tell(command any) {
+// command sends a command and waits for its reply.
+func (p *provider) command(command any) {
 	p.t.Helper()
 	p.commands = append(p.commands, command)
 	line, err := json.Marshal(command)
@@ -125,49 +124,49 @@ func (p *provider) tell(command any) {
 		p.t.Fatal(err)
 	}
 	if _, err := p.stdin.Write(append(line, '\n')); err != nil {
-		p.t.Fatalf("oidc-provider is gone: %v\n%s", err, p.stderr)
+		p.t.Fatalf("write to oidc-provider: %v\n%s", err, p.stderr)
 	}
-	var said struct{ Error string }
-	if p.answer(&said); said.Error != "" {
-		p.t.Fatalf("oidc-provider refuses %s: %s", line, said.Error)
+	var reply struct{ Error string }
+	if p.readReply(&reply); reply.Error != "" {
+		p.t.Fatalf("oidc-provider rejected %s: %s", line, reply.Error)
 	}
 }
 
-func (p *provider) answer(into any) {
+func (p *provider) readReply(into any) {
 	p.t.Helper()
-	late := time.AfterFunc(patience, func() { _ = p.process.Process.Kill() })
+	late := time.AfterFunc(timeout, func() { _ = p.process.Process.Kill() })
 	defer late.Stop()
-	if !p.answers.Scan() {
-		p.t.Fatalf("oidc-provider said nothing:\n%s", p.stderr)
+	if !p.replies.Scan() {
+		p.t.Fatalf("no reply from oidc-provider:\n%s", p.stderr)
 	}
-	if err := json.Unmarshal(p.answers.Bytes(), into); err != nil {
-		p.t.Fatalf("oidc-provider said %q: %v", p.answers.Bytes(), err)
+	if err := json.Unmarshal(p.replies.Bytes(), into); err != nil {
+		p.t.Fatalf("reply of oidc-provider: %q: %v", p.replies.Bytes(), err)
 	}
 }
 
-// client registers a client; members as in RFC 7591.
-func (p *provider) client(metadata map[string]any) {
+// registerClient registers a client with the metadata of RFC 7591.
+func (p *provider) registerClient(metadata map[string]any) {
 	p.t.Helper()
-	p.tell(map[string]any{"client": metadata})
+	p.command(map[string]any{"client": metadata})
 }
 
-// A target is a resource that the provider issues tokens for.
-type target struct {
+// A providerResource is a resource for which the provider issues tokens.
+type providerResource struct {
 	ID     string `json:"id"`
 	Format string `json:"format"` // jwt or opaque
 	Alg    string `json:"alg,omitempty"`
 	TTL    int    `json:"ttl,omitempty"` // seconds
 
-	Refresh *bool `json:"refresh,omitempty"` // tokens; nil: to clients that take them
+	Refresh *bool `json:"refresh,omitempty"` // whether to issue refresh tokens; nil: to clients that support them
 }
 
-func (p *provider) resource(r target) {
+func (p *provider) registerResource(r providerResource) {
 	p.t.Helper()
-	p.tell(map[string]any{"resource": r})
+	p.command(map[string]any{"resource": r})
 }
 
-// pause waits for a moment in time, for what only time brings about.
-func pause(ctx context.Context, until time.Time) {
+// waitUntil waits until the given time, or until ctx is done.
+func waitUntil(ctx context.Context, until time.Time) {
 	timer := time.NewTimer(time.Until(until))
 	defer timer.Stop()
 	select {
@@ -176,7 +175,7 @@ func pause(ctx context.Context, until time.Time) {
 	}
 }
 
-// lockedBuffer is written by the goroutine that reads a process's output.
+// lockedBuffer is a buffer that is safe for concurrent use.
 type lockedBuffer struct {
 	mu     sync.Mutex
 	buffer bytes.Buffer

@@ -9,25 +9,25 @@ import (
 	"testing"
 )
 
-// scriptCaller is a script of .ci/interop.d round a library; client.mjs says how one
-// speaks to it.
-type scriptCaller struct {
-	visit   visit
-	ctx     func() context.Context
-	stdin   io.Writer
-	answers *bufio.Scanner
-	stderr  *lockedBuffer
+// scriptClient is a script in .ci/interop.d that uses a client library. client.mjs
+// describes its input and output.
+type scriptClient struct {
+	settings clientSettings
+	ctx      func() context.Context
+	stdin    io.Writer
+	replies  *bufio.Scanner
+	stderr   *lockedBuffer
 }
 
-func script(name string) func(*testing.T, visit) caller {
-	return func(t *testing.T, v visit) caller {
+func script(name string) func(*testing.T, clientSettings) mcpClient {
+	return func(t *testing.T, s clientSettings) mcpClient {
 		t.Helper()
-		c := &scriptCaller{visit: v, ctx: t.Context, stderr: &lockedBuffer{}}
-		settings, err := json.Marshal(map[string]string{"url": v.url, "redirect": v.redirect, "registration": v.registration, "client_id": v.clientID})
+		c := &scriptClient{settings: s, ctx: t.Context, stderr: &lockedBuffer{}}
+		arguments, err := json.Marshal(map[string]string{"url": s.url, "redirect": s.redirect, "registration": s.registration, "client_id": s.clientID})
 		if err != nil {
 			t.Fatal(err)
 		}
-		process := node(t.Context(), t.TempDir(), installed(name), string(settings))
+		process := node(t.Context(), t.TempDir(), installed(name), string(arguments))
 		process.Stderr = c.stderr
 		if c.stdin, err = process.StdinPipe(); err != nil {
 			t.Fatal(err)
@@ -36,48 +36,48 @@ func script(name string) func(*testing.T, visit) caller {
 		if err != nil {
 			t.Fatal(err)
 		}
-		c.answers = bufio.NewScanner(stdout)
+		c.replies = bufio.NewScanner(stdout)
 		if err := process.Start(); err != nil {
 			t.Fatal(err)
 		}
 		t.Cleanup(func() {
 			_ = process.Process.Kill()
-			_ = process.Wait() // it was killed, which is an error
+			_ = process.Wait() // returns an error because the process was killed
 			if t.Failed() {
-				t.Logf("%s wrote:\n%s", name, c.stderr)
+				t.Logf("stderr of %s:\n%s", name, c.stderr)
 			}
 		})
 		return c
 	}
 }
 
-func (c *scriptCaller) call(tool string) (string, error) {
-	ask := map[string]string{"call": tool}
+func (c *scriptClient) call(tool string) (string, error) {
+	message := map[string]string{"call": tool}
 	for {
-		line, err := json.Marshal(ask)
+		line, err := json.Marshal(message)
 		if err != nil {
 			return "", err
 		}
 		if _, err := c.stdin.Write(append(line, '\n')); err != nil {
 			return "", err
 		}
-		if !c.answers.Scan() {
-			return "", errors.New("the client ended: " + c.stderr.String())
+		if !c.replies.Scan() {
+			return "", errors.New("the client exited: " + c.stderr.String())
 		}
-		var said struct{ Visit, Text, Error string }
-		if err := json.Unmarshal(c.answers.Bytes(), &said); err != nil {
+		var reply struct{ Visit, Text, Error string }
+		if err := json.Unmarshal(c.replies.Bytes(), &reply); err != nil {
 			return "", err
 		}
 		switch {
-		case said.Error != "":
-			return "", errors.New(said.Error)
-		case said.Visit == "":
-			return said.Text, nil
+		case reply.Error != "":
+			return "", errors.New(reply.Error)
+		case reply.Visit == "":
+			return reply.Text, nil
 		}
-		back, err := c.visit.person.visit(c.ctx(), said.Visit)
+		redirect, err := c.settings.user.authorize(c.ctx(), reply.Visit)
 		if err != nil {
 			return "", err
 		}
-		ask = map[string]string{"back": back.String()}
+		message = map[string]string{"redirect": redirect.String()}
 	}
 }

@@ -13,38 +13,39 @@ import (
 	"testing"
 )
 
-// Who asks for tokens: a client that does everything, with a secret that must be
-// form-encoded before it goes into Basic (RFC 6749 §2.3.1).
+// The client that requests tokens. It may use all grant types. Its secret has characters
+// that must be form-encoded for HTTP Basic (RFC 6749 §2.3.1).
 const (
 	appID       = "app"
 	appSecret   = "s:e%c+r e/t&=~?"
-	appCallback = "http://127.0.0.1/callback" // nothing listens: the code is read off the redirect
+	appCallback = "http://127.0.0.1/callback" // nothing listens there: the test reads the code from the redirect
 )
 
-func (p *provider) app() {
+// registerApp registers the client app.
+func (p *provider) registerApp() {
 	p.t.Helper()
-	p.client(map[string]any{
+	p.registerClient(map[string]any{
 		"client_id": appID, "client_secret": appSecret,
 		"grant_types":    []string{"client_credentials", "authorization_code", "refresh_token"},
 		"response_types": []string{"code"}, "redirect_uris": []string{appCallback},
 	})
 }
 
-// tokens is the token endpoint's answer.
+// tokens is a response of the token endpoint.
 type tokens struct {
 	Access  string `json:"access_token"`
 	Refresh string `json:"refresh_token"`
 	ID      string `json:"id_token"`
 }
 
-// clientToken gets a token for the client itself (RFC 6749 §4.4, RFC 8707 §2).
+// clientToken requests an access token for the client itself (RFC 6749 §4.4, RFC 8707 §2).
 func (p *provider) clientToken(resource string) string {
 	p.t.Helper()
 	return p.token(url.Values{"grant_type": {"client_credentials"}, "resource": {resource}, "scope": {"mcp:read"}}).Access
 }
 
-// userTokens gets tokens for the user alice by the code flow with PKCE; no resource:
-// those for the provider's own endpoints.
+// userTokens requests tokens for the user alice with the code flow and PKCE. Without a
+// resource they are for the provider's own endpoints.
 func (p *provider) userTokens(resource string) tokens {
 	p.t.Helper()
 	verifier := rand.Text() + rand.Text()
@@ -63,7 +64,7 @@ func (p *provider) userTokens(resource string) tokens {
 	return p.token(form)
 }
 
-// token asks the token endpoint, as app.
+// token calls the token endpoint as the client app.
 func (p *provider) token(form url.Values) (t tokens) {
 	p.t.Helper()
 	body := p.post("/token", form)
@@ -73,7 +74,7 @@ func (p *provider) token(form url.Values) (t tokens) {
 	return t
 }
 
-// revoke asks for a token's revocation (RFC 7009), as app.
+// revoke revokes a token (RFC 7009) as the client app.
 func (p *provider) revoke(token string) {
 	p.t.Helper()
 	p.post("/token/revocation", url.Values{"token": {token}})
@@ -94,19 +95,19 @@ func (p *provider) post(path string, form url.Values) []byte {
 	return body
 }
 
-// login logs a user in and returns the code.
+// login logs a user in and returns the authorization code.
 func (p *provider) login(user, start string) (code string) {
 	p.t.Helper()
-	back, err := browse(p.t.Context(), user, start)
+	redirect, err := browse(p.t.Context(), user, start)
 	if err != nil {
 		p.t.Fatal(err)
 	}
-	return back.Query().Get("code")
+	return redirect.Query().Get("code")
 }
 
 func fetch(t *testing.T, client *http.Client, req *http.Request) (int, []byte) {
 	t.Helper()
-	ctx, cancel := context.WithTimeout(req.Context(), patience)
+	ctx, cancel := context.WithTimeout(req.Context(), timeout)
 	defer cancel()
 	res, err := client.Do(req.WithContext(ctx))
 	if err != nil {

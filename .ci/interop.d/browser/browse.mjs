@@ -1,21 +1,22 @@
 #!/usr/bin/env node
-// A headless Chromium, and the pages that it shows: for internal/interop.
+// Controls a headless Chromium for the tests in internal/interop.
 //
-//   browse.mjs CHROMIUM INSPECTOR FOLDER    the program; version 2 of MCP Inspector, its
-//                                           launcher; where screenshots go
+//   browse.mjs CHROMIUM INSPECTOR FOLDER    the browser's program; the launcher of MCP
+//                                           Inspector 2; the folder for screenshots
 //
-// It serves MCP Inspector 1, whose pages call MCP servers themselves, at two addresses of
-// this machine, which are two origins to a browser. It prints one JSON line,
-// {"origin":"http://localhost:PORT","other":"http://127.0.0.1:PORT"}, then reads
-// commands, one JSON object a line, from standard input, and prints one JSON line for
-// each. At the end of its input it exits.
+// It serves MCP Inspector 1, whose pages call MCP servers directly, at two addresses of this
+// machine, which are different origins. It prints one JSON line,
+// {"origin":"http://localhost:PORT","other":"http://127.0.0.1:PORT"}. Then it reads commands
+// from standard input, one JSON object per line, and replies to each with one JSON line. It
+// exits at the end of its input.
 //
 //   {"visit":"http://...","frame":true,"fetch":["http://...",{"method":"POST"}]}
-//               opens a page there, fetches from it, or from a sandboxed frame in it
+//               opens that page and calls fetch in it, or in a sandboxed frame in it
 //   {"direct":"http://.../mcp","client":"app"}
 //               MCP Inspector 1, connection type Direct: logs in as that client, calls whoami
 //   {"backend":"http://.../mcp"}
-//               MCP Inspector 2, which calls through its own backend: the same, unregistered
+//               MCP Inspector 2, which calls through its own backend: the same with dynamic
+//               registration
 import { spawn } from 'node:child_process';
 import { mkdtempSync, readFileSync, rmSync } from 'node:fs';
 import { createServer } from 'node:http';
@@ -25,11 +26,12 @@ import { createInterface } from 'node:readline';
 import { chromium } from 'playwright-core';
 
 const [program, launcher, folder] = process.argv.slice(2);
-const patience = 30_000; // milliseconds; no measure
+const timeout = 30_000; // milliseconds; not a performance limit
 const dist = join(import.meta.dirname, 'node_modules/@modelcontextprotocol/inspector-client/dist');
 const types = { '.js': 'text/javascript', '.css': 'text/css', '.svg': 'image/svg+xml' };
 
-// Unknown paths are the page's own, such as /oauth/callback; /blank is for commands.
+// Paths without a file, such as /oauth/callback, are routes of the page. /blank is an empty
+// page for the visit command.
 const pages = createServer((req, res) => {
   if (req.url === '/blank') {
     res.writeHead(200, { 'content-type': 'text/html' }).end('<!doctype html>');
@@ -46,63 +48,64 @@ const pages = createServer((req, res) => {
 const listening = (server, host) => new Promise((done) => server.listen(0, host, () => done(server.address().port)));
 const port = await listening(pages, '127.0.0.1');
 
-// Nothing beside this machine is asked. rebound.example is a name whose owner has made it
-// lead here. Requests are never intercepted: Playwright would answer preflights itself.
+// The browser resolves no names outside this machine. rebound.example simulates DNS rebinding.
+// Requests are not intercepted, because Playwright would then answer preflights itself.
 const browser = await chromium.launch({
   executablePath: program,
   args: ['--no-sandbox', '--disable-gpu', '--disable-quic', '--no-first-run', '--disable-background-networking',
     '--disable-component-update', '--disable-sync', '--host-resolver-rules=MAP rebound.example 127.0.0.1, MAP * ~NOTFOUND, EXCLUDE 127.0.0.1, EXCLUDE localhost'],
 });
 
-// Each command has a page with a memory of its own.
-async function page(use) {
+// Each command has a separate browser context, so that it shares no cookies or storage.
+async function withPage(use) {
   const context = await browser.newContext({ viewport: { width: 1280, height: 800 }, colorScheme: 'light' });
   try {
     const opened = await context.newPage();
-    opened.setDefaultTimeout(patience);
+    opened.setDefaultTimeout(timeout);
     return await use(opened);
   } finally {
     await context.close();
   }
 }
 
-// What a page finds out by fetch, as far as its browser lets it.
-async function ask([url, options]) {
+// Runs in the page. Returns everything that the browser lets the page read of a response.
+async function fetchInPage([url, options]) {
   try {
-    const answer = await fetch(url, options);
+    const response = await fetch(url, options);
     return {
-      type: answer.type, status: answer.status, body: await answer.text(),
-      challenge: answer.headers.get('www-authenticate'), retry: answer.headers.get('retry-after'),
+      type: response.type, status: response.status, body: await response.text(),
+      challenge: response.headers.get('www-authenticate'), retry: response.headers.get('retry-after'),
     };
   } catch (error) {
     return { error: error.name };
   }
 }
 
-const visit = (command) => page(async (opened) => {
+const visit = (command) => withPage(async (opened) => {
   await opened.goto(command.visit);
-  if (!command.frame) return opened.evaluate(ask, command.fetch);
+  if (!command.frame) return opened.evaluate(fetchInPage, command.fetch);
   await opened.evaluate(() => {
     const frame = document.createElement('iframe');
     frame.sandbox = 'allow-scripts';
     frame.srcdoc = 'frame';
     return new Promise((done) => { frame.onload = done; document.body.append(frame); });
   });
-  return opened.frames()[1].evaluate(ask, command.fetch);
+  return opened.frames()[1].evaluate(fetchInPage, command.fetch);
 });
 
-// oidc-provider's pages: any name and password, then consent.
-async function logIn(opened, back) {
+// Submits oidc-provider's login page, which accepts every name and password, and its consent
+// page. Waits until the browser is redirected to the origin.
+async function logIn(opened, target) {
   await opened.fill('input[name=login]', 'alice');
   await opened.fill('input[name=password]', 'any');
   await opened.click('button[type=submit]');
   await opened.getByRole('button', { name: 'Continue' }).click();
-  await opened.waitForURL((url) => url.origin === back);
+  await opened.waitForURL((url) => url.origin === target);
 }
 
 const origin = `http://localhost:${port}`;
 
-const direct = (command) => page(async (opened) => {
+const direct = (command) => withPage(async (opened) => {
   await opened.goto(`${origin}/?transport=streamable-http&serverUrl=${encodeURIComponent(command.direct)}`);
   await opened.locator('#connection-type-select').click();
   await opened.getByRole('option', { name: 'Direct' }).click();
@@ -115,21 +118,21 @@ const direct = (command) => page(async (opened) => {
   await opened.getByRole('button', { name: 'List Tools' }).click();
   await opened.getByText('whoami', { exact: true }).first().click();
   await opened.getByRole('button', { name: 'Run Tool' }).click();
-  return said(opened, 'direct');
+  return readResult(opened, 'direct');
 });
 
-// said waits for the tool's answer and takes a picture.
-async function said(opened, name) {
-  const answer = opened.getByText(/You are .* grants/).first();
-  await answer.waitFor();
-  await answer.scrollIntoViewIfNeeded();
+// Waits for the tool's result, takes a screenshot and returns the text.
+async function readResult(opened, name) {
+  const result = opened.getByText(/You are .* grants/).first();
+  await result.waitFor();
+  await result.scrollIntoViewIfNeeded();
   await opened.screenshot({ path: join(folder, `${name}.png`) });
-  return { said: (await answer.innerText()).replaceAll('"', '').trim() };
+  return { text: (await result.innerText()).replaceAll('"', '').trim() };
 }
 
-const backend = (command) => page(async (opened) => {
+const backend = (command) => withPage(async (opened) => {
   const probe = createServer();
-  const free = await listening(probe, '127.0.0.1'); // Inspector 2 takes no port 0
+  const free = await listening(probe, '127.0.0.1'); // Inspector 2 does not support port 0
   await new Promise((done) => { probe.close(done); });
   const home = mkdtempSync(join(tmpdir(), 'inspector-'));
   const inspector = spawn(process.execPath, [launcher, '--web', '--transport', 'http', '--server-url', command.backend], {
@@ -145,8 +148,8 @@ const backend = (command) => page(async (opened) => {
         if (found) done(found[0]);
       });
       inspector.stderr.resume();
-      inspector.on('exit', () => failed(new Error(`MCP Inspector ended: ${text}`)));
-      setTimeout(() => failed(new Error(`MCP Inspector does not start: ${text}`)), patience).unref();
+      inspector.on('exit', () => failed(new Error(`MCP Inspector exited: ${text}`)));
+      setTimeout(() => failed(new Error(`MCP Inspector did not start in time: ${text}`)), timeout).unref();
     });
     await opened.goto(url);
     await opened.getByRole('switch').first().click({ force: true });
@@ -155,21 +158,21 @@ const backend = (command) => page(async (opened) => {
     await opened.locator('label', { hasText: 'Tools' }).first().click();
     await opened.getByText('whoami', { exact: true }).first().click();
     await opened.getByRole('button', { name: 'Execute Tool' }).click();
-    return await said(opened, 'backend');
+    return await readResult(opened, 'backend');
   } finally {
     inspector.kill();
     rmSync(home, { recursive: true, force: true });
   }
 });
 
-const say = (object) => process.stdout.write(`${JSON.stringify(object)}\n`);
-say({ origin, other: `http://127.0.0.1:${port}`, version: browser.version() });
+const reply = (object) => process.stdout.write(`${JSON.stringify(object)}\n`);
+reply({ origin, other: `http://127.0.0.1:${port}`, version: browser.version() });
 for await (const line of createInterface({ input: process.stdin })) {
   const command = JSON.parse(line);
   try {
-    say(await (command.visit ? visit : command.direct ? direct : backend)(command));
+    reply(await (command.visit ? visit : command.direct ? direct : backend)(command));
   } catch (error) {
-    say({ failed: String(error) });
+    reply({ failed: String(error) });
   }
 }
 await browser.close();

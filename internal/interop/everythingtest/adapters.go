@@ -1,8 +1,8 @@
 //go:build conformance_everything
 
-// Everythingtest is the conformance server of the official Go SDK behind each of warder's
-// doors. The server itself is not here: the test lays the SDK's own source beside this
-// file, by go build -overlay, and takes it from the module cache. Its main never runs.
+// Everythingtest runs the conformance server of the official Go SDK behind each of
+// warder's adapters. The server itself is not in this folder: the test adds the SDK's
+// source from the module cache with go build -overlay. The SDK's main function never runs.
 package main
 
 import (
@@ -24,8 +24,8 @@ import (
 	"github.com/warder-go/warder/resource"
 )
 
-// init runs before the SDK's main, and does not come back. The arguments are a door
-// and "stateful" or "stateless".
+// init runs before the SDK's main and does not return. The arguments are the name of an
+// adapter, and "stateful" or "stateless".
 func init() {
 	if err := run(os.Args[1], os.Args[2] == "stateless"); err != nil {
 		fmt.Fprintln(os.Stderr, err)
@@ -34,7 +34,7 @@ func init() {
 	os.Exit(0)
 }
 
-func run(door string, stateless bool) error {
+func run(adapter string, stateless bool) error {
 	listener, err := net.Listen("tcp", "127.0.0.1:0")
 	if err != nil {
 		return err
@@ -43,7 +43,7 @@ func run(door string, stateless bool) error {
 	server := newServer()
 	go watchedResourceUpdater(context.Background(), server)
 	next := mcp.NewStreamableHTTPHandler(func(*http.Request) *mcp.Server { return server }, &mcp.StreamableHTTPOptions{Stateless: stateless})
-	handler, err := behind(door, url, server, next)
+	handler, err := protect(adapter, url, server, next)
 	if err != nil {
 		return err
 	}
@@ -51,7 +51,7 @@ func run(door string, stateless bool) error {
 	return http.Serve(listener, handler)
 }
 
-// newServer is what the SDK's main makes.
+// newServer returns the same server that the SDK's main function creates.
 func newServer() *mcp.Server {
 	server := mcp.NewServer(
 		&mcp.Implementation{Name: "mcp-conformance-test-server", Version: "1.0.0"},
@@ -63,59 +63,60 @@ func newServer() *mcp.Server {
 	return server
 }
 
-func behind(door, url string, server *mcp.Server, next http.Handler) (http.Handler, error) {
-	if door == "bare" {
+// protect returns next behind the adapter, or next itself for the adapter "none".
+func protect(adapter, url string, server *mcp.Server, next http.Handler) (http.Handler, error) {
+	if adapter == "none" {
 		return next, nil
 	}
 	o := resource.Operations{}
 	switch {
-	case strings.HasSuffix(door, "late challenges"):
+	case strings.HasSuffix(adapter, "late challenges"):
 		o.LateChallenges = true
-	case strings.Contains(door, "rules"):
+	case strings.Contains(adapter, "rules"):
 		o.Methods = map[string][]string{"tools/call": {"mcp:use"}, "subscriptions/listen": {"mcp:use"}}
 		o.Rule = func(context.Context, resource.Operation, *resource.Caller) ([]string, error) {
 			return []string{"mcp:use"}, nil
 		}
 	}
-	res, err := protect(url, o)
+	res, err := newResource(url, o)
 	if err != nil {
 		return nil, err
 	}
-	switch door {
+	switch adapter {
 	case "nethttp, sessions":
-		return inject(nethttp.Middleware(res)(nethttp.BindSessions(res, nethttp.SessionConfig{})(next))), nil
+		return addToken(nethttp.Middleware(res)(nethttp.BindSessions(res, nethttp.SessionConfig{})(next))), nil
 	case "nethttp, rules", "nethttp, late challenges":
-		return inject(nethttp.Handler(res, next)), nil
+		return addToken(nethttp.Handler(res, next)), nil
 	case "mcpsdk, rules and lock":
 		server.AddReceivingMiddleware(mcpsdk.Lock(res))
-		return inject(mcpsdk.Handler(res, next)), nil
+		return addToken(mcpsdk.Handler(res, next)), nil
 	case "echoadapter, rules":
 		e := echo.New()
 		e.Any("/mcp", echo.WrapHandler(next), echoadapter.Middleware(res))
-		return inject(e), nil
+		return addToken(e), nil
 	}
-	return nil, fmt.Errorf("no door %q", door)
+	return nil, fmt.Errorf("unknown adapter %q", adapter)
 }
 
-func protect(url string, o resource.Operations) (*resource.Resource, error) {
+func newResource(url string, o resource.Operations) (*resource.Resource, error) {
 	return resource.New(resource.Config{
 		Identifier: url,
-		Opaque:     &resource.Issuer{Verifier: oneToken{url}},
+		Opaque:     &resource.Issuer{Verifier: singleToken{url}},
 		Scopes:     []string{"mcp:use"},
 		Operations: o,
 		Logger:     slog.New(slog.NewTextHandler(os.Stderr, nil)),
 	})
 }
 
-// token is what the suite lacks: it knows of no authorization.
+// token is added to the requests of the suite, which does not support authorization.
 const token = "conformance"
 
-// inject gives each request the token, and refuses those that have one: then this
-// would hide something.
-func inject(next http.Handler) http.Handler {
+// addToken adds the token to each request. It rejects requests that have an Authorization
+// header, since replacing that header could hide a failure.
+func addToken(next http.Handler) http.Handler {
 	return http.HandlerFunc(func(w http.ResponseWriter, req *http.Request) {
 		if req.Header["Authorization"] != nil {
-			http.Error(w, "the suite has a token of its own", http.StatusTeapot)
+			http.Error(w, "unexpected Authorization header in a request of the suite", http.StatusTeapot)
 			return
 		}
 		req.Header.Set("Authorization", "Bearer "+token)
@@ -123,15 +124,16 @@ func inject(next http.Handler) http.Handler {
 	})
 }
 
-type oneToken struct{ url string }
+// singleToken is a Verifier that accepts only token, for the resource at url.
+type singleToken struct{ url string }
 
-func (oneToken) Issuer() string { return "https://auth.invalid" }
+func (singleToken) Issuer() string { return "https://auth.invalid" }
 
-func (o oneToken) Verify(_ context.Context, t *resource.Token) (*resource.Claims, error) {
+func (v singleToken) Verify(_ context.Context, t *resource.Token) (*resource.Claims, error) {
 	if t.Raw() != token {
-		return nil, &resource.Error{Reason: resource.ReasonInactive, Err: errors.New("not the token")}
+		return nil, &resource.Error{Reason: resource.ReasonInactive, Err: errors.New("unknown token")}
 	}
 	return &resource.Claims{
-		Issuer: o.Issuer(), Audience: []string{o.url}, Subject: "suite", Scopes: []string{"mcp:use"}, Introspected: true,
+		Issuer: v.Issuer(), Audience: []string{v.url}, Subject: "suite", Scopes: []string{"mcp:use"}, Introspected: true,
 	}, nil
 }

@@ -1,0 +1,134 @@
+package interop_test
+
+import (
+	"context"
+	"errors"
+	"log/slog"
+	"net"
+	"net/http"
+	"net/http/httptest"
+	"strings"
+	"sync"
+	"testing"
+	"time"
+
+	"github.com/modelcontextprotocol/go-sdk/mcp"
+
+	"github.com/warder-go/warder/introspect"
+	"github.com/warder-go/warder/jwks"
+	"github.com/warder-go/warder/metadata"
+	"github.com/warder-go/warder/nethttp/mcpsdk"
+	"github.com/warder-go/warder/resource"
+)
+
+// An mcpServer is an MCP server, built with the official Go SDK and protected by warder.
+// Clients get nothing but its URL. The tool whoami requires mcp:read; the tool write
+// requires mcp:write too.
+type mcpServer struct {
+	t        *testing.T
+	url      string
+	resource providerResource // as registered at the provider
+	logged   *lockedBuffer
+
+	mu         sync.Mutex
+	lastCaller *resource.Caller // of the last tool call
+	lastCall   time.Time
+	revoked    map[string]bool // by token ID
+}
+
+// newMCPServer starts a server for the scenario and registers it at the provider.
+func (p *provider) newMCPServer(t *testing.T, s scenario) *mcpServer {
+	t.Helper()
+	listener, err := net.Listen("tcp", "127.0.0.1:0")
+	if err != nil {
+		t.Fatal(err)
+	}
+	m := &mcpServer{t: t, url: "http://" + listener.Addr().String() + s.path, resource: s.resource, logged: &lockedBuffer{}, revoked: map[string]bool{}}
+	m.resource.ID = m.url
+	p.registerResource(m.resource)
+	res := p.protectMCPServer(t, m, s)
+	server := mcp.NewServer(&mcp.Implementation{Name: "interop", Version: "1"}, nil)
+	mcp.AddTool(server, &mcp.Tool{Name: "whoami", Description: "Returns the caller."}, m.tool)
+	mcp.AddTool(server, &mcp.Tool{Name: "write", Description: "Requires a further scope."}, m.tool)
+	streamable := mcp.NewStreamableHTTPHandler(func(*http.Request) *mcp.Server { return server }, &mcp.StreamableHTTPOptions{Stateless: s.stateless})
+	web := &httptest.Server{Listener: listener, Config: &http.Server{Handler: mcpsdk.Handler(res, streamable), ReadHeaderTimeout: timeout}}
+	web.Start()
+	t.Cleanup(func() {
+		web.CloseClientConnections() // streams of killed clients
+		web.Close()
+		if t.Failed() {
+			t.Logf("log of warder:\n%s", m.logged)
+		}
+	})
+	return m
+}
+
+// protectMCPServer returns the Resource of the server, with a verifier for the format of
+// the provider's tokens.
+func (p *provider) protectMCPServer(t *testing.T, m *mcpServer, s scenario) *resource.Resource {
+	t.Helper()
+	c := resource.Config{
+		Identifier: m.url,
+		Scopes:     []string{"mcp:read"},
+		Operations: resource.Operations{Tools: map[string][]string{"write": {"mcp:write"}}},
+		Hooks:      resource.Hooks{Revoked: m.isRevoked},
+
+		ScopeOptions: resource.ScopeOptions{Challenge: s.scopes},
+		Metadata:     metadata.Document{ScopesSupported: s.scopes},
+		Limits:       resource.Limits{Leeway: -1},
+		Logger:       slog.New(slog.NewJSONHandler(m.logged, nil)),
+	}
+	if s.resource.Format == "opaque" {
+		v, err := introspect.New(introspect.Config{Issuer: p.issuer, Auth: introspect.ClientAuth{ClientID: appID, ClientSecret: appSecret}, Logger: slog.New(slog.DiscardHandler)})
+		if err != nil {
+			t.Fatal(err)
+		}
+		c.Opaque = &resource.Issuer{Verifier: v}
+	} else {
+		v, err := jwks.New(jwks.Config{Issuer: p.issuer, Logger: slog.New(slog.DiscardHandler)})
+		if err != nil {
+			t.Fatal(err)
+		}
+		c.Issuers = []resource.Issuer{{Verifier: v}}
+	}
+	res, err := resource.New(c)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return res
+}
+
+// tool implements both tools. It returns the tool's name, the subject and the scopes.
+func (m *mcpServer) tool(_ context.Context, req *mcp.CallToolRequest, _ struct{}) (*mcp.CallToolResult, any, error) {
+	caller, ok := mcpsdk.CallerFrom(req.Extra)
+	if !ok {
+		return nil, nil, errors.New("no caller in the request")
+	}
+	m.mu.Lock()
+	m.lastCaller, m.lastCall = caller, time.Now()
+	m.mu.Unlock()
+	text := req.Params.Name + " for " + caller.Subject() + " with " + strings.Join(caller.Scopes(), " ")
+	return &mcp.CallToolResult{Content: []mcp.Content{&mcp.TextContent{Text: text}}}, nil, nil
+}
+
+// revokeLast revokes the token of the last tool call before it expires.
+func (m *mcpServer) revokeLast() {
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	m.revoked[m.lastCaller.TokenID()] = true
+}
+
+func (m *mcpServer) isRevoked(_ context.Context, caller *resource.Caller) bool {
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	return m.revoked[caller.TokenID()]
+}
+
+// waitForExpiry waits until the token of the last tool call has expired, even for a client
+// that measures the lifetime from the time it received the token.
+func (m *mcpServer) waitForExpiry() {
+	m.mu.Lock()
+	end := m.lastCall.Add(time.Duration(m.resource.TTL) * time.Second)
+	m.mu.Unlock()
+	waitUntil(m.t.Context(), end)
+}

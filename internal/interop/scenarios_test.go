@@ -1,0 +1,193 @@
+package interop_test
+
+import (
+	"fmt"
+	"net/url"
+	"strings"
+)
+
+// works is the outcome of a scenario that succeeds.
+const works = "works"
+
+// A scenario is a row of the table of clients. run returns works, or a description of
+// what happened instead.
+type scenario struct {
+	name         string
+	registration string
+	path         string
+	resource     providerResource
+	run          func(*scenarioRun) string
+	stateless    bool     // no server-sent streams: the end of a stream could make a client log in during the call
+	scopes       []string // scopes in the first challenge and in the metadata; nil: mcp:read
+}
+
+// Names of scenarios that some clients do not pass.
+const (
+	extraSlash         = "URL with an extra trailing slash"
+	stepUp             = "step-up"
+	stepUpRefresh      = "step-up, with a refresh token"
+	stepUpDynamic      = "step-up, registered dynamically"
+	allScopesDynamic   = "all scopes at first, registered dynamically"
+	expiredNoRefresh   = "token expired, no refresh token"
+	revokedWithRefresh = "token revoked, refresh token"
+)
+
+// scenarios returns all scenarios. ttl is the lifetime of short-lived tokens in seconds.
+func scenarios(ttl int) []scenario {
+	no := false
+	jwt := func(alg string) providerResource { return providerResource{Format: "jwt", Alg: alg} }
+	short := providerResource{Format: "jwt", TTL: ttl}
+	noRefresh := providerResource{Format: "jwt", Refresh: &no}
+	shortNoRefresh := providerResource{Format: "jwt", TTL: ttl, Refresh: &no}
+	return []scenario{
+		{"dynamic registration", dynamic, "/mcp", jwt("RS256"), (*scenarioRun).login, false, nil},
+		{"client ID metadata document", document, "/mcp", jwt("RS256"), (*scenarioRun).login, false, nil},
+		{"preregistered", preregistered, "/mcp", jwt("RS256"), (*scenarioRun).login, false, nil},
+		{"identifier without a path", preregistered, "", jwt("RS256"), (*scenarioRun).login, false, nil},
+		{"identifier with a longer path", preregistered, "/teams/blue/mcp", jwt("RS256"), (*scenarioRun).login, false, nil},
+		{"identifier with a trailing slash", preregistered, "/mcp/", jwt("RS256"), (*scenarioRun).login, false, nil},
+		{extraSlash, preregistered, "/mcp", jwt("RS256"), (*scenarioRun).login, false, nil},
+		{"JWT signed with PS256", preregistered, "/mcp", jwt("PS256"), (*scenarioRun).login, false, nil},
+		{"JWT signed with ES256", preregistered, "/mcp", jwt("ES256"), (*scenarioRun).login, false, nil},
+		{"JWT signed with EdDSA", preregistered, "/mcp", jwt("EdDSA"), (*scenarioRun).login, false, nil},
+		{"opaque token", preregistered, "/mcp", providerResource{Format: "opaque"}, (*scenarioRun).login, false, nil},
+		{stepUp, preregistered, "/mcp", noRefresh, (*scenarioRun).stepUp, false, nil},
+		{stepUpRefresh, preregistered, "/mcp", jwt("RS256"), (*scenarioRun).stepUp, false, nil},
+		{stepUpDynamic, dynamic, "/mcp", noRefresh, (*scenarioRun).stepUp, false, nil},
+		{allScopesDynamic, dynamic, "/mcp", jwt("RS256"), (*scenarioRun).write, false, []string{"mcp:read", "mcp:write"}},
+		{"token expired, refresh token", preregistered, "/mcp", short, (*scenarioRun).expiredWithRefresh, true, nil},
+		{expiredNoRefresh, preregistered, "/mcp", shortNoRefresh, (*scenarioRun).expiredNoRefresh, true, nil},
+		{revokedWithRefresh, preregistered, "/mcp", jwt("RS256"), (*scenarioRun).revokedWithRefresh, false, nil},
+		{"token revoked, no refresh token", preregistered, "/mcp", noRefresh, (*scenarioRun).revokedNoRefresh, false, nil},
+		{"key rotation, then a refresh", preregistered, "/mcp", short, (*scenarioRun).rotation, true, nil},
+	}
+}
+
+// A scenarioRun is a scenario with its provider, server, user and client.
+type scenarioRun struct {
+	provider *provider
+	server   *mcpServer
+	user     *user
+	client   mcpClient
+}
+
+// newRun starts the server, registers the client as the scenario requires and opens it.
+func (p *provider) newRun(program clientProgram, s scenario) *scenarioRun {
+	p.t.Helper()
+	server := p.newMCPServer(p.t, s)
+	u, err := url.Parse(server.url)
+	if err != nil {
+		p.t.Fatal(err)
+	}
+	settings := clientSettings{url: server.url, registration: s.registration, redirect: freeAddress(p.t) + "/oauth/callback", user: &user{}}
+	if s.name == extraSlash {
+		settings.url += "/"
+	}
+	metadata := map[string]any{
+		"client_name": program.name, "redirect_uris": []string{settings.redirect}, "application_type": "native",
+		"grant_types": []string{"authorization_code", "refresh_token"}, "response_types": []string{"code"},
+		"token_endpoint_auth_method": "none",
+	}
+	switch s.registration {
+	case preregistered:
+		settings.clientID = "known-" + u.Port()
+		metadata["client_id"] = settings.clientID
+		p.registerClient(metadata)
+	case document:
+		settings.clientID = "https://client.example/" + u.Port()
+		metadata["client_id"] = settings.clientID
+		p.command(map[string]any{"document": metadata})
+	}
+	return &scenarioRun{provider: p, server: server, user: settings.user, client: program.open(p.t, settings)}
+}
+
+// call calls a tool. It returns works if the tool ran with the scope, and possibly others,
+// and the user has logged in the given number of times since the start of the run.
+func (r *scenarioRun) call(tool, scope string, logins int) string {
+	text, err := r.client.call(tool)
+	if err != nil {
+		return tool + ": " + normalize(err.Error())
+	}
+	granted, ok := strings.CutPrefix(text, tool+" for alice with ")
+	if !ok || !strings.Contains(" "+granted+" ", " "+scope+" ") {
+		return fmt.Sprintf("%s: %s", tool, normalize(text))
+	}
+	if got := r.user.loginCount(); got != logins {
+		return fmt.Sprintf("%s: %d logins", tool, got)
+	}
+	return works
+}
+
+// login starts with nothing but the server's URL and ends with the result of a tool call.
+func (r *scenarioRun) login() string { return r.call("whoami", "mcp:read", 1) }
+
+// stepUp calls a tool that requires a further scope, which the user grants.
+func (r *scenarioRun) stepUp() string {
+	if got := r.login(); got != works {
+		return got
+	}
+	return r.call("write", "mcp:write", 2)
+}
+
+// write calls the tool write first. The first login must grant its scope.
+func (r *scenarioRun) write() string { return r.call("write", "mcp:write", 1) }
+
+// expiredWithRefresh requires that the client refreshes an expired token without a login.
+func (r *scenarioRun) expiredWithRefresh() string { return r.callAfterExpiry(1) }
+
+// expiredNoRefresh requires that the user logs in again after the token has expired.
+func (r *scenarioRun) expiredNoRefresh() string { return r.callAfterExpiry(2) }
+
+func (r *scenarioRun) callAfterExpiry(logins int) string {
+	if got := r.login(); got != works {
+		return got
+	}
+	r.waitForExpiry()
+	return r.call("whoami", "mcp:read", logins)
+}
+
+// waitForExpiry waits until the token has expired. The provider issues the following
+// tokens with its default lifetime.
+func (r *scenarioRun) waitForExpiry() {
+	defaultTTL := r.server.resource
+	defaultTTL.TTL = 0
+	r.provider.registerResource(defaultTTL)
+	r.server.waitForExpiry()
+}
+
+// revokedWithRefresh revokes the token before it expires, so that the server answers 401.
+// The client must refresh without a login.
+func (r *scenarioRun) revokedWithRefresh() string { return r.callAfterRevocation(1) }
+
+// revokedNoRefresh requires that the user logs in again after the token was revoked.
+func (r *scenarioRun) revokedNoRefresh() string { return r.callAfterRevocation(2) }
+
+func (r *scenarioRun) callAfterRevocation(logins int) string {
+	if got := r.login(); got != works {
+		return got
+	}
+	r.server.revokeLast()
+	return r.call("whoami", "mcp:read", logins)
+}
+
+// rotation makes the provider sign the refreshed token with a key that warder has not
+// fetched, and withdraw the old keys.
+func (r *scenarioRun) rotation() string {
+	if got := r.login(); got != works {
+		return got
+	}
+	r.provider.command(map[string]any{"rotate": true})
+	r.provider.command(map[string]any{"withdraw": true})
+	r.waitForExpiry()
+	return r.call("whoami", "mcp:read", 1)
+}
+
+// normalize returns an error text as one line of at most 300 bytes, with addresses that
+// differ between runs replaced.
+func normalize(text string) string {
+	text = addresses.ReplaceAllString(text, "HOST")
+	if text = strings.Join(strings.Fields(text), " "); len(text) > 300 {
+		text = text[:300] + "..."
+	}
+	return text
+}
