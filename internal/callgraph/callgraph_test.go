@@ -72,11 +72,11 @@ func TestJWXDoesNotVerifyTokens(t *testing.T) {
 		"(*" + module + "/internal/jose.Reader).Parse",
 		"(*" + module + "/internal/jose.Key).Verify",
 		"(*" + module + "/internal/keyset.snapshot).verify",
-		module + "/resource.credential",
-		"(*" + module + "/resource.Resource).read",
+		module + "/resource.bearerToken",
+		"(*" + module + "/resource.policy).read",
 		module + "/resource.ParseClaims",
-		"(*" + module + "/resource.screening).run",
-		"(*" + module + "/resource.Resource).admit",
+		"(*" + module + "/resource.claimsCheck).run",
+		"(*" + module + "/resource.policy).authorize",
 	} {
 		if path := pathToForbidden(function(t, program, name)); path != "" {
 			t.Errorf("token verification calls jwx:\n%s", path)
