@@ -2,7 +2,6 @@ package mcpsdk
 
 import (
 	"context"
-	"errors"
 	"fmt"
 	"maps"
 	"slices"
@@ -10,24 +9,24 @@ import (
 
 	"github.com/modelcontextprotocol/go-sdk/mcp"
 
+	"github.com/warder-go/warder/internal/configerr"
 	"github.com/warder-go/warder/internal/mcpmsg"
 	"github.com/warder-go/warder/resource"
 )
 
-// Check compares the rules of a Resource with what a server has, for use at start, when
-// everything is registered. A rule that names a tool, prompt or resource which the
-// server does not have is an error: a typo leaves open what it was meant for. So is a
-// method that MCP does not have, if it is close to one that it has or in its name
-// space; others may be the program's own. With DenyUndeclared, a tool, prompt, resource
-// or template that no rule names is an error too: nobody could use it. The error names
-// every mistake at once.
+// Check compares the rules of a Resource with what a server has. Call it at start, when
+// everything is registered. A rule that names a tool, prompt or resource which the server does
+// not have is an error, because a typo leaves open what the rule was meant for. So is a method
+// that MCP does not have, if it is similar to one that it has or in its namespace; others can
+// be the program's own. With DenyUndeclared, a tool, prompt, resource or template that no rule
+// names is an error too, because no one could use it. The error lists every mistake.
 //
-// Check asks the server itself, through a session of the SDK's in memory, which lists
-// all pages of everything. [Lock] lets that session see all, in whichever order the two
-// stand; a middleware of the program's own that hides or refuses must be added later.
-// What is registered after Check is not checked: it is under the rules all the same.
+// Check queries the server through an in-memory session of the SDK, which lists all pages of
+// everything. [Lock] does not restrict that session, whichever of the two is called first. A
+// middleware of the program that hides or rejects something must be added later. What is
+// registered after Check is not checked, but the rules apply to it all the same.
 func Check(ctx context.Context, res *resource.Resource, server *mcp.Server) error {
-	have, err := take(ctx, server)
+	have, err := takeInventory(ctx, server)
 	if err != nil {
 		return fmt.Errorf("mcpsdk: check: %w", err)
 	}
@@ -39,34 +38,27 @@ func Check(ctx context.Context, res *resource.Resource, server *mcp.Server) erro
 	if c.rules.Undeclared == resource.DenyUndeclared {
 		c.undeclared()
 	}
-	if err := errors.Join(c.mistakes...); err != nil {
-		return fmt.Errorf("mcpsdk: check: %w", err)
-	}
-	return nil
+	return c.mistakes.Err("mcpsdk: check")
 }
 
-// check collects what is wrong.
+// check collects the mistakes.
 type check struct {
 	res      *resource.Resource
 	rules    resource.Operations
 	have     inventory
-	mistakes []error
+	mistakes configerr.List
 }
 
-func (c *check) mistake(format string, args ...any) {
-	c.mistakes = append(c.mistakes, fmt.Errorf(format, args...))
-}
-
-// names checks rules by name, of tools or prompts.
+// names checks the rules for tools or prompts.
 func (c *check) names(field, kind string, rules map[string][]string, have []string) {
 	for _, name := range slices.Sorted(maps.Keys(rules)) {
 		if !slices.Contains(have, name) {
-			c.mistake("Operations.%s[%q]: the server has no such %s%s", field, name, kind, didYouMean(name, have))
+			c.mistakes.Addf("Operations.%s[%q]: the server has no such %s%s", field, name, kind, didYouMean(name, have))
 		}
 	}
 }
 
-// methods can't ask the server, which does not tell what methods it has.
+// methods checks the rules for methods. A server cannot list its methods.
 func (c *check) methods() {
 	mcpMethods := mcpmsg.Methods()
 	for _, method := range slices.Sorted(maps.Keys(c.rules.Methods)) {
@@ -76,7 +68,7 @@ func (c *check) methods() {
 		space, _, _ := strings.Cut(method, "/")
 		reserved := slices.ContainsFunc(mcpMethods, func(m string) bool { return strings.HasPrefix(m, space+"/") })
 		if meant := didYouMean(method, mcpMethods); reserved || meant != "" {
-			c.mistake("Operations.Methods[%q]: MCP has no such method%s", method, meant)
+			c.mistakes.Addf("Operations.Methods[%q]: MCP has no such method%s", method, meant)
 		}
 	}
 }
@@ -84,7 +76,7 @@ func (c *check) methods() {
 func (c *check) resources() {
 	for n, rule := range c.rules.Resources {
 		if slices.ContainsFunc(c.have.resources, rule.Applies) ||
-			slices.ContainsFunc(c.have.templates, func(t string) bool { return bindsTemplate(rule, t) }) {
+			slices.ContainsFunc(c.have.templates, func(t string) bool { return appliesToTemplate(rule, t) }) {
 			continue
 		}
 		field, text := "URI", rule.URI
@@ -94,12 +86,12 @@ func (c *check) resources() {
 		case rule.Template != "":
 			field, text = "Template", rule.Template
 		}
-		c.mistake("Operations.Resources[%d]: the server has no resource and no template that %s %q binds%s",
+		c.mistakes.Addf("Operations.Resources[%d]: the server has no resource and no template that %s %q applies to%s",
 			n, field, text, didYouMean(text, slices.Concat(c.have.resources, c.have.templates)))
 	}
 }
 
-// undeclared finds what is registered and closed to everybody, as no rule names it.
+// undeclared finds what is registered but cannot be used, because no rule names it.
 func (c *check) undeclared() {
 	for _, kind := range []struct {
 		word, method string
@@ -111,15 +103,15 @@ func (c *check) undeclared() {
 	} {
 		for _, name := range kind.have {
 			if !c.res.Declares(resource.Operation{Method: kind.method, Name: name}) {
-				c.mistake("%s %q: no rule names it, so nobody may use it; give it one, if need be without scopes", kind.word, name)
+				c.mistakes.Addf("%s %q: no rule names it, so no one may use it; add one, without scopes if it needs none", kind.word, name)
 			}
 		}
 	}
 	for _, template := range c.have.templates {
-		// Rules for some of its URIs will do: the others are meant to be closed then.
-		named := func(rule resource.ResourceRule) bool { return bindsTemplate(rule, template) }
+		// Rules for some of its URIs are enough: the others are then denied on purpose.
+		named := func(rule resource.ResourceRule) bool { return appliesToTemplate(rule, template) }
 		if !slices.ContainsFunc(c.rules.Resources, named) {
-			c.mistake("resource template %q: no rule names it, so nobody may use it; give it one, if need be without scopes", template)
+			c.mistakes.Addf("resource template %q: no rule names it, so no one may use it; add one, without scopes if it needs none", template)
 		}
 	}
 }

@@ -35,17 +35,17 @@ func TestCheckRulesThatNameNothing(t *testing.T) {
 		{"a tool on the last page", resource.Operations{Tools: one("panics")}, ""},
 		{"a prompt with a typo", resource.Operations{Prompts: one("secrets")}, `Operations.Prompts["secrets"]: the server has no such prompt; did you mean "secret"?`},
 		{"a prompt where a tool is meant", resource.Operations{Tools: one("greet")}, `Operations.Tools["greet"]: the server has no such tool`},
-		{"a URI with a typo", uri(resource.ResourceRule{URI: "file:///secrte"}), noBinding(`URI "file:///secrte" binds; did you mean "file:///secret"?`)},
+		{"a URI with a typo", uri(resource.ResourceRule{URI: "file:///secrte"}), noBinding(`URI "file:///secrte" applies to; did you mean "file:///secret"?`)},
 		{"a URI in another spelling", uri(resource.ResourceRule{URI: "FILE:///%53ecret"}), ""},
 		{"a URI of a template", uri(resource.ResourceRule{URI: "db://users/1"}), ""},
-		{"a URI of no template", uri(resource.ResourceRule{URI: "db://users/1/2"}), noBinding(`URI "db://users/1/2" binds`)},
+		{"a URI of no template", uri(resource.ResourceRule{URI: "db://users/1/2"}), noBinding(`URI "db://users/1/2" applies to`)},
 		{"a prefix of a resource", uri(resource.ResourceRule{Prefix: "file:///s"}), ""},
 		{"a prefix of what a template makes", uri(resource.ResourceRule{Prefix: "db://users/"}), ""},
-		{"a prefix of nothing", uri(resource.ResourceRule{Prefix: "mail://inbox/"}), noBinding(`Prefix "mail://inbox/" binds`)},
+		{"a prefix of nothing", uri(resource.ResourceRule{Prefix: "mail://inbox/"}), noBinding(`Prefix "mail://inbox/" applies to`)},
 		{"a template", uri(resource.ResourceRule{Template: "file:///logs/{day}"}), ""},
 		{"a template that names its variables otherwise", uri(resource.ResourceRule{Template: "file:///logs/{d}"}), ""},
 		{"a template of a resource", uri(resource.ResourceRule{Template: "file:///{one}"}), ""},
-		{"a template of nothing", uri(resource.ResourceRule{Template: "file:///log/{day}/all"}), noBinding(`Template "file:///log/{day}/all" binds`)},
+		{"a template of nothing", uri(resource.ResourceRule{Template: "file:///log/{day}/all"}), noBinding(`Template "file:///log/{day}/all" applies to`)},
 		{"a method with a typo", resource.Operations{Methods: one("tools/cal")}, `Operations.Methods["tools/cal"]: MCP has no such method; did you mean "tools/call"?`},
 		{"a method with a typo in its space", resource.Operations{Methods: one("tool/call")}, `Operations.Methods["tool/call"]: MCP has no such method; did you mean "tools/call"?`},
 		{"a method that MCP might have", resource.Operations{Methods: one("tools/describe")}, `Operations.Methods["tools/describe"]: MCP has no such method`},
@@ -83,7 +83,7 @@ func TestCheckWhatNoRuleNames(t *testing.T) {
 			{Template: "db://{table}/{id}"}, {URI: "file:///logs/today"}, {Prefix: "file:///logs/"},
 		},
 	}
-	const closed = ": no rule names it, so nobody may use it; give it one, if need be without scopes"
+	const closed = ": no rule names it, so no one may use it; add one, without scopes if it needs none"
 	without := func(tool, prompt string, resources ...int) resource.Operations {
 		o := full
 		o.Tools, o.Prompts, o.Resources = map[string][]string{}, map[string][]string{}, nil

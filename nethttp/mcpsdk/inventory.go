@@ -15,20 +15,20 @@ import (
 	"github.com/warder-go/warder/resource"
 )
 
-// inventory is what a server has, by names, URIs and texts of templates.
+// inventory is what a server has: names, URIs and texts of templates.
 type inventory struct{ tools, prompts, resources, templates []string }
 
-// checkKey is the key of the context of Check's own session. The SDK hands it to the
-// server's middlewares; no request from outside has it.
+// checkKey is the context key of the session that Check opens. The SDK passes it to the
+// server's middlewares. No other request has it.
 type checkKey struct{}
 
-// isChecking lets that session do what Check does, and nothing else.
+// isChecking reports whether a message belongs to that session and is one that Check sends.
 func isChecking(ctx context.Context, method string) bool {
 	return ctx.Value(checkKey{}) != nil && (mcpmsg.CanBePublic(method) || mcpmsg.IsLifecycle(method))
 }
 
-// take lists everything that a server has.
-func take(ctx context.Context, server *mcp.Server) (have inventory, err error) {
+// takeInventory lists everything that a server has.
+func takeInventory(ctx context.Context, server *mcp.Server) (have inventory, err error) {
 	here, there := mcp.NewInMemoryTransports()
 	serving, err := server.Connect(context.WithValue(ctx, checkKey{}, true), there, nil)
 	if err != nil {
@@ -59,9 +59,9 @@ func all[T any](pages iter.Seq2[*T, error], name func(*T) string) (names []strin
 	return names, nil
 }
 
-// bindsTemplate reports whether a rule binds some of the URIs that a registered template
-// stands for. Of templates it looks at a sample.
-func bindsTemplate(rule resource.ResourceRule, template string) bool {
+// appliesToTemplate reports whether a rule applies to some of the URIs of a registered
+// template. It compares templates by one of their URIs.
+func appliesToTemplate(rule resource.ResourceRule, template string) bool {
 	registered := resource.ResourceRule{Template: template}
 	head, _, _ := strings.Cut(template, "{")
 	switch {
@@ -75,8 +75,8 @@ func bindsTemplate(rule resource.ResourceRule, template string) bool {
 	return registered.Applies(sample(rule.Template))
 }
 
-// sample is a URI that the template stands for, with "x" for each variable; "" if it is
-// no template, which rules and the SDK refuse. The text of a template is no URI itself.
+// sample returns a URI of the template, with "x" for each variable; "" for a malformed
+// template, which rules and the SDK reject. The text of a template is not a URI itself.
 func sample(template string) string {
 	parsed, err := uritemplate.New(template)
 	if err != nil {
@@ -93,7 +93,7 @@ func sample(template string) string {
 	return text
 }
 
-// didYouMean is the end of a message about a name that the server has not.
+// didYouMean returns the end of a message about a name that the server does not have.
 func didYouMean(name string, have []string) string {
 	if meant := nearest.Name(name, have); meant != "" {
 		return fmt.Sprintf("; did you mean %q?", meant)

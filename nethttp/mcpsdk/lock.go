@@ -12,32 +12,31 @@ import (
 	"github.com/warder-go/warder/resource"
 )
 
-// Lock is a second lock, inside the server: a middleware for
-// [mcp.Server.AddReceivingMiddleware]. It asks the rules of the Resource again when the
-// SDK has read the message and is about to run it, so that a transport or a route that
-// went round the Resource's HTTP middleware runs nothing. The caller is that of the
-// message's TokenInfo, which [Bridge] puts there, never that of ctx. Without one
-// everything is refused, save for what Operations.Public names.
+// Lock enforces the rules of the Resource a second time, inside the server. It is a middleware
+// for [mcp.Server.AddReceivingMiddleware], and decides when the SDK has read the message and
+// is about to run it. So a transport or a route without the Resource's HTTP middleware runs
+// nothing. The caller is that of the message's TokenInfo, which [Bridge] sets, never that of
+// ctx. Without a caller everything is rejected, except public operations.
 //
-// It also hides from tools/list, prompts/list, resources/list and
-// resources/templates/list what the caller may not use by these rules, that is, call,
-// get or read; Operations.Rule is asked without arguments. A template is judged by the
-// URI that it makes with "x" for each variable. So a page may be shorter than the SDK made
-// it, and even empty, while its cursor leads on; the SDK's cursors contain the name of
-// a page's last item, which may be a hidden one. Lists in Operations.Public are shown
-// whole, to everybody.
+// Lock also removes from tools/list, prompts/list, resources/list and
+// resources/templates/list what the caller may not call, get or read by these rules. It calls
+// Operations.Rule without arguments for that. It judges a template by the URI that it makes
+// with "x" for each variable. So a page can be shorter than the SDK made it, and even empty,
+// while its cursor still continues the list. The SDK's cursors contain the name of the last
+// item of a page, which can be a removed one. Lists in Operations.Public are complete for
+// everyone.
 //
-// Filtered lists, and resources that were read, are marked as cacheable for the caller
-// alone (cacheScope "private") where the protocol knows the mark: from 2026-07-28 on.
+// Filtered lists, and resources that were read, are marked as cacheable for the caller alone
+// (cacheScope "private") if the protocol has that mark: from 2026-07-28 on.
 //
-// A subscriptions/listen without the header Mcp-Method is refused where the Resource has
-// no rules and so does not read bodies: it would not know of the stream, which then
-// would outlive the token.
+// A subscriptions/listen without the header Mcp-Method is rejected if the Resource has no
+// rules and so does not read bodies. The Resource would not know of the stream, which could
+// then outlive the token.
 //
-// Add it last, so that it stands outside of the server's other middlewares, and to each
-// server that the process makes. It does not take the place of the HTTP middleware:
-// only there clients get challenges. A refusal is counted and logged by the Resource; a
-// request that is refused here has been counted as accepted before.
+// Add Lock last, so that it is outside the server's other middlewares, and to each server that
+// the process makes. It does not replace the HTTP middleware, which alone sends challenges to
+// clients. The Resource counts and logs its refusals; a request that is rejected here was
+// counted as accepted before.
 func Lock(res *resource.Resource) mcp.Middleware {
 	l := &lock{res: res}
 	return func(next mcp.MethodHandler) mcp.MethodHandler {
@@ -46,7 +45,7 @@ func Lock(res *resource.Resource) mcp.Middleware {
 				return next(ctx, method, req)
 			}
 			caller, _ := CallerFrom(req.GetExtra())
-			if err := l.admit(ctx, method, req, caller); err != nil {
+			if err := l.authorize(ctx, method, req, caller); err != nil {
 				return nil, err
 			}
 			result, err := next(ctx, method, req)
@@ -62,10 +61,10 @@ type lock struct {
 	res *resource.Resource
 }
 
-// admit refuses what the caller may not do.
-func (l *lock) admit(ctx context.Context, method string, req mcp.Request, caller *resource.Caller) error {
+// authorize rejects what the caller may not do.
+func (l *lock) authorize(ctx context.Context, method string, req mcp.Request, caller *resource.Caller) error {
 	wanted, err := operations(method, req.GetParams())
-	if err != nil { // not readable: fail closed
+	if err != nil { // cannot be read: fail closed
 		return &jsonrpc.Error{Code: jsonrpc.CodeInvalidParams, Message: err.Error()}
 	}
 	for _, op := range wanted {
@@ -79,18 +78,18 @@ func (l *lock) admit(ctx context.Context, method string, req mcp.Request, caller
 	return nil
 }
 
-// watched reports whether the Resource knew that the request opens a stream, and ends
-// it with the token (see [resource.Decision.Done]): by its body or by its header. The
-// SDK (v1.8.0) doesn't ask for the header in requests that name no protocol version.
+// watched reports whether the Resource knows that the request opens a stream, and ends it with
+// the token (see [resource.Decision.Done]): from its body or its header. The SDK (v1.8.0) does
+// not require the header in requests that name no protocol version.
 func (l *lock) watched(extra *mcp.RequestExtra) bool {
 	if extra != nil && slices.Contains(extra.Header["Mcp-Method"], mcpmsg.SubscriptionsListen) {
 		return true
 	}
-	return !l.res.Operations().IsZero() // bodies are read
+	return !l.res.Operations().IsZero() // then bodies are read
 }
 
-// rpcError tells a client no more than the HTTP answer would. JSON-RPC and MCP have no
-// code for it; that of an invalid request is the one the HTTP answers use.
+// rpcError returns an error with no more details than the HTTP answer has. JSON-RPC and MCP
+// define no code for it; the HTTP answers use that of an invalid request.
 func rpcError(refusal *resource.Refusal) error {
 	e := &jsonrpc.Error{Code: jsonrpc.CodeInvalidRequest}
 	switch {
@@ -108,7 +107,7 @@ func rpcError(refusal *resource.Refusal) error {
 	return e
 }
 
-// hide takes from a list what the caller may not use. The result is a copy: another
+// hide removes from a list what the caller may not use. It returns a copy, because another
 // middleware may have kept the original.
 func (l *lock) hide(ctx context.Context, method string, req mcp.Request, caller *resource.Caller, result mcp.Result) mcp.Result {
 	if r, ok := result.(*mcp.ReadResourceResult); ok {
@@ -125,40 +124,41 @@ func (l *lock) hide(ctx context.Context, method string, req mcp.Request, caller 
 	switch r := result.(type) {
 	case *mcp.ListToolsResult:
 		out := *r
-		out.Tools = only(r.Tools, func(t *mcp.Tool) bool { return offers(mcpmsg.ToolsCall, t.Name) })
+		out.Tools = filter(r.Tools, func(t *mcp.Tool) bool { return offers(mcpmsg.ToolsCall, t.Name) })
 		markPrivate(req, &out.Cacheable)
 		return &out
 	case *mcp.ListPromptsResult:
 		out := *r
-		out.Prompts = only(r.Prompts, func(p *mcp.Prompt) bool { return offers(mcpmsg.PromptsGet, p.Name) })
+		out.Prompts = filter(r.Prompts, func(p *mcp.Prompt) bool { return offers(mcpmsg.PromptsGet, p.Name) })
 		markPrivate(req, &out.Cacheable)
 		return &out
 	case *mcp.ListResourcesResult:
 		out := *r
-		out.Resources = only(r.Resources, func(r *mcp.Resource) bool { return offers(mcpmsg.ResourcesRead, r.URI) })
+		out.Resources = filter(r.Resources, func(r *mcp.Resource) bool { return offers(mcpmsg.ResourcesRead, r.URI) })
 		markPrivate(req, &out.Cacheable)
 		return &out
 	case *mcp.ListResourceTemplatesResult:
 		out := *r
-		out.ResourceTemplates = only(r.ResourceTemplates, func(t *mcp.ResourceTemplate) bool { return offers(mcpmsg.ResourcesRead, sample(t.URITemplate)) })
+		out.ResourceTemplates = filter(r.ResourceTemplates, func(t *mcp.ResourceTemplate) bool { return offers(mcpmsg.ResourcesRead, sample(t.URITemplate)) })
 		markPrivate(req, &out.Cacheable)
 		return &out
 	}
 	return result
 }
 
-// only returns those that may be shown: [] if there are none, as clients expect.
-func only[T any](all []*T, may func(*T) bool) []*T {
-	shown := []*T{}
-	for _, one := range all {
-		if one != nil && may(one) {
-			shown = append(shown, one)
+// filter returns the items that keep accepts. The result is not nil, because clients expect an
+// array.
+func filter[T any](all []*T, keep func(*T) bool) []*T {
+	kept := []*T{}
+	for _, item := range all {
+		if item != nil && keep(item) {
+			kept = append(kept, item)
 		}
 	}
-	return shown
+	return kept
 }
 
-// markPrivate keeps shared caches from handing an answer to other callers.
+// markPrivate keeps shared caches from giving a result to other callers.
 func markPrivate(req mcp.Request, c *mcp.Cacheable) {
 	v, ok := req.(interface{ ProtocolVersion() string })
 	if ok && v.ProtocolVersion() >= "2026-07-28" {
