@@ -139,7 +139,7 @@ func (r *Resource) Declares(op Operation) bool {
 // for programs that compare the rules with what their server has. It does not consider that
 // a URI which can be read in several ways needs the scopes of all rules. A rule that New
 // would reject applies to nothing.
-func (rule ResourceRule) Applies(uri string) bool { return rule.pattern().Match(uri) }
+func (rule ResourceRule) Applies(uri string) bool { return rule.pattern().Applies(uri) }
 
 func (rule ResourceRule) pattern() uripattern.Pattern {
 	return uripattern.Pattern{URI: rule.URI, Prefix: rule.Prefix, Template: rule.Template}

@@ -220,8 +220,8 @@ func (r *rules) label(messages []*mcpmsg.Message) string {
 	}
 	work := 0
 	for _, uri := range m.Resources {
-		if rule, ok := r.resources.First(uri, &work); ok {
-			return r.Resources[rule].label()
+		if match := r.resources.Match(uri, &work); len(match.Patterns) > 0 {
+			return r.Resources[match.Patterns[0]].label()
 		}
 	}
 	if _, ok := r.Methods[m.Method]; ok {
