@@ -155,12 +155,12 @@ func (p *policy) identify(req *http.Request) (*Caller, *fault) {
 	// cached even if step 8 or 9 rejects this request: these steps run for every request,
 	// cached or not. A verification that began before a Forget is not cached.
 	if token.IsJWT() && claims.Introspected {
-		claims = claims.limitedBy(token.Claims())
+		claims = claims.completedBy(token.Claims())
 	}
 	if claims, f = p.checkClaims(from, token, claims, verified, now); f != nil {
 		return nil, f.about(token, from, claims)
 	}
-	caller := p.newCaller(from, claims, token.credential())
+	caller := p.newCaller(from, claims, token, token.credential())
 	p.cache.put(key, caller, claims.CacheFor, now, generation)
 	return caller, nil
 }

@@ -73,6 +73,11 @@ type Credentials struct {
 	// the request like Authorization.
 	Headers map[string]HeaderVerifier
 
+	// DigestKey is the key of the token digests in logs and audit records. Processes with
+	// the same key write the same digest for a token. At least 32 random bytes; nil: a
+	// random key for this Resource.
+	DigestKey []byte
+
 	// HeaderClaims are header fields that must agree with a claim, by field name, such
 	// as X-Tenant-Id. A request in which one disagrees is rejected with 403.
 	HeaderClaims map[string]HeaderClaim

@@ -17,6 +17,7 @@ const (
 // each fault, which is never changed.
 var (
 	faultNoHeader       = &fault{reason: ReasonMissingCredentials, err: errors.New("no Authorization header")}
+	faultNoToken        = &fault{reason: ReasonMissingCredentials, err: errors.New("no token after Bearer")}
 	faultOtherScheme    = &fault{reason: ReasonMissingCredentials, err: errors.New("a scheme other than Bearer")}
 	faultSeveralHeaders = &fault{reason: ReasonMalformedRequest, err: errors.New("several Authorization headers")}
 	faultNotB64Token    = &fault{reason: ReasonMalformedRequest, err: errors.New("not a b64token after Bearer")}
@@ -25,6 +26,9 @@ var (
 // bearerToken takes the token from the Authorization header and from nowhere else: not from
 // the query, a form or a cookie (MCP authorization, "Token Requirements"; RFC 9700
 // §4.3.2). Several headers are rejected, because servers differ in which one they use.
+//
+// Bearer without a token is what some clients send before their first login. It counts as no
+// credential, so that they get the challenge that starts the login.
 func bearerToken(header http.Header, limit int) (raw string, f *fault) {
 	values := header["Authorization"]
 	switch {
@@ -45,6 +49,9 @@ func bearerToken(header http.Header, limit int) (raw string, f *fault) {
 		return "", faultOtherScheme
 	}
 	raw = strings.TrimLeft(rest, " ") // RFC 6750 §2.1: 1*SP
+	if strings.Trim(raw, " \t") == "" {
+		return "", faultNoToken
+	}
 	if len(raw) > limit {
 		return "", newFault(ReasonTokenTooLarge, "token over %d bytes", limit)
 	}

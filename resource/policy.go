@@ -49,6 +49,7 @@ type policy struct {
 	// What clients, operators and observers get.
 	document   metadata.Document
 	answers    answers
+	digestKey  []byte // see logDigest
 	logger     *slog.Logger
 	logLimit   *loglimit.Limiter[Reason]
 	metrics    *metrics
