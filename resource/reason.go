@@ -38,6 +38,8 @@ const (
 	ReasonHeaderClaim         Reason = "header_claim"         // 403: a field of Credentials.HeaderClaims disagrees with the claims
 	ReasonOperationUndeclared Reason = "operation_undeclared" // 403: no rule names it, and Operations.Undeclared is DenyUndeclared
 
+	ReasonMethodNotAllowed Reason = "method_not_allowed" // 405: GET or DELETE without credentials or session, if initialize is public
+
 	ReasonBodyMalformed  Reason = "body_malformed"  // 400: not a JSON-RPC message with a single meaning
 	ReasonHeaderMismatch Reason = "header_mismatch" // 400: Mcp-Method or Mcp-Name is repeated, or disagrees with the body
 	ReasonBodyTooLarge   Reason = "body_too_large"  // 413: over Limits.MaxBodyBytes
@@ -87,6 +89,7 @@ var (
 	answerScope       = outcome{http.StatusForbidden, "insufficient_scope", "The access token lacks a scope that this request needs", 0}
 	answerUndeclared  = outcome{http.StatusForbidden, "", "The operation is not offered to anybody", 0}
 	answerContradicts = outcome{http.StatusForbidden, "", "The request contradicts its credential", 0}
+	answerMethod      = outcome{http.StatusMethodNotAllowed, "", "Without a session only POST is allowed", 0}
 	answerBody        = outcome{http.StatusBadRequest, "", "The body is not a JSON-RPC message that can be read in one way only", -32600}
 	answerMismatch    = outcome{http.StatusBadRequest, "", "Mcp-Method or Mcp-Name is not what the body says", -32020}
 	answerTooLarge    = outcome{http.StatusRequestEntityTooLarge, "", "The body is too large", -32600}
@@ -120,6 +123,7 @@ var outcomes = map[Reason]outcome{
 	ReasonInsufficientScope:        answerScope,
 	ReasonHeaderClaim:              answerContradicts,
 	ReasonOperationUndeclared:      answerUndeclared,
+	ReasonMethodNotAllowed:         answerMethod,
 	ReasonBodyMalformed:            answerBody,
 	ReasonHeaderMismatch:           answerMismatch,
 	ReasonBodyTooLarge:             answerTooLarge,

@@ -2,7 +2,7 @@
 // tokens and scopes.
 //
 // Readers differ in which URIs they take for the same resource. Instead of following them,
-// the package compares only plain URIs (see isPlain), which leave no room for that, and
+// the package compares only plain URIs (see [IsPlain]), which leave no room for that, and
 // reports every other URI as one that could be any resource.
 package uripattern
 
@@ -39,12 +39,12 @@ type compiled struct {
 func compile(p Pattern) (*compiled, error) {
 	switch {
 	case p.URI != "" && p.Prefix == "" && p.Template == "":
-		if !isPlain(p.URI) && !isOtherURI(p.URI) {
+		if !IsPlain(p.URI) && !isOtherURI(p.URI) {
 			return nil, notPlain(p.URI)
 		}
 		return &compiled{text: p.URI, exact: fold(p.URI)}, nil
 	case p.Prefix != "" && p.URI == "" && p.Template == "":
-		if !isPlain(p.Prefix + "a") {
+		if !IsPlain(p.Prefix + "a") {
 			return nil, notPlain(p.Prefix)
 		}
 		return &compiled{text: p.Prefix, prefix: fold(p.Prefix)}, nil
@@ -65,7 +65,7 @@ func isOtherURI(text string) bool {
 		return consistsOf(u.Scheme, schemeChars)
 	}
 	text, _, _ = strings.Cut(text, "?")
-	return isPlain(strings.Replace(text, "://"+u.Host, "://"+u.Hostname(), 1))
+	return IsPlain(strings.Replace(text, "://"+u.Host, "://"+u.Hostname(), 1))
 }
 
 // compileTemplate folds the text between the expressions of a template.
@@ -89,7 +89,7 @@ func compileTemplate(text string) (*compiled, error) {
 	if err != nil {
 		return nil, errors.New("Template is not an RFC 6570 template")
 	}
-	if !isPlain(sample.String()) {
+	if !IsPlain(sample.String()) {
 		return nil, fmt.Errorf("Template: with an expansion such as %q it is %w", sample.String(), notPlain(sample.String()))
 	}
 	lower, err := uritemplate.New(folded.String())

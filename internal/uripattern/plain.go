@@ -37,9 +37,9 @@ const (
 // and cannot be written otherwise (RFC 3986 §2.1).
 var encodedChars = []string{"%20", "%22", "%3c", "%3e", "%5e", "%60", "%7b", "%7d"}
 
-// isPlain reports whether a URI matches the grammar above. It takes time in proportion to its
+// IsPlain reports whether a URI matches the grammar above. It takes time in proportion to its
 // length and allocates nothing.
-func isPlain(uri string) bool {
+func IsPlain(uri string) bool {
 	scheme, rest, ok := strings.Cut(uri, "://")
 	if !ok || !consistsOf(scheme, schemeChars) || !strings.Contains(lower, scheme[:1]) {
 		return false
@@ -118,7 +118,7 @@ func notPlain(text string) error {
 	if u, err := url.Parse(text); err == nil {
 		u.Scheme, u.Host = strings.ToLower(u.Scheme), strings.ToLower(u.Host)
 		u.RawQuery, u.Fragment, u.User = "", "", nil
-		if spelling := strings.TrimRight(u.JoinPath().String(), "/"); isPlain(spelling) {
+		if spelling := strings.TrimRight(u.JoinPath().String(), "/"); IsPlain(spelling) {
 			return fmt.Errorf("%q is not a plain URI: write %q", text, spelling)
 		}
 	}

@@ -62,7 +62,7 @@ func (s *Set) Match(uri string, work *int) Result {
 		return Result{}
 	}
 	byText := s.byText[uri]
-	if !isPlain(uri) {
+	if !IsPlain(uri) {
 		return Result{Patterns: byText, Named: byText != nil, Any: byText == nil}
 	}
 	folded := fold(uri)
