@@ -93,6 +93,12 @@ type HTTPOptions struct {
 	// this package does not handle: see [Resource.Origins].
 	Origins []string
 
+	// DenyLoopbackOrigins rejects pages of loopback origins even if the Identifier is a
+	// loopback address. By default such a resource accepts http and https origins of
+	// localhost, 127.0.0.1 and [::1] with any port, so that local tools such as MCP
+	// Inspector work without configuration.
+	DenyLoopbackOrigins bool
+
 	// AllowHTTP permits an http Identifier that is not a loopback address.
 	AllowHTTP bool
 

@@ -41,6 +41,14 @@ type Event struct {
 	Issuer     string
 	Credential string
 
+	// TokenDigest identifies the token of a rejected request: a short HMAC under
+	// Credentials.DigestKey, as in the log. It is "" if no token was read, or if the
+	// caller has another ID. ClaimedSubject and ClaimedTokenID are what a token claims
+	// that was rejected before it was verified.
+	TokenDigest    string
+	ClaimedSubject string
+	ClaimedTokenID string
+
 	// Operations is what the body asks for, without arguments. It is empty if
 	// Config.Operations did not make the body be read, or if the request was rejected
 	// before that. Headers do not contribute to it. It has at most 100 entries. A name is
@@ -79,7 +87,10 @@ func (p *policy) notify(ctx context.Context, header http.Header, caller *Caller,
 		o := outcomes[f.reason]
 		e.Result, e.Reason, e.Status = o.result(), f.reason, o.status
 		e.Needed = slices.Clone(f.needed)
-		e.Issuer, e.Credential = f.issuer, f.credential
+		e.Issuer, e.Credential, e.TokenDigest = f.issuer, f.credential, p.faultDigest(f)
+		if f.claims != nil && caller == nil {
+			e.ClaimedSubject, e.ClaimedTokenID = logging.Printable(f.claims.Subject), logging.Printable(f.claims.TokenID)
+		}
 	}
 	if caller != nil {
 		e.Issuer, e.Credential = caller.Issuer(), caller.Credential()

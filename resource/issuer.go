@@ -114,6 +114,7 @@ type issuer struct {
 	clientClaim    claimpath.Path           // of ClientTokens
 	tenants        *tenants                 // nil: there is one issuer, id
 	tenant         string                   // of a routed token
+	resolved       bool                     // by Hooks.ResolveIssuer
 	stillAccepted  func(now time.Time) bool // checked for cached tokens; nil: always accepted
 	strict         bool
 	trustsAnswers  bool // without aud

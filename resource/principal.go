@@ -136,11 +136,14 @@ func (p *policy) logDigest(d string) string {
 	return hex.EncodeToString(mac.Sum(nil)[:logDigestBytes])
 }
 
-// logDigestOf returns the digest of a token for logs; "" without a token.
-func (p *policy) logDigestOf(t *Token) string {
-	if t == nil || t.Raw() == "" {
+// faultDigest returns the digest of the token that a fault is about; "" without one.
+func (p *policy) faultDigest(f *fault) string {
+	switch {
+	case f.caller != nil:
+		return f.caller.logDigest()
+	case f.token == nil || f.token.Raw() == "":
 		return ""
 	}
-	d := t.digest()
+	d := f.token.digest()
 	return p.logDigest(hex.EncodeToString(d[:]))
 }

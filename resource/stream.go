@@ -168,7 +168,7 @@ func (s *stream) finishCheck(ctx context.Context, caller *Caller, f *fault) {
 		s.caller, s.undecided = caller, 0
 		s.timer.Reset(s.delay())
 		return
-	case outcomes[f.reason] == answerUnavailable && s.undecided < maxUndecidedChecks:
+	case outcomes[f.reason].status == http.StatusServiceUnavailable && s.undecided < maxUndecidedChecks:
 		s.undecided++
 		s.timer.Reset(s.delay())
 		return
