@@ -6,7 +6,6 @@ import (
 	"fmt"
 	"log/slog"
 	"strconv"
-	"strings"
 	"time"
 
 	"github.com/warder-go/warder/internal/jose"
@@ -115,7 +114,7 @@ func (f *fault) Unwrap() error { return f.err }
 
 // attrs returns the details of the fault for a log record: what was found and what was
 // expected.
-func (f *fault) attrs() (attrs []slog.Attr) {
+func (f *fault) attrs(p *policy) (attrs []slog.Attr) {
 	add := func(key, value string) {
 		if value != "" {
 			attrs = append(attrs, slog.String(key, logging.Printable(value)))
@@ -134,7 +133,7 @@ func (f *fault) attrs() (attrs []slog.Attr) {
 		attrs = append(attrs, slog.String("got", logging.Printable(f.got)))
 	}
 	add("want", f.want)
-	add("operation", f.operation())
+	add("operation", p.describeOperations(f.messages))
 	if f.unverified {
 		attrs = append(attrs, slog.Bool("unverified", true))
 	}
@@ -158,13 +157,4 @@ func (f *fault) addIdentity(add func(key, value string)) {
 		add("client", f.claims.ClientID)
 		add("token_id", f.claims.TokenID)
 	}
-}
-
-// operation names what the body of the request asks for.
-func (f *fault) operation() string {
-	var all []string
-	for _, o := range operationsOf(f.messages) {
-		all = append(all, strings.TrimSuffix(o.Method+" "+o.Name, " "))
-	}
-	return strings.Join(all, ", ")
 }

@@ -67,7 +67,7 @@ func (p *policy) log(ctx context.Context, status int, header http.Header, f *fau
 		attrs = append(attrs, slog.Int("status", status))
 	}
 	attrs = append(attrs, slog.String("resource", p.document.Resource))
-	attrs = append(attrs, f.attrs()...)
+	attrs = append(attrs, f.attrs(p)...)
 	if d := p.faultDigest(f); d != "" {
 		attrs = append(attrs, slog.String("token", d))
 	}

@@ -208,6 +208,22 @@ func (r *rules) collectSubscribed(m *mcpmsg.Message, all *requirements) (declare
 	return declared
 }
 
+// namedFirst moves the operations that a rule names to the front. It keeps the order of each
+// part, and stops comparing URIs with templates beyond uripattern.MaxWork.
+func (r *rules) namedFirst(all []Operation) []Operation {
+	var named, others []Operation
+	work := 0
+	for _, o := range all {
+		m, err := o.message()
+		if err == nil && r.ruleFor(m, &work) != otherOperation {
+			named = append(named, o)
+		} else {
+			others = append(others, o)
+		}
+	}
+	return append(named, others...)
+}
+
 // otherOperation is the label of operations that no rule names.
 const otherOperation = "other"
 
@@ -240,16 +256,22 @@ func (r *rules) label(messages []*mcpmsg.Message) string {
 	if r == nil || len(messages) != 1 {
 		return otherOperation
 	}
-	m := messages[0]
+	return r.ruleFor(messages[0], new(int))
+}
+
+// ruleFor returns the label of the rule that names a message.
+func (r *rules) ruleFor(m *mcpmsg.Message, work *int) string {
+	if r == nil {
+		return otherOperation
+	}
 	if _, ok := r.Tools[m.Tool]; ok && m.Tool != "" {
 		return "tool " + m.Tool
 	}
 	if _, ok := r.Prompts[m.Prompt]; ok && m.Prompt != "" {
 		return "prompt " + m.Prompt
 	}
-	work := 0
 	for _, uri := range m.Resources {
-		if match := r.resources.Match(uri, &work); len(match.Patterns) > 0 {
+		if match := r.resources.Match(uri, work); len(match.Patterns) > 0 {
 			return r.Resources[match.Patterns[0]].label()
 		}
 	}
