@@ -103,6 +103,9 @@ func (p *policy) identify(req *http.Request) (*Caller, *fault) {
 		if outer := p.outerCaller(req); outer != nil && outer.valid(now) {
 			return outer, nil
 		}
+		if f == faultNoHeader && req.URL != nil && hasQueryCredential(req.URL.RawQuery) {
+			f = faultInQuery
+		}
 		return nil, f
 	}
 
@@ -145,7 +148,9 @@ func (p *policy) identify(req *http.Request) (*Caller, *fault) {
 	now = time.Now()
 	p.metrics.observeVerification(token, now.Sub(began))
 	if err != nil {
-		return nil, verifierFault(err).about(token, from, token.Claims())
+		f := verifierFault(err)
+		f.unverified = token.IsJWT()
+		return nil, f.about(token, from, token.Claims())
 	}
 	if claims == nil {
 		return nil, newFault(ReasonInternalError, "verifier of %q returned neither claims nor an error", from.id).about(token, from, nil)
@@ -155,12 +160,13 @@ func (p *policy) identify(req *http.Request) (*Caller, *fault) {
 	// cached even if step 8 or 9 rejects this request: these steps run for every request,
 	// cached or not. A verification that began before a Forget is not cached.
 	if token.IsJWT() && claims.Introspected {
-		claims = claims.limitedBy(token.Claims())
+		claims = claims.completedBy(token.Claims())
 	}
 	if claims, f = p.checkClaims(from, token, claims, verified, now); f != nil {
 		return nil, f.about(token, from, claims)
 	}
-	caller := p.newCaller(from, claims, token.credential())
+	p.resolver.prove(from, now)
+	caller := p.newCaller(from, claims, token, token.credential())
 	p.cache.put(key, caller, claims.CacheFor, now, generation)
 	return caller, nil
 }

@@ -34,6 +34,7 @@ func newPolicy(c Config) (*policy, error) {
 	servers := b.setIssuers()
 	b.setPrefixed()
 	b.setHeaders()
+	b.setDigestKey()
 	b.setObservers()
 	b.setScopes()
 	b.setRules()
@@ -176,6 +177,11 @@ func (b *builder) claimPath(where, text string) claimpath.Path {
 		b.mistakes.Addf("%s: %q identifies the caller; it cannot determine what the caller may do", where, text)
 		return nil
 	}
+	return b.parsePath(where, text)
+}
+
+// parsePath parses the name of a claim.
+func (b *builder) parsePath(where, text string) claimpath.Path {
 	p, err := claimpath.Parse(text)
 	if err != nil {
 		b.mistakes.Addf("%s: %q %w", where, text, err)

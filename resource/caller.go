@@ -23,7 +23,9 @@ import (
 type Caller struct {
 	policy *policy // that accepted it; nil after decoding
 
+	kind                               principalKind
 	issuer, subject, clientID, tokenID string
+	token                              string // digest in hexadecimal, if kind is ofToken
 	expiry, issuedAt                   instant
 	stillValid                         func(now time.Time) bool // see Claims.StillValid
 	object                             []byte                   // the claims as JSON
@@ -41,12 +43,13 @@ type callerExtra struct {
 }
 
 // newCaller returns the caller of claims that are verified and interpreted.
-func (p *policy) newCaller(from *issuer, c *Claims, credential string) *Caller {
+func (p *policy) newCaller(from *issuer, c *Claims, token *Token, credential string) *Caller {
 	caller := &Caller{
 		policy: p, issuer: from.id, subject: c.Subject, clientID: c.ClientID, tokenID: c.TokenID,
 		expiry: instantOf(c.Expiry), issuedAt: instantOf(c.IssuedAt), stillValid: c.StillValid, object: c.object,
 		credential: credential, scopes: c.Scopes,
 	}
+	caller.setPrincipal(from, c, token)
 	granted := c.Scopes
 	for _, role := range c.roles {
 		granted = scopeset.Union(granted, from.roleScopes[role])
@@ -91,26 +94,19 @@ func (c *Caller) valid(now time.Time) bool {
 	return !c.expiry.hasPassed(now, c.policy.leeway) && (c.stillValid == nil || c.stillValid(now))
 }
 
-// principal returns the subject or, for a token without one, the client.
-func (c *Caller) principal() string {
-	if c.subject != "" {
-		return c.subject
-	}
-	return c.clientID
-}
-
-// ID identifies the principal across tokens and issuers: it is the issuer together with the
-// subject or, for a token without one, with the client. It does not change when the token is
-// refreshed, and it is unique among issuers. Use it as the key of sessions and data.
+// ID identifies the principal across tokens and issuers. Use it as the key of sessions and
+// data. It is the issuer together with a word for the kind of principal and
 //
-// The lengths in it keep two pairs from having the same text. The word in it keeps a client
-// from having the ID of a subject.
+//   - sub: the subject. The ID does not change when the token is refreshed.
+//   - client: the client, for its own tokens (see Issuer.ClientTokens). It does not change
+//     either.
+//   - token: the digest of the token, if nothing else identifies its holder. Another token has
+//     another ID, so nothing that is bound to it is shared.
+//
+// The length in it keeps two pairs from having the same text. The word keeps principals of
+// different kinds apart. Do not log an ID: see [Caller.String].
 func (c *Caller) ID() string {
-	kind := "sub"
-	if c.subject == "" {
-		kind = "client"
-	}
-	return strconv.Itoa(len(c.issuer)) + ":" + c.issuer + " " + kind + ":" + c.principal()
+	return strconv.Itoa(len(c.issuer)) + ":" + c.issuer + " " + string(c.kind) + ":" + c.principal()
 }
 
 // Verified reports whether a [Resource] of this process accepted the caller. It is false for
@@ -180,14 +176,33 @@ func (c *Caller) Decode(v any) error {
 	return nil
 }
 
-// String returns the ID, made safe for a log. Use ID as a key.
-func (c *Caller) String() string { return logging.Printable(c.ID()) }
+// String returns the ID, made safe for a log: in place of the digest of a token it has an HMAC
+// (see Credentials.DigestKey). Use ID as a key.
+func (c *Caller) String() string {
+	if c.kind == ofToken {
+		return logging.Printable(c.issuer + " token:" + c.logDigest())
+	}
+	return logging.Printable(c.ID())
+}
 
-// LogValue groups issuer, subject and client.
+// logDigest returns the digest that logs show of a caller that its token identifies.
+func (c *Caller) logDigest() string {
+	if c.kind != ofToken || c.policy == nil {
+		return ""
+	}
+	return c.policy.logDigest(c.token)
+}
+
+// LogValue groups issuer, subject and client, and the digest of the token if nothing else
+// identifies the caller.
 func (c *Caller) LogValue() slog.Value {
-	return slog.GroupValue(
+	attrs := []slog.Attr{
 		slog.String("issuer", logging.Printable(c.Issuer())),
 		slog.String("subject", logging.Printable(c.Subject())),
 		slog.String("client", logging.Printable(c.ClientID())),
-	)
+	}
+	if d := c.logDigest(); d != "" {
+		attrs = append(attrs, slog.String("token", d))
+	}
+	return slog.GroupValue(attrs...)
 }

@@ -11,6 +11,8 @@ import (
 
 type callerJSON struct {
 	Issuer     string     `json:"issuer"`
+	Principal  string     `json:"principal"` // kind
+	Token      string     `json:"token,omitzero"`
 	Subject    string     `json:"subject,omitzero"`
 	ClientID   string     `json:"client_id,omitzero"`
 	TokenID    string     `json:"token_id,omitzero"`
@@ -25,7 +27,7 @@ type callerJSON struct {
 // MarshalJSON encodes the caller with all its claims, without the token.
 func (c *Caller) MarshalJSON() ([]byte, error) {
 	out := callerJSON{
-		Issuer: c.Issuer(), Subject: c.Subject(), ClientID: c.ClientID(), TokenID: c.TokenID(),
+		Issuer: c.Issuer(), Principal: string(c.kind), Token: c.token, Subject: c.Subject(), ClientID: c.ClientID(), TokenID: c.TokenID(),
 		Credential: c.credential, Scopes: c.scopes, AllScopes: c.allScopes(), Roles: c.roles(), Claims: c.object,
 	}
 	if !c.Expiry().IsZero() {
@@ -40,12 +42,15 @@ func (c *Caller) UnmarshalJSON(data []byte) error {
 	if err := json.Unmarshal(data, &in); err != nil {
 		return fmt.Errorf("resource: decoding a caller: %w", err)
 	}
-	if in.Issuer == "" || in.Subject == "" && in.ClientID == "" {
-		return errors.New("resource: decoding a caller: no issuer or no principal")
-	}
 	*c = Caller{
+		kind: principalKind(in.Principal), token: in.Token,
 		issuer: in.Issuer, subject: in.Subject, clientID: in.ClientID, tokenID: in.TokenID,
 		object: in.Claims, credential: in.Credential, scopes: in.Scopes,
+	}
+	known := c.kind == ofSubject || c.kind == ofClient || c.kind == ofToken
+	if !known || c.issuer == "" || c.principal() == "" {
+		*c = Caller{}
+		return errors.New("resource: decoding a caller: no issuer or no principal")
 	}
 	c.setExtra(in.Roles, in.Scopes, in.AllScopes)
 	if in.Expiry != nil {

@@ -2,6 +2,7 @@ package resource
 
 import (
 	"fmt"
+	"slices"
 	"strings"
 	"time"
 
@@ -79,8 +80,10 @@ func (c *claimsCheck) isAnswer() bool { return c.header == nil || c.claims.Intro
 
 // checkType rejects ID tokens, proofs and other JWTs that are not access tokens.
 func checkType(c *claimsCheck) (got, want string, ok bool) {
-	if use := c.claims.use; use != "" && use != "access" && use != "access_token" {
-		return "token_use " + use, "token_use access", false // ID tokens of Cognito have "id"
+	for _, claim := range c.claims.typeClaims {
+		if !c.issuer.acceptsType(claim.value) {
+			return claim.name + " " + claim.value, claim.name + " " + strings.Join(accessTokenTypes, ", "), false
+		}
 	}
 	if c.claims.idTokenHash != "" { // OpenID Connect Core §3.1.3.6, §3.3.2.11
 		return "an ID token, with " + c.claims.idTokenHash, "an access token", false
@@ -92,6 +95,16 @@ func checkType(c *claimsCheck) (got, want string, ok bool) {
 		return c.header.Type, "at+jwt", false
 	}
 	return c.header.Type, "at+jwt, JWT or none", false
+}
+
+// accessTokenTypes are the values of the claims typ (Keycloak), token_use (Cognito) and
+// tokenName (ForgeRock) in access tokens. Every other value belongs to another kind of token,
+// such as ID, Refresh, Offline or Logout.
+var accessTokenTypes = []string{"Bearer", "DPoP", "access", "access_token", "JWT", "at+jwt"}
+
+func (i *issuer) acceptsType(value string) bool {
+	is := func(name string) bool { return strings.EqualFold(name, value) }
+	return slices.ContainsFunc(accessTokenTypes, is) || slices.ContainsFunc(i.config.TokenTypes, is)
 }
 
 // checkIssuer compares exactly: case, a slash at the end and the port count.
@@ -127,10 +140,20 @@ func checkAudience(c *claimsCheck) (got, want string, ok bool) {
 	return strings.Join(c.claims.Audience, " "), c.issuer.wantedAudience(), false
 }
 
-// checkPrincipal requires a subject or, because some servers issue client-credentials tokens
-// without sub, a client.
+// checkPrincipal rejects a user's token that does not identify the user: all users of a client
+// would be one caller. Before verification it is not known whether an introspection answer
+// will have the subject.
 func checkPrincipal(c *claimsCheck) (got, want string, ok bool) {
-	return "", "sub or client_id", c.claims.Subject != "" || c.claims.ClientID != ""
+	switch {
+	case !c.verified:
+		return "", "", true
+	case c.issuer.isOfClient(c.claims):
+		return "no client_id", "client_id, because ClientTokens applies", c.claims.ClientID != ""
+	case c.claims.Subject != "":
+		return "", "", true
+	}
+	sign := c.claims.userSign()
+	return "no sub, but " + sign, "sub: make the issuer add it, or set SubjectClaim; for tokens of clients set ClientTokens", sign == ""
 }
 
 // checkRequired requires exp in every JWT, and all claims of RFC 9068 §2.2 in strict mode.

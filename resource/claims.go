@@ -25,7 +25,7 @@ const (
 // Claims that were returned to a [Resource].
 type Claims struct {
 	Issuer    string
-	Subject   string
+	Subject   string   // sub, or Issuer.SubjectClaim
 	Audience  []string // nil: no aud; an empty aud is not nil
 	Expiry    time.Time
 	NotBefore time.Time
@@ -50,14 +50,18 @@ type Claims struct {
 	// returns false, the token is verified again. Nil always returns true.
 	StillValid func(now time.Time) bool
 
-	use         string   // token_use, which no RFC defines
-	idTokenHash string   // name of a claim that only ID tokens have
-	roles       []string // see Issuer.RoleClaim
-	object      []byte   // the JSON object, for Caller.Decode
+	typeClaims  []typeClaim // claims that name the kind of the token
+	idTokenHash string      // name of a claim that only ID tokens have
+	roles       []string    // see Issuer.RoleClaim
+	object      []byte      // the JSON object, for Caller.Decode
+	jwtObject   []byte      // that of the JWT, if an issuer has answered about one
 }
 
+// typeClaim is a claim that names the kind of the token, which no RFC defines.
+type typeClaim struct{ name, value string }
+
 var claimNames = strictjson.NewNames("iss", "sub", "aud", "exp", "nbf", "iat", "jti",
-	"client_id", "azp", "cid", "appid", "scope", "scp", "cnf", "token_use", "at_hash", "c_hash")
+	"client_id", "azp", "cid", "appid", "scope", "scp", "cnf", "typ", "token_use", "tokenName", "at_hash", "c_hash")
 
 // ParseClaims reads a JSON object of claims strictly: without duplicate names, with names in
 // exact case, and with the type that the RFCs give to each registered claim. It does not
@@ -83,16 +87,24 @@ func ParseClaims(object []byte) (*Claims, error) {
 	return c, nil
 }
 
-// limitedBy returns an introspection answer about a JWT with what the JWT says of itself:
-// it is not valid for longer, and has the JWT's identifier if the answer has none.
-func (c *Claims) limitedBy(jwt *Claims) *Claims {
+// completedBy returns an introspection answer about a JWT, completed by what the JWT says of
+// itself: it is not valid for longer, and has the JWT's claims where the answer has none. The
+// answer counts wherever it has a claim.
+func (c *Claims) completedBy(jwt *Claims) *Claims {
 	out := *c
 	if out.Expiry.IsZero() || jwt.Expiry.Before(out.Expiry) && !jwt.Expiry.IsZero() {
 		out.Expiry = jwt.Expiry
 	}
-	if out.TokenID == "" {
-		out.TokenID = jwt.TokenID
+	out.TokenID = firstNonEmpty(out.TokenID, jwt.TokenID)
+	out.Subject = firstNonEmpty(out.Subject, jwt.Subject)
+	out.ClientID = firstNonEmpty(out.ClientID, jwt.ClientID)
+	if out.Audience == nil {
+		out.Audience = jwt.Audience
 	}
+	if out.Scopes == nil {
+		out.Scopes = jwt.Scopes
+	}
+	out.jwtObject = jwt.object
 	return &out
 }
 
@@ -146,11 +158,12 @@ func (p *claimsParser) convention(name string, value jsontext.Value) {
 		p.cid, _ = strictjson.String(value)
 	case "appid":
 		p.appid, _ = strictjson.String(value)
-	case "token_use":
-		var err error
-		if c.use, err = nonEmpty(value); err != nil {
-			c.use = "not a string" // rejected like any unknown use
+	case "typ", "token_use", "tokenName":
+		text, err := strictjson.String(value)
+		if err != nil {
+			text = "not a string" // rejected like any unknown type
 		}
+		c.typeClaims = append(c.typeClaims, typeClaim{name, text})
 	case "at_hash", "c_hash": // whatever the value: an access token does not have its own hash
 		c.idTokenHash = name
 	case "cnf": // whatever the value: a bound token is never accepted as a bearer token

@@ -73,6 +73,11 @@ type Credentials struct {
 	// the request like Authorization.
 	Headers map[string]HeaderVerifier
 
+	// DigestKey is the key of the token digests in logs and audit records. Processes with
+	// the same key write the same digest for a token. At least 32 random bytes; nil: a
+	// random key for this Resource.
+	DigestKey []byte
+
 	// HeaderClaims are header fields that must agree with a claim, by field name, such
 	// as X-Tenant-Id. A request in which one disagrees is rejected with 403.
 	HeaderClaims map[string]HeaderClaim
@@ -87,6 +92,12 @@ type HTTPOptions struct {
 	// must be a loopback host, unless AllowHTTP is set. A page also needs CORS, which
 	// this package does not handle: see [Resource.Origins].
 	Origins []string
+
+	// DenyLoopbackOrigins rejects pages of loopback origins even if the Identifier is a
+	// loopback address. By default such a resource accepts http and https origins of
+	// localhost, 127.0.0.1 and [::1] with any port, so that local tools such as MCP
+	// Inspector work without configuration.
+	DenyLoopbackOrigins bool
 
 	// AllowHTTP permits an http Identifier that is not a loopback address.
 	AllowHTTP bool

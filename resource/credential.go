@@ -3,6 +3,7 @@ package resource
 import (
 	"errors"
 	"net/http"
+	"slices"
 	"strings"
 )
 
@@ -17,14 +18,54 @@ const (
 // each fault, which is never changed.
 var (
 	faultNoHeader       = &fault{reason: ReasonMissingCredentials, err: errors.New("no Authorization header")}
-	faultOtherScheme    = &fault{reason: ReasonMissingCredentials, err: errors.New("a scheme other than Bearer")}
+	faultNoToken        = &fault{reason: ReasonMissingCredentials, err: errors.New("no token after Bearer")}
+	faultOtherScheme    = unsupported("the Authorization scheme is not Bearer")
+	faultBasic          = unsupported("the Authorization scheme is Basic; only Bearer is supported")
+	faultDPoP           = unsupported("the Authorization scheme is DPoP; only Bearer is supported")
+	faultInQuery        = unsupported("a credential is in the query, where it is not read; send it in the Authorization header")
 	faultSeveralHeaders = &fault{reason: ReasonMalformedRequest, err: errors.New("several Authorization headers")}
 	faultNotB64Token    = &fault{reason: ReasonMalformedRequest, err: errors.New("not a b64token after Bearer")}
 )
 
+// unsupported is a fault about credentials of a kind that is not read. It is logged at info,
+// because a client that sends them will not find out by itself.
+func unsupported(what string) *fault {
+	return &fault{reason: ReasonMissingCredentials, err: errors.New(what), logAtInfo: true}
+}
+
+// otherScheme returns the fault for an Authorization header without a Bearer token.
+func otherScheme(value string) *fault {
+	scheme, _, _ := strings.Cut(value, " ")
+	switch {
+	case strings.EqualFold(scheme, "Basic"):
+		return faultBasic
+	case strings.EqualFold(scheme, "DPoP"):
+		return faultDPoP
+	}
+	return faultOtherScheme
+}
+
+// queryCredentials are query parameters in which some clients send credentials.
+var queryCredentials = []string{"access_token", "token", "api_key", "apikey", "api-key", "key"}
+
+// hasQueryCredential reports whether the query seems to have a credential. It is for the log
+// only: a credential in a URL is never used.
+func hasQueryCredential(rawQuery string) bool {
+	for parameter := range strings.SplitSeq(rawQuery, "&") {
+		name, _, _ := strings.Cut(parameter, "=")
+		if slices.ContainsFunc(queryCredentials, func(known string) bool { return strings.EqualFold(known, name) }) {
+			return true
+		}
+	}
+	return false
+}
+
 // bearerToken takes the token from the Authorization header and from nowhere else: not from
 // the query, a form or a cookie (MCP authorization, "Token Requirements"; RFC 9700
 // §4.3.2). Several headers are rejected, because servers differ in which one they use.
+//
+// Bearer without a token is what some clients send before their first login. It counts as no
+// credential, so that they get the challenge that starts the login.
 func bearerToken(header http.Header, limit int) (raw string, f *fault) {
 	values := header["Authorization"]
 	switch {
@@ -38,13 +79,16 @@ func bearerToken(header http.Header, limit int) (raw string, f *fault) {
 	const scheme = "Bearer"
 	value := values[0]
 	if len(value) < len(scheme) || value[:len(scheme)] != scheme && !strings.EqualFold(value[:len(scheme)], scheme) {
-		return "", faultOtherScheme
+		return "", otherScheme(value)
 	}
 	rest := value[len(scheme):]
 	if rest != "" && rest[0] != ' ' && rest[0] != '\t' {
-		return "", faultOtherScheme
+		return "", otherScheme(value)
 	}
 	raw = strings.TrimLeft(rest, " ") // RFC 6750 §2.1: 1*SP
+	if strings.Trim(raw, " \t") == "" {
+		return "", faultNoToken
+	}
 	if len(raw) > limit {
 		return "", newFault(ReasonTokenTooLarge, "token over %d bytes", limit)
 	}

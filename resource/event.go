@@ -2,8 +2,10 @@ package resource
 
 import (
 	"context"
+	"fmt"
 	"net/http"
 	"slices"
+	"strings"
 	"time"
 
 	"github.com/warder-go/warder/internal/logging"
@@ -41,11 +43,21 @@ type Event struct {
 	Issuer     string
 	Credential string
 
+	// TokenDigest identifies the token of a rejected request: a short HMAC under
+	// Credentials.DigestKey, as in the log. It is "" if no token was read, or if the
+	// caller has another ID. ClaimedSubject and ClaimedTokenID are what a token claims
+	// that was rejected before it was verified.
+	TokenDigest    string
+	ClaimedSubject string
+	ClaimedTokenID string
+
 	// Operations is what the body asks for, without arguments. It is empty if
 	// Config.Operations did not make the body be read, or if the request was rejected
-	// before that. Headers do not contribute to it. It has at most 100 entries. A name is
-	// cut after 256 bytes, and "?" replaces what cannot be printed.
-	Operations []Operation
+	// before that. Headers do not contribute to it. It has at most 100 entries, those that
+	// a rule names first; OperationsOmitted is the number of the others. A name is cut
+	// after 256 bytes, and "?" replaces what cannot be printed.
+	Operations        []Operation
+	OperationsOmitted int
 
 	// Needed are the scopes in the challenge of an insufficient_scope; otherwise nil.
 	Needed []string
@@ -74,12 +86,16 @@ func (p *policy) notify(ctx context.Context, header http.Header, caller *Caller,
 		return
 	}
 	e := Event{Time: time.Now(), Resource: p.document.Resource, Result: resultAccepted,
-		Caller: caller, TraceID: tracecontext.TraceID(header), Operations: operationsOf(messages)}
+		Caller: caller, TraceID: tracecontext.TraceID(header)}
+	e.Operations, e.OperationsOmitted = p.operationsOf(messages)
 	if f != nil {
 		o := outcomes[f.reason]
 		e.Result, e.Reason, e.Status = o.result(), f.reason, o.status
 		e.Needed = slices.Clone(f.needed)
-		e.Issuer, e.Credential = f.issuer, f.credential
+		e.Issuer, e.Credential, e.TokenDigest = f.issuer, f.credential, p.faultDigest(f)
+		if f.claims != nil && caller == nil {
+			e.ClaimedSubject, e.ClaimedTokenID = logging.Printable(f.claims.Subject), logging.Printable(f.claims.TokenID)
+		}
 	}
 	if caller != nil {
 		e.Issuer, e.Credential = caller.Issuer(), caller.Credential()
@@ -98,18 +114,34 @@ func (p *policy) notifyOne(ctx context.Context, o Observer, e Event) {
 	o.Observe(ctx, e)
 }
 
-// operationsOf returns what messages ask for. Responses ask for nothing.
-func operationsOf(messages []*mcpmsg.Message) (all []Operation) {
+// operationsOf returns what messages ask for, without responses, which ask for nothing: at most
+// maxEventOperations, and the number of the others.
+func (p *policy) operationsOf(messages []*mcpmsg.Message) (all []Operation, omitted int) {
 	for _, m := range messages {
-		if m.Method == "" {
-			continue
-		}
-		for _, name := range m.Subjects() {
-			if len(all) == maxEventOperations {
-				return all
+		if m.Method != "" {
+			for _, name := range m.Subjects() {
+				all = append(all, Operation{Method: m.Method, Name: name, Ref: m.Ref})
 			}
-			all = append(all, Operation{Method: logging.Printable(m.Method), Name: logging.Printable(name)})
 		}
 	}
-	return all
+	if omitted = len(all) - maxEventOperations; omitted > 0 {
+		all = p.rules.namedFirst(all)[:maxEventOperations]
+	}
+	for i, o := range all {
+		all[i] = Operation{Method: logging.Printable(o.Method), Name: logging.Printable(o.Name)}
+	}
+	return all, max(omitted, 0)
+}
+
+// describeOperations names what messages ask for, for a log.
+func (p *policy) describeOperations(messages []*mcpmsg.Message) string {
+	var names []string
+	all, omitted := p.operationsOf(messages)
+	for _, o := range all {
+		names = append(names, strings.TrimSuffix(o.Method+" "+o.Name, " "))
+	}
+	if omitted > 0 {
+		names = append(names, fmt.Sprintf("%d more", omitted))
+	}
+	return strings.Join(names, ", ")
 }

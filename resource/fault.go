@@ -6,7 +6,6 @@ import (
 	"fmt"
 	"log/slog"
 	"strconv"
-	"strings"
 	"time"
 
 	"github.com/warder-go/warder/internal/jose"
@@ -26,7 +25,8 @@ type fault struct {
 	claims     *Claims           // for the log: the client; nil if there are none
 	caller     *Caller           // nil if the caller is not known
 	messages   []*mcpmsg.Message // in the body; nil if it was not read
-	unverified bool              // found in claims that were not verified
+	unverified bool              // claims were not verified
+	logAtInfo  bool              // even if the reason is logged at debug
 	retryAfter time.Duration
 	needed     []string // scopes, for insufficient_scope
 	id         []byte   // of the JSON-RPC message; nil if it is not known
@@ -37,7 +37,7 @@ func newFault(reason Reason, format string, args ...any) *fault {
 	return &fault{reason: reason, err: fmt.Errorf(format, args...)}
 }
 
-// asUnverified marks a fault that was found in claims that were not verified.
+// asUnverified marks a fault whose claims were not verified.
 func (f *fault) asUnverified() *fault {
 	f.unverified = true
 	return f
@@ -65,9 +65,9 @@ func readFault(err error) *fault {
 func verifierFault(err error) *fault {
 	if own, ok := errors.AsType[*Error](err); ok {
 		switch outcomes[own.Reason] {
-		case answerInvalid, answerExpired:
+		case answerInvalid, answerExpired, answerKeyInvalid:
 			return &fault{reason: own.Reason, err: err}
-		case answerUnavailable:
+		case answerUnavailable, answerPending:
 			return &fault{reason: own.Reason, err: err, retryAfter: min(max(own.RetryAfter, time.Second), maxRetryAfter)}
 		}
 		return newFault(ReasonInternalError, "verifier returned reason %q, which a verifier must not return", own.Reason)
@@ -114,7 +114,7 @@ func (f *fault) Unwrap() error { return f.err }
 
 // attrs returns the details of the fault for a log record: what was found and what was
 // expected.
-func (f *fault) attrs() (attrs []slog.Attr) {
+func (f *fault) attrs(p *policy) (attrs []slog.Attr) {
 	add := func(key, value string) {
 		if value != "" {
 			attrs = append(attrs, slog.String(key, logging.Printable(value)))
@@ -133,7 +133,7 @@ func (f *fault) attrs() (attrs []slog.Attr) {
 		attrs = append(attrs, slog.String("got", logging.Printable(f.got)))
 	}
 	add("want", f.want)
-	add("operation", f.operation())
+	add("operation", p.describeOperations(f.messages))
 	if f.unverified {
 		attrs = append(attrs, slog.Bool("unverified", true))
 	}
@@ -153,15 +153,8 @@ func (f *fault) addIdentity(add func(key, value string)) {
 	}
 	add("issuer", f.issuer) // "" if iss is unknown: then got has it
 	if f.claims != nil {
+		add("subject", f.claims.Subject)
 		add("client", f.claims.ClientID)
+		add("token_id", f.claims.TokenID)
 	}
-}
-
-// operation names what the body of the request asks for.
-func (f *fault) operation() string {
-	var all []string
-	for _, o := range operationsOf(f.messages) {
-		all = append(all, strings.TrimSuffix(o.Method+" "+o.Name, " "))
-	}
-	return strings.Join(all, ", ")
 }

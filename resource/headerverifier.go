@@ -87,7 +87,7 @@ func (b *builder) setHeaders() {
 			b.mistakes.Addf("%s: Issuer() is empty; it must be Claims.Issuer", where)
 		}
 		b.policy.headers = append(b.policy.headers, headerIssuer{textproto.CanonicalMIMEHeaderKey(name), verifier,
-			issuer{id: verifier.Issuer(), audiences: identifierAudiences(b.config.Identifier)}})
+			issuer{config: new(Issuer), id: verifier.Issuer(), audiences: identifierAudiences(b.config.Identifier)}})
 	}
 	seen = map[string]bool{}
 	for _, name := range slices.Sorted(maps.Keys(c.HeaderClaims)) {
@@ -138,7 +138,7 @@ func (p *policy) identifyByHeader(req *http.Request, from *headerIssuer, value s
 		f.credential, f.issuer, f.claims = from.name, from.issuer.id, claims
 		return nil, f
 	}
-	return p.newCaller(&from.issuer, claims, from.name), nil
+	return p.newCaller(&from.issuer, claims, newToken(from.name+": "+value, nil, nil), from.name), nil
 }
 
 // hasSameHeader reports whether a field has the same verifier in two policies.

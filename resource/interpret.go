@@ -18,12 +18,15 @@ var identityClaims = []string{"iss", "sub", "aud", "jti", "client_id", "azp", "c
 // interpret returns the claims as the issuer defines them: with the audience, the scopes and
 // the roles from the claims in which it puts them. Everything else stays.
 func (i *issuer) interpret(c *Claims) (*Claims, *fault) {
-	if i.audienceClaims == nil && i.scopeClaim == nil && i.scopePrefix == "" && i.roleClaim == nil && i.stillAccepted == nil {
+	if i.audienceClaims == nil && i.scopeClaim == nil && i.scopePrefix == "" && i.roleClaim == nil && i.subjectClaim == nil && i.stillAccepted == nil {
 		return c, nil
 	}
 	out, err := *c, error(nil)
 	if i.audienceClaims != nil {
 		out.Audience = i.audienceOf(c)
+	}
+	if i.subjectClaim != nil {
+		out.Subject = firstNonEmpty(i.subjectClaim.Text(c.object), i.subjectClaim.Text(c.jwtObject))
 	}
 	if i.scopeClaim != nil { // never the union of two claims
 		if out.Scopes, err = scopeList(i.scopeClaim.Value(c.object)); err != nil {

@@ -66,6 +66,21 @@ type Issuer struct {
 	// applications.
 	RoleScopes map[string][]string
 
+	// SubjectClaim holds the subject instead of sub, such as username, for servers whose
+	// answers have no sub. Its values must be unique at the issuer and never be assigned
+	// to another user.
+	SubjectClaim string
+
+	// ClientTokens is the condition for tokens that belong to a client itself. Their
+	// principal is the client (see [Caller.ID]), whatever other claims they have. Nil: no
+	// token does. A token without a subject that does not meet it is its own principal, or
+	// is rejected if one of its claims describes a user.
+	ClientTokens *ClientTokens
+
+	// TokenTypes are accepted values of the claims typ, token_use and tokenName besides
+	// Bearer, DPoP, access, access_token, JWT and at+jwt. They are compared without case.
+	TokenTypes []string
+
 	// Tenants lists the allowed tenants if the issuer of Verifier is a pattern.
 	Tenants *Tenants
 
@@ -95,8 +110,11 @@ type issuer struct {
 	scopePrefix    string
 	roleClaim      claimpath.Path
 	roleScopes     map[string][]string
+	subjectClaim   claimpath.Path
+	clientClaim    claimpath.Path           // of ClientTokens
 	tenants        *tenants                 // nil: there is one issuer, id
 	tenant         string                   // of a routed token
+	resolved       bool                     // by Hooks.ResolveIssuer
 	stillAccepted  func(now time.Time) bool // checked for cached tokens; nil: always accepted
 	strict         bool
 	trustsAnswers  bool // without aud
@@ -116,12 +134,17 @@ func (b *builder) issuer(where string, given Issuer) *issuer {
 	i.tenants = b.tenants(where, i.id, given.Tenants)
 	b.setAudiences(where, i)
 	b.setPermissions(where, i)
+	b.setIdentity(where, i)
 	return i
 }
 
 // clone returns a copy that shares nothing with the program's value but functions.
 func (i Issuer) clone() *Issuer {
-	i.Audiences, i.AudienceClaims = slices.Clone(i.Audiences), slices.Clone(i.AudienceClaims)
+	i.Audiences, i.AudienceClaims, i.TokenTypes = slices.Clone(i.Audiences), slices.Clone(i.AudienceClaims), slices.Clone(i.TokenTypes)
+	if i.ClientTokens != nil {
+		condition := *i.ClientTokens
+		i.ClientTokens = &condition
+	}
 	roles := make(map[string][]string, len(i.RoleScopes))
 	for role, scopes := range i.RoleScopes {
 		roles[role] = slices.Clone(scopes)
@@ -178,6 +201,24 @@ func (b *builder) setAudiences(where string, i *issuer) {
 			i.audiences = append(i.audiences, audience)
 		}
 	}
+}
+
+// setIdentity compiles where the subject is found and which tokens belong to clients.
+func (b *builder) setIdentity(where string, i *issuer) {
+	i.subjectClaim = b.parsePath(where+".SubjectClaim", i.config.SubjectClaim)
+	for n, name := range i.config.TokenTypes {
+		if name == "" {
+			b.mistakes.Addf("%s.TokenTypes[%d]: empty", where, n)
+		}
+	}
+	condition := i.config.ClientTokens
+	if condition == nil {
+		return
+	}
+	if condition.SubjectIsClient == (condition.Claim != "") || (condition.Claim == "") != (condition.Value == "") {
+		b.mistakes.Addf("%s.ClientTokens: set either Claim and Value, or SubjectIsClient", where)
+	}
+	i.clientClaim = b.parsePath(where+".ClientTokens.Claim", condition.Claim)
 }
 
 // setPermissions compiles where scopes and roles are found.

@@ -44,6 +44,9 @@ func newLogLimit(perSecond int) *loglimit.Limiter[Reason] {
 // the answer.
 func (p *policy) log(ctx context.Context, status int, header http.Header, f *fault) {
 	level := outcomes[f.reason].level()
+	if f.logAtInfo {
+		level = max(level, slog.LevelInfo)
+	}
 	if status == 0 && f.reason == ReasonExpired {
 		level = slog.LevelDebug // the usual end of a stream
 	}
@@ -64,7 +67,10 @@ func (p *policy) log(ctx context.Context, status int, header http.Header, f *fau
 		attrs = append(attrs, slog.Int("status", status))
 	}
 	attrs = append(attrs, slog.String("resource", p.document.Resource))
-	attrs = append(attrs, f.attrs()...)
+	attrs = append(attrs, f.attrs(p)...)
+	if d := p.faultDigest(f); d != "" {
+		attrs = append(attrs, slog.String("token", d))
+	}
 	if trace := tracecontext.TraceID(header); trace != "" {
 		attrs = append(attrs, slog.String("trace_id", trace))
 	}

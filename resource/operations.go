@@ -57,8 +57,17 @@ type Operations struct {
 	// Public are methods that are open to requests without credentials. Only these can
 	// be public: initialize, ping, server/discover, tools/list, prompts/list,
 	// resources/list, resources/templates/list. A public request is one POST of one
-	// message of at most 64 KiB. Initialize also needs Stateless.
-	Public []string
+	// message of at most 64 KiB. Initialize also needs Stateless. If it is public, so are
+	// notifications/initialized and ping, and a GET or DELETE without credentials and
+	// without a session gets 405, so that a conversation without a token starts no login.
+	//
+	// PublicTools, PublicPrompts and PublicResources are single tools (tools/call),
+	// prompts (prompts/get) and resources (resources/read, by exact and plain URI) that
+	// are open in the same way. What is public cannot have scopes in the rules above.
+	Public          []string
+	PublicTools     []string
+	PublicPrompts   []string
+	PublicResources []string
 
 	// Stateless declares that the MCP server keeps no sessions. A session that was opened
 	// without a token could be used with any token.
@@ -72,7 +81,26 @@ type Operations struct {
 // IsZero reports whether there are no rules, so that bodies are not read.
 func (o Operations) IsZero() bool {
 	return o.Methods == nil && o.Tools == nil && o.Prompts == nil && o.Resources == nil && o.Rule == nil &&
-		o.Undeclared == AllowUndeclared && o.Public == nil && !o.LateChallenges
+		o.Undeclared == AllowUndeclared && !o.LateChallenges && !o.hasPublic()
+}
+
+func (o *Operations) hasPublic() bool {
+	return len(o.Public)+len(o.PublicTools)+len(o.PublicPrompts)+len(o.PublicResources) > 0
+}
+
+// isPublic reports whether a message is open to requests without credentials.
+func (o *Operations) isPublic(m *mcpmsg.Message) bool {
+	switch m.Method {
+	case mcpmsg.ToolsCall:
+		return slices.Contains(o.PublicTools, m.Tool)
+	case mcpmsg.PromptsGet:
+		return slices.Contains(o.PublicPrompts, m.Prompt)
+	case mcpmsg.ResourcesRead:
+		return slices.Contains(o.PublicResources, m.Name)
+	case mcpmsg.Initialized, mcpmsg.Ping:
+		return slices.Contains(o.Public, m.Method) || slices.Contains(o.Public, mcpmsg.Initialize)
+	}
+	return slices.Contains(o.Public, m.Method)
 }
 
 // ResourceRule is a rule for MCP resources. Exactly one of URI, Prefix and Template is set.
@@ -121,6 +149,7 @@ func (r *Resource) Operations() Operations {
 	o := p.rules.Operations
 	o.Methods, o.Tools, o.Prompts = maps.Clone(o.Methods), maps.Clone(o.Tools), maps.Clone(o.Prompts)
 	o.Resources, o.Public = slices.Clone(o.Resources), slices.Clone(o.Public)
+	o.PublicTools, o.PublicPrompts, o.PublicResources = slices.Clone(o.PublicTools), slices.Clone(o.PublicPrompts), slices.Clone(o.PublicResources)
 	return o
 }
 
@@ -139,7 +168,7 @@ func (r *Resource) Declares(op Operation) bool {
 // for programs that compare the rules with what their server has. It does not consider that
 // a URI which can be read in several ways needs the scopes of all rules. A rule that New
 // would reject applies to nothing.
-func (rule ResourceRule) Applies(uri string) bool { return rule.pattern().Match(uri) }
+func (rule ResourceRule) Applies(uri string) bool { return rule.pattern().Applies(uri) }
 
 func (rule ResourceRule) pattern() uripattern.Pattern {
 	return uripattern.Pattern{URI: rule.URI, Prefix: rule.Prefix, Template: rule.Template}

@@ -21,10 +21,14 @@ import (
 // §6.2). Two header lines, an empty one and a list match no origin.
 func (p *policy) checkOrigin(header http.Header) *fault {
 	sent, ok := header["Origin"]
-	if !ok || len(sent) == 1 && slices.Contains(p.origins, sent[0]) {
+	if !ok || len(sent) == 1 && p.allowsOrigin(sent[0]) {
 		return nil
 	}
 	return &fault{reason: ReasonOrigin, got: strings.Join(sent, ", "), want: strings.Join(p.origins, " ")}
+}
+
+func (p *policy) allowsOrigin(origin string) bool {
+	return slices.Contains(p.origins, origin) || p.anyLoopback && weborigin.IsLoopback(origin)
 }
 
 // setOrigins checks HTTPOptions.Origins and adds the origin of the Identifier.
@@ -38,10 +42,12 @@ func (b *builder) setOrigins() {
 		}
 		b.mistakes.Add(prefixError(where, weborigin.Check(origin, b.config.HTTP.AllowHTTP)))
 	}
-	origins := slices.Clone(given)
+	origins, own := slices.Clone(given), ""
 	if u, err := url.Parse(b.config.Identifier); err == nil { // otherwise reported elsewhere
-		origins = append(origins, weborigin.Of(u))
+		own = weborigin.Of(u)
+		origins = append(origins, own)
 	}
 	slices.Sort(origins)
+	b.policy.anyLoopback = weborigin.IsLoopback(own) && !b.config.HTTP.DenyLoopbackOrigins
 	b.policy.origins = slices.Compact(origins)
 }

@@ -2,6 +2,7 @@ package resource
 
 import (
 	"bytes"
+	"errors"
 	"io"
 	"maps"
 	"net/http"
@@ -89,17 +90,37 @@ func (p *policy) checkScopes(c *Caller, needed, further []string) *fault {
 // decidePublic accepts a request without credentials for a public operation. It returns f
 // for every other request.
 func (p *policy) decidePublic(req *http.Request, f *fault) (Decision, *fault) {
-	if p.rules == nil || len(p.rules.Public) == 0 || f.reason != ReasonMissingCredentials ||
-		len(req.Header["Authorization"]) > 0 || req.Method != http.MethodPost || req.ContentLength > maxPublicBytes {
+	if p.rules == nil || !p.rules.hasPublic() || f != faultNoHeader && f != faultNoToken && f != faultInQuery {
+		return Decision{}, f
+	}
+	if slices.Contains(p.rules.Public, mcpmsg.Initialize) && isStandalone(req) {
+		return Decision{}, faultMethod
+	}
+	if req.Method != http.MethodPost || req.ContentLength > maxPublicBytes {
 		return Decision{}, f
 	}
 	body, messages, e := mcpmsg.Read(req, maxPublicBytes)
-	if e != nil || len(messages) != 1 || !slices.Contains(p.rules.Public, messages[0].Method) {
+	if e != nil || len(messages) != 1 || !p.rules.isPublic(messages[0]) {
+		return Decision{}, f
+	}
+	// A header field that must agree with a claim cannot agree without claims.
+	if f := p.checkHeaderClaims(req.Header, new(Caller)); f != nil {
+		f.messages = messages
 		return Decision{}, f
 	}
 	d := Decision{Request: p.innerRequest(req, acceptance{public: p.owner}, body)}
 	p.observeAccepted(req, nil, messages)
 	return d, nil
+}
+
+// faultMethod is shared by all requests without credentials that only a session could answer.
+var faultMethod = &fault{reason: ReasonMethodNotAllowed, err: errors.New("GET or DELETE without credentials, by a client of public operations")}
+
+// isStandalone reports whether a request asks for a stream or the end of a session without
+// naming a session. Clients of public operations send such requests. A challenge would make
+// them log in before any operation needs it.
+func isStandalone(req *http.Request) bool {
+	return (req.Method == http.MethodGet || req.Method == http.MethodDelete) && len(req.Header["Mcp-Session-Id"]) == 0
 }
 
 // innerRequest returns the request for the inner handler. Credentials are removed from a

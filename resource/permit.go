@@ -2,7 +2,6 @@ package resource
 
 import (
 	"context"
-	"slices"
 	"time"
 
 	"github.com/warder-go/warder/internal/mcpmsg"
@@ -51,8 +50,10 @@ func (p *policy) permit(ctx context.Context, c *Caller, op Operation, scopes []s
 	if f := p.checkMade(); f != nil {
 		return f
 	}
-	if c == nil && len(scopes) == 0 && p.rules != nil && slices.Contains(p.rules.Public, op.Method) {
-		return nil
+	if c == nil && len(scopes) == 0 && p.rules != nil {
+		if m, err := op.message(); err == nil && p.rules.isPublic(m) {
+			return nil
+		}
 	}
 	if f := p.checkAccepted(c); f != nil {
 		return f

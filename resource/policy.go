@@ -35,6 +35,7 @@ type policy struct {
 	headers      []headerIssuer
 	headerClaims []headerClaim
 	origins      []string // sorted
+	anyLoopback  bool     // origins of loopback hosts are allowed too
 	scopes       []string
 	hierarchy    scopeset.Hierarchy
 	rules        *rules          // nil: bodies are not read
@@ -49,6 +50,7 @@ type policy struct {
 	// What clients, operators and observers get.
 	document   metadata.Document
 	answers    answers
+	digestKey  []byte // see logDigest
 	logger     *slog.Logger
 	logLimit   *loglimit.Limiter[Reason]
 	metrics    *metrics

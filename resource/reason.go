@@ -30,6 +30,7 @@ const (
 	ReasonClaimMissing      Reason = "claim_missing"      // 401: a required claim is absent
 	ReasonSenderConstrained Reason = "sender_constrained" // 401: bound to a key; proof of possession is not supported
 	ReasonInactive          Reason = "inactive"           // 401: the issuer reports that it is not active
+	ReasonAPIKeyUnknown     Reason = "api_key_unknown"    // 401: not one of the configured API keys
 	ReasonRevoked           Reason = "revoked"            // 401: Hooks.Revoked reports it
 	ReasonTokenInvalid      Reason = "token_invalid"      // 401: a Verifier rejected it without a reason
 
@@ -37,6 +38,8 @@ const (
 	ReasonInsufficientScope   Reason = "insufficient_scope"   // 403
 	ReasonHeaderClaim         Reason = "header_claim"         // 403: a field of Credentials.HeaderClaims disagrees with the claims
 	ReasonOperationUndeclared Reason = "operation_undeclared" // 403: no rule names it, and Operations.Undeclared is DenyUndeclared
+
+	ReasonMethodNotAllowed Reason = "method_not_allowed" // 405: GET or DELETE without credentials or session, if initialize is public
 
 	ReasonBodyMalformed  Reason = "body_malformed"  // 400: not a JSON-RPC message with a single meaning
 	ReasonHeaderMismatch Reason = "header_mismatch" // 400: Mcp-Method or Mcp-Name is repeated, or disagrees with the body
@@ -59,6 +62,7 @@ const (
 	ReasonIntrospectionSuspended   Reason = "introspection_suspended"    // 503: not called, because the circuit breaker is open after repeated failures
 	ReasonIntrospectionOverloaded  Reason = "introspection_overloaded"   // 503: not called, because too many calls are in progress
 
+	ReasonKeyPending          Reason = "key_pending"          // 503: too many tokens with unknown keys arrive; whether the issuer has this key is checked soon
 	ReasonKeysUnavailable     Reason = "keys_unavailable"     // 503: the issuer's keys are not available
 	ReasonVerifierUnavailable Reason = "verifier_unavailable" // 503: a Verifier cannot decide
 	ReasonRequestCanceled     Reason = "request_canceled"     // 503: the client disconnected, or its deadline passed
@@ -82,16 +86,19 @@ var (
 	answerMissing     = outcome{http.StatusUnauthorized, "", "Authorization is required", 0}
 	answerMalformed   = outcome{http.StatusBadRequest, "invalid_request", "The credentials are malformed, or more than one", 0}
 	answerInvalid     = outcome{http.StatusUnauthorized, "invalid_token", "The access token is invalid", 0}
+	answerKeyInvalid  = outcome{http.StatusUnauthorized, "invalid_token", "The API key is invalid", 0}
 	answerExpired     = outcome{http.StatusUnauthorized, "invalid_token", "The access token expired", 0}
 	answerOrigin      = outcome{http.StatusForbidden, "", "Requests of pages of this Origin are not accepted", 0}
 	answerScope       = outcome{http.StatusForbidden, "insufficient_scope", "The access token lacks a scope that this request needs", 0}
 	answerUndeclared  = outcome{http.StatusForbidden, "", "The operation is not offered to anybody", 0}
 	answerContradicts = outcome{http.StatusForbidden, "", "The request contradicts its credential", 0}
+	answerMethod      = outcome{http.StatusMethodNotAllowed, "", "Without a session only POST is allowed", 0}
 	answerBody        = outcome{http.StatusBadRequest, "", "The body is not a JSON-RPC message that can be read in one way only", -32600}
 	answerMismatch    = outcome{http.StatusBadRequest, "", "Mcp-Method or Mcp-Name is not what the body says", -32020}
 	answerTooLarge    = outcome{http.StatusRequestEntityTooLarge, "", "The body is too large", -32600}
 	answerType        = outcome{http.StatusUnsupportedMediaType, "", "The body must be application/json without encoding", -32600}
 	answerUnavailable = outcome{http.StatusServiceUnavailable, "", "The access token cannot be checked at the moment", 0}
+	answerPending     = outcome{http.StatusServiceUnavailable, "", "The access token will be checked soon", 0}
 	answerError       = outcome{http.StatusInternalServerError, "", "The request could not be authorized", 0}
 )
 
@@ -114,12 +121,14 @@ var outcomes = map[Reason]outcome{
 	ReasonClaimMissing:             answerInvalid,
 	ReasonSenderConstrained:        answerInvalid,
 	ReasonInactive:                 answerInvalid,
+	ReasonAPIKeyUnknown:            answerKeyInvalid,
 	ReasonRevoked:                  answerInvalid,
 	ReasonTokenInvalid:             answerInvalid,
 	ReasonOrigin:                   answerOrigin,
 	ReasonInsufficientScope:        answerScope,
 	ReasonHeaderClaim:              answerContradicts,
 	ReasonOperationUndeclared:      answerUndeclared,
+	ReasonMethodNotAllowed:         answerMethod,
 	ReasonBodyMalformed:            answerBody,
 	ReasonHeaderMismatch:           answerMismatch,
 	ReasonBodyTooLarge:             answerTooLarge,
@@ -139,6 +148,7 @@ var outcomes = map[Reason]outcome{
 	ReasonIntrospectionUnproven:    answerUnavailable,
 	ReasonIntrospectionSuspended:   answerUnavailable,
 	ReasonIntrospectionOverloaded:  answerUnavailable,
+	ReasonKeyPending:               answerPending,
 	ReasonKeysUnavailable:          answerUnavailable,
 	ReasonVerifierUnavailable:      answerUnavailable,
 	ReasonRequestCanceled:          answerUnavailable,

@@ -15,7 +15,7 @@ import (
 // from this package and from the configuration, except the id of a JSON-RPC message, which
 // an error about the message repeats.
 type Refusal struct {
-	Status      int           // 400, 401, 403, 413, 415, 500 or 503
+	Status      int           // 400, 401, 403, 405, 413, 415, 500 or 503
 	Reason      Reason        // for logs and metrics
 	Challenges  []string      // WWW-Authenticate, one header line each, Bearer first
 	RetryAfter  time.Duration // for 503: whole seconds, at least one
@@ -28,6 +28,9 @@ type Refusal struct {
 func (f *Refusal) SetHeader(h http.Header) {
 	if len(f.Challenges) > 0 {
 		h["Www-Authenticate"] = append(h["Www-Authenticate"], f.Challenges...)
+	}
+	if f.Status == http.StatusMethodNotAllowed {
+		h["Allow"] = []string{http.MethodPost} // RFC 9110 §15.5.6
 	}
 	if f.RetryAfter > 0 {
 		h.Set("Retry-After", strconv.Itoa(int(f.RetryAfter/time.Second)))

@@ -86,9 +86,19 @@ func sameIssuer(a, b *issuer) bool {
 		x.ScopePrefix == y.ScopePrefix &&
 		x.RoleClaim == y.RoleClaim &&
 		maps.EqualFunc(x.RoleScopes, y.RoleScopes, slices.Equal) &&
+		x.SubjectClaim == y.SubjectClaim &&
+		sameClientTokens(x.ClientTokens, y.ClientTokens) &&
+		slices.Equal(x.TokenTypes, y.TokenTypes) &&
 		sameTenants(x.Tenants, y.Tenants) &&
 		x.StrictRFC9068 == y.StrictRFC9068 &&
 		x.TrustAnswersWithoutAudience == y.TrustAnswersWithoutAudience
+}
+
+func sameClientTokens(a, b *ClientTokens) bool {
+	if a == nil || b == nil {
+		return a == b
+	}
+	return *a == *b
 }
 
 func sameTenants(a, b *Tenants) bool {

@@ -10,22 +10,55 @@ import (
 	"github.com/warder-go/warder/metadata"
 )
 
-// resolvedIssuerTTL is how long a result of Hooks.ResolveIssuer is cached.
-const resolvedIssuerTTL = time.Minute
+// Limits of issuers that Hooks.ResolveIssuer returns.
+const (
+	resolvedIssuerTTL   = time.Minute           // a result is cached
+	maxUnprovenIssuers  = 100                   // cached results of which no token has been verified
+	maxUnprovenNames    = 1000                  // their names, whose budgets outlive the results
+	maxUnprovenResolves = 3                     // new results for one of them at once
+	unprovenInterval    = 5 * time.Second       // for one more of these
+	maxResolvesAtOnce   = 100                   // new results for all of them at once
+	resolvesInterval    = 50 * time.Millisecond // for one more of these
+)
 
-// resolver calls Hooks.ResolveIssuer and caches its results. It does not cache unknown
-// issuers, so invalid names in tokens remove no entries.
+// resolver calls Hooks.ResolveIssuer and caches its results.
+//
+// A client that knows the names of many issuers can send tokens that name them, without a
+// valid signature. So an issuer is proven only once a token of it has been verified. Issuers
+// that are not proven have a separate cache, so that they do not remove proven ones, and a
+// budget, because each new result can make its verifier fetch keys.
 type resolver struct {
 	resolveIssuer func(iss string) (*Issuer, bool)
 	identifier    string
 
-	mu      sync.Mutex
-	issuers *simplelru.LRU[string, resolvedIssuer]
+	mu       sync.Mutex // guards the fields below
+	proven   *simplelru.LRU[string, resolvedIssuer]
+	unproven *simplelru.LRU[string, resolvedIssuer]
+	budgets  *simplelru.LRU[string, *budget] // by name, of issuers that are not proven
+	total    budget                          // of all of them together
 }
 
 type resolvedIssuer struct {
 	issuer *issuer
 	until  time.Time
+}
+
+// budget is a token bucket.
+type budget struct {
+	used int
+	last time.Time // when used was last lowered
+}
+
+// spend reports whether there is something left, and takes it.
+func (b *budget) spend(now time.Time, size int, interval time.Duration) bool {
+	if n := int(now.Sub(b.last) / interval); n > 0 {
+		b.used, b.last = max(0, b.used-n), now
+	}
+	if b.used >= size {
+		return false
+	}
+	b.used++
+	return true
 }
 
 func (b *builder) setResolver() {
@@ -35,7 +68,9 @@ func (b *builder) setResolver() {
 		b.mistakes.Addf("Limits.MaxResolvedIssuers: %d is negative", size)
 	case b.config.Hooks.ResolveIssuer != nil:
 		r := &resolver{resolveIssuer: b.config.Hooks.ResolveIssuer, identifier: b.config.Identifier}
-		r.issuers, _ = simplelru.NewLRU[string, resolvedIssuer](size, nil)
+		r.proven, _ = simplelru.NewLRU[string, resolvedIssuer](size, nil)
+		r.unproven, _ = simplelru.NewLRU[string, resolvedIssuer](maxUnprovenIssuers, nil)
+		r.budgets, _ = simplelru.NewLRU[string, *budget](maxUnprovenNames, nil)
 		b.policy.resolver = r
 	}
 }
@@ -53,32 +88,76 @@ func (r *resolver) resolve(iss string, now time.Time) (*issuer, error) {
 	if !ok {
 		return nil, nil
 	}
+	if !r.spend(iss, now) {
+		return nil, errResolverBusy
+	}
 	i, err := r.compile(iss, given)
 	if err != nil {
 		return nil, err
 	}
 	r.mu.Lock()
 	defer r.mu.Unlock()
-	if other, ok := r.issuers.Peek(iss); ok && now.Before(other.until) {
-		return other.issuer, nil // another request was first; two verifiers would fetch keys twice
+	cached, cache := r.find(iss, now)
+	if cached != nil {
+		return cached, nil // another request was first; two verifiers would fetch keys twice
 	}
-	r.issuers.Add(iss, resolvedIssuer{i, now.Add(resolvedIssuerTTL)})
+	cache.Add(iss, resolvedIssuer{i, now.Add(resolvedIssuerTTL)})
 	return i, nil
+}
+
+// errResolverBusy means that an issuer that is not proven was resolved too often.
+var errResolverBusy = errors.New("too many new results for issuers of which no token has been verified")
+
+// spend reports whether a name may have a new result now. Proven issuers always may.
+func (r *resolver) spend(iss string, now time.Time) bool {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	if r.proven.Contains(iss) {
+		return true
+	}
+	own, ok := r.budgets.Get(iss)
+	if !ok {
+		own = new(budget)
+		r.budgets.Add(iss, own)
+	}
+	return own.spend(now, maxUnprovenResolves, unprovenInterval) && r.total.spend(now, maxResolvesAtOnce, resolvesInterval)
 }
 
 // get returns a cached issuer, or nil if there is none or the entry has expired.
 func (r *resolver) get(iss string, now time.Time) *issuer {
 	r.mu.Lock()
 	defer r.mu.Unlock()
-	entry, ok := r.issuers.Get(iss)
-	if !ok {
-		return nil
+	cached, _ := r.find(iss, now)
+	return cached
+}
+
+// find returns a cached issuer and the cache that it is in, or belongs to. A proven issuer
+// stays proven when its entry expires, because the same name will be resolved again.
+func (r *resolver) find(iss string, now time.Time) (*issuer, *simplelru.LRU[string, resolvedIssuer]) {
+	cache := r.unproven
+	if r.proven.Contains(iss) {
+		cache = r.proven
 	}
-	if !now.Before(entry.until) {
-		r.issuers.Remove(iss)
-		return nil
+	entry, ok := cache.Get(iss)
+	if !ok || !now.Before(entry.until) {
+		return nil, cache
 	}
-	return entry.issuer
+	return entry.issuer, cache
+}
+
+// prove records that a token of an issuer has been verified. r may be nil.
+func (r *resolver) prove(i *issuer, now time.Time) {
+	if r == nil || !i.resolved {
+		return
+	}
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	if r.proven.Contains(i.id) {
+		return
+	}
+	r.unproven.Remove(i.id)
+	r.budgets.Remove(i.id)
+	r.proven.Add(i.id, resolvedIssuer{i, now.Add(resolvedIssuerTTL)})
 }
 
 // compile checks a result of the configured function.
@@ -94,6 +173,7 @@ func (r *resolver) compile(iss string, given *Issuer) (*issuer, error) {
 	if err := b.mistakes.Err("returned an invalid issuer"); err != nil {
 		return nil, err
 	}
+	i.resolved = true
 	// A cached token is valid as long as this result is. The next result can have other
 	// conditions, so each token is then verified again.
 	i.stillAccepted = func(now time.Time) bool {
@@ -110,8 +190,10 @@ func (r *resolver) verifiers() (all []namedVerifier) {
 	}
 	r.mu.Lock()
 	defer r.mu.Unlock()
-	for _, entry := range r.issuers.Values() {
-		all = append(all, namedVerifier{entry.issuer.id, entry.issuer.verifier})
+	for _, cache := range []*simplelru.LRU[string, resolvedIssuer]{r.proven, r.unproven} {
+		for _, entry := range cache.Values() {
+			all = append(all, namedVerifier{entry.issuer.id, entry.issuer.verifier})
+		}
 	}
 	return all
 }

@@ -4,7 +4,6 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"slices"
 	"strings"
 	"sync"
 	"sync/atomic"
@@ -73,11 +72,11 @@ func (r *Resource) Metadata() metadata.Document { return r.policy().document.Clo
 // [Caller.Expiry] itself.
 func (r *Resource) Leeway() time.Duration { return r.policy().leeway }
 
-// Origins returns the web origins whose pages may send requests, sorted: that of the
-// Identifier and those of HTTPOptions.Origins. It is never empty. It is for the CORS
-// library in front of the resource, so that both use the same list. Such a library should
-// call it for each request, because [Resource.Replace] can change the list.
-func (r *Resource) Origins() []string { return slices.Clone(r.policy().origins) }
+// AllowsOrigin reports whether pages of a web origin may send requests: that of the
+// Identifier, those of HTTPOptions.Origins, and loopback origins if the Identifier is a
+// loopback address. It is for the CORS library in front of the resource, which should call it
+// for each request, because [Resource.Replace] can change the result.
+func (r *Resource) AllowsOrigin(origin string) bool { return r.policy().allowsOrigin(origin) }
 
 // Ready returns nil if tokens of every issuer and every credential of Credentials.Headers
 // can be verified. It calls the method Ready(context.Context) error of the verifiers that

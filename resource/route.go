@@ -2,6 +2,7 @@ package resource
 
 import (
 	"errors"
+	"fmt"
 	"strings"
 	"time"
 )
@@ -30,13 +31,36 @@ func (p *policy) route(t *Token) (*issuer, *fault) {
 		}
 	}
 	if p.resolver != nil {
-		if from, err := p.resolver.resolve(iss, time.Now()); err != nil {
+		if from, err := p.resolver.resolve(iss, time.Now()); errors.Is(err, errResolverBusy) {
+			return nil, &fault{reason: ReasonKeyPending, err: err, retryAfter: unprovenInterval}
+		} else if err != nil {
 			return nil, newFault(ReasonInternalError, "Hooks.ResolveIssuer: %w", err)
 		} else if from != nil {
 			return from, nil
 		}
 	}
-	return nil, unknownIssuer(iss, "iss names no configured issuer")
+	f := unknownIssuer(iss, "iss names no configured issuer")
+	f.want = p.describeIssuers(iss)
+	return nil, f
+}
+
+// maxDescribedIssuers is the number of issuers that a log record names.
+const maxDescribedIssuers = 5
+
+// describeIssuers lists the configured issuers for the log, that which differs from iss only in
+// a slash at the end first.
+func (p *policy) describeIssuers(iss string) string {
+	var names []string
+	for _, i := range p.allIssuers() {
+		if strings.TrimSuffix(i.id, "/") == strings.TrimSuffix(iss, "/") {
+			return i.id + " (it differs in the slash at the end, which counts)"
+		}
+		names = append(names, i.id)
+	}
+	if more := len(names) - maxDescribedIssuers; more > 0 {
+		names = append(names[:maxDescribedIssuers], fmt.Sprintf("%d more", more))
+	}
+	return strings.Join(names, " or ")
 }
 
 func (p *policy) routeOpaque(t *Token) (*issuer, *fault) {

@@ -34,7 +34,6 @@ func (b *builder) setRules() {
 	if o.Undeclared != AllowUndeclared && o.Undeclared != DenyUndeclared {
 		b.mistakes.Addf("Operations.Undeclared: %d is neither AllowUndeclared nor DenyUndeclared", o.Undeclared)
 	}
-	b.checkPublic(o)
 	r := &rules{Operations: o, resources: uripattern.NewSet()}
 	for n, rule := range o.Resources {
 		where := fmt.Sprintf("Operations.Resources[%d]", n)
@@ -45,10 +44,12 @@ func (b *builder) setRules() {
 	for _, tool := range slices.Sorted(maps.Keys(o.Tools)) {
 		r.allTools = scopeset.Union(r.allTools, o.Tools[tool])
 	}
+	b.checkPublicMethods(o)
+	b.checkPublicNames(r)
 	b.policy.rules = r
 }
 
-func (b *builder) checkPublic(o Operations) {
+func (b *builder) checkPublicMethods(o Operations) {
 	for _, method := range o.Public {
 		switch {
 		case !mcpmsg.CanBePublic(method):
@@ -59,6 +60,34 @@ func (b *builder) checkPublic(o Operations) {
 			b.mistakes.Addf("Operations.Public: initialize needs Stateless: a session that was opened without a token could be used with any token")
 		}
 	}
+}
+
+// checkPublicNames rejects a public tool, prompt or resource that has scopes in a rule.
+func (b *builder) checkPublicNames(r *rules) {
+	check := func(field, method string, names []string) {
+		for n, name := range names {
+			where := fmt.Sprintf("Operations.%s[%d]", field, n)
+			m, err := mcpmsg.ForOperation(method, name, "", nil)
+			if err != nil {
+				b.mistakes.Addf("%s: empty name", where)
+				continue
+			}
+			if slices.Contains(names[:n], name) {
+				b.mistakes.Addf("%s: duplicate name %q", where, name)
+			}
+			if method == mcpmsg.ResourcesRead && !uripattern.IsPlain(name) {
+				b.mistakes.Addf("%s: %q is not a plain URI", where, name)
+				continue
+			}
+			var needed requirements
+			if r.collect(m, &needed); len(needed.scopes.List()) > 0 {
+				b.mistakes.Addf("%s: %q needs the scopes %q by other rules; an operation cannot have scopes and be public", where, name, needed.scopes.List())
+			}
+		}
+	}
+	check("PublicTools", mcpmsg.ToolsCall, r.PublicTools)
+	check("PublicPrompts", mcpmsg.PromptsGet, r.PublicPrompts)
+	check("PublicResources", mcpmsg.ResourcesRead, r.PublicResources)
 }
 
 func (b *builder) checkRuleMap(where string, rules map[string][]string) {
@@ -137,7 +166,7 @@ func (r *rules) callRule(ctx context.Context, o Operation, c *Caller) ([]string,
 func (r *rules) collect(m *mcpmsg.Message, all *requirements) (declared bool) {
 	scopes, hasMethodRule := r.Methods[m.Method]
 	all.scopes.Add(scopes)
-	declared = hasMethodRule && !m.IsSpecific() || mcpmsg.IsLifecycle(m.Method) || slices.Contains(r.Public, m.Method)
+	declared = hasMethodRule && !m.IsSpecific() || mcpmsg.IsLifecycle(m.Method) || r.isPublic(m)
 	if m.Tool != "" {
 		scopes, ok := r.Tools[m.Tool]
 		all.scopes.Add(scopes)
@@ -179,6 +208,22 @@ func (r *rules) collectSubscribed(m *mcpmsg.Message, all *requirements) (declare
 	return declared
 }
 
+// namedFirst moves the operations that a rule names to the front. It keeps the order of each
+// part, and stops comparing URIs with templates beyond uripattern.MaxWork.
+func (r *rules) namedFirst(all []Operation) []Operation {
+	var named, others []Operation
+	work := 0
+	for _, o := range all {
+		m, err := o.message()
+		if err == nil && r.ruleFor(m, &work) != otherOperation {
+			named = append(named, o)
+		} else {
+			others = append(others, o)
+		}
+	}
+	return append(named, others...)
+}
+
 // otherOperation is the label of operations that no rule names.
 const otherOperation = "other"
 
@@ -211,17 +256,23 @@ func (r *rules) label(messages []*mcpmsg.Message) string {
 	if r == nil || len(messages) != 1 {
 		return otherOperation
 	}
-	m := messages[0]
+	return r.ruleFor(messages[0], new(int))
+}
+
+// ruleFor returns the label of the rule that names a message.
+func (r *rules) ruleFor(m *mcpmsg.Message, work *int) string {
+	if r == nil {
+		return otherOperation
+	}
 	if _, ok := r.Tools[m.Tool]; ok && m.Tool != "" {
 		return "tool " + m.Tool
 	}
 	if _, ok := r.Prompts[m.Prompt]; ok && m.Prompt != "" {
 		return "prompt " + m.Prompt
 	}
-	work := 0
 	for _, uri := range m.Resources {
-		if rule, ok := r.resources.First(uri, &work); ok {
-			return r.Resources[rule].label()
+		if match := r.resources.Match(uri, work); len(match.Patterns) > 0 {
+			return r.Resources[match.Patterns[0]].label()
 		}
 	}
 	if _, ok := r.Methods[m.Method]; ok {

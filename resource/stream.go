@@ -39,7 +39,7 @@ var ErrStreamEnded = errors.New("resource: stream ended: its token is no longer 
 // nethttp/mcpsdk.Lock rejects such a request.
 //
 // While a stream is open, every 30 seconds it gets the checks that a request gets: steps 1
-// to 8 of the pipeline, and whether the caller has the scopes that the request needed. The
+// to 8 of the pipeline, whether its header fields agree with the claims, and whether the caller has the scopes that the request needed. The
 // context of Decision.Request ends, with [ErrStreamEnded] as its cause,
 //
 //   - when the token expires, leeway included,
@@ -81,6 +81,11 @@ func (p *policy) watch(req *http.Request, caller *Caller, needed []string) (*htt
 	ctx, cancel := context.WithCancelCause(req.Context())
 	// A copy, because the handler may change its header while a check reads.
 	header := http.Header{"Authorization": slices.Clone(req.Header["Authorization"])}
+	for i := range p.headerClaims {
+		if field := p.headerClaims[i].field; len(req.Header[field]) > 0 {
+			header[field] = slices.Clone(req.Header[field])
+		}
+	}
 	checked := (&http.Request{Header: header}).WithContext(ctx)
 	s := &stream{policy: p, cancel: cancel, caller: caller}
 	p.owner.streams.Add(1)
@@ -141,6 +146,9 @@ func (p *policy) recheck(req *http.Request, previous *Caller, needed []string) (
 	if f := p.checkRevoked(req.Context(), caller); f != nil {
 		return nil, f
 	}
+	if f := previous.policy.checkHeaderClaims(req.Header, caller); f != nil {
+		return nil, f
+	}
 	if f := p.checkScopes(caller, p.scopes, needed); f != nil {
 		return nil, f
 	}
@@ -160,7 +168,7 @@ func (s *stream) finishCheck(ctx context.Context, caller *Caller, f *fault) {
 		s.caller, s.undecided = caller, 0
 		s.timer.Reset(s.delay())
 		return
-	case outcomes[f.reason] == answerUnavailable && s.undecided < maxUndecidedChecks:
+	case outcomes[f.reason].status == http.StatusServiceUnavailable && s.undecided < maxUndecidedChecks:
 		s.undecided++
 		s.timer.Reset(s.delay())
 		return

@@ -87,11 +87,15 @@ func Read(req *http.Request, limit int) (body []byte, messages []*Message, e *Er
 	return body, messages, checkHeaders(req.Header, messages)
 }
 
-// readBody reads at most one byte more than the limit.
+// maxFirstRead bounds what is allocated for a body before any of it has arrived.
+const maxFirstRead = 64 << 10
+
+// readBody reads at most one byte more than the limit. The buffer grows with what arrives:
+// Content-Length alone does not make it large.
 func readBody(req *http.Request, limit int) ([]byte, error) {
 	size := 0
 	if n := req.ContentLength; n > 0 && n <= int64(limit) {
-		size = int(n) + bytes.MinRead
+		size = int(min(n, maxFirstRead)) + bytes.MinRead
 	}
 	buffer := bytes.NewBuffer(make([]byte, 0, size))
 	_, err := buffer.ReadFrom(io.LimitReader(req.Body, int64(limit)+1))

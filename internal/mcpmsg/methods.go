@@ -15,6 +15,8 @@ import (
 // Methods that other packages need by name.
 const (
 	Initialize          = "initialize"
+	Initialized         = "notifications/initialized"
+	Ping                = "ping"
 	ToolsCall           = "tools/call"
 	PromptsGet          = "prompts/get"
 	ResourcesRead       = "resources/read"
@@ -47,7 +49,7 @@ type traits struct {
 // included. To support another method, add it here.
 var methods = map[string]traits{
 	Initialize:        {lifecycle: true, public: true},
-	"ping":            {lifecycle: true, public: true},
+	Ping:              {lifecycle: true, public: true},
 	"server/discover": {lifecycle: true, public: true},
 
 	"tools/list":               {public: true},
@@ -74,7 +76,7 @@ var methods = map[string]traits{
 	"tasks/update": {subject: aTask, optional: true},
 	"tasks/cancel": {subject: aTask, optional: true},
 
-	"notifications/initialized":        {lifecycle: true},
+	Initialized:                        {lifecycle: true},
 	"notifications/cancelled":          {lifecycle: true},
 	"notifications/progress":           {lifecycle: true},
 	"notifications/roots/list_changed": {lifecycle: true},

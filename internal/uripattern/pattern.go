@@ -1,178 +1,140 @@
+// Package uripattern matches the URIs of MCP resources against patterns. It does not know
+// tokens and scopes.
+//
+// Readers differ in which URIs they take for the same resource. Instead of following them,
+// the package compares only plain URIs (see [IsPlain]), which leave no room for that, and
+// reports every other URI as one that could be any resource.
 package uripattern
 
 import (
 	"errors"
+	"fmt"
+	"net/url"
 	"regexp"
-	"slices"
 	"strings"
 
 	"github.com/yosida95/uritemplate/v3"
-	"golang.org/x/text/unicode/norm"
-
-	"github.com/warder-go/warder/internal/strictjson"
 )
 
-// Pattern names resources. Exactly one of the three is given.
+// Pattern matches URIs. Exactly one of the fields is set.
 type Pattern struct {
 	URI      string // exact
 	Prefix   string // of the URI
 	Template string // RFC 6570, matched as the MCP SDKs do
 }
 
-// Match reports whether the pattern is for the URI, in this or another spelling. A URI
-// that readers could resolve in several ways is matched like any other here, and a
-// pattern that [Set.Add] would refuse matches nothing.
-func (p Pattern) Match(uri string) bool {
-	c, err := compile(p)
-	if err != nil {
+// compiled is the compiled form of a Pattern. The texts are in lower case.
+type compiled struct {
+	text    string // as written, not in lower case
+	exact   string // of a URI
+	prefix  string
+	head    string         // of a template: the text before the first expression
+	regexp  *regexp.Regexp // of a template, in lower case
+	written *regexp.Regexp // of a template, as written
+}
+
+// compile checks and compiles a pattern. A pattern must be plain, as the URIs that it matches
+// are. The exception is a URI with a port or a query, or without "//": it is matched byte for
+// byte, and no other spelling matches it.
+func compile(p Pattern) (*compiled, error) {
+	switch {
+	case p.URI != "" && p.Prefix == "" && p.Template == "":
+		if !IsPlain(p.URI) && !isOtherURI(p.URI) {
+			return nil, notPlain(p.URI)
+		}
+		return &compiled{text: p.URI, exact: fold(p.URI)}, nil
+	case p.Prefix != "" && p.URI == "" && p.Template == "":
+		if !IsPlain(p.Prefix + "a") {
+			return nil, notPlain(p.Prefix)
+		}
+		return &compiled{text: p.Prefix, prefix: fold(p.Prefix)}, nil
+	case p.Template != "" && p.URI == "" && p.Prefix == "":
+		return compileTemplate(p.Template)
+	}
+	return nil, errors.New("set exactly one of URI, Prefix and Template")
+}
+
+// isOtherURI reports whether a URI is absolute, and not plain only because it has a port or a
+// query, or because it has no "//".
+func isOtherURI(text string) bool {
+	u, err := url.Parse(text)
+	if err != nil || u.Scheme == "" || u.Fragment != "" || u.User != nil || !strings.HasPrefix(text, u.Scheme) {
 		return false
 	}
-	binds, _ := c.match(newURI(uri), new(int))
-	return c.names(uri) || binds
+	if u.Opaque != "" {
+		return consistsOf(u.Scheme, schemeChars)
+	}
+	text, _, _ = strings.Cut(text, "?")
+	return IsPlain(strings.Replace(text, "://"+u.Host, "://"+u.Hostname(), 1))
 }
 
-// compiled is a Pattern, parsed.
-type compiled struct {
-	text      string   // as written
-	forms     []string // levelled; of a URI or a prefix
-	prefix    bool
-	written   *template   // nil if it is none
-	templates []*template // levelled, for each of reservedKept
-}
-
-// template is an RFC 6570 template as the MCP SDKs match it. Regular expressions of Go
-// take time in proportion to the text, but some 100 ns for each byte: so a look at the
-// literal parts comes first, and what is left is counted, see MaxWork.
-type template struct {
-	text     string
-	literals []string // between its expressions, one more than there are of these
-	regexp   *regexp.Regexp
-}
-
-// A variable matches reserved characters in encoded form only, the form-style ones
-// have some in plain: so all spellings are tried, in which these are left.
-var reservedKept = [...]string{"/", "/?#", ":/?#[]@!$&'()*+,;="}
-
-func compile(pattern Pattern) (p compiled, err error) {
-	given := 0
-	for _, text := range []string{pattern.URI, pattern.Prefix, pattern.Template} {
-		if text != "" {
-			given++
-			p.text = text
-		}
-	}
-	if given != 1 {
-		return p, errors.New("give exactly one of URI, Prefix and Template")
-	}
-	p.prefix = pattern.Prefix != ""
-	if pattern.Template == "" {
-		p.forms = levelURI(p.text).forms
-		if p.prefix && strings.HasSuffix(p.text, "/") {
-			for i := range p.forms {
-				p.forms[i] = strings.TrimSuffix(p.forms[i], "/") + "/"
-			}
-		}
-		return p, nil
-	}
-	if p.written, err = newTemplate(p.text); err != nil {
-		return p, err
-	}
-	for _, keep := range reservedKept {
-		levelled, err := newTemplate(levelTemplate(p.text, keep))
-		if err != nil {
-			return p, err
-		}
-		p.templates = append(p.templates, levelled)
-	}
-	return p, nil
-}
-
-// levelTemplate levels the text between the expressions of a template.
-func levelTemplate(text, keep string) string {
-	var out strings.Builder
-	for first := true; text != ""; first = false {
-		literal, rest, _ := strings.Cut(text, "{")
-		expression, after, ok := strings.Cut(rest, "}")
-		decoded, _ := decodePercent(literal, "/?#")
-		out.WriteString(encodePercent(strictjson.Fold(norm.NFKC.String(decoded)), keep, first))
+// compileTemplate folds the text between the expressions of a template.
+func compileTemplate(text string) (*compiled, error) {
+	var folded, sample strings.Builder
+	for rest := text; rest != ""; {
+		literal, more, ok := strings.Cut(rest, "{")
+		expression, after, closed := strings.Cut(more, "}")
+		folded.WriteString(fold(literal))
+		sample.WriteString(literal)
 		if ok {
-			out.WriteString("{" + expression + "}")
+			folded.WriteString("{" + expression + "}")
+			sample.WriteString(sampleOf(expression))
 		}
-		text = after
+		if ok && !closed {
+			return nil, errors.New("Template is not an RFC 6570 template")
+		}
+		rest = after
 	}
-	return out.String()
-}
-
-func newTemplate(text string) (*template, error) {
-	parsed, err := uritemplate.New(text)
+	written, err := uritemplate.New(text)
 	if err != nil {
 		return nil, errors.New("Template is not an RFC 6570 template")
 	}
-	t := &template{text: text, regexp: parsed.Regexp()}
-	for parts, more := text, true; more; {
-		var literal string
-		literal, parts, more = strings.Cut(parts, "{")
-		t.literals = append(t.literals, literal)
-		_, parts, _ = strings.Cut(parts, "}")
+	if !IsPlain(sample.String()) {
+		return nil, fmt.Errorf("Template: with an expansion such as %q it is %w", sample.String(), notPlain(sample.String()))
 	}
-	return t, nil
+	lower, err := uritemplate.New(folded.String())
+	if err != nil {
+		return nil, errors.New("Template is not an RFC 6570 template")
+	}
+	head, _, _ := strings.Cut(folded.String(), "{")
+	return &compiled{text: text, head: head, regexp: lower.Regexp(), written: written.Regexp()}, nil
 }
 
-// matches adds to work what it has cost. Beyond MaxWork it only says no.
-func (t *template) matches(text string, work *int) bool {
-	if *work++; *work > MaxWork {
-		return false
+// sampleOf returns an expansion of an expression (RFC 6570 §3.2).
+func sampleOf(expression string) string {
+	if expression != "" && strings.Contains("/.;?&#", expression[:1]) {
+		return expression[:1] + "a"
 	}
-	rest, ok := strings.CutPrefix(text, t.literals[0])
-	last := len(t.literals) - 1
-	for i := 1; ok && i < last; i++ {
-		_, rest, ok = strings.Cut(rest, t.literals[i])
-	}
-	if !ok || last > 0 && !strings.HasSuffix(rest, t.literals[last]) {
-		return false
-	}
-	*work += len(text)
-	return t.regexp.MatchString(text)
+	return "a"
 }
 
-// names reports whether the rule's very text is the URI: that is beyond doubt in any
-// spelling. A template is named as text by completion/complete.
-func (p *compiled) names(text string) bool { return !p.prefix && p.text == text }
-
-// match reports whether the rule binds a plain URI, and whether it does so in the very
-// spelling that was sent. The first asks for scopes, so it errs on the strict side; the
-// second counts as having been declared. For work see [template.matches].
-func (p *compiled) match(u *uri, work *int) (binds, asWritten bool) {
+// match reports whether the pattern matches a plain URI, and whether it matches the very
+// spelling that was sent. folded is the URI in lower case.
+func (c *compiled) match(uri, folded string, work *int) (ok, asWritten bool) {
 	switch {
-	case p.written != nil:
-		asWritten = p.written.matches(u.written, work)
-		binds = asWritten || p.matchesTemplate(u, work)
-	case p.prefix:
-		asWritten = strings.HasPrefix(u.written, p.text)
-		binds = slices.ContainsFunc(u.forms, func(form string) bool {
-			return slices.ContainsFunc(p.forms, func(prefix string) bool {
-				return strings.HasPrefix(form, prefix) || form+"/" == prefix
-			})
-		})
-	default:
-		asWritten = u.written == p.text
-		binds = slices.ContainsFunc(u.forms, func(form string) bool { return slices.Contains(p.forms, form) })
+	case c.regexp != nil:
+		*work += len(uri)
+		if *work > MaxWork || !c.regexp.MatchString(folded) {
+			return false, false
+		}
+		return true, c.written.MatchString(uri)
+	case c.prefix != "":
+		return strings.HasPrefix(folded, c.prefix) || folded+"/" == c.prefix, strings.HasPrefix(uri, c.text)
 	}
-	return binds || asWritten, asWritten
+	return folded == c.exact, uri == c.text
 }
 
-func (p *compiled) matchesTemplate(u *uri, work *int) bool {
-	slash := strings.HasSuffix(p.text, "/")
-	for i, t := range p.templates {
-		same := i > 0 && t.text == p.templates[i-1].text
-		for _, spelled := range u.spellings(i) {
-			if same && slices.Contains(u.spellings(i-1), spelled) {
-				continue // tried already
-			}
-			if t.matches(spelled, work) || slash && t.matches(spelled+"/", work) {
-				return true
-			}
+// fold converts ASCII letters to lower case. It does not change other characters.
+func fold(text string) string {
+	for i := range len(text) {
+		if c := text[i]; 'A' <= c && c <= 'Z' {
+			return strings.Map(func(r rune) rune {
+				if 'A' <= r && r <= 'Z' {
+					return r + 'a' - 'A'
+				}
+				return r
+			}, text)
 		}
 	}
-	return false
+	return text
 }

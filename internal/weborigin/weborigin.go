@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"net/netip"
 	"net/url"
+	"slices"
 	"strings"
 
 	"github.com/warder-go/warder/metadata"
@@ -57,4 +58,14 @@ func Of(u *url.URL) string {
 		host += ":" + port
 	}
 	return u.Scheme + "://" + host
+}
+
+// loopbackHosts are the only hosts that [IsLoopback] accepts.
+var loopbackHosts = []string{"localhost", "127.0.0.1", "::1"}
+
+// IsLoopback reports whether an origin, written as browsers write it, is that of a page from
+// this machine: http or https, exactly localhost, 127.0.0.1 or [::1], any port.
+func IsLoopback(origin string) bool {
+	u, err := url.Parse(origin)
+	return err == nil && (u.Scheme == "http" || u.Scheme == "https") && slices.Contains(loopbackHosts, u.Hostname()) && Of(u) == origin
 }

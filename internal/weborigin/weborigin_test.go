@@ -1,0 +1,43 @@
+package weborigin_test
+
+import (
+	"testing"
+
+	"github.com/warder-go/warder/internal/weborigin"
+)
+
+func TestIsLoopback(t *testing.T) {
+	for _, row := range []struct {
+		origin string
+		want   bool
+	}{
+		{"http://localhost", true},
+		{"https://localhost", true},
+		{"http://localhost:6274", true},
+		{"http://127.0.0.1:6274", true},
+		{"http://[::1]:6274", true},
+		{"http://localhost:80", false}, // browsers omit the default port
+		{"http://localhost:06274", false},
+		{"http://localhost/", false},
+		{"http://LOCALHOST", false},
+		{"http://localhost.", false},
+		{"http://localhost.evil.test", false},
+		{"http://evil.localhost", false},
+		{"http://127.0.0.2", false},
+		{"http://127.1", false},
+		{"http://[::ffff:127.0.0.1]", false},
+		{"http://[0:0:0:0:0:0:0:1]", false},
+		{"http://user@localhost", false},
+		{"http://localhost?x", false},
+		{"http://localhost#x", false},
+		{"http://localhost:", false},
+		{"ws://localhost", false},
+		{"localhost", false},
+		{"null", false},
+		{"", false},
+	} {
+		if got := weborigin.IsLoopback(row.origin); got != row.want {
+			t.Errorf("%q: got %v, want %v", row.origin, got, row.want)
+		}
+	}
+}

@@ -1,0 +1,149 @@
+package resource
+
+import (
+	"crypto/hmac"
+	"crypto/rand"
+	"crypto/sha256"
+	"encoding/hex"
+	"strings"
+
+	"github.com/go-json-experiment/json/jsontext"
+
+	"github.com/warder-go/warder/internal/digest"
+	"github.com/warder-go/warder/internal/strictjson"
+)
+
+// principalKind says what the ID of a caller consists of besides the issuer.
+type principalKind string
+
+const (
+	ofSubject principalKind = "sub"    // the subject
+	ofClient  principalKind = "client" // the client itself: see Issuer.ClientTokens
+	ofToken   principalKind = "token"  // the token, because its claims identify no one
+)
+
+// ClientTokens is the condition under which a token belongs to the client itself, and not to a
+// user. Exactly one of its two forms is set.
+type ClientTokens struct {
+	// Claim has the value Value in tokens of clients, such as gty with the value
+	// client-credentials, or idtyp with the value app.
+	Claim, Value string
+
+	// SubjectIsClient is for servers whose tokens of clients have the client_id as sub.
+	SubjectIsClient bool
+}
+
+// userSigns are claims that describe a user or a login. A token with one of them belongs to a
+// user, even if it has no sub.
+var userSigns = strictjson.NewNames("username", "preferred_username", "email", "name", "upn", "oid", "unique_name",
+	"auth_time", "sid", "acr", "amr", "nonce")
+
+// userSign returns a claim of the token that describes a user; "" if there is none.
+func (c *Claims) userSign() (sign string) {
+	for _, object := range [][]byte{c.object, c.jwtObject} {
+		if object == nil {
+			continue
+		}
+		err := strictjson.Object(object, userSigns, func(name string, _ jsontext.Value) error {
+			sign = name
+			return nil
+		})
+		if err != nil { // such as a name in another case: fail closed
+			return "a claim that describes a user"
+		}
+	}
+	return sign
+}
+
+// isOfClient reports whether a token belongs to the client itself.
+func (i *issuer) isOfClient(c *Claims) bool {
+	condition := i.config.ClientTokens
+	switch {
+	case condition == nil:
+		return false
+	case condition.SubjectIsClient:
+		return c.Subject != "" && c.Subject == c.ClientID
+	}
+	for _, object := range [][]byte{c.object, c.jwtObject} {
+		if object != nil && i.clientClaim.Text(object) == condition.Value {
+			return true
+		}
+	}
+	return false
+}
+
+// setPrincipal determines whom the caller's ID identifies. An identity never becomes coarser
+// by itself: without a subject it is that of the token, unless the issuer's condition for
+// tokens of clients is met. checkPrincipal has rejected a user's token without a subject.
+func (c *Caller) setPrincipal(from *issuer, claims *Claims, token *Token) {
+	switch {
+	case from.isOfClient(claims):
+		c.kind = ofClient
+	case claims.Subject != "":
+		c.kind = ofSubject
+	default:
+		c.kind = ofToken
+		d := token.digest()
+		c.token = hex.EncodeToString(d[:])
+	}
+}
+
+// principal returns what identifies the caller besides its kind and its issuer.
+func (c *Caller) principal() string {
+	switch c.kind {
+	case ofSubject:
+		return c.subject
+	case ofClient:
+		return c.clientID
+	}
+	return c.token
+}
+
+// digest identifies the token. For a JWT it covers the signing input (RFC 7515 §5.1), because
+// the same signature can have several forms; otherwise it covers the whole token.
+func (t *Token) digest() digest.Digest {
+	raw := t.Raw()
+	if t.IsJWT() {
+		raw = raw[:strings.LastIndexByte(raw, '.')]
+	}
+	return digest.Of(raw)
+}
+
+// minDigestKeyBytes is the shortest Credentials.DigestKey.
+const minDigestKeyBytes = 32
+
+// logDigestBytes is how much of a digest logs show.
+const logDigestBytes = 8
+
+// setDigestKey takes the configured key, or makes a random one.
+func (b *builder) setDigestKey() {
+	key := b.config.Credentials.DigestKey
+	if key != nil && len(key) < minDigestKeyBytes {
+		b.mistakes.Addf("Credentials.DigestKey: %d bytes; use at least %d from crypto/rand, or nil for a random key", len(key), minDigestKeyBytes)
+	}
+	if key == nil {
+		key = make([]byte, minDigestKeyBytes)
+		_, _ = rand.Read(key) // never fails (package crypto/rand)
+	}
+	b.policy.digestKey = append([]byte(nil), key...)
+}
+
+// logDigest returns a short digest of a token for logs and audit records. It is an HMAC, so
+// that whoever reads the log cannot test which token it belongs to.
+func (p *policy) logDigest(d string) string {
+	mac := hmac.New(sha256.New, p.digestKey)
+	mac.Write([]byte(d))
+	return hex.EncodeToString(mac.Sum(nil)[:logDigestBytes])
+}
+
+// faultDigest returns the digest of the token that a fault is about; "" without one.
+func (p *policy) faultDigest(f *fault) string {
+	switch {
+	case f.caller != nil:
+		return f.caller.logDigest()
+	case f.token == nil || f.token.Raw() == "":
+		return ""
+	}
+	d := f.token.digest()
+	return p.logDigest(hex.EncodeToString(d[:]))
+}
