@@ -5,7 +5,6 @@ import (
 	"errors"
 	"fmt"
 	"net/http"
-	"slices"
 	"sync/atomic"
 
 	"github.com/labstack/echo/v4"
@@ -48,7 +47,7 @@ func program(res *resource.Resource) *echo.Echo {
 func forBrowsers(res *resource.Resource) echo.MiddlewareFunc {
 	return middleware.CORSWithConfig(middleware.CORSConfig{
 		// Asked each time: the list is another one after Resource.Replace.
-		AllowOriginFunc: func(origin string) (bool, error) { return slices.Contains(res.Origins(), origin), nil },
+		AllowOriginFunc: func(origin string) (bool, error) { return res.AllowsOrigin(origin), nil },
 		AllowMethods:    []string{"POST", "GET", "DELETE"},
 		AllowHeaders: []string{
 			"Authorization", "Content-Type", "Accept",

@@ -1,7 +1,6 @@
 package logging_test
 
 import (
-	"io"
 	"log/slog"
 	"strings"
 	"testing"
@@ -10,7 +9,7 @@ import (
 )
 
 func TestOrDefault(t *testing.T) {
-	own := slog.New(slog.NewTextHandler(io.Discard, nil))
+	own := slog.New(slog.DiscardHandler)
 	if got := logging.OrDefault(own); got != own {
 		t.Error("a configured logger is not used")
 	}

@@ -2,7 +2,6 @@ package mcpserver
 
 import (
 	"net/http"
-	"slices"
 
 	"github.com/rs/cors"
 
@@ -15,7 +14,7 @@ import (
 func forBrowsers(res *resource.Resource, protected http.Handler) http.Handler {
 	return cors.New(cors.Options{
 		// Asked each time: the list is another one after Resource.Replace.
-		AllowOriginFunc: func(origin string) bool { return slices.Contains(res.Origins(), origin) },
+		AllowOriginFunc: res.AllowsOrigin,
 		AllowedMethods:  []string{"POST", "GET", "DELETE"},
 		AllowedHeaders: []string{
 			"Authorization", "Content-Type", "Accept",
