@@ -28,7 +28,7 @@ func refused(reason error) want {
 
 func TestDiscoveryGoesOn(t *testing.T) {
 	for _, row := range []struct {
-		what  string
+		name  string
 		first answer
 		want  want // of the first attempt, when there is no document at all
 	}{
@@ -71,9 +71,9 @@ func TestDiscoveryGoesOn(t *testing.T) {
 		good := &web{answers: map[string]answer{oauthInserted: row.first, oidcAppended: with(tenant)}}
 		server, err := good.discover(t, tenant)
 		if err != nil {
-			t.Errorf("%s: %v", row.what, err)
+			t.Errorf("%s: %v", row.name, err)
 		}
-		wantServer(t, row.what, server, metadata.AuthorizationServer{URL: oidcAppended, Issuer: tenant})
+		wantServer(t, row.name, server, metadata.AuthorizationServer{URL: oidcAppended, Issuer: tenant})
 
 		bad := &web{answers: map[string]answer{oauthInserted: row.first}}
 		_, err = bad.discover(t, tenant)
@@ -81,6 +81,6 @@ func TestDiscoveryGoesOn(t *testing.T) {
 		if failed, ok := errors.AsType[*metadata.DiscoveryError](err); ok {
 			first = row.want(failed.Attempts[0].Err)
 		}
-		wantEqual(t, row.what, text(err), `metadata: no document of issuer "https://as.example/t/1"; "`+oauthInserted+`": `+first+`; "`+oidcInserted+`": status 404; "`+oidcAppended+`": status 404`)
+		wantEqual(t, row.name, text(err), `metadata: no document of issuer "https://as.example/t/1"; "`+oauthInserted+`": `+first+`; "`+oidcInserted+`": status 404; "`+oidcAppended+`": status 404`)
 	}
 }

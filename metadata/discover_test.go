@@ -74,7 +74,7 @@ const (
 // Discovery §4.
 func TestDiscoveryOrder(t *testing.T) {
 	for _, row := range []struct {
-		what, issuer string
+		name, issuer string
 		asked        []string
 	}{
 		{"an issuer with a path", tenant, []string{oauthInserted, oidcInserted, oidcAppended}},
@@ -85,26 +85,26 @@ func TestDiscoveryOrder(t *testing.T) {
 	} {
 		none := &web{}
 		if _, err := none.discover(t, row.issuer); err == nil {
-			t.Errorf("%s: a document where there is none", row.what)
+			t.Errorf("%s: a document where there is none", row.name)
 		}
-		wantEqual(t, row.what, strings.Join(none.asked, "\n"), strings.Join(row.asked, "\n"))
+		wantEqual(t, row.name, strings.Join(none.asked, "\n"), strings.Join(row.asked, "\n"))
 		for i, u := range row.asked {
 			one := &web{answers: map[string]answer{u: with(row.issuer)}}
 			server, err := one.discover(t, row.issuer)
 			if err != nil {
-				t.Errorf("%s, document at %s: %v", row.what, u, err)
+				t.Errorf("%s, document at %s: %v", row.name, u, err)
 				continue
 			}
-			wantServer(t, row.what, server, metadata.AuthorizationServer{URL: u, Issuer: row.issuer})
-			wantEqual(t, row.what, strings.Join(one.asked, "\n"), strings.Join(row.asked[:i+1], "\n"))
+			wantServer(t, row.name, server, metadata.AuthorizationServer{URL: u, Issuer: row.issuer})
+			wantEqual(t, row.name, strings.Join(one.asked, "\n"), strings.Join(row.asked[:i+1], "\n"))
 		}
 	}
 }
 
-func wantServer(t *testing.T, what string, got *metadata.AuthorizationServer, want metadata.AuthorizationServer) {
+func wantServer(t *testing.T, name string, got *metadata.AuthorizationServer, want metadata.AuthorizationServer) {
 	t.Helper()
 	if got == nil || !reflect.DeepEqual(*got, want) {
-		t.Errorf("%s (-want +got)\n- %+v\n+ %+v", what, want, got)
+		t.Errorf("%s (-want +got)\n- %+v\n+ %+v", name, want, got)
 	}
 }
 
@@ -190,7 +190,7 @@ func TestDiscoverMalformedIssuer(t *testing.T) {
 // http is learned only from a document that came over http, and stays there.
 func TestDiscoverOverHTTP(t *testing.T) {
 	for _, row := range []struct {
-		what, issuer, keys, want string
+		name, issuer, keys, want string
 	}{
 		{"this machine, the same name", "http://127.0.0.1:9000", "http://127.0.0.1:9001/k", "ok"},
 		{"this machine by another name", "http://localhost:9000", "http://[::1]:9000/k", "ok"},
@@ -205,9 +205,9 @@ func TestDiscoverOverHTTP(t *testing.T) {
 		got := "refused"
 		if err == nil {
 			got = "ok"
-			wantEqual(t, row.what, server.JWKSURI, row.keys)
+			wantEqual(t, row.name, server.JWKSURI, row.keys)
 		}
-		wantEqual(t, row.what, got, row.want)
+		wantEqual(t, row.name, got, row.want)
 	}
 }
 

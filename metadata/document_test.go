@@ -39,7 +39,7 @@ func full() metadata.Document {
 // RFC 9728 §2, §3.2.
 func TestMarshalJSON(t *testing.T) {
 	for _, row := range []struct {
-		what string
+		name string
 		doc  metadata.Document
 		want string
 	}{
@@ -52,8 +52,8 @@ func TestMarshalJSON(t *testing.T) {
 			`"signed_metadata":"` + jws + `","a_map":{"b":["c"],"z":1},"resource_name#de":"Müller","x_false":false,"x_number":1}`},
 	} {
 		got, err := row.doc.MarshalJSON()
-		wantEqual(t, row.what, text(err), "ok")
-		wantEqual(t, row.what, string(got), row.want)
+		wantEqual(t, row.name, text(err), "ok")
+		wantEqual(t, row.name, string(got), row.want)
 	}
 	empty := minimal()
 	empty.ScopesSupported, empty.Extra = []string{}, map[string]any{}
@@ -74,7 +74,7 @@ func TestMarshalJSON(t *testing.T) {
 func TestValidate(t *testing.T) {
 	long := strings.Repeat("x", 300)
 	for _, row := range []struct {
-		what   string
+		name   string
 		change func(*metadata.Document)
 		want   string
 	}{
@@ -129,7 +129,7 @@ func TestValidate(t *testing.T) {
 	} {
 		d := minimal()
 		row.change(&d)
-		wantEqual(t, row.what, text(d.Validate()), row.want)
+		wantEqual(t, row.name, text(d.Validate()), row.want)
 	}
 	unencodable := minimal()
 	unencodable.Extra = map[string]any{"x": make(chan int)}

@@ -107,7 +107,7 @@ func TestHandler(t *testing.T) {
 	const root, inserted = "/.well-known/oauth-protected-resource", "/.well-known/oauth-protected-resource/mcp"
 	address := start(t, newHandler(t, minimal()))
 	for _, row := range []struct {
-		what, method, target string
+		name, method, target string
 		header               []string
 		want                 string
 	}{
@@ -147,7 +147,7 @@ func TestHandler(t *testing.T) {
 		{"OPTIONS at another path", "OPTIONS", "/mcp", nil, notFound},
 		{"HEAD at another path", "HEAD", "/", nil, strings.TrimSuffix(notFound, "not found\n")},
 	} {
-		wantEqual(t, row.what, ask(t, address, row.method, row.target, row.header...), row.want)
+		wantEqual(t, row.name, ask(t, address, row.method, row.target, row.header...), row.want)
 	}
 }
 
@@ -234,7 +234,7 @@ func TestNewHandlerRefuses(t *testing.T) {
 	bad.AuthorizationServers = nil
 	worse.Resource = "http://x.example"
 	for _, row := range []struct {
-		what string
+		name string
 		docs []metadata.Document
 		want string
 	}{
@@ -243,6 +243,6 @@ func TestNewHandlerRefuses(t *testing.T) {
 		{"two that are invalid", []metadata.Document{bad, worse}, "metadata: authorization_servers is empty: name at least one issuer\n" + `metadata: resource identifier "http://x.example": must begin with https://: http is for loopback hosts, or with AllowHTTP`},
 	} {
 		_, err := metadata.NewHandler(row.docs...)
-		wantEqual(t, row.what, text(err), row.want)
+		wantEqual(t, row.name, text(err), row.want)
 	}
 }

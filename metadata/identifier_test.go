@@ -7,10 +7,10 @@ import (
 	"github.com/warder-go/warder/metadata"
 )
 
-func wantEqual[T comparable](t *testing.T, what string, got, want T) {
+func wantEqual[T comparable](t *testing.T, name string, got, want T) {
 	t.Helper()
 	if got != want {
-		t.Errorf("%s (-want +got)\n- %v\n+ %v", what, want, got)
+		t.Errorf("%s (-want +got)\n- %v\n+ %v", name, want, got)
 	}
 }
 
@@ -32,7 +32,7 @@ func TestCheckIdentifier(t *testing.T) {
 		query     = "must not have a query: remove '?' and what follows"
 		fragment  = "must not have a fragment: remove '#' and what follows"
 	)
-	for _, row := range []struct{ what, identifier, want string }{
+	for _, row := range []struct{ name, identifier, want string }{
 		{"a host", "https://mcp.example.com", "ok"},
 		{"a host and a slash", "https://mcp.example.com/", "ok"},
 		{"a path", "https://mcp.example.com/public/mcp", "ok"},
@@ -97,12 +97,12 @@ func TestCheckIdentifier(t *testing.T) {
 			_, got, _ = strings.Cut(got, ": ")      // metadata:
 			got = got[strings.Index(got, `": `)+3:] // resource identifier "…":
 		}
-		wantEqual(t, row.what, got, row.want)
+		wantEqual(t, row.name, got, row.want)
 	}
 	wantEqual(t, "http when allowed", text(metadata.CheckIdentifier("http://mcp.internal/mcp", true)), "ok")
-	for what, identifier := range map[string]string{"a password": "https://user:hush@mcp.example.com/mcp", "a user name": "https://hush@mcp.example.com", "a password in what is no URL": "https://user:hu sh@mcp.example.com/%zz"} {
+	for name, identifier := range map[string]string{"a password": "https://user:hush@mcp.example.com/mcp", "a user name": "https://hush@mcp.example.com", "a password in what is no URL": "https://user:hu sh@mcp.example.com/%zz"} {
 		if got := text(metadata.CheckIdentifier(identifier, false)); strings.Contains(got, "hu") || got == "ok" {
-			t.Errorf("%s is repeated: %s", what, got)
+			t.Errorf("%s is repeated: %s", name, got)
 		}
 	}
 	wantEqual(t, "the whole text", text(metadata.CheckIdentifier("mcp", false)), `metadata: resource identifier "mcp": `+relative)
@@ -110,7 +110,7 @@ func TestCheckIdentifier(t *testing.T) {
 
 func TestCheckIssuerAndEndpoint(t *testing.T) {
 	const https = "must begin with https://: http is for loopback hosts, or with AllowHTTP"
-	for _, row := range []struct{ what, url, issuer, endpoint string }{
+	for _, row := range []struct{ name, url, issuer, endpoint string }{
 		{"https", "https://as.example", "ok", "ok"},
 		{"a terminal slash", "https://as.example/", "ok", "ok"},
 		{"an upper-case host", "https://AS.example/t", "ok", "ok"},
@@ -119,8 +119,8 @@ func TestCheckIssuerAndEndpoint(t *testing.T) {
 		{"a query (RFC 8414 2)", "https://as.example/t?a=b", `metadata: issuer "https://as.example/t?a=b": must not have a query: remove '?' and what follows`, "ok"},
 		{"no URL", "as", `metadata: issuer "as": must be an absolute URL, such as https://host.example.com/path`, `metadata: URL "as": must be an absolute URL, such as https://host.example.com/path`},
 	} {
-		wantEqual(t, row.what+" as issuer", text(metadata.CheckIssuer(row.url, false)), row.issuer)
-		wantEqual(t, row.what+" as endpoint", text(metadata.CheckEndpoint(row.url, false)), row.endpoint)
+		wantEqual(t, row.name+" as issuer", text(metadata.CheckIssuer(row.url, false)), row.issuer)
+		wantEqual(t, row.name+" as endpoint", text(metadata.CheckEndpoint(row.url, false)), row.endpoint)
 	}
 	wantEqual(t, "an http issuer when allowed", text(metadata.CheckIssuer("http://as.example", true)), "ok")
 	wantEqual(t, "an http endpoint when allowed", text(metadata.CheckEndpoint("http://as.example", true)), "ok")
@@ -129,7 +129,7 @@ func TestCheckIssuerAndEndpoint(t *testing.T) {
 // RFC 9728 §3.1, with its examples.
 func TestWellKnown(t *testing.T) {
 	const root = "/.well-known/oauth-protected-resource"
-	for _, row := range []struct{ what, identifier, origin, path string }{
+	for _, row := range []struct{ name, identifier, origin, path string }{
 		{"a host", "https://resource.example.com", "https://resource.example.com", root},
 		{"a host and a slash", "https://resource.example.com/", "https://resource.example.com", root},
 		{"a path", "https://resource.example.com/resource1", "https://resource.example.com", root + "/resource1"},
@@ -139,11 +139,11 @@ func TestWellKnown(t *testing.T) {
 		{"http", "http://localhost:8080/mcp", "http://localhost:8080", root + "/mcp"},
 	} {
 		path, err := metadata.WellKnownPath(row.identifier)
-		wantEqual(t, row.what, text(err), "ok")
-		wantEqual(t, row.what, path, row.path)
+		wantEqual(t, row.name, text(err), "ok")
+		wantEqual(t, row.name, path, row.path)
 		url, err := metadata.WellKnownURL(row.identifier)
-		wantEqual(t, row.what, text(err), "ok")
-		wantEqual(t, row.what, url, row.origin+row.path)
+		wantEqual(t, row.name, text(err), "ok")
+		wantEqual(t, row.name, url, row.origin+row.path)
 	}
 	for _, identifier := range []string{"", "mcp", "https://a.example/../b", "https://a.example/?q"} {
 		if path, err := metadata.WellKnownPath(identifier); err == nil {

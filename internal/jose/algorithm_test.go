@@ -32,7 +32,7 @@ func TestAlgorithmNames(t *testing.T) {
 func TestAllowLists(t *testing.T) {
 	all := `["RS256" "RS384" "RS512" "PS256" "PS384" "PS512" "ES256" "ES384" "ES512" "EdDSA" "Ed25519"]`
 	for _, row := range []struct {
-		what      string
+		name      string
 		names     []string
 		want, err string
 	}{
@@ -54,7 +54,7 @@ func TestAllowLists(t *testing.T) {
 			message = append(message, err.Error())
 		}
 		if strings.Join(names, " ") != row.want || strings.Join(message, "") != row.err {
-			t.Errorf("%s (-want +got)\n- %s %s\n+ %s %v", row.what, row.want, row.err, names, err)
+			t.Errorf("%s (-want +got)\n- %s %s\n+ %s %v", row.name, row.want, row.err, names, err)
 		}
 	}
 }
@@ -143,7 +143,7 @@ func TestSignaturesAtTheEdges(t *testing.T) {
 	zero, one, minus := new(big.Int), big.NewInt(1), new(big.Int).Sub(n, s)
 	ed, pkcs1 := signature("EdDSA", edKey, input("EdDSA"), 0), signature("RS256", rsaKey(), input("RS256"), 0)
 	for _, row := range []struct {
-		what, alg string
+		name, alg string
 		signature []byte
 		want      bool
 	}{
@@ -175,7 +175,7 @@ func TestSignaturesAtTheEdges(t *testing.T) {
 		token, err := jose.Parse(input(row.alg) + "." + b64(row.signature))
 		got := err == nil && mustKey(t, jwk(familyOf(row.alg).key().Public(), "")).Verify(token)
 		if got != row.want {
-			t.Errorf("%s, %s: got %v, want %v", row.alg, row.what, got, row.want)
+			t.Errorf("%s, %s: got %v, want %v", row.alg, row.name, got, row.want)
 		}
 	}
 }

@@ -11,7 +11,7 @@ import (
 // What looks like a JWS is never taken for an opaque token (bad-inputs 42 to 51).
 func TestLooksLikeJWS(t *testing.T) {
 	for _, row := range []struct {
-		what, raw string
+		name, raw string
 		want      bool
 	}{
 		{"a JWT", "eyJhbGciOiJSUzI1NiJ9.e30.c2ln", true},
@@ -39,7 +39,7 @@ func TestLooksLikeJWS(t *testing.T) {
 		{"JSON serialization", `{"payload":"","signatures":[]}`, false},
 	} {
 		if got := jose.LooksLikeJWS(row.raw); got != row.want {
-			t.Errorf("%s: got %v, want %v", row.what, got, row.want)
+			t.Errorf("%s: got %v, want %v", row.name, got, row.want)
 		}
 	}
 }
@@ -58,7 +58,7 @@ func TestParseRefuses(t *testing.T) {
 	head, payload, signature := parts[0], parts[1], parts[2]
 	join := func(segments ...string) string { return strings.Join(segments, ".") }
 	for _, row := range []struct {
-		what, raw, want string
+		name, raw, want string
 	}{
 		{"42 nothing", "", "not three segments"},
 		{"42 one segment", head, "not three segments"},
@@ -96,7 +96,7 @@ func TestParseRefuses(t *testing.T) {
 	} {
 		got, err := jose.Parse(row.raw)
 		if want := "jose: malformed token: " + row.want; got != nil || !errors.Is(err, jose.ErrMalformed) || err.Error() != want {
-			t.Errorf("%s (-want +got)\n- %s\n+ %v", row.what, want, err)
+			t.Errorf("%s (-want +got)\n- %s\n+ %v", row.name, want, err)
 		}
 	}
 }

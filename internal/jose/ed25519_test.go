@@ -10,7 +10,7 @@ import (
 
 // smallOrder are the points of Ed25519 whose order divides 8, in all encodings that
 // decoders take, the sign bit apart.
-var smallOrder = []struct{ what, point string }{
+var smallOrder = []struct{ name, point string }{
 	{"order 4: all zeros", strings.Repeat("00", 32)},
 	{"order 1, the neutral point", "01" + strings.Repeat("00", 31)},
 	{"order 2", "ec" + strings.Repeat("ff", 30) + "7f"},
@@ -39,7 +39,7 @@ func withSign(encoded []byte, sign byte) []byte {
 // that is no point at all verifies nothing. Neither is a sound key (RFC 8032 §5.1.3,
 // §5.1.7, RFC 8725 §3.4; bad-inputs 101, 109).
 func TestParseKeyRefusesUnsoundEd25519(t *testing.T) {
-	for _, row := range append([]struct{ what, point string }{
+	for _, row := range append([]struct{ name, point string }{
 		{"a good y, not reduced", "f0" + strings.Repeat("ff", 30) + "7f"},
 		{"no point: y of 2", "02" + strings.Repeat("00", 31)},
 		{"no point: y of 7", "07" + strings.Repeat("00", 31)},
@@ -50,7 +50,7 @@ func TestParseKeyRefusesUnsoundEd25519(t *testing.T) {
 		}
 		for _, sign := range []byte{0, 0x80} {
 			if _, err := jose.ParseKey([]byte(`{"kty":"OKP","crv":"Ed25519","x":"` + b64(withSign(point, sign)) + `"}`)); err == nil {
-				t.Errorf("%s, sign bit %#x: accepted", row.what, sign)
+				t.Errorf("%s, sign bit %#x: accepted", row.name, sign)
 			}
 		}
 	}

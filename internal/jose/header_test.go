@@ -19,7 +19,7 @@ func parseHeader(header string) (jose.Header, error) {
 }
 
 func TestHeaderReads(t *testing.T) {
-	for _, row := range []struct{ what, header, kid, typ string }{
+	for _, row := range []struct{ name, header, kid, typ string }{
 		{"only alg", `{"alg":"ES256"}`, "", ""},
 		{"kid and typ", `{"typ":"at+jwt","kid":"k","alg":"ES256"}`, "k", "at+jwt"},
 		{"white space", " {\n\"alg\" : \"ES256\" } ", "", ""},
@@ -37,7 +37,7 @@ func TestHeaderReads(t *testing.T) {
 	} {
 		got, err := parseHeader(row.header)
 		if err != nil || got.Algorithm.String() != "ES256" || got.KeyID != row.kid || got.Type != row.typ {
-			t.Errorf("%s:\n got %v, error %v\nwant kid %q, typ %q", row.what, got, err, row.kid, row.typ)
+			t.Errorf("%s:\n got %v, error %v\nwant kid %q, typ %q", row.name, got, err, row.kid, row.typ)
 		}
 	}
 }
@@ -54,7 +54,7 @@ func unknown(n int) string {
 // inputs.
 func TestHeaderRefuses(t *testing.T) {
 	for _, row := range []struct {
-		what, header string
+		name, header string
 		want         error
 	}{
 		{"52 no JSON", `alg=ES256`, jose.ErrMalformed},
@@ -126,7 +126,7 @@ func TestHeaderRefuses(t *testing.T) {
 	} {
 		got, err := parseHeader(row.header)
 		if !errors.Is(err, row.want) || got != (jose.Header{}) {
-			t.Errorf("%s (-want +got)\n- %v\n+ %v, header %v", row.what, row.want, err, got)
+			t.Errorf("%s (-want +got)\n- %v\n+ %v, header %v", row.name, row.want, err, got)
 		}
 	}
 }

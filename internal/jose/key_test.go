@@ -49,7 +49,7 @@ func roca() *big.Int {
 
 func TestParseKeyReads(t *testing.T) {
 	bits := func(n int) string { return rsaOf(modulus(n), "AQAB") }
-	for _, row := range []struct{ what, document, id string }{
+	for _, row := range []struct{ name, document, id string }{
 		{"RSA", rsaJWK, ""},
 		{"EC", ecJWK, ""},
 		{"P-384", jwk(ecKey(elliptic.P384(), 1).Public(), ""), ""},
@@ -70,7 +70,7 @@ func TestParseKeyReads(t *testing.T) {
 		{"zeros in front of the exponent", strings.Replace(rsaJWK, `"AQAB"`, `"AAABAAE"`, 1), ""},
 	} {
 		if key, err := jose.ParseKey([]byte(row.document)); err != nil || key.ID != row.id {
-			t.Errorf("%s: %v\nin %s", row.what, err, row.document)
+			t.Errorf("%s: %v\nin %s", row.name, err, row.document)
 		}
 	}
 }
@@ -87,7 +87,7 @@ func TestParseKeyRefuses(t *testing.T) {
 	rsaE := func(e int64) string { return rsaOf(modulus(2048), b64(big.NewInt(e).Bytes())) }
 	rename := func(document, from, to string) string { return strings.Replace(document, from, to, 1) }
 	x5, y5 := smallPoint()
-	for _, row := range []struct{ what, document, want string }{
+	for _, row := range []struct{ name, document, want string }{
 		{"an issuer that is no string", with(ecJWK, `,"issuer":["https://a"]`), `member "issuer": is not a string`},
 		{"an empty issuer", with(ecJWK, `,"issuer":""`), `member "issuer": is empty`},
 		{"an issuer in another case", with(ecJWK, `,"Issuer":"https://a"`), `member name differs only in case from "issuer"`},
@@ -177,7 +177,7 @@ func TestParseKeyRefuses(t *testing.T) {
 	} {
 		key, err := jose.ParseKey([]byte(row.document))
 		if want := "jose: key: " + row.want; key != nil || err == nil || err.Error() != want {
-			t.Errorf("%s (-want +got)\n- %s\n+ %v", row.what, want, err)
+			t.Errorf("%s (-want +got)\n- %s\n+ %v", row.name, want, err)
 		}
 	}
 }

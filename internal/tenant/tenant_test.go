@@ -9,7 +9,7 @@ import (
 
 func TestCheck(t *testing.T) {
 	const once, segment = "must have {tenantid} exactly once, and no other braces", "{tenantid} must be a whole segment of the path"
-	for _, row := range []struct{ what, pattern, want string }{
+	for _, row := range []struct{ name, pattern, want string }{
 		{"in the middle", "https://h/{tenantid}/v2.0", ""},
 		{"at the end", "https://h/t/{tenantid}", ""},
 		{"before a terminal slash", "https://h/{tenantid}/", ""},
@@ -28,7 +28,7 @@ func TestCheck(t *testing.T) {
 			got = err.Error()
 		}
 		if got != row.want {
-			t.Errorf("%s (-want +got)\n- %s\n+ %s", row.what, row.want, got)
+			t.Errorf("%s (-want +got)\n- %s\n+ %s", row.name, row.want, got)
 		}
 	}
 }
@@ -47,7 +47,7 @@ func TestIsName(t *testing.T) {
 
 func TestOverlap(t *testing.T) {
 	for _, row := range []struct {
-		what, a, b string
+		name, a, b string
 		want       bool
 	}{
 		{"the same", "https://h/{tenantid}/v2.0", "https://h/{tenantid}/v2.0", true},
@@ -58,7 +58,7 @@ func TestOverlap(t *testing.T) {
 		{"a slot against what is no tenant", "https://h/{tenantid}/-/x", "https://h/y/{tenantid}/x", false},
 	} {
 		if got := tenant.Overlap(row.a, row.b); got != row.want || tenant.Overlap(row.b, row.a) != got {
-			t.Errorf("%s: got %v, want %v", row.what, got, row.want)
+			t.Errorf("%s: got %v, want %v", row.name, got, row.want)
 		}
 	}
 }
