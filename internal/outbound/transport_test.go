@@ -135,12 +135,12 @@ func TestTLS(t *testing.T) {
 		t.Cleanup(server.Close)
 		return server
 	}
-	good := start(nil)
+	modern := start(nil)
 	old := start(&tls.Config{MinVersion: tls.VersionTLS10, MaxVersion: tls.VersionTLS11})
 	mutual := start(&tls.Config{ClientAuth: tls.RequireAnyClientCert})
 	plain, _ := serve(t, func(http.ResponseWriter, *http.Request) {})
 	roots := x509.NewCertPool()
-	roots.AddCert(good.Certificate()) // all servers have this one; example.com is one of its names
+	roots.AddCert(modern.Certificate()) // all servers have this one; example.com is one of its names
 	trusting := &tls.Config{RootCAs: roots}
 
 	for _, row := range []struct {
@@ -148,14 +148,14 @@ func TestTLS(t *testing.T) {
 		tls       *tls.Config
 		want      outbound.Outcome
 	}{
-		{"a trusted authority", atHost(t, good.URL, "example.com"), trusting, "ok"},
-		{"an untrusted authority", atHost(t, good.URL, "example.com"), nil, "tls"},
-		{"a name that is not in the certificate", atHost(t, good.URL, "other.test"), trusting, "tls"},
+		{"a trusted authority", atHost(t, modern.URL, "example.com"), trusting, "ok"},
+		{"an untrusted authority", atHost(t, modern.URL, "example.com"), nil, "tls"},
+		{"a name that is not in the certificate", atHost(t, modern.URL, "other.test"), trusting, "tls"},
 		{"TLS 1.1", atHost(t, old.URL, "example.com"), trusting, "tls"},
 		{"TLS 1.1 with a lower MinVersion", atHost(t, old.URL, "example.com"), &tls.Config{RootCAs: roots, MinVersion: tls.VersionTLS10}, "tls"},
 		{"no TLS", strings.Replace(atHost(t, plain.URL, "example.com"), "http:", "https:", 1), trusting, "tls"},
 		{"a server that requires a client certificate", atHost(t, mutual.URL, "example.com"), trusting, "tls"},
-		{"a server with HTTP/2", atHost(t, good.URL, "example.com"), &tls.Config{RootCAs: roots, NextProtos: []string{"h2", "http/1.1"}}, "ok"},
+		{"a server with HTTP/2", atHost(t, modern.URL, "example.com"), &tls.Config{RootCAs: roots, NextProtos: []string{"h2", "http/1.1"}}, "ok"},
 	} {
 		c := newClient(t, outbound.Config{TLS: row.tls, Hosts: []string{"example.com", "other.test"}, Resolver: fixedDNS("127.0.0.1")})
 		_, err := c.Get(t.Context(), row.url, nil)

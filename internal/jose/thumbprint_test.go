@@ -11,8 +11,8 @@ func TestThumbprints(t *testing.T) {
 	const example = "NzbLsXh8uDCcd-6MNwXF4W_7noWXFZAfHkxZsRGC9Xs"
 	for _, row := range []struct{ name, document, want string }{
 		{"RFC 7638 §3.1", `{"kty":"RSA","n":"` + n + `","e":"AQAB","alg":"RS256","kid":"2011-04-29"}`, example},
-		{"the same without what is not required", `{"e":"AQAB","n":"` + n + `","kty":"RSA"}`, example},
-		{"the same with zeros in front", `{"e":"AAEAAQ","n":"` + b64(append([]byte{0}, unb64(n)...)) + `","kty":"RSA"}`, example},
+		{"the same without optional members", `{"e":"AQAB","n":"` + n + `","kty":"RSA"}`, example},
+		{"the same with leading zeros", `{"e":"AAEAAQ","n":"` + b64(append([]byte{0}, unb64(n)...)) + `","kty":"RSA"}`, example},
 		{"RFC 8037 §A.3", `{"kty":"OKP","crv":"Ed25519","x":"11qYAYKxCrfVS_7TyWQHOg7hcvPapiMlrwIaaPcHURo"}`, "kPrK_qmxVWaYVA9wwBF6Iuo3vVzz7TxHCTwXBygrS4k"},
 	} {
 		if got := b64(mustKey(t, row.document).Thumbprint[:]); got != row.want {
@@ -26,15 +26,15 @@ func TestSameUse(t *testing.T) {
 		name, a, b string
 		want       bool
 	}{
-		{"another kid", with(rsaJWK, `,"kid":"a"`), with(rsaJWK, `,"kid":"b"`), true},
+		{"different kid", with(rsaJWK, `,"kid":"a"`), with(rsaJWK, `,"kid":"b"`), true},
 		{"further members", rsaJWK, with(rsaJWK, `,"use":"sig","x":"AA"`), true},
-		{"another alg", with(rsaJWK, `,"alg":"RS256"`), with(rsaJWK, `,"alg":"PS256"`), false},
-		{"alg on one side", with(rsaJWK, `,"alg":"RS256"`), rsaJWK, false},
-		{"another issuer", with(rsaJWK, `,"issuer":"https://a"`), with(rsaJWK, `,"issuer":"https://b"`), false},
-		{"an issuer on one side", with(rsaJWK, `,"issuer":"https://a"`), rsaJWK, false},
-		{"another key", ecJWK, jwk(ecKey(elliptic.P256(), 2).Public(), ""), false},
-		{"another exponent", rsaJWK, jwk(&rsa.PublicKey{N: rsaKey().N, E: 3}, ""), false},
-		{"another kind", ecJWK, edJWK, false},
+		{"different alg", with(rsaJWK, `,"alg":"RS256"`), with(rsaJWK, `,"alg":"PS256"`), false},
+		{"alg in one key", with(rsaJWK, `,"alg":"RS256"`), rsaJWK, false},
+		{"different issuers", with(rsaJWK, `,"issuer":"https://a"`), with(rsaJWK, `,"issuer":"https://b"`), false},
+		{"an issuer in one key", with(rsaJWK, `,"issuer":"https://a"`), rsaJWK, false},
+		{"different keys", ecJWK, jwk(ecKey(elliptic.P256(), 2).Public(), ""), false},
+		{"different exponents", rsaJWK, jwk(&rsa.PublicKey{N: rsaKey().N, E: 3}, ""), false},
+		{"different key types", ecJWK, edJWK, false},
 	} {
 		a, b := mustKey(t, row.a), mustKey(t, row.b)
 		if got := a.SameUse(b); got != row.want || b.SameUse(a) != got {
