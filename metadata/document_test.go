@@ -80,7 +80,7 @@ func TestValidate(t *testing.T) {
 		change func(*metadata.Document)
 		want   string
 	}{
-		{"a good document", func(d *metadata.Document) {}, "ok"},
+		{"a valid document", func(d *metadata.Document) {}, "ok"},
 		{"http for resource, keys and issuer, allowed", func(d *metadata.Document) {
 			d.Resource, d.AuthorizationServers, d.JWKSURI, d.AllowHTTP = "http://mcp.internal/mcp", []string{"http://as.internal"}, "http://mcp.internal/jwks", true
 		}, "ok"},

@@ -180,7 +180,7 @@ func TestNoGoroutineLeaks(t *testing.T) {
 	})
 }
 
-// A Transport may return an error of its own type when the context ends.
+// A Transport may return any error when the context ends.
 func TestDeadlineWithErrorOfTransport(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		c := outbound.New(outbound.Config{Transport: transportFunc(func(r *http.Request) (*http.Response, error) {
