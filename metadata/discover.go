@@ -12,22 +12,22 @@ import (
 	"github.com/warder-go/warder/internal/outbound"
 )
 
-// Getter fetches a URL. The client of this module's internal package outbound is
-// one: limits on time, size and addresses are its business, not Discover's.
+// Getter fetches a URL. The client of this module's internal package outbound implements it.
+// A Getter limits time, size and addresses; Discover does not.
 type Getter interface {
 	Get(ctx context.Context, url string, header http.Header) (*outbound.Response, error)
 }
 
-// Attempt is one URL that Discover asked, and why that was not the end of it.
+// Attempt is a URL that Discover requested without success.
 type Attempt struct {
 	URL        string
-	Status     int           // 0: no answer
-	RetryAfter time.Duration // how long the server asks to be left alone; 0: it says nothing
-	Err        error         // never nil; holds nothing of the body but the issuer and a refused URL
+	Status     int           // 0 if there was no response
+	RetryAfter time.Duration // the wait that the server requests; 0 if none
+	Err        error         // not nil; of the body it contains at most the issuer and a rejected URL
 }
 
-// DiscoveryError says what each URL answered. It is for logs; errors.Is and
-// errors.As look into every attempt.
+// DiscoveryError describes the failure of each request. It is for logs. errors.Is and
+// errors.As examine the errors of all attempts.
 type DiscoveryError struct {
 	Issuer   string
 	Attempts []Attempt
@@ -35,7 +35,7 @@ type DiscoveryError struct {
 
 func (e *DiscoveryError) Error() string {
 	var b strings.Builder
-	fmt.Fprintf(&b, "metadata: no document of issuer %q", e.Issuer)
+	fmt.Fprintf(&b, "metadata: no valid document for issuer %q", e.Issuer)
 	for _, a := range e.Attempts {
 		fmt.Fprintf(&b, "; %q: %v", a.URL, a.Err)
 	}
@@ -51,7 +51,7 @@ func (e *DiscoveryError) Unwrap() []error {
 	return errs
 }
 
-// RetryAfter is the longest time that any of the URLs asked for.
+// RetryAfter returns the longest wait that a server requests in an attempt.
 func (e *DiscoveryError) RetryAfter() time.Duration {
 	var longest time.Duration
 	for _, a := range e.Attempts {
@@ -60,19 +60,17 @@ func (e *DiscoveryError) RetryAfter() time.Duration {
 	return longest
 }
 
-// Discover fetches and checks the document of an authorization server. It asks, in
-// this order, the URL of RFC 8414 §3.1, the same with OpenID Connect's suffix, and
-// the URL of OpenID Connect Discovery §4; for an issuer without a path the last
-// two are one. The first document whose issuer is exactly the one asked for wins
-// (RFC 8414 §3.3); one with another issuer, or with a URL that is refused, is
-// passed over and remembered.
+// Discover fetches and checks the document of an authorization server. It requests, in this
+// order, the URL of RFC 8414 §3.1, the same URL with the suffix of OpenID Connect, and the URL
+// of OpenID Connect Discovery §4. For an issuer without a path the last two are equal. It
+// returns the first valid document whose issuer is exactly the requested one (RFC 8414 §3.3).
 //
-// An outage at one URL does not end it, since the three may be routed to different
-// places; what concerns the host as a whole (name, certificate, refused address)
-// and the end of ctx do. Discover does not retry and remembers nothing. Its error
-// is a *[DiscoveryError], or says that issuer is malformed.
+// Discover continues after a failure, because the URLs may be routed to different servers. It
+// stops after a failure that concerns the whole host (name, certificate, rejected address) and
+// when ctx ends. It does not retry and does not cache. The error is a *[DiscoveryError],
+// unless issuer is malformed.
 //
-// Discover accepts an http issuer: whether http may leave is for get to say.
+// Discover accepts an http issuer: get decides whether to use http.
 func Discover(ctx context.Context, get Getter, issuer string) (*AuthorizationServer, error) {
 	urls, err := discoveryURLs(issuer)
 	if err != nil {
@@ -80,7 +78,7 @@ func Discover(ctx context.Context, get Getter, issuer string) (*AuthorizationSer
 	}
 	failed := &DiscoveryError{Issuer: issuer}
 	for n, u := range urls {
-		server, attempt := try(ctx, get, issuer, u, len(urls)-n)
+		server, attempt := fetch(ctx, get, issuer, u, len(urls)-n)
 		if server != nil {
 			return server, nil
 		}
@@ -92,12 +90,12 @@ func Discover(ctx context.Context, get Getter, issuer string) (*AuthorizationSer
 	return nil, failed
 }
 
-// try reads one URL. It takes its share of the time that is left for so many, so that
-// one that hangs does not hide the others.
-func try(ctx context.Context, get Getter, issuer, u string, left int) (*AuthorizationServer, Attempt) {
+// fetch requests one URL. It divides the time until the deadline by remaining, the number of
+// URLs not yet requested, so that one that hangs does not prevent requests to the others.
+func fetch(ctx context.Context, get Getter, issuer, u string, remaining int) (*AuthorizationServer, Attempt) {
 	if deadline, ok := ctx.Deadline(); ok {
 		var cancel context.CancelFunc
-		ctx, cancel = context.WithTimeout(ctx, time.Until(deadline)/time.Duration(left))
+		ctx, cancel = context.WithTimeout(ctx, time.Until(deadline)/time.Duration(remaining))
 		defer cancel()
 	}
 	resp, err := get.Get(ctx, u, http.Header{"Accept": {"application/json"}})
@@ -118,7 +116,7 @@ func try(ctx context.Context, get Getter, issuer, u string, left int) (*Authoriz
 	return server, Attempt{}
 }
 
-// concernsHost reports whether the other URLs, on the same host, would fail alike.
+// concernsHost reports whether requests to other URLs on the same host would fail too.
 func concernsHost(err error) bool {
 	e, ok := errors.AsType[*outbound.Error](err)
 	if !ok {
@@ -131,8 +129,8 @@ func concernsHost(err error) bool {
 	return false
 }
 
-// discoveryURLs removes a terminal slash before it builds the URLs, as RFC 8414
-// §3.1 and OpenID Connect Discovery §4.1 say.
+// discoveryURLs removes a terminal slash before it builds the URLs, as RFC 8414 §3.1 and
+// OpenID Connect Discovery §4.1 require.
 func discoveryURLs(issuer string) ([]string, error) {
 	if err := CheckIssuer(issuer, true); err != nil {
 		return nil, err

@@ -17,49 +17,49 @@ import (
 	"github.com/warder-go/warder/metadata"
 )
 
-// web is an authorization server in memory: what it answers at each URL. Other
-// URLs are 404.
-type web struct {
-	answers map[string]answer
-	asked   []string
+// fakeServer is a transport with a fixed response for each URL, and 404 for others.
+type fakeServer struct {
+	responses map[string]response
+	requested []string // URLs
 }
 
-type answer struct {
+type response struct {
 	status int
 	body   string
-	err    error // instead of an answer
+	err    error // instead of a response
 }
 
-func (w *web) RoundTrip(r *http.Request) (*http.Response, error) {
-	w.asked = append(w.asked, r.URL.String())
+func (f *fakeServer) RoundTrip(r *http.Request) (*http.Response, error) {
+	f.requested = append(f.requested, r.URL.String())
 	if accept := r.Header.Get("Accept"); accept != "application/json" {
 		return nil, fmt.Errorf("Accept is %q", accept)
 	}
-	a, ok := w.answers[r.URL.String()]
+	resp, ok := f.responses[r.URL.String()]
 	switch {
-	case a.err != nil:
-		return nil, a.err
+	case resp.err != nil:
+		return nil, resp.err
 	case !ok:
-		a = answer{status: 404, body: "404 page not found"}
+		resp = response{status: 404, body: "404 page not found"}
 	}
 	rec := httptest.NewRecorder()
-	if a.status == 429 {
+	if resp.status == 429 {
 		rec.Header().Set("Retry-After", "30")
 	}
-	rec.WriteHeader(a.status)
-	io.WriteString(rec, a.body)
+	rec.WriteHeader(resp.status)
+	io.WriteString(rec, resp.body)
 	return rec.Result(), nil
 }
 
-func (w *web) discover(t *testing.T, issuer string) (*metadata.AuthorizationServer, error) {
+func (f *fakeServer) discover(t *testing.T, issuer string) (*metadata.AuthorizationServer, error) {
 	t.Helper()
-	return metadata.Discover(t.Context(), outbound.New(outbound.Config{Transport: w, AllowHTTP: true}), issuer)
+	return metadata.Discover(t.Context(), outbound.New(outbound.Config{Transport: f, AllowHTTP: true}), issuer)
 }
 
-func ok(body string) answer { return answer{status: 200, body: body} }
+// ok returns a response with status 200.
+func ok(body string) response { return response{status: 200, body: body} }
 
-// with is a document of issuer with further members.
-func with(issuer string, members ...string) answer {
+// with returns the document of issuer with further members.
+func with(issuer string, members ...string) response {
 	return ok("{" + strings.Join(append([]string{fmt.Sprintf(`"issuer":%q`, issuer)}, members...), ",") + "}")
 }
 
@@ -70,50 +70,49 @@ const (
 	oidcAppended  = "https://as.example/t/1/.well-known/openid-configuration"
 )
 
-// The order of MCP authorization, with RFC 8414 §3.1, §5 and OpenID Connect
-// Discovery §4.
+// The order is that of MCP authorization, with RFC 8414 §3.1, §5 and OpenID Connect Discovery §4.
 func TestDiscoveryOrder(t *testing.T) {
 	for _, row := range []struct {
-		what, issuer string
-		asked        []string
+		name, issuer string
+		requested    []string
 	}{
 		{"an issuer with a path", tenant, []string{oauthInserted, oidcInserted, oidcAppended}},
-		{"a terminal slash behind the path", tenant + "/", []string{oauthInserted, oidcInserted, oidcAppended}},
+		{"a terminal slash after the path", tenant + "/", []string{oauthInserted, oidcInserted, oidcAppended}},
 		{"an issuer without a path", "https://as.example", []string{"https://as.example/.well-known/oauth-authorization-server", "https://as.example/.well-known/openid-configuration"}},
-		{"a slash for a path", "https://as.example/", []string{"https://as.example/.well-known/oauth-authorization-server", "https://as.example/.well-known/openid-configuration"}},
+		{"a slash as the path", "https://as.example/", []string{"https://as.example/.well-known/oauth-authorization-server", "https://as.example/.well-known/openid-configuration"}},
 		{"a port and an escaped path", "https://as.example:8443/a%20b", []string{"https://as.example:8443/.well-known/oauth-authorization-server/a%20b", "https://as.example:8443/.well-known/openid-configuration/a%20b", "https://as.example:8443/a%20b/.well-known/openid-configuration"}},
 	} {
-		none := &web{}
+		none := &fakeServer{}
 		if _, err := none.discover(t, row.issuer); err == nil {
-			t.Errorf("%s: a document where there is none", row.what)
+			t.Errorf("%s: got a document, want an error", row.name)
 		}
-		wantEqual(t, row.what, strings.Join(none.asked, "\n"), strings.Join(row.asked, "\n"))
-		for i, u := range row.asked {
-			one := &web{answers: map[string]answer{u: with(row.issuer)}}
+		wantEqual(t, row.name, strings.Join(none.requested, "\n"), strings.Join(row.requested, "\n"))
+		for i, u := range row.requested {
+			one := &fakeServer{responses: map[string]response{u: with(row.issuer)}}
 			server, err := one.discover(t, row.issuer)
 			if err != nil {
-				t.Errorf("%s, document at %s: %v", row.what, u, err)
+				t.Errorf("%s, document at %s: %v", row.name, u, err)
 				continue
 			}
-			wantServer(t, row.what, server, metadata.AuthorizationServer{URL: u, Issuer: row.issuer})
-			wantEqual(t, row.what, strings.Join(one.asked, "\n"), strings.Join(row.asked[:i+1], "\n"))
+			wantServer(t, row.name, server, metadata.AuthorizationServer{URL: u, Issuer: row.issuer})
+			wantEqual(t, row.name, strings.Join(one.requested, "\n"), strings.Join(row.requested[:i+1], "\n"))
 		}
 	}
 }
 
-func wantServer(t *testing.T, what string, got *metadata.AuthorizationServer, want metadata.AuthorizationServer) {
+func wantServer(t *testing.T, name string, got *metadata.AuthorizationServer, want metadata.AuthorizationServer) {
 	t.Helper()
 	if got == nil || !reflect.DeepEqual(*got, want) {
-		t.Errorf("%s (-want +got)\n- %+v\n+ %+v", what, want, got)
+		t.Errorf("%s (-want +got)\n- %+v\n+ %+v", name, want, got)
 	}
 }
 
-func TestDiscoverReadsAll(t *testing.T) {
-	w := &web{answers: map[string]answer{oidcInserted: with(tenant, `"jwks_uri":"https://keys.example/k?v=1"`,
+func TestDiscoverReadsAllMembers(t *testing.T) {
+	fake := &fakeServer{responses: map[string]response{oidcInserted: with(tenant, `"jwks_uri":"https://keys.example/k?v=1"`,
 		`"introspection_endpoint":"https://as.example/i"`, `"registration_endpoint":null`, `"token_endpoint":"http://as.example/t"`,
 		`"introspection_endpoint_auth_methods_supported":["client_secret_basic","private_key_jwt"]`,
 		`"scopes_supported":["a"]`, `"unknown":{"a":[null]}`, `"null":null`)}}
-	server, err := w.discover(t, tenant)
+	server, err := fake.discover(t, tenant)
 	wantEqual(t, "error", text(err), "ok")
 	wantServer(t, "server", server, metadata.AuthorizationServer{
 		URL:                   oidcInserted,
@@ -124,31 +123,32 @@ func TestDiscoverReadsAll(t *testing.T) {
 	})
 }
 
-// What the first URL answers does not keep the last from being found.
-// What concerns the host is not tried three times.
+// After a failure that concerns the host, and after the end of the context, Discover does not
+// request the other URLs.
 func TestDiscoveryStops(t *testing.T) {
 	for _, outcome := range []outbound.Outcome{outbound.BadURL, outbound.RefusedAddress, outbound.DNS, outbound.TLS, outbound.Canceled} {
-		w := &web{answers: map[string]answer{oauthInserted: {err: &outbound.Error{Outcome: outcome, Err: errors.New("no")}}, oidcAppended: with(tenant)}}
-		_, err := w.discover(t, tenant)
-		wantEqual(t, string(outcome), strings.Join(w.asked, "\n"), oauthInserted)
+		fake := &fakeServer{responses: map[string]response{oauthInserted: {err: &outbound.Error{Outcome: outcome, Err: errors.New("no")}}, oidcAppended: with(tenant)}}
+		_, err := fake.discover(t, tenant)
+		wantEqual(t, string(outcome), strings.Join(fake.requested, "\n"), oauthInserted)
 		if e, ok := errors.AsType[*outbound.Error](err); !ok || e.Outcome != outcome {
 			t.Errorf("outcome (-want +got)\n- %s\n+ %v", outcome, err)
 		}
 	}
 
 	ctx, cancel := context.WithCancel(t.Context())
-	w := &web{}
+	fake := &fakeServer{}
 	get := getter(func(ctx context.Context, u string) (*outbound.Response, error) {
-		w.asked = append(w.asked, u)
+		fake.requested = append(fake.requested, u)
 		cancel()
 		return &outbound.Response{Status: 404}, nil
 	})
 	if _, err := metadata.Discover(ctx, get, tenant); err == nil {
-		t.Error("a document where there is none")
+		t.Error("got a document, want an error")
 	}
-	wantEqual(t, "after the context's end", strings.Join(w.asked, "\n"), oauthInserted)
+	wantEqual(t, "after the end of the context", strings.Join(fake.requested, "\n"), oauthInserted)
 }
 
+// getter is a function that implements metadata.Getter.
 type getter func(ctx context.Context, u string) (*outbound.Response, error)
 
 func (g getter) Get(ctx context.Context, u string, _ http.Header) (*outbound.Response, error) {
@@ -156,11 +156,11 @@ func (g getter) Get(ctx context.Context, u string, _ http.Header) (*outbound.Res
 }
 
 func TestDiscoveryError(t *testing.T) {
-	w := &web{answers: map[string]answer{oauthInserted: {status: 429}, oidcInserted: with("https://evil.example")}}
-	_, err := w.discover(t, tenant)
+	fake := &fakeServer{responses: map[string]response{oauthInserted: {status: 429}, oidcInserted: with("https://evil.example")}}
+	_, err := fake.discover(t, tenant)
 	failed, isTyped := errors.AsType[*metadata.DiscoveryError](err)
 	if !isTyped {
-		t.Fatalf("error is a %T", err)
+		t.Fatalf("the error is a %T", err)
 	}
 	wantEqual(t, "issuer", failed.Issuer, tenant)
 	wantEqual(t, "RetryAfter", failed.RetryAfter(), 30*time.Second)
@@ -174,44 +174,44 @@ func TestDiscoveryError(t *testing.T) {
 	wantEqual(t, "statuses", slices.Equal(statuses, []int{429, 200, 404}), true)
 	wantEqual(t, "first RetryAfter", failed.Attempts[0].RetryAfter, 30*time.Second)
 
-	_, err = (&web{}).discover(t, tenant)
-	wantEqual(t, "is a mismatch without one", errors.Is(err, metadata.ErrIssuerMismatch), false)
+	_, err = (&fakeServer{}).discover(t, tenant)
+	wantEqual(t, "is a mismatch without a document", errors.Is(err, metadata.ErrIssuerMismatch), false)
 }
 
 func TestDiscoverMalformedIssuer(t *testing.T) {
 	for _, issuer := range []string{"", "as.example", "https://as.example?x", "https://as.example#x", "https://u@as.example", "ftp://as.example", "https://login.example/{tenant}/v2.0"} {
-		w := &web{}
-		if _, err := w.discover(t, issuer); err == nil || w.asked != nil {
-			t.Errorf("issuer %q: %v, asked %q", issuer, err, w.asked)
+		fake := &fakeServer{}
+		if _, err := fake.discover(t, issuer); err == nil || fake.requested != nil {
+			t.Errorf("issuer %q: %v, requested %q", issuer, err, fake.requested)
 		}
 	}
 }
 
-// http is learned only from a document that came over http, and stays there.
+// A document may contain http URLs only if it was retrieved over http, and only on certain hosts.
 func TestDiscoverOverHTTP(t *testing.T) {
 	for _, row := range []struct {
-		what, issuer, keys, want string
+		name, issuer, keys, want string
 	}{
-		{"this machine, the same name", "http://127.0.0.1:9000", "http://127.0.0.1:9001/k", "ok"},
-		{"this machine by another name", "http://localhost:9000", "http://[::1]:9000/k", "ok"},
-		{"from this machine to https elsewhere", "http://localhost:9000", "https://keys.example/k", "ok"},
-		{"from this machine to http elsewhere", "http://localhost:9000", "http://keys.example/k", "refused"},
+		{"loopback, the same host", "http://127.0.0.1:9000", "http://127.0.0.1:9001/k", "ok"},
+		{"loopback, another host", "http://localhost:9000", "http://[::1]:9000/k", "ok"},
+		{"from loopback to https on another host", "http://localhost:9000", "https://keys.example/k", "ok"},
+		{"from loopback to http on another host", "http://localhost:9000", "http://keys.example/k", "rejected"},
 		{"the same host", "http://as.internal", "http://as.internal:8080/k", "ok"},
-		{"another host", "http://as.internal", "http://keys.internal/k", "refused"},
-		{"from elsewhere to this machine", "http://as.internal", "http://localhost/k", "refused"},
+		{"another host", "http://as.internal", "http://keys.internal/k", "rejected"},
+		{"from another host to loopback", "http://as.internal", "http://localhost/k", "rejected"},
 	} {
-		w := &web{answers: map[string]answer{row.issuer + "/.well-known/oauth-authorization-server": with(row.issuer, fmt.Sprintf(`"jwks_uri":%q`, row.keys))}}
-		server, err := w.discover(t, row.issuer)
-		got := "refused"
+		fake := &fakeServer{responses: map[string]response{row.issuer + "/.well-known/oauth-authorization-server": with(row.issuer, fmt.Sprintf(`"jwks_uri":%q`, row.keys))}}
+		server, err := fake.discover(t, row.issuer)
+		got := "rejected"
 		if err == nil {
 			got = "ok"
-			wantEqual(t, row.what, server.JWKSURI, row.keys)
+			wantEqual(t, row.name, server.JWKSURI, row.keys)
 		}
-		wantEqual(t, row.what, got, row.want)
+		wantEqual(t, row.name, got, row.want)
 	}
 }
 
-// Through the network, with the guarded client.
+// TestDiscoverFromServer uses the guarded client and a server on a port.
 func TestDiscoverFromServer(t *testing.T) {
 	var issuer string
 	server := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
@@ -230,7 +230,7 @@ func TestDiscoverFromServer(t *testing.T) {
 	wantServer(t, "server", got, metadata.AuthorizationServer{URL: issuer + "/.well-known/openid-configuration", Issuer: issuer, JWKSURI: issuer + "/keys"})
 }
 
-// Whatever the server sends: no panic, and no document but the issuer's own.
+// FuzzDiscover checks that no body causes a panic or is accepted as the document of another issuer.
 func FuzzDiscover(f *testing.F) {
 	for _, seed := range []string{"", "{}", `{"issuer":"https://as.example"}`, `{"issuer":"https://as.example","jwks_uri":"http://as.example"}`, `{"issuer":"https://as.example","Issuer":"x"}`, `{"issuer":"\u0068ttps://as.example"}`} {
 		f.Add([]byte(seed))

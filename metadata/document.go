@@ -1,10 +1,9 @@
-// Package metadata holds two kinds of documents: the one that a protected resource
-// publishes about itself (RFC 9728), with its well-known locations and a handler,
-// and the one that an authorization server publishes (RFC 8414, OpenID Connect
-// Discovery), which it reads and checks.
+// Package metadata implements two kinds of metadata documents. It publishes the document of a
+// protected resource (RFC 9728) at its well-known locations. It fetches and checks the document
+// of an authorization server (RFC 8414, OpenID Connect Discovery).
 //
-// It does not decide whom to trust: [Discover] proves only that a document is the
-// one of the issuer that was asked for.
+// It makes no trust decisions: [Discover] verifies only that a document belongs to the
+// requested issuer.
 package metadata
 
 import (
@@ -18,18 +17,17 @@ import (
 	"github.com/go-json-experiment/json/jsontext"
 )
 
-// Document is the metadata of a protected resource (RFC 9728 §2; the members of
-// RFC 8705, RFC 9396 and RFC 9449 included). Only Resource and
-// AuthorizationServers are required. Members with their zero value are left out:
-// clients refuse null, and RFC 9728 §3.2 forbids empty arrays.
+// Document is the metadata of a protected resource (RFC 9728 §2, with the members of RFC 8705,
+// RFC 9396 and RFC 9449). Only Resource and AuthorizationServers are required. Members with
+// their zero value are omitted: clients reject null, and RFC 9728 §3.2 forbids empty arrays.
 //
-// URLs in it come from configuration, never from a request.
+// Take URLs in a Document from the configuration, never from a request.
 type Document struct {
 	Resource                              string   // the identifier, published byte for byte; see CheckIdentifier
 	AuthorizationServers                  []string // issuer identifiers, not discovery URLs; at least one (MCP authorization: MUST)
-	JWKSURI                               string   // the resource's own keys; not those of an authorization server
-	ScopesSupported                       []string // those for basic use; not offline_access
-	BearerMethodsSupported                []string // "header" is the only method there is here
+	JWKSURI                               string   // keys of the resource, not of an authorization server
+	ScopesSupported                       []string // scopes for basic use; not offline_access
+	BearerMethodsSupported                []string // "header" is the only supported method
 	ResourceSigningAlgValuesSupported     []string
 	ResourceName                          string
 	ResourceDocumentation                 string
@@ -39,20 +37,19 @@ type Document struct {
 	AuthorizationDetailsTypesSupported    []string
 	DPoPSigningAlgValuesSupported         []string
 	DPoPBoundAccessTokensRequired         bool
-	SignedMetadata                        string // a compact JWS, made elsewhere (RFC 9728 §2.2)
+	SignedMetadata                        string // a compact JWS (RFC 9728 §2.2); this package does not create it
 
-	// Extra holds further members, such as "resource_name#de" (RFC 9728 §2.1). A
-	// name of a member above, or one that differs from it only in case, is an
-	// error. Values are encoded by the rules of encoding/json/v2.
+	// Extra contains further members, such as "resource_name#de" (RFC 9728 §2.1). The name
+	// of a member above, also in another case, is an error. Values are encoded by the rules
+	// of encoding/json/v2.
 	Extra map[string]any
 
-	// AllowHTTP permits http, besides loopback hosts, in Resource, JWKSURI and
-	// AuthorizationServers. It is not published.
+	// AllowHTTP allows http in Resource, JWKSURI and AuthorizationServers for hosts other
+	// than loopback hosts. It is not published.
 	AllowHTTP bool
 }
 
-// Clone returns a copy that shares no slice and no map with d. The values in Extra are
-// shared.
+// Clone returns a copy that shares no slices and maps with d, except the values in Extra.
 func (d Document) Clone() Document {
 	for _, list := range []*[]string{&d.AuthorizationServers, &d.ScopesSupported, &d.BearerMethodsSupported,
 		&d.ResourceSigningAlgValuesSupported, &d.AuthorizationDetailsTypesSupported, &d.DPoPSigningAlgValuesSupported} {
@@ -62,13 +59,13 @@ func (d Document) Clone() Document {
 	return d
 }
 
-// member is one name of the published object with its value.
+// member is a member of the published object.
 type member struct {
 	name  string
 	value any // string, []string or bool
 }
 
-// members lists all registered members in the order in which they are published.
+// members returns all registered members in the order in which they are published.
 func (d Document) members() []member {
 	return []member{
 		{"resource", d.Resource},
@@ -101,10 +98,10 @@ func (m member) isZero() bool {
 	return false
 }
 
-// MarshalJSON encodes a valid document: the registered members in the order of
-// RFC 9728 §2, then those of Extra sorted by name. Nothing is escaped that JSON
-// does not ask to be ('&' stays '&'); encoding/json, when it calls this method,
-// escapes '<', '>' and '&' afterwards. An invalid document is Validate's error.
+// MarshalJSON encodes the document: the registered members in the order of RFC 9728 §2, then
+// those of Extra sorted by name. It returns the error of Validate if the document is invalid.
+// It escapes only characters that JSON requires to be escaped. When encoding/json calls this
+// method, it also escapes '<', '>' and '&'.
 func (d Document) MarshalJSON() ([]byte, error) {
 	if err := d.Validate(); err != nil {
 		return nil, err

@@ -44,7 +44,7 @@ func ExampleDocument() {
 	fmt.Println(string(body))
 	fmt.Println(metadata.WellKnownURL(d.Resource))
 
-	// Validate names every mistake, and what to do about it.
+	// Validate lists every mistake with its fix.
 	d.Resource, d.AuthorizationServers = "http://mcp.example.com", nil
 	fmt.Println(d.Validate())
 	// Output:

@@ -14,20 +14,20 @@ import (
 	"github.com/warder-go/warder/metadata"
 )
 
-// everywhere answers every URL with one body.
-type everywhere struct {
-	body  []byte
-	asked []string
+// constantServer is a metadata.Getter with the same body for every URL.
+type constantServer struct {
+	body      []byte
+	requested []string // URLs
 }
 
-func (e *everywhere) Get(_ context.Context, u string, _ http.Header) (*outbound.Response, error) {
-	e.asked = append(e.asked, u)
-	return &outbound.Response{Status: http.StatusOK, Header: http.Header{}, Body: e.body}, nil
+func (s *constantServer) Get(_ context.Context, u string, _ http.Header) (*outbound.Response, error) {
+	s.requested = append(s.requested, u)
+	return &outbound.Response{Status: http.StatusOK, Header: http.Header{}, Body: s.body}, nil
 }
 
-// FuzzDiscovery: a document is taken exactly if everybody reads it alike, its issuer is
-// the one asked for byte for byte, and what we use of it is https; then with the values
-// that others read. Nothing is asked but the issuer's own origin.
+// FuzzDiscovery checks that Discover accepts a document exactly if it is unambiguous, its issuer
+// is byte for byte the requested one, and the URLs that are used are https, and that it returns
+// the same values as a second parser. Discover must request URLs of the issuer's origin only.
 func FuzzDiscovery(f *testing.F) {
 	const issuer = "https://as.example/t/1"
 	for _, body := range []string{
@@ -44,48 +44,53 @@ func FuzzDiscovery(f *testing.F) {
 		f.Add(other, []byte(`{"issuer":"`+other+`","jwks_uri":"http://localhost/jwks"}`))
 	}
 	f.Fuzz(func(t *testing.T, issuer string, body []byte) {
-		server := &everywhere{body: body}
+		server := &constantServer{body: body}
 		got, err := metadata.Discover(t.Context(), server, issuer)
-		u := checkAsked(t, issuer, server.asked)
-		if len(server.asked) == 0 {
+		u := checkRequested(t, issuer, server.requested)
+		if len(server.requested) == 0 {
 			if got != nil || err == nil || metadata.CheckIssuer(issuer, true) == nil {
-				t.Fatalf("issuer %q: nothing was asked, yet %v, error %v", issuer, got, err)
+				t.Fatalf("issuer %q: no request, got %v, error %v", issuer, got, err)
 			}
 			return
 		}
 		want, ok := serverOf(u, issuer, body)
 		if (err == nil) != ok || (got != nil) != ok {
-			t.Fatalf("issuer %q, body %q: %v, error %v, want it taken: %v", issuer, body, got, err, ok)
+			t.Fatalf("issuer %q, body %q: %v, error %v, want it accepted: %v", issuer, body, got, err, ok)
 		}
 		if err != nil {
-			if asked := len(server.asked); asked < 2 {
-				t.Fatalf("issuer %q: gave up after %q", issuer, server.asked)
+			if len(server.requested) < 2 {
+				t.Fatalf("issuer %q: stopped after %q", issuer, server.requested)
 			}
 			return
 		}
-		if got.URL != server.asked[0] || len(server.asked) != 1 || got.Issuer != issuer || got.JWKSURI != want.JWKSURI || got.IntrospectionEndpoint != want.IntrospectionEndpoint ||
-			!slices.Equal(got.IntrospectionEndpointAuthMethodsSupported, want.IntrospectionEndpointAuthMethodsSupported) {
+		want.URL = server.requested[0]
+		if len(server.requested) != 1 || !sameServer(*got, want) {
 			t.Fatalf("issuer %q, body %q:\n got %+v\nwant %+v", issuer, body, got, want)
 		}
 	})
 }
 
-// checkAsked: only well-known URLs of the issuer's own origin are asked, each once.
-func checkAsked(t *testing.T, issuer string, asked []string) *url.URL {
+// checkRequested checks that only well-known URLs of the issuer's origin were requested, each once.
+func checkRequested(t *testing.T, issuer string, requested []string) *url.URL {
 	t.Helper()
 	u, err := url.Parse(issuer)
-	for i, raw := range asked {
+	for i, raw := range requested {
 		if err != nil || u.Host == "" || !strings.HasPrefix(raw, u.Scheme+"://"+u.Host+"/") || !strings.Contains(raw, "/.well-known/") {
-			t.Fatalf("issuer %q: asked %q", issuer, raw)
+			t.Fatalf("issuer %q: requested %q", issuer, raw)
 		}
-		if slices.Contains(asked[:i], raw) || i == 3 {
-			t.Fatalf("issuer %q: asked %q", issuer, asked)
+		if slices.Contains(requested[:i], raw) || i == 3 {
+			t.Fatalf("issuer %q: requested %q", issuer, requested)
 		}
 	}
 	return u
 }
 
-// serverOf reads the document by other means (RFC 8414 §2, §3.3).
+func sameServer(a, b metadata.AuthorizationServer) bool {
+	return a.URL == b.URL && a.Issuer == b.Issuer && a.JWKSURI == b.JWKSURI && a.IntrospectionEndpoint == b.IntrospectionEndpoint &&
+		slices.Equal(a.IntrospectionEndpointAuthMethodsSupported, b.IntrospectionEndpointAuthMethodsSupported)
+}
+
+// serverOf is a second parser of documents (RFC 8414 §2, §3.3).
 func serverOf(issuer *url.URL, identifier string, body []byte) (s metadata.AuthorizationServer, ok bool) {
 	const methods = "introspection_endpoint_auth_methods_supported"
 	members, ok := strictjsontest.Object(body)
@@ -93,7 +98,7 @@ func serverOf(issuer *url.URL, identifier string, body []byte) (s metadata.Autho
 		return s, false
 	}
 	for name, to := range map[string]*string{"issuer": &s.Issuer, "jwks_uri": &s.JWKSURI, "introspection_endpoint": &s.IntrospectionEndpoint} {
-		if *to, _, ok = strictjsontest.String(members, name); !ok || name != "issuer" && !goodURL(issuer, *to) {
+		if *to, _, ok = strictjsontest.String(members, name); !ok || name != "issuer" && !validURL(issuer, *to) {
 			return s, false
 		}
 	}
@@ -113,9 +118,9 @@ func serverOf(issuer *url.URL, identifier string, body []byte) (s metadata.Autho
 	return s, s.Issuer == identifier
 }
 
-// goodURL: absent, or an absolute URL that is written in its one form, without user and
-// fragment, and https, save on the host of an issuer that is itself http.
-func goodURL(issuer *url.URL, raw string) bool {
+// validURL reports whether a URL is empty, or absolute and in canonical form, without user and
+// fragment, and https. It may be http on the host of an http issuer.
+func validURL(issuer *url.URL, raw string) bool {
 	u, err := url.Parse(raw)
 	if raw == "" {
 		return true
@@ -123,6 +128,6 @@ func goodURL(issuer *url.URL, raw string) bool {
 	if err != nil || metadata.CheckEndpoint(raw, true) != nil || u.String() != raw || u.User != nil || u.Host == "" || strings.Contains(raw, "#") {
 		return false
 	}
-	sameMachine := outbound.IsLoopbackHost(u.Hostname()) && outbound.IsLoopbackHost(issuer.Hostname())
-	return u.Scheme == "https" || u.Scheme == "http" && issuer.Scheme == "http" && (sameMachine || u.Hostname() == issuer.Hostname())
+	bothLoopback := outbound.IsLoopbackHost(u.Hostname()) && outbound.IsLoopbackHost(issuer.Hostname())
+	return u.Scheme == "https" || u.Scheme == "http" && issuer.Scheme == "http" && (bothLoopback || u.Hostname() == issuer.Hostname())
 }

@@ -10,8 +10,8 @@ import (
 	"strings"
 )
 
-// What the handler answers with. The allowed headers are those that MCP clients
-// send with their discovery requests, also from a browser.
+// Values of response header fields. allowHeaders lists the fields that MCP clients, including
+// those in browsers, send with discovery requests.
 const (
 	cacheControl = "public, max-age=300"
 	allowMethods = "GET, HEAD, OPTIONS"
@@ -19,24 +19,27 @@ const (
 	preflightAge = "3600" // seconds
 )
 
-// Handler publishes documents at their well-known locations (RFC 9728 §3). It is
-// made by NewHandler or NewLiveHandler and is safe for concurrent use. The zero Handler
-// owns no location and answers 404.
+// Handler publishes documents at their well-known locations (RFC 9728 §3). Create it with
+// NewHandler or NewLiveHandler. It is safe for concurrent use. The zero Handler has no
+// locations and answers 404.
 //
-// It needs no token and must stand outside of the protection. It looks at method
-// and path alone: no Host, no forwarding header, no query changes its answer, and
-// it never redirects.
+// Do not wrap a Handler in authorization: clients request the document without a token. The
+// response depends on the method and the path only, not on Host, forwarding header fields or
+// the query. A Handler never redirects.
 type Handler struct {
-	bodies map[string]func() ([]byte, error) // by escaped path
+	encoders map[string]encoder // by escaped path
 }
 
-// NewHandler encodes each document once and publishes it at its path-inserted
-// location. Where no other document is, there are copies for clients that look
-// elsewhere: a path with a terminal slash is served without it too, and a single
-// document at the root location. Invalid documents and two at one location are errors;
-// all mistakes are returned at once.
+// encoder returns the JSON text of a document.
+type encoder func() ([]byte, error)
+
+// NewHandler encodes each document once and publishes it at its path-inserted location. For
+// clients that use other locations, it also publishes a document whose path has a terminal
+// slash at the path without it, and a single document at the root location, unless there is
+// another document. Invalid documents, and two documents at one location, are errors. The
+// error lists all of them.
 func NewHandler(docs ...Document) (*Handler, error) {
-	h := &Handler{bodies: make(map[string]func() ([]byte, error))}
+	h := &Handler{encoders: make(map[string]encoder)}
 	var errs []error
 	for _, d := range docs {
 		body, err := d.MarshalJSON()
@@ -48,23 +51,24 @@ func NewHandler(docs ...Document) (*Handler, error) {
 	return h.finish(errs)
 }
 
-// NewLiveHandler is NewHandler for documents that may change: it asks for them, and
-// encodes them, for each request. Their Resource must stay the same. The functions are
-// called concurrently.
+// NewLiveHandler is like NewHandler for documents that may change. The Handler calls the
+// functions and encodes the results for each request, concurrently. The Resource of a document
+// must not change.
 func NewLiveHandler(docs ...func() Document) (*Handler, error) {
-	h := &Handler{bodies: make(map[string]func() ([]byte, error))}
+	h := &Handler{encoders: make(map[string]encoder)}
 	var errs []error
 	for _, current := range docs {
-		body := func() ([]byte, error) { return current().MarshalJSON() }
-		_, err := body()
+		encode := func() ([]byte, error) { return current().MarshalJSON() }
+		_, err := encode()
 		if err == nil {
-			err = h.add(current().Resource, body)
+			err = h.add(current().Resource, encode)
 		}
 		errs = append(errs, err)
 	}
 	return h.finish(errs)
 }
 
+// finish returns the Handler with its additional locations, or the errors.
 func (h *Handler) finish(errs []error) (*Handler, error) {
 	if len(errs) == 0 {
 		return nil, errors.New("metadata: a handler needs at least one document")
@@ -72,60 +76,60 @@ func (h *Handler) finish(errs []error) (*Handler, error) {
 	if err := errors.Join(errs...); err != nil {
 		return nil, err
 	}
-	single := len(h.bodies) == 1
-	for path, body := range maps.Clone(h.bodies) {
-		h.copyTo(strings.TrimSuffix(path, "/"), body)
+	single := len(h.encoders) == 1
+	for path, encode := range maps.Clone(h.encoders) {
+		h.addIfFree(strings.TrimSuffix(path, "/"), encode)
 		if single {
-			h.copyTo(wellKnown, body)
+			h.addIfFree(wellKnown, encode)
 		}
 	}
 	return h, nil
 }
 
-func (h *Handler) copyTo(path string, body func() ([]byte, error)) {
-	if _, taken := h.bodies[path]; !taken {
-		h.bodies[path] = body
+func (h *Handler) addIfFree(path string, encode encoder) {
+	if _, taken := h.encoders[path]; !taken {
+		h.encoders[path] = encode
 	}
 }
 
-func (h *Handler) add(resource string, body func() ([]byte, error)) error {
+func (h *Handler) add(resource string, encode encoder) error {
 	path, err := WellKnownPath(resource)
 	if err != nil {
 		return err
 	}
-	// The host does not tell documents apart: it is the client's word.
-	if _, taken := h.bodies[path]; taken {
-		return fmt.Errorf("metadata: resource %q: another document is already at %q: give the resources different paths, or each its own handler", resource, path)
+	// The host must not distinguish documents, because the client chooses it.
+	if _, taken := h.encoders[path]; taken {
+		return fmt.Errorf("metadata: resource %q: %q is already the location of another document: use different paths, or a separate handler for each resource", resource, path)
 	}
-	h.bodies[path] = body
+	h.encoders[path] = encode
 	return nil
 }
 
-// Locations returns the paths at which there are documents, copies included, in their
-// escaped form and in order.
-func (h *Handler) Locations() []string { return slices.Sorted(maps.Keys(h.bodies)) }
+// Locations returns the escaped paths of all documents, sorted, including the additional
+// locations of NewHandler.
+func (h *Handler) Locations() []string { return slices.Sorted(maps.Keys(h.encoders)) }
 
-// Owns reports whether the request's path is, byte for byte in its escaped form,
-// one of the handler's locations, whatever the method.
+// Owns reports whether the escaped path of the request equals one of the handler's locations
+// byte for byte. The method does not matter.
 func (h *Handler) Owns(r *http.Request) bool {
-	_, ok := h.bodies[r.URL.EscapedPath()]
+	_, ok := h.encoders[r.URL.EscapedPath()]
 	return ok
 }
 
-// ServeHTTP answers GET and HEAD with the document, OPTIONS with what a browser's
-// preflight asks for, another method with 405 and any other path with 404.
+// ServeHTTP answers GET and HEAD with the document, OPTIONS with the header fields for a CORS
+// preflight, other methods with 405 and other paths with 404.
 func (h *Handler) ServeHTTP(w http.ResponseWriter, r *http.Request) {
-	// Open to every page: the document is public and no credential is involved.
+	// Every origin may read the document: it is public, and the request needs no credentials.
 	w.Header().Set("Access-Control-Allow-Origin", "*")
-	body, ok := h.bodies[r.URL.EscapedPath()]
+	encode, ok := h.encoders[r.URL.EscapedPath()]
 	if !ok {
 		http.Error(w, "not found", http.StatusNotFound)
 		return
 	}
 	switch r.Method {
 	case http.MethodGet, http.MethodHead:
-		document, err := body()
-		if err != nil { // a document that became invalid
+		document, err := encode()
+		if err != nil { // the document of a live handler became invalid
 			http.Error(w, "internal error", http.StatusInternalServerError)
 			return
 		}

@@ -32,9 +32,9 @@ func newHandler(t *testing.T, docs ...metadata.Document) *metadata.Handler {
 	return h
 }
 
-// ask sends a request as written, without a client that would tidy its path, and
-// returns the whole answer but for Date: status, sorted header, body.
-func ask(t *testing.T, address, method, target string, header ...string) string {
+// send sends a request without a client, which would normalize its path. It returns the status,
+// the sorted header without Date and Connection, and the body.
+func send(t *testing.T, address, method, target string, header ...string) string {
 	t.Helper()
 	conn, err := net.Dial("tcp", address)
 	if err != nil {
@@ -107,7 +107,7 @@ func TestHandler(t *testing.T) {
 	const root, inserted = "/.well-known/oauth-protected-resource", "/.well-known/oauth-protected-resource/mcp"
 	address := start(t, newHandler(t, minimal()))
 	for _, row := range []struct {
-		what, method, target string
+		name, method, target string
 		header               []string
 		want                 string
 	}{
@@ -126,13 +126,13 @@ func TestHandler(t *testing.T) {
 		{"POST", "POST", inserted, []string{"Content-Length: 0"}, notAllowed},
 		{"PUT", "PUT", inserted, []string{"Content-Length: 0"}, notAllowed},
 		{"DELETE", "DELETE", inserted, nil, notAllowed},
-		{"a method of nobody's", "BREW", inserted, nil, notAllowed},
+		{"an unknown method", "BREW", inserted, nil, notAllowed},
 		{"get in lower case", "get", inserted, nil, notAllowed},
 		{"a terminal slash", "GET", inserted + "/", nil, notFound},
 		{"the root path with a slash", "GET", root + "/", nil, notFound},
 		{"another path", "GET", root + "/other", nil, notFound},
 		{"a longer path", "GET", inserted + "/x", nil, notFound},
-		{"the path alone", "GET", "/mcp", nil, notFound},
+		{"the path of the resource", "GET", "/mcp", nil, notFound},
 		{"an escaped slash", "GET", root + "%2Fmcp", nil, notFound},
 		{"an escaped letter", "GET", root + "/%6Dcp", nil, notFound},
 		{"an escaped dot", "GET", "/%2Ewell-known/oauth-protected-resource/mcp", nil, notFound},
@@ -140,29 +140,29 @@ func TestHandler(t *testing.T) {
 		{"escaped dot segments", "GET", root + "/x/%2e%2e/mcp", nil, notFound},
 		{"a double slash", "GET", root + "//mcp", nil, notFound},
 		{"a double slash at the beginning", "GET", "/" + inserted, nil, notFound},
-		{"other case", "GET", root + "/MCP", nil, notFound},
+		{"another case", "GET", root + "/MCP", nil, notFound},
 		{"a path parameter", "GET", inserted + ";x", nil, notFound},
 		{"a zero byte", "GET", inserted + "%00", nil, notFound},
 		{"another well-known document", "GET", "/.well-known/oauth-authorization-server", nil, notFound},
 		{"OPTIONS at another path", "OPTIONS", "/mcp", nil, notFound},
 		{"HEAD at another path", "HEAD", "/", nil, strings.TrimSuffix(notFound, "not found\n")},
 	} {
-		wantEqual(t, row.what, ask(t, address, row.method, row.target, row.header...), row.want)
+		wantEqual(t, row.name, send(t, address, row.method, row.target, row.header...), row.want)
 	}
 }
 
-func TestHandlerOfSeveral(t *testing.T) {
+func TestHandlerWithSeveralDocuments(t *testing.T) {
 	other := minimal()
 	other.Resource = "https://other.example.com/a%2Fb/"
 	address := start(t, newHandler(t, minimal(), other))
 	const root = "/.well-known/oauth-protected-resource"
 	otherBody := strings.Replace(minimalBody, "https://mcp.example.com/mcp", other.Resource, 1)
-	wantEqual(t, "the first", ask(t, address, "GET", root+"/mcp"), documentHead+minimalBody)
-	wantEqual(t, "the second", ask(t, address, "GET", root+"/a%2Fb/"), strings.Replace(documentHead, "89", fmt.Sprint(len(otherBody)), 1)+otherBody)
-	wantEqual(t, "the second, unescaped", ask(t, address, "GET", root+"/a/b/"), notFound)
-	wantEqual(t, "the root, which could be of either", ask(t, address, "GET", root), notFound)
+	wantEqual(t, "the first document", send(t, address, "GET", root+"/mcp"), documentHead+minimalBody)
+	wantEqual(t, "the second document", send(t, address, "GET", root+"/a%2Fb/"), strings.Replace(documentHead, "89", fmt.Sprint(len(otherBody)), 1)+otherBody)
+	wantEqual(t, "the second document, unescaped path", send(t, address, "GET", root+"/a/b/"), notFound)
+	wantEqual(t, "the root location, which is ambiguous", send(t, address, "GET", root), notFound)
 
-	wantEqual(t, "the second, without its terminal slash", ask(t, address, "GET", root+"/a%2Fb"), strings.Replace(documentHead, "89", fmt.Sprint(len(otherBody)), 1)+otherBody)
+	wantEqual(t, "the second document, without its terminal slash", send(t, address, "GET", root+"/a%2Fb"), strings.Replace(documentHead, "89", fmt.Sprint(len(otherBody)), 1)+otherBody)
 
 	slash := minimal()
 	slash.Resource += "/"
@@ -170,21 +170,21 @@ func TestHandlerOfSeveral(t *testing.T) {
 	slashHead := strings.Replace(documentHead, "89", "90", 1)
 	address = start(t, newHandler(t, slash))
 	for _, path := range []string{root + "/mcp/", root + "/mcp", root} {
-		wantEqual(t, "a single one with a terminal slash, "+path, ask(t, address, "GET", path), slashHead+slashBody)
+		wantEqual(t, "a single document with a terminal slash, "+path, send(t, address, "GET", path), slashHead+slashBody)
 	}
 	for _, docs := range [][]metadata.Document{{minimal(), slash}, {slash, minimal()}} {
 		address = start(t, newHandler(t, docs...))
-		wantEqual(t, "beside one that differs in the slash, without it", ask(t, address, "GET", root+"/mcp"), documentHead+minimalBody)
-		wantEqual(t, "beside one that differs in the slash, with it", ask(t, address, "GET", root+"/mcp/"), slashHead+slashBody)
-		wantEqual(t, "beside one that differs in the slash, the root", ask(t, address, "GET", root), notFound)
+		wantEqual(t, "two documents that differ in the terminal slash, without slash", send(t, address, "GET", root+"/mcp"), documentHead+minimalBody)
+		wantEqual(t, "two documents that differ in the terminal slash, with slash", send(t, address, "GET", root+"/mcp/"), slashHead+slashBody)
+		wantEqual(t, "two documents that differ in the terminal slash, root location", send(t, address, "GET", root), notFound)
 	}
 
 	atRoot := minimal()
 	atRoot.Resource = "https://mcp.example.com"
 	address = start(t, newHandler(t, minimal(), atRoot))
 	rootBody := strings.Replace(minimalBody, "/mcp\"", "\"", 1)
-	wantEqual(t, "a resource without a path", ask(t, address, "GET", root), strings.Replace(documentHead, "89", "85", 1)+rootBody)
-	wantEqual(t, "a resource with a path beside it", ask(t, address, "GET", root+"/mcp"), documentHead+minimalBody)
+	wantEqual(t, "a resource without a path", send(t, address, "GET", root), strings.Replace(documentHead, "89", "85", 1)+rootBody)
+	wantEqual(t, "a second resource with a path", send(t, address, "GET", root+"/mcp"), documentHead+minimalBody)
 }
 
 func TestLocations(t *testing.T) {
@@ -192,17 +192,17 @@ func TestLocations(t *testing.T) {
 	slash.Resource += "/"
 	other.Resource = "https://mcp.example.com/a%2Fb"
 	const root = "/.well-known/oauth-protected-resource"
-	wantEqual(t, "one", strings.Join(newHandler(t, slash).Locations(), " "), root+" "+root+"/mcp "+root+"/mcp/")
-	wantEqual(t, "two", strings.Join(newHandler(t, minimal(), other).Locations(), " "), root+"/a%2Fb "+root+"/mcp")
-	wantEqual(t, "the zero handler's", len(new(metadata.Handler).Locations()), 0)
+	wantEqual(t, "one document", strings.Join(newHandler(t, slash).Locations(), " "), root+" "+root+"/mcp "+root+"/mcp/")
+	wantEqual(t, "two documents", strings.Join(newHandler(t, minimal(), other).Locations(), " "), root+"/a%2Fb "+root+"/mcp")
+	wantEqual(t, "the zero Handler", len(new(metadata.Handler).Locations()), 0)
 }
 
-// The handler shows what was there when it was made.
+// A change of a document after NewHandler has no effect.
 func TestHandlerEncodesOnce(t *testing.T) {
 	d := minimal()
 	address := start(t, newHandler(t, d))
 	d.AuthorizationServers[0] = "https://evil.example"
-	wantEqual(t, "after a change", ask(t, address, "GET", "/.well-known/oauth-protected-resource"), documentHead+minimalBody)
+	wantEqual(t, "after a change", send(t, address, "GET", "/.well-known/oauth-protected-resource"), documentHead+minimalBody)
 }
 
 func TestOwns(t *testing.T) {
@@ -223,26 +223,26 @@ func TestOwns(t *testing.T) {
 	} {
 		req := httptest.NewRequest(row.method, row.target, nil)
 		wantEqual(t, row.method+" "+row.target, h.Owns(req), row.want)
-		wantEqual(t, "the zero handler, "+row.target, new(metadata.Handler).Owns(req), false)
+		wantEqual(t, "the zero Handler, "+row.target, new(metadata.Handler).Owns(req), false)
 	}
-	wantEqual(t, "the zero handler", ask(t, start(t, new(metadata.Handler)), "GET", "/.well-known/oauth-protected-resource"), notFound)
+	wantEqual(t, "the zero Handler", send(t, start(t, new(metadata.Handler)), "GET", "/.well-known/oauth-protected-resource"), notFound)
 }
 
-func TestNewHandlerRefuses(t *testing.T) {
-	twin, bad, worse := minimal(), minimal(), minimal()
-	twin.Resource = "https://twin.example.com/mcp"
-	bad.AuthorizationServers = nil
-	worse.Resource = "http://x.example"
+func TestNewHandlerRejects(t *testing.T) {
+	duplicate, noServer, plainHTTP := minimal(), minimal(), minimal()
+	duplicate.Resource = "https://twin.example.com/mcp"
+	noServer.AuthorizationServers = nil
+	plainHTTP.Resource = "http://x.example"
 	for _, row := range []struct {
-		what string
+		name string
 		docs []metadata.Document
 		want string
 	}{
 		{"no document", nil, "metadata: a handler needs at least one document"},
-		{"two at one path", []metadata.Document{minimal(), twin}, `metadata: resource "https://twin.example.com/mcp": another document is already at "/.well-known/oauth-protected-resource/mcp": give the resources different paths, or each its own handler`},
-		{"two that are invalid", []metadata.Document{bad, worse}, "metadata: authorization_servers is empty: name at least one issuer\n" + `metadata: resource identifier "http://x.example": must begin with https://: http is for loopback hosts, or with AllowHTTP`},
+		{"two documents at one path", []metadata.Document{minimal(), duplicate}, `metadata: resource "https://twin.example.com/mcp": "/.well-known/oauth-protected-resource/mcp" is already the location of another document: use different paths, or a separate handler for each resource`},
+		{"two invalid documents", []metadata.Document{noServer, plainHTTP}, "metadata: authorization_servers is empty: name at least one issuer\n" + `metadata: resource identifier "http://x.example": must begin with https://: http is for loopback hosts, or with AllowHTTP`},
 	} {
 		_, err := metadata.NewHandler(row.docs...)
-		wantEqual(t, row.what, text(err), row.want)
+		wantEqual(t, row.name, text(err), row.want)
 	}
 }

@@ -11,13 +11,12 @@ import (
 	"github.com/warder-go/warder/internal/outbound"
 )
 
-// wellKnown is the location of RFC 9728 §3.
+// wellKnown is the well-known path of RFC 9728 §3.
 const wellKnown = "/.well-known/oauth-protected-resource"
 
-// WellKnownPath returns the path, in its escaped form, at which the metadata of
-// identifier is published: "/.well-known/oauth-protected-resource" with the
-// identifier's own path behind it (RFC 9728 §3.1). It fails where CheckIdentifier
-// does, http allowed.
+// WellKnownPath returns the escaped path at which the metadata of a resource is published:
+// "/.well-known/oauth-protected-resource" followed by the path of the identifier (RFC 9728
+// §3.1). It returns the error of CheckIdentifier with allowHTTP.
 func WellKnownPath(identifier string) (string, error) {
 	u, err := parseIdentifier(identifier, true)
 	if err != nil {
@@ -26,8 +25,8 @@ func WellKnownPath(identifier string) (string, error) {
 	return wellKnownPath(u), nil
 }
 
-// WellKnownURL is the absolute form of WellKnownPath, at the identifier's own
-// scheme and host.
+// WellKnownURL returns the URL with the scheme and host of the identifier and with the path of
+// WellKnownPath.
 func WellKnownURL(identifier string) (string, error) {
 	u, err := parseIdentifier(identifier, true)
 	if err != nil {
@@ -36,8 +35,8 @@ func WellKnownURL(identifier string) (string, error) {
 	return u.Scheme + "://" + u.Host + wellKnownPath(u), nil
 }
 
-// wellKnownPath keeps a terminal slash of a path, as RFC 9728 §3.1 does, but
-// drops one that directly follows the host.
+// wellKnownPath keeps the terminal slash of a path, as RFC 9728 §3.1 does, but removes a slash
+// that directly follows the host.
 func wellKnownPath(u *url.URL) string {
 	if path := u.EscapedPath(); path != "/" {
 		return wellKnown + path
@@ -45,13 +44,13 @@ func wellKnownPath(u *url.URL) string {
 	return wellKnown
 }
 
-// CheckIdentifier says what is wrong with a resource identifier, and how to put it
-// right, or returns nil. An identifier is an absolute https URL without query and
-// fragment, in the spelling that clients will type: it is compared byte for byte.
-// http is for loopback hosts, or for allowHTTP.
+// CheckIdentifier returns an error if a resource identifier is invalid. The error lists all
+// mistakes and how to fix them. An identifier is an absolute https URL without query and
+// fragment, spelled as clients send it, because it is compared byte for byte. http is allowed
+// for loopback hosts, or for all hosts with allowHTTP.
 //
-// RFC 9728 §1.2 would allow a query. It is refused here: the query would have to
-// be part of the well-known URL, where proxies and caches drop or reorder it.
+// RFC 9728 §1.2 allows a query, but CheckIdentifier rejects it: the query would be part of the
+// well-known URL, where proxies and caches remove or reorder it.
 func CheckIdentifier(identifier string, allowHTTP bool) error {
 	_, err := parseIdentifier(identifier, allowHTTP)
 	return err
@@ -63,14 +62,14 @@ func parseIdentifier(identifier string, allowHTTP bool) (*url.URL, error) {
 		err = errors.Join(checkScheme(u, allowHTTP), checkNoQuery(u), checkSpelling(u))
 	}
 	if err != nil {
-		return nil, fmt.Errorf("metadata: resource identifier %s: %w", shown(identifier), err)
+		return nil, fmt.Errorf("metadata: resource identifier %s: %w", quoteURL(identifier), err)
 	}
 	return u, nil
 }
 
-// CheckIssuer says what is wrong with an issuer identifier (RFC 8414 §2): an
-// absolute https URL without query and fragment. http is for loopback hosts, or
-// for allowHTTP. A terminal slash is part of the identifier.
+// CheckIssuer returns an error if an issuer identifier is invalid (RFC 8414 §2). It must be an
+// absolute https URL without query and fragment. http is allowed for loopback hosts, or for
+// all hosts with allowHTTP. A terminal slash is part of the identifier.
 func CheckIssuer(issuer string, allowHTTP bool) error {
 	if err := checkIssuer(issuer, allowHTTP); err != nil {
 		return fmt.Errorf("metadata: %w", err)
@@ -84,14 +83,14 @@ func checkIssuer(issuer string, allowHTTP bool) error {
 		err = errors.Join(checkScheme(u, allowHTTP), checkNoQuery(u))
 	}
 	if err != nil {
-		return fmt.Errorf("issuer %s: %w", shown(issuer), err)
+		return fmt.Errorf("issuer %s: %w", quoteURL(issuer), err)
 	}
 	return nil
 }
 
-// CheckEndpoint says what is wrong with a configured endpoint or key set URL: an
-// absolute https URL without fragment. http is for loopback hosts, or for
-// allowHTTP.
+// CheckEndpoint returns an error if the configured URL of an endpoint or key set is invalid. It
+// must be an absolute https URL without fragment. http is allowed for loopback hosts, or for
+// all hosts with allowHTTP.
 func CheckEndpoint(endpoint string, allowHTTP bool) error {
 	if err := checkEndpoint(endpoint, allowHTTP); err != nil {
 		return fmt.Errorf("metadata: %w", err)
@@ -105,17 +104,17 @@ func checkEndpoint(endpoint string, allowHTTP bool) error {
 		err = checkScheme(u, allowHTTP)
 	}
 	if err != nil {
-		return fmt.Errorf("URL %s: %w", shown(endpoint), err)
+		return fmt.Errorf("URL %s: %w", quoteURL(endpoint), err)
 	}
 	return nil
 }
 
-// parseURL reads an absolute http or https URL that means one thing only. Its
-// errors hold no part of the URL but single characters.
+// parseURL parses an absolute http or https URL in canonical form. Except for the canonical
+// form itself, its errors contain at most one character of the URL.
 func parseURL(raw string) (*url.URL, error) {
 	for _, c := range raw {
-		// The value goes into quoted strings of header fields (RFC 9110 §5.6.4),
-		// so what would need escaping there is refused, not escaped.
+		// Identifiers become quoted strings in header fields (RFC 9110 §5.6.4). Characters
+		// that would need escaping there are rejected.
 		if c <= ' ' || c > '~' || c == '"' || c == '\\' {
 			return nil, fmt.Errorf("must not contain %q: percent-encode it, or write a host in its xn-- form", c)
 		}
@@ -153,8 +152,8 @@ func checkNoQuery(u *url.URL) error {
 	return nil
 }
 
-// checkSpelling refuses identifiers that clients, proxies or routers rewrite: the
-// rewritten one would no longer be equal.
+// checkSpelling rejects identifiers that clients, proxies or routers rewrite, because the
+// rewritten identifier would not be equal.
 func checkSpelling(u *url.URL) error {
 	var errs []error
 	if u.Host != strings.ToLower(u.Host) {
@@ -164,7 +163,7 @@ func checkSpelling(u *url.URL) error {
 	for i, segment := range segments {
 		switch strings.ReplaceAll(strings.ToLower(segment), "%2e", ".") {
 		case ".", "..":
-			errs = append(errs, errors.New("path must not have dot segments: write the path that they lead to"))
+			errs = append(errs, errors.New("path must not have dot segments: write the resolved path"))
 		case "":
 			if i < len(segments)-1 {
 				errs = append(errs, errors.New("path must not have empty segments: write one slash"))
@@ -174,6 +173,7 @@ func checkSpelling(u *url.URL) error {
 	return errors.Join(errs...)
 }
 
+// validHost checks the host and port of a URL.
 func validHost(u *url.URL) bool {
 	host, port := u.Hostname(), u.Port()
 	if strings.HasSuffix(u.Host, ":") || strings.HasPrefix(host, ".") || strings.Contains(host, "..") {

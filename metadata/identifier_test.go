@@ -7,14 +7,14 @@ import (
 	"github.com/warder-go/warder/metadata"
 )
 
-func wantEqual[T comparable](t *testing.T, what string, got, want T) {
+func wantEqual[T comparable](t *testing.T, name string, got, want T) {
 	t.Helper()
 	if got != want {
-		t.Errorf("%s (-want +got)\n- %v\n+ %v", what, want, got)
+		t.Errorf("%s (-want +got)\n- %v\n+ %v", name, want, got)
 	}
 }
 
-// text is the error's text, or "ok".
+// text returns the text of err, or "ok" for nil.
 func text(err error) string {
 	if err == nil {
 		return "ok"
@@ -27,12 +27,12 @@ func TestCheckIdentifier(t *testing.T) {
 		malformed = "host or port is malformed: a name or an IP address without zone, and a port from 1 to 65535 if any"
 		relative  = "must be an absolute URL, such as https://host.example.com/path"
 		https     = "must begin with https://: http is for loopback hosts, or with AllowHTTP"
-		dots      = "path must not have dot segments: write the path that they lead to"
+		dots      = "path must not have dot segments: write the resolved path"
 		slashes   = "path must not have empty segments: write one slash"
 		query     = "must not have a query: remove '?' and what follows"
 		fragment  = "must not have a fragment: remove '#' and what follows"
 	)
-	for _, row := range []struct{ what, identifier, want string }{
+	for _, row := range []struct{ name, identifier, want string }{
 		{"a host", "https://mcp.example.com", "ok"},
 		{"a host and a slash", "https://mcp.example.com/", "ok"},
 		{"a path", "https://mcp.example.com/public/mcp", "ok"},
@@ -41,25 +41,25 @@ func TestCheckIdentifier(t *testing.T) {
 		{"an IPv4 address", "https://192.0.2.1/mcp", "ok"},
 		{"an IPv6 address and a port", "https://[2001:db8::1]:8443/mcp", "ok"},
 		{"an escaped path", "https://mcp.example.com/a%20b/c%2Fd", "ok"},
-		{"signs that paths may have", "https://mcp.example.com/~a/b;c=d,e/@f/$g!", "ok"},
+		{"punctuation that a path may contain", "https://mcp.example.com/~a/b;c=d,e/@f/$g!", "ok"},
 		{"upper case in the path", "https://mcp.example.com/MCP", "ok"},
 		{"http on localhost", "http://localhost:8080/mcp", "ok"},
 		{"http on 127.0.0.1", "http://127.0.0.1:8080/mcp", "ok"},
 		{"http on 127.1.2.3", "http://127.1.2.3/mcp", "ok"},
 		{"http on ::1", "http://[::1]:8080/mcp", "ok"},
-		{"nothing", "", relative},
+		{"an empty identifier", "", relative},
 		{"http", "http://mcp.example.com/mcp", https},
 		{"http on a private address", "http://10.0.0.1/mcp", https},
-		{"http on a name that begins like localhost", "http://localhost.example.com/mcp", https},
+		{"http on a name with localhost as prefix", "http://localhost.example.com/mcp", https},
 		{"another scheme", "ftp://mcp.example.com/mcp", "must begin with https://"},
-		{"a name only", "mcp.example.com", relative},
-		{"a path only", "/mcp", relative},
+		{"only a name", "mcp.example.com", relative},
+		{"only a path", "/mcp", relative},
 		{"no scheme", "//mcp.example.com/mcp", "must begin with https://"},
 		{"no host", "https:///mcp", relative},
 		{"an opaque URL", "https:mcp.example.com", relative},
 		{"a urn", "urn:example:mcp", relative},
 		{"only a port", "https://:443/mcp", malformed},
-		{"no port behind the colon", "https://mcp.example.com:/mcp", malformed},
+		{"an empty port", "https://mcp.example.com:/mcp", malformed},
 		{"port 0", "https://mcp.example.com:0/mcp", malformed},
 		{"port 65536", "https://mcp.example.com:65536/mcp", malformed},
 		{"a word as port", "https://mcp.example.com:port/mcp", relative},
@@ -68,7 +68,7 @@ func TestCheckIdentifier(t *testing.T) {
 		{"a host with an empty label", "https://mcp..example.com/mcp", malformed},
 		{"a wildcard host", "https://*.example.com/mcp", malformed},
 		{"two hosts", "https://a.example.com,b.example.com/mcp", malformed},
-		{"a fragment (RFC 9728 1.2)", "https://mcp.example.com/mcp#x", fragment},
+		{"a fragment (RFC 9728 §1.2)", "https://mcp.example.com/mcp#x", fragment},
 		{"an empty fragment", "https://mcp.example.com/mcp#", fragment},
 		{"a query", "https://mcp.example.com/mcp?a=b", query},
 		{"an empty query", "https://mcp.example.com/mcp?", query},
@@ -88,7 +88,7 @@ func TestCheckIdentifier(t *testing.T) {
 		{"a space", "https://mcp.example.com/a b", "must not contain ' ': percent-encode it, or write a host in its xn-- form"},
 		{"a line feed", "https://mcp.example.com/a\n", `must not contain '\n': percent-encode it, or write a host in its xn-- form`},
 		{"a letter outside of ASCII", "https://bücher.example/mcp", "must not contain 'ü': percent-encode it, or write a host in its xn-- form"},
-		{"half a percent escape", "https://mcp.example.com/%zz", relative},
+		{"an invalid percent escape", "https://mcp.example.com/%zz", relative},
 		{"three mistakes at once", "http://MCP.example.com//mcp?x", https + "\n" + query + "\n" + `host must be in lower case, as clients send it: write "mcp.example.com"` + "\n" + slashes},
 	} {
 		err := metadata.CheckIdentifier(row.identifier, false)
@@ -97,30 +97,30 @@ func TestCheckIdentifier(t *testing.T) {
 			_, got, _ = strings.Cut(got, ": ")      // metadata:
 			got = got[strings.Index(got, `": `)+3:] // resource identifier "…":
 		}
-		wantEqual(t, row.what, got, row.want)
+		wantEqual(t, row.name, got, row.want)
 	}
 	wantEqual(t, "http when allowed", text(metadata.CheckIdentifier("http://mcp.internal/mcp", true)), "ok")
-	for what, identifier := range map[string]string{"a password": "https://user:hush@mcp.example.com/mcp", "a user name": "https://hush@mcp.example.com", "a password in what is no URL": "https://user:hu sh@mcp.example.com/%zz"} {
+	for name, identifier := range map[string]string{"a password": "https://user:hush@mcp.example.com/mcp", "a user name": "https://hush@mcp.example.com", "a password in an invalid URL": "https://user:hu sh@mcp.example.com/%zz"} {
 		if got := text(metadata.CheckIdentifier(identifier, false)); strings.Contains(got, "hu") || got == "ok" {
-			t.Errorf("%s is repeated: %s", what, got)
+			t.Errorf("%s is in the error: %s", name, got)
 		}
 	}
-	wantEqual(t, "the whole text", text(metadata.CheckIdentifier("mcp", false)), `metadata: resource identifier "mcp": `+relative)
+	wantEqual(t, "the complete text", text(metadata.CheckIdentifier("mcp", false)), `metadata: resource identifier "mcp": `+relative)
 }
 
 func TestCheckIssuerAndEndpoint(t *testing.T) {
 	const https = "must begin with https://: http is for loopback hosts, or with AllowHTTP"
-	for _, row := range []struct{ what, url, issuer, endpoint string }{
+	for _, row := range []struct{ name, url, issuer, endpoint string }{
 		{"https", "https://as.example", "ok", "ok"},
 		{"a terminal slash", "https://as.example/", "ok", "ok"},
 		{"an upper-case host", "https://AS.example/t", "ok", "ok"},
-		{"http on this machine", "http://localhost:9000/t", "ok", "ok"},
-		{"http elsewhere", "http://as.example/t", `metadata: issuer "http://as.example/t": ` + https, `metadata: URL "http://as.example/t": ` + https},
-		{"a query (RFC 8414 2)", "https://as.example/t?a=b", `metadata: issuer "https://as.example/t?a=b": must not have a query: remove '?' and what follows`, "ok"},
-		{"no URL", "as", `metadata: issuer "as": must be an absolute URL, such as https://host.example.com/path`, `metadata: URL "as": must be an absolute URL, such as https://host.example.com/path`},
+		{"http on a loopback host", "http://localhost:9000/t", "ok", "ok"},
+		{"http on another host", "http://as.example/t", `metadata: issuer "http://as.example/t": ` + https, `metadata: URL "http://as.example/t": ` + https},
+		{"a query (RFC 8414 §2)", "https://as.example/t?a=b", `metadata: issuer "https://as.example/t?a=b": must not have a query: remove '?' and what follows`, "ok"},
+		{"not a URL", "as", `metadata: issuer "as": must be an absolute URL, such as https://host.example.com/path`, `metadata: URL "as": must be an absolute URL, such as https://host.example.com/path`},
 	} {
-		wantEqual(t, row.what+" as issuer", text(metadata.CheckIssuer(row.url, false)), row.issuer)
-		wantEqual(t, row.what+" as endpoint", text(metadata.CheckEndpoint(row.url, false)), row.endpoint)
+		wantEqual(t, row.name+" as issuer", text(metadata.CheckIssuer(row.url, false)), row.issuer)
+		wantEqual(t, row.name+" as endpoint", text(metadata.CheckEndpoint(row.url, false)), row.endpoint)
 	}
 	wantEqual(t, "an http issuer when allowed", text(metadata.CheckIssuer("http://as.example", true)), "ok")
 	wantEqual(t, "an http endpoint when allowed", text(metadata.CheckEndpoint("http://as.example", true)), "ok")
@@ -129,7 +129,7 @@ func TestCheckIssuerAndEndpoint(t *testing.T) {
 // RFC 9728 §3.1, with its examples.
 func TestWellKnown(t *testing.T) {
 	const root = "/.well-known/oauth-protected-resource"
-	for _, row := range []struct{ what, identifier, origin, path string }{
+	for _, row := range []struct{ name, identifier, origin, path string }{
 		{"a host", "https://resource.example.com", "https://resource.example.com", root},
 		{"a host and a slash", "https://resource.example.com/", "https://resource.example.com", root},
 		{"a path", "https://resource.example.com/resource1", "https://resource.example.com", root + "/resource1"},
@@ -139,11 +139,11 @@ func TestWellKnown(t *testing.T) {
 		{"http", "http://localhost:8080/mcp", "http://localhost:8080", root + "/mcp"},
 	} {
 		path, err := metadata.WellKnownPath(row.identifier)
-		wantEqual(t, row.what, text(err), "ok")
-		wantEqual(t, row.what, path, row.path)
+		wantEqual(t, row.name, text(err), "ok")
+		wantEqual(t, row.name, path, row.path)
 		url, err := metadata.WellKnownURL(row.identifier)
-		wantEqual(t, row.what, text(err), "ok")
-		wantEqual(t, row.what, url, row.origin+row.path)
+		wantEqual(t, row.name, text(err), "ok")
+		wantEqual(t, row.name, url, row.origin+row.path)
 	}
 	for _, identifier := range []string{"", "mcp", "https://a.example/../b", "https://a.example/?q"} {
 		if path, err := metadata.WellKnownPath(identifier); err == nil {

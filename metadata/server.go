@@ -12,13 +12,13 @@ import (
 	"github.com/warder-go/warder/internal/strictjson"
 )
 
-// AuthorizationServer is what a resource server reads of an authorization server's
-// document (RFC 8414 §2, OpenID Connect Discovery §3), and no more: an oddity in a
-// member for clients, such as null, must not cost the keys. All URLs in it have been
-// checked. Every member but Issuer may be empty: whoever needs one asks for it.
+// AuthorizationServer contains the members of an authorization server's document (RFC 8414
+// §2, OpenID Connect Discovery §3) that a resource server uses. Other members are not parsed,
+// so that an invalid value in them, such as null, does not make the document unusable. All
+// URLs have been checked. Every member except Issuer may be empty.
 type AuthorizationServer struct {
-	URL    string // where the document was found
-	Issuer string // equal to the configured one
+	URL    string // the location of the document
+	Issuer string // equal to the configured issuer
 
 	JWKSURI               string
 	IntrospectionEndpoint string
@@ -26,22 +26,22 @@ type AuthorizationServer struct {
 	IntrospectionEndpointAuthMethodsSupported []string
 }
 
-// ErrIssuerMismatch says that a document names another issuer than the one that
-// was asked for (RFC 8414 §3.3). It is wrapped in an Attempt's Err.
+// ErrIssuerMismatch means that the issuer in a document is not the requested one (RFC 8414
+// §3.3). Attempt.Err wraps it.
 var ErrIssuerMismatch = errors.New("issuer mismatch")
 
 var serverNames = strictjson.NewNames(
 	"issuer", "jwks_uri", "introspection_endpoint", "introspection_endpoint_auth_methods_supported",
 )
 
-// parseServer reads body as the document of issuer. It reads all of it before it
-// judges, and trusts none of it before the issuer is known to be right.
+// parseServer parses body as the document of issuer. It compares the issuer before it uses
+// any other member.
 func parseServer(body []byte, issuer string) (*AuthorizationServer, error) {
 	s := new(AuthorizationServer)
 	if err := strictjson.Object(body, serverNames, s.set); err != nil {
-		return nil, fmt.Errorf("document refused: %w", err)
+		return nil, fmt.Errorf("document rejected: %w", err)
 	}
-	if err := sameIssuer(s.Issuer, issuer); err != nil {
+	if err := checkSameIssuer(s.Issuer, issuer); err != nil {
 		return nil, err
 	}
 	if err := s.checkURLs(); err != nil {
@@ -64,51 +64,52 @@ func (s *AuthorizationServer) set(name string, value jsontext.Value) (err error)
 	return err
 }
 
-// sameIssuer is RFC 8414 §3.3: identical, code point by code point. Without it
-// one tenant of a server could speak for another.
-func sameIssuer(found, configured string) error {
+// checkSameIssuer requires that the issuers are identical, code point by code point (RFC 8414
+// §3.3). Otherwise one tenant of a server could impersonate another.
+func checkSameIssuer(found, configured string) error {
 	switch {
 	case found == configured:
 		return nil
 	case found == "":
-		return fmt.Errorf("%w: the document names no issuer, configured is %q", ErrIssuerMismatch, configured)
+		return fmt.Errorf("%w: the document has no issuer, want %q", ErrIssuerMismatch, configured)
 	case strings.TrimSuffix(found, "/") == strings.TrimSuffix(configured, "/"):
-		return fmt.Errorf("%w: the document says %q, configured is %q: they differ in the terminal slash only, configure the issuer as the document spells it", ErrIssuerMismatch, found, configured)
+		return fmt.Errorf("%w: the document has issuer %q, want %q: they differ in the terminal slash only; configure the issuer as in the document", ErrIssuerMismatch, found, configured)
 	}
-	return fmt.Errorf("%w: the document says %s, configured is %q", ErrIssuerMismatch, shown(found), configured)
+	return fmt.Errorf("%w: the document has issuer %s, want %q", ErrIssuerMismatch, quoteURL(found), configured)
 }
 
-// checkURLs refuses the document for one bad URL. An empty one counts as absent.
+// checkURLs returns an error if one of the URLs is invalid. It treats an empty URL as absent.
 func (s *AuthorizationServer) checkURLs() error {
 	issuer, err := url.Parse(s.Issuer)
 	if err != nil {
-		return errors.New("issuer is no URL")
+		return errors.New("issuer is not a URL")
 	}
-	for _, e := range []struct{ name, value string }{
+	for _, member := range []struct{ name, value string }{
 		{"jwks_uri", s.JWKSURI},
 		{"introspection_endpoint", s.IntrospectionEndpoint},
 	} {
-		if e.value == "" {
+		if member.value == "" {
 			continue
 		}
-		if err := checkLearned(issuer, e.value); err != nil {
-			return fmt.Errorf("member %q: %s %w", e.name, shown(e.value), err)
+		if err := checkDiscovered(issuer, member.value); err != nil {
+			return fmt.Errorf("member %q: %s %w", member.name, quoteURL(member.value), err)
 		}
 	}
 	return nil
 }
 
-// checkLearned checks a URL that a document named. Another host is allowed, the
-// document is the issuer's own (Google's keys live elsewhere). http is not, save
-// where the issuer itself is http and the URL stays on its host or, as the issuer
-// does, on this machine: nothing that came over https leads to less.
-func checkLearned(issuer *url.URL, raw string) error {
+// checkDiscovered checks a URL in the document of issuer. The host may differ from the
+// issuer's, because the issuer itself publishes the document: Google's keys are on another
+// host. The scheme must be https. Only if the issuer itself is http, the URL may be http on
+// the same host, or on any loopback host if the issuer is on one: a document that was
+// retrieved over https never causes requests over http.
+func checkDiscovered(issuer *url.URL, raw string) error {
 	u, err := parseURL(raw)
 	if err != nil {
 		return err
 	}
-	bothHere := outbound.IsLoopbackHost(issuer.Hostname()) && outbound.IsLoopbackHost(u.Hostname())
-	if u.Scheme == "https" || issuer.Scheme == "http" && (bothHere || u.Hostname() == issuer.Hostname()) {
+	bothLoopback := outbound.IsLoopbackHost(issuer.Hostname()) && outbound.IsLoopbackHost(u.Hostname())
+	if u.Scheme == "https" || issuer.Scheme == "http" && (bothLoopback || u.Hostname() == issuer.Hostname()) {
 		return nil
 	}
 	return errors.New("must begin with https://")

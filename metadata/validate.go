@@ -11,43 +11,41 @@ import (
 	"unicode/utf8"
 
 	"github.com/go-json-experiment/json"
+
+	"github.com/warder-go/warder/internal/grammar"
 )
 
-// Validate returns every mistake of the document at once, each with its fix, or
-// nil.
+// Validate returns an error that lists all mistakes of the document with their fixes, one per
+// line, or nil.
 func (d Document) Validate() error {
-	var errs []error
-	add := func(err error) {
-		if err != nil {
-			errs = append(errs, err)
-		}
-	}
-	add(CheckIdentifier(d.Resource, d.AllowHTTP))
-	add(d.checkServers())
+	errs := []error{CheckIdentifier(d.Resource, d.AllowHTTP), d.checkServers()}
 	if d.JWKSURI != "" {
-		add(wrap("jwks_uri", checkEndpoint(d.JWKSURI, d.AllowHTTP)))
+		errs = append(errs, inMember("jwks_uri", checkEndpoint(d.JWKSURI, d.AllowHTTP)))
 	}
 	for _, m := range d.members() {
 		switch v := m.value.(type) {
 		case []string:
-			add(checkList(m.name, v))
+			errs = append(errs, checkList(m.name, v))
 		case string:
-			add(checkText(m.name, v))
+			errs = append(errs, checkText(m.name, v))
 		}
 	}
-	add(checkScopes(d.ScopesSupported))
-	add(checkBearerMethods(d.BearerMethodsSupported))
-	add(checkAlgorithms("resource_signing_alg_values_supported", d.ResourceSigningAlgValuesSupported))
-	add(checkAlgorithms("dpop_signing_alg_values_supported", d.DPoPSigningAlgValuesSupported))
-	add(checkPage("resource_documentation", d.ResourceDocumentation))
-	add(checkPage("resource_policy_uri", d.ResourcePolicyURI))
-	add(checkPage("resource_tos_uri", d.ResourceTOSURI))
-	add(checkSigned(d.SignedMetadata))
-	add(d.checkExtra())
+	errs = append(errs,
+		checkScopes(d.ScopesSupported),
+		checkBearerMethods(d.BearerMethodsSupported),
+		checkAlgorithms("resource_signing_alg_values_supported", d.ResourceSigningAlgValuesSupported),
+		checkAlgorithms("dpop_signing_alg_values_supported", d.DPoPSigningAlgValuesSupported),
+		checkPage("resource_documentation", d.ResourceDocumentation),
+		checkPage("resource_policy_uri", d.ResourcePolicyURI),
+		checkPage("resource_tos_uri", d.ResourceTOSURI),
+		checkSignedMetadata(d.SignedMetadata),
+		d.checkExtra(),
+	)
 	return errors.Join(errs...)
 }
 
-func wrap(name string, err error) error {
+// inMember adds the name of a member to an error.
+func inMember(name string, err error) error {
 	if err == nil {
 		return nil
 	}
@@ -55,13 +53,13 @@ func wrap(name string, err error) error {
 }
 
 func (d Document) checkServers() error {
-	// MCP authorization: MUST have one; a client cannot go on without.
+	// MCP authorization: at least one is REQUIRED. Without it, clients cannot get a token.
 	if len(d.AuthorizationServers) == 0 {
 		return errors.New("metadata: authorization_servers is empty: name at least one issuer")
 	}
 	var errs []error
 	for _, issuer := range d.AuthorizationServers {
-		errs = append(errs, wrap("authorization_servers", checkIssuer(issuer, d.AllowHTTP)))
+		errs = append(errs, inMember("authorization_servers", checkIssuer(issuer, d.AllowHTTP)))
 	}
 	return errors.Join(errs...)
 }
@@ -75,7 +73,7 @@ func checkList(name string, values []string) error {
 			return fmt.Errorf("metadata: %s has an empty entry: remove it", name)
 		}
 		if slices.Contains(values[:i], v) {
-			return fmt.Errorf("metadata: %s names %q twice: remove one", name, v)
+			return fmt.Errorf("metadata: %s contains %q twice: remove one", name, v)
 		}
 	}
 	return nil
@@ -91,32 +89,23 @@ func checkText(name, text string) error {
 func checkScopes(scopes []string) error {
 	var errs []error
 	for _, scope := range scopes {
-		if !isScopeToken(scope) {
-			errs = append(errs, fmt.Errorf("metadata: scopes_supported: %q is no scope (RFC 6749 §3.3): one scope per entry, of printable ASCII without space, '\"' and '\\'", scope))
+		if !grammar.IsScopeToken(scope) {
+			errs = append(errs, fmt.Errorf("metadata: scopes_supported: %q is not a scope (RFC 6749 §3.3): use one scope per entry, of printable ASCII without space, '\"' and '\\'", scope))
 		}
-		// MCP authorization: SHOULD NOT. Whether a client wants a refresh token is
-		// between it and the authorization server.
+		// MCP authorization: SHOULD NOT. Refresh tokens concern only the client and the
+		// authorization server.
 		if scope == "offline_access" {
-			errs = append(errs, errors.New("metadata: scopes_supported: offline_access is no scope of a resource: remove it"))
+			errs = append(errs, errors.New("metadata: scopes_supported: offline_access is not a scope of a resource: remove it"))
 		}
 	}
 	return errors.Join(errs...)
 }
 
-func isScopeToken(s string) bool {
-	for _, c := range []byte(s) {
-		if c <= ' ' || c > '~' || c == '"' || c == '\\' {
-			return false
-		}
-	}
-	return s != ""
-}
-
 func checkBearerMethods(methods []string) error {
 	for _, m := range methods {
-		// MCP authorization: the header alone, never the query.
+		// MCP authorization: tokens in the header only, never in the query.
 		if m != "header" {
-			return fmt.Errorf("metadata: bearer_methods_supported: %q is not accepted here: write \"header\" only", m)
+			return fmt.Errorf("metadata: bearer_methods_supported: %q is not supported: use \"header\" only", m)
 		}
 	}
 	return nil
@@ -124,7 +113,7 @@ func checkBearerMethods(methods []string) error {
 
 func checkAlgorithms(name string, algs []string) error {
 	for _, alg := range algs {
-		// RFC 9728 §2 and RFC 9449 §5.1: none MUST NOT be used.
+		// RFC 9728 §2 and RFC 9449 §5.1: "none" MUST NOT be used.
 		if strings.EqualFold(alg, "none") {
 			return fmt.Errorf("metadata: %s must not contain %q: remove it", name, alg)
 		}
@@ -135,20 +124,21 @@ func checkAlgorithms(name string, algs []string) error {
 	return nil
 }
 
-// checkPage checks a URL that people open in a browser; http does no harm there.
+// checkPage checks a URL that people open in a browser. Because no token is sent there, http
+// is allowed.
 func checkPage(name, page string) error {
 	if page == "" {
 		return nil
 	}
 	u, err := url.Parse(page)
 	if err != nil || u.Scheme != "https" && u.Scheme != "http" || u.Host == "" || u.User != nil {
-		return fmt.Errorf("metadata: %s: %s must be the absolute URL of a page, such as https://example.com/docs", name, shown(page))
+		return fmt.Errorf("metadata: %s: %s must be the absolute URL of a page, such as https://example.com/docs", name, quoteURL(page))
 	}
 	return nil
 }
 
-// checkSigned checks the form only: who signed, and what, is for clients to check.
-func checkSigned(jws string) error {
+// checkSignedMetadata checks the form only. Clients check the signature and the content.
+func checkSignedMetadata(jws string) error {
 	if jws == "" {
 		return nil
 	}
@@ -159,12 +149,12 @@ func checkSigned(jws string) error {
 		ok = ok && err == nil && part != ""
 	}
 	if !ok || !strings.HasPrefix(jws, "ey") {
-		return errors.New("metadata: signed_metadata must be a compact JWS (RFC 9728 §2.2): three base64url parts with dots between, the last not empty")
+		return errors.New("metadata: signed_metadata must be a compact JWS (RFC 9728 §2.2): three non-empty base64url parts, separated by dots")
 	}
 	return nil
 }
 
-// languageTagged are the members that may carry a "#lang" suffix (RFC 9728 §2.1).
+// languageTagged lists the members that may carry a "#lang" suffix (RFC 9728 §2.1).
 var languageTagged = [...]string{"resource_name", "resource_documentation", "resource_policy_uri", "resource_tos_uri"}
 
 func (d Document) checkExtra() error {
@@ -179,8 +169,8 @@ func (d Document) checkExtra() error {
 		case err != nil:
 			errs = append(errs, fmt.Errorf("metadata: extra member %q cannot be encoded as JSON: %w", name, err))
 		case string(encoded) == "null", string(encoded) == "[]", string(encoded) == `""`:
-			// RFC 9728 §3.2, and clients that refuse null.
-			errs = append(errs, fmt.Errorf("metadata: extra member %q has no value: leave it out", name))
+			// RFC 9728 §3.2 forbids empty arrays, and clients reject null.
+			errs = append(errs, fmt.Errorf("metadata: extra member %q has no value: omit it", name))
 		case strings.Contains(name, "#") && encoded[0] != '"':
 			errs = append(errs, fmt.Errorf("metadata: extra member %q must be a string (RFC 9728 §2.1)", name))
 		}
@@ -189,11 +179,11 @@ func (d Document) checkExtra() error {
 	return errors.Join(errs...)
 }
 
-// checkExtraName keeps one name from having two values, also for readers that
-// ignore case.
+// checkExtraName rejects names of registered members, so that no member has two values, even
+// for readers that ignore case.
 func (d Document) checkExtraName(name string) error {
 	if err := checkText("extra member", name); err != nil || name == "" {
-		return errors.Join(err, fmt.Errorf("metadata: extra member %q needs another name", name))
+		return errors.Join(err, fmt.Errorf("metadata: extra member %q has an invalid name", name))
 	}
 	base, lang, tagged := strings.Cut(name, "#")
 	for _, m := range d.members() {

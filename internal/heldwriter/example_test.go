@@ -8,15 +8,15 @@ import (
 	"github.com/warder-go/warder/internal/heldwriter"
 )
 
-// The answer is dropped that was given before the first byte was written.
+// The adapter replaces the handler's response before its first byte.
 func Example() {
-	answer := httptest.NewRecorder()
-	w := heldwriter.New(answer, func() bool {
-		answer.WriteHeader(403)
+	response := httptest.NewRecorder()
+	w := heldwriter.New(response, func() bool {
+		response.WriteHeader(403)
 		return false
 	})
 	_, _ = io.WriteString(w, "welcome")
 	w.WriteHeader(200)
-	fmt.Println(w.Begin(), answer.Code, answer.Body.Len())
+	fmt.Println(w.Begin(), response.Code, response.Body.Len())
 	// Output: false 403 0
 }

@@ -1,5 +1,5 @@
-// Package heldwriter has the ResponseWriter of answers that can still turn into a
-// refusal, for the adapters that render one.
+// Package heldwriter provides an [http.ResponseWriter] for adapters that may still replace
+// the handler's response when the handler begins to write it.
 package heldwriter
 
 import (
@@ -10,42 +10,46 @@ import (
 	"sync"
 )
 
-// Writer is a ResponseWriter up to whose first byte somebody may decide that the answer
-// is not the handler's. From then on it drops what is written. Nothing is buffered.
-// Writers in several goroutines, as the MCP SDKs have them, see one beginning.
+// Writer is an [http.ResponseWriter] that calls a function before the first byte of the
+// response. If the function returns false, the Writer discards everything that the handler
+// writes. It does not buffer. It calls the function once, even if several goroutines write,
+// as in the MCP SDKs.
 type Writer struct {
 	inner  http.ResponseWriter
 	settle func() bool
 
-	once   sync.Once
-	stands bool // not to be read before Begin
+	once sync.Once
+	pass bool // result of settle; valid after Begin
 }
 
-// New returns a Writer that writes to inner. It calls settle once, right before the
-// first byte, and keeps to its word whether the handler's answer stands.
+// New returns a Writer that writes to inner. It calls settle once, directly before the first
+// byte. settle reports whether the handler's response is sent. If it is not, settle may
+// write another response to inner.
 func New(inner http.ResponseWriter, settle func() bool) *Writer {
 	return &Writer{inner: inner, settle: settle}
 }
 
-// Begin decides, if that was not done yet, and reports whether the answer is the
-// handler's. Whoever made the Writer calls it when the handler has returned.
+// Begin calls settle if it has not been called yet, and reports whether the handler's
+// response is sent. Call it when the handler has returned, because a handler may return
+// without writing.
 func (w *Writer) Begin() bool {
-	w.once.Do(func() { w.stands = w.settle() })
-	return w.stands
+	w.once.Do(func() { w.pass = w.settle() })
+	return w.pass
 }
 
-// Header returns the header of the answer.
+// Header returns the header of the inner writer.
 func (w *Writer) Header() http.Header { return w.inner.Header() }
 
-// WriteHeader begins the answer, unless the status is an informational one.
+// WriteHeader begins the response, unless the status is informational.
 func (w *Writer) WriteHeader(status int) {
-	informs := status >= 100 && status < 200 && status != http.StatusSwitchingProtocols
-	if informs || w.Begin() {
+	informational := status >= 100 && status < 200 && status != http.StatusSwitchingProtocols
+	if informational || w.Begin() {
 		w.inner.WriteHeader(status)
 	}
 }
 
-// Write begins the answer.
+// Write begins the response. If the response is discarded, it returns len(data) and no
+// error.
 func (w *Writer) Write(data []byte) (int, error) {
 	if !w.Begin() {
 		return len(data), nil
@@ -53,7 +57,7 @@ func (w *Writer) Write(data []byte) (int, error) {
 	return w.inner.Write(data)
 }
 
-// FlushError begins the answer: net/http sends the header then.
+// FlushError begins the response, because net/http sends the header when it flushes.
 func (w *Writer) FlushError() error {
 	if !w.Begin() {
 		return nil
@@ -61,16 +65,16 @@ func (w *Writer) FlushError() error {
 	return http.NewResponseController(w.inner).Flush()
 }
 
-// Flush is FlushError for those who ask for an http.Flusher.
+// Flush implements [http.Flusher]. It is FlushError without the error.
 func (w *Writer) Flush() { _ = w.FlushError() }
 
-// Hijack begins an answer of its own.
+// Hijack begins the response. It returns an error if the response is discarded.
 func (w *Writer) Hijack() (net.Conn, *bufio.ReadWriter, error) {
 	if !w.Begin() {
-		return nil, nil, errors.New("heldwriter: hijacking a request that was refused")
+		return nil, nil, errors.New("heldwriter: cannot hijack: the request was rejected")
 	}
 	return http.NewResponseController(w.inner).Hijack()
 }
 
-// Unwrap is for http.ResponseController: deadlines are set on the inner writer.
+// Unwrap lets an [http.ResponseController] set deadlines on the inner writer.
 func (w *Writer) Unwrap() http.ResponseWriter { return w.inner }

@@ -7,25 +7,26 @@ import (
 	"crypto/elliptic"
 	"crypto/rsa"
 	"crypto/sha256"
-	_ "crypto/sha512" // also a hash that the table names
+	_ "crypto/sha512" // SHA-384 and SHA-512, for the table of algorithms
 	"fmt"
 	"math/big"
 	"slices"
 )
 
-// Algorithm is a JWS algorithm that we verify (RFC 7518 §3.1, RFC 8037 §3.1, RFC
-// 9864 §2.2). The zero value is none of them. There is no HMAC and no "none".
+// Algorithm is a JWS algorithm that this package verifies (RFC 7518 §3.1, RFC 8037 §3.1,
+// RFC 9864 §2.2). HMAC algorithms and "none" are not among them. The zero value is not a
+// valid algorithm.
 type Algorithm struct{ *algorithm }
 
 type algorithm struct {
 	name   string
-	kind   string // the kty of its keys
+	kind   string // kty of its keys
 	hash   crypto.Hash
 	curve  elliptic.Curve
 	verify func(a *algorithm, key crypto.PublicKey, signed, signature []byte) bool
 }
 
-// The table of algorithms, in the order in which lists of them are shown.
+// algorithms is in the order in which lists of names are printed.
 var algorithms = []*algorithm{
 	{"RS256", "RSA", crypto.SHA256, nil, verifyPKCS1},
 	{"RS384", "RSA", crypto.SHA384, nil, verifyPKCS1},
@@ -37,12 +38,11 @@ var algorithms = []*algorithm{
 	{"ES384", "EC", crypto.SHA384, elliptic.P384(), verifyECDSA},
 	{"ES512", "EC", crypto.SHA512, elliptic.P521(), verifyECDSA},
 	{"EdDSA", "OKP", 0, nil, verifyEd25519},
-	{"Ed25519", "OKP", 0, nil, verifyEd25519}, // the same by its RFC 9864 name
+	{"Ed25519", "OKP", 0, nil, verifyEd25519}, // the same algorithm by its name in RFC 9864
 }
 
-// ParseAlgorithm returns the algorithm of that name, spelled exactly, or
-// [ErrAlgorithm].
-func ParseAlgorithm(name string) (Algorithm, error) {
+// parseAlgorithm returns the algorithm with exactly this name, or [ErrAlgorithm].
+func parseAlgorithm(name string) (Algorithm, error) {
 	for _, a := range algorithms {
 		if a.name == name {
 			return Algorithm{a}, nil
@@ -51,31 +51,31 @@ func ParseAlgorithm(name string) (Algorithm, error) {
 	return Algorithm{}, ErrAlgorithm
 }
 
-// ParseAlgorithms reads an allow-list. A nil list means all that we verify; an
-// empty one, an unknown name and a name twice are mistakes.
+// ParseAlgorithms parses an allow-list. A nil list means all algorithms that this package
+// verifies. An empty list, an unknown name and a duplicate name are errors.
 func ParseAlgorithms(names []string) ([]Algorithm, error) {
 	if names == nil {
-		names = AlgorithmNames()
+		names = algorithmNames()
 	}
 	if len(names) == 0 {
-		return nil, fmt.Errorf("no algorithm is allowed: leave the list nil for all of %q", AlgorithmNames())
+		return nil, fmt.Errorf("no algorithm is allowed: leave the list nil for all of %q", algorithmNames())
 	}
 	var out []Algorithm
 	for _, name := range names {
-		a, err := ParseAlgorithm(name)
+		a, err := parseAlgorithm(name)
 		if err != nil {
-			return nil, fmt.Errorf("algorithm %q is not one of %q", name, AlgorithmNames())
+			return nil, fmt.Errorf("algorithm %q is not one of %q", name, algorithmNames())
 		}
 		if slices.Contains(out, a) {
-			return nil, fmt.Errorf("algorithm %q stands twice", name)
+			return nil, fmt.Errorf("duplicate algorithm %q", name)
 		}
 		out = append(out, a)
 	}
 	return out, nil
 }
 
-// AlgorithmNames returns the names of all algorithms that we verify.
-func AlgorithmNames() []string {
+// algorithmNames returns the names of all algorithms that this package verifies.
+func algorithmNames() []string {
 	var names []string
 	for _, a := range algorithms {
 		names = append(names, a.name)
@@ -83,7 +83,7 @@ func AlgorithmNames() []string {
 	return names
 }
 
-// String returns the name, as in the alg header.
+// String returns the name, as in the alg header, or "" for the zero value.
 func (a Algorithm) String() string {
 	if a.algorithm == nil {
 		return ""
@@ -91,38 +91,38 @@ func (a Algorithm) String() string {
 	return a.name
 }
 
-// signatureFits reports whether a signature of the algorithm can have that many
-// bytes, whatever the key. One that can't is malformed: no key needs to be sought.
-func (a Algorithm) signatureFits(bytes int) bool {
+// validSignatureLength reports whether a signature of the algorithm can have this length in
+// bytes with any key. Otherwise the token is malformed, and no key needs to be looked up.
+func (a Algorithm) validSignatureLength(length int) bool {
 	switch a.kind {
 	case "EC":
-		return bytes == 2*a.coordinate()
+		return length == 2*a.coordinateBytes()
 	case "OKP":
-		return bytes == ed25519.SignatureSize
+		return length == ed25519.SignatureSize
 	}
-	return MinRSABits/8 <= bytes && bytes <= MaxRSABits/8
+	return MinRSABits/8 <= length && length <= MaxRSABits/8
 }
 
-// coordinate is the size of R and of S in bytes (RFC 7518 §3.4).
-func (a *algorithm) coordinate() int { return (a.curve.Params().BitSize + 7) / 8 }
+// coordinateBytes returns the length of R and of S (RFC 7518 §3.4).
+func (a *algorithm) coordinateBytes() int { return (a.curve.Params().BitSize + 7) / 8 }
 
 func verifyPKCS1(a *algorithm, key crypto.PublicKey, signed, signature []byte) bool {
 	public, ok := key.(*rsa.PublicKey)
 	return ok && rsa.VerifyPKCS1v15(public, a.hash, digest(a.hash, signed), signature) == nil
 }
 
-// verifyPSS demands a salt as long as the hash (RFC 7518 §3.5).
+// verifyPSS requires a salt of the length of the hash (RFC 7518 §3.5).
 func verifyPSS(a *algorithm, key crypto.PublicKey, signed, signature []byte) bool {
 	public, ok := key.(*rsa.PublicKey)
 	options := &rsa.PSSOptions{SaltLength: rsa.PSSSaltLengthEqualsHash}
 	return ok && rsa.VerifyPSS(public, a.hash, digest(a.hash, signed), signature, options) == nil
 }
 
-// verifyECDSA takes R || S of exactly twice the curve's size (RFC 7518 §3.4), never
-// DER, and a key on the algorithm's own curve.
+// verifyECDSA requires R || S, each of the size of the curve (RFC 7518 §3.4), not DER, and a
+// key on the algorithm's curve.
 func verifyECDSA(a *algorithm, key crypto.PublicKey, signed, signature []byte) bool {
 	public, ok := key.(*ecdsa.PublicKey)
-	size := a.coordinate()
+	size := a.coordinateBytes()
 	if !ok || public.Curve != a.curve || len(signature) != 2*size {
 		return false
 	}
@@ -136,8 +136,7 @@ func verifyEd25519(_ *algorithm, key crypto.PublicKey, signed, signature []byte)
 }
 
 func digest(h crypto.Hash, data []byte) []byte {
-	switch h {
-	case crypto.SHA256: // the usual one, with one allocation
+	if h == crypto.SHA256 { // the most frequent hash: this way it costs one allocation
 		sum := sha256.Sum256(data)
 		return sum[:]
 	}

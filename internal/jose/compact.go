@@ -1,10 +1,8 @@
-// Package jose reads compact JWS tokens and JSON Web Keys, each exactly once and
-// strictly, and verifies signatures with the standard library's cryptography over
-// the bytes that were received.
+// Package jose parses compact JWS tokens and JSON Web Keys strictly, and verifies signatures
+// with the cryptography of the standard library over the bytes that were received.
 //
-// It decides nothing about trust: which keys belong to an issuer, which algorithms
-// an issuer may use, and what the claims mean are questions for other packages.
-// Errors never repeat what the token says.
+// It makes no trust decisions. Other packages decide which keys belong to an issuer, which
+// algorithms an issuer may use and what the claims mean. Errors do not quote the token.
 package jose
 
 import (
@@ -15,52 +13,53 @@ import (
 	"strings"
 )
 
-// MaxHeaderBytes bounds the decoded JOSE header. Some issuers send a certificate
-// chain in it, which is ignored.
+// MaxHeaderBytes is the maximum size of the decoded JOSE header. It leaves room for a
+// certificate chain, which some issuers send and this package ignores.
 const MaxHeaderBytes = 8 << 10
 
-// ErrMalformed is wrapped by every error about a token's form.
+// ErrMalformed is wrapped by all errors of [Parse] except [ErrAlgorithm].
 var ErrMalformed = errors.New("jose: malformed token")
 
-// Token is a compact JWS (RFC 7515 §3.1) that was read but not verified. It is
+// Token is a parsed compact JWS (RFC 7515 §3.1) whose signature has not been verified. It is
 // immutable.
 type Token struct {
 	Header    Header
-	Payload   []byte // decoded; not known to be JSON
-	signed    string // the first two segments with the dot between, as received
+	Payload   []byte // decoded; may not be JSON
+	signed    string // the first two segments and the dot between them, as received
 	signature []byte
 }
 
 const redacted = "[redacted token]"
 
-// Format writes a placeholder for every verb, so that no log shows the token.
+// Format writes a placeholder for every verb, so that the token is not logged.
 func (t Token) Format(f fmt.State, _ rune) { _, _ = io.WriteString(f, redacted) }
 
-// MarshalText returns a placeholder, so that encoders show nothing either.
+// MarshalText returns the same placeholder, so that encoders do not write the token either.
 func (t Token) MarshalText() ([]byte, error) { return []byte(redacted), nil }
 
-// LooksLikeJWS reports whether raw is to be read as a compact JWS: two dots, and a
-// first segment that, in whichever base64 alphabet, begins with an opening brace.
-// It is the whole of the routing rule, so that no malformed JWS is taken for an
-// opaque token and sent somewhere; and it does not count dots alone, since there
-// are opaque tokens with dots in them.
+// LooksLikeJWS reports whether raw must be parsed as a compact JWS: it has two dots, and its
+// first segment begins with an opening brace when decoded with any base64 alphabet.
+//
+// Callers route by this rule alone. It must hold for malformed tokens too, because an opaque
+// token may be sent to an issuer and a broken JWS must not be. Dots alone are not enough: some
+// opaque tokens contain dots.
 func LooksLikeJWS(raw string) bool {
 	if len(raw) < 2 || raw[0] != 'e' { // the upper six bits of '{' (0x7b)
 		return false
 	}
-	// The second character carries the lower two bits of '{', both set.
+	// The upper two bits of the second character are the lower two bits of '{', both set.
 	if !strings.ContainsRune("wxyz0123456789-_+/", rune(raw[1])) {
 		return false
 	}
 	return strings.Count(raw, ".") == 2
 }
 
-// Parse reads raw as a compact JWS. Each segment must be base64url without
-// padding, line breaks or stray bits (RFC 7515 §2, §5.2), none may be empty.
-// The caller bounds the length of raw.
+// Parse parses raw as a compact JWS. Each segment must be non-empty base64url without
+// padding, line breaks and stray bits (RFC 7515 §2, §5.2). Errors wrap [ErrMalformed] or
+// [ErrAlgorithm]. Parse does not limit the length of raw: the caller must.
 func Parse(raw string) (*Token, error) { return (*Reader)(nil).Parse(raw) }
 
-// Parse is the function Parse, quicker for headers that were read before.
+// Parse is like the function [Parse], but faster for headers in the cache.
 func (r *Reader) Parse(raw string) (*Token, error) {
 	head, rest, _ := strings.Cut(raw, ".")
 	payload, signature, ok := strings.Cut(rest, ".")
@@ -68,7 +67,7 @@ func (r *Reader) Parse(raw string) (*Token, error) {
 		return nil, fmt.Errorf("%w: not three segments", ErrMalformed)
 	}
 	if len(head) > base64.RawURLEncoding.EncodedLen(MaxHeaderBytes) {
-		return nil, fmt.Errorf("%w: header over %d bytes", ErrMalformed, MaxHeaderBytes)
+		return nil, fmt.Errorf("%w: header larger than %d bytes", ErrMalformed, MaxHeaderBytes)
 	}
 	t := &Token{signed: raw[:len(head)+1+len(payload)]}
 	var err error
@@ -81,8 +80,8 @@ func (r *Reader) Parse(raw string) (*Token, error) {
 	if t.signature, err = decodeSegment("signature", signature); err != nil {
 		return nil, err
 	}
-	if !t.Header.Algorithm.signatureFits(len(t.signature)) {
-		return nil, fmt.Errorf("%w: signature of a length that %s never has", ErrMalformed, t.Header.Algorithm)
+	if !t.Header.Algorithm.validSignatureLength(len(t.signature)) {
+		return nil, fmt.Errorf("%w: invalid signature length for %s", ErrMalformed, t.Header.Algorithm)
 	}
 	return t, nil
 }
@@ -100,13 +99,13 @@ func decodeSegment(name, segment string) ([]byte, error) {
 
 var (
 	errBase64 = errors.New("not canonical base64url")
-	strictURL = base64.RawURLEncoding.Strict() // refuses stray bits in the last character
+	strictURL = base64.RawURLEncoding.Strict() // rejects stray bits in the last character
 )
 
-// decodeBase64 accepts exactly one text for each byte string (RFC 7515 §2).
+// decodeBase64 accepts exactly one encoding of each byte string (RFC 7515 §2).
 func decodeBase64(s string) ([]byte, error) {
 	b, err := strictURL.DecodeString(s)
-	// The standard library skips line breaks; the length gives them away.
+	// The standard library skips line breaks; comparing the lengths detects them.
 	if err != nil || strictURL.EncodedLen(len(b)) != len(s) {
 		return nil, errBase64
 	}

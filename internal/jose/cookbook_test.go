@@ -8,7 +8,7 @@ import (
 	"github.com/warder-go/warder/internal/jose"
 )
 
-// A recipe of the JOSE cookbook, as far as it matters here.
+// recipe has the fields of a file of the JOSE cookbook that the tests use.
 type recipe struct {
 	Title string
 	Input struct{ Key json.RawMessage }
@@ -19,7 +19,7 @@ type recipe struct {
 	} `json:"output"`
 }
 
-// public is what an issuer publishes of a key: all but the secret members.
+// public returns the key as an issuer publishes it: without the secret members.
 func public(t *testing.T, key json.RawMessage) json.RawMessage {
 	t.Helper()
 	var members map[string]any
@@ -36,16 +36,16 @@ func public(t *testing.T, key json.RawMessage) json.RawMessage {
 	return out
 }
 
-// RFC 7520 §4, RFC 8037 §A.4, RFC 7797 §4.2. Nothing but the compact form is read.
+// RFC 7520 §4, RFC 8037 §A.4, RFC 7797 §4.2. Only the compact form is accepted.
 func TestCookbookSignatures(t *testing.T) {
 	accepted := 0
-	for _, row := range []struct{ file, why string }{ // why it is refused; "" accepts
+	for _, row := range []struct{ file, want string }{ // want is the reason for rejection, or "" if accepted
 		{"jws/4_1.rsa_v15_signature.json", ""},
 		{"jws/4_2.rsa-pss_signature.json", ""},
 		{"jws/4_3.ecdsa_signature.json", ""},
 		{"curve25519/jws.json", ""},
 		{"jws/4_4.hmac-sha2_integrity_protection.json", "jose: algorithm not supported"},
-		{"jws/4_5.signature_with_detached_content.json", "jose: algorithm not supported"}, // and the payload is empty
+		{"jws/4_5.signature_with_detached_content.json", "jose: algorithm not supported"}, // its payload is empty, too
 		{"jws/4_6.protecting_specific_header_fields.json", "no compact form"},
 		{"jws/4_7.protecting_content_only.json", "no compact form"},
 		{"jws/4_8.multiple_signatures.json", "no compact form"},
@@ -66,8 +66,8 @@ func TestCookbookSignatures(t *testing.T) {
 				got = err.Error()
 			}
 		}
-		if got != row.why {
-			t.Errorf("%s (-want +got)\n- %q\n+ %q", row.file, row.why, got)
+		if got != row.want {
+			t.Errorf("%s (-want +got)\n- %q\n+ %q", row.file, row.want, got)
 		}
 		if got == "" {
 			accepted++
@@ -78,7 +78,7 @@ func TestCookbookSignatures(t *testing.T) {
 			}
 		}
 	}
-	t.Logf("12 recipes, %d accepted, %d refused on purpose", accepted, 12-accepted)
+	t.Logf("12 recipes, %d accepted, %d rejected by design", accepted, 12-accepted)
 }
 
 // RFC 7520 §3.

@@ -7,21 +7,21 @@ import (
 	"slices"
 )
 
-// The field and the curve of RFC 8032 §5.1.
+// Constants of the field and the curve in RFC 8032 §5.1.
 var (
 	fieldPrime = new(big.Int).Sub(new(big.Int).Lsh(big.NewInt(1), 255), big.NewInt(19))
-	orderEight = hexInt("05fc536d880238b13933c6d305acdfd5f098eff289f4c345b027b2c28f95e826")
+	order8     = hexInt("05fc536d880238b13933c6d305acdfd5f098eff289f4c345b027b2c28f95e826")
 	curveD     = hexInt("52036cee2b6ffe738cc740797779e89800700a4d4141d8ab75eb4dca135978a3")
 )
 
-// smallOrder are the y coordinates of the points whose order divides 8. Under such a
-// key signatures verify that anybody can make.
+// smallOrder lists the y coordinates of the points whose order divides 8. With such a key,
+// forged signatures verify.
 var smallOrder = []*big.Int{
 	big.NewInt(0),
 	big.NewInt(1),
 	new(big.Int).Sub(fieldPrime, big.NewInt(1)),
-	orderEight,
-	new(big.Int).Sub(fieldPrime, orderEight),
+	order8,
+	new(big.Int).Sub(fieldPrime, order8),
 }
 
 func hexInt(text string) *big.Int {
@@ -32,9 +32,9 @@ func hexInt(text string) *big.Int {
 	return n
 }
 
-// checkEd25519 decodes the key as RFC 8032 §5.1.3 demands, which the standard library
-// does only when it verifies, and not all of it: y must be reduced, and belong to a
-// point of the curve that is not of small order.
+// checkEd25519 checks the key by the rules of RFC 8032 §5.1.3: y must be reduced and must
+// belong to a point on the curve that is not of small order. The standard library checks a
+// key only when it verifies a signature, and does not check all of this.
 func checkEd25519(public ed25519.PublicKey) error {
 	encoded := slices.Clone(public)
 	encoded[len(encoded)-1] &= 0x7f // the sign of x
@@ -48,13 +48,13 @@ func checkEd25519(public ed25519.PublicKey) error {
 			return errors.New("is a point of small order")
 		}
 	}
-	// x^2 = (y^2 - 1) / (d y^2 + 1) must have a root.
+	// x^2 = (y^2 - 1) / (d y^2 + 1) must have a solution.
 	square := new(big.Int).Mul(y, y)
-	above := new(big.Int).Sub(square, big.NewInt(1))
-	below := new(big.Int).Mul(curveD, square)
-	below.Add(below, big.NewInt(1)).Mod(below, fieldPrime).ModInverse(below, fieldPrime)
-	above.Mul(above, below).Mod(above, fieldPrime)
-	if big.Jacobi(above, fieldPrime) < 0 {
+	numerator := new(big.Int).Sub(square, big.NewInt(1))
+	denominator := new(big.Int).Mul(curveD, square)
+	denominator.Add(denominator, big.NewInt(1)).Mod(denominator, fieldPrime).ModInverse(denominator, fieldPrime)
+	quotient := numerator.Mul(numerator, denominator).Mod(numerator, fieldPrime)
+	if big.Jacobi(quotient, fieldPrime) < 0 {
 		return errors.New("is not a point on its curve")
 	}
 	return nil

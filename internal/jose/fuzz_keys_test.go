@@ -17,34 +17,27 @@ import (
 	"github.com/warder-go/warder/internal/strictjson/strictjsontest"
 )
 
-// FuzzKeySet: a set holds exactly the sound public signing keys of the document, each
-// under the thumbprint that RFC 7638 gives it and another library reads; the others
-// are counted, and reading it again gives the same.
+// FuzzKeySet checks that a key set has exactly the valid public signing keys of the document and
+// counts the others, that thumbprints are those of RFC 7638 and of another library, and that a
+// second set of the same document is equal.
 func FuzzKeySet(f *testing.F) {
-	keys := []string{rsaJWK, ecJWK, edJWK, with(rsaJWK, `,"kid":"a","use":"sig","alg":"PS256","key_ops":["verify"],"x5c":["AA"]`),
+	seeds := []string{rsaJWK, ecJWK, edJWK, with(rsaJWK, `,"kid":"a","use":"sig","alg":"PS256","key_ops":["verify"],"x5c":["AA"]`),
 		jwk(ecKey(elliptic.P384(), 1).Public(), ""), jwk(ecKey(elliptic.P521(), 1).Public(), ""), with(edJWK, `,"d":"AA"`), `{"kty":"oct","k":"AA"}`, `{"kty":"AKP","alg":"ML-DSA-44","pub":"AA"}`,
 		rsaOf(modulus(2048), "Aw"), rsaOf(modulus(1024), "AQAB"), with(ecJWK, `,"use":"enc"`), strings.Replace(edJWK, "Ed25519", "X25519", 1)}
-	for _, key := range keys {
+	for _, key := range seeds {
 		f.Add([]byte(`{"keys":[` + key + `]}`))
 	}
-	f.Add([]byte(`{"keys":[` + strings.Join(keys, ",") + `]}`))
+	f.Add([]byte(`{"keys":[` + strings.Join(seeds, ",") + `]}`))
 	for _, seed := range []string{`{"keys":[]}`, `{"keys":null}`, `{"KEYS":[]}`, `{"keys":[],"keys":[]}`, `{}`, `[]`, ecJWK, `{"keys":[1,null,"a",[],{}]}`,
 		`{"keys":[` + strings.Repeat("{},", 63) + ecJWK + `]}`, `{"keys":[` + strings.Repeat("{},", 64) + ecJWK + `]}`} {
 		f.Add([]byte(seed))
 	}
 	f.Fuzz(func(t *testing.T, document []byte) {
-		set := keyset.New(keyset.Config{Source: keyset.Inline(document)})
-		err := set.Ready(context.Background())
 		elements, isSet := elementsOf(document)
-		sound := 0
-		for _, element := range elements {
-			if checkKey(t, element) {
-				sound++
-			}
-		}
-		got := set.Stats()
-		if want := isSet && sound > 0 && len(elements) <= keyset.MaxKeys; (err == nil) != want {
-			t.Fatalf("%q: error %v, but %d sound keys of %d, a set: %v", document, err, sound, len(elements), isSet)
+		valid := countValid(t, elements)
+		got, err := load(document)
+		if want := isSet && valid > 0 && len(elements) <= keyset.MaxKeys; (err == nil) != want {
+			t.Fatalf("%q: error %v, but %d valid keys of %d, a set: %v", document, err, valid, len(elements), isSet)
 		}
 		if err != nil {
 			if unavailable := (*keyset.UnavailableError)(nil); !errors.As(err, &unavailable) || got != (keyset.Stats{}) {
@@ -52,16 +45,23 @@ func FuzzKeySet(f *testing.F) {
 			}
 			return
 		}
-		if got.Keys != sound || got.Skipped != len(elements)-sound {
-			t.Fatalf("%q: %d keys and %d skipped, want %d and %d", document, got.Keys, got.Skipped, sound, len(elements)-sound)
+		if got.Keys != valid || got.Skipped != len(elements)-valid {
+			t.Fatalf("%q: %d keys and %d skipped, want %d and %d", document, got.Keys, got.Skipped, valid, len(elements)-valid)
 		}
-		again := keyset.New(keyset.Config{Source: keyset.Inline(document)})
-		if err := again.Ready(context.Background()); err != nil || again.Stats().Keys != got.Keys || again.Stats().Skipped != got.Skipped {
-			t.Fatalf("%q: read again: %v, %+v, want %+v", document, err, again.Stats(), got)
+		if second, err := load(document); err != nil || second.Keys != got.Keys || second.Skipped != got.Skipped {
+			t.Fatalf("%q: second set: %v, %+v, want %+v", document, err, second, got)
 		}
 	})
 }
 
+// load makes a key set of the document and returns its state.
+func load(document []byte) (keyset.Stats, error) {
+	set := keyset.New(keyset.Config{Source: keyset.Inline(document)})
+	err := set.Ready(context.Background())
+	return set.Stats(), err
+}
+
+// elementsOf returns the elements of keys, and false if document is not a key set.
 func elementsOf(document []byte) (elements []json.RawMessage, ok bool) {
 	members, ok := strictjsontest.Object(document)
 	raw, present := members["keys"]
@@ -71,16 +71,27 @@ func elementsOf(document []byte) (elements []json.RawMessage, ok bool) {
 	return elements, json.Unmarshal(raw, &elements) == nil
 }
 
-// checkKey compares ParseKey with the rules as written down here once more, and with
-// the other library, and reports whether the key is sound.
+// countValid checks each key and returns the number of valid ones.
+func countValid(t *testing.T, elements []json.RawMessage) (valid int) {
+	t.Helper()
+	for _, element := range elements {
+		if checkKey(t, element) {
+			valid++
+		}
+	}
+	return valid
+}
+
+// checkKey compares ParseKey with validKey and with the other library, and reports whether the
+// key is valid.
 func checkKey(t *testing.T, document []byte) bool {
 	t.Helper()
-	want, sound := soundKey(document)
+	want, valid := validKey(document)
 	key, err := jose.ParseKey(document)
-	if (err == nil) != sound {
-		t.Fatalf("%q: error %v, want it sound: %v", document, err, sound)
+	if (err == nil) != valid {
+		t.Fatalf("%q: error %v, want a valid key: %v", document, err, valid)
 	}
-	if !sound {
+	if !valid {
 		return false
 	}
 	if key.Thumbprint != want {
@@ -94,8 +105,8 @@ func checkKey(t *testing.T, document []byte) bool {
 	return true
 }
 
-// checkWithOtherLibrary: every key that we hold is in what it reads, unless there is a
-// certificate, which it insists on understanding and we never look at.
+// checkWithOtherLibrary checks that the other library reads the same key. It skips keys with a
+// certificate, which package jose ignores and the other library parses.
 func checkWithOtherLibrary(t *testing.T, document []byte, members map[string]json.RawMessage, want [32]byte) {
 	t.Helper()
 	for name := range members {
@@ -105,7 +116,7 @@ func checkWithOtherLibrary(t *testing.T, document []byte, members map[string]jso
 	}
 	set, err := otherjwk.Parse([]byte(`{"keys":[` + string(document) + `]}`))
 	if err != nil || set.Len() != 1 {
-		t.Fatalf("%q: read, but not by the other library: %v", document, err)
+		t.Fatalf("%q: accepted, but not by the other library: %v", document, err)
 	}
 	other, _ := set.Key(0)
 	thumbprint, err := other.Thumbprint(crypto.SHA256)

@@ -16,8 +16,8 @@ import (
 	"github.com/warder-go/warder/internal/strictjson/strictjsontest"
 )
 
-// FuzzCompactToken: what we read and verify, another library reads and verifies too,
-// with the same header and payload, and in no other spelling.
+// FuzzCompactToken checks that another library accepts the tokens that this package accepts, with
+// the same header, payload and result of verification, and that they have no second encoding.
 func FuzzCompactToken(f *testing.F) {
 	keys := map[string]*jose.Key{}
 	for _, alg := range jose.AlgorithmNames() {
@@ -43,47 +43,47 @@ func FuzzCompactToken(f *testing.F) {
 		header, payload, signature := segments(t, raw)
 		checkHeader(t, header, token.Header)
 		if string(token.Payload) != string(payload) {
-			t.Fatalf("%q: payload %q, the other reader has %q", raw, token.Payload, payload)
+			t.Fatalf("%q: payload %q, the other decoder has %q", raw, token.Payload, payload)
 		}
 		if header[0] == '{' && !jose.LooksLikeJWS(raw) {
-			t.Fatalf("%q is read but does not look like a JWS", raw)
+			t.Fatalf("%q is accepted but does not look like a JWS", raw)
 		}
 		for _, family := range families {
-			compareVerdicts(t, raw, token, keys[family.name], family.key().Public())
+			compareVerification(t, raw, token, keys[family.name], family.key().Public())
 		}
 		if len(signature) == 0 {
-			t.Fatalf("%q: read without a signature", raw)
+			t.Fatalf("%q: accepted without a signature", raw)
 		}
 	})
 }
 
-// segments splits a token with another decoder, and insists that the text is the only
-// one for these bytes (RFC 7515 §2).
+// segments decodes a token with another decoder, and fails if the token is not the only encoding
+// of these bytes (RFC 7515 §2).
 func segments(t *testing.T, raw string) (header, payload, signature []byte) {
 	t.Helper()
 	parts := strings.Split(raw, ".")
 	if len(parts) != 3 {
-		t.Fatalf("%q: read, but it has %d segments", raw, len(parts))
+		t.Fatalf("%q: accepted, but it has %d segments", raw, len(parts))
 	}
 	var decoded [3][]byte
 	for i, part := range parts {
 		b, err := base64.RawURLEncoding.DecodeString(part)
 		if err != nil || base64.RawURLEncoding.EncodeToString(b) != part || part == "" {
-			t.Fatalf("%q: read, but segment %d is not canonical: %v", raw, i, err)
+			t.Fatalf("%q: accepted, but segment %d is not canonical: %v", raw, i, err)
 		}
 		decoded[i] = b
 	}
 	return decoded[0], decoded[1], decoded[2]
 }
 
-// compareVerdicts: ours and the other library's agree, save that it takes any salt of
-// PSS and any curve with any algorithm of ECDSA.
-func compareVerdicts(t *testing.T, raw string, token *jose.Token, key *jose.Key, public crypto.PublicKey) {
+// compareVerification checks that the other library verifies the same signatures. It is known to
+// accept any PSS salt and, for ECDSA, any curve with any algorithm.
+func compareVerification(t *testing.T, raw string, token *jose.Token, key *jose.Key, public crypto.PublicKey) {
 	t.Helper()
 	alg := token.Header.Algorithm.String()
 	name := alg
 	if name == "Ed25519" {
-		name = "EdDSA" // which is what the other one calls it
+		name = "EdDSA" // the name in the other library
 	}
 	ours := key.Verify(token)
 	if !key.Accepts(token.Header.Algorithm) {
@@ -99,12 +99,12 @@ func compareVerdicts(t *testing.T, raw string, token *jose.Token, key *jose.Key,
 	dot := strings.LastIndexByte(raw, '.')
 	theirs := verifier.Verify([]byte(raw[:dot]), unb64(raw[dot+1:]), public) == nil
 	if ours && !theirs || theirs && !ours && alg[0] != 'P' {
-		t.Fatalf("%q: verified %v, the other library says %v", raw, ours, theirs)
+		t.Fatalf("%q: verified %v, by the other library %v", raw, ours, theirs)
 	}
 }
 
-// FuzzJOSEHeader: a header is read exactly if it means one thing to everybody and asks
-// for nothing that we don't do, and then with the values that others read.
+// FuzzJOSEHeader checks that a header is accepted exactly if it is unambiguous and requires no
+// feature that this package lacks, and that it is parsed as by other libraries.
 func FuzzJOSEHeader(f *testing.F) {
 	for _, seed := range []string{
 		`{"alg":"ES256"}`, `{"alg":"RS256","kid":"a","typ":"at+jwt"}`, `{"\u0061lg":"EdDSA","typ":"JWT"}`, `{"alg":"none"}`, `{"alg":"HS256"}`,
@@ -124,8 +124,8 @@ func FuzzJOSEHeader(f *testing.F) {
 			}
 		}
 		token, err := jose.Parse(b64(header) + ".e30." + b64(make([]byte, size)))
-		if want := goodHeader(header); (err == nil) != want {
-			t.Fatalf("%q: error %v, want it read: %v", header, err, want)
+		if want := validHeader(header); (err == nil) != want {
+			t.Fatalf("%q: error %v, want it accepted: %v", header, err, want)
 		}
 		if err == nil {
 			checkHeader(t, header, token.Header)
@@ -133,8 +133,8 @@ func FuzzJOSEHeader(f *testing.F) {
 	})
 }
 
-// goodHeader says, by other means, whether a header is to be read.
-func goodHeader(header []byte) bool {
+// validHeader is a second implementation of the rules for headers.
+func validHeader(header []byte) bool {
 	members, ok := strictjsontest.Object(header)
 	if !ok || len(header) > 8192 || strictjsontest.CaseVariant(members, "alg", "kid", "typ", "cty", "crit", "b64", "zip") {
 		return false
@@ -151,32 +151,32 @@ func goodHeader(header []byte) bool {
 		!(hasKid && kid == "") && len(kid) <= 256 && !(hasTyp && typ == "")
 }
 
-// checkHeader compares with what a reader that ignores case reads, and with the other
-// library where that reads the header at all: it refuses some that we ignore parts of.
+// checkHeader compares a parsed header with the results of encoding/json, which ignores case, and
+// of the other library. The latter rejects some members that package jose ignores.
 func checkHeader(t *testing.T, header []byte, got jose.Header) {
 	t.Helper()
-	var naive struct{ Alg, Kid, Typ string }
-	if err := json.Unmarshal(header, &naive); err != nil {
-		t.Fatalf("%q: read, but not by encoding/json: %v", header, err)
+	var standard struct{ Alg, Kid, Typ string }
+	if err := json.Unmarshal(header, &standard); err != nil {
+		t.Fatalf("%q: accepted, but not by encoding/json: %v", header, err)
 	}
-	if got.Algorithm.String() != naive.Alg || got.KeyID != naive.Kid || got.Type != naive.Typ {
-		t.Fatalf("%q: got %v, encoding/json has %v", header, got, naive)
+	if got.Algorithm.String() != standard.Alg || got.KeyID != standard.Kid || got.Type != standard.Typ {
+		t.Fatalf("%q: got %v, encoding/json has %v", header, got, standard)
 	}
 	other := jws.NewHeaders()
 	if err := json.Unmarshal(header, other); err != nil {
-		if members, _ := strictjsontest.Object(header); !ignoredByUs(members) && naive.Alg != "Ed25519" {
-			t.Fatalf("%q: read, but not by the other library: %v", header, err)
+		if members, _ := strictjsontest.Object(header); !hasIgnoredMember(members) && standard.Alg != "Ed25519" {
+			t.Fatalf("%q: accepted, but not by the other library: %v", header, err)
 		}
 		return
 	}
-	if string(other.Algorithm()) != naive.Alg || other.KeyID() != naive.Kid || other.Type() != naive.Typ {
+	if string(other.Algorithm()) != standard.Alg || other.KeyID() != standard.Kid || other.Type() != standard.Typ {
 		t.Fatalf("%q: got %v, the other library has %v", header, got, other)
 	}
 }
 
-// ignoredByUs reports whether there is a member that the other library insists on
-// understanding and that we never look at (RFC 7515 §4.1; bad-inputs 119 to 122).
-func ignoredByUs(members map[string]json.RawMessage) bool {
+// hasIgnoredMember reports whether a header has a member that package jose ignores and the other
+// library parses (RFC 7515 §4.1; bad-inputs 119 to 122).
+func hasIgnoredMember(members map[string]json.RawMessage) bool {
 	for _, name := range []string{"jku", "jwk", "x5u", "x5c", "x5t", "x5t#S256"} {
 		if _, present := members[name]; present {
 			return true
@@ -185,9 +185,8 @@ func ignoredByUs(members map[string]json.RawMessage) bool {
 	return false
 }
 
-// FuzzSignedToken: a token is authentic exactly if it is, to the letter, what was
-// signed, its header is one that we read, and that names the algorithm it was signed
-// with.
+// FuzzSignedToken checks that a token verifies exactly if it is unchanged since it was signed, has
+// a valid header, and has the alg that it was signed with.
 func FuzzSignedToken(f *testing.F) {
 	algorithms := []string{"RS256", "PS256", "ES256", "ES384", "EdDSA"}
 	var keys []*jose.Key
@@ -209,14 +208,14 @@ func FuzzSignedToken(f *testing.F) {
 		i := int(which) % len(algorithms)
 		alg := algorithms[i]
 		signed := sign(alg, familyOf(alg).key(), header, payload)
-		// The edit: some characters replaced by others.
+		// Replace some characters by others.
 		from := min(int(at), len(signed))
 		raw := signed[:from] + insert + signed[min(from+int(cut), len(signed)):]
 		token, err := jose.Parse(raw)
 		got := err == nil && keys[i].Verify(token)
 		members, _ := strictjsontest.Object([]byte(header))
-		named, _, _ := strictjsontest.String(members, "alg")
-		want := raw == signed && goodHeader([]byte(header)) && payload != "" && (named == alg || named == "Ed25519" && alg == "EdDSA")
+		headerAlg, _, _ := strictjsontest.String(members, "alg")
+		want := raw == signed && validHeader([]byte(header)) && payload != "" && (headerAlg == alg || headerAlg == "Ed25519" && alg == "EdDSA")
 		if got != want {
 			t.Fatalf("signed %s\n   got %s\nverified %v, error %v, want %v", signed, raw, got, err, want)
 		}

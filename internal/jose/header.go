@@ -10,19 +10,19 @@ import (
 	"github.com/warder-go/warder/internal/strictjson"
 )
 
-// MaxKeyIDBytes bounds a kid, in tokens and in key sets.
+// MaxKeyIDBytes is the maximum length of a kid, in tokens and in key sets.
 const MaxKeyIDBytes = 256
 
-// ErrAlgorithm says that a header names no algorithm of ours: none, an HMAC, an
-// encryption algorithm, an unknown one, or nothing at all.
+// ErrAlgorithm means that a header has no alg that this package verifies: it is absent,
+// "none", an HMAC, an encryption algorithm or unknown.
 var ErrAlgorithm = errors.New("jose: algorithm not supported")
 
-// Header is what we read of a JOSE header (RFC 7515 §4.1). jku, jwk, x5u, x5c,
-// x5t and anything unknown is ignored: a token never brings its own key, and
-// nothing that it names is fetched.
+// Header contains the members of a JOSE header (RFC 7515 §4.1) that this package uses. It
+// ignores unknown members and jku, jwk, x5u, x5c and x5t: a token must not supply its own
+// key, and no URL in it is fetched.
 type Header struct {
 	Algorithm Algorithm
-	KeyID     string // "" if absent; never empty or long if present
+	KeyID     string // "" if absent; at most MaxKeyIDBytes
 	Type      string // as sent; "" if absent
 }
 
@@ -42,9 +42,9 @@ func parseHeader(data []byte) (Header, error) {
 				err = errors.New("is empty")
 			}
 		default:
-			// crit: we understand no extension, so none may be critical (RFC 7515
-			// §4.1.11). b64 changes what was signed (RFC 7797). cty: no nesting
-			// (RFC 7519 §5.2). zip: nothing is ever inflated.
+			// crit: no extension is supported, so none may be critical (RFC 7515
+			// §4.1.11). b64: changes the signed bytes (RFC 7797). cty: nested tokens are
+			// not supported (RFC 7519 §5.2). zip: compression is not supported.
 			err = errors.New("is not accepted")
 		}
 		return err
@@ -52,7 +52,7 @@ func parseHeader(data []byte) (Header, error) {
 	if err != nil {
 		return Header{}, fmt.Errorf("%w: header: %w", ErrMalformed, err)
 	}
-	if h.Algorithm, err = ParseAlgorithm(alg); err != nil {
+	if h.Algorithm, err = parseAlgorithm(alg); err != nil {
 		return Header{}, err
 	}
 	return h, nil
@@ -71,10 +71,10 @@ func parseKeyID(value jsontext.Value) (string, error) {
 	return kid, nil
 }
 
-// IsAccessTokenType reports whether the typ header may stand on an access token.
-// strict asks for at+jwt as RFC 9068 §2.1 does; otherwise JWT and none at all pass
-// too, since widespread issuers send them. Every other type, an ID token's or a
-// proof's among them, is another kind of token (RFC 8725 §3.11).
+// IsAccessTokenType reports whether an access token may have this typ header. If strict is
+// true, only at+jwt is allowed, as RFC 9068 §2.1 requires. Otherwise JWT and an absent typ are
+// allowed too, because widespread issuers send them. All other types mean another kind of
+// token, such as an ID token or a proof (RFC 8725 §3.11).
 func (h Header) IsAccessTokenType(strict bool) bool {
 	switch {
 	case equalASCIIFold(h.Type, "at+jwt"), equalASCIIFold(h.Type, "application/at+jwt"):
@@ -85,8 +85,8 @@ func (h Header) IsAccessTokenType(strict bool) bool {
 	return h.Type == "" || equalASCIIFold(h.Type, "JWT")
 }
 
-// equalASCIIFold compares media types (RFC 2045 §5.1: case-insensitive). Folding
-// that leaves ASCII changes the length, hence the first condition.
+// equalASCIIFold compares media types, which are case-insensitive (RFC 2045 §5.1). The first
+// condition excludes runes outside of ASCII that fold to ASCII letters: they are longer.
 func equalASCIIFold(a, b string) bool {
 	return len(a) == len(b) && strings.EqualFold(a, b)
 }

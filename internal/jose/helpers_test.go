@@ -29,7 +29,7 @@ func unb64(s string) []byte {
 	return b
 }
 
-// The keys are fixed, so that an input that a fuzzer found means the same tomorrow.
+// Keys that sign are constant, so that inputs found by a fuzzer remain valid.
 
 // rsaKey is the example of RFC 7520 §3.4.
 var rsaKey = sync.OnceValue(func() *rsa.PrivateKey {
@@ -49,7 +49,8 @@ var rsaKey = sync.OnceValue(func() *rsa.PrivateKey {
 	return key
 })
 
-// ecKey is the key whose scalar is that byte repeated, below the order of any curve.
+// ecKey returns the key whose scalar repeats the byte fill. Its first byte is zero, so that it is
+// below the order of the curve.
 func ecKey(curve elliptic.Curve, fill byte) *ecdsa.PrivateKey {
 	scalar := bytes.Repeat([]byte{fill}, (curve.Params().BitSize+7)/8)
 	scalar[0] = 0
@@ -63,7 +64,8 @@ func ecKey(curve elliptic.Curve, fill byte) *ecdsa.PrivateKey {
 // edKey is the example of RFC 8037 §A.1.
 var edKey = ed25519.NewKeyFromSeed(unb64("nWGxne_9WmC6hEr0kuwsxERJxWl7MmkZcDusAxyuf2A"))
 
-var strangerRSA = sync.OnceValue(func() *rsa.PrivateKey {
+// otherRSAKey never signs in tests, so it need not be constant.
+var otherRSAKey = sync.OnceValue(func() *rsa.PrivateKey {
 	key, err := rsa.GenerateKey(rand.Reader, 2048)
 	if err != nil {
 		panic(err)
@@ -71,14 +73,14 @@ var strangerRSA = sync.OnceValue(func() *rsa.PrivateKey {
 	return key
 })
 
-// A family is the kind of key that some algorithms share.
+// family is a type of key that some algorithms share, with two keys.
 type family struct {
 	name          string
-	key, stranger func() crypto.Signer
+	key, otherKey func() crypto.Signer
 }
 
 var families = []family{
-	{"RSA", func() crypto.Signer { return rsaKey() }, func() crypto.Signer { return strangerRSA() }},
+	{"RSA", func() crypto.Signer { return rsaKey() }, func() crypto.Signer { return otherRSAKey() }},
 	{"P-256", func() crypto.Signer { return ecKey(elliptic.P256(), 1) }, func() crypto.Signer { return ecKey(elliptic.P256(), 2) }},
 	{"P-384", func() crypto.Signer { return ecKey(elliptic.P384(), 1) }, func() crypto.Signer { return ecKey(elliptic.P384(), 2) }},
 	{"P-521", func() crypto.Signer { return ecKey(elliptic.P521(), 1) }, func() crypto.Signer { return ecKey(elliptic.P521(), 2) }},
@@ -87,16 +89,16 @@ var families = []family{
 
 func familyOf(alg string) family {
 	of := map[string]int{"ES256": 1, "ES384": 2, "ES512": 3, "EdDSA": 4, "Ed25519": 4}
-	return families[of[alg]] // RSA for the others
+	return families[of[alg]] // RSA for the other algorithms
 }
 
-// hashOf is the hash that an algorithm's name ends in (RFC 7518 §3.1); none for Ed25519.
+// hashOf returns the hash at the end of an algorithm's name (RFC 7518 §3.1), or 0 for Ed25519.
 func hashOf(alg string) crypto.Hash {
 	return map[string]crypto.Hash{"256": crypto.SHA256, "384": crypto.SHA384, "512": crypto.SHA512}[alg[len(alg)-3:]]
 }
 
-// signature makes the signature of RFC 7518 §3 and RFC 8037 §3.1 with the standard
-// library. A PSS salt of 0 stands for the right one.
+// signature signs input by RFC 7518 §3 or RFC 8037 §3.1 with the standard library. salt is the
+// length of the PSS salt; 0 means the length of the hash.
 func signature(alg string, key crypto.Signer, input string, salt int) []byte {
 	digest, options := []byte(input), crypto.SignerOpts(crypto.Hash(0))
 	if hash := hashOf(alg); hash != 0 {
@@ -112,7 +114,7 @@ func signature(alg string, key crypto.Signer, input string, salt int) []byte {
 	}
 	var signed []byte
 	var err error
-	fips140.WithoutEnforcement(func() { // whoever attacks uses what is not approved, too
+	fips140.WithoutEnforcement(func() { // attackers are not restricted to approved algorithms
 		signed, err = key.Sign(rand.Reader, digest, options)
 	})
 	if err != nil {
@@ -124,7 +126,7 @@ func signature(alg string, key crypto.Signer, input string, salt int) []byte {
 	return signed
 }
 
-// fixedSize turns DER into R || S (RFC 7518 §3.4).
+// fixedSize converts DER to R || S (RFC 7518 §3.4).
 func fixedSize(der []byte, size int) []byte {
 	var rs struct{ R, S *big.Int }
 	if _, err := asn1.Unmarshal(der, &rs); err != nil {
@@ -133,18 +135,19 @@ func fixedSize(der []byte, size int) []byte {
 	return append(rs.R.FillBytes(make([]byte, size)), rs.S.FillBytes(make([]byte, size))...)
 }
 
-// sign makes a token. header is the JOSE header's text; alg is how it is really signed.
+// sign returns a token with the given JOSE header, signed with alg, which may differ from the
+// header's.
 func sign(alg string, key crypto.Signer, header, payload string) string {
 	input := b64([]byte(header)) + "." + b64([]byte(payload))
 	return input + "." + b64(signature(alg, key, input, 0))
 }
 
-// token makes a good one with the family's own key.
+// token returns a valid token, signed with the key of the family.
 func token(alg string) string {
 	return sign(alg, familyOf(alg).key(), `{"alg":"`+alg+`"}`, `{"sub":"alice"}`)
 }
 
-// jwk writes a public key. more is further members, each with a comma in front.
+// jwk returns a public key as JWK. more contains further members, each with a leading comma.
 func jwk(public crypto.PublicKey, more string) string {
 	switch k := public.(type) {
 	case *rsa.PublicKey:

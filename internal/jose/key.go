@@ -18,19 +18,19 @@ import (
 	"github.com/warder-go/warder/internal/strictjson"
 )
 
-// Key is a public key that may verify signatures. It is immutable.
+// Key is a public key for verifying signatures. It is immutable.
 type Key struct {
-	ID         string    // kid, or "" (RFC 7517 §4.5)
-	Issuer     string    // whose tokens it may sign, as a set for many tenants says; "" if it does not
-	Thumbprint [32]byte  // RFC 7638, SHA-256: the identity of the key material
-	algorithm  Algorithm // the only one it may be used with, if the key says so
+	ID         string    // kid (RFC 7517 §4.5), or ""
+	Issuer     string    // the only issuer that may sign with the key, from the key set of a multi-tenant server; or ""
+	Thumbprint [32]byte  // RFC 7638 with SHA-256; identifies the key material
+	algorithm  Algorithm // the key's alg; the zero value if it has none
 	kind       string    // kty
 	public     crypto.PublicKey
 }
 
-// Accepts reports whether the key may be used with the algorithm: the right type
-// and curve, and the key's own alg where it has one (RFC 8725 §3.1). "EdDSA" and
-// "Ed25519" are one algorithm under two names.
+// Accepts reports whether the key may be used with the algorithm: its type and curve must
+// match, and its alg if it has one (RFC 8725 §3.1). "EdDSA" and "Ed25519" are two names of one
+// algorithm.
 func (k *Key) Accepts(a Algorithm) bool {
 	if a.algorithm == nil || a.kind != k.kind {
 		return false
@@ -44,14 +44,14 @@ func (k *Key) Accepts(a Algorithm) bool {
 	return true
 }
 
-// SameUse reports whether both are the same key material for the same algorithm and
-// issuer, whatever their kid.
+// SameUse reports whether both keys have the same key material, alg and issuer. It ignores
+// their kid.
 func (k *Key) SameUse(other *Key) bool {
 	return k.Thumbprint == other.Thumbprint && k.algorithm == other.algorithm && k.Issuer == other.Issuer
 }
 
-// Verify reports whether the token was signed with the key, by the algorithm that
-// its header names.
+// Verify reports whether the token was signed with the key and with the algorithm in its
+// header.
 func (k *Key) Verify(t *Token) bool {
 	a := t.Header.Algorithm
 	return k.Accepts(a) && a.verify(a.algorithm, k.public, []byte(t.signed), t.signature)
@@ -60,57 +60,74 @@ func (k *Key) Verify(t *Token) bool {
 var keyNames = strictjson.NewNames("kty", "kid", "use", "key_ops", "alg", "crv", "n", "e", "x", "y", "issuer",
 	"d", "p", "q", "dp", "dq", "qi", "oth", "k", "priv")
 
-// ParseKey reads one JWK (RFC 7517 §4) and checks that it is a sound public key for
-// signatures. A private or symmetric key is refused, not stripped: once published,
-// it protects nothing. Errors name the fault, never the key.
+// ParseKey parses one JWK (RFC 7517 §4). It must be a valid public key for signatures.
+// ParseKey rejects a private or symmetric key instead of ignoring its secret members, because
+// a published secret protects nothing. Errors do not quote the key.
 func ParseKey(data []byte) (*Key, error) {
 	k := &Key{}
-	members := map[string]string{} // those that make up the key material
-	err := strictjson.Object(data, keyNames, func(name string, value jsontext.Value) (err error) {
-		switch name {
-		case "kid":
-			k.ID, err = parseKeyID(value)
-		case "use":
-			var use string
-			if use, err = strictjson.String(value); err == nil && use != "sig" {
-				err = errors.New("is not sig")
-			}
-		case "key_ops":
-			var ops []string
-			if ops, err = strictjson.Strings(value); err == nil && !slices.Contains(ops, "verify") {
-				err = errors.New("does not contain verify")
-			}
-		case "alg":
-			var alg string
-			if alg, err = strictjson.String(value); err == nil {
-				k.algorithm, err = ParseAlgorithm(alg)
-			}
-		case "kty", "crv", "n", "e", "x", "y":
-			members[name], err = strictjson.String(value)
-		case "issuer": // no standard; Microsoft Entra has it. One that can't be read binds to nobody.
-			if k.Issuer, err = strictjson.String(value); err == nil && k.Issuer == "" {
-				err = errors.New("is empty")
-			}
-		default:
-			err = errors.New("is secret and must not be in a key set")
-		}
-		return err
+	material := map[string]string{}
+	err := strictjson.Object(data, keyNames, func(name string, value jsontext.Value) error {
+		return k.setMember(name, value, material)
 	})
 	if err != nil {
 		return nil, fmt.Errorf("jose: key: %w", err)
 	}
-	if err := k.setMaterial(members); err != nil {
+	if err := k.setMaterial(material); err != nil {
 		return nil, fmt.Errorf("jose: key: %w", err)
 	}
 	if a := k.algorithm; a.algorithm != nil && !k.Accepts(a) {
-		return nil, fmt.Errorf("jose: key: alg %s does not fit the key", a)
+		return nil, fmt.Errorf("jose: key: alg %s does not match the key", a)
 	}
 	return k, nil
 }
 
-// setMaterial hands the bare key material to jwx, nothing else of the document,
-// and checks what comes back, since jwx accepts points off the curve, weak moduli
-// and odd exponents.
+// setMember reads one member of a JWK. It adds the members that make up the key to material.
+func (k *Key) setMember(name string, value jsontext.Value, material map[string]string) (err error) {
+	switch name {
+	case "kid":
+		k.ID, err = parseKeyID(value)
+	case "use":
+		return checkUse(value)
+	case "key_ops":
+		return checkOperations(value)
+	case "alg":
+		var alg string
+		if alg, err = strictjson.String(value); err == nil {
+			k.algorithm, err = parseAlgorithm(alg)
+		}
+	case "kty", "crv", "n", "e", "x", "y":
+		material[name], err = strictjson.String(value)
+	case "issuer":
+		// An extension of Microsoft Entra. A value that cannot be read would not restrict
+		// the key to any issuer, so it is an error.
+		if k.Issuer, err = strictjson.String(value); err == nil && k.Issuer == "" {
+			err = errors.New("is empty")
+		}
+	default:
+		err = errors.New("is secret and must not be in a key set")
+	}
+	return err
+}
+
+func checkUse(value jsontext.Value) error {
+	use, err := strictjson.String(value)
+	if err == nil && use != "sig" {
+		return errors.New("is not sig")
+	}
+	return err
+}
+
+func checkOperations(value jsontext.Value) error {
+	operations, err := strictjson.Strings(value)
+	if err == nil && !slices.Contains(operations, "verify") {
+		return errors.New("does not contain verify")
+	}
+	return err
+}
+
+// setMaterial converts the key material with jwx. It does not pass other members to jwx. It
+// checks the result, because jwx accepts points that are not on the curve, weak moduli and
+// invalid exponents.
 func (k *Key) setMaterial(members map[string]string) error {
 	material, err := selectMaterial(members)
 	if err != nil {
@@ -137,31 +154,31 @@ func (k *Key) setMaterial(members map[string]string) error {
 		return checkRSA(public)
 	case *ecdsa.PublicKey:
 		return checkEC(public)
-	case ed25519.PublicKey: // 32 bytes, by its form
+	case ed25519.PublicKey: // 32 bytes: see keyForms
 		return checkEd25519(public)
 	}
-	return errors.New("is of a type that signs nothing we verify")
+	return errors.New("has an unsupported type")
 }
 
-// A form says which members make up a key of one kty (RFC 7638 §3.2, RFC 8037 §2)
-// and, by curve, how many bytes each has, zeros in front included (RFC 7518
+// keyForm describes the keys of one kty: the members that make up a key (RFC 7638 §3.2,
+// RFC 8037 §2) and, by curve, the length of each in bytes, including leading zeros (RFC 7518
 // §6.2.1.2).
-type form struct {
+type keyForm struct {
 	members []string
 	curves  map[string]int
 }
 
-var forms = map[string]form{
+var keyForms = map[string]keyForm{
 	"RSA": {members: []string{"n", "e"}},
 	"EC":  {members: []string{"x", "y"}, curves: map[string]int{"P-256": 32, "P-384": 48, "P-521": 66}},
 	"OKP": {members: []string{"x"}, curves: map[string]int{"Ed25519": 32}},
 }
 
-// selectMaterial picks the members that the key's form asks for, each canonical
-// base64url of the right size.
+// selectMaterial returns the members that the form of the key requires. Each must be
+// canonical base64url of the right length.
 func selectMaterial(members map[string]string) (map[string]string, error) {
 	kty, crv := members["kty"], members["crv"]
-	form, ok := forms[kty]
+	form, ok := keyForms[kty]
 	if !ok {
 		return nil, errors.New("kty is not RSA, EC or OKP")
 	}
@@ -171,7 +188,7 @@ func selectMaterial(members map[string]string) (map[string]string, error) {
 	}
 	size, ok := form.curves[crv]
 	if form.curves != nil && !ok {
-		return nil, errors.New("crv is not one that we verify with")
+		return nil, errors.New("crv is not supported")
 	}
 	for _, name := range form.members {
 		b, err := decodeBase64(members[name])
@@ -181,20 +198,20 @@ func selectMaterial(members map[string]string) (map[string]string, error) {
 		if form.curves != nil && len(b) != size {
 			return nil, fmt.Errorf("member %q is not %d bytes", name, size)
 		}
-		if name == "e" && new(big.Int).SetBytes(b).BitLen() > 31 { // jwx would cut it to an int
-			return nil, errors.New("exponent is over 31 bits")
+		if name == "e" && new(big.Int).SetBytes(b).BitLen() > 31 { // jwx would truncate it to an int
+			return nil, errors.New("exponent is longer than 31 bits")
 		}
 		material[name] = members[name]
 	}
 	return material, nil
 }
 
-// checkEC refuses a point that is not on the curve, the point at infinity included.
+// checkEC rejects points that are not on the curve, including the point at infinity.
 func checkEC(public *ecdsa.PublicKey) error {
 	switch public.Curve {
 	case elliptic.P256(), elliptic.P384(), elliptic.P521():
 	default:
-		return errors.New("is on a curve that we do not verify with")
+		return errors.New("is on an unsupported curve")
 	}
 	if _, err := public.ECDH(); err != nil {
 		return errors.New("is not a point on its curve")

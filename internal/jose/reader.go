@@ -6,39 +6,39 @@ import (
 	"sync/atomic"
 )
 
-// Bounds of what a Reader remembers.
+// Limits of the cache in a Reader.
 const (
-	rememberedHeaders     = 16  // the last ones, of different text
-	maxRememberedSegments = 512 // bytes of a header's segment; longer ones are read each time
+	cacheEntries          = 16
+	maxCachedSegmentBytes = 512 // encoded header; longer ones are not cached
 )
 
-// Reader reads tokens and remembers some of the headers that it has read. An issuer's
-// tokens have the same header, byte for byte, as long as it signs with the same key;
-// the same bytes are the same header. The zero value and nil are ready to use; nil
-// remembers nothing. A Reader is safe for concurrent use.
+// Reader parses tokens and caches recently parsed headers. The tokens of an issuer have
+// identical headers as long as it signs with the same key. The zero value is ready for use.
+// A nil *Reader does not cache. A Reader is safe for concurrent use.
 type Reader struct {
-	last [rememberedHeaders]atomic.Pointer[knownHeader]
+	cache [cacheEntries]atomic.Pointer[cachedHeader]
 }
 
-type knownHeader struct {
-	segment string
+type cachedHeader struct {
+	segment string // encoded
 	header  Header
 }
 
-var headerSeed = maphash.MakeSeed()
+var cacheSeed = maphash.MakeSeed()
 
-// header reads the first segment of a token.
+// header returns the parsed first segment of a token.
 func (r *Reader) header(segment string) (Header, error) {
-	if r == nil || len(segment) > maxRememberedSegments {
+	if r == nil || len(segment) > maxCachedSegmentBytes {
 		return readHeader(segment)
 	}
-	place := &r.last[maphash.String(headerSeed, segment)%rememberedHeaders]
-	if known := place.Load(); known != nil && known.segment == segment {
-		return known.header, nil
+	entry := &r.cache[maphash.String(cacheSeed, segment)%cacheEntries]
+	if cached := entry.Load(); cached != nil && cached.segment == segment {
+		return cached.header, nil
 	}
 	header, err := readHeader(segment)
 	if err == nil {
-		place.Store(&knownHeader{strings.Clone(segment), header}) // without the rest of the token
+		// Without Clone, the entry would keep the whole token in memory.
+		entry.Store(&cachedHeader{strings.Clone(segment), header})
 	}
 	return header, err
 }

@@ -14,13 +14,13 @@ import (
 	"github.com/warder-go/warder/internal/keyset"
 )
 
-// vectors reads a file of public test vectors into v. They are not part of the
-// project: without them the test is skipped.
+// vectors reads a file of public test vectors into v. The vectors are not part of the repository:
+// if they are absent, the test is skipped.
 func vectors(t *testing.T, name string, v any) {
 	t.Helper()
 	data, err := os.ReadFile(filepath.Join(projectRoot(t), "..", "shared", "vectors", filepath.FromSlash(name)))
 	if errors.Is(err, fs.ErrNotExist) {
-		t.Skipf("the public test vectors are not here: %v", err)
+		t.Skipf("the public test vectors are absent: %v", err)
 	}
 	if err == nil {
 		err = json.Unmarshal(data, v)
@@ -30,7 +30,7 @@ func vectors(t *testing.T, name string, v any) {
 	}
 }
 
-// projectRoot is the directory of the module that this test belongs to.
+// projectRoot returns the directory of the module that contains this test.
 func projectRoot(t *testing.T) string {
 	t.Helper()
 	dir, err := os.Getwd()
@@ -42,18 +42,18 @@ func projectRoot(t *testing.T) string {
 			return dir
 		}
 		if dir == filepath.Dir(dir) {
-			t.Fatal("no go.mod above the test")
+			t.Fatal("no go.mod in a parent directory of the test")
 		}
 		dir = filepath.Dir(dir)
 	}
 }
 
-// A wycheproof file, as far as it matters here.
+// wycheproof has the fields of a Wycheproof file that the tests use.
 type wycheproof struct {
 	NumberOfTests int
 	TestGroups    []struct {
 		Comment         string
-		Public, Private json.RawMessage // a JWK or a JWK Set; Public is absent where the key is symmetric
+		Public, Private json.RawMessage // a JWK or a JWK Set; Public is absent if the key is symmetric
 		Tests           []vector
 	}
 }
@@ -61,16 +61,16 @@ type wycheproof struct {
 type vector struct {
 	TcID     int
 	Comment  string
-	JWS, JWE json.RawMessage // a string, or an object: JSON serialization
+	JWS, JWE json.RawMessage // a string, or an object in the JSON serialization
 	Result   string
 
 	group string
-	set   *keyset.Set     // what the group publishes
-	key   json.RawMessage // the same as text
+	set   *keyset.Set     // the published keys of the group
+	key   json.RawMessage // the same as JSON
 }
 
-// all returns every vector with the key set that its group would publish: the public
-// keys, or, where there are none, the symmetric ones.
+// all returns every vector with the key set that its group would publish: the public keys, or the
+// symmetric ones if there are no public keys.
 func (w *wycheproof) all() (out []vector) {
 	for _, g := range w.TestGroups {
 		key := g.Public
@@ -86,6 +86,7 @@ func (w *wycheproof) all() (out []vector) {
 	return out
 }
 
+// keySet returns the set of one JWK or of a JWK Set.
 func keySet(key json.RawMessage) *keyset.Set {
 	var members map[string]json.RawMessage
 	if json.Unmarshal(key, &members) == nil && members["keys"] == nil {
@@ -94,7 +95,7 @@ func keySet(key json.RawMessage) *keyset.Set {
 	return keyset.New(keyset.Config{Source: keyset.Inline(key)})
 }
 
-// raw is the vector's token as a client would send it.
+// raw returns the vector's token as a client would send it.
 func (v vector) raw() string {
 	encoded := v.JWS
 	if encoded == nil {
@@ -107,7 +108,7 @@ func (v vector) raw() string {
 	return text
 }
 
-// verify is the way of a token behind the front door: read, then verified with the
+// verify does what the request pipeline does with a token: it parses it and verifies it with the
 // keys of its issuer.
 func verify(set *keyset.Set, raw string) error {
 	if !jose.LooksLikeJWS(raw) {
@@ -121,19 +122,19 @@ func verify(set *keyset.Set, raw string) error {
 	return err
 }
 
-// A refusal on purpose: what the vectors call valid and we don't accept, why, and how
-// many of them there are, so that a change is noticed.
-type refusal struct {
-	why   string
-	count int
-	is    func(v vector, err error) bool
+// rejection describes vectors that are valid and are rejected by design. count makes changes
+// visible.
+type rejection struct {
+	reason  string
+	count   int
+	matches func(v vector, err error) bool
 }
 
-var onPurpose = map[string][]refusal{
+var byDesign = map[string][]rejection{
 	"json_web_signature_test.json": {
 		{"HMAC: a resource server that can verify could forge (bad-inputs 91)", 10, isHMAC},
-		{"an empty payload is no JSON object, so no token (bad-inputs 44, 66)", 6, hasComment("emptyPayload")},
-		{"the key's alg is ES521, which is no algorithm (RFC 7518 §3.1 has ES512); without it the token verifies, see the cookbook's 4.3", 2, hasKeyAlg("ES521")},
+		{"an empty payload is not a JSON object (bad-inputs 44, 66)", 6, hasComment("emptyPayload")},
+		{"the key's alg is ES521, which does not exist (RFC 7518 §3.1 has ES512); without alg the token verifies, see 4.3 of the cookbook", 2, hasKeyAlg("ES521")},
 		{"the key's alg is PS256, the token's PS384 (RFC 8725 §3.1, bad-inputs 94)", 2, hasKeyAlg("PS256")},
 	},
 	"json_web_key_test.json": {
@@ -148,9 +149,8 @@ var onPurpose = map[string][]refusal{
 	},
 }
 
-// isHMAC asks for a symmetric key. Where a character that is no base64 stands in the
-// header (tcId 372, 373: "valid" for readers that skip it) the token is refused for
-// that already.
+// isHMAC reports whether the key is symmetric. Two headers (tcId 372, 373) contain a character that
+// is not base64 and are valid only for readers that skip it: those tokens are malformed here.
 func isHMAC(v vector, err error) bool {
 	return strings.Contains(string(v.key), `"oct"`) && (errors.Is(err, jose.ErrAlgorithm) || errors.Is(err, jose.ErrMalformed))
 }
@@ -172,8 +172,8 @@ func hasKeyAlg(alg string) func(vector, error) bool {
 
 func TestWycheproof(t *testing.T) {
 	for _, row := range []struct {
-		file                     string
-		count, accepted, refused int // refused: on purpose
+		file                      string
+		count, accepted, rejected int // rejected by design
 	}{
 		{"json_web_signature_test.json", 401, 26, 20},
 		{"json_web_key_test.json", 26, 1, 4},
@@ -183,7 +183,7 @@ func TestWycheproof(t *testing.T) {
 		t.Run(row.file, func(t *testing.T) {
 			var file wycheproof
 			vectors(t, "wycheproof/"+row.file, &file)
-			accepted, refused, counts := 0, 0, map[string]int{}
+			accepted, rejected, counts := 0, 0, map[string]int{}
 			for _, v := range file.all() {
 				err := verify(v.set, v.raw())
 				switch {
@@ -192,34 +192,34 @@ func TestWycheproof(t *testing.T) {
 				case err == nil:
 					accepted++
 				case v.Result == "valid":
-					refused++
-					counts[v.why(row.file, err)]++
+					rejected++
+					counts[v.reason(row.file, err)]++
 				}
 			}
-			for _, r := range onPurpose[row.file] {
-				if counts[r.why] != r.count {
-					t.Errorf("refused on purpose, %s: got %d, want %d", r.why, counts[r.why], r.count)
+			for _, r := range byDesign[row.file] {
+				if counts[r.reason] != r.count {
+					t.Errorf("rejected by design, %s: got %d, want %d", r.reason, counts[r.reason], r.count)
 				}
-				delete(counts, r.why)
+				delete(counts, r.reason)
 			}
-			for why := range counts {
-				t.Errorf("valid, but refused: %s", why)
+			for reason := range counts {
+				t.Errorf("valid, but rejected: %s", reason)
 			}
 			all := len(file.all())
-			if all != row.count || all != file.NumberOfTests || accepted != row.accepted || refused != row.refused {
-				t.Errorf("got %d vectors (the file says %d), %d accepted, %d refused on purpose, want %d, %d, %d",
-					all, file.NumberOfTests, accepted, refused, row.count, row.accepted, row.refused)
+			if all != row.count || all != file.NumberOfTests || accepted != row.accepted || rejected != row.rejected {
+				t.Errorf("got %d vectors (NumberOfTests is %d), %d accepted, %d rejected by design, want %d, %d, %d",
+					all, file.NumberOfTests, accepted, rejected, row.count, row.accepted, row.rejected)
 			}
-			t.Logf("%d vectors, %d accepted, %d refused on purpose, %d refused as invalid", all, accepted, refused, all-accepted-refused)
+			t.Logf("%d vectors, %d accepted, %d rejected by design, %d rejected as invalid", all, accepted, rejected, all-accepted-rejected)
 		})
 	}
 }
 
-// why finds the reason on the list, or describes a vector that is on none.
-func (v vector) why(file string, err error) string {
-	for _, r := range onPurpose[file] {
-		if r.is(v, err) {
-			return r.why
+// reason returns the matching reason in byDesign, or else a description of the vector.
+func (v vector) reason(file string, err error) string {
+	for _, r := range byDesign[file] {
+		if r.matches(v, err) {
+			return r.reason
 		}
 	}
 	return v.group + " " + v.Comment + ": " + err.Error()

@@ -1,26 +1,29 @@
-// Package nearest finds what somebody meant who mistyped a name.
+// Package nearest suggests a known name for a misspelled one.
 package nearest
 
 import "strings"
 
-// Name returns the known name that looks most like the given one, or that it is the first
-// words of; "" if none does. Case does not matter, nor a dash in the place of an underscore.
+// Name returns the known name with the smallest edit distance from name, or the first known
+// name that begins with name and an underscore. It returns "" if the distance of all known
+// names is too large: more than 1 plus a third of the length of name, or more than 3 plus a
+// sixteenth. It ignores case and treats dashes as underscores.
 func Name(name string, known []string) string {
-	best, least := "", min(1+len(name)/3, 3+len(name)/16)
+	best, limit := "", min(1+len(name)/3, 3+len(name)/16)
 	for _, candidate := range known {
 		if strings.HasPrefix(candidate, name+"_") {
 			return candidate
 		}
-		if d := distance(level(name), level(candidate)); d <= least {
-			best, least = candidate, d-1
+		if d := distance(normalize(name), normalize(candidate)); d <= limit {
+			best, limit = candidate, d-1
 		}
 	}
 	return best
 }
 
-func level(name string) string { return strings.ReplaceAll(strings.ToLower(name), "-", "_") }
+func normalize(name string) string { return strings.ReplaceAll(strings.ToLower(name), "-", "_") }
 
-// distance is how many bytes must be put in, taken out or changed (Levenshtein).
+// distance returns the Levenshtein distance: the number of bytes to insert, delete or
+// change.
 func distance(a, b string) int {
 	row := make([]int, len(b)+1)
 	for j := range row {

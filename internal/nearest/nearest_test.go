@@ -24,14 +24,14 @@ func TestName(t *testing.T) {
 		{"tool-scopes", "tool_scopes", "tool_scopes"},
 		{"leeway", "issuer leeway_seconds", "leeway_seconds"},
 		{"tool_scope", "role_scopes tool_scopes", "tool_scopes"},
-		{"ab", "ab abc", "ab"}, // the closest, wherever it stands
+		{"ab", "ab abc", "ab"}, // the closest name, at any position
 		{"ab", "abc ab", "ab"},
-		{"abcd", "abxy abxx", "abxy"}, // of two that are as close the first
+		{"abcd", "abxy abxx", "abxy"}, // the first of two with the same distance
 		{"abcd", "axyz", ""},
-		{"abcdefgh", "abcdexyz", "abcdexyz"}, // longer names may have more mistakes
+		{"abcdefgh", "abcdexyz", "abcdexyz"}, // longer names may differ more
 		{"abcdefgh", "abcdwxyz", ""},
 		{"", "", ""},
-		{"leeway_seconds", "leeway", ""}, // the first words, not the others
+		{"leeway_seconds", "leeway", ""}, // name must be the prefix, not the known name
 	} {
 		if got := nearest.Name(row.name, strings.Fields(row.known)); got != row.want {
 			t.Errorf("%q among %q: got %q, want %q", row.name, row.known, got, row.want)

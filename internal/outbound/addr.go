@@ -1,35 +1,36 @@
 package outbound
 
 import (
+	"errors"
 	"fmt"
 	"net/netip"
 )
 
-// CheckAddr says why a connection to addr is refused, or nil.
+// checkAddr returns an error if a connection to addr is not allowed. configured reports
+// whether the operator named the host in the configuration.
 //
-// No host may be at a link-local or cloud metadata address, or at one that is no
-// unicast destination. A host that nobody wrote into the configuration (written
-// is false) may only be at a public address: by the IANA special-purpose
-// registries (RFC 6890), and for IPv6 within 2000::/3. An IPv6 address that holds
-// an IPv4 address is also judged by that one.
-func CheckAddr(addr netip.Addr, written bool) error {
+// No host may have a link-local address, a cloud metadata address or an address that is not
+// a unicast destination. A host that is not configured may have public addresses only: by
+// the IANA special-purpose registries (RFC 6890), and for IPv6 within 2000::/3. If an IPv6
+// address embeds an IPv4 address, the first rule applies to both.
+func checkAddr(addr netip.Addr, configured bool) error {
 	addr = addr.Unmap().WithZone("")
 	if !addr.IsValid() {
-		return fmt.Errorf("no address")
+		return errors.New("no address")
 	}
 	for _, candidate := range append(embedded(addr), addr) {
-		if name := find(never[:], candidate); name != "" {
-			return fmt.Errorf("address %s is refused for every host: %s", addr, name)
+		if name := find(forbidden[:], candidate); name != "" {
+			return fmt.Errorf("address %s is not allowed for any host: %s", addr, name)
 		}
 	}
-	if written {
+	if configured {
 		return nil
 	}
 	if name := find(private[:], addr); name != "" {
-		return fmt.Errorf("address %s is not public (%s) and its host is not in the configuration: name the host there if it is yours", addr, name)
+		return fmt.Errorf("address %s is not public (%s) and its host is not in the configuration: add the host there if it is yours", addr, name)
 	}
 	if addr.Is6() && !publicIPv6.Contains(addr) {
-		return fmt.Errorf("address %s is not public (outside of %s) and its host is not in the configuration: name the host there if it is yours", addr, publicIPv6)
+		return fmt.Errorf("address %s is not public (outside %s) and its host is not in the configuration: add the host there if it is yours", addr, publicIPv6)
 	}
 	return nil
 }
@@ -39,6 +40,7 @@ type block struct {
 	name   string
 }
 
+// find returns the name of the first block that contains addr, or "".
 func find(blocks []block, addr netip.Addr) string {
 	for _, b := range blocks {
 		if b.prefix.Contains(addr) {
@@ -48,11 +50,12 @@ func find(blocks []block, addr netip.Addr) string {
 	return ""
 }
 
-// The tables are arrays, and nothing writes to them.
+// The following tables are never modified.
 
-// never is where no key set and no authorization server can be. The addresses
-// hand out credentials of the machine to whoever asks from it.
-var never = [...]block{
+// forbidden lists addresses that no key set and no authorization server can have. Most of
+// them are metadata services, which return credentials of the machine to every program on
+// it.
+var forbidden = [...]block{
 	{netip.MustParsePrefix("0.0.0.0/8"), "unspecified"},
 	{netip.MustParsePrefix("::/128"), "unspecified"},
 	{netip.MustParsePrefix("169.254.0.0/16"), "link-local, cloud metadata"}, // .169.254, .170.2 and .170.23 (AWS), .42.42 (Scaleway), .0.23 (Tencent)
@@ -71,8 +74,8 @@ var never = [...]block{
 	{netip.MustParsePrefix("255.255.255.255/32"), "broadcast"},
 }
 
-// private is what the IANA registries do not call globally reachable. In doubt,
-// as with 192.0.0.9, a block is here as a whole.
+// private lists the blocks that the IANA registries do not call globally reachable. A
+// block with exceptions, such as 192.0.0.9, is listed as a whole.
 var private = [...]block{
 	{netip.MustParsePrefix("10.0.0.0/8"), "private, RFC 1918"},
 	{netip.MustParsePrefix("100.64.0.0/10"), "carrier-grade NAT, RFC 6598"},
@@ -98,7 +101,7 @@ var private = [...]block{
 }
 
 var (
-	publicIPv6 = netip.MustParsePrefix("2000::/3") // all that IANA gives out as global unicast
+	publicIPv6 = netip.MustParsePrefix("2000::/3") // all that IANA assigns as global unicast
 	nat64      = netip.MustParsePrefix("64:ff9b::/96")
 	nat64Local = netip.MustParsePrefix("64:ff9b:1::/48")
 	sixToFour  = netip.MustParsePrefix("2002::/16")

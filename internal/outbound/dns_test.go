@@ -9,9 +9,9 @@ import (
 	"strings"
 )
 
-// fakeDNS is a resolver whose answers come from a function, over pipes. answer
-// gets a lower-case name without terminal dot; a name without any address does
-// not exist.
+// fakeDNS returns a resolver that gets the addresses of a name from answer. The name is in
+// lower case, without the terminal dot. If answer returns no address, the name does not
+// exist.
 func fakeDNS(answer func(name string) []string) *net.Resolver {
 	return &net.Resolver{PreferGo: true, Dial: func(context.Context, string, string) (net.Conn, error) {
 		client, server := net.Pipe()
@@ -23,13 +23,12 @@ func fakeDNS(answer func(name string) []string) *net.Resolver {
 	}}
 }
 
-// fixedDNS answers every name with the same addresses.
+// fixedDNS returns a resolver with the same addresses for every name.
 func fixedDNS(addrs ...string) *net.Resolver {
 	return fakeDNS(func(string) []string { return addrs })
 }
 
-// answerOne reads one query in the form that DNS has over TCP (RFC 1035 §4.2.2)
-// and answers it.
+// answerOne reads one query in the format of DNS over TCP (RFC 1035 §4.2.2) and answers it.
 func answerOne(conn net.Conn, answer func(string) []string) {
 	var size [2]byte
 	if _, err := io.ReadFull(conn, size[:]); err != nil {

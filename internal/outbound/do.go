@@ -10,20 +10,20 @@ import (
 	"strings"
 )
 
-// Response is an answer read to its end. Header keeps what the server sent, less
-// the Content-Encoding and Content-Length that Body no longer has.
+// Response is a response with its whole body. Header is the header that the server sent,
+// without Content-Encoding and Content-Length, which do not apply to the decoded Body.
 type Response struct {
 	Status int
 	Header http.Header
 	Body   []byte
 }
 
-// Get sends a GET for url with the given header, which is not modified and may be
-// nil. See Do.
+// Get sends a GET request for url with the given header, which may be nil. It does not
+// modify header. See Do.
 func (c *Client) Get(ctx context.Context, url string, header http.Header) (*Response, error) {
 	req, err := http.NewRequestWithContext(ctx, http.MethodGet, url, nil)
 	if err != nil {
-		// The parser's error repeats its input, which may hold a password.
+		// The parser's error quotes the URL, which may contain a password.
 		return nil, &Error{Outcome: BadURL, Err: errors.New("GET: not a URL")}
 	}
 	if header != nil {
@@ -32,13 +32,19 @@ func (c *Client) Get(ctx context.Context, url string, header http.Header) (*Resp
 	return c.Do(req)
 }
 
-// Do sends req and reads the whole answer. It ends at the deadline of req's
-// context or after Config.Timeout, whichever is sooner. Any status but 1xx and
-// 3xx is a Response, from 400 on without a body that can't be read; every error is an *[Error]. req is not modified, its body is
-// closed, its Host field is ignored, and its Accept-Encoding becomes identity.
+// Do sends req and reads the whole response. It stops at the deadline of req's context or
+// after Config.Timeout, whichever is sooner.
 //
-// A POST with a GetBody is sent a second time if the idle connection that it went
-// out on turns out to be dead: what this module posts are questions (RFC 7662).
+// Do returns a Response for every status except 1xx and 3xx. If a body cannot be read, the
+// Response of a status from 400 on has no body; other statuses are errors then. Every error
+// is an *[Error].
+//
+// Do does not modify req, but closes its body. It ignores its Host field and replaces its
+// Accept-Encoding by identity.
+//
+// If the idle connection that was used for a POST turns out to be closed, Do sends the POST
+// again, provided req has a GetBody. That is safe because this module uses POST for queries
+// only (RFC 7662).
 func (c *Client) Do(req *http.Request) (*Response, error) {
 	if err := c.checkRequest(req); err != nil {
 		closeBody(req)
@@ -58,27 +64,28 @@ func (c *Client) Do(req *http.Request) (*Response, error) {
 	return c.read(ctx, req, resp)
 }
 
-// checkRequest refuses what must not leave, before anything is looked up.
+// checkRequest rejects requests that must not be sent, before any lookup.
 func (c *Client) checkRequest(req *http.Request) error {
 	if req.Method != http.MethodGet && req.Method != http.MethodPost {
-		return fmt.Errorf("method %q: only GET and POST are sent", req.Method)
+		return fmt.Errorf("method %q: only GET and POST are supported", req.Method)
 	}
 	u := req.URL
 	if u == nil || u.Opaque != "" || !validHost(u.Hostname()) {
 		return errors.New("the URL needs a host in ASCII, without a zone")
 	}
 	if u.User != nil {
-		return errors.New("a URL must not hold a user name or password")
+		return errors.New("a URL must not contain a user name or password")
 	}
 	if u.Scheme == "https" || u.Scheme == "http" && (c.allowHTTP || IsLoopbackHost(u.Hostname())) {
 		return nil
 	}
 	if u.Scheme == "http" {
-		return errors.New("http is for this machine only: use https, or set AllowHTTP")
+		return errors.New("http is for loopback hosts only: use https, or set AllowHTTP")
 	}
-	return fmt.Errorf("scheme %q: only https is spoken", u.Scheme)
+	return fmt.Errorf("scheme %q: only https is supported", u.Scheme)
 }
 
+// prepare returns the copy of req that is sent, with the proxy for it in its context.
 func (c *Client) prepare(ctx context.Context, req *http.Request) (*http.Request, error) {
 	if c.proxy != nil {
 		proxy, err := c.proxy(req)
@@ -91,33 +98,35 @@ func (c *Client) prepare(ctx context.Context, req *http.Request) (*http.Request,
 	if out.Header == nil {
 		out.Header = make(http.Header)
 	}
-	out.Host = "" // the host that is asked is the host that was checked
+	out.Host = "" // send the host that was checked
 	out.Header.Set("Accept-Encoding", "identity")
 	if out.Header.Get("User-Agent") == "" {
 		out.Header.Set("User-Agent", "warder")
 	}
 	if out.Method == http.MethodPost {
-		out.Header["Idempotency-Key"] = []string{} // net/http: replay, and send no such header
+		// Makes net/http replay the request after a dead connection, without sending the field.
+		out.Header["Idempotency-Key"] = []string{}
 	}
 	return out, nil
 }
 
+// read turns the response to req into a Response and closes its body.
 func (c *Client) read(ctx context.Context, req *http.Request, resp *http.Response) (*Response, error) {
-	if resp.Body == nil { // only a given Transport's doing
+	if resp.Body == nil { // possible with Config.Transport only
 		resp.Body = http.NoBody
 	}
 	defer resp.Body.Close()
 	switch {
 	case resp.StatusCode < 200:
-		return nil, fail(req, Protocol, fmt.Errorf("status %d is no final answer", resp.StatusCode))
+		return nil, fail(req, Protocol, fmt.Errorf("status %d is not final", resp.StatusCode))
 	case resp.StatusCode >= 300 && resp.StatusCode < 400:
-		// Never followed: the next hop would be the server's choice, not ours
-		// (SSRF). Where it points is not repeated either.
-		return nil, fail(req, Redirect, fmt.Errorf("status %d: redirects are not followed, name the final URL", resp.StatusCode))
+		// Redirects are never followed: the server would choose the next host (SSRF). The
+		// error does not contain the Location either.
+		return nil, fail(req, Redirect, fmt.Errorf("status %d: redirects are not followed, configure the final URL", resp.StatusCode))
 	}
 	body, err := readBody(resp, c.maxBytes)
 	if err != nil && resp.StatusCode >= 400 && ctx.Err() == nil {
-		body, err = nil, nil // the status and Retry-After say it all, whatever stands below
+		body, err = nil, nil // status and Retry-After are enough; callers do not need the body
 	}
 	if err != nil {
 		return nil, fail(req, classify(ctx, err), err)
@@ -128,24 +137,24 @@ func (c *Client) read(ctx context.Context, req *http.Request, resp *http.Respons
 	return &Response{Status: resp.StatusCode, Header: header, Body: body}, nil
 }
 
-// readBody reads to the end, so that the connection can be used again, or to one
-// byte over the limit. Both what arrives and what it unpacks to are limited:
-// without the first, gzip members that unpack to nothing could go on for ever.
+// readBody reads to the end of the body, so that the connection can be reused, or to one
+// byte above the limit. The limit applies to the received bytes and to the decompressed
+// bytes: without the first, gzip members that decompress to nothing could continue forever.
 func readBody(resp *http.Response, limit int64) ([]byte, error) {
-	packed := &io.LimitedReader{R: resp.Body, N: limit + 1}
-	reader, err := decoded(packed, resp.Header)
+	received := &io.LimitedReader{R: resp.Body, N: limit + 1}
+	reader, err := decoded(received, resp.Header)
 	if err != nil {
 		return nil, err
 	}
 	body, err := io.ReadAll(io.LimitReader(reader, limit+1))
-	if int64(len(body)) > limit || packed.N == 0 {
+	if int64(len(body)) > limit || received.N == 0 {
 		return nil, &Error{Outcome: TooLarge, Err: fmt.Errorf("body larger than %d bytes", limit)}
 	}
 	return body, err
 }
 
-// decoded undoes gzip, for servers that send it unasked. Anything else, also two
-// codings in a row, is refused: an allow-list.
+// decoded decompresses gzip, which some servers send without being asked to. It rejects all
+// other encodings, and more than one.
 func decoded(body io.Reader, header http.Header) (io.Reader, error) {
 	coding := strings.ToLower(strings.TrimSpace(strings.Join(header.Values("Content-Encoding"), ",")))
 	switch coding {
@@ -154,7 +163,7 @@ func decoded(body io.Reader, header http.Header) (io.Reader, error) {
 	case "gzip", "x-gzip": // RFC 9110 §8.4.1.3
 		unpacked, err := gzip.NewReader(body)
 		if err == io.EOF {
-			return http.NoBody, nil // nothing at all, as with a 204
+			return http.NoBody, nil // an empty body, for example of a 204
 		}
 		return unpacked, err
 	}

@@ -16,28 +16,28 @@ import (
 	"unicode"
 )
 
-// Outcome says in one word how a request failed. The set is closed: the words are
-// fit for metric labels.
+// Outcome classifies the failure of a request. The set of values is fixed, so that they can
+// be metric labels.
 type Outcome string
 
 const (
-	BadURL         Outcome = "bad_url"         // refused before anything was sent: scheme, host, userinfo or method
-	RefusedAddress Outcome = "refused_address" // the address guard refused the connection
+	BadURL         Outcome = "bad_url"         // rejected before sending: scheme, host, userinfo or method
+	RefusedAddress Outcome = "refused_address" // the address guard rejected the connection
 	DNS            Outcome = "dns"             // the name did not resolve
-	Connect        Outcome = "connect"         // no connection, or one that ended before the answer
+	Connect        Outcome = "connect"         // no connection, or it ended before the response
 	TLS            Outcome = "tls"             // handshake or certificate
 	Timeout        Outcome = "timeout"         // Config.Timeout or the context's deadline
 	Canceled       Outcome = "canceled"        // the caller's context was canceled
 	Redirect       Outcome = "redirect"        // a 3xx status
-	TooLarge       Outcome = "too_large"       // body over Config.MaxBytes
-	Encoding       Outcome = "encoding"        // a content encoding that is not read, or broken gzip
-	Truncated      Outcome = "truncated"       // the answer ended before its announced end
+	TooLarge       Outcome = "too_large"       // body larger than Config.MaxBytes
+	Encoding       Outcome = "encoding"        // an unsupported content encoding, or corrupt gzip
+	Truncated      Outcome = "truncated"       // the response ended before its declared end
 	Protocol       Outcome = "protocol"        // not HTTP/1.1, or a header that is malformed or too large
 )
 
-// Error is every error of a Client. Its text is for logs, not for clients: it
-// names the method and the URL without its query, and may quote the server, but not
-// what it answers to a POST: that could repeat the secrets which it was sent.
+// Error is the type of all errors of a Client. Its text is for logs, not for clients. It
+// contains the method and the URL without its query. It may quote the server's response,
+// but not the response to a POST: that could repeat the secrets in the request.
 type Error struct {
 	Outcome Outcome
 	Err     error
@@ -50,9 +50,11 @@ func (e *Error) Error() string {
 // Unwrap returns the cause.
 func (e *Error) Unwrap() error { return e.Err }
 
-// maxErrorText bounds what a server can write into a log through an error.
+// maxErrorText limits the text of an error, in bytes, because a server can influence it.
 const maxErrorText = 512
 
+// printable replaces characters that are not printable. It is not logging.Printable,
+// whose limit of 256 bytes could cut off the cause after a long URL.
 func printable(text string) string {
 	if len(text) > maxErrorText {
 		text = strings.ToValidUTF8(text[:maxErrorText], "") + "..."
@@ -65,11 +67,11 @@ func printable(text string) string {
 	}, text)
 }
 
-// fail wraps cause in an *Error that says which request failed. The query is left
-// out: it is the one part of a URL where programs put secrets.
+// fail wraps cause in an *Error with the method and URL of the request. It omits the query,
+// because that is the part of a URL in which programs put secrets.
 func fail(req *http.Request, outcome Outcome, cause error) *Error {
 	if e, ok := errors.AsType[*Error](cause); ok {
-		cause = e.Err // its outcome was taken over by classify
+		cause = e.Err // classify has returned its outcome
 	}
 	if outcome == Protocol && req.Method == http.MethodPost {
 		cause = unquoted(cause)
@@ -81,8 +83,9 @@ func fail(req *http.Request, outcome Outcome, cause error) *Error {
 	return &Error{Outcome: outcome, Err: fmt.Errorf("%s %q: %w", req.Method, where, cause)}
 }
 
-// unquoted leaves out of an error of net/http what the server wrote: all from the first
-// quotation mark on, and the one kind of error that has it without any.
+// unquoted removes text of the server from an error of net/http: everything from the first
+// quotation mark on, and the whole text of the one error type that does not use quotation
+// marks.
 func unquoted(err error) error {
 	if _, ok := errors.AsType[textproto.ProtocolError](err); ok {
 		return errors.New("malformed header")
@@ -91,10 +94,10 @@ func unquoted(err error) error {
 	return errors.New(strings.TrimRight(text, ": "))
 }
 
-// classify finds the word for an error of net/http. What it cannot place is
-// Protocol: net/http has no types for malformed answers.
+// classify returns the outcome for an error of net/http. It returns Protocol for errors
+// that it does not recognize, because net/http has no error types for malformed responses.
 func classify(ctx context.Context, err error) Outcome {
-	if own, ok := errors.AsType[*Error](err); ok { // the guard, or readBody
+	if own, ok := errors.AsType[*Error](err); ok { // from the guard or readBody
 		return own.Outcome
 	}
 	if ctxErr := ctx.Err(); ctxErr != nil {
@@ -132,9 +135,9 @@ func isTLS(err error) bool {
 		return true
 	}
 	if op, ok := errors.AsType[*net.OpError](err); ok && (op.Op == "remote error" || op.Op == "local error") {
-		return true // an alert; crypto/tls keeps its type to itself
+		return true // an alert, whose type crypto/tls does not export
 	}
-	return strings.HasPrefix(err.Error(), "tls: ") // nor has it a type for the rest
+	return strings.HasPrefix(err.Error(), "tls: ") // crypto/tls has no types for its other errors
 }
 
 func isGzip(err error) bool {

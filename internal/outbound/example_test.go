@@ -17,7 +17,7 @@ func Example() {
 	}))
 	defer server.Close()
 
-	// The operator wrote this host, so it may be private.
+	// The operator has configured this host, so it may have a private address.
 	client := outbound.New(outbound.Config{Hosts: []string{"127.0.0.1"}})
 	defer client.CloseIdle()
 	resp, err := client.Get(context.Background(), server.URL, nil)
@@ -26,7 +26,7 @@ func Example() {
 	}
 	fmt.Println(resp.Status, string(resp.Body))
 
-	// To a client that learned the host from a document, it is out of reach.
+	// A client without this configuration does not connect to a private address.
 	_, err = outbound.New(outbound.Config{}).Get(context.Background(), server.URL, nil)
 	var failed *outbound.Error
 	fmt.Println(errors.As(err, &failed) && failed.Outcome == outbound.RefusedAddress)

@@ -11,24 +11,24 @@ import (
 	"time"
 )
 
-// guard dials, and asks [CheckAddr] about every address that a connection is
-// attempted to. The question is put between socket and connect, so there is no
-// second look-up whose answer could differ.
+// guard dials connections and calls checkAddr with the address of every connection attempt.
+// The check runs between socket and connect. There is no second lookup, so a DNS answer
+// cannot change between the check and its use.
 type guard struct {
-	written map[string]bool // canonical host names
-	dialer  net.Dialer      // copied for each use
+	configured map[string]bool // canonical host names
+	dialer     net.Dialer      // copied for each dial
 }
 
 func newGuard(cfg Config, timeout time.Duration) *guard {
 	g := &guard{
-		written: make(map[string]bool),
-		// The dialer's own timeout counts too: net/http lets a dial go on after
-		// the request that began it has given up.
+		configured: make(map[string]bool),
+		// The dialer needs a separate timeout: net/http continues a dial after the request
+		// that started it has ended.
 		dialer: net.Dialer{Timeout: timeout, Resolver: cfg.Resolver},
 	}
 	for _, hosts := range [][]string{cfg.Hosts, cfg.AllowHosts} {
 		for _, host := range hosts {
-			g.written[canonicalHost(host)] = true
+			g.configured[canonicalHost(host)] = true
 		}
 	}
 	return g
@@ -41,29 +41,30 @@ func (g *guard) dial(ctx context.Context, network, address string) (net.Conn, er
 	}
 	host = canonicalHost(host)
 	viaProxy := ctx.Value(proxyKey{}) != nil
-	written := viaProxy || g.written[host]
+	configured := viaProxy || g.configured[host]
 	d := g.dialer
 	d.ControlContext = func(_ context.Context, _, actual string, _ syscall.RawConn) error {
-		return checkDial(host, actual, written)
+		return checkDial(host, actual, configured)
 	}
 	return d.DialContext(ctx, network, address)
 }
 
-// checkDial decides on one connection attempt. What it cannot read it refuses.
-func checkDial(host, actual string, written bool) error {
+// checkDial decides about one connection attempt. It rejects addresses that it cannot
+// parse.
+func checkDial(host, actual string, configured bool) error {
 	to, err := netip.ParseAddrPort(actual)
 	if err != nil {
-		return &Error{Outcome: RefusedAddress, Err: fmt.Errorf("address of %q cannot be read", host)}
+		return &Error{Outcome: RefusedAddress, Err: fmt.Errorf("address of %q cannot be parsed", host)}
 	}
-	if err := CheckAddr(to.Addr(), written); err != nil {
+	if err := checkAddr(to.Addr(), configured); err != nil {
 		return &Error{Outcome: RefusedAddress, Err: fmt.Errorf("host %q: %w", host, err)}
 	}
 	return nil
 }
 
-// canonicalHost is the form in which host names are compared: lower-case ASCII,
-// without one terminal dot and without brackets, IP addresses in their shortest
-// form. It does not resolve anything.
+// canonicalHost returns the form in which host names are compared: lower-case ASCII,
+// without one terminal dot and without brackets, IP addresses in their shortest form. It
+// does not resolve names.
 func canonicalHost(host string) string {
 	host = strings.TrimSuffix(strings.ToLower(host), ".")
 	if strings.HasPrefix(host, "[") && strings.HasSuffix(host, "]") {
@@ -75,21 +76,21 @@ func canonicalHost(host string) string {
 	return host
 }
 
-// CheckHosts returns a mistake for each entry of a list that can be no host name, and so
-// would never match.
+// CheckHosts returns an error for each entry of the list in field that cannot be a host
+// name and so would never match. It joins them as [errors.Join] does.
 func CheckHosts(field string, hosts []string) error {
 	var mistakes []error
 	for n, host := range hosts {
 		if !validHost(canonicalHost(host)) {
-			mistakes = append(mistakes, fmt.Errorf("%s[%d]: %q is no host: name one, such as auth.internal, without scheme, port and wildcard", field, n, host))
+			mistakes = append(mistakes, fmt.Errorf("%s[%d]: %q is not a host name: use one such as auth.internal, without scheme, port and wildcard", field, n, host))
 		}
 	}
 	return errors.Join(mistakes...)
 }
 
-// validHost accepts the host of a URL: an IP address without a zone, or a name of
-// letters, digits, '-', '_' and '.'. Names in other scripts are written in their
-// xn-- form: net/http would translate them, and then dial a name nobody checked.
+// validHost accepts the host of a URL: an IP address without a zone, or a name of letters,
+// digits, '-', '_' and '.'. Names in other scripts must be in their xn-- form: net/http
+// would convert them, and then dial a name that was not checked.
 func validHost(host string) bool {
 	if addr, err := netip.ParseAddr(host); err == nil {
 		return addr.Zone() == ""
@@ -104,9 +105,9 @@ func validHost(host string) bool {
 	return host != ""
 }
 
-// IsLoopbackHost reports whether host, as [net/url.URL.Hostname] gives it, is this
-// machine by its spelling: "localhost" in any case, 127.0.0.0/8 or ::1. It does
-// not resolve names.
+// IsLoopbackHost reports whether host, as returned by [net/url.URL.Hostname], is written as
+// a loopback host: "localhost" in any case, an address in 127.0.0.0/8, or ::1. It does not
+// resolve names.
 func IsLoopbackHost(host string) bool {
 	if strings.EqualFold(host, "localhost") {
 		return true

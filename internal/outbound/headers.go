@@ -7,10 +7,10 @@ import (
 	"time"
 )
 
-// Freshness returns how long the server calls its answer fresh (RFC 9111 §4.2.1),
-// less its Age: by max-age, else by Expires and Date. No-store, no-cache and what
-// can't be read give zero, as RFC 9111 §4.2.1 advises. It returns nil if the server
-// says nothing. The caller clamps what it gets.
+// Freshness returns the freshness lifetime of a response (RFC 9111 §4.2.1) minus its Age.
+// It uses max-age, or else Expires and Date. It returns zero for no-store, no-cache and
+// values that it cannot parse, as RFC 9111 §4.2.1 advises, and nil if the response does not
+// state a lifetime. It does not limit the result: the caller must.
 func Freshness(header http.Header) *time.Duration {
 	var fresh *time.Duration
 	for directive := range strings.SplitSeq(strings.Join(header.Values("Cache-Control"), ","), ",") {
@@ -29,7 +29,7 @@ func Freshness(header http.Header) *time.Duration {
 	}
 	expires, err := http.ParseTime(header.Get("Expires"))
 	if err != nil {
-		return new(time.Duration(0)) // RFC 9111 §5.3: "0" and the like are in the past
+		return new(time.Duration(0)) // RFC 9111 §5.3: "0" and other invalid dates are in the past
 	}
 	date, err := http.ParseTime(header.Get("Date"))
 	if err != nil {
@@ -38,8 +38,8 @@ func Freshness(header http.Header) *time.Duration {
 	return new(max(expires.Sub(date), 0))
 }
 
-// RetryAfter returns how long the server asks to wait (RFC 9110 §10.2.3), 0 if it
-// does not. The caller caps what it gets.
+// RetryAfter returns the wait that the Retry-After field requests (RFC 9110 §10.2.3), or 0
+// if it is absent or malformed. It does not limit the result: the caller must.
 func RetryAfter(header http.Header, now time.Time) time.Duration {
 	value := header.Get("Retry-After")
 	if wait, ok := seconds(value); ok {
@@ -52,15 +52,15 @@ func RetryAfter(header http.Header, now time.Time) time.Duration {
 	return max(at.Sub(now), 0)
 }
 
-// seconds reads delta-seconds (RFC 9111 §1.2.2); what is too large is ten years.
+// seconds parses delta-seconds (RFC 9111 §1.2.2). It limits the result to ten years.
 func seconds(text string) (time.Duration, bool) {
 	if text == "" || strings.Trim(text, "0123456789") != "" {
 		return 0, false
 	}
-	const most = 10 * 365 * 24 * 3600
+	const limit = 10 * 365 * 24 * 3600
 	n, err := strconv.ParseInt(text, 10, 64)
-	if err != nil || n > most {
-		n = most
+	if err != nil || n > limit {
+		n = limit
 	}
 	return time.Duration(n) * time.Second, true
 }

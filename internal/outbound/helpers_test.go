@@ -12,10 +12,10 @@ import (
 	"github.com/warder-go/warder/internal/outbound"
 )
 
-// here permits what a test server needs.
-var here = []string{"127.0.0.1"}
+// loopback is the Config.Hosts that allows connections to a test server.
+var loopback = []string{"127.0.0.1"}
 
-// serve starts a server and counts its requests.
+// serve starts a server that counts its requests.
 func serve(t *testing.T, handler http.HandlerFunc) (server *httptest.Server, hits *atomic.Int64) {
 	t.Helper()
 	hits = new(atomic.Int64)
@@ -34,7 +34,7 @@ func newClient(t *testing.T, cfg outbound.Config) *outbound.Client {
 	return c
 }
 
-// atHost is the server's URL with another host name.
+// atHost returns the server's URL with another host name.
 func atHost(t *testing.T, server, host string) string {
 	t.Helper()
 	u, err := url.Parse(server)
@@ -45,7 +45,7 @@ func atHost(t *testing.T, server, host string) string {
 	return u.String()
 }
 
-// outcomeOf is the error's outcome, or "ok", or "untyped".
+// outcomeOf returns the outcome of err, "ok" for nil, or "untyped" for another type.
 func outcomeOf(err error) outbound.Outcome {
 	if err == nil {
 		return "ok"
@@ -63,14 +63,14 @@ func wantOutcome(t *testing.T, err error, want outbound.Outcome) {
 	}
 }
 
-func wantEqual[T comparable](t *testing.T, what string, got, want T) {
+func wantEqual[T comparable](t *testing.T, name string, got, want T) {
 	t.Helper()
 	if got != want {
-		t.Errorf("%s (-want +got)\n- %v\n+ %v", what, want, got)
+		t.Errorf("%s (-want +got)\n- %v\n+ %v", name, want, got)
 	}
 }
 
-// transportFunc is a RoundTripper.
+// transportFunc is a function that implements http.RoundTripper.
 type transportFunc func(*http.Request) (*http.Response, error)
 
 func (f transportFunc) RoundTrip(r *http.Request) (*http.Response, error) { return f(r) }

@@ -2,8 +2,8 @@ package outbound
 
 import "net/url"
 
-// Hosts returns the host names of URLs, without ports. It leaves out what is not a URL
-// with a host.
+// Hosts returns the host names of URLs, without ports. It skips text that is not a URL with
+// a host.
 func Hosts(urls ...string) (hosts []string) {
 	for _, text := range urls {
 		if u, err := url.Parse(text); err == nil && u.Host != "" {

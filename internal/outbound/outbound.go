@@ -1,15 +1,18 @@
-// Package outbound is the only way out of the process: one HTTP client for keys,
+// Package outbound provides the HTTP client for all requests of this module: key sets,
 // discovery documents and introspection.
 //
-// It does less than [http.Client]: it follows no redirect, keeps no cookie, reads
-// no proxy from the environment, speaks https (http only to this machine, or when
-// told so) and HTTP/1.1, sends GET and POST, and reads a body to a limit within
-// one deadline. Every connection is checked when it is made, on the address that
-// it really goes to, see [CheckAddr]; a DNS answer that changes between a check
-// and its use therefore gains nothing.
+// The client is stricter than [http.Client]. It does not follow redirects, store cookies or
+// read the proxy from the environment. It uses https, and http only for loopback hosts
+// unless configured otherwise. It speaks HTTP/1.1 and sends GET and POST only. It limits the
+// size of a body and the time of the whole exchange.
 //
-// It does not retry, except where net/http replays a request that died with an
-// idle connection, and it does not judge a status code other than a redirect's.
+// An address guard checks each connection when it is made, with the address that it
+// connects to. A host that the operator has configured may have a private address, any other
+// host must have a public one, and no host may have a link-local or cloud metadata address.
+// DNS rebinding between a check and its use is therefore not possible.
+//
+// The client does not retry, except that net/http sends a request again that failed because
+// an idle connection was closed. It does not interpret status codes other than redirects.
 package outbound
 
 import (
@@ -27,52 +30,50 @@ const (
 	DefaultMaxBytes = 512 << 10       // of one body, see Config.MaxBytes
 
 	maxHeaderBytes  = 64 << 10 // of one response's status line and header
-	maxIdle         = 32       // connections, or as many as Config.Concurrent
-	maxIdlePerHost  = 8        // likewise
+	maxIdle         = 32       // idle connections, or Config.Concurrent if that is more
+	maxIdlePerHost  = 8        // the same, to one host
 	idleConnTimeout = 30 * time.Second
 )
 
-// Config says how requests leave. The zero value reaches public https servers.
+// Config configures a Client. With the zero value, a Client reaches public https servers.
 type Config struct {
-	// Transport, if given, carries the requests instead of the guarded transport:
-	// the address guard, TLS, Proxy, Hosts, AllowHosts and Resolver then have no
-	// effect. The rules on URLs, redirects, size and time hold all the same, as
-	// far as the Transport honours the request's context.
+	// Transport, if not nil, sends the requests instead of the guarded transport. TLS,
+	// Proxy, Hosts, AllowHosts and Resolver then have no effect, and there is no address
+	// guard. The rules about URLs, redirects, size and time still apply, as far as Transport
+	// observes the request's context.
 	Transport http.RoundTripper
 
-	// TLS is cloned; nil means the system's roots. TLS 1.1 and older are never
-	// spoken, whatever MinVersion says (RFC 8414 §6.1, BCP 195), and NextProtos
-	// has no effect.
+	// TLS is cloned; nil means the system's roots. The minimum version is TLS 1.2, even if
+	// MinVersion is lower (RFC 8414 §6.1, BCP 195). NextProtos has no effect.
 	TLS *tls.Config
 
-	// Proxy names the proxy of a request, as in [http.Transport]; nil means none,
-	// whatever the environment says. A proxy's host counts as written in Hosts.
-	// Behind a proxy the guard sees the proxy's address only: which addresses the
-	// proxy itself connects to is for its own rules to say.
+	// Proxy returns the proxy for a request, as in [http.Transport]; nil means no proxy. The
+	// environment is not read. A proxy's host is treated as if it were in Hosts. For proxied
+	// requests the guard checks the address of the proxy only: restrict the addresses that
+	// the proxy connects to in the proxy itself.
 	Proxy func(*http.Request) (*url.URL, error)
 
-	// Hosts are the host names, without port, that an operator wrote. They may
-	// resolve to anything but link-local and cloud metadata addresses and those
-	// that are no unicast destination.
+	// Hosts are the host names, without port, that the operator has configured. They may
+	// have any unicast address that is not link-local and not a cloud metadata address.
 	Hosts []string
 
-	// AllowHosts are host names that may be learned from a document and are then
-	// treated like Hosts. Any other host must resolve to a public address.
+	// AllowHosts are host names that may appear in a document. They are treated like Hosts.
+	// All other hosts must have a public address.
 	AllowHosts []string
 
-	// AllowHTTP permits http to every host. Without it http is for loopback
-	// literals and "localhost" alone: keys and tokens must not travel in clear.
+	// AllowHTTP allows http for every host. Otherwise http is for loopback addresses and
+	// "localhost" only, because keys and tokens must not be sent unencrypted.
 	AllowHTTP bool
 
-	Concurrent int // requests to one host at one time, whose connections are kept for the next; 0: 8
+	Concurrent int // simultaneous requests to one host, whose connections are kept idle afterwards; 0 means 8
 
-	Resolver *net.Resolver // nil: net.DefaultResolver
-	Timeout  time.Duration // whole exchange, from DNS to the body's last byte; 0: DefaultTimeout
-	MaxBytes int64         // body after decompression; 0: DefaultMaxBytes
+	Resolver *net.Resolver // nil means net.DefaultResolver
+	Timeout  time.Duration // of a whole exchange, from DNS to the last byte of the body; 0 means DefaultTimeout
+	MaxBytes int64         // of a body, as received and after decompression; 0 means DefaultMaxBytes
 }
 
-// Client sends requests by the rules of its Config. It is safe for concurrent use
-// and starts nothing by itself; idle connections live for at most 30 seconds.
+// Client sends requests by the rules of its Config. It is safe for concurrent use. It does
+// no work in the background; idle connections are closed after 30 seconds.
 type Client struct {
 	transport http.RoundTripper
 	proxy     func(*http.Request) (*url.URL, error)
@@ -81,8 +82,8 @@ type Client struct {
 	maxBytes  int64
 }
 
-// New returns a Client. It does no I/O. Entries of Hosts and AllowHosts that can
-// be no host name never match.
+// New returns a Client. It does no I/O. Entries of Hosts and AllowHosts that cannot be host
+// names never match: see [CheckHosts].
 func New(cfg Config) *Client {
 	c := &Client{
 		transport: cfg.Transport,
@@ -106,19 +107,19 @@ func New(cfg Config) *Client {
 func newTransport(cfg Config, timeout time.Duration) *http.Transport {
 	guard := newGuard(cfg, timeout)
 	t := &http.Transport{
-		Proxy:                  proxyOf, // decided once per request, by Do
+		Proxy:                  proxyOf, // Do chooses it once per request
 		DialContext:            guard.dial,
 		TLSClientConfig:        clientTLS(cfg.TLS),
 		TLSHandshakeTimeout:    timeout,
-		DisableCompression:     true, // readBody decompresses, and counts
+		DisableCompression:     true, // readBody decompresses, and limits the size
 		MaxIdleConns:           max(maxIdle, cfg.Concurrent),
 		MaxIdleConnsPerHost:    max(maxIdlePerHost, cfg.Concurrent),
 		IdleConnTimeout:        idleConnTimeout,
 		MaxResponseHeaderBytes: maxHeaderBytes,
 		Protocols:              new(http.Protocols),
 	}
-	// HTTP/1.1 only: a dead HTTP/2 connection would go on swallowing requests,
-	// one of HTTP/1.1 is closed with the first request that times out on it.
+	// HTTP/1.1 only: a dead HTTP/2 connection would keep receiving requests, while an
+	// HTTP/1.1 connection is closed when the first request on it times out.
 	t.Protocols.SetHTTP1(true)
 	return t
 }
@@ -129,19 +130,19 @@ func clientTLS(given *tls.Config) *tls.Config {
 		cfg = given.Clone()
 	}
 	cfg.MinVersion = max(cfg.MinVersion, tls.VersionTLS12)
-	cfg.NextProtos = []string{"http/1.1"} // a server must not choose h2
+	cfg.NextProtos = []string{"http/1.1"} // the server must not select h2
 	return cfg
 }
 
-// CloseIdle closes the connections that no request uses. The Client stays usable.
+// CloseIdle closes idle connections. The Client remains usable.
 func (c *Client) CloseIdle() {
 	if t, ok := c.transport.(interface{ CloseIdleConnections() }); ok {
 		t.CloseIdleConnections()
 	}
 }
 
-// proxyKey carries what Config.Proxy said of a request, so that the guard knows
-// whether a connection goes to the proxy: net/http dials with the values of the
+// proxyKey is the context key for the proxy that Config.Proxy returned for a request. With
+// it the guard recognizes connections to the proxy: net/http dials with the values of the
 // request's context.
 type proxyKey struct{}
 

@@ -16,8 +16,8 @@ import (
 	"github.com/warder-go/warder/internal/outbound"
 )
 
-// pipes is a transport over pipes to a server that reads one request for each
-// answer of serve and ends the connection when serve says so.
+// pipes returns a transport that is connected by pipes to a server. The server reads a
+// request, calls serve to answer it, and closes the connection if serve returns false.
 func pipes(serve func(conn net.Conn, req *http.Request) (more bool)) *http.Transport {
 	return &http.Transport{DisableCompression: true, DialContext: func(context.Context, string, string) (net.Conn, error) {
 		client, server := net.Pipe()
@@ -36,23 +36,25 @@ func pipes(serve func(conn net.Conn, req *http.Request) (more bool)) *http.Trans
 
 const head = "HTTP/1.1 200 OK\r\nContent-Length: 100\r\n\r\n"
 
-// hang waits until the client has gone.
+// hang returns when the client closes the connection.
 func hang(conn net.Conn) { io.Copy(io.Discard, conn) }
 
 var stalls = []struct {
-	what string
+	name string
 	conn func(net.Conn)
 }{
-	{"nothing comes", hang},
-	{"the header stalls", func(c net.Conn) { io.WriteString(c, head[:20]); hang(c) }},
-	{"the body stalls", func(c net.Conn) { io.WriteString(c, head+"begin"); hang(c) }},
-	{"a byte of the header each second", func(c net.Conn) { drip(c, head) }},
-	{"a byte of the body each second", func(c net.Conn) { io.WriteString(c, head); drip(c, strings.Repeat("x", 100)) }},
+	{"no response", hang},
+	{"a stalled header", func(c net.Conn) { io.WriteString(c, head[:20]); hang(c) }},
+	{"a stalled body", func(c net.Conn) { io.WriteString(c, head+"begin"); hang(c) }},
+	{"one byte of the header per second", func(c net.Conn) { drip(c, head) }},
+	{"one byte of the body per second", func(c net.Conn) { io.WriteString(c, head); drip(c, strings.Repeat("x", 100)) }},
 }
 
-// settle lets the last drop fall: a bubble must not end before its goroutines.
-func settle() { time.Sleep(time.Second) }
+// waitForServer lets drip notice that the client has closed the connection: a synctest bubble
+// must not end before its goroutines.
+func waitForServer() { time.Sleep(time.Second) }
 
+// drip sends one byte per second.
 func drip(c net.Conn, text string) {
 	for i := range text {
 		time.Sleep(time.Second)
@@ -64,10 +66,10 @@ func drip(c net.Conn, text string) {
 
 func TestDeadline(t *testing.T) {
 	for _, limit := range []struct {
-		what    string
+		name    string
 		config  time.Duration
 		context time.Duration
-		took    time.Duration
+		want    time.Duration
 	}{
 		{"the default", 0, 0, 5 * time.Second},
 		{"the configured one", 1500 * time.Millisecond, 0, 1500 * time.Millisecond},
@@ -76,7 +78,7 @@ func TestDeadline(t *testing.T) {
 	} {
 		for _, stall := range stalls {
 			synctest.Test(t, func(t *testing.T) {
-				defer settle()
+				defer waitForServer()
 				c := outbound.New(outbound.Config{Timeout: limit.config, Transport: pipes(func(conn net.Conn, _ *http.Request) bool { stall.conn(conn); return false })})
 				ctx := t.Context()
 				if limit.context > 0 {
@@ -87,7 +89,7 @@ func TestDeadline(t *testing.T) {
 				begun := time.Now()
 				_, err := c.Get(ctx, "http://localhost/", nil)
 				wantOutcome(t, err, outbound.Timeout)
-				wantEqual(t, limit.what+", "+stall.what, time.Since(begun), limit.took)
+				wantEqual(t, limit.name+", "+stall.name, time.Since(begun), limit.want)
 			})
 		}
 	}
@@ -96,20 +98,20 @@ func TestDeadline(t *testing.T) {
 func TestCancel(t *testing.T) {
 	for _, stall := range stalls {
 		synctest.Test(t, func(t *testing.T) {
-			defer settle()
+			defer waitForServer()
 			c := outbound.New(outbound.Config{Transport: pipes(func(conn net.Conn, _ *http.Request) bool { stall.conn(conn); return false })})
 			ctx, cancel := context.WithCancel(t.Context())
 			time.AfterFunc(1500*time.Millisecond, cancel)
 			begun := time.Now()
 			_, err := c.Get(ctx, "http://localhost/", nil)
 			wantOutcome(t, err, outbound.Canceled)
-			wantEqual(t, stall.what, time.Since(begun), 1500*time.Millisecond)
+			wantEqual(t, stall.name, time.Since(begun), 1500*time.Millisecond)
 		})
 	}
 }
 
-// The guarded transport's own stages: a resolver that does not answer, and a
-// server that accepts and then says nothing, to TLS and to a request.
+// In the guarded transport, the deadline applies to a resolver that does not answer, and to a
+// server that accepts a connection but does not answer, with TLS and without.
 func TestDeadlineOfEachStage(t *testing.T) {
 	silent, err := net.Listen("tcp", "127.0.0.1:0") // the kernel accepts
 	if err != nil {
@@ -121,22 +123,22 @@ func TestDeadlineOfEachStage(t *testing.T) {
 		go hang(server)
 		return client, nil
 	}}
-	for what, u := range map[string]string{
+	for name, u := range map[string]string{
 		"DNS":    "https://keys.test/",
 		"TLS":    "https://" + silent.Addr().String(),
 		"header": "http://" + silent.Addr().String(),
 	} {
-		c := newClient(t, outbound.Config{Hosts: here, Resolver: blackHole, Timeout: 20 * time.Millisecond})
+		c := newClient(t, outbound.Config{Hosts: loopback, Resolver: blackHole, Timeout: 20 * time.Millisecond})
 		_, err := c.Get(t.Context(), u, nil)
 		if got := outcomeOf(err); got != outbound.Timeout {
-			t.Errorf("%s (-want +got)\n- timeout\n+ %s: %v", what, got, err)
+			t.Errorf("%s (-want +got)\n- timeout\n+ %s: %v", name, got, err)
 		}
 	}
 }
 
-// A thousand failures of all kinds leave nothing behind: the bubble's end panics
-// when a goroutine is left.
-func TestNothingLeaks(t *testing.T) {
+// Failed requests do not leak goroutines: synctest panics if one remains at the end of a
+// bubble.
+func TestNoGoroutineLeaks(t *testing.T) {
 	failures := []struct {
 		want  outbound.Outcome
 		reply func(net.Conn) (more bool)
@@ -172,14 +174,14 @@ func TestNothingLeaks(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		c := outbound.New(outbound.Config{Resolver: fixedDNS("10.0.0.1")})
 		for range 100 {
-			_, err := c.Get(t.Context(), "https://learned.test/", nil)
+			_, err := c.Get(t.Context(), "https://private.test/", nil)
 			wantOutcome(t, err, outbound.RefusedAddress)
 		}
 	})
 }
 
-// A Transport may have its own words for the end of a context.
-func TestDeadlineInTransportsWords(t *testing.T) {
+// A Transport may return any error when the context ends.
+func TestDeadlineWithErrorOfTransport(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		c := outbound.New(outbound.Config{Transport: transportFunc(func(r *http.Request) (*http.Response, error) {
 			<-r.Context().Done()

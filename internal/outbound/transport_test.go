@@ -39,10 +39,10 @@ func TestConnectionReuse(t *testing.T) {
 	}
 	server.Start()
 	t.Cleanup(server.Close)
-	c := newClient(t, outbound.Config{Hosts: here, MaxBytes: 1000})
+	c := newClient(t, outbound.Config{Hosts: loopback, MaxBytes: 1000})
 	for _, row := range []struct {
 		path  string
-		conns int64 // made so far
+		conns int64 // opened so far
 	}{{"/", 1}, {"/", 1}, {"/404", 1}, {"/gzip", 1}, {"/large", 1}, {"/", 2}, {"/", 2}} {
 		_, err := c.Get(t.Context(), server.URL+row.path, nil)
 		if outcome := outcomeOf(err); outcome != "ok" && row.path != "/large" {
@@ -57,9 +57,9 @@ func TestConnectionReuse(t *testing.T) {
 	wantEqual(t, "connections after CloseIdle", conns.Load(), 3)
 }
 
-// A server may close an idle connection at the moment that a request goes out on
-// it. The request is a question, so it is put again; the server sees no trace of
-// how that is arranged.
+// A server may close an idle connection while the client sends a request on it. The client
+// sends a POST again then. The server must not receive the Idempotency-Key field that makes
+// net/http do so.
 func TestPostOnDeadConnection(t *testing.T) {
 	listener, err := net.Listen("tcp", "127.0.0.1:0")
 	if err != nil {
@@ -68,7 +68,7 @@ func TestPostOnDeadConnection(t *testing.T) {
 	defer listener.Close()
 	seen := make(chan string, 3)
 	go func() {
-		for answers := range 2 { // on the first connection none to the second request
+		for answers := range 2 { // the first connection ends before the second request is answered
 			conn, err := listener.Accept()
 			if err != nil {
 				return
@@ -76,7 +76,7 @@ func TestPostOnDeadConnection(t *testing.T) {
 			answerSome(conn, seen, 1+answers)
 		}
 	}()
-	c := newClient(t, outbound.Config{Hosts: here})
+	c := newClient(t, outbound.Config{Hosts: loopback})
 	for range 2 {
 		req, err := http.NewRequestWithContext(t.Context(), "POST", "http://"+listener.Addr().String(), strings.NewReader("token=x"))
 		if err != nil {
@@ -90,7 +90,7 @@ func TestPostOnDeadConnection(t *testing.T) {
 	}
 }
 
-// answerSome answers so many requests on conn, reads one more and closes it.
+// answerSome answers the given number of requests on conn, reads one more and closes conn.
 func answerSome(conn net.Conn, seen chan<- string, answers int) {
 	defer conn.Close()
 	reader := bufio.NewReader(conn)
@@ -100,7 +100,7 @@ func answerSome(conn net.Conn, seen chan<- string, answers int) {
 			return
 		}
 		body, _ := io.ReadAll(req.Body)
-		if _, there := req.Header["Idempotency-Key"]; there {
+		if _, present := req.Header["Idempotency-Key"]; present {
 			body = []byte("a request with Idempotency-Key")
 		}
 		seen <- req.Method + " " + string(body)
@@ -117,7 +117,7 @@ func TestNoCookies(t *testing.T) {
 			t.Errorf("Cookie (-want +got)\n- none\n+ %q", got)
 		}
 	})
-	c := newClient(t, outbound.Config{Hosts: here})
+	c := newClient(t, outbound.Config{Hosts: loopback})
 	for range 2 {
 		if _, err := c.Get(t.Context(), server.URL, nil); err != nil {
 			t.Fatal(err)
@@ -135,39 +135,39 @@ func TestTLS(t *testing.T) {
 		t.Cleanup(server.Close)
 		return server
 	}
-	good := start(nil)
+	modern := start(nil)
 	old := start(&tls.Config{MinVersion: tls.VersionTLS10, MaxVersion: tls.VersionTLS11})
 	mutual := start(&tls.Config{ClientAuth: tls.RequireAnyClientCert})
 	plain, _ := serve(t, func(http.ResponseWriter, *http.Request) {})
 	roots := x509.NewCertPool()
-	roots.AddCert(good.Certificate()) // all have the same one, for example.com among others
+	roots.AddCert(modern.Certificate()) // all servers have this one; example.com is one of its names
 	trusting := &tls.Config{RootCAs: roots}
 
 	for _, row := range []struct {
-		what, url string
+		name, url string
 		tls       *tls.Config
 		want      outbound.Outcome
 	}{
-		{"a known authority", atHost(t, good.URL, "example.com"), trusting, "ok"},
-		{"an unknown authority", atHost(t, good.URL, "example.com"), nil, "tls"},
-		{"another name than the certificate's", atHost(t, good.URL, "other.test"), trusting, "tls"},
+		{"a trusted authority", atHost(t, modern.URL, "example.com"), trusting, "ok"},
+		{"an untrusted authority", atHost(t, modern.URL, "example.com"), nil, "tls"},
+		{"a name that is not in the certificate", atHost(t, modern.URL, "other.test"), trusting, "tls"},
 		{"TLS 1.1", atHost(t, old.URL, "example.com"), trusting, "tls"},
-		{"TLS 1.1, although given", atHost(t, old.URL, "example.com"), &tls.Config{RootCAs: roots, MinVersion: tls.VersionTLS10}, "tls"},
-		{"no TLS at all", strings.Replace(atHost(t, plain.URL, "example.com"), "http:", "https:", 1), trusting, "tls"},
-		{"a client certificate that we don't have", atHost(t, mutual.URL, "example.com"), trusting, "tls"},
-		{"a server with HTTP/2", atHost(t, good.URL, "example.com"), &tls.Config{RootCAs: roots, NextProtos: []string{"h2", "http/1.1"}}, "ok"},
+		{"TLS 1.1 with a lower MinVersion", atHost(t, old.URL, "example.com"), &tls.Config{RootCAs: roots, MinVersion: tls.VersionTLS10}, "tls"},
+		{"no TLS", strings.Replace(atHost(t, plain.URL, "example.com"), "http:", "https:", 1), trusting, "tls"},
+		{"a server that requires a client certificate", atHost(t, mutual.URL, "example.com"), trusting, "tls"},
+		{"a server with HTTP/2", atHost(t, modern.URL, "example.com"), &tls.Config{RootCAs: roots, NextProtos: []string{"h2", "http/1.1"}}, "ok"},
 	} {
 		c := newClient(t, outbound.Config{TLS: row.tls, Hosts: []string{"example.com", "other.test"}, Resolver: fixedDNS("127.0.0.1")})
 		_, err := c.Get(t.Context(), row.url, nil)
 		if got := outcomeOf(err); got != row.want {
-			t.Errorf("%s (-want +got)\n- %s\n+ %s: %v", row.what, row.want, got, err)
+			t.Errorf("%s (-want +got)\n- %s\n+ %s: %v", row.name, row.want, got, err)
 		}
 	}
-	if _, spoken := protos.Load("HTTP/2.0"); spoken {
-		t.Error("HTTP/2 was spoken")
+	if _, used := protos.Load("HTTP/2.0"); used {
+		t.Error("HTTP/2 was used")
 	}
 	if trusting.MinVersion != 0 {
-		t.Error("the given tls.Config was modified")
+		t.Error("Config.TLS was modified")
 	}
 }
 
@@ -176,8 +176,8 @@ func TestUnreachable(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	listener.Close() // nobody listens there any more
-	c := newClient(t, outbound.Config{Hosts: here, Resolver: fixedDNS()})
+	listener.Close() // nothing listens on this port now
+	c := newClient(t, outbound.Config{Hosts: loopback, Resolver: fixedDNS()})
 	_, err = c.Get(t.Context(), "http://"+listener.Addr().String(), nil)
 	wantOutcome(t, err, outbound.Connect)
 	_, err = c.Get(t.Context(), "https://nowhere.test/", nil)
@@ -186,7 +186,7 @@ func TestUnreachable(t *testing.T) {
 
 func TestConcurrentUse(t *testing.T) {
 	server, hits := serve(t, func(w http.ResponseWriter, r *http.Request) { io.WriteString(w, r.URL.Path) })
-	c := newClient(t, outbound.Config{Hosts: here})
+	c := newClient(t, outbound.Config{Hosts: loopback})
 	var group sync.WaitGroup
 	for i := range 50 {
 		group.Go(func() {

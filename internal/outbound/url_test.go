@@ -12,26 +12,26 @@ import (
 	"github.com/warder-go/warder/internal/outbound"
 )
 
-func TestRefusedBeforeAnythingIsSent(t *testing.T) {
+func TestRejectedURLs(t *testing.T) {
 	for _, row := range []struct {
-		what, url string
+		name, url string
 		allowHTTP bool
 	}{
 		{"http to a public host", "http://as.example/keys", false},
 		{"http to a private address", "http://10.0.0.1/keys", false},
-		{"http to a name that begins like localhost", "http://localhost.evil.test/keys", false},
-		{"http to a name that ends like localhost", "http://notlocalhost/keys", false},
+		{"http to a name with localhost as prefix", "http://localhost.evil.test/keys", false},
+		{"http to a name with localhost as suffix", "http://notlocalhost/keys", false},
 		{"http to IPv4-mapped loopback", "http://[::ffff:127.0.0.1]/keys", false},
 		{"http to a short form of loopback", "http://127.1/keys", false},
-		{"a file", "file:///etc/passwd", true},
-		{"data", "data:application/json,{}", true},
-		{"ftp", "ftp://as.example/keys", true},
+		{"the file scheme", "file:///etc/passwd", true},
+		{"the data scheme", "data:application/json,{}", true},
+		{"the ftp scheme", "ftp://as.example/keys", true},
 		{"another scheme with a host", "gopher://as.example/keys", true},
 		{"a relative URL", "/keys", true},
 		{"a URL without scheme", "//as.example/keys", true},
-		{"nothing", "", true},
+		{"an empty URL", "", true},
 		{"no host", "https:///keys", true},
-		{"only a port", "https://:443/keys", true},
+		{"a port without a host", "https://:443/keys", true},
 		{"an opaque URL", "https:as.example/keys", true},
 		{"a user name", "https://user@as.example/keys", true},
 		{"a user name and password", "https://user:secret@as.example/keys", true},
@@ -43,22 +43,22 @@ func TestRefusedBeforeAnythingIsSent(t *testing.T) {
 		{"a malformed port", "https://as.example:port/keys", true},
 	} {
 		c := outbound.New(outbound.Config{AllowHTTP: row.allowHTTP, Transport: transportFunc(func(r *http.Request) (*http.Response, error) {
-			t.Errorf("%s: sent to %q", row.what, r.URL.Host)
+			t.Errorf("%s: sent to %q", row.name, r.URL.Host)
 			return nil, errors.New("no")
 		})})
 		_, err := c.Get(t.Context(), row.url, nil)
 		if got := outcomeOf(err); got != outbound.BadURL {
-			t.Errorf("%s (-want +got)\n- %s\n+ %s: %v", row.what, outbound.BadURL, got, err)
+			t.Errorf("%s (-want +got)\n- %s\n+ %s: %v", row.name, outbound.BadURL, got, err)
 		}
 		if err != nil && strings.Contains(err.Error(), "secret") {
-			t.Errorf("%s: error repeats the password: %v", row.what, err)
+			t.Errorf("%s: the error contains the password: %v", row.name, err)
 		}
 	}
 }
 
 func TestAcceptedURLs(t *testing.T) {
 	for _, row := range []struct {
-		what, url string
+		name, url string
 		allowHTTP bool
 	}{
 		{"https", "https://as.example/keys", false},
@@ -67,16 +67,16 @@ func TestAcceptedURLs(t *testing.T) {
 		{"http to LOCALHOST", "http://LOCALHOST:8080/keys", false},
 		{"http to 127/8", "http://127.9.9.9:8080/keys", false},
 		{"http to ::1", "http://[::1]:8080/keys", false},
-		{"http anywhere, when allowed", "http://as.internal/keys", true},
+		{"http to any host, with AllowHTTP", "http://as.internal/keys", true},
 	} {
-		var asked string
+		var requested string
 		c := outbound.New(outbound.Config{AllowHTTP: row.allowHTTP, Transport: transportFunc(func(r *http.Request) (*http.Response, error) {
-			asked = r.URL.String()
+			requested = r.URL.String()
 			return &http.Response{StatusCode: 200}, nil
 		})})
 		_, err := c.Get(t.Context(), row.url, nil)
 		wantOutcome(t, err, "ok")
-		wantEqual(t, row.what, asked, row.url)
+		wantEqual(t, row.name, requested, row.url)
 	}
 }
 
@@ -109,7 +109,7 @@ type closeRecorder struct {
 
 func (c *closeRecorder) Close() error { c.closed = true; return nil }
 
-// What a server sees of a request: whole header sets.
+// TestRequestAsSent compares the complete header that a server receives.
 func TestRequestAsSent(t *testing.T) {
 	var header http.Header
 	var host, body, proto string
@@ -117,7 +117,7 @@ func TestRequestAsSent(t *testing.T) {
 		data, _ := io.ReadAll(r.Body)
 		header, host, body, proto = r.Header, r.Host, string(data), r.Proto
 	})
-	c := newClient(t, outbound.Config{Hosts: here})
+	c := newClient(t, outbound.Config{Hosts: loopback})
 	given := http.Header{"Accept": {"application/json"}}
 	if _, err := c.Get(t.Context(), server.URL, given); err != nil {
 		t.Fatal(err)
@@ -155,7 +155,7 @@ func TestErrorText(t *testing.T) {
 	got := err.Error()
 	const begin = `outbound: protocol: GET "https://as.example/keys": line one?line two ?[31mxxx`
 	if !strings.HasPrefix(got, begin) {
-		t.Errorf("begin of the text (-want +got)\n- %s\n+ %s", begin, got)
+		t.Errorf("beginning of the text (-want +got)\n- %s\n+ %s", begin, got)
 	}
 	wantEqual(t, "length", len(got), 512+len("..."))
 	if !errors.Is(err, inner) {
@@ -163,18 +163,18 @@ func TestErrorText(t *testing.T) {
 	}
 }
 
-// A given Transport's bodies are closed, whatever is made of the answer.
+// The client closes the bodies that Config.Transport returns, for every outcome.
 func TestBodiesAreClosed(t *testing.T) {
 	for _, row := range []struct {
-		what   string
+		name   string
 		status int
 		header http.Header
 		want   outbound.Outcome
 	}{
-		{"an answer", 200, nil, "ok"},
+		{"a response", 200, nil, "ok"},
 		{"a redirect", 302, nil, outbound.Redirect},
-		{"a coding that is not read", 200, http.Header{"Content-Encoding": {"br"}}, outbound.Encoding},
-		{"a body that is too large, below a status that says it all", 404, nil, "ok"},
+		{"an unsupported content encoding", 200, http.Header{"Content-Encoding": {"br"}}, outbound.Encoding},
+		{"a body above the limit with an error status", 404, nil, "ok"},
 	} {
 		body := &closeRecorder{Reader: strings.NewReader(strings.Repeat("x", row.status))}
 		c := outbound.New(outbound.Config{MaxBytes: 400, Transport: transportFunc(func(*http.Request) (*http.Response, error) {
@@ -182,6 +182,6 @@ func TestBodiesAreClosed(t *testing.T) {
 		})})
 		_, err := c.Get(t.Context(), "https://as.example/", nil)
 		wantOutcome(t, err, row.want)
-		wantEqual(t, row.what+": closed", body.closed, true)
+		wantEqual(t, row.name+": closed", body.closed, true)
 	}
 }

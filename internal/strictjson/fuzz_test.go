@@ -11,8 +11,8 @@ import (
 	"github.com/warder-go/warder/internal/strictjson/strictjsontest"
 )
 
-// Object reads what the other reader reads, the same members with the same values, and
-// refuses what that one refuses.
+// FuzzObject compares Object, Valid and String with package strictjsontest: both accept the
+// same documents and return the same values.
 func FuzzObject(f *testing.F) {
 	for _, seed := range []string{
 		`{"kid":"a","sub":["b",null],"exp":1.5e300,"expiresIn":{"a":{"b":[]}},"other":true}`,
@@ -34,10 +34,10 @@ func FuzzObject(f *testing.F) {
 		want, ok := strictjsontest.Object(data)
 		ok = ok && !strictjsontest.CaseVariant(want, "kid", "sub", "exp", "expiresIn")
 		if (err == nil) != ok {
-			t.Fatalf("%q: error %v, the other reader accepts: %v", data, err, ok)
+			t.Fatalf("%q: error %v, strictjsontest accepts: %v", data, err, ok)
 		}
 		if valid := strictjson.Valid(data) == nil; valid != strictjsontest.Valid(data) {
-			t.Fatalf("%q: valid %v, the other reader disagrees", data, valid)
+			t.Fatalf("%q: valid %v, strictjsontest disagrees", data, valid)
 		}
 		if err != nil {
 			return
@@ -58,7 +58,7 @@ func FuzzObject(f *testing.F) {
 func compact(t *testing.T, value []byte) string {
 	var out bytes.Buffer
 	if err := json.Compact(&out, value); err != nil {
-		t.Fatalf("value %q handed over, which is no JSON: %v", value, err)
+		t.Fatalf("value %q is not JSON: %v", value, err)
 	}
 	return out.String()
 }

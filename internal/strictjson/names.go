@@ -7,54 +7,55 @@ import (
 	"unicode/utf8"
 )
 
-// Names is a fixed set of member names that a reader knows. It is made once, by
-// [NewNames], and safe for concurrent use.
+// Names is a fixed set of member names for [Object]. [NewNames] makes it. It is safe for
+// concurrent use.
 type Names struct {
-	known map[string]name // by the exact name, and by the name with case folded
+	known map[string]knownName // by the exact name and by the case-folded name
 
-	outer string // a member
-	inner *Names // what is known inside of it
+	nestedIn string // the member whose object has known members too; "" for none
+	nested   *Names // the names of those members
 }
 
-type name struct {
-	exact string // how it is spelled
-	as    string // what it is handed over as
+type knownName struct {
+	exact    string // the only accepted spelling
+	reported string // the name that Object passes to its caller
 }
 
-// NewNames returns the set of the given names. Two names that differ only in case
-// are a mistake of the program and panic.
+// NewNames returns the set of the given names. It panics if two names are equal or differ
+// only in case.
 func NewNames(names ...string) *Names {
-	n := &Names{known: make(map[string]name)}
+	n := &Names{known: make(map[string]knownName)}
 	for _, exact := range names {
-		f := Fold(exact)
-		if other, ok := n.known[f]; ok {
+		folded := Fold(exact)
+		if other, ok := n.known[folded]; ok {
 			panic(fmt.Sprintf("strictjson: names %q and %q differ only in case", other.exact, exact))
 		}
-		n.known[f] = name{exact, exact}
-		n.known[exact] = n.known[f]
+		n.known[folded] = knownName{exact, exact}
+		n.known[exact] = n.known[folded]
 	}
 	return n
 }
 
-// Within returns the set with what is known inside of the object that the member is:
-// its members are handed over before it, in the same reading, as "member.name".
+// Within returns a copy of the set that also has names of members of a nested object, the
+// value of member. In the same pass, Object reports them as "member.name", before it
+// reports member. Within panics if member is not in the set.
 func (n *Names) Within(member string, names ...string) *Names {
 	if n.known[member].exact != member {
 		panic(fmt.Sprintf("strictjson: %q is not in the set", member))
 	}
-	inner := NewNames(names...)
-	for key, found := range inner.known {
-		inner.known[key] = name{found.exact, member + "." + found.exact}
+	nested := NewNames(names...)
+	for key, found := range nested.known {
+		nested.known[key] = knownName{found.exact, member + "." + found.exact}
 	}
-	return &Names{n.known, member, inner}
+	return &Names{n.known, member, nested}
 }
 
-// lookup returns what a member is handed over as, "" if its name is not in the set, and
-// what is known inside of it. It refuses a name that differs from a known one in case
-// only.
-func (n *Names) lookup(text []byte) (as string, inner *Names, err error) {
+// lookup returns the name that Object reports for a member, or "" if the member is not in
+// the set, and the names that are known inside its value. It returns ErrCase for a name
+// that differs from a known one only in case.
+func (n *Names) lookup(text []byte) (reported string, nested *Names, err error) {
 	found, ok := n.known[string(text)]
-	if !ok && !isLowerASCII(text) { // the others are folded as they are
+	if !ok && !isLowerASCII(text) { // folding does not change lower-case ASCII
 		found, ok = n.known[Fold(string(text))]
 	}
 	switch {
@@ -62,14 +63,14 @@ func (n *Names) lookup(text []byte) (as string, inner *Names, err error) {
 		return "", nil, nil
 	case found.exact != string(text):
 		return "", nil, fmt.Errorf("%w %q", ErrCase, found.exact)
-	case n.inner != nil && found.exact == n.outer:
-		return found.as, n.inner, nil
+	case n.nested != nil && found.exact == n.nestedIn:
+		return found.reported, n.nested, nil
 	}
-	return found.as, nil, nil
+	return found.reported, nil, nil
 }
 
-// Fold maps names that differ only in case, by Unicode's simple folding, to one
-// spelling: "KID", "kid" and "\u212Aid" (with the Kelvin sign) are one name.
+// Fold returns the same text for all names that differ only in case, by Unicode's simple
+// case folding: "KID", "kid" and "\u212Aid" (with the Kelvin sign) become "kid".
 func Fold(name string) string { return strings.Map(foldRune, name) }
 
 func isLowerASCII(name []byte) bool {
@@ -81,8 +82,8 @@ func isLowerASCII(name []byte) bool {
 	return true
 }
 
-// foldRune returns one rune for all that fold together: the lower-case ASCII
-// letter if there is one among them, else the smallest.
+// foldRune returns one representative of the runes that are equal under case folding: the
+// lower-case ASCII letter if they include one, otherwise the smallest rune.
 func foldRune(r rune) rune {
 	least := r
 	for next := unicode.SimpleFold(r); next != r; next = unicode.SimpleFold(next) {

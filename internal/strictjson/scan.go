@@ -10,7 +10,7 @@ import (
 	"github.com/go-json-experiment/json/jsontext"
 )
 
-// A reader is the library's decoder, set to bytes that it reads in place.
+// reader is a jsontext.Decoder that reads data in place, without copying it.
 type reader struct {
 	jsontext.Decoder
 	data []byte
@@ -20,9 +20,9 @@ type reader struct {
 
 var readers = sync.Pool{New: func() any { return new(reader) }}
 
-// scan runs read on the one value in data.
+// scan calls read with a reader of data and checks that data is exactly one value.
 func scan(data []byte, read func(*reader) error) error {
-	if err := checkShape(data); err != nil {
+	if err := checkLimits(data); err != nil {
 		return err
 	}
 	r := readers.Get().(*reader)
@@ -30,7 +30,7 @@ func scan(data []byte, read func(*reader) error) error {
 	r.data, r.buf = data, *bytes.NewBuffer(data)
 	r.Reset(&r.buf)
 	if err := read(r); err != nil {
-		return readError(err)
+		return safeError(err)
 	}
 	if _, err := r.ReadToken(); !errors.Is(err, io.EOF) {
 		return ErrTrailing
@@ -38,15 +38,16 @@ func scan(data []byte, read func(*reader) error) error {
 	return nil
 }
 
-// release drops every reference to the input before the reader is used again.
+// release returns the reader to the pool, without references to the input.
 func (r *reader) release() {
 	r.data, r.buf, r.fold = nil, bytes.Buffer{}, false
 	r.Reset(&r.buf)
 	readers.Put(r)
 }
 
-// value reads the next value. The decoder looks for duplicate names at all depths, but
-// not for those that differ in case: if they matter, each object is read by itself.
+// value reads the next value. The decoder finds duplicate names at all depths, but not
+// names that differ only in case. If fold is set, value therefore reads each nested object
+// with the method object.
 func (r *reader) value() (jsontext.Value, error) {
 	if r.fold {
 		switch r.PeekKind() {
@@ -59,9 +60,9 @@ func (r *reader) value() (jsontext.Value, error) {
 	return r.ReadValue()
 }
 
-// array calls element, if there is one, for each element.
+// array reads an array. It calls element for each element; element may be nil.
 func (r *reader) array(element func(jsontext.Value) error) (jsontext.Value, error) {
-	return r.inside(']', func() error {
+	return r.composite(']', func() error {
 		value, err := r.value()
 		if err == nil && element != nil {
 			err = element(value)
@@ -70,13 +71,14 @@ func (r *reader) array(element func(jsontext.Value) error) (jsontext.Value, erro
 	})
 }
 
-// object calls member, if there is one, for each member that is known.
+// object reads an object. It calls member for each member whose name is in known. If
+// known is nil, member may be nil.
 func (r *reader) object(known *Names, member func(string, jsontext.Value) error) (jsontext.Value, error) {
 	var folded map[string]bool
 	if r.fold {
 		folded = map[string]bool{}
 	}
-	return r.inside('}', func() error {
+	return r.composite('}', func() error {
 		name, err := r.name()
 		if err != nil {
 			return err
@@ -96,14 +98,15 @@ func (r *reader) object(known *Names, member func(string, jsontext.Value) error)
 	})
 }
 
-// inside reads an array or an object, whose parts one reads, one at a time.
-func (r *reader) inside(end jsontext.Kind, one func() error) (jsontext.Value, error) {
+// composite reads an array or an object up to end. It calls readOne for each element or
+// member, and returns the whole text.
+func (r *reader) composite(end jsontext.Kind, readOne func() error) (jsontext.Value, error) {
 	if _, err := r.ReadToken(); err != nil {
 		return nil, err
 	}
 	from := r.InputOffset() - 1
 	for r.PeekKind() != end {
-		if err := one(); err != nil {
+		if err := readOne(); err != nil {
 			return nil, err
 		}
 	}
@@ -114,27 +117,28 @@ func (r *reader) inside(end jsontext.Kind, one func() error) (jsontext.Value, er
 	return r.data[from:to:to], nil
 }
 
+// member reads the value of the member name, and calls member if the name is in known.
 func (r *reader) member(known *Names, name []byte, member func(string, jsontext.Value) error) error {
-	as, inner, err := known.lookup(name)
+	reported, nested, err := known.lookup(name)
 	if err != nil {
 		return err
 	}
 	var value jsontext.Value
-	if inner != nil && r.PeekKind() == '{' {
-		value, err = r.object(inner, member)
+	if nested != nil && r.PeekKind() == '{' {
+		value, err = r.object(nested, member)
 	} else {
 		value, err = r.value()
 	}
-	if err == nil && as != "" {
-		if err = member(as, value); err != nil {
-			err = fmt.Errorf("member %q: %w", as, err)
+	if err == nil && reported != "" {
+		if err = member(reported, value); err != nil {
+			err = fmt.Errorf("member %q: %w", reported, err)
 		}
 	}
 	return err
 }
 
-// name reads a member's name. The decoder refuses any other kind here, and a name that
-// this object has already.
+// name reads the name of a member. In this position the decoder itself rejects values that
+// are not strings and duplicate names.
 func (r *reader) name() ([]byte, error) {
 	raw, err := r.ReadValue()
 	if err != nil {
@@ -146,8 +150,8 @@ func (r *reader) name() ([]byte, error) {
 	return jsontext.AppendUnquote(nil, raw)
 }
 
-// readError replaces the decoder's errors, which may quote the input.
-func readError(err error) error {
+// safeError replaces errors of the decoder, because they may quote the input.
+func safeError(err error) error {
 	if errors.Is(err, jsontext.ErrDuplicateName) {
 		return ErrDuplicate
 	}
@@ -160,16 +164,16 @@ func readError(err error) error {
 	return err
 }
 
-// checkShape counts brackets and colons outside of strings. It runs before the decoder, so
-// that a deep document costs one pass and no recursion, and only where there are enough
-// of them at all. On text that is no JSON its answer does not matter: the decoder
-// refuses that text.
-func checkShape(data []byte) error {
+// checkLimits checks MaxDepth and MaxNames by counting brackets and colons outside of
+// strings. It runs before the decoder, so that a deeply nested document costs one pass and
+// no recursion. It skips the pass if data has too few brackets and colons to exceed a
+// limit. The result for malformed JSON does not matter: the decoder rejects it.
+func checkLimits(data []byte) error {
 	count := func(c byte) int { return bytes.Count(data, []byte{c}) }
 	if count('{')+count('[') <= MaxDepth && count(':') <= MaxNames {
 		return nil
 	}
-	var names [MaxDepth + 1]int // of the open objects, each with those around it
+	var names [MaxDepth + 1]int // by depth: members of the open object and its enclosing objects
 	depth, inString := 0, false
 	for i := 0; i < len(data); i++ {
 		switch c := data[i]; {

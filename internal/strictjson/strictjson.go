@@ -1,15 +1,20 @@
-// Package strictjson is the only reader of JSON that comes from outside.
+// Package strictjson reads JSON that other processes wrote. The other packages of this
+// module use it instead of a JSON library.
 //
-// It reads one object and hands over the members that the caller knows. It
-// refuses what readers disagree about: duplicate names at any depth (also when
-// one is spelled with escapes), invalid UTF-8 and lone surrogates, a byte order
-// mark, a second value or anything else behind the first, nesting deeper than
-// [MaxDepth], more names than [MaxNames], and a name that differs from a known one
-// only in case (RFC 7519 §7.3 and RFC 7515 §5.3 compare names exactly; a reader
-// further in might not). The readers of values refuse null and every other type
-// than the one they are for.
+// [Object] reads one object and passes the members with known names to its caller. It
+// rejects documents that JSON readers interpret differently:
+//   - duplicate member names at any depth, also where one of them is written with escapes
+//   - a name that differs from a known one only in case; RFC 7519 §7.3 and RFC 7515 §5.3
+//     compare names exactly, but a later reader of the same document might not
+//   - invalid UTF-8, lone surrogates and a byte order mark
+//   - data after the first value
+//   - nesting deeper than [MaxDepth] and more member names than [MaxNames]
 //
-// Errors never repeat the input: they name the known member or the offset.
+// The functions that read values, such as [String], reject null and every other type
+// than the one in their name.
+//
+// Errors never quote the input. They contain the name of a known member or a byte
+// offset.
 package strictjson
 
 import (
@@ -19,32 +24,32 @@ import (
 	"github.com/go-json-experiment/json/jsontext"
 )
 
-// Limits of a document, whatever its size.
+// Limits of a document of any size.
 const (
 	MaxDepth = 64      // nested objects and arrays, the outermost included
-	MaxNames = 1 << 14 // members of an object and of those around it, whose names are held to find duplicates
+	MaxNames = 1 << 14 // members of an object and its enclosing objects; finding duplicates needs their names in memory
 )
 
-// Errors that Object wraps; callers branch on none of them, tests do.
+// Errors that Object wraps. Only tests distinguish them.
 var (
 	ErrDuplicate = errors.New("duplicate member name")
 	ErrCase      = errors.New("member name differs only in case from")
 	ErrDepth     = fmt.Errorf("nested deeper than %d", MaxDepth)
-	ErrNames     = fmt.Errorf("more than %d members in an object and those around it", MaxNames)
+	ErrNames     = fmt.Errorf("more than %d members in an object and its enclosing objects", MaxNames)
 	ErrNotObject = errors.New("not a JSON object")
-	ErrTrailing  = errors.New("data behind the object")
+	ErrTrailing  = errors.New("data after the JSON value")
 	ErrSyntax    = errors.New("malformed JSON")
 )
 
-// Object reads data, which must be exactly one JSON object, and calls member for
-// each member whose name is in known, in the order of the document. Other members
-// are checked and skipped. value aliases data. An error from member ends the reading
-// and is returned with the member's name.
+// Object reads data, which must be exactly one JSON object. It calls member for each
+// member whose name is in known, in the order of the document. It checks the other
+// members and skips them. The value that member gets aliases data. If member returns an
+// error, Object stops and returns that error with the member's name.
 //
-// Member may be called before something is found wrong further on: what it was told
-// counts only if Object returns nil.
+// Object may call member before it finds an error later in data: the caller must discard
+// the members if Object returns an error.
 //
-// Object does not modify data and is safe for concurrent use.
+// Object does not modify data. It is safe for concurrent use.
 func Object(data []byte, known *Names, member func(name string, value jsontext.Value) error) error {
 	return scan(data, func(r *reader) error {
 		if r.PeekKind() == '{' {
@@ -58,7 +63,8 @@ func Object(data []byte, known *Names, member func(name string, value jsontext.V
 	})
 }
 
-// Valid reports whether data is one strict JSON value of any kind.
+// Valid returns nil if data is exactly one JSON value of any kind. It applies the rules of
+// Object, except the one about case variants of known names.
 func Valid(data []byte) error {
 	return scan(data, func(r *reader) error {
 		_, err := r.ReadValue()
@@ -66,8 +72,8 @@ func Valid(data []byte) error {
 	})
 }
 
-// Unmistakable is Valid for readers that match names in any case: it also refuses two
-// names in one object, at any depth, that differ only in case.
+// Unmistakable is like Valid for data that a case-insensitive reader will read later: it
+// also rejects two names in one object, at any depth, that differ only in case.
 func Unmistakable(data []byte) error {
 	return scan(data, func(r *reader) error {
 		r.fold = true

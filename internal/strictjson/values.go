@@ -8,11 +8,12 @@ import (
 	"github.com/go-json-experiment/json/jsontext"
 )
 
-// Errors of the value readers.
+// Errors for values of the wrong type.
 var (
 	ErrNotString  = errors.New("is not a string")
 	ErrNotStrings = errors.New("is not an array of strings")
-	ErrNotBool    = errors.New("is not a boolean")
+	errNotBool    = errors.New("is not a boolean")
+	errNotArray   = errors.New("is not an array")
 )
 
 // String returns the text of value, which must be a JSON string.
@@ -21,7 +22,7 @@ func String(value jsontext.Value) (string, error) {
 		return "", ErrNotString
 	}
 	if end := len(value) - 1; end > 0 && value[end] == '"' && bytes.IndexByte(value, '\\') < 0 && utf8.Valid(value) {
-		return string(value[1:end]), nil // the usual case: nothing is escaped
+		return string(value[1:end]), nil // fast path for strings without escapes
 	}
 	text, err := jsontext.AppendUnquote(nil, value)
 	if err != nil {
@@ -38,7 +39,7 @@ func Bool(value jsontext.Value) (bool, error) {
 	case 'f':
 		return false, nil
 	}
-	return false, ErrNotBool
+	return false, errNotBool
 }
 
 // Strings returns the elements of value, which must be an array of strings.
@@ -55,11 +56,12 @@ func Strings(value jsontext.Value) ([]string, error) {
 	return out, nil
 }
 
-// Elements calls element for each element of data, which must be exactly one array.
+// Elements calls element for each element of data, which must be exactly one array. If
+// element returns an error, Elements stops and returns it.
 func Elements(data []byte, element func(jsontext.Value) error) error {
 	return scan(data, func(r *reader) error {
 		if r.PeekKind() != '[' {
-			return errors.New("is not an array")
+			return errNotArray
 		}
 		_, err := r.array(element)
 		return err

@@ -13,10 +13,10 @@ import (
 	"github.com/warder-go/warder/internal/strictjson"
 )
 
-// kinds are values of every kind: each reader refuses all but its own, null too.
+// kinds are values of every kind. Each function rejects all but its own, null included.
 var kinds = []string{`null`, `true`, `false`, `0`, `-1.5`, `""`, `"a"`, `[]`, `["a"]`, `{}`, `{"a":"a"}`}
 
-func TestStringReadsStringsOnly(t *testing.T) {
+func TestString(t *testing.T) {
 	for _, row := range []struct{ value, want string }{
 		{`""`, ""}, {`"a"`, "a"}, {`"\u0061\n\u0000"`, "a\n\x00"}, {`"\ud83d\ude00"`, "\U0001F600"}, {"\"\uFFFD\"", "\uFFFD"},
 	} {
@@ -32,7 +32,7 @@ func TestStringReadsStringsOnly(t *testing.T) {
 	}
 }
 
-func TestBoolReadsBooleansOnly(t *testing.T) {
+func TestBool(t *testing.T) {
 	for _, value := range kinds {
 		got, err := strictjson.Bool(jsontext.Value(value))
 		if want := value == "true"; got != want {
@@ -44,19 +44,19 @@ func TestBoolReadsBooleansOnly(t *testing.T) {
 	}
 }
 
-func TestStringsReadsArraysOfStringsOnly(t *testing.T) {
+func TestStrings(t *testing.T) {
 	for _, row := range []struct {
-		what, value string
+		name, value string
 		want        []string
 	}{
-		{"none", `[]`, nil},
-		{"one", `["a"]`, []string{"a"}},
-		{"several, with escapes and white space", "[ \"a\" ,\n\"\\u0062\", \"\" ]", []string{"a", "b", ""}},
-		{"the same one twice", `["a","a"]`, []string{"a", "a"}},
+		{"no element", `[]`, nil},
+		{"one element", `["a"]`, []string{"a"}},
+		{"several elements, with escapes and white space", "[ \"a\" ,\n\"\\u0062\", \"\" ]", []string{"a", "b", ""}},
+		{"equal elements", `["a","a"]`, []string{"a", "a"}},
 	} {
 		got, err := strictjson.Strings(jsontext.Value(row.value))
 		if err != nil || !slices.Equal(got, row.want) {
-			t.Errorf("%s (-want +got)\n- %q\n+ %q, error %v", row.what, row.want, got, err)
+			t.Errorf("%s (-want +got)\n- %q\n+ %q, error %v", row.name, row.want, got, err)
 		}
 	}
 	for _, value := range append([]string{`["a",1]`, `[null]`, `["a",null]`, `[["a"]]`, `[{}]`, `[true]`}, kinds...) {
@@ -78,8 +78,8 @@ func TestElements(t *testing.T) {
 	if want := []string{"1", `"a"`, `{"b":[2]}`, "[]", "null"}; err != nil || !slices.Equal(got, want) {
 		t.Errorf("(-want +got)\n- %q\n+ %q, error %v", want, got, err)
 	}
-	calls, wanted := 0, errors.New("no")
-	if err := strictjson.Elements(jsontext.Value(`[1,2]`), func(jsontext.Value) error { calls++; return wanted }); !errors.Is(err, wanted) || calls != 1 {
+	calls, cause := 0, errors.New("no")
+	if err := strictjson.Elements(jsontext.Value(`[1,2]`), func(jsontext.Value) error { calls++; return cause }); !errors.Is(err, cause) || calls != 1 {
 		t.Errorf("after an error of element: got %v and %d calls, want 1", err, calls)
 	}
 	for _, value := range kinds {
@@ -93,7 +93,7 @@ func TestElements(t *testing.T) {
 
 func TestValid(t *testing.T) {
 	for _, row := range []struct {
-		what, data string
+		name, data string
 		want       error
 	}{
 		{"an object", `{"a":1}`, nil},
@@ -107,15 +107,15 @@ func TestValid(t *testing.T) {
 		{"a duplicate", `[{"a":1,"a":2}]`, strictjson.ErrDuplicate},
 		{"invalid UTF-8", "\"\xff\"", strictjson.ErrSyntax},
 		{"a byte order mark", "\uFEFF1", strictjson.ErrSyntax},
-		{"nothing", ``, strictjson.ErrSyntax},
+		{"no value", ``, strictjson.ErrSyntax},
 	} {
 		if err := strictjson.Valid([]byte(row.data)); !errors.Is(err, row.want) {
-			t.Errorf("%s (-want +got)\n- %v\n+ %v", row.what, row.want, err)
+			t.Errorf("%s (-want +got)\n- %v\n+ %v", row.name, row.want, err)
 		}
 	}
 }
 
-func TestNamesThatDifferOnlyInCasePanic(t *testing.T) {
+func TestNewNamesPanicsOnCaseVariants(t *testing.T) {
 	for _, names := range [][]string{{"kid", "KID"}, {"kid", "\u212Aid"}, {"sub", "sub"}} {
 		func() {
 			defer func() {
@@ -128,9 +128,9 @@ func TestNamesThatDifferOnlyInCasePanic(t *testing.T) {
 	}
 }
 
-// A skipped member must cost no memory: a token or a document may bring many. Above
-// 64 names in one object the decoder keeps the names in a map, one entry each. The
-// limits leave room for the pool, which the race detector empties at random.
+// Skipping a member must not cost memory, because a token or a document can have many.
+// Above 64 names in one object the decoder stores the names in a map, with one entry each.
+// The limits leave room for the pool, which the race detector empties at random.
 func TestUnknownMembersAllocateNothing(t *testing.T) {
 	cost := func(members int) float64 {
 		data := []byte(`{"sub":"a"`)
@@ -147,18 +147,18 @@ func TestUnknownMembersAllocateNothing(t *testing.T) {
 	none := cost(0)
 	for _, row := range []struct {
 		members int
-		each    float64 // allocations per member must stay below
+		limit   float64 // allocations per member must be below it
 	}{
 		{60, 0.5}, {2000, 1.5},
 	} {
-		if got := (cost(row.members) - none) / float64(row.members); got > row.each {
-			t.Errorf("%d unknown members: %.2f allocations each, want below %.1f", row.members, got, row.each)
+		if got := (cost(row.members) - none) / float64(row.members); got > row.limit {
+			t.Errorf("%d unknown members: %.2f allocations each, want below %.1f", row.members, got, row.limit)
 		}
 	}
 }
 
-// Readers share a pool: what one reads must never show up at another, nested reading
-// of a value included.
+// Calls share pooled readers. A call must not see the data of another one, also when they
+// are nested.
 func TestConcurrentUse(t *testing.T) {
 	var wg sync.WaitGroup
 	for n := range 8 {
@@ -167,7 +167,7 @@ func TestConcurrentUse(t *testing.T) {
 				want := fmt.Sprintf(`{"kid":"%d-%d"}`, n, i)
 				data := []byte(`{"x":[{}],"sub":` + want + `,"exp":[` + want + `]}`)
 				if i%3 == 0 {
-					_, _ = read(`{"a":"\ud800`) // an error must leave nothing behind either
+					_, _ = read(`{"a":"\ud800`) // an error must not leave data in the pooled reader
 				}
 				err := strictjson.Object(data, known, func(name string, value jsontext.Value) error {
 					if name == "exp" {

@@ -1,6 +1,5 @@
-// Package tenant reads issuer patterns: identifiers of authorization servers that have
-// many tenants, each with an issuer identifier of its own that differs in one segment of
-// the path.
+// Package tenant implements issuer patterns. A pattern describes the issuer identifiers of an
+// authorization server with many tenants. The identifiers differ in one segment of the path.
 package tenant
 
 import (
@@ -8,19 +7,19 @@ import (
 	"strings"
 )
 
-// Slot stands in a pattern where each identifier has the tenant, as in the documents and
-// key sets of Microsoft Entra.
+// Slot is the placeholder for the tenant in a pattern. Documents and key sets of Microsoft
+// Entra use the same text.
 const Slot = "{tenantid}"
 
-// MaxBytes bounds the tenant in an issuer identifier.
+// MaxBytes is the maximum length of a tenant in an issuer identifier.
 const MaxBytes = 128
 
-// IsPattern reports whether an issuer is a pattern, sound or not. No identifier is one:
-// braces don't occur in a URL (RFC 3986 §2).
+// IsPattern reports whether text in a configuration is meant as a pattern, valid or not. No
+// issuer identifier is a pattern: a URL cannot contain braces (RFC 3986 §2).
 func IsPattern(issuer string) bool { return strings.ContainsAny(issuer, "{}") }
 
-// Check says what is wrong with where a pattern has its slot. Whether the rest is an
-// issuer identifier shows when the slot is filled, see [Fill].
+// Check returns an error if the pattern does not have exactly one slot, or if the slot is not
+// a segment of the path. It does not check the rest: use [Fill] and check the identifier.
 func Check(pattern string) error {
 	before, after, found := strings.Cut(pattern, Slot)
 	switch {
@@ -32,11 +31,11 @@ func Check(pattern string) error {
 	return nil
 }
 
-// Fill returns the identifier of a tenant.
+// Fill returns the issuer identifier of a tenant.
 func Fill(pattern, tenant string) string { return strings.Replace(pattern, Slot, tenant, 1) }
 
-// Of returns the tenant for which the pattern spells the issuer. All but the slot
-// compares exactly.
+// Of returns the tenant in an issuer identifier. ok is false if the issuer does not match the
+// pattern. Everything outside the slot must be equal byte for byte.
 func Of(pattern, issuer string) (tenant string, ok bool) {
 	before, after, isPattern := strings.Cut(pattern, Slot)
 	tenant, hasBefore := strings.CutPrefix(issuer, before)
@@ -47,8 +46,8 @@ func Of(pattern, issuer string) (tenant string, ok bool) {
 	return tenant, true
 }
 
-// IsName reports whether text can be a tenant in an issuer identifier: letters, digits,
-// "-", "_" and ".", with a letter or digit in front.
+// IsName reports whether text can be a tenant in an issuer identifier: letters, digits, "-",
+// "_" and ".", beginning with a letter or digit.
 func IsName(text string) bool {
 	for i := range len(text) {
 		c := text[i]
@@ -60,15 +59,15 @@ func IsName(text string) bool {
 	return text != "" && len(text) <= MaxBytes
 }
 
-// Overlap reports whether one issuer can be spelled by both of two sound patterns.
+// Overlap reports whether an issuer can match both of two valid patterns.
 func Overlap(a, b string) bool {
 	as, bs := strings.Split(a, "/"), strings.Split(b, "/")
 	if len(as) != len(bs) {
 		return false
 	}
 	for i := range as {
-		same := as[i] == bs[i] || as[i] == Slot && IsName(bs[i]) || bs[i] == Slot && IsName(as[i])
-		if !same {
+		compatible := as[i] == bs[i] || as[i] == Slot && IsName(bs[i]) || bs[i] == Slot && IsName(as[i])
+		if !compatible {
 			return false
 		}
 	}

@@ -8,27 +8,27 @@ import (
 )
 
 func TestCheck(t *testing.T) {
-	const once, segment = "must have {tenantid} exactly once, and no other braces", "{tenantid} must be a whole segment of the path"
-	for _, row := range []struct{ what, pattern, want string }{
-		{"in the middle", "https://h/{tenantid}/v2.0", ""},
-		{"at the end", "https://h/t/{tenantid}", ""},
-		{"before a terminal slash", "https://h/{tenantid}/", ""},
-		{"no slot", "https://h/v2.0", once},
-		{"two slots", "https://h/{tenantid}/{tenantid}", once},
-		{"another name", "https://h/{tenant}", once},
-		{"a brace more", "https://h/{tenantid}/}", once},
-		{"in the host", "https://{tenantid}/v2.0", segment},
-		{"part of the host", "https://{tenantid}.h/v2.0", segment},
-		{"the end of a segment", "https://h/t-{tenantid}/v2.0", segment},
-		{"the beginning of one", "https://h/{tenantid}-t/v2.0", segment},
-		{"in the query", "https://h/a?t={tenantid}", segment},
+	const exactlyOnce, wholeSegment = "must have {tenantid} exactly once, and no other braces", "{tenantid} must be a whole segment of the path"
+	for _, row := range []struct{ name, pattern, want string }{
+		{"a slot in the middle", "https://h/{tenantid}/v2.0", ""},
+		{"a slot at the end", "https://h/t/{tenantid}", ""},
+		{"a slot before a terminal slash", "https://h/{tenantid}/", ""},
+		{"no slot", "https://h/v2.0", exactlyOnce},
+		{"two slots", "https://h/{tenantid}/{tenantid}", exactlyOnce},
+		{"another placeholder", "https://h/{tenant}", exactlyOnce},
+		{"an additional brace", "https://h/{tenantid}/}", exactlyOnce},
+		{"a slot as the host", "https://{tenantid}/v2.0", wholeSegment},
+		{"a slot in the host", "https://{tenantid}.h/v2.0", wholeSegment},
+		{"a slot at the end of a segment", "https://h/t-{tenantid}/v2.0", wholeSegment},
+		{"a slot at the beginning of a segment", "https://h/{tenantid}-t/v2.0", wholeSegment},
+		{"a slot in the query", "https://h/a?t={tenantid}", wholeSegment},
 	} {
 		got := ""
 		if err := tenant.Check(row.pattern); err != nil {
 			got = err.Error()
 		}
 		if got != row.want {
-			t.Errorf("%s (-want +got)\n- %s\n+ %s", row.what, row.want, got)
+			t.Errorf("%s (-want +got)\n- %s\n+ %s", row.name, row.want, got)
 		}
 	}
 }
@@ -47,24 +47,24 @@ func TestIsName(t *testing.T) {
 
 func TestOverlap(t *testing.T) {
 	for _, row := range []struct {
-		what, a, b string
+		name, a, b string
 		want       bool
 	}{
-		{"the same", "https://h/{tenantid}/v2.0", "https://h/{tenantid}/v2.0", true},
-		{"slots in different places", "https://h/{tenantid}/v2", "https://h/x/{tenantid}", true},
-		{"another host", "https://h/{tenantid}", "https://i/{tenantid}", false},
-		{"another length", "https://h/{tenantid}", "https://h/{tenantid}/", false},
-		{"another ending", "https://h/{tenantid}/v1", "https://h/{tenantid}/v2", false},
-		{"a slot against what is no tenant", "https://h/{tenantid}/-/x", "https://h/y/{tenantid}/x", false},
+		{"equal patterns", "https://h/{tenantid}/v2.0", "https://h/{tenantid}/v2.0", true},
+		{"slots in different segments", "https://h/{tenantid}/v2", "https://h/x/{tenantid}", true},
+		{"different hosts", "https://h/{tenantid}", "https://i/{tenantid}", false},
+		{"different numbers of segments", "https://h/{tenantid}", "https://h/{tenantid}/", false},
+		{"different last segments", "https://h/{tenantid}/v1", "https://h/{tenantid}/v2", false},
+		{"a slot and a segment that cannot be a tenant", "https://h/{tenantid}/-/x", "https://h/y/{tenantid}/x", false},
 	} {
 		if got := tenant.Overlap(row.a, row.b); got != row.want || tenant.Overlap(row.b, row.a) != got {
-			t.Errorf("%s: got %v, want %v", row.what, got, row.want)
+			t.Errorf("%s: got %v, want %v", row.name, got, row.want)
 		}
 	}
 }
 
 func TestFill(t *testing.T) {
 	if got := tenant.Fill("https://h/{tenantid}/v2.0", "a"); got != "https://h/a/v2.0" {
-		t.Error(got)
+		t.Errorf("got %q, want %q", got, "https://h/a/v2.0")
 	}
 }

@@ -1,6 +1,6 @@
-// Package strictjsontest reads JSON as strictly as package strictjson promises to, but
-// by other means: the standard library's reader and a walk over its tokens. Fuzz tests
-// compare the two. Nothing but tests may import it.
+// Package strictjsontest is a second implementation of the rules of package strictjson. It
+// uses the tokens of the standard library's decoder. Fuzz tests compare the two. Only
+// tests may import it.
 package strictjsontest
 
 import (
@@ -13,9 +13,9 @@ import (
 
 const maxDepth = 64
 
-// Object returns the members of data, or false if data is not exactly one object or
-// holds anything that readers disagree about: a name twice, invalid UTF-8, a lone
-// surrogate, nesting deeper than 64. It knows no names, so it judges no case.
+// Object returns the members of data. It returns false if data is not exactly one object,
+// or if it has a duplicate name, invalid UTF-8, a lone surrogate or nesting deeper than
+// 64. It does not check names for case variants: see [CaseVariant].
 func Object(data []byte) (members map[string]json.RawMessage, ok bool) {
 	if !Valid(data) || json.Unmarshal(data, &members) != nil || members == nil {
 		return nil, false
@@ -23,24 +23,24 @@ func Object(data []byte) (members map[string]json.RawMessage, ok bool) {
 	return members, true
 }
 
-// Valid reports whether data is exactly one value of any kind, as strict as Object.
+// Valid reports whether data is exactly one value of any kind, by the rules of Object.
 func Valid(data []byte) bool {
 	if !utf8.Valid(data) || !json.Valid(data) {
 		return false
 	}
 	r := reader{Decoder: json.NewDecoder(bytes.NewReader(data))}
 	r.UseNumber()
-	// The standard library puts U+FFFD in the place of a lone surrogate: there must
-	// not be more of them than were sent.
-	return r.value(0) && r.replacements == sent(string(data))
+	// The standard library replaces a lone surrogate by U+FFFD: the decoder must not
+	// return more of these than data contains.
+	return r.value(0) && r.replacements == countReplacements(string(data))
 }
 
 type reader struct {
 	*json.Decoder
-	replacements int
+	replacements int // U+FFFD in the decoded strings
 }
 
-// value reads one value and reports whether it is strict.
+// value reads one value and reports whether it is valid.
 func (r *reader) value(depth int) bool {
 	token, err := r.Token()
 	if err != nil {
@@ -56,12 +56,13 @@ func (r *reader) value(depth int) bool {
 				return false
 			}
 		}
-		_, err = r.Token() // the end
+		_, err = r.Token() // the closing bracket
 		return err == nil && depth < maxDepth
 	}
 	return true
 }
 
+// name reads the name of a member and reports whether it is not yet in seen.
 func (r *reader) name(seen map[string]bool) bool {
 	token, err := r.Token()
 	name, ok := token.(string)
@@ -75,15 +76,15 @@ func (r *reader) name(seen map[string]bool) bool {
 
 var escaped = regexp.MustCompile(`(?i)\\ufffd`)
 
-// sent counts the replacement characters in the text of valid JSON, as such and as
-// escapes. A backslash that is itself escaped begins no escape.
-func sent(data string) int {
+// countReplacements counts U+FFFD in the text of valid JSON, both literal and escaped. An
+// escaped backslash does not begin an escape.
+func countReplacements(data string) int {
 	data = strings.ReplaceAll(data, `\\`, "")
 	return strings.Count(data, "\uFFFD") + len(escaped.FindAllString(data, -1))
 }
 
-// CaseVariant reports whether a member's name differs from a known one in case only,
-// by Unicode's simple folding.
+// CaseVariant reports whether a member's name differs from a known one only in case, by
+// Unicode's simple folding.
 func CaseVariant(members map[string]json.RawMessage, known ...string) bool {
 	for name := range members {
 		for _, k := range known {
@@ -95,8 +96,8 @@ func CaseVariant(members map[string]json.RawMessage, known ...string) bool {
 	return false
 }
 
-// String returns the member's text, whether it is there, and whether it is a string if
-// it is.
+// String returns the text of a member and whether the member is present. ok is false if it
+// is present but not a string.
 func String(members map[string]json.RawMessage, name string) (text string, present, ok bool) {
 	raw, present := members[name]
 	if !present {

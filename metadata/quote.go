@@ -6,21 +6,21 @@ import (
 	"strings"
 )
 
-// shown quotes a URL for an error: without its user name and password, and no
-// longer than a log line should be, since a server may have sent it.
-func shown(raw string) string {
+// quoteURL quotes a URL for an error. It removes the user name and password, and truncates
+// the URL after 256 bytes, because a server may have sent it.
+func quoteURL(raw string) string {
 	u, err := url.Parse(raw)
 	switch {
 	case err == nil && u.User != nil:
 		u.User = url.User("xxxxx")
 		raw = u.String()
 	case err != nil && strings.Contains(raw, "@"):
-		return "(not shown, it may hold a password)"
+		return "(not shown, it may contain a password)"
 	}
-	return strconv.Quote(clip(raw))
+	return strconv.Quote(truncate(raw))
 }
 
-func clip(s string) string {
+func truncate(s string) string {
 	const limit = 256
 	if len(s) <= limit {
 		return s

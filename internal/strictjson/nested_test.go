@@ -11,21 +11,20 @@ import (
 	"github.com/warder-go/warder/internal/strictjson"
 )
 
-// Members of an object inside are handed over in the same reading, under both names.
 func TestWithin(t *testing.T) {
 	names := strictjson.NewNames("method", "params", "params2").Within("params", "name", "method")
 	for _, row := range []struct {
-		what, data string
+		name, data string
 		want       []string
 		err        error
 	}{
-		{"an object", `{"params":{"name":1,"x":{"name":2},"method":3},"method":4}`, []string{"params.name 1", "params.method 3", `params {"name":1,"x":{"name":2},"method":3}`, "method 4"}, nil},
-		{"no object", `{"params":[{"name":1}]}`, []string{`params [{"name":1}]`}, nil},
+		{"a nested object", `{"params":{"name":1,"x":{"name":2},"method":3},"method":4}`, []string{"params.name 1", "params.method 3", `params {"name":1,"x":{"name":2},"method":3}`, "method 4"}, nil},
+		{"a value that is not an object", `{"params":[{"name":1}]}`, []string{`params [{"name":1}]`}, nil},
 		{"a member with a dot in its name", `{"params.name":1,"params":{"params.name":2}}`, []string{`params {"params.name":2}`}, nil},
-		{"the inner name outside", `{"name":1,"params2":{"name":1,"NAME":2}}`, []string{`params2 {"name":1,"NAME":2}`}, nil},
-		{"another case inside", `{"params":{"Name":1}}`, nil, strictjson.ErrCase},
-		{"a duplicate inside", `{"params":{"x":1,"x":1}}`, nil, strictjson.ErrDuplicate},
-		{"nested too deep inside", `{"params":{"name":` + strings.Repeat("[", 63) + strings.Repeat("]", 63) + `}}`, nil, strictjson.ErrDepth},
+		{"a nested name in other objects", `{"name":1,"params2":{"name":1,"NAME":2}}`, []string{`params2 {"name":1,"NAME":2}`}, nil},
+		{"a case variant of a nested name", `{"params":{"Name":1}}`, nil, strictjson.ErrCase},
+		{"a duplicate in the nested object", `{"params":{"x":1,"x":1}}`, nil, strictjson.ErrDuplicate},
+		{"nesting of 65 in the nested object", `{"params":{"name":` + strings.Repeat("[", 63) + strings.Repeat("]", 63) + `}}`, nil, strictjson.ErrDepth},
 	} {
 		var got []string
 		err := strictjson.Object([]byte(row.data), names, func(name string, value jsontext.Value) error {
@@ -33,7 +32,7 @@ func TestWithin(t *testing.T) {
 			return nil
 		})
 		if !errors.Is(err, row.err) || err == nil && !slices.Equal(got, row.want) {
-			t.Errorf("%s (-want +got)\n- %q %v\n+ %q %v", row.what, row.want, row.err, got, err)
+			t.Errorf("%s (-want +got)\n- %q %v\n+ %q %v", row.name, row.want, row.err, got, err)
 		}
 	}
 }
@@ -60,11 +59,10 @@ func TestUnmistakable(t *testing.T) {
 	}
 }
 
-// Elements reads the one value that there is.
-func TestElementsAndNothingElse(t *testing.T) {
+func TestElementsRejects(t *testing.T) {
 	for _, data := range []string{`[1]2`, `[1`, `[1,]`, `{}`, ``, `[{"a":1,"a":2}]`} {
 		if err := strictjson.Elements([]byte(data), func(jsontext.Value) error { return nil }); err == nil {
-			t.Errorf("%s was read", data)
+			t.Errorf("%s was accepted", data)
 		}
 	}
 }

@@ -9,10 +9,12 @@ import (
 )
 
 // Glimpse returns the values of all members with this name, spelled exactly, in a
-// document that [Object] has refused. It returns nil unless the document is one JSON
-// object in syntax; duplicate names, invalid Unicode and deep nesting don't matter.
+// document that [Object] has rejected. It tolerates duplicate names, invalid Unicode and
+// deep nesting. It returns nil if the syntax of the document is not that of one JSON
+// object.
 //
-// It is for telling what has gone wrong. Nothing may be granted by what it returns.
+// Use it only to describe why a document was rejected. Do not grant anything because of
+// its result.
 func Glimpse(data []byte, name string) (values []jsontext.Value) {
 	d := jsontext.NewDecoder(bytes.NewReader(data), jsontext.AllowDuplicateNames(true), jsontext.AllowInvalidUTF8(true))
 	if d.PeekKind() != '{' {

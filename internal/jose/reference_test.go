@@ -12,12 +12,12 @@ import (
 	"github.com/warder-go/warder/internal/strictjson/strictjsontest"
 )
 
-// soundKey says, by other means, whether a JWK is a sound public key for signatures,
-// and what its thumbprint is (RFC 7638 §3).
-func soundKey(document []byte) (thumbprint [32]byte, sound bool) {
+// validKey is a second implementation of ParseKey. It reports whether a JWK is a valid public key
+// for signatures and returns its thumbprint (RFC 7638 §3).
+func validKey(document []byte) (thumbprint [32]byte, valid bool) {
 	members, ok := strictjsontest.Object(document)
 	secret := []string{"d", "p", "q", "dp", "dq", "qi", "oth", "k", "priv"}
-	public := []string{"kty", "kid", "use", "key_ops", "alg", "crv", "n", "e", "x", "y"}
+	public := []string{"kty", "kid", "use", "key_ops", "alg", "crv", "n", "e", "x", "y", "issuer"}
 	if !ok || strictjsontest.CaseVariant(members, append(secret, public...)...) {
 		return thumbprint, false
 	}
@@ -29,22 +29,34 @@ func soundKey(document []byte) (thumbprint [32]byte, sound bool) {
 	text := map[string]string{}
 	for _, name := range public {
 		value, present, isString := strictjsontest.String(members, name)
-		if present && name != "key_ops" && (!isString || name == "kid" && (value == "" || len(value) > 256)) {
+		if present && name != "key_ops" && !(isString && validText(name, value)) {
 			return thumbprint, false
 		}
 		text[name] = value
 	}
 	canonical, algorithms := material(text)
-	_, hasUse := members["use"]
 	_, hasAlg := members["alg"]
-	if canonical == "" || hasUse && text["use"] != "sig" || hasAlg && !slices.Contains(algorithms, text["alg"]) || !verifyOps(members["key_ops"]) {
+	if canonical == "" || hasAlg && !slices.Contains(algorithms, text["alg"]) || !allowsVerify(members["key_ops"]) {
 		return thumbprint, false
 	}
 	return sha256.Sum256([]byte(canonical)), true
 }
 
-// verifyOps reports whether key_ops is absent or a list of strings with verify in it.
-func verifyOps(raw json.RawMessage) bool {
+// validText checks the value of a member that is a string.
+func validText(name, value string) bool {
+	switch name {
+	case "kid":
+		return value != "" && len(value) <= 256
+	case "issuer":
+		return value != ""
+	case "use":
+		return value == "sig"
+	}
+	return true
+}
+
+// allowsVerify reports whether key_ops is absent or an array of strings that contains verify.
+func allowsVerify(raw json.RawMessage) bool {
 	var operations []any
 	if raw == nil {
 		return true
@@ -60,18 +72,18 @@ func verifyOps(raw json.RawMessage) bool {
 	return slices.Contains(operations, any("verify"))
 }
 
-// material returns the text whose hash is the thumbprint, "" for what is no sound key,
-// and the algorithms that it is for.
+// material returns the text whose hash is the thumbprint, or "" if the key is invalid, and the
+// algorithms of the key.
 func material(text map[string]string) (canonical string, algorithms []string) {
-	switch crv := text["crv"]; text["kty"] {
+	switch text["kty"] {
 	case "RSA":
 		n, e := number(text["n"]), number(text["e"])
-		if n == nil || e == nil || n.BitLen() < 2048 || n.BitLen() > 8192 || n.Bit(0) == 0 || e.Bit(0) == 0 || e.Cmp(big.NewInt(3)) < 0 || e.BitLen() > 31 {
+		if n == nil || e == nil || !validRSA(n, e) {
 			return "", nil
 		}
 		return fmt.Sprintf(`{"e":"%s","kty":"RSA","n":"%s"}`, b64(e.Bytes()), b64(n.Bytes())), []string{"RS256", "RS384", "RS512", "PS256", "PS384", "PS512"}
 	case "EC":
-		curve, size, alg := curveOf(crv)
+		curve, size, alg := curveOf(text["crv"])
 		x, y := bytesOf(text["x"]), bytesOf(text["y"])
 		if curve == nil || len(x) != size || len(y) != size {
 			return "", nil
@@ -79,15 +91,21 @@ func material(text map[string]string) (canonical string, algorithms []string) {
 		if _, err := curve.NewPublicKey(slices.Concat([]byte{4}, x, y)); err != nil {
 			return "", nil
 		}
-		return fmt.Sprintf(`{"crv":"%s","kty":"EC","x":"%s","y":"%s"}`, crv, text["x"], text["y"]), []string{alg}
+		return fmt.Sprintf(`{"crv":"%s","kty":"EC","x":"%s","y":"%s"}`, text["crv"], text["x"], text["y"]), []string{alg}
 	case "OKP":
 		x := bytesOf(text["x"])
-		if crv != "Ed25519" || len(x) != 32 || !soundEd25519(x) {
+		if text["crv"] != "Ed25519" || len(x) != 32 || !validEd25519(x) {
 			return "", nil
 		}
 		return fmt.Sprintf(`{"crv":"Ed25519","kty":"OKP","x":"%s"}`, text["x"]), []string{"EdDSA", "Ed25519"}
 	}
 	return "", nil
+}
+
+// validRSA does not check for CVE-2017-15361: a fuzzer does not find such a modulus.
+func validRSA(n, e *big.Int) bool {
+	return n.BitLen() >= 2048 && n.BitLen() <= 8192 && n.Bit(0) == 1 &&
+		e.Bit(0) == 1 && e.Cmp(big.NewInt(3)) >= 0 && e.BitLen() <= 31
 }
 
 func curveOf(crv string) (curve ecdh.Curve, size int, alg string) {
@@ -102,7 +120,7 @@ func curveOf(crv string) (curve ecdh.Curve, size int, alg string) {
 	return nil, 0, ""
 }
 
-// bytesOf decodes a text that is the only one for its bytes; nil for any other.
+// bytesOf decodes canonical base64url. It returns nil for other text.
 func bytesOf(text string) []byte {
 	b, err := base64.RawURLEncoding.DecodeString(text)
 	if err != nil || len(b) == 0 || b64(b) != text {
@@ -118,9 +136,9 @@ func number(text string) *big.Int {
 	return nil
 }
 
-// soundEd25519 takes the point to the Montgomery curve: it exists if u³ + 486662u² + u
-// is a square there (RFC 7748 §4.1).
-func soundEd25519(encoded []byte) bool {
+// validEd25519 maps the point to the Montgomery curve, where it exists if u³ + 486662u² + u is a
+// square (RFC 7748 §4.1).
+func validEd25519(encoded []byte) bool {
 	if isSmallOrder(encoded) {
 		return false
 	}

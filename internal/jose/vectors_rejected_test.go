@@ -9,17 +9,17 @@ import (
 	"github.com/warder-go/warder/internal/jose"
 )
 
-// A private or symmetric key is no key, once published: nothing verifies with it, not
-// even what was signed with it (bad-inputs 92, 175, 176). Two groups hold a public key
-// besides, which stays in use.
-func TestWycheproofWithPrivateKeysPublished(t *testing.T) {
+// A published private or symmetric key is rejected: no token verifies with it, not even one that
+// was signed with it (bad-inputs 92, 175, 176). Two groups also contain a public key, which
+// remains in use.
+func TestWycheproofWithPublishedPrivateKeys(t *testing.T) {
 	groups, tokens, inUse := 0, 0, 0
 	for _, name := range []string{"signature", "key", "crypto", "encryption"} {
 		var file wycheproof
 		vectors(t, "wycheproof/json_web_"+name+"_test.json", &file)
 		for _, g := range file.TestGroups {
 			set := keySet(g.Private)
-			_ = set.Ready(context.Background()) // an error where no key is left
+			_ = set.Ready(context.Background()) // returns an error if no key remains
 			groups, inUse = groups+1, inUse+set.Stats().Keys
 			if keys := set.Stats().Keys; keys > 0 && g.Comment != "jws_mixedSymmetryKeyset" {
 				t.Errorf("%s %s: %d private keys are in use", name, g.Comment, keys)
@@ -38,8 +38,8 @@ func TestWycheproofWithPrivateKeysPublished(t *testing.T) {
 	t.Logf("%d groups, %d tokens, none accepted", groups, tokens)
 }
 
-// Every encrypted token is opaque to us, or no JWS at all: no key is asked about it
-// (bad-inputs 43).
+// Encrypted tokens are treated as opaque and cannot be parsed as JWS, so that no key is looked up
+// for them (bad-inputs 43).
 func TestWycheproofEncrypted(t *testing.T) {
 	counts := map[string]int{}
 	for _, name := range []string{"crypto", "encryption"} {
@@ -50,7 +50,7 @@ func TestWycheproofEncrypted(t *testing.T) {
 				continue
 			}
 			if _, err := jose.Parse(v.raw()); err == nil || jose.LooksLikeJWS(v.raw()) {
-				t.Errorf("%s %d %s: taken for a JWS, error %v", v.group, v.TcID, v.Comment, err)
+				t.Errorf("%s %d %s: treated as a JWS, error %v", v.group, v.TcID, v.Comment, err)
 			}
 			counts[map[int]string{4: "five segments", 3: "four segments"}[strings.Count(v.raw(), ".")]]++
 		}

@@ -1,0 +1,6 @@
+package jose
+
+var (
+	AlgorithmNames = algorithmNames
+	ParseAlgorithm = parseAlgorithm
+)

@@ -1,0 +1,3 @@
+package outbound
+
+var CheckAddr = checkAddr
