@@ -121,7 +121,7 @@ func parseAnswer(object []byte) (a answer, err error) {
 // active of true or false. Then the token may be the cause of the error, for example by
 // the name of its subject, and the endpoint may work.
 func hasBooleanActive(object jsontext.Value) bool {
-	return slices.ContainsFunc(strictjson.Glimpse(object, "active"), func(value jsontext.Value) bool {
+	return slices.ContainsFunc(strictjson.LenientMembers(object, "active"), func(value jsontext.Value) bool {
 		return value.Kind() == 't' || value.Kind() == 'f'
 	})
 }

@@ -66,7 +66,7 @@ func (v *Verifier) checkEnvelope(e envelope, sentAt time.Time) error {
 // isInnerAnswerMalformed reports whether parseEnvelope returned err because of the answer
 // in the payload, not because of the claims around it. Then the token may be the cause.
 func isInnerAnswerMalformed(payload []byte, err error) bool {
-	return slices.ContainsFunc(strictjson.Glimpse(payload, "token_introspection"), func(inner jsontext.Value) bool {
+	return slices.ContainsFunc(strictjson.LenientMembers(payload, "token_introspection"), func(inner jsontext.Value) bool {
 		return hasBooleanActive(inner) && (strictjson.Valid(inner) != nil || errors.Is(err, strictjson.ErrDepth))
 	})
 }

@@ -368,7 +368,7 @@ func hostileAllowList(h *hostile) {
 		{"113 HS256", []string{"HS256"}, `algorithm "HS256" is not one of ` + all},
 		{"113 lower case", []string{"es256"}, `algorithm "es256" is not one of ` + all},
 		{"113 a name that is empty", []string{""}, `algorithm "" is not one of ` + all},
-		{"113 twice", []string{"ES256", "ES256"}, `algorithm "ES256" stands twice`},
+		{"113 twice", []string{"ES256", "ES256"}, `duplicate algorithm "ES256"`},
 	} {
 		_, err := jwks.New(jwks.Config{Issuer: "https://auth.example.test", Algorithms: row.list})
 		h.expect(row.name, fmt.Sprint(err), "jwks: configuration: Algorithms: "+row.want)

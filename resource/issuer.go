@@ -246,7 +246,7 @@ func (b *builder) setPermissions(where string, i *issuer) {
 }
 
 func isTenantOf(pattern, issuer string) bool {
-	_, ok := tenant.Of(pattern, issuer)
+	_, ok := tenant.Match(pattern, issuer)
 	return ok
 }
 

@@ -132,7 +132,7 @@ func (r *rules) needsOf(ctx context.Context, m *mcpmsg.Message, c *Caller, all *
 	}
 	// The function may use any JSON reader, also one that ignores case.
 	if m.Arguments != nil {
-		if err := strictjson.Unmistakable(m.Arguments); err != nil {
+		if err := strictjson.ValidIgnoringCase(m.Arguments); err != nil {
 			return &fault{reason: ReasonBodyMalformed, err: fmt.Errorf("arguments: %w", err)}
 		}
 	}

@@ -47,7 +47,7 @@ func (b *builder) tenants(where, id string, given *Tenants) *tenants {
 	case given == nil:
 		return nil
 	case !isPattern:
-		b.mistakes.Addf("%s.Tenants: issuer %q is not a pattern; write %s for its tenant", where, id, tenant.Slot)
+		b.mistakes.Addf("%s.Tenants: issuer %q is not a pattern; write %s for its tenant", where, id, tenant.Placeholder)
 	default:
 		b.mistakes.Add(prefixError(where+".Verifier", tenant.Check(id)))
 	}
@@ -75,7 +75,7 @@ func (t *tenants) allow(name string) bool {
 // ofTenant returns the issuer of one tenant, or nil if the tenant is not allowed, and
 // whether iss matches the pattern at all.
 func (i *issuer) ofTenant(iss string) (own *issuer, matches bool) {
-	name, matches := tenant.Of(i.id, iss)
+	name, matches := tenant.Match(i.id, iss)
 	if !matches || !i.tenants.allow(name) {
 		return nil, matches
 	}

@@ -44,9 +44,9 @@ func (k *Key) Accepts(a Algorithm) bool {
 	return true
 }
 
-// SameUse reports whether both keys have the same key material, alg and issuer. It ignores
+// Equivalent reports whether both keys have the same key material, alg and issuer. It ignores
 // their kid.
-func (k *Key) SameUse(other *Key) bool {
+func (k *Key) Equivalent(other *Key) bool {
 	return k.Thumbprint == other.Thumbprint && k.algorithm == other.algorithm && k.Issuer == other.Issuer
 }
 

@@ -21,7 +21,7 @@ func TestThumbprints(t *testing.T) {
 	}
 }
 
-func TestSameUse(t *testing.T) {
+func TestEquivalent(t *testing.T) {
 	for _, row := range []struct {
 		name, a, b string
 		want       bool
@@ -37,8 +37,8 @@ func TestSameUse(t *testing.T) {
 		{"different key types", ecJWK, edJWK, false},
 	} {
 		a, b := mustKey(t, row.a), mustKey(t, row.b)
-		if got := a.SameUse(b); got != row.want || b.SameUse(a) != got {
-			t.Errorf("%s: got %v and %v, want %v", row.name, got, b.SameUse(a), row.want)
+		if got := a.Equivalent(b); got != row.want || b.Equivalent(a) != got {
+			t.Errorf("%s: got %v and %v, want %v", row.name, got, b.Equivalent(a), row.want)
 		}
 	}
 }

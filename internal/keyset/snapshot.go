@@ -64,7 +64,7 @@ func (k *key) signsFor(issuer string) bool {
 	if k.Issuer == "" || k.Issuer == issuer {
 		return true
 	}
-	_, ok := tenant.Of(k.Issuer, issuer)
+	_, ok := tenant.Match(k.Issuer, issuer)
 	return ok
 }
 
@@ -118,7 +118,7 @@ func parse(document []byte) (keys []*key, skipped int, err error) {
 			}
 			k := &key{Key: parsed, withdrawn: new(atomic.Bool)}
 			for _, other := range keys { // the same key under another kid
-				if other.SameUse(parsed) {
+				if other.Equivalent(parsed) {
 					k.withdrawn = other.withdrawn
 				}
 			}
@@ -146,7 +146,7 @@ func (s *snapshot) follow(older *snapshot) {
 	for _, was := range older.keys {
 		still := false
 		for _, is := range s.keys {
-			if is.SameUse(was.Key) {
+			if is.Equivalent(was.Key) {
 				is.withdrawn, still = was.withdrawn, true
 			}
 		}

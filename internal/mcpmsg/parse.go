@@ -15,7 +15,7 @@ const maxIDBytes = 256
 
 var (
 	messageNames = strictjson.NewNames("jsonrpc", "id", "method", "params", "result", "error").
-			Within("params", "name", "arguments", "uri", "ref", "notifications", "taskId")
+			WithNested("params", "name", "arguments", "uri", "ref", "notifications", "taskId")
 	refNames    = strictjson.NewNames("type", "name", "uri")
 	listenNames = strictjson.NewNames("resourceSubscriptions", "taskIds")
 )

@@ -8,14 +8,14 @@ import (
 	"github.com/go-json-experiment/json/jsontext"
 )
 
-// Glimpse returns the values of all members with this name, spelled exactly, in a
+// LenientMembers returns the values of all members with this name, spelled exactly, in a
 // document that [Object] has rejected. It tolerates duplicate names, invalid Unicode and
 // deep nesting. It returns nil if the syntax of the document is not that of one JSON
 // object.
 //
 // Use it only to describe why a document was rejected. Do not grant anything because of
 // its result.
-func Glimpse(data []byte, name string) (values []jsontext.Value) {
+func LenientMembers(data []byte, name string) (values []jsontext.Value) {
 	d := jsontext.NewDecoder(bytes.NewReader(data), jsontext.AllowDuplicateNames(true), jsontext.AllowInvalidUTF8(true))
 	if d.PeekKind() != '{' {
 		return nil

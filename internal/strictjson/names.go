@@ -26,7 +26,7 @@ type knownName struct {
 func NewNames(names ...string) *Names {
 	n := &Names{known: make(map[string]knownName)}
 	for _, exact := range names {
-		folded := Fold(exact)
+		folded := FoldCase(exact)
 		if other, ok := n.known[folded]; ok {
 			panic(fmt.Sprintf("strictjson: names %q and %q differ only in case", other.exact, exact))
 		}
@@ -36,10 +36,10 @@ func NewNames(names ...string) *Names {
 	return n
 }
 
-// Within returns a copy of the set that also has names of members of a nested object, the
+// WithNested returns a copy of the set that also has names of members of a nested object, the
 // value of member. In the same pass, Object reports them as "member.name", before it
 // reports member. Within panics if member is not in the set.
-func (n *Names) Within(member string, names ...string) *Names {
+func (n *Names) WithNested(member string, names ...string) *Names {
 	if n.known[member].exact != member {
 		panic(fmt.Sprintf("strictjson: %q is not in the set", member))
 	}
@@ -56,7 +56,7 @@ func (n *Names) Within(member string, names ...string) *Names {
 func (n *Names) lookup(text []byte) (reported string, nested *Names, err error) {
 	found, ok := n.known[string(text)]
 	if !ok && !isLowerASCII(text) { // folding does not change lower-case ASCII
-		found, ok = n.known[Fold(string(text))]
+		found, ok = n.known[FoldCase(string(text))]
 	}
 	switch {
 	case !ok:
@@ -69,9 +69,9 @@ func (n *Names) lookup(text []byte) (reported string, nested *Names, err error) 
 	return found.reported, nil, nil
 }
 
-// Fold returns the same text for all names that differ only in case, by Unicode's simple
+// FoldCase returns the same text for all names that differ only in case, by Unicode's simple
 // case folding: "KID", "kid" and "\u212Aid" (with the Kelvin sign) become "kid".
-func Fold(name string) string { return strings.Map(foldRune, name) }
+func FoldCase(name string) string { return strings.Map(foldRune, name) }
 
 func isLowerASCII(name []byte) bool {
 	for _, c := range name {

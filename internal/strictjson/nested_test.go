@@ -12,7 +12,7 @@ import (
 )
 
 func TestWithin(t *testing.T) {
-	names := strictjson.NewNames("method", "params", "params2").Within("params", "name", "method")
+	names := strictjson.NewNames("method", "params", "params2").WithNested("params", "name", "method")
 	for _, row := range []struct {
 		name, data string
 		want       []string
@@ -53,7 +53,7 @@ func TestUnmistakable(t *testing.T) {
 		{`{"a":1}x`, strictjson.ErrTrailing},
 		{``, strictjson.ErrSyntax},
 	} {
-		if err := strictjson.Unmistakable([]byte(row.data)); !errors.Is(err, row.want) {
+		if err := strictjson.ValidIgnoringCase([]byte(row.data)); !errors.Is(err, row.want) {
 			t.Errorf("%s: got %v, want %v", row.data, err, row.want)
 		}
 	}

@@ -84,7 +84,7 @@ func (r *reader) object(known *Names, member func(string, jsontext.Value) error)
 			return err
 		}
 		if r.fold {
-			f := Fold(string(name))
+			f := FoldCase(string(name))
 			if folded[f] {
 				return ErrDuplicate
 			}

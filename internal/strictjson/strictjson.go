@@ -72,9 +72,9 @@ func Valid(data []byte) error {
 	})
 }
 
-// Unmistakable is like Valid for data that a case-insensitive reader will read later: it
+// ValidIgnoringCase is like Valid for data that a case-insensitive reader will read later: it
 // also rejects two names in one object, at any depth, that differ only in case.
-func Unmistakable(data []byte) error {
+func ValidIgnoringCase(data []byte) error {
 	return scan(data, func(r *reader) error {
 		r.fold = true
 		_, err := r.value()

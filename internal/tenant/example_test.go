@@ -18,7 +18,7 @@ func Example() {
 		"https://login.example.com.evil.example/contoso/v2.0",
 		"https://login.example.com/{tenantid}/v2.0",
 	} {
-		fmt.Println(tenant.Of(pattern, issuer))
+		fmt.Println(tenant.Match(pattern, issuer))
 	}
 	// Output:
 	// contoso true

@@ -7,9 +7,9 @@ import (
 	"strings"
 )
 
-// Slot is the placeholder for the tenant in a pattern. Documents and key sets of Microsoft
+// Placeholder is the placeholder for the tenant in a pattern. Documents and key sets of Microsoft
 // Entra use the same text.
-const Slot = "{tenantid}"
+const Placeholder = "{tenantid}"
 
 // MaxBytes is the maximum length of a tenant in an issuer identifier.
 const MaxBytes = 128
@@ -21,23 +21,23 @@ func IsPattern(issuer string) bool { return strings.ContainsAny(issuer, "{}") }
 // Check returns an error if the pattern does not have exactly one slot, or if the slot is not
 // a segment of the path. It does not check the rest: use [Fill] and check the identifier.
 func Check(pattern string) error {
-	before, after, found := strings.Cut(pattern, Slot)
+	before, after, found := strings.Cut(pattern, Placeholder)
 	switch {
 	case !found || IsPattern(before+after):
-		return errors.New("must have " + Slot + " exactly once, and no other braces")
+		return errors.New("must have " + Placeholder + " exactly once, and no other braces")
 	case strings.Count(before, "/") < 3 || !strings.HasSuffix(before, "/") || after != "" && after[0] != '/':
-		return errors.New(Slot + " must be a whole segment of the path")
+		return errors.New(Placeholder + " must be a whole segment of the path")
 	}
 	return nil
 }
 
 // Fill returns the issuer identifier of a tenant.
-func Fill(pattern, tenant string) string { return strings.Replace(pattern, Slot, tenant, 1) }
+func Fill(pattern, tenant string) string { return strings.Replace(pattern, Placeholder, tenant, 1) }
 
-// Of returns the tenant in an issuer identifier. ok is false if the issuer does not match the
+// Match returns the tenant in an issuer identifier. ok is false if the issuer does not match the
 // pattern. Everything outside the slot must be equal byte for byte.
-func Of(pattern, issuer string) (tenant string, ok bool) {
-	before, after, isPattern := strings.Cut(pattern, Slot)
+func Match(pattern, issuer string) (tenant string, ok bool) {
+	before, after, isPattern := strings.Cut(pattern, Placeholder)
 	tenant, hasBefore := strings.CutPrefix(issuer, before)
 	tenant, hasAfter := strings.CutSuffix(tenant, after)
 	if !isPattern || !hasBefore || !hasAfter || !IsName(tenant) {
@@ -66,7 +66,7 @@ func Overlap(a, b string) bool {
 		return false
 	}
 	for i := range as {
-		compatible := as[i] == bs[i] || as[i] == Slot && IsName(bs[i]) || bs[i] == Slot && IsName(as[i])
+		compatible := as[i] == bs[i] || as[i] == Placeholder && IsName(bs[i]) || bs[i] == Placeholder && IsName(as[i])
 		if !compatible {
 			return false
 		}

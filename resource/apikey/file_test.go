@@ -189,7 +189,7 @@ func TestFileMistakes(t *testing.T) {
 		{"JSON that ends early, on its line", "{\n\"keys\":\n[", "line 3: malformed JSON at byte 11"},
 		{"a byte order mark", "\uFEFF{}", "line 1: malformed JSON at byte 0"},
 		{"an array", "[]", "not a JSON object"},
-		{"two documents", document() + document(), "data behind the object"},
+		{"two documents", document() + document(), "data after the JSON value"},
 		{"no member keys", `{}`, `member "keys" is missing; without keys it is {"keys": []}`},
 		{"a further member", `{"keys":[],"Version":1}`, "the file: member 2 is unknown; there are keys"},
 		{"another case", `{"Keys":[]}`, `member name differs only in case from "keys"`},

@@ -140,10 +140,10 @@ func TestMistakes(t *testing.T) {
 		{"roles without their claim", block("  additional_issuers:", "    - issuer_url: https://b.example", "      role_scopes: {r: [a]}"),
 			"text:6: additional_issuers[0].role_scopes: RoleClaim is empty, so there are no roles"},
 		{"hosts that are none", block("  allow_private_hosts: ['10.0.0.1', '[::1]', auth.internal, '*.internal', 'auth.internal:8443', 'https://auth.internal', 10.0.0.0/8]", "  client_id: x", "  client_secret: s3cr3t"),
-			`text:4: allow_private_hosts[3]: "*.internal" is no host: name one, such as auth.internal, without scheme, port and wildcard
-text:4: allow_private_hosts[4]: "auth.internal:8443" is no host: name one, such as auth.internal, without scheme, port and wildcard
-text:4: allow_private_hosts[5]: "https://auth.internal" is no host: name one, such as auth.internal, without scheme, port and wildcard
-text:4: allow_private_hosts[6]: "10.0.0.0/8" is no host: name one, such as auth.internal, without scheme, port and wildcard`},
+			`text:4: allow_private_hosts[3]: "*.internal" is not a host name: use one such as auth.internal, without scheme, port and wildcard
+text:4: allow_private_hosts[4]: "auth.internal:8443" is not a host name: use one such as auth.internal, without scheme, port and wildcard
+text:4: allow_private_hosts[5]: "https://auth.internal" is not a host name: use one such as auth.internal, without scheme, port and wildcard
+text:4: allow_private_hosts[6]: "10.0.0.0/8" is not a host name: use one such as auth.internal, without scheme, port and wildcard`},
 		{"an anchor that is called like the block", "x: &authorization y\n? *authorization\n: {enabled: false}\n", "text: has no block authorization:"},
 		{"everything at once", "authorization:\n  issuer_url: http://auth.example.com\n  resource_server_url: https://MCP.example.com/mcp#x\n  required_scopes: [offline_access, a b]\n  tool_scopes:\n    purge: [\"\\\\\"]\n  service_documentation_url: docs\n  leeway_seconds: x\n  oops: 1\n",
 			`text:2: issuer_url: issuer "http://auth.example.com": must begin with https://: http is for loopback hosts
