@@ -129,8 +129,13 @@ func keyFailure(err error) *failure {
 	if u, ok := errors.AsType[*keyset.UnavailableError](err); ok {
 		return &failure{keysUnavailable, u.RetryAfter, err}
 	}
-	if errors.Is(err, keyset.ErrUnknownKey) || errors.Is(err, keyset.ErrBadSignature) {
-		return newFailure(unauthenticated, err)
+	if p, ok := errors.AsType[*keyset.PendingError](err); ok {
+		return &failure{keysUnavailable, p.RetryAfter, err}
+	}
+	for _, invalid := range []error{keyset.ErrUnknownKey, keyset.ErrBadSignature, keyset.ErrAlgorithm, keyset.ErrAmbiguousKey} {
+		if errors.Is(err, invalid) {
+			return newFailure(unauthenticated, err)
+		}
 	}
 	return newFailure(timedOut, err) // the time for the call has expired
 }

@@ -13,7 +13,7 @@ import (
 )
 
 // rotated makes the issuer's key a new one and takes the old out of the set.
-func (w *world) rotated() {
+func (w *fixture) rotated() {
 	gone := w.issuer.SigningKeyID("")
 	w.issuer.Rotate("")
 	w.issuer.Withdraw(gone)
@@ -25,7 +25,7 @@ func TestDiscoveryThatFailsLater(t *testing.T) {
 		"hangs": {Hang: true}, "slow": {Delay: 4 * time.Second}, "refuses": {Refuse: true}, "429": {Status: 429, Header: http.Header{"Retry-After": {"60"}}},
 	} {
 		t.Run(name, func(t *testing.T) {
-			inWorld(t, func(w *world) {
+			withFixture(t, func(w *fixture) {
 				old := w.token()
 				w.expect("first", old, http.StatusOK)
 				w.issuer.Fail(resourcetest.Metadata, failure)
@@ -46,13 +46,13 @@ func TestDiscoveryThatFailsLater(t *testing.T) {
 
 // A key set that has moved, or whose address was wrong, is looked for again.
 func TestDiscoveryOfAnotherAddress(t *testing.T) {
-	inWorld(t, func(w *world) {
+	withFixture(t, func(w *fixture) {
 		w.issuer.Fail(resourcetest.JWKS, resourcetest.LoginPage())
 		w.expect("a login page where the keys should be", w.token(), http.StatusServiceUnavailable)
 		asked := w.issuer.Count(resourcetest.Metadata)
 		w.issuer.Reset()
 		time.Sleep(time.Second)
-		w.expect("mended", w.token(), http.StatusOK)
+		w.expect("after the address was corrected", w.token(), http.StatusOK)
 		if w.issuer.Count(resourcetest.Metadata) == asked {
 			t.Error("the address was not looked for again")
 		}
@@ -60,7 +60,7 @@ func TestDiscoveryOfAnotherAddress(t *testing.T) {
 }
 
 func TestForcedFetchGoesPastCaches(t *testing.T) { // decision 9
-	inWorld(t, func(w *world) {
+	withFixture(t, func(w *fixture) {
 		w.expect("first", w.token(), http.StatusOK)
 		if got := w.issuer.Last(resourcetest.JWKS).Header.Get("Cache-Control"); got != "" {
 			t.Errorf("the first fetch had Cache-Control %q", got)
@@ -73,30 +73,40 @@ func TestForcedFetchGoesPastCaches(t *testing.T) { // decision 9
 	})
 }
 
-// What a refresh brings, perhaps from a cache, is not the last word on a token that is
-// younger than it.
-func TestRefreshThatCameFirstIsNotTheLastWord(t *testing.T) {
-	inWorld(t, func(w *world) {
+// The result of a scheduled refresh can come from a cache. So it does not decide about a token
+// with an unknown key: a fetch past all caches follows.
+func TestScheduledRefreshDoesNotDecide(t *testing.T) {
+	withFixture(t, func(w *fixture) {
 		w.expect("first", w.token(), http.StatusOK)
 		time.Sleep(15 * time.Minute)
-		w.expect("unknown, and a refresh is due at the same moment", w.unknown(1, time.Now()), http.StatusServiceUnavailable)
-		time.Sleep(5 * time.Second)
-		w.expect("after a forced fetch", w.unknown(1, time.Now()), http.StatusUnauthorized)
+		before := w.fetches()
+		w.expect("unknown, and a refresh is due at the same moment", w.unknown(1, time.Now()), http.StatusUnauthorized)
+		if n := w.fetches() - before; n != 2 {
+			t.Errorf("got %d fetches, want a scheduled and a forced one", n)
+		}
+		if got := w.issuer.Last(resourcetest.JWKS).Header.Get("Cache-Control"); got != "no-cache" {
+			t.Errorf("the last fetch had Cache-Control %q, want no-cache", got)
+		}
 	})
 }
 
+// While there is no budget for fetches, a token is compared with the last fetch. The issuer's
+// clock may be 30 s behind.
 func TestIssuerWithASlowClock(t *testing.T) {
-	inWorld(t, func(w *world) {
+	withFixture(t, func(w *fixture) {
 		time.Sleep(time.Hour)
 		w.expect("first", w.token(), http.StatusOK)
+		for i := range 3 {
+			w.expect("uses up the budget", w.unknown(i, time.Now()), http.StatusUnauthorized)
+		}
 		time.Sleep(time.Second)
-		w.expect("half a minute before the fetch, by the issuer's clock", w.unknown(1, time.Now().Add(-30*time.Second)), http.StatusServiceUnavailable)
-		w.expect("older than that", w.unknown(1, time.Now().Add(-32*time.Second)), http.StatusUnauthorized)
+		w.expect("half a minute before the fetch, by the issuer's clock", w.unknown(4, time.Now().Add(-30*time.Second)), http.StatusServiceUnavailable)
+		w.expect("older than that", w.unknown(5, time.Now().Add(-32*time.Second)), http.StatusUnauthorized)
 	})
 }
 
 func TestWithdrawnKeyWithTwoIDs(t *testing.T) { // design decision 10
-	inWorldWith(t, remembering, func(w *world) {
+	withFixtureConfig(t, withCache, func(w *fixture) {
 		kid := w.issuer.SigningKeyID("")
 		twice := w.set(string(resourcetest.JWK(w.issuer.PublicKey(kid), map[string]any{"kid": "other"})))
 		w.issuer.SetJWKS(twice)
@@ -120,9 +130,9 @@ func TestWithdrawnKeyWithTwoIDs(t *testing.T) { // design decision 10
 
 func TestKeysFromAFile(t *testing.T) {
 	file := filepath.Join(t.TempDir(), "keys.json")
-	inWorldWith(t, func(_ *resource.Config, c *jwks.Config) {
+	withFixtureConfig(t, func(_ *resource.Config, c *jwks.Config) {
 		*c = jwks.Config{Issuer: c.Issuer, File: file, Logger: c.Logger}
-	}, func(w *world) {
+	}, func(w *fixture) {
 		write := func(document []byte) {
 			if err := os.WriteFile(file, document, 0o600); err != nil {
 				t.Fatal(err)

@@ -1,7 +1,7 @@
-// Package jwks verifies JWT access tokens against the issuer's published keys.
+// Package jwks verifies JWT access tokens with the keys that their issuer publishes.
 //
-// It answers one question: is this JWT authentic? Whether the resource accepts it
-// (issuer, audience, time, scopes) is for package resource to say.
+// It proves that a JWT is authentic. Package resource decides whether the resource accepts it
+// (issuer, audience, time, scopes).
 package jwks
 
 import (
@@ -13,108 +13,106 @@ import (
 	"net/http"
 	"net/url"
 	"slices"
+	"sync"
 	"time"
 
 	"github.com/prometheus/client_golang/prometheus"
 
+	"github.com/warder-go/warder/internal/configerr"
 	"github.com/warder-go/warder/internal/jose"
 	"github.com/warder-go/warder/internal/keyset"
+	"github.com/warder-go/warder/internal/logging"
 	"github.com/warder-go/warder/internal/outbound"
 	"github.com/warder-go/warder/internal/tenant"
 	"github.com/warder-go/warder/metadata"
 	"github.com/warder-go/warder/resource"
 )
 
-// Config says whose keys these are and where they come from. Issuer is required; at
-// most one of URL, File and Keys may be given. With none of them the address is
-// discovered from the issuer's metadata (RFC 8414, OpenID Connect Discovery) on
-// first use.
+// Config configures a Verifier. Issuer is required. At most one of URL, File and Keys may be
+// set. Without them, the address of the keys is discovered from the issuer's metadata (RFC
+// 8414, OpenID Connect Discovery) on first use.
 type Config struct {
-	// Issuer is exactly as in iss and in the metadata document, slash included. For many
-	// tenants with one key set it is a pattern, see [resource.Tenants]; then one of URL,
-	// File and Keys must be given. A key whose member "issuer" names one of the tenants
-	// verifies that one's tokens only.
+	// Issuer is the issuer identifier, exactly as in iss and in the metadata, including a
+	// slash at the end. For many tenants with one key set it is a pattern, see
+	// [resource.Tenants]; then one of URL, File and Keys is required. A key whose member
+	// "issuer" names a tenant verifies only tokens of that tenant.
 	Issuer string
 
 	URL  string // of the JWK Set
 	File string // with the JWK Set; read again at each refresh
-	Keys []byte // the JWK Set itself; it never changes (air-gapped use)
+	Keys []byte // the JWK Set itself; it never changes (for use without a network)
 
-	// Algorithms is the allow-list; nil allows RS, PS and ES 256, 384 and 512,
-	// EdDSA and its other name Ed25519. There is no HMAC and no "none".
+	// Algorithms is the allow-list; nil allows RS, PS and ES 256, 384 and 512, EdDSA and its
+	// other name Ed25519. HMAC and "none" cannot be allowed.
 	Algorithms []string
 
-	// RefreshInterval is how long keys are used before they are fetched ahead of
-	// need, less up to 10 % at random, if the server's Cache-Control says nothing.
-	// 0: 15 minutes, for a File 1 minute; 30 seconds to 1 hour.
+	// RefreshInterval is the time between refreshes of the keys, less up to 10 % at random,
+	// unless the server sends Cache-Control. 0: 15 minutes, for a File 1 minute; 30 seconds
+	// to 1 hour.
 	RefreshInterval time.Duration
 
-	// The way out. A host in Issuer or URL may have a private address; a host
-	// that only the metadata document names must have a public one unless it is
-	// in AllowHosts. Link-local and cloud metadata addresses are always refused.
+	// Settings of outbound HTTP. A host in Issuer or URL may have a private address. A host
+	// that only the metadata names must have a public one, unless it is in AllowHosts.
+	// Link-local and cloud metadata addresses are always rejected.
 	AllowHosts []string
-	AllowHTTP  bool                                  // permits http besides loopback
-	TLS        *tls.Config                           // for a private CA; nil: the system's roots
+	AllowHTTP  bool                                  // permits http to hosts that are not loopback
+	TLS        *tls.Config                           // for a private CA; nil: the roots of the system
 	Proxy      func(*http.Request) (*url.URL, error) // nil: none; the environment is not read
-	Transport  http.RoundTripper                     // replaces all of the above, the address guard included
+	Transport  http.RoundTripper                     // replaces all of the above, including the address check
 
 	Logger *slog.Logger // one record per failed fetch; nil: slog.Default()
 }
 
-// Verifier verifies the JWTs of one issuer. It is safe for concurrent use and
-// implements [resource.Verifier] and [prometheus.Collector]; [resource.Resource.Metrics]
-// includes its series, so it is not to be registered by itself.
+// Verifier verifies the JWTs of one issuer. It is safe for concurrent use and implements
+// [resource.Verifier] and [prometheus.Collector]. [resource.Resource.Metrics] includes its
+// series, so do not register it separately.
 type Verifier struct {
 	issuer     string
 	algorithms []jose.Algorithm
 	keys       *keyset.Set
 	metrics    *metrics
 	logger     *slog.Logger
+	skipped    skippedKeys
 }
 
-// New checks the configuration and returns a verifier. It does no I/O, except that
-// keys given inline are read. The error names every mistake at once.
+// New checks the configuration and returns a verifier. It does no I/O, except that it reads
+// inline keys. The error lists every mistake.
 func New(c Config) (*Verifier, error) {
-	var mistakes []error
-	mistake := func(err error) {
-		if err != nil {
-			mistakes = append(mistakes, err)
-		}
-	}
-	given := countTrue(c.URL != "", c.File != "", c.Keys != nil)
-	mistake(metadata.CheckIssuer(tenant.Fill(c.Issuer, "tenant"), c.AllowHTTP))
+	var mistakes configerr.List
+	sources := countTrue(c.URL != "", c.File != "", c.Keys != nil)
+	mistakes.Add(metadata.CheckIssuer(tenant.Fill(c.Issuer, "tenant"), c.AllowHTTP))
 	if tenant.IsPattern(c.Issuer) {
 		if err := tenant.Check(c.Issuer); err != nil {
-			mistake(fmt.Errorf("Issuer: %w", err))
+			mistakes.Addf("Issuer: %w", err)
 		}
-		if given == 0 {
-			mistake(errors.New("URL: empty; the keys of many tenants can't be discovered, so name their address"))
+		if sources == 0 {
+			mistakes.Addf("URL: empty; the keys of many tenants cannot be discovered, so name their address")
 		}
 	}
 	if c.URL != "" {
-		mistake(metadata.CheckEndpoint(c.URL, c.AllowHTTP))
+		mistakes.Add(metadata.CheckEndpoint(c.URL, c.AllowHTTP))
 	}
-	mistake(outbound.CheckHosts("AllowHosts", c.AllowHosts))
-	if given > 1 {
-		mistake(errors.New("URL, File, Keys: more than one is set; keep one, or none for discovery"))
+	mistakes.Add(outbound.CheckHosts("AllowHosts", c.AllowHosts))
+	if sources > 1 {
+		mistakes.Addf("URL, File, Keys: more than one is set; keep one, or none for discovery")
 	}
 	algorithms, err := jose.ParseAlgorithms(c.Algorithms)
 	if err != nil {
-		mistake(fmt.Errorf("Algorithms: %w", err))
+		mistakes.Addf("Algorithms: %w", err)
 	}
 	if i := c.RefreshInterval; i != 0 && (i < keyset.MinInterval || i > keyset.MaxInterval) {
-		mistake(fmt.Errorf("RefreshInterval: %s is not between %s and %s", i, keyset.MinInterval, keyset.MaxInterval))
+		mistakes.Addf("RefreshInterval: %s is not between %s and %s", i, keyset.MinInterval, keyset.MaxInterval)
 	}
 	v := &Verifier{issuer: c.Issuer, algorithms: algorithms, metrics: newMetrics(c.Issuer), logger: c.Logger}
 	v.keys = keyset.New(keyset.Config{Source: source(c), Interval: interval(c), Observe: v.observe})
 	v.metrics.stats = v.keys.Stats
 	if c.Keys != nil {
 		if err := v.keys.Ready(context.Background()); err != nil {
-			mistake(fmt.Errorf("Keys: %w", err))
+			mistakes.Addf("Keys: %w", err)
 		}
 	}
-	if err := errors.Join(mistakes...); err != nil {
-		return nil, fmt.Errorf("jwks: configuration: %w", err)
+	if err := mistakes.Err("jwks: configuration"); err != nil {
+		return nil, err
 	}
 	return v, nil
 }
@@ -155,8 +153,8 @@ func source(c Config) keyset.Source {
 // Issuer returns the issuer identifier or, for many tenants, the pattern.
 func (v *Verifier) Issuer() string { return v.issuer }
 
-// Ready returns nil if there are keys to verify with. It fetches them if there never
-// were any, within three seconds.
+// Ready returns nil if there are keys to verify with. It fetches them if they were never
+// loaded, and waits 3 s at most.
 func (v *Verifier) Ready(ctx context.Context) error {
 	if err := v.keys.Ready(ctx); err != nil {
 		return fmt.Errorf("jwks: %w", err)
@@ -164,52 +162,84 @@ func (v *Verifier) Ready(ctx context.Context) error {
 	return nil
 }
 
-// Verify checks the algorithm against the allow-list and the signature against the
-// issuer's keys (RFC 7515 §5.2, RFC 8725 §3.1). A key that is fetched for it is
-// waited for, three seconds at most. Errors are [*resource.Error] or the context's.
+// Verify checks the algorithm against the allow-list and the signature against the issuer's
+// keys (RFC 7515 §5.2, RFC 8725 §3.1). Only a token whose kid is not among the keys, or that
+// has none, waits for a fetch, 3 s at most. Errors are [*resource.Error] or that of ctx.
 func (v *Verifier) Verify(ctx context.Context, t *resource.Token) (*resource.Claims, error) {
 	if !t.IsJWT() {
 		return nil, &resource.Error{Reason: resource.ReasonOpaqueUnsupported}
 	}
 	if !slices.Contains(v.algorithms, t.JWS().Header.Algorithm) {
 		return nil, &resource.Error{Reason: resource.ReasonAlgorithmRefused,
-			Err: fmt.Errorf("alg %s is not on the issuer's list", t.JWS().Header.Algorithm)}
+			Err: fmt.Errorf("alg %s is not allowed for the issuer", t.JWS().Header.Algorithm)}
 	}
-	live, err := v.keys.Verify(ctx, keyset.Token{Token: t.JWS(), Issuer: t.Claims().Issuer, IssuedAt: t.Claims().IssuedAt})
+	stillValid, err := v.keys.Verify(ctx, keyset.Token{Token: t.JWS(), Issuer: t.Claims().Issuer, IssuedAt: t.Claims().IssuedAt})
 	if err != nil {
 		return nil, verifyError(err)
 	}
-	claims := *t.Claims() // the bytes that the signature covers were read into these
-	claims.StillValid = live
+	claims := *t.Claims() // read from the bytes that the signature covers
+	claims.StillValid = stillValid
 	return &claims, nil
+}
+
+// reasons maps the errors about tokens that are not authentic.
+var reasons = map[error]resource.Reason{
+	keyset.ErrUnknownKey:   resource.ReasonKeyUnknown,
+	keyset.ErrBadSignature: resource.ReasonSignatureInvalid,
+	keyset.ErrAlgorithm:    resource.ReasonAlgorithmRefused,
+	keyset.ErrAmbiguousKey: resource.ReasonKeyAmbiguous,
 }
 
 func verifyError(err error) error {
 	if u, ok := errors.AsType[*keyset.UnavailableError](err); ok {
 		return &resource.Error{Reason: resource.ReasonKeysUnavailable, RetryAfter: u.RetryAfter, Err: err}
 	}
-	switch {
-	case errors.Is(err, keyset.ErrUnknownKey):
-		return &resource.Error{Reason: resource.ReasonKeyUnknown, Err: err}
-	case errors.Is(err, keyset.ErrBadSignature):
-		return &resource.Error{Reason: resource.ReasonSignatureInvalid, Err: err}
+	if p, ok := errors.AsType[*keyset.PendingError](err); ok {
+		return &resource.Error{Reason: resource.ReasonKeyPending, RetryAfter: p.RetryAfter, Err: err}
+	}
+	for known, reason := range reasons {
+		if errors.Is(err, known) {
+			return &resource.Error{Reason: reason, Err: err}
+		}
 	}
 	return err
 }
 
-// observe is told of every fetch.
+// observe counts and logs a fetch.
 func (v *Verifier) observe(f keyset.Fetch) {
 	v.metrics.fetches.WithLabelValues(f.Outcome).Inc()
-	logger := v.logger
-	if logger == nil {
-		logger = slog.Default()
-	}
-	switch {
-	case f.Err != nil:
+	logger := logging.OrDefault(v.logger)
+	if f.Err != nil {
 		logger.Warn("fetching keys failed", "issuer", v.issuer, "outcome", f.Outcome, "took", f.Took, "error", f.Err)
-	case f.Skipped > 0:
-		logger.Info("unusable keys skipped", "issuer", v.issuer, "skipped", f.Skipped)
 	}
+	for _, k := range v.skipped.added(f.Skipped) {
+		logger.Info("unusable key skipped", "issuer", v.issuer, "kid", logging.Printable(k.KeyID), "error", k.Err)
+	}
+}
+
+// skippedKeys remembers which skipped keys were logged, so that each is logged once and not at
+// every refresh. It has at most one document's keys.
+type skippedKeys struct {
+	mu     sync.Mutex
+	logged map[string]bool
+}
+
+// added returns the keys that the previous document did not have.
+func (s *skippedKeys) added(keys []keyset.SkippedKey) (added []keyset.SkippedKey) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	now := make(map[string]bool, len(keys))
+	for _, k := range keys {
+		id := k.KeyID + " " + k.Err.Error()
+		if !s.logged[id] && !now[id] {
+			added = append(added, k)
+		}
+		now[id] = true
+	}
+	if keys != nil || s.logged != nil {
+		s.logged = now
+	}
+	return added
 }
 
 var _ prometheus.Collector = (*Verifier)(nil)

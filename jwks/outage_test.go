@@ -11,7 +11,7 @@ import (
 )
 
 func TestThousandFirstRequestsMakeOneFetch(t *testing.T) { // bad-inputs 185
-	inWorld(t, func(w *world) {
+	withFixture(t, func(w *fixture) {
 		w.issuer.Fail(resourcetest.JWKS, resourcetest.Failure{Delay: 100 * time.Millisecond})
 		token := w.token()
 		statuses, slowest := w.crowd(repeat(1000, func(int) string { return token }))
@@ -22,7 +22,7 @@ func TestThousandFirstRequestsMakeOneFetch(t *testing.T) { // bad-inputs 185
 }
 
 func TestColdStartDuringAnOutage(t *testing.T) { // bad-inputs 186
-	inWorld(t, func(w *world) {
+	withFixture(t, func(w *fixture) {
 		w.issuer.Fail(resourcetest.JWKS, resourcetest.Failure{Refuse: true})
 		token, began := w.token(), time.Now()
 		for time.Since(began) < 10*time.Second {
@@ -41,7 +41,7 @@ func TestColdStartDuringAnOutage(t *testing.T) { // bad-inputs 186
 }
 
 func TestFirstRequestHasABudgetOfThreeSeconds(t *testing.T) { // design decision 9
-	inWorld(t, func(w *world) {
+	withFixture(t, func(w *fixture) {
 		w.issuer.Fail(resourcetest.Metadata, resourcetest.Failure{Delay: 2 * time.Second})
 		w.issuer.Fail(resourcetest.JWKS, resourcetest.Failure{Delay: 2 * time.Second})
 		token := w.token()
@@ -61,7 +61,7 @@ func TestKnownKeysNeverWaitForASlowKeyServer(t *testing.T) { // bad-inputs 166
 		"slow": {Delay: 10 * time.Second}, "hanging": {Hang: true}, "one byte a second": {Pace: time.Second},
 	} {
 		t.Run(name, func(t *testing.T) {
-			inWorld(t, func(w *world) {
+			withFixture(t, func(w *fixture) {
 				token := w.token()
 				w.expect("first", token, http.StatusOK)
 				w.issuer.Fail(resourcetest.JWKS, failure)
@@ -81,7 +81,7 @@ func TestKnownKeysNeverWaitForASlowKeyServer(t *testing.T) { // bad-inputs 166
 }
 
 func TestAfterAnIdleNightAQuickRefreshIsWaitedFor(t *testing.T) { // decision 9: 50 ms
-	inWorld(t, func(w *world) {
+	withFixture(t, func(w *fixture) {
 		old := w.token()
 		w.expect("first", old, http.StatusOK)
 		gone := w.issuer.SigningKeyID("")
@@ -94,7 +94,7 @@ func TestAfterAnIdleNightAQuickRefreshIsWaitedFor(t *testing.T) { // decision 9:
 }
 
 func TestOutageOfTheKeyServer(t *testing.T) { // bad-inputs 187
-	inWorld(t, func(w *world) {
+	withFixture(t, func(w *fixture) {
 		token := w.token()
 		w.expect("first", token, http.StatusOK)
 		began := time.Now()
@@ -113,7 +113,7 @@ func TestOutageOfTheKeyServer(t *testing.T) { // bad-inputs 187
 
 func TestStaleKeysEndRememberedTokensToo(t *testing.T) {
 	remember := func(c *resource.Config, _ *jwks.Config) { c.Limits.CacheTTL = 48 * time.Hour }
-	inWorldWith(t, remember, func(w *world) {
+	withFixtureConfig(t, remember, func(w *fixture) {
 		token := w.token()
 		w.expect("first", token, http.StatusOK)
 		w.issuer.Fail(resourcetest.JWKS, resourcetest.Failure{Status: http.StatusBadGateway})
@@ -143,7 +143,7 @@ func TestBackoff(t *testing.T) { // bad-inputs 170
 		{"connection refused", resourcetest.Failure{Refuse: true}, 8 * time.Second, 15},
 	} {
 		t.Run(row.name, func(t *testing.T) {
-			inWorld(t, func(w *world) {
+			withFixture(t, func(w *fixture) {
 				token := w.token()
 				w.expect("first", token, http.StatusOK)
 				time.Sleep(15 * time.Minute)
@@ -168,7 +168,7 @@ func TestBackoff(t *testing.T) { // bad-inputs 170
 }
 
 func TestColdRetryAfterIsCapped(t *testing.T) { // decision 9: at most 5 s as long as there are no keys
-	inWorld(t, func(w *world) {
+	withFixture(t, func(w *fixture) {
 		w.issuer.Fail(resourcetest.JWKS, resourcetest.Failure{Status: 429, Header: http.Header{"Retry-After": {"600"}}})
 		token := w.token()
 		w.expect("first", token, http.StatusServiceUnavailable)

@@ -15,12 +15,12 @@ import (
 	"github.com/warder-go/warder/resource/resourcetest"
 )
 
-func remembering(c *resource.Config, _ *jwks.Config) { c.Limits.CacheTTL = time.Hour }
+func withCache(c *resource.Config, _ *jwks.Config) { c.Limits.CacheTTL = time.Hour }
 
 func TestWithdrawnKey(t *testing.T) { // bad-inputs 172, 223; design decision 10
-	for name, change := range map[string]func(*resource.Config, *jwks.Config){"new each time": nil, "remembered": remembering} {
+	for name, change := range map[string]func(*resource.Config, *jwks.Config){"new each time": nil, "remembered": withCache} {
 		t.Run(name, func(t *testing.T) {
-			inWorldWith(t, change, func(w *world) {
+			withFixtureConfig(t, change, func(w *fixture) {
 				old, gone := w.token(), w.issuer.SigningKeyID("")
 				w.expect("before", old, http.StatusOK)
 				w.issuer.Rotate("")
@@ -37,7 +37,7 @@ func TestWithdrawnKey(t *testing.T) { // bad-inputs 172, 223; design decision 10
 }
 
 func TestKeyThatStaysKeepsItsTokensRemembered(t *testing.T) {
-	inWorldWith(t, remembering, func(w *world) {
+	withFixtureConfig(t, withCache, func(w *fixture) {
 		token := w.token()
 		w.expect("first", token, http.StatusOK)
 		for range 6 {
@@ -52,7 +52,7 @@ func TestKeyThatStaysKeepsItsTokensRemembered(t *testing.T) {
 }
 
 func TestRefreshIsAheadOfNeed(t *testing.T) {
-	inWorld(t, func(w *world) {
+	withFixture(t, func(w *fixture) {
 		w.expect("first", w.token(), http.StatusOK)
 		for range 24 * 60 {
 			time.Sleep(time.Minute)
@@ -87,7 +87,7 @@ func TestCacheControl(t *testing.T) { // bad-inputs 181; decision 9: within 30 s
 		{"Expires in the past", http.Header{"Expires": {"Thu, 01 Jan 1998 00:00:00 GMT"}}, 27 * time.Second, 30 * time.Second},
 	} {
 		t.Run(row.name, func(t *testing.T) {
-			inWorld(t, func(w *world) {
+			withFixture(t, func(w *fixture) {
 				w.issuer.Fail(resourcetest.JWKS, resourcetest.Failure{Header: row.header})
 				for w.fetches() < 2 {
 					w.ask(w.token())
@@ -137,7 +137,7 @@ func TestManyProcessesSpreadTheirFetches(t *testing.T) {
 }
 
 // set writes a JWK Set with the issuer's own key among the given ones.
-func (w *world) set(keys ...string) []byte {
+func (w *fixture) set(keys ...string) []byte {
 	own := resourcetest.JWK(w.issuer.PublicKey(w.issuer.SigningKeyID("")), map[string]any{"kid": w.issuer.SigningKeyID("")})
 	return []byte(`{"keys":[` + strings.Join(append(keys, string(own)), ",") + `]}`)
 }
@@ -171,7 +171,7 @@ func TestBadDocumentsLeaveTheGoodSet(t *testing.T) { // bad-inputs 165 to 181
 	}
 	for _, row := range rows {
 		t.Run(row.name, func(t *testing.T) {
-			inWorld(t, func(w *world) {
+			withFixture(t, func(w *fixture) {
 				w.expect("before", w.token(), http.StatusOK)
 				w.issuer.Fail(resourcetest.JWKS, row.failure)
 				for range 100 {
@@ -184,7 +184,7 @@ func TestBadDocumentsLeaveTheGoodSet(t *testing.T) { // bad-inputs 165 to 181
 			})
 		})
 		t.Run(row.name+" from the start", func(t *testing.T) {
-			inWorld(t, func(w *world) {
+			withFixture(t, func(w *fixture) {
 				w.issuer.Fail(resourcetest.JWKS, row.failure)
 				w.expect("not ready", w.token(), http.StatusServiceUnavailable)
 			})
@@ -193,7 +193,7 @@ func TestBadDocumentsLeaveTheGoodSet(t *testing.T) { // bad-inputs 165 to 181
 }
 
 func TestTrailingDataAndSingleKey(t *testing.T) { // bad-inputs 179, 180
-	inWorld(t, func(w *world) {
+	withFixture(t, func(w *fixture) {
 		w.issuer.SetJWKS(append(w.set(), " x"...))
 		w.expect("trailing data", w.token(), http.StatusServiceUnavailable)
 		time.Sleep(time.Second)
@@ -222,7 +222,7 @@ func TestOneExoticKeyDoesNotCostTheOthers(t *testing.T) { // bad-inputs 92, 106 
 		{"null", `null`},
 	} {
 		t.Run(row.name, func(t *testing.T) {
-			inWorld(t, func(w *world) {
+			withFixture(t, func(w *fixture) {
 				w.issuer.SetJWKS(w.set(row.key))
 				w.expect("the good key", w.token(), http.StatusOK)
 			})
@@ -231,13 +231,13 @@ func TestOneExoticKeyDoesNotCostTheOthers(t *testing.T) { // bad-inputs 92, 106 
 }
 
 func TestSeveralKeysUnderOneID(t *testing.T) { // bad-inputs 128, 174
-	inWorld(t, func(w *world) {
+	withFixture(t, func(w *fixture) {
 		kid := w.issuer.SigningKeyID("")
 		other := resourcetest.JWK(w.issuer.PublicKey(w.issuer.Publish("ES256")), map[string]any{"kid": kid})
 		w.issuer.SetJWKS(w.set(string(other)))
 		w.expect("the wrong one first", w.token(), http.StatusOK)
 	})
-	inWorld(t, func(w *world) {
+	withFixture(t, func(w *fixture) {
 		kid := w.issuer.SigningKeyID("")
 		others := repeat(4, func(int) string {
 			return string(resourcetest.JWK(w.issuer.PublicKey(w.issuer.Publish("ES256")), map[string]any{"kid": kid}))
@@ -254,7 +254,7 @@ func TestLimitOfKeys(t *testing.T) { // bad-inputs 177
 		others, want int
 	}{{63, http.StatusOK}, {64, http.StatusServiceUnavailable}} {
 		t.Run(fmt.Sprint(row.others+1), func(t *testing.T) {
-			inWorld(t, func(w *world) {
+			withFixture(t, func(w *fixture) {
 				w.issuer.SetJWKS(w.set(repeat(row.others, func(int) string { return `{"kty":"oct"}` })...))
 				w.expect("keys", w.token(), row.want)
 			})
@@ -268,7 +268,7 @@ func TestLimitOfBytes(t *testing.T) { // bad-inputs 165: 512 KiB, decompressed
 		bytes, want int
 	}{{"at the limit", 512 << 10, http.StatusOK}, {"one byte over", 512<<10 + 1, http.StatusServiceUnavailable}} {
 		t.Run(row.name, func(t *testing.T) {
-			inWorld(t, func(w *world) {
+			withFixture(t, func(w *fixture) {
 				set := w.set()
 				w.issuer.SetJWKS(append(set, bytes.Repeat([]byte(" "), row.bytes-len(set))...))
 				w.expect("set", w.token(), row.want)

@@ -17,7 +17,7 @@ func TestPatternMistakes(t *testing.T) {
 		want   string
 	}{
 		{"good", jwks.Config{Issuer: "https://login.example.test/{tenantid}/v2.0", URL: "https://login.example.test/keys"}, ""},
-		{"nowhere to find keys", jwks.Config{Issuer: "https://login.example.test/{tenantid}/v2.0"}, "jwks: configuration: URL: empty; the keys of many tenants can't be discovered, so name their address"},
+		{"nowhere to find keys", jwks.Config{Issuer: "https://login.example.test/{tenantid}/v2.0"}, "jwks: configuration: URL: empty; the keys of many tenants cannot be discovered, so name their address"},
 		{"another slot", jwks.Config{Issuer: "https://login.example.test/{tenant}/v2.0", URL: "https://login.example.test/keys"}, "Issuer: must have {tenantid} exactly once, and no other braces"},
 		{"a slot in the host", jwks.Config{Issuer: "https://{tenantid}/v2.0", URL: "https://login.example.test/keys"}, "Issuer: {tenantid} must be a whole segment of the path"},
 		{"http", jwks.Config{Issuer: "http://login.example.test/{tenantid}", URL: "https://login.example.test/keys"}, "must begin with https://"},
@@ -42,7 +42,7 @@ func TestKeysNameTheirIssuer(t *testing.T) {
 		{"a pattern that fits others", "https://auth.example.test/{tenantid}", http.StatusUnauthorized},
 		{"no issuer, a name", "CN=Example", http.StatusUnauthorized},
 	} {
-		inWorld(t, func(w *world) {
+		withFixture(t, func(w *fixture) {
 			kid := w.issuer.SigningKeyID("")
 			key := resourcetest.JWK(w.issuer.PublicKey(kid), map[string]any{"kid": kid, "issuer": row.issuer})
 			w.issuer.SetJWKS([]byte(`{"keys":[` + string(key) + `]}`))

@@ -22,6 +22,7 @@ const (
 	ReasonIssuerMismatch    Reason = "issuer_mismatch"    // 401: verified claims name another issuer, or another tenant than iss
 	ReasonAlgorithmRefused  Reason = "algorithm_refused"  // 401: alg is not allowed for the issuer
 	ReasonKeyUnknown        Reason = "key_unknown"        // 401: the issuer has no matching key
+	ReasonKeyAmbiguous      Reason = "key_ambiguous"      // 401: no kid, and more than 4 keys match the algorithm
 	ReasonSignatureInvalid  Reason = "signature_invalid"  // 401
 	ReasonExpired           Reason = "expired"            // 401
 	ReasonNotYetValid       Reason = "not_yet_valid"      // 401: nbf or iat is in the future
@@ -113,6 +114,7 @@ var outcomes = map[Reason]outcome{
 	ReasonIssuerMismatch:           answerInvalid,
 	ReasonAlgorithmRefused:         answerInvalid,
 	ReasonKeyUnknown:               answerInvalid,
+	ReasonKeyAmbiguous:             answerInvalid,
 	ReasonSignatureInvalid:         answerInvalid,
 	ReasonExpired:                  answerExpired,
 	ReasonNotYetValid:              answerInvalid,

@@ -89,7 +89,7 @@ func TestCookbookKeys(t *testing.T) {
 		{"3_2.ec_private_key.json", `jose: key: member "d": is secret and must not be in a key set`},
 		{"3_4.rsa_private_key.json", `jose: key: member "d": is secret and must not be in a key set`},
 		{"3_5.symmetric_key_mac_computation.json", `jose: key: member "alg": jose: algorithm not supported`},
-		{"3_6.symmetric_key_encryption.json", `jose: key: member "use": is not sig`},
+		{"3_6.symmetric_key_encryption.json", `jose: key: member "use": is not for verifying signatures`},
 	} {
 		var document json.RawMessage
 		vectors(t, "jose-cookbook/jwk/"+row.file, &document)

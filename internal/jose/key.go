@@ -81,8 +81,28 @@ func ParseKey(data []byte) (*Key, error) {
 	return k, nil
 }
 
+// ErrNotForSignatures is the error for a key whose use or key_ops is for something else, such
+// as encryption. A key set can contain such keys.
+var ErrNotForSignatures = errors.New("is not for verifying signatures")
+
+// KeyIDOf returns the kid of a JWK that ParseKey has rejected, for a log; "" if it has none
+// that can be read.
+func KeyIDOf(data []byte) (id string) {
+	_ = strictjson.Object(data, keyNames, func(name string, value jsontext.Value) error {
+		if name == "kid" {
+			id, _ = parseKeyID(value)
+		}
+		return nil
+	})
+	return id
+}
+
 // setMember reads one member of a JWK. It adds the members that make up the key to material.
+// Members that are null or empty count as absent, as some issuers write them.
 func (k *Key) setMember(name string, value jsontext.Value, material map[string]string) (err error) {
+	if text := string(value); text == "null" || text == `""` {
+		return nil
+	}
 	switch name {
 	case "kid":
 		k.ID, err = parseKeyID(value)
@@ -111,16 +131,21 @@ func (k *Key) setMember(name string, value jsontext.Value, material map[string]s
 
 func checkUse(value jsontext.Value) error {
 	use, err := strictjson.String(value)
-	if err == nil && use != "sig" {
+	switch {
+	case err != nil:
+		return err
+	case use == "enc":
+		return ErrNotForSignatures
+	case use != "sig":
 		return errors.New("is not sig")
 	}
-	return err
+	return nil
 }
 
 func checkOperations(value jsontext.Value) error {
 	operations, err := strictjson.Strings(value)
 	if err == nil && !slices.Contains(operations, "verify") {
-		return errors.New("does not contain verify")
+		return ErrNotForSignatures
 	}
 	return err
 }

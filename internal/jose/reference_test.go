@@ -21,6 +21,11 @@ func validKey(document []byte) (thumbprint [32]byte, valid bool) {
 	if !ok || strictjsontest.CaseVariant(members, append(secret, public...)...) {
 		return thumbprint, false
 	}
+	for name, value := range members {
+		if isAbsent(value) {
+			delete(members, name)
+		}
+	}
 	for _, name := range secret {
 		if _, present := members[name]; present {
 			return thumbprint, false
@@ -40,6 +45,11 @@ func validKey(document []byte) (thumbprint [32]byte, valid bool) {
 		return thumbprint, false
 	}
 	return sha256.Sum256([]byte(canonical)), true
+}
+
+// isAbsent reports whether a member counts as absent: some issuers write null or "" for it.
+func isAbsent(value json.RawMessage) bool {
+	return string(value) == "null" || string(value) == `""`
 }
 
 // validText checks the value of a member that is a string.

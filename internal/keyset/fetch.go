@@ -5,97 +5,106 @@ import (
 	"errors"
 	"math/rand/v2"
 	"time"
-
-	"golang.org/x/sync/singleflight"
 )
 
-// Fetch tells how a fetch went.
+// Fetch describes a fetch that has ended.
 type Fetch struct {
-	Outcome string        // "ok", or a word of a closed set: see [Error]
+	Outcome string        // "ok", or one of [Outcomes]
 	Took    time.Duration // from beginning to end
-	Skipped int           // keys that were unusable
-	Err     error         // nil if it went well
+	Skipped []SkippedKey  // keys that are unusable
+	Err     error         // nil if it succeeded
 }
 
-// Why a fetch is wanted; each has its own limit of how often.
-type reason int
+// fetchResult is what requests that wait for a fetch get.
+type fetchResult struct {
+	ran      bool // false: no fetch was permitted for that reason
+	began    time.Time
+	complete bool // the document did not come from a cache
+	err      error
+}
 
-const (
-	cold    reason = iota // there are no keys to use
-	refresh               // the keys at hand are due
-	forced                // a token is signed with a key that we don't have
-)
+// running is a fetch in progress, which concurrent requests share.
+type running struct {
+	done   chan struct{} // closed when result is set
+	result fetchResult
+}
 
-// earliest returns when a fetch for that reason may begin.
-func (s *Set) earliest(why reason) time.Time {
+// notPermitted is the result of start if no fetch is permitted.
+var notPermitted = func() *running {
+	r := &running{done: make(chan struct{})}
+	close(r.done)
+	return r
+}()
+
+// start returns the fetch in progress. If there is none, it starts one, if one is permitted for
+// that reason.
+func (s *Set) start(why reason) *running {
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	if s.begun.IsZero() {
-		return s.begun
+	if s.running != nil {
+		return s.running
 	}
-	switch why {
-	case cold:
-		return s.begun.Add(max(ColdInterval, min(s.retryAfter, ColdRetryAfter)))
-	case forced:
-		return s.begun.Add(max(ForcedInterval, min(s.retryAfter, MaxRetryAfter)))
+	now := time.Now()
+	if !s.permitLocked(why, now) {
+		return notPermitted
 	}
-	backoff := time.Duration(0)
-	if s.failures > 0 {
-		backoff = min(MinBackoff<<min(s.failures-1, 5), MaxBackoff)
-	}
-	return s.begun.Add(max(backoff, min(s.retryAfter, MaxRetryAfter)))
+	r := &running{done: make(chan struct{})}
+	s.running = r
+	go func() {
+		r.result = s.fetch(why, now)
+		s.mu.Lock()
+		s.running = nil
+		s.mu.Unlock()
+		close(r.done)
+	}()
+	return r
 }
 
-// fetch starts a fetch, unless one is under way or it is too early for that
-// reason, and returns a channel that receives when it has ended.
-func (s *Set) fetch(why reason) <-chan singleflight.Result {
-	return s.flights.DoChan("", func() (any, error) {
-		if time.Now().Before(s.earliest(why)) {
-			return nil, nil // another one has just ended
-		}
-		s.fetchNow(why)
-		return nil, nil
-	})
+// wait returns the result of the fetch, or the cause of ctx.
+func (r *running) wait(ctx context.Context) (fetchResult, error) {
+	select {
+	case <-r.done:
+		return r.result, nil
+	case <-ctx.Done():
+		return fetchResult{}, context.Cause(ctx)
+	}
 }
 
-func (s *Set) fetchNow(why reason) {
-	// Not the request's context: others wait for this fetch too.
-	ctx, cancel := context.WithTimeout(context.Background(), FetchTimeout)
+// fetch reads the document and makes its keys the current ones.
+func (s *Set) fetch(why reason, began time.Time) fetchResult {
+	// Not the context of a request, because other requests wait for this fetch too.
+	ctx, cancel := context.WithTimeout(context.Background(), fetchTimeout)
 	defer cancel()
-	begun := time.Now()
-	s.mu.Lock()
-	s.begun = begun
-	s.mu.Unlock()
-	document, err := s.read(ctx, why == forced)
-	event := Fetch{Outcome: "ok", Err: err}
+	document, err := s.read(ctx, why.bypassesCaches())
+	var skipped []SkippedKey
 	if err == nil {
-		event.Skipped, err = s.install(document, begun, why == forced)
+		skipped, err = s.install(document, began)
 		if r, ok := s.source.(interface{ Reject() }); ok && err != nil {
 			r.Reject()
 		}
 	}
-	s.settle(err)
-	if err != nil {
-		event.Outcome, event.Err = outcome(err), err
+	var retryAfter time.Duration
+	if e, ok := errors.AsType[*Error](err); ok {
+		retryAfter = e.RetryAfter
 	}
-	event.Took = time.Since(begun)
-	defer func() { _ = recover() }() // nobody above this goroutine would catch a log that panics
-	s.observe(event)
+	s.record(err, retryAfter)
+	s.notify(Fetch{Outcome: outcomeOf(err), Took: time.Since(began), Skipped: skipped, Err: err})
+	return fetchResult{ran: true, began: began, complete: document.Complete, err: err}
 }
 
-// read asks the source. A source that panics (it may run a transport of the
-// user's) has failed.
-func (s *Set) read(ctx context.Context, revalidate bool) (d Document, err error) {
+// read calls the source. A source that panics (it can run a transport of the program) has
+// failed.
+func (s *Set) read(ctx context.Context, bypassCaches bool) (d Document, err error) {
 	defer func() {
 		if recover() != nil {
-			err = &Error{Outcome: "panic", Err: errors.New("source panicked")}
+			err = &Error{Outcome: "panic", Err: errPanic}
 		}
 	}()
-	return s.source.Fetch(ctx, revalidate)
+	return s.source.Fetch(ctx, bypassCaches)
 }
 
-// install makes the document's keys the current ones.
-func (s *Set) install(d Document, begun time.Time, revalidated bool) (skipped int, err error) {
+// install makes the keys of the document the current ones.
+func (s *Set) install(d Document, began time.Time) (skipped []SkippedKey, err error) {
 	keys, skipped, err := parse(d.Body)
 	if err != nil {
 		return skipped, &Error{Outcome: documentOutcome(err), Err: err}
@@ -107,43 +116,22 @@ func (s *Set) install(d Document, begun time.Time, revalidated bool) (skipped in
 	if d.Final {
 		interval = 0
 	}
-	next := &snapshot{keys: keys, skipped: skipped, begun: begun, interval: interval, revalidated: revalidated}
-	next.refreshAt = begun.Add(interval - rand.N(interval/10+1)) // not all processes at once
-	next.follow(s.current.Load())
+	next := &snapshot{keys: keys, skipped: skipped, began: began, interval: interval}
+	next.refreshAt = began.Add(interval - rand.N(interval/10+1)) // so that processes do not refresh together
+	previous := s.current.Load()
+	next.replace(previous)
+	if next.complete = began; !d.Complete {
+		next.complete = previous.completeTime()
+	}
 	for _, k := range keys {
-		k.live = s.liveness(k)
+		k.stillValid = s.validity(k)
 	}
 	s.current.Store(next)
 	return skipped, nil
 }
 
-// settle notes how a fetch ended and when the next refresh is due.
-func (s *Set) settle(err error) {
-	s.mu.Lock()
-	s.retryAfter, s.lastErr = 0, err
-	if err == nil {
-		s.failures = 0
-	} else {
-		s.failures++
-		if e, ok := errors.AsType[*Error](err); ok {
-			s.retryAfter = e.RetryAfter
-		}
-	}
-	s.mu.Unlock()
-	due := s.earliest(refresh)
-	if known := s.current.Load(); known != nil && known.refreshAt.After(due) {
-		due = known.refreshAt
-	}
-	s.due.Store(int64(due.Sub(s.epoch)))
-}
-
-// refreshIfDue starts a refresh that is due and returns what to wait for, or nil.
-// Of all requests that come by then, one starts it.
-func (s *Set) refreshIfDue(now time.Time) <-chan singleflight.Result {
-	due := s.due.Load()
-	at := int64(now.Sub(s.epoch))
-	if at < due || !s.due.CompareAndSwap(due, at+int64(FetchTimeout)) {
-		return nil
-	}
-	return s.fetch(refresh)
+// notify calls Config.Observe. A panic in it loses the notification.
+func (s *Set) notify(f Fetch) {
+	defer func() { _ = recover() }()
+	s.observe(f)
 }

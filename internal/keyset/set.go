@@ -1,98 +1,52 @@
-// Package keyset keeps an issuer's public keys: it fetches them, holds them as
-// immutable snapshots, replaces them when they change, and verifies signatures
-// with them.
+// Package keyset holds an issuer's public keys. It fetches them, stores them as immutable
+// snapshots, replaces them when they change, and verifies signatures with them.
 //
-// A request with a key that is known and fresh touches nothing but an atomic
-// pointer. Nothing runs in the background except a fetch that a request has
-// started, and that ends by itself within [FetchTimeout].
+// A request with a known and fresh key reads an atomic pointer and does nothing else. Nothing
+// runs in the background except a fetch that a request has started. A fetch ends within 5 s.
 package keyset
 
 import (
 	"context"
 	"errors"
-	"fmt"
 	"sync"
 	"sync/atomic"
 	"time"
 
-	"golang.org/x/sync/singleflight"
-
 	"github.com/warder-go/warder/internal/jose"
 )
 
-// Limits of time. A test holds each of them.
-const (
-	DefaultInterval = 15 * time.Minute      // between refreshes, if the server says nothing; less up to 10 % at random
-	MinInterval     = 30 * time.Second      // whatever Cache-Control says
-	MaxInterval     = time.Hour             // whatever Cache-Control says
-	StaleLimit      = 24 * time.Hour        // since the last good fetch began; then no key is used any more
-	FetchTimeout    = 5 * time.Second       // one fetch, discovery included
-	WaitLimit       = 3 * time.Second       // how long a request waits for keys
-	IdleWait        = 50 * time.Millisecond // how long a request with a known key waits for a refresh after an idle time
-	ForcedInterval  = 5 * time.Second       // between fetches because of an unknown key or a bad signature
-	ColdInterval    = time.Second           // between fetches as long as there are no keys to use
-	MinBackoff      = ForcedInterval        // between refreshes that fail: first this, then twice as long each time
-	MaxBackoff      = 30 * time.Second      // the longest of them
-	MaxRetryAfter   = time.Minute           // honoured of a server's Retry-After
-	ColdRetryAfter  = 5 * time.Second       // the same as long as there are no keys to use
-)
-
-// MaxWaiting is how many requests with an unknown key may wait for a fetch.
-const MaxWaiting = 64
-
-// IssuerSkew is what an issuer's clock and the whole seconds of iat may differ from
-// ours when we ask whether a token is older than a fetch: as much as the leeway that a
-// resource grants by default.
-const IssuerSkew = 30 * time.Second
-
-// Why a token is not authentic.
-var (
-	ErrUnknownKey   = errors.New("keyset: no key of the issuer fits the token")
-	ErrBadSignature = errors.New("keyset: signature is wrong")
-)
-
-// UnavailableError says that nobody can tell whether the token is authentic,
-// because keys could not be fetched.
-type UnavailableError struct {
-	RetryAfter time.Duration // when asking again may help; at least a second
-	Err        error         // why
-}
-
-func (e *UnavailableError) Error() string { return fmt.Sprintf("keyset: keys unavailable: %v", e.Err) }
-
-func (e *UnavailableError) Unwrap() error { return e.Err }
-
-// Set is one issuer's keys. It is safe for concurrent use.
+// Set is the keys of one issuer. It is safe for concurrent use.
 type Set struct {
 	source   Source
 	observe  func(Fetch)
 	interval time.Duration
-	epoch    time.Time // monotonic zero of due
+	created  time.Time // zero of due
 
-	current atomic.Pointer[snapshot]
-	due     atomic.Int64 // when the next refresh is due, since epoch
-	waiting atomic.Int32
-	flights singleflight.Group
+	current atomic.Pointer[snapshot] // nil: never fetched
+	due     atomic.Int64             // when the next refresh is due, since created
+	waiting atomic.Int32             // requests that wait because of an unknown key
 
-	mu         sync.Mutex    // guards what is below
-	begun      time.Time     // when the last fetch began
-	failures   int           // in a row
-	retryAfter time.Duration // what the server asked for with its last failure
+	mu         sync.Mutex    // guards the fields below
+	running    *running      // nil: no fetch is in progress
+	began      time.Time     // when the last fetch began
+	failures   int           // of fetches in a row
+	retryAfter time.Duration // from the server, with its last failure
 	lastErr    error         // of the last fetch
+	budget     budget        // of fetches for unknown keys
 }
 
-// Config says where the keys come from.
+// Config configures a Set.
 type Config struct {
 	Source   Source        // required
-	Interval time.Duration // 0: DefaultInterval
-	Observe  func(Fetch)   // told of every fetch when it has ended; nil: nobody
+	Interval time.Duration // between refreshes; 0: 15 min
+	Observe  func(Fetch)   // called after every fetch; may be nil
 }
 
-// New returns a set that fetches when it is first asked. It does no I/O.
+// New returns a set that fetches on first use. It does no I/O.
 func New(c Config) *Set {
-	s := &Set{source: c.Source, observe: c.Observe, interval: c.Interval, epoch: time.Now()}
+	s := &Set{source: c.Source, observe: c.Observe, interval: c.Interval, created: time.Now()}
 	if s.interval == 0 {
-		s.interval = DefaultInterval
+		s.interval = defaultInterval
 	}
 	if s.observe == nil {
 		s.observe = func(Fetch) {}
@@ -100,97 +54,115 @@ func New(c Config) *Set {
 	return s
 }
 
-// Token is a token with what it claims, unverified.
+// Token is a signed token with two of its claims, which are not verified.
 type Token struct {
 	*jose.Token
-	Issuer   string    // iss: a key that names an issuer verifies no other's tokens
-	IssuedAt time.Time // iat: whether a key newer than ours may have signed it; zero if unknown
+	Issuer   string    // iss: a key that names an issuer verifies only tokens of that issuer
+	IssuedAt time.Time // iat: zero if the token has none
 }
 
-// Verify checks the token's signature and returns whether the key that did it is
-// still alive, as a function to ask again later.
+// Verify checks the token's signature. It returns a function that reports whether the key is
+// still in the set, for the time in which the result is cached.
 //
-// It returns [ErrUnknownKey], [ErrBadSignature], an [*UnavailableError], or the
-// context's error.
-func (s *Set) Verify(ctx context.Context, t Token) (live func(now time.Time) bool, err error) {
+// A token whose kid is in the set is decided at once, with at most one signature check per key
+// of that kid. If the check fails, a refresh may run in the background, in case the issuer has
+// replaced the key under its old kid. Only a token with a key that is not in the set waits: see
+// [Set.awaitKey].
+//
+// The error is one of the errors of this package, an [*UnavailableError], or that of ctx.
+func (s *Set) Verify(ctx context.Context, t Token) (stillValid func(now time.Time) bool, err error) {
+	arrived := time.Now()
 	known, err := s.usable(ctx)
 	if err != nil {
 		return nil, err
 	}
-	key, verdict := known.verify(t)
-	if verdict == nil {
-		return key.live, nil
-	}
-	// Perhaps a key that we have not seen, or one replaced under its old kid.
-	newer, err := s.newer(ctx, known, t)
-	if err != nil {
+	k, err := known.verify(t, nil)
+	switch {
+	case err == nil:
+		return k.stillValid, nil
+	case known.isFinal():
+		return nil, err
+	case !errors.Is(err, ErrUnknownKey):
+		s.start(replacedKey)
 		return nil, err
 	}
-	if newer == nil {
-		return nil, verdict
+	if k, err = s.awaitKey(ctx, t, known, arrived); err != nil {
+		return nil, err
 	}
-	if key, verdict = newer.verify(t); verdict != nil {
-		return nil, verdict
-	}
-	return key.live, nil
+	return k.stillValid, nil
 }
 
-// Ready returns nil if there are keys to use. It fetches only if none were ever
-// loaded, or all are too old.
+// Ready returns nil if there are usable keys. It fetches only if keys were never loaded, or
+// are too old to be used.
 func (s *Set) Ready(ctx context.Context) error {
 	_, err := s.usable(ctx)
 	return err
 }
 
-// usable returns the keys at hand, after a first fetch if there are none yet. It
-// starts a refresh that is due, and waits for it only after an idle time.
+// usable returns the current keys, after a first fetch if there are none. It starts a refresh
+// that is due, and waits for it only if the set was not used for a long time.
 func (s *Set) usable(ctx context.Context) (*snapshot, error) {
 	known := s.current.Load()
 	now := time.Now()
-	if known == nil || known.stale(now) {
+	if known == nil || known.isStale(now) {
 		return s.load(ctx)
 	}
-	if known.final() {
+	if known.isFinal() {
 		return known, nil
 	}
-	if done := s.refreshIfDue(now); done != nil && known.idle(now) {
-		waitCtx, cancel := context.WithTimeout(ctx, IdleWait)
+	if refreshing := s.startIfDue(now); refreshing != nil && known.isIdle(now) {
+		waitCtx, cancel := context.WithTimeout(ctx, idleWait)
 		defer cancel()
-		_ = wait(waitCtx, done) // in time or not: the keys at hand are good
+		_, _ = refreshing.wait(waitCtx) // if it takes longer, the current keys are used
 		known = s.current.Load()
 	}
 	return known, nil
 }
 
-// liveness returns the function that tells, for as long as a token is remembered,
-// that its key was not withdrawn. It also keeps the refresh going when every
-// request is answered from memory, and sends requests back to Verify when the keys
-// are stale or were idle.
-func (s *Set) liveness(k *key) func(now time.Time) bool {
+// load waits for a first fetch, or for one after the keys became too old.
+func (s *Set) load(ctx context.Context) (*snapshot, error) {
+	waitCtx, cancel := context.WithTimeoutCause(ctx, waitLimit, errTooSlow)
+	defer cancel()
+	if _, err := s.start(noKeys).wait(waitCtx); ctx.Err() != nil {
+		return nil, ctx.Err()
+	} else if err != nil {
+		return nil, &UnavailableError{RetryAfter: coldInterval, Err: err}
+	}
+	if known := s.current.Load(); known != nil && !known.isStale(time.Now()) {
+		return known, nil
+	}
+	next := min(max(time.Until(s.earliest(noKeys)), coldInterval), coldRetryAfter)
+	return nil, &UnavailableError{RetryAfter: next, Err: s.lastFailure()}
+}
+
+// validity returns the function that reports whether a key is still in the set. While tokens
+// are cached it also starts the refreshes that are due. It returns false, so that the token is
+// verified again, if the keys are too old or were not used for a long time.
+func (s *Set) validity(k *key) func(now time.Time) bool {
 	return func(now time.Time) bool {
 		known := s.current.Load()
-		if k.withdrawn.Load() || known.idle(now) || known.stale(now) {
+		if k.withdrawn.Load() || known.isIdle(now) || known.isStale(now) {
 			return false
 		}
-		if !known.final() {
-			s.refreshIfDue(now)
+		if !known.isFinal() {
+			s.startIfDue(now)
 		}
 		return true
 	}
 }
 
-// Stats is a look at the set for metrics.
+// Stats are the figures of a set for metrics.
 type Stats struct {
 	Keys    int       // usable
-	Skipped int       // in the document, but unusable
-	Fetched time.Time // when the last good fetch began; zero if never
+	Skipped int       // unusable, in the document
+	Fetched time.Time // when the last successful fetch began; zero if there was none
 }
 
-// Stats returns the present numbers.
+// Stats returns the current figures.
 func (s *Set) Stats() Stats {
 	known := s.current.Load()
 	if known == nil {
 		return Stats{}
 	}
-	return Stats{Keys: len(known.keys), Skipped: known.skipped, Fetched: known.begun}
+	return Stats{Keys: len(known.keys), Skipped: len(known.skipped), Fetched: known.began}
 }

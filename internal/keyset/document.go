@@ -1,0 +1,84 @@
+package keyset
+
+import (
+	"errors"
+	"fmt"
+	"sync/atomic"
+
+	"github.com/go-json-experiment/json/jsontext"
+
+	"github.com/warder-go/warder/internal/jose"
+	"github.com/warder-go/warder/internal/strictjson"
+)
+
+// MaxKeys is the limit for the keys of a document. A document with more is rejected.
+const MaxKeys = 64
+
+var documentNames = strictjson.NewNames("keys")
+
+// Errors about a whole document. They leave the current keys unchanged.
+var (
+	errNoKeys      = errors.New("keyset: no usable key in the document")
+	errTooManyKeys = fmt.Errorf("keyset: more than %d keys in the document", MaxKeys)
+)
+
+// SkippedKey is a key of a document that cannot be used.
+type SkippedKey struct {
+	KeyID string // kid; "" if it has none or it cannot be read
+	Err   error
+}
+
+// parse reads a JWK Set (RFC 7517 §5). It skips unusable keys, so that one unusual key does not
+// affect the others. Keys that are not for signatures, such as those with use enc, are ignored
+// and do not count as skipped. A document that is not a JWK Set, or has no usable key, is an
+// error.
+func parse(document []byte) (keys []*key, skipped []SkippedKey, err error) {
+	hasKeys, elements := false, 0
+	err = strictjson.Object(document, documentNames, func(_ string, value jsontext.Value) error {
+		hasKeys = true
+		return strictjson.Elements(value, func(element jsontext.Value) error {
+			if elements++; elements > MaxKeys {
+				return errTooManyKeys
+			}
+			parsed, err := jose.ParseKey(element)
+			switch {
+			case errors.Is(err, jose.ErrNotForSignatures):
+			case err != nil:
+				skipped = append(skipped, SkippedKey{jose.KeyIDOf(element), err})
+			default:
+				keys = appendKey(keys, parsed)
+			}
+			return nil
+		})
+	})
+	switch {
+	case err != nil:
+		return nil, nil, fmt.Errorf("keyset: %w", err)
+	case !hasKeys:
+		return nil, nil, errors.New("keyset: the document has no member \"keys\"")
+	case len(keys) == 0:
+		return nil, skipped, errNoKeys
+	}
+	return keys, skipped, nil
+}
+
+// appendKey adds a key. The same key under another kid shares its mark.
+func appendKey(keys []*key, parsed *jose.Key) []*key {
+	k := &key{Key: parsed, withdrawn: new(atomic.Bool)}
+	for _, other := range keys {
+		if other.Equivalent(parsed) {
+			k.withdrawn = other.withdrawn
+		}
+	}
+	return append(keys, k)
+}
+
+func documentOutcome(err error) string {
+	switch {
+	case errors.Is(err, errNoKeys):
+		return "empty"
+	case errors.Is(err, errTooManyKeys):
+		return "too_many_keys"
+	}
+	return "malformed"
+}
