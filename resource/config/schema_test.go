@@ -132,32 +132,13 @@ func TestKeyTableMatchesSettings(t *testing.T) {
 	checkGenerated(t, document, before+head+rows.String()+rest)
 }
 
+// writeRows writes a table row for each key of a struct. The rows of nested structs follow
+// the row of their key.
 func writeRows(b *strings.Builder, t reflect.Type, prefix string) {
-	var later []func()
 	for _, field := range reflect.VisibleFields(t) {
 		name := field.Tag.Get("yaml")
 		if field.Anonymous || name == "" {
 			continue
-		}
-		kind := "string"
-		switch elem := field.Type; {
-		case elem.Kind() == reflect.Bool || elem.Kind() == reflect.Pointer && elem.Elem().Kind() == reflect.Bool:
-			kind = "true or false"
-		case elem.Kind() == reflect.Pointer:
-			kind = "0 to " + field.Tag.Get("max")
-		case elem.Kind() == reflect.Map:
-			kind = "mapping of lists"
-		case elem.Kind() == reflect.Slice && elem.Elem().Kind() == reflect.Struct:
-			kind = "list of mappings"
-			if elem.Elem() != reflect.TypeFor[config.IssuerSettings]() {
-				later = append(later, func() { writeRows(b, elem.Elem(), name+"[].") })
-			}
-		case elem.Kind() == reflect.Slice:
-			kind = "list"
-		case field.Tag.Get("enum") != "":
-			kind = strings.ReplaceAll(field.Tag.Get("enum"), ",", " or ")
-		case field.Tag.Get("format") == "uri":
-			kind = "URL"
 		}
 		meaning := field.Tag.Get("doc")
 		if field.Tag.Get("required") != "" {
@@ -167,12 +148,35 @@ func writeRows(b *strings.Builder, t reflect.Type, prefix string) {
 		if len(field.Index) > 1 { // key of an issuer
 			star = " *"
 		}
-		b.WriteString("| `" + prefix + name + "`" + star + " | " + kind + " | " + meaning + " |\n")
-		for _, f := range later {
-			f()
+		b.WriteString("| `" + prefix + name + "`" + star + " | " + valueKind(field) + " | " + meaning + " |\n")
+		if isListOfStructs(field.Type) && field.Type.Elem() != reflect.TypeFor[config.IssuerSettings]() {
+			writeRows(b, field.Type.Elem(), name+"[].")
 		}
-		later = nil
 	}
+}
+
+func isListOfStructs(t reflect.Type) bool {
+	return t.Kind() == reflect.Slice && t.Elem().Kind() == reflect.Struct
+}
+
+func valueKind(field reflect.StructField) string {
+	switch t := field.Type; {
+	case t.Kind() == reflect.Bool || t.Kind() == reflect.Pointer && t.Elem().Kind() == reflect.Bool:
+		return "true or false"
+	case t.Kind() == reflect.Pointer:
+		return "0 to " + field.Tag.Get("max")
+	case t.Kind() == reflect.Map:
+		return "mapping of lists"
+	case isListOfStructs(t):
+		return "list of mappings"
+	case t.Kind() == reflect.Slice:
+		return "list"
+	case field.Tag.Get("enum") != "":
+		return strings.ReplaceAll(field.Tag.Get("enum"), ",", " or ")
+	case field.Tag.Get("format") == "uri":
+		return "URL"
+	}
+	return "string"
 }
 
 // The example file has every key.
