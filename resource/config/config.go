@@ -53,7 +53,7 @@ type Config struct {
 	// Complete, if not nil, sets what a file cannot contain, such as Revoked, Observers,
 	// Operations.Rule, Operations.Stateless and Headers. It is called for each read of
 	// the files, never concurrently. It must set the same verifiers and observers each
-	// time, because new ones count as changed. Its changes are not checked against the
+	// time, because new ones are treated as changes. What it sets is not checked against the
 	// file.
 	Complete func(*resource.Config)
 
