@@ -1,7 +1,6 @@
 package apikey_test
 
 import (
-	"context"
 	"crypto/sha256"
 	"fmt"
 	"log/slog"
@@ -17,38 +16,28 @@ import (
 	"github.com/warder-go/warder/resource/resourcetest"
 )
 
-// nobody is an authorization server that knows no token.
-type nobody struct{ issuer string }
-
-func (n nobody) Issuer() string { return n.issuer }
-
-func (nobody) Verify(context.Context, *resource.Token) (*resource.Claims, error) {
-	return nil, &resource.Error{Reason: resource.ReasonInactive}
-}
-
-func TestKeyGetsIn(t *testing.T) {
+func TestValidKeyIsAccepted(t *testing.T) {
 	key, digest := apikey.Generate("mcp_")
 	program, programDigest := apikey.Generate("mcp_")
-	begin := time.Date(2000, 1, 1, 0, 0, 0, 0, time.UTC) // of a bubble
-	inWorld(t, []apikey.Key{
-		{ID: "ci", SHA256: digest, Subject: "ci-bot", Scopes: []string{"mcp:read", "mcp:write"}, Expires: begin.AddDate(9, 0, 0)},
+	withFixture(t, []apikey.Key{
+		{ID: "ci", SHA256: digest, Subject: "ci-bot", Scopes: []string{"mcp:read", "mcp:write"}, Expires: bubbleStart.AddDate(9, 0, 0)},
 		{ID: "app", SHA256: strings.ToUpper(programDigest), ClientID: "app-7", Scopes: []string{"mcp:read"}},
-	}, "", func(w *world) {
-		w.made = append(w.made, key, program)
-		w.expect("a key for years", key, http.StatusOK)
-		if w.caller.ID() != "8:api-keys sub:ci-bot" || !w.caller.Has("mcp:read", "mcp:write") || !w.caller.Expiry().Equal(begin.AddDate(9, 0, 0)) {
-			t.Errorf("got %s until %s, scopes %q", w.caller.ID(), w.caller.Expiry(), w.caller.Scopes())
+	}, "", func(f *fixture) {
+		f.secrets = append(f.secrets, key, program)
+		f.expect("key with the latest possible expiry", key, http.StatusOK)
+		if f.caller.ID() != "8:api-keys sub:ci-bot" || !f.caller.Has("mcp:read", "mcp:write") || !f.caller.Expiry().Equal(bubbleStart.AddDate(9, 0, 0)) {
+			t.Errorf("got %s until %s, scopes %q", f.caller.ID(), f.caller.Expiry(), f.caller.Scopes())
 		}
-		for _, row := range []struct{ field, value, how string }{
+		for _, row := range []struct{ field, value, credential string }{
 			{"X-API-Key", program, "X-Api-Key"},
 			{"Authorization", "Bearer " + program, resource.CredentialOpaque},
 			{"Authorization", "Bearer " + program, resource.CredentialOpaque},
 		} {
-			if got := w.ask(row.field, row.value); got.Code != http.StatusOK {
-				t.Fatalf("%s: got %d, want 200\n%s", row.field, got.Code, &w.log)
+			if got := f.send(row.field, row.value); got.Code != http.StatusOK {
+				t.Fatalf("%s: got %d, want 200\n%s", row.field, got.Code, &f.log)
 			}
-			c := w.caller
-			if c.ID() != "8:api-keys client:app-7" || c.TokenID() != "app" || c.Credential() != row.how || !c.Expiry().IsZero() || !c.Has("mcp:read") || c.Has("mcp:write") {
+			c := f.caller
+			if c.ID() != "8:api-keys client:app-7" || c.TokenID() != "app" || c.Credential() != row.credential || !c.Expiry().IsZero() || !c.Has("mcp:read") || c.Has("mcp:write") {
 				t.Errorf("%s: got %s, key %q, by %q, until %s, scopes %q", row.field, c.ID(), c.TokenID(), c.Credential(), c.Expiry(), c.Scopes())
 			}
 			var claims struct {
@@ -62,44 +51,44 @@ func TestKeyGetsIn(t *testing.T) {
 	})
 }
 
-func TestWhatIsNoKey(t *testing.T) {
+func TestInvalidKeysAreRejected(t *testing.T) {
 	key, digest := apikey.Generate("mcp_")
-	inWorld(t, []apikey.Key{{ID: "ci", SHA256: digest, Subject: "robot", Scopes: []string{"mcp:read"}}}, "", func(w *world) {
-		w.made = append(w.made, key)
-		w.expect("the key", key, http.StatusOK)
+	withFixture(t, []apikey.Key{{ID: "ci", SHA256: digest, Subject: "robot", Scopes: []string{"mcp:read"}}}, "", func(f *fixture) {
+		f.secrets = append(f.secrets, key)
+		f.expect("the key", key, http.StatusOK)
 		other, _ := apikey.Generate("mcp_")
 		for _, row := range []struct {
 			name    string
 			headers []string
 			want    int
 		}{
-			{"another key", []string{"X-API-Key", other}, 401},
-			{"another key as a token", []string{"Authorization", "Bearer " + other}, 401},
-			{"its digest", []string{"X-API-Key", digest}, 401},
-			{"a part of it", []string{"X-API-Key", key[:len(key)-1]}, 401},
-			{"more than it", []string{"X-API-Key", key + "A"}, 401},
-			{"another case", []string{"X-API-Key", strings.ToUpper(key)}, 401},
-			{"a space in front", []string{"X-API-Key", " " + key}, 401},
-			{"as a Bearer token in its field", []string{"X-API-Key", "Bearer " + key}, 401},
-			{"without its prefix, as a token", []string{"Authorization", "Bearer " + key[4:]}, 401},
-			{"in a field that is none", []string{"X-Api-Token", key}, 401},
-			{"as Basic", []string{"Authorization", "Basic " + key}, 401},
-			{"twice", []string{"X-API-Key", key, "X-API-Key", key}, 400},
-			{"in both fields", []string{"X-API-Key", key, "Authorization", "Bearer " + key}, 400},
-			{"a bad one beside a good token", []string{"X-API-Key", other, "Authorization", "Bearer " + key}, 400},
+			{"unknown key", []string{"X-API-Key", other}, 401},
+			{"unknown key as a token", []string{"Authorization", "Bearer " + other}, 401},
+			{"digest of the key", []string{"X-API-Key", digest}, 401},
+			{"key without its last character", []string{"X-API-Key", key[:len(key)-1]}, 401},
+			{"key with one more character", []string{"X-API-Key", key + "A"}, 401},
+			{"key in upper case", []string{"X-API-Key", strings.ToUpper(key)}, 401},
+			{"key after a space", []string{"X-API-Key", " " + key}, 401},
+			{"Bearer scheme in X-API-Key", []string{"X-API-Key", "Bearer " + key}, 401},
+			{"token without the prefix of the key", []string{"Authorization", "Bearer " + key[4:]}, 401},
+			{"key in another header field", []string{"X-Api-Token", key}, 401},
+			{"Basic scheme", []string{"Authorization", "Basic " + key}, 401},
+			{"the same field twice", []string{"X-API-Key", key, "X-API-Key", key}, 400},
+			{"both fields", []string{"X-API-Key", key, "Authorization", "Bearer " + key}, 400},
+			{"unknown key and a valid token", []string{"X-API-Key", other, "Authorization", "Bearer " + key}, 400},
 		} {
-			if got := w.ask(row.headers...).Code; got != row.want || w.caller != nil {
-				t.Errorf("%s: got %d and caller %v, want %d and none", row.name, got, w.caller, row.want)
+			if got := f.send(row.headers...).Code; got != row.want || f.caller != nil {
+				t.Errorf("%s: got %d and caller %v, want %d and none", row.name, got, f.caller, row.want)
 			}
 		}
 	})
 }
 
-// What a key may do is what its scopes say (RFC 6750 §3.1), and for which resource.
-func TestKeyIsScreened(t *testing.T) {
+// Scopes (RFC 6750 §3.1) and audience are checked for keys as for tokens.
+func TestKeyClaimsAreChecked(t *testing.T) {
 	key, digest := apikey.Generate("mcp_")
-	inWorld(t, []apikey.Key{{ID: "ci", SHA256: digest, Subject: "robot", Scopes: []string{"mcp:write"}}}, "", func(w *world) {
-		w.expect("without the scope that every request needs", key, http.StatusForbidden)
+	withFixture(t, []apikey.Key{{ID: "ci", SHA256: digest, Subject: "robot", Scopes: []string{"mcp:write"}}}, "", func(f *fixture) {
+		f.expect("without the required scope", key, http.StatusForbidden)
 	})
 	keys, err := apikey.New(apikey.Config{Resource: identifier + "/other", Keys: []apikey.Key{{ID: "ci", SHA256: digest, Subject: "robot"}}})
 	if err != nil {
@@ -107,7 +96,7 @@ func TestKeyIsScreened(t *testing.T) {
 	}
 	res, err := resource.New(resource.Config{Identifier: identifier,
 		Logger:      slog.New(slog.DiscardHandler),
-		Opaque:      &resource.Issuer{Verifier: nobody{"https://auth.example.test"}},
+		Opaque:      &resource.Issuer{Verifier: rejectAll{"https://auth.example.test"}},
 		Credentials: resource.Credentials{Headers: map[string]resource.HeaderVerifier{"X-API-Key": keys}}})
 	if err != nil {
 		t.Fatal(err)
@@ -115,12 +104,12 @@ func TestKeyIsScreened(t *testing.T) {
 	req, _ := http.NewRequestWithContext(t.Context(), http.MethodPost, identifier, nil)
 	req.Header.Set("X-API-Key", key)
 	if _, refusal := res.Authenticate(req); refusal == nil || refusal.Reason != resource.ReasonAudience {
-		t.Errorf("a key for another resource: got %+v, want reason %s", refusal, resource.ReasonAudience)
+		t.Errorf("key for another resource: got %+v, want reason %s", refusal, resource.ReasonAudience)
 	}
 }
 
-// A JWT is no key, not even one whose digest somebody stored.
-func TestJWTIsNoKey(t *testing.T) {
+// A JWT is rejected even if a key has its digest.
+func TestJWTIsNotAKey(t *testing.T) {
 	const issuer = "https://keys.example.test"
 	server, err := resourcetest.NewIssuer(resourcetest.Config{Issuer: issuer})
 	if err != nil {
@@ -144,24 +133,24 @@ func TestJWTIsNoKey(t *testing.T) {
 	}
 }
 
-// The expiry is asked on each use, of a remembered token too, with the resource's leeway.
+// The expiry is checked on each use, also for cached tokens, with the leeway of the
+// resource.
 func TestKeyExpires(t *testing.T) {
 	key, digest := apikey.Generate("mcp_")
-	begin := time.Date(2000, 1, 1, 0, 0, 0, 0, time.UTC) // of a bubble
-	inWorld(t, []apikey.Key{{ID: "ci", SHA256: digest, Subject: "robot", Scopes: []string{"mcp:read"}, Expires: begin.Add(time.Minute)}}, "", func(w *world) {
-		w.made = append(w.made, key)
-		w.expect("fresh", key, http.StatusOK)
+	withFixture(t, []apikey.Key{{ID: "ci", SHA256: digest, Subject: "robot", Scopes: []string{"mcp:read"}, Expires: bubbleStart.Add(time.Minute)}}, "", func(f *fixture) {
+		f.secrets = append(f.secrets, key)
+		f.expect("before the expiry", key, http.StatusOK)
 		time.Sleep(time.Minute + 30*time.Second - time.Second)
-		w.expect("a second before its end", key, http.StatusOK)
+		f.expect("a second before the end of the leeway", key, http.StatusOK)
 		time.Sleep(time.Second)
-		w.expect("at its end", key, http.StatusUnauthorized)
-		if got := w.ask("X-API-Key", key).Body.String(); !strings.Contains(got, "expired") {
-			t.Errorf("got %s, want one that says that it expired", got)
+		f.expect("at the end of the leeway", key, http.StatusUnauthorized)
+		if got := f.send("X-API-Key", key).Body.String(); !strings.Contains(got, "expired") {
+			t.Errorf("got %s, want a response that contains %q", got, "expired")
 		}
 	})
 }
 
-// What is done to the claims of one request is not done to the key.
+// Changes to the claims of one request do not affect the key.
 func TestClaimsAreCopies(t *testing.T) {
 	key, digest := apikey.Generate("")
 	keys, err := apikey.New(apikey.Config{Resource: identifier, Keys: []apikey.Key{{ID: "ci", SHA256: digest, Subject: "robot", Scopes: []string{"mcp:read"}}}})
@@ -182,7 +171,7 @@ func TestGenerate(t *testing.T) {
 	for range 100 {
 		key, digest := apikey.Generate("mcp_")
 		if !regexp.MustCompile(`^mcp_[\w-]{43}$`).MatchString(key) || !regexp.MustCompile(`^[0-9a-f]{64}$`).MatchString(digest) || seen[key] || seen[digest] {
-			t.Fatalf("got %q with %q", key, digest)
+			t.Fatalf("got key %q with digest %q", key, digest)
 		}
 		seen[key], seen[digest] = true, true
 	}

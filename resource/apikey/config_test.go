@@ -11,12 +11,12 @@ import (
 	"github.com/warder-go/warder/resource/apikey"
 )
 
-// All mistakes at once, each with its place and its fix, none with a key or a digest.
+// An error reports all mistakes with their positions, and contains no key or digest.
 func TestMistakes(t *testing.T) {
 	key, digest := apikey.Generate("mcp_")
 	_, err := apikey.New(apikey.Config{Resource: "mcp", Issuer: "a\nb", File: "keys.json", Keys: []apikey.Key{
-		{ID: "good", SHA256: digest, Subject: "robot"},
-		{ID: "good", SHA256: digest, Subject: "robot"},
+		{ID: "valid", SHA256: digest, Subject: "robot"},
+		{ID: "valid", SHA256: digest, Subject: "robot"},
 		{ID: key + "\n", SHA256: key},
 		{ID: "c", SHA256: digest[:62], Subject: strings.Repeat("x", 257)},
 		{ID: "d", SHA256: "e3b0c44298fc1c149afbf4c8996fb92427ae41e4649b934ca495991b7852b855", Subject: "a\x00"},
@@ -24,57 +24,58 @@ func TestMistakes(t *testing.T) {
 		{ID: "f", SHA256: strings.Repeat("1", 64), Subject: "robot", Expires: time.Now().AddDate(9, 0, 1)},
 	}})
 	const want = `apikey: configuration: Resource: metadata: resource identifier "mcp": must be an absolute URL, such as https://host.example.com/path
-Issuer: has control characters or more than 256 bytes
-Keys, File: both are set; keep one
-Keys[1] "good": id is that of Keys[0]; give each key its own
-Keys[1] "good": sha256 is that of Keys[0]; one key can't have two entries
-Keys[2]: id: 1 to 256 letters, digits and . _ : @ / -
-Keys[2]: sha256: is not 64 hex digits; it is the digest of the key, as Generate returns it
-Keys[2]: subject, client_id: both are empty; say who calls with the key
-Keys[3] "c": sha256: is not 64 hex digits; it is the digest of the key, as Generate returns it
-Keys[3] "c": subject, client_id: control characters or more than 256 bytes
-Keys[4] "d": sha256: is the digest of nothing; digest the key itself
-Keys[4] "d": subject, client_id: control characters or more than 256 bytes
-Keys[5] "e": scopes[0]: is no scope: printable ASCII without space, quote and backslash (RFC 6749 §3.3)
-Keys[5] "e": scopes[2]: stands twice
-Keys[5] "e": expires: is before 1970 or more than 9 years ahead
-Keys[6] "f": expires: is before 1970 or more than 9 years ahead`
+Issuer: must not have control characters or more than 256 bytes
+Keys, File: both are set; set only one of them
+Keys[1] "valid": id is already used by Keys[0]; give each key a different id
+Keys[1] "valid": sha256 is already used by Keys[0]; a key can have only one entry
+Keys[2]: id: must be 1 to 256 letters, digits or . _ : @ / -
+Keys[2]: sha256: must be 64 hexadecimal digits: the digest of the key, as returned by Generate
+Keys[2]: subject, client_id: both are empty; set at least one of them
+Keys[3] "c": sha256: must be 64 hexadecimal digits: the digest of the key, as returned by Generate
+Keys[3] "c": subject, client_id: must not have control characters or more than 256 bytes
+Keys[4] "d": sha256: is the digest of an empty text; use the digest of the key
+Keys[4] "d": subject, client_id: must not have control characters or more than 256 bytes
+Keys[5] "e": scopes[0]: is not a scope: use printable ASCII without space, double quote and backslash (RFC 6749 §3.3)
+Keys[5] "e": scopes[2]: is a duplicate
+Keys[5] "e": expires: must not be before 1970 or more than 9 years in the future
+Keys[6] "f": expires: must not be before 1970 or more than 9 years in the future`
 	if err == nil || err.Error() != want {
 		t.Errorf("got\n%v\nwant\n%s", err, want)
 	}
 }
 
-func TestNoKeysAtAll(t *testing.T) {
-	for name, keys := range map[string][]apikey.Key{"nil": nil, "none": {}} {
+func TestNoKeys(t *testing.T) {
+	for name, keys := range map[string][]apikey.Key{"nil": nil, "empty": {}} {
 		_, err := apikey.New(apikey.Config{Resource: identifier, Keys: keys})
-		if want := "apikey: configuration: Keys, File: neither is set; make a key with Generate"; err == nil || err.Error() != want {
+		if want := "apikey: configuration: Keys, File: neither is set; create a key with Generate"; err == nil || err.Error() != want {
 			t.Errorf("%s: got %v, want %s", name, err, want)
 		}
 	}
 }
 
 func TestNumberOfKeys(t *testing.T) {
-	keys := make([]apikey.Key, apikey.MaxKeys+1)
+	keys := make([]apikey.Key, maxKeys+1)
 	for n := range keys {
 		keys[n] = apikey.Key{ID: fmt.Sprint("key-", n), SHA256: fmt.Sprintf("%064x", n), Subject: "robot"}
 	}
-	for n, want := range map[int]string{apikey.MaxKeys: "<nil>", apikey.MaxKeys + 1: "apikey: configuration: Keys: 10001 keys are more than 10000"} {
+	for n, want := range map[int]string{maxKeys: "<nil>", maxKeys + 1: "apikey: configuration: Keys: 10001 keys; the limit is 10000"} {
 		if _, err := apikey.New(apikey.Config{Resource: identifier, Keys: keys[:n]}); fmt.Sprint(err) != want {
 			t.Errorf("%d keys: got %v, want %s", n, err, want)
 		}
 	}
 }
 
-// Long lists of mistakes are cut.
+// An error has at most 20 mistakes.
 func TestManyMistakes(t *testing.T) {
 	_, err := apikey.New(apikey.Config{Resource: identifier, Keys: make([]apikey.Key, 100)})
-	if err == nil || strings.Count(err.Error(), "\n") != 20 || !strings.HasSuffix(err.Error(), "\nand 280 mistakes more") {
-		t.Errorf("got %v, want 20 and how many more", err)
+	if err == nil || strings.Count(err.Error(), "\n") != 20 || !strings.HasSuffix(err.Error(), "\nand 280 more mistakes") {
+		t.Errorf("got %v, want 20 mistakes and the number of others", err)
 	}
 }
 
-// As Config.Opaque a verifier of keys would be published as an authorization server.
-func TestKeysAreNoAuthorizationServer(t *testing.T) {
+// Config.Opaque rejects a key verifier, which the metadata would publish as an
+// authorization server.
+func TestKeyVerifierIsNotAnAuthorizationServer(t *testing.T) {
 	_, digest := apikey.Generate("")
 	keys, err := apikey.New(apikey.Config{Resource: identifier, Keys: []apikey.Key{{ID: "ci", SHA256: digest, Subject: "robot"}}})
 	if err != nil {
@@ -84,18 +85,19 @@ func TestKeysAreNoAuthorizationServer(t *testing.T) {
 		t.Errorf("got issuer %q, want %q", keys.Issuer(), apikey.DefaultIssuer)
 	}
 	if _, err = resource.New(resource.Config{Identifier: identifier, Opaque: &resource.Issuer{Verifier: keys}}); err == nil || !strings.Contains(err.Error(), `"api-keys"`) {
-		t.Errorf("got %v, want one that names the issuer", err)
+		t.Errorf("got %v, want an error that names the issuer", err)
 	}
 }
 
-// A key that was written where its digest belongs is not printed with the Config.
-func TestConfigPrintsNoKey(t *testing.T) {
+// A Config is formatted without digests, and without a key that is in the place of a
+// digest by mistake.
+func TestConfigDoesNotPrintKeys(t *testing.T) {
 	key, digest := apikey.Generate("mcp_")
 	config := apikey.Config{Resource: identifier, Keys: []apikey.Key{{ID: "ci", SHA256: key}, {ID: "cd", SHA256: digest}}}
 	_, err := apikey.New(config)
 	for _, printed := range []string{fmt.Sprintf("%v", config), fmt.Sprintf("%+v", config), fmt.Sprintf("%#v", config), fmt.Sprintf("%s %q %x", config.Keys[0], config.Keys[0], config.Keys[0]), errors.Join(err).Error()} {
 		if strings.Contains(printed, key[4:]) || strings.Contains(printed, digest) {
-			t.Errorf("printed: %s", printed)
+			t.Errorf("a key or digest is in %s", printed)
 		}
 	}
 }

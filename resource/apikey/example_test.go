@@ -12,9 +12,9 @@ import (
 	"github.com/warder-go/warder/resource/apikey"
 )
 
-// People come with OAuth tokens, the build machine with a key.
+// People call with OAuth access tokens, the build machine calls with a key.
 func Example() {
-	key, digest := apikey.Generate("mcp_") // once; the key goes to whom it is for
+	key, digest := apikey.Generate("mcp_") // once; give the key to its user
 
 	keys, err := apikey.New(apikey.Config{
 		Resource: "https://mcp.example.com/mcp",
@@ -42,16 +42,16 @@ func Example() {
 		caller, _ := resource.FromContext(req.Context())
 		fmt.Fprintln(w, "hello", caller.Subject(), "by", caller.Credential())
 	})
-	ask := func(field, value string) {
+	send := func(field, value string) {
 		req := httptest.NewRequest(http.MethodPost, "/mcp", nil)
 		req.Header.Set(field, value)
-		answer := httptest.NewRecorder()
-		nethttp.Handler(res, hello).ServeHTTP(answer, req)
-		fmt.Print(answer.Code, " ", answer.Body)
+		response := httptest.NewRecorder()
+		nethttp.Handler(res, hello).ServeHTTP(response, req)
+		fmt.Print(response.Code, " ", response.Body)
 	}
-	ask("X-API-Key", key)
-	ask("Authorization", "Bearer "+key)
-	ask("X-API-Key", "mcp_guess")
+	send("X-API-Key", key)
+	send("Authorization", "Bearer "+key)
+	send("X-API-Key", "mcp_guess")
 	// Output:
 	// 200 hello ci-bot by X-Api-Key
 	// 200 hello ci-bot by opaque

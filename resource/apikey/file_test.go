@@ -8,84 +8,75 @@ import (
 	"sync"
 	"testing"
 	"time"
-
-	"github.com/warder-go/warder/resource/apikey"
 )
 
-// logged returns how often a message was logged, and forgets the log.
-func (w *world) logged(message string) int {
-	w.noSecrets()
-	defer w.log.Reset()
-	return strings.Count(w.log.String(), `"msg":"`+message+`"`)
-}
+func TestFileIsReloaded(t *testing.T) {
+	withFixture(t, nil, keyFile(), func(f *fixture) {
+		first, firstDigest := f.generate()
+		second, secondDigest := f.generate()
+		f.expect("before the key is in the file", first, http.StatusUnauthorized)
 
-func TestFileIsReadAgain(t *testing.T) {
-	inWorld(t, nil, document(), func(w *world) {
-		first, firstDigest := w.make()
-		second, secondDigest := w.make()
-		w.expect("no keys yet", first, http.StatusUnauthorized)
+		f.write(keyFile(entry("first", firstDigest, "")))
+		f.expect("new key, before the file is read again", first, http.StatusUnauthorized)
+		time.Sleep(checkInterval)
+		f.expect("new key", first, http.StatusOK)
+		f.expect("key that is not in the file yet", second, http.StatusUnauthorized)
 
-		w.write(document(entry("first", firstDigest, "")))
-		w.expect("a new key, looked at too early", first, http.StatusUnauthorized)
-		time.Sleep(apikey.CheckInterval)
-		w.expect("a new key", first, http.StatusOK)
-		w.expect("one that is still to come", second, http.StatusUnauthorized)
-
-		w.write(document(entry("second", secondDigest, "")))
-		time.Sleep(apikey.CheckInterval - 1)
-		w.expect("taken out, a moment early", first, http.StatusOK)
+		f.write(keyFile(entry("second", secondDigest, "")))
+		time.Sleep(checkInterval - 1)
+		f.expect("removed key, before the file is read again", first, http.StatusOK)
 		time.Sleep(1)
-		w.expect("taken out, remembered or not", first, http.StatusUnauthorized)
-		w.expect("put in", second, http.StatusOK)
+		f.expect("removed key", first, http.StatusUnauthorized)
+		f.expect("added key", second, http.StatusOK)
 
-		w.write(document(entry("second", secondDigest, `,"expires":"1999-01-01T00:00:00Z"`)))
-		time.Sleep(apikey.CheckInterval)
-		w.expect("its entry was changed", second, http.StatusUnauthorized)
+		f.write(keyFile(entry("second", secondDigest, `,"expires":"1999-01-01T00:00:00Z"`)))
+		time.Sleep(checkInterval)
+		f.expect("key with a changed expiry", second, http.StatusUnauthorized)
 	})
 }
 
-// A remembered token is asked about on every use, also if nobody else comes.
-func TestRemovedKeyIsForgotten(t *testing.T) {
-	inWorld(t, nil, document(), func(w *world) {
-		key, digest := w.make()
-		other, otherDigest := w.make()
-		w.write(document(entry("a", digest, ""), entry("b", otherDigest, "")))
-		if got := w.ask("Authorization", "Bearer "+key).Code; got != 200 {
+// A cached token is checked against the file on every use, also without other requests.
+func TestRemovedKeyIsRejected(t *testing.T) {
+	withFixture(t, nil, keyFile(), func(f *fixture) {
+		key, digest := f.generate()
+		other, otherDigest := f.generate()
+		f.write(keyFile(entry("a", digest, ""), entry("b", otherDigest, "")))
+		if got := f.send("Authorization", "Bearer "+key).Code; got != 200 {
 			t.Fatalf("got %d, want 200", got)
 		}
-		caller := w.caller
-		w.write(document(entry("b", otherDigest, ""), entry("a", digest, "")))
-		time.Sleep(apikey.CheckInterval)
-		if got := w.ask("Authorization", "Bearer "+key).Code; got != 200 || w.caller != caller {
-			t.Errorf("the file was changed, the key's entry was not: got %d, remembered: %v; want 200, true", got, w.caller == caller)
+		caller := f.caller
+		f.write(keyFile(entry("b", otherDigest, ""), entry("a", digest, "")))
+		time.Sleep(checkInterval)
+		if got := f.send("Authorization", "Bearer "+key).Code; got != 200 || f.caller != caller {
+			t.Errorf("file changed, entry unchanged: got %d, same caller %v; want 200, true", got, f.caller == caller)
 		}
-		w.write(document(entry("a", digest, `,"client_id":"app"`), entry("b", otherDigest, "")))
-		time.Sleep(apikey.CheckInterval)
-		if got := w.ask("Authorization", "Bearer "+key).Code; got != 200 || w.caller.ClientID() != "app" {
-			t.Errorf("the entry was changed: got %d and client %q, want 200 and the new one", got, w.caller.ClientID())
+		f.write(keyFile(entry("a", digest, `,"client_id":"app"`), entry("b", otherDigest, "")))
+		time.Sleep(checkInterval)
+		if got := f.send("Authorization", "Bearer "+key).Code; got != 200 || f.caller.ClientID() != "app" {
+			t.Errorf("entry changed: got %d and client %q, want 200 and the new client", got, f.caller.ClientID())
 		}
-		w.write(document(entry("b", otherDigest, "")))
-		time.Sleep(apikey.CheckInterval)
-		if got := w.ask("Authorization", "Bearer "+key).Code; got != 401 {
-			t.Errorf("taken out: got %d, want 401", got)
+		f.write(keyFile(entry("b", otherDigest, "")))
+		time.Sleep(checkInterval)
+		if got := f.send("Authorization", "Bearer "+key).Code; got != 401 {
+			t.Errorf("entry removed: got %d, want 401", got)
 		}
-		w.expect("the other", other, 200)
+		f.expect("other key", other, 200)
 	})
 }
 
-// After an idle time nobody slips in on what was known before it.
-func TestAllWaitForADueLook(t *testing.T) {
-	inWorld(t, nil, document(), func(w *world) {
-		key, digest := w.make()
-		w.write(document(entry("a", digest, "")))
-		w.expect("known", key, 200)
-		w.write(document())
+// After an idle time, concurrent callers wait for the read of the file.
+func TestDueReadBlocksAllCallers(t *testing.T) {
+	withFixture(t, nil, keyFile(), func(f *fixture) {
+		key, digest := f.generate()
+		f.write(keyFile(entry("a", digest, "")))
+		f.expect("key in the file", key, 200)
+		f.write(keyFile())
 		time.Sleep(time.Hour)
 		var all sync.WaitGroup
 		for range 50 {
 			all.Go(func() {
-				if claims, err := w.keys.VerifyHeader(t.Context(), key, nil); err == nil {
-					t.Errorf("got %v, want none", claims.Subject)
+				if claims, err := f.keys.VerifyHeader(t.Context(), key, nil); err == nil {
+					t.Errorf("got subject %v, want an error", claims.Subject)
 				}
 			})
 		}
@@ -98,124 +89,125 @@ warder_api_key_file_reads_total{issuer="api-keys",outcome="unchanged"} 0
 warder_api_key_file_reads_total{issuer="api-keys",outcome="unreadable"} 0
 warder_api_keys{issuer="api-keys"} 0
 `
-		if got := w.metrics(); got != want {
+		if got := f.metrics(); got != want {
 			t.Errorf("got\n%s\nwant\n%s", got, want)
 		}
 	})
 }
 
-func TestBrokenFileKeepsTheKeys(t *testing.T) {
-	inWorld(t, nil, document(), func(w *world) {
-		key, digest := w.make()
-		good := document(entry("a", digest, ""))
-		w.write(good)
-		w.expect("good", key, http.StatusOK)
-		w.logged("")
+func TestInvalidFileKeepsKeys(t *testing.T) {
+	withFixture(t, nil, keyFile(), func(f *fixture) {
+		key, digest := f.generate()
+		valid := keyFile(entry("a", digest, ""))
+		f.write(valid)
+		f.expect("valid file", key, http.StatusOK)
+		f.takeLogged("")
 		for _, row := range []struct{ name, text, outcome string }{
-			{"half a file", good[:len(good)/2], "malformed"},
-			{"no file", "", "unreadable"},
-			{"an empty object", "{}", "malformed"},
-			{"too large", good + strings.Repeat(" ", apikey.MaxFileBytes), "too_large"},
+			{"truncated file", valid[:len(valid)/2], "malformed"},
+			{"missing file", "", "unreadable"},
+			{"empty object", "{}", "malformed"},
+			{"file above the size limit", valid + strings.Repeat(" ", maxFileBytes), "too_large"},
 		} {
-			w.write(row.text)
+			f.write(row.text)
 			for range 3 {
-				time.Sleep(apikey.CheckInterval)
-				w.expect(row.name, key, http.StatusOK)
+				time.Sleep(checkInterval)
+				f.expect(row.name, key, http.StatusOK)
 			}
-			if n := w.logged("API keys can't be read"); n != 1 {
-				t.Errorf("%s: got %d log lines, want 1", row.name, n)
+			if n := f.takeLogged("API key file is missing or invalid"); n != 1 {
+				t.Errorf("%s: got %d log records, want 1", row.name, n)
 			}
-			if got, want := w.metrics(), `outcome="`+row.outcome+`"} 0`; strings.Contains(got, want) || !strings.Contains(got, `broken{issuer="api-keys"} 1`) || !strings.Contains(got, `warder_api_keys{issuer="api-keys"} 1`) {
+			if got, want := f.metrics(), `outcome="`+row.outcome+`"} 0`; strings.Contains(got, want) || !strings.Contains(got, `broken{issuer="api-keys"} 1`) || !strings.Contains(got, `warder_api_keys{issuer="api-keys"} 1`) {
 				t.Errorf("%s: got\n%s", row.name, got)
 			}
-			if err := w.keys.Ready(t.Context()); err != nil {
-				t.Errorf("%s: not ready, though there are keys: %v", row.name, err)
+			if err := f.keys.Ready(t.Context()); err != nil {
+				t.Errorf("%s: Ready returned an error although keys are loaded: %v", row.name, err)
 			}
 		}
-		w.write(good)
-		time.Sleep(apikey.CheckInterval)
-		w.expect("the same as at first", key, http.StatusOK)
-		if n := w.logged("API keys read"); n != 1 || !strings.Contains(w.metrics(), `broken{issuer="api-keys"} 0`) {
-			t.Errorf("mended: got %d log lines, want 1, and\n%s", n, w.metrics())
+		f.write(valid)
+		time.Sleep(checkInterval)
+		f.expect("original file again", key, http.StatusOK)
+		if n := f.takeLogged("API key file read"); n != 1 || !strings.Contains(f.metrics(), `broken{issuer="api-keys"} 0`) {
+			t.Errorf("original file again: got %d log records, want 1; metrics\n%s", n, f.metrics())
 		}
 	})
 }
 
-// Without a good file nobody can tell: 503, not 401 (RFC 6750 §3.1 has no error for it).
-func TestFileThatWasNeverGood(t *testing.T) {
-	inWorld(t, nil, "", func(w *world) {
-		key, digest := w.make()
-		w.expect("no file", key, http.StatusServiceUnavailable)
-		if got := w.ask("X-API-Key", key).Header().Get("Retry-After"); got != "1" {
+// Until the file has been valid, keys cannot be verified: 503, not 401 (RFC 6750 §3.1 has
+// no error code for this).
+func TestFileNeverValid(t *testing.T) {
+	withFixture(t, nil, "", func(f *fixture) {
+		key, digest := f.generate()
+		f.expect("missing file", key, http.StatusServiceUnavailable)
+		if got := f.send("X-API-Key", key).Header().Get("Retry-After"); got != "1" {
 			t.Errorf("got Retry-After %q, want 1", got)
 		}
-		if err := w.keys.Ready(t.Context()); err == nil || !strings.Contains(err.Error(), w.file) {
-			t.Errorf("got %v, want one that names the file", err)
+		if err := f.keys.Ready(t.Context()); err == nil || !strings.Contains(err.Error(), f.file) {
+			t.Errorf("got %v, want an error that contains the path", err)
 		}
-		w.write(document(entry("a", digest, "")))
-		time.Sleep(apikey.ColdInterval)
-		if err := w.keys.Ready(t.Context()); err != nil {
-			t.Errorf("not ready: %v", err)
+		f.write(keyFile(entry("a", digest, "")))
+		time.Sleep(retryInterval)
+		if err := f.keys.Ready(t.Context()); err != nil {
+			t.Errorf("Ready with a valid file: %v", err)
 		}
-		w.expect("there it is", key, http.StatusOK)
+		f.expect("valid file", key, http.StatusOK)
 	})
 }
 
-// A device or a pipe could let everybody wait for ever.
-func TestFileThatIsNone(t *testing.T) {
-	inWorld(t, nil, "", func(w *world) {
-		if err := os.Symlink(os.DevNull, w.file); err != nil {
+// Devices and pipes could block all callers forever.
+func TestIrregularFiles(t *testing.T) {
+	withFixture(t, nil, "", func(f *fixture) {
+		if err := os.Symlink(os.DevNull, f.file); err != nil {
 			t.Skip(err)
 		}
-		if err := w.keys.Ready(t.Context()); err == nil || !strings.HasSuffix(err.Error(), "is not a regular file") {
-			t.Errorf("a device: got %v", err)
+		if err := f.keys.Ready(t.Context()); err == nil || !strings.HasSuffix(err.Error(), "is not a regular file") {
+			t.Errorf("device: got %v", err)
 		}
-		w.write("")
-		if err := os.Mkdir(w.file, 0o700); err != nil {
+		f.write("")
+		if err := os.Mkdir(f.file, 0o700); err != nil {
 			t.Fatal(err)
 		}
-		time.Sleep(apikey.ColdInterval)
-		if err := w.keys.Ready(t.Context()); err == nil || !strings.HasSuffix(err.Error(), "is not a regular file") {
-			t.Errorf("a directory: got %v", err)
+		time.Sleep(retryInterval)
+		if err := f.keys.Ready(t.Context()); err == nil || !strings.HasSuffix(err.Error(), "is not a regular file") {
+			t.Errorf("directory: got %v", err)
 		}
 	})
 }
 
 func TestFileMistakes(t *testing.T) {
 	digest := strings.Repeat("ab", 32)
-	good := entry("a", digest, "")
+	valid := entry("a", digest, "")
 	for _, row := range []struct{ name, text, want string }{
-		{"no JSON", "keys: []", "line 1: malformed JSON at byte 0"},
-		{"JSON that ends early, on its line", "{\n\"keys\":\n[", "line 3: malformed JSON at byte 11"},
-		{"a byte order mark", "\uFEFF{}", "line 1: malformed JSON at byte 0"},
-		{"an array", "[]", "not a JSON object"},
-		{"two documents", document() + document(), "data after the JSON value"},
-		{"no member keys", `{}`, `member "keys" is missing; without keys it is {"keys": []}`},
-		{"a further member", `{"keys":[],"Version":1}`, "the file: member 2 is unknown; there are keys"},
-		{"another case", `{"Keys":[]}`, `member name differs only in case from "keys"`},
-		{"keys twice", "{\"keys\":[],\n\"keys\":[]}", "line 2: duplicate member name"},
-		{"keys that are no array", `{"keys":{}}`, `member "keys": is not an array`},
-		{"null", `{"keys":null}`, `member "keys": is not an array`},
-		{"a key that is no object", document(good, `"mcp_secret"`), "keys[1]: not a JSON object"},
-		{"a further member of a key", document(entry("a", digest, `,"scope":"b","note":"mcp_secret"`)), "keys[0] \"a\": member 5 is unknown; there are id, sha256, subject, client_id, scopes, expires\nkeys[0] \"a\": member 6 is unknown; there are id, sha256, subject, client_id, scopes, expires"},
-		{"a member of a key in another case", document(entry("a", digest, `,"Expires":""`)), `keys[0] "a": member name differs only in case from "expires"`},
-		{"a member of a key twice", document(good, entry("b", digest, `,"subject":"eve"`)), "line 2: duplicate member name"},
-		{"the same, spelled with an escape", document(entry("a", digest, `,"\u0073ubject":"eve"`)), "line 1: duplicate member name"},
-		{"members of other types", document(`{"id":"a","sha256":1,"subject":null,"client_id":[],"scopes":"a b","expires":1}`), "keys[0] \"a\": sha256: is not a string\nkeys[0] \"a\": subject: is not a string\nkeys[0] \"a\": client_id: is not a string\nkeys[0] \"a\": scopes: is not an array of strings\nkeys[0] \"a\": expires: is not a string"},
-		{"expiry of no date", document(entry("a", digest, `,"expires":""`), entry("b", digest, `,"expires":"2027-01-01"`)), "keys[0] \"a\": expires: is not a time as in \"2027-01-01T00:00:00Z\" (RFC 3339)\nkeys[1] \"b\": expires: is not a time as in \"2027-01-01T00:00:00Z\" (RFC 3339)"},
-		{"an id and a digest twice", document(good, good), "keys[1] \"a\": id is that of keys[0]; give each key its own\nkeys[1] \"a\": sha256 is that of keys[0]; one key can't have two entries"},
-		{"a digest twice, in another case", document(good, entry("b", strings.ToUpper(digest), "")), `keys[1] "b": sha256 is that of keys[0]; one key can't have two entries`},
-		{"nothing said", document("{}"), "keys[0]: id: 1 to 256 letters, digits and . _ : @ / -\nkeys[0]: sha256: is not 64 hex digits; it is the digest of the key, as Generate returns it\nkeys[0]: subject, client_id: both are empty; say who calls with the key"},
-		{"the key for its digest", document(entry("a", "mcp_secret", "")), `keys[0] "a": sha256: is not 64 hex digits; it is the digest of the key, as Generate returns it`},
-		{"too many", document(strings.Repeat("{},", apikey.MaxKeys) + "{},{}"), `member "keys": more than 10000 keys`},
+		{"text that is not JSON", "keys: []", "line 1: malformed JSON at byte 0"},
+		{"truncated JSON, with its line", "{\n\"keys\":\n[", "line 3: malformed JSON at byte 11"},
+		{"byte order mark", "\uFEFF{}", "line 1: malformed JSON at byte 0"},
+		{"array", "[]", "not a JSON object"},
+		{"two documents", keyFile() + keyFile(), "data after the JSON value"},
+		{"without member keys", `{}`, `member "keys" is missing; for a file without keys, write {"keys": []}`},
+		{"unknown member", `{"keys":[],"Version":1}`, "the file: member 2 is unknown; known members: keys"},
+		{"member in another case", `{"Keys":[]}`, `member name differs only in case from "keys"`},
+		{"duplicate member", "{\"keys\":[],\n\"keys\":[]}", "line 2: duplicate member name"},
+		{"keys is not an array", `{"keys":{}}`, `member "keys": is not an array`},
+		{"keys is null", `{"keys":null}`, `member "keys": is not an array`},
+		{"key is not an object", keyFile(valid, `"mcp_secret"`), "keys[1]: not a JSON object"},
+		{"unknown members of a key", keyFile(entry("a", digest, `,"scope":"b","note":"mcp_secret"`)), "keys[0] \"a\": member 5 is unknown; known members: id, sha256, subject, client_id, scopes, expires\nkeys[0] \"a\": member 6 is unknown; known members: id, sha256, subject, client_id, scopes, expires"},
+		{"member of a key in another case", keyFile(entry("a", digest, `,"Expires":""`)), `keys[0] "a": member name differs only in case from "expires"`},
+		{"duplicate member of a key", keyFile(valid, entry("b", digest, `,"subject":"eve"`)), "line 2: duplicate member name"},
+		{"duplicate member of a key, written with an escape", keyFile(entry("a", digest, `,"\u0073ubject":"eve"`)), "line 1: duplicate member name"},
+		{"members of wrong types", keyFile(`{"id":"a","sha256":1,"subject":null,"client_id":[],"scopes":"a b","expires":1}`), "keys[0] \"a\": sha256: is not a string\nkeys[0] \"a\": subject: is not a string\nkeys[0] \"a\": client_id: is not a string\nkeys[0] \"a\": scopes: is not an array of strings\nkeys[0] \"a\": expires: is not a string"},
+		{"invalid expiry", keyFile(entry("a", digest, `,"expires":""`), entry("b", digest, `,"expires":"2027-01-01"`)), "keys[0] \"a\": expires: must be a time such as \"2027-01-01T00:00:00Z\" (RFC 3339)\nkeys[1] \"b\": expires: must be a time such as \"2027-01-01T00:00:00Z\" (RFC 3339)"},
+		{"duplicate id and digest", keyFile(valid, valid), "keys[1] \"a\": id is already used by keys[0]; give each key a different id\nkeys[1] \"a\": sha256 is already used by keys[0]; a key can have only one entry"},
+		{"duplicate digest in another case", keyFile(valid, entry("b", strings.ToUpper(digest), "")), `keys[1] "b": sha256 is already used by keys[0]; a key can have only one entry`},
+		{"empty key", keyFile("{}"), "keys[0]: id: must be 1 to 256 letters, digits or . _ : @ / -\nkeys[0]: sha256: must be 64 hexadecimal digits: the digest of the key, as returned by Generate\nkeys[0]: subject, client_id: both are empty; set at least one of them"},
+		{"key in place of its digest", keyFile(entry("a", "mcp_secret", "")), `keys[0] "a": sha256: must be 64 hexadecimal digits: the digest of the key, as returned by Generate`},
+		{"too many keys", keyFile(strings.Repeat("{},", maxKeys) + "{},{}"), `member "keys": more than 10000 keys`},
 	} {
-		inWorld(t, nil, row.text, func(w *world) {
-			err := w.keys.Ready(t.Context())
-			want := fmt.Sprintf("apikey: file %q: %s", w.file, row.want)
+		withFixture(t, nil, row.text, func(f *fixture) {
+			err := f.keys.Ready(t.Context())
+			want := fmt.Sprintf("apikey: file %q: %s", f.file, row.want)
 			if err == nil || err.Error() != want {
 				t.Errorf("%s:\n got %v\nwant %s", row.name, err, want)
 			}
-			w.made = append(w.made, "mcp_secret")
+			f.secrets = append(f.secrets, "mcp_secret")
 		})
 	}
 }

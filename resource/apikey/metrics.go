@@ -1,22 +1,22 @@
 package apikey
 
 import (
-	"log/slog"
-
 	"github.com/prometheus/client_golang/prometheus"
+
+	"github.com/warder-go/warder/internal/logging"
 )
 
-// How a look at the file ended.
+// Outcomes of a read of the key file.
 const (
-	outcomeLoaded     = "loaded" // it was new and good
+	outcomeLoaded     = "loaded" // valid and changed
 	outcomeUnchanged  = "unchanged"
 	outcomeUnreadable = "unreadable"
 	outcomeTooLarge   = "too_large"
 	outcomeMalformed  = "malformed"
 )
 
-// metrics are the series of one verifier. The label issuer is configuration, outcome a
-// word of a closed set.
+// metrics are the series of one verifier. The values of the label issuer come from the
+// configuration, those of outcome from the constants above.
 type metrics struct {
 	reads  *prometheus.CounterVec
 	gauges [2]prometheus.GaugeFunc
@@ -25,18 +25,18 @@ type metrics struct {
 func newMetrics(v *Verifier) *metrics {
 	labels := prometheus.Labels{"issuer": v.issuer}
 	m := &metrics{reads: prometheus.NewCounterVec(prometheus.CounterOpts{
-		Name: "warder_api_key_file_reads_total", Help: "Looks at the file of keys, by what they found.", ConstLabels: labels,
+		Name: "warder_api_key_file_reads_total", Help: "Reads of the API key file, by outcome.", ConstLabels: labels,
 	}, []string{"outcome"})}
 	for _, outcome := range []string{outcomeLoaded, outcomeUnchanged, outcomeUnreadable, outcomeTooLarge, outcomeMalformed} {
 		m.reads.WithLabelValues(outcome)
 	}
-	gauge := func(name, help string, value func(*keys) float64) prometheus.GaugeFunc {
+	gauge := func(name, help string, value func(*keySet) float64) prometheus.GaugeFunc {
 		return prometheus.NewGaugeFunc(prometheus.GaugeOpts{Name: name, Help: help, ConstLabels: labels},
 			func() float64 { return value(v.current.Load()) })
 	}
-	m.gauges[0] = gauge("warder_api_keys", "Keys that are known, expired ones too.", func(k *keys) float64 { return float64(len(k.entries)) })
-	m.gauges[1] = gauge("warder_api_key_file_broken", "1 while the file can't be read and older keys, if any, are used, else 0.", func(k *keys) float64 {
-		if k.broken != nil {
+	m.gauges[0] = gauge("warder_api_keys", "Configured API keys, including expired ones.", func(s *keySet) float64 { return float64(len(s.entries)) })
+	m.gauges[1] = gauge("warder_api_key_file_broken", "1 while the API key file is missing or invalid and the keys of the last valid file, if any, are in use, else 0.", func(s *keySet) float64 {
+		if s.fileErr != nil {
 			return 1
 		}
 		return 0
@@ -44,7 +44,7 @@ func newMetrics(v *Verifier) *metrics {
 	return m
 }
 
-// Describe sends the descriptions of the verifier's series.
+// Describe implements [prometheus.Collector].
 func (v *Verifier) Describe(ch chan<- *prometheus.Desc) {
 	v.metrics.reads.Describe(ch)
 	for _, g := range v.metrics.gauges {
@@ -52,7 +52,7 @@ func (v *Verifier) Describe(ch chan<- *prometheus.Desc) {
 	}
 }
 
-// Collect sends the present numbers. It does not look at the file.
+// Collect implements [prometheus.Collector]. It does not read the key file.
 func (v *Verifier) Collect(ch chan<- prometheus.Metric) {
 	v.metrics.reads.Collect(ch)
 	for _, g := range v.metrics.gauges {
@@ -60,19 +60,16 @@ func (v *Verifier) Collect(ch chan<- prometheus.Metric) {
 	}
 }
 
-// tell counts a look at the file and logs what is new about it.
-func (v *Verifier) tell(before, after *keys, outcome string) {
+// report counts a read of the file and logs it if the keys or the error have changed.
+func (v *Verifier) report(before, after *keySet, outcome string) {
 	v.metrics.reads.WithLabelValues(outcome).Inc()
-	defer func() { _ = recover() }() // a log handler that panics costs its line, not the keys
-	logger := v.logger
-	if logger == nil {
-		logger = slog.Default()
-	}
+	defer func() { _ = recover() }() // a log handler that panics must not affect verification
+	logger := logging.OrDefault(v.logger)
 	switch {
-	case after.broken != nil && (before.broken == nil || before.broken.Error() != after.broken.Error()):
-		logger.Warn("API keys can't be read", "issuer", v.issuer, "outcome", outcome, "known", len(after.entries), "error", after.broken)
-	case after.broken == nil && (outcome == outcomeLoaded || before.broken != nil):
-		logger.Info("API keys read", "issuer", v.issuer, "outcome", outcome, "known", len(after.entries))
+	case after.fileErr != nil && (before.fileErr == nil || before.fileErr.Error() != after.fileErr.Error()):
+		logger.Warn("API key file is missing or invalid", "issuer", v.issuer, "outcome", outcome, "known", len(after.entries), "error", after.fileErr)
+	case after.fileErr == nil && (outcome == outcomeLoaded || before.fileErr != nil):
+		logger.Info("API key file read", "issuer", v.issuer, "outcome", outcome, "known", len(after.entries))
 	}
 }
 

@@ -1,67 +1,67 @@
-// Package audit writes a record of every decision of a resource: who asked for what,
-// with which kind of credential, and what became of it.
+// Package audit writes a record of every decision of a resource: the caller, the
+// operation, the kind of credential and the result.
 //
-// The records are for a place of their own, not for the log: accepted requests are
-// among them, nothing is sampled, and their form is versioned. They hold no token, no
-// part of one, and no arguments. Without a [Log] in resource.Config.Observers there are
-// none, and they cost nothing.
+// Write the records to a separate destination, not to the log: they include accepted
+// requests, are not sampled, and have a versioned schema. They contain no tokens, no parts
+// of tokens and no arguments of tools. Without a [Log] in resource.Config.Observers there
+// are no records, and no cost.
 package audit
 
 import (
 	"context"
-	"crypto/sha256"
 	"encoding/hex"
 	"errors"
-	"fmt"
 	"log/slog"
 	"sync/atomic"
 
 	"github.com/prometheus/client_golang/prometheus"
 
+	"github.com/warder-go/warder/internal/configerr"
+	"github.com/warder-go/warder/internal/digest"
 	"github.com/warder-go/warder/resource"
 )
 
-// Schema is the form of the records, in each of them. It changes with the meaning of an
-// attribute; further attributes may come without that:
+// Schema is the version of the record schema, which each record contains. It changes if
+// the meaning of an attribute changes, but not if an attribute is added:
 //
-//	time          when it was decided
-//	schema        this
+//	time          time of the decision
+//	schema        the value of this constant
 //	resource      resource.Config.Identifier
 //	decision      accepted, denied, unavailable or error
-//	reason        why not; only with the latter three, as is
-//	status        of the answer
-//	issuer        the configured one that the credential is of, or only claims to be of
-//	              where there is no subject and no client
-//	subject       exactly as the issuer vouches for it, as is
-//	client        to whom the token was issued
+//	reason        the reason, if the decision is not accepted
+//	status        HTTP status of the response, if the decision is not accepted
+//	issuer        configured issuer of the credential; without a subject and a client,
+//	              only the issuer that the unverified credential names
+//	subject       subject, exactly as verified by the issuer
+//	client        client that the token was issued to
 //	credential    jwt, opaque or the name of a header field
-//	jti_sha256    the token's identifier, hashed, in hexadecimal
-//	operations    what the body asks for, as {"method", "name"}, without arguments; only
-//	              where resource.Config.Operations has it read, never from header fields
-//	scopes_needed what the challenge asks for, where scopes were missing
+//	jti_sha256    SHA-256 digest of the token's identifier, in hexadecimal
+//	operations    operations in the body, as {"method", "name"}, without arguments; only
+//	              if resource.Config.Operations needs the body, never from header fields
+//	scopes_needed scopes in the challenge, if scopes were missing
 //	trace_id      from a valid traceparent (W3C Trace Context)
 //
-// What is empty is left out.
+// Empty attributes are omitted.
 const Schema = "warder.audit.v1"
 
 // Limits of the queue.
 const (
-	DefaultQueueEvents = 8192      // events that wait to be written
-	MaxQueueEvents     = 1_000_000 // the most that can be configured
+	DefaultQueueEvents = 8192      // default of Config.QueueEvents
+	MaxQueueEvents     = 1_000_000 // maximum of Config.QueueEvents
 )
 
-// Config says where records go.
+// Config configures a [Log].
 type Config struct {
-	// Handler writes them, one at a time. It is required, is not asked whether it is
-	// enabled for a level, and may be slow: no request waits for it.
+	// Handler writes the records, one at a time. It is required. Its Enabled method is
+	// not called. It may be slow: requests do not wait for it.
 	Handler slog.Handler
 
-	QueueEvents int // most events that wait for it; 0: 8192; at most 1,000,000
+	QueueEvents int // maximum number of queued events; default 8192, at most 1,000,000
 }
 
-// Log queues events and writes them. It is a [resource.Observer] for the Observers of
-// one resource, and a [prometheus.Collector] that [resource.Resource.Metrics] includes.
-// It is safe for concurrent use.
+// Log queues events and writes them as records. It implements [resource.Observer], for
+// the Observers of one resource, and [prometheus.Collector], which
+// [resource.Resource.Metrics] includes. It is safe for concurrent use.
 type Log struct {
 	handler slog.Handler
 	queue   chan resource.Event
@@ -72,33 +72,34 @@ type Log struct {
 	waiting                  prometheus.GaugeFunc
 }
 
-// New checks the configuration. Nothing is written until somebody calls [Log.Run].
+// New returns a Log. The error has a line for each mistake in the configuration. Nothing
+// is written until [Log.Run] is called.
 func New(c Config) (*Log, error) {
-	var mistakes []error
+	var mistakes configerr.List
 	if c.Handler == nil {
-		mistakes = append(mistakes, errors.New("Handler: nil; use slog.NewJSONHandler with a file of its own"))
+		mistakes.Addf("Handler: is nil; use slog.NewJSONHandler with a separate file")
 	}
 	size := c.QueueEvents
 	if size == 0 {
 		size = DefaultQueueEvents
 	}
 	if size < 0 || size > MaxQueueEvents {
-		mistakes = append(mistakes, fmt.Errorf("QueueEvents: %d is not between 1 and %d", c.QueueEvents, MaxQueueEvents))
+		mistakes.Addf("QueueEvents: %d is not between 1 and %d", c.QueueEvents, MaxQueueEvents)
 	}
-	if err := errors.Join(mistakes...); err != nil {
-		return nil, fmt.Errorf("audit: configuration: %w", err)
+	if err := mistakes.Err("audit: configuration"); err != nil {
+		return nil, err
 	}
 	l := &Log{handler: c.Handler, queue: make(chan resource.Event, size)}
 	l.events = prometheus.NewCounterVec(prometheus.CounterOpts{
-		Name: "warder_audit_events_total", Help: "Decisions for the audit log, by what became of their records: written, failed (the handler's doing) or dropped (the queue was full).",
+		Name: "warder_audit_events_total", Help: "Decisions for the audit log, by outcome: written, failed (the handler returned an error or panicked) or dropped (the queue was full).",
 	}, []string{"outcome"})
 	l.written, l.failed, l.dropped = l.events.WithLabelValues("written"), l.events.WithLabelValues("failed"), l.events.WithLabelValues("dropped")
-	l.waiting = prometheus.NewGaugeFunc(prometheus.GaugeOpts{Name: "warder_audit_waiting", Help: "Events that wait to be written."},
+	l.waiting = prometheus.NewGaugeFunc(prometheus.GaugeOpts{Name: "warder_audit_waiting", Help: "Events in the queue of the audit log."},
 		func() float64 { return float64(len(l.queue)) })
 	return l, nil
 }
 
-// Observe queues an event. It never waits: if the queue is full, the event is dropped
+// Observe queues an event. It does not block: if the queue is full, the event is dropped
 // and counted.
 func (l *Log) Observe(_ context.Context, e resource.Event) {
 	select {
@@ -108,29 +109,30 @@ func (l *Log) Observe(_ context.Context, e resource.Event) {
 	}
 }
 
-// Run writes what is queued until ctx ends, and then what is still there. It returns an
-// error at once if it runs already. A program ends its server first and ctx then, and
-// waits for Run: what is decided later stays in the queue.
+// Run writes queued events until ctx is done. Then it writes the events that are in the
+// queue at that time, and returns nil. It returns an error immediately if Run is already
+// running. To shut down, a program stops its server, cancels ctx and waits for Run: later
+// events stay in the queue.
 func (l *Log) Run(ctx context.Context) error {
 	if !l.running.CompareAndSwap(false, true) {
-		return errors.New("audit: Run runs already")
+		return errors.New("audit: Run is already running")
 	}
 	defer l.running.Store(false)
-	values := context.WithoutCancel(ctx) // the last records are to be written too
+	handlerCtx := context.WithoutCancel(ctx) // so that the handler writes the last records too
 	for {
 		select {
 		case e := <-l.queue:
-			l.write(values, e)
+			l.write(handlerCtx, e)
 		case <-ctx.Done():
 			for range len(l.queue) {
-				l.write(values, <-l.queue)
+				l.write(handlerCtx, <-l.queue)
 			}
 			return nil
 		}
 	}
 }
 
-// write gives a record to the handler. One that panics has failed.
+// write passes a record to the handler and counts the outcome. A panic is a failure.
 func (l *Log) write(ctx context.Context, e resource.Event) {
 	outcome := l.failed
 	defer func() {
@@ -142,7 +144,7 @@ func (l *Log) write(ctx context.Context, e resource.Event) {
 	}
 }
 
-// operation is what the records show of a resource.Operation.
+// operation is the form of a resource.Operation in a record.
 type operation struct {
 	Method string `json:"method"`
 	Name   string `json:"name,omitempty"`
@@ -169,15 +171,15 @@ func record(e resource.Event) slog.Record {
 	}
 	add("credential", e.Credential)
 	if c := e.Caller; c != nil && c.TokenID() != "" {
-		hash := sha256.Sum256([]byte(c.TokenID()))
-		add("jti_sha256", hex.EncodeToString(hash[:]))
+		sum := digest.Of(c.TokenID())
+		add("jti_sha256", hex.EncodeToString(sum[:]))
 	}
 	if len(e.Operations) > 0 {
-		shown := make([]operation, len(e.Operations))
+		operations := make([]operation, len(e.Operations))
 		for i, o := range e.Operations {
-			shown[i] = operation{o.Method, o.Name}
+			operations[i] = operation{o.Method, o.Name}
 		}
-		r.AddAttrs(slog.Any("operations", shown))
+		r.AddAttrs(slog.Any("operations", operations))
 	}
 	if len(e.Needed) > 0 {
 		r.AddAttrs(slog.Any("scopes_needed", e.Needed))
@@ -186,13 +188,13 @@ func record(e resource.Event) slog.Record {
 	return r
 }
 
-// Describe sends the descriptions of the log's series.
+// Describe implements [prometheus.Collector].
 func (l *Log) Describe(ch chan<- *prometheus.Desc) {
 	l.events.Describe(ch)
 	l.waiting.Describe(ch)
 }
 
-// Collect sends the present numbers.
+// Collect implements [prometheus.Collector].
 func (l *Log) Collect(ch chan<- prometheus.Metric) {
 	l.events.Collect(ch)
 	l.waiting.Collect(ch)

@@ -27,33 +27,33 @@ import (
 
 const identifier = "https://mcp.example.test/mcp"
 
-// A world is a resource with an audit log.
-type world struct {
+// A fixture is a resource with an audit log.
+type fixture struct {
 	issuer   *resourcetest.Issuer
 	log      *audit.Log
 	resource *resource.Resource
 	registry *prometheus.Registry
 }
 
-func newWorld(t *testing.T, issuer *resourcetest.Issuer, handler slog.Handler, queue int) *world {
+func newFixture(t *testing.T, issuer *resourcetest.Issuer, handler slog.Handler, queue int) *fixture {
 	t.Helper()
-	w := &world{issuer: issuer, registry: prometheus.NewRegistry()}
+	f := &fixture{issuer: issuer, registry: prometheus.NewRegistry()}
 	verifier, err := jwks.New(jwks.Config{Issuer: issuer.Identifier(), Transport: issuer.Transport()})
 	if err != nil {
 		t.Fatal(err)
 	}
-	if w.log, err = audit.New(audit.Config{Handler: handler, QueueEvents: queue}); err != nil {
+	if f.log, err = audit.New(audit.Config{Handler: handler, QueueEvents: queue}); err != nil {
 		t.Fatal(err)
 	}
-	w.resource, err = resource.New(resource.Config{
-		Identifier: identifier, Issuers: []resource.Issuer{{Verifier: verifier}}, Hooks: resource.Hooks{Observers: []resource.Observer{w.log}},
+	f.resource, err = resource.New(resource.Config{
+		Identifier: identifier, Issuers: []resource.Issuer{{Verifier: verifier}}, Hooks: resource.Hooks{Observers: []resource.Observer{f.log}},
 		Operations: resource.Operations{Tools: map[string][]string{"delete": {"admin", "write"}}}, Logger: slog.New(slog.DiscardHandler),
 	})
 	if err != nil {
 		t.Fatal(err)
 	}
-	w.registry.MustRegister(w.resource.Metrics())
-	return w
+	f.registry.MustRegister(f.resource.Metrics())
+	return f
 }
 
 func newIssuer(t *testing.T) *resourcetest.Issuer {
@@ -77,10 +77,11 @@ func request(token string) *http.Request {
 	return req
 }
 
-// count sums the series of a name whose labels contain one value.
-func (w *world) count(t *testing.T, name, label string) (sum int) {
+// count returns the sum of the series with a name and a label value. If label is empty, the
+// series need a label with the name resource.
+func (f *fixture) count(t *testing.T, name, label string) (sum int) {
 	t.Helper()
-	families, err := w.registry.Gather()
+	families, err := f.registry.Gather()
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -96,15 +97,15 @@ func (w *world) count(t *testing.T, name, label string) (sum int) {
 	return sum
 }
 
-// Every attribute of a record, and nothing else.
+// Each record has exactly the expected attributes.
 func TestRecords(t *testing.T) {
 	issuer := newIssuer(t)
 	synctest.Test(t, func(t *testing.T) {
 		var out bytes.Buffer
-		w := newWorld(t, issuer, slog.NewJSONHandler(&out, nil), 0)
-		ctx, end := context.WithCancel(t.Context())
+		f := newFixture(t, issuer, slog.NewJSONHandler(&out, nil), 0)
+		ctx, cancel := context.WithCancel(t.Context())
 		done := make(chan error)
-		go func() { done <- w.log.Run(ctx) }()
+		go func() { done <- f.log.Run(ctx) }()
 		const trace = "0af7651916cd43dd8448eb211c80319c"
 		hash := fmt.Sprintf("%x", sha256.Sum256([]byte("token-1")))
 		operations := []any{map[string]any{"method": "tools/call", "name": "delete"}}
@@ -117,14 +118,14 @@ func TestRecords(t *testing.T) {
 				map[string]any{"decision": "accepted", "subject": "alice", "jti_sha256": hash, "operations": operations}},
 			{"a scope is missing", issuer.Token(resourcetest.Token{Audience: identifier, Scope: "read", Claims: map[string]any{"jti": "token-1"}}),
 				map[string]any{"decision": "denied", "reason": "insufficient_scope", "status": 403., "subject": "alice", "jti_sha256": hash, "operations": operations, "scopes_needed": []any{"admin", "write"}}},
-			{"forged: nobody is named", issuer.Token(resourcetest.Token{Audience: identifier, IssuedAt: time.Now().Add(-2 * time.Minute), Fault: resourcetest.WrongSignature}),
+			{"forged signature, without subject and client", issuer.Token(resourcetest.Token{Audience: identifier, IssuedAt: time.Now().Add(-2 * time.Minute), Fault: resourcetest.WrongSignature}),
 				map[string]any{"decision": "denied", "reason": "signature_invalid", "status": 401.}},
-			{"nothing came", "", map[string]any{"decision": "denied", "reason": "missing_credentials", "status": 401.}},
+			{"no credentials", "", map[string]any{"decision": "denied", "reason": "missing_credentials", "status": 401.}},
 		} {
-			w.resource.Authenticate(request(row.token))
+			f.resource.Authenticate(request(row.token))
 			synctest.Wait()
 			if strings.Contains(out.String(), "hunter2") {
-				t.Errorf("%s: arguments in %s", row.name, out.String())
+				t.Errorf("%s: arguments are in %s", row.name, out.String())
 			}
 			got := map[string]any{}
 			if err := json.Unmarshal(out.Bytes(), &got); err != nil {
@@ -132,7 +133,7 @@ func TestRecords(t *testing.T) {
 			}
 			out.Reset()
 			if when, err := time.Parse(time.RFC3339Nano, fmt.Sprint(got["time"])); err != nil || !when.Equal(time.Now()) {
-				t.Errorf("%s: time is %v", row.name, got["time"])
+				t.Errorf("%s: got time %v, want the current time", row.name, got["time"])
 			}
 			delete(got, "time")
 			row.want["schema"], row.want["level"], row.want["msg"], row.want["resource"], row.want["trace_id"] = audit.Schema, "INFO", "decision", identifier, trace
@@ -147,31 +148,31 @@ func TestRecords(t *testing.T) {
 			}
 			time.Sleep(time.Minute)
 		}
-		end()
+		cancel()
 		if err := <-done; err != nil {
 			t.Error(err)
 		}
 	})
 }
 
-// A tallying handler counts records by what they say was decided.
-type tallying struct {
-	mu    sync.Mutex
-	seen  map[string]int
-	total int
-	moved *sync.Cond
+// A countingHandler counts records by decision and reason.
+type countingHandler struct {
+	mu      sync.Mutex
+	seen    map[string]int
+	total   int
+	changed *sync.Cond
 }
 
-func newTallying() *tallying {
-	h := &tallying{seen: map[string]int{}}
-	h.moved = sync.NewCond(&h.mu)
+func newCountingHandler() *countingHandler {
+	h := &countingHandler{seen: map[string]int{}}
+	h.changed = sync.NewCond(&h.mu)
 	return h
 }
 
-func (*tallying) Enabled(context.Context, slog.Level) bool { return false } // is not asked
-func (h *tallying) WithAttrs([]slog.Attr) slog.Handler     { return h }
-func (h *tallying) WithGroup(string) slog.Handler          { return h }
-func (h *tallying) Handle(_ context.Context, r slog.Record) error {
+func (*countingHandler) Enabled(context.Context, slog.Level) bool { return false } // must not be called
+func (h *countingHandler) WithAttrs([]slog.Attr) slog.Handler     { return h }
+func (h *countingHandler) WithGroup(string) slog.Handler          { return h }
+func (h *countingHandler) Handle(_ context.Context, r slog.Record) error {
 	decision, reason := "", ""
 	r.Attrs(func(a slog.Attr) bool {
 		switch a.Key {
@@ -186,64 +187,65 @@ func (h *tallying) Handle(_ context.Context, r slog.Record) error {
 	defer h.mu.Unlock()
 	h.seen[decision+" "+reason]++
 	h.total++
-	h.moved.Broadcast()
+	h.changed.Broadcast()
 	return nil
 }
 
-func (h *tallying) waitFor(n int) {
+func (h *countingHandler) waitFor(n int) {
 	h.mu.Lock()
 	defer h.mu.Unlock()
 	for h.total < n {
-		h.moved.Wait()
+		h.changed.Wait()
 	}
 }
 
-// As many events as decisions, of each kind, over a million of them.
+// The number of records of each kind equals the number of decisions, for a million
+// decisions.
 func TestEventsEqualDecisions(t *testing.T) {
-	const rounds, workers, each = 50, 4, 5000
-	handler := newTallying()
-	w := newWorld(t, newIssuer(t), handler, workers*each)
-	ctx, end := context.WithCancel(t.Context())
+	const rounds, workers, perWorker = 50, 4, 5000
+	handler := newCountingHandler()
+	f := newFixture(t, newIssuer(t), handler, workers*perWorker)
+	ctx, cancel := context.WithCancel(t.Context())
 	done := make(chan error)
-	go func() { done <- w.log.Run(ctx) }()
-	good := w.issuer.Token(resourcetest.Token{Audience: identifier})
+	go func() { done <- f.log.Run(ctx) }()
+	valid := f.issuer.Token(resourcetest.Token{Audience: identifier})
 	requests := []func() *http.Request{
-		func() *http.Request { return bodyless(good) },
+		func() *http.Request { return bodyless(valid) },
 		func() *http.Request { return bodyless("") },
-		func() *http.Request { return bodyless("no-jwt") },
-		func() *http.Request { return bodyless(good) },
+		func() *http.Request { return bodyless("opaque") },
+		func() *http.Request { return bodyless(valid) },
 	}
 	for round := range rounds {
 		var workersDone sync.WaitGroup
 		for n := range workers {
 			workersDone.Go(func() {
 				req := requests[n]()
-				for range each {
-					decision, _ := w.resource.Authenticate(req)
+				for range perWorker {
+					decision, _ := f.resource.Authenticate(req)
 					decision.Done()
 				}
 			})
 		}
 		workersDone.Wait()
-		handler.waitFor((round + 1) * workers * each) // else the queue could fill
+		handler.waitFor((round + 1) * workers * perWorker) // so that the queue does not overflow
 	}
-	end()
+	cancel()
 	if err := <-done; err != nil {
 		t.Error(err)
 	}
-	const of = rounds * each
-	want := map[string]int{"accepted ": 2 * of, "denied missing_credentials": of, "denied opaque_unsupported": of}
+	const perKind = rounds * perWorker
+	want := map[string]int{"accepted ": 2 * perKind, "denied missing_credentials": perKind, "denied opaque_unsupported": perKind}
 	if fmt.Sprint(handler.seen) != fmt.Sprint(want) {
 		t.Errorf("records: got %v, want %v", handler.seen, want)
 	}
-	if got := w.count(t, "warder_decisions_total", ""); got != handler.total || got != 1_000_000 {
-		t.Errorf("%d decisions, %d records, want a million", got, handler.total)
+	if got := f.count(t, "warder_decisions_total", ""); got != handler.total || got != 1_000_000 {
+		t.Errorf("got %d decisions and %d records, want 1,000,000", got, handler.total)
 	}
-	if got := w.count(t, "warder_audit_events_total", "written"); got != handler.total {
-		t.Errorf("%d records counted, %d written", got, handler.total)
+	if got := f.count(t, "warder_audit_events_total", "written"); got != handler.total {
+		t.Errorf("got %d in the metric, want %d", got, handler.total)
 	}
-	if got := w.count(t, "warder_audit_events_total", "dropped"); got != 0 {
-		t.Errorf("%d dropped", got)
+	if got := f.count(t, "warder_audit_events_total", "dropped"); got != 0 {
+		t.Errorf("got %d dropped events, want 0", got)
 	}
 }
 
@@ -255,89 +257,90 @@ func bodyless(token string) *http.Request {
 	return req
 }
 
-// A stuck handler holds up no request; what has no room is counted.
+// A blocked handler does not delay requests. Events that do not fit in the queue are
+// counted.
 func TestOverflowIsCounted(t *testing.T) {
 	issuer := newIssuer(t)
 	synctest.Test(t, func(t *testing.T) {
-		stuck := make(chan struct{})
-		handler := newTallying()
-		w := newWorld(t, issuer, blocking{handler, stuck}, 10)
-		ctx, end := context.WithCancel(t.Context())
+		unblock := make(chan struct{})
+		handler := newCountingHandler()
+		f := newFixture(t, issuer, blockingHandler{handler, unblock}, 10)
+		ctx, cancel := context.WithCancel(t.Context())
 		done := make(chan error)
-		go func() { done <- w.log.Run(ctx) }()
-		w.resource.Authenticate(bodyless(""))
-		synctest.Wait() // this one is with the handler
-		began := time.Now()
+		go func() { done <- f.log.Run(ctx) }()
+		f.resource.Authenticate(bodyless(""))
+		synctest.Wait() // the handler has this event
+		start := time.Now()
 		for range 100 {
-			w.resource.Authenticate(bodyless(""))
+			f.resource.Authenticate(bodyless(""))
 		}
-		if took := time.Since(began); took != 0 {
-			t.Errorf("requests waited %s", took)
+		if took := time.Since(start); took != 0 {
+			t.Errorf("requests took %s, want 0", took)
 		}
-		if dropped, waiting := w.count(t, "warder_audit_events_total", "dropped"), w.count(t, "warder_audit_waiting", ""); dropped != 90 || waiting != 10 {
-			t.Errorf("%d dropped and %d waiting, want 90 and 10", dropped, waiting)
+		if dropped, waiting := f.count(t, "warder_audit_events_total", "dropped"), f.count(t, "warder_audit_waiting", ""); dropped != 90 || waiting != 10 {
+			t.Errorf("got %d dropped and %d waiting, want 90 and 10", dropped, waiting)
 		}
-		if err := w.log.Run(ctx); err == nil {
-			t.Error("two of Run at one time")
+		if err := f.log.Run(ctx); err == nil {
+			t.Error("a concurrent second Run returned no error")
 		}
-		end()
-		close(stuck)
+		cancel()
+		close(unblock)
 		if err := <-done; err != nil {
 			t.Error(err)
 		}
-		if got := w.count(t, "warder_audit_events_total", "written"); got != 11 || handler.total != 11 {
-			t.Errorf("%d written, %d of them there; the queue was not emptied at the end", got, handler.total)
+		if got := f.count(t, "warder_audit_events_total", "written"); got != 11 || handler.total != 11 {
+			t.Errorf("got %d written events and %d records, want 11: the queue must be empty after Run", got, handler.total)
 		}
-		w.resource.Authenticate(bodyless(""))
-		if w.count(t, "warder_audit_waiting", "") != 1 {
-			t.Error("what comes after the end is not in the queue")
+		f.resource.Authenticate(bodyless(""))
+		if f.count(t, "warder_audit_waiting", "") != 1 {
+			t.Error("an event after the end of Run is not in the queue")
 		}
-		if err := w.log.Run(ctx); err != nil || handler.total != 12 {
-			t.Errorf("a second run: %v, %d records", err, handler.total)
+		if err := f.log.Run(ctx); err != nil || handler.total != 12 {
+			t.Errorf("second Run: got %v and %d records, want nil and 12", err, handler.total)
 		}
 	})
 }
 
-type blocking struct {
-	*tallying
+type blockingHandler struct {
+	*countingHandler
 	until chan struct{}
 }
 
-func (b blocking) Handle(ctx context.Context, r slog.Record) error {
-	<-b.until
+func (h blockingHandler) Handle(ctx context.Context, r slog.Record) error {
+	<-h.until
 	if ctx.Err() != nil {
 		return ctx.Err()
 	}
-	return b.tallying.Handle(ctx, r)
+	return h.countingHandler.Handle(ctx, r)
 }
 
-type failing struct{ *tallying }
+type failingHandler struct{ *countingHandler }
 
-func (f failing) Handle(ctx context.Context, r slog.Record) error {
-	if err := f.tallying.Handle(ctx, r); f.total%2 == 0 {
+func (h failingHandler) Handle(ctx context.Context, r slog.Record) error {
+	if err := h.countingHandler.Handle(ctx, r); h.total%2 == 0 {
 		return err
 	}
-	if f.total%3 == 0 {
+	if h.total%3 == 0 {
 		panic("disk")
 	}
 	return errors.New("disk full")
 }
 
-// A handler that fails or panics costs its record, which is counted.
+// Records are counted as failed if the handler returns an error or panics.
 func TestFailuresAreCounted(t *testing.T) {
-	w := newWorld(t, newIssuer(t), failing{newTallying()}, 100)
+	f := newFixture(t, newIssuer(t), failingHandler{newCountingHandler()}, 100)
 	for range 12 {
-		w.resource.Authenticate(bodyless(""))
+		f.resource.Authenticate(bodyless(""))
 	}
-	ctx, end := context.WithCancel(t.Context())
-	end()
-	if err := w.log.Run(ctx); err != nil {
+	ctx, cancel := context.WithCancel(t.Context())
+	cancel()
+	if err := f.log.Run(ctx); err != nil {
 		t.Error(err)
 	}
-	if written, failed := w.count(t, "warder_audit_events_total", "written"), w.count(t, "warder_audit_events_total", "failed"); written != 6 || failed != 6 {
-		t.Errorf("%d written, %d failed, want 6 and 6", written, failed)
+	if written, failed := f.count(t, "warder_audit_events_total", "written"), f.count(t, "warder_audit_events_total", "failed"); written != 6 || failed != 6 {
+		t.Errorf("got %d written and %d failed, want 6 and 6", written, failed)
 	}
-	if problems, err := testutil.GatherAndLint(w.registry); err != nil || len(problems) > 0 {
+	if problems, err := testutil.GatherAndLint(f.registry); err != nil || len(problems) > 0 {
 		t.Errorf("lint: %v %v", problems, err)
 	}
 }
@@ -348,10 +351,10 @@ func TestConfiguration(t *testing.T) {
 		config audit.Config
 		want   string
 	}{
-		{"nothing", audit.Config{}, "audit: configuration: Handler: nil; use slog.NewJSONHandler with a file of its own"},
-		{"negative", audit.Config{Handler: slog.DiscardHandler, QueueEvents: -1}, "audit: configuration: QueueEvents: -1 is not between 1 and 1000000"},
-		{"too much", audit.Config{QueueEvents: audit.MaxQueueEvents + 1}, "audit: configuration: Handler: nil; use slog.NewJSONHandler with a file of its own\nQueueEvents: 1000001 is not between 1 and 1000000"},
-		{"the most", audit.Config{Handler: slog.DiscardHandler, QueueEvents: audit.MaxQueueEvents}, ""},
+		{"empty", audit.Config{}, "audit: configuration: Handler: is nil; use slog.NewJSONHandler with a separate file"},
+		{"negative queue", audit.Config{Handler: slog.DiscardHandler, QueueEvents: -1}, "audit: configuration: QueueEvents: -1 is not between 1 and 1000000"},
+		{"queue above the limit", audit.Config{QueueEvents: audit.MaxQueueEvents + 1}, "audit: configuration: Handler: is nil; use slog.NewJSONHandler with a separate file\nQueueEvents: 1000001 is not between 1 and 1000000"},
+		{"largest queue", audit.Config{Handler: slog.DiscardHandler, QueueEvents: audit.MaxQueueEvents}, ""},
 	} {
 		_, err := audit.New(row.config)
 		if got := fmt.Sprint(err); row.want != got && (row.want != "" || err != nil) {

@@ -13,7 +13,7 @@ import (
 )
 
 func Example() {
-	// A file of its own in a program. The time is left out here because it changes.
+	// A program uses a separate file. This example omits the time because it changes.
 	handler := slog.NewJSONHandler(os.Stdout, &slog.HandlerOptions{ReplaceAttr: func(_ []string, a slog.Attr) slog.Attr {
 		if a.Key == slog.TimeKey {
 			return slog.Attr{}
@@ -40,11 +40,11 @@ func Example() {
 		return
 	}
 
-	ctx, end := context.WithCancel(context.Background())
+	ctx, cancel := context.WithCancel(context.Background())
 	written := make(chan error)
 	go func() { written <- log.Run(ctx) }()
-	_, _ = res.Authenticate(httptest.NewRequest("POST", "https://mcp.example.com/mcp", nil)) // as a middleware does
-	end()                                                                                    // when the server has ended
+	_, _ = res.Authenticate(httptest.NewRequest("POST", "https://mcp.example.com/mcp", nil)) // as the middleware does
+	cancel()                                                                                 // after the server has stopped
 	if err := <-written; err != nil {
 		fmt.Println(err)
 	}

@@ -10,48 +10,49 @@ import (
 	"github.com/warder-go/warder/resource"
 )
 
-// A building is a resource that is made of a reading.
-type building struct {
-	*reading
-	of       Config
-	pool     pool // verifiers that may be used again
-	next     pool // those that are used
-	fresh    []resource.Verifier
-	opaque   string // the path of the issuer that opaque tokens go to
-	resource *resource.Resource
+// A builder builds a resource from an input.
+type builder struct {
+	*input
+	config     Config
+	previous   verifiers // of the previous build, for reuse
+	used       verifiers // of this build
+	created    []resource.Verifier
+	opaquePath string // of the issuer for opaque tokens
+	resource   *resource.Resource
 }
 
-// build makes a resource. The sum is of all that was read for it, also if it fails. A
-// function of the program that panics takes no server down that has a configuration.
-func (l *Live) build(ctx context.Context) (b *building, sum string, err error) {
+// build reads the files and builds a resource. It returns the digest of everything that
+// it read, also with an error. A panic in a function of the program becomes an error, so
+// that a reload cannot stop a running server.
+func (l *Live) build(ctx context.Context) (b *builder, digest string, err error) {
 	defer func() {
 		if p := recover(); p != nil {
-			b, sum = nil, "panic" // a sum that no reading has
-			err = fmt.Errorf("config: a function that was called for the configuration panicked with a %T", p)
+			b, digest = nil, "panic" // not equal to the digest of any input
+			err = fmt.Errorf("config: a function of the program, such as Complete or Check, panicked with a value of type %T", p)
 		}
 	}()
-	b = &building{reading: l.config.read(), of: *l.config, pool: l.pool, next: pool{}}
-	off := b.settings.Enabled != nil && !*b.settings.Enabled
-	if b.found && !off {
-		b.m.read = len(b.m.all)
-		b.make(ctx)
+	b = &builder{input: l.config.read(), config: *l.config, previous: l.verifiers, used: verifiers{}}
+	disabled := b.settings.Enabled != nil && !*b.settings.Enabled
+	if b.found && !disabled {
+		b.mistakes.endRead()
+		b.buildResource(ctx)
 	}
-	if err = b.err(); err == nil && off {
+	if err = b.err(); err == nil && disabled {
 		err = ErrDisabled
 	}
-	return b, string(b.files.sum.Sum(nil)), err
+	return b, b.files.digest(), err
 }
 
-func (b *building) make(ctx context.Context) {
+func (b *builder) buildResource(ctx context.Context) {
 	s := &b.settings
 	c := resource.Config{
-		Identifier:   b.need("resource_server_url", s.ResourceServerURL),
+		Identifier:   b.requireURL("resource_server_url", s.ResourceServerURL),
 		Scopes:       s.RequiredScopes,
 		ScopeOptions: resource.ScopeOptions{Challenge: s.ChallengeScopes, Implies: s.ImpliedScopes},
 		HTTP:         resource.HTTPOptions{Origins: s.AllowedOrigins},
 		Metadata:     metadata.Document{ScopesSupported: s.ScopesSupported, ResourceName: s.ResourceName, ResourceDocumentation: s.ServiceDocsURL},
 		Limits:       resource.Limits{Leeway: seconds(s.LeewaySeconds), CacheTTL: seconds(s.TokenCacheTTL)},
-		Logger:       b.of.Logger,
+		Logger:       b.config.Logger,
 		Operations: resource.Operations{Methods: s.MethodScopes, Tools: s.ToolScopes, Prompts: s.PromptScopes,
 			Public: s.PublicOperations},
 	}
@@ -65,15 +66,16 @@ func (b *building) make(ctx context.Context) {
 	if s.StepUp == "keep_granted" {
 		c.ScopeOptions.StepUp = resource.StepUpKeepGranted
 	}
-	b.issuers(&c)
-	b.apiKeys(ctx, &c)
-	if b.of.Complete != nil {
-		b.of.Complete(&c)
+	b.addIssuers(&c)
+	b.addAPIKeys(ctx, &c)
+	if b.config.Complete != nil {
+		b.config.Complete(&c)
 	}
 	b.finish(c)
 }
 
-// seconds: what is not said is the default of resource, and 0 is none.
+// seconds returns 0, which package resource replaces by its default, if the setting is
+// absent, and -1, which disables the feature, if it is 0.
 func seconds(n *int) time.Duration {
 	switch {
 	case n == nil:
@@ -84,41 +86,41 @@ func seconds(n *int) time.Duration {
 	return time.Duration(*n) * time.Second
 }
 
-// need returns a required URL. In the place of one that is missing it returns another,
-// with which to look for more mistakes.
-func (b *building) need(path, url string) string {
+// requireURL returns the URL. If it is absent, requireURL adds a mistake and returns a
+// placeholder, so that building can continue and find more mistakes.
+func (b *builder) requireURL(path, url string) string {
 	if url != "" {
 		return url
 	}
-	if _, said := b.places[path]; !said { // else it was told why there is none
-		b.m.add(b.at(path), "%s: is missing", path)
+	if _, present := b.positions[path]; !present { // else the decoder has added a mistake
+		b.mistakes.add(b.position(path), "%s: is missing", path)
 	}
 	return "https://missing.invalid/"
 }
 
-// at is where a key stands, or the nearest one round it.
-func (b *building) at(path string) place {
+// position returns the position of a key, or of the nearest enclosing key that is present.
+func (b *builder) position(path string) position {
 	for {
-		if p, ok := b.places[path]; ok || path == "" {
+		if p, ok := b.positions[path]; ok || path == "" {
 			return p
 		}
 		path = path[:max(0, strings.LastIndexAny(path, ".["))]
 	}
 }
 
-// finish makes the resource, if nothing was wrong so far, else it only looks for more
-// mistakes: stand-ins have taken the place of verifiers that could not be made.
-func (b *building) finish(c resource.Config) {
+// finish builds the resource. If there are mistakes already, it only looks for further
+// ones, because placeholders have replaced verifiers that could not be built.
+func (b *builder) finish(c resource.Config) {
 	res, err := resource.New(c)
-	for _, mistake := range parts(err) {
-		b.told(mistake)
+	for _, mistake := range splitMistakes(err) {
+		b.addResourceMistake(mistake)
 	}
-	if len(b.m.all) > 0 {
+	if b.mistakes.count() > 0 {
 		return
 	}
-	if b.of.Check != nil {
-		if err := b.of.Check(res); err != nil {
-			b.m.add(b.at(""), "%s", err)
+	if b.config.Check != nil {
+		if err := b.config.Check(res); err != nil {
+			b.mistakes.add(b.position(""), "%s", err)
 			return
 		}
 	}

@@ -1,6 +1,6 @@
-// Package config makes a [resource.Resource] of a file: the block `authorization:` of
-// mcp-agent's users, key for key, and more keys beside them. All are in
-// docs/configuration.md and, for editors, in authorization.schema.json.
+// Package config builds a [resource.Resource] from a YAML file. The file has the block
+// `authorization:` of mcp-agent, with the same keys and additional ones. All keys are
+// documented in docs/configuration.md and, for editors, in authorization.schema.json.
 //
 //	authorization:
 //	  issuer_url: https://auth.example.com
@@ -9,10 +9,10 @@
 //	  client_id: mcp
 //	  client_secret: ${CLIENT_SECRET}
 //
-// [Load] is for a configuration that stays what it is, [New] for one that is taken over
-// when its files change. A file that is broken or says `enabled: false` never yields a
-// server without protection: there is an error then and no Resource, and a reload that
-// fails changes nothing.
+// Use [Load] for a configuration that does not change, and [New] for one that is reloaded
+// when its files change. A file that is invalid or has `enabled: false` never results in
+// an unprotected server: [Load] and [New] return an error and no Resource, and a failed
+// reload changes nothing.
 package config
 
 import (
@@ -27,55 +27,58 @@ import (
 	"github.com/warder-go/warder/resource"
 )
 
-// ErrDisabled says that the configuration is sound and has `enabled: false`. What that
-// means is for the program to decide: ending is the safe answer, serving without
-// protection one that must be written down.
+// ErrDisabled means that the configuration is valid and has `enabled: false`. The program
+// must decide what to do: to exit is the safe reaction, and serving without protection
+// requires explicit code.
 var ErrDisabled = errors.New("config: authorization is disabled (enabled: false)")
 
-// Config says where the configuration is, and what only the program knows. File or Text
-// is required.
+// Config says where the configuration is, and holds the values that a file cannot
+// contain. Exactly one of File and Text is required.
 type Config struct {
-	// File is YAML with the block `authorization:`; other keys at the top are not
-	// looked at. Relative names in the block start from its folder.
+	// File is the path of a YAML file with the block `authorization:`. Other top-level
+	// keys are ignored. Relative paths in the block are relative to the file's directory.
 	File string
-	Text []byte // instead of File; relative names start from the working directory
+	Text []byte // YAML, instead of File; relative paths start from the working directory
 
-	// SecretsFile is another file with such a block, such as mcp_agent.secrets.yaml.
-	// What it says counts over what File says, mappings key by key. "": none.
+	// SecretsFile is the optional path of another file with such a block, such as
+	// mcp_agent.secrets.yaml. It overrides File: mappings are merged by key, lists and
+	// scalars are replaced.
 	SecretsFile string
 
-	// Environ are the variables for ${VAR} and AUTHORIZATION__KEY, as in os.Environ,
-	// which they are if it is nil. Variables of that name count over both files.
+	// Environ are the variables for ${VAR} and AUTHORIZATION__KEY, in the format of
+	// os.Environ. The default is os.Environ(). Variables AUTHORIZATION__KEY override
+	// both files.
 	Environ []string
 
-	// Complete adds what a file can't say, such as Revoked, Observers, Operations.Rule,
-	// Operations.Stateless and Headers. It is called at each look at the files, by one
-	// goroutine at a time, and is to put in the same verifiers and observers each time:
-	// what it makes anew would count as changed. What it changes is not checked against
-	// the file.
+	// Complete, if not nil, sets what a file cannot contain, such as Revoked, Observers,
+	// Operations.Rule, Operations.Stateless and Headers. It is called for each read of
+	// the files, never concurrently. It must set the same verifiers and observers each
+	// time, because new ones are treated as changes. What it sets is not checked against the
+	// file.
 	Complete func(*resource.Config)
 
-	// Check is asked at each look too, such as mcpsdk.Check. Its error is a mistake of the
-	// configuration.
+	// Check, if not nil, is called for each read of the files after the resource has
+	// been built, for example to call mcpsdk.Check. Its error is a configuration mistake.
 	Check func(*resource.Resource) error
 
-	Interval  time.Duration     // between two looks at the files, by Run; 0: 10 s; at least 1 s
-	Transport http.RoundTripper // to the issuers, see jwks.Config; ca_file has no effect then
-	Logger    *slog.Logger      // one record per reload; nil: slog.Default()
+	Interval  time.Duration     // between checks of the files by Run; default 10 s, at least 1 s
+	Transport http.RoundTripper // for calls to issuers, see jwks.Config; ca_file has no effect with it
+	Logger    *slog.Logger      // receives one record per reload; default slog.Default()
 }
 
-// Format prints the name of the file for every verb: Text and Environ may hold secrets.
+// Format writes the path of the file for every verb, because Text and Environ may contain
+// secrets.
 func (c Config) Format(f fmt.State, _ rune) { _, _ = io.WriteString(f, "config.Config("+c.File+")") }
 
-// LogValue logs the name of the file.
+// LogValue returns the path of the file.
 func (c Config) LogValue() slog.Value { return slog.StringValue(c.File) }
 
-// MarshalText encodes the name of the file, so that encoders show nothing else either.
+// MarshalText returns the path of the file, so that encoders do not disclose secrets.
 func (c Config) MarshalText() ([]byte, error) { return []byte(c.File), nil }
 
-// Load returns the resource that a file describes, with the environment's overrides. It
-// asks nobody: call [resource.Resource.Ready] for that. The error is [ErrDisabled], or
-// names every mistake with its line.
+// Load returns the resource that a file describes, with the overrides of the environment.
+// It does not call any issuer: use [resource.Resource.Ready] for that. The error is
+// [ErrDisabled], or has a line for each mistake with its position.
 func Load(file string) (*resource.Resource, error) {
 	live, err := New(Config{File: file})
 	if err != nil {
@@ -84,25 +87,25 @@ func Load(file string) (*resource.Resource, error) {
 	return live.Resource(), nil
 }
 
-// New returns the configuration as it is now. [Live.Run] follows its changes. Errors are
-// those of [Load].
+// New reads the files and builds the resource. Call [Live.Run] to apply later changes of
+// the files. Errors are those of [Load].
 func New(c Config) (*Live, error) {
 	if c.Interval == 0 {
 		c.Interval = DefaultInterval
 	}
 	if c.Interval < MinInterval {
-		return nil, errors.New("config: Interval: is under " + MinInterval.String())
+		return nil, errors.New("config: Interval: must be at least " + MinInterval.String())
 	}
 	if (c.File == "") == (c.Text == nil) {
-		return nil, errors.New("config: File, Text: give one of them")
+		return nil, errors.New("config: File, Text: set exactly one of them")
 	}
 	l := &Live{config: &c}
-	built, sum, err := l.build(context.Background())
+	b, digest, err := l.build(context.Background())
 	if err != nil {
 		return nil, err
 	}
-	l.resource, l.pool, l.applied = built.resource, built.next, sum
+	l.resource, l.verifiers, l.applied = b.resource, b.used, digest
 	l.metrics = newMetrics(l.resource.Identifier())
-	l.metrics.appliedAt(time.Now())
+	l.metrics.setApplied(time.Now())
 	return l, nil
 }

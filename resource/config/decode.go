@@ -10,21 +10,21 @@ import (
 	"unicode/utf8"
 )
 
-// A decoder fills Settings from nodes. Every mistake is noted, and the rest goes on.
+// A decoder decodes nodes into Settings. After a mistake it continues with the next key.
 type decoder struct {
-	lookup func(name string) (string, bool) // of variables
-	places map[string]place                 // of keys, by their paths
-	m      *mistakes
+	lookup    func(name string) (string, bool) // of environment variables
+	positions map[string]position              // of keys, by their paths
+	mistakes  *mistakes
 }
 
-// A key of a struct.
+// A key is a key of a mapping and the struct field for it.
 type key struct {
 	name  string
 	field reflect.StructField
 	index []int
 }
 
-// keys lists those of a struct, embedded ones included, in order.
+// keys returns the keys of a struct in order, including those of embedded structs.
 func keys(t reflect.Type) (all []key) {
 	for _, field := range reflect.VisibleFields(t) {
 		if name := field.Tag.Get("yaml"); name != "" && !field.Anonymous {
@@ -41,38 +41,37 @@ func names(t reflect.Type) (all []string) {
 	return all
 }
 
-// object fills a struct from a mapping.
-func (d *decoder) object(n *node, path string, into reflect.Value) {
+func (d *decoder) decodeStruct(n *node, path string, into reflect.Value) {
 	if n.kind != mapping {
-		d.m.add(n.at, "%s: is not a mapping of keys", path)
+		d.mistakes.add(n.at, "%s: is not a mapping of keys", path)
 		return
 	}
-	d.places[path] = n.at
+	d.positions[path] = n.at
 	known := keys(into.Type())
 	for i := range n.members {
 		member := &n.members[i]
 		at := slices.IndexFunc(known, func(k key) bool { return k.name == member.name })
 		if at < 0 {
-			d.unknown(path, member, into.Type())
+			d.addUnknownKey(path, member, into.Type())
 			continue
 		}
 		below := join(path, member.name)
-		d.places[below] = member.at
-		d.value(member.value, below, into.FieldByIndex(known[at].index), known[at].field.Tag)
+		d.positions[below] = member.at
+		d.decodeValue(member.value, below, into.FieldByIndex(known[at].index), known[at].field.Tag)
 	}
 	for _, k := range known {
 		if k.field.Tag.Get("required") == "here" && n.member(k.name) == nil {
-			d.m.add(n.at, "%s: is missing", join(path, k.name))
+			d.mistakes.add(n.at, "%s: is missing", join(path, k.name))
 		}
 	}
 }
 
-func (d *decoder) unknown(path string, member *member, of reflect.Type) {
-	if !isName(member.name) {
-		d.m.add(member.at, "%s: unknown key, not shown, as it does not look like one; is there a space behind the colon?", orBlock(path))
+func (d *decoder) addUnknownKey(path string, member *member, t reflect.Type) {
+	if !isPrintableKey(member.name) {
+		d.mistakes.add(member.at, "%s: unknown key, not shown because it may contain a secret; is a space missing after a colon?", pathOrBlock(path))
 		return
 	}
-	d.m.add(member.at, "%s: unknown key%s", join(path, member.name), didYouMean(member.name, names(of)))
+	d.mistakes.add(member.at, "%s: unknown key%s", join(path, member.name), didYouMean(member.name, names(t)))
 }
 
 func join(path, name string) string {
@@ -82,84 +81,85 @@ func join(path, name string) string {
 	return path + "." + name
 }
 
-func orBlock(path string) string {
+// pathOrBlock returns the name of the block for the empty path.
+func pathOrBlock(path string) string {
 	if path == "" {
 		return blockName
 	}
 	return path
 }
 
-func (d *decoder) value(n *node, path string, into reflect.Value, tag reflect.StructTag) {
+func (d *decoder) decodeValue(n *node, path string, into reflect.Value, tag reflect.StructTag) {
 	switch into.Kind() {
 	case reflect.String:
-		d.string(n, path, into, tag.Get("enum"))
+		d.decodeString(n, path, into, tag.Get("enum"))
 	case reflect.Bool:
-		d.bool(n, path, into)
+		d.decodeBool(n, path, into)
 	case reflect.Pointer:
 		target := reflect.New(into.Type().Elem())
-		before := len(d.m.all)
+		before := d.mistakes.count()
 		if target.Elem().Kind() == reflect.Bool {
-			d.bool(n, path, target.Elem())
+			d.decodeBool(n, path, target.Elem())
 		} else {
-			d.int(n, path, target.Elem(), tag.Get("max"))
+			d.decodeInt(n, path, target.Elem(), tag.Get("max"))
 		}
-		if len(d.m.all) == before {
+		if d.mistakes.count() == before {
 			into.Set(target)
 		}
 	case reflect.Slice:
-		d.list(n, path, into)
+		d.decodeList(n, path, into)
 	case reflect.Map:
-		d.mapping(n, path, into)
+		d.decodeMap(n, path, into)
 	default:
-		panic("config: a type that the reader does not know: " + into.Type().String())
+		panic("config: unsupported type " + into.Type().String())
 	}
 }
 
-// scalar returns the text of a scalar with its variables put in, and whether it comes
-// from one. An empty text is refused everywhere: it is a variable that is not what
-// somebody thinks, or a key that is better left out.
+// scalar returns the text of a scalar with its variables expanded, and whether the text
+// is from a variable. Empty texts are mistakes: they are from an unexpected value of a
+// variable, or from a key that should be removed.
 func (d *decoder) scalar(n *node, path, want string) (text string, variable, ok bool) {
 	if n.kind != scalar {
-		d.m.add(n.at, "%s: is not %s", path, want)
+		d.mistakes.add(n.at, "%s: is not %s", path, want)
 		return "", false, false
 	}
 	if n.tag == "!!null" {
-		d.m.add(n.at, "%s: has no value; give it one, or leave it out", path)
+		d.mistakes.add(n.at, "%s: has no value; set one or remove the key", path)
 		return "", false, false
 	}
 	text, variable = n.text, n.literal
 	if !n.literal {
 		var err error
 		if text, variable, err = expand(n.text, d.lookup); err != nil {
-			d.m.add(n.at, "%s: %s", path, err)
+			d.mistakes.add(n.at, "%s: %s", path, err)
 			return "", false, false
 		}
 	}
 	if text == "" {
-		d.m.add(n.at, "%s: is empty; give it a value, or leave it out", path)
+		d.mistakes.add(n.at, "%s: is empty; set a value or remove it", path)
 		return "", false, false
 	}
 	return text, variable, true
 }
 
-func (d *decoder) string(n *node, path string, into reflect.Value, enum string) {
-	text, variable, ok := d.scalar(n, path, "a text")
+func (d *decoder) decodeString(n *node, path string, into reflect.Value, enum string) {
+	text, variable, ok := d.scalar(n, path, "a string")
 	switch {
 	case !ok:
 	case n.tag != "!!str" && !variable:
-		d.m.add(n.at, "%s: is not a text; put it in quotes", path)
+		d.mistakes.add(n.at, "%s: is not a string; put it in quotes", path)
 	case strings.ContainsFunc(text, unicode.IsControl) || !utf8.ValidString(text):
-		d.m.add(n.at, "%s: has a line break or another control character", path)
+		d.mistakes.add(n.at, "%s: has a line break or another control character", path)
 	case enum != "" && !slices.Contains(strings.Split(enum, ","), text):
-		d.m.add(n.at, "%s: is not one of %s%s", path, strings.ReplaceAll(enum, ",", ", "), didYouMean(text, strings.Split(enum, ",")))
+		d.mistakes.add(n.at, "%s: must be one of %s%s", path, strings.ReplaceAll(enum, ",", ", "), didYouMean(text, strings.Split(enum, ",")))
 	default:
 		into.SetString(text)
 	}
 }
 
-// bool takes true and false, and a variable that says so. Yes, on, 1 and "false" in
-// quotes mean different things to different readers.
-func (d *decoder) bool(n *node, path string, into reflect.Value) {
+// decodeBool accepts only true and false, and variables with these values. YAML parsers
+// disagree about yes, on, 1 and "false" in quotes.
+func (d *decoder) decodeBool(n *node, path string, into reflect.Value) {
 	text, variable, ok := d.scalar(n, path, "true or false")
 	if !ok {
 		return
@@ -168,58 +168,60 @@ func (d *decoder) bool(n *node, path string, into reflect.Value) {
 		into.SetBool(lower == "true")
 		return
 	}
-	d.m.add(n.at, "%s: is not true or false, without quotes", path)
+	d.mistakes.add(n.at, "%s: must be true or false, without quotes", path)
 }
 
-func (d *decoder) int(n *node, path string, into reflect.Value, most string) {
+// decodeInt accepts decimal numbers from 0 to the limit.
+func (d *decoder) decodeInt(n *node, path string, into reflect.Value, limit string) {
 	text, variable, ok := d.scalar(n, path, "a number")
 	if !ok {
 		return
 	}
-	limit, _ := strconv.Atoi(most) // a tag of ours
+	highest, _ := strconv.Atoi(limit) // the limit is from a struct tag of this package
 	number, err := strconv.Atoi(text)
-	if err != nil || n.tag != "!!int" && !variable || number < 0 || number > limit || strings.HasPrefix(text, "+") || len(text) > 1 && text[0] == '0' {
-		d.m.add(n.at, "%s: is not a whole number from 0 to %s", path, most)
+	if err != nil || n.tag != "!!int" && !variable || number < 0 || number > highest || strings.HasPrefix(text, "+") || len(text) > 1 && text[0] == '0' {
+		d.mistakes.add(n.at, "%s: must be a whole number from 0 to %s", path, limit)
 		return
 	}
 	into.SetInt(int64(number))
 }
 
-func (d *decoder) list(n *node, path string, into reflect.Value) {
+func (d *decoder) decodeList(n *node, path string, into reflect.Value) {
 	if n.kind != list {
-		d.m.add(n.at, "%s: is not a list; write [a, b]", path)
+		d.mistakes.add(n.at, "%s: is not a list; write [a, b]", path)
 		return
 	}
 	out := reflect.MakeSlice(into.Type(), len(n.items), len(n.items))
 	for i, item := range n.items {
 		below := fmt.Sprintf("%s[%d]", path, i)
-		d.places[below] = item.at
+		d.positions[below] = item.at
 		if out.Index(i).Kind() == reflect.Struct {
-			d.object(item, below, out.Index(i))
+			d.decodeStruct(item, below, out.Index(i))
 		} else {
-			d.value(item, below, out.Index(i), "")
+			d.decodeValue(item, below, out.Index(i), "")
 		}
 	}
 	into.Set(out)
 }
 
-// mapping fills a map of lists. Its keys are names of the user's: as they are.
-func (d *decoder) mapping(n *node, path string, into reflect.Value) {
+// decodeMap decodes a map of lists. Its keys are names of scopes, tools and the like:
+// variables in them are not expanded.
+func (d *decoder) decodeMap(n *node, path string, into reflect.Value) {
 	if n.kind != mapping {
-		d.m.add(n.at, "%s: is not a mapping; write name: [scope]", path)
+		d.mistakes.add(n.at, "%s: is not a mapping; write name: [scope]", path)
 		return
 	}
 	out := reflect.MakeMap(into.Type())
 	for i := range n.members {
 		member := &n.members[i]
 		if strings.Contains(member.name, "${") {
-			d.m.add(member.at, "%s: a key has ${ in it; variables are put into values only", path)
+			d.mistakes.add(member.at, "%s: a key contains ${; variables are expanded only in values", path)
 			continue
 		}
 		below := fmt.Sprintf("%s[%q]", path, member.name)
-		d.places[below] = member.at
+		d.positions[below] = member.at
 		scopes := reflect.New(into.Type().Elem()).Elem()
-		d.list(member.value, below, scopes)
+		d.decodeList(member.value, below, scopes)
 		out.SetMapIndex(reflect.ValueOf(member.name), scopes)
 	}
 	into.Set(out)

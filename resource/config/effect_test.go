@@ -21,9 +21,9 @@ import (
 	"github.com/warder-go/warder/resource/resourcetest"
 )
 
-// A key changes what becomes of a request: the answer, and how often the issuer is asked
-// about tokens when the request comes twice.
-func TestKeysHaveTheirEffect(t *testing.T) {
+// Each key changes the response to a request that is sent twice, or the number of
+// introspection calls.
+func TestKeysTakeEffect(t *testing.T) {
 	issuer, err := resourcetest.NewIssuer(resourcetest.Config{})
 	if err != nil {
 		t.Fatal(err)
@@ -31,45 +31,45 @@ func TestKeysHaveTheirEffect(t *testing.T) {
 	defer issuer.Close()
 	key, digest := apikey.Generate("k_")
 	keys := fmt.Sprintf(`{"keys": [{"id": "ci", "sha256": %q, "subject": "ci", "scopes": []}]}`, digest)
-	asks := "  client_id: test-client\n  client_secret: " + resourcetest.DefaultClientSecret
+	introspection := "  client_id: test-client\n  client_secret: " + resourcetest.DefaultClientSecret
 	tenants := "  tenant_pattern: https://t.example/{tenantid}\n  allowed_tenants: [a]\n  jwks_uri: " + issuer.URL(resourcetest.JWKS)
 	const metadata = `Bearer resource_metadata="https://mcp.example.test/.well-known/oauth-protected-resource/mcp"`
-	const invalid = "401 " + metadata + `, error="invalid_token", error_description="The access token is invalid", asked 0`
-	const missing = `, error="insufficient_scope", error_description="The access token lacks a scope that this request needs", asked 0`
-	bearer := func(of resourcetest.Token) string {
-		of.Audience = identifier
-		return "Bearer " + issuer.Token(of)
+	const invalid = "401 " + metadata + `, error="invalid_token", error_description="The access token is invalid", introspected 0`
+	const missing = `, error="insufficient_scope", error_description="The access token lacks a scope that this request needs", introspected 0`
+	bearer := func(token resourcetest.Token) string {
+		token.Audience = identifier
+		return "Bearer " + issuer.Token(token)
 	}
-	ofTenant := bearer(resourcetest.Token{Claims: map[string]any{"iss": "https://t.example/a", "tid": "a", "org": "b"}})
+	tenantToken := bearer(resourcetest.Token{Claims: map[string]any{"iss": "https://t.example/a", "tid": "a", "org": "b"}})
 	opaque := "Bearer " + issuer.OpaqueToken(resourcetest.Token{Audience: identifier})
 	for _, row := range []struct {
-		beside      string // other keys
-		key         string
-		field, text string // of the header
-		without     string
-		with        string
+		base         string // other keys
+		key          string
+		field, value string // header field
+		without      string
+		with         string
 	}{
-		{"", "  strict_rfc9068: true", "Authorization", bearer(resourcetest.Token{Header: map[string]any{"typ": "JWT"}}), "200, asked 0",
+		{"", "  strict_rfc9068: true", "Authorization", bearer(resourcetest.Token{Header: map[string]any{"typ": "JWT"}}), "200, introspected 0",
 			invalid},
-		{"", "  undeclared_operations: deny", "Authorization", bearer(resourcetest.Token{}), "200, asked 0", "403, asked 0"},
-		{"  required_scopes: [a]", "  challenge_scopes: [a, c]", "X", "", `401 ` + metadata + `, scope="a", asked 0`, `401 ` + metadata + `, scope="a c", asked 0`},
+		{"", "  undeclared_operations: deny", "Authorization", bearer(resourcetest.Token{}), "200, introspected 0", "403, introspected 0"},
+		{"  required_scopes: [a]", "  challenge_scopes: [a, c]", "X", "", `401 ` + metadata + `, scope="a", introspected 0`, `401 ` + metadata + `, scope="a c", introspected 0`},
 		{"  required_scopes: [a]\n  scopes_supported: [a, b]", "  step_up: keep_granted", "Authorization", bearer(resourcetest.Token{Scope: "b"}), `403 ` + metadata + `, scope="a"` + missing, `403 ` + metadata + `, scope="a b"` + missing},
-		{asks, "  token_cache_ttl_seconds: 0", "Authorization", opaque, "200, asked 1", "200, asked 2"},
-		{asks, "  introspection_endpoint: https://auth.example.test/elsewhere", "Authorization", opaque, "200, asked 1", "503, asked 0"},
-		{"", "  api_keys_file: keys.json", "X-API-Key", key, "401 " + metadata + ", asked 0", "200, asked 0"},
-		{tenants, "  tenant_claim: org", "Authorization", ofTenant, "200, asked 0", invalid},
+		{introspection, "  token_cache_ttl_seconds: 0", "Authorization", opaque, "200, introspected 1", "200, introspected 2"},
+		{introspection, "  introspection_endpoint: https://auth.example.test/elsewhere", "Authorization", opaque, "200, introspected 1", "503, introspected 0"},
+		{"", "  api_keys_file: keys.json", "X-API-Key", key, "401 " + metadata + ", introspected 0", "200, introspected 0"},
+		{tenants, "  tenant_claim: org", "Authorization", tenantToken, "200, introspected 0", invalid},
 	} {
-		for _, lines := range []struct{ text, want string }{{row.beside, row.without}, {row.beside + "\n" + row.key, row.with}} {
-			s := newSite(t, issuer, map[string]string{"keys.json": keys}, strings.Split(lines.text, "\n")...)
+		for _, lines := range []struct{ text, want string }{{row.base, row.without}, {row.base + "\n" + row.key, row.with}} {
+			s := newTestServer(t, issuer, map[string]string{"keys.json": keys}, strings.Split(lines.text, "\n")...)
 			before, got := issuer.Count(resourcetest.Introspection), ""
 			for range 2 {
 				w, req := httptest.NewRecorder(), httptest.NewRequest(http.MethodPost, identifier, strings.NewReader(`{"jsonrpc":"2.0","id":1,"method":"tools/call","params":{"name":"x"}}`))
 				req.Header.Set("Content-Type", "application/json")
-				req.Header.Set(row.field, row.text)
-				s.door.ServeHTTP(w, req)
+				req.Header.Set(row.field, row.value)
+				s.handler.ServeHTTP(w, req)
 				got = strings.TrimSpace(fmt.Sprint(w.Code, " ", w.Header().Get("WWW-Authenticate")))
 			}
-			got += fmt.Sprintf(", asked %d", issuer.Count(resourcetest.Introspection)-before)
+			got += fmt.Sprintf(", introspected %d", issuer.Count(resourcetest.Introspection)-before)
 			if got != lines.want {
 				t.Errorf("%s\n got %s\nwant %s; log: %s", lines.text, got, lines.want, s.log)
 			}
@@ -77,8 +77,8 @@ func TestKeysHaveTheirEffect(t *testing.T) {
 	}
 }
 
-// A host with a private address that the issuer's metadata names is asked only if the
-// file allows it. That the certificate is not for its name shows that it was.
+// A host with a private address in the issuer's metadata is called only if the file allows
+// it. The error about its certificate shows that it was called.
 func TestAllowPrivateHosts(t *testing.T) {
 	var server *httptest.Server
 	server = httptest.NewUnstartedServer(http.HandlerFunc(func(w http.ResponseWriter, _ *http.Request) {
@@ -99,30 +99,30 @@ func TestAllowPrivateHosts(t *testing.T) {
 		}
 		err = live.Resource().Ready(t.Context())
 		if got := err != nil && strings.Contains(err.Error(), "x509: "); got != want {
-			t.Errorf("with %q it was asked: %t, want %t: %v", line, got, want, err)
+			t.Errorf("with %q: got called %t, want %t: %v", line, got, want, err)
 		}
 	}
 }
 
-// For as long as the key says an accepted token is remembered, and not longer.
+// An accepted token is cached for the configured time.
 func TestTokenCacheTTL(t *testing.T) {
 	for _, row := range []struct {
 		line string
-		hits []int // at once, after a minute more, and after another ten
+		hits []int // immediately, after one minute, and after another ten
 	}{
 		{"", []int{1, 2, 2}},
 		{"  token_cache_ttl_seconds: 30", []int{1, 1, 1}},
 		{"  token_cache_ttl_seconds: 0", []int{0, 0, 0}},
 	} {
-		inBubble(t, nil, []string{row.line}, func(t *testing.T, s *site) {
+		withServer(t, nil, []string{row.line}, func(t *testing.T, s *testServer) {
 			token, got := s.issuer.Token(resourcetest.Token{Audience: identifier}), []int{}
 			hits := func() {
-				if status, _ := s.ask(token); status != 200 {
+				if status, _ := s.send(token); status != 200 {
 					t.Errorf("got %d, want 200", status)
 				}
 				got = append(got, s.hits())
 			}
-			s.ask(token)
+			s.send(token)
 			hits()
 			time.Sleep(time.Minute)
 			hits()
@@ -135,7 +135,8 @@ func TestTokenCacheTTL(t *testing.T) {
 	}
 }
 
-func (s *site) hits() (n int) {
+// hits returns the number of cache hits.
+func (s *testServer) hits() (n int) {
 	s.t.Helper()
 	registry := prometheus.NewRegistry()
 	registry.MustRegister(s.live.Resource().Metrics())

@@ -7,78 +7,76 @@ import (
 	"strings"
 )
 
-// Sources, in the order in which a later one overrides an earlier.
-const (
-	fromFile = iota
-	fromSecrets
-	fromEnvironment
-)
-
 const environPrefix = "AUTHORIZATION__"
 
-// environ is the process's environment as a map.
+// environ converts a list in the format of os.Environ to a map.
 func environ(list []string, m *mistakes) map[string]string {
 	vars := make(map[string]string, len(list))
 	for _, entry := range list {
 		name, value, _ := strings.Cut(entry, "=")
-		if _, twice := vars[name]; twice && strings.HasPrefix(name, environPrefix) {
-			m.add(place{fromEnvironment, name, 0}, "is set twice")
+		if _, duplicate := vars[name]; duplicate && strings.HasPrefix(name, environPrefix) {
+			m.add(position{source: environment, name: name}, "is set more than once")
 		}
 		vars[name] = value
 	}
 	return vars
 }
 
-// overrides returns a mapping of what variables such as AUTHORIZATION__ISSUER_URL say,
-// nil if there are none. A name that is no key's is a mistake: a restriction that
-// somebody relies on must not get lost in a misspelling.
+// overrides returns a mapping with the values of variables such as
+// AUTHORIZATION__ISSUER_URL, or nil if there are none. An unknown key is a mistake: a
+// misspelled restriction must not be ignored.
 func overrides(vars map[string]string, m *mistakes) *node {
 	settings := reflect.TypeFor[Settings]()
-	all := &node{kind: mapping, at: place{order: fromEnvironment, from: "environment"}}
-	for _, name := range sorted(vars) {
+	block := &node{kind: mapping, at: position{source: environment, name: "environment"}}
+	for _, name := range sortedKeys(vars) {
 		if len(name) < len(environPrefix) || !strings.EqualFold(name[:len(environPrefix)], environPrefix) {
 			continue
 		}
-		at, rest := place{order: fromEnvironment, from: name}, name[len(environPrefix):]
+		at, rest := position{source: environment, name: name}, name[len(environPrefix):]
 		known := keys(settings)
 		n := slices.IndexFunc(known, func(k key) bool { return strings.EqualFold(k.name, rest) })
 		switch {
 		case n < 0:
-			hint := didYouMean(strings.ToLower(rest), names(settings))
-			if first, _, nested := strings.Cut(rest, "__"); nested && slices.Contains(names(settings), strings.ToLower(first)) {
-				hint = "; give " + environPrefix + strings.ToUpper(first) + " the whole value, as JSON"
-			}
-			m.add(at, "unknown key%s", hint)
+			m.add(at, "unknown key%s", variableHint(rest, names(settings)))
 		case name != strings.ToUpper(name):
-			m.add(at, "write it in upper case")
+			m.add(at, "must be in upper case")
 		default:
 			if value := variableNode(at, vars[name], known[n].field.Type, m); value != nil {
-				all.members = append(all.members, member{known[n].name, at, value})
+				block.members = append(block.members, member{known[n].name, at, value})
 			}
 		}
 	}
-	if len(all.members) == 0 {
+	if len(block.members) == 0 {
 		return nil
 	}
-	return all
+	return block
 }
 
-// variableNode reads the value of a variable: what has parts is JSON, a plain list also
-// texts with commas between. A single value is what it is, dollar signs included.
-func variableNode(at place, value string, of reflect.Type, m *mistakes) *node {
-	if of.Kind() != reflect.Slice && of.Kind() != reflect.Map {
+// variableHint returns the end of a message about an unknown variable, which has the
+// prefix and rest as its name.
+func variableHint(rest string, known []string) string {
+	if first, _, nested := strings.Cut(rest, "__"); nested && slices.Contains(known, strings.ToLower(first)) {
+		return "; set " + environPrefix + strings.ToUpper(first) + " to the whole value, as JSON"
+	}
+	return didYouMean(strings.ToLower(rest), known)
+}
+
+// variableNode parses the value of a variable. Lists and mappings are JSON; a list of
+// strings may also be comma-separated. Other values are used unchanged, including ${.
+func variableNode(at position, value string, t reflect.Type, m *mistakes) *node {
+	if t.Kind() != reflect.Slice && t.Kind() != reflect.Map {
 		return &node{at: at, kind: scalar, text: value, tag: "!!str", literal: true}
 	}
 	trimmed := strings.TrimSpace(value)
 	if strings.HasPrefix(trimmed, "[") || strings.HasPrefix(trimmed, "{") {
-		t := text{at: at, body: []byte(value), m: m}
-		if document := t.parse(); document != nil {
-			return t.node(document, 0)
+		p := parser{at: at, body: []byte(value), mistakes: m} // JSON is YAML
+		if document := p.parse(); document != nil {
+			return p.node(document, 0)
 		}
 		return nil
 	}
-	if of != reflect.TypeFor[[]string]() {
-		m.add(at, "is not JSON: it begins with [ for a list and with { for a mapping")
+	if t != reflect.TypeFor[[]string]() {
+		m.add(at, "must be JSON: a list begins with [ and a mapping with {")
 		return nil
 	}
 	n := &node{at: at, kind: list}

@@ -14,7 +14,7 @@ import (
 	"github.com/warder-go/warder/resource/config"
 )
 
-// A file that is not right is told with all its mistakes, and there is no resource.
+// For an invalid file, the error lists all mistakes, and there is no resource.
 func Example() {
 	dir, err := os.MkdirTemp("", "")
 	if err != nil {
@@ -29,7 +29,7 @@ func Example() {
 		res, err := config.Load(name)
 		switch {
 		case errors.Is(err, config.ErrDisabled):
-			fmt.Println("disabled: this program ends here")
+			fmt.Println("disabled: the program exits")
 		case err != nil:
 			fmt.Println(strings.ReplaceAll(err.Error(), dir+string(filepath.Separator), ""))
 		default:
@@ -57,18 +57,18 @@ authorization:
 	// config: authorization.yaml:2: issuer_url: is missing
 	// authorization.yaml:3: issuer_uri: unknown key; did you mean issuer_url?
 	// authorization.yaml:4: resource_server_url: metadata: resource identifier "https://mcp.example.com/mcp?x=1": must not have a query: remove '?' and what follows
-	// authorization.yaml:5: leeway_seconds: is not a whole number from 0 to 300
-	// disabled: this program ends here
+	// authorization.yaml:5: leeway_seconds: must be a whole number from 0 to 300
+	// disabled: the program exits
 }
 
-// A server that follows its file.
+// A server that applies changes of its file.
 func ExampleNew() {
 	serve := func(ctx context.Context, name string, mcpServer http.Handler) http.Handler {
 		live, err := config.New(config.Config{File: name})
 		if err != nil {
-			log.Fatal(err) // config.ErrDisabled too: nothing is served unprotected by accident
+			log.Fatal(err) // also for config.ErrDisabled, so that nothing is served unprotected
 		}
-		go live.Run(ctx) // looks at the files every ten seconds, until ctx is done
+		go live.Run(ctx) // checks the files every 10 seconds until ctx is done
 		protected := nethttp.Handler(live.Resource(), mcpServer)
 		return protected
 	}

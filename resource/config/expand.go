@@ -6,10 +6,11 @@ import (
 	"strings"
 )
 
-// expand puts the values of variables into a text: ${VAR}, which must be set, and
-// ${VAR:-default}, for one that may be unset or empty. $${ stands for ${. Every other
-// dollar sign is one. What comes out is a text, whatever is in it: nothing in the
-// environment becomes a key, a list or another variable.
+// expand replaces ${VAR} by the value of an environment variable, which must be set, and
+// ${VAR:-default} by the default if the variable is unset or empty. It replaces $${ by a
+// literal ${ and leaves other dollar signs unchanged. Values are not expanded or parsed
+// again, so the environment cannot add keys, lists or variables. The result expanded
+// reports whether there was a variable.
 func expand(text string, lookup func(string) (string, bool)) (out string, expanded bool, err error) {
 	var b strings.Builder
 	for {
@@ -26,9 +27,9 @@ func expand(text string, lookup func(string) (string, bool)) (out string, expand
 		b.WriteString(before)
 		inside, after, closed := strings.Cut(rest, "}")
 		if !closed {
-			return "", false, errors.New("${ without its }; write $${ for the characters ${")
+			return "", false, errors.New("${ without }; write $${ for a literal ${")
 		}
-		value, err := variable(inside, lookup)
+		value, err := expandVariable(inside, lookup)
 		if err != nil {
 			return "", false, err
 		}
@@ -37,22 +38,23 @@ func expand(text string, lookup func(string) (string, bool)) (out string, expand
 	}
 }
 
-func variable(inside string, lookup func(string) (string, bool)) (string, error) {
+// expandVariable returns the value for the text between ${ and }.
+func expandVariable(inside string, lookup func(string) (string, bool)) (string, error) {
 	name, fallback, hasFallback := strings.Cut(inside, ":-")
-	if !isVariable(name) {
-		return "", errors.New("${ with something that is not the name of a variable; write ${NAME} or ${NAME:-default}, or $${ for the characters ${")
+	if !isVariableName(name) {
+		return "", errors.New("${ is not followed by a variable name; write ${NAME} or ${NAME:-default}, or $${ for a literal ${")
 	}
 	value, set := lookup(name)
 	switch {
 	case hasFallback && value == "":
 		return fallback, nil
 	case !set:
-		return "", fmt.Errorf("the environment variable %s is not set; set it, or write ${%s:-default}", name, name)
+		return "", fmt.Errorf("environment variable %s is not set; set it or write ${%s:-default}", name, name)
 	}
 	return value, nil
 }
 
-func isVariable(name string) bool {
+func isVariableName(name string) bool {
 	return name != "" && (name[0] < '0' || name[0] > '9') &&
 		strings.Trim(name, "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789_") == ""
 }

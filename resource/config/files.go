@@ -10,18 +10,18 @@ import (
 	"path/filepath"
 )
 
-// files reads files and keeps a sum of all that was read, failures included: two readings
-// with one sum found the same.
+// files reads files and hashes everything that it reads, including errors. Equal digests
+// mean equal inputs.
 type files struct {
-	dir string // what relative names start from
-	sum hash.Hash
+	dir  string // base of relative paths
+	hash hash.Hash
 }
 
 func newFiles(config string) *files {
 	return &files{filepath.Dir(config), sha256.New()}
 }
 
-// path is where a name that stands in the configuration leads.
+// path returns the path for a name in the configuration.
 func (f *files) path(name string) string {
 	if filepath.IsAbs(name) {
 		return name
@@ -29,15 +29,18 @@ func (f *files) path(name string) string {
 	return filepath.Join(f.dir, name)
 }
 
-// read returns the text of a regular file of at most MaxFileBytes.
+// digest returns the digest of everything read so far.
+func (f *files) digest() string { return string(f.hash.Sum(nil)) }
+
+// read returns the content of a regular file of at most maxFileBytes.
 func (f *files) read(path string) ([]byte, error) {
 	body, err := readFile(path)
-	f.sum.Write(fmt.Appendf(nil, "%q %d %v\n", path, len(body), err))
-	f.sum.Write(body)
+	f.hash.Write(fmt.Appendf(nil, "%q %d %v\n", path, len(body), err))
+	f.hash.Write(body)
 	return body, err
 }
 
-// readFile opens nothing that could make it wait, such as a pipe.
+// readFile opens only regular files: reading a pipe could block forever.
 func readFile(path string) ([]byte, error) {
 	switch info, err := os.Stat(path); {
 	case err != nil:
@@ -50,17 +53,17 @@ func readFile(path string) ([]byte, error) {
 		return nil, cause(err)
 	}
 	defer file.Close()
-	body, err := io.ReadAll(io.LimitReader(file, MaxFileBytes+1))
+	body, err := io.ReadAll(io.LimitReader(file, maxFileBytes+1))
 	if err != nil {
 		return nil, cause(err)
 	}
-	if len(body) > MaxFileBytes {
-		return nil, fmt.Errorf("is over %d bytes", MaxFileBytes)
+	if len(body) > maxFileBytes {
+		return nil, fmt.Errorf("is larger than %d bytes", maxFileBytes)
 	}
 	return body, nil
 }
 
-// cause leaves out the path, which is said once.
+// cause removes the path from an error, because the mistake already contains it.
 func cause(err error) error {
 	if e, ok := errors.AsType[*os.PathError](err); ok {
 		return e.Err

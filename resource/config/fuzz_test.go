@@ -9,8 +9,7 @@ import (
 	"github.com/warder-go/warder/resource/config"
 )
 
-// Whatever the file says, there is a resource or an error and never both, and the secret
-// is in no error.
+// For any file, New returns either a resource or an error, and no error contains a secret.
 func FuzzNew(f *testing.F) {
 	sample, err := os.ReadFile("authorization.example.yaml")
 	if err != nil {
@@ -23,14 +22,14 @@ func FuzzNew(f *testing.F) {
 	}
 	const secret = "S3cr3t-0f-mine"
 	f.Fuzz(func(t *testing.T, text string) {
-		c := of(text, "S="+secret, "A=x", "AUTHORIZATION__CLIENT_SECRET="+secret)
+		c := textConfig(text, "S="+secret, "A=x", "AUTHORIZATION__CLIENT_SECRET="+secret)
 		c.Logger = slog.New(slog.DiscardHandler)
 		live, err := config.New(c)
 		if (live == nil) == (err == nil) {
-			t.Errorf("got %v and %v", live, err)
+			t.Errorf("got %v and error %v, want exactly one of them", live, err)
 		}
 		if err != nil && strings.Contains(err.Error(), secret) {
-			t.Errorf("the secret is in %v", err)
+			t.Errorf("the error contains the secret: %v", err)
 		}
 	})
 }

@@ -3,190 +3,172 @@ package config
 import (
 	"cmp"
 	"context"
-	"crypto/sha256"
 	"crypto/tls"
 	"crypto/x509"
 	"fmt"
-	"strings"
 
+	"github.com/warder-go/warder/internal/digest"
 	"github.com/warder-go/warder/jwks"
 	"github.com/warder-go/warder/resource"
 )
 
-// A pool holds verifiers by all that they are made of. What has not changed is used
-// again, so that a reload costs no fetch of keys and forgets no failing endpoint.
-type pool map[[sha256.Size]byte]resource.Verifier
+// verifiers are verifiers by the digests of all their settings. A verifier with unchanged
+// settings is reused, so that a reload does not fetch keys and does not reset circuit
+// breakers.
+type verifiers map[digest.Digest]resource.Verifier
 
-// take returns the verifier for these settings, made by fresh if there is none.
-func (b *building) take(fresh func() (resource.Verifier, error), of ...any) (resource.Verifier, error) {
-	id := sha256.Sum256(fmt.Appendf(nil, "%#v", of))
-	if known := b.next[id]; known != nil {
-		return known, nil
+// reuse returns the verifier with these settings, or a new one from create.
+func (b *builder) reuse(create func() (resource.Verifier, error), settings ...any) (resource.Verifier, error) {
+	id := digest.Of(fmt.Sprintf("%#v", settings))
+	if v := b.used[id]; v != nil {
+		return v, nil
 	}
-	v := b.pool[id]
+	v := b.previous[id]
 	if v == nil {
 		var err error
-		if v, err = fresh(); err != nil {
+		if v, err = create(); err != nil {
 			return nil, err
 		}
-		b.fresh = append(b.fresh, v)
+		b.created = append(b.created, v)
 	}
-	b.next[id] = v
+	b.used[id] = v
 	return v, nil
 }
 
-// standIn takes the place of a verifier that could not be made, while other mistakes are
-// looked for: there is a mistake already, so no resource comes of it.
-type standIn string
+// placeholder replaces a verifier that could not be built, so that building can continue
+// and find more mistakes. It never verifies a token: the build fails because of the
+// mistake that prevented the verifier.
+type placeholder string
 
-func (s standIn) Issuer() string { return string(s) }
+func (p placeholder) Issuer() string { return string(p) }
 
-func (s standIn) Verify(context.Context, *resource.Token) (*resource.Claims, error) {
+func (p placeholder) Verify(context.Context, *resource.Token) (*resource.Claims, error) {
 	return nil, &resource.Error{Reason: resource.ReasonVerifierUnavailable}
 }
 
-// issuers makes the verifiers. A JWT goes to its issuer; opaque tokens say of no issuer,
-// and go to the first one that is introspected.
-func (b *building) issuers(c *resource.Config) {
+// addIssuers builds the verifiers. JWTs are routed by issuer. Opaque tokens do not name
+// their issuer, so the first issuer with introspection verifies them.
+func (b *builder) addIssuers(c *resource.Config) {
 	for n, s := range b.settings.issuers() {
-		i := issuerBuilding{building: b, s: s, path: issuerPath(n)}
-		i.url = b.need(join(i.path, "issuer_url"), s.IssuerURL)
+		i := issuerBuilder{builder: b, issuer: s, path: issuerPath(n)}
+		i.url = b.requireURL(join(i.path, "issuer_url"), s.IssuerURL)
 		if s.ExpectedAudiences != nil && len(s.ExpectedAudiences) == 0 {
-			i.mistake("expected_audiences", "is empty; name an audience, or leave it out: resource_server_url is accepted anyhow")
+			i.addMistake("expected_audiences", "is empty; name an audience or remove the key: resource_server_url is accepted anyway")
 		}
-		conditions := resource.Issuer{Audiences: s.ExpectedAudiences, AudienceClaims: s.AudienceClaims,
+		issuer := resource.Issuer{Audiences: s.ExpectedAudiences, AudienceClaims: s.AudienceClaims,
 			ScopeClaim: s.ScopeClaim, ScopePrefix: s.ScopePrefix, RoleClaim: s.RoleClaim, RoleScopes: s.RoleScopes,
 			StrictRFC9068: s.StrictRFC9068}
-		i.trust()
-		var asks resource.Verifier
-		if i.introspects() {
-			asks = i.introspection()
+		i.readCAFile()
+		var introspector resource.Verifier
+		if i.needsIntrospection() {
+			introspector = i.introspectionVerifier()
 		}
-		if conditions.Verifier = asks; !s.IntrospectJWTs {
-			conditions.Verifier = i.keys()
+		if issuer.Verifier = introspector; !s.IntrospectJWTs {
+			issuer.Verifier = i.keyVerifier()
 		}
-		if conditions.Verifier == nil {
-			conditions.Verifier = standIn(fmt.Sprintf("https://issuer-%d.invalid", n))
+		if issuer.Verifier == nil {
+			issuer.Verifier = placeholder(fmt.Sprintf("https://issuer-%d.invalid", n))
 		}
-		i.tenants(c, &conditions)
-		c.Issuers = append(c.Issuers, conditions)
+		i.addTenants(c, &issuer)
+		c.Issuers = append(c.Issuers, issuer)
 		switch {
-		case asks == nil:
+		case introspector == nil:
 		case c.Opaque == nil:
-			opaque := conditions
-			opaque.Verifier, opaque.StrictRFC9068, opaque.Tenants = asks, false, nil // they are about JWTs
-			c.Opaque, b.opaque = &opaque, i.path
+			opaque := issuer
+			opaque.Verifier, opaque.StrictRFC9068, opaque.Tenants = introspector, false, nil // the latter two apply only to JWTs
+			c.Opaque, b.opaquePath = &opaque, i.path
 		case !s.IntrospectJWTs:
-			i.mistake("client_id", "another issuer is asked about opaque tokens already, which don't say whose they are; set introspect_jwts, or take the credentials out")
+			i.addMistake("client_id", "opaque tokens do not name their issuer and are introspected at another issuer already; set introspect_jwts or remove the credentials")
 		}
 	}
 }
 
-type issuerBuilding struct {
-	*building
-	s    *IssuerSettings
-	path string
-	url  string // the issuer
-	ca   []byte // nil: the system's
-	tls  *tls.Config
+// An issuerBuilder builds the verifiers of one issuer.
+type issuerBuilder struct {
+	*builder
+	issuer *IssuerSettings
+	path   string // of the issuer's settings
+	url    string // issuer identifier
+	ca     []byte // content of ca_file, nil without one
+	tls    *tls.Config
 }
 
-func (i *issuerBuilding) has(key string) bool {
-	_, ok := i.places[join(i.path, key)]
+// has reports whether a key of the issuer is present.
+func (i *issuerBuilder) has(key string) bool {
+	_, ok := i.positions[join(i.path, key)]
 	return ok
 }
 
-func (i *issuerBuilding) mistake(key, format string, args ...any) {
+func (i *issuerBuilder) addMistake(key, format string, args ...any) {
 	path := join(i.path, key)
-	i.m.add(i.at(path), "%s: %s", path, fmt.Sprintf(format, args...))
+	i.mistakes.add(i.position(path), "%s: %s", path, fmt.Sprintf(format, args...))
 }
 
-// tenants is for an issuer whose iss is a pattern: that is no server, so what is
-// published is issuer_url.
-func (i *issuerBuilding) tenants(c *resource.Config, conditions *resource.Issuer) {
-	s := i.s
+// addTenants handles an issuer whose iss is a pattern. A pattern is not the address of a
+// server, so the metadata publishes issuer_url instead.
+func (i *issuerBuilder) addTenants(c *resource.Config, issuer *resource.Issuer) {
+	s := i.issuer
 	switch {
 	case s.TenantPattern == "":
 		for _, key := range []string{"allowed_tenants", "tenant_claim"} {
 			if i.has(key) {
-				i.mistake(key, "there is no tenant_pattern for it")
+				i.addMistake(key, "requires tenant_pattern")
 			}
 		}
 		return
 	case s.IntrospectJWTs:
-		i.mistake("tenant_pattern", "tokens of tenants are verified by keys; take introspect_jwts out")
+		i.addMistake("tenant_pattern", "tokens of tenants can be verified only by keys; remove introspect_jwts")
 		return
 	}
-	if _, ok := conditions.Verifier.(standIn); ok {
-		return // whose iss is no pattern
+	if _, ok := issuer.Verifier.(placeholder); ok {
+		return // the issuer identifier of a placeholder is not a pattern
 	}
-	conditions.Tenants = &resource.Tenants{Allow: s.AllowedTenants, Claim: s.TenantClaim}
+	issuer.Tenants = &resource.Tenants{Allow: s.AllowedTenants, Claim: s.TenantClaim}
 	c.Metadata.AuthorizationServers = append(c.Metadata.AuthorizationServers, i.url)
 }
 
-// trust reads ca_file: those certificates and no others.
-func (i *issuerBuilding) trust() {
-	if i.s.CAFile == "" {
+// readCAFile reads ca_file. Only its certificates are trusted for the issuer.
+func (i *issuerBuilder) readCAFile() {
+	if i.issuer.CAFile == "" {
 		return
 	}
-	body, err := i.files.read(i.files.path(i.s.CAFile))
+	body, err := i.files.read(i.files.path(i.issuer.CAFile))
 	if err != nil {
-		i.mistake("ca_file", "%s", err)
+		i.addMistake("ca_file", "%s", err)
 		return
 	}
 	roots := x509.NewCertPool()
 	if !roots.AppendCertsFromPEM(body) {
-		i.mistake("ca_file", "has no certificate in PEM form")
+		i.addMistake("ca_file", "has no PEM certificate")
 		return
 	}
 	i.ca, i.tls = body, &tls.Config{RootCAs: roots, MinVersion: tls.VersionTLS12}
 }
 
-// keys makes the verifier of an issuer's JWTs by its keys.
-func (i *issuerBuilding) keys() resource.Verifier {
-	s := i.s
+// keyVerifier returns the verifier of JWTs by keys, or nil if it has added a mistake.
+func (i *issuerBuilder) keyVerifier() resource.Verifier {
+	s := i.issuer
 	if s.JWKSURI != "" && s.JWKSFile != "" {
-		i.mistake("jwks_file", "jwks_uri stands beside it; keep one")
+		i.addMistake("jwks_file", "jwks_uri is also set; set only one of them")
 		return nil
 	}
 	c := jwks.Config{Issuer: cmp.Or(s.TenantPattern, i.url), URL: s.JWKSURI, Algorithms: s.Algorithms, AllowHosts: s.AllowPrivateHosts,
-		TLS: i.tls, Transport: i.of.Transport, Logger: i.of.Logger}
+		TLS: i.tls, Transport: i.config.Transport, Logger: i.config.Logger}
 	if s.JWKSFile != "" {
 		c.File = i.files.path(s.JWKSFile)
 	}
-	v, err := i.take(func() (resource.Verifier, error) {
+	v, err := i.reuse(func() (resource.Verifier, error) {
 		v, err := jwks.New(c)
-		if err == nil && c.File != "" { // a file that is wrong at start is a mistake
+		if err == nil && c.File != "" { // an invalid file is a configuration mistake
 			if err := v.Ready(context.Background()); err != nil {
-				i.mistake("jwks_file", "%s", err)
+				i.addMistake("jwks_file", "%s", err)
 			}
 		}
 		return v, err
 	}, "jwks", c.Issuer, c.URL, c.File, c.Algorithms, c.AllowHosts, i.ca)
 	if err != nil {
-		i.told(err, "jwks_uri")
+		i.addVerifierMistakes(err, "jwks_uri")
 		return nil
 	}
 	return v
-}
-
-// told notes what jwks.New or introspect.New told, under the key that it comes from;
-// endpoint is that of the one URL besides the issuer's.
-func (i *issuerBuilding) told(err error, endpoint string) {
-	for _, mistake := range parts(err) {
-		key, text := "issuer_url", strings.TrimPrefix(mistake.Error(), "metadata: ")
-		field, rest, _ := strings.Cut(text, ": ")
-		index, ofHosts := strings.CutPrefix(field, "AllowHosts")
-		switch {
-		case field == "Algorithms":
-			key, text = "algorithms", rest
-		case ofHosts:
-			key, text = "allow_private_hosts"+index, rest
-		case strings.HasPrefix(text, "URL "):
-			key = endpoint
-		case i.s.TenantPattern != "":
-			key = "tenant_pattern"
-		}
-		i.mistake(key, "%s", text)
-	}
 }

@@ -8,141 +8,148 @@ import (
 	"sync"
 	"time"
 
+	"github.com/warder-go/warder/internal/logging"
 	"github.com/warder-go/warder/resource"
 )
 
-// Times of a reload.
+// Limits of Config.Interval.
 const (
-	DefaultInterval = 10 * time.Second // between two looks at the files
-	MinInterval     = time.Second      // the shortest that can be configured
-	WarmUpTime      = 5 * time.Second  // a reload waits for the keys of an issuer that is new
-	SettleTime      = time.Second      // what has changed must stay like that before it counts
+	DefaultInterval = 10 * time.Second // default time between two checks of the files
+	MinInterval     = time.Second      // minimum time between two checks of the files
 )
 
-// Live is a configuration that follows its files. It is safe for concurrent use, and
-// implements prometheus.Collector with series about reloads, beside those of
-// [resource.Resource.Metrics].
+const (
+	warmUpTime = 5 * time.Second // maximum time that a reload waits for the keys of new issuers
+	settleTime = time.Second     // time that a change must remain the same before Run applies it
+)
+
+// Live is a configuration that follows changes of its files. It implements
+// prometheus.Collector with series about reloads; those of [resource.Resource.Metrics]
+// are separate. It is safe for concurrent use.
 type Live struct {
-	config   *Config // by pointer: printing what holds a Live shows an address
+	config   *Config // a pointer, so that formatting a struct that contains a Live shows only an address
 	resource *resource.Resource
 	metrics  *metrics
 
-	mu      sync.Mutex // guards what follows, and makes reloads come one by one
-	pool    pool
-	applied string // the sum of what counts
-	refused string // the sum of what was last refused; "": nothing since
-	why     error  // it was
+	mu        sync.Mutex // serializes reloads and guards the fields below
+	verifiers verifiers
+	applied   string // digest of the applied input
+	rejected  string // digest of the last rejected input; "" if none since then was applied
+	cause     error  // of the rejection
 }
 
-// Resource returns the resource. It is always the same: a reload replaces what it
-// decides by (see [resource.Resource.Replace]).
+// Resource returns the resource. It is always the same one: a reload replaces its
+// configuration (see [resource.Resource.Replace]).
 func (l *Live) Resource() *resource.Resource { return l.resource }
 
-// Run looks at the files every Config.Interval until ctx is done, and takes over what
-// has changed: the configuration, the file of secrets, those of client_secret_file and
-// ca_file. The contents are compared, not times, so links that are switched as
-// Kubernetes does it are noticed. A variable of the environment can't change.
+// Run checks the files every Config.Interval until ctx is done, and applies changes of the
+// configuration file, the secrets file, and the files of client_secret_file and ca_file.
+// It compares contents, not modification times, so it detects symbolic links that are
+// switched, as Kubernetes does. It does not detect changes of environment variables.
 //
-// What is new counts if it is still there after [SettleTime]: half of a file that
-// somebody is writing may be a good configuration, with fewer rules than all of it.
+// A change is applied if it is still the same one second later: a partially written file
+// can be valid, but have fewer rules than the complete one.
 //
-// A file that is broken, gone, or says `enabled: false` is told once, in the log and by
-// the metrics, and changes nothing. Files of keys are looked at by their verifiers.
+// A file that is invalid, missing or has `enabled: false` is reported once in the log and
+// by the metrics, and changes nothing. Verifiers check files of keys themselves.
 func (l *Live) Run(ctx context.Context) {
 	timer := time.NewTimer(l.config.Interval)
 	defer timer.Stop()
-	seen := "nothing yet"
+	seen := "none" // not equal to the digest of any input
 	for {
 		select {
 		case <-ctx.Done():
 			return
 		case <-timer.C:
 			next := l.config.Interval
-			now, _ := l.reload(ctx, seen) // an error has been told
-			if now != seen {
-				next = min(next, SettleTime)
+			digest, _ := l.reload(ctx, seen) // reload reports errors
+			if digest != seen {
+				next = min(next, settleTime)
 			}
-			seen = now
+			seen = digest
 			timer.Reset(next)
 		}
 	}
 }
 
-// Reload looks at the files now, for a program that was told to, such as by SIGHUP. It
-// returns nil if what they say counts now, whether or not that is new, and else why the
-// old configuration stays.
+// Reload reads the files immediately, for example on SIGHUP. It returns nil if their
+// content is now applied, whether or not it has changed. Otherwise it returns the reason,
+// and the previous configuration stays in use.
 //
-// Another resource_server_url is refused: clients and routes depend on it. An issuer
-// that is new is asked for its keys first, for [WarmUpTime] at most; then it counts, with
-// keys or without: a configuration may be there to take the trust away from another.
+// A different resource_server_url is rejected, because clients and routes depend on it.
+// Reload first fetches the keys of new issuers, for at most five seconds. Then it applies
+// the configuration with or without these keys, because its purpose may be to remove
+// another issuer.
 func (l *Live) Reload(ctx context.Context) error {
 	_, err := l.reload(ctx, "")
 	return err
 }
 
-// reload returns the sum of what there is now. Seen is that of the last look, if there
-// must have been one that found the same and what was refused is not to be told again.
+// reload returns the digest of the current input. If seen is not empty, reload does
+// nothing unless the digest equals seen, which is that of the previous check, and does not
+// report the same rejection again.
 func (l *Live) reload(ctx context.Context, seen string) (string, error) {
 	l.mu.Lock()
 	defer l.mu.Unlock()
-	b, sum, err := l.build(ctx)
+	b, digest, err := l.build(ctx)
 	switch {
 	case ctx.Err() != nil:
-		return sum, ctx.Err()
-	case err == nil && sum == l.applied:
-		l.settle(sum)
-		return sum, nil
-	case seen != "" && sum != seen:
-		return sum, nil
-	case seen != "" && sum == l.refused:
-		return sum, l.why
+		return digest, ctx.Err()
+	case err == nil && digest == l.applied:
+		l.setApplied(digest)
+		return digest, nil
+	case seen != "" && digest != seen:
+		return digest, nil
+	case seen != "" && digest == l.rejected:
+		return digest, l.cause
 	}
 	if err == nil {
 		err = l.apply(ctx, b)
 	}
+	logger := logging.OrDefault(l.config.Logger)
 	if err != nil {
-		l.refused, l.why = sum, err
-		l.metrics.refuse()
-		l.logger().Error("configuration refused, the old one stays", "file", l.config.File, "error", err)
-		return sum, err
+		l.rejected, l.cause = digest, err
+		l.metrics.countRejected()
+		logger.Error("configuration rejected; the previous one stays in use", "file", l.config.File, "error", err)
+		return digest, err
 	}
-	l.settle(sum)
-	l.metrics.apply()
-	l.logger().Info("configuration taken over", "file", l.config.File)
-	return sum, nil
+	l.setApplied(digest)
+	l.metrics.countApplied()
+	logger.Info("configuration applied", "file", l.config.File)
+	return digest, nil
 }
 
-// settle notes that what the files say is what counts.
-func (l *Live) settle(sum string) {
-	if l.refused != "" {
-		l.refused, l.why = "", nil
-		l.metrics.mend()
+// setApplied records that the input with this digest is applied.
+func (l *Live) setApplied(digest string) {
+	if l.rejected != "" {
+		l.rejected, l.cause = "", nil
+		l.metrics.clearBroken()
 	}
-	l.applied = sum
+	l.applied = digest
 }
 
-func (l *Live) apply(ctx context.Context, b *building) error {
-	l.warmUp(ctx, b.fresh)
+func (l *Live) apply(ctx context.Context, b *builder) error {
+	l.warmUp(ctx, b.created)
 	if err := l.resource.Replace(b.resource); err != nil {
-		return fmt.Errorf("config: %s: resource_server_url: %w", b.at("resource_server_url"), err)
+		return fmt.Errorf("config: %s: resource_server_url: %w", b.position("resource_server_url"), err)
 	}
-	l.pool = b.next
+	l.verifiers = b.used
 	return nil
 }
 
-// warmUp has verifiers fetch what they need, all at once.
-func (l *Live) warmUp(ctx context.Context, fresh []resource.Verifier) {
-	ctx, cancel := context.WithTimeout(ctx, WarmUpTime)
+// warmUp calls the Ready methods of new verifiers concurrently, so that they fetch keys.
+func (l *Live) warmUp(ctx context.Context, created []resource.Verifier) {
+	ctx, cancel := context.WithTimeout(ctx, warmUpTime)
 	defer cancel()
 	var group sync.WaitGroup
-	for _, v := range fresh {
+	for _, v := range created {
 		if v, ok := v.(interface {
 			Issuer() string
 			Ready(context.Context) error
 		}); ok {
 			group.Go(func() {
 				if err := v.Ready(ctx); err != nil {
-					l.logger().Warn("tokens of an issuer cannot be checked yet", "issuer", v.Issuer(), "error", err)
+					logging.OrDefault(l.config.Logger).Warn("cannot verify tokens of a new issuer yet", "issuer", v.Issuer(), "error", err)
 				}
 			})
 		}
@@ -150,17 +157,10 @@ func (l *Live) warmUp(ctx context.Context, fresh []resource.Verifier) {
 	group.Wait()
 }
 
-// Format prints the name of the file for every verb.
+// Format writes the path of the file for every verb.
 func (l *Live) Format(f fmt.State, _ rune) {
 	_, _ = io.WriteString(f, "config.Live("+l.config.File+")")
 }
 
-// LogValue logs the name of the file.
+// LogValue returns the path of the file.
 func (l *Live) LogValue() slog.Value { return slog.StringValue(l.config.File) }
-
-func (l *Live) logger() *slog.Logger {
-	if l.config.Logger != nil {
-		return l.config.Logger
-	}
-	return slog.Default()
-}

@@ -7,7 +7,6 @@ import (
 	"fmt"
 	"log/slog"
 	"net/http"
-	"net/http/httptest"
 	"os"
 	"path/filepath"
 	"runtime"
@@ -18,7 +17,6 @@ import (
 	"testing/synctest"
 	"time"
 
-	"github.com/prometheus/client_golang/prometheus"
 	"github.com/prometheus/client_golang/prometheus/testutil"
 
 	"github.com/warder-go/warder/nethttp"
@@ -27,162 +25,69 @@ import (
 	"github.com/warder-go/warder/resource/resourcetest"
 )
 
-// A site is a server whose configuration is in a folder of its own.
-type site struct {
-	t      testing.TB
-	dir    string
-	issuer *resourcetest.Issuer
-	live   *config.Live
-	log    *bytes.Buffer
-	door   http.Handler
-}
-
-const identifier = "https://mcp.example.test/mcp"
-
-// settings is a file for the issuer, with more lines.
-func (s *site) settings(lines ...string) string {
-	return "authorization:\n  issuer_url: " + s.issuer.Identifier() + "\n  resource_server_url: " + identifier + "\n" + strings.Join(append(lines, ""), "\n")
-}
-
-// write replaces a file at once, as whoever means well does.
-func (s *site) write(name, text string) {
-	s.t.Helper()
-	temporary := write(s.t, s.dir, name+".new", text)
-	if err := os.Rename(temporary, filepath.Join(s.dir, name)); err != nil {
-		s.t.Fatal(err)
-	}
-}
-
-func newSite(t testing.TB, issuer *resourcetest.Issuer, files map[string]string, lines ...string) *site {
-	t.Helper()
-	s := &site{t: t, dir: t.TempDir(), issuer: issuer, log: new(bytes.Buffer)}
-	for name, text := range files {
-		s.write(name, text)
-	}
-	s.write("a.yaml", s.settings(lines...))
-	logger := slog.New(slog.NewTextHandler(s.log, &slog.HandlerOptions{Level: slog.LevelWarn}))
-	var err error
-	s.live, err = config.New(config.Config{File: filepath.Join(s.dir, "a.yaml"), Environ: []string{}, Transport: issuer.Transport(), Logger: logger})
-	if err != nil {
-		t.Fatal(err)
-	}
-	s.door = nethttp.Handler(s.live.Resource(), http.HandlerFunc(func(http.ResponseWriter, *http.Request) {}))
-	return s
-}
-
-func (s *site) ask(token string) (status int, challenge string) {
-	w, req := httptest.NewRecorder(), httptest.NewRequest(http.MethodPost, identifier, nil)
-	req.Header.Set("Authorization", "Bearer "+token)
-	s.door.ServeHTTP(w, req)
-	return w.Code, w.Header().Get("WWW-Authenticate")
-}
-
-func (s *site) metric(name string) string {
-	s.t.Helper()
-	registry := prometheus.NewPedanticRegistry()
-	registry.MustRegister(s.live)
-	families, err := registry.Gather()
-	if err != nil {
-		s.t.Fatal(err)
-	}
-	var out []string
-	for _, family := range families {
-		if family.GetName() == name {
-			for _, m := range family.GetMetric() {
-				out = append(out, fmt.Sprint(m.GetCounter().GetValue()+m.GetGauge().GetValue()))
-			}
-		}
-	}
-	return strings.Join(out, " ")
-}
-
-// inBubble runs a test with an issuer; the one with the site runs in a bubble, whose
-// Run ends with it.
-func inBubble(t *testing.T, files map[string]string, lines []string, test func(t *testing.T, s *site)) {
-	t.Helper()
-	issuer, err := resourcetest.NewIssuer(resourcetest.Config{Lifetime: 10 * time.Hour})
-	if err != nil {
-		t.Fatal(err)
-	}
-	defer issuer.Close()
-	synctest.Test(t, func(t *testing.T) {
-		s := newSite(t, issuer, files, lines...)
-		ctx, cancel := context.WithCancel(t.Context())
-		defer cancel()
-		go s.live.Run(ctx)
-		test(t, s)
-	})
-}
-
-func (s *site) wait(n int) {
-	time.Sleep(time.Duration(n)*config.DefaultInterval + config.SettleTime + time.Millisecond)
-	synctest.Wait()
-}
-
-func TestRunTakesOver(t *testing.T) {
-	inBubble(t, nil, []string{"  required_scopes: [old]"}, func(t *testing.T, s *site) {
+func TestRunAppliesChanges(t *testing.T) {
+	withServer(t, nil, []string{"  required_scopes: [old]"}, func(t *testing.T, s *testServer) {
 		old := s.issuer.Token(resourcetest.Token{Audience: identifier, Scope: "old"})
 		fresh := s.issuer.Token(resourcetest.Token{Audience: identifier, Scope: "new"})
 		expect := func(when string, forOld, forNew int) {
 			t.Helper()
-			gotOld, _ := s.ask(old)
-			if gotNew, _ := s.ask(fresh); gotOld != forOld || gotNew != forNew {
+			gotOld, _ := s.send(old)
+			if gotNew, _ := s.send(fresh); gotOld != forOld || gotNew != forNew {
 				t.Errorf("%s: got %d, %d, want %d, %d; log: %s", when, gotOld, gotNew, forOld, forNew, s.log)
 			}
 		}
-		expect("at first", 200, 403)
+		expect("initially", 200, 403)
 		fetched := s.issuer.Count(resourcetest.JWKS)
 		s.write("a.yaml", s.settings("  required_scopes: [new]"))
-		expect("before it is looked at", 200, 403)
-		s.wait(1)
-		expect("after", 403, 200)
+		expect("before the check", 200, 403)
+		s.waitForReload(1)
+		expect("after the check", 403, 200)
 		s.write("a.yaml", s.settings("  required_scope: [old]"))
-		s.wait(5)
-		expect("when broken", 403, 200)
-		if n := strings.Count(s.log.String(), "configuration refused"); n != 1 {
-			t.Errorf("refused %d times in the log, want once: %s", n, s.log)
+		s.waitForReload(5)
+		expect("with an invalid file", 403, 200)
+		if n := strings.Count(s.log.String(), "configuration rejected"); n != 1 {
+			t.Errorf("got %d log records of a rejection, want 1: %s", n, s.log)
 		}
 		if got := s.metric("warder_config_broken") + ", " + s.metric("warder_config_reloads_total"); got != "1, 1 1" {
 			t.Errorf("got %s, want 1, 1 1", got)
 		}
 		s.write("a.yaml", s.settings("  required_scopes: [new]"))
-		s.wait(1)
-		expect("when mended", 403, 200)
+		s.waitForReload(1)
+		expect("with a valid file again", 403, 200)
 		if got := s.metric("warder_config_broken") + ", " + s.metric("warder_config_reloads_total"); got != "0, 1 1" {
-			t.Errorf("got %s, want 0, 1 1: nothing new was taken over", got)
+			t.Errorf("got %s, want 0, 1 1: there is no change to apply", got)
 		}
 		if n := s.issuer.Count(resourcetest.JWKS); n != fetched {
-			t.Errorf("the keys were fetched %d times more", n-fetched)
+			t.Errorf("got %d additional fetches of keys, want 0", n-fetched)
 		}
 	})
 }
 
-// A file that is looked at while somebody writes it may be a good configuration, with
-// fewer rules than all of it. What is broken for that moment is no news either.
-func TestRunWaitsForTheWholeFile(t *testing.T) {
-	for name, half := range map[string]func(s *site) string{
-		"without its last line":      func(s *site) string { return s.settings() },
-		"in the middle of the block": func(s *site) string { return "authorization:\n  issuer_url: https" },
-		"empty":                      func(*site) string { return "" },
+// A partially written file is not applied, even if it is valid, and not reported.
+func TestRunWaitsForCompleteFile(t *testing.T) {
+	for name, half := range map[string]func(s *testServer) string{
+		"without its last line": func(s *testServer) string { return s.settings() },
+		"cut within the block":  func(s *testServer) string { return "authorization:\n  issuer_url: https" },
+		"empty":                 func(*testServer) string { return "" },
 	} {
 		t.Run(name, func(t *testing.T) {
-			inBubble(t, nil, []string{"  required_scopes: [old]"}, func(t *testing.T, s *site) {
+			withServer(t, nil, []string{"  required_scopes: [old]"}, func(t *testing.T, s *testServer) {
 				none := s.issuer.Token(resourcetest.Token{Audience: identifier, Scope: "none"})
 				fresh := s.issuer.Token(resourcetest.Token{Audience: identifier, Scope: "new"})
 				time.Sleep(config.DefaultInterval - time.Millisecond)
 				s.write("a.yaml", half(s))
-				time.Sleep(config.SettleTime - time.Millisecond)
+				time.Sleep(settleTime - time.Millisecond)
 				synctest.Wait()
-				if status, _ := s.ask(none); status != 403 {
-					t.Errorf("half of a file counts: %d", status)
+				if status, _ := s.send(none); status != 403 {
+					t.Errorf("with a partial file: got %d, want 403", status)
 				}
 				s.write("a.yaml", s.settings("  required_scopes: [new]"))
-				s.wait(1)
-				if without, _ := s.ask(none); without != 403 {
-					t.Errorf("got %d, want 403", without)
+				s.waitForReload(1)
+				if without, _ := s.send(none); without != 403 {
+					t.Errorf("without the new scope: got %d, want 403", without)
 				}
-				if with, _ := s.ask(fresh); with != 200 {
-					t.Errorf("the whole file does not count: %d; log: %s", with, s.log)
+				if with, _ := s.send(fresh); with != 200 {
+					t.Errorf("with the complete file: got %d, want 200; log: %s", with, s.log)
 				}
 				if got := s.metric("warder_config_reloads_total"); got != "1 0" || s.log.Len() > 0 {
 					t.Errorf("got %s reloads, want 1 0; log: %s", got, s.log)
@@ -192,62 +97,62 @@ func TestRunWaitsForTheWholeFile(t *testing.T) {
 	}
 }
 
-// Each of these leaves the old configuration in force.
-func TestReloadRefuses(t *testing.T) {
+// After an invalid change, the previous configuration stays in use.
+func TestReloadRejects(t *testing.T) {
 	for _, row := range []struct {
 		name   string
-		breaks func(s *site)
-		want   string // after the folder's name is cut out
+		change func(s *testServer)
+		want   string // without the path of the directory
 	}{
-		{"disabled", func(s *site) { s.write("a.yaml", s.settings("  enabled: false")) }, "config: authorization is disabled (enabled: false)"},
-		{"gone", func(s *site) { _ = os.Remove(filepath.Join(s.dir, "a.yaml")) }, "config: a.yaml: no such file or directory"},
-		{"empty", func(s *site) { s.write("a.yaml", "") }, "config: a.yaml: is empty"},
-		{"cut short", func(s *site) { s.write("a.yaml", s.settings("  required_scopes: [a")) }, "config: a.yaml:5: is no YAML: did not find expected ',' or ']'"},
-		{"without the block", func(s *site) { s.write("a.yaml", "a: 1\n") }, "config: a.yaml: has no block authorization:"},
-		{"another resource", func(s *site) {
+		{"disabled", func(s *testServer) { s.write("a.yaml", s.settings("  enabled: false")) }, "config: authorization is disabled (enabled: false)"},
+		{"missing", func(s *testServer) { _ = os.Remove(filepath.Join(s.dir, "a.yaml")) }, "config: a.yaml: no such file or directory"},
+		{"empty", func(s *testServer) { s.write("a.yaml", "") }, "config: a.yaml: is empty"},
+		{"truncated", func(s *testServer) { s.write("a.yaml", s.settings("  required_scopes: [a")) }, "config: a.yaml:5: is not valid YAML: did not find expected ',' or ']'"},
+		{"without the block", func(s *testServer) { s.write("a.yaml", "a: 1\n") }, "config: a.yaml: has no block authorization:"},
+		{"different resource", func(s *testServer) {
 			s.write("a.yaml", strings.Replace(s.settings("  client_id: test-client", "  client_secret_file: secret", "  ca_file: ca.pem"), "/mcp\n", "/other\n", 1))
-		}, `config: a.yaml:3: resource_server_url: resource: replace: Identifier: "https://mcp.example.test/other" is not "https://mcp.example.test/mcp": a new identifier needs a restart, because clients and routes depend on it`},
-		{"the secret is empty", func(s *site) { s.write("secret", "\n") }, "config: a.yaml:5: client_secret_file: the file is empty"},
-		{"the secret is gone", func(s *site) { _ = os.Remove(filepath.Join(s.dir, "secret")) }, "config: a.yaml:5: client_secret_file: no such file or directory"},
-		{"the certificates are none", func(s *site) { s.write("ca.pem", "x") }, "config: a.yaml:6: ca_file: has no certificate in PEM form"},
+		}, `config: a.yaml:3: resource_server_url: resource: replace: Identifier: "https://mcp.example.test/other" is not "https://mcp.example.test/mcp"; another one needs a restart, as clients and routes depend on it`},
+		{"empty secret file", func(s *testServer) { s.write("secret", "\n") }, "config: a.yaml:5: client_secret_file: the file is empty"},
+		{"missing secret file", func(s *testServer) { _ = os.Remove(filepath.Join(s.dir, "secret")) }, "config: a.yaml:5: client_secret_file: no such file or directory"},
+		{"invalid certificates", func(s *testServer) { s.write("ca.pem", "x") }, "config: a.yaml:6: ca_file: has no PEM certificate"},
 	} {
 		t.Run(row.name, func(t *testing.T) {
 			files := map[string]string{"secret": resourcetest.DefaultClientSecret + "\n", "ca.pem": certificate}
-			inBubble(t, files, []string{"  client_id: test-client", "  client_secret_file: secret", "  ca_file: ca.pem"}, func(t *testing.T, s *site) {
+			withServer(t, files, []string{"  client_id: test-client", "  client_secret_file: secret", "  ca_file: ca.pem"}, func(t *testing.T, s *testServer) {
 				opaque := s.issuer.OpaqueToken(resourcetest.Token{Audience: identifier})
-				row.breaks(s)
+				row.change(s)
 				for range 2 {
 					err := s.live.Reload(t.Context())
 					if err == nil || strings.ReplaceAll(err.Error(), s.dir+string(filepath.Separator), "") != row.want {
 						t.Errorf("\n got %v\nwant %s", err, row.want)
 					}
 					if disabled := errors.Is(err, config.ErrDisabled); disabled != (row.name == "disabled") {
-						t.Errorf("ErrDisabled: %t", disabled)
+						t.Errorf("got ErrDisabled: %t", disabled)
 					}
 				}
-				s.wait(3)
-				if status, _ := s.ask(opaque); status != 200 {
-					t.Errorf("the old one does not count any more: %d; log: %s", status, s.log)
+				s.waitForReload(3)
+				if status, _ := s.send(opaque); status != 200 {
+					t.Errorf("previous configuration: got %d, want 200; log: %s", status, s.log)
 				}
-				if status, _ := s.ask("nobody"); status != 401 {
-					t.Errorf("somebody got in: %d", status)
+				if status, _ := s.send("invalid"); status != 401 {
+					t.Errorf("invalid token: got %d, want 401", status)
 				}
 				if got := s.metric("warder_config_broken") + ", " + s.metric("warder_config_reloads_total"); got != "1, 0 2" {
 					t.Errorf("got %s, want 1, 0 2", got)
 				}
 				if strings.Contains(s.log.String(), resourcetest.DefaultClientSecret) {
-					t.Error("the secret is in the log")
+					t.Error("the log contains the secret")
 				}
 			})
 		})
 	}
 }
 
-// A secret and certificates are taken over by their contents, also through links that
-// are switched as Kubernetes does it. What an issuer is asked anew tells that they were.
-func TestRunFollowsFiles(t *testing.T) {
+// Changes of a secret and of certificates are detected by content, also through symbolic
+// links that are switched as Kubernetes does. Calls to the issuer show that they are applied.
+func TestRunDetectsContentChanges(t *testing.T) {
 	files := map[string]string{"one/secret": "wrong", "two/secret": resourcetest.DefaultClientSecret, "ca.pem": certificate}
-	lines := []string{"  client_id: test-client", "  client_secret_file: now/secret", "  ca_file: ca.pem", "  token_cache_ttl_seconds: 0"}
+	lines := []string{"  client_id: test-client", "  client_secret_file: current/secret", "  ca_file: ca.pem", "  token_cache_ttl_seconds: 0"}
 	issuer, err := resourcetest.NewIssuer(resourcetest.Config{Lifetime: 10 * time.Hour})
 	if err != nil {
 		t.Fatal(err)
@@ -255,13 +160,13 @@ func TestRunFollowsFiles(t *testing.T) {
 	defer issuer.Close()
 	synctest.Test(t, func(t *testing.T) {
 		dir := t.TempDir()
-		s := &site{t: t, dir: dir, issuer: issuer}
+		s := &testServer{t: t, dir: dir, issuer: issuer}
 		for name, text := range files {
 			s.write(name, text)
 		}
 		link := func(to string) {
 			t.Helper()
-			if err := errors.Join(os.Symlink(to, filepath.Join(dir, "next")), os.Rename(filepath.Join(dir, "next"), filepath.Join(dir, "now"))); err != nil {
+			if err := errors.Join(os.Symlink(to, filepath.Join(dir, "next")), os.Rename(filepath.Join(dir, "next"), filepath.Join(dir, "current"))); err != nil {
 				t.Fatal(err)
 			}
 		}
@@ -272,28 +177,28 @@ func TestRunFollowsFiles(t *testing.T) {
 		if err != nil {
 			t.Fatal(err)
 		}
-		s.door = nethttp.Handler(s.live.Resource(), http.HandlerFunc(func(http.ResponseWriter, *http.Request) {}))
+		s.handler = nethttp.Handler(s.live.Resource(), http.HandlerFunc(func(http.ResponseWriter, *http.Request) {}))
 		ctx, cancel := context.WithCancel(t.Context())
 		defer cancel()
 		go s.live.Run(ctx)
 		opaque := issuer.OpaqueToken(resourcetest.Token{Audience: identifier})
-		if status, _ := s.ask(opaque); status != 503 {
-			t.Errorf("with a wrong secret: %d, want 503", status)
+		if status, _ := s.send(opaque); status != 503 {
+			t.Errorf("wrong secret: got %d, want 503", status)
 		}
 		link("two")
-		s.wait(1)
-		if status, _ := s.ask(opaque); status != 200 {
-			t.Errorf("with the right one: %d, want 200; log: %s", status, s.log)
+		s.waitForReload(1)
+		if status, _ := s.send(opaque); status != 200 {
+			t.Errorf("correct secret: got %d, want 200; log: %s", status, s.log)
 		}
 		jwt := issuer.Token(resourcetest.Token{Audience: identifier})
-		if status, _ := s.ask(jwt); status != 200 {
-			t.Errorf("a JWT: %d", status)
+		if status, _ := s.send(jwt); status != 200 {
+			t.Errorf("JWT: got %d, want 200", status)
 		}
 		fetched := issuer.Count(resourcetest.JWKS)
 		s.write("ca.pem", certificate+certificate)
-		s.wait(1)
+		s.waitForReload(1)
 		if n := issuer.Count(resourcetest.JWKS); n != fetched+1 {
-			t.Errorf("with other certificates the keys were fetched %d times more, want once, ahead of need", n-fetched)
+			t.Errorf("other certificates: got %d additional fetches of keys, want 1 before the first request", n-fetched)
 		}
 		if got := s.metric("warder_config_reloads_total"); got != "2 0" {
 			t.Errorf("got %s reloads, want 2 0", got)
@@ -301,31 +206,31 @@ func TestRunFollowsFiles(t *testing.T) {
 	})
 }
 
-// An issuer that is new, and can't be reached, takes nothing from the others.
-func TestReloadWithAnIssuerThatIsDown(t *testing.T) {
-	inBubble(t, nil, nil, func(t *testing.T, s *site) {
+// A new issuer that cannot be reached does not affect other issuers.
+func TestReloadWithUnreachableIssuer(t *testing.T) {
+	withServer(t, nil, nil, func(t *testing.T, s *testServer) {
 		s.write("a.yaml", s.settings("  additional_issuers: [{issuer_url: 'https://down.example.test'}]"))
-		s.wait(1)
+		s.waitForReload(1)
 		if got := s.metric("warder_config_reloads_total"); got != "1 0" {
 			t.Errorf("got %s reloads, want 1 0; log: %s", got, s.log)
 		}
-		if !strings.Contains(s.log.String(), `msg="tokens of an issuer cannot be checked yet" issuer=https://down.example.test`) {
-			t.Errorf("the log does not say so: %s", s.log)
+		if !strings.Contains(s.log.String(), `msg="cannot verify tokens of a new issuer yet" issuer=https://down.example.test`) {
+			t.Errorf("the log has no record of the unreachable issuer: %s", s.log)
 		}
-		if status, _ := s.ask(s.issuer.Token(resourcetest.Token{Audience: identifier})); status != 200 {
+		if status, _ := s.send(s.issuer.Token(resourcetest.Token{Audience: identifier})); status != 200 {
 			t.Errorf("got %d, want 200", status)
 		}
 	})
 }
 
-// What the program adds and checks is asked of each configuration.
-func TestReloadAsksTheProgram(t *testing.T) {
+// Complete and Check are called for each configuration.
+func TestReloadCallsProgramFunctions(t *testing.T) {
 	issuer, err := resourcetest.NewIssuer(resourcetest.Config{})
 	if err != nil {
 		t.Fatal(err)
 	}
 	defer issuer.Close()
-	s := &site{t: t, dir: t.TempDir(), issuer: issuer}
+	s := &testServer{t: t, dir: t.TempDir(), issuer: issuer}
 	s.write("a.yaml", s.settings("  tool_scopes: {whoami: [a]}"))
 	var revoked, panics atomic.Bool
 	live, err := config.New(config.Config{File: filepath.Join(s.dir, "a.yaml"), Environ: []string{}, Transport: issuer.Transport(), Logger: slog.New(slog.DiscardHandler),
@@ -354,7 +259,7 @@ func TestReloadAsksTheProgram(t *testing.T) {
 		t.Errorf("got %v, %q", err, live.Resource().Metadata().ResourceName)
 	}
 	panics.Store(true)
-	if err := live.Reload(t.Context()); err == nil || err.Error() != "config: a function that was called for the configuration panicked with a string" {
+	if err := live.Reload(t.Context()); err == nil || err.Error() != "config: a function of the program, such as Complete or Check, panicked with a value of type string" {
 		t.Errorf("got %v", err)
 	}
 	panics.Store(false)
@@ -364,9 +269,9 @@ func TestReloadAsksTheProgram(t *testing.T) {
 		t.Errorf("got %v", err)
 	}
 	s.live = live
-	s.door = nethttp.Handler(live.Resource(), http.HandlerFunc(func(http.ResponseWriter, *http.Request) {}))
+	s.handler = nethttp.Handler(live.Resource(), http.HandlerFunc(func(http.ResponseWriter, *http.Request) {}))
 	revoked.Store(true)
-	if status, _ := s.ask(issuer.Token(resourcetest.Token{Audience: identifier})); status != 401 {
+	if status, _ := s.send(issuer.Token(resourcetest.Token{Audience: identifier})); status != 401 {
 		t.Errorf("got %d, want 401", status)
 	}
 	if problems, err := testutil.CollectAndLint(live); err != nil || len(problems) > 0 {
@@ -374,79 +279,61 @@ func TestReloadAsksTheProgram(t *testing.T) {
 	}
 }
 
-// A thousand reloads under load, of which every tenth is broken: no answer is wrong, no
-// key is fetched again, and the counts are right.
-func TestAThousandReloads(t *testing.T) {
+// During a thousand reloads under load, of which every tenth is invalid, all responses are
+// correct, no key is fetched again, and the metrics are correct.
+func TestReloadsUnderLoad(t *testing.T) {
 	issuer, err := resourcetest.NewIssuer(resourcetest.Config{})
 	if err != nil {
 		t.Fatal(err)
 	}
 	defer issuer.Close()
-	lines := func(mark string) []string {
-		return []string{"  required_scopes: [" + mark + "]", "  implied_scopes: {all: [" + mark + "]}", "  leeway_seconds: " + fmt.Sprint(10*len(mark))}
+	lines := func(scope string) []string {
+		return []string{"  required_scopes: [" + scope + "]", "  implied_scopes: {all: [" + scope + "]}", "  leeway_seconds: " + fmt.Sprint(10*len(scope))}
 	}
-	s := newSite(t, issuer, nil, lines("even")...)
+	s := newTestServer(t, issuer, nil, lines("even")...)
 	s.log = new(bytes.Buffer)
-	good := issuer.Token(resourcetest.Token{Audience: identifier, Scope: "all"})
-	poor := issuer.Token(resourcetest.Token{Audience: identifier, Scope: "none"})
-	bad := issuer.Token(resourcetest.Token{Audience: "https://other.example.test", Scope: "all"})
-	s.ask(good)
+	valid := issuer.Token(resourcetest.Token{Audience: identifier, Scope: "all"})
+	insufficient := issuer.Token(resourcetest.Token{Audience: identifier, Scope: "none"})
+	invalid := issuer.Token(resourcetest.Token{Audience: "https://other.example.test", Scope: "all"})
+	s.send(valid)
 	var group sync.WaitGroup
-	var wrong, asked atomic.Int64
-	done := make(chan struct{})
+	var wrong, sent atomic.Int64
+	ctx, cancel := context.WithCancel(t.Context())
+	defer cancel()
 	for range 3 {
 		group.Go(func() {
-			for {
-				select {
-				case <-done:
-					return
-				default:
-				}
-				asked.Add(3)
-				a, _ := s.ask(good)
-				b, challenge := s.ask(poor)
-				c, _ := s.ask(bad)
+			for ctx.Err() == nil {
+				sent.Add(3)
+				a, _ := s.send(valid)
+				b, challenge := s.send(insufficient)
+				c, _ := s.send(invalid)
 				if a != 200 || b != 403 || c != 401 || strings.Contains(challenge, "even") == strings.Contains(challenge, "odd") {
 					wrong.Add(1)
 				}
-				runtime.Gosched() // so that reloads come as often as requests
+				runtime.Gosched() // so that reloads are as frequent as requests
 			}
 		})
 	}
 	for n := range 1000 {
-		text, broken := s.settings(lines([]string{"odd", "even"}[(n-n/10)%2])...), n%10 == 9
-		if broken {
+		text, invalidFile := s.settings(lines([]string{"odd", "even"}[(n-n/10)%2])...), n%10 == 9
+		if invalidFile {
 			text = "authorization: {enabled: false, n: " + fmt.Sprint(n) + "}"
 		}
 		s.write("a.yaml", text)
-		if err := s.live.Reload(t.Context()); (err != nil) != broken {
-			t.Fatalf("%d: %v", n, err)
+		if err := s.live.Reload(t.Context()); (err != nil) != invalidFile {
+			t.Fatalf("reload %d: got error %v", n, err)
 		}
 	}
-	close(done)
+	cancel()
 	group.Wait()
-	if wrong.Load() > 0 || asked.Load() == 0 {
-		t.Errorf("%d wrong answers in %d requests", wrong.Load(), asked.Load())
+	if wrong.Load() > 0 || sent.Load() == 0 {
+		t.Errorf("got %d wrong responses in %d requests", wrong.Load(), sent.Load())
 	}
 	if got := s.metric("warder_config_reloads_total"); got != "900 100" {
 		t.Errorf("got %s reloads, want 900 100", got)
 	}
 	if n := issuer.Count(resourcetest.JWKS); n != 1 {
-		t.Errorf("the keys were fetched %d times, want once", n)
+		t.Errorf("got %d fetches of keys, want 1", n)
 	}
-	t.Logf("%d requests", asked.Load())
+	t.Logf("%d requests", sent.Load())
 }
-
-// certificate is of some authority; its key was thrown away.
-const certificate = `-----BEGIN CERTIFICATE-----
-MIIBiTCCAS+gAwIBAgIUA+/s1hpktrUpAao3aN77xsjUi/swCgYIKoZIzj0EAwIw
-GTEXMBUGA1UEAwwOd2FyZGVyIHRlc3QgQ0EwIBcNMjYxMTIxMTM1NjUzWhgPMjEy
-NjEwMjgxMzU2NTNaMBkxFzAVBgNVBAMMDndhcmRlciB0ZXN0IENBMFkwEwYHKoZI
-zj0CAQYIKoZIzj0DAQcDQgAEGWinKL1I1CS8PpfmmrkJOWacxk/+j2iozoeFHb7d
-cuYQg3Vui0RaCCyUVF+SbafI81dbhUe/AOh9/nQAh1Qq9qNTMFEwHQYDVR0OBBYE
-FAGSK2F9dvJe7VwsUGFaeYT+S8hNMB8GA1UdIwQYMBaAFAGSK2F9dvJe7VwsUGFa
-eYT+S8hNMA8GA1UdEwEB/wQFMAMBAf8wCgYIKoZIzj0EAwIDSAAwRQIhAJOgx86D
-7uHlUzgPj+s6J2oQr7s28JuxaUTrD0cvjmCnAiAxKQPr+faM/CFgCeAtS345twqd
-h4+Jg1aWyW9/ULNP1A==
------END CERTIFICATE-----
-`

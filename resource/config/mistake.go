@@ -7,120 +7,134 @@ import (
 	"slices"
 	"strings"
 
+	"github.com/warder-go/warder/internal/configerr"
 	"github.com/warder-go/warder/internal/nearest"
 )
 
-// A place is where something was said.
-type place struct {
-	order int    // of the source: the file, the file of secrets, the environment
-	from  string // its name
-	line  int    // 0: none
+// A position is where a key, a value or a mistake is.
+type position struct {
+	source source
+	name   string // of the file or the environment variable
+	line   int    // 0: unknown
 }
 
-func (p place) String() string {
+// A source is a kind of input. A later one overrides an earlier one.
+type source int
+
+const (
+	mainFile source = iota
+	secretsFile
+	environment
+)
+
+func (p position) String() string {
 	switch {
 	case p.line > 0:
-		return fmt.Sprintf("%s:%d", p.from, p.line)
-	case p.from == "":
+		return fmt.Sprintf("%s:%d", p.name, p.line)
+	case p.name == "":
 		return "config"
 	}
-	return p.from
+	return p.name
 }
 
-// mistakes collects what is wrong, each with its place.
+// mistakes collects mistakes with their positions. The zero value is ready for use.
 type mistakes struct {
-	all  []located
-	read int // so many were there before anything was built
+	all  []mistake
+	read int // number of mistakes from reading; the others are from building
 }
 
-type located struct {
-	at   place
+type mistake struct {
+	at   position
 	text string
 }
 
-func (m *mistakes) add(at place, format string, args ...any) {
+// add adds a mistake, unless it is a duplicate.
+func (m *mistakes) add(at position, format string, args ...any) {
 	text := strings.ReplaceAll(fmt.Sprintf(format, args...), "\n", "; ")
-	text = strings.ReplaceAll(text, ", or with AllowHTTP", "") // no key: it is for programs
-	if mistake := (located{at, text}); !slices.Contains(m.all, mistake) {
-		m.all = append(m.all, mistake)
+	text = strings.ReplaceAll(text, ", or with AllowHTTP", "") // a field that has no key
+	if added := (mistake{at, text}); !slices.Contains(m.all, added) {
+		m.all = append(m.all, added)
 	}
 }
 
-// maxMistakes are told at once. A file with more of them is some other file.
+func (m *mistakes) count() int { return len(m.all) }
+
+// endRead marks the end of reading: later mistakes are from building.
+func (m *mistakes) endRead() { m.read = len(m.all) }
+
+// maxMistakes is the number of mistakes in one error.
 const maxMistakes = 50
 
-// err returns all of them in the order of the text, one a line. Whatever they quote, no
-// secret is in it.
+// err returns nil if there are no mistakes. Otherwise it returns an error with a line for
+// each mistake, in the order of their positions, and with secrets removed.
 func (m *mistakes) err(secrets []Secret) error {
-	if len(m.all) == 0 {
-		return nil
-	}
-	m.all = m.unsaid()
-	slices.SortStableFunc(m.all, func(a, b located) int {
-		return cmp.Or(a.at.order-b.at.order, a.at.line-b.at.line)
+	all := m.withoutConsequences()
+	slices.SortStableFunc(all, func(a, b mistake) int {
+		return cmp.Or(cmp.Compare(a.at.source, b.at.source), a.at.line-b.at.line)
 	})
-	var errs []error
-	for n, mistake := range m.all {
+	var list configerr.List
+	for n, one := range all {
 		if n == maxMistakes {
-			errs = append(errs, fmt.Errorf("and %d mistakes more", len(m.all)-n))
+			list.Addf("and %d more mistakes", len(all)-n)
 			break
 		}
-		errs = append(errs, errors.New(scrub(mistake.at.String()+": "+mistake.text, secrets)))
+		list.Add(errors.New(redact(one.at.String()+": "+one.text, secrets)))
 	}
-	return errors.Join(errs...)
+	return list.Err("config")
 }
 
-// unsaid leaves out what building said of keys that could not be read, or of those above
-// and below them: it follows from that.
-func (m *mistakes) unsaid() []located {
+// withoutConsequences leaves out mistakes from building about keys that could not be
+// read, or about keys above or below them: they are consequences.
+func (m *mistakes) withoutConsequences() []mistake {
 	if m.read == 0 {
 		return m.all
 	}
-	unread := m.all[:m.read:m.read]
-	out := slices.Clone(unread)
-	for _, mistake := range m.all[m.read:] {
-		path := mistake.path()
-		if !slices.ContainsFunc(unread, func(u located) bool { return within(path, u.path()) || within(u.path(), path) }) {
-			out = append(out, mistake)
+	read := m.all[:m.read:m.read]
+	out := slices.Clone(read)
+	for _, built := range m.all[m.read:] {
+		path := built.path()
+		if !slices.ContainsFunc(read, func(r mistake) bool { return within(path, r.path()) || within(r.path(), path) }) {
+			out = append(out, built)
 		}
 	}
 	return out
 }
 
-// path is that of the key that the mistake is about.
-func (l located) path() string {
-	path, _, _ := strings.Cut(l.text, ": ")
+// path returns the path of the key that the mistake is about.
+func (m mistake) path() string {
+	path, _, _ := strings.Cut(m.text, ": ")
 	return path
 }
 
+// within reports whether path is other or below it.
 func within(path, other string) bool {
 	rest, ok := strings.CutPrefix(path, other)
 	return ok && (rest == "" || rest[0] == '[' || rest[0] == '.')
 }
 
-// minScrubbed is the shortest secret that is looked for in an error. A shorter one
-// would be found in every other word; nothing quotes it on purpose.
-const minScrubbed = 4
+// minRedacted is the minimum length of a secret that is removed from errors. Shorter ones
+// occur in ordinary words. No error quotes a secret intentionally.
+const minRedacted = 4
 
-func scrub(text string, secrets []Secret) string {
+func redact(text string, secrets []Secret) string {
 	for _, secret := range secrets {
-		if len(secret) >= minScrubbed {
+		if len(secret) >= minRedacted {
 			text = strings.ReplaceAll(text, string(secret), redacted)
 		}
 	}
 	return text
 }
 
-// didYouMean is the end of a message about a name that is not known.
+// didYouMean returns the end of a message about an unknown name.
 func didYouMean(name string, known []string) string {
-	if meant := nearest.Name(name, known); meant != "" {
-		return fmt.Sprintf("; did you mean %s?", meant)
+	if match := nearest.Name(name, known); match != "" {
+		return fmt.Sprintf("; did you mean %s?", match)
 	}
 	return ""
 }
 
-// isName reports whether a key looks like one. What does not is not shown: where a
-// space was forgotten, a secret is part of it.
-func isName(key string) bool {
+// isPrintableKey reports whether a key looks like a key and may be in an error. Other text
+// may contain a secret, for example if the space after a colon is missing.
+func isPrintableKey(key string) bool {
 	return key != "" && len(key) <= 64 && strings.Trim(strings.ToLower(key), "abcdefghijklmnopqrstuvwxyz0123456789_-") == ""
 }

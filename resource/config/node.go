@@ -2,13 +2,14 @@ package config
 
 import "slices"
 
-// A node is a value of the block, wherever it came from. Exactly one of its kinds.
+// A node is a value in the block, from a file or from the environment. Which fields are
+// used depends on its kind.
 type node struct {
-	at      place
+	at      position
 	kind    kind
 	text    string // of a scalar
-	tag     string // what YAML takes a scalar for, such as !!str
-	literal bool   // ${} stands for itself
+	tag     string // YAML type of a scalar, such as !!str
+	literal bool   // ${} is not expanded
 	items   []*node
 	members []member // in order
 }
@@ -23,10 +24,11 @@ const (
 
 type member struct {
 	name  string
-	at    place
+	at    position
 	value *node
 }
 
+// member returns nil if there is no member with this name.
 func (n *node) member(name string) *member {
 	for i := range n.members {
 		if n.members[i].name == name {
@@ -36,20 +38,20 @@ func (n *node) member(name string) *member {
 	return nil
 }
 
-// merge puts what over says over what under says. Mappings are merged key by key, all
-// else is replaced.
-func merge(under, over *node) *node {
-	if under == nil || over == nil || under.kind != mapping || over.kind != mapping {
-		if over == nil {
-			return under
+// merge returns base with the overrides applied: mappings are merged by key, lists and
+// scalars are replaced. Both arguments may be nil and are not modified.
+func merge(base, override *node) *node {
+	if base == nil || override == nil || base.kind != mapping || override.kind != mapping {
+		if override == nil {
+			return base
 		}
-		return over
+		return override
 	}
-	out := *under
-	out.members = slices.Clone(under.members)
-	for _, m := range over.members {
-		if known := out.member(m.name); known != nil {
-			known.at, known.value = m.at, merge(known.value, m.value)
+	out := *base
+	out.members = slices.Clone(base.members)
+	for _, m := range override.members {
+		if existing := out.member(m.name); existing != nil {
+			existing.at, existing.value = m.at, merge(existing.value, m.value)
 		} else {
 			out.members = append(out.members, m)
 		}

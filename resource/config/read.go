@@ -9,91 +9,83 @@ import (
 	"slices"
 )
 
-func sorted[V any](m map[string]V) []string { return slices.Sorted(maps.Keys(m)) }
-
-// A reading is what the sources say at one time.
-type reading struct {
-	settings Settings
-	places   map[string]place
-	files    *files
-	secrets  []Secret // that are in no error
-	found    bool     // there is a block, or variables that stand for it
-	m        mistakes
+// An input is the merged content of the files and the environment at one time.
+type input struct {
+	settings  Settings
+	positions map[string]position // of keys, by their paths
+	files     *files
+	secrets   []Secret // to be removed from errors
+	found     bool     // the block, or variables that replace it, are present
+	mistakes  mistakes
 }
 
-// Read returns what the sources say, without looking at what it means: no file that a
-// key names is read and nothing is built. It is for programs that show or compare a
-// configuration. The error names every mistake at once.
+// Read returns the settings of the files and the environment, without checking their
+// meaning: it reads no files that the settings name, and builds nothing. It is for
+// programs that show or compare configurations. The error has a line for each mistake.
 func Read(c Config) (Settings, error) {
-	r := c.read()
-	return r.settings, r.err()
+	in := c.read()
+	return in.settings, in.err()
 }
 
-func (r *reading) err() error {
-	if err := r.m.err(r.secrets); err != nil {
-		return fmt.Errorf("config: %w", err)
-	}
-	return nil
-}
+func (in *input) err() error { return in.mistakes.err(in.secrets) }
 
-// read reads and merges the sources.
-func (c Config) read() *reading {
-	r := &reading{places: map[string]place{}, files: newFiles(c.File)}
+func (c Config) read() *input {
+	in := &input{positions: map[string]position{}, files: newFiles(c.File)}
 	list := c.Environ
 	if list == nil {
 		list = os.Environ()
 	}
-	vars := environ(list, &r.m)
-	r.files.sum.Write(fmt.Appendf(nil, "%q", vars))
-	all := merge(r.source(c), overrides(vars, &r.m))
-	if all == nil {
-		if len(r.m.all) == 0 {
-			r.m.add(place{from: cmp.Or(c.File, "text")}, "has no block %s:", blockName)
+	vars := environ(list, &in.mistakes)
+	in.files.hash.Write(fmt.Appendf(nil, "%q", vars))
+	block := merge(in.readFiles(c), overrides(vars, &in.mistakes))
+	if block == nil {
+		if in.mistakes.count() == 0 {
+			in.mistakes.add(position{name: cmp.Or(c.File, "text")}, "has no block %s:", blockName)
 		}
-		return r
+		return in
 	}
-	r.found = true
-	d := decoder{places: r.places, m: &r.m, lookup: func(name string) (string, bool) {
+	in.found = true
+	d := decoder{positions: in.positions, mistakes: &in.mistakes, lookup: func(name string) (string, bool) {
 		value, set := vars[name]
 		return value, set
 	}}
-	d.object(all, "", reflect.ValueOf(&r.settings).Elem())
-	for _, issuer := range r.settings.issuers() {
-		r.secrets = append(r.secrets, issuer.ClientSecret, issuer.IntrospectionClientSecret)
+	d.decodeStruct(block, "", reflect.ValueOf(&in.settings).Elem())
+	for _, issuer := range in.settings.issuers() {
+		in.secrets = append(in.secrets, issuer.ClientSecret, issuer.IntrospectionClientSecret)
 	}
-	return r
+	return in
 }
 
-// source reads the file and that of secrets.
-func (r *reading) source(c Config) *node {
-	var all *node
-	for _, source := range []struct {
-		order int
-		path  string
-		body  []byte
-	}{{fromFile, c.File, c.Text}, {fromSecrets, c.SecretsFile, nil}} {
-		if source.path == "" && source.body == nil {
+// readFiles returns the merged blocks of the file and the secrets file.
+func (in *input) readFiles(c Config) *node {
+	var merged *node
+	for _, file := range []struct {
+		source source
+		path   string
+		body   []byte
+	}{{mainFile, c.File, c.Text}, {secretsFile, c.SecretsFile, nil}} {
+		if file.path == "" && file.body == nil {
 			continue
 		}
-		at := place{order: source.order, from: source.path}
-		if source.body != nil {
-			at.from = "text"
+		at := position{source: file.source, name: file.path}
+		if file.body != nil {
+			at.name = "text"
 		}
-		body, err := source.body, error(nil)
+		body, err := file.body, error(nil)
 		if body == nil {
-			body, err = r.files.read(source.path)
+			body, err = in.files.read(file.path)
 		}
 		if err != nil {
-			r.m.add(at, "%s", err)
+			in.mistakes.add(at, "%s", err)
 			continue
 		}
-		t := text{at: at, body: body, m: &r.m}
-		all = merge(all, t.block())
+		p := parser{at: at, body: body, mistakes: &in.mistakes}
+		merged = merge(merged, p.block())
 	}
-	return all
+	return merged
 }
 
-// issuers returns the settings of all issuers, the first one's before those of
+// issuers returns the settings of all issuers: those of the block itself, then those of
 // additional_issuers.
 func (s *Settings) issuers() []*IssuerSettings {
 	all := []*IssuerSettings{&s.IssuerSettings}
@@ -102,3 +94,5 @@ func (s *Settings) issuers() []*IssuerSettings {
 	}
 	return all
 }
+
+func sortedKeys[V any](m map[string]V) []string { return slices.Sorted(maps.Keys(m)) }

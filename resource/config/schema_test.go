@@ -16,14 +16,14 @@ import (
 	"github.com/warder-go/warder/resource/resourcetest"
 )
 
-var update = flag.Bool("update", false, "write the JSON Schema and the table of docs/configuration.md as the code has them")
+var update = flag.Bool("update", false, "write the JSON Schema and the table in docs/configuration.md from the code")
 
 type object = map[string]any
 
-// variable is a text that has a variable in it, in the place of another type.
+// variable is the schema of a string with a variable, which may replace another type.
 var variable = object{"type": "string", "pattern": `\$\{`}
 
-// schemaOf is what a value of a type may be.
+// schemaOf returns the schema of a type.
 func schemaOf(t reflect.Type, tag reflect.StructTag) object {
 	switch t.Kind() {
 	case reflect.Pointer:
@@ -61,7 +61,7 @@ func objectSchema(t reflect.Type) object {
 		value := schemaOf(field.Type, field.Tag)
 		value["description"] = field.Tag.Get("doc")
 		properties[name] = value
-		// What the block itself needs may be in another file, or in the environment.
+		// Required keys of the block itself may be in another file or in the environment.
 		if field.Tag.Get("required") != "" && t != reflect.TypeFor[config.Settings]() {
 			required = append(required, name)
 		}
@@ -77,8 +77,8 @@ func schema(t *testing.T) string {
 	t.Helper()
 	text, err := json.MarshalIndent(object{
 		"$schema":     "https://json-schema.org/draft/2020-12/schema",
-		"title":       "authorization of an MCP server by warder",
-		"description": "A file with the block authorization: other keys beside it are not looked at.",
+		"title":       "warder: authorization of an MCP server",
+		"description": "A file with the block authorization. Other top-level keys are ignored.",
 		"type":        "object",
 		"required":    []string{"authorization"},
 		"properties":  object{"authorization": objectSchema(reflect.TypeFor[config.Settings]())},
@@ -89,7 +89,8 @@ func schema(t *testing.T) string {
 	return string(text) + "\n"
 }
 
-func same(t *testing.T, name, want string) {
+// checkGenerated compares a file with its generated content, or writes it with -update.
+func checkGenerated(t *testing.T, name, want string) {
 	t.Helper()
 	if *update {
 		if err := os.WriteFile(name, []byte(want), 0o644); err != nil {
@@ -101,17 +102,19 @@ func same(t *testing.T, name, want string) {
 		t.Fatal(err)
 	}
 	if string(got) != want {
-		t.Errorf("%s is not what the code says: go test ./resource/config -update writes it", name)
+		t.Errorf("%s is not up to date: run go test ./resource/config -update", name)
 	}
 }
 
-// Editors go by the schema: it is made of the type that the reader fills.
-func TestSchemaIsThatOfTheType(t *testing.T) { same(t, "authorization.schema.json", schema(t)) }
+// The schema for editors is generated from the type that the decoder uses.
+func TestSchemaMatchesSettings(t *testing.T) {
+	checkGenerated(t, "authorization.schema.json", schema(t))
+}
 
 const document = "../../docs/configuration.md"
 
-// The table of keys in the documentation is made of the same type.
-func TestTableOfKeys(t *testing.T) {
+// The table of keys in the documentation is generated from the same type.
+func TestKeyTableMatchesSettings(t *testing.T) {
 	text, err := os.ReadFile(document)
 	if err != nil {
 		t.Fatal(err)
@@ -126,54 +129,58 @@ func TestTableOfKeys(t *testing.T) {
 	}
 	var rows strings.Builder
 	writeRows(&rows, reflect.TypeFor[config.Settings](), "")
-	same(t, document, before+head+rows.String()+rest)
+	checkGenerated(t, document, before+head+rows.String()+rest)
 }
 
-func writeRows(b *strings.Builder, of reflect.Type, under string) {
-	var later []func()
-	for _, field := range reflect.VisibleFields(of) {
+// writeRows writes a table row for each key of a struct. The rows of nested structs follow
+// the row of their key.
+func writeRows(b *strings.Builder, t reflect.Type, prefix string) {
+	for _, field := range reflect.VisibleFields(t) {
 		name := field.Tag.Get("yaml")
 		if field.Anonymous || name == "" {
 			continue
-		}
-		kind := "text"
-		switch elem := field.Type; {
-		case elem.Kind() == reflect.Bool || elem.Kind() == reflect.Pointer && elem.Elem().Kind() == reflect.Bool:
-			kind = "true or false"
-		case elem.Kind() == reflect.Pointer:
-			kind = "0 to " + field.Tag.Get("max")
-		case elem.Kind() == reflect.Map:
-			kind = "mapping of lists"
-		case elem.Kind() == reflect.Slice && elem.Elem().Kind() == reflect.Struct:
-			kind = "list of mappings"
-			if elem.Elem() != reflect.TypeFor[config.IssuerSettings]() {
-				later = append(later, func() { writeRows(b, elem.Elem(), name+"[].") })
-			}
-		case elem.Kind() == reflect.Slice:
-			kind = "list"
-		case field.Tag.Get("enum") != "":
-			kind = strings.ReplaceAll(field.Tag.Get("enum"), ",", " or ")
-		case field.Tag.Get("format") == "uri":
-			kind = "URL"
 		}
 		meaning := field.Tag.Get("doc")
 		if field.Tag.Get("required") != "" {
 			meaning = "required: " + meaning
 		}
 		star := ""
-		if len(field.Index) > 1 { // of an issuer
+		if len(field.Index) > 1 { // key of an issuer
 			star = " *"
 		}
-		b.WriteString("| `" + under + name + "`" + star + " | " + kind + " | " + meaning + " |\n")
-		for _, f := range later {
-			f()
+		b.WriteString("| `" + prefix + name + "`" + star + " | " + valueKind(field) + " | " + meaning + " |\n")
+		if isListOfStructs(field.Type) && field.Type.Elem() != reflect.TypeFor[config.IssuerSettings]() {
+			writeRows(b, field.Type.Elem(), name+"[].")
 		}
-		later = nil
 	}
 }
 
-// The sample has every key.
-func TestSampleHasEveryKey(t *testing.T) {
+func isListOfStructs(t reflect.Type) bool {
+	return t.Kind() == reflect.Slice && t.Elem().Kind() == reflect.Struct
+}
+
+func valueKind(field reflect.StructField) string {
+	switch t := field.Type; {
+	case t.Kind() == reflect.Bool || t.Kind() == reflect.Pointer && t.Elem().Kind() == reflect.Bool:
+		return "true or false"
+	case t.Kind() == reflect.Pointer:
+		return "0 to " + field.Tag.Get("max")
+	case t.Kind() == reflect.Map:
+		return "mapping of lists"
+	case isListOfStructs(t):
+		return "list of mappings"
+	case t.Kind() == reflect.Slice:
+		return "list"
+	case field.Tag.Get("enum") != "":
+		return strings.ReplaceAll(field.Tag.Get("enum"), ",", " or ")
+	case field.Tag.Get("format") == "uri":
+		return "URL"
+	}
+	return "string"
+}
+
+// The example file has every key.
+func TestExampleFileHasEveryKey(t *testing.T) {
 	text, err := os.ReadFile("authorization.example.yaml")
 	if err != nil {
 		t.Fatal(err)
@@ -181,14 +188,14 @@ func TestSampleHasEveryKey(t *testing.T) {
 	for _, of := range []reflect.Type{reflect.TypeFor[config.Settings](), reflect.TypeFor[config.ResourceScopes]()} {
 		for _, field := range reflect.VisibleFields(of) {
 			if name := field.Tag.Get("yaml"); name != "" && !field.Anonymous && !strings.Contains(string(text), " "+name+":") {
-				t.Errorf("the sample has no %s", name)
+				t.Errorf("authorization.example.yaml has no %s", name)
 			}
 		}
 	}
 }
 
-// The sample is one that works, where the files that it names are there.
-func TestSampleIsSound(t *testing.T) {
+// The example file is valid if the files that it names exist.
+func TestExampleFileIsValid(t *testing.T) {
 	text, err := os.ReadFile("authorization.example.yaml")
 	if err != nil {
 		t.Fatal(err)

@@ -6,84 +6,85 @@ import (
 	"log/slog"
 )
 
-// Settings are what the block `authorization:` says. The tags are what the reader, the
-// JSON Schema and the table in docs/configuration.md go by: yaml is the key, doc what it
-// means, format, enum and max bound its values.
+// Settings are the values of the block `authorization:`. The decoder, the JSON Schema and
+// the table in docs/configuration.md are based on the struct tags: yaml is the key, doc is
+// its description, and format, enum and max limit its values.
 type Settings struct {
-	Enabled           *bool  `yaml:"enabled" doc:"false: there is no resource and Load returns ErrDisabled. Left out: true"`
-	ResourceServerURL string `yaml:"resource_server_url" format:"uri" required:"true" doc:"the URL that clients use, byte for byte; the audience of tokens"`
+	Enabled           *bool  `yaml:"enabled" doc:"if false, Load returns ErrDisabled and no resource. Default: true"`
+	ResourceServerURL string `yaml:"resource_server_url" format:"uri" required:"true" doc:"URL of this server, byte for byte as clients use it; also the audience of tokens"`
 	IssuerSettings    `yaml:",inline"`
 	AdditionalIssuers []IssuerSettings    `yaml:"additional_issuers" doc:"further authorization servers, each with the keys of an issuer"`
-	RequiredScopes    []string            `yaml:"required_scopes" doc:"scopes that every request needs, all of them"`
-	ChallengeScopes   []string            `yaml:"challenge_scopes" doc:"scopes that a 401 hints at. Left out: required_scopes"`
-	ScopesSupported   []string            `yaml:"scopes_supported" doc:"scopes that the metadata names. Left out: required_scopes"`
-	ImpliedScopes     map[string][]string `yaml:"implied_scopes" doc:"a broader scope, and those that it contains"`
-	MethodScopes      map[string][]string `yaml:"method_scopes" doc:"further scopes by MCP method"`
-	ToolScopes        map[string][]string `yaml:"tool_scopes" doc:"further scopes by tool"`
-	PromptScopes      map[string][]string `yaml:"prompt_scopes" doc:"further scopes by prompt"`
-	ResourceScopes    []ResourceScopes    `yaml:"resource_scopes" doc:"further scopes by resource"`
-	Undeclared        string              `yaml:"undeclared_operations" enum:"allow,deny" doc:"what becomes of operations that no rule names: allow (the default) or deny"`
+	RequiredScopes    []string            `yaml:"required_scopes" doc:"scopes that every request needs"`
+	ChallengeScopes   []string            `yaml:"challenge_scopes" doc:"scopes in the challenge of a 401 response. Default: required_scopes"`
+	ScopesSupported   []string            `yaml:"scopes_supported" doc:"scopes in the metadata. Default: required_scopes"`
+	ImpliedScopes     map[string][]string `yaml:"implied_scopes" doc:"broader scopes, each with the scopes that it includes"`
+	MethodScopes      map[string][]string `yaml:"method_scopes" doc:"additional scopes by MCP method"`
+	ToolScopes        map[string][]string `yaml:"tool_scopes" doc:"additional scopes by tool"`
+	PromptScopes      map[string][]string `yaml:"prompt_scopes" doc:"additional scopes by prompt"`
+	ResourceScopes    []ResourceScopes    `yaml:"resource_scopes" doc:"additional scopes by resource"`
+	Undeclared        string              `yaml:"undeclared_operations" enum:"allow,deny" doc:"whether to allow or deny operations without a rule. Default: allow"`
 	PublicOperations  []string            `yaml:"public_operations" doc:"MCP methods that are open to requests without a token"`
-	StepUp            string              `yaml:"step_up" enum:"operation,keep_granted" doc:"what a 403 asks for: what the operation needs (the default), or also what the caller has"`
-	AllowedOrigins    []string            `yaml:"allowed_origins" doc:"web origins whose pages may call, besides the server's own"`
-	LeewaySeconds     *int                `yaml:"leeway_seconds" max:"300" doc:"how far clocks may differ. Left out: 30"`
-	TokenCacheTTL     *int                `yaml:"token_cache_ttl_seconds" max:"86400" doc:"how long an accepted token is remembered at most. Left out: 300; 0: not at all"`
-	ResourceName      string              `yaml:"resource_name" doc:"the name that the metadata shows to people"`
-	ServiceDocsURL    string              `yaml:"service_documentation_url" format:"uri" doc:"the page for developers that the metadata names"`
-	APIKeysFile       string              `yaml:"api_keys_file" doc:"file of API keys, which come in the header field X-API-Key"`
+	StepUp            string              `yaml:"step_up" enum:"operation,keep_granted" doc:"scopes in the challenge of a 403 response: those that the operation needs, or also those that the caller has. Default: operation"`
+	AllowedOrigins    []string            `yaml:"allowed_origins" doc:"web origins that may send requests, in addition to the server's own"`
+	LeewaySeconds     *int                `yaml:"leeway_seconds" max:"300" doc:"allowed difference between clocks. Default: 30"`
+	TokenCacheTTL     *int                `yaml:"token_cache_ttl_seconds" max:"86400" doc:"maximum time that an accepted token is cached; 0 disables the cache. Default: 300"`
+	ResourceName      string              `yaml:"resource_name" doc:"name of the server in the metadata, for display"`
+	ServiceDocsURL    string              `yaml:"service_documentation_url" format:"uri" doc:"URL of a page for developers, in the metadata"`
+	APIKeysFile       string              `yaml:"api_keys_file" doc:"file of API keys, which clients send in the header field X-API-Key"`
 }
 
-// IssuerSettings are the keys that an issuer has.
+// IssuerSettings are the keys of an issuer.
 type IssuerSettings struct {
 	IssuerURL         string   `yaml:"issuer_url" format:"uri" required:"true" doc:"the authorization server, exactly as in iss"`
-	ExpectedAudiences []string `yaml:"expected_audiences" doc:"audiences that are accepted besides resource_server_url"`
-	JWKSURI           string   `yaml:"jwks_uri" format:"uri" doc:"where its keys are. Left out: where its metadata says"`
-	JWKSFile          string   `yaml:"jwks_file" doc:"file with its keys, instead of jwks_uri; looked at every minute"`
-	Algorithms        []string `yaml:"algorithms" doc:"the signature algorithms that are allowed. Left out: RS, PS and ES 256 to 512, EdDSA"`
-	StrictRFC9068     bool     `yaml:"strict_rfc9068" doc:"true demands typ at+jwt and all claims of RFC 9068"`
-	IntrospectJWTs    bool     `yaml:"introspect_jwts" doc:"true asks the issuer about JWTs too, not its keys"`
+	ExpectedAudiences []string `yaml:"expected_audiences" doc:"accepted audiences, in addition to resource_server_url"`
+	JWKSURI           string   `yaml:"jwks_uri" format:"uri" doc:"URL of the issuer's keys. Default: as in the issuer's metadata"`
+	JWKSFile          string   `yaml:"jwks_file" doc:"file with the issuer's keys, instead of jwks_uri; checked every minute"`
+	Algorithms        []string `yaml:"algorithms" doc:"allowed signature algorithms. Default: RS, PS and ES 256 to 512, EdDSA"`
+	StrictRFC9068     bool     `yaml:"strict_rfc9068" doc:"if true, tokens need typ at+jwt and all claims that RFC 9068 requires"`
+	IntrospectJWTs    bool     `yaml:"introspect_jwts" doc:"if true, JWTs too are verified by introspection, not by keys"`
 
-	AudienceClaims []string            `yaml:"audience_claims" doc:"claims in which the audience is looked for: aud and resource, or client_id, azp, cid, appid. Left out: aud"`
-	ScopeClaim     string              `yaml:"scope_claim" doc:"the claim with the scopes, or a JSON Pointer. Left out: scope and scp"`
-	ScopePrefix    string              `yaml:"scope_prefix" doc:"what is put in front of each scope of a token"`
-	RoleClaim      string              `yaml:"role_claim" doc:"the claim with roles, or a JSON Pointer"`
-	RoleScopes     map[string][]string `yaml:"role_scopes" doc:"roles that count as scopes"`
+	AudienceClaims []string            `yaml:"audience_claims" doc:"claims that may contain the audience: aud and resource, or client_id, azp, cid, appid. Default: aud"`
+	ScopeClaim     string              `yaml:"scope_claim" doc:"name or JSON Pointer of the claim with scopes. Default: scope and scp"`
+	ScopePrefix    string              `yaml:"scope_prefix" doc:"prefix that is added to each scope of a token"`
+	RoleClaim      string              `yaml:"role_claim" doc:"name or JSON Pointer of the claim with roles"`
+	RoleScopes     map[string][]string `yaml:"role_scopes" doc:"roles, each with the scopes that it grants"`
 
-	TenantPattern  string   `yaml:"tenant_pattern" format:"uri" doc:"iss of many tenants, with {tenantid} in the place of each; then issuer_url is where clients log in, and jwks_uri or jwks_file is needed"`
-	AllowedTenants []string `yaml:"allowed_tenants" doc:"the tenants that may come; required with tenant_pattern"`
-	TenantClaim    string   `yaml:"tenant_claim" doc:"the claim that must name the tenant too. Left out: tid"`
+	TenantPattern  string   `yaml:"tenant_pattern" format:"uri" doc:"iss of many tenants, with {tenantid} as the placeholder of the tenant; clients log in at issuer_url, and jwks_uri or jwks_file is required"`
+	AllowedTenants []string `yaml:"allowed_tenants" doc:"allowed tenants; required with tenant_pattern"`
+	TenantClaim    string   `yaml:"tenant_claim" doc:"claim that must also contain the tenant. Default: tid"`
 
-	ClientID         string `yaml:"client_id" doc:"this server's name at the issuer, for introspection"`
-	ClientSecret     Secret `yaml:"client_secret" doc:"the secret that goes with it"`
-	ClientSecretFile string `yaml:"client_secret_file" doc:"file with that secret"`
+	ClientID         string `yaml:"client_id" doc:"client ID of this server at the issuer, for introspection"`
+	ClientSecret     Secret `yaml:"client_secret" doc:"client secret for client_id"`
+	ClientSecretFile string `yaml:"client_secret_file" doc:"file with the client secret for client_id"`
 
-	IntrospectionEndpoint         string `yaml:"introspection_endpoint" format:"uri" doc:"where to ask about tokens. Left out: where the issuer's metadata says"`
-	IntrospectionClientID         string `yaml:"introspection_client_id" doc:"instead of client_id, together with a secret of its own"`
-	IntrospectionClientSecret     Secret `yaml:"introspection_client_secret" doc:"the secret that goes with introspection_client_id"`
-	IntrospectionClientSecretFile string `yaml:"introspection_client_secret_file" doc:"file with that secret"`
+	IntrospectionEndpoint         string `yaml:"introspection_endpoint" format:"uri" doc:"URL for introspection. Default: as in the issuer's metadata"`
+	IntrospectionClientID         string `yaml:"introspection_client_id" doc:"overrides client_id; needs a separate secret"`
+	IntrospectionClientSecret     Secret `yaml:"introspection_client_secret" doc:"client secret for introspection_client_id"`
+	IntrospectionClientSecretFile string `yaml:"introspection_client_secret_file" doc:"file with the client secret for introspection_client_id"`
 
-	AllowPrivateHosts []string `yaml:"allow_private_hosts" doc:"hosts that the issuer's metadata may name although their addresses are private"`
-	CAFile            string   `yaml:"ca_file" doc:"file of PEM certificates that are trusted for the issuer, instead of the system's"`
+	AllowPrivateHosts []string `yaml:"allow_private_hosts" doc:"hosts with private addresses that the issuer's metadata may name"`
+	CAFile            string   `yaml:"ca_file" doc:"file of PEM certificates that are trusted for the issuer, instead of those of the system"`
 }
 
-// ResourceScopes is a rule for MCP resources: exactly one of uri, prefix and template.
+// ResourceScopes is a rule for MCP resources. It has exactly one of uri, prefix and
+// template.
 type ResourceScopes struct {
-	URI      string   `yaml:"uri" doc:"of one resource"`
-	Prefix   string   `yaml:"prefix" doc:"what the URIs of several begin with"`
-	Template string   `yaml:"template" doc:"an RFC 6570 template that they match"`
-	Scopes   []string `yaml:"scopes" required:"here" doc:"further scopes that they need"`
+	URI      string   `yaml:"uri" doc:"URI of one resource"`
+	Prefix   string   `yaml:"prefix" doc:"prefix of the URIs of several resources"`
+	Template string   `yaml:"template" doc:"RFC 6570 template of the URIs of several resources"`
+	Scopes   []string `yaml:"scopes" required:"here" doc:"additional scopes for the resources"`
 }
 
-// Secret is a text that prints, logs and encodes as a placeholder.
+// Secret is a string that is formatted, logged and encoded as a placeholder.
 type Secret string
 
 const redacted = "[redacted]"
 
-// Format prints a placeholder for every verb.
+// Format writes a placeholder for every verb.
 func (s Secret) Format(f fmt.State, _ rune) { _, _ = io.WriteString(f, redacted) }
 
 // LogValue returns a placeholder.
 func (s Secret) LogValue() slog.Value { return slog.StringValue(redacted) }
 
-// MarshalText returns a placeholder, so that encoders show nothing either.
+// MarshalText returns a placeholder, so that encoders do not disclose the secret.
 func (s Secret) MarshalText() ([]byte, error) { return []byte(redacted), nil }

@@ -28,7 +28,7 @@ func Example() {
 		return
 	}
 
-	// What otelhttp.NewHandler does in front of the middleware, and the middleware.
+	// otelhttp.NewHandler would start the span. The middleware would call Authenticate.
 	spans := tracetest.NewSpanRecorder()
 	req := httptest.NewRequest("POST", "https://mcp.example.com/mcp", nil)
 	ctx, span := sdk.NewTracerProvider(sdk.WithSpanProcessor(spans)).Tracer("example").Start(req.Context(), "POST /mcp")

@@ -1,10 +1,9 @@
-// Package otelwarder adds each decision of a resource to the OpenTelemetry span of its
-// request, as an event. It is a module of its own, so that the core needs nothing of
-// OpenTelemetry, and does nothing unless an [Observer] is among
-// resource.Config.Observers.
+// Package otelwarder adds each decision of a resource as an event to the OpenTelemetry span
+// of the request. It is a separate module, so that the core does not depend on
+// OpenTelemetry. It has no effect unless an [Observer] is in resource.Config.Observers.
 //
-// It starts no spans and reads no headers: that is the part of an instrumentation in
-// front, such as otelhttp.
+// It does not start spans and does not read header fields. Use instrumentation such as
+// otelhttp in front of the middleware for that.
 package otelwarder
 
 import (
@@ -16,33 +15,35 @@ import (
 	"github.com/warder-go/warder/resource"
 )
 
-// EventName is the name of the event.
+// EventName is the name of the span event.
 const EventName = "warder.decision"
 
-// Observer is a [resource.Observer]. The event has these attributes, the ones without
-// "warder" as the semantic conventions of OpenTelemetry name them:
+// Observer is a [resource.Observer]. It is safe for concurrent use. The event has the
+// following attributes. Names without "warder" are from the semantic conventions of
+// OpenTelemetry. Empty attributes are omitted.
 //
-//	warder.resource       resource.Config.Identifier
-//	warder.result         accepted, denied, unavailable or error
-//	error.type            the reason; only for what is not accepted
-//	warder.issuer         the configured one, as is
-//	warder.credential     jwt, opaque or the name of a header field
-//	mcp.method.name       of a body with one message, where it was read
-//	gen_ai.tool.name      the same for tools/call
-//	gen_ai.prompt.name    the same for prompts/get
-//	mcp.resource.uri      the same for resources/read, subscribe and unsubscribe
-//	warder.scopes_needed  what the challenge asks for, where scopes were missing
-//	enduser.id            see EndUser
+//	warder.resource        resource.Config.Identifier
+//	warder.result          accepted, denied, unavailable or error
+//	error.type             the reason, if the result is not accepted
+//	warder.issuer          configured issuer that the credential is from, or only claims to be from
+//	warder.credential      jwt, opaque or the name of a header field
+//	mcp.method.name        of a body with one message, if the body was read
+//	gen_ai.tool.name       the same, for tools/call
+//	gen_ai.prompt.name     the same, for prompts/get
+//	mcp.resource.uri       the same, for resources/read, subscribe and unsubscribe
+//	warder.operation.name  the same, for other methods with a name
+//	warder.scopes_needed   scopes in the challenge, if scopes were missing
+//	enduser.id             see EndUser
 //
-// The status of the span stays as it is: a refusal is no fault of the server, and
-// whoever made the span knows the HTTP status.
+// The observer does not set the status of the span: a rejected request is not an error of
+// the server, and the instrumentation that started the span records the HTTP status.
 type Observer struct {
-	// EndUser adds the subject that the issuer vouches for as enduser.id, which is
-	// personal data. Without it nothing says who the caller is.
+	// EndUser adds the verified subject as enduser.id, which is personal data. By default
+	// the event does not identify the caller.
 	EndUser bool
 }
 
-// Observe adds the event to the span in ctx, if there is one that records.
+// Observe adds the event to the span in ctx. It does nothing without a recording span.
 func (o Observer) Observe(ctx context.Context, e resource.Event) {
 	span := trace.SpanFromContext(ctx)
 	if !span.IsRecording() {
@@ -72,7 +73,7 @@ func (o Observer) Observe(ctx context.Context, e resource.Event) {
 	span.AddEvent(EventName, trace.WithTimestamp(e.Time), trace.WithAttributes(attributes...))
 }
 
-// nameKey says what the name of an operation is called.
+// nameKey returns the attribute key for the name of an operation.
 func nameKey(method string) string {
 	switch method {
 	case "tools/call":

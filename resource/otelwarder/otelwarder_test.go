@@ -36,8 +36,8 @@ func newResource(t *testing.T, issuer *resourcetest.Issuer, observer resource.Ob
 	return res
 }
 
-// serve sends a request through the middleware, inside of a span, and returns the
-// span's events as text.
+// serve sends a request through the middleware, within a span, and returns the events of
+// the span as text.
 func serve(t *testing.T, res *resource.Resource, body, token string) (events []string) {
 	t.Helper()
 	spans := tracetest.NewSpanRecorder()
@@ -56,7 +56,7 @@ func serve(t *testing.T, res *resource.Resource, body, token string) (events []s
 		}
 		events = append(events, text)
 		if e.Time.IsZero() {
-			t.Error("an event without time")
+			t.Error("an event has no time")
 		}
 	}
 	return events
@@ -69,21 +69,21 @@ func TestEvents(t *testing.T) {
 	}
 	call := message("tools/call", `{"name":"delete","arguments":{"password":"hunter2"}}`)
 	token := issuer.Token(resourcetest.Token{Audience: identifier, Scope: "admin"})
-	less := issuer.Token(resourcetest.Token{Audience: identifier, Scope: "read"})
-	of := " warder.issuer=" + issuer.Identifier() + " warder.credential=jwt"
+	insufficient := issuer.Token(resourcetest.Token{Audience: identifier, Scope: "read"})
+	credential := " warder.issuer=" + issuer.Identifier() + " warder.credential=jwt"
 	const prefix = "warder.decision warder.resource=" + identifier
 	for _, row := range []struct {
 		name, body, token string
 		observer          otelwarder.Observer
 		want              string
 	}{
-		{"a tool", call, token, otelwarder.Observer{}, " warder.result=accepted" + of + " mcp.method.name=tools/call gen_ai.tool.name=delete"},
-		{"the end user on demand", call, token, otelwarder.Observer{EndUser: true}, " warder.result=accepted" + of + " mcp.method.name=tools/call gen_ai.tool.name=delete enduser.id=alice"},
-		{"a prompt", message("prompts/get", `{"name":"greet"}`), token, otelwarder.Observer{}, " warder.result=accepted" + of + " mcp.method.name=prompts/get gen_ai.prompt.name=greet"},
-		{"a resource", message("resources/read", `{"uri":"file:///a"}`), token, otelwarder.Observer{}, " warder.result=accepted" + of + " mcp.method.name=resources/read mcp.resource.uri=file:///a"},
-		{"a batch", "[" + call + "," + call + "]", token, otelwarder.Observer{}, " warder.result=accepted" + of},
-		{"a scope is missing", call, less, otelwarder.Observer{}, ` warder.result=denied error.type=insufficient_scope` + of + ` mcp.method.name=tools/call gen_ai.tool.name=delete warder.scopes_needed=["admin"]`},
-		{"nothing came", call, "", otelwarder.Observer{EndUser: true}, " warder.result=denied error.type=missing_credentials"},
+		{"tool", call, token, otelwarder.Observer{}, " warder.result=accepted" + credential + " mcp.method.name=tools/call gen_ai.tool.name=delete"},
+		{"tool, with EndUser", call, token, otelwarder.Observer{EndUser: true}, " warder.result=accepted" + credential + " mcp.method.name=tools/call gen_ai.tool.name=delete enduser.id=alice"},
+		{"prompt", message("prompts/get", `{"name":"greet"}`), token, otelwarder.Observer{}, " warder.result=accepted" + credential + " mcp.method.name=prompts/get gen_ai.prompt.name=greet"},
+		{"resource", message("resources/read", `{"uri":"file:///a"}`), token, otelwarder.Observer{}, " warder.result=accepted" + credential + " mcp.method.name=resources/read mcp.resource.uri=file:///a"},
+		{"batch", "[" + call + "," + call + "]", token, otelwarder.Observer{}, " warder.result=accepted" + credential},
+		{"missing scope", call, insufficient, otelwarder.Observer{}, ` warder.result=denied error.type=insufficient_scope` + credential + ` mcp.method.name=tools/call gen_ai.tool.name=delete warder.scopes_needed=["admin"]`},
+		{"no credentials", call, "", otelwarder.Observer{EndUser: true}, " warder.result=denied error.type=missing_credentials"},
 	} {
 		got := serve(t, newResource(t, issuer, row.observer), row.body, row.token)
 		if len(got) != 1 || got[0] != prefix+row.want {
@@ -92,7 +92,7 @@ func TestEvents(t *testing.T) {
 	}
 }
 
-// Without a span, or with one that is not sampled, there is nothing to do.
+// Observe does nothing without a span, and with a span that is not sampled.
 func TestWithoutSpan(t *testing.T) {
 	issuer := resourcetest.Start(t)
 	res := newResource(t, issuer, otelwarder.Observer{})
@@ -100,11 +100,11 @@ func TestWithoutSpan(t *testing.T) {
 	for _, ctx := range []context.Context{t.Context(), ctx} {
 		req := httptest.NewRequest(http.MethodPost, identifier, nil).WithContext(ctx)
 		if _, refusal := res.Authenticate(req); refusal.Reason != resource.ReasonMissingCredentials {
-			t.Errorf("got %s", refusal.Reason)
+			t.Errorf("got reason %s, want %s", refusal.Reason, resource.ReasonMissingCredentials)
 		}
 	}
 	event := resource.Event{Result: "accepted"}
 	if n := testing.AllocsPerRun(100, func() { otelwarder.Observer{}.Observe(ctx, event) }); n != 0 {
-		t.Errorf("%g allocations without a span that records", n)
+		t.Errorf("got %g allocations without a recording span, want 0", n)
 	}
 }

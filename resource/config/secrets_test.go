@@ -1,0 +1,65 @@
+package config_test
+
+import (
+	"fmt"
+	"log/slog"
+	"strings"
+	"testing"
+
+	"github.com/warder-go/warder/resource/config"
+)
+
+// Errors contain no secrets, even if a quote or a space is missing in the file.
+func TestErrorsContainNoSecrets(t *testing.T) {
+	const secret = "S3cr3t-0f-mine"
+	for _, row := range []struct{ name, text string }{
+		{"alias", block("  client_secret: *" + secret)},
+		{"directive", block("  client_secret: %" + secret)},
+		{"YAML tag", block("  client_secret: !" + secret)},
+		{"at sign", block("  client_secret: @" + secret)},
+		{"text after the closing quote", block(`  client_secret: "` + secret + `"x`)},
+		{"invalid escape", block(`  client_secret: "\` + secret + `"`)},
+		{"colon after the secret", block("  client_secret: " + secret + ": x")},
+		{"no space after the colon", block("  client_secret:" + secret)},
+		{"no space after the colon, in braces", "authorization: {client_secret:" + secret + "}"},
+		{"list", block("  client_secret: [" + secret + "]")},
+		{"mapping", block("  client_secret: {a: " + secret + "}")},
+		{"two lines", block(`  client_secret: "` + secret + `\nx"`)},
+		{"number", block("  leeway_seconds: " + secret)},
+		{"enumeration", block("  step_up: " + secret)},
+		{"boolean", block("  enabled: " + secret)},
+		{"name of a variable", block("  client_secret: ${" + secret + "}")},
+		{"also a scope", block("  client_id: x", "  client_secret: "+secret, "  required_scopes: ['a "+secret+"']")},
+		{"also an algorithm", block("  client_id: x", "  client_secret: "+secret, "  algorithms: ['"+secret+"']")},
+	} {
+		t.Run(row.name, func(t *testing.T) {
+			if got := mistakesOf(t, textConfig(row.text)); got == "" || strings.Contains(got, secret) {
+				t.Errorf("got %q, want a mistake without the secret", got)
+			}
+		})
+	}
+	settings, err := config.Read(textConfig(block("  client_id: x", "  client_secret: "+secret)))
+	if err != nil || settings.ClientSecret != secret {
+		t.Fatalf("got %q, %v", string(settings.ClientSecret), err)
+	}
+	var log strings.Builder
+	c := textConfig(block("  client_id: x", "  client_secret: "+secret), "S="+secret)
+	live, err := config.New(c)
+	if err != nil {
+		t.Fatal(err)
+	}
+	slog.New(slog.NewJSONHandler(&log, nil)).Info("x", "settings", settings, "secret", settings.ClientSecret, "config", c, "live", live, "nested", struct{ C config.Config }{c})
+	slog.New(slog.NewTextHandler(&log, nil)).Info("x", "settings", settings, "config", c, "live", live, "nested", struct{ C config.Config }{c})
+	for _, value := range []any{c, &c, live, live.Resource(), struct{ C any }{c}, struct{ l *config.Live }{live}} {
+		for _, verb := range []string{"%v", "%+v", "%#v", "%s", "%q", "%x"} {
+			if printed := fmt.Sprintf(verb, value); strings.Contains(printed, secret) || strings.Contains(printed, fmt.Sprintf("%x", secret)) {
+				t.Errorf("%s of %T contains the secret", verb, value)
+			}
+		}
+	}
+	for _, printed := range []string{fmt.Sprint(settings), fmt.Sprintf("%+v", settings), fmt.Sprintf("%#v", settings), fmt.Sprintf("%x %q", settings.ClientSecret, settings.ClientSecret), log.String()} {
+		if strings.Contains(printed, secret) || !strings.Contains(printed, "[redacted]") {
+			t.Errorf("got %s, want [redacted] instead of the secret", printed)
+		}
+	}
+}

@@ -1,0 +1,221 @@
+package config
+
+import (
+	"bytes"
+	"errors"
+	"fmt"
+	"strings"
+	"unicode/utf8"
+
+	"go.yaml.in/yaml/v4"
+)
+
+// Limits of the input.
+const (
+	maxFileBytes = 1 << 20 // size of a configuration file, a secrets file, a file with one secret or a file of certificates
+	maxDepth     = 16      // nesting of lists and mappings in the block
+	maxNodes     = 20_000  // values in the block; an alias counts as everything that it refers to
+)
+
+// blockName is the key of the block. The file of mcp-agent has many other top-level keys,
+// which are ignored.
+const blockName = "authorization"
+
+// A parser parses YAML of a file, of Config.Text or of an environment variable.
+type parser struct {
+	at       position
+	body     []byte
+	nodes    int
+	exceeded bool // maxNodes or maxDepth
+	mistakes *mistakes
+}
+
+// block returns the content of the block, or nil without a valid block.
+func (p *parser) block() *node {
+	document := p.parse()
+	if document == nil {
+		return nil
+	}
+	if document.Kind != yaml.MappingNode {
+		p.mistakes.add(p.position(document), "is not a mapping; write %s: and indent its keys below it", blockName)
+		return nil
+	}
+	key, value := p.findBlock(document)
+	if value == nil {
+		return nil
+	}
+	n := p.node(value, 0)
+	switch {
+	case p.exceeded || n == nil:
+		return nil
+	case n.tag == "!!null":
+		p.mistakes.add(n.at, "%s: is empty", blockName)
+		return nil
+	case n.kind != mapping:
+		p.mistakes.add(n.at, "%s: is not a mapping of keys", blockName)
+		return nil
+	}
+	n.at = p.position(key)
+	return n
+}
+
+// findBlock returns the key and the value of the block. Without a block, it adds mistakes
+// for keys that look like a misspelled block.
+func (p *parser) findBlock(document *yaml.Node) (blockKey, block *yaml.Node) {
+	var similar []string
+	for i := 0; i+1 < len(document.Content); i += 2 {
+		key, value := resolveAlias(document.Content[i]), document.Content[i+1]
+		switch {
+		case key.Value == "<<" && key.Tag == "!!merge":
+			p.addMergeKey(key)
+		case key.Value != blockName:
+			if isPrintableKey(key.Value) && didYouMean(key.Value, []string{blockName}) != "" {
+				similar = append(similar, key.Value)
+			}
+		case block != nil:
+			p.mistakes.add(p.position(key), "duplicate key %s", blockName)
+		default:
+			blockKey, block = key, value
+		}
+	}
+	if block == nil {
+		for _, name := range similar {
+			p.mistakes.add(p.at, "%s: unknown key; did you mean %s?", name, blockName)
+		}
+	}
+	return blockKey, block
+}
+
+func (p *parser) addMergeKey(key *yaml.Node) {
+	p.mistakes.add(p.position(key), "<<: merge keys are not supported; write out the keys")
+}
+
+// parse returns the root of the only document.
+func (p *parser) parse() *yaml.Node {
+	body := bytes.TrimPrefix(p.body, []byte("\ufeff"))
+	switch {
+	case !utf8.Valid(body):
+		p.mistakes.add(p.at, "is not UTF-8")
+		return nil
+	case bytes.IndexByte(body, 0) >= 0:
+		p.mistakes.add(p.at, "has a NUL byte")
+		return nil
+	}
+	var document yaml.Node
+	if err := yaml.Load(body, &document); err != nil {
+		p.addSyntaxError(err)
+		return nil
+	}
+	if document.Kind != yaml.DocumentNode || len(document.Content) != 1 {
+		p.mistakes.add(p.at, "is empty")
+		return nil
+	}
+	return document.Content[0]
+}
+
+// addSyntaxError does not quote the text, which may contain a secret: for example, a secret
+// that begins with an asterisk is an alias without an anchor.
+func (p *parser) addSyntaxError(err error) {
+	at, message := p.at, "is not valid YAML"
+	if e, ok := errors.AsType[*yaml.LoadError](err); ok {
+		if at.source != environment {
+			at.line = e.Mark.Line
+		}
+		if message += ": " + withoutQuotes(e.Message); strings.Contains(e.Message, "anchor") {
+			message = "is not valid YAML: an alias has no anchor; put a value that begins with * in quotes"
+		}
+	}
+	switch text := err.Error(); {
+	case strings.Contains(text, "found multiple"):
+		message = "has more than one YAML document; keep one"
+	case strings.Contains(text, "no documents"):
+		message = "is empty"
+	}
+	p.mistakes.add(at, "%s", message)
+}
+
+// withoutQuotes cuts a message of the YAML parser before the first quotation of more than
+// one character.
+func withoutQuotes(message string) string {
+	parts := strings.Split(message, "'")
+	for n := 1; n < len(parts); n += 2 { // the parts between quotes
+		if len(parts[n]) > 1 || n+1 == len(parts) {
+			return strings.Join(parts[:n], "'") + "..."
+		}
+	}
+	return message
+}
+
+// position returns the position of a YAML node. Environment variables have no lines.
+func (p *parser) position(n *yaml.Node) position {
+	at := p.at
+	if at.source != environment {
+		at.line = n.Line
+	}
+	return at
+}
+
+// node converts a YAML node and its descendants. It returns nil if it has added a mistake.
+func (p *parser) node(y *yaml.Node, depth int) *node {
+	if p.nodes++; p.exceeded {
+		return nil
+	}
+	if p.exceeded = p.nodes > maxNodes || depth > maxDepth; p.exceeded {
+		p.mistakes.add(p.position(y), "more than %d values, or more than %d levels of nesting", maxNodes, maxDepth)
+		return nil
+	}
+	n := &node{at: p.position(y), literal: p.at.source == environment}
+	switch y.Kind {
+	case yaml.AliasNode:
+		return p.node(y.Alias, depth+1)
+	case yaml.SequenceNode:
+		n.kind = list
+		for _, item := range y.Content {
+			if child := p.node(item, depth+1); child != nil {
+				n.items = append(n.items, child)
+			}
+		}
+	case yaml.MappingNode:
+		n.kind = mapping
+		p.addMembers(n, y, depth)
+	case yaml.ScalarNode:
+		n.text, n.tag = y.Value, y.ShortTag()
+	}
+	return n
+}
+
+func resolveAlias(y *yaml.Node) *yaml.Node {
+	for y.Kind == yaml.AliasNode {
+		y = y.Alias
+	}
+	return y
+}
+
+func (p *parser) addMembers(n *node, y *yaml.Node, depth int) {
+	for i := 0; i+1 < len(y.Content); i += 2 {
+		key, value := resolveAlias(y.Content[i]), y.Content[i+1]
+		switch {
+		case key.Kind != yaml.ScalarNode || key.ShortTag() == "!!null":
+			p.mistakes.add(p.position(key), "a key is not a string")
+		case key.ShortTag() == "!!merge":
+			p.addMergeKey(key)
+		case n.member(key.Value) != nil:
+			first := ""
+			if line := n.member(key.Value).at.line; line > 0 {
+				first = fmt.Sprintf("; first set on line %d", line)
+			}
+			p.mistakes.add(p.position(key), "duplicate key %s%s", printableKey(key.Value), first)
+		default:
+			if child := p.node(value, depth+1); child != nil {
+				n.members = append(n.members, member{key.Value, p.position(key), child})
+			}
+		}
+	}
+}
+
+func printableKey(key string) string {
+	if isPrintableKey(key) {
+		return key
+	}
+	return fmt.Sprintf("of %d bytes", len(key))
+}
