@@ -14,8 +14,8 @@ import (
 
 const template = "test://template/{id}/data"
 
-// newServer has the suite's usual fixtures that the scenario uses. It is stateless, so
-// that it speaks 2026-07-28 and the protocols before.
+// newServer returns a server with those of the suite's fixtures that the scenario uses.
+// It is stateless, so that it supports protocol version 2026-07-28 and earlier ones.
 func newServer(ctx context.Context, res *resource.Resource) (http.Handler, error) {
 	server := mcp.NewServer(&mcp.Implementation{Name: "warder-conformance", Version: "0.1.0"}, nil)
 	mcp.AddTool(server, &mcp.Tool{Name: "test_simple_text", Description: "Tests simple text content response"}, simpleText)

@@ -1,11 +1,11 @@
-// Conformance is the server that the MCP conformance suite has announced for its
-// scenario sep-2350-server-scope-challenge: an operation of each kind, which needs two
-// scopes, and two fixed tokens, of which one has neither and the other all.
+// Conformance is the server for the announced scenario sep-2350-server-scope-challenge
+// of the MCP conformance suite. It has one operation of each kind, each of which requires
+// two scopes, and two fixed tokens: one has none of these scopes, the other has all.
 //
 //	go run ./examples/conformance
 //	npx @modelcontextprotocol/conformance server --url http://127.0.0.1:3000/mcp --scenario sep-2350-server-scope-challenge
 //
-// Everybody knows these tokens: this is for the suite, not for use.
+// The tokens are public. Use this server with the suite only.
 package main
 
 import (
@@ -29,7 +29,7 @@ func main() {
 	os.Exit(run(ctx, os.Args[1:], os.Stdout, os.Stderr))
 }
 
-// run returns the exit status: 2 for wrong flags, 1 if serving fails.
+// run returns the exit status: 0 on success, 1 if serving fails, 2 for invalid flags.
 func run(ctx context.Context, args []string, out, errs io.Writer) int {
 	flags := flag.NewFlagSet("conformance", flag.ContinueOnError)
 	flags.SetOutput(errs)
@@ -61,6 +61,6 @@ func serve(ctx context.Context, address string, out io.Writer) error {
 	if err != nil {
 		return err
 	}
-	fmt.Fprintf(out, "The suite's URL:\n\n  %s\n\n", url)
+	fmt.Fprintf(out, "URL for the suite:\n\n  %s\n\n", url)
 	return mcpserver.Serve(ctx, listener, mcpsdk.Handler(res, server))
 }

@@ -15,11 +15,12 @@ import (
 )
 
 func TestMain(m *testing.M) {
-	slog.SetDefault(slog.New(slog.DiscardHandler)) // refusals are what the tests are about
+	slog.SetDefault(slog.New(slog.DiscardHandler)) // many tests cause rejections
 	os.Exit(m.Run())
 }
 
-// start runs the program on a free port and returns the URL that it prints.
+// start runs the program on a free port and returns the URL that it prints. At the end
+// of the test it interrupts the program and checks the exit status.
 func start(t *testing.T) (url string) {
 	t.Helper()
 	ctx, cancel := context.WithCancel(context.Background())
@@ -38,21 +39,21 @@ func start(t *testing.T) (url string) {
 		}
 	})
 	printed := make([]byte, 4096)
-	for seen := ""; ; {
+	for text := ""; ; {
 		n, err := out.Read(printed)
-		if seen += string(printed[:n]); err != nil {
-			t.Fatalf("it printed %q and ended; %s", seen, &errs)
+		if text += string(printed[:n]); err != nil {
+			t.Fatalf("the program exited; output %q, error output %q", text, &errs)
 		}
-		if found := regexp.MustCompile(`URL:\n\n  (\S+)\n\n$`).FindStringSubmatch(seen); found != nil {
+		if found := regexp.MustCompile(`suite:\n\n  (\S+)\n\n$`).FindStringSubmatch(text); found != nil {
 			go io.Copy(io.Discard, out)
 			return found[1]
 		}
 	}
 }
 
-// The announced table (conformance issue 480): for each operation its parameters, all
-// scopes of its one challenge, in order, and what it answers.
-var table = []struct{ method, params, name, scopes, answer string }{
+// operations is the table of conformance issue 480: for each operation its parameters,
+// the scopes of its single challenge in order, and part of its result.
+var operations = []struct{ method, params, name, scopes, result string }{
 	{"tools/call", `"name":"test_simple_text"`, "test_simple_text",
 		"mcp:conformance:tools:call mcp:conformance:tools:test_simple_text", `"text":"This is a simple text response for testing."`},
 	{"resources/read", `"uri":"test://static-text"`, "test://static-text",
@@ -63,12 +64,12 @@ var table = []struct{ method, params, name, scopes, answer string }{
 		"mcp:conformance:prompts:get mcp:conformance:prompts:test_simple_prompt", `"text":"This is a simple prompt for testing."`},
 }
 
-const modern = `,"_meta":{"io.modelcontextprotocol/protocolVersion":"2026-07-28","io.modelcontextprotocol/clientInfo":{"name":"suite","version":"1"},"io.modelcontextprotocol/clientCapabilities":{}}`
+const meta20260728 = `,"_meta":{"io.modelcontextprotocol/protocolVersion":"2026-07-28","io.modelcontextprotocol/clientInfo":{"name":"suite","version":"1"},"io.modelcontextprotocol/clientCapabilities":{}}`
 
-func TestTable(t *testing.T) {
+func TestOperations(t *testing.T) {
 	url := start(t)
 	bare := `Bearer resource_metadata="` + strings.TrimSuffix(url, "/mcp") + `/.well-known/oauth-protected-resource/mcp", scope="`
-	for _, row := range table {
+	for _, row := range operations {
 		for _, version := range []string{"", "2025-03-26", "2025-11-25", "2026-07-28"} {
 			body := `{"jsonrpc":"2.0","id":1,"method":"` + row.method + `","params":{` + row.params
 			header := http.Header{}
@@ -76,7 +77,7 @@ func TestTable(t *testing.T) {
 				header.Set("Mcp-Protocol-Version", version)
 			}
 			if version == "2026-07-28" {
-				body += modern
+				body += meta20260728
 				header.Set("Mcp-Method", row.method)
 				header.Set("Mcp-Name", row.name)
 			}
@@ -84,28 +85,28 @@ func TestTable(t *testing.T) {
 			for _, tt := range []struct {
 				token     string
 				status    int
-				challenge string // the only one; "": none
+				challenge string // the only challenge; "": none
 			}{
 				{"", 401, bare + baseline + `"`},
 				{"mcp-conformance-scope-other", 401, bare + baseline + `", error="invalid_token", error_description="The access token is invalid"`},
 				{lowToken, 403, bare + row.scopes + `", error="insufficient_scope", error_description="The access token lacks a scope that this request needs"`},
 				{fullToken, 200, ""},
 			} {
-				status, challenges, answer := post(t, url, tt.token, body, header)
+				status, challenges, response := post(t, url, tt.token, body, header)
 				if got := strings.Join(challenges, "|"); status != tt.status || got != tt.challenge {
 					t.Errorf("%s %s, version %q, token %q:\n got %d %s\nwant %d %s", row.method, row.name, version, tt.token, status, got, tt.status, tt.challenge)
 				}
-				if strings.Contains(answer, row.answer) != (tt.status == 200) {
-					t.Errorf("%s %s, version %q, token %q: it answers %s", row.method, row.name, version, tt.token, answer)
+				if strings.Contains(response, row.result) != (tt.status == 200) {
+					t.Errorf("%s %s, version %q, token %q: got response %s", row.method, row.name, version, tt.token, response)
 				}
 			}
 		}
 	}
 }
 
-func post(t *testing.T, url, token, body string, header http.Header) (status int, challenges []string, answer string) {
+func post(t *testing.T, url, token, request string, header http.Header) (status int, challenges []string, body string) {
 	t.Helper()
-	req, err := http.NewRequestWithContext(t.Context(), "POST", url, strings.NewReader(body))
+	req, err := http.NewRequestWithContext(t.Context(), "POST", url, strings.NewReader(request))
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -127,18 +128,18 @@ func post(t *testing.T, url, token, body string, header http.Header) (status int
 	return response.StatusCode, response.Header["Www-Authenticate"], string(text)
 }
 
-// What the table does not name is closed, to the full token too.
-func TestNothingElse(t *testing.T) {
+// Operations that are not in the table are denied, even with the full token.
+func TestUndeclaredOperations(t *testing.T) {
 	url := start(t)
 	for _, uri := range []string{"test://template/124/data", "test://template/1%323/data", "test://static-binary"} {
-		status, challenges, answer := post(t, url, fullToken, `{"jsonrpc":"2.0","id":1,"method":"resources/read","params":{"uri":"`+uri+`"}}`, http.Header{})
-		if want := `{"error_description":"The operation is not offered to anybody"}` + "\n"; status != 403 || challenges != nil || answer != want {
-			t.Errorf("%s: got %d %q %s, want 403 %s", uri, status, challenges, answer, want)
+		status, challenges, response := post(t, url, fullToken, `{"jsonrpc":"2.0","id":1,"method":"resources/read","params":{"uri":"`+uri+`"}}`, http.Header{})
+		if want := `{"error_description":"The operation is not offered to anybody"}` + "\n"; status != 403 || challenges != nil || response != want {
+			t.Errorf("%s: got %d %q %s, want 403 %s", uri, status, challenges, response, want)
 		}
 	}
 }
 
-// A client of the SDK's begins with the low token as with any.
+// The SDK's client can connect with the low token as well as with the full token.
 func TestConnect(t *testing.T) {
 	url := start(t)
 	for _, version := range []string{"2025-11-25", "2026-07-28"} {
@@ -173,13 +174,13 @@ func TestFlags(t *testing.T) {
 		args   []string
 		status int
 	}{
-		{"an unknown flag", []string{"-port", "1"}, 2},
+		{"unknown flag", []string{"-port", "1"}, 2},
 		{"help", []string{"-h"}, 0},
-		{"no address", []string{"-listen", "nowhere"}, 1},
+		{"invalid address", []string{"-listen", "nowhere"}, 1},
 	} {
 		var out, errs bytes.Buffer
 		if got := run(t.Context(), tt.args, &out, &errs); got != tt.status || out.Len() > 0 || errs.Len() == 0 {
-			t.Errorf("%s: got status %d, output %q and %q, want status %d, none and some", tt.name, got, &out, &errs, tt.status)
+			t.Errorf("%s: got status %d, output %q and error output %q, want status %d, no output and some error output", tt.name, got, &out, &errs, tt.status)
 		}
 	}
 }

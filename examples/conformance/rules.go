@@ -8,16 +8,16 @@ import (
 	"github.com/warder-go/warder/resource"
 )
 
-// What the suite knows of the server, from its issue 480.
+// The suite uses these values; see issue 480 of modelcontextprotocol/conformance.
 const (
-	lowToken  = "mcp-conformance-scope-low"  // has baseline alone
-	fullToken = "mcp-conformance-scope-full" // has all that the rules ask for, too
+	lowToken  = "mcp-conformance-scope-low"  // grants baseline only
+	fullToken = "mcp-conformance-scope-full" // grants baseline and all scopes of the rules
 
 	baseline = "mcp:conformance:baseline"
 )
 
-// rules are the announced table. What is read by the template is closed to everybody,
-// but for the one resource that is in it.
+// rules returns the rules of issue 480. All other operations are denied, including other
+// resources of the template.
 func rules() resource.Operations {
 	return resource.Operations{
 		Methods: map[string][]string{
@@ -37,7 +37,7 @@ func rules() resource.Operations {
 	}
 }
 
-// scopes collects all that the rules ask for.
+// scopes returns all scopes of the rules.
 func scopes(o resource.Operations) (all []string) {
 	for _, rules := range []map[string][]string{o.Methods, o.Tools, o.Prompts} {
 		for _, scopes := range rules {
@@ -61,13 +61,13 @@ func protect(url string) (*resource.Resource, error) {
 	})
 }
 
-// tokens vouches for the suite's two tokens.
+// tokens is a [resource.Verifier] for the suite's two tokens.
 type tokens struct {
 	url  string
 	full []string
 }
 
-// Issuer is nobody's: the suite asks no authorization server.
+// Issuer returns an issuer that does not exist: the suite uses no authorization server.
 func (tokens) Issuer() string { return "https://auth.invalid" }
 
 // Verify implements [resource.Verifier].
@@ -79,7 +79,7 @@ func (t tokens) Verify(_ context.Context, token *resource.Token) (*resource.Clai
 	case fullToken:
 		claims.Scopes = t.full
 	default:
-		return nil, &resource.Error{Reason: resource.ReasonInactive, Err: errors.New("neither of the suite's tokens")}
+		return nil, &resource.Error{Reason: resource.ReasonInactive, Err: errors.New("unknown token")}
 	}
 	return &claims, nil
 }

@@ -11,15 +11,15 @@ import (
 	"github.com/warder-go/warder/resource/resourcetest"
 )
 
-// What a browser needs, in front of Echo and of net/http. docs/browsers.md explains it;
-// .ci/interop tries it with a real one.
-func TestBrowsers(t *testing.T) {
+// TestCORS checks what browsers require, with Echo and with net/http. docs/browsers.md
+// explains it; .ci/interop repeats it with a real browser.
+func TestCORS(t *testing.T) {
 	const app, evil = "https://app.example", "https://evil.example"
 	const metadata = "/.well-known/oauth-protected-resource/mcp"
 	const challenge = `Bearer resource_metadata="https://mcp.example` + metadata + `"`
 	const exposed = "Mcp-Session-Id,Retry-After,WWW-Authenticate"
-	// As browsers send it: in lower case, sorted, without spaces.
-	const asked = "accept,authorization,content-type,last-event-id,mcp-method,mcp-name,mcp-protocol-version,mcp-session-id"
+	// As browsers send it: lower case, sorted, without spaces.
+	const allFields = "accept,authorization,content-type,last-event-id,mcp-method,mcp-name,mcp-protocol-version,mcp-session-id"
 	issuer := resourcetest.Start(t)
 	res, err := protect("https://mcp.example/mcp", issuer.Identifier(), app)
 	if err != nil {
@@ -29,32 +29,32 @@ func TestBrowsers(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	good := issuer.Token(resourcetest.Token{Audience: "https://mcp.example/mcp"})
+	token := issuer.Token(resourcetest.Token{Audience: "https://mcp.example/mcp"})
 	type headers map[string]string
 	preflight := func(method, names string) headers {
 		return headers{"Access-Control-Request-Method": method, "Access-Control-Request-Headers": names}
 	}
-	for door, handler := range map[string]http.Handler{"Echo": program(res), "net/http": netHTTP} {
+	for adapter, handler := range map[string]http.Handler{"Echo": newEcho(res), "net/http": netHTTP} {
 		for _, row := range []struct {
 			name, method, path, origin string
 			sent                       headers
 			status                     int
-			want                       headers // "" means that there must be none
+			want                       headers // "": the header must be absent
 		}{
-			{"preflight of a call", "OPTIONS", "/mcp", app, preflight("POST", asked), 204, headers{"Access-Control-Allow-Origin": app, "Access-Control-Allow-Methods": "POST", "Access-Control-Allow-Headers": asked, "Access-Control-Allow-Credentials": "", "Www-Authenticate": ""}},
-			{"preflight of a stream", "OPTIONS", "/mcp", app, preflight("GET", "authorization"), 204, headers{"Access-Control-Allow-Origin": app, "Access-Control-Allow-Methods": "GET"}},
-			{"preflight of the end of a session", "OPTIONS", "/mcp", app, preflight("DELETE", "authorization"), 204, headers{"Access-Control-Allow-Origin": app, "Access-Control-Allow-Methods": "DELETE"}},
-			{"preflight of the metadata", "OPTIONS", metadata, app, preflight("GET", "mcp-method,mcp-name,mcp-protocol-version"), 204, headers{"Access-Control-Allow-Origin": app, "Access-Control-Allow-Headers": "mcp-method,mcp-name,mcp-protocol-version"}},
-			{"preflight from another origin", "OPTIONS", "/mcp", evil, preflight("POST", asked), 204, headers{"Access-Control-Allow-Origin": "", "Access-Control-Allow-Headers": ""}},
-			{"preflight from nowhere", "OPTIONS", "/mcp", "null", preflight("POST", asked), 204, headers{"Access-Control-Allow-Origin": "", "Access-Control-Allow-Headers": ""}},
+			{"preflight of POST", "OPTIONS", "/mcp", app, preflight("POST", allFields), 204, headers{"Access-Control-Allow-Origin": app, "Access-Control-Allow-Methods": "POST", "Access-Control-Allow-Headers": allFields, "Access-Control-Allow-Credentials": "", "Www-Authenticate": ""}},
+			{"preflight of GET", "OPTIONS", "/mcp", app, preflight("GET", "authorization"), 204, headers{"Access-Control-Allow-Origin": app, "Access-Control-Allow-Methods": "GET"}},
+			{"preflight of DELETE", "OPTIONS", "/mcp", app, preflight("DELETE", "authorization"), 204, headers{"Access-Control-Allow-Origin": app, "Access-Control-Allow-Methods": "DELETE"}},
+			{"preflight for the metadata", "OPTIONS", metadata, app, preflight("GET", "mcp-method,mcp-name,mcp-protocol-version"), 204, headers{"Access-Control-Allow-Origin": app, "Access-Control-Allow-Headers": "mcp-method,mcp-name,mcp-protocol-version"}},
+			{"preflight from another origin", "OPTIONS", "/mcp", evil, preflight("POST", allFields), 204, headers{"Access-Control-Allow-Origin": "", "Access-Control-Allow-Headers": ""}},
+			{"preflight with Origin null", "OPTIONS", "/mcp", "null", preflight("POST", allFields), 204, headers{"Access-Control-Allow-Origin": "", "Access-Control-Allow-Headers": ""}},
 			{"without a token", "POST", "/mcp", app, nil, 401, headers{"Access-Control-Allow-Origin": app, "Access-Control-Expose-Headers": exposed, "Www-Authenticate": challenge, "Vary": "Origin"}},
-			{"with a token", "POST", "/mcp", app, headers{"Authorization": "Bearer " + good}, 200, headers{"Access-Control-Allow-Origin": app, "Access-Control-Expose-Headers": exposed, "Www-Authenticate": ""}},
-			{"with a token, from another origin", "POST", "/mcp", evil, headers{"Authorization": "Bearer " + good}, 403, headers{"Access-Control-Allow-Origin": "", "Www-Authenticate": "", "Vary": "Origin"}},
-			{"with a token, from no page", "POST", "/mcp", "", headers{"Authorization": "Bearer " + good}, 200, headers{"Access-Control-Allow-Origin": ""}},
+			{"with a token", "POST", "/mcp", app, headers{"Authorization": "Bearer " + token}, 200, headers{"Access-Control-Allow-Origin": app, "Access-Control-Expose-Headers": exposed, "Www-Authenticate": ""}},
+			{"with a token, from another origin", "POST", "/mcp", evil, headers{"Authorization": "Bearer " + token}, 403, headers{"Access-Control-Allow-Origin": "", "Www-Authenticate": "", "Vary": "Origin"}},
+			{"with a token, without Origin", "POST", "/mcp", "", headers{"Authorization": "Bearer " + token}, 200, headers{"Access-Control-Allow-Origin": ""}},
 			{"metadata", "GET", metadata, app, nil, 200, headers{"Access-Control-Allow-Origin": "*"}},
 			{"metadata, from another origin", "GET", metadata, evil, nil, 200, headers{"Access-Control-Allow-Origin": "*"}},
 		} {
-			t.Run(door+", "+row.name, func(t *testing.T) {
+			t.Run(adapter+", "+row.name, func(t *testing.T) {
 				req := httptest.NewRequestWithContext(t.Context(), row.method, row.path, strings.NewReader(`{"jsonrpc":"2.0","id":1,"method":"tools/call","params":{"name":"whoami"}}`))
 				req.Header.Set("Content-Type", "application/json")
 				req.Header.Set("Accept", "application/json, text/event-stream")
@@ -64,13 +64,13 @@ func TestBrowsers(t *testing.T) {
 				if row.origin != "" {
 					req.Header.Set("Origin", row.origin)
 				}
-				answer := httptest.NewRecorder()
-				handler.ServeHTTP(answer, req)
-				if answer.Code != row.status {
-					t.Errorf("got status %d and %s, want %d", answer.Code, answer.Body, row.status)
+				response := httptest.NewRecorder()
+				handler.ServeHTTP(response, req)
+				if response.Code != row.status {
+					t.Errorf("got status %d and %s, want %d", response.Code, response.Body, row.status)
 				}
 				for name, want := range row.want {
-					if got := strings.Join(answer.Header()[name], "\n"); !grants(name, got, want) {
+					if got := strings.Join(response.Header()[name], "\n"); !matches(name, got, want) {
 						t.Errorf("%s: got %q, want %q", name, got, want)
 					}
 				}
@@ -79,44 +79,43 @@ func TestBrowsers(t *testing.T) {
 	}
 }
 
-// A configuration that is replaced while the program runs has origins of its own, and the
-// CORS library must not go on with the old ones.
-func TestBrowsersAfterReplace(t *testing.T) {
-	const before, behind = "https://before.example", "https://behind.example"
+// After Resource.Replace, the CORS middleware uses the origins of the new configuration.
+func TestCORSAfterReplace(t *testing.T) {
+	const before, after = "https://before.example", "https://after.example"
 	issuer := resourcetest.Start(t)
-	for _, door := range []string{"Echo", "net/http"} {
+	for _, adapter := range []string{"Echo", "net/http"} {
 		res, err := protect("https://mcp.example/mcp", issuer.Identifier(), before)
 		if err != nil {
 			t.Fatal(err)
 		}
-		var handler http.Handler = program(res)
-		if door != "Echo" {
+		var handler http.Handler = newEcho(res)
+		if adapter != "Echo" {
 			if handler, err = mcpserver.Handler(t.Context(), res); err != nil {
 				t.Fatal(err)
 			}
 		}
-		next, err := protect("https://mcp.example/mcp", issuer.Identifier(), behind)
+		next, err := protect("https://mcp.example/mcp", issuer.Identifier(), after)
 		if err != nil {
 			t.Fatal(err)
 		}
 		if err := res.Replace(next); err != nil {
 			t.Fatal(err)
 		}
-		for origin, want := range map[string]string{before: "", behind: behind} {
+		for origin, want := range map[string]string{before: "", after: after} {
 			req := httptest.NewRequestWithContext(t.Context(), "OPTIONS", "/mcp", nil)
 			req.Header = http.Header{"Origin": {origin}, "Access-Control-Request-Method": {"POST"}, "Access-Control-Request-Headers": {"authorization"}}
-			answer := httptest.NewRecorder()
-			handler.ServeHTTP(answer, req)
-			if got := answer.Header().Get("Access-Control-Allow-Origin"); got != want {
-				t.Errorf("%s, preflight from %s: got %q, want %q", door, origin, got, want)
+			response := httptest.NewRecorder()
+			handler.ServeHTTP(response, req)
+			if got := response.Header().Get("Access-Control-Allow-Origin"); got != want {
+				t.Errorf("%s, preflight from %s: got %q, want %q", adapter, origin, got, want)
 			}
 		}
 	}
 }
 
-// grants reports whether a header field says what is wanted. The lists of CORS may name
-// more, in any order and any case.
-func grants(name, got, want string) bool {
+// matches reports whether a header field has the wanted value. The CORS lists of methods
+// and headers may contain more, in any order and in any case.
+func matches(name, got, want string) bool {
 	if want == "" || !strings.HasSuffix(name, "-Methods") && !strings.HasSuffix(name, "-Headers") {
 		return got == want
 	}

@@ -1,10 +1,10 @@
-// Echo is an Echo program that holds an MCP server behind warder, to point at your own
+// Echo is an Echo program with an MCP server protected by warder, for use with your own
 // authorization server:
 //
 //	go run ./examples/echo -issuer https://auth.example.com/realms/demo
 //
-// /mcp is the MCP server, made with the official Go SDK; /admin/calls is a route of
-// Echo's for callers with the scope mcp:admin; /healthz is open to everybody.
+// /mcp is the MCP server, made with the official Go SDK. /admin/calls is an ordinary Echo
+// route that requires the scope mcp:admin. /healthz requires no token.
 package main
 
 import (
@@ -31,18 +31,18 @@ func main() {
 	os.Exit(run(ctx, os.Args[1:], os.Stdout, os.Stderr))
 }
 
-// run returns the exit status: 2 for wrong flags, 1 if serving fails.
+// run returns the exit status: 0 on success, 1 if serving fails, 2 for invalid flags.
 func run(ctx context.Context, args []string, out, errs io.Writer) int {
 	flags := flag.NewFlagSet("echo", flag.ContinueOnError)
 	flags.SetOutput(errs)
 	address := flags.String("listen", "127.0.0.1:8080", "`address` to listen on; port 0 picks one")
 	identifier := flags.String("resource", "", "`URL` that clients use for /mcp, and audience of its tokens\n(default: http://ADDRESS/mcp)")
 	issuer := flags.String("issuer", "", "issuer identifier of the authorization server, a `URL`; required")
-	origins := flags.String("allow-origin", "", "web `origins` whose pages may call, besides that of -resource, separated by commas")
+	origins := flags.String("allow-origin", "", "web `origins` allowed in addition to that of -resource, separated by commas")
 	if err := flags.Parse(args); errors.Is(err, flag.ErrHelp) {
 		return 0
 	} else if err != nil {
-		return 2 // package flag has said why
+		return 2 // package flag has printed the error
 	}
 	listener, err := net.Listen("tcp", *address)
 	if err != nil {
@@ -59,7 +59,7 @@ func run(ctx context.Context, args []string, out, errs io.Writer) int {
 		return 2
 	}
 	fmt.Fprintf(out, "Paste exactly this URL into your client:\n\n  %s\n\n", *identifier)
-	if err := mcpserver.Serve(ctx, listener, program(res)); err != nil {
+	if err := mcpserver.Serve(ctx, listener, newEcho(res)); err != nil {
 		fmt.Fprintf(errs, "echo: %v\n", err)
 		return 1
 	}

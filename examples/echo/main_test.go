@@ -15,7 +15,7 @@ import (
 )
 
 // start runs the program on a free port and returns the URL that it prints. At the end
-// of the test it is interrupted, and must end well.
+// of the test it interrupts the program and checks the exit status.
 func start(t *testing.T, flags ...string) (url string) {
 	t.Helper()
 	ctx, cancel := context.WithCancel(context.Background())
@@ -34,19 +34,20 @@ func start(t *testing.T, flags ...string) (url string) {
 		}
 	})
 	printed := make([]byte, 4096)
-	for seen := ""; ; {
+	for text := ""; ; {
 		n, err := out.Read(printed)
-		if seen += string(printed[:n]); err != nil {
-			t.Fatalf("it printed %q and ended; %s", seen, &errs)
+		if text += string(printed[:n]); err != nil {
+			t.Fatalf("the program exited; output %q, error output %q", text, &errs)
 		}
-		if found := regexp.MustCompile(`(?s)client:\n\n  (\S+)\n\n$`).FindStringSubmatch(seen); found != nil {
+		if found := regexp.MustCompile(`(?s)client:\n\n  (\S+)\n\n$`).FindStringSubmatch(text); found != nil {
 			go io.Copy(io.Discard, out)
 			return found[1]
 		}
 	}
 }
 
-// bearer puts a token on every request.
+// bearer is a RoundTripper that adds the token to every request. An empty token is not
+// added.
 type bearer string
 
 func (b bearer) RoundTrip(req *http.Request) (*http.Response, error) {
@@ -98,11 +99,11 @@ func TestProgram(t *testing.T) {
 		t.Error(err)
 	}
 
-	pointer := `Bearer resource_metadata="` + origin + `/.well-known/oauth-protected-resource/mcp"`
+	bare := `Bearer resource_metadata="` + origin + `/.well-known/oauth-protected-resource/mcp"`
 	const (
 		missing = `{"error_description":"Authorization is required"}` + "\n"
 		lacking = `"insufficient_scope", error_description="The access token lacks a scope that this request needs"`
-		told    = `{"error":"insufficient_scope","error_description":"The access token lacks a scope that this request needs"}` + "\n"
+		denied  = `{"error":"insufficient_scope","error_description":"The access token lacks a scope that this request needs"}` + "\n"
 	)
 	document := `{"resource":"` + url + `","authorization_servers":["` + issuer.Identifier() + `"],"scopes_supported":["mcp:admin"],"bearer_methods_supported":["header"]}`
 	for _, row := range []struct {
@@ -110,14 +111,14 @@ func TestProgram(t *testing.T) {
 		status           int
 		challenge, body  string
 	}{
-		{"the MCP server without a token", url, "", 401, pointer, missing},
-		{"the route for administrators without a token", origin + "/admin/calls", "", 401, pointer, missing},
-		{"the route for administrators without the scope", origin + "/admin/calls", user, 403, pointer + `, scope="mcp:admin", error=` + lacking, told},
-		{"the route for administrators", origin + "/admin/calls", admin, 200, "", `{"for":"root","whoami":1}` + "\n"},
+		{"MCP server without a token", url, "", 401, bare, missing},
+		{"admin route without a token", origin + "/admin/calls", "", 401, bare, missing},
+		{"admin route without the scope", origin + "/admin/calls", user, 403, bare + `, scope="mcp:admin", error=` + lacking, denied},
+		{"admin route with the scope", origin + "/admin/calls", admin, 200, "", `{"for":"root","whoami":1}` + "\n"},
 		{"metadata", origin + "/.well-known/oauth-protected-resource/mcp", "", 200, "", document},
-		{"the root copy", origin + "/.well-known/oauth-protected-resource", "", 200, "", document},
-		{"an open route", origin + "/healthz", "", 200, "", "ok\n"},
-		{"no route", origin + "/x", "", 404, "", `{"message":"Not Found"}` + "\n"},
+		{"metadata at the root", origin + "/.well-known/oauth-protected-resource", "", 200, "", document},
+		{"route without a token", origin + "/healthz", "", 200, "", "ok\n"},
+		{"unknown route", origin + "/x", "", 404, "", `{"message":"Not Found"}` + "\n"},
 	} {
 		status, challenge, body := get(t, row.url, row.token)
 		if status != row.status || challenge != row.challenge || body != row.body {
@@ -126,21 +127,21 @@ func TestProgram(t *testing.T) {
 	}
 }
 
-func TestWrongFlags(t *testing.T) {
+func TestInvalidFlags(t *testing.T) {
 	for _, row := range []struct {
 		name string
 		args []string
-		want string // the first line begins so
+		want string // prefix of the error output
 	}{
-		{"no issuer", nil, "echo: -resource, -issuer, -allow-origin: jwks: configuration: "},
-		{"an issuer that is no URL", []string{"-issuer", "auth"}, "echo: -resource, -issuer, -allow-origin: jwks: configuration: "},
-		{"a resource that is no URL", []string{"-issuer", "https://auth.example", "-resource", "mcp"}, "echo: -resource, -issuer, -allow-origin: resource: configuration: Identifier: "},
-		{"an unknown flag", []string{"-port", "1"}, "flag provided but not defined: -port"},
+		{"missing issuer", nil, "echo: -resource, -issuer, -allow-origin: jwks: configuration: "},
+		{"issuer is not a URL", []string{"-issuer", "auth"}, "echo: -resource, -issuer, -allow-origin: jwks: configuration: "},
+		{"resource is not a URL", []string{"-issuer", "https://auth.example", "-resource", "mcp"}, "echo: -resource, -issuer, -allow-origin: resource: configuration: Identifier: "},
+		{"unknown flag", []string{"-port", "1"}, "flag provided but not defined: -port"},
 	} {
 		var out, errs bytes.Buffer
 		status := run(t.Context(), append([]string{"-listen", "127.0.0.1:0"}, row.args...), &out, &errs)
 		if status != 2 || out.Len() > 0 || !strings.HasPrefix(errs.String(), row.want) {
-			t.Errorf("%s: got status %d, output %q and\n     %s\nwant status 2, none and\n     %s...", row.name, status, &out, &errs, row.want)
+			t.Errorf("%s: got status %d, output %q and error output\n     %s\nwant status 2, no output and error output\n     %s...", row.name, status, &out, &errs, row.want)
 		}
 	}
 }

@@ -16,10 +16,10 @@ import (
 	"github.com/warder-go/warder/resource/resourcetest"
 )
 
-// Echo's own middleware around warder: none of it loses a refusal or makes two of it,
-// with Echo's error handler and with one that gets everything wrong; and what is
-// accepted passes.
-func TestEchosMiddlewareOutside(t *testing.T) {
+// With each of Echo's own middleware outside warder, a rejection is sent exactly once and
+// accepted requests reach the tool. It is tested with Echo's error handler and with a
+// faulty one.
+func TestEchoMiddlewareOutside(t *testing.T) {
 	const (
 		identifier = "https://mcp.example/mcp"
 		challenge  = `Bearer resource_metadata="https://mcp.example/.well-known/oauth-protected-resource/mcp"`
@@ -30,14 +30,14 @@ func TestEchosMiddlewareOutside(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	wrong := func(_ error, c echo.Context) { _ = c.JSON(500, "wrong") } // nor does it look at Committed
+	faulty := func(_ error, c echo.Context) { _ = c.JSON(500, "wrong") } // ignores Committed too
 	for _, row := range []struct {
 		name     string
 		middle   echo.MiddlewareFunc
-		buffered bool // no stream goes through it, with or without warder
+		buffered bool // breaks streams, with or without warder
 	}{
 		{"Recover", middleware.Recover(), false},
-		{"Logger", middleware.LoggerWithConfig(middleware.LoggerConfig{Output: io.Discard}), false}, //nolint:staticcheck // deprecated, and in use
+		{"Logger", middleware.LoggerWithConfig(middleware.LoggerConfig{Output: io.Discard}), false}, //nolint:staticcheck // deprecated but in use
 		{"RequestLogger", middleware.RequestLoggerWithConfig(middleware.RequestLoggerConfig{
 			HandleError: true, LogError: true, LogStatus: true,
 			LogValuesFunc: func(_ echo.Context, v middleware.RequestLoggerValues) error {
@@ -48,19 +48,19 @@ func TestEchosMiddlewareOutside(t *testing.T) {
 			},
 		}), false},
 		{"Gzip", middleware.Gzip(), false},
-		{"Gzip of long answers only", middleware.GzipWithConfig(middleware.GzipConfig{MinLength: 1 << 20}), false},
+		{"Gzip of long responses only", middleware.GzipWithConfig(middleware.GzipConfig{MinLength: 1 << 20}), false},
 		{"Decompress", middleware.Decompress(), false},
 		{"BodyDump", middleware.BodyDump(func(echo.Context, []byte, []byte) {}), false},
 		{"BodyLimit", middleware.BodyLimit("1M"), false},
 		{"ContextTimeout", middleware.ContextTimeout(time.Minute), false},
-		{"Timeout", middleware.TimeoutWithConfig(middleware.TimeoutConfig{Timeout: time.Minute}), true}, //nolint:staticcheck // deprecated, and in use
+		{"Timeout", middleware.TimeoutWithConfig(middleware.TimeoutConfig{Timeout: time.Minute}), true}, //nolint:staticcheck // deprecated but in use
 		{"RequestID", middleware.RequestID(), false},
 		{"Secure", middleware.Secure(), false},
 		{"CORS", middleware.CORS(), false},
 	} {
-		for name, handler := range map[string]echo.HTTPErrorHandler{"Echo's": nil, "wrong": wrong} {
+		for name, handler := range map[string]echo.HTTPErrorHandler{"Echo's": nil, "faulty": faulty} {
 			t.Run(row.name+", error handler: "+name, func(t *testing.T) {
-				e, want := program(res), `{"error_description":"Authorization is required"}`+"\n"
+				e, want := newEcho(res), `{"error_description":"Authorization is required"}`+"\n"
 				if handler != nil {
 					e.HTTPErrorHandler, want = handler, `"wrong"`+"\n"
 				}
@@ -83,7 +83,7 @@ func TestEchosMiddlewareOutside(t *testing.T) {
 	}
 }
 
-// A handler that panics has Recover's answer, and the next refusal is whole.
+// If a handler panics, Recover sends its response, and later rejections are complete.
 func TestPanicUnderRecover(t *testing.T) {
 	issuer := resourcetest.Start(t)
 	res, err := protect("https://mcp.example/mcp", issuer.Identifier(), "")
@@ -102,7 +102,7 @@ func TestPanicUnderRecover(t *testing.T) {
 	}
 }
 
-// whoami calls the tool, over a connection of its own, and unpacks the answer.
+// whoami calls the tool and returns the response with its decompressed body.
 func whoami(t *testing.T, origin, token string) (*http.Response, string) {
 	t.Helper()
 	req, err := http.NewRequestWithContext(t.Context(), "POST", origin+"/mcp", strings.NewReader(`{"jsonrpc":"2.0","id":1,"method":"tools/call","params":{"name":"whoami"}}`))

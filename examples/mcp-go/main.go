@@ -1,9 +1,10 @@
-// Mcp-go is an MCP server made with github.com/mark3labs/mcp-go behind warder, to point
-// at your own authorization server:
+// Mcp-go is an MCP server made with github.com/mark3labs/mcp-go and protected by warder,
+// for use with your own authorization server:
 //
 //	go run ./examples/mcp-go -issuer https://auth.example.com/realms/demo
 //
-// It has two tools, whoami and delete_everything; the second needs the scope mcp:admin.
+// It has two tools, whoami and delete_everything. The second requires the scope
+// mcp:admin.
 package main
 
 import (
@@ -30,7 +31,7 @@ func main() {
 	os.Exit(run(ctx, os.Args[1:], os.Stdout, os.Stderr))
 }
 
-// run returns the exit status: 2 for wrong flags, 1 if serving fails.
+// run returns the exit status: 0 on success, 1 if serving fails, 2 for invalid flags.
 func run(ctx context.Context, args []string, out, errs io.Writer) int {
 	flags := flag.NewFlagSet("mcp-go", flag.ContinueOnError)
 	flags.SetOutput(errs)
@@ -40,7 +41,7 @@ func run(ctx context.Context, args []string, out, errs io.Writer) int {
 	if err := flags.Parse(args); errors.Is(err, flag.ErrHelp) {
 		return 0
 	} else if err != nil {
-		return 2 // package flag has said why
+		return 2 // package flag has printed the error
 	}
 	listener, err := net.Listen("tcp", *address)
 	if err != nil {
@@ -56,7 +57,7 @@ func run(ctx context.Context, args []string, out, errs io.Writer) int {
 		fmt.Fprintf(errs, "mcp-go: -resource, -issuer: %v\n", err)
 		return 2
 	}
-	// mcp-go takes a session's id from whoever knows it: bind ties it to its owner.
+	// mcp-go accepts a session ID from any client. bind restricts it to the session's owner.
 	bind := nethttp.BindSessions(res, nethttp.SessionConfig{})
 	fmt.Fprintf(out, "Paste exactly this URL into your client:\n\n  %s\n\n", *identifier)
 	if err := mcpserver.Serve(ctx, listener, nethttp.Handler(res, bind(newMCP(res)))); err != nil {

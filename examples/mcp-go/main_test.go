@@ -20,11 +20,12 @@ import (
 )
 
 func TestMain(m *testing.M) {
-	slog.SetDefault(slog.New(slog.DiscardHandler)) // refusals are what the tests are about
+	slog.SetDefault(slog.New(slog.DiscardHandler)) // many tests cause rejections
 	os.Exit(m.Run())
 }
 
-// start runs the program on a free port and returns the URL that it prints.
+// start runs the program on a free port and returns the URL that it prints. At the end
+// of the test it interrupts the program and checks the exit status.
 func start(t *testing.T, flags ...string) (url string) {
 	t.Helper()
 	ctx, cancel := context.WithCancel(context.Background())
@@ -43,19 +44,19 @@ func start(t *testing.T, flags ...string) (url string) {
 		}
 	})
 	printed := make([]byte, 4096)
-	for seen := ""; ; {
+	for text := ""; ; {
 		n, err := out.Read(printed)
-		if seen += string(printed[:n]); err != nil {
-			t.Fatalf("it printed %q and ended; %s", seen, &errs)
+		if text += string(printed[:n]); err != nil {
+			t.Fatalf("the program exited; output %q, error output %q", text, &errs)
 		}
-		if found := regexp.MustCompile(`client:\n\n  (\S+)\n\n$`).FindStringSubmatch(seen); found != nil {
+		if found := regexp.MustCompile(`client:\n\n  (\S+)\n\n$`).FindStringSubmatch(text); found != nil {
 			go io.Copy(io.Discard, out)
 			return found[1]
 		}
 	}
 }
 
-// connect is a client of mcp-go's, in a session of its own.
+// connect returns an mcp-go client with a new session.
 func connect(t *testing.T, url, token string) *client.Client {
 	t.Helper()
 	c, err := client.NewStreamableHttpClient(url, transport.WithHTTPHeaders(map[string]string{"Authorization": "Bearer " + token}))
@@ -63,10 +64,10 @@ func connect(t *testing.T, url, token string) *client.Client {
 		t.Fatal(err)
 	}
 	t.Cleanup(func() { c.Close() })
-	var hello mcp.InitializeRequest
-	hello.Params.ProtocolVersion = "2025-11-25"
-	hello.Params.ClientInfo = mcp.Implementation{Name: "test", Version: "1"}
-	if _, err := c.Initialize(t.Context(), hello); err != nil {
+	var initialize mcp.InitializeRequest
+	initialize.Params.ProtocolVersion = "2025-11-25"
+	initialize.Params.ClientInfo = mcp.Implementation{Name: "test", Version: "1"}
+	if _, err := c.Initialize(t.Context(), initialize); err != nil {
 		t.Fatal(err)
 	}
 	return c
@@ -87,11 +88,11 @@ func TestTools(t *testing.T) {
 	for _, row := range []struct {
 		name   string
 		token  resourcetest.Token
-		tools  string // that are listed
-		delete string // what comes of that
+		tools  string // names in tools/list
+		delete string // result of delete_everything
 	}{
-		{"a user", resourcetest.Token{}, "whoami", "error"},
-		{"an administrator", resourcetest.Token{Subject: "root", Scope: "mcp:admin"}, "delete_everything whoami", "Everything is deleted. (Not really.)"},
+		{"user", resourcetest.Token{}, "whoami", "error"},
+		{"administrator", resourcetest.Token{Subject: "root", Scope: "mcp:admin"}, "delete_everything whoami", "Everything is deleted. (Not really.)"},
 	} {
 		row.token.Audience = url
 		c := connect(t, url, issuer.Token(row.token))
@@ -119,8 +120,8 @@ func TestTools(t *testing.T) {
 	}
 }
 
-// MCP, security best practices, "Session Hijacking": whoever has learned the id of a
-// session can do nothing with it.
+// A stolen session ID is useless to another user (MCP security best practices, "Session
+// Hijacking").
 func TestStolenSession(t *testing.T) {
 	issuer := resourcetest.Start(t)
 	url := start(t, "-issuer", issuer.Identifier())
@@ -140,19 +141,19 @@ func TestStolenSession(t *testing.T) {
 		status                       int
 		body                         string
 	}{
-		{"a tool call by another", "POST", token("mallory", ""), session, 404, notFound},
-		{"a tool call by another with every scope", "POST", token("mallory", "mcp:admin"), session, 404, notFound},
-		{"the stream by another", "GET", token("mallory", ""), session, 404, notFound},
-		{"the end of it by another", "DELETE", token("mallory", ""), session, 404, notFound},
-		{"without a token", "POST", "", session, 401, missing},
-		{"the end of it without a token", "DELETE", "", session, 401, missing},
-		{"a session that is none looks the same", "POST", token("mallory", ""), "mcp-session-00000000-0000-0000-0000-000000000000", 404, notFound},
-		{"the owner, with the same token", "POST", alice, session, 200, isAlice},
-		{"the owner, with a new token", "POST", token("alice", "more"), session, 200, isAlice},
-		{"the end of it by the owner", "DELETE", alice, session, 200, ""},
-		{"then it is gone", "POST", alice, session, 404, notFound},
+		{"tool call by another user", "POST", token("mallory", ""), session, 404, notFound},
+		{"tool call by another user with every scope", "POST", token("mallory", "mcp:admin"), session, 404, notFound},
+		{"stream by another user", "GET", token("mallory", ""), session, 404, notFound},
+		{"deletion by another user", "DELETE", token("mallory", ""), session, 404, notFound},
+		{"tool call without a token", "POST", "", session, 401, missing},
+		{"deletion without a token", "DELETE", "", session, 401, missing},
+		{"unknown session, same response", "POST", token("mallory", ""), "mcp-session-00000000-0000-0000-0000-000000000000", 404, notFound},
+		{"owner with the same token", "POST", alice, session, 200, isAlice},
+		{"owner with a new token", "POST", token("alice", "more"), session, 200, isAlice},
+		{"deletion by the owner", "DELETE", alice, session, 200, ""},
+		{"owner after deletion", "POST", alice, session, 404, notFound},
 	} {
-		ctx, cancel := context.WithTimeout(t.Context(), 10*time.Second) // for a stream that should not have begun
+		ctx, cancel := context.WithTimeout(t.Context(), 10*time.Second) // ends a stream that should not have started
 		defer cancel()
 		req, err := http.NewRequestWithContext(ctx, row.method, url, strings.NewReader(whoami))
 		if err != nil {
@@ -176,20 +177,20 @@ func TestStolenSession(t *testing.T) {
 	}
 }
 
-func TestWrongFlags(t *testing.T) {
+func TestInvalidFlags(t *testing.T) {
 	for _, row := range []struct {
 		name string
 		args []string
-		want string // the first line begins so
+		want string // prefix of the error output
 	}{
-		{"no issuer", nil, "mcp-go: -resource, -issuer: jwks: configuration: "},
-		{"a resource that is no URL", []string{"-issuer", "https://auth.example", "-resource", "mcp"}, "mcp-go: -resource, -issuer: resource: configuration: Identifier: "},
-		{"an unknown flag", []string{"-port", "1"}, "flag provided but not defined: -port"},
+		{"missing issuer", nil, "mcp-go: -resource, -issuer: jwks: configuration: "},
+		{"resource is not a URL", []string{"-issuer", "https://auth.example", "-resource", "mcp"}, "mcp-go: -resource, -issuer: resource: configuration: Identifier: "},
+		{"unknown flag", []string{"-port", "1"}, "flag provided but not defined: -port"},
 	} {
 		var out, errs bytes.Buffer
 		status := run(t.Context(), append([]string{"-listen", "127.0.0.1:0"}, row.args...), &out, &errs)
 		if status != 2 || out.Len() > 0 || !strings.HasPrefix(errs.String(), row.want) {
-			t.Errorf("%s: got status %d, output %q and\n     %s\nwant status 2, none and\n     %s...", row.name, status, &out, &errs, row.want)
+			t.Errorf("%s: got status %d, output %q and error output\n     %s\nwant status 2, no output and error output\n     %s...", row.name, status, &out, &errs, row.want)
 		}
 	}
 }

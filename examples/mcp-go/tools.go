@@ -12,8 +12,8 @@ import (
 	"github.com/warder-go/warder/resource"
 )
 
-// newMCP returns a server with sessions and two tools. Its list of tools shows a caller
-// what the rules of res let that caller call.
+// newMCP returns a server with sessions and two tools. tools/list returns only the tools
+// that the rules of res allow the caller to call.
 func newMCP(res *resource.Resource) http.Handler {
 	s := server.NewMCPServer("warder-mcp-go-example", "0.1.0", server.WithToolFilter(
 		func(ctx context.Context, tools []mcp.Tool) []mcp.Tool {
@@ -22,26 +22,27 @@ func newMCP(res *resource.Resource) http.Handler {
 				return !res.Offers(ctx, caller, resource.Operation{Method: "tools/call", Name: tool.Name})
 			})
 		}))
-	s.AddTool(mcp.NewTool("whoami", mcp.WithDescription("Tells who you are, as your access token says.")), whoami)
+	s.AddTool(mcp.NewTool("whoami", mcp.WithDescription("Returns the identity of the caller, as stated in the access token.")), whoami)
 	s.AddTool(mcp.NewTool("delete_everything", mcp.WithDescription("Deletes everything.")), deleteEverything)
 	return server.NewStreamableHTTPServer(s, server.WithStateful(true))
 }
 
-// errNobody is for the case that cannot be: warder lets nobody in whom it does not
-// know. A tool that acts for somebody asks all the same, and refuses.
-var errNobody = errors.New("nobody is known to have sent this")
+// errNoCaller cannot occur behind warder, which rejects requests without a verified
+// caller. A tool that acts on behalf of the caller checks nevertheless, and fails closed.
+var errNoCaller = errors.New("no authenticated caller")
 
-// whoami finds the caller in ctx: in mcp-go that is the context of the request which
-// calls the tool, also in the middle of a session.
+// whoami gets the caller from ctx. In mcp-go ctx is derived from the request that calls
+// the tool, even within a session.
 func whoami(ctx context.Context, _ mcp.CallToolRequest) (*mcp.CallToolResult, error) {
 	caller, ok := resource.FromContext(ctx)
 	if !ok {
-		return nil, errNobody
+		return nil, errNoCaller
 	}
 	return mcp.NewToolResultText("You are " + caller.Subject() + " of " + caller.Issuer() + "."), nil
 }
 
-// deleteEverything asks for no scope: who may not call it does not get here.
+// deleteEverything does not check scopes: warder has already rejected callers without
+// mcp:admin.
 func deleteEverything(context.Context, mcp.CallToolRequest) (*mcp.CallToolResult, error) {
 	return mcp.NewToolResultText("Everything is deleted. (Not really.)"), nil
 }

@@ -1,5 +1,5 @@
-// Package observability_test checks what lies here: a dashboard for Grafana and alert
-// rules for Prometheus know no series, label value or alert that is not there.
+// Package observability_test checks the Grafana dashboard and the Prometheus alert rules
+// in this directory: every metric, label value and alert in them exists.
 package observability_test
 
 import (
@@ -23,7 +23,7 @@ func read(t *testing.T, path string) string {
 	return string(data)
 }
 
-// code is all that is compiled of the house, tests and examples left out.
+// code returns all Go source of the repository except tests and examples.
 func code(t *testing.T) string {
 	t.Helper()
 	var all strings.Builder
@@ -46,7 +46,7 @@ func code(t *testing.T) string {
 	return all.String()
 }
 
-// queries are the expressions of the dashboard, with its variables filled in.
+// queries returns the expressions of the dashboard with its variables replaced.
 func queries(t *testing.T) (all []string) {
 	t.Helper()
 	var dashboard struct {
@@ -60,94 +60,94 @@ func queries(t *testing.T) (all []string) {
 	}
 	for _, panel := range dashboard.Panels {
 		if panel.Title == "" || len(panel.Targets) == 0 {
-			t.Errorf("panel %q shows nothing", panel.Title)
+			t.Errorf("panel %q has no title or no query", panel.Title)
 		}
 		for _, target := range panel.Targets {
 			all = append(all, strings.NewReplacer("$__rate_interval", "1m", "$resource", ".*").Replace(target.Expr))
 		}
 	}
 	if len(all) < 18 {
-		t.Errorf("%d expressions in the dashboard", len(all))
+		t.Errorf("got %d expressions in the dashboard, want at least 18", len(all))
 	}
 	return all
 }
 
 var (
-	seriesName = regexp.MustCompile(`\bwarder_[a-z_]+`)
+	metricName = regexp.MustCompile(`\bwarder_[a-z_]+`)
 	inCode     = regexp.MustCompile(`"(warder_[a-z_]+)"`)
 	histogram  = regexp.MustCompile(`_(bucket|sum|count)$`)
 	matcher    = regexp.MustCompile(`\b(reason|result|outcome|credential)(?:=~|!=|!~|=) ?"([^"]*)"`)
 )
 
-// Each series that a rule or a panel asks for is in the code, and each that is in the
-// code is in the dashboard.
-func TestSeriesExist(t *testing.T) {
+// Every metric in a rule or a panel exists in the code, and every metric in the code is in
+// a rule or a panel.
+func TestMetricsExist(t *testing.T) {
 	known := map[string]bool{}
 	for _, match := range inCode.FindAllStringSubmatch(code(t), -1) {
 		known[match[1]] = true
 	}
-	asked := map[string]bool{}
+	used := map[string]bool{}
 	for _, text := range append(queries(t), read(t, "alerts.yaml"), read(t, "alerts.test.yaml")) {
-		for _, name := range seriesName.FindAllString(text, -1) {
+		for _, name := range metricName.FindAllString(text, -1) {
 			if base := histogram.ReplaceAllString(name, ""); known[base] {
 				name = base
 			}
-			if asked[name] = true; !known[name] {
-				t.Errorf("no series %s in the code", name)
+			if used[name] = true; !known[name] {
+				t.Errorf("metric %s is not in the code", name)
 			}
 		}
 	}
 	for name := range known {
-		if !asked[name] && !slices.Contains(notShown, name) {
-			t.Errorf("%s is in no panel and no rule", name)
+		if !used[name] && !slices.Contains(omitted, name) {
+			t.Errorf("metric %s is not in any panel or rule", name)
 		}
 	}
 }
 
-// notShown are series for a closer look.
-var notShown = []string{"warder_api_key_file_reads_total"}
+// omitted lists metrics for diagnosis, which need no panel.
+var omitted = []string{"warder_api_key_file_reads_total"}
 
-// Each value that a rule or a panel compares a label with is a word of the code: with
-// another one the rule would be silent for ever.
+// Every label value in a rule or a panel exists in the code. Otherwise the rule would never
+// fire.
 func TestLabelValuesExist(t *testing.T) {
 	source, compared := code(t), 0
 	for _, text := range append(queries(t), read(t, "alerts.yaml"), read(t, "alerts.test.yaml")) {
 		for _, match := range matcher.FindAllStringSubmatch(text, -1) {
 			for value := range strings.SplitSeq(match[2], "|") {
 				if compared++; value != "" && !strings.Contains(source, `"`+value+`"`) {
-					t.Errorf("no %s %q in the code", match[1], value)
+					t.Errorf("%s %q is not in the code", match[1], value)
 				}
 			}
 		}
 	}
 	if compared < 30 {
-		t.Errorf("got %d label values: is the expression wrong?", compared)
+		t.Errorf("got %d label values, want at least 30: is the regular expression wrong?", compared)
 	}
 }
 
-// Each alert has a test of its own, and an operator can read what to do about it.
-func TestAlertsAreTestedAndExplained(t *testing.T) {
+// Every alert has a test and is described in docs/operations.md.
+func TestAlertsAreTestedAndDocumented(t *testing.T) {
 	tests, page := read(t, "alerts.test.yaml"), read(t, filepath.Join("..", "..", "docs", "operations.md"))
 	alerts := regexp.MustCompile(`(?m)^ +- alert: (\w+)$`).FindAllStringSubmatch(read(t, "alerts.yaml"), -1)
 	if len(alerts) < 10 {
-		t.Errorf("found %d alerts", len(alerts))
+		t.Errorf("got %d alerts, want at least 10", len(alerts))
 	}
 	for _, alert := range alerts {
 		fires := regexp.MustCompile(`alertname: ` + alert[1] + `\n +exp_alerts:`)
 		if !fires.MatchString(tests) {
-			t.Errorf("no test in which %s fires", alert[1])
+			t.Errorf("alert %s has no test in which it fires", alert[1])
 		}
 		if !strings.Contains(page, "`"+alert[1]+"`") {
-			t.Errorf("docs/operations.md has no word on %s", alert[1])
+			t.Errorf("docs/operations.md does not describe %s", alert[1])
 		}
 	}
 }
 
-// Prometheus' own tool reads the rules and runs their tests.
+// promtool accepts the configuration and the rules, and runs the tests of the rules.
 func TestRules(t *testing.T) {
 	promtool, err := exec.LookPath("promtool")
 	if err != nil {
-		t.Skip("There is no promtool here (Debian has it in the package prometheus): rules are not checked by it.")
+		t.Skip("promtool is not installed (Debian package prometheus)")
 	}
 	for _, arguments := range [][]string{{"check", "config", "prometheus.yaml"}, {"check", "rules", "alerts.yaml"}, {"test", "rules", "alerts.test.yaml"}} {
 		if out, err := exec.CommandContext(t.Context(), promtool, arguments...).CombinedOutput(); err != nil {

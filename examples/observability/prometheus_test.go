@@ -28,19 +28,19 @@ import (
 	"github.com/warder-go/warder/resource/resourcetest"
 )
 
-// A server is a real Prometheus.
-type server struct {
+// prometheusServer is a running Prometheus.
+type prometheusServer struct {
 	t   *testing.T
 	url string
 }
 
-// start runs Prometheus with the alert rules on a port that the kernel picks, until the
-// test ends. It scrapes target five times a second.
-func start(t *testing.T, target string) *server {
+// startPrometheus runs Prometheus with the alert rules on a free port until the test ends.
+// Prometheus scrapes target five times a second.
+func startPrometheus(t *testing.T, target string) *prometheusServer {
 	t.Helper()
 	program, err := exec.LookPath("prometheus")
 	if err != nil {
-		t.Skip("There is no prometheus here (Debian has a package of that name): nothing is scraped.")
+		t.Skip("prometheus is not installed (Debian package prometheus)")
 	}
 	dir := t.TempDir()
 	rules, err := filepath.Abs("alerts.yaml")
@@ -51,7 +51,7 @@ func start(t *testing.T, target string) *server {
 	if err := os.WriteFile(filepath.Join(dir, "prometheus.yaml"), []byte(config), 0o600); err != nil {
 		t.Fatal(err)
 	}
-	ctx, end := context.WithCancel(context.Background())
+	ctx, cancel := context.WithCancel(context.Background())
 	command := exec.CommandContext(ctx, program, "--config.file="+filepath.Join(dir, "prometheus.yaml"),
 		"--storage.tsdb.path="+filepath.Join(dir, "data"), "--web.listen-address=127.0.0.1:0")
 	log, err := command.StderrPipe()
@@ -62,10 +62,10 @@ func start(t *testing.T, target string) *server {
 		t.Fatal(err)
 	}
 	t.Cleanup(func() {
-		end()
+		cancel()
 		_ = command.Wait()
 	})
-	// It says where it listens, and later that it is ready.
+	// Prometheus logs its address, and later that it is ready.
 	listening, address := regexp.MustCompile(`Listening on"? address=(\S+)`), ""
 	lines := bufio.NewScanner(log)
 	for lines.Scan() {
@@ -74,18 +74,18 @@ func start(t *testing.T, target string) *server {
 		}
 		if address != "" && strings.Contains(lines.Text(), "Server is ready to receive web requests") {
 			go func() {
-				for lines.Scan() { // so that it is not held up by a full pipe
+				for lines.Scan() { // a full pipe would block Prometheus
 				}
 			}()
-			return &server{t, "http://" + address}
+			return &prometheusServer{t, "http://" + address}
 		}
 	}
-	t.Fatalf("Prometheus does not come up: %v", lines.Err())
+	t.Fatalf("Prometheus did not start: %v", lines.Err())
 	return nil
 }
 
-// get asks an address of the API and decodes its data.
-func (s *server) get(path string, query url.Values, data any) {
+// get calls an API endpoint and decodes the data of the response.
+func (s *prometheusServer) get(path string, query url.Values, data any) {
 	s.t.Helper()
 	req, err := http.NewRequestWithContext(s.t.Context(), http.MethodGet, s.url+path+"?"+query.Encode(), nil)
 	if err != nil {
@@ -96,17 +96,18 @@ func (s *server) get(path string, query url.Values, data any) {
 		s.t.Fatal(err)
 	}
 	defer response.Body.Close()
-	answer := struct {
+	body := struct {
 		Status, Error string
 		Data          any
 	}{Data: data}
-	if err := json.NewDecoder(response.Body).Decode(&answer); err != nil || answer.Status != "success" {
-		s.t.Fatalf("%s %v: %s %s %v", path, query, answer.Status, answer.Error, err)
+	if err := json.NewDecoder(response.Body).Decode(&body); err != nil || body.Status != "success" {
+		s.t.Fatalf("%s %v: %s %s %v", path, query, body.Status, body.Error, err)
 	}
 }
 
-// value asks for an expression with one result; "" if there is none.
-func (s *server) value(expression string) string {
+// value evaluates an expression and returns its single result, or "" if there is not
+// exactly one.
+func (s *prometheusServer) value(expression string) string {
 	s.t.Helper()
 	var data struct {
 		Result []struct{ Value [2]any }
@@ -118,15 +119,15 @@ func (s *server) value(expression string) string {
 	return fmt.Sprint(data.Result[0].Value[1])
 }
 
-// A real Prometheus scrapes a real program, and answers with what happened there; it
-// understands every expression of the dashboard and evaluates every rule.
-func TestPrometheusScrapes(t *testing.T) {
+// TestPrometheus runs a real Prometheus. It scrapes warder's metrics with the expected
+// values, accepts every expression of the dashboard and evaluates every rule.
+func TestPrometheus(t *testing.T) {
 	issuer := resourcetest.Start(t)
-	byKeys, err := jwks.New(jwks.Config{Issuer: issuer.Identifier(), AllowHTTP: true})
+	keys, err := jwks.New(jwks.Config{Issuer: issuer.Identifier(), AllowHTTP: true})
 	if err != nil {
 		t.Fatal(err)
 	}
-	byAsking, err := introspect.New(introspect.Config{Issuer: issuer.Identifier(), AllowHTTP: true,
+	introspection, err := introspect.New(introspect.Config{Issuer: issuer.Identifier(), AllowHTTP: true,
 		Auth: introspect.ClientAuth{ClientID: resourcetest.DefaultClientID, ClientSecret: resourcetest.DefaultClientSecret}})
 	if err != nil {
 		t.Fatal(err)
@@ -138,8 +139,8 @@ func TestPrometheusScrapes(t *testing.T) {
 	registry := prometheus.NewRegistry()
 	const one, two = "https://one.example.test/mcp", "https://two.example.test/mcp"
 	resources := map[string]*resource.Resource{}
-	for _, identifier := range []string{one, two} { // side by side, with one verifier
-		c := resource.Config{Identifier: identifier, Issuers: []resource.Issuer{{Verifier: byKeys}}, Opaque: &resource.Issuer{Verifier: byAsking},
+	for _, identifier := range []string{one, two} { // both with the same verifiers
+		c := resource.Config{Identifier: identifier, Issuers: []resource.Issuer{{Verifier: keys}}, Opaque: &resource.Issuer{Verifier: introspection},
 			Operations: resource.Operations{Tools: map[string][]string{"delete": {"admin"}}}, Logger: slog.New(slog.DiscardHandler)}
 		if identifier == one {
 			c.Hooks.Observers = []resource.Observer{records}
@@ -169,14 +170,14 @@ func TestPrometheusScrapes(t *testing.T) {
 
 	program := httptest.NewServer(promhttp.HandlerFor(registry, promhttp.HandlerOpts{ErrorHandling: promhttp.HTTPErrorOnError}))
 	t.Cleanup(program.Close)
-	s := start(t, strings.TrimPrefix(program.URL, "http://"))
-	again := time.NewTicker(50 * time.Millisecond)
-	defer again.Stop()
-	for s.value(`sum(warder_decisions_total)`) != "8" { // until it has scraped
+	s := startPrometheus(t, strings.TrimPrefix(program.URL, "http://"))
+	ticker := time.NewTicker(50 * time.Millisecond)
+	defer ticker.Stop()
+	for s.value(`sum(warder_decisions_total)`) != "8" { // until Prometheus has scraped
 		select {
 		case <-t.Context().Done():
-			t.Fatal("nothing was scraped")
-		case <-again.C:
+			t.Fatal("Prometheus did not scrape the metrics")
+		case <-ticker.C:
 		}
 	}
 	for _, row := range [][2]string{
@@ -202,11 +203,11 @@ func TestPrometheusScrapes(t *testing.T) {
 	for _, expression := range queries(t) {
 		s.get("/api/v1/query", url.Values{"query": {expression}}, new(any))
 	}
-	s.evaluated(again.C)
+	s.waitForRules(ticker.C)
 }
 
-// evaluated waits until every rule was evaluated, and reports those that failed.
-func (s *server) evaluated(again <-chan time.Time) {
+// waitForRules waits until every rule has been evaluated, and reports rules that fail.
+func (s *prometheusServer) waitForRules(tick <-chan time.Time) {
 	for {
 		var data struct {
 			Groups []struct {
@@ -234,8 +235,8 @@ func (s *server) evaluated(again <-chan time.Time) {
 		}
 		select {
 		case <-s.t.Context().Done():
-			s.t.Fatal("rules are not evaluated")
-		case <-again:
+			s.t.Fatal("not all rules were evaluated")
+		case <-tick:
 		}
 	}
 }

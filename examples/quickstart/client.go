@@ -13,47 +13,47 @@ import (
 	"github.com/modelcontextprotocol/go-sdk/oauthex"
 )
 
-// client is the official SDK's client with its OAuth handler: it knows nothing but the
-// URL of the MCP server. The browser that it opens is played by an http.Client.
+// client is the official SDK's client with its OAuth handler. It is configured with the
+// URL of the MCP server only. An http.Client plays the part of the user's browser.
 type client struct {
-	wire     recorder // sees all traffic, the browser's too
+	traffic  recorder // records all traffic, including the browser's
 	http     *http.Client
 	url      string
 	oauth    *auth.AuthorizationCodeHandler
-	callback string // where the browser brings the code
-	landing  *http.Server
-	landed   chan *auth.AuthorizationResult
 	session  *mcp.ClientSession
+	callback string // redirect URI
+	server   *http.Server
+	results  chan *auth.AuthorizationResult // from the callback
 }
 
 func newClient(url string) (*client, error) {
 	listener, err := net.Listen("tcp", "127.0.0.1:0")
 	if err != nil {
-		return nil, fmt.Errorf("listening for the browser: %w", err)
+		return nil, fmt.Errorf("listening for the callback: %w", err)
 	}
-	c := &client{url: url, callback: "http://" + listener.Addr().String() + "/callback", landed: make(chan *auth.AuthorizationResult, 1)}
-	c.http = &http.Client{Transport: &c.wire}
-	c.landing = &http.Server{Handler: http.HandlerFunc(c.land), ReadHeaderTimeout: storyTimeout}
-	go c.landing.Serve(listener) // until close
+	c := &client{url: url, callback: "http://" + listener.Addr().String() + "/callback", results: make(chan *auth.AuthorizationResult, 1)}
+	c.http = &http.Client{Transport: &c.traffic}
+	c.server = &http.Server{Handler: http.HandlerFunc(c.handleCallback), ReadHeaderTimeout: demoTimeout}
+	go c.server.Serve(listener) // until close
 	c.oauth, err = auth.NewAuthorizationCodeHandler(&auth.AuthorizationCodeHandlerConfig{
 		DynamicClientRegistrationConfig: &auth.DynamicClientRegistrationConfig{Metadata: &oauthex.ClientRegistrationMetadata{
 			ClientName:              "warder quickstart",
 			RedirectURIs:            []string{c.callback},
-			TokenEndpointAuthMethod: "none", // a public client: nothing on a user's machine is secret
+			TokenEndpointAuthMethod: "none", // a public client: it cannot keep a secret on a user's machine
 		}},
-		AuthorizationCodeFetcher: c.browse,
+		AuthorizationCodeFetcher: c.authorize,
 		Client:                   c.http,
 	})
 	if err != nil {
 		listener.Close()
-		return nil, fmt.Errorf("making the client: %w", err)
+		return nil, fmt.Errorf("creating the OAuth handler: %w", err)
 	}
 	return c, nil
 }
 
-// browse opens the authorization server's page in the "browser". A user would log in
-// and consent there; this one is sent on at once, to the callback.
-func (c *client) browse(ctx context.Context, args *auth.AuthorizationArgs) (*auth.AuthorizationResult, error) {
+// authorize opens the authorization endpoint in the "browser". A real user would log in
+// and consent there; the test server redirects to the callback at once.
+func (c *client) authorize(ctx context.Context, args *auth.AuthorizationArgs) (*auth.AuthorizationResult, error) {
 	req, err := http.NewRequestWithContext(ctx, http.MethodGet, args.URL, nil)
 	if err != nil {
 		return nil, err
@@ -64,20 +64,19 @@ func (c *client) browse(ctx context.Context, args *auth.AuthorizationArgs) (*aut
 	}
 	response.Body.Close()
 	select {
-	case result := <-c.landed:
+	case result := <-c.results:
 		return result, nil
 	default:
-		return nil, fmt.Errorf("browser: ended at a page with status %s, without a code", response.Status)
+		return nil, fmt.Errorf("browser: no authorization code; the last page had status %s", response.Status)
 	}
 }
 
-// land is the callback.
-func (c *client) land(w http.ResponseWriter, req *http.Request) {
+func (c *client) handleCallback(w http.ResponseWriter, req *http.Request) {
 	query := req.URL.Query()
 	if code := query.Get("code"); code != "" {
 		select {
-		case c.landed <- &auth.AuthorizationResult{Code: code, State: query.Get("state"), Iss: query.Get("iss")}:
-		default: // one code is enough
+		case c.results <- &auth.AuthorizationResult{Code: code, State: query.Get("state"), Iss: query.Get("iss")}:
+		default: // an earlier code has not been used yet; drop this one
 		}
 		io.WriteString(w, "You can close this window.\n")
 		return
@@ -85,7 +84,7 @@ func (c *client) land(w http.ResponseWriter, req *http.Request) {
 	http.Error(w, "no code", http.StatusBadRequest)
 }
 
-// connect begins with a request without a token. All that follows is the SDK's doing.
+// connect starts with a request without a token. The SDK does the rest.
 func (c *client) connect(ctx context.Context) error {
 	sdk := mcp.NewClient(&mcp.Implementation{Name: "warder-quickstart", Version: "0.1.0"}, nil)
 	session, err := sdk.Connect(ctx, &mcp.StreamableClientTransport{
@@ -115,6 +114,6 @@ func (c *client) close() {
 	if c.session != nil {
 		c.session.Close()
 	}
-	c.landing.Close()
-	c.wire.transport.CloseIdleConnections()
+	c.server.Close()
+	c.traffic.transport.CloseIdleConnections()
 }

@@ -9,9 +9,9 @@ import (
 	"github.com/warder-go/warder/resource/resourcetest"
 )
 
-// vouch puts the verifier into config: for JWTs one that knows the issuer's keys, for
-// opaque tokens one that asks the issuer. The client notices no difference.
-func (s *stage) vouch(config *resource.Config) error {
+// addVerifier adds the issuer's verifier to config: package jwks for JWTs, package
+// introspect for opaque tokens. The client works the same way with both.
+func (s *servers) addVerifier(config *resource.Config) error {
 	if !s.opaque {
 		keys, err := jwks.New(jwks.Config{Issuer: s.issuer.Identifier()})
 		if err != nil {
@@ -20,40 +20,40 @@ func (s *stage) vouch(config *resource.Config) error {
 		config.Issuers = []resource.Issuer{{Verifier: keys}}
 		return nil
 	}
-	asking, err := introspect.New(introspect.Config{
+	introspection, err := introspect.New(introspect.Config{
 		Issuer: s.issuer.Identifier(),
 		Auth:   introspect.ClientAuth{ClientID: resourcetest.DefaultClientID, ClientSecret: resourcetest.DefaultClientSecret},
 	})
 	if err != nil {
 		return err
 	}
-	config.Opaque = &resource.Issuer{Verifier: asking}
+	config.Opaque = &resource.Issuer{Verifier: introspection}
 	return nil
 }
 
-// token mints one as the issuer's endpoints do.
-func (s *stage) token(t resourcetest.Token) string {
+// token issues a token of the same kind as the issuer's token endpoint.
+func (s *servers) token(t resourcetest.Token) string {
 	if s.opaque {
 		return s.issuer.OpaqueToken(t)
 	}
 	return s.issuer.Token(t)
 }
 
-// letIn tells how it came that the first request with a token was let in.
-func (s *stage) letIn() string {
+// firstVerification explains how the first request with a token was verified.
+func (s *servers) firstVerification() string {
 	if s.opaque {
-		return "Let in: warder asked the issuer about the token, and will remember the answer."
+		return "Accepted: warder introspected the token at the issuer and cached the result."
 	}
-	return "Let in: warder fetched the issuer's keys, checked the token, and will remember it."
+	return "Accepted: warder fetched the issuer's keys, verified the token and cached the result."
 }
 
-// introspected checks about how many opaque tokens the issuer was asked so far. About
-// one that is remembered it is not asked again, and about a JWT it never is.
-func (s *stage) introspected(tokens int) func(*exchange) error {
+// introspections checks how many introspection calls the issuer has received so far:
+// one for each opaque token, because results are cached, and none for JWTs.
+func (s *servers) introspections(want int) func(*exchange) error {
 	if !s.opaque {
-		tokens = 0
+		want = 0
 	}
 	return func(*exchange) error {
-		return equal("introspection calls", fmt.Sprint(s.issuer.Count(resourcetest.Introspection)), fmt.Sprint(tokens))
+		return equal("introspection calls", fmt.Sprint(s.issuer.Count(resourcetest.Introspection)), fmt.Sprint(want))
 	}
 }

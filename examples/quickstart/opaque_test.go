@@ -14,80 +14,74 @@ import (
 	"github.com/warder-go/warder/resource/resourcetest"
 )
 
-// With opaque tokens the story is the same, but for one sentence.
-func TestOpaqueStory(t *testing.T) {
+// With opaque tokens the transcript differs in one line only.
+func TestOpaqueDemo(t *testing.T) {
 	var out, errs bytes.Buffer
-	var s *stage
-	if status := run(t.Context(), []string{"-once", "-opaque"}, &out, &errs, func(given *stage) { s = given }); status != 0 || errs.Len() > 0 {
-		t.Fatalf("got status %d and %q, want 0 and nothing\n%s", status, &errs, &out)
+	var s *servers
+	if status := run(t.Context(), []string{"-once", "-opaque"}, &out, &errs, func(given *servers) { s = given }); status != 0 || errs.Len() > 0 {
+		t.Fatalf("got status %d and %q, want 0 and no error output\n%s", status, &errs, &out)
 	}
 	transcript, err := os.ReadFile(filepath.Join("testdata", "transcript.txt"))
 	if err != nil {
 		t.Fatal(err)
 	}
 	const (
-		byKeys   = "    Let in: warder fetched the issuer's keys, checked the token, and will remember it.\n"
-		byAsking = "    Let in: warder asked the issuer about the token, and will remember the answer.\n"
+		verifiedByKeys          = "    Accepted: warder fetched the issuer's keys, verified the token and cached the result.\n"
+		verifiedByIntrospection = "    Accepted: warder introspected the token at the issuer and cached the result.\n"
 	)
-	if strings.Count(string(transcript), byKeys) != 1 {
-		t.Fatalf("the transcript does not say once %q", byKeys)
+	if strings.Count(string(transcript), verifiedByKeys) != 1 {
+		t.Fatalf("the transcript does not contain exactly one line %q", verifiedByKeys)
 	}
-	if got, want := steady(out.String(), s), strings.Replace(string(transcript), byKeys, byAsking, 1); got != want {
+	if got, want := withPlaceholders(out.String(), s), strings.Replace(string(transcript), verifiedByKeys, verifiedByIntrospection, 1); got != want {
 		t.Errorf("transcript: got\n%s\nwant\n%s", got, want)
 	}
 	if n := s.issuer.Count(resourcetest.JWKS); n != 0 {
-		t.Errorf("keys were fetched %d times, want 0", n)
+		t.Errorf("got %d key requests, want 0", n)
 	}
 }
 
-func TestOpaqueStoryGoesOtherwise(t *testing.T) {
-	fail := func(f resourcetest.Failure) func(*stage) {
-		return func(s *stage) { s.issuer.Fail(resourcetest.Introspection, f) }
+func TestOpaqueDemoFailures(t *testing.T) {
+	fail := func(f resourcetest.Failure) func(*servers) {
+		return func(s *servers) { s.issuer.Fail(resourcetest.Introspection, f) }
 	}
 	for _, row := range []struct {
-		name  string
-		spoil func(*stage)
-		want  string // beginning of what it says
+		name    string
+		prepare func(*servers)
+		want    string // prefix of the error
 	}{
-		{"the issuer can't be asked", fail(resourcetest.Failure{Status: 500}), "step 8: got POST "},
-		{"it knows nothing of the token", fail(resourcetest.Failure{Body: []byte(`{"active":false}`)}), "step 8: got POST "},
-		{"it was asked before", func(s *stage) {
+		{"introspection endpoint fails", fail(resourcetest.Failure{Status: 500}), "step 8: got POST "},
+		{"token is inactive", fail(resourcetest.Failure{Body: []byte(`{"active":false}`)}), "step 8: got POST "},
+		{"extra introspection call", func(s *servers) {
 			if response, err := http.Get(s.issuer.URL(resourcetest.Introspection)); err == nil {
 				response.Body.Close()
 			}
 		}, `step 8: introspection calls: got "2", want "1"`},
 	} {
 		t.Run(row.name, func(t *testing.T) {
-			var errs bytes.Buffer
-			if status := run(t.Context(), []string{"-once", "-opaque"}, io.Discard, &errs, row.spoil); status != 1 {
-				t.Errorf("got status %d, want 1", status)
-			}
-			if said := strings.TrimPrefix(errs.String(), "\nquickstart: the story went otherwise than told: "); !strings.HasPrefix(said, row.want) {
-				t.Errorf("it says\n got %s\nwant %s...", said, row.want)
-			}
+			checkDemoFailure(t, []string{"-once", "-opaque"}, row.prepare, row.want)
 		})
 	}
 }
 
-// The token that is printed for pasting is an opaque one, and gets in.
-func TestOpaqueInvitation(t *testing.T) {
+// The token in the instructions is opaque, and the MCP server accepts it.
+func TestOpaqueInstructions(t *testing.T) {
 	ctx, cancel := context.WithCancel(t.Context())
 	defer cancel()
 	out, in := io.Pipe()
 	ended := make(chan int, 1)
-	var s *stage
-	go func() { ended <- run(ctx, []string{"-opaque"}, in, io.Discard, func(given *stage) { s = given }) }()
+	var s *servers
+	go func() { ended <- run(ctx, []string{"-opaque"}, in, io.Discard, func(given *servers) { s = given }) }()
 	token := ""
 	for lines := bufio.NewScanner(out); lines.Scan(); {
 		if _, printed, ok := strings.Cut(lines.Text(), "export TOKEN="); ok {
 			token = printed
 		}
-		if strings.HasPrefix(lines.Text(), "Whenever ") {
+		if strings.HasPrefix(lines.Text(), lastInstruction) {
 			break
 		}
 	}
 	if token == "" || strings.Contains(token, ".") {
-		t.Fatalf("got token %q, want an opaque one", token)
+		t.Fatalf("got token %q, want an opaque token", token)
 	}
 	req, err := http.NewRequestWithContext(t.Context(), http.MethodPost, s.url, strings.NewReader(`{"jsonrpc":"2.0","id":1,"method":"tools/call","params":{"name":"whoami"}}`))
 	if err != nil {

@@ -12,16 +12,17 @@ import (
 	"github.com/go-json-experiment/json/jsontext"
 )
 
-// recorder is a RoundTripper that keeps what it sees. The zero value is ready.
+// recorder is a RoundTripper that records every request and response. The zero value is
+// ready for use. It is safe for concurrent use.
 type recorder struct {
 	transport http.Transport
 
 	mu        sync.Mutex
 	exchanges []*exchange
-	told      int // exchanges that next has returned
+	returned  int // number of exchanges that next has returned
 }
 
-// exchange is a request and its response, as they were on the wire.
+// exchange is a request and its response, as sent and received.
 type exchange struct {
 	method   string
 	url      *url.URL
@@ -35,14 +36,14 @@ type message struct {
 	body   []byte
 }
 
-// RoundTrip sends the request. Streams (SSE) are passed on without their body; there
-// are none in this story.
+// RoundTrip sends the request. It does not record bodies of event streams (SSE), of
+// which the demo has none.
 func (r *recorder) RoundTrip(req *http.Request) (*http.Response, error) {
 	x := &exchange{method: req.Method, url: req.URL}
 	req = req.Clone(req.Context())
 	var err error
 	if req.Body != nil {
-		if x.sent.body, req.Body, err = tap(req.Body); err != nil {
+		if x.sent.body, req.Body, err = copyBody(req.Body); err != nil {
 			return nil, err
 		}
 	}
@@ -51,8 +52,8 @@ func (r *recorder) RoundTrip(req *http.Request) (*http.Response, error) {
 		return nil, err
 	}
 	x.sent.header, x.status, x.received.header = req.Header, response.StatusCode, response.Header.Clone()
-	if kind(response.Header) != "text/event-stream" {
-		if x.received.body, response.Body, err = tap(response.Body); err != nil {
+	if mediaType(response.Header) != "text/event-stream" {
+		if x.received.body, response.Body, err = copyBody(response.Body); err != nil {
 			return nil, err
 		}
 	}
@@ -62,8 +63,9 @@ func (r *recorder) RoundTrip(req *http.Request) (*http.Response, error) {
 	return response, nil
 }
 
-// tap reads a body and returns it twice.
-func tap(body io.ReadCloser) ([]byte, io.ReadCloser, error) {
+// copyBody reads and closes body. It returns the bytes and a new body with the same
+// bytes.
+func copyBody(body io.ReadCloser) ([]byte, io.ReadCloser, error) {
 	defer body.Close()
 	text, err := io.ReadAll(body)
 	return text, io.NopCloser(bytes.NewReader(text)), err
@@ -73,16 +75,16 @@ func tap(body io.ReadCloser) ([]byte, io.ReadCloser, error) {
 func (r *recorder) next() *exchange {
 	r.mu.Lock()
 	defer r.mu.Unlock()
-	if r.told == len(r.exchanges) {
+	if r.returned == len(r.exchanges) {
 		return nil
 	}
-	r.told++
-	return r.exchanges[r.told-1]
+	r.returned++
+	return r.exchanges[r.returned-1]
 }
 
-func kind(header http.Header) string {
-	kind, _, _ := mime.ParseMediaType(header.Get("Content-Type"))
-	return kind
+func mediaType(header http.Header) string {
+	mediaType, _, _ := mime.ParseMediaType(header.Get("Content-Type"))
+	return mediaType
 }
 
 // address is the URL without its query.
@@ -92,21 +94,22 @@ func (x *exchange) address() string {
 	return bare.String()
 }
 
-// asked returns the parameters of the request: of its query, form or JSON object.
-func (x *exchange) asked() map[string]string {
+// parameters returns the request's parameters: from the query of a GET request,
+// otherwise from the form or JSON object in the body.
+func (x *exchange) parameters() map[string]string {
 	if x.method == http.MethodGet {
-		return flat(x.url.Query())
+		return firstValues(x.url.Query())
 	}
 	return x.sent.fields()
 }
 
-// fields returns the members of a form or of a JSON object. Strings are decoded, other
-// values are JSON.
+// fields returns the members of a form or of a JSON object. JSON strings are decoded;
+// other JSON values are returned as JSON text.
 func (m message) fields() map[string]string {
-	switch kind(m.header) {
+	switch mediaType(m.header) {
 	case "application/x-www-form-urlencoded":
-		values, _ := url.ParseQuery(string(m.body)) // what can be read of it
-		return flat(values)
+		values, _ := url.ParseQuery(string(m.body)) // keeps the valid pairs
+		return firstValues(values)
 	case "application/json":
 		var members map[string]jsontext.Value
 		if json.Unmarshal(m.body, &members) != nil {
@@ -125,7 +128,7 @@ func (m message) fields() map[string]string {
 	return nil
 }
 
-func flat(values url.Values) map[string]string {
+func firstValues(values url.Values) map[string]string {
 	fields := make(map[string]string, len(values))
 	for name := range values {
 		fields[name] = values.Get(name)
@@ -133,8 +136,9 @@ func flat(values url.Values) map[string]string {
 	return fields
 }
 
-// toolAnswer reads the answer of a tool from a JSON-RPC response.
-func (x *exchange) toolAnswer() (text string, failed bool) {
+// toolResult reads the text of a tool result from a JSON-RPC response. It returns ""
+// if there is none.
+func (x *exchange) toolResult() (text string, isError bool) {
 	var response struct {
 		Result struct {
 			IsError bool `json:"isError"`

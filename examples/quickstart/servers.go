@@ -12,22 +12,22 @@ import (
 
 const (
 	user       = "alice"
-	basicScope = "mcp:tools"             // every request needs it
-	inspector  = "http://localhost:6274" // where MCP Inspector's page is, unless it was told otherwise
+	basicScope = "mcp:tools"             // required by every request
+	inspector  = "http://localhost:6274" // default origin of MCP Inspector's page
 )
 
-// stage is the two servers of the story.
-type stage struct {
+// servers is the authorization server and the MCP server of the demo.
+type servers struct {
 	issuer *resourcetest.Issuer
-	opaque bool   // its tokens are
+	opaque bool   // the issuer's tokens are opaque
 	origin string // of the MCP server
-	url    string // of its endpoint, exactly as clients must write it
+	url    string // of the MCP endpoint, exactly as clients must write it
 
-	end   context.CancelFunc
-	ended chan error // what Serve returned
+	stop   context.CancelFunc
+	served chan error // receives the result of Serve
 }
 
-func newStage(opaque bool) (*stage, error) {
+func newServers(opaque bool) (*servers, error) {
 	issuer, err := resourcetest.NewIssuer(resourcetest.Config{
 		Subject:         user,
 		ScopesSupported: []string{basicScope, mcpserver.AdminScope},
@@ -39,7 +39,7 @@ func newStage(opaque bool) (*stage, error) {
 	if err := issuer.Listen(); err != nil {
 		return nil, err
 	}
-	s := &stage{issuer: issuer, opaque: opaque, ended: make(chan error, 1)}
+	s := &servers{issuer: issuer, opaque: opaque, served: make(chan error, 1)}
 	if err := s.serveMCP(); err != nil {
 		issuer.Close()
 		return nil, err
@@ -47,9 +47,9 @@ func newStage(opaque bool) (*stage, error) {
 	return s, nil
 }
 
-// serveMCP starts the MCP server on a free port. The port comes first: it is part of
-// the URL that the server is known by.
-func (s *stage) serveMCP() error {
+// serveMCP starts the MCP server on a free port. It listens first, because the port is
+// part of the resource identifier.
+func (s *servers) serveMCP() error {
 	listener, err := net.Listen("tcp", "127.0.0.1:0")
 	if err != nil {
 		return fmt.Errorf("listening: %w", err)
@@ -68,13 +68,13 @@ func (s *stage) serveMCP() error {
 		listener.Close()
 		return err
 	}
-	s.end = cancel
-	go func() { s.ended <- mcpserver.Serve(ctx, listener, handler) }()
+	s.stop = cancel
+	go func() { s.served <- mcpserver.Serve(ctx, listener, handler) }()
 	return nil
 }
 
-// protect is all that there is to say to warder.
-func (s *stage) protect() (*resource.Resource, error) {
+// protect contains the whole configuration of warder.
+func (s *servers) protect() (*resource.Resource, error) {
 	config := resource.Config{
 		Identifier:   s.url,
 		HTTP:         resource.HTTPOptions{Origins: []string{inspector}},
@@ -82,25 +82,25 @@ func (s *stage) protect() (*resource.Resource, error) {
 		Operations:   mcpserver.Rules(),
 		ScopeOptions: resource.ScopeOptions{Implies: map[string][]string{mcpserver.AdminScope: {basicScope}}},
 	}
-	if err := s.vouch(&config); err != nil {
+	if err := s.addVerifier(&config); err != nil {
 		return nil, err
 	}
 	return resource.New(config)
 }
 
-// wait returns when ctx is done, or earlier with the reason why the server ended.
-func (s *stage) wait(ctx context.Context) error {
+// wait returns nil when ctx is done, or the error if the MCP server stops earlier.
+func (s *servers) wait(ctx context.Context) error {
 	select {
-	case err := <-s.ended:
-		s.ended <- err // for close
+	case err := <-s.served:
+		s.served <- err // for close
 		return err
 	case <-ctx.Done():
 		return nil
 	}
 }
 
-func (s *stage) close() {
-	s.end()
-	<-s.ended
+func (s *servers) close() {
+	s.stop()
+	<-s.served
 	s.issuer.Close()
 }

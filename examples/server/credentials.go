@@ -17,12 +17,13 @@ import (
 	"github.com/warder-go/warder/resource/apikey"
 )
 
-// credentials are the flags that say what a client may come with, and who vouches.
+// credentials holds the flags that select which credentials are accepted and how they
+// are verified.
 type credentials struct {
 	issuer string
 	jwks   string
 
-	introspect   string // which tokens: none, introspectOpaque, introspectAll
+	introspect   string // "" for no introspection, introspectOpaque or introspectAll
 	endpoint     string
 	clientID     string
 	secretFile   string
@@ -31,51 +32,68 @@ type credentials struct {
 	keyFile   string
 	keyHeader string
 	keyPrefix string
-	newKey    string // the ID of a key to make
+
+	newKey string // ID of the key to generate
 }
 
 const introspectOpaque, introspectAll = "opaque", "all"
 
 func (c *credentials) define(flags *flag.FlagSet) {
 	flags.StringVar(&c.issuer, "issuer", "", "issuer identifier of the authorization server, a `URL`; required")
-	flags.StringVar(&c.jwks, "jwks", "", "`URL or file` of the issuer's keys (default: as its metadata says)")
-	flags.StringVar(&c.introspect, "introspect", "", "ask the issuer about `opaque` tokens, or about all, JWTs too")
-	flags.StringVar(&c.endpoint, "introspection-url", "", "`URL` to ask at (default: as the issuer's metadata says)")
-	flags.StringVar(&c.clientID, "client-id", "", "`name` of this server at the issuer, for -introspect")
-	flags.StringVar(&c.secretFile, "client-secret-file", "", "`file` with the secret that goes with it; read for every call")
-	flags.BoolVar(&c.trustAnswers, "trust-answers-without-audience", false, "take answers that don't say for whom a token is: ONLY IF THE ISSUER CALLS\nNO OTHER TOKENS ACTIVE TO THIS CLIENT THAN THOSE FOR THIS SERVER.\nAnswers with neither token_type nor token_use are refused all the same")
-	flags.StringVar(&c.keyFile, "api-keys", "", "`file` of API keys, as package resource/apikey describes it")
-	flags.StringVar(&c.keyHeader, "api-key-header", "X-API-Key", "`field` that API keys come in; empty: none")
-	flags.StringVar(&c.keyPrefix, "api-key-prefix", "", "`prefix` of API keys that may come as Bearer tokens too, such as mcp_")
-	flags.StringVar(&c.newKey, "new-api-key", "", "make an API key with this `ID` and the -scopes, print it with its entry for -api-keys, and end")
+	flags.StringVar(&c.jwks, "jwks", "", "`URL or file` of the issuer's keys (default: from its metadata)")
+	flags.StringVar(&c.introspect, "introspect", "", "`KIND` of tokens to introspect: opaque, or all, which includes JWTs (default: none)")
+	flags.StringVar(&c.endpoint, "introspection-url", "", "introspection endpoint `URL` (default: from the issuer's metadata)")
+	flags.StringVar(&c.clientID, "client-id", "", "client `ID` of this server at the issuer, for -introspect")
+	flags.StringVar(&c.secretFile, "client-secret-file", "", "`file` with the client secret; read for every introspection call")
+	flags.BoolVar(&c.trustAnswers, "trust-answers-without-audience", false, "accept introspection responses without an audience: SAFE ONLY IF THE ISSUER REPORTS\nTO THIS CLIENT NO TOKENS AS ACTIVE EXCEPT THOSE FOR THIS SERVER.\nResponses with neither token_type nor token_use are rejected nevertheless")
+	flags.StringVar(&c.keyFile, "api-keys", "", "`file` of API keys, in the format of package resource/apikey")
+	flags.StringVar(&c.keyHeader, "api-key-header", "X-API-Key", "header `field` for API keys; empty: none")
+	flags.StringVar(&c.keyPrefix, "api-key-prefix", "", "`prefix` of API keys that are also accepted as Bearer tokens, such as mcp_")
+	flags.StringVar(&c.newKey, "new-api-key", "", "generate an API key with this `ID` and the -scopes, print it and its entry for -api-keys, and exit")
 }
 
-// mistake returns what is wrong with the flags taken together.
-func (c *credentials) mistake() error {
-	asks := c.introspect != ""
-	switch {
-	case c.newKey != "":
+// validate returns an error for flags that contradict each other or are missing.
+func (c *credentials) validate() error {
+	if c.newKey != "" {
 		return nil
-	case c.issuer == "":
-		return errors.New("-issuer is missing: the URL of your authorization server, as in the iss of its tokens")
-	case asks && c.introspect != introspectOpaque && c.introspect != introspectAll:
-		return fmt.Errorf("-introspect: %q is neither %s nor %s", c.introspect, introspectOpaque, introspectAll)
-	case asks && (c.clientID == "" || c.secretFile == ""):
-		return errors.New("-introspect: -client-id and -client-secret-file are missing: an issuer does not answer just anybody")
-	case !asks && (c.endpoint != "" || c.clientID != "" || c.secretFile != "" || c.trustAnswers):
-		return errors.New("-introspect is missing: -introspection-url, -client-id, -client-secret-file and -trust-answers-without-audience are for it")
-	case c.introspect == introspectAll && c.jwks != "":
-		return errors.New("-jwks: no token is verified by keys with -introspect all")
+	}
+	if c.issuer == "" {
+		return errors.New("-issuer is missing: set the URL of your authorization server, equal to iss in its tokens")
+	}
+	if err := c.validateIntrospection(); err != nil {
+		return err
+	}
+	switch {
 	case c.keyFile != "" && c.keyHeader == "" && c.keyPrefix == "":
-		return errors.New("-api-keys: give -api-key-header or -api-key-prefix, so that a key can come in some way")
+		return errors.New("-api-keys requires -api-key-header or -api-key-prefix")
 	case c.keyFile == "" && c.keyPrefix != "":
-		return errors.New("-api-keys is missing: -api-key-prefix is for it")
+		return errors.New("-api-key-prefix requires -api-keys")
 	}
 	return nil
 }
 
-// verifiers puts those into config that vouch for what clients come with.
-func (c *credentials) verifiers(ctx context.Context, config *resource.Config, audiences []string) error {
+func (c *credentials) validateIntrospection() error {
+	switch c.introspect {
+	case "":
+		if c.endpoint != "" || c.clientID != "" || c.secretFile != "" || c.trustAnswers {
+			return errors.New("-introspection-url, -client-id, -client-secret-file and -trust-answers-without-audience require -introspect")
+		}
+		return nil
+	case introspectOpaque, introspectAll:
+	default:
+		return fmt.Errorf("-introspect: got %q, want %s or %s", c.introspect, introspectOpaque, introspectAll)
+	}
+	if c.clientID == "" || c.secretFile == "" {
+		return errors.New("-introspect requires -client-id and -client-secret-file: the issuer authenticates introspection calls")
+	}
+	if c.introspect == introspectAll && c.jwks != "" {
+		return errors.New("-jwks has no effect with -introspect all: remove one of them")
+	}
+	return nil
+}
+
+// addVerifiers adds the verifiers for all accepted credentials to config.
+func (c *credentials) addVerifiers(ctx context.Context, config *resource.Config, audiences []string) error {
 	if c.introspect != introspectAll {
 		keys := jwks.Config{Issuer: c.issuer}
 		if strings.Contains(c.jwks, "://") {
@@ -97,15 +115,15 @@ func (c *credentials) verifiers(ctx context.Context, config *resource.Config, au
 		if err != nil {
 			return fmt.Errorf("-issuer, -introspection-url, -client-id: %w", err)
 		}
-		if _, err := c.secret(ctx); err != nil { // better now than in a client's face
+		if _, err := c.secret(ctx); err != nil { // fail at start rather than on the first request
 			return fmt.Errorf("-client-secret-file: %w", err)
 		}
 		config.Opaque = &resource.Issuer{Verifier: verifier, Audiences: audiences, TrustAnswersWithoutAudience: c.trustAnswers}
 	}
-	return c.apiKeys(ctx, config)
+	return c.addAPIKeys(ctx, config)
 }
 
-// secret reads the file anew, so that a rotated secret works without a restart.
+// secret reads the file for every call, so that a rotated secret works without a restart.
 func (c *credentials) secret(context.Context) (string, error) {
 	text, err := os.ReadFile(c.secretFile)
 	if err != nil {
@@ -118,13 +136,13 @@ func (c *credentials) secret(context.Context) (string, error) {
 	return secret, nil
 }
 
-func (c *credentials) apiKeys(ctx context.Context, config *resource.Config) error {
+func (c *credentials) addAPIKeys(ctx context.Context, config *resource.Config) error {
 	if c.keyFile == "" {
 		return nil
 	}
 	keys, err := apikey.New(apikey.Config{Resource: config.Identifier, File: c.keyFile})
 	if err == nil {
-		err = keys.Ready(ctx) // a file that is wrong at start is a mistake of whoever starts this
+		err = keys.Ready(ctx) // a file that is invalid at start is an error
 	}
 	if err != nil {
 		return fmt.Errorf("-api-keys: %w", err)
@@ -138,16 +156,19 @@ func (c *credentials) apiKeys(ctx context.Context, config *resource.Config) erro
 	return nil
 }
 
-var ofKeys = regexp.MustCompile(`^[A-Za-z0-9._~+/-]{3,}$`)
+// validPrefix matches the prefixes that resource.Config.Prefixed accepts. It also matches
+// prefixes that begin like a JWT, which are rejected separately.
+var validPrefix = regexp.MustCompile(`^[A-Za-z0-9._~+/-]{3,}$`)
 
-// printKey makes a key. Nobody can print it a second time.
+// printKey generates a key and prints it with its entry for the key file. The file
+// contains the key's digest only, so the key cannot be printed again.
 func (c *credentials) printKey(out io.Writer, scopes []string) error {
 	prefix := c.keyPrefix
 	if prefix == "" {
 		prefix = "mcp_"
 	}
-	if !ofKeys.MatchString(prefix) || strings.HasPrefix(prefix, "ey") { // as a start with it would say
-		return fmt.Errorf("-api-key-prefix: %q is none: 3 characters of a token at least, and not how a JWT begins", prefix)
+	if !validPrefix.MatchString(prefix) || strings.HasPrefix(prefix, "ey") {
+		return fmt.Errorf("-api-key-prefix: %q is invalid: want at least 3 token characters, not beginning with ey as JWTs do", prefix)
 	}
 	key, digest := apikey.Generate(prefix)
 	_, err := apikey.New(apikey.Config{Resource: "https://any.example", Keys: []apikey.Key{
@@ -164,6 +185,6 @@ func (c *credentials) printKey(out io.Writer, scopes []string) error {
 	if err != nil {
 		return err
 	}
-	_, err = fmt.Fprintf(out, "The key, for whoever is to call with it. It is shown this once:\n\n  %s\n\nIts entry, for the array \"keys\" in the file of -api-keys:\n\n  %s\n", key, entry)
+	_, err = fmt.Fprintf(out, "API key for the client. It cannot be shown again:\n\n  %s\n\nEntry for the array \"keys\" in the file of -api-keys:\n\n  %s\n", key, entry)
 	return err
 }

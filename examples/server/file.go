@@ -14,25 +14,25 @@ import (
 	"github.com/warder-go/warder/resource/config"
 )
 
-// onlyFile refuses flags that a file takes the place of: which of two counts must not be
-// a guess.
-func onlyFile(flags *flag.FlagSet) (mistake error) {
+// checkFileFlags returns an error if a flag is set that the file of -config replaces.
+// Otherwise it would be unclear which of the two applies.
+func checkFileFlags(flags *flag.FlagSet) (err error) {
 	flags.Visit(func(f *flag.Flag) {
 		if !slices.Contains([]string{"config", "secrets", "listen"}, f.Name) {
-			mistake = fmt.Errorf("-%s: not with -config, whose file says everything", f.Name)
+			err = fmt.Errorf("-%s cannot be combined with -config; set it in the file", f.Name)
 		}
 	})
-	return mistake
+	return err
 }
 
-// follow makes the resource of a file, and has it follow the file's changes until ctx is
-// done. A file with `enabled: false` is an error like others: there is no way to have
-// this server without protection.
-func (o options) follow(ctx context.Context) (*config.Live, error) {
+// loadFile loads the configuration file and reloads it on changes and on SIGHUP until
+// ctx is done. A file with `enabled: false` is an error: this server cannot run without
+// protection.
+func (o options) loadFile(ctx context.Context) (*config.Live, error) {
 	live, err := config.New(config.Config{
 		File:        o.config,
 		SecretsFile: o.secrets,
-		Complete:    func(c *resource.Config) { c.Operations.Stateless = true }, // see mcpserver
+		Complete:    func(c *resource.Config) { c.Operations.Stateless = true }, // as the server of package mcpserver is
 		Check:       func(res *resource.Resource) error { return mcpserver.Check(ctx, res) },
 	})
 	if err != nil {
@@ -48,7 +48,7 @@ func (o options) follow(ctx context.Context) (*config.Live, error) {
 			case <-ctx.Done():
 				return
 			case <-hangup:
-				_ = live.Reload(ctx) // it tells in the log what became of it
+				_ = live.Reload(ctx) // Reload logs its result
 			}
 		}
 	}()

@@ -15,7 +15,7 @@ import (
 	"github.com/warder-go/warder/resource/resourcetest"
 )
 
-const public = "https://mcp.example/mcp" // start puts the address in its place
+const public = "https://mcp.example/mcp" // start replaces its origin by the listener's address
 
 func configFile(t *testing.T, issuer *resourcetest.Issuer, lines ...string) (name string) {
 	t.Helper()
@@ -23,8 +23,8 @@ func configFile(t *testing.T, issuer *resourcetest.Issuer, lines ...string) (nam
 	return file(t, text+strings.Join(append(lines, ""), "\n"))
 }
 
-// The file is read, and read again on SIGHUP; a rule for a tool that there is not leaves
-// the old one in force.
+// The file is loaded at start and reloaded on SIGHUP. If the new file has a rule for an
+// unknown tool, the previous configuration stays in force.
 func TestConfigFile(t *testing.T) {
 	issuer := resourcetest.Start(t)
 	name := configFile(t, issuer, "  tool_scopes: {whoami: [old]}")
@@ -53,54 +53,54 @@ func TestConfigFile(t *testing.T) {
 		}
 	}
 	metrics := strings.TrimSuffix(url, "/mcp") + "/metrics"
-	until := func(series string) {
+	waitFor := func(series string) {
 		t.Helper()
 		for t.Context().Err() == nil {
 			if _, body := get(t, metrics, ""); strings.Contains(body, "\n"+series+"\n") {
 				return
 			}
 		}
-		t.Fatalf("there was no %s", series)
+		t.Fatalf("metric not found: %s", series)
 	}
 	reload("  tool_scopes: {whoami: [new]}")
-	until(`warder_config_reloads_total{resource="` + public + `",result="applied"} 1`)
-	if old, fresh := status("base old"), status("base new"); old != 403 || fresh != 200 {
-		t.Errorf("after SIGHUP: got %d, %d, want 403, 200", old, fresh)
+	waitFor(`warder_config_reloads_total{resource="` + public + `",result="applied"} 1`)
+	if before, after := status("base old"), status("base new"); before != 403 || after != 200 {
+		t.Errorf("after SIGHUP: got %d, %d, want 403, 200", before, after)
 	}
 	reload("  tool_scopes: {who_am_i: [newer]}")
-	until(`warder_config_broken{resource="` + public + `"} 1`)
-	if fresh := status("base new"); fresh != 200 {
-		t.Errorf("after a broken one: got %d, want 200", fresh)
+	waitFor(`warder_config_broken{resource="` + public + `"} 1`)
+	if got := status("base new"); got != 200 {
+		t.Errorf("after an invalid file: got %d, want 200", got)
 	}
 }
 
-func TestWrongConfigFiles(t *testing.T) {
+func TestInvalidConfigFiles(t *testing.T) {
 	issuer := resourcetest.Start(t)
-	good := configFile(t, issuer)
+	valid := configFile(t, issuer)
 	for _, row := range []struct {
 		name string
 		args []string
-		want string // what it contains
+		want string // substring of the error
 	}{
 		{"disabled", []string{"-config", configFile(t, issuer, "  enabled: false")}, "server: config: authorization is disabled (enabled: false)\n"},
-		{"not there", []string{"-config", filepath.Join(t.TempDir(), "x")}, "x: no such file or directory\n"},
-		{"wrong", []string{"-config", configFile(t, issuer, "  scopes: [a]")}, ":4: scopes: unknown key"},
-		{"a tool that there is not", []string{"-config", configFile(t, issuer, "  tool_scopes: {who_am_i: [a]}")}, "who_am_i"},
-		{"a flag beside it", []string{"-config", good, "-issuer", issuer.Identifier()}, "server: -issuer: not with -config, whose file says everything\n"},
-		{"secrets alone", []string{"-secrets", good}, "server: -config is missing: -secrets is for it\n"},
+		{"missing file", []string{"-config", filepath.Join(t.TempDir(), "x")}, "x: no such file or directory\n"},
+		{"unknown key", []string{"-config", configFile(t, issuer, "  scopes: [a]")}, ":4: scopes: unknown key"},
+		{"rule for an unknown tool", []string{"-config", configFile(t, issuer, "  tool_scopes: {who_am_i: [a]}")}, "who_am_i"},
+		{"flag in addition to -config", []string{"-config", valid, "-issuer", issuer.Identifier()}, "server: -issuer cannot be combined with -config; set it in the file\n"},
+		{"-secrets without -config", []string{"-secrets", valid}, "server: -secrets requires -config\n"},
 	} {
 		t.Run(row.name, func(t *testing.T) {
 			var out, errs bytes.Buffer
 			status := run(t.Context(), append([]string{"-listen", "127.0.0.1:0"}, row.args...), &out, &errs)
 			if status != 2 || out.Len() > 0 || !strings.Contains(errs.String(), row.want) {
-				t.Errorf("got status %d, output %q and\n     %s\nwant status 2, none and\n...%s...", status, &out, &errs, row.want)
+				t.Errorf("got status %d, output %q and error output\n     %s\nwant status 2, no output and error output\n...%s...", status, &out, &errs, row.want)
 			}
 		})
 	}
 }
 
-// A validator that is not ours takes the sample by the schema, and refuses what the
-// reader refuses.
+// With the schema, an independent JSON Schema validator accepts the sample file and
+// rejects what config.Load rejects.
 func TestSchema(t *testing.T) {
 	const folder = "../../resource/config/"
 	text, err := os.ReadFile(folder + "authorization.schema.json")
@@ -120,24 +120,24 @@ func TestSchema(t *testing.T) {
 		t.Fatal(err)
 	}
 	for _, row := range []struct {
-		name string
-		text string
-		good bool
+		name  string
+		text  string
+		valid bool
 	}{
-		{"the sample", string(sample), true},
-		{"the least", "authorization: {issuer_url: a, resource_server_url: b}", true},
-		{"other keys beside it", "mcp: {a: 1}\nauthorization: {issuer_url: a}", true},
+		{"sample file", string(sample), true},
+		{"required keys only", "authorization: {issuer_url: a, resource_server_url: b}", true},
+		{"other top-level keys", "mcp: {a: 1}\nauthorization: {issuer_url: a}", true},
 		{"variables", "authorization: {enabled: '${ON:-true}', leeway_seconds: '${LEEWAY}', step_up: '${STEP}'}", true},
-		{"no block", "mcp: {}", false},
-		{"an unknown key", "authorization: {required_scope: [a]}", false},
-		{"an unknown key of an issuer", "authorization: {additional_issuers: [{issuer_url: a, scopes: [b]}]}", false},
-		{"an issuer without its URL", "authorization: {additional_issuers: [{jwks_uri: a}]}", false},
-		{"a rule without scopes", "authorization: {resource_scopes: [{uri: a}]}", false},
-		{"false as a text", "authorization: {enabled: 'false'}", false},
-		{"a text for a list", "authorization: {required_scopes: a}", false},
-		{"a number that is too large", "authorization: {leeway_seconds: 301}", false},
-		{"a word that is none", "authorization: {undeclared_operations: refuse}", false},
-		{"an empty text", "authorization: {issuer_url: ''}", false},
+		{"no authorization block", "mcp: {}", false},
+		{"unknown key", "authorization: {required_scope: [a]}", false},
+		{"unknown key of an issuer", "authorization: {additional_issuers: [{issuer_url: a, scopes: [b]}]}", false},
+		{"issuer without a URL", "authorization: {additional_issuers: [{jwks_uri: a}]}", false},
+		{"rule without scopes", "authorization: {resource_scopes: [{uri: a}]}", false},
+		{"false as a string", "authorization: {enabled: 'false'}", false},
+		{"string instead of a list", "authorization: {required_scopes: a}", false},
+		{"number too large", "authorization: {leeway_seconds: 301}", false},
+		{"unknown enum value", "authorization: {undeclared_operations: refuse}", false},
+		{"empty string", "authorization: {issuer_url: ''}", false},
 		{"null", "authorization: {issuer_url: }", false},
 	} {
 		t.Run(row.name, func(t *testing.T) {
@@ -145,8 +145,8 @@ func TestSchema(t *testing.T) {
 			if err := yaml.Load([]byte(row.text), &value); err != nil {
 				t.Fatal(err)
 			}
-			if err := resolved.Validate(value); (err == nil) != row.good {
-				t.Errorf("got %v, want good: %t", err, row.good)
+			if err := resolved.Validate(value); (err == nil) != row.valid {
+				t.Errorf("got %v, want valid: %t", err, row.valid)
 			}
 		})
 	}

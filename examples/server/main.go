@@ -1,16 +1,17 @@
-// Server is an MCP server behind warder, to point at your own authorization server:
+// Server is an MCP server protected by warder, for use with your own authorization
+// server:
 //
 //	go run ./examples/server -issuer https://auth.example.com/realms/demo
 //
-// It has two tools, whoami and delete_everything; the second needs the scope
-// mcp:admin, unless -tool-scopes says otherwise. Beside the MCP endpoint it serves
-// /metrics, /healthz and /readyz.
+// It has two tools, whoami and delete_everything. The second requires the scope
+// mcp:admin by default; see -tool-scopes. The server also serves /metrics, /healthz and
+// /readyz.
 //
-// With a file for everything, which is followed when it changes:
+// With a configuration file, which is reloaded when it changes:
 //
 //	go run ./examples/server -config authorization.yaml
 //
-// Opaque tokens, and API keys beside them:
+// With opaque tokens and API keys:
 //
 //	go run ./examples/server -issuer https://auth.example.com/realms/demo \
 //		-introspect opaque -client-id mcp -client-secret-file secret.txt -api-keys keys.json
@@ -36,14 +37,14 @@ func main() {
 	os.Exit(run(ctx, os.Args[1:], os.Stdout, os.Stderr))
 }
 
-// run returns the exit status: 2 for wrong flags, 1 if serving fails.
+// run returns the exit status: 0 on success, 1 if serving fails, 2 for invalid flags.
 func run(ctx context.Context, args []string, out, errs io.Writer) int {
 	o, err := parse(args, errs)
 	if errors.Is(err, flag.ErrHelp) {
 		return 0
 	}
 	if err != nil {
-		return 2 // package flag has said why
+		return 2 // parse has printed the error
 	}
 	if o.newKey != "" {
 		if err := o.printKey(out, o.scopes); err != nil {
@@ -58,20 +59,20 @@ func run(ctx context.Context, args []string, out, errs io.Writer) int {
 		return 1
 	}
 	defer listener.Close()
-	res, series, err := o.resourceOf(ctx, listener.Addr())
+	res, metrics, err := o.newResource(ctx, listener.Addr())
 	if err != nil {
 		fmt.Fprintf(errs, "server: %v\n", err)
 		return 2
 	}
-	handler, err := mcpserver.Handler(ctx, res, series...)
+	handler, err := mcpserver.Handler(ctx, res, metrics...)
 	if err != nil {
 		fmt.Fprintf(errs, "server: -tool-scopes: %v\n", err)
 		return 2
 	}
-	// Fetch the keys now, not with the first request. If they can't be had the server
-	// starts all the same: it answers 503 until they can.
+	// Fetch the keys now rather than on the first request. If that fails, the server
+	// starts anyway and responds with 503 until the keys can be fetched.
 	if err := res.Ready(ctx); err != nil {
-		fmt.Fprintf(errs, "server: warning: tokens cannot be checked yet: %v\n", err)
+		fmt.Fprintf(errs, "server: warning: tokens cannot be verified yet: %v\n", err)
 	}
 	identifier := res.Metadata().Resource
 	fmt.Fprintf(out, "Paste exactly this URL into your client:\n\n  %s\n\n", identifier)

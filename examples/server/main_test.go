@@ -15,7 +15,7 @@ import (
 )
 
 // start runs the program on a free port and returns the URL that it prints. At the end
-// of the test it is interrupted, and must end well.
+// of the test it interrupts the program and checks the exit status.
 func start(t *testing.T, flags ...string) (url string) {
 	t.Helper()
 	ctx, cancel := context.WithCancel(context.Background())
@@ -34,19 +34,20 @@ func start(t *testing.T, flags ...string) (url string) {
 		}
 	})
 	printed := make([]byte, 4096)
-	for seen := ""; ; {
+	for text := ""; ; {
 		n, err := out.Read(printed)
-		if seen += string(printed[:n]); err != nil {
-			t.Fatalf("it printed %q and ended", seen)
+		if text += string(printed[:n]); err != nil {
+			t.Fatalf("the program exited; output %q", text)
 		}
-		if found := regexp.MustCompile(`(?s)client:\n\n  (\S+)\n.*: http://(\S+)/metrics .*\n$`).FindStringSubmatch(seen); found != nil {
+		if found := regexp.MustCompile(`(?s)client:\n\n  (\S+)\n.*: http://(\S+)/metrics .*\n$`).FindStringSubmatch(text); found != nil {
 			go io.Copy(io.Discard, out)
 			return strings.Replace(found[1], "https://mcp.example", "http://"+found[2], 1)
 		}
 	}
 }
 
-// get returns status and body; with a token it calls whoami.
+// get returns the status and the body of a GET request. With a token it calls the tool
+// whoami instead.
 func get(t *testing.T, url, token string) (int, string) {
 	t.Helper()
 	req, err := http.NewRequestWithContext(t.Context(), "GET", url, nil)
@@ -83,20 +84,20 @@ func TestServer(t *testing.T) {
 	tests := []struct {
 		name   string
 		flags  []string
-		token  resourcetest.Token // without an audience: for the URL that is printed
+		token  resourcetest.Token // default audience: the printed URL
 		status int
 	}{
-		{"keys by discovery", nil, resourcetest.Token{}, 200},
+		{"keys from discovery", nil, resourcetest.Token{}, 200},
 		{"keys from a URL", []string{"-jwks", issuer.URL(resourcetest.JWKS)}, resourcetest.Token{}, 200},
 		{"keys from a file", []string{"-jwks", file}, resourcetest.Token{}, 200},
-		{"a token for another server", nil, resourcetest.Token{Audience: "https://other.example/mcp"}, 401},
-		{"a public URL, and a token for it", []string{"-resource", public}, resourcetest.Token{Audience: public}, 200},
-		{"a public URL, and a token for the address", []string{"-resource", public}, resourcetest.Token{}, 401},
-		{"a token for another audience that is accepted", []string{"-audience", "api://one,api://two"}, resourcetest.Token{Audience: "api://two"}, 200},
-		{"a token with the scopes", []string{"-scopes", "mcp:tools mcp:more"}, resourcetest.Token{Scope: "mcp:more mcp:tools"}, 200},
-		{"a token with the tool's scopes", []string{"-tool-scopes", "whoami=mcp:who,whoami=mcp:me"}, resourcetest.Token{Scope: "mcp:me mcp:who"}, 200},
-		{"a token with one of the tool's scopes", []string{"-tool-scopes", "whoami=mcp:who,whoami=mcp:me"}, resourcetest.Token{Scope: "mcp:me"}, 403},
-		{"a token with one of the scopes", []string{"-scopes", "mcp:tools,mcp:more"}, resourcetest.Token{Scope: "mcp:tools"}, 403},
+		{"token for another server", nil, resourcetest.Token{Audience: "https://other.example/mcp"}, 401},
+		{"public URL, token for it", []string{"-resource", public}, resourcetest.Token{Audience: public}, 200},
+		{"public URL, token for the listener's address", []string{"-resource", public}, resourcetest.Token{}, 401},
+		{"token for an additional audience", []string{"-audience", "api://one,api://two"}, resourcetest.Token{Audience: "api://two"}, 200},
+		{"token with all scopes", []string{"-scopes", "mcp:tools mcp:more"}, resourcetest.Token{Scope: "mcp:more mcp:tools"}, 200},
+		{"token with all scopes of the tool", []string{"-tool-scopes", "whoami=mcp:who,whoami=mcp:me"}, resourcetest.Token{Scope: "mcp:me mcp:who"}, 200},
+		{"token with one scope of the tool", []string{"-tool-scopes", "whoami=mcp:who,whoami=mcp:me"}, resourcetest.Token{Scope: "mcp:me"}, 403},
+		{"token with one of the scopes", []string{"-scopes", "mcp:tools,mcp:more"}, resourcetest.Token{Scope: "mcp:tools"}, 403},
 	}
 	for _, tt := range tests {
 		t.Run(tt.name, func(t *testing.T) {
@@ -112,12 +113,12 @@ func TestServer(t *testing.T) {
 	}
 }
 
-func TestPagesForOperators(t *testing.T) {
+func TestOperatorEndpoints(t *testing.T) {
 	issuer := resourcetest.Start(t)
 	url := start(t, "-issuer", issuer.Identifier())
 	origin := strings.TrimSuffix(url, "/mcp")
-	good := issuer.Token(resourcetest.Token{Audience: url})
-	for token, want := range map[string]int{"": 401, good: 200, issuer.Token(resourcetest.Token{Audience: "other"}): 401} {
+	valid := issuer.Token(resourcetest.Token{Audience: url})
+	for token, want := range map[string]int{"": 401, valid: 200, issuer.Token(resourcetest.Token{Audience: "other"}): 401} {
 		if status, _ := get(t, url, token); status != want {
 			t.Fatalf("got status %d, want %d", status, want)
 		}
@@ -143,7 +144,7 @@ func TestPagesForOperators(t *testing.T) {
 	}
 }
 
-// A server whose authorization server is down starts, says so, and is not ready.
+// If the authorization server is down, the server starts and is not ready.
 func TestNotReady(t *testing.T) {
 	issuer := resourcetest.Start(t)
 	issuer.Fail(resourcetest.Any, resourcetest.Failure{Status: 500})
@@ -155,31 +156,31 @@ func TestNotReady(t *testing.T) {
 	}
 }
 
-func TestWrongFlags(t *testing.T) {
+func TestInvalidFlags(t *testing.T) {
 	const issuer = "https://auth.example"
 	tests := []struct {
 		name string
 		args []string
-		want string // the first line
+		want string // prefix of the error output
 	}{
-		{"no issuer", nil, "server: -issuer is missing: the URL of your authorization server, as in the iss of its tokens"},
-		{"an issuer that is no URL", []string{"-issuer", "auth"}, `server: -issuer, -jwks: jwks: configuration: metadata: `},
-		{"an http issuer", []string{"-issuer", "http://auth.example"}, `server: -issuer, -jwks: jwks: configuration: metadata: `},
-		{"a resource that is no URL", []string{"-issuer", issuer, "-resource", "mcp"}, "server: -resource, -scopes, -tool-scopes, -audience, -allow-origin: resource: configuration: Identifier: "},
-		{"an address for all, without a resource", []string{"-issuer", issuer, "-listen", ":0"}, "server: -resource is missing: "},
-		{"a scope that is none", []string{"-issuer", issuer, "-scopes", `a"b`}, `server: -resource, -scopes, -tool-scopes, -audience, -allow-origin: resource: configuration: Scopes: "a\"b" is no scope: `},
-		{"an origin with a path", []string{"-issuer", issuer, "-allow-origin", "http://localhost:6274/"}, `server: -resource, -scopes, -tool-scopes, -audience, -allow-origin: resource: configuration: Origins[0]: `},
-		{"a tool without a scope", []string{"-issuer", issuer, "-tool-scopes", "whoami"}, `server: -tool-scopes: "whoami" is not of the form TOOL=SCOPE`},
-		{"a tool that is not there", []string{"-issuer", issuer, "-tool-scopes", "whoareyou=a whoami=a"}, `server: -tool-scopes: mcpsdk: check: Operations.Tools["whoareyou"]: the server has no such tool`},
-		{"an unknown flag", []string{"-port", "1"}, "flag provided but not defined: -port"},
-		{"a word", []string{"-issuer", issuer, "serve"}, `server: unexpected argument "serve": there are only flags`},
+		{"missing issuer", nil, "server: -issuer is missing: set the URL of your authorization server, equal to iss in its tokens"},
+		{"issuer is not a URL", []string{"-issuer", "auth"}, `server: -issuer, -jwks: jwks: configuration: metadata: `},
+		{"http issuer", []string{"-issuer", "http://auth.example"}, `server: -issuer, -jwks: jwks: configuration: metadata: `},
+		{"resource is not a URL", []string{"-issuer", issuer, "-resource", "mcp"}, "server: -resource, -scopes, -tool-scopes, -audience, -allow-origin: resource: configuration: Identifier: "},
+		{"address that is not loopback, without -resource", []string{"-issuer", issuer, "-listen", ":0"}, "server: -resource is missing: "},
+		{"invalid scope", []string{"-issuer", issuer, "-scopes", `a"b`}, `server: -resource, -scopes, -tool-scopes, -audience, -allow-origin: resource: configuration: Scopes: "a\"b" is no scope: `},
+		{"origin with a path", []string{"-issuer", issuer, "-allow-origin", "http://localhost:6274/"}, `server: -resource, -scopes, -tool-scopes, -audience, -allow-origin: resource: configuration: Origins[0]: `},
+		{"tool without a scope", []string{"-issuer", issuer, "-tool-scopes", "whoami"}, `server: -tool-scopes: "whoami" is not of the form TOOL=SCOPE`},
+		{"unknown tool", []string{"-issuer", issuer, "-tool-scopes", "whoareyou=a whoami=a"}, `server: -tool-scopes: mcpsdk: check: Operations.Tools["whoareyou"]: the server has no such tool`},
+		{"unknown flag", []string{"-port", "1"}, "flag provided but not defined: -port"},
+		{"argument that is not a flag", []string{"-issuer", issuer, "serve"}, `server: unexpected argument "serve": only flags are accepted`},
 	}
 	for _, tt := range tests {
 		t.Run(tt.name, func(t *testing.T) {
 			var out, errs bytes.Buffer
 			status := run(t.Context(), append([]string{"-listen", "127.0.0.1:0"}, tt.args...), &out, &errs)
 			if status != 2 || out.Len() > 0 || !strings.HasPrefix(errs.String(), tt.want) {
-				t.Errorf("got status %d, output %q and\n     %s\nwant status 2, none and\n     %s...", status, &out, &errs, tt.want)
+				t.Errorf("got status %d, output %q and error output\n     %s\nwant status 2, no output and error output\n     %s...", status, &out, &errs, tt.want)
 			}
 		})
 	}

@@ -15,10 +15,10 @@ import (
 	"github.com/warder-go/warder/resource"
 )
 
-// options are the flags.
+// options holds the values of the flags.
 type options struct {
 	listen    string
-	config    string // file, in the place of all that follows
+	config    string // configuration file; excludes all flags but secrets and listen
 	secrets   string
 	resource  string
 	scopes    []string
@@ -34,41 +34,41 @@ func parse(args []string, errs io.Writer) (options, error) {
 	flags := flag.NewFlagSet("server", flag.ContinueOnError)
 	flags.SetOutput(errs)
 	flags.StringVar(&o.listen, "listen", "127.0.0.1:8080", "`address` to listen on; port 0 picks one")
-	flags.StringVar(&o.config, "config", "", "`file` with everything else (docs/configuration.md), instead of the other flags; followed when it changes, and on SIGHUP")
-	flags.StringVar(&o.secrets, "secrets", "", "second `file`, which counts over that of -config, such as mcp_agent.secrets.yaml")
-	flags.StringVar(&o.resource, "resource", "", "`URL` that clients use for this server, and audience of its tokens\n(default: http://ADDRESS/mcp, if the address is a loopback one)")
-	flags.StringVar(&scopes, "scopes", "", "`scopes` that every request needs, separated by commas or spaces")
-	flags.StringVar(&audiences, "audience", "", "`audiences` accepted besides -resource, separated by commas or spaces")
-	flags.StringVar(&origins, "allow-origin", "", "web `origins` whose pages may call, besides that of -resource, such as http://localhost:6274 for MCP Inspector,\nseparated by commas or spaces")
-	flags.StringVar(&tools, "tool-scopes", "delete_everything="+mcpserver.AdminScope, "`TOOL=SCOPE` that a tool needs besides, separated by commas or spaces")
+	flags.StringVar(&o.config, "config", "", "configuration `file` (docs/configuration.md), instead of the other flags; reloaded when it changes, and on SIGHUP")
+	flags.StringVar(&o.secrets, "secrets", "", "second configuration `file`, which overrides that of -config, such as mcp_agent.secrets.yaml")
+	flags.StringVar(&o.resource, "resource", "", "`URL` that clients use for this server, and audience of its tokens\n(default: http://ADDRESS/mcp, if the address is a loopback address)")
+	flags.StringVar(&scopes, "scopes", "", "`scopes` that every request requires, separated by commas or spaces")
+	flags.StringVar(&audiences, "audience", "", "`audiences` accepted in addition to -resource, separated by commas or spaces")
+	flags.StringVar(&origins, "allow-origin", "", "web `origins` allowed in addition to that of -resource, such as http://localhost:6274 for MCP Inspector,\nseparated by commas or spaces")
+	flags.StringVar(&tools, "tool-scopes", "delete_everything="+mcpserver.AdminScope, "additional scopes of tools as `TOOL=SCOPE`, separated by commas or spaces")
 	o.define(flags)
 	if err := flags.Parse(args); err != nil {
 		return o, err
 	}
 	o.scopes, o.audiences, o.origins = split(scopes), split(audiences), split(origins)
-	var mistake error
-	if o.tools, mistake = toolScopes(tools); mistake != nil {
-		mistake = fmt.Errorf("-tool-scopes: %w", mistake)
+	var err error
+	if o.tools, err = toolScopes(tools); err != nil {
+		err = fmt.Errorf("-tool-scopes: %w", err)
 	}
 	switch {
-	case mistake != nil:
+	case err != nil:
 	case flags.NArg() > 0:
-		mistake = fmt.Errorf("unexpected argument %q: there are only flags", flags.Arg(0))
+		err = fmt.Errorf("unexpected argument %q: only flags are accepted", flags.Arg(0))
 	case o.config != "":
-		mistake = onlyFile(flags)
+		err = checkFileFlags(flags)
 	case o.secrets != "":
-		mistake = errors.New("-config is missing: -secrets is for it")
+		err = errors.New("-secrets requires -config")
 	default:
-		mistake = o.mistake()
+		err = o.validate()
 	}
-	if mistake != nil {
-		fmt.Fprintf(errs, "server: %v\n", mistake)
+	if err != nil {
+		fmt.Fprintf(errs, "server: %v\n", err)
 		flags.Usage()
 	}
-	return o, mistake
+	return o, err
 }
 
-// toolScopes reads TOOL=SCOPE pairs. A tool may have several.
+// toolScopes parses TOOL=SCOPE pairs. A tool may have several scopes.
 func toolScopes(list string) (map[string][]string, error) {
 	tools := map[string][]string{}
 	for _, pair := range split(list) {
@@ -85,26 +85,27 @@ func split(list string) []string {
 	return strings.FieldsFunc(list, func(r rune) bool { return r == ',' || r == ' ' })
 }
 
-// resourceOf makes the resource of a file or of flags, and tells the series that there
-// are beside its own.
-func (o options) resourceOf(ctx context.Context, address net.Addr) (*resource.Resource, []prometheus.Collector, error) {
+// newResource returns the resource that the file or the flags describe, and the metrics
+// that are not part of the resource's own.
+func (o options) newResource(ctx context.Context, address net.Addr) (*resource.Resource, []prometheus.Collector, error) {
 	if o.config == "" {
 		res, err := o.protect(ctx, address)
 		return res, nil, err
 	}
-	live, err := o.follow(ctx)
+	live, err := o.loadFile(ctx)
 	if err != nil {
 		return nil, nil, err
 	}
 	return live.Resource(), []prometheus.Collector{live}, nil
 }
 
-// protect makes the resource. The address is what -listen came to.
+// protect returns the resource that the flags describe. address is the address that the
+// server listens on.
 func (o options) protect(ctx context.Context, address net.Addr) (*resource.Resource, error) {
 	identifier := o.resource
 	if identifier == "" {
 		if tcp, ok := address.(*net.TCPAddr); !ok || !tcp.IP.IsLoopback() {
-			return nil, fmt.Errorf("-resource is missing: %s is no loopback address, so say which URL clients use, such as https://mcp.example.com/mcp", address)
+			return nil, fmt.Errorf("-resource is missing: %s is not a loopback address; set the URL that clients use, such as https://mcp.example.com/mcp", address)
 		}
 		identifier = "http://" + address.String() + "/mcp"
 	}
@@ -114,7 +115,7 @@ func (o options) protect(ctx context.Context, address net.Addr) (*resource.Resou
 		Scopes:     o.scopes,
 		Operations: resource.Operations{Tools: o.tools},
 	}
-	if err := o.verifiers(ctx, &config, o.audiences); err != nil {
+	if err := o.addVerifiers(ctx, &config, o.audiences); err != nil {
 		return nil, err
 	}
 	res, err := resource.New(config)

@@ -1,25 +1,26 @@
-// Package signedrequest shows a credential of one's own: requests that a program signs
-// with a secret which it shares with the server, instead of an OAuth token. The secret
-// itself never travels, and a signature is worth nothing for another request.
+// Package signedrequest is an example of a custom credential. Instead of sending an OAuth
+// token, a client signs each request with a secret that it shares with the server. The
+// secret is never sent, and a signature is not valid for any other request.
 //
 //	Content-Digest: sha-256=:<base64>:                (RFC 9530 §2)
 //	X-Signature: <key ID>:<Unix time>:<base64 of HMAC-SHA-256>
 //
-// Signed are the resource's identifier, the method, path and query, the time, and the
-// digest of the body. [Verifier] checks the signature, [CheckBody] that the body is the
-// one that was signed: one without the other leaves the body to whoever comes by.
+// The signature covers the resource's identifier, the method, the path and the query, the
+// time, and the digest of the body. [Verifier] checks the signature. [CheckBody] checks
+// that the body matches the signed digest. Use both: without CheckBody the body is not
+// protected.
 //
-// WHAT IT DOES NOT COVER:
-//   - Replay. Within [Window] of its time a signed request can be sent again, by whoever
-//     has seen it. Against that one needs a memory of signatures, common to all servers.
-//   - Header fields other than Content-Digest: Mcp-Session-Id, Mcp-Method, Accept and
-//     the rest can be changed on the way.
-//   - The answer, which nobody signs, and secrecy: all of this is in need of TLS.
-//   - The server's own secrets: it must know them as they are, where of an API key it
-//     knows a digest. Who reads them can sign.
-//   - A stream, which stays open for as long as its caller likes.
+// It does NOT cover:
+//   - Replay. Within [Window] of its time, anyone who has seen a signed request
+//     can send it again. To prevent that, all servers must share a cache of signatures.
+//   - Header fields other than Content-Digest. Mcp-Session-Id, Mcp-Method, Accept and
+//     others can be changed in transit.
+//   - The response, which is not signed, and confidentiality. Use TLS.
+//   - The secrets on the server. The server must store them in plain text, whereas it
+//     stores only a digest of an API key. Anyone who reads them can sign requests.
+//   - Open streams. A stream can stay open indefinitely, because the claims have no expiry.
 //
-// It is an example to start from, and no standard; that would be RFC 9421.
+// This is an example to start from, not a standard. The standard is RFC 9421.
 package signedrequest
 
 import (
@@ -41,18 +42,19 @@ import (
 )
 
 const (
-	Field   = "X-Signature"   // names the credential in resource.Config.Headers
-	Window  = time.Minute     // by which a request's time may differ from ours, either way
-	MinKey  = 32              // bytes of a secret; the server takes no shorter one
-	MaxBody = 4 << 20         // bytes that CheckBody reads
-	issuer  = "shared-secret" // of the callers; no URL, so no authorization server
+	Field   = "X-Signature"   // header field, the key in resource.Config.Headers
+	Window  = time.Minute     // maximum difference between signing time and verification, either way
+	MinKey  = 32              // minimum length of a secret in bytes
+	MaxBody = 4 << 20         // maximum size of a body in bytes
+	issuer  = "shared-secret" // Caller.Issuer; not a URL, because there is no authorization server
 )
 
-// Secret is what a program shares with the server. It prints, logs and encodes as its
-// subject. Don't keep one in a field that is not exported: fmt prints that as it is.
+// Secret is a secret that a client shares with the server. It prints, logs and encodes as
+// its subject. Do not store a Secret in an unexported field of a struct: fmt ignores its
+// Format method there and prints the key.
 type Secret struct {
-	Key     []byte // random; MinKey bytes at least
-	Subject string // whom it stands for
+	Key     []byte // random, at least MinKey bytes
+	Subject string // the client
 	Scopes  []string
 }
 
@@ -65,10 +67,11 @@ func (s Secret) LogValue() slog.Value { return slog.StringValue(s.Subject) }
 // MarshalText returns the subject.
 func (s Secret) MarshalText() ([]byte, error) { return []byte(s.Subject), nil }
 
-// Sign puts both fields into a request with this body.
+// Sign sets both header fields of a request with this body. identifier is the resource's
+// identifier.
 func Sign(req *http.Request, body []byte, identifier, id string, key []byte, now time.Time) {
 	digest, at := contentDigest(body), strconv.FormatInt(now.Unix(), 10)
-	mac := base64.StdEncoding.EncodeToString(macOf(key, identifier, req, at, digest))
+	mac := base64.StdEncoding.EncodeToString(computeMAC(key, identifier, req, at, digest))
 	req.Header.Set("Content-Digest", digest)
 	req.Header.Set(Field, id+":"+at+":"+mac)
 }
@@ -78,20 +81,20 @@ func contentDigest(body []byte) string {
 	return "sha-256=:" + base64.StdEncoding.EncodeToString(sum[:]) + ":"
 }
 
-// macOf signs one line for each part. None of them can have a line break in it, so that
-// two requests never spell the same lines. The identifier is the configured one: Host is
-// whatever the client says.
-func macOf(key []byte, identifier string, req *http.Request, at, digest string) []byte {
+// computeMAC signs one line for each part. No part can contain a line break, so different
+// requests never produce the same lines. The identifier is the configured one, because
+// the client chooses Host.
+func computeMAC(key []byte, identifier string, req *http.Request, at, digest string) []byte {
 	mac := hmac.New(sha256.New, key)
 	fmt.Fprintf(mac, "signed-request-1\n%s\n%s\n%s\n%s\n%s\n", identifier, req.Method, req.URL.RequestURI(), at, digest)
 	return mac.Sum(nil)
 }
 
-// Verifier is a resource.HeaderVerifier for the resource with this Identifier. Its
-// fields must not be changed once it is in use.
+// Verifier is a [resource.HeaderVerifier]. It is safe for concurrent use as long as its
+// fields are not changed.
 type Verifier struct {
-	Identifier string
-	Secrets    map[string]Secret // by key ID, which is public
+	Identifier string            // of the resource
+	Secrets    map[string]Secret // by key ID; key IDs are public
 }
 
 // Format prints the identifier for every verb.
@@ -105,75 +108,77 @@ func (v Verifier) LogValue() slog.Value { return slog.StringValue(v.Identifier) 
 // MarshalText returns the identifier.
 func (v Verifier) MarshalText() ([]byte, error) { return []byte(v.Identifier), nil }
 
-// Issuer names who vouches.
+// Issuer returns the issuer of the clients' identities.
 func (v Verifier) Issuer() string { return issuer }
 
-// VerifyHeader checks a signature. Its errors say to the log what was wrong, to the
-// client only that it was; that it came too late is worth knowing.
+// VerifyHeader checks a signature. The details of its errors are logged only; the client
+// learns that the credential is invalid or, for a time outside Window, that it expired.
 func (v Verifier) VerifyHeader(_ context.Context, value string, req *http.Request) (*resource.Claims, error) {
-	id, at, sent, err := split(value)
+	id, at, received, err := parse(value)
 	if err != nil {
-		return nil, refuse(resource.ReasonTokenMalformed, err)
+		return nil, reject(resource.ReasonTokenMalformed, err)
 	}
 	digest := req.Header["Content-Digest"]
-	if len(digest) != 1 { // CheckBody must look at the very one that was signed
-		return nil, refuse(resource.ReasonTokenMalformed, errors.New("Content-Digest is absent or repeated"))
+	if len(digest) != 1 { // CheckBody must compare the body with the signed value
+		return nil, reject(resource.ReasonTokenMalformed, errors.New("Content-Digest is absent or repeated"))
 	}
 	secret, known := v.Secrets[id]
-	if !known || len(secret.Key) < MinKey { // anybody can sign with an empty key, and guess a short one
-		return nil, refuse(resource.ReasonInactive, errors.New("no such key ID, or its secret is too short"))
+	if !known || len(secret.Key) < MinKey { // an empty key is public and a short one can be guessed
+		return nil, reject(resource.ReasonInactive, errors.New("the key ID is unknown, or its secret is too short"))
 	}
-	// In constant time: a comparison that stops at the first difference would tell a
-	// forger how many bytes are right.
-	if !hmac.Equal(sent, macOf(secret.Key, v.Identifier, req, strconv.FormatInt(at.Unix(), 10), digest[0])) {
-		return nil, refuse(resource.ReasonSignatureInvalid, errors.New("another request was signed, or with another key"))
+	// hmac.Equal takes constant time. A comparison that stops at the first difference
+	// would reveal to an attacker how many bytes are correct.
+	if !hmac.Equal(received, computeMAC(secret.Key, v.Identifier, req, strconv.FormatInt(at.Unix(), 10), digest[0])) {
+		return nil, reject(resource.ReasonSignatureInvalid, errors.New("the signature does not match the request and the key"))
 	}
-	if off := time.Since(at); off > Window || off < -Window {
-		return nil, refuse(resource.ReasonExpired, fmt.Errorf("signed %s ago", off.Round(time.Second)))
+	if age := time.Since(at); age > Window || age < -Window {
+		return nil, reject(resource.ReasonExpired, fmt.Errorf("signed %s ago", age.Round(time.Second)))
 	}
 	return &resource.Claims{Issuer: issuer, Subject: secret.Subject, Audience: []string{v.Identifier}, Scopes: secret.Scopes}, nil
 }
 
-func refuse(reason resource.Reason, err error) error {
+func reject(reason resource.Reason, err error) error {
 	return &resource.Error{Reason: reason, Err: fmt.Errorf("signed request: %w", err)}
 }
 
-func split(value string) (id string, at time.Time, mac []byte, err error) {
+func parse(value string) (id string, at time.Time, mac []byte, err error) {
 	parts := strings.Split(value, ":")
 	if len(parts) != 3 {
-		return "", at, nil, errors.New("not three parts")
+		return "", at, nil, errors.New("want three parts separated by colons")
 	}
 	seconds, err := strconv.ParseInt(parts[1], 10, 64)
 	if err != nil {
-		return "", at, nil, errors.New("the second part is no time")
+		return "", at, nil, errors.New("the second part is not a Unix time")
 	}
 	if mac, err = base64.StdEncoding.Strict().DecodeString(parts[2]); err != nil {
-		return "", at, nil, errors.New("the third part is no base64")
+		return "", at, nil, errors.New("the third part is not base64")
 	}
 	return parts[0], time.Unix(seconds, 0), mac, nil
 }
 
-// CheckBody stands between warder and next. Of a caller that came by signature it reads
-// the body and lets it through if it is the one that was signed, up to [MaxBody].
+// CheckBody is middleware between warder and next. For callers with a signature it reads
+// the body and calls next only if the body matches the signed digest. Otherwise, or if
+// the body is larger than [MaxBody], it responds with 400. It does not check requests
+// with other credentials.
 func CheckBody(next http.Handler) http.Handler {
 	return http.HandlerFunc(func(w http.ResponseWriter, req *http.Request) {
 		caller, ok := resource.FromContext(req.Context())
 		if !ok || caller.Credential() != Field {
-			next.ServeHTTP(w, req) // tokens don't sign bodies
+			next.ServeHTTP(w, req) // tokens do not cover the body
 			return
 		}
 		body, err := io.ReadAll(http.MaxBytesReader(w, req.Body, MaxBody))
 		if err != nil {
-			http.Error(w, "the body can't be read, or is too large", http.StatusBadRequest)
+			http.Error(w, "the body cannot be read, or is too large", http.StatusBadRequest)
 			return
 		}
 		if req.Header.Get("Content-Digest") != contentDigest(body) {
 			http.Error(w, "the body is not the one that was signed", http.StatusBadRequest)
 			return
 		}
-		again := *req // not req itself: it belongs to who called
-		again.Body = io.NopCloser(bytes.NewReader(body))
-		next.ServeHTTP(w, &again)
+		withBody := *req // a handler must not change the caller's request
+		withBody.Body = io.NopCloser(bytes.NewReader(body))
+		next.ServeHTTP(w, &withBody)
 	})
 }
 

@@ -7,8 +7,9 @@ import (
 	"github.com/warder-go/warder/resource"
 )
 
-// configurations are what docs/providers.md shows, by the name of the file with the
-// tokens that they accept and refuse. The rest is the same for all, see newResource.
+// configurations are the examples in docs/providers.md. The key is the name of the fixture
+// with tokens that the configuration accepts and rejects. newResource adds what all
+// configurations share.
 var configurations = map[string]func(verifiers) resource.Config{
 	"keycloak": func(with verifiers) resource.Config {
 		keycloak := resource.Issuer{
@@ -86,7 +87,7 @@ var configurations = map[string]func(verifiers) resource.Config{
 		cognito := resource.Issuer{
 			Verifier:       with.jwks(jwks.Config{Issuer: "https://cognito-idp.eu-west-1.amazonaws.com/eu-west-1_Example01"}),
 			AudienceClaims: []string{"client_id"},
-			Audiences:      []string{"1example23456789"}, // an app client that is used for this resource alone
+			Audiences:      []string{"1example23456789"}, // an app client that is used for this resource only
 			RoleClaim:      "cognito:groups",
 		}
 		return resource.Config{Issuers: []resource.Issuer{cognito}, Scopes: []string{"mcp/read"}}
@@ -95,7 +96,7 @@ var configurations = map[string]func(verifiers) resource.Config{
 	"google": func(with verifiers) resource.Config {
 		google := resource.Issuer{
 			Verifier:  &tokeninfo{transport: with.transport},
-			Audiences: []string{"407408718192.apps.googleusercontent.com"}, // a client that is used for this resource alone
+			Audiences: []string{"407408718192.apps.googleusercontent.com"}, // a client that is used for this resource only
 		}
 		return resource.Config{Opaque: &google, Scopes: []string{"https://www.googleapis.com/auth/userinfo.email"}}
 	},

@@ -14,27 +14,27 @@ import (
 )
 
 // tokeninfo is a [resource.Verifier] for Google's access tokens, which are opaque and
-// for Google's own APIs. Google has no introspection endpoint; what it says of a token
-// it says at tokeninfo, with numbers as strings.
+// intended for Google's own APIs. Google has no introspection endpoint. Its tokeninfo
+// endpoint returns similar data, with numbers as strings.
 //
-// A program that needs it wants more of it: a limit of calls at one time, and a memory
-// of tokens that Google refused. Package introspect has both for RFC 7662.
+// This example does not limit concurrent calls and does not cache rejected tokens. A
+// program in production should do both. Package introspect does both for RFC 7662.
 type tokeninfo struct{ transport http.RoundTripper }
 
 // Issuer returns Google's issuer identifier.
 func (*tokeninfo) Issuer() string { return "https://accounts.google.com" }
 
-// Verify asks Google. That Google can't be asked is 503, not 401.
+// Verify calls tokeninfo. If the call fails, the response to the client is 503, not 401.
 func (v *tokeninfo) Verify(ctx context.Context, t *resource.Token) (*resource.Claims, error) {
 	if t.IsJWT() {
 		return nil, &resource.Error{Reason: resource.ReasonTokenType}
 	}
 	ctx, cancel := context.WithTimeout(ctx, 5*time.Second)
 	defer cancel()
-	form := url.Values{"access_token": {t.Raw()}} // in the body: addresses are logged
+	form := url.Values{"access_token": {t.Raw()}} // in the body, because URLs are logged
 	response, err := v.post(ctx, "https://oauth2.googleapis.com/tokeninfo", form)
 	if err != nil {
-		return nil, &resource.Error{Reason: resource.ReasonVerifierUnavailable, Err: errors.New("tokeninfo can't be reached")}
+		return nil, &resource.Error{Reason: resource.ReasonVerifierUnavailable, Err: errors.New("tokeninfo: no response")}
 	}
 	defer response.Body.Close()
 	switch response.StatusCode {
@@ -42,27 +42,27 @@ func (v *tokeninfo) Verify(ctx context.Context, t *resource.Token) (*resource.Cl
 	case http.StatusBadRequest:
 		return nil, &resource.Error{Reason: resource.ReasonInactive}
 	default:
-		return nil, &resource.Error{Reason: resource.ReasonVerifierUnavailable, Err: errors.New("tokeninfo answers " + response.Status)}
+		return nil, &resource.Error{Reason: resource.ReasonVerifierUnavailable, Err: errors.New("tokeninfo: status " + response.Status)}
 	}
-	var said struct {
+	var info struct {
 		Audience string `json:"aud"`
 		Client   string `json:"azp"`
 		Subject  string `json:"sub"`
 		Scope    string `json:"scope"`
 		Expiry   string `json:"exp"`
 	}
-	unreadable := &resource.Error{Reason: resource.ReasonVerifierUnavailable, Err: errors.New("tokeninfo can't be understood")}
-	if json.NewDecoder(http.MaxBytesReader(nil, response.Body, 64<<10)).Decode(&said) != nil {
-		return nil, unreadable
+	invalid := &resource.Error{Reason: resource.ReasonVerifierUnavailable, Err: errors.New("tokeninfo: invalid response")}
+	if json.NewDecoder(http.MaxBytesReader(nil, response.Body, 64<<10)).Decode(&info) != nil {
+		return nil, invalid
 	}
-	expiry, err := strconv.ParseInt(said.Expiry, 10, 64)
+	expiry, err := strconv.ParseInt(info.Expiry, 10, 64)
 	if err != nil {
-		return nil, unreadable
+		return nil, invalid
 	}
-	object, err := json.Marshal(map[string]any{"iss": v.Issuer(), "aud": said.Audience, "azp": said.Client,
-		"sub": said.Subject, "scope": said.Scope, "exp": expiry})
+	object, err := json.Marshal(map[string]any{"iss": v.Issuer(), "aud": info.Audience, "azp": info.Client,
+		"sub": info.Subject, "scope": info.Scope, "exp": expiry})
 	if err != nil {
-		return nil, unreadable
+		return nil, invalid
 	}
 	return resource.ParseClaims(object)
 }

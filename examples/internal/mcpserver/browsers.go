@@ -2,27 +2,29 @@ package mcpserver
 
 import (
 	"net/http"
+	"slices"
 
 	"github.com/rs/cors"
 
 	"github.com/warder-go/warder/resource"
 )
 
-// forBrowsers stands outside of warder: it answers preflights, which never carry a
-// token, and lets pages read answers and refusals alike. Which pages may call is for
-// warder to say and to enforce; this only tells browsers of it.
-func forBrowsers(res *resource.Resource, protected http.Handler) http.Handler {
+// withCORS wraps protected in CORS middleware. It must be outside warder: it answers
+// preflight requests, which never carry a token, and lets pages read rejections as well
+// as results. It does not restrict anything. warder itself enforces Origins; the
+// middleware only sends the same list to browsers.
+func withCORS(res *resource.Resource, protected http.Handler) http.Handler {
 	return cors.New(cors.Options{
-		// Asked each time: the list is another one after Resource.Replace.
-		AllowOriginFunc: res.AllowsOrigin,
+		// A function, because Resource.Replace can change the list.
+		AllowOriginFunc: func(origin string) bool { return slices.Contains(res.Origins(), origin) },
 		AllowedMethods:  []string{"POST", "GET", "DELETE"},
 		AllowedHeaders: []string{
 			"Authorization", "Content-Type", "Accept",
-			"MCP-Protocol-Version", "Mcp-Method", "Mcp-Name", // and each Mcp-Param-... that a tool asks for
-			"Mcp-Session-Id", "Last-Event-ID", // up to 2025-11-25
+			"MCP-Protocol-Version", "Mcp-Method", "Mcp-Name", // and each Mcp-Param-... that a tool requires
+			"Mcp-Session-Id", "Last-Event-ID", // protocol versions up to 2025-11-25
 		},
 		ExposedHeaders: []string{"WWW-Authenticate", "Mcp-Session-Id", "Retry-After"},
 		MaxAge:         600, // seconds
-		// No AllowCredentials: that is about cookies, and tokens are none.
+		// AllowCredentials is not set: it is for cookies, and access tokens are not cookies.
 	}).Handler(protected)
 }

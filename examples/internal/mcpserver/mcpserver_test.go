@@ -44,7 +44,7 @@ func TestTools(t *testing.T) {
 	defer web.Close()
 	const (
 		whoami  = `"method":"tools/call","params":{"name":"whoami"}`
-		destroy = `"method":"tools/call","params":{"name":"delete_everything"}`
+		removal = `"method":"tools/call","params":{"name":"delete_everything"}`
 		list    = `"method":"tools/list"`
 		lacks   = `{"error":"insufficient_scope","error_description":"The access token lacks a scope that this request needs"}`
 		deleted = `"text":"Everything is deleted. (Not really.)"}]`
@@ -54,16 +54,16 @@ func TestTools(t *testing.T) {
 		body   string
 		token  resourcetest.Token
 		status int
-		want   string // is part of the answer
+		want   string // part of the response body
 	}{
-		{"a user asks for a name", whoami, resourcetest.Token{Scope: "a b"}, 200, `"text":"You are alice of ` + issuer.Identifier() + `; your token grants a b."}]`},
-		{"a client without a subject asks for a name", whoami, resourcetest.Token{ClientID: "robot", Claims: map[string]any{"sub": resourcetest.Remove}}, 200, `"text":"You are the client robot of ` + issuer.Identifier() + `; your token grants no scope."}]`},
-		{"deleting without the scope", destroy, resourcetest.Token{Scope: "a"}, 403, lacks},
-		{"deleting with the scope", destroy, resourcetest.Token{Scope: "mcp:admin"}, 200, deleted},
-		{"deleting with a scope that implies it", destroy, resourcetest.Token{Scope: "root"}, 200, deleted},
-		{"deleting with a scope that looks like it", destroy, resourcetest.Token{Scope: "mcp:admin2 MCP:ADMIN"}, 403, lacks},
-		{"what there is without the scope", list, resourcetest.Token{Scope: "a"}, 200, `"tools":[{"description":"Tells who you are, as your access token says.","inputSchema":{"type":"object","additionalProperties":false},"name":"whoami"}]`},
-		{"what there is with it", list, resourcetest.Token{Scope: "mcp:admin"}, 200, `"name":"delete_everything"},{`},
+		{"whoami with a subject", whoami, resourcetest.Token{Scope: "a b"}, 200, `"text":"You are alice of ` + issuer.Identifier() + `; your token grants a b."}]`},
+		{"whoami without a subject", whoami, resourcetest.Token{ClientID: "robot", Claims: map[string]any{"sub": resourcetest.Remove}}, 200, `"text":"You are the client robot of ` + issuer.Identifier() + `; your token grants no scope."}]`},
+		{"delete_everything without the scope", removal, resourcetest.Token{Scope: "a"}, 403, lacks},
+		{"delete_everything with the scope", removal, resourcetest.Token{Scope: "mcp:admin"}, 200, deleted},
+		{"delete_everything with a scope that implies it", removal, resourcetest.Token{Scope: "root"}, 200, deleted},
+		{"delete_everything with similar scopes", removal, resourcetest.Token{Scope: "mcp:admin2 MCP:ADMIN"}, 403, lacks},
+		{"tools/list without the scope", list, resourcetest.Token{Scope: "a"}, 200, `"tools":[{"description":"Returns the identity of the caller, as stated in the access token.","inputSchema":{"type":"object","additionalProperties":false},"name":"whoami"}]`},
+		{"tools/list with the scope", list, resourcetest.Token{Scope: "mcp:admin"}, 200, `"name":"delete_everything"},{`},
 	}
 	for _, tt := range tests {
 		t.Run(tt.name, func(t *testing.T) {
@@ -88,8 +88,8 @@ func TestTools(t *testing.T) {
 	}
 }
 
-// A typo in a rule is found at start.
-func TestRulesThatDoNotFit(t *testing.T) {
+// A rule for a tool that the server does not have is reported at start.
+func TestRuleForUnknownTool(t *testing.T) {
 	_, res := protect(t, resource.Operations{Tools: map[string][]string{"delete_anything": {mcpserver.AdminScope}}})
 	const want = `mcpsdk: check: Operations.Tools["delete_anything"]: the server has no such tool`
 	if handler, err := mcpserver.Handler(t.Context(), res); handler != nil || err == nil || err.Error() != want {
@@ -97,51 +97,51 @@ func TestRulesThatDoNotFit(t *testing.T) {
 	}
 }
 
-// What is under way when the end comes is answered; what comes later is not.
-func TestServeEndsInOrder(t *testing.T) {
+// On shutdown, requests in flight are completed and new connections are rejected.
+func TestGracefulShutdown(t *testing.T) {
 	listener, err := net.Listen("tcp", "127.0.0.1:0")
 	if err != nil {
 		t.Fatal(err)
 	}
-	arrived, goOn := make(chan struct{}), make(chan struct{})
+	received, proceed := make(chan struct{}), make(chan struct{})
 	handler := http.HandlerFunc(func(w http.ResponseWriter, _ *http.Request) {
-		close(arrived)
-		<-goOn
+		close(received)
+		<-proceed
 		io.WriteString(w, "done")
 	})
 	ctx, cancel := context.WithCancel(t.Context())
 	ended := make(chan error, 1)
 	go func() { ended <- mcpserver.Serve(ctx, listener, handler) }()
-	answered := make(chan string, 1)
+	responses := make(chan string, 1)
 	go func() {
 		response, err := http.Get("http://" + listener.Addr().String())
 		if err != nil {
-			answered <- err.Error()
+			responses <- err.Error()
 			return
 		}
 		defer response.Body.Close()
 		body, _ := io.ReadAll(response.Body)
-		answered <- string(body)
+		responses <- string(body)
 	}()
-	<-arrived
+	<-received
 	cancel()
-	for { // until the port is closed
+	for { // wait until the port is closed
 		conn, err := net.Dial("tcp", listener.Addr().String())
 		if err != nil {
 			break
 		}
 		conn.Close()
 	}
-	close(goOn)
-	if got := <-answered; got != "done" {
-		t.Errorf("the request under way: got %q, want %q", got, "done")
+	close(proceed)
+	if got := <-responses; got != "done" {
+		t.Errorf("request in flight: got %q, want %q", got, "done")
 	}
 	if err := <-ended; err != nil {
 		t.Errorf("Serve: got %v, want nil", err)
 	}
 }
 
-func TestServeFails(t *testing.T) {
+func TestServeOnClosedListener(t *testing.T) {
 	listener, err := net.Listen("tcp", "127.0.0.1:0")
 	if err != nil {
 		t.Fatal(err)

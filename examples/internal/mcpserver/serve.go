@@ -17,11 +17,11 @@ import (
 	"github.com/warder-go/warder/resource"
 )
 
-// Handler is everything on the port: the MCP server behind res and behind what lets
-// browsers in, the metadata of res, and for operators /metrics, /healthz and /readyz,
-// with the series of res and of others. The last three are open to whoever reaches the
-// port; a server on the internet has them on another one. The error is that of rules
-// which don't fit the MCP server.
+// Handler serves the MCP server protected by res, with CORS, the metadata of res, and
+// /metrics, /healthz and /readyz for operators. /metrics contains the metrics of res and
+// others. The operator endpoints require no token; a server on the internet should serve
+// them on a separate port. Handler returns an error if the rules of res do not match the
+// MCP server.
 func Handler(ctx context.Context, res *resource.Resource, others ...prometheus.Collector) (http.Handler, error) {
 	server, err := newMCP(ctx, res)
 	if err != nil {
@@ -30,15 +30,15 @@ func Handler(ctx context.Context, res *resource.Resource, others ...prometheus.C
 	registry := prometheus.NewRegistry()
 	registry.MustRegister(append(others, res.Metrics())...)
 	metrics := promhttp.HandlerFor(registry, promhttp.HandlerOpts{})
-	protected := forBrowsers(res, mcpsdk.Handler(res, server))
-	// Not a ServeMux: it redirects unclean paths, and MCP clients follow no redirects.
+	protected := withCORS(res, mcpsdk.Handler(res, server))
+	// Not a ServeMux: it redirects unclean paths, and MCP clients do not follow redirects.
 	return http.HandlerFunc(func(w http.ResponseWriter, req *http.Request) {
 		switch req.URL.Path {
 		case "/metrics":
 			metrics.ServeHTTP(w, req)
-		case "/healthz": // the process runs
+		case "/healthz": // the process is running
 			io.WriteString(w, "ok\n")
-		case "/readyz": // and can check tokens
+		case "/readyz": // tokens can be verified
 			serveReady(w, req, res)
 		default:
 			protected.ServeHTTP(w, req)
@@ -48,7 +48,7 @@ func Handler(ctx context.Context, res *resource.Resource, others ...prometheus.C
 
 func serveReady(w http.ResponseWriter, req *http.Request, res *resource.Resource) {
 	if err := res.Ready(req.Context()); err != nil {
-		slog.Warn("not ready", "error", err) // names addresses: for the log alone
+		slog.Warn("not ready", "error", err) // err contains addresses; do not send it to clients
 		http.Error(w, "not ready", http.StatusServiceUnavailable)
 		return
 	}
@@ -56,23 +56,23 @@ func serveReady(w http.ResponseWriter, req *http.Request, res *resource.Resource
 }
 
 const (
-	headerTimeout = 10 * time.Second // for a client to send its headers
-	bodyTimeout   = 30 * time.Second // and then its body
-	idleTimeout   = 2 * time.Minute  // between two requests of a connection
-	maxHeader     = 32 << 10         // bytes; a token may take 16 KiB of them
-	grace         = 10 * time.Second // for requests in flight, at the end
+	headerTimeout   = 10 * time.Second // for a client to send its headers
+	bodyTimeout     = 30 * time.Second // for a client to send its body, after the headers
+	idleTimeout     = 2 * time.Minute  // between two requests on a connection
+	maxHeader       = 32 << 10         // bytes; a token may take 16 KiB of them
+	shutdownTimeout = 10 * time.Second // for requests in flight to finish
 )
 
-// Serve serves until ctx is done, then lets the requests in flight end, for ten
-// seconds at most. It returns nil after an orderly end.
+// Serve serves until ctx is done, then waits up to ten seconds for requests in flight.
+// It returns nil after a clean shutdown.
 func Serve(ctx context.Context, listener net.Listener, handler http.Handler) error {
 	server := &http.Server{
 		Handler:           limitBody(handler),
 		ReadHeaderTimeout: headerTimeout,
 		IdleTimeout:       idleTimeout,
 		MaxHeaderBytes:    maxHeader,
-		// No ReadTimeout and no WriteTimeout: both would cut streams that are
-		// quiet for longer. limitBody is in the place of the first.
+		// ReadTimeout and WriteTimeout are not set: both would end streams that are
+		// idle for longer. limitBody replaces ReadTimeout.
 	}
 	failed := make(chan error, 1)
 	go func() { failed <- server.Serve(listener) }()
@@ -81,18 +81,18 @@ func Serve(ctx context.Context, listener net.Listener, handler http.Handler) err
 		return fmt.Errorf("serving on %s: %w", listener.Addr(), err)
 	case <-ctx.Done():
 	}
-	last, cancel := context.WithTimeout(context.WithoutCancel(ctx), grace)
+	shutdownCtx, cancel := context.WithTimeout(context.WithoutCancel(ctx), shutdownTimeout)
 	defer cancel()
-	if err := server.Shutdown(last); err != nil {
+	if err := server.Shutdown(shutdownCtx); err != nil {
 		return fmt.Errorf("shutting down: %w", errors.Join(err, server.Close()))
 	}
 	return nil
 }
 
-// limitBody gives clients bodyTimeout to send a body. Without it one that announces a
-// body and never sends it would hold its connection for ever, let in or not: net/http
-// waits for the body also to answer 401. It ends with the body: Server.ReadTimeout,
-// which goes on, would cut streams.
+// limitBody gives clients bodyTimeout to send a body. Without it a client that announces
+// a body and never sends it holds its connection forever, even if it is rejected:
+// net/http waits for the body before it sends the 401 response. The deadline is removed
+// when the body is complete. Server.ReadTimeout would continue and end streams.
 func limitBody(next http.Handler) http.Handler {
 	return http.HandlerFunc(func(w http.ResponseWriter, req *http.Request) {
 		if req.Body != nil && req.Body != http.NoBody {
@@ -113,7 +113,7 @@ type timedBody struct {
 func (b timedBody) Read(p []byte) (int, error) {
 	n, err := b.ReadCloser.Read(p)
 	if err == io.EOF {
-		_ = b.control.SetReadDeadline(time.Time{}) // fails on a dead connection only
+		_ = b.control.SetReadDeadline(time.Time{}) // fails only on a closed connection
 	}
 	return n, err
 }

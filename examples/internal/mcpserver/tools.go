@@ -1,5 +1,5 @@
-// Package mcpserver is what the examples have in common: an MCP server made with the
-// official Go SDK, warder in front of it, and the pages for operators beside it.
+// Package mcpserver contains what the examples share: an MCP server made with the
+// official Go SDK and protected by warder, its HTTP server, and endpoints for operators.
 package mcpserver
 
 import (
@@ -15,10 +15,10 @@ import (
 	"github.com/warder-go/warder/resource"
 )
 
-// AdminScope is what delete_everything needs.
+// AdminScope is the scope that delete_everything requires.
 const AdminScope = "mcp:admin"
 
-// Rules say which scopes the tools need, besides those of every request.
+// Rules returns the scopes that tools require in addition to those of every request.
 func Rules() resource.Operations {
 	return resource.Operations{Tools: map[string][]string{"delete_everything": {AdminScope}}}
 }
@@ -28,7 +28,7 @@ func newServer() *mcp.Server {
 	server := mcp.NewServer(&mcp.Implementation{Name: "warder-example", Version: "0.1.0"}, nil)
 	mcp.AddTool(server, &mcp.Tool{
 		Name:        "whoami",
-		Description: "Tells who you are, as your access token says.",
+		Description: "Returns the identity of the caller, as stated in the access token.",
 	}, whoami)
 	mcp.AddTool(server, &mcp.Tool{
 		Name:        "delete_everything",
@@ -37,21 +37,22 @@ func newServer() *mcp.Server {
 	return server
 }
 
-// Check compares rules with the tools that there are: a rule for a tool that is not
-// there is a typo, which would leave a tool open.
+// Check returns an error if a rule of res names a tool that the server does not have.
+// Such a rule is a typo, and would leave the intended tool unprotected.
 func Check(ctx context.Context, res *resource.Resource) error {
 	return mcpsdk.Check(ctx, res, newServer())
 }
 
-// newMCP returns a server under the rules of res. The server is stateless, as MCP
-// 2026-07-28 wants it, and answers in plain JSON, which reads better in a terminal.
+// newMCP returns a server that enforces the rules of res. The server is stateless, as
+// MCP 2026-07-28 requires, and responds with plain JSON, which is easier to read in a
+// terminal.
 func newMCP(ctx context.Context, res *resource.Resource) (http.Handler, error) {
-	// Rules that don't fit end the program here. Then the second lock, which asks the
-	// rules again inside the server and hides from its lists what the caller may not use.
 	if err := Check(ctx, res); err != nil {
 		return nil, err
 	}
 	server := newServer()
+	// Defense in depth: Lock enforces the rules again inside the server, and removes from
+	// its lists what the caller may not use.
 	server.AddReceivingMiddleware(mcpsdk.Lock(res))
 
 	return mcp.NewStreamableHTTPHandler(
@@ -60,31 +61,32 @@ func newMCP(ctx context.Context, res *resource.Resource) (http.Handler, error) {
 	), nil
 }
 
-// errNobody is for the case that cannot be: warder lets nobody in whom it does not
-// know. A tool that acts for somebody asks all the same, and refuses.
-var errNobody = errors.New("nobody is known to have sent this")
+// errNoCaller cannot occur behind warder, which rejects requests without a verified
+// caller. A tool that acts on behalf of the caller checks nevertheless, and fails closed.
+var errNoCaller = errors.New("no authenticated caller")
 
 func whoami(_ context.Context, req *mcp.CallToolRequest, _ struct{}) (*mcp.CallToolResult, any, error) {
 	caller, ok := mcpsdk.CallerFrom(req.Extra)
 	if !ok {
-		return nil, nil, errNobody
+		return nil, nil, errNoCaller
 	}
-	return say("You are %s of %s; your token grants %s.", name(caller.Subject(), caller.ClientID()), caller.Issuer(), list(caller.Scopes()))
+	return textResult("You are %s of %s; your token grants %s.", name(caller.Subject(), caller.ClientID()), caller.Issuer(), list(caller.Scopes()))
 }
 
-// deleteEverything asks for no scope: who may not call it does not get here. Over HTTP
-// such a caller has got 403 with a challenge, which only works before the tool runs.
+// deleteEverything does not check scopes: warder has already rejected callers without
+// AdminScope. It does so before the tool runs, because over HTTP the 403 response with
+// the challenge can only be sent at that point.
 func deleteEverything(context.Context, *mcp.CallToolRequest, struct{}) (*mcp.CallToolResult, any, error) {
-	return say("Everything is deleted. (Not really.)")
+	return textResult("Everything is deleted. (Not really.)")
 }
 
-func say(format string, args ...any) (*mcp.CallToolResult, any, error) {
+func textResult(format string, args ...any) (*mcp.CallToolResult, any, error) {
 	text := fmt.Sprintf(format, args...)
 	return &mcp.CallToolResult{Content: []mcp.Content{&mcp.TextContent{Text: text}}}, nil, nil
 }
 
-// name falls back on the client: tokens of the client credentials grant may have no
-// subject.
+// name returns the client if there is no subject, as in some tokens of the client
+// credentials grant.
 func name(subject, client string) string {
 	if subject == "" {
 		return "the client " + client

@@ -1,5 +1,5 @@
-// Package providertest holds warder's configurations for well-known authorization
-// servers against tokens of the shapes that these issue: see testdata/providers.
+// Package providertest tests warder's configurations for well-known authorization servers
+// with tokens of the form that these servers issue. See testdata/providers.
 package providertest_test
 
 import (
@@ -21,17 +21,17 @@ import (
 
 const folder = "../../testdata/providers"
 
-// A fixture is one file there. The README beside it says what its members mean.
+// A fixture is one file in testdata/providers. The README there explains its members.
 type fixture struct {
 	Provider  string                     `json:"provider"`
 	Documents map[string]json.RawMessage `json:"documents"`
 	Endpoint  string                     `json:"endpoint"`
-	Cases     []sample                   `json:"cases"`
+	Cases     []tokenCase                `json:"cases"`
 }
 
-// A sample is one token, with what must become of it.
-type sample struct {
-	What   string         `json:"what"`
+// A tokenCase is one token and the expected result.
+type tokenCase struct {
+	Name   string         `json:"what"`
 	Header map[string]any `json:"header"`
 	Claims map[string]any `json:"claims"`
 	Sign   string         `json:"sign"`
@@ -41,21 +41,22 @@ type sample struct {
 	Answer json.RawMessage `json:"answer"`
 
 	Accepted *accepted `json:"accepted"`
-	Refused  *refused  `json:"refused"`
+	Rejected *rejected `json:"refused"`
 }
 
-// accepted is who the caller is.
+// accepted is the expected caller.
 type accepted struct {
-	Issuer    string   `json:"issuer"` // "": the one in the claims or the configuration
+	Issuer    string   `json:"issuer"` // "": from the claims or the configuration
 	Subject   string   `json:"subject"`
 	Client    string   `json:"client"`
 	Scopes    []string `json:"scopes"`
-	AllScopes []string `json:"all_scopes"` // nil: Scopes
+	AllScopes []string `json:"all_scopes"` // nil: equal to Scopes
 	Roles     []string `json:"roles"`
 }
 
-// refused is what stands in the log and, for insufficient_scope, in the challenge.
-type refused struct {
+// rejected is the expected log record. Scope is the scope in the challenge, for
+// insufficient_scope only.
+type rejected struct {
 	Reason string `json:"reason"`
 	Got    string `json:"got"`
 	Want   string `json:"want"`
@@ -71,7 +72,7 @@ func load(t *testing.T, name string) (f fixture) {
 	if err := json.Unmarshal(data, &f); err != nil {
 		t.Fatalf("%s: %v", name, err)
 	}
-	// What a later sample leaves out is as in the first that has it.
+	// A case inherits members that it omits from the first case that is not opaque.
 	var header, claims map[string]any
 	for n := range f.Cases {
 		s := &f.Cases[n]
@@ -92,7 +93,7 @@ func load(t *testing.T, name string) (f fixture) {
 	return f
 }
 
-// privateKey reads one of the two keys, which sign nothing else anywhere.
+// privateKey reads one of the two test keys, which are public and sign nothing else.
 func privateKey(t *testing.T, name string) *rsa.PrivateKey {
 	t.Helper()
 	data, err := os.ReadFile(filepath.Join(folder, name+".pem"))
@@ -101,7 +102,7 @@ func privateKey(t *testing.T, name string) *rsa.PrivateKey {
 	}
 	block, _ := pem.Decode(data)
 	if block == nil {
-		t.Fatalf("%s is no PEM", name)
+		t.Fatalf("%s is not PEM", name)
 	}
 	key, err := x509.ParsePKCS8PrivateKey(block.Bytes)
 	if err != nil {
@@ -110,8 +111,9 @@ func privateKey(t *testing.T, name string) *rsa.PrivateKey {
 	return key.(*rsa.PrivateKey)
 }
 
-// token signs a sample's claims, or returns its text.
-func (s *sample) token(t *testing.T, mint *resourcetest.Issuer) string {
+// token returns the token of the case. It signs the claims, unless the case has an opaque
+// token.
+func (s *tokenCase) token(t *testing.T, issuer *resourcetest.Issuer) string {
 	t.Helper()
 	if s.Token != "" {
 		return s.Token
@@ -127,23 +129,23 @@ func (s *sample) token(t *testing.T, mint *resourcetest.Issuer) string {
 	token := resourcetest.Token{Alg: "RS256", RawHeader: header, RawPayload: payload}
 	switch s.Sign {
 	case "secret":
-		token.Alg, token.Secret = "HS512", []byte("of the authorization server alone")
+		token.Alg, token.Secret = "HS512", []byte("known to the authorization server only")
 	case "":
 		token.Signer = privateKey(t, "signing")
 	default:
 		token.Signer = privateKey(t, s.Sign)
 	}
-	return mint.Token(token)
+	return issuer.Token(token)
 }
 
-// document is what the provider serves at an address: JSON, with the material of the
-// test keys in a key set.
-func (f *fixture) document(t *testing.T, address string) []byte {
+// document returns the JSON that the provider serves at url. In a key set it adds n and e
+// of the test keys.
+func (f *fixture) document(t *testing.T, url string) []byte {
 	t.Helper()
 	var set struct {
 		Keys []map[string]any `json:"keys"`
 	}
-	raw := f.Documents[address]
+	raw := f.Documents[url]
 	if err := json.Unmarshal(raw, &set); err != nil {
 		t.Error(err)
 		return nil
@@ -167,12 +169,12 @@ func (f *fixture) document(t *testing.T, address string) []byte {
 	return out
 }
 
-// Each file has a configuration and each configuration a file, with at least one token
-// that it accepts and two that it refuses.
-func TestEveryProvider(t *testing.T) {
+// Every fixture has a configuration and every configuration has a fixture, with at least
+// one accepted and two rejected tokens.
+func TestFixtures(t *testing.T) {
 	paths, err := filepath.Glob(filepath.Join(folder, "*.json"))
 	if err != nil || len(paths) == 0 {
-		t.Fatalf("no files, error %v", err)
+		t.Fatalf("no fixtures, error %v", err)
 	}
 	var names []string
 	for _, path := range paths {
@@ -180,22 +182,22 @@ func TestEveryProvider(t *testing.T) {
 	}
 	slices.Sort(names)
 	if configured := slices.Sorted(maps.Keys(configurations)); !slices.Equal(names, configured) {
-		t.Errorf("files are %q, configurations %q", names, configured)
+		t.Errorf("got fixtures %q, configurations %q; want the same names", names, configured)
 	}
 	for _, name := range names {
-		good, bad := 0, 0
+		accepted, rejected := 0, 0
 		for _, s := range load(t, name).Cases {
 			switch {
-			case s.Accepted != nil && s.Refused == nil:
-				good++
-			case s.Accepted == nil && s.Refused != nil:
-				bad++
+			case s.Accepted != nil && s.Rejected == nil:
+				accepted++
+			case s.Accepted == nil && s.Rejected != nil:
+				rejected++
 			default:
-				t.Errorf("%s: %s: is it accepted or refused?", name, s.What)
+				t.Errorf("%s: %s: want either accepted or refused", name, s.Name)
 			}
 		}
-		if good < 1 || bad < 2 {
-			t.Errorf("%s: %d tokens are accepted and %d refused; too few", name, good, bad)
+		if accepted < 1 || rejected < 2 {
+			t.Errorf("%s: got %d accepted and %d rejected tokens, want at least 1 and 2", name, accepted, rejected)
 		}
 	}
 }

@@ -10,22 +10,23 @@ import (
 
 const tokenLifetime = 8 * time.Hour
 
-// invite prints what a reader needs to go on alone.
-func (s *stage) invite(out io.Writer) {
+// printInstructions prints the addresses, a token and commands to try the servers with.
+func (s *servers) printInstructions(out io.Writer) {
 	token := s.token(resourcetest.Token{Audience: s.url, Scope: basicScope, Lifetime: tokenLifetime})
 	fmt.Fprintf(out, `
-That was the story. Both servers go on until you press Ctrl-C.
+The demo is finished. Both servers keep running until you press Ctrl-C.
 
-  Paste exactly this URL into an MCP client:  %[1]s
-  Pages that may call it (MCP Inspector):     %[8]s
-  Metrics:                                    %[2]s/metrics
-  Authorization server (everybody is %[3]s):  %[4]s
+  URL for MCP clients, to be pasted exactly:   %[1]s
+  Allowed browser origin (MCP Inspector):      %[8]s
+  Metrics:                                     %[2]s/metrics
+  Authorization server (every user is %[3]s):  %[4]s
 
-A token for you, good for %.0[5]f hours, with the scope %[6]s:
+An access token with the scope %[6]s, valid for %.0[5]f hours:
 
   export TOKEN=%[7]s
 
-Without it, with it, with it where it is not enough, what is published, what was counted:
+Requests to try: without a token, with the token, with the token but without a required
+scope, the metadata, the metrics:
 
   curl -si %[1]s
   curl -s %[1]s -H "Authorization: Bearer $TOKEN" -H 'Content-Type: application/json' -H 'Accept: application/json, text/event-stream' -d '{"jsonrpc":"2.0","id":1,"method":"tools/call","params":{"name":"whoami"}}'
@@ -33,6 +34,6 @@ Without it, with it, with it where it is not enough, what is published, what was
   curl -s %[2]s/.well-known/oauth-protected-resource/mcp
   curl -s %[2]s/metrics | grep ^warder_decisions_total | grep -v ' 0$'
 
-Whenever warder refuses a token, the log says here why.
+If warder rejects a token, it logs the reason here.
 `, s.url, s.origin, user, s.issuer.Identifier(), tokenLifetime.Hours(), basicScope, token, inspector)
 }

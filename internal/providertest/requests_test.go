@@ -24,7 +24,7 @@ const (
 	metadataURL = "https://mcp.example.com/.well-known/oauth-protected-resource/mcp"
 )
 
-// verifiers makes them, with the provider of a fixture on the other side.
+// verifiers creates verifiers that are connected to the provider of a fixture.
 type verifiers struct {
 	t         *testing.T
 	transport http.RoundTripper
@@ -52,52 +52,52 @@ func (v verifiers) introspect(c introspect.Config) resource.Verifier {
 	return verifier
 }
 
-// server is the provider: its documents under their real addresses, and at its endpoint
-// what it says of each token.
-type server struct {
-	t     *testing.T
-	f     *fixture
-	about *sample // it is asked about
-	token string  // of that
+// provider is a RoundTripper that plays the authorization server. It serves the documents
+// of the fixture at their real URLs, and the answer of the current case at the endpoint.
+type provider struct {
+	t       *testing.T
+	fixture *fixture
+	current *tokenCase
+	token   string // of the current case
 }
 
-func (s *server) RoundTrip(req *http.Request) (*http.Response, error) {
+func (p *provider) RoundTrip(req *http.Request) (*http.Response, error) {
 	w := httptest.NewRecorder()
 	w.Header().Set("Content-Type", "application/json")
-	address := "https://" + req.URL.Host + req.URL.Path
+	url := "https://" + req.URL.Host + req.URL.Path
 	switch {
-	case req.Method == http.MethodPost && address == s.f.Endpoint:
-		s.answer(w, req)
-	case req.Method == http.MethodGet && s.f.Documents[address] != nil:
-		_, _ = w.Write(s.f.document(s.t, address))
+	case req.Method == http.MethodPost && url == p.fixture.Endpoint:
+		p.serveAnswer(w, req)
+	case req.Method == http.MethodGet && p.fixture.Documents[url] != nil:
+		_, _ = w.Write(p.fixture.document(p.t, url))
 	default:
 		w.WriteHeader(http.StatusNotFound)
 	}
 	return w.Result(), nil
 }
 
-func (s *server) answer(w http.ResponseWriter, req *http.Request) {
+func (p *provider) serveAnswer(w http.ResponseWriter, req *http.Request) {
 	if err := req.ParseForm(); err != nil {
-		s.t.Error(err)
+		p.t.Error(err)
 	}
-	if asked := req.Form.Get("token") + req.Form.Get("access_token"); asked != s.token || s.about.Answer == nil {
-		s.t.Errorf("%s: asked about another token, or there is no answer", s.about.What)
+	if token := req.Form.Get("token") + req.Form.Get("access_token"); token != p.token || p.current.Answer == nil {
+		p.t.Errorf("%s: the request has another token, or the case has no answer", p.current.Name)
 		return
 	}
-	if s.about.Status != 0 {
-		w.WriteHeader(s.about.Status)
+	if p.current.Status != 0 {
+		w.WriteHeader(p.current.Status)
 	}
-	_, _ = w.Write(s.about.Answer)
+	_, _ = w.Write(p.current.Answer)
 }
 
-func newResource(t *testing.T, name string, provider *server, log io.Writer) *resource.Resource {
+func newResource(t *testing.T, name string, p *provider, log io.Writer) *resource.Resource {
 	t.Helper()
 	logger := slog.New(slog.NewJSONHandler(log, nil))
-	with := verifiers{t, provider, logger, "a-secret-that-no-log-shows"}
+	with := verifiers{t, p, logger, "a-secret-that-no-log-shows"}
 	c := configurations[name](with)
 	c.Identifier, c.Logger = identifier, logger
 	if name == "keycloak" {
-		c.Metadata.ScopesSupported = []string{"mcp:read", "mcp:admin"}
+		c.ScopesSupported = []string{"mcp:read", "mcp:admin"}
 	}
 	res, err := resource.New(c)
 	if err != nil {
@@ -106,63 +106,63 @@ func newResource(t *testing.T, name string, provider *server, log io.Writer) *re
 	return res
 }
 
-// The time in the bubble is that of the fixtures: a minute after their tokens were
-// issued.
+// The clock of the synctest bubble matches the fixtures: their tokens were issued one
+// minute earlier.
 func TestProviders(t *testing.T) {
 	for name := range configurations {
 		t.Run(name, func(t *testing.T) {
 			f := load(t, name)
-			mint, err := resourcetest.NewIssuer(resourcetest.Config{})
+			issuer, err := resourcetest.NewIssuer(resourcetest.Config{})
 			if err != nil {
 				t.Fatal(err)
 			}
-			defer mint.Close()
+			defer issuer.Close()
 			synctest.Test(t, func(t *testing.T) {
 				var log bytes.Buffer
-				provider := &server{t: t, f: &f}
-				res := newResource(t, name, provider, &log)
+				p := &provider{t: t, fixture: &f}
+				res := newResource(t, name, p, &log)
 				for _, s := range f.Cases {
 					log.Reset()
-					provider.about, provider.token = &s, s.token(t, mint)
-					check(t, res, &s, provider.token, &log)
+					p.current, p.token = &s, s.token(t, issuer)
+					check(t, res, &s, p.token, &log)
 				}
 			})
 		})
 	}
 }
 
-func check(t *testing.T, res *resource.Resource, s *sample, token string, log *bytes.Buffer) {
+func check(t *testing.T, res *resource.Resource, s *tokenCase, token string, log *bytes.Buffer) {
 	t.Helper()
 	req := httptest.NewRequest(http.MethodPost, identifier, nil)
 	req.Header.Set("Authorization", "Bearer "+token)
 	w := httptest.NewRecorder()
-	caller := "nobody"
+	caller := "no caller"
 	nethttp.Middleware(res)(http.HandlerFunc(func(_ http.ResponseWriter, req *http.Request) {
 		c, _ := resource.FromContext(req.Context())
 		caller = fmt.Sprintf("%s %q %q %q %q %q", c.Issuer(), c.Subject(), c.ClientID(), c.Scopes(), c.AllScopes(), c.Roles())
 	})).ServeHTTP(w, req)
 	got := fmt.Sprintf("%d %s %s", w.Code, w.Header().Get("WWW-Authenticate"), caller)
 	if want := s.want(res); got != want {
-		t.Errorf("%s (-want +got)\n- %s\n+ %s\nlog %s", s.What, want, got, log)
+		t.Errorf("%s (-want +got)\n- %s\n+ %s\nlog %s", s.Name, want, got, log)
 	}
-	if s.Refused == nil {
+	if s.Rejected == nil {
 		return
 	}
 	var line struct{ Reason, Got, Want string }
 	if err := json.Unmarshal(log.Bytes(), &line); err != nil {
-		t.Errorf("%s: log is %s, error %v", s.What, log, err)
+		t.Errorf("%s: invalid log record %s: %v", s.Name, log, err)
 		return
 	}
-	if r := s.Refused; line.Reason != r.Reason || line.Got != r.Got || line.Want != r.Want {
-		t.Errorf("%s: log (-want +got)\n- %q\n+ %q", s.What, []string{r.Reason, r.Got, r.Want}, []string{line.Reason, line.Got, line.Want})
+	if r := s.Rejected; line.Reason != r.Reason || line.Got != r.Got || line.Want != r.Want {
+		t.Errorf("%s: log (-want +got)\n- %q\n+ %q", s.Name, []string{r.Reason, r.Got, r.Want}, []string{line.Reason, line.Got, line.Want})
 	}
 	if strings.Contains(log.String(), token[len(token)/2:]) || strings.Contains(log.String(), "secret-that") {
-		t.Errorf("%s: the token or the secret is in the log", s.What)
+		t.Errorf("%s: the token or the secret is in the log", s.Name)
 	}
 }
 
-// want is the status, the whole challenge, and the caller.
-func (s *sample) want(res *resource.Resource) string {
+// want returns the expected status, challenge and caller.
+func (s *tokenCase) want(res *resource.Resource) string {
 	if a := s.Accepted; a != nil {
 		all, issuer := a.AllScopes, a.Issuer
 		if all == nil {
@@ -175,17 +175,17 @@ func (s *sample) want(res *resource.Resource) string {
 		}
 		return fmt.Sprintf("200  %s %q %q %q %q %q", issuer, a.Subject, a.Client, a.Scopes, all, a.Roles)
 	}
-	const begin = `Bearer resource_metadata="` + metadataURL + `", scope="`
-	switch s.Refused.Reason {
+	const prefix = `Bearer resource_metadata="` + metadataURL + `", scope="`
+	switch s.Rejected.Reason {
 	case "insufficient_scope":
-		return "403 " + begin + s.Refused.Scope + `", error="insufficient_scope", error_description="The access token lacks a scope that this request needs" nobody`
+		return "403 " + prefix + s.Rejected.Scope + `", error="insufficient_scope", error_description="The access token lacks a scope that this request needs" no caller`
 	case "expired":
-		return "401 " + begin + scopeOf(res) + `", error="invalid_token", error_description="The access token expired" nobody`
+		return "401 " + prefix + scopeOf(res) + `", error="invalid_token", error_description="The access token expired" no caller`
 	}
-	return "401 " + begin + scopeOf(res) + `", error="invalid_token", error_description="The access token is invalid" nobody`
+	return "401 " + prefix + scopeOf(res) + `", error="invalid_token", error_description="The access token is invalid" no caller`
 }
 
-// scopeOf is what the resource asks for on every request.
+// scopeOf returns the scope that the resource requires for every request.
 func scopeOf(res *resource.Resource) string {
 	scope, _, _ := strings.Cut(strings.Join(res.Metadata().ScopesSupported, " "), " ")
 	return scope
