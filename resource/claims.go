@@ -34,6 +34,7 @@ type Claims struct {
 	ClientID  string   // client_id, otherwise azp, cid or appid
 	Scopes    []string // scope, otherwise scp; never both
 	Confirmed bool     // cnf is present: the token is bound to a key
+	OfClient  bool     // the token belongs to the client itself: see Issuer.ClientTokens; for custom verifiers
 
 	// Introspected marks the answer of an authorization server about the token (RFC 7662
 	// §2.2), in contrast to claims that the token itself proves. An answer may lack exp,

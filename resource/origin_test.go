@@ -5,7 +5,6 @@ import (
 	"log/slog"
 	"net/http"
 	"net/http/httptest"
-	"slices"
 	"strings"
 	"testing"
 
@@ -112,25 +111,41 @@ func TestOriginIsAskedFirst(t *testing.T) {
 	}
 }
 
-// The list for a CORS library, which takes an empty one for "any".
-func TestOriginsForCORS(t *testing.T) {
+// AllowsOrigin is for the CORS library in front, so it agrees with what requests get.
+func TestAllowsOrigin(t *testing.T) {
+	const own, other, local = "https://mcp.example.test", "https://app.example.test", "http://127.0.0.1:8080/mcp"
 	for _, row := range []struct {
-		name    string
-		allowed []string
-		want    []string
+		name       string
+		identifier string
+		http       resource.HTTPOptions
+		origin     string
+		want       bool
 	}{
-		{"its own, always", nil, []string{"https://mcp.example.test"}},
-		{"its own, named too", []string{"https://mcp.example.test"}, []string{"https://mcp.example.test"}},
-		{"others", []string{"https://b.example.test", "https://a.example.test"}, []string{"https://a.example.test", "https://b.example.test", "https://mcp.example.test"}},
+		{"the server's own", identifier, resource.HTTPOptions{}, own, true},
+		{"a listed one", identifier, resource.HTTPOptions{Origins: []string{other}}, other, true},
+		{"another one", identifier, resource.HTTPOptions{}, other, false},
+		{"loopback, and a public server", identifier, resource.HTTPOptions{}, "http://localhost:6274", false},
+		{"loopback, and a loopback server", local, resource.HTTPOptions{}, "http://localhost:6274", true},
+		{"another loopback port", local, resource.HTTPOptions{}, "http://127.0.0.1:1", true},
+		{"https on loopback", local, resource.HTTPOptions{}, "https://[::1]:8443", true},
+		{"a name that begins like localhost", local, resource.HTTPOptions{}, "http://localhost.evil.test", false},
+		{"null", local, resource.HTTPOptions{}, "null", false},
+		{"a public page, and a loopback server", local, resource.HTTPOptions{}, other, false},
+		{"loopback turned off", local, resource.HTTPOptions{DenyLoopbackOrigins: true}, "http://localhost:6274", false},
+		{"loopback turned off, the server's own", local, resource.HTTPOptions{DenyLoopbackOrigins: true}, "http://127.0.0.1:8080", true},
 	} {
-		res := originsOf(t, slog.New(slog.DiscardHandler), identifier, row.allowed...)
-		got := res.Origins()
-		if !slices.Equal(got, row.want) {
-			t.Errorf("%s: got %q, want %q", row.name, got, row.want)
+		res, err := resource.New(resource.Config{Identifier: row.identifier, HTTP: row.http, Logger: slog.New(slog.DiscardHandler),
+			Opaque: &resource.Issuer{Verifier: verifierFunc{issuer: "https://auth.example.test"}}})
+		if err != nil {
+			t.Fatal(err)
 		}
-		got[0] = "https://evil.example"
-		if got := res.Origins(); !slices.Equal(got, row.want) {
-			t.Errorf("%s: the list can be changed from outside: %q", row.name, got)
+		if got := res.AllowsOrigin(row.origin); got != row.want {
+			t.Errorf("%s: got %v, want %v", row.name, got, row.want)
+		}
+		req := httptest.NewRequest(http.MethodPost, row.identifier, nil)
+		req.Header.Set("Origin", row.origin)
+		if _, refusal := res.Authenticate(req); (refusal.Reason != resource.ReasonOrigin) != row.want {
+			t.Errorf("%s: a request gets %s", row.name, refusal.Reason)
 		}
 	}
 }

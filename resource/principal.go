@@ -59,6 +59,8 @@ func (c *Claims) userSign() (sign string) {
 func (i *issuer) isOfClient(c *Claims) bool {
 	condition := i.config.ClientTokens
 	switch {
+	case c.OfClient:
+		return true
 	case condition == nil:
 		return false
 	case condition.SubjectIsClient:

@@ -5,7 +5,6 @@ import (
 	"errors"
 	"fmt"
 	"net/http"
-	"slices"
 	"sync/atomic"
 
 	"github.com/labstack/echo/v4"
@@ -49,7 +48,7 @@ func newEcho(res *resource.Resource) *echo.Echo {
 func withCORS(res *resource.Resource) echo.MiddlewareFunc {
 	return middleware.CORSWithConfig(middleware.CORSConfig{
 		// A function, because Resource.Replace can change the list.
-		AllowOriginFunc: func(origin string) (bool, error) { return slices.Contains(res.Origins(), origin), nil },
+		AllowOriginFunc: func(origin string) (bool, error) { return res.AllowsOrigin(origin), nil },
 		AllowMethods:    []string{"POST", "GET", "DELETE"},
 		AllowHeaders: []string{
 			"Authorization", "Content-Type", "Accept",

@@ -97,7 +97,7 @@ func newResource(t *testing.T, name string, p *provider, log io.Writer) *resourc
 	c := configurations[name](with)
 	c.Identifier, c.Logger = identifier, logger
 	if name == "keycloak" {
-		c.ScopesSupported = []string{"mcp:read", "mcp:admin"}
+		c.Metadata.ScopesSupported = []string{"mcp:read", "mcp:admin"}
 	}
 	res, err := resource.New(c)
 	if err != nil {

@@ -20,6 +20,7 @@ import (
 const (
 	maxKeys      = 10_000 // per verifier
 	maxNameBytes = 256    // of an ID, a subject or a client
+	maxScopes    = 1000   // of one key, as many as a token can have
 )
 
 // maxYears limits Key.Expires. It is slightly less than the limit from which a resource
@@ -29,7 +30,7 @@ const maxYears = 9
 // entry is the compiled form of a Key.
 type entry struct {
 	digest digest.Digest
-	claims *resource.Claims // without Live
+	claims *resource.Claims // without StillValid
 	object string           // the claims as JSON, to compare entries
 }
 
@@ -124,8 +125,8 @@ func checkCaller(where string, k Key, m *mistakes) {
 }
 
 func checkScopes(where string, scopes []string, m *mistakes) {
-	if len(scopes) > resource.MaxScopes {
-		m.addf("%s: scopes: must not have more than %d entries", where, resource.MaxScopes)
+	if len(scopes) > maxScopes {
+		m.addf("%s: scopes: must not have more than %d entries", where, maxScopes)
 		return
 	}
 	seen := make(map[string]bool, len(scopes))

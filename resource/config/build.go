@@ -54,7 +54,8 @@ func (b *builder) buildResource(ctx context.Context) {
 		Limits:       resource.Limits{Leeway: seconds(s.LeewaySeconds), CacheTTL: seconds(s.TokenCacheTTL)},
 		Logger:       b.config.Logger,
 		Operations: resource.Operations{Methods: s.MethodScopes, Tools: s.ToolScopes, Prompts: s.PromptScopes,
-			Public: s.PublicOperations},
+			Public: s.PublicOperations, PublicTools: s.PublicTools, PublicPrompts: s.PublicPrompts, PublicResources: s.PublicResources,
+			Stateless: s.Stateless},
 	}
 	for _, rule := range s.ResourceScopes {
 		c.Operations.Resources = append(c.Operations.Resources,

@@ -24,6 +24,10 @@ type Settings struct {
 	ResourceScopes    []ResourceScopes    `yaml:"resource_scopes" doc:"additional scopes by resource"`
 	Undeclared        string              `yaml:"undeclared_operations" enum:"allow,deny" doc:"whether to allow or deny operations without a rule. Default: allow"`
 	PublicOperations  []string            `yaml:"public_operations" doc:"MCP methods that are open to requests without a token"`
+	PublicTools       []string            `yaml:"public_tools" doc:"tools that are open to requests without a token"`
+	PublicPrompts     []string            `yaml:"public_prompts" doc:"prompts that are open to requests without a token"`
+	PublicResources   []string            `yaml:"public_resources" doc:"URIs of resources that are open to requests without a token"`
+	Stateless         bool                `yaml:"stateless" doc:"if true, the MCP server keeps no sessions; required if initialize is public"`
 	StepUp            string              `yaml:"step_up" enum:"operation,keep_granted" doc:"scopes in the challenge of a 403 response: those that the operation needs, or also those that the caller has. Default: operation"`
 	AllowedOrigins    []string            `yaml:"allowed_origins" doc:"web origins that may send requests, in addition to the server's own"`
 	LeewaySeconds     *int                `yaml:"leeway_seconds" max:"300" doc:"allowed difference between clocks. Default: 30"`
@@ -48,6 +52,12 @@ type IssuerSettings struct {
 	ScopePrefix    string              `yaml:"scope_prefix" doc:"prefix that is added to each scope of a token"`
 	RoleClaim      string              `yaml:"role_claim" doc:"name or JSON Pointer of the claim with roles"`
 	RoleScopes     map[string][]string `yaml:"role_scopes" doc:"roles, each with the scopes that it grants"`
+
+	SubjectClaim     string   `yaml:"subject_claim" doc:"name or JSON Pointer of the claim with the subject. Default: sub"`
+	TokenTypes       []string `yaml:"token_types" doc:"accepted values of the claims typ, token_use and tokenName, in addition to those of access tokens"`
+	ClientTokenClaim string   `yaml:"client_token_claim" doc:"claim that marks tokens of clients themselves, with client_token_value"`
+	ClientTokenValue string   `yaml:"client_token_value" doc:"value of client_token_claim in tokens of clients"`
+	SubjectIsClient  bool     `yaml:"subject_is_client" doc:"if true, tokens whose sub equals client_id are those of clients themselves"`
 
 	TenantPattern  string   `yaml:"tenant_pattern" format:"uri" doc:"iss of many tenants, with {tenantid} as the placeholder of the tenant; clients log in at issuer_url, and jwks_uri or jwks_file is required"`
 	AllowedTenants []string `yaml:"allowed_tenants" doc:"allowed tenants; required with tenant_pattern"`

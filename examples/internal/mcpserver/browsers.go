@@ -2,7 +2,6 @@ package mcpserver
 
 import (
 	"net/http"
-	"slices"
 
 	"github.com/rs/cors"
 
@@ -16,7 +15,7 @@ import (
 func withCORS(res *resource.Resource, protected http.Handler) http.Handler {
 	return cors.New(cors.Options{
 		// A function, because Resource.Replace can change the list.
-		AllowOriginFunc: func(origin string) bool { return slices.Contains(res.Origins(), origin) },
+		AllowOriginFunc: res.AllowsOrigin,
 		AllowedMethods:  []string{"POST", "GET", "DELETE"},
 		AllowedHeaders: []string{
 			"Authorization", "Content-Type", "Accept",
