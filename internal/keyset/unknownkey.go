@@ -30,10 +30,13 @@ const (
 //
 // A client can send any number of tokens with invented keys. So these fetches come from a
 // budget of their own (see budget), which fetches on schedule do not use: in quiet times a new
-// key is accepted at once, and in a flood within 5 s. While there is no budget, a token that
-// was issued before the last fetch is rejected, because that fetch would have had its key. A
-// younger token gets a [*PendingError].
+// key is accepted at once, and in a flood within 5 s. While there is no budget, a token gets a
+// [*PendingError]. A token that was issued before the last complete fetch is always rejected at
+// once, because that fetch would have had its key.
 func (s *Set) awaitKey(ctx context.Context, t Token, known *snapshot, arrived time.Time) (*key, error) {
+	if known.isNewerThan(t.IssuedAt) {
+		return nil, ErrUnknownKey
+	}
 	defer s.waiting.Add(-1)
 	if s.waiting.Add(1) > maxWaiting {
 		return nil, s.withoutFetch(t)

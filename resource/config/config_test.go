@@ -82,25 +82,25 @@ func TestMistakes(t *testing.T) {
 		{"additional issuer without its URL", block("  additional_issuers:", "    - jwks_uri: https://x.example/k", "      issuer: https://x.example"),
 			"text:5: additional_issuers[0].issuer_url: is missing\ntext:6: additional_issuers[0].issuer: unknown key; did you mean issuer_url?"},
 		{"duplicate issuer", block("  additional_issuers:", "    - issuer_url: https://auth.example.com"),
-			`text:5: additional_issuers[0]: issuer "https://auth.example.com" stands twice; a token must have one verifier`},
+			`text:5: additional_issuers[0]: duplicate issuer "https://auth.example.com"; a token must have one verifier`},
 		{"two issuers for opaque tokens", block("  client_id: x", "  client_secret: s3cr3t", "  additional_issuers:", "    - issuer_url: https://b.example", "      client_id: x", "      client_secret: t3cr3t"),
 			"text:8: additional_issuers[0].client_id: opaque tokens do not name their issuer and are introspected at another issuer already; set introspect_jwts or remove the credentials"},
-		{"resource rule without a pattern", block("  resource_scopes:", "    - scopes: [a]"), "text:5: resource_scopes[0]: give exactly one of URI, Prefix and Template"},
+		{"resource rule without a pattern", block("  resource_scopes:", "    - scopes: [a]"), "text:5: resource_scopes[0]: set exactly one of URI, Prefix and Template"},
 		{"resource rule without scopes", block("  resource_scopes:", "    - uri: a:b"), "text:5: resource_scopes[0].scopes: is missing"},
 		{"tenant pattern without tenants", block("  tenant_pattern: https://t.example/{tenantid}", "  jwks_uri: https://t.example/keys"),
-			"text:1: allowed_tenants: exactly one of Allow and AllowFunc says which may come; there is no way to allow any"},
+			"text:1: allowed_tenants: set exactly one of Allow and AllowFunc; there is no way to allow any tenant"},
 		{"tenants without a pattern", block("  allowed_tenants: [a]", "  tenant_claim: t"), "text:4: allowed_tenants: requires tenant_pattern\ntext:5: tenant_claim: requires tenant_pattern"},
 		{"invalid tenant", block("  tenant_pattern: https://t.example/{tenantid}", "  jwks_uri: https://t.example/keys", "  allowed_tenants: [a, '*']"),
-			`text:6: allowed_tenants[1]: "*" can't be a path segment of an issuer: use letters, digits, "-", "_" and "."`},
+			`text:6: allowed_tenants[1]: "*" cannot be a path segment of an issuer: use letters, digits, "-", "_" and "."`},
 		{"tenant pattern without keys", block("  tenant_pattern: https://t.example/{tenantid}", "  allowed_tenants: [a]"),
-			"text:4: tenant_pattern: URL: empty; the keys of many tenants can't be discovered, so name their address"},
+			"text:4: tenant_pattern: URL: empty; the keys of many tenants cannot be discovered, so name their address"},
 		{"tenants with introspection", block("  tenant_pattern: https://t.example/{tenantid}", "  allowed_tenants: [a]", "  introspect_jwts: true", "  client_id: x", "  client_secret: s3cr3t"),
 			"text:4: tenant_pattern: tokens of tenants can be verified only by keys; remove introspect_jwts"},
-		{"audience claims of both kinds", block("  audience_claims: [aud, azp]"), "text:1: expected_audiences: empty; name the clients that are used for this resource alone\ntext:4: audience_claims: the claims of a client can't stand beside aud and resource: an ID token's aud is the client"},
+		{"audience claims of both kinds", block("  audience_claims: [aud, azp]"), "text:1: expected_audiences: empty; name the clients that are used for this resource alone\ntext:4: audience_claims: claims that name a client cannot be combined with aud and resource: the aud of an ID token is the client"},
 		{"invalid JSON Pointer", block("  scope_claim: /a/~2", "  client_id: x", "  client_secret: s3cr3t"), `text:4: scope_claim: "/a/~2" has a ~ that is neither ~0 nor ~1 (RFC 6901 §3)`},
-		{"scope prefix without a matching scope", block("  scope_prefix: 'api://x/'", "  required_scopes: [a]"), `text:4: scope_prefix: no scope of the configuration begins with "api://x/"; write scopes as clients ask for them`},
+		{"scope prefix without a matching scope", block("  scope_prefix: 'api://x/'", "  required_scopes: [a]"), `text:4: scope_prefix: no scope of the configuration begins with "api://x/"; write scopes as clients request them`},
 		{"roles without a role claim", block("  additional_issuers:", "    - issuer_url: https://b.example", "      role_scopes: {r: [a]}"),
-			"text:6: additional_issuers[0].role_scopes: there is no RoleClaim to find roles in"},
+			"text:6: additional_issuers[0].role_scopes: RoleClaim is empty, so there are no roles"},
 		{"invalid hosts", block("  allow_private_hosts: ['10.0.0.1', '[::1]', auth.internal, '*.internal', 'auth.internal:8443', 'https://auth.internal', 10.0.0.0/8]", "  client_id: x", "  client_secret: s3cr3t"),
 			`text:4: allow_private_hosts[3]: "*.internal" is not a host name: use one such as auth.internal, without scheme, port and wildcard
 text:4: allow_private_hosts[4]: "auth.internal:8443" is not a host name: use one such as auth.internal, without scheme, port and wildcard
@@ -111,8 +111,8 @@ text:4: allow_private_hosts[6]: "10.0.0.0/8" is not a host name: use one such as
 			`text:2: issuer_url: issuer "http://auth.example.com": must begin with https://: http is for loopback hosts
 text:3: resource_server_url: metadata: resource identifier "https://MCP.example.com/mcp#x": must not have a fragment: remove '#' and what follows
 text:4: required_scopes: offline_access is between client and authorization server; remove it (MCP authorization)
-text:4: required_scopes: "a b" is no scope: use printable ASCII without space, quote and backslash (RFC 6749 §3.3)
-text:6: tool_scopes["purge"]: "\\" is no scope: use printable ASCII without space, quote and backslash (RFC 6749 §3.3)
+text:4: required_scopes: "a b" is not a scope: use printable ASCII without space, quote and backslash (RFC 6749 §3.3)
+text:6: tool_scopes["purge"]: "\\" is not a scope: use printable ASCII without space, quote and backslash (RFC 6749 §3.3)
 text:7: service_documentation_url: "docs" must be the absolute URL of a page, such as https://example.com/docs
 text:8: leeway_seconds: must be a whole number from 0 to 300
 text:9: oops: unknown key`},
@@ -246,7 +246,7 @@ func TestInvalidConfigs(t *testing.T) {
 			c := textConfig(block())
 			c.Complete = func(c *resource.Config) { c.Limits.MaxTokenBytes = -1 }
 			return c
-		}(), "text:1: MaxTokenBytes: -1 is not between 1 and 262144"},
+		}(), "text:1: Limits.MaxTokenBytes: -1 is not between 1 and 262144"},
 	} {
 		t.Run(row.name, func(t *testing.T) {
 			if got := mistakesOf(t, row.c); got != row.want {
