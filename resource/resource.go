@@ -1,6 +1,7 @@
 package resource
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
@@ -117,7 +118,7 @@ func (r *Resource) Forget(token string) {
 // tokens without a subject, of a client. It looks at every cached token.
 func (r *Resource) ForgetSubject(issuer, subject string) {
 	r.forget(func(_ digest.Digest, c *Caller) bool {
-		return c.Issuer() == issuer && c.principal() == subject
+		return c.Issuer() == issuer && cmp.Or(c.Subject(), c.ClientID()) == subject
 	})
 }
 

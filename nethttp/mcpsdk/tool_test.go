@@ -90,7 +90,7 @@ func checkSight(t *testing.T, got, want sight) {
 // resourceID is how a caller of the issuer is identified: see resource.Caller.ID.
 func resourceID(issuer *resourcetest.Issuer, subject string) string {
 	var c resource.Caller
-	if err := c.UnmarshalJSON([]byte(`{"issuer":"` + issuer.Identifier() + `","subject":"` + subject + `","scopes":[],"all_scopes":[]}`)); err != nil {
+	if err := c.UnmarshalJSON([]byte(`{"issuer":"` + issuer.Identifier() + `","principal":"sub","subject":"` + subject + `","scopes":[],"all_scopes":[]}`)); err != nil {
 		panic(err)
 	}
 	return c.ID()

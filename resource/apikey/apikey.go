@@ -148,7 +148,7 @@ func (v *Verifier) VerifyHeader(_ context.Context, value string, _ *http.Request
 }
 
 func unknownKey() error {
-	return &resource.Error{Reason: resource.ReasonInactive, Err: errors.New("apikey: unknown key")}
+	return &resource.Error{Reason: resource.ReasonAPIKeyUnknown, Err: errors.New("apikey: unknown key")}
 }
 
 func (v *Verifier) verify(key string) (*resource.Claims, error) {

@@ -128,8 +128,8 @@ func TestJWTIsNotAKey(t *testing.T) {
 	}
 	req := httptest.NewRequest(http.MethodPost, identifier, nil)
 	req.Header.Set("Authorization", "Bearer "+token)
-	if _, refusal := res.Authenticate(req); refusal == nil || refusal.Reason != resource.ReasonInactive {
-		t.Errorf("got %+v, want reason %s", refusal, resource.ReasonInactive)
+	if _, refusal := res.Authenticate(req); refusal == nil || refusal.Reason != resource.ReasonAPIKeyUnknown {
+		t.Errorf("got %+v, want reason %s", refusal, resource.ReasonAPIKeyUnknown)
 	}
 }
 

@@ -159,8 +159,11 @@ func (e *entry) setClaims(k Key, issuer, audience string) error {
 		return errors.New("subject, client_id: must be valid UTF-8")
 	}
 	e.object = string(object)
-	e.claims, err = resource.ParseClaims(object)
-	return err
+	if e.claims, err = resource.ParseClaims(object); err != nil {
+		return err
+	}
+	e.claims.OfClient = k.Subject == ""
+	return nil
 }
 
 const idChars = "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789._:@/-"
