@@ -140,7 +140,7 @@ func TestInvalidCredentialFlags(t *testing.T) {
 		{"API keys with neither header nor prefix", []string{"-issuer", "https://auth.example", "-api-keys", secret, "-api-key-header", ""}, "-api-keys requires -api-key-header or -api-key-prefix"},
 		{"prefix without API keys", []string{"-issuer", "https://auth.example", "-api-key-prefix", "mcp_"}, "-api-key-prefix requires -api-keys"},
 		{"invalid API key file", []string{"-issuer", "https://auth.example", "-api-keys", secret}, "-api-keys: apikey: file "},
-		{"prefix too short", []string{"-issuer", "https://auth.example", "-api-keys", file(t, `{"keys":[]}`), "-api-key-prefix", "k"}, `-resource, -scopes, -tool-scopes, -audience, -allow-origin: resource: configuration: Prefixed["k"]: `},
+		{"prefix too short", []string{"-issuer", "https://auth.example", "-api-keys", file(t, `{"keys":[]}`), "-api-key-prefix", "k"}, `-resource, -scopes, -tool-scopes, -audience, -allow-origin: resource: configuration: Credentials.Prefixed["k"]: `},
 		{"new key with invalid prefix characters", []string{"-new-api-key", "ci", "-api-key-prefix", "a b"}, "-api-key-prefix: "},
 		{"new key with the prefix of a JWT", []string{"-new-api-key", "ci", "-api-key-prefix", "eyK"}, "-api-key-prefix: "},
 		{"new key with an invalid ID", []string{"-new-api-key", "a b"}, "-new-api-key, -scopes: apikey: configuration: Keys[0]: id: "},
