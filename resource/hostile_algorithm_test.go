@@ -173,9 +173,9 @@ func hostileMalleableSignature(h *hostile, plain *fixture, key *ecdsa.PrivateKey
 	raw, _ := base64.RawURLEncoding.DecodeString(signature)
 	s := new(big.Int).SetBytes(raw[32:])
 	s.Sub(key.Params().N, s).FillBytes(raw[32:])
-	malleated := input + "." + b64(raw)
+	withNegatedS := input + "." + b64(raw)
 	h.expect("98 token with the signature (r, s)", plain.bearer(token), accepted)
-	h.expect("98 token with the signature (r, n-s)", plain.bearer(malleated), accepted)
+	h.expect("98 token with the signature (r, n-s)", plain.bearer(withNegatedS), accepted)
 
 	kid := plain.issuer.SigningKeyID("ES256")
 	set := resourcetest.JWK(plain.issuer.PublicKey(kid), map[string]any{"kid": kid}) + "," + resourcetest.JWK(key.Public(), map[string]any{"kid": "p256"})
@@ -184,7 +184,7 @@ func hostileMalleableSignature(h *hostile, plain *fixture, key *ecdsa.PrivateKey
 		c.Hooks.Revoked = denyID("j")
 	})
 	h.expect("98 token with (r, s), jti revoked", denied.bearer(token), invalid)
-	h.expect("98 token with (r, n-s), jti revoked", denied.bearer(malleated), invalid)
+	h.expect("98 token with (r, n-s), jti revoked", denied.bearer(withNegatedS), invalid)
 }
 
 // hostileRSA uses keys without alg, so that the token alone selects the algorithm.

@@ -144,10 +144,10 @@ func hostileCacheExpiry(h *hostile) {
 	time.Sleep(90 * time.Second)
 	h.expect("220 the token expired, CacheTTL has not passed", ask(short), cacheResult{expired, 3})
 
-	live, asked := true, 0
+	live, verifications := true, 0
 	g := newFixture(h.T, func(c *resource.Config, k *jwks.Config) {
 		c.Issuers[0].Verifier = stubVerifier{k.Issuer, func(_ context.Context, t *resource.Token) (*resource.Claims, error) {
-			asked++
+			verifications++
 			claims := *t.Claims()
 			claims.StillValid = func(time.Time) bool { return live }
 			return &claims, nil
@@ -156,7 +156,7 @@ func hostileCacheExpiry(h *hostile) {
 	tok = g.token(resourcetest.Token{})
 	steps := func() (got string) {
 		for _, live = range []bool{true, true, false, true, true} {
-			got += fmt.Sprint(g.bearer(tok).status, " ", asked, ";")
+			got += fmt.Sprint(g.bearer(tok).status, " ", verifications, ";")
 		}
 		return got
 	}
@@ -222,9 +222,9 @@ func hostileCacheLimits(h *hostile) {
 	f, verified := h.countedFixture(func(c *resource.Config) { c.Limits.CacheEntries = 1 }, nil)
 	tok := f.token(resourcetest.Token{})
 	f.bearer(tok)
-	bad := f.token(resourcetest.Token{Fault: resourcetest.WrongSignature})
+	forged := f.token(resourcetest.Token{Fault: resourcetest.WrongSignature})
 	for i := range 100 {
-		f.bearer(flip(bad, len(bad)-5-i%50))
+		f.bearer(flip(forged, len(forged)-5-i%50))
 	}
 	before := verified.Load()
 	h.expect("225 valid token after 100 invalid ones, in a cache with one entry", cacheResult{f.bearer(tok), verified.Load() - before}, cacheResult{accepted, 0})

@@ -185,7 +185,7 @@ func hostileKeyIDs(h *hostile) {
 	jwk := func(k *ecdsa.PrivateKey, kid any) string {
 		return string(resourcetest.JWK(k.Public(), map[string]any{"kid": kid}))
 	}
-	good, wrong := key(), []*ecdsa.PrivateKey{key(), key(), key(), key()}
+	right, wrong := key(), []*ecdsa.PrivateKey{key(), key(), key(), key()}
 	rsaKey := string(newRawRSA(2048, 65537, nil).jwk())
 	composed, decomposed := "caf\u00e9", "cafe\u0301"
 	sameKid := func(n int) string { // n wrong keys, then the right one, all with the same kid
@@ -193,7 +193,7 @@ func hostileKeyIDs(h *hostile) {
 		for _, k := range wrong[:n] {
 			set = append(set, jwk(k, "k"))
 		}
-		return strings.Join(append(set, jwk(good, "k")), ",")
+		return strings.Join(append(set, jwk(right, "k")), ",")
 	}
 	for _, row := range []struct {
 		name string
@@ -201,20 +201,20 @@ func hostileKeyIDs(h *hostile) {
 		kid  string // "": no kid
 		want answer
 	}{
-		{"123 no kid, one of two keys has the right key type", jwk(good, "k") + "," + rsaKey, "", accepted},
-		{"123 no kid, two keys have the right key type", jwk(good, "k") + "," + jwk(wrong[0], "l"), "", invalid},
-		{"123 no kid, the only key has no kid", jwk(good, resourcetest.Remove), "", accepted},
-		{"123 kid, the only key has no kid", jwk(good, resourcetest.Remove), "k", invalid},
-		{"125 kid composed, key decomposed (NFC, NFD)", jwk(good, decomposed), composed, invalid},
-		{"125 kid and key composed", jwk(good, composed), composed, accepted},
-		{"127 kid of a key with another key type", jwk(good, "k") + "," + rsaKey, "x", invalid},
+		{"123 no kid, one of two keys has the right key type", jwk(right, "k") + "," + rsaKey, "", accepted},
+		{"123 no kid, two keys have the right key type", jwk(right, "k") + "," + jwk(wrong[0], "l"), "", invalid},
+		{"123 no kid, the only key has no kid", jwk(right, resourcetest.Remove), "", accepted},
+		{"123 kid, the only key has no kid", jwk(right, resourcetest.Remove), "k", invalid},
+		{"125 kid composed, key decomposed (NFC, NFD)", jwk(right, decomposed), composed, invalid},
+		{"125 kid and key composed", jwk(right, composed), composed, accepted},
+		{"127 kid of a key with another key type", jwk(right, "k") + "," + rsaKey, "x", invalid},
 		{"128 one wrong key first with the same kid", sameKid(1), "k", accepted},
 		{"128 three wrong keys first with the same kid", sameKid(3), "k", accepted},
 		{"128 four wrong keys first: the fifth key is not tried", sameKid(4), "k", invalid},
-		{"128 kid of a wrong key, the right key has another kid", jwk(wrong[0], "k") + "," + jwk(good, "l"), "k", invalid},
+		{"128 kid of a wrong key, the right key has another kid", jwk(wrong[0], "k") + "," + jwk(right, "l"), "k", invalid},
 	} {
 		f := newFixture(h.T, func(_ *resource.Config, k *jwks.Config) { k.Keys = []byte(`{"keys":[` + row.set + `]}`) })
-		token := resourcetest.Token{Signer: good, Header: map[string]any{"kid": row.kid}}
+		token := resourcetest.Token{Signer: right, Header: map[string]any{"kid": row.kid}}
 		if row.kid == "" {
 			token.Header["kid"] = resourcetest.Remove
 		}

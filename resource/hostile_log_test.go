@@ -52,8 +52,8 @@ func hostileLogInjection(h *hostile) {
 			f.bearer(token)
 		}
 		written := f.log.take()
-		bad := strings.ContainsFunc(strings.ReplaceAll(written, "\n", ""), func(c rune) bool { return c < ' ' || c > '~' && c != '\u00e9' && c != '§' })
-		h.expect("264 "+name+": only printable text", bad || regexp.MustCompile(`\\[^"\\]`).MatchString(written), false)
+		unprintable := strings.ContainsFunc(strings.ReplaceAll(written, "\n", ""), func(c rune) bool { return c < ' ' || c > '~' && c != '\u00e9' && c != '§' })
+		h.expect("264 "+name+": only printable text", unprintable || regexp.MustCompile(`\\[^"\\]`).MatchString(written), false)
 		var longest int
 		for line := range strings.Lines(written) {
 			record := map[string]any{}
@@ -120,7 +120,7 @@ func hostilePrinted(h *hostile) {
 		c.Hooks.Observers = []resource.Observer{&events}
 		config, keys = *c, *k
 	})
-	keys.Transport = nil // the test issuer behind it stores the tokens that it issued
+	keys.Transport = nil // it belongs to the test issuer, which stores the tokens that it issued
 	req := httptest.NewRequest("POST", identifier, nil)
 	valid, forged := f.token(resourcetest.Token{}), f.token(resourcetest.Token{Fault: resourcetest.WrongSignature})
 	req.Header.Set("Authorization", "Bearer "+valid)
@@ -212,7 +212,7 @@ func hostileErrors(h *hostile) {
 		return replyOf(handler, req)
 	}
 	for name, token := range map[string]string{
-		"267 unknown kid": plain.param("kid", `"x"`), "267 bad signature": plain.token(resourcetest.Token{Fault: resourcetest.WrongSignature}),
+		"267 unknown kid": plain.param("kid", `"x"`), "267 invalid signature": plain.token(resourcetest.Token{Fault: resourcetest.WrongSignature}),
 		"267 alg none": plain.param("alg", `"none"`), "267 unknown issuer": plain.claim("iss", `"x"`), "267 not a JWT": "x",
 	} {
 		h.expect(name+": same answer and header fields", ask(token), rejectionReply(invalid))

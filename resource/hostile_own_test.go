@@ -62,7 +62,7 @@ func ownHeader(h *hostile) {
 	h.expect("own 13 200 KB of claims with a larger maximum", largeLimit.bearer(largeLimit.claim("x", quoted(strings.Repeat("x", 150_000)))), invalid)
 }
 
-// long mints a valid token of exactly size bytes.
+// tokenOfSize mints a valid token of exactly size bytes.
 func (f *fixture) tokenOfSize(size int) string {
 	for extra := range 8 { // some lengths are impossible in base64url for a given header
 		for pad := size*3/4 - 700; ; pad++ {
@@ -409,8 +409,8 @@ func ownKeys(h *hostile) {
 	// A 401 means that the token is invalid. That cannot be determined without keys.
 	f.issuer.Fail(resourcetest.Any, resourcetest.Failure{Status: 500})
 	time.Sleep(25 * time.Hour)
-	bad := f.token(resourcetest.Token{Fault: resourcetest.WrongSignature})
-	h.expect("own 95 invalid signature, keys too old to use", f.bearer(bad), unavailable)
+	forged := f.token(resourcetest.Token{Fault: resourcetest.WrongSignature})
+	h.expect("own 95 invalid signature, keys too old to use", f.bearer(forged), unavailable)
 	h.expect("own 95 valid token, keys too old to use", f.bearer(f.token(resourcetest.Token{})), unavailable)
 	h.expect("own 95 expired token, keys too old to use: no key is needed", f.bearer(f.claim("exp", "1")), expired)
 	synctest.Wait()

@@ -28,7 +28,7 @@ func replyOf(handler http.Handler, req *http.Request) reply {
 	return reply{recorder.Code, recorder.Result().Header, recorder.Body.String()}
 }
 
-// refusal returns the reply for a rejection: the answer with the header fields of all rejections.
+// rejectionReply returns the reply for a rejection: the answer with the header fields of all rejections.
 func rejectionReply(a answer) reply {
 	header := http.Header{
 		"Cache-Control": {"no-store"}, "Content-Type": {"application/json"},
@@ -42,7 +42,7 @@ func rejectionReply(a answer) reply {
 
 const documentText = `{"resource":"` + identifier + `","authorization_servers":["https://auth.example.test"],"bearer_methods_supported":["header"]}`
 
-// document returns the reply with the metadata (RFC 9728 §3.2).
+// metadataReply returns the reply with the metadata (RFC 9728 §3.2).
 func metadataReply(body string) reply {
 	return reply{http.StatusOK, http.Header{
 		"Access-Control-Allow-Origin": {"*"}, "Cache-Control": {"public, max-age=300"}, "Content-Type": {"application/json"},
@@ -150,11 +150,11 @@ func hostileMetadata(h *hostile, f *fixture) {
 		{"255 full-width letter", "GET", root + "/%EF%BD%8Dcp", missing},
 	} {
 		h.expect(row.name, replyOf(alone, httptest.NewRequest(row.method, row.path, nil)), row.want)
-		if row.want.status == 404 { // the handler protects every other path
-			h.expect(row.name+", not served by the protected handler", replyOf(all, httptest.NewRequest(row.method, row.path, nil)), rejectionReply(bare))
+		if row.want.status == 404 { // Handler protects every other path
+			h.expect(row.name+", through Handler: 401", replyOf(all, httptest.NewRequest(row.method, row.path, nil)), rejectionReply(bare))
 			continue
 		}
-		h.expect(row.name+", served by the protected handler", replyOf(all, httptest.NewRequest(row.method, row.path, nil)), row.want)
+		h.expect(row.name+", through Handler", replyOf(all, httptest.NewRequest(row.method, row.path, nil)), row.want)
 	}
 	for name, change := range map[string]func(*http.Request){
 		"256 no token":                            func(*http.Request) {},
@@ -277,7 +277,7 @@ func hostileHostsOverHTTP(h *hostile) {
 		{"252 no Host in HTTP/1.0", "GET /mcp HTTP/1.0\r\n\r\n", bare},
 		{"253 X-Forwarded-Host", "GET /mcp HTTP/1.1\r\nHost: a\r\nX-Forwarded-Host: a\", scope=\"admin\r\n\r\n", bare},
 		{"259 HEAD", "HEAD /mcp HTTP/1.1\r\nHost: a\r\n\r\n", answer{bare.status, bare.challenge, ""}},
-		{"259 HEAD with a bad token", "HEAD /mcp HTTP/1.1\r\nHost: a\r\nAuthorization: Bearer x\r\n\r\n", answer{invalid.status, invalid.challenge, ""}},
+		{"259 HEAD with an invalid token", "HEAD /mcp HTTP/1.1\r\nHost: a\r\nAuthorization: Bearer x\r\n\r\n", answer{invalid.status, invalid.challenge, ""}},
 	} {
 		h.expect(row.name, w.raw(row.text), row.want)
 	}

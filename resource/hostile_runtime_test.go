@@ -47,14 +47,14 @@ func hostileInvalidSignatures(h *hostile) {
 	}
 	h.Cleanup(issuer.Close)
 	f := withLoadedKeys(newFixtureWith(h.T, issuer, nil))
-	bad := f.token(resourcetest.Token{Fault: resourcetest.WrongSignature})
+	forged := f.token(resourcetest.Token{Fault: resourcetest.WrongSignature})
 	var mu sync.Mutex
 	answers := map[answer]int{}
 	var group sync.WaitGroup
 	for i := range 100 {
 		group.Go(func() {
 			for j := range 100 {
-				got := f.bearer(flip(bad, len(bad)-10-(i+j)%200))
+				got := f.bearer(flip(forged, len(forged)-10-(i+j)%200))
 				mu.Lock()
 				answers[got]++
 				mu.Unlock()

@@ -86,7 +86,7 @@ func (w *wire) read(from *bufio.Reader, head bool) answer {
 	}
 }
 
-// one returns an HTTP/1.1 request with these header lines besides Host.
+// http1Request returns an HTTP/1.1 request with these header lines besides Host.
 func http1Request(lines ...string) string {
 	return "POST /mcp HTTP/1.1\r\nHost: mcp.example.test\r\nContent-Length: 0\r\n" + strings.Join(append(lines, ""), "\r\n") + "\r\n"
 }
@@ -94,7 +94,7 @@ func http1Request(lines ...string) string {
 // field is an HTTP/2 header field as it is in the frame.
 type field struct{ name, value string }
 
-// two returns the fields of an HTTP/2 request: the pseudo-headers, then these fields.
+// http2Fields returns the fields of an HTTP/2 request: the pseudo-headers, then these fields.
 func http2Fields(fields ...field) []field {
 	return append([]field{{":method", "POST"}, {":scheme", "http"}, {":path", "/mcp"}, {":authority", "mcp.example.test"}}, fields...)
 }
