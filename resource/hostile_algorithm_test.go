@@ -280,11 +280,11 @@ func leadingZero(f *fixture, k rawRSA) string {
 
 // cubeRoot forges a signature for e = 3 and a verifier that does not check every byte of the
 // padding. Its cube begins with 0 1 ff… 0 DigestInfo hash, with garbage after the hash. If
-// behind is false, the garbage is before the hash, where the padding ends.
-func cubeRoot(input []byte, behind bool) []byte {
+// garbageAfter is false, the garbage is before the hash, where the padding ends.
+func cubeRoot(input []byte, garbageAfter bool) []byte {
 	digest := sha256.Sum256(input)
 	want := append([]byte{0, 1, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0}, append(sha256Info[:len(sha256Info):len(sha256Info)], digest[:]...)...)
-	if !behind {
+	if !garbageAfter {
 		want = []byte(strings.Repeat("\xff", 60))
 		want[0], want[1] = 0, 1
 	}

@@ -18,8 +18,8 @@ import (
 	"github.com/warder-go/warder/resource/resourcetest"
 )
 
-// hostileMetricLabels covers the first part of section 11 of the list, which is about what is written:
-// nothing that a client sends creates a metric series.
+// hostileMetricLabels covers the first part of section 11 of the list, metrics and logs, together
+// with the functions below. It tests that no value from a client creates a metric series.
 func hostileMetricLabels(h *hostile) {
 	f := h.fixture(nil)
 	zeros := func([]byte) []byte { return make([]byte, 64) }
@@ -78,36 +78,38 @@ func hostileLogInjection(h *hostile) {
 	h.expect("264 Caller printed, with line breaks in sub", strings.ContainsAny(fmt.Sprintf("%v %+v %s", caller, caller, caller), "\r\n\x1b"), false)
 }
 
-// hostilePrinted prints every value that could contain a token, with every verb and encoder, and
-// searches the text for the token.
+// checkPrinted prints values with every verb and encoder, and fails if the text contains the token or
+// a segment of it.
+func (h *hostile) checkPrinted(name, token string, values ...any) {
+	h.Helper()
+	var out bytes.Buffer
+	logger := slog.New(slog.NewJSONHandler(&out, nil))
+	for _, v := range values {
+		fmt.Fprintf(&out, "%v|%+v|%#v|%s|%q|%x|%d\n", v, v, v, v, v, v, v)
+		logger.Info("x", "v", v)
+		slog.New(slog.NewTextHandler(&out, nil)).Info("x", "v", v)
+		text, err := json.Marshal(v)
+		fmt.Fprintln(&out, string(text), err)
+		if err, ok := v.(error); ok {
+			for ; err != nil; err = errors.Unwrap(err) {
+				fmt.Fprintf(&out, "%v %+v %#v\n", err, err, err)
+			}
+		}
+	}
+	text, found := out.String(), false
+	for _, part := range append(strings.Split(token, "."), token) {
+		found = found || strings.Contains(text, part) || strings.Contains(text, fmt.Sprintf("%x", part)) || strings.Contains(text, standard(part))
+	}
+	h.expect(name, found, false)
+}
+
+// hostilePrinted prints every value that could contain a token.
 func hostilePrinted(h *hostile) {
 	var seen *resource.Token
 	var jws any
 	var config resource.Config
 	var keys jwks.Config
 	var events eventLog
-	var out bytes.Buffer
-	printed := func(name string, token string, values ...any) {
-		out.Reset()
-		logger := slog.New(slog.NewJSONHandler(&out, nil))
-		for _, v := range values {
-			fmt.Fprintf(&out, "%v|%+v|%#v|%s|%q|%x|%d\n", v, v, v, v, v, v, v)
-			logger.Info("x", "v", v)
-			slog.New(slog.NewTextHandler(&out, nil)).Info("x", "v", v)
-			text, err := json.Marshal(v)
-			fmt.Fprintln(&out, string(text), err)
-			if err, ok := v.(error); ok {
-				for ; err != nil; err = errors.Unwrap(err) {
-					fmt.Fprintf(&out, "%v %+v %#v\n", err, err, err)
-				}
-			}
-		}
-		text, found := out.String(), false
-		for _, part := range append(strings.Split(token, "."), token) {
-			found = found || strings.Contains(text, part) || strings.Contains(text, fmt.Sprintf("%x", part)) || strings.Contains(text, standard(part))
-		}
-		h.expect(name, found, false)
-	}
 	f := h.fixture(func(c *resource.Config, k *jwks.Config) {
 		verifier, err := jwks.New(*k)
 		if err != nil {
@@ -128,20 +130,20 @@ func hostilePrinted(h *hostile) {
 	if refused != nil {
 		h.Fatal(refused.Err)
 	}
-	printed("264 Token that a verifier gets, printed", valid, seen, *seen, []*resource.Token{seen}, struct{ T *resource.Token }{seen})
-	printed("264 Claims that a verifier gets, printed", valid, seen.Claims(), *seen.Claims())
-	printed("264 JWS that a verifier gets, printed", valid, jws)
-	printed("264 Decision, printed", valid, decision, decision.Caller, decision.Request, decision.Request.Header, decision.Request.Context())
-	printed("264 Resource and its configuration, printed", valid, f.res, config, keys, config.Issuers[0])
+	h.checkPrinted("264 Token that a verifier gets, printed", valid, seen, *seen, []*resource.Token{seen}, struct{ T *resource.Token }{seen})
+	h.checkPrinted("264 Claims that a verifier gets, printed", valid, seen.Claims(), *seen.Claims())
+	h.checkPrinted("264 JWS that a verifier gets, printed", valid, jws)
+	h.checkPrinted("264 Decision, printed", valid, decision, decision.Caller, decision.Request, decision.Request.Header, decision.Request.Context())
+	h.checkPrinted("264 Resource and its configuration, printed", valid, f.res, config, keys, config.Issuers[0])
 	req.Header.Set("Authorization", "Bearer "+forged)
 	_, refused = f.res.Authenticate(req)
-	printed("264 Refusal, printed", forged, refused, *refused, refused.Err)
+	h.checkPrinted("264 Refusal, printed", forged, refused, *refused, refused.Err)
 	req.Header.Set("Authorization", "Bearer "+valid+"=")
 	_, refused = f.res.Authenticate(req)
-	printed("264 Refusal of a malformed token, printed", valid, refused, *refused, refused.Err)
+	h.checkPrinted("264 Refusal of a malformed token, printed", valid, refused, *refused, refused.Err)
 	req.Header.Set("Authorization", "Bearer "+valid+" x")
 	_, refused = f.res.Authenticate(req)
-	printed("264 Refusal of a malformed header, printed", valid, refused, *refused, refused.Err)
+	h.checkPrinted("264 Refusal of a malformed header, printed", valid, refused, *refused, refused.Err)
 	// Package otelwarder sets span attributes from the Event only.
 	h.expect("266 number of Events, from which span attributes are set", len(events), 4)
 	for i, result := range []string{"accepted", "invalid signature", "malformed token", "malformed header"} {
@@ -149,7 +151,7 @@ func hostilePrinted(h *hostile) {
 		if i == 1 {
 			token = forged
 		}
-		printed("266 Event of a decision, printed: "+result, token, events[i], &events[i])
+		h.checkPrinted("266 Event of a decision, printed: "+result, token, events[i], &events[i])
 	}
 	h.checkNoToken("264 the log of these requests", valid, f.log.take())
 }

@@ -21,8 +21,8 @@ import (
 	"github.com/warder-go/warder/resource/resourcetest"
 )
 
-// hostileCanceledRequest covers the second part of section 11 of the list, together with the functions
-// below. It tests that a request that the client canceled ends at once and is not cached.
+// hostileCanceledRequest covers the second part of section 11 of the list, together with the
+// functions below. It tests that a canceled request ends at once and is not cached.
 func hostileCanceledRequest(h *hostile) {
 	f := newFixture(h.T, nil)
 	f.issuer.Fail(resourcetest.Any, resourcetest.Failure{Hang: true})
