@@ -14,8 +14,8 @@ import (
 	"github.com/warder-go/warder/resource"
 )
 
-// FuzzClaims: claims are read exactly if they mean one thing to everybody and each has
-// the type that its RFC gives it, and then with the values that others read.
+// FuzzClaims tests that ParseClaims accepts an object only if it has one interpretation and each
+// claim has the type that its RFC defines, and that the values are those of another reader.
 func FuzzClaims(f *testing.F) {
 	for _, seed := range []string{
 		`{"iss":"https://as","sub":"a","aud":["x","y"],"exp":1800000000,"nbf":1700000000.5,"iat":1.7e9,"jti":"1","client_id":"c","scope":"a b  c"}`,
@@ -31,11 +31,11 @@ func FuzzClaims(f *testing.F) {
 		before := bytes.Clone(object)
 		got, err := resource.ParseClaims(object)
 		if !bytes.Equal(object, before) {
-			t.Fatalf("%q was changed to %q", before, object)
+			t.Fatalf("%q was modified to %q", before, object)
 		}
 		want, ok := wantClaims(object)
 		if (err == nil) != ok || (got == nil) == ok {
-			t.Fatalf("%q: %v, error %v, want it read: %v", object, got, err, ok)
+			t.Fatalf("%q: claims %v, error %v, want accepted: %v", object, got, err, ok)
 		}
 		if err != nil {
 			return
@@ -45,7 +45,7 @@ func FuzzClaims(f *testing.F) {
 			!got.Expiry.Equal(want.Expiry) || !got.NotBefore.Equal(want.NotBefore) || !got.IssuedAt.Equal(want.IssuedAt) || got.StillValid != nil || got.Introspected || got.CacheFor != 0 {
 			t.Fatalf("%q:\n got %+v\nwant %+v", object, got, want)
 		}
-		// A reader further in that ignores case and takes the last of several.
+		// A reader that ignores case and takes the last of several members gets the same values.
 		var naive struct{ Iss, Sub, JTI string }
 		if err := json.Unmarshal(object, &naive); err != nil || naive.Iss != got.Issuer || naive.Sub != got.Subject || naive.JTI != got.TokenID {
 			t.Fatalf("%q: encoding/json reads %+v, error %v", object, naive, err)
@@ -53,7 +53,7 @@ func FuzzClaims(f *testing.F) {
 	})
 }
 
-// wantClaims reads claims by other means (RFC 7519 §4.1, RFC 9068 §2.2).
+// wantClaims is a second implementation that reads claims (RFC 7519 §4.1, RFC 9068 §2.2).
 func wantClaims(object []byte) (c resource.Claims, ok bool) {
 	members, ok := strictjsontest.Object(object)
 	if !ok || len(object) > maxClaimsBytes || strictjsontest.CaseVariant(members, "iss", "sub", "aud", "exp", "nbf", "iat", "jti",
@@ -78,7 +78,7 @@ func wantClaims(object []byte) (c resource.Claims, ok bool) {
 		if c.Audience, ok = stringsOf(raw); !ok || len(c.Audience) > maxAudiences {
 			return c, false
 		}
-		c.Audience = append([]string{}, c.Audience...) // an aud for nobody is not an absent one
+		c.Audience = append([]string{}, c.Audience...) // an empty aud is not a missing one
 	}
 	for _, name := range []string{"scope", "scp"} {
 		raw, present := members[name]
@@ -122,8 +122,8 @@ func stringsOf(raw json.RawMessage) (list []string, ok bool) {
 	return list, ok
 }
 
-// wantDate reads a NumericDate exactly, from 0 to the last second of the year 9999.
-// Zero may have a sign, an exponent at most three digits: nobody sends others.
+// wantDate reads a NumericDate exactly, from 0 to the last second of the year 9999. A zero may have
+// a sign. An exponent above 100 or below -100 is rejected.
 func wantDate(text string) (time.Time, bool) {
 	_, exponent, _ := strings.Cut(strings.ToLower(text), "e")
 	shift, err := strconv.Atoi("0" + strings.TrimLeft(exponent, "+-"))

@@ -13,16 +13,16 @@ import (
 	"github.com/warder-go/warder/resource"
 )
 
-// goodToken is the only one that fuzzResource accepts; it is the example of RFC 6750
-// §2.1, and opaque, so that no clock and no key has a say.
-const goodToken = "mF_9.B5f-4.1JqM"
+// validToken is the only token that fuzzResource accepts. It is the example of RFC 6750 §2.1. It is
+// opaque, so the result does not depend on a clock or a key.
+const validToken = "mF_9.B5f-4.1JqM"
 
 type oneToken struct{}
 
 func (oneToken) Issuer() string { return "https://auth.example.test" }
 
 func (oneToken) Verify(_ context.Context, t *resource.Token) (*resource.Claims, error) {
-	if t.Raw() != goodToken {
+	if t.Raw() != validToken {
 		return nil, errors.New("another token")
 	}
 	return &resource.Claims{Issuer: "https://auth.example.test", Subject: "alice", Audience: []string{identifier}}, nil
@@ -42,11 +42,11 @@ func fuzzResource(f *testing.F) *resource.Resource {
 var (
 	// RFC 6750 §2.1 and RFC 9110 §11.4: the scheme in any case, 1*SP, a b64token.
 	bearerGrammar = regexp.MustCompile(`^[Bb][Ee][Aa][Rr][Ee][Rr] +([A-Za-z0-9._~+/-]+=*)$`)
-	// Bearer, whatever follows it.
+	// The scheme Bearer, with or without a token.
 	bearerScheme = regexp.MustCompile(`^[Bb][Ee][Aa][Rr][Ee][Rr]($|[ \t])`)
 )
 
-// wantReason is the verdict on the lines of Authorization, by the grammar: "" accepts.
+// wantReason returns the reason that the grammar requires for Authorization lines; "" if accepted.
 func wantReason(lines []string) resource.Reason {
 	switch {
 	case len(lines) > 1:
@@ -60,20 +60,20 @@ func wantReason(lines []string) resource.Reason {
 	switch {
 	case token == nil:
 		return resource.ReasonMalformedRequest
-	case token[1] == goodToken:
+	case token[1] == validToken:
 		return ""
 	}
-	return "some other, about the token"
+	return "another reason, about the token"
 }
 
-// FuzzAuthorization: a request is accepted exactly if it has one Authorization line
-// with the one good token in it, and the other answers follow the grammar.
+// FuzzAuthorization tests that a request is accepted exactly if it has one Authorization line with
+// the valid token, and that the other answers follow the grammar.
 func FuzzAuthorization(f *testing.F) {
 	for _, seed := range []string{
-		"Bearer " + goodToken, "bearer  " + goodToken, "BEARER " + goodToken, "Bearer\t" + goodToken, "Bearer " + goodToken + " ", "Bearer",
-		"Bearer ", "", "Basic dXNlcjpw", "Bearer=" + goodToken, "Bearer " + goodToken + ",Bearer x", "Bearer " + goodToken + "\nBearer " + goodToken,
-		"Bearer " + goodToken + "\n", "DPoP " + goodToken, "Bearer \"" + goodToken + "\"", "Bearer a=b", "Bearer ===", "Bearer eyJhbGciOiJub25lIn0.e30.",
-		"Bearer " + strings.Repeat("a", defaultMaxTokenBytes+1), "Ｂearer x", "Bearer é", "Bearer " + goodToken + "\x00",
+		"Bearer " + validToken, "bearer  " + validToken, "BEARER " + validToken, "Bearer\t" + validToken, "Bearer " + validToken + " ", "Bearer",
+		"Bearer ", "", "Basic dXNlcjpw", "Bearer=" + validToken, "Bearer " + validToken + ",Bearer x", "Bearer " + validToken + "\nBearer " + validToken,
+		"Bearer " + validToken + "\n", "DPoP " + validToken, "Bearer \"" + validToken + "\"", "Bearer a=b", "Bearer ===", "Bearer eyJhbGciOiJub25lIn0.e30.",
+		"Bearer " + strings.Repeat("a", defaultMaxTokenBytes+1), "Ｂearer x", "Bearer é", "Bearer " + validToken + "\x00",
 	} {
 		f.Add(seed, false)
 	}
@@ -90,12 +90,12 @@ func FuzzAuthorization(f *testing.F) {
 		}
 		checkDecision(t, res, req, wantReason(values))
 		if got := strings.Join(req.Header["Authorization"], "\n"); !absent && got != lines || absent && req.Header["Authorization"] != nil {
-			t.Fatalf("the header was changed to %q", got)
+			t.Fatalf("the header was modified to %q", got)
 		}
 	})
 }
 
-// checkDecision asks the resource and compares with the grammar's verdict.
+// checkDecision compares the decision about a request with the reason that the grammar requires.
 func checkDecision(t *testing.T, res *resource.Resource, req *http.Request, want resource.Reason) {
 	t.Helper()
 	lines := req.Header["Authorization"]
@@ -105,19 +105,19 @@ func checkDecision(t *testing.T, res *resource.Resource, req *http.Request, want
 		t.Fatalf("%q: refusal %v, want %q", lines, refusal, want)
 	case refusal == nil:
 		if decision.Caller.Subject() != "alice" || len(decision.Request.Header["Authorization"]) > 0 || decision.Request.Header.Get("Other") != req.Header.Get("Other") {
-			t.Fatalf("%q: accepted, but handed on as %v with %v", lines, decision.Caller, decision.Request.Header)
+			t.Fatalf("%q: accepted, but the handler gets %v with %v", lines, decision.Caller, decision.Request.Header)
 		}
 		return
 	case decision != (resource.Decision{}):
-		t.Fatalf("%q: refused and accepted", lines)
+		t.Fatalf("%q: both a refusal and a decision", lines)
 	}
 	status := map[resource.Reason]int{resource.ReasonMissingCredentials: 401, resource.ReasonMalformedRequest: 400, resource.ReasonTokenTooLarge: 401}
 	known, ok := status[want]
 	got, isKnown := status[refusal.Reason]
 	if ok && (refusal.Reason != want || refusal.Status != known) || !ok && (isKnown || refusal.Status != 401) {
-		t.Fatalf("%q: refused with %d %s (%d), want %q", lines, refusal.Status, refusal.Reason, got, want)
+		t.Fatalf("%q: rejected with %d %s (%d), want %q", lines, refusal.Status, refusal.Reason, got, want)
 	}
-	// RFC 6750 §3.1: no error code where no credentials came.
+	// RFC 6750 §3.1: no error code in the answer to a request without credentials.
 	challenge := strings.Join(refusal.Challenges, "\n")
 	if strings.Contains(challenge, "error=") == (want == resource.ReasonMissingCredentials) || strings.Contains(challenge, "\n") {
 		t.Fatalf("%q: challenge %q", lines, challenge)
@@ -129,8 +129,8 @@ var (
 	obsFold           = regexp.MustCompile(`[ \t]*\r?\n[ \t]+`)
 )
 
-// authorizations reads a head line by line. A folded line is one line, with a space
-// where it was folded (RFC 9112 §5.2).
+// authorizations returns the values of the Authorization lines in a request head. It joins a folded
+// line with a space (RFC 9112 §5.2).
 func authorizations(head string) (values []string) {
 	head, _, _ = strings.Cut(strings.ReplaceAll(head, "\r\n", "\n"), "\n\n")
 	for line := range strings.SplitSeq(obsFold.ReplaceAllString(head, " "), "\n") {
@@ -141,16 +141,16 @@ func authorizations(head string) (values []string) {
 	return values
 }
 
-// FuzzRequestHead: whatever stands in a request's head, it is accepted only if, read
-// line by line, it has exactly one Authorization line, with the good token.
+// FuzzRequestHead tests that a request is accepted only if its head, read line by line, has exactly
+// one Authorization line with the valid token.
 func FuzzRequestHead(f *testing.F) {
 	const start = "POST /mcp HTTP/1.1\r\nHost: mcp.example.test\r\n"
 	for _, seed := range []string{
-		"Authorization: Bearer " + goodToken + "\r\n", "authorization:bearer " + goodToken + " \t\r\nX: y\r\n",
-		"Authorization: Bearer x\r\nAuthorization: Bearer " + goodToken + "\r\n", "Authorization : Bearer " + goodToken + "\r\n",
-		"Authorization: Bearer\r\n " + goodToken + "\r\n", "X: y\r\n Authorization: Bearer " + goodToken + "\r\n", "X: y\nAuthorization: Bearer " + goodToken + "\n",
-		"X: y\rAuthorization: Bearer " + goodToken + "\r\n", "Authorization: Bearer " + goodToken + "\nAuthorization:\n", "Proxy-Authorization: Bearer " + goodToken + "\r\n",
-		"Transfer-Encoding: chunked\r\nTrailer: Authorization\r\n\r\n0\r\nAuthorization: Bearer " + goodToken + "\r\n", "Authorization: Bearer " + goodToken + "\x00\r\n",
+		"Authorization: Bearer " + validToken + "\r\n", "authorization:bearer " + validToken + " \t\r\nX: y\r\n",
+		"Authorization: Bearer x\r\nAuthorization: Bearer " + validToken + "\r\n", "Authorization : Bearer " + validToken + "\r\n",
+		"Authorization: Bearer\r\n " + validToken + "\r\n", "X: y\r\n Authorization: Bearer " + validToken + "\r\n", "X: y\nAuthorization: Bearer " + validToken + "\n",
+		"X: y\rAuthorization: Bearer " + validToken + "\r\n", "Authorization: Bearer " + validToken + "\nAuthorization:\n", "Proxy-Authorization: Bearer " + validToken + "\r\n",
+		"Transfer-Encoding: chunked\r\nTrailer: Authorization\r\n\r\n0\r\nAuthorization: Bearer " + validToken + "\r\n", "Authorization: Bearer " + validToken + "\x00\r\n",
 	} {
 		f.Add(seed)
 	}
@@ -158,7 +158,7 @@ func FuzzRequestHead(f *testing.F) {
 	f.Fuzz(func(t *testing.T, head string) {
 		req, err := http.ReadRequest(bufio.NewReader(strings.NewReader(start + head + "\r\n")))
 		if err != nil {
-			return // net/http answers 400 itself
+			return // net/http answers 400
 		}
 		if _, refusal := res.Authenticate(req.WithContext(t.Context())); refusal != nil {
 			return

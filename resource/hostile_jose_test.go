@@ -15,31 +15,31 @@ import (
 	"github.com/warder-go/warder/resource/resourcetest"
 )
 
-// A meter counts what leaves, wherever to.
-type meter struct {
+// countingTransport counts the requests that are sent, to any host.
+type countingTransport struct {
 	to http.RoundTripper
 	n  atomic.Int64
 }
 
-func (m *meter) RoundTrip(r *http.Request) (*http.Response, error) {
+func (m *countingTransport) RoundTrip(r *http.Request) (*http.Response, error) {
 	m.n.Add(1)
 	return m.to.RoundTrip(r)
 }
 
-// hostileJOSE is section 4. No parameter of a header is ever followed: the section
-// runs without one request to anywhere.
+// hostileJOSE covers section 4 of the list: header parameters. No parameter is followed: the
+// rows cause no network requests.
 func hostileJOSE(h *hostile) {
-	out := new(meter)
+	out := new(countingTransport)
 	f := h.fixture(func(_ *resource.Config, k *jwks.Config) { out.to, k.Transport = k.Transport, out })
-	before, asked := out.n.Load(), f.issuer.Count(resourcetest.Any)
-	h.expect("119 the meter works: keys were fetched", before > 0, true)
+	before, issuerRequests := out.n.Load(), f.issuer.Count(resourcetest.Any)
+	h.expect("119 the transport counts: keys were fetched", before > 0, true)
 
 	attacker, err := ecdsa.GenerateKey(elliptic.P256(), rand.Reader)
 	if err != nil {
 		h.Fatal(err)
 	}
 	public := string(resourcetest.JWK(attacker.Public(), map[string]any{"kid": "evil"}))
-	head := func(members string) string { return f.signed(f.goodHeader()+members+"}", f.goodPayload()+"}") }
+	head := func(members string) string { return f.signed(f.validHeader()+members+"}", f.validPayload()+"}") }
 	forged := func(header map[string]any) string {
 		return f.token(resourcetest.Token{Signer: attacker, Header: header})
 	}
@@ -52,128 +52,128 @@ func hostileJOSE(h *hostile) {
 		return out.String()
 	}
 	kid := func(text string) string { return f.token(resourcetest.Token{Header: map[string]any{"kid": text}}) }
-	unencoded := func(members string) string { // RFC 7797 §3: the payload as it is
+	unencoded := func(members string) string { // RFC 7797 §3: the payload is not base64url-encoded
 		return f.issuer.Token(resourcetest.Token{
-			RawHeader: []byte(f.goodHeader() + members + "}"), RawPayload: []byte(f.goodPayload() + "}"),
+			RawHeader: []byte(f.validHeader() + members + "}"), RawPayload: []byte(f.validPayload() + "}"),
 			Encode: func(n int, content []byte) string {
 				if n == 1 {
-					return "payload" // what b64token allows of an unencoded one
+					return "payload" // contains only characters of b64token
 				}
 				return b64(content)
 			},
 		})
 	}
 
-	h.walk(f, []tokenRow{
-		{"114 crit names exp (RFC 7515 §4.1.11)", head(`,"crit":["exp"],"exp":1`), invalid, whyForm},
-		{"114 crit names what nobody knows", head(`,"crit":["http://example.test/x"],"http://example.test/x":true`), invalid, whyForm},
-		{"115 crit empty", head(`,"crit":[]`), invalid, whyForm},
-		{"116 crit a string", head(`,"crit":"exp"`), invalid, whyForm},
-		{"116 crit null", head(`,"crit":null`), invalid, whyForm},
-		{"116 crit with a name twice", head(`,"crit":["x","x"],"x":1`), invalid, whyForm},
-		{"116 crit names alg (CVE-2026-35042)", head(`,"crit":["alg"]`), invalid, whyForm},
-		{"116 crit names an absent member", head(`,"crit":["x"]`), invalid, whyForm},
-		{"116 Crit", head(`,"Crit":["x"],"x":1`), invalid, whyForm},
-		{"117 b64 false with crit (RFC 7797 §3)", head(`,"b64":false,"crit":["b64"]`), invalid, whyForm},
-		{"117 b64 false without crit", head(`,"b64":false`), invalid, whyForm},
-		{"117 b64 false, payload unencoded", unencoded(`,"b64":false,"crit":["b64"]`), invalid, whyForm},
-		{"117 b64 true", head(`,"b64":true,"crit":["b64"]`), invalid, whyForm},
-		{"118 b64 a string", head(`,"b64":"x"`), invalid, whyForm},
-		{"119 jku, well signed", f.param("jku", `"https://evil.example.test/jwks"`), accepted, ""},
-		{"119 jku of an attacker who signed", forged(map[string]any{"kid": "evil", "jku": "https://evil.example.test/jwks"}), invalid, whyKey},
-		{"119 jku by http", forged(map[string]any{"jku": "http://evil.example.test/jwks"}), invalid, whySig},
-		{"119 jku of a file", forged(map[string]any{"jku": "file:///etc/passwd"}), invalid, whySig},
-		{"119 jku of the cloud's metadata", forged(map[string]any{"jku": "http://169.254.169.254/latest"}), invalid, whySig},
-		{"119 jku on the issuer's own host", forged(map[string]any{"jku": f.issuer.Identifier() + "/upload"}), invalid, whySig},
-		{"119 jku a number", f.param("jku", "1"), accepted, ""},
-		{"119 x5u of an attacker who signed", forged(map[string]any{"x5u": "https://evil.example.test/cert"}), invalid, whySig},
-		{"119 x5u of a file", f.param("x5u", `"file:///dev/zero"`), accepted, ""},
-		{"120 jwk of an attacker who signed (CVE-2018-0114)", forged(map[string]any{"jwk": raw(public)}), invalid, whySig},
-		{"120 jwk, its kid in the header", forged(map[string]any{"kid": "evil", "jwk": raw(public)}), invalid, whyKey},
-		{"120 jwk without kid", forged(map[string]any{"kid": resourcetest.Remove, "jwk": raw(public)}), invalid, whySig},
-		{"120 jwk symmetric", forged(map[string]any{"jwk": raw(`{"kty":"oct","k":"AA"}`)}), invalid, whySig},
-		{"120 jwk is garbage, well signed", f.param("jwk", `"garbage"`), accepted, ""},
-		{"121 x5c of an attacker who signed", forged(map[string]any{"x5c": []string{"MIIB"}}), invalid, whySig},
-		{"121 x5c is garbage, well signed", f.param("x5c", `["not base64"]`), accepted, ""},
-		{"121 x5c is a string, well signed", f.param("x5c", `"MIIB"`), accepted, ""},
-		{"121 x5c is null, well signed", f.param("x5c", "null"), accepted, ""},
-		{"122 x5t of another certificate, well signed", f.param("x5t", `"AAAA"`), accepted, ""},
-		{"122 x5t#S256 of another certificate, well signed", f.param("x5t#S256", `"AAAA"`), accepted, ""},
-		{"122 x5t a number, well signed", f.param("x5t", "1"), accepted, ""},
+	h.checkTokens(f, []tokenRow{
+		{"114 crit names exp (RFC 7515 §4.1.11)", head(`,"crit":["exp"],"exp":1`), invalid, reasonMalformed},
+		{"114 crit names an unknown extension", head(`,"crit":["http://example.test/x"],"http://example.test/x":true`), invalid, reasonMalformed},
+		{"115 crit is empty", head(`,"crit":[]`), invalid, reasonMalformed},
+		{"116 crit is a string", head(`,"crit":"exp"`), invalid, reasonMalformed},
+		{"116 crit is null", head(`,"crit":null`), invalid, reasonMalformed},
+		{"116 crit with a duplicate name", head(`,"crit":["x","x"],"x":1`), invalid, reasonMalformed},
+		{"116 crit names alg (CVE-2026-35042)", head(`,"crit":["alg"]`), invalid, reasonMalformed},
+		{"116 crit names a missing member", head(`,"crit":["x"]`), invalid, reasonMalformed},
+		{"116 Crit in mixed case", head(`,"Crit":["x"],"x":1`), invalid, reasonMalformed},
+		{"117 b64 false with crit (RFC 7797 §3)", head(`,"b64":false,"crit":["b64"]`), invalid, reasonMalformed},
+		{"117 b64 false without crit", head(`,"b64":false`), invalid, reasonMalformed},
+		{"117 b64 false, payload not encoded", unencoded(`,"b64":false,"crit":["b64"]`), invalid, reasonMalformed},
+		{"117 b64 true", head(`,"b64":true,"crit":["b64"]`), invalid, reasonMalformed},
+		{"118 b64 is a string", head(`,"b64":"x"`), invalid, reasonMalformed},
+		{"119 jku with a valid signature", f.param("jku", `"https://evil.example.test/jwks"`), accepted, ""},
+		{"119 jku of the attacker who signed the token", forged(map[string]any{"kid": "evil", "jku": "https://evil.example.test/jwks"}), invalid, reasonKeyUnknown},
+		{"119 jku with scheme http", forged(map[string]any{"jku": "http://evil.example.test/jwks"}), invalid, reasonSignature},
+		{"119 jku is a file URL", forged(map[string]any{"jku": "file:///etc/passwd"}), invalid, reasonSignature},
+		{"119 jku is the cloud metadata service", forged(map[string]any{"jku": "http://169.254.169.254/latest"}), invalid, reasonSignature},
+		{"119 jku on the issuer's host", forged(map[string]any{"jku": f.issuer.Identifier() + "/upload"}), invalid, reasonSignature},
+		{"119 jku is a number", f.param("jku", "1"), accepted, ""},
+		{"119 x5u of the attacker who signed the token", forged(map[string]any{"x5u": "https://evil.example.test/cert"}), invalid, reasonSignature},
+		{"119 x5u is a file URL", f.param("x5u", `"file:///dev/zero"`), accepted, ""},
+		{"120 jwk of the attacker who signed the token (CVE-2018-0114)", forged(map[string]any{"jwk": raw(public)}), invalid, reasonSignature},
+		{"120 jwk of the attacker, its kid in the header", forged(map[string]any{"kid": "evil", "jwk": raw(public)}), invalid, reasonKeyUnknown},
+		{"120 jwk of the attacker, no kid", forged(map[string]any{"kid": resourcetest.Remove, "jwk": raw(public)}), invalid, reasonSignature},
+		{"120 jwk is symmetric", forged(map[string]any{"jwk": raw(`{"kty":"oct","k":"AA"}`)}), invalid, reasonSignature},
+		{"120 jwk is garbage, valid signature", f.param("jwk", `"garbage"`), accepted, ""},
+		{"121 x5c of the attacker who signed the token", forged(map[string]any{"x5c": []string{"MIIB"}}), invalid, reasonSignature},
+		{"121 x5c is garbage, valid signature", f.param("x5c", `["not base64"]`), accepted, ""},
+		{"121 x5c is a string, valid signature", f.param("x5c", `"MIIB"`), accepted, ""},
+		{"121 x5c is null, valid signature", f.param("x5c", "null"), accepted, ""},
+		{"122 x5t of another certificate, valid signature", f.param("x5t", `"AAAA"`), accepted, ""},
+		{"122 x5t#S256 of another certificate, valid signature", f.param("x5t#S256", `"AAAA"`), accepted, ""},
+		{"122 x5t is a number, valid signature", f.param("x5t", "1"), accepted, ""},
 		{"123 no kid, one key", f.param("kid", ""), accepted, ""},
-		{"124 kid empty", f.param("kid", `""`), invalid, whyForm},
-		{"124 kid a number", f.param("kid", "1"), invalid, whyForm},
-		{"124 kid null", f.param("kid", "null"), invalid, whyForm},
-		{"124 kid an array", f.param("kid", `["`+f.issuer.SigningKeyID("")+`"]`), invalid, whyForm},
-		{"124 kid an object", f.param("kid", `{"kid":"x"}`), invalid, whyForm},
-		{"124 kid true", f.param("kid", "true"), invalid, whyForm},
-		{"125 kid a path", kid("../../../../dev/null"), invalid, whyKey},
-		{"125 kid SQL", kid("' OR 1=1--"), invalid, whyKey},
-		{"125 kid shell", kid("$(id)`id`|id"), invalid, whyKey},
-		{"125 kid a line break", kid("a\r\nlevel=ERROR"), invalid, whyKey},
-		{"125 kid NUL", kid("a\x00b"), invalid, whyKey},
-		{"125 kid of the key and NUL", kid(f.issuer.SigningKeyID("") + "\x00"), invalid, whyKey},
-		{"125 kid of the key and a space", kid(f.issuer.SigningKeyID("") + " "), invalid, whyKey},
-		{"125 kid of the key in upper case", kid(strings.ToUpper(f.issuer.SigningKeyID(""))), invalid, whyKey},
-		{"125 kid of 256 bytes", kid(strings.Repeat("x", 256)), invalid, whyKey},
-		{"125 kid of 257 bytes", kid(strings.Repeat("x", 257)), invalid, whyForm},
-		{"125 kid of 128 characters in 257 bytes", kid(strings.Repeat("é", 128) + "x"), invalid, whyForm},
-		{"125 kid of 7 KB", kid(strings.Repeat("x", 7<<10)), invalid, whyForm},
-		{"125 kid of 10 KB", kid(strings.Repeat("x", 10<<10)), invalid, whyForm},
-		{"125 kid a URL", kid("https://evil.example.test/key"), invalid, whyKey},
-		{"125 kid a template", kid("${jndi:ldap://evil.example.test}{{7*7}}%s%n"), invalid, whyKey},
-		{"129 typ absent", f.param("typ", ""), accepted, ""},
+		{"124 kid is an empty string", f.param("kid", `""`), invalid, reasonMalformed},
+		{"124 kid is a number", f.param("kid", "1"), invalid, reasonMalformed},
+		{"124 kid is null", f.param("kid", "null"), invalid, reasonMalformed},
+		{"124 kid is an array", f.param("kid", `["`+f.issuer.SigningKeyID("")+`"]`), invalid, reasonMalformed},
+		{"124 kid is an object", f.param("kid", `{"kid":"x"}`), invalid, reasonMalformed},
+		{"124 kid is true", f.param("kid", "true"), invalid, reasonMalformed},
+		{"125 kid is a path", kid("../../../../dev/null"), invalid, reasonKeyUnknown},
+		{"125 kid is SQL", kid("' OR 1=1--"), invalid, reasonKeyUnknown},
+		{"125 kid is a shell command", kid("$(id)`id`|id"), invalid, reasonKeyUnknown},
+		{"125 kid with a line break", kid("a\r\nlevel=ERROR"), invalid, reasonKeyUnknown},
+		{"125 kid with NUL", kid("a\x00b"), invalid, reasonKeyUnknown},
+		{"125 kid of the key with a trailing NUL", kid(f.issuer.SigningKeyID("") + "\x00"), invalid, reasonKeyUnknown},
+		{"125 kid of the key with a trailing space", kid(f.issuer.SigningKeyID("") + " "), invalid, reasonKeyUnknown},
+		{"125 kid of the key in upper case", kid(strings.ToUpper(f.issuer.SigningKeyID(""))), invalid, reasonKeyUnknown},
+		{"125 kid of 256 bytes", kid(strings.Repeat("x", 256)), invalid, reasonKeyUnknown},
+		{"125 kid of 257 bytes", kid(strings.Repeat("x", 257)), invalid, reasonMalformed},
+		{"125 kid of 128 characters in 257 bytes", kid(strings.Repeat("é", 128) + "x"), invalid, reasonMalformed},
+		{"125 kid of 7 KB", kid(strings.Repeat("x", 7<<10)), invalid, reasonMalformed},
+		{"125 kid of 10 KB", kid(strings.Repeat("x", 10<<10)), invalid, reasonMalformed},
+		{"125 kid is a URL", kid("https://evil.example.test/key"), invalid, reasonKeyUnknown},
+		{"125 kid is a template", kid("${jndi:ldap://evil.example.test}{{7*7}}%s%n"), invalid, reasonKeyUnknown},
+		{"129 typ missing", f.param("typ", ""), accepted, ""},
 		{"129 typ JWT", f.param("typ", `"JWT"`), accepted, ""},
 		{"129 typ jwt", f.param("typ", `"jwt"`), accepted, ""},
 		{"129 typ at+jwt (RFC 9068 §2.1)", f.param("typ", `"at+jwt"`), accepted, ""},
 		{"129 typ AT+JWT", f.param("typ", `"AT+JWT"`), accepted, ""},
 		{"129 typ application/at+jwt", f.param("typ", `"application/at+jwt"`), accepted, ""},
 		{"129 typ Application/AT+JWT", f.param("typ", `"Application/AT+JWT"`), accepted, ""},
-		{"129 typ id_token", f.param("typ", `"id_token"`), invalid, whyType},
-		{"129 typ dpop+jwt (RFC 8725 §3.11)", f.param("typ", `"dpop+jwt"`), invalid, whyType},
-		{"129 typ logout+jwt", f.param("typ", `"logout+jwt"`), invalid, whyType},
-		{"129 typ secevent+jwt", f.param("typ", `"secevent+jwt"`), invalid, whyType},
-		{"129 typ entity-statement+jwt", f.param("typ", `"entity-statement+jwt"`), invalid, whyType},
-		{"129 typ rt+jwt", f.param("typ", `"rt+jwt"`), invalid, whyType},
-		{"129 typ JOSE", f.param("typ", `"JOSE"`), invalid, whyType},
-		{"129 typ at+jwt with a parameter", f.param("typ", `"at+jwt; v=1"`), invalid, whyType},
-		{"129 typ at+jwt with a space", f.param("typ", `" at+jwt"`), invalid, whyType},
-		{"129 typ a number", f.param("typ", "1"), invalid, whyForm},
-		{"129 typ null", f.param("typ", "null"), invalid, whyForm},
-		{"129 typ empty", f.param("typ", `""`), invalid, whyForm},
-		{"129 typ an array", f.param("typ", `["at+jwt"]`), invalid, whyForm},
-		{"130 zip DEF", f.param("zip", `"DEF"`), invalid, whyForm},
-		{"130 zip null", f.param("zip", "null"), invalid, whyForm},
+		{"129 typ id_token", f.param("typ", `"id_token"`), invalid, reasonTokenType},
+		{"129 typ dpop+jwt (RFC 8725 §3.11)", f.param("typ", `"dpop+jwt"`), invalid, reasonTokenType},
+		{"129 typ logout+jwt", f.param("typ", `"logout+jwt"`), invalid, reasonTokenType},
+		{"129 typ secevent+jwt", f.param("typ", `"secevent+jwt"`), invalid, reasonTokenType},
+		{"129 typ entity-statement+jwt", f.param("typ", `"entity-statement+jwt"`), invalid, reasonTokenType},
+		{"129 typ rt+jwt", f.param("typ", `"rt+jwt"`), invalid, reasonTokenType},
+		{"129 typ JOSE", f.param("typ", `"JOSE"`), invalid, reasonTokenType},
+		{"129 typ at+jwt with a parameter", f.param("typ", `"at+jwt; v=1"`), invalid, reasonTokenType},
+		{"129 typ at+jwt with a leading space", f.param("typ", `" at+jwt"`), invalid, reasonTokenType},
+		{"129 typ is a number", f.param("typ", "1"), invalid, reasonMalformed},
+		{"129 typ is null", f.param("typ", "null"), invalid, reasonMalformed},
+		{"129 typ is an empty string", f.param("typ", `""`), invalid, reasonMalformed},
+		{"129 typ is an array", f.param("typ", `["at+jwt"]`), invalid, reasonMalformed},
+		{"130 zip DEF", f.param("zip", `"DEF"`), invalid, reasonMalformed},
+		{"130 zip is null", f.param("zip", "null"), invalid, reasonMalformed},
 		{"131 url and nonce (RFC 8555 §6.4)", head(`,"url":"https://evil.example.test/","nonce":"n"`), accepted, ""},
-		{"131 enc and epk, of encrypted tokens", head(`,"enc":"A256GCM","epk":{},"p2c":2147483647`), accepted, ""},
-		{"132 cty JWT", f.param("cty", `"JWT"`), invalid, whyForm},
-		{"132 cty of anything", f.param("cty", `"application/json"`), invalid, whyForm},
-		{"132 cty null", f.param("cty", "null"), invalid, whyForm},
+		{"131 enc and epk, parameters of encrypted tokens", head(`,"enc":"A256GCM","epk":{},"p2c":2147483647`), accepted, ""},
+		{"132 cty JWT", f.param("cty", `"JWT"`), invalid, reasonMalformed},
+		{"132 cty application/json", f.param("cty", `"application/json"`), invalid, reasonMalformed},
+		{"132 cty is null", f.param("cty", "null"), invalid, reasonMalformed},
 		{"133 500 unknown members", head(many(500)), accepted, ""},
-		{"133 1,000 unknown members", head(many(1000)), invalid, whyForm},
+		{"133 1,000 unknown members", head(many(1000)), invalid, reasonMalformed},
 	})
-	h.expect("119 nothing was fetched from anywhere", out.n.Load()-before, int64(0))
-	h.expect("126 nor from the issuer, though kids were unknown: tokens are older than the keys", f.issuer.Count(resourcetest.Any)-asked, 0)
+	h.expect("119 no network requests were sent", out.n.Load()-before, int64(0))
+	h.expect("126 no requests to the issuer for unknown kids: the tokens are older than the keys", f.issuer.Count(resourcetest.Any)-issuerRequests, 0)
 
 	hostileStrictType(h)
 	hostileKeyIDs(h)
 	hostileUnknownKey(h)
 }
 
-// hostileStrictType is RFC 9068 §2.1 to the letter.
+// hostileStrictType covers typ in strict mode (RFC 9068 §2.1).
 func hostileStrictType(h *hostile) {
 	f := h.fixture(func(c *resource.Config, _ *jwks.Config) { c.Issuers[0].StrictRFC9068 = true })
-	h.walk(f, []tokenRow{
+	h.checkTokens(f, []tokenRow{
 		{"129 strict: typ at+jwt", f.param("typ", `"at+jwt"`), accepted, ""},
 		{"129 strict: typ application/at+jwt", f.param("typ", `"application/at+jwt"`), accepted, ""},
 		{"129 strict: typ AT+jwt", f.param("typ", `"AT+jwt"`), accepted, ""},
-		{"129 strict: typ JWT", f.param("typ", `"JWT"`), invalid, whyType},
-		{"129 strict: typ absent", f.param("typ", ""), invalid, whyType},
-		{"129 strict: typ id_token", f.param("typ", `"id_token"`), invalid, whyType},
+		{"129 strict: typ JWT", f.param("typ", `"JWT"`), invalid, reasonTokenType},
+		{"129 strict: typ missing", f.param("typ", ""), invalid, reasonTokenType},
+		{"129 strict: typ id_token", f.param("typ", `"id_token"`), invalid, reasonTokenType},
 	})
 }
 
-// hostileKeyIDs: which of several keys a token may be checked with.
+// hostileKeyIDs covers which keys of a set a token is verified with.
 func hostileKeyIDs(h *hostile) {
 	key := func() *ecdsa.PrivateKey {
 		k, err := ecdsa.GenerateKey(elliptic.P256(), rand.Reader)
@@ -185,36 +185,36 @@ func hostileKeyIDs(h *hostile) {
 	jwk := func(k *ecdsa.PrivateKey, kid any) string {
 		return string(resourcetest.JWK(k.Public(), map[string]any{"kid": kid}))
 	}
-	good, wrong := key(), []*ecdsa.PrivateKey{key(), key(), key(), key()}
+	right, wrong := key(), []*ecdsa.PrivateKey{key(), key(), key(), key()}
 	rsaKey := string(newRawRSA(2048, 65537, nil).jwk())
 	composed, decomposed := "caf\u00e9", "cafe\u0301"
-	sameKid := func(n int) string { // n wrong keys, then the right one, all under one kid
+	sameKid := func(n int) string { // n wrong keys, then the right one, all with the same kid
 		var set []string
 		for _, k := range wrong[:n] {
 			set = append(set, jwk(k, "k"))
 		}
-		return strings.Join(append(set, jwk(good, "k")), ",")
+		return strings.Join(append(set, jwk(right, "k")), ",")
 	}
 	for _, row := range []struct {
 		name string
 		set  string
-		kid  string // "": none
+		kid  string // "": no kid
 		want answer
 	}{
-		{"123 no kid, one key of the kind among two", jwk(good, "k") + "," + rsaKey, "", accepted},
-		{"123 no kid, two keys of the kind", jwk(good, "k") + "," + jwk(wrong[0], "l"), "", invalid},
-		{"123 no kid, the only key has none either", jwk(good, resourcetest.Remove), "", accepted},
-		{"123 a kid, the only key has none", jwk(good, resourcetest.Remove), "k", invalid},
-		{"125 kid composed, key decomposed (NFC, NFD)", jwk(good, decomposed), composed, invalid},
-		{"125 both composed", jwk(good, composed), composed, accepted},
-		{"127 kid of another kind's key", jwk(good, "k") + "," + rsaKey, "x", invalid},
-		{"128 one wrong key first under the same kid", sameKid(1), "k", accepted},
-		{"128 three wrong keys first", sameKid(3), "k", accepted},
-		{"128 four: the fifth is not tried", sameKid(4), "k", invalid},
-		{"128 the kid of a wrong key beside it", jwk(wrong[0], "k") + "," + jwk(good, "l"), "k", invalid},
+		{"123 no kid, one of two keys has the right key type", jwk(right, "k") + "," + rsaKey, "", accepted},
+		{"123 no kid, two keys have the right key type", jwk(right, "k") + "," + jwk(wrong[0], "l"), "", invalid},
+		{"123 no kid, the only key has no kid", jwk(right, resourcetest.Remove), "", accepted},
+		{"123 kid, the only key has no kid", jwk(right, resourcetest.Remove), "k", invalid},
+		{"125 kid composed, key decomposed (NFC, NFD)", jwk(right, decomposed), composed, invalid},
+		{"125 kid and key composed", jwk(right, composed), composed, accepted},
+		{"127 kid of a key with another key type", jwk(right, "k") + "," + rsaKey, "x", invalid},
+		{"128 one wrong key first with the same kid", sameKid(1), "k", accepted},
+		{"128 three wrong keys first with the same kid", sameKid(3), "k", accepted},
+		{"128 four wrong keys first: the fifth key is not tried", sameKid(4), "k", invalid},
+		{"128 kid of a wrong key, the right key has another kid", jwk(wrong[0], "k") + "," + jwk(right, "l"), "k", invalid},
 	} {
 		f := newFixture(h.T, func(_ *resource.Config, k *jwks.Config) { k.Keys = []byte(`{"keys":[` + row.set + `]}`) })
-		token := resourcetest.Token{Signer: good, Header: map[string]any{"kid": row.kid}}
+		token := resourcetest.Token{Signer: right, Header: map[string]any{"kid": row.kid}}
 		if row.kid == "" {
 			token.Header["kid"] = resourcetest.Remove
 		}
@@ -222,8 +222,8 @@ func hostileKeyIDs(h *hostile) {
 	}
 }
 
-// hostileUnknownKey counts fetches: a kid that nobody knows costs at most one, and
-// none while the last is fresh.
+// hostileUnknownKey counts fetches: an unknown kid causes at most one fetch, and none within
+// five seconds of the last one.
 func hostileUnknownKey(h *hostile) {
 	f := h.fixture(nil)
 	type outcome struct {
@@ -237,7 +237,7 @@ func hostileUnknownKey(h *hostile) {
 	h.expect("126 unknown kid, keys just fetched", ask(), outcome{invalid, 1})
 	time.Sleep(5 * time.Second)
 	h.expect("126 five seconds later: one fetch", ask(), outcome{invalid, 2})
-	h.expect("126 and none more", ask(), outcome{invalid, 2})
+	h.expect("126 no second fetch immediately after", ask(), outcome{invalid, 2})
 	time.Sleep(5*time.Second - 1)
-	h.expect("126 nor just before the next five seconds are over", ask(), outcome{invalid, 2})
+	h.expect("126 no fetch one nanosecond before the next five seconds have passed", ask(), outcome{invalid, 2})
 }

@@ -15,7 +15,7 @@ import (
 	"github.com/warder-go/warder/resource/resourcetest"
 )
 
-// A reply is an answer with all of its header fields.
+// reply is an answer with all of its header fields.
 type reply struct {
 	status int
 	header http.Header
@@ -28,8 +28,8 @@ func replyOf(handler http.Handler, req *http.Request) reply {
 	return reply{recorder.Code, recorder.Result().Header, recorder.Body.String()}
 }
 
-// refusal is an answer of ours as a reply.
-func refusal(a answer) reply {
+// rejectionReply returns the reply for a rejection: the answer with the header fields of all rejections.
+func rejectionReply(a answer) reply {
 	header := http.Header{
 		"Cache-Control": {"no-store"}, "Content-Type": {"application/json"},
 		"Content-Length": {strconv.Itoa(len(a.body))}, "X-Content-Type-Options": {"nosniff"},
@@ -42,50 +42,50 @@ func refusal(a answer) reply {
 
 const documentText = `{"resource":"` + identifier + `","authorization_servers":["https://auth.example.test"],"bearer_methods_supported":["header"]}`
 
-// document is the reply with the metadata (RFC 9728 §3.2).
-func document(body string) reply {
+// metadataReply returns the reply with the metadata (RFC 9728 §3.2).
+func metadataReply(body string) reply {
 	return reply{http.StatusOK, http.Header{
 		"Access-Control-Allow-Origin": {"*"}, "Cache-Control": {"public, max-age=300"}, "Content-Type": {"application/json"},
 		"Content-Length": {strconv.Itoa(len(documentText))}, "X-Content-Type-Options": {"nosniff"},
 	}, body}
 }
 
-func noContent(http.ResponseWriter, *http.Request) {}
+func emptyHandler(http.ResponseWriter, *http.Request) {}
 
-// hostileResponse is section 10.
+// hostileResponse covers section 10 of the list.
 func hostileResponse(h *hostile) {
 	f := h.fixture(nil)
-	hostileHosts(h, f)
-	hostileDocument(h, f)
-	hostileRefusals(h)
+	hostileHostHeaders(h, f)
+	hostileMetadata(h, f)
+	hostileRejections(h)
 	hostileMiddleware(h, f)
 }
 
-// hostileHosts: no URL that we send comes from a request.
-func hostileHosts(h *hostile, f *fixture) {
-	handler := nethttp.Handler(f.res, http.HandlerFunc(noContent))
+// hostileHostHeaders tests that no URL in an answer comes from the request.
+func hostileHostHeaders(h *hostile, f *fixture) {
+	handler := nethttp.Handler(f.res, http.HandlerFunc(emptyHandler))
 	inject := `a", error="insufficient_scope", scope="admin`
 	for name, change := range map[string]func(*http.Request){
-		"249 Host":                            func(r *http.Request) { r.Host = "evil.example" },
-		"249 Host empty":                      func(r *http.Request) { r.Host = "" },
-		"249 Host with the port of another":   func(r *http.Request) { r.Host = "mcp.example.test:8443" },
-		"250 X-Forwarded-Host":                func(r *http.Request) { r.Header.Set("X-Forwarded-Host", "evil.example") },
-		"250 X-Forwarded-Proto":               func(r *http.Request) { r.Header.Set("X-Forwarded-Proto", "http") },
-		"250 X-Forwarded-Port":                func(r *http.Request) { r.Header.Set("X-Forwarded-Port", "1") },
-		"250 X-Forwarded-Prefix":              func(r *http.Request) { r.Header.Set("X-Forwarded-Prefix", "/evil") },
-		"250 X-Forwarded-For of this machine": func(r *http.Request) { r.Header.Set("X-Forwarded-For", "127.0.0.1") },
-		"250 Forwarded (RFC 7239)":            func(r *http.Request) { r.Header.Set("Forwarded", `host="evil.example";proto=http`) },
-		"250 X-Original-URL":                  func(r *http.Request) { r.Header.Set("X-Original-Url", "/health") },
-		"250 X-Rewrite-URL":                   func(r *http.Request) { r.Header.Set("X-Rewrite-Url", "/.well-known/oauth-protected-resource") },
+		"249 Host":                                    func(r *http.Request) { r.Host = "evil.example" },
+		"249 Host empty":                              func(r *http.Request) { r.Host = "" },
+		"249 Host with another port":                  func(r *http.Request) { r.Host = "mcp.example.test:8443" },
+		"250 X-Forwarded-Host":                        func(r *http.Request) { r.Header.Set("X-Forwarded-Host", "evil.example") },
+		"250 X-Forwarded-Proto":                       func(r *http.Request) { r.Header.Set("X-Forwarded-Proto", "http") },
+		"250 X-Forwarded-Port":                        func(r *http.Request) { r.Header.Set("X-Forwarded-Port", "1") },
+		"250 X-Forwarded-Prefix":                      func(r *http.Request) { r.Header.Set("X-Forwarded-Prefix", "/evil") },
+		"250 X-Forwarded-For with a loopback address": func(r *http.Request) { r.Header.Set("X-Forwarded-For", "127.0.0.1") },
+		"250 Forwarded (RFC 7239)":                    func(r *http.Request) { r.Header.Set("Forwarded", `host="evil.example";proto=http`) },
+		"250 X-Original-URL":                          func(r *http.Request) { r.Header.Set("X-Original-Url", "/health") },
+		"250 X-Rewrite-URL":                           func(r *http.Request) { r.Header.Set("X-Rewrite-Url", "/.well-known/oauth-protected-resource") },
 		"250 X-Original-Host and X-Host": func(r *http.Request) {
 			r.Header["X-Original-Host"], r.Header["X-Host"] = []string{"evil.example"}, []string{"evil.example"}
 		},
-		"250 X-HTTP-Method-Override":                 func(r *http.Request) { r.Header.Set("X-Http-Method-Override", "OPTIONS") },
-		"250 from this machine":                      func(r *http.Request) { r.RemoteAddr = "127.0.0.1:1"; r.Header.Set("X-Forwarded-Host", "evil.example") },
-		"252 absolute form, as net/http hands it on": func(r *http.Request) { r.Host, r.URL.Host, r.URL.Scheme = "evil.example", "evil.example", "http" },
-		"253 X-Forwarded-Host with parameters":       func(r *http.Request) { r.Header.Set("X-Forwarded-Host", inject) },
-		"253 Host with parameters":                   func(r *http.Request) { r.Host = inject },
-		"253 Host with CR LF":                        func(r *http.Request) { r.Host = "a\r\nSet-Cookie: a=b" },
+		"250 X-HTTP-Method-Override":                   func(r *http.Request) { r.Header.Set("X-Http-Method-Override", "OPTIONS") },
+		"250 X-Forwarded-Host from a loopback address": func(r *http.Request) { r.RemoteAddr = "127.0.0.1:1"; r.Header.Set("X-Forwarded-Host", "evil.example") },
+		"252 absolute form as net/http parses it":      func(r *http.Request) { r.Host, r.URL.Host, r.URL.Scheme = "evil.example", "evil.example", "http" },
+		"253 X-Forwarded-Host with parameters":         func(r *http.Request) { r.Header.Set("X-Forwarded-Host", inject) },
+		"253 Host with parameters":                     func(r *http.Request) { r.Host = inject },
+		"253 Host with CR LF":                          func(r *http.Request) { r.Host = "a\r\nSet-Cookie: a=b" },
 		"254 path, query and user agent with CR LF": func(r *http.Request) {
 			r.URL.Path, r.URL.RawQuery = "/\r\nX: y", "\r\nX: y"
 			r.Header.Set("User-Agent", "\r\nX: y")
@@ -93,16 +93,16 @@ func hostileHosts(h *hostile, f *fixture) {
 	} {
 		req := httptest.NewRequest("GET", identifier, nil)
 		change(req)
-		h.expect(name, replyOf(handler, req), refusal(bare))
+		h.expect(name, replyOf(handler, req), rejectionReply(bare))
 
 		req = httptest.NewRequest("GET", metadataURL, nil)
 		path := req.URL.Path
 		change(req)
 		req.URL.Path = path
-		h.expect(name+": metadata", replyOf(handler, req), document(documentText))
+		h.expect(name+": metadata", replyOf(handler, req), metadataReply(documentText))
 	}
-	// RFC 6750 §3 and what clients parse by regular expression: no quote, no
-	// backslash, and no name of a parameter inside of a value.
+	// RFC 6750 §3, and clients that parse challenges with regular expressions: no value contains
+	// a quote, a backslash or the name of a parameter.
 	values := regexp.MustCompile(`^Bearer( [a-z_]+="[\x20-\x21\x23-\x5b\x5d-\x7e]+",?)+$`)
 	for name, a := range map[string]answer{"bare": bare, "malformed": malformed, "invalid": invalid, "expired": expired, "lacking": lacking("a b")} {
 		_, text, _ := strings.Cut(a.challenge, `error_description="`)
@@ -110,12 +110,12 @@ func hostileHosts(h *hostile, f *fixture) {
 	}
 }
 
-// hostileDocument: exactly the known locations, for everybody, the same for all.
-func hostileDocument(h *hostile, f *fixture) {
+// hostileMetadata tests that the metadata is served at its exact locations, to every client.
+func hostileMetadata(h *hostile, f *fixture) {
 	const root = "/.well-known/oauth-protected-resource"
-	alone, all := nethttp.Metadata(f.res), nethttp.Handler(f.res, http.HandlerFunc(noContent))
+	alone, all := nethttp.Metadata(f.res), nethttp.Handler(f.res, http.HandlerFunc(emptyHandler))
 	missing := reply{404, http.Header{"Access-Control-Allow-Origin": {"*"}, "Content-Type": {"text/plain; charset=utf-8"}, "X-Content-Type-Options": {"nosniff"}}, "not found\n"}
-	wrong := reply{405, http.Header{"Access-Control-Allow-Origin": {"*"}, "Allow": {"GET, HEAD, OPTIONS"}, "Content-Type": {"text/plain; charset=utf-8"}, "X-Content-Type-Options": {"nosniff"}}, "method not allowed\n"}
+	wrongMethod := reply{405, http.Header{"Access-Control-Allow-Origin": {"*"}, "Allow": {"GET, HEAD, OPTIONS"}, "Content-Type": {"text/plain; charset=utf-8"}, "X-Content-Type-Options": {"nosniff"}}, "method not allowed\n"}
 	preflight := reply{204, http.Header{
 		"Access-Control-Allow-Origin": {"*"}, "Access-Control-Allow-Methods": {"GET, HEAD, OPTIONS"}, "Access-Control-Max-Age": {"3600"},
 		"Access-Control-Allow-Headers": {"Accept, Authorization, Content-Type, MCP-Protocol-Version, Mcp-Method, Mcp-Name, Mcp-Session-Id, Last-Event-ID"},
@@ -124,105 +124,105 @@ func hostileDocument(h *hostile, f *fixture) {
 		name, method, path string
 		want               reply
 	}{
-		{"255 path-inserted (RFC 9728 §3.1)", "GET", root + "/mcp", document(documentText)},
-		{"255 at the root, there is one resource", "GET", root, document(documentText)},
-		{"255 with a query", "GET", root + "/mcp?resource=https://evil.example&x=%0d%0a", document(documentText)},
-		{"255 HEAD", "HEAD", root + "/mcp", document("")},
+		{"255 path-inserted (RFC 9728 §3.1)", "GET", root + "/mcp", metadataReply(documentText)},
+		{"255 at the root, with a single resource", "GET", root, metadataReply(documentText)},
+		{"255 with a query", "GET", root + "/mcp?resource=https://evil.example&x=%0d%0a", metadataReply(documentText)},
+		{"255 HEAD", "HEAD", root + "/mcp", metadataReply("")},
 		{"255 OPTIONS", "OPTIONS", root + "/mcp", preflight},
-		{"255 POST", "POST", root + "/mcp", wrong},
-		{"255 PUT", "PUT", root + "/mcp", wrong},
-		{"255 DELETE", "DELETE", root + "/mcp", wrong},
-		{"255 get in lower case", "get", root + "/mcp", wrong},
-		{"255 a slash more", "GET", root + "/mcp/", missing},
-		{"255 root with a slash", "GET", root + "/", missing},
+		{"255 POST", "POST", root + "/mcp", wrongMethod},
+		{"255 PUT", "PUT", root + "/mcp", wrongMethod},
+		{"255 DELETE", "DELETE", root + "/mcp", wrongMethod},
+		{"255 get in lower case", "get", root + "/mcp", wrongMethod},
+		{"255 extra trailing slash", "GET", root + "/mcp/", missing},
+		{"255 root with a trailing slash", "GET", root + "/", missing},
 		{"255 another resource", "GET", root + "/other", missing},
 		{"255 dot segments", "GET", root + "/x/../mcp", missing},
-		{"255 dot segments out of it", "GET", root + "/../x", missing},
+		{"255 dot segments above the root", "GET", root + "/../x", missing},
 		{"255 escaped dot segments", "GET", root + "/%2e%2e/mcp", missing},
 		{"255 escaped slash", "GET", root + "%2Fmcp", missing},
 		{"255 escaped slash in lower case", "GET", root + "%2fmcp", missing},
 		{"255 escaped letter", "GET", root + "/%6dcp", missing},
 		{"255 double slash", "GET", root + "//mcp", missing},
-		{"255 double slash in front", "GET", "//.well-known/oauth-protected-resource/mcp", missing},
+		{"255 leading double slash", "GET", "//.well-known/oauth-protected-resource/mcp", missing},
 		{"255 upper case", "GET", root + "/MCP", missing},
 		{"255 semicolon", "GET", root + "/mcp;x", missing},
 		{"255 NUL", "GET", root + "/mcp%00", missing},
 		{"255 full-width letter", "GET", root + "/%EF%BD%8Dcp", missing},
 	} {
 		h.expect(row.name, replyOf(alone, httptest.NewRequest(row.method, row.path, nil)), row.want)
-		if row.want.status == 404 { // where the rest is protected, it is protected too
-			h.expect(row.name+", protected", replyOf(all, httptest.NewRequest(row.method, row.path, nil)), refusal(bare))
+		if row.want.status == 404 { // Handler protects every other path
+			h.expect(row.name+", through Handler: 401", replyOf(all, httptest.NewRequest(row.method, row.path, nil)), rejectionReply(bare))
 			continue
 		}
-		h.expect(row.name+", before the protection", replyOf(all, httptest.NewRequest(row.method, row.path, nil)), row.want)
+		h.expect(row.name+", through Handler", replyOf(all, httptest.NewRequest(row.method, row.path, nil)), row.want)
 	}
 	for name, change := range map[string]func(*http.Request){
-		"256 no token needed":             func(*http.Request) {},
-		"256 a bad token does not matter": func(r *http.Request) { r.Header.Set("Authorization", "Bearer x") },
-		"256 Origin is not reflected":     func(r *http.Request) { r.Header.Set("Origin", "https://evil.example") },
-		"256 Accept does not matter":      func(r *http.Request) { r.Header.Set("Accept", "text/html") },
-		"256 nor does a condition":        func(r *http.Request) { r.Header.Set("If-None-Match", "*"); r.Header.Set("Range", "bytes=0-1") },
+		"256 no token":                            func(*http.Request) {},
+		"256 an invalid token is ignored":         func(r *http.Request) { r.Header.Set("Authorization", "Bearer x") },
+		"256 Origin is not reflected":             func(r *http.Request) { r.Header.Set("Origin", "https://evil.example") },
+		"256 Accept is ignored":                   func(r *http.Request) { r.Header.Set("Accept", "text/html") },
+		"256 If-None-Match and Range are ignored": func(r *http.Request) { r.Header.Set("If-None-Match", "*"); r.Header.Set("Range", "bytes=0-1") },
 	} {
 		req := httptest.NewRequest("GET", metadataURL, nil)
 		change(req)
-		h.expect(name, replyOf(all, req), document(documentText))
+		h.expect(name, replyOf(all, req), metadataReply(documentText))
 	}
 	second := newFixtureWith(h.T, f.issuer, func(c *resource.Config, _ *jwks.Config) { c.Identifier = "https://mcp.example.test/b" })
 	both := nethttp.Metadata(f.res, second.res)
-	h.expect("255 two resources: each its own", replyOf(both, httptest.NewRequest("GET", root+"/mcp", nil)), document(documentText))
-	h.expect("255 two resources: none at the root", replyOf(both, httptest.NewRequest("GET", root, nil)), missing)
+	h.expect("255 two resources: each has its own location", replyOf(both, httptest.NewRequest("GET", root+"/mcp", nil)), metadataReply(documentText))
+	h.expect("255 two resources: no metadata at the root", replyOf(both, httptest.NewRequest("GET", root, nil)), missing)
 }
 
-// hostileRefusals compares every kind of refusal, header and all.
-func hostileRefusals(h *hostile) {
+// hostileRejections compares every kind of rejection, including its header fields.
+func hostileRejections(h *hostile) {
 	var fail error
 	f := h.fixture(func(c *resource.Config, k *jwks.Config) {
 		c.Scopes = []string{"read", "write"}
-		c.Issuers[0].Verifier = voucher{k.Issuer, func(_ context.Context, t *resource.Token) (*resource.Claims, error) { return t.Claims(), fail }}
+		c.Issuers[0].Verifier = stubVerifier{k.Issuer, func(_ context.Context, t *resource.Token) (*resource.Claims, error) { return t.Claims(), fail }}
 	})
-	handler := nethttp.Middleware(f.res)(http.HandlerFunc(noContent))
+	handler := nethttp.Middleware(f.res)(http.HandlerFunc(emptyHandler))
 	ask := func(authorization ...string) reply {
 		req := httptest.NewRequest("POST", identifier, nil)
 		req.Header["Authorization"] = authorization
 		return replyOf(handler, req)
 	}
 	tok := func(scope string) string { return "Bearer " + f.token(resourcetest.Token{Scope: scope}) }
-	late := func(seconds string) reply {
-		r := refusal(unavailable)
+	unavailableFor := func(seconds string) reply {
+		r := rejectionReply(unavailable)
 		r.header.Set("Retry-After", seconds)
 		return r
 	}
-	h.expect("260 400", ask("Bearer a b"), refusal(malformed))
-	h.expect("260 401 without a token", ask(), refusal(hinting(bare, "read write")))
-	h.expect("260 401", ask("Bearer x"), refusal(hinting(invalid, "read write")))
-	h.expect("260 401 expired", ask("Bearer "+f.claim("exp", "1")), refusal(hinting(expired, "read write")))
-	h.expect("258 403 names all that is needed, not what is granted", ask(tok("write secret")), refusal(lacking("read write")))
+	h.expect("260 400", ask("Bearer a b"), rejectionReply(malformed))
+	h.expect("260 401 without a token", ask(), rejectionReply(withScopeHint(bare, "read write")))
+	h.expect("260 401", ask("Bearer x"), rejectionReply(withScopeHint(invalid, "read write")))
+	h.expect("260 401 expired", ask("Bearer "+f.claim("exp", "1")), rejectionReply(withScopeHint(expired, "read write")))
+	h.expect("258 403 names all required scopes, not the granted ones", ask(tok("write secret")), rejectionReply(lacking("read write")))
 	h.expect("258 200", ask(tok("write read")), reply{200, http.Header{}, ""})
 	for _, row := range []struct {
 		name string
 		err  error
 		want reply
 	}{
-		{"260 503", &resource.Error{Reason: resource.ReasonKeysUnavailable, RetryAfter: 1500 * time.Millisecond}, late("2")},
-		{"260 503 at least a second", &resource.Error{Reason: resource.ReasonVerifierUnavailable, RetryAfter: -1}, late("1")},
-		{"260 503 client gone", context.Canceled, late("1")},
-		{"260 500", &resource.Error{Reason: "x"}, refusal(failed)},
+		{"260 503", &resource.Error{Reason: resource.ReasonKeysUnavailable, RetryAfter: 1500 * time.Millisecond}, unavailableFor("2")},
+		{"260 503 with Retry-After of at least one second", &resource.Error{Reason: resource.ReasonVerifierUnavailable, RetryAfter: -1}, unavailableFor("1")},
+		{"260 503 after the client canceled the request", context.Canceled, unavailableFor("1")},
+		{"260 500", &resource.Error{Reason: "x"}, rejectionReply(failed)},
 	} {
 		fail = row.err
 		h.expect(row.name, ask(tok("")), row.want)
 	}
 
-	// A part of the resource that needs more.
+	// A route that requires further scopes.
 	g := h.fixture(func(c *resource.Config, _ *jwks.Config) { c.Scopes = []string{"read"} })
-	guarded := nethttp.Middleware(g.res)(nethttp.Require(g.res, "delete", "read")(http.HandlerFunc(noContent)))
+	guarded := nethttp.Middleware(g.res)(nethttp.Require(g.res, "delete", "read")(http.HandlerFunc(emptyHandler)))
 	req := httptest.NewRequest("POST", identifier, nil)
 	req.Header.Set("Authorization", "Bearer "+g.token(resourcetest.Token{Scope: "read"}))
-	h.expect("258 403 of a route: one challenge, the resource's own scope first", replyOf(guarded, req), refusal(lacking("read delete")))
-	unguarded := nethttp.Require(g.res, "delete")(http.HandlerFunc(noContent))
-	h.expect("257 a route whose middleware was forgotten", replyOf(unguarded, httptest.NewRequest("POST", identifier, nil)), refusal(hinting(bare, "read")))
+	h.expect("258 403 of a route: one challenge, the scope of the resource first", replyOf(guarded, req), rejectionReply(lacking("read delete")))
+	unguarded := nethttp.Require(g.res, "delete")(http.HandlerFunc(emptyHandler))
+	h.expect("257 Require without Middleware", replyOf(unguarded, httptest.NewRequest("POST", identifier, nil)), rejectionReply(withScopeHint(bare, "read")))
 }
 
-// hostileMiddleware is about what stands round us.
+// hostileMiddleware covers nested middleware, browsers and handlers that panic.
 func hostileMiddleware(h *hostile, f *fixture) {
 	tok := f.token(resourcetest.Token{})
 	served := 0
@@ -235,29 +235,30 @@ func hostileMiddleware(h *hostile, f *fixture) {
 		return req
 	}
 	twice := once(once(inner))
-	h.expect("262 twice, without a token: one challenge", replyOf(twice, request("POST", "")), refusal(bare))
-	h.expect("262 twice, with a bad one", replyOf(twice, request("POST", "Bearer x")), refusal(invalid))
-	h.expect("262 twice, with a good one", replyOf(twice, request("POST", "Bearer "+tok)), reply{200, http.Header{}, ""})
-	h.expect("262 and served once", served, 1)
-	h.expect("257 challenge for a browser", replyOf(once(inner), request("GET", "")), refusal(bare))
+	h.expect("262 nested twice, without a token: one challenge", replyOf(twice, request("POST", "")), rejectionReply(bare))
+	h.expect("262 nested twice, with an invalid token", replyOf(twice, request("POST", "Bearer x")), rejectionReply(invalid))
+	h.expect("262 nested twice, with a valid token", replyOf(twice, request("POST", "Bearer "+tok)), reply{200, http.Header{}, ""})
+	h.expect("262 nested twice: the handler runs once", served, 1)
+	h.expect("257 challenge for a browser", replyOf(once(inner), request("GET", "")), rejectionReply(bare))
 
 	broken := once(http.HandlerFunc(func(http.ResponseWriter, *http.Request) { panic("handler") }))
-	h.expect("257 challenge before a handler that panics", replyOf(broken, request("GET", "")), refusal(bare))
-	h.expect("257 the panic of a handler is net/http's, not ours", panicOf(func() { replyOf(broken, request("GET", "Bearer "+tok)) }), any("handler"))
+	h.expect("257 challenge in front of a handler that panics", replyOf(broken, request("GET", "")), rejectionReply(bare))
+	h.expect("257 the panic of a handler reaches net/http", recovered(func() { replyOf(broken, request("GET", "Bearer "+tok)) }), any("handler"))
 
 	header := http.Header{}
 	(&resource.Refusal{Status: 401, Challenges: []string{`Bearer x="y"`, `DPoP algs="ES256"`}}).SetHeader(header)
 	h.expect("261 two challenges are two header lines", header["Www-Authenticate"], []string{`Bearer x="y"`, `DPoP algs="ES256"`})
 }
 
-func panicOf(run func()) (value any) {
+func recovered(run func()) (value any) {
 	defer func() { value = recover() }()
 	run()
 	return nil
 }
 
-// hostileHostsOnTheWire is what net/http lets through of all that.
-func hostileHostsOnTheWire(h *hostile) {
+// hostileHostsOverHTTP covers Host and the request target over connections: what net/http rejects,
+// and what it passes to the handler.
+func hostileHostsOverHTTP(h *hostile) {
 	w := h.wire(h.fixture(nil))
 	for _, row := range []struct {
 		name string
@@ -270,13 +271,13 @@ func hostileHostsOnTheWire(h *hostile) {
 		{"251 Host with a space", "GET /mcp HTTP/1.1\r\nHost: a b\r\n\r\n", answer{status: 400}},
 		{"251 two Host lines", "GET /mcp HTTP/1.1\r\nHost: a\r\nHost: b\r\n\r\n", answer{status: 400}},
 		{"251 Host with a comma", "GET /mcp HTTP/1.1\r\nHost: evil.example,b\r\n\r\n", bare},
-		{"251 Host with quotes that net/http lets through", "GET /mcp HTTP/1.1\r\nHost: a'b;c=(d)\r\n\r\n", bare},
+		{"251 Host with quotes that net/http accepts", "GET /mcp HTTP/1.1\r\nHost: a'b;c=(d)\r\n\r\n", bare},
 		{"252 absolute form", "GET http://evil.example/mcp HTTP/1.1\r\nHost: mcp.example.test\r\n\r\n", bare},
 		{"252 absolute form of the metadata", "GET http://evil.example/.well-known/oauth-protected-resource/mcp HTTP/1.1\r\nHost: x\r\n\r\n", answer{status: 200, body: documentText}},
 		{"252 no Host in HTTP/1.0", "GET /mcp HTTP/1.0\r\n\r\n", bare},
 		{"253 X-Forwarded-Host", "GET /mcp HTTP/1.1\r\nHost: a\r\nX-Forwarded-Host: a\", scope=\"admin\r\n\r\n", bare},
 		{"259 HEAD", "HEAD /mcp HTTP/1.1\r\nHost: a\r\n\r\n", answer{bare.status, bare.challenge, ""}},
-		{"259 HEAD with a bad token", "HEAD /mcp HTTP/1.1\r\nHost: a\r\nAuthorization: Bearer x\r\n\r\n", answer{invalid.status, invalid.challenge, ""}},
+		{"259 HEAD with an invalid token", "HEAD /mcp HTTP/1.1\r\nHost: a\r\nAuthorization: Bearer x\r\n\r\n", answer{invalid.status, invalid.challenge, ""}},
 	} {
 		h.expect(row.name, w.raw(row.text), row.want)
 	}
@@ -285,9 +286,9 @@ func hostileHostsOnTheWire(h *hostile) {
 		want answer
 	}{
 		"249 HTTP/2 :authority": {field{":authority", "evil.example"}, bare},
-		"251 HTTP/2 :authority with a quote, which net/http lets through": {field{":authority", `a", scope="admin`}, bare},
+		"251 HTTP/2 :authority with a quote, which net/http accepts": {field{":authority", `a", scope="admin`}, bare},
 	} {
-		fields := two()
+		fields := http2Fields()
 		fields[3] = row.field
 		h.expect(name, w.frames(fields), row.want)
 	}

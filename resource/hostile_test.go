@@ -24,76 +24,75 @@ import (
 	"github.com/warder-go/warder/resource/resourcetest"
 )
 
-// TestHostile walks the list of bad inputs and attacks. The name of a row begins
-// with its number in the list, or with "own" and a number for what the list lacks.
-// In the end every number must have been met, or stand in notHere.
+// TestHostile covers the project's list of bad inputs and attacks. The name of a row begins with
+// its number in the list, or with "own" and a number if the list does not contain it. The test
+// fails if a number has no row and no reason in omitted.
 func TestHostile(t *testing.T) {
 	if fips140.Enforced() {
-		t.Skip("in FIPS mode an exponent of 3 verifies nothing (103), salts are made as long as the hash (104), and a bubble gathers no entropy (own 102)")
+		t.Skip("in FIPS mode no signature verifies with an exponent of 3 (103), salts are always as long as the hash (104), and synctest bubbles gather no entropy (own 102)")
 	}
 	sections := []struct {
 		name string
 		runs []func(*hostile)
 	}{
 		{"header", []func(*hostile){hostileHeader}},
-		{"jws", []func(*hostile){hostileJWS, hostileTimes}},
+		{"jws", []func(*hostile){hostileJWS, hostileExpiry}},
 		{"algorithm", []func(*hostile){hostileAlgorithm, hostileKeys}},
 		{"jose", []func(*hostile){hostileJOSE}},
 		{"claims", []func(*hostile){hostileClaims}},
-		{"memory", []func(*hostile){hostileMemory, hostileFlood, hostileHeap, hostileShared, hostilePanicking}},
+		{"cache", []func(*hostile){hostileCache, hostileCacheLimits, hostileHeap, hostileSharedCaller, hostileVerifierPanics}},
 		{"response", []func(*hostile){hostileResponse}},
-		{"log", []func(*hostile){hostileLabels, hostileInjection, hostilePrinted, hostileErrors}},
-		{"running", []func(*hostile){hostileCancelled, hostileParallel, hostileBounded, hostileSlowHandler, hostileGoroutines, hostileFunctions, hostileNothing, hostileClock}},
-		{"own", []func(*hostile){ownHeader, ownHandedOn, ownJSON, ownNumbers, ownOrder, ownNames, ownMemory, ownKeys, ownPublic}},
-		{"own configuration", []func(*hostile){ownConfig, ownMistakes, ownCopies, ownOpaque, ownVerifier}},
+		{"log", []func(*hostile){hostileMetricLabels, hostileLogInjection, hostilePrinted, hostileErrors}},
+		{"runtime", []func(*hostile){hostileCanceledRequest, hostileInvalidSignatures, hostileCacheMemory, hostileSlowHandler, hostileReplace, hostileGoroutines, hostileHookPanics, hostileZeroResource, hostileClock}},
+		{"own", []func(*hostile){ownHeader, ownHandledRequest, ownJSON, ownNumbers, ownOrder, ownCallerIDs, ownCache, ownKeys, ownPublic}},
+		{"own configuration", []func(*hostile){ownConfig, ownConfigErrors, ownCopies, ownOpaque, ownVerifier}},
 	}
-	ledger, ran := &ledger{names: map[string]bool{}}, 0
+	rows, ran := &rowRecorder{names: map[string]bool{}}, 0
 	for _, s := range sections {
 		t.Run(s.name, func(t *testing.T) {
 			ran++
-			for _, run := range s.runs { // each with a clock of its own, in the year 2000
-				synctest.Test(t, func(t *testing.T) { run(&hostile{t, ledger}) })
+			for _, run := range s.runs { // each in a bubble with a fake clock that starts in the year 2000
+				synctest.Test(t, func(t *testing.T) { run(&hostile{t, rows}) })
 			}
 		})
 	}
-	t.Run("wire", func(t *testing.T) { // sockets and processes need the real one
+	t.Run("wire", func(t *testing.T) { // sockets and processes need the real clock
 		ran++
-		for _, run := range []func(*hostile){hostileWire, hostileHostsOnTheWire, hostileWriter, hostileFIPS, ownWire, ownProcess} {
-			run(&hostile{t, ledger})
+		for _, run := range []func(*hostile){hostileWire, hostileHostsOverHTTP, hostileResponseWriter, hostileFIPS, ownWire, ownProcess} {
+			run(&hostile{t, rows})
 		}
 	})
-	if ran == len(sections)+1 { // not with -run for a part of it
-		ledger.check(t)
+	if ran == len(sections)+1 { // -run did not select only some sections
+		rows.checkComplete(t)
 	}
 }
 
-// notHere are the numbers without a row, and why.
-var notHere = map[string]string{
-	"164": "step-up by acr and max_age (RFC 9470) does not exist",
-	"266": "there is no tracing",
-	"272": "there is no reload: a new configuration makes a new Resource",
+// omitted are the numbers without a row, and why.
+var omitted = map[string]string{
+	"164": "step-up by acr and max_age (RFC 9470) is not implemented",
 }
 
-// hostile is one section's test.
+// hostile is the test of one section.
 type hostile struct {
 	*testing.T
-	ledger *ledger
+	rows *rowRecorder
 }
 
-// ledger knows which rows ran.
-type ledger struct{ names map[string]bool }
+// rowRecorder stores the names of the rows that ran.
+type rowRecorder struct{ names map[string]bool }
 
 var rowName = regexp.MustCompile(`^((?:own )?\d+) \S`)
 
-func (l *ledger) enter(t *testing.T, name string) {
+func (l *rowRecorder) add(t *testing.T, name string) {
 	t.Helper()
 	if !rowName.MatchString(name) || l.names[name] {
-		t.Errorf("row %q: its name begins with no number, or stands twice", name)
+		t.Errorf("row %q: the name does not begin with a number, or is a duplicate", name)
 	}
 	l.names[name] = true
 }
 
-func (l *ledger) check(t *testing.T) {
+// checkComplete fails if a number of the list is neither covered nor omitted.
+func (l *rowRecorder) checkComplete(t *testing.T) {
 	covered := map[string]bool{}
 	for name := range l.names {
 		covered[rowName.FindStringSubmatch(name)[1]] = true
@@ -114,35 +113,35 @@ func (l *ledger) check(t *testing.T) {
 		expected = append(expected, "own "+strconv.Itoa(n+1))
 	}
 	for _, number := range expected {
-		if _, absent := notHere[number]; covered[number] == absent {
-			t.Errorf("number %s: has rows: %v, is in notHere: %v", number, covered[number], absent)
+		if _, isOmitted := omitted[number]; covered[number] == isOmitted {
+			t.Errorf("number %s: has rows: %v, is in omitted: %v", number, covered[number], isOmitted)
 		}
 		delete(covered, number)
 	}
 	if len(covered) > 0 {
-		t.Errorf("numbers that are not of this list, or leave a gap: %q", slices.Sorted(maps.Keys(covered)))
+		t.Errorf("numbers that are not in the list, or that follow a gap: %q", slices.Sorted(maps.Keys(covered)))
 	}
 	if own < 60 {
-		t.Errorf("%d cases of our own, want 60 at least", own)
+		t.Errorf("%d numbers with \"own\", want at least 60", own)
 	}
 }
 
-// expect is one row: got must be want.
+// expect records one row and compares got with want.
 func (h *hostile) expect(name string, got, want any) {
 	h.Helper()
-	h.ledger.enter(h.T, name)
+	h.rows.add(h.T, name)
 	if !reflect.DeepEqual(got, want) {
 		h.Errorf("%s:\n got %+v\nwant %+v", name, got, want)
 	}
 }
 
-// fixture has keys loaded already.
+// fixture returns a fixture with loaded keys.
 func (h *hostile) fixture(change func(*resource.Config, *jwks.Config)) *fixture {
 	h.Helper()
-	return warm(newFixture(h.T, change))
+	return withLoadedKeys(newFixture(h.T, change))
 }
 
-// fixtureWith is fixture for an issuer with keys of these algorithms.
+// fixtureWith returns a fixture with loaded keys, whose issuer signs with these algorithms.
 func (h *hostile) fixtureWith(algorithms []string, change func(*resource.Config, *jwks.Config)) *fixture {
 	h.Helper()
 	issuer, err := resourcetest.NewIssuer(resourcetest.Config{Algorithms: algorithms})
@@ -150,10 +149,11 @@ func (h *hostile) fixtureWith(algorithms []string, change func(*resource.Config,
 		h.Fatal(err)
 	}
 	h.Cleanup(issuer.Close)
-	return warm(newFixtureWith(h.T, issuer, change))
+	return withLoadedKeys(newFixtureWith(h.T, issuer, change))
 }
 
-func warm(f *fixture) *fixture {
+// withLoadedKeys loads the keys of f.
+func withLoadedKeys(f *fixture) *fixture {
 	f.t.Helper()
 	if err := f.res.Ready(f.t.Context()); err != nil {
 		f.t.Fatal(err)
@@ -161,7 +161,7 @@ func warm(f *fixture) *fixture {
 	return f
 }
 
-// A tokenRow is a token, what the client is told and, for the log, why.
+// tokenRow is a token, the answer to it and the reason in the log.
 type tokenRow struct {
 	name   string
 	token  string
@@ -169,27 +169,27 @@ type tokenRow struct {
 	reason resource.Reason
 }
 
-// Reasons, short enough for a row.
+// Short names of the reasons in rows.
 const (
-	whyRequest = resource.ReasonMalformedRequest
-	whyForm    = resource.ReasonTokenMalformed
-	whyOpaque  = resource.ReasonOpaqueUnsupported
-	whyAlg     = resource.ReasonAlgorithmRefused
-	whyKey     = resource.ReasonKeyUnknown
-	whySig     = resource.ReasonSignatureInvalid
-	whyType    = resource.ReasonTokenType
-	whyNoIss   = resource.ReasonIssuerUnknown
-	whyAud     = resource.ReasonAudience
-	whyMissing = resource.ReasonClaimMissing
-	whyExpired = resource.ReasonExpired
-	whyEarly   = resource.ReasonNotYetValid
-	whyLife    = resource.ReasonLifetime
-	whyBound   = resource.ReasonSenderConstrained
-	whyScope   = resource.ReasonInsufficientScope
+	reasonMalformedRequest  = resource.ReasonMalformedRequest
+	reasonMalformed         = resource.ReasonTokenMalformed
+	reasonOpaque            = resource.ReasonOpaqueUnsupported
+	reasonAlgorithm         = resource.ReasonAlgorithmRefused
+	reasonKeyUnknown        = resource.ReasonKeyUnknown
+	reasonSignature         = resource.ReasonSignatureInvalid
+	reasonTokenType         = resource.ReasonTokenType
+	reasonIssuerUnknown     = resource.ReasonIssuerUnknown
+	reasonAudience          = resource.ReasonAudience
+	reasonClaimMissing      = resource.ReasonClaimMissing
+	reasonExpired           = resource.ReasonExpired
+	reasonNotYetValid       = resource.ReasonNotYetValid
+	reasonLifetime          = resource.ReasonLifetime
+	reasonSenderConstrained = resource.ReasonSenderConstrained
+	reasonScope             = resource.ReasonInsufficientScope
 )
 
-// walk sends the token of each row, and looks for it in all that was written.
-func (h *hostile) walk(f *fixture, rows []tokenRow) {
+// checkTokens sends the token of each row, and searches the log and the metrics for it.
+func (h *hostile) checkTokens(f *fixture, rows []tokenRow) {
 	h.Helper()
 	for _, row := range rows {
 		f.log.take()
@@ -198,10 +198,10 @@ func (h *hostile) walk(f *fixture, rows []tokenRow) {
 		if got := loggedReason(text); got != row.reason {
 			h.Errorf("%s: reason\n got %q\nwant %q", row.name, got, row.reason)
 		}
-		h.noTrace(row.name, row.token, text)
+		h.checkNoToken(row.name, row.token, text)
 	}
 	if rows != nil {
-		h.noTrace("metrics", rows[len(rows)-1].token, f.metrics())
+		h.checkNoToken("metrics", rows[len(rows)-1].token, f.metrics())
 	}
 }
 
@@ -214,43 +214,44 @@ func loggedReason(text string) resource.Reason {
 	return ""
 }
 
-// noTrace fails if the text holds the token or a segment of it.
-func (h *hostile) noTrace(where, token, text string) {
+// checkNoToken fails if text contains the token or a segment of it.
+func (h *hostile) checkNoToken(where, token, text string) {
 	h.Helper()
 	for _, part := range append(strings.Split(token, "."), token) {
-		if len(part) >= 12 && strings.Contains(text, part) { // a shorter one may stand anywhere
-			h.Errorf("%s: a part of the token was written: %q in\n%s", where, part, text)
+		if len(part) >= 12 && strings.Contains(text, part) { // a shorter segment can occur by chance
+			h.Errorf("%s: the text contains a part of the token: %q in\n%s", where, part, text)
 		}
 	}
 }
 
-// claim mints a token with one claim changed to JSON as it stands; "" removes it.
+// claim mints a token in which one claim has a JSON value, written as it is. "" removes the claim.
 func (f *fixture) claim(name, json string) string {
 	return f.token(resourcetest.Token{Claims: map[string]any{name: resourcetest.Raw(json)}})
 }
 
-// param does the same with one parameter of the JOSE header.
+// param does the same for one parameter of the JOSE header.
 func (f *fixture) param(name, json string) string {
 	return f.token(resourcetest.Token{Header: map[string]any{name: resourcetest.Raw(json)}})
 }
 
-// goodHeader and goodPayload are those of a good token, up to their last brace.
-func (f *fixture) goodHeader() string {
+// validHeader returns the header of a valid token, without the closing brace.
+func (f *fixture) validHeader() string {
 	return fmt.Sprintf(`{"alg":"ES256","typ":"at+jwt","kid":%q`, f.issuer.SigningKeyID("ES256"))
 }
 
-func (f *fixture) goodPayload() string {
+// validPayload returns the claims of a valid token, without the closing brace.
+func (f *fixture) validPayload() string {
 	now := time.Now().Unix()
 	return fmt.Sprintf(`{"iss":%q,"sub":"alice","aud":%q,"client_id":"c","jti":"j","iat":%d,"exp":%d`,
 		f.issuer.Identifier(), identifier, now-60, now+240)
 }
 
-// signed signs these very texts.
+// signed returns a token with exactly this header and payload, signed by the issuer.
 func (f *fixture) signed(header, payload string) string {
 	return f.issuer.Token(resourcetest.Token{RawHeader: []byte(header), RawPayload: []byte(payload)})
 }
 
-// metrics is what a scrape of the resource gets.
+// metrics returns the text that a scrape of the resource returns.
 func (f *fixture) metrics() string {
 	f.t.Helper()
 	registry, recorder := prometheus.NewRegistry(), httptest.NewRecorder()
@@ -259,38 +260,38 @@ func (f *fixture) metrics() string {
 	return recorder.Body.String()
 }
 
-// A voucher is a Verifier made of a function.
-type voucher struct {
+// stubVerifier is a Verifier that calls a function.
+type stubVerifier struct {
 	issuer string
 	verify func(context.Context, *resource.Token) (*resource.Claims, error)
 }
 
-func (v voucher) Issuer() string { return v.issuer }
+func (v stubVerifier) Issuer() string { return v.issuer }
 
-func (v voucher) Verify(ctx context.Context, t *resource.Token) (*resource.Claims, error) {
+func (v stubVerifier) Verify(ctx context.Context, t *resource.Token) (*resource.Claims, error) {
 	return v.verify(ctx, t)
 }
 
-// denyID revokes the token with this jti.
+// denyID returns a Hooks.Revoked that revokes the token with this jti.
 func denyID(jti string) func(context.Context, *resource.Caller) bool {
 	return func(_ context.Context, c *resource.Caller) bool { return c.TokenID() == jti }
 }
 
-// lacking is the answer to a good token without the scopes that are needed.
+// lacking returns the answer to a valid token without the required scopes.
 func lacking(scopes string) answer {
 	const text = "The access token lacks a scope that this request needs"
 	return answer{403, `Bearer resource_metadata="` + metadataURL + `", scope="` + scopes + `", error="insufficient_scope", error_description="` + text + `"`,
 		`{"error":"insufficient_scope","error_description":"` + text + `"}` + "\n"}
 }
 
-// hinting is a 401 with a scope to ask for.
-func hinting(a answer, scopes string) answer {
+// hinting returns the 401 with the scope parameter in its challenge.
+func withScopeHint(a answer, scopes string) answer {
 	a.challenge = strings.Replace(a.challenge, metadataURL+`"`, metadataURL+`", scope="`+scopes+`"`, 1)
 	return a
 }
 
-// keepCaller is an inner handler that says who called.
-func keepCaller(to **resource.Caller) http.HandlerFunc {
+// storeCaller returns an inner handler that stores the caller in to.
+func storeCaller(to **resource.Caller) http.HandlerFunc {
 	return func(w http.ResponseWriter, req *http.Request) {
 		*to, _ = resource.FromContext(req.Context())
 		w.WriteHeader(http.StatusOK)

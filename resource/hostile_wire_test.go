@@ -15,13 +15,12 @@ import (
 	"github.com/warder-go/warder/nethttp"
 )
 
-// A wire is a fixture behind a real net/http server, which also speaks HTTP/2
-// without TLS.
+// wire is a fixture behind a net/http server that speaks HTTP/1.1, and HTTP/2 without TLS.
 type wire struct {
 	h      *hostile
 	f      *fixture
 	server *httptest.Server
-	seen   chan answer // what our handler answered, one for each request that got to it
+	seen   chan answer // the handler's answers, one for each request that reached it
 }
 
 func (h *hostile) wire(f *fixture) *wire {
@@ -53,12 +52,12 @@ func (w *wire) dial() net.Conn {
 		w.h.Fatal(err)
 	}
 	w.h.Cleanup(func() { conn.Close() })
-	conn.SetDeadline(time.Now().Add(20 * time.Second)) // of a test that hangs, no part of any row
+	conn.SetDeadline(time.Now().Add(20 * time.Second)) // ends a test that hangs; no row depends on it
 	return conn
 }
 
-// raw sends these bytes and reads the answer. An answer that net/http gave without
-// asking us has its status only: the rest is not ours.
+// raw sends text and reads the answer. If net/http answered without calling the handler, only
+// the status is set.
 func (w *wire) raw(text string) answer {
 	w.h.Helper()
 	conn := w.dial()
@@ -87,25 +86,25 @@ func (w *wire) read(from *bufio.Reader, head bool) answer {
 	}
 }
 
-// one is a request of HTTP/1.1 with these header lines besides Host.
-func one(lines ...string) string {
+// http1Request returns an HTTP/1.1 request with these header lines besides Host.
+func http1Request(lines ...string) string {
 	return "POST /mcp HTTP/1.1\r\nHost: mcp.example.test\r\nContent-Length: 0\r\n" + strings.Join(append(lines, ""), "\r\n") + "\r\n"
 }
 
-// A field is a header field of HTTP/2, as it stands in the frame.
+// field is an HTTP/2 header field as it is in the frame.
 type field struct{ name, value string }
 
-// two is a request of HTTP/2 with these fields behind the usual ones.
-func two(fields ...field) []field {
+// http2Fields returns the fields of an HTTP/2 request: the pseudo-headers, then these fields.
+func http2Fields(fields ...field) []field {
 	return append([]field{{":method", "POST"}, {":scheme", "http"}, {":path", "/mcp"}, {":authority", "mcp.example.test"}}, fields...)
 }
 
-// What becomes of a request of HTTP/2 that does not get to us: the server ends the
-// stream or the connection by a frame, or answers by itself.
+// reset and byServer are the results for HTTP/2 requests that do not reach the handler: the server
+// ends the stream or the connection with a frame, or answers the request itself.
 var reset, byServer = answer{body: "reset"}, answer{body: "answered by net/http"}
 
-// frames sends one HEADERS frame, with trailers in another if there are any, and
-// returns what our handler answered, or reset.
+// frames sends one HEADERS frame, and another one with the trailers if there are any. It returns
+// the handler's answer, reset or byServer.
 func (w *wire) frames(fields []field, trailers ...field) answer {
 	w.h.Helper()
 	conn := w.dial()
@@ -159,8 +158,8 @@ func readFrame(from *bufio.Reader) (kind byte, stream uint32, err error) {
 	return head[3], binary.BigEndian.Uint32(head[5:]) &^ (1 << 31), nil
 }
 
-// hpack writes literals without indexing (RFC 7541 §6.2.2), so that every byte of a
-// name and of a value is ours.
+// hpack writes literals without indexing (RFC 7541 §6.2.2), so that the caller controls every byte
+// of a name and of a value.
 func hpack(fields []field) []byte {
 	var out []byte
 	for _, f := range fields {

@@ -13,25 +13,26 @@ import (
 	"github.com/warder-go/warder/resource"
 )
 
-// keeper is a verifier that keeps what it was given, as a careless one would: in fields
-// that package fmt reads without asking the value how it wants to be printed.
-type keeper struct {
+// storingVerifier is a Verifier that stores its tokens in unexported fields. Package fmt reads such
+// fields by reflection and does not call their Format or String methods.
+type storingVerifier struct {
 	token resource.Token
 	also  *resource.Token
 	all   []resource.Token
 }
 
-func (*keeper) Issuer() string { return "https://auth.example.test" }
+func (*storingVerifier) Issuer() string { return "https://auth.example.test" }
 
-func (k *keeper) Verify(_ context.Context, t *resource.Token) (*resource.Claims, error) {
-	*k = keeper{*t, t, []resource.Token{*t}}
+func (k *storingVerifier) Verify(_ context.Context, t *resource.Token) (*resource.Claims, error) {
+	*k = storingVerifier{*t, t, []resource.Token{*t}}
 	return nil, context.Canceled
 }
 
-// A token in an unexported field prints as little as any other (bad-inputs 264).
-func TestTokenInAFieldThatIsNotExported(t *testing.T) {
+// TestTokenInUnexportedField tests that a token in an unexported field is not printed (number 264 of
+// TestHostile).
+func TestTokenInUnexportedField(t *testing.T) {
 	const token = "opaque-token-of-alice-0123456789"
-	k := new(keeper)
+	k := new(storingVerifier)
 	res, err := resource.New(resource.Config{Identifier: "https://mcp.example.test/mcp", Opaque: &resource.Issuer{Verifier: k}, Logger: slog.New(slog.DiscardHandler)})
 	if err != nil {
 		t.Fatal(err)
@@ -39,7 +40,7 @@ func TestTokenInAFieldThatIsNotExported(t *testing.T) {
 	req := httptest.NewRequest("POST", "/mcp", nil)
 	req.Header.Set("Authorization", "Bearer "+token)
 	if _, refusal := res.Authenticate(req); refusal == nil || k.also.Raw() != token {
-		t.Fatal("the verifier was not asked about the token")
+		t.Fatal("the verifier was not called with the token")
 	}
 	var written bytes.Buffer
 	for _, v := range []any{k, *k, k.token, &k.token, k.all, struct{ t resource.Token }{k.token}} {
@@ -51,7 +52,7 @@ func TestTokenInAFieldThatIsNotExported(t *testing.T) {
 	}
 	for _, trace := range []string{token[:12], fmt.Sprintf("%x", token[:12])} {
 		if strings.Contains(written.String(), trace) {
-			t.Errorf("the token was written:\n%s", &written)
+			t.Errorf("the text contains a part of the token:\n%s", &written)
 		}
 	}
 }

@@ -54,7 +54,7 @@ func statuses(t *testing.T, file *ast.File) map[string]int {
 	t.Helper()
 	numbers := map[string]int{
 		"StatusBadRequest": http.StatusBadRequest, "StatusUnauthorized": http.StatusUnauthorized, "StatusForbidden": http.StatusForbidden,
-		"StatusRequestEntityTooLarge": http.StatusRequestEntityTooLarge, "StatusUnsupportedMediaType": http.StatusUnsupportedMediaType,
+		"StatusMethodNotAllowed": http.StatusMethodNotAllowed, "StatusRequestEntityTooLarge": http.StatusRequestEntityTooLarge, "StatusUnsupportedMediaType": http.StatusUnsupportedMediaType,
 		"StatusServiceUnavailable": http.StatusServiceUnavailable, "StatusInternalServerError": http.StatusInternalServerError,
 	}
 	answers, found := map[string]int{}, map[string]int{}
@@ -135,7 +135,9 @@ var limitName = regexp.MustCompile(`^(?:[mM]ax|[mM]in|[dD]efault)[A-Z]|(?:Interv
 
 // notLimits are constants with such names that do not limit anything that a user can reach.
 var notLimits = []string{
-	"resource.maxShards",
+	"resource.maxShards", "resource.maxExpiry", "resource.maxUndecidedChecks", "jose.maxDate", "jose.maxCachedSegmentBytes",
+	"mcpmsg.maxFirstRead", "nethttp.maxFirstEvent", "revocation.minSweepEntries", "scopeset.maxScanned", "config.minRedacted",
+	"bench.scenarioTimeout", "apikey.maxYears",
 }
 
 // limits returns all limits, with names such as "keyset.maxKeys".

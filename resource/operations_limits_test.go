@@ -17,21 +17,22 @@ import (
 	"github.com/warder-go/warder/resource/resourcetest"
 )
 
-// Arguments that a reader of names in any case, as encoding/json is, could take for
-// others than a tool does never reach Operations.Rule. Without it nobody reads them.
-func TestArgumentsThatARuleCouldMistake(t *testing.T) {
-	asked := ""
-	ruled := newFixture(t, func(c *resource.Config, _ *jwks.Config) {
+// TestAmbiguousArguments tests that arguments with names that differ in case only, which readers
+// such as encoding/json interpret differently, do not reach Operations.Rule. Without a Rule the
+// arguments are not read.
+func TestAmbiguousArguments(t *testing.T) {
+	passed := ""
+	withRule := newFixture(t, func(c *resource.Config, _ *jwks.Config) {
 		c.Operations.Rule = func(_ context.Context, o resource.Operation, _ *resource.Caller) ([]string, error) {
-			asked = string(o.Arguments)
+			passed = string(o.Arguments)
 			return nil, nil
 		}
 	})
-	mapped := newFixtureWith(t, ruled.issuer, func(c *resource.Config, _ *jwks.Config) { c.Operations = someRules })
+	withoutRule := newFixtureWith(t, withRule.issuer, func(c *resource.Config, _ *jwks.Config) { c.Operations = someRules })
 	token := resourcetest.Token{Scope: "call"}
 	for _, row := range []struct {
-		arguments string
-		good      bool
+		arguments   string
+		unambiguous bool
 	}{
 		{`{"path":"/a","PATH":"/b"}`, false},
 		{`{"path":"/a","p\u0041th":"/b"}`, false},
@@ -45,29 +46,30 @@ func TestArgumentsThatARuleCouldMistake(t *testing.T) {
 		{`{"x":"X","y":["x","X"]}`, true},
 		{`null`, true},
 	} {
-		asked = "nothing"
+		passed = "nothing"
 		body, want := call("tools/call", `{"name":"x","arguments":`+row.arguments+`}`), badBody
-		if row.good {
+		if row.unambiguous {
 			want = accepted
 		}
-		ruled.expect(row.arguments, ruled.post(ruled.token(token), body), want)
-		if (asked == row.arguments) != row.good {
-			t.Errorf("%s: the rule was asked about %s", row.arguments, asked)
+		withRule.expect(row.arguments, withRule.post(withRule.token(token), body), want)
+		if (passed == row.arguments) != row.unambiguous {
+			t.Errorf("%s: the Rule got the arguments %s", row.arguments, passed)
 		}
-		mapped.expect(row.arguments+", without a function", mapped.post(mapped.token(token), body), accepted)
+		withoutRule.expect(row.arguments+", without a Rule", withoutRule.post(withoutRule.token(token), body), accepted)
 		op := resource.Operation{Method: "tools/call", Name: "x", Arguments: []byte(row.arguments)}
-		ruled.expect(row.arguments+", Permit", told(ruled.res.Permit(t.Context(), ruled.caller(token), op)), want)
+		withRule.expect(row.arguments+", Permit", told(withRule.res.Permit(t.Context(), withRule.caller(token), op)), want)
 	}
-	broken := resource.Operation{Method: "tools/call", Name: "x", Arguments: []byte(`{"a":1,"a":2}`)}
-	ruled.expect("a duplicate, Permit", told(ruled.res.Permit(t.Context(), ruled.caller(token), broken)), badBody)
+	duplicate := resource.Operation{Method: "tools/call", Name: "x", Arguments: []byte(`{"a":1,"a":2}`)}
+	withRule.expect("duplicate name, Permit", told(withRule.res.Permit(t.Context(), withRule.caller(token), duplicate)), badBody)
 }
 
-// Who listens to a task learns what tasks/get tells, so it needs the same (MCP tasks
-// extension: notifications.taskIds of subscriptions/listen).
-func TestListeningToTasks(t *testing.T) {
-	var asked []string
-	ask := func(_ context.Context, o resource.Operation, _ *resource.Caller) ([]string, error) {
-		asked = append(asked, o.Method+" "+o.Name)
+// TestTaskSubscriptions tests that a subscription to a task requires the scopes of tasks/get, because
+// it returns the same information (MCP tasks extension: notifications.taskIds of
+// subscriptions/listen).
+func TestTaskSubscriptions(t *testing.T) {
+	var operations []string
+	rule := func(_ context.Context, o resource.Operation, _ *resource.Caller) ([]string, error) {
+		operations = append(operations, o.Method+" "+o.Name)
 		return nil, nil
 	}
 	tools := map[string][]string{"delete": {"admin"}, "slow": {"task"}}
@@ -77,27 +79,28 @@ func TestListeningToTasks(t *testing.T) {
 		rules        resource.Operations
 		want         answer
 	}{
-		{"what any tool needs", `{"taskIds":["7"]}`, resource.Operations{Tools: tools}, insufficient("admin task")},
-		{"a rule for listening does not take that away", `{"taskIds":["7"]}`, resource.Operations{Tools: tools, Methods: map[string][]string{"subscriptions/listen": {}}}, insufficient("admin task")},
-		{"the rule for tasks/get does", `{"taskIds":["7"]}`, resource.Operations{Tools: tools, Methods: map[string][]string{"tasks/get": {"get"}}}, insufficient("get")},
-		{"no task", `{"toolsListChanged":true}`, resource.Operations{Tools: tools}, accepted},
-		{"no task in the list", `{"taskIds":[]}`, resource.Operations{Tools: tools}, accepted},
-		{"the function is asked about each", `{"taskIds":["7","8"],"resourceSubscriptions":["file:///a"]}`, resource.Operations{Rule: ask}, accepted},
+		{"the scopes of all tools", `{"taskIds":["7"]}`, resource.Operations{Tools: tools}, insufficient("admin task")},
+		{"Methods for subscriptions/listen does not replace them", `{"taskIds":["7"]}`, resource.Operations{Tools: tools, Methods: map[string][]string{"subscriptions/listen": {}}}, insufficient("admin task")},
+		{"Methods for tasks/get replaces them", `{"taskIds":["7"]}`, resource.Operations{Tools: tools, Methods: map[string][]string{"tasks/get": {"get"}}}, insufficient("get")},
+		{"no task IDs", `{"toolsListChanged":true}`, resource.Operations{Tools: tools}, accepted},
+		{"empty list of task IDs", `{"taskIds":[]}`, resource.Operations{Tools: tools}, accepted},
+		{"Rule is called for each name", `{"taskIds":["7","8"],"resourceSubscriptions":["file:///a"]}`, resource.Operations{Rule: rule}, accepted},
 		{"undeclared", `{"taskIds":["7"]}`, resource.Operations{Methods: map[string][]string{"subscriptions/listen": {}}, Undeclared: resource.DenyUndeclared}, undeclared},
 		{"declared", `{"taskIds":["7"]}`, resource.Operations{Methods: map[string][]string{"tasks/get": {}}, Undeclared: resource.DenyUndeclared}, accepted},
-		{"not strings", `{"taskIds":[7]}`, resource.Operations{Tools: tools}, badBody},
-		{"in another case", `{"TaskIds":["7"]}`, resource.Operations{Tools: tools}, badBody},
+		{"task IDs that are not strings", `{"taskIds":[7]}`, resource.Operations{Tools: tools}, badBody},
+		{"TaskIds in mixed case", `{"TaskIds":["7"]}`, resource.Operations{Tools: tools}, badBody},
 	} {
 		f := newFixture(t, func(c *resource.Config, _ *jwks.Config) { c.Operations = row.rules })
 		f.expect(row.name, f.post(f.token(resourcetest.Token{}), listen(row.filter)), row.want)
 	}
-	if got, want := fmt.Sprint(asked), "[subscriptions/listen file:///a subscriptions/listen 7 subscriptions/listen 8]"; got != want {
-		t.Errorf("the function was asked about %s, want %s", got, want)
+	if got, want := fmt.Sprint(operations), "[subscriptions/listen file:///a subscriptions/listen 7 subscriptions/listen 8]"; got != want {
+		t.Errorf("Rule was called for %s, want %s", got, want)
 	}
 }
 
-// One request can't make the rules be asked without end.
-func TestLimitsOfWhatABodyNames(t *testing.T) {
+// TestNameLimits tests the number and the length of the names in one body, which bound how often
+// rules are evaluated.
+func TestNameLimits(t *testing.T) {
 	f := newFixture(t, func(c *resource.Config, _ *jwks.Config) { c.Operations = someRules })
 	token := f.token(resourcetest.Token{Scope: "admin call"})
 	listen := func(resources, tasks int) string {
@@ -109,25 +112,26 @@ func TestLimitsOfWhatABodyNames(t *testing.T) {
 		name, body string
 		want       answer
 	}{
-		{"as many resources as may be", listen(maxSubscriptions, 0), accepted},
-		{"one more", listen(maxSubscriptions+1, 0), badBody},
-		{"as many together with tasks", listen(maxSubscriptions-1, 1), accepted},
-		{"one more together with tasks", listen(maxSubscriptions, 1), badBody},
-		{"one more in a batch", "[" + listen(maxSubscriptions, 0) + "," + listen(1, 0) + "]", badBody},
+		{"the maximum number of resources", listen(maxSubscriptions, 0), accepted},
+		{"one resource more", listen(maxSubscriptions+1, 0), badBody},
+		{"the maximum number of resources and tasks", listen(maxSubscriptions-1, 1), accepted},
+		{"one task more", listen(maxSubscriptions, 1), badBody},
+		{"one resource more in a batch", "[" + listen(maxSubscriptions, 0) + "," + listen(1, 0) + "]", badBody},
 		{"the longest URI", call("resources/read", `{"uri":"`+uri(maxURIBytes)+`"}`), accepted},
-		{"one byte longer", call("resources/read", `{"uri":"`+uri(maxURIBytes+1)+`"}`), badBody},
-		{"one byte longer, listening", call("subscriptions/listen", `{"notifications":{"resourceSubscriptions":["`+uri(maxURIBytes+1)+`"]}}`), badBody},
-		{"one byte longer, in a batch", "[" + call("resources/read", `{"uri":"`+uri(maxURIBytes-1)+`"}`) + "," + call("resources/read", `{"uri":"x:"}`) + "]", badBody},
-		{"one byte longer, completing", call("completion/complete", `{"ref":{"type":"ref/resource","uri":"`+uri(maxURIBytes+1)+`"}}`), badBody},
+		{"one byte more", call("resources/read", `{"uri":"`+uri(maxURIBytes+1)+`"}`), badBody},
+		{"one byte more, subscriptions/listen", call("subscriptions/listen", `{"notifications":{"resourceSubscriptions":["`+uri(maxURIBytes+1)+`"]}}`), badBody},
+		{"one byte more in a batch", "[" + call("resources/read", `{"uri":"`+uri(maxURIBytes-1)+`"}`) + "," + call("resources/read", `{"uri":"x:"}`) + "]", badBody},
+		{"one byte more, completion/complete", call("completion/complete", `{"ref":{"type":"ref/resource","uri":"`+uri(maxURIBytes+1)+`"}}`), badBody},
 	} {
 		f.expect(row.name, f.post(token, row.body), row.want)
 	}
 	long := resource.Operation{Method: "resources/read", Name: uri(maxURIBytes + 1)}
-	f.expect("one byte longer, Permit", told(f.res.Permit(t.Context(), f.caller(resourcetest.Token{}), long)), badBody)
+	f.expect("one byte more, Permit", told(f.res.Permit(t.Context(), f.caller(resourcetest.Token{}), long)), badBody)
 }
 
-// The rules that bind a resource are found among many as they are one by one.
-func TestRulesAreFoundAmongMany(t *testing.T) {
+// TestResourceRuleLookup compares the lookup of the rules for a URI among many rules with
+// ResourceRule.Applies, which evaluates one rule.
+func TestResourceRuleLookup(t *testing.T) {
 	random := rand.New(rand.NewPCG(1, 2))
 	pick := func(texts ...string) string { return texts[random.IntN(len(texts))] }
 	uri := func() string {
@@ -147,14 +151,14 @@ func TestRulesAreFoundAmongMany(t *testing.T) {
 		rules = append(rules, rule)
 	}
 	f := newFixture(t, func(c *resource.Config, _ *jwks.Config) { c.Operations.Resources = rules })
-	caller, found, bound := f.caller(resourcetest.Token{}), 0, 0
+	caller, compared, applied := f.caller(resourcetest.Token{}), 0, 0
 	for range 300 {
-		name, needs, own := uri()+pick("", "", "c", "/c", "%3A"), "", false
+		name, needs, exact := uri()+pick("", "", "c", "/c", "%3A"), "", false
 		for _, rule := range rules {
-			own = own || rule.URI == name // its very text: if it is not plain, that rule alone binds
+			exact = exact || rule.URI == name // the same text: if it is not a plain URI, only that rule applies
 			if rule.Applies(name) {
 				needs += " " + rule.Scopes[0]
-				bound++
+				applied++
 			}
 		}
 		want := accepted
@@ -162,22 +166,23 @@ func TestRulesAreFoundAmongMany(t *testing.T) {
 			want = insufficient(needs[1:])
 		}
 		got := told(f.res.Permit(t.Context(), caller, resource.Operation{Method: "resources/read", Name: name}))
-		if own || strings.Count(got.challenge, " s") > 150 { // not plain: it needs what any rule asks for
+		if exact || strings.Count(got.challenge, " s") > 150 { // not a plain URI: it requires the scopes of every rule
 			continue
 		}
-		found++
+		compared++
 		if got != want {
 			t.Fatalf("%s:\n got %+v\nwant %+v", name, got, want)
 		}
 	}
-	if found < 60 || bound < 300 {
-		t.Errorf("only %d URIs were plain, bound %d times", found, bound)
+	if compared < 60 || applied < 300 {
+		t.Errorf("compared %d plain URIs with %d applying rules, want at least 60 and 300", compared, applied)
 	}
 }
 
-// What a request allocates does not depend on how many rules there are.
-func TestManyRulesCostNoMore(t *testing.T) {
-	cost := func(n int) float64 {
+// TestRuleCountDoesNotAffectAllocations tests that the allocations of a request do not depend on the
+// number of rules.
+func TestRuleCountDoesNotAffectAllocations(t *testing.T) {
+	allocations := func(n int) float64 {
 		rules := resource.Operations{Tools: map[string][]string{}, Prompts: map[string][]string{}, Methods: map[string][]string{}}
 		for i := range n {
 			name := strconv.Itoa(i)
@@ -195,13 +200,13 @@ func TestManyRulesCostNoMore(t *testing.T) {
 			}
 		})
 	}
-	if one, many := cost(1), cost(1000); many > 1.1*one {
+	if one, many := allocations(1), allocations(1000); many > 1.1*one {
 		t.Errorf("1,000 rules of each kind: %v allocations, with one: %v", many, one)
 	}
 }
 
-// A body is held once, whatever its size: 1 MiB costs hardly more than that.
-func TestABodyIsHeldOnce(t *testing.T) {
+// TestBodyIsBufferedOnce tests that a body of 1 MiB allocates at most 5% more than its size.
+func TestBodyIsBufferedOnce(t *testing.T) {
 	f := newFixture(t, func(c *resource.Config, _ *jwks.Config) { c.Operations = someRules })
 	body := []byte(call("tools/call", `{"name":"x","arguments":{"text":"`+strings.Repeat("x", 1<<20)+`"}}`))
 	req := httptest.NewRequest(http.MethodPost, identifier, nil)
@@ -216,8 +221,8 @@ func TestABodyIsHeldOnce(t *testing.T) {
 		}
 		decision.Done()
 	}
-	send() // the token is remembered from here on
+	send() // caches the token
 	if got, limit := allocated(send), uint64(len(body)+len(body)/20); got > limit {
-		t.Errorf("a body of %d bytes allocates %d, more than %d", len(body), got, limit)
+		t.Errorf("a body of %d bytes allocates %d bytes, want at most %d", len(body), got, limit)
 	}
 }
