@@ -127,7 +127,7 @@ func TestHandler(t *testing.T) {
 		{"PUT", "PUT", inserted, []string{"Content-Length: 0"}, notAllowed},
 		{"DELETE", "DELETE", inserted, nil, notAllowed},
 		{"an unknown method", "BREW", inserted, nil, notAllowed},
-		{"get in lower case", "get", inserted, nil, notAllowed},
+		{"method in lower case", "get", inserted, nil, notAllowed},
 		{"a terminal slash", "GET", inserted + "/", nil, notFound},
 		{"the root path with a slash", "GET", root + "/", nil, notFound},
 		{"another path", "GET", root + "/other", nil, notFound},

@@ -55,7 +55,7 @@ func TestCausesCanBeToldApartFromTheLine(t *testing.T) {
 			line   func() *fixture
 		}{
 			{"no token", 401, []string{"missing_credentials"}, func() *fixture { f := ask(as); f.ask(); return f }},
-			{"a token in the wrong scheme", 401, []string{"missing_credentials", "a scheme other than Bearer"}, func() *fixture { f := ask(as); f.ask("Basic YTpi"); return f }},
+			{"a token in the wrong scheme", 401, []string{"missing_credentials", "the Authorization scheme is Basic; only Bearer is supported"}, func() *fixture { f := ask(as); f.ask("Basic YTpi"); return f }},
 			{"expired", 401, []string{"expired", "got exp", "want now"}, func() *fixture {
 				f := ask(as)
 				f.bearer(f.token(resourcetest.Token{IssuedAt: time.Now().Add(-time.Hour), Lifetime: time.Minute}))

@@ -53,6 +53,8 @@ func wantReason(lines []string) resource.Reason {
 		return resource.ReasonMalformedRequest
 	case len(lines) == 0 || !bearerScheme.MatchString(lines[0]):
 		return resource.ReasonMissingCredentials
+	case strings.Trim(lines[0][len("Bearer"):], " ") == "":
+		return resource.ReasonMissingCredentials
 	case len(strings.TrimLeft(lines[0][len("Bearer"):], " ")) > defaultMaxTokenBytes:
 		return resource.ReasonTokenTooLarge
 	}

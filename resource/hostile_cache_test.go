@@ -175,7 +175,7 @@ func hostileRejectionsNotCached(h *hostile) {
 	old := f.issuer.SigningKeyID("")
 	f.issuer.SetJWKS([]byte(`{"keys":[` + resourcetest.JWK(f.issuer.PublicKey(old), map[string]any{"kid": old}) + `]}`))
 	f.issuer.Rotate("")
-	fresh := f.token(resourcetest.Token{})
+	fresh := f.token(resourcetest.Token{IssuedAt: time.Now()})
 	h.expect("222 key not published", f.bearer(fresh), invalid)
 	f.issuer.SetJWKS(nil)
 	time.Sleep(5 * time.Second)

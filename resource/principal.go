@@ -131,7 +131,7 @@ func (b *builder) setDigestKey() {
 }
 
 // logDigest returns a short digest of a token for logs and audit records. It is an HMAC, so
-// that whoever reads the log cannot test which token it belongs to.
+// that a reader of the log cannot test which token it belongs to.
 func (p *policy) logDigest(d string) string {
 	mac := hmac.New(sha256.New, p.digestKey)
 	mac.Write([]byte(d))

@@ -39,7 +39,8 @@ func TestResourceRuleBinds(t *testing.T) {
 		want bool
 	}{
 		{resource.ResourceRule{URI: "file:///a"}, "file:///a", true},
-		{resource.ResourceRule{URI: "file:///a"}, "FILE:///%41", true},
+		{resource.ResourceRule{URI: "file:///a"}, "file:///A", true},
+		{resource.ResourceRule{URI: "file:///a"}, "FILE:///%41", false},
 		{resource.ResourceRule{URI: "file:///a"}, "file:///x/../b", false}, // could be read in several ways, and is no a in any
 		{resource.ResourceRule{URI: "file:///a"}, "file:///ab", false},
 		{resource.ResourceRule{Prefix: "file:///a"}, "file:///ab", true},

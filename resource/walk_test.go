@@ -34,7 +34,7 @@ func TestThreeAnswers(t *testing.T) { // design decision 3
 	}
 	f.expect("good", f.bearer(f.token(resourcetest.Token{Scope: "mcp:list mcp:read"})), accepted)
 	f.expect("no credentials", f.ask(), withScope(bare))
-	f.expect("malformed: no scope would have helped", f.ask("Bearer"), malformed)
+	f.expect("malformed: no scope would have helped", f.ask("Bearer a b"), malformed)
 	f.expect("expired", f.bearer(f.token(resourcetest.Token{IssuedAt: old})), withScope(expired))
 	f.expect("expired and without scope: still 401", f.bearer(f.token(resourcetest.Token{IssuedAt: old, Scope: "x"})), withScope(expired))
 	f.expect("other audience", f.bearer(f.token(resourcetest.Token{Audience: "https://other.example.test/"})), withScope(invalid))
@@ -240,7 +240,7 @@ func TestVerifiedClaimsAreScreened(t *testing.T) {
 		{"expired", func(c *resource.Claims) { c.Expiry = now.Add(-time.Hour) }, expired},
 		{"not yet", func(c *resource.Claims) { c.NotBefore = now.Add(time.Hour) }, invalid},
 		{"bound", func(c *resource.Claims) { c.Confirmed = true }, invalid},
-		{"nobody", func(c *resource.Claims) { c.Subject = "" }, invalid},
+		{"neither a subject nor a client", func(c *resource.Claims) { c.Subject = "" }, accepted},
 		{"a client", func(c *resource.Claims) { c.Subject, c.ClientID = "", "robot" }, accepted},
 	} {
 		f := newFixture(t, func(c *resource.Config, k *jwks.Config) {

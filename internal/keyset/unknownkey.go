@@ -67,7 +67,7 @@ func (s *Set) awaitKey(ctx context.Context, t Token, known *snapshot, arrived ti
 }
 
 // judge decides about a token after a fetch. tried are keys that did not verify it before. The
-// error is for the verdict rejected.
+// error says why the known keys do not accept it.
 func (s *Set) judge(t Token, tried *snapshot, result fetchResult, arrived time.Time) (*key, verdict, error) {
 	latest := s.current.Load()
 	k, err := latest.verify(t, tried)
@@ -77,13 +77,13 @@ func (s *Set) judge(t Token, tried *snapshot, result fetchResult, arrived time.T
 	case !errors.Is(err, ErrUnknownKey): // its kid is known now
 		return nil, rejected, err
 	case !result.ran:
-		return nil, noBudget, nil
+		return nil, noBudget, err
 	case result.err != nil:
-		return nil, fetchError, nil
+		return nil, fetchError, err
 	case result.complete && !result.began.Before(arrived), latest.isNewerThan(t.IssuedAt):
 		return nil, rejected, err
 	}
-	return nil, undecided, nil
+	return nil, undecided, err
 }
 
 // withoutFetch decides about a token with an unknown key when no fetch is permitted.

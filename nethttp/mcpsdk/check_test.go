@@ -36,7 +36,7 @@ func TestCheckRulesThatNameNothing(t *testing.T) {
 		{"a prompt with a typo", resource.Operations{Prompts: one("secrets")}, `Operations.Prompts["secrets"]: the server has no such prompt; did you mean "secret"?`},
 		{"a prompt where a tool is meant", resource.Operations{Tools: one("greet")}, `Operations.Tools["greet"]: the server has no such tool`},
 		{"a URI with a typo", uri(resource.ResourceRule{URI: "file:///secrte"}), noBinding(`URI "file:///secrte" applies to; did you mean "file:///secret"?`)},
-		{"a URI in another spelling", uri(resource.ResourceRule{URI: "FILE:///%53ecret"}), ""},
+		{"a URI in another spelling", uri(resource.ResourceRule{URI: "file:///SECRET"}), ""},
 		{"a URI of a template", uri(resource.ResourceRule{URI: "db://users/1"}), ""},
 		{"a URI of no template", uri(resource.ResourceRule{URI: "db://users/1/2"}), noBinding(`URI "db://users/1/2" applies to`)},
 		{"a prefix of a resource", uri(resource.ResourceRule{Prefix: "file:///s"}), ""},

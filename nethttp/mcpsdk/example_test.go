@@ -23,12 +23,12 @@ func Example() {
 	}
 	defer issuer.Close()
 
-	// The tool asks who calls, on every call anew.
+	// The tool reads the caller of each call.
 	server := mcp.NewServer(&mcp.Implementation{Name: "example", Version: "1.0.0"}, nil)
 	mcp.AddTool(server, &mcp.Tool{Name: "whoami"}, func(_ context.Context, req *mcp.CallToolRequest, _ struct{}) (*mcp.CallToolResult, any, error) {
 		caller, ok := mcpsdk.CallerFrom(req.Extra)
 		if !ok {
-			return nil, nil, fmt.Errorf("nobody is known")
+			return nil, nil, fmt.Errorf("no caller")
 		}
 		text := fmt.Sprintf("%s, may write: %v", caller.Subject(), caller.Has("mcp:write"))
 		return &mcp.CallToolResult{Content: []mcp.Content{&mcp.TextContent{Text: text}}}, nil, nil

@@ -47,16 +47,16 @@ func TestLockOnStreamsThatNobodyKnowsOf(t *testing.T) {
 // A completion is bound by the rules of what its type says, and by no others.
 func TestLockOnCompletions(t *testing.T) {
 	rules := resource.Operations{
-		Prompts:   map[string][]string{"a:b": {"prompts"}},
-		Resources: []resource.ResourceRule{{Prefix: "file:", Scopes: []string{"files"}}, {URI: "a:b", Scopes: []string{"resources"}}},
+		Prompts:   map[string][]string{"a://b": {"prompts"}},
+		Resources: []resource.ResourceRule{{Prefix: "file:///", Scopes: []string{"files"}}, {URI: "a://b", Scopes: []string{"resources"}}},
 	}
 	h := newHall(t, rules)
 	h.server.AddReceivingMiddleware(mcpsdk.Lock(h.res))
 	for _, row := range []struct{ scope, kind, name, uri, want string }{
-		{"base prompts", "ref/prompt", "a:b", "", ""},
-		{"base resources", "ref/prompt", "a:b", "", lacks},
-		{"base resources", "ref/resource", "", "a:b", ""},
-		{"base prompts", "ref/resource", "", "a:b", lacks},
+		{"base prompts", "ref/prompt", "a://b", "", ""},
+		{"base resources", "ref/prompt", "a://b", "", lacks},
+		{"base resources", "ref/resource", "", "a://b", ""},
+		{"base prompts", "ref/resource", "", "a://b", lacks},
 		{"base", "ref/prompt", "file:///a", "", ""}, // a prompt with an odd name
 		{"base", "ref/resource", "", "file:///a", lacks},
 	} {

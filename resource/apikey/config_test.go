@@ -89,7 +89,7 @@ func TestKeyVerifierIsNotAnAuthorizationServer(t *testing.T) {
 	}
 }
 
-// A Config is formatted without digests, and without a key that is in the place of a
+// A Config is formatted without digests, and without a key that was written instead of a
 // digest by mistake.
 func TestConfigDoesNotPrintKeys(t *testing.T) {
 	key, digest := apikey.Generate("mcp_")

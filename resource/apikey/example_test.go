@@ -55,5 +55,5 @@ func Example() {
 	// Output:
 	// 200 hello ci-bot by X-Api-Key
 	// 200 hello ci-bot by opaque
-	// 401 {"error":"invalid_token","error_description":"The access token is invalid"}
+	// 401 {"error":"invalid_token","error_description":"The API key is invalid"}
 }

@@ -3,8 +3,8 @@
 //
 // Write the records to a separate destination, not to the log: they include accepted
 // requests, are not sampled, and have a versioned schema. They contain no tokens, no parts
-// of tokens and no arguments of tools. Without a [Log] in resource.Config.Observers there
-// are no records, and no cost.
+// of tokens and no arguments of tools. Without a [Log] in resource.Hooks.Observers,
+// nothing is recorded, at no cost.
 package audit
 
 import (

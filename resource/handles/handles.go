@@ -135,6 +135,7 @@ func (b *Binder) Bind(c *resource.Caller, handle string) (string, error) {
 	if err != nil {
 		return "", fmt.Errorf("handles: binding a handle: %w", err)
 	}
+	//nolint:gosec // G407: cipher.NewGCMWithRandomNonce makes the nonce
 	sealed := aead.Seal([]byte{version}, nil, append(plain, handle...), []byte(context))
 	return encoding.EncodeToString(sealed), nil
 }

@@ -28,8 +28,8 @@ func (i issuerOf) Verify(_ context.Context, token *resource.Token) (*resource.Cl
 	return &resource.Claims{Issuer: string(i), Subject: subject, Audience: []string{identifier}}, nil
 }
 
-// callerOf goes through the front door. What follows a tilde only makes the token
-// another one.
+// callerOf returns the caller of a request. What follows a tilde only makes the tokens
+// different.
 func callerOf(t testing.TB, issuer, token string) *resource.Caller {
 	t.Helper()
 	res, err := resource.New(resource.Config{Identifier: identifier, Opaque: &resource.Issuer{Verifier: issuerOf(issuer)}})
@@ -92,7 +92,7 @@ func TestHandlesOpenForTheirPrincipalOnly(t *testing.T) {
 		{"a purpose that begins alike", newHandles(t, "tas", 1), alice, false},
 		{"nobody", h, nil, false},
 		{"a caller who is none", h, new(resource.Caller), false},
-		{"a caller from JSON is no proof", h, decoded(t, alice), false},
+		{"a caller from JSON is not a proof", h, decoded(t, alice), false},
 		{"zero value", new(handles.Binder), alice, false},
 		{"nil", nil, alice, false},
 	} {
