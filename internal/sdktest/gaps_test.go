@@ -19,14 +19,14 @@ func TestCompletionReferences(t *testing.T) {
 			runs      string // "": refused as ambiguous
 		}{
 			{"a prompt", `{"type":"ref/prompt","name":"greet"}`, "complete greet"},
-			{"a resource", `{"type":"ref/resource","uri":"note://{id}"}`, "complete note://{id}"},
+			{"a resource", `{"type":"ref/resource","uri":"note://1"}`, "complete note://1"},
 			{"a prompt with a title", `{"type":"ref/prompt","name":"greet","title":"Greetings"}`, "complete greet"},
 			{"a prompt that has a URI only", `{"type":"ref/prompt","uri":"file:///open"}`, ""},
 			{"a resource that has a name only", `{"type":"ref/resource","name":"greet"}`, ""},
 			{"a prompt that has both", `{"type":"ref/prompt","name":"greet","uri":"file:///open"}`, ""},
 			{"a resource with an empty URI", `{"type":"ref/resource","uri":""}`, ""},
-			{"a resource with an empty name besides", `{"type":"ref/resource","uri":"note://{id}","name":""}`, ""},
-			{"a prompt with an empty URI besides", `{"type":"ref/prompt","name":"greet","uri":""}`, ""},
+			{"a resource with an empty name besides", `{"type":"ref/resource","uri":"note://1","name":""}`, "complete note://1"},
+			{"a prompt with an empty URI besides", `{"type":"ref/prompt","name":"greet","uri":""}`, "complete greet"},
 			{"another type", `{"type":"ref/tool","name":"greet"}`, ""},
 			{"no type", `{"name":"greet"}`, ""},
 		} {

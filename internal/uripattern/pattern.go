@@ -34,8 +34,8 @@ type compiled struct {
 }
 
 // compile checks and compiles a pattern. A pattern must be plain, as the URIs that it matches
-// are. The exception is a URI with a port or a query, or without "//": it is matched byte for
-// byte, and no other spelling matches it.
+// are. The exception is a URI with a port, a query or an empty host, or without "//": it is
+// matched byte for byte, and no other spelling matches it.
 func compile(p Pattern) (*compiled, error) {
 	switch {
 	case p.URI != "" && p.Prefix == "" && p.Template == "":
@@ -54,8 +54,8 @@ func compile(p Pattern) (*compiled, error) {
 	return nil, errors.New("set exactly one of URI, Prefix and Template")
 }
 
-// isOtherURI reports whether a URI is absolute, and not plain only because it has a port or a
-// query, or because it has no "//".
+// isOtherURI reports whether a URI is absolute, and not plain only because it has a port, a
+// query or an empty host, as in memo:///insights, or because it has no "//".
 func isOtherURI(text string) bool {
 	u, err := url.Parse(text)
 	if err != nil || u.Scheme == "" || u.Fragment != "" || u.User != nil || !strings.HasPrefix(text, u.Scheme) {
@@ -65,6 +65,9 @@ func isOtherURI(text string) bool {
 		return consistsOf(u.Scheme, schemeChars)
 	}
 	text, _, _ = strings.Cut(text, "?")
+	if u.Host == "" && u.Scheme != "file" {
+		return IsPlain(strings.Replace(text, ":///", "://host/", 1))
+	}
 	return IsPlain(strings.Replace(text, "://"+u.Host, "://"+u.Hostname(), 1))
 }
 

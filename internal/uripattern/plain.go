@@ -17,17 +17,18 @@ import (
 //	label    = 1*(lower / DIGIT / "-" / "_")
 //	drive    = ALPHA ":"
 //	segment  = *(char / "." / "%20") char
-//	char     = ALPHA / DIGIT / "-" / "_" / "!" / "$" / "&" / "'" / "(" / ")" / "*" / "," / "=" / "@"
-//	         / "%22" / "%3C" / "%3E" / "%5E" / "%60" / "%7B" / "%7D"
+//	char     = ALPHA / DIGIT / "-" / "_" / "%22" / "%3C" / "%3E" / "%5E" / "%60" / "%7B" / "%7D"
 //
 // So a plain URI has no user information, port, query, fragment, empty segment, dot segment,
 // trailing slash, backslash, control character, character outside ASCII or ambiguous
-// encoding. It also lacks what some file systems ignore or expand: a dot or a space at the
+// encoding. It has no sub-delimiter and no "@": a simple variable of a template ({name})
+// matches them only percent-encoded (RFC 6570 §3.2.2), but readers that route by prefix take
+// them for a part of the name. It also lacks what some file systems ignore or expand: a dot or a space at the
 // end of a name, ":" and "~".
 const (
 	schemeChars = lower + digits + "-.+"
 	labelChars  = lower + digits + "-_"
-	rawChars    = lower + upper + digits + "-_!$&'()*,=@"
+	rawChars    = lower + upper + digits + "-_"
 	lower       = "abcdefghijklmnopqrstuvwxyz"
 	upper       = "ABCDEFGHIJKLMNOPQRSTUVWXYZ"
 	digits      = "0123456789"
@@ -122,5 +123,5 @@ func notPlain(text string) error {
 			return fmt.Errorf("%q is not a plain URI: write %q", text, spelling)
 		}
 	}
-	return errors.New("not a plain URI: use a lower-case scheme and host, and segments of ASCII letters, digits and - _ . ! $ & ' ( ) * , = @")
+	return errors.New("not a plain URI: use a lower-case scheme and host, and segments of ASCII letters, digits and - _ .")
 }
