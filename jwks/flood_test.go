@@ -271,3 +271,22 @@ func TestTokenWithoutKeyID(t *testing.T) { // bad-inputs 123
 		w.expect("five keys match", withoutKeyID(), http.StatusUnauthorized)
 	})
 }
+
+// A scheduled refresh that a stale cache answers with an older document does not make valid
+// tokens look like tokens with an invented key.
+func TestStaleCacheAfterAForcedFetch(t *testing.T) {
+	withFixture(t, func(w *fixture) {
+		w.expect("first", w.token(), http.StatusOK)
+		oldSet := w.set()
+		w.issuer.Rotate("")
+		token := w.token()
+		time.Sleep(time.Minute)
+		w.expect("new key, forced fetch", token, http.StatusOK)
+		w.issuer.SetJWKS(oldSet)
+		time.Sleep(15 * time.Minute)
+		w.ask(token) // starts the refresh
+		time.Sleep(time.Second)
+		w.issuer.SetJWKS(nil)
+		w.expect("the cache is fresh again", token, http.StatusOK)
+	})
+}

@@ -211,6 +211,7 @@ func (v *Verifier) observe(f keyset.Fetch) {
 	logger := logging.OrDefault(v.logger)
 	if f.Err != nil {
 		logger.Warn("fetching keys failed", "issuer", v.issuer, "outcome", f.Outcome, "took", f.Took, "error", f.Err)
+		return
 	}
 	for _, k := range v.skipped.added(f.Skipped) {
 		logger.Info("unusable key skipped", "issuer", v.issuer, "kid", logging.Printable(k.KeyID), "error", k.Err)

@@ -120,7 +120,10 @@ func (s *Set) install(d Document, began time.Time) (skipped []SkippedKey, err er
 	next.refreshAt = began.Add(interval - rand.N(interval/10+1)) // so that processes do not refresh together
 	previous := s.current.Load()
 	next.replace(previous)
-	if next.complete = began; !d.Complete {
+	switch {
+	case d.Complete:
+		next.complete = began
+	case next.hasAll(previous): // a stale cache can return an older document
 		next.complete = previous.completeTime()
 	}
 	for _, k := range keys {

@@ -1,6 +1,7 @@
 package keyset
 
 import (
+	"slices"
 	"sync/atomic"
 	"time"
 
@@ -102,6 +103,11 @@ func (s *snapshot) verify(t Token, tried *snapshot) (*key, error) {
 		return nil, ErrBadSignature
 	}
 	return nil, ErrUnknownKey
+}
+
+// hasAll reports whether the snapshot has every key of previous, which may be nil.
+func (s *snapshot) hasAll(previous *snapshot) bool {
+	return previous == nil || !slices.ContainsFunc(previous.keys, func(k *key) bool { return !s.has(k) })
 }
 
 // has reports whether the snapshot has the same key under the same kid. s may be nil.

@@ -2,8 +2,12 @@ package revocation_test
 
 import (
 	"context"
+	"crypto/ecdsa"
+	"crypto/elliptic"
+	"crypto/rand"
 	"net/http"
 	"net/http/httptest"
+	"os"
 	"testing"
 	"testing/synctest"
 	"time"
@@ -13,6 +17,15 @@ import (
 	"github.com/warder-go/warder/resource/resourcetest"
 	"github.com/warder-go/warder/resource/revocation"
 )
+
+// TestMain generates a key outside of the bubbles of synctest. In FIPS mode the first random
+// number takes real time, which a bubble does not have.
+func TestMain(m *testing.M) {
+	if _, err := ecdsa.GenerateKey(elliptic.P256(), rand.Reader); err != nil {
+		panic(err)
+	}
+	os.Exit(m.Run())
+}
 
 const identifier = "https://mcp.example.test/mcp"
 
