@@ -181,6 +181,8 @@ func (s *search) fresh(v reflect.Value) bool {
 		}
 	}
 	switch v.Type().String() {
+	case "*resource.policy": // what a Resource decides by; other requests use it too
+		return false
 	case "*context.cancelCtx": // has a mutex; only its parent matters
 		return s.in(v.Elem().FieldByName("Context"))
 	}
