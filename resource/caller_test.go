@@ -69,11 +69,11 @@ func TestCallerIDIsUnambiguous(t *testing.T) {
 			r.Opaque = &resource.Issuer{Verifier: fixedClaims{c}}
 		})
 		id := f.accept("opaque").Caller.ID()
-		what := fmt.Sprintf("%q %q %q", c.Issuer, c.Subject, c.ClientID)
+		name := fmt.Sprintf("%q %q %q", c.Issuer, c.Subject, c.ClientID)
 		if other, ok := seen[id]; ok {
-			t.Errorf("%s and %s share %q", what, other, id)
+			t.Errorf("%s and %s share %q", name, other, id)
 		}
-		seen[id] = what
+		seen[id] = name
 	}
 }
 
@@ -82,7 +82,7 @@ type fixedClaims struct{ claims resource.Claims }
 // Issuer names a URL for the metadata; the claims' own issuer is what counts here.
 func (v fixedClaims) Issuer() string { return v.claims.Issuer }
 
-func TestCallerIntoTheBackground(t *testing.T) {
+func TestCallerJSON(t *testing.T) {
 	f := newFixture(t, func(c *resource.Config, _ *jwks.Config) {
 		c.ScopeOptions.Implies = map[string][]string{"admin": {"read"}}
 	})
@@ -117,7 +117,7 @@ func TestCallerIntoTheBackground(t *testing.T) {
 	}
 }
 
-func TestRequestThatIsHandedOn(t *testing.T) { // design decision 11
+func TestRequestForInnerHandler(t *testing.T) { // design decision 11
 	f := newFixture(t, nil)
 	req := httptest.NewRequest(http.MethodPost, identifier, nil)
 	authorization := "Bearer " + f.token(resourcetest.Token{})

@@ -75,7 +75,7 @@ func TestConfigMistakes(t *testing.T) {
 	}
 }
 
-func TestEveryMistakeAtOnce(t *testing.T) {
+func TestAllMistakesReported(t *testing.T) {
 	_, err := resource.New(resource.Config{
 		Identifier: "mcp", Issuers: []resource.Issuer{{}}, Scopes: []string{" "}, Limits: resource.Limits{Leeway: time.Hour, MaxTokenBytes: -1},
 	})

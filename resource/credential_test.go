@@ -17,22 +17,22 @@ import (
 )
 
 // badge vouches for values that begin with "good", in the name of an issuer.
-type badge struct {
+type keywordVerifier struct {
 	issuer string
 	change func(*resource.Claims)
 }
 
-func (b badge) Issuer() string { return b.issuer }
+func (b keywordVerifier) Issuer() string { return b.issuer }
 
-func (b badge) Verify(_ context.Context, t *resource.Token) (*resource.Claims, error) {
+func (b keywordVerifier) Verify(_ context.Context, t *resource.Token) (*resource.Claims, error) {
 	return b.claims(t.Raw())
 }
 
-func (b badge) VerifyHeader(_ context.Context, value string, _ *http.Request) (*resource.Claims, error) {
+func (b keywordVerifier) VerifyHeader(_ context.Context, value string, _ *http.Request) (*resource.Claims, error) {
 	return b.claims(value)
 }
 
-func (b badge) claims(value string) (*resource.Claims, error) {
+func (b keywordVerifier) claims(value string) (*resource.Claims, error) {
 	if !strings.Contains(value, "good") {
 		return nil, &resource.Error{Reason: resource.ReasonInactive}
 	}
@@ -53,9 +53,9 @@ func (f *fixture) with(headers ...string) answer {
 	return f.send(req)
 }
 
-func TestCredentialInAFieldOfItsOwn(t *testing.T) {
+func TestHeaderCredential(t *testing.T) {
 	f := newFixture(t, func(c *resource.Config, _ *jwks.Config) {
-		c.Credentials.Headers = map[string]resource.HeaderVerifier{"X-API-Key": badge{issuer: "keys"}, "x-proxy-assertion": badge{issuer: "proxy"}}
+		c.Credentials.Headers = map[string]resource.HeaderVerifier{"X-API-Key": keywordVerifier{issuer: "keys"}, "x-proxy-assertion": keywordVerifier{issuer: "proxy"}}
 	})
 	token := "Bearer " + f.token(resourcetest.Token{})
 	for _, row := range []struct {
@@ -95,32 +95,32 @@ func TestCredentialInAFieldOfItsOwn(t *testing.T) {
 }
 
 // busy is a badge with a state to tell.
-type busy struct {
-	badge
+type statefulVerifier struct {
+	keywordVerifier
 	prometheus.Counter
-	ready, forgotten int
+	readyCalls, forgetCalls int
 }
 
-func (b *busy) Ready(context.Context) error { b.ready++; return errors.New("not yet") }
+func (b *statefulVerifier) Ready(context.Context) error { b.readyCalls++; return errors.New("not yet") }
 
-func (b *busy) Forget() { b.forgotten++ }
+func (b *statefulVerifier) Forget() { b.forgetCalls++ }
 
 // Who vouches for a header is asked like the verifiers of tokens: once, also where it
 // stands in two places.
-func TestHeaderVerifierIsOneOfThem(t *testing.T) {
+func TestHeaderVerifierMethods(t *testing.T) {
 	counter := func(name string) prometheus.Counter { return prometheus.NewCounter(prometheus.CounterOpts{Name: name}) }
-	header := &busy{badge: badge{issuer: "header"}, Counter: counter("in_a_header")}
-	both := &busy{badge: badge{issuer: "both"}, Counter: counter("in_both")}
+	header := &statefulVerifier{keywordVerifier: keywordVerifier{issuer: "header"}, Counter: counter("in_a_header")}
+	both := &statefulVerifier{keywordVerifier: keywordVerifier{issuer: "both"}, Counter: counter("in_both")}
 	f := newFixture(t, func(c *resource.Config, _ *jwks.Config) {
 		c.Credentials.Headers = map[string]resource.HeaderVerifier{"X-One": header, "X-Two": both}
 		c.Credentials.Prefixed = map[string]resource.Issuer{"pat_": {Verifier: both}}
 	})
 	const want = "resource: not ready: issuer \"both\": not yet\nissuer \"header\": not yet"
-	if err := f.res.Ready(t.Context()); err == nil || err.Error() != want || header.ready != 1 || both.ready != 1 {
-		t.Errorf("got %v, asked %d and %d times, want %s, once", err, header.ready, both.ready, want)
+	if err := f.res.Ready(t.Context()); err == nil || err.Error() != want || header.readyCalls != 1 || both.readyCalls != 1 {
+		t.Errorf("got %v, asked %d and %d times, want %s, once", err, header.readyCalls, both.readyCalls, want)
 	}
-	if f.res.Forget("x"); header.forgotten != 1 || both.forgotten != 1 {
-		t.Errorf("told to forget %d and %d times, want once", header.forgotten, both.forgotten)
+	if f.res.Forget("x"); header.forgetCalls != 1 || both.forgetCalls != 1 {
+		t.Errorf("told to forget %d and %d times, want once", header.forgetCalls, both.forgetCalls)
 	}
 	registry := prometheus.NewRegistry()
 	registry.MustRegister(f.res.Metrics())
@@ -136,7 +136,7 @@ func TestHeaderVerifierIsOneOfThem(t *testing.T) {
 	}
 }
 
-func TestHeaderCredentialIsScreened(t *testing.T) {
+func TestHeaderCredentialClaimChecks(t *testing.T) {
 	for _, row := range []struct {
 		name   string
 		change func(*resource.Claims)
@@ -149,16 +149,16 @@ func TestHeaderCredentialIsScreened(t *testing.T) {
 		{"bound", func(c *resource.Claims) { c.Confirmed = true }, invalid},
 	} {
 		f := newFixture(t, func(c *resource.Config, _ *jwks.Config) {
-			c.Credentials.Headers = map[string]resource.HeaderVerifier{"X-API-Key": badge{issuer: "keys", change: row.change}}
+			c.Credentials.Headers = map[string]resource.HeaderVerifier{"X-API-Key": keywordVerifier{issuer: "keys", change: row.change}}
 		})
 		f.expect(row.name, f.with("X-API-Key", "good"), row.want)
 	}
 }
 
-func TestTokensByPrefix(t *testing.T) {
+func TestPrefixedTokens(t *testing.T) {
 	f := newFixture(t, func(c *resource.Config, _ *jwks.Config) {
-		c.Opaque = &resource.Issuer{Verifier: badge{issuer: "https://opaque.example.test"}}
-		c.Credentials.Prefixed = map[string]resource.Issuer{"pat_": {Verifier: badge{issuer: "pat"}}, "pat_x_": {Verifier: badge{issuer: "longer"}}}
+		c.Opaque = &resource.Issuer{Verifier: keywordVerifier{issuer: "https://opaque.example.test"}}
+		c.Credentials.Prefixed = map[string]resource.Issuer{"pat_": {Verifier: keywordVerifier{issuer: "pat"}}, "pat_x_": {Verifier: keywordVerifier{issuer: "longer"}}}
 	})
 	for _, row := range []struct{ token, issuer string }{
 		{"pat_good", "pat"},
@@ -177,7 +177,7 @@ func TestTokensByPrefix(t *testing.T) {
 	}
 }
 
-func TestHeaderThatMustAgreeWithAClaim(t *testing.T) {
+func TestHeaderClaims(t *testing.T) {
 	contradicts := answer{403, "", `{"error_description":"The request contradicts its credential"}` + "\n"}
 	f := newFixture(t, func(c *resource.Config, _ *jwks.Config) {
 		c.Credentials.HeaderClaims = map[string]resource.HeaderClaim{"X-Tenant-Id": {Claim: "tenant"}, "X-User": {Claim: "sub", Required: true}}
@@ -208,32 +208,34 @@ func TestCredentialMistakes(t *testing.T) {
 		want   string
 	}{
 		{"short prefix", func(c *resource.Config) {
-			c.Credentials.Prefixed = map[string]resource.Issuer{"ab": {Verifier: badge{issuer: "x"}}}
+			c.Credentials.Prefixed = map[string]resource.Issuer{"ab": {Verifier: keywordVerifier{issuer: "x"}}}
 		}, "3 characters"},
 		{"prefix of a JWT", func(c *resource.Config) {
-			c.Credentials.Prefixed = map[string]resource.Issuer{"eyJ": {Verifier: badge{issuer: "x"}}}
+			c.Credentials.Prefixed = map[string]resource.Issuer{"eyJ": {Verifier: keywordVerifier{issuer: "x"}}}
 		}, "JWT"},
 		{"prefix without a verifier", func(c *resource.Config) { c.Credentials.Prefixed = map[string]resource.Issuer{"pat_": {}} }, `Prefixed["pat_"]`},
 		{"Authorization", func(c *resource.Config) {
-			c.Credentials.Headers = map[string]resource.HeaderVerifier{"authorization": badge{issuer: "x"}}
+			c.Credentials.Headers = map[string]resource.HeaderVerifier{"authorization": keywordVerifier{issuer: "x"}}
 		}, "standard meaning"},
 		{"no field name", func(c *resource.Config) {
-			c.Credentials.Headers = map[string]resource.HeaderVerifier{"X Key": badge{issuer: "x"}}
+			c.Credentials.Headers = map[string]resource.HeaderVerifier{"X Key": keywordVerifier{issuer: "x"}}
 		}, "not a header field name"},
 		{"nil verifier", func(c *resource.Config) { c.Credentials.Headers = map[string]resource.HeaderVerifier{"X-Key": nil} }, "nil"},
 		{"nil pointer as verifier", func(c *resource.Config) {
-			c.Credentials.Headers = map[string]resource.HeaderVerifier{"X-Key": (*badge)(nil)}
+			c.Credentials.Headers = map[string]resource.HeaderVerifier{"X-Key": (*keywordVerifier)(nil)}
 		}, `Headers["X-Key"]: verifier is nil`},
 		{"a field in two spellings", func(c *resource.Config) {
-			c.Credentials.Headers = map[string]resource.HeaderVerifier{"X-Key": badge{issuer: "x"}, "x-key": badge{issuer: "y"}}
+			c.Credentials.Headers = map[string]resource.HeaderVerifier{"X-Key": keywordVerifier{issuer: "x"}, "x-key": keywordVerifier{issuer: "y"}}
 		}, `Headers["x-key"]: duplicate field X-Key`},
 		{"a field of claims in two spellings", func(c *resource.Config) {
 			c.Credentials.HeaderClaims = map[string]resource.HeaderClaim{"X-Tenant": {Claim: "tid"}, "x-tenant": {Claim: "org"}}
 		}, `HeaderClaims["x-tenant"]: duplicate field X-Tenant`},
 		{"Origin", func(c *resource.Config) {
-			c.Credentials.Headers = map[string]resource.HeaderVerifier{"Origin": badge{issuer: "x"}}
+			c.Credentials.Headers = map[string]resource.HeaderVerifier{"Origin": keywordVerifier{issuer: "x"}}
 		}, "standard meaning"},
-		{"verifier without a name", func(c *resource.Config) { c.Credentials.Headers = map[string]resource.HeaderVerifier{"X-Key": badge{}} }, "Issuer() is empty"},
+		{"verifier without a name", func(c *resource.Config) {
+			c.Credentials.Headers = map[string]resource.HeaderVerifier{"X-Key": keywordVerifier{}}
+		}, "Issuer() is empty"},
 		{"empty claim", func(c *resource.Config) { c.Credentials.HeaderClaims = map[string]resource.HeaderClaim{"X-Tenant": {}} }, "Claim is empty"},
 	} {
 		c := resource.Config{Identifier: identifier, Issuers: []resource.Issuer{{Verifier: verifier(t)}}}

@@ -13,11 +13,11 @@ import (
 
 // A Verifier of one's own: whatever can vouch for a token. The rest of the rules is
 // the same for all verifiers.
-type house struct{}
+type testKeys struct{}
 
-func (house) Issuer() string { return "https://house.example.com" }
+func (testKeys) Issuer() string { return "https://house.example.com" }
 
-func (house) Verify(_ context.Context, token *resource.Token) (*resource.Claims, error) {
+func (testKeys) Verify(_ context.Context, token *resource.Token) (*resource.Claims, error) {
 	if token.Raw() != "the-key-under-the-mat" {
 		return nil, &resource.Error{Reason: resource.ReasonInactive}
 	}
@@ -31,7 +31,7 @@ func (house) Verify(_ context.Context, token *resource.Token) (*resource.Claims,
 func Example() {
 	res, err := resource.New(resource.Config{
 		Identifier: "https://mcp.example.com/mcp",
-		Opaque:     &resource.Issuer{Verifier: house{}},
+		Opaque:     &resource.Issuer{Verifier: testKeys{}},
 		Scopes:     []string{"door:open"},
 	})
 	if err != nil {
@@ -57,7 +57,7 @@ func Example() {
 func ExampleDecision_Done() {
 	res, err := resource.New(resource.Config{
 		Identifier: "https://mcp.example.com/mcp",
-		Opaque:     &resource.Issuer{Verifier: house{}},
+		Opaque:     &resource.Issuer{Verifier: testKeys{}},
 	})
 	if err != nil {
 		log.Fatal(err)

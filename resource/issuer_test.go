@@ -13,12 +13,12 @@ import (
 	"github.com/warder-go/warder/resource/resourcetest"
 )
 
-const client = "1example23456789"
+const clientAudience = "1example23456789"
 
 // claims are changes to those of a good token; nil takes one away.
 type claims map[string]any
 
-func (f *fixture) claiming(c claims) string {
+func (f *fixture) tokenWithClaims(c claims) string {
 	for name, value := range c {
 		if value == nil {
 			c[name] = resourcetest.Remove
@@ -29,7 +29,7 @@ func (f *fixture) claiming(c claims) string {
 
 func TestAudienceClaims(t *testing.T) {
 	for _, row := range []struct {
-		what   string
+		name   string
 		where  []string
 		claims claims
 		want   answer
@@ -37,7 +37,7 @@ func TestAudienceClaims(t *testing.T) {
 		{"aud by default", nil, claims{}, accepted},
 		{"no aud by default", nil, claims{"aud": nil}, invalid},
 		{"resource counts for nothing by default", nil, claims{"aud": nil, "resource": identifier}, invalid},
-		{"client_id counts for nothing by default", nil, claims{"aud": nil, "client_id": client}, invalid},
+		{"client_id counts for nothing by default", nil, claims{"aud": nil, "client_id": clientAudience}, invalid},
 
 		{"aud of aud and resource", []string{"aud", "resource"}, claims{"resource": "https://other.example"}, accepted},
 		{"resource of aud and resource", []string{"aud", "resource"}, claims{"aud": "account", "resource": identifier}, accepted},
@@ -50,29 +50,29 @@ func TestAudienceClaims(t *testing.T) {
 		{"resource, and beside it another spelling", []string{"aud", "resource"}, claims{"aud": nil, "Resource": "x", "resource": identifier}, invalid},
 		{"only resource, which aud does not stand in for", []string{"resource"}, claims{}, invalid},
 
-		{"client", []string{"client_id"}, claims{"aud": nil, "client_id": client, "token_use": "access"}, accepted},
-		{"client without token_use", []string{"client_id"}, claims{"aud": nil, "client_id": client}, accepted},
+		{"client", []string{"client_id"}, claims{"aud": nil, "client_id": clientAudience, "token_use": "access"}, accepted},
+		{"client without token_use", []string{"client_id"}, claims{"aud": nil, "client_id": clientAudience}, accepted},
 		{"another client", []string{"client_id"}, claims{"aud": nil, "client_id": "other"}, invalid},
 		{"a client that calls itself like the resource", []string{"client_id"}, claims{"aud": nil, "client_id": identifier}, invalid},
-		{"an ID token, by token_use", []string{"client_id"}, claims{"aud": nil, "client_id": client, "token_use": "id"}, invalid},
-		{"token_use of another type", []string{"client_id"}, claims{"aud": nil, "client_id": client, "token_use": []string{"access"}}, invalid},
-		{"token_use null", []string{"client_id"}, claims{"aud": nil, "client_id": client, "token_use": resourcetest.Raw("null")}, invalid},
-		{"an ID token, by aud", []string{"client_id"}, claims{"aud": client, "client_id": client}, invalid},
-		{"the client's token for another server", []string{"client_id"}, claims{"aud": "https://other.example", "client_id": client}, invalid},
-		{"the client's token for nobody", []string{"client_id"}, claims{"aud": []string{}, "client_id": client}, invalid},
-		{"the client's token for this very resource", []string{"client_id"}, claims{"aud": identifier, "client_id": client}, invalid},
-		{"azp does not stand in for client_id", []string{"client_id"}, claims{"aud": nil, "client_id": nil, "azp": client}, invalid},
-		{"azp", []string{"azp"}, claims{"aud": nil, "client_id": nil, "azp": client}, accepted},
-		{"azp as an array", []string{"azp"}, claims{"aud": nil, "client_id": nil, "azp": []string{client}}, invalid},
-		{"either", []string{"client_id", "cid"}, claims{"aud": nil, "client_id": nil, "cid": client}, accepted},
+		{"an ID token, by token_use", []string{"client_id"}, claims{"aud": nil, "client_id": clientAudience, "token_use": "id"}, invalid},
+		{"token_use of another type", []string{"client_id"}, claims{"aud": nil, "client_id": clientAudience, "token_use": []string{"access"}}, invalid},
+		{"token_use null", []string{"client_id"}, claims{"aud": nil, "client_id": clientAudience, "token_use": resourcetest.Raw("null")}, invalid},
+		{"an ID token, by aud", []string{"client_id"}, claims{"aud": clientAudience, "client_id": clientAudience}, invalid},
+		{"the client's token for another server", []string{"client_id"}, claims{"aud": "https://other.example", "client_id": clientAudience}, invalid},
+		{"the client's token for nobody", []string{"client_id"}, claims{"aud": []string{}, "client_id": clientAudience}, invalid},
+		{"the client's token for this very resource", []string{"client_id"}, claims{"aud": identifier, "client_id": clientAudience}, invalid},
+		{"azp does not stand in for client_id", []string{"client_id"}, claims{"aud": nil, "client_id": nil, "azp": clientAudience}, invalid},
+		{"azp", []string{"azp"}, claims{"aud": nil, "client_id": nil, "azp": clientAudience}, accepted},
+		{"azp as an array", []string{"azp"}, claims{"aud": nil, "client_id": nil, "azp": []string{clientAudience}}, invalid},
+		{"either", []string{"client_id", "cid"}, claims{"aud": nil, "client_id": nil, "cid": clientAudience}, accepted},
 	} {
 		f := newFixture(t, func(c *resource.Config, _ *jwks.Config) {
 			c.Issuers[0].AudienceClaims = row.where
 			if slices.ContainsFunc(row.where, func(name string) bool { return name != "aud" && name != "resource" }) {
-				c.Issuers[0].Audiences = []string{client}
+				c.Issuers[0].Audiences = []string{clientAudience}
 			}
 		})
-		f.expect(row.what, f.bearer(f.claiming(row.claims)), row.want)
+		f.expect(row.name, f.bearer(f.tokenWithClaims(row.claims)), row.want)
 	}
 }
 
@@ -80,10 +80,10 @@ func TestAudienceClaims(t *testing.T) {
 func TestTokenUse(t *testing.T) {
 	f := newFixture(t, nil)
 	for use, want := range map[any]answer{"access": accepted, "access_token": accepted, "id": invalid, "refresh": invalid, "Access": accepted, "": invalid, 1: invalid} {
-		f.expect(fmt.Sprint(use), f.bearer(f.claiming(claims{"token_use": use})), want)
+		f.expect(fmt.Sprint(use), f.bearer(f.tokenWithClaims(claims{"token_use": use})), want)
 	}
 	f.log.take()
-	f.bearer(f.claiming(claims{"token_use": "id"}))
+	f.bearer(f.tokenWithClaims(claims{"token_use": "id"}))
 	if log := f.log.take(); !strings.Contains(log, `"reason":"token_type"`) || !strings.Contains(log, `"got":"token_use id","want":"token_use Bearer, DPoP, access, access_token, JWT, at+jwt"`) {
 		t.Errorf("log is %s", log)
 	}
@@ -92,9 +92,9 @@ func TestTokenUse(t *testing.T) {
 // A token can't have the hash of itself: one that has that of an access token, or of a
 // code, is an ID token, whatever its aud and its typ say (OpenID Connect Core §3.1.3.6,
 // §3.3.2.11).
-func TestHashOfAnAccessToken(t *testing.T) {
+func TestTokenHashClaims(t *testing.T) {
 	f := newFixture(t, nil)
-	for what, row := range map[string]struct {
+	for name, row := range map[string]struct {
 		claims claims
 		want   answer
 	}{
@@ -105,18 +105,18 @@ func TestHashOfAnAccessToken(t *testing.T) {
 		"another spelling of it":  {claims{"At_Hash": "x"}, invalid},
 		"a hash of another thing": {claims{"s_hash": "x"}, accepted},
 	} {
-		f.expect(what, f.bearer(f.claiming(row.claims)), row.want)
+		f.expect(name, f.bearer(f.tokenWithClaims(row.claims)), row.want)
 	}
 	f.log.take()
-	f.bearer(f.claiming(claims{"at_hash": "x"}))
+	f.bearer(f.tokenWithClaims(claims{"at_hash": "x"}))
 	if log := f.log.take(); !strings.Contains(log, `"reason":"token_type"`) || !strings.Contains(log, `"got":"an ID token, with at_hash","want":"an access token"`) {
 		t.Errorf("log is %s", log)
 	}
 }
 
 // One who trusts answers without aud still has an aud that is there checked.
-func TestAudienceClaimsBesideTrust(t *testing.T) {
-	for what, row := range map[string]struct {
+func TestTrustAnswersWithoutAudience(t *testing.T) {
+	for name, row := range map[string]struct {
 		claims claims
 		want   answer
 	}{
@@ -128,14 +128,14 @@ func TestAudienceClaimsBesideTrust(t *testing.T) {
 		"resource says it twice":       {claims{"aud": nil, "resource": "https://other.example", "Resource": "x"}, invalid},
 	} {
 		f := newFixture(t, func(c *resource.Config, k *jwks.Config) {
-			c.Opaque = &resource.Issuer{Verifier: saying(k.Issuer+"/opaque", row.claims), AudienceClaims: []string{"resource"}, TrustAnswersWithoutAudience: true}
+			c.Opaque = &resource.Issuer{Verifier: verifierWithClaims(k.Issuer+"/opaque", row.claims), AudienceClaims: []string{"resource"}, TrustAnswersWithoutAudience: true}
 		})
-		f.expect(what, f.bearer("opaque-token"), row.want)
+		f.expect(name, f.bearer("opaque-token"), row.want)
 	}
 }
 
 // saying is a verifier that answers with these claims.
-func saying(issuer string, c claims) resource.Verifier {
+func verifierWithClaims(issuer string, c claims) resource.Verifier {
 	return verifierFunc{issuer, func() (*resource.Claims, error) {
 		said := claims{"iss": issuer, "sub": "alice"}
 		for name, value := range c {
@@ -154,7 +154,7 @@ func saying(issuer string, c claims) resource.Verifier {
 func TestScopesAndRoles(t *testing.T) {
 	many := func(text string, n int) (list []string) { return strings.Fields(strings.Repeat(text+" ", n)) }
 	for _, row := range []struct {
-		what   string
+		name   string
 		issuer resource.Issuer
 		claims claims
 		want   string // Scopes, AllScopes and Roles
@@ -205,27 +205,27 @@ func TestScopesAndRoles(t *testing.T) {
 			caller, _ := resource.FromContext(req.Context())
 			got = fmt.Sprint(caller.Scopes(), caller.AllScopes(), caller.Roles())
 		}
-		f.bearer(f.claiming(row.claims))
+		f.bearer(f.tokenWithClaims(row.claims))
 		if got = strings.ReplaceAll(got, "][", "] ["); got != strings.ReplaceAll(row.want, "][", "] [") {
-			t.Errorf("%s (-want +got)\n- %s\n+ %s", row.what, row.want, got)
+			t.Errorf("%s (-want +got)\n- %s\n+ %s", row.name, row.want, got)
 		}
 	}
 }
 
 // What a role counts as is never asked of a client, and the log has both vocabularies.
-func TestRolesStayOutOfChallenges(t *testing.T) {
+func TestRolesNotInChallenges(t *testing.T) {
 	f := newFixture(t, func(c *resource.Config, _ *jwks.Config) {
 		c.Scopes, c.ScopeOptions.StepUp = []string{"read"}, resource.StepUpKeepGranted
 		c.ScopeOptions.Implies = map[string][]string{"write": {"list"}}
 		c.Issuers[0].RoleClaim, c.Issuers[0].RoleScopes = "roles", map[string][]string{"Writer": {"write"}}
 	})
-	f.expect("a role", f.bearer(f.claiming(claims{"scope": "list", "roles": []string{"Writer", "read"}})), insufficient("read list"))
+	f.expect("a role", f.bearer(f.tokenWithClaims(claims{"scope": "list", "roles": []string{"Writer", "read"}})), insufficient("read list"))
 	if log := f.log.take(); !strings.Contains(log, `"got":"list; roles: Writer, read","want":"read list"`) {
 		t.Errorf("log is %s", log)
 	}
 }
 
-func TestRolesOfACaller(t *testing.T) {
+func TestCallerRoles(t *testing.T) {
 	f := newFixture(t, func(c *resource.Config, _ *jwks.Config) { c.Issuers[0].RoleClaim = "roles" })
 	f.inner = func(_ http.ResponseWriter, req *http.Request) {
 		caller, _ := resource.FromContext(req.Context())
@@ -239,13 +239,13 @@ func TestRolesOfACaller(t *testing.T) {
 			t.Errorf("encoded and decoded: %s, error %v", encoded, err)
 		}
 	}
-	f.expect("a role", f.bearer(f.claiming(claims{"roles": []string{"admin"}})), accepted)
+	f.expect("a role", f.bearer(f.tokenWithClaims(claims{"roles": []string{"admin"}})), accepted)
 }
 
 func TestIssuerMistakes(t *testing.T) {
 	pattern := verifierFunc{issuer: "https://login.example.test/{tenantid}/v2.0"}
 	for _, row := range []struct {
-		what   string
+		name   string
 		change func(*resource.Issuer)
 		want   string
 	}{
@@ -286,7 +286,7 @@ func TestIssuerMistakes(t *testing.T) {
 		row.change(&given)
 		_, err := resource.New(resource.Config{Identifier: identifier, Issuers: []resource.Issuer{given}, Scopes: []string{"read"}})
 		if err == nil || !strings.Contains(err.Error(), row.want) {
-			t.Errorf("%s (-want +got)\n- %s\n+ %v", row.what, row.want, err)
+			t.Errorf("%s (-want +got)\n- %s\n+ %v", row.name, row.want, err)
 		}
 	}
 }

@@ -48,7 +48,7 @@ func (f *fixture) expectSeries(want map[string]string) {
 	}
 }
 
-func TestMetricsOfTheMemory(t *testing.T) {
+func TestCacheMetrics(t *testing.T) {
 	f := newFixture(t, func(c *resource.Config, _ *jwks.Config) { c.Limits.CacheEntries = 2 })
 	for _, subject := range []string{"a", "b", "b", "b", "c"} { // c pushes a out
 		f.bearer(f.tokenOf(subject))
@@ -87,7 +87,7 @@ func (f *fixture) tokenOf(subject string) string {
 }
 
 // A token that is remembered no longer because its time or key is over is no hit.
-func TestUseOfWhatIsOverIsNoHit(t *testing.T) {
+func TestExpiredEntryIsNotAHit(t *testing.T) {
 	inBubble(t, func(c *resource.Config, _ *jwks.Config) { c.Limits.CacheTTL = 24 * time.Hour }, func(t *testing.T, f *fixture) {
 		token := f.token(resourcetest.Token{Lifetime: 2 * time.Minute})
 		f.bearer(token)
@@ -97,10 +97,10 @@ func TestUseOfWhatIsOverIsNoHit(t *testing.T) {
 	})
 }
 
-func TestMetricsOfVerification(t *testing.T) {
+func TestVerificationMetrics(t *testing.T) {
 	f := newFixture(t, func(c *resource.Config, _ *jwks.Config) {
 		c.Opaque = &resource.Issuer{Verifier: oneToken{}}
-		c.Credentials.Headers = map[string]resource.HeaderVerifier{"X-Key": noKeys{}}
+		c.Credentials.Headers = map[string]resource.HeaderVerifier{"X-Key": rejectingHeaderVerifier{}}
 	})
 	count := func(credential string) uint64 {
 		registry := prometheus.NewRegistry()
@@ -119,9 +119,9 @@ func TestMetricsOfVerification(t *testing.T) {
 		t.Fatalf("no series for %s", credential)
 		return 0
 	}
-	good := f.token(resourcetest.Token{})
+	valid := f.token(resourcetest.Token{})
 	for range 3 { // verified once
-		f.bearer(good)
+		f.bearer(valid)
 	}
 	f.bearer(f.token(resourcetest.Token{Fault: resourcetest.WrongSignature}))
 	f.bearer(f.token(resourcetest.Token{Audience: "account"})) // not verified: the screen refuses it
@@ -153,9 +153,9 @@ func TestScopeChallengesByOperation(t *testing.T) {
 		return fmt.Sprintf(`{"jsonrpc":"2.0","id":1,"method":"resources/read","params":{"uri":%q}}`, uri)
 	}
 	for _, body := range []string{
-		rpc("tools/list", ""), rpc("tools/call", "delete"), rpc("tools/call", "unheard of"), rpc("prompts/get", "greet"),
+		rpcMessage("tools/list", ""), rpcMessage("tools/call", "delete"), rpcMessage("tools/call", "unheard of"), rpcMessage("prompts/get", "greet"),
 		read("file:///a"), read("db://x"), read("x://7"),
-		"[" + rpc("tools/list", "") + "," + rpc("tools/call", "delete") + "]",
+		"[" + rpcMessage("tools/list", "") + "," + rpcMessage("tools/call", "delete") + "]",
 	} {
 		if _, refusal := f.res.Authenticate(rpcRequest(body, token)); refusal == nil || refusal.Reason != resource.ReasonInsufficientScope {
 			t.Errorf("%s: got %+v", body, refusal)
@@ -182,7 +182,7 @@ func TestScopeChallengesByOperation(t *testing.T) {
 }
 
 // Whatever clients send, the number of series stays what it was (bad-inputs 263).
-func TestClientsMakeNoSeries(t *testing.T) {
+func TestClientsCannotCreateSeries(t *testing.T) {
 	f := newFixture(t, func(c *resource.Config, _ *jwks.Config) {
 		c.Scopes = []string{"read"}
 		c.Operations = resource.Operations{Tools: map[string][]string{"delete": {"admin"}}}
@@ -200,7 +200,7 @@ func TestClientsMakeNoSeries(t *testing.T) {
 	if n := strings.Count(before, "\n"); n < 80 {
 		t.Errorf("only %d series from the start", n)
 	}
-	good := f.token(resourcetest.Token{Scope: "read"})
+	valid := f.token(resourcetest.Token{Scope: "read"})
 	for i := range 10_000 {
 		n := fmt.Sprint(i)
 		switch i % 4 {
@@ -209,7 +209,7 @@ func TestClientsMakeNoSeries(t *testing.T) {
 		case 1:
 			f.bearer(f.token(resourcetest.Token{Scope: "s" + n, Subject: n, Claims: map[string]any{"iss": "https://" + n + ".example"}}))
 		case 2:
-			req := rpcRequest(rpc("tools/call", n), good)
+			req := rpcRequest(rpcMessage("tools/call", n), valid)
 			req.Header.Set("Mcp-Method", "tools/call")
 			f.send(req)
 		case 3:
@@ -222,7 +222,7 @@ func TestClientsMakeNoSeries(t *testing.T) {
 }
 
 // A verifier that two resources share is in the series of both.
-func TestTwoResourcesShareAVerifier(t *testing.T) {
+func TestSharedVerifierMetrics(t *testing.T) {
 	var shared resource.Verifier
 	first := newFixture(t, func(_ *resource.Config, k *jwks.Config) {
 		v, err := jwks.New(*k)
@@ -254,24 +254,24 @@ func TestTwoResourcesShareAVerifier(t *testing.T) {
 }
 
 // noKeys vouches for no header field.
-type noKeys struct{}
+type rejectingHeaderVerifier struct{}
 
-func (noKeys) Issuer() string { return "https://keys.example.test" }
+func (rejectingHeaderVerifier) Issuer() string { return "https://keys.example.test" }
 
-func (noKeys) VerifyHeader(context.Context, string, *http.Request) (*resource.Claims, error) {
+func (rejectingHeaderVerifier) VerifyHeader(context.Context, string, *http.Request) (*resource.Claims, error) {
 	return nil, errors.New("no")
 }
 
 // Counters go on where another configuration takes over, the observers are its own, and
 // its rules have series of their own.
-func TestMetricsFollowAReplacedConfiguration(t *testing.T) {
-	before, after := new(notebook), new(notebook)
+func TestMetricsAfterReplace(t *testing.T) {
+	before, after := new(eventRecorder), new(eventRecorder)
 	f := newFixture(t, func(c *resource.Config, _ *jwks.Config) {
 		c.Operations = resource.Operations{Tools: map[string][]string{"old": {"admin"}}}
 		c.Hooks.Observers = []resource.Observer{before}
 	})
 	token := f.token(resourcetest.Token{Scope: "read"})
-	call := func(tool string) { f.res.Authenticate(rpcRequest(rpc("tools/call", tool), token)) }
+	call := func(tool string) { f.res.Authenticate(rpcRequest(rpcMessage("tools/call", tool), token)) }
 	call("old")
 	call("old")
 	next := newFixtureWith(t, f.issuer, func(c *resource.Config, _ *jwks.Config) { // another verifier: nothing is remembered

@@ -19,7 +19,7 @@ import (
 	"github.com/warder-go/warder/resource/resourcetest"
 )
 
-func TestOneLogLinePerRefusal(t *testing.T) {
+func TestOneLogRecordPerRejection(t *testing.T) {
 	var log bytes.Buffer
 	f := newFixture(t, func(c *resource.Config, _ *jwks.Config) {
 		c.Scopes = []string{"mcp:read"}

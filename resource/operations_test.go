@@ -46,7 +46,7 @@ var (
 	undeclared = answer{403, "", `{"error_description":"The operation is not offered to anybody"}` + "\n"}
 )
 
-func mismatch(id string) answer {
+func headerMismatch(id string) answer {
 	return rpcError(400, -32020, id, "Mcp-Method or Mcp-Name is not what the body says")
 }
 
@@ -105,7 +105,7 @@ func TestOperationRules(t *testing.T) {
 }
 
 // No other spelling of a URI avoids a rule.
-func TestResourceRulesAndSpellings(t *testing.T) {
+func TestResourceRulesMatchEquivalentURIs(t *testing.T) {
 	f := newFixture(t, func(c *resource.Config, _ *jwks.Config) { c.Operations = someRules })
 	token := f.token(resourcetest.Token{})
 	const anyRule = "secret private db" // readers could take it for any of them
@@ -163,29 +163,29 @@ func TestResourceRulesAndSpellings(t *testing.T) {
 	}
 }
 
-func TestBodiesThatCanBeReadInTwoWays(t *testing.T) { // design decision 12
+func TestAmbiguousBodies(t *testing.T) { // design decision 12
 	f := newFixture(t, func(c *resource.Config, _ *jwks.Config) { c.Operations = someRules })
 	token := f.token(resourcetest.Token{Scope: "call admin list secret private db prompt"})
-	good := call("tools/call", `{"name":"delete"}`)
+	valid := call("tools/call", `{"name":"delete"}`)
 	deep := func(n int) string {
 		return call("tools/call", `{"name":"delete","arguments":`+strings.Repeat("[", n)+strings.Repeat("]", n)+`}`)
 	}
-	batch := func(n int) string { return `[` + strings.Repeat(good+`,`, n-1) + good + `]` }
+	batch := func(n int) string { return `[` + strings.Repeat(valid+`,`, n-1) + valid + `]` }
 	for _, row := range []struct {
 		name, body string
 		want       answer
 	}{
-		{"good", good, accepted},
-		{"white space around", "\r\n\t " + good + " \n", accepted},
-		{"two values", good + good, badBody},
-		{"two values on two lines", good + "\n" + good, badBody},
+		{"good", valid, accepted},
+		{"white space around", "\r\n\t " + valid + " \n", accepted},
+		{"two values", valid + valid, badBody},
+		{"two values on two lines", valid + "\n" + valid, badBody},
 		{"empty", "", badBody},
 		{"no JSON", "x", badBody},
 		{"null", "null", badBody},
 		{"string", `"x"`, badBody},
-		{"byte order mark", "\ufeff" + good, badBody},
+		{"byte order mark", "\ufeff" + valid, badBody},
 		{"UTF-16", "\x00{", badBody},
-		{"truncated", good[:len(good)-1], badBody},
+		{"truncated", valid[:len(valid)-1], badBody},
 		{"invalid UTF-8", call("tools/call", "{\"name\":\"delete\xff\"}"), badBody},
 		{"lone surrogate", call("tools/call", `{"name":"delete\ud800"}`), badBody},
 		{"method twice", `{"jsonrpc":"2.0","id":1,"method":"ping","method":"tools/call","params":{"name":"delete"}}`, badBody},
@@ -221,7 +221,7 @@ func TestBodiesThatCanBeReadInTwoWays(t *testing.T) { // design decision 12
 		{"depth 65", deep(63), badBody},
 		{"empty batch", `[]`, badBody},
 		{"batch with something else in it", `[1]`, badBody},
-		{"batch in a batch", `[[` + good + `]]`, badBody},
+		{"batch in a batch", `[[` + valid + `]]`, badBody},
 		{"batch of 100", batch(100), accepted},
 		{"batch of 101", batch(101), badBody},
 	} {
@@ -229,34 +229,34 @@ func TestBodiesThatCanBeReadInTwoWays(t *testing.T) { // design decision 12
 	}
 }
 
-func TestHeadersOfABody(t *testing.T) {
+func TestBodyHeaders(t *testing.T) {
 	f := newFixture(t, func(c *resource.Config, _ *jwks.Config) { c.Operations = someRules })
 	token := f.token(resourcetest.Token{Scope: "call admin list"})
-	good, batch := call("tools/call", `{"name":"delete"}`), `[`+call("tools/list", `{}`)+`]`
+	valid, batch := call("tools/call", `{"name":"delete"}`), `[`+call("tools/list", `{}`)+`]`
 	named := func(name string) string { return call("tools/call", `{"name":"`+name+`"}`) }
 	for _, row := range []struct {
 		name, body string
 		headers    []string
 		want       answer
 	}{
-		{"none", good, nil, accepted},
-		{"both right", good, []string{"Mcp-Method", "tools/call", "Mcp-Name", "delete"}, accepted},
+		{"none", valid, nil, accepted},
+		{"both right", valid, []string{"Mcp-Method", "tools/call", "Mcp-Name", "delete"}, accepted},
 		{"name in base64", named("l\u00f6schen"), []string{"Mcp-Name", "=?base64?bMO2c2NoZW4=?="}, accepted},
-		{"name in broken base64", good, []string{"Mcp-Name", "=?base64?bMO2c2NoZW4?="}, mismatch("1")},
-		{"other method", good, []string{"Mcp-Method", "ping"}, mismatch("1")},
-		{"other case", good, []string{"Mcp-Method", "Tools/Call"}, mismatch("1")},
-		{"other name", good, []string{"Mcp-Name", "echo"}, mismatch("1")},
-		{"method repeated", good, []string{"Mcp-Method", "tools/call", "Mcp-Method", "tools/call"}, mismatch("1")},
-		{"name repeated", good, []string{"Mcp-Name", "delete", "Mcp-Name", "delete"}, mismatch("1")},
-		{"id repeated in the answer", `{"jsonrpc":"2.0","id":"a\"b","method":"tools/list"}`, []string{"Mcp-Method", "x"}, mismatch(`"a\"b"`)},
-		{"an id that is none is not repeated", `{"jsonrpc":"2.0","id":{"x":1},"method":"tools/list"}`, []string{"Mcp-Method", "x"}, mismatch("null")},
+		{"name in broken base64", valid, []string{"Mcp-Name", "=?base64?bMO2c2NoZW4?="}, headerMismatch("1")},
+		{"other method", valid, []string{"Mcp-Method", "ping"}, headerMismatch("1")},
+		{"other case", valid, []string{"Mcp-Method", "Tools/Call"}, headerMismatch("1")},
+		{"other name", valid, []string{"Mcp-Name", "echo"}, headerMismatch("1")},
+		{"method repeated", valid, []string{"Mcp-Method", "tools/call", "Mcp-Method", "tools/call"}, headerMismatch("1")},
+		{"name repeated", valid, []string{"Mcp-Name", "delete", "Mcp-Name", "delete"}, headerMismatch("1")},
+		{"id repeated in the answer", `{"jsonrpc":"2.0","id":"a\"b","method":"tools/list"}`, []string{"Mcp-Method", "x"}, headerMismatch(`"a\"b"`)},
+		{"an id that is none is not repeated", `{"jsonrpc":"2.0","id":{"x":1},"method":"tools/list"}`, []string{"Mcp-Method", "x"}, headerMismatch("null")},
 		{"name of a method that has none", call("tools/list", `{}`), []string{"Mcp-Name", "x"}, accepted},
 		{"batch of a version that had them", batch, []string{"Mcp-Protocol-Version", "2025-03-26"}, accepted},
 		{"batch of a later version", batch, []string{"Mcp-Protocol-Version", "2025-06-18"}, badBody},
 		{"batch of two versions", batch, []string{"Mcp-Protocol-Version", "2025-03-26", "Mcp-Protocol-Version", "2025-06-18"}, badBody},
-		{"compressed", good, []string{"Content-Encoding", "gzip"}, badType},
-		{"identity", good, []string{"Content-Encoding", "identity"}, accepted},
-		{"two types", good, []string{"Content-Type", "application/json"}, badType},
+		{"compressed", valid, []string{"Content-Encoding", "gzip"}, badType},
+		{"identity", valid, []string{"Content-Encoding", "identity"}, accepted},
+		{"two types", valid, []string{"Content-Type", "application/json"}, badType},
 	} {
 		f.expect(row.name, f.post(token, row.body, row.headers...), row.want)
 	}
@@ -271,7 +271,7 @@ func TestHeadersOfABody(t *testing.T) {
 		{"application/json-rpc", badType},
 		{"", badType},
 	} {
-		req := httptest.NewRequest(http.MethodPost, identifier, strings.NewReader(good))
+		req := httptest.NewRequest(http.MethodPost, identifier, strings.NewReader(valid))
 		req.Header.Set("Authorization", "Bearer "+token)
 		req.Header.Set("Content-Type", row.media)
 		f.inner = func(w http.ResponseWriter, _ *http.Request) { w.WriteHeader(http.StatusOK) }
@@ -279,7 +279,7 @@ func TestHeadersOfABody(t *testing.T) {
 	}
 }
 
-func TestLimitOfABody(t *testing.T) {
+func TestBodySizeLimit(t *testing.T) {
 	for _, row := range []struct {
 		name        string
 		limit, size int
@@ -298,7 +298,7 @@ func TestLimitOfABody(t *testing.T) {
 }
 
 // Without rules nobody reads the body; nor without a caller, nor of a GET.
-func TestBodiesThatAreNotRead(t *testing.T) {
+func TestUnreadBodies(t *testing.T) {
 	for _, row := range []struct {
 		name, method, token string
 		rules               resource.Operations
@@ -310,7 +310,7 @@ func TestBodiesThatAreNotRead(t *testing.T) {
 		{"DELETE", http.MethodDelete, "good", someRules},
 	} {
 		f := newFixture(t, func(c *resource.Config, _ *jwks.Config) { c.Operations = row.rules })
-		req := httptest.NewRequest(row.method, identifier, unreadable{t, row.name})
+		req := httptest.NewRequest(row.method, identifier, unreadableBody{t, row.name})
 		req.Header.Set("Content-Type", "application/json")
 		if row.token == "good" {
 			row.token = f.token(resourcetest.Token{})
@@ -322,12 +322,12 @@ func TestBodiesThatAreNotRead(t *testing.T) {
 	}
 }
 
-type unreadable struct {
+type unreadableBody struct {
 	t    *testing.T
 	name string
 }
 
-func (u unreadable) Read([]byte) (int, error) {
+func (u unreadableBody) Read([]byte) (int, error) {
 	u.t.Errorf("%s: the body was read", u.name)
 	return 0, io.EOF
 }
@@ -494,7 +494,7 @@ func TestOperationMistakes(t *testing.T) {
 }
 
 // What everybody may do without a token, nobody loses with one.
-func TestPublicIsDeclared(t *testing.T) {
+func TestPublicOperationsAreDeclared(t *testing.T) {
 	f := newFixture(t, func(c *resource.Config, _ *jwks.Config) {
 		c.Operations = resource.Operations{Public: []string{"tools/list"}, Undeclared: resource.DenyUndeclared}
 	})

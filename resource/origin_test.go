@@ -56,7 +56,7 @@ func TestOrigins(t *testing.T) {
 		{"empty", "https://mcp.example.test/mcp", nil, []string{""}, false},
 		{"no value on the line", "https://mcp.example.test/mcp", nil, []string{}, false},
 	} {
-		res := originsOf(t, slog.New(slog.DiscardHandler), row.identifier, row.allowed...)
+		res := newWithOrigins(t, slog.New(slog.DiscardHandler), row.identifier, row.allowed...)
 		for _, method := range []string{"GET", "HEAD", "POST", "DELETE", "OPTIONS"} {
 			req := httptest.NewRequest(method, row.identifier, nil)
 			if row.sent != nil {
@@ -74,7 +74,7 @@ func TestOrigins(t *testing.T) {
 	}
 }
 
-func originsOf(t *testing.T, logger *slog.Logger, identifier string, origins ...string) *resource.Resource {
+func newWithOrigins(t *testing.T, logger *slog.Logger, identifier string, origins ...string) *resource.Resource {
 	t.Helper()
 	res, err := resource.New(resource.Config{
 		Identifier: identifier, Issuers: []resource.Issuer{{Verifier: verifier(t)}}, HTTP: resource.HTTPOptions{Origins: origins}, Logger: logger,
@@ -87,20 +87,20 @@ func originsOf(t *testing.T, logger *slog.Logger, identifier string, origins ...
 }
 
 // A page can't have what is open to programs either, and the log says who it was.
-func TestOriginIsAskedFirst(t *testing.T) {
+func TestOriginCheckedFirst(t *testing.T) {
 	var logged bytes.Buffer
-	res := originsOf(t, slog.New(slog.NewTextHandler(&logged, nil)), identifier, "https://app.example.test")
-	ask := func(origin string) *resource.Refusal {
+	res := newWithOrigins(t, slog.New(slog.NewTextHandler(&logged, nil)), identifier, "https://app.example.test")
+	send := func(origin string) *resource.Refusal {
 		req := httptest.NewRequest("POST", identifier, strings.NewReader(`{"jsonrpc":"2.0","id":1,"method":"tools/list"}`))
 		req.Header = http.Header{"Content-Type": {"application/json"}, "Origin": {origin}}
 		_, refusal := res.Authenticate(req)
 		return refusal
 	}
-	if refusal := ask("https://app.example.test"); refusal != nil {
+	if refusal := send("https://app.example.test"); refusal != nil {
 		t.Errorf("a public operation from a page that may: got %v", refusal.Err)
 	}
 	logged.Reset()
-	refusal := ask("https://evil.example\n")
+	refusal := send("https://evil.example\n")
 	if refusal == nil || refusal.Status != 403 || refusal.Challenges != nil ||
 		string(refusal.Body) != `{"error_description":"Requests of pages of this Origin are not accepted"}`+"\n" {
 		t.Errorf("from another: got %+v", refusal)

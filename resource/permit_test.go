@@ -37,7 +37,7 @@ func told(refusal *resource.Refusal) answer {
 }
 
 // Permit says of an operation what Authenticate says of a body that asks for it.
-func TestPermitAsRequests(t *testing.T) {
+func TestPermitMatchesAuthenticate(t *testing.T) {
 	rules := someRules
 	rules.Rule = func(ctx context.Context, o resource.Operation, c *resource.Caller) (scopes []string, err error) {
 		if known, _ := resource.FromContext(ctx); known != c {
@@ -141,7 +141,7 @@ func TestPermitFurtherScopes(t *testing.T) {
 }
 
 // Who is nobody here: none, another resource's caller, a decoded one.
-func TestPermitNobody(t *testing.T) {
+func TestPermitWithoutAcceptedCaller(t *testing.T) {
 	rules := resource.Operations{Public: []string{"tools/list"}}
 	f := newFixture(t, func(c *resource.Config, _ *jwks.Config) { c.Operations = rules })
 	other := newFixtureWith(t, f.issuer, nil)
@@ -181,7 +181,7 @@ func TestPermitNobody(t *testing.T) {
 }
 
 // What a caller was accepted with may be over by now.
-func TestPermitLater(t *testing.T) {
+func TestPermitAfterExpiryOrRevocation(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		revoked := false
 		f := newFixture(t, func(c *resource.Config, _ *jwks.Config) {
@@ -206,7 +206,7 @@ func TestPermitLater(t *testing.T) {
 }
 
 // A refusal is counted and logged, an offer is not.
-func TestPermitIsSeen(t *testing.T) {
+func TestPermitIsLogged(t *testing.T) {
 	f := newFixture(t, func(c *resource.Config, _ *jwks.Config) { c.Operations = someRules })
 	caller, op := f.caller(resourcetest.Token{}), resource.Operation{Method: "tools/call", Name: "delete"}
 	f.log.take()

@@ -32,7 +32,7 @@ func TestOperationsAreCopied(t *testing.T) {
 	}
 }
 
-func TestResourceRuleBinds(t *testing.T) {
+func TestResourceRuleApplies(t *testing.T) {
 	for _, row := range []struct {
 		rule resource.ResourceRule
 		uri  string
@@ -59,7 +59,7 @@ func TestResourceRuleBinds(t *testing.T) {
 
 // A public operation without credentials passes a Requirement of no scopes, so that
 // what stands behind the middleware can ask whether it was passed.
-func TestRequirementOfAPublicOperation(t *testing.T) {
+func TestRequirementForPublicOperation(t *testing.T) {
 	issuer := newFixture(t, nil).issuer
 	public := func(c *resource.Config, _ *jwks.Config) { c.Operations = resource.Operations{Public: []string{"ping"}} }
 	f, other := newFixtureWith(t, issuer, public), newFixtureWith(t, issuer, public)

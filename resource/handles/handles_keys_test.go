@@ -16,8 +16,8 @@ import (
 )
 
 func TestHandlesConfig(t *testing.T) {
-	good := bytes.Repeat([]byte("s"), 32)
-	c := handles.Config{Purpose: strings.Repeat("p", 256), Keys: [][]byte{good, good[:31], good}, Lifetime: -1}
+	valid := bytes.Repeat([]byte("s"), 32)
+	c := handles.Config{Purpose: strings.Repeat("p", 256), Keys: [][]byte{valid, valid[:31], valid}, Lifetime: -1}
 	_, err := handles.New(c)
 	want := `handles: configuration: Purpose: 256 bytes; say in 1 to 255 bytes what the handles are for
 Keys[1]: 31 bytes; use at least 32 from crypto/rand
@@ -37,7 +37,7 @@ Lifetime: -1ns is under a second; use 0 for 1h0m0s`
 }
 
 // The keys that were given can be overwritten afterwards, and no print shows them.
-func TestHandleKeysAreKept(t *testing.T) {
+func TestKeysAreCopiedAndNotPrinted(t *testing.T) {
 	key := []byte("a secret of 32 bytes, no one else")
 	c := handles.Config{Purpose: "task", Keys: [][]byte{key}}
 	h, err := handles.New(c)
@@ -63,7 +63,7 @@ func TestHandleKeysAreKept(t *testing.T) {
 	}
 }
 
-func TestHandlesAreNeverAlike(t *testing.T) {
+func TestHandlesAreUnique(t *testing.T) {
 	alice, h := callerOf(t, oneIssuer, "alice"), newHandles(t, "task", 1, 2)
 	var mu sync.Mutex
 	seen := map[string]bool{}
@@ -127,7 +127,7 @@ func FuzzOpen(f *testing.F) {
 		cut = min(max(cut, 0), len(bound)-at)
 		changed := bound[:at] + insert + bound[at+cut:]
 		got, err := h.Open(alice, changed)
-		if (err == nil) != (changed == bound) || err == nil && got != handle || err != nil && !isErrHandle(err) {
+		if (err == nil) != (changed == bound) || err == nil && got != handle || err != nil && !isErrInvalid(err) {
 			t.Fatalf("%q, from %q, became %q, %v", changed, bound, got, err)
 		}
 		if _, err := h.Open(bob, bound); err == nil {

@@ -71,7 +71,7 @@ func bind(t testing.TB, h *handles.Binder, c *resource.Caller, handle string) st
 
 // MCP 2026-07-28, security best practices: state handles are bound to the principal,
 // not to token bytes.
-func TestHandlesOpenForTheirPrincipalOnly(t *testing.T) {
+func TestHandlesAreBoundToPrincipal(t *testing.T) {
 	alice, h := callerOf(t, oneIssuer, "alice"), newHandles(t, "task", 1)
 	bound := bind(t, h, alice, "task-42")
 	for _, row := range []struct {
@@ -100,7 +100,7 @@ func TestHandlesOpenForTheirPrincipalOnly(t *testing.T) {
 		switch {
 		case row.ok && (err != nil || got != "task-42"):
 			t.Errorf("%s: got %q, %v", row.name, got, err)
-		case !row.ok && (got != "" || !isErrHandle(err)):
+		case !row.ok && (got != "" || !isErrInvalid(err)):
 			t.Errorf("%s: got %q, %v, want ErrHandle", row.name, got, err)
 		}
 	}
@@ -113,7 +113,7 @@ func TestHandlesOpenForTheirPrincipalOnly(t *testing.T) {
 }
 
 // isErrHandle also wants that nothing more is said.
-func isErrHandle(err error) bool {
+func isErrInvalid(err error) bool {
 	return errors.Is(err, handles.ErrInvalid) && err.Error() == "handles: the handle is not valid"
 }
 
@@ -130,16 +130,16 @@ func decoded(t testing.TB, c *resource.Caller) *resource.Caller {
 	return out
 }
 
-func TestHandlesThatWereTamperedWith(t *testing.T) {
+func TestTamperedHandles(t *testing.T) {
 	alice, h := callerOf(t, oneIssuer, "alice"), newHandles(t, "task", 1, 2)
 	bound := bind(t, h, alice, "task-42")
 	sealed, err := base64.RawURLEncoding.DecodeString(bound)
 	if err != nil {
 		t.Fatal(err)
 	}
-	refuse := func(what, text string) {
+	expectInvalid := func(what, text string) {
 		t.Helper()
-		if got, err := h.Open(alice, text); got != "" || !isErrHandle(err) {
+		if got, err := h.Open(alice, text); got != "" || !isErrInvalid(err) {
 			t.Errorf("%s: got %q, %v", what, got, err)
 		}
 	}
@@ -147,32 +147,32 @@ func TestHandlesThatWereTamperedWith(t *testing.T) {
 		for bit := range 8 {
 			changed := bytes.Clone(sealed)
 			changed[i] ^= 1 << bit
-			refuse(fmt.Sprintf("byte %d, bit %d", i, bit), base64.RawURLEncoding.EncodeToString(changed))
+			expectInvalid(fmt.Sprintf("byte %d, bit %d", i, bit), base64.RawURLEncoding.EncodeToString(changed))
 		}
-		refuse(fmt.Sprintf("%d bytes", i), base64.RawURLEncoding.EncodeToString(sealed[:i]))
+		expectInvalid(fmt.Sprintf("%d bytes", i), base64.RawURLEncoding.EncodeToString(sealed[:i]))
 	}
 	for i := range bound { // trailing bits that mean nothing included
 		for _, c := range []byte("AB_-+/=. \r\n\x00") {
 			if bound[i] != c {
-				refuse(fmt.Sprintf("character %d as %q", i, c), bound[:i]+string(c)+bound[i+1:])
+				expectInvalid(fmt.Sprintf("character %d as %q", i, c), bound[:i]+string(c)+bound[i+1:])
 			}
-			refuse(fmt.Sprintf("%q before character %d", c, i), bound[:i]+string(c)+bound[i:])
+			expectInvalid(fmt.Sprintf("%q before character %d", c, i), bound[:i]+string(c)+bound[i:])
 		}
 	}
 	for _, c := range []byte("ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789-_") {
 		if last := len(bound) - 1; c != bound[last] { // two bits of it mean nothing
-			refuse(fmt.Sprintf("last character as %q", c), bound[:last]+string(c))
+			expectInvalid(fmt.Sprintf("last character as %q", c), bound[:last]+string(c))
 		}
 	}
-	refuse("empty", "")
-	refuse("padded", bound+"=")
-	refuse("with a line break", bound+"\n")
-	refuse("twice", bound+bound)
-	refuse("the handle itself", "task-42")
-	refuse("oversized", strings.Repeat("A", 1<<20))
+	expectInvalid("empty", "")
+	expectInvalid("padded", bound+"=")
+	expectInvalid("with a line break", bound+"\n")
+	expectInvalid("twice", bound+bound)
+	expectInvalid("the handle itself", "task-42")
+	expectInvalid("oversized", strings.Repeat("A", 1<<20))
 }
 
-func TestSizesOfHandles(t *testing.T) {
+func TestHandleSizes(t *testing.T) {
 	alice, h := callerOf(t, oneIssuer, "alice"), newHandles(t, "task", 1)
 	for _, size := range []int{1, 2, 3, 1000, (16 << 10)} {
 		handle := strings.Repeat("\xff", size) // any bytes
@@ -180,8 +180,8 @@ func TestSizesOfHandles(t *testing.T) {
 		if got, err := h.Open(alice, bound); got != handle || err != nil {
 			t.Errorf("%d bytes: got %d, %v", size, len(got), err)
 		}
-		if most := size*4/3 + 51; len(bound) > most {
-			t.Errorf("%d bytes became %d, want at most %d", size, len(bound), most)
+		if maxBytes := size*4/3 + 51; len(bound) > maxBytes {
+			t.Errorf("%d bytes became %d, want at most %d", size, len(bound), maxBytes)
 		}
 		if strings.Trim(bound, "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789-_") != "" {
 			t.Errorf("not base64url: %q", bound)
@@ -206,7 +206,7 @@ func TestSizesOfHandles(t *testing.T) {
 	}
 }
 
-func TestHandlesEnd(t *testing.T) {
+func TestHandleLifetime(t *testing.T) {
 	for _, row := range []struct{ configured, lifetime time.Duration }{
 		{0, time.Hour}, {time.Second, time.Second}, {30 * 24 * time.Hour, 30 * 24 * time.Hour},
 	} {
@@ -222,7 +222,7 @@ func TestHandlesEnd(t *testing.T) {
 				t.Errorf("%s, a moment before: got %q, %v", row.lifetime, got, err)
 			}
 			time.Sleep(time.Millisecond)
-			if got, err := h.Open(alice, bound); got != "" || !isErrHandle(err) {
+			if got, err := h.Open(alice, bound); got != "" || !isErrInvalid(err) {
 				t.Errorf("%s, at the end: got %q, %v", row.lifetime, got, err)
 			}
 		})

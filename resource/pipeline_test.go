@@ -25,7 +25,7 @@ func insufficient(scope string) answer {
 		`{"error":"insufficient_scope","error_description":"` + description + `"}` + "\n"}
 }
 
-func TestThreeAnswers(t *testing.T) { // design decision 3
+func TestResponseStatuses(t *testing.T) { // design decision 3
 	f := newFixture(t, func(c *resource.Config, _ *jwks.Config) { c.Scopes = []string{"mcp:read", "mcp:list"} })
 	old := time.Now().Add(-time.Hour)
 	withScope := func(a answer) answer {
@@ -97,7 +97,7 @@ func TestScopeHierarchy(t *testing.T) { // MCP authorization: MUST account for s
 
 func TestSeveralIssuers(t *testing.T) { // bad-inputs 144: each bound to its keys, algorithms and audiences
 	first, second := resourcetest.Start(t), resourcetest.Start(t, resourcetest.Config{Algorithms: []string{"ES256", "RS256"}})
-	stranger := resourcetest.Start(t)
+	unknown := resourcetest.Start(t)
 	verifier := func(issuer *resourcetest.Issuer, algorithms ...string) resource.Verifier {
 		v, err := jwks.New(jwks.Config{Issuer: issuer.Identifier(), Algorithms: algorithms})
 		if err != nil {
@@ -125,13 +125,13 @@ func TestSeveralIssuers(t *testing.T) { // bad-inputs 144: each bound to its key
 		{"an algorithm that only the second may use", mint(first, resourcetest.Token{Alg: "RS256"}), invalid},
 		{"the same from the second", mint(second, resourcetest.Token{Alg: "RS256"}), accepted},
 		{"of the second, in the name of the first", mint(second, resourcetest.Token{Claims: claim(first.Identifier())}), invalid},
-		{"of a stranger", mint(stranger, resourcetest.Token{}), invalid},
-		{"of a stranger, in the name of the first", mint(stranger, resourcetest.Token{Claims: claim(first.Identifier())}), invalid},
+		{"of a stranger", mint(unknown, resourcetest.Token{}), invalid},
+		{"of a stranger, in the name of the first", mint(unknown, resourcetest.Token{Claims: claim(first.Identifier())}), invalid},
 		{"with a slash more", mint(first, resourcetest.Token{Claims: claim(first.Identifier() + "/")}), invalid},
 	} {
 		f.expect(row.name, f.bearer(row.token), row.want)
 	}
-	if n := stranger.Count(resourcetest.Any); n != 0 {
+	if n := unknown.Count(resourcetest.Any); n != 0 {
 		t.Errorf("the stranger was asked %d times: an iss must cause no request", n)
 	}
 }
@@ -149,7 +149,7 @@ func TestRevoked(t *testing.T) {
 	f.expect("no longer", f.bearer(token), accepted)
 }
 
-func TestPanicsLetNothingThrough(t *testing.T) { // design decision 16; bad-inputs 274
+func TestPanicsRejectRequests(t *testing.T) { // design decision 16; bad-inputs 274
 	f := newFixture(t, func(c *resource.Config, _ *jwks.Config) {
 		c.Hooks.Revoked = func(context.Context, *resource.Caller) bool { panic("secret") }
 	})
@@ -165,7 +165,7 @@ func TestPanicsLetNothingThrough(t *testing.T) { // design decision 16; bad-inpu
 	f.expect("Verifier returns nothing", f.bearer(f.token(resourcetest.Token{})), failed)
 }
 
-func TestZeroResourceRefuses(t *testing.T) { // bad-inputs 275
+func TestZeroResourceRejects(t *testing.T) { // bad-inputs 275
 	for name, res := range map[string]*resource.Resource{"zero": new(resource.Resource), "nil": nil} {
 		req := httptest.NewRequest(http.MethodGet, identifier, nil)
 		req.Header.Set("Authorization", "Bearer x")
@@ -188,7 +188,7 @@ func (v verifierFunc) Verify(context.Context, *resource.Token) (*resource.Claims
 }
 
 func TestVerifierContract(t *testing.T) {
-	good := func(issuer string) *resource.Claims {
+	claimsOf := func(issuer string) *resource.Claims {
 		return &resource.Claims{Issuer: issuer, Subject: "alice", Audience: []string{identifier}, Expiry: time.Now().Add(time.Hour)}
 	}
 	for _, row := range []struct {
@@ -213,7 +213,7 @@ func TestVerifierContract(t *testing.T) {
 				if row.err != nil {
 					return nil, row.err
 				}
-				return good(k.Issuer), nil
+				return claimsOf(k.Issuer), nil
 			}}
 		})
 		token := f.token(resourcetest.Token{})
@@ -227,7 +227,7 @@ func TestVerifierContract(t *testing.T) {
 }
 
 // What a verifier says is screened as a JWT's claims are.
-func TestVerifiedClaimsAreScreened(t *testing.T) {
+func TestVerifiedClaimsAreChecked(t *testing.T) {
 	now := time.Now()
 	for _, row := range []struct {
 		name   string
@@ -282,7 +282,7 @@ func (v opaqueVerifier) Verify(_ context.Context, t *resource.Token) (*resource.
 	return v.verify(t)
 }
 
-func TestExpiryIsOneFunction(t *testing.T) { // bad-inputs 82, 83, 220; RFC 7519 §4.1.4
+func TestExpiryBoundary(t *testing.T) { // bad-inputs 82, 83, 220; RFC 7519 §4.1.4
 	for name, ttl := range map[string]time.Duration{"new each time": -1, "remembered": 24 * time.Hour} {
 		t.Run(name, func(t *testing.T) {
 			synctest.Test(t, func(t *testing.T) {
@@ -301,7 +301,7 @@ func TestExpiryIsOneFunction(t *testing.T) { // bad-inputs 82, 83, 220; RFC 7519
 }
 
 // An introspected JWT is over at its own exp, whatever the answer leaves out.
-func TestAnswerAboutAJWT(t *testing.T) {
+func TestIntrospectedJWTExpiry(t *testing.T) {
 	f := newFixture(t, func(c *resource.Config, k *jwks.Config) {
 		claims := &resource.Claims{Issuer: k.Issuer, Subject: "alice", Audience: []string{identifier}, Introspected: true}
 		c.Issuers[0].Verifier = verifierFunc{k.Issuer, func() (*resource.Claims, error) { return claims, nil }}

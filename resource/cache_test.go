@@ -18,16 +18,16 @@ import (
 
 // counting is a verifier for opaque tokens that counts how often it is asked. The
 // token is the subject, those that begin with "bad" are refused.
-type counting struct {
-	asked  atomic.Int64
+type subjectVerifier struct {
+	calls  atomic.Int64
 	live   atomic.Bool
 	claims func(*resource.Claims)
 }
 
-func (*counting) Issuer() string { return "https://opaque.example.test" }
+func (*subjectVerifier) Issuer() string { return "https://opaque.example.test" }
 
-func (v *counting) Verify(_ context.Context, token *resource.Token) (*resource.Claims, error) {
-	v.asked.Add(1)
+func (v *subjectVerifier) Verify(_ context.Context, token *resource.Token) (*resource.Claims, error) {
+	v.calls.Add(1)
 	if strings.HasPrefix(token.Raw(), "bad") {
 		return nil, &resource.Error{Reason: resource.ReasonInactive}
 	}
@@ -39,8 +39,8 @@ func (v *counting) Verify(_ context.Context, token *resource.Token) (*resource.C
 	return c, nil
 }
 
-func newCounting(t testing.TB, change func(*resource.Config)) (*counting, *fixture) {
-	v := new(counting)
+func newSubjectVerifier(t testing.TB, change func(*resource.Config)) (*subjectVerifier, *fixture) {
+	v := new(subjectVerifier)
 	v.live.Store(true)
 	return v, newFixture(t, func(c *resource.Config, _ *jwks.Config) {
 		c.Opaque = &resource.Issuer{Verifier: v}
@@ -50,52 +50,52 @@ func newCounting(t testing.TB, change func(*resource.Config)) (*counting, *fixtu
 	})
 }
 
-func TestMemory(t *testing.T) {
+func TestCache(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
-		v, f := newCounting(t, nil)
-		ask := func(what, token string, want answer, asked int64) {
+		v, f := newSubjectVerifier(t, nil)
+		check := func(name, token string, want answer, calls int64) {
 			t.Helper()
-			f.expect(what, f.bearer(token), want)
-			if n := v.asked.Load(); n != asked {
-				t.Errorf("%s: verifier asked %d times, want %d", what, n, asked)
+			f.expect(name, f.bearer(token), want)
+			if n := v.calls.Load(); n != calls {
+				t.Errorf("%s: verifier asked %d times, want %d", name, n, calls)
 			}
 		}
-		ask("first", "alice", accepted, 1)
-		ask("again", "alice", accepted, 1)
-		ask("in other case of the scheme", "alice", accepted, 1)
-		ask("another token", "Alice", accepted, 2)
-		ask("a prefix of it", "alic", accepted, 3)
-		ask("refused", "bad", invalid, 4)
-		ask("a refusal is not remembered", "bad", invalid, 5)
+		check("first", "alice", accepted, 1)
+		check("again", "alice", accepted, 1)
+		check("in other case of the scheme", "alice", accepted, 1)
+		check("another token", "Alice", accepted, 2)
+		check("a prefix of it", "alic", accepted, 3)
+		check("refused", "bad", invalid, 4)
+		check("a refusal is not remembered", "bad", invalid, 5)
 		time.Sleep(5*time.Minute - 1)
-		ask("just within the TTL", "alice", accepted, 5)
+		check("just within the TTL", "alice", accepted, 5)
 		time.Sleep(1)
-		ask("TTL over", "alice", accepted, 6)
+		check("TTL over", "alice", accepted, 6)
 		v.live.Store(false)
-		ask("no longer live: asked again", "alice", accepted, 7)
+		check("no longer live: asked again", "alice", accepted, 7)
 	})
 }
 
-func TestMemoryOff(t *testing.T) {
-	v, f := newCounting(t, func(c *resource.Config) { c.Limits.CacheTTL = -1 })
+func TestCacheDisabled(t *testing.T) {
+	v, f := newSubjectVerifier(t, func(c *resource.Config) { c.Limits.CacheTTL = -1 })
 	f.bearer("alice")
 	f.bearer("alice")
-	if n := v.asked.Load(); n != 2 {
+	if n := v.calls.Load(); n != 2 {
 		t.Errorf("asked %d times, want 2", n)
 	}
 }
 
 // Permission is not remembered, identity is: bad-inputs 221.
-func TestRememberedWithoutScope(t *testing.T) {
-	v, f := newCounting(t, func(c *resource.Config) { c.Scopes = []string{"a"} })
+func TestCacheHoldsIdentityOnly(t *testing.T) {
+	v, f := newSubjectVerifier(t, func(c *resource.Config) { c.Scopes = []string{"a"} })
 	f.expect("first", f.bearer("alice"), insufficient("a"))
 	f.expect("remembered", f.bearer("alice"), insufficient("a"))
-	if n := v.asked.Load(); n != 1 {
+	if n := v.calls.Load(); n != 1 {
 		t.Errorf("asked %d times, want 1", n)
 	}
 }
 
-func TestMemoryIsBounded(t *testing.T) { // bad-inputs 225, 226
+func TestCacheIsBounded(t *testing.T) { // bad-inputs 225, 226
 	for _, row := range []struct {
 		name   string
 		change func(*resource.Config)
@@ -106,39 +106,39 @@ func TestMemoryIsBounded(t *testing.T) { // bad-inputs 225, 226
 		{"in entries, sharded", func(c *resource.Config) { c.Limits.CacheEntries = 512 }, 512},
 	} {
 		t.Run(row.name, func(t *testing.T) {
-			v, f := newCounting(t, row.change)
+			v, f := newSubjectVerifier(t, row.change)
 			const tokens = 2000
 			for range 2 {
 				for i := range tokens {
 					f.bearer(fmt.Sprint("user-", i))
 				}
 			}
-			v.asked.Store(0)
+			v.calls.Store(0)
 			for i := range tokens {
 				f.bearer(fmt.Sprint("user-", tokens-1-i)) // the youngest first
 			}
-			if kept := tokens - v.asked.Load(); kept > row.most || kept < row.most/4 {
+			if kept := tokens - v.calls.Load(); kept > row.most || kept < row.most/4 {
 				t.Errorf("%d of %d tokens were remembered, want at most %d", kept, tokens, row.most)
 			}
 		})
 	}
 }
 
-func TestInvalidTokensPushNothingOut(t *testing.T) { // bad-inputs 225
-	v, f := newCounting(t, func(c *resource.Config) { c.Limits.CacheEntries = 2 })
+func TestInvalidTokensEvictNothing(t *testing.T) { // bad-inputs 225
+	v, f := newSubjectVerifier(t, func(c *resource.Config) { c.Limits.CacheEntries = 2 })
 	f.bearer("alice")
 	for i := range 1000 {
 		f.bearer(fmt.Sprint("bad-", i))
 	}
-	before := v.asked.Load()
+	before := v.calls.Load()
 	f.bearer("alice")
-	if v.asked.Load() != before {
+	if v.calls.Load() != before {
 		t.Error("a good token was forgotten because of bad ones")
 	}
 }
 
 // A claims object too large for the memory is served all the same.
-func TestClaimsLargerThanTheMemory(t *testing.T) {
+func TestClaimsLargerThanCache(t *testing.T) {
 	f := newFixture(t, func(c *resource.Config, _ *jwks.Config) { c.Limits.CacheBytes = 1000 })
 	token := f.token(resourcetest.Token{Claims: map[string]any{"filler": strings.Repeat("x", 4000)}})
 	f.expect("first", f.bearer(token), accepted)

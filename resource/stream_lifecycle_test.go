@@ -47,24 +47,24 @@ func TestTenThousandStreams(t *testing.T) {
 	const many = 10_000
 	for _, row := range []struct {
 		name string
-		end  func(all []*streamed)
+		end  func(all []*testStream)
 	}{
-		{"the clients leave", func(all []*streamed) {
+		{"the clients leave", func(all []*testStream) {
 			for _, s := range all {
-				s.leave()
+				s.disconnect()
 			}
 		}},
-		{"the token expires", func([]*streamed) { time.Sleep(2 * time.Minute) }},
+		{"the token expires", func([]*testStream) { time.Sleep(2 * time.Minute) }},
 	} {
 		t.Run(row.name, func(t *testing.T) {
-			var asked atomic.Int64
-			revoked := func(context.Context, *resource.Caller) bool { asked.Add(1); return false }
+			var calls atomic.Int64
+			revoked := func(context.Context, *resource.Caller) bool { calls.Add(1); return false }
 			inBubble(t, func(c *resource.Config, _ *jwks.Config) { c.Hooks.Revoked = revoked }, func(t *testing.T, f *fixture) {
 				token := f.issuer.Token(resourcetest.Token{Lifetime: 2 * time.Minute})
 				before := runtime.NumGoroutine()
-				all := make([]*streamed, many)
+				all := make([]*testStream, many)
 				for i := range all {
-					all[i] = start(nethttp.Middleware(f.res), get(), token)
+					all[i] = startStream(nethttp.Middleware(f.res), getRequest(), token)
 				}
 				synctest.Wait()
 				if n := runtime.NumGoroutine() - before; n > many+10 {
@@ -74,16 +74,16 @@ func TestTenThousandStreams(t *testing.T) {
 					t.Errorf("gauge %g", n)
 				}
 				time.Sleep(time.Minute + time.Second)
-				if n := asked.Load(); n != 3*many { // each on opening, after 30 s and after 60
+				if n := calls.Load(); n != 3*many { // each on opening, after 30 s and after 60
 					t.Errorf("Revoked asked %d times, want %d", n, 3*many)
 				}
 				row.end(all)
 				for _, s := range all {
 					<-s.done
 				}
-				asked.Store(0)
+				calls.Store(0)
 				time.Sleep(time.Hour)
-				if n, open := asked.Load(), f.openStreams(); n != 0 || open != 0 {
+				if n, open := calls.Load(), f.openStreams(); n != 0 || open != 0 {
 					t.Errorf("afterwards: asked %d times more, gauge %g", n, open)
 				}
 			})
@@ -91,10 +91,10 @@ func TestTenThousandStreams(t *testing.T) {
 	}
 }
 
-func TestStreamBehindTheSameMiddlewareTwice(t *testing.T) {
+func TestStreamBehindSameMiddlewareTwice(t *testing.T) {
 	inBubble(t, nil, func(t *testing.T, f *fixture) {
 		once := nethttp.Middleware(f.res)
-		s := start(func(h http.Handler) http.Handler { return once(once(h)) }, get(), f.issuer.Token(resourcetest.Token{Lifetime: time.Minute}))
+		s := startStream(func(h http.Handler) http.Handler { return once(once(h)) }, getRequest(), f.issuer.Token(resourcetest.Token{Lifetime: time.Minute}))
 		synctest.Wait()
 		if n := f.openStreams(); n != 1 {
 			t.Errorf("gauge %g, want 1", n)
@@ -109,7 +109,7 @@ func TestStreamBehindTheSameMiddlewareTwice(t *testing.T) {
 func TestDone(t *testing.T) {
 	inBubble(t, nil, func(t *testing.T, f *fixture) {
 		resource.Decision{}.Done()
-		req := get()
+		req := getRequest()
 		req.Header.Set("Authorization", "Bearer "+f.issuer.Token(resourcetest.Token{}))
 		decision, refusal := f.res.Authenticate(req)
 		if refusal != nil {
@@ -126,32 +126,32 @@ func TestDone(t *testing.T) {
 }
 
 // Whoever forgets Done leaves a timer, until the token expires or the client leaves.
-func TestDoneForgotten(t *testing.T) {
-	var asked atomic.Int64
-	revoked := func(context.Context, *resource.Caller) bool { asked.Add(1); return false }
+func TestDoneNotCalled(t *testing.T) {
+	var calls atomic.Int64
+	revoked := func(context.Context, *resource.Caller) bool { calls.Add(1); return false }
 	inBubble(t, func(c *resource.Config, _ *jwks.Config) { c.Hooks.Revoked = revoked }, func(t *testing.T, f *fixture) {
-		ctx, leave := context.WithCancel(t.Context())
-		req := get().WithContext(ctx)
+		ctx, disconnect := context.WithCancel(t.Context())
+		req := getRequest().WithContext(ctx)
 		req.Header.Set("Authorization", "Bearer "+f.issuer.Token(resourcetest.Token{}))
 		if _, refusal := f.res.Authenticate(req); refusal != nil {
 			t.Fatal(refusal.Reason)
 		}
 		time.Sleep(time.Minute + time.Second) // not at the moment of a check
-		leave()
-		asked.Store(0)
+		disconnect()
+		calls.Store(0)
 		time.Sleep(time.Hour)
-		if n := asked.Load(); n != 0 {
+		if n := calls.Load(); n != 0 {
 			t.Errorf("asked %d times after the client left", n)
 		}
 	})
 }
 
 // A handler that writes to the header it was given does not race with the checks.
-func TestStreamHandlerOwnsItsHeader(t *testing.T) {
+func TestStreamHandlerMayChangeItsHeader(t *testing.T) {
 	inBubble(t, func(c *resource.Config, _ *jwks.Config) { c.HTTP.KeepAuthorization, c.Limits.CacheTTL = true, -1 }, func(t *testing.T, f *fixture) {
-		req := get()
-		ctx, leave := context.WithTimeout(t.Context(), 10*time.Minute)
-		defer leave()
+		req := getRequest()
+		ctx, disconnect := context.WithTimeout(t.Context(), 10*time.Minute)
+		defer disconnect()
 		req.Header.Set("Authorization", "Bearer "+f.issuer.Token(resourcetest.Token{}))
 		ended := false
 		nethttp.Middleware(f.res)(http.HandlerFunc(func(_ http.ResponseWriter, req *http.Request) {

@@ -16,16 +16,16 @@ import (
 )
 
 // realms are authorization servers that only Config.ResolveIssuer knows.
-type realms struct {
+type resolverFixture struct {
 	*fixture
 	servers map[string]*resourcetest.Issuer
 	known   map[string]*resource.Issuer
-	asked   []string
+	calls   []string
 }
 
-func newRealms(t testing.TB, change func(*resource.Config), names ...string) *realms {
+func newResolverFixture(t testing.TB, change func(*resource.Config), names ...string) *resolverFixture {
 	t.Helper()
-	w := &realms{servers: map[string]*resourcetest.Issuer{}, known: map[string]*resource.Issuer{}}
+	r := &resolverFixture{servers: map[string]*resourcetest.Issuer{}, known: map[string]*resource.Issuer{}}
 	for _, name := range names {
 		server, err := resourcetest.NewIssuer(resourcetest.Config{Issuer: "https://" + name + ".realms.example.test"})
 		if err != nil {
@@ -36,73 +36,73 @@ func newRealms(t testing.TB, change func(*resource.Config), names ...string) *re
 		if err != nil {
 			t.Fatal(err)
 		}
-		w.servers[name], w.known[server.Identifier()] = server, &resource.Issuer{Verifier: keys}
+		r.servers[name], r.known[server.Identifier()] = server, &resource.Issuer{Verifier: keys}
 	}
-	w.fixture = newFixture(t, func(c *resource.Config, _ *jwks.Config) {
+	r.fixture = newFixture(t, func(c *resource.Config, _ *jwks.Config) {
 		c.Hooks.ResolveIssuer = func(iss string) (*resource.Issuer, bool) {
-			w.asked = append(w.asked, iss)
-			i, ok := w.known[iss]
+			r.calls = append(r.calls, iss)
+			i, ok := r.known[iss]
 			return i, ok
 		}
 		if change != nil {
 			change(c)
 		}
 	})
-	return w
+	return r
 }
 
-func (w *realms) tokenOf(name string) string {
-	return w.servers[name].Token(resourcetest.Token{IssuedAt: time.Now().Add(-time.Minute), Lifetime: time.Hour})
+func (r *resolverFixture) tokenOf(name string) string {
+	return r.servers[name].Token(resourcetest.Token{IssuedAt: time.Now().Add(-time.Minute), Lifetime: time.Hour})
 }
 
 func TestResolveIssuer(t *testing.T) {
-	w := newRealms(t, nil, "a", "b")
-	w.expect("a configured issuer", w.bearer(w.token(resourcetest.Token{})), accepted)
-	if len(w.asked) != 0 {
-		t.Errorf("asked about %q", w.asked)
+	r := newResolverFixture(t, nil, "a", "b")
+	r.expect("a configured issuer", r.bearer(r.token(resourcetest.Token{})), accepted)
+	if len(r.calls) != 0 {
+		t.Errorf("asked about %q", r.calls)
 	}
-	w.expect("a", w.bearer(w.tokenOf("a")), accepted)
-	w.expect("a again", w.bearer(w.tokenOf("a")), accepted)
-	w.expect("b", w.bearer(w.tokenOf("b")), accepted)
-	crossed := w.servers["a"].Token(resourcetest.Token{IssuedAt: time.Now().Add(-time.Minute), Claims: map[string]any{"iss": w.servers["b"].Identifier()}})
-	w.expect("a in the name of b", w.bearer(crossed), invalid)
-	if got, want := fmt.Sprint(w.asked), fmt.Sprint([]string{w.servers["a"].Identifier(), w.servers["b"].Identifier()}); got != want {
+	r.expect("a", r.bearer(r.tokenOf("a")), accepted)
+	r.expect("a again", r.bearer(r.tokenOf("a")), accepted)
+	r.expect("b", r.bearer(r.tokenOf("b")), accepted)
+	forged := r.servers["a"].Token(resourcetest.Token{IssuedAt: time.Now().Add(-time.Minute), Claims: map[string]any{"iss": r.servers["b"].Identifier()}})
+	r.expect("a in the name of b", r.bearer(forged), invalid)
+	if got, want := fmt.Sprint(r.calls), fmt.Sprint([]string{r.servers["a"].Identifier(), r.servers["b"].Identifier()}); got != want {
 		t.Errorf("asked (-want +got)\n- %s\n+ %s", want, got)
 	}
-	for _, iss := range []string{"https://c.realms.example.test", w.servers["a"].Identifier() + "/"} {
-		token := func() string { return w.token(resourcetest.Token{Claims: map[string]any{"iss": iss}}) }
-		before := len(w.asked)
-		w.expect(iss, w.bearer(token()), invalid)
-		w.expect(iss+" again", w.bearer(token()), invalid)
-		if len(w.asked) != before+2 {
-			t.Errorf("%s was kept: asked about %q", iss, w.asked[before:])
+	for _, iss := range []string{"https://c.realms.example.test", r.servers["a"].Identifier() + "/"} {
+		token := func() string { return r.token(resourcetest.Token{Claims: map[string]any{"iss": iss}}) }
+		before := len(r.calls)
+		r.expect(iss, r.bearer(token()), invalid)
+		r.expect(iss+" again", r.bearer(token()), invalid)
+		if len(r.calls) != before+2 {
+			t.Errorf("%s was kept: asked about %q", iss, r.calls[before:])
 		}
 	}
-	before := len(w.asked)
+	before := len(r.calls)
 	for _, iss := range []string{"x", "https://a b", "https://u:p@a.realms.example.test", "https://a.realms.example.test?x", "https://a.realms.example.test#x", "file:///etc/passwd", "https://a.realms.example.test/\u212a", "https://h/{tenantid}"} {
-		w.expect(iss, w.bearer(w.token(resourcetest.Token{Claims: map[string]any{"iss": iss}})), invalid)
+		r.expect(iss, r.bearer(r.token(resourcetest.Token{Claims: map[string]any{"iss": iss}})), invalid)
 	}
-	if len(w.asked) != before {
-		t.Errorf("asked about what is no issuer: %q", w.asked[before:])
+	if len(r.calls) != before {
+		t.Errorf("asked about what is no issuer: %q", r.calls[before:])
 	}
 }
 
 // What ResolveIssuer no longer knows is refused within a minute, remembered or not.
-func TestResolvedIssuerEnds(t *testing.T) {
+func TestResolvedIssuerRemoved(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
-		w := newRealms(t, nil, "a")
-		token := w.tokenOf("a")
-		w.expect("known", w.bearer(token), accepted)
-		iss := w.servers["a"].Identifier()
-		known := w.known[iss]
-		delete(w.known, iss)
+		r := newResolverFixture(t, nil, "a")
+		token := r.tokenOf("a")
+		r.expect("known", r.bearer(token), accepted)
+		iss := r.servers["a"].Identifier()
+		known := r.known[iss]
+		delete(r.known, iss)
 		time.Sleep(resolvedIssuerTTL - time.Second)
-		w.expect("in the last second", w.bearer(token), accepted)
+		r.expect("in the last second", r.bearer(token), accepted)
 		time.Sleep(time.Second)
-		w.expect("no longer", w.bearer(token), invalid)
-		w.known[iss] = known
-		w.expect("known again", w.bearer(token), accepted)
-		if n := w.servers["a"].Count(resourcetest.JWKS); n != 1 {
+		r.expect("no longer", r.bearer(token), invalid)
+		r.known[iss] = known
+		r.expect("known again", r.bearer(token), accepted)
+		if n := r.servers["a"].Count(resourcetest.JWKS); n != 1 {
 			t.Errorf("keys were fetched %d times by one verifier", n)
 		}
 	})
@@ -111,7 +111,7 @@ func TestResolvedIssuerEnds(t *testing.T) {
 // What ResolveIssuer says differently counts within a minute too, remembered or not: a
 // role that is worth less, an audience that is gone, other keys.
 func TestResolvedIssuerChanges(t *testing.T) {
-	for what, row := range map[string]struct {
+	for name, row := range map[string]struct {
 		before resource.Issuer
 		want   answer
 	}{
@@ -120,61 +120,61 @@ func TestResolvedIssuerChanges(t *testing.T) {
 		"a scope of a role": {resource.Issuer{RoleClaim: "roles", RoleScopes: map[string][]string{"Reader": {"read"}}}, insufficient("read")},
 	} {
 		synctest.Test(t, func(t *testing.T) {
-			w := newRealms(t, func(c *resource.Config) {
+			r := newResolverFixture(t, func(c *resource.Config) {
 				if row.want != accepted && row.want != invalid {
 					c.Scopes = []string{"read"}
 				}
 			}, "a")
-			iss := w.servers["a"].Identifier()
-			after := w.known[iss]
+			iss := r.servers["a"].Identifier()
+			after := r.known[iss]
 			row.before.Verifier = after.Verifier
-			w.known[iss] = &row.before
+			r.known[iss] = &row.before
 			audience := identifier
 			if row.before.Audiences != nil {
 				audience = row.before.Audiences[0]
 			}
-			token := w.servers["a"].Token(resourcetest.Token{Lifetime: time.Hour, Audience: audience, Claims: map[string]any{"roles": []string{"Reader"}}})
-			w.expect(what+": before", w.bearer(token), accepted)
-			w.known[iss] = after
+			token := r.servers["a"].Token(resourcetest.Token{Lifetime: time.Hour, Audience: audience, Claims: map[string]any{"roles": []string{"Reader"}}})
+			r.expect(name+": before", r.bearer(token), accepted)
+			r.known[iss] = after
 			time.Sleep(resolvedIssuerTTL)
-			w.expect(what+": behind", w.bearer(token), row.want)
-			w.expect(what+": again", w.bearer(token), row.want)
-			if n := w.servers["a"].Count(resourcetest.JWKS); n != 1 {
-				t.Errorf("%s: keys were fetched %d times by one verifier", what, n)
+			r.expect(name+": behind", r.bearer(token), row.want)
+			r.expect(name+": again", r.bearer(token), row.want)
+			if n := r.servers["a"].Count(resourcetest.JWKS); n != 1 {
+				t.Errorf("%s: keys were fetched %d times by one verifier", name, n)
 			}
 		})
 	}
 	synctest.Test(t, func(t *testing.T) {
-		w := newRealms(t, nil, "a")
-		iss := w.servers["a"].Identifier()
-		token := w.tokenOf("a")
-		w.expect("before", w.bearer(token), accepted)
-		stranger, err := resourcetest.NewIssuer(resourcetest.Config{Issuer: iss})
+		r := newResolverFixture(t, nil, "a")
+		iss := r.servers["a"].Identifier()
+		token := r.tokenOf("a")
+		r.expect("before", r.bearer(token), accepted)
+		replacement, err := resourcetest.NewIssuer(resourcetest.Config{Issuer: iss})
 		if err != nil {
 			t.Fatal(err)
 		}
-		defer stranger.Close()
-		keys, err := jwks.New(jwks.Config{Issuer: iss, Transport: stranger.Transport()})
+		defer replacement.Close()
+		keys, err := jwks.New(jwks.Config{Issuer: iss, Transport: replacement.Transport()})
 		if err != nil {
 			t.Fatal(err)
 		}
-		w.known[iss] = &resource.Issuer{Verifier: keys}
+		r.known[iss] = &resource.Issuer{Verifier: keys}
 		time.Sleep(resolvedIssuerTTL)
-		w.expect("other keys", w.bearer(token), invalid)
+		r.expect("other keys", r.bearer(token), invalid)
 	})
 }
 
 // The memory is bounded, and an issuer that fell out is asked about again.
 func TestMaxResolvedIssuers(t *testing.T) {
 	for most, want := range map[int]int{2: 6, 3: 3, 0: 3} {
-		w := newRealms(t, func(c *resource.Config) { c.Limits.MaxResolvedIssuers, c.Limits.CacheTTL = most, -1 }, "a", "b", "c")
+		r := newResolverFixture(t, func(c *resource.Config) { c.Limits.MaxResolvedIssuers, c.Limits.CacheTTL = most, -1 }, "a", "b", "c")
 		for range 2 {
 			for _, name := range []string{"a", "b", "c"} {
-				w.expect(name, w.bearer(w.tokenOf(name)), accepted)
+				r.expect(name, r.bearer(r.tokenOf(name)), accepted)
 			}
 		}
-		if len(w.asked) != want {
-			t.Errorf("room for %d: asked %d times, want %d", most, len(w.asked), want)
+		if len(r.calls) != want {
+			t.Errorf("room for %d: asked %d times, want %d", most, len(r.calls), want)
 		}
 	}
 }
@@ -199,8 +199,8 @@ func TestUnprovenIssuersAreRationed(t *testing.T) {
 	})
 }
 
-func TestResolveIssuerBreaksItsContract(t *testing.T) {
-	for what, row := range map[string]struct {
+func TestResolveIssuerInvalidResults(t *testing.T) {
+	for name, row := range map[string]struct {
 		resolve func(iss string) (*resource.Issuer, bool)
 		log     string
 	}{
@@ -217,25 +217,25 @@ func TestResolveIssuerBreaksItsContract(t *testing.T) {
 	} {
 		f := newFixture(t, func(c *resource.Config, _ *jwks.Config) { c.Hooks.ResolveIssuer = row.resolve })
 		token := f.token(resourcetest.Token{Claims: map[string]any{"iss": "https://a.realms.example.test"}})
-		f.expect(what, f.bearer(token), failed)
+		f.expect(name, f.bearer(token), failed)
 		if log := f.log.take(); !strings.Contains(log, row.log) || strings.Contains(log, "secret") {
-			t.Errorf("%s: log is %s", what, log)
+			t.Errorf("%s: log is %s", name, log)
 		}
 	}
 	// One that did well, and panics when it is asked again about a remembered token.
 	synctest.Test(t, func(t *testing.T) {
-		w := newRealms(t, nil, "a")
-		token := w.tokenOf("a")
-		w.expect("well", w.bearer(token), accepted)
-		w.known = nil
-		w.known = map[string]*resource.Issuer{w.servers["a"].Identifier(): nil}
+		r := newResolverFixture(t, nil, "a")
+		token := r.tokenOf("a")
+		r.expect("well", r.bearer(token), accepted)
+		r.known = nil
+		r.known = map[string]*resource.Issuer{r.servers["a"].Identifier(): nil}
 		time.Sleep(resolvedIssuerTTL)
-		w.expect("no longer", w.bearer(token), failed)
+		r.expect("no longer", r.bearer(token), failed)
 	})
 }
 
 // Only ResolveIssuer is enough, if it is said where clients log in.
-func TestOnlyResolveIssuer(t *testing.T) {
+func TestResolveIssuerWithoutIssuers(t *testing.T) {
 	c := resource.Config{Identifier: identifier, Hooks: resource.Hooks{ResolveIssuer: func(string) (*resource.Issuer, bool) { return nil, false }}}
 	const want = "resource: configuration: Metadata.AuthorizationServers: none; name where clients of tenants and of ResolveIssuer's issuers log in"
 	if _, err := resource.New(c); err == nil || err.Error() != want {
@@ -256,13 +256,13 @@ func TestOnlyResolveIssuer(t *testing.T) {
 }
 
 // Whoever is resolved first stays: two verifiers would fetch twice.
-func TestResolvedAtTheSameTime(t *testing.T) {
+func TestConcurrentFirstResolution(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		var used [2]atomic.Int32
-		var asked atomic.Int32
+		var calls atomic.Int32
 		f := newFixture(t, func(c *resource.Config, _ *jwks.Config) {
 			c.Hooks.ResolveIssuer = func(iss string) (*resource.Issuer, bool) {
-				n := asked.Add(1) - 1
+				n := calls.Add(1) - 1
 				time.Sleep(time.Second + time.Duration(n))
 				return &resource.Issuer{Verifier: verifierFunc{iss, func() (*resource.Claims, error) {
 					used[n].Add(1)
@@ -276,22 +276,22 @@ func TestResolvedAtTheSameTime(t *testing.T) {
 			all.Go(func() { f.expect("a refusal", f.bearer(token), invalid) })
 		}
 		all.Wait()
-		if asked.Load() != 2 || used[0].Load() != 2 || used[1].Load() != 0 {
-			t.Errorf("asked %d times, verifiers used %d and %d times; want 2, 2 and 0", asked.Load(), used[0].Load(), used[1].Load())
+		if calls.Load() != 2 || used[0].Load() != 2 || used[1].Load() != 0 {
+			t.Errorf("asked %d times, verifiers used %d and %d times; want 2, 2 and 0", calls.Load(), used[0].Load(), used[1].Load())
 		}
 	})
 }
 
 // forgetful counts how often it was told to forget.
-type forgetful struct {
+type forgetCounter struct {
 	verifierFunc
-	forgot atomic.Int32
+	calls atomic.Int32
 }
 
-func (f *forgetful) Forget() { f.forgot.Add(1) }
+func (f *forgetCounter) Forget() { f.calls.Add(1) }
 
 func TestForgetReachesResolvedIssuers(t *testing.T) {
-	v := &forgetful{verifierFunc: verifierFunc{"https://a.realms.example.test", func() (*resource.Claims, error) { return nil, errors.New("no") }}}
+	v := &forgetCounter{verifierFunc: verifierFunc{"https://a.realms.example.test", func() (*resource.Claims, error) { return nil, errors.New("no") }}}
 	f := newFixture(t, func(c *resource.Config, _ *jwks.Config) {
 		c.Hooks.ResolveIssuer = func(string) (*resource.Issuer, bool) { return &resource.Issuer{Verifier: v}, true }
 	})
@@ -299,7 +299,7 @@ func TestForgetReachesResolvedIssuers(t *testing.T) {
 	f.res.Forget(token)
 	f.bearer(token)
 	f.res.Forget(token)
-	if n := v.forgot.Load(); n != 1 {
+	if n := v.calls.Load(); n != 1 {
 		t.Errorf("forgot %d times, want 1: after it was resolved", n)
 	}
 }
@@ -307,18 +307,18 @@ func TestForgetReachesResolvedIssuers(t *testing.T) {
 // Many requests of many issuers at once, with less room than there are issuers.
 func TestResolveIssuerConcurrently(t *testing.T) {
 	names := []string{"a", "b", "c", "d"}
-	w := newRealms(t, nil, names...)
-	known := w.known
-	var asked atomic.Int32
+	r := newResolverFixture(t, nil, names...)
+	known := r.known
+	var calls atomic.Int32
 	f := newFixture(t, func(c *resource.Config, _ *jwks.Config) {
 		c.Hooks.ResolveIssuer = func(iss string) (*resource.Issuer, bool) {
-			asked.Add(1)
+			calls.Add(1)
 			return known[iss], known[iss] != nil
 		}
 	})
 	var all sync.WaitGroup
 	for n := range 200 {
-		token := w.tokenOf(names[n%len(names)])
+		token := r.tokenOf(names[n%len(names)])
 		all.Go(func() {
 			if got := f.bearer(token); got != accepted {
 				t.Errorf("got %+v", got)
@@ -330,11 +330,11 @@ func TestResolveIssuerConcurrently(t *testing.T) {
 	}
 	all.Wait()
 	for _, name := range names {
-		if n := w.servers[name].Count(resourcetest.JWKS); n != 1 {
+		if n := r.servers[name].Count(resourcetest.JWKS); n != 1 {
 			t.Errorf("%s: keys were fetched %d times by one verifier", name, n)
 		}
 	}
-	if asked.Load() < int32(len(names)) {
-		t.Errorf("asked %d times about %d issuers", asked.Load(), len(names))
+	if calls.Load() < int32(len(names)) {
+		t.Errorf("asked %d times about %d issuers", calls.Load(), len(names))
 	}
 }

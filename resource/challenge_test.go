@@ -27,16 +27,16 @@ func (f *fixture) decide(ctx context.Context, token, body string) resource.Decis
 }
 
 // Challenge works from Late until Settle, and only in the context of its request.
-func TestLateAndSettle(t *testing.T) {
-	late := func(c *resource.Config, _ *jwks.Config) {
+func TestDeferredChallenge(t *testing.T) {
+	change := func(c *resource.Config, _ *jwks.Config) {
 		c.Scopes, c.Operations = []string{"base"}, someRules
 		c.Operations.LateChallenges = true
 	}
-	f := newFixture(t, late)
+	f := newFixture(t, change)
 	token, body := f.token(resourcetest.Token{Scope: "base admin call"}), call("tools/call", `{"name":"delete"}`)
 
-	unaware := f.decide(t.Context(), token, body)
-	if resource.Challenge(unaware.Request.Context(), "x") || unaware.TakeChallenge() != nil {
+	unarmed := f.decide(t.Context(), token, body)
+	if resource.Challenge(unarmed.Request.Context(), "x") || unarmed.TakeChallenge() != nil {
 		t.Error("an adapter that never asked Late: got a challenge that nobody will send")
 	}
 
@@ -79,7 +79,7 @@ func TestLateAndSettle(t *testing.T) {
 }
 
 // Inside another resource the outer one's challenge would be wrong.
-func TestLateOfAnOuterResource(t *testing.T) {
+func TestDeferredChallengeOfOuterResource(t *testing.T) {
 	outer := newFixture(t, func(c *resource.Config, _ *jwks.Config) { c.Operations.LateChallenges = true })
 	inner := newFixtureWith(t, outer.issuer, nil)
 	token := outer.token(resourcetest.Token{})
@@ -95,24 +95,24 @@ func TestLateOfAnOuterResource(t *testing.T) {
 }
 
 // Whoever was told true is in the challenge, however many ask while it is settled.
-func TestLateAtTheSameTime(t *testing.T) {
+func TestConcurrentChallenges(t *testing.T) {
 	f := newFixture(t, func(c *resource.Config, _ *jwks.Config) { c.Operations.LateChallenges = true })
 	token := f.token(resourcetest.Token{})
 	for range 50 {
 		d := f.decide(t.Context(), token, call("ping", `{}`))
 		d.ArmChallenge()
-		var askers sync.WaitGroup
-		told := make([]bool, 4)
+		var callers sync.WaitGroup
+		returned := make([]bool, 4)
 		for n, scope := range []string{"a", "b", "c", "d"} {
-			askers.Go(func() { told[n] = resource.Challenge(d.Request.Context(), scope) })
+			callers.Go(func() { returned[n] = resource.Challenge(d.Request.Context(), scope) })
 		}
 		refusal := d.TakeChallenge()
-		askers.Wait()
+		callers.Wait()
 		for n, scope := range []string{"a", "b", "c", "d"} {
 			named := refusal != nil && strings.Contains(strings.SplitAfter(refusal.Challenges[0], `", error`)[0], scope+" ") ||
 				refusal != nil && strings.Contains(refusal.Challenges[0], scope+`", error`)
-			if told[n] != named {
-				t.Fatalf("%s: told %v, named %v in %+v", scope, told[n], named, refusal)
+			if returned[n] != named {
+				t.Fatalf("%s: told %v, named %v in %+v", scope, returned[n], named, refusal)
 			}
 		}
 	}

@@ -16,7 +16,7 @@ import (
 
 // Many templates that begin alike, and URIs that each of them is compared with, can't
 // keep a core busy: before there was a limit, one request did so for nine seconds.
-func TestTemplatesCostNoMoreThanTheirLimit(t *testing.T) {
+func TestTemplateMatchingLimit(t *testing.T) {
 	const templates = 128
 	f := newFixture(t, func(c *resource.Config, _ *jwks.Config) {
 		for n := range templates {
@@ -50,7 +50,7 @@ func TestTemplatesCostNoMoreThanTheirLimit(t *testing.T) {
 
 // A thousand URIs that each need a thousand scopes, or could match a thousand templates,
 // cost no more than the limit allows: two seconds, as was measured before.
-func TestManyURIsAmongManyRules(t *testing.T) {
+func TestManyURIsAndRules(t *testing.T) {
 	const many = 1000
 	for _, row := range []struct{ name, template, uri string }{
 		{"not plain", "x://h%d/{v}", "x://h/../%d"},
@@ -78,7 +78,7 @@ func TestManyURIsAmongManyRules(t *testing.T) {
 }
 
 // What is too many is not read to its end: a body of names took fifteen times its size.
-func TestTooManySubscriptionsAreNotKept(t *testing.T) {
+func TestTooManySubscriptionsAllocateLittle(t *testing.T) {
 	f := newFixture(t, func(c *resource.Config, _ *jwks.Config) { c.Operations = someRules })
 	token, body := f.token(resourcetest.Token{}), call("subscriptions/listen", `{"notifications":{"taskIds":[`+strings.Repeat(`"7",`, 100_000)+`"7"]}}`)
 	f.expect("too many", f.post(token, body), badBody) // the token is remembered from here on
@@ -89,7 +89,7 @@ func TestTooManySubscriptionsAreNotKept(t *testing.T) {
 
 // A template binds every plain URI that it be expanded to (RFC 6570 §3.2), and nothing that its
 // literal parts rule out.
-func TestTemplatesBindWhatTheyExpandTo(t *testing.T) {
+func TestTemplatesMatchTheirExpansions(t *testing.T) {
 	for _, row := range []struct{ template, other string }{
 		{"x://a/b", "x://a/b/b"},
 		{"x://{v}", "y://h"},

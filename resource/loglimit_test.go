@@ -16,7 +16,7 @@ import (
 )
 
 // records decodes a JSON log, and returns its lines without their time.
-func records(t *testing.T, log string) (all []map[string]any) {
+func logRecords(t *testing.T, log string) (all []map[string]any) {
 	t.Helper()
 	for line := range strings.Lines(log) {
 		record := map[string]any{}
@@ -31,11 +31,11 @@ func records(t *testing.T, log string) (all []map[string]any) {
 
 // tally says how many records there were of each reason, and how many each summary
 // leaves out.
-func tally(t *testing.T, log string) string {
+func logSummary(t *testing.T, log string) string {
 	t.Helper()
 	var out []string
 	counts := map[string]int{}
-	for _, r := range records(t, log) {
+	for _, r := range logRecords(t, log) {
 		if n, ok := r["left_out"]; ok {
 			out = append(out, fmt.Sprintf("%s left out %v", r["reason"], n))
 		} else {
@@ -47,7 +47,7 @@ func tally(t *testing.T, log string) string {
 }
 
 // A flood costs so many lines in a second, and one that says what is missing.
-func TestFloodsAreSampled(t *testing.T) {
+func TestLogLimit(t *testing.T) {
 	limit := func(n int) func(*resource.Config, *jwks.Config) {
 		return func(c *resource.Config, _ *jwks.Config) { c.Limits.LogPerSecond = n }
 	}
@@ -59,11 +59,11 @@ func TestFloodsAreSampled(t *testing.T) {
 			}
 			time.Sleep(time.Second)
 			synctest.Wait()
-			if got, want := tally(t, f.log.take()), "map[malformed_request:10 opaque_unsupported:10] [malformed_request left out 490 opaque_unsupported left out 490]"; got != want {
+			if got, want := logSummary(t, f.log.take()), "map[malformed_request:10 opaque_unsupported:10] [malformed_request left out 490 opaque_unsupported left out 490]"; got != want {
 				t.Errorf("\n got %s\nwant %s", got, want)
 			}
 			f.bearer("opaque")
-			if got := tally(t, f.log.take()); got != "map[opaque_unsupported:1] []" {
+			if got := logSummary(t, f.log.take()); got != "map[opaque_unsupported:1] []" {
 				t.Errorf("after the flood: %s", got)
 			}
 			time.Sleep(time.Minute)
@@ -82,7 +82,7 @@ func TestFloodsAreSampled(t *testing.T) {
 			}
 			time.Sleep(time.Second)
 			synctest.Wait()
-			if got, want := tally(t, f.log.take()), "map[opaque_unsupported:6] [opaque_unsupported left out 8 opaque_unsupported left out 8 opaque_unsupported left out 8]"; got != want {
+			if got, want := logSummary(t, f.log.take()), "map[opaque_unsupported:6] [opaque_unsupported left out 8 opaque_unsupported left out 8 opaque_unsupported left out 8]"; got != want {
 				t.Errorf("\n got %s\nwant %s", got, want)
 			}
 		})
@@ -93,7 +93,7 @@ func TestFloodsAreSampled(t *testing.T) {
 				f.bearer("opaque")
 				time.Sleep(time.Second)
 			}
-			if got := tally(t, f.log.take()); got != "map[opaque_unsupported:20] []" {
+			if got := logSummary(t, f.log.take()); got != "map[opaque_unsupported:20] []" {
 				t.Errorf("got %s", got)
 			}
 		})
@@ -103,7 +103,7 @@ func TestFloodsAreSampled(t *testing.T) {
 			for range 100 {
 				f.bearer("opaque")
 			}
-			if got := tally(t, f.log.take()); got != "map[opaque_unsupported:100] []" {
+			if got := logSummary(t, f.log.take()); got != "map[opaque_unsupported:100] []" {
 				t.Errorf("got %s", got)
 			}
 		})
@@ -119,19 +119,19 @@ func TestFloodsAreSampled(t *testing.T) {
 }
 
 // A flood that is not logged makes no garbage for the log either.
-func TestFloodsAreCheap(t *testing.T) {
+func TestLogLimitAllocations(t *testing.T) {
 	f := newFixture(t, func(c *resource.Config, _ *jwks.Config) { c.Limits.LogPerSecond = 0 })
 	req := httptest.NewRequest("POST", identifier, nil)
 	req.Header.Set("Authorization", "Bearer opaque")
-	refuse := func() {
+	reject := func() {
 		if _, refusal := f.res.Authenticate(req); refusal == nil {
 			t.Error("accepted")
 		}
 	}
 	for range 100 {
-		refuse()
+		reject()
 	}
-	if n := testing.AllocsPerRun(1000, refuse); n > 12 {
+	if n := testing.AllocsPerRun(1000, reject); n > 12 {
 		t.Errorf("%g allocations", n)
 	}
 }
