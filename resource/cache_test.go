@@ -16,8 +16,8 @@ import (
 	"github.com/warder-go/warder/resource/resourcetest"
 )
 
-// counting is a verifier for opaque tokens that counts how often it is asked. The
-// token is the subject, those that begin with "bad" are refused.
+// subjectVerifier is a verifier for opaque tokens that counts its calls. A token is its own
+// subject. Tokens that begin with "bad" are rejected.
 type subjectVerifier struct {
 	calls  atomic.Int64
 	live   atomic.Bool
@@ -57,22 +57,22 @@ func TestCache(t *testing.T) {
 			t.Helper()
 			f.expect(name, f.bearer(token), want)
 			if n := v.calls.Load(); n != calls {
-				t.Errorf("%s: verifier asked %d times, want %d", name, n, calls)
+				t.Errorf("%s: verifier called %d times, want %d", name, n, calls)
 			}
 		}
 		check("first", "alice", accepted, 1)
 		check("again", "alice", accepted, 1)
-		check("in other case of the scheme", "alice", accepted, 1)
+		check("a third time", "alice", accepted, 1)
 		check("another token", "Alice", accepted, 2)
-		check("a prefix of it", "alic", accepted, 3)
-		check("refused", "bad", invalid, 4)
-		check("a refusal is not remembered", "bad", invalid, 5)
+		check("a prefix of the token", "alic", accepted, 3)
+		check("rejected", "bad", invalid, 4)
+		check("a rejection is not cached", "bad", invalid, 5)
 		time.Sleep(5*time.Minute - 1)
-		check("just within the TTL", "alice", accepted, 5)
+		check("one nanosecond before the TTL ends", "alice", accepted, 5)
 		time.Sleep(1)
-		check("TTL over", "alice", accepted, 6)
+		check("at the end of the TTL", "alice", accepted, 6)
 		v.live.Store(false)
-		check("no longer live: asked again", "alice", accepted, 7)
+		check("StillValid returns false: verified again", "alice", accepted, 7)
 	})
 }
 
@@ -81,17 +81,17 @@ func TestCacheDisabled(t *testing.T) {
 	f.bearer("alice")
 	f.bearer("alice")
 	if n := v.calls.Load(); n != 2 {
-		t.Errorf("asked %d times, want 2", n)
+		t.Errorf("verifier called %d times, want 2", n)
 	}
 }
 
-// Permission is not remembered, identity is: bad-inputs 221.
+// The cache holds identity, not permission: bad-inputs 221.
 func TestCacheHoldsIdentityOnly(t *testing.T) {
 	v, f := newSubjectVerifier(t, func(c *resource.Config) { c.Scopes = []string{"a"} })
 	f.expect("first", f.bearer("alice"), insufficient("a"))
-	f.expect("remembered", f.bearer("alice"), insufficient("a"))
+	f.expect("cached", f.bearer("alice"), insufficient("a"))
 	if n := v.calls.Load(); n != 1 {
-		t.Errorf("asked %d times, want 1", n)
+		t.Errorf("verifier called %d times, want 1", n)
 	}
 }
 
@@ -99,11 +99,11 @@ func TestCacheIsBounded(t *testing.T) { // bad-inputs 225, 226
 	for _, row := range []struct {
 		name   string
 		change func(*resource.Config)
-		most   int64 // tokens that may still be remembered
+		limit  int64 // largest number of tokens that may be cached
 	}{
-		{"in entries", func(c *resource.Config) { c.Limits.CacheEntries = 10 }, 10},
-		{"in bytes", func(c *resource.Config) { c.Limits.CacheEntries, c.Limits.CacheBytes = 200, 10_000 }, 20},
-		{"in entries, sharded", func(c *resource.Config) { c.Limits.CacheEntries = 512 }, 512},
+		{"by entries", func(c *resource.Config) { c.Limits.CacheEntries = 10 }, 10},
+		{"by bytes", func(c *resource.Config) { c.Limits.CacheEntries, c.Limits.CacheBytes = 200, 10_000 }, 20},
+		{"by entries, several shards", func(c *resource.Config) { c.Limits.CacheEntries = 512 }, 512},
 	} {
 		t.Run(row.name, func(t *testing.T) {
 			v, f := newSubjectVerifier(t, row.change)
@@ -115,10 +115,10 @@ func TestCacheIsBounded(t *testing.T) { // bad-inputs 225, 226
 			}
 			v.calls.Store(0)
 			for i := range tokens {
-				f.bearer(fmt.Sprint("user-", tokens-1-i)) // the youngest first
+				f.bearer(fmt.Sprint("user-", tokens-1-i)) // the newest first
 			}
-			if kept := tokens - v.calls.Load(); kept > row.most || kept < row.most/4 {
-				t.Errorf("%d of %d tokens were remembered, want at most %d", kept, tokens, row.most)
+			if kept := tokens - v.calls.Load(); kept > row.limit || kept < row.limit/4 {
+				t.Errorf("%d of %d tokens were cached, want at most %d", kept, tokens, row.limit)
 			}
 		})
 	}
@@ -133,11 +133,11 @@ func TestInvalidTokensEvictNothing(t *testing.T) { // bad-inputs 225
 	before := v.calls.Load()
 	f.bearer("alice")
 	if v.calls.Load() != before {
-		t.Error("a good token was forgotten because of bad ones")
+		t.Error("invalid tokens evicted a valid one")
 	}
 }
 
-// A claims object too large for the memory is served all the same.
+// A token whose claims are too large for the cache is accepted, but not cached.
 func TestClaimsLargerThanCache(t *testing.T) {
 	f := newFixture(t, func(c *resource.Config, _ *jwks.Config) { c.Limits.CacheBytes = 1000 })
 	token := f.token(resourcetest.Token{Claims: map[string]any{"filler": strings.Repeat("x", 4000)}})
@@ -160,9 +160,9 @@ func TestConcurrentUseOfOneToken(t *testing.T) { // run with -race
 					return
 				}
 				scopes := decision.Caller.Scopes()
-				scopes[0] = "changed" // a copy: nobody else sees it
+				scopes[0] = "changed" // must be a copy
 				if !decision.Caller.Has("a") {
-					t.Error("the caller was changed by another request")
+					t.Error("another request changed the caller")
 				}
 			}
 		})

@@ -16,7 +16,7 @@ import (
 	"github.com/warder-go/warder/resource/resourcetest"
 )
 
-// badge vouches for values that begin with "good", in the name of an issuer.
+// keywordVerifier accepts tokens and header values that contain "good".
 type keywordVerifier struct {
 	issuer string
 	change func(*resource.Claims)
@@ -63,18 +63,18 @@ func TestHeaderCredential(t *testing.T) {
 		headers []string
 		want    answer
 	}{
-		{"a good key", []string{"X-API-Key", "good"}, accepted},
+		{"a valid key", []string{"X-API-Key", "good"}, accepted},
 		{"the other field", []string{"X-Proxy-Assertion", "good"}, accepted},
-		{"a token, as ever", []string{"Authorization", token}, accepted},
-		{"nothing", nil, bare},
-		{"a bad key", []string{"X-API-Key", "bad"}, invalid},
-		{"a token in the field of keys", []string{"X-API-Key", token}, invalid},
-		{"a key as a token", []string{"Authorization", "Bearer good"}, invalid},
-		{"a bad key beside a good token: no falling through", []string{"X-API-Key", "bad", "Authorization", token}, malformed},
-		{"a good key beside a good token", []string{"X-API-Key", "good", "Authorization", token}, malformed},
-		{"a good key beside an empty Authorization", []string{"X-API-Key", "good", "Authorization", ""}, malformed},
-		{"two fields", []string{"X-API-Key", "good", "X-Proxy-Assertion", "good"}, malformed},
-		{"the same twice", []string{"X-API-Key", "good", "X-API-Key", "good"}, malformed},
+		{"a token in Authorization", []string{"Authorization", token}, accepted},
+		{"no credentials", nil, bare},
+		{"an invalid key", []string{"X-API-Key", "bad"}, invalid},
+		{"a token in the field for keys", []string{"X-API-Key", token}, invalid},
+		{"a key in Authorization", []string{"Authorization", "Bearer good"}, invalid},
+		{"an invalid key beside a valid token: no fallback to the token", []string{"X-API-Key", "bad", "Authorization", token}, malformed},
+		{"a valid key beside a valid token", []string{"X-API-Key", "good", "Authorization", token}, malformed},
+		{"a valid key beside an empty Authorization", []string{"X-API-Key", "good", "Authorization", ""}, malformed},
+		{"both fields", []string{"X-API-Key", "good", "X-Proxy-Assertion", "good"}, malformed},
+		{"the same field repeated", []string{"X-API-Key", "good", "X-API-Key", "good"}, malformed},
 		{"empty", []string{"X-API-Key", ""}, malformed},
 		{"too large", []string{"X-API-Key", "good" + strings.Repeat("x", 16<<10)}, invalid},
 	} {
@@ -83,7 +83,7 @@ func TestHeaderCredential(t *testing.T) {
 	f.inner = func(w http.ResponseWriter, req *http.Request) {
 		caller, _ := resource.FromContext(req.Context())
 		if caller.Credential() != "X-Api-Key" || caller.Issuer() != "keys" || req.Header.Get("X-Api-Key") != "" {
-			t.Errorf("got %s of %s, handed on: %q", caller.Credential(), caller.Issuer(), req.Header.Get("X-Api-Key"))
+			t.Errorf("credential %s, issuer %s, field in the inner request %q", caller.Credential(), caller.Issuer(), req.Header.Get("X-Api-Key"))
 		}
 		w.WriteHeader(http.StatusOK)
 	}
@@ -94,7 +94,7 @@ func TestHeaderCredential(t *testing.T) {
 	}
 }
 
-// busy is a badge with a state to tell.
+// statefulVerifier counts the calls of Ready and Forget, and has a metric.
 type statefulVerifier struct {
 	keywordVerifier
 	prometheus.Counter
@@ -105,8 +105,8 @@ func (b *statefulVerifier) Ready(context.Context) error { b.readyCalls++; return
 
 func (b *statefulVerifier) Forget() { b.forgetCalls++ }
 
-// Who vouches for a header is asked like the verifiers of tokens: once, also where it
-// stands in two places.
+// Ready, Forget and Metrics use the verifiers of headers too, each one once, even if it is
+// configured in two places.
 func TestHeaderVerifierMethods(t *testing.T) {
 	counter := func(name string) prometheus.Counter { return prometheus.NewCounter(prometheus.CounterOpts{Name: name}) }
 	header := &statefulVerifier{keywordVerifier: keywordVerifier{issuer: "header"}, Counter: counter("in_a_header")}
@@ -117,10 +117,10 @@ func TestHeaderVerifierMethods(t *testing.T) {
 	})
 	const want = "resource: not ready: issuer \"both\": not yet\nissuer \"header\": not yet"
 	if err := f.res.Ready(t.Context()); err == nil || err.Error() != want || header.readyCalls != 1 || both.readyCalls != 1 {
-		t.Errorf("got %v, asked %d and %d times, want %s, once", err, header.readyCalls, both.readyCalls, want)
+		t.Errorf("got %v, Ready called %d and %d times, want %s and one call each", err, header.readyCalls, both.readyCalls, want)
 	}
 	if f.res.Forget("x"); header.forgetCalls != 1 || both.forgetCalls != 1 {
-		t.Errorf("told to forget %d and %d times, want once", header.forgetCalls, both.forgetCalls)
+		t.Errorf("Forget called %d and %d times, want one call each", header.forgetCalls, both.forgetCalls)
 	}
 	registry := prometheus.NewRegistry()
 	registry.MustRegister(f.res.Metrics())
@@ -142,11 +142,11 @@ func TestHeaderCredentialClaimChecks(t *testing.T) {
 		change func(*resource.Claims)
 		want   answer
 	}{
-		{"good", nil, accepted},
+		{"valid", nil, accepted},
 		{"another issuer", func(c *resource.Claims) { c.Issuer = "other" }, invalid},
 		{"no audience", func(c *resource.Claims) { c.Audience = nil }, invalid},
 		{"expired", func(c *resource.Claims) { c.Expiry = time.Now().Add(-time.Hour) }, expired},
-		{"bound", func(c *resource.Claims) { c.Confirmed = true }, invalid},
+		{"bound to a key", func(c *resource.Claims) { c.Confirmed = true }, invalid},
 	} {
 		f := newFixture(t, func(c *resource.Config, _ *jwks.Config) {
 			c.Credentials.Headers = map[string]resource.HeaderVerifier{"X-API-Key": keywordVerifier{issuer: "keys", change: row.change}}
@@ -171,9 +171,9 @@ func TestPrefixedTokens(t *testing.T) {
 			t.Errorf("%s: got %s of %s, want %s", row.token, caller.Credential(), caller.Issuer(), row.issuer)
 		}
 	}
-	f.expect("a bad one goes to no other", f.bearer("pat_bad"), invalid)
+	f.expect("an invalid token with a prefix is sent to no other verifier", f.bearer("pat_bad"), invalid)
 	if got := f.accept(f.token(resourcetest.Token{})).Caller.Credential(); got != resource.CredentialJWT {
-		t.Errorf("a JWT came as %q", got)
+		t.Errorf("credential of a JWT: %q", got)
 	}
 }
 
@@ -190,12 +190,12 @@ func TestHeaderClaims(t *testing.T) {
 		want    answer
 	}{
 		{"both agree", []string{"Authorization", token, "X-Tenant-Id", "t1", "X-User", "alice"}, accepted},
-		{"the optional one absent", []string{"Authorization", token, "X-User", "alice"}, accepted},
-		{"the required one absent", []string{"Authorization", token, "X-Tenant-Id", "t1"}, contradicts},
+		{"the optional field missing", []string{"Authorization", token, "X-User", "alice"}, accepted},
+		{"the required field missing", []string{"Authorization", token, "X-Tenant-Id", "t1"}, contradicts},
 		{"another value", []string{"Authorization", token, "X-Tenant-Id", "t2", "X-User", "alice"}, contradicts},
 		{"another case", []string{"Authorization", token, "X-Tenant-Id", "T1", "X-User", "alice"}, contradicts},
 		{"repeated", []string{"Authorization", token, "X-Tenant-Id", "t1", "X-Tenant-Id", "t1", "X-User", "alice"}, contradicts},
-		{"the claim is no string", []string{"Authorization", without, "X-Tenant-Id", "1", "X-User", "alice"}, contradicts},
+		{"the claim is not a string", []string{"Authorization", without, "X-Tenant-Id", "1", "X-User", "alice"}, contradicts},
 	} {
 		f.expect(row.name, f.with(row.headers...), row.want)
 	}
@@ -217,7 +217,7 @@ func TestCredentialMistakes(t *testing.T) {
 		{"Authorization", func(c *resource.Config) {
 			c.Credentials.Headers = map[string]resource.HeaderVerifier{"authorization": keywordVerifier{issuer: "x"}}
 		}, "standard meaning"},
-		{"no field name", func(c *resource.Config) {
+		{"invalid field name", func(c *resource.Config) {
 			c.Credentials.Headers = map[string]resource.HeaderVerifier{"X Key": keywordVerifier{issuer: "x"}}
 		}, "not a header field name"},
 		{"nil verifier", func(c *resource.Config) { c.Credentials.Headers = map[string]resource.HeaderVerifier{"X-Key": nil} }, "nil"},
@@ -233,7 +233,7 @@ func TestCredentialMistakes(t *testing.T) {
 		{"Origin", func(c *resource.Config) {
 			c.Credentials.Headers = map[string]resource.HeaderVerifier{"Origin": keywordVerifier{issuer: "x"}}
 		}, "standard meaning"},
-		{"verifier without a name", func(c *resource.Config) {
+		{"verifier without an issuer", func(c *resource.Config) {
 			c.Credentials.Headers = map[string]resource.HeaderVerifier{"X-Key": keywordVerifier{}}
 		}, "Issuer() is empty"},
 		{"empty claim", func(c *resource.Config) { c.Credentials.HeaderClaims = map[string]resource.HeaderClaim{"X-Tenant": {}} }, "Claim is empty"},
@@ -241,7 +241,7 @@ func TestCredentialMistakes(t *testing.T) {
 		c := resource.Config{Identifier: identifier, Issuers: []resource.Issuer{{Verifier: verifier(t)}}}
 		row.change(&c)
 		if _, err := resource.New(c); err == nil || !strings.Contains(err.Error(), row.want) {
-			t.Errorf("%s: got %v, want one that names %q", row.name, err, row.want)
+			t.Errorf("%s: got %v, want an error that contains %q", row.name, err, row.want)
 		}
 	}
 }

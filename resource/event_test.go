@@ -19,7 +19,7 @@ import (
 	"github.com/warder-go/warder/resource/resourcetest"
 )
 
-// A notebook keeps the events that it is told of.
+// eventRecorder is an Observer that records events.
 type eventRecorder struct {
 	mu     sync.Mutex
 	events []resource.Event
@@ -38,7 +38,7 @@ func (n *eventRecorder) take() []resource.Event {
 	return n.events
 }
 
-// inWords is an event without its time, as text.
+// eventText formats an event without its time.
 func eventText(e resource.Event) string {
 	var out []string
 	add := func(key string, value any) {
@@ -67,11 +67,13 @@ func eventText(e resource.Event) string {
 
 const traceID = "0af7651916cd43dd8448eb211c80319c"
 
+// rpcMessage returns a JSON-RPC request with a name and secret arguments.
 func rpcMessage(method, name string) string {
 	quoted, _ := json.Marshal(name)
 	return fmt.Sprintf(`{"jsonrpc":"2.0","id":1,"method":%q,"params":{"name":%s,"arguments":{"secret":"s3cret"}}}`, method, quoted)
 }
 
+// rpcRequest returns a POST request with a JSON-RPC body and a traceparent.
 func rpcRequest(body, token string) *http.Request {
 	req := httptest.NewRequest(http.MethodPost, identifier, strings.NewReader(body))
 	req.Header.Set("Content-Type", "application/json")
@@ -96,17 +98,17 @@ func TestEvents(t *testing.T) {
 		name, body, token, want string
 	}{
 		{"accepted", rpcMessage("tools/call", "look"), alice, "result=accepted subject=alice" + issuer + " operation=tools/call look" + at},
-		{"remembered", rpcMessage("tools/call", "look"), alice, "result=accepted subject=alice" + issuer + " operation=tools/call look" + at},
+		{"cached", rpcMessage("tools/call", "look"), alice, "result=accepted subject=alice" + issuer + " operation=tools/call look" + at},
 		{"a scope is missing", rpcMessage("tools/call", "delete"), alice, "result=denied reason=insufficient_scope status=403 subject=alice" + issuer + " operation=tools/call delete needed=[admin]" + at},
 		{"a public operation", rpcMessage("ping", ""), "", "result=accepted operation=ping" + at},
-		{"no credentials: the body is not believed", rpcMessage("tools/call", "look"), "", "result=denied reason=missing_credentials status=401" + at},
-		{"a wrong signature: nobody has vouched", rpcMessage("tools/call", "look"), f.token(resourcetest.Token{Fault: resourcetest.WrongSignature}), "result=denied reason=signature_invalid status=401" + issuer + at},
-		{"an issuer that is not ours is not repeated", rpcMessage("ping", ""), f.token(resourcetest.Token{Claims: map[string]any{"iss": "https://evil.example"}}), "result=denied reason=issuer_unknown status=401 credential=jwt" + at},
+		{"no credentials: operations of the body are not reported", rpcMessage("tools/call", "look"), "", "result=denied reason=missing_credentials status=401" + at},
+		{"an invalid signature: the subject is not reported", rpcMessage("tools/call", "look"), f.token(resourcetest.Token{Fault: resourcetest.WrongSignature}), "result=denied reason=signature_invalid status=401" + issuer + at},
+		{"an unknown issuer is not reported", rpcMessage("ping", ""), f.token(resourcetest.Token{Claims: map[string]any{"iss": "https://evil.example"}}), "result=denied reason=issuer_unknown status=401 credential=jwt" + at},
 		{"opaque", rpcMessage("ping", ""), "opaque", "result=denied reason=opaque_unsupported status=401 credential=opaque" + at},
-		{"revoked: it is known whose", rpcMessage("ping", ""), f.token(resourcetest.Token{Subject: "mallory"}), "result=denied reason=revoked status=401 subject=mallory" + issuer + at},
-		{"a name that is not for a terminal", rpcMessage("tools/call", "\x1b[31m"+strings.Repeat("x", 300)), alice, "result=accepted subject=alice" + issuer + " operation=tools/call ?[31m" + strings.Repeat("x", 251) + "..." + at},
+		{"revoked: the subject is reported", rpcMessage("ping", ""), f.token(resourcetest.Token{Subject: "mallory"}), "result=denied reason=revoked status=401 subject=mallory" + issuer + at},
+		{"a name with a terminal escape sequence", rpcMessage("tools/call", "\x1b[31m"+strings.Repeat("x", 300)), alice, "result=accepted subject=alice" + issuer + " operation=tools/call ?[31m" + strings.Repeat("x", 251) + "..." + at},
 		{"a batch", "[" + rpcMessage("ping", "") + "," + rpcMessage("tools/call", "look") + `,{"jsonrpc":"2.0","id":1,"result":{}}]`, alice, "result=accepted subject=alice" + issuer + " operation=ping operation=tools/call look" + at},
-		{"no JSON", "{", alice, "result=denied reason=body_malformed status=400 subject=alice" + issuer + at},
+		{"not JSON", "{", alice, "result=denied reason=body_malformed status=400 subject=alice" + issuer + at},
 	} {
 		_, refusal := f.res.Authenticate(rpcRequest(row.body, row.token))
 		events := observer.take()
@@ -118,7 +120,7 @@ func TestEvents(t *testing.T) {
 			t.Errorf("%s:\n got %s\nwant %s", row.name, got, row.want)
 		}
 		if refusal != nil && (refusal.Reason != e.Reason || refusal.Status != e.Status) {
-			t.Errorf("%s: refused with %d %s, told %d %s", row.name, refusal.Status, refusal.Reason, e.Status, e.Reason)
+			t.Errorf("%s: rejected with %d %s, event has %d %s", row.name, refusal.Status, refusal.Reason, e.Status, e.Reason)
 		}
 		if e.Resource != identifier || time.Since(e.Time).Abs() > time.Minute {
 			t.Errorf("%s: resource %q at %s", row.name, e.Resource, e.Time)
@@ -126,7 +128,7 @@ func TestEvents(t *testing.T) {
 	}
 }
 
-// What decides beside Authenticate is told too.
+// Decisions outside Authenticate are observed too: Permit, Requirement and Challenge.
 func TestEventsOutsideAuthenticate(t *testing.T) {
 	observer := new(eventRecorder)
 	f := newFixture(t, func(c *resource.Config, _ *jwks.Config) {
@@ -175,18 +177,18 @@ func TestTraceID(t *testing.T) {
 	}{
 		{"none", nil, ""},
 		{"version 00", []string{"00-" + traceID + parent}, traceID},
-		{"a later version, with more behind", []string{"cc-" + traceID + parent + "-what-the-future-brings"}, traceID},
-		{"version 00 with more behind", []string{"00-" + traceID + parent + "-x"}, ""},
-		{"a later version, glued", []string{"cc-" + traceID + parent + "x"}, ""},
+		{"a later version with more fields", []string{"cc-" + traceID + parent + "-what-the-future-brings"}, traceID},
+		{"version 00 with more fields", []string{"00-" + traceID + parent + "-x"}, ""},
+		{"a later version without a separator", []string{"cc-" + traceID + parent + "x"}, ""},
 		{"version ff", []string{"ff-" + traceID + parent}, ""},
 		{"upper case", []string{"00-" + strings.ToUpper(traceID) + parent}, ""},
-		{"no trace", []string{"00-" + strings.Repeat("0", 32) + parent}, ""},
-		{"no parent", []string{"00-" + traceID + "-0000000000000000-01"}, ""},
-		{"short", []string{"00-" + traceID + "-b7ad6b7169203331-0"}, ""},
+		{"trace ID of zeros", []string{"00-" + strings.Repeat("0", 32) + parent}, ""},
+		{"parent ID of zeros", []string{"00-" + traceID + "-0000000000000000-01"}, ""},
+		{"too short", []string{"00-" + traceID + "-b7ad6b7169203331-0"}, ""},
 		{"other separators", []string{"00_" + traceID + "_b7ad6b7169203331_01"}, ""},
-		{"a line feed in it", []string{"00-" + traceID[:31] + "\n" + parent}, ""},
-		{"flags that are none", []string{"00-" + traceID + "-b7ad6b7169203331-zz"}, ""},
-		{"twice", []string{"00-" + traceID + parent, "00-" + traceID + parent}, ""},
+		{"a line feed in the trace ID", []string{"00-" + traceID[:31] + "\n" + parent}, ""},
+		{"invalid flags", []string{"00-" + traceID + "-b7ad6b7169203331-zz"}, ""},
+		{"repeated", []string{"00-" + traceID + parent, "00-" + traceID + parent}, ""},
 	} {
 		req := httptest.NewRequest(http.MethodPost, identifier, nil)
 		req.Header["Traceparent"] = row.values
@@ -211,15 +213,15 @@ func TestPanickingObserver(t *testing.T) {
 	f := newFixture(t, func(c *resource.Config, _ *jwks.Config) {
 		c.Hooks.Observers = []resource.Observer{panickingObserver{}, observer}
 	})
-	f.expect("refused", f.bearer("opaque"), invalid)
+	f.expect("rejected", f.bearer("opaque"), invalid)
 	f.expect("accepted", f.bearer(f.token(resourcetest.Token{})), accepted)
 	if n := len(observer.take()); n != 2 {
-		t.Errorf("the other observer was told of %d decisions, want 2", n)
+		t.Errorf("the other observer was notified of %d decisions, want 2", n)
 	}
 	registry := prometheus.NewRegistry()
 	registry.MustRegister(f.res.Metrics())
 	if want := `warder_observer_panics_total{resource="` + identifier + `"} 2`; !strings.Contains(scrape(t, registry), want) {
-		t.Errorf("no line %s", want)
+		t.Errorf("no metric line %s", want)
 	}
 }
 
@@ -232,7 +234,7 @@ func TestObserverMistakes(t *testing.T) {
 	}
 }
 
-// Without observers a remembered token costs what it did.
+// Without observers, a request with a cached token makes at most three allocations.
 func TestObserverAllocations(t *testing.T) {
 	allocations := func(observers ...resource.Observer) float64 {
 		f := newFixture(t, func(c *resource.Config, _ *jwks.Config) {

@@ -15,7 +15,7 @@ import (
 	"github.com/warder-go/warder/resource"
 )
 
-// records decodes a JSON log, and returns its lines without their time.
+// logRecords decodes a JSON log and returns the records without their time.
 func logRecords(t *testing.T, log string) (all []map[string]any) {
 	t.Helper()
 	for line := range strings.Lines(log) {
@@ -29,7 +29,7 @@ func logRecords(t *testing.T, log string) (all []map[string]any) {
 	return all
 }
 
-// tally says how many records there were of each reason, and how many each summary
+// logSummary returns the number of records for each reason, and the number that each summary
 // leaves out.
 func logSummary(t *testing.T, log string) string {
 	t.Helper()
@@ -46,12 +46,12 @@ func logSummary(t *testing.T, log string) string {
 	return fmt.Sprint(counts, out)
 }
 
-// A flood costs so many lines in a second, and one that says what is missing.
+// Limits.LogPerSecond limits the records of each reason. A summary counts those left out.
 func TestLogLimit(t *testing.T) {
 	limit := func(n int) func(*resource.Config, *jwks.Config) {
 		return func(c *resource.Config, _ *jwks.Config) { c.Limits.LogPerSecond = n }
 	}
-	t.Run("by default ten of each reason", func(t *testing.T) {
+	t.Run("the default is ten records per reason", func(t *testing.T) {
 		inBubble(t, limit(0), func(t *testing.T, f *fixture) {
 			for range 500 {
 				f.ask("Bearer ,")
@@ -64,18 +64,18 @@ func TestLogLimit(t *testing.T) {
 			}
 			f.bearer("opaque")
 			if got := logSummary(t, f.log.take()); got != "map[opaque_unsupported:1] []" {
-				t.Errorf("after the flood: %s", got)
+				t.Errorf("after the summary: %s", got)
 			}
 			time.Sleep(time.Minute)
 			synctest.Wait()
 			if got := f.log.take(); got != "" {
-				t.Errorf("without refusals it logged %s", got)
+				t.Errorf("without rejections: logged %s", got)
 			}
 		})
 	})
-	t.Run("one line per second for what goes on", func(t *testing.T) {
+	t.Run("rejections that continue get one summary per second", func(t *testing.T) {
 		inBubble(t, limit(2), func(t *testing.T, f *fixture) {
-			for range 30 { // three seconds of ten refusals
+			for range 30 { // three seconds with ten rejections each
 				f.bearer("opaque")
 				time.Sleep(100 * time.Millisecond)
 				synctest.Wait()
@@ -87,7 +87,7 @@ func TestLogLimit(t *testing.T) {
 			}
 		})
 	})
-	t.Run("what trickles is all there", func(t *testing.T) {
+	t.Run("rejections within the limit are all logged", func(t *testing.T) {
 		inBubble(t, limit(1), func(t *testing.T, f *fixture) {
 			for range 20 {
 				f.bearer("opaque")
@@ -98,7 +98,7 @@ func TestLogLimit(t *testing.T) {
 			}
 		})
 	})
-	t.Run("a negative limit is none", func(t *testing.T) {
+	t.Run("a negative value means no limit", func(t *testing.T) {
 		inBubble(t, limit(-1), func(t *testing.T, f *fixture) {
 			for range 100 {
 				f.bearer("opaque")
@@ -108,17 +108,17 @@ func TestLogLimit(t *testing.T) {
 			}
 		})
 	})
-	t.Run("a summary to a log that panics takes nothing down", func(t *testing.T) {
+	t.Run("a panic while the summary is logged is contained", func(t *testing.T) {
 		inBubble(t, func(c *resource.Config, _ *jwks.Config) { c.Logger = slog.New(panickingLog{}) }, func(t *testing.T, f *fixture) {
 			for range 100 {
-				f.expect("refused", f.bearer("opaque"), invalid)
+				f.expect("rejected", f.bearer("opaque"), invalid)
 			}
 			time.Sleep(2 * time.Second)
 		})
 	})
 }
 
-// A flood that is not logged makes no garbage for the log either.
+// Rejections over the limit do not allocate memory for log records.
 func TestLogLimitAllocations(t *testing.T) {
 	f := newFixture(t, func(c *resource.Config, _ *jwks.Config) { c.Limits.LogPerSecond = 0 })
 	req := httptest.NewRequest("POST", identifier, nil)

@@ -15,7 +15,7 @@ import (
 	"github.com/warder-go/warder/resource/resourcetest"
 )
 
-// realms are authorization servers that only Config.ResolveIssuer knows.
+// resolverFixture is a fixture with issuers that only Hooks.ResolveIssuer returns.
 type resolverFixture struct {
 	*fixture
 	servers map[string]*resourcetest.Issuer
@@ -59,15 +59,15 @@ func TestResolveIssuer(t *testing.T) {
 	r := newResolverFixture(t, nil, "a", "b")
 	r.expect("a configured issuer", r.bearer(r.token(resourcetest.Token{})), accepted)
 	if len(r.calls) != 0 {
-		t.Errorf("asked about %q", r.calls)
+		t.Errorf("ResolveIssuer called with %q", r.calls)
 	}
 	r.expect("a", r.bearer(r.tokenOf("a")), accepted)
 	r.expect("a again", r.bearer(r.tokenOf("a")), accepted)
 	r.expect("b", r.bearer(r.tokenOf("b")), accepted)
 	forged := r.servers["a"].Token(resourcetest.Token{IssuedAt: time.Now().Add(-time.Minute), Claims: map[string]any{"iss": r.servers["b"].Identifier()}})
-	r.expect("a in the name of b", r.bearer(forged), invalid)
+	r.expect("signed by a, iss is b", r.bearer(forged), invalid)
 	if got, want := fmt.Sprint(r.calls), fmt.Sprint([]string{r.servers["a"].Identifier(), r.servers["b"].Identifier()}); got != want {
-		t.Errorf("asked (-want +got)\n- %s\n+ %s", want, got)
+		t.Errorf("calls of ResolveIssuer (-want +got)\n- %s\n+ %s", want, got)
 	}
 	for _, iss := range []string{"https://c.realms.example.test", r.servers["a"].Identifier() + "/"} {
 		token := func() string { return r.token(resourcetest.Token{Claims: map[string]any{"iss": iss}}) }
@@ -75,7 +75,7 @@ func TestResolveIssuer(t *testing.T) {
 		r.expect(iss, r.bearer(token()), invalid)
 		r.expect(iss+" again", r.bearer(token()), invalid)
 		if len(r.calls) != before+2 {
-			t.Errorf("%s was kept: asked about %q", iss, r.calls[before:])
+			t.Errorf("%s was cached: ResolveIssuer called with %q", iss, r.calls[before:])
 		}
 	}
 	before := len(r.calls)
@@ -83,11 +83,11 @@ func TestResolveIssuer(t *testing.T) {
 		r.expect(iss, r.bearer(r.token(resourcetest.Token{Claims: map[string]any{"iss": iss}})), invalid)
 	}
 	if len(r.calls) != before {
-		t.Errorf("asked about what is no issuer: %q", r.calls[before:])
+		t.Errorf("ResolveIssuer called with invalid issuers: %q", r.calls[before:])
 	}
 }
 
-// What ResolveIssuer no longer knows is refused within a minute, remembered or not.
+// An issuer that ResolveIssuer no longer returns is rejected within a minute, also for cached tokens.
 func TestResolvedIssuerRemoved(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		r := newResolverFixture(t, nil, "a")
@@ -99,7 +99,7 @@ func TestResolvedIssuerRemoved(t *testing.T) {
 		time.Sleep(resolvedIssuerTTL - time.Second)
 		r.expect("in the last second", r.bearer(token), accepted)
 		time.Sleep(time.Second)
-		r.expect("no longer", r.bearer(token), invalid)
+		r.expect("unknown", r.bearer(token), invalid)
 		r.known[iss] = known
 		r.expect("known again", r.bearer(token), accepted)
 		if n := r.servers["a"].Count(resourcetest.JWKS); n != 1 {
@@ -108,16 +108,16 @@ func TestResolvedIssuerRemoved(t *testing.T) {
 	})
 }
 
-// What ResolveIssuer says differently counts within a minute too, remembered or not: a
-// role that is worth less, an audience that is gone, other keys.
+// A changed result of ResolveIssuer takes effect within a minute, also for cached tokens: a
+// role without scopes, a removed audience, other keys.
 func TestResolvedIssuerChanges(t *testing.T) {
 	for name, row := range map[string]struct {
 		before resource.Issuer
 		want   answer
 	}{
-		"the same":          {resource.Issuer{}, accepted},
-		"an audience less":  {resource.Issuer{Audiences: []string{"https://old.example"}}, invalid},
-		"a scope of a role": {resource.Issuer{RoleClaim: "roles", RoleScopes: map[string][]string{"Reader": {"read"}}}, insufficient("read")},
+		"no change":          {resource.Issuer{}, accepted},
+		"an audience removed":  {resource.Issuer{Audiences: []string{"https://old.example"}}, invalid},
+		"the scope of a role removed": {resource.Issuer{RoleClaim: "roles", RoleScopes: map[string][]string{"Reader": {"read"}}}, insufficient("read")},
 	} {
 		synctest.Test(t, func(t *testing.T) {
 			r := newResolverFixture(t, func(c *resource.Config) {
@@ -137,7 +137,7 @@ func TestResolvedIssuerChanges(t *testing.T) {
 			r.expect(name+": before", r.bearer(token), accepted)
 			r.known[iss] = after
 			time.Sleep(resolvedIssuerTTL)
-			r.expect(name+": behind", r.bearer(token), row.want)
+			r.expect(name+": after", r.bearer(token), row.want)
 			r.expect(name+": again", r.bearer(token), row.want)
 			if n := r.servers["a"].Count(resourcetest.JWKS); n != 1 {
 				t.Errorf("%s: keys were fetched %d times by one verifier", name, n)
@@ -164,7 +164,7 @@ func TestResolvedIssuerChanges(t *testing.T) {
 	})
 }
 
-// The memory is bounded, and an issuer that fell out is asked about again.
+// The cache of issuers is bounded. ResolveIssuer is called again for an evicted issuer.
 func TestMaxResolvedIssuers(t *testing.T) {
 	for most, want := range map[int]int{2: 6, 3: 3, 0: 3} {
 		r := newResolverFixture(t, func(c *resource.Config) { c.Limits.MaxResolvedIssuers, c.Limits.CacheTTL = most, -1 }, "a", "b", "c")
@@ -174,7 +174,7 @@ func TestMaxResolvedIssuers(t *testing.T) {
 			}
 		}
 		if len(r.calls) != want {
-			t.Errorf("room for %d: asked %d times, want %d", most, len(r.calls), want)
+			t.Errorf("limit %d: ResolveIssuer called %d times, want %d", most, len(r.calls), want)
 		}
 	}
 }
@@ -205,13 +205,13 @@ func TestResolveIssuerInvalidResults(t *testing.T) {
 		log     string
 	}{
 		"panics":            {func(string) (*resource.Issuer, bool) { panic("secret") }, "a configured function panicked with a string"},
-		"nothing":           {func(string) (*resource.Issuer, bool) { return nil, true }, "Hooks.ResolveIssuer: returned true and a nil issuer"},
+		"nil issuer":           {func(string) (*resource.Issuer, bool) { return nil, true }, "Hooks.ResolveIssuer: returned true and a nil issuer"},
 		"no verifier":       {func(string) (*resource.Issuer, bool) { return new(resource.Issuer), true }, "Hooks.ResolveIssuer: returned an invalid issuer: the issuer.Verifier: nil"},
-		"for somebody else": {func(string) (*resource.Issuer, bool) { return &resource.Issuer{Verifier: verifier(t)}, true }, `Hooks.ResolveIssuer: returned an invalid issuer: its verifier is for \"https://auth.example.test\", not for \"https://a.realms.example.test\"`},
-		"an audience for all": {func(iss string) (*resource.Issuer, bool) {
+		"verifier of another issuer": {func(string) (*resource.Issuer, bool) { return &resource.Issuer{Verifier: verifier(t)}, true }, `Hooks.ResolveIssuer: returned an invalid issuer: its verifier is for \"https://auth.example.test\", not for \"https://a.realms.example.test\"`},
+		"empty audience": {func(iss string) (*resource.Issuer, bool) {
 			return &resource.Issuer{Verifier: verifierFunc{issuer: iss}, Audiences: []string{""}}, true
 		}, "there is no way to accept any audience"},
-		"tenants of a pattern": {func(iss string) (*resource.Issuer, bool) {
+		"tenants": {func(iss string) (*resource.Issuer, bool) {
 			return &resource.Issuer{Verifier: verifierFunc{issuer: iss}, Tenants: &resource.Tenants{Allow: []string{"a"}}}, true
 		}, "only an entry of Issuers can have tenants"},
 	} {
@@ -222,19 +222,19 @@ func TestResolveIssuerInvalidResults(t *testing.T) {
 			t.Errorf("%s: log is %s", name, log)
 		}
 	}
-	// One that did well, and panics when it is asked again about a remembered token.
+	// The first result is valid. The second, for a cached token, is a nil issuer.
 	synctest.Test(t, func(t *testing.T) {
 		r := newResolverFixture(t, nil, "a")
 		token := r.tokenOf("a")
-		r.expect("well", r.bearer(token), accepted)
+		r.expect("valid result", r.bearer(token), accepted)
 		r.known = nil
 		r.known = map[string]*resource.Issuer{r.servers["a"].Identifier(): nil}
 		time.Sleep(resolvedIssuerTTL)
-		r.expect("no longer", r.bearer(token), failed)
+		r.expect("nil issuer", r.bearer(token), failed)
 	})
 }
 
-// Only ResolveIssuer is enough, if it is said where clients log in.
+// ResolveIssuer can be the only source of issuers if the metadata names authorization servers.
 func TestResolveIssuerWithoutIssuers(t *testing.T) {
 	c := resource.Config{Identifier: identifier, Hooks: resource.Hooks{ResolveIssuer: func(string) (*resource.Issuer, bool) { return nil, false }}}
 	const want = "resource: configuration: Metadata.AuthorizationServers: none; name where clients of tenants and of ResolveIssuer's issuers log in"
@@ -255,7 +255,7 @@ func TestResolveIssuerWithoutIssuers(t *testing.T) {
 	}
 }
 
-// Whoever is resolved first stays: two verifiers would fetch twice.
+// Concurrent requests use the first result: two verifiers would fetch the keys twice.
 func TestConcurrentFirstResolution(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		var used [2]atomic.Int32
@@ -273,16 +273,16 @@ func TestConcurrentFirstResolution(t *testing.T) {
 		token := f.token(resourcetest.Token{Claims: map[string]any{"iss": "https://a.realms.example.test"}})
 		var all sync.WaitGroup
 		for range 2 {
-			all.Go(func() { f.expect("a refusal", f.bearer(token), invalid) })
+			all.Go(func() { f.expect("rejected", f.bearer(token), invalid) })
 		}
 		all.Wait()
 		if calls.Load() != 2 || used[0].Load() != 2 || used[1].Load() != 0 {
-			t.Errorf("asked %d times, verifiers used %d and %d times; want 2, 2 and 0", calls.Load(), used[0].Load(), used[1].Load())
+			t.Errorf("ResolveIssuer called %d times, verifiers called %d and %d times; want 2, 2 and 0", calls.Load(), used[0].Load(), used[1].Load())
 		}
 	})
 }
 
-// forgetful counts how often it was told to forget.
+// forgetCounter counts the calls of Forget.
 type forgetCounter struct {
 	verifierFunc
 	calls atomic.Int32
@@ -300,11 +300,11 @@ func TestForgetReachesResolvedIssuers(t *testing.T) {
 	f.bearer(token)
 	f.res.Forget(token)
 	if n := v.calls.Load(); n != 1 {
-		t.Errorf("forgot %d times, want 1: after it was resolved", n)
+		t.Errorf("Forget called %d times, want 1: after the issuer was resolved", n)
 	}
 }
 
-// Many requests of many issuers at once, with less room than there are issuers.
+// Concurrent requests for more issuers than the cache holds.
 func TestResolveIssuerConcurrently(t *testing.T) {
 	names := []string{"a", "b", "c", "d"}
 	r := newResolverFixture(t, nil, names...)
@@ -335,6 +335,6 @@ func TestResolveIssuerConcurrently(t *testing.T) {
 		}
 	}
 	if calls.Load() < int32(len(names)) {
-		t.Errorf("asked %d times about %d issuers", calls.Load(), len(names))
+		t.Errorf("ResolveIssuer called %d times for %d issuers", calls.Load(), len(names))
 	}
 }
