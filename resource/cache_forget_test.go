@@ -103,7 +103,7 @@ func TestForgetDuringReplace(t *testing.T) {
 func TestCacheFor(t *testing.T) {
 	for _, row := range []struct {
 		name string
-		max time.Duration
+		max  time.Duration
 		want time.Duration // until the token is verified again
 	}{
 		{"zero", 0, 5 * time.Minute},

@@ -240,7 +240,7 @@ func TestVerifiedClaimsAreChecked(t *testing.T) {
 		{"expired", func(c *resource.Claims) { c.Expiry = now.Add(-time.Hour) }, expired},
 		{"not yet valid", func(c *resource.Claims) { c.NotBefore = now.Add(time.Hour) }, invalid},
 		{"bound to a key", func(c *resource.Claims) { c.Confirmed = true }, invalid},
-		{"neither a subject nor a client", func(c *resource.Claims) { c.Subject = "" }, accepted},
+		{"neither subject nor client", func(c *resource.Claims) { c.Subject = "" }, accepted},
 		{"a client without a subject", func(c *resource.Claims) { c.Subject, c.ClientID = "", "robot" }, accepted},
 	} {
 		f := newFixture(t, func(c *resource.Config, k *jwks.Config) {

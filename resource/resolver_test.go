@@ -115,8 +115,8 @@ func TestResolvedIssuerChanges(t *testing.T) {
 		before resource.Issuer
 		want   answer
 	}{
-		"no change":          {resource.Issuer{}, accepted},
-		"an audience removed":  {resource.Issuer{Audiences: []string{"https://old.example"}}, invalid},
+		"no change":                   {resource.Issuer{}, accepted},
+		"an audience removed":         {resource.Issuer{Audiences: []string{"https://old.example"}}, invalid},
 		"the scope of a role removed": {resource.Issuer{RoleClaim: "roles", RoleScopes: map[string][]string{"Reader": {"read"}}}, insufficient("read")},
 	} {
 		synctest.Test(t, func(t *testing.T) {
@@ -179,9 +179,9 @@ func TestMaxResolvedIssuers(t *testing.T) {
 	}
 }
 
-// Of issuers without a verified token, no more than a hundred are new at once: each may cause
-// a fetch of keys.
-func TestUnprovenIssuersAreRationed(t *testing.T) {
+// At most 100 issuers without a verified token are added at once, because each can cause a
+// fetch of keys.
+func TestUnprovenIssuersAreLimited(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		f := newFixture(t, func(c *resource.Config, _ *jwks.Config) {
 			c.Hooks.ResolveIssuer = func(iss string) (*resource.Issuer, bool) {
@@ -195,7 +195,7 @@ func TestUnprovenIssuersAreRationed(t *testing.T) {
 		if answers[401] != 100 || answers[503] != 900 {
 			t.Errorf("got %v, want 100 times 401 and 900 times 503", answers)
 		}
-		f.expect("a configured issuer meanwhile", f.bearer(f.token(resourcetest.Token{})), accepted)
+		f.expect("a configured issuer", f.bearer(f.token(resourcetest.Token{})), accepted)
 	})
 }
 
@@ -204,9 +204,9 @@ func TestResolveIssuerInvalidResults(t *testing.T) {
 		resolve func(iss string) (*resource.Issuer, bool)
 		log     string
 	}{
-		"panics":            {func(string) (*resource.Issuer, bool) { panic("secret") }, "a configured function panicked with a string"},
-		"nil issuer":           {func(string) (*resource.Issuer, bool) { return nil, true }, "Hooks.ResolveIssuer: returned true and a nil issuer"},
-		"no verifier":       {func(string) (*resource.Issuer, bool) { return new(resource.Issuer), true }, "Hooks.ResolveIssuer: returned an invalid issuer: the issuer.Verifier: nil"},
+		"panics":                     {func(string) (*resource.Issuer, bool) { panic("secret") }, "a configured function panicked with a string"},
+		"nil issuer":                 {func(string) (*resource.Issuer, bool) { return nil, true }, "Hooks.ResolveIssuer: returned true and a nil issuer"},
+		"no verifier":                {func(string) (*resource.Issuer, bool) { return new(resource.Issuer), true }, "Hooks.ResolveIssuer: returned an invalid issuer: the issuer.Verifier: nil"},
 		"verifier of another issuer": {func(string) (*resource.Issuer, bool) { return &resource.Issuer{Verifier: verifier(t)}, true }, `Hooks.ResolveIssuer: returned an invalid issuer: its verifier is for \"https://auth.example.test\", not for \"https://a.realms.example.test\"`},
 		"empty audience": {func(iss string) (*resource.Issuer, bool) {
 			return &resource.Issuer{Verifier: verifierFunc{issuer: iss}, Audiences: []string{""}}, true
