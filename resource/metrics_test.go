@@ -66,7 +66,7 @@ func TestCacheMetrics(t *testing.T) {
 	f.res.ForgetSubject(f.issuer.Identifier(), "c")
 	f.expectSeries(map[string]string{
 		"warder_remembered_entries": "0", "warder_remembered_bytes": "0",
-		"warder_remembered_evictions_total": "1", // Forget does not count
+		"warder_remembered_evictions_total": "1", // Forget does not count as eviction
 	})
 	t.Run("without a cache", func(t *testing.T) {
 		f := newFixture(t, func(c *resource.Config, _ *jwks.Config) { c.Limits.CacheTTL = -1 })

@@ -22,7 +22,7 @@ import (
 	"github.com/warder-go/warder/resource/resourcetest"
 )
 
-// counted counts what a verifier is asked.
+// countingVerifier counts the calls of Verify.
 type countingVerifier struct {
 	resource.Verifier
 	calls atomic.Int64
@@ -33,6 +33,7 @@ func (c *countingVerifier) Verify(ctx context.Context, t *resource.Token) (*reso
 	return c.Verifier.Verify(ctx, t)
 }
 
+// newResource is resource.New for valid configurations.
 func newResource(t testing.TB, c resource.Config) *resource.Resource {
 	t.Helper()
 	res, err := resource.New(c)
@@ -42,7 +43,7 @@ func newResource(t testing.TB, c resource.Config) *resource.Resource {
 	return res
 }
 
-// What programs hold follows: the middleware, a requirement, the metadata.
+// Replace takes effect in the middleware, in requirements and in the metadata handler.
 func TestReplaceTakesEffect(t *testing.T) {
 	f := newFixture(t, func(c *resource.Config, _ *jwks.Config) { c.Scopes = []string{"old"} })
 	keys, err := jwks.New(jwks.Config{Issuer: f.issuer.Identifier(), Transport: f.issuer.Transport()})
@@ -82,7 +83,7 @@ func TestReplaceTakesEffect(t *testing.T) {
 	check("new", "old")
 }
 
-// Only what has to do with who a caller is makes it necessary to verify anew.
+// Replace empties the cache only if the change affects the identity of callers.
 func TestReplaceAndCache(t *testing.T) {
 	issuer, err := resourcetest.NewIssuer(resourcetest.Config{})
 	if err != nil {
@@ -99,11 +100,11 @@ func TestReplaceAndCache(t *testing.T) {
 	for _, row := range []struct {
 		name       string
 		change     func(*resource.Config)
-		remembered bool
+		cached bool
 	}{
 		{"nothing", func(*resource.Config) {}, true},
 		{"scopes", func(c *resource.Config) { c.Scopes = []string{"mcp:read"} }, true},
-		{"a hierarchy that grants more", func(c *resource.Config) {
+		{"scope hierarchy", func(c *resource.Config) {
 			c.Scopes, c.ScopeOptions.Implies = []string{"narrow"}, map[string][]string{"mcp:read": {"narrow"}}
 		}, true},
 		{"step-up", func(c *resource.Config) { c.ScopeOptions.StepUp = resource.StepUpKeepGranted }, true},
@@ -112,18 +113,18 @@ func TestReplaceAndCache(t *testing.T) {
 		}, true},
 		{"leeway", func(c *resource.Config) { c.Limits.Leeway = time.Minute }, false},
 		{"an audience", func(c *resource.Config) { c.Issuers[0].Audiences = []string{"api://x"} }, false},
-		{"stricter", func(c *resource.Config) { c.Issuers[0].StrictRFC9068 = true }, false},
-		{"another issuer beside", func(c *resource.Config) { c.Opaque = &resource.Issuer{Verifier: verifier()} }, false},
-		{"a verifier like the one before", func(c *resource.Config) { c.Issuers[0].Verifier = verifier() }, false},
+		{"StrictRFC9068", func(c *resource.Config) { c.Issuers[0].StrictRFC9068 = true }, false},
+		{"an additional issuer", func(c *resource.Config) { c.Opaque = &resource.Issuer{Verifier: verifier()} }, false},
+		{"another verifier with the same configuration", func(c *resource.Config) { c.Issuers[0].Verifier = verifier() }, false},
 		{"roles", func(c *resource.Config) { c.Issuers[0].RoleClaim = "roles" }, false},
 		{"a scope prefix", func(c *resource.Config) {
 			c.Issuers[0].ScopePrefix, c.Scopes = "x:", []string{"x:mcp:read"}
 		}, false},
-		{"where clients log in", func(c *resource.Config) { c.Metadata.AuthorizationServers = []string{"https://login.example.test"} }, true},
-		{"issuers known elsewhere", func(c *resource.Config) {
+		{"authorization servers in the metadata", func(c *resource.Config) { c.Metadata.AuthorizationServers = []string{"https://login.example.test"} }, true},
+		{"ResolveIssuer", func(c *resource.Config) {
 			c.Hooks.ResolveIssuer = func(string) (*resource.Issuer, bool) { return nil, false }
 		}, false},
-		{"less memory", func(c *resource.Config) { c.Limits.CacheEntries = 10 }, false},
+		{"smaller cache", func(c *resource.Config) { c.Limits.CacheEntries = 10 }, false},
 	} {
 		t.Run(row.name, func(t *testing.T) {
 			v := verifier()
@@ -149,8 +150,8 @@ func TestReplaceAndCache(t *testing.T) {
 			if v.calls.Load() > 1 {
 				calls = v.calls.Load()
 			}
-			if remembered := calls == 1; remembered != row.remembered || calls > 2 {
-				t.Errorf("verified %d times, want remembered: %t", calls, row.remembered)
+			if cached := calls == 1; cached != row.cached || calls > 2 {
+				t.Errorf("verified %d times, want still cached: %t", calls, row.cached)
 			}
 		})
 	}
@@ -158,10 +159,10 @@ func TestReplaceAndCache(t *testing.T) {
 
 func TestReplaceErrors(t *testing.T) {
 	f := newFixture(t, nil)
-	unused := func() *resource.Resource {
+	newUnused := func() *resource.Resource {
 		return newResource(t, resource.Config{Identifier: identifier, Opaque: &resource.Issuer{Verifier: &inactiveVerifier{}}})
 	}
-	used := unused()
+	used := newUnused()
 	if err := f.res.Replace(used); err != nil {
 		t.Fatal(err)
 	}
@@ -173,12 +174,12 @@ func TestReplaceErrors(t *testing.T) {
 	}{
 		{"another identifier", f.res, newResource(t, resource.Config{Identifier: identifier + "/", Opaque: &resource.Issuer{Verifier: &inactiveVerifier{}}}),
 			`resource: replace: Identifier: "https://mcp.example.test/mcp/" is not "https://mcp.example.test/mcp": a new identifier needs a restart, because clients and routes depend on it`},
-		{"by nothing", f.res, nil, "resource: replace: the resource was not made by New"},
+		{"by nil", f.res, nil, "resource: replace: the resource was not made by New"},
 		{"by the zero value", f.res, new(resource.Resource), "resource: replace: the resource was not made by New"},
-		{"of nothing", nil, unused(), "resource: replace: the resource was not made by New"},
+		{"of nil", nil, newUnused(), "resource: replace: the resource was not made by New"},
 		{"by itself", f.res, f.res, "resource: replace: a resource that was replaced, or that replaced another, is used again: make one with New"},
-		{"by one that has replaced", f.res, used, "resource: replace: a resource that was replaced, or that replaced another, is used again: make one with New"},
-		{"of one that has replaced", used, unused(), "resource: replace: a resource that was replaced, or that replaced another, is used again: make one with New"},
+		{"by a resource that replaced another", f.res, used, "resource: replace: a resource that was replaced, or that replaced another, is used again: make one with New"},
+		{"of a resource that replaced another", used, newUnused(), "resource: replace: a resource that was replaced, or that replaced another, is used again: make one with New"},
 	} {
 		t.Run(row.name, func(t *testing.T) {
 			if err := row.of.Replace(row.given); err == nil || err.Error() != row.want {
@@ -188,6 +189,7 @@ func TestReplaceErrors(t *testing.T) {
 	}
 }
 
+// inactiveVerifier rejects every token.
 type inactiveVerifier struct{}
 
 func (*inactiveVerifier) Issuer() string { return "https://opaque.example.test" }
@@ -195,7 +197,7 @@ func (*inactiveVerifier) Verify(context.Context, *resource.Token) (*resource.Cla
 	return nil, &resource.Error{Reason: resource.ReasonInactive}
 }
 
-// An open stream is judged by the configuration that counts at its next check.
+// At its next check, the current configuration decides about an open stream.
 func TestReplaceEndsStreams(t *testing.T) {
 	key, digest := apikey.Generate("k_")
 	keys := func() *apikey.Verifier {
@@ -212,14 +214,14 @@ func TestReplaceEndsStreams(t *testing.T) {
 	for _, row := range []struct {
 		name   string
 		change func(*resource.Config)
-		bearer bool // the stream of the token ends
-		key    bool // that of the key
+		bearer bool // whether the stream of the token ends
+		key    bool // whether the stream of the key ends
 	}{
 		{"nothing", func(*resource.Config) {}, false, false},
-		{"a scope more", func(c *resource.Config) { c.Scopes = []string{"mcp:read", "more"} }, true, true},
-		{"no such field", func(c *resource.Config) { c.Credentials.Headers = nil }, false, true},
-		{"another verifier for it", func(c *resource.Config) { c.Credentials.Headers = headers(keys()) }, false, true},
-		{"no such issuer", func(c *resource.Config) {
+		{"another required scope", func(c *resource.Config) { c.Scopes = []string{"mcp:read", "more"} }, true, true},
+		{"the field removed", func(c *resource.Config) { c.Credentials.Headers = nil }, false, true},
+		{"another verifier for the field", func(c *resource.Config) { c.Credentials.Headers = headers(keys()) }, false, true},
+		{"the issuer removed", func(c *resource.Config) {
 			c.Issuers, c.Opaque = nil, &resource.Issuer{Verifier: &inactiveVerifier{}}
 		}, true, false},
 	} {
@@ -254,7 +256,7 @@ func TestReplaceEndsStreams(t *testing.T) {
 	}
 }
 
-// Series of the resource go on, those of verifiers come and go, and a registry takes it.
+// Series of the resource continue, series of removed verifiers end, and Gather succeeds.
 func TestReplaceAndMetrics(t *testing.T) {
 	f := newFixture(t, nil)
 	registry := prometheus.NewPedanticRegistry()
@@ -295,8 +297,8 @@ func TestReplaceAndMetrics(t *testing.T) {
 	}
 }
 
-// A request in flight is decided by one configuration, whatever is replaced meanwhile:
-// a thousand times under load no answer is a mixture, and none is lost to the counter.
+// One configuration decides about a whole request, also if Replace is called during the
+// request. After a thousand calls under load, no answer mixes two configurations.
 func TestReplaceUnderLoad(t *testing.T) {
 	f := newFixture(t, nil)
 	keys := func() resource.Verifier {
@@ -307,13 +309,13 @@ func TestReplaceUnderLoad(t *testing.T) {
 		return v
 	}
 	shared := keys()
-	// One word marks a configuration: in its base scopes, its rules and its hierarchy.
+	// A configuration has the mark in its required scopes and in its hierarchy.
 	config := func(n int) resource.Config {
 		mark := []string{"even", "odd"}[n%2]
 		c := resource.Config{Identifier: identifier, Issuers: []resource.Issuer{{Verifier: shared}}, Scopes: []string{mark}, Logger: slog.New(slog.DiscardHandler),
 			ScopeOptions: resource.ScopeOptions{Implies: map[string][]string{"mcp:all": {mark, mark + ":more"}}}}
 		if n%10 == 9 {
-			c.Issuers[0].Verifier = keys() // and memory begins anew
+			c.Issuers[0].Verifier = keys() // starts with an empty cache
 		}
 		return c
 	}
@@ -365,7 +367,7 @@ func TestReplaceUnderLoad(t *testing.T) {
 	t.Logf("%d requests", calls.Load())
 }
 
-// Forgetting, and what is open to everybody, are those of the configuration that counts.
+// Forget and public operations use the current configuration.
 func TestForgetAndPublicAfterReplace(t *testing.T) {
 	f := newFixture(t, nil)
 	keys, err := jwks.New(jwks.Config{Issuer: f.issuer.Identifier(), Transport: f.issuer.Transport()})
