@@ -98,8 +98,8 @@ func TestReplaceAndCache(t *testing.T) {
 		return &countingVerifier{Verifier: keys}
 	}
 	for _, row := range []struct {
-		name       string
-		change     func(*resource.Config)
+		name   string
+		change func(*resource.Config)
 		cached bool
 	}{
 		{"nothing", func(*resource.Config) {}, true},

@@ -20,6 +20,7 @@ import (
 	"github.com/warder-go/warder/resource/resourcetest"
 )
 
+// openStreams returns the value of the metric for open streams.
 func (f *fixture) openStreams() (n float64) {
 	f.t.Helper()
 	registry := prometheus.NewRegistry()
@@ -37,19 +38,19 @@ func (f *fixture) openStreams() (n float64) {
 			return m.GetGauge().GetValue()
 		}
 	}
-	f.t.Error("no warder_open_streams")
+	f.t.Error("metric warder_open_streams is missing")
 	return -1
 }
 
-// A bubble ends only when no goroutine is left; a timer that is left would go on
-// asking Revoked.
+// Open streams leave no goroutine and no timer. A synctest bubble ends only when every
+// goroutine has ended, and a remaining timer would call Revoked.
 func TestTenThousandStreams(t *testing.T) {
 	const many = 10_000
 	for _, row := range []struct {
 		name string
 		end  func(all []*testStream)
 	}{
-		{"the clients leave", func(all []*testStream) {
+		{"the clients disconnect", func(all []*testStream) {
 			for _, s := range all {
 				s.disconnect()
 			}
@@ -71,11 +72,11 @@ func TestTenThousandStreams(t *testing.T) {
 					t.Errorf("%d goroutines for %d handlers", n, many)
 				}
 				if n := f.openStreams(); n != many {
-					t.Errorf("gauge %g", n)
+					t.Errorf("open streams: %g", n)
 				}
 				time.Sleep(time.Minute + time.Second)
-				if n := calls.Load(); n != 3*many { // each on opening, after 30 s and after 60
-					t.Errorf("Revoked asked %d times, want %d", n, 3*many)
+				if n := calls.Load(); n != 3*many { // for each stream: at the start, after 30 s and after 60 s
+					t.Errorf("Revoked called %d times, want %d", n, 3*many)
 				}
 				row.end(all)
 				for _, s := range all {
@@ -84,7 +85,7 @@ func TestTenThousandStreams(t *testing.T) {
 				calls.Store(0)
 				time.Sleep(time.Hour)
 				if n, open := calls.Load(), f.openStreams(); n != 0 || open != 0 {
-					t.Errorf("afterwards: asked %d times more, gauge %g", n, open)
+					t.Errorf("afterwards: Revoked called %d times, open streams: %g", n, open)
 				}
 			})
 		})
@@ -97,11 +98,11 @@ func TestStreamBehindSameMiddlewareTwice(t *testing.T) {
 		s := startStream(func(h http.Handler) http.Handler { return once(once(h)) }, getRequest(), f.issuer.Token(resourcetest.Token{Lifetime: time.Minute}))
 		synctest.Wait()
 		if n := f.openStreams(); n != 1 {
-			t.Errorf("gauge %g, want 1", n)
+			t.Errorf("open streams: %g, want 1", n)
 		}
 		time.Sleep(2 * time.Minute)
 		if !s.ended() || f.openStreams() != 0 {
-			t.Errorf("ended: %v, gauge %g", s.ended(), f.openStreams())
+			t.Errorf("ended: %v, open streams: %g", s.ended(), f.openStreams())
 		}
 	})
 }
@@ -119,13 +120,13 @@ func TestDone(t *testing.T) {
 		decision.Done()
 		decision.Done()
 		if err, open := decision.Request.Context().Err(), f.openStreams(); err == nil || open != 1 {
-			t.Errorf("got %v and a gauge of %g, want an ended context and 1", err, open)
+			t.Errorf("got %v and %g open streams, want an ended context and 1", err, open)
 		}
 		again.Done()
 	})
 }
 
-// Whoever forgets Done leaves a timer, until the token expires or the client leaves.
+// Without Done, the timer of a stream remains until the token expires or the client disconnects.
 func TestDoneNotCalled(t *testing.T) {
 	var calls atomic.Int64
 	revoked := func(context.Context, *resource.Caller) bool { calls.Add(1); return false }
@@ -136,17 +137,17 @@ func TestDoneNotCalled(t *testing.T) {
 		if _, refusal := f.res.Authenticate(req); refusal != nil {
 			t.Fatal(refusal.Reason)
 		}
-		time.Sleep(time.Minute + time.Second) // not at the moment of a check
+		time.Sleep(time.Minute + time.Second) // between two checks
 		disconnect()
 		calls.Store(0)
 		time.Sleep(time.Hour)
 		if n := calls.Load(); n != 0 {
-			t.Errorf("asked %d times after the client left", n)
+			t.Errorf("Revoked called %d times after the client disconnected", n)
 		}
 	})
 }
 
-// A handler that writes to the header it was given does not race with the checks.
+// A handler may change the header of its request: the checks of the stream use a copy.
 func TestStreamHandlerMayChangeItsHeader(t *testing.T) {
 	inBubble(t, func(c *resource.Config, _ *jwks.Config) { c.HTTP.KeepAuthorization, c.Limits.CacheTTL = true, -1 }, func(t *testing.T, f *fixture) {
 		req := getRequest()
@@ -162,7 +163,7 @@ func TestStreamHandlerMayChangeItsHeader(t *testing.T) {
 			ended = errors.Is(context.Cause(req.Context()), resource.ErrStreamEnded)
 		})).ServeHTTP(httptest.NewRecorder(), req.WithContext(ctx))
 		if ended {
-			t.Error("what the handler wrote ended the stream")
+			t.Error("a change of the header by the handler ended the stream")
 		}
 	})
 }

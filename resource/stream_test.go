@@ -18,32 +18,33 @@ import (
 	"github.com/warder-go/warder/resource/resourcetest"
 )
 
-// A streamed is a request whose handler waits for its context, as those of MCP
-// servers do.
+// testStream is a request whose handler waits for the end of its context, like the stream
+// handlers of MCP servers.
 type testStream struct {
-	disconnect context.CancelFunc // what the client does
+	disconnect context.CancelFunc // ends the connection of the client
 	done       chan struct{}
 	endedAt    time.Time // when the context ended
 	cause      error
 }
 
-// open returns when the handler waits.
+// open starts a stream and returns when its handler waits.
 func (f *fixture) open(req *http.Request, token string) *testStream {
 	f.t.Helper()
 	s := startStream(nethttp.Middleware(f.res), req, token)
 	synctest.Wait()
 	if s.ended() && s.endedAt.IsZero() {
-		f.t.Errorf("%s %s: refused", req.Method, req.URL)
+		f.t.Errorf("%s %s: rejected", req.Method, req.URL)
 	}
 	return s
 }
 
+// startStream sends the request with a token in a separate goroutine.
 func startStream(middleware func(http.Handler) http.Handler, req *http.Request, token string) *testStream {
 	req.Header.Set("Authorization", "Bearer "+token)
 	return startStreamWith(middleware, req)
 }
 
-// startWith is start for a request that has its credential.
+// startStreamWith is startStream for a request that already has a credential.
 func startStreamWith(middleware func(http.Handler) http.Handler, req *http.Request) *testStream {
 	s := &testStream{done: make(chan struct{})}
 	ctx, disconnect := context.WithCancel(context.Background())
@@ -69,6 +70,7 @@ func (s *testStream) ended() bool {
 
 func getRequest() *http.Request { return httptest.NewRequest(http.MethodGet, identifier, nil) }
 
+// postRequest returns a JSON-RPC request and, unless header is empty, the field Mcp-Method.
 func postRequest(rpcMethod, header string) *http.Request {
 	body := `{"jsonrpc":"2.0","id":1,"method":"` + rpcMethod + `","params":{"name":"sleep"}}`
 	req := httptest.NewRequest(http.MethodPost, identifier, strings.NewReader(body))
@@ -79,8 +81,8 @@ func postRequest(rpcMethod, header string) *http.Request {
 	return req
 }
 
-// inBubble runs test with a fixture of its own in a bubble, which also fails if a
-// goroutine is left behind.
+// inBubble runs test with a separate fixture in a synctest bubble. It fails if a goroutine does
+// not end.
 func inBubble(t *testing.T, change func(*resource.Config, *jwks.Config), test func(t *testing.T, f *fixture)) {
 	t.Helper()
 	issuer, err := resourcetest.NewIssuer(resourcetest.Config{Lifetime: 48 * time.Hour})
@@ -95,10 +97,11 @@ func withRules(c *resource.Config, _ *jwks.Config) {
 	c.Operations.Methods = map[string][]string{"tools/list": nil}
 }
 
-// Long streams end at exp and the leeway (MCP authorization, "Token Handling": every
-// request is authorized, and a stream is one for hours). Nothing else does.
+// Streams end at exp plus the leeway, because every request must be authorized and a stream is
+// one request that lasts for hours (MCP authorization, "Token Handling"). Other requests are
+// not ended.
 func TestStreamsEndWithToken(t *testing.T) {
-	const lifetime = 10*time.Minute + 7*time.Second // no multiple of the checks
+	const lifetime = 10*time.Minute + 7*time.Second // not a multiple of the check interval
 	for _, row := range []struct {
 		name   string
 		change func(*resource.Config, *jwks.Config)
@@ -107,14 +110,14 @@ func TestStreamsEndWithToken(t *testing.T) {
 	}{
 		{"GET", nil, getRequest(), lifetime + 30*time.Second},
 		{"GET, no leeway", func(c *resource.Config, _ *jwks.Config) { c.Limits.Leeway = -1 }, getRequest(), lifetime},
-		{"GET, nothing is remembered", func(c *resource.Config, _ *jwks.Config) { c.Limits.CacheTTL = -1 }, getRequest(), lifetime + 30*time.Second},
-		{"GET, the handler sees the header", func(c *resource.Config, _ *jwks.Config) { c.HTTP.KeepAuthorization = true }, getRequest(), lifetime + 30*time.Second},
-		{"subscriptions/listen by its header", nil, postRequest("subscriptions/listen", "subscriptions/listen"), lifetime + 30*time.Second},
-		{"subscriptions/listen by header and body", withRules, postRequest("subscriptions/listen", "subscriptions/listen"), lifetime + 30*time.Second},
-		{"subscriptions/listen by its body", withRules, postRequest("subscriptions/listen", ""), lifetime + 30*time.Second},
-		{"tools/call is not cut", nil, postRequest("tools/call", "tools/call"), 0},
+		{"GET, no cache", func(c *resource.Config, _ *jwks.Config) { c.Limits.CacheTTL = -1 }, getRequest(), lifetime + 30*time.Second},
+		{"GET, KeepAuthorization", func(c *resource.Config, _ *jwks.Config) { c.HTTP.KeepAuthorization = true }, getRequest(), lifetime + 30*time.Second},
+		{"subscriptions/listen in the header", nil, postRequest("subscriptions/listen", "subscriptions/listen"), lifetime + 30*time.Second},
+		{"subscriptions/listen in header and body", withRules, postRequest("subscriptions/listen", "subscriptions/listen"), lifetime + 30*time.Second},
+		{"subscriptions/listen in the body", withRules, postRequest("subscriptions/listen", ""), lifetime + 30*time.Second},
+		{"tools/call is not ended", nil, postRequest("tools/call", "tools/call"), 0},
 		{"tools/call of an older protocol", nil, postRequest("tools/call", ""), 0},
-		{"tools/call, read", withRules, postRequest("tools/call", "tools/call"), 0},
+		{"tools/call, body read", withRules, postRequest("tools/call", "tools/call"), 0},
 		{"DELETE", nil, httptest.NewRequest(http.MethodDelete, identifier, nil), 0},
 	} {
 		t.Run(row.name, func(t *testing.T) {
@@ -143,8 +146,8 @@ func TestStreamsEndWithToken(t *testing.T) {
 	}
 }
 
-// The refresh is due after at most its interval. The first check behind it may be
-// what starts it, the next one sees what it brought.
+// A refresh is due within its interval. The first check afterwards may start it, and the next
+// check uses its result.
 func TestStreamEndsAfterKeyWithdrawal(t *testing.T) {
 	for _, interval := range []time.Duration{30 * time.Second, 15 * time.Minute, time.Hour} {
 		inBubble(t, func(_ *resource.Config, c *jwks.Config) { c.RefreshInterval = interval }, func(t *testing.T, f *fixture) {
@@ -161,7 +164,7 @@ func TestStreamEndsAfterKeyWithdrawal(t *testing.T) {
 				t.Fatalf("interval %s: still open after %s", interval, time.Since(withdrawn))
 			}
 			if !strings.HasSuffix(s.cause.Error(), ": key_unknown") || kept.ended() {
-				t.Errorf("interval %s: cause %v; that of another key ended: %v", interval, s.cause, kept.ended())
+				t.Errorf("interval %s: cause %v; the stream of another key ended: %v", interval, s.cause, kept.ended())
 			}
 			kept.disconnect()
 			<-kept.done
@@ -169,7 +172,7 @@ func TestStreamEndsAfterKeyWithdrawal(t *testing.T) {
 	}
 }
 
-// vouching is a verifier for opaque tokens that does as it is told.
+// scriptedVerifier is a verifier for opaque tokens whose result can be changed.
 type scriptedVerifier struct{ verify atomic.Pointer[verifyFunc] }
 
 type verifyFunc func() (*resource.Claims, error)
@@ -199,7 +202,7 @@ func useScriptedVerifier(v *scriptedVerifier, revoked func(context.Context, *res
 	}
 }
 
-// What would refuse the next request ends the stream.
+// A change that would reject the next request ends the stream at a check.
 func TestStreamEndsAtNextCheck(t *testing.T) {
 	var revoked atomic.Pointer[func() bool]
 	revoke := func(verify func() bool) { revoked.Store(&verify) }
@@ -212,28 +215,28 @@ func TestStreamEndsAtNextCheck(t *testing.T) {
 		{"nothing happens", func(*fixture, *scriptedVerifier) {}, 0, ""},
 		{"revoked", func(*fixture, *scriptedVerifier) { revoke(func() bool { return true }) }, 30 * time.Second, "revoked"},
 		{"Revoked panics", func(*fixture, *scriptedVerifier) { revoke(func() bool { panic("no database") }) }, 30 * time.Second, "internal_error"},
-		{"Revoked ends its goroutine", func(*fixture, *scriptedVerifier) { revoke(func() bool { runtime.Goexit(); return false }) }, 30 * time.Second, "internal_error"},
-		{"forgotten, and the issuer refuses it", func(f *fixture, v *scriptedVerifier) {
+		{"Revoked calls Goexit", func(*fixture, *scriptedVerifier) { revoke(func() bool { runtime.Goexit(); return false }) }, 30 * time.Second, "internal_error"},
+		{"Forget, and the issuer rejects the token", func(f *fixture, v *scriptedVerifier) {
 			v.set(rejecting(resource.ReasonInactive))
 			f.res.Forget("opaque")
 		}, 30 * time.Second, "inactive"},
-		{"forgotten, but the issuer vouches for it", func(f *fixture, _ *scriptedVerifier) { f.res.Forget("opaque") }, 0, ""},
-		{"the issuer refuses it: asked when it is no longer remembered", func(_ *fixture, v *scriptedVerifier) {
+		{"Forget, but the issuer accepts the token", func(f *fixture, _ *scriptedVerifier) { f.res.Forget("opaque") }, 0, ""},
+		{"the issuer rejects the token after its cache entry expires", func(_ *fixture, v *scriptedVerifier) {
 			v.set(rejecting(resource.ReasonInactive))
 		}, 5 * time.Minute, "inactive"},
-		{"the issuer takes a scope back", func(_ *fixture, v *scriptedVerifier) {
+		{"the issuer removes a scope", func(_ *fixture, v *scriptedVerifier) {
 			v.set(func() (*resource.Claims, error) { return validClaims("alice", "b"), nil })
 		}, 5 * time.Minute, "insufficient_scope"},
-		{"the issuer names somebody else", func(_ *fixture, v *scriptedVerifier) {
+		{"the issuer returns another subject", func(_ *fixture, v *scriptedVerifier) {
 			v.set(func() (*resource.Claims, error) { return validClaims("bob", "a"), nil })
 		}, 5 * time.Minute, "token_invalid"},
 		{"the verifier panics", func(_ *fixture, v *scriptedVerifier) {
 			v.set(func() (*resource.Claims, error) { panic("bug") })
 		}, 5 * time.Minute, "internal_error"},
-		{"an outage: a second chance, then closed", func(_ *fixture, v *scriptedVerifier) {
+		{"an outage: the second failure ends the stream", func(_ *fixture, v *scriptedVerifier) {
 			v.set(rejecting(resource.ReasonVerifierUnavailable))
 		}, 5*time.Minute + 30*time.Second, "verifier_unavailable"},
-		{"hiccups, never two in a row", func(_ *fixture, v *scriptedVerifier) {
+		{"temporary failures, never two in a row", func(_ *fixture, v *scriptedVerifier) {
 			verify, n := v.verify.Load(), 0
 			v.set(func() (*resource.Claims, error) {
 				if n++; n%2 == 1 {
@@ -242,7 +245,7 @@ func TestStreamEndsAtNextCheck(t *testing.T) {
 				return (*verify)()
 			})
 		}, 0, ""},
-		{"a hiccup", func(_ *fixture, v *scriptedVerifier) {
+		{"one temporary failure", func(_ *fixture, v *scriptedVerifier) {
 			verify := v.verify.Load()
 			v.set(func() (*resource.Claims, error) {
 				v.verify.Store(verify)
@@ -277,8 +280,8 @@ func TestStreamEndsAtNextCheck(t *testing.T) {
 	}
 }
 
-// An issuer that can't be reached for hours takes no stream down whose keys are at
-// hand, just as it refuses no request.
+// If the issuer cannot be reached for hours, streams continue with the cached keys, as requests
+// do.
 func TestStreamSurvivesKeyOutage(t *testing.T) {
 	inBubble(t, func(_ *resource.Config, c *jwks.Config) { c.RefreshInterval = 30 * time.Second }, func(t *testing.T, f *fixture) {
 		s := f.open(getRequest(), f.issuer.Token(resourcetest.Token{Lifetime: 5 * time.Hour}))
@@ -289,7 +292,7 @@ func TestStreamSurvivesKeyOutage(t *testing.T) {
 		}
 		time.Sleep(time.Minute)
 		if !s.ended() {
-			t.Error("still open after its token")
+			t.Error("still open after its token has expired")
 		}
 		f.issuer.Reset()
 		time.Sleep(time.Minute)
