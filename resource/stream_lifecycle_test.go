@@ -147,7 +147,7 @@ func TestDoneNotCalled(t *testing.T) {
 	})
 }
 
-// A handler may change the header of its request: the checks of the stream use a copy.
+// A handler may change the header of its request while the stream is checked.
 func TestStreamHandlerMayChangeItsHeader(t *testing.T) {
 	inBubble(t, func(c *resource.Config, _ *jwks.Config) { c.HTTP.KeepAuthorization, c.Limits.CacheTTL = true, -1 }, func(t *testing.T, f *fixture) {
 		req := getRequest()

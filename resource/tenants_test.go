@@ -29,8 +29,9 @@ func tenantIssuer(tenant string) string {
 	return strings.Replace(tenantPattern, "{tenantid}", tenant, 1)
 }
 
-// tenancy is a server of many tenants: one key set, with a key for all, one for all in
-// Entra's words, and one each for A and B.
+// tenantFixture is a fixture with an authorization server that has tenants and one key set. The
+// set has a key for all tenants, another one in the form that Entra uses, and one key each for
+// the tenants A and B.
 type tenantFixture struct {
 	*fixture
 	all, template, ofA, ofB string // kids
@@ -56,7 +57,7 @@ func newTenantFixture(t testing.TB, change func(*resource.Config)) *tenantFixtur
 	return f
 }
 
-// publish sets the keys: kids, each followed by its member issuer.
+// publish sets the keys of the server: pairs of a kid and the member issuer, which can be empty.
 func (f *tenantFixture) publish(kidsAndIssuers ...string) {
 	var keys []string
 	for n := 0; n < len(kidsAndIssuers); n += 2 {
@@ -69,6 +70,7 @@ func (f *tenantFixture) publish(kidsAndIssuers ...string) {
 	f.issuer.SetJWKS([]byte(`{"keys":[` + strings.Join(keys, ",") + `]}`))
 }
 
+// tokenOf returns a token with the issuer and the tenant, signed with the key.
 func (f *tenantFixture) tokenOf(iss string, tid any, kid string) string {
 	return f.token(resourcetest.Token{Key: kid, Claims: map[string]any{"iss": iss, "tid": tid}})
 }
@@ -76,9 +78,9 @@ func (f *tenantFixture) tokenOf(iss string, tid any, kid string) string {
 func TestTenants(t *testing.T) {
 	f := newTenantFixture(t, nil)
 	for _, row := range []struct{ name, token string }{
-		{"a key for all", f.tokenOf(tenantIssuer(tenantA), tenantA, f.all)},
-		{"a key for all, as Entra says it", f.tokenOf(tenantIssuer(tenantA), tenantA, f.template)},
-		{"its own key", f.tokenOf(tenantIssuer(tenantA), tenantA, f.ofA)},
+		{"a key for all tenants", f.tokenOf(tenantIssuer(tenantA), tenantA, f.all)},
+		{"a key for all tenants, in the form of Entra", f.tokenOf(tenantIssuer(tenantA), tenantA, f.template)},
+		{"a key of the tenant", f.tokenOf(tenantIssuer(tenantA), tenantA, f.ofA)},
 		{"another tenant", f.tokenOf(tenantIssuer(tenantB), tenantB, f.ofB)},
 		{"a tenant by name", f.tokenOf(tenantIssuer("contoso.example"), "contoso.example", f.all)},
 	} {
@@ -103,10 +105,10 @@ func TestTenants(t *testing.T) {
 	}
 }
 
-// Issue 6, item 6: no tenant passes for another, and one that is unknown costs nothing.
+// No tenant is accepted as another one, and unknown tenants cause no request (issue 6, item 6).
 func TestCrossTenant(t *testing.T) {
 	f := newTenantFixture(t, nil)
-	f.expect("the neighbour of all that follow", f.bearer(f.tokenOf(tenantIssuer(tenantA), tenantA, f.all)), accepted)
+	f.expect("a valid token", f.bearer(f.tokenOf(tenantIssuer(tenantA), tenantA, f.all)), accepted)
 	unknown, err := resourcetest.NewIssuer(resourcetest.Config{})
 	if err != nil {
 		t.Fatal(err)
@@ -116,35 +118,35 @@ func TestCrossTenant(t *testing.T) {
 	for _, row := range []struct {
 		name, token string
 		want        resource.Reason
-		mayFetch    bool // for a key that nobody knows
+		mayFetch    bool // the key is unknown, so a fetch is allowed
 	}{
-		{"A's claim under B's issuer", f.tokenOf(tenantIssuer(tenantB), tenantA, f.all), resource.ReasonIssuerMismatch, false},
-		{"B's claim under A's issuer", f.tokenOf(tenantIssuer(tenantA), tenantB, f.all), resource.ReasonIssuerMismatch, false},
-		{"B's claim under A's issuer, B's key", f.tokenOf(tenantIssuer(tenantA), tenantB, f.ofB), resource.ReasonIssuerMismatch, false},
-		{"all of A, but B's key", f.tokenOf(tenantIssuer(tenantA), tenantA, f.ofB), resource.ReasonKeyUnknown, true},
-		{"all of B, but A's key", f.tokenOf(tenantIssuer(tenantB), tenantB, f.ofA), resource.ReasonKeyUnknown, true},
-		{"all of a third tenant, but A's key", f.tokenOf(tenantIssuer("contoso.example"), "contoso.example", f.ofA), resource.ReasonKeyUnknown, true},
-		{"a stranger's signature", forged, resource.ReasonSignatureInvalid, true},
+		{"issuer B, claim A", f.tokenOf(tenantIssuer(tenantB), tenantA, f.all), resource.ReasonIssuerMismatch, false},
+		{"issuer A, claim B", f.tokenOf(tenantIssuer(tenantA), tenantB, f.all), resource.ReasonIssuerMismatch, false},
+		{"issuer A, claim B, key of B", f.tokenOf(tenantIssuer(tenantA), tenantB, f.ofB), resource.ReasonIssuerMismatch, false},
+		{"issuer and claim A, key of B", f.tokenOf(tenantIssuer(tenantA), tenantA, f.ofB), resource.ReasonKeyUnknown, true},
+		{"issuer and claim B, key of A", f.tokenOf(tenantIssuer(tenantB), tenantB, f.ofA), resource.ReasonKeyUnknown, true},
+		{"issuer and claim of a third tenant, key of A", f.tokenOf(tenantIssuer("contoso.example"), "contoso.example", f.ofA), resource.ReasonKeyUnknown, true},
+		{"signed by an unknown server", forged, resource.ReasonSignatureInvalid, true},
 		{"no tenant claim", f.tokenOf(tenantIssuer(tenantA), resourcetest.Remove, f.all), resource.ReasonIssuerMismatch, false},
 		{"an empty tenant claim", f.tokenOf(tenantIssuer(tenantA), "", f.all), resource.ReasonIssuerMismatch, false},
-		{"the tenant claim in another case", f.tokenOf(tenantIssuer(tenantA), strings.ToUpper(tenantA), f.all), resource.ReasonIssuerMismatch, false},
-		{"both tenants in an array", f.tokenOf(tenantIssuer(tenantA), []string{tenantA, tenantB}, f.all), resource.ReasonIssuerMismatch, false},
-		{"a tenant claim that is no string", f.tokenOf(tenantIssuer(tenantA), map[string]any{tenantA: true}, f.all), resource.ReasonIssuerMismatch, false},
-		{"a tenant that may not come", f.tokenOf(tenantIssuer("cccccccc-0000-0000-0000-000000000000"), "cccccccc-0000-0000-0000-000000000000", f.all), resource.ReasonIssuerUnknown, false},
-		{"a tenant that may come, in another case", f.tokenOf(tenantIssuer(strings.ToUpper(tenantA)), strings.ToUpper(tenantA), f.all), resource.ReasonIssuerUnknown, false},
-		{"no tenant", f.tokenOf(tenantIssuer(""), "", f.all), resource.ReasonIssuerUnknown, false},
+		{"the tenant claim in different case", f.tokenOf(tenantIssuer(tenantA), strings.ToUpper(tenantA), f.all), resource.ReasonIssuerMismatch, false},
+		{"the tenant claim is an array of both tenants", f.tokenOf(tenantIssuer(tenantA), []string{tenantA, tenantB}, f.all), resource.ReasonIssuerMismatch, false},
+		{"the tenant claim is an object", f.tokenOf(tenantIssuer(tenantA), map[string]any{tenantA: true}, f.all), resource.ReasonIssuerMismatch, false},
+		{"a tenant that is not allowed", f.tokenOf(tenantIssuer("cccccccc-0000-0000-0000-000000000000"), "cccccccc-0000-0000-0000-000000000000", f.all), resource.ReasonIssuerUnknown, false},
+		{"an allowed tenant in different case", f.tokenOf(tenantIssuer(strings.ToUpper(tenantA)), strings.ToUpper(tenantA), f.all), resource.ReasonIssuerUnknown, false},
+		{"an empty tenant", f.tokenOf(tenantIssuer(""), "", f.all), resource.ReasonIssuerUnknown, false},
 		{"the pattern itself", f.tokenOf(tenantPattern, "{tenantid}", f.all), resource.ReasonIssuerUnknown, false},
 		{"the common endpoint", f.tokenOf(tenantIssuer("common"), "common", f.all), resource.ReasonIssuerUnknown, false},
 		{"two segments", f.tokenOf(tenantIssuer(tenantA+"/"+tenantB), tenantA+"/"+tenantB, f.all), resource.ReasonIssuerUnknown, false},
-		{"a way back to A", f.tokenOf(tenantIssuer(tenantB+"/../"+tenantA), tenantA, f.all), resource.ReasonIssuerUnknown, false},
-		{"A with an escaped slash behind", f.tokenOf(tenantIssuer(tenantA+"%2f"), tenantA, f.all), resource.ReasonIssuerUnknown, false},
+		{"a path with .. that ends at A", f.tokenOf(tenantIssuer(tenantB+"/../"+tenantA), tenantA, f.all), resource.ReasonIssuerUnknown, false},
+		{"A followed by an escaped slash", f.tokenOf(tenantIssuer(tenantA+"%2f"), tenantA, f.all), resource.ReasonIssuerUnknown, false},
 		{"A with an escaped letter", f.tokenOf(tenantIssuer("%61"+tenantA[1:]), tenantA, f.all), resource.ReasonIssuerUnknown, false},
 		{"A with a query", f.tokenOf(tenantIssuer(tenantA)+"?", tenantA, f.all), resource.ReasonIssuerUnknown, false},
-		{"A with a slash more", f.tokenOf(tenantIssuer(tenantA)+"/", tenantA, f.all), resource.ReasonIssuerUnknown, false},
+		{"A with a trailing slash", f.tokenOf(tenantIssuer(tenantA)+"/", tenantA, f.all), resource.ReasonIssuerUnknown, false},
 		{"A at another host", f.tokenOf(strings.Replace(tenantIssuer(tenantA), "login.", "login.example.test.evil.", 1), tenantA, f.all), resource.ReasonIssuerUnknown, false},
-		{"A by http", f.tokenOf(strings.Replace(tenantIssuer(tenantA), "https", "http", 1), tenantA, f.all), resource.ReasonIssuerUnknown, false},
-		{"A in the other form", f.tokenOf("https://login.example.test/"+tenantA+"/v1.0", tenantA, f.all), resource.ReasonIssuerUnknown, false},
-		{"a tenant longer than any", f.tokenOf(tenantIssuer(strings.Repeat("a", 129)), strings.Repeat("a", 129), f.all), resource.ReasonIssuerUnknown, false},
+		{"A with http", f.tokenOf(strings.Replace(tenantIssuer(tenantA), "https", "http", 1), tenantA, f.all), resource.ReasonIssuerUnknown, false},
+		{"A in another path", f.tokenOf("https://login.example.test/"+tenantA+"/v1.0", tenantA, f.all), resource.ReasonIssuerUnknown, false},
+		{"a tenant of 129 characters", f.tokenOf(tenantIssuer(strings.Repeat("a", 129)), strings.Repeat("a", 129), f.all), resource.ReasonIssuerUnknown, false},
 	} {
 		before := f.issuer.Count(resourcetest.Any)
 		f.log.take()
@@ -153,12 +155,12 @@ func TestCrossTenant(t *testing.T) {
 			t.Errorf("%s: want reason %s, log is %s", row.name, row.want, log)
 		}
 		if calls := f.issuer.Count(resourcetest.Any) - before; calls > 0 && !row.mayFetch {
-			t.Errorf("%s: %d requests left", row.name, calls)
+			t.Errorf("%s: sent %d requests", row.name, calls)
 		}
 	}
 }
 
-// A server that says the tenant elsewhere: then that counts, and tid does not.
+// With Tenants.Claim the tenant is taken from that claim, and tid is ignored.
 func TestTenantClaim(t *testing.T) {
 	f := newTenantFixture(t, func(c *resource.Config) { c.Issuers[0].Tenants.Claim = "/organization/id" })
 	for _, row := range []struct {
@@ -166,18 +168,18 @@ func TestTenantClaim(t *testing.T) {
 		claims map[string]any
 		want   answer
 	}{
-		{"the same", map[string]any{"organization": map[string]any{"id": tenantA}}, accepted},
-		{"another", map[string]any{"organization": map[string]any{"id": tenantB}, "tid": tenantA}, invalid},
-		{"tid alone", map[string]any{"tid": tenantA}, invalid},
-		{"two spellings", map[string]any{"organization": map[string]any{"id": tenantA, "ID": tenantB}}, invalid},
-		{"no object", map[string]any{"organization": tenantA}, invalid},
+		{"the tenant of iss", map[string]any{"organization": map[string]any{"id": tenantA}}, accepted},
+		{"another tenant", map[string]any{"organization": map[string]any{"id": tenantB}, "tid": tenantA}, invalid},
+		{"tid only", map[string]any{"tid": tenantA}, invalid},
+		{"both id and ID", map[string]any{"organization": map[string]any{"id": tenantA, "ID": tenantB}}, invalid},
+		{"not an object", map[string]any{"organization": tenantA}, invalid},
 	} {
 		row.claims["iss"] = tenantIssuer(tenantA)
 		f.expect(row.name, f.bearer(f.token(resourcetest.Token{Claims: row.claims})), row.want)
 	}
 }
 
-// 10,000 tenants are one verifier, one fetch and one set of series.
+// 10,000 tenants need one verifier, one fetch and one set of series.
 func TestManyTenants(t *testing.T) {
 	const count = 10_000
 	var names []string
@@ -205,7 +207,7 @@ warder_keyset_keys{issuer=%q,resource=%q} 4
 	}
 }
 
-// A tenant that may not come does not come by another way.
+// ResolveIssuer is not called for a tenant that is not allowed.
 func TestRejectedTenantIsNotResolved(t *testing.T) {
 	calls := 0
 	f := newTenantFixture(t, func(c *resource.Config) {
@@ -214,14 +216,14 @@ func TestRejectedTenantIsNotResolved(t *testing.T) {
 			return &resource.Issuer{Verifier: verifierWithClaims(iss, claims{"aud": identifier, "exp": time.Now().Add(time.Hour).Unix()})}, true
 		}
 	})
-	f.expect("fits the pattern", f.bearer(f.tokenOf(tenantIssuer("fabrikam"), "fabrikam", f.all)), invalid)
-	f.expect("fits none", f.bearer(f.token(resourcetest.Token{Claims: map[string]any{"iss": "https://other.example.test"}})), accepted)
+	f.expect("matches the pattern", f.bearer(f.tokenOf(tenantIssuer("fabrikam"), "fabrikam", f.all)), invalid)
+	f.expect("matches no pattern", f.bearer(f.token(resourcetest.Token{Claims: map[string]any{"iss": "https://other.example.test"}})), accepted)
 	if calls != 1 {
-		t.Errorf("asked %d times, want 1", calls)
+		t.Errorf("ResolveIssuer called %d times, want 1", calls)
 	}
 }
 
-// AllowFunc is asked for remembered tokens too, and a panic lets nobody in.
+// AllowFunc is called for cached tokens too. If it panics, the request is rejected.
 func TestAllowFunc(t *testing.T) {
 	var allowed atomic.Value
 	f := newTenantFixture(t, func(c *resource.Config) {
@@ -242,24 +244,24 @@ func TestAllowFunc(t *testing.T) {
 	}
 }
 
-// A key that changes hands is withdrawn from who had it, remembered tokens included.
+// If a key is reassigned to another tenant, tokens of the first tenant are rejected, also cached ones.
 func TestKeyReassignedToAnotherTenant(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		f := newTenantFixture(t, func(c *resource.Config) { c.Limits.CacheTTL = time.Hour })
 		tokenA := f.token(resourcetest.Token{Key: f.ofA, Lifetime: time.Hour, Claims: map[string]any{"iss": tenantIssuer(tenantA), "tid": tenantA}})
 		tokenB := f.token(resourcetest.Token{Key: f.ofA, Lifetime: time.Hour, Claims: map[string]any{"iss": tenantIssuer(tenantB), "tid": tenantB}})
-		f.expect("A with A's key", f.bearer(tokenA), accepted)
-		f.expect("B with A's key", f.bearer(tokenB), invalid)
+		f.expect("A with the key of A", f.bearer(tokenA), accepted)
+		f.expect("B with the key of A", f.bearer(tokenB), invalid)
 		f.publish(f.all, "", f.ofA, tenantIssuer(tenantB))
 		time.Sleep(16 * time.Minute)
-		f.expect("starts the refresh, if it was remembered", f.bearer(f.token(resourcetest.Token{Claims: map[string]any{"iss": tenantIssuer(tenantB), "tid": tenantB}})), accepted)
+		f.expect("starts the refresh", f.bearer(f.token(resourcetest.Token{Claims: map[string]any{"iss": tenantIssuer(tenantB), "tid": tenantB}})), accepted)
 		synctest.Wait()
-		f.expect("A with the key that is B's now", f.bearer(tokenA), invalid)
-		f.expect("B with the key that is B's now", f.bearer(tokenB), accepted)
+		f.expect("A with the key that is now of B", f.bearer(tokenA), invalid)
+		f.expect("B with the key that is now of B", f.bearer(tokenB), accepted)
 	})
 }
 
-// A tenant that stands in Issuers by itself goes by that entry.
+// A tenant with a separate entry in Issuers is verified by that entry.
 func TestTenantWithSeparateEntry(t *testing.T) {
 	f := newTenantFixture(t, func(c *resource.Config) {
 		own := verifierWithClaims(tenantIssuer(tenantA), claims{"aud": "own", "exp": time.Now().Add(time.Hour).Unix()})
@@ -270,7 +272,7 @@ func TestTenantWithSeparateEntry(t *testing.T) {
 	}
 }
 
-// To the revocation list and to Forget each tenant is an issuer of its own.
+// For the revocation list and for ForgetSubject, each tenant is a separate issuer.
 func TestTenantRevoked(t *testing.T) {
 	var list revocation.List
 	f := newTenantFixture(t, func(c *resource.Config) { c.Hooks.Revoked = list.Revoked })
@@ -280,14 +282,14 @@ func TestTenantRevoked(t *testing.T) {
 	if err := list.Add(revocation.Entry{Issuer: tenantIssuer(tenantA), Subject: "alice", Until: time.Now().Add(time.Hour)}); err != nil {
 		t.Fatal(err)
 	}
-	f.expect("A behind", f.bearer(ofA), invalid)
-	f.expect("B behind", f.bearer(ofB), accepted)
+	f.expect("A after the revocation", f.bearer(ofA), invalid)
+	f.expect("B after the revocation", f.bearer(ofB), accepted)
 	f.publish(f.all, "")
 	f.res.ForgetSubject(tenantIssuer(tenantB), "alice")
-	f.expect("forgotten, but the keys at hand are still good", f.bearer(ofB), accepted)
+	f.expect("B after ForgetSubject: the cached keys are still usable", f.bearer(ofB), accepted)
 }
 
-// No iss may fit two patterns.
+// An iss must not match two patterns.
 func TestOverlappingPatterns(t *testing.T) {
 	entry := func(pattern string) resource.Issuer {
 		return resource.Issuer{Verifier: verifierFunc{issuer: pattern}, Tenants: &resource.Tenants{Allow: []string{"a"}}}
@@ -307,7 +309,7 @@ func TestOverlappingPatterns(t *testing.T) {
 	}
 }
 
-// Who may no longer come after a new configuration may not come with a remembered token.
+// After Replace, a tenant that is no longer allowed is rejected, also with a cached token.
 func TestReplaceTenants(t *testing.T) {
 	config := resource.Config{}
 	f := newTenantFixture(t, func(c *resource.Config) { config = *c })
@@ -319,7 +321,7 @@ func TestReplaceTenants(t *testing.T) {
 	ofA, ofB := f.tokenOf(tenantIssuer(tenantA), tenantA, f.all), f.tokenOf(tenantIssuer(tenantB), tenantB, f.all)
 	for _, row := range []struct {
 		allow []string
-		calls int64 // the verifier, in all
+		calls int64 // of the verifier, in total
 		want  answer
 	}{{[]string{tenantA, tenantB}, 2, accepted}, {[]string{tenantA, tenantB}, 2, accepted}, {[]string{tenantA}, 3, invalid}} {
 		config.Issuers = []resource.Issuer{{Verifier: verifier, Tenants: &resource.Tenants{Allow: row.allow}}}
@@ -334,7 +336,7 @@ func TestReplaceTenants(t *testing.T) {
 	}
 }
 
-// A pattern is no address: it is published nowhere.
+// A pattern is not an address and is not published.
 func TestPatternIsNotPublished(t *testing.T) {
 	_, err := resource.New(resource.Config{Identifier: identifier, Metadata: metadata.Document{AuthorizationServers: []string{tenantPattern}},
 		Issuers: []resource.Issuer{{Verifier: verifierFunc{issuer: tenantPattern}, Tenants: &resource.Tenants{Allow: []string{"a"}}}}})

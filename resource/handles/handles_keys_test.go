@@ -36,7 +36,7 @@ Lifetime: -1ns is under a second; use 0 for 1h0m0s`
 	}
 }
 
-// The keys that were given can be overwritten afterwards, and no print shows them.
+// The caller can overwrite the keys after New. Printing a Config or a Binder does not show them.
 func TestKeysAreCopiedAndNotPrinted(t *testing.T) {
 	key := []byte("a secret of 32 bytes, no one else")
 	c := handles.Config{Purpose: "task", Keys: [][]byte{key}}
@@ -83,11 +83,11 @@ func TestHandlesAreUnique(t *testing.T) {
 	}
 	all.Wait()
 	if len(seen) != 1600 {
-		t.Errorf("%d different texts, want 1600", len(seen))
+		t.Errorf("%d different handles, want 1600", len(seen))
 	}
 }
 
-// bad-inputs 279: only approved cryptography. The mode is set when a process starts.
+// bad-inputs 279: only approved cryptography is used. The FIPS mode is set at process start.
 func TestHandlesInFIPSMode(t *testing.T) {
 	if os.Getenv("WARDER_TEST_FIPS") != "" {
 		alice, h := callerOf(t, oneIssuer, "alice"), newHandles(t, "task", 1, 2)
@@ -104,8 +104,8 @@ func TestHandlesInFIPSMode(t *testing.T) {
 	}
 }
 
-// Only what Bind made for this caller opens, and opens to what it was made of: a text
-// that was cut, changed, or joined with anything else does not.
+// Open accepts only handles that Bind made for the same caller, and returns the original text. A
+// handle that was cut, changed or extended is rejected.
 func FuzzOpen(f *testing.F) {
 	alice, bob, h := callerOf(f, oneIssuer, "alice"), callerOf(f, oneIssuer, "bob"), newHandles(f, "task", 1, 2)
 	f.Add("task-42", 0, 0, "", "task-42")
@@ -131,7 +131,7 @@ func FuzzOpen(f *testing.F) {
 			t.Fatalf("%q, from %q, became %q, %v", changed, bound, got, err)
 		}
 		if _, err := h.Open(bob, bound); err == nil {
-			t.Fatal("opened for another")
+			t.Fatal("opened for another caller")
 		}
 	})
 }

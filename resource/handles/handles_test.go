@@ -18,7 +18,7 @@ import (
 	"github.com/warder-go/warder/resource/handles"
 )
 
-// issuerOf is a verifier to which every token is its own subject.
+// issuerOf is a verifier that accepts every token. The token, up to a tilde, is the subject.
 type issuerOf string
 
 func (i issuerOf) Issuer() string { return string(i) }
@@ -28,8 +28,7 @@ func (i issuerOf) Verify(_ context.Context, token *resource.Token) (*resource.Cl
 	return &resource.Claims{Issuer: string(i), Subject: subject, Audience: []string{identifier}}, nil
 }
 
-// callerOf returns the caller of a request. What follows a tilde only makes the tokens
-// different.
+// callerOf returns the caller of a request with the token.
 func callerOf(t testing.TB, issuer, token string) *resource.Caller {
 	t.Helper()
 	res, err := resource.New(resource.Config{Identifier: identifier, Opaque: &resource.Issuer{Verifier: issuerOf(issuer)}})
@@ -85,34 +84,34 @@ func TestHandlesAreBoundToPrincipal(t *testing.T) {
 		{"another process with the same keys", newHandles(t, "task", 1), alice, true},
 		{"a new key in front", newHandles(t, "task", 2, 1), alice, true},
 		{"seven newer keys", newHandles(t, "task", 9, 8, 7, 6, 5, 4, 3, 1), alice, true},
-		{"its key dropped", newHandles(t, "task", 2), alice, false},
+		{"the key removed", newHandles(t, "task", 2), alice, false},
 		{"another subject", h, callerOf(t, oneIssuer, "bob"), false},
 		{"the same subject of another issuer", h, callerOf(t, otherIssuer, "alice"), false},
 		{"another purpose", newHandles(t, "requestState", 1), alice, false},
-		{"a purpose that begins alike", newHandles(t, "tas", 1), alice, false},
-		{"nobody", h, nil, false},
-		{"a caller who is none", h, new(resource.Caller), false},
-		{"a caller from JSON is not a proof", h, decoded(t, alice), false},
+		{"a purpose with the same prefix", newHandles(t, "tas", 1), alice, false},
+		{"nil caller", h, nil, false},
+		{"zero Caller", h, new(resource.Caller), false},
+		{"a caller decoded from JSON", h, decoded(t, alice), false},
 		{"zero value", new(handles.Binder), alice, false},
-		{"nil", nil, alice, false},
+		{"nil binder", nil, alice, false},
 	} {
 		got, err := row.h.Open(row.c, bound)
 		switch {
 		case row.ok && (err != nil || got != "task-42"):
 			t.Errorf("%s: got %q, %v", row.name, got, err)
 		case !row.ok && (got != "" || !isErrInvalid(err)):
-			t.Errorf("%s: got %q, %v, want ErrHandle", row.name, got, err)
+			t.Errorf("%s: got %q, %v, want ErrInvalid", row.name, got, err)
 		}
 	}
 	if got, err := newHandles(t, "task", 2).Open(alice, bind(t, newHandles(t, "task", 2, 1), alice, "new")); got != "new" || err != nil {
 		t.Errorf("sealed with the first of two keys: got %q, %v", got, err)
 	}
 	if got, err := h.Open(alice, bind(t, h, decoded(t, alice), "late")); got != "late" || err != nil {
-		t.Errorf("bound for a caller from JSON: got %q, %v", got, err)
+		t.Errorf("bound for a caller decoded from JSON: got %q, %v", got, err)
 	}
 }
 
-// isErrHandle also wants that nothing more is said.
+// isErrInvalid reports whether err is ErrInvalid and has no further text.
 func isErrInvalid(err error) bool {
 	return errors.Is(err, handles.ErrInvalid) && err.Error() == "handles: the handle is not valid"
 }
@@ -151,7 +150,7 @@ func TestTamperedHandles(t *testing.T) {
 		}
 		expectInvalid(fmt.Sprintf("%d bytes", i), base64.RawURLEncoding.EncodeToString(sealed[:i]))
 	}
-	for i := range bound { // trailing bits that mean nothing included
+	for i := range bound { // including unused trailing bits
 		for _, c := range []byte("AB_-+/=. \r\n\x00") {
 			if bound[i] != c {
 				expectInvalid(fmt.Sprintf("character %d as %q", i, c), bound[:i]+string(c)+bound[i+1:])
@@ -160,14 +159,14 @@ func TestTamperedHandles(t *testing.T) {
 		}
 	}
 	for _, c := range []byte("ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789-_") {
-		if last := len(bound) - 1; c != bound[last] { // two bits of it mean nothing
+		if last := len(bound) - 1; c != bound[last] { // two bits of it are unused
 			expectInvalid(fmt.Sprintf("last character as %q", c), bound[:last]+string(c))
 		}
 	}
 	expectInvalid("empty", "")
 	expectInvalid("padded", bound+"=")
 	expectInvalid("with a line break", bound+"\n")
-	expectInvalid("twice", bound+bound)
+	expectInvalid("repeated", bound+bound)
 	expectInvalid("the handle itself", "task-42")
 	expectInvalid("oversized", strings.Repeat("A", 1<<20))
 }
@@ -195,10 +194,10 @@ func TestHandleSizes(t *testing.T) {
 	}{
 		{"empty", "", h, alice, "handles: binding a handle of 0 bytes, not 1 to 16384"},
 		{"too long", strings.Repeat("a", (16<<10)+1), h, alice, "handles: binding a handle of 16385 bytes, not 1 to 16384"},
-		{"nobody", "a", h, nil, "handles: binding a handle without a caller"},
-		{"a caller who is none", "a", h, new(resource.Caller), "handles: binding a handle without a caller"},
+		{"nil caller", "a", h, nil, "handles: binding a handle without a caller"},
+		{"zero Caller", "a", h, new(resource.Caller), "handles: binding a handle without a caller"},
 		{"zero value", "a", new(handles.Binder), alice, "handles: the binder was not made by New"},
-		{"nil", "a", nil, alice, "handles: the binder was not made by New"},
+		{"nil binder", "a", nil, alice, "handles: the binder was not made by New"},
 	} {
 		if got, err := row.h.Bind(row.c, row.handle); got != "" || fmt.Sprint(err) != row.want {
 			t.Errorf("%s:\n got %q, %v\nwant %s", row.name, got, err, row.want)
@@ -219,7 +218,7 @@ func TestHandleLifetime(t *testing.T) {
 			bound := bind(t, h, alice, "task-42")
 			time.Sleep(row.lifetime - time.Millisecond)
 			if got, err := h.Open(alice, bound); got != "task-42" || err != nil {
-				t.Errorf("%s, a moment before: got %q, %v", row.lifetime, got, err)
+				t.Errorf("%s, one millisecond before the end: got %q, %v", row.lifetime, got, err)
 			}
 			time.Sleep(time.Millisecond)
 			if got, err := h.Open(alice, bound); got != "" || !isErrInvalid(err) {
