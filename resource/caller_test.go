@@ -110,9 +110,9 @@ func TestCallerJSON(t *testing.T) {
 	if restored.ID() != caller.ID() || !restored.Has("read", "admin") || restored.Has("write") || !restored.Expiry().Equal(caller.Expiry()) {
 		t.Errorf("got %s %v %s, want %s %v %s", restored.ID(), restored.AllScopes(), restored.Expiry(), caller.ID(), caller.AllScopes(), caller.Expiry())
 	}
-	for _, bad := range []string{`{}`, `null`, `[]`, `{"issuer":"x"}`, `{"issuer":"x","subject":"y","subject":"z"}`} {
-		if err := json.Unmarshal([]byte(bad), new(resource.Caller)); err == nil {
-			t.Errorf("%s was decoded as a caller", bad)
+	for _, text := range []string{`{}`, `null`, `[]`, `{"issuer":"x"}`, `{"issuer":"x","subject":"y","subject":"z"}`} {
+		if err := json.Unmarshal([]byte(text), new(resource.Caller)); err == nil {
+			t.Errorf("%s was decoded as a caller", text)
 		}
 	}
 }
@@ -147,7 +147,7 @@ func TestRequestForInnerHandler(t *testing.T) { // design decision 11
 	if _, refusal := other.res.Authenticate(decision.Request); refusal == nil || refusal.Reason != resource.ReasonMissingCredentials {
 		t.Errorf("another resource: got %v, want missing credentials", refusal)
 	}
-	decision.Request.Header.Set("Authorization", "Bearer bad")
+	decision.Request.Header.Set("Authorization", "Bearer unknown")
 	if _, refusal := f.res.Authenticate(decision.Request); refusal == nil || refusal.Reason != resource.ReasonOpaqueUnsupported {
 		t.Errorf("Authenticate again with another token: got %v, want a rejection", refusal)
 	}

@@ -16,7 +16,7 @@ import (
 	"github.com/warder-go/warder/resource/resourcetest"
 )
 
-// keywordVerifier accepts tokens and header values that contain "good".
+// keywordVerifier accepts tokens and header values that contain "secret".
 type keywordVerifier struct {
 	issuer string
 	change func(*resource.Claims)
@@ -33,7 +33,7 @@ func (b keywordVerifier) VerifyHeader(_ context.Context, value string, _ *http.R
 }
 
 func (b keywordVerifier) claims(value string) (*resource.Claims, error) {
-	if !strings.Contains(value, "good") {
+	if !strings.Contains(value, "secret") {
 		return nil, &resource.Error{Reason: resource.ReasonInactive}
 	}
 	c := &resource.Claims{Issuer: b.issuer, Subject: "robot", Audience: []string{identifier}, Scopes: []string{"a"}}
@@ -63,20 +63,20 @@ func TestHeaderCredential(t *testing.T) {
 		headers []string
 		want    answer
 	}{
-		{"a valid key", []string{"X-API-Key", "good"}, accepted},
-		{"the other field", []string{"X-Proxy-Assertion", "good"}, accepted},
+		{"a valid key", []string{"X-API-Key", "secret"}, accepted},
+		{"the other field", []string{"X-Proxy-Assertion", "secret"}, accepted},
 		{"a token in Authorization", []string{"Authorization", token}, accepted},
 		{"no credentials", nil, bare},
-		{"an invalid key", []string{"X-API-Key", "bad"}, invalid},
+		{"an invalid key", []string{"X-API-Key", "unknown"}, invalid},
 		{"a token in the field for keys", []string{"X-API-Key", token}, invalid},
-		{"a key in Authorization", []string{"Authorization", "Bearer good"}, invalid},
-		{"an invalid key beside a valid token: no fallback to the token", []string{"X-API-Key", "bad", "Authorization", token}, malformed},
-		{"a valid key beside a valid token", []string{"X-API-Key", "good", "Authorization", token}, malformed},
-		{"a valid key beside an empty Authorization", []string{"X-API-Key", "good", "Authorization", ""}, malformed},
-		{"both fields", []string{"X-API-Key", "good", "X-Proxy-Assertion", "good"}, malformed},
-		{"the same field repeated", []string{"X-API-Key", "good", "X-API-Key", "good"}, malformed},
+		{"a key in Authorization", []string{"Authorization", "Bearer secret"}, invalid},
+		{"an invalid key and a valid token: no fallback to the token", []string{"X-API-Key", "unknown", "Authorization", token}, malformed},
+		{"a valid key and a valid token", []string{"X-API-Key", "secret", "Authorization", token}, malformed},
+		{"a valid key and an empty Authorization", []string{"X-API-Key", "secret", "Authorization", ""}, malformed},
+		{"both fields", []string{"X-API-Key", "secret", "X-Proxy-Assertion", "secret"}, malformed},
+		{"the same field repeated", []string{"X-API-Key", "secret", "X-API-Key", "secret"}, malformed},
 		{"empty", []string{"X-API-Key", ""}, malformed},
-		{"too large", []string{"X-API-Key", "good" + strings.Repeat("x", 16<<10)}, invalid},
+		{"too large", []string{"X-API-Key", "secret" + strings.Repeat("x", 16<<10)}, invalid},
 	} {
 		f.expect(row.name, f.with(row.headers...), row.want)
 	}
@@ -87,7 +87,7 @@ func TestHeaderCredential(t *testing.T) {
 		}
 		w.WriteHeader(http.StatusOK)
 	}
-	f.with("X-API-Key", "good")
+	f.with("X-API-Key", "secret")
 	document := f.res.Metadata()
 	if len(document.AuthorizationServers) != 1 || document.AuthorizationServers[0] != f.issuer.Identifier() {
 		t.Errorf("published as authorization servers: %q", document.AuthorizationServers)
@@ -151,7 +151,7 @@ func TestHeaderCredentialClaimChecks(t *testing.T) {
 		f := newFixture(t, func(c *resource.Config, _ *jwks.Config) {
 			c.Credentials.Headers = map[string]resource.HeaderVerifier{"X-API-Key": keywordVerifier{issuer: "keys", change: row.change}}
 		})
-		f.expect(row.name, f.with("X-API-Key", "good"), row.want)
+		f.expect(row.name, f.with("X-API-Key", "secret"), row.want)
 	}
 }
 
@@ -161,17 +161,17 @@ func TestPrefixedTokens(t *testing.T) {
 		c.Credentials.Prefixed = map[string]resource.Issuer{"pat_": {Verifier: keywordVerifier{issuer: "pat"}}, "pat_x_": {Verifier: keywordVerifier{issuer: "longer"}}}
 	})
 	for _, row := range []struct{ token, issuer string }{
-		{"pat_good", "pat"},
-		{"pat_x_good", "longer"},
-		{"good", "https://opaque.example.test"},
-		{"Pat_good", "https://opaque.example.test"},
+		{"pat_secret", "pat"},
+		{"pat_x_secret", "longer"},
+		{"secret", "https://opaque.example.test"},
+		{"Pat_secret", "https://opaque.example.test"},
 	} {
 		caller := f.accept(row.token).Caller
 		if caller.Issuer() != row.issuer || caller.Credential() != resource.CredentialOpaque {
 			t.Errorf("%s: got %s of %s, want %s", row.token, caller.Credential(), caller.Issuer(), row.issuer)
 		}
 	}
-	f.expect("an invalid token with a prefix is sent to no other verifier", f.bearer("pat_bad"), invalid)
+	f.expect("an invalid token with a prefix is sent to no other verifier", f.bearer("pat_unknown"), invalid)
 	if got := f.accept(f.token(resourcetest.Token{})).Caller.Credential(); got != resource.CredentialJWT {
 		t.Errorf("credential of a JWT: %q", got)
 	}

@@ -87,7 +87,8 @@ func TestResolveIssuer(t *testing.T) {
 	}
 }
 
-// An issuer that ResolveIssuer no longer returns is rejected within a minute, also for cached tokens.
+// An issuer that ResolveIssuer no longer returns is rejected within a minute, also for cached
+// tokens.
 func TestResolvedIssuerRemoved(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		r := newResolverFixture(t, nil, "a")

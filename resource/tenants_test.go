@@ -105,7 +105,8 @@ func TestTenants(t *testing.T) {
 	}
 }
 
-// No tenant is accepted as another one, and unknown tenants cause no request (issue 6, item 6).
+// No tenant is accepted as another one, and unknown tenants cause no request (issue 6,
+// item 6).
 func TestCrossTenant(t *testing.T) {
 	f := newTenantFixture(t, nil)
 	f.expect("a valid token", f.bearer(f.tokenOf(tenantIssuer(tenantA), tenantA, f.all)), accepted)
@@ -244,7 +245,8 @@ func TestAllowFunc(t *testing.T) {
 	}
 }
 
-// If a key is reassigned to another tenant, tokens of the first tenant are rejected, also cached ones.
+// If a key is reassigned to another tenant, tokens of the first tenant are rejected, including
+// cached ones.
 func TestKeyReassignedToAnotherTenant(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		f := newTenantFixture(t, func(c *resource.Config) { c.Limits.CacheTTL = time.Hour })
