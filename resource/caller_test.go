@@ -53,7 +53,7 @@ func TestCaller(t *testing.T) {
 	}
 }
 
-// Two pairs of issuer and principal never share an ID.
+// Two different pairs of issuer and principal never have the same ID.
 func TestCallerIDIsUnambiguous(t *testing.T) {
 	seen := map[string]string{}
 	for _, c := range []resource.Claims{
@@ -69,20 +69,20 @@ func TestCallerIDIsUnambiguous(t *testing.T) {
 			r.Opaque = &resource.Issuer{Verifier: fixedClaims{c}}
 		})
 		id := f.accept("opaque").Caller.ID()
-		what := fmt.Sprintf("%q %q %q", c.Issuer, c.Subject, c.ClientID)
+		name := fmt.Sprintf("%q %q %q", c.Issuer, c.Subject, c.ClientID)
 		if other, ok := seen[id]; ok {
-			t.Errorf("%s and %s share %q", what, other, id)
+			t.Errorf("%s and %s have the same ID %q", name, other, id)
 		}
-		seen[id] = what
+		seen[id] = name
 	}
 }
 
+// fixedClaims is a verifier that returns the same claims for every token.
 type fixedClaims struct{ claims resource.Claims }
 
-// Issuer names a URL for the metadata; the claims' own issuer is what counts here.
 func (v fixedClaims) Issuer() string { return v.claims.Issuer }
 
-func TestCallerIntoTheBackground(t *testing.T) {
+func TestCallerJSON(t *testing.T) {
 	f := newFixture(t, func(c *resource.Config, _ *jwks.Config) {
 		c.ScopeOptions.Implies = map[string][]string{"admin": {"read"}}
 	})
@@ -94,7 +94,7 @@ func TestCallerIntoTheBackground(t *testing.T) {
 	}
 	for _, part := range strings.Split(token, ".") {
 		if strings.Contains(string(data), part) {
-			t.Error("the token, or a part of it, is in the encoded caller")
+			t.Error("the encoded caller contains a part of the token")
 		}
 	}
 	var restored resource.Caller
@@ -110,14 +110,14 @@ func TestCallerIntoTheBackground(t *testing.T) {
 	if restored.ID() != caller.ID() || !restored.Has("read", "admin") || restored.Has("write") || !restored.Expiry().Equal(caller.Expiry()) {
 		t.Errorf("got %s %v %s, want %s %v %s", restored.ID(), restored.AllScopes(), restored.Expiry(), caller.ID(), caller.AllScopes(), caller.Expiry())
 	}
-	for _, bad := range []string{`{}`, `null`, `[]`, `{"issuer":"x"}`, `{"issuer":"x","subject":"y","subject":"z"}`} {
-		if err := json.Unmarshal([]byte(bad), new(resource.Caller)); err == nil {
-			t.Errorf("%s was taken for a caller", bad)
+	for _, text := range []string{`{}`, `null`, `[]`, `{"issuer":"x"}`, `{"issuer":"x","subject":"y","subject":"z"}`} {
+		if err := json.Unmarshal([]byte(text), new(resource.Caller)); err == nil {
+			t.Errorf("%s was decoded as a caller", text)
 		}
 	}
 }
 
-func TestRequestThatIsHandedOn(t *testing.T) { // design decision 11
+func TestRequestForInnerHandler(t *testing.T) { // design decision 11
 	f := newFixture(t, nil)
 	req := httptest.NewRequest(http.MethodPost, identifier, nil)
 	authorization := "Bearer " + f.token(resourcetest.Token{})
@@ -128,32 +128,32 @@ func TestRequestThatIsHandedOn(t *testing.T) { // design decision 11
 		t.Fatal(refusal.Err)
 	}
 	if got := req.Header.Get("Authorization"); got != authorization {
-		t.Errorf("the original was changed: %q", got)
+		t.Errorf("the original request was changed: %q", got)
 	}
 	if got := decision.Request.Header; got.Get("Authorization") != "" || got.Get("X-Trace-Id") != "7" {
-		t.Errorf("handed on: %v", got)
+		t.Errorf("header of the inner request: %v", got)
 	}
 	if caller, ok := resource.FromContext(decision.Request.Context()); !ok || caller != decision.Caller {
-		t.Error("the caller is not in the context")
+		t.Error("the caller is not in the context of the inner request")
 	}
 	if _, ok := resource.FromContext(req.Context()); ok {
-		t.Error("the caller is in the original's context")
+		t.Error("the caller is in the context of the original request")
 	}
 	again, refusal := f.res.Authenticate(decision.Request)
 	if refusal != nil || again.Caller != decision.Caller {
-		t.Errorf("a second pass: got %v", refusal)
+		t.Errorf("Authenticate again: got %v", refusal)
 	}
 	other := newFixtureWith(t, f.issuer, nil)
 	if _, refusal := other.res.Authenticate(decision.Request); refusal == nil || refusal.Reason != resource.ReasonMissingCredentials {
 		t.Errorf("another resource: got %v, want missing credentials", refusal)
 	}
-	decision.Request.Header.Set("Authorization", "Bearer bad")
+	decision.Request.Header.Set("Authorization", "Bearer unknown")
 	if _, refusal := f.res.Authenticate(decision.Request); refusal == nil || refusal.Reason != resource.ReasonOpaqueUnsupported {
-		t.Errorf("a second pass with another token: got %v, want a refusal", refusal)
+		t.Errorf("Authenticate again with another token: got %v, want a rejection", refusal)
 	}
 	decision.Request.Header["Authorization"] = []string{""}
 	if _, refusal := f.res.Authenticate(decision.Request); refusal == nil {
-		t.Error("a second pass with an empty header was accepted")
+		t.Error("Authenticate again with an empty header: accepted")
 	}
 }
 

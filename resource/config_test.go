@@ -10,6 +10,7 @@ import (
 	"github.com/warder-go/warder/resource"
 )
 
+// verifier returns a verifier for JWTs of an issuer that does not exist.
 func verifier(t testing.TB) resource.Verifier {
 	t.Helper()
 	v, err := jwks.New(jwks.Config{Issuer: "https://auth.example.test"})
@@ -19,17 +20,17 @@ func verifier(t testing.TB) resource.Verifier {
 	return v
 }
 
-// A configuration is good except for one change, and the message names the field.
+// Each configuration is valid except for one change. The error names the field.
 func TestConfigMistakes(t *testing.T) {
 	for _, row := range []struct {
 		name   string
 		change func(c *resource.Config)
 		want   string // in the error; "" for none
 	}{
-		{"good", func(*resource.Config) {}, ""},
+		{"valid", func(*resource.Config) {}, ""},
 		{"no identifier", func(c *resource.Config) { c.Identifier = "" }, "Identifier"},
 		{"http", func(c *resource.Config) { c.Identifier = "http://mcp.example.test/mcp" }, "https://"},
-		{"http, by an explicit word", func(c *resource.Config) { c.Identifier, c.HTTP.AllowHTTP = "http://mcp.example.test/mcp", true }, ""},
+		{"http with AllowHTTP", func(c *resource.Config) { c.Identifier, c.HTTP.AllowHTTP = "http://mcp.example.test/mcp", true }, ""},
 		{"http on loopback", func(c *resource.Config) { c.Identifier = "http://127.0.0.1:8080/mcp" }, ""},
 		{"fragment", func(c *resource.Config) { c.Identifier += "#x" }, "fragment"},
 		{"quote in the identifier", func(c *resource.Config) { c.Identifier += `"` }, "percent-encode"},
@@ -38,17 +39,17 @@ func TestConfigMistakes(t *testing.T) {
 		{"nil verifier", func(c *resource.Config) { c.Issuers[0].Verifier = nil }, "jwks.New or introspect.New"},
 		{"nil verifier of Opaque", func(c *resource.Config) { c.Opaque = &resource.Issuer{} }, "Opaque.Verifier"},
 		{"issuer without a name", func(c *resource.Config) { c.Issuers[0].Verifier = verifierFunc{} }, "Issuer() is empty"},
-		{"issuer twice", func(c *resource.Config) { c.Issuers = append(c.Issuers, c.Issuers[0]) }, "duplicate issuer"},
+		{"duplicate issuer", func(c *resource.Config) { c.Issuers = append(c.Issuers, c.Issuers[0]) }, "duplicate issuer"},
 		{"empty audience", func(c *resource.Config) { c.Issuers[0].Audiences = []string{""} }, "no way to accept any audience"},
 		{"issuer as audience", func(c *resource.Config) { c.Issuers[0].Audiences = []string{"https://auth.example.test"} }, "is the issuer itself"},
 		{"scope with a space", func(c *resource.Config) { c.Scopes = []string{"a b"} }, "RFC 6749"},
 		{"scope with a quote", func(c *resource.Config) { c.ScopeOptions.Challenge = []string{`a"b`} }, "ScopeOptions.Challenge"},
 		{"scope with a line break", func(c *resource.Config) { c.Metadata.ScopesSupported = []string{"a\r\nb"} }, "ScopesSupported"},
 		{"empty scope", func(c *resource.Config) { c.Scopes = []string{""} }, "Scopes"},
-		{"scope twice", func(c *resource.Config) { c.Scopes = []string{"a", "a"} }, "duplicate scope"},
+		{"duplicate scope", func(c *resource.Config) { c.Scopes = []string{"a", "a"} }, "duplicate scope"},
 		{"offline_access", func(c *resource.Config) { c.Scopes = []string{"offline_access"} }, "remove it"},
-		{"implied scope", func(c *resource.Config) { c.ScopeOptions.Implies = map[string][]string{"a": {"b c"}} }, `Implies["a"]`},
-		{"implying scope", func(c *resource.Config) { c.ScopeOptions.Implies = map[string][]string{"": {"b"}} }, "Implies"},
+		{"invalid implied scope", func(c *resource.Config) { c.ScopeOptions.Implies = map[string][]string{"a": {"b c"}} }, `Implies["a"]`},
+		{"invalid implying scope", func(c *resource.Config) { c.ScopeOptions.Implies = map[string][]string{"": {"b"}} }, "Implies"},
 		{"leeway over five minutes", func(c *resource.Config) { c.Limits.Leeway = 5*time.Minute + 1 }, "Leeway"},
 		{"leeway of five minutes", func(c *resource.Config) { c.Limits.Leeway = 5 * time.Minute }, ""},
 		{"negative lifetime", func(c *resource.Config) { c.Limits.MaxLifetime = -1 }, "MaxLifetime"},
@@ -56,8 +57,8 @@ func TestConfigMistakes(t *testing.T) {
 		{"negative token", func(c *resource.Config) { c.Limits.MaxTokenBytes = -1 }, "MaxTokenBytes"},
 		{"negative entries", func(c *resource.Config) { c.Limits.CacheEntries = -1 }, "CacheTTL"},
 		{"negative bytes", func(c *resource.Config) { c.Limits.CacheBytes = -1 }, "CacheTTL"},
-		{"metadata that is not theirs to set", func(c *resource.Config) { c.Metadata.Resource = "x" }, "leave them empty"},
-		{"metadata malformed", func(c *resource.Config) { c.Metadata = metadata.Document{ResourceDocumentation: "x"} }, "resource_documentation"},
+		{"metadata member that Config determines", func(c *resource.Config) { c.Metadata.Resource = "x" }, "leave them empty"},
+		{"malformed metadata", func(c *resource.Config) { c.Metadata = metadata.Document{ResourceDocumentation: "x"} }, "resource_documentation"},
 	} {
 		t.Run(row.name, func(t *testing.T) {
 			c := resource.Config{Identifier: identifier, Issuers: []resource.Issuer{{Verifier: verifier(t)}}}
@@ -65,23 +66,23 @@ func TestConfigMistakes(t *testing.T) {
 			res, err := resource.New(c)
 			switch {
 			case row.want == "" && err != nil:
-				t.Errorf("got %v, want none", err)
+				t.Errorf("got %v, want no error", err)
 			case row.want != "" && (err == nil || !strings.Contains(err.Error(), row.want)):
-				t.Errorf("got %v, want one that names %q", err, row.want)
+				t.Errorf("got %v, want an error that contains %q", err, row.want)
 			case err != nil && res != nil:
-				t.Error("a resource beside an error")
+				t.Error("New returned both a resource and an error")
 			}
 		})
 	}
 }
 
-func TestEveryMistakeAtOnce(t *testing.T) {
+func TestAllMistakesReported(t *testing.T) {
 	_, err := resource.New(resource.Config{
 		Identifier: "mcp", Issuers: []resource.Issuer{{}}, Scopes: []string{" "}, Limits: resource.Limits{Leeway: time.Hour, MaxTokenBytes: -1},
 	})
 	for _, field := range []string{"Identifier", "Issuers[0].Verifier", "Scopes", "Leeway", "MaxTokenBytes"} {
 		if err == nil || !strings.Contains(err.Error(), field) {
-			t.Errorf("got %v, which does not name %s", err, field)
+			t.Errorf("got %v, want an error that names %s", err, field)
 		}
 	}
 }

@@ -16,24 +16,24 @@ import (
 	"github.com/warder-go/warder/resource/resourcetest"
 )
 
-// badge vouches for values that begin with "good", in the name of an issuer.
-type badge struct {
+// keywordVerifier accepts tokens and header values that contain "secret".
+type keywordVerifier struct {
 	issuer string
 	change func(*resource.Claims)
 }
 
-func (b badge) Issuer() string { return b.issuer }
+func (b keywordVerifier) Issuer() string { return b.issuer }
 
-func (b badge) Verify(_ context.Context, t *resource.Token) (*resource.Claims, error) {
+func (b keywordVerifier) Verify(_ context.Context, t *resource.Token) (*resource.Claims, error) {
 	return b.claims(t.Raw())
 }
 
-func (b badge) VerifyHeader(_ context.Context, value string, _ *http.Request) (*resource.Claims, error) {
+func (b keywordVerifier) VerifyHeader(_ context.Context, value string, _ *http.Request) (*resource.Claims, error) {
 	return b.claims(value)
 }
 
-func (b badge) claims(value string) (*resource.Claims, error) {
-	if !strings.Contains(value, "good") {
+func (b keywordVerifier) claims(value string) (*resource.Claims, error) {
+	if !strings.Contains(value, "secret") {
 		return nil, &resource.Error{Reason: resource.ReasonInactive}
 	}
 	c := &resource.Claims{Issuer: b.issuer, Subject: "robot", Audience: []string{identifier}, Scopes: []string{"a"}}
@@ -53,9 +53,9 @@ func (f *fixture) with(headers ...string) answer {
 	return f.send(req)
 }
 
-func TestCredentialInAFieldOfItsOwn(t *testing.T) {
+func TestHeaderCredential(t *testing.T) {
 	f := newFixture(t, func(c *resource.Config, _ *jwks.Config) {
-		c.Credentials.Headers = map[string]resource.HeaderVerifier{"X-API-Key": badge{issuer: "keys"}, "x-proxy-assertion": badge{issuer: "proxy"}}
+		c.Credentials.Headers = map[string]resource.HeaderVerifier{"X-API-Key": keywordVerifier{issuer: "keys"}, "x-proxy-assertion": keywordVerifier{issuer: "proxy"}}
 	})
 	token := "Bearer " + f.token(resourcetest.Token{})
 	for _, row := range []struct {
@@ -63,64 +63,64 @@ func TestCredentialInAFieldOfItsOwn(t *testing.T) {
 		headers []string
 		want    answer
 	}{
-		{"a good key", []string{"X-API-Key", "good"}, accepted},
-		{"the other field", []string{"X-Proxy-Assertion", "good"}, accepted},
-		{"a token, as ever", []string{"Authorization", token}, accepted},
-		{"nothing", nil, bare},
-		{"a bad key", []string{"X-API-Key", "bad"}, invalid},
-		{"a token in the field of keys", []string{"X-API-Key", token}, invalid},
-		{"a key as a token", []string{"Authorization", "Bearer good"}, invalid},
-		{"a bad key beside a good token: no falling through", []string{"X-API-Key", "bad", "Authorization", token}, malformed},
-		{"a good key beside a good token", []string{"X-API-Key", "good", "Authorization", token}, malformed},
-		{"a good key beside an empty Authorization", []string{"X-API-Key", "good", "Authorization", ""}, malformed},
-		{"two fields", []string{"X-API-Key", "good", "X-Proxy-Assertion", "good"}, malformed},
-		{"the same twice", []string{"X-API-Key", "good", "X-API-Key", "good"}, malformed},
+		{"a valid key", []string{"X-API-Key", "secret"}, accepted},
+		{"the other field", []string{"X-Proxy-Assertion", "secret"}, accepted},
+		{"a token in Authorization", []string{"Authorization", token}, accepted},
+		{"no credentials", nil, bare},
+		{"an invalid key", []string{"X-API-Key", "unknown"}, invalid},
+		{"a token in the field for keys", []string{"X-API-Key", token}, invalid},
+		{"a key in Authorization", []string{"Authorization", "Bearer secret"}, invalid},
+		{"an invalid key and a valid token: no fallback to the token", []string{"X-API-Key", "unknown", "Authorization", token}, malformed},
+		{"a valid key and a valid token", []string{"X-API-Key", "secret", "Authorization", token}, malformed},
+		{"a valid key and an empty Authorization", []string{"X-API-Key", "secret", "Authorization", ""}, malformed},
+		{"both fields", []string{"X-API-Key", "secret", "X-Proxy-Assertion", "secret"}, malformed},
+		{"the same field repeated", []string{"X-API-Key", "secret", "X-API-Key", "secret"}, malformed},
 		{"empty", []string{"X-API-Key", ""}, malformed},
-		{"too large", []string{"X-API-Key", "good" + strings.Repeat("x", 16<<10)}, invalid},
+		{"too large", []string{"X-API-Key", "secret" + strings.Repeat("x", 16<<10)}, invalid},
 	} {
 		f.expect(row.name, f.with(row.headers...), row.want)
 	}
 	f.inner = func(w http.ResponseWriter, req *http.Request) {
 		caller, _ := resource.FromContext(req.Context())
 		if caller.Credential() != "X-Api-Key" || caller.Issuer() != "keys" || req.Header.Get("X-Api-Key") != "" {
-			t.Errorf("got %s of %s, handed on: %q", caller.Credential(), caller.Issuer(), req.Header.Get("X-Api-Key"))
+			t.Errorf("credential %s, issuer %s, field in the inner request %q", caller.Credential(), caller.Issuer(), req.Header.Get("X-Api-Key"))
 		}
 		w.WriteHeader(http.StatusOK)
 	}
-	f.with("X-API-Key", "good")
+	f.with("X-API-Key", "secret")
 	document := f.res.Metadata()
 	if len(document.AuthorizationServers) != 1 || document.AuthorizationServers[0] != f.issuer.Identifier() {
 		t.Errorf("published as authorization servers: %q", document.AuthorizationServers)
 	}
 }
 
-// busy is a badge with a state to tell.
-type busy struct {
-	badge
+// statefulVerifier counts the calls of Ready and Forget, and has a metric.
+type statefulVerifier struct {
+	keywordVerifier
 	prometheus.Counter
-	ready, forgotten int
+	readyCalls, forgetCalls int
 }
 
-func (b *busy) Ready(context.Context) error { b.ready++; return errors.New("not yet") }
+func (b *statefulVerifier) Ready(context.Context) error { b.readyCalls++; return errors.New("not yet") }
 
-func (b *busy) Forget() { b.forgotten++ }
+func (b *statefulVerifier) Forget() { b.forgetCalls++ }
 
-// Who vouches for a header is asked like the verifiers of tokens: once, also where it
-// stands in two places.
-func TestHeaderVerifierIsOneOfThem(t *testing.T) {
+// Ready, Forget and Metrics use the verifiers of headers too, each one once, even if it is
+// configured in two places.
+func TestHeaderVerifierMethods(t *testing.T) {
 	counter := func(name string) prometheus.Counter { return prometheus.NewCounter(prometheus.CounterOpts{Name: name}) }
-	header := &busy{badge: badge{issuer: "header"}, Counter: counter("in_a_header")}
-	both := &busy{badge: badge{issuer: "both"}, Counter: counter("in_both")}
+	header := &statefulVerifier{keywordVerifier: keywordVerifier{issuer: "header"}, Counter: counter("in_a_header")}
+	both := &statefulVerifier{keywordVerifier: keywordVerifier{issuer: "both"}, Counter: counter("in_both")}
 	f := newFixture(t, func(c *resource.Config, _ *jwks.Config) {
 		c.Credentials.Headers = map[string]resource.HeaderVerifier{"X-One": header, "X-Two": both}
 		c.Credentials.Prefixed = map[string]resource.Issuer{"pat_": {Verifier: both}}
 	})
 	const want = "resource: not ready: issuer \"both\": not yet\nissuer \"header\": not yet"
-	if err := f.res.Ready(t.Context()); err == nil || err.Error() != want || header.ready != 1 || both.ready != 1 {
-		t.Errorf("got %v, asked %d and %d times, want %s, once", err, header.ready, both.ready, want)
+	if err := f.res.Ready(t.Context()); err == nil || err.Error() != want || header.readyCalls != 1 || both.readyCalls != 1 {
+		t.Errorf("got %v, Ready called %d and %d times, want %s and one call each", err, header.readyCalls, both.readyCalls, want)
 	}
-	if f.res.Forget("x"); header.forgotten != 1 || both.forgotten != 1 {
-		t.Errorf("told to forget %d and %d times, want once", header.forgotten, both.forgotten)
+	if f.res.Forget("x"); header.forgetCalls != 1 || both.forgetCalls != 1 {
+		t.Errorf("Forget called %d and %d times, want one call each", header.forgetCalls, both.forgetCalls)
 	}
 	registry := prometheus.NewRegistry()
 	registry.MustRegister(f.res.Metrics())
@@ -136,48 +136,48 @@ func TestHeaderVerifierIsOneOfThem(t *testing.T) {
 	}
 }
 
-func TestHeaderCredentialIsScreened(t *testing.T) {
+func TestHeaderCredentialClaimChecks(t *testing.T) {
 	for _, row := range []struct {
 		name   string
 		change func(*resource.Claims)
 		want   answer
 	}{
-		{"good", nil, accepted},
+		{"valid", nil, accepted},
 		{"another issuer", func(c *resource.Claims) { c.Issuer = "other" }, invalid},
 		{"no audience", func(c *resource.Claims) { c.Audience = nil }, invalid},
 		{"expired", func(c *resource.Claims) { c.Expiry = time.Now().Add(-time.Hour) }, expired},
-		{"bound", func(c *resource.Claims) { c.Confirmed = true }, invalid},
+		{"bound to a key", func(c *resource.Claims) { c.Confirmed = true }, invalid},
 	} {
 		f := newFixture(t, func(c *resource.Config, _ *jwks.Config) {
-			c.Credentials.Headers = map[string]resource.HeaderVerifier{"X-API-Key": badge{issuer: "keys", change: row.change}}
+			c.Credentials.Headers = map[string]resource.HeaderVerifier{"X-API-Key": keywordVerifier{issuer: "keys", change: row.change}}
 		})
-		f.expect(row.name, f.with("X-API-Key", "good"), row.want)
+		f.expect(row.name, f.with("X-API-Key", "secret"), row.want)
 	}
 }
 
-func TestTokensByPrefix(t *testing.T) {
+func TestPrefixedTokens(t *testing.T) {
 	f := newFixture(t, func(c *resource.Config, _ *jwks.Config) {
-		c.Opaque = &resource.Issuer{Verifier: badge{issuer: "https://opaque.example.test"}}
-		c.Credentials.Prefixed = map[string]resource.Issuer{"pat_": {Verifier: badge{issuer: "pat"}}, "pat_x_": {Verifier: badge{issuer: "longer"}}}
+		c.Opaque = &resource.Issuer{Verifier: keywordVerifier{issuer: "https://opaque.example.test"}}
+		c.Credentials.Prefixed = map[string]resource.Issuer{"pat_": {Verifier: keywordVerifier{issuer: "pat"}}, "pat_x_": {Verifier: keywordVerifier{issuer: "longer"}}}
 	})
 	for _, row := range []struct{ token, issuer string }{
-		{"pat_good", "pat"},
-		{"pat_x_good", "longer"},
-		{"good", "https://opaque.example.test"},
-		{"Pat_good", "https://opaque.example.test"},
+		{"pat_secret", "pat"},
+		{"pat_x_secret", "longer"},
+		{"secret", "https://opaque.example.test"},
+		{"Pat_secret", "https://opaque.example.test"},
 	} {
 		caller := f.accept(row.token).Caller
 		if caller.Issuer() != row.issuer || caller.Credential() != resource.CredentialOpaque {
 			t.Errorf("%s: got %s of %s, want %s", row.token, caller.Credential(), caller.Issuer(), row.issuer)
 		}
 	}
-	f.expect("a bad one goes to no other", f.bearer("pat_bad"), invalid)
+	f.expect("an invalid token with a prefix is sent to no other verifier", f.bearer("pat_unknown"), invalid)
 	if got := f.accept(f.token(resourcetest.Token{})).Caller.Credential(); got != resource.CredentialJWT {
-		t.Errorf("a JWT came as %q", got)
+		t.Errorf("credential of a JWT: %q", got)
 	}
 }
 
-func TestHeaderThatMustAgreeWithAClaim(t *testing.T) {
+func TestHeaderClaims(t *testing.T) {
 	contradicts := answer{403, "", `{"error_description":"The request contradicts its credential"}` + "\n"}
 	f := newFixture(t, func(c *resource.Config, _ *jwks.Config) {
 		c.Credentials.HeaderClaims = map[string]resource.HeaderClaim{"X-Tenant-Id": {Claim: "tenant"}, "X-User": {Claim: "sub", Required: true}}
@@ -190,12 +190,12 @@ func TestHeaderThatMustAgreeWithAClaim(t *testing.T) {
 		want    answer
 	}{
 		{"both agree", []string{"Authorization", token, "X-Tenant-Id", "t1", "X-User", "alice"}, accepted},
-		{"the optional one absent", []string{"Authorization", token, "X-User", "alice"}, accepted},
-		{"the required one absent", []string{"Authorization", token, "X-Tenant-Id", "t1"}, contradicts},
+		{"the optional field missing", []string{"Authorization", token, "X-User", "alice"}, accepted},
+		{"the required field missing", []string{"Authorization", token, "X-Tenant-Id", "t1"}, contradicts},
 		{"another value", []string{"Authorization", token, "X-Tenant-Id", "t2", "X-User", "alice"}, contradicts},
 		{"another case", []string{"Authorization", token, "X-Tenant-Id", "T1", "X-User", "alice"}, contradicts},
 		{"repeated", []string{"Authorization", token, "X-Tenant-Id", "t1", "X-Tenant-Id", "t1", "X-User", "alice"}, contradicts},
-		{"the claim is no string", []string{"Authorization", without, "X-Tenant-Id", "1", "X-User", "alice"}, contradicts},
+		{"the claim is not a string", []string{"Authorization", without, "X-Tenant-Id", "1", "X-User", "alice"}, contradicts},
 	} {
 		f.expect(row.name, f.with(row.headers...), row.want)
 	}
@@ -208,38 +208,40 @@ func TestCredentialMistakes(t *testing.T) {
 		want   string
 	}{
 		{"short prefix", func(c *resource.Config) {
-			c.Credentials.Prefixed = map[string]resource.Issuer{"ab": {Verifier: badge{issuer: "x"}}}
+			c.Credentials.Prefixed = map[string]resource.Issuer{"ab": {Verifier: keywordVerifier{issuer: "x"}}}
 		}, "3 characters"},
 		{"prefix of a JWT", func(c *resource.Config) {
-			c.Credentials.Prefixed = map[string]resource.Issuer{"eyJ": {Verifier: badge{issuer: "x"}}}
+			c.Credentials.Prefixed = map[string]resource.Issuer{"eyJ": {Verifier: keywordVerifier{issuer: "x"}}}
 		}, "JWT"},
 		{"prefix without a verifier", func(c *resource.Config) { c.Credentials.Prefixed = map[string]resource.Issuer{"pat_": {}} }, `Prefixed["pat_"]`},
 		{"Authorization", func(c *resource.Config) {
-			c.Credentials.Headers = map[string]resource.HeaderVerifier{"authorization": badge{issuer: "x"}}
+			c.Credentials.Headers = map[string]resource.HeaderVerifier{"authorization": keywordVerifier{issuer: "x"}}
 		}, "standard meaning"},
-		{"no field name", func(c *resource.Config) {
-			c.Credentials.Headers = map[string]resource.HeaderVerifier{"X Key": badge{issuer: "x"}}
+		{"invalid field name", func(c *resource.Config) {
+			c.Credentials.Headers = map[string]resource.HeaderVerifier{"X Key": keywordVerifier{issuer: "x"}}
 		}, "not a header field name"},
 		{"nil verifier", func(c *resource.Config) { c.Credentials.Headers = map[string]resource.HeaderVerifier{"X-Key": nil} }, "nil"},
 		{"nil pointer as verifier", func(c *resource.Config) {
-			c.Credentials.Headers = map[string]resource.HeaderVerifier{"X-Key": (*badge)(nil)}
+			c.Credentials.Headers = map[string]resource.HeaderVerifier{"X-Key": (*keywordVerifier)(nil)}
 		}, `Headers["X-Key"]: verifier is nil`},
 		{"a field in two spellings", func(c *resource.Config) {
-			c.Credentials.Headers = map[string]resource.HeaderVerifier{"X-Key": badge{issuer: "x"}, "x-key": badge{issuer: "y"}}
+			c.Credentials.Headers = map[string]resource.HeaderVerifier{"X-Key": keywordVerifier{issuer: "x"}, "x-key": keywordVerifier{issuer: "y"}}
 		}, `Headers["x-key"]: duplicate field X-Key`},
 		{"a field of claims in two spellings", func(c *resource.Config) {
 			c.Credentials.HeaderClaims = map[string]resource.HeaderClaim{"X-Tenant": {Claim: "tid"}, "x-tenant": {Claim: "org"}}
 		}, `HeaderClaims["x-tenant"]: duplicate field X-Tenant`},
 		{"Origin", func(c *resource.Config) {
-			c.Credentials.Headers = map[string]resource.HeaderVerifier{"Origin": badge{issuer: "x"}}
+			c.Credentials.Headers = map[string]resource.HeaderVerifier{"Origin": keywordVerifier{issuer: "x"}}
 		}, "standard meaning"},
-		{"verifier without a name", func(c *resource.Config) { c.Credentials.Headers = map[string]resource.HeaderVerifier{"X-Key": badge{}} }, "Issuer() is empty"},
+		{"verifier without an issuer", func(c *resource.Config) {
+			c.Credentials.Headers = map[string]resource.HeaderVerifier{"X-Key": keywordVerifier{}}
+		}, "Issuer() is empty"},
 		{"empty claim", func(c *resource.Config) { c.Credentials.HeaderClaims = map[string]resource.HeaderClaim{"X-Tenant": {}} }, "Claim is empty"},
 	} {
 		c := resource.Config{Identifier: identifier, Issuers: []resource.Issuer{{Verifier: verifier(t)}}}
 		row.change(&c)
 		if _, err := resource.New(c); err == nil || !strings.Contains(err.Error(), row.want) {
-			t.Errorf("%s: got %v, want one that names %q", row.name, err, row.want)
+			t.Errorf("%s: got %v, want an error that contains %q", row.name, err, row.want)
 		}
 	}
 }

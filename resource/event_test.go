@@ -19,27 +19,27 @@ import (
 	"github.com/warder-go/warder/resource/resourcetest"
 )
 
-// A notebook keeps the events that it is told of.
-type notebook struct {
+// eventRecorder is an Observer that records events.
+type eventRecorder struct {
 	mu     sync.Mutex
 	events []resource.Event
 }
 
-func (n *notebook) Observe(_ context.Context, e resource.Event) {
+func (n *eventRecorder) Observe(_ context.Context, e resource.Event) {
 	n.mu.Lock()
 	defer n.mu.Unlock()
 	n.events = append(n.events, e)
 }
 
-func (n *notebook) take() []resource.Event {
+func (n *eventRecorder) take() []resource.Event {
 	n.mu.Lock()
 	defer n.mu.Unlock()
 	defer func() { n.events = nil }()
 	return n.events
 }
 
-// inWords is an event without its time, as text.
-func inWords(e resource.Event) string {
+// eventText formats an event without its time.
+func eventText(e resource.Event) string {
 	var out []string
 	add := func(key string, value any) {
 		if text := fmt.Sprint(value); text != "" && text != "0" && text != "[]" && text != "<nil>" {
@@ -65,60 +65,62 @@ func inWords(e resource.Event) string {
 	return strings.Join(out, " ")
 }
 
-const trace = "0af7651916cd43dd8448eb211c80319c"
+const traceID = "0af7651916cd43dd8448eb211c80319c"
 
-func rpc(method, name string) string {
+// rpcMessage returns a JSON-RPC request with a name and secret arguments.
+func rpcMessage(method, name string) string {
 	quoted, _ := json.Marshal(name)
 	return fmt.Sprintf(`{"jsonrpc":"2.0","id":1,"method":%q,"params":{"name":%s,"arguments":{"secret":"s3cret"}}}`, method, quoted)
 }
 
+// rpcRequest returns a POST request with a JSON-RPC body and a traceparent.
 func rpcRequest(body, token string) *http.Request {
 	req := httptest.NewRequest(http.MethodPost, identifier, strings.NewReader(body))
 	req.Header.Set("Content-Type", "application/json")
 	if token != "" {
 		req.Header.Set("Authorization", "Bearer "+token)
 	}
-	req.Header.Set("Traceparent", "00-"+trace+"-b7ad6b7169203331-01")
+	req.Header.Set("Traceparent", "00-"+traceID+"-b7ad6b7169203331-01")
 	return req
 }
 
 func TestEvents(t *testing.T) {
-	notes := new(notebook)
+	observer := new(eventRecorder)
 	f := newFixture(t, func(c *resource.Config, _ *jwks.Config) {
 		c.Operations = resource.Operations{Tools: map[string][]string{"delete": {"admin"}}, Public: []string{"ping"}}
-		c.Hooks.Observers = []resource.Observer{notes}
+		c.Hooks.Observers = []resource.Observer{observer}
 		c.Hooks.Revoked = func(_ context.Context, c *resource.Caller) bool { return c.Subject() == "mallory" }
 	})
 	alice := f.token(resourcetest.Token{Scope: "read"})
 	issuer := " issuer=" + f.issuer.Identifier() + " credential=jwt"
-	const at = " trace=" + trace
+	const at = " trace=" + traceID
 	for _, row := range []struct {
 		name, body, token, want string
 	}{
-		{"accepted", rpc("tools/call", "look"), alice, "result=accepted subject=alice" + issuer + " operation=tools/call look" + at},
-		{"remembered", rpc("tools/call", "look"), alice, "result=accepted subject=alice" + issuer + " operation=tools/call look" + at},
-		{"a scope is missing", rpc("tools/call", "delete"), alice, "result=denied reason=insufficient_scope status=403 subject=alice" + issuer + " operation=tools/call delete needed=[admin]" + at},
-		{"a public operation", rpc("ping", ""), "", "result=accepted operation=ping" + at},
-		{"no credentials: the body is not believed", rpc("tools/call", "look"), "", "result=denied reason=missing_credentials status=401" + at},
-		{"a wrong signature: nobody has vouched", rpc("tools/call", "look"), f.token(resourcetest.Token{Fault: resourcetest.WrongSignature}), "result=denied reason=signature_invalid status=401" + issuer + at},
-		{"an issuer that is not ours is not repeated", rpc("ping", ""), f.token(resourcetest.Token{Claims: map[string]any{"iss": "https://evil.example"}}), "result=denied reason=issuer_unknown status=401 credential=jwt" + at},
-		{"opaque", rpc("ping", ""), "opaque", "result=denied reason=opaque_unsupported status=401 credential=opaque" + at},
-		{"revoked: it is known whose", rpc("ping", ""), f.token(resourcetest.Token{Subject: "mallory"}), "result=denied reason=revoked status=401 subject=mallory" + issuer + at},
-		{"a name that is not for a terminal", rpc("tools/call", "\x1b[31m"+strings.Repeat("x", 300)), alice, "result=accepted subject=alice" + issuer + " operation=tools/call ?[31m" + strings.Repeat("x", 251) + "..." + at},
-		{"a batch", "[" + rpc("ping", "") + "," + rpc("tools/call", "look") + `,{"jsonrpc":"2.0","id":1,"result":{}}]`, alice, "result=accepted subject=alice" + issuer + " operation=ping operation=tools/call look" + at},
-		{"no JSON", "{", alice, "result=denied reason=body_malformed status=400 subject=alice" + issuer + at},
+		{"accepted", rpcMessage("tools/call", "look"), alice, "result=accepted subject=alice" + issuer + " operation=tools/call look" + at},
+		{"cached", rpcMessage("tools/call", "look"), alice, "result=accepted subject=alice" + issuer + " operation=tools/call look" + at},
+		{"a scope is missing", rpcMessage("tools/call", "delete"), alice, "result=denied reason=insufficient_scope status=403 subject=alice" + issuer + " operation=tools/call delete needed=[admin]" + at},
+		{"a public operation", rpcMessage("ping", ""), "", "result=accepted operation=ping" + at},
+		{"no credentials: operations of the body are not reported", rpcMessage("tools/call", "look"), "", "result=denied reason=missing_credentials status=401" + at},
+		{"an invalid signature: the subject is not reported", rpcMessage("tools/call", "look"), f.token(resourcetest.Token{Fault: resourcetest.WrongSignature}), "result=denied reason=signature_invalid status=401" + issuer + at},
+		{"an unknown issuer is not reported", rpcMessage("ping", ""), f.token(resourcetest.Token{Claims: map[string]any{"iss": "https://evil.example"}}), "result=denied reason=issuer_unknown status=401 credential=jwt" + at},
+		{"opaque", rpcMessage("ping", ""), "opaque", "result=denied reason=opaque_unsupported status=401 credential=opaque" + at},
+		{"revoked: the subject is reported", rpcMessage("ping", ""), f.token(resourcetest.Token{Subject: "mallory"}), "result=denied reason=revoked status=401 subject=mallory" + issuer + at},
+		{"a name with a terminal escape sequence", rpcMessage("tools/call", "\x1b[31m"+strings.Repeat("x", 300)), alice, "result=accepted subject=alice" + issuer + " operation=tools/call ?[31m" + strings.Repeat("x", 251) + "..." + at},
+		{"a batch", "[" + rpcMessage("ping", "") + "," + rpcMessage("tools/call", "look") + `,{"jsonrpc":"2.0","id":1,"result":{}}]`, alice, "result=accepted subject=alice" + issuer + " operation=ping operation=tools/call look" + at},
+		{"not JSON", "{", alice, "result=denied reason=body_malformed status=400 subject=alice" + issuer + at},
 	} {
 		_, refusal := f.res.Authenticate(rpcRequest(row.body, row.token))
-		events := notes.take()
+		events := observer.take()
 		if len(events) != 1 {
 			t.Fatalf("%s: %d events", row.name, len(events))
 		}
 		e := events[0]
-		if got := inWords(e); got != row.want {
+		if got := eventText(e); got != row.want {
 			t.Errorf("%s:\n got %s\nwant %s", row.name, got, row.want)
 		}
 		if refusal != nil && (refusal.Reason != e.Reason || refusal.Status != e.Status) {
-			t.Errorf("%s: refused with %d %s, told %d %s", row.name, refusal.Status, refusal.Reason, e.Status, e.Reason)
+			t.Errorf("%s: rejected with %d %s, event has %d %s", row.name, refusal.Status, refusal.Reason, e.Status, e.Reason)
 		}
 		if e.Resource != identifier || time.Since(e.Time).Abs() > time.Minute {
 			t.Errorf("%s: resource %q at %s", row.name, e.Resource, e.Time)
@@ -126,18 +128,18 @@ func TestEvents(t *testing.T) {
 	}
 }
 
-// What decides beside Authenticate is told too.
-func TestEventsOfOtherDecisions(t *testing.T) {
-	notes := new(notebook)
+// Decisions outside Authenticate are observed too: Permit, Requirement and Challenge.
+func TestEventsOutsideAuthenticate(t *testing.T) {
+	observer := new(eventRecorder)
 	f := newFixture(t, func(c *resource.Config, _ *jwks.Config) {
 		c.Operations = resource.Operations{Tools: map[string][]string{"delete": {"admin"}}, LateChallenges: true}
-		c.Hooks.Observers = []resource.Observer{notes}
+		c.Hooks.Observers = []resource.Observer{observer}
 	})
 	further, err := f.res.Requirement("more")
 	if err != nil {
 		t.Fatal(err)
 	}
-	decision, _ := f.res.Authenticate(rpcRequest(rpc("tools/call", "look"), f.token(resourcetest.Token{Scope: "read"})))
+	decision, _ := f.res.Authenticate(rpcRequest(rpcMessage("tools/call", "look"), f.token(resourcetest.Token{Scope: "read"})))
 	caller := decision.Caller
 	f.res.Permit(t.Context(), caller, resource.Operation{Method: "tools/call", Name: "look"})
 	f.res.Offers(t.Context(), caller, resource.Operation{Method: "tools/call", Name: "delete"})
@@ -147,16 +149,16 @@ func TestEventsOfOtherDecisions(t *testing.T) {
 	resource.Challenge(decision.Request.Context(), "late")
 	decision.TakeChallenge()
 	var got []string
-	for _, e := range notes.take() {
-		got = append(got, inWords(e))
+	for _, e := range observer.take() {
+		got = append(got, eventText(e))
 	}
 	by := " subject=alice issuer=" + f.issuer.Identifier() + " credential=jwt"
-	refused := "result=denied reason=insufficient_scope status=403" + by
+	denied := "result=denied reason=insufficient_scope status=403" + by
 	want := []string{
-		"result=accepted" + by + " operation=tools/call look trace=" + trace,
-		refused + " operation=tools/call delete needed=[admin]",
-		refused + " needed=[more] trace=" + trace,
-		refused + " operation=tools/call look needed=[late] trace=" + trace,
+		"result=accepted" + by + " operation=tools/call look trace=" + traceID,
+		denied + " operation=tools/call delete needed=[admin]",
+		denied + " needed=[more] trace=" + traceID,
+		denied + " operation=tools/call look needed=[late] trace=" + traceID,
 	}
 	if !slices.Equal(got, want) {
 		t.Errorf("\n got %s\nwant %s", strings.Join(got, "\n     "), strings.Join(want, "\n     "))
@@ -165,8 +167,8 @@ func TestEventsOfOtherDecisions(t *testing.T) {
 
 // W3C Trace Context §3.2: only a valid traceparent names a trace.
 func TestTraceID(t *testing.T) {
-	notes := new(notebook)
-	f := newFixture(t, func(c *resource.Config, _ *jwks.Config) { c.Hooks.Observers = []resource.Observer{notes} })
+	observer := new(eventRecorder)
+	f := newFixture(t, func(c *resource.Config, _ *jwks.Config) { c.Hooks.Observers = []resource.Observer{observer} })
 	const parent = "-b7ad6b7169203331-01"
 	for _, row := range []struct {
 		name   string
@@ -174,28 +176,28 @@ func TestTraceID(t *testing.T) {
 		want   string
 	}{
 		{"none", nil, ""},
-		{"version 00", []string{"00-" + trace + parent}, trace},
-		{"a later version, with more behind", []string{"cc-" + trace + parent + "-what-the-future-brings"}, trace},
-		{"version 00 with more behind", []string{"00-" + trace + parent + "-x"}, ""},
-		{"a later version, glued", []string{"cc-" + trace + parent + "x"}, ""},
-		{"version ff", []string{"ff-" + trace + parent}, ""},
-		{"upper case", []string{"00-" + strings.ToUpper(trace) + parent}, ""},
-		{"no trace", []string{"00-" + strings.Repeat("0", 32) + parent}, ""},
-		{"no parent", []string{"00-" + trace + "-0000000000000000-01"}, ""},
-		{"short", []string{"00-" + trace + "-b7ad6b7169203331-0"}, ""},
-		{"other separators", []string{"00_" + trace + "_b7ad6b7169203331_01"}, ""},
-		{"a line feed in it", []string{"00-" + trace[:31] + "\n" + parent}, ""},
-		{"flags that are none", []string{"00-" + trace + "-b7ad6b7169203331-zz"}, ""},
-		{"twice", []string{"00-" + trace + parent, "00-" + trace + parent}, ""},
+		{"version 00", []string{"00-" + traceID + parent}, traceID},
+		{"a later version with more fields", []string{"cc-" + traceID + parent + "-what-the-future-brings"}, traceID},
+		{"version 00 with more fields", []string{"00-" + traceID + parent + "-x"}, ""},
+		{"a later version without a separator", []string{"cc-" + traceID + parent + "x"}, ""},
+		{"version ff", []string{"ff-" + traceID + parent}, ""},
+		{"upper case", []string{"00-" + strings.ToUpper(traceID) + parent}, ""},
+		{"trace ID of zeros", []string{"00-" + strings.Repeat("0", 32) + parent}, ""},
+		{"parent ID of zeros", []string{"00-" + traceID + "-0000000000000000-01"}, ""},
+		{"too short", []string{"00-" + traceID + "-b7ad6b7169203331-0"}, ""},
+		{"other separators", []string{"00_" + traceID + "_b7ad6b7169203331_01"}, ""},
+		{"a line feed in the trace ID", []string{"00-" + traceID[:31] + "\n" + parent}, ""},
+		{"invalid flags", []string{"00-" + traceID + "-b7ad6b7169203331-zz"}, ""},
+		{"repeated", []string{"00-" + traceID + parent, "00-" + traceID + parent}, ""},
 	} {
 		req := httptest.NewRequest(http.MethodPost, identifier, nil)
 		req.Header["Traceparent"] = row.values
 		req.Header.Set("Authorization", "Bearer opaque")
 		f.res.Authenticate(req)
-		if got := notes.take()[0].TraceID; got != row.want {
+		if got := observer.take()[0].TraceID; got != row.want {
 			t.Errorf("%s: got %q, want %q", row.name, got, row.want)
 		}
-		logged := records(t, f.log.take())[0]["trace_id"]
+		logged := logRecords(t, f.log.take())[0]["trace_id"]
 		if want := any(row.want); row.want == "" && logged != nil || row.want != "" && logged != want {
 			t.Errorf("%s: logged %v", row.name, logged)
 		}
@@ -206,34 +208,34 @@ type panickingObserver struct{}
 
 func (panickingObserver) Observe(context.Context, resource.Event) { panic("observer") }
 
-func TestAPanickingObserverCostsItsEventOnly(t *testing.T) {
-	notes := new(notebook)
+func TestPanickingObserver(t *testing.T) {
+	observer := new(eventRecorder)
 	f := newFixture(t, func(c *resource.Config, _ *jwks.Config) {
-		c.Hooks.Observers = []resource.Observer{panickingObserver{}, notes}
+		c.Hooks.Observers = []resource.Observer{panickingObserver{}, observer}
 	})
-	f.expect("refused", f.bearer("opaque"), invalid)
+	f.expect("rejected", f.bearer("opaque"), invalid)
 	f.expect("accepted", f.bearer(f.token(resourcetest.Token{})), accepted)
-	if n := len(notes.take()); n != 2 {
-		t.Errorf("the other observer was told of %d decisions, want 2", n)
+	if n := len(observer.take()); n != 2 {
+		t.Errorf("the other observer was notified of %d decisions, want 2", n)
 	}
 	registry := prometheus.NewRegistry()
 	registry.MustRegister(f.res.Metrics())
 	if want := `warder_observer_panics_total{resource="` + identifier + `"} 2`; !strings.Contains(scrape(t, registry), want) {
-		t.Errorf("no line %s", want)
+		t.Errorf("no metric line %s", want)
 	}
 }
 
-func TestObserversAreChecked(t *testing.T) {
-	notes := new(notebook)
-	_, err := resource.New(resource.Config{Identifier: identifier, Hooks: resource.Hooks{Observers: []resource.Observer{notes, nil, notes, (*notebook)(nil)}}})
+func TestObserverMistakes(t *testing.T) {
+	observer := new(eventRecorder)
+	_, err := resource.New(resource.Config{Identifier: identifier, Hooks: resource.Hooks{Observers: []resource.Observer{observer, nil, observer, (*eventRecorder)(nil)}}})
 	const want = "Hooks.Observers[1]: nil; leave it out\nHooks.Observers[2]: duplicate; it would be notified of each decision twice\nHooks.Observers[3]: nil; leave it out"
 	if err == nil || !strings.Contains(err.Error(), want) {
 		t.Errorf("got %v\nwant %s", err, want)
 	}
 }
 
-// Without observers a remembered token costs what it did.
-func TestNoObserverCostsNothing(t *testing.T) {
+// Without observers, a request with a cached token makes at most three allocations.
+func TestObserverAllocations(t *testing.T) {
 	allocations := func(observers ...resource.Observer) float64 {
 		f := newFixture(t, func(c *resource.Config, _ *jwks.Config) {
 			c.Hooks.Observers, c.HTTP.KeepAuthorization = observers, true
@@ -245,12 +247,12 @@ func TestNoObserverCostsNothing(t *testing.T) {
 			}
 		})
 	}
-	none, one := allocations(), allocations(ignore{})
+	none, one := allocations(), allocations(noopObserver{})
 	if none > 3 || one > none+2 {
 		t.Errorf("%g allocations without observers, %g with one", none, one)
 	}
 }
 
-type ignore struct{}
+type noopObserver struct{}
 
-func (ignore) Observe(context.Context, resource.Event) {}
+func (noopObserver) Observe(context.Context, resource.Event) {}

@@ -9,7 +9,7 @@ import (
 	"github.com/warder-go/warder/resource"
 )
 
-// The tenants of one server, with one key set for all.
+// One authorization server with many tenants and one key set.
 func ExampleTenants() {
 	keys, err := jwks.New(jwks.Config{
 		Issuer: "https://login.microsoftonline.com/{tenantid}/v2.0",
@@ -35,8 +35,8 @@ func ExampleTenants() {
 	// [https://login.microsoftonline.com/organizations/v2.0]
 }
 
-// Issuers that are known elsewhere, each with keys of its own. Their verifiers are made
-// once and kept: they hold the keys.
+// Issuers that are not in the configuration, each with separate keys. The verifiers are made
+// once and reused, because they hold the keys.
 func ExampleConfig_resolveIssuer() {
 	realms := map[string]*resource.Issuer{}
 	for _, realm := range []string{"acme", "contoso"} {

@@ -11,19 +11,20 @@ import (
 	"github.com/warder-go/warder/resource"
 )
 
-// A Verifier of one's own: whatever can vouch for a token. The rest of the rules is
-// the same for all verifiers.
-type house struct{}
+// testKeys is a custom Verifier with the static keys of a test system. It maps each key to a
+// user. Resource checks the returned claims as it does for every other verifier.
+type testKeys map[string]string
 
-func (house) Issuer() string { return "https://house.example.com" }
+func (testKeys) Issuer() string { return "https://test-keys.example.com" }
 
-func (house) Verify(_ context.Context, token *resource.Token) (*resource.Claims, error) {
-	if token.Raw() != "the-key-under-the-mat" {
+func (k testKeys) Verify(_ context.Context, token *resource.Token) (*resource.Claims, error) {
+	user, ok := k[token.Raw()]
+	if !ok {
 		return nil, &resource.Error{Reason: resource.ReasonInactive}
 	}
 	return &resource.Claims{
-		Issuer: "https://house.example.com", Subject: "alice",
-		Audience: []string{"https://mcp.example.com/mcp"}, Scopes: []string{"door:open"},
+		Issuer: k.Issuer(), Subject: user,
+		Audience: []string{"https://mcp.example.com/mcp"}, Scopes: []string{"mcp:read"},
 		Expiry: time.Now().Add(time.Hour),
 	}, nil
 }
@@ -31,13 +32,13 @@ func (house) Verify(_ context.Context, token *resource.Token) (*resource.Claims,
 func Example() {
 	res, err := resource.New(resource.Config{
 		Identifier: "https://mcp.example.com/mcp",
-		Opaque:     &resource.Issuer{Verifier: house{}},
-		Scopes:     []string{"door:open"},
+		Opaque:     &resource.Issuer{Verifier: testKeys{"test-key-1": "alice"}},
+		Scopes:     []string{"mcp:read"},
 	})
 	if err != nil {
 		log.Fatal(err)
 	}
-	for _, token := range []string{"the-key-under-the-mat", "a-picklock"} {
+	for _, token := range []string{"test-key-1", "unknown-key"} {
 		req := httptest.NewRequest(http.MethodPost, "/mcp", nil)
 		req.Header.Set("Authorization", "Bearer "+token)
 		decision, refusal := res.Authenticate(req)
@@ -48,7 +49,7 @@ func Example() {
 		fmt.Println("accepted:", decision.Caller.Subject(), decision.Caller.Scopes())
 	}
 	// Output:
-	// accepted: alice [door:open]
+	// accepted: alice [mcp:read]
 	// 401 inactive
 }
 
@@ -57,7 +58,7 @@ func Example() {
 func ExampleDecision_Done() {
 	res, err := resource.New(resource.Config{
 		Identifier: "https://mcp.example.com/mcp",
-		Opaque:     &resource.Issuer{Verifier: house{}},
+		Opaque:     &resource.Issuer{Verifier: testKeys{"test-key-1": "alice"}},
 	})
 	if err != nil {
 		log.Fatal(err)
@@ -77,7 +78,7 @@ func ExampleDecision_Done() {
 	}
 	hello := http.HandlerFunc(func(w http.ResponseWriter, _ *http.Request) { fmt.Fprintln(w, "hello") })
 	req := httptest.NewRequest(http.MethodGet, "/mcp", nil)
-	req.Header.Set("Authorization", "Bearer the-key-under-the-mat")
+	req.Header.Set("Authorization", "Bearer test-key-1")
 	answer := httptest.NewRecorder()
 	adapter(hello).ServeHTTP(answer, req)
 	fmt.Print(answer.Code, " ", answer.Body)

@@ -21,18 +21,18 @@ const (
 	metadataURL = "https://mcp.example.test/.well-known/oauth-protected-resource/mcp"
 )
 
-// A fixture is a resource with one issuer, reached without sockets, behind the
-// net/http middleware.
+// fixture is a resource with one issuer, behind the net/http middleware. Requests do not use
+// sockets.
 type fixture struct {
 	t      testing.TB
 	issuer *resourcetest.Issuer
 	res    *resource.Resource
-	log    *journal // all that the resource and its keys logged
+	log    *journal // log of the resource and its keys
 	inner  http.HandlerFunc
 	tokens map[string]string // by subject, see tokenOf
 }
 
-// A journal is a log that can be read while others write to it.
+// journal is a log buffer that is safe for concurrent use.
 type journal struct {
 	mu   sync.Mutex
 	text bytes.Buffer
@@ -44,7 +44,7 @@ func (j *journal) Write(p []byte) (int, error) {
 	return j.text.Write(p)
 }
 
-// take returns what was written since it was last asked.
+// take returns the log since the previous call and clears it.
 func (j *journal) take() string {
 	j.mu.Lock()
 	defer j.mu.Unlock()
@@ -87,7 +87,7 @@ func newFixtureWith(t testing.TB, issuer *resourcetest.Issuer, change func(*reso
 	return f
 }
 
-// An answer is all that a client sees of a refusal.
+// answer is a response as the client sees it.
 type answer struct {
 	status    int
 	challenge string
@@ -104,8 +104,8 @@ func (f *fixture) ask(authorization ...string) answer {
 	return f.send(req)
 }
 
-// token mints a token that is a minute old. One issued after the keys were fetched
-// could be signed with a key that is newer still: then a bad signature is not final.
+// token mints a token that is a minute old by default. If a token was issued after the keys
+// were fetched, an even newer key may have signed it, so an invalid signature is not final.
 func (f *fixture) token(t resourcetest.Token) string {
 	if t.IssuedAt.IsZero() {
 		t.IssuedAt = time.Now().Add(-time.Minute)
@@ -120,14 +120,14 @@ func (f *fixture) bearer(token string) answer {
 
 func (f *fixture) send(req *http.Request) answer {
 	f.t.Helper()
-	recorder, passed := httptest.NewRecorder(), false
+	recorder, called := httptest.NewRecorder(), false
 	nethttp.Middleware(f.res)(http.HandlerFunc(func(w http.ResponseWriter, req *http.Request) {
-		passed = true
+		called = true
 		f.inner(w, req)
 	})).ServeHTTP(recorder, req)
 	result := recorder.Result()
-	if passed != (result.StatusCode == http.StatusOK) {
-		f.t.Errorf("status %d, but the inner handler was reached: %v", result.StatusCode, passed)
+	if called != (result.StatusCode == http.StatusOK) {
+		f.t.Errorf("status %d, inner handler called: %v", result.StatusCode, called)
 	}
 	return answerOf(f.t, result)
 }
@@ -145,7 +145,7 @@ func answerOf(t testing.TB, result *http.Response) answer {
 	return answer{result.StatusCode, result.Header.Get("WWW-Authenticate"), string(body)}
 }
 
-// The answers that there are, without scopes.
+// The possible answers without scopes.
 var (
 	accepted    = answer{status: http.StatusOK}
 	bare        = answer{401, `Bearer resource_metadata="` + metadataURL + `"`, `{"error_description":"Authorization is required"}` + "\n"}

@@ -13,12 +13,13 @@ import (
 	"github.com/warder-go/warder/resource/resourcetest"
 )
 
-const client = "1example23456789"
+const clientAudience = "1example23456789"
 
-// claims are changes to those of a good token; nil takes one away.
+// claims are changes to the claims of a valid token; nil removes a claim.
 type claims map[string]any
 
-func (f *fixture) claiming(c claims) string {
+// tokenWithClaims returns a token with the changed claims.
+func (f *fixture) tokenWithClaims(c claims) string {
 	for name, value := range c {
 		if value == nil {
 			c[name] = resourcetest.Remove
@@ -29,121 +30,121 @@ func (f *fixture) claiming(c claims) string {
 
 func TestAudienceClaims(t *testing.T) {
 	for _, row := range []struct {
-		what   string
+		name   string
 		where  []string
 		claims claims
 		want   answer
 	}{
-		{"aud by default", nil, claims{}, accepted},
-		{"no aud by default", nil, claims{"aud": nil}, invalid},
-		{"resource counts for nothing by default", nil, claims{"aud": nil, "resource": identifier}, invalid},
-		{"client_id counts for nothing by default", nil, claims{"aud": nil, "client_id": client}, invalid},
+		{"default: aud", nil, claims{}, accepted},
+		{"default: no aud", nil, claims{"aud": nil}, invalid},
+		{"default: resource is ignored", nil, claims{"aud": nil, "resource": identifier}, invalid},
+		{"default: client_id is ignored", nil, claims{"aud": nil, "client_id": clientAudience}, invalid},
 
-		{"aud of aud and resource", []string{"aud", "resource"}, claims{"resource": "https://other.example"}, accepted},
-		{"resource of aud and resource", []string{"aud", "resource"}, claims{"aud": "account", "resource": identifier}, accepted},
-		{"resource of several", []string{"aud", "resource"}, claims{"aud": nil, "resource": []string{"x", identifier}}, accepted},
-		{"neither", []string{"aud", "resource"}, claims{"aud": "account", "resource": identifier + "/"}, invalid},
-		{"none of both", []string{"aud", "resource"}, claims{"aud": nil}, invalid},
-		{"resource of another type", []string{"aud", "resource"}, claims{"aud": nil, "resource": claims{identifier: identifier}}, invalid},
-		{"resource mixed with numbers", []string{"aud", "resource"}, claims{"aud": nil, "resource": []any{identifier, 1}}, invalid},
-		{"resource spelled otherwise", []string{"aud", "resource"}, claims{"aud": nil, "Resource": identifier}, invalid},
-		{"resource, and beside it another spelling", []string{"aud", "resource"}, claims{"aud": nil, "Resource": "x", "resource": identifier}, invalid},
-		{"only resource, which aud does not stand in for", []string{"resource"}, claims{}, invalid},
+		{"aud and resource: aud matches", []string{"aud", "resource"}, claims{"resource": "https://other.example"}, accepted},
+		{"aud and resource: resource matches", []string{"aud", "resource"}, claims{"aud": "account", "resource": identifier}, accepted},
+		{"aud and resource: one value of resource matches", []string{"aud", "resource"}, claims{"aud": nil, "resource": []string{"x", identifier}}, accepted},
+		{"aud and resource: neither matches", []string{"aud", "resource"}, claims{"aud": "account", "resource": identifier + "/"}, invalid},
+		{"aud and resource: both missing", []string{"aud", "resource"}, claims{"aud": nil}, invalid},
+		{"resource is an object", []string{"aud", "resource"}, claims{"aud": nil, "resource": claims{identifier: identifier}}, invalid},
+		{"resource contains a number", []string{"aud", "resource"}, claims{"aud": nil, "resource": []any{identifier, 1}}, invalid},
+		{"Resource instead of resource", []string{"aud", "resource"}, claims{"aud": nil, "Resource": identifier}, invalid},
+		{"both Resource and resource", []string{"aud", "resource"}, claims{"aud": nil, "Resource": "x", "resource": identifier}, invalid},
+		{"resource only: aud is not used instead", []string{"resource"}, claims{}, invalid},
 
-		{"client", []string{"client_id"}, claims{"aud": nil, "client_id": client, "token_use": "access"}, accepted},
-		{"client without token_use", []string{"client_id"}, claims{"aud": nil, "client_id": client}, accepted},
+		{"client_id matches", []string{"client_id"}, claims{"aud": nil, "client_id": clientAudience, "token_use": "access"}, accepted},
+		{"client_id matches, no token_use", []string{"client_id"}, claims{"aud": nil, "client_id": clientAudience}, accepted},
 		{"another client", []string{"client_id"}, claims{"aud": nil, "client_id": "other"}, invalid},
-		{"a client that calls itself like the resource", []string{"client_id"}, claims{"aud": nil, "client_id": identifier}, invalid},
-		{"an ID token, by token_use", []string{"client_id"}, claims{"aud": nil, "client_id": client, "token_use": "id"}, invalid},
-		{"token_use of another type", []string{"client_id"}, claims{"aud": nil, "client_id": client, "token_use": []string{"access"}}, invalid},
-		{"token_use null", []string{"client_id"}, claims{"aud": nil, "client_id": client, "token_use": resourcetest.Raw("null")}, invalid},
-		{"an ID token, by aud", []string{"client_id"}, claims{"aud": client, "client_id": client}, invalid},
-		{"the client's token for another server", []string{"client_id"}, claims{"aud": "https://other.example", "client_id": client}, invalid},
-		{"the client's token for nobody", []string{"client_id"}, claims{"aud": []string{}, "client_id": client}, invalid},
-		{"the client's token for this very resource", []string{"client_id"}, claims{"aud": identifier, "client_id": client}, invalid},
-		{"azp does not stand in for client_id", []string{"client_id"}, claims{"aud": nil, "client_id": nil, "azp": client}, invalid},
-		{"azp", []string{"azp"}, claims{"aud": nil, "client_id": nil, "azp": client}, accepted},
-		{"azp as an array", []string{"azp"}, claims{"aud": nil, "client_id": nil, "azp": []string{client}}, invalid},
-		{"either", []string{"client_id", "cid"}, claims{"aud": nil, "client_id": nil, "cid": client}, accepted},
+		{"client_id is the identifier of the resource", []string{"client_id"}, claims{"aud": nil, "client_id": identifier}, invalid},
+		{"an ID token, identified by token_use", []string{"client_id"}, claims{"aud": nil, "client_id": clientAudience, "token_use": "id"}, invalid},
+		{"token_use is an array", []string{"client_id"}, claims{"aud": nil, "client_id": clientAudience, "token_use": []string{"access"}}, invalid},
+		{"token_use is null", []string{"client_id"}, claims{"aud": nil, "client_id": clientAudience, "token_use": resourcetest.Raw("null")}, invalid},
+		{"an ID token, identified by aud", []string{"client_id"}, claims{"aud": clientAudience, "client_id": clientAudience}, invalid},
+		{"aud is another server", []string{"client_id"}, claims{"aud": "https://other.example", "client_id": clientAudience}, invalid},
+		{"aud is empty", []string{"client_id"}, claims{"aud": []string{}, "client_id": clientAudience}, invalid},
+		{"aud is this resource", []string{"client_id"}, claims{"aud": identifier, "client_id": clientAudience}, invalid},
+		{"azp is not used instead of client_id", []string{"client_id"}, claims{"aud": nil, "client_id": nil, "azp": clientAudience}, invalid},
+		{"azp matches", []string{"azp"}, claims{"aud": nil, "client_id": nil, "azp": clientAudience}, accepted},
+		{"azp is an array", []string{"azp"}, claims{"aud": nil, "client_id": nil, "azp": []string{clientAudience}}, invalid},
+		{"client_id and cid: cid matches", []string{"client_id", "cid"}, claims{"aud": nil, "client_id": nil, "cid": clientAudience}, accepted},
 	} {
 		f := newFixture(t, func(c *resource.Config, _ *jwks.Config) {
 			c.Issuers[0].AudienceClaims = row.where
 			if slices.ContainsFunc(row.where, func(name string) bool { return name != "aud" && name != "resource" }) {
-				c.Issuers[0].Audiences = []string{client}
+				c.Issuers[0].Audiences = []string{clientAudience}
 			}
 		})
-		f.expect(row.what, f.bearer(f.claiming(row.claims)), row.want)
+		f.expect(row.name, f.bearer(f.tokenWithClaims(row.claims)), row.want)
 	}
 }
 
-// token_use is looked at whatever is configured: an ID token that says so never passes.
+// token_use is checked in every configuration, so an ID token with it is always rejected.
 func TestTokenUse(t *testing.T) {
 	f := newFixture(t, nil)
 	for use, want := range map[any]answer{"access": accepted, "access_token": accepted, "id": invalid, "refresh": invalid, "Access": accepted, "": invalid, 1: invalid} {
-		f.expect(fmt.Sprint(use), f.bearer(f.claiming(claims{"token_use": use})), want)
+		f.expect(fmt.Sprint(use), f.bearer(f.tokenWithClaims(claims{"token_use": use})), want)
 	}
 	f.log.take()
-	f.bearer(f.claiming(claims{"token_use": "id"}))
+	f.bearer(f.tokenWithClaims(claims{"token_use": "id"}))
 	if log := f.log.take(); !strings.Contains(log, `"reason":"token_type"`) || !strings.Contains(log, `"got":"token_use id","want":"token_use Bearer, DPoP, access, access_token, JWT, at+jwt"`) {
 		t.Errorf("log is %s", log)
 	}
 }
 
-// A token can't have the hash of itself: one that has that of an access token, or of a
-// code, is an ID token, whatever its aud and its typ say (OpenID Connect Core §3.1.3.6,
+// A token with the hash of an access token or of a code is an ID token, whatever its aud and
+// typ are, because a token cannot contain its own hash (OpenID Connect Core §3.1.3.6,
 // §3.3.2.11).
-func TestHashOfAnAccessToken(t *testing.T) {
+func TestTokenHashClaims(t *testing.T) {
 	f := newFixture(t, nil)
-	for what, row := range map[string]struct {
+	for name, row := range map[string]struct {
 		claims claims
 		want   answer
 	}{
-		"at_hash":                 {claims{"at_hash": "o2XqsPOyTWvCYzUlSNd0WQ"}, invalid},
-		"c_hash":                  {claims{"c_hash": "o2XqsPOyTWvCYzUlSNd0WQ"}, invalid},
-		"none":                    {claims{"at_hash": nil}, accepted},
-		"one that is no string":   {claims{"at_hash": 1}, invalid},
-		"another spelling of it":  {claims{"At_Hash": "x"}, invalid},
-		"a hash of another thing": {claims{"s_hash": "x"}, accepted},
+		"at_hash":             {claims{"at_hash": "o2XqsPOyTWvCYzUlSNd0WQ"}, invalid},
+		"c_hash":              {claims{"c_hash": "o2XqsPOyTWvCYzUlSNd0WQ"}, invalid},
+		"neither":             {claims{"at_hash": nil}, accepted},
+		"at_hash is a number": {claims{"at_hash": 1}, invalid},
+		"At_Hash":             {claims{"At_Hash": "x"}, invalid},
+		"s_hash":              {claims{"s_hash": "x"}, accepted},
 	} {
-		f.expect(what, f.bearer(f.claiming(row.claims)), row.want)
+		f.expect(name, f.bearer(f.tokenWithClaims(row.claims)), row.want)
 	}
 	f.log.take()
-	f.bearer(f.claiming(claims{"at_hash": "x"}))
+	f.bearer(f.tokenWithClaims(claims{"at_hash": "x"}))
 	if log := f.log.take(); !strings.Contains(log, `"reason":"token_type"`) || !strings.Contains(log, `"got":"an ID token, with at_hash","want":"an access token"`) {
 		t.Errorf("log is %s", log)
 	}
 }
 
-// One who trusts answers without aud still has an aud that is there checked.
-func TestAudienceClaimsBesideTrust(t *testing.T) {
-	for what, row := range map[string]struct {
+// With TrustAnswersWithoutAudience, an audience in the answer is still checked.
+func TestTrustAnswersWithoutAudience(t *testing.T) {
+	for name, row := range map[string]struct {
 		claims claims
 		want   answer
 	}{
-		"nothing said":                 {claims{"aud": nil}, accepted},
-		"said in resource":             {claims{"aud": nil, "resource": identifier}, accepted},
-		"aud says somebody else":       {claims{"aud": "https://other.example"}, invalid},
-		"resource says somebody else":  {claims{"aud": nil, "resource": "https://other.example"}, invalid},
-		"resource says what it is not": {claims{"aud": nil, "resource": 1}, invalid},
-		"resource says it twice":       {claims{"aud": nil, "resource": "https://other.example", "Resource": "x"}, invalid},
+		"no audience":                {claims{"aud": nil}, accepted},
+		"resource matches":           {claims{"aud": nil, "resource": identifier}, accepted},
+		"aud is another server":      {claims{"aud": "https://other.example"}, invalid},
+		"resource is another server": {claims{"aud": nil, "resource": "https://other.example"}, invalid},
+		"resource is a number":       {claims{"aud": nil, "resource": 1}, invalid},
+		"both Resource and resource": {claims{"aud": nil, "resource": "https://other.example", "Resource": "x"}, invalid},
 	} {
 		f := newFixture(t, func(c *resource.Config, k *jwks.Config) {
-			c.Opaque = &resource.Issuer{Verifier: saying(k.Issuer+"/opaque", row.claims), AudienceClaims: []string{"resource"}, TrustAnswersWithoutAudience: true}
+			c.Opaque = &resource.Issuer{Verifier: verifierWithClaims(k.Issuer+"/opaque", row.claims), AudienceClaims: []string{"resource"}, TrustAnswersWithoutAudience: true}
 		})
-		f.expect(what, f.bearer("opaque-token"), row.want)
+		f.expect(name, f.bearer("opaque-token"), row.want)
 	}
 }
 
-// saying is a verifier that answers with these claims.
-func saying(issuer string, c claims) resource.Verifier {
+// verifierWithClaims returns a verifier that answers with iss, sub and these claims.
+func verifierWithClaims(issuer string, c claims) resource.Verifier {
 	return verifierFunc{issuer, func() (*resource.Claims, error) {
-		said := claims{"iss": issuer, "sub": "alice"}
+		members := claims{"iss": issuer, "sub": "alice"}
 		for name, value := range c {
 			if value != nil {
-				said[name] = value
+				members[name] = value
 			}
 		}
-		object, err := json.Marshal(said)
+		object, err := json.Marshal(members)
 		if err != nil {
 			return nil, err
 		}
@@ -154,45 +155,45 @@ func saying(issuer string, c claims) resource.Verifier {
 func TestScopesAndRoles(t *testing.T) {
 	many := func(text string, n int) (list []string) { return strings.Fields(strings.Repeat(text+" ", n)) }
 	for _, row := range []struct {
-		what   string
+		name   string
 		issuer resource.Issuer
 		claims claims
 		want   string // Scopes, AllScopes and Roles
 	}{
-		{"scope by default", resource.Issuer{}, claims{"scope": "a b", "scp": "c", "permissions": []string{"d"}, "roles": []string{"a"}}, "[a b] [a b] []"},
-		{"a claim of its own", resource.Issuer{ScopeClaim: "permissions"}, claims{"scope": "a", "permissions": []string{"b", "c"}}, "[b c] [b c] []"},
-		{"a claim of its own, as a string", resource.Issuer{ScopeClaim: "permissions"}, claims{"permissions": " b  c "}, "[b c] [b c] []"},
-		{"a claim that is absent: scope does not stand in", resource.Issuer{ScopeClaim: "permissions"}, claims{"scope": "a"}, "[] [] []"},
-		{"a claim of another type", resource.Issuer{ScopeClaim: "permissions"}, claims{"permissions": claims{"a": true}}, "[] [] []"},
-		{"a claim with one number", resource.Issuer{ScopeClaim: "permissions"}, claims{"permissions": []any{"a", 1}}, "[] [] []"},
-		{"another spelling of it", resource.Issuer{ScopeClaim: "permissions"}, claims{"Permissions": "a"}, "[] [] []"},
-		{"its name with dots and slashes", resource.Issuer{ScopeClaim: "https://example.com/scopes.v1"}, claims{"https://example.com/scopes.v1": "a"}, "[a] [a] []"},
-		{"inside of another", resource.Issuer{ScopeClaim: "/a/b~1c~0d"}, claims{"a": claims{"b/c~d": "x"}}, "[x] [x] []"},
-		{"inside of what is no object", resource.Issuer{ScopeClaim: "/a/b"}, claims{"a": "b"}, "[] [] []"},
-		{"a name that begins with a slash", resource.Issuer{ScopeClaim: "/~1a"}, claims{"/a": "x"}, "[x] [x] []"},
-		{"an array has no members", resource.Issuer{ScopeClaim: "/a/0"}, claims{"a": []string{"x"}}, "[] [] []"},
-		{"a thousand", resource.Issuer{ScopeClaim: "permissions"}, claims{"permissions": many("a", maxScopes)}, fmt.Sprint(many("a", 1000), many("a", 1000), "[]")},
-		{"one more", resource.Issuer{ScopeClaim: "permissions"}, claims{"permissions": many("a", maxScopes+1)}, "refused"},
+		{"default: scope", resource.Issuer{}, claims{"scope": "a b", "scp": "c", "permissions": []string{"d"}, "roles": []string{"a"}}, "[a b] [a b] []"},
+		{"another claim, an array", resource.Issuer{ScopeClaim: "permissions"}, claims{"scope": "a", "permissions": []string{"b", "c"}}, "[b c] [b c] []"},
+		{"another claim, a string", resource.Issuer{ScopeClaim: "permissions"}, claims{"permissions": " b  c "}, "[b c] [b c] []"},
+		{"another claim, missing: scope is not used instead", resource.Issuer{ScopeClaim: "permissions"}, claims{"scope": "a"}, "[] [] []"},
+		{"another claim, an object", resource.Issuer{ScopeClaim: "permissions"}, claims{"permissions": claims{"a": true}}, "[] [] []"},
+		{"another claim, an array that contains a number", resource.Issuer{ScopeClaim: "permissions"}, claims{"permissions": []any{"a", 1}}, "[] [] []"},
+		{"another claim, in different case", resource.Issuer{ScopeClaim: "permissions"}, claims{"Permissions": "a"}, "[] [] []"},
+		{"a claim name with dots and slashes", resource.Issuer{ScopeClaim: "https://example.com/scopes.v1"}, claims{"https://example.com/scopes.v1": "a"}, "[a] [a] []"},
+		{"a nested claim", resource.Issuer{ScopeClaim: "/a/b~1c~0d"}, claims{"a": claims{"b/c~d": "x"}}, "[x] [x] []"},
+		{"a claim nested in a string", resource.Issuer{ScopeClaim: "/a/b"}, claims{"a": "b"}, "[] [] []"},
+		{"a claim name that begins with a slash", resource.Issuer{ScopeClaim: "/~1a"}, claims{"/a": "x"}, "[x] [x] []"},
+		{"a claim nested in an array", resource.Issuer{ScopeClaim: "/a/0"}, claims{"a": []string{"x"}}, "[] [] []"},
+		{"1,000 scopes", resource.Issuer{ScopeClaim: "permissions"}, claims{"permissions": many("a", maxScopes)}, fmt.Sprint(many("a", 1000), many("a", 1000), "[]")},
+		{"1,001 scopes", resource.Issuer{ScopeClaim: "permissions"}, claims{"permissions": many("a", maxScopes+1)}, "rejected"},
 
 		{"a prefix", resource.Issuer{ScopePrefix: "api://mcp/"}, claims{"scp": "read write"}, "[api://mcp/read api://mcp/write] [api://mcp/read api://mcp/write also] []"},
-		{"a prefix that is there already", resource.Issuer{ScopePrefix: "api://mcp/"}, claims{"scp": "api://mcp/read"}, "[api://mcp/api://mcp/read] [api://mcp/api://mcp/read] []"},
-		{"a prefix makes no scope of what is none", resource.Issuer{ScopePrefix: "api://mcp/"}, claims{"scp": []string{"", "a b", "read"}}, "[api://mcp/read] [api://mcp/read also] []"},
-		{"a prefix for no scopes", resource.Issuer{ScopePrefix: "api://mcp/"}, claims{}, "[] [] []"},
+		{"a prefix that the scope already has", resource.Issuer{ScopePrefix: "api://mcp/"}, claims{"scp": "api://mcp/read"}, "[api://mcp/api://mcp/read] [api://mcp/api://mcp/read] []"},
+		{"a prefix is not added to invalid scopes", resource.Issuer{ScopePrefix: "api://mcp/"}, claims{"scp": []string{"", "a b", "read"}}, "[api://mcp/read] [api://mcp/read also] []"},
+		{"a prefix without scopes", resource.Issuer{ScopePrefix: "api://mcp/"}, claims{}, "[] [] []"},
 
 		{"roles", resource.Issuer{RoleClaim: "roles"}, claims{"roles": []string{"api://mcp/read", "Writer"}}, "[] [] [api://mcp/read Writer]"},
-		{"one role, not cut at the space", resource.Issuer{RoleClaim: "roles"}, claims{"roles": "Domain Admins"}, "[] [] [Domain Admins]"},
-		{"an empty role is none", resource.Issuer{RoleClaim: "roles"}, claims{"roles": ""}, "[] [] []"},
-		{"roles of another type", resource.Issuer{RoleClaim: "roles"}, claims{"roles": claims{"admin": true}}, "[] [] []"},
-		{"roles inside of another claim", resource.Issuer{RoleClaim: "/realm_access/roles"}, claims{"realm_access": claims{"roles": []string{"admin"}}}, "[] [] [admin]"},
-		{"a name with a dot is a name", resource.Issuer{RoleClaim: "realm_access.roles"}, claims{"realm_access": claims{"roles": []string{"admin"}}}, "[] [] []"},
-		{"a thousand roles", resource.Issuer{RoleClaim: "roles"}, claims{"roles": many("a", maxRoles)}, fmt.Sprint("[] [] ", many("a", 1000))},
-		{"one role more", resource.Issuer{RoleClaim: "roles"}, claims{"roles": many("a", maxRoles+1)}, "refused"},
+		{"one role that contains a space", resource.Issuer{RoleClaim: "roles"}, claims{"roles": "Domain Admins"}, "[] [] [Domain Admins]"},
+		{"an empty role is ignored", resource.Issuer{RoleClaim: "roles"}, claims{"roles": ""}, "[] [] []"},
+		{"roles is an object", resource.Issuer{RoleClaim: "roles"}, claims{"roles": claims{"admin": true}}, "[] [] []"},
+		{"roles in a nested claim", resource.Issuer{RoleClaim: "/realm_access/roles"}, claims{"realm_access": claims{"roles": []string{"admin"}}}, "[] [] [admin]"},
+		{"a dot in a claim name is not a separator", resource.Issuer{RoleClaim: "realm_access.roles"}, claims{"realm_access": claims{"roles": []string{"admin"}}}, "[] [] []"},
+		{"1,000 roles", resource.Issuer{RoleClaim: "roles"}, claims{"roles": many("a", maxRoles)}, fmt.Sprint("[] [] ", many("a", 1000))},
+		{"1,001 roles", resource.Issuer{RoleClaim: "roles"}, claims{"roles": many("a", maxRoles+1)}, "rejected"},
 
-		{"a role that counts as a scope, and what it implies", resource.Issuer{ScopePrefix: "api://mcp/", RoleClaim: "roles", RoleScopes: map[string][]string{"Reader": {"api://mcp/read"}}},
+		{"a role with a scope that implies another", resource.Issuer{ScopePrefix: "api://mcp/", RoleClaim: "roles", RoleScopes: map[string][]string{"Reader": {"api://mcp/read"}}},
 			claims{"roles": []string{"Reader", "Other"}}, "[] [api://mcp/read also] [Reader Other]"},
-		{"another spelling of the role", resource.Issuer{RoleClaim: "roles", RoleScopes: map[string][]string{"Reader": {"api://mcp/read"}}},
+		{"the role in different case", resource.Issuer{RoleClaim: "roles", RoleScopes: map[string][]string{"Reader": {"api://mcp/read"}}},
 			claims{"roles": []string{"reader"}}, "[] [] [reader]"},
-		{"a scope that is called like the role", resource.Issuer{RoleClaim: "roles", RoleScopes: map[string][]string{"Reader": {"api://mcp/read"}}},
+		{"a scope with the name of the role", resource.Issuer{RoleClaim: "roles", RoleScopes: map[string][]string{"Reader": {"api://mcp/read"}}},
 			claims{"scope": "Reader"}, "[Reader] [Reader] []"},
 	} {
 		f := newFixture(t, func(c *resource.Config, _ *jwks.Config) {
@@ -200,32 +201,32 @@ func TestScopesAndRoles(t *testing.T) {
 			c.Issuers[0] = row.issuer
 			c.Metadata.ScopesSupported, c.ScopeOptions.Implies = []string{"api://mcp/read"}, map[string][]string{"api://mcp/read": {"also"}}
 		})
-		got := "refused"
+		got := "rejected"
 		f.inner = func(_ http.ResponseWriter, req *http.Request) {
 			caller, _ := resource.FromContext(req.Context())
 			got = fmt.Sprint(caller.Scopes(), caller.AllScopes(), caller.Roles())
 		}
-		f.bearer(f.claiming(row.claims))
+		f.bearer(f.tokenWithClaims(row.claims))
 		if got = strings.ReplaceAll(got, "][", "] ["); got != strings.ReplaceAll(row.want, "][", "] [") {
-			t.Errorf("%s (-want +got)\n- %s\n+ %s", row.what, row.want, got)
+			t.Errorf("%s (-want +got)\n- %s\n+ %s", row.name, row.want, got)
 		}
 	}
 }
 
-// What a role counts as is never asked of a client, and the log has both vocabularies.
-func TestRolesStayOutOfChallenges(t *testing.T) {
+// A challenge never names scopes granted by roles. The log has both scopes and roles.
+func TestRolesNotInChallenges(t *testing.T) {
 	f := newFixture(t, func(c *resource.Config, _ *jwks.Config) {
 		c.Scopes, c.ScopeOptions.StepUp = []string{"read"}, resource.StepUpKeepGranted
 		c.ScopeOptions.Implies = map[string][]string{"write": {"list"}}
 		c.Issuers[0].RoleClaim, c.Issuers[0].RoleScopes = "roles", map[string][]string{"Writer": {"write"}}
 	})
-	f.expect("a role", f.bearer(f.claiming(claims{"scope": "list", "roles": []string{"Writer", "read"}})), insufficient("read list"))
+	f.expect("a role", f.bearer(f.tokenWithClaims(claims{"scope": "list", "roles": []string{"Writer", "read"}})), insufficient("read list"))
 	if log := f.log.take(); !strings.Contains(log, `"got":"list; roles: Writer, read","want":"read list"`) {
 		t.Errorf("log is %s", log)
 	}
 }
 
-func TestRolesOfACaller(t *testing.T) {
+func TestCallerRoles(t *testing.T) {
 	f := newFixture(t, func(c *resource.Config, _ *jwks.Config) { c.Issuers[0].RoleClaim = "roles" })
 	f.inner = func(_ http.ResponseWriter, req *http.Request) {
 		caller, _ := resource.FromContext(req.Context())
@@ -239,54 +240,54 @@ func TestRolesOfACaller(t *testing.T) {
 			t.Errorf("encoded and decoded: %s, error %v", encoded, err)
 		}
 	}
-	f.expect("a role", f.bearer(f.claiming(claims{"roles": []string{"admin"}})), accepted)
+	f.expect("a role", f.bearer(f.tokenWithClaims(claims{"roles": []string{"admin"}})), accepted)
 }
 
 func TestIssuerMistakes(t *testing.T) {
 	pattern := verifierFunc{issuer: "https://login.example.test/{tenantid}/v2.0"}
 	for _, row := range []struct {
-		what   string
+		name   string
 		change func(*resource.Issuer)
 		want   string
 	}{
-		{"a claim that is no audience", func(i *resource.Issuer) { i.AudienceClaims = []string{"sub"} }, `Issuers[0].AudienceClaims[0]: "sub" is none of ["appid" "aud" "azp" "cid" "client_id" "resource"]`},
-		{"a claim twice", func(i *resource.Issuer) { i.AudienceClaims = []string{"aud", "aud"} }, `Issuers[0].AudienceClaims[1]: duplicate claim "aud"`},
-		{"aud beside a client", func(i *resource.Issuer) { i.AudienceClaims, i.Audiences = []string{"aud", "client_id"}, []string{"x"} }, "Issuers[0].AudienceClaims: claims that name a client cannot be combined with aud and resource: the aud of an ID token is the client"},
-		{"a client, but nobody named", func(i *resource.Issuer) { i.AudienceClaims = []string{"azp"} }, "Issuers[0].Audiences: empty; name the clients that are used for this resource alone"},
-		{"RFC 9068 with another claim", func(i *resource.Issuer) { i.AudienceClaims, i.StrictRFC9068 = []string{"resource"}, true }, "Issuers[0].AudienceClaims: StrictRFC9068 is set, and RFC 9068 §2.2 has the audience in aud"},
+		{"a claim that cannot hold an audience", func(i *resource.Issuer) { i.AudienceClaims = []string{"sub"} }, `Issuers[0].AudienceClaims[0]: "sub" is none of ["appid" "aud" "azp" "cid" "client_id" "resource"]`},
+		{"a duplicate claim", func(i *resource.Issuer) { i.AudienceClaims = []string{"aud", "aud"} }, `Issuers[0].AudienceClaims[1]: duplicate claim "aud"`},
+		{"aud with a client claim", func(i *resource.Issuer) { i.AudienceClaims, i.Audiences = []string{"aud", "client_id"}, []string{"x"} }, "Issuers[0].AudienceClaims: claims that name a client cannot be combined with aud and resource: the aud of an ID token is the client"},
+		{"a client claim without Audiences", func(i *resource.Issuer) { i.AudienceClaims = []string{"azp"} }, "Issuers[0].Audiences: empty; name the clients that are used for this resource alone"},
+		{"StrictRFC9068 with another claim", func(i *resource.Issuer) { i.AudienceClaims, i.StrictRFC9068 = []string{"resource"}, true }, "Issuers[0].AudienceClaims: StrictRFC9068 is set, and RFC 9068 §2.2 has the audience in aud"},
 		{"a pointer with an empty step", func(i *resource.Issuer) { i.ScopeClaim = "/a//b" }, `Issuers[0].ScopeClaim: "/a//b" has an empty step`},
-		{"a pointer to a claim of its own", func(i *resource.Issuer) { i.RoleClaim = "/scope" }, `Issuers[0].RoleClaim: "/scope" is one claim: write "scope"`},
-		{"a pointer with a lone tilde", func(i *resource.Issuer) { i.RoleClaim = "/a~2" }, `Issuers[0].RoleClaim: "/a~2" has a ~ that is neither ~0 nor ~1 (RFC 6901 §3)`},
-		{"scopes out of who the client is", func(i *resource.Issuer) { i.ScopeClaim = "client_id" }, `Issuers[0].ScopeClaim: "client_id" identifies the caller; it cannot determine what the caller may do`},
-		{"roles out of the subject", func(i *resource.Issuer) { i.RoleClaim = "sub" }, `Issuers[0].RoleClaim: "sub" identifies the caller; it cannot determine what the caller may do`},
-		{"roles where scopes are", func(i *resource.Issuer) { i.ScopeClaim, i.RoleClaim = "p", "p" }, `Issuers[0].RoleClaim: "p" holds scopes; roles must not mix with them`},
-		{"roles in scope", func(i *resource.Issuer) { i.RoleClaim = "scope" }, `Issuers[0].RoleClaim: "scope" holds scopes; roles must not mix with them`},
-		{"scopes for roles that are nowhere", func(i *resource.Issuer) { i.RoleScopes = map[string][]string{"a": {"a"}} }, "Issuers[0].RoleScopes: RoleClaim is empty, so there are no roles"},
+		{"a pointer to a top-level claim", func(i *resource.Issuer) { i.RoleClaim = "/scope" }, `Issuers[0].RoleClaim: "/scope" is one claim: write "scope"`},
+		{"a pointer with an invalid tilde", func(i *resource.Issuer) { i.RoleClaim = "/a~2" }, `Issuers[0].RoleClaim: "/a~2" has a ~ that is neither ~0 nor ~1 (RFC 6901 §3)`},
+		{"scopes from client_id", func(i *resource.Issuer) { i.ScopeClaim = "client_id" }, `Issuers[0].ScopeClaim: "client_id" identifies the caller; it cannot determine what the caller may do`},
+		{"roles from sub", func(i *resource.Issuer) { i.RoleClaim = "sub" }, `Issuers[0].RoleClaim: "sub" identifies the caller; it cannot determine what the caller may do`},
+		{"roles from the claim of the scopes", func(i *resource.Issuer) { i.ScopeClaim, i.RoleClaim = "p", "p" }, `Issuers[0].RoleClaim: "p" holds scopes; roles must not mix with them`},
+		{"roles from scope", func(i *resource.Issuer) { i.RoleClaim = "scope" }, `Issuers[0].RoleClaim: "scope" holds scopes; roles must not mix with them`},
+		{"RoleScopes without RoleClaim", func(i *resource.Issuer) { i.RoleScopes = map[string][]string{"a": {"a"}} }, "Issuers[0].RoleScopes: RoleClaim is empty, so there are no roles"},
 		{"an empty role", func(i *resource.Issuer) { i.RoleClaim, i.RoleScopes = "roles", map[string][]string{"": {"a"}} }, "Issuers[0].RoleScopes: empty role"},
 		{"a role with a malformed scope", func(i *resource.Issuer) { i.RoleClaim, i.RoleScopes = "roles", map[string][]string{"r": {"a b"}} }, `Issuers[0].RoleScopes["r"]: "a b" is not a scope: use printable ASCII without space, quote and backslash (RFC 6749 §3.3)`},
 		{"a prefix with a space", func(i *resource.Issuer) { i.ScopePrefix = "a b" }, `Issuers[0].ScopePrefix: "a b" cannot begin a scope: use at most 512 bytes of printable ASCII without space, quote and backslash`},
 		{"a prefix that is too long", func(i *resource.Issuer) { i.ScopePrefix = strings.Repeat("r", maxScopePrefixBytes+1) }, "cannot begin a scope: use at most 512 bytes"},
-		{"a prefix of 512 bytes that nothing begins with", func(i *resource.Issuer) { i.ScopePrefix = strings.Repeat("r", maxScopePrefixBytes) }, "write scopes as clients request them"},
+		{"a prefix of 512 bytes that no scope begins with", func(i *resource.Issuer) { i.ScopePrefix = strings.Repeat("r", maxScopePrefixBytes) }, "write scopes as clients request them"},
 		{"a pattern without tenants", func(i *resource.Issuer) { i.Verifier = pattern }, `Issuers[0].Tenants: nil, but issuer "https://login.example.test/{tenantid}/v2.0" is a pattern; list the allowed tenants`},
 		{"tenants without a pattern", func(i *resource.Issuer) { i.Tenants = &resource.Tenants{Allow: []string{"a"}} }, `Issuers[0].Tenants: issuer "https://auth.example.test" is not a pattern; write {tenantid} for its tenant`},
-		{"a pattern without a slot of its own", func(i *resource.Issuer) {
+		{"a pattern whose variable is not a whole segment", func(i *resource.Issuer) {
 			i.Verifier, i.Tenants = verifierFunc{issuer: "https://{tenantid}.example.test"}, &resource.Tenants{Allow: []string{"a"}}
 		}, "Issuers[0].Verifier: {tenantid} must be a whole segment of the path"},
-		{"any tenant", func(i *resource.Issuer) { i.Verifier, i.Tenants = pattern, &resource.Tenants{} }, "Issuers[0].Tenants: set exactly one of Allow and AllowFunc; there is no way to allow any tenant"},
-		{"two lists", func(i *resource.Issuer) {
+		{"neither Allow nor AllowFunc", func(i *resource.Issuer) { i.Verifier, i.Tenants = pattern, &resource.Tenants{} }, "Issuers[0].Tenants: set exactly one of Allow and AllowFunc; there is no way to allow any tenant"},
+		{"both Allow and AllowFunc", func(i *resource.Issuer) {
 			i.Verifier, i.Tenants = pattern, &resource.Tenants{Allow: []string{"a"}, AllowFunc: func(string) bool { return true }}
 		}, "Issuers[0].Tenants: set exactly one of Allow and AllowFunc; there is no way to allow any tenant"},
-		{"a wildcard for a tenant", func(i *resource.Issuer) { i.Verifier, i.Tenants = pattern, &resource.Tenants{Allow: []string{"*"}} }, `Issuers[0].Tenants.Allow[0]: "*" cannot be a path segment of an issuer: use letters, digits, "-", "_" and "."`},
-		{"a tenant's issuer as audience", func(i *resource.Issuer) {
+		{"a wildcard as a tenant", func(i *resource.Issuer) { i.Verifier, i.Tenants = pattern, &resource.Tenants{Allow: []string{"*"}} }, `Issuers[0].Tenants.Allow[0]: "*" cannot be a path segment of an issuer: use letters, digits, "-", "_" and "."`},
+		{"the issuer of a tenant as an audience", func(i *resource.Issuer) {
 			i.Verifier, i.Tenants, i.Audiences = pattern, &resource.Tenants{Allow: []string{"a"}}, []string{"https://login.example.test/a/v2.0"}
 		}, `Issuers[0].Audiences[0]: "https://login.example.test/a/v2.0" is the issuer itself, whose tokens for itself are not for this resource`},
-		{"nowhere to log in", func(i *resource.Issuer) { i.Verifier, i.Tenants = pattern, &resource.Tenants{Allow: []string{"a"}} }, "AuthorizationServers: none; name where clients of tenants and of ResolveIssuer's issuers log in"},
+		{"no authorization servers in the metadata", func(i *resource.Issuer) { i.Verifier, i.Tenants = pattern, &resource.Tenants{Allow: []string{"a"}} }, "AuthorizationServers: none; name where clients of tenants and of ResolveIssuer's issuers log in"},
 	} {
 		given := resource.Issuer{Verifier: verifier(t)}
 		row.change(&given)
 		_, err := resource.New(resource.Config{Identifier: identifier, Issuers: []resource.Issuer{given}, Scopes: []string{"read"}})
 		if err == nil || !strings.Contains(err.Error(), row.want) {
-			t.Errorf("%s (-want +got)\n- %s\n+ %v", row.what, row.want, err)
+			t.Errorf("%s (-want +got)\n- %s\n+ %v", row.name, row.want, err)
 		}
 	}
 }

@@ -18,7 +18,7 @@ import (
 	"github.com/warder-go/warder/resource/resourcetest"
 )
 
-// series are the numbers of a resource, by the rest of their line.
+// series returns the values of the metrics, by name and labels without the label resource.
 func (f *fixture) series() map[string]string {
 	f.t.Helper()
 	registry := prometheus.NewRegistry()
@@ -48,9 +48,9 @@ func (f *fixture) expectSeries(want map[string]string) {
 	}
 }
 
-func TestMetricsOfTheMemory(t *testing.T) {
+func TestCacheMetrics(t *testing.T) {
 	f := newFixture(t, func(c *resource.Config, _ *jwks.Config) { c.Limits.CacheEntries = 2 })
-	for _, subject := range []string{"a", "b", "b", "b", "c"} { // c pushes a out
+	for _, subject := range []string{"a", "b", "b", "b", "c"} { // c evicts a
 		f.bearer(f.tokenOf(subject))
 	}
 	f.expectSeries(map[string]string{
@@ -66,16 +66,16 @@ func TestMetricsOfTheMemory(t *testing.T) {
 	f.res.ForgetSubject(f.issuer.Identifier(), "c")
 	f.expectSeries(map[string]string{
 		"warder_remembered_entries": "0", "warder_remembered_bytes": "0",
-		"warder_remembered_evictions_total": "1", // what is taken out on purpose is none
+		"warder_remembered_evictions_total": "1", // Forget does not count as eviction
 	})
-	t.Run("without memory", func(t *testing.T) {
+	t.Run("without a cache", func(t *testing.T) {
 		f := newFixture(t, func(c *resource.Config, _ *jwks.Config) { c.Limits.CacheTTL = -1 })
 		f.bearer(f.tokenOf("a"))
 		f.expectSeries(map[string]string{"warder_remembered_entries": "0", "warder_remembered_hits_total": "0"})
 	})
 }
 
-// tokenOf mints the same token for the same subject.
+// tokenOf returns the same token each time for a subject.
 func (f *fixture) tokenOf(subject string) string {
 	if f.tokens == nil {
 		f.tokens = map[string]string{}
@@ -86,8 +86,8 @@ func (f *fixture) tokenOf(subject string) string {
 	return f.tokens[subject]
 }
 
-// A token that is remembered no longer because its time or key is over is no hit.
-func TestUseOfWhatIsOverIsNoHit(t *testing.T) {
+// The use of a cached token that has expired, or whose key was withdrawn, is not a hit.
+func TestExpiredEntryIsNotAHit(t *testing.T) {
 	inBubble(t, func(c *resource.Config, _ *jwks.Config) { c.Limits.CacheTTL = 24 * time.Hour }, func(t *testing.T, f *fixture) {
 		token := f.token(resourcetest.Token{Lifetime: 2 * time.Minute})
 		f.bearer(token)
@@ -97,10 +97,10 @@ func TestUseOfWhatIsOverIsNoHit(t *testing.T) {
 	})
 }
 
-func TestMetricsOfVerification(t *testing.T) {
+func TestVerificationMetrics(t *testing.T) {
 	f := newFixture(t, func(c *resource.Config, _ *jwks.Config) {
 		c.Opaque = &resource.Issuer{Verifier: oneToken{}}
-		c.Credentials.Headers = map[string]resource.HeaderVerifier{"X-Key": noKeys{}}
+		c.Credentials.Headers = map[string]resource.HeaderVerifier{"X-Key": rejectingHeaderVerifier{}}
 	})
 	count := func(credential string) uint64 {
 		registry := prometheus.NewRegistry()
@@ -119,12 +119,12 @@ func TestMetricsOfVerification(t *testing.T) {
 		t.Fatalf("no series for %s", credential)
 		return 0
 	}
-	good := f.token(resourcetest.Token{})
-	for range 3 { // verified once
-		f.bearer(good)
+	valid := f.token(resourcetest.Token{})
+	for range 3 { // verified once, then cached
+		f.bearer(valid)
 	}
 	f.bearer(f.token(resourcetest.Token{Fault: resourcetest.WrongSignature}))
-	f.bearer(f.token(resourcetest.Token{Audience: "account"})) // not verified: the screen refuses it
+	f.bearer(f.token(resourcetest.Token{Audience: "account"})) // rejected by the claim checks, before verification
 	f.bearer("opaque")
 	req := rpcRequest("", "")
 	req.Header.Set("X-Key", "key")
@@ -153,9 +153,9 @@ func TestScopeChallengesByOperation(t *testing.T) {
 		return fmt.Sprintf(`{"jsonrpc":"2.0","id":1,"method":"resources/read","params":{"uri":%q}}`, uri)
 	}
 	for _, body := range []string{
-		rpc("tools/list", ""), rpc("tools/call", "delete"), rpc("tools/call", "unheard of"), rpc("prompts/get", "greet"),
+		rpcMessage("tools/list", ""), rpcMessage("tools/call", "delete"), rpcMessage("tools/call", "unknown"), rpcMessage("prompts/get", "greet"),
 		read("file:///a"), read("db://x"), read("x://7"),
-		"[" + rpc("tools/list", "") + "," + rpc("tools/call", "delete") + "]",
+		"[" + rpcMessage("tools/list", "") + "," + rpcMessage("tools/call", "delete") + "]",
 	} {
 		if _, refusal := f.res.Authenticate(rpcRequest(body, token)); refusal == nil || refusal.Reason != resource.ReasonInsufficientScope {
 			t.Errorf("%s: got %+v", body, refusal)
@@ -181,8 +181,8 @@ func TestScopeChallengesByOperation(t *testing.T) {
 	}
 }
 
-// Whatever clients send, the number of series stays what it was (bad-inputs 263).
-func TestClientsMakeNoSeries(t *testing.T) {
+// No request can increase the number of series (bad-inputs 263).
+func TestClientsCannotCreateSeries(t *testing.T) {
 	f := newFixture(t, func(c *resource.Config, _ *jwks.Config) {
 		c.Scopes = []string{"read"}
 		c.Operations = resource.Operations{Tools: map[string][]string{"delete": {"admin"}}}
@@ -198,9 +198,9 @@ func TestClientsMakeNoSeries(t *testing.T) {
 	}
 	before := names()
 	if n := strings.Count(before, "\n"); n < 80 {
-		t.Errorf("only %d series from the start", n)
+		t.Errorf("%d series before the first request, want at least 80", n)
 	}
-	good := f.token(resourcetest.Token{Scope: "read"})
+	valid := f.token(resourcetest.Token{Scope: "read"})
 	for i := range 10_000 {
 		n := fmt.Sprint(i)
 		switch i % 4 {
@@ -209,7 +209,7 @@ func TestClientsMakeNoSeries(t *testing.T) {
 		case 1:
 			f.bearer(f.token(resourcetest.Token{Scope: "s" + n, Subject: n, Claims: map[string]any{"iss": "https://" + n + ".example"}}))
 		case 2:
-			req := rpcRequest(rpc("tools/call", n), good)
+			req := rpcRequest(rpcMessage("tools/call", n), valid)
 			req.Header.Set("Mcp-Method", "tools/call")
 			f.send(req)
 		case 3:
@@ -221,8 +221,8 @@ func TestClientsMakeNoSeries(t *testing.T) {
 	}
 }
 
-// A verifier that two resources share is in the series of both.
-func TestTwoResourcesShareAVerifier(t *testing.T) {
+// The metrics of a shared verifier are in the series of both resources.
+func TestSharedVerifierMetrics(t *testing.T) {
 	var shared resource.Verifier
 	first := newFixture(t, func(_ *resource.Config, k *jwks.Config) {
 		v, err := jwks.New(*k)
@@ -248,33 +248,33 @@ func TestTwoResourcesShareAVerifier(t *testing.T) {
 		`warder_keyset_fetches_total{issuer="https://auth.example.test",outcome="ok",resource="https://two.example.test/mcp"} 1`,
 	} {
 		if !strings.Contains(got, want+"\n") {
-			t.Errorf("no line %s in\n%s", want, got)
+			t.Errorf("no metric line %s in\n%s", want, got)
 		}
 	}
 }
 
-// noKeys vouches for no header field.
-type noKeys struct{}
+// rejectingHeaderVerifier rejects every header value.
+type rejectingHeaderVerifier struct{}
 
-func (noKeys) Issuer() string { return "https://keys.example.test" }
+func (rejectingHeaderVerifier) Issuer() string { return "https://keys.example.test" }
 
-func (noKeys) VerifyHeader(context.Context, string, *http.Request) (*resource.Claims, error) {
+func (rejectingHeaderVerifier) VerifyHeader(context.Context, string, *http.Request) (*resource.Claims, error) {
 	return nil, errors.New("no")
 }
 
-// Counters go on where another configuration takes over, the observers are its own, and
-// its rules have series of their own.
-func TestMetricsFollowAReplacedConfiguration(t *testing.T) {
-	before, after := new(notebook), new(notebook)
+// After Replace, counters continue, the observers are those of the new configuration, and its
+// rules have separate series.
+func TestMetricsAfterReplace(t *testing.T) {
+	before, after := new(eventRecorder), new(eventRecorder)
 	f := newFixture(t, func(c *resource.Config, _ *jwks.Config) {
 		c.Operations = resource.Operations{Tools: map[string][]string{"old": {"admin"}}}
 		c.Hooks.Observers = []resource.Observer{before}
 	})
 	token := f.token(resourcetest.Token{Scope: "read"})
-	call := func(tool string) { f.res.Authenticate(rpcRequest(rpc("tools/call", tool), token)) }
+	call := func(tool string) { f.res.Authenticate(rpcRequest(rpcMessage("tools/call", tool), token)) }
 	call("old")
 	call("old")
-	next := newFixtureWith(t, f.issuer, func(c *resource.Config, _ *jwks.Config) { // another verifier: nothing is remembered
+	next := newFixtureWith(t, f.issuer, func(c *resource.Config, _ *jwks.Config) { // another verifier: the cache starts empty
 		c.Operations = resource.Operations{Tools: map[string][]string{"new": {"admin"}}}
 		c.Hooks.Observers = []resource.Observer{after}
 	})
@@ -293,6 +293,6 @@ func TestMetricsFollowAReplacedConfiguration(t *testing.T) {
 		`warder_decisions_total{reason="insufficient_scope",result="denied"}`: "3",
 	})
 	if b, a := len(before.take()), len(after.take()); b != 2 || a != 2 {
-		t.Errorf("the observers were told of %d and %d decisions, want 2 and 2", b, a)
+		t.Errorf("the observers were notified of %d and %d decisions, want 2 and 2", b, a)
 	}
 }

@@ -19,7 +19,7 @@ import (
 	"github.com/warder-go/warder/resource/resourcetest"
 )
 
-func TestOneLogLinePerRefusal(t *testing.T) {
+func TestOneLogRecordPerRejection(t *testing.T) {
 	var log bytes.Buffer
 	f := newFixture(t, func(c *resource.Config, _ *jwks.Config) {
 		c.Scopes = []string{"mcp:read"}
@@ -29,7 +29,7 @@ func TestOneLogLinePerRefusal(t *testing.T) {
 		t.Helper()
 		lines := strings.Split(strings.TrimSpace(log.String()), "\n")
 		if len(lines) != 1 {
-			t.Fatalf("%d lines: %s", len(lines), log.String())
+			t.Fatalf("%d records: %s", len(lines), log.String())
 		}
 		got := map[string]any{}
 		if err := json.Unmarshal([]byte(lines[0]), &got); err != nil {
@@ -44,7 +44,7 @@ func TestOneLogLinePerRefusal(t *testing.T) {
 		authorization string
 		want          map[string]any
 	}{
-		{"nothing", "", map[string]any{"level": "DEBUG", "reason": "missing_credentials", "status": 401., "error": "no Authorization header"}},
+		{"no credentials", "", map[string]any{"level": "DEBUG", "reason": "missing_credentials", "status": 401., "error": "no Authorization header"}},
 		{"expired", f.token(resourcetest.Token{Lifetime: 10 * time.Second, IssuedAt: time.Unix(1000, 0)}), map[string]any{"level": "INFO", "reason": "expired", "status": 401., "check": "exp", "source": "RFC 7519 §4.1.4", "got": "exp 1970-01-01T00:16:50Z", "unverified": true, "issuer": f.issuer.Identifier(), "client": "test-client", "kid": f.issuer.SigningKeyID(""), "alg": "ES256"}},
 		{"audience", f.token(resourcetest.Token{Audience: "account"}), map[string]any{"level": "INFO", "reason": "audience", "status": 401., "check": "aud", "source": "RFC 9068 §4, RFC 8707 §2", "got": "account", "want": identifier, "unverified": true, "issuer": f.issuer.Identifier(), "client": "test-client", "kid": f.issuer.SigningKeyID(""), "alg": "ES256"}},
 		{"issuer", f.token(resourcetest.Token{Claims: map[string]any{"iss": "https://other\n.example.test"}}), map[string]any{"level": "INFO", "reason": "issuer_unknown", "status": 401., "got": "https://other?.example.test", "error": "iss names no configured issuer", "unverified": true, "client": "test-client", "kid": f.issuer.SigningKeyID(""), "alg": "ES256"}},
@@ -109,7 +109,7 @@ func TestDecisionCounter(t *testing.T) {
 	} {
 		want := fmt.Sprintf("warder_decisions_total{"+labels+"} %g", row.reason, row.result, row.want)
 		if got := scrape(t, registry); !strings.Contains(got, want+"\n") {
-			t.Errorf("no line %q in\n%s", want, got)
+			t.Errorf("no metric line %q in\n%s", want, got)
 		}
 	}
 	if problems, err := testutil.GatherAndLint(registry); err != nil || len(problems) > 0 {
@@ -120,10 +120,11 @@ func TestDecisionCounter(t *testing.T) {
 		f.bearer(f.token(resourcetest.Token{Header: map[string]any{"kid": fmt.Sprint(i)}, Subject: fmt.Sprint(i)}))
 	}
 	if after := strings.Count(scrape(t, registry), "\n"); after != before {
-		t.Errorf("%d lines became %d: a label holds what clients send", before, after)
+		t.Errorf("%d metric lines became %d: a label has values from clients", before, after)
 	}
 }
 
+// scrape returns the metrics of the registry, one line per series.
 func scrape(t testing.TB, registry *prometheus.Registry) string {
 	t.Helper()
 	families, err := registry.Gather()
@@ -143,7 +144,7 @@ func scrape(t testing.TB, registry *prometheus.Registry) string {
 	return out.String()
 }
 
-// Two resources in one process are told apart by the label resource.
+// The label resource distinguishes two resources in one process.
 func TestTwoResourcesInOneRegistry(t *testing.T) {
 	first := newFixture(t, nil)
 	second := newFixtureWith(t, first.issuer, func(c *resource.Config, _ *jwks.Config) { c.Identifier = "https://mcp.example.test/other" })
@@ -158,7 +159,7 @@ func TestReady(t *testing.T) {
 	f := newFixture(t, nil)
 	f.issuer.Fail(resourcetest.JWKS, resourcetest.Failure{Status: http.StatusInternalServerError})
 	if err := f.res.Ready(context.Background()); err == nil || !strings.Contains(err.Error(), f.issuer.Identifier()) {
-		t.Errorf("keys can't be had: got %v, want an error that names the issuer", err)
+		t.Errorf("keys unavailable: got %v, want an error that names the issuer", err)
 	}
 	f.issuer.Reset()
 	f = newFixtureWith(t, f.issuer, nil)
@@ -168,6 +169,6 @@ func TestReady(t *testing.T) {
 		}
 	}
 	if n := f.issuer.Count(resourcetest.JWKS); n != 2 {
-		t.Errorf("%d fetches, want one for the failure and one more", n)
+		t.Errorf("%d fetches, want 2: one that failed and one that succeeded", n)
 	}
 }

@@ -15,7 +15,7 @@ import (
 	"github.com/warder-go/warder/resource/resourcetest"
 )
 
-// post sends a JSON-RPC body with a token, and further headers as name, value.
+// post sends a JSON-RPC body with a token and further headers, given as name and value.
 func (f *fixture) post(token, body string, headers ...string) answer {
 	f.t.Helper()
 	req := httptest.NewRequest(http.MethodPost, identifier, strings.NewReader(body))
@@ -28,13 +28,14 @@ func (f *fixture) post(token, body string, headers ...string) answer {
 	}
 	f.inner = func(w http.ResponseWriter, req *http.Request) {
 		if got, err := io.ReadAll(req.Body); err != nil || string(got) != body {
-			f.t.Errorf("the inner handler read %q, %v; want %q", got, err, body)
+			f.t.Errorf("the inner handler read %q, error %v; want %q", got, err, body)
 		}
 		w.WriteHeader(http.StatusOK)
 	}
 	return f.send(req)
 }
 
+// rpcError is a response with a JSON-RPC error and without a challenge.
 func rpcError(status, code int, id, message string) answer {
 	return answer{status, "", fmt.Sprintf(`{"jsonrpc":"2.0","id":%s,"error":{"code":%d,"message":"%s"}}`, id, code, message) + "\n"}
 }
@@ -46,10 +47,12 @@ var (
 	undeclared = answer{403, "", `{"error_description":"The operation is not offered to anybody"}` + "\n"}
 )
 
-func mismatch(id string) answer {
+// headerMismatch is the response to a header that contradicts the body.
+func headerMismatch(id string) answer {
 	return rpcError(400, -32020, id, "Mcp-Method or Mcp-Name is not what the body says")
 }
 
+// call returns a JSON-RPC request with the params.
 func call(method, params string) string {
 	return `{"jsonrpc":"2.0","id":1,"method":"` + method + `","params":` + params + `}`
 }
@@ -69,28 +72,28 @@ func TestOperationRules(t *testing.T) {
 	f := newFixture(t, func(c *resource.Config, _ *jwks.Config) { c.Scopes, c.Operations = []string{"base"}, someRules })
 	base := f.token(resourcetest.Token{Scope: "base"})
 	for _, row := range []struct{ name, body, needs string }{
-		{"method", call("tools/list", `{}`), "base list"},
+		{"method with a rule", call("tools/list", `{}`), "base list"},
 		{"method without params", `{"jsonrpc":"2.0","id":1,"method":"tools/list"}`, "base list"},
 		{"method without a rule", call("prompts/list", `{}`), ""},
-		{"tool, with its method first", call("tools/call", `{"name":"delete"}`), "base call admin"},
-		{"tool, members in another order", `{"params":{"arguments":{},"name":"delete"},"method":"tools/call","id":"x","jsonrpc":"2.0"}`, "base call admin"},
-		{"tool, spelled with escapes", `{"jsonrpc":"2.0","id":1,"m\u0065thod":"tools\/c\u0061ll","params":{"n\u0061me":"d\u0065lete"}}`, "base call admin"},
+		{"tool with a rule", call("tools/call", `{"name":"delete"}`), "base call admin"},
+		{"tool, different order of members", `{"params":{"arguments":{},"name":"delete"},"method":"tools/call","id":"x","jsonrpc":"2.0"}`, "base call admin"},
+		{"tool, with escapes in JSON", `{"jsonrpc":"2.0","id":1,"m\u0065thod":"tools\/c\u0061ll","params":{"n\u0061me":"d\u0065lete"}}`, "base call admin"},
 		{"tool called by a notification", `{"jsonrpc":"2.0","method":"tools/call","params":{"name":"delete"}}`, "base call admin"},
 		{"tool without a rule", call("tools/call", `{"name":"other"}`), "base call"},
-		{"tool of another case is another tool", call("tools/call", `{"name":"Delete"}`), "base call"},
+		{"tool in different case", call("tools/call", `{"name":"Delete"}`), "base call"},
 		{"prompt", call("prompts/get", `{"name":"greet"}`), "base prompt"},
 		{"completion of a prompt", call("completion/complete", `{"ref":{"type":"ref/prompt","name":"greet"},"argument":{"name":"a","value":"b"}}`), "base prompt"},
 		{"completion of a resource", call("completion/complete", `{"ref":{"type":"ref/resource","uri":"file:///secret"}}`), "base secret"},
-		{"completion of a template, named as text", call("completion/complete", `{"ref":{"type":"ref/resource","uri":"db://{table}/{id}"}}`), "base db"},
-		{"a task may be any tool's", call("tasks/get", `{"taskId":"7"}`), "base admin call"},
+		{"completion of a template, by its text", call("completion/complete", `{"ref":{"type":"ref/resource","uri":"db://{table}/{id}"}}`), "base db"},
+		{"task, which may be of any tool", call("tasks/get", `{"taskId":"7"}`), "base admin call"},
 		{"notification", `{"jsonrpc":"2.0","method":"notifications/cancelled"}`, "base cancel"},
 		{"notification without a rule", `{"jsonrpc":"2.0","method":"notifications/initialized"}`, ""},
 		{"response", `{"jsonrpc":"2.0","id":1,"result":{"method":"tools/call","params":{"name":"delete"}}}`, ""},
 		{"resource", call("resources/read", `{"uri":"file:///secret"}`), "base secret"},
 		{"subscription, legacy", call("resources/subscribe", `{"uri":"file:///secret"}`), "base secret"},
-		{"subscription, legacy, to nothing: could be any", call("resources/subscribe", `{}`), "base secret private db"},
-		{"subscription, legacy, without params", `{"jsonrpc":"2.0","id":1,"method":"resources/subscribe"}`, "base secret private db"},
-		{"the end of a subscription to nothing", call("resources/unsubscribe", `{"uri":""}`), "base secret private db"},
+		{"subscription, legacy, without a URI: all rules apply", call("resources/subscribe", `{}`), "base secret private db"},
+		{"subscription, legacy, without params: all rules apply", `{"jsonrpc":"2.0","id":1,"method":"resources/subscribe"}`, "base secret private db"},
+		{"end of a subscription, empty URI: all rules apply", call("resources/unsubscribe", `{"uri":""}`), "base secret private db"},
 		{"subscription", call("subscriptions/listen", `{"notifications":{"resourceSubscriptions":["file:///a","file:///secret","db://x/1"]}}`), "base secret db"},
 		{"batch: the union", `[` + call("tools/list", `{}`) + `,` + call("tools/call", `{"name":"delete"}`) + `]`, "base list call admin"},
 		{"batch of one", ` [` + call("tools/list", `{}`) + `] `, "base list"},
@@ -104,11 +107,11 @@ func TestOperationRules(t *testing.T) {
 	}
 }
 
-// No other spelling of a URI avoids a rule.
-func TestResourceRulesAndSpellings(t *testing.T) {
+// No spelling of a URI avoids a rule. A URI that is not plain needs the scopes of every rule.
+func TestResourceRulesMatchEquivalentURIs(t *testing.T) {
 	f := newFixture(t, func(c *resource.Config, _ *jwks.Config) { c.Operations = someRules })
 	token := f.token(resourcetest.Token{})
-	const anyRule = "secret private db" // readers could take it for any of them
+	const anyRule = "secret private db" // servers could interpret the URI as any of them
 	for _, row := range []struct{ uri, needs string }{
 		{"file:///secret", "secret"},
 		{"file:///s%65cret", anyRule},
@@ -163,65 +166,65 @@ func TestResourceRulesAndSpellings(t *testing.T) {
 	}
 }
 
-func TestBodiesThatCanBeReadInTwoWays(t *testing.T) { // design decision 12
+func TestAmbiguousBodies(t *testing.T) { // design decision 12
 	f := newFixture(t, func(c *resource.Config, _ *jwks.Config) { c.Operations = someRules })
 	token := f.token(resourcetest.Token{Scope: "call admin list secret private db prompt"})
-	good := call("tools/call", `{"name":"delete"}`)
+	valid := call("tools/call", `{"name":"delete"}`)
 	deep := func(n int) string {
 		return call("tools/call", `{"name":"delete","arguments":`+strings.Repeat("[", n)+strings.Repeat("]", n)+`}`)
 	}
-	batch := func(n int) string { return `[` + strings.Repeat(good+`,`, n-1) + good + `]` }
+	batch := func(n int) string { return `[` + strings.Repeat(valid+`,`, n-1) + valid + `]` }
 	for _, row := range []struct {
 		name, body string
 		want       answer
 	}{
-		{"good", good, accepted},
-		{"white space around", "\r\n\t " + good + " \n", accepted},
-		{"two values", good + good, badBody},
-		{"two values on two lines", good + "\n" + good, badBody},
+		{"valid", valid, accepted},
+		{"white space before and after", "\r\n\t " + valid + " \n", accepted},
+		{"two values", valid + valid, badBody},
+		{"two values on two lines", valid + "\n" + valid, badBody},
 		{"empty", "", badBody},
-		{"no JSON", "x", badBody},
+		{"not JSON", "x", badBody},
 		{"null", "null", badBody},
 		{"string", `"x"`, badBody},
-		{"byte order mark", "\ufeff" + good, badBody},
+		{"byte order mark", "\ufeff" + valid, badBody},
 		{"UTF-16", "\x00{", badBody},
-		{"truncated", good[:len(good)-1], badBody},
+		{"truncated", valid[:len(valid)-1], badBody},
 		{"invalid UTF-8", call("tools/call", "{\"name\":\"delete\xff\"}"), badBody},
 		{"lone surrogate", call("tools/call", `{"name":"delete\ud800"}`), badBody},
-		{"method twice", `{"jsonrpc":"2.0","id":1,"method":"ping","method":"tools/call","params":{"name":"delete"}}`, badBody},
-		{"method twice, once with escapes", `{"jsonrpc":"2.0","id":1,"method":"ping","m\u0065thod":"tools/call"}`, badBody},
-		{"Method beside method", `{"jsonrpc":"2.0","id":1,"method":"ping","Method":"tools/call"}`, badBody},
-		{"METHOD alone", `{"jsonrpc":"2.0","id":1,"METHOD":"tools/call"}`, badBody},
-		{"params with the long s", `{"jsonrpc":"2.0","id":1,"method":"tools/call","param\u017f":{"name":"delete"}}`, badBody},
-		{"name twice", call("tools/call", `{"name":"echo","name":"delete"}`), badBody},
-		{"Name beside name", call("tools/call", `{"name":"echo","Name":"delete"}`), badBody},
-		{"uri and URI", call("resources/read", `{"uri":"file:///a","URI":"file:///secret"}`), badBody},
-		{"duplicate in the arguments", call("tools/call", `{"name":"echo","arguments":{"a":1,"a":2}}`), badBody},
-		{"arguments may differ in case", call("tools/call", `{"name":"echo","arguments":{"a":1,"A":2}}`), accepted},
+		{"duplicate method", `{"jsonrpc":"2.0","id":1,"method":"ping","method":"tools/call","params":{"name":"delete"}}`, badBody},
+		{"duplicate method, one with escapes", `{"jsonrpc":"2.0","id":1,"method":"ping","m\u0065thod":"tools/call"}`, badBody},
+		{"both method and Method", `{"jsonrpc":"2.0","id":1,"method":"ping","Method":"tools/call"}`, badBody},
+		{"METHOD instead of method", `{"jsonrpc":"2.0","id":1,"METHOD":"tools/call"}`, badBody},
+		{"long s in params", `{"jsonrpc":"2.0","id":1,"method":"tools/call","param\u017f":{"name":"delete"}}`, badBody},
+		{"duplicate name", call("tools/call", `{"name":"echo","name":"delete"}`), badBody},
+		{"both name and Name", call("tools/call", `{"name":"echo","Name":"delete"}`), badBody},
+		{"both uri and URI", call("resources/read", `{"uri":"file:///a","URI":"file:///secret"}`), badBody},
+		{"duplicate name in the arguments", call("tools/call", `{"name":"echo","arguments":{"a":1,"a":2}}`), badBody},
+		{"names in the arguments that differ in case only", call("tools/call", `{"name":"echo","arguments":{"a":1,"A":2}}`), accepted},
 		{"no name", call("tools/call", `{}`), badBody},
-		{"name null", call("tools/call", `{"name":null}`), badBody},
-		{"name empty", call("tools/call", `{"name":""}`), badBody},
-		{"name a number", call("tools/call", `{"name":1}`), badBody},
+		{"name is null", call("tools/call", `{"name":null}`), badBody},
+		{"name is empty", call("tools/call", `{"name":""}`), badBody},
+		{"name is a number", call("tools/call", `{"name":1}`), badBody},
 		{"no params", `{"jsonrpc":"2.0","id":1,"method":"tools/call"}`, badBody},
-		{"params an array", call("tools/call", `["delete"]`), badBody},
-		{"params a string", call("tools/list", `"x"`), badBody},
-		{"method null", `{"jsonrpc":"2.0","id":1,"method":null}`, badBody},
-		{"method empty", `{"jsonrpc":"2.0","id":1,"method":""}`, badBody},
-		{"method a number", `{"jsonrpc":"2.0","id":1,"method":1}`, badBody},
-		{"no method, no result", `{"jsonrpc":"2.0","id":1}`, badBody},
-		{"method and result", `{"jsonrpc":"2.0","id":1,"method":"ping","result":{}}`, badBody},
+		{"params is an array", call("tools/call", `["delete"]`), badBody},
+		{"params is a string", call("tools/list", `"x"`), badBody},
+		{"method is null", `{"jsonrpc":"2.0","id":1,"method":null}`, badBody},
+		{"method is empty", `{"jsonrpc":"2.0","id":1,"method":""}`, badBody},
+		{"method is a number", `{"jsonrpc":"2.0","id":1,"method":1}`, badBody},
+		{"neither method nor result", `{"jsonrpc":"2.0","id":1}`, badBody},
+		{"both method and result", `{"jsonrpc":"2.0","id":1,"method":"ping","result":{}}`, badBody},
 		{"no version", `{"id":1,"method":"ping"}`, badBody},
 		{"version 1", `{"jsonrpc":"1.0","id":1,"method":"ping"}`, badBody},
-		{"completion of nothing", call("completion/complete", `{"ref":{"type":"ref/prompt"}}`), badBody},
-		{"completion that lies about its type", call("completion/complete", `{"ref":{"type":"ref/prompt","uri":"file:///secret"}}`), badBody},
+		{"completion without a name", call("completion/complete", `{"ref":{"type":"ref/prompt"}}`), badBody},
+		{"completion of a prompt, with a uri", call("completion/complete", `{"ref":{"type":"ref/prompt","uri":"file:///secret"}}`), badBody},
 		{"completion without a type", call("completion/complete", `{"ref":{"name":"greet"}}`), badBody},
 		{"completion of another type", call("completion/complete", `{"ref":{"type":"ref/tool","name":"greet"}}`), badBody},
-		{"completion of two things", call("completion/complete", `{"ref":{"type":"ref/prompt","name":"greet","uri":"file:///a"}}`), badBody},
+		{"completion with both name and uri", call("completion/complete", `{"ref":{"type":"ref/prompt","name":"greet","uri":"file:///a"}}`), badBody},
 		{"depth 64", deep(62), accepted},
 		{"depth 65", deep(63), badBody},
 		{"empty batch", `[]`, badBody},
-		{"batch with something else in it", `[1]`, badBody},
-		{"batch in a batch", `[[` + good + `]]`, badBody},
+		{"batch that contains a number", `[1]`, badBody},
+		{"batch in a batch", `[[` + valid + `]]`, badBody},
 		{"batch of 100", batch(100), accepted},
 		{"batch of 101", batch(101), badBody},
 	} {
@@ -229,34 +232,34 @@ func TestBodiesThatCanBeReadInTwoWays(t *testing.T) { // design decision 12
 	}
 }
 
-func TestHeadersOfABody(t *testing.T) {
+func TestBodyHeaders(t *testing.T) {
 	f := newFixture(t, func(c *resource.Config, _ *jwks.Config) { c.Operations = someRules })
 	token := f.token(resourcetest.Token{Scope: "call admin list"})
-	good, batch := call("tools/call", `{"name":"delete"}`), `[`+call("tools/list", `{}`)+`]`
+	valid, batch := call("tools/call", `{"name":"delete"}`), `[`+call("tools/list", `{}`)+`]`
 	named := func(name string) string { return call("tools/call", `{"name":"`+name+`"}`) }
 	for _, row := range []struct {
 		name, body string
 		headers    []string
 		want       answer
 	}{
-		{"none", good, nil, accepted},
-		{"both right", good, []string{"Mcp-Method", "tools/call", "Mcp-Name", "delete"}, accepted},
+		{"no headers", valid, nil, accepted},
+		{"both correct", valid, []string{"Mcp-Method", "tools/call", "Mcp-Name", "delete"}, accepted},
 		{"name in base64", named("l\u00f6schen"), []string{"Mcp-Name", "=?base64?bMO2c2NoZW4=?="}, accepted},
-		{"name in broken base64", good, []string{"Mcp-Name", "=?base64?bMO2c2NoZW4?="}, mismatch("1")},
-		{"other method", good, []string{"Mcp-Method", "ping"}, mismatch("1")},
-		{"other case", good, []string{"Mcp-Method", "Tools/Call"}, mismatch("1")},
-		{"other name", good, []string{"Mcp-Name", "echo"}, mismatch("1")},
-		{"method repeated", good, []string{"Mcp-Method", "tools/call", "Mcp-Method", "tools/call"}, mismatch("1")},
-		{"name repeated", good, []string{"Mcp-Name", "delete", "Mcp-Name", "delete"}, mismatch("1")},
-		{"id repeated in the answer", `{"jsonrpc":"2.0","id":"a\"b","method":"tools/list"}`, []string{"Mcp-Method", "x"}, mismatch(`"a\"b"`)},
-		{"an id that is none is not repeated", `{"jsonrpc":"2.0","id":{"x":1},"method":"tools/list"}`, []string{"Mcp-Method", "x"}, mismatch("null")},
-		{"name of a method that has none", call("tools/list", `{}`), []string{"Mcp-Name", "x"}, accepted},
-		{"batch of a version that had them", batch, []string{"Mcp-Protocol-Version", "2025-03-26"}, accepted},
-		{"batch of a later version", batch, []string{"Mcp-Protocol-Version", "2025-06-18"}, badBody},
-		{"batch of two versions", batch, []string{"Mcp-Protocol-Version", "2025-03-26", "Mcp-Protocol-Version", "2025-06-18"}, badBody},
-		{"compressed", good, []string{"Content-Encoding", "gzip"}, badType},
-		{"identity", good, []string{"Content-Encoding", "identity"}, accepted},
-		{"two types", good, []string{"Content-Type", "application/json"}, badType},
+		{"name in invalid base64", valid, []string{"Mcp-Name", "=?base64?bMO2c2NoZW4?="}, headerMismatch("1")},
+		{"another method", valid, []string{"Mcp-Method", "ping"}, headerMismatch("1")},
+		{"method in different case", valid, []string{"Mcp-Method", "Tools/Call"}, headerMismatch("1")},
+		{"another name", valid, []string{"Mcp-Name", "echo"}, headerMismatch("1")},
+		{"method repeated", valid, []string{"Mcp-Method", "tools/call", "Mcp-Method", "tools/call"}, headerMismatch("1")},
+		{"name repeated", valid, []string{"Mcp-Name", "delete", "Mcp-Name", "delete"}, headerMismatch("1")},
+		{"the answer contains the id", `{"jsonrpc":"2.0","id":"a\"b","method":"tools/list"}`, []string{"Mcp-Method", "x"}, headerMismatch(`"a\"b"`)},
+		{"the answer does not contain an invalid id", `{"jsonrpc":"2.0","id":{"x":1},"method":"tools/list"}`, []string{"Mcp-Method", "x"}, headerMismatch("null")},
+		{"name for a method without names", call("tools/list", `{}`), []string{"Mcp-Name", "x"}, accepted},
+		{"batch, in a version with batches", batch, []string{"Mcp-Protocol-Version", "2025-03-26"}, accepted},
+		{"batch, in a later version", batch, []string{"Mcp-Protocol-Version", "2025-06-18"}, badBody},
+		{"batch, two versions", batch, []string{"Mcp-Protocol-Version", "2025-03-26", "Mcp-Protocol-Version", "2025-06-18"}, badBody},
+		{"gzip", valid, []string{"Content-Encoding", "gzip"}, badType},
+		{"identity", valid, []string{"Content-Encoding", "identity"}, accepted},
+		{"two content types", valid, []string{"Content-Type", "application/json"}, badType},
 	} {
 		f.expect(row.name, f.post(token, row.body, row.headers...), row.want)
 	}
@@ -271,7 +274,7 @@ func TestHeadersOfABody(t *testing.T) {
 		{"application/json-rpc", badType},
 		{"", badType},
 	} {
-		req := httptest.NewRequest(http.MethodPost, identifier, strings.NewReader(good))
+		req := httptest.NewRequest(http.MethodPost, identifier, strings.NewReader(valid))
 		req.Header.Set("Authorization", "Bearer "+token)
 		req.Header.Set("Content-Type", row.media)
 		f.inner = func(w http.ResponseWriter, _ *http.Request) { w.WriteHeader(http.StatusOK) }
@@ -279,16 +282,16 @@ func TestHeadersOfABody(t *testing.T) {
 	}
 }
 
-func TestLimitOfABody(t *testing.T) {
+func TestBodySizeLimit(t *testing.T) {
 	for _, row := range []struct {
 		name        string
 		limit, size int
 		want        answer
 	}{
-		{"4 MiB by default", 0, 4 << 20, accepted},
-		{"a byte more", 0, 4<<20 + 1, tooLarge},
-		{"as configured", 1000, 1000, accepted},
-		{"a byte more than configured", 1000, 1001, tooLarge},
+		{"default: 4 MiB", 0, 4 << 20, accepted},
+		{"default: one byte more", 0, 4<<20 + 1, tooLarge},
+		{"configured limit", 1000, 1000, accepted},
+		{"configured limit: one byte more", 1000, 1001, tooLarge},
 	} {
 		f := newFixture(t, func(c *resource.Config, _ *jwks.Config) { c.Operations, c.Limits.MaxBodyBytes = someRules, row.limit })
 		body := call("ping", `{}`)
@@ -297,22 +300,22 @@ func TestLimitOfABody(t *testing.T) {
 	}
 }
 
-// Without rules nobody reads the body; nor without a caller, nor of a GET.
-func TestBodiesThatAreNotRead(t *testing.T) {
+// The body is not read without rules, without a caller, or for GET and DELETE.
+func TestUnreadBodies(t *testing.T) {
 	for _, row := range []struct {
 		name, method, token string
 		rules               resource.Operations
 	}{
-		{"no rules", http.MethodPost, "good", resource.Operations{}},
+		{"no rules", http.MethodPost, "valid", resource.Operations{}},
 		{"no token", http.MethodPost, "", someRules},
-		{"bad token", http.MethodPost, "bad", someRules},
-		{"GET", http.MethodGet, "good", someRules},
-		{"DELETE", http.MethodDelete, "good", someRules},
+		{"invalid token", http.MethodPost, "bad", someRules},
+		{"GET", http.MethodGet, "valid", someRules},
+		{"DELETE", http.MethodDelete, "valid", someRules},
 	} {
 		f := newFixture(t, func(c *resource.Config, _ *jwks.Config) { c.Operations = row.rules })
-		req := httptest.NewRequest(row.method, identifier, unreadable{t, row.name})
+		req := httptest.NewRequest(row.method, identifier, unreadableBody{t, row.name})
 		req.Header.Set("Content-Type", "application/json")
-		if row.token == "good" {
+		if row.token == "valid" {
 			row.token = f.token(resourcetest.Token{})
 		}
 		if row.token != "" {
@@ -322,12 +325,13 @@ func TestBodiesThatAreNotRead(t *testing.T) {
 	}
 }
 
-type unreadable struct {
+// unreadableBody is a request body that must not be read.
+type unreadableBody struct {
 	t    *testing.T
 	name string
 }
 
-func (u unreadable) Read([]byte) (int, error) {
+func (u unreadableBody) Read([]byte) (int, error) {
 	u.t.Errorf("%s: the body was read", u.name)
 	return 0, io.EOF
 }
@@ -349,14 +353,14 @@ func TestRuleFunction(t *testing.T) {
 		rule func(resource.Operation, *resource.Caller) ([]string, error)
 		want answer
 	}{
-		{"nothing more", func(resource.Operation, *resource.Caller) ([]string, error) { return nil, nil }, accepted},
-		{"it sees everything", func(o resource.Operation, c *resource.Caller) ([]string, error) {
+		{"no further scopes", func(resource.Operation, *resource.Caller) ([]string, error) { return nil, nil }, accepted},
+		{"arguments of the rule", func(o resource.Operation, c *resource.Caller) ([]string, error) {
 			if o.Method != "tools/call" || o.Name != "delete" || string(o.Arguments) != `{"id": 7}` || c.Subject() != "alice" {
 				t.Errorf("got %+v %v", o, c)
 			}
 			return nil, nil
 		}, accepted},
-		{"more", func(resource.Operation, *resource.Caller) ([]string, error) {
+		{"further scopes", func(resource.Operation, *resource.Caller) ([]string, error) {
 			return []string{"admin", "row:7"}, nil
 		}, insufficient("admin row:7")},
 		{"error", func(resource.Operation, *resource.Caller) ([]string, error) {
@@ -390,19 +394,19 @@ func TestUndeclaredOperations(t *testing.T) {
 		{"method", call("tools/list", `{}`), accepted},
 		{"another method", call("prompts/list", `{}`), undeclared},
 		{"resource", call("resources/read", `{"uri":"file:///secret"}`), accepted},
-		{"another spelling of it is another resource", call("resources/read", `{"uri":"file:///SECRET"}`), undeclared},
+		{"the resource in different case", call("resources/read", `{"uri":"file:///SECRET"}`), undeclared},
 		{"another resource", call("resources/read", `{"uri":"file:///x"}`), undeclared},
 		{"resource by prefix", call("resources/read", `{"uri":"file:///private/x"}`), accepted},
 		{"resource by template", call("resources/read", `{"uri":"db://a/b"}`), accepted},
-		{"one of two subscriptions", call("subscriptions/listen", `{"notifications":{"resourceSubscriptions":["file:///secret","file:///x"]}}`), undeclared},
-		{"both", call("subscriptions/listen", `{"notifications":{"resourceSubscriptions":["file:///secret","db://a/b"]}}`), accepted},
-		{"subscription to lists", call("subscriptions/listen", `{"notifications":{"toolsListChanged":true}}`), undeclared},
+		{"one of two subscriptions declared", call("subscriptions/listen", `{"notifications":{"resourceSubscriptions":["file:///secret","file:///x"]}}`), undeclared},
+		{"both subscriptions declared", call("subscriptions/listen", `{"notifications":{"resourceSubscriptions":["file:///secret","db://a/b"]}}`), accepted},
+		{"subscription to list changes", call("subscriptions/listen", `{"notifications":{"toolsListChanged":true}}`), undeclared},
 		{"task", call("tasks/get", `{"taskId":"1"}`), undeclared},
 		{"initialize", call("initialize", `{}`), accepted},
 		{"ping", call("ping", `{}`), accepted},
 		{"notification", `{"jsonrpc":"2.0","method":"notifications/initialized"}`, accepted},
 		{"response", `{"jsonrpc":"2.0","id":1,"result":{}}`, accepted},
-		{"one of a batch", `[` + call("tools/list", `{}`) + `,` + call("prompts/list", `{}`) + `]`, undeclared},
+		{"one request of a batch declared", `[` + call("tools/list", `{}`) + `,` + call("prompts/list", `{}`) + `]`, undeclared},
 	} {
 		f.expect(row.name, f.post(token, row.body), row.want)
 	}
@@ -422,25 +426,25 @@ func TestPublicOperations(t *testing.T) {
 		want       answer
 	}{
 		{"public", list, nil, accepted},
-		{"initialize, of a stateless server", call("initialize", `{}`), nil, accepted},
+		{"initialize, stateless server", call("initialize", `{}`), nil, accepted},
 		{"not public", call("tools/call", `{"name":"x"}`), nil, challenged},
 		{"batch", `[` + list + `,` + list + `]`, nil, challenged},
 		{"batch of one", `[` + list + `]`, nil, accepted},
 		{"malformed", list + "x", nil, challenged},
-		{"two readings", `{"jsonrpc":"2.0","id":1,"method":"tools/list","Method":"tools/call"}`, nil, challenged},
-		{"lying header", list, []string{"Mcp-Method", "tools/call"}, challenged},
-		{"other type", list, []string{"Content-Type", "text/plain"}, challenged},
+		{"ambiguous", `{"jsonrpc":"2.0","id":1,"method":"tools/list","Method":"tools/call"}`, nil, challenged},
+		{"a header that contradicts the body", list, []string{"Mcp-Method", "tools/call"}, challenged},
+		{"another content type", list, []string{"Content-Type", "text/plain"}, challenged},
 		{"64 KiB", list + strings.Repeat(" ", 64<<10-len(list)), nil, accepted},
 		{"over 64 KiB", list + strings.Repeat(" ", 64<<10-len(list)+1), nil, challenged},
-		{"with other credentials", list, []string{"Authorization", "Basic dXNlcjpw"}, challenged},
-		{"with an empty header", list, []string{"Authorization", ""}, accepted},
+		{"credentials of another scheme", list, []string{"Authorization", "Basic dXNlcjpw"}, challenged},
+		{"empty Authorization header", list, []string{"Authorization", ""}, accepted},
 	} {
 		f.expect(row.name, f.post("", row.body, row.headers...), row.want)
 	}
 	invalidScoped := invalid
 	invalidScoped.challenge = strings.Replace(invalid.challenge, `", error`, `", scope="base", error`, 1)
-	f.expect("with a bad token", f.post("x", list), invalidScoped)
-	f.expect("with a token that lacks a scope", f.post(f.token(resourcetest.Token{}), list), insufficient("base"))
+	f.expect("invalid token", f.post("x", list), invalidScoped)
+	f.expect("a token without a required scope", f.post(f.token(resourcetest.Token{}), list), insufficient("base"))
 	for _, method := range []string{http.MethodGet, http.MethodDelete, http.MethodPut} {
 		req := httptest.NewRequest(method, identifier, strings.NewReader(list))
 		req.Header.Set("Content-Type", "application/json")
@@ -466,7 +470,7 @@ func TestStepUp(t *testing.T) { // design decision 5
 		c.Scopes, c.ScopeOptions.StepUp, c.Operations = []string{"base"}, resource.StepUpKeepGranted, someRules
 	})
 	token := f.token(resourcetest.Token{Scope: `prompt unheard-of base list x"y`})
-	f.expect("granted scopes that the configuration mentions are kept",
+	f.expect("the challenge names granted scopes that the configuration mentions",
 		f.post(token, call("tools/call", `{"name":"delete"}`)), insufficient("base call admin prompt list"))
 }
 
@@ -479,27 +483,27 @@ func TestOperationMistakes(t *testing.T) {
 		{"malformed scope of a tool", resource.Operations{Tools: map[string][]string{"x": {"a b"}}}, `Operations.Tools["x"]`},
 		{"empty name", resource.Operations{Prompts: map[string][]string{"": nil}}, "empty name"},
 		{"resource rule without a pattern", resource.Operations{Resources: []resource.ResourceRule{{}}}, "exactly one of"},
-		{"resource rule with two", resource.Operations{Resources: []resource.ResourceRule{{URI: "a", Prefix: "b"}}}, "exactly one of"},
-		{"broken template", resource.Operations{Resources: []resource.ResourceRule{{Template: "a{"}}}, "RFC 6570"},
-		{"public method off the list", resource.Operations{Public: []string{"tools/call"}}, "cannot be public"},
-		{"public and scoped", resource.Operations{Public: []string{"tools/list"}, Methods: map[string][]string{"tools/list": {"a"}}}, "cannot have scopes and be public"},
-		{"public initialize of a stateful server", resource.Operations{Public: []string{"initialize"}}, "Stateless"},
-		{"undeclared", resource.Operations{Undeclared: 7}, "Undeclared"},
+		{"resource rule with two patterns", resource.Operations{Resources: []resource.ResourceRule{{URI: "a", Prefix: "b"}}}, "exactly one of"},
+		{"invalid template", resource.Operations{Resources: []resource.ResourceRule{{Template: "a{"}}}, "RFC 6570"},
+		{"public method that is not allowed", resource.Operations{Public: []string{"tools/call"}}, "cannot be public"},
+		{"public method with scopes", resource.Operations{Public: []string{"tools/list"}, Methods: map[string][]string{"tools/list": {"a"}}}, "cannot have scopes and be public"},
+		{"public initialize, stateful server", resource.Operations{Public: []string{"initialize"}}, "Stateless"},
+		{"unknown value of Undeclared", resource.Operations{Undeclared: 7}, "Undeclared"},
 	} {
 		_, err := resource.New(resource.Config{Identifier: identifier, Issuers: []resource.Issuer{{Verifier: verifier(t)}}, Operations: row.o})
 		if err == nil || !strings.Contains(err.Error(), row.want) {
-			t.Errorf("%s: got %v, want one that names %q", row.name, err, row.want)
+			t.Errorf("%s: got %v, want an error that contains %q", row.name, err, row.want)
 		}
 	}
 }
 
-// What everybody may do without a token, nobody loses with one.
-func TestPublicIsDeclared(t *testing.T) {
+// Public operations count as declared: a client with a token may call them too.
+func TestPublicOperationsAreDeclared(t *testing.T) {
 	f := newFixture(t, func(c *resource.Config, _ *jwks.Config) {
 		c.Operations = resource.Operations{Public: []string{"tools/list"}, Undeclared: resource.DenyUndeclared}
 	})
 	list := call("tools/list", `{}`)
 	f.expect("without a token", f.post("", list), accepted)
-	f.expect("with one", f.post(f.token(resourcetest.Token{}), list), accepted)
+	f.expect("with a token", f.post(f.token(resourcetest.Token{}), list), accepted)
 	f.expect("another method", f.post(f.token(resourcetest.Token{}), call("prompts/list", `{}`)), undeclared)
 }

@@ -11,9 +11,8 @@ import (
 	"github.com/warder-go/warder/resource"
 )
 
-// MCP 2026-07-28, Streamable HTTP, "Security & Endpoint" 1: an Origin that is there and
-// not valid is 403. What is asked here of the decision is asked of every adapter in
-// internal/doortest.
+// MCP 2026-07-28, Streamable HTTP, "Security & Endpoint" 1: a request with an invalid Origin is
+// answered with 403. Package internal/doortest tests the same for every adapter.
 func TestOrigins(t *testing.T) {
 	for _, row := range []struct {
 		name       string
@@ -22,41 +21,41 @@ func TestOrigins(t *testing.T) {
 		sent       []string
 		ok         bool
 	}{
-		{"none: no page, or one of the same origin", "https://mcp.example.test/mcp", nil, nil, true},
-		{"its own", "https://mcp.example.test/mcp", nil, []string{"https://mcp.example.test"}, true},
-		{"its own, port 443 written out", "https://mcp.example.test:443/mcp", nil, []string{"https://mcp.example.test"}, true},
-		{"its own, with zeros in front of the port", "https://mcp.example.test:0443/mcp", nil, []string{"https://mcp.example.test"}, true},
-		{"its own, another port", "https://mcp.example.test:8443/mcp", nil, []string{"https://mcp.example.test:8443"}, true},
-		{"its own, loopback", "http://127.0.0.1:8080/mcp", nil, []string{"http://127.0.0.1:8080"}, true},
-		{"its own, IPv6 at length", "http://[0:0:0:0:0:0:0:1]:8080/mcp", nil, []string{"http://[::1]:8080"}, true},
-		{"a configured one", "https://mcp.example.test/mcp", []string{"https://app.example.test"}, []string{"https://app.example.test"}, true},
+		{"no Origin: not a page, or a page of the same origin", "https://mcp.example.test/mcp", nil, nil, true},
+		{"the server's own", "https://mcp.example.test/mcp", nil, []string{"https://mcp.example.test"}, true},
+		{"the server's own, explicit port 443 in the identifier", "https://mcp.example.test:443/mcp", nil, []string{"https://mcp.example.test"}, true},
+		{"the server's own, leading zero in the port of the identifier", "https://mcp.example.test:0443/mcp", nil, []string{"https://mcp.example.test"}, true},
+		{"the server's own, another port", "https://mcp.example.test:8443/mcp", nil, []string{"https://mcp.example.test:8443"}, true},
+		{"the server's own, loopback", "http://127.0.0.1:8080/mcp", nil, []string{"http://127.0.0.1:8080"}, true},
+		{"the server's own, uncompressed IPv6 in the identifier", "http://[0:0:0:0:0:0:0:1]:8080/mcp", nil, []string{"http://[::1]:8080"}, true},
+		{"a configured origin", "https://mcp.example.test/mcp", []string{"https://app.example.test"}, []string{"https://app.example.test"}, true},
 		{"a browser extension", "https://mcp.example.test/mcp", []string{"chrome-extension://abcdefghijklmnop"}, []string{"chrome-extension://abcdefghijklmnop"}, true},
 
-		{"another one, and nothing is configured", "https://mcp.example.test/mcp", nil, []string{"https://app.example.test"}, false},
-		{"another one", "https://mcp.example.test/mcp", []string{"https://app.example.test"}, []string{"https://evil.example"}, false},
-		{"a name that was rebound to this address", "http://127.0.0.1:8080/mcp", nil, []string{"http://evil.example:8080"}, false},
+		{"another origin, none configured", "https://mcp.example.test/mcp", nil, []string{"https://app.example.test"}, false},
+		{"another origin", "https://mcp.example.test/mcp", []string{"https://app.example.test"}, []string{"https://evil.example"}, false},
+		{"a name rebound to this address", "http://127.0.0.1:8080/mcp", nil, []string{"http://evil.example:8080"}, false},
 		{"localhost, for a loopback address", "http://127.0.0.1:8080/mcp", nil, []string{"http://localhost:8080"}, true},
 		{"localhost, for another address", "https://mcp.example.test/mcp", nil, []string{"http://localhost:8080"}, false},
-		{"a scheme other than Bearer", "https://mcp.example.test/mcp", nil, []string{"http://mcp.example.test"}, false},
+		{"another scheme", "https://mcp.example.test/mcp", nil, []string{"http://mcp.example.test"}, false},
 		{"another port", "https://mcp.example.test/mcp", nil, []string{"https://mcp.example.test:8443"}, false},
-		{"the default port, which no browser writes", "https://mcp.example.test/mcp", nil, []string{"https://mcp.example.test:443"}, false},
-		{"a domain below", "https://mcp.example.test/mcp", nil, []string{"https://a.mcp.example.test"}, false},
-		{"the domain above", "https://mcp.example.test/mcp", nil, []string{"https://example.test"}, false},
-		{"the same end", "https://mcp.example.test/mcp", nil, []string{"https://evilmcp.example.test"}, false},
-		{"the same beginning", "https://mcp.example.test/mcp", nil, []string{"https://mcp.example.test.evil.example"}, false},
-		{"a dot at the end", "https://mcp.example.test/mcp", nil, []string{"https://mcp.example.test."}, false},
-		{"a slash at the end", "https://mcp.example.test/mcp", nil, []string{"https://mcp.example.test/"}, false},
+		{"the default port, which browsers omit", "https://mcp.example.test/mcp", nil, []string{"https://mcp.example.test:443"}, false},
+		{"a subdomain", "https://mcp.example.test/mcp", nil, []string{"https://a.mcp.example.test"}, false},
+		{"the parent domain", "https://mcp.example.test/mcp", nil, []string{"https://example.test"}, false},
+		{"a host with the same suffix", "https://mcp.example.test/mcp", nil, []string{"https://evilmcp.example.test"}, false},
+		{"a host with the same prefix", "https://mcp.example.test/mcp", nil, []string{"https://mcp.example.test.evil.example"}, false},
+		{"a trailing dot", "https://mcp.example.test/mcp", nil, []string{"https://mcp.example.test."}, false},
+		{"a trailing slash", "https://mcp.example.test/mcp", nil, []string{"https://mcp.example.test/"}, false},
 		{"a path", "https://mcp.example.test/mcp", nil, []string{"https://mcp.example.test/mcp"}, false},
-		{"another case", "https://mcp.example.test/mcp", nil, []string{"https://MCP.example.test"}, false},
-		{"a space", "https://mcp.example.test/mcp", nil, []string{"https://mcp.example.test "}, false},
-		{"a user", "https://mcp.example.test/mcp", nil, []string{"https://mcp.example.test@evil.example"}, false},
-		{"a list, as RFC 6454 has it", "https://mcp.example.test/mcp", nil, []string{"https://mcp.example.test https://mcp.example.test"}, false},
-		{"two lines", "https://mcp.example.test/mcp", nil, []string{"https://mcp.example.test", "https://mcp.example.test"}, false},
+		{"different case", "https://mcp.example.test/mcp", nil, []string{"https://MCP.example.test"}, false},
+		{"a trailing space", "https://mcp.example.test/mcp", nil, []string{"https://mcp.example.test "}, false},
+		{"user information", "https://mcp.example.test/mcp", nil, []string{"https://mcp.example.test@evil.example"}, false},
+		{"a list (RFC 6454)", "https://mcp.example.test/mcp", nil, []string{"https://mcp.example.test https://mcp.example.test"}, false},
+		{"two header lines", "https://mcp.example.test/mcp", nil, []string{"https://mcp.example.test", "https://mcp.example.test"}, false},
 		{"null", "https://mcp.example.test/mcp", nil, []string{"null"}, false},
 		{"empty", "https://mcp.example.test/mcp", nil, []string{""}, false},
-		{"no value on the line", "https://mcp.example.test/mcp", nil, []string{}, false},
+		{"no value", "https://mcp.example.test/mcp", nil, []string{}, false},
 	} {
-		res := originsOf(t, slog.New(slog.DiscardHandler), row.identifier, row.allowed...)
+		res := newWithOrigins(t, slog.New(slog.DiscardHandler), row.identifier, row.allowed...)
 		for _, method := range []string{"GET", "HEAD", "POST", "DELETE", "OPTIONS"} {
 			req := httptest.NewRequest(method, row.identifier, nil)
 			if row.sent != nil {
@@ -74,7 +73,8 @@ func TestOrigins(t *testing.T) {
 	}
 }
 
-func originsOf(t *testing.T, logger *slog.Logger, identifier string, origins ...string) *resource.Resource {
+// newWithOrigins returns a resource with allowed origins.
+func newWithOrigins(t *testing.T, logger *slog.Logger, identifier string, origins ...string) *resource.Resource {
 	t.Helper()
 	res, err := resource.New(resource.Config{
 		Identifier: identifier, Issuers: []resource.Issuer{{Verifier: verifier(t)}}, HTTP: resource.HTTPOptions{Origins: origins}, Logger: logger,
@@ -86,24 +86,24 @@ func originsOf(t *testing.T, logger *slog.Logger, identifier string, origins ...
 	return res
 }
 
-// A page can't have what is open to programs either, and the log says who it was.
-func TestOriginIsAskedFirst(t *testing.T) {
+// Origin is checked for public operations too, and the log has the rejected origin.
+func TestOriginCheckedFirst(t *testing.T) {
 	var logged bytes.Buffer
-	res := originsOf(t, slog.New(slog.NewTextHandler(&logged, nil)), identifier, "https://app.example.test")
-	ask := func(origin string) *resource.Refusal {
+	res := newWithOrigins(t, slog.New(slog.NewTextHandler(&logged, nil)), identifier, "https://app.example.test")
+	send := func(origin string) *resource.Refusal {
 		req := httptest.NewRequest("POST", identifier, strings.NewReader(`{"jsonrpc":"2.0","id":1,"method":"tools/list"}`))
 		req.Header = http.Header{"Content-Type": {"application/json"}, "Origin": {origin}}
 		_, refusal := res.Authenticate(req)
 		return refusal
 	}
-	if refusal := ask("https://app.example.test"); refusal != nil {
-		t.Errorf("a public operation from a page that may: got %v", refusal.Err)
+	if refusal := send("https://app.example.test"); refusal != nil {
+		t.Errorf("public operation from an allowed origin: got %v", refusal.Err)
 	}
 	logged.Reset()
-	refusal := ask("https://evil.example\n")
+	refusal := send("https://evil.example\n")
 	if refusal == nil || refusal.Status != 403 || refusal.Challenges != nil ||
 		string(refusal.Body) != `{"error_description":"Requests of pages of this Origin are not accepted"}`+"\n" {
-		t.Errorf("from another: got %+v", refusal)
+		t.Errorf("public operation from another origin: got %+v", refusal)
 	}
 	const want = `level=INFO msg="request refused" reason=origin status=403 resource=https://mcp.example.test/mcp ` +
 		`got=https://evil.example? want="https://app.example.test https://mcp.example.test"` + "\n"
@@ -112,7 +112,7 @@ func TestOriginIsAskedFirst(t *testing.T) {
 	}
 }
 
-// AllowsOrigin is for the CORS library in front, so it agrees with what requests get.
+// AllowsOrigin, which CORS libraries use, agrees with the decision about requests.
 func TestAllowsOrigin(t *testing.T) {
 	const own, other, local = "https://mcp.example.test", "https://app.example.test", "http://127.0.0.1:8080/mcp"
 	for _, row := range []struct {
@@ -123,17 +123,17 @@ func TestAllowsOrigin(t *testing.T) {
 		want       bool
 	}{
 		{"the server's own", identifier, resource.HTTPOptions{}, own, true},
-		{"a listed one", identifier, resource.HTTPOptions{Origins: []string{other}}, other, true},
-		{"another one", identifier, resource.HTTPOptions{}, other, false},
-		{"loopback, and a public server", identifier, resource.HTTPOptions{}, "http://localhost:6274", false},
-		{"loopback, and a loopback server", local, resource.HTTPOptions{}, "http://localhost:6274", true},
+		{"a configured origin", identifier, resource.HTTPOptions{Origins: []string{other}}, other, true},
+		{"another origin", identifier, resource.HTTPOptions{}, other, false},
+		{"loopback, public server", identifier, resource.HTTPOptions{}, "http://localhost:6274", false},
+		{"loopback, loopback server", local, resource.HTTPOptions{}, "http://localhost:6274", true},
 		{"another loopback port", local, resource.HTTPOptions{}, "http://127.0.0.1:1", true},
 		{"https on loopback", local, resource.HTTPOptions{}, "https://[::1]:8443", true},
-		{"a name that begins like localhost", local, resource.HTTPOptions{}, "http://localhost.evil.test", false},
+		{"a host that begins with localhost", local, resource.HTTPOptions{}, "http://localhost.evil.test", false},
 		{"null", local, resource.HTTPOptions{}, "null", false},
-		{"a public page, and a loopback server", local, resource.HTTPOptions{}, other, false},
-		{"loopback turned off", local, resource.HTTPOptions{DenyLoopbackOrigins: true}, "http://localhost:6274", false},
-		{"loopback turned off, the server's own", local, resource.HTTPOptions{DenyLoopbackOrigins: true}, "http://127.0.0.1:8080", true},
+		{"a public page, loopback server", local, resource.HTTPOptions{}, other, false},
+		{"DenyLoopbackOrigins", local, resource.HTTPOptions{DenyLoopbackOrigins: true}, "http://localhost:6274", false},
+		{"DenyLoopbackOrigins, the server's own", local, resource.HTTPOptions{DenyLoopbackOrigins: true}, "http://127.0.0.1:8080", true},
 	} {
 		res, err := resource.New(resource.Config{Identifier: row.identifier, HTTP: row.http, Logger: slog.New(slog.DiscardHandler),
 			Opaque: &resource.Issuer{Verifier: verifierFunc{issuer: "https://auth.example.test"}}})
@@ -146,7 +146,7 @@ func TestAllowsOrigin(t *testing.T) {
 		req := httptest.NewRequest(http.MethodPost, row.identifier, nil)
 		req.Header.Set("Origin", row.origin)
 		if _, refusal := res.Authenticate(req); (refusal.Reason != resource.ReasonOrigin) != row.want {
-			t.Errorf("%s: a request gets %s", row.name, refusal.Reason)
+			t.Errorf("%s: a request is rejected with %s", row.name, refusal.Reason)
 		}
 	}
 }
@@ -160,31 +160,31 @@ func TestOriginMistakes(t *testing.T) {
 		{"https", []string{"https://app.example.test"}, ""},
 		{"a port", []string{"https://app.example.test:8443"}, ""},
 		{"http on loopback", []string{"http://localhost:6274", "http://127.0.0.1:6274", "http://[::1]:6274"}, ""},
-		{"a name in its xn-- form", []string{"https://xn--bcher-kva.example"}, ""},
+		{"a Punycode host", []string{"https://xn--bcher-kva.example"}, ""},
 		{"an application's own scheme", []string{"tauri://localhost"}, ""},
 		{"null", []string{"null"}, "anyone can make"},
-		{"any", []string{"*"}, "name each"},
-		{"any below", []string{"https://*.example.test"}, "name each"},
+		{"any origin", []string{"*"}, "name each"},
+		{"any subdomain", []string{"https://*.example.test"}, "name each"},
 		{"empty", []string{""}, "is not an origin"},
-		{"a name alone", []string{"app.example.test"}, "is not an origin"},
-		{"a scheme alone", []string{"https://"}, "is not an origin"},
-		{"a slash at the end", []string{"https://app.example.test/"}, `write "https://app.example.test"`},
+		{"a host only", []string{"app.example.test"}, "is not an origin"},
+		{"a scheme only", []string{"https://"}, "is not an origin"},
+		{"a trailing slash", []string{"https://app.example.test/"}, `write "https://app.example.test"`},
 		{"a path", []string{"https://app.example.test/chat"}, `write "https://app.example.test"`},
 		{"a query", []string{"https://app.example.test?a"}, `write "https://app.example.test"`},
 		{"a fragment", []string{"https://app.example.test#a"}, "fragment"},
-		{"a user", []string{"https://me@app.example.test"}, "user name"},
-		{"the port that https has anyway", []string{"https://app.example.test:443"}, `write "https://app.example.test"`},
-		{"the port that http has anyway", []string{"http://localhost:80"}, `write "http://localhost"`},
-		{"a port with a zero in front", []string{"https://app.example.test:08443"}, `write "https://app.example.test:8443"`},
-		{"the usual port with a zero in front", []string{"https://app.example.test:0443"}, `write "https://app.example.test"`},
-		{"another case", []string{"https://App.example.test"}, `write "https://app.example.test"`},
-		{"another case of the scheme", []string{"HTTPS://app.example.test"}, "not an origin"},
-		{"IPv6 at length", []string{"http://[0:0:0:0:0:0:0:1]:6274"}, `write "http://[::1]:6274"`},
-		{"letters that no host has", []string{"https://bücher.example"}, "xn--"},
+		{"user information", []string{"https://me@app.example.test"}, "user name"},
+		{"the default port of https", []string{"https://app.example.test:443"}, `write "https://app.example.test"`},
+		{"the default port of http", []string{"http://localhost:80"}, `write "http://localhost"`},
+		{"a port with a leading zero", []string{"https://app.example.test:08443"}, `write "https://app.example.test:8443"`},
+		{"the default port with a leading zero", []string{"https://app.example.test:0443"}, `write "https://app.example.test"`},
+		{"different case", []string{"https://App.example.test"}, `write "https://app.example.test"`},
+		{"the scheme in different case", []string{"HTTPS://app.example.test"}, "not an origin"},
+		{"uncompressed IPv6", []string{"http://[0:0:0:0:0:0:0:1]:6274"}, `write "http://[::1]:6274"`},
+		{"a host with letters outside ASCII", []string{"https://bücher.example"}, "xn--"},
 		{"http", []string{"http://app.example.test"}, "must begin with https://"},
 		{"an extension with a path", []string{"chrome-extension://abc/page.html"}, "without a path"},
-		{"two in one", []string{"https://a.example.test,https://b.example.test"}, "Origins[0]"},
-		{"twice", []string{"https://a.example.test", "https://a.example.test"}, "Origins[1]: duplicate origin \"https://a.example.test\""},
+		{"two origins in one string", []string{"https://a.example.test,https://b.example.test"}, "Origins[0]"},
+		{"duplicate origin", []string{"https://a.example.test", "https://a.example.test"}, "Origins[1]: duplicate origin \"https://a.example.test\""},
 	} {
 		_, err := resource.New(resource.Config{Identifier: identifier, Issuers: []resource.Issuer{{Verifier: verifier(t)}}, HTTP: resource.HTTPOptions{Origins: row.origins}})
 		if row.want == "" && err != nil || row.want != "" && (err == nil || !strings.Contains(err.Error(), row.want)) {
@@ -195,6 +195,6 @@ func TestOriginMistakes(t *testing.T) {
 		Identifier: "http://mcp.example.test/mcp", HTTP: resource.HTTPOptions{AllowHTTP: true, Origins: []string{"http://app.example.test"}}, Issuers: []resource.Issuer{{Verifier: verifier(t)}},
 	})
 	if err != nil {
-		t.Errorf("http, by an explicit word: got %v", err)
+		t.Errorf("http with AllowHTTP: got %v", err)
 	}
 }

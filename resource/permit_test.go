@@ -15,7 +15,7 @@ import (
 	"github.com/warder-go/warder/resource/resourcetest"
 )
 
-// caller returns whom the resource accepts for a token.
+// caller returns the caller of an accepted token.
 func (f *fixture) caller(token resourcetest.Token) *resource.Caller {
 	f.t.Helper()
 	req := httptest.NewRequest(http.MethodGet, identifier, nil)
@@ -28,7 +28,7 @@ func (f *fixture) caller(token resourcetest.Token) *resource.Caller {
 	return decision.Caller
 }
 
-// told is a refusal as a client would see it; nil is accepted.
+// told returns a refusal as the client sees it. Nil means accepted.
 func told(refusal *resource.Refusal) answer {
 	if refusal == nil {
 		return accepted
@@ -36,18 +36,18 @@ func told(refusal *resource.Refusal) answer {
 	return answer{refusal.Status, strings.Join(refusal.Challenges, "|"), string(refusal.Body)}
 }
 
-// Permit says of an operation what Authenticate says of a body that asks for it.
-func TestPermitAsRequests(t *testing.T) {
+// Permit decides about an operation as Authenticate decides about a body with it.
+func TestPermitMatchesAuthenticate(t *testing.T) {
 	rules := someRules
 	rules.Rule = func(ctx context.Context, o resource.Operation, c *resource.Caller) (scopes []string, err error) {
 		if known, _ := resource.FromContext(ctx); known != c {
-			t.Errorf("%s: the context has caller %v, the rule is asked about %v", o.Method, known, c)
+			t.Errorf("%s: the context has caller %v, the rule got %v", o.Method, known, c)
 		}
 		switch {
 		case string(o.Arguments) == `{"all": true}`:
 			scopes = []string{"all"}
 		case o.Name == "broken":
-			err = errors.New("can't tell")
+			err = errors.New("cannot decide")
 		case o.Name == "panics":
 			panic("no")
 		case o.Name == "malformed":
@@ -58,7 +58,7 @@ func TestPermitAsRequests(t *testing.T) {
 	denied := rules
 	denied.Undeclared = resource.DenyUndeclared
 	for _, undeclared := range []resource.Operations{rules, denied} {
-		var caller *resource.Caller // also one without the base scope, whom no handler sees
+		var caller *resource.Caller // also a caller without the base scope, which no handler gets
 		f := newFixture(t, func(c *resource.Config, _ *jwks.Config) {
 			c.Scopes, c.Operations = []string{"base"}, undeclared
 			c.Hooks.Revoked = func(_ context.Context, c *resource.Caller) bool { caller = c; return false }
@@ -111,7 +111,7 @@ func TestPermitAsRequests(t *testing.T) {
 	}
 }
 
-// Without rules there are the resource's own scopes, and those that are asked for.
+// Permit requires the scopes of the resource, those of the rules and the further ones.
 func TestPermitFurtherScopes(t *testing.T) {
 	for _, rules := range []resource.Operations{{}, {Tools: map[string][]string{"delete": {"admin"}}}} {
 		f := newFixture(t, func(c *resource.Config, _ *jwks.Config) {
@@ -126,13 +126,13 @@ func TestPermitFurtherScopes(t *testing.T) {
 			further      []string
 			want         answer
 		}{
-			{"none", "base admin", nil, accepted},
-			{"one that is there", "base admin row:7", []string{"row:7"}, accepted},
-			{"one that is implied", "base root", []string{"row:7"}, accepted},
-			{"one that is lacking", "base admin", []string{"row:7"}, insufficient(own + " row:7")},
-			{"one that is needed anyway", "base", []string{"base", "x"}, insufficient(own + " x")},
-			{"a malformed one", "base root", []string{"row:7", "two words"}, failed},
-			{"an empty one", "base root", []string{""}, failed},
+			{"no further scopes", "base admin", nil, accepted},
+			{"a granted scope", "base admin row:7", []string{"row:7"}, accepted},
+			{"an implied scope", "base root", []string{"row:7"}, accepted},
+			{"a missing scope", "base admin", []string{"row:7"}, insufficient(own + " row:7")},
+			{"a scope that the resource requires too", "base", []string{"base", "x"}, insufficient(own + " x")},
+			{"a malformed scope", "base root", []string{"row:7", "two words"}, failed},
+			{"an empty scope", "base root", []string{""}, failed},
 		} {
 			op := resource.Operation{Method: "tools/call", Name: "delete"}
 			f.expect(row.name, told(f.res.Permit(t.Context(), f.caller(resourcetest.Token{Scope: row.scopes}), op, row.further...)), row.want)
@@ -140,8 +140,8 @@ func TestPermitFurtherScopes(t *testing.T) {
 	}
 }
 
-// Who is nobody here: none, another resource's caller, a decoded one.
-func TestPermitNobody(t *testing.T) {
+// A nil caller, a caller of another resource and a decoded caller are not accepted callers.
+func TestPermitWithoutAcceptedCaller(t *testing.T) {
 	rules := resource.Operations{Public: []string{"tools/list"}}
 	f := newFixture(t, func(c *resource.Config, _ *jwks.Config) { c.Operations = rules })
 	other := newFixtureWith(t, f.issuer, nil)
@@ -160,28 +160,28 @@ func TestPermitNobody(t *testing.T) {
 		op     resource.Operation
 		want   answer
 	}{
-		{"nobody, public operation", nil, list, accepted},
-		{"nobody, another operation", nil, ping, bare},
+		{"nil caller, public operation", nil, list, accepted},
+		{"nil caller, another operation", nil, ping, bare},
 		{"a caller of another resource", other.caller(resourcetest.Token{}), list, bare},
 		{"a decoded caller", decoded, list, bare},
-		{"an empty caller", new(resource.Caller), list, bare},
-		{"a caller", f.caller(resourcetest.Token{}), ping, accepted},
+		{"a zero Caller", new(resource.Caller), list, bare},
+		{"an accepted caller", f.caller(resourcetest.Token{}), ping, accepted},
 	} {
 		f.expect(row.name, told(f.res.Permit(t.Context(), row.caller, row.op)), row.want)
 		if offers := f.res.Offers(t.Context(), row.caller, row.op); offers != (row.want == accepted) {
 			t.Errorf("%s: Offers: got %v", row.name, offers)
 		}
 	}
-	f.expect("nobody, public operation that is to need more", told(f.res.Permit(t.Context(), nil, list, "x")), bare)
+	f.expect("nil caller, public operation, further scope", told(f.res.Permit(t.Context(), nil, list, "x")), bare)
 	for _, none := range []*resource.Resource{nil, new(resource.Resource)} {
 		if got := none.Permit(t.Context(), f.caller(resourcetest.Token{}), ping); got == nil || got.Status != 500 || none.Offers(t.Context(), nil, list) {
-			t.Errorf("a Resource not made by New: got %+v, want a 500", got)
+			t.Errorf("a Resource not made by New: got %+v, want status 500", got)
 		}
 	}
 }
 
-// What a caller was accepted with may be over by now.
-func TestPermitLater(t *testing.T) {
+// Permit checks expiry and revocation again for an accepted caller.
+func TestPermitAfterExpiryOrRevocation(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		revoked := false
 		f := newFixture(t, func(c *resource.Config, _ *jwks.Config) {
@@ -195,18 +195,18 @@ func TestPermitLater(t *testing.T) {
 		revoked = true
 		f.expect("revoked", told(f.res.Permit(t.Context(), caller, ping)), invalid)
 		if !f.res.Offers(t.Context(), caller, ping) {
-			t.Error("Offers asked Revoked")
+			t.Error("Offers called Revoked")
 		}
 		time.Sleep(time.Second)
 		f.expect("expired", told(f.res.Permit(t.Context(), caller, ping)), expired)
 		if f.res.Offers(t.Context(), caller, ping) {
-			t.Error("Offers: got true for a token that is over")
+			t.Error("Offers: got true for an expired token")
 		}
 	})
 }
 
-// A refusal is counted and logged, an offer is not.
-func TestPermitIsSeen(t *testing.T) {
+// A rejection by Permit is logged. Offers logs nothing.
+func TestPermitIsLogged(t *testing.T) {
 	f := newFixture(t, func(c *resource.Config, _ *jwks.Config) { c.Operations = someRules })
 	caller, op := f.caller(resourcetest.Token{}), resource.Operation{Method: "tools/call", Name: "delete"}
 	f.log.take()

@@ -22,18 +22,19 @@ import (
 	"github.com/warder-go/warder/resource/resourcetest"
 )
 
-// counted counts what a verifier is asked.
-type counted struct {
+// countingVerifier counts the calls of Verify.
+type countingVerifier struct {
 	resource.Verifier
-	asked atomic.Int64
+	calls atomic.Int64
 }
 
-func (c *counted) Verify(ctx context.Context, t *resource.Token) (*resource.Claims, error) {
-	c.asked.Add(1)
+func (c *countingVerifier) Verify(ctx context.Context, t *resource.Token) (*resource.Claims, error) {
+	c.calls.Add(1)
 	return c.Verifier.Verify(ctx, t)
 }
 
-func newFor(t testing.TB, c resource.Config) *resource.Resource {
+// newResource is resource.New for valid configurations.
+func newResource(t testing.TB, c resource.Config) *resource.Resource {
 	t.Helper()
 	res, err := resource.New(c)
 	if err != nil {
@@ -42,8 +43,8 @@ func newFor(t testing.TB, c resource.Config) *resource.Resource {
 	return res
 }
 
-// What programs hold follows: the middleware, a requirement, the metadata.
-func TestReplaceIsSeenEverywhere(t *testing.T) {
+// Replace takes effect in the middleware, in requirements and in the metadata handler.
+func TestReplaceTakesEffect(t *testing.T) {
 	f := newFixture(t, func(c *resource.Config, _ *jwks.Config) { c.Scopes = []string{"old"} })
 	keys, err := jwks.New(jwks.Config{Issuer: f.issuer.Identifier(), Transport: f.issuer.Transport()})
 	if err != nil {
@@ -76,34 +77,34 @@ func TestReplaceIsSeenEverywhere(t *testing.T) {
 		}
 	}
 	check("old", "new")
-	if err := f.res.Replace(newFor(t, resource.Config{Identifier: identifier, Issuers: []resource.Issuer{{Verifier: keys}}, Scopes: []string{"new"}})); err != nil {
+	if err := f.res.Replace(newResource(t, resource.Config{Identifier: identifier, Issuers: []resource.Issuer{{Verifier: keys}}, Scopes: []string{"new"}})); err != nil {
 		t.Fatal(err)
 	}
 	check("new", "old")
 }
 
-// Only what has to do with who a caller is makes it necessary to verify anew.
-func TestReplaceAndMemory(t *testing.T) {
+// Replace empties the cache only if the change affects the identity of callers.
+func TestReplaceAndCache(t *testing.T) {
 	issuer, err := resourcetest.NewIssuer(resourcetest.Config{})
 	if err != nil {
 		t.Fatal(err)
 	}
 	defer issuer.Close()
-	verifier := func() *counted {
+	verifier := func() *countingVerifier {
 		keys, err := jwks.New(jwks.Config{Issuer: issuer.Identifier(), Transport: issuer.Transport()})
 		if err != nil {
 			t.Fatal(err)
 		}
-		return &counted{Verifier: keys}
+		return &countingVerifier{Verifier: keys}
 	}
 	for _, row := range []struct {
-		name       string
-		change     func(*resource.Config)
-		remembered bool
+		name   string
+		change func(*resource.Config)
+		cached bool
 	}{
 		{"nothing", func(*resource.Config) {}, true},
 		{"scopes", func(c *resource.Config) { c.Scopes = []string{"mcp:read"} }, true},
-		{"a hierarchy that grants more", func(c *resource.Config) {
+		{"scope hierarchy", func(c *resource.Config) {
 			c.Scopes, c.ScopeOptions.Implies = []string{"narrow"}, map[string][]string{"mcp:read": {"narrow"}}
 		}, true},
 		{"step-up", func(c *resource.Config) { c.ScopeOptions.StepUp = resource.StepUpKeepGranted }, true},
@@ -112,29 +113,29 @@ func TestReplaceAndMemory(t *testing.T) {
 		}, true},
 		{"leeway", func(c *resource.Config) { c.Limits.Leeway = time.Minute }, false},
 		{"an audience", func(c *resource.Config) { c.Issuers[0].Audiences = []string{"api://x"} }, false},
-		{"stricter", func(c *resource.Config) { c.Issuers[0].StrictRFC9068 = true }, false},
-		{"another issuer beside", func(c *resource.Config) { c.Opaque = &resource.Issuer{Verifier: verifier()} }, false},
-		{"a verifier like the one before", func(c *resource.Config) { c.Issuers[0].Verifier = verifier() }, false},
+		{"StrictRFC9068", func(c *resource.Config) { c.Issuers[0].StrictRFC9068 = true }, false},
+		{"an additional issuer", func(c *resource.Config) { c.Opaque = &resource.Issuer{Verifier: verifier()} }, false},
+		{"another verifier with the same configuration", func(c *resource.Config) { c.Issuers[0].Verifier = verifier() }, false},
 		{"roles", func(c *resource.Config) { c.Issuers[0].RoleClaim = "roles" }, false},
 		{"a scope prefix", func(c *resource.Config) {
 			c.Issuers[0].ScopePrefix, c.Scopes = "x:", []string{"x:mcp:read"}
 		}, false},
-		{"where clients log in", func(c *resource.Config) { c.Metadata.AuthorizationServers = []string{"https://login.example.test"} }, true},
-		{"issuers known elsewhere", func(c *resource.Config) {
+		{"authorization servers in the metadata", func(c *resource.Config) { c.Metadata.AuthorizationServers = []string{"https://login.example.test"} }, true},
+		{"ResolveIssuer", func(c *resource.Config) {
 			c.Hooks.ResolveIssuer = func(string) (*resource.Issuer, bool) { return nil, false }
 		}, false},
-		{"less memory", func(c *resource.Config) { c.Limits.CacheEntries = 10 }, false},
+		{"smaller cache", func(c *resource.Config) { c.Limits.CacheEntries = 10 }, false},
 	} {
 		t.Run(row.name, func(t *testing.T) {
 			v := verifier()
 			config := resource.Config{Identifier: identifier, Issuers: []resource.Issuer{{Verifier: v}}}
-			f := &fixture{t: t, issuer: issuer, res: newFor(t, config), log: new(journal)}
+			f := &fixture{t: t, issuer: issuer, res: newResource(t, config), log: new(journal)}
 			f.inner = func(http.ResponseWriter, *http.Request) {}
 			token := f.token(resourcetest.Token{Audience: identifier, Scope: "mcp:read"})
 			f.bearer(token)
 			config.Issuers = []resource.Issuer{{Verifier: v}}
 			row.change(&config)
-			if err := f.res.Replace(newFor(t, config)); err != nil {
+			if err := f.res.Replace(newResource(t, config)); err != nil {
 				t.Fatal(err)
 			}
 			for range 3 {
@@ -142,26 +143,26 @@ func TestReplaceAndMemory(t *testing.T) {
 					t.Errorf("got %+v, want 200", got)
 				}
 			}
-			asked := int64(1)
-			if last := config.Issuers[0].Verifier.(*counted); last != v {
-				asked += last.asked.Load()
+			calls := int64(1)
+			if last := config.Issuers[0].Verifier.(*countingVerifier); last != v {
+				calls += last.calls.Load()
 			}
-			if v.asked.Load() > 1 {
-				asked = v.asked.Load()
+			if v.calls.Load() > 1 {
+				calls = v.calls.Load()
 			}
-			if remembered := asked == 1; remembered != row.remembered || asked > 2 {
-				t.Errorf("verified %d times, want remembered: %t", asked, row.remembered)
+			if cached := calls == 1; cached != row.cached || calls > 2 {
+				t.Errorf("verified %d times, want still cached: %t", calls, row.cached)
 			}
 		})
 	}
 }
 
-func TestReplaceRefuses(t *testing.T) {
+func TestReplaceErrors(t *testing.T) {
 	f := newFixture(t, nil)
-	good := func() *resource.Resource {
-		return newFor(t, resource.Config{Identifier: identifier, Opaque: &resource.Issuer{Verifier: &nobody{}}})
+	newUnused := func() *resource.Resource {
+		return newResource(t, resource.Config{Identifier: identifier, Opaque: &resource.Issuer{Verifier: &inactiveVerifier{}}})
 	}
-	used := good()
+	used := newUnused()
 	if err := f.res.Replace(used); err != nil {
 		t.Fatal(err)
 	}
@@ -171,14 +172,14 @@ func TestReplaceRefuses(t *testing.T) {
 		given *resource.Resource
 		want  string
 	}{
-		{"another identifier", f.res, newFor(t, resource.Config{Identifier: identifier + "/", Opaque: &resource.Issuer{Verifier: &nobody{}}}),
+		{"another identifier", f.res, newResource(t, resource.Config{Identifier: identifier + "/", Opaque: &resource.Issuer{Verifier: &inactiveVerifier{}}}),
 			`resource: replace: Identifier: "https://mcp.example.test/mcp/" is not "https://mcp.example.test/mcp": a new identifier needs a restart, because clients and routes depend on it`},
-		{"by nothing", f.res, nil, "resource: replace: the resource was not made by New"},
+		{"by nil", f.res, nil, "resource: replace: the resource was not made by New"},
 		{"by the zero value", f.res, new(resource.Resource), "resource: replace: the resource was not made by New"},
-		{"of nothing", nil, good(), "resource: replace: the resource was not made by New"},
+		{"of nil", nil, newUnused(), "resource: replace: the resource was not made by New"},
 		{"by itself", f.res, f.res, "resource: replace: a resource that was replaced, or that replaced another, is used again: make one with New"},
-		{"by one that has replaced", f.res, used, "resource: replace: a resource that was replaced, or that replaced another, is used again: make one with New"},
-		{"of one that has replaced", used, good(), "resource: replace: a resource that was replaced, or that replaced another, is used again: make one with New"},
+		{"by a resource that replaced another", f.res, used, "resource: replace: a resource that was replaced, or that replaced another, is used again: make one with New"},
+		{"of a resource that replaced another", used, newUnused(), "resource: replace: a resource that was replaced, or that replaced another, is used again: make one with New"},
 	} {
 		t.Run(row.name, func(t *testing.T) {
 			if err := row.of.Replace(row.given); err == nil || err.Error() != row.want {
@@ -188,14 +189,15 @@ func TestReplaceRefuses(t *testing.T) {
 	}
 }
 
-type nobody struct{}
+// inactiveVerifier rejects every token.
+type inactiveVerifier struct{}
 
-func (*nobody) Issuer() string { return "https://opaque.example.test" }
-func (*nobody) Verify(context.Context, *resource.Token) (*resource.Claims, error) {
+func (*inactiveVerifier) Issuer() string { return "https://opaque.example.test" }
+func (*inactiveVerifier) Verify(context.Context, *resource.Token) (*resource.Claims, error) {
 	return nil, &resource.Error{Reason: resource.ReasonInactive}
 }
 
-// An open stream is judged by the configuration that counts at its next check.
+// At its next check, the current configuration decides about an open stream.
 func TestReplaceEndsStreams(t *testing.T) {
 	key, digest := apikey.Generate("k_")
 	keys := func() *apikey.Verifier {
@@ -212,15 +214,15 @@ func TestReplaceEndsStreams(t *testing.T) {
 	for _, row := range []struct {
 		name   string
 		change func(*resource.Config)
-		bearer bool // the stream of the token ends
-		key    bool // that of the key
+		bearer bool // whether the stream of the token ends
+		key    bool // whether the stream of the key ends
 	}{
 		{"nothing", func(*resource.Config) {}, false, false},
-		{"a scope more", func(c *resource.Config) { c.Scopes = []string{"mcp:read", "more"} }, true, true},
-		{"no such field", func(c *resource.Config) { c.Credentials.Headers = nil }, false, true},
-		{"another verifier for it", func(c *resource.Config) { c.Credentials.Headers = headers(keys()) }, false, true},
-		{"no such issuer", func(c *resource.Config) {
-			c.Issuers, c.Opaque = nil, &resource.Issuer{Verifier: &nobody{}}
+		{"another required scope", func(c *resource.Config) { c.Scopes = []string{"mcp:read", "more"} }, true, true},
+		{"the field removed", func(c *resource.Config) { c.Credentials.Headers = nil }, false, true},
+		{"another verifier for the field", func(c *resource.Config) { c.Credentials.Headers = headers(keys()) }, false, true},
+		{"the issuer removed", func(c *resource.Config) {
+			c.Issuers, c.Opaque = nil, &resource.Issuer{Verifier: &inactiveVerifier{}}
 		}, true, false},
 	} {
 		t.Run(row.name, func(t *testing.T) {
@@ -231,14 +233,14 @@ func TestReplaceEndsStreams(t *testing.T) {
 				}
 				config := resource.Config{Identifier: identifier, Issuers: []resource.Issuer{{Verifier: verifier}}, Credentials: resource.Credentials{Headers: headers(first)}}
 				row.change(&config)
-				token := f.open(get(), f.token(resourcetest.Token{Audience: identifier, Scope: "mcp:read", Lifetime: time.Hour}))
-				defer token.leave()
-				withKey := get()
+				token := f.open(getRequest(), f.token(resourcetest.Token{Audience: identifier, Scope: "mcp:read", Lifetime: time.Hour}))
+				defer token.disconnect()
+				withKey := getRequest()
 				withKey.Header.Set("X-Api-Key", key)
-				static := startWith(nethttp.Middleware(f.res), withKey)
-				defer static.leave()
+				static := startStreamWith(nethttp.Middleware(f.res), withKey)
+				defer static.disconnect()
 				synctest.Wait()
-				if err := f.res.Replace(newFor(t, config)); err != nil {
+				if err := f.res.Replace(newResource(t, config)); err != nil {
 					t.Fatal(err)
 				}
 				time.Sleep(streamCheckInterval + time.Millisecond)
@@ -254,7 +256,7 @@ func TestReplaceEndsStreams(t *testing.T) {
 	}
 }
 
-// Series of the resource go on, those of verifiers come and go, and a registry takes it.
+// Series of the resource continue, series of removed verifiers end, and Gather succeeds.
 func TestReplaceAndMetrics(t *testing.T) {
 	f := newFixture(t, nil)
 	registry := prometheus.NewPedanticRegistry()
@@ -271,7 +273,7 @@ func TestReplaceAndMetrics(t *testing.T) {
 	if n := count("warder_keyset_keys"); n != 1 {
 		t.Errorf("got %d series of keys, want 1", n)
 	}
-	if err := f.res.Replace(newFor(t, resource.Config{Identifier: identifier, Opaque: &resource.Issuer{Verifier: &nobody{}}})); err != nil {
+	if err := f.res.Replace(newResource(t, resource.Config{Identifier: identifier, Opaque: &resource.Issuer{Verifier: &inactiveVerifier{}}})); err != nil {
 		t.Fatal(err)
 	}
 	f.bearer("opaque")
@@ -295,8 +297,8 @@ func TestReplaceAndMetrics(t *testing.T) {
 	}
 }
 
-// A request in flight is decided by one configuration, whatever is replaced meanwhile:
-// a thousand times under load no answer is a mixture, and none is lost to the counter.
+// One configuration decides about a whole request, also if Replace is called during the
+// request. After a thousand calls under load, no answer mixes two configurations.
 func TestReplaceUnderLoad(t *testing.T) {
 	f := newFixture(t, nil)
 	keys := func() resource.Verifier {
@@ -307,31 +309,31 @@ func TestReplaceUnderLoad(t *testing.T) {
 		return v
 	}
 	shared := keys()
-	// One word marks a configuration: in its base scopes, its rules and its hierarchy.
+	// A configuration has the mark in its required scopes and in its hierarchy.
 	config := func(n int) resource.Config {
 		mark := []string{"even", "odd"}[n%2]
 		c := resource.Config{Identifier: identifier, Issuers: []resource.Issuer{{Verifier: shared}}, Scopes: []string{mark}, Logger: slog.New(slog.DiscardHandler),
 			ScopeOptions: resource.ScopeOptions{Implies: map[string][]string{"mcp:all": {mark, mark + ":more"}}}}
 		if n%10 == 9 {
-			c.Issuers[0].Verifier = keys() // and memory begins anew
+			c.Issuers[0].Verifier = keys() // starts with an empty cache
 		}
 		return c
 	}
-	if err := f.res.Replace(newFor(t, config(0))); err != nil {
+	if err := f.res.Replace(newResource(t, config(0))); err != nil {
 		t.Fatal(err)
 	}
 	all := f.token(resourcetest.Token{Audience: identifier, Scope: "mcp:all"})
 	none := f.token(resourcetest.Token{Audience: identifier, Scope: "other"})
 	plain := nethttp.Middleware(f.res)(f.inner)
 	evenMore := nethttp.Middleware(f.res)(nethttp.Require(f.res)(nethttp.Middleware(f.res)(nethttp.Require(f.res)(f.inner))))
-	ask := func(h http.Handler, token string) (int, string) {
+	send := func(h http.Handler, token string) (int, string) {
 		w, req := httptest.NewRecorder(), httptest.NewRequest(http.MethodPost, identifier, nil)
 		req.Header.Set("Authorization", "Bearer "+token)
 		h.ServeHTTP(w, req)
 		return w.Code, w.Header().Get("WWW-Authenticate")
 	}
 	var group sync.WaitGroup
-	var asked, wrong atomic.Int64
+	var calls, wrong atomic.Int64
 	done := make(chan struct{})
 	for range 4 {
 		group.Go(func() {
@@ -341,11 +343,11 @@ func TestReplaceUnderLoad(t *testing.T) {
 					return
 				default:
 				}
-				asked.Add(2)
-				if status, _ := ask(evenMore, all); status != 200 {
+				calls.Add(2)
+				if status, _ := send(evenMore, all); status != 200 {
 					wrong.Add(1)
 				}
-				status, challenge := ask(plain, none)
+				status, challenge := send(plain, none)
 				if even, odd := strings.Contains(challenge, `scope="even"`), strings.Contains(challenge, `scope="odd"`); status != 403 || even == odd {
 					wrong.Add(1)
 				}
@@ -353,51 +355,51 @@ func TestReplaceUnderLoad(t *testing.T) {
 		})
 	}
 	for n := range 1000 {
-		if err := f.res.Replace(newFor(t, config(n))); err != nil {
+		if err := f.res.Replace(newResource(t, config(n))); err != nil {
 			t.Fatal(err)
 		}
 	}
 	close(done)
 	group.Wait()
-	if wrong.Load() != 0 || asked.Load() == 0 {
-		t.Errorf("%d wrong answers of %d", wrong.Load(), asked.Load())
+	if wrong.Load() != 0 || calls.Load() == 0 {
+		t.Errorf("%d wrong answers of %d", wrong.Load(), calls.Load())
 	}
-	t.Logf("%d requests", asked.Load())
+	t.Logf("%d requests", calls.Load())
 }
 
-// Forgetting, and what is open to everybody, are those of the configuration that counts.
-func TestReplaceAndForgetAndPublic(t *testing.T) {
+// Forget and public operations use the current configuration.
+func TestForgetAndPublicAfterReplace(t *testing.T) {
 	f := newFixture(t, nil)
 	keys, err := jwks.New(jwks.Config{Issuer: f.issuer.Identifier(), Transport: f.issuer.Transport()})
 	if err != nil {
 		t.Fatal(err)
 	}
-	v := &counted{Verifier: keys}
-	if err := f.res.Replace(newFor(t, resource.Config{Identifier: identifier, Issuers: []resource.Issuer{{Verifier: v}},
+	v := &countingVerifier{Verifier: keys}
+	if err := f.res.Replace(newResource(t, resource.Config{Identifier: identifier, Issuers: []resource.Issuer{{Verifier: v}},
 		Operations: resource.Operations{Public: []string{"ping"}, Methods: map[string][]string{"tools/list": nil}}})); err != nil {
 		t.Fatal(err)
 	}
 	handler := nethttp.Middleware(f.res)(nethttp.Require(f.res)(f.inner))
-	ask := func(method, token string) int {
-		w, req := httptest.NewRecorder(), post(method, method)
+	send := func(method, token string) int {
+		w, req := httptest.NewRecorder(), postRequest(method, method)
 		if token != "" {
 			req.Header.Set("Authorization", "Bearer "+token)
 		}
 		handler.ServeHTTP(w, req)
 		return w.Code
 	}
-	if open, closed := ask("ping", ""), ask("tools/list", ""); open != 200 || closed != 401 {
+	if open, closed := send("ping", ""), send("tools/list", ""); open != 200 || closed != 401 {
 		t.Errorf("without a token: got %d, %d, want 200, 401", open, closed)
 	}
 	token := f.token(resourcetest.Token{Audience: identifier})
 	for range 2 {
-		if got := ask("tools/list", token); got != 200 {
+		if got := send("tools/list", token); got != 200 {
 			t.Errorf("got %d, want 200", got)
 		}
 	}
 	f.res.Forget(token)
-	ask("tools/list", token)
-	if n := v.asked.Load(); n != 2 {
+	send("tools/list", token)
+	if n := v.calls.Load(); n != 2 {
 		t.Errorf("verified %d times, want 2: once, and once after Forget", n)
 	}
 }

@@ -13,7 +13,7 @@ import (
 	"github.com/warder-go/warder/resource/resourcetest"
 )
 
-// What was configured can be had again, and changing that changes nothing.
+// Operations returns a copy of the configured rules.
 func TestOperationsAreCopied(t *testing.T) {
 	f := newFixture(t, func(c *resource.Config, _ *jwks.Config) { c.Operations = someRules })
 	got := f.res.Operations()
@@ -32,7 +32,7 @@ func TestOperationsAreCopied(t *testing.T) {
 	}
 }
 
-func TestResourceRuleBinds(t *testing.T) {
+func TestResourceRuleApplies(t *testing.T) {
 	for _, row := range []struct {
 		rule resource.ResourceRule
 		uri  string
@@ -41,7 +41,7 @@ func TestResourceRuleBinds(t *testing.T) {
 		{resource.ResourceRule{URI: "file:///a"}, "file:///a", true},
 		{resource.ResourceRule{URI: "file:///a"}, "file:///A", true},
 		{resource.ResourceRule{URI: "file:///a"}, "FILE:///%41", false},
-		{resource.ResourceRule{URI: "file:///a"}, "file:///x/../b", false}, // could be read in several ways, and is no a in any
+		{resource.ResourceRule{URI: "file:///a"}, "file:///x/../b", false}, // ambiguous, but never file:///a
 		{resource.ResourceRule{URI: "file:///a"}, "file:///ab", false},
 		{resource.ResourceRule{Prefix: "file:///a"}, "file:///ab", true},
 		{resource.ResourceRule{Template: "db://{t}/{id}"}, "db://x/1", true},
@@ -52,14 +52,14 @@ func TestResourceRuleBinds(t *testing.T) {
 		{resource.ResourceRule{Template: "{"}, "{", false},
 	} {
 		if got := row.rule.Applies(row.uri); got != row.want {
-			t.Errorf("%+v binds %q: got %v, want %v", row.rule, row.uri, got, row.want)
+			t.Errorf("%+v applies to %q: got %v, want %v", row.rule, row.uri, got, row.want)
 		}
 	}
 }
 
-// A public operation without credentials passes a Requirement of no scopes, so that
-// what stands behind the middleware can ask whether it was passed.
-func TestRequirementOfAPublicOperation(t *testing.T) {
+// A public operation without credentials satisfies a Requirement without scopes, so that
+// handlers can verify that the middleware has accepted the request.
+func TestRequirementForPublicOperation(t *testing.T) {
 	issuer := newFixture(t, nil).issuer
 	public := func(c *resource.Config, _ *jwks.Config) { c.Operations = resource.Operations{Public: []string{"ping"}} }
 	f, other := newFixtureWith(t, issuer, public), newFixtureWith(t, issuer, public)
@@ -72,7 +72,7 @@ func TestRequirementOfAPublicOperation(t *testing.T) {
 	}{
 		{"no scopes", f.res, call("ping", `{}`), nil, accepted},
 		{"scopes", f.res, call("ping", `{}`), []string{"x"}, answer{401, bare.challenge, bare.body}},
-		{"of another resource", other.res, call("ping", `{}`), nil, bare},
+		{"requirement of another resource", other.res, call("ping", `{}`), nil, bare},
 		{"not public", f.res, call("tools/list", `{}`), nil, bare},
 	} {
 		req := httptest.NewRequest(http.MethodPost, identifier, strings.NewReader(row.body))

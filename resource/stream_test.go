@@ -18,47 +18,48 @@ import (
 	"github.com/warder-go/warder/resource/resourcetest"
 )
 
-// A streamed is a request whose handler waits for its context, as those of MCP
-// servers do.
-type streamed struct {
-	leave context.CancelFunc // what the client does
-	done  chan struct{}
-	at    time.Time // when the context ended
-	cause error
+// testStream is a request whose handler waits for the end of its context, like the stream
+// handlers of MCP servers.
+type testStream struct {
+	disconnect context.CancelFunc // ends the connection of the client
+	done       chan struct{}
+	endedAt    time.Time // when the context ended
+	cause      error
 }
 
-// open returns when the handler waits.
-func (f *fixture) open(req *http.Request, token string) *streamed {
+// open starts a stream and returns when its handler waits.
+func (f *fixture) open(req *http.Request, token string) *testStream {
 	f.t.Helper()
-	s := start(nethttp.Middleware(f.res), req, token)
+	s := startStream(nethttp.Middleware(f.res), req, token)
 	synctest.Wait()
-	if s.ended() && s.at.IsZero() {
-		f.t.Errorf("%s %s: refused", req.Method, req.URL)
+	if s.ended() && s.endedAt.IsZero() {
+		f.t.Errorf("%s %s: rejected", req.Method, req.URL)
 	}
 	return s
 }
 
-func start(middleware func(http.Handler) http.Handler, req *http.Request, token string) *streamed {
+// startStream sends the request with a token in a separate goroutine.
+func startStream(middleware func(http.Handler) http.Handler, req *http.Request, token string) *testStream {
 	req.Header.Set("Authorization", "Bearer "+token)
-	return startWith(middleware, req)
+	return startStreamWith(middleware, req)
 }
 
-// startWith is start for a request that has its credential.
-func startWith(middleware func(http.Handler) http.Handler, req *http.Request) *streamed {
-	s := &streamed{done: make(chan struct{})}
-	ctx, leave := context.WithCancel(context.Background())
-	s.leave = leave
+// startStreamWith is startStream for a request that already has a credential.
+func startStreamWith(middleware func(http.Handler) http.Handler, req *http.Request) *testStream {
+	s := &testStream{done: make(chan struct{})}
+	ctx, disconnect := context.WithCancel(context.Background())
+	s.disconnect = disconnect
 	go func() {
 		defer close(s.done)
 		middleware(http.HandlerFunc(func(_ http.ResponseWriter, req *http.Request) {
 			<-req.Context().Done()
-			s.at, s.cause = time.Now(), context.Cause(req.Context())
+			s.endedAt, s.cause = time.Now(), context.Cause(req.Context())
 		})).ServeHTTP(httptest.NewRecorder(), req.WithContext(ctx))
 	}()
 	return s
 }
 
-func (s *streamed) ended() bool {
+func (s *testStream) ended() bool {
 	select {
 	case <-s.done:
 		return true
@@ -67,9 +68,10 @@ func (s *streamed) ended() bool {
 	}
 }
 
-func get() *http.Request { return httptest.NewRequest(http.MethodGet, identifier, nil) }
+func getRequest() *http.Request { return httptest.NewRequest(http.MethodGet, identifier, nil) }
 
-func post(rpcMethod, header string) *http.Request {
+// postRequest returns a JSON-RPC request and, unless header is empty, the field Mcp-Method.
+func postRequest(rpcMethod, header string) *http.Request {
 	body := `{"jsonrpc":"2.0","id":1,"method":"` + rpcMethod + `","params":{"name":"sleep"}}`
 	req := httptest.NewRequest(http.MethodPost, identifier, strings.NewReader(body))
 	req.Header.Set("Content-Type", "application/json")
@@ -79,8 +81,8 @@ func post(rpcMethod, header string) *http.Request {
 	return req
 }
 
-// inBubble runs test with a fixture of its own in a bubble, which also fails if a
-// goroutine is left behind.
+// inBubble runs test with a separate fixture in a synctest bubble. It fails if a goroutine does
+// not end.
 func inBubble(t *testing.T, change func(*resource.Config, *jwks.Config), test func(t *testing.T, f *fixture)) {
 	t.Helper()
 	issuer, err := resourcetest.NewIssuer(resourcetest.Config{Lifetime: 48 * time.Hour})
@@ -95,26 +97,27 @@ func withRules(c *resource.Config, _ *jwks.Config) {
 	c.Operations.Methods = map[string][]string{"tools/list": nil}
 }
 
-// Long streams end at exp and the leeway (MCP authorization, "Token Handling": every
-// request is authorized, and a stream is one for hours). Nothing else does.
-func TestStreamsEndWithTheToken(t *testing.T) {
-	const lifetime = 10*time.Minute + 7*time.Second // no multiple of the checks
+// Streams end at exp plus the leeway, because every request must be authorized and a stream is
+// one request that lasts for hours (MCP authorization, "Token Handling"). Other requests are
+// not ended.
+func TestStreamsEndWithToken(t *testing.T) {
+	const lifetime = 10*time.Minute + 7*time.Second // not a multiple of the check interval
 	for _, row := range []struct {
 		name   string
 		change func(*resource.Config, *jwks.Config)
 		req    *http.Request
 		after  time.Duration // 0: never
 	}{
-		{"GET", nil, get(), lifetime + 30*time.Second},
-		{"GET, no leeway", func(c *resource.Config, _ *jwks.Config) { c.Limits.Leeway = -1 }, get(), lifetime},
-		{"GET, nothing is remembered", func(c *resource.Config, _ *jwks.Config) { c.Limits.CacheTTL = -1 }, get(), lifetime + 30*time.Second},
-		{"GET, the handler sees the header", func(c *resource.Config, _ *jwks.Config) { c.HTTP.KeepAuthorization = true }, get(), lifetime + 30*time.Second},
-		{"subscriptions/listen by its header", nil, post("subscriptions/listen", "subscriptions/listen"), lifetime + 30*time.Second},
-		{"subscriptions/listen by header and body", withRules, post("subscriptions/listen", "subscriptions/listen"), lifetime + 30*time.Second},
-		{"subscriptions/listen by its body", withRules, post("subscriptions/listen", ""), lifetime + 30*time.Second},
-		{"tools/call is not cut", nil, post("tools/call", "tools/call"), 0},
-		{"tools/call of an older protocol", nil, post("tools/call", ""), 0},
-		{"tools/call, read", withRules, post("tools/call", "tools/call"), 0},
+		{"GET", nil, getRequest(), lifetime + 30*time.Second},
+		{"GET, no leeway", func(c *resource.Config, _ *jwks.Config) { c.Limits.Leeway = -1 }, getRequest(), lifetime},
+		{"GET, no cache", func(c *resource.Config, _ *jwks.Config) { c.Limits.CacheTTL = -1 }, getRequest(), lifetime + 30*time.Second},
+		{"GET, KeepAuthorization", func(c *resource.Config, _ *jwks.Config) { c.HTTP.KeepAuthorization = true }, getRequest(), lifetime + 30*time.Second},
+		{"subscriptions/listen in the header", nil, postRequest("subscriptions/listen", "subscriptions/listen"), lifetime + 30*time.Second},
+		{"subscriptions/listen in header and body", withRules, postRequest("subscriptions/listen", "subscriptions/listen"), lifetime + 30*time.Second},
+		{"subscriptions/listen in the body", withRules, postRequest("subscriptions/listen", ""), lifetime + 30*time.Second},
+		{"tools/call is not ended", nil, postRequest("tools/call", "tools/call"), 0},
+		{"tools/call of an older protocol", nil, postRequest("tools/call", ""), 0},
+		{"tools/call, body read", withRules, postRequest("tools/call", "tools/call"), 0},
 		{"DELETE", nil, httptest.NewRequest(http.MethodDelete, identifier, nil), 0},
 	} {
 		t.Run(row.name, func(t *testing.T) {
@@ -125,15 +128,15 @@ func TestStreamsEndWithTheToken(t *testing.T) {
 				time.Sleep(11 * time.Minute)
 				if row.after == 0 {
 					if s.ended() {
-						t.Errorf("ended after %s", s.at.Sub(began))
+						t.Errorf("ended after %s", s.endedAt.Sub(began))
 					}
-					s.leave()
+					s.disconnect()
 					<-s.done
 					return
 				}
 				<-s.done
-				if late := s.at.Sub(began) - row.after; late < 0 || late >= time.Second {
-					t.Errorf("ended after %s, want %s", s.at.Sub(began), row.after)
+				if late := s.endedAt.Sub(began) - row.after; late < 0 || late >= time.Second {
+					t.Errorf("ended after %s, want %s", s.endedAt.Sub(began), row.after)
 				}
 				if want := "resource: stream ended: its token is no longer valid: expired"; !errors.Is(s.cause, resource.ErrStreamEnded) || s.cause.Error() != want {
 					t.Errorf("cause: got %v, want %s", s.cause, want)
@@ -143,15 +146,15 @@ func TestStreamsEndWithTheToken(t *testing.T) {
 	}
 }
 
-// The refresh is due after at most its interval. The first check behind it may be
-// what starts it, the next one sees what it brought.
-func TestStreamEndsAfterWithdrawal(t *testing.T) {
+// A refresh is due within its interval. The first check afterwards may start it, and the next
+// check uses its result.
+func TestStreamEndsAfterKeyWithdrawal(t *testing.T) {
 	for _, interval := range []time.Duration{30 * time.Second, 15 * time.Minute, time.Hour} {
 		inBubble(t, func(_ *resource.Config, c *jwks.Config) { c.RefreshInterval = interval }, func(t *testing.T, f *fixture) {
 			old := f.issuer.SigningKeyID("")
 			next := f.issuer.Publish("")
-			s := f.open(get(), f.issuer.Token(resourcetest.Token{Key: old}))
-			kept := f.open(get(), f.issuer.Token(resourcetest.Token{Key: next}))
+			s := f.open(getRequest(), f.issuer.Token(resourcetest.Token{Key: old}))
+			kept := f.open(getRequest(), f.issuer.Token(resourcetest.Token{Key: next}))
 			time.Sleep(time.Minute)
 			f.issuer.Use(next)
 			f.issuer.Withdraw(old)
@@ -161,37 +164,37 @@ func TestStreamEndsAfterWithdrawal(t *testing.T) {
 				t.Fatalf("interval %s: still open after %s", interval, time.Since(withdrawn))
 			}
 			if !strings.HasSuffix(s.cause.Error(), ": key_unknown") || kept.ended() {
-				t.Errorf("interval %s: cause %v; that of another key ended: %v", interval, s.cause, kept.ended())
+				t.Errorf("interval %s: cause %v; the stream of another key ended: %v", interval, s.cause, kept.ended())
 			}
-			kept.leave()
+			kept.disconnect()
 			<-kept.done
 		})
 	}
 }
 
-// vouching is a verifier for opaque tokens that does as it is told.
-type vouching struct{ answer atomic.Pointer[vouchFunc] }
+// scriptedVerifier is a verifier for opaque tokens whose result can be changed.
+type scriptedVerifier struct{ verify atomic.Pointer[verifyFunc] }
 
-type vouchFunc func() (*resource.Claims, error)
+type verifyFunc func() (*resource.Claims, error)
 
-func (*vouching) Issuer() string { return "https://opaque.example.test" }
+func (*scriptedVerifier) Issuer() string { return "https://opaque.example.test" }
 
-func (v *vouching) Verify(context.Context, *resource.Token) (*resource.Claims, error) {
-	return (*v.answer.Load())()
+func (v *scriptedVerifier) Verify(context.Context, *resource.Token) (*resource.Claims, error) {
+	return (*v.verify.Load())()
 }
 
-func (v *vouching) does(answer vouchFunc) { v.answer.Store(&answer) }
+func (v *scriptedVerifier) set(verify verifyFunc) { v.verify.Store(&verify) }
 
-func goodClaims(subject string, scopes ...string) *resource.Claims {
+func validClaims(subject string, scopes ...string) *resource.Claims {
 	return &resource.Claims{Issuer: "https://opaque.example.test", Subject: subject, Audience: []string{identifier}, Scopes: scopes}
 }
 
-func refusing(reason resource.Reason) vouchFunc {
+func rejecting(reason resource.Reason) verifyFunc {
 	return func() (*resource.Claims, error) { return nil, &resource.Error{Reason: reason} }
 }
 
-func newVouching(v *vouching, revoked func(context.Context, *resource.Caller) bool) func(*resource.Config, *jwks.Config) {
-	v.does(func() (*resource.Claims, error) { return goodClaims("alice", "a"), nil })
+func useScriptedVerifier(v *scriptedVerifier, revoked func(context.Context, *resource.Caller) bool) func(*resource.Config, *jwks.Config) {
+	v.set(func() (*resource.Claims, error) { return validClaims("alice", "a"), nil })
 	return func(c *resource.Config, _ *jwks.Config) {
 		c.Opaque = &resource.Issuer{Verifier: v}
 		c.Hooks.Revoked = revoked
@@ -199,74 +202,74 @@ func newVouching(v *vouching, revoked func(context.Context, *resource.Caller) bo
 	}
 }
 
-// What would refuse the next request ends the stream.
-func TestStreamEndsAtTheNextCheck(t *testing.T) {
+// A change that would reject the next request ends the stream at a check.
+func TestStreamEndsAtNextCheck(t *testing.T) {
 	var revoked atomic.Pointer[func() bool]
-	revoke := func(answer func() bool) { revoked.Store(&answer) }
+	revoke := func(verify func() bool) { revoked.Store(&verify) }
 	for _, row := range []struct {
 		name   string
-		happen func(f *fixture, v *vouching)
+		apply  func(f *fixture, v *scriptedVerifier)
 		within time.Duration // 0: never
 		reason string
 	}{
-		{"nothing happens", func(*fixture, *vouching) {}, 0, ""},
-		{"revoked", func(*fixture, *vouching) { revoke(func() bool { return true }) }, 30 * time.Second, "revoked"},
-		{"Revoked panics", func(*fixture, *vouching) { revoke(func() bool { panic("no database") }) }, 30 * time.Second, "internal_error"},
-		{"Revoked ends its goroutine", func(*fixture, *vouching) { revoke(func() bool { runtime.Goexit(); return false }) }, 30 * time.Second, "internal_error"},
-		{"forgotten, and the issuer refuses it", func(f *fixture, v *vouching) {
-			v.does(refusing(resource.ReasonInactive))
+		{"nothing happens", func(*fixture, *scriptedVerifier) {}, 0, ""},
+		{"revoked", func(*fixture, *scriptedVerifier) { revoke(func() bool { return true }) }, 30 * time.Second, "revoked"},
+		{"Revoked panics", func(*fixture, *scriptedVerifier) { revoke(func() bool { panic("no database") }) }, 30 * time.Second, "internal_error"},
+		{"Revoked calls Goexit", func(*fixture, *scriptedVerifier) { revoke(func() bool { runtime.Goexit(); return false }) }, 30 * time.Second, "internal_error"},
+		{"Forget, and the issuer rejects the token", func(f *fixture, v *scriptedVerifier) {
+			v.set(rejecting(resource.ReasonInactive))
 			f.res.Forget("opaque")
 		}, 30 * time.Second, "inactive"},
-		{"forgotten, but the issuer vouches for it", func(f *fixture, _ *vouching) { f.res.Forget("opaque") }, 0, ""},
-		{"the issuer refuses it: asked when it is no longer remembered", func(_ *fixture, v *vouching) {
-			v.does(refusing(resource.ReasonInactive))
+		{"Forget, but the issuer accepts the token", func(f *fixture, _ *scriptedVerifier) { f.res.Forget("opaque") }, 0, ""},
+		{"the issuer rejects the token after its cache entry expires", func(_ *fixture, v *scriptedVerifier) {
+			v.set(rejecting(resource.ReasonInactive))
 		}, 5 * time.Minute, "inactive"},
-		{"the issuer takes a scope back", func(_ *fixture, v *vouching) {
-			v.does(func() (*resource.Claims, error) { return goodClaims("alice", "b"), nil })
+		{"the issuer removes a scope", func(_ *fixture, v *scriptedVerifier) {
+			v.set(func() (*resource.Claims, error) { return validClaims("alice", "b"), nil })
 		}, 5 * time.Minute, "insufficient_scope"},
-		{"the issuer names somebody else", func(_ *fixture, v *vouching) {
-			v.does(func() (*resource.Claims, error) { return goodClaims("bob", "a"), nil })
+		{"the issuer returns another subject", func(_ *fixture, v *scriptedVerifier) {
+			v.set(func() (*resource.Claims, error) { return validClaims("bob", "a"), nil })
 		}, 5 * time.Minute, "token_invalid"},
-		{"the verifier panics", func(_ *fixture, v *vouching) {
-			v.does(func() (*resource.Claims, error) { panic("bug") })
+		{"the verifier panics", func(_ *fixture, v *scriptedVerifier) {
+			v.set(func() (*resource.Claims, error) { panic("bug") })
 		}, 5 * time.Minute, "internal_error"},
-		{"an outage: a second chance, then closed", func(_ *fixture, v *vouching) {
-			v.does(refusing(resource.ReasonVerifierUnavailable))
+		{"an outage: the second failure ends the stream", func(_ *fixture, v *scriptedVerifier) {
+			v.set(rejecting(resource.ReasonVerifierUnavailable))
 		}, 5*time.Minute + 30*time.Second, "verifier_unavailable"},
-		{"hiccups, never two in a row", func(_ *fixture, v *vouching) {
-			good, n := v.answer.Load(), 0
-			v.does(func() (*resource.Claims, error) {
+		{"temporary failures, never two in a row", func(_ *fixture, v *scriptedVerifier) {
+			verify, n := v.verify.Load(), 0
+			v.set(func() (*resource.Claims, error) {
 				if n++; n%2 == 1 {
-					return refusing(resource.ReasonVerifierUnavailable)()
+					return rejecting(resource.ReasonVerifierUnavailable)()
 				}
-				return (*good)()
+				return (*verify)()
 			})
 		}, 0, ""},
-		{"a hiccup", func(_ *fixture, v *vouching) {
-			good := v.answer.Load()
-			v.does(func() (*resource.Claims, error) {
-				v.answer.Store(good)
-				return refusing(resource.ReasonVerifierUnavailable)()
+		{"one temporary failure", func(_ *fixture, v *scriptedVerifier) {
+			verify := v.verify.Load()
+			v.set(func() (*resource.Claims, error) {
+				v.verify.Store(verify)
+				return rejecting(resource.ReasonVerifierUnavailable)()
 			})
 		}, 0, ""},
 	} {
 		t.Run(row.name, func(t *testing.T) {
-			v := new(vouching)
+			v := new(scriptedVerifier)
 			revoke(func() bool { return false })
-			inBubble(t, newVouching(v, func(context.Context, *resource.Caller) bool { return (*revoked.Load())() }), func(t *testing.T, f *fixture) {
-				s := f.open(get(), "opaque")
+			inBubble(t, useScriptedVerifier(v, func(context.Context, *resource.Caller) bool { return (*revoked.Load())() }), func(t *testing.T, f *fixture) {
+				s := f.open(getRequest(), "opaque")
 				began := time.Now()
-				row.happen(f, v)
+				row.apply(f, v)
 				time.Sleep(time.Hour)
 				if s.ended() != (row.within > 0) {
 					t.Fatalf("ended: %v", s.ended())
 				}
-				s.leave()
+				s.disconnect()
 				<-s.done
 				if row.within == 0 {
 					return
 				}
-				if took := s.at.Sub(began); took > row.within || !strings.HasSuffix(s.cause.Error(), ": "+row.reason) {
+				if took := s.endedAt.Sub(began); took > row.within || !strings.HasSuffix(s.cause.Error(), ": "+row.reason) {
 					t.Errorf("ended after %s, %v, want within %s, %s", took, s.cause, row.within, row.reason)
 				}
 				if log := f.log.take(); strings.Count(log, `"msg":"stream ended","reason":"`+row.reason+`"`) != 1 || strings.Contains(log, "opaque\"") {
@@ -277,11 +280,11 @@ func TestStreamEndsAtTheNextCheck(t *testing.T) {
 	}
 }
 
-// An issuer that can't be reached for hours takes no stream down whose keys are at
-// hand, just as it refuses no request.
-func TestStreamOutlivesAnOutageOfTheKeys(t *testing.T) {
+// If the issuer cannot be reached for hours, streams continue with the cached keys, as requests
+// do.
+func TestStreamSurvivesKeyOutage(t *testing.T) {
 	inBubble(t, func(_ *resource.Config, c *jwks.Config) { c.RefreshInterval = 30 * time.Second }, func(t *testing.T, f *fixture) {
-		s := f.open(get(), f.issuer.Token(resourcetest.Token{Lifetime: 5 * time.Hour}))
+		s := f.open(getRequest(), f.issuer.Token(resourcetest.Token{Lifetime: 5 * time.Hour}))
 		f.issuer.Fail(resourcetest.Any, resourcetest.Failure{Status: http.StatusInternalServerError})
 		time.Sleep(5 * time.Hour)
 		if s.ended() {
@@ -289,7 +292,7 @@ func TestStreamOutlivesAnOutageOfTheKeys(t *testing.T) {
 		}
 		time.Sleep(time.Minute)
 		if !s.ended() {
-			t.Error("still open after its token")
+			t.Error("still open after its token has expired")
 		}
 		f.issuer.Reset()
 		time.Sleep(time.Minute)

@@ -29,22 +29,23 @@ func tenantIssuer(tenant string) string {
 	return strings.Replace(tenantPattern, "{tenantid}", tenant, 1)
 }
 
-// tenancy is a server of many tenants: one key set, with a key for all, one for all in
-// Entra's words, and one each for A and B.
-type tenancy struct {
+// tenantFixture is a fixture with an authorization server that has tenants and one key set. The
+// set has a key for all tenants, another one in the form that Entra uses, and one key each for
+// the tenants A and B.
+type tenantFixture struct {
 	*fixture
 	all, template, ofA, ofB string // kids
 }
 
-func newTenancy(t testing.TB, change func(*resource.Config)) *tenancy {
+func newTenantFixture(t testing.TB, change func(*resource.Config)) *tenantFixture {
 	t.Helper()
 	server, err := resourcetest.NewIssuer(resourcetest.Config{Issuer: "https://login.example.test/organizations/v2.0"})
 	if err != nil {
 		t.Fatal(err)
 	}
 	t.Cleanup(server.Close)
-	w := &tenancy{all: server.SigningKeyID(""), template: server.Publish(""), ofA: server.Publish(""), ofB: server.Publish("")}
-	w.fixture = newFixtureWith(t, server, func(c *resource.Config, k *jwks.Config) {
+	f := &tenantFixture{all: server.SigningKeyID(""), template: server.Publish(""), ofA: server.Publish(""), ofB: server.Publish("")}
+	f.fixture = newFixtureWith(t, server, func(c *resource.Config, k *jwks.Config) {
 		k.Issuer, k.URL = tenantPattern, server.URL(resourcetest.JWKS)
 		c.Issuers[0].Tenants = &resource.Tenants{Allow: []string{tenantA, tenantB, "contoso.example"}}
 		c.Metadata.AuthorizationServers = []string{server.Identifier()}
@@ -52,147 +53,149 @@ func newTenancy(t testing.TB, change func(*resource.Config)) *tenancy {
 			change(c)
 		}
 	})
-	w.publish(w.all, "", w.template, tenantPattern, w.ofA, tenantIssuer(tenantA), w.ofB, tenantIssuer(tenantB))
-	return w
+	f.publish(f.all, "", f.template, tenantPattern, f.ofA, tenantIssuer(tenantA), f.ofB, tenantIssuer(tenantB))
+	return f
 }
 
-// publish sets the keys: kids, each followed by its member issuer.
-func (w *tenancy) publish(kidsAndIssuers ...string) {
+// publish sets the keys of the server: pairs of a kid and the member issuer, which can be empty.
+func (f *tenantFixture) publish(kidsAndIssuers ...string) {
 	var keys []string
 	for n := 0; n < len(kidsAndIssuers); n += 2 {
 		members := map[string]any{"kid": kidsAndIssuers[n], "use": "sig", "alg": "ES256"}
 		if issuer := kidsAndIssuers[n+1]; issuer != "" {
 			members["issuer"] = issuer
 		}
-		keys = append(keys, string(resourcetest.JWK(w.issuer.PublicKey(kidsAndIssuers[n]), members)))
+		keys = append(keys, string(resourcetest.JWK(f.issuer.PublicKey(kidsAndIssuers[n]), members)))
 	}
-	w.issuer.SetJWKS([]byte(`{"keys":[` + strings.Join(keys, ",") + `]}`))
+	f.issuer.SetJWKS([]byte(`{"keys":[` + strings.Join(keys, ",") + `]}`))
 }
 
-func (w *tenancy) tokenOf(iss string, tid any, kid string) string {
-	return w.token(resourcetest.Token{Key: kid, Claims: map[string]any{"iss": iss, "tid": tid}})
+// tokenOf returns a token with the issuer and the tenant, signed with the key.
+func (f *tenantFixture) tokenOf(iss string, tid any, kid string) string {
+	return f.token(resourcetest.Token{Key: kid, Claims: map[string]any{"iss": iss, "tid": tid}})
 }
 
 func TestTenants(t *testing.T) {
-	w := newTenancy(t, nil)
-	for _, row := range []struct{ what, token string }{
-		{"a key for all", w.tokenOf(tenantIssuer(tenantA), tenantA, w.all)},
-		{"a key for all, as Entra says it", w.tokenOf(tenantIssuer(tenantA), tenantA, w.template)},
-		{"its own key", w.tokenOf(tenantIssuer(tenantA), tenantA, w.ofA)},
-		{"another tenant", w.tokenOf(tenantIssuer(tenantB), tenantB, w.ofB)},
-		{"a tenant by name", w.tokenOf(tenantIssuer("contoso.example"), "contoso.example", w.all)},
+	f := newTenantFixture(t, nil)
+	for _, row := range []struct{ name, token string }{
+		{"a key for all tenants", f.tokenOf(tenantIssuer(tenantA), tenantA, f.all)},
+		{"a key for all tenants, in the form of Entra", f.tokenOf(tenantIssuer(tenantA), tenantA, f.template)},
+		{"a key of the tenant", f.tokenOf(tenantIssuer(tenantA), tenantA, f.ofA)},
+		{"another tenant", f.tokenOf(tenantIssuer(tenantB), tenantB, f.ofB)},
+		{"a tenant by name", f.tokenOf(tenantIssuer("contoso.example"), "contoso.example", f.all)},
 	} {
-		w.expect(row.what, w.bearer(row.token), accepted)
+		f.expect(row.name, f.bearer(row.token), accepted)
 	}
-	if n := w.issuer.Count(resourcetest.Any); n != 1 {
+	if n := f.issuer.Count(resourcetest.Any); n != 1 {
 		t.Errorf("%d requests, want one for the keys of all tenants", n)
 	}
 	var ids []string
-	w.inner = func(_ http.ResponseWriter, req *http.Request) {
+	f.inner = func(_ http.ResponseWriter, req *http.Request) {
 		caller, _ := resource.FromContext(req.Context())
 		ids = append(ids, caller.ID())
 	}
-	w.bearer(w.tokenOf(tenantIssuer(tenantA), tenantA, w.all))
-	w.bearer(w.tokenOf(tenantIssuer(tenantB), tenantB, w.all))
+	f.bearer(f.tokenOf(tenantIssuer(tenantA), tenantA, f.all))
+	f.bearer(f.tokenOf(tenantIssuer(tenantB), tenantB, f.all))
 	want := fmt.Sprintf("[%d:%s sub:alice %d:%s sub:alice]", len(tenantIssuer(tenantA)), tenantIssuer(tenantA), len(tenantIssuer(tenantB)), tenantIssuer(tenantB))
 	if got := fmt.Sprint(ids); got != want {
 		t.Errorf("callers (-want +got)\n- %s\n+ %s", want, got)
 	}
-	if got := fmt.Sprint(w.res.Metadata().AuthorizationServers); got != "[https://login.example.test/organizations/v2.0]" {
+	if got := fmt.Sprint(f.res.Metadata().AuthorizationServers); got != "[https://login.example.test/organizations/v2.0]" {
 		t.Errorf("published: %s", got)
 	}
 }
 
-// Issue 6, item 6: no tenant passes for another, and one that is unknown costs nothing.
+// No tenant is accepted as another one, and unknown tenants cause no request (issue 6,
+// item 6).
 func TestCrossTenant(t *testing.T) {
-	w := newTenancy(t, nil)
-	w.expect("the neighbour of all that follow", w.bearer(w.tokenOf(tenantIssuer(tenantA), tenantA, w.all)), accepted)
-	stranger, err := resourcetest.NewIssuer(resourcetest.Config{})
+	f := newTenantFixture(t, nil)
+	f.expect("a valid token", f.bearer(f.tokenOf(tenantIssuer(tenantA), tenantA, f.all)), accepted)
+	unknown, err := resourcetest.NewIssuer(resourcetest.Config{})
 	if err != nil {
 		t.Fatal(err)
 	}
-	t.Cleanup(stranger.Close)
-	inTheirName := stranger.Token(resourcetest.Token{IssuedAt: time.Now().Add(-time.Minute), Header: map[string]any{"kid": w.ofA}, Claims: map[string]any{"iss": tenantIssuer(tenantA), "tid": tenantA}})
+	t.Cleanup(unknown.Close)
+	forged := unknown.Token(resourcetest.Token{IssuedAt: time.Now().Add(-time.Minute), Header: map[string]any{"kid": f.ofA}, Claims: map[string]any{"iss": tenantIssuer(tenantA), "tid": tenantA}})
 	for _, row := range []struct {
-		what, token string
+		name, token string
 		want        resource.Reason
-		mayAsk      bool // for a key that nobody knows
+		mayFetch    bool // the key is unknown, so a fetch is allowed
 	}{
-		{"A's claim under B's issuer", w.tokenOf(tenantIssuer(tenantB), tenantA, w.all), resource.ReasonIssuerMismatch, false},
-		{"B's claim under A's issuer", w.tokenOf(tenantIssuer(tenantA), tenantB, w.all), resource.ReasonIssuerMismatch, false},
-		{"B's claim under A's issuer, B's key", w.tokenOf(tenantIssuer(tenantA), tenantB, w.ofB), resource.ReasonIssuerMismatch, false},
-		{"all of A, but B's key", w.tokenOf(tenantIssuer(tenantA), tenantA, w.ofB), resource.ReasonKeyUnknown, true},
-		{"all of B, but A's key", w.tokenOf(tenantIssuer(tenantB), tenantB, w.ofA), resource.ReasonKeyUnknown, true},
-		{"all of a third tenant, but A's key", w.tokenOf(tenantIssuer("contoso.example"), "contoso.example", w.ofA), resource.ReasonKeyUnknown, true},
-		{"a stranger's signature", inTheirName, resource.ReasonSignatureInvalid, true},
-		{"no tenant claim", w.tokenOf(tenantIssuer(tenantA), resourcetest.Remove, w.all), resource.ReasonIssuerMismatch, false},
-		{"an empty tenant claim", w.tokenOf(tenantIssuer(tenantA), "", w.all), resource.ReasonIssuerMismatch, false},
-		{"the tenant claim in another case", w.tokenOf(tenantIssuer(tenantA), strings.ToUpper(tenantA), w.all), resource.ReasonIssuerMismatch, false},
-		{"both tenants in an array", w.tokenOf(tenantIssuer(tenantA), []string{tenantA, tenantB}, w.all), resource.ReasonIssuerMismatch, false},
-		{"a tenant claim that is no string", w.tokenOf(tenantIssuer(tenantA), map[string]any{tenantA: true}, w.all), resource.ReasonIssuerMismatch, false},
-		{"a tenant that may not come", w.tokenOf(tenantIssuer("cccccccc-0000-0000-0000-000000000000"), "cccccccc-0000-0000-0000-000000000000", w.all), resource.ReasonIssuerUnknown, false},
-		{"a tenant that may come, in another case", w.tokenOf(tenantIssuer(strings.ToUpper(tenantA)), strings.ToUpper(tenantA), w.all), resource.ReasonIssuerUnknown, false},
-		{"no tenant", w.tokenOf(tenantIssuer(""), "", w.all), resource.ReasonIssuerUnknown, false},
-		{"the pattern itself", w.tokenOf(tenantPattern, "{tenantid}", w.all), resource.ReasonIssuerUnknown, false},
-		{"the common endpoint", w.tokenOf(tenantIssuer("common"), "common", w.all), resource.ReasonIssuerUnknown, false},
-		{"two segments", w.tokenOf(tenantIssuer(tenantA+"/"+tenantB), tenantA+"/"+tenantB, w.all), resource.ReasonIssuerUnknown, false},
-		{"a way back to A", w.tokenOf(tenantIssuer(tenantB+"/../"+tenantA), tenantA, w.all), resource.ReasonIssuerUnknown, false},
-		{"A with an escaped slash behind", w.tokenOf(tenantIssuer(tenantA+"%2f"), tenantA, w.all), resource.ReasonIssuerUnknown, false},
-		{"A with an escaped letter", w.tokenOf(tenantIssuer("%61"+tenantA[1:]), tenantA, w.all), resource.ReasonIssuerUnknown, false},
-		{"A with a query", w.tokenOf(tenantIssuer(tenantA)+"?", tenantA, w.all), resource.ReasonIssuerUnknown, false},
-		{"A with a slash more", w.tokenOf(tenantIssuer(tenantA)+"/", tenantA, w.all), resource.ReasonIssuerUnknown, false},
-		{"A at another host", w.tokenOf(strings.Replace(tenantIssuer(tenantA), "login.", "login.example.test.evil.", 1), tenantA, w.all), resource.ReasonIssuerUnknown, false},
-		{"A by http", w.tokenOf(strings.Replace(tenantIssuer(tenantA), "https", "http", 1), tenantA, w.all), resource.ReasonIssuerUnknown, false},
-		{"A in the other form", w.tokenOf("https://login.example.test/"+tenantA+"/v1.0", tenantA, w.all), resource.ReasonIssuerUnknown, false},
-		{"a tenant longer than any", w.tokenOf(tenantIssuer(strings.Repeat("a", 129)), strings.Repeat("a", 129), w.all), resource.ReasonIssuerUnknown, false},
+		{"issuer B, claim A", f.tokenOf(tenantIssuer(tenantB), tenantA, f.all), resource.ReasonIssuerMismatch, false},
+		{"issuer A, claim B", f.tokenOf(tenantIssuer(tenantA), tenantB, f.all), resource.ReasonIssuerMismatch, false},
+		{"issuer A, claim B, key of B", f.tokenOf(tenantIssuer(tenantA), tenantB, f.ofB), resource.ReasonIssuerMismatch, false},
+		{"issuer and claim A, key of B", f.tokenOf(tenantIssuer(tenantA), tenantA, f.ofB), resource.ReasonKeyUnknown, true},
+		{"issuer and claim B, key of A", f.tokenOf(tenantIssuer(tenantB), tenantB, f.ofA), resource.ReasonKeyUnknown, true},
+		{"issuer and claim of a third tenant, key of A", f.tokenOf(tenantIssuer("contoso.example"), "contoso.example", f.ofA), resource.ReasonKeyUnknown, true},
+		{"signed by an unknown server", forged, resource.ReasonSignatureInvalid, true},
+		{"no tenant claim", f.tokenOf(tenantIssuer(tenantA), resourcetest.Remove, f.all), resource.ReasonIssuerMismatch, false},
+		{"an empty tenant claim", f.tokenOf(tenantIssuer(tenantA), "", f.all), resource.ReasonIssuerMismatch, false},
+		{"the tenant claim in different case", f.tokenOf(tenantIssuer(tenantA), strings.ToUpper(tenantA), f.all), resource.ReasonIssuerMismatch, false},
+		{"the tenant claim is an array of both tenants", f.tokenOf(tenantIssuer(tenantA), []string{tenantA, tenantB}, f.all), resource.ReasonIssuerMismatch, false},
+		{"the tenant claim is an object", f.tokenOf(tenantIssuer(tenantA), map[string]any{tenantA: true}, f.all), resource.ReasonIssuerMismatch, false},
+		{"a tenant that is not allowed", f.tokenOf(tenantIssuer("cccccccc-0000-0000-0000-000000000000"), "cccccccc-0000-0000-0000-000000000000", f.all), resource.ReasonIssuerUnknown, false},
+		{"an allowed tenant in different case", f.tokenOf(tenantIssuer(strings.ToUpper(tenantA)), strings.ToUpper(tenantA), f.all), resource.ReasonIssuerUnknown, false},
+		{"an empty tenant", f.tokenOf(tenantIssuer(""), "", f.all), resource.ReasonIssuerUnknown, false},
+		{"the pattern itself", f.tokenOf(tenantPattern, "{tenantid}", f.all), resource.ReasonIssuerUnknown, false},
+		{"the common endpoint", f.tokenOf(tenantIssuer("common"), "common", f.all), resource.ReasonIssuerUnknown, false},
+		{"two segments", f.tokenOf(tenantIssuer(tenantA+"/"+tenantB), tenantA+"/"+tenantB, f.all), resource.ReasonIssuerUnknown, false},
+		{"a path with .. that ends at A", f.tokenOf(tenantIssuer(tenantB+"/../"+tenantA), tenantA, f.all), resource.ReasonIssuerUnknown, false},
+		{"A followed by an escaped slash", f.tokenOf(tenantIssuer(tenantA+"%2f"), tenantA, f.all), resource.ReasonIssuerUnknown, false},
+		{"A with an escaped letter", f.tokenOf(tenantIssuer("%61"+tenantA[1:]), tenantA, f.all), resource.ReasonIssuerUnknown, false},
+		{"A with a query", f.tokenOf(tenantIssuer(tenantA)+"?", tenantA, f.all), resource.ReasonIssuerUnknown, false},
+		{"A with a trailing slash", f.tokenOf(tenantIssuer(tenantA)+"/", tenantA, f.all), resource.ReasonIssuerUnknown, false},
+		{"A at another host", f.tokenOf(strings.Replace(tenantIssuer(tenantA), "login.", "login.example.test.evil.", 1), tenantA, f.all), resource.ReasonIssuerUnknown, false},
+		{"A with http", f.tokenOf(strings.Replace(tenantIssuer(tenantA), "https", "http", 1), tenantA, f.all), resource.ReasonIssuerUnknown, false},
+		{"A in another path", f.tokenOf("https://login.example.test/"+tenantA+"/v1.0", tenantA, f.all), resource.ReasonIssuerUnknown, false},
+		{"a tenant of 129 characters", f.tokenOf(tenantIssuer(strings.Repeat("a", 129)), strings.Repeat("a", 129), f.all), resource.ReasonIssuerUnknown, false},
 	} {
-		before := w.issuer.Count(resourcetest.Any)
-		w.log.take()
-		w.expect(row.what, w.bearer(row.token), invalid)
-		if log := w.log.take(); !strings.Contains(log, `"reason":"`+string(row.want)+`"`) {
-			t.Errorf("%s: want reason %s, log is %s", row.what, row.want, log)
+		before := f.issuer.Count(resourcetest.Any)
+		f.log.take()
+		f.expect(row.name, f.bearer(row.token), invalid)
+		if log := f.log.take(); !strings.Contains(log, `"reason":"`+string(row.want)+`"`) {
+			t.Errorf("%s: want reason %s, log is %s", row.name, row.want, log)
 		}
-		if asked := w.issuer.Count(resourcetest.Any) - before; asked > 0 && !row.mayAsk {
-			t.Errorf("%s: %d requests left", row.what, asked)
+		if calls := f.issuer.Count(resourcetest.Any) - before; calls > 0 && !row.mayFetch {
+			t.Errorf("%s: sent %d requests", row.name, calls)
 		}
 	}
 }
 
-// A server that says the tenant elsewhere: then that counts, and tid does not.
-func TestTenantsClaim(t *testing.T) {
-	w := newTenancy(t, func(c *resource.Config) { c.Issuers[0].Tenants.Claim = "/organization/id" })
+// With Tenants.Claim the tenant is taken from that claim, and tid is ignored.
+func TestTenantClaim(t *testing.T) {
+	f := newTenantFixture(t, func(c *resource.Config) { c.Issuers[0].Tenants.Claim = "/organization/id" })
 	for _, row := range []struct {
-		what   string
+		name   string
 		claims map[string]any
 		want   answer
 	}{
-		{"the same", map[string]any{"organization": map[string]any{"id": tenantA}}, accepted},
-		{"another", map[string]any{"organization": map[string]any{"id": tenantB}, "tid": tenantA}, invalid},
-		{"tid alone", map[string]any{"tid": tenantA}, invalid},
-		{"two spellings", map[string]any{"organization": map[string]any{"id": tenantA, "ID": tenantB}}, invalid},
-		{"no object", map[string]any{"organization": tenantA}, invalid},
+		{"the tenant of iss", map[string]any{"organization": map[string]any{"id": tenantA}}, accepted},
+		{"another tenant", map[string]any{"organization": map[string]any{"id": tenantB}, "tid": tenantA}, invalid},
+		{"tid only", map[string]any{"tid": tenantA}, invalid},
+		{"both id and ID", map[string]any{"organization": map[string]any{"id": tenantA, "ID": tenantB}}, invalid},
+		{"not an object", map[string]any{"organization": tenantA}, invalid},
 	} {
 		row.claims["iss"] = tenantIssuer(tenantA)
-		w.expect(row.what, w.bearer(w.token(resourcetest.Token{Claims: row.claims})), row.want)
+		f.expect(row.name, f.bearer(f.token(resourcetest.Token{Claims: row.claims})), row.want)
 	}
 }
 
-// 10,000 tenants are one verifier, one fetch and one set of series.
+// 10,000 tenants need one verifier, one fetch and one set of series.
 func TestManyTenants(t *testing.T) {
 	const count = 10_000
 	var names []string
 	for n := range count {
 		names = append(names, fmt.Sprintf("tenant-%d", n))
 	}
-	w := newTenancy(t, func(c *resource.Config) { c.Issuers[0].Tenants.Allow = names })
+	f := newTenantFixture(t, func(c *resource.Config) { c.Issuers[0].Tenants.Allow = names })
 	for n := 0; n < count; n += 97 {
-		w.expect(names[n], w.bearer(w.tokenOf(tenantIssuer(names[n]), names[n], w.all)), accepted)
+		f.expect(names[n], f.bearer(f.tokenOf(tenantIssuer(names[n]), names[n], f.all)), accepted)
 	}
-	if n := w.issuer.Count(resourcetest.Any); n != 1 {
+	if n := f.issuer.Count(resourcetest.Any); n != 1 {
 		t.Errorf("%d requests, want 1", n)
 	}
 	registry := prometheus.NewRegistry()
-	registry.MustRegister(w.res.Metrics())
+	registry.MustRegister(f.res.Metrics())
 	want := fmt.Sprintf(`# HELP warder_keyset_keys Usable keys.
 # TYPE warder_keyset_keys gauge
 warder_keyset_keys{issuer=%q,resource=%q} 4
@@ -200,31 +203,31 @@ warder_keyset_keys{issuer=%q,resource=%q} 4
 	if err := testutil.GatherAndCompare(registry, strings.NewReader(want), "warder_keyset_keys"); err != nil {
 		t.Error(err)
 	}
-	if err := w.res.Ready(t.Context()); err != nil {
+	if err := f.res.Ready(t.Context()); err != nil {
 		t.Error(err)
 	}
 }
 
-// A tenant that may not come does not come by another way.
-func TestRefusedTenantIsNotResolved(t *testing.T) {
-	asked := 0
-	w := newTenancy(t, func(c *resource.Config) {
+// ResolveIssuer is not called for a tenant that is not allowed.
+func TestRejectedTenantIsNotResolved(t *testing.T) {
+	calls := 0
+	f := newTenantFixture(t, func(c *resource.Config) {
 		c.Hooks.ResolveIssuer = func(iss string) (*resource.Issuer, bool) {
-			asked++
-			return &resource.Issuer{Verifier: saying(iss, claims{"aud": identifier, "exp": time.Now().Add(time.Hour).Unix()})}, true
+			calls++
+			return &resource.Issuer{Verifier: verifierWithClaims(iss, claims{"aud": identifier, "exp": time.Now().Add(time.Hour).Unix()})}, true
 		}
 	})
-	w.expect("fits the pattern", w.bearer(w.tokenOf(tenantIssuer("fabrikam"), "fabrikam", w.all)), invalid)
-	w.expect("fits none", w.bearer(w.token(resourcetest.Token{Claims: map[string]any{"iss": "https://other.example.test"}})), accepted)
-	if asked != 1 {
-		t.Errorf("asked %d times, want 1", asked)
+	f.expect("matches the pattern", f.bearer(f.tokenOf(tenantIssuer("fabrikam"), "fabrikam", f.all)), invalid)
+	f.expect("matches no pattern", f.bearer(f.token(resourcetest.Token{Claims: map[string]any{"iss": "https://other.example.test"}})), accepted)
+	if calls != 1 {
+		t.Errorf("ResolveIssuer called %d times, want 1", calls)
 	}
 }
 
-// AllowFunc is asked for remembered tokens too, and a panic lets nobody in.
+// AllowFunc is called for cached tokens too. If it panics, the request is rejected.
 func TestAllowFunc(t *testing.T) {
 	var allowed atomic.Value
-	w := newTenancy(t, func(c *resource.Config) {
+	f := newTenantFixture(t, func(c *resource.Config) {
 		c.Issuers[0].Tenants = &resource.Tenants{AllowFunc: func(tenant string) bool {
 			if allowed.Load() == "panic" {
 				panic("secret")
@@ -232,62 +235,63 @@ func TestAllowFunc(t *testing.T) {
 			return tenant == allowed.Load()
 		}}
 	})
-	token := w.tokenOf(tenantIssuer(tenantA), tenantA, w.all)
+	token := f.tokenOf(tenantIssuer(tenantA), tenantA, f.all)
 	for _, row := range []struct {
-		now  string
-		want answer
+		value string
+		want  answer
 	}{{tenantB, invalid}, {tenantA, accepted}, {tenantB, invalid}, {tenantA, accepted}, {"panic", failed}, {tenantA, accepted}} {
-		allowed.Store(row.now)
-		w.expect(row.now, w.bearer(token), row.want)
+		allowed.Store(row.value)
+		f.expect(row.value, f.bearer(token), row.want)
 	}
 }
 
-// A key that changes hands is withdrawn from who had it, remembered tokens included.
-func TestKeyOfAnotherTenantIsAnotherKey(t *testing.T) {
+// If a key is reassigned to another tenant, tokens of the first tenant are rejected, including
+// cached ones.
+func TestKeyReassignedToAnotherTenant(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
-		w := newTenancy(t, func(c *resource.Config) { c.Limits.CacheTTL = time.Hour })
-		tokenA := w.token(resourcetest.Token{Key: w.ofA, Lifetime: time.Hour, Claims: map[string]any{"iss": tenantIssuer(tenantA), "tid": tenantA}})
-		tokenB := w.token(resourcetest.Token{Key: w.ofA, Lifetime: time.Hour, Claims: map[string]any{"iss": tenantIssuer(tenantB), "tid": tenantB}})
-		w.expect("A with A's key", w.bearer(tokenA), accepted)
-		w.expect("B with A's key", w.bearer(tokenB), invalid)
-		w.publish(w.all, "", w.ofA, tenantIssuer(tenantB))
+		f := newTenantFixture(t, func(c *resource.Config) { c.Limits.CacheTTL = time.Hour })
+		tokenA := f.token(resourcetest.Token{Key: f.ofA, Lifetime: time.Hour, Claims: map[string]any{"iss": tenantIssuer(tenantA), "tid": tenantA}})
+		tokenB := f.token(resourcetest.Token{Key: f.ofA, Lifetime: time.Hour, Claims: map[string]any{"iss": tenantIssuer(tenantB), "tid": tenantB}})
+		f.expect("A with the key of A", f.bearer(tokenA), accepted)
+		f.expect("B with the key of A", f.bearer(tokenB), invalid)
+		f.publish(f.all, "", f.ofA, tenantIssuer(tenantB))
 		time.Sleep(16 * time.Minute)
-		w.expect("starts the refresh, if it was remembered", w.bearer(w.token(resourcetest.Token{Claims: map[string]any{"iss": tenantIssuer(tenantB), "tid": tenantB}})), accepted)
+		f.expect("starts the refresh", f.bearer(f.token(resourcetest.Token{Claims: map[string]any{"iss": tenantIssuer(tenantB), "tid": tenantB}})), accepted)
 		synctest.Wait()
-		w.expect("A with the key that is B's now", w.bearer(tokenA), invalid)
-		w.expect("B with the key that is B's now", w.bearer(tokenB), accepted)
+		f.expect("A with the key that is now of B", f.bearer(tokenA), invalid)
+		f.expect("B with the key that is now of B", f.bearer(tokenB), accepted)
 	})
 }
 
-// A tenant that stands in Issuers by itself goes by that entry.
-func TestTenantWithAnEntryOfItsOwn(t *testing.T) {
-	w := newTenancy(t, func(c *resource.Config) {
-		own := saying(tenantIssuer(tenantA), claims{"aud": "own", "exp": time.Now().Add(time.Hour).Unix()})
+// A tenant with a separate entry in Issuers is verified by that entry.
+func TestTenantWithSeparateEntry(t *testing.T) {
+	f := newTenantFixture(t, func(c *resource.Config) {
+		own := verifierWithClaims(tenantIssuer(tenantA), claims{"aud": "own", "exp": time.Now().Add(time.Hour).Unix()})
 		c.Issuers = append(c.Issuers, resource.Issuer{Verifier: own, Audiences: []string{"own"}})
 	})
 	for iss, want := range map[string]answer{tenantIssuer(tenantA): accepted, tenantIssuer(tenantB): invalid} {
-		w.expect(iss, w.bearer(w.token(resourcetest.Token{Audience: "own", Claims: map[string]any{"iss": iss}})), want)
+		f.expect(iss, f.bearer(f.token(resourcetest.Token{Audience: "own", Claims: map[string]any{"iss": iss}})), want)
 	}
 }
 
-// To the revocation list and to Forget each tenant is an issuer of its own.
+// For the revocation list and for ForgetSubject, each tenant is a separate issuer.
 func TestTenantRevoked(t *testing.T) {
 	var list revocation.List
-	w := newTenancy(t, func(c *resource.Config) { c.Hooks.Revoked = list.Revoked })
-	ofA, ofB := w.tokenOf(tenantIssuer(tenantA), tenantA, w.ofA), w.tokenOf(tenantIssuer(tenantB), tenantB, w.ofB)
-	w.expect("A before", w.bearer(ofA), accepted)
-	w.expect("B before", w.bearer(ofB), accepted)
+	f := newTenantFixture(t, func(c *resource.Config) { c.Hooks.Revoked = list.Revoked })
+	ofA, ofB := f.tokenOf(tenantIssuer(tenantA), tenantA, f.ofA), f.tokenOf(tenantIssuer(tenantB), tenantB, f.ofB)
+	f.expect("A before", f.bearer(ofA), accepted)
+	f.expect("B before", f.bearer(ofB), accepted)
 	if err := list.Add(revocation.Entry{Issuer: tenantIssuer(tenantA), Subject: "alice", Until: time.Now().Add(time.Hour)}); err != nil {
 		t.Fatal(err)
 	}
-	w.expect("A behind", w.bearer(ofA), invalid)
-	w.expect("B behind", w.bearer(ofB), accepted)
-	w.publish(w.all, "")
-	w.res.ForgetSubject(tenantIssuer(tenantB), "alice")
-	w.expect("forgotten, but the keys at hand are still good", w.bearer(ofB), accepted)
+	f.expect("A after the revocation", f.bearer(ofA), invalid)
+	f.expect("B after the revocation", f.bearer(ofB), accepted)
+	f.publish(f.all, "")
+	f.res.ForgetSubject(tenantIssuer(tenantB), "alice")
+	f.expect("B after ForgetSubject: the cached keys are still usable", f.bearer(ofB), accepted)
 }
 
-// No iss may fit two patterns.
+// An iss must not match two patterns.
 func TestOverlappingPatterns(t *testing.T) {
 	entry := func(pattern string) resource.Issuer {
 		return resource.Issuer{Verifier: verifierFunc{issuer: pattern}, Tenants: &resource.Tenants{Allow: []string{"a"}}}
@@ -299,42 +303,42 @@ func TestOverlappingPatterns(t *testing.T) {
 		t.Errorf("(-want +got)\n- %s\n+ %v", want, err)
 	}
 	given := entry("https://h.example.test/{tenantid}")
-	for what, c := range map[string]resource.Config{"Opaque": {Opaque: &given}, `Prefixed["pat_"]`: {Issuers: []resource.Issuer{{Verifier: verifier(t)}}, Credentials: resource.Credentials{Prefixed: map[string]resource.Issuer{"pat_": given}}}} {
+	for name, c := range map[string]resource.Config{"Opaque": {Opaque: &given}, `Prefixed["pat_"]`: {Issuers: []resource.Issuer{{Verifier: verifier(t)}}, Credentials: resource.Credentials{Prefixed: map[string]resource.Issuer{"pat_": given}}}} {
 		c.Identifier, c.Metadata.AuthorizationServers = identifier, []string{"https://h.example.test"}
-		if _, err := resource.New(c); err == nil || !strings.Contains(err.Error(), what+".Tenants: only an entry of Issuers can have tenants") {
-			t.Errorf("%s: got %v", what, err)
+		if _, err := resource.New(c); err == nil || !strings.Contains(err.Error(), name+".Tenants: only an entry of Issuers can have tenants") {
+			t.Errorf("%s: got %v", name, err)
 		}
 	}
 }
 
-// Who may no longer come after a new configuration may not come with a remembered token.
-func TestTenantsReplaced(t *testing.T) {
+// After Replace, a tenant that is no longer allowed is rejected, also with a cached token.
+func TestReplaceTenants(t *testing.T) {
 	config := resource.Config{}
-	w := newTenancy(t, func(c *resource.Config) { config = *c })
-	keys, err := jwks.New(jwks.Config{Issuer: tenantPattern, URL: w.issuer.URL(resourcetest.JWKS), Transport: w.issuer.Transport()})
+	f := newTenantFixture(t, func(c *resource.Config) { config = *c })
+	keys, err := jwks.New(jwks.Config{Issuer: tenantPattern, URL: f.issuer.URL(resourcetest.JWKS), Transport: f.issuer.Transport()})
 	if err != nil {
 		t.Fatal(err)
 	}
-	verifier := &counted{Verifier: keys}
-	ofA, ofB := w.tokenOf(tenantIssuer(tenantA), tenantA, w.all), w.tokenOf(tenantIssuer(tenantB), tenantB, w.all)
+	verifier := &countingVerifier{Verifier: keys}
+	ofA, ofB := f.tokenOf(tenantIssuer(tenantA), tenantA, f.all), f.tokenOf(tenantIssuer(tenantB), tenantB, f.all)
 	for _, row := range []struct {
 		allow []string
-		asked int64 // the verifier, in all
+		calls int64 // of the verifier, in total
 		want  answer
 	}{{[]string{tenantA, tenantB}, 2, accepted}, {[]string{tenantA, tenantB}, 2, accepted}, {[]string{tenantA}, 3, invalid}} {
 		config.Issuers = []resource.Issuer{{Verifier: verifier, Tenants: &resource.Tenants{Allow: row.allow}}}
-		if err := w.res.Replace(newFor(t, config)); err != nil {
+		if err := f.res.Replace(newResource(t, config)); err != nil {
 			t.Fatal(err)
 		}
-		w.expect("A", w.bearer(ofA), accepted)
-		w.expect("B", w.bearer(ofB), row.want)
-		if n := verifier.asked.Load(); n != row.asked {
-			t.Errorf("allowed %q: verified %d times, want %d", row.allow, n, row.asked)
+		f.expect("A", f.bearer(ofA), accepted)
+		f.expect("B", f.bearer(ofB), row.want)
+		if n := verifier.calls.Load(); n != row.calls {
+			t.Errorf("allowed %q: verified %d times, want %d", row.allow, n, row.calls)
 		}
 	}
 }
 
-// A pattern is no address: it is published nowhere.
+// A pattern is not an address and is not published.
 func TestPatternIsNotPublished(t *testing.T) {
 	_, err := resource.New(resource.Config{Identifier: identifier, Metadata: metadata.Document{AuthorizationServers: []string{tenantPattern}},
 		Issuers: []resource.Issuer{{Verifier: verifierFunc{issuer: tenantPattern}, Tenants: &resource.Tenants{Allow: []string{"a"}}}}})

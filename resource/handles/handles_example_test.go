@@ -13,8 +13,8 @@ import (
 	"github.com/warder-go/warder/resource/handles"
 )
 
-// A server with long tasks. Their ids go to clients as texts that only the same
-// principal can bring back, be it with another token.
+// A server with long tasks. Clients get each task ID as a handle, which only the same principal
+// can use, also with another token.
 func ExampleBinder() {
 	key := make([]byte, 32) // from your secret store
 	_, _ = rand.Read(key)
@@ -22,27 +22,27 @@ func ExampleBinder() {
 	if err != nil {
 		log.Fatal(err)
 	}
-	begin := func(ctx context.Context) (string, error) { // a tool
+	begin := func(ctx context.Context) (string, error) { // the first tool
 		caller, _ := resource.FromContext(ctx)
 		return tasks.Bind(caller, "task-42")
 	}
-	result := func(ctx context.Context, id string) (string, error) { // another one
+	result := func(ctx context.Context, id string) (string, error) { // the second tool
 		caller, _ := resource.FromContext(ctx)
 		task, err := tasks.Open(caller, id)
 		if errors.Is(err, handles.ErrInvalid) {
-			return "", errors.New("no such task") // as for any id that was made up
+			return "", errors.New("no such task") // the same for every invalid ID
 		}
 		return "the result of " + task, err
 	}
 
 	res, err := resource.New(resource.Config{
 		Identifier: identifier,
-		Opaque:     &resource.Issuer{Verifier: issuerOf("https://auth.example.com")}, // takes tokens for names
+		Opaque:     &resource.Issuer{Verifier: issuerOf("https://auth.example.com")}, // the token is the subject
 	})
 	if err != nil {
 		log.Fatal(err)
 	}
-	as := func(token string) context.Context { // what the middleware does
+	as := func(token string) context.Context { // the work of the middleware
 		req := httptest.NewRequest(http.MethodPost, "/mcp", nil)
 		req.Header.Set("Authorization", "Bearer "+token)
 		decision, refusal := res.Authenticate(req)

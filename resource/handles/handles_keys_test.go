@@ -16,8 +16,8 @@ import (
 )
 
 func TestHandlesConfig(t *testing.T) {
-	good := bytes.Repeat([]byte("s"), 32)
-	c := handles.Config{Purpose: strings.Repeat("p", 256), Keys: [][]byte{good, good[:31], good}, Lifetime: -1}
+	valid := bytes.Repeat([]byte("s"), 32)
+	c := handles.Config{Purpose: strings.Repeat("p", 256), Keys: [][]byte{valid, valid[:31], valid}, Lifetime: -1}
 	_, err := handles.New(c)
 	want := `handles: configuration: Purpose: 256 bytes; say in 1 to 255 bytes what the handles are for
 Keys[1]: 31 bytes; use at least 32 from crypto/rand
@@ -36,8 +36,8 @@ Lifetime: -1ns is under a second; use 0 for 1h0m0s`
 	}
 }
 
-// The keys that were given can be overwritten afterwards, and no print shows them.
-func TestHandleKeysAreKept(t *testing.T) {
+// The caller can overwrite the keys after New. Printing a Config or a Binder does not show them.
+func TestKeysAreCopiedAndNotPrinted(t *testing.T) {
 	key := []byte("a secret of 32 bytes, no one else")
 	c := handles.Config{Purpose: "task", Keys: [][]byte{key}}
 	h, err := handles.New(c)
@@ -63,7 +63,7 @@ func TestHandleKeysAreKept(t *testing.T) {
 	}
 }
 
-func TestHandlesAreNeverAlike(t *testing.T) {
+func TestHandlesAreUnique(t *testing.T) {
 	alice, h := callerOf(t, oneIssuer, "alice"), newHandles(t, "task", 1, 2)
 	var mu sync.Mutex
 	seen := map[string]bool{}
@@ -83,11 +83,11 @@ func TestHandlesAreNeverAlike(t *testing.T) {
 	}
 	all.Wait()
 	if len(seen) != 1600 {
-		t.Errorf("%d different texts, want 1600", len(seen))
+		t.Errorf("%d different handles, want 1600", len(seen))
 	}
 }
 
-// bad-inputs 279: only approved cryptography. The mode is set when a process starts.
+// bad-inputs 279: only approved cryptography is used. The FIPS mode is set at process start.
 func TestHandlesInFIPSMode(t *testing.T) {
 	if os.Getenv("WARDER_TEST_FIPS") != "" {
 		alice, h := callerOf(t, oneIssuer, "alice"), newHandles(t, "task", 1, 2)
@@ -104,8 +104,8 @@ func TestHandlesInFIPSMode(t *testing.T) {
 	}
 }
 
-// Only what Bind made for this caller opens, and opens to what it was made of: a text
-// that was cut, changed, or joined with anything else does not.
+// Open accepts only handles that Bind made for the same caller, and returns the original text. A
+// handle that was cut, changed or extended is rejected.
 func FuzzOpen(f *testing.F) {
 	alice, bob, h := callerOf(f, oneIssuer, "alice"), callerOf(f, oneIssuer, "bob"), newHandles(f, "task", 1, 2)
 	f.Add("task-42", 0, 0, "", "task-42")
@@ -127,11 +127,11 @@ func FuzzOpen(f *testing.F) {
 		cut = min(max(cut, 0), len(bound)-at)
 		changed := bound[:at] + insert + bound[at+cut:]
 		got, err := h.Open(alice, changed)
-		if (err == nil) != (changed == bound) || err == nil && got != handle || err != nil && !isErrHandle(err) {
+		if (err == nil) != (changed == bound) || err == nil && got != handle || err != nil && !isErrInvalid(err) {
 			t.Fatalf("%q, from %q, became %q, %v", changed, bound, got, err)
 		}
 		if _, err := h.Open(bob, bound); err == nil {
-			t.Fatal("opened for another")
+			t.Fatal("opened for another caller")
 		}
 	})
 }

@@ -16,12 +16,12 @@ import (
 	"github.com/warder-go/warder/resource/resourcetest"
 )
 
-// Whoever has only the line knows which of these it was: what differs between two
-// lines does not come from names, addresses or times alone.
-func TestCausesCanBeToldApartFromTheLine(t *testing.T) {
+// The log record alone identifies the cause of a rejection. Two causes differ in more than
+// names, addresses or times.
+func TestLogDistinguishesCauses(t *testing.T) {
 	issuer := newFixture(t, nil).issuer
 	synctest.Test(t, func(t *testing.T) {
-		ask := func(change func(*resource.Config, *jwks.Config, *introspect.Config)) *fixture {
+		newConfigured := func(change func(*resource.Config, *jwks.Config, *introspect.Config)) *fixture {
 			log := new(journal)
 			logger := slog.New(slog.NewJSONHandler(log, &slog.HandlerOptions{Level: slog.LevelDebug}))
 			keys := jwks.Config{Issuer: issuer.Identifier(), Transport: issuer.Transport(), Logger: slog.New(slog.DiscardHandler)}
@@ -44,100 +44,104 @@ func TestCausesCanBeToldApartFromTheLine(t *testing.T) {
 			}
 			return &fixture{t: t, issuer: issuer, res: res, log: log, inner: func(w http.ResponseWriter, _ *http.Request) { w.WriteHeader(200) }}
 		}
-		as := func(*resource.Config, *jwks.Config, *introspect.Config) {}
+		unchanged := func(*resource.Config, *jwks.Config, *introspect.Config) {}
 		token, opaque := resourcetest.Token{}, issuer.OpaqueToken(resourcetest.Token{})
 		down := resourcetest.Failure{Status: http.StatusBadGateway}
 		lines := map[string]string{}
 		for _, row := range []struct {
 			name   string
 			status int
-			told   []string // attributes that tell the cause
+			logged []string // attributes that identify the cause
 			line   func() *fixture
 		}{
-			{"no token", 401, []string{"missing_credentials"}, func() *fixture { f := ask(as); f.ask(); return f }},
-			{"a token in the wrong scheme", 401, []string{"missing_credentials", "the Authorization scheme is Basic; only Bearer is supported"}, func() *fixture { f := ask(as); f.ask("Basic YTpi"); return f }},
+			{"no token", 401, []string{"missing_credentials"}, func() *fixture { f := newConfigured(unchanged); f.ask(); return f }},
+			{"an Authorization scheme other than Bearer", 401, []string{"missing_credentials", "the Authorization scheme is Basic; only Bearer is supported"}, func() *fixture { f := newConfigured(unchanged); f.ask("Basic YTpi"); return f }},
 			{"expired", 401, []string{"expired", "got exp", "want now"}, func() *fixture {
-				f := ask(as)
+				f := newConfigured(unchanged)
 				f.bearer(f.token(resourcetest.Token{IssuedAt: time.Now().Add(-time.Hour), Lifetime: time.Minute}))
 				return f
 			}},
-			{"for another server", 401, []string{"audience", "got account", "want " + identifier}, func() *fixture { f := ask(as); f.bearer(f.token(resourcetest.Token{Audience: "account"})); return f }},
-			{"of another issuer", 401, []string{"issuer_unknown", "got https://other.example"}, func() *fixture {
-				f := ask(as)
+			{"another audience", 401, []string{"audience", "got account", "want " + identifier}, func() *fixture {
+				f := newConfigured(unchanged)
+				f.bearer(f.token(resourcetest.Token{Audience: "account"}))
+				return f
+			}},
+			{"another issuer", 401, []string{"issuer_unknown", "got https://other.example"}, func() *fixture {
+				f := newConfigured(unchanged)
 				f.bearer(f.token(resourcetest.Token{Claims: map[string]any{"iss": "https://other.example"}}))
 				return f
 			}},
 			{"a key that the issuer does not have", 401, []string{"key_unknown", "kid other"}, func() *fixture {
-				f := ask(as)
+				f := newConfigured(unchanged)
 				f.bearer(f.token(resourcetest.Token{Header: map[string]any{"kid": "other"}}))
 				return f
 			}},
 			{"a forged signature", 401, []string{"signature_invalid"}, func() *fixture {
-				f := ask(as)
+				f := newConfigured(unchanged)
 				f.bearer(f.token(resourcetest.Token{Fault: resourcetest.WrongSignature}))
 				return f
 			}},
-			{"revoked here", 401, []string{"revoked", "subject alice"}, func() *fixture {
-				f := ask(func(c *resource.Config, _ *jwks.Config, _ *introspect.Config) {
+			{"revoked by Hooks.Revoked", 401, []string{"revoked", "subject alice"}, func() *fixture {
+				f := newConfigured(func(c *resource.Config, _ *jwks.Config, _ *introspect.Config) {
 					c.Hooks.Revoked = func(context.Context, *resource.Caller) bool { return true }
 				})
 				f.bearer(f.token(token))
 				return f
 			}},
-			{"revoked at the issuer", 401, []string{"inactive"}, func() *fixture { f := ask(as); f.bearer("nobody-minted-this"); return f }},
-			{"keys can't be had", 503, []string{"keys_unavailable", "502"}, func() *fixture {
-				f := ask(as)
+			{"revoked at the issuer", 401, []string{"inactive"}, func() *fixture { f := newConfigured(unchanged); f.bearer("never-issued"); return f }},
+			{"keys unavailable", 503, []string{"keys_unavailable", "502"}, func() *fixture {
+				f := newConfigured(unchanged)
 				issuer.Fail(resourcetest.JWKS, down)
 				f.bearer(f.token(token))
 				issuer.Reset()
 				return f
 			}},
-			{"the issuer answers nonsense", 503, []string{"introspection_status", "502"}, func() *fixture {
-				f := ask(as)
+			{"the issuer answers with an error", 503, []string{"introspection_status", "502"}, func() *fixture {
+				f := newConfigured(unchanged)
 				issuer.Fail(resourcetest.Introspection, down)
 				f.bearer(opaque)
 				issuer.Reset()
 				return f
 			}},
 			{"the issuer does not answer", 503, []string{"introspection_timeout"}, func() *fixture {
-				f := ask(as)
+				f := newConfigured(unchanged)
 				issuer.Fail(resourcetest.Introspection, resourcetest.Failure{Delay: time.Minute})
 				f.bearer(opaque)
 				issuer.Reset()
 				return f
 			}},
-			{"our own credentials are wrong", 503, []string{"introspection_credentials"}, func() *fixture {
-				f := ask(func(_ *resource.Config, _ *jwks.Config, i *introspect.Config) { i.Auth.ClientSecret = "wrong" })
+			{"invalid client credentials for introspection", 503, []string{"introspection_credentials"}, func() *fixture {
+				f := newConfigured(func(_ *resource.Config, _ *jwks.Config, i *introspect.Config) { i.Auth.ClientSecret = "wrong" })
 				f.bearer(opaque)
 				return f
 			}},
 		} {
-			written := records(t, row.line().log.take())
+			written := logRecords(t, row.line().log.take())
 			if len(written) != 1 {
-				t.Errorf("%s: %d lines", row.name, len(written))
+				t.Errorf("%s: %d records", row.name, len(written))
 				continue
 			}
 			line := ""
 			for key, value := range written[0] {
 				line += fmt.Sprintf("%s %v\n", key, value)
 			}
-			for _, want := range append(row.told, fmt.Sprintf("status %d", row.status)) {
+			for _, want := range append(row.logged, fmt.Sprintf("status %d", row.status)) {
 				if !strings.Contains(line, want) {
 					t.Errorf("%s: no %q in\n%s", row.name, want, line)
 				}
 			}
 			cause := fmt.Sprint(written[0]["reason"], written[0]["error"])
 			if other, ok := lines[cause]; ok {
-				t.Errorf("%s and %s can't be told apart: %s", row.name, other, cause)
+				t.Errorf("%s and %s have the same record: %s", row.name, other, cause)
 			}
 			lines[cause] = row.name
 		}
-		time.Sleep(time.Minute) // nothing may be left behind
+		time.Sleep(time.Minute) // let every goroutine of the bubble end
 	})
 }
 
-// An elevation says who asked for what, with which scopes, in which trace.
-func TestAnElevationIsLogged(t *testing.T) {
+// The record of a missing scope has the caller, the operation, the scopes and the trace.
+func TestInsufficientScopeLog(t *testing.T) {
 	f := newFixture(t, func(c *resource.Config, _ *jwks.Config) {
 		c.Scopes = []string{"read"}
 		c.Operations = resource.Operations{Tools: map[string][]string{"delete": {"admin"}}}
@@ -145,36 +149,36 @@ func TestAnElevationIsLogged(t *testing.T) {
 		c.Metadata.ScopesSupported = []string{"write"}
 	})
 	token := f.token(resourcetest.Token{Scope: "read write odd"})
-	if _, refusal := f.res.Authenticate(rpcRequest(rpc("tools/call", "delete\n\x1b[2J"), token)); refusal != nil {
-		t.Errorf("a tool that no rule names: %v", refusal)
+	if _, refusal := f.res.Authenticate(rpcRequest(rpcMessage("tools/call", "delete\n\x1b[2J"), token)); refusal != nil {
+		t.Errorf("a tool without a rule: %v", refusal)
 	}
 	f.log.take()
-	f.res.Authenticate(rpcRequest(rpc("tools/call", "delete"), token))
+	f.res.Authenticate(rpcRequest(rpcMessage("tools/call", "delete"), token))
 	want := map[string]any{"level": "INFO", "msg": "request refused", "reason": "insufficient_scope", "status": 403., "resource": identifier,
 		"issuer": f.issuer.Identifier(), "subject": "alice", "client": "test-client", "operation": "tools/call delete",
-		"got": "read write odd", "want": "read admin write", "trace_id": trace}
-	if got := records(t, f.log.take()); len(got) != 1 || fmt.Sprint(got[0]) != fmt.Sprint(want) {
+		"got": "read write odd", "want": "read admin write", "trace_id": traceID}
+	if got := logRecords(t, f.log.take()); len(got) != 1 || fmt.Sprint(got[0]) != fmt.Sprint(want) {
 		t.Errorf("\n got %v\nwant %v", got, want)
 	}
 }
 
-// What a client writes into its request ends no line and moves no cursor.
-func TestNamesFromClientsAreShownHarmlessly(t *testing.T) {
+// Text from a request cannot end a log line or control a terminal.
+func TestLogSanitizesClientNames(t *testing.T) {
 	f := newFixture(t, func(c *resource.Config, _ *jwks.Config) {
 		c.Operations = resource.Operations{Undeclared: resource.DenyUndeclared}
 	})
 	token := f.token(resourcetest.Token{})
 	for _, row := range []struct{ name, method, tool, want string }{
-		{"a line of its own", "tools/call", "x\n{\"level\":\"INFO\",\"msg\":\"request accepted\"}", `tools/call x?{"level":"INFO","msg":"request accepted"}`},
-		{"a terminal", "tools/call", "\x1b]0;owned\x07", "tools/call ?]0;owned?"},
-		{"right to left", "tools/call", "\u202egpj.exe", "tools/call ?gpj.exe"},
-		{"a method", "evil\r\n/m", "", "evil??/m"},
+		{"a separate log line", "tools/call", "x\n{\"level\":\"INFO\",\"msg\":\"request accepted\"}", `tools/call x?{"level":"INFO","msg":"request accepted"}`},
+		{"a terminal escape sequence", "tools/call", "\x1b]0;owned\x07", "tools/call ?]0;owned?"},
+		{"a right-to-left override", "tools/call", "\u202egpj.exe", "tools/call ?gpj.exe"},
+		{"line breaks in the method", "evil\r\n/m", "", "evil??/m"},
 		{"a megabyte", "tools/call", strings.Repeat("é", 1<<19), "tools/call " + strings.Repeat("é", 122) + "?..."},
 	} {
-		f.res.Authenticate(rpcRequest(rpc(row.method, row.tool), token))
+		f.res.Authenticate(rpcRequest(rpcMessage(row.method, row.tool), token))
 		log := f.log.take()
-		if got := records(t, log); len(got) != 1 || got[0]["operation"] != row.want || len(log) > 3000 {
-			t.Errorf("%s: %d bytes in %d lines, operation\n got %q\nwant %q", row.name, len(log), len(got), got[0]["operation"], row.want)
+		if got := logRecords(t, log); len(got) != 1 || got[0]["operation"] != row.want || len(log) > 3000 {
+			t.Errorf("%s: %d bytes in %d records, operation\n got %q\nwant %q", row.name, len(log), len(got), got[0]["operation"], row.want)
 		}
 	}
 }

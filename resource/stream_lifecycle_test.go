@@ -20,6 +20,7 @@ import (
 	"github.com/warder-go/warder/resource/resourcetest"
 )
 
+// openStreams returns the value of the metric for open streams.
 func (f *fixture) openStreams() (n float64) {
 	f.t.Helper()
 	registry := prometheus.NewRegistry()
@@ -37,71 +38,71 @@ func (f *fixture) openStreams() (n float64) {
 			return m.GetGauge().GetValue()
 		}
 	}
-	f.t.Error("no warder_open_streams")
+	f.t.Error("metric warder_open_streams is missing")
 	return -1
 }
 
-// A bubble ends only when no goroutine is left; a timer that is left would go on
-// asking Revoked.
+// Open streams leave no goroutine and no timer. A synctest bubble ends only when every
+// goroutine has ended, and a remaining timer would call Revoked.
 func TestTenThousandStreams(t *testing.T) {
 	const many = 10_000
 	for _, row := range []struct {
 		name string
-		end  func(all []*streamed)
+		end  func(all []*testStream)
 	}{
-		{"the clients leave", func(all []*streamed) {
+		{"the clients disconnect", func(all []*testStream) {
 			for _, s := range all {
-				s.leave()
+				s.disconnect()
 			}
 		}},
-		{"the token expires", func([]*streamed) { time.Sleep(2 * time.Minute) }},
+		{"the token expires", func([]*testStream) { time.Sleep(2 * time.Minute) }},
 	} {
 		t.Run(row.name, func(t *testing.T) {
-			var asked atomic.Int64
-			revoked := func(context.Context, *resource.Caller) bool { asked.Add(1); return false }
+			var calls atomic.Int64
+			revoked := func(context.Context, *resource.Caller) bool { calls.Add(1); return false }
 			inBubble(t, func(c *resource.Config, _ *jwks.Config) { c.Hooks.Revoked = revoked }, func(t *testing.T, f *fixture) {
 				token := f.issuer.Token(resourcetest.Token{Lifetime: 2 * time.Minute})
 				before := runtime.NumGoroutine()
-				all := make([]*streamed, many)
+				all := make([]*testStream, many)
 				for i := range all {
-					all[i] = start(nethttp.Middleware(f.res), get(), token)
+					all[i] = startStream(nethttp.Middleware(f.res), getRequest(), token)
 				}
 				synctest.Wait()
 				if n := runtime.NumGoroutine() - before; n > many+10 {
 					t.Errorf("%d goroutines for %d handlers", n, many)
 				}
 				if n := f.openStreams(); n != many {
-					t.Errorf("gauge %g", n)
+					t.Errorf("open streams: %g", n)
 				}
 				time.Sleep(time.Minute + time.Second)
-				if n := asked.Load(); n != 3*many { // each on opening, after 30 s and after 60
-					t.Errorf("Revoked asked %d times, want %d", n, 3*many)
+				if n := calls.Load(); n != 3*many { // for each stream: at the start, after 30 s and after 60 s
+					t.Errorf("Revoked called %d times, want %d", n, 3*many)
 				}
 				row.end(all)
 				for _, s := range all {
 					<-s.done
 				}
-				asked.Store(0)
+				calls.Store(0)
 				time.Sleep(time.Hour)
-				if n, open := asked.Load(), f.openStreams(); n != 0 || open != 0 {
-					t.Errorf("afterwards: asked %d times more, gauge %g", n, open)
+				if n, open := calls.Load(), f.openStreams(); n != 0 || open != 0 {
+					t.Errorf("afterwards: Revoked called %d times, open streams: %g", n, open)
 				}
 			})
 		})
 	}
 }
 
-func TestStreamBehindTheSameMiddlewareTwice(t *testing.T) {
+func TestStreamBehindSameMiddlewareTwice(t *testing.T) {
 	inBubble(t, nil, func(t *testing.T, f *fixture) {
 		once := nethttp.Middleware(f.res)
-		s := start(func(h http.Handler) http.Handler { return once(once(h)) }, get(), f.issuer.Token(resourcetest.Token{Lifetime: time.Minute}))
+		s := startStream(func(h http.Handler) http.Handler { return once(once(h)) }, getRequest(), f.issuer.Token(resourcetest.Token{Lifetime: time.Minute}))
 		synctest.Wait()
 		if n := f.openStreams(); n != 1 {
-			t.Errorf("gauge %g, want 1", n)
+			t.Errorf("open streams: %g, want 1", n)
 		}
 		time.Sleep(2 * time.Minute)
 		if !s.ended() || f.openStreams() != 0 {
-			t.Errorf("ended: %v, gauge %g", s.ended(), f.openStreams())
+			t.Errorf("ended: %v, open streams: %g", s.ended(), f.openStreams())
 		}
 	})
 }
@@ -109,7 +110,7 @@ func TestStreamBehindTheSameMiddlewareTwice(t *testing.T) {
 func TestDone(t *testing.T) {
 	inBubble(t, nil, func(t *testing.T, f *fixture) {
 		resource.Decision{}.Done()
-		req := get()
+		req := getRequest()
 		req.Header.Set("Authorization", "Bearer "+f.issuer.Token(resourcetest.Token{}))
 		decision, refusal := f.res.Authenticate(req)
 		if refusal != nil {
@@ -119,39 +120,39 @@ func TestDone(t *testing.T) {
 		decision.Done()
 		decision.Done()
 		if err, open := decision.Request.Context().Err(), f.openStreams(); err == nil || open != 1 {
-			t.Errorf("got %v and a gauge of %g, want an ended context and 1", err, open)
+			t.Errorf("got %v and %g open streams, want an ended context and 1", err, open)
 		}
 		again.Done()
 	})
 }
 
-// Whoever forgets Done leaves a timer, until the token expires or the client leaves.
-func TestDoneForgotten(t *testing.T) {
-	var asked atomic.Int64
-	revoked := func(context.Context, *resource.Caller) bool { asked.Add(1); return false }
+// Without Done, the timer of a stream remains until the token expires or the client disconnects.
+func TestDoneNotCalled(t *testing.T) {
+	var calls atomic.Int64
+	revoked := func(context.Context, *resource.Caller) bool { calls.Add(1); return false }
 	inBubble(t, func(c *resource.Config, _ *jwks.Config) { c.Hooks.Revoked = revoked }, func(t *testing.T, f *fixture) {
-		ctx, leave := context.WithCancel(t.Context())
-		req := get().WithContext(ctx)
+		ctx, disconnect := context.WithCancel(t.Context())
+		req := getRequest().WithContext(ctx)
 		req.Header.Set("Authorization", "Bearer "+f.issuer.Token(resourcetest.Token{}))
 		if _, refusal := f.res.Authenticate(req); refusal != nil {
 			t.Fatal(refusal.Reason)
 		}
-		time.Sleep(time.Minute + time.Second) // not at the moment of a check
-		leave()
-		asked.Store(0)
+		time.Sleep(time.Minute + time.Second) // between two checks
+		disconnect()
+		calls.Store(0)
 		time.Sleep(time.Hour)
-		if n := asked.Load(); n != 0 {
-			t.Errorf("asked %d times after the client left", n)
+		if n := calls.Load(); n != 0 {
+			t.Errorf("Revoked called %d times after the client disconnected", n)
 		}
 	})
 }
 
-// A handler that writes to the header it was given does not race with the checks.
-func TestStreamHandlerOwnsItsHeader(t *testing.T) {
+// A handler may change the header of its request while the stream is checked.
+func TestStreamHandlerMayChangeItsHeader(t *testing.T) {
 	inBubble(t, func(c *resource.Config, _ *jwks.Config) { c.HTTP.KeepAuthorization, c.Limits.CacheTTL = true, -1 }, func(t *testing.T, f *fixture) {
-		req := get()
-		ctx, leave := context.WithTimeout(t.Context(), 10*time.Minute)
-		defer leave()
+		req := getRequest()
+		ctx, disconnect := context.WithTimeout(t.Context(), 10*time.Minute)
+		defer disconnect()
 		req.Header.Set("Authorization", "Bearer "+f.issuer.Token(resourcetest.Token{}))
 		ended := false
 		nethttp.Middleware(f.res)(http.HandlerFunc(func(_ http.ResponseWriter, req *http.Request) {
@@ -162,7 +163,7 @@ func TestStreamHandlerOwnsItsHeader(t *testing.T) {
 			ended = errors.Is(context.Cause(req.Context()), resource.ErrStreamEnded)
 		})).ServeHTTP(httptest.NewRecorder(), req.WithContext(ctx))
 		if ended {
-			t.Error("what the handler wrote ended the stream")
+			t.Error("a change of the header by the handler ended the stream")
 		}
 	})
 }

@@ -14,9 +14,9 @@ import (
 	"github.com/warder-go/warder/resource/resourcetest"
 )
 
-// Many templates that begin alike, and URIs that each of them is compared with, can't
-// keep a core busy: before there was a limit, one request did so for nine seconds.
-func TestTemplatesCostNoMoreThanTheirLimit(t *testing.T) {
+// The cost of matching is limited for templates with the same prefix and URIs that are compared
+// with all of them. Without the limit, one such request took nine seconds.
+func TestTemplateMatchingLimit(t *testing.T) {
 	const templates = 128
 	f := newFixture(t, func(c *resource.Config, _ *jwks.Config) {
 		for n := range templates {
@@ -29,32 +29,32 @@ func TestTemplatesCostNoMoreThanTheirLimit(t *testing.T) {
 	listen := func(size int) string {
 		return call("subscriptions/listen", `{"notifications":{"resourceSubscriptions":["`+uri(size)+`","`+uri(size)+`"]}}`)
 	}
-	const most = maxTemplateBytes / templates
+	const limit = maxTemplateBytes / templates
 	for _, row := range []struct {
 		name, body string
 		want       answer
 	}{
-		{"as much as may be", read(most), accepted},
-		{"one byte more", read(most + 1), badBody},
-		{"as much in a batch", "[" + read(most/2) + "," + read(most/2) + "]", accepted},
-		{"more in a batch", "[" + read(most/2+1) + "," + read(most/2+1) + "]", badBody},
-		{"as much by listening", listen(most / 2), accepted},
-		{"more by listening", listen(most/2 + 1), badBody},
-		{"the longest URI, of another scheme", call("resources/read", `{"uri":"y://`+strings.Repeat("a", maxURIBytes-4)+`"}`), accepted},
+		{"at the limit", read(limit), accepted},
+		{"over the limit", read(limit + 1), badBody},
+		{"at the limit, batch", "[" + read(limit/2) + "," + read(limit/2) + "]", accepted},
+		{"over the limit, batch", "[" + read(limit/2+1) + "," + read(limit/2+1) + "]", badBody},
+		{"at the limit, subscriptions/listen", listen(limit / 2), accepted},
+		{"over the limit, subscriptions/listen", listen(limit/2 + 1), badBody},
+		{"the longest URI, another scheme", call("resources/read", `{"uri":"y://`+strings.Repeat("a", maxURIBytes-4)+`"}`), accepted},
 	} {
 		f.expect(row.name, f.post(token, row.body), row.want)
 	}
-	long := resource.Operation{Method: "resources/read", Name: uri(most + 1)}
-	f.expect("one byte more, Permit", told(f.res.Permit(t.Context(), f.caller(resourcetest.Token{}), long)), badBody)
+	long := resource.Operation{Method: "resources/read", Name: uri(limit + 1)}
+	f.expect("over the limit, Permit", told(f.res.Permit(t.Context(), f.caller(resourcetest.Token{}), long)), badBody)
 }
 
-// A thousand URIs that each need a thousand scopes, or could match a thousand templates,
-// cost no more than the limit allows: two seconds, as was measured before.
-func TestManyURIsAmongManyRules(t *testing.T) {
+// The cost is limited for 1,000 URIs that each need 1,000 scopes or could match 1,000
+// templates. Without the limit, such a request took two seconds.
+func TestManyURIsAndRules(t *testing.T) {
 	const many = 1000
 	for _, row := range []struct{ name, template, uri string }{
 		{"not plain", "x://h%d/{v}", "x://h/../%d"},
-		{"templates that begin alike", "x://{v}/%d", "x://h/a/%d"},
+		{"templates with the same prefix", "x://{v}/%d", "x://h/a/%d"},
 		{"both", "x://{v}/%d", "x://h/../%d"},
 	} {
 		var needs, uris []string
@@ -70,26 +70,26 @@ func TestManyURIsAmongManyRules(t *testing.T) {
 			want = insufficient(strings.Join(needs, " "))
 		}
 		token := f.token(resourcetest.Token{})
-		f.expect(row.name, f.post(token, body), want) // the token is remembered from here on
+		f.expect(row.name, f.post(token, body), want) // the token is cached from here on
 		if got := allocated(func() { f.post(token, body) }) >> 20; got > 24 {
-			t.Errorf("%s: %d MB were allocated", row.name, got)
+			t.Errorf("%s: %d MiB were allocated", row.name, got)
 		}
 	}
 }
 
-// What is too many is not read to its end: a body of names took fifteen times its size.
-func TestTooManySubscriptionsAreNotKept(t *testing.T) {
+// A list with too many names is not read to its end. Before, it allocated 15 times the body.
+func TestTooManySubscriptionsAllocateLittle(t *testing.T) {
 	f := newFixture(t, func(c *resource.Config, _ *jwks.Config) { c.Operations = someRules })
 	token, body := f.token(resourcetest.Token{}), call("subscriptions/listen", `{"notifications":{"taskIds":[`+strings.Repeat(`"7",`, 100_000)+`"7"]}}`)
-	f.expect("too many", f.post(token, body), badBody) // the token is remembered from here on
+	f.expect("too many", f.post(token, body), badBody) // the token is cached from here on
 	if got, limit := allocated(func() { f.post(token, body) }), uint64(3*len(body)); got > limit {
 		t.Errorf("a body of %d bytes allocates %d, more than %d", len(body), got, limit)
 	}
 }
 
-// A template binds every plain URI that it be expanded to (RFC 6570 §3.2), and nothing that its
-// literal parts rule out.
-func TestTemplatesBindWhatTheyExpandTo(t *testing.T) {
+// A template matches every plain URI that it can be expanded to (RFC 6570 §3.2), and no URI
+// that lacks its literal parts.
+func TestTemplatesMatchTheirExpansions(t *testing.T) {
 	for _, row := range []struct{ template, other string }{
 		{"x://a/b", "x://a/b/b"},
 		{"x://{v}", "y://h"},
@@ -113,16 +113,16 @@ func TestTemplatesBindWhatTheyExpandTo(t *testing.T) {
 				t.Fatal(err)
 			}
 			if uripattern.IsPlain(uri) && !rule.Applies(uri) {
-				t.Errorf("%s does not bind %s", row.template, uri)
+				t.Errorf("%s does not match %s", row.template, uri)
 			}
 		}
 		if rule.Applies(row.other) {
-			t.Errorf("%s binds %s", row.template, row.other)
+			t.Errorf("%s matches %s", row.template, row.other)
 		}
 	}
 }
 
-// allocated is how many bytes a call allocates.
+// allocated returns the number of bytes that a call allocates.
 func allocated(call func()) uint64 {
 	if raceDetector {
 		return 0 // the detector allocates too

@@ -13,6 +13,7 @@ import (
 	"github.com/warder-go/warder/resource/resourcetest"
 )
 
+// decide returns the decision on a request with the token and the body.
 func (f *fixture) decide(ctx context.Context, token, body string) resource.Decision {
 	f.t.Helper()
 	req := httptest.NewRequestWithContext(ctx, http.MethodPost, identifier, strings.NewReader(body))
@@ -26,24 +27,24 @@ func (f *fixture) decide(ctx context.Context, token, body string) resource.Decis
 	return decision
 }
 
-// Challenge works from Late until Settle, and only in the context of its request.
-func TestLateAndSettle(t *testing.T) {
-	late := func(c *resource.Config, _ *jwks.Config) {
+// Challenge works from ArmChallenge to TakeChallenge, and only in the context of its request.
+func TestDeferredChallenge(t *testing.T) {
+	change := func(c *resource.Config, _ *jwks.Config) {
 		c.Scopes, c.Operations = []string{"base"}, someRules
 		c.Operations.LateChallenges = true
 	}
-	f := newFixture(t, late)
+	f := newFixture(t, change)
 	token, body := f.token(resourcetest.Token{Scope: "base admin call"}), call("tools/call", `{"name":"delete"}`)
 
-	unaware := f.decide(t.Context(), token, body)
-	if resource.Challenge(unaware.Request.Context(), "x") || unaware.TakeChallenge() != nil {
-		t.Error("an adapter that never asked Late: got a challenge that nobody will send")
+	unarmed := f.decide(t.Context(), token, body)
+	if resource.Challenge(unarmed.Request.Context(), "x") || unarmed.TakeChallenge() != nil {
+		t.Error("without ArmChallenge: got a challenge that no adapter will send")
 	}
 
 	d, other := f.decide(t.Context(), token, body), f.decide(t.Context(), token, body)
 	first, again := d.ArmChallenge(), d.ArmChallenge()
 	if !first || !again || !other.ArmChallenge() {
-		t.Fatal("Late: got false")
+		t.Fatal("ArmChallenge: got false")
 	}
 	if resource.Challenge(t.Context(), "x") {
 		t.Error("another context: got true")
@@ -52,15 +53,15 @@ func TestLateAndSettle(t *testing.T) {
 		t.Error("scopes that the caller has: got true")
 	}
 	if !resource.Challenge(d.Request.Context(), "x") || !resource.Challenge(d.Request.Context(), "y", "x") {
-		t.Error("in time: got false")
+		t.Error("between ArmChallenge and TakeChallenge: got false")
 	}
 	f.log.take()
-	f.expect("Settle", told(d.TakeChallenge()), insufficient("base call admin x y"))
+	f.expect("TakeChallenge", told(d.TakeChallenge()), insufficient("base call admin x y"))
 	if log := f.log.take(); strings.Count(log, `"reason":"insufficient_scope"`) != 1 {
-		t.Errorf("Settle logged %s", log)
+		t.Errorf("TakeChallenge logged %s", log)
 	}
 	if again := d.TakeChallenge(); again != nil || resource.Challenge(d.Request.Context(), "x") {
-		t.Errorf("after Settle: got %v and another challenge", again)
+		t.Errorf("after TakeChallenge: got %v or another challenge", again)
 	}
 	if got := other.TakeChallenge(); got != nil {
 		t.Errorf("the other request: got %+v", got)
@@ -70,16 +71,16 @@ func TestLateAndSettle(t *testing.T) {
 		"a batch": `[` + body + `,` + body + `]`, "a batch of one": `[` + body + `]`, "a response": `{"jsonrpc":"2.0","id":1,"result":{}}`,
 	} {
 		if got := f.decide(t.Context(), token, body).ArmChallenge(); got != (name == "a batch of one") {
-			t.Errorf("%s: Late: got %v", name, got)
+			t.Errorf("%s: ArmChallenge: got %v", name, got)
 		}
 	}
 	if new(resource.Decision).ArmChallenge() || new(resource.Decision).TakeChallenge() != nil {
-		t.Error("the zero Decision is late")
+		t.Error("the zero Decision may challenge")
 	}
 }
 
-// Inside another resource the outer one's challenge would be wrong.
-func TestLateOfAnOuterResource(t *testing.T) {
+// Inside another resource, a challenge of the outer resource would be wrong.
+func TestDeferredChallengeOfOuterResource(t *testing.T) {
 	outer := newFixture(t, func(c *resource.Config, _ *jwks.Config) { c.Operations.LateChallenges = true })
 	inner := newFixtureWith(t, outer.issuer, nil)
 	token := outer.token(resourcetest.Token{})
@@ -87,32 +88,33 @@ func TestLateOfAnOuterResource(t *testing.T) {
 	first.ArmChallenge()
 	second := inner.decide(first.Request.Context(), token, call("ping", `{}`))
 	if second.ArmChallenge() || resource.Challenge(second.Request.Context(), "x") {
-		t.Error("inside a resource without late challenges: got true")
+		t.Error("context of the inner resource, which has no late challenges: got true")
 	}
 	if !resource.Challenge(first.Request.Context(), "x") {
-		t.Error("outside of it: got false")
+		t.Error("context of the outer resource: got false")
 	}
 }
 
-// Whoever was told true is in the challenge, however many ask while it is settled.
-func TestLateAtTheSameTime(t *testing.T) {
+// If Challenge returns true, the challenge names its scope, also if TakeChallenge runs at the
+// same time.
+func TestConcurrentChallenges(t *testing.T) {
 	f := newFixture(t, func(c *resource.Config, _ *jwks.Config) { c.Operations.LateChallenges = true })
 	token := f.token(resourcetest.Token{})
 	for range 50 {
 		d := f.decide(t.Context(), token, call("ping", `{}`))
 		d.ArmChallenge()
-		var askers sync.WaitGroup
-		told := make([]bool, 4)
+		var callers sync.WaitGroup
+		returned := make([]bool, 4)
 		for n, scope := range []string{"a", "b", "c", "d"} {
-			askers.Go(func() { told[n] = resource.Challenge(d.Request.Context(), scope) })
+			callers.Go(func() { returned[n] = resource.Challenge(d.Request.Context(), scope) })
 		}
 		refusal := d.TakeChallenge()
-		askers.Wait()
+		callers.Wait()
 		for n, scope := range []string{"a", "b", "c", "d"} {
 			named := refusal != nil && strings.Contains(strings.SplitAfter(refusal.Challenges[0], `", error`)[0], scope+" ") ||
 				refusal != nil && strings.Contains(refusal.Challenges[0], scope+`", error`)
-			if told[n] != named {
-				t.Fatalf("%s: told %v, named %v in %+v", scope, told[n], named, refusal)
+			if returned[n] != named {
+				t.Fatalf("%s: Challenge returned %v, but the scope is named: %v, in %+v", scope, returned[n], named, refusal)
 			}
 		}
 	}

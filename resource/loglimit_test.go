@@ -15,8 +15,8 @@ import (
 	"github.com/warder-go/warder/resource"
 )
 
-// records decodes a JSON log, and returns its lines without their time.
-func records(t *testing.T, log string) (all []map[string]any) {
+// logRecords decodes a JSON log and returns the records without their time.
+func logRecords(t *testing.T, log string) (all []map[string]any) {
 	t.Helper()
 	for line := range strings.Lines(log) {
 		record := map[string]any{}
@@ -29,13 +29,13 @@ func records(t *testing.T, log string) (all []map[string]any) {
 	return all
 }
 
-// tally says how many records there were of each reason, and how many each summary
+// logSummary returns the number of records for each reason, and the number that each summary
 // leaves out.
-func tally(t *testing.T, log string) string {
+func logSummary(t *testing.T, log string) string {
 	t.Helper()
 	var out []string
 	counts := map[string]int{}
-	for _, r := range records(t, log) {
+	for _, r := range logRecords(t, log) {
 		if n, ok := r["left_out"]; ok {
 			out = append(out, fmt.Sprintf("%s left out %v", r["reason"], n))
 		} else {
@@ -46,12 +46,12 @@ func tally(t *testing.T, log string) string {
 	return fmt.Sprint(counts, out)
 }
 
-// A flood costs so many lines in a second, and one that says what is missing.
-func TestFloodsAreSampled(t *testing.T) {
+// Limits.LogPerSecond limits the records of each reason. A summary counts those left out.
+func TestLogLimit(t *testing.T) {
 	limit := func(n int) func(*resource.Config, *jwks.Config) {
 		return func(c *resource.Config, _ *jwks.Config) { c.Limits.LogPerSecond = n }
 	}
-	t.Run("by default ten of each reason", func(t *testing.T) {
+	t.Run("the default is ten records per reason", func(t *testing.T) {
 		inBubble(t, limit(0), func(t *testing.T, f *fixture) {
 			for range 500 {
 				f.ask("Bearer ,")
@@ -59,79 +59,79 @@ func TestFloodsAreSampled(t *testing.T) {
 			}
 			time.Sleep(time.Second)
 			synctest.Wait()
-			if got, want := tally(t, f.log.take()), "map[malformed_request:10 opaque_unsupported:10] [malformed_request left out 490 opaque_unsupported left out 490]"; got != want {
+			if got, want := logSummary(t, f.log.take()), "map[malformed_request:10 opaque_unsupported:10] [malformed_request left out 490 opaque_unsupported left out 490]"; got != want {
 				t.Errorf("\n got %s\nwant %s", got, want)
 			}
 			f.bearer("opaque")
-			if got := tally(t, f.log.take()); got != "map[opaque_unsupported:1] []" {
-				t.Errorf("after the flood: %s", got)
+			if got := logSummary(t, f.log.take()); got != "map[opaque_unsupported:1] []" {
+				t.Errorf("after the summary: %s", got)
 			}
 			time.Sleep(time.Minute)
 			synctest.Wait()
 			if got := f.log.take(); got != "" {
-				t.Errorf("without refusals it logged %s", got)
+				t.Errorf("without rejections: logged %s", got)
 			}
 		})
 	})
-	t.Run("one line per second for what goes on", func(t *testing.T) {
+	t.Run("rejections that continue get one summary per second", func(t *testing.T) {
 		inBubble(t, limit(2), func(t *testing.T, f *fixture) {
-			for range 30 { // three seconds of ten refusals
+			for range 30 { // three seconds with ten rejections each
 				f.bearer("opaque")
 				time.Sleep(100 * time.Millisecond)
 				synctest.Wait()
 			}
 			time.Sleep(time.Second)
 			synctest.Wait()
-			if got, want := tally(t, f.log.take()), "map[opaque_unsupported:6] [opaque_unsupported left out 8 opaque_unsupported left out 8 opaque_unsupported left out 8]"; got != want {
+			if got, want := logSummary(t, f.log.take()), "map[opaque_unsupported:6] [opaque_unsupported left out 8 opaque_unsupported left out 8 opaque_unsupported left out 8]"; got != want {
 				t.Errorf("\n got %s\nwant %s", got, want)
 			}
 		})
 	})
-	t.Run("what trickles is all there", func(t *testing.T) {
+	t.Run("rejections within the limit are all logged", func(t *testing.T) {
 		inBubble(t, limit(1), func(t *testing.T, f *fixture) {
 			for range 20 {
 				f.bearer("opaque")
 				time.Sleep(time.Second)
 			}
-			if got := tally(t, f.log.take()); got != "map[opaque_unsupported:20] []" {
+			if got := logSummary(t, f.log.take()); got != "map[opaque_unsupported:20] []" {
 				t.Errorf("got %s", got)
 			}
 		})
 	})
-	t.Run("a negative limit is none", func(t *testing.T) {
+	t.Run("a negative value means no limit", func(t *testing.T) {
 		inBubble(t, limit(-1), func(t *testing.T, f *fixture) {
 			for range 100 {
 				f.bearer("opaque")
 			}
-			if got := tally(t, f.log.take()); got != "map[opaque_unsupported:100] []" {
+			if got := logSummary(t, f.log.take()); got != "map[opaque_unsupported:100] []" {
 				t.Errorf("got %s", got)
 			}
 		})
 	})
-	t.Run("a summary to a log that panics takes nothing down", func(t *testing.T) {
+	t.Run("a panic while the summary is logged is contained", func(t *testing.T) {
 		inBubble(t, func(c *resource.Config, _ *jwks.Config) { c.Logger = slog.New(panickingLog{}) }, func(t *testing.T, f *fixture) {
 			for range 100 {
-				f.expect("refused", f.bearer("opaque"), invalid)
+				f.expect("rejected", f.bearer("opaque"), invalid)
 			}
 			time.Sleep(2 * time.Second)
 		})
 	})
 }
 
-// A flood that is not logged makes no garbage for the log either.
-func TestFloodsAreCheap(t *testing.T) {
+// Rejections over the limit do not allocate memory for log records.
+func TestLogLimitAllocations(t *testing.T) {
 	f := newFixture(t, func(c *resource.Config, _ *jwks.Config) { c.Limits.LogPerSecond = 0 })
 	req := httptest.NewRequest("POST", identifier, nil)
 	req.Header.Set("Authorization", "Bearer opaque")
-	refuse := func() {
+	reject := func() {
 		if _, refusal := f.res.Authenticate(req); refusal == nil {
 			t.Error("accepted")
 		}
 	}
 	for range 100 {
-		refuse()
+		reject()
 	}
-	if n := testing.AllocsPerRun(1000, refuse); n > 12 {
+	if n := testing.AllocsPerRun(1000, reject); n > 12 {
 		t.Errorf("%g allocations", n)
 	}
 }

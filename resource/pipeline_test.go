@@ -25,24 +25,24 @@ func insufficient(scope string) answer {
 		`{"error":"insufficient_scope","error_description":"` + description + `"}` + "\n"}
 }
 
-func TestThreeAnswers(t *testing.T) { // design decision 3
+func TestResponseStatuses(t *testing.T) { // design decision 3
 	f := newFixture(t, func(c *resource.Config, _ *jwks.Config) { c.Scopes = []string{"mcp:read", "mcp:list"} })
 	old := time.Now().Add(-time.Hour)
 	withScope := func(a answer) answer {
 		a.challenge = scoped("mcp:read mcp:list") + a.challenge[len(bare.challenge):]
 		return a
 	}
-	f.expect("good", f.bearer(f.token(resourcetest.Token{Scope: "mcp:list mcp:read"})), accepted)
+	f.expect("valid", f.bearer(f.token(resourcetest.Token{Scope: "mcp:list mcp:read"})), accepted)
 	f.expect("no credentials", f.ask(), withScope(bare))
-	f.expect("malformed: no scope would have helped", f.ask("Bearer a b"), malformed)
+	f.expect("malformed: the challenge names no scopes", f.ask("Bearer a b"), malformed)
 	f.expect("expired", f.bearer(f.token(resourcetest.Token{IssuedAt: old})), withScope(expired))
-	f.expect("expired and without scope: still 401", f.bearer(f.token(resourcetest.Token{IssuedAt: old, Scope: "x"})), withScope(expired))
-	f.expect("other audience", f.bearer(f.token(resourcetest.Token{Audience: "https://other.example.test/"})), withScope(invalid))
-	f.expect("one scope missing: all that are needed are named", f.bearer(f.token(resourcetest.Token{Scope: "mcp:list"})), insufficient("mcp:read mcp:list"))
-	f.expect("no scope at all", f.bearer(f.token(resourcetest.Token{})), insufficient("mcp:read mcp:list"))
+	f.expect("expired and without scopes: 401, not 403", f.bearer(f.token(resourcetest.Token{IssuedAt: old, Scope: "x"})), withScope(expired))
+	f.expect("another audience", f.bearer(f.token(resourcetest.Token{Audience: "https://other.example.test/"})), withScope(invalid))
+	f.expect("one scope missing: the challenge names all required scopes", f.bearer(f.token(resourcetest.Token{Scope: "mcp:list"})), insufficient("mcp:read mcp:list"))
+	f.expect("no scopes", f.bearer(f.token(resourcetest.Token{})), insufficient("mcp:read mcp:list"))
 	f.issuer.Fail(resourcetest.JWKS, resourcetest.Failure{Status: 500})
-	cold := newFixtureWith(t, f.issuer, nil)
-	cold.expect("cannot tell", cold.bearer(f.token(resourcetest.Token{})), unavailable)
+	noKeys := newFixtureWith(t, f.issuer, nil)
+	noKeys.expect("keys unavailable", noKeys.bearer(f.token(resourcetest.Token{})), unavailable)
 }
 
 func TestChallengeScopes(t *testing.T) { // RFC 6750 §3; MCP authorization, "Scope Selection Strategy"
@@ -51,15 +51,15 @@ func TestChallengeScopes(t *testing.T) { // RFC 6750 §3; MCP authorization, "Sc
 		hint  []string
 		scope string
 	}{
-		{"nil: those that are needed", nil, `, scope="a"`},
-		{"given", []string{"b", "c"}, `, scope="b c"`},
-		{"empty: no hint at all", []string{}, ``},
+		{"nil: the required scopes", nil, `, scope="a"`},
+		{"configured", []string{"b", "c"}, `, scope="b c"`},
+		{"empty: no scopes", []string{}, ``},
 	} {
 		f := newFixture(t, func(c *resource.Config, _ *jwks.Config) { c.Scopes, c.ScopeOptions.Challenge = []string{"a"}, row.hint })
 		want := bare
 		want.challenge += row.scope
 		f.expect(row.name, f.ask(), want)
-		f.expect(row.name+", on the 403 the needed ones", f.bearer(f.token(resourcetest.Token{})), insufficient("a"))
+		f.expect(row.name+", a 403 names the required scopes", f.bearer(f.token(resourcetest.Token{})), insufficient("a"))
 	}
 }
 
@@ -95,9 +95,9 @@ func TestScopeHierarchy(t *testing.T) { // MCP authorization: MUST account for s
 	f.bearer(f.token(resourcetest.Token{Scope: "admin x"}))
 }
 
-func TestSeveralIssuers(t *testing.T) { // bad-inputs 144: each bound to its keys, algorithms and audiences
+func TestSeveralIssuers(t *testing.T) { // bad-inputs 144: each issuer has separate keys, algorithms and audiences
 	first, second := resourcetest.Start(t), resourcetest.Start(t, resourcetest.Config{Algorithms: []string{"ES256", "RS256"}})
-	stranger := resourcetest.Start(t)
+	unknown := resourcetest.Start(t)
 	verifier := func(issuer *resourcetest.Issuer, algorithms ...string) resource.Verifier {
 		v, err := jwks.New(jwks.Config{Issuer: issuer.Identifier(), Algorithms: algorithms})
 		if err != nil {
@@ -118,21 +118,21 @@ func TestSeveralIssuers(t *testing.T) { // bad-inputs 144: each bound to its key
 		name, token string
 		want        answer
 	}{
-		{"of the first", mint(first, resourcetest.Token{}), accepted},
-		{"of the second", mint(second, resourcetest.Token{}), accepted},
-		{"the first's own audience", mint(first, resourcetest.Token{Audience: "first-audience"}), accepted},
-		{"the first's audience from the second", mint(second, resourcetest.Token{Audience: "first-audience"}), invalid},
-		{"an algorithm that only the second may use", mint(first, resourcetest.Token{Alg: "RS256"}), invalid},
-		{"the same from the second", mint(second, resourcetest.Token{Alg: "RS256"}), accepted},
-		{"of the second, in the name of the first", mint(second, resourcetest.Token{Claims: claim(first.Identifier())}), invalid},
-		{"of a stranger", mint(stranger, resourcetest.Token{}), invalid},
-		{"of a stranger, in the name of the first", mint(stranger, resourcetest.Token{Claims: claim(first.Identifier())}), invalid},
-		{"with a slash more", mint(first, resourcetest.Token{Claims: claim(first.Identifier() + "/")}), invalid},
+		{"from the first issuer", mint(first, resourcetest.Token{}), accepted},
+		{"from the second issuer", mint(second, resourcetest.Token{}), accepted},
+		{"the first issuer's extra audience", mint(first, resourcetest.Token{Audience: "first-audience"}), accepted},
+		{"the first issuer's extra audience, from the second issuer", mint(second, resourcetest.Token{Audience: "first-audience"}), invalid},
+		{"from the first issuer, with an algorithm of the second issuer only", mint(first, resourcetest.Token{Alg: "RS256"}), invalid},
+		{"from the second issuer, with that algorithm", mint(second, resourcetest.Token{Alg: "RS256"}), accepted},
+		{"from the second issuer, with the first issuer as iss", mint(second, resourcetest.Token{Claims: claim(first.Identifier())}), invalid},
+		{"from an unknown issuer", mint(unknown, resourcetest.Token{}), invalid},
+		{"from an unknown issuer, with the first issuer as iss", mint(unknown, resourcetest.Token{Claims: claim(first.Identifier())}), invalid},
+		{"with a slash appended to iss", mint(first, resourcetest.Token{Claims: claim(first.Identifier() + "/")}), invalid},
 	} {
 		f.expect(row.name, f.bearer(row.token), row.want)
 	}
-	if n := stranger.Count(resourcetest.Any); n != 0 {
-		t.Errorf("the stranger was asked %d times: an iss must cause no request", n)
+	if n := unknown.Count(resourcetest.Any); n != 0 {
+		t.Errorf("the unknown issuer got %d requests: an iss must not cause a request", n)
 	}
 }
 
@@ -144,17 +144,17 @@ func TestRevoked(t *testing.T) {
 	token := f.token(resourcetest.Token{Claims: map[string]any{"jti": "one"}})
 	f.expect("before", f.bearer(token), accepted)
 	revoked = "one"
-	f.expect("remembered, but asked again", f.bearer(token), invalid)
+	f.expect("cached, Revoked is called again", f.bearer(token), invalid)
 	revoked = "two"
-	f.expect("no longer", f.bearer(token), accepted)
+	f.expect("no longer revoked", f.bearer(token), accepted)
 }
 
-func TestPanicsLetNothingThrough(t *testing.T) { // design decision 16; bad-inputs 274
+func TestPanicsRejectRequests(t *testing.T) { // design decision 16; bad-inputs 274
 	f := newFixture(t, func(c *resource.Config, _ *jwks.Config) {
 		c.Hooks.Revoked = func(context.Context, *resource.Caller) bool { panic("secret") }
 	})
 	f.expect("Revoked panics", f.bearer(f.token(resourcetest.Token{})), failed)
-	f.expect("and again, remembered", f.bearer(f.token(resourcetest.Token{})), failed)
+	f.expect("Revoked panics again, another token", f.bearer(f.token(resourcetest.Token{})), failed)
 	f = newFixture(t, func(c *resource.Config, k *jwks.Config) {
 		c.Issuers[0].Verifier = verifierFunc{k.Issuer, func() (*resource.Claims, error) { panic("secret") }}
 	})
@@ -165,18 +165,18 @@ func TestPanicsLetNothingThrough(t *testing.T) { // design decision 16; bad-inpu
 	f.expect("Verifier returns nothing", f.bearer(f.token(resourcetest.Token{})), failed)
 }
 
-func TestZeroResourceRefuses(t *testing.T) { // bad-inputs 275
+func TestZeroResourceRejects(t *testing.T) { // bad-inputs 275
 	for name, res := range map[string]*resource.Resource{"zero": new(resource.Resource), "nil": nil} {
 		req := httptest.NewRequest(http.MethodGet, identifier, nil)
 		req.Header.Set("Authorization", "Bearer x")
 		decision, refusal := res.Authenticate(req)
 		if decision.Caller != nil || refusal == nil || refusal.Status != 500 {
-			t.Errorf("%s: got %+v, %+v; want a refusal with 500", name, decision, refusal)
+			t.Errorf("%s: got %+v, %+v; want status 500", name, decision, refusal)
 		}
 	}
 }
 
-// verifierFunc is a Verifier of the user's.
+// verifierFunc is a custom Verifier that calls a function.
 type verifierFunc struct {
 	issuer string
 	verify func() (*resource.Claims, error)
@@ -188,7 +188,7 @@ func (v verifierFunc) Verify(context.Context, *resource.Token) (*resource.Claims
 }
 
 func TestVerifierContract(t *testing.T) {
-	good := func(issuer string) *resource.Claims {
+	claimsOf := func(issuer string) *resource.Claims {
 		return &resource.Claims{Issuer: issuer, Subject: "alice", Audience: []string{identifier}, Expiry: time.Now().Add(time.Hour)}
 	}
 	for _, row := range []struct {
@@ -202,18 +202,18 @@ func TestVerifierContract(t *testing.T) {
 		{"a reason of 401", &resource.Error{Reason: resource.ReasonInactive}, invalid, 0},
 		{"expired", &resource.Error{Reason: resource.ReasonExpired}, expired, 0},
 		{"a reason of 503", &resource.Error{Reason: resource.ReasonVerifierUnavailable}, unavailable, time.Second},
-		{"a reason of 503 with a time, wrapped", fmt.Errorf("x: %w", &resource.Error{Reason: resource.ReasonVerifierUnavailable, RetryAfter: 1500 * time.Millisecond}), unavailable, 2 * time.Second},
-		{"its context was cancelled", context.Canceled, unavailable, time.Second},
-		{"its context's time ran out", fmt.Errorf("x: %w", context.DeadlineExceeded), unavailable, time.Second},
-		{"a reason that is not its to give", &resource.Error{Reason: resource.ReasonInsufficientScope}, failed, 0},
-		{"a reason that there isn't", &resource.Error{Reason: "nonsense"}, failed, 0},
+		{"a reason of 503 with RetryAfter, wrapped", fmt.Errorf("x: %w", &resource.Error{Reason: resource.ReasonVerifierUnavailable, RetryAfter: 1500 * time.Millisecond}), unavailable, 2 * time.Second},
+		{"its context was canceled", context.Canceled, unavailable, time.Second},
+		{"the deadline of its context passed", fmt.Errorf("x: %w", context.DeadlineExceeded), unavailable, time.Second},
+		{"a reason that verifiers may not return", &resource.Error{Reason: resource.ReasonInsufficientScope}, failed, 0},
+		{"an unknown reason", &resource.Error{Reason: "nonsense"}, failed, 0},
 	} {
 		f := newFixture(t, func(c *resource.Config, k *jwks.Config) {
 			c.Issuers[0].Verifier = verifierFunc{k.Issuer, func() (*resource.Claims, error) {
 				if row.err != nil {
 					return nil, row.err
 				}
-				return good(k.Issuer), nil
+				return claimsOf(k.Issuer), nil
 			}}
 		})
 		token := f.token(resourcetest.Token{})
@@ -226,22 +226,22 @@ func TestVerifierContract(t *testing.T) {
 	}
 }
 
-// What a verifier says is screened as a JWT's claims are.
-func TestVerifiedClaimsAreScreened(t *testing.T) {
+// The claims that a verifier returns pass the same checks as those of a JWT.
+func TestVerifiedClaimsAreChecked(t *testing.T) {
 	now := time.Now()
 	for _, row := range []struct {
 		name   string
 		change func(c *resource.Claims)
 		want   answer
 	}{
-		{"good", func(*resource.Claims) {}, accepted},
+		{"valid", func(*resource.Claims) {}, accepted},
 		{"another issuer", func(c *resource.Claims) { c.Issuer += "/" }, invalid},
 		{"another audience", func(c *resource.Claims) { c.Audience = []string{"x"} }, invalid},
 		{"expired", func(c *resource.Claims) { c.Expiry = now.Add(-time.Hour) }, expired},
-		{"not yet", func(c *resource.Claims) { c.NotBefore = now.Add(time.Hour) }, invalid},
-		{"bound", func(c *resource.Claims) { c.Confirmed = true }, invalid},
-		{"neither a subject nor a client", func(c *resource.Claims) { c.Subject = "" }, accepted},
-		{"a client", func(c *resource.Claims) { c.Subject, c.ClientID = "", "robot" }, accepted},
+		{"not yet valid", func(c *resource.Claims) { c.NotBefore = now.Add(time.Hour) }, invalid},
+		{"bound to a key", func(c *resource.Claims) { c.Confirmed = true }, invalid},
+		{"neither subject nor client", func(c *resource.Claims) { c.Subject = "" }, accepted},
+		{"a client without a subject", func(c *resource.Claims) { c.Subject, c.ClientID = "", "robot" }, accepted},
 	} {
 		f := newFixture(t, func(c *resource.Config, k *jwks.Config) {
 			claims := &resource.Claims{Issuer: k.Issuer, Subject: "alice", Audience: []string{identifier}, Expiry: now.Add(time.Hour)}
@@ -262,12 +262,12 @@ func TestOpaqueTokens(t *testing.T) { // design decision 7
 	})
 	f.expect("opaque", f.bearer("opaque-token"), accepted)
 	f.expect("five segments", f.bearer("a.b.c.d.e"), accepted)
-	f.expect("three segments, but no JSON in front", f.bearer("abc.def.ghi"), accepted)
-	f.expect("a JWT goes to its issuer", f.bearer(f.token(resourcetest.Token{})), accepted)
-	f.expect("a malformed JWT goes nowhere", f.bearer("eyJ9.e30.x"), invalid)
-	f.expect("a JWT of an unknown issuer goes nowhere", f.bearer(f.token(resourcetest.Token{Claims: map[string]any{"iss": "https://nobody.example.test"}})), invalid)
+	f.expect("three segments, the first is not JSON", f.bearer("abc.def.ghi"), accepted)
+	f.expect("a JWT is verified by its issuer", f.bearer(f.token(resourcetest.Token{})), accepted)
+	f.expect("a malformed JWT is sent to no verifier", f.bearer("eyJ9.e30.x"), invalid)
+	f.expect("a JWT of an unknown issuer is sent to no verifier", f.bearer(f.token(resourcetest.Token{Claims: map[string]any{"iss": "https://unknown.example.test"}})), invalid)
 	if got := fmt.Sprint(seen); got != "[opaque-token a.b.c.d.e abc.def.ghi]" {
-		t.Errorf("the verifier for opaque tokens saw %s", got)
+		t.Errorf("the verifier for opaque tokens got %s", got)
 	}
 	without := newFixture(t, nil)
 	without.expect("without Opaque", without.bearer("opaque-token"), invalid)
@@ -282,13 +282,13 @@ func (v opaqueVerifier) Verify(_ context.Context, t *resource.Token) (*resource.
 	return v.verify(t)
 }
 
-func TestExpiryIsOneFunction(t *testing.T) { // bad-inputs 82, 83, 220; RFC 7519 §4.1.4
-	for name, ttl := range map[string]time.Duration{"new each time": -1, "remembered": 24 * time.Hour} {
+func TestExpiryBoundary(t *testing.T) { // bad-inputs 82, 83, 220; RFC 7519 §4.1.4
+	for name, ttl := range map[string]time.Duration{"not cached": -1, "cached": 24 * time.Hour} {
 		t.Run(name, func(t *testing.T) {
 			synctest.Test(t, func(t *testing.T) {
 				f := newFixture(t, func(c *resource.Config, _ *jwks.Config) { c.Limits.CacheTTL = ttl })
 				token := f.issuer.Token(resourcetest.Token{Lifetime: time.Minute})
-				f.expect("at once", f.bearer(token), accepted)
+				f.expect("immediately", f.bearer(token), accepted)
 				time.Sleep(time.Minute)
 				f.expect("at exp, within the leeway", f.bearer(token), accepted)
 				time.Sleep(30*time.Second - 1)
@@ -300,8 +300,8 @@ func TestExpiryIsOneFunction(t *testing.T) { // bad-inputs 82, 83, 220; RFC 7519
 	}
 }
 
-// An introspected JWT is over at its own exp, whatever the answer leaves out.
-func TestAnswerAboutAJWT(t *testing.T) {
+// An introspected JWT expires at the exp in the token if the introspection answer has none.
+func TestIntrospectedJWTExpiry(t *testing.T) {
 	f := newFixture(t, func(c *resource.Config, k *jwks.Config) {
 		claims := &resource.Claims{Issuer: k.Issuer, Subject: "alice", Audience: []string{identifier}, Introspected: true}
 		c.Issuers[0].Verifier = verifierFunc{k.Issuer, func() (*resource.Claims, error) { return claims, nil }}
