@@ -16,7 +16,7 @@ import (
 	"github.com/warder-go/warder/resource"
 )
 
-// What must hold here as well as on net/http is tested in internal/doortest.
+// What must hold here as well as on net/http is tested in internal/adaptertest.
 
 const (
 	identifier = "https://mcp.example.test/mcp"

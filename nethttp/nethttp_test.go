@@ -14,7 +14,7 @@ import (
 	"github.com/warder-go/warder/resource/resourcetest"
 )
 
-// What must hold here as well as on Echo is tested in internal/doortest.
+// What must hold here as well as on Echo is tested in internal/adaptertest.
 
 func newResource(t testing.TB, issuer *resourcetest.Issuer, identifier string, scopes ...string) *resource.Resource {
 	t.Helper()

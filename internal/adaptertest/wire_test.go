@@ -1,4 +1,4 @@
-package doortest_test
+package adaptertest_test
 
 import (
 	"context"

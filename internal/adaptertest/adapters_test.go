@@ -1,7 +1,7 @@
-// Package doortest holds the tests that every adapter passes: each runs on net/http
+// Package adaptertest holds the tests that every adapter passes: each runs on net/http
 // and on Echo, there with the middleware in every place where it can stand. What only
 // one of them has is tested beside it.
-package doortest_test
+package adaptertest_test
 
 import (
 	"net/http"
