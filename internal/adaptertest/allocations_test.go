@@ -9,8 +9,9 @@ import (
 	"github.com/warder-go/warder/resource/resourcetest"
 )
 
-// What a request allocates on the way through the door: bounds with some air, for the
-// race detector. What is reached stands in the results of bench.
+// TestAllocations limits the number of allocations for each request. The limits leave
+// some room, because the race detector allocates too. The results of the bench module
+// contain the measured numbers.
 func TestAllocations(t *testing.T) {
 	issuer, err := resourcetest.NewIssuer(resourcetest.Config{Algorithms: []string{"RS256"}})
 	if err != nil {
@@ -19,46 +20,47 @@ func TestAllocations(t *testing.T) {
 	t.Cleanup(issuer.Close)
 	token := "Bearer " + issuer.Token(resourcetest.Token{Audience: identifier, Scope: "mcp:read"})
 	for _, row := range []struct {
-		what          string
+		name          string
 		change        func(*resource.Config)
 		authorization string
 		status        int
-		most          float64 // at net/http's door
+		most          float64 // for the net/http adapter
 	}{
-		{"a remembered token", func(c *resource.Config) { c.HTTP.KeepAuthorization = true }, token, 200, 3},
-		{"a remembered token whose header is taken off", func(*resource.Config) {}, token, 200, 5},
-		{"a token that nobody remembers", func(c *resource.Config) { c.Limits.CacheTTL = -1 }, token, 200, 38},
+		{"a cached token", func(c *resource.Config) { c.HTTP.KeepAuthorization = true }, token, 200, 3},
+		{"a cached token whose header is removed", func(*resource.Config) {}, token, 200, 5},
+		{"a token that is not cached", func(c *resource.Config) { c.Limits.CacheTTL = -1 }, token, 200, 38},
 		{"no token", func(*resource.Config) {}, "", 401, 5},
-		{"garbage", func(*resource.Config) {}, "Bearer garbage", 401, 8},
+		{"a malformed token", func(*resource.Config) {}, "Bearer garbage", 401, 8},
 	} {
 		res := newResource(t, issuer, row.change)
-		for _, d := range doors {
+		for _, a := range adapters {
 			most := row.most
 			switch {
-			case d.name == "net/http":
-			case d.name == "Echo, Use" && row.authorization == token:
+			case a.name == "net/http":
+			case a.name == "Echo, Use" && row.authorization == token:
 				most += 4
-			default: // a refusal is an error to Echo, which its error handler writes
+			default: // Echo's error handler writes refusals and allocates for that
 				continue
 			}
 			req := httptest.NewRequest(http.MethodPost, "/mcp", nil)
 			if row.authorization != "" {
 				req.Header.Set("Authorization", row.authorization)
 			}
-			door := d.handler(res, http.HandlerFunc(func(http.ResponseWriter, *http.Request) {}))
-			w := &discarding{header: http.Header{}}
-			if got := testing.AllocsPerRun(200, func() { clear(w.header); w.status = 200; door.ServeHTTP(w, req) }); got > most || w.status != row.status {
-				t.Errorf("%s, %s: status %d, %g allocations, want %d, %g at most", row.what, d.name, w.status, got, row.status, most)
+			protected := a.handler(res, http.HandlerFunc(func(http.ResponseWriter, *http.Request) {}))
+			w := &discardWriter{header: http.Header{}}
+			if got := testing.AllocsPerRun(200, func() { clear(w.header); w.status = 200; protected.ServeHTTP(w, req) }); got > most || w.status != row.status {
+				t.Errorf("%s, %s: got status %d and %g allocations, want %d and at most %g", row.name, a.name, w.status, got, row.status, most)
 			}
 		}
 	}
 }
 
-type discarding struct {
+// discardWriter is an [http.ResponseWriter] that allocates nothing.
+type discardWriter struct {
 	header http.Header
 	status int
 }
 
-func (d *discarding) Header() http.Header          { return d.header }
-func (*discarding) Write(data []byte) (int, error) { return len(data), nil }
-func (d *discarding) WriteHeader(status int)       { d.status = status }
+func (d *discardWriter) Header() http.Header          { return d.header }
+func (*discardWriter) Write(data []byte) (int, error) { return len(data), nil }
+func (d *discardWriter) WriteHeader(status int)       { d.status = status }

@@ -15,18 +15,18 @@ import (
 	"github.com/warder-go/warder/resource/resourcetest"
 )
 
-// down is an issuer of opaque tokens that can't be reached.
-type down struct{}
+// unavailableVerifier verifies opaque tokens of an issuer that cannot be reached.
+type unavailableVerifier struct{}
 
-func (down) Issuer() string { return "https://down.example.test" }
+func (unavailableVerifier) Issuer() string { return "https://down.example.test" }
 
-func (down) Verify(context.Context, *resource.Token) (*resource.Claims, error) {
+func (unavailableVerifier) Verify(context.Context, *resource.Token) (*resource.Claims, error) {
 	return nil, &resource.Error{Reason: resource.ReasonVerifierUnavailable, RetryAfter: 1500 * time.Millisecond}
 }
 
-// strict is a configuration that can give every answer there is.
-func strict(c *resource.Config) {
-	c.Scopes, c.Limits.MaxBodyBytes, c.Opaque = []string{"base"}, 1000, &resource.Issuer{Verifier: down{}}
+// allOutcomes sets a configuration that can produce every kind of response.
+func allOutcomes(c *resource.Config) {
+	c.Scopes, c.Limits.MaxBodyBytes, c.Opaque = []string{"base"}, 1000, &resource.Issuer{Verifier: unavailableVerifier{}}
 	c.Operations = resource.Operations{
 		Methods:    map[string][]string{"tools/list": {"list"}},
 		Tools:      map[string][]string{"echo": {}, "delete": {"admin"}, "fail": {}},
@@ -45,26 +45,27 @@ func call(tool string) string {
 	return `{"jsonrpc":"2.0", "id":"x", "method":"tools/call","params":{"name":"` + tool + `"}}`
 }
 
-// Whole answers: status, every header field and the body, byte for byte.
-func TestAnswers(t *testing.T) {
+// TestResponses compares whole responses: the status, every header field and the body,
+// byte for byte.
+func TestResponses(t *testing.T) {
 	const (
-		scoped  = pointer + `, scope="base"`
-		invalid = `"invalid_token", error_description="The access token is invalid"`
-		lacking = `"insufficient_scope", error_description="The access token lacks a scope that this request needs"`
+		scoped       = pointer + `, scope="base"`
+		invalid      = `"invalid_token", error_description="The access token is invalid"`
+		insufficient = `"insufficient_scope", error_description="The access token lacks a scope that this request needs"`
 	)
 	type headers map[string]string
-	told := func(code, description string) string {
+	oauthError := func(code, description string) string {
 		return `{"error":"` + code + `","error_description":"` + description + `"}` + "\n"
 	}
-	rpc := func(id string, code int, message string) string {
+	rpcError := func(id string, code int, message string) string {
 		return fmt.Sprintf(`{"jsonrpc":"2.0","id":%s,"error":{"code":%d,"message":"%s"}}`, id, code, message) + "\n"
 	}
-	atEachDoor(t, func(t *testing.T, d door) {
+	onEachAdapter(t, func(t *testing.T, a adapter) {
 		issuer := newIssuer(t)
 		reached := false
-		url := serve(t, d.handler(newResource(t, issuer, strict), http.HandlerFunc(func(w http.ResponseWriter, req *http.Request) {
+		url := serve(t, a.handler(newResource(t, issuer, allOutcomes), http.HandlerFunc(func(w http.ResponseWriter, req *http.Request) {
 			reached = true
-			_, _ = io.Copy(w, req.Body) // which must be what was sent
+			_, _ = io.Copy(w, req.Body) // must be the body that the client sent
 		})))
 		bearer := func(token resourcetest.Token) headers {
 			token.Audience = identifier
@@ -81,29 +82,29 @@ func TestAnswers(t *testing.T) {
 			sent               headers
 			status             int
 			want               headers
-			answer             string
+			wantBody           string
 		}{
-			{"accepted, with the body as it was sent", "POST", " " + call("echo"), base, 200, nil, " " + call("echo")},
+			{"accepted, with an unchanged body", "POST", " " + call("echo"), base, 200, nil, " " + call("echo")},
 			{"accepted, public and without credentials", "POST", `{"jsonrpc":"2.0","id":1,"method":"prompts/list"}`, nil, 200, nil, `{"jsonrpc":"2.0","id":1,"method":"prompts/list"}`},
-			{"accepted GET, whose body nobody reads", "GET", "anything", base, 200, nil, "anything"},
+			{"accepted, GET with a body that the middleware does not read", "GET", "anything", base, 200, nil, "anything"},
 			{"no credentials", "POST", call("echo"), nil, 401, headers{"Www-Authenticate": scoped}, missing},
 			{"no credentials, GET", "GET", "", nil, 401, headers{"Www-Authenticate": scoped}, missing},
 			{"no credentials, HEAD", "HEAD", "", nil, 401, headers{"Www-Authenticate": scoped, "Content-Length": "50"}, ""}, // bad-inputs 259
-			{"no credentials, a method of WebDAV", "PROPFIND", "", nil, 401, headers{"Www-Authenticate": scoped}, missing},
+			{"no credentials, a WebDAV method", "PROPFIND", "", nil, 401, headers{"Www-Authenticate": scoped}, missing},
 			{"another scheme", "POST", call("echo"), headers{"Authorization": "Basic dTpw"}, 401, headers{"Www-Authenticate": scoped}, missing},
-			{"malformed header", "POST", call("echo"), headers{"Authorization": "Bearer a b"}, 400, headers{"Www-Authenticate": pointer + `, error="invalid_request", error_description="The credentials are malformed, or more than one"`}, told("invalid_request", "The credentials are malformed, or more than one")},
-			{"malformed token", "POST", call("echo"), headers{"Authorization": "Bearer eyJ9.e30.x"}, 401, headers{"Www-Authenticate": scoped + `, error=` + invalid}, told("invalid_token", "The access token is invalid")},
-			{"expired token", "POST", call("echo"), expired, 401, headers{"Www-Authenticate": scoped + `, error="invalid_token", error_description="The access token expired"`}, told("invalid_token", "The access token expired")},
-			{"base scope lacks", "GET", "", bearer(resourcetest.Token{}), 403, headers{"Www-Authenticate": scoped + `, error=` + lacking}, told("insufficient_scope", "The access token lacks a scope that this request needs")},
-			{"scope of the tool lacks: all are named", "POST", call("delete"), base, 403, headers{"Www-Authenticate": pointer + `, scope="base admin", error=` + lacking}, told("insufficient_scope", "The access token lacks a scope that this request needs")},
-			{"scopes of a batch lack: all are named", "POST", `[` + call("delete") + `,{"jsonrpc":"2.0","id":1,"method":"tools/list"}]`, base, 403, headers{"Www-Authenticate": pointer + `, scope="base admin list", error=` + lacking}, told("insufficient_scope", "The access token lacks a scope that this request needs")},
-			{"tool that no rule names", "POST", call("other"), base, 403, nil, `{"error_description":"The operation is not offered to anybody"}` + "\n"},
-			{"two readings of the body", "POST", `{"jsonrpc":"2.0","id":1,"method":"tools/call","params":{"name":"echo","Name":"delete"}}`, base, 400, nil, rpc("null", -32600, "The body is not a JSON-RPC message that can be read in one way only")},
-			{"header that lies about the body", "POST", call("echo"), with("Mcp-Name", "delete"), 400, nil, rpc(`"x"`, -32020, "Mcp-Method or Mcp-Name is not what the body says")},
-			{"too large", "POST", call("echo") + strings.Repeat(" ", 1000), base, 413, nil, rpc("null", -32600, "The body is too large")},
-			{"encoded", "POST", call("echo"), with("Content-Encoding", "gzip"), 415, nil, rpc("null", -32600, "The body must be application/json without encoding")},
-			{"rule that fails", "POST", call("fail"), base, 500, nil, `{"error_description":"The request could not be authorized"}` + "\n"},
-			{"issuer that can't be reached", "POST", call("echo"), headers{"Authorization": "Bearer opaque"}, 503, headers{"Retry-After": "2"}, `{"error_description":"The access token cannot be checked at the moment"}` + "\n"},
+			{"a malformed header", "POST", call("echo"), headers{"Authorization": "Bearer a b"}, 400, headers{"Www-Authenticate": pointer + `, error="invalid_request", error_description="The credentials are malformed, or more than one"`}, oauthError("invalid_request", "The credentials are malformed, or more than one")},
+			{"a malformed token", "POST", call("echo"), headers{"Authorization": "Bearer eyJ9.e30.x"}, 401, headers{"Www-Authenticate": scoped + `, error=` + invalid}, oauthError("invalid_token", "The access token is invalid")},
+			{"an expired token", "POST", call("echo"), expired, 401, headers{"Www-Authenticate": scoped + `, error="invalid_token", error_description="The access token expired"`}, oauthError("invalid_token", "The access token expired")},
+			{"a base scope is missing", "GET", "", bearer(resourcetest.Token{}), 403, headers{"Www-Authenticate": scoped + `, error=` + insufficient}, oauthError("insufficient_scope", "The access token lacks a scope that this request needs")},
+			{"a scope of the tool is missing: the challenge names all scopes", "POST", call("delete"), base, 403, headers{"Www-Authenticate": pointer + `, scope="base admin", error=` + insufficient}, oauthError("insufficient_scope", "The access token lacks a scope that this request needs")},
+			{"scopes of a batch are missing: the challenge names all scopes", "POST", `[` + call("delete") + `,{"jsonrpc":"2.0","id":1,"method":"tools/list"}]`, base, 403, headers{"Www-Authenticate": pointer + `, scope="base admin list", error=` + insufficient}, oauthError("insufficient_scope", "The access token lacks a scope that this request needs")},
+			{"a tool without a rule", "POST", call("other"), base, 403, nil, `{"error_description":"The operation is not offered to anybody"}` + "\n"},
+			{"an ambiguous body", "POST", `{"jsonrpc":"2.0","id":1,"method":"tools/call","params":{"name":"echo","Name":"delete"}}`, base, 400, nil, rpcError("null", -32600, "The body is not a JSON-RPC message that can be read in one way only")},
+			{"a header that contradicts the body", "POST", call("echo"), with("Mcp-Name", "delete"), 400, nil, rpcError(`"x"`, -32020, "Mcp-Method or Mcp-Name is not what the body says")},
+			{"a body that is too large", "POST", call("echo") + strings.Repeat(" ", 1000), base, 413, nil, rpcError("null", -32600, "The body is too large")},
+			{"an encoded body", "POST", call("echo"), with("Content-Encoding", "gzip"), 415, nil, rpcError("null", -32600, "The body must be application/json without encoding")},
+			{"a rule that fails", "POST", call("fail"), base, 500, nil, `{"error_description":"The request could not be authorized"}` + "\n"},
+			{"an issuer that cannot be reached", "POST", call("echo"), headers{"Authorization": "Bearer opaque"}, 503, headers{"Retry-After": "2"}, `{"error_description":"The access token cannot be checked at the moment"}` + "\n"},
 		} {
 			t.Run(row.name, func(t *testing.T) {
 				reached = false
@@ -113,15 +114,15 @@ func TestAnswers(t *testing.T) {
 					req.Header.Set(name, value)
 				}
 				response, body := do(t, req)
-				if response.StatusCode != row.status || body != row.answer || reached != (row.status == 200) {
-					t.Errorf("\n got %d %q, handler reached: %v\nwant %d %q", response.StatusCode, body, reached, row.status, row.answer)
+				if response.StatusCode != row.status || body != row.wantBody || reached != (row.status == 200) {
+					t.Errorf("\n got %d %q, handler reached: %v\nwant %d %q", response.StatusCode, body, reached, row.status, row.wantBody)
 				}
 				want := headers{
 					"Cache-Control": "no-store", "X-Content-Type-Options": "nosniff", // bad-inputs 260
-					"Content-Type": "application/json", "Content-Length": fmt.Sprint(len(row.answer)),
+					"Content-Type": "application/json", "Content-Length": fmt.Sprint(len(row.wantBody)),
 				}
 				maps.Copy(want, row.want)
-				if got := joined(response.Header); row.status != 200 && !maps.Equal(got, map[string]string(want)) {
+				if got := joinHeader(response.Header); row.status != 200 && !maps.Equal(got, map[string]string(want)) {
 					t.Errorf("header:\n got %q\nwant %q", got, want)
 				}
 			})
@@ -129,9 +130,9 @@ func TestAnswers(t *testing.T) {
 	})
 }
 
-// joined returns the fields of a header, Date left out. Two lines of one field show as
-// such.
-func joined(header http.Header) map[string]string {
+// joinHeader returns the fields of a header without Date. It joins several lines of one
+// field with a newline.
+func joinHeader(header http.Header) map[string]string {
 	all := map[string]string{}
 	for name, values := range header {
 		if name != "Date" {

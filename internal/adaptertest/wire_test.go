@@ -19,49 +19,51 @@ import (
 	"github.com/warder-go/warder/resource/resourcetest"
 )
 
-// A wired is a door, with what stands there without warder.
-type wired struct {
-	name   string
-	bare   func(http.Handler) http.Handler
-	door   func(*resource.Resource, http.Handler) http.Handler
-	rules  resource.Operations
-	reads  bool // reads bodies, for their rules
-	writer bool // has a ResponseWriter of its own
+// wireSetup is an adapter, and the same server without warder.
+type wireSetup struct {
+	name        string
+	unprotected func(http.Handler) http.Handler
+	protected   func(*resource.Resource, http.Handler) http.Handler
+	rules       resource.Operations
+	readsBody   bool // reads the body before the handler runs, for the rules
+	wrapsWriter bool // passes another ResponseWriter to the handler
 }
 
-var wiredDoors = []wired{
-	{name: "net/http", bare: itself, door: nethttp.Handler},
-	{name: "net/http, rules", bare: itself, door: nethttp.Handler, reads: true, rules: resource.Operations{Tools: map[string][]string{"x": {"y"}}}},
-	{name: "net/http, late challenges", bare: itself, door: nethttp.Handler, reads: true, writer: true, rules: resource.Operations{LateChallenges: true}},
-	{name: "net/http, sessions", bare: itself, writer: true, door: func(res *resource.Resource, next http.Handler) http.Handler {
+var wireSetups = []wireSetup{
+	{name: "net/http", unprotected: itself, protected: nethttp.Handler},
+	{name: "net/http, rules", unprotected: itself, protected: nethttp.Handler, readsBody: true, rules: resource.Operations{Tools: map[string][]string{"x": {"y"}}}},
+	{name: "net/http, late challenges", unprotected: itself, protected: nethttp.Handler, readsBody: true, wrapsWriter: true, rules: resource.Operations{LateChallenges: true}},
+	{name: "net/http, sessions", unprotected: itself, wrapsWriter: true, protected: func(res *resource.Resource, next http.Handler) http.Handler {
 		return nethttp.Handler(res, nethttp.BindSessions(res, nethttp.SessionConfig{})(next))
 	}},
-	{name: "Echo, routes", bare: bareEcho, door: echoRoute},
-	{name: "Echo, groups", bare: bareEcho, door: echoGroup},
-	{name: "Echo, Use", bare: bareEcho, door: echoUse},
-	{name: "Echo, Pre", bare: bareEcho, door: echoPre},
-	{name: "Echo, late challenges", bare: bareEcho, door: echoRoute, reads: true, writer: true, rules: resource.Operations{LateChallenges: true}},
+	{name: "Echo, routes", unprotected: plainEcho, protected: echoRoute},
+	{name: "Echo, groups", unprotected: plainEcho, protected: echoGroup},
+	{name: "Echo, Use", unprotected: plainEcho, protected: echoUse},
+	{name: "Echo, Pre", unprotected: plainEcho, protected: echoPre},
+	{name: "Echo, late challenges", unprotected: plainEcho, protected: echoRoute, readsBody: true, wrapsWriter: true, rules: resource.Operations{LateChallenges: true}},
 }
 
+// itself returns the handler unprotected.
 func itself(h http.Handler) http.Handler { return h }
 
-func bareEcho(next http.Handler) http.Handler {
+// plainEcho routes every request to next.
+func plainEcho(next http.Handler) http.Handler {
 	e := echo.New()
 	e.Any("/*", echo.WrapHandler(next))
 	return e
 }
 
-// Behind each door a handler and its client see what they see without it: the same
-// bytes at the same time, also of what they do wrong.
-func TestWireIsUntouched(t *testing.T) {
-	for _, d := range wiredDoors {
+// TestTransparency checks that a handler and its client observe the same bytes at the same
+// time with and without an adapter, including after errors of their own.
+func TestTransparency(t *testing.T) {
+	for _, setup := range wireSetups {
 		issuer := newIssuer(t)
-		for _, s := range scenes {
-			if d.reads && s.slow || d.writer && s.writer {
-				continue // its body is read first, or its writer is another: that is meant
+		for _, s := range scenarios {
+			if setup.readsBody && s.slowBody || setup.wrapsWriter && s.writerType {
+				continue // these differences are intended
 			}
-			for _, client := range []func(*wiretest.Wire, scene, string){http1, http2} {
-				record := func(protect func(http.Handler) http.Handler) (recorded string) {
+			for _, client := range []func(*wiretest.Wire, scenario, string){http1, http2} {
+				record := func(protect func(http.Handler) http.Handler) (recording string) {
 					synctest.Test(t, func(*testing.T) {
 						var w *wiretest.Wire
 						w = wiretest.Serve(protect(http.HandlerFunc(func(writer http.ResponseWriter, req *http.Request) {
@@ -71,95 +73,96 @@ func TestWireIsUntouched(t *testing.T) {
 						client(w, s, issuer.Token(resourcetest.Token{Audience: identifier, Lifetime: 24 * time.Hour}))
 						time.Sleep(time.Hour)
 						w.Close()
-						time.Sleep(time.Hour) // for handlers that have not noticed
-						recorded = w.String()
+						time.Sleep(time.Hour) // until handlers have observed the end
+						recording = w.String()
 					})
-					return recorded
+					return recording
 				}
-				want := record(d.bare)
+				want := record(setup.unprotected)
 				got := record(func(next http.Handler) http.Handler {
-					return d.door(newResource(t, issuer, func(c *resource.Config) { c.Operations = d.rules }), next)
+					return setup.protected(newResource(t, issuer, func(c *resource.Config) { c.Operations = setup.rules }), next)
 				})
 				if got != want || !strings.Contains(want, "[returned]") {
-					t.Errorf("%s, %s: it differs at\n got %.400s\nwant %.400s", d.name, s.name, from(got, want), from(want, got))
+					t.Errorf("%s, %s: the recordings differ at\n got %.400s\nwant %.400s", setup.name, s.name, difference(got, want), difference(want, got))
 				}
 			}
 		}
 	}
 }
 
-// from is the rest of a recording from the first line on that another has not.
-func from(recording, other string) string {
-	at := 0
+// difference returns the part of a recording that begins at the first line that differs
+// from the other recording.
+func difference(recording, other string) string {
+	start := 0
 	for i := 0; i < len(recording) && i < len(other) && recording[i] == other[i]; i++ {
 		if recording[i] == '\n' {
-			at = i + 1
+			start = i + 1
 		}
 	}
-	return recording[at:]
+	return recording[start:]
 }
 
-// http1 is a client that shows every byte.
-func http1(w *wiretest.Wire, s scene, token string) {
+// http1 sends the request over HTTP/1.1 and records every byte of the response.
+func http1(w *wiretest.Wire, s scenario, token string) {
 	conn := w.Dial()
 	head := s.method + " /mcp HTTP/1.1\r\nHost: mcp.example.test\r\nConnection: close\r\nAuthorization: Bearer " + token + "\r\n"
 	if s.method == "POST" {
-		head += fmt.Sprintf("Content-Type: application/json\r\nContent-Length: %d\r\n", len(sceneBody))
+		head += fmt.Sprintf("Content-Type: application/json\r\nContent-Length: %d\r\n", len(scenarioBody))
 	}
-	go w.Hear("client", conn, s.pace)
+	go w.Hear("client", conn, s.readRate)
 	go func() {
 		_, _ = io.WriteString(conn, head+"\r\n")
 		if s.method == "POST" {
-			_, _ = io.Copy(conn, body(s))
+			_, _ = io.Copy(conn, requestBody(s))
 		}
 	}()
-	if s.leaves > 0 {
-		time.AfterFunc(s.leaves, func() { conn.Close() })
+	if s.disconnect > 0 {
+		time.AfterFunc(s.disconnect, func() { conn.Close() })
 	}
 }
 
-// body is that of the scene, perhaps in two halves.
-func body(s scene) io.Reader {
-	if !s.slow {
-		return strings.NewReader(sceneBody)
+// requestBody returns the request body of a scenario.
+func requestBody(s scenario) io.Reader {
+	if !s.slowBody {
+		return strings.NewReader(scenarioBody)
 	}
-	half := len(sceneBody) / 2
-	return io.MultiReader(strings.NewReader(sceneBody[:half]), later{}, strings.NewReader(sceneBody[half:]))
+	half := len(scenarioBody) / 2
+	return io.MultiReader(strings.NewReader(scenarioBody[:half]), delay{}, strings.NewReader(scenarioBody[half:]))
 }
 
-// later is nothing, after ten seconds.
-type later struct{}
+// delay is an empty reader that ends after ten seconds.
+type delay struct{}
 
-func (later) Read([]byte) (int, error) {
+func (delay) Read([]byte) (int, error) {
 	time.Sleep(10 * time.Second)
 	return 0, io.EOF
 }
 
-// http2 shows what net/http makes of the frames.
-func http2(w *wiretest.Wire, s scene, token string) {
-	if s.only1 {
+// http2 sends the request over HTTP/2 and records the response as net/http decodes it.
+func http2(w *wiretest.Wire, s scenario, token string) {
+	if s.http1Only {
 		w.Note("handler", "[returned]")
 		return
 	}
 	protocols := new(http.Protocols)
 	protocols.SetUnencryptedHTTP2(true)
 	transport := &http.Transport{Protocols: protocols, DisableCompression: true, DialContext: func(context.Context, string, string) (net.Conn, error) { return w.Dial(), nil }}
-	ctx, leave := context.WithCancel(context.Background())
+	ctx, disconnect := context.WithCancel(context.Background())
 	req, err := http.NewRequestWithContext(ctx, s.method, "http://mcp.example.test/mcp", nil)
 	if err != nil {
 		panic(err)
 	}
 	if s.method == "POST" {
-		req.Body = io.NopCloser(body(s))
+		req.Body = io.NopCloser(requestBody(s))
 		req.Header.Set("Content-Type", "application/json")
 	}
 	req.Header.Set("Authorization", "Bearer "+token)
-	if s.leaves > 0 {
-		time.AfterFunc(s.leaves, leave)
+	if s.disconnect > 0 {
+		time.AfterFunc(s.disconnect, disconnect)
 	}
 	go func() {
 		defer transport.CloseIdleConnections()
-		defer leave()
+		defer disconnect()
 		response, err := transport.RoundTrip(req)
 		if err != nil {
 			w.Note("client", "%v", err)
@@ -167,7 +170,7 @@ func http2(w *wiretest.Wire, s scene, token string) {
 		}
 		defer response.Body.Close()
 		w.Note("client", "%s %s %v %d\n", response.Proto, response.Status, response.Header, response.ContentLength)
-		w.Hear("client", response.Body, s.pace)
+		w.Hear("client", response.Body, s.readRate)
 		w.Note("client", " %v", response.Trailer)
 	}()
 }
