@@ -2,6 +2,7 @@ package echoadapter
 
 import (
 	"maps"
+	"net/http"
 
 	"github.com/labstack/echo/v4"
 
@@ -9,42 +10,67 @@ import (
 	"github.com/warder-go/warder/resource"
 )
 
-// serve calls next with an accepted request. Where its handler may still ask for a
-// challenge (see [resource.Challenge]), Echo's Response gets a writer that waits with
-// the header until then. The refusal is rendered once the handler has returned, just
-// like one that comes before it.
-func serve(next echo.HandlerFunc, c echo.Context, decision resource.Decision) error {
+// serveAccepted calls next with an accepted request.
+//
+// If the handler may still request a challenge (see [resource.Challenge]), its response is
+// held: until the first byte it is not decided whether the client gets the handler's
+// response or a refusal. A response that is not held is not touched.
+func serveAccepted(next echo.HandlerFunc, c echo.Context, decision resource.Decision) error {
 	if !decision.ArmChallenge() {
 		return next(c)
 	}
-	response := c.Response() // a middleware inside may set another
-	var refusal *resource.Refusal
-	held := heldwriter.New(response.Writer, func() bool {
-		refusal = decision.TakeChallenge()
-		return refusal == nil
-	})
-	err := run(next, c, held)
-	if held.Begin() {
+	held := holdResponse(c.Response(), decision)
+	err := held.run(next, c)
+	if held.refusal == nil {
 		return err
 	}
-	c.SetResponse(response)
-	return refuse(c, refusal)
+	// A middleware inside may have replaced the Response, and the handler's error is about a
+	// response that is not sent.
+	c.SetResponse(held.response)
+	return refuse(c, held.refusal)
 }
 
-// run calls next with held as the Response's writer. Afterwards, also if next panics,
-// the Response is as it was, unless the handler's answer stands.
-func run(next echo.HandlerFunc, c echo.Context, held *heldwriter.Writer) error {
-	response, inner := c.Response(), held.Unwrap()
-	before := inner.Header().Clone()
-	response.Writer = held
-	defer func() {
-		response.Writer = inner
-		if held.Begin() { // nothing written is Echo's to answer
-			return
-		}
-		response.Committed, response.Size = false, 0 // all that was dropped
-		clear(inner.Header())                        // a session id, the type of a stream that will not be
-		maps.Copy(inner.Header(), before)
-	}()
+// heldResponse is Echo's Response while it is held.
+type heldResponse struct {
+	response *echo.Response
+	writer   *heldwriter.Writer  // replaces the writer of response while the handler runs
+	inner    http.ResponseWriter // the original writer of response
+	header   http.Header         // copy of the header from before the handler
+	refusal  *resource.Refusal   // nil: the handler's response is sent; valid after writer.Begin
+}
+
+// holdResponse prepares a held response. Its writer takes the challenge directly before the
+// first byte. If there is one, the writer discards what the handler writes. It does not
+// write the refusal itself: Echo's error handler renders every refusal, and it runs when the
+// handler and all middleware inside have returned.
+func holdResponse(response *echo.Response, decision resource.Decision) *heldResponse {
+	h := &heldResponse{response: response, inner: response.Writer, header: response.Writer.Header().Clone()}
+	h.writer = heldwriter.New(h.inner, func() bool {
+		h.refusal = decision.TakeChallenge()
+		return h.refusal == nil
+	})
+	return h
+}
+
+// run calls next with the held writer. It releases the response also if next panics, because
+// a recovery middleware outside writes to it.
+func (h *heldResponse) run(next echo.HandlerFunc, c echo.Context) error {
+	h.response.Writer = h.writer
+	defer h.release()
 	return next(c)
+}
+
+// release restores the original writer. If the handler's response is discarded, it also
+// restores the state from before the handler, so that another response can be written.
+func (h *heldResponse) release() {
+	h.response.Writer = h.inner
+	if h.writer.Begin() { // a handler that wrote nothing reaches this decision only here
+		return
+	}
+	// Echo has recorded the writes of the handler, but none has reached the client.
+	h.response.Committed, h.response.Size = false, 0
+	// Fields that the handler set describe its own response, such as the id of a session.
+	header := h.inner.Header()
+	clear(header)
+	maps.Copy(header, h.header)
 }

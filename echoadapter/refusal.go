@@ -2,6 +2,7 @@ package echoadapter
 
 import (
 	"bytes"
+	"maps"
 	"net/http"
 	"slices"
 	"strconv"
@@ -11,52 +12,55 @@ import (
 	"github.com/warder-go/warder/resource"
 )
 
-// Error is a refusal on its way to Echo's error handler. It comes inside of an
-// [*echo.HTTPError] that has the refusal's status as Code and its JSON body as
-// Message, so that handlers which know nothing of it answer as they always do. Those
-// that want to know find it with errors.As.
+// Error is the error that Echo's error handler gets for a refusal. It is wrapped in an
+// [*echo.HTTPError] whose Code is the refusal's status and whose Message is its JSON body,
+// so that error handlers render it like every other error. A handler that treats refusals
+// differently finds the Error with errors.As.
 //
-// The handler decides about the body and may add header fields. The refusal's status
-// and its WWW-Authenticate, Retry-After, Cache-Control and X-Content-Type-Options are
-// put back when the header is written, whatever the handler made of them. Where it
-// writes nothing, the refusal's own body is sent.
+// The error handler writes the body and may add header fields. It cannot change the
+// refusal's status and its WWW-Authenticate, Retry-After, Allow, Cache-Control and
+// X-Content-Type-Options: they are set again when the header is written. The refusal's
+// challenges precede other WWW-Authenticate values. If the error handler writes nothing,
+// the refusal's own body is sent.
 //
-// The text of the error names the status alone, because programs send such texts to
+// The text of the error contains only the status, because programs send such texts to
 // clients. Refusal.Reason and Refusal.Err are for logs.
 type Error struct {
 	Refusal *resource.Refusal
 }
 
-// Error names the status.
+// Error returns a text with the status.
 func (e *Error) Error() string {
-	return "echoadapter: refused with status " + strconv.Itoa(e.Refusal.Status)
+	return "echoadapter: request rejected with status " + strconv.Itoa(e.Refusal.Status)
 }
 
-// body is a JSON text as the Message of an echo.HTTPError: Echo's own handler sends a
-// Message with this method as it is.
-type body []byte
+// jsonBody is a JSON text as the Message of an [echo.HTTPError]. Echo's own error handler
+// writes a Message that implements json.Marshaler without wrapping it.
+type jsonBody []byte
 
 // MarshalJSON returns the text.
-func (b body) MarshalJSON() ([]byte, error) { return b, nil }
+func (b jsonBody) MarshalJSON() ([]byte, error) { return b, nil }
 
-// String is for error texts.
-func (b body) String() string { return string(bytes.TrimSpace(b)) }
+// String returns the text without surrounding space, for the text of the error.
+func (b jsonBody) String() string { return string(bytes.TrimSpace(b)) }
 
-// refuse answers with a refusal, at once and through Echo's error handler.
+// refuse responds with a refusal. It calls Echo's error handler at once and returns nil.
 //
-// To return the error instead would leave the answer to every middleware outside. One
-// that drops the error makes it an empty 200, and so does http.TimeoutHandler in
-// echo.WrapMiddleware, which is through with writing when Echo gets to see the error.
-// To do both is what middleware.Timeout can't bear (an empty 200 again), and handlers
-// that don't look at Committed would write the body twice.
+// It does not return the error instead, because then every middleware outside could lose
+// the refusal. A middleware that drops the error would turn it into an empty 200. So would
+// http.TimeoutHandler in echo.WrapMiddleware, which has finished its response before Echo
+// handles the error. It does not do both either: middleware.Timeout would send an empty 200,
+// and error handlers that do not check Committed would write the body a second time.
+//
+// If a response was written before, refuse can only stop the request. It returns the error.
 func refuse(c echo.Context, refusal *resource.Refusal) error {
-	err := &echo.HTTPError{Code: refusal.Status, Message: body(refusal.Body), Internal: &Error{refusal}}
-	if c.Response().Committed { // somebody has answered already: only to stop here is left
+	err := &echo.HTTPError{Code: refusal.Status, Message: jsonBody(refusal.Body), Internal: &Error{refusal}}
+	if c.Response().Committed {
 		return err
 	}
-	keep(c, refusal)
+	enforceHeader(c, refusal)
 	c.Error(err)
-	if !c.Response().Committed { // the handler wrote nothing
+	if !c.Response().Committed { // the error handler wrote nothing
 		refusal.SetHeader(c.Response().Header())
 		c.Response().WriteHeader(refusal.Status)
 		_, _ = c.Response().Write(refusal.Body)
@@ -64,40 +68,43 @@ func refuse(c echo.Context, refusal *resource.Refusal) error {
 	return nil
 }
 
-// keep sees to it that the header will have the refusal's status and fields. They are
-// set now, for handlers that write past Echo's Response, and once more when the
-// header goes out.
-func keep(c echo.Context, refusal *resource.Refusal) {
-	fields, ofBody := http.Header{}, http.Header{}
-	refusal.SetHeader(fields)
+// enforceHeader ensures that the response has the refusal's status and header fields. It
+// sets the fields now, for error handlers that bypass Echo's Response, and again directly
+// before the header is written.
+func enforceHeader(c echo.Context, refusal *resource.Refusal) {
+	fixed := *refusal // a copy, because the error handler could modify the original
+	fixed.Challenges = slices.Clone(refusal.Challenges)
 	response := c.Response()
-	for _, name := range []string{echo.HeaderContentType, echo.HeaderContentLength} {
-		ofBody.Set(name, fields.Get(name))
-		fields.Del(name)
-		response.Header().Del(name) // whose body it will be is the handler's decision
+	for _, name := range bodyFields { // the error handler decides which body is sent
+		response.Header().Del(name)
 	}
-	put(response.Header(), fields)
+	setFields(response.Header(), &fixed)
 	response.Before(func() {
-		response.Status = refusal.Status
-		put(response.Header(), fields)
+		response.Status = fixed.Status
+		setFields(response.Header(), &fixed)
 		if c.Request().Method == http.MethodHead && response.Header().Get(echo.HeaderContentType) == "" {
-			put(response.Header(), ofBody) // RFC 9110 §9.3.2: as for GET; Echo's own handler leaves it out
+			// RFC 9110 §9.3.2: the same fields as for GET. Echo's own error handler omits those
+			// of the body.
+			fixed.SetHeader(response.Header())
 		}
 	})
 }
 
-// put sets fields, however often it is called. Challenges of other schemes stay,
-// behind those of the refusal.
-func put(header, fields http.Header) {
-	for name, values := range fields {
-		values = slices.Clone(values)
-		if name == "Www-Authenticate" {
-			for _, other := range header[name] {
-				if !slices.Contains(values, other) {
-					values = append(values, other)
-				}
-			}
+// bodyFields are the header fields that describe the body.
+var bodyFields = []string{echo.HeaderContentType, echo.HeaderContentLength}
+
+// setFields sets the refusal's header fields except bodyFields. A second call changes
+// nothing.
+func setFields(header http.Header, refusal *resource.Refusal) {
+	ofBody := http.Header{}
+	for _, name := range bodyFields {
+		if values, ok := header[name]; ok {
+			ofBody[name] = values
 		}
-		header[name] = values
 	}
+	refusal.SetHeader(header)
+	for _, name := range bodyFields {
+		delete(header, name)
+	}
+	maps.Copy(header, ofBody)
 }
