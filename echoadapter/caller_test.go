@@ -31,9 +31,9 @@ func TestCallersOfConcurrentRequests(t *testing.T) {
 				body        string
 			}{
 				{"/mcp", name, 200, name},
-				{"/open", "", 200, "nobody"},
+				{"/open", "", 200, "anonymous"},
 				{"/mcp", "", 401, missing},
-				{"/open", "", 200, "nobody"},
+				{"/open", "", 200, "anonymous"},
 			} {
 				if response, body := send(t, "GET", url+row.path, row.token); response.StatusCode != row.status || body != row.body {
 					t.Errorf("%s as %q: got %d %q, want %d %q", row.path, row.token, response.StatusCode, body, row.status, row.body)
@@ -87,8 +87,8 @@ func TestCallerOfPublicOperation(t *testing.T) {
 			t.Fatal(err)
 		}
 		req.Header.Set("Content-Type", "application/json")
-		if response, body := sendRequest(t, req, row.outer); response.StatusCode != 200 || body != "nobody" {
-			t.Errorf("%s: got %d %q, want 200 nobody", row.name, response.StatusCode, body)
+		if response, body := sendRequest(t, req, row.outer); response.StatusCode != 200 || body != "anonymous" {
+			t.Errorf("%s: got %d %q, want 200 anonymous", row.name, response.StatusCode, body)
 		}
 	}
 }

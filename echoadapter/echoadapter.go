@@ -46,7 +46,7 @@ func Middleware(res *resource.Resource) echo.MiddlewareFunc {
 			}
 			decision, refusal := res.Authenticate(c.Request())
 			if refusal != nil {
-				return refuse(c, refusal)
+				return writeRefusal(c, refusal)
 			}
 			defer decision.Done()
 			c.SetRequest(decision.Request)
@@ -74,7 +74,7 @@ func Require(res *resource.Resource, scopes ...string) echo.MiddlewareFunc {
 	return func(next echo.HandlerFunc) echo.HandlerFunc {
 		return func(c echo.Context) error {
 			if refusal := requirement.Check(c.Request()); refusal != nil {
-				return refuse(c, refusal)
+				return writeRefusal(c, refusal)
 			}
 			return next(c)
 		}

@@ -58,8 +58,8 @@ func ExampleError() {
 		if c.Response().Committed {
 			return
 		}
-		if refused, ok := errors.AsType[*echoadapter.Error](err); ok {
-			_ = c.JSON(refused.Refusal.Status, map[string]string{"error": "please log in"})
+		if rejected, ok := errors.AsType[*echoadapter.Error](err); ok {
+			_ = c.JSON(rejected.Refusal.Status, map[string]string{"error": "please log in"})
 			return
 		}
 		e.DefaultHTTPErrorHandler(err, c)

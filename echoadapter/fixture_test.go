@@ -98,13 +98,13 @@ func sendRequest(t testing.TB, req *http.Request, token string) (*http.Response,
 // Authorization header. It reports if Echo's context and that of the request have different
 // callers.
 func whoami(c echo.Context) error {
-	text := "nobody"
+	text := "anonymous"
 	if caller, ok := echoadapter.Caller(c); ok {
 		text = caller.Subject()
 	}
 	stored, ok := c.Get(echoadapter.CallerKey).(*resource.Caller)
 	inside, known := resource.FromContext(c.Request().Context())
-	if ok != (text != "nobody") || ok != known || stored != inside {
+	if ok != (text != "anonymous") || ok != known || stored != inside {
 		text += ", but the contexts have different callers"
 	}
 	return c.String(http.StatusOK, text+c.Request().Header.Get("Authorization"))

@@ -27,7 +27,7 @@ func serveAccepted(next echo.HandlerFunc, c echo.Context, decision resource.Deci
 	// A middleware inside may have replaced the Response, and the handler's error is about a
 	// response that is not sent.
 	c.SetResponse(held.response)
-	return refuse(c, held.refusal)
+	return writeRefusal(c, held.refusal)
 }
 
 // heldResponse is Echo's Response while it is held.

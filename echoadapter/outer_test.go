@@ -143,8 +143,8 @@ func TestResponseBeforeMiddleware(t *testing.T) {
 	}, echoadapter.Middleware(newResource(t, identifier, nil)))
 	e.GET("/mcp", func(echo.Context) error { reached = true; return nil })
 	response, body := send(t, "GET", serve(t, e)+"/mcp", "")
-	var refused *echoadapter.Error
-	if response.StatusCode != 202 || body != "early" || reached || !errors.As(seen, &refused) || refused.Refusal.Status != 401 {
+	var rejected *echoadapter.Error
+	if response.StatusCode != 202 || body != "early" || reached || !errors.As(seen, &rejected) || rejected.Refusal.Status != 401 {
 		t.Errorf("got %d %q, handler reached: %v, error %v", response.StatusCode, body, reached, seen)
 	}
 }

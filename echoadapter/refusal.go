@@ -44,7 +44,7 @@ func (b jsonBody) MarshalJSON() ([]byte, error) { return b, nil }
 // String returns the text without surrounding space, for the text of the error.
 func (b jsonBody) String() string { return string(bytes.TrimSpace(b)) }
 
-// refuse responds with a refusal. It calls Echo's error handler at once and returns nil.
+// writeRefusal responds with a refusal. It calls Echo's error handler at once and returns nil.
 //
 // It does not return the error instead, because then every middleware outside could lose
 // the refusal. A middleware that drops the error would turn it into an empty 200. So would
@@ -52,8 +52,8 @@ func (b jsonBody) String() string { return string(bytes.TrimSpace(b)) }
 // handles the error. It does not do both either: middleware.Timeout would send an empty 200,
 // and error handlers that do not check Committed would write the body a second time.
 //
-// If a response was written before, refuse can only stop the request. It returns the error.
-func refuse(c echo.Context, refusal *resource.Refusal) error {
+// If a response was written before, writeRefusal can only stop the request. It returns the error.
+func writeRefusal(c echo.Context, refusal *resource.Refusal) error {
 	err := &echo.HTTPError{Code: refusal.Status, Message: jsonBody(refusal.Body), Internal: &Error{refusal}}
 	if c.Response().Committed {
 		return err

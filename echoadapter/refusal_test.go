@@ -36,7 +36,7 @@ const (
 // TestErrorHandlers checks that no error handler of a program can change the status and the
 // header fields of a refusal.
 func TestErrorHandlers(t *testing.T) {
-	var refused *echoadapter.Error
+	var rejected *echoadapter.Error
 	for _, row := range []struct {
 		name    string
 		handler echo.HTTPErrorHandler // nil: Echo's own
@@ -71,13 +71,13 @@ func TestErrorHandlers(t *testing.T) {
 		{"sends the text of the error", func(err error, c echo.Context) { _ = c.String(400, err.Error()) }, "text/plain; charset=UTF-8",
 			`code=401, message={"error_description":"Authorization is required"}, internal=echoadapter: request rejected with status 401`},
 		{"recognizes Error", func(err error, c echo.Context) {
-			if errors.As(err, &refused) {
-				_ = c.Blob(refused.Refusal.Status, "text/x-custom", refused.Refusal.Body)
+			if errors.As(err, &rejected) {
+				_ = c.Blob(rejected.Refusal.Status, "text/x-custom", rejected.Refusal.Body)
 			}
 		}, "text/x-custom", missing},
 		{"modifies the refusal", func(err error, c echo.Context) {
-			if errors.As(err, &refused) {
-				refused.Refusal.Status, refused.Refusal.Challenges[0] = 200, "Basic"
+			if errors.As(err, &rejected) {
+				rejected.Refusal.Status, rejected.Refusal.Challenges[0] = 200, "Basic"
 				_ = c.String(200, "modified")
 			}
 		}, "text/plain; charset=UTF-8", "modified"},

@@ -65,7 +65,7 @@ func TestPositions(t *testing.T) {
 			{"the nested group, with the scope", "GET", "/a/admin/x", "alice.admin", 200, "alice"},
 			{"the other group", "GET", "/b/x", "", 401, missing},
 			{"the other group, accepted", "GET", "/b/x", "bob", 200, "bob"},
-			{"a route registered before the middleware of the group is not protected and has no caller", "GET", "/b/early", "bob", 200, "nobodyBearer bob"},
+			{"a route registered before the middleware of the group is not protected and has no caller", "GET", "/b/early", "bob", 200, "anonymousBearer bob"},
 			{"files", "GET", "/b/files/routes_test.go", "", 401, missing},
 			{"files of an fs.FS", "GET", "/b/embedded/page.txt", "", 401, missing},
 			{"files of an fs.FS, accepted", "GET", "/b/embedded/page.txt", "bob", 200, "a page"},
