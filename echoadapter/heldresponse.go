@@ -42,7 +42,8 @@ type heldResponse struct {
 // holdResponse prepares a held response. Its writer takes the challenge directly before the
 // first byte. If there is one, the writer discards what the handler writes. It does not
 // write the refusal itself: Echo's error handler renders every refusal, and it runs when the
-// handler and all middleware inside have returned.
+// handler and all middleware inside have returned. The challenge is taken once, even if
+// several goroutines write. Informational responses (1xx) are sent before that.
 func holdResponse(response *echo.Response, decision resource.Decision) *heldResponse {
 	h := &heldResponse{response: response, inner: response.Writer, header: response.Writer.Header().Clone()}
 	h.writer = heldwriter.New(h.inner, func() bool {

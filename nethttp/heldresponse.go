@@ -29,7 +29,8 @@ func serveAccepted(next http.Handler, w http.ResponseWriter, decision resource.D
 // holdResponse returns a writer that takes the challenge directly before the first byte. If
 // there is none, the handler's response is sent, and the writer passes everything through
 // from then on. If there is one, the refusal is sent, and the writer discards what the
-// handler writes.
+// handler writes. The decision is made once, even if several goroutines write. Informational
+// responses (1xx) are sent before it.
 func holdResponse(w http.ResponseWriter, decision resource.Decision) *heldwriter.Writer {
 	before := w.Header().Clone()
 	return heldwriter.New(w, func() (sendHandlerResponse bool) {
