@@ -14,9 +14,9 @@ import (
 	"github.com/warder-go/warder/resource"
 )
 
-// The caller is in Echo's context and in that of the request; of one request, nothing
-// is left for the next, although Echo uses its contexts again.
-func TestCallersOfManyRequests(t *testing.T) {
+// TestCallersOfConcurrentRequests checks that the caller of one request is not in the context
+// of another, although Echo reuses its contexts.
+func TestCallersOfConcurrentRequests(t *testing.T) {
 	e := echo.New()
 	e.GET("/open", whoami)
 	e.GET("/mcp", whoami, echoadapter.Middleware(newResource(t, identifier, nil)))
@@ -31,11 +31,11 @@ func TestCallersOfManyRequests(t *testing.T) {
 				body        string
 			}{
 				{"/mcp", name, 200, name},
-				{"/open", "", 200, "nobody"},
+				{"/open", "", 200, "anonymous"},
 				{"/mcp", "", 401, missing},
-				{"/open", "", 200, "nobody"},
+				{"/open", "", 200, "anonymous"},
 			} {
-				if response, body := ask(t, "GET", url+row.path, row.token); response.StatusCode != row.status || body != row.body {
+				if response, body := send(t, "GET", url+row.path, row.token); response.StatusCode != row.status || body != row.body {
 					t.Errorf("%s as %q: got %d %q, want %d %q", row.path, row.token, response.StatusCode, body, row.status, row.body)
 				}
 			}
@@ -44,8 +44,9 @@ func TestCallersOfManyRequests(t *testing.T) {
 	all.Wait()
 }
 
-// Middleware outside knows the caller afterwards, and that a refusal has none.
-func TestCallerSeenFromOutside(t *testing.T) {
+// TestCallerInOuterMiddleware checks that middleware outside gets the caller after next has
+// returned, and none for a refusal.
+func TestCallerInOuterMiddleware(t *testing.T) {
 	e := echo.New()
 	var seen string
 	e.Use(func(next echo.HandlerFunc) echo.HandlerFunc {
@@ -62,18 +63,19 @@ func TestCallerSeenFromOutside(t *testing.T) {
 		{"alice", "25:https://auth.example.test sub:alice true 200"},
 		{"", "<nil> false 401"},
 	} {
-		if ask(t, "GET", url, row.token); seen != row.want {
+		if send(t, "GET", url, row.token); seen != row.want {
 			t.Errorf("as %q: got %s, want %s", row.token, seen, row.want)
 		}
 	}
 }
 
-// A public operation has no caller, and not that of another resource outside either.
+// TestCallerOfPublicOperation checks that a public operation has no caller, not even that of
+// another resource outside.
 func TestCallerOfPublicOperation(t *testing.T) {
 	inner := newResource(t, identifier, func(c *resource.Config) { c.Operations.Public = []string{"tools/list"} })
 	for _, row := range []struct{ name, outer string }{
 		{"without credentials", ""},
-		{"with those of the resource outside", "alice"},
+		{"with credentials of the resource outside", "alice"},
 	} {
 		e := echo.New()
 		if row.outer != "" {
@@ -85,18 +87,19 @@ func TestCallerOfPublicOperation(t *testing.T) {
 			t.Fatal(err)
 		}
 		req.Header.Set("Content-Type", "application/json")
-		if response, body := send(t, req, row.outer); response.StatusCode != 200 || body != "nobody" {
-			t.Errorf("%s: got %d %q, want 200 nobody", row.name, response.StatusCode, body)
+		if response, body := sendRequest(t, req, row.outer); response.StatusCode != 200 || body != "anonymous" {
+			t.Errorf("%s: got %d %q, want 200 anonymous", row.name, response.StatusCode, body)
 		}
 	}
 }
 
-// Late challenges, where Echo has more ways to end than net/http.
-func TestLateChallengeOfNativeHandlers(t *testing.T) {
+// TestLateChallengesOfEchoHandlers tests late challenges of handlers that end in the ways that
+// only Echo has.
+func TestLateChallengesOfEchoHandlers(t *testing.T) {
 	res := newResource(t, identifier, func(c *resource.Config) { c.Operations.LateChallenges = true })
-	const told = `{"error":"insufficient_scope","error_description":"The access token lacks a scope that this request needs"}` + "\n"
+	const denied = `{"error":"insufficient_scope","error_description":"The access token lacks a scope that this request needs"}` + "\n"
 	const challenge = pointer + `, scope="admin", error="insufficient_scope", error_description="The access token lacks a scope that this request needs"`
-	challenged := func(c echo.Context) {
+	requestChallenge := func(c echo.Context) {
 		if !resource.Challenge(c.Request().Context(), "admin") {
 			t.Error("Challenge: got false")
 		}
@@ -108,24 +111,24 @@ func TestLateChallengeOfNativeHandlers(t *testing.T) {
 		challenge string
 		body      string
 	}{
-		{"asks and returns an error", func(c echo.Context) error { challenged(c); return echo.ErrTeapot }, 403, challenge, told},
-		{"asks and answers", func(c echo.Context) error {
-			challenged(c)
-			c.Response().Header().Set("X-Dropped", "yes")
-			return c.HTML(200, "dropped")
-		}, 403, challenge, told},
-		{"asks, answers and returns an error", func(c echo.Context) error { challenged(c); return errors.Join(c.NoContent(204), echo.ErrTeapot) }, 403, challenge, told},
-		{"asks, answers, panics", func(c echo.Context) error {
-			challenged(c)
-			c.Response().Header().Set("X-Dropped", "yes")
-			_ = c.HTML(200, "dropped")
+		{"challenges and returns an error", func(c echo.Context) error { requestChallenge(c); return echo.ErrTeapot }, 403, challenge, denied},
+		{"challenges and responds", func(c echo.Context) error {
+			requestChallenge(c)
+			c.Response().Header().Set("X-Discarded", "yes")
+			return c.HTML(200, "discarded")
+		}, 403, challenge, denied},
+		{"challenges, responds and returns an error", func(c echo.Context) error { requestChallenge(c); return errors.Join(c.NoContent(204), echo.ErrTeapot) }, 403, challenge, denied},
+		{"challenges, responds and panics", func(c echo.Context) error {
+			requestChallenge(c)
+			c.Response().Header().Set("X-Discarded", "yes")
+			_ = c.HTML(200, "discarded")
 			panic("late")
 		}, 500, "", `{"message":"Internal Server Error"}` + "\n"},
-		{"asks behind a writer of net/http", echo.WrapMiddleware(func(h http.Handler) http.Handler {
+		{"challenges inside net/http middleware that wraps the writer", echo.WrapMiddleware(func(h http.Handler) http.Handler {
 			return http.HandlerFunc(func(w http.ResponseWriter, req *http.Request) { h.ServeHTTP(struct{ http.ResponseWriter }{w}, req) })
-		})(func(c echo.Context) error { challenged(c); return c.HTML(200, "dropped") }), 403, challenge, told},
-		{"does not ask, and returns an error", func(echo.Context) error { return echo.ErrTeapot }, 418, "", `{"message":"I'm a teapot"}` + "\n"},
-		{"does not ask, and answers", func(c echo.Context) error { return c.String(201, "made") }, 201, "", "made"},
+		})(func(c echo.Context) error { requestChallenge(c); return c.HTML(200, "discarded") }), 403, challenge, denied},
+		{"does not challenge and returns an error", func(echo.Context) error { return echo.ErrTeapot }, 418, "", `{"message":"I'm a teapot"}` + "\n"},
+		{"does not challenge and responds", func(c echo.Context) error { return c.String(201, "made") }, 201, "", "made"},
 	} {
 		t.Run(row.name, func(t *testing.T) {
 			e := echo.New()
@@ -145,12 +148,12 @@ func TestLateChallengeOfNativeHandlers(t *testing.T) {
 				t.Fatal(err)
 			}
 			req.Header.Set("Content-Type", "application/json")
-			response, body := send(t, req, "alice")
+			response, body := sendRequest(t, req, "alice")
 			if got := response.Header.Get("WWW-Authenticate"); response.StatusCode != row.status || got != row.challenge || body != row.body {
 				t.Errorf("\n got %d %s %q\nwant %d %s %q", response.StatusCode, got, body, row.status, row.challenge, row.body)
 			}
-			if got := response.Header.Get("X-Dropped"); got != "" {
-				t.Errorf("got X-Dropped %q", got)
+			if got := response.Header.Get("X-Discarded"); got != "" {
+				t.Errorf("got X-Discarded %q", got)
 			}
 		})
 	}

@@ -1,9 +1,10 @@
-// Package echoadapter puts a [resource.Resource] in front of the routes of an Echo v4
-// program. It renders decisions; it takes none.
+// Package echoadapter protects the routes of an Echo v4 program with a
+// [resource.Resource]. The resource decides about requests; this package writes the
+// responses.
 //
-// Echo's own error handler writes the refusals, so that they look like the program's
-// other errors; what makes them work (status, challenge, Retry-After, no-store) is
-// kept whatever that handler does. See [Error].
+// Echo's own error handler renders refusals, so that they look like the other errors of the
+// program. The status and the header fields that clients depend on (challenge, Retry-After,
+// no-store) cannot be changed by it. See [Error].
 package echoadapter
 
 import (
@@ -15,27 +16,26 @@ import (
 // CallerKey is the key of the [*resource.Caller] in Echo's context.
 const CallerKey = "github.com/warder-go/warder/resource.Caller"
 
-// Middleware lets accepted requests through to next and answers the others. It may
-// stand on a route, on a group, and in Echo.Use or Echo.Pre. Requests for the
-// resource's own metadata it answers itself, to everybody, at the path-inserted
-// location and those of the copies (see metadata.NewHandler). Everything else is
-// protected alike, whatever the method: put what answers CORS preflights outside of
-// it. It never redirects.
+// Middleware passes accepted requests to next and responds to all others. Use it on a
+// route, on a group, in Echo.Use or in Echo.Pre. It serves the resource's own metadata
+// without authentication, at the path-inserted location and those of the copies (see
+// metadata.NewHandler). It protects every other path and every method, so CORS preflights
+// must be answered outside of it. It does not redirect.
 //
 // On a route or a group it protects what is registered there. Echo's own 404, 405 and
-// answers to OPTIONS may come without it, and what Echo.Use adds runs before it: a
-// middleware.Static there serves its files to everybody.
+// OPTIONS responses may bypass it, and middleware of Echo.Use runs before it: a
+// middleware.Static there serves its files without authentication.
 //
-// From here on Echo's context has the caller (see [Caller]) and carries a request
-// that has it too (see [resource.FromContext]), without the Authorization header
-// unless the Resource keeps it. The request that came in stays as it was, and so does
-// Echo's Response, for streams; where Operations.LateChallenges is set, that gets a
-// writer which waits with the header for the first byte.
+// Inside, Echo's context contains the caller (see [Caller]). So does the context of the
+// request (see [resource.FromContext]), which has no Authorization header unless the
+// Resource keeps it. The original request is not modified. Echo's Response is not modified
+// either, so that streaming works, unless Operations.LateChallenges is set: then its writer
+// holds the header until the first byte.
 //
-// A refusal is rendered at once, by Echo's error handler, and Middleware returns nil.
-// So no middleware outside can lose it: one that drops errors, or makes others of
-// them, or whose writer is closed by the time Echo looks at them. What became of the
-// request is in Response().Status, and in the Resource's log and metrics.
+// Middleware calls Echo's error handler for a refusal at once and returns nil. So no
+// middleware outside can lose the refusal, not even one that drops or replaces errors, or
+// whose writer is closed before Echo handles them. The outcome is in Response().Status, and
+// in the log and the metrics of the Resource.
 func Middleware(res *resource.Resource) echo.MiddlewareFunc {
 	document := ownMetadata(res)
 	return func(next echo.HandlerFunc) echo.HandlerFunc {
@@ -46,7 +46,7 @@ func Middleware(res *resource.Resource) echo.MiddlewareFunc {
 			}
 			decision, refusal := res.Authenticate(c.Request())
 			if refusal != nil {
-				return refuse(c, refusal)
+				return writeRefusal(c, refusal)
 			}
 			defer decision.Done()
 			c.SetRequest(decision.Request)
@@ -55,18 +55,17 @@ func Middleware(res *resource.Resource) echo.MiddlewareFunc {
 			} else { // public operation: hide the caller of an outer resource
 				c.Set(CallerKey, nil)
 			}
-			return serve(next, c, decision)
+			return serveAccepted(next, c, decision)
 		}
 	}
 }
 
-// Require asks for further scopes on a part of what [Middleware] protects, such as
-// one route. A caller without them gets 403 with one challenge that names the
-// resource's own scopes and these. Where Middleware of the same resource did not
-// accept the request, the answer is 401: forgetting it opens nothing.
+// Require requires further scopes for a part of what [Middleware] protects, such as one
+// route. A caller without them gets 403 with one challenge that names the resource's own
+// scopes and these. Without Middleware of the same resource, the response is 401.
 //
-// It stands behind Middleware: later in the same list, or on a route of the group
-// that has Middleware. A malformed scope panics when the middleware is made.
+// Put it inside Middleware: later in the same list, or on a route of the group that has
+// Middleware. Require panics if a scope is malformed.
 func Require(res *resource.Resource, scopes ...string) echo.MiddlewareFunc {
 	requirement, err := res.Requirement(scopes...)
 	if err != nil {
@@ -75,18 +74,18 @@ func Require(res *resource.Resource, scopes ...string) echo.MiddlewareFunc {
 	return func(next echo.HandlerFunc) echo.HandlerFunc {
 		return func(c echo.Context) error {
 			if refusal := requirement.Check(c.Request()); refusal != nil {
-				return refuse(c, refusal)
+				return writeRefusal(c, refusal)
 			}
 			return next(c)
 		}
 	}
 }
 
-// Caller returns who sent the request, and whether that is known. In a handler behind
-// [Middleware] it always is, except for a public operation without credentials; a
-// middleware outside knows it once next has returned.
+// Caller returns the caller of the request. It returns false if there is none. In a handler
+// inside [Middleware] there is a caller, except for a public operation without credentials.
+// In a middleware outside there is one after next has returned.
 //
-// An http.Handler behind echo.WrapHandler asks [resource.FromContext] instead.
+// An http.Handler in echo.WrapHandler uses [resource.FromContext] instead.
 func Caller(c echo.Context) (*resource.Caller, bool) {
 	return resource.FromContext(c.Request().Context())
 }

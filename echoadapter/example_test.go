@@ -14,8 +14,8 @@ import (
 	"github.com/warder-go/warder/resource"
 )
 
-// An MCP server at /mcp, a route for administrators beside it, and the metadata that
-// tells clients where to get a token. Other routes stay as they are.
+// An MCP server at /mcp, a route for administrators, and the metadata that clients use to
+// find the authorization server. Other routes are not protected.
 func Example() {
 	keys, err := jwks.New(jwks.Config{Issuer: "https://auth.example.com"})
 	if err != nil {
@@ -29,7 +29,7 @@ func Example() {
 	if err != nil {
 		log.Fatal(err)
 	}
-	mcpServer := http.NotFoundHandler() // any http.Handler; it sees the caller by resource.FromContext
+	mcpServer := http.NotFoundHandler() // any http.Handler; it gets the caller from resource.FromContext
 
 	e := echo.New()
 	echoadapter.MountMetadata(e, res)
@@ -41,25 +41,25 @@ func Example() {
 	}, echoadapter.Require(res, "mcp:admin"))
 
 	for _, path := range []string{"/mcp", "/.well-known/oauth-protected-resource/mcp"} {
-		answer := httptest.NewRecorder()
-		e.ServeHTTP(answer, httptest.NewRequest("GET", path, nil))
-		fmt.Println(answer.Code, answer.Header().Get("WWW-Authenticate"))
+		response := httptest.NewRecorder()
+		e.ServeHTTP(response, httptest.NewRequest("GET", path, nil))
+		fmt.Println(response.Code, response.Header().Get("WWW-Authenticate"))
 	}
 	// Output:
 	// 401 Bearer resource_metadata="https://mcp.example.com/.well-known/oauth-protected-resource/mcp", scope="mcp:read"
 	// 200
 }
 
-// An error handler that knows refusals from the program's other errors. It only has to
-// write the body: status and challenge are kept whatever it does.
+// An error handler that distinguishes refusals from other errors. It writes only the body; it
+// cannot change the status and the challenge.
 func ExampleError() {
 	e := echo.New()
 	e.HTTPErrorHandler = func(err error, c echo.Context) {
 		if c.Response().Committed {
 			return
 		}
-		if refused, ok := errors.AsType[*echoadapter.Error](err); ok {
-			_ = c.JSON(refused.Refusal.Status, map[string]string{"error": "please log in"})
+		if rejected, ok := errors.AsType[*echoadapter.Error](err); ok {
+			_ = c.JSON(rejected.Refusal.Status, map[string]string{"error": "please log in"})
 			return
 		}
 		e.DefaultHTTPErrorHandler(err, c)
@@ -74,9 +74,9 @@ func ExampleError() {
 	}
 	e.Any("/mcp", echo.NotFoundHandler, echoadapter.Middleware(res))
 
-	answer := httptest.NewRecorder()
-	e.ServeHTTP(answer, httptest.NewRequest("POST", "/mcp", nil))
-	fmt.Print(answer.Code, " ", answer.Header().Get("WWW-Authenticate"), "\n", answer.Body)
+	response := httptest.NewRecorder()
+	e.ServeHTTP(response, httptest.NewRequest("POST", "/mcp", nil))
+	fmt.Print(response.Code, " ", response.Header().Get("WWW-Authenticate"), "\n", response.Body)
 	// Output:
 	// 401 Bearer resource_metadata="https://mcp.example.com/.well-known/oauth-protected-resource/mcp"
 	// {"error":"please log in"}

@@ -16,7 +16,7 @@ import (
 	"github.com/warder-go/warder/resource"
 )
 
-// What must hold here as well as on net/http is tested in internal/doortest.
+// Behavior that all adapters share is tested in internal/adaptertest.
 
 const (
 	identifier = "https://mcp.example.test/mcp"
@@ -26,26 +26,26 @@ const (
 	notFound   = `{"message":"Not Found"}` + "\n"
 )
 
-// doorman vouches for tokens that are a name and scopes, with dots between; "down" is
-// a token that he can't tell.
-type doorman struct{ audience string }
+// dottedVerifier accepts tokens that consist of a subject and scopes, separated by dots. For
+// the token "down" it reports that the issuer is unavailable.
+type dottedVerifier struct{ audience string }
 
-func (doorman) Issuer() string { return "https://auth.example.test" }
+func (dottedVerifier) Issuer() string { return "https://auth.example.test" }
 
-func (d doorman) Verify(_ context.Context, token *resource.Token) (*resource.Claims, error) {
+func (v dottedVerifier) Verify(_ context.Context, token *resource.Token) (*resource.Claims, error) {
 	parts := strings.Split(token.Raw(), ".")
 	if parts[0] == "down" {
 		return nil, &resource.Error{Reason: resource.ReasonVerifierUnavailable, RetryAfter: 7 * time.Second}
 	}
 	return &resource.Claims{
-		Issuer: d.Issuer(), Subject: parts[0], Audience: []string{d.audience}, Scopes: parts[1:], Expiry: time.Now().Add(time.Hour),
+		Issuer: v.Issuer(), Subject: parts[0], Audience: []string{v.audience}, Scopes: parts[1:], Expiry: time.Now().Add(time.Hour),
 	}, nil
 }
 
 func newResource(t testing.TB, identifier string, change func(*resource.Config)) *resource.Resource {
 	t.Helper()
 	config := resource.Config{
-		Identifier: identifier, Opaque: &resource.Issuer{Verifier: doorman{identifier}}, Logger: slog.New(slog.DiscardHandler),
+		Identifier: identifier, Opaque: &resource.Issuer{Verifier: dottedVerifier{identifier}}, Logger: slog.New(slog.DiscardHandler),
 	}
 	if change != nil {
 		change(&config)
@@ -57,7 +57,7 @@ func newResource(t testing.TB, identifier string, change func(*resource.Config))
 	return res
 }
 
-// serve runs a program and returns its address.
+// serve starts a server and returns its URL.
 func serve(t testing.TB, h http.Handler) string {
 	t.Helper()
 	server := httptest.NewServer(h)
@@ -65,18 +65,18 @@ func serve(t testing.TB, h http.Handler) string {
 	return server.URL
 }
 
-// ask sends a request without a body; with a token, unless that is empty.
-func ask(t testing.TB, method, url, token string) (*http.Response, string) {
+// send sends a request without a body, with a token unless it is empty.
+func send(t testing.TB, method, url, token string) (*http.Response, string) {
 	t.Helper()
 	req, err := http.NewRequestWithContext(t.Context(), method, url, nil)
 	if err != nil {
 		t.Fatal(err)
 	}
-	return send(t, req, token)
+	return sendRequest(t, req, token)
 }
 
-// send follows no redirect, and asks for no compression.
-func send(t testing.TB, req *http.Request, token string) (*http.Response, string) {
+// sendRequest sends a request without following redirects and without compression.
+func sendRequest(t testing.TB, req *http.Request, token string) (*http.Response, string) {
 	t.Helper()
 	if token != "" {
 		req.Header.Set("Authorization", "Bearer "+token)
@@ -94,17 +94,18 @@ func send(t testing.TB, req *http.Request, token string) (*http.Response, string
 	return response, string(body)
 }
 
-// whoami is a native handler: it says what Echo's context and the request's know of
-// the caller, and what of the token is left.
+// whoami is an Echo handler. It responds with the caller's subject, followed by the
+// Authorization header. It reports if Echo's context and that of the request have different
+// callers.
 func whoami(c echo.Context) error {
-	text := "nobody"
+	text := "anonymous"
 	if caller, ok := echoadapter.Caller(c); ok {
 		text = caller.Subject()
 	}
 	stored, ok := c.Get(echoadapter.CallerKey).(*resource.Caller)
 	inside, known := resource.FromContext(c.Request().Context())
-	if ok != (text != "nobody") || ok != known || stored != inside {
-		text += ", and other places say otherwise"
+	if ok != (text != "anonymous") || ok != known || stored != inside {
+		text += ", but the contexts have different callers"
 	}
 	return c.String(http.StatusOK, text+c.Request().Header.Get("Authorization"))
 }

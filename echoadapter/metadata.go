@@ -11,14 +11,13 @@ import (
 	"github.com/warder-go/warder/resource"
 )
 
-// MountMetadata adds the routes that publish the metadata of the resources, each at
-// its own well-known path (RFC 9728 §3.1), with the copies of [metadata.NewHandler]. They
-// answer GET, HEAD and OPTIONS, and other methods with 405. Paths that are none of
-// these stay with Echo. Two resources with one path panic.
+// MountMetadata adds routes that publish the metadata of the resources, each at its own
+// well-known path (RFC 9728 §3.1), with the copies of [metadata.NewHandler]. The routes
+// serve GET, HEAD and OPTIONS, and respond to other methods with 405. MountMetadata panics
+// if two resources have the same path.
 //
-// The order of MountMetadata and Middleware does not matter. Routers made by Echo.Host
-// have routes of their own: give [Middleware] to Echo.Host itself there, and it
-// answers for the metadata too.
+// The order of MountMetadata and Middleware does not matter. A router of Echo.Host does not
+// use these routes. Pass [Middleware] to Echo.Host there; it serves the metadata too.
 func MountMetadata(e *echo.Echo, resources ...*resource.Resource) {
 	var documents []func() metadata.Document
 	for _, res := range resources {
@@ -29,8 +28,8 @@ func MountMetadata(e *echo.Echo, resources ...*resource.Resource) {
 		panic(err)
 	}
 	serve := func(c echo.Context) error {
-		// Exactly its locations, whatever the router matched: to it a star in a
-		// path is a wildcard.
+		// The router may match more than the locations, because a star in a path is a
+		// wildcard for it.
 		if !h.Owns(c.Request()) {
 			return echo.ErrNotFound
 		}
@@ -44,26 +43,26 @@ func MountMetadata(e *echo.Echo, resources ...*resource.Resource) {
 	}
 }
 
-// routePath spells an escaped path as the router wants it, which matches the path
-// unescaped, unless that could be escaped in several ways.
+// routePath converts an escaped path to a path for the router. The router matches unescaped
+// paths, except those that could be escaped in several ways.
 func routePath(escaped string) string {
 	u, err := url.Parse(escaped)
 	if err != nil {
-		panic(err) // it is a path of ours with the path of a checked URL
+		panic(err) // cannot happen: the path consists of a constant and the path of a valid URL
 	}
 	path := echo.GetPath(&http.Request{URL: u})
-	return strings.ReplaceAll(path, ":", `\:`) // a bare colon begins a parameter
+	return strings.ReplaceAll(path, ":", `\:`) // a colon without a backslash begins a parameter
 }
 
-// ownMetadata publishes the document of one resource. A Resource that was not made by
-// New has none, and Authenticate refuses everything for it.
+// ownMetadata returns the handler for the metadata of res. If res was not created by
+// resource.New, the handler owns no location, and Authenticate rejects every request.
 func ownMetadata(res *resource.Resource) *metadata.Handler {
 	if res == nil {
 		return new(metadata.Handler)
 	}
 	h, err := metadata.NewLiveHandler(res.Metadata)
 	if err != nil {
-		return new(metadata.Handler) // which owns no location
+		return new(metadata.Handler)
 	}
 	return h
 }

@@ -11,14 +11,14 @@ import (
 	"github.com/warder-go/warder/resource"
 )
 
-// mcpServer stands for any MCP server's handler.
+// mcpServer represents the handler of any MCP server.
 var mcpServer = http.HandlerFunc(func(w http.ResponseWriter, req *http.Request) {
 	caller, _ := resource.FromContext(req.Context())
 	fmt.Fprintln(w, "hello", caller.Subject())
 })
 
-// The whole of it: keys of an authorization server, the resource that clients know
-// by its URL, and a handler around the MCP server.
+// A complete setup: the keys of an authorization server, the resource with the URL that
+// clients use, and a handler around the MCP server.
 func Example() {
 	keys, err := jwks.New(jwks.Config{Issuer: "https://auth.example.com"})
 	if err != nil {
@@ -34,17 +34,17 @@ func Example() {
 	}
 	protected := nethttp.Handler(res, mcpServer) // http.ListenAndServe(":8080", protected)
 
-	answer := httptest.NewRecorder()
-	protected.ServeHTTP(answer, httptest.NewRequest("POST", "/mcp", nil))
-	fmt.Println(answer.Code)
-	fmt.Println(answer.Header().Get("WWW-Authenticate"))
+	response := httptest.NewRecorder()
+	protected.ServeHTTP(response, httptest.NewRequest("POST", "/mcp", nil))
+	fmt.Println(response.Code)
+	fmt.Println(response.Header().Get("WWW-Authenticate"))
 	// Output:
 	// 401
 	// Bearer resource_metadata="https://mcp.example.com/.well-known/oauth-protected-resource/mcp", scope="mcp:read"
 }
 
-// Two MCP servers in one process, each with its own metadata, and one route that
-// needs a further scope.
+// Two MCP servers in one process, each with its own metadata, and one route that requires a
+// further scope.
 func ExampleMiddleware() {
 	keys, err := jwks.New(jwks.Config{Issuer: "https://auth.example.com"})
 	if err != nil {
@@ -65,9 +65,9 @@ func ExampleMiddleware() {
 	mux.Handle("/mail/export", nethttp.Middleware(mail)(nethttp.Require(mail, "mail:export")(mcpServer)))
 	mux.Handle("/.well-known/oauth-protected-resource/", nethttp.Metadata(files, mail))
 
-	answer := httptest.NewRecorder()
-	mux.ServeHTTP(answer, httptest.NewRequest("GET", "/.well-known/oauth-protected-resource/mail", nil))
-	fmt.Println(answer.Body)
+	response := httptest.NewRecorder()
+	mux.ServeHTTP(response, httptest.NewRequest("GET", "/.well-known/oauth-protected-resource/mail", nil))
+	fmt.Println(response.Body)
 	// Output:
 	// {"resource":"https://mcp.example.com/mail","authorization_servers":["https://auth.example.com"],"bearer_methods_supported":["header"]}
 }

@@ -1,5 +1,5 @@
-// Package nethttp puts a [resource.Resource] in front of an [http.Handler]. It
-// renders decisions; it takes none.
+// Package nethttp protects an [http.Handler] with a [resource.Resource]. The resource
+// decides about requests; this package writes the responses.
 package nethttp
 
 import (
@@ -9,13 +9,15 @@ import (
 	"github.com/warder-go/warder/resource"
 )
 
-// Handler serves the resource's metadata at its well-known paths, to everybody, and
-// everything else by next, to accepted requests only. It is all that a process with
-// one MCP server needs. The copies of [metadata.NewHandler] are served too.
+// Handler serves the metadata of the resource at its well-known paths without
+// authentication, including the copies of [metadata.NewHandler]. It passes all other
+// requests to next if the resource accepts them. A process with one MCP server needs nothing
+// else.
 //
-// For several resources in one process use [Middleware] for each and [Metadata] for
-// all of them. How long a client may take to send its request is for the http.Server to
-// say: without a limit a body that never comes holds a connection, accepted or refused.
+// For several resources in one process use [Middleware] for each and [Metadata] for all of
+// them. Handler does not limit how long a client may take to send its request. Set the
+// timeouts of the http.Server: otherwise a body that is never sent holds a connection,
+// whether the request is accepted or rejected.
 func Handler(res *resource.Resource, next http.Handler) http.Handler {
 	document := Metadata(res)
 	protected := Middleware(res)(next)
@@ -28,35 +30,34 @@ func Handler(res *resource.Resource, next http.Handler) http.Handler {
 	})
 }
 
-// Middleware lets accepted requests through to next and answers the others. Every
-// method of every path is protected alike, GET, HEAD, OPTIONS and DELETE included:
-// put what answers CORS preflights outside of it. It never redirects.
+// Middleware passes accepted requests to next and responds to all others. It protects every
+// path and every method, including GET, HEAD, OPTIONS and DELETE, so CORS preflights must be
+// answered outside of it. It does not redirect.
 //
-// The request that next gets has the caller in its context (see
-// [resource.FromContext]) and no Authorization header, unless the Resource keeps it.
-// The ResponseWriter is passed as it is, so that streaming works as without; where
-// Operations.LateChallenges is set, requests of one message get one that waits with the
-// header for the first byte, and streams from there on.
+// The request that next gets has the caller in its context (see [resource.FromContext]) and
+// no Authorization header unless the Resource keeps it. The ResponseWriter is passed
+// unchanged, so that streaming works. If Operations.LateChallenges is set, requests with one
+// message get another writer: it holds the header until the first byte and passes everything
+// through from then on.
 func Middleware(res *resource.Resource) func(next http.Handler) http.Handler {
 	return func(next http.Handler) http.Handler {
 		return http.HandlerFunc(func(w http.ResponseWriter, req *http.Request) {
 			decision, refusal := res.Authenticate(req)
 			if refusal != nil {
-				render(w, refusal)
+				writeRefusal(w, refusal)
 				return
 			}
 			defer decision.Done()
-			serve(next, w, decision)
+			serveAccepted(next, w, decision)
 		})
 	}
 }
 
-// Require asks for further scopes on a part of what [Middleware] protects, such as
-// one route. A caller without them gets 403 with one challenge that names the
-// resource's own scopes and these. Where Middleware of the same resource did not
-// accept the request, the answer is 401: forgetting it opens nothing.
+// Require requires further scopes for a part of what [Middleware] protects, such as one
+// route. A caller without them gets 403 with one challenge that names the resource's own
+// scopes and these. Without Middleware of the same resource outside, the response is 401.
 //
-// A malformed scope panics when the middleware is made.
+// Require panics if a scope is malformed.
 func Require(res *resource.Resource, scopes ...string) func(next http.Handler) http.Handler {
 	requirement, err := res.Requirement(scopes...)
 	if err != nil {
@@ -65,7 +66,7 @@ func Require(res *resource.Resource, scopes ...string) func(next http.Handler) h
 	return func(next http.Handler) http.Handler {
 		return http.HandlerFunc(func(w http.ResponseWriter, req *http.Request) {
 			if refusal := requirement.Check(req); refusal != nil {
-				render(w, refusal)
+				writeRefusal(w, refusal)
 				return
 			}
 			next.ServeHTTP(w, req)
@@ -74,9 +75,9 @@ func Require(res *resource.Resource, scopes ...string) func(next http.Handler) h
 }
 
 // Metadata serves the documents of several resources of one origin, each at its own
-// well-known path (RFC 9728 §3.1), with the copies of [metadata.NewHandler]. Mount it
-// at "/.well-known/oauth-protected-resource" and below, outside of any protection.
-// Two resources with one path panic.
+// well-known path (RFC 9728 §3.1), with the copies of [metadata.NewHandler]. Mount it at
+// "/.well-known/oauth-protected-resource" and below, without protection. Metadata panics if
+// two resources have the same path.
 func Metadata(resources ...*resource.Resource) *metadata.Handler {
 	var documents []func() metadata.Document
 	for _, res := range resources {
@@ -89,8 +90,8 @@ func Metadata(resources ...*resource.Resource) *metadata.Handler {
 	return h
 }
 
-// render writes a refusal. For HEAD net/http leaves the body out.
-func render(w http.ResponseWriter, refusal *resource.Refusal) {
+// writeRefusal responds with a refusal. For HEAD net/http omits the body.
+func writeRefusal(w http.ResponseWriter, refusal *resource.Refusal) {
 	refusal.SetHeader(w.Header())
 	w.WriteHeader(refusal.Status)
 	_, _ = w.Write(refusal.Body)

@@ -14,7 +14,7 @@ import (
 	"github.com/warder-go/warder/resource/resourcetest"
 )
 
-// What must hold here as well as on Echo is tested in internal/doortest.
+// Behavior that all adapters share is tested in internal/adaptertest.
 
 func newResource(t testing.TB, issuer *resourcetest.Issuer, identifier string, scopes ...string) *resource.Resource {
 	t.Helper()
@@ -40,7 +40,7 @@ func newIssuer(t testing.TB) *resourcetest.Issuer {
 	return issuer
 }
 
-// serve runs a handler and returns its address.
+// serve starts a server and returns its URL.
 func serve(t testing.TB, h http.Handler) string {
 	t.Helper()
 	server := httptest.NewServer(h)
@@ -75,7 +75,7 @@ func do(t testing.TB, req *http.Request) (*http.Response, string) {
 	return response, string(body)
 }
 
-func TestMistakesPanicAtStart(t *testing.T) {
+func TestConfigurationMistakesPanic(t *testing.T) {
 	issuer := newIssuer(t)
 	res := newResource(t, issuer, "https://mcp.example.test/mcp")
 	for _, row := range []struct {
@@ -83,9 +83,9 @@ func TestMistakesPanicAtStart(t *testing.T) {
 		make func()
 	}{
 		{"a malformed scope", func() { nethttp.Require(res, "two words") }},
-		{"Require of no resource", func() { nethttp.Require(nil, "a") }},
+		{"Require of a nil resource", func() { nethttp.Require(nil, "a") }},
 		{"two resources with one path", func() { nethttp.Metadata(res, newResource(t, issuer, "https://other.example.test/mcp")) }},
-		{"metadata of nothing", func() { nethttp.Metadata() }},
+		{"metadata of no resource", func() { nethttp.Metadata() }},
 	} {
 		func() {
 			defer func() {
@@ -98,7 +98,7 @@ func TestMistakesPanicAtStart(t *testing.T) {
 	}
 }
 
-func TestResourceNotMadeByNewRefuses(t *testing.T) { // bad-inputs 275
+func TestResourceNotCreatedByNew(t *testing.T) { // bad-inputs 275
 	const want = `{"error_description":"The request could not be authorized"}` + "\n"
 	for name, res := range map[string]*resource.Resource{"zero": new(resource.Resource), "nil": nil} {
 		url := serve(t, nethttp.Middleware(res)(http.NotFoundHandler()))
@@ -108,9 +108,9 @@ func TestResourceNotMadeByNewRefuses(t *testing.T) { // bad-inputs 275
 	}
 }
 
-// The inner handler gets the very writer of the server, so that whatever that can do
-// it can do.
-func TestTheWriterIsPassedAsItIs(t *testing.T) {
+// TestWriterIsPassedUnchanged checks that the handler gets the writer of the server, with
+// every interface that it implements.
+func TestWriterIsPassedUnchanged(t *testing.T) {
 	type writer struct{ http.ResponseWriter }
 	issuer := newIssuer(t)
 	outer := writer{httptest.NewRecorder()}
@@ -119,7 +119,7 @@ func TestTheWriterIsPassedAsItIs(t *testing.T) {
 	nethttp.Middleware(newResource(t, issuer, "https://mcp.example.test/mcp"))(http.HandlerFunc(func(w http.ResponseWriter, inner *http.Request) {
 		reached = true
 		if w != outer || inner.Body != req.Body {
-			t.Errorf("got a %T and another body: %v", w, inner.Body != req.Body)
+			t.Errorf("got writer %T, another body: %v", w, inner.Body != req.Body)
 		}
 		if body, err := io.ReadAll(inner.Body); string(body) != "body" || err != nil {
 			t.Errorf("got body %q, %v", body, err)

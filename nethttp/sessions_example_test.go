@@ -13,9 +13,9 @@ import (
 	"github.com/warder-go/warder/resource/resourcetest"
 )
 
-// An MCP server with sessions that does not ask whose they are.
+// An MCP server that does not bind its sessions to callers.
 func ExampleBindSessions() {
-	issuer, err := resourcetest.NewIssuer(resourcetest.Config{}) // in place of your authorization server
+	issuer, err := resourcetest.NewIssuer(resourcetest.Config{}) // represents your authorization server
 	if err != nil {
 		log.Fatal(err)
 	}
@@ -31,7 +31,7 @@ func ExampleBindSessions() {
 	if err != nil {
 		log.Fatal(err)
 	}
-	server := http.HandlerFunc(func(w http.ResponseWriter, req *http.Request) { // mcp-go's, for example
+	server := http.HandlerFunc(func(w http.ResponseWriter, req *http.Request) { // for example that of mcp-go
 		if req.Header.Get("Mcp-Session-Id") == "" {
 			w.Header().Set("Mcp-Session-Id", "1868a90c")
 		}
@@ -40,20 +40,20 @@ func ExampleBindSessions() {
 	bind := nethttp.BindSessions(res, nethttp.SessionConfig{})
 	protected := nethttp.Handler(res, bind(server))
 
-	ask := func(who, session string) string {
+	send := func(subject, session string) string {
 		req := httptest.NewRequest("POST", "/mcp", strings.NewReader("{}"))
-		req.Header.Set("Authorization", "Bearer "+issuer.Token(resourcetest.Token{Subject: who}))
+		req.Header.Set("Authorization", "Bearer "+issuer.Token(resourcetest.Token{Subject: subject}))
 		if session != "" {
 			req.Header.Set("Mcp-Session-Id", session)
 		}
-		answer := httptest.NewRecorder()
-		protected.ServeHTTP(answer, req)
-		fmt.Println(who, answer.Code, strings.TrimSpace(answer.Body.String()))
-		return answer.Header().Get("Mcp-Session-Id")
+		response := httptest.NewRecorder()
+		protected.ServeHTTP(response, req)
+		fmt.Println(subject, response.Code, strings.TrimSpace(response.Body.String()))
+		return response.Header().Get("Mcp-Session-Id")
 	}
-	session := ask("alice", "")
-	ask("alice", session) // another token: the first was refreshed
-	ask("mallory", session)
+	session := send("alice", "")
+	send("alice", session) // with another token, as after a refresh
+	send("mallory", session)
 	// Output:
 	// alice 200 served
 	// alice 200 served

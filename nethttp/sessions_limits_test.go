@@ -10,115 +10,116 @@ import (
 	"github.com/warder-go/warder/resource"
 )
 
-func TestEndOfASession(t *testing.T) {
+func TestDeleteSession(t *testing.T) {
 	for _, row := range []struct {
 		name   string
 		status int
-		over   bool
+		ended  bool
 	}{
 		{"200", 200, true},
 		{"204", 204, true},
-		{"nothing written is 200", 0, true},
-		{"405: the server lets nobody end it", 405, false},
+		{"an empty response, which is 200", 0, true},
+		{"405: the server does not support DELETE", 405, false},
 		{"500", 500, false},
 	} {
-		server := &trusting{deleteStatus: row.status}
-		h := newHall(t, nethttp.SessionConfig{}, server)
-		session := h.begin(h.alice())
-		if response, _ := h.ask("DELETE", "/", h.bob(), session); response.StatusCode != 404 {
-			t.Errorf("%s: another's DELETE got %d", row.name, response.StatusCode)
+		server := &unboundServer{deleteStatus: row.status}
+		f := newSessionFixture(t, nethttp.SessionConfig{}, server)
+		session := f.open(f.alice())
+		if response, _ := f.send("DELETE", "/", f.bob(), session); response.StatusCode != 404 {
+			t.Errorf("%s: DELETE by another caller: got %d, want 404", row.name, response.StatusCode)
 		}
-		h.expect(row.name+": after another's DELETE", h.alice(), session, served)
-		h.ask("DELETE", "/", h.alice(), session)
+		f.expect(row.name+": after DELETE by another caller", f.alice(), session, served)
+		f.send("DELETE", "/", f.alice(), session)
 		want := served
-		if row.over {
+		if row.ended {
 			want = noSession
 		}
-		h.expect(row.name+": after DELETE", h.alice(), session, want)
+		f.expect(row.name+": after DELETE", f.alice(), session, want)
 	}
 }
 
-func TestLimitsOfSessions(t *testing.T) {
-	h := newHall(t, nethttp.SessionConfig{MaxSessions: 4, MaxPerCaller: 2}, new(trusting))
-	first, second := h.begin(h.alice()), h.begin(h.alice())
-	h.expect("used", h.alice(), first, served)
-	third := h.begin(h.alice())
-	h.expect("a third: the one used longest ago went", h.alice(), second, noSession)
-	h.expect("a third: the other stayed", h.alice(), first, served)
-	bobs, namesakes := h.begin(h.bob()), h.begin(h.namesake())
-	for range 10 { // one who floods pushes out his own only
-		h.begin(h.bob())
+func TestSessionLimits(t *testing.T) {
+	f := newSessionFixture(t, nethttp.SessionConfig{MaxSessions: 4, MaxPerCaller: 2}, new(unboundServer))
+	first, second := f.open(f.alice()), f.open(f.alice())
+	f.expect("the first session", f.alice(), first, served)
+	third := f.open(f.alice())
+	f.expect("after a third: the least recently used one is removed", f.alice(), second, noSession)
+	f.expect("after a third: the other one remains", f.alice(), first, served)
+	bobs, namesakes := f.open(f.bob()), f.open(f.namesake())
+	for range 10 { // a caller that opens many sessions removes only its own
+		f.open(f.bob())
 	}
-	h.expect("bob's first", h.bob(), bobs, noSession)
-	h.expect("the namesake's", h.namesake(), namesakes, served)
-	h.expect("alice's, used longest ago", h.alice(), third, noSession)
-	h.expect("a foreign one has not become open to all", h.bob(), third, noSession)
+	f.expect("bob's first session", f.bob(), bobs, noSession)
+	f.expect("the session of the other alice", f.namesake(), namesakes, served)
+	f.expect("alice's least recently used session", f.alice(), third, noSession)
+	f.expect("a removed session is not available to others", f.bob(), third, noSession)
 
-	h = newHall(t, nethttp.SessionConfig{MaxSessions: 1, MaxPerCaller: 1}, new(trusting))
-	alices := h.begin(h.alice())
-	bobs = h.begin(h.bob())
-	h.expect("one at a time: alice's", h.alice(), alices, noSession)
-	h.expect("one at a time: bob's", h.bob(), bobs, served)
+	f = newSessionFixture(t, nethttp.SessionConfig{MaxSessions: 1, MaxPerCaller: 1}, new(unboundServer))
+	alices := f.open(f.alice())
+	bobs = f.open(f.bob())
+	f.expect("limit 1: alice's session", f.alice(), alices, noSession)
+	f.expect("limit 1: bob's session", f.bob(), bobs, served)
 }
 
 func TestAdoptUnknown(t *testing.T) {
-	server := new(trusting)
-	h := newHall(t, nethttp.SessionConfig{AdoptUnknown: true}, server)
-	h.expect("of another replica: the first caller gets it", h.alice(), "s99", served)
-	h.expect("and keeps it", h.bob(), "s99", noSession)
-	h.expect("over a refresh", h.alice(), "s99", served)
-	h.expect("bound here", h.bob(), h.begin(h.alice()), noSession)
+	server := new(unboundServer)
+	f := newSessionFixture(t, nethttp.SessionConfig{AdoptUnknown: true}, server)
+	f.expect("a session of another replica: the first caller", f.alice(), "s99", served)
+	f.expect("a session of another replica: another caller", f.bob(), "s99", noSession)
+	f.expect("a session of another replica: the first caller with another token", f.alice(), "s99", served)
+	f.expect("a session that was opened here", f.bob(), f.open(f.alice()), noSession)
 }
 
-// An answer without a body, or with nothing but a header, opens a session like others.
-func TestSessionInABareAnswer(t *testing.T) {
-	for name, answer := range map[string]func(http.ResponseWriter){
+// TestSessionWithoutBody checks that a response without a body can open a session.
+func TestSessionWithoutBody(t *testing.T) {
+	for name, respond := range map[string]func(http.ResponseWriter){
 		"nothing written": func(http.ResponseWriter) {},
 		"a status":        func(w http.ResponseWriter) { w.WriteHeader(http.StatusNoContent) },
 	} {
-		h := newHall(t, nethttp.SessionConfig{}, http.HandlerFunc(func(w http.ResponseWriter, _ *http.Request) {
+		f := newSessionFixture(t, nethttp.SessionConfig{}, http.HandlerFunc(func(w http.ResponseWriter, _ *http.Request) {
 			w.Header().Set("Mcp-Session-Id", "bare")
-			answer(w)
+			respond(w)
 		}))
-		h.ask("POST", "/", h.alice(), "")
-		for token, want := range map[string]bool{h.alice(): true, h.bob(): false} {
-			if response, _ := h.ask("POST", "/", token, "bare"); (response.StatusCode != 404) != want {
-				t.Errorf("%s: got %d, passes: %v", name, response.StatusCode, want)
+		f.send("POST", "/", f.alice(), "")
+		for token, want := range map[string]bool{f.alice(): true, f.bob(): false} {
+			if response, _ := f.send("POST", "/", token, "bare"); (response.StatusCode != 404) != want {
+				t.Errorf("%s: got %d, want an accepted request: %v", name, response.StatusCode, want)
 			}
 		}
 	}
 }
 
-// A server that gives one session to two callers would join them.
-func TestServerThatRepeatsASession(t *testing.T) {
-	h := newHall(t, nethttp.SessionConfig{}, &trusting{next: func(int) string { return "same" }})
-	h.begin(h.alice())
-	h.begin(h.alice()) // to the same caller it may
-	response, body := h.ask("POST", "/", h.bob(), "")
+// TestServerReusesSessionID checks that a session does not get a second owner if the server
+// gives its id to another caller.
+func TestServerReusesSessionID(t *testing.T) {
+	f := newSessionFixture(t, nethttp.SessionConfig{}, &unboundServer{nextID: func(int) string { return "same" }})
+	f.open(f.alice())
+	f.open(f.alice()) // the same caller may get it again
+	response, body := f.send("POST", "/", f.bob(), "")
 	if response.StatusCode != 200 || body != "served" || response.Header.Values("Mcp-Session-Id") != nil {
-		t.Errorf("got %d %q with %v, want an answer without a session", response.StatusCode, body, response.Header)
+		t.Errorf("got %d %q with %v, want 200 without a session", response.StatusCode, body, response.Header)
 	}
-	h.expect("bob", h.bob(), "same", noSession)
-	h.expect("alice", h.alice(), "same", served)
-	if log := h.log.take(); !strings.Contains(log, `level=ERROR msg="session refused" why="the server gave it to two callers"`) {
+	f.expect("bob", f.bob(), "same", noSession)
+	f.expect("alice", f.alice(), "same", served)
+	if log := f.log.take(); !strings.Contains(log, `level=ERROR msg="session rejected" why="the server gave the session to two callers"`) {
 		t.Errorf("log: %s", log)
 	}
 }
 
-func TestManySessionsAtOnce(t *testing.T) {
-	h := newHall(t, nethttp.SessionConfig{MaxSessions: 20, MaxPerCaller: 15}, new(trusting))
-	tokens := []string{h.alice(), h.bob(), h.namesake()}
+func TestConcurrentSessions(t *testing.T) {
+	f := newSessionFixture(t, nethttp.SessionConfig{MaxSessions: 20, MaxPerCaller: 15}, new(unboundServer))
+	tokens := []string{f.alice(), f.bob(), f.namesake()}
 	var all sync.WaitGroup
 	for i, token := range tokens {
 		for range 3 {
 			all.Go(func() {
 				for range 20 {
-					session := h.begin(token)
-					if response, _ := h.ask("POST", "/", tokens[(i+1)%3], session); response.StatusCode != 404 {
-						t.Errorf("another caller: got %d", response.StatusCode)
+					session := f.open(token)
+					if response, _ := f.send("POST", "/", tokens[(i+1)%3], session); response.StatusCode != 404 {
+						t.Errorf("another caller: got %d, want 404", response.StatusCode)
 					}
-					if response, _ := h.ask("DELETE", "/", token, session); response.StatusCode != 200 && response.StatusCode != 404 {
-						t.Errorf("DELETE: got %d", response.StatusCode)
+					if response, _ := f.send("DELETE", "/", token, session); response.StatusCode != 200 && response.StatusCode != 404 {
+						t.Errorf("DELETE: got %d, want 200 or 404", response.StatusCode)
 					}
 				}
 			})
@@ -127,13 +128,13 @@ func TestManySessionsAtOnce(t *testing.T) {
 	all.Wait()
 }
 
-func TestMistakesInSessionConfig(t *testing.T) {
+func TestSessionConfigMistakesPanic(t *testing.T) {
 	res := newResource(t, newIssuer(t), "https://mcp.example.test/mcp")
-	for name, make := range map[string]func(){
-		"MaxSessions":  func() { nethttp.BindSessions(res, nethttp.SessionConfig{MaxSessions: -1}) },
-		"MaxPerCaller": func() { nethttp.BindSessions(res, nethttp.SessionConfig{MaxPerCaller: -1}) },
-		"nil":          func() { nethttp.BindSessions(nil, nethttp.SessionConfig{}) },
-		"zero value":   func() { nethttp.BindSessions(new(resource.Resource), nethttp.SessionConfig{}) },
+	for name, bind := range map[string]func(){
+		"negative MaxSessions":  func() { nethttp.BindSessions(res, nethttp.SessionConfig{MaxSessions: -1}) },
+		"negative MaxPerCaller": func() { nethttp.BindSessions(res, nethttp.SessionConfig{MaxPerCaller: -1}) },
+		"nil resource":          func() { nethttp.BindSessions(nil, nethttp.SessionConfig{}) },
+		"zero Resource":         func() { nethttp.BindSessions(new(resource.Resource), nethttp.SessionConfig{}) },
 	} {
 		func() {
 			defer func() {
@@ -141,7 +142,7 @@ func TestMistakesInSessionConfig(t *testing.T) {
 					t.Errorf("%s did not panic", name)
 				}
 			}()
-			make()
+			bind()
 		}()
 	}
 }

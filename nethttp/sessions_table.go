@@ -2,130 +2,133 @@ package nethttp
 
 import (
 	"container/list"
-	"crypto/sha256"
 	"sync"
+
+	"github.com/warder-go/warder/internal/digest"
 )
 
-// sessionTable knows whose each session is. It holds digests only, so an entry takes
-// the same room whatever server and issuer call things.
+// sessionTable stores which caller each session belongs to. It is safe for concurrent use.
+// It stores digests, so that the size of an entry does not depend on the lengths of ids.
 type sessionTable struct {
-	most, perCaller int
-	adopt           bool // unknown sessions
+	maxSessions, maxPerCaller int
+	adoptUnknown              bool
 
-	mu     sync.Mutex
-	bound  map[sessionDigest]*binding
-	owners map[sessionDigest]*sessionOwner
-	recent list.List // of *binding, those used last in front
+	mu       sync.Mutex // guards the fields below
+	bindings map[digest.Digest]*sessionBinding
+	owners   map[digest.Digest]*sessionOwner
+	recent   list.List // of *sessionBinding, most recently used first
 }
 
-type sessionDigest [sha256.Size]byte
-
-func digestOf(text string) sessionDigest { return sha256.Sum256([]byte(text)) }
-
-type binding struct {
-	id         sessionDigest
-	owner      *sessionOwner
-	inAll, own *list.Element
+// sessionBinding is one session and its owner.
+type sessionBinding struct {
+	id               digest.Digest
+	owner            *sessionOwner
+	inTable, inOwner *list.Element // positions in the two lists
 }
 
+// sessionOwner is a caller with at least one session.
 type sessionOwner struct {
-	id     sessionDigest
-	recent list.List // of *binding, this owner's
+	id     digest.Digest
+	recent list.List // of *sessionBinding, most recently used first
 }
 
-// sessionState is what a session is to a caller.
+// sessionState is the relation of a session to a caller.
 type sessionState int
 
 const (
 	sessionUnknown sessionState = iota
-	sessionForeign
-	sessionOwn
+	sessionOfOther
+	sessionOfCaller
 )
 
-func newSessionTable(most, perCaller int, adopt bool) *sessionTable {
-	return &sessionTable{most: most, perCaller: perCaller, adopt: adopt,
-		bound: map[sessionDigest]*binding{}, owners: map[sessionDigest]*sessionOwner{}}
+func newSessionTable(limit, limitPerCaller int, adoptUnknown bool) *sessionTable {
+	return &sessionTable{maxSessions: limit, maxPerCaller: limitPerCaller, adoptUnknown: adoptUnknown,
+		bindings: map[digest.Digest]*sessionBinding{}, owners: map[digest.Digest]*sessionOwner{}}
 }
 
-// claim tells whose the session is that a caller names.
+// claim returns the state of a session that a caller has named in a request. It binds an
+// unknown session to the caller if adoptUnknown is set.
 func (t *sessionTable) claim(session, caller string) sessionState {
-	id, owner := digestOf(session), digestOf(caller)
+	id, owner := digest.Of(session), digest.Of(caller)
 	t.mu.Lock()
 	defer t.mu.Unlock()
-	switch b := t.bound[id]; {
-	case b == nil && t.adopt:
+	switch binding := t.bindings[id]; {
+	case binding == nil && t.adoptUnknown:
 		t.add(id, owner)
-	case b == nil:
+	case binding == nil:
 		return sessionUnknown
-	case b.owner.id != owner:
-		return sessionForeign
+	case binding.owner.id != owner:
+		return sessionOfOther
 	default:
-		t.touch(b)
+		t.touch(binding)
 	}
-	return sessionOwn
+	return sessionOfCaller
 }
 
-// bind makes the session the caller's, unless it is somebody else's already.
+// bind binds a session that the server has opened to the caller. It reports false if the
+// session belongs to another caller.
 func (t *sessionTable) bind(session, caller string) bool {
-	id, owner := digestOf(session), digestOf(caller)
+	id, owner := digest.Of(session), digest.Of(caller)
 	t.mu.Lock()
 	defer t.mu.Unlock()
-	switch b := t.bound[id]; {
-	case b == nil:
+	switch binding := t.bindings[id]; {
+	case binding == nil:
 		t.add(id, owner)
-	case b.owner.id != owner:
+	case binding.owner.id != owner:
 		return false
 	default:
-		t.touch(b)
+		t.touch(binding)
 	}
 	return true
 }
 
-// forget drops a session of the caller's.
-func (t *sessionTable) forget(session, caller string) {
-	id, owner := digestOf(session), digestOf(caller)
+// remove removes a session of the caller. It ignores a session of another caller.
+func (t *sessionTable) remove(session, caller string) {
+	id, owner := digest.Of(session), digest.Of(caller)
 	t.mu.Lock()
 	defer t.mu.Unlock()
-	if b := t.bound[id]; b != nil && b.owner.id == owner {
-		t.drop(b)
+	if binding := t.bindings[id]; binding != nil && binding.owner.id == owner {
+		t.delete(binding)
 	}
 }
 
-// add makes room first: in the caller's own share, else among all.
-func (t *sessionTable) add(id, owner sessionDigest) {
-	if o := t.owners[owner]; o != nil && o.recent.Len() >= t.perCaller {
-		t.dropLast(&o.recent)
-	} else if len(t.bound) >= t.most {
-		t.dropLast(&t.recent)
+// add adds a session. At the limit of the caller it deletes the caller's least recently used
+// session. Otherwise, at the limit of the table, it deletes that of the table.
+func (t *sessionTable) add(id, ownerID digest.Digest) {
+	if owner := t.owners[ownerID]; owner != nil && owner.recent.Len() >= t.maxPerCaller {
+		t.deleteOldest(&owner.recent)
+	} else if len(t.bindings) >= t.maxSessions {
+		t.deleteOldest(&t.recent)
 	}
-	o := t.owners[owner]
-	if o == nil {
-		o = &sessionOwner{id: owner}
-		t.owners[owner] = o
+	owner := t.owners[ownerID] // read again: the deletion may have removed it
+	if owner == nil {
+		owner = &sessionOwner{id: ownerID}
+		t.owners[ownerID] = owner
 	}
-	b := &binding{id: id, owner: o}
-	b.inAll, b.own = t.recent.PushFront(b), o.recent.PushFront(b)
-	t.bound[id] = b
+	binding := &sessionBinding{id: id, owner: owner}
+	binding.inTable, binding.inOwner = t.recent.PushFront(binding), owner.recent.PushFront(binding)
+	t.bindings[id] = binding
 }
 
-func (t *sessionTable) touch(b *binding) {
-	t.recent.MoveToFront(b.inAll)
-	b.owner.recent.MoveToFront(b.own)
+// touch marks a session as used.
+func (t *sessionTable) touch(binding *sessionBinding) {
+	t.recent.MoveToFront(binding.inTable)
+	binding.owner.recent.MoveToFront(binding.inOwner)
 }
 
-func (t *sessionTable) dropLast(of *list.List) {
-	if last := of.Back(); last != nil {
-		if b, ok := last.Value.(*binding); ok {
-			t.drop(b)
+func (t *sessionTable) deleteOldest(of *list.List) {
+	if oldest := of.Back(); oldest != nil {
+		if binding, ok := oldest.Value.(*sessionBinding); ok {
+			t.delete(binding)
 		}
 	}
 }
 
-func (t *sessionTable) drop(b *binding) {
-	delete(t.bound, b.id)
-	t.recent.Remove(b.inAll)
-	b.owner.recent.Remove(b.own)
-	if b.owner.recent.Len() == 0 {
-		delete(t.owners, b.owner.id)
+func (t *sessionTable) delete(binding *sessionBinding) {
+	delete(t.bindings, binding.id)
+	t.recent.Remove(binding.inTable)
+	binding.owner.recent.Remove(binding.inOwner)
+	if binding.owner.recent.Len() == 0 {
+		delete(t.owners, binding.owner.id)
 	}
 }

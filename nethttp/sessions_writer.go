@@ -2,7 +2,6 @@ package nethttp
 
 import (
 	"bufio"
-	"bytes"
 	"errors"
 	"net"
 	"net/http"
@@ -10,22 +9,22 @@ import (
 	"sync"
 )
 
-// sessionWriter looks at an answer for the session that it opens, before the client
-// can know of it. Servers that write from several goroutines see one beginning.
+// sessionWriter finds the session that a response opens, before the client gets its id.
+// Servers may write from several goroutines; each function is called once.
 type sessionWriter struct {
 	http.ResponseWriter
-	opened   func(http.Header)         // told once, before the header is sent; nil: nobody
-	endpoint func(address string) bool // told what an SSE stream's endpoint event says; nil: nobody
+	onHeader   func(http.Header)              // called before the header is sent; may be nil
+	onEndpoint func(address string) (ok bool) // called before the endpoint event of an SSE stream is sent; may be nil
 
-	mu     sync.Mutex  // guards what follows
-	status int         // 0: the header was not sent yet
-	events *firstEvent // nil: not, or no longer, to be looked at
-	broken bool        // nothing more is written
+	mu      sync.Mutex  // guards the fields below
+	status  int         // 0: the header has not been sent
+	events  *firstEvent // nil: the body is not examined, or not any longer
+	discard bool        // onEndpoint returned false: nothing more is sent
 }
 
-var errEndpoint = errors.New("nethttp: the session of an SSE stream can't be bound")
+var errEndpoint = errors.New("nethttp: the session of an SSE stream cannot be bound to its caller")
 
-// begin is called before the header is sent. Informational answers are not yet it.
+// begin must be called before the header is sent. It ignores informational statuses.
 func (w *sessionWriter) begin(status int) {
 	w.mu.Lock()
 	defer w.mu.Unlock()
@@ -33,10 +32,10 @@ func (w *sessionWriter) begin(status int) {
 		return
 	}
 	w.status = status
-	if w.opened != nil {
-		w.opened(w.Header())
+	if w.onHeader != nil {
+		w.onHeader(w.Header())
 	}
-	if w.endpoint != nil && strings.Contains(strings.ToLower(w.Header().Get("Content-Type")), "event-stream") {
+	if w.onEndpoint != nil && strings.Contains(strings.ToLower(w.Header().Get("Content-Type")), "event-stream") {
 		w.events = new(firstEvent)
 	}
 }
@@ -47,101 +46,41 @@ func (w *sessionWriter) WriteHeader(status int) {
 	w.ResponseWriter.WriteHeader(status)
 }
 
-// Write passes on what a client may see.
+// Write returns an error if the session of the stream could not be bound.
 func (w *sessionWriter) Write(p []byte) (int, error) {
 	w.begin(http.StatusOK)
-	if !w.passes(p) {
+	if !w.examine(p) {
 		return 0, errEndpoint
 	}
 	return w.ResponseWriter.Write(p)
 }
 
-// passes looks for the endpoint in what is about to be written.
-func (w *sessionWriter) passes(p []byte) bool {
+// examine looks for the endpoint event in p, and reports whether p may be sent.
+func (w *sessionWriter) examine(p []byte) bool {
 	w.mu.Lock()
 	defer w.mu.Unlock()
 	if w.events != nil {
 		if name, data, done := w.events.read(p); done {
 			w.events = nil
-			w.broken = name == "endpoint" && !w.endpoint(data)
+			w.discard = name == "endpoint" && !w.onEndpoint(data)
 		}
 	}
-	return !w.broken
+	return !w.discard
 }
 
-// FlushError is Flush for [http.ResponseController].
+// FlushError sends the header and everything that was written.
 func (w *sessionWriter) FlushError() error {
 	w.begin(http.StatusOK)
 	return http.NewResponseController(w.ResponseWriter).Flush()
 }
 
-// Flush is there for handlers that look for an [http.Flusher].
+// Flush implements [http.Flusher]. It is FlushError without the error.
 func (w *sessionWriter) Flush() { _ = w.FlushError() }
 
-// Hijack is there for handlers that look for an [http.Hijacker].
+// Hijack implements [http.Hijacker].
 func (w *sessionWriter) Hijack() (net.Conn, *bufio.ReadWriter, error) {
 	return http.NewResponseController(w.ResponseWriter).Hijack()
 }
 
-// Unwrap is for [http.ResponseController].
+// Unwrap lets an [http.ResponseController] use the original writer.
 func (w *sessionWriter) Unwrap() http.ResponseWriter { return w.ResponseWriter }
-
-// maxFirstEvent is how far into a stream its first event is looked for. An endpoint
-// is a short URL.
-const maxFirstEvent = 8 << 10
-
-// firstEvent reads the beginning of an event stream (HTML, "Parsing an event
-// stream") as it is written, in pieces of any size.
-type firstEvent struct {
-	line  []byte
-	cr    bool // the last byte was one
-	later bool // this is not the first line
-	size  int
-	name  string
-	data  []string
-}
-
-// read returns the first event when p completes it. It is also done, with no event,
-// when the event is too long to be an endpoint.
-func (e *firstEvent) read(p []byte) (name, data string, done bool) {
-	for _, c := range p {
-		if e.size++; e.size > maxFirstEvent {
-			return "", "", true
-		}
-		follows := e.cr && c == '\n' // the second half of one line end
-		e.cr = c == '\r'
-		switch {
-		case follows:
-		case c != '\r' && c != '\n':
-			e.line = append(e.line, c)
-		case e.endLine():
-			return e.name, strings.Join(e.data, "\n"), true
-		}
-	}
-	return "", "", false
-}
-
-// endLine takes a line in, and reports whether it was the empty one that ends an
-// event. An event without data is none.
-func (e *firstEvent) endLine() (complete bool) {
-	line := e.line
-	if !e.later {
-		line = bytes.TrimPrefix(line, []byte("\uFEFF"))
-	}
-	e.line, e.later = e.line[:0], true
-	if len(line) == 0 {
-		if e.data == nil {
-			e.name = ""
-		}
-		return e.data != nil
-	}
-	field, value, _ := strings.Cut(string(line), ":")
-	value = strings.TrimPrefix(value, " ")
-	switch field {
-	case "event":
-		e.name = value
-	case "data":
-		e.data = append(e.data, value)
-	}
-	return false
-}

@@ -15,18 +15,18 @@ import (
 	"github.com/warder-go/warder/resource"
 )
 
-// shortly vouches for every token, for a second from when it is first asked.
-type shortly struct{ until func() time.Time }
+// shortLivedVerifier accepts every token, with the expiry that the function returns.
+type shortLivedVerifier struct{ expiry func() time.Time }
 
-func (shortly) Issuer() string { return "https://opaque.example.test" }
+func (shortLivedVerifier) Issuer() string { return "https://opaque.example.test" }
 
-func (v shortly) Verify(_ context.Context, token *resource.Token) (*resource.Claims, error) {
-	return &resource.Claims{Issuer: v.Issuer(), Subject: token.Raw(), Audience: []string{"https://mcp.example.test/mcp"}, Expiry: v.until()}, nil
+func (v shortLivedVerifier) Verify(_ context.Context, token *resource.Token) (*resource.Claims, error) {
+	return &resource.Claims{Issuer: v.Issuer(), Subject: token.Raw(), Audience: []string{"https://mcp.example.test/mcp"}, Expiry: v.expiry()}, nil
 }
 
-// The client of a stream whose token expired sees a clean end; its next request is
-// refused.
-func TestClientSeesTheEndOfItsStream(t *testing.T) {
+// TestClientOfExpiredStream checks that the client of a stream gets a regular end of the
+// response when its token expires, and that its next request is rejected.
+func TestClientOfExpiredStream(t *testing.T) {
 	for _, row := range []struct {
 		name, method string
 		http2        bool
@@ -38,7 +38,7 @@ func TestClientSeesTheEndOfItsStream(t *testing.T) {
 	} {
 		t.Run(row.name, func(t *testing.T) {
 			t.Parallel()
-			v := shortly{sync.OnceValue(func() time.Time { return time.Now().Add(time.Second) })}
+			v := shortLivedVerifier{sync.OnceValue(func() time.Time { return time.Now().Add(time.Second) })}
 			res, err := resource.New(resource.Config{
 				Identifier: "https://mcp.example.test/mcp", Opaque: &resource.Issuer{Verifier: v},
 				Limits: resource.Limits{Leeway: -1}, Logger: slog.New(slog.DiscardHandler),
@@ -55,7 +55,7 @@ func TestClientSeesTheEndOfItsStream(t *testing.T) {
 			server.EnableHTTP2 = row.http2
 			server.StartTLS()
 			defer server.Close()
-			ask := func() *http.Response {
+			send := func() *http.Response {
 				req := request(t, row.method, server.URL, "alice", strings.NewReader(`{}`))
 				req.Header.Set("Mcp-Method", "subscriptions/listen")
 				response, err := server.Client().Do(req)
@@ -65,14 +65,14 @@ func TestClientSeesTheEndOfItsStream(t *testing.T) {
 				t.Cleanup(func() { response.Body.Close() })
 				return response
 			}
-			response := ask()
+			response := send()
 			if body, err := io.ReadAll(response.Body); response.StatusCode != 200 || err != nil || string(body) != "data: hello\n\n" {
-				t.Errorf("got %d %q, %v, want the event and then io.EOF", response.StatusCode, body, err)
+				t.Errorf("got %d %q, %v, want 200, the event and no error", response.StatusCode, body, err)
 			}
 			if (response.ProtoMajor == 2) != row.http2 {
-				t.Errorf("spoke HTTP/%d", response.ProtoMajor)
+				t.Errorf("got HTTP/%d, want HTTP/2: %v", response.ProtoMajor, row.http2)
 			}
-			if next := ask(); next.StatusCode != 401 {
+			if next := send(); next.StatusCode != 401 {
 				t.Errorf("the next request: got %d, want 401", next.StatusCode)
 			}
 		})

@@ -24,10 +24,18 @@ type Refusal struct {
 	Err         error  // for logs only; does not contain the token
 }
 
-// SetHeader sets the refusal's header fields in h.
+// SetHeader sets the refusal's header fields in h. Challenges precede the WWW-Authenticate
+// values that h has already, because many clients read only the first value. Those values
+// are kept, in their order. A second call changes nothing.
 func (f *Refusal) SetHeader(h http.Header) {
 	if len(f.Challenges) > 0 {
-		h["Www-Authenticate"] = append(h["Www-Authenticate"], f.Challenges...)
+		values := slices.Clone(f.Challenges)
+		for _, other := range h["Www-Authenticate"] {
+			if !slices.Contains(f.Challenges, other) {
+				values = append(values, other)
+			}
+		}
+		h["Www-Authenticate"] = values
 	}
 	if f.Status == http.StatusMethodNotAllowed {
 		h["Allow"] = []string{http.MethodPost} // RFC 9110 §15.5.6

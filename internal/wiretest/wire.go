@@ -1,7 +1,6 @@
-// Package wiretest records what passes between a client and a server, byte for byte and
-// with the time of each, for tests that compare a handler with the same handler behind
-// something. It is for bubbles of testing/synctest: there time is exact, so two
-// recordings are equal or differ for a reason.
+// Package wiretest records the bytes between a client and a server, with their times. Tests
+// use it to compare a handler with the same handler inside middleware. It must run in a
+// testing/synctest bubble. Time is exact there, so recordings of the same behavior are equal.
 package wiretest
 
 import (
@@ -17,112 +16,115 @@ import (
 	"time"
 )
 
-// A Wire is a server without sockets, and the recording.
+// A Wire is a server without sockets, and a recording. It is safe for concurrent use.
 type Wire struct {
 	server *http.Server
-	began  time.Time
-	calls  chan net.Conn
+	start  time.Time
+	conns  chan net.Conn
 	done   chan struct{}
 
 	mu    sync.Mutex
 	notes []note
 }
 
+// note is one entry of a recording.
 type note struct {
-	after time.Duration // since the beginning
-	who   string
-	text  string
+	after  time.Duration // since the start of the recording
+	source string
+	text   string
 }
 
-// Serve begins a recording. The server speaks HTTP/1.1, and HTTP/2 to those who begin
-// with it.
+// Serve starts a server and a recording. The server supports HTTP/1.1, and unencrypted HTTP/2
+// with prior knowledge.
 func Serve(h http.Handler) *Wire {
-	w := &Wire{began: time.Now(), calls: make(chan net.Conn), done: make(chan struct{})}
+	w := &Wire{start: time.Now(), conns: make(chan net.Conn), done: make(chan struct{})}
 	protocols := new(http.Protocols)
 	protocols.SetHTTP1(true)
 	protocols.SetUnencryptedHTTP2(true)
 	w.server = &http.Server{Handler: h, Protocols: protocols, ReadHeaderTimeout: 5 * time.Second, ErrorLog: log.New(io.Discard, "", 0)}
-	go func() { _ = w.server.Serve(exchange{w.calls, w.done}) }()
+	go func() { _ = w.server.Serve(pipeListener{w.conns, w.done}) }()
 	return w
 }
 
-// Close ends the server and all its connections. It is called once.
+// Close stops the server and closes its connections. It must be called only once.
 func (w *Wire) Close() error {
 	close(w.done)
 	return w.server.Close()
 }
 
-// Dial connects. Nothing is buffered in between: the server writes when the client reads.
+// Dial returns a connection to the server. The connection does not buffer: a write by the
+// server ends when the client has read the bytes.
 func (w *Wire) Dial() net.Conn {
 	client, server := net.Pipe()
-	w.calls <- server
+	w.conns <- server
 	return client
 }
 
-// Note adds to the recording. What one says at one time, in however many pieces, is one.
-func (w *Wire) Note(who, format string, args ...any) {
+// Note adds a text to the recording. Texts of one source at the same time become one entry.
+func (w *Wire) Note(source, format string, args ...any) {
 	w.mu.Lock()
 	defer w.mu.Unlock()
-	after, text := time.Since(w.began), fmt.Sprintf(format, args...)
+	after, text := time.Since(w.start), fmt.Sprintf(format, args...)
 	for i := range w.notes {
-		if n := &w.notes[i]; n.after == after && n.who == who {
+		if n := &w.notes[i]; n.after == after && n.source == source {
 			n.text += text
 			return
 		}
 	}
-	w.notes = append(w.notes, note{after, who, text})
+	w.notes = append(w.notes, note{after, source, text})
 }
 
-// String is the recording. What happened at one time has no order between several.
+// String returns the recording, sorted by time. Entries of the same time are sorted by source,
+// because the order in which they happened is not defined.
 func (w *Wire) String() string {
 	w.mu.Lock()
 	defer w.mu.Unlock()
 	sorted := slices.Clone(w.notes)
 	slices.SortStableFunc(sorted, func(a, b note) int {
-		return cmp.Or(cmp.Compare(a.after, b.after), cmp.Compare(a.who, b.who))
+		return cmp.Or(cmp.Compare(a.after, b.after), cmp.Compare(a.source, b.source))
 	})
 	var all strings.Builder
 	for _, n := range sorted {
-		fmt.Fprintf(&all, "%8s %s: %q\n", n.after, n.who, n.text)
+		fmt.Fprintf(&all, "%8s %s: %q\n", n.after, n.source, n.text)
 	}
 	return all.String()
 }
 
-// Hear notes all that comes, until the connection ends, and how it ends. A pace is how
-// many bytes are read in a second; 0: whatever comes.
-func (w *Wire) Hear(who string, r io.Reader, pace int) {
+// Hear reads from r until it ends. It records the bytes and the error at the end. It reads at
+// most rate bytes per second; 0: no limit.
+func (w *Wire) Hear(source string, r io.Reader, rate int) {
 	buffer := make([]byte, 64<<10)
-	if pace > 0 {
-		buffer = buffer[:pace]
+	if rate > 0 {
+		buffer = buffer[:rate]
 	}
 	for {
 		n, err := r.Read(buffer)
 		if n > 0 {
-			w.Note(who, "%s", buffer[:n])
+			w.Note(source, "%s", buffer[:n])
 		}
 		if err != nil {
-			w.Note(who, " [%v]", err)
+			w.Note(source, " [%v]", err)
 			return
 		}
-		if pace > 0 {
-			<-time.After(time.Second) // of the bubble
+		if rate > 0 {
+			<-time.After(time.Second) // in the time of the bubble
 		}
 	}
 }
 
-// exchange is a [net.Listener].
-type exchange struct {
-	calls <-chan net.Conn
+// pipeListener is a [net.Listener] that accepts the connections of a channel.
+type pipeListener struct {
+	conns <-chan net.Conn
 	done  <-chan struct{}
 }
 
-func (e exchange) Accept() (net.Conn, error) {
+func (l pipeListener) Accept() (net.Conn, error) {
 	select {
-	case c := <-e.calls:
+	case c := <-l.conns:
 		return c, nil
-	case <-e.done:
+	case <-l.done:
 		return nil, net.ErrClosed
 	}
 }
-func (e exchange) Close() error   { return nil }
-func (e exchange) Addr() net.Addr { return &net.UnixAddr{Name: "pipe"} }
+func (l pipeListener) Close() error   { return nil }
+func (l pipeListener) Addr() net.Addr { return &net.UnixAddr{Name: "pipe"} }

@@ -11,7 +11,7 @@ import (
 	"github.com/warder-go/warder/internal/wiretest"
 )
 
-// It needs a bubble, which an Example can't have.
+// This is a test and not an Example, because it needs a synctest bubble.
 func TestWire(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		w := wiretest.Serve(http.HandlerFunc(func(w http.ResponseWriter, _ *http.Request) {
@@ -34,7 +34,7 @@ func TestWire(t *testing.T) {
     2m0s client: "0\r\n\r\n [EOF]"
 `
 		if got := w.String(); got != want {
-			t.Errorf("\n got\n%s\nwant\n%s", got, want)
+			t.Errorf("recording:\n got\n%s\nwant\n%s", got, want)
 		}
 	})
 }

@@ -1,4 +1,4 @@
-package doortest_test
+package adaptertest_test
 
 import (
 	"fmt"
@@ -13,44 +13,44 @@ import (
 )
 
 // MCP 2026-07-28, Streamable HTTP, "Security & Endpoint" 1. A page of another origin
-// gets 403 with or without a token, by every method, and no challenge; programs are not
-// concerned, and the metadata is for everybody.
+// gets 403 without a challenge, with or without a token and for every method. The rule
+// does not apply to requests without Origin or to the metadata.
 func TestOrigin(t *testing.T) {
 	const app, evil = "https://app.example.test", "https://evil.example"
-	const told = `{"error_description":"Requests of pages of this Origin are not accepted"}` + "\n"
-	atEachDoor(t, func(t *testing.T, d door) {
+	const rejected = `{"error_description":"Requests of pages of this Origin are not accepted"}` + "\n"
+	onEachAdapter(t, func(t *testing.T, a adapter) {
 		issuer := newIssuer(t)
 		reached := false
 		res := newResource(t, issuer, func(c *resource.Config) {
 			c.HTTP.Origins, c.Operations.Public = []string{app}, []string{"tools/list"}
 		})
-		url := serve(t, d.handler(res, http.HandlerFunc(func(w http.ResponseWriter, req *http.Request) {
+		url := serve(t, a.handler(res, http.HandlerFunc(func(w http.ResponseWriter, req *http.Request) {
 			reached = true
-			_, _ = io.WriteString(w, req.Header.Get("Origin")) // the MCP server may look too
+			_, _ = io.WriteString(w, req.Header.Get("Origin")) // the handler must see the header too
 		})))
-		good := issuer.Token(resourcetest.Token{Audience: identifier})
-		refused := map[string]string{
+		token := issuer.Token(resourcetest.Token{Audience: identifier})
+		rejectedHeader := map[string]string{
 			"Cache-Control": "no-store", "X-Content-Type-Options": "nosniff",
-			"Content-Type": "application/json", "Content-Length": fmt.Sprint(len(told)),
+			"Content-Type": "application/json", "Content-Length": fmt.Sprint(len(rejected)),
 		}
 		for _, row := range []struct {
 			name, method, origin, token string
 			status                      int
-			answer                      string
+			wantBody                    string
 		}{
-			{"no origin", "POST", "", good, 200, ""},
-			{"an allowed one", "POST", app, good, 200, app},
-			{"its own", "POST", "https://mcp.example.test", good, 200, "https://mcp.example.test"},
-			{"an allowed one, public", "POST", app, "", 200, app},
-			{"an allowed one, without a token", "GET", app, "", 401, missing},
-			{"another, with a token", "POST", evil, good, 403, told},
-			{"another, public", "POST", evil, "", 403, told},
-			{"another, without a token", "GET", evil, "", 403, told},
-			{"another, with a token that is none", "GET", evil, "x", 403, told},
-			{"another, for a stream", "GET", evil, good, 403, told},
-			{"another, to end a session", "DELETE", evil, good, 403, told},
-			{"another, to ask whether it may", "OPTIONS", evil, "", 403, told},
-			{"null", "POST", "null", good, 403, told},
+			{"no origin", "POST", "", token, 200, ""},
+			{"an allowed origin", "POST", app, token, 200, app},
+			{"the resource's own origin", "POST", "https://mcp.example.test", token, 200, "https://mcp.example.test"},
+			{"an allowed origin, public operation", "POST", app, "", 200, app},
+			{"an allowed origin, without a token", "GET", app, "", 401, missing},
+			{"another origin, with a token", "POST", evil, token, 403, rejected},
+			{"another origin, public operation", "POST", evil, "", 403, rejected},
+			{"another origin, without a token", "GET", evil, "", 403, rejected},
+			{"another origin, with a malformed token", "GET", evil, "x", 403, rejected},
+			{"another origin, GET", "GET", evil, token, 403, rejected},
+			{"another origin, DELETE", "DELETE", evil, token, 403, rejected},
+			{"another origin, OPTIONS", "OPTIONS", evil, "", 403, rejected},
+			{"null", "POST", "null", token, 403, rejected},
 		} {
 			t.Run(row.name, func(t *testing.T) {
 				reached = false
@@ -60,11 +60,11 @@ func TestOrigin(t *testing.T) {
 					req.Header.Set("Origin", row.origin)
 				}
 				response, body := do(t, req)
-				if response.StatusCode != row.status || body != row.answer || reached != (row.status == 200) {
-					t.Errorf("\n got %d %q, handler reached: %v\nwant %d %q", response.StatusCode, body, reached, row.status, row.answer)
+				if response.StatusCode != row.status || body != row.wantBody || reached != (row.status == 200) {
+					t.Errorf("\n got %d %q, handler reached: %v\nwant %d %q", response.StatusCode, body, reached, row.status, row.wantBody)
 				}
-				if got := joined(response.Header); row.status == 403 && !maps.Equal(got, refused) {
-					t.Errorf("header:\n got %q\nwant %q", got, refused)
+				if got := joinHeader(response.Header); row.status == 403 && !maps.Equal(got, rejectedHeader) {
+					t.Errorf("header:\n got %q\nwant %q", got, rejectedHeader)
 				}
 			})
 		}
@@ -76,13 +76,13 @@ func TestOrigin(t *testing.T) {
 	})
 }
 
-// What a CORS library in front has put on an answer stays there, whatever the answer:
-// a page can only read a challenge that is exposed to it.
-func TestHeaderSetOutsideStays(t *testing.T) {
-	atEachDoor(t, func(t *testing.T, d door) {
+// TestOuterHeadersAreKept checks that every response keeps the header fields of a CORS
+// library outside. A page can read a challenge only if such a library exposes it.
+func TestOuterHeadersAreKept(t *testing.T) {
+	onEachAdapter(t, func(t *testing.T, a adapter) {
 		issuer := newIssuer(t)
-		inner := d.handler(newResource(t, issuer, func(c *resource.Config) {
-			strict(c)
+		protected := a.handler(newResource(t, issuer, func(c *resource.Config) {
+			allOutcomes(c)
 			c.Operations.LateChallenges = true
 		}), http.HandlerFunc(func(w http.ResponseWriter, req *http.Request) {
 			w.Header().Set("Mcp-Session-Id", "s")
@@ -98,7 +98,7 @@ func TestHeaderSetOutsideStays(t *testing.T) {
 			for name, value := range outside {
 				w.Header().Set(name, value)
 			}
-			inner.ServeHTTP(w, req)
+			protected.ServeHTTP(w, req)
 		}))
 		base := issuer.Token(resourcetest.Token{Audience: identifier, Scope: "base"})
 		for _, row := range []struct {
@@ -106,10 +106,10 @@ func TestHeaderSetOutsideStays(t *testing.T) {
 			late                      bool
 			status                    int
 		}{
-			{"served", "", base, call("echo"), false, 200},
+			{"200", "", base, call("echo"), false, 200},
 			{"401", "", "", call("echo"), false, 401},
 			{"403 for a scope", "", base, call("delete"), false, 403},
-			{"403 asked for by the handler", "", base, call("echo"), true, 403},
+			{"403 requested by the handler", "", base, call("echo"), true, 403},
 			{"403 for an origin", "https://evil.example", base, call("echo"), false, 403},
 			{"400", "", base, "[", false, 400},
 			{"500", "", base, call("fail"), false, 500},
@@ -127,7 +127,7 @@ func TestHeaderSetOutsideStays(t *testing.T) {
 			if response.StatusCode != row.status {
 				t.Errorf("%s: got status %d, want %d", row.name, response.StatusCode, row.status)
 			}
-			got := joined(response.Header)
+			got := joinHeader(response.Header)
 			for name, value := range outside {
 				if got[name] != value {
 					t.Errorf("%s: %s: got %q, want %q", row.name, name, got[name], value)

@@ -1,4 +1,4 @@
-package doortest_test
+package adaptertest_test
 
 import (
 	"bufio"
@@ -20,11 +20,11 @@ import (
 	"github.com/warder-go/warder/resource/resourcetest"
 )
 
-func TestBodiesAndTrailersPassUntouched(t *testing.T) {
+func TestBodiesAndTrailersAreUnchanged(t *testing.T) {
 	big := bytes.Repeat([]byte("0123456789abcdef"), 1<<18) // 4 MiB
-	atEachDoor(t, func(t *testing.T, d door) {
+	onEachAdapter(t, func(t *testing.T, a adapter) {
 		issuer := newIssuer(t)
-		h := d.handler(newResource(t, issuer, nil), http.HandlerFunc(func(w http.ResponseWriter, req *http.Request) {
+		h := a.handler(newResource(t, issuer, nil), http.HandlerFunc(func(w http.ResponseWriter, req *http.Request) {
 			body, err := io.ReadAll(req.Body)
 			if err != nil {
 				t.Error(err)
@@ -43,10 +43,10 @@ func TestBodiesAndTrailersPassUntouched(t *testing.T) {
 }
 
 func TestFlushAndResponseController(t *testing.T) { // bad-inputs 277
-	atEachDoor(t, func(t *testing.T, d door) {
+	onEachAdapter(t, func(t *testing.T, a adapter) {
 		issuer := newIssuer(t)
 		next := make(chan struct{})
-		h := d.handler(newResource(t, issuer, nil), http.HandlerFunc(func(w http.ResponseWriter, req *http.Request) {
+		h := a.handler(newResource(t, issuer, nil), http.HandlerFunc(func(w http.ResponseWriter, req *http.Request) {
 			control := http.NewResponseController(w)
 			for _, err := range []error{
 				control.SetReadDeadline(time.Now().Add(time.Hour)),
@@ -63,11 +63,11 @@ func TestFlushAndResponseController(t *testing.T) { // bad-inputs 277
 				if err := control.Flush(); err != nil {
 					t.Error(err)
 				}
-				<-next // the client has read it, before there is more
+				<-next // the client has read this event
 			}
 			for _, ok := range []bool{is[http.Flusher](w), is[http.Hijacker](w)} {
 				if !ok {
-					t.Errorf("the writer, a %T, lost Flush or Hijack", w)
+					t.Errorf("the writer %T does not implement Flush and Hijack", w)
 				}
 			}
 		}))
@@ -86,15 +86,16 @@ func TestFlushAndResponseController(t *testing.T) { // bad-inputs 277
 	})
 }
 
+// is reports whether w implements T.
 func is[T any](w http.ResponseWriter) bool {
 	_, ok := w.(T)
 	return ok
 }
 
 func TestHijack(t *testing.T) { // bad-inputs 277
-	atEachDoor(t, func(t *testing.T, d door) {
+	onEachAdapter(t, func(t *testing.T, a adapter) {
 		issuer := newIssuer(t)
-		h := d.handler(newResource(t, issuer, nil), http.HandlerFunc(func(w http.ResponseWriter, _ *http.Request) {
+		h := a.handler(newResource(t, issuer, nil), http.HandlerFunc(func(w http.ResponseWriter, _ *http.Request) {
 			conn, _, err := w.(http.Hijacker).Hijack()
 			if err != nil {
 				t.Error(err)
@@ -110,13 +111,13 @@ func TestHijack(t *testing.T) { // bad-inputs 277
 	})
 }
 
-// pipes is a network without sockets, for a server in a bubble.
-type pipes struct {
+// pipeListener accepts connections without sockets, for a server in a synctest bubble.
+type pipeListener struct {
 	connections chan net.Conn
 	done        context.Context
 }
 
-func (p pipes) Accept() (net.Conn, error) {
+func (p pipeListener) Accept() (net.Conn, error) {
 	select {
 	case c := <-p.connections:
 		return c, nil
@@ -124,16 +125,16 @@ func (p pipes) Accept() (net.Conn, error) {
 		return nil, net.ErrClosed
 	}
 }
-func (p pipes) Close() error   { return nil }
-func (p pipes) Addr() net.Addr { return &net.UnixAddr{Name: "pipe"} }
+func (p pipeListener) Close() error   { return nil }
+func (p pipeListener) Addr() net.Addr { return &net.UnixAddr{Name: "pipe"} }
 
-func TestStreamThatIsQuietForMinutes(t *testing.T) {
-	atEachDoor(t, func(t *testing.T, d door) {
+func TestQuietStream(t *testing.T) {
+	onEachAdapter(t, func(t *testing.T, a adapter) {
 		issuer := newIssuer(t)
 		synctest.Test(t, func(t *testing.T) {
 			done, cancel := context.WithCancel(context.Background())
-			network := pipes{make(chan net.Conn), done}
-			h := d.handler(newResource(t, issuer, nil), http.HandlerFunc(func(w http.ResponseWriter, _ *http.Request) {
+			network := pipeListener{make(chan net.Conn), done}
+			h := a.handler(newResource(t, issuer, nil), http.HandlerFunc(func(w http.ResponseWriter, _ *http.Request) {
 				for i := range 3 {
 					fmt.Fprintf(w, "data: %d\n\n", i)
 					w.(http.Flusher).Flush()
@@ -164,28 +165,28 @@ func TestStreamThatIsQuietForMinutes(t *testing.T) {
 	})
 }
 
-// Design decision 15: a stream ends with its token. Streams whose handler has returned
-// or panicked are not counted any more.
-func TestStreamsEnd(t *testing.T) {
-	atEachDoor(t, func(t *testing.T, d door) {
+// Design decision 15: a stream ends when its token expires. The gauge of open streams
+// excludes streams whose handler has returned or panicked.
+func TestStreamEnd(t *testing.T) {
+	onEachAdapter(t, func(t *testing.T, a adapter) {
 		issuer := newIssuer(t)
 		synctest.Test(t, func(t *testing.T) {
 			res := newResource(t, issuer, nil)
 			token := issuer.Token(resourcetest.Token{Audience: identifier, Lifetime: 10 * time.Minute})
 			began := time.Now()
 			for _, row := range []struct {
-				name  string
-				inner func(context.Context)
-				took  time.Duration
+				name    string
+				handler func(context.Context)
+				took    time.Duration
 			}{
-				{"one that waits for its end", func(ctx context.Context) { <-ctx.Done() }, 10*time.Minute + res.Leeway()},
-				{"one that returns", func(context.Context) {}, 0},
-				{"one that panics", func(context.Context) { panic(http.ErrAbortHandler) }, 0},
+				{"a handler that waits for the end of its context", func(ctx context.Context) { <-ctx.Done() }, 10*time.Minute + res.Leeway()},
+				{"a handler that returns", func(context.Context) {}, 0},
+				{"a handler that panics", func(context.Context) { panic(http.ErrAbortHandler) }, 0},
 			} {
 				open := -1.0
-				h := d.handler(res, http.HandlerFunc(func(_ http.ResponseWriter, req *http.Request) {
+				h := a.handler(res, http.HandlerFunc(func(_ http.ResponseWriter, req *http.Request) {
 					open = openStreams(t, res)
-					row.inner(req.Context())
+					row.handler(req.Context())
 				}))
 				req := httptest.NewRequest("GET", "/mcp", nil)
 				req.Header.Set("Authorization", "Bearer "+token)
@@ -194,10 +195,10 @@ func TestStreamsEnd(t *testing.T) {
 					h.ServeHTTP(httptest.NewRecorder(), req)
 				}()
 				if took := time.Since(began); open != 1 || took != row.took {
-					t.Errorf("%s: got %v open streams and the end after %s, want 1 and %s", row.name, open, took, row.took)
+					t.Errorf("%s: got %v open streams and %s, want 1 and %s", row.name, open, took, row.took)
 				}
 				if open = openStreams(t, res); open != 0 {
-					t.Errorf("%s: got %v open streams afterwards", row.name, open)
+					t.Errorf("%s: got %v open streams afterwards, want 0", row.name, open)
 				}
 				began = time.Now()
 				token = issuer.Token(resourcetest.Token{Audience: identifier})
@@ -219,6 +220,6 @@ func openStreams(t *testing.T, res *resource.Resource) float64 {
 			return family.GetMetric()[0].GetGauge().GetValue()
 		}
 	}
-	t.Fatal("no gauge of open streams")
+	t.Fatal("no gauge warder_open_streams")
 	return 0
 }

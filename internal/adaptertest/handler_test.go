@@ -1,4 +1,4 @@
-package doortest_test
+package adaptertest_test
 
 import (
 	"fmt"
@@ -11,9 +11,9 @@ import (
 )
 
 func TestHandler(t *testing.T) {
-	atEachDoor(t, func(t *testing.T, d door) {
+	onEachAdapter(t, func(t *testing.T, a adapter) {
 		issuer := newIssuer(t)
-		url := serve(t, d.handler(newResource(t, issuer, nil), http.HandlerFunc(whoami)))
+		url := serve(t, a.handler(newResource(t, issuer, nil), http.HandlerFunc(whoami)))
 		token := issuer.Token(resourcetest.Token{Audience: identifier})
 		for _, row := range []struct {
 			name, method, path, token string
@@ -27,25 +27,25 @@ func TestHandler(t *testing.T) {
 			{"HEAD has no body", "HEAD", "/", "", 401, ""},
 			{"DELETE", "DELETE", "/mcp", "", 401, missing},
 			{"OPTIONS", "OPTIONS", "/mcp", "", 401, missing},
-			{"terminal slash: no redirect", "POST", "/mcp/", "", 401, missing},
+			{"trailing slash: no redirect", "POST", "/mcp/", "", 401, missing},
 			{"double slash: no redirect", "GET", "//mcp", "", 401, missing},
 			{"dot segments: no redirect", "GET", "/health/../mcp", "", 401, missing},
 			{"metadata needs no token", "GET", wellKnown + "/mcp", "", 200, document},
 			{"metadata with a query", "GET", wellKnown + "/mcp?x=1", "", 200, document},
-			{"metadata does not mind a token", "GET", wellKnown + "/mcp", "x", 200, document},
-			{"metadata by HEAD", "HEAD", wellKnown + "/mcp", "", 200, ""},
-			{"the root copy", "GET", wellKnown, "", 200, document},
-			{"metadata preflight", "OPTIONS", wellKnown + "/mcp", "", 204, ""},
-			{"metadata by POST", "POST", wellKnown + "/mcp", "", 405, "method not allowed\n"},
-			{"metadata by PUT, the root copy", "PUT", wellKnown, "", 405, "method not allowed\n"},
-			{"metadata by a method that nobody knows", "FETCH", wellKnown + "/mcp", "", 405, "method not allowed\n"},
-			// bad-inputs 255: nothing near it is metadata.
-			{"metadata of something else", "GET", wellKnown + "/other", "", 401, missing},
-			{"metadata, terminal slash", "GET", wellKnown + "/mcp/", "", 401, missing},
+			{"metadata ignores a token", "GET", wellKnown + "/mcp", "x", 200, document},
+			{"metadata, HEAD", "HEAD", wellKnown + "/mcp", "", 200, ""},
+			{"metadata, the copy at the root", "GET", wellKnown, "", 200, document},
+			{"metadata, preflight", "OPTIONS", wellKnown + "/mcp", "", 204, ""},
+			{"metadata, POST", "POST", wellKnown + "/mcp", "", 405, "method not allowed\n"},
+			{"metadata, PUT to the copy at the root", "PUT", wellKnown, "", 405, "method not allowed\n"},
+			{"metadata, an unknown method", "FETCH", wellKnown + "/mcp", "", 405, "method not allowed\n"},
+			// bad-inputs 255: similar paths are not public.
+			{"metadata of another path", "GET", wellKnown + "/other", "", 401, missing},
+			{"metadata, trailing slash", "GET", wellKnown + "/mcp/", "", 401, missing},
 			{"metadata, percent-encoded", "GET", wellKnown + "%2Fmcp", "", 401, missing},
 			{"metadata, dot segments", "GET", wellKnown + "/x/../mcp", "", 401, missing},
 			{"metadata, double slash", "GET", wellKnown + "//mcp", "", 401, missing},
-			{"metadata, other case", "GET", wellKnown + "/MCP", "", 401, missing},
+			{"metadata, different case", "GET", wellKnown + "/MCP", "", 401, missing},
 		} {
 			t.Run(row.name, func(t *testing.T) {
 				response, body := do(t, request(t, row.method, url+row.path, row.token, nil))
@@ -60,10 +60,10 @@ func TestHandler(t *testing.T) {
 	})
 }
 
-// bad-inputs 249 to 252, 256: neither challenge nor metadata is built from the request.
-func TestNothingOfTheRequestIsEchoed(t *testing.T) {
-	atEachDoor(t, func(t *testing.T, d door) {
-		url := serve(t, d.handler(newResource(t, newIssuer(t), nil), http.HandlerFunc(whoami)))
+// bad-inputs 249 to 252, 256: the challenge and the metadata contain no part of the request.
+func TestRequestIsNotEchoed(t *testing.T) {
+	onEachAdapter(t, func(t *testing.T, a adapter) {
+		url := serve(t, a.handler(newResource(t, newIssuer(t), nil), http.HandlerFunc(whoami)))
 		for _, path := range []string{"/mcp", wellKnown + "/mcp"} {
 			plain, plainBody := do(t, request(t, "GET", url+path, "", nil))
 			req := request(t, "GET", url+path+"?evil=1", "", nil)
@@ -81,9 +81,9 @@ func TestNothingOfTheRequestIsEchoed(t *testing.T) {
 	})
 }
 
-func TestHeadersOfMetadata(t *testing.T) { // bad-inputs 256
-	atEachDoor(t, func(t *testing.T, d door) {
-		url := serve(t, d.handler(newResource(t, newIssuer(t), nil), http.HandlerFunc(whoami)))
+func TestMetadataHeaders(t *testing.T) { // bad-inputs 256
+	onEachAdapter(t, func(t *testing.T, a adapter) {
+		url := serve(t, a.handler(newResource(t, newIssuer(t), nil), http.HandlerFunc(whoami)))
 		response, _ := do(t, request(t, "GET", url+wellKnown+"/mcp", "", nil))
 		response.Header.Del("Date")
 		want := http.Header{
@@ -100,18 +100,18 @@ func TestHeadersOfMetadata(t *testing.T) { // bad-inputs 256
 }
 
 func TestRequire(t *testing.T) {
-	const refused = `, error="insufficient_scope", error_description="The access token lacks a scope that this request needs"`
-	atEachDoor(t, func(t *testing.T, d door) {
+	const insufficient = `, error="insufficient_scope", error_description="The access token lacks a scope that this request needs"`
+	onEachAdapter(t, func(t *testing.T, a adapter) {
 		issuer := newIssuer(t)
 		res, other := newResource(t, issuer, at(identifier, "base")), newResource(t, issuer, at("https://mcp.example.test/other"))
 		admin := guard{res, []string{"admin", "base"}}
 		next := http.HandlerFunc(whoami)
-		url := serve(t, d.site(nil, map[string]route{
-			"/admin":     {[]guard{{res: res}, admin}, next},
-			"/base":      {[]guard{{res: res}, {res, []string{}}}, next},
-			"/forgotten": {[]guard{admin}, next},
-			"/reversed":  {[]guard{admin, {res: res}}, next},
-			"/other":     {[]guard{{res: other}, admin}, next},
+		url := serve(t, a.routes(nil, map[string]route{
+			"/admin":       {[]guard{{res: res}, admin}, next},
+			"/base":        {[]guard{{res: res}, {res, []string{}}}, next},
+			"/unprotected": {[]guard{admin}, next},
+			"/reversed":    {[]guard{admin, {res: res}}, next},
+			"/other":       {[]guard{{res: other}, admin}, next},
 		}))
 		token := func(audience, scope string) string {
 			return issuer.Token(resourcetest.Token{Audience: audience, Scope: scope})
@@ -121,13 +121,13 @@ func TestRequire(t *testing.T) {
 			status            int
 			challenge         string
 		}{
-			{"has both", "/admin", token(identifier, "base admin"), 200, ""},
-			{"has the base only: both are named", "/admin", token(identifier, "base"), 403, pointer + `, scope="base admin"` + refused},
-			{"has neither", "/admin", token(identifier, ""), 403, pointer + `, scope="base"` + refused},
-			{"nothing more is required", "/base", token(identifier, "base"), 200, ""},
-			{"no middleware in front", "/forgotten", token(identifier, "base admin"), 401, pointer + `, scope="base"`},
-			{"the middleware behind", "/reversed", token(identifier, "base admin"), 401, pointer + `, scope="base"`},
-			{"the middleware of another resource in front", "/other", token("https://mcp.example.test/other", "base admin"), 401, pointer + `, scope="base"`},
+			{"both scopes", "/admin", token(identifier, "base admin"), 200, ""},
+			{"the base scope only: the challenge names both", "/admin", token(identifier, "base"), 403, pointer + `, scope="base admin"` + insufficient},
+			{"no scope", "/admin", token(identifier, ""), 403, pointer + `, scope="base"` + insufficient},
+			{"Require without further scopes", "/base", token(identifier, "base"), 200, ""},
+			{"no Middleware", "/unprotected", token(identifier, "base admin"), 401, pointer + `, scope="base"`},
+			{"Middleware inside Require", "/reversed", token(identifier, "base admin"), 401, pointer + `, scope="base"`},
+			{"Middleware of another resource", "/other", token("https://mcp.example.test/other", "base admin"), 401, pointer + `, scope="base"`},
 		} {
 			t.Run(row.name, func(t *testing.T) {
 				response, _ := do(t, request(t, "GET", url+row.path, row.token, nil))
@@ -139,12 +139,12 @@ func TestRequire(t *testing.T) {
 	})
 }
 
-func TestSeveralResourcesOnOneOrigin(t *testing.T) {
-	atEachDoor(t, func(t *testing.T, d door) {
+func TestSeveralResourcesAtOneOrigin(t *testing.T) {
+	onEachAdapter(t, func(t *testing.T, a adapter) {
 		issuer := newIssuer(t)
 		files := newResource(t, issuer, at("https://mcp.example.test/files/mcp"))
 		mail := newResource(t, issuer, at("https://mcp.example.test/mail/mcp"))
-		url := serve(t, d.site([]*resource.Resource{files, mail}, map[string]route{
+		url := serve(t, a.routes([]*resource.Resource{files, mail}, map[string]route{
 			"/files/mcp": {[]guard{{res: files}}, http.HandlerFunc(whoami)},
 			"/mail/mcp":  {[]guard{{res: mail}}, http.HandlerFunc(whoami)},
 		}))
@@ -153,30 +153,30 @@ func TestSeveralResourcesOnOneOrigin(t *testing.T) {
 			name, path, token string
 			status            int
 		}{
-			{"its own", "/files/mcp", token, 200},
-			{"the neighbour's", "/mail/mcp", token, 401},
-			{"metadata of the one", wellKnown + "/files/mcp", "", 200},
-			{"metadata of the other", wellKnown + "/mail/mcp", "", 200},
-			{"no root copy: it would have to choose", wellKnown, "", 404},
-			{"metadata of neither", wellKnown + "/mcp", "", 404},
-			{"metadata of neither, below one", wellKnown + "/files/mcp/x", "", 404},
+			{"its own resource", "/files/mcp", token, 200},
+			{"the other resource", "/mail/mcp", token, 401},
+			{"metadata of the first resource", wellKnown + "/files/mcp", "", 200},
+			{"metadata of the second resource", wellKnown + "/mail/mcp", "", 200},
+			{"no copy at the root, because it would be ambiguous", wellKnown, "", 404},
+			{"metadata of no resource", wellKnown + "/mcp", "", 404},
+			{"metadata of no resource, below a resource", wellKnown + "/files/mcp/x", "", 404},
 		} {
 			response, body := do(t, request(t, "GET", url+row.path, row.token, nil))
 			if response.StatusCode != row.status {
 				t.Errorf("%s: got %d, want %d", row.name, response.StatusCode, row.status)
 			}
-			if own := `{"resource":"https://mcp.example.test` + strings.TrimPrefix(row.path, wellKnown) + `"`; row.status == 200 && row.token == "" && !strings.HasPrefix(body, own) {
+			if prefix := `{"resource":"https://mcp.example.test` + strings.TrimPrefix(row.path, wellKnown) + `"`; row.status == 200 && row.token == "" && !strings.HasPrefix(body, prefix) {
 				t.Errorf("%s: got %s", row.name, body)
 			}
 		}
 	})
 }
 
-func TestDuplicatedMiddleware(t *testing.T) { // bad-inputs 262
-	atEachDoor(t, func(t *testing.T, d door) {
+func TestDuplicateMiddleware(t *testing.T) { // bad-inputs 262
+	onEachAdapter(t, func(t *testing.T, a adapter) {
 		issuer := newIssuer(t)
 		res := newResource(t, issuer, nil)
-		url := serve(t, d.site(nil, map[string]route{"/mcp": {[]guard{{res: res}, {res: res}}, http.HandlerFunc(whoami)}}))
+		url := serve(t, a.routes(nil, map[string]route{"/mcp": {[]guard{{res: res}, {res: res}}, http.HandlerFunc(whoami)}}))
 		if response, body := do(t, request(t, "GET", url+"/mcp", issuer.Token(resourcetest.Token{Audience: identifier}), nil)); response.StatusCode != 200 || body != "alice" {
 			t.Errorf("got %d %q", response.StatusCode, body)
 		}
@@ -187,16 +187,17 @@ func TestDuplicatedMiddleware(t *testing.T) { // bad-inputs 262
 	})
 }
 
-// bad-inputs 257: also the next refusal is whole.
-func TestPanicInsideLetsNothingThrough(t *testing.T) {
-	atEachDoor(t, func(t *testing.T, d door) {
+// bad-inputs 257: a panic in the handler breaks the connection, and the next refusal is
+// complete.
+func TestHandlerPanic(t *testing.T) {
+	onEachAdapter(t, func(t *testing.T, a adapter) {
 		issuer := newIssuer(t)
-		h := d.handler(newResource(t, issuer, nil), http.HandlerFunc(func(http.ResponseWriter, *http.Request) { panic(http.ErrAbortHandler) }))
+		h := a.handler(newResource(t, issuer, nil), http.HandlerFunc(func(http.ResponseWriter, *http.Request) { panic(http.ErrAbortHandler) }))
 		url := serve(t, h)
 		client := &http.Client{}
 		if response, err := client.Do(request(t, "GET", url, issuer.Token(resourcetest.Token{Audience: identifier}), nil)); err == nil {
 			response.Body.Close()
-			t.Errorf("got %d, want a broken connection as without the middleware", response.StatusCode)
+			t.Errorf("got %d, want a broken connection, as without the middleware", response.StatusCode)
 		}
 		response, body := do(t, request(t, "GET", url, "", nil))
 		if got := response.Header.Get("WWW-Authenticate"); response.StatusCode != 401 || got != pointer || body != missing {
@@ -205,31 +206,31 @@ func TestPanicInsideLetsNothingThrough(t *testing.T) {
 	})
 }
 
-// Design decision 11: the token is taken off a copy, never in place.
+// Design decision 11: the token is removed from a copy of the header, never in place.
 func TestAuthorizationHeader(t *testing.T) {
 	for _, row := range []struct {
-		name   string
-		keep   bool
-		inside string
+		name string
+		keep bool
+		want string
 	}{
-		{"taken off", false, "alice"},
-		{"kept where the configuration says so", true, "aliceBearer "},
+		{"removed", false, "alice"},
+		{"kept, as configured", true, "aliceBearer "},
 	} {
 		t.Run(row.name, func(t *testing.T) {
-			atEachDoor(t, func(t *testing.T, d door) {
+			onEachAdapter(t, func(t *testing.T, a adapter) {
 				issuer := newIssuer(t)
 				token := issuer.Token(resourcetest.Token{Audience: identifier})
-				h := d.handler(newResource(t, issuer, func(c *resource.Config) { c.HTTP.KeepAuthorization = row.keep }), http.HandlerFunc(whoami))
+				h := a.handler(newResource(t, issuer, func(c *resource.Config) { c.HTTP.KeepAuthorization = row.keep }), http.HandlerFunc(whoami))
 				url := serve(t, http.HandlerFunc(func(w http.ResponseWriter, req *http.Request) {
 					h.ServeHTTP(w, req)
 					if got := req.Header.Get("Authorization"); got != "Bearer "+token {
-						t.Errorf("outside: got %q, want the header as it came", got)
+						t.Errorf("outside: got %q, want the unchanged header", got)
 					}
 					if _, ok := resource.FromContext(req.Context()); ok {
 						t.Error("outside: the request has a caller")
 					}
 				}))
-				want := row.inside
+				want := row.want
 				if row.keep {
 					want += token
 				}

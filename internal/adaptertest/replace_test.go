@@ -1,4 +1,4 @@
-package doortest_test
+package adaptertest_test
 
 import (
 	"net/http"
@@ -9,13 +9,13 @@ import (
 	"github.com/warder-go/warder/resource/resourcetest"
 )
 
-// What was made of a resource follows when it gets another configuration: the
-// middleware, a route that needs more, and the metadata.
+// TestReplace checks that Middleware, Require and the metadata use the new configuration
+// after [resource.Resource.Replace].
 func TestReplace(t *testing.T) {
-	atEachDoor(t, func(t *testing.T, d door) {
+	onEachAdapter(t, func(t *testing.T, a adapter) {
 		issuer := newIssuer(t)
 		res := newResource(t, issuer, at(identifier, "old"))
-		url := serve(t, d.site([]*resource.Resource{res}, map[string]route{
+		url := serve(t, a.routes([]*resource.Resource{res}, map[string]route{
 			"/mcp":  {[]guard{{res: res}}, http.HandlerFunc(whoami)},
 			"/more": {[]guard{{res: res}, {res, []string{"more"}}}, http.HandlerFunc(whoami)},
 		}))

@@ -1,4 +1,4 @@
-package doortest_test
+package adaptertest_test
 
 import (
 	"io"
@@ -30,8 +30,8 @@ func newIssuer(t testing.TB) *resourcetest.Issuer {
 	return issuer
 }
 
-// newResource makes a resource that logs nowhere, of the configuration that change
-// left.
+// newResource returns a resource that discards its logs. If change is not nil, it may
+// modify the configuration.
 func newResource(t testing.TB, issuer *resourcetest.Issuer, change func(*resource.Config)) *resource.Resource {
 	t.Helper()
 	quiet := slog.New(slog.DiscardHandler)
@@ -50,12 +50,12 @@ func newResource(t testing.TB, issuer *resourcetest.Issuer, change func(*resourc
 	return res
 }
 
-// at returns a change that gives a resource an identifier and scopes.
+// at returns a change for newResource that sets the identifier and the scopes.
 func at(identifier string, scopes ...string) func(*resource.Config) {
 	return func(c *resource.Config) { c.Identifier, c.Scopes = identifier, scopes }
 }
 
-// serve runs a handler and returns its address.
+// serve starts a server and returns its URL.
 func serve(t testing.TB, h http.Handler) string {
 	t.Helper()
 	server := httptest.NewServer(h)
@@ -90,12 +90,12 @@ func do(t testing.TB, req *http.Request) (*http.Response, string) {
 	return response, string(body)
 }
 
-// whoami answers with the caller's subject, and with the Authorization header that it
-// should not get.
+// whoami responds with the caller's subject, followed by the Authorization header, which
+// is absent unless the resource keeps it.
 func whoami(w http.ResponseWriter, req *http.Request) {
 	caller, ok := resource.FromContext(req.Context())
 	if !ok {
-		http.Error(w, "nobody", http.StatusInternalServerError)
+		http.Error(w, "no caller", http.StatusInternalServerError)
 		return
 	}
 	_, _ = io.WriteString(w, caller.Subject()+req.Header.Get("Authorization"))

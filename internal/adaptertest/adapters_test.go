@@ -1,7 +1,7 @@
-// Package doortest holds the tests that every adapter passes: each runs on net/http
-// and on Echo, there with the middleware in every place where it can stand. What only
-// one of them has is tested beside it.
-package doortest_test
+// Package adaptertest tests the behavior that every adapter must have. Each test runs on
+// net/http and on Echo, and on Echo with the middleware in every position that Echo
+// offers. Tests of one adapter alone are in the package of that adapter.
+package adaptertest_test
 
 import (
 	"net/http"
@@ -14,46 +14,47 @@ import (
 	"github.com/warder-go/warder/resource"
 )
 
-// A door is a way into a program, in the terms of net/http.
-type door struct {
+// adapter is one way to protect a handler, expressed with net/http types.
+type adapter struct {
 	name string
 
-	// handler serves the metadata of res, and everything else by next behind res.
+	// handler serves the metadata of res. It passes all other requests to next if res
+	// accepts them.
 	handler func(res *resource.Resource, next http.Handler) http.Handler
 
-	// site serves routes by path, and the metadata of these resources.
-	site func(metadata []*resource.Resource, routes map[string]route) http.Handler
+	// routes serves routes by path, and the metadata of the given resources.
+	routes func(metadata []*resource.Resource, routes map[string]route) http.Handler
 }
 
-// A route is a handler behind its guards, the outer first.
+// route is a handler with its guards. The first guard is the outermost.
 type route struct {
 	guards []guard
 	next   http.Handler
 }
 
-// A guard is Middleware of a resource or, with scopes, Require.
+// guard is Middleware of a resource, or Require if scopes is not nil.
 type guard struct {
 	res    *resource.Resource
 	scopes []string
 }
 
-var doors = []door{
-	{"net/http", nethttp.Handler, netHTTPSite},
+var adapters = []adapter{
+	{"net/http", nethttp.Handler, netHTTPRoutes},
 	{"Echo, routes", echoRoute, echoRoutes},
 	{"Echo, groups", echoGroup, echoGroups},
 	{"Echo, Use", echoUse, echoRoutes},
 	{"Echo, Pre", echoPre, echoRoutes},
 }
 
-// atEachDoor runs a test at every door.
-func atEachDoor(t *testing.T, test func(*testing.T, door)) {
+// onEachAdapter runs a subtest for every adapter.
+func onEachAdapter(t *testing.T, test func(*testing.T, adapter)) {
 	t.Helper()
-	for _, d := range doors {
-		t.Run(d.name, func(t *testing.T) { test(t, d) })
+	for _, a := range adapters {
+		t.Run(a.name, func(t *testing.T) { test(t, a) })
 	}
 }
 
-func netHTTPSite(metadata []*resource.Resource, routes map[string]route) http.Handler {
+func netHTTPRoutes(metadata []*resource.Resource, routes map[string]route) http.Handler {
 	mux := http.NewServeMux()
 	for path, r := range routes {
 		h := r.next
@@ -84,7 +85,7 @@ func echoGroup(res *resource.Resource, next http.Handler) http.Handler {
 	e := echo.New()
 	echoadapter.MountMetadata(e, res)
 	g := e.Group("", echoadapter.Middleware(res))
-	g.Any("", echo.WrapHandler(next)) // the group's own 404 would come before "/*"
+	g.Any("", echo.WrapHandler(next)) // "/*" does not match it: the group would answer 404
 	g.Any("/*", echo.WrapHandler(next))
 	return e
 }

@@ -1,0 +1,139 @@
+package adaptertest_test
+
+import (
+	"fmt"
+	"io"
+	"maps"
+	"net/http"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/warder-go/warder/resource"
+	"github.com/warder-go/warder/resource/resourcetest"
+)
+
+// TestLateChallenges checks that a handler can request a challenge until the first byte of
+// its response. The refusal is the same as that of a rule.
+func TestLateChallenges(t *testing.T) {
+	const (
+		insufficient = `"insufficient_scope", error_description="The access token lacks a scope that this request needs"`
+		denied       = `{"error":"insufficient_scope","error_description":"The access token lacks a scope that this request needs"}` + "\n"
+		failed       = `{"error_description":"The request could not be authorized"}` + "\n"
+		one          = `{"jsonrpc":"2.0","id":1,"method":"tools/call","params":{"name":"delete"}}`
+	)
+	refusalHeader := map[string]string{
+		"Www-Authenticate": pointer + `, scope="base admin row:7", error=` + insufficient, "X-Outside": "kept", "Cache-Control": "no-store",
+		"X-Content-Type-Options": "nosniff", "Content-Type": "application/json", "Content-Length": fmt.Sprint(len(denied)),
+	}
+	for _, row := range []struct {
+		name, body string
+		off        bool
+		handler    func(w http.ResponseWriter, challenge func(scopes ...string) bool) (challenged bool)
+		challenged bool // what Challenge returns
+		status     int
+		wantBody   string
+	}{
+		{"challenges and writes", one, false, func(w http.ResponseWriter, challenge func(...string) bool) bool {
+			defer io.WriteString(w, "discarded")
+			defer w.Header().Set("Mcp-Session-Id", "discarded")
+			return challenge("row:7")
+		}, true, 403, denied},
+		{"challenges and writes nothing", one, false, func(_ http.ResponseWriter, challenge func(...string) bool) bool { return challenge("row:7") }, true, 403, denied},
+		{"challenges and writes a status", one, false, func(w http.ResponseWriter, challenge func(...string) bool) bool {
+			defer w.WriteHeader(http.StatusTeapot)
+			return challenge("row:7")
+		}, true, 403, denied},
+		{"challenges and flushes", one, false, func(w http.ResponseWriter, challenge func(...string) bool) bool {
+			defer io.WriteString(w, "discarded")
+			defer w.(http.Flusher).Flush()
+			return challenge("row:7")
+		}, true, 403, denied},
+		{"challenges and hijacks", one, false, func(w http.ResponseWriter, challenge func(...string) bool) bool {
+			challenged := challenge("row:7")
+			if _, _, err := w.(http.Hijacker).Hijack(); err == nil {
+				t.Error("hijacked the connection of a rejected request")
+			}
+			return challenged
+		}, true, 403, denied},
+		{"sends early hints, then challenges", one, false, func(w http.ResponseWriter, challenge func(...string) bool) bool {
+			w.Header().Set("Link", "</style.css>; rel=preload")
+			w.WriteHeader(http.StatusEarlyHints)
+			return challenge("row:7")
+		}, true, 403, denied},
+		{"challenges with a malformed scope", one, false, func(_ http.ResponseWriter, challenge func(...string) bool) bool { return challenge("two words") }, true, 500, failed},
+		{"challenges with a scope that the caller has", one, false, func(w http.ResponseWriter, challenge func(...string) bool) bool {
+			defer io.WriteString(w, "sent")
+			return challenge("admin")
+		}, false, 200, "sent"},
+		{"challenges after the first byte", one, false, func(w http.ResponseWriter, challenge func(...string) bool) bool {
+			_, _ = io.WriteString(w, "sent")
+			return challenge("row:7")
+		}, false, 200, "sent"},
+		{"challenges after a flush", one, false, func(w http.ResponseWriter, challenge func(...string) bool) bool {
+			w.WriteHeader(http.StatusOK)
+			w.(http.Flusher).Flush()
+			defer io.WriteString(w, "sent")
+			return challenge("row:7")
+		}, false, 200, "sent"},
+		{"challenges in a batch", `[` + one + `,` + one + `]`, false, func(w http.ResponseWriter, challenge func(...string) bool) bool {
+			defer io.WriteString(w, "sent")
+			return challenge("row:7")
+		}, false, 200, "sent"},
+		{"challenges, but LateChallenges is off", one, true, func(w http.ResponseWriter, challenge func(...string) bool) bool {
+			defer io.WriteString(w, "sent")
+			return challenge("row:7")
+		}, false, 200, "sent"},
+		{"does not challenge and writes nothing", one, false, func(http.ResponseWriter, func(...string) bool) bool { return false }, false, 200, ""},
+		{"does not challenge and streams", one, false, func(w http.ResponseWriter, _ func(...string) bool) bool {
+			if err := http.NewResponseController(w).SetWriteDeadline(time.Now().Add(time.Hour)); err != nil {
+				t.Error(err)
+			}
+			for range 3 {
+				_, _ = io.WriteString(w, "event ")
+				if err := http.NewResponseController(w).Flush(); err != nil {
+					t.Error(err)
+				}
+			}
+			return false
+		}, false, 200, "event event event "},
+		{"does not challenge and hijacks", one, false, func(w http.ResponseWriter, _ func(...string) bool) bool {
+			conn, _, err := w.(http.Hijacker).Hijack()
+			if err != nil {
+				t.Error(err)
+				return false
+			}
+			defer conn.Close()
+			_, _ = io.WriteString(conn, "HTTP/1.1 299 Mine\r\nContent-Length: 2\r\n\r\nok")
+			return false
+		}, false, 299, "ok"},
+	} {
+		t.Run(row.name, func(t *testing.T) {
+			onEachAdapter(t, func(t *testing.T, a adapter) {
+				issuer := newIssuer(t)
+				res := newResource(t, issuer, func(c *resource.Config) {
+					c.Scopes, c.Operations = []string{"base"}, resource.Operations{Tools: map[string][]string{"delete": {"admin"}}, LateChallenges: !row.off}
+				})
+				h := a.handler(res, http.HandlerFunc(func(w http.ResponseWriter, req *http.Request) {
+					challenged := row.handler(w, func(scopes ...string) bool { return resource.Challenge(req.Context(), scopes...) })
+					if challenged != row.challenged {
+						t.Errorf("Challenge: got %v, want %v", challenged, row.challenged)
+					}
+				}))
+				url := serve(t, http.HandlerFunc(func(w http.ResponseWriter, req *http.Request) {
+					w.Header().Set("X-Outside", "kept")
+					h.ServeHTTP(w, req)
+				}))
+				req := request(t, "POST", url+"/mcp", issuer.Token(resourcetest.Token{Audience: identifier, Scope: "base admin"}), strings.NewReader(row.body))
+				req.Header.Set("Content-Type", "application/json")
+				response, body := do(t, req)
+				if response.StatusCode != row.status || body != row.wantBody {
+					t.Errorf("got %d %q, want %d %q", response.StatusCode, body, row.status, row.wantBody)
+				}
+				if got := joinHeader(response.Header); row.status == 403 && !maps.Equal(got, refusalHeader) {
+					t.Errorf("header:\n got %q\nwant %q", got, refusalHeader)
+				}
+			})
+		})
+	}
+}

@@ -1,0 +1,143 @@
+package adaptertest_test
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"maps"
+	"net/http"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/warder-go/warder/resource"
+	"github.com/warder-go/warder/resource/resourcetest"
+)
+
+// unavailableVerifier verifies opaque tokens of an issuer that cannot be reached.
+type unavailableVerifier struct{}
+
+func (unavailableVerifier) Issuer() string { return "https://down.example.test" }
+
+func (unavailableVerifier) Verify(context.Context, *resource.Token) (*resource.Claims, error) {
+	return nil, &resource.Error{Reason: resource.ReasonVerifierUnavailable, RetryAfter: 1500 * time.Millisecond}
+}
+
+// allOutcomes sets a configuration that can produce every kind of response.
+func allOutcomes(c *resource.Config) {
+	c.Scopes, c.Limits.MaxBodyBytes, c.Opaque = []string{"base"}, 1000, &resource.Issuer{Verifier: unavailableVerifier{}}
+	c.Operations = resource.Operations{
+		Methods:    map[string][]string{"tools/list": {"list"}},
+		Tools:      map[string][]string{"echo": {}, "delete": {"admin"}, "fail": {}},
+		Undeclared: resource.DenyUndeclared,
+		Public:     []string{"prompts/list"},
+		Rule: func(_ context.Context, o resource.Operation, _ *resource.Caller) ([]string, error) {
+			if o.Name == "fail" {
+				return nil, errors.New("not for clients")
+			}
+			return nil, nil
+		},
+	}
+}
+
+func call(tool string) string {
+	return `{"jsonrpc":"2.0", "id":"x", "method":"tools/call","params":{"name":"` + tool + `"}}`
+}
+
+// TestResponses compares whole responses: the status, every header field and the body,
+// byte for byte.
+func TestResponses(t *testing.T) {
+	const (
+		scoped       = pointer + `, scope="base"`
+		invalid      = `"invalid_token", error_description="The access token is invalid"`
+		insufficient = `"insufficient_scope", error_description="The access token lacks a scope that this request needs"`
+	)
+	type headers map[string]string
+	oauthError := func(code, description string) string {
+		return `{"error":"` + code + `","error_description":"` + description + `"}` + "\n"
+	}
+	rpcError := func(id string, code int, message string) string {
+		return fmt.Sprintf(`{"jsonrpc":"2.0","id":%s,"error":{"code":%d,"message":"%s"}}`, id, code, message) + "\n"
+	}
+	onEachAdapter(t, func(t *testing.T, a adapter) {
+		issuer := newIssuer(t)
+		reached := false
+		url := serve(t, a.handler(newResource(t, issuer, allOutcomes), http.HandlerFunc(func(w http.ResponseWriter, req *http.Request) {
+			reached = true
+			_, _ = io.Copy(w, req.Body) // must be the body that the client sent
+		})))
+		bearer := func(token resourcetest.Token) headers {
+			token.Audience = identifier
+			return headers{"Authorization": "Bearer " + issuer.Token(token)}
+		}
+		expired, base := bearer(resourcetest.Token{Lifetime: -time.Hour}), bearer(resourcetest.Token{Scope: "base"})
+		with := func(name, value string) headers {
+			all := maps.Clone(base)
+			all[name] = value
+			return all
+		}
+		for _, row := range []struct {
+			name, method, body string
+			sent               headers
+			status             int
+			want               headers
+			wantBody           string
+		}{
+			{"accepted, with an unchanged body", "POST", " " + call("echo"), base, 200, nil, " " + call("echo")},
+			{"accepted, public and without credentials", "POST", `{"jsonrpc":"2.0","id":1,"method":"prompts/list"}`, nil, 200, nil, `{"jsonrpc":"2.0","id":1,"method":"prompts/list"}`},
+			{"accepted, GET with a body that the middleware does not read", "GET", "anything", base, 200, nil, "anything"},
+			{"no credentials", "POST", call("echo"), nil, 401, headers{"Www-Authenticate": scoped}, missing},
+			{"no credentials, GET", "GET", "", nil, 401, headers{"Www-Authenticate": scoped}, missing},
+			{"no credentials, HEAD", "HEAD", "", nil, 401, headers{"Www-Authenticate": scoped, "Content-Length": "50"}, ""}, // bad-inputs 259
+			{"no credentials, a WebDAV method", "PROPFIND", "", nil, 401, headers{"Www-Authenticate": scoped}, missing},
+			{"another scheme", "POST", call("echo"), headers{"Authorization": "Basic dTpw"}, 401, headers{"Www-Authenticate": scoped}, missing},
+			{"a malformed header", "POST", call("echo"), headers{"Authorization": "Bearer a b"}, 400, headers{"Www-Authenticate": pointer + `, error="invalid_request", error_description="The credentials are malformed, or more than one"`}, oauthError("invalid_request", "The credentials are malformed, or more than one")},
+			{"a malformed token", "POST", call("echo"), headers{"Authorization": "Bearer eyJ9.e30.x"}, 401, headers{"Www-Authenticate": scoped + `, error=` + invalid}, oauthError("invalid_token", "The access token is invalid")},
+			{"an expired token", "POST", call("echo"), expired, 401, headers{"Www-Authenticate": scoped + `, error="invalid_token", error_description="The access token expired"`}, oauthError("invalid_token", "The access token expired")},
+			{"a base scope is missing", "GET", "", bearer(resourcetest.Token{}), 403, headers{"Www-Authenticate": scoped + `, error=` + insufficient}, oauthError("insufficient_scope", "The access token lacks a scope that this request needs")},
+			{"a scope of the tool is missing: the challenge names all scopes", "POST", call("delete"), base, 403, headers{"Www-Authenticate": pointer + `, scope="base admin", error=` + insufficient}, oauthError("insufficient_scope", "The access token lacks a scope that this request needs")},
+			{"scopes of a batch are missing: the challenge names all scopes", "POST", `[` + call("delete") + `,{"jsonrpc":"2.0","id":1,"method":"tools/list"}]`, base, 403, headers{"Www-Authenticate": pointer + `, scope="base admin list", error=` + insufficient}, oauthError("insufficient_scope", "The access token lacks a scope that this request needs")},
+			{"a tool without a rule", "POST", call("other"), base, 403, nil, `{"error_description":"The operation is not offered to anybody"}` + "\n"},
+			{"an ambiguous body", "POST", `{"jsonrpc":"2.0","id":1,"method":"tools/call","params":{"name":"echo","Name":"delete"}}`, base, 400, nil, rpcError("null", -32600, "The body is not a JSON-RPC message that can be read in one way only")},
+			{"a header that contradicts the body", "POST", call("echo"), with("Mcp-Name", "delete"), 400, nil, rpcError(`"x"`, -32020, "Mcp-Method or Mcp-Name is not what the body says")},
+			{"a body that is too large", "POST", call("echo") + strings.Repeat(" ", 1000), base, 413, nil, rpcError("null", -32600, "The body is too large")},
+			{"an encoded body", "POST", call("echo"), with("Content-Encoding", "gzip"), 415, nil, rpcError("null", -32600, "The body must be application/json without encoding")},
+			{"a rule that fails", "POST", call("fail"), base, 500, nil, `{"error_description":"The request could not be authorized"}` + "\n"},
+			{"an issuer that cannot be reached", "POST", call("echo"), headers{"Authorization": "Bearer opaque"}, 503, headers{"Retry-After": "2"}, `{"error_description":"The access token cannot be checked at the moment"}` + "\n"},
+		} {
+			t.Run(row.name, func(t *testing.T) {
+				reached = false
+				req := request(t, row.method, url+"/mcp", "", strings.NewReader(row.body))
+				req.Header.Set("Content-Type", "application/json")
+				for name, value := range row.sent {
+					req.Header.Set(name, value)
+				}
+				response, body := do(t, req)
+				if response.StatusCode != row.status || body != row.wantBody || reached != (row.status == 200) {
+					t.Errorf("\n got %d %q, handler reached: %v\nwant %d %q", response.StatusCode, body, reached, row.status, row.wantBody)
+				}
+				want := headers{
+					"Cache-Control": "no-store", "X-Content-Type-Options": "nosniff", // bad-inputs 260
+					"Content-Type": "application/json", "Content-Length": fmt.Sprint(len(row.wantBody)),
+				}
+				maps.Copy(want, row.want)
+				if got := joinHeader(response.Header); row.status != 200 && !maps.Equal(got, map[string]string(want)) {
+					t.Errorf("header:\n got %q\nwant %q", got, want)
+				}
+			})
+		}
+	})
+}
+
+// joinHeader returns the fields of a header without Date. It joins several lines of one
+// field with a newline.
+func joinHeader(header http.Header) map[string]string {
+	all := map[string]string{}
+	for name, values := range header {
+		if name != "Date" {
+			all[name] = strings.Join(values, "\n")
+		}
+	}
+	return all
+}
