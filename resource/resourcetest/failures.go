@@ -18,8 +18,8 @@ type Failure struct {
 	Refuse bool          // no response: Transport fails with "connection refused", a socket is closed; see also Close
 	Hang   bool          // no response until the request is canceled
 
-	// Status, Body and Redirect replace the response. The endpoint itself then does nothing,
-	// such as using up a refresh token. Status alone has no body. Body, if it is not nil, even
+	// Status, Body and Redirect replace the response. The endpoint itself then does not run, so
+	// that, for example, no refresh token is used up. Status alone has no body. Body, if it is not nil, even
 	// if it is empty, is sent with status 200 and as application/json, unless Status or Header
 	// is set.
 	Status   int
