@@ -29,7 +29,7 @@ type callerServer struct {
 	calls          atomic.Int64 // executed tool calls
 }
 
-// observedCaller is what a tool receives about its caller.
+// observedCaller contains the caller's data as a tool receives it.
 type observedCaller struct {
 	Present    bool
 	ID         string

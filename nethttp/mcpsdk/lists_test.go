@@ -38,8 +38,8 @@ func eventData(body string) string {
 	return strings.TrimSpace(body)
 }
 
-// MCP 2026-07-28: lists can depend on the scopes of the caller. They contain what the caller can
-// use.
+// MCP 2026-07-28: lists can depend on the scopes of the caller. They contain the items that the
+// caller can use.
 func TestLockFiltersLists(t *testing.T) {
 	const all = "base admin prompts secret db acme all"
 	deny := testRules

@@ -158,13 +158,18 @@ func (s *search) in(v reflect.Value) bool {
 			}
 		}
 	case reflect.Slice, reflect.Array:
-		if v.Kind() == reflect.Slice && v.Type().Elem().Kind() == reflect.Uint8 {
-			return strings.Contains(string(v.Bytes()), s.text)
-		}
-		for i := range v.Len() {
-			if s.in(v.Index(i)) {
-				return true
-			}
+		return s.inElements(v)
+	}
+	return false
+}
+
+func (s *search) inElements(v reflect.Value) bool {
+	if v.Kind() == reflect.Slice && v.Type().Elem().Kind() == reflect.Uint8 {
+		return strings.Contains(string(v.Bytes()), s.text)
+	}
+	for i := range v.Len() {
+		if s.in(v.Index(i)) {
+			return true
 		}
 	}
 	return false
