@@ -117,24 +117,30 @@ func TestOfficialClient(t *testing.T) {
 	}
 }
 
-func useOfficialClient(t *testing.T, s *testServer, address, version string) {
-	ctx := t.Context()
-	updated := func(context.Context, *mcp.ResourceUpdatedNotificationRequest) {}
+// connectOfficialClient opens a session with the official SDK's client.
+func connectOfficialClient(t *testing.T, s *testServer, address, version string) (*mcp.Client, *mcp.ClientSession) {
+	t.Helper()
 	c := mcp.NewClient(&mcp.Implementation{Name: "official", Version: "1"}, &mcp.ClientOptions{
 		ElicitationHandler: func(context.Context, *mcp.ElicitRequest) (*mcp.ElicitResult, error) {
 			return &mcp.ElicitResult{Action: "decline"}, nil
 		},
-		ResourceUpdatedHandler: updated,
+		ResourceUpdatedHandler: func(context.Context, *mcp.ResourceUpdatedNotificationRequest) {},
 	})
 	httpClient := &http.Client{Transport: bearerTransport{}}
 	var transport mcp.Transport = &mcp.StreamableClientTransport{Endpoint: address, HTTPClient: httpClient}
 	if s.sse {
 		transport = &mcp.SSEClientTransport{Endpoint: address, HTTPClient: httpClient}
 	}
-	session, err := c.Connect(ctx, transport, &mcp.ClientSessionOptions{ProtocolVersion: version})
+	session, err := c.Connect(t.Context(), transport, &mcp.ClientSessionOptions{ProtocolVersion: version})
 	if err != nil {
 		t.Fatal(err)
 	}
+	return c, session
+}
+
+func useOfficialClient(t *testing.T, s *testServer, address, version string) {
+	ctx := t.Context()
+	c, session := connectOfficialClient(t, s, address, version)
 	defer session.Close()
 	check := func(call string, err error) {
 		t.Helper()
@@ -147,7 +153,7 @@ func useOfficialClient(t *testing.T, s *testServer, address, version string) {
 		_, err := session.CallTool(ctx, &mcp.CallToolParams{Meta: mcp.Meta{"progressToken": "p", "traceparent": "00-1-2-01"}, Name: name, Arguments: arguments})
 		check(name, err)
 	}
-	_, err = session.ListTools(ctx, nil)
+	_, err := session.ListTools(ctx, nil)
 	check("tools", err)
 	call("echo", map[string]any{"text": "ü \U0001f600 \u2028 <>& \x00 \ufffd", "big": 12345678901234567, "deep": map[string]any{"a": []any{map[string]any{"b": nil}}}, "name": "delete_user", "other": "x"})
 	call("delete_user", nil)

@@ -5,7 +5,8 @@ import (
 	"strings"
 )
 
-// Formats of messages. Each %s is the content of a JSON string, except the last one, which is members.
+// Formats of messages. Each %s is the content of a JSON string, except the second one of modernPlain,
+// which is members.
 const (
 	callForm    = `{"jsonrpc":"2.0","id":1,"method":"tools/call","params":{"name":"%s","arguments":{}}}`
 	promptForm  = `{"jsonrpc":"2.0","id":1,"method":"prompts/get","params":{"name":"%s"}}`
