@@ -126,7 +126,7 @@ func TestTransportOrigins(t *testing.T) {
 		{"the same origin, an unknown path", "https://b.example/jwks", "404"},
 		{"plain http", "http://a.example/jwks", "no such host"},
 		{"another port", "https://a.example:444/jwks", "no such host"},
-		{"an IP address", "http://169.254.169.254/", "no such host"},
+		{"the address of a cloud metadata service", "http://169.254.169.254/", "no such host"},
 	} {
 		response, err := client.Get(row.url)
 		if err != nil {
