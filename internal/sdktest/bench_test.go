@@ -14,8 +14,8 @@ import (
 	"github.com/warder-go/warder/resource"
 )
 
-// What the reading costs: the same request with and without rules. The token is
-// remembered, so that nothing but the reading makes the difference.
+// BenchmarkAuthenticate measures the cost of reading bodies, with the same request with and without
+// rules. The token is cached, so that only the reading differs.
 func BenchmarkAuthenticate(b *testing.B) {
 	call := func(size int) string {
 		body := fmt.Sprintf(callForm, "echo")
@@ -26,12 +26,12 @@ func BenchmarkAuthenticate(b *testing.B) {
 		return strings.Replace(body, `{}`, `{"a":[`+strings.Repeat(member, (size-len(body)-9)/len(member))+`0]}`, 1)
 	}
 	read := func(uri string) string { return fmt.Sprintf(readForm, uri) }
-	none, calls, asking, alike := resource.Operations{}, rules, rules, rules
-	asking.Rule = func(context.Context, resource.Operation, *resource.Caller) ([]string, error) {
+	none, tables, function, similar := resource.Operations{}, rules, rules, rules
+	function.Rule = func(context.Context, resource.Operation, *resource.Caller) ([]string, error) {
 		return nil, nil
 	}
-	for n := range 100 { // that differ behind their first variable only
-		alike.Resources = append(alike.Resources, resource.ResourceRule{Template: fmt.Sprintf("x://{name}/%d", n), Scopes: []string{"read"}})
+	for n := range 100 { // templates that differ only after their first variable
+		similar.Resources = append(similar.Resources, resource.ResourceRule{Template: fmt.Sprintf("x://{name}/%d", n), Scopes: []string{"read"}})
 	}
 	many := func(n int) (o resource.Operations) {
 		o.Tools = map[string][]string{}
@@ -47,17 +47,17 @@ func BenchmarkAuthenticate(b *testing.B) {
 		rules      resource.Operations
 	}{
 		{"none/1KB", call(1 << 10), none},
-		{"rules/1KB", call(1 << 10), calls},
-		{"rules/1KB-of-objects", objects(1 << 10), calls},
-		{"function/1KB", call(1 << 10), asking},
-		{"function/1KB-of-objects", objects(1 << 10), asking},
-		{"rules/64KB", call(64 << 10), calls},
-		{"rules/64KB-of-objects", objects(64 << 10), calls},
+		{"rules/1KB", call(1 << 10), tables},
+		{"rules/1KB-of-objects", objects(1 << 10), tables},
+		{"function/1KB", call(1 << 10), function},
+		{"function/1KB-of-objects", objects(1 << 10), function},
+		{"rules/64KB", call(64 << 10), tables},
+		{"rules/64KB-of-objects", objects(64 << 10), tables},
 		{"none/1MB", call(1 << 20), none},
-		{"rules/1MB", call(1 << 20), calls},
-		{"rules/1MB-of-objects", objects(1 << 20), calls},
-		{"function/1MB-of-objects", objects(1 << 20), asking},
-		{"rules/batch-of-100", "[" + strings.Repeat(fmt.Sprintf(callForm, "echo")+",", 99) + fmt.Sprintf(callForm, "echo") + "]", calls},
+		{"rules/1MB", call(1 << 20), tables},
+		{"rules/1MB-of-objects", objects(1 << 20), tables},
+		{"function/1MB-of-objects", objects(1 << 20), function},
+		{"rules/batch-of-100", "[" + strings.Repeat(fmt.Sprintf(callForm, "echo")+",", 99) + fmt.Sprintf(callForm, "echo") + "]", tables},
 		{"of-1/call", call(1 << 10), many(1)},
 		{"of-1000/call", call(1 << 10), many(1000)},
 		{"of-1/read", read("file:///dir/0"), many(1)},
@@ -67,8 +67,8 @@ func BenchmarkAuthenticate(b *testing.B) {
 		{"of-1/read-template", read("db://0/a"), many(1)},
 		{"of-1000/read-template", read("db://0/a"), many(1000)},
 		{"of-1000/read-not-plain", read("file:///a/%2e%2e/b?x"), many(1000)},
-		{"of-100-alike/64KB-URI", read("x://" + strings.Repeat("a", (64<<10)-4)), alike},
-		{"of-100-alike/64KB-of-URIs", fmt.Sprintf(modernPlain, "subscriptions/listen", `,"notifications":{"resourceSubscriptions":[`+strings.Repeat(`"x://`+strings.Repeat("a", 60)+`",`, 1000-1)+`"x:b"]}`), alike},
+		{"of-100-similar/64KB-URI", read("x://" + strings.Repeat("a", (64<<10)-4)), similar},
+		{"of-100-similar/64KB-of-URIs", fmt.Sprintf(modernPlain, "subscriptions/listen", `,"notifications":{"resourceSubscriptions":[`+strings.Repeat(`"x://`+strings.Repeat("a", 60)+`",`, 1000-1)+`"x:b"]}`), similar},
 	} {
 		b.Run(row.name, func(b *testing.B) { benchmark(b, row.body, row.rules) })
 	}

@@ -11,9 +11,9 @@ import (
 	mcpgo "github.com/mark3labs/mcp-go/mcp"
 )
 
-// What TestOfficialClient does, with the client of mcp-go.
+// warder accepts all requests of the client of mcp-go, like in TestOfficialClient.
 func TestMCPGoClient(t *testing.T) {
-	for _, s := range sites(t, rules) {
+	for _, s := range testServers(t, rules) {
 		versions := []string{"2025-06-18", "2025-11-25"}
 		if s.modern {
 			versions = append(versions, "2026-07-28")
@@ -22,30 +22,30 @@ func TestMCPGoClient(t *testing.T) {
 			t.Run(s.name+", "+version, func(t *testing.T) {
 				address, c := s.serve(t)
 				useMCPGoClient(t, s, address, version)
-				c.finish(t, "tools/list", "tools/call", "prompts/list", "prompts/get", "resources/list", "resources/templates/list", "resources/read", "completion/complete")
+				c.check(t, "tools/list", "tools/call", "prompts/list", "prompts/get", "resources/list", "resources/templates/list", "resources/read", "completion/complete")
 			})
 		}
 	}
 }
 
-func useMCPGoClient(t *testing.T, s *site, address, version string) {
+func useMCPGoClient(t *testing.T, s *testServer, address, version string) {
 	ctx := t.Context()
-	// By its option for headers its DELETE would come without the token, to be refused.
-	httpClient := &http.Client{Transport: bearer{}}
-	var way transport.Interface
-	way, err := transport.NewStreamableHTTP(address, transport.WithHTTPBasicClient(httpClient), transport.WithHTTPLogger(slog.New(slog.DiscardHandler)))
+	// transport.WithHTTPHeaders would not add the token to DELETE requests, which warder would reject.
+	httpClient := &http.Client{Transport: bearerTransport{}}
+	var connection transport.Interface
+	connection, err := transport.NewStreamableHTTP(address, transport.WithHTTPBasicClient(httpClient), transport.WithHTTPLogger(slog.New(slog.DiscardHandler)))
 	if s.sse {
-		way, err = transport.NewSSE(address, transport.WithHTTPClient(httpClient))
+		connection, err = transport.NewSSE(address, transport.WithHTTPClient(httpClient))
 	}
 	if err != nil {
 		t.Fatal(err)
 	}
-	c := client.NewClient(way, client.WithProtocolVersion(version), client.WithElicitationHandler(decliner{}))
+	c := client.NewClient(connection, client.WithProtocolVersion(version), client.WithElicitationHandler(elicitationDecliner{}))
 	defer c.Close()
-	check := func(what string, err error) {
+	check := func(call string, err error) {
 		t.Helper()
 		if err != nil {
-			t.Errorf("%s: %v", what, err)
+			t.Errorf("%s: %v", call, err)
 		}
 	}
 	check("start", c.Start(ctx))
@@ -54,8 +54,8 @@ func useMCPGoClient(t *testing.T, s *site, address, version string) {
 	_, err = c.ListTools(ctx, mcpgo.ListToolsRequest{})
 	check("tools", err)
 	names := []string{"echo", "delete_user"}
-	if s.asks(version) && !s.sse && s.name != "go-sdk, stateful, JSON" { // this client does not open the stream on which it would be asked
-		names = append(names, "ask")
+	if s.canElicit(version) && !s.sse && s.name != "go-sdk, stateful, JSON" { // this client does not open the stream for requests of the server
+		names = append(names, "confirm")
 	}
 	for _, name := range names {
 		_, err = c.CallTool(ctx, mcpgo.CallToolRequest{Params: mcpgo.CallToolParams{Name: name, Arguments: map[string]any{"text": "ü \U0001f600 <>&", "name": "delete_user", "other": "x"}}})
@@ -88,9 +88,9 @@ func useMCPGoClient(t *testing.T, s *site, address, version string) {
 	}
 }
 
-// decliner answers what a server asks.
-type decliner struct{}
+// elicitationDecliner declines the server's requests for input.
+type elicitationDecliner struct{}
 
-func (decliner) Elicit(context.Context, mcpgo.ElicitationRequest) (*mcpgo.ElicitationResult, error) {
+func (elicitationDecliner) Elicit(context.Context, mcpgo.ElicitationRequest) (*mcpgo.ElicitationResult, error) {
 	return &mcpgo.ElicitationResult{ElicitationResponse: mcpgo.ElicitationResponse{Action: mcpgo.ElicitationResponseActionDecline}}, nil
 }

@@ -11,42 +11,40 @@ import (
 	"github.com/modelcontextprotocol/go-sdk/mcp"
 )
 
-// asks reports whether the server can ask a client for input: one of an older protocol
-// only in a session, and not over mcp-go's SSE transport.
-func (s *site) asks(version string) bool {
+// canElicit reports whether the server can request input from a client. With older protocol
+// versions this requires a session, and mcp-go's SSE transport does not support it.
+func (s *testServer) canElicit(version string) bool {
 	return version == "" || version == "2026-07-28" || s.stateful || s.name == "go-sdk, transport of 2024-11-05"
 }
 
-// A counter stands outside of warder and notes what real clients send, and what is
-// refused of it.
-type counter struct {
-	site *site
-	mu   sync.Mutex
-	sent map[string]int // operations that were let through
-	bad  []string       // requests that warder refused
+// requestCounter is a handler outside warder. It records the operations that clients send and the
+// requests that warder rejects.
+type requestCounter struct {
+	server   *testServer
+	mu       sync.Mutex
+	sent     map[string]int // accepted operations by method
+	rejected []string       // rejected requests
 }
 
-func (c *counter) ServeHTTP(w http.ResponseWriter, req *http.Request) {
-	req, seen := c.site.watch.begin(req, letter{token: "all", body: fmt.Sprint(req.Method, " ", req.Header)})
+func (c *requestCounter) ServeHTTP(w http.ResponseWriter, req *http.Request) {
+	req, rec := c.server.observer.begin(req, clientRequest{token: "all", body: fmt.Sprint(req.Method, " ", req.Header)})
 	status := &statusWriter{ResponseWriter: w}
-	if req.Method == http.MethodGet {
-		status.WriteHeader(0) // a stream may outlive the test
-	}
-	seen.onPass = func() { // by the time the handler ends, the client may be through with everything
+	rec.onAccept = func() { // not when the handler returns: the client can have finished by then
 		c.mu.Lock()
 		defer c.mu.Unlock()
-		for _, o := range seen.decided {
+		for _, o := range rec.decided {
 			c.sent[o.method]++
 		}
 	}
-	c.site.handler.ServeHTTP(status, req)
-	if !seen.passed {
+	c.server.handler.ServeHTTP(status, req)
+	if !rec.accepted {
 		c.mu.Lock()
 		defer c.mu.Unlock()
-		c.bad = append(c.bad, fmt.Sprint(status.status, " ", seen.letter))
+		c.rejected = append(c.rejected, fmt.Sprint(status.status, " ", rec.request))
 	}
 }
 
+// statusWriter records the status.
 type statusWriter struct {
 	http.ResponseWriter
 	status int
@@ -55,15 +53,14 @@ type statusWriter struct {
 func (w *statusWriter) Flush() { _ = http.NewResponseController(w.ResponseWriter).Flush() }
 
 func (w *statusWriter) WriteHeader(status int) {
-	if w.status = status; status != 0 {
-		w.ResponseWriter.WriteHeader(status)
-	}
+	w.status = status
+	w.ResponseWriter.WriteHeader(status)
 }
 
-// serve runs a site on a socket and returns the address of its endpoint.
-func (s *site) serve(t *testing.T) (string, *counter) {
+// serve serves the server on a socket and returns the URL of its endpoint.
+func (s *testServer) serve(t *testing.T) (string, *requestCounter) {
 	t.Helper()
-	c := &counter{site: s, sent: map[string]int{}}
+	c := &requestCounter{server: s, sent: map[string]int{}}
 	server := httptest.NewServer(c)
 	t.Cleanup(server.Close)
 	if s.sse {
@@ -72,76 +69,83 @@ func (s *site) serve(t *testing.T) (string, *counter) {
 	return server.URL + "/mcp", c
 }
 
-// finish checks that nothing was refused and that this was sent.
-func (c *counter) finish(t *testing.T, methods ...string) {
+// check checks that warder rejected no request, that the client called these methods and that the
+// observer found no fault.
+func (c *requestCounter) check(t *testing.T, methods ...string) {
 	t.Helper()
 	c.mu.Lock()
 	defer c.mu.Unlock()
-	for _, refused := range c.bad {
-		t.Errorf("%s: refused what a real client sends: %s", c.site.name, refused)
+	for _, request := range c.rejected {
+		t.Errorf("%s: warder rejected a request of the client: %s", c.server.name, request)
 	}
 	for _, method := range methods {
 		if c.sent[method] == 0 {
-			t.Errorf("%s: no %s was sent, only %v", c.site.name, method, c.sent)
+			t.Errorf("%s: the client did not call %s, only %v", c.server.name, method, c.sent)
 		}
 	}
-	c.site.watch.mu.Lock()
-	defer c.site.watch.mu.Unlock()
-	for _, fault := range c.site.watch.faults {
-		t.Errorf("%s: %s", c.site.name, fault)
+	c.server.observer.mu.Lock()
+	defer c.server.observer.mu.Unlock()
+	for _, fault := range c.server.observer.faults {
+		t.Errorf("%s: %s", c.server.name, fault)
 	}
 }
 
-// bearer sends the token that may do everything.
-type bearer struct{}
+// bearerTransport adds the token "all", which has all scopes.
+type bearerTransport struct{}
 
-func (bearer) RoundTrip(req *http.Request) (*http.Response, error) {
+func (bearerTransport) RoundTrip(req *http.Request) (*http.Response, error) {
 	req = req.Clone(req.Context())
 	req.Header.Set("Authorization", "Bearer all")
 	return http.DefaultTransport.RoundTrip(req)
 }
 
-// Everything that the official SDK's client does gets through, to both servers and in
-// both eras.
+// warder accepts all requests of the official SDK's client, with the servers of both SDKs and all
+// protocol versions.
 func TestOfficialClient(t *testing.T) {
-	for _, s := range sites(t, rules) {
+	for _, s := range testServers(t, rules) {
 		versions := []string{"2025-06-18", "2025-11-25"}
 		if s.modern && s.name != "mcp-go, stateful" {
-			versions = append(versions, "") // the newest
+			versions = append(versions, "") // the newest one
 		}
 		for _, version := range versions {
 			t.Run(s.name+", "+version, func(t *testing.T) {
 				address, c := s.serve(t)
 				useOfficialClient(t, s, address, version)
-				c.finish(t, "tools/list", "tools/call", "prompts/list", "prompts/get", "resources/list", "resources/templates/list", "resources/read", "completion/complete")
+				c.check(t, "tools/list", "tools/call", "prompts/list", "prompts/get", "resources/list", "resources/templates/list", "resources/read", "completion/complete")
 			})
 		}
 	}
 }
 
-func useOfficialClient(t *testing.T, s *site, address, version string) {
-	ctx := t.Context()
-	updated := func(context.Context, *mcp.ResourceUpdatedNotificationRequest) {}
+// connectOfficialClient opens a session with the official SDK's client.
+func connectOfficialClient(t *testing.T, s *testServer, address, version string) (*mcp.Client, *mcp.ClientSession) {
+	t.Helper()
 	c := mcp.NewClient(&mcp.Implementation{Name: "official", Version: "1"}, &mcp.ClientOptions{
 		ElicitationHandler: func(context.Context, *mcp.ElicitRequest) (*mcp.ElicitResult, error) {
 			return &mcp.ElicitResult{Action: "decline"}, nil
 		},
-		ResourceUpdatedHandler: updated,
+		ResourceUpdatedHandler: func(context.Context, *mcp.ResourceUpdatedNotificationRequest) {},
 	})
-	httpClient := &http.Client{Transport: bearer{}}
-	var way mcp.Transport = &mcp.StreamableClientTransport{Endpoint: address, HTTPClient: httpClient}
+	httpClient := &http.Client{Transport: bearerTransport{}}
+	var transport mcp.Transport = &mcp.StreamableClientTransport{Endpoint: address, HTTPClient: httpClient}
 	if s.sse {
-		way = &mcp.SSEClientTransport{Endpoint: address, HTTPClient: httpClient}
+		transport = &mcp.SSEClientTransport{Endpoint: address, HTTPClient: httpClient}
 	}
-	session, err := c.Connect(ctx, way, &mcp.ClientSessionOptions{ProtocolVersion: version})
+	session, err := c.Connect(t.Context(), transport, &mcp.ClientSessionOptions{ProtocolVersion: version})
 	if err != nil {
 		t.Fatal(err)
 	}
+	return c, session
+}
+
+func useOfficialClient(t *testing.T, s *testServer, address, version string) {
+	ctx := t.Context()
+	c, session := connectOfficialClient(t, s, address, version)
 	defer session.Close()
-	check := func(what string, err error) {
+	check := func(call string, err error) {
 		t.Helper()
 		if err != nil {
-			t.Errorf("%s: %v", what, err)
+			t.Errorf("%s: %v", call, err)
 		}
 	}
 	call := func(name string, arguments any) {
@@ -149,12 +153,12 @@ func useOfficialClient(t *testing.T, s *site, address, version string) {
 		_, err := session.CallTool(ctx, &mcp.CallToolParams{Meta: mcp.Meta{"progressToken": "p", "traceparent": "00-1-2-01"}, Name: name, Arguments: arguments})
 		check(name, err)
 	}
-	_, err = session.ListTools(ctx, nil)
+	_, err := session.ListTools(ctx, nil)
 	check("tools", err)
 	call("echo", map[string]any{"text": "ü \U0001f600 \u2028 <>& \x00 \ufffd", "big": 12345678901234567, "deep": map[string]any{"a": []any{map[string]any{"b": nil}}}, "name": "delete_user", "other": "x"})
 	call("delete_user", nil)
-	if s.asks(version) {
-		call("ask", map[string]any{})
+	if s.canElicit(version) {
+		call("confirm", map[string]any{})
 	}
 	_, err = session.ListPrompts(ctx, &mcp.ListPromptsParams{})
 	check("prompts", err)

@@ -11,9 +11,9 @@ import (
 	"github.com/warder-go/warder/resource"
 )
 
-// scopeChallenges is the configuration of the conformance suite's fixture for scope
-// challenges (SEP-2350). Config.Scopes stays empty: what every request needs would
-// stand in each challenge, which the fixture does not have.
+// scopeChallenges is the configuration of the conformance suite's fixture for scope challenges
+// (SEP-2350). Config.Scopes must be empty: each challenge would contain the scopes for every
+// request, which are not in the challenges of the fixture.
 var scopeChallenges = resource.Operations{
 	Methods: map[string][]string{
 		"tools/call":     {"mcp:conformance:tools:call"},
@@ -72,7 +72,7 @@ func post(token, body string) *http.Request {
 	return req
 }
 
-// authenticate asks a resource with these rules and returns why it refuses, if it does.
+// authenticate returns the reason for which a resource with these rules rejects a request, or "".
 func authenticate(t *testing.T, rules resource.Operations, token, body string) resource.Reason {
 	t.Helper()
 	res, err := resource.New(resource.Config{Identifier: identifier, Opaque: &resource.Issuer{Verifier: static(tokens)}, Operations: rules, Logger: slog.New(slog.DiscardHandler)})

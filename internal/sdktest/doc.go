@@ -1,9 +1,9 @@
-// Package sdktest has no code. Its tests run resource.Operations in front of real
-// servers made with the official MCP Go SDK and with mcp-go, and look at what those
-// servers then run. What matters is one property: whatever body and headers come, the
-// operation that was decided on is the one that runs, or the request is refused. And
-// what is let through streams as it does without warder.
+// Package sdktest contains only tests. They use resource.Operations in front of servers made with
+// the official MCP Go SDK and with mcp-go, and observe which operations these servers execute. They
+// test one property: for any body and headers, the server executes the operation that warder
+// decided on, or warder rejects the request. They also test that streams behind warder are the
+// same as without it.
 //
-// It is a module of its own and outside of the workspace: what the SDKs need must not
-// move the core's dependencies.
+// It is a separate module outside the workspace, so that the SDKs do not change the versions of the
+// core's dependencies.
 package sdktest

@@ -7,46 +7,49 @@ import (
 	"testing"
 )
 
-// The property, for any bytes at all, behind every kind of server of one SDK.
+// FuzzGoSDK and FuzzMCPGo test the property of checkProperty for arbitrary bodies, with every kind
+// of server of one SDK.
 func FuzzGoSDK(f *testing.F) { fuzzBytes(f, "go-sdk") }
 func FuzzMCPGo(f *testing.F) { fuzzBytes(f, "mcp-go") }
 
-// The same for messages that are made by a grammar, since few random bytes are JSON.
-func FuzzForgedGoSDK(f *testing.F) { fuzzForged(f, "go-sdk") }
-func FuzzForgedMCPGo(f *testing.F) { fuzzForged(f, "mcp-go") }
+// FuzzGeneratedGoSDK and FuzzGeneratedMCPGo generate messages with a grammar, because few arbitrary
+// bodies are JSON.
+func FuzzGeneratedGoSDK(f *testing.F) { fuzzGenerated(f, "go-sdk") }
+func FuzzGeneratedMCPGo(f *testing.F) { fuzzGenerated(f, "mcp-go") }
 
 func fuzzBytes(f *testing.F, sdk string) {
-	targets := sitesOf(f, sdk)
-	for i, l := range seeds() {
-		f.Add([]byte(l.body), strings.Join(l.headers, "\n"), uint8(i))
+	servers := testServersOf(f, sdk)
+	for i, cr := range seeds() {
+		f.Add([]byte(cr.body), strings.Join(cr.headers, "\n"), uint8(i))
 	}
 	f.Fuzz(func(t *testing.T, body []byte, headers string, which uint8) {
-		targets[int(which)%len(targets)].hold(t, letter{body: string(body), headers: readHeaders(headers)})
+		servers[int(which)%len(servers)].checkProperty(t, clientRequest{body: string(body), headers: readHeaders(headers)})
 	})
 }
 
-func fuzzForged(f *testing.F, sdk string) {
-	targets := sitesOf(f, sdk)
+func fuzzGenerated(f *testing.F, sdk string) {
+	servers := testServersOf(f, sdk)
 	for i := range 256 {
 		f.Add(slices.Repeat([]byte{byte(i), byte(i * 7), byte(i * 31)}, 30), uint8(i))
 	}
 	f.Fuzz(func(t *testing.T, choices []byte, which uint8) {
-		targets[int(which)%len(targets)].hold(t, forge(choices))
+		servers[int(which)%len(servers)].checkProperty(t, generateRequest(choices))
 	})
 }
 
-// sitesOf opens the sessions at once: nothing may be tied to a single input.
-func sitesOf(f *testing.F, sdk string) []*site {
+// testServersOf returns the servers of one SDK. It opens their sessions, because they must not belong
+// to a single input.
+func testServersOf(f *testing.F, sdk string) []*testServer {
 	f.Helper()
-	targets := slices.DeleteFunc(sites(f, rules), func(s *site) bool { return !strings.HasPrefix(s.name, sdk) })
-	for _, s := range targets {
-		s.ready(f)
+	servers := slices.DeleteFunc(testServers(f, rules), func(s *testServer) bool { return !strings.HasPrefix(s.name, sdk) })
+	for _, s := range servers {
+		s.openSession(f)
 	}
-	return targets
+	return servers
 }
 
-// readHeaders makes headers of names and values on lines in turn. Names are those that
-// some part of the way looks at, and values such as net/http would let in.
+// readHeaders parses lines with names and values in turn. It drops names that neither warder nor an
+// SDK reads, and values that net/http rejects.
 func readHeaders(text string) (headers []string) {
 	known := []string{"Mcp-Protocol-Version", "Mcp-Method", "Mcp-Name", "Mcp-Session-Id", "Content-Type", "Content-Encoding", "Accept", "Last-Event-Id", "X-Http-Method-Override", "Mcp-Param-Name"}
 	lines := strings.Split(text, "\n")

@@ -12,8 +12,8 @@ import (
 	"github.com/modelcontextprotocol/go-sdk/mcp"
 )
 
-// What both servers offer. The names are chosen so that a reader who ignores case, or
-// stops early, finds another feature than the one that was named.
+// The features of both servers. With these names, a reader that ignores case or stops early finds
+// another feature than the named one.
 var (
 	toolNames     = []string{"echo", "Echo", "delete_user", "DELETE_USER", "delete", "delete_all"}
 	promptNames   = []string{"greet", "secret", "Secret"}
@@ -21,55 +21,55 @@ var (
 	templateTexts = []string{"db://{table}/{id}", "note://{id}", "file:///private/{+path}", "file:///public/{+path}"}
 )
 
-// isForbidden reports whether the token "some" must not have the named thing run. A
-// handler of a tool, prompt or resource gives the name under which it is registered;
-// subscriptions and completions have no more than what the client wrote.
+// isForbidden reports whether the token "some" must not use a feature. For tools, prompts and
+// resources, name is the registered name. For subscriptions and completions, it is the text that
+// the client sent.
 func isForbidden(name string) bool {
 	return strings.HasPrefix(name, "delete_") || name == "slow" || name == "secret" || name == "file:///secret" ||
-		strings.HasPrefix(name, "file:///private/") || name == "db://{table}/{id}" || isRow.MatchString(name)
+		strings.HasPrefix(name, "file:///private/") || name == "db://{table}/{id}" || rowURI.MatchString(name)
 }
 
-// isRow is what both SDKs make of db://{table}/{id}.
-var isRow = regexp.MustCompile(`^db://([\w.~,-]|%[[:xdigit:]]{2})*/([\w.~,-]|%[[:xdigit:]]{2})*$`)
+// rowURI is how both SDKs match db://{table}/{id}.
+var rowURI = regexp.MustCompile(`^db://([\w.~,-]|%[[:xdigit:]]{2})*/([\w.~,-]|%[[:xdigit:]]{2})*$`)
 
-// newGoSDK makes a server of the official SDK that tells the watch all it does.
-func newGoSDK(w *watch) *mcp.Server {
-	said := []mcp.Content{&mcp.TextContent{Text: "done"}}
+// newGoSDK makes a server with the official SDK that notifies the observer of each operation.
+func newGoSDK(obs *observer) *mcp.Server {
+	done := []mcp.Content{&mcp.TextContent{Text: "done"}}
 	server := mcp.NewServer(&mcp.Implementation{Name: "go-sdk", Version: "1"}, &mcp.ServerOptions{
 		CompletionHandler: func(_ context.Context, req *mcp.CompleteRequest) (*mcp.CompleteResult, error) {
 			ref := req.Params.Ref.Name + req.Params.Ref.URI
-			w.run(headerOf(req), "complete "+ref, isForbidden(ref))
+			obs.executed(headerOf(req), "complete "+ref, isForbidden(ref))
 			return &mcp.CompleteResult{Completion: mcp.CompletionResultDetails{Values: []string{}}}, nil
 		},
 		SubscribeHandler: func(_ context.Context, req *mcp.SubscribeRequest) error {
-			w.run(headerOf(req), "subscribe "+req.Params.URI, isForbidden(req.Params.URI))
+			obs.executed(headerOf(req), "subscribe "+req.Params.URI, isForbidden(req.Params.URI))
 			return nil
 		},
 		UnsubscribeHandler: func(context.Context, *mcp.UnsubscribeRequest) error { return nil },
 	})
 	for _, name := range toolNames {
 		server.AddTool(&mcp.Tool{Name: name, InputSchema: map[string]any{"type": "object"}}, func(_ context.Context, req *mcp.CallToolRequest) (*mcp.CallToolResult, error) {
-			w.run(headerOf(req), "tool "+name, isForbidden(name))
-			return &mcp.CallToolResult{Content: said}, nil
+			obs.executed(headerOf(req), "tool "+name, isForbidden(name))
+			return &mcp.CallToolResult{Content: done}, nil
 		})
 	}
-	server.AddTool(&mcp.Tool{Name: "ask", InputSchema: map[string]any{"type": "object"}}, func(_ context.Context, req *mcp.CallToolRequest) (*mcp.CallToolResult, error) {
-		w.run(headerOf(req), "tool ask", false)
+	server.AddTool(&mcp.Tool{Name: "confirm", InputSchema: map[string]any{"type": "object"}}, func(_ context.Context, req *mcp.CallToolRequest) (*mcp.CallToolResult, error) {
+		obs.executed(headerOf(req), "tool confirm", false)
 		if req.Params.InputResponses != nil {
-			return &mcp.CallToolResult{Content: said}, nil
+			return &mcp.CallToolResult{Content: done}, nil
 		}
-		question := &mcp.ElicitParams{Mode: "form", Message: "sure?", RequestedSchema: map[string]any{"type": "object", "properties": map[string]any{}}}
-		return &mcp.CallToolResult{InputRequests: mcp.InputRequestMap{"q": question}, RequestState: "state"}, nil
+		request := &mcp.ElicitParams{Mode: "form", Message: "sure?", RequestedSchema: map[string]any{"type": "object", "properties": map[string]any{}}}
+		return &mcp.CallToolResult{InputRequests: mcp.InputRequestMap{"q": request}, RequestState: "state"}, nil
 	})
 	for _, name := range promptNames {
 		server.AddPrompt(&mcp.Prompt{Name: name}, func(_ context.Context, req *mcp.GetPromptRequest) (*mcp.GetPromptResult, error) {
-			w.run(headerOf(req), "prompt "+name, isForbidden(name))
+			obs.executed(headerOf(req), "prompt "+name, isForbidden(name))
 			return &mcp.GetPromptResult{Messages: []*mcp.PromptMessage{}}, nil
 		})
 	}
 	read := func(registered string) mcp.ResourceHandler {
 		return func(_ context.Context, req *mcp.ReadResourceRequest) (*mcp.ReadResourceResult, error) {
-			w.run(headerOf(req), "resource "+registered, isForbidden(registered))
+			obs.executed(headerOf(req), "resource "+registered, isForbidden(registered))
 			return &mcp.ReadResourceResult{Contents: []*mcp.ResourceContents{{URI: req.Params.URI, Text: "text"}}}, nil
 		}
 	}
@@ -79,22 +79,22 @@ func newGoSDK(w *watch) *mcp.Server {
 	for _, template := range templateTexts {
 		server.AddResourceTemplate(&mcp.ResourceTemplate{Name: template, URITemplate: template}, read(template))
 	}
-	server.AddReceivingMiddleware(w.seeGoSDK)
+	server.AddReceivingMiddleware(obs.observeGoSDK)
 	return server
 }
 
-// seeGoSDK sees every message as the SDK's own decoder understood it.
-func (w *watch) seeGoSDK(next mcp.MethodHandler) mcp.MethodHandler {
+// observeGoSDK notifies the observer of each message, as the SDK has decoded it.
+func (obs *observer) observeGoSDK(next mcp.MethodHandler) mcp.MethodHandler {
 	return func(ctx context.Context, method string, req mcp.Request) (mcp.Result, error) {
 		header := headerOf(req)
-		w.dispatched(header, goSDKOp(method, req.GetParams()))
+		obs.dispatched(header, goSDKOp(method, req.GetParams()))
 		if params, ok := req.GetParams().(*mcp.SubscriptionsListenParams); ok && params != nil {
 			if params.Notifications != nil {
 				for _, uri := range params.Notifications.ResourceSubscriptions {
-					w.run(header, "subscribe "+uri, isForbidden(uri))
+					obs.executed(header, "subscribe "+uri, isForbidden(uri))
 				}
 			}
-			return &mcp.SubscriptionsListenResult{}, nil // the real one would wait for events
+			return &mcp.SubscriptionsListenResult{}, nil // the SDK's handler would wait for events
 		}
 		return next(ctx, method, req)
 	}
@@ -107,7 +107,7 @@ func headerOf(req mcp.Request) http.Header {
 	return nil
 }
 
-// goSDKOp says what a decoded message is about, in the terms of resource.Operation.
+// goSDKOp returns the operation of a decoded message, with the fields of resource.Operation.
 func goSDKOp(method string, params mcp.Params) op {
 	switch p := params.(type) {
 	case *mcp.CallToolParamsRaw:
@@ -126,26 +126,26 @@ func goSDKOp(method string, params mcp.Params) op {
 	return op{method, "", ""}
 }
 
-func goSDKStreamable(w *watch, options mcp.StreamableHTTPOptions) http.Handler {
-	server := newGoSDK(w)
+func goSDKStreamable(obs *observer, options mcp.StreamableHTTPOptions) http.Handler {
+	server := newGoSDK(obs)
 	return mcp.NewStreamableHTTPHandler(func(*http.Request) *mcp.Server { return server }, &options)
 }
 
-func goSDKSSE(w *watch) http.Handler {
-	server := newGoSDK(w)
+func goSDKSSE(obs *observer) http.Handler {
+	server := newGoSDK(obs)
 	return mcp.NewSSEHandler(func(*http.Request) *mcp.Server { return server }, nil)
 }
 
-// goSDKAnswers reports whether the SDK answers the body with an event.
-func goSDKAnswers(body []byte) bool {
+// goSDKResponds reports whether the SDK responds to the body with an event.
+func goSDKResponds(body []byte) bool {
 	message, err := jsonrpc.DecodeMessage(body)
 	call, ok := message.(*jsonrpc.Request)
 	return err == nil && ok && call.IsCall()
 }
 
-// goSDKBreaks reports whether the body ends the SDK's SSE connection (v1.8.0): it can't
-// put into JSON that there is no resource with an unprintable name.
-func goSDKBreaks(body []byte) bool {
+// goSDKBreaksSession reports whether the body ends the SDK's SSE connection (v1.8.0). The SDK cannot
+// encode the error for an unknown resource as JSON if its URI is not printable.
+func goSDKBreaksSession(body []byte) bool {
 	message, err := jsonrpc.DecodeMessage(body)
 	call, ok := message.(*jsonrpc.Request)
 	var params struct{ URI string }

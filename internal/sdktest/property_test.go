@@ -13,52 +13,52 @@ import (
 	"github.com/modelcontextprotocol/go-sdk/mcp"
 )
 
-// refusals are the statuses with which warder refuses a request that has a good token.
-var refusals = []int{http.StatusBadRequest, http.StatusForbidden, http.StatusRequestEntityTooLarge, http.StatusUnsupportedMediaType}
+// rejectionStatuses are the statuses with which warder rejects a request with a valid token.
+var rejectionStatuses = []int{http.StatusBadRequest, http.StatusForbidden, http.StatusRequestEntityTooLarge, http.StatusUnsupportedMediaType}
 
-// hold sends any letter whatsoever and checks the property: the operation decided on
-// is the one that runs, or we refuse.
-func (s *site) hold(t testing.TB, l letter) {
+// checkProperty sends an arbitrary request and checks that the server executes the operation that
+// warder decided on, or that warder rejects the request.
+func (s *testServer) checkProperty(t testing.TB, cr clientRequest) {
 	t.Helper()
-	if s.breaks != nil && s.breaks([]byte(l.body)) {
+	if s.breaksSession != nil && s.breaksSession([]byte(cr.body)) {
 		return
 	}
-	r := s.send(t, l)
+	r := s.send(t, cr)
 	for _, fault := range r.faults {
 		t.Errorf("%s: %s", s.name, fault)
 	}
-	if !r.passed {
-		if len(r.ran) > 0 || !slices.Contains(refusals, r.status) {
-			t.Errorf("%s: refused with %d, ran %q: %s", s.name, r.status, r.ran, l)
+	if !r.accepted {
+		if len(r.executed) > 0 || !slices.Contains(rejectionStatuses, r.status) {
+			t.Errorf("%s: rejected with %d, executed %q: %s", s.name, r.status, r.executed, cr)
 		}
 		return
 	}
-	if l.method != "" {
+	if cr.method != "" {
 		return
 	}
-	if !bytes.Equal(r.seen.body, []byte(l.body)) {
-		t.Errorf("%s: handed on %q\n\tof %s", s.name, r.seen.body, l)
+	if !bytes.Equal(r.record.body, []byte(cr.body)) {
+		t.Errorf("%s: passed on %q\n\tof %s", s.name, r.record.body, cr)
 	}
-	for _, fault := range otherReadings([]byte(l.body), r.seen.decided) {
-		t.Errorf("%s: %s\n\tdecided: %v\n\trequest: %s", s.name, fault, r.seen.decided, l)
+	for _, fault := range otherReadings([]byte(cr.body), r.record.decided) {
+		t.Errorf("%s: %s\n\tdecided: %v\n\trequest: %s", s.name, fault, r.record.decided, cr)
 	}
 }
 
-// otherReadings reads a body that was accepted with the decoders that the SDKs export,
-// and says where one understands it and takes it for something else.
+// otherReadings decodes an accepted body with the exported decoders of the SDKs. It returns a fault if
+// one of them accepts it but reads another operation.
 func otherReadings(body []byte, decided []op) (faults []string) {
 	messages := []json.RawMessage{body}
 	if trimmed := bytes.TrimSpace(body); len(trimmed) > 0 && trimmed[0] == '[' {
 		if err := json.Unmarshal(body, &messages); err != nil {
-			return []string{"encoding/json refuses the batch: " + err.Error()}
+			return []string{"encoding/json rejects the batch: " + err.Error()}
 		}
 	}
-	isListening := func(o op) bool { return o.method == "subscriptions/listen" } // may be asked about once for each resource
+	isListening := func(o op) bool { return o.method == "subscriptions/listen" } // can have one decision for each resource
 	decided = slices.DeleteFunc(slices.Clone(decided), isListening)
 	next := 0
 	for _, message := range messages {
 		goSDK, mcpGo := readGoSDK(message), readMCPGo(message)
-		want := op{} // of a response
+		want := op{} // for a response
 		method, isRequest := methodOf(message)
 		if isListening(op{method: method}) {
 			continue
@@ -82,7 +82,7 @@ func otherReadings(body []byte, decided []op) (faults []string) {
 	return faults
 }
 
-// methodOf looks for a method by yet another reader, which keeps case and takes every id.
+// methodOf reads the method with another reader, which distinguishes case and accepts any id.
 func methodOf(message []byte) (method string, ok bool) {
 	var members map[string]json.RawMessage
 	if json.Unmarshal(message, &members) != nil {
@@ -93,7 +93,7 @@ func methodOf(message []byte) (method string, ok bool) {
 	return method, ok
 }
 
-// readGoSDK returns nil for what the SDK refuses, and op{} for a response.
+// readGoSDK returns nil for messages that the SDK rejects, and op{} for a response.
 func readGoSDK(message []byte) *op {
 	decoded, err := jsonrpc.DecodeMessage(message)
 	if err != nil {
@@ -124,7 +124,7 @@ func readGoSDK(message []byte) *op {
 	return new(goSDKOp(req.Method, params))
 }
 
-// withTask reads the methods that the official SDK does not know yet.
+// withTask reads methods that the official SDK does not support yet.
 func withTask(method string, raw []byte) *op {
 	var params struct{ TaskID string }
 	if strings.HasPrefix(method, "tasks/") && json.Unmarshal(raw, &params) != nil {
@@ -133,7 +133,7 @@ func withTask(method string, raw []byte) *op {
 	return &op{method: method, name: params.TaskID}
 }
 
-// readMCPGo returns nil for what the SDK refuses, and op{} for a response.
+// readMCPGo returns nil for messages that the SDK rejects, and op{} for a response.
 func readMCPGo(message []byte) *op {
 	var base mcpgo.JSONRPCRequest
 	if json.Unmarshal(message, &base) != nil || base.JSONRPC != mcpgo.JSONRPC_VERSION {

@@ -6,11 +6,11 @@ import (
 	"strings"
 )
 
-// A reader is how a resource handler finds out which file is meant. Behind a template
-// with a free variable the SDKs hand it the URI as it came.
+// reader is a way for a resource handler to get a file name from a URI. For a template like
+// file:{+path}, the SDKs pass the URI of the request to the handler unchanged.
 type reader struct {
 	name  string
-	drops bool // the authority, so that it is no reader for a scheme without one
+	drops bool // ignores the authority, so it cannot read schemes without one
 	read  func(uri string) (file string, ok bool)
 }
 
@@ -44,19 +44,19 @@ var readers = []reader{
 		}
 		return strings.TrimSuffix((&url.URL{Scheme: "file", Path: "/"}).ResolveReference(&url.URL{Path: parsedPath(u)}).Path, "/"), true
 	}},
-	{"the scheme cut off, path.Join", false, func(uri string) (string, bool) {
+	{"the scheme removed, path.Join", false, func(uri string) (string, bool) {
 		return path.Join("/", cutScheme(uri)), true
 	}},
-	{"the scheme cut off, unescaped, path.Join", false, func(uri string) (string, bool) {
+	{"the scheme removed, unescaped, path.Join", false, func(uri string) (string, bool) {
 		rest, err := url.PathUnescape(cutScheme(uri))
 		return path.Join("/", rest), err == nil
 	}},
-	{"the scheme cut off, up to the query, unescaped, path.Join", false, func(uri string) (string, bool) {
+	{"the scheme and the query removed, unescaped, path.Join", false, func(uri string) (string, bool) {
 		rest, _, _ := strings.Cut(cutScheme(uri), "?")
 		rest, err := url.PathUnescape(rest)
 		return path.Join("/", rest), err == nil
 	}},
-	{"the scheme cut off, unescaped twice, path.Join", false, func(uri string) (string, bool) {
+	{"the scheme removed, unescaped twice, path.Join", false, func(uri string) (string, bool) {
 		once, err := url.PathUnescape(cutScheme(uri))
 		if err != nil {
 			return "", false
@@ -64,7 +64,7 @@ var readers = []reader{
 		twice, err := url.PathUnescape(once)
 		return path.Join("/", twice), err == nil
 	}},
-	{"the scheme cut off, unescaped, backslashes turned, path.Join", false, func(uri string) (string, bool) {
+	{"the scheme removed, unescaped, backslashes replaced, path.Join", false, func(uri string) (string, bool) {
 		rest, err := url.PathUnescape(cutScheme(uri))
 		return path.Join("/", strings.ReplaceAll(rest, `\`, "/")), err == nil
 	}},
@@ -77,7 +77,8 @@ func parsedPath(u *url.URL) string {
 	return u.Path
 }
 
-// cutScheme takes off "notes://", and of a file URI also "file:" (RFC 8089 section 2).
+// cutScheme removes a scheme with "//", such as "notes://", and for file URIs also "file:" (RFC 8089
+// section 2).
 func cutScheme(uri string) string {
 	scheme, rest, _ := strings.Cut(uri, ":")
 	if after, ok := strings.CutPrefix(rest, "//"); ok || strings.EqualFold(scheme, "file") && strings.HasPrefix(rest, "/") {
@@ -86,17 +87,17 @@ func cutScheme(uri string) string {
 	return uri
 }
 
-// taken returns the readers that take the URI for such a file.
-func taken(uri string, such func(file string) bool) (names []string) {
+// readersOf returns the readers that read a matching file name from the URI.
+func readersOf(uri string, matches func(file string) bool) (names []string) {
 	for _, r := range readers {
-		if file, ok := r.read(uri); ok && such(file) && (!r.drops || strings.HasPrefix(strings.ToLower(uri), "file:")) {
+		if file, ok := r.read(uri); ok && matches(file) && (!r.drops || strings.HasPrefix(strings.ToLower(uri), "file:")) {
 			names = append(names, r.name)
 		}
 	}
 	return names
 }
 
-// isSecretFile is what the rules of the tests protect, as files.
+// isSecretFile reports whether the rules of the tests protect a file.
 func isSecretFile(file string) bool {
 	return file == "/secret" || file == "/private" || strings.HasPrefix(file, "/private/") || isIn("/vault/", file) || isIn("/café/", file)
 }

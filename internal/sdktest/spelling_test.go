@@ -14,11 +14,11 @@ import (
 	"github.com/warder-go/warder/resource"
 )
 
-// fileTemplates match every spelling that a row below has.
+// fileTemplates match all URIs of the tests.
 var fileTemplates = []string{"file:{+path}", "notes:{+path}", "memo:{+path}"}
 
-// fileServers are servers of both SDKs whose one handler takes any file.
-func fileServers(t testing.TB, rules resource.Operations) []*site {
+// fileServers returns servers of both SDKs whose only handler accepts any file.
+func fileServers(t testing.TB, rules resource.Operations) []*testServer {
 	t.Helper()
 	goSDK := mcp.NewServer(&mcp.Implementation{Name: "files", Version: "1"}, nil)
 	mcpGo := server.NewMCPServer("files", "1", server.WithResourceCapabilities(false, false))
@@ -30,27 +30,27 @@ func fileServers(t testing.TB, rules resource.Operations) []*site {
 			return []mcpgo.ResourceContents{mcpgo.TextResourceContents{URI: req.Params.URI, Text: "file"}}, nil
 		})
 	}
-	res := newGuard(t, rules)
+	res := newResource(t, rules)
 	options := &mcp.StreamableHTTPOptions{Stateless: true, JSONResponse: true}
-	return []*site{
-		{name: "go-sdk", watch: newWatch(), handler: guard(res, mcp.NewStreamableHTTPHandler(func(*http.Request) *mcp.Server { return goSDK }, options))},
-		{name: "mcp-go", watch: newWatch(), handler: guard(res, server.NewStreamableHTTPServer(mcpGo, server.WithStateLess(true)))},
+	return []*testServer{
+		{name: "go-sdk", observer: newObserver(), handler: protect(res, mcp.NewStreamableHTTPHandler(func(*http.Request) *mcp.Server { return goSDK }, options))},
+		{name: "mcp-go", observer: newObserver(), handler: protect(res, server.NewStreamableHTTPServer(mcpGo, server.WithStateLess(true)))},
 	}
 }
 
 // reached reports whether a handler was called for the URI.
-func (s *site) reached(t testing.TB, uri string) bool {
+func (s *testServer) reached(t testing.TB, uri string) bool {
 	t.Helper()
 	quoted, err := json.Marshal(uri)
 	if err != nil {
 		t.Fatal(err)
 	}
-	r := s.send(t, letter{body: `{"jsonrpc":"2.0","id":1,"method":"resources/read","params":{"uri":` + string(quoted) + `}}`})
-	return r.passed && strings.Contains(r.body, `"text":"file"`)
+	r := s.send(t, clientRequest{body: `{"jsonrpc":"2.0","id":1,"method":"resources/read","params":{"uri":` + string(quoted) + `}}`})
+	return r.accepted && strings.Contains(r.body, `"text":"file"`)
 }
 
-// fileRules protect the same files under two schemes: one has an authority, the other
-// has none, as schemes of one's own mostly don't.
+// fileRules protect the same files with two schemes. URIs of the second one have no authority, like
+// most custom schemes.
 var fileRules = resource.Operations{Resources: []resource.ResourceRule{
 	{URI: "file:///secret", Scopes: []string{"secret"}},
 	{Prefix: "file:///private/", Scopes: []string{"private"}},
@@ -60,42 +60,41 @@ var fileRules = resource.Operations{Resources: []resource.ResourceRule{
 	{Template: "notes://vault/{name}", Scopes: []string{"vault"}},
 }}
 
-// holdFiles checks one URI: if a handler gets it, no reader takes it for a file that
-// the caller lacks scopes for. Neither dot segments nor percent-encoding nor case may
-// open a side door.
-func holdFiles(t testing.TB, servers []*site, uri string) {
+// checkFile checks that if a handler is called with the URI, no reader reads a file name from it for
+// which the caller lacks scopes. Dot segments, percent-encoding and case must not bypass the rules.
+func checkFile(t testing.TB, servers []*testServer, uri string) {
 	t.Helper()
 	for _, s := range servers {
-		if names := taken(uri, isSecretFile); len(names) > 0 && s.reached(t, uri) {
-			t.Errorf("%s: %q needs no scope, but is a secret file to %q", s.name, uri, names)
+		if names := readersOf(uri, isSecretFile); len(names) > 0 && s.reached(t, uri) {
+			t.Errorf("%s: %q requires no scope, but is a secret file for the readers %q", s.name, uri, names)
 		}
 	}
 }
 
-// Rules for resources hold for every spelling under which a handler finds the file.
+// Rules for resources apply to every spelling of a URI with which a handler finds the file.
 func TestSpellings(t *testing.T) {
 	servers := fileServers(t, fileRules)
 	for _, row := range spellings {
-		t.Run(row.what, func(t *testing.T) { holdFiles(t, servers, row.uri) })
+		t.Run(row.description, func(t *testing.T) { checkFile(t, servers, row.uri) })
 	}
 }
 
-// What is not protected stays open, also where it looks a bit like it.
+// URIs of files that are not protected are accepted, even if they are similar to protected ones.
 func TestSpellingsOfOtherFiles(t *testing.T) {
 	servers := fileServers(t, fileRules)
 	for _, uri := range []string{"file:///open", "file:///secret2", "file:///secre", "file:///privateer", "file:///a%20b", "file:///a/b/c.txt",
 		"file:///a-b_1.tar.gz", "file:///vault/a/b", "notes://open", "notes://a/b"} {
 		for _, s := range servers {
 			if !s.reached(t, uri) {
-				t.Errorf("%s: %q was refused", s.name, uri)
+				t.Errorf("%s: %q was rejected", s.name, uri)
 			}
 		}
 	}
 }
 
-// Under Undeclared: deny, a prefix declares what lies below it and no dot segments lead
-// out again, and so do a template's variables.
-func TestSpellingsOutOfWhatIsDeclared(t *testing.T) {
+// With DenyUndeclared, a prefix or template declares only the files below it. Dot segments after the
+// prefix or in variables cannot reach other files.
+func TestSpellingsOfUndeclaredFiles(t *testing.T) {
 	servers := fileServers(t, resource.Operations{
 		Undeclared: resource.DenyUndeclared,
 		Resources:  []resource.ResourceRule{{Prefix: "file:///public/"}, {Template: "file:///one/{name}"}},
@@ -107,14 +106,14 @@ func TestSpellingsOutOfWhatIsDeclared(t *testing.T) {
 	}{
 		{"file:///public/a", true},
 		{"file:///public/a%20b", true},
-		{"file:///public/./a", false}, // what readers resolve is named by nobody
+		{"file:///public/./a", false}, // readers resolve the dot, so it is not declared
 		{"file:///public/x/../a", false},
 		{"file:///public/../other/a", false},
 		{"file:///public/%2e%2e/other/a", false},
 		{"file:///public/x%2f..%2f..%2fother", false},
 		{"file:///public/..", false},
 		{"file:///public/%5c..%5c..%5cother", false},
-		{"file:///other/../public/a", false}, // as written nobody declared it
+		{"file:///other/../public/a", false}, // not declared as written
 		{"file:///one/a", true},
 		{"file:///one/a%20b", true},
 		{"file:///one/..%2fother", false},
@@ -122,34 +121,34 @@ func TestSpellingsOutOfWhatIsDeclared(t *testing.T) {
 	} {
 		for _, s := range servers {
 			if got := s.reached(t, row.uri); got != row.want {
-				t.Errorf("%s: %q: got through: %v, want %v; %q are led out of what is declared", s.name, row.uri, got, row.want, taken(row.uri, outside))
+				t.Errorf("%s: %q: reached %v, want %v; the readers %q read an undeclared file", s.name, row.uri, got, row.want, readersOf(row.uri, outside))
 			}
 		}
 	}
 }
 
-// Rules may be written for what servers really have: schemes of their own with three
-// slashes, queries and ports. Such a URI is matched byte for byte.
+// Rules can have URIs with custom schemes and three slashes, queries and ports, which servers use.
+// Such a URI is matched byte for byte.
 func TestOrdinaryURIs(t *testing.T) {
 	memo := append([]resource.ResourceRule{{URI: "memo:///insights"}}, fileRules.Resources...)
 	for _, row := range []struct {
-		what, uri string
-		rules     resource.Operations
+		description, uri string
+		rules            resource.Operations
 	}{
-		{"three slashes in a scheme of one's own", "memo:///insights", resource.Operations{Resources: memo}},
+		{"three slashes in a custom scheme", "memo:///insights", resource.Operations{Resources: memo}},
 		{"the same, declared", "memo:///insights", resource.Operations{Resources: memo, Undeclared: resource.DenyUndeclared}},
 		{"a query, declared", "file:///open?b=c", resource.Operations{Resources: append([]resource.ResourceRule{{URI: "file:///open?b=c"}}, fileRules.Resources...)}},
 		{"a port, declared", "notes://host:80/b", resource.Operations{Resources: append([]resource.ResourceRule{{URI: "notes://host:80/b"}}, fileRules.Resources...)}},
 	} {
 		for _, s := range fileServers(t, row.rules) {
 			if !s.reached(t, row.uri) {
-				t.Errorf("%s: %s: %q was refused", s.name, row.what, row.uri)
+				t.Errorf("%s: %s: %q was rejected", s.name, row.description, row.uri)
 			}
 		}
 	}
 }
 
-// A URI with an encoded delimiter is not plain: it could be any resource that a rule is for.
+// A URI with an encoded delimiter is not plain, so the scopes of every rule are required.
 func TestEncodedDelimiters(t *testing.T) {
 	none := resource.Operations{Resources: []resource.ResourceRule{{Template: "file:///one/{name}"}}}
 	for _, row := range []struct {
@@ -160,7 +159,7 @@ func TestEncodedDelimiters(t *testing.T) {
 		{"file:///open/a%2Fb", fileRules, false},
 		{"file:///100%25", fileRules, false},
 		{"file:///what%3F", fileRules, false},
-		{"file:///one/a%2Fb", none, true}, // no rule has scopes
+		{"file:///one/a%2Fb", none, true}, // the rule requires no scopes
 		{"file:///open/a%7Bb", fileRules, true},
 	} {
 		for _, s := range fileServers(t, row.rules) {
@@ -171,11 +170,11 @@ func TestEncodedDelimiters(t *testing.T) {
 	}
 }
 
-// The property of TestSpellings for any URI.
+// FuzzSpellings tests the property of TestSpellings for any URI.
 func FuzzSpellings(f *testing.F) {
 	servers := fileServers(f, fileRules)
 	for _, row := range spellings {
 		f.Add(row.uri)
 	}
-	f.Fuzz(func(t *testing.T, uri string) { holdFiles(t, servers, uri) })
+	f.Fuzz(func(t *testing.T, uri string) { checkFile(t, servers, uri) })
 }

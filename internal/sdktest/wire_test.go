@@ -25,15 +25,15 @@ import (
 	"github.com/warder-go/warder/resource"
 )
 
-// Both of these have one tool, which tells of its progress, is silent for minutes, tells
-// again and answers. When it learns that its caller has left it ends.
+// slowGoSDK returns a server with one tool. The tool sends progress notifications, with minutes in
+// between, and returns a result. It ends early if the client closes the connection.
 func slowGoSDK(w **wiretest.Wire) *mcp.Server {
 	s := mcp.NewServer(&mcp.Implementation{Name: "go-sdk", Version: "1"}, nil)
 	s.AddTool(&mcp.Tool{Name: "slow", InputSchema: map[string]any{"type": "object"}}, func(ctx context.Context, req *mcp.CallToolRequest) (*mcp.CallToolResult, error) {
 		for i := range 3 {
 			err := req.Session.NotifyProgress(ctx, &mcp.ProgressNotificationParams{ProgressToken: "p", Progress: float64(i)})
 			(*w).Note("tool", "%v", err)
-			if silence(ctx, *w) {
+			if canceled := wait(ctx, *w); canceled {
 				break
 			}
 		}
@@ -42,13 +42,14 @@ func slowGoSDK(w **wiretest.Wire) *mcp.Server {
 	return s
 }
 
+// slowMCPGo returns the same server made with mcp-go.
 func slowMCPGo(w **wiretest.Wire) *server.MCPServer {
 	s := server.NewMCPServer("mcp-go", "1", server.WithToolCapabilities(true))
 	s.AddTool(mcpgo.NewTool("slow"), func(ctx context.Context, _ mcpgo.CallToolRequest) (*mcpgo.CallToolResult, error) {
 		for i := range 3 {
 			err := server.ServerFromContext(ctx).SendNotificationToClient(ctx, "notifications/progress", map[string]any{"progressToken": "p", "progress": i})
 			(*w).Note("tool", "%v", err)
-			if silence(ctx, *w) {
+			if canceled := wait(ctx, *w); canceled {
 				break
 			}
 		}
@@ -57,7 +58,8 @@ func slowMCPGo(w **wiretest.Wire) *server.MCPServer {
 	return s
 }
 
-func silence(ctx context.Context, w *wiretest.Wire) (left bool) {
+// wait waits for four minutes. It reports and records whether ctx was canceled.
+func wait(ctx context.Context, w *wiretest.Wire) (canceled bool) {
 	select {
 	case <-time.After(4 * time.Minute):
 		return false
@@ -67,18 +69,18 @@ func silence(ctx context.Context, w *wiretest.Wire) (left bool) {
 	}
 }
 
-// A talk is a client's side of a transport, on connections that show every byte.
-type talk struct {
+// wireClient is a client whose connections are recorded byte for byte.
+type wireClient struct {
 	wire *wiretest.Wire
-	n    int
+	n    int // the number of requests
 }
 
-// send asks on a connection of its own, and returns it.
-func (k *talk) send(method, target, body string, headers ...string) net.Conn {
-	k.n++
-	name := fmt.Sprintf("%d %s", k.n, method)
-	conn := k.wire.Dial()
-	go k.wire.Hear(name, conn, 0)
+// send sends a request on a new connection and returns the connection.
+func (c *wireClient) send(method, target, body string, headers ...string) net.Conn {
+	c.n++
+	name := fmt.Sprintf("%d %s", c.n, method)
+	conn := c.wire.Dial()
+	go c.wire.Hear(name, conn, 0)
 	head := method + " " + target + " HTTP/1.1\r\nHost: localhost\r\nConnection: close\r\nAuthorization: Bearer all\r\nAccept: application/json, text/event-stream\r\n"
 	if body != "" {
 		head += fmt.Sprintf("Content-Type: application/json\r\nContent-Length: %d\r\n", len(body))
@@ -87,9 +89,9 @@ func (k *talk) send(method, target, body string, headers ...string) net.Conn {
 		head += headers[i] + ": " + headers[i+1] + "\r\n"
 	}
 	if _, err := io.WriteString(conn, head+"\r\n"+body); err != nil {
-		k.wire.Note(name, "%v", err)
+		c.wire.Note(name, "%v", err)
 	}
-	time.Sleep(time.Second) // of the bubble: all that follows from it has happened
+	time.Sleep(time.Second) // in the synctest bubble: lets the server handle the request
 	return conn
 }
 
@@ -103,70 +105,70 @@ var (
 	sessionEndpoint = regexp.MustCompile(`data: (\S+[?&][Ss]ession_?[Ii]d=([^\\&]+))`)
 )
 
-// streamable plays the transport from 2025-03-26 on, and returns the session's id. It
-// has no stream open beside a call where aside is false: mcp-go sends what a tool
-// notifies on the one or on the other, by chance.
-func streamable(aside bool) func(*talk) string {
-	return func(k *talk) (session string) {
-		k.send("POST", "/mcp", initialize)
-		found := sessionHeader.FindStringSubmatch(k.wire.String())
+// streamable uses the transport of protocol versions from 2025-03-26 on, and returns the session id. If
+// withStream is false, no stream is open during a call: mcp-go sends the notifications of a tool either
+// in the stream or in the response, at random.
+func streamable(withStream bool) func(*wireClient) string {
+	return func(c *wireClient) (session string) {
+		c.send("POST", "/mcp", initialize)
+		found := sessionHeader.FindStringSubmatch(c.wire.String())
 		if found == nil {
 			return ""
 		}
 		session = found[1]
 		in := []string{"Mcp-Session-Id", session, "Mcp-Protocol-Version", "2025-11-25"}
-		k.send("POST", "/mcp", initializedBody, in...)
-		if aside {
-			stream := k.send("GET", "/mcp", "", in...)
+		c.send("POST", "/mcp", initializedBody, in...)
+		if withStream {
+			stream := c.send("GET", "/mcp", "", in...)
 			defer stream.Close()
 		}
-		k.send("POST", "/mcp", fmt.Sprintf(callSlow, 2), in...)
+		c.send("POST", "/mcp", fmt.Sprintf(callSlow, 2), in...)
 		time.Sleep(20 * time.Minute)
-		left := k.send("POST", "/mcp", fmt.Sprintf(callSlow, 3), in...)
+		canceled := c.send("POST", "/mcp", fmt.Sprintf(callSlow, 3), in...)
 		time.Sleep(time.Minute)
-		left.Close() // in the middle of a call
+		canceled.Close() // during the call
 		time.Sleep(20 * time.Minute)
-		if !aside {
-			k.send("GET", "/mcp", "", in...).Close()
+		if !withStream {
+			c.send("GET", "/mcp", "", in...).Close()
 			time.Sleep(time.Second)
-			k.send("GET", "/mcp", "", in...)
+			c.send("GET", "/mcp", "", in...)
 		}
 		time.Sleep(10 * time.Minute)
-		k.send("POST", "/mcp", `{"jsonrpc":"2.0","id":4,"method":"tools/list"}`, in...)
-		k.send("DELETE", "/mcp", "", in...) // ends the stream, or does not
+		c.send("POST", "/mcp", `{"jsonrpc":"2.0","id":4,"method":"tools/list"}`, in...)
+		c.send("DELETE", "/mcp", "", in...) // some servers then end the stream
 		time.Sleep(time.Minute)
 		return session
 	}
 }
 
-// sse plays the transport of 2024-11-05.
-func sse(path string) func(*talk) string {
-	return func(k *talk) (session string) {
-		stream := k.send("GET", path, "")
-		found := sessionEndpoint.FindStringSubmatch(k.wire.String())
+// sse uses the transport of protocol version 2024-11-05.
+func sse(path string) func(*wireClient) string {
+	return func(c *wireClient) (session string) {
+		stream := c.send("GET", path, "")
+		found := sessionEndpoint.FindStringSubmatch(c.wire.String())
 		if found == nil {
 			return ""
 		}
-		k.send("POST", found[1], strings.Replace(initialize, "2025-11-25", "2024-11-05", 1))
-		k.send("POST", found[1], initializedBody)
-		k.send("POST", found[1], fmt.Sprintf(callSlow, 2))
+		c.send("POST", found[1], strings.Replace(initialize, "2025-11-25", "2024-11-05", 1))
+		c.send("POST", found[1], initializedBody)
+		c.send("POST", found[1], fmt.Sprintf(callSlow, 2))
 		time.Sleep(30 * time.Minute)
-		k.send("POST", found[1], fmt.Sprintf(callSlow, 3))
+		c.send("POST", found[1], fmt.Sprintf(callSlow, 3))
 		time.Sleep(time.Minute)
-		stream.Close() // in the middle of a call
+		stream.Close() // during the call
 		time.Sleep(20 * time.Minute)
 		return found[2]
 	}
 }
 
-// Streams of both SDKs behind warder are what they are without it: each byte, its time,
-// the end of each stream, and what a tool sees of a client who leaves.
-func TestStreamsAreUntouched(t *testing.T) {
+// Streams of both SDKs behind warder are the same as without it: each byte and its time, the end of
+// each stream, and the cancellation of a tool when the client closes the connection.
+func TestStreamsAreUnchanged(t *testing.T) {
 	for _, s := range []struct {
-		name  string
-		build func(**wiretest.Wire) http.Handler
-		play  func(*talk) (session string)
-		holds []string // each of these is in the recording
+		name     string
+		build    func(**wiretest.Wire) http.Handler
+		run      func(*wireClient) (session string)
+		contains []string // texts in the recording
 	}{
 		{"go-sdk, streamable", func(w **wiretest.Wire) http.Handler {
 			s := slowGoSDK(w)
@@ -183,15 +185,15 @@ func TestStreamsAreUntouched(t *testing.T) {
 			return server.NewSSEServer(slowMCPGo(w), server.WithUseFullURLForMessageEndpoint(false))
 		}, sse("/sse"), []string{"notifications/progress", "done", "event: endpoint"}},
 	} {
-		record := func(door func(*resource.Resource, http.Handler) http.Handler, o resource.Operations) (recorded string) {
+		record := func(protect func(*resource.Resource, http.Handler) http.Handler, o resource.Operations) (recorded string) {
 			synctest.Test(t, func(t *testing.T) {
 				var w *wiretest.Wire
 				h := s.build(&w)
-				if door != nil {
-					h = door(newGuard(t, o), h)
+				if protect != nil {
+					h = protect(newResource(t, o), h)
 				}
 				w = wiretest.Serve(h)
-				session := s.play(&talk{wire: w})
+				session := s.run(&wireClient{wire: w})
 				w.Close()
 				time.Sleep(time.Hour)
 				if recorded = w.String(); session != "" {
@@ -201,18 +203,18 @@ func TestStreamsAreUntouched(t *testing.T) {
 			return recorded
 		}
 		want := record(nil, resource.Operations{})
-		for _, part := range s.holds {
+		for _, part := range s.contains {
 			if !strings.Contains(want, part) {
-				t.Fatalf("%s: %q is not in what was recorded without warder:\n%s", s.name, part, want)
+				t.Fatalf("%s: %q is not in the recording without warder:\n%s", s.name, part, want)
 			}
 		}
-		bound := func(res *resource.Resource, next http.Handler) http.Handler {
+		withSessions := func(res *resource.Resource, next http.Handler) http.Handler {
 			return nethttp.Handler(res, nethttp.BindSessions(res, nethttp.SessionConfig{})(next))
 		}
 		for name, got := range map[string]string{
 			"nethttp":                  record(nethttp.Handler, resource.Operations{}),
 			"nethttp, rules":           record(nethttp.Handler, rules),
-			"nethttp, sessions":        record(bound, resource.Operations{}),
+			"nethttp, sessions":        record(withSessions, resource.Operations{}),
 			"nethttp, late challenges": record(nethttp.Handler, resource.Operations{LateChallenges: true}),
 			"echoadapter": record(func(res *resource.Resource, next http.Handler) http.Handler {
 				e := echo.New()

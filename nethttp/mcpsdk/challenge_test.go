@@ -20,42 +20,43 @@ import (
 	"github.com/warder-go/warder/resource"
 )
 
-// climber is an OAuthHandler of the SDK's client that steps up: it keeps the challenge
-// and takes the next token.
-type climber struct {
+// stepUpHandler is an OAuthHandler for the SDK's client. For each challenge it records the
+// challenge and switches to the next token.
+type stepUpHandler struct {
 	mu         sync.Mutex
 	tokens     []string
 	challenges []string
 }
 
-func (c *climber) TokenSource(context.Context) (oauth2.TokenSource, error) {
+func (c *stepUpHandler) TokenSource(context.Context) (oauth2.TokenSource, error) {
 	c.mu.Lock()
 	defer c.mu.Unlock()
 	return oauth2.StaticTokenSource(&oauth2.Token{AccessToken: c.tokens[0]}), nil
 }
 
-func (c *climber) Authorize(_ context.Context, _ *http.Request, response *http.Response) error {
+func (c *stepUpHandler) Authorize(_ context.Context, _ *http.Request, response *http.Response) error {
 	defer response.Body.Close()
 	body, _ := io.ReadAll(response.Body)
 	c.mu.Lock()
 	defer c.mu.Unlock()
 	c.challenges = append(c.challenges, response.Status+" "+strings.Join(response.Header["Www-Authenticate"], "|")+" "+string(body))
 	if len(c.tokens) == 1 {
-		return errors.New("no better token")
+		return errors.New("no further token")
 	}
 	c.tokens = c.tokens[1:]
 	return nil
 }
 
-var _ auth.OAuthHandler = (*climber)(nil)
+var _ auth.OAuthHandler = (*stepUpHandler)(nil)
 
-// climb serves the hall behind its whole front and connects with two tokens in hand.
-func (h *hall) climb(t *testing.T, m mode, scopes ...string) (*mcp.ClientSession, *climber) {
+// connectWithStepUp serves the server behind Handler and opens a session with a client that has
+// one token for each of the scopes.
+func (h *testServer) connectWithStepUp(t *testing.T, m mode, scopes ...string) (*mcp.ClientSession, *stepUpHandler) {
 	t.Helper()
 	handler := mcp.NewStreamableHTTPHandler(func(*http.Request) *mcp.Server { return h.server }, &m.options)
 	web := httptest.NewServer(mcpsdk.Handler(h.res, handler))
 	t.Cleanup(web.Close)
-	c := &climber{}
+	c := &stepUpHandler{}
 	for _, scope := range scopes {
 		c.tokens = append(c.tokens, h.token(scope))
 	}
@@ -72,8 +73,9 @@ func (h *hall) climb(t *testing.T, m mode, scopes ...string) (*mcp.ClientSession
 const needsMore = `403 Forbidden Bearer resource_metadata="https://mcp.example/.well-known/oauth-protected-resource/mcp", scope="base tool row:7", error="insufficient_scope", ` +
 	`error_description="The access token lacks a scope that this request needs" {"error":"insufficient_scope","error_description":"The access token lacks a scope that this request needs"}` + "\n"
 
-// rowTool finds out in mid-call that it needs row:7. It progresses first if told so.
-func (h *hall) rowTool(late *bool) {
+// addRowTool adds a tool that requires the scope row:7 during the call. With the argument
+// progress, it sends a progress notification first. sent is the result of Challenge.
+func (h *testServer) addRowTool(sent *bool) {
 	mcp.AddTool(h.server, &mcp.Tool{Name: "row"}, func(ctx context.Context, req *mcp.CallToolRequest, in struct {
 		Progress bool `json:"progress,omitempty"`
 	}) (*mcp.CallToolResult, any, error) {
@@ -84,64 +86,65 @@ func (h *hall) rowTool(late *bool) {
 		}
 		caller, _ := mcpsdk.CallerFrom(req.Extra)
 		if caller == nil || !caller.Has("row:7") {
-			*late = mcpsdk.Challenge(req.Extra, "row:7")
+			*sent = mcpsdk.Challenge(req.Extra, "row:7")
 			return mcpsdk.ChallengeResult(ctx, h.res, req, "row:7"), nil, nil
 		}
-		return nil, nil, h.run("row")
+		return nil, nil, h.execute("row")
 	})
 }
 
-// MCP 2026-07-28, step-up: a challenge in mid-call is a 403 like any other, the client
-// comes again with another token, and the tool runs. Also in a session that the first
-// token opened, where ctx is another request's.
-func TestChallengeInMidCall(t *testing.T) {
+// MCP 2026-07-28, step-up: a challenge during a call is sent like any other 403. The client
+// repeats the call with another token, and the tool runs. This also works in a session that was
+// opened with the first token, where ctx belongs to another request.
+func TestChallengeDuringCall(t *testing.T) {
 	inEveryMode(t, func(t *testing.T, m mode) {
-		h := newHall(t, resource.Operations{Tools: map[string][]string{"row": {"tool"}}, LateChallenges: true})
+		h := newTestServer(t, resource.Operations{Tools: map[string][]string{"row": {"tool"}}, LateChallenges: true})
 		h.server.AddReceivingMiddleware(mcpsdk.Lock(h.res))
-		late := false
-		h.rowTool(&late)
-		s, c := h.climb(t, m, "base tool", "base tool row:7")
-		if _, err := s.ListTools(t.Context(), &mcp.ListToolsParams{}); err != nil { // a stateful session has a past
+		sent := false
+		h.addRowTool(&sent)
+		s, c := h.connectWithStepUp(t, m, "base tool", "base tool row:7")
+		if _, err := s.ListTools(t.Context(), &mcp.ListToolsParams{}); err != nil { // then ctx of a stateful session belongs to an earlier request
 			t.Fatal(err)
 		}
 		result, err := s.CallTool(t.Context(), &mcp.CallToolParams{Name: "row"})
 		if err != nil || result.IsError {
 			t.Fatalf("got %+v, %v", result, err)
 		}
-		equal(t, "what ran", h.taken(), []string{"row"})
-		if !late {
-			t.Error("Challenge said that it was too late")
+		equal(t, "executed", h.takeExecuted(), []string{"row"})
+		if !sent {
+			t.Error("Challenge returned false, want true")
 		}
 		equal(t, "challenges", c.challenges, []string{needsMore})
 	})
 }
 
-// Where part of the answer is out, or late challenges are off, the tool says so itself.
-func TestChallengeThatComesTooLate(t *testing.T) {
+// If part of the response was sent, or if late challenges are disabled, Challenge returns false
+// and the tool returns a ChallengeResult.
+func TestChallengeFallsBackToResult(t *testing.T) {
 	tests := []struct {
 		name      string
-		off       bool
+		disabled  bool
 		arguments map[string]any
 		options   mcp.StreamableHTTPOptions
 		version   string
 	}{
-		{"progress was told", false, map[string]any{"progress": true}, mcp.StreamableHTTPOptions{Stateless: true}, "2026-07-28"},
-		{"progress was told, stateful", false, map[string]any{"progress": true}, mcp.StreamableHTTPOptions{}, "2025-11-25"},
-		{"an event store primes the stream", false, nil, mcp.StreamableHTTPOptions{EventStore: mcp.NewMemoryEventStore(nil)}, "2025-11-25"},
-		{"they are off", true, nil, mcp.StreamableHTTPOptions{Stateless: true, JSONResponse: true}, "2026-07-28"},
+		{"after a progress notification", false, map[string]any{"progress": true}, mcp.StreamableHTTPOptions{Stateless: true}, "2026-07-28"},
+		{"after a progress notification, stateful", false, map[string]any{"progress": true}, mcp.StreamableHTTPOptions{}, "2025-11-25"},
+		{"an event store, so the stream begins with a priming event", false, nil, mcp.StreamableHTTPOptions{EventStore: mcp.NewMemoryEventStore(nil)}, "2025-11-25"},
+		{"late challenges are disabled", true, nil, mcp.StreamableHTTPOptions{Stateless: true, JSONResponse: true}, "2026-07-28"},
 	}
 	for _, tt := range tests {
 		t.Run(tt.name, func(t *testing.T) {
-			h := newHall(t, resource.Operations{Tools: map[string][]string{"row": {"tool"}}, LateChallenges: !tt.off})
-			late := true
-			h.rowTool(&late)
-			s, c := h.climb(t, mode{options: tt.options, version: tt.version}, "base tool", "base tool row:7")
+			h := newTestServer(t, resource.Operations{Tools: map[string][]string{"row": {"tool"}}, LateChallenges: !tt.disabled})
+			sent := true
+			h.addRowTool(&sent)
+			s, c := h.connectWithStepUp(t, mode{options: tt.options, version: tt.version}, "base tool", "base tool row:7")
 			result, err := s.CallTool(t.Context(), &mcp.CallToolParams{Name: "row", Arguments: tt.arguments})
 			if err != nil {
 				t.Fatal(err)
 			}
-			if late {
-				t.Error("Challenge said that it was in time")
+			if sent {
+				t.Error("Challenge returned true, want false")
 			}
 			equal(t, "challenges over HTTP", c.challenges, nil)
 			challenge := strings.TrimPrefix(strings.SplitAfter(needsMore, `needs"`)[0], "403 Forbidden ")
@@ -157,16 +160,17 @@ func checkChallengeResult(t *testing.T, result *mcp.CallToolResult, challenge, t
 	if string(got) != string(want) {
 		t.Errorf("_meta:\n got %s\nwant %s", got, want)
 	}
-	if said := result.Content[0].(*mcp.TextContent).Text; !result.IsError || said != text {
-		t.Errorf("got isError %v and %q, want true and %q", result.IsError, said, text)
+	if got := result.Content[0].(*mcp.TextContent).Text; !result.IsError || got != text {
+		t.Errorf("got isError %v and %q, want true and %q", result.IsError, got, text)
 	}
 }
 
-// The result is made from the caller and the rules, whatever the scopes asked for.
+// The challenge contains the scopes that the rules require and those that the tool requests. The
+// text contains the missing ones of the latter.
 func TestChallengeResult(t *testing.T) {
-	const pointer = `Bearer resource_metadata="https://mcp.example/.well-known/oauth-protected-resource/mcp"`
-	const lackingEnd = `, error="insufficient_scope", error_description="The access token lacks a scope that this request needs"`
-	h := newHall(t, resource.Operations{Tools: map[string][]string{"delete": {"admin"}}})
+	const challenge = `Bearer resource_metadata="https://mcp.example/.well-known/oauth-protected-resource/mcp"`
+	const insufficient = `, error="insufficient_scope", error_description="The access token lacks a scope that this request needs"`
+	h := newTestServer(t, resource.Operations{Tools: map[string][]string{"delete": {"admin"}}})
 	request := func(scopes string) *mcp.CallToolRequest {
 		req := httptest.NewRequest("GET", h.url, nil)
 		req.Header.Set("Authorization", "Bearer "+h.token(scopes))
@@ -182,20 +186,20 @@ func TestChallengeResult(t *testing.T) {
 		t.Errorf("with all scopes: got %+v, want nil", got)
 	}
 	checkChallengeResult(t, mcpsdk.ChallengeResult(t.Context(), h.res, request("base admin"), "row:7", "row:8"),
-		pointer+`, scope="base admin row:7 row:8"`+lackingEnd, "Not authorized: the access token lacks row:7 row:8")
+		challenge+`, scope="base admin row:7 row:8"`+insufficient, "Not authorized: the access token lacks row:7 row:8")
 	checkChallengeResult(t, mcpsdk.ChallengeResult(t.Context(), h.res, request("base row:7"), "row:7"),
-		pointer+`, scope="base admin row:7"`+lackingEnd, "not authorized: the access token lacks a scope that this request needs")
+		challenge+`, scope="base admin row:7"`+insufficient, "not authorized: the access token lacks a scope that this request needs")
 	checkChallengeResult(t, mcpsdk.ChallengeResult(t.Context(), h.res, &mcp.CallToolRequest{Params: &mcp.CallToolParamsRaw{Name: "delete"}}, "row:7"),
-		pointer+`, scope="base"`, "not authorized: no caller is known, or the access token is no longer good")
+		challenge+`, scope="base"`, "not authorized: no caller is known, or the access token is no longer good")
 	malformed := mcpsdk.ChallengeResult(t.Context(), h.res, request("base admin"), `two words`)
 	if malformed == nil || !malformed.IsError || malformed.Meta != nil {
 		t.Errorf("a malformed scope: got %+v, want an error without a challenge", malformed)
 	}
 }
 
-func TestChallengeWithoutARequest(t *testing.T) {
+func TestChallengeWithoutRequest(t *testing.T) {
 	for name, extra := range map[string]*mcp.RequestExtra{
-		"nothing": nil, "no TokenInfo": {}, "another's TokenInfo": {TokenInfo: &auth.TokenInfo{}},
+		"nil": nil, "no TokenInfo": {}, "a TokenInfo without a caller": {TokenInfo: &auth.TokenInfo{}},
 	} {
 		if mcpsdk.Challenge(extra, "x") {
 			t.Errorf("%s: got true", name)
@@ -203,25 +207,25 @@ func TestChallengeWithoutARequest(t *testing.T) {
 	}
 }
 
-// Refusals of the second lock keep what the SDK's client has of its session.
-func TestSessionSurvivesRefusals(t *testing.T) {
-	h := newHall(t, hallRules)
+// The session of the SDK's client continues after Lock has rejected calls.
+func TestSessionContinuesAfterRejections(t *testing.T) {
+	h := newTestServer(t, testRules)
 	h.server.AddReceivingMiddleware(mcpsdk.Lock(h.res))
 	for _, m := range modes() {
-		s, err := h.connect(t, m, h.round, h.token("base"))
+		s, err := h.connect(t, m, h.withoutRules, h.token("base"))
 		if err != nil {
 			t.Fatal(err)
 		}
 		for range 2 {
-			if got := refusedWith(tool("delete", nil)(t.Context(), s)); got != lacks {
-				t.Errorf("%v: got %q, want %q", m, got, lacks)
+			if got := rpcErrorText(tool("delete", nil)(t.Context(), s)); got != lacksScope {
+				t.Errorf("%v: got %q, want %q", m, got, lacksScope)
 			}
 		}
 		if err := tool("echo", nil)(t.Context(), s); err != nil {
-			t.Errorf("%v: after refusals: got %v", m, err)
+			t.Errorf("%v: after rejections: got %v", m, err)
 		}
-		if ran := h.taken(); !slices.Equal(ran, []string{"tool echo"}) {
-			t.Errorf("%v: ran %q", m, ran)
+		if executed := h.takeExecuted(); !slices.Equal(executed, []string{"tool echo"}) {
+			t.Errorf("%v: executed %q", m, executed)
 		}
 	}
 }

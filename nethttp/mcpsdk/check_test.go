@@ -12,55 +12,55 @@ import (
 	"github.com/warder-go/warder/resource"
 )
 
-func TestCheckRulesThatNameNothing(t *testing.T) {
+func TestCheckReportsUnusedRules(t *testing.T) {
 	scopes := []string{"x"}
 	one := func(name string) map[string][]string { return map[string][]string{name: scopes} }
 	uri := func(r resource.ResourceRule) resource.Operations {
 		r.Scopes = scopes
 		return resource.Operations{Resources: []resource.ResourceRule{r}}
 	}
-	noBinding := func(what string) string {
-		return "Operations.Resources[0]: the server has no resource and no template that " + what
+	unused := func(rule string) string {
+		return "Operations.Resources[0]: the server has no resource and no template that " + rule
 	}
 	tests := []struct {
 		name  string
 		rules resource.Operations
-		want  string // without its beginning; "": none
+		want  string // without the prefix; "": no error
 	}{
 		{"no rules", resource.Operations{}, ""},
-		{"rules that fit", hallRules, ""},
+		{"rules for registered features", testRules, ""},
 		{"a tool with a typo", resource.Operations{Tools: one("delte")}, `Operations.Tools["delte"]: the server has no such tool; did you mean "delete"?`},
 		{"a tool of another case", resource.Operations{Tools: one("DELETE")}, `Operations.Tools["DELETE"]: the server has no such tool; did you mean "delete"?`},
-		{"a tool like no other", resource.Operations{Tools: one("archive")}, `Operations.Tools["archive"]: the server has no such tool`},
+		{"a tool whose name is not similar to another", resource.Operations{Tools: one("archive")}, `Operations.Tools["archive"]: the server has no such tool`},
 		{"a tool on the last page", resource.Operations{Tools: one("panics")}, ""},
 		{"a prompt with a typo", resource.Operations{Prompts: one("secrets")}, `Operations.Prompts["secrets"]: the server has no such prompt; did you mean "secret"?`},
-		{"a prompt where a tool is meant", resource.Operations{Tools: one("greet")}, `Operations.Tools["greet"]: the server has no such tool`},
-		{"a URI with a typo", uri(resource.ResourceRule{URI: "file:///secrte"}), noBinding(`URI "file:///secrte" applies to; did you mean "file:///secret"?`)},
+		{"a prompt in the rules for tools", resource.Operations{Tools: one("greet")}, `Operations.Tools["greet"]: the server has no such tool`},
+		{"a URI with a typo", uri(resource.ResourceRule{URI: "file:///secrte"}), unused(`URI "file:///secrte" applies to; did you mean "file:///secret"?`)},
 		{"a URI in another spelling", uri(resource.ResourceRule{URI: "file:///SECRET"}), ""},
 		{"a URI of a template", uri(resource.ResourceRule{URI: "db://users/1"}), ""},
-		{"a URI of no template", uri(resource.ResourceRule{URI: "db://users/1/2"}), noBinding(`URI "db://users/1/2" applies to`)},
+		{"a URI that does not match a template", uri(resource.ResourceRule{URI: "db://users/1/2"}), unused(`URI "db://users/1/2" applies to`)},
 		{"a prefix of a resource", uri(resource.ResourceRule{Prefix: "file:///s"}), ""},
-		{"a prefix of what a template makes", uri(resource.ResourceRule{Prefix: "db://users/"}), ""},
-		{"a prefix of nothing", uri(resource.ResourceRule{Prefix: "mail://inbox/"}), noBinding(`Prefix "mail://inbox/" applies to`)},
+		{"a prefix of URIs of a template", uri(resource.ResourceRule{Prefix: "db://users/"}), ""},
+		{"a prefix without resources", uri(resource.ResourceRule{Prefix: "mail://inbox/"}), unused(`Prefix "mail://inbox/" applies to`)},
 		{"a template", uri(resource.ResourceRule{Template: "file:///logs/{day}"}), ""},
-		{"a template that names its variables otherwise", uri(resource.ResourceRule{Template: "file:///logs/{d}"}), ""},
-		{"a template of a resource", uri(resource.ResourceRule{Template: "file:///{one}"}), ""},
-		{"a template of nothing", uri(resource.ResourceRule{Template: "file:///log/{day}/all"}), noBinding(`Template "file:///log/{day}/all" applies to`)},
+		{"a template with other variable names", uri(resource.ResourceRule{Template: "file:///logs/{d}"}), ""},
+		{"a template that matches a resource", uri(resource.ResourceRule{Template: "file:///{one}"}), ""},
+		{"a template without resources", uri(resource.ResourceRule{Template: "file:///log/{day}/all"}), unused(`Template "file:///log/{day}/all" applies to`)},
 		{"a method with a typo", resource.Operations{Methods: one("tools/cal")}, `Operations.Methods["tools/cal"]: MCP has no such method; did you mean "tools/call"?`},
-		{"a method with a typo in its space", resource.Operations{Methods: one("tool/call")}, `Operations.Methods["tool/call"]: MCP has no such method; did you mean "tools/call"?`},
-		{"a method that MCP might have", resource.Operations{Methods: one("tools/describe")}, `Operations.Methods["tools/describe"]: MCP has no such method`},
-		{"a method of the program's own", resource.Operations{Methods: one("acme/open")}, ""},
-		{"everything at once", resource.Operations{Tools: map[string][]string{"b": scopes, "a": scopes}, Prompts: one("c"), Methods: one("tools/x")},
+		{"a method with a typo in its namespace", resource.Operations{Methods: one("tool/call")}, `Operations.Methods["tool/call"]: MCP has no such method; did you mean "tools/call"?`},
+		{"an unknown method in a namespace of MCP", resource.Operations{Methods: one("tools/describe")}, `Operations.Methods["tools/describe"]: MCP has no such method`},
+		{"a custom method", resource.Operations{Methods: one("acme/open")}, ""},
+		{"several mistakes", resource.Operations{Tools: map[string][]string{"b": scopes, "a": scopes}, Prompts: one("c"), Methods: one("tools/x")},
 			`Operations.Methods["tools/x"]: MCP has no such method` + "\n" + `Operations.Tools["a"]: the server has no such tool` + "\n" +
 				`Operations.Tools["b"]: the server has no such tool` + "\n" + `Operations.Prompts["c"]: the server has no such prompt`},
 	}
 	for _, tt := range tests {
-		h := newHall(t, tt.rules)
-		checked(t, tt.name, mcpsdk.Check(t.Context(), h.res, h.server), tt.want)
+		h := newTestServer(t, tt.rules)
+		checkError(t, tt.name, mcpsdk.Check(t.Context(), h.res, h.server), tt.want)
 	}
 }
 
-func checked(t *testing.T, name string, err error, want string) {
+func checkError(t *testing.T, name string, err error, want string) {
 	t.Helper()
 	got := ""
 	if err != nil {
@@ -71,8 +71,8 @@ func checked(t *testing.T, name string, err error, want string) {
 	}
 }
 
-// Under DenyUndeclared what is registered and named by no rule serves nobody.
-func TestCheckWhatNoRuleNames(t *testing.T) {
+// With DenyUndeclared, clients cannot use features that no rule names.
+func TestCheckReportsUndeclaredFeatures(t *testing.T) {
 	full := resource.Operations{
 		Undeclared: resource.DenyUndeclared,
 		Methods:    map[string][]string{"tools/list": {}},
@@ -83,7 +83,7 @@ func TestCheckWhatNoRuleNames(t *testing.T) {
 			{Template: "db://{table}/{id}"}, {URI: "file:///logs/today"}, {Prefix: "file:///logs/"},
 		},
 	}
-	const closed = ": no rule names it, so no one may use it; add one, without scopes if it needs none"
+	const undeclared = ": no rule names it, so no one may use it; add one, without scopes if it needs none"
 	without := func(tool, prompt string, resources ...int) resource.Operations {
 		o := full
 		o.Tools, o.Prompts, o.Resources = map[string][]string{}, map[string][]string{}, nil
@@ -102,64 +102,65 @@ func TestCheckWhatNoRuleNames(t *testing.T) {
 		}
 		return o
 	}
-	otherwise := without("", "", 0, 1, 2, 5)
-	otherwise.Resources = append(otherwise.Resources, resource.ResourceRule{Template: "db://{t}/{i}"})
+	otherVariables := without("", "", 0, 1, 2, 5)
+	otherVariables.Resources = append(otherVariables.Resources, resource.ResourceRule{Template: "db://{t}/{i}"})
 	tests := []struct {
 		name  string
 		rules resource.Operations
 		want  string
 	}{
-		{"all are named", full, ""},
-		{"all but a tool", without("open", "", 0, 1, 2, 3, 4, 5), `tool "open"` + closed},
-		{"all but a prompt", without("", "other", 0, 1, 2, 3, 4, 5), `prompt "other"` + closed},
-		{"all but a resource", without("", "", 1, 2, 3, 4, 5), `resource "file:///a"` + closed},
-		{"all but a template", without("", "", 0, 1, 2, 4, 5), `resource template "db://{table}/{id}"` + closed},
-		{"of a template one URI alone", without("", "", 0, 1, 2, 3, 4), `resource template "file:///logs/{day}/{hour}"` + closed},
-		{"a template written otherwise", otherwise, ""},
-		{"allowed, so that nothing need be named", resource.Operations{Tools: map[string][]string{"delete": {"x"}}}, ""},
+		{"rules for everything", full, ""},
+		{"rules for all but a tool", without("open", "", 0, 1, 2, 3, 4, 5), `tool "open"` + undeclared},
+		{"rules for all but a prompt", without("", "other", 0, 1, 2, 3, 4, 5), `prompt "other"` + undeclared},
+		{"rules for all but a resource", without("", "", 1, 2, 3, 4, 5), `resource "file:///a"` + undeclared},
+		{"rules for all but a template", without("", "", 0, 1, 2, 4, 5), `resource template "db://{table}/{id}"` + undeclared},
+		{"all but a template, with a rule for one URI of another", without("", "", 0, 1, 2, 3, 4), `resource template "file:///logs/{day}/{hour}"` + undeclared},
+		{"a template with other variable names", otherVariables, ""},
+		{"without DenyUndeclared", resource.Operations{Tools: map[string][]string{"delete": {"x"}}}, ""},
 	}
 	for _, tt := range tests {
-		h := newHall(t, tt.rules)
-		checked(t, tt.name, mcpsdk.Check(t.Context(), h.res, h.server), tt.want)
+		h := newTestServer(t, tt.rules)
+		checkError(t, tt.name, mcpsdk.Check(t.Context(), h.res, h.server), tt.want)
 	}
 }
 
-// The lock hides nothing from Check, in whichever order, and only from Check.
-func TestCheckSeesThroughTheLock(t *testing.T) {
+// Lock does not restrict the session of Check, in whichever order they are called, but it
+// restricts all other sessions.
+func TestCheckBypassesLock(t *testing.T) {
 	const want = `Operations.Tools["delte"]: the server has no such tool; did you mean "delete"?`
-	rules := hallRules
+	rules := testRules
 	rules.Tools = map[string][]string{"delte": {"admin"}, "panics": {"admin"}}
-	h := newHall(t, rules)
+	h := newTestServer(t, rules)
 	h.server.AddReceivingMiddleware(mcpsdk.Lock(h.res))
-	checked(t, "behind the lock", mcpsdk.Check(t.Context(), h.res, h.server), want)
+	checkError(t, "behind one Lock", mcpsdk.Check(t.Context(), h.res, h.server), want)
 	h.server.AddReceivingMiddleware(mcpsdk.Lock(h.res), mcpsdk.Lock(h.res))
-	checked(t, "behind three of them", mcpsdk.Check(t.Context(), h.res, h.server), want)
-	if n := len(h.taken()); n != 0 {
-		t.Errorf("Check ran %d things", n)
+	checkError(t, "behind three Locks", mcpsdk.Check(t.Context(), h.res, h.server), want)
+	if n := len(h.takeExecuted()); n != 0 {
+		t.Errorf("Check executed %d operations", n)
 	}
 	for range h.server.Sessions() {
-		t.Error("a session of Check's is left")
+		t.Error("Check left a session open")
 	}
-	if _, err := h.connect(t, modes()[0], h.round, "none"); refusedWith(err) != nobody {
-		t.Errorf("somebody without a token: got %v, want %q", err, nobody)
+	if _, err := h.connect(t, modes()[0], h.withoutRules, "none"); rpcErrorText(err) != noCaller {
+		t.Errorf("without a token: got %v, want %q", err, noCaller)
 	}
 }
 
-// What can't be listed can't be checked: that is an error, too.
-func TestCheckCannotList(t *testing.T) {
-	h := newHall(t, hallRules)
+// Check returns an error if it cannot list the features.
+func TestCheckReportsListingErrors(t *testing.T) {
+	h := newTestServer(t, testRules)
 	h.server.AddReceivingMiddleware(func(next mcp.MethodHandler) mcp.MethodHandler {
 		return func(ctx context.Context, method string, req mcp.Request) (mcp.Result, error) {
 			if strings.HasPrefix(method, "prompts/") {
-				return nil, errors.New("closed today")
+				return nil, errors.New("not available")
 			}
 			return next(ctx, method, req)
 		}
 	})
-	checked(t, "a middleware that refuses", mcpsdk.Check(t.Context(), h.res, h.server), `listing: calling "prompts/list": closed today`)
+	checkError(t, "a middleware that rejects the list", mcpsdk.Check(t.Context(), h.res, h.server), `listing: calling "prompts/list": not available`)
 	ctx, cancel := context.WithCancel(t.Context())
 	cancel()
 	if err := mcpsdk.Check(ctx, h.res, h.server); !errors.Is(err, context.Canceled) {
-		t.Errorf("a context that is over: got %v, want context.Canceled", err)
+		t.Errorf("a canceled context: got %v, want context.Canceled", err)
 	}
 }

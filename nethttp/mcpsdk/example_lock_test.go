@@ -12,7 +12,7 @@ import (
 	"github.com/warder-go/warder/resource"
 )
 
-// At start: the rules are compared with the server, and asked a second time inside it.
+// At start, Check compares the rules with the server. Lock enforces them again inside the server.
 func Example_rules() {
 	server := mcp.NewServer(&mcp.Implementation{Name: "example", Version: "1.0.0"}, nil)
 	for _, name := range []string{"list_files", "delete_files"} {

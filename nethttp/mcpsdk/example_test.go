@@ -15,9 +15,9 @@ import (
 	"github.com/warder-go/warder/resource/resourcetest"
 )
 
-// A server of the official SDK behind warder, and two users who call its tool.
+// A server made with the official SDK behind warder. Two users call its tool.
 func Example() {
-	issuer, err := resourcetest.NewIssuer(resourcetest.Config{}) // in place of your authorization server
+	issuer, err := resourcetest.NewIssuer(resourcetest.Config{}) // replaces your authorization server
 	if err != nil {
 		log.Fatal(err)
 	}
@@ -35,7 +35,7 @@ func Example() {
 	})
 	handler := mcp.NewStreamableHTTPHandler(func(*http.Request) *mcp.Server { return server }, &mcp.StreamableHTTPOptions{Stateless: true})
 
-	// The lines that matter.
+	// The next lines add warder to the server.
 	keys, err := jwks.New(jwks.Config{Issuer: issuer.Identifier(), Transport: issuer.Transport()})
 	if err != nil {
 		log.Fatal(err)
@@ -66,10 +66,11 @@ func Example() {
 	// bob, may write: true
 }
 
-// call is a client of the SDK that sends a fixed header.
+// call calls the tool with a client of the SDK. It returns the text of the result or, if the
+// session was rejected, the HTTP status.
 func call(url, authorization string) string {
 	client := mcp.NewClient(&mcp.Implementation{Name: "example-client", Version: "1.0.0"}, nil)
-	refusal := ""
+	rejection := ""
 	transport := roundTripper(func(req *http.Request) (*http.Response, error) {
 		if authorization != "" {
 			req = req.Clone(req.Context())
@@ -77,7 +78,7 @@ func call(url, authorization string) string {
 		}
 		response, err := http.DefaultTransport.RoundTrip(req)
 		if err == nil && response.StatusCode >= 400 {
-			refusal = response.Status
+			rejection = response.Status
 		}
 		return response, err
 	})
@@ -85,7 +86,7 @@ func call(url, authorization string) string {
 		Endpoint: url, HTTPClient: &http.Client{Transport: transport},
 	}, nil)
 	if err != nil {
-		return refusal
+		return rejection
 	}
 	defer session.Close()
 	result, err := session.CallTool(context.Background(), &mcp.CallToolParams{Name: "whoami"})

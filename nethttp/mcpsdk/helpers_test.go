@@ -20,31 +20,32 @@ import (
 	"github.com/warder-go/warder/resource/resourcetest"
 )
 
-// site is an MCP server behind warder that trusts two authorization servers.
-type site struct {
+// callerServer is an MCP server behind warder that accepts tokens of two authorization servers.
+// Its tool returns the caller.
+type callerServer struct {
 	issuer, second *resourcetest.Issuer
 	url            string // of the MCP endpoint, and the identifier
 	res            *resource.Resource
-	calls          atomic.Int64 // tool calls that were served
+	calls          atomic.Int64 // executed tool calls
 }
 
-// sight is what a tool sees of its caller.
-type sight struct {
-	Known      bool
+// observedCaller contains the caller's data as a tool receives it.
+type observedCaller struct {
+	Present    bool
 	ID         string
 	Subject    string
 	ClientID   string
 	TokenID    string
 	Granted    []string
-	UserID     string // from here on of the TokenInfo
+	UserID     string // this and the next two are from the TokenInfo
 	Scopes     []string
 	Expiration time.Time
-	Header     http.Header
+	Header     http.Header // from the RequestExtra
 }
 
-func newSite(t *testing.T, options mcp.StreamableHTTPOptions) *site {
+func newCallerServer(t *testing.T, options mcp.StreamableHTTPOptions) *callerServer {
 	t.Helper()
-	s := &site{issuer: resourcetest.Start(t), second: resourcetest.Start(t)}
+	s := &callerServer{issuer: resourcetest.Start(t), second: resourcetest.Start(t)}
 	server := httptest.NewUnstartedServer(nil)
 	s.url = "http://" + server.Listener.Addr().String() + "/mcp"
 	s.res = newResource(t, resource.Config{
@@ -78,40 +79,40 @@ func verifier(t *testing.T, issuer *resourcetest.Issuer) *jwks.Verifier {
 	return v
 }
 
-// mcpHandler serves one tool, look, which answers with what it sees.
-func (s *site) mcpHandler(options mcp.StreamableHTTPOptions) http.Handler {
+// mcpHandler serves one tool, whoami, which returns an observedCaller as JSON.
+func (s *callerServer) mcpHandler(options mcp.StreamableHTTPOptions) http.Handler {
 	server := mcp.NewServer(&mcp.Implementation{Name: "test", Version: "1"}, nil)
-	mcp.AddTool(server, &mcp.Tool{Name: "look"}, func(_ context.Context, req *mcp.CallToolRequest, _ struct{}) (*mcp.CallToolResult, any, error) {
+	mcp.AddTool(server, &mcp.Tool{Name: "whoami"}, func(_ context.Context, req *mcp.CallToolRequest, _ struct{}) (*mcp.CallToolResult, any, error) {
 		s.calls.Add(1)
-		text, err := json.Marshal(look(req.Extra))
+		text, err := json.Marshal(observe(req.Extra))
 		return &mcp.CallToolResult{Content: []mcp.Content{&mcp.TextContent{Text: string(text)}}}, nil, err
 	})
 	return mcp.NewStreamableHTTPHandler(func(*http.Request) *mcp.Server { return server }, &options)
 }
 
-func look(extra *mcp.RequestExtra) (seen sight) {
+func observe(extra *mcp.RequestExtra) observedCaller {
 	caller, ok := mcpsdk.CallerFrom(extra)
 	if !ok {
-		return sight{}
+		return observedCaller{}
 	}
 	info := extra.TokenInfo
-	return sight{
-		Known: true, ID: caller.ID(), Subject: caller.Subject(), ClientID: caller.ClientID(), TokenID: caller.TokenID(),
+	return observedCaller{
+		Present: true, ID: caller.ID(), Subject: caller.Subject(), ClientID: caller.ClientID(), TokenID: caller.TokenID(),
 		Granted: caller.Scopes(), UserID: info.UserID, Scopes: info.Scopes, Expiration: info.Expiration, Header: extra.Header,
 	}
 }
 
-// wallet is the client's side: it sends whichever token it holds.
-type wallet struct{ token atomic.Value }
+// tokenTransport is an http.RoundTripper that adds the current token to each request.
+type tokenTransport struct{ token atomic.Value }
 
-func (w *wallet) RoundTrip(req *http.Request) (*http.Response, error) {
+func (w *tokenTransport) RoundTrip(req *http.Request) (*http.Response, error) {
 	req = req.Clone(req.Context())
 	req.Header.Set("Authorization", "Bearer "+w.token.Load().(string))
 	return http.DefaultTransport.RoundTrip(req)
 }
 
 // connect opens a session with the SDK's client.
-func (s *site) connect(t *testing.T, w *wallet) *mcp.ClientSession {
+func (s *callerServer) connect(t *testing.T, w *tokenTransport) *mcp.ClientSession {
 	t.Helper()
 	client := mcp.NewClient(&mcp.Implementation{Name: "test", Version: "1"}, nil)
 	session, err := client.Connect(t.Context(), &mcp.StreamableClientTransport{
@@ -120,35 +121,35 @@ func (s *site) connect(t *testing.T, w *wallet) *mcp.ClientSession {
 	if err != nil {
 		t.Fatalf("connect: %v", err)
 	}
-	t.Cleanup(func() { _ = session.Close() }) // the server may be gone already
+	t.Cleanup(func() { _ = session.Close() }) // the server can already be closed
 	return session
 }
 
-func callLook(t *testing.T, session *mcp.ClientSession) (seen sight) {
+func callWhoami(t *testing.T, session *mcp.ClientSession) (caller observedCaller) {
 	t.Helper()
-	result, err := session.CallTool(t.Context(), &mcp.CallToolParams{Name: "look"})
+	result, err := session.CallTool(t.Context(), &mcp.CallToolParams{Name: "whoami"})
 	if err != nil {
 		t.Fatalf("calling the tool: %v", err)
 	}
-	if err := json.Unmarshal([]byte(result.Content[0].(*mcp.TextContent).Text), &seen); err != nil {
+	if err := json.Unmarshal([]byte(result.Content[0].(*mcp.TextContent).Text), &caller); err != nil {
 		t.Fatal(err)
 	}
-	return seen
+	return caller
 }
 
 const (
 	initialize = `{"jsonrpc":"2.0","id":1,"method":"initialize","params":{"protocolVersion":"2025-11-25","capabilities":{},"clientInfo":{"name":"raw","version":"1"}}}`
-	callTool   = `{"jsonrpc":"2.0","id":2,"method":"tools/call","params":{"name":"look","arguments":{}}}`
+	callTool   = `{"jsonrpc":"2.0","id":2,"method":"tools/call","params":{"name":"whoami","arguments":{}}}`
 )
 
-// reply is a response, read.
+// reply is a response whose body was read.
 type reply struct {
 	status int
 	header http.Header
 	body   string
 }
 
-// send makes a request without the SDK's client. Header values replace the usual ones.
+// send sends a request without the SDK's client. header overrides the default headers.
 func send(t *testing.T, method, url, body string, header http.Header) reply {
 	t.Helper()
 	req, err := http.NewRequestWithContext(t.Context(), method, url, bytes.NewBufferString(body))
@@ -160,7 +161,7 @@ func send(t *testing.T, method, url, body string, header http.Header) reply {
 	for name, values := range header {
 		req.Header[name] = values
 	}
-	client := http.Client{Timeout: 10 * time.Second} // a stream that should have been refused
+	client := http.Client{Timeout: 10 * time.Second} // for a stream that should have been rejected
 	response, err := client.Do(req)
 	if err != nil {
 		t.Fatal(err)

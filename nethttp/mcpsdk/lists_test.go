@@ -19,17 +19,18 @@ func templateText(r *mcp.ResourceTemplate) string { return r.URITemplate }
 
 func names[T any](t *testing.T, pages iter.Seq2[*T, error], name func(*T) string) (all []string) {
 	t.Helper()
-	for one, err := range pages {
+	for item, err := range pages {
 		if err != nil {
 			t.Errorf("listing: %v", err)
 			return nil
 		}
-		all = append(all, name(one))
+		all = append(all, name(item))
 	}
 	return all
 }
 
-// eventData returns the data of the one event, or what is no event.
+// eventData returns the data of an event stream with one event, or the whole body if it is not an
+// event stream.
 func eventData(body string) string {
 	if _, data, ok := strings.Cut(body, "data: "); ok {
 		return strings.TrimSpace(data)
@@ -37,42 +38,43 @@ func eventData(body string) string {
 	return strings.TrimSpace(body)
 }
 
-// MCP 2026-07-28: lists may differ by the caller's scopes. Each sees what it may use.
-func TestListsShowWhatMayBeUsed(t *testing.T) {
+// MCP 2026-07-28: lists can depend on the scopes of the caller. They contain the items that the
+// caller can use.
+func TestLockFiltersLists(t *testing.T) {
 	const all = "base admin prompts secret db acme all"
-	deny := hallRules
+	deny := testRules
 	deny.Undeclared = resource.DenyUndeclared
 	deny.Methods = map[string][]string{"tools/list": {}, "prompts/list": {}, "resources/list": {}, "resources/templates/list": {}}
-	otherwise := deny
-	otherwise.Resources = []resource.ResourceRule{{Template: "db://{t}/{i}", Scopes: []string{"db"}}, {URI: "file:///logs/today"}, {Template: "file:///logs/{a}/{b}", Scopes: []string{"logs"}}}
+	otherVariables := deny
+	otherVariables.Resources = []resource.ResourceRule{{Template: "db://{t}/{i}", Scopes: []string{"db"}}, {URI: "file:///logs/today"}, {Template: "file:///logs/{a}/{b}", Scopes: []string{"logs"}}}
 	tests := []struct {
 		name, scopes                         string
 		rules                                resource.Operations
 		tools, prompts, resources, templates []string
 	}{
-		{"all scopes", all, hallRules,
+		{"all scopes", all, testRules,
 			[]string{"delete", "echo", "open"}, []string{"greet", "other", "secret"},
 			[]string{"file:///a", "file:///b", "file:///secret"}, []string{"db://{table}/{id}", "file:///logs/{day}", "file:///logs/{day}/{hour}"}},
-		{"the base scope", "base", hallRules,
+		{"the base scope", "base", testRules,
 			[]string{"echo", "open"}, []string{"greet", "other"},
 			[]string{"file:///a", "file:///b"}, []string{"file:///logs/{day}", "file:///logs/{day}/{hour}"}},
-		{"one scope more", "base db", hallRules,
+		{"one more scope", "base db", testRules,
 			[]string{"echo", "open"}, []string{"greet", "other"},
 			[]string{"file:///a", "file:///b"}, []string{"db://{table}/{id}", "file:///logs/{day}", "file:///logs/{day}/{hour}"}},
-		{"all scopes, but what no rule names", all, deny,
+		{"all scopes, undeclared features are denied", all, deny,
 			[]string{"delete", "echo"}, []string{"secret"}, []string{"file:///secret"}, []string{"db://{table}/{id}"}},
-		{"the base scope, and nothing that no rule names", "base", deny, []string{"echo"}, nil, nil, nil},
-		{"templates written otherwise, and one of which a single URI is open", all, otherwise, []string{"delete", "echo"}, []string{"secret"}, nil, []string{"db://{table}/{id}"}},
+		{"the base scope, undeclared features are denied", "base", deny, []string{"echo"}, nil, nil, nil},
+		{"templates with other variable names, and a rule for one URI of a template", all, otherVariables, []string{"delete", "echo"}, []string{"secret"}, nil, []string{"db://{table}/{id}"}},
 		{"no rules", "base", resource.Operations{},
 			[]string{"broken", "delete", "echo", "open", "panics"}, []string{"greet", "other", "secret"},
 			[]string{"file:///a", "file:///b", "file:///secret"}, []string{"db://{table}/{id}", "file:///logs/{day}", "file:///logs/{day}/{hour}"}},
 	}
 	for _, tt := range tests {
 		t.Run(tt.name, func(t *testing.T) {
-			h := newHall(t, tt.rules)
+			h := newTestServer(t, tt.rules)
 			h.server.AddReceivingMiddleware(mcpsdk.Lock(h.res))
 			for _, m := range modes() {
-				s, err := h.connect(t, m, h.round, h.token(tt.scopes))
+				s, err := h.connect(t, m, h.withoutRules, h.token(tt.scopes))
 				if err != nil {
 					t.Fatal(err)
 				}
@@ -85,11 +87,12 @@ func TestListsShowWhatMayBeUsed(t *testing.T) {
 	}
 }
 
-// Of five tools on three pages two are shown: a page may be short, its cursor leads on.
-func TestPagesMayBeShort(t *testing.T) {
-	h := newHall(t, resource.Operations{Tools: map[string][]string{"broken": {"x"}, "delete": {"x"}, "echo": {"x"}}})
+// Two of five tools on three pages are listed. A page can be short or empty, and its cursor
+// continues the list.
+func TestFilteredPagesCanBeShort(t *testing.T) {
+	h := newTestServer(t, resource.Operations{Tools: map[string][]string{"broken": {"x"}, "delete": {"x"}, "echo": {"x"}}})
 	h.server.AddReceivingMiddleware(mcpsdk.Lock(h.res))
-	s, err := h.connect(t, modes()[0], h.round, h.token("base"))
+	s, err := h.connect(t, modes()[0], h.withoutRules, h.token("base"))
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -99,11 +102,11 @@ func TestPagesMayBeShort(t *testing.T) {
 		if err != nil {
 			t.Fatal(err)
 		}
-		shown := []string{}
+		listed := []string{}
 		for _, tool := range page.Tools {
-			shown = append(shown, tool.Name)
+			listed = append(listed, tool.Name)
 		}
-		pages = append(pages, shown)
+		pages = append(pages, listed)
 		if page.NextCursor == "" {
 			break
 		}
@@ -114,19 +117,19 @@ func TestPagesMayBeShort(t *testing.T) {
 	}
 }
 
-// MCP 2026-07-28, cacheScope: what differs by caller is private. Earlier protocols do
-// not know the mark, and lists in Public are the same for all.
-func TestListsArePrivate(t *testing.T) {
+// MCP 2026-07-28, cacheScope: results that depend on the caller are private. Earlier protocol
+// versions do not have cacheScope. Lists in Operations.Public are the same for all callers.
+func TestFilteredListsArePrivate(t *testing.T) {
 	inEveryMode(t, func(t *testing.T, m mode) {
-		h := newHall(t, resource.Operations{Public: []string{"prompts/list"}})
+		h := newTestServer(t, resource.Operations{Public: []string{"prompts/list"}})
 		h.server.AddReceivingMiddleware(mcpsdk.Lock(h.res))
-		s, err := h.connect(t, m, h.round, h.token("base"))
+		s, err := h.connect(t, m, h.withoutRules, h.token("base"))
 		if err != nil {
 			t.Fatal(err)
 		}
-		marked := "public"
-		if m.speaks >= "2026-07-28" {
-			marked = "private"
+		scope := "public"
+		if m.negotiated >= "2026-07-28" {
+			scope = "private"
 		}
 		tools, err1 := s.ListTools(t.Context(), &mcp.ListToolsParams{})
 		prompts, err2 := s.ListPrompts(t.Context(), &mcp.ListPromptsParams{})
@@ -139,34 +142,33 @@ func TestListsArePrivate(t *testing.T) {
 			}
 		}
 		got := []string{tools.CacheScope, prompts.CacheScope, resources.CacheScope, templates.CacheScope, content.CacheScope}
-		equal(t, "tools, prompts (public), resources, templates, content", got, []string{marked, "public", marked, marked, marked})
+		equal(t, "tools, prompts (public), resources, templates, content", got, []string{scope, "public", scope, scope, scope})
 	})
 }
 
-// Whoever wants to keep a list may: the lock filters a copy.
-func TestListsOfOthersAreNotChanged(t *testing.T) {
-	h := newHall(t, hallRules)
-	kept := &mcp.ListToolsResult{Tools: []*mcp.Tool{{Name: "delete", InputSchema: map[string]any{"type": "object"}}, {Name: "echo", InputSchema: map[string]any{"type": "object"}}}}
-	h.server.AddReceivingMiddleware(mcpsdk.Lock(h.res), always("tools/list", kept))
-	s, err := h.connect(t, modes()[0], h.round, h.token("base"))
+// Lock filters a copy of a list, because another middleware can have stored the original.
+func TestLockDoesNotModifyLists(t *testing.T) {
+	h := newTestServer(t, testRules)
+	stored := &mcp.ListToolsResult{Tools: []*mcp.Tool{{Name: "delete", InputSchema: map[string]any{"type": "object"}}, {Name: "echo", InputSchema: map[string]any{"type": "object"}}}}
+	h.server.AddReceivingMiddleware(mcpsdk.Lock(h.res), fixedResult("tools/list", stored))
+	s, err := h.connect(t, modes()[0], h.withoutRules, h.token("base"))
 	if err != nil {
 		t.Fatal(err)
 	}
 	for range 2 {
-		equal(t, "shown", names(t, s.Tools(t.Context(), nil), toolName), []string{"echo"})
+		equal(t, "listed", names(t, s.Tools(t.Context(), nil), toolName), []string{"echo"})
 	}
-	if len(kept.Tools) != 2 || kept.Tools[0].Name != "delete" || kept.CacheScope != "" {
-		t.Errorf("the list that was kept: got %+v", kept)
+	if len(stored.Tools) != 2 || stored.Tools[0].Name != "delete" || stored.CacheScope != "" {
+		t.Errorf("the stored list was modified: got %+v", stored)
 	}
 }
 
-// The lock and the bridge follow when the Resource gets other rules, also in a session
-// that is open.
-func TestLockFollowsReplacedRules(t *testing.T) {
+// Lock and Bridge use the new rules after Resource.Replace, also in an open session.
+func TestLockUsesReplacedRules(t *testing.T) {
 	inEveryMode(t, func(t *testing.T, m mode) {
-		h := newHall(t, hallRules)
+		h := newTestServer(t, testRules)
 		h.server.AddReceivingMiddleware(mcpsdk.Lock(h.res))
-		s, err := h.connect(t, m, h.round, h.token("base admin"))
+		s, err := h.connect(t, m, h.withoutRules, h.token("base admin"))
 		if err != nil {
 			t.Fatal(err)
 		}
@@ -183,8 +185,8 @@ func TestLockFollowsReplacedRules(t *testing.T) {
 			t.Errorf("echo: %v", err)
 		}
 		if _, err := s.CallTool(t.Context(), &mcp.CallToolParams{Name: "open"}); err == nil {
-			t.Error("open was called, which no rule names any more")
+			t.Error("the tool open was called, although no rule names it any more")
 		}
-		equal(t, "what ran", h.taken(), []string{"tool echo"})
+		equal(t, "executed", h.takeExecuted(), []string{"tool echo"})
 	})
 }

@@ -11,15 +11,15 @@ import (
 	"github.com/warder-go/warder/resource/resourcetest"
 )
 
-// MCP security best practices, "Session Hijacking": a session belongs to the principal
-// that opened it, not to the token. What counts is issuer and subject together.
-func TestSessionBelongsToItsUser(t *testing.T) {
+// MCP security best practices, "Session Hijacking": a session is bound to the principal that
+// opened it, which is identified by issuer and subject, not to the token.
+func TestSessionIsBoundToPrincipal(t *testing.T) {
 	for _, mode := range []struct {
 		name string
 		json bool
-	}{{"answers as SSE", false}, {"answers as JSON", true}} {
+	}{{"responses as SSE", false}, {"responses as JSON", true}} {
 		t.Run(mode.name, func(t *testing.T) {
-			s := newSite(t, mcp.StreamableHTTPOptions{JSONResponse: mode.json})
+			s := newCallerServer(t, mcp.StreamableHTTPOptions{JSONResponse: mode.json})
 			token := func(issuer *resourcetest.Issuer, t resourcetest.Token) string {
 				t.Audience = s.url
 				if t.Scope == "" {
@@ -41,16 +41,16 @@ func TestSessionBelongsToItsUser(t *testing.T) {
 			}{
 				{"another token of the same user", "POST", token(s.issuer, resourcetest.Token{}), 200, 1},
 				{"a token with further scopes", "POST", token(s.issuer, resourcetest.Token{Scope: "mcp:admin"}), 200, 1},
-				{"a token that another client got for the user", "POST", token(s.issuer, resourcetest.Token{ClientID: "other"}), 200, 1},
+				{"a token of the same user from another client", "POST", token(s.issuer, resourcetest.Token{ClientID: "other"}), 200, 1},
 				{"another user", "POST", token(s.issuer, resourcetest.Token{Subject: "mallory"}), 403, 0},
 				{"another user with more scopes", "POST", token(s.issuer, resourcetest.Token{Subject: "mallory", Scope: "mcp:admin"}), 403, 0},
 				{"the same subject at another issuer", "POST", token(s.second, resourcetest.Token{}), 403, 0},
-				{"a client that is called as the user is, without a subject", "POST", token(s.issuer, resourcetest.Token{ClientID: "alice", Claims: map[string]any{"sub": resourcetest.Remove}}), 403, 0},
-				{"a subject in the other case", "POST", token(s.issuer, resourcetest.Token{Subject: "Alice"}), 403, 0},
-				{"another user listens", "GET", token(s.issuer, resourcetest.Token{Subject: "mallory"}), 403, 0},
+				{"a token without a subject, whose client has the name of the user", "POST", token(s.issuer, resourcetest.Token{ClientID: "alice", Claims: map[string]any{"sub": resourcetest.Remove}}), 403, 0},
+				{"a subject with another case", "POST", token(s.issuer, resourcetest.Token{Subject: "Alice"}), 403, 0},
+				{"another user opens the stream", "GET", token(s.issuer, resourcetest.Token{Subject: "mallory"}), 403, 0},
 				{"another user ends the session", "DELETE", token(s.issuer, resourcetest.Token{Subject: "mallory"}), 403, 0},
 				{"an expired token of the same user", "POST", token(s.issuer, resourcetest.Token{Lifetime: -time.Hour}), 401, 0},
-				{"the session is still there", "POST", token(s.issuer, resourcetest.Token{}), 200, 1},
+				{"the session is still open", "POST", token(s.issuer, resourcetest.Token{}), 200, 1},
 			}
 			for _, tt := range tests {
 				header := bearer(tt.token)
@@ -61,7 +61,7 @@ func TestSessionBelongsToItsUser(t *testing.T) {
 					t.Errorf("%s: got status %d and %d tool calls, want %d and %d; body %q", tt.name, got.status, calls, tt.status, tt.calls, got.body)
 				}
 				if tt.status == http.StatusForbidden && got.body != "session user mismatch\n" {
-					t.Errorf("%s: body: got %q, want the SDK's own refusal", tt.name, got.body)
+					t.Errorf("%s: body: got %q, want that of the SDK", tt.name, got.body)
 				}
 			}
 		})

@@ -18,28 +18,28 @@ import (
 	"github.com/warder-go/warder/resource/resourcetest"
 )
 
-// MCP authorization, "Access Token Privilege Restriction": a token must not be passed
-// on, and a server that never sees it can't. Nor does it see what stood in for it.
-func TestTokenIsNowhereInside(t *testing.T) {
+// MCP authorization, "Access Token Privilege Restriction": servers must not pass on a token. The
+// handler does not receive the token or the placeholder that Bridge uses for the SDK.
+func TestHandlerDoesNotReceiveToken(t *testing.T) {
 	type leak = func(req *http.Request, token string) *http.Request
 	tests := []struct {
-		name   string
-		keep   bool // Config.KeepAuthorization
-		chatty bool // a verifier that puts the token into the claims
-		leak   leak // a middleware in between that gives it away
-		want   []string
+		name     string
+		keep     bool // HTTPOptions.KeepAuthorization
+		inClaims bool // the verifier adds the token to the claims
+		leak     leak // a middleware before Bridge that adds the token to the request
+		want     []string
 	}{
-		{"as it should be", false, false, nil, nil},
-		{"KeepAuthorization keeps the header as it came", true, false, nil, []string{"header"}},
-		{"control: the search finds it in a header", false, false, func(req *http.Request, token string) *http.Request {
+		{"without a leak", false, false, nil, nil},
+		{"KeepAuthorization keeps the header", true, false, nil, []string{"header"}},
+		{"control: a token in a header is found", false, false, func(req *http.Request, token string) *http.Request {
 			req.Header.Set("X-Token", "Bearer "+token)
 			return req
 		}, []string{"header"}},
-		{"control: the search finds it in the context", false, false, func(req *http.Request, token string) *http.Request {
+		{"control: a token in the context is found", false, false, func(req *http.Request, token string) *http.Request {
 			type key struct{}
 			return req.WithContext(context.WithValue(req.Context(), key{}, &struct{ hidden []any }{[]any{map[string][]byte{"t": []byte(token)}}}))
 		}, []string{"context"}},
-		{"control: the search finds it in claims", false, true, nil, []string{"context", "TokenInfo"}},
+		{"control: a token in the claims is found", false, true, nil, []string{"context", "TokenInfo"}},
 	}
 	for _, tt := range tests {
 		t.Run(tt.name, func(t *testing.T) {
@@ -47,76 +47,76 @@ func TestTokenIsNowhereInside(t *testing.T) {
 			config := resource.Config{
 				Identifier: "https://mcp.example/mcp", Issuers: []resource.Issuer{{Verifier: verifier(t, issuer)}}, HTTP: resource.HTTPOptions{KeepAuthorization: tt.keep},
 			}
-			if tt.chatty {
-				config.Issuers[0].Verifier = chatty{issuer.Identifier()}
+			if tt.inClaims {
+				config.Issuers[0].Verifier = leakingVerifier{issuer.Identifier()}
 			}
 			res := newResource(t, config)
 			token := issuer.Token(resourcetest.Token{Audience: "https://mcp.example/mcp"})
 			var found, placeholder []string
 			inside := http.HandlerFunc(func(_ http.ResponseWriter, req *http.Request) {
-				found = where(req, token)
-				placeholder = where(req, "accepted-by-warder")
+				found = partsWith(req, token)
+				placeholder = partsWith(req, "accepted-by-warder")
 			})
 			bridge := mcpsdk.Bridge(res)(inside)
-			between := http.HandlerFunc(func(w http.ResponseWriter, req *http.Request) {
+			leaky := http.HandlerFunc(func(w http.ResponseWriter, req *http.Request) {
 				if tt.leak != nil {
 					req = tt.leak(req, token)
 				}
 				bridge.ServeHTTP(w, req)
 			})
-			got := send(t, "POST", serve(t, nethttp.Middleware(res)(between)), callTool, bearer(token))
+			got := send(t, "POST", serve(t, nethttp.Middleware(res)(leaky)), callTool, bearer(token))
 			if got.status != http.StatusOK {
 				t.Fatalf("got status %d, want 200", got.status)
 			}
 			if fmt.Sprint(found) != fmt.Sprint(tt.want) {
-				t.Errorf("the token is in: got %v, want %v", found, tt.want)
+				t.Errorf("parts with the token: got %v, want %v", found, tt.want)
 			}
 			if placeholder != nil {
-				t.Errorf("the placeholder for the SDK is in %v, want nowhere", placeholder)
+				t.Errorf("the placeholder for the SDK is in %v, want none", placeholder)
 			}
 		})
 	}
 }
 
-// An introspected token may have no expiry (RFC 7662 §2.2): the SDK lets it pass.
+// An introspected token can lack an expiry (RFC 7662 §2.2). The SDK accepts it.
 func TestTokenWithoutExpiry(t *testing.T) {
 	res := newResource(t, resource.Config{
-		Identifier: "https://mcp.example/mcp", Opaque: &resource.Issuer{Verifier: eternal{}},
+		Identifier: "https://mcp.example/mcp", Opaque: &resource.Issuer{Verifier: noExpiryVerifier{}},
 	})
 	var info *auth.TokenInfo
 	inside := http.HandlerFunc(func(_ http.ResponseWriter, req *http.Request) { info = auth.TokenInfoFromContext(req.Context()) })
 	got := send(t, "POST", serve(t, mcpsdk.Handler(res, inside)), callTool, bearer("opaque"))
 	if got.status != http.StatusOK || info == nil || !info.Expiration.Equal(time.Time{}) {
-		t.Errorf("got status %d and TokenInfo %+v, want 200 and one without Expiration", got.status, info)
+		t.Errorf("got status %d and TokenInfo %+v, want 200 and a TokenInfo without Expiration", got.status, info)
 	}
 }
 
-// eternal vouches for everything.
-type eternal struct{}
+// noExpiryVerifier accepts every token and returns claims without an expiry.
+type noExpiryVerifier struct{}
 
-func (eternal) Issuer() string { return "https://auth.example" }
+func (noExpiryVerifier) Issuer() string { return "https://auth.example" }
 
-func (eternal) Verify(context.Context, *resource.Token) (*resource.Claims, error) {
+func (noExpiryVerifier) Verify(context.Context, *resource.Token) (*resource.Claims, error) {
 	return resource.ParseClaims([]byte(`{"iss":"https://auth.example","aud":"https://mcp.example/mcp","sub":"alice"}`))
 }
 
-// chatty vouches for everything and tells what it was shown.
-type chatty struct{ issuer string }
+// leakingVerifier accepts every token and adds it to the claims.
+type leakingVerifier struct{ issuer string }
 
-func (c chatty) Issuer() string { return c.issuer }
+func (v leakingVerifier) Issuer() string { return v.issuer }
 
-func (c chatty) Verify(_ context.Context, t *resource.Token) (*resource.Claims, error) {
+func (v leakingVerifier) Verify(_ context.Context, t *resource.Token) (*resource.Claims, error) {
 	return resource.ParseClaims(fmt.Appendf(nil, `{"iss":%q,"aud":"https://mcp.example/mcp","sub":"alice","exp":%d,"token":%q}`,
-		c.issuer, time.Now().Add(time.Hour).Unix(), t.Raw()))
+		v.issuer, time.Now().Add(time.Hour).Unix(), t.Raw()))
 }
 
-// where names the parts of a request that hold the text.
-func where(req *http.Request, text string) (found []string) {
+// partsWith returns the parts of a request that contain the text.
+func partsWith(req *http.Request, text string) (found []string) {
 	s := search{text: text, seen: map[uintptr]bool{}}
 	if s.in(reflect.ValueOf(req.Header)) {
 		found = append(found, "header")
 	}
-	// The TokenInfo is in the context, too: look there without it.
+	// The context also contains the TokenInfo, which is searched separately.
 	info := auth.TokenInfoFromContext(req.Context())
 	s.skip = info
 	if s.in(reflect.ValueOf(req.Context())) {
@@ -129,8 +129,8 @@ func where(req *http.Request, text string) (found []string) {
 	return found
 }
 
-// search looks for a text in everything that can be reached from a value, unexported
-// fields included, save for the machinery that others are busy with.
+// search searches for a text in all values that can be reached from a value, including
+// unexported fields. It does not search objects that other goroutines use.
 type search struct {
 	text string
 	skip *auth.TokenInfo
@@ -144,7 +144,7 @@ func (s *search) in(v reflect.Value) bool {
 	case reflect.Interface:
 		return s.in(v.Elem())
 	case reflect.Pointer:
-		return s.fresh(v) && s.in(v.Elem())
+		return s.follow(v) && s.in(v.Elem())
 	case reflect.Struct:
 		for i := range v.NumField() {
 			if s.in(v.Field(i)) {
@@ -158,20 +158,25 @@ func (s *search) in(v reflect.Value) bool {
 			}
 		}
 	case reflect.Slice, reflect.Array:
-		if v.Kind() == reflect.Slice && v.Type().Elem().Kind() == reflect.Uint8 {
-			return strings.Contains(string(v.Bytes()), s.text)
-		}
-		for i := range v.Len() {
-			if s.in(v.Index(i)) {
-				return true
-			}
+		return s.inElements(v)
+	}
+	return false
+}
+
+func (s *search) inElements(v reflect.Value) bool {
+	if v.Kind() == reflect.Slice && v.Type().Elem().Kind() == reflect.Uint8 {
+		return strings.Contains(string(v.Bytes()), s.text)
+	}
+	for i := range v.Len() {
+		if s.in(v.Index(i)) {
+			return true
 		}
 	}
 	return false
 }
 
-// fresh reports whether a pointer is to be followed.
-func (s *search) fresh(v reflect.Value) bool {
+// follow reports whether to search the target of a pointer.
+func (s *search) follow(v reflect.Value) bool {
 	switch v.Type() {
 	case reflect.TypeFor[*http.Server](), reflect.TypeFor[*resource.Resource](), reflect.TypeFor[*net.TCPAddr]():
 		return false
@@ -181,9 +186,9 @@ func (s *search) fresh(v reflect.Value) bool {
 		}
 	}
 	switch v.Type().String() {
-	case "*resource.policy": // what a Resource decides by; other requests use it too
+	case "*resource.policy": // other requests use it too
 		return false
-	case "*context.cancelCtx": // has a mutex; only its parent matters
+	case "*context.cancelCtx": // has a mutex; search only its parent
 		return s.in(v.Elem().FieldByName("Context"))
 	}
 	old := s.seen[v.Pointer()]

@@ -11,7 +11,8 @@ import (
 	"time"
 )
 
-// render makes the response whose body does, while it is read, what f says.
+// render returns the response to r: a, changed by the part of f that is about the body. The
+// body is generated while it is read.
 func (f Failure) render(r *http.Request, a answer) *http.Response {
 	for name, values := range f.Header {
 		a.header[http.CanonicalHeaderKey(name)] = slices.Clone(values)
@@ -19,17 +20,17 @@ func (f Failure) render(r *http.Request, a answer) *http.Response {
 	var stream io.Reader = bytes.NewReader(a.body)
 	length := int64(len(a.body))
 	if f.Truncate {
-		stream = io.MultiReader(bytes.NewReader(a.body[:len(a.body)/2]), failing{io.ErrUnexpectedEOF})
+		stream = io.MultiReader(bytes.NewReader(a.body[:len(a.body)/2]), errorReader{io.ErrUnexpectedEOF})
 	}
 	if f.Huge > 0 {
-		stream, length = io.MultiReader(io.LimitReader(spaces{}, f.Huge), stream), -1
+		stream, length = io.MultiReader(io.LimitReader(spaceReader{}, f.Huge), stream), -1
 	}
 	if f.GzipBomb > 0 {
 		a.header.Set("Content-Encoding", "gzip")
-		stream, length = bomb(f.GzipBomb, a.body), -1
+		stream, length = gzipBomb(f.GzipBomb, a.body), -1
 	}
 	if f.Pace > 0 {
-		stream = paced{r.Context(), stream, f.Pace}
+		stream = pacedReader{r.Context(), stream, f.Pace}
 	}
 	if r.Method == http.MethodHead {
 		stream = http.NoBody
@@ -38,65 +39,70 @@ func (f Failure) render(r *http.Request, a answer) *http.Response {
 		Status: fmt.Sprintf("%d %s", a.status, http.StatusText(a.status)), StatusCode: a.status,
 		Proto: "HTTP/1.1", ProtoMajor: 1, ProtoMinor: 1,
 		Header: a.header, ContentLength: length,
-		Body: io.NopCloser(cancellable{r.Context(), stream}),
+		Body: io.NopCloser(contextReader{r.Context(), stream}),
 	}
 }
 
-// bomb compresses one block of white space and repeats it: a gzip stream may
-// have many members (RFC 1952 section 2.2), so a big bomb costs nothing here.
-func bomb(size int64, body []byte) io.Reader {
+// gzipBomb returns size bytes of white space and body, compressed. It compresses one block of
+// white space and repeats it, so a large bomb costs nothing here: a gzip stream can have many
+// members (RFC 1952 section 2.2).
+func gzipBomb(size int64, body []byte) io.Reader {
 	const block = 1 << 20
 	member := compress(bytes.Repeat([]byte(" "), block))
 	tail := compress(append(bytes.Repeat([]byte(" "), int(size%block)), body...))
-	return io.MultiReader(&repeated{block: member, times: size / block}, bytes.NewReader(tail))
+	return io.MultiReader(&repeatReader{block: member, times: size / block}, bytes.NewReader(tail))
 }
 
 func compress(b []byte) []byte {
 	var out bytes.Buffer
 	w := gzip.NewWriter(&out)
-	_, _ = w.Write(b) // a bytes.Buffer takes everything
+	_, _ = w.Write(b) // writing to a bytes.Buffer does not fail
 	_ = w.Close()
 	return out.Bytes()
 }
 
-type repeated struct {
-	block []byte
-	times int64
-	at    int
+// repeatReader reads a block several times.
+type repeatReader struct {
+	block  []byte
+	times  int64
+	offset int
 }
 
-func (r *repeated) Read(p []byte) (int, error) {
+func (r *repeatReader) Read(p []byte) (int, error) {
 	if r.times == 0 {
 		return 0, io.EOF
 	}
-	n := copy(p, r.block[r.at:])
-	if r.at += n; r.at == len(r.block) {
-		r.at = 0
+	n := copy(p, r.block[r.offset:])
+	if r.offset += n; r.offset == len(r.block) {
+		r.offset = 0
 		r.times--
 	}
 	return n, nil
 }
 
-type spaces struct{}
+// spaceReader reads spaces without end.
+type spaceReader struct{}
 
-func (spaces) Read(p []byte) (int, error) {
+func (spaceReader) Read(p []byte) (int, error) {
 	for i := range p {
 		p[i] = ' '
 	}
 	return len(p), nil
 }
 
-type failing struct{ err error }
+// errorReader fails.
+type errorReader struct{ err error }
 
-func (f failing) Read([]byte) (int, error) { return 0, f.err }
+func (r errorReader) Read([]byte) (int, error) { return 0, r.err }
 
-type paced struct {
-	ctx   context.Context // of the request whose body this is, as in http.Request
-	from  io.Reader
-	every time.Duration
+// pacedReader reads one byte per interval.
+type pacedReader struct {
+	ctx      context.Context // of the request that the body belongs to, as in http.Request
+	from     io.Reader
+	interval time.Duration
 }
 
-func (p paced) Read(b []byte) (int, error) {
+func (p pacedReader) Read(b []byte) (int, error) {
 	if len(b) == 0 {
 		return 0, nil
 	}
@@ -104,18 +110,19 @@ func (p paced) Read(b []byte) (int, error) {
 	if n == 0 {
 		return 0, err
 	}
-	if late := sleep(p.ctx, p.every); late != nil {
-		return 0, late
+	if canceled := sleep(p.ctx, p.interval); canceled != nil {
+		return 0, canceled
 	}
 	return n, err
 }
 
-type cancellable struct {
+// contextReader fails when ctx is canceled.
+type contextReader struct {
 	ctx  context.Context
 	from io.Reader
 }
 
-func (c cancellable) Read(b []byte) (int, error) {
+func (c contextReader) Read(b []byte) (int, error) {
 	if err := c.ctx.Err(); err != nil {
 		return 0, err
 	}

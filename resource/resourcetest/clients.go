@@ -1,6 +1,7 @@
 package resourcetest
 
 import (
+	"cmp"
 	"crypto/rand"
 	"crypto/subtle"
 	"net/http"
@@ -12,40 +13,40 @@ import (
 	"github.com/go-json-experiment/json"
 )
 
-// maxClients bounds what open registration can fill.
+// maxClients limits the memory that open registration can use.
 const maxClients = 10_000
 
-// Client is one that the server knows.
+// Client is a registered client.
 type Client struct {
 	ID           string
 	Secret       string   // "" makes a public client
-	RedirectURIs []string // compared exactly, save for the port of http://127.0.0.1 and http://[::1]
-	GrantTypes   []string // nil: all three; refresh tokens need "refresh_token"
+	RedirectURIs []string // compared exactly, except for the port of http://127.0.0.1 and http://[::1]
+	GrantTypes   []string // nil: all; without "refresh_token" the client gets no refresh tokens
 }
 
 func (c Client) allows(grantType string) bool {
 	return c.GrantTypes == nil || slices.Contains(c.GrantTypes, grantType)
 }
 
-// oauthError is an answer of RFC 6749 section 5.2. Its text is fixed: nothing
-// that a client sent comes back in it.
+// oauthError is an error response (RFC 6749 section 5.2). Its text is fixed: it does not
+// repeat anything that the client sent.
 type oauthError struct {
 	status     int
 	code, text string
 }
 
-func (e *oauthError) answer() answer { return refuse(e.status, e.code, e.text) }
+func (e *oauthError) answer() answer { return errorAnswer(e.status, e.code, e.text) }
 
-func refuse(status int, code, text string) answer {
-	a := private(document(status, object{{"error", code}, {"error_description", text}}))
+func errorAnswer(status int, code, text string) answer {
+	a := noStore(document(status, object{{"error", code}, {"error_description", text}}))
 	if status == http.StatusUnauthorized {
 		a.header.Set("WWW-Authenticate", `Basic realm="resourcetest"`)
 	}
 	return a
 }
 
-// private marks an answer that no cache may keep (RFC 6749 section 5.1).
-func private(a answer) answer {
+// noStore forbids caches to store a response (RFC 6749 section 5.1).
+func noStore(a answer) answer {
 	a.header.Set("Cache-Control", "no-store")
 	return a
 }
@@ -54,11 +55,12 @@ func badRequest(code, text string) *oauthError {
 	return &oauthError{http.StatusBadRequest, code, text}
 }
 
-var errClient = &oauthError{http.StatusUnauthorized, "invalid_client", "unknown client or wrong credentials"} // never written to
+// errClient is never modified.
+var errClient = &oauthError{http.StatusUnauthorized, "invalid_client", "unknown client or wrong credentials"}
 
-// authenticate reads the client's credentials: none, client_secret_basic or
-// client_secret_post, one of them only (RFC 6749 section 2.3). A confidential
-// client may use either of the last two, whichever it registered.
+// authenticate authenticates the client by exactly one method: none, client_secret_basic or
+// client_secret_post (RFC 6749 section 2.3). A confidential client can use either of the last
+// two, regardless of the method that it registered.
 func (s *Issuer) authenticate(r *request) (Client, *oauthError) {
 	if err := r.checkForm(); err != nil {
 		return Client{}, err
@@ -66,13 +68,13 @@ func (s *Issuer) authenticate(r *request) (Client, *oauthError) {
 	id, secret := r.form.Get("client_id"), r.form.Get("client_secret")
 	if headers := r.Header.Values("Authorization"); len(headers) > 0 {
 		name, password, ok := r.BasicAuth()
-		name, err1 := url.QueryUnescape(name) // RFC 6749 section 2.3.1: form-encoded first
+		name, err1 := url.QueryUnescape(name) // RFC 6749 section 2.3.1: both are form-encoded
 		password, err2 := url.QueryUnescape(password)
 		if !ok || len(headers) > 1 || err1 != nil || err2 != nil {
 			return Client{}, errClient
 		}
 		if secret != "" || id != "" && id != name {
-			return Client{}, badRequest("invalid_request", "two ways of client authentication")
+			return Client{}, badRequest("invalid_request", "more than one method of client authentication")
 		}
 		id, secret = name, password
 	}
@@ -83,8 +85,8 @@ func (s *Issuer) authenticate(r *request) (Client, *oauthError) {
 	return client, nil
 }
 
-// registration is the part of RFC 7591 section 2 that is understood and sent
-// back. Other members are ignored, as that section wants.
+// registration is the client metadata of RFC 7591 section 2 that the server supports and
+// returns. It ignores other members, as that section requires.
 type registration struct {
 	RedirectURIs  []string `json:"redirect_uris,omitempty"`
 	AuthMethod    string   `json:"token_endpoint_auth_method,omitempty"`
@@ -99,32 +101,32 @@ type registration struct {
 }
 
 func (s *Issuer) serveRegistration(r *request) answer {
-	var wish registration
-	if err := json.Unmarshal(r.body, &wish); err != nil {
-		return refuse(http.StatusBadRequest, "invalid_client_metadata", "the body is not a JSON object of client metadata")
+	var metadata registration
+	if err := json.Unmarshal(r.body, &metadata); err != nil {
+		return errorAnswer(http.StatusBadRequest, "invalid_client_metadata", "the body is not a JSON object of client metadata")
 	}
-	if err := wish.complete(); err != nil {
+	if err := metadata.complete(); err != nil {
 		return err.answer()
 	}
-	client := Client{ID: "client-" + rand.Text(), RedirectURIs: wish.RedirectURIs, GrantTypes: wish.GrantTypes}
+	client := Client{ID: "client-" + rand.Text(), RedirectURIs: metadata.RedirectURIs, GrantTypes: metadata.GrantTypes}
 	reply := object{{"client_id", client.ID}, {"client_id_issued_at", time.Now().Unix()}}
-	if wish.AuthMethod != "none" {
+	if metadata.AuthMethod != "none" {
 		client.Secret = rand.Text()
 		reply = append(reply, object{{"client_secret", client.Secret}, {"client_secret_expires_at", 0}}...)
 	}
 	if !s.store.register(client) {
-		return refuse(http.StatusServiceUnavailable, "temporarily_unavailable", "too many clients")
+		return errorAnswer(http.StatusServiceUnavailable, "temporarily_unavailable", "too many clients")
 	}
-	// The rest of the answer is the metadata as registered (section 3.2.1).
-	registered := strings.TrimPrefix(encode(wish), "{")
+	// The other members are the registered metadata (RFC 7591 section 3.2.1).
+	registered := strings.TrimPrefix(encode(metadata), "{")
 	body := strings.TrimSuffix(string(reply.encode()), "}") + "," + registered
-	return private(answer{http.StatusCreated, http.Header{"Content-Type": {"application/json"}}, []byte(body)})
+	return noStore(answer{http.StatusCreated, http.Header{"Content-Type": {"application/json"}}, []byte(body)})
 }
 
-// complete checks the wish, fills in the defaults of RFC 7591 section 2, and
-// drops grant types that there are none of here.
+// complete validates the metadata, sets the defaults of RFC 7591 section 2 and removes
+// unsupported grant types.
 func (m *registration) complete() *oauthError {
-	m.AuthMethod = or(m.AuthMethod, "client_secret_basic")
+	m.AuthMethod = cmp.Or(m.AuthMethod, "client_secret_basic")
 	if !slices.Contains(authMethods, m.AuthMethod) {
 		return badRequest("invalid_client_metadata", "unsupported token_endpoint_auth_method")
 	}
@@ -143,16 +145,16 @@ func (m *registration) complete() *oauthError {
 	}
 	for _, uri := range m.RedirectURIs {
 		if !redirectAllowed(uri) {
-			return badRequest("invalid_redirect_uri", "a redirect URI is neither https nor loopback http nor of a private scheme")
+			return badRequest("invalid_redirect_uri", "a redirect URI must be https, http on loopback or a private scheme")
 		}
 	}
 	return nil
 }
 
-// redirectAllowed is an allow-list: https, http on the loopback interface, and
-// private schemes, which are those with a dot (RFC 8252 section 7.1) and those
-// that MCP clients are known to use without one. No fragments (RFC 6749
-// section 3.1.2).
+// redirectAllowed reports whether a client may register the redirect URI. Allowed are https,
+// http on the loopback interface, schemes with a dot (RFC 8252 section 7.1) and the schemes
+// without one that MCP clients are known to use. Fragments are not allowed (RFC 6749 section
+// 3.1.2).
 func redirectAllowed(uri string) bool {
 	u, err := url.Parse(uri)
 	if err != nil || strings.Contains(uri, "#") || u.User != nil {
@@ -167,15 +169,15 @@ func redirectAllowed(uri string) bool {
 	return strings.Contains(u.Scheme, ".") || slices.Contains([]string{"cursor", "vscode", "vscode-insiders"}, u.Scheme)
 }
 
-// redirectMatches compares byte for byte, apart from the port of a loopback IP
-// (RFC 8252 section 7.3). "localhost" is no IP: its port must match.
-func redirectMatches(registered, asked string) bool {
-	if registered == asked {
+// redirectMatches compares redirect URIs byte for byte, except for the port of a loopback IP
+// address (RFC 8252 section 7.3). "localhost" is not an IP address, so its port must match.
+func redirectMatches(registered, requested string) bool {
+	if registered == requested {
 		return true
 	}
 	for _, host := range []string{"http://127.0.0.1", "http://[::1]"} {
 		a, ok1 := strings.CutPrefix(registered, host)
-		b, ok2 := strings.CutPrefix(asked, host)
+		b, ok2 := strings.CutPrefix(requested, host)
 		if ok1 && ok2 && withoutPort(a) == withoutPort(b) {
 			return true
 		}

@@ -16,52 +16,52 @@ const (
 	defaultSubject  = "alice"
 	defaultLifetime = 5 * time.Minute
 
-	// DefaultClientID and DefaultClientSecret are the credentials of the
-	// client that an Issuer knows when Config.Clients is nil.
+	// DefaultClientID and DefaultClientSecret are the credentials of the client that an
+	// Issuer has if Config.Clients is nil.
 	DefaultClientID     = "test-client"
 	DefaultClientSecret = "test-secret"
 )
 
-// Config describes an Issuer. Its zero value is good for most tests.
+// Config configures an Issuer. The zero value is sufficient for most tests.
 type Config struct {
-	// Issuer is the issuer identifier, kept byte for byte. Empty: the origin
-	// of the listener once Listen was called, "https://auth.example.test"
-	// before, in both cases followed by Path.
+	// Issuer is the issuer identifier. It is used byte for byte. If empty, the identifier is
+	// "https://auth.example.test", or the origin of the listener after Listen was called,
+	// followed by Path.
 	Issuer string
-	// Path is the path of the identifier, such as "/tenant1", for when Issuer
-	// is empty. The metadata then stands at the path-inserted well-known URLs
-	// (RFC 8414 section 3.1).
+	// Path is the path of the identifier if Issuer is empty, such as "/tenant1". The URL of
+	// the metadata then has the well-known part before this path (RFC 8414 section 3.1).
 	Path string
-	// Subject is who consents, at once, to every authorization; "" is "alice".
+	// Subject is the user that grants every authorization at once. "" is "alice".
 	Subject string
-	// Audience is what a token is for when neither the request's "resource"
-	// (RFC 8707) nor Token.Audience says it; "" is "https://mcp.example.test/mcp".
+	// Audience is the audience of a token if neither the parameter "resource" (RFC 8707) of
+	// the request nor Token.Audience sets it. "" is "https://mcp.example.test/mcp".
 	Audience string
-	// ScopesSupported is published, and what a client asks for is cut down to
-	// it. Nil: nothing is published and every scope is granted.
+	// ScopesSupported is published in the metadata, and other scopes are not granted. If it
+	// is nil, the metadata does not list scopes and every requested scope is granted.
 	ScopesSupported []string
-	// DefaultScopes are granted to a client that asks for none.
+	// DefaultScopes are granted to a client that requests no scopes.
 	DefaultScopes []string
-	// Algorithms are those of the first keys, one key each; the first signs
-	// what the endpoints issue. Nil: ES256, the fastest to make.
+	// Algorithms are the algorithms of the initial keys, one key each. The endpoints sign
+	// with the first one. If empty, it is ES256, whose keys are generated fastest.
 	Algorithms []string
-	// Lifetime of access tokens; 0 is five minutes.
+	// Lifetime is the lifetime of access tokens. 0 is five minutes.
 	Lifetime time.Duration
-	// OpaqueTokens: the endpoints issue opaque tokens in place of JWTs.
+	// OpaqueTokens makes the endpoints issue opaque access tokens instead of JWTs.
 	OpaqueTokens bool
-	// Clients are known without registration. Nil: one confidential client,
+	// Clients are the initially registered clients. If nil, it is one confidential client,
 	// DefaultClientID, with the redirect URI "http://127.0.0.1/callback".
 	Clients []Client
-	// The three forms of discovery can be left out one by one: RFC 8414, OpenID
-	// Connect with the well-known part inserted before the path, and appended
-	// to it. Without a path the last two are one URL, there while either is.
+	// NoOAuthMetadata, NoOpenIDInserted and NoOpenIDAppended disable one form of discovery
+	// each: RFC 8414, OpenID Connect with the well-known part before the path of the
+	// identifier, and OpenID Connect with the well-known part after it. Without a path, the
+	// last two have the same URL, which is served unless both are disabled.
 	NoOAuthMetadata, NoOpenIDInserted, NoOpenIDAppended bool
 }
 
-// Issuer is an authorization server. Make one with NewIssuer or Start.
+// Issuer is an authorization server. Use NewIssuer or Start to make one.
 type Issuer struct {
 	config   Config
-	path     string // of the identifier, without a terminal slash
+	path     string // of the identifier, without a trailing slash
 	routes   map[string]route
 	keys     keyring
 	store    store
@@ -72,13 +72,13 @@ type Issuer struct {
 	issuer   string // identifier
 	origin   string // of the endpoints
 	metadata map[string]any
-	live     *listener
+	listener *listener
 	closed   bool
-	inflight map[*body]struct{} // answers of Transport still being read
+	inflight map[*body]struct{} // response bodies of Transport that have not ended
 }
 
-// NewIssuer makes an Issuer that neither listens nor holds any resource but
-// memory. The error names every mistake of the Config.
+// NewIssuer returns an Issuer that does not listen and uses no resources except memory. The
+// error lists every mistake in the Config.
 func NewIssuer(config Config) (*Issuer, error) {
 	config = config.withDefaults()
 	if err := config.check(); err != nil {
@@ -88,7 +88,7 @@ func NewIssuer(config Config) (*Issuer, error) {
 	if s.issuer == "" {
 		s.issuer = defaultOrigin + config.Path
 	}
-	identifier, _ := url.Parse(s.issuer) // checked above
+	identifier, _ := url.Parse(s.issuer) // validated by check
 	s.origin = identifier.Scheme + "://" + identifier.Host
 	s.path = strings.TrimSuffix(identifier.EscapedPath(), "/")
 	s.routes = s.makeRoutes()
@@ -99,7 +99,7 @@ func NewIssuer(config Config) (*Issuer, error) {
 	for _, alg := range config.Algorithms {
 		s.keys.use(s.keys.publish(alg))
 	}
-	s.keys.first = config.Algorithms[0]
+	s.keys.defaultAlg = config.Algorithms[0]
 	return s, nil
 }
 
@@ -124,13 +124,33 @@ func (c Config) withDefaults() Config {
 	return c
 }
 
+// check returns an error that lists every mistake.
 func (c Config) check() error {
-	var errs []error
-	bad := func(format string, args ...any) {
-		errs = append(errs, fmt.Errorf("resourcetest: "+format, args...))
+	var mistakes mistakeList
+	c.checkIdentifier(&mistakes)
+	if c.Lifetime < 0 {
+		mistakes.addf("lifetime %v is negative: use Token.Lifetime for expired tokens", c.Lifetime)
 	}
+	for i, alg := range c.Algorithms {
+		if _, ok := algorithms[alg]; !ok || slices.Contains(c.Algorithms[:i], alg) {
+			mistakes.addf("algorithm %q is unknown or duplicate", alg)
+		}
+	}
+	c.checkClients(&mistakes)
+	return errors.Join(mistakes...)
+}
+
+// mistakeList collects the mistakes of a Config. This package does not use internal/configerr,
+// because it shares no code with the packages that it tests.
+type mistakeList []error
+
+func (l *mistakeList) addf(format string, args ...any) {
+	*l = append(*l, fmt.Errorf("resourcetest: "+format, args...))
+}
+
+func (c Config) checkIdentifier(mistakes *mistakeList) {
 	if c.Issuer != "" && c.Path != "" {
-		bad("both Issuer %q and Path %q are given: put the path into Issuer", c.Issuer, c.Path)
+		mistakes.addf("both Issuer %q and Path %q are set: add the path to Issuer", c.Issuer, c.Path)
 	}
 	identifier := c.Issuer
 	if identifier == "" {
@@ -138,44 +158,38 @@ func (c Config) check() error {
 	}
 	if u, err := url.Parse(identifier); err != nil || (u.Scheme != "https" && u.Scheme != "http") ||
 		u.Host == "" || u.User != nil || strings.ContainsAny(identifier, "?#") {
-		bad("issuer %q is not an http(s) URL without query and fragment (RFC 8414 section 2)", identifier)
+		mistakes.addf("issuer %q is not an http(s) URL without query and fragment (RFC 8414 section 2)", identifier)
 	}
 	if c.Path != "" && c.Path[0] != '/' {
-		bad("path %q does not begin with a slash", c.Path)
+		mistakes.addf("path %q does not begin with a slash", c.Path)
 	}
-	if c.Lifetime < 0 {
-		bad("lifetime %v is negative: use Token.Lifetime for expired tokens", c.Lifetime)
-	}
-	for i, alg := range c.Algorithms {
-		if _, ok := algorithms[alg]; !ok || slices.Contains(c.Algorithms[:i], alg) {
-			bad("algorithm %q is unknown or repeated", alg)
-		}
-	}
+}
+
+func (c Config) checkClients(mistakes *mistakeList) {
 	ids := make(map[string]bool)
 	for _, client := range c.Clients {
 		if client.ID == "" || ids[client.ID] {
-			bad("client id %q is empty or repeated", client.ID)
+			mistakes.addf("client id %q is empty or duplicate", client.ID)
 		}
 		ids[client.ID] = true
 		for _, uri := range client.RedirectURIs {
 			if !redirectAllowed(uri) {
-				bad("redirect URI %q of client %q is neither https nor loopback http nor of a private scheme", uri, client.ID)
+				mistakes.addf("redirect URI %q of client %q is not https, http on loopback or a private scheme", uri, client.ID)
 			}
 		}
 	}
-	return errors.Join(errs...)
 }
 
-// TB is the part of [testing.TB] that Start needs.
+// TB is the part of [testing.TB] that Start uses.
 type TB interface {
 	Helper()
 	Cleanup(func())
 	Fatalf(format string, args ...any)
 }
 
-// Start makes an Issuer of at most one Config, makes it listen, and closes it
-// at the end of the test. Not for use in a testing/synctest bubble: there, use
-// NewIssuer and Transport.
+// Start returns an Issuer that listens, and closes it at the end of the test. It takes at most
+// one Config and calls tb.Fatalf if that is invalid. In a testing/synctest bubble, use NewIssuer
+// and Transport instead, which do not use sockets.
 func Start(tb TB, config ...Config) *Issuer {
 	tb.Helper()
 	if len(config) > 1 {
@@ -192,16 +206,17 @@ func Start(tb TB, config ...Config) *Issuer {
 	return s
 }
 
-// Identifier returns the issuer identifier: the "iss" of tokens made from now on.
+// Identifier returns the issuer identifier, which is the "iss" of new tokens. Listen can change
+// it.
 func (s *Issuer) Identifier() string {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	return s.issuer
 }
 
-// URL returns where an endpoint is: at the listener after Listen, else at the
-// origin of the identifier. For Metadata it is the RFC 8414 document, for Any
-// the origin.
+// URL returns the URL of an endpoint. Its origin is that of the listener after Listen was
+// called, and that of the identifier before. For Metadata it is the URL of the RFC 8414
+// document, for Any the origin alone.
 func (s *Issuer) URL(endpoint Endpoint) string {
 	s.mu.Lock()
 	defer s.mu.Unlock()

@@ -7,7 +7,7 @@ import (
 	"github.com/warder-go/warder/resource/resourcetest"
 )
 
-// An outage of the key endpoint, without any socket.
+// An outage of the JWKS endpoint, without sockets.
 func ExampleIssuer_Fail() {
 	issuer, err := resourcetest.NewIssuer(resourcetest.Config{Issuer: "https://auth.example.com"})
 	if err != nil {

@@ -10,15 +10,15 @@ import (
 	"github.com/warder-go/warder/resource/resourcetest"
 )
 
-// testingT stands for the *testing.T of your test.
+// testingT replaces the *testing.T of your test.
 type testingT struct{ cleanups []func() }
 
 func (*testingT) Helper()                   {}
 func (t *testingT) Cleanup(f func())        { t.cleanups = append(t.cleanups, f) }
 func (*testingT) Fatalf(f string, a ...any) { panic(fmt.Sprintf(f, a...)) }
 
-// whoami stands for your server. A real one verifies the token by the keys at
-// issuer.URL(resourcetest.JWKS); this one only prints what the token says.
+// whoami replaces your server. A real server verifies the token with the keys at
+// issuer.URL(resourcetest.JWKS). This one only prints some claims.
 func whoami(_ http.ResponseWriter, r *http.Request) {
 	token := strings.TrimPrefix(r.Header.Get("Authorization"), "Bearer ")
 	claims, _ := base64.RawURLEncoding.DecodeString(strings.Split(token, ".")[1])
@@ -29,8 +29,8 @@ func whoami(_ http.ResponseWriter, r *http.Request) {
 	}
 }
 
-// A test needs three lines: an authorization server that closes with the test,
-// a token of it, and the token in the request.
+// A test needs three lines. They start an authorization server that is closed at the end of the
+// test, make a token and add it to the request.
 func Example() {
 	t := &testingT{}
 	request := httptest.NewRequest("POST", "https://mcp.example.com/mcp", nil)

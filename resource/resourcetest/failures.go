@@ -9,38 +9,36 @@ import (
 	"time"
 )
 
-// Failure is what an endpoint does wrong. Its fields work together: first it
-// waits (Delay, Refuse, Hang), then comes either the endpoint's own answer or
-// the one given (Status, Body, Redirect), and that is changed on its way
-// (Header and the rest). The zero value changes nothing.
+// Failure describes how an endpoint fails. Its fields can be combined. Delay, Refuse and Hang
+// apply before the response. Status, Body and Redirect replace the response of the endpoint.
+// Header and the other fields change the response. The zero value changes nothing.
 type Failure struct {
-	Next   int           // only that many requests are affected; 0: all until Reset
-	Delay  time.Duration // wait before the answer, or until the request is cancelled
-	Refuse bool          // no answer: Transport fails with "connection refused", a socket is cut; see Close too
-	Hang   bool          // no answer until the request is cancelled
+	Next   int           // the number of requests that fail; 0: all until Reset
+	Delay  time.Duration // the wait before the response; it ends early if the request is canceled
+	Refuse bool          // no response: Transport fails with "connection refused", a socket is closed; see also Close
+	Hang   bool          // no response until the request is canceled
 
-	// Status, Body or Redirect replace the answer; the endpoint itself then
-	// does nothing (no refresh token is used up). Status alone has no body; a
-	// Body that is not nil, though empty, is status 200 and application/json
-	// where Status and Header say nothing else.
+	// Status, Body and Redirect replace the response. The endpoint itself then does not run, so
+	// that, for example, no refresh token is used up. Status alone has no body. Body, if it is not nil, even
+	// if it is empty, is sent with status 200 and as application/json, unless Status or Header
+	// is set.
 	Status   int
 	Body     []byte
-	Redirect string // a Location, with status 302 unless Status is given
+	Redirect string // the Location, sent with status 302 unless Status is set
 
-	Header   http.Header   // set in the answer, such as Retry-After, Cache-Control, ETag, Content-Type
-	Truncate bool          // half the body, under the Content-Length of the whole
-	Pace     time.Duration // the headers at once, then one byte per Pace
-	// Huge and GzipBomb put that many bytes of white space before the body, so
-	// that a JSON reader without a limit would take it for good. They come
-	// without Content-Length, the bomb compressed about a thousand times
-	// whether or not the client asked for gzip.
+	Header   http.Header   // set in the response, such as Retry-After, Cache-Control, ETag, Content-Type
+	Truncate bool          // send half the body with the Content-Length of the whole
+	Pace     time.Duration // send the headers at once, then one byte per Pace
+	// Huge and GzipBomb are numbers of bytes of white space to send before the body, so that
+	// a JSON reader without a limit accepts it. The response has no Content-Length. GzipBomb
+	// is compressed about a thousand times, even if the client does not accept gzip.
 	Huge, GzipBomb int64
 }
 
-// Garbage is a Failure that answers 200 with bytes that are no JSON.
+// Garbage returns a Failure that responds with 200 and bytes that are not JSON.
 func Garbage() Failure { return Failure{Body: []byte("\x00\xff\xfe{]not json")} }
 
-// LoginPage is a Failure that answers 200 with an HTML page.
+// LoginPage returns a Failure that responds with 200 and an HTML page.
 func LoginPage() Failure {
 	return Failure{
 		Header: http.Header{"Content-Type": {"text/html; charset=utf-8"}},
@@ -48,13 +46,12 @@ func LoginPage() Failure {
 	}
 }
 
-// Fail makes an endpoint fail from the next request on, in place of what was
-// set for it before. A Failure of Any is for the endpoints without their own,
-// and for unknown paths. Preflight requests (CORS) never fail. A Status outside
-// of 200 to 599 panics.
+// Fail makes an endpoint fail from the next request on. It replaces an earlier Failure of the
+// endpoint. A Failure of Any applies to endpoints without a Failure and to unknown paths. CORS
+// preflight requests do not fail. Fail panics if Status is set and not from 200 to 599.
 func (s *Issuer) Fail(endpoint Endpoint, failure Failure) {
 	if failure.Status != 0 && (failure.Status < 200 || failure.Status > 599) {
-		panic(fmt.Sprintf("resourcetest: no status %d can be sent", failure.Status))
+		panic(fmt.Sprintf("resourcetest: status %d is not between 200 and 599", failure.Status))
 	}
 	failure.Header = failure.Header.Clone()
 	if failure.Body != nil {
@@ -68,8 +65,8 @@ func (s *Issuer) Fail(endpoint Endpoint, failure Failure) {
 	s.failures.set[endpoint] = &failure
 }
 
-// Reset ends the failures of these endpoints, all failures when none is named.
-// It does not touch requests that hang already, nor the counters.
+// Reset ends the failures of these endpoints, or of all if called without arguments. It does
+// not affect requests that already hang, or the counters.
 func (s *Issuer) Reset(endpoints ...Endpoint) {
 	s.failures.mu.Lock()
 	defer s.failures.mu.Unlock()
@@ -86,6 +83,7 @@ type failures struct {
 	set map[Endpoint]*Failure
 }
 
+// next returns the failure of a new request.
 func (f *failures) next(endpoint Endpoint) Failure {
 	f.mu.Lock()
 	defer f.mu.Unlock()
@@ -104,10 +102,10 @@ func (f *failures) next(endpoint Endpoint) Failure {
 	return *failure
 }
 
-var errRefused = errors.New("resourcetest: connection refused, as asked for by a Failure")
+var errRefused = errors.New("resourcetest: connection refused because of Failure.Refuse")
 
-// wait selects on the request's context only: a channel of the Issuer could
-// come from outside of a synctest bubble and stop the bubble's clock.
+// wait applies Delay, Refuse and Hang. It waits for the request's context only: a channel of
+// the Issuer could be from outside a synctest bubble and stop the bubble's clock.
 func (f Failure) wait(ctx context.Context) error {
 	if err := sleep(ctx, f.Delay); err != nil {
 		return err
@@ -121,6 +119,7 @@ func (f Failure) wait(ctx context.Context) error {
 	return ctx.Err()
 }
 
+// sleep returns ctx.Err if ctx is canceled before d has passed.
 func sleep(ctx context.Context, d time.Duration) error {
 	if d <= 0 {
 		return ctx.Err()

@@ -17,7 +17,7 @@ import (
 	"github.com/warder-go/warder/resource/resourcetest"
 )
 
-// fetch gets the JWKS and says in one line what came.
+// fetch gets the JWKS and returns a summary of the response in one line.
 func fetch(t *testing.T, client *http.Client, s *resourcetest.Issuer) string {
 	t.Helper()
 	response, err := client.Do(request(t, "GET", s.URL(resourcetest.JWKS), ""))
@@ -33,6 +33,7 @@ func fetch(t *testing.T, client *http.Client, s *resourcetest.Issuer) string {
 	return line
 }
 
+// kind returns the text of the error that err wraps.
 func kind(err error) string {
 	for _, known := range []error{syscall.ECONNREFUSED, syscall.ECONNRESET, context.Canceled, context.DeadlineExceeded, io.ErrUnexpectedEOF, io.EOF, http.ErrBodyReadAfterClose} {
 		if errors.Is(err, known) {
@@ -42,12 +43,12 @@ func kind(err error) string {
 	return err.Error()
 }
 
-// Each failure is the same over a socket and in process, save for the refused
-// connection, and Reset ends it.
+// Each failure is the same over a socket and in process, except for the refused connection.
+// Reset ends it.
 func TestFailures(t *testing.T) {
 	s := resourcetest.Start(t)
 	s.SetJWKS([]byte(`{"keys":[]}`))
-	const good = `200 application/json 11 "{\"keys\":[]}"`
+	const unchanged = `200 application/json 11 "{\"keys\":[]}"`
 	noRedirect := func(*http.Request, []*http.Request) error { return http.ErrUseLastResponse }
 	clients := map[string]*http.Client{
 		"socket":     {Transport: &http.Transport{}, CheckRedirect: noRedirect},
@@ -59,19 +60,19 @@ func TestFailures(t *testing.T) {
 		failure resourcetest.Failure
 		want    string
 	}{
-		{"zero value changes nothing", resourcetest.Failure{}, good},
+		{"zero value changes nothing", resourcetest.Failure{}, unchanged},
 		{"status", resourcetest.Failure{Status: 503, Header: http.Header{"retry-after": {"7"}}}, `503  0 ""; Retry-After 7`},
 		{"status with body", resourcetest.Failure{Status: 400, Body: []byte(`{"error":"unsupported_token_type"}`)}, `400 application/json 34 "{\"error\":\"unsupported_token_type\"}"`},
 		{"304", resourcetest.Failure{Status: 304}, `304  0 ""`},
-		{"headers of a good answer", resourcetest.Failure{Header: http.Header{"Retry-After": {"3"}, "Content-Type": {"application/jwk-set+json"}}}, `200 application/jwk-set+json 11 "{\"keys\":[]}"; Retry-After 3`},
+		{"headers of an unchanged response", resourcetest.Failure{Header: http.Header{"Retry-After": {"3"}, "Content-Type": {"application/jwk-set+json"}}}, `200 application/jwk-set+json 11 "{\"keys\":[]}"; Retry-After 3`},
 		{"garbage", resourcetest.Garbage(), `200 application/json 13 "\x00\xff\xfe{]not json"`},
 		{"login page", resourcetest.LoginPage(), `200 text/html; charset=utf-8 79 "<!DOCTYPE html><title>Log in</title><form method=post><input name=user></form>\n"`},
 		{"empty", resourcetest.Failure{Body: []byte{}}, `200 application/json 0 ""`},
 		{"truncated", resourcetest.Failure{Truncate: true}, `200 application/json 11 "{\"key" error unexpected EOF`},
-		{"slow", resourcetest.Failure{Pace: time.Millisecond}, good},
-		{"delayed", resourcetest.Failure{Delay: time.Millisecond}, good},
+		{"slow", resourcetest.Failure{Pace: time.Millisecond}, unchanged},
+		{"delayed", resourcetest.Failure{Delay: time.Millisecond}, unchanged},
 		{"huge", resourcetest.Failure{Huge: 3}, `200 application/json -1 "   {\"keys\":[]}"`},
-		{"gzip bomb, unpacked by the client", resourcetest.Failure{GzipBomb: 4}, `200 application/json -1 "    {\"keys\":[]}"`},
+		{"gzip bomb, decompressed by the client", resourcetest.Failure{GzipBomb: 4}, `200 application/json -1 "    {\"keys\":[]}"`},
 		{"redirect", resourcetest.Failure{Redirect: "http://169.254.169.254/"}, `302  0 ""; Location http://169.254.169.254/`},
 		{"permanent redirect", resourcetest.Failure{Redirect: "/x", Status: 308}, `308  0 ""; Location /x`},
 	} {
@@ -82,7 +83,7 @@ func TestFailures(t *testing.T) {
 				t.Errorf("%s, %s:\n got %s\nwant %s", row.name, name, got, row.want)
 			}
 			s.Reset(resourcetest.JWKS)
-			if got := fetch(t, client, s); got != good {
+			if got := fetch(t, client, s); got != unchanged {
 				t.Errorf("%s, %s, after Reset: %s", row.name, name, got)
 			}
 		}
@@ -90,17 +91,17 @@ func TestFailures(t *testing.T) {
 	s.Fail(resourcetest.JWKS, resourcetest.Failure{Refuse: true})
 	for name, want := range map[string]string{"socket": "EOF", "in process": "connection refused"} {
 		if got := fetch(t, clients[name], s); got != "error "+want {
-			t.Errorf("refused, %s: got %s, want %s", name, got, want)
+			t.Errorf("connection refused, %s: got %s, want %s", name, got, want)
 		}
 	}
 }
 
-// fetchWithHeaders appends the two headers that the rows above ask for.
+// fetchWithHeaders appends the headers Location and Retry-After to the result of fetch.
 func fetchWithHeaders(t *testing.T, client *http.Client, s *resourcetest.Issuer) string {
 	t.Helper()
 	var extra string
-	watched := *client
-	watched.Transport = roundTripper(func(r *http.Request) (*http.Response, error) {
+	observed := *client
+	observed.Transport = roundTripper(func(r *http.Request) (*http.Response, error) {
 		response, err := client.Transport.RoundTrip(r)
 		if err == nil {
 			for _, name := range []string{"Location", "Retry-After"} {
@@ -111,15 +112,15 @@ func fetchWithHeaders(t *testing.T, client *http.Client, s *resourcetest.Issuer)
 		}
 		return response, err
 	})
-	return fetch(t, &watched, s) + extra
+	return fetch(t, &observed, s) + extra
 }
 
 type roundTripper func(*http.Request) (*http.Response, error)
 
 func (f roundTripper) RoundTrip(r *http.Request) (*http.Response, error) { return f(r) }
 
-// A request that hangs over a socket ends when its client leaves, and when the
-// server closes, which waits for it.
+// A request over a socket that hangs ends when the client cancels it and when the server is
+// closed. Close waits for it.
 func TestHangOverSocket(t *testing.T) {
 	s := resourcetest.Start(t)
 	s.Fail(resourcetest.Any, resourcetest.Failure{Hang: true})
@@ -136,20 +137,20 @@ func TestHangOverSocket(t *testing.T) {
 		return err
 	}
 	if err := hang(nil); !errors.Is(err, context.Canceled) {
-		t.Errorf("cancelled: %v", err)
+		t.Errorf("canceled by the client: %v", err)
 	}
-	const many = 50
-	written, ended := make(chan struct{}, many), make(chan error, many)
-	for range many {
+	const requests = 50
+	written, ended := make(chan struct{}, requests), make(chan error, requests)
+	for range requests {
 		go func() { ended <- hang(func() { written <- struct{}{} }) }()
 	}
-	for range many {
+	for range requests {
 		<-written
 	}
 	s.Close()
-	for range many {
+	for range requests {
 		if err := <-ended; err == nil {
-			t.Error("an answer came from a server that hangs")
+			t.Error("got a response from an endpoint that hangs")
 		}
 	}
 	s.Close() // idempotent
@@ -158,7 +159,7 @@ func TestHangOverSocket(t *testing.T) {
 	}
 }
 
-// The headers of a slow answer do not wait for its body.
+// The headers of a slow response are sent before its body.
 func TestSlowBodyOverSocket(t *testing.T) {
 	s := resourcetest.Start(t, resourcetest.Config{})
 	s.Fail(resourcetest.JWKS, resourcetest.Failure{Pace: time.Hour})
@@ -174,7 +175,8 @@ func TestSlowBodyOverSocket(t *testing.T) {
 	}
 }
 
-func TestWhichFailureApplies(t *testing.T) {
+// A Failure of Any applies to endpoints without a Failure and to unknown paths.
+func TestFailurePrecedence(t *testing.T) {
 	s, client := newIssuer(t, resourcetest.Config{})
 	status := func(target string) int {
 		response, _ := get(t, client, target)
@@ -183,7 +185,7 @@ func TestWhichFailureApplies(t *testing.T) {
 	origin, keys, meta := s.URL(resourcetest.Any), s.URL(resourcetest.JWKS), s.URL(resourcetest.Metadata)
 	s.Fail(resourcetest.Any, resourcetest.Failure{Status: 500})
 	s.Fail(resourcetest.JWKS, resourcetest.Failure{Status: 429, Next: 2})
-	for i, want := range []int{429, 429, 500} { // Any is for those without a failure of their own
+	for i, want := range []int{429, 429, 500} { // the Failure of the endpoint ends after two requests
 		if got := status(keys); got != want {
 			t.Errorf("request %d: got %d, want %d", i, got, want)
 		}
@@ -193,13 +195,13 @@ func TestWhichFailureApplies(t *testing.T) {
 	}
 	s.Fail(resourcetest.Metadata, resourcetest.Failure{})
 	if got := status(meta); got != 200 {
-		t.Errorf("the zero Failure in front of Any: got %d", got)
+		t.Errorf("a zero Failure overrides Any: got %d", got)
 	}
 	s.Reset()
 	if got := []int{status(keys), status(meta), status(origin + "/unknown")}; fmt.Sprint(got) != "[200 200 404]" {
 		t.Errorf("after Reset: %v", got)
 	}
-	// A failing token endpoint does nothing: the code is not used up.
+	// A token endpoint that fails does not use up the code.
 	_, reply := authorize(t, client, s, "")
 	form := "grant_type=authorization_code&code=" + reply.Get("code") + "&code_verifier=" + verifier
 	s.Fail(resourcetest.TokenEndpoint, resourcetest.Failure{Status: 503, Next: 1})
@@ -210,7 +212,7 @@ func TestWhichFailureApplies(t *testing.T) {
 	}
 }
 
-func TestCounters(t *testing.T) {
+func TestRequestRecords(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		s, client := newIssuer(t, resourcetest.Config{})
 		start := time.Now()
@@ -236,23 +238,27 @@ func TestCounters(t *testing.T) {
 			t.Errorf("recorded %d, last %+v", len(times), last)
 		}
 		if got := s.Last(resourcetest.Any).URI; got != "/nowhere" {
-			t.Errorf("last of all: %q", got)
+			t.Errorf("last request to Any: %q", got)
 		}
 		if got := s.Last(resourcetest.Revocation); got.Method != "" || !got.Time.IsZero() {
-			t.Errorf("last of none: %+v", got)
-		}
-		for range 2000 {
-			do(t, client, request(t, "GET", s.URL(resourcetest.Registration), ""))
-		}
-		if n, kept := s.Count(resourcetest.Registration), len(s.Requests(resourcetest.Registration)); n != 2000 || kept != 1024 {
-			t.Errorf("counted %d and kept %d, want 2000 and 1024", n, kept)
+			t.Errorf("last request to an endpoint without requests: %+v", got)
 		}
 	})
 }
 
-// The big bodies stream: a reader that stops early costs little, one that does
-// not gets all of it. A bomb goes out compressed to whoever asks for gzip.
-func TestBigBodies(t *testing.T) {
+func TestRequestRecordsAreLimited(t *testing.T) {
+	s, client := newIssuer(t, resourcetest.Config{})
+	for range 2000 {
+		do(t, client, request(t, "GET", s.URL(resourcetest.Registration), ""))
+	}
+	if n, recorded := s.Count(resourcetest.Registration), len(s.Requests(resourcetest.Registration)); n != 2000 || recorded != 1024 {
+		t.Errorf("counted %d and recorded %d, want 2000 and 1024", n, recorded)
+	}
+}
+
+// Large bodies are generated while they are read, and are complete if read to the end. A client
+// that accepts gzip gets the compressed bomb.
+func TestLargeBodies(t *testing.T) {
 	s := resourcetest.Start(t)
 	transport := &http.Transport{}
 	defer transport.CloseIdleConnections()
@@ -276,13 +282,13 @@ func TestBigBodies(t *testing.T) {
 		if response.Header.Get("Content-Encoding") != "gzip" || len(body) > 16<<10 {
 			t.Fatalf("%s: %d bytes, %v", name, len(body), response.Header)
 		}
-		unpacker, err := gzip.NewReader(strings.NewReader(body))
+		decompressed, err := gzip.NewReader(strings.NewReader(body))
 		if err != nil {
 			t.Fatal(err)
 		}
-		content, err := io.ReadAll(unpacker)
+		content, err := io.ReadAll(decompressed)
 		if want := strings.Repeat(" ", 3<<20+5); err != nil || !strings.HasPrefix(string(content), want+`{"keys"`) {
-			t.Errorf("%s: %d bytes unpacked, %v", name, len(content), err)
+			t.Errorf("%s: %d bytes decompressed, %v", name, len(content), err)
 		}
 	}
 }

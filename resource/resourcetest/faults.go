@@ -13,42 +13,42 @@ import (
 	"slices"
 )
 
-// Fault is something wrong with the signature or the form of a JWT. Its text
-// serves as the name of a test.
+// Fault is a fault in the signature or the form of a JWT. Its text can be used as the name of a
+// test.
 type Fault string
 
-// The faults. A resource that fetched the keys within the last seconds can't tell a
-// signature by no known key from one by a key that is newer than its keys: it answers
-// 503 where the token is younger than its keys, and 401 where it is older. Tests that
-// want 401 set IssuedAt a minute back.
+// The faults. Everything else in the token is as its other fields specify.
 //
-// All else about the token is as good as its other fields make it.
+// A resource that has just fetched the keys cannot distinguish a forged signature from one with
+// a key that is newer than the fetch. It responds with 503 if the token is newer than the fetch,
+// and with 401 if it is older. Tests that expect 401 set IssuedAt one minute back.
 const (
-	WrongSignature     Fault = "signature of other bytes"
-	UnpublishedKey     Fault = "signature by a key that is not published, under the id of one that is"
+	WrongSignature     Fault = "signature over other bytes"
+	UnpublishedKey     Fault = "signature with an unpublished key and the kid of a published one"
 	ZeroSignature      Fault = "signature of zero bytes"                  // CVE-2022-21449
-	NoSignature        Fault = "empty signature"                          // three segments still
+	NoSignature        Fault = "empty signature"                          // the third segment is empty
 	AlgNone            Fault = "alg none"                                 // RFC 8725 section 2.1
-	HMACWithPEM        Fault = "HMAC with the PEM of the public key"      // PKIX, with the final newline
+	HMACWithPEM        Fault = "HMAC with the PEM of the public key"      // PKIX, with the trailing newline
 	HMACWithJWK        Fault = "HMAC with the JWK text of the public key" // as in the JWKS
-	PSSWrongSalt       Fault = "PSS with a salt of 20 bytes"              // RFC 7518 section 3.5 wants the hash's length
-	ECDSAAsDER         Fault = "ECDSA signature in DER"                   // RFC 7518 section 3.4 wants r||s
-	TruncatedHeader    Fault = "half a header, well signed"
-	TruncatedPayload   Fault = "half a payload, well signed"
-	TruncatedSignature Fault = "half a signature"
+	PSSWrongSalt       Fault = "PSS with a salt of 20 bytes"              // RFC 7518 section 3.5 requires the length of the hash
+	ECDSAAsDER         Fault = "ECDSA signature in DER"                   // RFC 7518 section 3.4 requires r||s
+	TruncatedHeader    Fault = "truncated header with a valid signature"
+	TruncatedPayload   Fault = "truncated payload with a valid signature"
+	TruncatedSignature Fault = "truncated signature"
 	TwoSegments        Fault = "no third segment"
 )
 
-var allFaults = []Fault{ // never written to
+// allFaults is never modified.
+var allFaults = []Fault{
 	WrongSignature, UnpublishedKey, ZeroSignature, NoSignature, AlgNone, HMACWithPEM, HMACWithJWK,
 	PSSWrongSalt, ECDSAAsDER, TruncatedHeader, TruncatedPayload, TruncatedSignature, TwoSegments,
 }
 
-// Faults returns every Fault, for tests that walk them all.
+// Faults returns all faults, for tests with every one.
 func Faults() []Fault { return slices.Clone(allFaults) }
 
-// compact writes the token (RFC 7515 section 7.1), and returns its claims before
-// Token.Claims changed them.
+// compact returns the token in compact serialization (RFC 7515 section 7.1) and its claims
+// without the changes of Token.Claims.
 func (s *Issuer) compact(t Token) (string, object) {
 	k, alg := s.signingKey(t)
 	claims := s.claims(t)
@@ -60,11 +60,11 @@ func (s *Issuer) compact(t Token) (string, object) {
 	if t.RawPayload != nil {
 		payload = t.RawPayload
 	}
-	write := t.Encode
-	if write == nil {
-		write = func(_ int, content []byte) string { return base64.RawURLEncoding.EncodeToString(content) }
+	encode := t.Encode
+	if encode == nil {
+		encode = func(_ int, content []byte) string { return base64.RawURLEncoding.EncodeToString(content) }
 	}
-	first, second := write(0, head), write(1, payload)
+	first, second := encode(0, head), encode(1, payload)
 	switch t.Fault {
 	case TruncatedHeader:
 		first = first[:len(first)/2]
@@ -75,10 +75,10 @@ func (s *Issuer) compact(t Token) (string, object) {
 	if t.Fault == TwoSegments {
 		return input, claims
 	}
-	return input + "." + write(2, s.signature(t, k, alg, input)), claims
+	return input + "." + encode(2, s.signature(t, k, alg, input)), claims
 }
 
-// headerAlg is the "alg" that fits the signature; Token.Header may still lie.
+// headerAlg returns the "alg" of the signature, which Token.Header can replace.
 func headerAlg(t Token, k key) string {
 	switch {
 	case t.Fault == AlgNone:
@@ -91,6 +91,7 @@ func headerAlg(t Token, k key) string {
 	return k.alg
 }
 
+// hmac reports whether the token is signed with HMAC.
 func (t Token) hmac() bool {
 	return t.Secret != nil || t.Fault == HMACWithPEM || t.Fault == HMACWithJWK
 }
@@ -103,11 +104,11 @@ func (s *Issuer) signature(t Token, k key, alg algorithm, input string) []byte {
 	case WrongSignature:
 		input += "x"
 	case UnpublishedKey:
-		k.signer = s.keys.unpublished(alg.family)
+		k.signer = s.keys.unpublishedKey(alg.family)
 	case PSSWrongSalt:
 		salt = 20
 		if !alg.pss {
-			panic(fmt.Sprintf("resourcetest: %s has no salt", k.alg))
+			panic(fmt.Sprintf("resourcetest: signatures with %s do not have a salt", k.alg))
 		}
 	}
 	if t.hmac() {
@@ -117,9 +118,9 @@ func (s *Issuer) signature(t Token, k key, alg algorithm, input string) []byte {
 	_, ec := k.signer.Public().(*ecdsa.PublicKey)
 	switch {
 	case t.Fault == ECDSAAsDER && !ec:
-		panic(fmt.Sprintf("resourcetest: %s is not ECDSA", k.alg))
+		panic(fmt.Sprintf("resourcetest: %s is not an ECDSA algorithm", k.alg))
 	case t.Fault != ECDSAAsDER && ec:
-		signature = fixedLength(signature, k.signer.Public())
+		signature = rawECDSA(signature, k.signer.Public())
 	}
 	switch t.Fault {
 	case ZeroSignature:
@@ -144,7 +145,7 @@ func mac(t Token, k key, input string) []byte {
 		hash = crypto.SHA256
 	}
 	var sum []byte
-	fips140.WithoutEnforcement(func() { // whoever forges uses short keys, too
+	fips140.WithoutEnforcement(func() { // it forbids short keys, which forged tokens use
 		m := hmac.New(hash.New, secret)
 		m.Write([]byte(input))
 		sum = m.Sum(nil)

@@ -9,8 +9,8 @@ import (
 	"github.com/warder-go/warder/resource/resourcetest"
 )
 
-// FuzzRequests sends whatever comes: every endpoint answers, with no status of
-// a server's fault.
+// FuzzRequests sends arbitrary requests. Every response is complete, and its status is not a
+// server error, except 503 when there are too many clients.
 func FuzzRequests(f *testing.F) {
 	const form = "application/x-www-form-urlencoded"
 	f.Add("POST", "/token", form, "", "client_id=test-client&client_secret=test-secret&grant_type=client_credentials&scope=a&resource=https://x")

@@ -21,7 +21,7 @@ import (
 	"github.com/warder-go/warder/resource/resourcetest"
 )
 
-// doc is a JSON document as the standard library reads it.
+// doc is a JSON object, decoded by the standard library.
 type doc map[string]any
 
 func newIssuer(t *testing.T, config resourcetest.Config) (*resourcetest.Issuer, *http.Client) {
@@ -34,7 +34,7 @@ func newIssuer(t *testing.T, config resourcetest.Config) (*resourcetest.Issuer, 
 	return s, &http.Client{Transport: s.Transport(), CheckRedirect: func(*http.Request, []*http.Request) error { return http.ErrUseLastResponse }}
 }
 
-// do sends a request and reads the whole answer.
+// do sends a request and reads the whole response body.
 func do(t *testing.T, client *http.Client, r *http.Request) (*http.Response, string) {
 	t.Helper()
 	response, err := client.Do(r)
@@ -63,7 +63,7 @@ func request(t *testing.T, method, target, body string) *http.Request {
 	return r
 }
 
-// post sends a form; with a name the client authenticates by Basic.
+// post sends a form. basic is a client id and a secret for HTTP Basic authentication, or empty.
 func post(t *testing.T, client *http.Client, target, form string, basic ...string) (*http.Response, doc) {
 	t.Helper()
 	r := request(t, "POST", target, form)
@@ -102,7 +102,7 @@ func segment(t *testing.T, token string, i int) []byte {
 	return b
 }
 
-// publicKey reads a key out of a JWKS with the standard library alone.
+// publicKey reads a key from a JWKS, using only the standard library.
 func publicKey(t *testing.T, jwks, kid string) crypto.PublicKey {
 	t.Helper()
 	number := func(v any) *big.Int {
@@ -130,11 +130,11 @@ func publicKey(t *testing.T, jwks, kid string) crypto.PublicKey {
 			return public
 		}
 	}
-	t.Fatalf("no key %q in %s", kid, jwks)
+	t.Fatalf("key %q is not in %s", kid, jwks)
 	return nil
 }
 
-// verifies checks a JWS as RFC 7518 wants it, over the text as received.
+// verifies reports whether the signature of a JWS is valid (RFC 7518).
 func verifies(public crypto.PublicKey, alg, token string) bool {
 	i := strings.LastIndex(token, ".")
 	signature, err := base64.RawURLEncoding.DecodeString(token[i+1:])

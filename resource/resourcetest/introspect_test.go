@@ -10,21 +10,21 @@ import (
 	"github.com/warder-go/warder/resource/resourcetest"
 )
 
-// Minted tokens, JWT and opaque, are known to introspection until they expire
-// or are revoked (RFC 7662 §2.2); Claims shape the answer.
-func TestIntrospectionOfMintedTokens(t *testing.T) {
+// Introspection reports tokens, JWT and opaque, as active until they expire or are revoked (RFC
+// 7662 §2.2). Token.Claims changes the response.
+func TestIntrospectionOfTokens(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		s, client := newIssuer(t, resourcetest.Config{})
-		const always = `"iss":"https://auth.example.test","sub":"alice","aud":"https://mcp.example.test/mcp","client_id":"test-client"`
+		const unchanged = `"iss":"https://auth.example.test","sub":"alice","aud":"https://mcp.example.test/mcp","client_id":"test-client"`
 		for _, row := range []struct {
 			name  string
 			token resourcetest.Token
 			want  string
 		}{
-			{"zero value", resourcetest.Token{}, `{"active":true,"token_type":"Bearer",` + always + `,"iat":946684800,"exp":946685100,"jti":"*"}`},
-			{"as a string", resourcetest.Token{Scope: "a", Claims: map[string]any{"active": "true", "jti": resourcetest.Remove}}, `{"active":"true","token_type":"Bearer",` + always + `,"scope":"a","iat":946684800,"exp":946685100}`},
-			{"no active at all, a refresh token", resourcetest.Token{Claims: map[string]any{"active": resourcetest.Remove, "token_type": "refresh_token", "jti": resourcetest.Remove}}, `{"token_type":"refresh_token",` + always + `,"iat":946684800,"exp":946685100}`},
-			{"active twice, expired", resourcetest.Token{Claims: map[string]any{"active": resourcetest.Raw(`true,"active":false`), "exp": 1, "jti": resourcetest.Remove}}, `{"active":true,"active":false,"token_type":"Bearer",` + always + `,"iat":946684800,"exp":1}`},
+			{"zero value", resourcetest.Token{}, `{"active":true,"token_type":"Bearer",` + unchanged + `,"iat":946684800,"exp":946685100,"jti":"*"}`},
+			{"active is a string", resourcetest.Token{Scope: "a", Claims: map[string]any{"active": "true", "jti": resourcetest.Remove}}, `{"active":"true","token_type":"Bearer",` + unchanged + `,"scope":"a","iat":946684800,"exp":946685100}`},
+			{"without active, a refresh token", resourcetest.Token{Claims: map[string]any{"active": resourcetest.Remove, "token_type": "refresh_token", "jti": resourcetest.Remove}}, `{"token_type":"refresh_token",` + unchanged + `,"iat":946684800,"exp":946685100}`},
+			{"duplicate active, expired", resourcetest.Token{Claims: map[string]any{"active": resourcetest.Raw(`true,"active":false`), "exp": 1, "jti": resourcetest.Remove}}, `{"active":true,"active":false,"token_type":"Bearer",` + unchanged + `,"iat":946684800,"exp":1}`},
 			{"expired", resourcetest.Token{Lifetime: -time.Second}, `{"active":false}`},
 		} {
 			for kind, token := range map[string]string{"JWT": s.Token(row.token), "opaque": s.OpaqueToken(row.token)} {
@@ -45,16 +45,17 @@ func TestIntrospectionOfMintedTokens(t *testing.T) {
 		s.Revoke(jwt)
 		s.Revoke("unknown")
 		if active(t, s, client, jwt) != false || active(t, s, client, opaque) != true || opaque != "a b+c" {
-			t.Error("only the revoked token should be inactive")
+			t.Error("want only the revoked token to be inactive")
 		}
 		time.Sleep(5 * time.Minute) // "on or after": RFC 7519 §4.1.4
 		if active(t, s, client, opaque) != false || active(t, s, client, long) != true {
-			t.Error("only the expired token should be inactive")
+			t.Error("want only the expired token to be inactive")
 		}
 	})
 }
 
-// RFC 9701 §5: the answer signed, typed, for the client that asked.
+// RFC 9701 §5: the response is signed, has its own type and is for the client that sent the
+// request.
 func TestSignedIntrospection(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		s, client := newIssuer(t, resourcetest.Config{})
@@ -72,7 +73,7 @@ func TestSignedIntrospection(t *testing.T) {
 			t.Errorf("claims:\n got %s\nwant %s", got, want)
 		}
 		if !verifies(s.PublicKey(kid), "ES256", body) {
-			t.Error("does not verify")
+			t.Error("the signature is invalid")
 		}
 	})
 }

@@ -16,23 +16,25 @@ import (
 	"sync"
 )
 
-// algorithm is a row of RFC 7518 section 3.1, or EdDSA (RFC 8037 section 3.1).
+// algorithm is one row of RFC 7518 section 3.1, or EdDSA (RFC 8037 section 3.1).
 type algorithm struct {
-	family string // what keys it takes
+	family string // the kind of its keys
 	hash   crypto.Hash
 	pss    bool
 }
 
-var algorithms = map[string]algorithm{ // never written to
+// algorithms is never modified.
+var algorithms = map[string]algorithm{
 	"RS256": {"RSA", crypto.SHA256, false}, "RS384": {"RSA", crypto.SHA384, false}, "RS512": {"RSA", crypto.SHA512, false},
 	"PS256": {"RSA", crypto.SHA256, true}, "PS384": {"RSA", crypto.SHA384, true}, "PS512": {"RSA", crypto.SHA512, true},
 	"ES256": {"P-256", crypto.SHA256, false}, "ES384": {"P-384", crypto.SHA384, false}, "ES512": {"P-521", crypto.SHA512, false},
 	"EdDSA": {"Ed25519", 0, false},
 }
 
-var hmacHashes = map[string]crypto.Hash{"HS256": crypto.SHA256, "HS384": crypto.SHA384, "HS512": crypto.SHA512} // never written to
+// hmacHashes is never modified.
+var hmacHashes = map[string]crypto.Hash{"HS256": crypto.SHA256, "HS384": crypto.SHA384, "HS512": crypto.SHA512}
 
-// sign makes the signature that a JWS carries.
+// sign returns the signature of a JWS. For ECDSA it is in DER, see rawECDSA.
 func (a algorithm) sign(signer crypto.Signer, input []byte, salt int) []byte {
 	digest, opts := input, crypto.SignerOpts(a.hash)
 	if a.hash != 0 {
@@ -45,17 +47,16 @@ func (a algorithm) sign(signer crypto.Signer, input []byte, salt int) []byte {
 	}
 	signature, err := signer.Sign(rand.Reader, digest, opts)
 	if err != nil {
-		panic(fmt.Sprintf("resourcetest: the key given cannot sign: %v", err))
+		panic(fmt.Sprintf("resourcetest: signing: %v", err))
 	}
 	return signature
 }
 
-// fixedLength turns the DER form of an ECDSA signature into r||s (RFC 7518
-// section 3.4).
-func fixedLength(der []byte, public crypto.PublicKey) []byte {
+// rawECDSA converts an ECDSA signature from DER to r||s (RFC 7518 section 3.4).
+func rawECDSA(der []byte, public crypto.PublicKey) []byte {
 	var rs struct{ R, S *big.Int }
 	if _, err := asn1.Unmarshal(der, &rs); err != nil {
-		panic(fmt.Sprintf("resourcetest: the signer made no ECDSA signature: %v", err))
+		panic(fmt.Sprintf("resourcetest: Token.Signer did not return an ECDSA signature in DER: %v", err))
 	}
 	size := (public.(*ecdsa.PublicKey).Curve.Params().BitSize + 7) / 8
 	out := make([]byte, 2*size)
@@ -64,7 +65,7 @@ func fixedLength(der []byte, public crypto.PublicKey) []byte {
 	return out
 }
 
-// family names the kind of a public key, as in the table above.
+// family returns the kind of a public key, as in algorithm.family.
 func family(public crypto.PublicKey) string {
 	switch k := public.(type) {
 	case *rsa.PublicKey:
@@ -77,9 +78,9 @@ func family(public crypto.PublicKey) string {
 	panic(fmt.Sprintf("resourcetest: unsupported public key %T", public))
 }
 
-// JWK writes a public key as a JSON Web Key (RFC 7517, RFC 8037), with members
-// added, replaced or removed. It takes *rsa.PublicKey, *ecdsa.PublicKey and
-// ed25519.PublicKey, weak ones too, and panics for any other.
+// JWK returns a public key as a JSON Web Key (RFC 7517, RFC 8037), with members added, replaced
+// or removed (with the value Remove). It accepts *rsa.PublicKey, *ecdsa.PublicKey and
+// ed25519.PublicKey, even if they are weak, and panics for other types.
 func JWK(public crypto.PublicKey, members map[string]any) Raw {
 	b64 := base64.RawURLEncoding.EncodeToString
 	var key object
@@ -89,7 +90,7 @@ func JWK(public crypto.PublicKey, members map[string]any) Raw {
 	case *ecdsa.PublicKey:
 		point, err := k.Bytes() // 4, x, y
 		if err != nil {
-			panic(fmt.Sprintf("resourcetest: bad EC key: %v", err))
+			panic(fmt.Sprintf("resourcetest: invalid EC key: %v", err))
 		}
 		half := (len(point) - 1) / 2
 		key = object{{"kty", "EC"}, {"crv", family(k)}, {"x", b64(point[1 : 1+half])}, {"y", b64(point[1+half:])}}
@@ -99,19 +100,20 @@ func JWK(public crypto.PublicKey, members map[string]any) Raw {
 	return key.with(members).encode()
 }
 
-// rsaPool keeps the RSA keys of closed issuers, because making one takes tens
-// of milliseconds. Two open issuers never share a key, or a token of one would
-// verify under the other. The mutex is never held while anything blocks, and is
-// no part of any synctest bubble.
+// rsaPool stores the RSA keys of closed issuers for reuse, because generating one takes tens of
+// milliseconds. Two open issuers never share a key: otherwise a token of one would be valid with
+// the keys of the other. The mutex does not belong to a synctest bubble, so it is never held
+// during a blocking call.
 var rsaPool struct {
 	sync.Mutex
 	free []*rsa.PrivateKey
 }
 
+// leaseRSA returns a key of the pool, or a new one if the pool is empty.
 func leaseRSA() *rsa.PrivateKey {
 	rsaPool.Lock()
 	if len(rsaPool.free) > 0 {
-		key := rsaPool.free[0] // the one longest out of use
+		key := rsaPool.free[0] // the one that was returned first
 		rsaPool.free = rsaPool.free[1:]
 		rsaPool.Unlock()
 		return key
@@ -137,7 +139,7 @@ func generate(family string) crypto.Signer {
 	return key
 }
 
-// must is for what fails only when the system's randomness does.
+// must panics on an error that occurs only if the system's random number generator fails.
 func must(err error) {
 	if err != nil {
 		panic("resourcetest: " + err.Error())

@@ -11,8 +11,7 @@ import (
 	"sync"
 )
 
-// key is one that the issuer made. Withdrawn keys stay, so that tests can sign
-// with them.
+// key is a key of the issuer. Withdrawn keys are kept, so that tests can sign with them.
 type key struct {
 	kid, alg  string
 	signer    crypto.Signer
@@ -24,40 +23,41 @@ func (k key) jwk() Raw {
 }
 
 type keyring struct {
-	mu       sync.Mutex
-	first    string            // the algorithm of what the endpoints issue
-	all      []*key            // in the order of making
-	signing  map[string]string // algorithm to kid
-	stranger map[string]crypto.Signer
-	leased   []*rsa.PrivateKey
-	override []byte
+	mu          sync.Mutex
+	defaultAlg  string                   // the algorithm of the tokens that the endpoints issue
+	all         []*key                   // the oldest first
+	signing     map[string]string        // the kid of the signing key by algorithm
+	unpublished map[string]crypto.Signer // keys that are never published, by family
+	leased      []*rsa.PrivateKey        // keys of rsaPool
+	override    []byte                   // set by SetJWKS
 }
 
-// Publish adds a new key for an algorithm to the JWKS, without signing with it
-// yet: see Use. For "" it is the algorithm that the endpoints sign with.
+// Publish adds a new key for an algorithm to the JWKS and returns its id. "" is the algorithm of
+// the endpoints. The issuer does not sign with the key until Use is called, unless the algorithm
+// has no other key.
 func (s *Issuer) Publish(alg string) (kid string) { return s.keys.publish(alg) }
 
-// Use makes tokens of a key's algorithm be signed with that key from now on.
+// Use makes a key the signing key of its algorithm.
 func (s *Issuer) Use(kid string) { s.keys.use(kid) }
 
-// Rotate publishes a new key and uses it at once. The old one stays published.
+// Rotate publishes a new key for an algorithm and makes it the signing key. The previous one
+// remains published.
 func (s *Issuer) Rotate(alg string) (kid string) {
 	kid = s.Publish(alg)
 	s.Use(kid)
 	return kid
 }
 
-// Withdraw takes a key out of the JWKS. If it was the signing key it still
-// signs: call Rotate or Use first for an orderly withdrawal, and not for tokens
-// of a key that is gone.
+// Withdraw removes a key from the JWKS. If it is the signing key, it continues to sign, which
+// makes tokens of a withdrawn key. Call Rotate or Use first if new tokens must be valid.
 func (s *Issuer) Withdraw(kid string) {
 	s.keys.mu.Lock()
 	defer s.keys.mu.Unlock()
 	s.keys.find(kid).withdrawn = true
 }
 
-// ReplaceUnderSameKid puts a new key of the same algorithm in a key's place.
-// Tokens signed before no longer verify.
+// ReplaceUnderSameKid replaces a key with a new one of the same algorithm and id. Tokens that
+// were signed with the old one are no longer valid.
 func (s *Issuer) ReplaceUnderSameKid(kid string) {
 	s.keys.mu.Lock()
 	defer s.keys.mu.Unlock()
@@ -65,8 +65,8 @@ func (s *Issuer) ReplaceUnderSameKid(kid string) {
 	k.signer = s.keys.generate(algorithms[k.alg].family)
 }
 
-// SetJWKS serves these bytes in place of the published keys, nil the published
-// keys again. See JWK for writing one key.
+// SetJWKS serves these bytes instead of the published keys. nil serves the published keys again.
+// JWK encodes a key.
 func (s *Issuer) SetJWKS(document []byte) {
 	s.keys.mu.Lock()
 	defer s.keys.mu.Unlock()
@@ -86,12 +86,11 @@ func (s *Issuer) KeyIDs() []string {
 	return ids
 }
 
-// SigningKeyID returns the id of the key that signs for an algorithm, for ""
-// the endpoints' own. Like Token it publishes one
-// for an algorithm that has none.
+// SigningKeyID returns the id of the signing key of an algorithm. "" is the algorithm of the
+// endpoints. Like Token, it publishes a new key for an algorithm without one.
 func (s *Issuer) SigningKeyID(alg string) string { return s.keys.signer(alg).kid }
 
-// PublicKey returns the public half of a key, withdrawn or not.
+// PublicKey returns the public key with this id, even if it is withdrawn.
 func (s *Issuer) PublicKey(kid string) crypto.PublicKey {
 	s.keys.mu.Lock()
 	defer s.keys.mu.Unlock()
@@ -123,7 +122,7 @@ func (r *keyring) publish(alg string) string {
 	return r.add(alg).kid
 }
 
-// add makes a key. Its id is unlike those of every other issuer.
+// add makes a key. Its id is unique among all issuers.
 func (r *keyring) add(alg string) *key {
 	alg = r.algorithm(alg)
 	signer := r.generate(algorithms[alg].family)
@@ -132,12 +131,13 @@ func (r *keyring) add(alg string) *key {
 	return k
 }
 
+// algorithm returns the default for "", and panics for an unknown algorithm.
 func (r *keyring) algorithm(alg string) string {
 	if alg == "" {
-		alg = r.first
+		alg = r.defaultAlg
 	}
 	if _, ok := algorithms[alg]; !ok {
-		panic(fmt.Sprintf("resourcetest: unknown algorithm %q: use Token.Header to lie about it", alg))
+		panic(fmt.Sprintf("resourcetest: unknown algorithm %q; set Token.Header for a false \"alg\"", alg))
 	}
 	return alg
 }
@@ -151,17 +151,18 @@ func (r *keyring) use(kid string) {
 	r.signing[r.find(kid).alg] = kid
 }
 
+// find returns the key with this id and panics if there is none. The caller holds r.mu.
 func (r *keyring) find(kid string) *key {
 	for _, k := range r.all {
 		if k.kid == kid {
 			return k
 		}
 	}
-	panic(fmt.Sprintf("resourcetest: the issuer made no key %q", kid))
+	panic(fmt.Sprintf("resourcetest: the issuer does not have a key %q", kid))
 }
 
-// signer returns the signing key of an algorithm: the one in use, else the first
-// that is published, else a new one.
+// signer returns the signing key of an algorithm: the one set by Use, or else the first
+// published one, or else a new one.
 func (r *keyring) signer(alg string) key {
 	r.mu.Lock()
 	defer r.mu.Unlock()
@@ -178,23 +179,24 @@ func (r *keyring) signer(alg string) key {
 	return *r.all[i]
 }
 
+// get is find for callers that do not hold r.mu.
 func (r *keyring) get(kid string) key {
 	r.mu.Lock()
 	defer r.mu.Unlock()
 	return *r.find(kid)
 }
 
-// unpublished returns a key of a family that the issuer never publishes.
-func (r *keyring) unpublished(family string) crypto.Signer {
+// unpublishedKey returns a key of a family that the issuer never publishes.
+func (r *keyring) unpublishedKey(family string) crypto.Signer {
 	r.mu.Lock()
 	defer r.mu.Unlock()
-	if r.stranger == nil {
-		r.stranger = make(map[string]crypto.Signer)
+	if r.unpublished == nil {
+		r.unpublished = make(map[string]crypto.Signer)
 	}
-	if r.stranger[family] == nil {
-		r.stranger[family] = r.generate(family)
+	if r.unpublished[family] == nil {
+		r.unpublished[family] = r.generate(family)
 	}
-	return r.stranger[family]
+	return r.unpublished[family]
 }
 
 func (r *keyring) generate(family string) crypto.Signer {
@@ -205,7 +207,7 @@ func (r *keyring) generate(family string) crypto.Signer {
 	return signer
 }
 
-// release gives the RSA keys back for other issuers to use.
+// release returns the RSA keys to the pool.
 func (r *keyring) release() {
 	r.mu.Lock()
 	defer r.mu.Unlock()

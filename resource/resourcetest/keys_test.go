@@ -11,13 +11,13 @@ import (
 
 func newClient(s *resourcetest.Issuer) *http.Client { return &http.Client{Transport: s.Transport()} }
 
-// published reads the ids out of the served JWKS.
+// published returns the key ids in the JWKS.
 func published(t *testing.T, s *resourcetest.Issuer) []string {
 	t.Helper()
 	var ids []string
 	keys, ok := parse(t, jwks(t, s))["keys"].([]any)
 	if !ok {
-		t.Fatalf("keys is no array in %s", jwks(t, s))
+		t.Fatalf("keys is not an array in %s", jwks(t, s))
 	}
 	for _, k := range keys {
 		ids = append(ids, k.(map[string]any)["kid"].(string))
@@ -25,6 +25,7 @@ func published(t *testing.T, s *resourcetest.Issuer) []string {
 	return ids
 }
 
+// signedBy returns the kid in the header of a token.
 func signedBy(t *testing.T, s *resourcetest.Issuer, token resourcetest.Token) string {
 	t.Helper()
 	return parse(t, string(segment(t, s.Token(token), 0)))["kid"].(string)
@@ -61,12 +62,12 @@ func TestKeyLifecycle(t *testing.T) {
 			expect("replaced", third, second, third)
 			public := publicKey(t, jwks(t, s), third)
 			if verifies(public, alg, before) || !verifies(public, alg, s.Token(resourcetest.Token{})) {
-				t.Error("the key under the same id is not another one")
+				t.Error("the key with this id was not replaced")
 			}
 			s.Withdraw(second)
 			s.Withdraw(third)
 			if got := jwks(t, s); got != `{"keys":[]}` {
-				t.Errorf("got %s without keys", got)
+				t.Errorf("got %s, want a JWKS without keys", got)
 			}
 			s.SetJWKS([]byte("raw\x00"))
 			if got := jwks(t, s); got != "raw\x00" {
@@ -74,36 +75,36 @@ func TestKeyLifecycle(t *testing.T) {
 			}
 			s.SetJWKS(nil)
 			if got := jwks(t, s); got != `{"keys":[]}` {
-				t.Errorf("got %s after the override", got)
+				t.Errorf("got %s after SetJWKS(nil), want a JWKS without keys", got)
 			}
 		})
 	}
 }
 
-func TestSeveralAlgorithmsFromTheStart(t *testing.T) {
+func TestConfiguredAlgorithms(t *testing.T) {
 	s, _ := newIssuer(t, resourcetest.Config{Algorithms: []string{"EdDSA", "ES384", "RS256"}})
 	ids := published(t, s)
 	if len(ids) != 3 || signedBy(t, s, resourcetest.Token{}) != ids[0] {
-		t.Fatalf("keys %v, the first should sign", ids)
+		t.Fatalf("keys %v: want the first one to sign", ids)
 	}
 	for i, alg := range []string{"EdDSA", "ES384", "RS256"} {
 		if got := signedBy(t, s, resourcetest.Token{Alg: alg}); got != ids[i] {
 			t.Errorf("%s signed by %s, want %s", alg, got, ids[i])
 		}
 	}
-	added := s.Publish("PS256") // the first of its algorithm: nothing else can sign
+	added := s.Publish("PS256") // the only key of its algorithm
 	if got := signedBy(t, s, resourcetest.Token{Alg: "PS256"}); got != added || len(published(t, s)) != 4 {
 		t.Errorf("PS256 signed by %s, want %s", got, added)
 	}
-	gone := s.Publish("ES512")
-	s.Withdraw(gone)
-	if got := signedBy(t, s, resourcetest.Token{Alg: "ES512"}); got == gone {
-		t.Error("a withdrawn key that never signed was chosen to sign")
+	withdrawn := s.Publish("ES512")
+	s.Withdraw(withdrawn)
+	if got := signedBy(t, s, resourcetest.Token{Alg: "ES512"}); got == withdrawn {
+		t.Error("a withdrawn key, which was not the signing key, was selected for signing")
 	}
 }
 
-// RSA keys are handed on when an issuer closes, and never shared before.
-func TestOpenIssuersShareNoKeys(t *testing.T) {
+// RSA keys are reused after an issuer was closed, but open issuers do not share keys.
+func TestOpenIssuersDoNotShareKeys(t *testing.T) {
 	seen := make(map[string]bool)
 	var mu sync.Mutex
 	var open []*resourcetest.Issuer
@@ -138,6 +139,6 @@ func TestOpenIssuersShareNoKeys(t *testing.T) {
 	defer next.Close()
 	own := string(resourcetest.JWK(open[1].PublicKey(open[1].KeyIDs()[0]), nil))
 	if got := string(resourcetest.JWK(next.PublicKey(next.KeyIDs()[0]), nil)); got == own {
-		t.Error("the key of an open issuer was given away")
+		t.Error("a new issuer got the key of an open issuer")
 	}
 }

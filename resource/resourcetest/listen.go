@@ -9,36 +9,37 @@ import (
 	"time"
 )
 
-// listener is the part of an Issuer that has a socket.
+// listener serves an Issuer on a socket.
 type listener struct {
 	server      *http.Server
 	accepting   sync.WaitGroup
-	connections sync.WaitGroup // grows only while accepting
+	connections sync.WaitGroup // does not increase after accepting is done
 }
 
-// Listen serves on a port of 127.0.0.1 that the kernel picks. The endpoints,
-// and without Config.Issuer the identifier too, are then those of that port:
-// make tokens after Listen, not before.
+// Listen serves on a free port of 127.0.0.1. It changes the URLs of the endpoints to that port
+// and, without Config.Issuer, the identifier too: make tokens after Listen, not before. It
+// returns an error if it was called before, or after Close.
 func (s *Issuer) Listen() error {
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	if s.closed || s.live != nil {
+	if s.closed || s.listener != nil {
 		return errors.New("resourcetest: Listen called twice or after Close")
 	}
 	socket, err := net.Listen("tcp", "127.0.0.1:0")
 	if err != nil {
 		return fmt.Errorf("resourcetest: listen on 127.0.0.1: %w", err)
 	}
-	s.live = &listener{}
-	s.live.server = &http.Server{Handler: s, ReadHeaderTimeout: 10 * time.Second, ConnState: s.live.count}
+	s.listener = &listener{}
+	s.listener.server = &http.Server{Handler: s, ReadHeaderTimeout: 10 * time.Second, ConnState: s.listener.count}
 	s.origin = "http://" + socket.Addr().String()
 	if s.config.Issuer == "" {
 		s.issuer = s.origin + s.config.Path
 	}
-	s.live.accepting.Go(func() { _ = s.live.server.Serve(socket) }) // returns ErrServerClosed
+	s.listener.accepting.Go(func() { _ = s.listener.server.Serve(socket) }) // returns ErrServerClosed
 	return nil
 }
 
+// count is called when the state of a connection changes.
 func (l *listener) count(_ net.Conn, state http.ConnState) {
 	switch state {
 	case http.StateNew:
@@ -48,18 +49,19 @@ func (l *listener) count(_ net.Conn, state http.ConnState) {
 	}
 }
 
+// close returns when all connections are closed.
 func (l *listener) close() {
-	_ = l.server.Close() // cuts the connections, which cancels the requests
+	_ = l.server.Close() // closes the connections, which cancels the requests
 	l.accepting.Wait()
 	l.connections.Wait()
 }
 
-// Close ends the listener and every request in flight, and waits for them.
-// Afterwards Transport refuses connections; tokens can still be made. Further
-// calls do nothing. RSA keys may later serve another Issuer of this process.
+// Close stops the listener, cancels all requests and waits for them. Afterwards, Transport
+// fails with "connection refused", but tokens can still be made. RSA keys can be reused by another
+// Issuer in this process. Further calls do nothing.
 func (s *Issuer) Close() {
 	s.mu.Lock()
-	first, live := !s.closed, s.live
+	first, listener := !s.closed, s.listener
 	s.closed = true
 	bodies := s.inflight
 	s.inflight = nil
@@ -70,8 +72,8 @@ func (s *Issuer) Close() {
 	for b := range bodies {
 		b.cancel()
 	}
-	if live != nil {
-		live.close()
+	if listener != nil {
+		listener.close()
 	}
 	s.keys.release()
 }

@@ -17,9 +17,9 @@ const (
 	refreshLifetime = 24 * time.Hour
 )
 
-// serveAuthorization consents at once. Until client and redirect URI are known
-// to belong together nothing is redirected (RFC 9700 section 4.11); afterwards
-// every answer is a redirect and carries "iss" (RFC 9207).
+// serveAuthorization grants the authorization at once. It does not redirect until it has
+// checked that the redirect URI belongs to the client (RFC 9700 section 4.11). Then every
+// response is a redirect with "iss" (RFC 9207).
 func (s *Issuer) serveAuthorization(r *request) answer {
 	if err := r.checkForm(); err != nil {
 		return text(err.status, err.text)
@@ -49,10 +49,10 @@ func (s *Issuer) serveAuthorization(r *request) answer {
 	if strings.Contains(target, "?") {
 		separator = "&"
 	}
-	return private(answer{http.StatusFound, http.Header{"Location": {target + separator + reply.Encode()}}, nil})
+	return noStore(answer{http.StatusFound, http.Header{"Location": {target + separator + reply.Encode()}}, nil})
 }
 
-// authorize checks the rest of the request and makes a code.
+// authorize checks the other parameters and makes a code.
 func (s *Issuer) authorize(client Client, target string, form url.Values) (string, *oauthError) {
 	challenge := form.Get("code_challenge")
 	switch {
@@ -67,7 +67,7 @@ func (s *Issuer) authorize(client Client, target string, form url.Values) (strin
 	if err != nil {
 		return "", err
 	}
-	resources, err := narrowed(nil, form["resource"])
+	resources, err := narrowResources(nil, form["resource"])
 	if err != nil {
 		return "", err
 	}
@@ -82,44 +82,46 @@ func (s *Issuer) authorize(client Client, target string, form url.Values) (strin
 	return code, nil
 }
 
-// scopes cuts what was asked for down to what there is.
-func (s *Issuer) scopes(asked string) ([]string, *oauthError) {
-	wanted, err := splitScope(asked)
-	if err != nil || s.config.ScopesSupported == nil && len(wanted) > 0 {
-		return wanted, err
+// scopes returns the scopes to grant: the supported ones of those that were requested, or the
+// default.
+func (s *Issuer) scopes(scope string) ([]string, *oauthError) {
+	requested, err := splitScope(scope)
+	if err != nil || s.config.ScopesSupported == nil && len(requested) > 0 {
+		return requested, err
 	}
-	if len(wanted) == 0 {
+	if len(requested) == 0 {
 		return s.config.DefaultScopes, nil
 	}
-	granted := slices.DeleteFunc(wanted, func(scope string) bool { return !slices.Contains(s.config.ScopesSupported, scope) })
+	granted := slices.DeleteFunc(requested, func(scope string) bool { return !slices.Contains(s.config.ScopesSupported, scope) })
 	if len(granted) == 0 {
 		return nil, badRequest("invalid_scope", "none of the scopes is supported")
 	}
 	return granted, nil
 }
 
-// splitScope applies the grammar of RFC 6749 section 3.3.
+// splitScope parses a scope parameter (RFC 6749 section 3.3).
 func splitScope(text string) ([]string, *oauthError) {
 	if strings.ContainsFunc(text, func(r rune) bool { return r < ' ' || r > '~' || r == '"' || r == '\\' }) {
-		return nil, badRequest("invalid_scope", "a character that no scope may have")
+		return nil, badRequest("invalid_scope", "scope contains a character that is not allowed")
 	}
 	return strings.FieldsFunc(text, func(r rune) bool { return r == ' ' }), nil
 }
 
-// narrowed applies RFC 8707 section 2: the resources asked for, which must be
-// absolute URIs without fragment and, if some were granted before, among those.
-func narrowed(granted, asked []string) ([]string, *oauthError) {
-	for _, resource := range asked {
+// narrowResources returns the resources of a token (RFC 8707 section 2): the requested ones, or
+// the granted ones if none are requested. Requested ones must be absolute URIs without a
+// fragment and, unless granted is nil, must have been granted.
+func narrowResources(granted, requested []string) ([]string, *oauthError) {
+	for _, resource := range requested {
 		u, err := url.Parse(resource)
-		foreign := strings.ContainsFunc(resource, func(r rune) bool { return r <= ' ' || r > '~' || r == '#' })
-		if err != nil || !u.IsAbs() || foreign || granted != nil && !slices.Contains(granted, resource) {
-			return nil, badRequest("invalid_target", "a resource is no absolute URI, or was not granted")
+		malformed := strings.ContainsFunc(resource, func(r rune) bool { return r <= ' ' || r > '~' || r == '#' })
+		if err != nil || !u.IsAbs() || malformed || granted != nil && !slices.Contains(granted, resource) {
+			return nil, badRequest("invalid_target", "a resource is not an absolute URI, or was not granted")
 		}
 	}
-	if len(asked) == 0 {
+	if len(requested) == 0 {
 		return granted, nil
 	}
-	return asked, nil
+	return requested, nil
 }
 
 func (s *Issuer) serveToken(r *request) answer {
@@ -129,89 +131,90 @@ func (s *Issuer) serveToken(r *request) answer {
 	}
 	kind := r.form.Get("grant_type")
 	if !slices.Contains(grantTypes, kind) {
-		return refuse(http.StatusBadRequest, "unsupported_grant_type", "grant_type is missing or unknown")
+		return errorAnswer(http.StatusBadRequest, "unsupported_grant_type", "grant_type is missing or unknown")
 	}
 	if !client.allows(kind) || kind == "client_credentials" && client.Secret == "" {
-		return refuse(http.StatusBadRequest, "unauthorized_client", "the client may not use this grant type")
+		return errorAnswer(http.StatusBadRequest, "unauthorized_client", "the client may not use this grant type")
 	}
-	exchange := map[string]func(Client, url.Values) (consent, *oauthError){
+	exchange := map[string]func(Client, url.Values) (issuance, *oauthError){
 		"authorization_code": s.redeemCode, "refresh_token": s.refresh, "client_credentials": s.clientCredentials,
 	}[kind]
-	given, err := exchange(client, r.form)
+	granted, err := exchange(client, r.form)
 	if err != nil {
 		return err.answer()
 	}
-	return s.issue(given, kind != "client_credentials" && client.allows("refresh_token"))
+	return s.issue(granted, kind != "client_credentials" && client.allows("refresh_token"))
 }
 
-// consent is what one request to the token endpoint gets of a grant.
-type consent struct {
+// issuance is the part of a grant that one token request selects.
+type issuance struct {
 	grant             *grant
 	scopes, resources []string
 }
 
-var errGrant = badRequest("invalid_grant", "the code or refresh token is unknown, used, expired or another client's, or does not fit the request") // never written to
+// errGrant is never modified.
+var errGrant = badRequest("invalid_grant", "the code or refresh token is unknown, used, expired or of another client, or does not match the request")
 
-func (s *Issuer) redeemCode(client Client, form url.Values) (c consent, err *oauthError) {
-	c.grant, err = s.store.take(codeKind, form.Get("code"), client.ID, func(r *record) (bad *oauthError) {
-		// OAuth 2.1 no longer sends the redirect URI here; if it comes, it must fit.
+func (s *Issuer) redeemCode(client Client, form url.Values) (i issuance, err *oauthError) {
+	i.grant, err = s.store.redeem(codeKind, form.Get("code"), client.ID, func(r *record) (err *oauthError) {
+		// OAuth 2.1 no longer has redirect_uri in this request. If it is sent, it must match.
 		redirect := form["redirect_uri"]
-		if !fits(form.Get("code_verifier"), r.challenge) || redirect != nil && redirect[0] != r.redirect {
+		if !verifierMatches(form.Get("code_verifier"), r.challenge) || redirect != nil && redirect[0] != r.redirect {
 			return errGrant
 		}
-		c.scopes = r.grant.scopes
-		c.resources, bad = narrowed(r.grant.resources, form["resource"])
-		return bad
+		i.scopes = r.grant.scopes
+		i.resources, err = narrowResources(r.grant.resources, form["resource"])
+		return err
 	})
-	return c, err
+	return i, err
 }
 
-// fits is RFC 7636 section 4.6.
-func fits(verifier, challenge string) bool {
+// verifierMatches checks a code verifier (RFC 7636 section 4.6).
+func verifierMatches(verifier, challenge string) bool {
 	sum := sha256.Sum256([]byte(verifier))
 	digest := base64.RawURLEncoding.EncodeToString(sum[:])
 	return len(verifier) >= 43 && len(verifier) <= 128 && subtle.ConstantTimeCompare([]byte(digest), []byte(challenge)) == 1
 }
 
-func (s *Issuer) refresh(client Client, form url.Values) (c consent, err *oauthError) {
-	c.grant, err = s.store.take(refreshKind, form.Get("refresh_token"), client.ID, func(r *record) (bad *oauthError) {
-		if c.scopes, bad = splitScope(form.Get("scope")); bad != nil {
-			return bad
+func (s *Issuer) refresh(client Client, form url.Values) (i issuance, err *oauthError) {
+	i.grant, err = s.store.redeem(refreshKind, form.Get("refresh_token"), client.ID, func(r *record) (err *oauthError) {
+		if i.scopes, err = splitScope(form.Get("scope")); err != nil {
+			return err
 		}
-		for _, scope := range c.scopes {
-			if !slices.Contains(r.grant.scopes, scope) { // RFC 6749 section 6: never more than was granted
+		for _, scope := range i.scopes {
+			if !slices.Contains(r.grant.scopes, scope) { // RFC 6749 section 6
 				return badRequest("invalid_scope", "a scope was not granted")
 			}
 		}
-		if len(c.scopes) == 0 {
-			c.scopes = r.grant.scopes
+		if len(i.scopes) == 0 {
+			i.scopes = r.grant.scopes
 		}
-		c.resources, bad = narrowed(r.grant.resources, form["resource"])
-		return bad
+		i.resources, err = narrowResources(r.grant.resources, form["resource"])
+		return err
 	})
-	return c, err
+	return i, err
 }
 
-// clientCredentials: the subject is the client itself (RFC 9068 section 2.2).
-func (s *Issuer) clientCredentials(client Client, form url.Values) (c consent, err *oauthError) {
-	c.grant = &grant{client: client.ID, subject: client.ID}
-	if c.scopes, err = s.scopes(form.Get("scope")); err != nil {
-		return c, err
+// clientCredentials issues a token whose subject is the client (RFC 9068 section 2.2).
+func (s *Issuer) clientCredentials(client Client, form url.Values) (i issuance, err *oauthError) {
+	i.grant = &grant{client: client.ID, subject: client.ID}
+	if i.scopes, err = s.scopes(form.Get("scope")); err != nil {
+		return i, err
 	}
-	c.resources, err = narrowed(nil, form["resource"])
-	return c, err
+	i.resources, err = narrowResources(nil, form["resource"])
+	return i, err
 }
 
-// issue makes the tokens of one answer (RFC 6749 section 5.1).
-func (s *Issuer) issue(c consent, refreshable bool) answer {
-	g := c.grant
-	t := Token{Subject: g.subject, ClientID: g.client, Scope: strings.Join(c.scopes, " ")}
-	switch len(c.resources) {
+// issue returns a token response (RFC 6749 section 5.1), with a refresh token if refreshable.
+func (s *Issuer) issue(i issuance, refreshable bool) answer {
+	g := i.grant
+	t := Token{Subject: g.subject, ClientID: g.client, Scope: strings.Join(i.scopes, " ")}
+	switch len(i.resources) {
 	case 0:
 	case 1:
-		t.Audience = c.resources[0]
+		t.Audience = i.resources[0]
 	default:
-		t.Claims = map[string]any{"aud": c.resources}
+		t.Claims = map[string]any{"aud": i.resources}
 	}
 	token, claims := rand.Text(), object(nil)
 	if s.config.OpaqueTokens {
@@ -229,5 +232,5 @@ func (s *Issuer) issue(c consent, refreshable bool) answer {
 		s.store.put(refresh, &record{kind: refreshKind, grant: g, expires: time.Now().Add(refreshLifetime)})
 		reply = append(reply, member{"refresh_token", refresh})
 	}
-	return private(document(http.StatusOK, reply))
+	return noStore(document(http.StatusOK, reply))
 }

@@ -25,29 +25,29 @@ func clients() []resourcetest.Client {
 func TestAuthorizationErrors(t *testing.T) {
 	s, client := newIssuer(t, resourcetest.Config{Clients: clients(), ScopesSupported: []string{"a", "b"}})
 	for _, row := range []struct{ name, changes, want string }{
-		{"unknown client: no redirect (RFC 6749 §4.1.2.1)", "client_id=nobody", "400"},
-		{"foreign redirect URI: no redirect", "redirect_uri=https://evil.example/", "400"},
+		{"unknown client: no redirect (RFC 6749 §4.1.2.1)", "client_id=unknown", "400"},
+		{"unregistered redirect URI: no redirect", "redirect_uri=https://evil.example/", "400"},
 		{"another path than registered", "redirect_uri=http://127.0.0.1:1/callback/", "400"},
 		{"a host that begins with the loopback IP", "redirect_uri=http://127.0.0.1.evil.example/callback", "400"},
 		{"userinfo before the loopback IP's port", "redirect_uri=http://127.0.0.1:1@evil.example/callback", "400"},
 		{"a fragment", "redirect_uri=http://127.0.0.1/callback%23", "400"},
-		{"localhost has no flexible port (RFC 8252 §7.3)", "client_id=public&redirect_uri=http://localhost:7778/cb", "400"},
-		{"no redirect URI where two are registered", "client_id=public&redirect_uri=", "400"},
-		{"a repeated parameter (RFC 6749 §3.1)", "client_id=test-client&client_id=test-client", "400"},
+		{"localhost with another port (RFC 8252 §7.3)", "client_id=public&redirect_uri=http://localhost:7778/cb", "400"},
+		{"no redirect URI, two are registered", "client_id=public&redirect_uri=", "400"},
+		{"a duplicate parameter (RFC 6749 §3.1)", "client_id=test-client&client_id=test-client", "400"},
 		{"IPv6 loopback with any port", "client_id=public&redirect_uri=http://[::1]:9/cb", "code"},
-		{"localhost as registered", "client_id=public&redirect_uri=http://localhost:7777/cb", "code"},
-		{"the registered port itself", "redirect_uri=http://127.0.0.1/callback", "code"},
-		{"no redirect URI where one is registered", "client_id=other&redirect_uri=", "code"},
+		{"localhost with the registered port", "client_id=public&redirect_uri=http://localhost:7777/cb", "code"},
+		{"the registered loopback URI", "redirect_uri=http://127.0.0.1/callback", "code"},
+		{"no redirect URI, one is registered", "client_id=other&redirect_uri=", "code"},
 		{"a grant that was not registered (RFC 7591 §2)", "client_id=machine&redirect_uri=", "unauthorized_client"},
 		{"implicit grant", "response_type=token", "unsupported_response_type"},
 		{"no PKCE (OAuth 2.1 §4.1.1)", "code_challenge=", "invalid_request"},
 		{"plain PKCE", "code_challenge_method=plain", "invalid_request"},
-		{"no scope that exists", "scope=x+y", "invalid_scope"},
+		{"unknown scopes", "scope=x+y", "invalid_scope"},
 		{"a scope with a quote (RFC 6749 §3.3)", "scope=%22", "invalid_scope"},
-		{"a scope that is no UTF-8", "scope=%ff", "invalid_scope"},
+		{"a scope that is not UTF-8", "scope=%ff", "invalid_scope"},
 		{"a relative resource (RFC 8707 §2)", "resource=/mcp", "invalid_target"},
 		{"a resource with a fragment", "resource=https://a/%23b", "invalid_target"},
-		{"a resource that is no UTF-8", "resource=https://a/%ff", "invalid_target"},
+		{"a resource that is not UTF-8", "resource=https://a/%ff", "invalid_target"},
 	} {
 		response, reply := authorize(t, client, s, row.changes)
 		got := "400"
@@ -70,32 +70,32 @@ func TestAuthorizationErrors(t *testing.T) {
 func TestTokenErrors(t *testing.T) {
 	s, client := newIssuer(t, resourcetest.Config{Clients: clients()})
 	for _, row := range []struct{ name, authorize, form, basic, want string }{
-		{"a good exchange", "", "", "test-client test-secret", "200 "},
+		{"a valid exchange", "", "", "test-client test-secret", "200 "},
 		{"credentials in the form", "", "client_id=test-client&client_secret=test-secret", "", "200 "},
-		{"the redirect URI again, as OAuth 2.0 sends it", "", "redirect_uri=" + callback, "test-client test-secret", "200 "},
+		{"the redirect URI, which OAuth 2.0 clients send", "", "redirect_uri=" + callback, "test-client test-secret", "200 "},
 		{"another redirect URI", "", "redirect_uri=http://127.0.0.1/callback", "test-client test-secret", "400 invalid_grant"},
-		{"a secret that must be form-encoded first (RFC 6749 §2.3.1)", "client_id=other&redirect_uri=", "", "other s:% ü+&", "200 "},
+		{"a secret that must be form-encoded (RFC 6749 §2.3.1)", "client_id=other&redirect_uri=", "", "other s:% ü+&", "200 "},
 		{"a public client", "client_id=public&redirect_uri=http://localhost:7777/cb", "client_id=public", "", "200 "},
 		{"a public client with a secret", "client_id=public&redirect_uri=http://localhost:7777/cb", "client_id=public&client_secret=x", "", "401 invalid_client"},
 		{"wrong secret", "", "", "test-client wrong", "401 invalid_client"},
 		{"confidential client without secret", "", "client_id=test-client", "", "401 invalid_client"},
-		{"no client at all", "", "", "", "401 invalid_client"},
-		{"two ways of authentication (RFC 6749 §2.3)", "", "client_secret=test-secret", "test-client test-secret", "400 invalid_request"},
+		{"no client", "", "", "", "401 invalid_client"},
+		{"two authentication methods (RFC 6749 §2.3)", "", "client_secret=test-secret", "test-client test-secret", "400 invalid_request"},
 		{"another client's code", "", "", "other s:% ü+&", "400 invalid_grant"},
 		{"wrong verifier (RFC 7636 §4.6)", "", "code_verifier=" + verifier + "x", "test-client test-secret", "400 invalid_grant"},
 		{"no verifier", "", "code_verifier=", "test-client test-secret", "400 invalid_grant"},
 		{"a verifier that is too short (RFC 7636 §4.1)", "code_challenge=-bAHi131ltLqGQEMABu9AJ5lHeLFfo-341XzHrnT9zk", "code_verifier=short", "test-client test-secret", "400 invalid_grant"},
 		{"unknown code", "", "code=x", "test-client test-secret", "400 invalid_grant"},
-		{"a resource not granted (RFC 8707 §2.2)", "resource=" + mcp, "resource=https://other.example", "test-client test-secret", "400 invalid_target"},
+		{"a resource that was not granted (RFC 8707 §2.2)", "resource=" + mcp, "resource=https://other.example", "test-client test-secret", "400 invalid_target"},
 		{"one of two resources", "resource=" + mcp + "&resource=https://b.example", "resource=https://b.example", "test-client test-secret", "200 "},
 		{"password grant", "", "grant_type=password", "test-client test-secret", "400 unsupported_grant_type"},
 		{"no grant type", "", "grant_type=", "test-client test-secret", "400 unsupported_grant_type"},
 		{"client credentials of a public client (RFC 6749 §4.4)", "", "grant_type=client_credentials&client_id=open", "", "400 unauthorized_client"},
 		{"a grant that was not registered (RFC 7591 §2)", "", "grant_type=refresh_token&refresh_token=x", "machine x", "400 unauthorized_client"},
 		{"two clients in one request", "", "client_id=other", "test-client test-secret", "400 invalid_request"},
-		{"the same client twice", "", "client_id=test-client", "test-client test-secret", "200 "},
+		{"the same client in header and form", "", "client_id=test-client", "test-client test-secret", "200 "},
 		{"unknown refresh token", "", "grant_type=refresh_token&refresh_token=x", "test-client test-secret", "400 invalid_grant"},
-		{"repeated parameter (RFC 6749 §3.2)", "", "code=a&code=b", "test-client test-secret", "400 invalid_request"},
+		{"duplicate parameter (RFC 6749 §3.2)", "", "code=a&code=b", "test-client test-secret", "400 invalid_request"},
 	} {
 		_, reply := authorize(t, client, s, row.authorize)
 		form := url.Values{"grant_type": {"authorization_code"}, "code": {reply.Get("code")}, "code_verifier": {verifier}}
@@ -121,9 +121,9 @@ func TestTokenErrors(t *testing.T) {
 	}
 }
 
-// A code that comes twice ends the tokens of the first time (RFC 6749 §4.1.2);
-// a wrong verifier does not use it up; after a minute it is gone.
-func TestCodeIsUsedOnce(t *testing.T) {
+// Using a code a second time revokes the tokens of the first time (RFC 6749 §4.1.2). A wrong
+// verifier does not use up the code. A code expires after one minute.
+func TestCodeCanBeUsedOnce(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		s, client := newIssuer(t, resourcetest.Config{})
 		exchange := func(code, verifier string) doc {
@@ -139,10 +139,10 @@ func TestCodeIsUsedOnce(t *testing.T) {
 			t.Fatalf("active: %v", got)
 		}
 		if got := exchange(reply.Get("code"), verifier); got["error"] != "invalid_grant" {
-			t.Errorf("second time: %v", got)
+			t.Errorf("second use of the code: %v", got)
 		}
 		if got := active(t, s, client, first["access_token"].(string)); got != false {
-			t.Errorf("active after the second time: %v", got)
+			t.Errorf("active after the second use of the code: %v", got)
 		}
 		_, reply = authorize(t, client, s, "")
 		time.Sleep(time.Minute)
@@ -152,6 +152,7 @@ func TestCodeIsUsedOnce(t *testing.T) {
 	})
 }
 
+// active returns the member "active" of the introspection response.
 func active(t *testing.T, s *resourcetest.Issuer, client *http.Client, token string) any {
 	t.Helper()
 	_, reply := post(t, client, s.URL(resourcetest.Introspection), "token="+url.QueryEscape(token), "test-client", "test-secret")
@@ -162,8 +163,8 @@ func TestScopesAndAudiences(t *testing.T) {
 	config := resourcetest.Config{ScopesSupported: []string{"a", "b"}, DefaultScopes: []string{"a"}, Audience: "https://default.example"}
 	s, client := newIssuer(t, config)
 	for _, row := range []struct{ name, form, scope, audience string }{
-		{"nothing asked: the defaults", "", `"a"`, `"https://default.example"`},
-		{"cut down to what is supported", "scope=b+c", `"b"`, `"https://default.example"`},
+		{"no scope requested: the defaults", "", `"a"`, `"https://default.example"`},
+		{"unsupported scopes are not granted", "scope=b+c", `"b"`, `"https://default.example"`},
 		{"one resource is a string", "scope=a+b&resource=" + mcp, `"a b"`, `"` + mcp + `"`},
 		{"two resources are an array", "resource=" + mcp + "&resource=https://b.example", `"a"`, `["` + mcp + `","https://b.example"]`},
 	} {
@@ -183,16 +184,16 @@ func TestRegistration(t *testing.T) {
 	const uris = `"redirect_uris":["https://app.example/cb"]`
 	for _, row := range []struct{ name, body, want string }{
 		{"defaults (RFC 7591 §2)", `{` + uris + `}`, `201 {"client_secret_expires_at":0,"grant_types":["authorization_code"],"redirect_uris":["https://app.example/cb"],"response_types":["code"],"token_endpoint_auth_method":"client_secret_basic"}`},
-		{"a public client, unknown members and grants dropped", `{` + uris + `,"token_endpoint_auth_method":"none","grant_types":["authorization_code","refresh_token","magic"],"x":[1],"client_name":"<é>"}`, `201 {"client_name":"\u003cé\u003e","grant_types":["authorization_code","refresh_token"],"redirect_uris":["https://app.example/cb"],"response_types":["code"],"token_endpoint_auth_method":"none"}`},
+		{"a public client; unknown members and grants are ignored", `{` + uris + `,"token_endpoint_auth_method":"none","grant_types":["authorization_code","refresh_token","magic"],"x":[1],"client_name":"<é>"}`, `201 {"client_name":"\u003cé\u003e","grant_types":["authorization_code","refresh_token"],"redirect_uris":["https://app.example/cb"],"response_types":["code"],"token_endpoint_auth_method":"none"}`},
 		{"a private scheme (RFC 8252 §7.1)", `{"redirect_uris":["com.example.app:/cb"],"token_endpoint_auth_method":"none"}`, `201 {"grant_types":["authorization_code"],"redirect_uris":["com.example.app:/cb"],"response_types":["code"],"token_endpoint_auth_method":"none"}`},
 		{"no redirect URI", `{}`, `400 {"error":"invalid_redirect_uri"}`},
 		{"javascript", `{"redirect_uris":["javascript:alert(1)"]}`, `400 {"error":"invalid_redirect_uri"}`},
-		{"plain http elsewhere", `{"redirect_uris":["http://app.example/cb"]}`, `400 {"error":"invalid_redirect_uri"}`},
+		{"plain http, not on loopback", `{"redirect_uris":["http://app.example/cb"]}`, `400 {"error":"invalid_redirect_uri"}`},
 		{"a fragment", `{"redirect_uris":["https://app.example/cb#x"]}`, `400 {"error":"invalid_redirect_uri"}`},
 		{"unknown authentication", `{` + uris + `,"token_endpoint_auth_method":"private_key_jwt"}`, `400 {"error":"invalid_client_metadata"}`},
 		{"unknown grants only", `{` + uris + `,"grant_types":["implicit"]}`, `400 {"error":"invalid_client_metadata"}`},
 		{"not JSON", `redirect_uris=x`, `400 {"error":"invalid_client_metadata"}`},
-		{"a member twice", `{` + uris + `,` + uris + `}`, `400 {"error":"invalid_client_metadata"}`},
+		{"a duplicate member", `{` + uris + `,` + uris + `}`, `400 {"error":"invalid_client_metadata"}`},
 		{"an array", `[]`, `400 {"error":"invalid_client_metadata"}`},
 		{"null", `null`, `400 {"error":"invalid_redirect_uri"}`},
 		{"too long", `{"client_name":"` + strings.Repeat("x", 65<<10) + `"}`, `413 {"error":"invalid_request"}`},
@@ -211,8 +212,8 @@ func TestRegistration(t *testing.T) {
 	}
 }
 
-// A refresh token is for those who registered the grant (RFC 7591 §2), is tied
-// to its client and never gives more scopes than were granted (RFC 6749 §6).
+// Only clients that registered the grant get refresh tokens (RFC 7591 §2). A refresh token is
+// bound to its client and does not give more scopes than were granted (RFC 6749 §6).
 func TestRefresh(t *testing.T) {
 	s, client := newIssuer(t, resourcetest.Config{Clients: clients()})
 	endpoint := s.URL(resourcetest.TokenEndpoint)
@@ -228,7 +229,7 @@ func TestRefresh(t *testing.T) {
 		{"another client", "", "other s:% ü+&", "invalid_grant"},
 		{"more scopes", "&scope=a+c", "test-client test-secret", "invalid_scope"},
 		{"another resource", "&resource=https://b.example", "test-client test-secret", "invalid_target"},
-		{"good, the failures before did not use it up", "&scope=b", "test-client test-secret", ""},
+		{"valid; the previous failures did not use it up", "&scope=b", "test-client test-secret", ""},
 	} {
 		_, got := post(t, client, endpoint, form+row.extra, strings.SplitN(row.basic, " ", 2)...)
 		if code, _ := got["error"].(string); code != row.want {
@@ -237,28 +238,28 @@ func TestRefresh(t *testing.T) {
 	}
 }
 
-func TestIntrospectionAndRevocationNeedTheirClient(t *testing.T) {
+func TestIntrospectionAndRevocationRequireClient(t *testing.T) {
 	s, client := newIssuer(t, resourcetest.Config{Clients: clients()})
 	token := s.OpaqueToken(resourcetest.Token{Text: "five.dots.are.no.jwt+&%", Scope: "a"})
-	ask := func(endpoint resourcetest.Endpoint, form string, basic ...string) string {
+	send := func(endpoint resourcetest.Endpoint, form string, basic ...string) string {
 		response, reply := post(t, client, s.URL(endpoint), form, basic...)
 		return response.Status[:4] + text(reply["error"]) + text(reply["active"])
 	}
 	escaped := "token=" + url.QueryEscape(token)
 	for _, row := range []struct{ name, got, want string }{
-		{"introspection without credentials (RFC 7662 §2.1)", ask(resourcetest.Introspection, escaped), `401 "invalid_client"null`},
-		{"introspection by a public client", ask(resourcetest.Introspection, escaped+"&client_id=public"), `401 "invalid_client"null`},
-		{"introspection with a wrong secret", ask(resourcetest.Introspection, escaped, "other", "x"), `401 "invalid_client"null`},
-		{"introspection without a token", ask(resourcetest.Introspection, "", "other", "s:% ü+&"), `400 "invalid_request"null`},
-		{"introspection of nonsense", ask(resourcetest.Introspection, "token=x", "other", "s:% ü+&"), `200 nullfalse`},
-		{"introspection", ask(resourcetest.Introspection, escaped, "other", "s:% ü+&"), `200 nulltrue`},
-		{"revocation without credentials (RFC 7009 §2.1)", ask(resourcetest.Revocation, escaped), `401 "invalid_client"null`},
-		{"revocation of another client's token", ask(resourcetest.Revocation, escaped, "other", "s:% ü+&"), `400 "unauthorized_client"null`},
-		{"still there", ask(resourcetest.Introspection, escaped, "other", "s:% ü+&"), `200 nulltrue`},
-		{"revocation of nonsense (RFC 7009 §2.2)", ask(resourcetest.Revocation, "token=x", "other", "s:% ü+&"), `200 nullnull`},
-		{"revocation without a token", ask(resourcetest.Revocation, "", "other", "s:% ü+&"), `400 "invalid_request"null`},
-		{"revocation", ask(resourcetest.Revocation, escaped, "test-client", "test-secret"), `200 nullnull`},
-		{"revoked", ask(resourcetest.Introspection, escaped, "other", "s:% ü+&"), `200 nullfalse`},
+		{"introspection without credentials (RFC 7662 §2.1)", send(resourcetest.Introspection, escaped), `401 "invalid_client"null`},
+		{"introspection by a public client", send(resourcetest.Introspection, escaped+"&client_id=public"), `401 "invalid_client"null`},
+		{"introspection with a wrong secret", send(resourcetest.Introspection, escaped, "other", "x"), `401 "invalid_client"null`},
+		{"introspection without a token", send(resourcetest.Introspection, "", "other", "s:% ü+&"), `400 "invalid_request"null`},
+		{"introspection of an unknown token", send(resourcetest.Introspection, "token=x", "other", "s:% ü+&"), `200 nullfalse`},
+		{"introspection", send(resourcetest.Introspection, escaped, "other", "s:% ü+&"), `200 nulltrue`},
+		{"revocation without credentials (RFC 7009 §2.1)", send(resourcetest.Revocation, escaped), `401 "invalid_client"null`},
+		{"revocation of another client's token", send(resourcetest.Revocation, escaped, "other", "s:% ü+&"), `400 "unauthorized_client"null`},
+		{"introspection: still active", send(resourcetest.Introspection, escaped, "other", "s:% ü+&"), `200 nulltrue`},
+		{"revocation of an unknown token (RFC 7009 §2.2)", send(resourcetest.Revocation, "token=x", "other", "s:% ü+&"), `200 nullnull`},
+		{"revocation without a token", send(resourcetest.Revocation, "", "other", "s:% ü+&"), `400 "invalid_request"null`},
+		{"revocation", send(resourcetest.Revocation, escaped, "test-client", "test-secret"), `200 nullnull`},
+		{"introspection: revoked", send(resourcetest.Introspection, escaped, "other", "s:% ü+&"), `200 nullfalse`},
 	} {
 		if row.got != row.want {
 			t.Errorf("%s: got %s, want %s", row.name, row.got, row.want)
@@ -269,8 +270,8 @@ func TestIntrospectionAndRevocationNeedTheirClient(t *testing.T) {
 	}
 }
 
-// A revoked refresh token, by the endpoint (RFC 7009 §2.1) or by Revoke, ends
-// the access tokens of its grant and itself.
+// Revoking a refresh token, with the endpoint (RFC 7009 §2.1) or with Revoke, also revokes the
+// access tokens of its grant.
 func TestRevokedRefreshToken(t *testing.T) {
 	s, client := newIssuer(t, resourcetest.Config{})
 	for name, revoke := range map[string]func(string){
@@ -283,7 +284,7 @@ func TestRevokedRefreshToken(t *testing.T) {
 		_, got := post(t, client, s.URL(resourcetest.TokenEndpoint), "grant_type=authorization_code&code="+reply.Get("code")+"&code_verifier="+verifier, "test-client", "test-secret")
 		access, refresh := got["access_token"].(string), got["refresh_token"].(string)
 		before := active(t, s, client, access)
-		refreshActive := active(t, s, client, refresh) // never: it is no access token
+		refreshActive := active(t, s, client, refresh) // never, because it is not an access token
 		revoke(refresh)
 		_, again := post(t, client, s.URL(resourcetest.TokenEndpoint), "grant_type=refresh_token&refresh_token="+refresh, "test-client", "test-secret")
 		if after := active(t, s, client, access); before != true || refreshActive != false || after != false || again["error"] != "invalid_grant" {
@@ -292,8 +293,8 @@ func TestRevokedRefreshToken(t *testing.T) {
 	}
 }
 
-// Open registration ends at 10,000 clients, and expired tokens make room.
-func TestBounds(t *testing.T) {
+// Registration is limited to 10,000 clients. Expired tokens are removed, others are not.
+func TestMemoryLimits(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		var many []resourcetest.Client
 		for i := range 9_999 {
@@ -317,7 +318,7 @@ func TestBounds(t *testing.T) {
 			time.Sleep(10 * time.Minute)
 		}
 		if last := s.OpaqueToken(resourcetest.Token{}); introspect(long) != true || introspect(last) != true {
-			t.Error("a living token was dropped")
+			t.Error("an active token was removed")
 		}
 	})
 }

@@ -9,11 +9,11 @@ import (
 	"github.com/go-json-experiment/json"
 )
 
-// Raw is JSON text that is put into a document as it stands, right or wrong:
-// Raw("1e400"), or Raw(`1,"exp":2`) for a member that comes twice.
+// Raw is text that is inserted into a JSON document unchanged, even if it is invalid, such as
+// Raw("1e400"), or Raw(`1,"exp":2`) for a duplicate member.
 type Raw string
 
-// Remove as the value of a member takes the member away.
+// Remove is the value of a member to remove.
 const Remove = Raw("")
 
 type member struct {
@@ -21,7 +21,7 @@ type member struct {
 	value any
 }
 
-// object is a JSON object in the order in which it is written.
+// object is a JSON object with ordered members.
 type object []member
 
 // with returns a copy with members replaced, removed or added at the end.
@@ -29,13 +29,13 @@ func (o object) with(changes map[string]any) object {
 	out := slices.Clone(o)
 	for _, name := range slices.Sorted(maps.Keys(changes)) {
 		value := changes[name]
-		at := slices.IndexFunc(out, func(m member) bool { return m.name == name })
+		i := slices.IndexFunc(out, func(m member) bool { return m.name == name })
 		switch {
-		case value == Remove && at >= 0:
-			out = slices.Delete(out, at, at+1)
+		case value == Remove && i >= 0:
+			out = slices.Delete(out, i, i+1)
 		case value == Remove:
-		case at >= 0:
-			out[at].value = value
+		case i >= 0:
+			out[i].value = value
 		default:
 			out = append(out, member{name, value})
 		}
@@ -43,8 +43,8 @@ func (o object) with(changes map[string]any) object {
 	return out
 }
 
-// encode writes the object, its Raw values as they are. A value that no JSON
-// can express is a mistake of the test: it panics.
+// encode returns the object as JSON, with Raw values unchanged. It panics for a value that cannot
+// be encoded as JSON, which is a mistake in the test.
 func (o object) encode() Raw {
 	var out strings.Builder
 	for i, m := range o {
@@ -65,7 +65,7 @@ func encode(value any) string {
 	}
 	text, err := json.Marshal(value, json.Deterministic(true))
 	if err != nil {
-		panic(fmt.Sprintf("resourcetest: %T is no JSON value, use Raw: %v", value, err))
+		panic(fmt.Sprintf("resourcetest: %T cannot be encoded as JSON, use Raw: %v", value, err))
 	}
 	return string(text)
 }

@@ -10,11 +10,11 @@ import (
 	"strings"
 )
 
-// Endpoint names a part of the server, for Fail, Count and URL.
+// Endpoint is an endpoint of the server, for methods such as Fail, Count and URL.
 type Endpoint string
 
-// The endpoints. Metadata is all forms of discovery together. Any stands for
-// every request, whatever its path.
+// The endpoints. Metadata is all URLs of metadata documents together. Any is all requests,
+// including those to unknown paths.
 const (
 	Any           Endpoint = "any"
 	Metadata      Endpoint = "metadata"
@@ -27,7 +27,7 @@ const (
 )
 
 const (
-	maxRequest = 64 << 10 // bytes of a request's body
+	maxRequest = 64 << 10 // bytes of a request body
 	oauthPath  = "/.well-known/oauth-authorization-server"
 	openIDPath = "/.well-known/openid-configuration"
 )
@@ -35,22 +35,22 @@ const (
 type route struct {
 	endpoint Endpoint
 	methods  []string
-	browsers bool // open to scripts of any origin (CORS)
+	browsers bool // CORS allows scripts of any origin
 	serve    func(*request) answer
 }
 
-// answer is a response before a Failure has changed it.
+// answer is the response of an endpoint, before a Failure changes it.
 type answer struct {
 	status int
 	header http.Header
 	body   []byte
 }
 
-// request is what an endpoint reads: a body of limited size, read already.
+// request is a request whose body was read.
 type request struct {
 	*http.Request
 	body []byte
-	form url.Values // of the body; of the query for a GET
+	form url.Values // of the body; of the query for GET and HEAD
 }
 
 func (s *Issuer) endpointPath(endpoint Endpoint) string {
@@ -96,9 +96,9 @@ func (s *Issuer) makeRoutes() map[string]route {
 	return routes
 }
 
-// ServeHTTP serves every endpoint. It panics with http.ErrAbortHandler, which
-// net/http takes for "cut the connection", when a Failure wants that, and when
-// a request is cancelled before its answer is complete.
+// ServeHTTP serves all endpoints. It panics with http.ErrAbortHandler, which makes net/http close
+// the connection, if a Failure requires that or if the request is canceled before the response
+// is complete.
 func (s *Issuer) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	response, err := s.respond(r)
 	if err != nil {
@@ -112,13 +112,13 @@ func (s *Issuer) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	}
 	w.WriteHeader(response.StatusCode)
 	out := flusher{w, http.NewResponseController(w)}
-	_ = out.control.Flush() // the headers at once, however slow the body; see below
+	_ = out.control.Flush() // sends the headers before a slow body; see flusher.Write for the error
 	if _, err := io.Copy(out, response.Body); err != nil {
 		panic(http.ErrAbortHandler)
 	}
 }
 
-// flusher sends each write at once, so that a slow body is seen to be slow.
+// flusher sends each write at once, so that the client receives a slow body slowly.
 type flusher struct {
 	io.Writer
 	control *http.ResponseController
@@ -127,21 +127,21 @@ type flusher struct {
 func (f flusher) Write(p []byte) (int, error) {
 	n, err := f.Writer.Write(p)
 	if err == nil {
-		_ = f.control.Flush() // a writer that cannot flush sends everything at the end
+		_ = f.control.Flush() // without support for Flush, the body is sent at the end
 	}
 	return n, err
 }
 
-// respond is the whole server: one request in, one response out, whose body is
-// read lazily. It blocks only where a Failure says so, and only on r.Context().
+// respond returns the response to any request. The body is generated while it is read. respond
+// blocks only if a Failure requires it, until r.Context() is done at the latest.
 func (s *Issuer) respond(r *http.Request) (*http.Response, error) {
-	to, known := s.routes[r.URL.EscapedPath()]
-	if known && to.browsers && r.Method == http.MethodOptions {
-		return Failure{}.render(r, preflight()), nil // not counted: browsers send it
+	target, known := s.routes[r.URL.EscapedPath()]
+	if known && target.browsers && r.Method == http.MethodOptions {
+		return Failure{}.render(r, preflight()), nil // not counted, because browsers send it, not clients
 	}
 	req, err := readRequest(r)
-	s.log.add(to.endpoint, req)
-	failure := s.failures.next(to.endpoint)
+	s.log.add(target.endpoint, req)
+	failure := s.failures.next(target.endpoint)
 	if err := failure.wait(r.Context()); err != nil {
 		return nil, err
 	}
@@ -150,21 +150,23 @@ func (s *Issuer) respond(r *http.Request) (*http.Response, error) {
 	case failure.replaces():
 		a = failure.answer()
 	case err != nil:
-		a = refuse(http.StatusRequestEntityTooLarge, "invalid_request", "the body is too long or broken")
+		a = errorAnswer(http.StatusRequestEntityTooLarge, "invalid_request", "the body is too long or broken")
 	case !known:
 		a = text(http.StatusNotFound, "no such endpoint")
-	case !slices.Contains(to.methods, r.Method):
+	case !slices.Contains(target.methods, r.Method):
 		a = text(http.StatusMethodNotAllowed, "wrong method")
-		a.header.Set("Allow", strings.Join(to.methods, ", "))
+		a.header.Set("Allow", strings.Join(target.methods, ", "))
 	default:
-		a = to.serve(req)
+		a = target.serve(req)
 	}
-	if to.browsers {
+	if target.browsers {
 		a.header.Set("Access-Control-Allow-Origin", "*")
 	}
 	return failure.render(r, a), nil
 }
 
+// readRequest reads the body and parses the form. It returns an error if the body is too large
+// or cannot be read.
 func readRequest(r *http.Request) (*request, error) {
 	req := &request{Request: r}
 	if r.Method == http.MethodGet || r.Method == http.MethodHead {
@@ -177,18 +179,18 @@ func readRequest(r *http.Request) (*request, error) {
 	req.body, err = io.ReadAll(http.MaxBytesReader(nil, r.Body, maxRequest))
 	kind, _, _ := mime.ParseMediaType(r.Header.Get("Content-Type"))
 	if err == nil && r.Method == http.MethodPost && kind == "application/x-www-form-urlencoded" {
-		if form, broken := url.ParseQuery(string(req.body)); broken == nil {
+		if form, invalid := url.ParseQuery(string(req.body)); invalid == nil {
 			req.form = form
 		}
 	}
 	return req, err
 }
 
-// checkForm applies RFC 6749 section 3.2: a parameter sent twice is an error;
-// only "resource" may repeat (RFC 8707 section 2).
+// checkForm rejects duplicate parameters (RFC 6749 section 3.2), except "resource" (RFC 8707
+// section 2).
 func (r *request) checkForm() *oauthError {
 	if r.form == nil {
-		return &oauthError{http.StatusBadRequest, "invalid_request", "the body is no form"}
+		return &oauthError{http.StatusBadRequest, "invalid_request", "the body is not a form"}
 	}
 	for name, values := range r.form {
 		if len(values) > 1 && name != "resource" {

@@ -12,7 +12,7 @@ import (
 	"github.com/warder-go/warder/resource/resourcetest"
 )
 
-// The whole RFC 8414 §2 document, and what OpenID Connect Discovery 1.0 §3 adds.
+// The complete documents of RFC 8414 §2 and OpenID Connect Discovery 1.0 §3.
 func TestMetadataDocuments(t *testing.T) {
 	s, client := newIssuer(t, resourcetest.Config{Issuer: "https://as.example/t1", ScopesSupported: []string{"a", "b"}})
 	const first = `{"issuer":"https://as.example/t1","authorization_endpoint":"https://as.example/t1/authorize","token_endpoint":"https://as.example/t1/token",` +
@@ -35,16 +35,16 @@ func TestMetadataDocuments(t *testing.T) {
 	s.SetMetadata(map[string]any{"issuer": "https://evil.example", "jwks_uri": nil, "token_endpoint": resourcetest.Remove, "x": resourcetest.Raw("1e400")})
 	_, got := get(t, client, s.URL(resourcetest.Metadata))
 	if !strings.HasPrefix(got, `{"issuer":"https://evil.example","authorization_endpoint":"https://as.example/t1/authorize","jwks_uri":null,"registration`) || !strings.HasSuffix(got, `,"x":1e400}`) {
-		t.Errorf("changed: %s", got)
+		t.Errorf("after SetMetadata: %s", got)
 	}
 	s.SetMetadata(nil)
 	if _, got := get(t, client, s.URL(resourcetest.Metadata)); got != first+"}" {
-		t.Errorf("changed back: %s", got)
+		t.Errorf("after SetMetadata(nil): %s", got)
 	}
 }
 
-// Each form of discovery can be left out (RFC 8414 §3.1 and §5), and a terminal
-// slash of the identifier is not part of the well-known path.
+// Each form of discovery can be disabled (RFC 8414 §3.1 and §5). A trailing slash of the
+// identifier is not part of the well-known path.
 func TestDiscoveryForms(t *testing.T) {
 	for _, row := range []struct {
 		config resourcetest.Config
@@ -62,8 +62,8 @@ func TestDiscoveryForms(t *testing.T) {
 		s, client := newIssuer(t, row.config)
 		path := strings.TrimSuffix(row.config.Path, "/")
 		var got []string
-		for _, at := range []string{"/.well-known/oauth-authorization-server" + path, "/.well-known/openid-configuration" + path, path + "/.well-known/openid-configuration"} {
-			response, body := get(t, client, "https://auth.example.test"+at)
+		for _, location := range []string{"/.well-known/oauth-authorization-server" + path, "/.well-known/openid-configuration" + path, path + "/.well-known/openid-configuration"} {
+			response, body := get(t, client, "https://auth.example.test"+location)
 			got = append(got, response.Status[:3])
 			if response.StatusCode == 200 && parse(t, body)["issuer"] != "https://auth.example.test"+row.config.Path {
 				t.Errorf("%+v: issuer in %s", row.config, body)
@@ -78,11 +78,11 @@ func TestDiscoveryForms(t *testing.T) {
 	}
 }
 
-// A written identifier stays; the endpoints are where they can be reached.
-func TestListenWithWrittenIssuer(t *testing.T) {
+// Listen does not change a configured identifier, but changes the URLs of the endpoints.
+func TestListenWithConfiguredIssuer(t *testing.T) {
 	s := resourcetest.Start(t, resourcetest.Config{Issuer: "https://public.example/t"})
 	if err := s.Listen(); err == nil {
-		t.Error("a second Listen works")
+		t.Error("a second Listen returned nil")
 	}
 	meta := ""
 	for _, origin := range []string{"https://public.example", s.URL(resourcetest.Any)} {
@@ -97,10 +97,10 @@ func TestListenWithWrittenIssuer(t *testing.T) {
 	}
 	s.Close()
 	if err := s.Listen(); err == nil {
-		t.Error("Listen works after Close")
+		t.Error("Listen after Close returned nil")
 	}
 	if _, err := http.Get(s.URL(resourcetest.Metadata)); err == nil {
-		t.Error("the listener answers after Close")
+		t.Error("the listener responds after Close")
 	}
 	if s.Token(resourcetest.Token{}) == "" {
 		t.Error("no token after Close")
@@ -132,11 +132,11 @@ func TestConfigMistakes(t *testing.T) {
 	}
 	_, err := resourcetest.NewIssuer(resourcetest.Config{Path: "x", Lifetime: -1, Algorithms: []string{"no"}})
 	if err == nil || strings.Count(err.Error(), "\n") < 2 {
-		t.Errorf("not every mistake at once: %v", err)
+		t.Errorf("want every mistake in one error: %v", err)
 	}
 }
 
-// fakeTB is a test that fails as told.
+// fakeTB records calls of Fatalf and Cleanup. Fatalf panics.
 type fakeTB struct {
 	fatal    string
 	cleanups []func()
@@ -157,7 +157,7 @@ func TestStart(t *testing.T) {
 	}
 	tb.cleanups[0]()
 	if _, err := http.Get(s.URL(resourcetest.JWKS)); err == nil {
-		t.Error("still open after the cleanup")
+		t.Error("the server is open after the cleanup")
 	}
 	for want, configs := range map[string][]resourcetest.Config{`resourcetest: path "x" does not begin with a slash`: {{Path: "x"}}, "resourcetest: 2 configs given to Start": {{}, {}}} {
 		func() {
@@ -171,8 +171,8 @@ func TestStart(t *testing.T) {
 	}
 }
 
-// Browser clients read metadata, keys, tokens and register; the others are
-// nothing for scripts (Fetch standard, CORS).
+// Clients in browsers can read metadata and keys, get tokens and register. CORS does not allow
+// scripts to use the other endpoints (Fetch standard).
 func TestCORS(t *testing.T) {
 	s, client := newIssuer(t, resourcetest.Config{})
 	for _, endpoint := range []resourcetest.Endpoint{resourcetest.Metadata, resourcetest.JWKS, resourcetest.TokenEndpoint, resourcetest.Registration, resourcetest.Authorization, resourcetest.Introspection, resourcetest.Revocation} {
@@ -194,7 +194,7 @@ func TestCORS(t *testing.T) {
 	}
 }
 
-// Hostile requests get a 4xx (RFC 9110 §15.5), never a panic.
+// The server responds to hostile requests with a 4xx status (RFC 9110 §15.5) and does not panic.
 func TestHostileRequests(t *testing.T) {
 	s, client := newIssuer(t, resourcetest.Config{})
 	const form = "application/x-www-form-urlencoded"
@@ -207,14 +207,14 @@ func TestHostileRequests(t *testing.T) {
 		{"wrong method for a document", "POST", resourcetest.JWKS, "", "", 405},
 		{"wrong method for the token endpoint", "GET", resourcetest.TokenEndpoint, "", "", 405},
 		{"a form without its content type", "POST", resourcetest.TokenEndpoint, "text/plain", "grant_type=x", 400},
-		{"JSON for a form", "POST", resourcetest.Introspection, "application/json", "{}", 400},
+		{"JSON instead of a form", "POST", resourcetest.Introspection, "application/json", "{}", 400},
 		{"broken percent-encoding", "POST", resourcetest.Introspection, form, "token=%zz", 400},
 		{"no body", "POST", resourcetest.Revocation, form, "", 401},
 		{"a long body", "POST", resourcetest.Introspection, form, "token=" + strings.Repeat("a", 64<<10), 413},
-		{"bytes that are no UTF-8", "POST", resourcetest.TokenEndpoint, form, "client_id=test-client&client_secret=test-secret&grant_type=client_credentials&scope=%ff", 400},
-		{"a resource of nonsense", "POST", resourcetest.TokenEndpoint, form, "client_id=test-client&client_secret=test-secret&grant_type=client_credentials&resource=https://x/%ff%00", 400},
+		{"bytes that are not UTF-8", "POST", resourcetest.TokenEndpoint, form, "client_id=test-client&client_secret=test-secret&grant_type=client_credentials&scope=%ff", 400},
+		{"an invalid resource", "POST", resourcetest.TokenEndpoint, form, "client_id=test-client&client_secret=test-secret&grant_type=client_credentials&resource=https://x/%ff%00", 400},
 		{"deep JSON", "POST", resourcetest.Registration, "application/json", strings.Repeat("[", 60_000), 400},
-		{"JSON of other types", "POST", resourcetest.Registration, "application/json", `{"redirect_uris":{"a":1}}`, 400},
+		{"JSON of another type", "POST", resourcetest.Registration, "application/json", `{"redirect_uris":{"a":1}}`, 400},
 		{"authorization by POST without parameters", "POST", resourcetest.Authorization, form, "", 400},
 		{"authorization by POST without a form", "POST", resourcetest.Authorization, "", "x", 400},
 	} {
@@ -224,8 +224,8 @@ func TestHostileRequests(t *testing.T) {
 			t.Errorf("%s: got %d %s, want %d", row.name, response.StatusCode, body, row.want)
 		}
 	}
-	const good = "Basic dGVzdC1jbGllbnQ6dGVzdC1zZWNyZXQ="
-	for _, header := range [][]string{{"Basic"}, {"Basic !!"}, {"Bearer x"}, {"Basic JXp6Og=="} /* %zz: */, {good, good}, {good, "x"}} {
+	const valid = "Basic dGVzdC1jbGllbnQ6dGVzdC1zZWNyZXQ="
+	for _, header := range [][]string{{"Basic"}, {"Basic !!"}, {"Bearer x"}, {"Basic JXp6Og=="} /* %zz: */, {valid, valid}, {valid, "x"}} {
 		r := request(t, "POST", s.URL(resourcetest.Introspection), "token=x")
 		r.Header = http.Header{"Content-Type": {form}, "Authorization": header}
 		if response, _ := do(t, client, r); response.StatusCode != 401 {
@@ -234,8 +234,8 @@ func TestHostileRequests(t *testing.T) {
 	}
 }
 
-// What was handed over may be changed afterwards by its owner.
-func TestNothingIsShared(t *testing.T) {
+// The caller can modify values after passing them to the server.
+func TestArgumentsAreCopied(t *testing.T) {
 	config := resourcetest.Config{ScopesSupported: []string{"a"}, DefaultScopes: []string{"a"}}
 	failure := resourcetest.Failure{Header: http.Header{"Etag": {"a"}}, Body: []byte("a")}
 	keys, members := []byte("a"), map[string]any{"x": "a"}
@@ -260,8 +260,8 @@ func TestNothingIsShared(t *testing.T) {
 	}
 }
 
-// Everything at once, for the race detector; and every answer is one of those
-// that the failures in play allow.
+// All methods are called concurrently, for the race detector. The status of each response is one
+// that the failures allow.
 func TestConcurrentUse(t *testing.T) {
 	s := resourcetest.Start(t)
 	client := &http.Client{Transport: s.Transport()}
@@ -276,7 +276,7 @@ func TestConcurrentUse(t *testing.T) {
 					t.Error(err)
 					return
 				}
-				response.Header.Add("Retry-After", "2") // the caller owns its answer
+				response.Header.Add("Retry-After", "2") // the caller can modify the response
 				response.Body.Close()
 				if response.StatusCode != 200 && response.StatusCode != 503 {
 					t.Errorf("status %d", response.StatusCode)

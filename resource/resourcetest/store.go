@@ -13,32 +13,32 @@ const (
 	accessKind
 )
 
-// grant is one consent: what all tokens that come of it have in common.
+// grant is an authorization that a user or client gave. Its tokens share it.
 type grant struct {
 	client, subject   string
 	scopes, resources []string
 	revoked           bool
 }
 
-// record is what the server knows about one code or token.
+// record is the state of a code or token.
 type record struct {
 	kind    recordKind
 	grant   *grant
 	expires time.Time
-	revoked bool // access tokens; of the others the grant is
-	used    bool // codes and refresh tokens work once
+	revoked bool // for access tokens; for codes and refresh tokens, the grant is revoked
+	used    bool // for codes and refresh tokens, which can be used once
 
-	reply               object // access tokens: the answer of introspection
-	challenge, redirect string // codes
+	reply               object // the introspection response, for access tokens
+	challenge, redirect string // for codes
 }
 
-// store keeps clients and tokens in memory. Expired records go when their
-// number has doubled.
+// store contains the clients and tokens. Expired records are removed when the number of records
+// has doubled since the last time.
 type store struct {
 	mu      sync.Mutex
 	clients map[string]Client
 	records map[string]*record
-	prune   int
+	prune   int // the number of records at which to remove expired ones
 }
 
 func (s *store) client(id string) (Client, bool) {
@@ -48,6 +48,7 @@ func (s *store) client(id string) (Client, bool) {
 	return client, ok
 }
 
+// register reports false if there are too many clients.
 func (s *store) register(client Client) bool {
 	s.mu.Lock()
 	defer s.mu.Unlock()
@@ -66,7 +67,7 @@ func (s *store) put(token string, r *record) {
 	}
 	if len(s.records) >= max(s.prune, 1024) {
 		for token, old := range s.records {
-			if old.ended() {
+			if old.expired() {
 				delete(s.records, token)
 			}
 		}
@@ -75,17 +76,17 @@ func (s *store) put(token string, r *record) {
 	s.records[token] = r
 }
 
-// ended means now is at or after the expiry (RFC 7519 section 4.1.4).
-func (r *record) ended() bool { return !time.Now().Before(r.expires) }
+// expired reports whether the time is at or after the expiry (RFC 7519 section 4.1.4).
+func (r *record) expired() bool { return !time.Now().Before(r.expires) }
 
-// take uses up a code or refresh token of a client, if check finds it fit for
-// the request. One that comes a second time was stolen from somebody: its grant
-// ends, with all tokens of it (RFC 6749 section 4.1.2, RFC 9700 section 4.14.2).
-func (s *store) take(kind recordKind, token, client string, check func(*record) *oauthError) (*grant, *oauthError) {
+// redeem uses up a code or refresh token of a client if check returns nil. A code or token that
+// is used a second time may be stolen, so its grant is revoked with all its tokens (RFC 6749
+// section 4.1.2, RFC 9700 section 4.14.2).
+func (s *store) redeem(kind recordKind, token, client string, check func(*record) *oauthError) (*grant, *oauthError) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	r := s.records[token]
-	if r == nil || r.kind != kind || r.grant.client != client || r.grant.revoked || r.ended() {
+	if r == nil || r.kind != kind || r.grant.client != client || r.grant.revoked || r.expired() {
 		return nil, errGrant
 	}
 	if r.used {
@@ -99,7 +100,8 @@ func (s *store) take(kind recordKind, token, client string, check func(*record) 
 	return r.grant, nil
 }
 
-// revoke needs s.mu.
+// revoke revokes an access token, or the grant of a refresh token or code. The caller holds
+// s.mu.
 func (s *store) revoke(token string) {
 	r := s.records[token]
 	switch {
@@ -111,7 +113,7 @@ func (s *store) revoke(token string) {
 	}
 }
 
-// revokeFor revokes a client's own token. False: it is another client's.
+// revokeFor revokes a token of a client. It reports false if the token belongs to another client.
 func (s *store) revokeFor(client, token string) bool {
 	s.mu.Lock()
 	defer s.mu.Unlock()
@@ -122,12 +124,13 @@ func (s *store) revokeFor(client, token string) bool {
 	return true
 }
 
-// active returns the introspection answer for a living access token.
+// active returns the introspection response for an access token that is neither expired nor
+// revoked.
 func (s *store) active(token string) (object, bool) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	r := s.records[token]
-	if r == nil || r.kind != accessKind || r.revoked || r.grant.revoked || r.ended() {
+	if r == nil || r.kind != accessKind || r.revoked || r.grant.revoked || r.expired() {
 		return nil, false
 	}
 	return r.reply, true

@@ -13,14 +13,13 @@ import (
 	"time"
 )
 
-// Transport returns a RoundTripper that reaches this server, and the others
-// given, without sockets and without goroutines: a request is answered in the
-// caller's own goroutine, a body is made as it is read. A body that is never
-// closed leaves a few bytes until Close, and no goroutine.
+// Transport returns a RoundTripper that calls this server and the others without sockets and
+// without goroutines. The server runs in the caller's goroutine and generates the body while it
+// is read. A body that is not closed uses a few bytes until Close, but no goroutine.
 //
-// It reaches the origins of the identifiers and listeners of these servers;
-// every other one is "no such host". Like http.Transport it asks for gzip by
-// itself, and unpacks without any limit.
+// It accepts the origins of the identifiers and of the listeners of these servers. For other
+// origins it returns a "no such host" error. Like http.Transport, it requests gzip and
+// decompresses without a limit.
 func (s *Issuer) Transport(others ...*Issuer) http.RoundTripper {
 	return transport(append([]*Issuer{s}, others...))
 }
@@ -29,9 +28,9 @@ type transport []*Issuer
 
 func (t transport) RoundTrip(r *http.Request) (*http.Response, error) {
 	if r.Body != nil {
-		defer r.Body.Close() // as the RoundTripper contract wants, on every path
+		defer r.Body.Close() // RoundTrip must close the body, also on errors
 	}
-	s := t.pick(r.URL)
+	s := t.find(r.URL)
 	if s == nil {
 		return nil, &net.OpError{Op: "dial", Net: "tcp", Err: &net.DNSError{Err: "no such host", Name: r.URL.Hostname(), IsNotFound: true}}
 	}
@@ -39,12 +38,12 @@ func (t transport) RoundTrip(r *http.Request) (*http.Response, error) {
 	b.ctx, b.cancel = context.WithCancel(r.Context())
 	if !s.track(b) {
 		b.cancel()
-		return nil, refused()
+		return nil, connectionRefused()
 	}
 	in := r.Clone(b.ctx)
 	in.RequestURI, in.RemoteAddr = r.URL.RequestURI(), "127.0.0.1:1"
-	unpack := r.Header.Get("Accept-Encoding") == "" && r.Header.Get("Range") == "" && r.Method != http.MethodHead
-	if unpack {
+	decompress := r.Header.Get("Accept-Encoding") == "" && r.Header.Get("Range") == "" && r.Method != http.MethodHead
+	if decompress {
 		in.Header.Set("Accept-Encoding", "gzip")
 	}
 	response, err := s.respond(in)
@@ -55,8 +54,8 @@ func (t transport) RoundTrip(r *http.Request) (*http.Response, error) {
 	response.Request = r
 	response.Header.Set("Date", time.Now().UTC().Format(http.TimeFormat))
 	b.from = response.Body
-	if unpack && response.Header.Get("Content-Encoding") == "gzip" {
-		b.from = &unpacker{from: response.Body}
+	if decompress && response.Header.Get("Content-Encoding") == "gzip" {
+		b.from = &gzipReader{from: response.Body}
 		response.Header.Del("Content-Encoding")
 		response.ContentLength, response.Uncompressed = -1, true
 	}
@@ -64,9 +63,9 @@ func (t transport) RoundTrip(r *http.Request) (*http.Response, error) {
 	return response, nil
 }
 
-// pick finds the server of an origin; several on one origin are told apart by
-// their paths.
-func (t transport) pick(u *url.URL) (found *Issuer) {
+// find returns the server for a URL, or nil. If several servers have the origin, it is the one
+// that has the path.
+func (t transport) find(u *url.URL) (found *Issuer) {
 	for _, s := range t {
 		if !s.serves(u.Scheme + "://" + u.Host) {
 			continue
@@ -88,6 +87,7 @@ func (s *Issuer) serves(origin string) bool {
 	return origin == s.origin || err == nil && origin == identifier.Scheme+"://"+identifier.Host
 }
 
+// track registers b, so that Close cancels it. It reports false after Close.
 func (s *Issuer) track(b *body) bool {
 	s.mu.Lock()
 	defer s.mu.Unlock()
@@ -104,28 +104,30 @@ func (s *Issuer) untrack(b *body) {
 	delete(s.inflight, b)
 }
 
-func refused() error { return &net.OpError{Op: "dial", Net: "tcp", Err: syscall.ECONNREFUSED} }
+func connectionRefused() error {
+	return &net.OpError{Op: "dial", Net: "tcp", Err: syscall.ECONNREFUSED}
+}
 
-// connectionError says what a socket would have said: the caller's own
-// cancellation, or a connection that the server refused or dropped.
+// connectionError returns the error that a socket would return: the caller's cancellation, or
+// that the server refused or closed the connection.
 func connectionError(ctx context.Context, err error) error {
 	switch {
 	case ctx.Err() != nil:
 		return ctx.Err()
 	case errors.Is(err, errRefused):
-		return refused()
+		return connectionRefused()
 	}
 	return &net.OpError{Op: "read", Net: "tcp", Err: syscall.ECONNRESET}
 }
 
-// body is one answer being read. Reading it to the end or closing it ends it.
+// body is a response body. It is tracked until it was read completely or closed.
 type body struct {
 	issuer *Issuer
-	caller context.Context // both of the request whose body this is, as in http.Request
-	ctx    context.Context // also ended by Close
+	caller context.Context // of the request that the body belongs to, as in http.Request
+	ctx    context.Context // derived from caller; also canceled by Close
 	cancel context.CancelFunc
 	from   io.Reader
-	err    error // of the last Read, for those that follow
+	err    error // of the last Read, returned by further ones
 	closed atomic.Bool
 }
 
@@ -158,19 +160,19 @@ func (b *body) end() {
 	b.issuer.untrack(b)
 }
 
-// unpacker opens the gzip stream on the first read, as net/http does.
-type unpacker struct {
+// gzipReader reads the gzip header on the first Read, as net/http does.
+type gzipReader struct {
 	from   io.Reader
 	stream *gzip.Reader
 }
 
-func (u *unpacker) Read(p []byte) (int, error) {
-	if u.stream == nil {
-		stream, err := gzip.NewReader(u.from)
+func (g *gzipReader) Read(p []byte) (int, error) {
+	if g.stream == nil {
+		stream, err := gzip.NewReader(g.from)
 		if err != nil {
 			return 0, err
 		}
-		u.stream = stream
+		g.stream = stream
 	}
-	return u.stream.Read(p)
+	return g.stream.Read(p)
 }

@@ -14,57 +14,57 @@ import (
 	"github.com/warder-go/warder/resource/resourcetest"
 )
 
-// Time in a bubble moves while an answer is delayed, hangs or drips, whether
-// the issuer was made inside or outside of it; and nothing stays behind, or
-// synctest would fail the test.
+// The time in a synctest bubble advances while a response is delayed, hangs or is slow, for
+// issuers made inside and outside the bubble. No goroutine remains, or synctest would fail the
+// test.
 func TestTransportInBubble(t *testing.T) {
 	outside, _ := newIssuer(t, resourcetest.Config{Algorithms: []string{"RS256"}})
-	for name, made := range map[string]*resourcetest.Issuer{"outside": outside, "inside": nil} {
+	for name, issuer := range map[string]*resourcetest.Issuer{"outside": outside, "inside": nil} {
 		t.Run(name, func(t *testing.T) {
 			synctest.Test(t, func(t *testing.T) {
-				s := made
+				s := issuer
 				if s == nil {
 					s, _ = newIssuer(t, resourcetest.Config{Algorithms: []string{"RS256"}})
 				}
-				inBubble(t, s)
+				testTransportInBubble(t, s)
 			})
 		})
 	}
 }
 
-func inBubble(t *testing.T, s *resourcetest.Issuer) {
+func testTransportInBubble(t *testing.T, s *resourcetest.Issuer) {
 	s.SetJWKS([]byte(`{"keys":[]}`))
-	const good = `200 application/json 11 "{\"keys\":[]}"`
+	const unchanged = `200 application/json 11 "{\"keys\":[]}"`
 	for _, row := range []struct {
 		name    string
 		failure resourcetest.Failure
 		timeout time.Duration
 		want    string
-		took    time.Duration
+		elapsed time.Duration
 	}{
-		{"delay", resourcetest.Failure{Delay: time.Hour}, 0, good, time.Hour},
-		{"delay beyond the client's patience", resourcetest.Failure{Delay: time.Hour}, 3 * time.Second, "error context deadline exceeded", 3 * time.Second},
+		{"delay", resourcetest.Failure{Delay: time.Hour}, 0, unchanged, time.Hour},
+		{"delay longer than the timeout of the client", resourcetest.Failure{Delay: time.Hour}, 3 * time.Second, "error context deadline exceeded", 3 * time.Second},
 		{"hang", resourcetest.Failure{Hang: true}, 3 * time.Second, "error context deadline exceeded", 3 * time.Second},
 		{"hang after a delay", resourcetest.Failure{Hang: true, Delay: time.Second}, 3 * time.Second, "error context deadline exceeded", 3 * time.Second},
-		{"one byte per second", resourcetest.Failure{Pace: time.Second}, 0, good, 11 * time.Second},
+		{"one byte per second", resourcetest.Failure{Pace: time.Second}, 0, unchanged, 11 * time.Second},
 		{"too slow", resourcetest.Failure{Pace: time.Second}, 4500 * time.Millisecond, `200 application/json 11 "{\"ke" error context deadline exceeded`, 4500 * time.Millisecond},
 		{"slow and huge", resourcetest.Failure{Pace: time.Second, Huge: 2}, 0, `200 application/json -1 "  {\"keys\":[]}"`, 13 * time.Second},
 	} {
 		s.Fail(resourcetest.JWKS, row.failure)
 		start := time.Now()
 		got := fetch(t, &http.Client{Transport: s.Transport(), Timeout: row.timeout}, s)
-		if took := time.Since(start); got != row.want || took != row.took {
-			t.Errorf("%s:\n got %s after %v\nwant %s after %v", row.name, got, took, row.want, row.took)
+		if elapsed := time.Since(start); got != row.want || elapsed != row.elapsed {
+			t.Errorf("%s:\n got %s after %v\nwant %s after %v", row.name, got, elapsed, row.want, row.elapsed)
 		}
 	}
 	if want := s.SigningKeyID(""); signedBy(t, s, resourcetest.Token{}) != want {
-		t.Errorf("signed by another key than %s", want)
+		t.Errorf("the token is not signed with the key %s", want)
 	}
 	s.Reset()
 }
 
-// A body that is abandoned leaves no goroutine; closing it from elsewhere, and
-// closing the Issuer, ends a read that waits.
+// A body that is neither read nor closed does not leave a goroutine. Closing it in another
+// goroutine, and closing the Issuer, ends a Read that waits.
 func TestTransportBodies(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		s, client := newIssuer(t, resourcetest.Config{})
@@ -113,8 +113,8 @@ func TestTransportBodies(t *testing.T) {
 	})
 }
 
-// The transport reaches the origins of its issuers, exactly, and no other.
-func TestTransportHosts(t *testing.T) {
+// The transport accepts exactly the origins of its issuers.
+func TestTransportOrigins(t *testing.T) {
 	a, _ := newIssuer(t, resourcetest.Config{Issuer: "https://a.example"})
 	b, _ := newIssuer(t, resourcetest.Config{Issuer: "https://b.example/t1"})
 	c, _ := newIssuer(t, resourcetest.Config{Issuer: "https://b.example/t2/"})
@@ -123,10 +123,10 @@ func TestTransportHosts(t *testing.T) {
 		{"first", a.URL(resourcetest.Metadata), "https://a.example"},
 		{"another origin", b.URL(resourcetest.Metadata), "https://b.example/t1"},
 		{"the same origin, another path", c.URL(resourcetest.Metadata), "https://b.example/t2/"},
-		{"no such path there", "https://b.example/jwks", "404"},
+		{"the same origin, an unknown path", "https://b.example/jwks", "404"},
 		{"plain http", "http://a.example/jwks", "no such host"},
 		{"another port", "https://a.example:444/jwks", "no such host"},
-		{"a metadata address", "http://169.254.169.254/", "no such host"},
+		{"the address of a cloud metadata service", "http://169.254.169.254/", "no such host"},
 	} {
 		response, err := client.Get(row.url)
 		if err != nil {
@@ -151,20 +151,20 @@ func TestTransportHosts(t *testing.T) {
 	}
 }
 
-// The RoundTripper contract: the request is not changed and its body is closed,
-// also when nobody is reached or the request is cancelled before.
-func TestTransportContract(t *testing.T) {
+// As http.RoundTripper requires, the request is not modified and its body is closed, also for an
+// unknown host or a request that is already canceled.
+func TestTransportImplementsRoundTripper(t *testing.T) {
 	s, _ := newIssuer(t, resourcetest.Config{})
-	cancelled, cancel := context.WithCancel(t.Context())
+	canceled, cancel := context.WithCancel(t.Context())
 	cancel()
 	for name, row := range map[string]struct {
 		ctx    context.Context
 		target string
 		ok     bool
 	}{
-		"answered": {t.Context(), s.URL(resourcetest.TokenEndpoint), true}, "cancelled": {cancelled, s.URL(resourcetest.TokenEndpoint), false}, "no host": {t.Context(), "http://x.example/", false},
+		"response": {t.Context(), s.URL(resourcetest.TokenEndpoint), true}, "canceled": {canceled, s.URL(resourcetest.TokenEndpoint), false}, "unknown host": {t.Context(), "http://x.example/", false},
 	} {
-		b := &closeWatcher{Reader: strings.NewReader("a=b")}
+		b := &closeRecorder{Reader: strings.NewReader("a=b")}
 		r, err := http.NewRequestWithContext(row.ctx, "POST", row.target, b)
 		if err != nil {
 			t.Fatal(err)
@@ -176,8 +176,8 @@ func TestTransportContract(t *testing.T) {
 		if err == nil {
 			response.Body.Close()
 		}
-		if name == "cancelled" && !errors.Is(err, context.Canceled) {
-			t.Errorf("cancelled: %v", err)
+		if name == "canceled" && !errors.Is(err, context.Canceled) {
+			t.Errorf("canceled: %v", err)
 		}
 	}
 	head, body := do(t, &http.Client{Transport: s.Transport()}, request(t, "HEAD", s.URL(resourcetest.JWKS), ""))
@@ -186,9 +186,9 @@ func TestTransportContract(t *testing.T) {
 	}
 }
 
-type closeWatcher struct {
+type closeRecorder struct {
 	io.Reader
 	closed bool
 }
 
-func (c *closeWatcher) Close() error { c.closed = true; return nil }
+func (c *closeRecorder) Close() error { c.closed = true; return nil }

@@ -5,7 +5,8 @@ import (
 	"strings"
 )
 
-// Forms of a tool call and what they must not hide. Each %s is a JSON string.
+// Formats of messages. Each %s is the content of a JSON string, except the second one of modernPlain,
+// which is members.
 const (
 	callForm    = `{"jsonrpc":"2.0","id":1,"method":"tools/call","params":{"name":"%s","arguments":{}}}`
 	promptForm  = `{"jsonrpc":"2.0","id":1,"method":"prompts/get","params":{"name":"%s"}}`
@@ -15,26 +16,26 @@ const (
 	modernPlain = `{"jsonrpc":"2.0","id":1,"method":"%s","params":{"_meta":{"io.modelcontextprotocol/protocolVersion":"2026-07-28","io.modelcontextprotocol/clientCapabilities":{}}%s}}`
 )
 
-// seeds are all tricks known to us. Bodies come from design decision 12, from the field
-// notes on both SDKs (§5 and §7), and from reading the SDKs' decoders.
-func seeds() (letters []letter) {
-	for _, body := range append(bodyTricks(), nameTricks()...) {
-		letters = append(letters, letter{body: body})
-		letters = append(letters, letter{body: body, headers: []string{"Mcp-Protocol-Version", "2025-11-25"}})
+// seeds returns all known hostile requests. Their sources are design decision 12, the field notes on
+// both SDKs (§5 and §7), and the code of the SDKs' decoders.
+func seeds() (requests []clientRequest) {
+	for _, body := range append(hostileBodies(), hostileNames()...) {
+		requests = append(requests, clientRequest{body: body})
+		requests = append(requests, clientRequest{body: body, headers: []string{"Mcp-Protocol-Version", "2025-11-25"}})
 	}
-	return append(append(letters, headerTricks()...), modernTricks()...)
+	return append(append(requests, hostileHeaders()...), hostileModernRequests()...)
 }
 
-func bodyTricks() []string {
-	good, bad := fmt.Sprintf(callForm, "echo"), fmt.Sprintf(callForm, "delete_user")
-	inner := strings.TrimSuffix(strings.TrimPrefix(bad, `{"jsonrpc":"2.0",`), "}")
-	tricks := []string{
-		good, bad, "", " ", "null", "[]", "{}", `"x"`, "1", "true", "[null]", "[[]]", "[{}]",
-		// two values, and bytes around them
-		good + bad, good + "\n" + bad, bad + good, good + "x", good + "\x00", good + ",", good + "]", good + "}",
-		"\ufeff" + good, "\r\n\t " + good + "\r\n", "\f" + good, "\v" + good, "\u00a0" + good, "\x1e" + good + "\n", good + "\r\n0\r\n\r\n",
-		"/* */" + good, good + "// " + bad, `{"jsonrpc":'2.0',"id":1,method:"ping"}`, strings.Replace(good, "}}", "},}", 1),
-		// a member twice
+func hostileBodies() []string {
+	allowed, forbidden := fmt.Sprintf(callForm, "echo"), fmt.Sprintf(callForm, "delete_user")
+	inner := strings.TrimSuffix(strings.TrimPrefix(forbidden, `{"jsonrpc":"2.0",`), "}")
+	bodies := []string{
+		allowed, forbidden, "", " ", "null", "[]", "{}", `"x"`, "1", "true", "[null]", "[[]]", "[{}]",
+		// two values, and additional bytes
+		allowed + forbidden, allowed + "\n" + forbidden, forbidden + allowed, allowed + "x", allowed + "\x00", allowed + ",", allowed + "]", allowed + "}",
+		"\ufeff" + allowed, "\r\n\t " + allowed + "\r\n", "\f" + allowed, "\v" + allowed, "\u00a0" + allowed, "\x1e" + allowed + "\n", allowed + "\r\n0\r\n\r\n",
+		"/* */" + allowed, allowed + "// " + forbidden, `{"jsonrpc":'2.0',"id":1,method:"ping"}`, strings.Replace(allowed, "}}", "},}", 1),
+		// duplicate members
 		`{"jsonrpc":"2.0","id":1,"method":"ping","method":"tools/call","params":{"name":"delete_user"}}`,
 		`{"jsonrpc":"2.0","id":1,"method":"tools/call","method":"ping","params":{"name":"delete_user"}}`,
 		`{"jsonrpc":"2.0","id":1,"method":"ping","m\u0065thod":"tools/call","params":{"name":"delete_user"}}`,
@@ -43,7 +44,7 @@ func bodyTricks() []string {
 		`{"jsonrpc":"2.0","id":1,"method":"tools/call","params":{"name":"echo","n\u0061me":"delete_user"}}`,
 		`{"jsonrpc":"2.0","id":1,"id":null,"method":"tools/call","params":{"name":"delete_user"}}`,
 		`{"jsonrpc":"2.0","jsonrpc":"1.0","id":1,"method":"tools/call","params":{"name":"echo"}}`,
-		// a member in another case, in Unicode's sense too
+		// members in another case, including Unicode case folding
 		`{"jsonrpc":"2.0","id":1,"method":"ping","Method":"tools/call","params":{"name":"delete_user"}}`,
 		`{"jsonrpc":"2.0","id":1,"Method":"tools/call","params":{"name":"delete_user"}}`,
 		`{"jsonrpc":"2.0","id":1,"method":"tools/call","param\u017f":{"name":"delete_user"},"params":{"name":"echo"}}`,
@@ -55,7 +56,7 @@ func bodyTricks() []string {
 		`{"jsonrpc":"2.0","id":1,"method":"tas\u212a/get","params":{"tas\u212aId":"1"}}`,
 		`{"jsonrpc":"2.0","id":1,"method":"tasks/get","params":{"tas\u212aId":"1","taskId":"2"}}`,
 		`{"jsonrpc":"2.0","id":1,"method":"resources/read","params":{"uri":"file:///open","URI":"file:///secret"}}`,
-		// names with NUL behind: a reader with fixed widths could take them for the known ones
+		// names that end with NUL, which a reader with names of fixed length could confuse with the known ones
 		`{"jsonrpc":"2.0","id":1,"method":"tools/call","params":{"name":"echo","name\u0000":"delete_user"}}`,
 		`{"jsonrpc":"2.0","id":1,"method":"ping","method\u0000\u0000\u0000":"tools/call","params":{"name":"delete_user"}}`,
 		`{"jsonrpc":"2.0","id":1,"method":"ping","":"tools/call","params":{"":"delete_user"}}`,
@@ -70,51 +71,51 @@ func bodyTricks() []string {
 		`{"jsonrpc":"2.0","id":1,"method":"tools/call","params":{"name":null}}`, `{"jsonrpc":"2.0","id":1,"method":"tools/call","params":["delete_user"]}`,
 		`{"jsonrpc":"2.0","id":1,"method":null,"params":{"name":"delete_user"}}`, `{"jsonrpc":"2.0","id":1,"method":"","params":{"name":"delete_user"}}`,
 		`{"jsonrpc":"2.0","id":1,"method":["tools/call"],"params":{"name":"delete_user"}}`,
-		// neither request nor response, or both
+		// messages that are neither a request nor a response, or both
 		`{` + inner + `}`, `{"jsonrpc":"2.0",` + inner + `,"result":null}`, `{"jsonrpc":"2.0",` + inner + `,"error":{}}`, `{"jsonrpc":"2.0",` + inner + `,"error":null}`,
 		`{"jsonrpc":"2.0","id":1,"result":{` + inner + `}}`, `{"jsonrpc":"2.0","id":1,"error":{"code":1,"message":"x"}}`, `{"jsonrpc":"2.0","id":1,"result":null}`,
 		`{"jsonrpc":"2.0","id":1}`, `{"jsonrpc":"2.0","result":{}}`, `{"jsonrpc":2.0,` + inner + `}`, `{"jsonrpc":"2.0\u0000",` + inner + `}`,
-		// ids; without one it is a notification, which must not call tools either
+		// notifications, which must not call tools either
 		`{"jsonrpc":"2.0","method":"tools/call","params":{"name":"delete_user"}}`, `{"jsonrpc":"2.0","method":"tools/call","params":{"name":"echo"}}`,
 		`{"jsonrpc":"2.0","method":"notifications/tools/call","params":{"name":"delete_user"}}`,
 		// batches
-		"[" + good + "," + good + "]", "[" + good + "," + bad + "]", "[" + good + "]", "[" + good + ",]", "[[" + bad + "]]", "[" + good + "]" + bad, "[" + good + `,{"jsonrpc":"2.0","id":2,"result":{}}]`,
+		"[" + allowed + "," + allowed + "]", "[" + allowed + "," + forbidden + "]", "[" + allowed + "]", "[" + allowed + ",]", "[[" + forbidden + "]]", "[" + allowed + "]" + forbidden, "[" + allowed + `,{"jsonrpc":"2.0","id":2,"result":{}}]`,
 		// too deep, too long
 		fmt.Sprintf(`{"jsonrpc":"2.0","id":1,"method":"tools/call","params":{"name":"echo","arguments":{"a":%s%s}}}`, strings.Repeat("[", 70), strings.Repeat("]", 70)),
-		strings.Replace(good, "{}", `{"a":"`+strings.Repeat("x", 40<<10)+`"}`, 1), strings.Repeat(" ", 33<<10) + good,
+		strings.Replace(allowed, "{}", `{"a":"`+strings.Repeat("x", 40<<10)+`"}`, 1), strings.Repeat(" ", 33<<10) + allowed,
 		// charsets
-		"\xff\xfe{\x00}\x00", strings.ReplaceAll(good, "e", "\xc3\x28"), strings.Replace(good, "echo", "echo\xff", 1), strings.Replace(good, "echo", `echo\ud800`, 1),
-		strings.Replace(good, "name", "name\xff", 1), strings.Replace(good, "{}", "{\"a\":\"\xff\"}", 1),
+		"\xff\xfe{\x00}\x00", strings.ReplaceAll(allowed, "e", "\xc3\x28"), strings.Replace(allowed, "echo", "echo\xff", 1), strings.Replace(allowed, "echo", `echo\ud800`, 1),
+		strings.Replace(allowed, "name", "name\xff", 1), strings.Replace(allowed, "{}", "{\"a\":\"\xff\"}", 1),
 	}
 	for _, id := range []string{"null", "0", "-1", "1.5", "1e400", "123456789012345678901234567890", `""`, `"x"`, "[]", "{}", "true", `"` + strings.Repeat("i", 300) + `"`} {
-		tricks = append(tricks, strings.Replace(good, `"id":1`, `"id":`+id, 1), strings.Replace(bad, `"id":1`, `"id":`+id, 1))
+		bodies = append(bodies, strings.Replace(allowed, `"id":1`, `"id":`+id, 1), strings.Replace(forbidden, `"id":1`, `"id":`+id, 1))
 	}
 	for _, method := range []string{"ping", "initialize", "server/discover", "tools/list", "Tools/Call", "tools/call ", " tools/call", "tools//call", `tools\/call`, `tools\u002fcall`,
 		`tools/call\u0000`, `tools\\call`, "tools.call", "tools/\u0441all", "tool\u017f/call", "resources/read", "resources/subscribe", "resources/unsubscribe", "resources/templates/list", "prompts/get", "completion/complete",
 		"subscriptions/listen", "tasks/get", "tasks/result", "tasks/list", "tasks/cancel", "tasks/update", "logging/setLevel", "sampling/createMessage", "elicitation/create", "roots/list",
 		"notifications/cancelled", "notifications/initialized", "rpc.discover", "tools/call/delete_user"} {
-		tricks = append(tricks, fmt.Sprintf(anyForm, method))
+		bodies = append(bodies, fmt.Sprintf(anyForm, method))
 	}
-	return tricks
+	return bodies
 }
 
-func nameTricks() (tricks []string) {
+func hostileNames() (bodies []string) {
 	for _, name := range []string{"delete_user", "DELETE_USER", "delete_user ", " delete_user", `delete\u005fuser`, `\u0064elete_user`, `delete_user\u0000`, `delete_user\n`, "delete_u\u017fer", "\uff44elete_user",
 		"delete_user\u200b", "delete_use\u0072\u0301", "delete", "delete_", "delete_*", "*", "../delete_user", "slow", "constructor", "__proto__", strings.Repeat("d", 5000)} {
-		tricks = append(tricks, fmt.Sprintf(callForm, name), strings.Replace(fmt.Sprintf(callForm, name), `"arguments"`, `"task":{"ttl":1},"arguments"`, 1))
+		bodies = append(bodies, fmt.Sprintf(callForm, name), strings.Replace(fmt.Sprintf(callForm, name), `"arguments"`, `"task":{"ttl":1},"arguments"`, 1))
 	}
 	for _, name := range []string{"secret", "Secret", "SECRET", "\u017fecret", `s\u0065cret`, "secret ", "greet"} {
-		tricks = append(tricks, fmt.Sprintf(promptForm, name), fmt.Sprintf(`{"jsonrpc":"2.0","id":1,"method":"completion/complete","params":{"ref":{"type":"ref/prompt","name":"%s"},"argument":{"name":"a","value":"b"}}}`, name))
+		bodies = append(bodies, fmt.Sprintf(promptForm, name), fmt.Sprintf(`{"jsonrpc":"2.0","id":1,"method":"completion/complete","params":{"ref":{"type":"ref/prompt","name":"%s"},"argument":{"name":"a","value":"b"}}}`, name))
 	}
 	for _, uri := range []string{"file:///secret", "file:///Secret", "file:///s%65cret", "FILE:///secret", "file:///./secret", "file:///x/../secret", "file:///x%2f..%2fsecret", "file:////secret", `file:///x\\..\\secret`,
 		"file:///secret?x", "file:///secret#x", `file:///secret\u0000`, "file:///secret/", "file:/secret", "file://localhost/secret", "file:///private/a", "file:///private/", "file:///private", "file:///PRIVATE/a",
 		"file:///public/../private/a", "file:///public/%2e%2e/private/a", "file:///private/../public/a", "db://users/1", "DB://users/1", "db://users/%31", "db:///users/1", "db://users", "db://users/1/2", "db://%7Btable%7D/%7Bid%7D",
 		"db://{table}/{id}", "note://1", "%", "", "urn:x"} {
-		tricks = append(tricks, fmt.Sprintf(readForm, uri), strings.Replace(fmt.Sprintf(readForm, uri), "read", "subscribe", 1),
+		bodies = append(bodies, fmt.Sprintf(readForm, uri), strings.Replace(fmt.Sprintf(readForm, uri), "read", "subscribe", 1),
 			fmt.Sprintf(`{"jsonrpc":"2.0","id":1,"method":"completion/complete","params":{"ref":{"type":"ref/resource","uri":"%s"},"argument":{"name":"a","value":"b"}}}`, uri),
 			fmt.Sprintf(`{"jsonrpc":"2.0","id":1,"method":"completion/complete","params":{"ref":{"type":"ref/prompt","uri":"%s"},"argument":{"name":"a","value":"b"}}}`, uri))
 	}
-	return append(tricks,
+	return append(bodies,
 		`{"jsonrpc":"2.0","id":1,"method":"completion/complete","params":{"ref":{"type":"ref/prompt","name":"greet","uri":"file:///secret"},"argument":{"name":"a","value":"b"}}}`,
 		`{"jsonrpc":"2.0","id":1,"method":"completion/complete","params":{"ref":{"type":"ref/resource","name":"secret"},"argument":{"name":"a","value":"b"}}}`,
 		`{"jsonrpc":"2.0","id":1,"method":"completion/complete","params":{"ref":{"name":"secret"},"argument":{"name":"a","value":"b"}}}`,

@@ -20,19 +20,19 @@ import (
 	"github.com/warder-go/warder/resource/resourcetest"
 )
 
-// hall is an MCP server with something of every kind, locked by a Resource, and what of
-// it has run.
-type hall struct {
+// testServer is an MCP server with features of every kind, a Resource with rules for them, and a
+// record of the operations that it executed.
+type testServer struct {
 	issuer *resourcetest.Issuer
 	url    string
 	res    *resource.Resource
 	server *mcp.Server
 
-	mu  sync.Mutex
-	ran []string
+	mu       sync.Mutex
+	executed []string
 }
 
-var hallRules = resource.Operations{
+var testRules = resource.Operations{
 	Methods: map[string][]string{"acme/secret": {"acme"}},
 	Tools:   map[string][]string{"delete": {"admin"}, "echo": {}},
 	Prompts: map[string][]string{"secret": {"prompts"}},
@@ -47,7 +47,7 @@ var hallRules = resource.Operations{
 			op.Method == "acme/open" && string(op.Arguments) == `{"all":true}`:
 			need = []string{"all"}
 		case op.Name == "broken":
-			err = errors.New("can't tell")
+			err = errors.New("cannot decide")
 		case op.Name == "panics":
 			panic("no")
 		}
@@ -55,34 +55,37 @@ var hallRules = resource.Operations{
 	},
 }
 
-// newHall makes a server with pages of two. The URL is known before it is served.
-func newHall(t *testing.T, rules resource.Operations) *hall {
+// newTestServer makes a server whose lists have two items per page. Its URL is an identifier only;
+// connect serves it elsewhere.
+func newTestServer(t *testing.T, rules resource.Operations) *testServer {
 	t.Helper()
-	h := &hall{issuer: resourcetest.Start(t), url: "https://mcp.example/mcp"}
+	h := &testServer{issuer: resourcetest.Start(t), url: "https://mcp.example/mcp"}
 	h.res = newResource(t, resource.Config{
 		Identifier: h.url, Scopes: []string{"base"}, Operations: rules,
 		Issuers: []resource.Issuer{{Verifier: verifier(t, h.issuer)}},
 	})
-	h.server = mcp.NewServer(&mcp.Implementation{Name: "hall", Version: "1"}, &mcp.ServerOptions{
+	h.server = mcp.NewServer(&mcp.Implementation{Name: "test", Version: "1"}, &mcp.ServerOptions{
 		PageSize: 2, Logger: slog.New(slog.DiscardHandler),
-		SubscribeHandler:   func(_ context.Context, req *mcp.SubscribeRequest) error { return h.run("subscribe " + req.Params.URI) },
+		SubscribeHandler: func(_ context.Context, req *mcp.SubscribeRequest) error {
+			return h.execute("subscribe " + req.Params.URI)
+		},
 		UnsubscribeHandler: func(context.Context, *mcp.UnsubscribeRequest) error { return nil },
 		CompletionHandler: func(_ context.Context, req *mcp.CompleteRequest) (*mcp.CompleteResult, error) {
-			return &mcp.CompleteResult{}, h.run("complete " + req.Params.Ref.Name + req.Params.Ref.URI)
+			return &mcp.CompleteResult{}, h.execute("complete " + req.Params.Ref.Name + req.Params.Ref.URI)
 		},
 	})
 	for _, name := range []string{"delete", "echo", "broken", "panics", "open"} {
 		mcp.AddTool(h.server, &mcp.Tool{Name: name}, func(context.Context, *mcp.CallToolRequest, map[string]any) (*mcp.CallToolResult, any, error) {
-			return nil, nil, h.run("tool " + name)
+			return nil, nil, h.execute("tool " + name)
 		})
 	}
 	for _, name := range []string{"greet", "other", "secret"} {
 		h.server.AddPrompt(&mcp.Prompt{Name: name}, func(context.Context, *mcp.GetPromptRequest) (*mcp.GetPromptResult, error) {
-			return &mcp.GetPromptResult{}, h.run("prompt " + name)
+			return &mcp.GetPromptResult{}, h.execute("prompt " + name)
 		})
 	}
 	read := func(_ context.Context, req *mcp.ReadResourceRequest) (*mcp.ReadResourceResult, error) {
-		return &mcp.ReadResourceResult{Contents: []*mcp.ResourceContents{{Text: "x"}}}, h.run("read " + req.Params.URI)
+		return &mcp.ReadResourceResult{Contents: []*mcp.ResourceContents{{Text: "x"}}}, h.execute("read " + req.Params.URI)
 	}
 	for _, uri := range []string{"file:///a", "file:///b", "file:///secret"} {
 		h.server.AddResource(&mcp.Resource{Name: uri, URI: uri}, read)
@@ -92,7 +95,7 @@ func newHall(t *testing.T, rules resource.Operations) *hall {
 	}
 	for _, method := range []string{"acme/secret", "acme/open"} {
 		if err := mcp.AddReceivingCustomMethod(h.server, method, func(context.Context, *mcp.ServerSession, *acmeParams) (*acmeResult, error) {
-			return &acmeResult{}, h.run(method)
+			return &acmeResult{}, h.execute(method)
 		}); err != nil {
 			t.Fatal(err)
 		}
@@ -107,32 +110,33 @@ type acmeParams struct {
 
 type acmeResult struct{ mcp.ResultBase }
 
-func (h *hall) run(what string) error {
+func (h *testServer) execute(operation string) error {
 	h.mu.Lock()
 	defer h.mu.Unlock()
-	h.ran = append(h.ran, what)
+	h.executed = append(h.executed, operation)
 	return nil
 }
 
-// taken returns what has run since it was last asked.
-func (h *hall) taken() []string {
+// takeExecuted returns the operations that were executed since the last call.
+func (h *testServer) takeExecuted() []string {
 	h.mu.Lock()
 	defer h.mu.Unlock()
-	ran := h.ran
-	h.ran = nil
-	return ran
+	executed := h.executed
+	h.executed = nil
+	return executed
 }
 
-func (h *hall) token(scope string) string {
+func (h *testServer) token(scope string) string {
 	return h.issuer.Token(resourcetest.Token{Audience: h.url, Scope: scope})
 }
 
-// round is a route that goes round the rules: it finds out who calls, and asks no more.
-func (h *hall) round(next http.Handler) http.Handler {
+// withoutRules is a middleware that authenticates the caller but does not enforce the rules for
+// operations.
+func (h *testServer) withoutRules(next http.Handler) http.Handler {
 	return http.HandlerFunc(func(w http.ResponseWriter, req *http.Request) {
-		bare := req.Clone(req.Context())
-		bare.Method = http.MethodGet
-		decision, refusal := h.res.Authenticate(bare)
+		get := req.Clone(req.Context())
+		get.Method = http.MethodGet // has no operation
+		decision, refusal := h.res.Authenticate(get)
 		if refusal != nil {
 			next.ServeHTTP(w, req)
 			return
@@ -145,13 +149,14 @@ func (h *hall) round(next http.Handler) http.Handler {
 	})
 }
 
-// connect serves the hall behind guard and opens a session with the SDK's client.
-func (h *hall) connect(t *testing.T, mode mode, guard func(http.Handler) http.Handler, token string) (*mcp.ClientSession, error) {
+// connect serves the server behind the middleware guard and opens a session with the SDK's
+// client.
+func (h *testServer) connect(t *testing.T, mode mode, guard func(http.Handler) http.Handler, token string) (*mcp.ClientSession, error) {
 	t.Helper()
 	handler := mcp.NewStreamableHTTPHandler(func(*http.Request) *mcp.Server { return h.server }, &mode.options)
 	web := httptest.NewServer(guard(handler))
 	t.Cleanup(web.Close)
-	var w wallet
+	var w tokenTransport
 	w.token.Store(token)
 	client := mcp.NewClient(&mcp.Implementation{Name: "test", Version: "1"}, nil)
 	for _, method := range []string{"acme/secret", "acme/open"} {
@@ -168,11 +173,11 @@ func (h *hall) connect(t *testing.T, mode mode, guard func(http.Handler) http.Ha
 	return session, err
 }
 
-// mode is how a server is served, and what its client speaks.
+// mode is a configuration of the transport and the protocol version of the client.
 type mode struct {
-	options mcp.StreamableHTTPOptions
-	version string // as asked for
-	speaks  string // as agreed upon: the SDK serves 2026-07-28 without sessions only
+	options    mcp.StreamableHTTPOptions
+	version    string // that the client requests
+	negotiated string // the SDK serves 2026-07-28 only without sessions
 }
 
 func (m mode) String() string {
@@ -205,8 +210,8 @@ func inEveryMode(t *testing.T, test func(*testing.T, mode)) {
 	}
 }
 
-// refusedWith returns code and message of the JSON-RPC error in err.
-func refusedWith(err error) string {
+// rpcErrorText returns the code and message of the JSON-RPC error in err.
+func rpcErrorText(err error) string {
 	var e *jsonrpc.Error
 	if errors.As(err, &e) {
 		return fmt.Sprintf("%d %s", e.Code, e.Message)
@@ -221,8 +226,8 @@ func equal(t *testing.T, what string, got, want []string) {
 	}
 }
 
-// always is a middleware with one answer.
-func always(method string, result mcp.Result) mcp.Middleware {
+// fixedResult is a middleware that returns the same result for each call of a method.
+func fixedResult(method string, result mcp.Result) mcp.Middleware {
 	return func(next mcp.MethodHandler) mcp.MethodHandler {
 		return func(ctx context.Context, m string, req mcp.Request) (mcp.Result, error) {
 			if m == method {

@@ -28,24 +28,24 @@ func serve(t *testing.T, h http.Handler) string {
 	return server.URL + "/mcp"
 }
 
-// RFC 6750 §3.1: what is not accepted gets the Resource's answer, through HTTP and
-// whatever the server's mode, and the SDK never hears of it.
-func TestRefusedRequestsReachNoTool(t *testing.T) {
+// RFC 6750 §3.1: the Resource responds to rejected requests, in every mode of the server. They do
+// not reach the SDK.
+func TestRejectedRequestsDoNotReachTools(t *testing.T) {
 	for _, options := range []mcp.StreamableHTTPOptions{{}, {Stateless: true}, {JSONResponse: true}, {Stateless: true, JSONResponse: true}} {
-		s := newSite(t, options)
-		bare := `Bearer resource_metadata="` + metadataURL(s.url) + `", scope="mcp:read"`
+		s := newCallerServer(t, options)
+		noToken := `Bearer resource_metadata="` + metadataURL(s.url) + `", scope="mcp:read"`
 		failed := func(code, description string) string {
-			return bare + `, error="` + code + `", error_description="` + description + `"`
+			return noToken + `, error="` + code + `", error_description="` + description + `"`
 		}
 		invalid := failed("invalid_token", "The access token is invalid")
 		malformed := strings.Replace(failed("invalid_request", "The credentials are malformed, or more than one"), `, scope="mcp:read"`, "", 1)
-		good := resourcetest.Token{Audience: s.url, Scope: "mcp:read"}
+		valid := resourcetest.Token{Audience: s.url, Scope: "mcp:read"}
 		with := func(change func(*resourcetest.Token)) http.Header {
-			token := good
+			token := valid
 			change(&token)
 			return bearer(s.issuer.Token(token))
 		}
-		// Issued long before the keys were fetched, so that they surely can tell.
+		// The token is older than the fetched keys, so the response is not 503: see resourcetest.Fault.
 		forged := func(t *resourcetest.Token) {
 			t.Fault, t.IssuedAt, t.Lifetime = resourcetest.WrongSignature, time.Now().Add(-time.Hour), 2*time.Hour
 		}
@@ -56,14 +56,14 @@ func TestRefusedRequestsReachNoTool(t *testing.T) {
 			status    int
 			challenge string
 		}{
-			{"no token", s.url, nil, 401, bare},
-			{"a token in the query", s.url + "?access_token=" + s.issuer.Token(good), nil, 401, bare},
+			{"no token", s.url, nil, 401, noToken},
+			{"a token in the query", s.url + "?access_token=" + s.issuer.Token(valid), nil, 401, noToken},
 			{"an expired token", s.url, with(func(t *resourcetest.Token) { t.Lifetime = -time.Hour }), 401, failed("invalid_token", "The access token expired")},
 			{"a token for another server", s.url, with(func(t *resourcetest.Token) { t.Audience = "https://other.example/mcp" }), 401, invalid},
 			{"a token of an unknown issuer", s.url, with(func(t *resourcetest.Token) { t.Claims = map[string]any{"iss": "https://evil.example"} }), 401, invalid},
 			{"a forged signature", s.url, with(forged), 401, invalid},
 			{"the placeholder for the SDK", s.url, bearer("accepted-by-warder"), 401, invalid},
-			{"two tokens", s.url, http.Header{"Authorization": slices.Repeat(bearer(s.issuer.Token(good))["Authorization"], 2)}, 400, malformed},
+			{"two tokens", s.url, http.Header{"Authorization": slices.Repeat(bearer(s.issuer.Token(valid))["Authorization"], 2)}, 400, malformed},
 			{"a token without the scope", s.url, with(func(t *resourcetest.Token) { t.Scope = "other" }), 403, failed("insufficient_scope", "The access token lacks a scope that this request needs")},
 		}
 		for _, tt := range tests {
@@ -74,10 +74,10 @@ func TestRefusedRequestsReachNoTool(t *testing.T) {
 			}
 		}
 		if n := s.calls.Load(); n != 0 {
-			t.Errorf("%+v: refused requests made %d tool calls", options, n)
+			t.Errorf("%+v: rejected requests made %d tool calls", options, n)
 		}
 		if got := send(t, "POST", s.url, callTool, with(func(*resourcetest.Token) {})); options.Stateless && got.status != http.StatusOK {
-			t.Errorf("%+v: a good request, for comparison: got status %d, want 200", options, got.status)
+			t.Errorf("%+v: a valid request, for comparison: got status %d, want 200", options, got.status)
 		}
 	}
 }
@@ -86,16 +86,16 @@ func metadataURL(identifier string) string {
 	return identifier[:len(identifier)-len("/mcp")] + "/.well-known/oauth-protected-resource/mcp"
 }
 
-// The bridge itself opens nothing: it passes on what its own Resource accepted.
-func TestBridgeAlonePassesNothing(t *testing.T) {
+// Bridge passes on only requests that its Resource accepted.
+func TestBridgeRequiresMiddleware(t *testing.T) {
 	issuer := resourcetest.Start(t)
-	mine := newResource(t, resource.Config{Identifier: "https://mine.example/mcp", Issuers: []resource.Issuer{{Verifier: verifier(t, issuer), Audiences: []string{"shared"}}}})
+	own := newResource(t, resource.Config{Identifier: "https://mine.example/mcp", Issuers: []resource.Issuer{{Verifier: verifier(t, issuer), Audiences: []string{"shared"}}}})
 	other := newResource(t, resource.Config{Identifier: "https://other.example/mcp", Issuers: []resource.Issuer{{Verifier: verifier(t, issuer), Audiences: []string{"shared"}}}})
 	reached := false
 	next := http.HandlerFunc(func(http.ResponseWriter, *http.Request) { reached = true })
-	bridge := mcpsdk.Bridge(mine)(next)
-	// Somebody else's middleware has put a TokenInfo there already.
-	foreign := auth.RequireBearerToken(func(ctx context.Context, _ string, _ *http.Request) (*auth.TokenInfo, error) {
+	bridge := mcpsdk.Bridge(own)(next)
+	// Another middleware has already set a TokenInfo.
+	sdkMiddleware := auth.RequireBearerToken(func(ctx context.Context, _ string, _ *http.Request) (*auth.TokenInfo, error) {
 		return &auth.TokenInfo{UserID: "alice", Expiration: time.Now().Add(time.Hour)}, nil
 	}, nil)
 	tests := []struct {
@@ -103,10 +103,10 @@ func TestBridgeAlonePassesNothing(t *testing.T) {
 		handler http.Handler
 		reached bool
 	}{
-		{"without a middleware", bridge, false},
+		{"without middleware", bridge, false},
 		{"behind the middleware of another resource", nethttp.Middleware(other)(bridge), false},
-		{"behind a middleware of the SDK's", foreign(bridge), false},
-		{"behind its own middleware", nethttp.Middleware(mine)(bridge), true},
+		{"behind the middleware of the SDK", sdkMiddleware(bridge), false},
+		{"behind the middleware of its resource", nethttp.Middleware(own)(bridge), true},
 	}
 	for _, tt := range tests {
 		t.Run(tt.name, func(t *testing.T) {
@@ -123,21 +123,21 @@ func TestBridgeAlonePassesNothing(t *testing.T) {
 	}
 }
 
-// RFC 7519 §4.1.4. Bridge and SDK share the Resource's leeway, so a token that it
-// accepts is never refused by the SDK's own look at the clock.
+// RFC 7519 §4.1.4. Bridge uses the Resource's leeway, so the SDK, which checks the expiry again,
+// does not reject a token that the Resource accepts.
 func TestExpiryAndLeeway(t *testing.T) {
 	const leeway = 10 * time.Second
 	tests := []struct {
 		name   string
-		age    time.Duration // of a token of one minute, when the request comes
-		wait   time.Duration // between middleware and bridge
+		age    time.Duration // of the token, whose lifetime is one minute, when the request is received
+		wait   time.Duration // between Middleware and Bridge
 		status int
 	}{
 		{"a fresh token", 0, 0, 200},
 		{"expired by less than the leeway", time.Minute + leeway - 1, 0, 200},
 		{"expired by the leeway", time.Minute + leeway, 0, 401},
-		{"running into the leeway on the way", 0, time.Minute + leeway - 1, 200},
-		{"expired on the way", 0, time.Minute + leeway, 401},
+		{"expires between Middleware and Bridge, by less than the leeway", 0, time.Minute + leeway - 1, 200},
+		{"expires between Middleware and Bridge, by the leeway", 0, time.Minute + leeway, 401},
 	}
 	for _, tt := range tests {
 		t.Run(tt.name, func(t *testing.T) {

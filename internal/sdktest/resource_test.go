@@ -20,13 +20,13 @@ const (
 	metadataURL = "https://mcp.example.test/.well-known/oauth-protected-resource/mcp"
 )
 
-// tokens are opaque, and this is what they grant.
+// tokens are opaque tokens and their scopes.
 var tokens = map[string]string{
 	"some": "base call read prompt",
 	"all":  "base call read prompt delete secret private db task",
 }
 
-// static vouches for tokens by a table, so that nothing here costs cryptography.
+// static is a verifier that looks up tokens in a table, without cryptography.
 type static map[string]string
 
 func (s static) Issuer() string { return "https://auth.example.test" }
@@ -40,8 +40,8 @@ func (s static) Verify(_ context.Context, t *resource.Token) (*resource.Claims, 
 		Expiry: time.Now().Add(24 * time.Hour), Scopes: strings.Fields(scope)}, nil
 }
 
-// rules forbid to the token "some": the tools delete_*, the prompt secret, the
-// resource file:///secret, what is below file:///private/, and all of db.
+// rules forbid the token "some" to use the tools delete_user, delete_all and slow, the prompt secret,
+// and the resources file:///secret, file:///private/... and db://...
 var rules = resource.Operations{
 	Methods: map[string][]string{"tools/call": {"call"}, "resources/read": {"read"}, "prompts/get": {"prompt"}},
 	Tools:   map[string][]string{"delete_user": {"delete"}, "delete_all": {"delete"}, "slow": {"task"}},
@@ -53,19 +53,20 @@ var rules = resource.Operations{
 	},
 }
 
-// newGuard makes a resource whose rules also tell the watch what they are asked about.
-func newGuard(t testing.TB, rules resource.Operations) *resource.Resource {
+// newResource makes a Resource whose Operations.Rule also records the operations in the record of
+// the request.
+func newResource(t testing.TB, rules resource.Operations) *resource.Resource {
 	t.Helper()
 	rules.Rule = func(ctx context.Context, o resource.Operation, _ *resource.Caller) ([]string, error) {
-		if p, ok := ctx.Value(watchKey{}).(*passage); ok {
+		if rec, ok := ctx.Value(recordKey{}).(*record); ok {
 			decided := op{o.Method, o.Name, ""}
 			switch o.Method {
 			case "tools/call":
 				decided.arguments = compact(o.Arguments)
 			case "subscriptions/listen", "resources/unsubscribe":
-				decided.name = "" // the one is about several resources, which are looked at apart; the other reaches nothing
+				decided.name = "" // for listen, dispatched has no name, because it can have several; unsubscribing has no effect
 			}
-			p.decide(decided)
+			rec.addDecision(decided)
 		}
 		return nil, nil
 	}
@@ -82,23 +83,23 @@ func newGuard(t testing.TB, rules resource.Operations) *resource.Resource {
 	return res
 }
 
-// guard puts a resource in front of an SDK's handler and marks what gets through.
-func guard(res *resource.Resource, inner http.Handler) http.Handler {
+// protect adds the middleware of a Resource to an SDK's handler, and records the accepted requests.
+func protect(res *resource.Resource, inner http.Handler) http.Handler {
 	return nethttp.Middleware(res)(http.HandlerFunc(func(w http.ResponseWriter, req *http.Request) {
-		if p, ok := req.Context().Value(watchKey{}).(*passage); ok {
+		if rec, ok := req.Context().Value(recordKey{}).(*record); ok {
 			body, err := io.ReadAll(req.Body)
 			if err != nil {
-				http.Error(w, "the body can't be read", http.StatusTeapot)
+				http.Error(w, "the body cannot be read", http.StatusTeapot)
 				return
 			}
-			p.pass(body)
+			rec.accept(body)
 			req.Body = io.NopCloser(bytes.NewReader(body))
 		}
 		inner.ServeHTTP(w, req)
 	}))
 }
 
-// A refusal is all that a client sees of one.
+// refusal is the response to a rejected request.
 type refusal struct {
 	status    int
 	challenge string
@@ -113,6 +114,5 @@ func insufficient(scopes string) refusal {
 
 func rpcRefusal(status int, body string) refusal { return refusal{status: status, body: body + "\n"} }
 
-var (
-	ambiguous = rpcRefusal(400, `{"jsonrpc":"2.0","id":null,"error":{"code":-32600,"message":"The body is not a JSON-RPC message that can be read in one way only"}}`)
-)
+// ambiguous is the response to a body that readers could interpret differently.
+var ambiguous = rpcRefusal(400, `{"jsonrpc":"2.0","id":null,"error":{"code":-32600,"message":"The body is not a JSON-RPC message that can be read in one way only"}}`)
