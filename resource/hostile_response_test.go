@@ -132,7 +132,7 @@ func hostileMetadata(h *hostile, f *fixture) {
 		{"255 POST", "POST", root + "/mcp", wrongMethod},
 		{"255 PUT", "PUT", root + "/mcp", wrongMethod},
 		{"255 DELETE", "DELETE", root + "/mcp", wrongMethod},
-		{"255 get in lower case", "get", root + "/mcp", wrongMethod},
+		{"255 method in lower case", "get", root + "/mcp", wrongMethod},
 		{"255 extra trailing slash", "GET", root + "/mcp/", missing},
 		{"255 root with a trailing slash", "GET", root + "/", missing},
 		{"255 another resource", "GET", root + "/other", missing},

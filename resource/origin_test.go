@@ -12,7 +12,7 @@ import (
 )
 
 // MCP 2026-07-28, Streamable HTTP, "Security & Endpoint" 1: a request with an invalid Origin is
-// answered with 403. Package internal/doortest tests the same for every adapter.
+// answered with 403. Package internal/adaptertest tests the same for every adapter.
 func TestOrigins(t *testing.T) {
 	for _, row := range []struct {
 		name       string

@@ -167,12 +167,12 @@ func TestPlantedLeaksAreFound(t *testing.T) {
 		if row.name == "a token in a span" {
 			dir, packages = "resource/otelwarder", "./..."
 		}
-		found, _ := scan(t, dir, overlay(t, plants...), "-run", "^(TestOneLogLinePerRefusal|TestMetricsOfVerification|TestEvents)$", packages)
+		found, _ := scan(t, dir, overlay(t, plants...), "-run", "^(TestOneLogRecordPerRejection|TestVerificationMetrics|TestEvents)$", packages)
 		if hits := strings.Join(found, "\n"); !strings.Contains(hits, row.found) {
 			t.Errorf("%s: not found; got %q", row.name, hits)
 		}
 	}
-	if found, scanned := scan(t, "", overlay(t), "-run", "^TestOneLogLinePerRefusal$", "./resource"); len(found) > 0 || scanned == 0 {
+	if found, scanned := scan(t, "", overlay(t), "-run", "^TestOneLogRecordPerRejection$", "./resource"); len(found) > 0 || scanned == 0 {
 		t.Errorf("without planted leaks: got findings %q and %d scanned texts, want none and some", found, scanned)
 	}
 }
