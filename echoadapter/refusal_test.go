@@ -176,7 +176,7 @@ func TestJSONFormats(t *testing.T) {
 		t.Fatal(err)
 	}
 	req.Header = http.Header{"Content-Type": {jsonType}, "Mcp-Method": {"other"}}
-	const wantID = `{"jsonrpc":"2.0","id":"\u003c\u003e\u0026","error":{"code":-32020,"message":"Mcp-Method or Mcp-Name is not what the body says"}}` + "\n"
+	const wantID = `{"jsonrpc":"2.0","id":"\u003c\u003e\u0026","error":{"code":-32020,"message":"Mcp-Method or Mcp-Name differs from the body"}}` + "\n"
 	if response, body := sendRequest(t, req, "alice"); response.StatusCode != 400 || body != wantID {
 		t.Errorf("got %d %q, want 400 %q", response.StatusCode, body, wantID)
 	}

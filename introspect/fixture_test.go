@@ -176,7 +176,7 @@ func (fx *fixture) requestWithContext(ctx context.Context, token string) respons
 }
 
 // rejectionMessage is the message of the log record for a rejected request.
-const rejectionMessage = "request refused"
+const rejectionMessage = "request rejected"
 
 var reasonInLog = regexp.MustCompile(`"msg":"` + rejectionMessage + `","reason":"([a-z_0-9]*)"`)
 

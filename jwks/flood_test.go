@@ -1,11 +1,16 @@
 package jwks_test
 
 import (
+	"bytes"
+	"log/slog"
 	"net/http"
 	"runtime"
+	"strings"
 	"testing"
 	"time"
 
+	"github.com/warder-go/warder/jwks"
+	"github.com/warder-go/warder/resource"
 	"github.com/warder-go/warder/resource/resourcetest"
 )
 
@@ -288,5 +293,31 @@ func TestStaleCacheAfterAForcedFetch(t *testing.T) {
 		time.Sleep(time.Second)
 		w.issuer.SetJWKS(nil)
 		w.expect("the cache is fresh again", token, http.StatusOK)
+	})
+}
+
+// A skipped key is logged once, also if fetches fail in between.
+func TestSkippedKeyIsLoggedOnce(t *testing.T) {
+	var log bytes.Buffer
+	logTo := func(_ *resource.Config, c *jwks.Config) { c.Logger = slog.New(slog.NewTextHandler(&log, nil)) }
+	withFixtureConfig(t, logTo, func(w *fixture) {
+		w.issuer.SetJWKS(w.set(`{"kty":"AKP","kid":"odd"}`))
+		w.expect("first", w.token(), http.StatusOK)
+		for range 3 {
+			w.issuer.Fail(resourcetest.JWKS, resourcetest.Failure{Status: http.StatusBadGateway})
+			time.Sleep(16 * time.Minute)
+			w.ask(w.token())
+			time.Sleep(time.Second)
+			w.issuer.Fail(resourcetest.JWKS, resourcetest.Failure{})
+			time.Sleep(time.Minute)
+			w.ask(w.token())
+			time.Sleep(time.Second)
+		}
+		if n := strings.Count(log.String(), "fetching keys failed"); n == 0 {
+			w.Error("no fetch failed")
+		}
+		if n := strings.Count(log.String(), "unusable key skipped"); n != 1 {
+			w.Errorf("the key was logged %d times, want once", n)
+		}
 	})
 }

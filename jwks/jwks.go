@@ -218,7 +218,7 @@ func (v *Verifier) observe(f keyset.Fetch) {
 	}
 }
 
-// skippedKeys remembers which skipped keys were logged, so that each is logged once and not at
+// skippedKeys stores which skipped keys were logged, so that each is logged once and not at
 // every refresh. It has at most one document's keys.
 type skippedKeys struct {
 	mu     sync.Mutex

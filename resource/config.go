@@ -90,7 +90,7 @@ type HTTPOptions struct {
 	// Origin is rejected with 403, whatever its credentials. A request without Origin
 	// does not come from a page, or comes from a page of the same origin. An http origin
 	// must be a loopback host, unless AllowHTTP is set. A page also needs CORS, which
-	// this package does not handle: see [Resource.Origins].
+	// this package does not handle: see [Resource.AllowsOrigin].
 	Origins []string
 
 	// DenyLoopbackOrigins rejects pages of loopback origins even if the Identifier is a

@@ -27,7 +27,7 @@ func (m *countingTransport) RoundTrip(r *http.Request) (*http.Response, error) {
 }
 
 // hostileJOSE covers section 4 of the list: header parameters. No parameter is followed: the
-// rows cause no network requests.
+// only network request is one for the issuer's keys, because of the first unknown kid.
 func hostileJOSE(h *hostile) {
 	out := new(countingTransport)
 	f := h.fixture(func(_ *resource.Config, k *jwks.Config) { out.to, k.Transport = k.Transport, out })
@@ -222,8 +222,9 @@ func hostileKeyIDs(h *hostile) {
 	}
 }
 
-// hostileUnknownKey counts fetches: an unknown kid causes at most one fetch, and none within
-// five seconds of the last one.
+// hostileUnknownKey counts fetches: the first unknown kid causes one. Later tokens with an
+// unknown kid cause none if they are older than the fetched keys. See jwks/flood_test.go for
+// newer tokens.
 func hostileUnknownKey(h *hostile) {
 	f := h.fixture(nil)
 	type outcome struct {

@@ -205,7 +205,7 @@ func (h *hostile) checkTokens(f *fixture, rows []tokenRow) {
 	}
 }
 
-var reasonInLog = regexp.MustCompile(`"msg":"request refused","reason":"([a-z_]*)"`)
+var reasonInLog = regexp.MustCompile(`"msg":"request rejected","reason":"([a-z_]*)"`)
 
 func loggedReason(text string) resource.Reason {
 	if found := reasonInLog.FindStringSubmatch(text); found != nil {

@@ -154,7 +154,7 @@ func TestInsufficientScopeLog(t *testing.T) {
 	}
 	f.log.take()
 	f.res.Authenticate(rpcRequest(rpcMessage("tools/call", "delete"), token))
-	want := map[string]any{"level": "INFO", "msg": "request refused", "reason": "insufficient_scope", "status": 403., "resource": identifier,
+	want := map[string]any{"level": "INFO", "msg": "request rejected", "reason": "insufficient_scope", "status": 403., "resource": identifier,
 		"issuer": f.issuer.Identifier(), "subject": "alice", "client": "test-client", "operation": "tools/call delete",
 		"got": "read write odd", "want": "read admin write", "trace_id": traceID}
 	if got := logRecords(t, f.log.take()); len(got) != 1 || fmt.Sprint(got[0]) != fmt.Sprint(want) {

@@ -78,7 +78,7 @@ func (p *policy) log(ctx context.Context, status int, header http.Header, f *fau
 		logger.LogAttrs(ctx, level, "stream ended", attrs...)
 		return
 	}
-	logger.LogAttrs(ctx, level, "request refused", attrs...)
+	logger.LogAttrs(ctx, level, "request rejected", attrs...)
 }
 
 // logSuppressed writes how many records of a reason were suppressed.

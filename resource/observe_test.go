@@ -58,7 +58,7 @@ func TestOneLogRecordPerRejection(t *testing.T) {
 			f.bearer(row.authorization)
 		}
 		got := line()
-		row.want["msg"], row.want["resource"] = "request refused", identifier
+		row.want["msg"], row.want["resource"] = "request rejected", identifier
 		if row.authorization != "" && row.name != "scope" { // random
 			for _, name := range []string{"token", "token_id"} {
 				if row.want[name] = got[name]; got[name] == nil {

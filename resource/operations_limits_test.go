@@ -205,9 +205,9 @@ func TestRuleCountDoesNotAffectAllocations(t *testing.T) {
 	}
 }
 
-// TestBodyIsBufferedOnce tests that a body of 1 MiB allocates at most 2.1 times its size: the buffer
+// TestBodyBufferSize tests that a body of 1 MiB allocates at most 2.1 times its size: the buffer
 // grows with the body, whatever Content-Length announces.
-func TestBodyIsBufferedOnce(t *testing.T) {
+func TestBodyBufferSize(t *testing.T) {
 	f := newFixture(t, func(c *resource.Config, _ *jwks.Config) { c.Operations = someRules })
 	body := []byte(call("tools/call", `{"name":"x","arguments":{"text":"`+strings.Repeat("x", 1<<20)+`"}}`))
 	req := httptest.NewRequest(http.MethodPost, identifier, nil)

@@ -41,15 +41,15 @@ func rpcError(status, code int, id, message string) answer {
 }
 
 var (
-	badBody    = rpcError(400, -32600, "null", "The body is not a JSON-RPC message that can be read in one way only")
+	badBody    = rpcError(400, -32600, "null", "The body is not a JSON-RPC message with a single meaning")
 	tooLarge   = rpcError(413, -32600, "null", "The body is too large")
 	badType    = rpcError(415, -32600, "null", "The body must be application/json without encoding")
-	undeclared = answer{403, "", `{"error_description":"The operation is not offered to anybody"}` + "\n"}
+	undeclared = answer{403, "", `{"error_description":"No rule permits the operation"}` + "\n"}
 )
 
 // headerMismatch is the response to a header that contradicts the body.
 func headerMismatch(id string) answer {
-	return rpcError(400, -32020, id, "Mcp-Method or Mcp-Name is not what the body says")
+	return rpcError(400, -32020, id, "Mcp-Method or Mcp-Name differs from the body")
 }
 
 // call returns a JSON-RPC request with the params.

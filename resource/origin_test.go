@@ -102,10 +102,10 @@ func TestOriginCheckedFirst(t *testing.T) {
 	logged.Reset()
 	refusal := send("https://evil.example\n")
 	if refusal == nil || refusal.Status != 403 || refusal.Challenges != nil ||
-		string(refusal.Body) != `{"error_description":"Requests of pages of this Origin are not accepted"}`+"\n" {
+		string(refusal.Body) != `{"error_description":"Requests from pages of this origin are not accepted"}`+"\n" {
 		t.Errorf("public operation from another origin: got %+v", refusal)
 	}
-	const want = `level=INFO msg="request refused" reason=origin status=403 resource=https://mcp.example.test/mcp ` +
+	const want = `level=INFO msg="request rejected" reason=origin status=403 resource=https://mcp.example.test/mcp ` +
 		`got=https://evil.example? want="https://app.example.test https://mcp.example.test"` + "\n"
 	if _, got, _ := strings.Cut(logged.String(), " "); got != want {
 		t.Errorf("log:\n got %s\nwant %s", got, want)

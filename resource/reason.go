@@ -89,13 +89,13 @@ var (
 	answerInvalid     = outcome{http.StatusUnauthorized, "invalid_token", "The access token is invalid", 0}
 	answerKeyInvalid  = outcome{http.StatusUnauthorized, "invalid_token", "The API key is invalid", 0}
 	answerExpired     = outcome{http.StatusUnauthorized, "invalid_token", "The access token expired", 0}
-	answerOrigin      = outcome{http.StatusForbidden, "", "Requests of pages of this Origin are not accepted", 0}
+	answerOrigin      = outcome{http.StatusForbidden, "", "Requests from pages of this origin are not accepted", 0}
 	answerScope       = outcome{http.StatusForbidden, "insufficient_scope", "The access token lacks a scope that this request needs", 0}
-	answerUndeclared  = outcome{http.StatusForbidden, "", "The operation is not offered to anybody", 0}
+	answerUndeclared  = outcome{http.StatusForbidden, "", "No rule permits the operation", 0}
 	answerContradicts = outcome{http.StatusForbidden, "", "The request contradicts its credential", 0}
 	answerMethod      = outcome{http.StatusMethodNotAllowed, "", "Without a session only POST is allowed", 0}
-	answerBody        = outcome{http.StatusBadRequest, "", "The body is not a JSON-RPC message that can be read in one way only", -32600}
-	answerMismatch    = outcome{http.StatusBadRequest, "", "Mcp-Method or Mcp-Name is not what the body says", -32020}
+	answerBody        = outcome{http.StatusBadRequest, "", "The body is not a JSON-RPC message with a single meaning", -32600}
+	answerMismatch    = outcome{http.StatusBadRequest, "", "Mcp-Method or Mcp-Name differs from the body", -32020}
 	answerTooLarge    = outcome{http.StatusRequestEntityTooLarge, "", "The body is too large", -32600}
 	answerType        = outcome{http.StatusUnsupportedMediaType, "", "The body must be application/json without encoding", -32600}
 	answerUnavailable = outcome{http.StatusServiceUnavailable, "", "The access token cannot be checked at the moment", 0}

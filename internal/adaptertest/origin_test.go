@@ -17,7 +17,7 @@ import (
 // does not apply to requests without Origin or to the metadata.
 func TestOrigin(t *testing.T) {
 	const app, evil = "https://app.example.test", "https://evil.example"
-	const rejected = `{"error_description":"Requests of pages of this Origin are not accepted"}` + "\n"
+	const rejected = `{"error_description":"Requests from pages of this origin are not accepted"}` + "\n"
 	onEachAdapter(t, func(t *testing.T, a adapter) {
 		issuer := newIssuer(t)
 		reached := false

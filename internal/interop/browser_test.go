@@ -44,7 +44,7 @@ func TestBrowserPages(t *testing.T) {
 	const (
 		noToken   = `401 {"error_description":"Authorization is required"} Bearer resource_metadata="SERVER/.well-known/oauth-protected-resource/mcp", scope="mcp:read"`
 		invalid   = `401 {"error":"invalid_token","error_description":"The access token is invalid"} Bearer resource_metadata="SERVER/.well-known/oauth-protected-resource/mcp", scope="mcp:read", error="invalid_token", error_description="The access token is invalid"`
-		badOrigin = `403 {"error_description":"Requests of pages of this Origin are not accepted"}`
+		badOrigin = `403 {"error_description":"Requests from pages of this origin are not accepted"}`
 	)
 	metadataBody := "200 " + strings.ReplaceAll(get(t, metadata), server, "SERVER")
 	for _, row := range []struct {

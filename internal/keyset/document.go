@@ -19,7 +19,7 @@ var documentNames = strictjson.NewNames("keys")
 // Errors about a whole document. They leave the current keys unchanged.
 var (
 	errNoKeys      = errors.New("keyset: no usable key in the document")
-	errTooManyKeys = fmt.Errorf("keyset: more than %d keys in the document", MaxKeys)
+	errTooManyKeys = fmt.Errorf("more than %d keys in the document", MaxKeys)
 )
 
 // SkippedKey is a key of a document that cannot be used.

@@ -8,7 +8,7 @@ const (
 	MinInterval     = 30 * time.Second // the shortest, whatever the server's Cache-Control
 	MaxInterval     = time.Hour        // the longest
 	forcedInterval  = 5 * time.Second  // until another fetch for an unknown or a replaced key
-	forcedBurst     = 3                // fetches for unknown keys at once, after a quiet time
+	maxForcedBurst  = 3                // fetches for unknown keys at once, after a quiet time
 	coldInterval    = time.Second      // between fetches while there are no keys
 	coldRetryAfter  = 5 * time.Second  // honoured of a server's Retry-After while there are no keys
 	minBackoff      = forcedInterval   // after a failed refresh, doubling
@@ -31,7 +31,7 @@ const (
 // bypassesCaches reports whether the fetch asks for the newest state, past any HTTP cache.
 func (why reason) bypassesCaches() bool { return why == unknownKey || why == replacedKey }
 
-// budget limits fetches for unknown keys: forcedBurst at once, and one more each
+// budget limits fetches for unknown keys: maxForcedBurst at once, and one more each
 // forcedInterval.
 type budget struct {
 	used int
@@ -43,7 +43,7 @@ func (b *budget) available(now time.Time) time.Time {
 	if n := int(now.Sub(b.last) / forcedInterval); n > 0 {
 		b.used, b.last = max(0, b.used-n), now
 	}
-	if b.used < forcedBurst {
+	if b.used < maxForcedBurst {
 		return now
 	}
 	return b.last.Add(forcedInterval)

@@ -131,11 +131,11 @@ func (u URL) statusError(response *outbound.Response) error {
 	hint := ""
 	switch response.Status {
 	case http.StatusUnauthorized, http.StatusForbidden:
-		hint = "; the server wants authentication for its keys"
+		hint = "; the server requires authentication for its keys"
 	case http.StatusNotFound:
 		hint = "; is this the address of the key set (jwks_uri)?"
 	case http.StatusNotModified:
-		hint = "; the request had no condition: a cache in between is at fault"
+		hint = "; the request had no condition: a cache between this program and the server is faulty"
 	}
 	return fmt.Errorf("keyset: GET %s: status %d%s", outbound.Redact(u.URL), response.Status, hint)
 }

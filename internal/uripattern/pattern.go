@@ -93,7 +93,7 @@ func compileTemplate(text string) (*compiled, error) {
 		return nil, errors.New("Template is not an RFC 6570 template")
 	}
 	if !IsPlain(sample.String()) {
-		return nil, fmt.Errorf("Template: with an expansion such as %q it is %w", sample.String(), notPlain(sample.String()))
+		return nil, fmt.Errorf("Template: its expansion %w", notPlain(sample.String()))
 	}
 	lower, err := uritemplate.New(folded.String())
 	if err != nil {

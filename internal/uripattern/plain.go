@@ -1,7 +1,6 @@
 package uripattern
 
 import (
-	"errors"
 	"fmt"
 	"net/url"
 	"strings"
@@ -123,5 +122,5 @@ func notPlain(text string) error {
 			return fmt.Errorf("%q is not a plain URI: write %q", text, spelling)
 		}
 	}
-	return errors.New("not a plain URI: use a lower-case scheme and host, and segments of ASCII letters, digits and - _ .")
+	return fmt.Errorf("%q is not a plain URI: use a lower-case scheme and host, and segments of ASCII letters, digits and - _ .", text)
 }

@@ -190,7 +190,7 @@ func TestChallengeResult(t *testing.T) {
 	checkChallengeResult(t, mcpsdk.ChallengeResult(t.Context(), h.res, request("base row:7"), "row:7"),
 		challenge+`, scope="base admin row:7"`+insufficient, "not authorized: the access token lacks a scope that this request needs")
 	checkChallengeResult(t, mcpsdk.ChallengeResult(t.Context(), h.res, &mcp.CallToolRequest{Params: &mcp.CallToolParamsRaw{Name: "delete"}}, "row:7"),
-		challenge+`, scope="base"`, "not authorized: no caller is known, or the access token is no longer good")
+		challenge+`, scope="base"`, "not authorized: no caller is known, or the access token is not valid anymore")
 	malformed := mcpsdk.ChallengeResult(t.Context(), h.res, request("base admin"), `two words`)
 	if malformed == nil || !malformed.IsError || malformed.Meta != nil {
 		t.Errorf("a malformed scope: got %+v, want an error without a challenge", malformed)

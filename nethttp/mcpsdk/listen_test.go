@@ -16,7 +16,7 @@ import (
 // without it, the stream would outlive its token. So Lock rejects it.
 func TestLockRejectsUntrackedStreams(t *testing.T) {
 	const body = `{"jsonrpc":"2.0","id":1,"method":"subscriptions/listen","params":{"notifications":{}}}`
-	const rejected = `{"jsonrpc":"2.0","id":1,"error":{"code":-32020,"message":"Mcp-Method is missing or not what the body says"}}`
+	const rejected = `{"jsonrpc":"2.0","id":1,"error":{"code":-32020,"message":"Mcp-Method is missing or differs from the body"}}`
 	for _, row := range []struct {
 		name   string
 		rules  resource.Operations

@@ -73,7 +73,7 @@ func (l *lock) authorize(ctx context.Context, method string, req mcp.Request, ca
 		}
 	}
 	if method == mcpmsg.SubscriptionsListen && !l.watched(req.GetExtra()) {
-		return &jsonrpc.Error{Code: mcp.CodeHeaderMismatch, Message: "Mcp-Method is missing or not what the body says"}
+		return &jsonrpc.Error{Code: mcp.CodeHeaderMismatch, Message: "Mcp-Method is missing or differs from the body"}
 	}
 	return nil
 }
@@ -94,11 +94,11 @@ func rpcError(refusal *resource.Refusal) error {
 	e := &jsonrpc.Error{Code: jsonrpc.CodeInvalidRequest}
 	switch {
 	case refusal.Status == 401:
-		e.Message = "not authorized: no caller is known, or the access token is no longer good"
+		e.Message = "not authorized: no caller is known, or the access token is not valid anymore"
 	case refusal.Reason == resource.ReasonInsufficientScope:
 		e.Message = "not authorized: the access token lacks a scope that this request needs"
 	case refusal.Reason == resource.ReasonOperationUndeclared:
-		e.Message = "not authorized: the operation is not offered to anybody"
+		e.Message = "not authorized: no rule permits the operation"
 	case refusal.Status == 400:
 		e.Message = "the request does not say what it is about"
 	default:

@@ -14,8 +14,8 @@ import (
 
 const (
 	lacksScope = "-32600 not authorized: the access token lacks a scope that this request needs"
-	noCaller   = "-32600 not authorized: no caller is known, or the access token is no longer good"
-	undeclared = "-32600 not authorized: the operation is not offered to anybody"
+	noCaller   = "-32600 not authorized: no caller is known, or the access token is not valid anymore"
+	undeclared = "-32600 not authorized: no rule permits the operation"
 	ruleFailed = "-32603 the request could not be authorized"
 )
 

@@ -47,18 +47,8 @@ func paramsOf(params mcp.Params) (mcpmsg.Params, error) {
 			arguments, err := encode(p.Arguments)
 			return mcpmsg.Params{Name: p.Name, Arguments: arguments}, err
 		}
-	case *mcp.ReadResourceParams:
-		if p != nil {
-			return mcpmsg.Params{URI: p.URI}, nil
-		}
-	case *mcp.SubscribeParams:
-		if p != nil {
-			return mcpmsg.Params{URI: p.URI}, nil
-		}
-	case *mcp.UnsubscribeParams:
-		if p != nil {
-			return mcpmsg.Params{URI: p.URI}, nil
-		}
+	case *mcp.ReadResourceParams, *mcp.SubscribeParams, *mcp.UnsubscribeParams:
+		return mcpmsg.Params{URI: uriOf(params)}, nil
 	case *mcp.CompleteParams:
 		if p != nil && p.Ref != nil {
 			return mcpmsg.Params{RefType: p.Ref.Type, RefName: p.Ref.Name, RefURI: p.Ref.URI}, nil
@@ -71,6 +61,25 @@ func paramsOf(params mcp.Params) (mcpmsg.Params, error) {
 		return otherParams(params)
 	}
 	return mcpmsg.Params{}, nil
+}
+
+// uriOf returns the URI of a method about one resource; "" for a nil pointer.
+func uriOf(params mcp.Params) string {
+	switch p := params.(type) {
+	case *mcp.ReadResourceParams:
+		if p != nil {
+			return p.URI
+		}
+	case *mcp.SubscribeParams:
+		if p != nil {
+			return p.URI
+		}
+	case *mcp.UnsubscribeParams:
+		if p != nil {
+			return p.URI
+		}
+	}
+	return ""
 }
 
 // otherParams reads params of another type, which can belong to a method of the program or
