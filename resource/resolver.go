@@ -7,6 +7,7 @@ import (
 
 	"github.com/hashicorp/golang-lru/v2/simplelru"
 
+	"github.com/warder-go/warder/internal/budget"
 	"github.com/warder-go/warder/metadata"
 )
 
@@ -19,6 +20,11 @@ const (
 	unprovenInterval    = 5 * time.Second       // for one more of these
 	maxResolvesAtOnce   = 100                   // new results for all of them at once
 	resolvesInterval    = 50 * time.Millisecond // for one more of these
+)
+
+var (
+	unprovenRate = budget.Rate{Burst: maxUnprovenResolves, Interval: unprovenInterval}
+	totalRate    = budget.Rate{Burst: maxResolvesAtOnce, Interval: resolvesInterval}
 )
 
 // resolver calls Hooks.ResolveIssuer and caches its results.
@@ -34,31 +40,13 @@ type resolver struct {
 	mu       sync.Mutex // guards the fields below
 	proven   *simplelru.LRU[string, resolvedIssuer]
 	unproven *simplelru.LRU[string, resolvedIssuer]
-	budgets  *simplelru.LRU[string, *budget] // by name, of issuers that are not proven
-	total    budget                          // of all of them together
+	budgets  *simplelru.LRU[string, *budget.Budget] // by name, of issuers that are not proven
+	total    budget.Budget                          // of all of them together
 }
 
 type resolvedIssuer struct {
 	issuer *issuer
 	until  time.Time
-}
-
-// budget is a token bucket.
-type budget struct {
-	used int
-	last time.Time // when used was last lowered
-}
-
-// spend reports whether there is something left, and takes it.
-func (b *budget) spend(now time.Time, size int, interval time.Duration) bool {
-	if n := int(now.Sub(b.last) / interval); n > 0 {
-		b.used, b.last = max(0, b.used-n), now
-	}
-	if b.used >= size {
-		return false
-	}
-	b.used++
-	return true
 }
 
 func (b *builder) setResolver() {
@@ -70,7 +58,7 @@ func (b *builder) setResolver() {
 		r := &resolver{resolveIssuer: b.config.Hooks.ResolveIssuer, identifier: b.config.Identifier}
 		r.proven, _ = simplelru.NewLRU[string, resolvedIssuer](size, nil)
 		r.unproven, _ = simplelru.NewLRU[string, resolvedIssuer](maxUnprovenIssuers, nil)
-		r.budgets, _ = simplelru.NewLRU[string, *budget](maxUnprovenNames, nil)
+		r.budgets, _ = simplelru.NewLRU[string, *budget.Budget](maxUnprovenNames, nil)
 		b.policy.resolver = r
 	}
 }
@@ -117,10 +105,15 @@ func (r *resolver) spend(iss string, now time.Time) bool {
 	}
 	own, ok := r.budgets.Get(iss)
 	if !ok {
-		own = new(budget)
+		own = new(budget.Budget)
 		r.budgets.Add(iss, own)
 	}
-	return own.spend(now, maxUnprovenResolves, unprovenInterval) && r.total.spend(now, maxResolvesAtOnce, resolvesInterval)
+	if now.Before(own.Available(unprovenRate)) || now.Before(r.total.Available(totalRate)) {
+		return false
+	}
+	own.Spend(unprovenRate, now)
+	r.total.Spend(totalRate, now)
+	return true
 }
 
 // get returns a cached issuer, or nil if there is none or the entry has expired.

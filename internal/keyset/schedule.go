@@ -1,6 +1,10 @@
 package keyset
 
-import "time"
+import (
+	"time"
+
+	"github.com/warder-go/warder/internal/budget"
+)
 
 // Times of the schedule.
 const (
@@ -31,39 +35,17 @@ const (
 // bypassesCaches reports whether the fetch asks for the newest state, past any HTTP cache.
 func (why reason) bypassesCaches() bool { return why == unknownKey || why == replacedKey }
 
-// budget limits fetches for unknown keys: maxForcedBurst at once, and one more each
-// forcedInterval.
-type budget struct {
-	used int
-	last time.Time // when used was last lowered
-}
-
-// available returns when the next fetch is permitted.
-func (b *budget) available(now time.Time) time.Time {
-	if n := int(now.Sub(b.last) / forcedInterval); n > 0 {
-		b.used, b.last = max(0, b.used-n), now
-	}
-	if b.used < maxForcedBurst {
-		return now
-	}
-	return b.last.Add(forcedInterval)
-}
-
-// spend uses one fetch.
-func (b *budget) spend(now time.Time) {
-	if b.used++; b.used == 1 {
-		b.last = now
-	}
-}
+// unknownKeyRate limits fetches for unknown keys.
+var unknownKeyRate = budget.Rate{Burst: maxForcedBurst, Interval: forcedInterval}
 
 // earliest returns when a fetch for that reason is permitted.
 func (s *Set) earliest(why reason) time.Time {
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	return s.earliestLocked(why, time.Now())
+	return s.earliestLocked(why)
 }
 
-func (s *Set) earliestLocked(why reason, now time.Time) time.Time {
+func (s *Set) earliestLocked(why reason) time.Time {
 	if s.began.IsZero() {
 		return s.began
 	}
@@ -72,7 +54,7 @@ func (s *Set) earliestLocked(why reason, now time.Time) time.Time {
 	case noKeys:
 		return s.began.Add(max(coldInterval, min(s.retryAfter, coldRetryAfter)))
 	case unknownKey:
-		return latest(asked, s.budget.available(now))
+		return latest(asked, s.budget.Available(unknownKeyRate))
 	case replacedKey:
 		return latest(asked, s.began.Add(forcedInterval))
 	}
@@ -92,11 +74,11 @@ func latest(a, b time.Time) time.Time {
 
 // permitLocked reports whether a fetch for that reason may begin now. If so, it records it.
 func (s *Set) permitLocked(why reason, now time.Time) bool {
-	if now.Before(s.earliestLocked(why, now)) {
+	if now.Before(s.earliestLocked(why)) {
 		return false
 	}
 	if why == unknownKey {
-		s.budget.spend(now)
+		s.budget.Spend(unknownKeyRate, now)
 	}
 	s.began = now
 	return true

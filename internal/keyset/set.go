@@ -12,6 +12,7 @@ import (
 	"sync/atomic"
 	"time"
 
+	"github.com/warder-go/warder/internal/budget"
 	"github.com/warder-go/warder/internal/jose"
 )
 
@@ -32,7 +33,7 @@ type Set struct {
 	failures   int           // of fetches in a row
 	retryAfter time.Duration // from the server, with its last failure
 	lastErr    error         // of the last fetch
-	budget     budget        // of fetches for unknown keys
+	budget     budget.Budget // of fetches for unknown keys
 }
 
 // Config configures a Set.

@@ -29,7 +29,7 @@ const (
 // may have published it meanwhile, and waits 3 s at most.
 //
 // A client can send any number of tokens with invented keys. So these fetches come from a
-// budget of their own (see budget), which fetches on schedule do not use: in quiet times a new
+// budget of their own (see unknownKeyRate), which fetches on schedule do not use: in quiet times a new
 // key is accepted at once, and in a flood within 5 s. While there is no budget, a token gets a
 // [*PendingError]. A token that was issued before the last complete fetch is always rejected at
 // once, because that fetch would have had its key.
