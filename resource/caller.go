@@ -116,8 +116,8 @@ func (c *Caller) Verified() bool { return c != nil && c.policy != nil }
 // Issuer returns the authorization server that issued the token.
 func (c *Caller) Issuer() string { return c.issuer }
 
-// Subject returns the sub claim; "" if the token has none, and so belongs to the client. It
-// is unique only together with the issuer: see [Caller.ID].
+// Subject returns the sub claim, or Issuer.SubjectClaim; "" if the token has none. It is
+// unique only together with the issuer: see [Caller.ID].
 func (c *Caller) Subject() string { return c.subject }
 
 // ClientID returns the client that the token was issued to; "" if the token does not name

@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"maps"
 	"slices"
+	"strings"
 
 	"github.com/warder-go/warder/internal/grammar"
 	"github.com/warder-go/warder/internal/mcpmsg"
@@ -196,7 +197,7 @@ func (r *rules) collectSubscribed(m *mcpmsg.Message, all *requirements) (declare
 		declared = declared && ok
 	}
 	for _, uri := range m.Resources {
-		match := r.resources.Match(uri, &all.work)
+		match := r.match(m, uri, &all.work)
 		if match.Any {
 			all.scopes.Add(r.allResources)
 		}
@@ -206,6 +207,15 @@ func (r *rules) collectSubscribed(m *mcpmsg.Message, all *requirements) (declare
 		declared = declared && match.Named
 	}
 	return declared
+}
+
+// match returns the rules for a URI that a message names. A completion can name a template
+// instead of a URI (MCP, "ResourceTemplateReference").
+func (r *rules) match(m *mcpmsg.Message, uri string, work *int) uripattern.Result {
+	if m.Ref != "" && strings.Contains(uri, "{") {
+		return r.resources.MatchTemplate(uri, work)
+	}
+	return r.resources.Match(uri, work)
 }
 
 // namedFirst moves the operations that a rule names to the front. It keeps the order of each
@@ -271,7 +281,7 @@ func (r *rules) ruleFor(m *mcpmsg.Message, work *int) string {
 		return "prompt " + m.Prompt
 	}
 	for _, uri := range m.Resources {
-		if match := r.resources.Match(uri, work); len(match.Patterns) > 0 {
+		if match := r.match(m, uri, work); len(match.Patterns) > 0 {
 			return r.Resources[match.Patterns[0]].label()
 		}
 	}

@@ -39,8 +39,9 @@ var ErrStreamEnded = errors.New("resource: stream ended: its token is no longer 
 // nethttp/mcpsdk.Lock rejects such a request.
 //
 // While a stream is open, every 30 seconds it gets the checks that a request gets: steps 1
-// to 8 of the pipeline, whether its header fields agree with the claims, and whether the caller has the scopes that the request needed. The
-// context of Decision.Request ends, with [ErrStreamEnded] as its cause,
+// to 8 of the pipeline, whether its header fields agree with the claims, and whether the
+// caller has the scopes that the request needed. The context of Decision.Request ends, with
+// [ErrStreamEnded] as its cause,
 //
 //   - when the token expires, leeway included,
 //   - at the next check, if Hooks.Revoked reports the caller, or if the token is no longer

@@ -19,13 +19,13 @@ func TestCompletionReferences(t *testing.T) {
 			executes         string // "": rejected as ambiguous
 		}{
 			{"a prompt", `{"type":"ref/prompt","name":"greet"}`, "complete greet"},
-			{"a resource", `{"type":"ref/resource","uri":"note://1"}`, "complete note://1"},
+			{"a resource", `{"type":"ref/resource","uri":"note://{id}"}`, "complete note://{id}"},
 			{"a prompt with a title", `{"type":"ref/prompt","name":"greet","title":"Greetings"}`, "complete greet"},
 			{"a prompt with only a URI", `{"type":"ref/prompt","uri":"file:///open"}`, ""},
 			{"a resource with only a name", `{"type":"ref/resource","name":"greet"}`, ""},
 			{"a prompt with name and URI", `{"type":"ref/prompt","name":"greet","uri":"file:///open"}`, ""},
 			{"a resource with an empty URI", `{"type":"ref/resource","uri":""}`, ""},
-			{"a resource with URI and an empty name", `{"type":"ref/resource","uri":"note://1","name":""}`, "complete note://1"},
+			{"a resource with URI and an empty name", `{"type":"ref/resource","uri":"note://{id}","name":""}`, "complete note://{id}"},
 			{"a prompt with name and an empty URI", `{"type":"ref/prompt","name":"greet","uri":""}`, "complete greet"},
 			{"another type", `{"type":"ref/tool","name":"greet"}`, ""},
 			{"without a type", `{"name":"greet"}`, ""},

@@ -71,41 +71,73 @@ func isOtherURI(text string) bool {
 	return IsPlain(strings.Replace(text, "://"+u.Host, "://"+u.Hostname(), 1))
 }
 
-// compileTemplate folds the text between the expressions of a template.
-func compileTemplate(text string) (*compiled, error) {
+// template is a parsed RFC 6570 template.
+type template struct {
+	head   string // the text before the first expression
+	folded string // the template, with the text between the expressions in lower case
+	sample string // an expansion
+}
+
+// parseTemplate does not check the expressions beyond their characters.
+func parseTemplate(text string) (t template, ok bool) {
 	var folded, sample strings.Builder
+	t.head, _, _ = strings.Cut(text, "{")
 	for rest := text; rest != ""; {
-		literal, more, ok := strings.Cut(rest, "{")
+		literal, more, found := strings.Cut(rest, "{")
 		expression, after, closed := strings.Cut(more, "}")
 		folded.WriteString(fold(literal))
 		sample.WriteString(literal)
-		if ok {
+		if found {
+			if !closed || !isExpression(expression) {
+				return template{}, false
+			}
 			folded.WriteString("{" + expression + "}")
 			sample.WriteString(sampleOf(expression))
 		}
-		if ok && !closed {
-			return nil, errors.New("Template is not an RFC 6570 template")
-		}
 		rest = after
+	}
+	t.folded, t.sample = folded.String(), sample.String()
+	return t, true
+}
+
+// An expression is an operator, if any, and variables (RFC 6570 §2.2). Percent-encoded names of
+// variables are not supported.
+const (
+	operators     = "+#./;?&"
+	variableChars = lower + upper + digits + "_.,:*"
+)
+
+func isExpression(text string) bool {
+	if text != "" && strings.Contains(operators, text[:1]) {
+		text = text[1:]
+	}
+	return consistsOf(text, variableChars)
+}
+
+// compileTemplate requires that expansions of the template can be plain.
+func compileTemplate(text string) (*compiled, error) {
+	errTemplate := errors.New("Template is not an RFC 6570 template")
+	t, ok := parseTemplate(text)
+	if !ok {
+		return nil, errTemplate
 	}
 	written, err := uritemplate.New(text)
 	if err != nil {
-		return nil, errors.New("Template is not an RFC 6570 template")
+		return nil, errTemplate
 	}
-	if !IsPlain(sample.String()) {
-		return nil, fmt.Errorf("Template: its expansion %w", notPlain(sample.String()))
+	if !IsPlain(t.sample) {
+		return nil, fmt.Errorf("Template: its expansion %w", notPlain(t.sample))
 	}
-	lower, err := uritemplate.New(folded.String())
+	folded, err := uritemplate.New(t.folded)
 	if err != nil {
-		return nil, errors.New("Template is not an RFC 6570 template")
+		return nil, errTemplate
 	}
-	head, _, _ := strings.Cut(folded.String(), "{")
-	return &compiled{text: text, head: head, regexp: lower.Regexp(), written: written.Regexp()}, nil
+	return &compiled{text: text, head: fold(t.head), regexp: folded.Regexp(), written: written.Regexp()}, nil
 }
 
 // sampleOf returns an expansion of an expression (RFC 6570 §3.2).
 func sampleOf(expression string) string {
-	if expression != "" && strings.Contains("/.;?&#", expression[:1]) {
+	if strings.Contains("/.;?&#", expression[:1]) {
 		return expression[:1] + "a"
 	}
 	return "a"
@@ -140,4 +172,14 @@ func fold(text string) string {
 		}
 	}
 	return text
+}
+
+// overlaps reports whether the pattern could match an expansion of a template with this head,
+// in lower case. It looks at the heads only, so it can report too much but not too little.
+func (c *compiled) overlaps(head string) bool {
+	if c.exact != "" {
+		return strings.HasPrefix(c.exact, head)
+	}
+	own := c.prefix + c.head
+	return strings.HasPrefix(own, head) || strings.HasPrefix(head, own)
 }

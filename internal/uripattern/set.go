@@ -84,6 +84,30 @@ func (s *Set) Match(uri string, work *int) Result {
 	return result
 }
 
+// MatchTemplate returns the patterns that could match an expansion of a template. A pattern
+// that is the same template is the only one. A template whose expansions are not plain could be
+// any resource. The argument work is as in [Set.Match].
+func (s *Set) MatchTemplate(text string, work *int) Result {
+	if byText := s.byText[text]; byText != nil {
+		return Result{Patterns: byText, Named: true}
+	}
+	t, ok := parseTemplate(text)
+	if !ok || !IsPlain(t.sample) {
+		return Result{Any: len(s.all) > 0}
+	}
+	var result Result
+	head := fold(t.head)
+	for index, c := range s.all {
+		if *work += len(head); *work > MaxWork {
+			break
+		}
+		if c.overlaps(head) {
+			result.Patterns = append(result.Patterns, index)
+		}
+	}
+	return result
+}
+
 // Applies reports whether a single pattern matches a URI. Unlike [Set.Match] it does not take
 // a URI that is not plain for any resource. A pattern that [Set.Add] would reject matches
 // nothing.
