@@ -26,14 +26,14 @@ var standardEdits = []edit{
 // warderEdits cover the places in warder where secrets are received or created, and
 // warder's own outputs.
 var warderEdits = []edit{
-	{"resource/authenticate.go", "	r = r.now() // from here on one configuration decides\n", "	r = r.now()\n\tleakAddRequest(r, req)\n"},
+	{"resource/authenticate.go", "	p := r.policy() // decides about the whole request\n", "	p := r.policy()\n\tleakAddRequest(p, req)\n"},
+	{"resource/principal.go", "	b.policy.digestKey = ", "	leakSecrets.AddBytes(\"digest key\", key)\n\tb.policy.digestKey = "},
 	{"resource/refusal.go", "	answer.Err = f\n", "	answer.Err = f\n\tleakScan(\"response\", fmt.Sprintf(\"%+v %q %q\", answer, answer.Body, answer.Err))\n"},
-	{"resource/event.go", "	for _, o := range r.observers {\n", "	leakScan(\"event\", fmt.Sprintf(\"%+v %s\", e, caller))\n\tfor _, o := range r.observers {\n"},
-	{"resource/event.go", "	\"context\"\n", "	\"context\"\n\t\"fmt\"\n"},
+	{"resource/event.go", "	for _, o := range p.observers {\n", "	leakScan(\"event\", fmt.Sprintf(\"%+v %s\", e, caller))\n\tfor _, o := range p.observers {\n"},
 	{"resource/metrics.go", "func (c collector) Collect(ch chan<- prometheus.Metric) {\n", "func (c collector) collectWithoutScan(ch chan<- prometheus.Metric) {\n"},
-	{"resource/handles.go", "func NewHandles(c HandlesConfig) (*Handles, error) {\n", "func NewHandles(c HandlesConfig) (*Handles, error) {\n\tfor _, key := range c.Keys {\n\t\tleakSecrets.AddBytes(\"handle key\", key)\n\t}\n"},
-	{"resource/resourcetest/mint.go", "	token, claims := s.compact(t)\n", "	token, claims := s.compact(t)\n\tleakSecrets.AddToken(token)\n"},
-	{"resource/resourcetest/mint.go", "	s.store.put(token, s.accessRecord(t, s.claims(t), t.grant()))\n", "	leakSecrets.AddToken(token)\n\ts.store.put(token, s.accessRecord(t, s.claims(t), t.grant()))\n"},
+	{"resource/handles/handles.go", "func New(c Config) (*Binder, error) {\n", "func New(c Config) (*Binder, error) {\n\tfor _, key := range c.Keys {\n\t\tleakSecrets.AddBytes(\"handle key\", key)\n\t}\n"},
+	{"resource/resourcetest/token.go", "	token, claims := s.compact(t)\n", "	token, claims := s.compact(t)\n\tleakSecrets.AddToken(token)\n"},
+	{"resource/resourcetest/token.go", "	s.store.put(token, s.accessRecord(t, s.claims(t), t.grant()))\n", "	leakSecrets.AddToken(token)\n\ts.store.put(token, s.accessRecord(t, s.claims(t), t.grant()))\n"},
 	{"resource/resourcetest/keys.go", "	signer := generate(family)\n", "	signer := generate(family)\n\tleakSecrets.AddKey(signer)\n"},
 	{"resource/otelwarder/otelwarder.go", "	span.AddEvent(", "	if os.WarderScan != nil {\n\t\tos.WarderScan(\"span\", fmt.Sprint(attributes))\n\t}\n\tspan.AddEvent("},
 	{"resource/otelwarder/otelwarder.go", "	\"context\"\n", "	\"context\"\n\t\"fmt\"\n\t\"os\"\n"},
@@ -69,11 +69,11 @@ var leakSecrets = leaktest.Shared
 
 func leakScan(output, text string) { leaktest.Scan(os.Getenv("WARDER_LEAKS"), output, text) }
 
-func leakAddRequest(r *Resource, req *http.Request) {
+func leakAddRequest(p *policy, req *http.Request) {
 	for _, value := range slices.Concat(req.Header["Authorization"], req.Header["Proxy-Authorization"], req.Header["Cookie"]) {
 		leakSecrets.AddToken(value)
 	}
-	for _, h := range r.headers {
+	for _, h := range p.headers {
 		for _, value := range req.Header[h.name] {
 			leakSecrets.AddToken(value)
 		}

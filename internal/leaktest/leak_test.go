@@ -28,6 +28,7 @@ func overlay(t *testing.T, plants ...edit) string {
 	applyEdits(t, copies, root, append(warderEdits, plants...))
 	copies[filepath.Join(root, "resource", "zz_leak.go")] = addedResourceFile
 	copies[filepath.Join(root, "resource", "resourcetest", "zz_leak.go")] = fmt.Sprintf(addedFile, "resourcetest")
+	copies[filepath.Join(root, "resource", "handles", "zz_leak.go")] = fmt.Sprintf(addedFile, "handles")
 	copies[filepath.Join(root, "introspect", "zz_leak.go")] = fmt.Sprintf(addedFile, "introspect")
 
 	dir := t.TempDir()
@@ -113,6 +114,9 @@ func scan(t *testing.T, dir, overlay string, arguments ...string) (found []strin
 // message of a panic that ends the process.
 var secretPattern = regexp.MustCompile(`\beyJ[A-Za-z0-9_-]{24,}|BEGIN [A-Z ]*PRIVATE KEY`)
 
+// Every edit still finds its place. The tests that use the edits run with -all only.
+func TestEditsApply(t *testing.T) { overlay(t) }
+
 // The output of the whole test suite contains no secrets.
 func TestNothingLeaks(t *testing.T) {
 	if !*all {
@@ -146,21 +150,18 @@ func TestPlantedLeaksAreFound(t *testing.T) {
 		name, found string
 		plant       edit
 	}{
-		{"a token in an error", "error: a token in", edit{"resource/observe.go", "	text(\"want\", f.want)\n", "	if f.token != nil {\n\t\ttext(\"want\", fmt.Errorf(\"no %s\", f.token.Raw()).Error()[:60])\n\t}\n"}},
-		{"part of a signature in the log", "log: a token in", edit{"resource/observe.go", "	text(\"want\", f.want)\n", "	if f.token != nil {\n\t\ttext(\"want\", f.token.Raw()[len(f.token.Raw())-30:])\n\t}\n"}},
+		{"a token in an error", "error: a token in", edit{"resource/fault.go", "	add(\"want\", f.want)\n", "	if f.token != nil {\n\t\tadd(\"want\", fmt.Errorf(\"no %s\", f.token.Raw()).Error()[:60])\n\t}\n"}},
+		{"part of a signature in the log", "log: a token in", edit{"resource/fault.go", "	add(\"want\", f.want)\n", "	if f.token != nil {\n\t\tadd(\"want\", f.token.Raw()[len(f.token.Raw())-30:])\n\t}\n"}},
 		{"a token in a response", "response: a token in", edit{"resource/refusal.go", "	answer.Err = f\n	leakScan", "	answer.Err = f\n\tif f.token != nil {\n\t\tanswer.Body = []byte(f.token.Raw())\n\t}\n\tleakScan"}},
-		{"a token in a metric", "metric: a token in", edit{"resource/metrics.go", "	if t.IsJWT() {\n", "	m.took.WithLabelValues(t.Raw())\n\tif t.IsJWT() {\n"}},
+		{"a token in a metric", "metric: a token in", edit{"resource/metrics.go", "	if t.IsJWT() {\n", "	m.verifications.WithLabelValues(t.Raw())\n\tif t.IsJWT() {\n"}},
 		{"a token in an event", "event: a token in", edit{"resource/event.go", "	leakScan(\"event\"", "	if f != nil && f.token != nil {\n\t\te.TraceID = f.token.Raw()\n\t}\n\tleakScan(\"event\""}},
 		{"a token in a span", "span: a token in", edit{"resource/event.go", "	leakScan(\"event\"", "	e.Issuer = header.Get(\"Authorization\")\n\tleakScan(\"event\""}},
-		{"a token in a panic", "in the output of go test", edit{"resource/observe.go", "	refusal := r.answers.refusal(f)\n", "	if f.token != nil {\n\t\ttime.AfterFunc(time.Millisecond, func() { panic(f.token.Raw()) })\n\t}\n\trefusal := r.answers.refusal(f)\n"}},
-		{"a token on standard output", "output: a token in", edit{"resource/observe.go", "	refusal := r.answers.refusal(f)\n", "	if f.token != nil {\n\t\tprintLeak(f.token.Raw())\n\t}\n\trefusal := r.answers.refusal(f)\n"}},
+		{"a token in a panic", "in the output of go test", edit{"resource/observe.go", "	refusal := p.answers.refusal(f)\n", "	if f.token != nil {\n\t\ttime.AfterFunc(time.Millisecond, func() { panic(f.token.Raw()) })\n\t}\n\trefusal := p.answers.refusal(f)\n"}},
+		{"a token on standard output", "output: a token in", edit{"resource/observe.go", "	refusal := p.answers.refusal(f)\n", "	if f.token != nil {\n\t\tprintLeak(f.token.Raw())\n\t}\n\trefusal := p.answers.refusal(f)\n"}},
 	} {
 		plants := []edit{row.plant}
-		if row.name == "a token in an error" {
-			plants = append(plants, edit{"resource/observe.go", "	\"context\"\n", "	\"context\"\n\t\"fmt\"\n"})
-		}
 		if row.name == "a token on standard output" {
-			plants = append(plants, edit{"resource/observe.go", "const maxLogged", "func printLeak(s string) { _, _ = os.Stdout.WriteString(s + \"\\n\") }\n\nconst maxLogged"},
+			plants = append(plants, edit{"resource/observe.go", "// newLogLimit returns", "func printLeak(s string) { _, _ = os.Stdout.WriteString(s + \"\\n\") }\n\n// newLogLimit returns"},
 				edit{"resource/observe.go", "	\"net/http\"\n", "	\"net/http\"\n\t\"os\"\n"})
 		}
 		dir, packages := "", "./resource"
