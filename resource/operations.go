@@ -16,7 +16,10 @@ import (
 // With the zero value bodies are not read. Otherwise the body of every request whose method
 // is not GET, HEAD, DELETE or OPTIONS is read, whether a rule applies to it or not. It is
 // held in memory once, up to Limits.MaxBodyBytes, and handed on byte for byte. A body that
-// two JSON readers could understand differently is rejected with 400. The headers
+// two JSON readers could take for different operations is rejected with 400: the names in
+// the message and in its params, and everything that rules read, have one meaning. Other
+// values, the arguments included, belong to the server. They only have to be JSON (RFC
+// 8259) in valid UTF-8, with at most 10,000 nested objects and arrays. The headers
 // Mcp-Method and Mcp-Name never grant anything (MCP 2026-07-28).
 //
 // A task belongs to a tool, but its id does not tell which one. So the methods tasks/*, and
@@ -43,8 +46,9 @@ type Operations struct {
 	//
 	// It gets what the client sent. A URI can be written in many ways (case, encoding,
 	// dot segments): grant access by URIs that are known, never by what a URI is not, or
-	// use Resources. Arguments in which two member names of an object differ only in case
-	// are rejected with 400 before the call. A single name can still have another case
+	// use Resources. If Rule is set, arguments with duplicate member names, names that
+	// differ only in case, lone surrogates or more than 64 nested objects and arrays are
+	// rejected with 400 before the call. A single name can still have another case
 	// ("Path" for "path"): encoding/json takes it for the same name, and a tool may or
 	// may not. So handle a name that the tool does not have like one that it has.
 	Rule func(context.Context, Operation, *Caller) (scopes []string, err error)

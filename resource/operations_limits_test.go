@@ -51,7 +51,11 @@ func TestAmbiguousArguments(t *testing.T) {
 		if row.unambiguous {
 			want = accepted
 		}
-		withRule.expect(row.arguments, withRule.post(withRule.token(token), body), want)
+		wantResponse := want
+		if !row.unambiguous {
+			wantResponse = badMessage("1")
+		}
+		withRule.expect(row.arguments, withRule.post(withRule.token(token), body), wantResponse)
 		if (passed == row.arguments) != row.unambiguous {
 			t.Errorf("%s: the Rule got the arguments %s", row.arguments, passed)
 		}
@@ -87,8 +91,8 @@ func TestTaskSubscriptions(t *testing.T) {
 		{"Rule is called for each name", `{"taskIds":["7","8"],"resourceSubscriptions":["file:///a"]}`, resource.Operations{Rule: rule}, accepted},
 		{"undeclared", `{"taskIds":["7"]}`, resource.Operations{Methods: map[string][]string{"subscriptions/listen": {}}, Undeclared: resource.DenyUndeclared}, undeclared},
 		{"declared", `{"taskIds":["7"]}`, resource.Operations{Methods: map[string][]string{"tasks/get": {}}, Undeclared: resource.DenyUndeclared}, accepted},
-		{"task IDs that are not strings", `{"taskIds":[7]}`, resource.Operations{Tools: tools}, badBody},
-		{"TaskIds in mixed case", `{"TaskIds":["7"]}`, resource.Operations{Tools: tools}, badBody},
+		{"task IDs that are not strings", `{"taskIds":[7]}`, resource.Operations{Tools: tools}, badMessage("1")},
+		{"TaskIds in mixed case", `{"TaskIds":["7"]}`, resource.Operations{Tools: tools}, badMessage("1")},
 	} {
 		f := newFixture(t, func(c *resource.Config, _ *jwks.Config) { c.Operations = row.rules })
 		f.expect(row.name, f.post(f.token(resourcetest.Token{}), listen(row.filter)), row.want)
@@ -113,15 +117,15 @@ func TestNameLimits(t *testing.T) {
 		want       answer
 	}{
 		{"the maximum number of resources", listen(maxSubscriptions, 0), accepted},
-		{"one resource more", listen(maxSubscriptions+1, 0), badBody},
+		{"one resource more", listen(maxSubscriptions+1, 0), badMessage("1")},
 		{"the maximum number of resources and tasks", listen(maxSubscriptions-1, 1), accepted},
-		{"one task more", listen(maxSubscriptions, 1), badBody},
+		{"one task more", listen(maxSubscriptions, 1), badMessage("1")},
 		{"one resource more in a batch", "[" + listen(maxSubscriptions, 0) + "," + listen(1, 0) + "]", badBody},
 		{"the longest URI", call("resources/read", `{"uri":"`+uri(maxURIBytes)+`"}`), accepted},
-		{"one byte more", call("resources/read", `{"uri":"`+uri(maxURIBytes+1)+`"}`), badBody},
-		{"one byte more, subscriptions/listen", call("subscriptions/listen", `{"notifications":{"resourceSubscriptions":["`+uri(maxURIBytes+1)+`"]}}`), badBody},
+		{"one byte more", call("resources/read", `{"uri":"`+uri(maxURIBytes+1)+`"}`), badMessage("1")},
+		{"one byte more, subscriptions/listen", call("subscriptions/listen", `{"notifications":{"resourceSubscriptions":["`+uri(maxURIBytes+1)+`"]}}`), badMessage("1")},
 		{"one byte more in a batch", "[" + call("resources/read", `{"uri":"`+uri(maxURIBytes-1)+`"}`) + "," + call("resources/read", `{"uri":"x:"}`) + "]", badBody},
-		{"one byte more, completion/complete", call("completion/complete", `{"ref":{"type":"ref/resource","uri":"`+uri(maxURIBytes+1)+`"}}`), badBody},
+		{"one byte more, completion/complete", call("completion/complete", `{"ref":{"type":"ref/resource","uri":"`+uri(maxURIBytes+1)+`"}}`), badMessage("1")},
 	} {
 		f.expect(row.name, f.post(token, row.body), row.want)
 	}

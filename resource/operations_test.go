@@ -41,11 +41,16 @@ func rpcError(status, code int, id, message string) answer {
 }
 
 var (
-	badBody    = rpcError(400, -32600, "null", "The body is not a JSON-RPC message with a single meaning")
+	badBody    = badMessage("null")
 	tooLarge   = rpcError(413, -32600, "null", "The body is too large")
 	badType    = rpcError(415, -32600, "null", "The body must be application/json without encoding")
 	undeclared = answer{403, "", `{"error_description":"No rule permits the operation"}` + "\n"}
 )
+
+// badMessage is the response to a body that has no single meaning, with the id of its message.
+func badMessage(id string) answer {
+	return rpcError(400, -32600, id, "The body is not a JSON-RPC message with a single meaning")
+}
 
 // headerMismatch is the response to a header that contradicts the body.
 func headerMismatch(id string) answer {
@@ -166,7 +171,9 @@ func TestResourceRulesMatchEquivalentURIs(t *testing.T) {
 	}
 }
 
-func TestAmbiguousBodies(t *testing.T) { // design decision 12
+// TestAmbiguousBodies tests bodies that two JSON readers could take for different operations.
+// The response repeats the id where the body has exactly one (JSON-RPC 2.0, section 5).
+func TestAmbiguousBodies(t *testing.T) {
 	f := newFixture(t, func(c *resource.Config, _ *jwks.Config) { c.Operations = someRules })
 	token := f.token(resourcetest.Token{Scope: "call admin list secret private db prompt"})
 	valid := call("tools/call", `{"name":"delete"}`)
@@ -189,39 +196,43 @@ func TestAmbiguousBodies(t *testing.T) { // design decision 12
 		{"byte order mark", "\ufeff" + valid, badBody},
 		{"UTF-16", "\x00{", badBody},
 		{"truncated", valid[:len(valid)-1], badBody},
-		{"invalid UTF-8", call("tools/call", "{\"name\":\"delete\xff\"}"), badBody},
-		{"lone surrogate", call("tools/call", `{"name":"delete\ud800"}`), badBody},
-		{"duplicate method", `{"jsonrpc":"2.0","id":1,"method":"ping","method":"tools/call","params":{"name":"delete"}}`, badBody},
-		{"duplicate method, one with escapes", `{"jsonrpc":"2.0","id":1,"method":"ping","m\u0065thod":"tools/call"}`, badBody},
-		{"both method and Method", `{"jsonrpc":"2.0","id":1,"method":"ping","Method":"tools/call"}`, badBody},
-		{"METHOD instead of method", `{"jsonrpc":"2.0","id":1,"METHOD":"tools/call"}`, badBody},
-		{"long s in params", `{"jsonrpc":"2.0","id":1,"method":"tools/call","param\u017f":{"name":"delete"}}`, badBody},
-		{"duplicate name", call("tools/call", `{"name":"echo","name":"delete"}`), badBody},
-		{"both name and Name", call("tools/call", `{"name":"echo","Name":"delete"}`), badBody},
-		{"both uri and URI", call("resources/read", `{"uri":"file:///a","URI":"file:///secret"}`), badBody},
-		{"duplicate name in the arguments", call("tools/call", `{"name":"echo","arguments":{"a":1,"a":2}}`), badBody},
-		{"names in the arguments that differ in case only", call("tools/call", `{"name":"echo","arguments":{"a":1,"A":2}}`), accepted},
-		{"no name", call("tools/call", `{}`), badBody},
-		{"name is null", call("tools/call", `{"name":null}`), badBody},
-		{"name is empty", call("tools/call", `{"name":""}`), badBody},
-		{"name is a number", call("tools/call", `{"name":1}`), badBody},
-		{"no params", `{"jsonrpc":"2.0","id":1,"method":"tools/call"}`, badBody},
-		{"params is an array", call("tools/call", `["delete"]`), badBody},
-		{"params is a string", call("tools/list", `"x"`), badBody},
-		{"method is null", `{"jsonrpc":"2.0","id":1,"method":null}`, badBody},
-		{"method is empty", `{"jsonrpc":"2.0","id":1,"method":""}`, badBody},
-		{"method is a number", `{"jsonrpc":"2.0","id":1,"method":1}`, badBody},
-		{"neither method nor result", `{"jsonrpc":"2.0","id":1}`, badBody},
-		{"both method and result", `{"jsonrpc":"2.0","id":1,"method":"ping","result":{}}`, badBody},
-		{"no version", `{"id":1,"method":"ping"}`, badBody},
-		{"version 1", `{"jsonrpc":"1.0","id":1,"method":"ping"}`, badBody},
-		{"completion without a name", call("completion/complete", `{"ref":{"type":"ref/prompt"}}`), badBody},
-		{"completion of a prompt, with a uri", call("completion/complete", `{"ref":{"type":"ref/prompt","uri":"file:///secret"}}`), badBody},
-		{"completion without a type", call("completion/complete", `{"ref":{"name":"greet"}}`), badBody},
-		{"completion of another type", call("completion/complete", `{"ref":{"type":"ref/tool","name":"greet"}}`), badBody},
-		{"completion with both name and uri", call("completion/complete", `{"ref":{"type":"ref/prompt","name":"greet","uri":"file:///a"}}`), badBody},
-		{"depth 64", deep(62), accepted},
-		{"depth 65", deep(63), badBody},
+		{"invalid UTF-8", call("tools/call", "{\"name\":\"delete\xff\"}"), badMessage("1")},
+		{"lone surrogate", call("tools/call", `{"name":"delete\ud800"}`), badMessage("1")},
+		{"duplicate method", `{"jsonrpc":"2.0","id":1,"method":"ping","method":"tools/call","params":{"name":"delete"}}`, badMessage("1")},
+		{"duplicate method, one with escapes", `{"jsonrpc":"2.0","id":1,"method":"ping","m\u0065thod":"tools/call"}`, badMessage("1")},
+		{"both method and Method", `{"jsonrpc":"2.0","id":1,"method":"ping","Method":"tools/call"}`, badMessage("1")},
+		{"METHOD instead of method", `{"jsonrpc":"2.0","id":1,"METHOD":"tools/call"}`, badMessage("1")},
+		{"long s in params", `{"jsonrpc":"2.0","id":1,"method":"tools/call","param\u017f":{"name":"delete"}}`, badMessage("1")},
+		{"duplicate name", call("tools/call", `{"name":"echo","name":"delete"}`), badMessage("1")},
+		{"both name and Name", call("tools/call", `{"name":"echo","Name":"delete"}`), badMessage("1")},
+		{"both uri and URI", call("resources/read", `{"uri":"file:///a","URI":"file:///secret"}`), badMessage("1")},
+		{"a duplicate id", `{"jsonrpc":"2.0","id":1,"id":2,"method":"ping"}`, badBody},
+		{"a lone surrogate in the id", `{"jsonrpc":"2.0","id":"\ud800","method":"ping"}`, badBody},
+		{"a duplicate name in the id", `{"jsonrpc":"2.0","id":{"a":1,"a":2},"method":"ping"}`, badBody},
+		{"a lone surrogate in an unknown name", `{"jsonrpc":"2.0","id":1,"\ud800":1,"method":"ping"}`, badMessage("1")},
+		{"a duplicate of an unknown name in params", call("tools/call", `{"name":"echo","_meta":{},"_meta":{}}`), badMessage("1")},
+		{"a duplicate name in the reference of a completion", call("completion/complete", `{"ref":{"type":"ref/prompt","name":"greet","name":"x"}}`), badMessage("1")},
+		{"no name", call("tools/call", `{}`), badMessage("1")},
+		{"name is null", call("tools/call", `{"name":null}`), badMessage("1")},
+		{"name is empty", call("tools/call", `{"name":""}`), badMessage("1")},
+		{"name is a number", call("tools/call", `{"name":1}`), badMessage("1")},
+		{"no params", `{"jsonrpc":"2.0","id":1,"method":"tools/call"}`, badMessage("1")},
+		{"params is an array", call("tools/call", `["delete"]`), badMessage("1")},
+		{"params is a string", call("tools/list", `"x"`), badMessage("1")},
+		{"method is null", `{"jsonrpc":"2.0","id":1,"method":null}`, badMessage("1")},
+		{"method is empty", `{"jsonrpc":"2.0","id":1,"method":""}`, badMessage("1")},
+		{"method is a number", `{"jsonrpc":"2.0","id":1,"method":1}`, badMessage("1")},
+		{"neither method nor result", `{"jsonrpc":"2.0","id":1}`, badMessage("1")},
+		{"both method and result", `{"jsonrpc":"2.0","id":1,"method":"ping","result":{}}`, badMessage("1")},
+		{"no version", `{"id":1,"method":"ping"}`, badMessage("1")},
+		{"version 1", `{"jsonrpc":"1.0","id":1,"method":"ping"}`, badMessage("1")},
+		{"completion without a name", call("completion/complete", `{"ref":{"type":"ref/prompt"}}`), badMessage("1")},
+		{"completion of a prompt, with a uri", call("completion/complete", `{"ref":{"type":"ref/prompt","uri":"file:///secret"}}`), badMessage("1")},
+		{"completion without a type", call("completion/complete", `{"ref":{"name":"greet"}}`), badMessage("1")},
+		{"completion of another type", call("completion/complete", `{"ref":{"type":"ref/tool","name":"greet"}}`), badMessage("1")},
+		{"completion with both name and uri", call("completion/complete", `{"ref":{"type":"ref/prompt","name":"greet","uri":"file:///a"}}`), badMessage("1")},
+		{"depth 10,000", deep(9_998), accepted},
+		{"depth 10,001", deep(9_999), badBody},
 		{"empty batch", `[]`, badBody},
 		{"batch that contains a number", `[1]`, badBody},
 		{"batch in a batch", `[[` + valid + `]]`, badBody},

@@ -91,8 +91,8 @@ func (a *answers) refusal(f *fault) *Refusal {
 	if f.needed != nil {
 		answer = *a.make(f.reason, outcomes[f.reason], f.needed)
 	}
-	if f.id != nil {
-		answer.Body = outcomes[f.reason].rpcBody(f.id)
+	if o := outcomes[f.reason]; f.id != nil && o.rpc != 0 {
+		answer.Body = o.rpcBody(f.id)
 	}
 	// Rounded up to whole seconds: a client that retries too early is rejected again.
 	answer.RetryAfter = (f.retryAfter + time.Second - 1).Truncate(time.Second)

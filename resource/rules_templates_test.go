@@ -35,11 +35,11 @@ func TestTemplateMatchingLimit(t *testing.T) {
 		want       answer
 	}{
 		{"at the limit", read(limit), accepted},
-		{"over the limit", read(limit + 1), badBody},
+		{"over the limit", read(limit + 1), badMessage("1")},
 		{"at the limit, batch", "[" + read(limit/2) + "," + read(limit/2) + "]", accepted},
 		{"over the limit, batch", "[" + read(limit/2+1) + "," + read(limit/2+1) + "]", badBody},
 		{"at the limit, subscriptions/listen", listen(limit / 2), accepted},
-		{"over the limit, subscriptions/listen", listen(limit/2 + 1), badBody},
+		{"over the limit, subscriptions/listen", listen(limit/2 + 1), badMessage("1")},
 		{"the longest URI, another scheme", call("resources/read", `{"uri":"y://`+strings.Repeat("a", maxURIBytes-4)+`"}`), accepted},
 	} {
 		f.expect(row.name, f.post(token, row.body), row.want)
@@ -65,7 +65,7 @@ func TestManyURIsAndRules(t *testing.T) {
 			}
 		})
 		body := call("subscriptions/listen", `{"notifications":{"resourceSubscriptions":["`+strings.Join(uris, `","`)+`"]}}`)
-		want := badBody // too much to compare
+		want := badMessage("1") // too much to compare
 		if strings.Contains(row.uri, "..") {
 			want = insufficient(strings.Join(needs, " "))
 		}
@@ -81,7 +81,7 @@ func TestManyURIsAndRules(t *testing.T) {
 func TestTooManySubscriptionsAllocateLittle(t *testing.T) {
 	f := newFixture(t, func(c *resource.Config, _ *jwks.Config) { c.Operations = someRules })
 	token, body := f.token(resourcetest.Token{}), call("subscriptions/listen", `{"notifications":{"taskIds":[`+strings.Repeat(`"7",`, 100_000)+`"7"]}}`)
-	f.expect("too many", f.post(token, body), badBody) // the token is cached from here on
+	f.expect("too many", f.post(token, body), badMessage("1")) // the token is cached from here on
 	if got, limit := allocated(func() { f.post(token, body) }), uint64(3*len(body)); got > limit {
 		t.Errorf("a body of %d bytes allocates %d, more than %d", len(body), got, limit)
 	}

@@ -99,7 +99,7 @@ func TestResponses(t *testing.T) {
 			{"a scope of the tool is missing: the challenge names all scopes", "POST", call("delete"), base, 403, headers{"Www-Authenticate": pointer + `, scope="base admin", error=` + insufficient}, oauthError("insufficient_scope", "The access token lacks a scope that this request needs")},
 			{"scopes of a batch are missing: the challenge names all scopes", "POST", `[` + call("delete") + `,{"jsonrpc":"2.0","id":1,"method":"tools/list"}]`, base, 403, headers{"Www-Authenticate": pointer + `, scope="base admin list", error=` + insufficient}, oauthError("insufficient_scope", "The access token lacks a scope that this request needs")},
 			{"a tool without a rule", "POST", call("other"), base, 403, nil, `{"error_description":"No rule permits the operation"}` + "\n"},
-			{"an ambiguous body", "POST", `{"jsonrpc":"2.0","id":1,"method":"tools/call","params":{"name":"echo","Name":"delete"}}`, base, 400, nil, rpcError("null", -32600, "The body is not a JSON-RPC message with a single meaning")},
+			{"an ambiguous body", "POST", `{"jsonrpc":"2.0","id":1,"method":"tools/call","params":{"name":"echo","Name":"delete"}}`, base, 400, nil, rpcError("1", -32600, "The body is not a JSON-RPC message with a single meaning")},
 			{"a header that contradicts the body", "POST", call("echo"), with("Mcp-Name", "delete"), 400, nil, rpcError(`"x"`, -32020, "Mcp-Method or Mcp-Name differs from the body")},
 			{"a body that is too large", "POST", call("echo") + strings.Repeat(" ", 1000), base, 413, nil, rpcError("null", -32600, "The body is too large")},
 			{"an encoded body", "POST", call("echo"), with("Content-Encoding", "gzip"), 415, nil, rpcError("null", -32600, "The body must be application/json without encoding")},

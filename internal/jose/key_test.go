@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"math/big"
+	"regexp"
 	"strings"
 	"testing"
 
@@ -81,6 +82,9 @@ func TestParseKey(t *testing.T) {
 //
 // The number at the beginning of a name is that of the input in the project's list of bad
 // inputs. TestHostile of package resource uses the same numbers.
+// offset is the part of an error that says where the fault is in the document.
+var offset = regexp.MustCompile(` at byte \d+$`)
+
 func TestParseKeyRejects(t *testing.T) {
 	p256 := elliptic.P256().Params()
 	ecOf := func(x, y *big.Int) string {
@@ -175,7 +179,7 @@ func TestParseKeyRejects(t *testing.T) {
 		{"173 null", `null`, "not a JSON object"},
 	} {
 		key, err := jose.ParseKey([]byte(row.document))
-		if want := "jose: key: " + row.want; key != nil || err == nil || err.Error() != want {
+		if want := "jose: key: " + row.want; key != nil || err == nil || offset.ReplaceAllString(err.Error(), "") != want {
 			t.Errorf("%s (-want +got)\n- %s\n+ %v", row.name, want, err)
 		}
 	}

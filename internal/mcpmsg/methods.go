@@ -1,5 +1,5 @@
 // Package mcpmsg reads the JSON-RPC messages of an MCP request. It is strict: it rejects
-// a body that two JSON readers could understand differently.
+// a body that two JSON readers could take for different operations.
 //
 // The package is the only place that knows the methods of MCP: what each one names, which
 // ones can be public and which one opens a stream. It does not know tokens, callers and

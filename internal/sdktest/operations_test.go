@@ -32,7 +32,7 @@ func TestCompletionReferences(t *testing.T) {
 		} {
 			cr := clientRequest{body: fmt.Sprintf(`{"jsonrpc":"2.0","id":1,"method":"completion/complete","params":{"ref":%s,"argument":{"name":"a","value":"b"}}}`, row.ref)}
 			if row.executes == "" {
-				s.expectRefusal(t, row.description, cr, ambiguous)
+				s.expectRefusal(t, row.description, cr, ambiguous("1"))
 			} else {
 				s.expectExecution(t, row.description, cr, row.executes)
 			}

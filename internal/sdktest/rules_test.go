@@ -130,9 +130,9 @@ func TestBatches(t *testing.T) {
 			{"one forbidden, last", "2025-03-26", []string{tool(1, "echo"), tool(2, "delete_all")}, new(insufficient("base call delete")), nil},
 			{"one forbidden, first", "", []string{tool(1, "delete_all"), tool(2, "echo")}, new(insufficient("base call delete")), nil},
 			{"two forbidden, one challenge", "2024-11-05", []string{tool(1, "delete_all"), `{"jsonrpc":"2.0","id":2,"method":"prompts/get","params":{"name":"secret"}}`}, new(insufficient("base call delete prompt secret")), nil},
-			{"one ambiguous", "", []string{tool(1, "echo"), `{"jsonrpc":"2.0","id":2,"method":"ping","Method":"tools/call"}`}, &ambiguous, nil},
-			{"in a version without batches", "2025-06-18", []string{tool(1, "echo")}, &ambiguous, nil},
-			{"in the newest version", "2026-07-28", []string{tool(1, "echo")}, &ambiguous, nil},
+			{"one ambiguous", "", []string{tool(1, "echo"), `{"jsonrpc":"2.0","id":2,"method":"ping","Method":"tools/call"}`}, new(ambiguous("null")), nil},
+			{"in a version without batches", "2025-06-18", []string{tool(1, "echo")}, new(ambiguous("null")), nil},
+			{"in the newest version", "2026-07-28", []string{tool(1, "echo")}, new(ambiguous("null")), nil},
 		} {
 			cr := clientRequest{body: "[" + strings.Join(row.members, ",") + "]"}
 			if row.version != "" {

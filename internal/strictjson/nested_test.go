@@ -60,7 +60,7 @@ func TestUnmistakable(t *testing.T) {
 }
 
 func TestElementsRejects(t *testing.T) {
-	for _, data := range []string{`[1]2`, `[1`, `[1,]`, `{}`, ``, `[{"a":1,"a":2}]`} {
+	for _, data := range []string{`[1]2`, `[1`, `[1,]`, `[1 2]`, `{}`, ``, `[{"a":1,}]`, "[\"\xff\"]"} {
 		if err := strictjson.Elements([]byte(data), func(jsontext.Value) error { return nil }); err == nil {
 			t.Errorf("%s was accepted", data)
 		}

@@ -57,13 +57,13 @@ func Strings(value jsontext.Value) ([]string, error) {
 }
 
 // Elements calls element for each element of data, which must be exactly one array. If
-// element returns an error, Elements stops and returns it.
+// element returns an error, Elements stops and returns it. Elements are checked like the
+// values of an [Envelope]: element must read what it interprets with another function of
+// this package.
 func Elements(data []byte, element func(jsontext.Value) error) error {
-	return scan(data, func(r *reader) error {
-		if r.PeekKind() != '[' {
-			return errNotArray
-		}
-		_, err := r.array(element)
-		return err
-	})
+	s := scanner{data: data, opaque: true}
+	if s.peek() != '[' {
+		return errNotArray
+	}
+	return s.end(s.array(element))
 }
