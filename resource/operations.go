@@ -62,12 +62,14 @@ type Operations struct {
 	// be public: initialize, ping, server/discover, tools/list, prompts/list,
 	// resources/list, resources/templates/list. A public request is one POST of one
 	// message of at most 64 KiB. Initialize also needs Stateless. If it is public, so are
-	// notifications/initialized and ping, and a GET or DELETE without credentials and
-	// without a session gets 405, so that a conversation without a token starts no login.
+	// notifications/initialized, ping and server/discover, with which newer clients begin,
+	// and a GET or DELETE without credentials and without a session gets 405, so that a
+	// conversation without a token starts no login.
 	//
 	// PublicTools, PublicPrompts and PublicResources are single tools (tools/call),
 	// prompts (prompts/get) and resources (resources/read, by exact and plain URI) that
-	// are open in the same way. What is public cannot have scopes in the rules above.
+	// are open in the same way. What is public cannot have scopes in the rules above. Rule
+	// is not called for requests without credentials.
 	Public          []string
 	PublicTools     []string
 	PublicPrompts   []string
@@ -101,10 +103,18 @@ func (o *Operations) isPublic(m *mcpmsg.Message) bool {
 		return slices.Contains(o.PublicPrompts, m.Prompt)
 	case mcpmsg.ResourcesRead:
 		return slices.Contains(o.PublicResources, m.Name)
-	case mcpmsg.Initialized, mcpmsg.Ping:
-		return slices.Contains(o.Public, m.Method) || slices.Contains(o.Public, mcpmsg.Initialize)
 	}
-	return slices.Contains(o.Public, m.Method)
+	return o.isPublicMethod(m.Method)
+}
+
+// isPublicMethod reports whether a method is in Public, or belongs to a conversation that
+// begins with a public initialize.
+func (o *Operations) isPublicMethod(method string) bool {
+	switch method {
+	case mcpmsg.Initialized, mcpmsg.Ping, mcpmsg.ServerDiscover:
+		return slices.Contains(o.Public, method) || slices.Contains(o.Public, mcpmsg.Initialize)
+	}
+	return slices.Contains(o.Public, method)
 }
 
 // ResourceRule is a rule for MCP resources. Exactly one of URI, Prefix and Template is set.

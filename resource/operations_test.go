@@ -438,6 +438,11 @@ func TestPublicOperations(t *testing.T) {
 	}{
 		{"public", list, nil, accepted},
 		{"initialize, stateless server", call("initialize", `{}`), nil, accepted},
+		{"notifications/initialized", `{"jsonrpc":"2.0","method":"notifications/initialized"}`, nil, accepted},
+		{"ping", call("ping", `{}`), nil, accepted},
+		{"server/discover", call("server/discover", `{}`), nil, accepted},
+		{"another notification", `{"jsonrpc":"2.0","method":"notifications/cancelled","params":{"requestId":1}}`, nil, challenged},
+		{"a response", `{"jsonrpc":"2.0","id":1,"result":{}}`, nil, challenged},
 		{"not public", call("tools/call", `{"name":"x"}`), nil, challenged},
 		{"batch", `[` + list + `,` + list + `]`, nil, challenged},
 		{"batch of one", `[` + list + `]`, nil, accepted},
@@ -498,6 +503,9 @@ func TestOperationMistakes(t *testing.T) {
 		{"invalid template", resource.Operations{Resources: []resource.ResourceRule{{Template: "a{"}}}, "RFC 6570"},
 		{"public method that is not allowed", resource.Operations{Public: []string{"tools/call"}}, "cannot be public"},
 		{"public method with scopes", resource.Operations{Public: []string{"tools/list"}, Methods: map[string][]string{"tools/list": {"a"}}}, "cannot have scopes and be public"},
+		{"public initialize, and ping with scopes", resource.Operations{Public: []string{"initialize"}, Stateless: true, Methods: map[string][]string{"ping": {"a"}}}, `Operations.Public: "ping" has scopes`},
+		{"public initialize, and server/discover with scopes", resource.Operations{Public: []string{"initialize"}, Stateless: true, Methods: map[string][]string{"server/discover": {"a"}}}, `Operations.Public: "server/discover" has scopes`},
+		{"public initialize, and its notification with scopes", resource.Operations{Public: []string{"initialize"}, Stateless: true, Methods: map[string][]string{"notifications/initialized": {"a"}}}, `Operations.Public: "notifications/initialized" has scopes`},
 		{"public initialize, stateful server", resource.Operations{Public: []string{"initialize"}}, "Stateless"},
 		{"unknown value of Undeclared", resource.Operations{Undeclared: 7}, "Undeclared"},
 	} {

@@ -17,6 +17,7 @@ const (
 	Initialize          = "initialize"
 	Initialized         = "notifications/initialized"
 	Ping                = "ping"
+	ServerDiscover      = "server/discover"
 	ToolsCall           = "tools/call"
 	PromptsGet          = "prompts/get"
 	ResourcesRead       = "resources/read"
@@ -48,9 +49,9 @@ type traits struct {
 // methods are the requests and notifications that clients send, the tasks extension
 // included. To support another method, add it here.
 var methods = map[string]traits{
-	Initialize:        {lifecycle: true, public: true},
-	Ping:              {lifecycle: true, public: true},
-	"server/discover": {lifecycle: true, public: true},
+	Initialize:     {lifecycle: true, public: true},
+	Ping:           {lifecycle: true, public: true},
+	ServerDiscover: {lifecycle: true, public: true},
 
 	"tools/list":               {public: true},
 	"prompts/list":             {public: true},
