@@ -6,6 +6,7 @@ import (
 
 	"github.com/warder-go/warder/internal/claimpath"
 	"github.com/warder-go/warder/internal/grammar"
+	"github.com/warder-go/warder/internal/strictjson"
 )
 
 // maxScopePrefixBytes bounds Issuer.ScopePrefix, which is added to each scope of a token.
@@ -88,7 +89,7 @@ func (i *issuer) audienceOf(c *Claims) (audience []string) {
 		switch value, err := claim.path.Find(c.object); {
 		case claim.name == "aud":
 			audience = append(audience, c.Audience...)
-		case value == nil && err == nil:
+		case err == nil && strictjson.IsAbsent(value):
 		case claim.ofClient:
 			audience = append(audience, claim.path.Text(c.object))
 		default:

@@ -44,8 +44,10 @@ func (c *Claims) userSign() (sign string) {
 		if object == nil {
 			continue
 		}
-		err := strictjson.Object(object, userSigns, func(name string, _ jsontext.Value) error {
-			sign = name
+		err := strictjson.Object(object, userSigns, func(name string, value jsontext.Value) error {
+			if !strictjson.IsAbsent(value) {
+				sign = name
+			}
 			return nil
 		})
 		if err != nil { // such as a name in another case: fail closed

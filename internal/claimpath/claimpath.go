@@ -81,16 +81,6 @@ func (p Path) Value(object []byte) jsontext.Value {
 
 // Text returns the claim if it is a string, otherwise "".
 func (p Path) Text(object []byte) string {
-	text, _ := p.LookupString(object)
+	text, _ := strictjson.String(p.Value(object))
 	return text
-}
-
-// LookupString returns the claim and true if it is a string, otherwise "" and false.
-func (p Path) LookupString(object []byte) (text string, ok bool) {
-	value := p.Value(object)
-	if value == nil {
-		return "", false
-	}
-	text, err := strictjson.String(value)
-	return text, err == nil
 }
