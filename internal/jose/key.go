@@ -100,7 +100,7 @@ func KeyIDOf(data []byte) (id string) {
 // setMember reads one member of a JWK. It adds the members that make up the key to material.
 // Members that are null or empty count as absent, as some issuers write them.
 func (k *Key) setMember(name string, value jsontext.Value, material map[string]string) (err error) {
-	if text := string(value); text == "null" || text == `""` {
+	if strictjson.IsAbsent(value) {
 		return nil
 	}
 	switch name {
@@ -120,9 +120,7 @@ func (k *Key) setMember(name string, value jsontext.Value, material map[string]s
 	case "issuer":
 		// An extension of Microsoft Entra. A value that cannot be read would not restrict
 		// the key to any issuer, so it is an error.
-		if k.Issuer, err = strictjson.String(value); err == nil && k.Issuer == "" {
-			err = errors.New("is empty")
-		}
+		k.Issuer, err = strictjson.String(value)
 	default:
 		err = errors.New("is secret and must not be in a key set")
 	}

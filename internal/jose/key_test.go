@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"math/big"
+	"reflect"
 	"strings"
 	"testing"
 
@@ -183,10 +184,26 @@ func TestParseKeyRejects(t *testing.T) {
 
 // Some issuers write null or an empty text for a member that they do not use.
 func TestNullAndEmptyMembersAreAbsent(t *testing.T) {
-	for _, member := range []string{`"kid":""`, `"kid":null`, `"use":null`, `"use":""`, `"alg":null`, `"key_ops":null`, `"issuer":""`, `"d":null`, `"x5c":null`} {
-		key, err := jose.ParseKey([]byte(with(ecJWK, ","+member)))
-		if err != nil || key.ID != "" || key.Issuer != "" {
-			t.Errorf("%s: got %+v, %v", member, key, err)
+	for _, jwk := range []string{rsaJWK, ecJWK, edJWK} {
+		want, err := jose.ParseKey([]byte(jwk))
+		if err != nil {
+			t.Fatal(err)
+		}
+		for _, name := range []string{"kid", "use", "key_ops", "alg", "crv", "n", "e", "x", "y", "issuer", "d", "p", "q", "dp", "dq", "qi", "oth", "k", "priv", "x5c", "x5t", "ext"} {
+			if strings.Contains(jwk, `"`+name+`"`) {
+				continue // a part of the key
+			}
+			for _, value := range []string{"null", `""`} {
+				key, err := jose.ParseKey([]byte(with(jwk, `,"`+name+`":`+value)))
+				if err != nil || !reflect.DeepEqual(key, want) {
+					t.Errorf("%s is %s: got %+v, %v", name, value, key, err)
+				}
+			}
+		}
+	}
+	for _, value := range []string{`"AA"`, `" "`, `0`, `false`, `[]`, `{}`, `[null]`} {
+		if _, err := jose.ParseKey([]byte(with(ecJWK, `,"d":`+value))); err == nil || !strings.Contains(err.Error(), "is secret") {
+			t.Errorf("d is %s: got %v, want an error", value, err)
 		}
 	}
 }

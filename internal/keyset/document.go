@@ -35,7 +35,9 @@ type SkippedKey struct {
 func parse(document []byte) (keys []*key, skipped []SkippedKey, err error) {
 	hasKeys, elements := false, 0
 	err = strictjson.Object(document, documentNames, func(_ string, value jsontext.Value) error {
-		hasKeys = true
+		if hasKeys = !strictjson.IsAbsent(value); !hasKeys {
+			return nil
+		}
 		return strictjson.Elements(value, func(element jsontext.Value) error {
 			if elements++; elements > MaxKeys {
 				return errTooManyKeys
