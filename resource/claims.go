@@ -197,8 +197,11 @@ func stringOrStrings(value jsontext.Value) ([]string, error) {
 }
 
 // scopeList reads a space-delimited string (RFC 6749 §3.3) or an array of strings. Any
-// other value grants nothing.
+// other value grants nothing. The result is nil only for an absent value.
 func scopeList(value jsontext.Value) (scopes []string, err error) {
+	if strictjson.IsAbsent(value) {
+		return nil, nil
+	}
 	if value.Kind() == '"' {
 		text, err := strictjson.String(value)
 		if err != nil {
@@ -210,8 +213,8 @@ func scopeList(value jsontext.Value) (scopes []string, err error) {
 				scopes = append(scopes, scope)
 			}
 		}
-	} else if scopes, err = strictjson.Strings(value); err != nil {
-		return nil, nil
+	} else if scopes, err = strictjson.Strings(value); err != nil || scopes == nil {
+		scopes = []string{}
 	}
 	if len(scopes) > maxScopes {
 		return nil, fmt.Errorf("has more than %d scopes", maxScopes)
