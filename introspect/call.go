@@ -171,7 +171,7 @@ func (v *Verifier) exchange(ctx context.Context, token string, jwt *resource.Cla
 	switch {
 	case err != nil:
 		return nil, receivedAt, outboundFailure(err)
-	case response.Status != http.StatusOK:
+	case !v.mayBeAnswer(response):
 		return nil, receivedAt, statusFailure(response)
 	}
 	claims, f = v.readAnswer(ctx, jwt, response, sentAt)

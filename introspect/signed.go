@@ -91,6 +91,9 @@ var envelopeNames = strictjson.NewNames("iss", "aud", "iat", "token_introspectio
 
 func parseEnvelope(payload []byte) (e envelope, err error) {
 	err = strictjson.Object(payload, envelopeNames, func(name string, value jsontext.Value) (err error) {
+		if strictjson.IsAbsent(value) {
+			return nil
+		}
 		switch name {
 		case "iss":
 			e.issuer, err = strictjson.String(value)

@@ -12,7 +12,7 @@ import (
 	"github.com/warder-go/warder/internal/strictjson"
 )
 
-// statusFailure returns the failure for a status other than 200. Only a closed list of
+// statusFailure returns the failure for a response that is not an answer. Only a closed list of
 // statuses and error codes rejects the token. With any other the state of the token is
 // unknown, and the client must not lose a token that may be valid.
 func statusFailure(r *outbound.Response) *failure {
@@ -34,7 +34,7 @@ func classifyStatus(r *outbound.Response) (o outcome, code string) {
 	case http.StatusBadRequest:
 		code = errorCode(r.Body)
 		return classifyBadRequest(code), code
-	case http.StatusUnauthorized: // RFC 7662 §2.3
+	case http.StatusUnauthorized: // RFC 7662 §2.3; for one about the token see mayBeAnswer
 		return credentials, ""
 	case http.StatusForbidden:
 		code = errorCode(r.Body)
