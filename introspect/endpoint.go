@@ -103,7 +103,7 @@ func (e *endpoint) discover(ctx context.Context) (url string, err error) {
 			err = errors.New("the transport panicked")
 		}
 	}()
-	server, err := metadata.Discover(ctx, e.client, e.issuer)
+	server, err := metadata.Discover(ctx, e.client, e.issuer, metadata.IntrospectionEndpoint)
 	if err != nil {
 		return "", err
 	}

@@ -64,6 +64,7 @@ func (e *DiscoveryError) RetryAfter() time.Duration {
 // order, the URL of RFC 8414 §3.1, the same URL with the suffix of OpenID Connect, and the URL
 // of OpenID Connect Discovery §4. For an issuer without a path the last two are equal. It
 // returns the first valid document whose issuer is exactly the requested one (RFC 8414 §3.3).
+// It reads and checks only the members in used.
 //
 // Discover continues after a failure, because the URLs may be routed to different servers. It
 // stops after a failure that concerns the whole host (name, certificate, rejected address) and
@@ -71,14 +72,14 @@ func (e *DiscoveryError) RetryAfter() time.Duration {
 // unless issuer is malformed.
 //
 // Discover accepts an http issuer: get decides whether to use http.
-func Discover(ctx context.Context, get Getter, issuer string) (*AuthorizationServer, error) {
+func Discover(ctx context.Context, get Getter, issuer string, used ...Member) (*AuthorizationServer, error) {
 	urls, err := discoveryURLs(issuer)
 	if err != nil {
 		return nil, err
 	}
 	failed := &DiscoveryError{Issuer: issuer}
 	for n, u := range urls {
-		server, attempt := fetch(ctx, get, issuer, u, len(urls)-n)
+		server, attempt := fetch(ctx, get, issuer, u, used, len(urls)-n)
 		if server != nil {
 			return server, nil
 		}
@@ -92,7 +93,7 @@ func Discover(ctx context.Context, get Getter, issuer string) (*AuthorizationSer
 
 // fetch requests one URL. It divides the time until the deadline by remaining, the number of
 // URLs not yet requested, so that one that hangs does not prevent requests to the others.
-func fetch(ctx context.Context, get Getter, issuer, u string, remaining int) (*AuthorizationServer, Attempt) {
+func fetch(ctx context.Context, get Getter, issuer, u string, used []Member, remaining int) (*AuthorizationServer, Attempt) {
 	if deadline, ok := ctx.Deadline(); ok {
 		var cancel context.CancelFunc
 		ctx, cancel = context.WithTimeout(ctx, time.Until(deadline)/time.Duration(remaining))
@@ -107,7 +108,7 @@ func fetch(ctx context.Context, get Getter, issuer, u string, remaining int) (*A
 		failed.Err = fmt.Errorf("status %d", resp.Status)
 		return nil, failed
 	}
-	server, err := parseServer(resp.Body, issuer)
+	server, err := parseServer(resp.Body, issuer, used)
 	if err != nil {
 		failed.Err = err
 		return nil, failed

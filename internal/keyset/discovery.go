@@ -51,7 +51,7 @@ func (d *Discovery) discover(ctx context.Context) error {
 		ctx, cancel = context.WithTimeout(ctx, discoveryBudget)
 		defer cancel()
 	}
-	server, err := metadata.Discover(ctx, d.Client, d.Issuer)
+	server, err := metadata.Discover(ctx, d.Client, d.Issuer, metadata.JWKSURI)
 	switch {
 	case err == nil && server.JWKSURI == "":
 		return &Error{Outcome: "discovery", Err: fmt.Errorf("keyset: the metadata of issuer %q has no jwks_uri", d.Issuer)}
