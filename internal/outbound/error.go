@@ -67,8 +67,7 @@ func printable(text string) string {
 	}, text)
 }
 
-// fail wraps cause in an *Error with the method and URL of the request. It omits the query,
-// because that is the part of a URL in which programs put secrets.
+// fail wraps cause in an *Error with the method and the redacted URL of the request.
 func fail(req *http.Request, outcome Outcome, cause error) *Error {
 	if e, ok := errors.AsType[*Error](cause); ok {
 		cause = e.Err // classify has returned its outcome
@@ -77,10 +76,10 @@ func fail(req *http.Request, outcome Outcome, cause error) *Error {
 		cause = unquoted(cause)
 	}
 	where := "no URL"
-	if u := req.URL; u != nil {
-		where = u.Scheme + "://" + u.Host + u.EscapedPath()
+	if req.URL != nil {
+		where = Redact(req.URL.String())
 	}
-	return &Error{Outcome: outcome, Err: fmt.Errorf("%s %q: %w", req.Method, where, cause)}
+	return &Error{Outcome: outcome, Err: fmt.Errorf("%s %q: %w", req.Method, where, withoutQuery(cause, req.URL))}
 }
 
 // unquoted removes text of the server from an error of net/http: everything from the first
