@@ -147,6 +147,9 @@ func interval(c Config) time.Duration {
 	return c.RefreshInterval
 }
 
+// urlSetting is the setting of the keys' address, in the configuration file and here.
+const urlSetting = "jwks_uri (in Go: URL)"
+
 func source(c Config) keyset.Source {
 	switch {
 	case c.Keys != nil:
@@ -159,9 +162,9 @@ func source(c Config) keyset.Source {
 		Hosts: outbound.Hosts(c.Issuer, c.URL), AllowHosts: c.AllowHosts,
 	})
 	if c.URL != "" {
-		return keyset.URL{Client: client, URL: c.URL}
+		return keyset.URL{Client: client, URL: c.URL, Setting: urlSetting}
 	}
-	return &keyset.Discovery{Client: client, Issuer: c.Issuer}
+	return &keyset.Discovery{Client: client, Issuer: c.Issuer, Setting: urlSetting}
 }
 
 // Issuer returns the issuer identifier or, for many tenants, the pattern.

@@ -5,6 +5,7 @@ import (
 	"compress/gzip"
 	"context"
 	"crypto/tls"
+	"crypto/x509"
 	"errors"
 	"fmt"
 	"io"
@@ -79,7 +80,15 @@ func fail(req *http.Request, outcome Outcome, cause error) *Error {
 	if req.URL != nil {
 		where = Redact(req.URL.String())
 	}
-	return &Error{Outcome: outcome, Err: fmt.Errorf("%s %q: %w", req.Method, where, withoutQuery(cause, req.URL))}
+	return &Error{Outcome: outcome, Err: fmt.Errorf("%s %q: %w%s", req.Method, where, withoutQuery(cause, req.URL), hint(cause))}
+}
+
+// hint returns what to configure so that the request succeeds, if that is known.
+func hint(cause error) string {
+	if _, ok := errors.AsType[x509.UnknownAuthorityError](cause); ok {
+		return ": if the CA is your own, set ca_file (in Go: TLS)"
+	}
+	return ""
 }
 
 // unquoted removes text of the server from an error of net/http: everything from the first
