@@ -55,7 +55,7 @@ func (v *Verifier) readAnswer(ctx context.Context, jwt *resource.Claims, r *outb
 	// Require exactly the type that was requested: a login page is not an answer, and an
 	// unsigned answer must not replace a signed one.
 	if !hasMediaType(r.Header.Values("Content-Type"), v.answerType()) {
-		return nil, newFailure(wrongContentType, fmt.Errorf("answer is not of type %q", v.answerType()))
+		return nil, newFailure(wrongContentType, fmt.Errorf("want %q: check %s", v.answerType(), endpointSetting))
 	}
 	object := r.Body
 	if v.keys != nil {

@@ -1,7 +1,6 @@
 package introspect
 
 import (
-	"fmt"
 	"net/http"
 	"slices"
 	"time"
@@ -17,25 +16,21 @@ import (
 // unknown, and the client must not lose a token that may be valid.
 func statusFailure(r *outbound.Response) *failure {
 	o, code := classifyStatus(r)
-	detail := ""
-	if code != "" {
-		detail = " " + code
-	}
-	f := newFailure(o, fmt.Errorf("endpoint returned status %d%s", r.Status, detail))
+	f := &failure{outcome: o, errorCode: code}
 	if class := f.class(); class == classFailure || class == classSuspect {
 		f.retryAfter = min(outbound.RetryAfter(r.Header, time.Now()), maxRetryAfter)
 	}
 	return f
 }
 
-// classifyStatus returns the outcome and, for 400 and 403, the error code in the body.
+// classifyStatus returns the outcome and, for 400, 401 and 403, the error code in the body.
 func classifyStatus(r *outbound.Response) (o outcome, code string) {
 	switch r.Status {
 	case http.StatusBadRequest:
 		code = errorCode(r.Body)
 		return classifyBadRequest(code), code
 	case http.StatusUnauthorized: // RFC 7662 §2.3; for one about the token see mayBeAnswer
-		return credentials, ""
+		return credentials, errorCode(r.Body)
 	case http.StatusForbidden:
 		code = errorCode(r.Body)
 		return classifyForbidden(r.Header, code), code
