@@ -26,10 +26,6 @@ func Redact(text string) string {
 	return text + end
 }
 
-// minSecretBytes is the length from which a value in a query is removed from other texts. The
-// removal of a shorter one would make them unreadable.
-const minSecretBytes = 4
-
 // withoutQuery returns err without the query of u in its text. A Transport of the program may
 // return an error that quotes the URL.
 func withoutQuery(err error, u *url.URL) error {
@@ -44,7 +40,7 @@ func withoutQuery(err error, u *url.URL) error {
 	for part := range strings.FieldsFuncSeq(u.RawQuery, func(r rune) bool { return r == '&' || r == '=' }) {
 		decoded, _ := url.QueryUnescape(part)
 		for _, secret := range []string{part, decoded} {
-			if len(secret) >= minSecretBytes {
+			if len(secret) > 3 { // the removal of a shorter one would make the text unreadable
 				pairs = append(pairs, secret, "...")
 			}
 		}
