@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"maps"
 	"net/http"
+	"strings"
 	"testing"
 
 	"github.com/warder-go/warder/jwks"
@@ -17,6 +18,9 @@ func TestAnswerAboutJWT(t *testing.T) {
 	scopes := func(i *resource.Issuer) { i.ScopeClaim = "permissions" }
 	roles := func(i *resource.Issuer) { i.RoleClaim = "/realm/roles" }
 	subject := func(i *resource.Issuer) { i.SubjectClaim = "username" }
+	ofClients := func(i *resource.Issuer) {
+		i.ClientTokens = &resource.ClientTokens{Claim: "gty", Value: "client-credentials"}
+	}
 	audience := func(i *resource.Issuer) { i.AudienceClaims = []string{"aud", "resource"} }
 	clients := func(i *resource.Issuer) {
 		i.AudienceClaims, i.Audiences = []string{"client_id"}, []string{clientAudience}
@@ -25,7 +29,7 @@ func TestAnswerAboutJWT(t *testing.T) {
 		name        string
 		change      func(*resource.Issuer)
 		answer, jwt claims // besides iss, aud of this resource, sub and client_id of the JWT
-		want        string // subject, client, scopes and roles, or the reason
+		want        string // subject, client, scopes and roles, after "client" if the token is a client's own; or the reason
 	}{
 		{"the answer has nothing", nil, claims{}, claims{"scope": "read"}, "alice vscode [read] []"},
 		{"everything is null", nil, claims{"sub": nil, "aud": nil, "scope": nil, "client_id": nil, "exp": nil, "jti": nil}, claims{"scope": "read"}, "alice vscode [read] []"},
@@ -55,6 +59,11 @@ func TestAnswerAboutJWT(t *testing.T) {
 		{"SubjectClaim: the answer has none", subject, claims{"sub": "x"}, claims{"username": "eve"}, "eve vscode [] []"},
 		{"SubjectClaim: null", subject, claims{"username": nil}, claims{"username": "eve"}, "eve vscode [] []"},
 		{"SubjectClaim: the answer has it", subject, claims{"username": "bob"}, claims{"username": "eve"}, "bob vscode [] []"},
+		{"ClientTokens: the answer has none", ofClients, claims{}, claims{"gty": "client-credentials"}, "client alice vscode [] []"},
+		{"ClientTokens: null", ofClients, claims{"gty": nil}, claims{"gty": "client-credentials"}, "client alice vscode [] []"},
+		{"ClientTokens: the answer has another value", ofClients, claims{"gty": "code"}, claims{"gty": "client-credentials"}, "alice vscode [] []"},
+		{"ClientTokens: the answer has an empty array", ofClients, claims{"gty": []string{}}, claims{"gty": "client-credentials"}, "alice vscode [] []"},
+		{"ClientTokens: the answer has it", ofClients, claims{"gty": "client-credentials"}, claims{"gty": "code"}, "client alice vscode [] []"},
 		{"AudienceClaims: the answer has none", audience, claims{}, claims{"aud": "account", "resource": identifier}, "alice vscode [] []"},
 		{"AudienceClaims: null", audience, claims{"resource": nil}, claims{"aud": "account", "resource": identifier}, "alice vscode [] []"},
 		{"AudienceClaims: an empty array", audience, claims{"resource": []string{}}, claims{"aud": "account", "resource": identifier}, "audience"},
@@ -72,7 +81,10 @@ func TestAnswerAboutJWT(t *testing.T) {
 		got := ""
 		f.inner = func(_ http.ResponseWriter, req *http.Request) {
 			caller, _ := resource.FromContext(req.Context())
-			got = fmt.Sprint(caller.Subject(), " ", caller.ClientID(), " ", caller.Scopes(), " ", caller.Roles())
+			if strings.Contains(caller.ID(), " client:") {
+				got = "client "
+			}
+			got += fmt.Sprint(caller.Subject(), " ", caller.ClientID(), " ", caller.Scopes(), " ", caller.Roles())
 		}
 		jwt := claims{"client_id": "vscode", "scope": nil}
 		maps.Copy(jwt, row.jwt)

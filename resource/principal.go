@@ -68,12 +68,8 @@ func (i *issuer) isOfClient(c *Claims) bool {
 	case condition.SubjectIsClient:
 		return c.Subject != "" && c.Subject == c.ClientID
 	}
-	for _, object := range [][]byte{c.object, c.jwtObject} {
-		if object != nil && i.clientClaim.Text(object) == condition.Value {
-			return true
-		}
-	}
-	return false
+	value, err := strictjson.String(c.value(i.clientClaim))
+	return err == nil && value == condition.Value
 }
 
 // setPrincipal determines whom the caller's ID identifies. An identity never becomes coarser
