@@ -165,3 +165,15 @@ func TestKeysFromAFile(t *testing.T) {
 		w.expect("no regular file for a day", w.token(), http.StatusServiceUnavailable)
 	})
 }
+
+// Members of the metadata that are not used for keys can have any value.
+func TestOtherMembersOfTheMetadata(t *testing.T) {
+	for name, value := range map[string]any{"null": nil, "empty": "", "a number": 1, "over http": "http://auth.example.test/introspect"} {
+		t.Run(name, func(t *testing.T) {
+			withFixture(t, func(w *fixture) {
+				w.issuer.SetMetadata(map[string]any{"introspection_endpoint": value, "introspection_endpoint_auth_methods_supported": value})
+				w.expect("keys", w.token(), http.StatusOK)
+			})
+		})
+	}
+}

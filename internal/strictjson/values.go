@@ -16,6 +16,13 @@ var (
 	errNotArray   = errors.New("is not an array")
 )
 
+// IsAbsent reports whether a member counts as absent: its value is nil, null or the empty
+// string. Many servers write these for a member that they do not use. The other functions
+// reject null, so a caller that tolerates it calls IsAbsent first.
+func IsAbsent(value jsontext.Value) bool {
+	return len(value) == 0 || string(value) == "null" || string(value) == `""`
+}
+
 // String returns the text of value, which must be a JSON string.
 func String(value jsontext.Value) (string, error) {
 	if value.Kind() != '"' {
