@@ -109,6 +109,7 @@ func TestOtherChallenges(t *testing.T) { // bad-inputs 261
 		{"the error handler puts one in front", func(h http.Header) {
 			h["Www-Authenticate"] = append([]string{"Basic"}, h["Www-Authenticate"]...)
 		}, []string{pointer, "Basic", "Negotiate"}},
+		{"the error handler uses another spelling of the name", func(h http.Header) { h["WWW-Authenticate"] = []string{"Basic"} }, []string{pointer, "Negotiate", "Basic"}},
 		{"the error handler removes all", func(h http.Header) { h.Del("WWW-Authenticate") }, []string{pointer}},
 	} {
 		e := echo.New()

@@ -22,7 +22,7 @@ var Order = []Row{
 	{"No credentials, and not a public operation", 401, []resource.Reason{resource.ReasonMissingCredentials}},
 	{"The credential is too long", 401, []resource.Reason{resource.ReasonTokenTooLarge}},
 	{"The credential violates the grammar", 400, []resource.Reason{resource.ReasonMalformedRequest}},
-	{"What a JWT claims is invalid, whether it is authentic or not", 401, []resource.Reason{
+	{"The token is malformed, belongs to no issuer, or is a JWT with invalid claims", 401, []resource.Reason{
 		resource.ReasonTokenMalformed, resource.ReasonTokenType, resource.ReasonOpaqueUnsupported, resource.ReasonIssuerUnknown,
 		resource.ReasonAlgorithmRefused, resource.ReasonExpired, resource.ReasonNotYetValid, resource.ReasonLifetime,
 		resource.ReasonAudience, resource.ReasonClaimMissing, resource.ReasonSenderConstrained,
@@ -41,8 +41,8 @@ var Order = []Row{
 	}},
 	{"The token is revoked", 401, []resource.Reason{resource.ReasonRevoked}},
 	{"A header field disagrees with the claims", 403, []resource.Reason{resource.ReasonHeaderClaim}},
-	{"The type of the body", 415, []resource.Reason{resource.ReasonBodyType}},
-	{"The size of the body", 413, []resource.Reason{resource.ReasonBodyTooLarge}},
+	{"The body is encoded, or its type is not JSON", 415, []resource.Reason{resource.ReasonBodyType}},
+	{"The body is too large", 413, []resource.Reason{resource.ReasonBodyTooLarge}},
 	{"The body is malformed", 400, []resource.Reason{resource.ReasonBodyMalformed}},
 	{"The body disagrees with a header field", 400, []resource.Reason{resource.ReasonHeaderMismatch}},
 	{"No rule names the operation", 403, []resource.Reason{resource.ReasonOperationUndeclared}},
