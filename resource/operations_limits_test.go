@@ -179,9 +179,9 @@ func TestResourceRuleLookup(t *testing.T) {
 	}
 }
 
-// TestRuleCountDoesNotAffectAllocations tests that the allocations of a request do not depend on the
+// TestRuleCountAllocations tests that the allocations of a request do not depend on the
 // number of rules.
-func TestRuleCountDoesNotAffectAllocations(t *testing.T) {
+func TestRuleCountAllocations(t *testing.T) {
 	allocations := func(n int) float64 {
 		rules := resource.Operations{Tools: map[string][]string{}, Prompts: map[string][]string{}, Methods: map[string][]string{}}
 		for i := range n {

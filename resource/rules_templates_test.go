@@ -78,7 +78,7 @@ func TestManyURIsAndRules(t *testing.T) {
 }
 
 // A list with too many names is not read to its end. Before, it allocated 15 times the body.
-func TestTooManySubscriptionsAllocateLittle(t *testing.T) {
+func TestSubscriptionLimitAllocations(t *testing.T) {
 	f := newFixture(t, func(c *resource.Config, _ *jwks.Config) { c.Operations = someRules })
 	token, body := f.token(resourcetest.Token{}), call("subscriptions/listen", `{"notifications":{"taskIds":[`+strings.Repeat(`"7",`, 100_000)+`"7"]}}`)
 	f.expect("too many", f.post(token, body), badBody) // the token is cached from here on

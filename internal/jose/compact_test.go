@@ -154,7 +154,7 @@ func TestSignatureLengths(t *testing.T) {
 }
 
 // bad-inputs 32: CVE-2025-30204 and similar ones.
-func TestManyDotsDoNotAllocate(t *testing.T) {
+func TestManyDotsAllocations(t *testing.T) {
 	for _, raw := range []string{strings.Repeat(".", 900_000), "ey" + strings.Repeat(".", 900_000), strings.Repeat("a.", 450_000)} {
 		if got := testing.AllocsPerRun(10, func() { _ = jose.LooksLikeJWS(raw); _, _ = jose.Parse(raw) }); got > 5 {
 			t.Errorf("%d dots: %v allocations", len(raw), got)

@@ -174,9 +174,9 @@ func (c *trial) prepare() (credential string, err error) {
 		c.issuer.Withdraw(gone)
 	}
 	if c.sleep > 0 {
-		time.Sleep(c.sleep)
-		c.use(token) // starts a refresh
-		time.Sleep(5 * time.Second)
+		time.Sleep(c.sleep)         //nolint:forbidigo // runs in a synctest bubble
+		c.use(token)                // starts a refresh
+		time.Sleep(5 * time.Second) //nolint:forbidigo // runs in a synctest bubble
 	}
 	return token + c.suffix, nil
 }
