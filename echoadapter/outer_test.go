@@ -98,7 +98,7 @@ func TestOuterMiddleware(t *testing.T) {
 
 // TestOtherChallenges checks that the challenge of the refusal precedes the challenges of
 // middleware outside and of the error handler, because clients use the first one.
-func TestOtherChallenges(t *testing.T) { // bad-inputs 261
+func TestOtherChallenges(t *testing.T) {
 	for _, row := range []struct {
 		name    string
 		handler func(http.Header) // called by the error handler
@@ -183,7 +183,7 @@ func TestResponseBeforeMiddleware(t *testing.T) {
 }
 
 // TestPanics checks that no request is accepted because the handler or the error handler
-// panics, and that the next refusal is complete (bad-inputs 257).
+// panics, and that the next refusal is complete.
 func TestPanics(t *testing.T) {
 	recoverer := func(next echo.HandlerFunc) echo.HandlerFunc {
 		return func(c echo.Context) (err error) {

@@ -257,7 +257,7 @@ func TestStatuses(t *testing.T) {
 
 // An answer without aud is rejected, unless TrustAnswersWithoutAudience is set. An aud that is
 // present is checked in any case.
-func TestAnswersWithoutAudience(t *testing.T) { // bad-inputs 206
+func TestAnswersWithoutAudience(t *testing.T) {
 	trusting := func(c *resource.Config, _ *introspect.Config) { c.Opaque.TrustAnswersWithoutAudience = true }
 	inBubble(t, trusting, func(fx *fixture) {
 		for _, row := range []struct {
@@ -284,7 +284,7 @@ func TestAnswersWithoutAudience(t *testing.T) { // bad-inputs 206
 }
 
 // TrustAnswersWithoutAudience does not apply to a JWT that is verified by its signature.
-func TestSignedTokensNeedAnAudience(t *testing.T) { // bad-inputs 134
+func TestSignedTokensNeedAnAudience(t *testing.T) {
 	inBubble(t, nil, func(fx *fixture) {
 		keys, err := jwks.New(jwks.Config{Issuer: fx.issuer.Identifier(), Transport: fx.issuer.Transport()})
 		if err != nil {

@@ -181,7 +181,7 @@ func TestScopeChallengesByOperation(t *testing.T) {
 	}
 }
 
-// No request can increase the number of series (bad-inputs 263).
+// No request can increase the number of series.
 func TestSeriesAreBounded(t *testing.T) {
 	f := newFixture(t, func(c *resource.Config, _ *jwks.Config) {
 		c.Scopes = []string{"read"}

@@ -166,7 +166,7 @@ func TestResourceRulesMatchEquivalentURIs(t *testing.T) {
 	}
 }
 
-func TestAmbiguousBodies(t *testing.T) { // design decision 12
+func TestAmbiguousBodies(t *testing.T) {
 	f := newFixture(t, func(c *resource.Config, _ *jwks.Config) { c.Operations = someRules })
 	token := f.token(resourcetest.Token{Scope: "call admin list secret private db prompt"})
 	valid := call("tools/call", `{"name":"delete"}`)
@@ -465,7 +465,7 @@ func TestPublicOperations(t *testing.T) {
 	}
 }
 
-func TestStepUp(t *testing.T) { // design decision 5
+func TestStepUp(t *testing.T) {
 	f := newFixture(t, func(c *resource.Config, _ *jwks.Config) {
 		c.Scopes, c.ScopeOptions.StepUp, c.Operations = []string{"base"}, resource.StepUpKeepGranted, someRules
 	})
