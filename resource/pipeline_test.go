@@ -29,12 +29,12 @@ func TestResponseStatuses(t *testing.T) {
 	f := newFixture(t, func(c *resource.Config, _ *jwks.Config) { c.Scopes = []string{"mcp:read", "mcp:list"} })
 	old := time.Now().Add(-time.Hour)
 	withScope := func(a answer) answer {
-		a.challenge = scoped("mcp:read mcp:list") + a.challenge[len(bare.challenge):]
+		a.challenge = scoped("mcp:read mcp:list") + a.challenge[len(noCredentials.challenge):]
 		return a
 	}
 	f.expect("valid", f.bearer(f.token(resourcetest.Token{Scope: "mcp:list mcp:read"})), accepted)
-	f.expect("no credentials", f.ask(), withScope(bare))
-	f.expect("malformed: the challenge names no scopes", f.ask("Bearer a b"), malformed)
+	f.expect("no credentials", f.authorize(), withScope(noCredentials))
+	f.expect("malformed: the challenge names no scopes", f.authorize("Bearer a b"), malformed)
 	f.expect("expired", f.bearer(f.token(resourcetest.Token{IssuedAt: old})), withScope(expired))
 	f.expect("expired and without scopes: 401, not 403", f.bearer(f.token(resourcetest.Token{IssuedAt: old, Scope: "x"})), withScope(expired))
 	f.expect("another audience", f.bearer(f.token(resourcetest.Token{Audience: "https://other.example.test/"})), withScope(invalid))
@@ -56,9 +56,9 @@ func TestChallengeScopes(t *testing.T) { // RFC 6750 §3; MCP authorization, "Sc
 		{"empty: no scopes", []string{}, ``},
 	} {
 		f := newFixture(t, func(c *resource.Config, _ *jwks.Config) { c.Scopes, c.ScopeOptions.Challenge = []string{"a"}, row.hint })
-		want := bare
+		want := noCredentials
 		want.challenge += row.scope
-		f.expect(row.name, f.ask(), want)
+		f.expect(row.name, f.authorize(), want)
 		f.expect(row.name+", a 403 names the required scopes", f.bearer(f.token(resourcetest.Token{})), insufficient("a"))
 	}
 }
