@@ -94,6 +94,10 @@ var faults = []fault{
 	{"no scope for the tool", all, rowScope, resource.ReasonInsufficientScope, "operation", func(c *trial) { c.body = callTool("delete") }},
 
 	{"no scope for Require", all, rowRequire, resource.ReasonInsufficientScope, "require", func(c *trial) { c.require = []string{"extra"} }},
+	{"a session of another caller", all, rowSession, "", "session", func(c *trial) {
+		c.foreign = true
+		c.set("Mcp-Session-Id", session)
+	}},
 	{"an unknown session", all, rowSession, "", "session", func(c *trial) { c.set("Mcp-Session-Id", "unknown") }},
 }
 

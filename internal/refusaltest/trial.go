@@ -24,6 +24,7 @@ const (
 	tokenLifetime = 48 * time.Hour
 	maxTokenBytes = 2000
 	maxBodyBytes  = 1000
+	session       = "session-1"
 )
 
 // An Adapter protects next with res, and then with a requirement of the scopes, if there are
@@ -50,8 +51,9 @@ type trial struct {
 	require               []string
 
 	// What happens before the last request. Faults change it.
-	outage, pending, withdraw, revoked bool
-	sleep                              time.Duration
+	foreign, outage, pending, withdraw, revoked bool
+	sleep                                       time.Duration
+	opens                                       bool // the handler opens a session
 }
 
 func callTool(name string) string {
@@ -133,7 +135,12 @@ func (c *trial) serve(adapter Adapter) error {
 		return err
 	}
 	bound := nethttp.BindSessions(res, nethttp.SessionConfig{Logger: quiet})(
-		http.HandlerFunc(func(http.ResponseWriter, *http.Request) { c.reached = true }))
+		http.HandlerFunc(func(w http.ResponseWriter, _ *http.Request) {
+			c.reached = true
+			if c.opens {
+				w.Header().Set("Mcp-Session-Id", session)
+			}
+		}))
 	c.handler = adapter(res, c.require, bound)
 	return nil
 }
@@ -144,6 +151,11 @@ func (c *trial) prepare() (credential string, err error) {
 	revoked, pending := c.revoked, c.pending
 	c.revoked = false // until the last request
 	defer func() { c.revoked, c.events, c.reached, c.asked = revoked, nil, false, 0 }()
+	if c.foreign {
+		if err := c.openSession(); err != nil {
+			return "", err
+		}
+	}
 	switch c.way {
 	case public:
 		return "", nil
@@ -179,6 +191,21 @@ func (c *trial) prepare() (credential string, err error) {
 		time.Sleep(5 * time.Second) //nolint:forbidigo // runs in a synctest bubble
 	}
 	return token + c.suffix, nil
+}
+
+// openSession opens a session as another caller, whose credential is of another kind, so that the
+// keys are not fetched for it before the last request.
+func (c *trial) openSession() error {
+	scopes, token := c.scopes, "secret-valid"
+	if c.way == opaque || c.way == header {
+		token = c.issuer.Token(resourcetest.Token{Scope: "base extra", Subject: "bob"})
+	}
+	c.scopes, c.opens = "base extra", true
+	defer func() { c.scopes, c.opens = scopes, false }()
+	if c.use(token); !c.reached {
+		return errors.New("the session was not opened")
+	}
+	return nil
 }
 
 // use sends a request with a token in which nothing else is wrong.
