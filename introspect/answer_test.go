@@ -17,6 +17,8 @@ import (
 
 // The number at the start of a row is that in section 7 of the bad inputs.
 
+// The number at the beginning of a name, in the tests of this package, is that of the input in
+// the project's list of bad inputs. TestHostile of package resource uses the same numbers.
 func TestClaimsOfAnswers(t *testing.T) {
 	inBubble(t, nil, func(fx *fixture) {
 		now := func(d time.Duration) string { return fmt.Sprint(time.Now().Add(d).Unix()) }
