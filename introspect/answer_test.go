@@ -15,8 +15,6 @@ import (
 	"github.com/warder-go/warder/resource/resourcetest"
 )
 
-// The number at the start of a row is that in section 7 of the bad inputs.
-
 // The number at the beginning of a name, in the tests of this package, is that of the input in
 // the project's list of bad inputs. TestHostile of package resource uses the same numbers.
 func TestClaimsOfAnswers(t *testing.T) {
