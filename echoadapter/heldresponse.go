@@ -15,19 +15,22 @@ import (
 // If the handler may still request a challenge (see [resource.Challenge]), its response is
 // held: until the first byte it is not decided whether the client gets the handler's
 // response or a refusal. A response that is not held is not touched.
-func serveAccepted(next echo.HandlerFunc, c echo.Context, decision resource.Decision) error {
+func serveAccepted(next echo.HandlerFunc, c echo.Context, decision resource.Decision) (err error) {
 	if !decision.ArmChallenge() {
 		return next(c)
 	}
-	held := holdResponse(c.Response(), decision)
-	err := held.run(next, c)
-	if held.refusal == nil {
-		return err
-	}
-	// A middleware inside may have replaced the Response, and the handler's error is about a
-	// response that is not sent.
-	c.SetResponse(held.response)
-	return writeRefusal(c, held.refusal)
+	held, returned := holdResponse(c.Response(), decision), false
+	defer func() { // also if next panics, because a recovery middleware outside writes to the response
+		if refusal := held.release(returned); refusal != nil {
+			// A middleware inside may have replaced the Response, and the handler's error is about
+			// a response that is not sent.
+			c.SetResponse(held.response)
+			err = writeRefusal(c, refusal)
+		}
+	}()
+	err = next(c)
+	returned = true
+	return err
 }
 
 // heldResponse is Echo's Response while it is held.
@@ -39,7 +42,7 @@ type heldResponse struct {
 	refusal  *resource.Refusal   // nil: the handler's response is sent; valid after writer.Begin
 }
 
-// holdResponse prepares a held response. Its writer takes the challenge directly before the
+// holdResponse holds a response. Its writer takes the challenge directly before the
 // first byte. If there is one, the writer discards what the handler writes. It does not
 // write the refusal itself: Echo's error handler renders every refusal, and it runs when the
 // handler and all middleware inside have returned. The challenge is taken once, even if
@@ -50,23 +53,22 @@ func holdResponse(response *echo.Response, decision resource.Decision) *heldResp
 		h.refusal = decision.TakeChallenge()
 		return h.refusal == nil
 	})
+	response.Writer = h.writer
 	return h
 }
 
-// run calls next with the held writer. It releases the response also if next panics, because
-// a recovery middleware outside writes to it.
-func (h *heldResponse) run(next echo.HandlerFunc, c echo.Context) error {
-	h.response.Writer = h.writer
-	defer h.release()
-	return next(c)
-}
-
 // release restores the original writer. If the handler's response is discarded, it also
-// restores the state from before the handler, so that another response can be written.
-func (h *heldResponse) release() {
+// restores the state from before the handler, and returns the refusal to write instead.
+//
+// If the handler panicked before its first byte, no response has begun: the challenge is not
+// taken, as with net/http.
+func (h *heldResponse) release(returned bool) *resource.Refusal {
 	h.response.Writer = h.inner
+	if !returned && !h.writer.Begun() {
+		return nil
+	}
 	if h.writer.Begin() { // a handler that wrote nothing reaches this decision only here
-		return
+		return nil
 	}
 	// Echo has recorded the writes of the handler, but none has reached the client.
 	h.response.Committed, h.response.Size = false, 0
@@ -74,4 +76,5 @@ func (h *heldResponse) release() {
 	header := h.inner.Header()
 	clear(header)
 	maps.Copy(header, h.header)
+	return h.refusal
 }

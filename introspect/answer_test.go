@@ -15,8 +15,8 @@ import (
 	"github.com/warder-go/warder/resource/resourcetest"
 )
 
-// The number at the start of a row is that in section 7 of the bad inputs.
-
+// The number at the beginning of a name, in the tests of this package, is that of the input in
+// the project's list of bad inputs. TestHostile of package resource uses the same numbers.
 func TestClaimsOfAnswers(t *testing.T) {
 	inBubble(t, nil, func(fx *fixture) {
 		now := func(d time.Duration) string { return fmt.Sprint(time.Now().Add(d).Unix()) }
@@ -281,7 +281,7 @@ func TestStatuses(t *testing.T) {
 
 // An answer without aud is rejected, unless TrustAnswersWithoutAudience is set. An aud that is
 // present is checked in any case.
-func TestAnswersWithoutAudience(t *testing.T) { // bad-inputs 206
+func TestAnswersWithoutAudience(t *testing.T) {
 	trusting := func(c *resource.Config, _ *introspect.Config) { c.Opaque.TrustAnswersWithoutAudience = true }
 	inBubble(t, trusting, func(fx *fixture) {
 		for _, row := range []struct {
@@ -309,7 +309,7 @@ func TestAnswersWithoutAudience(t *testing.T) { // bad-inputs 206
 }
 
 // TrustAnswersWithoutAudience does not apply to a JWT that is verified by its signature.
-func TestSignedTokensNeedAnAudience(t *testing.T) { // bad-inputs 134
+func TestSignedTokensNeedAnAudience(t *testing.T) {
 	inBubble(t, nil, func(fx *fixture) {
 		keys, err := jwks.New(jwks.Config{Issuer: fx.issuer.Identifier(), Transport: fx.issuer.Transport()})
 		if err != nil {

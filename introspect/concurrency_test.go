@@ -13,7 +13,7 @@ import (
 	"github.com/warder-go/warder/resource/resourcetest"
 )
 
-func TestConcurrentRequestsShareOneCall(t *testing.T) { // bad-inputs 216
+func TestConcurrentRequestsShareOneCall(t *testing.T) {
 	for _, row := range []struct {
 		name  string
 		token func(fx *fixture) string
@@ -51,7 +51,7 @@ func TestConcurrentRequestsShareAnInstantCall(t *testing.T) {
 	})
 }
 
-func TestFirstRequestCanceled(t *testing.T) { // bad-inputs 216
+func TestFirstRequestCanceled(t *testing.T) {
 	inBubble(t, nil, func(fx *fixture) {
 		fx.endpointFails(resourcetest.Failure{Delay: 2 * time.Second})
 		token := fx.token(resourcetest.Token{})
@@ -78,7 +78,7 @@ func TestFirstRequestCanceled(t *testing.T) { // bad-inputs 216
 	})
 }
 
-func TestCanceledRequestMakesNoCall(t *testing.T) { // bad-inputs 268
+func TestCanceledRequestMakesNoCall(t *testing.T) {
 	inBubble(t, nil, func(fx *fixture) {
 		ctx, cancel := context.WithCancel(fx.Context())
 		cancel()

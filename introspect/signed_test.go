@@ -30,7 +30,7 @@ func TestSignedAnswers(t *testing.T) { // RFC 9701
 }
 
 // Each row makes one change to a valid signed answer. The status is never 401.
-func TestInvalidSignedAnswers(t *testing.T) { // bad-inputs 213
+func TestInvalidSignedAnswers(t *testing.T) {
 	const inner = `{"active":true,"sub":"alice","aud":"https://mcp.example.test/mcp"}`
 	type change struct {
 		header  map[string]any // changes to the JOSE header
@@ -150,7 +150,7 @@ func TestInvalidSignedAnswers(t *testing.T) { // bad-inputs 213
 	}
 }
 
-// A signed answer must be about the JWT that was introspected (bad-inputs 213, 218).
+// A signed answer must be about the JWT that was introspected.
 func TestSignedAnswerAboutAnotherToken(t *testing.T) {
 	inBubble(t, withSignedAnswers, func(fx *fixture) {
 		answer := func(inner string) {

@@ -66,7 +66,7 @@ func TestHeaderCredential(t *testing.T) {
 		{"a valid key", []string{"X-API-Key", "secret"}, accepted},
 		{"the other field", []string{"X-Proxy-Assertion", "secret"}, accepted},
 		{"a token in Authorization", []string{"Authorization", token}, accepted},
-		{"no credentials", nil, bare},
+		{"no credentials", nil, noCredentials},
 		{"an invalid key", []string{"X-API-Key", "unknown"}, invalid},
 		{"a token in the field for keys", []string{"X-API-Key", token}, invalid},
 		{"a key in Authorization", []string{"Authorization", "Bearer secret"}, invalid},

@@ -89,7 +89,7 @@ func TestResponses(t *testing.T) {
 			{"accepted, GET with a body that the middleware does not read", "GET", "anything", base, 200, nil, "anything"},
 			{"no credentials", "POST", call("echo"), nil, 401, headers{"Www-Authenticate": scoped}, missing},
 			{"no credentials, GET", "GET", "", nil, 401, headers{"Www-Authenticate": scoped}, missing},
-			{"no credentials, HEAD", "HEAD", "", nil, 401, headers{"Www-Authenticate": scoped, "Content-Length": "50"}, ""}, // bad-inputs 259
+			{"no credentials, HEAD", "HEAD", "", nil, 401, headers{"Www-Authenticate": scoped, "Content-Length": "50"}, ""},
 			{"no credentials, a WebDAV method", "PROPFIND", "", nil, 401, headers{"Www-Authenticate": scoped}, missing},
 			{"another scheme", "POST", call("echo"), headers{"Authorization": "Basic dTpw"}, 401, headers{"Www-Authenticate": scoped}, missing},
 			{"a malformed header", "POST", call("echo"), headers{"Authorization": "Bearer a b"}, 400, headers{"Www-Authenticate": pointer + `, error="invalid_request", error_description="The credentials are malformed, or more than one"`}, oauthError("invalid_request", "The credentials are malformed, or more than one")},
@@ -118,7 +118,7 @@ func TestResponses(t *testing.T) {
 					t.Errorf("\n got %d %q, handler reached: %v\nwant %d %q", response.StatusCode, body, reached, row.status, row.wantBody)
 				}
 				want := headers{
-					"Cache-Control": "no-store", "X-Content-Type-Options": "nosniff", // bad-inputs 260
+					"Cache-Control": "no-store", "X-Content-Type-Options": "nosniff",
 					"Content-Type": "application/json", "Content-Length": fmt.Sprint(len(row.wantBody)),
 				}
 				maps.Copy(want, row.want)

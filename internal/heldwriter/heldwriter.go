@@ -8,6 +8,7 @@ import (
 	"net"
 	"net/http"
 	"sync"
+	"sync/atomic"
 )
 
 // Writer is an [http.ResponseWriter] that calls a function before the first byte of the
@@ -18,8 +19,9 @@ type Writer struct {
 	inner  http.ResponseWriter
 	settle func() bool
 
-	once sync.Once
-	pass bool // result of settle; valid after Begin
+	once  sync.Once
+	begun atomic.Bool
+	pass  bool // result of settle; valid after Begin
 }
 
 // New returns a Writer that writes to inner. It calls settle once, directly before the first
@@ -33,9 +35,15 @@ func New(inner http.ResponseWriter, settle func() bool) *Writer {
 // response is sent. Call it when the handler has returned, because a handler may return
 // without writing.
 func (w *Writer) Begin() bool {
-	w.once.Do(func() { w.pass = w.settle() })
+	w.once.Do(func() {
+		w.pass = w.settle()
+		w.begun.Store(true)
+	})
 	return w.pass
 }
+
+// Begun reports whether Begin has been called, by the adapter or by a write.
+func (w *Writer) Begun() bool { return w.begun.Load() }
 
 // Header returns the header of the inner writer.
 func (w *Writer) Header() http.Header { return w.inner.Header() }

@@ -16,8 +16,8 @@ const (
 	modernPlain = `{"jsonrpc":"2.0","id":1,"method":"%s","params":{"_meta":{"io.modelcontextprotocol/protocolVersion":"2026-07-28","io.modelcontextprotocol/clientCapabilities":{}}%s}}`
 )
 
-// seeds returns all known hostile requests. Their sources are design decision 12, the field notes on
-// both SDKs (§5 and §7), and the code of the SDKs' decoders.
+// seeds returns all known hostile requests. Their sources are the rules for bodies in
+// resource.Operations, observed differences between both SDKs, and the code of the SDKs' decoders.
 func seeds() (requests []clientRequest) {
 	for _, body := range append(hostileBodies(), hostileNames()...) {
 		requests = append(requests, clientRequest{body: body})

@@ -66,7 +66,7 @@ func TestRuleFunctionIsCalledForEveryResource(t *testing.T) {
 
 // With DenyUndeclared, a caller that can subscribe can also unsubscribe, which the clients of both
 // SDKs do.
-func TestUnsubscribingIsDeclaredWithSubscribing(t *testing.T) {
+func TestUnsubscribeIsDeclared(t *testing.T) {
 	deny := resource.Operations{Undeclared: resource.DenyUndeclared, Resources: []resource.ResourceRule{{URI: "file:///open"}}}
 	for _, row := range []struct {
 		method, uri string
