@@ -202,3 +202,37 @@ func (w *firstStatus) WriteHeader(status int) {
 	w.status = status
 	w.ResponseRecorder.WriteHeader(status)
 }
+
+// statusRecorder records every status that is written.
+type statusRecorder struct {
+	*httptest.ResponseRecorder
+	statuses []int
+}
+
+func (r *statusRecorder) WriteHeader(status int) {
+	r.statuses = append(r.statuses, status)
+	r.ResponseRecorder.WriteHeader(status)
+}
+
+// TestInformationalResponseAfterChallenge checks that a handler whose response is discarded cannot
+// send an informational response either, which would have the fields of its own response.
+func TestInformationalResponseAfterChallenge(t *testing.T) {
+	onEachAdapter(t, func(t *testing.T, a adapter) {
+		issuer := newIssuer(t)
+		res := newResource(t, issuer, func(c *resource.Config) {
+			c.Operations = resource.Operations{Methods: map[string][]string{"tools/list": {}}, LateChallenges: true}
+		})
+		h := a.handler(res, http.HandlerFunc(func(w http.ResponseWriter, req *http.Request) {
+			resource.Challenge(req.Context(), "admin")
+			w.Header().Set("Mcp-Session-Id", "discarded")
+			_, _ = io.WriteString(w, "discarded")
+			w.WriteHeader(http.StatusEarlyHints)
+		}))
+		req := request(t, "POST", identifier, issuer.Token(resourcetest.Token{Audience: identifier}), strings.NewReader(`{"jsonrpc":"2.0","id":1,"method":"tools/list"}`))
+		req.Header.Set("Content-Type", "application/json")
+		w := &statusRecorder{ResponseRecorder: httptest.NewRecorder()}
+		if h.ServeHTTP(w, req); !slices.Equal(w.statuses, []int{http.StatusForbidden}) {
+			t.Errorf("statuses: got %d, want 403 only", w.statuses)
+		}
+	})
+}
