@@ -148,3 +148,35 @@ func TestEveryFaultIsRejected(t *testing.T) {
 		})
 	}
 }
+
+// The reason of a token without kid depends on the number of keys that match its algorithm.
+func TestReasonWithoutKeyID(t *testing.T) {
+	for _, row := range []struct {
+		name string
+		keys int
+		want string
+	}{
+		{"one key, another signature", 1, "denied key_unknown"},
+		{"four keys, another signature", 4, "denied key_unknown"},
+		{"five keys", 5, "denied key_ambiguous"},
+	} {
+		issuer, err := resourcetest.NewIssuer(resourcetest.Config{})
+		if err != nil {
+			t.Fatal(err)
+		}
+		for range row.keys - 1 {
+			issuer.Publish("ES256")
+		}
+		synctest.Test(t, func(t *testing.T) {
+			f := newForgedFixture(t, issuer, jwks.Config{Transport: issuer.Transport()})
+			req := httptest.NewRequest(http.MethodPost, "https://mcp.example.test/mcp", nil)
+			req.Header.Set("Authorization", "Bearer "+issuer.Token(resourcetest.Token{Fault: resourcetest.UnpublishedKey, Header: map[string]any{"kid": resourcetest.Remove}}))
+			f.handler.ServeHTTP(httptest.NewRecorder(), req)
+			if all := f.decisions(t); all[row.want] != 1 || len(all) != 1 {
+				t.Errorf("%s: got %v, want %s", row.name, all, row.want)
+			}
+			time.Sleep(5 * time.Second)
+		})
+		issuer.Close()
+	}
+}

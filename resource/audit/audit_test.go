@@ -118,8 +118,8 @@ func TestRecords(t *testing.T) {
 				map[string]any{"decision": "accepted", "subject": "alice", "jti_sha256": hash, "operations": operations}},
 			{"a scope is missing", issuer.Token(resourcetest.Token{Audience: identifier, Scope: "read", Claims: map[string]any{"jti": "token-1"}}),
 				map[string]any{"decision": "denied", "reason": "insufficient_scope", "status": 403., "subject": "alice", "jti_sha256": hash, "operations": operations, "scopes_needed": []any{"admin", "write"}}},
-			{"forged signature, without subject and client", issuer.Token(resourcetest.Token{Audience: identifier, Fault: resourcetest.WrongSignature}),
-				map[string]any{"decision": "denied", "reason": "signature_invalid", "status": 401.}},
+			{"forged signature, without subject and client", issuer.Token(resourcetest.Token{Audience: identifier, Fault: resourcetest.WrongSignature, Claims: map[string]any{"jti": "forged-1"}}),
+				map[string]any{"decision": "denied", "reason": "signature_invalid", "status": 401., "claimed_subject": "alice", "claimed_jti_sha256": fmt.Sprintf("%x", sha256.Sum256([]byte("forged-1")))}},
 			{"no credentials", "", map[string]any{"decision": "denied", "reason": "missing_credentials", "status": 401.}},
 		} {
 			f.resource.Authenticate(request(row.token))
@@ -144,6 +144,10 @@ func TestRecords(t *testing.T) {
 			if row.want["subject"] != nil {
 				row.want["client"] = "test-client"
 			}
+			if tokenDigest, ok := got["token_digest"].(string); ok != (row.want["subject"] == nil && row.token != "") || ok && len(tokenDigest) < 16 {
+				t.Errorf("%s: got token_digest %q, want one if a token was rejected before it was verified", row.name, tokenDigest)
+			}
+			delete(got, "token_digest")
 			if fmt.Sprint(got) != fmt.Sprint(row.want) {
 				t.Errorf("%s:\n got %v\nwant %v", row.name, got, row.want)
 			}

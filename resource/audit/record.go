@@ -25,6 +25,11 @@ import (
 //	client        client that the token was issued to
 //	credential    jwt, opaque or the name of a header field
 //	jti_sha256    SHA-256 digest of the token's identifier, in hexadecimal
+//	token_digest  short HMAC of the token, as in the log, if it was rejected before it was
+//	              verified
+//	claimed_subject, claimed_jti_sha256
+//	              what the token claims, if it was rejected before it was verified. Anyone
+//	              can write that
 //	operations    operations in the body, as {"method", "name"}, without arguments; only
 //	              if resource.Config.Operations needs the body, never from header fields;
 //	              at most 100, first those that a rule names
@@ -77,10 +82,12 @@ func (queued entry) record() slog.Record {
 		add("client", c.ClientID())
 	}
 	add("credential", e.Credential)
-	if c := e.Caller; c != nil && c.TokenID() != "" {
-		sum := digest.Of(c.TokenID())
-		add("jti_sha256", hex.EncodeToString(sum[:]))
+	if c := e.Caller; c != nil {
+		add("jti_sha256", sha256Of(c.TokenID()))
 	}
+	add("token_digest", e.TokenDigest)
+	add("claimed_subject", e.ClaimedSubject)
+	add("claimed_jti_sha256", sha256Of(e.ClaimedTokenID))
 	if len(e.Operations) > 0 {
 		operations := make([]operation, len(e.Operations))
 		for i, o := range e.Operations {
@@ -96,6 +103,15 @@ func (queued entry) record() slog.Record {
 	}
 	add("trace_id", e.TraceID)
 	return r
+}
+
+// sha256Of returns the digest of a token's identifier, or "" if it is empty.
+func sha256Of(id string) string {
+	if id == "" {
+		return ""
+	}
+	sum := digest.Of(id)
+	return hex.EncodeToString(sum[:])
 }
 
 // record returns the record about dropped events.
