@@ -3,6 +3,7 @@ package nethttp
 import (
 	"log/slog"
 	"net/http"
+	"slices"
 
 	"github.com/warder-go/warder/internal/configerr"
 	"github.com/warder-go/warder/resource"
@@ -12,6 +13,7 @@ import (
 const (
 	DefaultMaxSessions  = 100_000
 	DefaultMaxPerCaller = 10_000
+	DefaultMaxBodyBytes = 4 << 20
 )
 
 // SessionConfig configures [BindSessions]. The zero value suits a server in one process.
@@ -31,6 +33,19 @@ type SessionConfig struct {
 	// SESSION CAN THEN TAKE IT OVER: on a replica that has not seen it, after a restart, or
 	// after it was removed at a limit.
 	AdoptUnknown bool
+
+	// AllowedWithoutSession lists methods that are allowed in requests without a session
+	// although they refer to an earlier request or create something for a later one, such as
+	// "tasks/get". Use it only for methods whose handles the server itself binds to the
+	// caller, for instance with [handles.Binder]. BEHIND ANOTHER SERVER EVERY CALLER CAN THEN
+	// USE THEM ON WHAT OTHERS CREATED.
+	//
+	// [handles.Binder]: https://pkg.go.dev/github.com/warder-go/warder/resource/handles#Binder
+	AllowedWithoutSession []string
+
+	// MaxBodyBytes is the maximum size of the body of a request without a session; 0: 4 MiB.
+	// It should not be less than resource.Limits.MaxBodyBytes.
+	MaxBodyBytes int
 
 	Logger *slog.Logger // gets one record for each rejected request; nil: slog.Default()
 }
@@ -64,6 +79,17 @@ type SessionConfig struct {
 // this middleware, so its owner cannot be determined. For other servers see
 // SessionConfig.AdoptUnknown.
 //
+// Servers also keep things for requests without a session: which of them are running, and
+// their tasks. These belong to the empty session, which every caller could use. So a request
+// without a session is passed on only if its messages refer to nothing that an earlier request
+// created: lists, initialize, notifications/initialized, ping, server/discover,
+// completion/complete, subscriptions/listen without tasks, and calls of tools, prompts and
+// resources that do not create a task. All others get 400 with JSON-RPC error -32600, such as
+// notifications/cancelled, tasks/* and responses, and so does a body that is not a JSON-RPC
+// message with a single meaning. In protocol 2026-07-28, which has no sessions, this holds for
+// every request; there a client cancels a request by closing its connection.
+// SessionConfig.AllowedWithoutSession has the exceptions.
+//
 // A public operation without credentials cannot use a session: it gets 404. It cannot open
 // one either: Mcp-Session-Id is removed from its response.
 //
@@ -71,7 +97,7 @@ type SessionConfig struct {
 // session. The wrapper flushes, hijacks and works with [http.ResponseController] like the
 // original. Compression must be outside, because BindSessions reads the event stream.
 //
-// BindSessions panics if a limit is negative or if res was not created by resource.New.
+// BindSessions panics if a limit is negative, if an allowed method is empty or if res was not created by resource.New.
 func BindSessions(res *resource.Resource, c SessionConfig) func(next http.Handler) http.Handler {
 	accepted, err := res.Requirement() // requires no scope, only that res has accepted the request
 	if err != nil {
@@ -81,6 +107,7 @@ func BindSessions(res *resource.Resource, c SessionConfig) func(next http.Handle
 		panic(err)
 	}
 	b := &sessionBinder{accepted: accepted, logger: c.Logger, resource: res.Metadata().Resource,
+		allowed: slices.Clone(c.AllowedWithoutSession), maxBody: c.MaxBodyBytes,
 		table: newSessionTable(c.MaxSessions, c.MaxPerCaller, c.AdoptUnknown)}
 	return func(next http.Handler) http.Handler {
 		return http.HandlerFunc(func(w http.ResponseWriter, req *http.Request) { b.serve(w, req, next) })
@@ -97,6 +124,7 @@ func (c *SessionConfig) setDefaults() error {
 	}{
 		{"MaxSessions", &c.MaxSessions, DefaultMaxSessions},
 		{"MaxPerCaller", &c.MaxPerCaller, DefaultMaxPerCaller},
+		{"MaxBodyBytes", &c.MaxBodyBytes, DefaultMaxBodyBytes},
 	} {
 		switch {
 		case *limit.value < 0:
@@ -104,6 +132,9 @@ func (c *SessionConfig) setDefaults() error {
 		case *limit.value == 0:
 			*limit.value = limit.fallback
 		}
+	}
+	if slices.Contains(c.AllowedWithoutSession, "") {
+		mistakes.Addf("AllowedWithoutSession has an empty method; responses of clients cannot be allowed")
 	}
 	return mistakes.Err("nethttp: SessionConfig")
 }

@@ -18,6 +18,8 @@ type sessionBinder struct {
 	table    *sessionTable
 	logger   *slog.Logger
 	resource string // identifier, for the log
+	allowed  []string
+	maxBody  int // of a request without a session
 }
 
 // serve passes a request to next, unless it must be rejected because of its session.
@@ -48,8 +50,13 @@ func (b *sessionBinder) serve(w http.ResponseWriter, req *http.Request, next htt
 // servePublic serves a public operation without credentials. Its response must not open a
 // session, because every caller could use it.
 func (b *sessionBinder) servePublic(w http.ResponseWriter, req *http.Request, next http.Handler) {
+	inner, rejection := b.checkWithoutSession(req)
+	if rejection != nil {
+		b.reject(w, req, *rejection)
+		return
+	}
 	sw := &sessionWriter{ResponseWriter: w, onHeader: func(h http.Header) { h.Del(sessionHeader) }}
-	next.ServeHTTP(sw, req)
+	next.ServeHTTP(sw, inner)
 	sw.begin(http.StatusOK) // net/http sends 200 for a handler that wrote nothing
 }
 
@@ -64,6 +71,14 @@ func (b *sessionBinder) serveExisting(w http.ResponseWriter, req *http.Request, 
 		return
 	}
 	if req.Method != http.MethodDelete {
+		if ignoresSession(req.Header) {
+			inner, rejection := b.checkWithoutSession(req)
+			if rejection != nil {
+				b.reject(w, req, *rejection)
+				return
+			}
+			req = inner
+		}
 		next.ServeHTTP(w, req)
 		return
 	}
@@ -77,6 +92,12 @@ func (b *sessionBinder) serveExisting(w http.ResponseWriter, req *http.Request, 
 
 // serveNew serves a request that names no session. Its response may open one.
 func (b *sessionBinder) serveNew(w http.ResponseWriter, req *http.Request, next http.Handler, caller *resource.Caller) {
+	inner, rejection := b.checkWithoutSession(req)
+	if rejection != nil {
+		b.reject(w, req, *rejection)
+		return
+	}
+	req = inner
 	sw := &sessionWriter{ResponseWriter: w, onHeader: func(h http.Header) { b.bindHeader(req, h, caller) }}
 	if req.Method == http.MethodGet {
 		b.serveStream(sw, req, next, caller)

@@ -41,7 +41,8 @@ func ExampleBindSessions() {
 	protected := nethttp.Handler(res, bind(server))
 
 	send := func(subject, session string) string {
-		req := httptest.NewRequest("POST", "/mcp", strings.NewReader("{}"))
+		req := httptest.NewRequest("POST", "/mcp", strings.NewReader(`{"jsonrpc":"2.0","id":1,"method":"tools/list"}`))
+		req.Header.Set("Content-Type", "application/json")
 		req.Header.Set("Authorization", "Bearer "+issuer.Token(resourcetest.Token{Subject: subject}))
 		if session != "" {
 			req.Header.Set("Mcp-Session-Id", session)

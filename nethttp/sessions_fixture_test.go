@@ -48,14 +48,23 @@ func (l *logBuffer) take() string {
 
 func newSessionFixture(t testing.TB, c nethttp.SessionConfig, server http.Handler) *sessionFixture {
 	t.Helper()
+	return newSessionFixtureWith(t, c, server, resource.Operations{Public: []string{"tools/list"}})
+}
+
+func newSessionFixtureWithoutRules(t testing.TB, c nethttp.SessionConfig, server http.Handler) *sessionFixture {
+	t.Helper()
+	return newSessionFixtureWith(t, c, server, resource.Operations{})
+}
+
+func newSessionFixtureWith(t testing.TB, c nethttp.SessionConfig, server http.Handler, rules resource.Operations) *sessionFixture {
+	t.Helper()
 	f := &sessionFixture{TB: t, issuer: newIssuer(t), log: new(logBuffer)}
 	var err error
 	if f.other, err = resourcetest.NewIssuer(resourcetest.Config{Issuer: "https://other.example.test"}); err != nil {
 		t.Fatal(err)
 	}
 	t.Cleanup(f.other.Close)
-	config := resource.Config{Identifier: "https://mcp.example.test/mcp", Logger: slog.New(slog.DiscardHandler)}
-	config.Operations.Public = []string{"tools/list"}
+	config := resource.Config{Identifier: "https://mcp.example.test/mcp", Logger: slog.New(slog.DiscardHandler), Operations: rules}
 	for _, issuer := range []*resourcetest.Issuer{f.issuer, f.other} {
 		keys, err := jwks.New(jwks.Config{Issuer: issuer.Identifier(), Transport: issuer.Transport(), Logger: config.Logger})
 		if err != nil {

@@ -131,10 +131,12 @@ func TestConcurrentSessions(t *testing.T) {
 func TestSessionConfigMistakesPanic(t *testing.T) {
 	res := newResource(t, newIssuer(t), "https://mcp.example.test/mcp")
 	for name, bind := range map[string]func(){
-		"negative MaxSessions":  func() { nethttp.BindSessions(res, nethttp.SessionConfig{MaxSessions: -1}) },
-		"negative MaxPerCaller": func() { nethttp.BindSessions(res, nethttp.SessionConfig{MaxPerCaller: -1}) },
-		"nil resource":          func() { nethttp.BindSessions(nil, nethttp.SessionConfig{}) },
-		"zero Resource":         func() { nethttp.BindSessions(new(resource.Resource), nethttp.SessionConfig{}) },
+		"negative MaxSessions":    func() { nethttp.BindSessions(res, nethttp.SessionConfig{MaxSessions: -1}) },
+		"negative MaxPerCaller":   func() { nethttp.BindSessions(res, nethttp.SessionConfig{MaxPerCaller: -1}) },
+		"negative MaxBodyBytes":   func() { nethttp.BindSessions(res, nethttp.SessionConfig{MaxBodyBytes: -1}) },
+		"an empty allowed method": func() { nethttp.BindSessions(res, nethttp.SessionConfig{AllowedWithoutSession: []string{""}}) },
+		"nil resource":            func() { nethttp.BindSessions(nil, nethttp.SessionConfig{}) },
+		"zero Resource":           func() { nethttp.BindSessions(new(resource.Resource), nethttp.SessionConfig{}) },
 	} {
 		func() {
 			defer func() {

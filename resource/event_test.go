@@ -256,3 +256,44 @@ func TestObserverAllocations(t *testing.T) {
 type noopObserver struct{}
 
 func (noopObserver) Observe(context.Context, resource.Event) {}
+
+// subscription returns a JSON-RPC request that subscribes to n resources that no rule names,
+// and then to the others.
+func subscription(n int, others ...string) string {
+	var uris []string
+	for i := range n {
+		uris = append(uris, fmt.Sprintf("file:///public/%d", i))
+	}
+	quoted, _ := json.Marshal(append(uris, others...))
+	return fmt.Sprintf(`{"jsonrpc":"2.0","id":1,"method":"subscriptions/listen","params":{"notifications":{"resourceSubscriptions":%s}}}`, quoted)
+}
+
+// An event lists at most 100 operations, first those that a rule names, and contains the
+// number of the others.
+func TestEventOperationsAreBounded(t *testing.T) {
+	observer := new(eventRecorder)
+	f := newFixture(t, func(c *resource.Config, _ *jwks.Config) {
+		c.Operations = resource.Operations{Resources: []resource.ResourceRule{{URI: "file:///payroll"}, {Template: "file:///plans/{name}"}}}
+		c.Hooks.Observers = []resource.Observer{observer}
+	})
+	alice := f.token(resourcetest.Token{})
+	for _, row := range []struct {
+		name, body     string
+		listed, others int
+		first          string
+	}{
+		{"100 operations are all listed, in their order", subscription(99, "file:///payroll"), 100, 0, "file:///public/0"},
+		{"101 operations, the last is named by a rule", subscription(100, "file:///payroll"), 100, 1, "file:///payroll"},
+		{"1000 operations, the last matches a template", subscription(999, "file:///plans/a"), 100, 900, "file:///plans/a"},
+		{"101 operations without a rule", subscription(101), 100, 1, "file:///public/0"},
+	} {
+		_, refusal := f.res.Authenticate(rpcRequest(row.body, alice))
+		events := observer.take()
+		if refusal != nil || len(events) != 1 {
+			t.Fatalf("%s: %v, %d events", row.name, refusal, len(events))
+		}
+		if e := events[0]; len(e.Operations) != row.listed || e.OperationsOmitted != row.others || e.Operations[0].Name != row.first {
+			t.Errorf("%s: got %d operations and %d others, first %v; want %d, %d and %s", row.name, len(e.Operations), e.OperationsOmitted, e.Operations[0], row.listed, row.others, row.first)
+		}
+	}
+}

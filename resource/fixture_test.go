@@ -104,8 +104,8 @@ func (f *fixture) authorize(authorization ...string) answer {
 	return f.send(req)
 }
 
-// token mints a token that is a minute old by default. If a token was issued after the keys
-// were fetched, an even newer key may have signed it, so an invalid signature is not final.
+// token mints a token that is a minute old by default, older than the keys that a test fetches.
+// So tokens with an unknown kid get 401, however many there are.
 func (f *fixture) token(t resourcetest.Token) string {
 	if t.IssuedAt.IsZero() {
 		t.IssuedAt = time.Now().Add(-time.Minute)

@@ -144,7 +144,8 @@ func hostilePrinted(h *hostile) {
 	req.Header.Set("Authorization", "Bearer "+valid+" x")
 	_, refused = f.res.Authenticate(req)
 	h.checkPrinted("264 Refusal of a malformed header, printed", valid, refused, *refused, refused.Err)
-	// Package otelwarder sets span attributes from the Event only.
+	// Package otelwarder sets span attributes from the Event only. TestEvents of that package
+	// compares them.
 	h.expect("266 number of Events, from which span attributes are set", len(events), 4)
 	for i, result := range []string{"accepted", "invalid signature", "malformed token", "malformed header"} {
 		token := valid

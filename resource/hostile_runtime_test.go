@@ -128,7 +128,8 @@ func hostileSlowHandler(h *hostile) {
 }
 
 // hostileReplace replaces the configuration while requests run. Each request is decided by one of
-// the two configurations. The race detector checks it too.
+// the two configurations. The race detector checks it too. TestReloadsUnderLoad in resource/config
+// does the same with a configuration file.
 func hostileReplace(h *hostile) {
 	var verifier resource.Verifier
 	f := h.fixture(func(c *resource.Config, k *jwks.Config) {

@@ -132,7 +132,7 @@ func TestPrometheus(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	records, err := audit.New(audit.Config{Handler: slog.DiscardHandler, QueueEvents: 3})
+	records, err := audit.New(audit.Config{Handler: slog.DiscardHandler, QueueEvents: 3, UnverifiedQueueEvents: 1})
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -192,8 +192,8 @@ func TestPrometheus(t *testing.T) {
 		{`warder_verification_duration_seconds_count{credential="opaque", resource="` + one + `"}`, "1"},
 		{`warder_keyset_fetches_total{outcome="ok", resource="` + one + `"}`, "1"},
 		{`warder_introspection_calls_total{outcome="active", resource="` + one + `"}`, "1"},
-		{`warder_audit_events_total{outcome="dropped"}`, "4"},
-		{`warder_audit_waiting`, "3"},
+		{`warder_audit_events_total{outcome="dropped"}`, "3"},
+		{`warder_audit_waiting`, "4"},
 		{`time() - warder_keyset_fetched_timestamp_seconds{resource="` + one + `"} < bool 300`, "1"},
 	} {
 		if got := s.value(row[0]); got != row[1] {

@@ -17,6 +17,7 @@ type Message struct {
 	Tasks     []string // ids of tasks that a stream reports on
 	Ref       string   // of a completion: "ref/prompt" or "ref/resource"
 	Arguments []byte   // params.arguments as JSON; nil if absent
+	AsTask    bool     // params.task is present: the result becomes a task
 }
 
 // Params are the members of a message's params that name something. Which of them count
@@ -136,6 +137,12 @@ func (m *Message) IsSpecific() bool {
 		return true
 	}
 	return len(m.Resources)+len(m.Tasks) > 0
+}
+
+// IsSelfContained reports whether the message refers to nothing that an earlier request
+// created, and creates nothing for a later one. Only such a message needs no session.
+func (m *Message) IsSelfContained() bool {
+	return traitsOf(m.Method).selfContained && len(m.Tasks) == 0 && !m.AsTask
 }
 
 // Subjects returns the names of everything that the message is about. Only a subscription

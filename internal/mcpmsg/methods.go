@@ -41,28 +41,33 @@ const (
 // traits describes a method of MCP.
 type traits struct {
 	subject   subject
-	lifecycle bool // serves the connection and reaches nothing behind it
+	lifecycle bool // serves the connection: no rule of a resource applies
 	public    bool // can be open to requests without credentials: it lists and runs nothing
 	optional  bool // the subject can be absent
+
+	// selfContained methods refer to nothing that an earlier request created. The others
+	// refer to a running request, a task, a subscription or a setting, which a server finds
+	// by the session.
+	selfContained bool
 }
 
 // methods are the requests and notifications that clients send, the tasks extension
 // included. To support another method, add it here.
 var methods = map[string]traits{
-	Initialize:     {lifecycle: true, public: true},
-	Ping:           {lifecycle: true, public: true},
-	ServerDiscover: {lifecycle: true, public: true},
+	Initialize:     {lifecycle: true, public: true, selfContained: true},
+	Ping:           {lifecycle: true, public: true, selfContained: true},
+	ServerDiscover: {lifecycle: true, public: true, selfContained: true},
 
-	"tools/list":               {public: true},
-	"prompts/list":             {public: true},
-	"resources/list":           {public: true},
-	"resources/templates/list": {public: true},
+	"tools/list":               {public: true, selfContained: true},
+	"prompts/list":             {public: true, selfContained: true},
+	"resources/list":           {public: true, selfContained: true},
+	"resources/templates/list": {public: true, selfContained: true},
 
-	ToolsCall:             {subject: aTool},
-	PromptsGet:            {subject: aPrompt},
-	ResourcesRead:         {subject: aResource},
-	"completion/complete": {subject: aReference},
-	SubscriptionsListen:   {subject: subscriptions, optional: true},
+	ToolsCall:             {subject: aTool, selfContained: true},
+	PromptsGet:            {subject: aPrompt, selfContained: true},
+	ResourcesRead:         {subject: aResource, selfContained: true},
+	"completion/complete": {subject: aReference, selfContained: true},
+	SubscriptionsListen:   {subject: subscriptions, optional: true, selfContained: true},
 	"logging/setLevel":    {},
 
 	// A subscription of the older protocols without a URI passes, but it needs the scopes
@@ -77,7 +82,7 @@ var methods = map[string]traits{
 	"tasks/update": {subject: aTask, optional: true},
 	"tasks/cancel": {subject: aTask, optional: true},
 
-	Initialized:                        {lifecycle: true},
+	Initialized:                        {lifecycle: true, selfContained: true},
 	"notifications/cancelled":          {lifecycle: true},
 	"notifications/progress":           {lifecycle: true},
 	"notifications/roots/list_changed": {lifecycle: true},

@@ -15,7 +15,7 @@ const maxIDBytes = 256
 
 var (
 	messageNames = strictjson.NewNames("jsonrpc", "id", "method", "params", "result", "error").
-			WithNested("params", "name", "arguments", "uri", "ref", "notifications", "taskId")
+			WithNested("params", "name", "arguments", "uri", "ref", "notifications", "taskId", "task")
 	refNames    = strictjson.NewNames("type", "name", "uri")
 	listenNames = strictjson.NewNames("resourceSubscriptions", "taskIds")
 )
@@ -97,6 +97,8 @@ func (e *envelope) read(m *Message, name string, value jsontext.Value) (err erro
 		e.ref = value
 	case "params.notifications":
 		e.filter = value
+	case "params.task":
+		m.AsTask = true
 	case "params.taskId":
 		e.taskID = value
 	default:

@@ -8,46 +8,25 @@
 package audit
 
 import (
+	"cmp"
 	"context"
-	"encoding/hex"
 	"errors"
 	"log/slog"
+	"math"
+	"sync"
 	"sync/atomic"
 
 	"github.com/prometheus/client_golang/prometheus"
 
 	"github.com/warder-go/warder/internal/configerr"
-	"github.com/warder-go/warder/internal/digest"
 	"github.com/warder-go/warder/resource"
 )
 
-// Schema is the version of the record schema, which each record contains. It changes if
-// the meaning of an attribute changes, but not if an attribute is added:
-//
-//	time          time of the decision
-//	schema        the value of this constant
-//	resource      resource.Config.Identifier
-//	decision      accepted, denied, unavailable or error
-//	reason        the reason, if the decision is not accepted
-//	status        HTTP status of the response, if the decision is not accepted
-//	issuer        configured issuer of the credential; without a subject and a client,
-//	              only the issuer that the unverified credential names
-//	subject       subject, exactly as verified by the issuer
-//	client        client that the token was issued to
-//	credential    jwt, opaque or the name of a header field
-//	jti_sha256    SHA-256 digest of the token's identifier, in hexadecimal
-//	operations    operations in the body, as {"method", "name"}, without arguments; only
-//	              if resource.Config.Operations needs the body, never from header fields
-//	scopes_needed scopes in the challenge, if scopes were missing
-//	trace_id      from a valid traceparent (W3C Trace Context)
-//
-// Empty attributes are omitted.
-const Schema = "warder.audit.v1"
-
-// Limits of the queue.
+// Limits of the queues.
 const (
-	DefaultQueueEvents = 8192      // default of Config.QueueEvents
-	MaxQueueEvents     = 1_000_000 // maximum of Config.QueueEvents
+	DefaultQueueEvents           = 8192      // default of Config.QueueEvents
+	DefaultUnverifiedQueueEvents = 1024      // default of Config.UnverifiedQueueEvents
+	MaxQueueEvents               = 1_000_000 // maximum of both
 )
 
 // Config configures a [Log].
@@ -56,7 +35,15 @@ type Config struct {
 	// not called. It may be slow: requests do not wait for it.
 	Handler slog.Handler
 
-	QueueEvents int // maximum number of queued events; default 8192, at most 1,000,000
+	// QueueEvents is the maximum number of queued events with a verified caller; default
+	// 8192, at most 1,000,000.
+	QueueEvents int
+
+	// UnverifiedQueueEvents is the maximum number of queued events without a verified
+	// caller; default 1024, at most 1,000,000. These are rejections before a caller was
+	// verified and public operations without credentials, of which everybody can cause any
+	// number. They have a queue of their own so that they do not displace the others.
+	UnverifiedQueueEvents int
 }
 
 // Log queues events and writes them as records. It implements [resource.Observer], for
@@ -64,8 +51,12 @@ type Config struct {
 // [resource.Resource.Metrics] includes. It is safe for concurrent use.
 type Log struct {
 	handler slog.Handler
-	queue   chan resource.Event
 	running atomic.Bool
+	wake    chan struct{} // has an element if events were queued since Run last looked
+
+	mu                   sync.Mutex // guards the fields below
+	sequence             uint64     // of the last observed event
+	verified, unverified queue
 
 	events                   *prometheus.CounterVec
 	written, failed, dropped prometheus.Counter
@@ -79,113 +70,143 @@ func New(c Config) (*Log, error) {
 	if c.Handler == nil {
 		mistakes.Addf("Handler: is nil; use slog.NewJSONHandler with a separate file")
 	}
-	size := c.QueueEvents
-	if size == 0 {
-		size = DefaultQueueEvents
+	size := func(name string, configured, fallback int) int {
+		if configured < 0 || configured > MaxQueueEvents {
+			mistakes.Addf("%s: %d is not between 1 and %d", name, configured, MaxQueueEvents)
+		}
+		return cmp.Or(configured, fallback)
 	}
-	if size < 0 || size > MaxQueueEvents {
-		mistakes.Addf("QueueEvents: %d is not between 1 and %d", c.QueueEvents, MaxQueueEvents)
-	}
+	verified := size("QueueEvents", c.QueueEvents, DefaultQueueEvents)
+	unverified := size("UnverifiedQueueEvents", c.UnverifiedQueueEvents, DefaultUnverifiedQueueEvents)
 	if err := mistakes.Err("audit: configuration"); err != nil {
 		return nil, err
 	}
-	l := &Log{handler: c.Handler, queue: make(chan resource.Event, size)}
+	l := &Log{handler: c.Handler, wake: make(chan struct{}, 1), verified: newQueue("verified", verified), unverified: newQueue("unverified", unverified)}
 	l.events = prometheus.NewCounterVec(prometheus.CounterOpts{
 		Name: "warder_audit_events_total", Help: "Decisions for the audit log, by outcome: written, failed (the handler returned an error or panicked) or dropped (the queue was full).",
 	}, []string{"outcome"})
 	l.written, l.failed, l.dropped = l.events.WithLabelValues("written"), l.events.WithLabelValues("failed"), l.events.WithLabelValues("dropped")
-	l.waiting = prometheus.NewGaugeFunc(prometheus.GaugeOpts{Name: "warder_audit_waiting", Help: "Events in the queue of the audit log."},
-		func() float64 { return float64(len(l.queue)) })
+	l.waiting = prometheus.NewGaugeFunc(prometheus.GaugeOpts{Name: "warder_audit_waiting", Help: "Events in the queues of the audit log."}, l.countWaiting)
 	return l, nil
 }
 
-// Observe queues an event. It does not block: if the queue is full, the event is dropped
-// and counted.
+func (l *Log) countWaiting() float64 {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	return float64(l.verified.count + l.unverified.count)
+}
+
+// Observe queues an event. It does not wait for the handler: if the queue is full, the event
+// is dropped and counted, and a record states how many were dropped.
 func (l *Log) Observe(_ context.Context, e resource.Event) {
-	select {
-	case l.queue <- e:
-	default:
+	if !l.enqueue(e) {
 		l.dropped.Inc()
+	}
+	select {
+	case l.wake <- struct{}{}:
+	default: // Run has yet to look at the queues
 	}
 }
 
+func (l *Log) enqueue(e resource.Event) bool {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	l.sequence++
+	if e.Caller != nil {
+		return l.verified.add(entry{e, l.sequence})
+	}
+	return l.unverified.add(entry{e, l.sequence})
+}
+
 // Run writes queued events until ctx is done. Then it writes the events that are in the
-// queue at that time, and returns nil. It returns an error immediately if Run is already
+// queues at that time, and returns nil. It returns an error immediately if Run is already
 // running. To shut down, a program stops its server, cancels ctx and waits for Run: later
-// events stay in the queue.
+// events stay in the queues.
+//
+// The events of verified callers are written first. So a flood of other events delays no
+// record of a verified caller by more than one record.
 func (l *Log) Run(ctx context.Context) error {
 	if !l.running.CompareAndSwap(false, true) {
 		return errors.New("audit: Run is already running")
 	}
 	defer l.running.Store(false)
 	handlerCtx := context.WithoutCancel(ctx) // so that the handler writes the last records too
-	for {
+	for ctx.Err() == nil {
+		if l.writeNext(handlerCtx, math.MaxUint64) {
+			continue
+		}
 		select {
-		case e := <-l.queue:
-			l.write(handlerCtx, e)
+		case <-l.wake:
 		case <-ctx.Done():
-			for range len(l.queue) {
-				l.write(handlerCtx, <-l.queue)
-			}
-			return nil
 		}
+	}
+	l.writeRest(handlerCtx)
+	return nil
+}
+
+// writeRest writes the events that are in the queues, and what was dropped until now.
+func (l *Log) writeRest(ctx context.Context) {
+	l.mu.Lock()
+	last := l.sequence
+	l.mu.Unlock()
+	for l.writeNext(ctx, last) {
+	}
+	for _, q := range []*queue{&l.verified, &l.unverified} {
+		l.mu.Lock()
+		d := q.takeDropped()
+		l.mu.Unlock()
+		l.writeDropped(ctx, q, d)
 	}
 }
 
-// write passes a record to the handler and counts the outcome. A panic is a failure.
-func (l *Log) write(ctx context.Context, e resource.Event) {
-	outcome := l.failed
-	defer func() {
-		_ = recover()
-		outcome.Inc()
-	}()
-	if l.handler.Handle(ctx, record(e)) == nil {
-		outcome = l.written
+// writeNext writes one record: of an event up to a sequence number, or about dropped events.
+// It reports whether there was something to write.
+func (l *Log) writeNext(ctx context.Context, last uint64) bool {
+	for _, q := range []*queue{&l.verified, &l.unverified} {
+		l.mu.Lock()
+		d := q.takeDueDropped()
+		var e entry
+		ok := false
+		if d.count == 0 {
+			e, ok = q.take(last)
+		}
+		l.mu.Unlock()
+		switch {
+		case d.count > 0:
+			l.writeDropped(ctx, q, d)
+			return true
+		case ok:
+			l.write(ctx, e)
+			return true
+		}
+	}
+	return false
+}
+
+// write writes the record of an event and counts the outcome.
+func (l *Log) write(ctx context.Context, e entry) {
+	if l.handle(ctx, e.record()) {
+		l.written.Inc()
+	} else {
+		l.failed.Inc()
 	}
 }
 
-// operation is the form of a resource.Operation in a record.
-type operation struct {
-	Method string `json:"method"`
-	Name   string `json:"name,omitempty"`
+// writeDropped writes a record about dropped events. If that fails, a later record includes
+// them.
+func (l *Log) writeDropped(ctx context.Context, q *queue, d dropped) {
+	if d.count == 0 || l.handle(ctx, d.record(q.caller)) {
+		return
+	}
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	q.putBackDropped(d)
 }
 
-func record(e resource.Event) slog.Record {
-	r := slog.NewRecord(e.Time, slog.LevelInfo, "decision", 0)
-	add := func(key, value string) {
-		if value != "" {
-			r.AddAttrs(slog.String(key, value))
-		}
-	}
-	add("schema", Schema)
-	add("resource", e.Resource)
-	add("decision", e.Result)
-	add("reason", string(e.Reason))
-	if e.Status != 0 {
-		r.AddAttrs(slog.Int("status", e.Status))
-	}
-	add("issuer", e.Issuer)
-	if c := e.Caller; c != nil {
-		add("subject", c.Subject())
-		add("client", c.ClientID())
-	}
-	add("credential", e.Credential)
-	if c := e.Caller; c != nil && c.TokenID() != "" {
-		sum := digest.Of(c.TokenID())
-		add("jti_sha256", hex.EncodeToString(sum[:]))
-	}
-	if len(e.Operations) > 0 {
-		operations := make([]operation, len(e.Operations))
-		for i, o := range e.Operations {
-			operations[i] = operation{o.Method, o.Name}
-		}
-		r.AddAttrs(slog.Any("operations", operations))
-	}
-	if len(e.Needed) > 0 {
-		r.AddAttrs(slog.Any("scopes_needed", e.Needed))
-	}
-	add("trace_id", e.TraceID)
-	return r
+// handle passes a record to the handler. A panic is a failure.
+func (l *Log) handle(ctx context.Context, r slog.Record) (ok bool) {
+	defer func() { _ = recover() }()
+	return l.handler.Handle(ctx, r) == nil
 }
 
 // Describe implements [prometheus.Collector].

@@ -42,7 +42,7 @@ func newFixture(t *testing.T, issuer *resourcetest.Issuer, handler slog.Handler,
 	if err != nil {
 		t.Fatal(err)
 	}
-	if f.log, err = audit.New(audit.Config{Handler: handler, QueueEvents: queue}); err != nil {
+	if f.log, err = audit.New(audit.Config{Handler: handler, QueueEvents: queue, UnverifiedQueueEvents: queue}); err != nil {
 		t.Fatal(err)
 	}
 	f.resource, err = resource.New(resource.Config{
@@ -109,7 +109,7 @@ func TestRecords(t *testing.T) {
 		const trace = "0af7651916cd43dd8448eb211c80319c"
 		hash := fmt.Sprintf("%x", sha256.Sum256([]byte("token-1")))
 		operations := []any{map[string]any{"method": "tools/call", "name": "delete"}}
-		for _, row := range []struct {
+		for n, row := range []struct {
 			name  string
 			token string
 			want  map[string]any
@@ -118,8 +118,8 @@ func TestRecords(t *testing.T) {
 				map[string]any{"decision": "accepted", "subject": "alice", "jti_sha256": hash, "operations": operations}},
 			{"a scope is missing", issuer.Token(resourcetest.Token{Audience: identifier, Scope: "read", Claims: map[string]any{"jti": "token-1"}}),
 				map[string]any{"decision": "denied", "reason": "insufficient_scope", "status": 403., "subject": "alice", "jti_sha256": hash, "operations": operations, "scopes_needed": []any{"admin", "write"}}},
-			{"forged signature, without subject and client", issuer.Token(resourcetest.Token{Audience: identifier, IssuedAt: time.Now().Add(-2 * time.Minute), Fault: resourcetest.WrongSignature}),
-				map[string]any{"decision": "denied", "reason": "signature_invalid", "status": 401.}},
+			{"forged signature, without subject and client", issuer.Token(resourcetest.Token{Audience: identifier, Fault: resourcetest.WrongSignature, Claims: map[string]any{"jti": "forged-1"}}),
+				map[string]any{"decision": "denied", "reason": "signature_invalid", "status": 401., "claimed_subject": "alice", "claimed_jti_sha256": fmt.Sprintf("%x", sha256.Sum256([]byte("forged-1")))}},
 			{"no credentials", "", map[string]any{"decision": "denied", "reason": "missing_credentials", "status": 401.}},
 		} {
 			f.resource.Authenticate(request(row.token))
@@ -137,12 +137,17 @@ func TestRecords(t *testing.T) {
 			}
 			delete(got, "time")
 			row.want["schema"], row.want["level"], row.want["msg"], row.want["resource"], row.want["trace_id"] = audit.Schema, "INFO", "decision", identifier, trace
+			row.want["sequence"] = n + 1
 			if row.token != "" {
 				row.want["issuer"], row.want["credential"] = issuer.Identifier(), "jwt"
 			}
 			if row.want["subject"] != nil {
 				row.want["client"] = "test-client"
 			}
+			if tokenDigest, ok := got["token_digest"].(string); ok != (row.want["subject"] == nil && row.token != "") || ok && len(tokenDigest) < 16 {
+				t.Errorf("%s: got token_digest %q, want one if a token was rejected before it was verified", row.name, tokenDigest)
+			}
+			delete(got, "token_digest")
 			if fmt.Sprint(got) != fmt.Sprint(row.want) {
 				t.Errorf("%s:\n got %v\nwant %v", row.name, got, row.want)
 			}
@@ -288,15 +293,15 @@ func TestOverflowIsCounted(t *testing.T) {
 		if err := <-done; err != nil {
 			t.Error(err)
 		}
-		if got := f.count(t, "warder_audit_events_total", "written"); got != 11 || handler.total != 11 {
-			t.Errorf("got %d written events and %d records, want 11: the queue must be empty after Run", got, handler.total)
+		if got := f.count(t, "warder_audit_events_total", "written"); got != 11 || handler.total != 12 {
+			t.Errorf("got %d written events and %d records, want 11 and 12, one of them about dropped events: the queue must be empty after Run", got, handler.total)
 		}
 		f.resource.Authenticate(bodyless(""))
 		if f.count(t, "warder_audit_waiting", "") != 1 {
 			t.Error("an event after the end of Run is not in the queue")
 		}
-		if err := f.log.Run(ctx); err != nil || handler.total != 12 {
-			t.Errorf("second Run: got %v and %d records, want nil and 12", err, handler.total)
+		if err := f.log.Run(ctx); err != nil || handler.total != 13 {
+			t.Errorf("second Run: got %v and %d records, want nil and 13", err, handler.total)
 		}
 	})
 }
@@ -353,8 +358,9 @@ func TestConfiguration(t *testing.T) {
 	}{
 		{"empty", audit.Config{}, "audit: configuration: Handler: is nil; use slog.NewJSONHandler with a separate file"},
 		{"negative queue", audit.Config{Handler: slog.DiscardHandler, QueueEvents: -1}, "audit: configuration: QueueEvents: -1 is not between 1 and 1000000"},
+		{"negative queue for unverified callers", audit.Config{Handler: slog.DiscardHandler, UnverifiedQueueEvents: -1}, "audit: configuration: UnverifiedQueueEvents: -1 is not between 1 and 1000000"},
 		{"queue above the limit", audit.Config{QueueEvents: audit.MaxQueueEvents + 1}, "audit: configuration: Handler: is nil; use slog.NewJSONHandler with a separate file\nQueueEvents: 1000001 is not between 1 and 1000000"},
-		{"largest queue", audit.Config{Handler: slog.DiscardHandler, QueueEvents: audit.MaxQueueEvents}, ""},
+		{"largest queue", audit.Config{Handler: slog.DiscardHandler, QueueEvents: audit.MaxQueueEvents, UnverifiedQueueEvents: audit.MaxQueueEvents}, ""},
 	} {
 		_, err := audit.New(row.config)
 		if got := fmt.Sprint(err); row.want != got && (row.want != "" || err != nil) {

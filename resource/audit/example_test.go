@@ -49,5 +49,5 @@ func Example() {
 		fmt.Println(err)
 	}
 	// Output:
-	// {"level":"INFO","msg":"decision","schema":"warder.audit.v1","resource":"https://mcp.example.com/mcp","decision":"denied","reason":"missing_credentials","status":401}
+	// {"level":"INFO","msg":"decision","schema":"warder.audit.v1","sequence":1,"resource":"https://mcp.example.com/mcp","decision":"denied","reason":"missing_credentials","status":401}
 }

@@ -19,9 +19,8 @@ type Fault string
 
 // The faults. Everything else in the token is as its other fields specify.
 //
-// A resource that has just fetched the keys cannot distinguish a forged signature from one with
-// a key that is newer than the fetch. It responds with 503 if the token is newer than the fetch,
-// and with 401 if it is older. Tests that expect 401 set IssuedAt one minute back.
+// A resource rejects a token with any of them with 401. The kid in the header is that of a
+// published key, so the answer does not depend on IssuedAt.
 const (
 	WrongSignature     Fault = "signature over other bytes"
 	UnpublishedKey     Fault = "signature with an unpublished key and the kid of a published one"

@@ -1,0 +1,81 @@
+package nethttp
+
+import (
+	"bytes"
+	"fmt"
+	"io"
+	"log/slog"
+	"net/http"
+	"slices"
+
+	"github.com/warder-go/warder/internal/mcpmsg"
+)
+
+// sessionVersions are the protocol versions that have sessions. In later ones servers ignore
+// Mcp-Session-Id (MCP 2026-07-28, SEP-2567). Every version since 2025-06-18 requires the
+// header with the version after initialize.
+var sessionVersions = []string{"2024-11-05", "2025-03-26", "2025-06-18", "2025-11-25"}
+
+const protocolHeader = "Mcp-Protocol-Version"
+
+// ignoresSession reports whether a server can ignore the session that a request names.
+func ignoresSession(h http.Header) bool {
+	versions := h.Values(protocolHeader)
+	return len(versions) > 1 || len(versions) == 1 && !slices.Contains(sessionVersions, versions[0])
+}
+
+// checkWithoutSession checks a request that uses no session, and returns the request for the
+// server. It rejects messages that refer to an earlier request or create something for a later
+// one. Servers such as mcp-go keep these under the empty session, which is every caller's.
+func (b *sessionBinder) checkWithoutSession(req *http.Request) (*http.Request, *sessionRejection) {
+	if req.Method == http.MethodDelete {
+		return nil, needsSession(nil)
+	}
+	if !mcpmsg.MayCarryMessage(req) {
+		return req, nil
+	}
+	body, messages, e := mcpmsg.Read(req, b.maxBody)
+	if e != nil {
+		return nil, unreadableBody(e)
+	}
+	for _, m := range messages {
+		if !m.IsSelfContained() && !(m.Method != "" && slices.Contains(b.allowed, m.Method)) {
+			id := m.ID
+			if len(messages) > 1 {
+				id = nil
+			}
+			return nil, needsSession(id)
+		}
+	}
+	inner := req.WithContext(req.Context())
+	inner.Body = struct {
+		io.Reader
+		io.Closer
+	}{bytes.NewReader(body), req.Body}
+	return inner, nil
+}
+
+// needsSession returns the rejection of a message with this id, which is nil if it has none.
+func needsSession(id []byte) *sessionRejection {
+	return invalidRequest(http.StatusBadRequest, id, "The message needs a session", "the message needs a session, and the request uses none")
+}
+
+// unreadableBody returns the rejection of a body that a server could understand differently.
+func unreadableBody(e *mcpmsg.Error) *sessionRejection {
+	const why = "the body of a request without a session cannot be checked"
+	switch e.Kind {
+	case mcpmsg.TooLarge:
+		return invalidRequest(http.StatusRequestEntityTooLarge, nil, "The body is too large", why)
+	case mcpmsg.WrongType:
+		return invalidRequest(http.StatusUnsupportedMediaType, nil, "The body is not application/json", why)
+	}
+	return invalidRequest(http.StatusBadRequest, e.ID, "The body is not a JSON-RPC message with a single meaning", why)
+}
+
+func invalidRequest(status int, id []byte, message, why string) *sessionRejection {
+	if id == nil {
+		id = []byte("null")
+	}
+	body := fmt.Sprintf(`{"jsonrpc":"2.0","id":%s,"error":{"code":-32600,"message":%q}}`+"\n", id, message)
+	return &sessionRejection{status, body, slog.LevelInfo, why}
+}

@@ -1,0 +1,123 @@
+package audit
+
+import (
+	"encoding/hex"
+	"log/slog"
+
+	"github.com/warder-go/warder/internal/digest"
+)
+
+// Schema is the version of the record schema, which each record contains. It changes if
+// the meaning of an attribute changes, but not if an attribute is added. The record of a
+// decision has the message "decision":
+//
+//	time          time of the decision
+//	schema        the value of this constant
+//	sequence      number of the decision, from 1 when the Log was made. A missing number is
+//	              a record that was dropped or failed
+//	resource      resource.Config.Identifier
+//	decision      accepted, denied, unavailable or error
+//	reason        the reason, if the decision is not accepted
+//	status        HTTP status of the response, if the decision is not accepted
+//	issuer        configured issuer of the credential; without a subject and a client,
+//	              only the issuer that the unverified credential names
+//	subject       subject, exactly as verified by the issuer
+//	client        client that the token was issued to
+//	credential    jwt, opaque or the name of a header field
+//	jti_sha256    SHA-256 digest of the token's identifier, in hexadecimal
+//	token_digest  short HMAC of the token, as in the log, if it was rejected before it was
+//	              verified
+//	claimed_subject, claimed_jti_sha256
+//	              what the token claims, if it was rejected before it was verified. Anyone
+//	              can write that
+//	operations    operations in the body, as {"method", "name"}, without arguments; only
+//	              if resource.Config.Operations needs the body, never from header fields;
+//	              at most 100, first those that a rule names
+//	operations_omitted  number of the other operations
+//	scopes_needed scopes in the challenge, if scopes were missing
+//	trace_id      from a valid traceparent (W3C Trace Context)
+//
+// Empty attributes are omitted. The records of verified callers are in the order of their
+// decisions, and so are the others. Sort by sequence for the order of all.
+//
+// If a queue was full, one more record has the message "dropped". It follows the records of
+// the events that were in that queue:
+//
+//	time            time of the first dropped decision
+//	until           time of the last one
+//	schema          the value of this constant
+//	resource        resource.Config.Identifier
+//	caller          verified or unverified: whether these decisions have a verified caller
+//	dropped         number of decisions without a record
+//	first_sequence  sequence number of the first one
+//	last_sequence   sequence number of the last one
+const Schema = "warder.audit.v1"
+
+// operation is the form of a resource.Operation in a record.
+type operation struct {
+	Method string `json:"method"`
+	Name   string `json:"name,omitempty"`
+}
+
+// record returns the record of an event.
+func (queued entry) record() slog.Record {
+	e := queued.event
+	r := slog.NewRecord(e.Time, slog.LevelInfo, "decision", 0)
+	add := func(key, value string) {
+		if value != "" {
+			r.AddAttrs(slog.String(key, value))
+		}
+	}
+	add("schema", Schema)
+	r.AddAttrs(slog.Uint64("sequence", queued.sequence))
+	add("resource", e.Resource)
+	add("decision", e.Result)
+	add("reason", string(e.Reason))
+	if e.Status != 0 {
+		r.AddAttrs(slog.Int("status", e.Status))
+	}
+	add("issuer", e.Issuer)
+	if c := e.Caller; c != nil {
+		add("subject", c.Subject())
+		add("client", c.ClientID())
+	}
+	add("credential", e.Credential)
+	if c := e.Caller; c != nil {
+		add("jti_sha256", sha256Of(c.TokenID()))
+	}
+	add("token_digest", e.TokenDigest)
+	add("claimed_subject", e.ClaimedSubject)
+	add("claimed_jti_sha256", sha256Of(e.ClaimedTokenID))
+	if len(e.Operations) > 0 {
+		operations := make([]operation, len(e.Operations))
+		for i, o := range e.Operations {
+			operations[i] = operation{o.Method, o.Name}
+		}
+		r.AddAttrs(slog.Any("operations", operations))
+	}
+	if e.OperationsOmitted > 0 {
+		r.AddAttrs(slog.Int("operations_omitted", e.OperationsOmitted))
+	}
+	if len(e.Needed) > 0 {
+		r.AddAttrs(slog.Any("scopes_needed", e.Needed))
+	}
+	add("trace_id", e.TraceID)
+	return r
+}
+
+// sha256Of returns the digest of a token's identifier, or "" if it is empty.
+func sha256Of(id string) string {
+	if id == "" {
+		return ""
+	}
+	sum := digest.Of(id)
+	return hex.EncodeToString(sum[:])
+}
+
+// record returns the record about dropped events.
+func (d dropped) record(caller string) slog.Record {
+	r := slog.NewRecord(d.since, slog.LevelInfo, "dropped", 0)
+	r.AddAttrs(slog.String("schema", Schema), slog.String("resource", d.resource), slog.String("caller", caller), slog.Int("dropped", d.count),
+		slog.Uint64("first_sequence", d.first), slog.Uint64("last_sequence", d.last), slog.Time("until", d.till))
+	return r
+}
