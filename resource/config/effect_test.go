@@ -77,6 +77,21 @@ func TestKeysTakeEffect(t *testing.T) {
 	}
 }
 
+// With literal_audiences, an audience that looks like a pattern is accepted and is not one.
+func TestLiteralAudiences(t *testing.T) {
+	issuer, err := resourcetest.NewIssuer(resourcetest.Config{})
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer issuer.Close()
+	s := newTestServer(t, issuer, nil, "  expected_audiences: ['https://*.example.test']", "  literal_audiences: true")
+	for audience, want := range map[string]int{"https://*.example.test": 200, "https://a.example.test": 401} {
+		if status, _ := s.send(issuer.Token(resourcetest.Token{Audience: audience})); status != want {
+			t.Errorf("%s: got %d, want %d", audience, status, want)
+		}
+	}
+}
+
 // A host with a private address in the issuer's metadata is called only if the file allows
 // it. The error about its certificate shows that it was called.
 func TestAllowPrivateHosts(t *testing.T) {

@@ -61,6 +61,7 @@ var resourceKeys = []fieldKey{
 // issuerKeys are the fields of resource.Issuer.
 var issuerKeys = []fieldKey{
 	{".Audiences", "expected_audiences"},
+	{".LiteralAudiences", "literal_audiences"},
 	{".AudienceClaims", "audience_claims"},
 	{".ScopeClaim", "scope_claim"},
 	{".ScopePrefix", "scope_prefix"},

@@ -55,7 +55,7 @@ func (b *builder) addIssuers(c *resource.Config) {
 		if s.ExpectedAudiences != nil && len(s.ExpectedAudiences) == 0 {
 			i.addMistake("expected_audiences", "is empty; name an audience or remove the key: resource_server_url is accepted anyway")
 		}
-		issuer := resource.Issuer{Audiences: s.ExpectedAudiences, AudienceClaims: s.AudienceClaims,
+		issuer := resource.Issuer{Audiences: s.ExpectedAudiences, LiteralAudiences: s.LiteralAudiences, AudienceClaims: s.AudienceClaims,
 			ScopeClaim: s.ScopeClaim, ScopePrefix: s.ScopePrefix, RoleClaim: s.RoleClaim, RoleScopes: s.RoleScopes,
 			SubjectClaim: s.SubjectClaim, TokenTypes: s.TokenTypes,
 			StrictRFC9068: s.StrictRFC9068}

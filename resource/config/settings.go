@@ -40,7 +40,8 @@ type Settings struct {
 // IssuerSettings are the keys of an issuer.
 type IssuerSettings struct {
 	IssuerURL         string   `yaml:"issuer_url" format:"uri" required:"true" doc:"the authorization server, exactly as in iss"`
-	ExpectedAudiences []string `yaml:"expected_audiences" doc:"accepted audiences, in addition to resource_server_url"`
+	ExpectedAudiences []string `yaml:"expected_audiences" doc:"accepted audiences, in addition to resource_server_url; compared byte for byte, without patterns"`
+	LiteralAudiences  bool     `yaml:"literal_audiences" doc:"if true, expected_audiences may contain white space and characters of patterns, such as *; they are compared byte for byte all the same"`
 	JWKSURI           string   `yaml:"jwks_uri" format:"uri" doc:"URL of the issuer's keys. Default: as in the issuer's metadata"`
 	JWKSFile          string   `yaml:"jwks_file" doc:"file with the issuer's keys, instead of jwks_uri; checked every minute"`
 	Algorithms        []string `yaml:"algorithms" doc:"allowed signature algorithms. Default: RS, PS and ES 256 to 512, EdDSA"`
