@@ -49,7 +49,7 @@ func (b *builder) buildResource(ctx context.Context) {
 		Identifier:   b.requireURL("resource_server_url", s.ResourceServerURL),
 		Scopes:       s.RequiredScopes,
 		ScopeOptions: resource.ScopeOptions{Challenge: s.ChallengeScopes, Implies: s.ImpliedScopes},
-		HTTP:         resource.HTTPOptions{Origins: s.AllowedOrigins},
+		HTTP:         resource.HTTPOptions{Origins: s.AllowedOrigins, DenyLoopbackOrigins: s.DenyLoopback},
 		Metadata:     metadata.Document{ScopesSupported: s.ScopesSupported, ResourceName: s.ResourceName, ResourceDocumentation: s.ServiceDocsURL},
 		Limits:       resource.Limits{Leeway: seconds(s.LeewaySeconds), CacheTTL: seconds(s.TokenCacheTTL)},
 		Logger:       b.config.Logger,

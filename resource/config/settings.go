@@ -30,6 +30,7 @@ type Settings struct {
 	Stateless         bool                `yaml:"stateless" doc:"if true, the MCP server keeps no sessions; required if initialize is public"`
 	StepUp            string              `yaml:"step_up" enum:"operation,keep_granted" doc:"scopes in the challenge of a 403 response: those that the operation needs, or also those that the caller has. Default: operation"`
 	AllowedOrigins    []string            `yaml:"allowed_origins" doc:"web origins that may send requests, in addition to the server's own"`
+	DenyLoopback      bool                `yaml:"deny_loopback_origins" doc:"if true, web pages of localhost, 127.0.0.1 and [::1] may not send requests even if resource_server_url is a loopback address"`
 	LeewaySeconds     *int                `yaml:"leeway_seconds" max:"300" doc:"allowed difference between clocks. Default: 30"`
 	TokenCacheTTL     *int                `yaml:"token_cache_ttl_seconds" max:"86400" doc:"maximum time that an accepted token is cached; 0 disables the cache. Default: 300"`
 	ResourceName      string              `yaml:"resource_name" doc:"name of the server in the metadata, for display"`
