@@ -27,6 +27,7 @@ type fault struct {
 	messages   []*mcpmsg.Message // in the body; nil if it was not read
 	unverified bool              // claims were not verified
 	logAtInfo  bool              // even if the reason is logged at debug
+	anonymous  bool              // the request has no credential of a kind that is read
 	retryAfter time.Duration
 	needed     []string // scopes, for insufficient_scope
 	id         []byte   // of the JSON-RPC message; nil if it is not known
