@@ -72,7 +72,9 @@ func (p *policy) headerCredential(header http.Header) (from *headerIssuer, value
 		case from != nil || len(header["Authorization"]) > 0:
 			return nil, "", newFault(ReasonMalformedRequest, "%s beside another credential", h.name)
 		case len(values[0]) > p.maxToken:
-			return nil, "", newFault(ReasonTokenTooLarge, "%s over %d bytes", h.name, p.maxToken)
+			f := newFault(ReasonTokenTooLarge, "%s over %d bytes", h.name, p.maxToken)
+			f.credential = h.name
+			return nil, "", f
 		}
 		from, value = h, values[0]
 	}
