@@ -121,7 +121,7 @@ func (b *builder) finish(c resource.Config) {
 	}
 	if b.config.Check != nil {
 		if err := b.config.Check(res); err != nil {
-			b.mistakes.add(b.position(""), "%s", err)
+			b.addCheckMistakes(err)
 			return
 		}
 	}

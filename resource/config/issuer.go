@@ -136,14 +136,15 @@ func (i *issuerBuilder) readCAFile() {
 	if i.issuer.CAFile == "" {
 		return
 	}
-	body, err := i.files.read(i.files.path(i.issuer.CAFile))
+	path := i.files.path(i.issuer.CAFile)
+	body, err := i.files.read(path)
 	if err != nil {
-		i.addMistake("ca_file", "%s", err)
+		i.addMistake("ca_file", "file %q: %s", path, err)
 		return
 	}
 	roots := x509.NewCertPool()
 	if !roots.AppendCertsFromPEM(body) {
-		i.addMistake("ca_file", "has no PEM certificate")
+		i.addMistake("ca_file", "file %q: has no PEM certificate", path)
 		return
 	}
 	i.ca, i.tls = body, &tls.Config{RootCAs: roots, MinVersion: tls.VersionTLS12}
