@@ -90,7 +90,7 @@ func checkIdentifier(u *url.URL, raw string, allowHTTP bool) error {
 	errs := []error{checkScheme(&sent, allowHTTP), checkNoQuery(u)}
 	spelling, _, _ := strings.Cut(raw, "?")
 	if want := sent.Scheme + "://" + sent.Host + weburl.Path(u.EscapedPath()); spelling != want {
-		errs = append(errs, fmt.Errorf("clients send another spelling: write %q", want))
+		errs = append(errs, fmt.Errorf("clients or proxies rewrite it: write %q", want))
 	}
 	return errors.Join(errs...)
 }

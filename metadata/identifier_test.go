@@ -31,7 +31,7 @@ func TestCheckIdentifier(t *testing.T) {
 		query     = "must not have a query: remove '?' and what follows"
 		fragment  = "must not have a fragment: remove '#' and what follows"
 	)
-	clients := func(url string) string { return "clients send another spelling: write " + strconv.Quote(url) }
+	clients := func(url string) string { return "clients or proxies rewrite it: write " + strconv.Quote(url) }
 	for _, row := range []struct{ name, identifier, want string }{
 		{"a host", "https://mcp.example.com", "ok"},
 		{"a host and a slash", "https://mcp.example.com/", "ok"},

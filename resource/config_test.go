@@ -37,7 +37,7 @@ func TestConfigMistakes(t *testing.T) {
 		{"http on loopback", func(c *resource.Config) { c.Identifier = "http://127.0.0.1:8080/mcp" }, ""},
 		{"fragment", func(c *resource.Config) { c.Identifier += "#x" }, "fragment"},
 		{"quote in the identifier", func(c *resource.Config) { c.Identifier += `"` }, `write "%22"`},
-		{"default port in the identifier", func(c *resource.Config) { c.Identifier = "https://mcp.example.test:443/mcp" }, `clients send another spelling: write "https://mcp.example.test/mcp"`},
+		{"default port in the identifier", func(c *resource.Config) { c.Identifier = "https://mcp.example.test:443/mcp" }, `clients or proxies rewrite it: write "https://mcp.example.test/mcp"`},
 		{"default port in an issuer, which chooses its identifier", func(c *resource.Config) {
 			c.Issuers[0].Verifier = verifierFunc{issuer: "https://auth.example.test:443/%7Ea/../b"}
 		}, ""},

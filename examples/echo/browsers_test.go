@@ -134,6 +134,42 @@ func TestCORSAfterReplace(t *testing.T) {
 	}
 }
 
+// Pages of loopback origins may call a server at a loopback address without configuration, as
+// MCP Inspector does.
+func TestCORSOnLoopback(t *testing.T) {
+	issuer := resourcetest.Start(t)
+	res, err := protect("http://127.0.0.1:8080/mcp", issuer.Identifier(), "")
+	if err != nil {
+		t.Fatal(err)
+	}
+	netHTTP, err := mcpserver.Handler(t.Context(), res)
+	if err != nil {
+		t.Fatal(err)
+	}
+	for adapter, handler := range map[string]http.Handler{"Echo": newEcho(res), "net/http": netHTTP} {
+		web := httptest.NewServer(handler)
+		defer web.Close()
+		for origin, allowed := range map[string]bool{
+			"http://localhost:6274": true, "https://127.0.0.1:1": true, "http://[::1]:8080": true,
+			"null": false, "http://localhost.evil.example": false, "http://127.0.0.2:8080": false, "http://localhost.:6274": false, "http://LOCALHOST:6274": false,
+		} {
+			req, err := http.NewRequestWithContext(t.Context(), "OPTIONS", web.URL+"/mcp", nil)
+			if err != nil {
+				t.Fatal(err)
+			}
+			req.Header = http.Header{"Origin": {origin}, "Access-Control-Request-Method": {"POST"}, "Access-Control-Request-Headers": {"authorization"}}
+			response, err := http.DefaultTransport.RoundTrip(req)
+			if err != nil {
+				t.Fatal(err)
+			}
+			response.Body.Close()
+			if got := response.Header.Get("Access-Control-Allow-Origin"); got != map[bool]string{true: origin}[allowed] {
+				t.Errorf("%s, preflight from %s: got %q, want allowed: %t", adapter, origin, got, allowed)
+			}
+		}
+	}
+}
+
 // matches reports whether a header field has the wanted value. The CORS lists of methods
 // and headers may contain more, in any order and in any case.
 func matches(name, got, want string) bool {

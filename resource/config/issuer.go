@@ -166,7 +166,7 @@ func (i *issuerBuilder) keyVerifier() resource.Verifier {
 		v, err := jwks.New(c)
 		if err == nil && c.File != "" { // an invalid file is a configuration mistake
 			if err := v.Ready(context.Background()); err != nil {
-				i.addMistake("jwks_file", "%s", err)
+				i.addMistake("jwks_file", "%s", withPath(err, c.File))
 			}
 		}
 		return v, err
