@@ -7,8 +7,10 @@ import (
 	"net/url"
 	"strconv"
 	"strings"
+	"unicode/utf8"
 
 	"github.com/warder-go/warder/internal/outbound"
+	"github.com/warder-go/warder/internal/weburl"
 )
 
 // wellKnown is the well-known path of RFC 9728 §3.
@@ -46,8 +48,13 @@ func wellKnownPath(u *url.URL) string {
 
 // CheckIdentifier returns an error if a resource identifier is invalid. The error lists all
 // mistakes and how to fix them. An identifier is an absolute https URL without query and
-// fragment, spelled as clients send it, because it is compared byte for byte. http is allowed
-// for loopback hosts, or for all hosts with allowHTTP.
+// fragment. http is allowed for loopback hosts, or for all hosts with allowHTTP.
+//
+// Identifiers are compared byte for byte, so CheckIdentifier rejects each spelling that URL
+// libraries, proxies or routers rewrite, and names the one that clients send (RFC 3986 §6.2):
+// upper case in the host, a dot at its end, a default or empty port, leading zeros in a port,
+// unusual forms of IP addresses, dot segments, empty segments, and percent-encoding that is
+// not needed or in lower case.
 //
 // RFC 9728 §1.2 allows a query, but CheckIdentifier rejects it: the query would be part of the
 // well-known URL, where proxies and caches remove or reorder it.
@@ -57,14 +64,35 @@ func CheckIdentifier(identifier string, allowHTTP bool) error {
 }
 
 func parseIdentifier(identifier string, allowHTTP bool) (*url.URL, error) {
-	u, err := parseURL(identifier)
+	u, err := splitURL(identifier)
 	if err == nil {
-		err = errors.Join(checkScheme(u, allowHTTP), checkNoQuery(u), checkSpelling(u))
+		err = checkIdentifier(u, identifier, allowHTTP)
 	}
 	if err != nil {
 		return nil, fmt.Errorf("metadata: resource identifier %s: %w", quoteURL(identifier), err)
 	}
 	return u, nil
+}
+
+// checkIdentifier rejects, besides what is not a valid identifier, each spelling that clients,
+// proxies or routers rewrite, because the rewritten identifier would not be equal.
+func checkIdentifier(u *url.URL, raw string, allowHTTP bool) error {
+	sent := *u
+	sent.Host = strings.TrimSuffix(u.Host, ":")
+	if !validHost(&sent) {
+		return errHost
+	}
+	// A dot at the end of a name is not in certificates, so some clients remove it.
+	sent.Host = strings.TrimSuffix(strings.Replace(sent.Host, ".:", ":", 1), ".")
+	if sent.Host = weburl.Host(&sent); sent.Host == "" {
+		return errHost
+	}
+	errs := []error{checkScheme(&sent, allowHTTP), checkNoQuery(u)}
+	spelling, _, _ := strings.Cut(raw, "?")
+	if want := sent.Scheme + "://" + sent.Host + weburl.Path(u.EscapedPath()); spelling != want {
+		errs = append(errs, fmt.Errorf("clients or proxies rewrite it: write %q", want))
+	}
+	return errors.Join(errs...)
 }
 
 // CheckIssuer returns an error if an issuer identifier is invalid (RFC 8414 §2). It must be an
@@ -109,15 +137,27 @@ func checkEndpoint(endpoint string, allowHTTP bool) error {
 	return nil
 }
 
+var errHost = errors.New("host or port is malformed: a name or an IP address without zone, and a port from 1 to 65535 if any")
+
 // parseURL parses an absolute http or https URL in canonical form. Except for the canonical
 // form itself, its errors contain at most one character of the URL.
 func parseURL(raw string) (*url.URL, error) {
-	for _, c := range raw {
-		// Identifiers become quoted strings in header fields (RFC 9110 §5.6.4). Characters
-		// that would need escaping there are rejected.
-		if c <= ' ' || c > '~' || c == '"' || c == '\\' {
-			return nil, fmt.Errorf("must not contain %q: percent-encode it, or write a host in its xn-- form", c)
-		}
+	u, err := splitURL(raw)
+	switch {
+	case err != nil:
+		return nil, err
+	case !validHost(u):
+		return nil, errHost
+	case u.String() != raw:
+		return nil, fmt.Errorf("is not in canonical form: write %s", quoteURL(u.String()))
+	}
+	return u, nil
+}
+
+// splitURL parses an absolute http or https URL. It checks neither the host nor the spelling.
+func splitURL(raw string) (*url.URL, error) {
+	if err := checkCharacters(raw); err != nil {
+		return nil, err
 	}
 	u, err := url.Parse(raw)
 	if err != nil || u.Opaque != "" || u.Host == "" {
@@ -130,12 +170,38 @@ func parseURL(raw string) (*url.URL, error) {
 		return nil, errors.New("must not hold a user name or password: remove them")
 	case strings.Contains(raw, "#"):
 		return nil, errors.New("must not have a fragment: remove '#' and what follows")
-	case !validHost(u):
-		return nil, errors.New("host or port is malformed: a name or an IP address without zone, and a port from 1 to 65535 if any")
-	case u.String() != raw:
-		return nil, fmt.Errorf("is not in canonical form: write %s", quoteURL(u.String()))
 	}
 	return u, nil
+}
+
+// checkCharacters allows only visible ASCII. Identifiers become quoted strings in header
+// fields (RFC 9110 §5.6.4), so characters that would need escaping there are rejected too.
+func checkCharacters(raw string) error {
+	_, rest, _ := strings.Cut(raw, "://")
+	path := len(raw) - len(rest) + max(strings.IndexAny(rest, "/?#"), 0)
+	if !strings.ContainsAny(rest, "/?#") {
+		path = len(raw)
+	}
+	for i, c := range raw {
+		switch {
+		case c > ' ' && c <= '~' && c != '"' && c != '\\':
+			continue
+		case i < path && c <= '~':
+			return fmt.Errorf("must not contain %q: write the host without it", c)
+		case i < path:
+			return fmt.Errorf("must not contain %q: write the host in its xn-- form", c)
+		}
+		_, size := utf8.DecodeRuneInString(raw[i:])
+		return fmt.Errorf("must not contain %q: write %q", c, percentEncode(raw[i:i+size]))
+	}
+	return nil
+}
+
+func percentEncode(text string) (encoded string) {
+	for _, octet := range []byte(text) {
+		encoded += fmt.Sprintf("%%%02X", octet)
+	}
+	return encoded
 }
 
 func checkScheme(u *url.URL, allowHTTP bool) error {
@@ -150,27 +216,6 @@ func checkNoQuery(u *url.URL) error {
 		return errors.New("must not have a query: remove '?' and what follows")
 	}
 	return nil
-}
-
-// checkSpelling rejects identifiers that clients, proxies or routers rewrite, because the
-// rewritten identifier would not be equal.
-func checkSpelling(u *url.URL) error {
-	var errs []error
-	if u.Host != strings.ToLower(u.Host) {
-		errs = append(errs, fmt.Errorf("host must be in lower case, as clients send it: write %q", strings.ToLower(u.Host)))
-	}
-	segments := strings.Split(strings.TrimPrefix(u.EscapedPath(), "/"), "/")
-	for i, segment := range segments {
-		switch strings.ReplaceAll(strings.ToLower(segment), "%2e", ".") {
-		case ".", "..":
-			errs = append(errs, errors.New("path must not have dot segments: write the resolved path"))
-		case "":
-			if i < len(segments)-1 {
-				errs = append(errs, errors.New("path must not have empty segments: write one slash"))
-			}
-		}
-	}
-	return errors.Join(errs...)
 }
 
 // validHost checks the host and port of a URL.

@@ -103,8 +103,8 @@ func (p *policy) identify(req *http.Request) (*Caller, *fault) {
 		if outer := p.outerCaller(req); outer != nil && outer.valid(now) {
 			return outer, nil
 		}
-		if f == faultNoHeader && req.URL != nil && hasQueryCredential(req.URL.RawQuery) {
-			f = faultInQuery
+		if f.anonymous {
+			f = unreadCredential(req, f)
 		}
 		return nil, f
 	}

@@ -22,6 +22,9 @@ func verifier(t testing.TB) resource.Verifier {
 
 // Each configuration is valid except for one change. The error names the field.
 func TestConfigMistakes(t *testing.T) {
+	audiences := func(list ...string) func(*resource.Config) {
+		return func(c *resource.Config) { c.Issuers[0].Audiences = list }
+	}
 	for _, row := range []struct {
 		name   string
 		change func(c *resource.Config)
@@ -33,7 +36,11 @@ func TestConfigMistakes(t *testing.T) {
 		{"http with AllowHTTP", func(c *resource.Config) { c.Identifier, c.HTTP.AllowHTTP = "http://mcp.example.test/mcp", true }, ""},
 		{"http on loopback", func(c *resource.Config) { c.Identifier = "http://127.0.0.1:8080/mcp" }, ""},
 		{"fragment", func(c *resource.Config) { c.Identifier += "#x" }, "fragment"},
-		{"quote in the identifier", func(c *resource.Config) { c.Identifier += `"` }, "percent-encode"},
+		{"quote in the identifier", func(c *resource.Config) { c.Identifier += `"` }, `write "%22"`},
+		{"default port in the identifier", func(c *resource.Config) { c.Identifier = "https://mcp.example.test:443/mcp" }, `clients or proxies rewrite it: write "https://mcp.example.test/mcp"`},
+		{"default port in an issuer, which chooses its identifier", func(c *resource.Config) {
+			c.Issuers[0].Verifier = verifierFunc{issuer: "https://auth.example.test:443/%7Ea/../b"}
+		}, ""},
 		{"no issuer", func(c *resource.Config) { c.Issuers = nil }, "at least one authorization server"},
 		{"only Opaque", func(c *resource.Config) { c.Issuers, c.Opaque = nil, &c.Issuers[0] }, ""},
 		{"nil verifier", func(c *resource.Config) { c.Issuers[0].Verifier = nil }, "jwks.New or introspect.New"},
@@ -41,6 +48,37 @@ func TestConfigMistakes(t *testing.T) {
 		{"issuer without a name", func(c *resource.Config) { c.Issuers[0].Verifier = verifierFunc{} }, "Issuer() is empty"},
 		{"duplicate issuer", func(c *resource.Config) { c.Issuers = append(c.Issuers, c.Issuers[0]) }, "duplicate issuer"},
 		{"empty audience", func(c *resource.Config) { c.Issuers[0].Audiences = []string{""} }, "no way to accept any audience"},
+		{"URL in a spelling that clients rewrite as audience", audiences("https://api.example.test:443/%7Ea/../b"), ""},
+		{"client of a service as audience", audiences("1234-abcd.apps.googleusercontent.com"), ""},
+		{"URN as audience", audiences("urn:example:mcp"), ""},
+		{"application ID URI as audience", audiences("api://11112222-bbbb-3333-cccc-4444dddd5555"), ""},
+		{"SPIFFE ID as audience", audiences("spiffe://example.test/ns/a/sa/b"), ""},
+		{"IPv6 address in an audience", audiences("https://[2001:db8::1]/mcp"), ""},
+		{"all punctuation of RFC 3986 except *", audiences("a:/?#[]@!$&'()+,;=-._~%41"), ""},
+		{"letters outside ASCII in an audience", audiences("bücher"), ""},
+		{"any audience", audiences("*"), `Issuers[0].Audiences[0]: "*" looks like a pattern, but audiences are compared byte for byte: name each one; LiteralAudiences allows '*'`},
+		{"any subdomain in an audience", audiences("a", "https://*.example.test"), `Audiences[1]: "https://*.example.test" looks like a pattern`},
+		{"any path in an audience", audiences("https://mcp.example.test/*"), "LiteralAudiences allows '*'"},
+		{"template as audience", audiences("api://{x}"), "LiteralAudiences allows '{'"},
+		{"placeholder as audience", audiences("api://<client-id>"), "LiteralAudiences allows '<'"},
+		{"regular expression as audience", audiences(".*"), "LiteralAudiences allows '*'"},
+		{"anchored regular expression as audience", audiences("^https://mcp.example.test/mcp$"), "LiteralAudiences allows '^'"},
+		{"escaped regular expression as audience", audiences(`https://mcp\.example\.test`), `LiteralAudiences allows '\\'`},
+		{"alternatives as audience", audiences("a|b"), "LiteralAudiences allows '|'"},
+		{"quoted audience", audiences(`"api://x"`), `LiteralAudiences allows '"'`},
+		{"two audiences in one text", audiences("api://x api://y"), "LiteralAudiences allows ' '"},
+		{"audience with a line feed", audiences("api://x\n"), "LiteralAudiences allows '\\n'"},
+		{"audience with a no-break space", audiences("api://x\u00a0"), "LiteralAudiences allows '\\u00a0'"},
+		{"audience of white space", audiences(" "), "LiteralAudiences allows ' '"},
+		{"LiteralAudiences", func(c *resource.Config) {
+			c.Issuers[0].Audiences, c.Issuers[0].LiteralAudiences = []string{"*", "api://{x}", "My API", "^a|b$"}, true
+		}, ""},
+		{"LiteralAudiences and an empty audience", func(c *resource.Config) {
+			c.Issuers[0].Audiences, c.Issuers[0].LiteralAudiences = []string{""}, true
+		}, "no way to accept any audience"},
+		{"pattern in the audience of Opaque", func(c *resource.Config) {
+			c.Opaque = &resource.Issuer{Verifier: verifierFunc{issuer: "https://opaque.example.test"}, Audiences: []string{"*"}}
+		}, "Opaque.Audiences[0]: "},
 		{"issuer as audience", func(c *resource.Config) { c.Issuers[0].Audiences = []string{"https://auth.example.test"} }, "is the issuer itself"},
 		{"scope with a space", func(c *resource.Config) { c.Scopes = []string{"a b"} }, "RFC 6749"},
 		{"scope with a quote", func(c *resource.Config) { c.ScopeOptions.Challenge = []string{`a"b`} }, "ScopeOptions.Challenge"},

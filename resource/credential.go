@@ -3,7 +3,6 @@ package resource
 import (
 	"errors"
 	"net/http"
-	"slices"
 	"strings"
 )
 
@@ -17,48 +16,11 @@ const (
 // Faults of most rejected requests. Because these are many, all requests share one value of
 // each fault, which is never changed.
 var (
-	faultNoHeader       = &fault{reason: ReasonMissingCredentials, err: errors.New("no Authorization header")}
-	faultNoToken        = &fault{reason: ReasonMissingCredentials, err: errors.New("no token after Bearer")}
-	faultOtherScheme    = unsupported("the Authorization scheme is not Bearer")
-	faultBasic          = unsupported("the Authorization scheme is Basic; only Bearer is supported")
-	faultDPoP           = unsupported("the Authorization scheme is DPoP; only Bearer is supported")
-	faultInQuery        = unsupported("a credential is in the query, where it is not read; send it in the Authorization header")
+	faultNoHeader       = &fault{reason: ReasonMissingCredentials, err: errors.New("no Authorization header"), anonymous: true}
+	faultNoToken        = &fault{reason: ReasonMissingCredentials, err: errors.New("no token after Bearer"), anonymous: true}
 	faultSeveralHeaders = &fault{reason: ReasonMalformedRequest, err: errors.New("several Authorization headers")}
 	faultNotB64Token    = &fault{reason: ReasonMalformedRequest, err: errors.New("not a b64token after Bearer")}
 )
-
-// unsupported is a fault about credentials of a kind that is not read. It is logged at info,
-// because a client that sends them will not find out by itself.
-func unsupported(what string) *fault {
-	return &fault{reason: ReasonMissingCredentials, err: errors.New(what), logAtInfo: true}
-}
-
-// otherScheme returns the fault for an Authorization header without a Bearer token.
-func otherScheme(value string) *fault {
-	scheme, _, _ := strings.Cut(value, " ")
-	switch {
-	case strings.EqualFold(scheme, "Basic"):
-		return faultBasic
-	case strings.EqualFold(scheme, "DPoP"):
-		return faultDPoP
-	}
-	return faultOtherScheme
-}
-
-// queryCredentials are query parameters in which some clients send credentials.
-var queryCredentials = []string{"access_token", "token", "api_key", "apikey", "api-key", "key"}
-
-// hasQueryCredential reports whether the query seems to have a credential. It is for the log
-// only: a credential in a URL is never used.
-func hasQueryCredential(rawQuery string) bool {
-	for parameter := range strings.SplitSeq(rawQuery, "&") {
-		name, _, _ := strings.Cut(parameter, "=")
-		if slices.ContainsFunc(queryCredentials, func(known string) bool { return strings.EqualFold(known, name) }) {
-			return true
-		}
-	}
-	return false
-}
 
 // bearerToken takes the token from the Authorization header and from nowhere else: not from
 // the query, a form or a cookie (MCP authorization, "Token Requirements"; RFC 9700
@@ -113,7 +75,9 @@ func (p *policy) headerCredential(header http.Header) (from *headerIssuer, value
 		from, value = h, values[0]
 	}
 	if len(value) > p.maxToken { // only now: a second credential is rejected first
-		return nil, "", newFault(ReasonTokenTooLarge, "%s over %d bytes", from.name, p.maxToken)
+		f := newFault(ReasonTokenTooLarge, "%s over %d bytes", from.name, p.maxToken)
+		f.credential = from.name
+		return nil, "", f
 	}
 	return from, value, nil
 }

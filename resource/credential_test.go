@@ -53,6 +53,14 @@ func (f *fixture) with(headers ...string) answer {
 	return f.send(req)
 }
 
+// ofHeader returns the answer about a credential in a header field, which is not an access
+// token.
+func ofHeader(a answer) answer {
+	a.challenge = strings.Replace(a.challenge, "The access token", "The credential", 1)
+	a.body = strings.Replace(a.body, "The access token", "The credential", 1)
+	return a
+}
+
 func TestHeaderCredential(t *testing.T) {
 	f := newFixture(t, func(c *resource.Config, _ *jwks.Config) {
 		c.Credentials.Headers = map[string]resource.HeaderVerifier{"X-API-Key": keywordVerifier{issuer: "keys"}, "x-proxy-assertion": keywordVerifier{issuer: "proxy"}}
@@ -67,8 +75,8 @@ func TestHeaderCredential(t *testing.T) {
 		{"the other field", []string{"X-Proxy-Assertion", "secret"}, accepted},
 		{"a token in Authorization", []string{"Authorization", token}, accepted},
 		{"no credentials", nil, noCredentials},
-		{"an invalid key", []string{"X-API-Key", "unknown"}, invalid},
-		{"a token in the field for keys", []string{"X-API-Key", token}, invalid},
+		{"an invalid key", []string{"X-API-Key", "unknown"}, ofHeader(invalid)},
+		{"a token in the field for keys", []string{"X-API-Key", token}, ofHeader(invalid)},
 		{"a key in Authorization", []string{"Authorization", "Bearer secret"}, invalid},
 		{"an invalid key and a valid token: no fallback to the token", []string{"X-API-Key", "unknown", "Authorization", token}, malformed},
 		{"a valid key and a valid token", []string{"X-API-Key", "secret", "Authorization", token}, malformed},
@@ -76,7 +84,7 @@ func TestHeaderCredential(t *testing.T) {
 		{"both fields", []string{"X-API-Key", "secret", "X-Proxy-Assertion", "secret"}, malformed},
 		{"the same field repeated", []string{"X-API-Key", "secret", "X-API-Key", "secret"}, malformed},
 		{"empty", []string{"X-API-Key", ""}, malformed},
-		{"too large", []string{"X-API-Key", "secret" + strings.Repeat("x", 16<<10)}, invalid},
+		{"too large", []string{"X-API-Key", "secret" + strings.Repeat("x", 16<<10)}, ofHeader(invalid)},
 	} {
 		f.expect(row.name, f.with(row.headers...), row.want)
 	}
@@ -143,13 +151,15 @@ func TestHeaderCredentialClaimChecks(t *testing.T) {
 		want   answer
 	}{
 		{"valid", nil, accepted},
-		{"another issuer", func(c *resource.Claims) { c.Issuer = "other" }, invalid},
-		{"no audience", func(c *resource.Claims) { c.Audience = nil }, invalid},
-		{"expired", func(c *resource.Claims) { c.Expiry = time.Now().Add(-time.Hour) }, expired},
-		{"bound to a key", func(c *resource.Claims) { c.Confirmed = true }, invalid},
+		{"another issuer", func(c *resource.Claims) { c.Issuer = "other" }, ofHeader(invalid)},
+		{"no audience", func(c *resource.Claims) { c.Audience = nil }, ofHeader(invalid)},
+		{"expired", func(c *resource.Claims) { c.Expiry = time.Now().Add(-time.Hour) }, ofHeader(expired)},
+		{"bound to a key", func(c *resource.Claims) { c.Confirmed = true }, ofHeader(invalid)},
+		{"without a scope", func(c *resource.Claims) { c.Scopes = nil }, ofHeader(lacking("a"))},
 	} {
 		f := newFixture(t, func(c *resource.Config, _ *jwks.Config) {
 			c.Credentials.Headers = map[string]resource.HeaderVerifier{"X-API-Key": keywordVerifier{issuer: "keys", change: row.change}}
+			c.Scopes, c.ScopeOptions.Challenge = []string{"a"}, []string{}
 		})
 		f.expect(row.name, f.with("X-API-Key", "secret"), row.want)
 	}

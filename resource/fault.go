@@ -27,6 +27,7 @@ type fault struct {
 	messages   []*mcpmsg.Message // in the body; nil if it was not read
 	unverified bool              // claims were not verified
 	logAtInfo  bool              // even if the reason is logged at debug
+	anonymous  bool              // the request has no credential of a kind that is read
 	retryAfter time.Duration
 	needed     []string // scopes, for insufficient_scope
 	id         []byte   // of the JSON-RPC message; nil if it is not known
@@ -51,6 +52,16 @@ func (f *fault) about(t *Token, from *issuer, c *Claims) *fault {
 		f.issuer = from.id
 	}
 	return f
+}
+
+// isAboutHeader reports whether the fault is about a credential in a field of
+// Credentials.Headers.
+func (f *fault) isAboutHeader() bool {
+	kind := f.credential
+	if f.caller != nil {
+		kind = f.caller.Credential()
+	}
+	return kind != "" && kind != CredentialJWT && kind != CredentialOpaque
 }
 
 // readFault is for a token that cannot be read.

@@ -35,10 +35,11 @@ func ownConfig(h *hostile) {
 	})
 	f = set(func(c *resource.Config) {
 		c.Issuers[0].Audiences = []string{"*", "https://*", "https://mcp.example.test/*", "."}
+		c.Issuers[0].LiteralAudiences = true
 	})
 	h.checkTokens(f, []tokenRow{
-		{"own 66 * in Audiences is not a wildcard", f.claim("aud", quoted("https://mcp.example.test/x")), invalid, reasonAudience},
-		{"own 66 * in Audiences matches aud *", f.claim("aud", `"*"`), accepted, ""},
+		{"own 66 * in LiteralAudiences is not a wildcard", f.claim("aud", quoted("https://mcp.example.test/x")), invalid, reasonAudience},
+		{"own 66 * in LiteralAudiences matches aud *", f.claim("aud", `"*"`), accepted, ""},
 	})
 	f = set(func(c *resource.Config) {
 		c.Scopes = []string{"read"}

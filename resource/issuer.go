@@ -23,8 +23,15 @@ type Issuer struct {
 	Verifier Verifier // required
 
 	// Audiences are accepted besides Config.Identifier, for servers that do not support
-	// resource indicators. Each must be used for this resource alone.
+	// resource indicators. Each must be used for this resource alone. They are compared
+	// byte for byte and never normalized. White space, control characters and any of
+	// * { } < > | ^ ` " \ are mistakes, because they appear in patterns and placeholders,
+	// which Audiences does not support.
 	Audiences []string
+
+	// LiteralAudiences allows these characters in Audiences, for servers whose audiences
+	// really contain them. The comparison is the same.
+	LiteralAudiences bool
 
 	// AudienceClaims are the claims in which the audience is looked for; one of them
 	// must contain it. Nil: only aud (RFC 7519 §4.1.3). There are two groups of claims,
@@ -192,12 +199,8 @@ func (b *builder) setAudiences(where string, i *issuer) {
 		b.mistakes.Addf("%s.Audiences: empty; name the clients that are used for this resource alone", where)
 	}
 	for n, audience := range given.Audiences {
-		switch {
-		case audience == "":
-			b.mistakes.Addf("%s.Audiences[%d]: empty; there is no way to accept any audience", where, n)
-		case audience == i.id || isTenantOf(i.id, audience):
-			b.mistakes.Addf("%s.Audiences[%d]: %q is the issuer itself, whose tokens for itself are not for this resource", where, n, audience)
-		case !slices.Contains(i.audiences, audience):
+		b.checkAudience(fmt.Sprintf("%s.Audiences[%d]", where, n), i, audience)
+		if !slices.Contains(i.audiences, audience) {
 			i.audiences = append(i.audiences, audience)
 		}
 	}

@@ -90,7 +90,7 @@ func (p *policy) checkScopes(c *Caller, needed, further []string) *fault {
 // decidePublic accepts a request without credentials for a public operation. It returns f
 // for every other request.
 func (p *policy) decidePublic(req *http.Request, f *fault) (Decision, *fault) {
-	if p.rules == nil || !p.rules.hasPublic() || f != faultNoHeader && f != faultNoToken && f != faultInQuery {
+	if p.rules == nil || !p.rules.hasPublic() || !f.anonymous {
 		return Decision{}, f
 	}
 	if slices.Contains(p.rules.Public, mcpmsg.Initialize) && isStandalone(req) {

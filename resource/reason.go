@@ -3,6 +3,7 @@ package resource
 import (
 	"log/slog"
 	"net/http"
+	"strings"
 )
 
 // Reason says why a request was rejected. It is one of a fixed set of words: the value of the
@@ -155,6 +156,13 @@ var outcomes = map[Reason]outcome{
 	ReasonVerifierUnavailable:      answerUnavailable,
 	ReasonRequestCanceled:          answerUnavailable,
 	ReasonInternalError:            answerError,
+}
+
+// ofHeader returns the answer about a credential in a header field, which is not an access
+// token.
+func (o outcome) ofHeader() outcome {
+	o.description = strings.Replace(o.description, "access token", "credential", 1)
+	return o
 }
 
 // Values of Event.Result and of the metric label "result".

@@ -76,10 +76,11 @@ func takeChallenges(h http.Header) []string {
 type answers struct {
 	metadataURL string
 	prepared    map[Reason]*Refusal // without RetryAfter and Err
+	ofHeaders   map[Reason]*Refusal // the same for credentials in header fields
 }
 
 func newAnswers(metadataURL string, hint, needed []string) answers {
-	a := answers{metadataURL: metadataURL, prepared: map[Reason]*Refusal{}}
+	a := answers{metadataURL: metadataURL, prepared: map[Reason]*Refusal{}, ofHeaders: map[Reason]*Refusal{}}
 	for reason, o := range outcomes {
 		scopes := hint
 		switch o {
@@ -89,6 +90,7 @@ func newAnswers(metadataURL string, hint, needed []string) answers {
 			scopes = needed
 		}
 		a.prepared[reason] = a.make(reason, o, scopes)
+		a.ofHeaders[reason] = a.make(reason, o.ofHeader(), scopes)
 	}
 	return a
 }
@@ -103,17 +105,20 @@ func (a *answers) make(reason Reason, o outcome, scopes []string) *Refusal {
 
 // refusal returns the answer for a fault.
 func (a *answers) refusal(f *fault) *Refusal {
-	prepared, ok := a.prepared[f.reason]
-	if !ok { // a Resource that was not made by New: fail closed
+	prepared, o := a.prepared[f.reason], outcomes[f.reason]
+	if f.isAboutHeader() {
+		prepared, o = a.ofHeaders[f.reason], o.ofHeader()
+	}
+	if prepared == nil { // a Resource that was not made by New: fail closed
 		return &Refusal{Status: http.StatusInternalServerError, Reason: ReasonInternalError,
 			ContentType: "application/json", Body: answerError.body(), Err: f}
 	}
 	answer := *prepared
 	answer.Challenges = slices.Clone(prepared.Challenges) // the caller may change them
 	if f.needed != nil {
-		answer = *a.make(f.reason, outcomes[f.reason], f.needed)
+		answer = *a.make(f.reason, o, f.needed)
 	}
-	if o := outcomes[f.reason]; f.id != nil && o.rpc != 0 {
+	if f.id != nil && o.rpc != 0 {
 		answer.Body = o.rpcBody(f.id)
 	}
 	// Rounded up to whole seconds: a client that retries too early is rejected again.

@@ -3,6 +3,8 @@ package resource
 import (
 	"errors"
 	"fmt"
+	"maps"
+	"slices"
 	"strings"
 	"time"
 )
@@ -27,7 +29,9 @@ func (p *policy) route(t *Token) (*issuer, *fault) {
 		if from, matches := i.ofTenant(iss); from != nil {
 			return from, nil
 		} else if matches {
-			return nil, unknownIssuer(iss, "iss names a tenant that is not allowed")
+			f := unknownIssuer(iss, "iss names a tenant that is not allowed")
+			f.want = "an allowed tenant of " + i.id
+			return nil, f
 		}
 	}
 	if p.resolver != nil {
@@ -47,20 +51,29 @@ func (p *policy) route(t *Token) (*issuer, *fault) {
 // maxDescribedIssuers is the number of issuers that a log record names.
 const maxDescribedIssuers = 5
 
-// describeIssuers lists the configured issuers for the log, that which differs from iss only in
-// a slash at the end first.
+// describeIssuers lists the issuers of JWTs for the log, or only the one that differs from iss
+// in a slash at the end.
 func (p *policy) describeIssuers(iss string) string {
-	var names []string
-	for _, i := range p.allIssuers() {
-		if strings.TrimSuffix(i.id, "/") == strings.TrimSuffix(iss, "/") {
-			return i.id + " (it differs in the slash at the end, which counts)"
+	other, ok := strings.CutSuffix(iss, "/")
+	if !ok {
+		other += "/"
+	}
+	ids := slices.Sorted(maps.Keys(p.issuers))
+	for _, i := range p.tenanted {
+		ids = append(ids, i.id)
+	}
+	if p.opaque != nil && p.issuers[p.opaque.id] == nil {
+		ids = append(ids, p.opaque.id)
+	}
+	for _, id := range ids {
+		if id == other || isTenantOf(id, other) {
+			return id + " (it differs in the slash at the end, which counts)"
 		}
-		names = append(names, i.id)
 	}
-	if more := len(names) - maxDescribedIssuers; more > 0 {
-		names = append(names[:maxDescribedIssuers], fmt.Sprintf("%d more", more))
+	if more := len(ids) - maxDescribedIssuers; more > 0 {
+		ids = append(ids[:maxDescribedIssuers], fmt.Sprintf("%d more", more))
 	}
-	return strings.Join(names, " or ")
+	return strings.Join(ids, " or ")
 }
 
 func (p *policy) routeOpaque(t *Token) (*issuer, *fault) {

@@ -51,7 +51,7 @@ func run(ctx context.Context, args []string, out, errs io.Writer) int {
 	}
 	defer listener.Close()
 	if *identifier == "" {
-		*identifier = "http://" + listener.Addr().String() + "/mcp"
+		*identifier = "http://" + strings.TrimSuffix(listener.Addr().String(), ":80") + "/mcp" // clients omit :80
 	}
 	res, err := protect(*identifier, *issuer, *origins)
 	if err != nil {

@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"net/http"
+	"strings"
 	"sync/atomic"
 
 	"github.com/labstack/echo/v4"
@@ -44,9 +45,13 @@ func newEcho(res *resource.Resource) *echo.Echo {
 // withCORS returns CORS middleware. It must be outside warder, so it is added by Use and
 // not to a route: it answers preflight requests, which never carry a token, and lets
 // pages read rejections as well as results. It does not restrict anything. warder itself
-// enforces Origins; the middleware only sends the same list to browsers.
+// enforces Origins; the middleware only sends the same list to browsers. It skips the
+// metadata, which pages of every origin may read and which answers its own preflights.
 func withCORS(res *resource.Resource) echo.MiddlewareFunc {
 	return middleware.CORSWithConfig(middleware.CORSConfig{
+		Skipper: func(c echo.Context) bool {
+			return strings.HasPrefix(c.Request().URL.Path, "/.well-known/oauth-protected-resource")
+		},
 		// A function, because Resource.Replace can change the list.
 		AllowOriginFunc: func(origin string) (bool, error) { return res.AllowsOrigin(origin), nil },
 		AllowMethods:    []string{"POST", "GET", "DELETE"},

@@ -25,6 +25,13 @@ func checkFileFlags(flags *flag.FlagSet) (err error) {
 	return err
 }
 
+// complete adds to the configuration of the file what is true of this server, whatever the
+// file says.
+func complete(c *resource.Config) {
+	c.Operations.Stateless = true
+	mcpserver.AddRules(&c.Operations)
+}
+
 // loadFile loads the configuration file and reloads it on changes and on SIGHUP until
 // ctx is done. A file with `enabled: false` is an error: this server cannot run without
 // protection.
@@ -32,7 +39,7 @@ func (o options) loadFile(ctx context.Context) (*config.Live, error) {
 	live, err := config.New(config.Config{
 		File:        o.config,
 		SecretsFile: o.secrets,
-		Complete:    func(c *resource.Config) { c.Operations.Stateless = true }, // as the server of package mcpserver is
+		Complete:    complete,
 		Check:       func(res *resource.Resource) error { return mcpserver.Check(ctx, res) },
 	})
 	if err != nil {

@@ -85,7 +85,11 @@ func TestInvalidConfigFiles(t *testing.T) {
 		{"disabled", []string{"-config", configFile(t, issuer, "  enabled: false")}, "server: config: authorization is disabled (enabled: false)\n"},
 		{"missing file", []string{"-config", filepath.Join(t.TempDir(), "x")}, "x: no such file or directory\n"},
 		{"unknown key", []string{"-config", configFile(t, issuer, "  scopes: [a]")}, ":4: scopes: unknown key"},
-		{"rule for an unknown tool", []string{"-config", configFile(t, issuer, "  tool_scopes: {who_am_i: [a]}")}, "who_am_i"},
+		{"rule for an unknown tool", []string{"-config", configFile(t, issuer, "  tool_scopes:", "    whoami: [a]", "    who_am_i: [a]")}, `:6: tool_scopes["who_am_i"]: the server has no such tool; did you mean "whoami"?`},
+		{"unknown public tool", []string{"-config", configFile(t, issuer, "  public_tools: [who_am_i]")}, `:4: public_tools[0]: the server has no such tool; did you mean "whoami"?`},
+		{"tab", []string{"-config", configFile(t, issuer, "\trequired_scopes: [a]")}, ":4: has a tab in the indentation; YAML allows only spaces there\n"},
+		{"directory", []string{"-config", "."}, "config: .: is not a regular file\n"},
+		{"missing secrets file", []string{"-config", valid, "-secrets", "/nowhere/s"}, "config: /nowhere/s: no such file or directory\n"},
 		{"flag in addition to -config", []string{"-config", valid, "-issuer", issuer.Identifier()}, "server: -issuer cannot be combined with -config; set it in the file\n"},
 		{"-secrets without -config", []string{"-secrets", valid}, "server: -secrets requires -config\n"},
 	} {

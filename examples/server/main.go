@@ -4,8 +4,8 @@
 //	go run ./examples/server -issuer https://auth.example.com/realms/demo
 //
 // It has two tools, whoami and delete_everything. The second requires the scope
-// mcp:admin by default; see -tool-scopes. The server also serves /metrics, /healthz and
-// /readyz.
+// mcp:admin, unless -tool-scopes or tool_scopes in the file of -config names other scopes
+// for it. The server also serves /metrics, /healthz and /readyz.
 //
 // With a configuration file, which is reloaded when it changes:
 //
@@ -66,7 +66,7 @@ func run(ctx context.Context, args []string, out, errs io.Writer) int {
 	}
 	handler, err := mcpserver.Handler(ctx, res, metrics...)
 	if err != nil {
-		fmt.Fprintf(errs, "server: -tool-scopes: %v\n", err)
+		fmt.Fprintf(errs, "server: -tool-scopes, -config: %v\n", err)
 		return 2
 	}
 	// Fetch the keys now rather than on the first request. If that fails, the server

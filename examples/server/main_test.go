@@ -171,7 +171,7 @@ func TestInvalidFlags(t *testing.T) {
 		{"invalid scope", []string{"-issuer", issuer, "-scopes", `a"b`}, `server: -resource, -scopes, -tool-scopes, -audience, -allow-origin: resource: configuration: Scopes: "a\"b" is not a scope: `},
 		{"origin with a path", []string{"-issuer", issuer, "-allow-origin", "http://localhost:6274/"}, `server: -resource, -scopes, -tool-scopes, -audience, -allow-origin: resource: configuration: HTTP.Origins[0]: `},
 		{"tool without a scope", []string{"-issuer", issuer, "-tool-scopes", "whoami"}, `server: -tool-scopes: "whoami" is not of the form TOOL=SCOPE`},
-		{"unknown tool", []string{"-issuer", issuer, "-tool-scopes", "whoareyou=a whoami=a"}, `server: -tool-scopes: mcpsdk: check: Operations.Tools["whoareyou"]: the server has no such tool`},
+		{"unknown tool", []string{"-issuer", issuer, "-tool-scopes", "whoareyou=a whoami=a"}, `server: -tool-scopes, -config: mcpsdk: check: Operations.Tools["whoareyou"]: the server has no such tool`},
 		{"unknown flag", []string{"-port", "1"}, "flag provided but not defined: -port"},
 		{"argument that is not a flag", []string{"-issuer", issuer, "serve"}, `server: unexpected argument "serve": only flags are accepted`},
 	}

@@ -40,7 +40,7 @@ func parse(args []string, errs io.Writer) (options, error) {
 	flags.StringVar(&scopes, "scopes", "", "`scopes` that every request requires, separated by commas or spaces")
 	flags.StringVar(&audiences, "audience", "", "`audiences` accepted in addition to -resource, separated by commas or spaces")
 	flags.StringVar(&origins, "allow-origin", "", "web `origins` allowed in addition to that of -resource, such as http://localhost:6274 for MCP Inspector,\nseparated by commas or spaces")
-	flags.StringVar(&tools, "tool-scopes", "delete_everything="+mcpserver.AdminScope, "additional scopes of tools as `TOOL=SCOPE`, separated by commas or spaces")
+	flags.StringVar(&tools, "tool-scopes", "", "additional scopes of tools as `TOOL=SCOPE`, separated by commas or spaces; TOOL= for none\n(default for delete_everything: "+mcpserver.AdminScope+")")
 	o.define(flags)
 	if err := flags.Parse(args); err != nil {
 		return o, err
@@ -68,15 +68,15 @@ func parse(args []string, errs io.Writer) (options, error) {
 	return o, err
 }
 
-// toolScopes parses TOOL=SCOPE pairs. A tool may have several scopes.
+// toolScopes parses TOOL=SCOPE pairs. A tool may have several scopes, or none with TOOL=.
 func toolScopes(list string) (map[string][]string, error) {
 	tools := map[string][]string{}
 	for _, pair := range split(list) {
 		tool, scope, ok := strings.Cut(pair, "=")
-		if !ok || tool == "" || scope == "" {
+		if !ok || tool == "" {
 			return nil, fmt.Errorf("%q is not of the form TOOL=SCOPE", pair)
 		}
-		tools[tool] = append(tools[tool], scope)
+		tools[tool] = append(tools[tool], split(scope)...)
 	}
 	return tools, nil
 }
@@ -107,7 +107,7 @@ func (o options) protect(ctx context.Context, address net.Addr) (*resource.Resou
 		if tcp, ok := address.(*net.TCPAddr); !ok || !tcp.IP.IsLoopback() {
 			return nil, fmt.Errorf("-resource is missing: %s is not a loopback address; set the URL that clients use, such as https://mcp.example.com/mcp", address)
 		}
-		identifier = "http://" + address.String() + "/mcp"
+		identifier = "http://" + strings.TrimSuffix(address.String(), ":80") + "/mcp" // clients omit :80
 	}
 	config := resource.Config{
 		Identifier: identifier,
@@ -115,6 +115,7 @@ func (o options) protect(ctx context.Context, address net.Addr) (*resource.Resou
 		Scopes:     o.scopes,
 		Operations: resource.Operations{Tools: o.tools},
 	}
+	mcpserver.AddRules(&config.Operations)
 	if err := o.addVerifiers(ctx, &config, o.audiences); err != nil {
 		return nil, err
 	}

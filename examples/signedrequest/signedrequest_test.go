@@ -80,7 +80,7 @@ func Example() {
 	send("without a signature", func(req *http.Request) { req.Header.Del(signedrequest.Field) })
 	// Output:
 	// unchanged: 200 robot by X-Signature: {"jsonrpc":"2.0","id":1,"method":"ping"}
-	// another path: 401 {"error":"invalid_token","error_description":"The access token is invalid"}
+	// another path: 401 {"error":"invalid_token","error_description":"The credential is invalid"}
 	// another body: 400 the body is not the one that was signed
 	// without a signature: 401 {"error_description":"Authorization is required"}
 }

@@ -61,11 +61,13 @@ func TestBrowserPages(t *testing.T) {
 		{"allowed page, GET", b.Origin + "/blank", false, mcp, map[string]any{"headers": fields{"Mcp-Session-Id": "s"}}, noToken, 0},
 		{"allowed page, DELETE", b.Origin + "/blank", false, mcp, map[string]any{"method": "DELETE"}, noToken, 0},
 		{"allowed page, metadata with MCP header fields", b.Origin + "/blank", false, metadata, map[string]any{"headers": fields{"MCP-Protocol-Version": "2026-07-28", "Mcp-Method": "x", "Mcp-Name": "x"}}, metadataBody, 0},
+		{"page of another loopback origin, no token", b.Loopback + "/blank", false, mcp, post("cors", fields{"Content-Type": "application/json"}), noToken, 0}, // allowed, because the server is at a loopback address
 		{"other page, no token", b.Other + "/blank", false, mcp, post("cors", fields{"Content-Type": "application/json"}), "TypeError", 0},
 		{"other page, all MCP header fields", b.Other + "/blank", false, mcp, post("cors", all), "TypeError", 0},
 		{"other page, no preflight", b.Other + "/blank", false, mcp, post("cors", plain), "TypeError", 1},
 		{"other page, mode no-cors", b.Other + "/blank", false, mcp, post("no-cors", plain), "opaque", 1},
 		{"other page, metadata", b.Other + "/blank", false, metadata, nil, metadataBody, 0},
+		{"other page, metadata with MCP header fields", b.Other + "/blank", false, metadata, map[string]any{"headers": fields{"MCP-Protocol-Version": "2026-07-28", "Mcp-Method": "x", "Mcp-Name": "x"}}, metadataBody, 0},
 		{"sandboxed frame of an allowed page", b.Origin + "/blank", true, mcp, post("no-cors", plain), "opaque", 1},
 		{"page of a rebound host name", rebound + "/healthz", false, rebound + "/mcp", post("cors", all), badOrigin, 1},
 		{"page of a rebound host name, GET", rebound + "/healthz", false, rebound + "/mcp", nil, noToken, 0}, // browsers send no Origin with a same-origin GET, so the missing token is reported
@@ -173,9 +175,9 @@ func exampleServer(t *testing.T) string {
 	return program
 }
 
-// A browser is a process of browse.mjs. Origin and Other are the origins of its pages.
+// A browser is a process of browse.mjs. Origin, Loopback and Other are the origins of its pages.
 type browser struct {
-	Origin, Other string
+	Origin, Loopback, Other string
 
 	t       *testing.T
 	process *exec.Cmd

@@ -73,6 +73,9 @@ func (c Case) want() outcome {
 			o.challenge = `, scope="base", error="invalid_token", error_description="The access token is invalid"`
 		}
 	}
+	if c.way == header { // its credential is not an access token
+		o.challenge = strings.Replace(o.challenge, "access token", "credential", 1)
+	}
 	if o.challenge != "" {
 		o.challenge = pointer + o.challenge
 	}

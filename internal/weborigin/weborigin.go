@@ -4,11 +4,11 @@ package weborigin
 import (
 	"errors"
 	"fmt"
-	"net/netip"
 	"net/url"
 	"slices"
 	"strings"
 
+	"github.com/warder-go/warder/internal/weburl"
 	"github.com/warder-go/warder/metadata"
 )
 
@@ -38,24 +38,24 @@ func Check(origin string, allowHTTP bool) error {
 	if err != nil {
 		return err
 	}
-	if want := Of(u); want != origin {
+	switch want := Of(u); want {
+	case origin:
+		return nil
+	case "":
+		return fmt.Errorf("%q: the host ends in a number and is not an IPv4 address", origin)
+	default:
 		return fmt.Errorf("%q is not how browsers write the origin: write %q", origin, want)
 	}
-	return nil
 }
 
 const lowerAndDigits = "abcdefghijklmnopqrstuvwxyz0123456789"
 
-// Of returns the origin of a URL as browsers write it (RFC 6454 §6.2): in lower case,
-// without the default port of the scheme and without leading zeros in another port, with an
-// IPv6 address in its short form.
+// Of returns the origin of a URL as browsers write it (RFC 6454 §6.2); "" if the host ends in
+// a number and is not an IPv4 address.
 func Of(u *url.URL) string {
-	host, port := strings.ToLower(u.Hostname()), strings.TrimLeft(u.Port(), "0")
-	if addr, err := netip.ParseAddr(host); err == nil && addr.Is6() {
-		host = "[" + addr.String() + "]"
-	}
-	if port != "" && port != map[string]string{"http": "80", "https": "443"}[u.Scheme] {
-		host += ":" + port
+	host := weburl.Host(u)
+	if host == "" {
+		return ""
 	}
 	return u.Scheme + "://" + host
 }

@@ -16,7 +16,8 @@ import (
 
 // Check compares the rules of a Resource with what a server has. Call it at start, when
 // everything is registered. A rule that names a tool, prompt or resource which the server does
-// not have is an error, because a typo leaves open what the rule was meant for. So is a method
+// not have is an error, because a typo leaves open what the rule was meant for. A public tool,
+// prompt or resource that the server does not have is an error too, and so is a method
 // that MCP does not have, if it is similar to one that it has or in its namespace; others can
 // be the program's own. With DenyUndeclared, a tool, prompt, resource or template that no rule
 // names is an error too, because no one could use it. The error lists every mistake.
@@ -35,6 +36,7 @@ func Check(ctx context.Context, res *resource.Resource, server *mcp.Server) erro
 	c.names("Tools", "tool", c.rules.Tools, have.tools)
 	c.names("Prompts", "prompt", c.rules.Prompts, have.prompts)
 	c.resources()
+	c.public()
 	if c.rules.Undeclared == resource.DenyUndeclared {
 		c.undeclared()
 	}
@@ -58,6 +60,25 @@ func (c *check) names(field, kind string, rules map[string][]string, have []stri
 	}
 }
 
+// public checks the public tools, prompts and resources.
+func (c *check) public() {
+	for n, name := range c.rules.PublicTools {
+		if !slices.Contains(c.have.tools, name) {
+			c.mistakes.Addf("Operations.PublicTools[%d]: the server has no such tool%s", n, didYouMean(name, c.have.tools))
+		}
+	}
+	for n, name := range c.rules.PublicPrompts {
+		if !slices.Contains(c.have.prompts, name) {
+			c.mistakes.Addf("Operations.PublicPrompts[%d]: the server has no such prompt%s", n, didYouMean(name, c.have.prompts))
+		}
+	}
+	for n, uri := range c.rules.PublicResources {
+		if !c.hasResource(resource.ResourceRule{URI: uri}) {
+			c.mistakes.Addf("Operations.PublicResources[%d]: the server has no such resource and no template for it%s", n, didYouMean(uri, c.have.resources))
+		}
+	}
+}
+
 // methods checks the rules for methods. A server cannot list its methods.
 func (c *check) methods() {
 	mcpMethods := mcpmsg.Methods()
@@ -73,10 +94,15 @@ func (c *check) methods() {
 	}
 }
 
+// hasResource reports whether the server has a resource or a template that the rule applies to.
+func (c *check) hasResource(rule resource.ResourceRule) bool {
+	return slices.ContainsFunc(c.have.resources, rule.Applies) ||
+		slices.ContainsFunc(c.have.templates, func(t string) bool { return appliesToTemplate(rule, t) })
+}
+
 func (c *check) resources() {
 	for n, rule := range c.rules.Resources {
-		if slices.ContainsFunc(c.have.resources, rule.Applies) ||
-			slices.ContainsFunc(c.have.templates, func(t string) bool { return appliesToTemplate(rule, t) }) {
+		if c.hasResource(rule) {
 			continue
 		}
 		field, text := "URI", rule.URI

@@ -49,7 +49,7 @@ func (b *builder) buildResource(ctx context.Context) {
 		Identifier:   b.requireURL("resource_server_url", s.ResourceServerURL),
 		Scopes:       s.RequiredScopes,
 		ScopeOptions: resource.ScopeOptions{Challenge: s.ChallengeScopes, Implies: s.ImpliedScopes},
-		HTTP:         resource.HTTPOptions{Origins: s.AllowedOrigins},
+		HTTP:         resource.HTTPOptions{Origins: s.AllowedOrigins, DenyLoopbackOrigins: s.DenyLoopback},
 		Metadata:     metadata.Document{ScopesSupported: s.ScopesSupported, ResourceName: s.ResourceName, ResourceDocumentation: s.ServiceDocsURL},
 		Limits:       resource.Limits{Leeway: seconds(s.LeewaySeconds), CacheTTL: seconds(s.TokenCacheTTL)},
 		Logger:       b.config.Logger,
@@ -121,7 +121,7 @@ func (b *builder) finish(c resource.Config) {
 	}
 	if b.config.Check != nil {
 		if err := b.config.Check(res); err != nil {
-			b.mistakes.add(b.position(""), "%s", err)
+			b.addCheckMistakes(err)
 			return
 		}
 	}

@@ -59,6 +59,7 @@ type Config struct {
 
 	// Check, if not nil, is called for each read of the files after the resource has
 	// been built, for example to call mcpsdk.Check. Its error is a configuration mistake.
+	// The mistakes that mcpsdk.Check finds get the lines of their keys.
 	Check func(*resource.Resource) error
 
 	Interval  time.Duration     // between checks of the files by Run; default 10 s, at least 1 s

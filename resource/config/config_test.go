@@ -34,7 +34,16 @@ func TestMistakes(t *testing.T) {
 		{"empty file", "", "text: is empty"},
 		{"only comments", "# authorization:\n", "text: is empty"},
 		{"more than one document", block() + "---\na: 1\n", "text: has more than one YAML document; keep one"},
-		{"tab", "authorization:\n\tissuer_url: x\n", "text:2: is not valid YAML: found character that cannot start any token"},
+		{"tab", "authorization:\n\tissuer_url: x\n", "text:2: has a tab in the indentation; YAML allows only spaces there"},
+		{"tab after spaces", block("  tool_scopes:", "  \tpurge: [a]"), "text:5: has a tab in the indentation; YAML allows only spaces there"},
+		{"tab after a value", block("\trequired_scopes: [a]"), "text:4: has a tab in the indentation; YAML allows only spaces there"},
+		{"tab before a list", block("  required_scopes:", "\t- a"), "text:5: has a tab in the indentation; YAML allows only spaces there"},
+		{"tab, CRLF line ends", "authorization:\r\n\tissuer_url: x\r\n", "text:2: has a tab in the indentation; YAML allows only spaces there"},
+		{"tab in the first line", "\tauthorization: x\n", "text:1: has a tab in the indentation; YAML allows only spaces there"},
+		{"tab in a value", block(`  client_id: "a\tb"`), "text:4: client_id: has a tab"},
+		{"tab in a value without quotes", block("  jwks_file: a\tb"), "text:4: jwks_file: has a tab"},
+		{"another mistake in a line with a tab", block("  required_scopes: [a", "  client_id:\tx"), "text:5: is not valid YAML: did not find expected ',' or ']'"},
+		{"NUL in a value", block(`  client_id: "a\0b"`), "text:4: client_id: has a control character"},
 		{"NUL byte", block() + "a: \x00\n", "text: has a NUL byte"},
 		{"UTF-16", "\xff\xfea\x00:\x00", "text: is not UTF-8"},
 		{"no required keys", "authorization: {}\n", "text:1: resource_server_url: is missing\ntext:1: issuer_url: is missing"},
@@ -44,7 +53,7 @@ func TestMistakes(t *testing.T) {
 		{"no value", block("  enabled:"), "text:4: enabled: has no value; set one or remove the key"},
 		{"empty string", block(`  jwks_uri: ""`), "text:4: jwks_uri: is empty; set a value or remove it"},
 		{"number for a string", block("  client_id: 007"), "text:4: client_id: is not a string; put it in quotes"},
-		{"string with two lines", block(`  resource_name: "a\nb"`), "text:4: resource_name: has a line break or another control character"},
+		{"string with two lines", block(`  resource_name: "a\nb"`), "text:4: resource_name: has a line break"},
 		{"string for a list", block("  required_scopes: mcp:read mcp:write"), "text:4: required_scopes: is not a list; write [a, b]"},
 		{"empty list item", block("  required_scopes: [a, '']"), "text:4: required_scopes[1]: is empty; set a value or remove it"},
 		{"list for a mapping", block("  tool_scopes: [a]"), "text:4: tool_scopes: is not a mapping; write name: [scope]"},
@@ -60,6 +69,12 @@ func TestMistakes(t *testing.T) {
 		{"empty list of audiences", block("  expected_audiences: []"), "text:4: expected_audiences: is empty; name an audience or remove the key: resource_server_url is accepted anyway"},
 		{"issuer as an audience", block("  expected_audiences: [api://x, 'https://auth.example.com']"),
 			`text:4: expected_audiences[1]: "https://auth.example.com" is the issuer itself, whose tokens for itself are not for this resource`},
+		{"default port", "authorization:\n  issuer_url: https://auth.example.com:443\n  resource_server_url: https://mcp.example.com:443/mcp\n",
+			`text:3: resource_server_url: metadata: resource identifier "https://mcp.example.com:443/mcp": clients or proxies rewrite it: write "https://mcp.example.com/mcp"`},
+		{"any audience", block("  expected_audiences: [api://x, '*']"),
+			`text:4: expected_audiences[1]: "*" looks like a pattern, but audiences are compared byte for byte: name each one; literal_audiences: true allows '*'`},
+		{"any audience of another issuer", block("  additional_issuers:", "    - issuer_url: https://b.example", "      expected_audiences: ['https://*.example.com']"),
+			`text:6: additional_issuers[0].expected_audiences[0]: "https://*.example.com" looks like a pattern, but audiences are compared byte for byte: name each one; literal_audiences: true allows '*'`},
 		{"symmetric algorithm", block("  algorithms: [HS256]"),
 			`text:4: algorithms: algorithm "HS256" is not one of ["RS256" "RS384" "RS512" "PS256" "PS384" "PS512" "ES256" "ES384" "ES512" "EdDSA" "Ed25519"]`},
 		{"client without a secret", block("  client_id: x"), "text:4: client_secret: is missing; set it or client_secret_file"},
@@ -74,8 +89,16 @@ func TestMistakes(t *testing.T) {
 			"text:7: jwks_uri: is not used with introspect_jwts; remove one of them"},
 		{"two sources of keys", block("  jwks_uri: https://a.example/k", "  jwks_file: k"), "text:5: jwks_file: jwks_uri is also set; set only one of them"},
 		{"missing files", block("  jwks_file: /nowhere/k", "  ca_file: /nowhere/c", "  api_keys_file: /nowhere/a", "  client_id: x", "  client_secret_file: /nowhere/s"),
-			"text:4: jwks_file: jwks: keyset: keys unavailable: last fetch failed: open /nowhere/k: no such file or directory\ntext:5: ca_file: no such file or directory\n" +
-				`text:6: api_keys_file: file "/nowhere/a": stat /nowhere/a: no such file or directory` + "\ntext:8: client_secret_file: no such file or directory"},
+			"text:4: jwks_file: jwks: keyset: keys unavailable: last fetch failed: open /nowhere/k: no such file or directory\ntext:5: ca_file: file \"/nowhere/c\": no such file or directory\n" +
+				`text:6: api_keys_file: file "/nowhere/a": stat /nowhere/a: no such file or directory` + "\n" + `text:8: client_secret_file: file "/nowhere/s": no such file or directory`},
+		{"directories instead of files", block("  jwks_file: /", "  ca_file: /", "  api_keys_file: /", "  client_id: x", "  client_secret_file: /"),
+			"text:4: jwks_file: jwks: keyset: keys unavailable: last fetch failed: keyset: \"/\" is not a regular file\n" + `text:5: ca_file: file "/": is not a regular file` + "\n" +
+				`text:6: api_keys_file: file "/": is not a regular file` + "\n" + `text:8: client_secret_file: file "/": is not a regular file`},
+		{"files with unusable contents", block("  ca_file: /dev/null", "  client_id: x", "  client_secret_file: config_test.go"),
+			`text:4: ca_file: file "/dev/null": is not a regular file` + "\n" + `text:6: client_secret_file: file "config_test.go": has more than one line`},
+		{"file without keys", block("  jwks_file: config_test.go"),
+			`text:4: jwks_file: jwks: keyset: keys unavailable: last fetch failed: keyset: file "config_test.go": malformed JSON at byte 0`},
+		{"file without certificates", block("  ca_file: config_test.go"), `text:4: ca_file: file "config_test.go": has no PEM certificate`},
 		{"endpoint is not a URL", block("  jwks_uri: keys"), `text:4: jwks_uri: URL "keys": must be an absolute URL, such as https://host.example.com/path`},
 		{"password in a URL", block("  jwks_uri: https://u:s3cr3t@auth.example.com/"),
 			`text:4: jwks_uri: URL "https://xxxxx@auth.example.com/": must not hold a user name or password: remove them`},
@@ -237,6 +260,27 @@ func TestInvalidConfigs(t *testing.T) {
 			c.Check = func(*resource.Resource) error { return errors.New("no such tool") }
 			return c
 		}(), "text:1: no such tool"},
+		{"Check returns the mistakes of mcpsdk.Check", func() config.Config {
+			c := textConfig(block("  tool_scopes:", "    whoami: []", "    who_am_i: [a]", "  public_tools: [x]", "  resource_scopes:", "    - {uri: 'a:b', scopes: []}"))
+			c.Check = func(*resource.Resource) error {
+				return fmt.Errorf("mcpsdk: check: %w", errors.Join(
+					errors.New(`Operations.Tools["who_am_i"]: the server has no such tool; did you mean "whoami"?`),
+					errors.New(`Operations.PublicTools[0]: the server has no such tool`),
+					errors.New(`Operations.Resources[0]: the server has no resource and no template that URI "a:b" applies to`),
+					errors.New(`Operations.Tools["of_the_program"]: the server has no such tool`),
+					errors.New(`tool "y": no rule names it`)))
+			}
+			return c
+		}(), `text:1: mcpsdk: check: tool "y": no rule names it
+text:4: tool_scopes["of_the_program"]: the server has no such tool
+text:6: tool_scopes["who_am_i"]: the server has no such tool; did you mean "whoami"?
+text:7: public_tools[0]: the server has no such tool
+text:9: resource_scopes[0]: the server has no resource and no template that URI "a:b" applies to`},
+		{"Check wraps an error", func() config.Config {
+			c := textConfig(block())
+			c.Check = func(*resource.Resource) error { return fmt.Errorf("tools: %w", errors.New("no such tool")) }
+			return c
+		}(), "text:1: tools: no such tool"},
 		{"Complete panics", func() config.Config {
 			c := textConfig(block())
 			c.Complete = func(*resource.Config) { panic("S3cr3t") }

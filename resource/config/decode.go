@@ -149,12 +149,23 @@ func (d *decoder) decodeString(n *node, path string, into reflect.Value, enum st
 	case n.tag != "!!str" && !variable:
 		d.mistakes.add(n.at, "%s: is not a string; put it in quotes", path)
 	case strings.ContainsFunc(text, unicode.IsControl) || !utf8.ValidString(text):
-		d.mistakes.add(n.at, "%s: has a line break or another control character", path)
+		d.mistakes.add(n.at, "%s: has %s", path, controlCharacter(text))
 	case enum != "" && !slices.Contains(strings.Split(enum, ","), text):
 		d.mistakes.add(n.at, "%s: must be one of %s%s", path, strings.ReplaceAll(enum, ",", ", "), didYouMean(text, strings.Split(enum, ",")))
 	default:
 		into.SetString(text)
 	}
+}
+
+// controlCharacter describes the first control character of a text.
+func controlCharacter(text string) string {
+	switch at := strings.IndexFunc(text, unicode.IsControl); {
+	case at >= 0 && text[at] == '\t':
+		return "a tab"
+	case at >= 0 && (text[at] == '\n' || text[at] == '\r'):
+		return "a line break"
+	}
+	return "a control character"
 }
 
 // decodeBool accepts only true and false, and variables with these values. YAML parsers

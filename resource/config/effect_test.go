@@ -77,6 +77,36 @@ func TestKeysTakeEffect(t *testing.T) {
 	}
 }
 
+// A server at a loopback address allows pages of loopback origins unless the file denies them.
+func TestDenyLoopbackOrigins(t *testing.T) {
+	for line, want := range map[string]bool{"": true, "  deny_loopback_origins: false": true, "  deny_loopback_origins: true": false} {
+		live, err := config.New(textConfig("authorization:\n  issuer_url: https://auth.example.com\n  resource_server_url: http://127.0.0.1:8080/mcp\n" + line + "\n"))
+		if err != nil {
+			t.Fatal(err)
+		}
+		for origin, allowed := range map[string]bool{"http://localhost:6274": want, "http://127.0.0.1:8080": true, "null": false} {
+			if got := live.Resource().AllowsOrigin(origin); got != allowed {
+				t.Errorf("%q: %s: got %t, want %t", line, origin, got, allowed)
+			}
+		}
+	}
+}
+
+// With literal_audiences, an audience that looks like a pattern is accepted and is not one.
+func TestLiteralAudiences(t *testing.T) {
+	issuer, err := resourcetest.NewIssuer(resourcetest.Config{})
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer issuer.Close()
+	s := newTestServer(t, issuer, nil, "  expected_audiences: ['https://*.example.test']", "  literal_audiences: true")
+	for audience, want := range map[string]int{"https://*.example.test": 200, "https://a.example.test": 401} {
+		if status, _ := s.send(issuer.Token(resourcetest.Token{Audience: audience})); status != want {
+			t.Errorf("%s: got %d, want %d", audience, status, want)
+		}
+	}
+}
+
 // A host with a private address in the issuer's metadata is called only if the file allows
 // it. The error about its certificate shows that it was called.
 func TestAllowPrivateHosts(t *testing.T) {

@@ -61,6 +61,7 @@ var resourceKeys = []fieldKey{
 // issuerKeys are the fields of resource.Issuer.
 var issuerKeys = []fieldKey{
 	{".Audiences", "expected_audiences"},
+	{".LiteralAudiences", "literal_audiences"},
 	{".AudienceClaims", "audience_claims"},
 	{".ScopeClaim", "scope_claim"},
 	{".ScopePrefix", "scope_prefix"},
@@ -100,6 +101,23 @@ func (b *builder) addResourceMistake(err error) {
 		}
 	}
 	b.mistakes.add(b.position(""), "%s", text)
+}
+
+// addCheckMistakes adds the error of Config.Check. If it lists mistakes, as that of mcpsdk.Check
+// does, each one is added under the key that caused it.
+func (b *builder) addCheckMistakes(err error) {
+	list := []error{err}
+	prefix := ""
+	if inner := errors.Unwrap(err); inner != nil {
+		if joined, ok := inner.(interface{ Unwrap() []error }); ok {
+			list, prefix = joined.Unwrap(), strings.TrimSuffix(err.Error(), inner.Error())
+		}
+	}
+	for _, one := range list {
+		if !b.addTranslated("", one.Error(), resourceKeys) {
+			b.mistakes.add(b.position(""), "%s%s", prefix, one)
+		}
+	}
 }
 
 // addTranslated adds a mistake whose text begins with one of the fields, optionally

@@ -8,6 +8,7 @@ import (
 	"io"
 	"os"
 	"path/filepath"
+	"strings"
 )
 
 // files reads files and hashes everything that it reads, including errors. Equal digests
@@ -61,6 +62,14 @@ func readFile(path string) ([]byte, error) {
 		return nil, fmt.Errorf("is larger than %d bytes", maxFileBytes)
 	}
 	return body, nil
+}
+
+// withPath returns the text of an error with the path of the file that it is about.
+func withPath(err error, path string) string {
+	if text := err.Error(); strings.Contains(text, path) {
+		return text
+	}
+	return fmt.Sprintf("file %q: %s", path, err)
 }
 
 // cause removes the path from an error, because the mistake already contains it.

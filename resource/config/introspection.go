@@ -81,15 +81,16 @@ func (i *issuerBuilder) addMissingCredential(prefix, key, hint string) {
 
 // readSecretFile returns the content of a file without trailing line breaks.
 func (i *issuerBuilder) readSecretFile(key, name string) Secret {
-	body, err := i.files.read(i.files.path(name))
+	path := i.files.path(name)
+	body, err := i.files.read(path)
 	secret := Secret(strings.TrimRight(string(body), "\r\n"))
 	switch {
 	case err != nil:
-		i.addMistake(key, "%s", err)
+		i.addMistake(key, "file %q: %s", path, err)
 	case secret == "":
-		i.addMistake(key, "the file is empty")
+		i.addMistake(key, "file %q: is empty", path)
 	case strings.ContainsAny(string(secret), "\r\n\x00"):
-		i.addMistake(key, "the file has more than one line")
+		i.addMistake(key, "file %q: has more than one line", path)
 	}
 	i.secrets = append(i.secrets, secret)
 	return secret

@@ -55,7 +55,7 @@ func (b *builder) addIssuers(c *resource.Config) {
 		if s.ExpectedAudiences != nil && len(s.ExpectedAudiences) == 0 {
 			i.addMistake("expected_audiences", "is empty; name an audience or remove the key: resource_server_url is accepted anyway")
 		}
-		issuer := resource.Issuer{Audiences: s.ExpectedAudiences, AudienceClaims: s.AudienceClaims,
+		issuer := resource.Issuer{Audiences: s.ExpectedAudiences, LiteralAudiences: s.LiteralAudiences, AudienceClaims: s.AudienceClaims,
 			ScopeClaim: s.ScopeClaim, ScopePrefix: s.ScopePrefix, RoleClaim: s.RoleClaim, RoleScopes: s.RoleScopes,
 			SubjectClaim: s.SubjectClaim, TokenTypes: s.TokenTypes,
 			StrictRFC9068: s.StrictRFC9068}
@@ -136,14 +136,15 @@ func (i *issuerBuilder) readCAFile() {
 	if i.issuer.CAFile == "" {
 		return
 	}
-	body, err := i.files.read(i.files.path(i.issuer.CAFile))
+	path := i.files.path(i.issuer.CAFile)
+	body, err := i.files.read(path)
 	if err != nil {
-		i.addMistake("ca_file", "%s", err)
+		i.addMistake("ca_file", "file %q: %s", path, err)
 		return
 	}
 	roots := x509.NewCertPool()
 	if !roots.AppendCertsFromPEM(body) {
-		i.addMistake("ca_file", "has no PEM certificate")
+		i.addMistake("ca_file", "file %q: has no PEM certificate", path)
 		return
 	}
 	i.ca, i.tls = body, &tls.Config{RootCAs: roots, MinVersion: tls.VersionTLS12}
@@ -165,7 +166,7 @@ func (i *issuerBuilder) keyVerifier() resource.Verifier {
 		v, err := jwks.New(c)
 		if err == nil && c.File != "" { // an invalid file is a configuration mistake
 			if err := v.Ready(context.Background()); err != nil {
-				i.addMistake("jwks_file", "%s", err)
+				i.addMistake("jwks_file", "%s", withPath(err, c.File))
 			}
 		}
 		return v, err

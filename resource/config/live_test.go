@@ -112,9 +112,9 @@ func TestReloadRejects(t *testing.T) {
 		{"different resource", func(s *testServer) {
 			s.write("a.yaml", strings.Replace(s.settings("  client_id: test-client", "  client_secret_file: secret", "  ca_file: ca.pem"), "/mcp\n", "/other\n", 1))
 		}, `config: a.yaml:3: resource_server_url: resource: replace: Identifier: "https://mcp.example.test/other" is not "https://mcp.example.test/mcp": a new identifier needs a restart, because clients and routes depend on it`},
-		{"empty secret file", func(s *testServer) { s.write("secret", "\n") }, "config: a.yaml:5: client_secret_file: the file is empty"},
-		{"missing secret file", func(s *testServer) { _ = os.Remove(filepath.Join(s.dir, "secret")) }, "config: a.yaml:5: client_secret_file: no such file or directory"},
-		{"invalid certificates", func(s *testServer) { s.write("ca.pem", "x") }, "config: a.yaml:6: ca_file: has no PEM certificate"},
+		{"empty secret file", func(s *testServer) { s.write("secret", "\n") }, "config: a.yaml:5: client_secret_file: file \"secret\": is empty"},
+		{"missing secret file", func(s *testServer) { _ = os.Remove(filepath.Join(s.dir, "secret")) }, "config: a.yaml:5: client_secret_file: file \"secret\": no such file or directory"},
+		{"invalid certificates", func(s *testServer) { s.write("ca.pem", "x") }, "config: a.yaml:6: ca_file: file \"ca.pem\": has no PEM certificate"},
 	} {
 		t.Run(row.name, func(t *testing.T) {
 			files := map[string]string{"secret": resourcetest.DefaultClientSecret + "\n", "ca.pem": certificate}

@@ -51,11 +51,17 @@ type mistake struct {
 // add adds a mistake, unless it is a duplicate.
 func (m *mistakes) add(at position, format string, args ...any) {
 	text := strings.ReplaceAll(fmt.Sprintf(format, args...), "\n", "; ")
-	text = strings.ReplaceAll(text, ", or with AllowHTTP", "") // a field that has no key
+	text = fieldNames.Replace(text)
 	if added := (mistake{at, text}); !slices.Contains(m.all, added) {
 		m.all = append(m.all, added)
 	}
 }
+
+// fieldNames replaces names of fields within texts by names of keys.
+var fieldNames = strings.NewReplacer(
+	", or with AllowHTTP", "", // has no key
+	"; LiteralAudiences allows", "; literal_audiences: true allows",
+)
 
 func (m *mistakes) count() int { return len(m.all) }
 

@@ -30,6 +30,7 @@ type Settings struct {
 	Stateless         bool                `yaml:"stateless" doc:"if true, the MCP server keeps no sessions; required if initialize is public"`
 	StepUp            string              `yaml:"step_up" enum:"operation,keep_granted" doc:"scopes in the challenge of a 403 response: those that the operation needs, or also those that the caller has. Default: operation"`
 	AllowedOrigins    []string            `yaml:"allowed_origins" doc:"web origins that may send requests, in addition to the server's own"`
+	DenyLoopback      bool                `yaml:"deny_loopback_origins" doc:"if true, web pages of localhost, 127.0.0.1 and [::1] may not send requests even if resource_server_url is a loopback address"`
 	LeewaySeconds     *int                `yaml:"leeway_seconds" max:"300" doc:"allowed difference between clocks. Default: 30"`
 	TokenCacheTTL     *int                `yaml:"token_cache_ttl_seconds" max:"86400" doc:"maximum time that an accepted token is cached; 0 disables the cache. Default: 300"`
 	ResourceName      string              `yaml:"resource_name" doc:"name of the server in the metadata, for display"`
@@ -40,7 +41,8 @@ type Settings struct {
 // IssuerSettings are the keys of an issuer.
 type IssuerSettings struct {
 	IssuerURL         string   `yaml:"issuer_url" format:"uri" required:"true" doc:"the authorization server, exactly as in iss"`
-	ExpectedAudiences []string `yaml:"expected_audiences" doc:"accepted audiences, in addition to resource_server_url"`
+	ExpectedAudiences []string `yaml:"expected_audiences" doc:"accepted audiences, in addition to resource_server_url; compared byte for byte, without patterns"`
+	LiteralAudiences  bool     `yaml:"literal_audiences" doc:"if true, expected_audiences may contain white space and characters of patterns, such as *; they are compared byte for byte all the same"`
 	JWKSURI           string   `yaml:"jwks_uri" format:"uri" doc:"URL of the issuer's keys. Default: as in the issuer's metadata"`
 	JWKSFile          string   `yaml:"jwks_file" doc:"file with the issuer's keys, instead of jwks_uri; checked every minute"`
 	Algorithms        []string `yaml:"algorithms" doc:"allowed signature algorithms. Default: RS, PS and ES 256 to 512, EdDSA"`

@@ -25,7 +25,7 @@ func TestVariables(t *testing.T) {
 		{"YAML syntax in a value", "${A}", []string{"A=x: [y] # {z}, *a &b !c"}, "x: [y] # {z}, *a &b !c"},
 		{"number in a value", "${A}", []string{"A=7"}, "7"},
 		{"null in a value", "${A}", []string{"A=null"}, "null"},
-		{"key in a value", "${A}", []string{"A=x\n  enabled: false"}, "!text:4: client_id: has a line break or another control character"},
+		{"key in a value", "${A}", []string{"A=x\n  enabled: false"}, "!text:4: client_id: has a line break"},
 		{"variable that is not set", "${A}", nil, "!text:4: client_id: environment variable A is not set; set it or write ${A:-default}"},
 		{"empty variable", "${A}", []string{"A="}, "!text:4: client_id: is empty; set a value or remove it"},
 		{"no closing brace", "${A", nil, "!text:4: client_id: ${ without }; write $${ for a literal ${"},

@@ -130,8 +130,20 @@ func (p *parser) addSyntaxError(err error) {
 		message = "has more than one YAML document; keep one"
 	case strings.Contains(text, "no documents"):
 		message = "is empty"
+	case p.isIndentedWithTab(at.line):
+		message = "has a tab in the indentation; YAML allows only spaces there"
 	}
 	p.mistakes.add(at, "%s", message)
+}
+
+// isIndentedWithTab reports whether the indentation of a line contains a tab.
+func (p *parser) isIndentedWithTab(line int) bool {
+	lines := strings.Split(string(p.body), "\n")
+	if line < 1 || line > len(lines) {
+		return false
+	}
+	text := lines[line-1]
+	return strings.Contains(text[:len(text)-len(strings.TrimLeft(text, " \t"))], "\t")
 }
 
 // withoutQuotes cuts a message of the YAML parser before the first quotation of more than

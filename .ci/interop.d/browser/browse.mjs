@@ -4,11 +4,11 @@
 //   browse.mjs CHROMIUM INSPECTOR FOLDER    the browser's program; the launcher of MCP
 //                                           Inspector 2; the folder for screenshots
 //
-// It serves MCP Inspector 1, whose pages call MCP servers directly, at two addresses of this
-// machine, which are different origins. It prints one JSON line,
-// {"origin":"http://localhost:PORT","other":"http://127.0.0.1:PORT"}. Then it reads commands
-// from standard input, one JSON object per line, and replies to each with one JSON line. It
-// exits at the end of its input.
+// It serves MCP Inspector 1, whose pages call MCP servers directly, at three names, which are
+// different origins. It prints one JSON line, {"origin":"http://localhost:PORT",
+// "loopback":"http://127.0.0.1:PORT","other":"http://other.example:PORT"}. Then it reads
+// commands from standard input, one JSON object per line, and replies to each with one JSON
+// line. It exits at the end of its input.
 //
 //   {"visit":"http://...","frame":true,"fetch":["http://...",{"method":"POST"}]}
 //               opens that page and calls fetch in it, or in a sandboxed frame in it
@@ -48,12 +48,13 @@ const pages = createServer((req, res) => {
 const listening = (server, host) => new Promise((done) => server.listen(0, host, () => done(server.address().port)));
 const port = await listening(pages, '127.0.0.1');
 
-// The browser resolves no names outside this machine. rebound.example simulates DNS rebinding.
+// The browser resolves no names outside this machine. rebound.example simulates DNS rebinding,
+// and other.example is the host of a page that is not on a loopback address.
 // Requests are not intercepted, because Playwright would then answer preflights itself.
 const browser = await chromium.launch({
   executablePath: program,
   args: ['--no-sandbox', '--disable-gpu', '--disable-quic', '--no-first-run', '--disable-background-networking',
-    '--disable-component-update', '--disable-sync', '--host-resolver-rules=MAP rebound.example 127.0.0.1, MAP * ~NOTFOUND, EXCLUDE 127.0.0.1, EXCLUDE localhost'],
+    '--disable-component-update', '--disable-sync', '--host-resolver-rules=MAP rebound.example 127.0.0.1, MAP other.example 127.0.0.1, MAP * ~NOTFOUND, EXCLUDE 127.0.0.1, EXCLUDE localhost'],
 });
 
 // Each command has a separate browser context, so that it shares no cookies or storage.
@@ -166,7 +167,7 @@ const backend = (command) => withPage(async (opened) => {
 });
 
 const reply = (object) => process.stdout.write(`${JSON.stringify(object)}\n`);
-reply({ origin, other: `http://127.0.0.1:${port}`, version: browser.version() });
+reply({ origin, loopback: `http://127.0.0.1:${port}`, other: `http://other.example:${port}`, version: browser.version() });
 for await (const line of createInterface({ input: process.stdin })) {
   const command = JSON.parse(line);
   try {

@@ -30,7 +30,7 @@ func Handler(ctx context.Context, res *resource.Resource, others ...prometheus.C
 	registry := prometheus.NewRegistry()
 	registry.MustRegister(append(others, res.Metrics())...)
 	metrics := promhttp.HandlerFor(registry, promhttp.HandlerOpts{})
-	protected := withCORS(res, mcpsdk.Handler(res, server))
+	protected := withCORS(res, mcpsdk.Bridge(res)(server))
 	// Not a ServeMux: it redirects unclean paths, and MCP clients do not follow redirects.
 	return http.HandlerFunc(func(w http.ResponseWriter, req *http.Request) {
 		switch req.URL.Path {

@@ -6,7 +6,9 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"maps"
 	"net/http"
+	"slices"
 	"strings"
 
 	"github.com/modelcontextprotocol/go-sdk/mcp"
@@ -21,6 +23,22 @@ const AdminScope = "mcp:admin"
 // Rules returns the scopes that tools require in addition to those of every request.
 func Rules() resource.Operations {
 	return resource.Operations{Tools: map[string][]string{"delete_everything": {AdminScope}}}
+}
+
+// AddRules adds those of Rules whose tool the operations do not mention, so that only a
+// configuration that names delete_everything can open it. A rule without scopes opens it to
+// every caller.
+func AddRules(operations *resource.Operations) {
+	tools := maps.Clone(operations.Tools)
+	if tools == nil {
+		tools = map[string][]string{}
+	}
+	for tool, scopes := range Rules().Tools {
+		if _, ok := tools[tool]; !ok && !slices.Contains(operations.PublicTools, tool) {
+			tools[tool] = scopes
+		}
+	}
+	operations.Tools = tools
 }
 
 // newServer returns a server with two tools.
