@@ -6,15 +6,15 @@ import (
 	"time"
 )
 
-// FailuresToOpen is the number of failures in a row that opens the circuit breaker of a
-// [Verifier].
+// FailuresToOpen is how many failures, without a success in between, open the circuit breaker
+// of a [Verifier].
 const FailuresToOpen = 5
 
 // Limits of the circuit breaker.
 const (
-	minCoolDown         = time.Second      // the first cool-down; each failure in the half-open state doubles it
+	minCoolDown         = time.Second      // the first cool-down; it doubles each time the breaker reopens without a success
 	maxCoolDown         = 30 * time.Second // the longest cool-down
-	maxRetryAfter       = 30 * time.Second // a longer Retry-After of the endpoint is cut to this
+	maxRetryAfter       = 30 * time.Second // a longer Retry-After of the endpoint is capped at this
 	credentialsInterval = time.Second      // between calls while the endpoint rejects our credentials
 )
 
@@ -22,45 +22,48 @@ const (
 // for concurrent use.
 //
 //	state      permits calls           next state
-//	closed     all                     open, after FailuresToOpen failures in a row or one with Retry-After
+//	closed     all                     open, after FailuresToOpen failures or one with Retry-After
 //	open       none in the cool-down   half-open, with the first call after the cool-down
-//	half-open  only that one call      closed or open, by the outcome of that call
+//	half-open  only that one call      closed or open, depending on the outcome of that call
 //
 // A cool-down lasts minCoolDown at first. If the breaker opens again without a success in
 // between, the cool-down doubles, up to maxCoolDown. It lasts at least as long as the
-// Retry-After of the endpoint, of which maxRetryAfter is honored.
+// endpoint's Retry-After, capped at maxRetryAfter.
 //
 // The class of a call's outcome (see outcomes) determines its effect:
 //
-//	classSuccess      resets the failure count and the cool-down; half-open becomes closed
+//	classSuccess      (a valid answer, also about an inactive token) resets the failure count
+//	                  and the cool-down; half-open becomes closed
 //	classFailure      counts as a failure; half-open becomes open
-//	classSuspect      as classFailure, but a probe is made before the breaker opens
+//	classSuspect      like classFailure, but a probe is sent before the breaker opens
 //	classNeutral      no effect while closed; half-open becomes closed, but the next failure reopens it
-//	classCredentials  as classNeutral, and limits the rate of calls (see below)
+//	classCredentials  like classNeutral, and limits the rate of calls (see below)
 //
 // A probe finds out whether the endpoint or a token caused a suspect outcome. It is one
-// more call, with a random token, which no client has chosen. If the probe fails too, the
-// endpoint is at fault and the breaker opens. Otherwise tokens caused the failures, and the
-// failure count restarts at zero. So no client can open the breaker for the others by
-// sending tokens that make the endpoint, or a firewall in front of it, return errors. One
-// probe runs at a time. A failure with Retry-After opens the breaker without a probe.
+// more call, with a random token that no client chose. If the probe fails too, the endpoint
+// is at fault and the breaker opens, unless another call has succeeded meanwhile. Any other
+// outcome of the probe is taken to mean that tokens caused the failures, and the failure
+// count restarts at zero. This way, no client can open the breaker for the others by sending
+// tokens that make the endpoint, or a firewall in front of it, return errors. One probe runs
+// at a time. A failure with Retry-After opens the breaker without a probe.
 //
 // Rejected credentials do not open the breaker: the endpoint works, but our configuration
-// is wrong. Instead, one call per credentialsInterval is permitted until a call succeeds.
+// is wrong. Instead, at most one call per credentialsInterval is permitted until a call
+// succeeds.
 //
-// This is not a library because the maintained ones distinguish only success and
-// failure. An outcome that a token may have caused must count as neither.
+// We do not use a library, because the maintained ones distinguish only success and
+// failure. Here some outcomes count as neither, and others need a probe first.
 type breaker struct {
 	mu         sync.Mutex
 	state      breakerState
 	generation int           // incremented when the breaker opens or closes
-	failures   int           // in a row
-	coolDown   time.Duration // the latest; 0 after a success
+	failures   int           // without a success in between
+	coolDown   time.Duration // the most recent one; 0 after a success
 	openUntil  time.Time     // end of the cool-down
 	probing    bool          // a probe is running
 
 	// credentialsRejectedAt is when a call last began or ended while the endpoint
-	// rejected our credentials. Zero: the endpoint accepts them.
+	// rejected our credentials. Zero: no rejection since the last success.
 	credentialsRejectedAt time.Time
 }
 
@@ -82,15 +85,15 @@ type breakerAction int
 const (
 	noAction    breakerAction = iota
 	opened                    // the breaker has opened: log it
-	probeNeeded               // the breaker would open, but a token may have caused the failure: make a probe, then call releaseAfterProbe
+	probeNeeded               // the breaker would open, but a token may have caused the failure: send a probe, then call releaseAfterProbe
 )
 
 var (
 	errCircuitOpen         = errors.New("circuit open after repeated failures or Retry-After; not calling the endpoint")
-	errCredentialsRejected = errors.New("the endpoint rejected our credentials less than a second ago; not calling it")
+	errCredentialsRejected = errors.New("our credentials were rejected or not available a moment ago; not calling the endpoint")
 )
 
-// check returns why no call is permitted now, or nil if one is.
+// check returns a failure that says why no call is permitted now, or nil if a call is permitted.
 func (b *breaker) check(now time.Time) *failure {
 	b.mu.Lock()
 	defer b.mu.Unlock()
@@ -109,8 +112,8 @@ func (b *breaker) checkLocked(now time.Time) *failure {
 	return nil
 }
 
-// acquire returns a permit for a call that begins now, or why no call is permitted. Every
-// permit must be returned with release.
+// acquire returns a permit for a call that begins now, or a failure that says why no call is
+// permitted. Every permit must be given back with release.
 func (b *breaker) acquire(now time.Time) (permit, *failure) {
 	b.mu.Lock()
 	defer b.mu.Unlock()
@@ -152,7 +155,7 @@ func (b *breaker) releaseAfterProbe(p permit, f *failure, now time.Time) breaker
 }
 
 func (b *breaker) record(p permit, class outcomeClass, retryAfter time.Duration, now time.Time) breakerAction {
-	// Credentials do not depend on the generation.
+	// Outcomes about credentials count even if the permit is outdated.
 	switch class {
 	case classCredentials:
 		b.credentialsRejectedAt = now

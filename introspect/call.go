@@ -19,34 +19,37 @@ import (
 //
 //  1. Verify looks the token up in the negative cache.
 //  2. inFlightCalls.do lets all requests with the same token share the steps below.
-//  3. resolve checks the breaker, then waits for a slot in the queue.
+//  3. resolve looks in the negative cache again, checks the breaker, then waits for a slot in
+//     the queue.
 //  4. call takes a permit from the breaker, and exchange sends the HTTP request.
-//  5. finish counts and logs the outcome, and returns the permit to the breaker. It makes a
-//     probe if the breaker needs one.
+//  5. finish counts and logs the outcome, and returns the permit to the breaker. It also sends
+//     a probe if the breaker asks for one.
 //  6. resolve caches a rejected token in the negative cache. Package resource caches an
 //     accepted one, for as long as Verify specifies.
 //
 // The map outcomes lists how a call can end, and what that means for the request and for
-// the breaker.
+// the breaker. An answer is the document about a token in an HTTP response (RFC 7662 §2.2).
 
-// callGrace is how long a request waits beyond Config.Timeout. Only a function of the
-// configuration that ignores its context makes a call last that long.
+// callGrace is how long a request waits at most beyond Config.Timeout. The queue limits its own
+// wait, and exchange ends at the timeout, unless a function in Config ignores its context.
 const callGrace = time.Second
 
 var (
-	errCallTooLong = errors.New("a configured function ignores its context")
-	errCallPanic   = errors.New("a configured function panicked")
+	errCallTooLong = errors.New("a function in the configuration ignores its context")
+	errCallPanic   = errors.New("a function in the configuration panicked")
 )
 
-// Verify calls the introspection endpoint about a token, opaque or JWT, and returns the
-// claims in its answer. An error is a [*resource.Error] or the error of ctx. Verify returns
-// when ctx ends, and 1 second after [Config].Timeout at the latest. It panics if a function
-// of the configuration does.
+// Verify asks the introspection endpoint about a token, opaque or JWT, and returns the
+// claims in its answer. An error is either a [*resource.Error] or ctx.Err(). Verify returns
+// when ctx ends or 1 second after [Config].Timeout, whichever is first. It panics if a
+// function in Config does.
 //
-// Verify rejects a token with 401 only if the endpoint states in a valid answer that the
-// token is inactive or not a bearer access token, or answers with one of the statuses
-// that mean that it cannot process this token. Every other failure is 503, because it
-// leaves the state of the token unknown.
+// Verify rejects a token with 401 only in two cases:
+//   - A valid answer states that the token is inactive or not a bearer access token.
+//   - The response has one of the statuses that mean that the endpoint cannot process this
+//     token.
+//
+// Every other failure is 503, because it leaves the state of the token unknown.
 func (v *Verifier) Verify(ctx context.Context, t *resource.Token) (*resource.Claims, error) {
 	if err := ctx.Err(); err != nil {
 		return nil, err // the request has ended already: make no call
@@ -57,7 +60,7 @@ func (v *Verifier) Verify(ctx context.Context, t *resource.Token) (*resource.Cla
 	}
 	waitCtx, cancel := context.WithTimeoutCause(ctx, v.timeout+callGrace, errCallTooLong)
 	defer cancel()
-	finished, err := v.calls.do(waitCtx, key, func(queueCtx context.Context, c *inFlightCall) (*resource.Claims, *failure) {
+	result, err := v.calls.do(waitCtx, key, func(queueCtx context.Context, c *inFlightCall) (*resource.Claims, *failure) {
 		return v.resolve(queueCtx, c, key, t)
 	})
 	switch {
@@ -65,27 +68,28 @@ func (v *Verifier) Verify(ctx context.Context, t *resource.Token) (*resource.Cla
 		return nil, ctx.Err()
 	case err != nil:
 		return nil, newFailure(timedOut, err).resourceError()
-	case finished.failure != nil:
-		return nil, finished.failure.resourceError()
+	case result.failure != nil:
+		return nil, result.failure.resourceError()
 	}
-	claims := *finished.claims // a copy: other requests share the result
-	claims.CacheFor = v.cacheDuration(claims.Expiry, finished.receivedAt)
+	claims := *result.claims // a copy: other requests share the result
+	claims.CacheFor = v.cacheDuration(claims.Expiry, result.receivedAt)
 	return &claims, nil
 }
 
 // resolve determines the state of a token for all requests that share c. It has its own
-// timeout and does not use their contexts. queueCtx ends if all of them leave while the
-// call is in the queue. Afterwards the call continues without them, so that the breaker
-// notices an endpoint that hangs, and later requests can share the result.
+// timeout and does not use their contexts. queueCtx ends if all of them give up while the
+// call is still queued. Once the call has left the queue, it continues without them, so that
+// the breaker notices an endpoint that hangs, and requests that arrive in the meantime can
+// share the result.
 func (v *Verifier) resolve(queueCtx context.Context, c *inFlightCall, key digest.Digest, t *resource.Token) (*resource.Claims, *failure) {
 	ctx, cancel := context.WithTimeout(context.Background(), v.timeout)
 	defer cancel()
-	generation := v.negativeCache.currentGeneration()
-	// An earlier call may have ended between the lookup in Verify and now.
+	cacheGeneration := v.negativeCache.currentGeneration()
+	// An earlier call for this token may have stored a result since Verify looked.
 	if f := v.negativeCache.lookup(key, time.Now()); f != nil {
 		return nil, f
 	}
-	// Fail before the queue. call checks again: the breaker may open during the wait.
+	// Fail before queueing. call checks again, because the breaker may open during the wait.
 	if f := v.breaker.check(time.Now()); f != nil {
 		return nil, f
 	}
@@ -93,33 +97,33 @@ func (v *Verifier) resolve(queueCtx context.Context, c *inFlightCall, key digest
 		return nil, f
 	}
 	defer v.queue.release()
-	if !v.calls.start(c) {
+	if !v.calls.start(c) { // all requests have given up
 		return nil, newFailure(abandoned, errAbandoned)
 	}
 	claims, f := v.call(ctx, t, c)
 	if f != nil && f.definitive() {
-		v.negativeCache.store(key, f, time.Now(), generation)
+		v.negativeCache.store(key, f, time.Now(), cacheGeneration)
 	}
 	return claims, f
 }
 
-// call makes one call if the breaker permits it. If a configured function panics, the call
-// is recorded as panicked, and the panic is passed on to every request that waits
-// (inFlightCalls.do).
+// call makes one call if the breaker permits it. If a function in Config panics, the call is
+// recorded as panicked, and inFlightCalls.do panics in every request that waits.
 func (v *Verifier) call(ctx context.Context, t *resource.Token, c *inFlightCall) (claims *resource.Claims, f *failure) {
 	start := time.Now()
 	p, f := v.breaker.acquire(start)
 	if f != nil {
 		return nil, f
 	}
-	f = newFailure(panicked, errCallPanic) // the outcome, unless exchange returns
+	f = newFailure(panicked, errCallPanic) // replaced unless exchange panics
 	defer func() { v.finish(ctx, p, start, f) }()
 	claims, c.receivedAt, f = v.exchange(ctx, t.Raw(), t.Claims())
 	return claims, f
 }
 
 // finish records how a call ended: in the metrics, in the log and in the breaker. A probe
-// runs within the timeout and the queue slot of the call.
+// runs within the timeout and the queue slot of the call. That leaves time for it, because
+// only a call that ended before its timeout can lead to a probe.
 func (v *Verifier) finish(ctx context.Context, p permit, start time.Time, f *failure) {
 	now := time.Now()
 	v.countAndLog(f, now.Sub(start))
@@ -134,22 +138,22 @@ func (v *Verifier) finish(ctx context.Context, p permit, start time.Time, f *fai
 }
 
 // probe calls the endpoint with a random token, to find out whether the endpoint fails for
-// every token or only for tokens that clients sent: see breaker. The cost is at most one
-// more call for every FailuresToOpen suspect outcomes in a row.
+// every token or only for tokens that clients sent (see the comment on breaker). The cost is
+// one more call each time the breaker would otherwise open.
 func (v *Verifier) probe(ctx context.Context, p permit) (action breakerAction) {
 	start := time.Now()
-	f := newFailure(panicked, errCallPanic) // the outcome, unless exchange returns
+	f := newFailure(panicked, errCallPanic) // replaced unless exchange panics
 	defer func() {
 		now := time.Now()
 		v.countAndLog(f, now.Sub(start))
 		action = v.breaker.releaseAfterProbe(p, f, now)
 	}()
 	_, _, f = v.exchange(ctx, rand.Text(), nil)
-	return action
+	return // the deferred function sets action
 }
 
-// exchange sends one introspection request (RFC 7662 §2.1) and reads the answer. jwt is
-// the unverified claims of the token if it is a JWT, else nil.
+// exchange sends one introspection request (RFC 7662 §2.1) and reads the answer. jwt has the
+// unverified claims of the token if it is a JWT, else it is nil.
 func (v *Verifier) exchange(ctx context.Context, token string, jwt *resource.Claims) (claims *resource.Claims, receivedAt time.Time, f *failure) {
 	endpoint, err := v.endpoint.get(ctx)
 	if err != nil {
@@ -162,7 +166,7 @@ func (v *Verifier) exchange(ctx context.Context, token string, jwt *resource.Cla
 		return nil, time.Time{}, newFailure(credentials, fmt.Errorf("our credentials are not available: %w", err))
 	}
 	req, err := http.NewRequestWithContext(ctx, http.MethodPost, endpoint, strings.NewReader(form.Encode()))
-	if err != nil { // unreachable: New and metadata.Discover check the URL
+	if err != nil { // cannot happen: New and metadata.Discover check the URL
 		return nil, time.Time{}, newFailure(unreachable, errors.New("the endpoint is not a valid URL"))
 	}
 	req.Header = header
@@ -183,8 +187,8 @@ func (v *Verifier) exchange(ctx context.Context, token string, jwt *resource.Cla
 	return claims, receivedAt, f
 }
 
-// countAndLog updates the metrics and logs failures. It does not log success, nor a token
-// that the issuer rejects.
+// countAndLog updates the metrics and logs failures. It logs neither successes nor rejections
+// of a token.
 func (v *Verifier) countAndLog(f *failure, took time.Duration) {
 	o := active
 	if f != nil {
@@ -195,7 +199,7 @@ func (v *Verifier) countAndLog(f *failure, took time.Duration) {
 	log := logging.OrDefault(v.log)
 	switch {
 	case f == nil || f.definitive():
-	case o == credentials: // an error, because only the operator can fix it
+	case o == credentials: // logged as an error, because only the operator can fix it
 		log.Error("introspection failed: our credentials are rejected or not available", "issuer", v.issuer, "error", f.err)
 	default:
 		log.Warn("introspection failed", "issuer", v.issuer, "outcome", string(o), "took", took, "error", f.err)
