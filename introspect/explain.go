@@ -7,13 +7,14 @@ import (
 	"net/http"
 	"slices"
 
+	"github.com/warder-go/warder/internal/logging"
 	"github.com/warder-go/warder/internal/outbound"
 )
 
 // explain completes the error of a failed call for the log: with the request, the response and
 // the setting that fixes it. method and note are about our credentials.
 func (f *failure) explain(endpoint string, r *outbound.Response, method, note string) {
-	text := fmt.Sprintf("POST %s: status %d, %s", outbound.Redact(endpoint), r.Status, describeType(r.Header))
+	text := fmt.Sprintf("POST %s: status %d, %s", logging.RedactURL(endpoint), r.Status, describeType(r.Header))
 	switch f.errorCode {
 	case "":
 	case noErrorCode, otherErrorCode:

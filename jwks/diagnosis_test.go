@@ -52,6 +52,7 @@ func TestFailedFetchIsExplained(t *testing.T) {
 		{"a metadata document", reply(200, "application/json", metadataDoc), nil, `keyset: GET BASE/keys: status 200, content type "application/json": the metadata of an authorization server, want a JWK Set: remove jwks_uri (in Go: URL), or set it to the jwks_uri in the document`},
 		{"another document", reply(200, "application/json", `{"Keys":[]}`), nil, `keyset: GET BASE/keys: status 200, content type "application/json": member name differs only in case from "keys" at byte 1: ` + configured},
 		{"no member keys", reply(200, "application/json", `{}`), nil, `keyset: GET BASE/keys: status 200, content type "application/json": the document has no member "keys": ` + configured},
+		{"keys is null, and so absent", reply(200, "application/json", `{"keys":null}`), nil, `keyset: GET BASE/keys: status 200, content type "application/json": the document has no member "keys": ` + configured},
 		{"no keys", reply(200, "application/json", `{"keys":[]}`), nil, `keyset: GET BASE/keys: status 200, content type "application/json": no usable key in the document`},
 		{"a content type with control characters", reply(404, "a\tb"+strings.Repeat("x", 300), ""), nil, `keyset: GET BASE/keys: status 404, content type "a?b` + strings.Repeat("x", 300) + `": ` + configured},
 

@@ -4,12 +4,12 @@ import (
 	"strconv"
 	"strings"
 
-	"github.com/warder-go/warder/internal/outbound"
+	"github.com/warder-go/warder/internal/logging"
 )
 
 // quoteURL quotes a URL for an error, without the parts that can contain secrets. It
 // truncates the URL after 256 bytes, because a server may have sent it.
-func quoteURL(raw string) string { return strconv.Quote(truncate(outbound.Redact(raw))) }
+func quoteURL(raw string) string { return strconv.Quote(truncate(logging.RedactURL(raw))) }
 
 func truncate(s string) string {
 	const limit = 256

@@ -11,6 +11,7 @@ import (
 	"strings"
 	"time"
 
+	"github.com/warder-go/warder/internal/logging"
 	"github.com/warder-go/warder/internal/outbound"
 )
 
@@ -121,7 +122,7 @@ func (u URL) Fetch(ctx context.Context, bypassCaches bool) (Document, error) {
 	if err != nil {
 		return Document{}, err
 	}
-	from := fmt.Sprintf("GET %s: %s", outbound.Redact(u.URL), response.Describe())
+	from := fmt.Sprintf("GET %s: %s", logging.RedactURL(u.URL), response.Describe())
 	if response.Status != http.StatusOK {
 		return Document{}, &Error{
 			Outcome:    "status",

@@ -15,6 +15,8 @@ import (
 	"strings"
 	"syscall"
 	"unicode"
+
+	"github.com/warder-go/warder/internal/logging"
 )
 
 // Outcome classifies the failure of a request. The set of values is fixed, so that they can
@@ -78,7 +80,7 @@ func fail(req *http.Request, outcome Outcome, cause error) *Error {
 	}
 	where := "no URL"
 	if req.URL != nil {
-		where = Redact(req.URL.String())
+		where = logging.RedactURL(req.URL.String())
 	}
 	return &Error{Outcome: outcome, Err: fmt.Errorf("%s %q: %w%s", req.Method, where, withoutQuery(cause, req.URL), hint(cause))}
 }

@@ -28,7 +28,7 @@ func (i *issuerBuilder) introspectionVerifier() resource.Verifier {
 	if !ok {
 		return nil
 	}
-	c := introspect.Config{Issuer: i.url, Endpoint: s.IntrospectionEndpoint, AllowHosts: s.AllowPrivateHosts,
+	c := introspect.Config{Issuer: i.url, Endpoint: string(s.IntrospectionEndpoint), AllowHosts: s.AllowPrivateHosts,
 		TLS: i.tls, Transport: i.config.Transport, Logger: i.config.Logger,
 		Auth: introspect.ClientAuth{ClientID: id, ClientSecret: string(secret)}}
 	if ttl := i.settings.TokenCacheTTL; ttl != nil && *ttl == 0 {

@@ -157,7 +157,7 @@ func (i *issuerBuilder) keyVerifier() resource.Verifier {
 		i.addMistake("jwks_file", "jwks_uri is also set; set only one of them")
 		return nil
 	}
-	c := jwks.Config{Issuer: cmp.Or(s.TenantPattern, i.url), URL: s.JWKSURI, Algorithms: s.Algorithms, AllowHosts: s.AllowPrivateHosts,
+	c := jwks.Config{Issuer: cmp.Or(s.TenantPattern, i.url), URL: string(s.JWKSURI), Algorithms: s.Algorithms, AllowHosts: s.AllowPrivateHosts,
 		TLS: i.tls, Transport: i.config.Transport, Logger: i.config.Logger}
 	if s.JWKSFile != "" {
 		c.File = i.files.path(s.JWKSFile)

@@ -85,14 +85,22 @@ func TestQueriesOfAddressesAreSecret(t *testing.T) {
 			}
 		}
 	}
-	live, err := config.New(textConfig(block("  jwks_uri: https://auth.example.com/k?code=" + secret)))
+	c := textConfig(block("  jwks_uri: https://auth.example.com/k?code="+secret, "  introspection_endpoint: https://auth.example.com/i?code="+secret, "  client_id: c", "  client_secret: x"))
+	live, err := config.New(c)
 	if err != nil {
 		t.Fatal(err)
 	}
+	settings, err := config.Read(c)
+	if err != nil || !strings.HasSuffix(string(settings.JWKSURI), secret) {
+		t.Fatal(settings, err)
+	}
 	var log strings.Builder
-	slog.New(slog.NewTextHandler(&log, nil)).Info("x", "live", live, "resource", live.Resource())
-	for _, verb := range []string{"%v", "%+v", "%#v", "%s", "%q"} {
-		fmt.Fprintf(&log, verb+verb, live, live.Resource())
+	slog.New(slog.NewTextHandler(&log, nil)).Info("x", "live", live, "resource", live.Resource(), "settings", settings, "address", settings.JWKSURI)
+	slog.New(slog.NewJSONHandler(&log, nil)).Info("x", "settings", settings, "address", settings.JWKSURI)
+	for _, value := range []any{live, live.Resource(), settings, settings.JWKSURI} {
+		for _, verb := range []string{"%v", "%+v", "%#v", "%s", "%q"} {
+			fmt.Fprintf(&log, verb, value)
+		}
 	}
 	if strings.Contains(log.String(), secret) {
 		t.Errorf("the secret was printed: %s", &log)

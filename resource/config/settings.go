@@ -4,6 +4,8 @@ import (
 	"fmt"
 	"io"
 	"log/slog"
+
+	"github.com/warder-go/warder/internal/logging"
 )
 
 // Settings are the values of the block `authorization:`. The decoder, the JSON Schema and
@@ -43,7 +45,7 @@ type IssuerSettings struct {
 	IssuerURL         string   `yaml:"issuer_url" format:"uri" required:"true" doc:"the authorization server, exactly as in iss"`
 	ExpectedAudiences []string `yaml:"expected_audiences" doc:"accepted audiences, in addition to resource_server_url; compared byte for byte, without patterns"`
 	LiteralAudiences  bool     `yaml:"literal_audiences" doc:"if true, expected_audiences may contain white space and characters of patterns, such as *; they are compared byte for byte all the same"`
-	JWKSURI           string   `yaml:"jwks_uri" format:"uri" doc:"URL of the issuer's keys. Default: as in the issuer's metadata"`
+	JWKSURI           Address  `yaml:"jwks_uri" format:"uri" doc:"URL of the issuer's keys. Default: as in the issuer's metadata"`
 	JWKSFile          string   `yaml:"jwks_file" doc:"file with the issuer's keys, instead of jwks_uri; checked every minute"`
 	Algorithms        []string `yaml:"algorithms" doc:"allowed signature algorithms. Default: RS, PS and ES 256 to 512, EdDSA"`
 	StrictRFC9068     bool     `yaml:"strict_rfc9068" doc:"if true, tokens need typ at+jwt and all claims that RFC 9068 requires"`
@@ -69,10 +71,10 @@ type IssuerSettings struct {
 	ClientSecret     Secret `yaml:"client_secret" doc:"client secret for client_id"`
 	ClientSecretFile string `yaml:"client_secret_file" doc:"file with the client secret for client_id"`
 
-	IntrospectionEndpoint         string `yaml:"introspection_endpoint" format:"uri" doc:"URL for introspection. Default: as in the issuer's metadata"`
-	IntrospectionClientID         string `yaml:"introspection_client_id" doc:"overrides client_id; needs a separate secret"`
-	IntrospectionClientSecret     Secret `yaml:"introspection_client_secret" doc:"client secret for introspection_client_id"`
-	IntrospectionClientSecretFile string `yaml:"introspection_client_secret_file" doc:"file with the client secret for introspection_client_id"`
+	IntrospectionEndpoint         Address `yaml:"introspection_endpoint" format:"uri" doc:"URL for introspection. Default: as in the issuer's metadata"`
+	IntrospectionClientID         string  `yaml:"introspection_client_id" doc:"overrides client_id; needs a separate secret"`
+	IntrospectionClientSecret     Secret  `yaml:"introspection_client_secret" doc:"client secret for introspection_client_id"`
+	IntrospectionClientSecretFile string  `yaml:"introspection_client_secret_file" doc:"file with the client secret for introspection_client_id"`
 
 	AllowPrivateHosts []string `yaml:"allow_private_hosts" doc:"hosts with private addresses that the issuer's metadata may name"`
 	CAFile            string   `yaml:"ca_file" doc:"file of PEM certificates that are trusted for the issuer, instead of those of the system"`
@@ -86,6 +88,18 @@ type ResourceScopes struct {
 	Template string   `yaml:"template" doc:"RFC 6570 template of the URIs of several resources"`
 	Scopes   []string `yaml:"scopes" required:"here" doc:"additional scopes for the resources"`
 }
+
+// Address is a URL whose query may be a secret. It is formatted, logged and encoded without it.
+type Address string
+
+// Format writes the address without its query for every verb.
+func (a Address) Format(f fmt.State, _ rune) { _, _ = io.WriteString(f, logging.RedactURL(string(a))) }
+
+// LogValue returns the address without its query.
+func (a Address) LogValue() slog.Value { return slog.StringValue(logging.RedactURL(string(a))) }
+
+// MarshalText returns the address without its query, so that encoders do not disclose it.
+func (a Address) MarshalText() ([]byte, error) { return []byte(logging.RedactURL(string(a))), nil }
 
 // Secret is a string that is formatted, logged and encoded as a placeholder.
 type Secret string

@@ -1,12 +1,12 @@
-package outbound_test
+package logging_test
 
 import (
 	"testing"
 
-	"github.com/warder-go/warder/internal/outbound"
+	"github.com/warder-go/warder/internal/logging"
 )
 
-func TestRedact(t *testing.T) {
+func TestRedactURL(t *testing.T) {
 	const hidden = "(not shown, it may contain a password)"
 	for _, row := range []struct{ name, text, want string }{
 		{"nothing to hide", "https://as.example:8443/a%2Fb", "https://as.example:8443/a%2Fb"},
@@ -22,7 +22,7 @@ func TestRedact(t *testing.T) {
 		{"a relative reference", "k?code=x", "k?..."},
 		{"nothing", "", ""},
 	} {
-		if got := outbound.Redact(row.text); got != row.want {
+		if got := logging.RedactURL(row.text); got != row.want {
 			t.Errorf("%s: got %q, want %q", row.name, got, row.want)
 		}
 	}
