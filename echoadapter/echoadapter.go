@@ -20,7 +20,8 @@ const CallerKey = "github.com/warder-go/warder/resource.Caller"
 // route, on a group, in Echo.Use or in Echo.Pre. It serves the resource's own metadata
 // without authentication, at the path-inserted location and those of the copies (see
 // metadata.NewHandler). It protects every other path and every method, so CORS preflights
-// must be answered outside of it. It does not redirect.
+// must be answered outside of it. The CORS middleware there must skip the metadata, whose
+// preflights are answered for every origin. It does not redirect.
 //
 // On a route or a group it protects what is registered there. Echo's own 404, 405 and
 // OPTIONS responses may bypass it, and middleware of Echo.Use runs before it: a

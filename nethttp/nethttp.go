@@ -14,6 +14,9 @@ import (
 // requests to next if the resource accepts them. A process with one MCP server needs nothing
 // else.
 //
+// Do not wrap Handler in a CORS library, which would answer the preflights of the metadata too,
+// for the allowed origins only. Wrap [Middleware], and serve [Metadata] outside of it.
+//
 // For several resources in one process use [Middleware] for each and [Metadata] for all of
 // them. Handler does not limit how long a client may take to send its request. Set the
 // timeouts of the http.Server: otherwise a body that is never sent holds a connection,

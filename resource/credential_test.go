@@ -53,9 +53,8 @@ func (f *fixture) with(headers ...string) answer {
 	return f.send(req)
 }
 
-// ofHeader returns the answer about a credential in a header field, which is not an access
-// token.
-func ofHeader(a answer) answer {
+// ofOtherCredential returns the answer about a credential that is not an access token.
+func ofOtherCredential(a answer) answer {
 	a.challenge = strings.Replace(a.challenge, "The access token", "The credential", 1)
 	a.body = strings.Replace(a.body, "The access token", "The credential", 1)
 	return a
@@ -75,8 +74,8 @@ func TestHeaderCredential(t *testing.T) {
 		{"the other field", []string{"X-Proxy-Assertion", "secret"}, accepted},
 		{"a token in Authorization", []string{"Authorization", token}, accepted},
 		{"no credentials", nil, noCredentials},
-		{"an invalid key", []string{"X-API-Key", "unknown"}, ofHeader(invalid)},
-		{"a token in the field for keys", []string{"X-API-Key", token}, ofHeader(invalid)},
+		{"an invalid key", []string{"X-API-Key", "unknown"}, ofOtherCredential(invalid)},
+		{"a token in the field for keys", []string{"X-API-Key", token}, ofOtherCredential(invalid)},
 		{"a key in Authorization", []string{"Authorization", "Bearer secret"}, invalid},
 		{"an invalid key and a valid token: no fallback to the token", []string{"X-API-Key", "unknown", "Authorization", token}, malformed},
 		{"a valid key and a valid token", []string{"X-API-Key", "secret", "Authorization", token}, malformed},
@@ -84,7 +83,7 @@ func TestHeaderCredential(t *testing.T) {
 		{"both fields", []string{"X-API-Key", "secret", "X-Proxy-Assertion", "secret"}, malformed},
 		{"the same field repeated", []string{"X-API-Key", "secret", "X-API-Key", "secret"}, malformed},
 		{"empty", []string{"X-API-Key", ""}, malformed},
-		{"too large", []string{"X-API-Key", "secret" + strings.Repeat("x", 16<<10)}, ofHeader(invalid)},
+		{"too large", []string{"X-API-Key", "secret" + strings.Repeat("x", 16<<10)}, ofOtherCredential(invalid)},
 	} {
 		f.expect(row.name, f.with(row.headers...), row.want)
 	}
@@ -151,11 +150,11 @@ func TestHeaderCredentialClaimChecks(t *testing.T) {
 		want   answer
 	}{
 		{"valid", nil, accepted},
-		{"another issuer", func(c *resource.Claims) { c.Issuer = "other" }, ofHeader(invalid)},
-		{"no audience", func(c *resource.Claims) { c.Audience = nil }, ofHeader(invalid)},
-		{"expired", func(c *resource.Claims) { c.Expiry = time.Now().Add(-time.Hour) }, ofHeader(expired)},
-		{"bound to a key", func(c *resource.Claims) { c.Confirmed = true }, ofHeader(invalid)},
-		{"without a scope", func(c *resource.Claims) { c.Scopes = nil }, ofHeader(lacking("a"))},
+		{"another issuer", func(c *resource.Claims) { c.Issuer = "other" }, ofOtherCredential(invalid)},
+		{"no audience", func(c *resource.Claims) { c.Audience = nil }, ofOtherCredential(invalid)},
+		{"expired", func(c *resource.Claims) { c.Expiry = time.Now().Add(-time.Hour) }, ofOtherCredential(expired)},
+		{"bound to a key", func(c *resource.Claims) { c.Confirmed = true }, ofOtherCredential(invalid)},
+		{"without a scope", func(c *resource.Claims) { c.Scopes = nil }, ofOtherCredential(lacking("a"))},
 	} {
 		f := newFixture(t, func(c *resource.Config, _ *jwks.Config) {
 			c.Credentials.Headers = map[string]resource.HeaderVerifier{"X-API-Key": keywordVerifier{issuer: "keys", change: row.change}}
@@ -181,9 +180,36 @@ func TestPrefixedTokens(t *testing.T) {
 			t.Errorf("%s: got %s of %s, want %s", row.token, caller.Credential(), caller.Issuer(), row.issuer)
 		}
 	}
-	f.expect("an invalid token with a prefix is sent to no other verifier", f.bearer("pat_unknown"), invalid)
+	f.expect("an invalid token with a prefix is sent to no other verifier", f.bearer("pat_unknown"), ofOtherCredential(invalid))
 	if got := f.accept(f.token(resourcetest.Token{})).Caller.Credential(); got != resource.CredentialJWT {
 		t.Errorf("credential of a JWT: %q", got)
+	}
+}
+
+// Answers about a token with a prefix do not call it an access token, unless its issuer has
+// other tokens too.
+func TestAnswersAboutPrefixedTokens(t *testing.T) {
+	for _, row := range []struct {
+		name   string
+		issuer string // of opaque tokens without the prefix
+		change func(*resource.Claims)
+		token  string
+		want   answer
+	}{
+		{"unknown", "https://opaque.example.test", nil, "pat_unknown", ofOtherCredential(invalid)},
+		{"expired", "https://opaque.example.test", func(c *resource.Claims) { c.Expiry = time.Now().Add(-time.Hour) }, "pat_secret", ofOtherCredential(expired)},
+		{"another audience", "https://opaque.example.test", func(c *resource.Claims) { c.Audience = nil }, "pat_secret", ofOtherCredential(invalid)},
+		{"without a scope", "https://opaque.example.test", func(c *resource.Claims) { c.Scopes = nil }, "pat_secret", ofOtherCredential(lacking("a"))},
+		{"unknown, without the prefix", "https://opaque.example.test", nil, "unknown", invalid},
+		{"unknown, of an issuer that has other tokens", "https://pat.example.test", nil, "pat_unknown", invalid},
+	} {
+		f := newFixture(t, func(c *resource.Config, _ *jwks.Config) {
+			c.Opaque = &resource.Issuer{Verifier: keywordVerifier{issuer: row.issuer}}
+			c.Credentials.Prefixed = map[string]resource.Issuer{"pat_": {Verifier: keywordVerifier{issuer: "https://pat.example.test", change: row.change}}}
+			c.Scopes, c.ScopeOptions.Challenge = []string{"a"}, []string{}
+			c.Metadata.AuthorizationServers = nil
+		})
+		f.expect(row.name, f.bearer(row.token), row.want)
 	}
 }
 

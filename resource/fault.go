@@ -54,16 +54,6 @@ func (f *fault) about(t *Token, from *issuer, c *Claims) *fault {
 	return f
 }
 
-// isAboutHeader reports whether the fault is about a credential in a field of
-// Credentials.Headers.
-func (f *fault) isAboutHeader() bool {
-	kind := f.credential
-	if f.caller != nil {
-		kind = f.caller.Credential()
-	}
-	return kind != "" && kind != CredentialJWT && kind != CredentialOpaque
-}
-
 // readFault is for a token that cannot be read.
 func readFault(err error) *fault {
 	if errors.Is(err, jose.ErrAlgorithm) {

@@ -141,6 +141,23 @@ func (p *policy) identifyByHeader(req *http.Request, from *headerIssuer, value s
 	return p.newCaller(&from.issuer, claims, newToken(from.name+": "+value, nil, nil), from.name), nil
 }
 
+// isOtherCredential reports whether a fault is about a credential that is not an OAuth access
+// token: one in a header field, or one with a prefix whose issuer has no other tokens.
+func (p *policy) isOtherCredential(f *fault) bool {
+	kind, from := f.credential, f.issuer
+	if f.caller != nil {
+		kind, from = f.caller.Credential(), f.caller.Issuer()
+	}
+	switch kind {
+	case "", CredentialJWT:
+		return false
+	case CredentialOpaque:
+		isFrom := func(i prefixedIssuer) bool { return i.issuer.id == from }
+		return slices.ContainsFunc(p.prefixed, isFrom) && p.issuers[from] == nil && (p.opaque == nil || p.opaque.id != from)
+	}
+	return true
+}
+
 // hasSameHeader reports whether a field has the same verifier in two policies.
 func (p *policy) hasSameHeader(field string, other *policy) bool {
 	byName := func(h headerIssuer) bool { return h.name == field }

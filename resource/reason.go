@@ -158,9 +158,8 @@ var outcomes = map[Reason]outcome{
 	ReasonInternalError:            answerError,
 }
 
-// ofHeader returns the answer about a credential in a header field, which is not an access
-// token.
-func (o outcome) ofHeader() outcome {
+// ofOtherCredential returns the answer about a credential that is not an access token.
+func (o outcome) ofOtherCredential() outcome {
 	o.description = strings.Replace(o.description, "access token", "credential", 1)
 	return o
 }

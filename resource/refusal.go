@@ -76,11 +76,11 @@ func takeChallenges(h http.Header) []string {
 type answers struct {
 	metadataURL string
 	prepared    map[Reason]*Refusal // without RetryAfter and Err
-	ofHeaders   map[Reason]*Refusal // the same for credentials in header fields
+	ofOthers    map[Reason]*Refusal // the same for credentials that are not access tokens
 }
 
 func newAnswers(metadataURL string, hint, needed []string) answers {
-	a := answers{metadataURL: metadataURL, prepared: map[Reason]*Refusal{}, ofHeaders: map[Reason]*Refusal{}}
+	a := answers{metadataURL: metadataURL, prepared: map[Reason]*Refusal{}, ofOthers: map[Reason]*Refusal{}}
 	for reason, o := range outcomes {
 		scopes := hint
 		switch o {
@@ -90,7 +90,7 @@ func newAnswers(metadataURL string, hint, needed []string) answers {
 			scopes = needed
 		}
 		a.prepared[reason] = a.make(reason, o, scopes)
-		a.ofHeaders[reason] = a.make(reason, o.ofHeader(), scopes)
+		a.ofOthers[reason] = a.make(reason, o.ofOtherCredential(), scopes)
 	}
 	return a
 }
@@ -103,11 +103,12 @@ func (a *answers) make(reason Reason, o outcome, scopes []string) *Refusal {
 	return f
 }
 
-// refusal returns the answer for a fault.
-func (a *answers) refusal(f *fault) *Refusal {
+// refusal returns the answer for a fault. other says that it is about a credential that is not
+// an access token.
+func (a *answers) refusal(f *fault, other bool) *Refusal {
 	prepared, o := a.prepared[f.reason], outcomes[f.reason]
-	if f.isAboutHeader() {
-		prepared, o = a.ofHeaders[f.reason], o.ofHeader()
+	if other {
+		prepared, o = a.ofOthers[f.reason], o.ofOtherCredential()
 	}
 	if prepared == nil { // a Resource that was not made by New: fail closed
 		return &Refusal{Status: http.StatusInternalServerError, Reason: ReasonInternalError,

@@ -76,7 +76,8 @@ func (r *Resource) Leeway() time.Duration { return r.policy().leeway }
 // AllowsOrigin reports whether pages of a web origin may send requests: that of the
 // Identifier, those of HTTPOptions.Origins, and loopback origins if the Identifier is a
 // loopback address. It is for the CORS library in front of the resource, which should call it
-// for each request, because [Resource.Replace] can change the result.
+// for each request, because [Resource.Replace] can change the result. The metadata is for pages
+// of every origin and must be outside of the library.
 func (r *Resource) AllowsOrigin(origin string) bool { return r.policy().allowsOrigin(origin) }
 
 // Ready returns nil if tokens of every issuer and every credential of Credentials.Headers
