@@ -48,7 +48,7 @@ func bearerToken(header http.Header, limit int) (raw string, f *fault) {
 		return "", otherScheme(value)
 	}
 	raw = strings.TrimLeft(rest, " ") // RFC 6750 §2.1: 1*SP
-	if strings.Trim(raw, " \t") == "" {
+	if raw == "" {
 		return "", faultNoToken
 	}
 	if len(raw) > limit {

@@ -73,7 +73,7 @@ func wantReason(lines []string) resource.Reason {
 func FuzzAuthorization(f *testing.F) {
 	for _, seed := range []string{
 		"Bearer " + validToken, "bearer  " + validToken, "BEARER " + validToken, "Bearer\t" + validToken, "Bearer " + validToken + " ", "Bearer",
-		"Bearer ", "", "Basic dXNlcjpw", "Bearer=" + validToken, "Bearer " + validToken + ",Bearer x", "Bearer " + validToken + "\nBearer " + validToken,
+		"Bearer ", "Bearer\t", "Bearer \t", "", "Basic dXNlcjpw", "Bearer=" + validToken, "Bearer " + validToken + ",Bearer x", "Bearer " + validToken + "\nBearer " + validToken,
 		"Bearer " + validToken + "\n", "DPoP " + validToken, "Bearer \"" + validToken + "\"", "Bearer a=b", "Bearer ===", "Bearer eyJhbGciOiJub25lIn0.e30.",
 		"Bearer " + strings.Repeat("a", defaultMaxTokenBytes+1), "Ｂearer x", "Bearer é", "Bearer " + validToken + "\x00",
 	} {
