@@ -84,6 +84,10 @@ func growthCurves(p plan) []curve {
 		measureCurve("Resource read, cached token", byResourceRules, 10*p.tokens, p.rounds, []int{1, 10, 100, 1000}, func(n int) benchmark {
 			return postBody(operationRules(n), `{"jsonrpc":"2.0","id":1,"method":"resources/read","params":{"uri":"file:///mine/a"}}`, key)
 		}),
+		measureCurve("Resource read, cached token, URI that is not plain", "URI size in bytes", p.tokens, p.rounds, []int{1 << 10, 4 << 10, 16 << 10, 63 << 10}, func(n int) benchmark {
+			const form = `{"jsonrpc":"2.0","id":1,"method":"resources/read","params":{"uri":"%s"}}`
+			return postBody(operationRules(1), fmt.Sprintf(form, "x:"+strings.Repeat("/", n-3)+"a"), key)
+		}),
 		measureCurve("Tool call, cached token, with rules", "body size in bytes", p.tokens/4, p.rounds, []int{1 << 10, 16 << 10, 256 << 10, 4<<20 - 1}, func(n int) benchmark {
 			return postBody(operationRules(1), toolCall(n), key)
 		}),

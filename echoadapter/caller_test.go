@@ -123,7 +123,8 @@ func TestLateChallengesOfEchoHandlers(t *testing.T) {
 			c.Response().Header().Set("X-Discarded", "yes")
 			_ = c.HTML(200, "discarded")
 			panic("late")
-		}, 500, "", `{"message":"Internal Server Error"}` + "\n"},
+		}, 403, challenge, denied},
+		{"challenges and panics before it responds", func(c echo.Context) error { requestChallenge(c); panic("early") }, 500, "", `{"message":"Internal Server Error"}` + "\n"},
 		{"challenges inside net/http middleware that wraps the writer", echo.WrapMiddleware(func(h http.Handler) http.Handler {
 			return http.HandlerFunc(func(w http.ResponseWriter, req *http.Request) { h.ServeHTTP(struct{ http.ResponseWriter }{w}, req) })
 		})(func(c echo.Context) error { requestChallenge(c); return c.HTML(200, "discarded") }), 403, challenge, denied},

@@ -3,6 +3,7 @@ package echoadapter_test
 import (
 	"errors"
 	"fmt"
+	"io"
 	"maps"
 	"net/http"
 	"slices"
@@ -97,7 +98,7 @@ func TestOuterMiddleware(t *testing.T) {
 
 // TestOtherChallenges checks that the challenge of the refusal precedes the challenges of
 // middleware outside and of the error handler, because clients use the first one.
-func TestOtherChallenges(t *testing.T) { // bad-inputs 261
+func TestOtherChallenges(t *testing.T) {
 	for _, row := range []struct {
 		name    string
 		handler func(http.Header) // called by the error handler
@@ -109,6 +110,7 @@ func TestOtherChallenges(t *testing.T) { // bad-inputs 261
 		{"the error handler puts one in front", func(h http.Header) {
 			h["Www-Authenticate"] = append([]string{"Basic"}, h["Www-Authenticate"]...)
 		}, []string{pointer, "Basic", "Negotiate"}},
+		{"the error handler uses another spelling of the name", func(h http.Header) { h["WWW-Authenticate"] = []string{"Basic"} }, []string{pointer, "Negotiate", "Basic"}},
 		{"the error handler removes all", func(h http.Header) { h.Del("WWW-Authenticate") }, []string{pointer}},
 	} {
 		e := echo.New()
@@ -125,6 +127,37 @@ func TestOtherChallenges(t *testing.T) { // bad-inputs 261
 		response, _ := send(t, "GET", serve(t, e), "")
 		if got := response.Header.Values("WWW-Authenticate"); !slices.Equal(got, row.want) {
 			t.Errorf("%s: got %q, want %q", row.name, got, row.want)
+		}
+	}
+}
+
+// TestErrorHandlerUsesInnerWriter checks that the status and the fields of a refusal are also
+// sent if the error handler removes them and writes to the writer inside Echo's Response.
+func TestErrorHandlerUsesInnerWriter(t *testing.T) {
+	for _, row := range []struct {
+		name  string
+		write func(w http.ResponseWriter)
+		body  string
+	}{
+		{"a status and a body", func(w http.ResponseWriter) { w.WriteHeader(200); _, _ = io.WriteString(w, "own") }, "own"},
+		{"a body", func(w http.ResponseWriter) { _, _ = io.WriteString(w, "own") }, "own"},
+		{"an informational status and a body", func(w http.ResponseWriter) { w.WriteHeader(103); _, _ = io.WriteString(w, "own") }, "own"},
+		{"a flush and a body", func(w http.ResponseWriter) { w.(http.Flusher).Flush(); _, _ = io.WriteString(w, "own") }, "own"},
+		{"a flush by a ResponseController", func(w http.ResponseWriter) { _ = http.NewResponseController(w).Flush() }, ""},
+		{"nothing", func(http.ResponseWriter) {}, missing},
+	} {
+		e := echo.New()
+		e.HTTPErrorHandler = func(_ error, c echo.Context) {
+			w := c.Response().Writer
+			clear(w.Header())
+			w.Header().Set("WWW-Authenticate", "Basic")
+			row.write(w)
+		}
+		e.Use(echoadapter.Middleware(newResource(t, identifier, nil)))
+		response, body := send(t, "GET", serve(t, e), "")
+		challenges := response.Header.Values("WWW-Authenticate")
+		if response.StatusCode != 401 || !slices.Equal(challenges, []string{pointer, "Basic"}) || response.Header.Get("Cache-Control") != "no-store" || body != row.body {
+			t.Errorf("%s: got %d %q %q %q", row.name, response.StatusCode, challenges, response.Header.Get("Cache-Control"), body)
 		}
 	}
 }
@@ -150,7 +183,7 @@ func TestResponseBeforeMiddleware(t *testing.T) {
 }
 
 // TestPanics checks that no request is accepted because the handler or the error handler
-// panics, and that the next refusal is complete (bad-inputs 257).
+// panics, and that the next refusal is complete.
 func TestPanics(t *testing.T) {
 	recoverer := func(next echo.HandlerFunc) echo.HandlerFunc {
 		return func(c echo.Context) (err error) {

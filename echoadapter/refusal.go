@@ -58,8 +58,7 @@ func writeRefusal(c echo.Context, refusal *resource.Refusal) error {
 	if c.Response().Committed {
 		return err
 	}
-	enforceHeader(c, refusal)
-	c.Error(err)
+	callErrorHandler(c, refusal, err)
 	if !c.Response().Committed { // the error handler wrote nothing
 		refusal.SetHeader(c.Response().Header())
 		c.Response().WriteHeader(refusal.Status)
@@ -68,10 +67,11 @@ func writeRefusal(c echo.Context, refusal *resource.Refusal) error {
 	return nil
 }
 
-// enforceHeader ensures that the response has the refusal's status and header fields. It
-// sets the fields now, for error handlers that bypass Echo's Response, and again directly
-// before the header is written.
-func enforceHeader(c echo.Context, refusal *resource.Refusal) {
+// callErrorHandler calls Echo's error handler. The response has the refusal's status and header
+// fields, whatever the error handler does. They are set now, so that it finds them, and again
+// directly before the header is written: by a hook if it uses Echo's Response, otherwise by the
+// writer.
+func callErrorHandler(c echo.Context, refusal *resource.Refusal, err error) {
 	fixed := *refusal // a copy, because the error handler could modify the original
 	fixed.Challenges = slices.Clone(refusal.Challenges)
 	response := c.Response()
@@ -88,6 +88,17 @@ func enforceHeader(c echo.Context, refusal *resource.Refusal) {
 			fixed.SetHeader(response.Header())
 		}
 	})
+	writer := &enforcedWriter{ResponseWriter: response.Writer, refusal: &fixed}
+	response.Writer = writer
+	defer func() {
+		if response.Writer == http.ResponseWriter(writer) {
+			response.Writer = writer.ResponseWriter
+		}
+		if writer.begun && !response.Committed { // the error handler bypassed the Response
+			response.Committed, response.Status = true, fixed.Status
+		}
+	}()
+	c.Error(err)
 }
 
 // bodyFields are the header fields that describe the body.

@@ -137,7 +137,7 @@ func TestKindsOfRefusals(t *testing.T) {
 }
 
 // TestErrorText checks that the texts of the error contain neither the reason nor the failure
-// of the issuer, because error handlers send them to clients (design decision 4).
+// of the issuer, because error handlers send them to clients.
 func TestErrorText(t *testing.T) {
 	e := echo.New()
 	var got string

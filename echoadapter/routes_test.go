@@ -166,7 +166,7 @@ func TestConfigurationMistakesPanic(t *testing.T) {
 	}
 }
 
-func TestResourceNotCreatedByNew(t *testing.T) { // bad-inputs 275
+func TestResourceNotCreatedByNew(t *testing.T) {
 	const want = `{"error_description":"The request could not be authorized"}` + "\n"
 	for name, res := range map[string]*resource.Resource{"zero": new(resource.Resource), "nil": nil} {
 		e := echo.New()

@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"mime"
+	"net/http"
 	"slices"
 	"strings"
 	"time"
@@ -33,14 +34,28 @@ func (v *Verifier) answerType() string {
 	return plainType
 }
 
-// readAnswer reads an answer with status 200. An answer that cannot be read is a 503
-// failure, even if it contains active: what a malformed document states is not reliable,
-// and the token may be valid.
+// mayBeAnswer reports whether a response is to be read as an answer, by its status. The
+// status of an answer is 200 (RFC 7662 §2.2). Some servers answer with another 2xx status,
+// and with 401 about an inactive token: then the content type must be that of an answer.
+func (v *Verifier) mayBeAnswer(r *outbound.Response) bool {
+	switch {
+	case r.Status == http.StatusOK:
+		return true
+	case r.Status == http.StatusUnauthorized && len(r.Header.Values("WWW-Authenticate")) > 0:
+		return false // a challenge is about our credentials (RFC 7662 §2.3)
+	}
+	isAnswerStatus := r.Status > 200 && r.Status < 300 || r.Status == http.StatusUnauthorized
+	return isAnswerStatus && hasMediaType(r.Header.Values("Content-Type"), v.answerType())
+}
+
+// readAnswer reads an answer. An answer that cannot be read is a 503 failure, even if it
+// contains active: what a malformed document states is not reliable, and the token may be
+// valid.
 func (v *Verifier) readAnswer(ctx context.Context, jwt *resource.Claims, r *outbound.Response, sentAt time.Time) (*resource.Claims, *failure) {
 	// Require exactly the type that was requested: a login page is not an answer, and an
 	// unsigned answer must not replace a signed one.
 	if !hasMediaType(r.Header.Values("Content-Type"), v.answerType()) {
-		return nil, newFailure(wrongContentType, fmt.Errorf("answer is not of type %q", v.answerType()))
+		return nil, newFailure(wrongContentType, fmt.Errorf("want %q: check %s", v.answerType(), endpointSetting))
 	}
 	object := r.Body
 	if v.keys != nil {
@@ -51,6 +66,8 @@ func (v *Verifier) readAnswer(ctx context.Context, jwt *resource.Claims, r *outb
 	}
 	a, err := parseAnswer(object)
 	switch {
+	case err != nil && r.Status != http.StatusOK, r.Status == http.StatusUnauthorized && (a.active || hasError(object)):
+		return nil, statusFailure(r) // not an answer
 	case err != nil && hasBooleanActive(object):
 		return nil, newFailure(malformedClaims, err)
 	case err != nil:
@@ -93,17 +110,18 @@ var answerNames = strictjson.NewNames("active", "token_type", "token_use")
 
 // parseAnswer reads an answer. The member active must be the JSON literal true or false.
 // Any other value, such as "true", 1 or null, means neither: it is an error of the
-// endpoint.
+// endpoint. Other members that are null or empty count as absent.
 func parseAnswer(object []byte) (a answer, err error) {
 	found := false
 	err = strictjson.Object(object, answerNames, func(name string, value jsontext.Value) (err error) {
-		switch name {
-		case "active":
+		switch {
+		case name == "active":
 			found = true
 			a.active, err = strictjson.Bool(value)
-		case "token_type":
+		case strictjson.IsAbsent(value):
+		case name == "token_type":
 			a.tokenType = value
-		case "token_use":
+		case name == "token_use":
 			a.tokenUse = value
 		}
 		return err
@@ -115,6 +133,16 @@ func parseAnswer(object []byte) (a answer, err error) {
 		return answer{}, fmt.Errorf("answer: %w", err)
 	}
 	return a, nil
+}
+
+// hasError reports whether a document has a member error, in any case, as an error document
+// of OAuth has (RFC 6749 §5.2).
+func hasError(object []byte) (found bool) {
+	err := strictjson.Object(object, errorNames, func(_ string, value jsontext.Value) error {
+		found = !strictjson.IsAbsent(value)
+		return nil
+	})
+	return found || err != nil
 }
 
 // hasBooleanActive reports whether an answer that parseAnswer rejects is an object with an
@@ -170,6 +198,9 @@ func (v *Verifier) claims(a answer, object []byte) (*resource.Claims, *failure) 
 	}
 	if c.Issuer == "" { // optional in an answer; the answer is from the configured issuer
 		c.Issuer = v.issuer
+	}
+	if c.Expiry.Unix() == 0 { // some servers send 0 for a token without exp
+		c.Expiry = time.Time{}
 	}
 	c.Introspected = true // Verify sets CacheFor for each request that shares the answer
 	return c, nil

@@ -100,11 +100,11 @@ func (b *breaker) check(now time.Time) *failure {
 func (b *breaker) checkLocked(now time.Time) *failure {
 	switch {
 	case b.state == stateOpen && now.Before(b.openUntil):
-		return &failure{circuitOpen, b.openUntil.Sub(now), errCircuitOpen}
+		return &failure{outcome: circuitOpen, retryAfter: b.openUntil.Sub(now), err: errCircuitOpen}
 	case b.state == stateHalfOpen: // its one call is running
-		return &failure{circuitOpen, minCoolDown, errCircuitOpen}
+		return &failure{outcome: circuitOpen, retryAfter: minCoolDown, err: errCircuitOpen}
 	case !b.credentialsRejectedAt.IsZero() && now.Before(b.credentialsRejectedAt.Add(credentialsInterval)):
-		return &failure{credentials, b.credentialsRejectedAt.Add(credentialsInterval).Sub(now), errCredentialsRejected}
+		return &failure{outcome: credentials, retryAfter: b.credentialsRejectedAt.Add(credentialsInterval).Sub(now), err: errCredentialsRejected}
 	}
 	return nil
 }

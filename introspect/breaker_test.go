@@ -97,7 +97,7 @@ func TestRetryAfterWhileBreakerOpen(t *testing.T) {
 	})
 }
 
-func TestFailuresMustBeInARow(t *testing.T) {
+func TestConsecutiveFailures(t *testing.T) {
 	inBubble(t, nil, func(fx *fixture) {
 		for range 5 {
 			fx.endpointFails(resourcetest.Failure{Status: 500})

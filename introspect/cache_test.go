@@ -18,7 +18,7 @@ import (
 )
 
 // An answer is cached for the shorter of MemoryTTL and AnswerTTL, never after exp, and for a
-// minute without exp (RFC 7662 §4; bad-inputs 204, 224).
+// minute without exp (RFC 7662 §4).
 func TestCacheDuration(t *testing.T) {
 	noExp := map[string]any{"exp": resourcetest.Remove}
 	for _, row := range []struct {

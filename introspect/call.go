@@ -157,7 +157,8 @@ func (v *Verifier) exchange(ctx context.Context, token string, jwt *resource.Cla
 	}
 	form := url.Values{"token": {token}, "token_type_hint": {"access_token"}}
 	header := http.Header{"Content-Type": {"application/x-www-form-urlencoded"}, "Accept": {v.answerType()}}
-	if err := v.auth.apply(ctx, header, form); err != nil {
+	note, err := v.auth.apply(ctx, header, form)
+	if err != nil {
 		return nil, time.Time{}, newFailure(credentials, fmt.Errorf("our credentials are not available: %w", err))
 	}
 	req, err := http.NewRequestWithContext(ctx, http.MethodPost, endpoint, strings.NewReader(form.Encode()))
@@ -168,13 +169,17 @@ func (v *Verifier) exchange(ctx context.Context, token string, jwt *resource.Cla
 	sentAt := time.Now()
 	response, err := v.client.Do(req)
 	receivedAt = time.Now()
-	switch {
-	case err != nil:
+	if err != nil {
 		return nil, receivedAt, outboundFailure(err)
-	case response.Status != http.StatusOK:
-		return nil, receivedAt, statusFailure(response)
 	}
-	claims, f = v.readAnswer(ctx, jwt, response, sentAt)
+	if v.mayBeAnswer(response) {
+		claims, f = v.readAnswer(ctx, jwt, response, sentAt)
+	} else {
+		f = statusFailure(response)
+	}
+	if f != nil {
+		f.explain(endpoint, response, v.auth.Method, note)
+	}
 	return claims, receivedAt, f
 }
 

@@ -10,6 +10,8 @@ import (
 	"log/slog"
 	"net/http"
 	"net/url"
+	"strings"
+	"unicode"
 
 	"github.com/warder-go/warder/internal/configerr"
 	"github.com/warder-go/warder/internal/grammar"
@@ -150,45 +152,59 @@ func newAuthenticator(a ClientAuth, issuer string) *authenticator {
 	return out
 }
 
-// apply adds the credentials to the header and the form of a request.
-func (a *authenticator) apply(ctx context.Context, header http.Header, form url.Values) error {
+// apply adds the credentials to the header and the form of a request. The note is for the
+// error if the endpoint rejects them: which of them has white space at an end.
+func (a *authenticator) apply(ctx context.Context, header http.Header, form url.Values) (note string, err error) {
 	switch a.Method {
 	case TLSClientAuth:
 		form.Set("client_id", a.ClientID) // RFC 8705 §2
-		return nil
+		return spaceNote("the client ID", a.ClientID), nil
 	case PrivateKeyJWT:
 		assertion, err := a.newAssertion()
 		if err != nil {
-			return err
+			return "", err
 		}
 		form.Set("client_assertion_type", "urn:ietf:params:oauth:client-assertion-type:jwt-bearer")
 		form.Set("client_assertion", assertion)
-		return nil
+		return spaceNote("the client ID", a.ClientID), nil
 	case Bearer:
 		token, err := valueOf(ctx, a.BearerToken, a.BearerTokenFunc)
 		if err == nil && !grammar.IsB64Token(token) { // other text could add to the header
-			err = errors.New("bearer token is not a b64token (RFC 6750 §2.1)")
+			err = errors.New("bearer token is not a b64token (RFC 6750 §2.1)" + spaceNote("it", token))
 		}
 		if err != nil {
-			return err
+			return "", err
 		}
 		header.Set("Authorization", "Bearer "+token)
-		return nil
+		return "", nil
 	}
 	secret, err := valueOf(ctx, a.ClientSecret, a.ClientSecretFunc)
 	if err != nil {
-		return err
+		return "", err
 	}
+	note = spaceNote("the client ID", a.ClientID) + spaceNote("the secret", secret)
 	if a.Method == ClientSecretPost {
 		form.Set("client_id", a.ClientID)
 		form.Set("client_secret", secret)
-		return nil
+		return note, nil
 	}
 	// RFC 6749 §2.3.1: both parts are form-encoded first, so that they may contain a colon
 	// or letters outside ASCII.
 	pair := url.QueryEscape(a.ClientID) + ":" + url.QueryEscape(secret)
 	header.Set("Authorization", "Basic "+base64.StdEncoding.EncodeToString([]byte(pair)))
-	return nil
+	return note, nil
+}
+
+// spaceNote returns a note if a credential begins or ends with white space, such as the line
+// break at the end of a file. Otherwise it returns "".
+func spaceNote(what, value string) string {
+	switch {
+	case strings.TrimRightFunc(value, unicode.IsSpace) != value:
+		return "; " + what + " ends in white space"
+	case strings.TrimLeftFunc(value, unicode.IsSpace) != value:
+		return "; " + what + " begins with white space"
+	}
+	return ""
 }
 
 // valueOf returns the result of function, or value if function is nil. It is an error if

@@ -13,7 +13,7 @@ import (
 	"github.com/warder-go/warder/resource/resourcetest"
 )
 
-func TestConcurrentRequestsShareOneCall(t *testing.T) { // bad-inputs 216
+func TestConcurrentRequestsShareOneCall(t *testing.T) {
 	for _, row := range []struct {
 		name  string
 		token func(fx *fixture) string
@@ -51,7 +51,7 @@ func TestConcurrentRequestsShareAnInstantCall(t *testing.T) {
 	})
 }
 
-func TestFirstRequestCanceled(t *testing.T) { // bad-inputs 216
+func TestFirstRequestCanceled(t *testing.T) {
 	inBubble(t, nil, func(fx *fixture) {
 		fx.endpointFails(resourcetest.Failure{Delay: 2 * time.Second})
 		token := fx.token(resourcetest.Token{})
@@ -78,7 +78,7 @@ func TestFirstRequestCanceled(t *testing.T) { // bad-inputs 216
 	})
 }
 
-func TestCanceledRequestMakesNoCall(t *testing.T) { // bad-inputs 268
+func TestCanceledRequestMakesNoCall(t *testing.T) {
 	inBubble(t, nil, func(fx *fixture) {
 		ctx, cancel := context.WithCancel(fx.Context())
 		cancel()
@@ -226,4 +226,70 @@ func TestCanceledRequestsLeaveTheQueue(t *testing.T) {
 		fx.endpointWorks()
 		fx.expect("later request", unknownToken(1), 401, resource.ReasonInactive)
 	})
+}
+
+// After Forget, a token has a new call. The end of the old call does not remove the new one:
+// later requests share it. A request that leaves the old call does not remove it either.
+func TestOldCallDoesNotRemoveTheCallAfterForget(t *testing.T) {
+	const delay = 100 * time.Millisecond
+	leaveTheQueue := func(fx *fixture, token string, send func()) {
+		ctx, cancel := context.WithCancel(fx.Context())
+		go fx.request(fx.token(resourcetest.Token{})) // occupies the only slot
+		synctest.Wait()
+		go fx.requestWithContext(ctx, token) // in the queue
+		synctest.Wait()
+		fx.verifier.Forget()
+		send()   // a new call, in the queue too
+		cancel() // the last request leaves the old call
+		synctest.Wait()
+	}
+	end := func(fx *fixture, token string, send func()) {
+		go fx.request(token)
+		time.Sleep(delay / 2)
+		fx.verifier.Forget()
+		send()
+		time.Sleep(delay/2 + time.Millisecond) // the old call ends, the new one does not
+	}
+	grace := func(fx *fixture, token string, send func()) {
+		go fx.request(token)
+		time.Sleep(delay / 2)
+		fx.verifier.Forget()
+		send()
+		time.Sleep(delay/2 + 250*time.Millisecond + time.Millisecond) // the grace period of the old call ends, that of the new one does not
+	}
+	for _, row := range []struct {
+		name   string
+		change func(*introspect.Config)
+		run    func(fx *fixture, token string, send func())
+	}{
+		{"a request leaves the old call in the queue", func(c *introspect.Config) { c.MaxConcurrent = 1 }, leaveTheQueue},
+		{"the old call ends", func(c *introspect.Config) { c.AnswerTTL = -1 }, end},
+		{"the result of the old call is no longer shared", func(*introspect.Config) {}, grace},
+	} {
+		t.Run(row.name, func(t *testing.T) {
+			change := func(r *resource.Config, c *introspect.Config) {
+				r.Limits.CacheTTL = -1
+				row.change(c)
+			}
+			inBubble(t, change, func(fx *fixture) {
+				fx.endpointFails(resourcetest.Failure{Delay: delay})
+				token := fx.token(resourcetest.Token{})
+				var all sync.WaitGroup
+				send := func() {
+					all.Go(func() {
+						if got := fx.request(token); got.status != 200 {
+							fx.Errorf("got %d, want 200", got.status)
+						}
+					})
+					synctest.Wait()
+				}
+				row.run(fx, token, send)
+				send()
+				all.Wait()
+				if fx.calls() != 2 {
+					fx.Errorf("got %d calls, want 2", fx.calls())
+				}
+			})
+		})
+	}
 }

@@ -60,6 +60,7 @@ func TestDiscoveryFails(t *testing.T) {
 		{"no endpoint", resourcetest.Failure{}, map[string]any{"introspection_endpoint": resourcetest.Remove}},
 		{"endpoint over http", resourcetest.Failure{}, map[string]any{"introspection_endpoint": "http://auth.example.test/introspect"}},
 		{"endpoint is null", resourcetest.Failure{}, map[string]any{"introspection_endpoint": nil}},
+		{"endpoint is empty", resourcetest.Failure{}, map[string]any{"introspection_endpoint": ""}},
 	} {
 		t.Run(row.name, func(t *testing.T) {
 			inBubble(t, withDiscovery, func(fx *fixture) {
@@ -121,4 +122,16 @@ func TestEndpointMoves(t *testing.T) {
 		fx.Logf("new endpoint found after %s", time.Since(began))
 		synctest.Wait()
 	})
+}
+
+// Members of the metadata that are not used for introspection can have any value.
+func TestOtherMembersOfTheMetadata(t *testing.T) {
+	for name, value := range map[string]any{"null": nil, "empty": "", "a number": 1, "over http": "http://auth.example.test/jwks"} {
+		t.Run(name, func(t *testing.T) {
+			inBubble(t, withDiscovery, func(fx *fixture) {
+				fx.issuer.SetMetadata(map[string]any{"jwks_uri": value, "introspection_endpoint_auth_methods_supported": value})
+				fx.expect("introspection", fx.token(resourcetest.Token{}), 200, "")
+			})
+		})
+	}
 }

@@ -20,6 +20,9 @@ const (
 	discoveryTimeout  = 5 * time.Second  // for all metadata URLs together
 )
 
+// endpointSetting is the setting of the endpoint's URL, in the configuration file and here.
+const endpointSetting = "introspection_endpoint (in Go: Endpoint)"
+
 // endpoint is the URL of the introspection endpoint: fixed by the configuration, or
 // discovered in the issuer's metadata (RFC 8414). It is safe for concurrent use.
 type endpoint struct {
@@ -103,12 +106,12 @@ func (e *endpoint) discover(ctx context.Context) (url string, err error) {
 			err = errors.New("the transport panicked")
 		}
 	}()
-	server, err := metadata.Discover(ctx, e.client, e.issuer)
+	server, err := metadata.Discover(ctx, e.client, e.issuer, metadata.IntrospectionEndpoint)
 	if err != nil {
-		return "", err
+		return "", metadata.Suggest(err, endpointSetting)
 	}
 	if server.IntrospectionEndpoint == "" {
-		return "", fmt.Errorf("metadata of issuer %q has no introspection_endpoint: set Endpoint", e.issuer)
+		return "", fmt.Errorf("metadata of issuer %q at %q has no introspection_endpoint: set %s", e.issuer, server.URL, endpointSetting)
 	}
 	return server.IntrospectionEndpoint, nil
 }

@@ -236,7 +236,7 @@ func summary(statuses map[int]int) string {
 }
 
 // checkNoSecretWritten searches the log, the metrics and the printed verifier for tokens
-// and secrets (bad-inputs 264).
+// and secrets.
 func (fx *fixture) checkNoSecretWritten() {
 	fx.Helper()
 	written := fx.log.String() + fx.metrics() + fmt.Sprintf("%v %+v %#v %s", fx.verifier, fx.verifier, fx.verifier, fx.verifier)

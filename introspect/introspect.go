@@ -82,9 +82,9 @@ func build(c Config) *Verifier {
 		v.calls.gracePeriod = max(0, min(resultGracePeriod, c.AnswerTTL))
 	}
 	if c.SignedAnswers {
-		var source keyset.Source = &keyset.Discovery{Client: documents, Issuer: c.Issuer}
+		var source keyset.Source = &keyset.Discovery{Client: documents, Issuer: c.Issuer, Setting: "KeysURL"}
 		if c.KeysURL != "" {
-			source = keyset.URL{Client: documents, URL: c.KeysURL}
+			source = keyset.URL{Client: documents, URL: c.KeysURL, Setting: "KeysURL"}
 		}
 		v.keys = keyset.New(keyset.Config{Source: source, Observe: v.logKeyFetch})
 	}

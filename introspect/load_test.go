@@ -13,7 +13,7 @@ import (
 	"github.com/warder-go/warder/resource/resourcetest"
 )
 
-// Clients send 20,000 unknown tokens, while others send valid tokens (bad-inputs 215, 225). The valid
+// Clients send 20,000 unknown tokens, while others send valid tokens. The valid
 // tokens stay cached, the circuit breaker stays closed, and memory is limited.
 func TestManyUnknownTokens(t *testing.T) {
 	inBubble(t, nil, func(fx *fixture) {
@@ -85,7 +85,7 @@ func (fx *fixture) heapSize() int64 {
 
 // Many tokens that the endpoint cannot process neither open the circuit breaker nor affect valid
 // tokens.
-func TestManyTokensThatCauseErrors(t *testing.T) { // bad-inputs 200
+func TestManyTokensThatCauseErrors(t *testing.T) {
 	for _, failure := range []resourcetest.Failure{
 		{Status: 400, Body: []byte(`{"error":"unsupported_token_type"}`)}, {Status: 413}, {Status: 400, Body: []byte("<html>")},
 		{Huge: 1 << 20}, {Body: []byte(`{"active":true,"exp":"never"}`)},
@@ -107,7 +107,7 @@ func TestManyTokensThatCauseErrors(t *testing.T) { // bad-inputs 200
 }
 
 // 50 goroutines send 10,000 requests with 100 tokens in random order. Each request must get the
-// caller of its own token (bad-inputs 218).
+// caller of its own token.
 func TestManyRequestsWithFewTokens(t *testing.T) {
 	inBubble(t, nil, func(fx *fixture) {
 		tokens := repeat(100, func(i int) string { return fx.token(resourcetest.Token{Subject: fmt.Sprint("user-", i)}) })

@@ -8,7 +8,7 @@ import (
 	"github.com/warder-go/warder/resource/resourcetest"
 )
 
-func TestNegativeCache(t *testing.T) { // bad-inputs 196, 222: 10 s, and only definitive rejections
+func TestNegativeCache(t *testing.T) { // 10 s, and only definitive rejections
 	inBubble(t, nil, func(fx *fixture) {
 		const token = "not-yet-known"
 		request := func(what string, status int, reason resource.Reason, calls int) {

@@ -89,7 +89,7 @@ func TestManyRequestsOverNetwork(t *testing.T) {
 }
 
 // The token is in the body of the call, and 307 and 308 would repeat it: no redirect may send
-// it to another server (bad-inputs 203).
+// it to another server.
 func TestRedirectsAreNotFollowed(t *testing.T) {
 	got := atomic.Int64{}
 	attacker := httptest.NewServer(http.HandlerFunc(func(http.ResponseWriter, *http.Request) { got.Add(1) }))
@@ -104,7 +104,7 @@ func TestRedirectsAreNotFollowed(t *testing.T) {
 	}
 }
 
-func TestNoConnection(t *testing.T) { // bad-inputs 202
+func TestNoConnection(t *testing.T) {
 	socket, err := net.Listen("tcp", "127.0.0.1:0")
 	if err != nil {
 		t.Fatal(err)

@@ -11,7 +11,7 @@ import (
 	"github.com/warder-go/warder/resource/resourcetest"
 )
 
-// 429 and 5xx with Retry-After (bad-inputs 201; RFC 9110 §10.2.3).
+// 429 and 5xx with Retry-After (RFC 9110 §10.2.3).
 func TestEndpointRetryAfter(t *testing.T) {
 	for _, row := range []struct {
 		name, value string
@@ -52,7 +52,7 @@ func TestEndpointRetryAfter(t *testing.T) {
 	}
 }
 
-func TestRejectedCredentials(t *testing.T) { // bad-inputs 200: at most one call per second, and the circuit breaker stays closed
+func TestRejectedCredentials(t *testing.T) { // at most one call per second, and the circuit breaker stays closed
 	inBubble(t, nil, func(fx *fixture) {
 		cached := fx.token(resourcetest.Token{})
 		fx.expect("before the failure", cached, 200, "")
@@ -84,7 +84,7 @@ func TestRejectedCredentials(t *testing.T) { // bad-inputs 200: at most one call
 	})
 }
 
-func TestTimeout(t *testing.T) { // bad-inputs 199, 202
+func TestTimeout(t *testing.T) {
 	for _, row := range []struct {
 		name       string
 		configured time.Duration
@@ -105,7 +105,7 @@ func TestTimeout(t *testing.T) { // bad-inputs 199, 202
 }
 
 // Cached tokens are accepted during an outage, until the earlier of TTL and exp.
-func TestCachedTokensDuringOutage(t *testing.T) { // bad-inputs 202
+func TestCachedTokensDuringOutage(t *testing.T) {
 	for _, row := range []struct {
 		name  string
 		token resourcetest.Token

@@ -105,6 +105,7 @@ var outcomes = map[outcome]struct {
 type failure struct {
 	outcome    outcome
 	retryAfter time.Duration // when to try again; 0: unknown
+	errorCode  string        // result of errorCode; "" if the body was not read for one
 	err        error         // for the log; contains no part of a token, a secret or an answer
 }
 

@@ -53,7 +53,7 @@ func respondWith(status int, contentType, body string) func() *http.Response {
 
 // Tokens that make the endpoint crash, or a firewall answer in its place, do not open the
 // circuit breaker, however many clients send them. Other tokens are still introspected.
-func TestTokensThatLookLikeAnOutage(t *testing.T) { // bad-inputs 200, 215
+func TestTokensThatMakeEndpointFail(t *testing.T) {
 	for name, answer := range map[string]func() *http.Response{
 		"500":               respondWith(500, "text/plain", "panic"),
 		"502":               respondWith(502, "text/html", "<html>"),

@@ -11,7 +11,7 @@ import (
 	"github.com/warder-go/warder/introspect"
 )
 
-// A printed, logged or encoded configuration contains no secret (bad-inputs 264).
+// A printed, logged or encoded configuration contains no secret.
 func TestPrintedConfigHasNoSecrets(t *testing.T) {
 	const secret = "correct-horse-battery-staple"
 	auth := introspect.ClientAuth{ClientID: "mcp", ClientSecret: secret, BearerToken: secret}

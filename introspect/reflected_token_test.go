@@ -12,7 +12,7 @@ import (
 )
 
 // A server may answer with malformed HTTP that contains the token. net/http quotes such text
-// in its errors, and no part of it may be logged (bad-inputs 264).
+// in its errors, and no part of it may be logged.
 func TestReflectedToken(t *testing.T) {
 	const token = "token-that-is-repeated"
 	for _, answer := range []string{

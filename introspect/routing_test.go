@@ -13,7 +13,7 @@ import (
 	"github.com/warder-go/warder/resource/resourcetest"
 )
 
-// Which verifier is used for opaque tokens and for JWTs on one resource (bad-inputs 214).
+// Which verifier is used for opaque tokens and for JWTs on one resource.
 func TestRouting(t *testing.T) {
 	for _, row := range []struct {
 		name            string
@@ -111,8 +111,7 @@ func TestStrictRFC9068WithIntrospection(t *testing.T) {
 	})
 }
 
-// Opaque tokens that resemble a JWT are introspected, and malformed JWTs are not (design decision
-// 7).
+// Opaque tokens that resemble a JWT are introspected, and malformed JWTs are not.
 func TestUnusualOpaqueTokens(t *testing.T) {
 	inBubble(t, nil, func(fx *fixture) {
 		for _, text := range []string{"x", "a.b.c.d.e", "abc.def.ghi", "eyJhbGciOiJub25lIn0.e30.a.b.c", "eyJ", "..", "a==", "~/+-._"} {

@@ -91,6 +91,9 @@ var envelopeNames = strictjson.NewNames("iss", "aud", "iat", "token_introspectio
 
 func parseEnvelope(payload []byte) (e envelope, err error) {
 	err = strictjson.Object(payload, envelopeNames, func(name string, value jsontext.Value) (err error) {
+		if strictjson.IsAbsent(value) {
+			return nil
+		}
 		switch name {
 		case "iss":
 			e.issuer, err = strictjson.String(value)
@@ -127,10 +130,10 @@ func parseDate(value jsontext.Value) (time.Time, error) {
 // keyFailure returns the failure for an error of keyset.Set.Verify.
 func keyFailure(err error) *failure {
 	if u, ok := errors.AsType[*keyset.UnavailableError](err); ok {
-		return &failure{keysUnavailable, u.RetryAfter, err}
+		return &failure{outcome: keysUnavailable, retryAfter: u.RetryAfter, err: err}
 	}
 	if p, ok := errors.AsType[*keyset.PendingError](err); ok {
-		return &failure{keysUnavailable, p.RetryAfter, err}
+		return &failure{outcome: keysUnavailable, retryAfter: p.RetryAfter, err: err}
 	}
 	for _, invalid := range []error{keyset.ErrUnknownKey, keyset.ErrBadSignature, keyset.ErrAlgorithm, keyset.ErrAmbiguousKey} {
 		if errors.Is(err, invalid) {

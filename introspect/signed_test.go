@@ -30,15 +30,17 @@ func TestSignedAnswers(t *testing.T) { // RFC 9701
 }
 
 // Each row makes one change to a valid signed answer. The status is never 401.
-func TestInvalidSignedAnswers(t *testing.T) { // bad-inputs 213
+func TestInvalidSignedAnswers(t *testing.T) {
 	const inner = `{"active":true,"sub":"alice","aud":"https://mcp.example.test/mcp"}`
 	type change struct {
 		header  map[string]any // changes to the JOSE header
 		claims  map[string]any // changes to the claims of the envelope
 		payload string         // instead of the claims
 		fault   resourcetest.Fault
-		after   string        // appended to the JWT
-		typ     string        // Content-Type
+		after   string // appended to the JWT
+		typ     string // Content-Type
+		body    string // instead of a JWT
+		status  int
 		age     time.Duration // of iat
 		delay   time.Duration // of the answer
 	}
@@ -76,7 +78,14 @@ func TestInvalidSignedAnswers(t *testing.T) { // bad-inputs 213
 		{"aud is an object", raw("aud", `{}`), resource.ReasonIntrospectionUnproven},
 		{"no token_introspection", raw("token_introspection", ``), resource.ReasonIntrospectionUnproven},
 		{"answer in the envelope, not in token_introspection", change{claims: map[string]any{"token_introspection": resourcetest.Remove, "active": true}}, resource.ReasonIntrospectionUnproven},
-		{"token_introspection is null", raw("token_introspection", `null`), resource.ReasonIntrospectionMalformed},
+		{"token_introspection is null, and so absent", raw("token_introspection", `null`), resource.ReasonIntrospectionUnproven},
+		{"iat is null", raw("iat", `null`), resource.ReasonIntrospectionUnproven},
+		{"iss is empty", raw("iss", `""`), resource.ReasonIntrospectionUnproven},
+		{"aud is null", raw("aud", `null`), resource.ReasonIntrospectionUnproven},
+		{"aud is empty text", raw("aud", `""`), resource.ReasonIntrospectionUnproven},
+		{"status 201", change{status: 201}, ""},
+		{"status 401, with an active answer", change{status: 401}, resource.ReasonIntrospectionCredentials},
+		{"status 401, with an unsigned inactive answer", change{status: 401, typ: "application/json", body: `{"active":false}`}, resource.ReasonIntrospectionCredentials},
 		{"token_introspection is a string", raw("token_introspection", `"{}"`), resource.ReasonIntrospectionMalformed},
 		{"duplicate token_introspection", raw("token_introspection", inner+`,"token_introspection":`+inner), resource.ReasonIntrospectionUnproven},
 		{"answer without active", raw("token_introspection", `{}`), resource.ReasonIntrospectionMalformed},
@@ -124,7 +133,10 @@ func TestInvalidSignedAnswers(t *testing.T) { // bad-inputs 213
 					typ = "application/token-introspection+jwt"
 				}
 				body := fx.issuer.Token(changed) + row.c.after
-				fx.endpointFails(resourcetest.Failure{Body: []byte(body), Header: http.Header{"Content-Type": {typ}}, Delay: row.c.delay})
+				if row.c.body != "" {
+					body = row.c.body
+				}
+				fx.endpointFails(resourcetest.Failure{Status: row.c.status, Body: []byte(body), Header: http.Header{"Content-Type": {typ}}, Delay: row.c.delay})
 				status := 503
 				if row.want == "" {
 					status = 200
@@ -138,7 +150,7 @@ func TestInvalidSignedAnswers(t *testing.T) { // bad-inputs 213
 	}
 }
 
-// A signed answer must be about the JWT that was introspected (bad-inputs 213, 218).
+// A signed answer must be about the JWT that was introspected.
 func TestSignedAnswerAboutAnotherToken(t *testing.T) {
 	inBubble(t, withSignedAnswers, func(fx *fixture) {
 		answer := func(inner string) {
@@ -198,5 +210,15 @@ func TestKeysOfSignedAnswers(t *testing.T) {
 		if n := fx.issuer.Count(resourcetest.Metadata); n != 0 {
 			fx.Errorf("got %d metadata requests, want 0", n)
 		}
+	})
+}
+
+// A 401 with a signed answer about an inactive token is about the token.
+func TestSignedInactiveAnswerWithStatus401(t *testing.T) {
+	inBubble(t, withSignedAnswers, func(fx *fixture) {
+		body := fx.issuer.Token(resourcetest.Token{Header: map[string]any{"typ": "token-introspection+jwt"},
+			Claims: map[string]any{"aud": "test-client", "token_introspection": resourcetest.Raw(`{"active":false}`)}})
+		fx.endpointFails(resourcetest.Failure{Status: 401, Body: []byte(body), Header: http.Header{"Content-Type": {"application/token-introspection+jwt"}}})
+		fx.expect("inactive", "opaque-token-to-ask-about", 401, resource.ReasonInactive)
 	})
 }

@@ -1,7 +1,6 @@
 package introspect
 
 import (
-	"fmt"
 	"net/http"
 	"slices"
 	"time"
@@ -12,30 +11,26 @@ import (
 	"github.com/warder-go/warder/internal/strictjson"
 )
 
-// statusFailure returns the failure for a status other than 200. Only a closed list of
+// statusFailure returns the failure for a response that is not an answer. Only a closed list of
 // statuses and error codes rejects the token. With any other the state of the token is
 // unknown, and the client must not lose a token that may be valid.
 func statusFailure(r *outbound.Response) *failure {
 	o, code := classifyStatus(r)
-	detail := ""
-	if code != "" {
-		detail = " " + code
-	}
-	f := newFailure(o, fmt.Errorf("endpoint returned status %d%s", r.Status, detail))
+	f := &failure{outcome: o, errorCode: code}
 	if class := f.class(); class == classFailure || class == classSuspect {
 		f.retryAfter = min(outbound.RetryAfter(r.Header, time.Now()), maxRetryAfter)
 	}
 	return f
 }
 
-// classifyStatus returns the outcome and, for 400 and 403, the error code in the body.
+// classifyStatus returns the outcome and, for 400, 401 and 403, the error code in the body.
 func classifyStatus(r *outbound.Response) (o outcome, code string) {
 	switch r.Status {
 	case http.StatusBadRequest:
 		code = errorCode(r.Body)
 		return classifyBadRequest(code), code
-	case http.StatusUnauthorized: // RFC 7662 §2.3
-		return credentials, ""
+	case http.StatusUnauthorized: // RFC 7662 §2.3; for one about the token see mayBeAnswer
+		return credentials, errorCode(r.Body)
 	case http.StatusForbidden:
 		code = errorCode(r.Body)
 		return classifyForbidden(r.Header, code), code

@@ -12,15 +12,15 @@ import (
 	"github.com/warder-go/warder/resource/resourcetest"
 )
 
-// rotated makes the issuer's key a new one and takes the old out of the set.
+// rotated replaces the issuer's key and withdraws the old one.
 func (w *fixture) rotated() {
 	gone := w.issuer.SigningKeyID("")
 	w.issuer.Rotate("")
 	w.issuer.Withdraw(gone)
 }
 
-// A document that can't be read again must not keep the keys from being refreshed.
-func TestDiscoveryThatFailsLater(t *testing.T) {
+// The keys are refreshed even if the metadata document cannot be fetched again.
+func TestDiscoveryFailsLater(t *testing.T) {
 	for name, failure := range map[string]resourcetest.Failure{
 		"hangs": {Hang: true}, "slow": {Delay: 4 * time.Second}, "refuses": {Refuse: true}, "429": {Status: 429, Header: http.Header{"Retry-After": {"60"}}},
 	} {
@@ -44,22 +44,22 @@ func TestDiscoveryThatFailsLater(t *testing.T) {
 	}
 }
 
-// A key set that has moved, or whose address was wrong, is looked for again.
-func TestDiscoveryOfAnotherAddress(t *testing.T) {
+// After a failed fetch, the address of the key set is discovered again.
+func TestFailedFetchRepeatsDiscovery(t *testing.T) {
 	withFixture(t, func(w *fixture) {
 		w.issuer.Fail(resourcetest.JWKS, resourcetest.LoginPage())
-		w.expect("a login page where the keys should be", w.token(), http.StatusServiceUnavailable)
+		w.expect("a login page instead of the keys", w.token(), http.StatusServiceUnavailable)
 		asked := w.issuer.Count(resourcetest.Metadata)
 		w.issuer.Reset()
 		time.Sleep(time.Second)
 		w.expect("after the address was corrected", w.token(), http.StatusOK)
 		if w.issuer.Count(resourcetest.Metadata) == asked {
-			t.Error("the address was not looked for again")
+			t.Error("the address was not discovered again")
 		}
 	})
 }
 
-func TestForcedFetchGoesPastCaches(t *testing.T) { // decision 9
+func TestForcedFetchSendsNoCache(t *testing.T) { // RFC 9111 §5.2.1.4
 	withFixture(t, func(w *fixture) {
 		w.expect("first", w.token(), http.StatusOK)
 		if got := w.issuer.Last(resourcetest.JWKS).Header.Get("Cache-Control"); got != "" {
@@ -74,7 +74,7 @@ func TestForcedFetchGoesPastCaches(t *testing.T) { // decision 9
 }
 
 // The result of a scheduled refresh can come from a cache. So it does not decide about a token
-// with an unknown key: a fetch past all caches follows.
+// with an unknown key: a fetch that bypasses caches follows.
 func TestScheduledRefreshDoesNotDecide(t *testing.T) {
 	withFixture(t, func(w *fixture) {
 		w.expect("first", w.token(), http.StatusOK)
@@ -92,7 +92,7 @@ func TestScheduledRefreshDoesNotDecide(t *testing.T) {
 
 // While there is no budget for fetches, a token is compared with the last fetch. The issuer's
 // clock may be 30 s behind.
-func TestIssuerWithASlowClock(t *testing.T) {
+func TestIssuerClockBehind(t *testing.T) {
 	withFixture(t, func(w *fixture) {
 		time.Sleep(time.Hour)
 		w.expect("first", w.token(), http.StatusOK)
@@ -105,7 +105,8 @@ func TestIssuerWithASlowClock(t *testing.T) {
 	})
 }
 
-func TestWithdrawnKeyWithTwoIDs(t *testing.T) { // design decision 10
+// A key that the set contains under two IDs is withdrawn when both are gone.
+func TestWithdrawnKeyWithTwoIDs(t *testing.T) {
 	withFixtureConfig(t, withCache, func(w *fixture) {
 		kid := w.issuer.SigningKeyID("")
 		twice := w.set(string(resourcetest.JWK(w.issuer.PublicKey(kid), map[string]any{"kid": "other"})))
@@ -114,7 +115,7 @@ func TestWithdrawnKeyWithTwoIDs(t *testing.T) { // design decision 10
 		w.expect("first", token, http.StatusOK)
 		for range 2 { // the same document, several times
 			time.Sleep(16 * time.Minute)
-			w.expect("remembered", token, http.StatusOK)
+			w.expect("cached", token, http.StatusOK)
 			time.Sleep(time.Second)
 		}
 		w.issuer.SetJWKS(nil)
@@ -142,7 +143,7 @@ func TestKeysFromAFile(t *testing.T) {
 		write(w.set())
 		time.Sleep(time.Second)
 		old := w.token()
-		w.expect("there it is", old, http.StatusOK)
+		w.expect("first", old, http.StatusOK)
 		w.rotated()
 		write(w.set())
 		time.Sleep(time.Minute)
@@ -162,6 +163,18 @@ func TestKeysFromAFile(t *testing.T) {
 			t.Fatal(err)
 		}
 		time.Sleep(25 * time.Hour)
-		w.expect("no regular file for a day", w.token(), http.StatusServiceUnavailable)
+		w.expect("a directory instead of the file, for a day", w.token(), http.StatusServiceUnavailable)
 	})
+}
+
+// Members of the metadata that are not used for keys can have any value.
+func TestOtherMembersOfTheMetadata(t *testing.T) {
+	for name, value := range map[string]any{"null": nil, "empty": "", "a number": 1, "over http": "http://auth.example.test/introspect"} {
+		t.Run(name, func(t *testing.T) {
+			withFixture(t, func(w *fixture) {
+				w.issuer.SetMetadata(map[string]any{"introspection_endpoint": value, "introspection_endpoint_auth_methods_supported": value})
+				w.expect("keys", w.token(), http.StatusOK)
+			})
+		})
+	}
 }

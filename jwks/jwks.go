@@ -9,6 +9,7 @@ import (
 	"crypto/tls"
 	"errors"
 	"fmt"
+	"io"
 	"log/slog"
 	"net/http"
 	"net/url"
@@ -63,9 +64,22 @@ type Config struct {
 	Logger *slog.Logger // one record per failed fetch; nil: slog.Default()
 }
 
+// Format prints the issuer for every verb. Package fmt does not call Format for an unexported
+// field of another struct, and prints URL there, whose query may be a secret.
+func (c Config) Format(f fmt.State, _ rune) {
+	_, _ = io.WriteString(f, "jwks.Config("+c.Issuer+")")
+}
+
+// LogValue returns the issuer.
+func (c Config) LogValue() slog.Value { return slog.StringValue(c.Issuer) }
+
+// MarshalText returns the issuer, so that encoders do not write the query of URL either.
+func (c Config) MarshalText() ([]byte, error) { return []byte(c.Issuer), nil }
+
 // Verifier verifies the JWTs of one issuer. It is safe for concurrent use and implements
 // [resource.Verifier] and [prometheus.Collector]. [resource.Resource.Metrics] includes its
-// series, so do not register it separately.
+// series, so do not register it separately. If it is printed or logged, the output is the
+// issuer.
 type Verifier struct {
 	issuer     string
 	algorithms []jose.Algorithm
@@ -133,6 +147,9 @@ func interval(c Config) time.Duration {
 	return c.RefreshInterval
 }
 
+// urlSetting is the setting of the keys' address, in the configuration file and here.
+const urlSetting = "jwks_uri (in Go: URL)"
+
 func source(c Config) keyset.Source {
 	switch {
 	case c.Keys != nil:
@@ -145,13 +162,21 @@ func source(c Config) keyset.Source {
 		Hosts: outbound.Hosts(c.Issuer, c.URL), AllowHosts: c.AllowHosts,
 	})
 	if c.URL != "" {
-		return keyset.URL{Client: client, URL: c.URL}
+		return keyset.URL{Client: client, URL: c.URL, Setting: urlSetting}
 	}
-	return &keyset.Discovery{Client: client, Issuer: c.Issuer}
+	return &keyset.Discovery{Client: client, Issuer: c.Issuer, Setting: urlSetting}
 }
 
 // Issuer returns the issuer identifier or, for many tenants, the pattern.
 func (v *Verifier) Issuer() string { return v.issuer }
+
+// Format prints the issuer for every verb.
+func (v *Verifier) Format(f fmt.State, _ rune) {
+	_, _ = io.WriteString(f, "jwks.Verifier("+v.issuer+")")
+}
+
+// LogValue returns the issuer.
+func (v *Verifier) LogValue() slog.Value { return slog.StringValue(v.issuer) }
 
 // Ready returns nil if there are keys to verify with. It fetches them if they were never
 // loaded, and waits 3 s at most.

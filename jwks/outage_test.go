@@ -10,7 +10,7 @@ import (
 	"github.com/warder-go/warder/resource/resourcetest"
 )
 
-func TestThousandFirstRequestsMakeOneFetch(t *testing.T) { // bad-inputs 185
+func TestConcurrentFirstRequestsShareOneFetch(t *testing.T) {
 	withFixture(t, func(w *fixture) {
 		w.issuer.Fail(resourcetest.JWKS, resourcetest.Failure{Delay: 100 * time.Millisecond})
 		token := w.token()
@@ -21,7 +21,7 @@ func TestThousandFirstRequestsMakeOneFetch(t *testing.T) { // bad-inputs 185
 	})
 }
 
-func TestColdStartDuringAnOutage(t *testing.T) { // bad-inputs 186
+func TestColdStartDuringOutage(t *testing.T) {
 	withFixture(t, func(w *fixture) {
 		w.issuer.Fail(resourcetest.JWKS, resourcetest.Failure{Refuse: true})
 		token, began := w.token(), time.Now()
@@ -40,7 +40,8 @@ func TestColdStartDuringAnOutage(t *testing.T) { // bad-inputs 186
 	})
 }
 
-func TestFirstRequestHasABudgetOfThreeSeconds(t *testing.T) { // design decision 9
+// The first request waits for the keys for at most 3 s.
+func TestFirstRequestWaitLimit(t *testing.T) {
 	withFixture(t, func(w *fixture) {
 		w.issuer.Fail(resourcetest.Metadata, resourcetest.Failure{Delay: 2 * time.Second})
 		w.issuer.Fail(resourcetest.JWKS, resourcetest.Failure{Delay: 2 * time.Second})
@@ -48,7 +49,7 @@ func TestFirstRequestHasABudgetOfThreeSeconds(t *testing.T) { // design decision
 		if status, took := w.ask(token); status != 503 || took != 3*time.Second {
 			w.Errorf("got %d after %s, want 503 after 3s", status, took)
 		}
-		time.Sleep(2 * time.Second) // the fetch itself goes on, for others
+		time.Sleep(2 * time.Second) // the fetch continues, for other requests
 		w.expect("after the fetch has ended", token, http.StatusOK)
 		if w.fetches() != 1 {
 			w.Errorf("%d fetches, want 1", w.fetches())
@@ -56,7 +57,7 @@ func TestFirstRequestHasABudgetOfThreeSeconds(t *testing.T) { // design decision
 	})
 }
 
-func TestKnownKeysNeverWaitForASlowKeyServer(t *testing.T) { // bad-inputs 166
+func TestKnownKeysDoNotWaitForSlowServer(t *testing.T) {
 	for name, failure := range map[string]resourcetest.Failure{
 		"slow": {Delay: 10 * time.Second}, "hanging": {Hang: true}, "one byte a second": {Pace: time.Second},
 	} {
@@ -80,7 +81,8 @@ func TestKnownKeysNeverWaitForASlowKeyServer(t *testing.T) { // bad-inputs 166
 	}
 }
 
-func TestAfterAnIdleNightAQuickRefreshIsWaitedFor(t *testing.T) { // decision 9: 50 ms
+// After an idle time, the first request waits up to 50 ms for the refresh that it starts.
+func TestOverdueRefreshIsAwaited(t *testing.T) {
 	withFixture(t, func(w *fixture) {
 		old := w.token()
 		w.expect("first", old, http.StatusOK)
@@ -93,7 +95,8 @@ func TestAfterAnIdleNightAQuickRefreshIsWaitedFor(t *testing.T) { // decision 9:
 	})
 }
 
-func TestOutageOfTheKeyServer(t *testing.T) { // bad-inputs 187
+// During an outage the known keys are used for 24 hours. Then the answer is 503, not 401.
+func TestKeyServerOutage(t *testing.T) {
 	withFixture(t, func(w *fixture) {
 		token := w.token()
 		w.expect("first", token, http.StatusOK)
@@ -111,9 +114,9 @@ func TestOutageOfTheKeyServer(t *testing.T) { // bad-inputs 187
 	})
 }
 
-func TestStaleKeysEndRememberedTokensToo(t *testing.T) {
-	remember := func(c *resource.Config, _ *jwks.Config) { c.Limits.CacheTTL = 48 * time.Hour }
-	withFixtureConfig(t, remember, func(w *fixture) {
+func TestStaleKeysInvalidateCachedTokens(t *testing.T) {
+	withLongCache := func(c *resource.Config, _ *jwks.Config) { c.Limits.CacheTTL = 48 * time.Hour }
+	withFixtureConfig(t, withLongCache, func(w *fixture) {
 		token := w.token()
 		w.expect("first", token, http.StatusOK)
 		w.issuer.Fail(resourcetest.JWKS, resourcetest.Failure{Status: http.StatusBadGateway})
@@ -124,7 +127,7 @@ func TestStaleKeysEndRememberedTokensToo(t *testing.T) {
 	})
 }
 
-func TestBackoff(t *testing.T) { // bad-inputs 170
+func TestBackoff(t *testing.T) {
 	for _, row := range []struct {
 		name    string
 		failure resourcetest.Failure
@@ -138,7 +141,7 @@ func TestBackoff(t *testing.T) { // bad-inputs 170
 		{"429 with Retry-After 20", resourcetest.Failure{Status: 429, Header: http.Header{"Retry-After": {"20"}}}, 20 * time.Second, 15},
 		{"429 with Retry-After of an hour, capped at a minute", resourcetest.Failure{Status: 429, Header: http.Header{"Retry-After": {"3600"}}}, time.Minute, 6},
 		{"503 with a negative Retry-After", resourcetest.Failure{Status: 503, Header: http.Header{"Retry-After": {"-5"}}}, 8 * time.Second, 15},
-		{"304 that nobody asked for", resourcetest.Failure{Status: 304}, 8 * time.Second, 15},
+		{"304 to an unconditional request", resourcetest.Failure{Status: 304}, 8 * time.Second, 15},
 		{"204", resourcetest.Failure{Status: 204}, 8 * time.Second, 15},
 		{"connection refused", resourcetest.Failure{Refuse: true}, 8 * time.Second, 15},
 	} {
@@ -167,7 +170,8 @@ func TestBackoff(t *testing.T) { // bad-inputs 170
 	}
 }
 
-func TestColdRetryAfterIsCapped(t *testing.T) { // decision 9: at most 5 s as long as there are no keys
+// While there are no keys, the Retry-After of the key server is capped at 5 s.
+func TestColdRetryAfterIsCapped(t *testing.T) {
 	withFixture(t, func(w *fixture) {
 		w.issuer.Fail(resourcetest.JWKS, resourcetest.Failure{Status: 429, Header: http.Header{"Retry-After": {"600"}}})
 		token := w.token()

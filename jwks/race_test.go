@@ -17,16 +17,16 @@ import (
 	"github.com/warder-go/warder/resource/resourcetest"
 )
 
-// Everything at once: new and remembered tokens, unknown keys, bad signatures,
-// rotation and withdrawal, readers of one shared Caller, metrics and readiness. With
-// -race this is where unprotected state would show.
-func TestEverythingAtOnce(t *testing.T) {
+// Concurrent requests with new and cached tokens, unknown keys and invalid signatures, during
+// rotation, withdrawal, revocation, reads of one shared Caller, metrics and readiness. The race
+// detector finds unprotected state.
+func TestConcurrentUse(t *testing.T) {
 	issuer, err := resourcetest.NewIssuer(resourcetest.Config{})
 	if err != nil {
 		t.Fatal(err)
 	}
 	defer issuer.Close()
-	// A server that calls its keys stale at once keeps refreshes coming.
+	// no-store causes frequent refreshes.
 	issuer.Fail(resourcetest.JWKS, resourcetest.Failure{Header: http.Header{"Cache-Control": {"no-store"}}})
 	quiet := slog.New(slog.DiscardHandler)
 	verifier, err := jwks.New(jwks.Config{Issuer: issuer.Identifier(), Transport: issuer.Transport(), Logger: quiet})
@@ -82,12 +82,12 @@ func TestEverythingAtOnce(t *testing.T) {
 		func(int) string { return mint(resourcetest.Token{Fault: resourcetest.WrongSignature}) },
 		func(int) string { return mint(resourcetest.Token{Header: map[string]any{"kid": resourcetest.Remove}}) },
 	}
-	remembered := mint(resourcetest.Token{})
+	cached := mint(resourcetest.Token{})
 	for worker := range 8 {
 		workers.Go(func() {
 			for n := range 400 {
 				ask(kinds[(worker+n)%len(kinds)](n))
-				ask(remembered)
+				ask(cached)
 				caller := shared.Caller
 				var claims map[string]any
 				if !caller.Has("read") || caller.Decode(&claims) != nil || len(caller.AllScopes()) != 2 {

@@ -17,26 +17,28 @@ import (
 
 func withCache(c *resource.Config, _ *jwks.Config) { c.Limits.CacheTTL = time.Hour }
 
-func TestWithdrawnKey(t *testing.T) { // bad-inputs 172, 223; design decision 10
-	for name, change := range map[string]func(*resource.Config, *jwks.Config){"new each time": nil, "remembered": withCache} {
+// A withdrawn key is rejected after the next refresh, and so are the cached tokens that it signed
+// (RFC 7517 §5).
+func TestWithdrawnKey(t *testing.T) {
+	for name, change := range map[string]func(*resource.Config, *jwks.Config){"without cache": nil, "with cache": withCache} {
 		t.Run(name, func(t *testing.T) {
 			withFixtureConfig(t, change, func(w *fixture) {
 				old, gone := w.token(), w.issuer.SigningKeyID("")
 				w.expect("before", old, http.StatusOK)
 				w.issuer.Rotate("")
 				w.issuer.Withdraw(gone)
-				// The only token in use, so that nothing else makes the refresh happen.
+				// The old token is the only one in use, so nothing else starts the refresh.
 				for time.Sleep(14 * time.Minute); w.fetches() < 2; time.Sleep(time.Second) {
 					w.ask(old)
 				}
 				w.expect("after the refresh", old, http.StatusUnauthorized)
-				w.expect("the new key's", w.token(), http.StatusOK)
+				w.expect("the new key", w.token(), http.StatusOK)
 			})
 		})
 	}
 }
 
-func TestKeyThatStaysKeepsItsTokensRemembered(t *testing.T) {
+func TestCachedTokensSurviveRefresh(t *testing.T) {
 	withFixtureConfig(t, withCache, func(w *fixture) {
 		token := w.token()
 		w.expect("first", token, http.StatusOK)
@@ -51,7 +53,7 @@ func TestKeyThatStaysKeepsItsTokensRemembered(t *testing.T) {
 	})
 }
 
-func TestRefreshIsAheadOfNeed(t *testing.T) {
+func TestRefreshBeforeKeysExpire(t *testing.T) {
 	withFixture(t, func(w *fixture) {
 		w.expect("first", w.token(), http.StatusOK)
 		for range 24 * 60 {
@@ -66,7 +68,8 @@ func TestRefreshIsAheadOfNeed(t *testing.T) {
 	})
 }
 
-func TestCacheControl(t *testing.T) { // bad-inputs 181; decision 9: within 30 s and 1 h
+// Cache-Control and Expires of a key set count within 30 s and 1 h (RFC 9111 §5.2.2, §5.3).
+func TestCacheControl(t *testing.T) {
 	for _, row := range []struct {
 		name      string
 		header    http.Header
@@ -103,7 +106,8 @@ func TestCacheControl(t *testing.T) { // bad-inputs 181; decision 9: within 30 s
 	}
 }
 
-func TestManyProcessesSpreadTheirFetches(t *testing.T) {
+// Processes that start at the same time spread their scheduled fetches.
+func TestRefreshJitter(t *testing.T) {
 	var second []time.Time
 	issuer, err := resourcetest.NewIssuer(resourcetest.Config{Lifetime: 48 * time.Hour})
 	if err != nil {
@@ -142,32 +146,32 @@ func (w *fixture) set(keys ...string) []byte {
 	return []byte(`{"keys":[` + strings.Join(append(keys, string(own)), ",") + `]}`)
 }
 
-func TestBadDocumentsLeaveTheGoodSet(t *testing.T) { // bad-inputs 165 to 181
+func TestInvalidDocumentsKeepKeys(t *testing.T) {
 	rows := []struct {
 		name    string
 		failure resourcetest.Failure
 	}{
-		{"171 set emptied", resourcetest.Failure{Body: []byte(`{"keys":[]}`)}},
-		{"169 garbage", resourcetest.Garbage()},
-		{"169 HTML", resourcetest.LoginPage()},
-		{"169 empty", resourcetest.Failure{Body: []byte{}}},
-		{"169 null", resourcetest.Failure{Body: []byte("null")}},
-		{"169 {}", resourcetest.Failure{Body: []byte("{}")}},
-		{"169 []", resourcetest.Failure{Body: []byte("[]")}},
-		{"169 truncated", resourcetest.Failure{Truncate: true}},
-		{"169 UTF-16", resourcetest.Failure{Body: []byte("\xff\xfe{\x00\"\x00")}},
-		{"169 byte order mark", resourcetest.Failure{Body: []byte("\ufeff{\"keys\":[]}")}},
-		{"165 300 MiB", resourcetest.Failure{Huge: 300 << 20}},
-		{"165 gzip bomb", resourcetest.Failure{GzipBomb: 1 << 30}},
-		{"167 redirect", resourcetest.Failure{Redirect: "https://elsewhere.example.test/jwks"}},
-		{"167 redirect to metadata address", resourcetest.Failure{Redirect: "http://169.254.169.254/", Status: 307}},
-		{"177 10,000 keys", resourcetest.Failure{Body: []byte(`{"keys":[` + strings.TrimSuffix(strings.Repeat(`{"kty":"AKP"},`, 10_000), ",") + `]}`)}},
-		{"176 symmetric keys only", resourcetest.Failure{Body: []byte(`{"keys":[{"kty":"oct","k":"AAAA"}]}`)}},
-		{"180 keys twice", resourcetest.Failure{Body: []byte(`{"keys":[],"keys":[]}`)}},
+		{"set emptied", resourcetest.Failure{Body: []byte(`{"keys":[]}`)}},
+		{"garbage", resourcetest.Garbage()},
+		{"HTML", resourcetest.LoginPage()},
+		{"empty", resourcetest.Failure{Body: []byte{}}},
+		{"null", resourcetest.Failure{Body: []byte("null")}},
+		{"{}", resourcetest.Failure{Body: []byte("{}")}},
+		{"[]", resourcetest.Failure{Body: []byte("[]")}},
+		{"truncated", resourcetest.Failure{Truncate: true}},
+		{"UTF-16", resourcetest.Failure{Body: []byte("\xff\xfe{\x00\"\x00")}},
+		{"byte order mark", resourcetest.Failure{Body: []byte("\ufeff{\"keys\":[]}")}},
+		{"300 MiB", resourcetest.Failure{Huge: 300 << 20}},
+		{"gzip bomb", resourcetest.Failure{GzipBomb: 1 << 30}},
+		{"redirect", resourcetest.Failure{Redirect: "https://elsewhere.example.test/jwks"}},
+		{"redirect to metadata address", resourcetest.Failure{Redirect: "http://169.254.169.254/", Status: 307}},
+		{"10,000 keys", resourcetest.Failure{Body: []byte(`{"keys":[` + strings.TrimSuffix(strings.Repeat(`{"kty":"AKP"},`, 10_000), ",") + `]}`)}},
+		{"symmetric keys only", resourcetest.Failure{Body: []byte(`{"keys":[{"kty":"oct","k":"AAAA"}]}`)}},
+		{"duplicate member keys", resourcetest.Failure{Body: []byte(`{"keys":[],"keys":[]}`)}},
 		{"keys is an object", resourcetest.Failure{Body: []byte(`{"keys":{}}`)}},
 		{"keys is null", resourcetest.Failure{Body: []byte(`{"keys":null}`)}},
 		{"Keys", resourcetest.Failure{Body: []byte(`{"Keys":[]}`)}},
-		{"nested deep", resourcetest.Failure{Body: []byte(strings.Repeat("[", 9000) + strings.Repeat("]", 9000))}},
+		{"deep nesting", resourcetest.Failure{Body: []byte(strings.Repeat("[", 9000) + strings.Repeat("]", 9000))}},
 	}
 	for _, row := range rows {
 		t.Run(row.name, func(t *testing.T) {
@@ -179,7 +183,7 @@ func TestBadDocumentsLeaveTheGoodSet(t *testing.T) { // bad-inputs 165 to 181
 					w.expect("after", w.token(), http.StatusOK)
 				}
 				if w.fetches() < 10 {
-					w.Errorf("%d fetches: the bad document was hardly asked for", w.fetches())
+					w.Errorf("%d fetches: the invalid document was rarely requested", w.fetches())
 				}
 			})
 		})
@@ -192,7 +196,7 @@ func TestBadDocumentsLeaveTheGoodSet(t *testing.T) { // bad-inputs 165 to 181
 	}
 }
 
-func TestTrailingDataAndSingleKey(t *testing.T) { // bad-inputs 179, 180
+func TestTrailingDataAndSingleKey(t *testing.T) {
 	withFixture(t, func(w *fixture) {
 		w.issuer.SetJWKS(append(w.set(), " x"...))
 		w.expect("trailing data", w.token(), http.StatusServiceUnavailable)
@@ -202,11 +206,11 @@ func TestTrailingDataAndSingleKey(t *testing.T) { // bad-inputs 179, 180
 		w.expect("a single key", w.token(), http.StatusServiceUnavailable)
 		time.Sleep(time.Second)
 		w.issuer.SetJWKS(nil)
-		w.expect("well again", w.token(), http.StatusOK)
+		w.expect("valid set again", w.token(), http.StatusOK)
 	})
 }
 
-func TestOneExoticKeyDoesNotCostTheOthers(t *testing.T) { // bad-inputs 92, 106 to 112, 173 to 176
+func TestUnusableKeysAreSkipped(t *testing.T) { // RFC 7517 §5
 	for _, row := range []struct{ name, key string }{
 		{"unknown kty", `{"kty":"AKP","alg":"ML-DSA-65","pub":"AAAA"}`},
 		{"unknown crv", `{"kty":"EC","crv":"secp256k1","x":"AA","y":"AA"}`},
@@ -218,19 +222,20 @@ func TestOneExoticKeyDoesNotCostTheOthers(t *testing.T) { // bad-inputs 92, 106 
 		{"symmetric", `{"kty":"oct","k":"AAAA"}`},
 		{"private", `{"kty":"OKP","crv":"Ed25519","d":"AAAA","x":"AAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAA"}`},
 		{"off the curve", `{"kty":"EC","crv":"P-256","x":"AAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAA","y":"AAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAE"}`},
-		{"no object", `"key"`},
+		{"not an object", `"key"`},
 		{"null", `null`},
 	} {
 		t.Run(row.name, func(t *testing.T) {
 			withFixture(t, func(w *fixture) {
 				w.issuer.SetJWKS(w.set(row.key))
-				w.expect("the good key", w.token(), http.StatusOK)
+				w.expect("the usable key", w.token(), http.StatusOK)
 			})
 		})
 	}
 }
 
-func TestSeveralKeysUnderOneID(t *testing.T) { // bad-inputs 128, 174
+// Up to four keys with the kid of the token are tried.
+func TestKeysWithSameID(t *testing.T) {
 	withFixture(t, func(w *fixture) {
 		kid := w.issuer.SigningKeyID("")
 		other := resourcetest.JWK(w.issuer.PublicKey(w.issuer.Publish("ES256")), map[string]any{"kid": kid})
@@ -249,7 +254,7 @@ func TestSeveralKeysUnderOneID(t *testing.T) { // bad-inputs 128, 174
 	})
 }
 
-func TestLimitOfKeys(t *testing.T) { // bad-inputs 177
+func TestKeyCountLimit(t *testing.T) {
 	for _, row := range []struct {
 		others, want int
 	}{{63, http.StatusOK}, {64, http.StatusServiceUnavailable}} {
@@ -262,7 +267,8 @@ func TestLimitOfKeys(t *testing.T) { // bad-inputs 177
 	}
 }
 
-func TestLimitOfBytes(t *testing.T) { // bad-inputs 165: 512 KiB, decompressed
+// A key set has at most 512 KiB after decompression.
+func TestKeySetSizeLimit(t *testing.T) {
 	for _, row := range []struct {
 		name        string
 		bytes, want int

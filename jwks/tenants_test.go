@@ -16,10 +16,10 @@ func TestPatternMistakes(t *testing.T) {
 		config jwks.Config
 		want   string
 	}{
-		{"good", jwks.Config{Issuer: "https://login.example.test/{tenantid}/v2.0", URL: "https://login.example.test/keys"}, ""},
-		{"nowhere to find keys", jwks.Config{Issuer: "https://login.example.test/{tenantid}/v2.0"}, "jwks: configuration: URL: empty; the keys of many tenants cannot be discovered, so name their address"},
-		{"another slot", jwks.Config{Issuer: "https://login.example.test/{tenant}/v2.0", URL: "https://login.example.test/keys"}, "Issuer: must have {tenantid} exactly once, and no other braces"},
-		{"a slot in the host", jwks.Config{Issuer: "https://{tenantid}/v2.0", URL: "https://login.example.test/keys"}, "Issuer: {tenantid} must be a whole segment of the path"},
+		{"valid", jwks.Config{Issuer: "https://login.example.test/{tenantid}/v2.0", URL: "https://login.example.test/keys"}, ""},
+		{"no address of the keys", jwks.Config{Issuer: "https://login.example.test/{tenantid}/v2.0"}, "jwks: configuration: URL: empty; the keys of many tenants cannot be discovered, so name their address"},
+		{"another placeholder", jwks.Config{Issuer: "https://login.example.test/{tenant}/v2.0", URL: "https://login.example.test/keys"}, "Issuer: must have {tenantid} exactly once, and no other braces"},
+		{"a placeholder in the host", jwks.Config{Issuer: "https://{tenantid}/v2.0", URL: "https://login.example.test/keys"}, "Issuer: {tenantid} must be a whole segment of the path"},
 		{"http", jwks.Config{Issuer: "http://login.example.test/{tenantid}", URL: "https://login.example.test/keys"}, "must begin with https://"},
 	} {
 		_, err := jwks.New(row.config)
@@ -29,18 +29,18 @@ func TestPatternMistakes(t *testing.T) {
 	}
 }
 
-// A key that names an issuer signs for no other, in the set of a single one too: an
-// issuer may share its set with others.
-func TestKeysNameTheirIssuer(t *testing.T) {
+// A key with the member issuer is valid only for tokens of that issuer, also if the verifier has a
+// single issuer: issuers may share a key set.
+func TestKeyIssuerMember(t *testing.T) {
 	for _, row := range []struct {
 		what, issuer string // of the key
 		want         int
 	}{
 		{"its own", "https://auth.example.test", http.StatusOK},
-		{"somebody else", "https://auth.example.test/other", http.StatusUnauthorized},
-		{"a slash more", "https://auth.example.test/", http.StatusUnauthorized},
-		{"a pattern that fits others", "https://auth.example.test/{tenantid}", http.StatusUnauthorized},
-		{"no issuer, a name", "CN=Example", http.StatusUnauthorized},
+		{"another issuer", "https://auth.example.test/other", http.StatusUnauthorized},
+		{"with a trailing slash", "https://auth.example.test/", http.StatusUnauthorized},
+		{"a pattern that matches others", "https://auth.example.test/{tenantid}", http.StatusUnauthorized},
+		{"not an issuer URL", "CN=Example", http.StatusUnauthorized},
 	} {
 		withFixture(t, func(w *fixture) {
 			kid := w.issuer.SigningKeyID("")

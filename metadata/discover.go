@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"net/http"
 	"net/url"
+	"slices"
 	"strings"
 	"time"
 
@@ -18,12 +19,18 @@ type Getter interface {
 	Get(ctx context.Context, url string, header http.Header) (*outbound.Response, error)
 }
 
+// Well-known paths of RFC 8414 §3.1 and OpenID Connect Discovery §4.
+const (
+	oauthPath = "/.well-known/oauth-authorization-server"
+	oidcPath  = "/.well-known/openid-configuration"
+)
+
 // Attempt is a URL that Discover requested without success.
 type Attempt struct {
 	URL        string
 	Status     int           // 0 if there was no response
 	RetryAfter time.Duration // the wait that the server requests; 0 if none
-	Err        error         // not nil; of the body it contains at most the issuer and a rejected URL
+	Err        error         // not nil; of the response it contains at most the content type, the issuer and a rejected URL
 }
 
 // DiscoveryError describes the failure of each request. It is for logs. errors.Is and
@@ -36,10 +43,34 @@ type DiscoveryError struct {
 func (e *DiscoveryError) Error() string {
 	var b strings.Builder
 	fmt.Fprintf(&b, "metadata: no valid document for issuer %q", e.Issuer)
+	if meant := issuerOf(e.Issuer); meant != "" {
+		fmt.Fprintf(&b, ", which looks like the address of its metadata: set issuer_url (in Go: Issuer) to %q", meant)
+	}
 	for _, a := range e.Attempts {
 		fmt.Fprintf(&b, "; %q: %v", a.URL, a.Err)
 	}
 	return b.String()
+}
+
+// issuerOf returns the issuer whose metadata has this address, or "" if it is not such an
+// address. The well-known part can be at the end of the path or before it.
+func issuerOf(address string) string {
+	for _, part := range []string{oauthPath, oidcPath} {
+		if before, after, ok := strings.Cut(address, part); ok {
+			return strings.TrimSuffix(before+after, "/")
+		}
+	}
+	return ""
+}
+
+// Suggest adds to an error of Discover a setting that makes discovery unnecessary, if the
+// issuer does not have a document at any URL.
+func Suggest(err error, setting string) error {
+	e, ok := errors.AsType[*DiscoveryError](err)
+	if !ok || slices.ContainsFunc(e.Attempts, func(a Attempt) bool { return a.Status != http.StatusNotFound }) {
+		return err
+	}
+	return fmt.Errorf("%w; if the issuer publishes no metadata, set %s", err, setting)
 }
 
 // Unwrap returns the errors of the attempts in their order.
@@ -64,6 +95,7 @@ func (e *DiscoveryError) RetryAfter() time.Duration {
 // order, the URL of RFC 8414 §3.1, the same URL with the suffix of OpenID Connect, and the URL
 // of OpenID Connect Discovery §4. For an issuer without a path the last two are equal. It
 // returns the first valid document whose issuer is exactly the requested one (RFC 8414 §3.3).
+// It reads and checks only the members in used.
 //
 // Discover continues after a failure, because the URLs may be routed to different servers. It
 // stops after a failure that concerns the whole host (name, certificate, rejected address) and
@@ -71,14 +103,14 @@ func (e *DiscoveryError) RetryAfter() time.Duration {
 // unless issuer is malformed.
 //
 // Discover accepts an http issuer: get decides whether to use http.
-func Discover(ctx context.Context, get Getter, issuer string) (*AuthorizationServer, error) {
+func Discover(ctx context.Context, get Getter, issuer string, used ...Member) (*AuthorizationServer, error) {
 	urls, err := discoveryURLs(issuer)
 	if err != nil {
 		return nil, err
 	}
 	failed := &DiscoveryError{Issuer: issuer}
 	for n, u := range urls {
-		server, attempt := fetch(ctx, get, issuer, u, len(urls)-n)
+		server, attempt := fetch(ctx, get, issuer, u, used, len(urls)-n)
 		if server != nil {
 			return server, nil
 		}
@@ -92,7 +124,7 @@ func Discover(ctx context.Context, get Getter, issuer string) (*AuthorizationSer
 
 // fetch requests one URL. It divides the time until the deadline by remaining, the number of
 // URLs not yet requested, so that one that hangs does not prevent requests to the others.
-func fetch(ctx context.Context, get Getter, issuer, u string, remaining int) (*AuthorizationServer, Attempt) {
+func fetch(ctx context.Context, get Getter, issuer, u string, used []Member, remaining int) (*AuthorizationServer, Attempt) {
 	if deadline, ok := ctx.Deadline(); ok {
 		var cancel context.CancelFunc
 		ctx, cancel = context.WithTimeout(ctx, time.Until(deadline)/time.Duration(remaining))
@@ -104,12 +136,15 @@ func fetch(ctx context.Context, get Getter, issuer, u string, remaining int) (*A
 	}
 	failed := Attempt{URL: u, Status: resp.Status, RetryAfter: outbound.RetryAfter(resp.Header, time.Now())}
 	if resp.Status != http.StatusOK {
-		failed.Err = fmt.Errorf("status %d", resp.Status)
+		failed.Err = errors.New(resp.Describe())
 		return nil, failed
 	}
-	server, err := parseServer(resp.Body, issuer)
+	server, err := parseServer(resp.Body, issuer, used)
 	if err != nil {
 		failed.Err = err
+		if !errors.Is(err, ErrIssuerMismatch) {
+			failed.Err = fmt.Errorf("%s: %w", resp.Describe(), err)
+		}
 		return nil, failed
 	}
 	server.URL = u
@@ -139,10 +174,9 @@ func discoveryURLs(issuer string) ([]string, error) {
 	if err != nil {
 		return nil, fmt.Errorf("metadata: issuer %q: not a URL", issuer)
 	}
-	const oauth, oidc = "/.well-known/oauth-authorization-server", "/.well-known/openid-configuration"
 	origin, path := u.Scheme+"://"+u.Host, strings.TrimSuffix(u.EscapedPath(), "/")
 	if path == "" {
-		return []string{origin + oauth, origin + oidc}, nil
+		return []string{origin + oauthPath, origin + oidcPath}, nil
 	}
-	return []string{origin + oauth + path, origin + oidc + path, origin + path + oidc}, nil
+	return []string{origin + oauthPath + path, origin + oidcPath + path, origin + path + oidcPath}, nil
 }

@@ -21,10 +21,10 @@ func exactly(text string) expectation { return func(error) string { return text 
 // the text.
 func rejected(cause error) expectation {
 	return func(err error) string {
-		if errors.Is(err, cause) && strings.HasPrefix(err.Error(), "document rejected: ") {
+		if errors.Is(err, cause) && strings.HasPrefix(err.Error(), "status 200, no content type: document rejected: ") {
 			return err.Error()
 		}
-		return "document rejected: ... " + cause.Error()
+		return "status 200, no content type: document rejected: ... " + cause.Error()
 	}
 }
 
@@ -36,13 +36,13 @@ func TestDiscoveryContinues(t *testing.T) {
 		first response
 		want  expectation // of the first attempt, if there is no valid document
 	}{
-		{"401", response{status: 401}, exactly("status 401")},
-		{"403", response{status: 403}, exactly("status 403")},
-		{"429", response{status: 429}, exactly("status 429")},
-		{"500", response{status: 500}, exactly("status 500")},
-		{"503", response{status: 503}, exactly("status 503")},
-		{"204", response{status: 204}, exactly("status 204")},
-		{"206 with a valid document", response{status: 206, body: `{"issuer":"https://as.example/t/1"}`}, exactly("status 206")},
+		{"401", response{status: 401}, exactly("status 401, no content type")},
+		{"403", response{status: 403}, exactly("status 403, no content type")},
+		{"429", response{status: 429}, exactly("status 429, no content type")},
+		{"500", response{status: 500}, exactly("status 500, no content type")},
+		{"503", response{status: 503}, exactly("status 503, no content type")},
+		{"204", response{status: 204}, exactly("status 204, no content type")},
+		{"206 with a valid document", response{status: 206, body: `{"issuer":"https://as.example/t/1"}`}, exactly("status 206, no content type")},
 		{"a redirect", response{status: 302}, exactly(`outbound: redirect: GET "` + oauthInserted + `": status 302: redirects are not followed, configure the final URL`)},
 		{"a broken connection", response{err: io.EOF}, exactly(`outbound: connect: GET "` + oauthInserted + `": EOF`)},
 		{"no response", response{err: context.DeadlineExceeded}, exactly(`outbound: timeout: GET "` + oauthInserted + `": context deadline exceeded`)},
@@ -55,22 +55,22 @@ func TestDiscoveryContinues(t *testing.T) {
 		{"two documents", ok(`{"issuer":"https://as.example/t/1"}{}`), rejected(strictjson.ErrTrailing)},
 		{"a duplicate issuer", with("https://evil.example", `"issuer":"https://as.example/t/1"`), rejected(strictjson.ErrDuplicate)},
 		{"an additional issuer in another case", with(tenant, `"Issuer":"https://evil.example"`), rejected(strictjson.ErrCase)},
-		{"jwks_uri null", with(tenant, `"jwks_uri":null`), rejected(strictjson.ErrNotString)},
+		{"issuer null", ok(`{"issuer":null}`), exactly(`issuer mismatch: the document has no issuer, want "https://as.example/t/1"`)},
 		{"jwks_uri a number", with(tenant, `"jwks_uri":1`), rejected(strictjson.ErrNotString)},
-		{"authentication methods in a string", with(tenant, `"introspection_endpoint_auth_methods_supported":"x"`), rejected(strictjson.ErrNotStrings)},
+		{"jwks_uri in another case", with(tenant, `"JWKS_URI":"https://as.example/k"`), rejected(strictjson.ErrCase)},
 		{"no issuer", ok("{}"), exactly(`issuer mismatch: the document has no issuer, want "https://as.example/t/1"`)},
 		{"another issuer (RFC 8414 §3.3)", with("https://evil.example"), exactly(`issuer mismatch: the document has issuer "https://evil.example", want "https://as.example/t/1"`)},
 		{"the issuer in another case", with("https://AS.example/t/1"), exactly(`issuer mismatch: the document has issuer "https://AS.example/t/1", want "https://as.example/t/1"`)},
 		{"the issuer with a terminal slash", with(tenant + "/"), exactly(`issuer mismatch: the document has issuer "https://as.example/t/1/", want "https://as.example/t/1": they differ in the terminal slash only; configure the issuer as in the document`)},
 		{"a very long issuer", with("https://" + strings.Repeat("x", 1000)), exactly(`issuer mismatch: the document has issuer "https://` + strings.Repeat("x", 248) + `...", want "https://as.example/t/1"`)},
-		{"keys over http", with(tenant, `"jwks_uri":"http://as.example/k"`), exactly(`member "jwks_uri": "http://as.example/k" must begin with https://`)},
-		{"keys over http on a loopback host", with(tenant, `"jwks_uri":"http://127.0.0.1/k"`), exactly(`member "jwks_uri": "http://127.0.0.1/k" must begin with https://`)},
-		{"keys in a file", with(tenant, `"jwks_uri":"file:///etc/passwd"`), exactly(`member "jwks_uri": "file:///etc/passwd" must be an absolute URL, such as https://host.example.com/path`)},
-		{"keys in a data URL", with(tenant, `"jwks_uri":"data:,{}"`), exactly(`member "jwks_uri": "data:,{}" must be an absolute URL, such as https://host.example.com/path`)},
-		{"keys with a password", with(tenant, `"jwks_uri":"https://u:p@as.example/k"`), exactly(`member "jwks_uri": "https://xxxxx@as.example/k" must not hold a user name or password: remove them`)},
-		{"keys with a fragment", with(tenant, `"jwks_uri":"https://as.example/k#x"`), exactly(`member "jwks_uri": "https://as.example/k#x" must not have a fragment: remove '#' and what follows`)},
-		{"keys at a relative URL", with(tenant, `"jwks_uri":"/k"`), exactly(`member "jwks_uri": "/k" must be an absolute URL, such as https://host.example.com/path`)},
-		{"introspection over http", with(tenant, `"introspection_endpoint":"http://as.example/i"`), exactly(`member "introspection_endpoint": "http://as.example/i" must begin with https://`)},
+		{"keys over http", with(tenant, `"jwks_uri":"http://as.example/k"`), exactly(`status 200, no content type: member "jwks_uri": "http://as.example/k" must begin with https://`)},
+		{"keys over http on a loopback host", with(tenant, `"jwks_uri":"http://127.0.0.1/k"`), exactly(`status 200, no content type: member "jwks_uri": "http://127.0.0.1/k" must begin with https://`)},
+		{"keys in a file", with(tenant, `"jwks_uri":"file:///etc/passwd"`), exactly(`status 200, no content type: member "jwks_uri": "file:///etc/passwd" must be an absolute URL, such as https://host.example.com/path`)},
+		{"keys in a data URL", with(tenant, `"jwks_uri":"data:,{}"`), exactly(`status 200, no content type: member "jwks_uri": "data:,{}" must be an absolute URL, such as https://host.example.com/path`)},
+		{"keys with a password", with(tenant, `"jwks_uri":"https://u:p@as.example/k"`), exactly(`status 200, no content type: member "jwks_uri": "https://xxxxx@as.example/k" must not hold a user name or password: remove them`)},
+		{"keys with a fragment", with(tenant, `"jwks_uri":"https://as.example/k#x"`), exactly(`status 200, no content type: member "jwks_uri": "https://as.example/k#..." must not have a fragment: remove '#' and what follows`)},
+		{"keys at a relative URL", with(tenant, `"jwks_uri":"/k"`), exactly(`status 200, no content type: member "jwks_uri": "/k" must be an absolute URL, such as https://host.example.com/path`)},
+		{"introspection over http", with(tenant, `"introspection_endpoint":"http://as.example/i"`), exactly(`status 200, no content type: member "introspection_endpoint": "http://as.example/i" must begin with https://`)},
 	} {
 		withDocument := &fakeServer{responses: map[string]response{oauthInserted: row.first, oidcAppended: with(tenant)}}
 		server, err := withDocument.discover(t, tenant)
@@ -85,6 +85,6 @@ func TestDiscoveryContinues(t *testing.T) {
 		if failed, ok := errors.AsType[*metadata.DiscoveryError](err); ok {
 			first = row.want(failed.Attempts[0].Err)
 		}
-		wantEqual(t, row.name, text(err), `metadata: no valid document for issuer "https://as.example/t/1"; "`+oauthInserted+`": `+first+`; "`+oidcInserted+`": status 404; "`+oidcAppended+`": status 404`)
+		wantEqual(t, row.name, text(err), `metadata: no valid document for issuer "https://as.example/t/1"; "`+oauthInserted+`": `+first+`; "`+oidcInserted+`": status 404, no content type; "`+oidcAppended+`": status 404, no content type`)
 	}
 }

@@ -52,7 +52,7 @@ func (f *fakeServer) RoundTrip(r *http.Request) (*http.Response, error) {
 
 func (f *fakeServer) discover(t *testing.T, issuer string) (*metadata.AuthorizationServer, error) {
 	t.Helper()
-	return metadata.Discover(t.Context(), outbound.New(outbound.Config{Transport: f, AllowHTTP: true}), issuer)
+	return metadata.Discover(t.Context(), outbound.New(outbound.Config{Transport: f, AllowHTTP: true}), issuer, metadata.JWKSURI, metadata.IntrospectionEndpoint)
 }
 
 // ok returns a response with status 200.
@@ -110,7 +110,6 @@ func wantServer(t *testing.T, name string, got *metadata.AuthorizationServer, wa
 func TestDiscoverReadsAllMembers(t *testing.T) {
 	fake := &fakeServer{responses: map[string]response{oidcInserted: with(tenant, `"jwks_uri":"https://keys.example/k?v=1"`,
 		`"introspection_endpoint":"https://as.example/i"`, `"registration_endpoint":null`, `"token_endpoint":"http://as.example/t"`,
-		`"introspection_endpoint_auth_methods_supported":["client_secret_basic","private_key_jwt"]`,
 		`"scopes_supported":["a"]`, `"unknown":{"a":[null]}`, `"null":null`)}}
 	server, err := fake.discover(t, tenant)
 	wantEqual(t, "error", text(err), "ok")
@@ -119,7 +118,6 @@ func TestDiscoverReadsAllMembers(t *testing.T) {
 		Issuer:                tenant,
 		JWKSURI:               "https://keys.example/k?v=1",
 		IntrospectionEndpoint: "https://as.example/i",
-		IntrospectionEndpointAuthMethodsSupported: []string{"client_secret_basic", "private_key_jwt"},
 	})
 }
 
@@ -225,7 +223,7 @@ func TestDiscoverFromServer(t *testing.T) {
 	issuer = server.URL + "/t"
 	client := outbound.New(outbound.Config{Hosts: []string{"127.0.0.1"}})
 	t.Cleanup(client.CloseIdle)
-	got, err := metadata.Discover(t.Context(), client, issuer)
+	got, err := metadata.Discover(t.Context(), client, issuer, metadata.JWKSURI)
 	wantEqual(t, "error", text(err), "ok")
 	wantServer(t, "server", got, metadata.AuthorizationServer{URL: issuer + "/.well-known/openid-configuration", Issuer: issuer, JWKSURI: issuer + "/keys"})
 }
@@ -239,7 +237,7 @@ func FuzzDiscover(f *testing.F) {
 		get := getter(func(context.Context, string) (*outbound.Response, error) {
 			return &outbound.Response{Status: 200, Body: body}, nil
 		})
-		server, err := metadata.Discover(t.Context(), get, "https://as.example")
+		server, err := metadata.Discover(t.Context(), get, "https://as.example", metadata.JWKSURI)
 		if err != nil {
 			return
 		}
@@ -247,4 +245,31 @@ func FuzzDiscover(f *testing.F) {
 			t.Errorf("accepted %q as %+v", body, server)
 		}
 	})
+}
+
+// A URL that is null or an empty string is absent. A member that is not used can have any
+// value: it does not make the document unusable.
+func TestDiscoverIgnoresWhatIsNotUsed(t *testing.T) {
+	for _, row := range []struct {
+		name, member string
+		used         []metadata.Member
+		want         metadata.AuthorizationServer
+	}{
+		{"the used URL is null", `"jwks_uri":null`, []metadata.Member{metadata.JWKSURI}, metadata.AuthorizationServer{}},
+		{"the used URL is empty", `"jwks_uri":""`, []metadata.Member{metadata.JWKSURI}, metadata.AuthorizationServer{}},
+		{"another is null", `"introspection_endpoint":null`, []metadata.Member{metadata.JWKSURI}, metadata.AuthorizationServer{}},
+		{"another is a number", `"introspection_endpoint":1`, []metadata.Member{metadata.JWKSURI}, metadata.AuthorizationServer{}},
+		{"another is not https", `"jwks_uri":"http://as.example/k"`, []metadata.Member{metadata.IntrospectionEndpoint}, metadata.AuthorizationServer{}},
+		{"another differs in case only", `"Jwks_Uri":"https://as.example/k"`, []metadata.Member{metadata.IntrospectionEndpoint}, metadata.AuthorizationServer{}},
+		{"another is valid", `"jwks_uri":"https://as.example/k","introspection_endpoint":"https://as.example/i"`, []metadata.Member{metadata.JWKSURI}, metadata.AuthorizationServer{JWKSURI: "https://as.example/k"}},
+		{"none is used", `"jwks_uri":1`, nil, metadata.AuthorizationServer{}},
+	} {
+		fake := &fakeServer{responses: map[string]response{oauthInserted: with(tenant, row.member)}}
+		server, err := metadata.Discover(t.Context(), outbound.New(outbound.Config{Transport: fake}), tenant, row.used...)
+		if err != nil {
+			t.Errorf("%s: %v", row.name, err)
+		}
+		row.want.URL, row.want.Issuer = oauthInserted, tenant
+		wantServer(t, row.name, server, row.want)
+	}
 }

@@ -3,6 +3,7 @@ package metadata_test
 import (
 	"context"
 	"encoding/json"
+	"maps"
 	"net/http"
 	"net/url"
 	"slices"
@@ -45,7 +46,7 @@ func FuzzDiscovery(f *testing.F) {
 	}
 	f.Fuzz(func(t *testing.T, issuer string, body []byte) {
 		server := &constantServer{body: body}
-		got, err := metadata.Discover(t.Context(), server, issuer)
+		got, err := metadata.Discover(t.Context(), server, issuer, metadata.JWKSURI, metadata.IntrospectionEndpoint)
 		u := checkRequested(t, issuer, server.requested)
 		if len(server.requested) == 0 {
 			if got != nil || err == nil || metadata.CheckIssuer(issuer, true) == nil {
@@ -86,33 +87,19 @@ func checkRequested(t *testing.T, issuer string, requested []string) *url.URL {
 }
 
 func sameServer(a, b metadata.AuthorizationServer) bool {
-	return a.URL == b.URL && a.Issuer == b.Issuer && a.JWKSURI == b.JWKSURI && a.IntrospectionEndpoint == b.IntrospectionEndpoint &&
-		slices.Equal(a.IntrospectionEndpointAuthMethodsSupported, b.IntrospectionEndpointAuthMethodsSupported)
+	return a.URL == b.URL && a.Issuer == b.Issuer && a.JWKSURI == b.JWKSURI && a.IntrospectionEndpoint == b.IntrospectionEndpoint
 }
 
 // serverOf is a second parser of documents (RFC 8414 §2, §3.3).
 func serverOf(issuer *url.URL, identifier string, body []byte) (s metadata.AuthorizationServer, ok bool) {
-	const methods = "introspection_endpoint_auth_methods_supported"
 	members, ok := strictjsontest.Object(body)
-	if !ok || strictjsontest.CaseVariant(members, "issuer", "jwks_uri", "introspection_endpoint", methods) {
+	if !ok || strictjsontest.CaseVariant(members, "issuer", "jwks_uri", "introspection_endpoint") {
 		return s, false
 	}
+	maps.DeleteFunc(members, func(_ string, value json.RawMessage) bool { return string(value) == "null" })
 	for name, to := range map[string]*string{"issuer": &s.Issuer, "jwks_uri": &s.JWKSURI, "introspection_endpoint": &s.IntrospectionEndpoint} {
 		if *to, _, ok = strictjsontest.String(members, name); !ok || name != "issuer" && !validURL(issuer, *to) {
 			return s, false
-		}
-	}
-	if raw, present := members[methods]; present {
-		var list []any
-		if raw[0] != '[' || json.Unmarshal(raw, &list) != nil {
-			return s, false
-		}
-		for _, element := range list {
-			method, isString := element.(string)
-			if !isString {
-				return s, false
-			}
-			s.IntrospectionEndpointAuthMethodsSupported = append(s.IntrospectionEndpointAuthMethodsSupported, method)
 		}
 	}
 	return s, s.Issuer == identifier

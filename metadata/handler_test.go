@@ -102,7 +102,7 @@ not found
 `
 )
 
-// bad-inputs 249 to 252, 255, 256; RFC 9728 §3.1, §3.2.
+// RFC 9728 §3.1, §3.2.
 func TestHandler(t *testing.T) {
 	const root, inserted = "/.well-known/oauth-protected-resource", "/.well-known/oauth-protected-resource/mcp"
 	address := start(t, newHandler(t, minimal()))

@@ -133,7 +133,7 @@ func parseURL(raw string) (*url.URL, error) {
 	case !validHost(u):
 		return nil, errors.New("host or port is malformed: a name or an IP address without zone, and a port from 1 to 65535 if any")
 	case u.String() != raw:
-		return nil, fmt.Errorf("is not in canonical form: write %q", u)
+		return nil, fmt.Errorf("is not in canonical form: write %s", quoteURL(u.String()))
 	}
 	return u, nil
 }

@@ -1,24 +1,15 @@
 package metadata
 
 import (
-	"net/url"
 	"strconv"
 	"strings"
+
+	"github.com/warder-go/warder/internal/outbound"
 )
 
-// quoteURL quotes a URL for an error. It removes the user name and password, and truncates
-// the URL after 256 bytes, because a server may have sent it.
-func quoteURL(raw string) string {
-	u, err := url.Parse(raw)
-	switch {
-	case err == nil && u.User != nil:
-		u.User = url.User("xxxxx")
-		raw = u.String()
-	case err != nil && strings.Contains(raw, "@"):
-		return "(not shown, it may contain a password)"
-	}
-	return strconv.Quote(truncate(raw))
-}
+// quoteURL quotes a URL for an error, without the parts that can contain secrets. It
+// truncates the URL after 256 bytes, because a server may have sent it.
+func quoteURL(raw string) string { return strconv.Quote(truncate(outbound.Redact(raw))) }
 
 func truncate(s string) string {
 	const limit = 256

@@ -12,33 +12,41 @@ import (
 	"github.com/warder-go/warder/internal/strictjson"
 )
 
-// AuthorizationServer contains the members of an authorization server's document (RFC 8414
-// §2, OpenID Connect Discovery §3) that a resource server uses. Other members are not parsed,
-// so that an invalid value in them, such as null, does not make the document unusable. All
-// URLs have been checked. Every member except Issuer may be empty.
+// AuthorizationServer contains members of an authorization server's document (RFC 8414 §2,
+// OpenID Connect Discovery §3). A URL is empty if the document does not have it, or has null or
+// an empty string there, or if it was not requested from Discover. Otherwise it has been
+// checked.
 type AuthorizationServer struct {
 	URL    string // the location of the document
 	Issuer string // equal to the configured issuer
 
 	JWKSURI               string
 	IntrospectionEndpoint string
-
-	IntrospectionEndpointAuthMethodsSupported []string
 }
+
+// Member is the name of a URL in the document of an authorization server.
+type Member string
+
+// Members that Discover can read.
+const (
+	JWKSURI               Member = "jwks_uri"
+	IntrospectionEndpoint Member = "introspection_endpoint"
+)
 
 // ErrIssuerMismatch means that the issuer in a document is not the requested one (RFC 8414
 // §3.3). Attempt.Err wraps it.
 var ErrIssuerMismatch = errors.New("issuer mismatch")
 
-var serverNames = strictjson.NewNames(
-	"issuer", "jwks_uri", "introspection_endpoint", "introspection_endpoint_auth_methods_supported",
-)
-
 // parseServer parses body as the document of issuer. It compares the issuer before it uses
-// any other member.
-func parseServer(body []byte, issuer string) (*AuthorizationServer, error) {
+// any other member. It ignores members that are not in used, so that an invalid value in them
+// does not make the document unusable.
+func parseServer(body []byte, issuer string, used []Member) (*AuthorizationServer, error) {
 	s := new(AuthorizationServer)
-	if err := strictjson.Object(body, serverNames, s.set); err != nil {
+	names := []string{"issuer"}
+	for _, member := range used {
+		names = append(names, string(member))
+	}
+	if err := strictjson.Object(body, strictjson.NewNames(names...), s.set); err != nil {
 		return nil, fmt.Errorf("document rejected: %w", err)
 	}
 	if err := checkSameIssuer(s.Issuer, issuer); err != nil {
@@ -51,15 +59,14 @@ func parseServer(body []byte, issuer string) (*AuthorizationServer, error) {
 }
 
 func (s *AuthorizationServer) set(name string, value jsontext.Value) (err error) {
-	switch name {
-	case "issuer":
+	switch {
+	case strictjson.IsAbsent(value):
+	case name == "issuer":
 		s.Issuer, err = strictjson.String(value)
-	case "jwks_uri":
+	case name == string(JWKSURI):
 		s.JWKSURI, err = strictjson.String(value)
-	case "introspection_endpoint":
+	case name == string(IntrospectionEndpoint):
 		s.IntrospectionEndpoint, err = strictjson.String(value)
-	case "introspection_endpoint_auth_methods_supported":
-		s.IntrospectionEndpointAuthMethodsSupported, err = strictjson.Strings(value)
 	}
 	return err
 }
@@ -84,10 +91,10 @@ func (s *AuthorizationServer) checkURLs() error {
 	if err != nil {
 		return errors.New("issuer is not a URL")
 	}
-	for _, member := range []struct{ name, value string }{
-		{"jwks_uri", s.JWKSURI},
-		{"introspection_endpoint", s.IntrospectionEndpoint},
-	} {
+	for _, member := range []struct {
+		name  Member
+		value string
+	}{{JWKSURI, s.JWKSURI}, {IntrospectionEndpoint, s.IntrospectionEndpoint}} {
 		if member.value == "" {
 			continue
 		}

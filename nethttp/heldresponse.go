@@ -8,41 +8,40 @@ import (
 	"github.com/warder-go/warder/resource"
 )
 
-// serveAccepted calls next with an accepted request.
+// serveAccepted calls next with a request that was accepted.
 //
-// If the handler may still request a challenge (see [resource.Challenge]), its response is
-// held: until the first byte it is not decided whether the client gets the handler's
-// response or a refusal. Otherwise next gets w itself.
+// If the handler can still request a challenge (see [resource.Challenge]), the handler's
+// response is held: whether the client gets that response or a refusal is decided when the
+// response begins. Otherwise next gets w itself.
 func serveAccepted(next http.Handler, w http.ResponseWriter, decision resource.Decision) {
-	if !decision.ArmChallenge() {
+	if canChallenge := decision.ArmChallenge(); !canChallenge {
 		next.ServeHTTP(w, decision.Request)
 		return
 	}
 	held := holdResponse(w, decision)
 	next.ServeHTTP(held, decision.Request)
-	// The handler may have returned without writing. Its response then begins here: a refusal,
-	// or the empty 200 that net/http sends. If the handler panics, no response begins here, and
-	// net/http or a recovery middleware outside handles the panic.
-	held.Begin()
+	// The handler may have returned without writing. This sends the refusal, or leaves it to
+	// net/http to send an empty 200. It is not deferred: if the handler panics before it writes,
+	// nothing is sent here, and net/http or an outer recovery middleware handles the panic.
+	held.Decide()
 }
 
-// holdResponse returns a writer that takes the challenge directly before the first byte. If
-// there is none, the handler's response is sent, and the writer passes everything through
-// from then on. If there is one, the refusal is sent, and the writer discards what the
-// handler writes. The decision is made once, even if several goroutines write. Informational
-// responses (1xx) are sent before it.
+// holdResponse returns a writer that looks for a requested challenge when the response
+// begins. If none was requested, the handler's response is sent. Otherwise the refusal with
+// the challenge is sent, and the writer discards what the handler writes. Informational
+// responses (1xx) that the handler sends before that are sent at once.
 func holdResponse(w http.ResponseWriter, decision resource.Decision) *heldwriter.Writer {
-	before := w.Header().Clone()
+	outerHeader := w.Header().Clone()
 	return heldwriter.New(w, func() (sendHandlerResponse bool) {
 		refusal := decision.TakeChallenge()
 		if refusal == nil {
 			return true
 		}
-		// Fields that the handler set describe its own response, such as the id of a session.
-		// Fields that were set outside remain.
+		// Restore the header from before the handler. The handler's fields, such as a session
+		// ID, describe the response that is replaced. Those of outer middleware remain.
 		header := w.Header()
 		clear(header)
-		maps.Copy(header, before)
+		maps.Copy(header, outerHeader)
 		writeRefusal(w, refusal)
 		return false
 	})

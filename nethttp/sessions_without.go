@@ -36,7 +36,7 @@ func (b *sessionBinder) checkWithoutSession(req *http.Request) (*http.Request, *
 	}
 	body, messages, e := mcpmsg.Read(req, b.maxBody)
 	if e != nil {
-		return nil, unreadableBody(e.Kind)
+		return nil, unreadableBody(e)
 	}
 	for _, m := range messages {
 		if !m.IsSelfContained() && !(m.Method != "" && slices.Contains(b.allowed, m.Method)) {
@@ -61,15 +61,15 @@ func needsSession(id []byte) *sessionRejection {
 }
 
 // unreadableBody returns the rejection of a body that a server could understand differently.
-func unreadableBody(kind mcpmsg.Kind) *sessionRejection {
+func unreadableBody(e *mcpmsg.Error) *sessionRejection {
 	const why = "the body of a request without a session cannot be checked"
-	switch kind {
+	switch e.Kind {
 	case mcpmsg.TooLarge:
-		return invalidRequest(http.StatusRequestEntityTooLarge, nil, "The body is too large", why)
+		return invalidRequest(http.StatusRequestEntityTooLarge, e.ID, "The body is too large", why)
 	case mcpmsg.WrongType:
-		return invalidRequest(http.StatusUnsupportedMediaType, nil, "The body is not application/json", why)
+		return invalidRequest(http.StatusUnsupportedMediaType, e.ID, "The body is not application/json", why)
 	}
-	return invalidRequest(http.StatusBadRequest, nil, "The body is not a JSON-RPC message with a single meaning", why)
+	return invalidRequest(http.StatusBadRequest, e.ID, "The body is not a JSON-RPC message with a single meaning", why)
 }
 
 func invalidRequest(status int, id []byte, message, why string) *sessionRejection {

@@ -34,7 +34,9 @@ func needsSession(id string) reply {
 	return reply{400, `{"jsonrpc":"2.0","id":` + id + `,"error":{"code":-32600,"message":"The message needs a session"}}` + "\n"}
 }
 
-var unreadable = reply{400, `{"jsonrpc":"2.0","id":null,"error":{"code":-32600,"message":"The body is not a JSON-RPC message with a single meaning"}}` + "\n"}
+func unreadable(id string) reply {
+	return reply{400, `{"jsonrpc":"2.0","id":` + id + `,"error":{"code":-32600,"message":"The body is not a JSON-RPC message with a single meaning"}}` + "\n"}
+}
 
 // Without a session, a message passes only if it refers to nothing that an earlier request
 // created. A server would find that under the empty session, which is every caller's (MCP
@@ -85,11 +87,11 @@ func testMessagesWithoutSession(f *sessionFixture, server *unboundServer) {
 		{"a method that MCP does not define", message("own/method", `{}`), seven},
 		{"answers a request of the server to any caller", `{"jsonrpc":"2.0","id":7,"result":{}}`, seven},
 		{"the second message of a batch", "[" + message("ping", "{}") + "," + message("tasks/list", "{}") + "]", null},
-		{"two methods", `{"jsonrpc":"2.0","id":7,"method":"ping","method":"tasks/list"}`, unreadable},
-		{"two cases of a method", `{"jsonrpc":"2.0","id":7,"method":"ping","Method":"tasks/list"}`, unreadable},
-		{"two cases of a task", message("tools/call", `{"name":"x","Task":{}}`), unreadable},
-		{"no JSON", "method=tasks/list", unreadable},
-		{"no body", "", unreadable},
+		{"two methods", `{"jsonrpc":"2.0","id":7,"method":"ping","method":"tasks/list"}`, unreadable("7")},
+		{"two cases of a method", `{"jsonrpc":"2.0","id":7,"method":"ping","Method":"tasks/list"}`, unreadable("7")},
+		{"two cases of a task", message("tools/call", `{"name":"x","Task":{}}`), unreadable("7")},
+		{"no JSON", "method=tasks/list", unreadable("null")},
+		{"no body", "", unreadable("null")},
 	} {
 		before := server.reached
 		if got := f.sendBody("POST", f.bob(), row.body); got != row.want {

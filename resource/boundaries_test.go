@@ -29,7 +29,7 @@ func TestMethodsWhoseBodiesAreRead(t *testing.T) {
 		{"GET", false}, {"HEAD", false}, {"DELETE", false}, {"OPTIONS", false},
 		{"POST", true}, {"PUT", true}, {"PATCH", true}, {"CONNECT", true}, {"TRACE", true}, {"PROPFIND", true}, {"QUERY", true}, {"post", true}, {"get", true},
 	} {
-		for _, body := range []string{call("tools/call", `{"name":"delete"}`), "not JSON"} {
+		for _, body := range []string{rpcCall("tools/call", `{"name":"delete"}`), "not JSON"} {
 			req := httptest.NewRequest(http.MethodPost, identifier, strings.NewReader(body))
 			req.Method = row.method
 			req.Header.Set("Content-Type", "application/json")

@@ -85,7 +85,7 @@ func TestCacheDisabled(t *testing.T) {
 	}
 }
 
-// The cache holds identity, not permission: bad-inputs 221.
+// The cache holds identity, not permission.
 func TestCacheHoldsIdentityOnly(t *testing.T) {
 	v, f := newSubjectVerifier(t, func(c *resource.Config) { c.Scopes = []string{"a"} })
 	f.expect("first", f.bearer("alice"), insufficient("a"))
@@ -95,7 +95,7 @@ func TestCacheHoldsIdentityOnly(t *testing.T) {
 	}
 }
 
-func TestCacheIsBounded(t *testing.T) { // bad-inputs 225, 226
+func TestCacheIsBounded(t *testing.T) {
 	for _, row := range []struct {
 		name   string
 		change func(*resource.Config)
@@ -124,7 +124,7 @@ func TestCacheIsBounded(t *testing.T) { // bad-inputs 225, 226
 	}
 }
 
-func TestInvalidTokensEvictNothing(t *testing.T) { // bad-inputs 225
+func TestInvalidTokensEvictNothing(t *testing.T) {
 	v, f := newSubjectVerifier(t, func(c *resource.Config) { c.Limits.CacheEntries = 2 })
 	f.bearer("alice")
 	for i := range 1000 {

@@ -117,7 +117,7 @@ func TestCallerJSON(t *testing.T) {
 	}
 }
 
-func TestRequestForInnerHandler(t *testing.T) { // design decision 11
+func TestRequestForInnerHandler(t *testing.T) {
 	f := newFixture(t, nil)
 	req := httptest.NewRequest(http.MethodPost, identifier, nil)
 	authorization := "Bearer " + f.token(resourcetest.Token{})

@@ -30,11 +30,11 @@ func (f *fixture) decide(ctx context.Context, token, body string) resource.Decis
 // Challenge works from ArmChallenge to TakeChallenge, and only in the context of its request.
 func TestDeferredChallenge(t *testing.T) {
 	change := func(c *resource.Config, _ *jwks.Config) {
-		c.Scopes, c.Operations = []string{"base"}, someRules
+		c.Scopes, c.Operations = []string{"base"}, testRules
 		c.Operations.LateChallenges = true
 	}
 	f := newFixture(t, change)
-	token, body := f.token(resourcetest.Token{Scope: "base admin call"}), call("tools/call", `{"name":"delete"}`)
+	token, body := f.token(resourcetest.Token{Scope: "base admin call"}), rpcCall("tools/call", `{"name":"delete"}`)
 
 	unarmed := f.decide(t.Context(), token, body)
 	if resource.Challenge(unarmed.Request.Context(), "x") || unarmed.TakeChallenge() != nil {
@@ -56,7 +56,7 @@ func TestDeferredChallenge(t *testing.T) {
 		t.Error("between ArmChallenge and TakeChallenge: got false")
 	}
 	f.log.take()
-	f.expect("TakeChallenge", told(d.TakeChallenge()), insufficient("base call admin x y"))
+	f.expect("TakeChallenge", answerOfRefusal(d.TakeChallenge()), insufficient("base call admin x y"))
 	if log := f.log.take(); strings.Count(log, `"reason":"insufficient_scope"`) != 1 {
 		t.Errorf("TakeChallenge logged %s", log)
 	}
@@ -84,9 +84,9 @@ func TestDeferredChallengeOfOuterResource(t *testing.T) {
 	outer := newFixture(t, func(c *resource.Config, _ *jwks.Config) { c.Operations.LateChallenges = true })
 	inner := newFixtureWith(t, outer.issuer, nil)
 	token := outer.token(resourcetest.Token{})
-	first := outer.decide(t.Context(), token, call("ping", `{}`))
+	first := outer.decide(t.Context(), token, rpcCall("ping", `{}`))
 	first.ArmChallenge()
-	second := inner.decide(first.Request.Context(), token, call("ping", `{}`))
+	second := inner.decide(first.Request.Context(), token, rpcCall("ping", `{}`))
 	if second.ArmChallenge() || resource.Challenge(second.Request.Context(), "x") {
 		t.Error("context of the inner resource, which has no late challenges: got true")
 	}
@@ -101,7 +101,7 @@ func TestConcurrentChallenges(t *testing.T) {
 	f := newFixture(t, func(c *resource.Config, _ *jwks.Config) { c.Operations.LateChallenges = true })
 	token := f.token(resourcetest.Token{})
 	for range 50 {
-		d := f.decide(t.Context(), token, call("ping", `{}`))
+		d := f.decide(t.Context(), token, rpcCall("ping", `{}`))
 		d.ArmChallenge()
 		var callers sync.WaitGroup
 		returned := make([]bool, 4)

@@ -1,7 +1,6 @@
 package resource
 
 import (
-	"errors"
 	"fmt"
 	"strings"
 	"time"
@@ -21,7 +20,8 @@ const (
 )
 
 // Claims are the claims of a token: the payload of a JWT (RFC 7519 §4, RFC 9068 §2.2) or an
-// introspection answer (RFC 7662 §2.2). An absent claim is the zero value. Do not change
+// introspection answer (RFC 7662 §2.2). An absent claim is the zero value. A claim that is
+// null or an empty string counts as absent. Do not change
 // Claims that were returned to a [Resource].
 type Claims struct {
 	Issuer    string
@@ -65,9 +65,10 @@ var claimNames = strictjson.NewNames("iss", "sub", "aud", "exp", "nbf", "iat", "
 	"client_id", "azp", "cid", "appid", "scope", "scp", "cnf", "typ", "token_use", "tokenName", "at_hash", "c_hash")
 
 // ParseClaims reads a JSON object of claims strictly: without duplicate names, with names in
-// exact case, and with the type that the RFCs give to each registered claim. It does not
-// check what the claims mean; a [Resource] does that. It keeps object, which must not be
-// changed.
+// exact case, and with the type that the RFCs give to each registered claim. A claim that is
+// null or an empty string counts as absent, because issuers write that for a claim without a
+// value. ParseClaims does not check what the claims mean; a [Resource] does that. It keeps
+// object, which must not be changed.
 func ParseClaims(object []byte) (*Claims, error) {
 	if len(object) > maxClaimsBytes {
 		return nil, fmt.Errorf("resource: claims over %d bytes", maxClaimsBytes)
@@ -118,22 +119,23 @@ type claimsParser struct {
 
 // member reads one claim.
 func (p *claimsParser) member(name string, value jsontext.Value) (err error) {
+	if strictjson.IsAbsent(value) {
+		return nil
+	}
 	c := &p.claims
 	switch name {
 	case "iss":
-		c.Issuer, err = nonEmpty(value)
+		c.Issuer, err = strictjson.String(value)
 	case "sub":
-		c.Subject, err = nonEmpty(value)
+		c.Subject, err = strictjson.String(value)
 	case "jti":
-		c.TokenID, err = nonEmpty(value)
+		c.TokenID, err = strictjson.String(value)
 	case "client_id":
-		c.ClientID, err = nonEmpty(value)
+		c.ClientID, err = strictjson.String(value)
 	case "aud":
 		c.Audience, err = audience(value)
 	case "exp":
-		if c.Expiry, err = jose.NumericDate(value); err == nil && c.Expiry.Unix() == 0 {
-			err = errors.New("is zero")
-		}
+		c.Expiry, err = jose.NumericDate(value) // 0 is the year 1970, not an absent exp
 	case "nbf":
 		c.NotBefore, err = jose.NumericDate(value)
 	case "iat":
@@ -165,19 +167,11 @@ func (p *claimsParser) convention(name string, value jsontext.Value) {
 			text = "not a string" // rejected like any unknown type
 		}
 		c.typeClaims = append(c.typeClaims, typeClaim{name, text})
-	case "at_hash", "c_hash": // whatever the value: an access token does not have its own hash
+	case "at_hash", "c_hash": // of any type: an access token does not have its own hash
 		c.idTokenHash = name
-	case "cnf": // whatever the value: a bound token is never accepted as a bearer token
+	case "cnf": // of any type: a bound token is never accepted as a bearer token
 		c.Confirmed = true
 	}
-}
-
-func nonEmpty(value jsontext.Value) (string, error) {
-	s, err := strictjson.String(value)
-	if err == nil && s == "" {
-		err = errors.New("is empty")
-	}
-	return s, err
 }
 
 // audience reads aud. An empty one is not nil, because it differs from an absent one.
@@ -203,8 +197,11 @@ func stringOrStrings(value jsontext.Value) ([]string, error) {
 }
 
 // scopeList reads a space-delimited string (RFC 6749 §3.3) or an array of strings. Any
-// other value grants nothing.
+// other value grants nothing. The result is nil only for an absent value.
 func scopeList(value jsontext.Value) (scopes []string, err error) {
+	if strictjson.IsAbsent(value) {
+		return nil, nil
+	}
 	if value.Kind() == '"' {
 		text, err := strictjson.String(value)
 		if err != nil {
@@ -216,8 +213,8 @@ func scopeList(value jsontext.Value) (scopes []string, err error) {
 				scopes = append(scopes, scope)
 			}
 		}
-	} else if scopes, err = strictjson.Strings(value); err != nil {
-		return nil, nil
+	} else if scopes, err = strictjson.Strings(value); err != nil || scopes == nil {
+		scopes = []string{}
 	}
 	if len(scopes) > maxScopes {
 		return nil, fmt.Errorf("has more than %d scopes", maxScopes)

@@ -109,10 +109,11 @@ func (p *policy) headerCredential(header http.Header) (from *headerIssuer, value
 			return nil, "", newFault(ReasonMalformedRequest, "%s is repeated or empty", h.name)
 		case from != nil || len(header["Authorization"]) > 0:
 			return nil, "", newFault(ReasonMalformedRequest, "%s beside another credential", h.name)
-		case len(values[0]) > p.maxToken:
-			return nil, "", newFault(ReasonTokenTooLarge, "%s over %d bytes", h.name, p.maxToken)
 		}
 		from, value = h, values[0]
+	}
+	if len(value) > p.maxToken { // only now: a second credential is rejected first
+		return nil, "", newFault(ReasonTokenTooLarge, "%s over %d bytes", from.name, p.maxToken)
 	}
 	return from, value, nil
 }

@@ -66,7 +66,7 @@ func TestHeaderCredential(t *testing.T) {
 		{"a valid key", []string{"X-API-Key", "secret"}, accepted},
 		{"the other field", []string{"X-Proxy-Assertion", "secret"}, accepted},
 		{"a token in Authorization", []string{"Authorization", token}, accepted},
-		{"no credentials", nil, bare},
+		{"no credentials", nil, noCredentials},
 		{"an invalid key", []string{"X-API-Key", "unknown"}, invalid},
 		{"a token in the field for keys", []string{"X-API-Key", token}, invalid},
 		{"a key in Authorization", []string{"Authorization", "Bearer secret"}, invalid},
@@ -184,6 +184,7 @@ func TestHeaderClaims(t *testing.T) {
 	})
 	token := "Bearer " + f.token(resourcetest.Token{Subject: "alice", Claims: map[string]any{"tenant": "t1"}})
 	without := "Bearer " + f.token(resourcetest.Token{Subject: "alice", Claims: map[string]any{"tenant": 1}})
+	empty := "Bearer " + f.token(resourcetest.Token{Subject: "alice", Claims: map[string]any{"tenant": ""}})
 	for _, row := range []struct {
 		name    string
 		headers []string
@@ -195,6 +196,7 @@ func TestHeaderClaims(t *testing.T) {
 		{"another value", []string{"Authorization", token, "X-Tenant-Id", "t2", "X-User", "alice"}, contradicts},
 		{"another case", []string{"Authorization", token, "X-Tenant-Id", "T1", "X-User", "alice"}, contradicts},
 		{"repeated", []string{"Authorization", token, "X-Tenant-Id", "t1", "X-Tenant-Id", "t1", "X-User", "alice"}, contradicts},
+		{"the claim is empty, and so absent", []string{"Authorization", empty, "X-Tenant-Id", "", "X-User", "alice"}, contradicts},
 		{"the claim is not a string", []string{"Authorization", without, "X-Tenant-Id", "1", "X-User", "alice"}, contradicts},
 	} {
 		f.expect(row.name, f.with(row.headers...), row.want)

@@ -27,25 +27,25 @@ type fixture struct {
 	t      testing.TB
 	issuer *resourcetest.Issuer
 	res    *resource.Resource
-	log    *journal // log of the resource and its keys
+	log    *logBuffer // log of the resource and its keys
 	inner  http.HandlerFunc
 	tokens map[string]string // by subject, see tokenOf
 }
 
-// journal is a log buffer that is safe for concurrent use.
-type journal struct {
+// logBuffer is a log buffer that is safe for concurrent use.
+type logBuffer struct {
 	mu   sync.Mutex
 	text bytes.Buffer
 }
 
-func (j *journal) Write(p []byte) (int, error) {
+func (j *logBuffer) Write(p []byte) (int, error) {
 	j.mu.Lock()
 	defer j.mu.Unlock()
 	return j.text.Write(p)
 }
 
 // take returns the log since the previous call and clears it.
-func (j *journal) take() string {
+func (j *logBuffer) take() string {
 	j.mu.Lock()
 	defer j.mu.Unlock()
 	defer j.text.Reset()
@@ -64,7 +64,7 @@ func newFixture(t testing.TB, change func(*resource.Config, *jwks.Config)) *fixt
 
 func newFixtureWith(t testing.TB, issuer *resourcetest.Issuer, change func(*resource.Config, *jwks.Config)) *fixture {
 	t.Helper()
-	log := new(journal)
+	log := new(logBuffer)
 	logger := slog.New(slog.NewJSONHandler(log, &slog.HandlerOptions{Level: slog.LevelDebug}))
 	keys := jwks.Config{Issuer: issuer.Identifier(), Transport: issuer.Transport(), Logger: logger}
 	config := resource.Config{Identifier: identifier, Issuers: make([]resource.Issuer, 1), Logger: logger, Limits: resource.Limits{LogPerSecond: -1}}
@@ -94,8 +94,8 @@ type answer struct {
 	body      string
 }
 
-// ask sends a request with these Authorization header lines through the middleware.
-func (f *fixture) ask(authorization ...string) answer {
+// authorize sends a request with these Authorization header lines through the middleware.
+func (f *fixture) authorize(authorization ...string) answer {
 	f.t.Helper()
 	req := httptest.NewRequest(http.MethodPost, identifier, nil)
 	if len(authorization) > 0 {
@@ -115,7 +115,7 @@ func (f *fixture) token(t resourcetest.Token) string {
 
 func (f *fixture) bearer(token string) answer {
 	f.t.Helper()
-	return f.ask("Bearer " + token)
+	return f.authorize("Bearer " + token)
 }
 
 func (f *fixture) send(req *http.Request) answer {
@@ -147,13 +147,13 @@ func answerOf(t testing.TB, result *http.Response) answer {
 
 // The possible answers without scopes.
 var (
-	accepted    = answer{status: http.StatusOK}
-	bare        = answer{401, `Bearer resource_metadata="` + metadataURL + `"`, `{"error_description":"Authorization is required"}` + "\n"}
-	malformed   = answer{400, `Bearer resource_metadata="` + metadataURL + `", error="invalid_request", error_description="The credentials are malformed, or more than one"`, `{"error":"invalid_request","error_description":"The credentials are malformed, or more than one"}` + "\n"}
-	invalid     = answer{401, `Bearer resource_metadata="` + metadataURL + `", error="invalid_token", error_description="The access token is invalid"`, `{"error":"invalid_token","error_description":"The access token is invalid"}` + "\n"}
-	expired     = answer{401, `Bearer resource_metadata="` + metadataURL + `", error="invalid_token", error_description="The access token expired"`, `{"error":"invalid_token","error_description":"The access token expired"}` + "\n"}
-	unavailable = answer{503, "", `{"error_description":"The access token cannot be checked at the moment"}` + "\n"}
-	failed      = answer{500, "", `{"error_description":"The request could not be authorized"}` + "\n"}
+	accepted      = answer{status: http.StatusOK}
+	noCredentials = answer{401, `Bearer resource_metadata="` + metadataURL + `"`, `{"error_description":"Authorization is required"}` + "\n"}
+	malformed     = answer{400, `Bearer resource_metadata="` + metadataURL + `", error="invalid_request", error_description="The credentials are malformed, or more than one"`, `{"error":"invalid_request","error_description":"The credentials are malformed, or more than one"}` + "\n"}
+	invalid       = answer{401, `Bearer resource_metadata="` + metadataURL + `", error="invalid_token", error_description="The access token is invalid"`, `{"error":"invalid_token","error_description":"The access token is invalid"}` + "\n"}
+	expired       = answer{401, `Bearer resource_metadata="` + metadataURL + `", error="invalid_token", error_description="The access token expired"`, `{"error":"invalid_token","error_description":"The access token expired"}` + "\n"}
+	unavailable   = answer{503, "", `{"error_description":"The access token cannot be checked at the moment"}` + "\n"}
+	failed        = answer{500, "", `{"error_description":"The request could not be authorized"}` + "\n"}
 )
 
 func (f *fixture) expect(name string, got, want answer) {

@@ -159,8 +159,8 @@ func (p *policy) checkHeaderClaims(header http.Header, c *Caller) *fault {
 		case len(values) != 1:
 			return newFault(ReasonHeaderClaim, "%s is absent or repeated", h.field)
 		}
-		claimed, ok := h.path.LookupString(c.object)
-		if !ok || claimed != values[0] {
+		claimed := h.path.Text(c.object)
+		if claimed == "" || claimed != values[0] { // an empty claim is an absent one
 			return &fault{reason: ReasonHeaderClaim, got: h.field + ": " + values[0], want: h.Claim + ": " + claimed}
 		}
 	}

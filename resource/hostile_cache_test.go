@@ -66,7 +66,9 @@ func hostileCacheKey(h *hostile) {
 	f, verified := h.countedFixture(nil, nil)
 	tok := f.token(resourcetest.Token{})
 	input, signature, _ := cutLast(tok)
-	ask := func(authorization string) cacheResult { return cacheResult{f.ask(authorization), verified.Load()} }
+	ask := func(authorization string) cacheResult {
+		return cacheResult{f.authorize(authorization), verified.Load()}
+	}
 	otherAlphabet := f.spelled(2, standard) // a token with another signature, in the standard alphabet
 	for _, row := range []struct {
 		name          string
@@ -80,7 +82,7 @@ func hostileCacheKey(h *hostile) {
 		{"219 the token without its last character", "Bearer " + tok[:len(tok)-1], cacheResult{invalid, 2}},
 		{"219 the token with one more character", "Bearer " + tok + "A", cacheResult{invalid, 2}},
 		{"219 its header and claims without a signature", "Bearer " + input + ".", cacheResult{invalid, 2}},
-		{"219 another scheme", "DPoP " + tok, cacheResult{bare, 2}},
+		{"219 another scheme", "DPoP " + tok, cacheResult{noCredentials, 2}},
 		{"231 scheme in lower case: the same entry", "bearer " + tok, cacheResult{accepted, 2}},
 		{"231 two spaces: the same entry", "Bearer  " + tok, cacheResult{accepted, 2}},
 		{"231 padding", "Bearer " + tok + "=", cacheResult{invalid, 2}},

@@ -24,11 +24,11 @@ func hostileHeader(h *hostile) {
 		lines []string
 		want  answer
 	}{
-		{"1 no Authorization header (RFC 6750 §3.1)", nil, bare},
-		{"2 empty value", []string{""}, bare},
-		{"3 scheme Basic", []string{"Basic dXNlcjpw"}, bare},
-		{"4 Bearer without a token", []string{"Bearer"}, bare},
-		{"5 Bearer with trailing spaces only", []string{"Bearer    "}, bare},
+		{"1 no Authorization header (RFC 6750 §3.1)", nil, noCredentials},
+		{"2 empty value", []string{""}, noCredentials},
+		{"3 scheme Basic", []string{"Basic dXNlcjpw"}, noCredentials},
+		{"4 Bearer without a token", []string{"Bearer"}, noCredentials},
+		{"5 Bearer with trailing spaces only", []string{"Bearer    "}, noCredentials},
 		{"6 scheme in lower case (RFC 9110 §11.1)", []string{"bearer " + tok}, accepted},
 		{"6 scheme in upper case", []string{"BEARER " + tok}, accepted},
 		{"6 scheme in mixed case", []string{"BeArEr " + tok}, accepted},
@@ -49,13 +49,13 @@ func hostileHeader(h *hostile) {
 		{"24 byte 0xE9 in the token", []string{"Bearer " + tok + "\xe9"}, malformed},
 		{"24 no-break space in the token", []string{"Bearer " + tok + "\u00a0"}, malformed},
 		{"24 zero-width space before the token", []string{"Bearer \u200b" + tok}, malformed},
-		{"25 scheme with a full-width B", []string{"\uff22earer " + tok}, bare},
+		{"25 scheme with a full-width B", []string{"\uff22earer " + tok}, noCredentials},
 		{"26 quoted token", []string{`Bearer "` + tok + `"`}, malformed},
-		{"27 equals sign instead of the space", []string{"Bearer=" + tok}, bare},
-		{"27 colon instead of the space", []string{"Bearer:" + tok}, bare},
-		{"28 scheme Token", []string{"Token " + tok}, bare},
-		{"28 scheme JWT", []string{"JWT " + tok}, bare},
-		{"28 no scheme", []string{tok}, bare},
+		{"27 equals sign instead of the space", []string{"Bearer=" + tok}, noCredentials},
+		{"27 colon instead of the space", []string{"Bearer:" + tok}, noCredentials},
+		{"28 scheme Token", []string{"Token " + tok}, noCredentials},
+		{"28 scheme JWT", []string{"JWT " + tok}, noCredentials},
+		{"28 no scheme", []string{tok}, noCredentials},
 		{"29 percent-encoded dot", []string{"Bearer " + strings.Replace(tok, ".", "%2E", 1)}, malformed},
 		{"30 padding after a JWT (b64token allows it)", []string{"Bearer " + tok + "="}, invalid},
 		{"30 two padding characters after a JWT", []string{"Bearer " + tok + "=="}, invalid},
@@ -65,7 +65,7 @@ func hostileHeader(h *hostile) {
 		{"32 900 KB of dots", []string{"Bearer " + strings.Repeat(".", 900_000)}, invalid},
 		{"33 JWS in JSON serialization (RFC 7515 §7.2.2)", []string{`Bearer {"payload":"e30","protected":"e30","signature":"AA"}`}, malformed},
 	} {
-		h.expect(row.name, f.ask(row.lines...), row.want)
+		h.expect(row.name, f.authorize(row.lines...), row.want)
 		h.checkNoToken(row.name, tok, f.log.take())
 	}
 	hostileAllocations(h, f)
@@ -100,16 +100,16 @@ func hostileTokenLocations(h *hostile, f *fixture, tok, other string) {
 	}{
 		{"15 header and query: the query is ignored", "access_token=" + other, "", http.Header{"Authorization": {"Bearer " + tok}}, accepted},
 		{"15 invalid header, valid query", "access_token=" + tok, "", http.Header{"Authorization": {"Bearer x"}}, invalid},
-		{"16 query only (RFC 9700 §4.3.2)", "access_token=" + tok, "", nil, bare},
-		{"17 form body only", "", "access_token=" + tok, http.Header{"Content-Type": {form}}, bare},
-		{"18 two in the query", "access_token=" + tok + "&access_token=" + tok, "", nil, bare},
-		{"19 cookie", "", "", http.Header{"Cookie": {"access_token=" + tok + "; Authorization=Bearer " + tok}}, bare},
-		{"35 Proxy-Authorization", "", "", http.Header{"Proxy-Authorization": {"Bearer " + tok}}, bare},
-		{"36 X-Forwarded-Access-Token", "", "", http.Header{"X-Forwarded-Access-Token": {tok}}, bare},
-		{"36 X-Original-Authorization", "", "", http.Header{"X-Original-Authorization": {"Bearer " + tok}}, bare},
-		{"36 X-Auth-Request-Access-Token and X-Access-Token", "", "", http.Header{"X-Auth-Request-Access-Token": {tok}, "X-Access-Token": {tok}}, bare},
-		{"39 resumed stream without a token", "", "", http.Header{"Accept": {"text/event-stream"}, "Last-Event-Id": {"7"}, "Mcp-Session-Id": {"s"}}, bare},
-		{"39 WebSocket without a token", "", "", http.Header{"Connection": {"Upgrade"}, "Upgrade": {"websocket"}, "Sec-Websocket-Protocol": {"bearer, " + tok}}, bare},
+		{"16 query only (RFC 9700 §4.3.2)", "access_token=" + tok, "", nil, noCredentials},
+		{"17 form body only", "", "access_token=" + tok, http.Header{"Content-Type": {form}}, noCredentials},
+		{"18 two in the query", "access_token=" + tok + "&access_token=" + tok, "", nil, noCredentials},
+		{"19 cookie", "", "", http.Header{"Cookie": {"access_token=" + tok + "; Authorization=Bearer " + tok}}, noCredentials},
+		{"35 Proxy-Authorization", "", "", http.Header{"Proxy-Authorization": {"Bearer " + tok}}, noCredentials},
+		{"36 X-Forwarded-Access-Token", "", "", http.Header{"X-Forwarded-Access-Token": {tok}}, noCredentials},
+		{"36 X-Original-Authorization", "", "", http.Header{"X-Original-Authorization": {"Bearer " + tok}}, noCredentials},
+		{"36 X-Auth-Request-Access-Token and X-Access-Token", "", "", http.Header{"X-Auth-Request-Access-Token": {tok}, "X-Access-Token": {tok}}, noCredentials},
+		{"39 resumed stream without a token", "", "", http.Header{"Accept": {"text/event-stream"}, "Last-Event-Id": {"7"}, "Mcp-Session-Id": {"s"}}, noCredentials},
+		{"39 WebSocket without a token", "", "", http.Header{"Connection": {"Upgrade"}, "Upgrade": {"websocket"}, "Sec-Websocket-Protocol": {"bearer, " + tok}}, noCredentials},
 	} {
 		req := httptest.NewRequest(http.MethodPost, identifier+"?"+row.query, strings.NewReader(row.body))
 		req.Header = row.header
@@ -135,7 +135,7 @@ func hostileMethods(h *hostile, f *fixture, tok string) {
 			want          answer
 		}{
 			"an invalid token": {"Bearer x", invalid},
-			"no token":         {"", bare},
+			"no token":         {"", noCredentials},
 			"a valid token":    {"Bearer " + tok, accepted},
 		} {
 			req := httptest.NewRequest("GET", identifier, nil)
@@ -146,7 +146,7 @@ func hostileMethods(h *hostile, f *fixture, tok string) {
 	}
 	req := httptest.NewRequest("OPTIONS", identifier, nil)
 	preflight(req)
-	h.expect("37 preflight is rejected: CORS is handled outside the middleware", f.send(req), bare)
+	h.expect("37 preflight is rejected: CORS is handled outside the middleware", f.send(req), noCredentials)
 }
 
 // hostilePaths tests that no path except that of the metadata is public.
@@ -159,7 +159,7 @@ func hostilePaths(h *hostile, f *fixture) {
 	} {
 		recorder := httptest.NewRecorder()
 		handler.ServeHTTP(recorder, httptest.NewRequest("GET", "https://mcp.example.test"+path, nil))
-		h.expect("41 "+path, answerOf(h.T, recorder.Result()), bare)
+		h.expect("41 "+path, answerOf(h.T, recorder.Result()), noCredentials)
 	}
 }
 
@@ -194,9 +194,9 @@ func hostileWire(h *hostile) {
 		{"24 byte 0xE9 in an HTTP/1.1 request", http1Request(valid + "\xe9"), malformed},
 		{"31 900 KB in an HTTP/1.1 request", http1Request(valid + strings.Repeat("A", 900_000)), invalid},
 		{"31 1.2 MB in an HTTP/1.1 request", http1Request(valid + strings.Repeat("A", 1_200_000)), answer{status: 431}},
-		{"38 absolute form with another host", "GET http://evil.example.test/mcp HTTP/1.1\r\nHost: mcp.example.test\r\n\r\n", bare},
-		{"38 absolute form with a token in its userinfo", "GET http://Bearer:" + tok + "@mcp.example.test/mcp HTTP/1.1\r\nHost: mcp.example.test\r\n\r\n", bare},
-		{"40 trailer", "POST /mcp HTTP/1.1\r\nHost: a\r\nTransfer-Encoding: chunked\r\nTrailer: Authorization\r\n\r\n1\r\nx\r\n0\r\n" + valid + "\r\n\r\n", bare},
+		{"38 absolute form with another host", "GET http://evil.example.test/mcp HTTP/1.1\r\nHost: mcp.example.test\r\n\r\n", noCredentials},
+		{"38 absolute form with a token in its userinfo", "GET http://Bearer:" + tok + "@mcp.example.test/mcp HTTP/1.1\r\nHost: mcp.example.test\r\n\r\n", noCredentials},
+		{"40 trailer", "POST /mcp HTTP/1.1\r\nHost: a\r\nTransfer-Encoding: chunked\r\nTrailer: Authorization\r\n\r\n1\r\nx\r\n0\r\n" + valid + "\r\n\r\n", noCredentials},
 		{"40 trailer after an invalid header", "POST /mcp HTTP/1.1\r\nHost: a\r\nAuthorization: Bearer x\r\nTransfer-Encoding: chunked\r\n\r\n1\r\nx\r\n0\r\n" + valid + "\r\n\r\n", invalid},
 	} {
 		h.expect(row.name, w.raw(row.text), row.want)
@@ -214,8 +214,8 @@ func hostileWire(h *hostile) {
 		{"34 HTTP/2, an invalid field, then a valid one", http2Fields(field{"authorization", "Bearer x"}, field{"authorization", "Bearer " + tok}), nil, malformed},
 		{"21 HTTP/2, NUL in the value", http2Fields(field{"authorization", "Bearer " + tok + "\x00"}), nil, reset},
 		{"22 HTTP/2, line break in the value", http2Fields(field{"authorization", "Bearer x\r\nx: " + tok}), nil, reset},
-		{"40 HTTP/2, trailer", http2Fields(), []field{{"authorization", "Bearer " + tok}}, bare},
-		{"16 HTTP/2, query", append(http2Fields()[:2:2], field{":path", "/mcp?access_token=" + tok}, field{":authority", "mcp.example.test"}), nil, bare},
+		{"40 HTTP/2, trailer", http2Fields(), []field{{"authorization", "Bearer " + tok}}, noCredentials},
+		{"16 HTTP/2, query", append(http2Fields()[:2:2], field{":path", "/mcp?access_token=" + tok}, field{":authority", "mcp.example.test"}), nil, noCredentials},
 	} {
 		h.expect(row.name, w.frames(row.fields, row.trailers...), row.want)
 	}
@@ -226,6 +226,6 @@ func hostileWire(h *hostile) {
 	io.WriteString(conn, http1Request(valid)+http1Request()+http1Request(valid))
 	reader := bufio.NewReader(conn)
 	h.expect("39 first of three pipelined requests, with a token", w.read(reader, false), accepted)
-	h.expect("39 second, without a token", w.read(reader, false), bare)
+	h.expect("39 second, without a token", w.read(reader, false), noCredentials)
 	h.expect("39 third, with a token", w.read(reader, false), accepted)
 }

@@ -223,7 +223,7 @@ func hostileKeyIDs(h *hostile) {
 }
 
 // hostileUnknownKey counts fetches: the first unknown kid causes one. Later tokens with an
-// unknown kid cause none if they are older than the fetched keys. See jwks/flood_test.go for
+// unknown kid cause none if they are older than the fetched keys. See jwks/unknownkey_test.go for
 // newer tokens.
 func hostileUnknownKey(h *hostile) {
 	f := h.fixture(nil)

@@ -256,12 +256,12 @@ func hostileExpiry(h *hostile) {
 	in := func(seconds int64) string { return strconv.FormatInt(now+seconds, 10) }
 	h.checkTokens(f, []tokenRow{
 		{"71 exp missing (RFC 9068 §2.2): claim_missing, not expired", exp(""), invalid, reasonClaimMissing},
-		{"72 exp is null", exp("null"), invalid, reasonMalformed},
-		{"73 exp 0", exp("0"), invalid, reasonMalformed},
-		{"73 exp -0", exp("-0"), invalid, reasonMalformed},
-		{"73 exp 0.0", exp("0.0"), invalid, reasonMalformed},
-		{"73 exp 0e9", exp("0e9"), invalid, reasonMalformed},
-		{"73 exp 0.5", exp("0.5"), invalid, reasonMalformed},
+		{"72 exp is null, which is absent", exp("null"), invalid, reasonClaimMissing},
+		{"73 exp 0", exp("0"), expired, reasonExpired},
+		{"73 exp -0", exp("-0"), expired, reasonExpired},
+		{"73 exp 0.0", exp("0.0"), expired, reasonExpired},
+		{"73 exp 0e9", exp("0e9"), expired, reasonExpired},
+		{"73 exp 0.5", exp("0.5"), expired, reasonExpired},
 		{"73 exp is the string 0", exp(`"0"`), invalid, reasonMalformed},
 		{"73 exp 1", exp("1"), expired, reasonExpired},
 		{"74 exp -1", exp("-1"), invalid, reasonMalformed},

@@ -72,7 +72,7 @@ func hostileLogInjection(h *hostile) {
 	f = h.fixture(nil)
 	f.inner = storeCaller(&caller)
 	f.bearer(f.claim("sub", quoted("a\r\nlevel=ERROR\x1b[2J")))
-	out := new(journal)
+	out := new(logBuffer)
 	slog.New(slog.NewTextHandler(out, nil)).Info("x", "caller", caller)
 	h.expect("264 Caller in a log record", strings.Count(out.take(), "\n"), 1)
 	h.expect("264 Caller printed, with line breaks in sub", strings.ContainsAny(fmt.Sprintf("%v %+v %s", caller, caller, caller), "\r\n\x1b"), false)

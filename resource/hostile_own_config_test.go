@@ -163,7 +163,7 @@ func ownCopies(h *hostile) {
 	h.expect("own 79 returned metadata changed: the next document does not change", g.res.Metadata().ScopesSupported, []string{"read"})
 	_, refused := g.res.Authenticate(httptest.NewRequest("POST", identifier, nil))
 	refused.Challenges[0] = "Basic"
-	h.expect("own 80 challenges of a Refusal changed: the next challenge does not change", g.ask().challenge, withScopeHint(bare, "read").challenge)
+	h.expect("own 80 challenges of a Refusal changed: the next challenge does not change", g.authorize().challenge, withScopeHint(noCredentials, "read").challenge)
 
 	var caller *resource.Caller
 	k := h.fixture(nil)

@@ -32,17 +32,17 @@ func ownHeader(h *hostile) {
 		lines []string
 		want  answer
 	}{
-		{"own 1 space before the scheme, which HTTP/2 can contain", []string{" Bearer " + tok}, bare},
+		{"own 1 space before the scheme, which HTTP/2 can contain", []string{" Bearer " + tok}, noCredentials},
 		{"own 2 space after the token", []string{"Bearer " + tok + " "}, malformed},
-		{"own 3 no-break space instead of the space", []string{"Bearer\u00a0" + tok}, bare},
-		{"own 3 vertical tab instead of the space", []string{"Bearer\v" + tok}, bare},
-		{"own 4 Cyrillic letter in the scheme", []string{"\u0412EARER " + tok}, bare},
-		{"own 4 scheme with a combining mark", []string{"Bearer\u0301 " + tok}, bare},
+		{"own 3 no-break space instead of the space", []string{"Bearer\u00a0" + tok}, noCredentials},
+		{"own 3 vertical tab instead of the space", []string{"Bearer\v" + tok}, noCredentials},
+		{"own 4 Cyrillic letter in the scheme", []string{"\u0412EARER " + tok}, noCredentials},
+		{"own 4 scheme with a combining mark", []string{"Bearer\u0301 " + tok}, noCredentials},
 		{"own 5 every kind of character in b64token (RFC 6750 §2.1)", []string{"Bearer aZ09-._~+/=="}, invalid},
 		{"own 6 only equals signs", []string{"Bearer ===="}, malformed},
 		{"own 7 equals sign in the middle", []string{"Bearer a=b"}, malformed},
 		{"own 8 100,000 spaces before the token: 1*SP", []string{"Bearer" + strings.Repeat(" ", 100_000) + tok}, accepted},
-		{"own 9 header field without lines", []string{}, bare},
+		{"own 9 header field without lines", []string{}, noCredentials},
 		{"own 10 three empty lines", []string{"", "", ""}, malformed},
 	} {
 		req := httptest.NewRequest("POST", identifier, nil)
@@ -51,9 +51,9 @@ func ownHeader(h *hostile) {
 	}
 	req := httptest.NewRequest("POST", identifier, nil)
 	req.Header["authorization"] = []string{"Bearer " + tok}
-	h.expect("own 11 field name that is not canonical, which only a program can set: not read", f.send(req), bare)
+	h.expect("own 11 field name that is not canonical, which only a program can set: not read", f.send(req), noCredentials)
 
-	h.expect("own 11 request without header", f.send(new(http.Request)), bare)
+	h.expect("own 11 request without header", f.send(new(http.Request)), noCredentials)
 
 	h.expect("own 12 valid token with the maximum length", f.bearer(f.tokenOfSize(16<<10)), accepted)
 	h.expect("own 12 valid token one byte longer than the maximum", f.bearer(f.tokenOfSize(16<<10+1)), invalid)
@@ -89,7 +89,7 @@ func ownWire(h *hostile) {
 		fields []field
 		want   answer
 	}{
-		{"own 14 HTTP/2: space before the value (RFC 9113 §8.2.1)", http2Fields(field{"authorization", " Bearer " + tok}), bare},
+		{"own 14 HTTP/2: space before the value (RFC 9113 §8.2.1)", http2Fields(field{"authorization", " Bearer " + tok}), noCredentials},
 		{"own 14 HTTP/2: space after the value", http2Fields(field{"authorization", "Bearer " + tok + " "}), malformed},
 		{"own 14 HTTP/2: tab after the value", http2Fields(field{"authorization", "Bearer " + tok + "\t"}), malformed},
 		{"own 15 HTTP/2: the field before the pseudo-headers (RFC 9113 §8.3)", append([]field{valid}, http2Fields()...), reset},
@@ -112,9 +112,9 @@ func ownWire(h *hostile) {
 	}{
 		{"own 23 Connection names Authorization (RFC 9110 §7.6.1: for a proxy)", http1Request("Connection: Authorization", "Authorization: Bearer "+tok), accepted},
 		{"own 24 OPTIONS * is answered by net/http and reaches no handler", "OPTIONS * HTTP/1.1\r\nHost: a\r\nAuthorization: Bearer x\r\n\r\n", answer{status: 200}},
-		{"own 25 upgrade to h2c", http1Request("Connection: Upgrade, HTTP2-Settings", "Upgrade: h2c", "HTTP2-Settings: AAMAAABkAAQAoAAAAAIAAAAA"), bare},
+		{"own 25 upgrade to h2c", http1Request("Connection: Upgrade, HTTP2-Settings", "Upgrade: h2c", "HTTP2-Settings: AAMAAABkAAQAoAAAAAIAAAAA"), noCredentials},
 		{"own 26 HTTP/1.0 with a token", "GET /mcp HTTP/1.0\r\nAuthorization: Bearer " + tok + "\r\n\r\n", accepted},
-		{"own 27 both Content-Length and Transfer-Encoding", "POST /mcp HTTP/1.1\r\nHost: a\r\nContent-Length: 4\r\nTransfer-Encoding: chunked\r\n\r\n0\r\n\r\nGET", bare},
+		{"own 27 both Content-Length and Transfer-Encoding", "POST /mcp HTTP/1.1\r\nHost: a\r\nContent-Length: 4\r\nTransfer-Encoding: chunked\r\n\r\n0\r\n\r\nGET", noCredentials},
 		{"own 28 empty header name", "GET /mcp HTTP/1.1\r\nHost: a\r\n: Bearer x\r\n\r\n", answer{status: 400}},
 	} {
 		h.expect(row.name, w.raw(row.text), row.want)
@@ -126,7 +126,7 @@ func ownWire(h *hostile) {
 	h.expect("own 29 rejected instead of 100 Continue", w.read(bufio.NewReader(conn), false), invalid)
 	conn = w.dial()
 	io.WriteString(conn, "POST /mcp HTTP/1.1\r\nHost: a\r\nContent-Length: 1000000\r\n\r\n")
-	h.expect("own 29 rejected before a long body was received", w.read(bufio.NewReader(conn), false), bare)
+	h.expect("own 29 rejected before a long body was received", w.read(bufio.NewReader(conn), false), noCredentials)
 }
 
 func manyFields(n int) (out []field) {
@@ -156,9 +156,9 @@ func ownTwoStreams(h *hostile, w *wire, tok string) {
 		return answerOf(h.T, resp)
 	}
 	h.expect("own 22 HTTP/2: first stream, with a token", ask("POST", "Bearer "+tok), accepted)
-	h.expect("own 22 HTTP/2: second stream of the connection, without a token", ask("POST"), bare)
+	h.expect("own 22 HTTP/2: second stream of the connection, without a token", ask("POST"), noCredentials)
 	h.expect("own 22 HTTP/2: third stream, two lines from an HTTP client", ask("POST", "Bearer "+tok, "Bearer "+tok), malformed)
-	h.expect("own 22 HTTP/2: HEAD", ask("HEAD"), answer{bare.status, bare.challenge, ""})
+	h.expect("own 22 HTTP/2: HEAD", ask("HEAD"), answer{noCredentials.status, noCredentials.challenge, ""})
 	h.expect("own 22 HTTP/2: after a rejection, with a token", ask("GET", "bearer "+tok), accepted)
 }
 
@@ -180,7 +180,7 @@ func ownHandledRequest(h *hostile) {
 
 	other := newFixtureWith(h.T, f.issuer, nil) // the same configuration, another Resource
 	nested := nethttp.Middleware(f.res)(nethttp.Middleware(other.res)(http.HandlerFunc(emptyHandler)))
-	h.expect("own 32 accepted by another Resource with the same configuration: rejected here", replyOf(nested, req), rejectionReply(bare))
+	h.expect("own 32 accepted by another Resource with the same configuration: rejected here", replyOf(nested, req), rejectionReply(noCredentials))
 	secondPass := func(change func(*http.Request)) http.Handler {
 		return nethttp.Middleware(f.res)(http.HandlerFunc(func(w http.ResponseWriter, req *http.Request) {
 			change(req)
@@ -193,10 +193,10 @@ func ownHandledRequest(h *hostile) {
 	}{
 		"own 33 second pass of an accepted request":                       {func(*http.Request) {}, reply{200, http.Header{}, ""}},
 		"own 33 second pass of an accepted request, invalid header added": {func(r *http.Request) { r.Header.Set("Authorization", "Bearer x") }, rejectionReply(invalid)},
-		"own 33 second pass of an accepted request, another scheme added": {func(r *http.Request) { r.Header.Set("Authorization", "Basic x") }, rejectionReply(bare)},
-		"own 33 second pass of an accepted request, empty header added":   {func(r *http.Request) { r.Header.Set("Authorization", "") }, rejectionReply(bare)},
+		"own 33 second pass of an accepted request, another scheme added": {func(r *http.Request) { r.Header.Set("Authorization", "Basic x") }, rejectionReply(noCredentials)},
+		"own 33 second pass of an accepted request, empty header added":   {func(r *http.Request) { r.Header.Set("Authorization", "") }, rejectionReply(noCredentials)},
 		"own 33 second pass of an accepted request, two headers added":    {func(r *http.Request) { r.Header["Authorization"] = []string{"", ""} }, rejectionReply(malformed)},
-		"own 33 second pass of an accepted request, with another context": {func(r *http.Request) { *r = *r.WithContext(context.Background()) }, rejectionReply(bare)},
+		"own 33 second pass of an accepted request, with another context": {func(r *http.Request) { *r = *r.WithContext(context.Background()) }, rejectionReply(noCredentials)},
 	} {
 		h.expect(name, replyOf(secondPass(row.change), req.Clone(h.Context())), row.want)
 	}
@@ -427,23 +427,23 @@ func ownPublic(h *hostile) {
 		want               answer
 	}{
 		{"own 96 tools/list without a token", "POST", list, nil, accepted},
-		{"own 96 tools/call", "POST", call, nil, bare},
-		{"own 96 tools/list with GET", "GET", list, nil, bare},
-		{"own 96 tools/list with PUT", "PUT", list, nil, bare},
-		{"own 97 both in a batch", "POST", "[" + list + "," + call + "]", nil, bare},
-		{"own 97 both, one after the other", "POST", list + call, nil, bare},
-		{"own 97 duplicate method", "POST", `{"jsonrpc":"2.0","id":1,"method":"tools/list","method":"tools/call"}`, nil, bare},
-		{"own 97 Method and method", "POST", `{"jsonrpc":"2.0","id":1,"method":"tools/list","Method":"tools/call"}`, nil, bare},
-		{"own 97 method with a long s", "POST", "{\"jsonrpc\":\"2.0\",\"id\":1,\"method\":\"tool\u017f/list\"}", nil, bare},
+		{"own 96 tools/call", "POST", call, nil, noCredentials},
+		{"own 96 tools/list with GET", "GET", list, nil, noCredentials},
+		{"own 96 tools/list with PUT", "PUT", list, nil, noCredentials},
+		{"own 97 both in a batch", "POST", "[" + list + "," + call + "]", nil, noCredentials},
+		{"own 97 both, one after the other", "POST", list + call, nil, noCredentials},
+		{"own 97 duplicate method", "POST", `{"jsonrpc":"2.0","id":1,"method":"tools/list","method":"tools/call"}`, nil, noCredentials},
+		{"own 97 Method and method", "POST", `{"jsonrpc":"2.0","id":1,"method":"tools/list","Method":"tools/call"}`, nil, noCredentials},
+		{"own 97 method with a long s", "POST", "{\"jsonrpc\":\"2.0\",\"id\":1,\"method\":\"tool\u017f/list\"}", nil, noCredentials},
 		{"own 97 method with escapes is the method", "POST", `{"jsonrpc":"2.0","id":1,"method":"tools\u002flist"}`, nil, accepted},
-		{"own 97 Mcp-Method only in the header", "POST", call, header{"Mcp-Method": "tools/list"}, bare},
-		{"own 97 Mcp-Method contradicts the body", "POST", list, header{"Mcp-Method": "tools/call"}, bare},
-		{"own 98 compressed", "POST", list, header{"Content-Encoding": "gzip"}, bare},
-		{"own 98 Content-Type is not JSON", "POST", list, header{"Content-Type": "text/plain"}, bare},
-		{"own 98 Content-Type with charset UTF-16", "POST", list, header{"Content-Type": "application/json; charset=utf-16"}, bare},
-		{"own 98 body above 64 KiB", "POST", list + strings.Repeat(" ", 64<<10), nil, bare},
+		{"own 97 Mcp-Method only in the header", "POST", call, header{"Mcp-Method": "tools/list"}, noCredentials},
+		{"own 97 Mcp-Method contradicts the body", "POST", list, header{"Mcp-Method": "tools/call"}, noCredentials},
+		{"own 98 compressed", "POST", list, header{"Content-Encoding": "gzip"}, noCredentials},
+		{"own 98 Content-Type is not JSON", "POST", list, header{"Content-Type": "text/plain"}, noCredentials},
+		{"own 98 Content-Type with charset UTF-16", "POST", list, header{"Content-Type": "application/json; charset=utf-16"}, noCredentials},
+		{"own 98 body above 64 KiB", "POST", list + strings.Repeat(" ", 64<<10), nil, noCredentials},
 		{"own 99 with an invalid token", "POST", list, header{"Authorization": "Bearer x"}, invalid},
-		{"own 99 with another scheme", "POST", list, header{"Authorization": "Basic x"}, bare},
+		{"own 99 with another scheme", "POST", list, header{"Authorization": "Basic x"}, noCredentials},
 		{"own 99 with an empty header", "POST", list, header{"Authorization": ""}, accepted},
 		{"own 99 with Bearer and no token", "POST", list, header{"Authorization": "Bearer"}, accepted},
 	} {

@@ -93,7 +93,7 @@ func hostileHostHeaders(h *hostile, f *fixture) {
 	} {
 		req := httptest.NewRequest("GET", identifier, nil)
 		change(req)
-		h.expect(name, replyOf(handler, req), rejectionReply(bare))
+		h.expect(name, replyOf(handler, req), rejectionReply(noCredentials))
 
 		req = httptest.NewRequest("GET", metadataURL, nil)
 		path := req.URL.Path
@@ -104,7 +104,7 @@ func hostileHostHeaders(h *hostile, f *fixture) {
 	// RFC 6750 §3, and clients that parse challenges with regular expressions: no value contains
 	// a quote, a backslash or the name of a parameter.
 	values := regexp.MustCompile(`^Bearer( [a-z_]+="[\x20-\x21\x23-\x5b\x5d-\x7e]+",?)+$`)
-	for name, a := range map[string]answer{"bare": bare, "malformed": malformed, "invalid": invalid, "expired": expired, "lacking": lacking("a b")} {
+	for name, a := range map[string]answer{"bare": noCredentials, "malformed": malformed, "invalid": invalid, "expired": expired, "lacking": lacking("a b")} {
 		_, text, _ := strings.Cut(a.challenge, `error_description="`)
 		h.expect("254 characters of the challenge: "+name, []bool{values.MatchString(a.challenge), strings.ContainsAny(text, "=")}, []bool{true, false})
 	}
@@ -151,7 +151,7 @@ func hostileMetadata(h *hostile, f *fixture) {
 	} {
 		h.expect(row.name, replyOf(alone, httptest.NewRequest(row.method, row.path, nil)), row.want)
 		if row.want.status == 404 { // Handler protects every other path
-			h.expect(row.name+", through Handler: 401", replyOf(all, httptest.NewRequest(row.method, row.path, nil)), rejectionReply(bare))
+			h.expect(row.name+", through Handler: 401", replyOf(all, httptest.NewRequest(row.method, row.path, nil)), rejectionReply(noCredentials))
 			continue
 		}
 		h.expect(row.name+", through Handler", replyOf(all, httptest.NewRequest(row.method, row.path, nil)), row.want)
@@ -193,7 +193,7 @@ func hostileRejections(h *hostile) {
 		return r
 	}
 	h.expect("260 400", ask("Bearer a b"), rejectionReply(malformed))
-	h.expect("260 401 without a token", ask(), rejectionReply(withScopeHint(bare, "read write")))
+	h.expect("260 401 without a token", ask(), rejectionReply(withScopeHint(noCredentials, "read write")))
 	h.expect("260 401", ask("Bearer x"), rejectionReply(withScopeHint(invalid, "read write")))
 	h.expect("260 401 expired", ask("Bearer "+f.claim("exp", "1")), rejectionReply(withScopeHint(expired, "read write")))
 	h.expect("258 403 names all required scopes, not the granted ones", ask(tok("write secret")), rejectionReply(lacking("read write")))
@@ -219,7 +219,7 @@ func hostileRejections(h *hostile) {
 	req.Header.Set("Authorization", "Bearer "+g.token(resourcetest.Token{Scope: "read"}))
 	h.expect("258 403 of a route: one challenge, the scope of the resource first", replyOf(guarded, req), rejectionReply(lacking("read delete")))
 	unguarded := nethttp.Require(g.res, "delete")(http.HandlerFunc(emptyHandler))
-	h.expect("257 Require without Middleware", replyOf(unguarded, httptest.NewRequest("POST", identifier, nil)), rejectionReply(withScopeHint(bare, "read")))
+	h.expect("257 Require without Middleware", replyOf(unguarded, httptest.NewRequest("POST", identifier, nil)), rejectionReply(withScopeHint(noCredentials, "read")))
 }
 
 // hostileMiddleware covers nested middleware, browsers and handlers that panic.
@@ -235,14 +235,14 @@ func hostileMiddleware(h *hostile, f *fixture) {
 		return req
 	}
 	twice := once(once(inner))
-	h.expect("262 nested twice, without a token: one challenge", replyOf(twice, request("POST", "")), rejectionReply(bare))
+	h.expect("262 nested twice, without a token: one challenge", replyOf(twice, request("POST", "")), rejectionReply(noCredentials))
 	h.expect("262 nested twice, with an invalid token", replyOf(twice, request("POST", "Bearer x")), rejectionReply(invalid))
 	h.expect("262 nested twice, with a valid token", replyOf(twice, request("POST", "Bearer "+tok)), reply{200, http.Header{}, ""})
 	h.expect("262 nested twice: the handler runs once", served, 1)
-	h.expect("257 challenge for a browser", replyOf(once(inner), request("GET", "")), rejectionReply(bare))
+	h.expect("257 challenge for a browser", replyOf(once(inner), request("GET", "")), rejectionReply(noCredentials))
 
 	broken := once(http.HandlerFunc(func(http.ResponseWriter, *http.Request) { panic("handler") }))
-	h.expect("257 challenge in front of a handler that panics", replyOf(broken, request("GET", "")), rejectionReply(bare))
+	h.expect("257 challenge in front of a handler that panics", replyOf(broken, request("GET", "")), rejectionReply(noCredentials))
 	h.expect("257 the panic of a handler reaches net/http", recovered(func() { replyOf(broken, request("GET", "Bearer "+tok)) }), any("handler"))
 
 	header := http.Header{}
@@ -270,13 +270,13 @@ func hostileHostsOverHTTP(h *hostile) {
 		{"251 Host with userinfo", "GET /mcp HTTP/1.1\r\nHost: a@b\r\n\r\n", answer{status: 400}},
 		{"251 Host with a space", "GET /mcp HTTP/1.1\r\nHost: a b\r\n\r\n", answer{status: 400}},
 		{"251 two Host lines", "GET /mcp HTTP/1.1\r\nHost: a\r\nHost: b\r\n\r\n", answer{status: 400}},
-		{"251 Host with a comma", "GET /mcp HTTP/1.1\r\nHost: evil.example,b\r\n\r\n", bare},
-		{"251 Host with quotes that net/http accepts", "GET /mcp HTTP/1.1\r\nHost: a'b;c=(d)\r\n\r\n", bare},
-		{"252 absolute form", "GET http://evil.example/mcp HTTP/1.1\r\nHost: mcp.example.test\r\n\r\n", bare},
+		{"251 Host with a comma", "GET /mcp HTTP/1.1\r\nHost: evil.example,b\r\n\r\n", noCredentials},
+		{"251 Host with quotes that net/http accepts", "GET /mcp HTTP/1.1\r\nHost: a'b;c=(d)\r\n\r\n", noCredentials},
+		{"252 absolute form", "GET http://evil.example/mcp HTTP/1.1\r\nHost: mcp.example.test\r\n\r\n", noCredentials},
 		{"252 absolute form of the metadata", "GET http://evil.example/.well-known/oauth-protected-resource/mcp HTTP/1.1\r\nHost: x\r\n\r\n", answer{status: 200, body: documentText}},
-		{"252 no Host in HTTP/1.0", "GET /mcp HTTP/1.0\r\n\r\n", bare},
-		{"253 X-Forwarded-Host", "GET /mcp HTTP/1.1\r\nHost: a\r\nX-Forwarded-Host: a\", scope=\"admin\r\n\r\n", bare},
-		{"259 HEAD", "HEAD /mcp HTTP/1.1\r\nHost: a\r\n\r\n", answer{bare.status, bare.challenge, ""}},
+		{"252 no Host in HTTP/1.0", "GET /mcp HTTP/1.0\r\n\r\n", noCredentials},
+		{"253 X-Forwarded-Host", "GET /mcp HTTP/1.1\r\nHost: a\r\nX-Forwarded-Host: a\", scope=\"admin\r\n\r\n", noCredentials},
+		{"259 HEAD", "HEAD /mcp HTTP/1.1\r\nHost: a\r\n\r\n", answer{noCredentials.status, noCredentials.challenge, ""}},
 		{"259 HEAD with an invalid token", "HEAD /mcp HTTP/1.1\r\nHost: a\r\nAuthorization: Bearer x\r\n\r\n", answer{invalid.status, invalid.challenge, ""}},
 	} {
 		h.expect(row.name, w.raw(row.text), row.want)
@@ -285,8 +285,8 @@ func hostileHostsOverHTTP(h *hostile) {
 		field
 		want answer
 	}{
-		"249 HTTP/2 :authority": {field{":authority", "evil.example"}, bare},
-		"251 HTTP/2 :authority with a quote, which net/http accepts": {field{":authority", `a", scope="admin`}, bare},
+		"249 HTTP/2 :authority": {field{":authority", "evil.example"}, noCredentials},
+		"251 HTTP/2 :authority with a quote, which net/http accepts": {field{":authority", `a", scope="admin`}, noCredentials},
 	} {
 		fields := http2Fields()
 		fields[3] = row.field

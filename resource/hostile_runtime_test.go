@@ -232,7 +232,7 @@ func hostileZeroResource(h *hostile) {
 	h.expect("275 the handler was not reached", reached, false)
 	for _, path := range []string{"/", "/mcp", "/public", "/health", "/static/x.css", "/.well-known/oauth-protected-resource"} {
 		req := httptest.NewRequest("GET", path, nil)
-		h.expect("276 no path is public: "+path, replyOf(nethttp.Middleware(f.res)(inner), req), rejectionReply(bare))
+		h.expect("276 no path is public: "+path, replyOf(nethttp.Middleware(f.res)(inner), req), rejectionReply(noCredentials))
 	}
 }
 

@@ -24,9 +24,11 @@ import (
 	"github.com/warder-go/warder/resource/resourcetest"
 )
 
-// TestHostile covers the project's list of bad inputs and attacks. The name of a row begins with
-// its number in the list, or with "own" and a number if the list does not contain it. The test
-// fails if a number has no row and no reason in omitted.
+// TestHostile covers a list of bad inputs and attacks, which was collected before the first
+// version and is not part of the repository. The name of a row begins with the number of its
+// input in that list, or with "own" and a number if the list does not contain it. The numbers
+// only show that no input was forgotten: the test fails if one has no row and no reason in
+// omitted.
 func TestHostile(t *testing.T) {
 	if fips140.Enforced() {
 		t.Skip("in FIPS mode no signature verifies with an exponent of 3 (103), salts are always as long as the hash (104), and synctest bubbles gather no entropy (own 102)")

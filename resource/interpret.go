@@ -4,8 +4,11 @@ import (
 	"slices"
 	"time"
 
+	"github.com/go-json-experiment/json/jsontext"
+
 	"github.com/warder-go/warder/internal/claimpath"
 	"github.com/warder-go/warder/internal/grammar"
+	"github.com/warder-go/warder/internal/strictjson"
 )
 
 // maxScopePrefixBytes bounds Issuer.ScopePrefix, which is added to each scope of a token.
@@ -26,10 +29,10 @@ func (i *issuer) interpret(c *Claims) (*Claims, *fault) {
 		out.Audience = i.audienceOf(c)
 	}
 	if i.subjectClaim != nil {
-		out.Subject = firstNonEmpty(i.subjectClaim.Text(c.object), i.subjectClaim.Text(c.jwtObject))
+		out.Subject, _ = strictjson.String(c.value(i.subjectClaim))
 	}
 	if i.scopeClaim != nil { // never the union of two claims
-		if out.Scopes, err = scopeList(i.scopeClaim.Value(c.object)); err != nil {
+		if out.Scopes, err = scopeList(c.value(i.scopeClaim)); err != nil {
 			return nil, newFault(ReasonTokenMalformed, "Issuer.ScopeClaim: %w", err)
 		}
 	}
@@ -37,7 +40,7 @@ func (i *issuer) interpret(c *Claims) (*Claims, *fault) {
 		out.Scopes = addPrefix(i.scopePrefix, out.Scopes)
 	}
 	if i.roleClaim != nil {
-		roles, _ := stringOrStrings(i.roleClaim.Value(c.object))
+		roles, _ := stringOrStrings(c.value(i.roleClaim))
 		out.roles = slices.DeleteFunc(roles, func(role string) bool { return role == "" })
 		if len(out.roles) > maxRoles {
 			return nil, newFault(ReasonTokenMalformed, "Issuer.RoleClaim has more than %d roles", maxRoles)
@@ -47,6 +50,21 @@ func (i *issuer) interpret(c *Claims) (*Claims, *fault) {
 		out.StillValid = func(now time.Time) bool { return accepted(now) && (valid == nil || valid(now)) }
 	}
 	return &out, nil
+}
+
+// find returns a claim of the issuer's answer or, if the answer omits it, of the JWT that was
+// introspected. If the answer cannot be read, the JWT does not count.
+func (c *Claims) find(path claimpath.Path) (jsontext.Value, error) {
+	if value, err := path.Find(c.object); value != nil || err != nil || c.jwtObject == nil {
+		return value, err
+	}
+	return path.Find(c.jwtObject)
+}
+
+// value is like find. It returns nil if the claim cannot be read.
+func (c *Claims) value(path claimpath.Path) jsontext.Value {
+	value, _ := c.find(path)
+	return value
 }
 
 // addPrefix omits what is not a scope, because the prefix could make a scope of it.
@@ -85,12 +103,13 @@ func (i *issuer) audienceOf(c *Claims) (audience []string) {
 		}
 	}
 	for _, claim := range i.audienceClaims {
-		switch value, err := claim.path.Find(c.object); {
+		switch value, err := c.find(claim.path); {
 		case claim.name == "aud":
 			audience = append(audience, c.Audience...)
 		case value == nil && err == nil:
 		case claim.ofClient:
-			audience = append(audience, claim.path.Text(c.object))
+			client, _ := strictjson.String(value)
+			audience = append(audience, client)
 		default:
 			list, _ := stringOrStrings(value)
 			audience = append(append([]string{}, audience...), list...) // not nil, even if empty

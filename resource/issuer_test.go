@@ -57,7 +57,7 @@ func TestAudienceClaims(t *testing.T) {
 		{"client_id is the identifier of the resource", []string{"client_id"}, claims{"aud": nil, "client_id": identifier}, invalid},
 		{"an ID token, identified by token_use", []string{"client_id"}, claims{"aud": nil, "client_id": clientAudience, "token_use": "id"}, invalid},
 		{"token_use is an array", []string{"client_id"}, claims{"aud": nil, "client_id": clientAudience, "token_use": []string{"access"}}, invalid},
-		{"token_use is null", []string{"client_id"}, claims{"aud": nil, "client_id": clientAudience, "token_use": resourcetest.Raw("null")}, invalid},
+		{"token_use is null", []string{"client_id"}, claims{"aud": nil, "client_id": clientAudience, "token_use": resourcetest.Raw("null")}, accepted},
 		{"an ID token, identified by aud", []string{"client_id"}, claims{"aud": clientAudience, "client_id": clientAudience}, invalid},
 		{"aud is another server", []string{"client_id"}, claims{"aud": "https://other.example", "client_id": clientAudience}, invalid},
 		{"aud is empty", []string{"client_id"}, claims{"aud": []string{}, "client_id": clientAudience}, invalid},
@@ -80,7 +80,7 @@ func TestAudienceClaims(t *testing.T) {
 // token_use is checked in every configuration, so an ID token with it is always rejected.
 func TestTokenUse(t *testing.T) {
 	f := newFixture(t, nil)
-	for use, want := range map[any]answer{"access": accepted, "access_token": accepted, "id": invalid, "refresh": invalid, "Access": accepted, "": invalid, 1: invalid} {
+	for use, want := range map[any]answer{"access": accepted, "access_token": accepted, "id": invalid, "refresh": invalid, "Access": accepted, "": accepted, 1: invalid} {
 		f.expect(fmt.Sprint(use), f.bearer(f.tokenWithClaims(claims{"token_use": use})), want)
 	}
 	f.log.take()

@@ -22,7 +22,7 @@ func TestLogDistinguishesCauses(t *testing.T) {
 	issuer := newFixture(t, nil).issuer
 	synctest.Test(t, func(t *testing.T) {
 		newConfigured := func(change func(*resource.Config, *jwks.Config, *introspect.Config)) *fixture {
-			log := new(journal)
+			log := new(logBuffer)
 			logger := slog.New(slog.NewJSONHandler(log, &slog.HandlerOptions{Level: slog.LevelDebug}))
 			keys := jwks.Config{Issuer: issuer.Identifier(), Transport: issuer.Transport(), Logger: slog.New(slog.DiscardHandler)}
 			calls := introspect.Config{Issuer: issuer.Identifier(), Endpoint: issuer.URL(resourcetest.Introspection), Transport: issuer.Transport(),
@@ -54,8 +54,8 @@ func TestLogDistinguishesCauses(t *testing.T) {
 			logged []string // attributes that identify the cause
 			line   func() *fixture
 		}{
-			{"no token", 401, []string{"missing_credentials"}, func() *fixture { f := newConfigured(unchanged); f.ask(); return f }},
-			{"an Authorization scheme other than Bearer", 401, []string{"missing_credentials", "the Authorization scheme is Basic; only Bearer is supported"}, func() *fixture { f := newConfigured(unchanged); f.ask("Basic YTpi"); return f }},
+			{"no token", 401, []string{"missing_credentials"}, func() *fixture { f := newConfigured(unchanged); f.authorize(); return f }},
+			{"an Authorization scheme other than Bearer", 401, []string{"missing_credentials", "the Authorization scheme is Basic; only Bearer is supported"}, func() *fixture { f := newConfigured(unchanged); f.authorize("Basic YTpi"); return f }},
 			{"expired", 401, []string{"expired", "got exp", "want now"}, func() *fixture {
 				f := newConfigured(unchanged)
 				f.bearer(f.token(resourcetest.Token{IssuedAt: time.Now().Add(-time.Hour), Lifetime: time.Minute}))

@@ -54,7 +54,7 @@ func TestLogLimit(t *testing.T) {
 	t.Run("the default is ten records per reason", func(t *testing.T) {
 		inBubble(t, limit(0), func(t *testing.T, f *fixture) {
 			for range 500 {
-				f.ask("Bearer ,")
+				f.authorize("Bearer ,")
 				f.bearer("opaque")
 			}
 			time.Sleep(time.Second)

@@ -181,8 +181,8 @@ func TestScopeChallengesByOperation(t *testing.T) {
 	}
 }
 
-// No request can increase the number of series (bad-inputs 263).
-func TestClientsCannotCreateSeries(t *testing.T) {
+// No request can increase the number of series.
+func TestSeriesAreBounded(t *testing.T) {
 	f := newFixture(t, func(c *resource.Config, _ *jwks.Config) {
 		c.Scopes = []string{"read"}
 		c.Operations = resource.Operations{Tools: map[string][]string{"delete": {"admin"}}}

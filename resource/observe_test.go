@@ -53,7 +53,7 @@ func TestOneLogRecordPerRejection(t *testing.T) {
 		{"signature", f.token(resourcetest.Token{Fault: resourcetest.WrongSignature}), map[string]any{"level": "INFO", "reason": "signature_invalid", "status": 401., "issuer": f.issuer.Identifier(), "client": "test-client", "kid": f.issuer.SigningKeyID(""), "alg": "ES256", "error": "resource: signature_invalid: keyset: the signature is invalid"}},
 	} {
 		if row.authorization == "" {
-			f.ask()
+			f.authorize()
 		} else {
 			f.bearer(row.authorization)
 		}
@@ -87,10 +87,10 @@ func TestDecisionCounter(t *testing.T) {
 	f := newFixture(t, nil)
 	registry := prometheus.NewRegistry()
 	registry.MustRegister(f.res.Metrics())
-	f.ask()
-	f.ask()
-	f.ask("Bearer")
-	f.ask("Bearer a b")
+	f.authorize()
+	f.authorize()
+	f.authorize("Bearer")
+	f.authorize("Bearer a b")
 	f.bearer("opaque")
 	for range 3 {
 		f.bearer(f.token(resourcetest.Token{}))
@@ -116,7 +116,7 @@ func TestDecisionCounter(t *testing.T) {
 		t.Errorf("lint: %v %v", problems, err)
 	}
 	before := strings.Count(scrape(t, registry), "\n")
-	for i := range 1000 { // bad-inputs 263
+	for i := range 1000 {
 		f.bearer(f.token(resourcetest.Token{Header: map[string]any{"kid": fmt.Sprint(i)}, Subject: fmt.Sprint(i)}))
 	}
 	if after := strings.Count(scrape(t, registry), "\n"); after != before {

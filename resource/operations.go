@@ -16,7 +16,10 @@ import (
 // With the zero value bodies are not read. Otherwise the body of every request whose method
 // is not GET, HEAD, DELETE or OPTIONS is read, whether a rule applies to it or not. It is
 // held in memory once, up to Limits.MaxBodyBytes, and handed on byte for byte. A body that
-// two JSON readers could understand differently is rejected with 400. The headers
+// two JSON readers could take for different operations is rejected with 400: the names in
+// the message and in its params, and everything that rules read, have one meaning. Other
+// values, the arguments included, belong to the server. They only have to be JSON (RFC
+// 8259) in valid UTF-8, with at most 10,000 nested objects and arrays. The headers
 // Mcp-Method and Mcp-Name never grant anything (MCP 2026-07-28).
 //
 // A task belongs to a tool, but its id does not tell which one. So the methods tasks/*, and
@@ -43,8 +46,9 @@ type Operations struct {
 	//
 	// It gets what the client sent. A URI can be written in many ways (case, encoding,
 	// dot segments): grant access by URIs that are known, never by what a URI is not, or
-	// use Resources. Arguments in which two member names of an object differ only in case
-	// are rejected with 400 before the call. A single name can still have another case
+	// use Resources. If Rule is set, arguments with duplicate member names, names that
+	// differ only in case, lone surrogates or more than 64 nested objects and arrays are
+	// rejected with 400 before the call. A single name can still have another case
 	// ("Path" for "path"): encoding/json takes it for the same name, and a tool may or
 	// may not. So handle a name that the tool does not have like one that it has.
 	Rule func(context.Context, Operation, *Caller) (scopes []string, err error)
@@ -58,12 +62,14 @@ type Operations struct {
 	// be public: initialize, ping, server/discover, tools/list, prompts/list,
 	// resources/list, resources/templates/list. A public request is one POST of one
 	// message of at most 64 KiB. Initialize also needs Stateless. If it is public, so are
-	// notifications/initialized and ping, and a GET or DELETE without credentials and
-	// without a session gets 405, so that a conversation without a token starts no login.
+	// notifications/initialized, ping and server/discover, with which newer clients begin,
+	// and a GET or DELETE without credentials and without a session gets 405, so that a
+	// conversation without a token starts no login.
 	//
 	// PublicTools, PublicPrompts and PublicResources are single tools (tools/call),
 	// prompts (prompts/get) and resources (resources/read, by exact and plain URI) that
-	// are open in the same way. What is public cannot have scopes in the rules above.
+	// are open in the same way. What is public cannot have scopes in the rules above. Rule
+	// is not called for requests without credentials.
 	Public          []string
 	PublicTools     []string
 	PublicPrompts   []string
@@ -97,10 +103,18 @@ func (o *Operations) isPublic(m *mcpmsg.Message) bool {
 		return slices.Contains(o.PublicPrompts, m.Prompt)
 	case mcpmsg.ResourcesRead:
 		return slices.Contains(o.PublicResources, m.Name)
-	case mcpmsg.Initialized, mcpmsg.Ping:
-		return slices.Contains(o.Public, m.Method) || slices.Contains(o.Public, mcpmsg.Initialize)
 	}
-	return slices.Contains(o.Public, m.Method)
+	return o.isPublicMethod(m.Method)
+}
+
+// isPublicMethod reports whether a method is in Public, or belongs to a conversation that
+// begins with a public initialize.
+func (o *Operations) isPublicMethod(method string) bool {
+	switch method {
+	case mcpmsg.Initialized, mcpmsg.Ping, mcpmsg.ServerDiscover:
+		return slices.Contains(o.Public, method) || slices.Contains(o.Public, mcpmsg.Initialize)
+	}
+	return slices.Contains(o.Public, method)
 }
 
 // ResourceRule is a rule for MCP resources. Exactly one of URI, Prefix and Template is set.

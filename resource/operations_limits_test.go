@@ -28,7 +28,7 @@ func TestAmbiguousArguments(t *testing.T) {
 			return nil, nil
 		}
 	})
-	withoutRule := newFixtureWith(t, withRule.issuer, func(c *resource.Config, _ *jwks.Config) { c.Operations = someRules })
+	withoutRule := newFixtureWith(t, withRule.issuer, func(c *resource.Config, _ *jwks.Config) { c.Operations = testRules })
 	token := resourcetest.Token{Scope: "call"}
 	for _, row := range []struct {
 		arguments   string
@@ -47,20 +47,24 @@ func TestAmbiguousArguments(t *testing.T) {
 		{`null`, true},
 	} {
 		passed = "nothing"
-		body, want := call("tools/call", `{"name":"x","arguments":`+row.arguments+`}`), badBody
+		body, want := rpcCall("tools/call", `{"name":"x","arguments":`+row.arguments+`}`), badBody
 		if row.unambiguous {
 			want = accepted
 		}
-		withRule.expect(row.arguments, withRule.post(withRule.token(token), body), want)
+		wantResponse := want
+		if !row.unambiguous {
+			wantResponse = badMessage("1")
+		}
+		withRule.expect(row.arguments, withRule.post(withRule.token(token), body), wantResponse)
 		if (passed == row.arguments) != row.unambiguous {
 			t.Errorf("%s: the Rule got the arguments %s", row.arguments, passed)
 		}
 		withoutRule.expect(row.arguments+", without a Rule", withoutRule.post(withoutRule.token(token), body), accepted)
 		op := resource.Operation{Method: "tools/call", Name: "x", Arguments: []byte(row.arguments)}
-		withRule.expect(row.arguments+", Permit", told(withRule.res.Permit(t.Context(), withRule.caller(token), op)), want)
+		withRule.expect(row.arguments+", Permit", answerOfRefusal(withRule.res.Permit(t.Context(), withRule.caller(token), op)), want)
 	}
 	duplicate := resource.Operation{Method: "tools/call", Name: "x", Arguments: []byte(`{"a":1,"a":2}`)}
-	withRule.expect("duplicate name, Permit", told(withRule.res.Permit(t.Context(), withRule.caller(token), duplicate)), badBody)
+	withRule.expect("duplicate name, Permit", answerOfRefusal(withRule.res.Permit(t.Context(), withRule.caller(token), duplicate)), badBody)
 }
 
 // TestTaskSubscriptions tests that a subscription to a task requires the scopes of tasks/get, because
@@ -73,7 +77,7 @@ func TestTaskSubscriptions(t *testing.T) {
 		return nil, nil
 	}
 	tools := map[string][]string{"delete": {"admin"}, "slow": {"task"}}
-	listen := func(filter string) string { return call("subscriptions/listen", `{"notifications":`+filter+`}`) }
+	listen := func(filter string) string { return rpcCall("subscriptions/listen", `{"notifications":`+filter+`}`) }
 	for _, row := range []struct {
 		name, filter string
 		rules        resource.Operations
@@ -87,8 +91,8 @@ func TestTaskSubscriptions(t *testing.T) {
 		{"Rule is called for each name", `{"taskIds":["7","8"],"resourceSubscriptions":["file:///a"]}`, resource.Operations{Rule: rule}, accepted},
 		{"undeclared", `{"taskIds":["7"]}`, resource.Operations{Methods: map[string][]string{"subscriptions/listen": {}}, Undeclared: resource.DenyUndeclared}, undeclared},
 		{"declared", `{"taskIds":["7"]}`, resource.Operations{Methods: map[string][]string{"tasks/get": {}}, Undeclared: resource.DenyUndeclared}, accepted},
-		{"task IDs that are not strings", `{"taskIds":[7]}`, resource.Operations{Tools: tools}, badBody},
-		{"TaskIds in mixed case", `{"TaskIds":["7"]}`, resource.Operations{Tools: tools}, badBody},
+		{"task IDs that are not strings", `{"taskIds":[7]}`, resource.Operations{Tools: tools}, badMessage("1")},
+		{"TaskIds in mixed case", `{"TaskIds":["7"]}`, resource.Operations{Tools: tools}, badMessage("1")},
 	} {
 		f := newFixture(t, func(c *resource.Config, _ *jwks.Config) { c.Operations = row.rules })
 		f.expect(row.name, f.post(f.token(resourcetest.Token{}), listen(row.filter)), row.want)
@@ -101,11 +105,11 @@ func TestTaskSubscriptions(t *testing.T) {
 // TestNameLimits tests the number and the length of the names in one body, which bound how often
 // rules are evaluated.
 func TestNameLimits(t *testing.T) {
-	f := newFixture(t, func(c *resource.Config, _ *jwks.Config) { c.Operations = someRules })
+	f := newFixture(t, func(c *resource.Config, _ *jwks.Config) { c.Operations = testRules })
 	token := f.token(resourcetest.Token{Scope: "admin call"})
 	listen := func(resources, tasks int) string {
 		list := func(n int) string { return strings.TrimSuffix(strings.Repeat(`"x://a",`, n), ",") }
-		return call("subscriptions/listen", `{"notifications":{"resourceSubscriptions":[`+list(resources)+`],"taskIds":[`+list(tasks)+`]}}`)
+		return rpcCall("subscriptions/listen", `{"notifications":{"resourceSubscriptions":[`+list(resources)+`],"taskIds":[`+list(tasks)+`]}}`)
 	}
 	uri := func(size int) string { return "x://h/" + strings.Repeat("a", size-6) }
 	for _, row := range []struct {
@@ -113,20 +117,20 @@ func TestNameLimits(t *testing.T) {
 		want       answer
 	}{
 		{"the maximum number of resources", listen(maxSubscriptions, 0), accepted},
-		{"one resource more", listen(maxSubscriptions+1, 0), badBody},
+		{"one resource more", listen(maxSubscriptions+1, 0), badMessage("1")},
 		{"the maximum number of resources and tasks", listen(maxSubscriptions-1, 1), accepted},
-		{"one task more", listen(maxSubscriptions, 1), badBody},
+		{"one task more", listen(maxSubscriptions, 1), badMessage("1")},
 		{"one resource more in a batch", "[" + listen(maxSubscriptions, 0) + "," + listen(1, 0) + "]", badBody},
-		{"the longest URI", call("resources/read", `{"uri":"`+uri(maxURIBytes)+`"}`), accepted},
-		{"one byte more", call("resources/read", `{"uri":"`+uri(maxURIBytes+1)+`"}`), badBody},
-		{"one byte more, subscriptions/listen", call("subscriptions/listen", `{"notifications":{"resourceSubscriptions":["`+uri(maxURIBytes+1)+`"]}}`), badBody},
-		{"one byte more in a batch", "[" + call("resources/read", `{"uri":"`+uri(maxURIBytes-1)+`"}`) + "," + call("resources/read", `{"uri":"x:"}`) + "]", badBody},
-		{"one byte more, completion/complete", call("completion/complete", `{"ref":{"type":"ref/resource","uri":"`+uri(maxURIBytes+1)+`"}}`), badBody},
+		{"the longest URI", rpcCall("resources/read", `{"uri":"`+uri(maxURIBytes)+`"}`), accepted},
+		{"one byte more", rpcCall("resources/read", `{"uri":"`+uri(maxURIBytes+1)+`"}`), badMessage("1")},
+		{"one byte more, subscriptions/listen", rpcCall("subscriptions/listen", `{"notifications":{"resourceSubscriptions":["`+uri(maxURIBytes+1)+`"]}}`), badMessage("1")},
+		{"one byte more in a batch", "[" + rpcCall("resources/read", `{"uri":"`+uri(maxURIBytes-1)+`"}`) + "," + rpcCall("resources/read", `{"uri":"x:"}`) + "]", badBody},
+		{"one byte more, completion/complete", rpcCall("completion/complete", `{"ref":{"type":"ref/resource","uri":"`+uri(maxURIBytes+1)+`"}}`), badMessage("1")},
 	} {
 		f.expect(row.name, f.post(token, row.body), row.want)
 	}
 	long := resource.Operation{Method: "resources/read", Name: uri(maxURIBytes + 1)}
-	f.expect("one byte more, Permit", told(f.res.Permit(t.Context(), f.caller(resourcetest.Token{}), long)), badBody)
+	f.expect("one byte more, Permit", answerOfRefusal(f.res.Permit(t.Context(), f.caller(resourcetest.Token{}), long)), badBody)
 }
 
 // TestResourceRuleLookup compares the lookup of the rules for a URI among many rules with
@@ -165,7 +169,7 @@ func TestResourceRuleLookup(t *testing.T) {
 		if needs != "" {
 			want = insufficient(needs[1:])
 		}
-		got := told(f.res.Permit(t.Context(), caller, resource.Operation{Method: "resources/read", Name: name}))
+		got := answerOfRefusal(f.res.Permit(t.Context(), caller, resource.Operation{Method: "resources/read", Name: name}))
 		if exact || strings.Count(got.challenge, " s") > 150 { // not a plain URI: it requires the scopes of every rule
 			continue
 		}
@@ -179,9 +183,9 @@ func TestResourceRuleLookup(t *testing.T) {
 	}
 }
 
-// TestRuleCountDoesNotAffectAllocations tests that the allocations of a request do not depend on the
+// TestRuleCountAllocations tests that the allocations of a request do not depend on the
 // number of rules.
-func TestRuleCountDoesNotAffectAllocations(t *testing.T) {
+func TestRuleCountAllocations(t *testing.T) {
 	allocations := func(n int) float64 {
 		rules := resource.Operations{Tools: map[string][]string{}, Prompts: map[string][]string{}, Methods: map[string][]string{}}
 		for i := range n {
@@ -208,8 +212,8 @@ func TestRuleCountDoesNotAffectAllocations(t *testing.T) {
 // TestBodyBufferSize tests that a body of 1 MiB allocates at most 2.1 times its size: the buffer
 // grows with the body, whatever Content-Length announces.
 func TestBodyBufferSize(t *testing.T) {
-	f := newFixture(t, func(c *resource.Config, _ *jwks.Config) { c.Operations = someRules })
-	body := []byte(call("tools/call", `{"name":"x","arguments":{"text":"`+strings.Repeat("x", 1<<20)+`"}}`))
+	f := newFixture(t, func(c *resource.Config, _ *jwks.Config) { c.Operations = testRules })
+	body := []byte(rpcCall("tools/call", `{"name":"x","arguments":{"text":"`+strings.Repeat("x", 1<<20)+`"}}`))
 	req := httptest.NewRequest(http.MethodPost, identifier, nil)
 	req.ContentLength = int64(len(body))
 	req.Header.Set("Content-Type", "application/json")

@@ -41,23 +41,28 @@ func rpcError(status, code int, id, message string) answer {
 }
 
 var (
-	badBody    = rpcError(400, -32600, "null", "The body is not a JSON-RPC message with a single meaning")
+	badBody    = badMessage("null")
 	tooLarge   = rpcError(413, -32600, "null", "The body is too large")
 	badType    = rpcError(415, -32600, "null", "The body must be application/json without encoding")
 	undeclared = answer{403, "", `{"error_description":"No rule permits the operation"}` + "\n"}
 )
+
+// badMessage is the response to a body that has no single meaning, with the id of its message.
+func badMessage(id string) answer {
+	return rpcError(400, -32600, id, "The body is not a JSON-RPC message with a single meaning")
+}
 
 // headerMismatch is the response to a header that contradicts the body.
 func headerMismatch(id string) answer {
 	return rpcError(400, -32020, id, "Mcp-Method or Mcp-Name differs from the body")
 }
 
-// call returns a JSON-RPC request with the params.
-func call(method, params string) string {
+// rpcCall returns a JSON-RPC request with the params.
+func rpcCall(method, params string) string {
 	return `{"jsonrpc":"2.0","id":1,"method":"` + method + `","params":` + params + `}`
 }
 
-var someRules = resource.Operations{
+var testRules = resource.Operations{
 	Methods: map[string][]string{"tools/call": {"call"}, "tools/list": {"list"}, "notifications/cancelled": {"cancel"}},
 	Tools:   map[string][]string{"delete": {"admin", "call"}, "echo": {}},
 	Prompts: map[string][]string{"greet": {"prompt"}},
@@ -69,34 +74,34 @@ var someRules = resource.Operations{
 }
 
 func TestOperationRules(t *testing.T) {
-	f := newFixture(t, func(c *resource.Config, _ *jwks.Config) { c.Scopes, c.Operations = []string{"base"}, someRules })
+	f := newFixture(t, func(c *resource.Config, _ *jwks.Config) { c.Scopes, c.Operations = []string{"base"}, testRules })
 	base := f.token(resourcetest.Token{Scope: "base"})
 	for _, row := range []struct{ name, body, needs string }{
-		{"method with a rule", call("tools/list", `{}`), "base list"},
+		{"method with a rule", rpcCall("tools/list", `{}`), "base list"},
 		{"method without params", `{"jsonrpc":"2.0","id":1,"method":"tools/list"}`, "base list"},
-		{"method without a rule", call("prompts/list", `{}`), ""},
-		{"tool with a rule", call("tools/call", `{"name":"delete"}`), "base call admin"},
+		{"method without a rule", rpcCall("prompts/list", `{}`), ""},
+		{"tool with a rule", rpcCall("tools/call", `{"name":"delete"}`), "base call admin"},
 		{"tool, different order of members", `{"params":{"arguments":{},"name":"delete"},"method":"tools/call","id":"x","jsonrpc":"2.0"}`, "base call admin"},
 		{"tool, with escapes in JSON", `{"jsonrpc":"2.0","id":1,"m\u0065thod":"tools\/c\u0061ll","params":{"n\u0061me":"d\u0065lete"}}`, "base call admin"},
 		{"tool called by a notification", `{"jsonrpc":"2.0","method":"tools/call","params":{"name":"delete"}}`, "base call admin"},
-		{"tool without a rule", call("tools/call", `{"name":"other"}`), "base call"},
-		{"tool in different case", call("tools/call", `{"name":"Delete"}`), "base call"},
-		{"prompt", call("prompts/get", `{"name":"greet"}`), "base prompt"},
-		{"completion of a prompt", call("completion/complete", `{"ref":{"type":"ref/prompt","name":"greet"},"argument":{"name":"a","value":"b"}}`), "base prompt"},
-		{"completion of a resource", call("completion/complete", `{"ref":{"type":"ref/resource","uri":"file:///secret"}}`), "base secret"},
-		{"completion of a template, by its text", call("completion/complete", `{"ref":{"type":"ref/resource","uri":"db://{table}/{id}"}}`), "base db"},
-		{"task, which may be of any tool", call("tasks/get", `{"taskId":"7"}`), "base admin call"},
+		{"tool without a rule", rpcCall("tools/call", `{"name":"other"}`), "base call"},
+		{"tool in different case", rpcCall("tools/call", `{"name":"Delete"}`), "base call"},
+		{"prompt", rpcCall("prompts/get", `{"name":"greet"}`), "base prompt"},
+		{"completion of a prompt", rpcCall("completion/complete", `{"ref":{"type":"ref/prompt","name":"greet"},"argument":{"name":"a","value":"b"}}`), "base prompt"},
+		{"completion of a resource", rpcCall("completion/complete", `{"ref":{"type":"ref/resource","uri":"file:///secret"}}`), "base secret"},
+		{"completion of a template, by its text", rpcCall("completion/complete", `{"ref":{"type":"ref/resource","uri":"db://{table}/{id}"}}`), "base db"},
+		{"task, which may be of any tool", rpcCall("tasks/get", `{"taskId":"7"}`), "base admin call"},
 		{"notification", `{"jsonrpc":"2.0","method":"notifications/cancelled"}`, "base cancel"},
 		{"notification without a rule", `{"jsonrpc":"2.0","method":"notifications/initialized"}`, ""},
 		{"response", `{"jsonrpc":"2.0","id":1,"result":{"method":"tools/call","params":{"name":"delete"}}}`, ""},
-		{"resource", call("resources/read", `{"uri":"file:///secret"}`), "base secret"},
-		{"subscription, legacy", call("resources/subscribe", `{"uri":"file:///secret"}`), "base secret"},
-		{"subscription, legacy, without a URI: all rules apply", call("resources/subscribe", `{}`), "base secret private db"},
+		{"resource", rpcCall("resources/read", `{"uri":"file:///secret"}`), "base secret"},
+		{"subscription, legacy", rpcCall("resources/subscribe", `{"uri":"file:///secret"}`), "base secret"},
+		{"subscription, legacy, without a URI: all rules apply", rpcCall("resources/subscribe", `{}`), "base secret private db"},
 		{"subscription, legacy, without params: all rules apply", `{"jsonrpc":"2.0","id":1,"method":"resources/subscribe"}`, "base secret private db"},
-		{"end of a subscription, empty URI: all rules apply", call("resources/unsubscribe", `{"uri":""}`), "base secret private db"},
-		{"subscription", call("subscriptions/listen", `{"notifications":{"resourceSubscriptions":["file:///a","file:///secret","db://x/1"]}}`), "base secret db"},
-		{"batch: the union", `[` + call("tools/list", `{}`) + `,` + call("tools/call", `{"name":"delete"}`) + `]`, "base list call admin"},
-		{"batch of one", ` [` + call("tools/list", `{}`) + `] `, "base list"},
+		{"end of a subscription, empty URI: all rules apply", rpcCall("resources/unsubscribe", `{"uri":""}`), "base secret private db"},
+		{"subscription", rpcCall("subscriptions/listen", `{"notifications":{"resourceSubscriptions":["file:///a","file:///secret","db://x/1"]}}`), "base secret db"},
+		{"batch: the union", `[` + rpcCall("tools/list", `{}`) + `,` + rpcCall("tools/call", `{"name":"delete"}`) + `]`, "base list call admin"},
+		{"batch of one", ` [` + rpcCall("tools/list", `{}`) + `] `, "base list"},
 	} {
 		want := accepted
 		if row.needs != "" {
@@ -109,7 +114,7 @@ func TestOperationRules(t *testing.T) {
 
 // No spelling of a URI avoids a rule. A URI that is not plain needs the scopes of every rule.
 func TestResourceRulesMatchEquivalentURIs(t *testing.T) {
-	f := newFixture(t, func(c *resource.Config, _ *jwks.Config) { c.Operations = someRules })
+	f := newFixture(t, func(c *resource.Config, _ *jwks.Config) { c.Operations = testRules })
 	token := f.token(resourcetest.Token{})
 	const anyRule = "secret private db" // servers could interpret the URI as any of them
 	for _, row := range []struct{ uri, needs string }{
@@ -162,16 +167,18 @@ func TestResourceRulesMatchEquivalentURIs(t *testing.T) {
 		if row.needs != "" {
 			want = insufficient(row.needs)
 		}
-		f.expect(row.uri, f.post(token, call("resources/read", `{"uri":"`+row.uri+`"}`)), want)
+		f.expect(row.uri, f.post(token, rpcCall("resources/read", `{"uri":"`+row.uri+`"}`)), want)
 	}
 }
 
-func TestAmbiguousBodies(t *testing.T) { // design decision 12
-	f := newFixture(t, func(c *resource.Config, _ *jwks.Config) { c.Operations = someRules })
+// TestAmbiguousBodies tests bodies that two JSON readers could take for different operations.
+// The response repeats the id where the body has exactly one (JSON-RPC 2.0, section 5).
+func TestAmbiguousBodies(t *testing.T) {
+	f := newFixture(t, func(c *resource.Config, _ *jwks.Config) { c.Operations = testRules })
 	token := f.token(resourcetest.Token{Scope: "call admin list secret private db prompt"})
-	valid := call("tools/call", `{"name":"delete"}`)
+	valid := rpcCall("tools/call", `{"name":"delete"}`)
 	deep := func(n int) string {
-		return call("tools/call", `{"name":"delete","arguments":`+strings.Repeat("[", n)+strings.Repeat("]", n)+`}`)
+		return rpcCall("tools/call", `{"name":"delete","arguments":`+strings.Repeat("[", n)+strings.Repeat("]", n)+`}`)
 	}
 	batch := func(n int) string { return `[` + strings.Repeat(valid+`,`, n-1) + valid + `]` }
 	for _, row := range []struct {
@@ -189,39 +196,43 @@ func TestAmbiguousBodies(t *testing.T) { // design decision 12
 		{"byte order mark", "\ufeff" + valid, badBody},
 		{"UTF-16", "\x00{", badBody},
 		{"truncated", valid[:len(valid)-1], badBody},
-		{"invalid UTF-8", call("tools/call", "{\"name\":\"delete\xff\"}"), badBody},
-		{"lone surrogate", call("tools/call", `{"name":"delete\ud800"}`), badBody},
-		{"duplicate method", `{"jsonrpc":"2.0","id":1,"method":"ping","method":"tools/call","params":{"name":"delete"}}`, badBody},
-		{"duplicate method, one with escapes", `{"jsonrpc":"2.0","id":1,"method":"ping","m\u0065thod":"tools/call"}`, badBody},
-		{"both method and Method", `{"jsonrpc":"2.0","id":1,"method":"ping","Method":"tools/call"}`, badBody},
-		{"METHOD instead of method", `{"jsonrpc":"2.0","id":1,"METHOD":"tools/call"}`, badBody},
-		{"long s in params", `{"jsonrpc":"2.0","id":1,"method":"tools/call","param\u017f":{"name":"delete"}}`, badBody},
-		{"duplicate name", call("tools/call", `{"name":"echo","name":"delete"}`), badBody},
-		{"both name and Name", call("tools/call", `{"name":"echo","Name":"delete"}`), badBody},
-		{"both uri and URI", call("resources/read", `{"uri":"file:///a","URI":"file:///secret"}`), badBody},
-		{"duplicate name in the arguments", call("tools/call", `{"name":"echo","arguments":{"a":1,"a":2}}`), badBody},
-		{"names in the arguments that differ in case only", call("tools/call", `{"name":"echo","arguments":{"a":1,"A":2}}`), accepted},
-		{"no name", call("tools/call", `{}`), badBody},
-		{"name is null", call("tools/call", `{"name":null}`), badBody},
-		{"name is empty", call("tools/call", `{"name":""}`), badBody},
-		{"name is a number", call("tools/call", `{"name":1}`), badBody},
-		{"no params", `{"jsonrpc":"2.0","id":1,"method":"tools/call"}`, badBody},
-		{"params is an array", call("tools/call", `["delete"]`), badBody},
-		{"params is a string", call("tools/list", `"x"`), badBody},
-		{"method is null", `{"jsonrpc":"2.0","id":1,"method":null}`, badBody},
-		{"method is empty", `{"jsonrpc":"2.0","id":1,"method":""}`, badBody},
-		{"method is a number", `{"jsonrpc":"2.0","id":1,"method":1}`, badBody},
-		{"neither method nor result", `{"jsonrpc":"2.0","id":1}`, badBody},
-		{"both method and result", `{"jsonrpc":"2.0","id":1,"method":"ping","result":{}}`, badBody},
-		{"no version", `{"id":1,"method":"ping"}`, badBody},
-		{"version 1", `{"jsonrpc":"1.0","id":1,"method":"ping"}`, badBody},
-		{"completion without a name", call("completion/complete", `{"ref":{"type":"ref/prompt"}}`), badBody},
-		{"completion of a prompt, with a uri", call("completion/complete", `{"ref":{"type":"ref/prompt","uri":"file:///secret"}}`), badBody},
-		{"completion without a type", call("completion/complete", `{"ref":{"name":"greet"}}`), badBody},
-		{"completion of another type", call("completion/complete", `{"ref":{"type":"ref/tool","name":"greet"}}`), badBody},
-		{"completion with both name and uri", call("completion/complete", `{"ref":{"type":"ref/prompt","name":"greet","uri":"file:///a"}}`), badBody},
-		{"depth 64", deep(62), accepted},
-		{"depth 65", deep(63), badBody},
+		{"invalid UTF-8", rpcCall("tools/call", "{\"name\":\"delete\xff\"}"), badMessage("1")},
+		{"lone surrogate", rpcCall("tools/call", `{"name":"delete\ud800"}`), badMessage("1")},
+		{"duplicate method", `{"jsonrpc":"2.0","id":1,"method":"ping","method":"tools/call","params":{"name":"delete"}}`, badMessage("1")},
+		{"duplicate method, one with escapes", `{"jsonrpc":"2.0","id":1,"method":"ping","m\u0065thod":"tools/call"}`, badMessage("1")},
+		{"both method and Method", `{"jsonrpc":"2.0","id":1,"method":"ping","Method":"tools/call"}`, badMessage("1")},
+		{"METHOD instead of method", `{"jsonrpc":"2.0","id":1,"METHOD":"tools/call"}`, badMessage("1")},
+		{"long s in params", `{"jsonrpc":"2.0","id":1,"method":"tools/call","param\u017f":{"name":"delete"}}`, badMessage("1")},
+		{"duplicate name", rpcCall("tools/call", `{"name":"echo","name":"delete"}`), badMessage("1")},
+		{"both name and Name", rpcCall("tools/call", `{"name":"echo","Name":"delete"}`), badMessage("1")},
+		{"both uri and URI", rpcCall("resources/read", `{"uri":"file:///a","URI":"file:///secret"}`), badMessage("1")},
+		{"a duplicate id", `{"jsonrpc":"2.0","id":1,"id":2,"method":"ping"}`, badBody},
+		{"a lone surrogate in the id", `{"jsonrpc":"2.0","id":"\ud800","method":"ping"}`, badBody},
+		{"a duplicate name in the id", `{"jsonrpc":"2.0","id":{"a":1,"a":2},"method":"ping"}`, badBody},
+		{"a lone surrogate in an unknown name", `{"jsonrpc":"2.0","id":1,"\ud800":1,"method":"ping"}`, badMessage("1")},
+		{"a duplicate of an unknown name in params", rpcCall("tools/call", `{"name":"echo","_meta":{},"_meta":{}}`), badMessage("1")},
+		{"a duplicate name in the reference of a completion", rpcCall("completion/complete", `{"ref":{"type":"ref/prompt","name":"greet","name":"x"}}`), badMessage("1")},
+		{"no name", rpcCall("tools/call", `{}`), badMessage("1")},
+		{"name is null", rpcCall("tools/call", `{"name":null}`), badMessage("1")},
+		{"name is empty", rpcCall("tools/call", `{"name":""}`), badMessage("1")},
+		{"name is a number", rpcCall("tools/call", `{"name":1}`), badMessage("1")},
+		{"no params", `{"jsonrpc":"2.0","id":1,"method":"tools/call"}`, badMessage("1")},
+		{"params is an array", rpcCall("tools/call", `["delete"]`), badMessage("1")},
+		{"params is a string", rpcCall("tools/list", `"x"`), badMessage("1")},
+		{"method is null", `{"jsonrpc":"2.0","id":1,"method":null}`, badMessage("1")},
+		{"method is empty", `{"jsonrpc":"2.0","id":1,"method":""}`, badMessage("1")},
+		{"method is a number", `{"jsonrpc":"2.0","id":1,"method":1}`, badMessage("1")},
+		{"neither method nor result", `{"jsonrpc":"2.0","id":1}`, badMessage("1")},
+		{"both method and result", `{"jsonrpc":"2.0","id":1,"method":"ping","result":{}}`, badMessage("1")},
+		{"no version", `{"id":1,"method":"ping"}`, badMessage("1")},
+		{"version 1", `{"jsonrpc":"1.0","id":1,"method":"ping"}`, badMessage("1")},
+		{"completion without a name", rpcCall("completion/complete", `{"ref":{"type":"ref/prompt"}}`), badMessage("1")},
+		{"completion of a prompt, with a uri", rpcCall("completion/complete", `{"ref":{"type":"ref/prompt","uri":"file:///secret"}}`), badMessage("1")},
+		{"completion without a type", rpcCall("completion/complete", `{"ref":{"name":"greet"}}`), badMessage("1")},
+		{"completion of another type", rpcCall("completion/complete", `{"ref":{"type":"ref/tool","name":"greet"}}`), badMessage("1")},
+		{"completion with both name and uri", rpcCall("completion/complete", `{"ref":{"type":"ref/prompt","name":"greet","uri":"file:///a"}}`), badMessage("1")},
+		{"depth 10,000", deep(9_998), accepted},
+		{"depth 10,001", deep(9_999), badBody},
 		{"empty batch", `[]`, badBody},
 		{"batch that contains a number", `[1]`, badBody},
 		{"batch in a batch", `[[` + valid + `]]`, badBody},
@@ -233,10 +244,10 @@ func TestAmbiguousBodies(t *testing.T) { // design decision 12
 }
 
 func TestBodyHeaders(t *testing.T) {
-	f := newFixture(t, func(c *resource.Config, _ *jwks.Config) { c.Operations = someRules })
+	f := newFixture(t, func(c *resource.Config, _ *jwks.Config) { c.Operations = testRules })
 	token := f.token(resourcetest.Token{Scope: "call admin list"})
-	valid, batch := call("tools/call", `{"name":"delete"}`), `[`+call("tools/list", `{}`)+`]`
-	named := func(name string) string { return call("tools/call", `{"name":"`+name+`"}`) }
+	valid, batch := rpcCall("tools/call", `{"name":"delete"}`), `[`+rpcCall("tools/list", `{}`)+`]`
+	named := func(name string) string { return rpcCall("tools/call", `{"name":"`+name+`"}`) }
 	for _, row := range []struct {
 		name, body string
 		headers    []string
@@ -253,7 +264,7 @@ func TestBodyHeaders(t *testing.T) {
 		{"name repeated", valid, []string{"Mcp-Name", "delete", "Mcp-Name", "delete"}, headerMismatch("1")},
 		{"the answer contains the id", `{"jsonrpc":"2.0","id":"a\"b","method":"tools/list"}`, []string{"Mcp-Method", "x"}, headerMismatch(`"a\"b"`)},
 		{"the answer does not contain an invalid id", `{"jsonrpc":"2.0","id":{"x":1},"method":"tools/list"}`, []string{"Mcp-Method", "x"}, headerMismatch("null")},
-		{"name for a method without names", call("tools/list", `{}`), []string{"Mcp-Name", "x"}, accepted},
+		{"name for a method without names", rpcCall("tools/list", `{}`), []string{"Mcp-Name", "x"}, accepted},
 		{"batch, in a version with batches", batch, []string{"Mcp-Protocol-Version", "2025-03-26"}, accepted},
 		{"batch, in a later version", batch, []string{"Mcp-Protocol-Version", "2025-06-18"}, badBody},
 		{"batch, two versions", batch, []string{"Mcp-Protocol-Version", "2025-03-26", "Mcp-Protocol-Version", "2025-06-18"}, badBody},
@@ -293,8 +304,8 @@ func TestBodySizeLimit(t *testing.T) {
 		{"configured limit", 1000, 1000, accepted},
 		{"configured limit: one byte more", 1000, 1001, tooLarge},
 	} {
-		f := newFixture(t, func(c *resource.Config, _ *jwks.Config) { c.Operations, c.Limits.MaxBodyBytes = someRules, row.limit })
-		body := call("ping", `{}`)
+		f := newFixture(t, func(c *resource.Config, _ *jwks.Config) { c.Operations, c.Limits.MaxBodyBytes = testRules, row.limit })
+		body := rpcCall("ping", `{}`)
 		body += strings.Repeat(" ", row.size-len(body))
 		f.expect(row.name, f.post(f.token(resourcetest.Token{}), body), row.want)
 	}
@@ -307,10 +318,10 @@ func TestUnreadBodies(t *testing.T) {
 		rules               resource.Operations
 	}{
 		{"no rules", http.MethodPost, "valid", resource.Operations{}},
-		{"no token", http.MethodPost, "", someRules},
-		{"invalid token", http.MethodPost, "bad", someRules},
-		{"GET", http.MethodGet, "valid", someRules},
-		{"DELETE", http.MethodDelete, "valid", someRules},
+		{"no token", http.MethodPost, "", testRules},
+		{"invalid token", http.MethodPost, "bad", testRules},
+		{"GET", http.MethodGet, "valid", testRules},
+		{"DELETE", http.MethodDelete, "valid", testRules},
 	} {
 		f := newFixture(t, func(c *resource.Config, _ *jwks.Config) { c.Operations = row.rules })
 		req := httptest.NewRequest(row.method, identifier, unreadableBody{t, row.name})
@@ -347,7 +358,7 @@ func TestRuleFunction(t *testing.T) {
 		}
 	})
 	token := f.token(resourcetest.Token{Subject: "alice", Scope: "admin"})
-	body := call("tools/call", `{"name":"delete","arguments":{"id": 7}}`)
+	body := rpcCall("tools/call", `{"name":"delete","arguments":{"id": 7}}`)
 	for _, row := range []struct {
 		name string
 		rule func(resource.Operation, *resource.Caller) ([]string, error)
@@ -378,7 +389,7 @@ func TestRuleFunction(t *testing.T) {
 
 func TestUndeclaredOperations(t *testing.T) {
 	f := newFixture(t, func(c *resource.Config, _ *jwks.Config) {
-		c.Operations = someRules
+		c.Operations = testRules
 		c.Operations.Undeclared = resource.DenyUndeclared
 	})
 	token := f.token(resourcetest.Token{Scope: "call admin list secret private db prompt"})
@@ -386,27 +397,27 @@ func TestUndeclaredOperations(t *testing.T) {
 		name, body string
 		want       answer
 	}{
-		{"tool", call("tools/call", `{"name":"delete"}`), accepted},
-		{"tool that needs no scope", call("tools/call", `{"name":"echo"}`), accepted},
-		{"another tool", call("tools/call", `{"name":"other"}`), undeclared},
-		{"prompt", call("prompts/get", `{"name":"greet"}`), accepted},
-		{"another prompt", call("prompts/get", `{"name":"other"}`), undeclared},
-		{"method", call("tools/list", `{}`), accepted},
-		{"another method", call("prompts/list", `{}`), undeclared},
-		{"resource", call("resources/read", `{"uri":"file:///secret"}`), accepted},
-		{"the resource in different case", call("resources/read", `{"uri":"file:///SECRET"}`), undeclared},
-		{"another resource", call("resources/read", `{"uri":"file:///x"}`), undeclared},
-		{"resource by prefix", call("resources/read", `{"uri":"file:///private/x"}`), accepted},
-		{"resource by template", call("resources/read", `{"uri":"db://a/b"}`), accepted},
-		{"one of two subscriptions declared", call("subscriptions/listen", `{"notifications":{"resourceSubscriptions":["file:///secret","file:///x"]}}`), undeclared},
-		{"both subscriptions declared", call("subscriptions/listen", `{"notifications":{"resourceSubscriptions":["file:///secret","db://a/b"]}}`), accepted},
-		{"subscription to list changes", call("subscriptions/listen", `{"notifications":{"toolsListChanged":true}}`), undeclared},
-		{"task", call("tasks/get", `{"taskId":"1"}`), undeclared},
-		{"initialize", call("initialize", `{}`), accepted},
-		{"ping", call("ping", `{}`), accepted},
+		{"tool", rpcCall("tools/call", `{"name":"delete"}`), accepted},
+		{"tool that needs no scope", rpcCall("tools/call", `{"name":"echo"}`), accepted},
+		{"another tool", rpcCall("tools/call", `{"name":"other"}`), undeclared},
+		{"prompt", rpcCall("prompts/get", `{"name":"greet"}`), accepted},
+		{"another prompt", rpcCall("prompts/get", `{"name":"other"}`), undeclared},
+		{"method", rpcCall("tools/list", `{}`), accepted},
+		{"another method", rpcCall("prompts/list", `{}`), undeclared},
+		{"resource", rpcCall("resources/read", `{"uri":"file:///secret"}`), accepted},
+		{"the resource in different case", rpcCall("resources/read", `{"uri":"file:///SECRET"}`), undeclared},
+		{"another resource", rpcCall("resources/read", `{"uri":"file:///x"}`), undeclared},
+		{"resource by prefix", rpcCall("resources/read", `{"uri":"file:///private/x"}`), accepted},
+		{"resource by template", rpcCall("resources/read", `{"uri":"db://a/b"}`), accepted},
+		{"one of two subscriptions declared", rpcCall("subscriptions/listen", `{"notifications":{"resourceSubscriptions":["file:///secret","file:///x"]}}`), undeclared},
+		{"both subscriptions declared", rpcCall("subscriptions/listen", `{"notifications":{"resourceSubscriptions":["file:///secret","db://a/b"]}}`), accepted},
+		{"subscription to list changes", rpcCall("subscriptions/listen", `{"notifications":{"toolsListChanged":true}}`), undeclared},
+		{"task", rpcCall("tasks/get", `{"taskId":"1"}`), undeclared},
+		{"initialize", rpcCall("initialize", `{}`), accepted},
+		{"ping", rpcCall("ping", `{}`), accepted},
 		{"notification", `{"jsonrpc":"2.0","method":"notifications/initialized"}`, accepted},
 		{"response", `{"jsonrpc":"2.0","id":1,"result":{}}`, accepted},
-		{"one request of a batch declared", `[` + call("tools/list", `{}`) + `,` + call("prompts/list", `{}`) + `]`, undeclared},
+		{"one request of a batch declared", `[` + rpcCall("tools/list", `{}`) + `,` + rpcCall("prompts/list", `{}`) + `]`, undeclared},
 	} {
 		f.expect(row.name, f.post(token, row.body), row.want)
 	}
@@ -417,17 +428,22 @@ func TestPublicOperations(t *testing.T) {
 		c.Scopes = []string{"base"}
 		c.Operations = resource.Operations{Public: []string{"initialize", "tools/list"}, Stateless: true}
 	})
-	challenged := bare
+	challenged := noCredentials
 	challenged.challenge = scoped("base")
-	list := call("tools/list", `{}`)
+	list := rpcCall("tools/list", `{}`)
 	for _, row := range []struct {
 		name, body string
 		headers    []string
 		want       answer
 	}{
 		{"public", list, nil, accepted},
-		{"initialize, stateless server", call("initialize", `{}`), nil, accepted},
-		{"not public", call("tools/call", `{"name":"x"}`), nil, challenged},
+		{"initialize, stateless server", rpcCall("initialize", `{}`), nil, accepted},
+		{"notifications/initialized", `{"jsonrpc":"2.0","method":"notifications/initialized"}`, nil, accepted},
+		{"ping", rpcCall("ping", `{}`), nil, accepted},
+		{"server/discover", rpcCall("server/discover", `{}`), nil, accepted},
+		{"another notification", `{"jsonrpc":"2.0","method":"notifications/cancelled","params":{"requestId":1}}`, nil, challenged},
+		{"a response", `{"jsonrpc":"2.0","id":1,"result":{}}`, nil, challenged},
+		{"not public", rpcCall("tools/call", `{"name":"x"}`), nil, challenged},
 		{"batch", `[` + list + `,` + list + `]`, nil, challenged},
 		{"batch of one", `[` + list + `]`, nil, accepted},
 		{"malformed", list + "x", nil, challenged},
@@ -465,13 +481,13 @@ func TestPublicOperations(t *testing.T) {
 	}
 }
 
-func TestStepUp(t *testing.T) { // design decision 5
+func TestStepUp(t *testing.T) {
 	f := newFixture(t, func(c *resource.Config, _ *jwks.Config) {
-		c.Scopes, c.ScopeOptions.StepUp, c.Operations = []string{"base"}, resource.StepUpKeepGranted, someRules
+		c.Scopes, c.ScopeOptions.StepUp, c.Operations = []string{"base"}, resource.StepUpKeepGranted, testRules
 	})
 	token := f.token(resourcetest.Token{Scope: `prompt unheard-of base list x"y`})
 	f.expect("the challenge names granted scopes that the configuration mentions",
-		f.post(token, call("tools/call", `{"name":"delete"}`)), insufficient("base call admin prompt list"))
+		f.post(token, rpcCall("tools/call", `{"name":"delete"}`)), insufficient("base call admin prompt list"))
 }
 
 func TestOperationMistakes(t *testing.T) {
@@ -487,6 +503,9 @@ func TestOperationMistakes(t *testing.T) {
 		{"invalid template", resource.Operations{Resources: []resource.ResourceRule{{Template: "a{"}}}, "RFC 6570"},
 		{"public method that is not allowed", resource.Operations{Public: []string{"tools/call"}}, "cannot be public"},
 		{"public method with scopes", resource.Operations{Public: []string{"tools/list"}, Methods: map[string][]string{"tools/list": {"a"}}}, "cannot have scopes and be public"},
+		{"public initialize, and ping with scopes", resource.Operations{Public: []string{"initialize"}, Stateless: true, Methods: map[string][]string{"ping": {"a"}}}, `Operations.Public: "ping" has scopes`},
+		{"public initialize, and server/discover with scopes", resource.Operations{Public: []string{"initialize"}, Stateless: true, Methods: map[string][]string{"server/discover": {"a"}}}, `Operations.Public: "server/discover" has scopes`},
+		{"public initialize, and its notification with scopes", resource.Operations{Public: []string{"initialize"}, Stateless: true, Methods: map[string][]string{"notifications/initialized": {"a"}}}, `Operations.Public: "notifications/initialized" has scopes`},
 		{"public initialize, stateful server", resource.Operations{Public: []string{"initialize"}}, "Stateless"},
 		{"unknown value of Undeclared", resource.Operations{Undeclared: 7}, "Undeclared"},
 	} {
@@ -502,8 +521,8 @@ func TestPublicOperationsAreDeclared(t *testing.T) {
 	f := newFixture(t, func(c *resource.Config, _ *jwks.Config) {
 		c.Operations = resource.Operations{Public: []string{"tools/list"}, Undeclared: resource.DenyUndeclared}
 	})
-	list := call("tools/list", `{}`)
+	list := rpcCall("tools/list", `{}`)
 	f.expect("without a token", f.post("", list), accepted)
 	f.expect("with a token", f.post(f.token(resourcetest.Token{}), list), accepted)
-	f.expect("another method", f.post(f.token(resourcetest.Token{}), call("prompts/list", `{}`)), undeclared)
+	f.expect("another method", f.post(f.token(resourcetest.Token{}), rpcCall("prompts/list", `{}`)), undeclared)
 }

@@ -28,8 +28,8 @@ func (f *fixture) caller(token resourcetest.Token) *resource.Caller {
 	return decision.Caller
 }
 
-// told returns a refusal as the client sees it. Nil means accepted.
-func told(refusal *resource.Refusal) answer {
+// answerOfRefusal returns a refusal as the client sees it. Nil means accepted.
+func answerOfRefusal(refusal *resource.Refusal) answer {
 	if refusal == nil {
 		return accepted
 	}
@@ -38,7 +38,7 @@ func told(refusal *resource.Refusal) answer {
 
 // Permit decides about an operation as Authenticate decides about a body with it.
 func TestPermitMatchesAuthenticate(t *testing.T) {
-	rules := someRules
+	rules := testRules
 	rules.Rule = func(ctx context.Context, o resource.Operation, c *resource.Caller) (scopes []string, err error) {
 		if known, _ := resource.FromContext(ctx); known != c {
 			t.Errorf("%s: the context has caller %v, the rule got %v", o.Method, known, c)
@@ -100,8 +100,11 @@ func TestPermitMatchesAuthenticate(t *testing.T) {
 				{resource.Operation{Method: "acme/run"}, `{}`},
 				{resource.Operation{}, ``},
 			} {
-				want := f.post(f.token(token), call(row.op.Method, row.params))
-				got := told(f.res.Permit(t.Context(), caller, row.op))
+				want := f.post(f.token(token), rpcCall(row.op.Method, row.params))
+				if want == badMessage("1") { // an operation has no id
+					want = badBody
+				}
+				got := answerOfRefusal(f.res.Permit(t.Context(), caller, row.op))
 				f.expect(scope+": "+row.op.Method+" "+row.op.Name, got, want)
 				if offers := f.res.Offers(t.Context(), caller, row.op); offers != (want == accepted) {
 					t.Errorf("%s: %+v: Offers: got %v, Permit %+v", scope, row.op, offers, want)
@@ -135,7 +138,7 @@ func TestPermitFurtherScopes(t *testing.T) {
 			{"an empty scope", "base root", []string{""}, failed},
 		} {
 			op := resource.Operation{Method: "tools/call", Name: "delete"}
-			f.expect(row.name, told(f.res.Permit(t.Context(), f.caller(resourcetest.Token{Scope: row.scopes}), op, row.further...)), row.want)
+			f.expect(row.name, answerOfRefusal(f.res.Permit(t.Context(), f.caller(resourcetest.Token{Scope: row.scopes}), op, row.further...)), row.want)
 		}
 	}
 }
@@ -161,18 +164,18 @@ func TestPermitWithoutAcceptedCaller(t *testing.T) {
 		want   answer
 	}{
 		{"nil caller, public operation", nil, list, accepted},
-		{"nil caller, another operation", nil, ping, bare},
-		{"a caller of another resource", other.caller(resourcetest.Token{}), list, bare},
-		{"a decoded caller", decoded, list, bare},
-		{"a zero Caller", new(resource.Caller), list, bare},
+		{"nil caller, another operation", nil, ping, noCredentials},
+		{"a caller of another resource", other.caller(resourcetest.Token{}), list, noCredentials},
+		{"a decoded caller", decoded, list, noCredentials},
+		{"a zero Caller", new(resource.Caller), list, noCredentials},
 		{"an accepted caller", f.caller(resourcetest.Token{}), ping, accepted},
 	} {
-		f.expect(row.name, told(f.res.Permit(t.Context(), row.caller, row.op)), row.want)
+		f.expect(row.name, answerOfRefusal(f.res.Permit(t.Context(), row.caller, row.op)), row.want)
 		if offers := f.res.Offers(t.Context(), row.caller, row.op); offers != (row.want == accepted) {
 			t.Errorf("%s: Offers: got %v", row.name, offers)
 		}
 	}
-	f.expect("nil caller, public operation, further scope", told(f.res.Permit(t.Context(), nil, list, "x")), bare)
+	f.expect("nil caller, public operation, further scope", answerOfRefusal(f.res.Permit(t.Context(), nil, list, "x")), noCredentials)
 	for _, none := range []*resource.Resource{nil, new(resource.Resource)} {
 		if got := none.Permit(t.Context(), f.caller(resourcetest.Token{}), ping); got == nil || got.Status != 500 || none.Offers(t.Context(), nil, list) {
 			t.Errorf("a Resource not made by New: got %+v, want status 500", got)
@@ -191,14 +194,14 @@ func TestPermitAfterExpiryOrRevocation(t *testing.T) {
 		ping := resource.Operation{Method: "ping"}
 		caller := f.caller(resourcetest.Token{IssuedAt: time.Now(), Lifetime: time.Minute})
 		time.Sleep(time.Minute + 9*time.Second)
-		f.expect("within the leeway", told(f.res.Permit(t.Context(), caller, ping)), accepted)
+		f.expect("within the leeway", answerOfRefusal(f.res.Permit(t.Context(), caller, ping)), accepted)
 		revoked = true
-		f.expect("revoked", told(f.res.Permit(t.Context(), caller, ping)), invalid)
+		f.expect("revoked", answerOfRefusal(f.res.Permit(t.Context(), caller, ping)), invalid)
 		if !f.res.Offers(t.Context(), caller, ping) {
 			t.Error("Offers called Revoked")
 		}
 		time.Sleep(time.Second)
-		f.expect("expired", told(f.res.Permit(t.Context(), caller, ping)), expired)
+		f.expect("expired", answerOfRefusal(f.res.Permit(t.Context(), caller, ping)), expired)
 		if f.res.Offers(t.Context(), caller, ping) {
 			t.Error("Offers: got true for an expired token")
 		}
@@ -207,7 +210,7 @@ func TestPermitAfterExpiryOrRevocation(t *testing.T) {
 
 // A rejection by Permit is logged. Offers logs nothing.
 func TestPermitIsLogged(t *testing.T) {
-	f := newFixture(t, func(c *resource.Config, _ *jwks.Config) { c.Operations = someRules })
+	f := newFixture(t, func(c *resource.Config, _ *jwks.Config) { c.Operations = testRules })
 	caller, op := f.caller(resourcetest.Token{}), resource.Operation{Method: "tools/call", Name: "delete"}
 	f.log.take()
 	f.res.Offers(t.Context(), caller, op)

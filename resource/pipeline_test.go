@@ -25,16 +25,16 @@ func insufficient(scope string) answer {
 		`{"error":"insufficient_scope","error_description":"` + description + `"}` + "\n"}
 }
 
-func TestResponseStatuses(t *testing.T) { // design decision 3
+func TestResponseStatuses(t *testing.T) {
 	f := newFixture(t, func(c *resource.Config, _ *jwks.Config) { c.Scopes = []string{"mcp:read", "mcp:list"} })
 	old := time.Now().Add(-time.Hour)
 	withScope := func(a answer) answer {
-		a.challenge = scoped("mcp:read mcp:list") + a.challenge[len(bare.challenge):]
+		a.challenge = scoped("mcp:read mcp:list") + a.challenge[len(noCredentials.challenge):]
 		return a
 	}
 	f.expect("valid", f.bearer(f.token(resourcetest.Token{Scope: "mcp:list mcp:read"})), accepted)
-	f.expect("no credentials", f.ask(), withScope(bare))
-	f.expect("malformed: the challenge names no scopes", f.ask("Bearer a b"), malformed)
+	f.expect("no credentials", f.authorize(), withScope(noCredentials))
+	f.expect("malformed: the challenge names no scopes", f.authorize("Bearer a b"), malformed)
 	f.expect("expired", f.bearer(f.token(resourcetest.Token{IssuedAt: old})), withScope(expired))
 	f.expect("expired and without scopes: 401, not 403", f.bearer(f.token(resourcetest.Token{IssuedAt: old, Scope: "x"})), withScope(expired))
 	f.expect("another audience", f.bearer(f.token(resourcetest.Token{Audience: "https://other.example.test/"})), withScope(invalid))
@@ -56,9 +56,9 @@ func TestChallengeScopes(t *testing.T) { // RFC 6750 §3; MCP authorization, "Sc
 		{"empty: no scopes", []string{}, ``},
 	} {
 		f := newFixture(t, func(c *resource.Config, _ *jwks.Config) { c.Scopes, c.ScopeOptions.Challenge = []string{"a"}, row.hint })
-		want := bare
+		want := noCredentials
 		want.challenge += row.scope
-		f.expect(row.name, f.ask(), want)
+		f.expect(row.name, f.authorize(), want)
 		f.expect(row.name+", a 403 names the required scopes", f.bearer(f.token(resourcetest.Token{})), insufficient("a"))
 	}
 }
@@ -95,7 +95,7 @@ func TestScopeHierarchy(t *testing.T) { // MCP authorization: MUST account for s
 	f.bearer(f.token(resourcetest.Token{Scope: "admin x"}))
 }
 
-func TestSeveralIssuers(t *testing.T) { // bad-inputs 144: each issuer has separate keys, algorithms and audiences
+func TestSeveralIssuers(t *testing.T) { // each issuer has separate keys, algorithms and audiences
 	first, second := resourcetest.Start(t), resourcetest.Start(t, resourcetest.Config{Algorithms: []string{"ES256", "RS256"}})
 	unknown := resourcetest.Start(t)
 	verifier := func(issuer *resourcetest.Issuer, algorithms ...string) resource.Verifier {
@@ -149,7 +149,7 @@ func TestRevoked(t *testing.T) {
 	f.expect("no longer revoked", f.bearer(token), accepted)
 }
 
-func TestPanicsRejectRequests(t *testing.T) { // design decision 16; bad-inputs 274
+func TestPanicsRejectRequests(t *testing.T) {
 	f := newFixture(t, func(c *resource.Config, _ *jwks.Config) {
 		c.Hooks.Revoked = func(context.Context, *resource.Caller) bool { panic("secret") }
 	})
@@ -165,7 +165,7 @@ func TestPanicsRejectRequests(t *testing.T) { // design decision 16; bad-inputs 
 	f.expect("Verifier returns nothing", f.bearer(f.token(resourcetest.Token{})), failed)
 }
 
-func TestZeroResourceRejects(t *testing.T) { // bad-inputs 275
+func TestZeroResourceRejects(t *testing.T) {
 	for name, res := range map[string]*resource.Resource{"zero": new(resource.Resource), "nil": nil} {
 		req := httptest.NewRequest(http.MethodGet, identifier, nil)
 		req.Header.Set("Authorization", "Bearer x")
@@ -252,7 +252,7 @@ func TestVerifiedClaimsAreChecked(t *testing.T) {
 	}
 }
 
-func TestOpaqueTokens(t *testing.T) { // design decision 7
+func TestOpaqueTokens(t *testing.T) {
 	var seen []string
 	f := newFixture(t, func(c *resource.Config, _ *jwks.Config) {
 		c.Opaque = &resource.Issuer{Verifier: opaqueVerifier{func(token *resource.Token) (*resource.Claims, error) {
@@ -282,7 +282,7 @@ func (v opaqueVerifier) Verify(_ context.Context, t *resource.Token) (*resource.
 	return v.verify(t)
 }
 
-func TestExpiryBoundary(t *testing.T) { // bad-inputs 82, 83, 220; RFC 7519 §4.1.4
+func TestExpiryBoundary(t *testing.T) { // RFC 7519 §4.1.4
 	for name, ttl := range map[string]time.Duration{"not cached": -1, "cached": 24 * time.Hour} {
 		t.Run(name, func(t *testing.T) {
 			synctest.Test(t, func(t *testing.T) {

@@ -44,8 +44,10 @@ func (c *Claims) userSign() (sign string) {
 		if object == nil {
 			continue
 		}
-		err := strictjson.Object(object, userSigns, func(name string, _ jsontext.Value) error {
-			sign = name
+		err := strictjson.Object(object, userSigns, func(name string, value jsontext.Value) error {
+			if !strictjson.IsAbsent(value) {
+				sign = name
+			}
 			return nil
 		})
 		if err != nil { // such as a name in another case: fail closed
@@ -66,12 +68,8 @@ func (i *issuer) isOfClient(c *Claims) bool {
 	case condition.SubjectIsClient:
 		return c.Subject != "" && c.Subject == c.ClientID
 	}
-	for _, object := range [][]byte{c.object, c.jwtObject} {
-		if object != nil && i.clientClaim.Text(object) == condition.Value {
-			return true
-		}
-	}
-	return false
+	value, err := strictjson.String(c.value(i.clientClaim))
+	return err == nil && value == condition.Value
 }
 
 // setPrincipal determines whom the caller's ID identifies. An identity never becomes coarser

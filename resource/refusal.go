@@ -26,11 +26,12 @@ type Refusal struct {
 
 // SetHeader sets the refusal's header fields in h. Challenges precede the WWW-Authenticate
 // values that h has already, because many clients read only the first value. Those values
-// are kept, in their order. A second call changes nothing.
+// are kept, in their order, also if the name is spelled in another case. A second call changes
+// nothing.
 func (f *Refusal) SetHeader(h http.Header) {
 	if len(f.Challenges) > 0 {
 		values := slices.Clone(f.Challenges)
-		for _, other := range h["Www-Authenticate"] {
+		for _, other := range takeChallenges(h) {
 			if !slices.Contains(f.Challenges, other) {
 				values = append(values, other)
 			}
@@ -48,6 +49,27 @@ func (f *Refusal) SetHeader(h http.Header) {
 	h["Content-Type"] = values[1:2:2]
 	h["Content-Length"] = values[2:3:3]
 	h["X-Content-Type-Options"] = values[3:4:4]
+}
+
+// takeChallenges removes the WWW-Authenticate values from h and returns them, those under the
+// canonical name first. The names of fields are case-insensitive (RFC 9110 §5.1), but code that
+// assigns to h directly can use another spelling, which net/http also sends.
+func takeChallenges(h http.Header) []string {
+	const name = "Www-Authenticate"
+	values := h[name]
+	delete(h, name)
+	var spellings []string
+	for other := range h {
+		if len(other) == len(name) && strings.EqualFold(other, name) {
+			spellings = append(spellings, other)
+		}
+	}
+	slices.Sort(spellings)
+	for _, other := range spellings {
+		values = append(slices.Clip(values), h[other]...)
+		delete(h, other)
+	}
+	return values
 }
 
 // answers holds prepared refusals.
@@ -91,8 +113,8 @@ func (a *answers) refusal(f *fault) *Refusal {
 	if f.needed != nil {
 		answer = *a.make(f.reason, outcomes[f.reason], f.needed)
 	}
-	if f.id != nil {
-		answer.Body = outcomes[f.reason].rpcBody(f.id)
+	if o := outcomes[f.reason]; f.id != nil && o.rpc != 0 {
+		answer.Body = o.rpcBody(f.id)
 	}
 	// Rounded up to whole seconds: a client that retries too early is rejected again.
 	answer.RetryAfter = (f.retryAfter + time.Second - 1).Truncate(time.Second)

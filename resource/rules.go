@@ -55,10 +55,13 @@ func (b *builder) checkPublicMethods(o Operations) {
 		switch {
 		case !mcpmsg.CanBePublic(method):
 			b.mistakes.Addf("Operations.Public: %q cannot be public; only these can: %q", method, mcpmsg.PublicMethods())
-		case len(o.Methods[method]) > 0:
-			b.mistakes.Addf("Operations.Public: %q has scopes in Methods; a method cannot have scopes and be public", method)
 		case method == mcpmsg.Initialize && !o.Stateless:
 			b.mistakes.Addf("Operations.Public: initialize needs Stateless: a session that was opened without a token could be used with any token")
+		}
+	}
+	for _, method := range slices.Sorted(maps.Keys(o.Methods)) {
+		if len(o.Methods[method]) > 0 && o.isPublicMethod(method) {
+			b.mistakes.Addf("Operations.Public: %q has scopes in Methods; a method cannot have scopes and be public", method)
 		}
 	}
 }
@@ -114,6 +117,9 @@ func (r *rules) needs(ctx context.Context, messages []*mcpmsg.Message, c *Caller
 			continue
 		}
 		if f := r.needsOf(ctx, m, c, all); f != nil {
+			if len(messages) == 1 {
+				f.id = m.ID
+			}
 			return nil, f
 		}
 	}

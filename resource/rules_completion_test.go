@@ -51,8 +51,8 @@ func TestCompletionForTemplate(t *testing.T) {
 		if row.needs != "" {
 			want = insufficient(row.needs)
 		}
-		body := call("completion/complete", `{"ref":{"type":"ref/resource","uri":"`+row.uri+`"},"argument":{"name":"a","value":"b"}}`)
+		body := rpcCall("completion/complete", `{"ref":{"type":"ref/resource","uri":"`+row.uri+`"},"argument":{"name":"a","value":"b"}}`)
 		f.expect(row.uri, f.post(token, body), want)
 	}
-	f.expect("the same text as a URI", f.post(token, call("resources/read", `{"uri":"note://{id}"}`)), insufficient(anyRule))
+	f.expect("the same text as a URI", f.post(token, rpcCall("resources/read", `{"uri":"note://{id}"}`)), insufficient(anyRule))
 }

@@ -25,9 +25,9 @@ func TestTemplateMatchingLimit(t *testing.T) {
 	})
 	token := f.token(resourcetest.Token{})
 	uri := func(size int) string { return "x://b" + strings.Repeat("a", size-5) }
-	read := func(size int) string { return call("resources/read", `{"uri":"`+uri(size)+`"}`) }
+	read := func(size int) string { return rpcCall("resources/read", `{"uri":"`+uri(size)+`"}`) }
 	listen := func(size int) string {
-		return call("subscriptions/listen", `{"notifications":{"resourceSubscriptions":["`+uri(size)+`","`+uri(size)+`"]}}`)
+		return rpcCall("subscriptions/listen", `{"notifications":{"resourceSubscriptions":["`+uri(size)+`","`+uri(size)+`"]}}`)
 	}
 	const limit = maxTemplateBytes / templates
 	for _, row := range []struct {
@@ -35,17 +35,17 @@ func TestTemplateMatchingLimit(t *testing.T) {
 		want       answer
 	}{
 		{"at the limit", read(limit), accepted},
-		{"over the limit", read(limit + 1), badBody},
+		{"over the limit", read(limit + 1), badMessage("1")},
 		{"at the limit, batch", "[" + read(limit/2) + "," + read(limit/2) + "]", accepted},
 		{"over the limit, batch", "[" + read(limit/2+1) + "," + read(limit/2+1) + "]", badBody},
 		{"at the limit, subscriptions/listen", listen(limit / 2), accepted},
-		{"over the limit, subscriptions/listen", listen(limit/2 + 1), badBody},
-		{"the longest URI, another scheme", call("resources/read", `{"uri":"y://`+strings.Repeat("a", maxURIBytes-4)+`"}`), accepted},
+		{"over the limit, subscriptions/listen", listen(limit/2 + 1), badMessage("1")},
+		{"the longest URI, another scheme", rpcCall("resources/read", `{"uri":"y://`+strings.Repeat("a", maxURIBytes-4)+`"}`), accepted},
 	} {
 		f.expect(row.name, f.post(token, row.body), row.want)
 	}
 	long := resource.Operation{Method: "resources/read", Name: uri(limit + 1)}
-	f.expect("over the limit, Permit", told(f.res.Permit(t.Context(), f.caller(resourcetest.Token{}), long)), badBody)
+	f.expect("over the limit, Permit", answerOfRefusal(f.res.Permit(t.Context(), f.caller(resourcetest.Token{}), long)), badBody)
 }
 
 // The cost is limited for 1,000 URIs that each need 1,000 scopes or could match 1,000
@@ -64,8 +64,8 @@ func TestManyURIsAndRules(t *testing.T) {
 				c.Operations.Resources = append(c.Operations.Resources, resource.ResourceRule{Template: fmt.Sprintf(row.template, n), Scopes: needs[n:]})
 			}
 		})
-		body := call("subscriptions/listen", `{"notifications":{"resourceSubscriptions":["`+strings.Join(uris, `","`)+`"]}}`)
-		want := badBody // too much to compare
+		body := rpcCall("subscriptions/listen", `{"notifications":{"resourceSubscriptions":["`+strings.Join(uris, `","`)+`"]}}`)
+		want := badMessage("1") // too much to compare
 		if strings.Contains(row.uri, "..") {
 			want = insufficient(strings.Join(needs, " "))
 		}
@@ -78,10 +78,10 @@ func TestManyURIsAndRules(t *testing.T) {
 }
 
 // A list with too many names is not read to its end. Before, it allocated 15 times the body.
-func TestTooManySubscriptionsAllocateLittle(t *testing.T) {
-	f := newFixture(t, func(c *resource.Config, _ *jwks.Config) { c.Operations = someRules })
-	token, body := f.token(resourcetest.Token{}), call("subscriptions/listen", `{"notifications":{"taskIds":[`+strings.Repeat(`"7",`, 100_000)+`"7"]}}`)
-	f.expect("too many", f.post(token, body), badBody) // the token is cached from here on
+func TestSubscriptionLimitAllocations(t *testing.T) {
+	f := newFixture(t, func(c *resource.Config, _ *jwks.Config) { c.Operations = testRules })
+	token, body := f.token(resourcetest.Token{}), rpcCall("subscriptions/listen", `{"notifications":{"taskIds":[`+strings.Repeat(`"7",`, 100_000)+`"7"]}}`)
+	f.expect("too many", f.post(token, body), badMessage("1")) // the token is cached from here on
 	if got, limit := allocated(func() { f.post(token, body) }), uint64(3*len(body)); got > limit {
 		t.Errorf("a body of %d bytes allocates %d, more than %d", len(body), got, limit)
 	}

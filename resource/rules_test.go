@@ -15,18 +15,18 @@ import (
 
 // Operations returns a copy of the configured rules.
 func TestOperationsAreCopied(t *testing.T) {
-	f := newFixture(t, func(c *resource.Config, _ *jwks.Config) { c.Operations = someRules })
+	f := newFixture(t, func(c *resource.Config, _ *jwks.Config) { c.Operations = testRules })
 	got := f.res.Operations()
-	if len(got.Tools) != 2 || len(got.Methods) != 3 || len(got.Prompts) != 1 || !slices.EqualFunc(got.Resources, someRules.Resources, func(a, b resource.ResourceRule) bool {
+	if len(got.Tools) != 2 || len(got.Methods) != 3 || len(got.Prompts) != 1 || !slices.EqualFunc(got.Resources, testRules.Resources, func(a, b resource.ResourceRule) bool {
 		return a.URI == b.URI && a.Prefix == b.Prefix && a.Template == b.Template && slices.Equal(a.Scopes, b.Scopes)
 	}) {
-		t.Errorf("got %+v, want %+v", got, someRules)
+		t.Errorf("got %+v, want %+v", got, testRules)
 	}
 	clear(got.Tools)
 	clear(got.Methods)
 	clear(got.Prompts)
 	clear(got.Resources)
-	f.expect("after changes to the copy", f.post(f.token(resourcetest.Token{}), call("tools/call", `{"name":"delete"}`)), insufficient("call admin"))
+	f.expect("after changes to the copy", f.post(f.token(resourcetest.Token{}), rpcCall("tools/call", `{"name":"delete"}`)), insufficient("call admin"))
 	if none := newFixture(t, nil).res.Operations(); none.Tools != nil || none.Resources != nil {
 		t.Errorf("without rules: got %+v", none)
 	}
@@ -70,10 +70,10 @@ func TestRequirementForPublicOperation(t *testing.T) {
 		all  []string
 		want answer
 	}{
-		{"no scopes", f.res, call("ping", `{}`), nil, accepted},
-		{"scopes", f.res, call("ping", `{}`), []string{"x"}, answer{401, bare.challenge, bare.body}},
-		{"requirement of another resource", other.res, call("ping", `{}`), nil, bare},
-		{"not public", f.res, call("tools/list", `{}`), nil, bare},
+		{"no scopes", f.res, rpcCall("ping", `{}`), nil, accepted},
+		{"scopes", f.res, rpcCall("ping", `{}`), []string{"x"}, answer{401, noCredentials.challenge, noCredentials.body}},
+		{"requirement of another resource", other.res, rpcCall("ping", `{}`), nil, noCredentials},
+		{"not public", f.res, rpcCall("tools/list", `{}`), nil, noCredentials},
 	} {
 		req := httptest.NewRequest(http.MethodPost, identifier, strings.NewReader(row.body))
 		req.Header.Set("Content-Type", "application/json")

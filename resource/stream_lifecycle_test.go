@@ -148,7 +148,7 @@ func TestDoneNotCalled(t *testing.T) {
 }
 
 // A handler may change the header of its request while the stream is checked.
-func TestStreamHandlerMayChangeItsHeader(t *testing.T) {
+func TestStreamHandlerChangesHeader(t *testing.T) {
 	inBubble(t, func(c *resource.Config, _ *jwks.Config) { c.HTTP.KeepAuthorization, c.Limits.CacheTTL = true, -1 }, func(t *testing.T, f *fixture) {
 		req := getRequest()
 		ctx, disconnect := context.WithTimeout(t.Context(), 10*time.Minute)

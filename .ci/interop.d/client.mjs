@@ -80,7 +80,10 @@ export async function serve({ Client, Transport, UnauthorizedError, finish }) {
   for (;;) {
     const { call } = await next();
     try {
-      if (!client) await withLogin(open);
+      if (!client) {
+        await withLogin(open);
+        await withLogin(() => client.listTools());
+      }
       const result = await withLogin(() => client.callTool({ name: call, arguments: {} }));
       reply({ text: result.content.map(({ text }) => text).join('\n') });
     } catch (error) {

@@ -122,7 +122,7 @@ func TestTools(t *testing.T) {
 
 // A stolen session ID is useless to another user (MCP security best practices, "Session
 // Hijacking").
-func TestStolenSession(t *testing.T) {
+func TestSessionOfAnotherUser(t *testing.T) {
 	issuer := resourcetest.Start(t)
 	url := start(t, "-issuer", issuer.Identifier())
 	token := func(subject, scope string) string {

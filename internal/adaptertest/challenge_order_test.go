@@ -96,6 +96,25 @@ func TestRequirePrecedesOthers(t *testing.T) {
 	})
 }
 
+// TestChallengesPrecedeOtherSpellings uses names of the field that only code which assigns to the
+// map of a header can produce. net/http sends them sorted by name.
+func TestChallengesPrecedeOtherSpellings(t *testing.T) {
+	want := []string{pointer, "Basic", "Negotiate"}
+	onEachAdapter(t, func(t *testing.T, a adapter) {
+		protected := a.handler(newResource(t, newIssuer(t), nil), http.HandlerFunc(whoami))
+		for _, names := range [][2]string{{"Www-Authenticate", "WWW-Authenticate"}, {"Www-Authenticate", "www-authenticate"}, {"WWW-AUTHENTICATE", "wWW-Authenticate"}} {
+			url := serve(t, http.HandlerFunc(func(w http.ResponseWriter, req *http.Request) {
+				w.Header()[names[0]], w.Header()[names[1]] = []string{"Basic"}, []string{"Negotiate"}
+				protected.ServeHTTP(w, req)
+			}))
+			response, _ := do(t, request(t, "POST", url+"/mcp", "", nil))
+			if got := response.Header.Values("WWW-Authenticate"); response.StatusCode != 401 || !slices.Equal(got, want) {
+				t.Errorf("%q: got %d %q, want 401 %q", names, response.StatusCode, got, want)
+			}
+		}
+	})
+}
+
 // TestSetHeaderOrder uses a refusal with two challenges, which no configuration produces.
 func TestSetHeaderOrder(t *testing.T) {
 	refusal := &resource.Refusal{Status: 401, Challenges: []string{"Bearer", `DPoP algs="ES256"`}}

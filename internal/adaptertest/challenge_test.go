@@ -1,10 +1,13 @@
 package adaptertest_test
 
 import (
+	"context"
 	"fmt"
 	"io"
 	"maps"
 	"net/http"
+	"net/http/httptest"
+	"slices"
 	"strings"
 	"testing"
 	"time"
@@ -136,4 +139,100 @@ func TestLateChallenges(t *testing.T) {
 			})
 		})
 	}
+}
+
+// recordedReasons are the reasons of the decisions that an observer was notified of; "" stands
+// for an accepted request.
+type recordedReasons struct{ all []resource.Reason }
+
+func (r *recordedReasons) Observe(_ context.Context, e resource.Event) {
+	r.all = append(r.all, e.Reason)
+}
+
+// TestLateChallengeAndPanic checks that a challenge is counted if and only if the client gets it,
+// also if the handler panics.
+func TestLateChallengeAndPanic(t *testing.T) {
+	const body = `{"jsonrpc":"2.0","id":1,"method":"tools/list"}`
+	accepted, challenged := []resource.Reason{""}, []resource.Reason{"", resource.ReasonInsufficientScope}
+	for _, row := range []struct {
+		name      string
+		write     bool
+		status    int // 0: no response was begun
+		decisions []resource.Reason
+	}{
+		{"the handler challenges and panics", false, 0, accepted},
+		{"the handler challenges, writes and panics", true, 403, challenged},
+	} {
+		t.Run(row.name, func(t *testing.T) {
+			onEachAdapter(t, func(t *testing.T, a adapter) {
+				issuer, decisions := newIssuer(t), new(recordedReasons)
+				res := newResource(t, issuer, func(c *resource.Config) {
+					c.Operations = resource.Operations{Methods: map[string][]string{"tools/list": {}}, LateChallenges: true}
+					c.Hooks.Observers = []resource.Observer{decisions}
+				})
+				h := a.handler(res, http.HandlerFunc(func(w http.ResponseWriter, req *http.Request) {
+					resource.Challenge(req.Context(), "admin")
+					if row.write {
+						_, _ = io.WriteString(w, "discarded")
+					}
+					panic("in the handler")
+				}))
+				req := request(t, "POST", identifier, issuer.Token(resourcetest.Token{Audience: identifier}), strings.NewReader(body))
+				req.Header.Set("Content-Type", "application/json")
+				w := &firstStatus{ResponseRecorder: httptest.NewRecorder()}
+				func() {
+					defer func() { _ = recover() }()
+					h.ServeHTTP(w, req)
+				}()
+				if w.status != row.status || !slices.Equal(decisions.all, row.decisions) {
+					t.Errorf("got %d, decisions %q; want %d, %q", w.status, decisions.all, row.status, row.decisions)
+				}
+			})
+		})
+	}
+}
+
+// firstStatus records the status; 0 if no response was begun.
+type firstStatus struct {
+	*httptest.ResponseRecorder
+	status int
+}
+
+func (w *firstStatus) WriteHeader(status int) {
+	w.status = status
+	w.ResponseRecorder.WriteHeader(status)
+}
+
+// statusRecorder records every status that is written.
+type statusRecorder struct {
+	*httptest.ResponseRecorder
+	statuses []int
+}
+
+func (r *statusRecorder) WriteHeader(status int) {
+	r.statuses = append(r.statuses, status)
+	r.ResponseRecorder.WriteHeader(status)
+}
+
+// TestInformationalResponseAfterChallenge checks that a handler whose response is discarded cannot
+// send an informational response either, which would have the fields of its own response.
+func TestInformationalResponseAfterChallenge(t *testing.T) {
+	onEachAdapter(t, func(t *testing.T, a adapter) {
+		issuer := newIssuer(t)
+		res := newResource(t, issuer, func(c *resource.Config) {
+			c.Operations = resource.Operations{Methods: map[string][]string{"tools/list": {}}, LateChallenges: true}
+		})
+		h := a.handler(res, http.HandlerFunc(func(w http.ResponseWriter, req *http.Request) {
+			resource.Challenge(req.Context(), "admin")
+			w.Header().Set("Mcp-Session-Id", "discarded")
+			_, _ = io.WriteString(w, "discarded")
+			w.WriteHeader(http.StatusEarlyHints)
+		}))
+		req := request(t, "POST", identifier, issuer.Token(resourcetest.Token{Audience: identifier}), strings.NewReader(`{"jsonrpc":"2.0","id":1,"method":"tools/list"}`))
+		req.Header.Set("Content-Type", "application/json")
+		w := &statusRecorder{ResponseRecorder: httptest.NewRecorder()}
+		if h.ServeHTTP(w, req); !slices.Equal(w.statuses, []int{http.StatusForbidden}) {
+			t.Errorf("statuses: got %d, want 403 only", w.statuses)
+		}
+	})
 }

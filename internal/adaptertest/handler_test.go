@@ -39,7 +39,7 @@ func TestHandler(t *testing.T) {
 			{"metadata, POST", "POST", wellKnown + "/mcp", "", 405, "method not allowed\n"},
 			{"metadata, PUT to the copy at the root", "PUT", wellKnown, "", 405, "method not allowed\n"},
 			{"metadata, an unknown method", "FETCH", wellKnown + "/mcp", "", 405, "method not allowed\n"},
-			// bad-inputs 255: similar paths are not public.
+			// Similar paths are not public.
 			{"metadata of another path", "GET", wellKnown + "/other", "", 401, missing},
 			{"metadata, trailing slash", "GET", wellKnown + "/mcp/", "", 401, missing},
 			{"metadata, percent-encoded", "GET", wellKnown + "%2Fmcp", "", 401, missing},
@@ -60,7 +60,7 @@ func TestHandler(t *testing.T) {
 	})
 }
 
-// bad-inputs 249 to 252, 256: the challenge and the metadata contain no part of the request.
+// The challenge and the metadata contain no part of the request.
 func TestRequestIsNotEchoed(t *testing.T) {
 	onEachAdapter(t, func(t *testing.T, a adapter) {
 		url := serve(t, a.handler(newResource(t, newIssuer(t), nil), http.HandlerFunc(whoami)))
@@ -81,7 +81,7 @@ func TestRequestIsNotEchoed(t *testing.T) {
 	})
 }
 
-func TestMetadataHeaders(t *testing.T) { // bad-inputs 256
+func TestMetadataHeaders(t *testing.T) {
 	onEachAdapter(t, func(t *testing.T, a adapter) {
 		url := serve(t, a.handler(newResource(t, newIssuer(t), nil), http.HandlerFunc(whoami)))
 		response, _ := do(t, request(t, "GET", url+wellKnown+"/mcp", "", nil))
@@ -172,7 +172,7 @@ func TestSeveralResourcesAtOneOrigin(t *testing.T) {
 	})
 }
 
-func TestDuplicateMiddleware(t *testing.T) { // bad-inputs 262
+func TestDuplicateMiddleware(t *testing.T) {
 	onEachAdapter(t, func(t *testing.T, a adapter) {
 		issuer := newIssuer(t)
 		res := newResource(t, issuer, nil)
@@ -187,7 +187,7 @@ func TestDuplicateMiddleware(t *testing.T) { // bad-inputs 262
 	})
 }
 
-// bad-inputs 257: a panic in the handler breaks the connection, and the next refusal is
+// A panic in the handler breaks the connection, and the next refusal is
 // complete.
 func TestHandlerPanic(t *testing.T) {
 	onEachAdapter(t, func(t *testing.T, a adapter) {
@@ -206,7 +206,7 @@ func TestHandlerPanic(t *testing.T) {
 	})
 }
 
-// Design decision 11: the token is removed from a copy of the header, never in place.
+// The token is removed from a copy of the header, never in place.
 func TestAuthorizationHeader(t *testing.T) {
 	for _, row := range []struct {
 		name string

@@ -89,7 +89,7 @@ func TestResponses(t *testing.T) {
 			{"accepted, GET with a body that the middleware does not read", "GET", "anything", base, 200, nil, "anything"},
 			{"no credentials", "POST", call("echo"), nil, 401, headers{"Www-Authenticate": scoped}, missing},
 			{"no credentials, GET", "GET", "", nil, 401, headers{"Www-Authenticate": scoped}, missing},
-			{"no credentials, HEAD", "HEAD", "", nil, 401, headers{"Www-Authenticate": scoped, "Content-Length": "50"}, ""}, // bad-inputs 259
+			{"no credentials, HEAD", "HEAD", "", nil, 401, headers{"Www-Authenticate": scoped, "Content-Length": "50"}, ""},
 			{"no credentials, a WebDAV method", "PROPFIND", "", nil, 401, headers{"Www-Authenticate": scoped}, missing},
 			{"another scheme", "POST", call("echo"), headers{"Authorization": "Basic dTpw"}, 401, headers{"Www-Authenticate": scoped}, missing},
 			{"a malformed header", "POST", call("echo"), headers{"Authorization": "Bearer a b"}, 400, headers{"Www-Authenticate": pointer + `, error="invalid_request", error_description="The credentials are malformed, or more than one"`}, oauthError("invalid_request", "The credentials are malformed, or more than one")},
@@ -99,7 +99,7 @@ func TestResponses(t *testing.T) {
 			{"a scope of the tool is missing: the challenge names all scopes", "POST", call("delete"), base, 403, headers{"Www-Authenticate": pointer + `, scope="base admin", error=` + insufficient}, oauthError("insufficient_scope", "The access token lacks a scope that this request needs")},
 			{"scopes of a batch are missing: the challenge names all scopes", "POST", `[` + call("delete") + `,{"jsonrpc":"2.0","id":1,"method":"tools/list"}]`, base, 403, headers{"Www-Authenticate": pointer + `, scope="base admin list", error=` + insufficient}, oauthError("insufficient_scope", "The access token lacks a scope that this request needs")},
 			{"a tool without a rule", "POST", call("other"), base, 403, nil, `{"error_description":"No rule permits the operation"}` + "\n"},
-			{"an ambiguous body", "POST", `{"jsonrpc":"2.0","id":1,"method":"tools/call","params":{"name":"echo","Name":"delete"}}`, base, 400, nil, rpcError("null", -32600, "The body is not a JSON-RPC message with a single meaning")},
+			{"an ambiguous body", "POST", `{"jsonrpc":"2.0","id":1,"method":"tools/call","params":{"name":"echo","Name":"delete"}}`, base, 400, nil, rpcError("1", -32600, "The body is not a JSON-RPC message with a single meaning")},
 			{"a header that contradicts the body", "POST", call("echo"), with("Mcp-Name", "delete"), 400, nil, rpcError(`"x"`, -32020, "Mcp-Method or Mcp-Name differs from the body")},
 			{"a body that is too large", "POST", call("echo") + strings.Repeat(" ", 1000), base, 413, nil, rpcError("null", -32600, "The body is too large")},
 			{"an encoded body", "POST", call("echo"), with("Content-Encoding", "gzip"), 415, nil, rpcError("null", -32600, "The body must be application/json without encoding")},
@@ -118,7 +118,7 @@ func TestResponses(t *testing.T) {
 					t.Errorf("\n got %d %q, handler reached: %v\nwant %d %q", response.StatusCode, body, reached, row.status, row.wantBody)
 				}
 				want := headers{
-					"Cache-Control": "no-store", "X-Content-Type-Options": "nosniff", // bad-inputs 260
+					"Cache-Control": "no-store", "X-Content-Type-Options": "nosniff",
 					"Content-Type": "application/json", "Content-Length": fmt.Sprint(len(row.wantBody)),
 				}
 				maps.Copy(want, row.want)

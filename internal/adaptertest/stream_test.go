@@ -42,7 +42,7 @@ func TestBodiesAndTrailersAreUnchanged(t *testing.T) {
 	})
 }
 
-func TestFlushAndResponseController(t *testing.T) { // bad-inputs 277
+func TestFlushAndResponseController(t *testing.T) {
 	onEachAdapter(t, func(t *testing.T, a adapter) {
 		issuer := newIssuer(t)
 		next := make(chan struct{})
@@ -92,7 +92,7 @@ func is[T any](w http.ResponseWriter) bool {
 	return ok
 }
 
-func TestHijack(t *testing.T) { // bad-inputs 277
+func TestHijack(t *testing.T) {
 	onEachAdapter(t, func(t *testing.T, a adapter) {
 		issuer := newIssuer(t)
 		h := a.handler(newResource(t, issuer, nil), http.HandlerFunc(func(w http.ResponseWriter, _ *http.Request) {
@@ -165,7 +165,7 @@ func TestQuietStream(t *testing.T) {
 	})
 }
 
-// Design decision 15: a stream ends when its token expires. The gauge of open streams
+// A stream ends when its token expires. The gauge of open streams
 // excludes streams whose handler has returned or panicked.
 func TestStreamEnd(t *testing.T) {
 	onEachAdapter(t, func(t *testing.T, a adapter) {

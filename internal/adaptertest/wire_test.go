@@ -110,7 +110,7 @@ func http1(w *wiretest.Wire, s scenario, token string) {
 	if s.method == "POST" {
 		head += fmt.Sprintf("Content-Type: application/json\r\nContent-Length: %d\r\n", len(scenarioBody))
 	}
-	go w.Hear("client", conn, s.readRate)
+	go w.Record("client", conn, s.readRate)
 	go func() {
 		_, _ = io.WriteString(conn, head+"\r\n")
 		if s.method == "POST" {
@@ -171,7 +171,7 @@ func http2(w *wiretest.Wire, s scenario, token string) {
 		}
 		defer response.Body.Close()
 		w.Note("client", "%s %s %v %d\n", response.Proto, response.Status, response.Header, response.ContentLength)
-		w.Hear("client", response.Body, s.readRate)
+		w.Record("client", response.Body, s.readRate)
 		w.Note("client", " %v", response.Trailer)
 	}()
 }

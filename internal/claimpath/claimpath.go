@@ -56,8 +56,9 @@ func pointerSteps(pointer string) ([]string, error) {
 	return steps, nil
 }
 
-// Find returns the value of the claim; nil if it is absent. An error means that an object
-// on the path cannot be read.
+// Find returns the value of the claim; nil if it is absent. A claim or an object on the path
+// that is null or an empty string counts as absent. An error means that an object on the path
+// cannot be read.
 func (p Path) Find(object []byte) (jsontext.Value, error) {
 	value := jsontext.Value(object)
 	for _, names := range p {
@@ -66,7 +67,7 @@ func (p Path) Find(object []byte) (jsontext.Value, error) {
 			found = v
 			return nil
 		})
-		if value = found; err != nil || value == nil {
+		if value = found; err != nil || strictjson.IsAbsent(value) {
 			return nil, err
 		}
 	}
@@ -81,16 +82,6 @@ func (p Path) Value(object []byte) jsontext.Value {
 
 // Text returns the claim if it is a string, otherwise "".
 func (p Path) Text(object []byte) string {
-	text, _ := p.LookupString(object)
+	text, _ := strictjson.String(p.Value(object))
 	return text
-}
-
-// LookupString returns the claim and true if it is a string, otherwise "" and false.
-func (p Path) LookupString(object []byte) (text string, ok bool) {
-	value := p.Value(object)
-	if value == nil {
-		return "", false
-	}
-	text, err := strictjson.String(value)
-	return text, err == nil
 }

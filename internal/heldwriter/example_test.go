@@ -8,7 +8,7 @@ import (
 	"github.com/warder-go/warder/internal/heldwriter"
 )
 
-// The adapter replaces the handler's response before its first byte.
+// The adapter replaces the handler's response when it begins.
 func Example() {
 	response := httptest.NewRecorder()
 	w := heldwriter.New(response, func() bool {
@@ -17,6 +17,6 @@ func Example() {
 	})
 	_, _ = io.WriteString(w, "welcome")
 	w.WriteHeader(200)
-	fmt.Println(w.Begin(), response.Code, response.Body.Len())
+	fmt.Println(w.Decide(), response.Code, response.Body.Len())
 	// Output: false 403 0
 }

@@ -1,5 +1,5 @@
-// Package heldwriter provides an [http.ResponseWriter] for adapters that may still replace
-// the handler's response when the handler begins to write it.
+// Package heldwriter provides an [http.ResponseWriter] that lets an adapter replace the
+// response of a handler until the handler begins to write it. It does not buffer.
 package heldwriter
 
 import (
@@ -8,73 +8,83 @@ import (
 	"net"
 	"net/http"
 	"sync"
+	"sync/atomic"
 )
 
-// Writer is an [http.ResponseWriter] that calls a function before the first byte of the
-// response. If the function returns false, the Writer discards everything that the handler
-// writes. It does not buffer. It calls the function once, even if several goroutines write,
-// as in the MCP SDKs.
+// Writer is an [http.ResponseWriter] that calls a function when the handler's response begins:
+// at the first WriteHeader (except 1xx, but including 101), Write, Flush or Hijack, or when
+// the adapter calls Decide. If the function returns false, the Writer discards everything that
+// the handler writes. It calls the function at most once, even if several goroutines write, as
+// the MCP SDKs do.
 type Writer struct {
 	inner  http.ResponseWriter
-	settle func() bool
+	decide func() bool
 
-	once sync.Once
-	pass bool // result of settle; valid after Begin
+	once    sync.Once
+	decided atomic.Bool
+	send    bool // the result of decide; valid once Decide has returned
 }
 
-// New returns a Writer that writes to inner. It calls settle once, directly before the first
-// byte. settle reports whether the handler's response is sent. If it is not, settle may
-// write another response to inner.
-func New(inner http.ResponseWriter, settle func() bool) *Writer {
-	return &Writer{inner: inner, settle: settle}
+// New returns a Writer that writes to inner. decide returns whether to send the handler's
+// response. If it returns false, it may write another response to inner.
+func New(inner http.ResponseWriter, decide func() bool) *Writer {
+	return &Writer{inner: inner, decide: decide}
 }
 
-// Begin calls settle if it has not been called yet, and reports whether the handler's
+// Decide makes the decision, if it has not been made yet, and reports whether the handler's
 // response is sent. Call it when the handler has returned, because a handler may return
 // without writing.
-func (w *Writer) Begin() bool {
-	w.once.Do(func() { w.pass = w.settle() })
-	return w.pass
+func (w *Writer) Decide() bool {
+	w.once.Do(func() {
+		w.send = w.decide()
+		w.decided.Store(true)
+	})
+	return w.send
 }
+
+// Decided reports whether the decision has been made.
+func (w *Writer) Decided() bool { return w.decided.Load() }
 
 // Header returns the header of the inner writer.
 func (w *Writer) Header() http.Header { return w.inner.Header() }
 
-// WriteHeader begins the response, unless the status is informational.
+// WriteHeader calls Decide, except for an informational status, which is sent unless the
+// response is discarded.
 func (w *Writer) WriteHeader(status int) {
 	informational := status >= 100 && status < 200 && status != http.StatusSwitchingProtocols
-	if informational || w.Begin() {
+	if informational && !w.Decided() || w.Decide() {
 		w.inner.WriteHeader(status)
 	}
 }
 
-// Write begins the response. If the response is discarded, it returns len(data) and no
+// Write calls Decide. If the handler's response is discarded, Write returns len(data) and no
 // error.
 func (w *Writer) Write(data []byte) (int, error) {
-	if !w.Begin() {
+	if !w.Decide() {
 		return len(data), nil
 	}
 	return w.inner.Write(data)
 }
 
-// FlushError begins the response, because net/http sends the header when it flushes.
+// FlushError calls Decide, because net/http sends the header when it flushes.
 func (w *Writer) FlushError() error {
-	if !w.Begin() {
+	if !w.Decide() {
 		return nil
 	}
 	return http.NewResponseController(w.inner).Flush()
 }
 
-// Flush implements [http.Flusher]. It is FlushError without the error.
+// Flush implements [http.Flusher]. It calls FlushError and ignores the error.
 func (w *Writer) Flush() { _ = w.FlushError() }
 
-// Hijack begins the response. It returns an error if the response is discarded.
+// Hijack calls Decide. It returns an error if the handler's response is discarded.
 func (w *Writer) Hijack() (net.Conn, *bufio.ReadWriter, error) {
-	if !w.Begin() {
-		return nil, nil, errors.New("heldwriter: cannot hijack: the request was rejected")
+	if !w.Decide() {
+		return nil, nil, errors.New("heldwriter: cannot hijack: the handler's response was replaced")
 	}
 	return http.NewResponseController(w.inner).Hijack()
 }
 
-// Unwrap lets an [http.ResponseController] set deadlines on the inner writer.
+// Unwrap lets an [http.ResponseController] use the other methods of the inner writer, for
+// example to set deadlines.
 func (w *Writer) Unwrap() http.ResponseWriter { return w.inner }

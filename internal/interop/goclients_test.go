@@ -73,6 +73,9 @@ func (c *goSDKClient) call(tool string) (string, error) {
 			return "", fmt.Errorf("connect: %w", err)
 		}
 		c.session = session
+		if _, err := session.ListTools(ctx, nil); err != nil {
+			return "", fmt.Errorf("list: %w", err)
+		}
 		c.t.Cleanup(func() { _ = session.Close() }) // the connection may already be broken
 	}
 	result, err := c.session.CallTool(ctx, &mcp.CallToolParams{Name: tool, Arguments: map[string]any{}})

@@ -50,6 +50,7 @@ func (p *provider) newMCPServer(t *testing.T, s scenario) *mcpServer {
 	server := mcp.NewServer(&mcp.Implementation{Name: "interop", Version: "1"}, nil)
 	mcp.AddTool(server, &mcp.Tool{Name: "whoami", Description: "Returns the caller."}, m.tool)
 	mcp.AddTool(server, &mcp.Tool{Name: "write", Description: "Requires a further scope."}, m.tool)
+	mcp.AddTool(server, &mcp.Tool{Name: "search", Description: "Does not need a caller."}, m.tool)
 	streamable := mcp.NewStreamableHTTPHandler(func(*http.Request) *mcp.Server { return server }, &mcp.StreamableHTTPOptions{Stateless: s.stateless})
 	web := &httptest.Server{Listener: listener, Config: &http.Server{Handler: mcpsdk.Handler(res, streamable), ReadHeaderTimeout: timeout}}
 	web.Start()
@@ -91,6 +92,10 @@ func (p *provider) protectMCPServer(t *testing.T, m *mcpServer, s scenario) *res
 		}
 		c.Issuers = []resource.Issuer{{Verifier: v}}
 	}
+	if s.name == publicTool {
+		c.Operations.Stateless = true
+		c.Operations.Public, c.Operations.PublicTools = []string{"initialize", "tools/list"}, []string{"search"}
+	}
 	res, err := resource.New(c)
 	if err != nil {
 		t.Fatal(err)
@@ -98,8 +103,11 @@ func (p *provider) protectMCPServer(t *testing.T, m *mcpServer, s scenario) *res
 	return res
 }
 
-// tool implements both tools. It returns the tool's name, the subject and the scopes.
+// tool implements the tools. It returns the tool's name, the subject and the scopes.
 func (m *mcpServer) tool(_ context.Context, req *mcp.CallToolRequest, _ struct{}) (*mcp.CallToolResult, any, error) {
+	if req.Params.Name == "search" {
+		return &mcp.CallToolResult{Content: []mcp.Content{&mcp.TextContent{Text: "search for anybody with "}}}, nil, nil
+	}
 	caller, ok := mcpsdk.CallerFrom(req.Extra)
 	if !ok {
 		return nil, nil, errors.New("no caller in the request")

@@ -151,7 +151,7 @@ func TestRevocation(t *testing.T) {
 }
 
 // A token that the introspection endpoint rejects with an error is not treated as a
-// failure of the endpoint (bad-inputs 200).
+// failure of the endpoint.
 func TestTokensRejectedByEndpoint(t *testing.T) {
 	p := startProvider(t)
 	p.registerApp()

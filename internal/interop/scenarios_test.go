@@ -28,6 +28,7 @@ const (
 	stepUpRefresh      = "step-up, with a refresh token"
 	stepUpDynamic      = "step-up, registered dynamically"
 	allScopesDynamic   = "all scopes at first, registered dynamically"
+	publicTool         = "public tool without a login, then a login"
 	expiredNoRefresh   = "token expired, no refresh token"
 	revokedWithRefresh = "token revoked, refresh token"
 )
@@ -55,6 +56,7 @@ func scenarios(ttl int) []scenario {
 		{stepUpRefresh, preregistered, "/mcp", jwt("RS256"), (*scenarioRun).stepUp, false, nil},
 		{stepUpDynamic, dynamic, "/mcp", noRefresh, (*scenarioRun).stepUp, false, nil},
 		{allScopesDynamic, dynamic, "/mcp", jwt("RS256"), (*scenarioRun).write, false, []string{"mcp:read", "mcp:write"}},
+		{publicTool, preregistered, "/mcp", jwt("RS256"), (*scenarioRun).publicTool, true, nil},
 		{"token expired, refresh token", preregistered, "/mcp", short, (*scenarioRun).expiredWithRefresh, true, nil},
 		{expiredNoRefresh, preregistered, "/mcp", shortNoRefresh, (*scenarioRun).expiredNoRefresh, true, nil},
 		{revokedWithRefresh, preregistered, "/mcp", jwt("RS256"), (*scenarioRun).revokedWithRefresh, false, nil},
@@ -101,14 +103,19 @@ func (p *provider) newRun(program clientProgram, s scenario) *scenarioRun {
 	return &scenarioRun{provider: p, server: server, user: settings.user, client: program.open(p.t, settings)}
 }
 
-// call calls a tool. It returns works if the tool ran with the scope, and possibly others,
+// call calls a tool. It returns works if the tool ran with the scope, and possibly others
+// (without a caller if scope is ""),
 // and the user has logged in the given number of times since the start of the run.
 func (r *scenarioRun) call(tool, scope string, logins int) string {
 	text, err := r.client.call(tool)
 	if err != nil {
 		return tool + ": " + normalize(err.Error())
 	}
-	granted, ok := strings.CutPrefix(text, tool+" for alice with ")
+	caller := "alice"
+	if scope == "" {
+		caller = "anybody"
+	}
+	granted, ok := strings.CutPrefix(text, tool+" for "+caller+" with ")
 	if !ok || !strings.Contains(" "+granted+" ", " "+scope+" ") {
 		return fmt.Sprintf("%s: %s", tool, normalize(text))
 	}
@@ -131,6 +138,16 @@ func (r *scenarioRun) stepUp() string {
 
 // write calls the tool write first. The first login must grant its scope.
 func (r *scenarioRun) write() string { return r.call("write", "mcp:write", 1) }
+
+// publicTool uses a server whose list of tools and tool search are public. The client opens
+// the connection, lists the tools and calls search without a login. It logs in when it calls
+// a tool that is not public.
+func (r *scenarioRun) publicTool() string {
+	if got := r.call("search", "", 0); got != works {
+		return got
+	}
+	return r.login()
+}
 
 // expiredWithRefresh requires that the client refreshes an expired token without a login.
 func (r *scenarioRun) expiredWithRefresh() string { return r.callAfterExpiry(1) }

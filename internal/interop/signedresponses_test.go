@@ -35,7 +35,7 @@ func TestSignedIntrospectionResponses(t *testing.T) {
 	check(t, "signed response for a client with the default algorithm", acceptedClient, s.send(client))
 
 	// An HMAC with the client's secret does not prove that the response is signed with the
-	// issuer's key, so it is not accepted. The token is not at fault, hence 503 (bad-inputs 213).
+	// issuer's key, so it is not accepted. The token is not at fault, hence 503.
 	auth = p.resourceServer("rs-hmac", introspect.ClientSecretBasic, map[string]any{
 		"introspection_signed_response_alg": "HS256", "client_secret": hmacSecret})
 	auth.ClientSecret = hmacSecret

@@ -36,8 +36,7 @@ func withSign(encoded []byte, sign byte) []byte {
 
 // With an Ed25519 key of small order, such as one of all zeros, forged signatures verify: for
 // every payload, or for one in four or eight. With a key that is not a point on the curve, no
-// signature verifies. Both are invalid (RFC 8032 §5.1.3, §5.1.7, RFC 8725 §3.4; bad-inputs 101,
-// 109).
+// signature verifies. Both are invalid (RFC 8032 §5.1.3, §5.1.7, RFC 8725 §3.4).
 func TestParseKeyRejectsInvalidEd25519(t *testing.T) {
 	for _, row := range append([]struct{ name, point string }{
 		{"a valid y, not reduced", "f0" + strings.Repeat("ff", 30) + "7f"},

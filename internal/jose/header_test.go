@@ -134,7 +134,7 @@ func TestHeaderRejects(t *testing.T) {
 	}
 }
 
-// RFC 9068 §2.1, §4; RFC 8725 §3.11. bad-inputs 129.
+// RFC 9068 §2.1, §4; RFC 8725 §3.11.
 func TestAccessTokenTypes(t *testing.T) {
 	for _, row := range []struct {
 		typ             string

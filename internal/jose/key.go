@@ -57,20 +57,34 @@ func (k *Key) Verify(t *Token) bool {
 	return k.Accepts(a) && a.verify(a.algorithm, k.public, []byte(t.signed), t.signature)
 }
 
-var keyNames = strictjson.NewNames("kty", "kid", "use", "key_ops", "alg", "crv", "n", "e", "x", "y", "issuer",
-	"d", "p", "q", "dp", "dq", "qi", "oth", "k", "priv")
+// keyMembers are the members of a JWK that ParseKey reads, in the order in which it judges them.
+// use and key_ops come first: nothing else matters in a key for encryption.
+var keyMembers = []string{"use", "key_ops", "kty", "kid", "alg", "crv", "n", "e", "x", "y", "issuer",
+	"d", "p", "q", "dp", "dq", "qi", "oth", "k", "priv"}
+
+var keyNames = strictjson.NewNames(keyMembers...)
 
 // ParseKey parses one JWK (RFC 7517 §4). It must be a valid public key for signatures.
 // ParseKey rejects a private or symmetric key instead of ignoring its secret members, because
 // a published secret protects nothing. Errors do not quote the key.
 func ParseKey(data []byte) (*Key, error) {
-	k := &Key{}
-	material := map[string]string{}
+	members := map[string]jsontext.Value{}
 	err := strictjson.Object(data, keyNames, func(name string, value jsontext.Value) error {
-		return k.setMember(name, value, material)
+		members[name] = value
+		return nil
 	})
 	if err != nil {
 		return nil, fmt.Errorf("jose: key: %w", err)
+	}
+	k, material := &Key{}, map[string]string{}
+	for _, name := range keyMembers {
+		value, ok := members[name]
+		if !ok || strictjson.IsAbsent(value) { // some issuers write null or "" for what they do not use
+			continue
+		}
+		if err := k.setMember(name, value, material); err != nil {
+			return nil, fmt.Errorf("jose: key: member %q: %w", name, err)
+		}
 	}
 	if err := k.setMaterial(material); err != nil {
 		return nil, fmt.Errorf("jose: key: %w", err)
@@ -98,11 +112,7 @@ func KeyIDOf(data []byte) (id string) {
 }
 
 // setMember reads one member of a JWK. It adds the members that make up the key to material.
-// Members that are null or empty count as absent, as some issuers write them.
 func (k *Key) setMember(name string, value jsontext.Value, material map[string]string) (err error) {
-	if text := string(value); text == "null" || text == `""` {
-		return nil
-	}
 	switch name {
 	case "kid":
 		k.ID, err = parseKeyID(value)
@@ -120,9 +130,7 @@ func (k *Key) setMember(name string, value jsontext.Value, material map[string]s
 	case "issuer":
 		// An extension of Microsoft Entra. A value that cannot be read would not restrict
 		// the key to any issuer, so it is an error.
-		if k.Issuer, err = strictjson.String(value); err == nil && k.Issuer == "" {
-			err = errors.New("is empty")
-		}
+		k.Issuer, err = strictjson.String(value)
 	default:
 		err = errors.New("is secret and must not be in a key set")
 	}

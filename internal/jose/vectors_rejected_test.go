@@ -10,7 +10,7 @@ import (
 )
 
 // A published private or symmetric key is rejected: no token verifies with it, not even one that
-// was signed with it (bad-inputs 92, 175, 176). Two groups also contain a public key, which
+// was signed with it. Two groups also contain a public key, which
 // remains in use.
 func TestWycheproofWithPublishedPrivateKeys(t *testing.T) {
 	groups, tokens, inUse := 0, 0, 0
@@ -39,7 +39,7 @@ func TestWycheproofWithPublishedPrivateKeys(t *testing.T) {
 }
 
 // Encrypted tokens are treated as opaque and cannot be parsed as JWS, so that no key is looked up
-// for them (bad-inputs 43).
+// for them.
 func TestWycheproofEncrypted(t *testing.T) {
 	counts := map[string]int{}
 	for _, name := range []string{"crypto", "encryption"} {

@@ -19,8 +19,9 @@ const (
 
 // Discovery is a key set at the address in the issuer's metadata (jwks_uri, RFC 8414 §2).
 type Discovery struct {
-	Client *outbound.Client
-	Issuer string
+	Client  *outbound.Client
+	Issuer  string
+	Setting string // that replaces the address in the metadata, for errors
 
 	address   string // jwks_uri; "" before the first success
 	readAgain time.Time
@@ -32,7 +33,7 @@ func (d *Discovery) Fetch(ctx context.Context, bypassCaches bool) (Document, err
 	if err := d.discover(ctx); err != nil {
 		return Document{}, err
 	}
-	document, err := URL{d.Client, d.address}.Fetch(ctx, bypassCaches)
+	document, err := URL{d.Client, d.address, d.Setting, true}.Fetch(ctx, bypassCaches)
 	if err != nil {
 		d.Reject()
 	}
@@ -51,14 +52,14 @@ func (d *Discovery) discover(ctx context.Context) error {
 		ctx, cancel = context.WithTimeout(ctx, discoveryBudget)
 		defer cancel()
 	}
-	server, err := metadata.Discover(ctx, d.Client, d.Issuer)
+	server, err := metadata.Discover(ctx, d.Client, d.Issuer, metadata.JWKSURI)
 	switch {
 	case err == nil && server.JWKSURI == "":
-		return &Error{Outcome: "discovery", Err: fmt.Errorf("keyset: the metadata of issuer %q has no jwks_uri", d.Issuer)}
+		return &Error{Outcome: "discovery", Err: fmt.Errorf("keyset: the metadata of issuer %q at %q has no jwks_uri: set %s", d.Issuer, server.URL, d.Setting)}
 	case err == nil:
 		d.address, d.readAgain = server.JWKSURI, time.Now().Add(discoveryLifetime)
 	case d.address == "":
-		return &Error{Outcome: "discovery", RetryAfter: retryAfter(err), Err: err}
+		return &Error{Outcome: "discovery", RetryAfter: retryAfter(err), Err: metadata.Suggest(err, d.Setting)}
 	default:
 		d.readAgain = time.Now().Add(discoveryRetry)
 	}

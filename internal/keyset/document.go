@@ -18,7 +18,7 @@ var documentNames = strictjson.NewNames("keys")
 
 // Errors about a whole document. They leave the current keys unchanged.
 var (
-	errNoKeys      = errors.New("keyset: no usable key in the document")
+	errNoKeys      = errors.New("no usable key in the document")
 	errTooManyKeys = fmt.Errorf("more than %d keys in the document", MaxKeys)
 )
 
@@ -35,7 +35,9 @@ type SkippedKey struct {
 func parse(document []byte) (keys []*key, skipped []SkippedKey, err error) {
 	hasKeys, elements := false, 0
 	err = strictjson.Object(document, documentNames, func(_ string, value jsontext.Value) error {
-		hasKeys = true
+		if hasKeys = !strictjson.IsAbsent(value); !hasKeys {
+			return nil
+		}
 		return strictjson.Elements(value, func(element jsontext.Value) error {
 			if elements++; elements > MaxKeys {
 				return errTooManyKeys
@@ -53,9 +55,9 @@ func parse(document []byte) (keys []*key, skipped []SkippedKey, err error) {
 	})
 	switch {
 	case err != nil:
-		return nil, nil, fmt.Errorf("keyset: %w", err)
+		return nil, nil, err
 	case !hasKeys:
-		return nil, nil, errors.New("keyset: the document has no member \"keys\"")
+		return nil, nil, errors.New("the document has no member \"keys\"")
 	case len(keys) == 0:
 		return nil, skipped, errNoKeys
 	}
@@ -71,6 +73,22 @@ func appendKey(keys []*key, parsed *jose.Key) []*key {
 		}
 	}
 	return append(keys, k)
+}
+
+// explain adds to an error about a document where the document is from and, if it is not a key
+// set at all, what to check.
+func (d Document) explain(err error) error {
+	where := "keyset: "
+	if d.From != "" {
+		where += d.From + ": "
+	}
+	switch {
+	case errors.Is(err, errNoKeys), errors.Is(err, errTooManyKeys), d.Setting == "":
+		return fmt.Errorf("%s%w", where, err)
+	case len(strictjson.LenientMembers(d.Body, "jwks_uri")) > 0:
+		return fmt.Errorf("%sthe metadata of an authorization server, want a JWK Set: remove %s, or set it to the jwks_uri in the document", where, d.Setting)
+	}
+	return fmt.Errorf("%s%w: %s", where, err, d.Check)
 }
 
 func documentOutcome(err error) string {

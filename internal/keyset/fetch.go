@@ -107,7 +107,7 @@ func (s *Set) read(ctx context.Context, bypassCaches bool) (d Document, err erro
 func (s *Set) install(d Document, began time.Time) (skipped []SkippedKey, err error) {
 	keys, skipped, err := parse(d.Body)
 	if err != nil {
-		return skipped, &Error{Outcome: documentOutcome(err), Err: err}
+		return skipped, &Error{Outcome: documentOutcome(err), Err: d.explain(err)}
 	}
 	interval := s.interval
 	if d.MaxAge != nil {

@@ -29,6 +29,11 @@ type Document struct {
 	MaxAge   *time.Duration // from the server's cache headers; nil: it sent none
 	Complete bool           // it did not come from a cache
 	Final    bool           // it never changes
+
+	// For errors.
+	From    string // the request or the file; "" if the document is part of the configuration
+	Setting string // the setting of the address; "" if there is none
+	Check   string // what to check if the document is not a key set
 }
 
 // Error says how a fetch failed. Outcome is one of [Outcomes].
@@ -94,13 +99,16 @@ func (f File) Fetch(context.Context, bool) (Document, error) {
 	if len(body) > outbound.DefaultMaxBytes {
 		return Document{}, &Error{Outcome: "too_large", Err: fmt.Errorf("keyset: file %q is too large", string(f))}
 	}
-	return Document{Body: body, Complete: true}, nil
+	return Document{Body: body, Complete: true, From: fmt.Sprintf("file %q", string(f))}, nil
 }
 
 // URL is a key set at a fixed address.
 type URL struct {
-	Client *outbound.Client
-	URL    string
+	Client  *outbound.Client
+	URL     string
+	Setting string // that contains the address, for errors
+
+	discovered bool // the address is from the issuer's metadata; Setting would override it
 }
 
 // Fetch gets the document.
@@ -113,42 +121,46 @@ func (u URL) Fetch(ctx context.Context, bypassCaches bool) (Document, error) {
 	if err != nil {
 		return Document{}, err
 	}
+	from := fmt.Sprintf("GET %s: %s", outbound.Redact(u.URL), response.Describe())
 	if response.Status != http.StatusOK {
 		return Document{}, &Error{
 			Outcome:    "status",
 			RetryAfter: outbound.RetryAfter(response.Header, time.Now()),
-			Err:        u.statusError(response),
+			Err:        fmt.Errorf("keyset: %s%s", from, u.statusHint(response.Status)),
 		}
 	}
-	if err := u.checkContent(response); err != nil {
-		return Document{}, &Error{Outcome: "malformed", Err: err}
+	if isHTML(response) {
+		return Document{}, &Error{Outcome: "malformed", Err: fmt.Errorf("keyset: %s: an HTML page, want a JWK Set: %s", from, u.check())}
 	}
-	return Document{Body: response.Body, MaxAge: outbound.Freshness(response.Header), Complete: bypassCaches}, nil
+	return Document{
+		Body: response.Body, MaxAge: outbound.Freshness(response.Header), Complete: bypassCaches,
+		From: from, Setting: u.Setting, Check: u.check(),
+	}, nil
 }
 
-// statusError names the address and the status, with the usual cause.
-func (u URL) statusError(response *outbound.Response) error {
-	hint := ""
-	switch response.Status {
+// statusHint returns the usual cause of a status.
+func (u URL) statusHint(status int) string {
+	switch status {
 	case http.StatusUnauthorized, http.StatusForbidden:
-		hint = "; the server requires authentication for its keys"
-	case http.StatusNotFound:
-		hint = "; is this the address of the key set (jwks_uri)?"
-	case http.StatusNotModified:
-		hint = "; the request had no condition: a cache between this program and the server is faulty"
+		return ": the server requires authentication for its keys"
+	case http.StatusNotFound, http.StatusMethodNotAllowed, http.StatusGone:
+		return ": " + u.check()
 	}
-	return fmt.Errorf("keyset: GET %s: status %d%s", outbound.Redact(u.URL), response.Status, hint)
+	return ""
 }
 
-// checkContent rejects an HTML page, such as that of a login or a proxy, with a better error
-// than that of a JSON reader. It does not require a content type, because some issuers send a
-// wrong one with a valid key set.
-func (u URL) checkContent(response *outbound.Response) error {
-	contentType := response.Header.Get("Content-Type")
-	media, _, _ := mime.ParseMediaType(contentType)
-	if media != "text/html" && !strings.HasPrefix(strings.TrimLeft(string(response.Body[:min(len(response.Body), 64)]), " \t\r\n"), "<") {
-		return nil
+// check returns what to check if something else is at the address.
+func (u URL) check() string {
+	if u.discovered {
+		return "the address is jwks_uri in the issuer's metadata; set " + u.Setting + " if it is wrong"
 	}
-	return fmt.Errorf("keyset: GET %s: an HTML page (content type %q), want a JWK Set: is this the address of the key set (jwks_uri)?",
-		outbound.Redact(u.URL), contentType)
+	return "check " + u.Setting
+}
+
+// isHTML recognizes an HTML page, such as that of a login or a proxy, for a better error than
+// that of a JSON reader. No content type is required, because some issuers send a wrong one with
+// a valid key set.
+func isHTML(response *outbound.Response) bool {
+	media, _, _ := mime.ParseMediaType(response.Header.Get("Content-Type"))
+	return media == "text/html" || strings.HasPrefix(strings.TrimLeft(string(response.Body[:min(len(response.Body), 64)]), " \t\r\n"), "<")
 }

@@ -82,7 +82,7 @@ func Read(req *http.Request, limit int) (body []byte, messages []*Message, e *Er
 		return nil, nil, &Error{Kind: Malformed, Err: fmt.Errorf("reading the body: %w", err)}
 	}
 	if messages, err = parse(req.Header, body); err != nil {
-		return nil, nil, &Error{Kind: Malformed, Err: err}
+		return nil, nil, &Error{Kind: Malformed, Err: err, ID: idOf(body)}
 	}
 	return body, messages, checkHeaders(req.Header, messages)
 }

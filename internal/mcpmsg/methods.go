@@ -1,5 +1,5 @@
 // Package mcpmsg reads the JSON-RPC messages of an MCP request. It is strict: it rejects
-// a body that two JSON readers could understand differently.
+// a body that two JSON readers could take for different operations.
 //
 // The package is the only place that knows the methods of MCP: what each one names, which
 // ones can be public and which one opens a stream. It does not know tokens, callers and
@@ -17,6 +17,7 @@ const (
 	Initialize          = "initialize"
 	Initialized         = "notifications/initialized"
 	Ping                = "ping"
+	ServerDiscover      = "server/discover"
 	ToolsCall           = "tools/call"
 	PromptsGet          = "prompts/get"
 	ResourcesRead       = "resources/read"
@@ -53,9 +54,9 @@ type traits struct {
 // methods are the requests and notifications that clients send, the tasks extension
 // included. To support another method, add it here.
 var methods = map[string]traits{
-	Initialize:        {lifecycle: true, public: true, selfContained: true},
-	Ping:              {lifecycle: true, public: true, selfContained: true},
-	"server/discover": {lifecycle: true, public: true, selfContained: true},
+	Initialize:     {lifecycle: true, public: true, selfContained: true},
+	Ping:           {lifecycle: true, public: true, selfContained: true},
+	ServerDiscover: {lifecycle: true, public: true, selfContained: true},
 
 	"tools/list":               {public: true, selfContained: true},
 	"prompts/list":             {public: true, selfContained: true},

@@ -50,10 +50,12 @@ func parseBatch(header http.Header, body []byte) (messages []*Message, err error
 	return messages, err
 }
 
-// parseMessage reads one message.
+// parseMessage reads one message. It interprets what authorization rules need, and applies
+// the strict rules of package strictjson to that. Other values, above all the arguments,
+// belong to the server.
 func parseMessage(body []byte) (*Message, error) {
 	m, e := new(Message), envelope{}
-	err := strictjson.Object(body, messageNames, func(name string, value jsontext.Value) error { return e.read(m, name, value) })
+	err := strictjson.Envelope(body, messageNames, func(name string, value jsontext.Value) error { return e.read(m, name, value) })
 	switch {
 	case err != nil:
 		return nil, err
@@ -79,9 +81,7 @@ func (e *envelope) read(m *Message, name string, value jsontext.Value) (err erro
 	case "jsonrpc":
 		e.version, err = strictjson.String(value)
 	case "id":
-		if k := value.Kind(); (k == '"' || k == '0') && len(value) <= maxIDBytes {
-			m.ID = value
-		}
+		m.ID, err = usableID(value), strictjson.Valid(value)
 	case "method":
 		e.hasMethod = true
 		m.Method, err = strictjson.String(value)
@@ -105,6 +105,22 @@ func (e *envelope) read(m *Message, name string, value jsontext.Value) (err erro
 		e.isResponse = true
 	}
 	return err
+}
+
+// usableID returns an id that an error can repeat, and nil for another one.
+func usableID(value jsontext.Value) []byte {
+	if k := value.Kind(); (k == '"' || k == '0') && len(value) <= maxIDBytes && strictjson.Valid(value) == nil {
+		return value
+	}
+	return nil
+}
+
+// idOf returns the id of a message that parseMessage has rejected, if it has exactly one.
+func idOf(body []byte) []byte {
+	if ids := strictjson.LenientMembers(body, "id"); len(ids) == 1 {
+		return usableID(ids[0])
+	}
+	return nil
 }
 
 // readParams reads the members of params that count for a method with this subject. The

@@ -27,10 +27,10 @@ func checkAddr(addr netip.Addr, configured bool) error {
 		return nil
 	}
 	if name := find(private[:], addr); name != "" {
-		return fmt.Errorf("address %s is not public (%s) and its host is not in the configuration: add the host there if it is yours", addr, name)
+		return fmt.Errorf("address %s is not public (%s) and its host is not in the configuration: if it is yours, add it to allow_private_hosts (in Go: AllowHosts)", addr, name)
 	}
 	if addr.Is6() && !publicIPv6.Contains(addr) {
-		return fmt.Errorf("address %s is not public (outside %s) and its host is not in the configuration: add the host there if it is yours", addr, publicIPv6)
+		return fmt.Errorf("address %s is not public (outside %s) and its host is not in the configuration: if it is yours, add it to allow_private_hosts (in Go: AllowHosts)", addr, publicIPv6)
 	}
 	return nil
 }

@@ -18,6 +18,15 @@ type Response struct {
 	Body   []byte
 }
 
+// Describe returns the status and the content type, for an error about the response to a GET.
+func (r *Response) Describe() string {
+	contentType := "no content type"
+	if values := r.Header.Values("Content-Type"); len(values) > 0 {
+		contentType = fmt.Sprintf("content type %q", printable(strings.Join(values, ", ")))
+	}
+	return fmt.Sprintf("status %d, %s", r.Status, contentType)
+}
+
 // Get sends a GET request for url with the given header, which may be nil. It does not
 // modify header. See Do.
 func (c *Client) Get(ctx context.Context, url string, header http.Header) (*Response, error) {
@@ -122,7 +131,11 @@ func (c *Client) read(ctx context.Context, req *http.Request, resp *http.Respons
 	case resp.StatusCode >= 300 && resp.StatusCode < 400:
 		// Redirects are never followed: the server would choose the next host (SSRF). The
 		// error does not contain the Location either.
-		return nil, fail(req, Redirect, fmt.Errorf("status %d: redirects are not followed, configure the final URL", resp.StatusCode))
+		explanation := "redirects are not followed, configure the final URL"
+		if resp.StatusCode == http.StatusNotModified {
+			explanation = "the request had no condition, so a cache between this program and the server is faulty"
+		}
+		return nil, fail(req, Redirect, fmt.Errorf("status %d: %s", resp.StatusCode, explanation))
 	}
 	body, err := readBody(resp, c.maxBytes)
 	if err != nil && resp.StatusCode >= 400 && ctx.Err() == nil {

@@ -5,6 +5,7 @@ import (
 	"compress/gzip"
 	"context"
 	"crypto/tls"
+	"crypto/x509"
 	"errors"
 	"fmt"
 	"io"
@@ -67,8 +68,7 @@ func printable(text string) string {
 	}, text)
 }
 
-// fail wraps cause in an *Error with the method and URL of the request. It omits the query,
-// because that is the part of a URL in which programs put secrets.
+// fail wraps cause in an *Error with the method and the redacted URL of the request.
 func fail(req *http.Request, outcome Outcome, cause error) *Error {
 	if e, ok := errors.AsType[*Error](cause); ok {
 		cause = e.Err // classify has returned its outcome
@@ -77,10 +77,18 @@ func fail(req *http.Request, outcome Outcome, cause error) *Error {
 		cause = unquoted(cause)
 	}
 	where := "no URL"
-	if u := req.URL; u != nil {
-		where = u.Scheme + "://" + u.Host + u.EscapedPath()
+	if req.URL != nil {
+		where = Redact(req.URL.String())
 	}
-	return &Error{Outcome: outcome, Err: fmt.Errorf("%s %q: %w", req.Method, where, cause)}
+	return &Error{Outcome: outcome, Err: fmt.Errorf("%s %q: %w%s", req.Method, where, withoutQuery(cause, req.URL), hint(cause))}
+}
+
+// hint returns what to configure so that the request succeeds, if that is known.
+func hint(cause error) string {
+	if _, ok := errors.AsType[x509.UnknownAuthorityError](cause); ok {
+		return ": if the CA is your own, set ca_file (in Go: TLS)"
+	}
+	return ""
 }
 
 // unquoted removes text of the server from an error of net/http: everything from the first

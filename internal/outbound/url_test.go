@@ -153,7 +153,7 @@ func TestErrorText(t *testing.T) {
 	c := outbound.New(outbound.Config{Transport: transportFunc(func(*http.Request) (*http.Response, error) { return nil, inner })})
 	_, err := c.Get(t.Context(), "https://as.example/keys?client_secret=hush", nil)
 	got := err.Error()
-	const begin = `outbound: protocol: GET "https://as.example/keys": line one?line two ?[31mxxx`
+	const begin = `outbound: protocol: GET "https://as.example/keys?...": line one?line two ?[31mxxx`
 	if !strings.HasPrefix(got, begin) {
 		t.Errorf("beginning of the text (-want +got)\n- %s\n+ %s", begin, got)
 	}

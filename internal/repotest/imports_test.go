@@ -158,7 +158,7 @@ func TestForbiddenImports(t *testing.T) {
 		{"keys are used by verifiers only", []string{"internal/keyset"}, []string{"introspect", "jwks"}},
 		{"lax JSON", []string{"encoding/json"}, []string{"examples/", "internal/strictjson/strictjsontest"}},
 		{"test code in programs", []string{"testing", "net/http/httptest"}, nil},
-		{"the test server in programs", []string{"resource/resourcetest"}, []string{"examples/"}},
+		{"the test server in programs", []string{"resource/resourcetest", "internal/refusaltest"}, []string{"examples/", "internal/refusaltest"}},
 		{"the second JSON reader in programs", []string{"internal/strictjson/strictjsontest"}, nil},
 		{"unsafe", []string{"unsafe"}, nil},
 	} {

@@ -36,7 +36,7 @@ var cutShort = regexp.MustCompile(`[\w-]{6}\.\.\.[\w-]{4}`)
 
 // Each console block is part of the transcript, with example addresses and token excerpts in
 // place of its words. A line "..." stands for omitted lines.
-func TestTranscriptsAreReal(t *testing.T) {
+func TestTranscripts(t *testing.T) {
 	printed := trimmed(read(t, transcript))
 	for _, b := range documents(t, "console") {
 		text := strings.NewReplacer("http://127.0.0.1:8080", "http://MCP", "http://127.0.0.1:9090", "http://AUTH").Replace(strings.Join(b.lines, "\n"))

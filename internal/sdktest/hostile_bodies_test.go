@@ -16,8 +16,8 @@ const (
 	modernPlain = `{"jsonrpc":"2.0","id":1,"method":"%s","params":{"_meta":{"io.modelcontextprotocol/protocolVersion":"2026-07-28","io.modelcontextprotocol/clientCapabilities":{}}%s}}`
 )
 
-// seeds returns all known hostile requests. Their sources are design decision 12, the field notes on
-// both SDKs (§5 and §7), and the code of the SDKs' decoders.
+// seeds returns all known hostile requests. Their sources are the rules for bodies in
+// resource.Operations, observed differences between both SDKs, and the code of the SDKs' decoders.
 func seeds() (requests []clientRequest) {
 	for _, body := range append(hostileBodies(), hostileNames()...) {
 		requests = append(requests, clientRequest{body: body})
@@ -83,6 +83,14 @@ func hostileBodies() []string {
 		// too deep, too long
 		fmt.Sprintf(`{"jsonrpc":"2.0","id":1,"method":"tools/call","params":{"name":"echo","arguments":{"a":%s%s}}}`, strings.Repeat("[", 70), strings.Repeat("]", 70)),
 		strings.Replace(allowed, "{}", `{"a":"`+strings.Repeat("x", 40<<10)+`"}`, 1), strings.Repeat(" ", 33<<10) + allowed,
+		// arguments and metadata, which warder does not interpret
+		strings.Replace(allowed, "{}", `{"text":"cut \ud83d"}`, 1), strings.Replace(allowed, "{}", `{"\udc00":1}`, 1),
+		strings.Replace(allowed, "{}", `{"a":1,"a":2,"A":3}`, 1), strings.Replace(allowed, "{}", `{"method":"ping","params":{"name":"delete_user"},"params":{}}`, 1),
+		strings.Replace(allowed, "{}", `{"name":"delete_user","Name":"delete_user"},"_meta":{"name":"delete_user","name":"x"}`, 1),
+		strings.Replace(forbidden, "{}", `{"a":"\ud800"},"name\u0000":{"name":"echo","name":"echo"}`, 1),
+		strings.Replace(allowed, "{}", strings.Repeat("[", 5000)+strings.Repeat("]", 5000), 1), strings.Replace(allowed, "{}", strings.Repeat("[", 9999)+strings.Repeat("]", 9999), 1),
+		`{"jsonrpc":"2.0","id":1,"other":{"a":1,"a":2},"method":"tools/call","params":{"name":"echo","arguments":{}}}`,
+		`{"jsonrpc":"2.0","id":1,"result":{"method":"tools/call","method":"ping"}}`,
 		// charsets
 		"\xff\xfe{\x00}\x00", strings.ReplaceAll(allowed, "e", "\xc3\x28"), strings.Replace(allowed, "echo", "echo\xff", 1), strings.Replace(allowed, "echo", `echo\ud800`, 1),
 		strings.Replace(allowed, "name", "name\xff", 1), strings.Replace(allowed, "{}", "{\"a\":\"\xff\"}", 1),

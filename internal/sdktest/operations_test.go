@@ -32,7 +32,7 @@ func TestCompletionReferences(t *testing.T) {
 		} {
 			cr := clientRequest{body: fmt.Sprintf(`{"jsonrpc":"2.0","id":1,"method":"completion/complete","params":{"ref":%s,"argument":{"name":"a","value":"b"}}}`, row.ref)}
 			if row.executes == "" {
-				s.expectRefusal(t, row.description, cr, ambiguous)
+				s.expectRefusal(t, row.description, cr, ambiguous("1"))
 			} else {
 				s.expectExecution(t, row.description, cr, row.executes)
 			}
@@ -66,7 +66,7 @@ func TestRuleFunctionIsCalledForEveryResource(t *testing.T) {
 
 // With DenyUndeclared, a caller that can subscribe can also unsubscribe, which the clients of both
 // SDKs do.
-func TestUnsubscribingIsDeclaredWithSubscribing(t *testing.T) {
+func TestUnsubscribeIsDeclared(t *testing.T) {
 	deny := resource.Operations{Undeclared: resource.DenyUndeclared, Resources: []resource.ResourceRule{{URI: "file:///open"}}}
 	for _, row := range []struct {
 		method, uri string

@@ -114,5 +114,8 @@ func insufficient(scopes string) refusal {
 
 func rpcRefusal(status int, body string) refusal { return refusal{status: status, body: body + "\n"} }
 
-// ambiguous is the response to a body that readers could interpret differently.
-var ambiguous = rpcRefusal(400, `{"jsonrpc":"2.0","id":null,"error":{"code":-32600,"message":"The body is not a JSON-RPC message with a single meaning"}}`)
+// ambiguous is the response to a body that readers could interpret differently. id is that of
+// its message, or null.
+func ambiguous(id string) refusal {
+	return rpcRefusal(400, `{"jsonrpc":"2.0","id":`+id+`,"error":{"code":-32600,"message":"The body is not a JSON-RPC message with a single meaning"}}`)
+}

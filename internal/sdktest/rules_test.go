@@ -38,7 +38,7 @@ func (v protocolVersion) call(method, name, params string) clientRequest {
 
 // Rules apply with both SDKs and with every transport, kind of session, kind of response and protocol
 // version. Allowed operations are executed. Others are rejected with 403 and one challenge that
-// contains all required scopes (design decisions 5 and 12; MCP 2026-07-28, "Authorization", step-up).
+// contains all required scopes (MCP 2026-07-28, "Authorization", step-up).
 func TestRules(t *testing.T) {
 	for _, s := range testServers(t, rules) {
 		for _, v := range protocolVersions {
@@ -112,7 +112,7 @@ func (s *testServer) expectRefusal(t *testing.T, description string, cr clientRe
 }
 
 // A batch, which protocol version 2025-03-26 supports, is decided on as a whole. If one member is not
-// allowed, none is executed, and the challenge contains the scopes of all (design decision 12).
+// allowed, none is executed, and the challenge contains the scopes of all.
 func TestBatches(t *testing.T) {
 	tool := func(id int, name string) string {
 		return fmt.Sprintf(`{"jsonrpc":"2.0","id":%d,"method":"tools/call","params":{"name":%q,"arguments":{}}}`, id, name)
@@ -130,9 +130,9 @@ func TestBatches(t *testing.T) {
 			{"one forbidden, last", "2025-03-26", []string{tool(1, "echo"), tool(2, "delete_all")}, new(insufficient("base call delete")), nil},
 			{"one forbidden, first", "", []string{tool(1, "delete_all"), tool(2, "echo")}, new(insufficient("base call delete")), nil},
 			{"two forbidden, one challenge", "2024-11-05", []string{tool(1, "delete_all"), `{"jsonrpc":"2.0","id":2,"method":"prompts/get","params":{"name":"secret"}}`}, new(insufficient("base call delete prompt secret")), nil},
-			{"one ambiguous", "", []string{tool(1, "echo"), `{"jsonrpc":"2.0","id":2,"method":"ping","Method":"tools/call"}`}, &ambiguous, nil},
-			{"in a version without batches", "2025-06-18", []string{tool(1, "echo")}, &ambiguous, nil},
-			{"in the newest version", "2026-07-28", []string{tool(1, "echo")}, &ambiguous, nil},
+			{"one ambiguous", "", []string{tool(1, "echo"), `{"jsonrpc":"2.0","id":2,"method":"ping","Method":"tools/call"}`}, new(ambiguous("null")), nil},
+			{"in a version without batches", "2025-06-18", []string{tool(1, "echo")}, new(ambiguous("null")), nil},
+			{"in the newest version", "2026-07-28", []string{tool(1, "echo")}, new(ambiguous("null")), nil},
 		} {
 			cr := clientRequest{body: "[" + strings.Join(row.members, ",") + "]"}
 			if row.version != "" {
@@ -149,7 +149,7 @@ func TestBatches(t *testing.T) {
 }
 
 // Requests that end sessions or open streams require only the base scopes, because they contain no
-// operation (design decision 12).
+// operation.
 func TestMethodsWithoutOperations(t *testing.T) {
 	body := `{"jsonrpc":"2.0","id":1,"method":"tools/call","params":{"name":"delete_user","arguments":{}}}`
 	for _, s := range testServers(t, rules) {

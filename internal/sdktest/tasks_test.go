@@ -7,7 +7,7 @@ import (
 	"testing"
 )
 
-// The rules for a tool also apply to its tasks (design decision 12). The id of a task does not
+// The rules for a tool also apply to its tasks. The id of a task does not
 // identify its tool, so each operation on tasks requires the scopes of all tools.
 func TestTasks(t *testing.T) {
 	for _, s := range testServers(t, rules) {

@@ -80,7 +80,7 @@ func (c *wireClient) send(method, target, body string, headers ...string) net.Co
 	c.n++
 	name := fmt.Sprintf("%d %s", c.n, method)
 	conn := c.wire.Dial()
-	go c.wire.Hear(name, conn, 0)
+	go c.wire.Record(name, conn, 0)
 	head := method + " " + target + " HTTP/1.1\r\nHost: localhost\r\nConnection: close\r\nAuthorization: Bearer all\r\nAccept: application/json, text/event-stream\r\n"
 	if body != "" {
 		head += fmt.Sprintf("Content-Type: application/json\r\nContent-Length: %d\r\n", len(body))

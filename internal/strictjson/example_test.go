@@ -29,7 +29,7 @@ func Example() {
 	}
 	// Output:
 	// <nil>
-	// duplicate member name
-	// member name differs only in case from "iss"
+	// duplicate member name at byte 32
+	// member name differs only in case from "iss" at byte 1
 	// member "aud": is not an array of strings
 }

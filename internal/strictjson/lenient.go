@@ -1,46 +1,40 @@
 package strictjson
 
-import (
-	"bytes"
-	"errors"
-	"io"
-
-	"github.com/go-json-experiment/json/jsontext"
-)
+import "github.com/go-json-experiment/json/jsontext"
 
 // LenientMembers returns the values of all members with this name, spelled exactly, in a
-// document that [Object] has rejected. It tolerates duplicate names, invalid Unicode and
-// deep nesting. It returns nil if the syntax of the document is not that of one JSON
-// object.
+// document that [Object] or [Envelope] has rejected. It tolerates duplicate names, invalid
+// Unicode and nesting as deep as [MaxOpaqueDepth]. It returns nil if the syntax of the
+// document is not that of one JSON object.
 //
 // Use it only to describe why a document was rejected. Do not grant anything because of
 // its result.
 func LenientMembers(data []byte, name string) (values []jsontext.Value) {
-	d := jsontext.NewDecoder(bytes.NewReader(data), jsontext.AllowDuplicateNames(true), jsontext.AllowInvalidUTF8(true))
-	if d.PeekKind() != '{' {
+	s := scanner{data: data, opaque: true, anyUTF8: true}
+	if s.peek() != '{' || s.open() != nil {
 		return nil
 	}
-	if _, err := d.ReadToken(); err != nil {
-		return nil
-	}
-	for d.PeekKind() != '}' {
-		key, err := d.ReadToken()
+	for first := true; ; first = false {
+		more, err := s.more(first, '}')
+		if err == nil && !more {
+			break
+		}
+		if err != nil || s.peek() != '"' {
+			return nil
+		}
+		raw, _, err := s.text()
+		if err != nil || !s.skipByte(':') {
+			return nil
+		}
+		value, err := s.value()
 		if err != nil {
 			return nil
 		}
-		matches := key.String() == name
-		value, err := d.ReadValue()
-		if err != nil {
-			return nil
-		}
-		if matches {
-			values = append(values, value.Clone())
+		if text, err := String(raw); err == nil && text == name {
+			values = append(values, value)
 		}
 	}
-	if _, err := d.ReadToken(); err != nil {
-		return nil
-	}
-	if _, err := d.ReadToken(); !errors.Is(err, io.EOF) {
+	if s.end(nil) != nil {
 		return nil
 	}
 	return values

@@ -8,7 +8,7 @@ import (
 	"github.com/warder-go/warder/internal/strictjson"
 )
 
-func TestGlimpse(t *testing.T) {
+func TestLenientMembers(t *testing.T) {
 	for _, row := range []struct{ name, document, want string }{
 		{"a valid document", `{"a":1,"b":2}`, "[1]"},
 		{"a duplicate of the name", `{"a":1,"b":2,"a":[3]}`, "[1 [3]]"},

@@ -11,7 +11,7 @@ import (
 	"github.com/warder-go/warder/internal/strictjson"
 )
 
-func TestWithin(t *testing.T) {
+func TestNestedNames(t *testing.T) {
 	names := strictjson.NewNames("method", "params", "params2").WithNested("params", "name", "method")
 	for _, row := range []struct {
 		name, data string
@@ -37,7 +37,7 @@ func TestWithin(t *testing.T) {
 	}
 }
 
-func TestUnmistakable(t *testing.T) {
+func TestValidIgnoringCase(t *testing.T) {
 	many := `"a1":1,"a2":1,"a3":1,"a4":1,"a5":1,"a6":1,"a7":1,"a8":1,"a9":1,"b1":1,"b2":1,"b3":1,"b4":1,"b5":1,"b6":1,"b7":1`
 	for _, row := range []struct {
 		data string
@@ -60,7 +60,7 @@ func TestUnmistakable(t *testing.T) {
 }
 
 func TestElementsRejects(t *testing.T) {
-	for _, data := range []string{`[1]2`, `[1`, `[1,]`, `{}`, ``, `[{"a":1,"a":2}]`} {
+	for _, data := range []string{`[1]2`, `[1`, `[1,]`, `[1 2]`, `{}`, ``, `[{"a":1,}]`, "[\"\xff\"]"} {
 		if err := strictjson.Elements([]byte(data), func(jsontext.Value) error { return nil }); err == nil {
 			t.Errorf("%s was accepted", data)
 		}

@@ -41,7 +41,7 @@ func TestObject(t *testing.T) {
 		{"case variants of unknown names", `{"foo":1,"FOO":2,"Foo":3}`, nil},
 		{"case variants of a known name in a nested object", `{"a":{"KID":1,"kid":2}}`, nil},
 		{"prefixes and extensions of a known name", `{"kid2":1,"ki":2,"":3}`, nil},
-		{"dotless i, which has no case variant (bad-inputs 56)", `{"kıd":1,"kİd":2}`, nil},
+		{"dotless i, which has no case variant", `{"kıd":1,"kİd":2}`, nil},
 		{"sharp s, which folds to two letters", `{"ßub":1}`, nil},
 		{"an escaped NUL in a name", `{"kid\u0000":1}`, nil},
 		{"a surrogate pair", `{"sub":"\ud83d\ude00","\ud83d\ude00":1}`, []string{`sub "\ud83d\ude00"`}},

@@ -1,133 +1,198 @@
 package strictjson
 
 import (
-	"bytes"
-	"errors"
 	"fmt"
-	"io"
-	"sync"
 
 	"github.com/go-json-experiment/json/jsontext"
 )
 
-// reader is a jsontext.Decoder that reads data in place, without copying it.
-type reader struct {
-	jsontext.Decoder
-	data []byte
-	buf  bytes.Buffer
-	fold bool // names that differ only in case are duplicates
+// scanner reads one JSON text (RFC 8259) from data, without copying it.
+type scanner struct {
+	data  []byte
+	pos   int // of the next byte
+	depth int // open objects and arrays
+	names int // members of the open object and its enclosing objects
+
+	ignoreCase bool // names that differ only in case are duplicates
+	opaque     bool // values are read with skipValue
+	anyUTF8    bool // strings can have invalid UTF-8
 }
 
-var readers = sync.Pool{New: func() any { return new(reader) }}
-
-// scan calls read with a reader of data and checks that data is exactly one value.
-func scan(data []byte, read func(*reader) error) error {
-	if err := checkLimits(data); err != nil {
+// end returns err, or an error if there is something behind the value that was read.
+func (s *scanner) end(err error) error {
+	if err != nil {
 		return err
 	}
-	r := readers.Get().(*reader)
-	defer r.release()
-	r.data, r.buf = data, *bytes.NewBuffer(data)
-	r.Reset(&r.buf)
-	if err := read(r); err != nil {
-		return safeError(err)
-	}
-	if _, err := r.ReadToken(); !errors.Is(err, io.EOF) {
-		return ErrTrailing
+	if s.skipSpace(); s.pos < len(s.data) {
+		return s.fail(ErrTrailing)
 	}
 	return nil
 }
 
-// release returns the reader to the pool, without references to the input.
-func (r *reader) release() {
-	r.data, r.buf, r.fold = nil, bytes.Buffer{}, false
-	r.Reset(&r.buf)
-	readers.Put(r)
+// fail adds the offset of the next byte to an error.
+func (s *scanner) fail(err error) error { return fmt.Errorf("%w at byte %d", err, s.pos) }
+
+// unexpected is the error for a byte that the grammar does not allow, or for the end.
+func (s *scanner) unexpected() error {
+	if s.pos >= len(s.data) {
+		return s.fail(errTruncated)
+	}
+	return s.fail(ErrSyntax)
 }
 
-// value reads the next value. The decoder finds duplicate names at all depths, but not
-// names that differ only in case. If fold is set, value therefore reads each nested object
-// with the method object.
-func (r *reader) value() (jsontext.Value, error) {
-	if r.fold {
-		switch r.PeekKind() {
-		case '{':
-			return r.object(nil, nil)
-		case '[':
-			return r.array(nil)
+// peek returns the next byte that is not white space, and 0 at the end. The grammar allows
+// no NUL.
+func (s *scanner) peek() byte {
+	s.skipSpace()
+	if s.pos < len(s.data) {
+		return s.data[s.pos]
+	}
+	return 0
+}
+
+func (s *scanner) skipSpace() {
+	for s.pos < len(s.data) {
+		switch s.data[s.pos] {
+		case ' ', '\t', '\r', '\n':
+			s.pos++
+		default:
+			return
 		}
 	}
-	return r.ReadValue()
+}
+
+// skipByte skips white space and c. It reports whether c was there.
+func (s *scanner) skipByte(c byte) bool {
+	if s.peek() != c {
+		return false
+	}
+	s.pos++
+	return true
+}
+
+// value reads the next value and returns its text.
+func (s *scanner) value() (jsontext.Value, error) {
+	c := s.peek()
+	from := s.pos
+	var err error
+	switch {
+	case s.opaque:
+		err = s.skipValue()
+	case c == '{':
+		err = s.object(nil, nil)
+	case c == '[':
+		err = s.array(nil)
+	default:
+		err = s.scalar()
+	}
+	return s.data[from:s.pos:s.pos], err
+}
+
+// scalar reads a string, a number or a literal.
+func (s *scanner) scalar() error {
+	switch c := s.peek(); {
+	case c == '"':
+		_, _, err := s.text()
+		return err
+	case c == '-', isDigit(c):
+		return s.number()
+	case c == 't':
+		return s.literal("true")
+	case c == 'f':
+		return s.literal("false")
+	case c == 'n':
+		return s.literal("null")
+	}
+	return s.unexpected()
 }
 
 // array reads an array. It calls element for each element; element may be nil.
-func (r *reader) array(element func(jsontext.Value) error) (jsontext.Value, error) {
-	return r.composite(']', func() error {
-		value, err := r.value()
+func (s *scanner) array(element func(jsontext.Value) error) error {
+	if err := s.open(); err != nil {
+		return err
+	}
+	for first := true; ; first = false {
+		if more, err := s.more(first, ']'); err != nil || !more {
+			return err
+		}
+		value, err := s.value()
 		if err == nil && element != nil {
 			err = element(value)
 		}
-		return err
-	})
+		if err != nil {
+			return err
+		}
+	}
 }
 
 // object reads an object. It calls member for each member whose name is in known. If
 // known is nil, member may be nil.
-func (r *reader) object(known *Names, member func(string, jsontext.Value) error) (jsontext.Value, error) {
-	var folded map[string]bool
-	if r.fold {
-		folded = map[string]bool{}
+func (s *scanner) object(known *Names, member func(string, jsontext.Value) error) error {
+	if err := s.open(); err != nil {
+		return err
 	}
-	return r.composite('}', func() error {
-		name, err := r.name()
+	var seen nameSet
+	enclosing := s.names
+	for first := true; ; first = false {
+		if more, err := s.more(first, '}'); err != nil || !more {
+			s.names = enclosing
+			return err
+		}
+		start := s.pos
+		name, err := s.name(&seen)
 		if err != nil {
 			return err
 		}
-		if r.fold {
-			f := FoldCase(string(name))
-			if folded[f] {
-				return ErrDuplicate
-			}
-			folded[f] = true
-		}
 		if known == nil {
-			_, err = r.value()
+			if _, err := s.value(); err != nil {
+				return err
+			}
+			continue
+		}
+		reported, nested, err := known.lookup(name)
+		if err != nil {
+			return fmt.Errorf("%w at byte %d", err, start)
+		}
+		if err := s.member(reported, nested, member); err != nil {
 			return err
 		}
-		return r.member(known, name, member)
-	})
+	}
 }
 
-// composite reads an array or an object up to end. It calls readOne for each element or
-// member, and returns the whole text.
-func (r *reader) composite(end jsontext.Kind, readOne func() error) (jsontext.Value, error) {
-	if _, err := r.ReadToken(); err != nil {
-		return nil, err
+// open reads the opening bracket of an object or an array.
+func (s *scanner) open() error {
+	if s.depth == MaxDepth {
+		return s.fail(ErrDepth)
 	}
-	from := r.InputOffset() - 1
-	for r.PeekKind() != end {
-		if err := readOne(); err != nil {
-			return nil, err
-		}
-	}
-	if _, err := r.ReadToken(); err != nil {
-		return nil, err
-	}
-	to := r.InputOffset()
-	return r.data[from:to:to], nil
+	s.depth++
+	s.pos++
+	return nil
 }
 
-// member reads the value of the member name, and calls member if the name is in known.
-func (r *reader) member(known *Names, name []byte, member func(string, jsontext.Value) error) error {
-	reported, nested, err := known.lookup(name)
-	if err != nil {
-		return err
+// more reads the comma before an element or a member, which the first one does not have, or
+// the closing bracket. It reports whether another element or member follows.
+func (s *scanner) more(first bool, end byte) (bool, error) {
+	switch {
+	case s.skipByte(end):
+		s.depth--
+		return false, nil
+	case first || s.skipByte(','):
+		s.skipSpace()
+		return true, nil
 	}
+	return false, s.unexpected()
+}
+
+// member reads a value and calls member with it if the name is known.
+func (s *scanner) member(reported string, nested *Names, member func(string, jsontext.Value) error) error {
 	var value jsontext.Value
-	if nested != nil && r.PeekKind() == '{' {
-		value, err = r.object(nested, member)
+	var err error
+	if nested != nil && s.peek() == '{' {
+		from := s.pos
+		err = s.object(nested, member)
+		value = s.data[from:s.pos:s.pos]
 	} else {
-		value, err = r.value()
+		value, err = s.value()
 	}
 	if err == nil && reported != "" {
 		if err = member(reported, value); err != nil {
@@ -137,63 +202,35 @@ func (r *reader) member(known *Names, name []byte, member func(string, jsontext.
 	return err
 }
 
-// name reads the name of a member. In this position the decoder itself rejects values that
-// are not strings and duplicate names.
-func (r *reader) name() ([]byte, error) {
-	raw, err := r.ReadValue()
+// name reads the name of a member and the colon behind it. seen has the names of the same
+// object.
+func (s *scanner) name(seen *nameSet) ([]byte, error) {
+	start := s.pos
+	if s.peek() != '"' {
+		return nil, s.unexpected()
+	}
+	raw, escaped, err := s.text()
 	if err != nil {
 		return nil, err
 	}
-	if bytes.IndexByte(raw, '\\') < 0 {
-		return raw[1 : len(raw)-1], nil
-	}
-	return jsontext.AppendUnquote(nil, raw)
-}
-
-// safeError replaces errors of the decoder, because they may quote the input.
-func safeError(err error) error {
-	if errors.Is(err, jsontext.ErrDuplicateName) {
-		return ErrDuplicate
-	}
-	if syntax, ok := errors.AsType[*jsontext.SyntacticError](err); ok {
-		return fmt.Errorf("%w at byte %d", ErrSyntax, syntax.ByteOffset)
-	}
-	if errors.Is(err, io.EOF) || errors.Is(err, io.ErrUnexpectedEOF) {
-		return ErrSyntax
-	}
-	return err
-}
-
-// checkLimits checks MaxDepth and MaxNames by counting brackets and colons outside of
-// strings. It runs before the decoder, so that a deeply nested document costs one pass and
-// no recursion. It skips the pass if data has too few brackets and colons to exceed a
-// limit. The result for malformed JSON does not matter: the decoder rejects it.
-func checkLimits(data []byte) error {
-	count := func(c byte) int { return bytes.Count(data, []byte{c}) }
-	if count('{')+count('[') <= MaxDepth && count(':') <= MaxNames {
-		return nil
-	}
-	var names [MaxDepth + 1]int // by depth: members of the open object and its enclosing objects
-	depth, inString := 0, false
-	for i := 0; i < len(data); i++ {
-		switch c := data[i]; {
-		case inString && c == '\\':
-			i++
-		case c == '"':
-			inString = !inString
-		case inString:
-		case c == '{' || c == '[':
-			if depth++; depth > MaxDepth {
-				return ErrDepth
-			}
-			names[depth] = names[depth-1]
-		case c == '}' || c == ']':
-			depth = max(0, depth-1)
-		case c == ':':
-			if names[depth]++; names[depth] > MaxNames {
-				return ErrNames
-			}
+	name := raw[1 : len(raw)-1]
+	if escaped {
+		if name, err = jsontext.AppendUnquote(nil, raw); err != nil { // text has checked it, except for lone surrogates
+			return nil, fmt.Errorf("%w at byte %d", errSurrogate, start)
 		}
 	}
-	return nil
+	if s.names++; s.names > MaxNames {
+		return nil, s.fail(ErrNames)
+	}
+	key := name
+	if s.ignoreCase {
+		key = []byte(FoldCase(string(name)))
+	}
+	if !seen.add(key) {
+		return nil, fmt.Errorf("%w at byte %d", ErrDuplicate, start)
+	}
+	if !s.skipByte(':') {
+		return nil, s.unexpected()
+	}
+	return name, nil
 }

@@ -10,6 +10,9 @@
 //   - data after the first value
 //   - nesting deeper than [MaxDepth] and more member names than [MaxNames]
 //
+// [Envelope] reads an object whose values are passed on. It is as strict about the names of
+// the members, but not about the values.
+//
 // The functions that read values, such as [String], reject null and every other type
 // than the one in their name.
 //
@@ -39,6 +42,13 @@ var (
 	ErrNotObject = errors.New("not a JSON object")
 	ErrTrailing  = errors.New("data after the JSON value")
 	ErrSyntax    = errors.New("malformed JSON")
+
+	errTruncated   = fmt.Errorf("%w: unexpected end", ErrSyntax)
+	errUTF8        = fmt.Errorf("%w: invalid UTF-8", ErrSyntax)
+	errEscape      = fmt.Errorf("%w: invalid escape sequence", ErrSyntax)
+	errSurrogate   = fmt.Errorf("%w: lone surrogate", ErrSyntax)
+	errControl     = fmt.Errorf("%w: control character in a string", ErrSyntax)
+	errOpaqueDepth = fmt.Errorf("nested deeper than %d", MaxOpaqueDepth)
 )
 
 // Object reads data, which must be exactly one JSON object. It calls member for each
@@ -51,33 +61,33 @@ var (
 //
 // Object does not modify data. It is safe for concurrent use.
 func Object(data []byte, known *Names, member func(name string, value jsontext.Value) error) error {
-	return scan(data, func(r *reader) error {
-		if r.PeekKind() == '{' {
-			_, err := r.object(known, member)
-			return err
-		}
-		if _, err := r.ReadValue(); err != nil {
-			return err
-		}
-		return ErrNotObject
-	})
+	s := scanner{data: data}
+	return s.end(s.wholeObject(known, member))
+}
+
+// wholeObject reads an object. Another value is an error.
+func (s *scanner) wholeObject(known *Names, member func(name string, value jsontext.Value) error) error {
+	if s.peek() == '{' {
+		return s.object(known, member)
+	}
+	if _, err := s.value(); err != nil {
+		return err
+	}
+	return ErrNotObject
 }
 
 // Valid returns nil if data is exactly one JSON value of any kind. It applies the rules of
 // Object, except the one about case variants of known names.
 func Valid(data []byte) error {
-	return scan(data, func(r *reader) error {
-		_, err := r.ReadValue()
-		return err
-	})
+	s := scanner{data: data}
+	_, err := s.value()
+	return s.end(err)
 }
 
 // ValidIgnoringCase is like Valid for data that a case-insensitive reader will read later: it
 // also rejects two names in one object, at any depth, that differ only in case.
 func ValidIgnoringCase(data []byte) error {
-	return scan(data, func(r *reader) error {
-		r.fold = true
-		_, err := r.value()
-		return err
-	})
+	s := scanner{data: data, ignoreCase: true}
+	_, err := s.value()
+	return s.end(err)
 }

@@ -16,6 +16,13 @@ var (
 	errNotArray   = errors.New("is not an array")
 )
 
+// IsAbsent reports whether a member counts as absent: its value is nil, null or the empty
+// string. Many servers write these for a member that they do not use. The other functions
+// reject null, so a caller that tolerates it calls IsAbsent first.
+func IsAbsent(value jsontext.Value) bool {
+	return len(value) == 0 || string(value) == "null" || string(value) == `""`
+}
+
 // String returns the text of value, which must be a JSON string.
 func String(value jsontext.Value) (string, error) {
 	if value.Kind() != '"' {
@@ -57,13 +64,13 @@ func Strings(value jsontext.Value) ([]string, error) {
 }
 
 // Elements calls element for each element of data, which must be exactly one array. If
-// element returns an error, Elements stops and returns it.
+// element returns an error, Elements stops and returns it. Elements are checked like the
+// values of an [Envelope]: element must read what it interprets with another function of
+// this package.
 func Elements(data []byte, element func(jsontext.Value) error) error {
-	return scan(data, func(r *reader) error {
-		if r.PeekKind() != '[' {
-			return errNotArray
-		}
-		_, err := r.array(element)
-		return err
-	})
+	s := scanner{data: data, opaque: true}
+	if s.peek() != '[' {
+		return errNotArray
+	}
+	return s.end(s.array(element))
 }

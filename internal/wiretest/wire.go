@@ -90,9 +90,9 @@ func (w *Wire) String() string {
 	return all.String()
 }
 
-// Hear reads from r until it ends. It records the bytes and the error at the end. It reads at
+// Record reads from r until it ends. It records the bytes and the error at the end. It reads at
 // most rate bytes per second; 0: no limit.
-func (w *Wire) Hear(source string, r io.Reader, rate int) {
+func (w *Wire) Record(source string, r io.Reader, rate int) {
 	buffer := make([]byte, 64<<10)
 	if rate > 0 {
 		buffer = buffer[:rate]

@@ -23,7 +23,7 @@ func TestWire(t *testing.T) {
 			}
 		}))
 		conn := w.Dial()
-		go w.Hear("client", conn, 0)
+		go w.Record("client", conn, 0)
 		if _, err := io.WriteString(conn, "GET / HTTP/1.1\r\nHost: h\r\nConnection: close\r\n\r\n"); err != nil {
 			t.Fatal(err)
 		}

@@ -109,7 +109,7 @@ func TestKeyClaimsAreChecked(t *testing.T) {
 }
 
 // A JWT is rejected even if a key has its digest.
-func TestJWTIsNotAKey(t *testing.T) {
+func TestJWTAsKey(t *testing.T) {
 	const issuer = "https://keys.example.test"
 	server, err := resourcetest.NewIssuer(resourcetest.Config{Issuer: issuer})
 	if err != nil {

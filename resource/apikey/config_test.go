@@ -75,7 +75,7 @@ func TestManyMistakes(t *testing.T) {
 
 // Config.Opaque rejects a key verifier, which the metadata would publish as an
 // authorization server.
-func TestKeyVerifierIsNotAnAuthorizationServer(t *testing.T) {
+func TestKeyVerifierAsOpaque(t *testing.T) {
 	_, digest := apikey.Generate("")
 	keys, err := apikey.New(apikey.Config{Resource: identifier, Keys: []apikey.Key{{ID: "ci", SHA256: digest, Subject: "robot"}}})
 	if err != nil {

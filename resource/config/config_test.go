@@ -109,7 +109,7 @@ text:4: allow_private_hosts[6]: "10.0.0.0/8" is not a host name: use one such as
 		{"anchor with the name of the block", "x: &authorization y\n? *authorization\n: {enabled: false}\n", "text: has no block authorization:"},
 		{"many mistakes at once", "authorization:\n  issuer_url: http://auth.example.com\n  resource_server_url: https://MCP.example.com/mcp#x\n  required_scopes: [offline_access, a b]\n  tool_scopes:\n    purge: [\"\\\\\"]\n  service_documentation_url: docs\n  leeway_seconds: x\n  oops: 1\n",
 			`text:2: issuer_url: issuer "http://auth.example.com": must begin with https://: http is for loopback hosts
-text:3: resource_server_url: metadata: resource identifier "https://MCP.example.com/mcp#x": must not have a fragment: remove '#' and what follows
+text:3: resource_server_url: metadata: resource identifier "https://MCP.example.com/mcp#...": must not have a fragment: remove '#' and what follows
 text:4: required_scopes: offline_access is between client and authorization server; remove it (MCP authorization)
 text:4: required_scopes: "a b" is not a scope: use printable ASCII without space, quote and backslash (RFC 6749 §3.3)
 text:6: tool_scopes["purge"]: "\\" is not a scope: use printable ASCII without space, quote and backslash (RFC 6749 §3.3)

@@ -56,7 +56,7 @@ authorization:
 	// protects https://mcp.example.com/mcp
 	// config: authorization.yaml:2: issuer_url: is missing
 	// authorization.yaml:3: issuer_uri: unknown key; did you mean issuer_url?
-	// authorization.yaml:4: resource_server_url: metadata: resource identifier "https://mcp.example.com/mcp?x=1": must not have a query: remove '?' and what follows
+	// authorization.yaml:4: resource_server_url: metadata: resource identifier "https://mcp.example.com/mcp?...": must not have a query: remove '?' and what follows
 	// authorization.yaml:5: leeway_seconds: must be a whole number from 0 to 300
 	// disabled: the program exits
 }

@@ -63,3 +63,38 @@ func TestErrorsContainNoSecrets(t *testing.T) {
 		}
 	}
 }
+
+// Mistakes, records and printed values do not contain the query or the user information of an
+// address, because programs put secrets there.
+func TestQueriesOfAddressesAreSecret(t *testing.T) {
+	const secret = "S3cr3t-in-a-query"
+	for _, address := range []string{
+		"http://auth.example.com/k?code=" + secret, "https://u:" + secret + "@auth.example.com/k", "'https://auth.example.com/k?code=" + secret + "#f'", "HTTPS://auth.example.com/k?code=" + secret,
+		"k?code=" + secret, "https:/u:" + secret + "@auth.example.com/", "u:" + secret + "@auth.example.com", "https://auth.example.com:x/k?code=" + secret,
+	} {
+		for _, text := range []string{
+			block("  jwks_uri: " + address),
+			block("  introspection_endpoint: "+address, "  client_id: c", "  client_secret: x"),
+			block("  service_documentation_url: " + address),
+			"authorization:\n  issuer_url: " + address + "\n  resource_server_url: https://mcp.example.com/mcp\n",
+			"authorization:\n  issuer_url: https://auth.example.com\n  resource_server_url: " + address + "\n",
+			block("  additional_issuers:", "  - issuer_url: https://b.example.com", "    jwks_uri: "+address),
+		} {
+			if got := mistakesOf(t, textConfig(text)); strings.Contains(got, secret) {
+				t.Errorf("got %q, want a mistake without the secret", got)
+			}
+		}
+	}
+	live, err := config.New(textConfig(block("  jwks_uri: https://auth.example.com/k?code=" + secret)))
+	if err != nil {
+		t.Fatal(err)
+	}
+	var log strings.Builder
+	slog.New(slog.NewTextHandler(&log, nil)).Info("x", "live", live, "resource", live.Resource())
+	for _, verb := range []string{"%v", "%+v", "%#v", "%s", "%q"} {
+		fmt.Fprintf(&log, verb+verb, live, live.Resource())
+	}
+	if strings.Contains(log.String(), secret) {
+		t.Errorf("the secret was printed: %s", &log)
+	}
+}

@@ -87,7 +87,7 @@ func TestHandlesAreUnique(t *testing.T) {
 	}
 }
 
-// bad-inputs 279: only approved cryptography is used. The FIPS mode is set at process start.
+// Only approved cryptography is used. The FIPS mode is set at process start.
 func TestHandlesInFIPSMode(t *testing.T) {
 	if os.Getenv("WARDER_TEST_FIPS") != "" {
 		alice, h := callerOf(t, oneIssuer, "alice"), newHandles(t, "task", 1, 2)

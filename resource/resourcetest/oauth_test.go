@@ -123,7 +123,7 @@ func TestTokenErrors(t *testing.T) {
 
 // Using a code a second time revokes the tokens of the first time (RFC 6749 §4.1.2). A wrong
 // verifier does not use up the code. A code expires after one minute.
-func TestCodeCanBeUsedOnce(t *testing.T) {
+func TestCodeReuse(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		s, client := newIssuer(t, resourcetest.Config{})
 		exchange := func(code, verifier string) doc {

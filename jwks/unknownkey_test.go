@@ -14,9 +14,11 @@ import (
 	"github.com/warder-go/warder/resource/resourcetest"
 )
 
-func TestUnknownKeyFlood(t *testing.T) { // bad-inputs 126, 183, 184
+// Tokens with 10,000 different unknown kids delay no token with a known key, cause few fetches and
+// use little memory.
+func TestManyUnknownKeys(t *testing.T) {
 	for name, failure := range map[string]resourcetest.Failure{
-		"key server answers": {}, "key server refuses": {Refuse: true}, "key server hangs": {Hang: true},
+		"key server answers": {}, "connection refused": {Refuse: true}, "key server hangs": {Hang: true},
 	} {
 		t.Run(name, func(t *testing.T) {
 			withFixture(t, func(w *fixture) {
@@ -29,7 +31,7 @@ func TestUnknownKeyFlood(t *testing.T) { // bad-inputs 126, 183, 184
 				runtime.ReadMemStats(&memory)
 				began := time.Now()
 				done := make(chan struct{})
-				go func() { // known keys, all the while
+				go func() { // known keys at the same time
 					defer close(done)
 					for time.Since(began) < 5*time.Second {
 						if status, took := w.ask(w.token()); status != 200 || took > 50*time.Millisecond {
@@ -62,7 +64,7 @@ func TestUnknownKeyFlood(t *testing.T) { // bad-inputs 126, 183, 184
 	}
 }
 
-func TestAtMost64RequestsWait(t *testing.T) { // design decision 9
+func TestAtMost64RequestsWait(t *testing.T) {
 	withFixture(t, func(w *fixture) {
 		w.expect("first", w.token(), http.StatusOK)
 		time.Sleep(time.Minute)
@@ -84,12 +86,13 @@ func TestAtMost64RequestsWait(t *testing.T) { // design decision 9
 		<-waiting
 		time.Sleep(time.Minute)
 		if _, took := w.ask(w.unknown(66, time.Now())); took == 0 {
-			w.Error("after the others have gone, the limit still counts them")
+			w.Error("the limit still counts requests that have ended")
 		}
 	})
 }
 
-func TestNewKeyDuringAFlood(t *testing.T) { // bad-inputs 183
+// A key that is published while many tokens have unknown keys is accepted within 5 s.
+func TestNewKeyDuringManyUnknownKeys(t *testing.T) {
 	withFixture(t, func(w *fixture) {
 		w.expect("first", w.token(), http.StatusOK)
 		time.Sleep(time.Minute)
@@ -97,7 +100,7 @@ func TestNewKeyDuringAFlood(t *testing.T) { // bad-inputs 183
 		var published time.Time
 		var fresh string
 		for i := 0; time.Since(began) < 15*time.Second; i++ {
-			go w.ask(w.unknown(i, time.Now())) // a new one every 10 ms, for as long as it takes
+			go w.ask(w.unknown(i, time.Now())) // one every 10 ms
 			if published.IsZero() && time.Since(began) > 2*time.Second {
 				w.issuer.Rotate("")
 				published, fresh = time.Now(), w.token()
@@ -118,7 +121,8 @@ func TestNewKeyDuringAFlood(t *testing.T) { // bad-inputs 183
 	})
 }
 
-func TestOldTokenWithUnknownKeyIsRejectedAtOnce(t *testing.T) { // no budget, iat before the last fetch
+// Without budget, a token issued before the last fetch is rejected at once.
+func TestOldTokenWithUnknownKey(t *testing.T) {
 	withFixture(t, func(w *fixture) {
 		issued := time.Now()
 		time.Sleep(time.Minute)
@@ -135,7 +139,7 @@ func TestOldTokenWithUnknownKeyIsRejectedAtOnce(t *testing.T) { // no budget, ia
 
 // MCP authorization, "Token Handling": an invalid token MUST get 401. The client that sends it
 // also writes its iat, so that must not matter.
-func TestForgedTokens(t *testing.T) { // bad-inputs 184
+func TestForgedTokens(t *testing.T) {
 	withFixture(t, func(w *fixture) {
 		w.expect("first", w.token(), http.StatusOK)
 		time.Sleep(time.Minute)
@@ -144,19 +148,19 @@ func TestForgedTokens(t *testing.T) { // bad-inputs 184
 			if statuses[401] != 50 || slowest != 0 {
 				w.Errorf("got %s after %s, want 50×401 at once", summary(statuses), slowest)
 			}
-			w.expect("a valid token meanwhile", w.token(), http.StatusOK)
+			w.expect("a valid token at the same time", w.token(), http.StatusOK)
 			time.Sleep(time.Second)
 		}
 		if n := w.fetches(); n > 6 {
-			w.Errorf("got %d fetches in 20 s, want one each 5 s at most", n)
+			w.Errorf("got %d fetches in 20 s, want at most one per 5 s", n)
 		}
 		time.Sleep(time.Minute)
 		w.expect("a single one", w.issuer.Token(resourcetest.Token{Fault: resourcetest.WrongSignature}), http.StatusUnauthorized)
 	})
 }
 
-// A slow drip of forged tokens beside valid requests for ten minutes: every answer is right, and
-// nothing counts as unavailable.
+// One forged token per second for ten minutes does not affect valid requests, and nothing counts
+// as unavailable.
 func TestForgedTokensForTenMinutes(t *testing.T) {
 	withFixture(t, func(w *fixture) {
 		for range 600 {
@@ -168,7 +172,7 @@ func TestForgedTokensForTenMinutes(t *testing.T) {
 }
 
 // A known kid with another algorithm than that of its key.
-func TestKnownKeyWithAnotherAlgorithm(t *testing.T) {
+func TestKnownKeyWithOtherAlgorithm(t *testing.T) {
 	withFixture(t, func(w *fixture) {
 		w.expect("first", w.token(), http.StatusOK)
 		other := w.issuer.Publish("RS256")
@@ -179,9 +183,9 @@ func TestKnownKeyWithAnotherAlgorithm(t *testing.T) {
 	})
 }
 
-// In quiet times a rotation costs no request anything: the budget for unknown keys is not used
-// by scheduled fetches.
-func TestRotationInQuietTimes(t *testing.T) {
+// While the budget for unknown keys is unused, no request fails after a rotation: scheduled
+// fetches do not use the budget.
+func TestRotationWithUnusedBudget(t *testing.T) {
 	withFixture(t, func(w *fixture) {
 		w.expect("first", w.token(), http.StatusOK)
 		for range 3 { // right after a fetch, which may have been a scheduled one
@@ -215,7 +219,8 @@ func TestPendingKey(t *testing.T) {
 	})
 }
 
-func TestKeyReplacedUnderItsOldID(t *testing.T) { // bad-inputs 188
+// A key that is replaced without a new kid is accepted within 5 s.
+func TestKeyReplacedWithSameID(t *testing.T) {
 	withFixture(t, func(w *fixture) {
 		w.expect("first", w.token(), http.StatusOK)
 		for range 2 {
@@ -251,7 +256,7 @@ func TestKeyReplacedTwice(t *testing.T) {
 
 // Without kid, up to 4 keys that support the algorithm are tried, so that issuers which use no
 // kid can rotate their keys.
-func TestTokenWithoutKeyID(t *testing.T) { // bad-inputs 123
+func TestTokenWithoutKeyID(t *testing.T) {
 	withFixture(t, func(w *fixture) {
 		withoutKeyID := func() string {
 			return w.issuer.Token(resourcetest.Token{Header: map[string]any{"kid": resourcetest.Remove}})
@@ -277,9 +282,9 @@ func TestTokenWithoutKeyID(t *testing.T) { // bad-inputs 123
 	})
 }
 
-// A scheduled refresh that a stale cache answers with an older document does not make valid
-// tokens look like tokens with an invented key.
-func TestStaleCacheAfterAForcedFetch(t *testing.T) {
+// A stale cache may answer a scheduled refresh with an older document. Valid tokens with a newer
+// key are not rejected then.
+func TestStaleCacheAfterForcedFetch(t *testing.T) {
 	withFixture(t, func(w *fixture) {
 		w.expect("first", w.token(), http.StatusOK)
 		oldSet := w.set()

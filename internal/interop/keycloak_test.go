@@ -1,0 +1,189 @@
+package interop_test
+
+import (
+	"bytes"
+	"context"
+	"encoding/json"
+	"io"
+	"log/slog"
+	"net/http"
+	"net/url"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"strings"
+	"syscall"
+	"testing"
+	"time"
+)
+
+// keycloakVariable has the folder of an unpacked Keycloak. .ci/live sets it.
+const keycloakVariable = "WARDER_KEYCLOAK"
+
+// keycloakStart limits the start of Keycloak, which takes about 15 s on an idle machine.
+const keycloakStart = 3 * time.Minute
+
+// A keycloak is a running Keycloak with the realm of testdata/keycloak-realm.json.
+type keycloak struct {
+	t      *testing.T
+	server string // its URL
+	issuer string // of the realm
+}
+
+// startKeycloak starts Keycloak with an empty database and imports the realm.
+func startKeycloak(t *testing.T) *keycloak {
+	t.Helper()
+	home := os.Getenv(keycloakVariable)
+	if home == "" {
+		t.Skipf("Skipped: %s is not set. Run .ci/run live, which needs Java and Maven.", keycloakVariable)
+	}
+	realm, err := os.ReadFile("testdata/keycloak-realm.json")
+	if err != nil {
+		t.Fatal(err)
+	}
+	if err := os.RemoveAll(filepath.Join(home, "data", "h2")); err != nil {
+		t.Fatal(err)
+	}
+	if err := os.MkdirAll(filepath.Join(home, "data", "import"), 0o700); err != nil {
+		t.Fatal(err)
+	}
+	if err := os.WriteFile(filepath.Join(home, "data", "import", "interop-realm.json"), realm, 0o600); err != nil {
+		t.Fatal(err)
+	}
+	k := &keycloak{t: t, server: freeAddress(t)}
+	k.issuer = k.server + "/realms/interop"
+	port := k.server[strings.LastIndexByte(k.server, ':')+1:]
+	output := &lockedBuffer{}
+	ctx, cancel := context.WithCancel(context.Background())
+	command := exec.CommandContext(ctx, filepath.Join(home, "bin", "kc.sh"), "start-dev", "--import-realm", "--http-host=127.0.0.1", "--http-port="+port)
+	command.Env = append(os.Environ(), "KC_BOOTSTRAP_ADMIN_USERNAME=admin", "KC_BOOTSTRAP_ADMIN_PASSWORD=admin")
+	command.Stdout, command.Stderr = output, output
+	command.SysProcAttr = &syscall.SysProcAttr{Setpgid: true} // kc.sh starts Java as another process
+	command.Cancel = func() error { return syscall.Kill(-command.Process.Pid, syscall.SIGKILL) }
+	if err := command.Start(); err != nil {
+		cancel()
+		t.Fatal(err)
+	}
+	t.Cleanup(func() {
+		cancel()
+		_ = command.Wait() // returns an error because the process was killed
+		if t.Failed() {
+			t.Logf("output of Keycloak:\n%s", output)
+		}
+	})
+	k.waitForStart(output)
+	k.addScope()
+	return k
+}
+
+// keycloakClients are the IDs of the realm's clients that can request mcp:read.
+var keycloakClients = []string{"cccccccc-0000-4000-8000-000000000001", "cccccccc-0000-4000-8000-000000000002", "cccccccc-0000-4000-8000-000000000003"}
+
+// addScope adds the scope mcp:read. A realm that is imported with a list of scopes lacks those of
+// Keycloak, such as basic, which puts sub into tokens.
+func (k *keycloak) addScope() {
+	k.t.Helper()
+	location := k.admin(http.MethodPost, "/client-scopes", map[string]any{
+		"name": "mcp:read", "protocol": "openid-connect", "attributes": map[string]string{"include.in.token.scope": "true"},
+	})
+	for _, client := range keycloakClients {
+		k.admin(http.MethodPut, "/clients/"+client+"/optional-client-scopes/"+location[strings.LastIndexByte(location, '/')+1:], nil)
+	}
+}
+
+func (k *keycloak) waitForStart(output *lockedBuffer) {
+	k.t.Helper()
+	for end := time.Now().Add(keycloakStart); time.Now().Before(end); {
+		res, err := http.Get(k.issuer + "/.well-known/openid-configuration")
+		if err == nil {
+			_ = res.Body.Close()
+			if res.StatusCode == http.StatusOK {
+				return
+			}
+		}
+		waitUntil(k.t.Context(), time.Now().Add(250*time.Millisecond))
+	}
+	k.t.Fatalf("Keycloak did not start:\n%s", output)
+}
+
+// keycloakTokens are what the token endpoint returns.
+type keycloakTokens struct {
+	Access  string `json:"access_token"`
+	Refresh string `json:"refresh_token"`
+	ID      string `json:"id_token"`
+}
+
+// tokens requests tokens with a form.
+func (k *keycloak) tokens(realm string, form url.Values) (issued keycloakTokens) {
+	k.t.Helper()
+	res, err := http.PostForm(k.server+"/realms/"+realm+"/protocol/openid-connect/token", form)
+	if err != nil {
+		k.t.Fatal(err)
+	}
+	defer res.Body.Close()
+	body, err := io.ReadAll(res.Body)
+	if err != nil {
+		k.t.Fatal(err)
+	}
+	if err := json.Unmarshal(body, &issued); err != nil || issued.Access == "" {
+		k.t.Fatalf("Keycloak returned no token: %d %s", res.StatusCode, body)
+	}
+	return issued
+}
+
+// ofUser returns the tokens of a user of a public client.
+func (k *keycloak) ofUser(client, name, scope string) keycloakTokens {
+	k.t.Helper()
+	return k.tokens("interop", url.Values{"grant_type": {"password"}, "client_id": {client}, "username": {name}, "password": {"secret"}, "scope": {scope}})
+}
+
+// ofClient returns the tokens of a client itself.
+func (k *keycloak) ofClient(client, secret string) keycloakTokens {
+	k.t.Helper()
+	return k.tokens("interop", url.Values{"grant_type": {"client_credentials"}, "client_id": {client}, "client_secret": {secret}, "scope": {"mcp:read"}})
+}
+
+// admin sends a request to the administration API of the realm. It returns the location of
+// what was created.
+func (k *keycloak) admin(method, path string, body any) (location string) {
+	k.t.Helper()
+	token := k.tokens("master", url.Values{"grant_type": {"password"}, "client_id": {"admin-cli"}, "username": {"admin"}, "password": {"admin"}}).Access
+	text, err := json.Marshal(body)
+	if err != nil {
+		k.t.Fatal(err)
+	}
+	req, err := http.NewRequestWithContext(k.t.Context(), method, k.server+"/admin/realms/interop"+path, bytes.NewReader(text))
+	if err != nil {
+		k.t.Fatal(err)
+	}
+	req.Header.Set("Authorization", "Bearer "+token)
+	req.Header.Set("Content-Type", "application/json")
+	res, err := http.DefaultClient.Do(req)
+	if err != nil {
+		k.t.Fatal(err)
+	}
+	defer res.Body.Close()
+	if res.StatusCode/100 != 2 {
+		answer, _ := io.ReadAll(res.Body)
+		k.t.Fatalf("Keycloak answered %s %s with %d %s", method, path, res.StatusCode, answer)
+	}
+	return res.Header.Get("Location")
+}
+
+// rotate makes Keycloak sign with a new key. The old one stays published.
+func (k *keycloak) rotate() {
+	k.t.Helper()
+	k.admin(http.MethodPost, "/components", map[string]any{
+		"name": "new key", "providerId": "rsa-generated", "providerType": "org.keycloak.keys.KeyProvider",
+		"config": map[string][]string{"priority": {"1000"}, "algorithm": {"RS256"}},
+	})
+}
+
+// provider returns the realm in the form that the tests for oidc-provider use.
+func (k *keycloak) provider(t *testing.T) *provider { return &provider{t: t, issuer: k.issuer} }
+
+// keyLog returns a logger for the messages of jwks and their text so far.
+func keyLog() (*slog.Logger, *lockedBuffer) {
+	logged := &lockedBuffer{}
+	return slog.New(slog.NewJSONHandler(logged, nil)), logged
+}

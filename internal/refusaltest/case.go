@@ -1,0 +1,96 @@
+package refusaltest
+
+import (
+	"slices"
+	"strings"
+
+	"github.com/warder-go/warder/resource"
+)
+
+// A Case is a request to which several refusals apply.
+type Case struct {
+	Name   string
+	way    way
+	faults []fault // in the order of the table
+}
+
+// Cases returns all combinations of up to n refusals that can apply to one request, for each way
+// in which the caller becomes known.
+func Cases(n int) (cases []Case) {
+	for w := range way(len(ways)) {
+		var possible []fault
+		for _, f := range faults {
+			if slices.Contains(f.ways, w) {
+				possible = append(possible, f.in(w))
+			}
+		}
+		slices.SortStableFunc(possible, func(a, b fault) int { return a.row - b.row })
+		cases = append(cases, combinations(Case{Name: ways[w], way: w}, possible, n)...)
+	}
+	return cases
+}
+
+// combinations returns the extensions of base by one to n of the possible faults.
+func combinations(base Case, possible []fault, n int) (cases []Case) {
+	if n == 0 {
+		return nil
+	}
+	for i, f := range possible {
+		if slices.ContainsFunc(base.faults, f.conflicts) {
+			continue
+		}
+		c := Case{Name: base.Name + ", " + f.name, way: base.way, faults: append(slices.Clone(base.faults), f)}
+		cases = append(cases, c)
+		cases = append(cases, combinations(c, possible[i+1:], n-1)...)
+	}
+	return cases
+}
+
+// outcome is what the client and the observers get.
+type outcome struct {
+	status    int
+	reason    resource.Reason
+	challenge string
+}
+
+// want returns the outcome of the first fault in the table.
+func (c Case) want() outcome {
+	f := c.faults[0]
+	o := outcome{status: Order[f.row].Status, reason: f.reason}
+	switch f.reason {
+	case resource.ReasonMissingCredentials:
+		o.status, o.challenge = 401, `, scope="base"`
+	case resource.ReasonMalformedRequest:
+		o.challenge = `, error="invalid_request", error_description="The credentials are malformed, or more than one"`
+	case resource.ReasonExpired:
+		o.challenge = `, scope="base", error="invalid_token", error_description="The access token expired"`
+	case resource.ReasonAPIKeyUnknown:
+		o.challenge = `, scope="base", error="invalid_token", error_description="The API key is invalid"`
+	case resource.ReasonInsufficientScope:
+		o.challenge = `, scope="` + strings.Join(c.neededScopes(), " ") + `", error="insufficient_scope", error_description="The access token lacks a scope that this request needs"`
+	default:
+		if o.status == 401 {
+			o.challenge = `, scope="base", error="invalid_token", error_description="The access token is invalid"`
+		}
+	}
+	if o.challenge != "" {
+		o.challenge = pointer + o.challenge
+	}
+	return o
+}
+
+// neededScopes returns the scopes that a challenge names: those of all faults that are decided
+// together.
+func (c Case) neededScopes() []string {
+	needed := []string{"base"}
+	for _, f := range c.faults {
+		switch {
+		case f.row != c.faults[0].row:
+		case f.row == rowRequire:
+			needed = append(needed, "extra")
+		case f.uses == "operation":
+			needed = append(needed, "admin")
+		}
+	}
+	return needed
+}

@@ -1,0 +1,75 @@
+// Package refusaltest tests which refusal a client gets if several apply to its request. The
+// rule is the table in docs/architecture.md, "Order of refusals". The tests of each adapter run
+// [Cases] with that adapter, so that all adapters agree.
+package refusaltest
+
+import "github.com/warder-go/warder/resource"
+
+// A Row is one row of the table. Of two refusals that apply, the client gets the one in the
+// earlier row.
+type Row struct {
+	Name    string
+	Status  int
+	Reasons []resource.Reason // nil: not a decision of package resource
+}
+
+// Order is the table. The first rows are the order of steps in resource.Resource.Authenticate.
+// Require and BindSessions run only after it, for accepted requests.
+var Order = []Row{
+	{"The origin is not allowed", 403, []resource.Reason{resource.ReasonOrigin}},
+	{"More than one credential", 400, []resource.Reason{resource.ReasonMalformedRequest}},
+	{"GET or DELETE without credentials and session, where `initialize` is public", 405, []resource.Reason{resource.ReasonMethodNotAllowed}},
+	{"No credentials, and not a public operation", 401, []resource.Reason{resource.ReasonMissingCredentials}},
+	{"The credential is too long", 401, []resource.Reason{resource.ReasonTokenTooLarge}},
+	{"The credential violates the grammar", 400, []resource.Reason{resource.ReasonMalformedRequest}},
+	{"The token is malformed, belongs to no issuer, or is a JWT with invalid claims", 401, []resource.Reason{
+		resource.ReasonTokenMalformed, resource.ReasonTokenType, resource.ReasonOpaqueUnsupported, resource.ReasonIssuerUnknown,
+		resource.ReasonAlgorithmRefused, resource.ReasonExpired, resource.ReasonNotYetValid, resource.ReasonLifetime,
+		resource.ReasonAudience, resource.ReasonClaimMissing, resource.ReasonSenderConstrained,
+	}},
+	{"The credential cannot be verified at the moment", 503, []resource.Reason{
+		resource.ReasonKeyPending, resource.ReasonKeysUnavailable, resource.ReasonVerifierUnavailable,
+		resource.ReasonIntrospectionDiscovery, resource.ReasonIntrospectionUnreachable, resource.ReasonIntrospectionTimeout,
+		resource.ReasonIntrospectionStatus, resource.ReasonIntrospectionRateLimited, resource.ReasonIntrospectionCredentials,
+		resource.ReasonIntrospectionForbidden, resource.ReasonIntrospectionRedirect, resource.ReasonIntrospectionContentType,
+		resource.ReasonIntrospectionTooLarge, resource.ReasonIntrospectionTruncated, resource.ReasonIntrospectionMalformed,
+		resource.ReasonIntrospectionUnproven, resource.ReasonIntrospectionSuspended, resource.ReasonIntrospectionOverloaded,
+	}},
+	{"The credential is not authentic, or its verified claims are invalid", 401, []resource.Reason{
+		resource.ReasonKeyUnknown, resource.ReasonKeyAmbiguous, resource.ReasonSignatureInvalid, resource.ReasonInactive,
+		resource.ReasonAPIKeyUnknown, resource.ReasonTokenInvalid, resource.ReasonIssuerMismatch,
+	}},
+	{"The token is revoked", 401, []resource.Reason{resource.ReasonRevoked}},
+	{"A header field disagrees with the claims", 403, []resource.Reason{resource.ReasonHeaderClaim}},
+	{"The body is encoded, or its type is not JSON", 415, []resource.Reason{resource.ReasonBodyType}},
+	{"The body is too large", 413, []resource.Reason{resource.ReasonBodyTooLarge}},
+	{"The body is malformed", 400, []resource.Reason{resource.ReasonBodyMalformed}},
+	{"The body disagrees with a header field", 400, []resource.Reason{resource.ReasonHeaderMismatch}},
+	{"No rule names the operation", 403, []resource.Reason{resource.ReasonOperationUndeclared}},
+	{"A scope is missing, for every request or for the operation", 403, []resource.Reason{resource.ReasonInsufficientScope}},
+	{"`Require`: a scope is missing", 403, []resource.Reason{resource.ReasonInsufficientScope}},
+	{"`nethttp.BindSessions`: the session is unknown or of another caller", 404, nil},
+}
+
+// Indexes of Order.
+const (
+	rowOrigin = iota
+	rowSeveral
+	rowMethod
+	rowMissing
+	rowTooLong
+	rowGrammar
+	rowClaims
+	rowUnavailable
+	rowNotAuthentic
+	rowRevoked
+	rowHeaderClaim
+	rowBodyType
+	rowBodySize
+	rowBody
+	rowBodyHeader
+	rowUndeclared
+	rowScope
+	rowRequire
+	rowSession
+)

@@ -1,0 +1,237 @@
+package refusaltest
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"log/slog"
+	"net/http"
+	"net/textproto"
+	"strings"
+	"time"
+
+	"github.com/warder-go/warder/jwks"
+	"github.com/warder-go/warder/nethttp"
+	"github.com/warder-go/warder/resource"
+	"github.com/warder-go/warder/resource/resourcetest"
+)
+
+const (
+	identifier    = "https://mcp.example.test/mcp"
+	pointer       = `Bearer resource_metadata="https://mcp.example.test/.well-known/oauth-protected-resource/mcp"`
+	keyField      = "X-Key"
+	otherKeyField = "X-Other-Key"
+	tokenLifetime = 48 * time.Hour
+	maxTokenBytes = 2000
+	maxBodyBytes  = 1000
+	session       = "session-1"
+)
+
+// An Adapter protects next with res, and then with a requirement of the scopes, if there are
+// any.
+type Adapter func(res *resource.Resource, scopes []string, next http.Handler) http.Handler
+
+// trial is one case that is tried with one adapter.
+type trial struct {
+	way     way
+	issuer  *resourcetest.Issuer
+	handler http.Handler
+	events  []resource.Event
+	reached bool // the handler
+	asked   int  // calls of the issuer's verifier
+
+	// The last request. Faults change it.
+	method, body, padding string
+	header                http.Header
+	extra                 http.Header // added to header after the credential
+	token                 resourcetest.Token
+	suffix                string // of the credential
+	verdict               string // of the verifiers of opaque tokens and header credentials
+	scopes                string
+	require               []string
+
+	// What happens before the last request. Faults change it.
+	foreign, outage, pending, withdraw, revoked bool
+	sleep                                       time.Duration
+	opens                                       bool // the handler opens a session
+}
+
+func callTool(name string) string {
+	return `{"jsonrpc":"2.0","id":1,"method":"tools/call","params":{"name":"` + name + `"}}`
+}
+
+func (c *trial) set(name, value string) {
+	c.header[textproto.CanonicalMIMEHeaderKey(name)] = []string{value}
+}
+
+// publicBytes is the longest body of a public operation, for public operations.
+func (c *trial) publicBytes() int {
+	if c.way == public {
+		return 64 << 10
+	}
+	return 0
+}
+
+// Run sends the request of the case to a new server with the adapter. It returns an error that
+// describes a response other than the one that the table demands. It must run in a
+// testing/synctest bubble.
+func (c Case) Run(adapter Adapter) error {
+	issuer, err := resourcetest.NewIssuer(resourcetest.Config{Audience: identifier, Lifetime: tokenLifetime})
+	if err != nil {
+		return err
+	}
+	defer issuer.Close()
+	t := &trial{way: c.way, issuer: issuer, method: http.MethodPost, body: callTool("echo"), verdict: "valid", scopes: "base",
+		header: http.Header{"Content-Type": {"application/json"}}, token: resourcetest.Token{Claims: map[string]any{"org": "acme"}, Header: map[string]any{}}}
+	if c.way == public {
+		t.body = callTool("search")
+	}
+	for _, f := range c.faults {
+		f.apply(t)
+	}
+	if err := t.serve(adapter); err != nil {
+		return err
+	}
+	credential, err := t.prepare()
+	if err != nil {
+		return err
+	}
+	got := t.last(credential)
+	if want := c.want(); got != want || t.reached {
+		return fmt.Errorf("handler reached: %v\n got %d %s %s\nwant %d %s %s", t.reached,
+			got.status, got.reason, got.challenge, want.status, want.reason, want.challenge)
+	}
+	if c.way == cachedJWT && t.sleep == 0 && t.asked > 0 {
+		return errors.New("the token was not in the cache")
+	}
+	return nil
+}
+
+// serve builds the server.
+func (c *trial) serve(adapter Adapter) error {
+	quiet := slog.New(slog.DiscardHandler)
+	keys, err := jwks.New(jwks.Config{Issuer: c.issuer.Identifier(), Transport: c.issuer.Transport(), Logger: quiet})
+	if err != nil {
+		return err
+	}
+	res, err := resource.New(resource.Config{
+		Identifier: identifier, Logger: quiet, Scopes: []string{"base"},
+		Issuers: []resource.Issuer{{Verifier: countingVerifier{keys, c}}}, Opaque: &resource.Issuer{Verifier: stubVerifier{c}},
+		Credentials: resource.Credentials{
+			Headers:      map[string]resource.HeaderVerifier{keyField: stubVerifier{c}, otherKeyField: stubVerifier{c}},
+			HeaderClaims: map[string]resource.HeaderClaim{"X-Org": {Claim: "org"}},
+		},
+		Operations: resource.Operations{
+			Tools:      map[string][]string{"echo": {}, "delete": {"admin"}, "third": {}},
+			Undeclared: resource.DenyUndeclared, Public: []string{"initialize"}, PublicTools: []string{"search"}, Stateless: true,
+		},
+		Limits: resource.Limits{MaxTokenBytes: maxTokenBytes, MaxBodyBytes: maxBodyBytes, CacheTTL: 4 * tokenLifetime},
+		Hooks: resource.Hooks{
+			Observers: []resource.Observer{observer{c}},
+			Revoked:   func(context.Context, *resource.Caller) bool { return c.revoked },
+		},
+	})
+	if err != nil {
+		return err
+	}
+	bound := nethttp.BindSessions(res, nethttp.SessionConfig{Logger: quiet})(
+		http.HandlerFunc(func(w http.ResponseWriter, _ *http.Request) {
+			c.reached = true
+			if c.opens {
+				w.Header().Set("Mcp-Session-Id", session)
+			}
+		}))
+	c.handler = adapter(res, c.require, bound)
+	return nil
+}
+
+// prepare makes the credential of the last request, and brings the issuer and the cache to the
+// state that the request finds.
+func (c *trial) prepare() (credential string, err error) {
+	revoked, pending := c.revoked, c.pending
+	c.revoked = false // until the last request
+	defer func() { c.revoked, c.events, c.reached, c.asked = revoked, nil, false, 0 }()
+	if c.foreign {
+		if err := c.openSession(); err != nil {
+			return "", err
+		}
+	}
+	switch c.way {
+	case public:
+		return "", nil
+	case opaque, header:
+		return "secret-" + c.verdict + c.suffix, nil
+	case cachedJWT, newJWT: // below
+	}
+	c.token.Scope = c.scopes
+	if pending { // use up the budget for fetches
+		for i := range 4 {
+			unknown := c.issuer.Token(resourcetest.Token{Scope: "base", Header: map[string]any{"kid": fmt.Sprint("unknown-", i)}})
+			c.send(http.MethodPost, callTool("echo"), http.Header{"Authorization": {"Bearer " + unknown}})
+		}
+		c.token.Header["kid"] = "unknown"
+	}
+	token := c.issuer.Token(c.token)
+	if c.way == cachedJWT {
+		if status := c.use(token); status != 200 && status != 403 {
+			return "", fmt.Errorf("the valid token got %d", status)
+		}
+	}
+	if c.outage {
+		c.issuer.Fail(resourcetest.JWKS, resourcetest.Failure{Refuse: true})
+	}
+	if c.withdraw {
+		gone := c.issuer.SigningKeyID("")
+		c.issuer.Rotate("")
+		c.issuer.Withdraw(gone)
+	}
+	if c.sleep > 0 {
+		time.Sleep(c.sleep)         //nolint:forbidigo // runs in a synctest bubble
+		c.use(token)                // starts a refresh
+		time.Sleep(5 * time.Second) //nolint:forbidigo // runs in a synctest bubble
+	}
+	return token + c.suffix, nil
+}
+
+// openSession opens a session as another caller, whose credential is of another kind, so that the
+// keys are not fetched for it before the last request.
+func (c *trial) openSession() error {
+	scopes, token := c.scopes, "secret-valid"
+	if c.way == opaque || c.way == header {
+		token = c.issuer.Token(resourcetest.Token{Scope: "base extra", Subject: "bob"})
+	}
+	c.scopes, c.opens = "base extra", true
+	defer func() { c.scopes, c.opens = scopes, false }()
+	if c.use(token); !c.reached {
+		return errors.New("the session was not opened")
+	}
+	return nil
+}
+
+// use sends a request with a token in which nothing else is wrong.
+func (c *trial) use(token string) (status int) {
+	return c.send(http.MethodPost, callTool("echo"), http.Header{"Content-Type": {"application/json"}, "Authorization": {"Bearer " + token}}).status
+}
+
+// last sends the last request.
+func (c *trial) last(credential string) outcome {
+	sent := c.header.Clone()
+	switch c.way {
+	case public:
+	case header:
+		sent[keyField] = []string{credential}
+	case newJWT, cachedJWT, opaque:
+		sent["Authorization"] = []string{"Bearer " + credential}
+	}
+	for name, values := range c.extra {
+		sent[name] = append(sent[name], values...)
+	}
+	response := c.send(c.method, c.body+c.padding, sent)
+	o := outcome{status: response.status, challenge: strings.Join(response.header.Values("WWW-Authenticate"), "\n")}
+	for _, e := range c.events {
+		if e.Reason != "" {
+			o.reason += e.Reason // two refusals of one request would show as two words
+		}
+	}
+	return o
+}
