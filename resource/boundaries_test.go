@@ -142,3 +142,33 @@ func TestRequirementAfterExpiry(t *testing.T) {
 		}
 	})
 }
+
+// observedBody is an empty body that stores whether it was read.
+type observedBody struct{ read *bool }
+
+func (b observedBody) Read([]byte) (int, error) {
+	*b.read = true
+	return 0, io.EOF
+}
+
+// A request without credentials that announces more than 64 KiB is rejected before its body is
+// read, also if operations are public.
+func TestLargePublicRequestIsNotRead(t *testing.T) {
+	f := newFixture(t, func(c *resource.Config, _ *jwks.Config) { c.Operations.Public = []string{"tools/list"} })
+	for _, row := range []struct {
+		name string
+		size int64
+		read bool
+	}{
+		{"64 KiB", 64 << 10, true},
+		{"one byte more", 64<<10 + 1, false},
+	} {
+		read := false
+		req := httptest.NewRequest(http.MethodPost, identifier, observedBody{&read})
+		req.Header.Set("Content-Type", "application/json")
+		req.ContentLength = row.size
+		if _, refusal := f.res.Authenticate(req); refusal == nil || refusal.Reason != resource.ReasonMissingCredentials || read != row.read {
+			t.Errorf("%s: got %v and read %t, want %t", row.name, refusal, read, row.read)
+		}
+	}
+}
