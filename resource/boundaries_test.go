@@ -172,3 +172,38 @@ func TestLargePublicRequestIsNotRead(t *testing.T) {
 		}
 	}
 }
+
+// A stream ends at the expiry that was known, also if the issuer would now name a later one: its
+// token had expired when it was checked. A later expiry that a check finds in time counts.
+func TestStreamOfATokenWithALaterExpiry(t *testing.T) {
+	for _, row := range []struct {
+		name        string
+		first, want time.Duration
+	}{
+		{"before the first check", 20 * time.Second, 20 * time.Second},
+		{"at the time of the first check", 30 * time.Second, 30 * time.Second},
+		{"after the first check, which finds a later one", 31 * time.Second, 90 * time.Second},
+	} {
+		v := new(scriptedVerifier)
+		inBubble(t, func(c *resource.Config, k *jwks.Config) {
+			useScriptedVerifier(v, nil)(c, k)
+			c.Limits.Leeway, c.Limits.CacheTTL = -1, -1
+		}, func(t *testing.T, f *fixture) {
+			opened := time.Now()
+			expiring := func(after time.Duration) {
+				v.set(func() (*resource.Claims, error) {
+					claims := validClaims("alice", "a")
+					claims.Expiry = opened.Add(after)
+					return claims, nil
+				})
+			}
+			expiring(row.first)
+			s := f.open(getRequest(), "opaque")
+			expiring(90 * time.Second)
+			time.Sleep(time.Hour)
+			if got := s.endedAt.Sub(opened); got != row.want {
+				t.Errorf("%s: the stream ended after %s, want %s", row.name, got, row.want)
+			}
+		})
+	}
+}
