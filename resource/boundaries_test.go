@@ -5,6 +5,7 @@ import (
 	"io"
 	"net/http"
 	"net/http/httptest"
+	"strconv"
 	"strings"
 	"testing"
 	"testing/synctest"
@@ -205,5 +206,40 @@ func TestStreamOfATokenWithALaterExpiry(t *testing.T) {
 				t.Errorf("%s: the stream ended after %s, want %s", row.name, got, row.want)
 			}
 		})
+	}
+}
+
+// An entry that is larger than the cache is not cached, and evicts no other entry.
+func TestLargeEntryEvictsNothing(t *testing.T) {
+	v := new(scriptedVerifier)
+	f := newFixture(t, func(c *resource.Config, k *jwks.Config) {
+		useScriptedVerifier(v, nil)(c, k)
+		c.Limits.CacheEntries, c.Limits.CacheBytes = 100, 16<<10
+	})
+	figures := func() (entries, evictions string) {
+		for line := range strings.Lines(f.metrics()) {
+			if _, value, ok := strings.Cut(line, "warder_remembered_entries{resource=\""+identifier+"\"} "); ok {
+				entries = strings.TrimSpace(value)
+			}
+			if _, value, ok := strings.Cut(line, "warder_remembered_evictions_total{resource=\""+identifier+"\"} "); ok {
+				evictions = strings.TrimSpace(value)
+			}
+		}
+		return entries, evictions
+	}
+	f.bearer("small")
+	if entries, evictions := figures(); entries != "1" || evictions != "0" {
+		t.Fatalf("got %s entries and %s evictions, want 1 and 0", entries, evictions)
+	}
+	scopes := []string{"a"}
+	for n := range 900 {
+		scopes = append(scopes, strconv.Itoa(n))
+	}
+	v.set(func() (*resource.Claims, error) { return validClaims("alice", scopes...), nil })
+	if got := f.bearer("large"); got != accepted {
+		t.Errorf("the large entry: got %+v", got)
+	}
+	if entries, evictions := figures(); entries != "1" || evictions != "0" {
+		t.Errorf("after a large entry: got %s entries and %s evictions, want 1 and 0", entries, evictions)
 	}
 }
