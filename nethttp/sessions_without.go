@@ -65,9 +65,9 @@ func unreadableBody(e *mcpmsg.Error) *sessionRejection {
 	const why = "the body of a request without a session cannot be checked"
 	switch e.Kind {
 	case mcpmsg.TooLarge:
-		return invalidRequest(http.StatusRequestEntityTooLarge, nil, "The body is too large", why)
+		return invalidRequest(http.StatusRequestEntityTooLarge, e.ID, "The body is too large", why)
 	case mcpmsg.WrongType:
-		return invalidRequest(http.StatusUnsupportedMediaType, nil, "The body is not application/json", why)
+		return invalidRequest(http.StatusUnsupportedMediaType, e.ID, "The body is not application/json", why)
 	}
 	return invalidRequest(http.StatusBadRequest, e.ID, "The body is not a JSON-RPC message with a single meaning", why)
 }

@@ -1,7 +1,9 @@
 package nethttp_test
 
 import (
+	"context"
 	"fmt"
+	"io"
 	"net/http"
 	"strings"
 	"testing"
@@ -194,5 +196,43 @@ func TestBodyWithoutSession(t *testing.T) {
 	}
 	if r := f.sendBody("POST", f.bob(), body+strings.Repeat(" ", 200)); r.status != 413 {
 		t.Errorf("over the limit: got %+v, want 413", r)
+	}
+}
+
+// The end of a stream removes its session only while the session is that of the stream's caller.
+func TestEndOfStreamKeepsSessionOfOther(t *testing.T) {
+	opened := make(chan struct{})
+	server := http.HandlerFunc(func(w http.ResponseWriter, req *http.Request) {
+		if req.Method != http.MethodGet {
+			if id := req.Header.Get("X-Open"); id != "" {
+				w.Header().Set("Mcp-Session-Id", id)
+			}
+			_, _ = io.WriteString(w, "served")
+			return
+		}
+		w.Header().Set("Content-Type", "text/event-stream")
+		_, _ = io.WriteString(w, "event: endpoint\ndata: /mcp?sessionId=x\n\n")
+		_ = http.NewResponseController(w).Flush()
+		opened <- struct{}{}
+		<-req.Context().Done()
+		opened <- struct{}{}
+	})
+	f := newSessionFixture(t, nethttp.SessionConfig{MaxSessions: 1}, server)
+	ctx, disconnect := context.WithCancel(t.Context())
+	defer disconnect()
+	go func() {
+		response, err := http.DefaultClient.Do(request(f, "GET", f.url+"/", f.alice(), nil).WithContext(ctx))
+		if err == nil {
+			response.Body.Close()
+		}
+	}()
+	<-opened
+	f.send("POST", "/", f.bob(), "", "X-Open", "y") // at the limit: alice's session is removed
+	f.send("POST", "/", f.bob(), "", "X-Open", "x") // the server uses its id again
+	f.expect("before the stream ends", f.bob(), "x", served)
+	disconnect()
+	<-opened
+	for range 20 { // the binding is removed after the handler has returned
+		f.expect("after the stream has ended", f.bob(), "x", served)
 	}
 }

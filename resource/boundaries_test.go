@@ -5,6 +5,7 @@ import (
 	"io"
 	"net/http"
 	"net/http/httptest"
+	"strconv"
 	"strings"
 	"testing"
 	"testing/synctest"
@@ -141,4 +142,104 @@ func TestRequirementAfterExpiry(t *testing.T) {
 			}
 		}
 	})
+}
+
+// observedBody is an empty body that stores whether it was read.
+type observedBody struct{ read *bool }
+
+func (b observedBody) Read([]byte) (int, error) {
+	*b.read = true
+	return 0, io.EOF
+}
+
+// A request without credentials that announces more than 64 KiB is rejected before its body is
+// read, also if operations are public.
+func TestLargePublicRequestIsNotRead(t *testing.T) {
+	f := newFixture(t, func(c *resource.Config, _ *jwks.Config) { c.Operations.Public = []string{"tools/list"} })
+	for _, row := range []struct {
+		name string
+		size int64
+		read bool
+	}{
+		{"64 KiB", 64 << 10, true},
+		{"one byte more", 64<<10 + 1, false},
+	} {
+		read := false
+		req := httptest.NewRequest(http.MethodPost, identifier, observedBody{&read})
+		req.Header.Set("Content-Type", "application/json")
+		req.ContentLength = row.size
+		if _, refusal := f.res.Authenticate(req); refusal == nil || refusal.Reason != resource.ReasonMissingCredentials || read != row.read {
+			t.Errorf("%s: got %v and read %t, want %t", row.name, refusal, read, row.read)
+		}
+	}
+}
+
+// A stream ends at the expiry that was known, also if the issuer would now name a later one: its
+// token had expired when it was checked. A later expiry that a check finds in time counts.
+func TestStreamOfATokenWithALaterExpiry(t *testing.T) {
+	for _, row := range []struct {
+		name        string
+		first, want time.Duration
+	}{
+		{"before the first check", 20 * time.Second, 20 * time.Second},
+		{"at the time of the first check", 30 * time.Second, 30 * time.Second},
+		{"after the first check, which finds a later one", 31 * time.Second, 90 * time.Second},
+	} {
+		v := new(scriptedVerifier)
+		inBubble(t, func(c *resource.Config, k *jwks.Config) {
+			useScriptedVerifier(v, nil)(c, k)
+			c.Limits.Leeway, c.Limits.CacheTTL = -1, -1
+		}, func(t *testing.T, f *fixture) {
+			opened := time.Now()
+			expiring := func(after time.Duration) {
+				v.set(func() (*resource.Claims, error) {
+					claims := validClaims("alice", "a")
+					claims.Expiry = opened.Add(after)
+					return claims, nil
+				})
+			}
+			expiring(row.first)
+			s := f.open(getRequest(), "opaque")
+			expiring(90 * time.Second)
+			time.Sleep(time.Hour)
+			if got := s.endedAt.Sub(opened); got != row.want {
+				t.Errorf("%s: the stream ended after %s, want %s", row.name, got, row.want)
+			}
+		})
+	}
+}
+
+// An entry that is larger than the cache is not cached, and evicts no other entry.
+func TestLargeEntryEvictsNothing(t *testing.T) {
+	v := new(scriptedVerifier)
+	f := newFixture(t, func(c *resource.Config, k *jwks.Config) {
+		useScriptedVerifier(v, nil)(c, k)
+		c.Limits.CacheEntries, c.Limits.CacheBytes = 100, 16<<10
+	})
+	figures := func() (entries, evictions string) {
+		for line := range strings.Lines(f.metrics()) {
+			if _, value, ok := strings.Cut(line, "warder_remembered_entries{resource=\""+identifier+"\"} "); ok {
+				entries = strings.TrimSpace(value)
+			}
+			if _, value, ok := strings.Cut(line, "warder_remembered_evictions_total{resource=\""+identifier+"\"} "); ok {
+				evictions = strings.TrimSpace(value)
+			}
+		}
+		return entries, evictions
+	}
+	f.bearer("small")
+	if entries, evictions := figures(); entries != "1" || evictions != "0" {
+		t.Fatalf("got %s entries and %s evictions, want 1 and 0", entries, evictions)
+	}
+	scopes := []string{"a"}
+	for n := range 900 {
+		scopes = append(scopes, strconv.Itoa(n))
+	}
+	v.set(func() (*resource.Claims, error) { return validClaims("alice", scopes...), nil })
+	if got := f.bearer("large"); got != accepted {
+		t.Errorf("the large entry: got %+v", got)
+	}
+	if entries, evictions := figures(); entries != "1" || evictions != "0" {
+		t.Errorf("after a large entry: got %s entries and %s evictions, want 1 and 0", entries, evictions)
+	}
 }

@@ -283,3 +283,37 @@ func TestCredentialMistakes(t *testing.T) {
 		}
 	}
 }
+
+// The fields of HeaderClaims are checked for public operations without credentials too: there is
+// no claim with which a field could agree.
+func TestHeaderClaimsOfPublicOperations(t *testing.T) {
+	for _, row := range []struct {
+		name     string
+		required bool
+		headers  []string
+		want     resource.Reason
+	}{
+		{"the optional field missing", false, nil, ""},
+		{"the required field missing", true, nil, resource.ReasonHeaderClaim},
+		{"a value", false, []string{"victim"}, resource.ReasonHeaderClaim},
+		{"a value of the required field", true, []string{"victim"}, resource.ReasonHeaderClaim},
+		{"an empty value", false, []string{""}, resource.ReasonHeaderClaim},
+		{"two values", false, []string{"", "victim"}, resource.ReasonHeaderClaim},
+	} {
+		f := newFixture(t, func(c *resource.Config, _ *jwks.Config) {
+			c.Credentials.HeaderClaims = map[string]resource.HeaderClaim{"X-Tenant-Id": {Claim: "tenant", Required: row.required}}
+			c.Operations.Public = []string{"tools/list"}
+		})
+		req := rpcRequest(`{"jsonrpc":"2.0","id":1,"method":"tools/list"}`, "")
+		req.Header["X-Tenant-Id"] = row.headers
+		var got resource.Reason
+		decision, refusal := f.res.Authenticate(req)
+		if refusal != nil {
+			got = refusal.Reason
+		}
+		decision.Done()
+		if got != row.want {
+			t.Errorf("%s: got %q, want %q", row.name, got, row.want)
+		}
+	}
+}

@@ -3,7 +3,6 @@ package resource_test
 import (
 	"context"
 	"encoding/base64"
-	"io"
 	"log/slog"
 	"net/http"
 	"net/http/httptest"
@@ -55,7 +54,7 @@ func newGrowthFixture(t *testing.T) *growthFixture {
 		c.Operations = rules
 		c.Limits = resource.Limits{CacheTTL: -1, LogPerSecond: -1, MaxTokenBytes: 256 << 10}
 		c.HTTP.Origins = []string{"https://app.example.test"}
-		c.Logger = slog.New(slog.NewJSONHandler(io.Discard, &slog.HandlerOptions{Level: slog.LevelDebug}))
+		c.Logger = slog.New(slog.NewJSONHandler(forgetfulWriter{}, &slog.HandlerOptions{Level: slog.LevelDebug}))
 		c.Hooks.Observers = []resource.Observer{discardObserver{}}
 		c.Credentials.HeaderClaims = map[string]resource.HeaderClaim{"X-Tenant-Id": {Claim: "tid"}}
 	})
@@ -233,3 +232,8 @@ func (f *growthFixture) allocated(req *http.Request) uint64 {
 type discardObserver struct{}
 
 func (discardObserver) Observe(context.Context, resource.Event) {}
+
+// forgetfulWriter discards what it gets. With slog.DiscardHandler the records would not be made.
+type forgetfulWriter struct{}
+
+func (forgetfulWriter) Write(p []byte) (int, error) { return len(p), nil }

@@ -6,6 +6,7 @@ import (
 	"net/http"
 	"net/http/httptest"
 	"strings"
+	"sync/atomic"
 	"testing"
 	"testing/synctest"
 	"time"
@@ -220,5 +221,32 @@ func TestPermitIsLogged(t *testing.T) {
 	f.res.Permit(t.Context(), caller, op)
 	if log := f.log.take(); !strings.Contains(log, `"reason":"insufficient_scope","status":403`) || strings.Count(log, "\n") != 1 {
 		t.Errorf("Permit logged %s", log)
+	}
+}
+
+// Permit rejects a caller whose verification was invalidated since the request was accepted, for
+// example because its key was withdrawn.
+func TestPermitAfterInvalidation(t *testing.T) {
+	var valid atomic.Bool
+	valid.Store(true)
+	v := new(scriptedVerifier)
+	f := newFixture(t, useScriptedVerifier(v, nil))
+	v.set(func() (*resource.Claims, error) {
+		claims := validClaims("alice", "a")
+		claims.StillValid = func(time.Time) bool { return valid.Load() }
+		return claims, nil
+	})
+	decision, refusal := f.res.Authenticate(rpcRequest(rpcMessage("tools/call", "x"), "opaque"))
+	if refusal != nil {
+		t.Fatal(refusal)
+	}
+	defer decision.Done()
+	op := resource.Operation{Method: "tools/call", Name: "x"}
+	if refusal := f.res.Permit(t.Context(), decision.Caller, op); refusal != nil || !f.res.Offers(t.Context(), decision.Caller, op) {
+		t.Errorf("before: got %v, want the operation to be permitted and offered", refusal)
+	}
+	valid.Store(false)
+	if refusal := f.res.Permit(t.Context(), decision.Caller, op); refusal == nil || refusal.Reason != resource.ReasonTokenInvalid || f.res.Offers(t.Context(), decision.Caller, op) {
+		t.Errorf("after: got %v, want token_invalid and no offer", refusal)
 	}
 }

@@ -109,7 +109,8 @@ func TestHostileRequestsWithoutToken(t *testing.T) {
 	}
 }
 
-// isPublic reports whether an operation can be dispatched without a token.
+// isPublic reports whether an operation can be dispatched without a token. server/discover belongs
+// to a conversation that begins with a public initialize.
 func isPublic(o op) bool {
-	return slices.Contains([]string{"initialize", "ping", "tools/list", "resources/list"}, o.method)
+	return slices.Contains([]string{"initialize", "ping", "server/discover", "tools/list", "resources/list"}, o.method)
 }
