@@ -87,7 +87,8 @@ type SessionConfig struct {
 // resources that do not create a task. All others get 400 with JSON-RPC error -32600, such as
 // notifications/cancelled, tasks/* and responses, and so does a body that is not a JSON-RPC
 // message with a single meaning. In protocol 2026-07-28, which has no sessions, this holds for
-// every request; there a client cancels a request by closing its connection.
+// every request. There the response is 404 with error -32601, as for a method that does not
+// exist, and a client cancels a request by closing its connection.
 // SessionConfig.AllowedWithoutSession has the exceptions.
 //
 // A public operation without credentials cannot use a session: it gets 404. It cannot open

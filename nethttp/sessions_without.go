@@ -29,7 +29,7 @@ func ignoresSession(h http.Header) bool {
 // one. Servers such as mcp-go keep these under the empty session, which is every caller's.
 func (b *sessionBinder) checkWithoutSession(req *http.Request) (*http.Request, *sessionRejection) {
 	if req.Method == http.MethodDelete {
-		return nil, needsSession(nil)
+		return nil, needsSession(req, nil, false)
 	}
 	if !mcpmsg.MayCarryMessage(req) {
 		return req, nil
@@ -44,7 +44,7 @@ func (b *sessionBinder) checkWithoutSession(req *http.Request) (*http.Request, *
 			if len(messages) > 1 {
 				id = nil
 			}
-			return nil, needsSession(id)
+			return nil, needsSession(req, id, m.Method != "")
 		}
 	}
 	inner := req.WithContext(req.Context())
@@ -55,9 +55,15 @@ func (b *sessionBinder) checkWithoutSession(req *http.Request) (*http.Request, *
 	return inner, nil
 }
 
-// needsSession returns the rejection of a message with this id, which is nil if it has none.
-func needsSession(id []byte) *sessionRejection {
-	return invalidRequest(http.StatusBadRequest, id, "The message needs a session", "the message needs a session, and the request uses none")
+// needsSession returns the rejection of a message with this id, which is nil if it has none. In
+// a protocol version without sessions, a method that needs one does not exist (MCP 2026-07-28,
+// SEP-2575).
+func needsSession(req *http.Request, id []byte, isMethod bool) *sessionRejection {
+	const why = "the message needs a session, and the request uses none"
+	if isMethod && ignoresSession(req.Header) {
+		return rpcRejection(http.StatusNotFound, id, rpcMethodNotFound, "Method not found", why)
+	}
+	return rpcRejection(http.StatusBadRequest, id, rpcInvalidRequest, "The message needs a session", why)
 }
 
 // unreadableBody returns the rejection of a body that a server could understand differently.
@@ -65,17 +71,23 @@ func unreadableBody(e *mcpmsg.Error) *sessionRejection {
 	const why = "the body of a request without a session cannot be checked"
 	switch e.Kind {
 	case mcpmsg.TooLarge:
-		return invalidRequest(http.StatusRequestEntityTooLarge, e.ID, "The body is too large", why)
+		return rpcRejection(http.StatusRequestEntityTooLarge, e.ID, rpcInvalidRequest, "The body is too large", why)
 	case mcpmsg.WrongType:
-		return invalidRequest(http.StatusUnsupportedMediaType, e.ID, "The body is not application/json", why)
+		return rpcRejection(http.StatusUnsupportedMediaType, e.ID, rpcInvalidRequest, "The body is not application/json", why)
 	}
-	return invalidRequest(http.StatusBadRequest, e.ID, "The body is not a JSON-RPC message with a single meaning", why)
+	return rpcRejection(http.StatusBadRequest, e.ID, rpcInvalidRequest, "The body is not a JSON-RPC message with a single meaning", why)
 }
 
-func invalidRequest(status int, id []byte, message, why string) *sessionRejection {
+// Error codes of JSON-RPC 2.0, section 5.1.
+const (
+	rpcInvalidRequest = -32600
+	rpcMethodNotFound = -32601
+)
+
+func rpcRejection(status int, id []byte, code int, message, why string) *sessionRejection {
 	if id == nil {
 		id = []byte("null")
 	}
-	body := fmt.Sprintf(`{"jsonrpc":"2.0","id":%s,"error":{"code":-32600,"message":%q}}`+"\n", id, message)
+	body := fmt.Sprintf(`{"jsonrpc":"2.0","id":%s,"error":{"code":%d,"message":%q}}`+"\n", id, code, message)
 	return &sessionRejection{status, body, slog.LevelInfo, why}
 }

@@ -36,6 +36,10 @@ func needsSession(id string) reply {
 	return reply{400, `{"jsonrpc":"2.0","id":` + id + `,"error":{"code":-32600,"message":"The message needs a session"}}` + "\n"}
 }
 
+// notFound is the reply to a method that needs a session, in a protocol version without sessions (MCP
+// 2026-07-28, SEP-2575: 404 for a method that does not exist).
+var notFound = reply{404, `{"jsonrpc":"2.0","id":7,"error":{"code":-32601,"message":"Method not found"}}` + "\n"}
+
 // unreadable is the reply to a body that has no single meaning. id is that of its message, or null.
 func unreadable(id string) reply {
 	return reply{400, `{"jsonrpc":"2.0","id":` + id + `,"error":{"code":-32600,"message":"The body is not a JSON-RPC message with a single meaning"}}` + "\n"}
@@ -131,11 +135,11 @@ func TestMessagesInSession(t *testing.T) {
 		{"2025-03-26", []string{"2025-03-26"}, served},
 		{"2025-06-18", []string{"2025-06-18"}, served},
 		{"2025-11-25", []string{"2025-11-25"}, served},
-		{"2026-07-28 has no sessions", []string{"2026-07-28"}, needsSession("7")},
-		{"a later version", []string{"2027-01-01"}, needsSession("7")},
-		{"an unknown version", []string{"draft"}, needsSession("7")},
-		{"an empty version", []string{""}, needsSession("7")},
-		{"two versions", []string{"2025-11-25", "2026-07-28"}, needsSession("7")},
+		{"2026-07-28 has no sessions", []string{"2026-07-28"}, notFound},
+		{"a later version", []string{"2027-01-01"}, notFound},
+		{"an unknown version", []string{"draft"}, notFound},
+		{"an empty version", []string{""}, notFound},
+		{"two versions", []string{"2025-11-25", "2026-07-28"}, notFound},
 	} {
 		header := []string{"Mcp-Session-Id", f.open(f.bob())}
 		for _, version := range row.versions {

@@ -114,12 +114,23 @@ func (s *slowServer) openSession(t *testing.T, subject string) string {
 	return session
 }
 
-// withoutSession are the ways in which mcp-go serves requests without a session.
-var withoutSession = []struct {
+// sessionlessServer is a way in which mcp-go serves requests without a session.
+type sessionlessServer struct {
 	name, version string
 	option        server.StreamableHTTPOption
 	hasSessions   bool // for callers of an older protocol version
-}{
+}
+
+// rejection returns how BindSessions rejects a message that needs a session: in a protocol version
+// without sessions its method does not exist.
+func (s sessionlessServer) rejection() (status int, text string) {
+	if s.hasSessions {
+		return 404, "Method not found"
+	}
+	return 400, "The message needs a session"
+}
+
+var withoutSession = []sessionlessServer{
 	{"stateless server", "2025-11-25", server.WithStateLess(true), false},
 	{"protocol version without sessions", "2026-07-28", server.WithStateful(true), true},
 }
@@ -141,7 +152,8 @@ func TestCancellationByAnotherCaller(t *testing.T) {
 				}()
 				<-s.started
 				status, body, _ := s.post(t, "bob", row.version, session, "notifications/cancelled", map[string]any{"requestId": 7})
-				if want := map[bool]int{false: 202, true: 400}[bound]; status != want {
+				rejected, _ := row.rejection()
+				if want := map[bool]int{false: 202, true: rejected}[bound]; status != want {
 					t.Errorf("%s, bound %t: cancellation by bob: got %d %s, want %d", row.name, bound, status, body, want)
 				}
 				want := `"canceled"`
@@ -194,8 +206,9 @@ func TestTaskOfAnotherCaller(t *testing.T) {
 					used = ""
 				}
 				status, body, _ := s.post(t, message.subject, row.version, used, message.method, message.params)
-				if status != 400 || !strings.Contains(body, "The message needs a session") {
-					t.Errorf("%s, %s: got %d %s, want 400", row.name, message.method, status, body)
+				wantStatus, wantText := row.rejection()
+				if status != wantStatus || !strings.Contains(body, wantText) {
+					t.Errorf("%s, %s: got %d %s, want %d %s", row.name, message.method, status, body, wantStatus, wantText)
 				}
 			}
 		}
