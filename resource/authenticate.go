@@ -1,6 +1,7 @@
 package resource
 
 import (
+	"context"
 	"net/http"
 	"time"
 
@@ -109,17 +110,32 @@ func (p *policy) identify(req *http.Request) (*Caller, *fault) {
 		return nil, f
 	}
 
-	// 2. The cache: the caller that the same bytes were verified for. An entry that has
-	// expired, or whose key was withdrawn, is removed, and the token verified again.
+	// 2. The cache: the caller that the same bytes were verified for.
 	key := digest.Of(raw)
-	if cached := p.cache.get(key, now); cached != nil {
-		if cached.valid(now) {
-			p.cache.countHit(key)
-			return p.recast(cached), nil
-		}
-		p.cache.remove(key)
+	if cached := p.fromCache(key, now); cached != nil {
+		return cached, nil
 	}
+	return p.identifyByToken(req.Context(), raw, key, now)
+}
 
+// fromCache is step 2. It returns nil if the token is not cached. An entry that has expired,
+// or whose key was withdrawn, is removed, and the token verified again.
+func (p *policy) fromCache(key digest.Digest, now time.Time) *Caller {
+	cached := p.cache.get(key, now)
+	switch {
+	case cached == nil:
+		return nil
+	case !cached.valid(now):
+		p.cache.remove(key)
+		return nil
+	}
+	p.cache.countHit(key)
+	return p.recast(cached)
+}
+
+// identifyByToken is steps 3 to 7 for a token that is not cached. now is when the request
+// arrived.
+func (p *policy) identifyByToken(ctx context.Context, raw string, key digest.Digest, now time.Time) (*Caller, *fault) {
 	// 3. Read the token once, as a JWT or as opaque.
 	token, f := p.read(raw)
 	if f != nil {
@@ -143,7 +159,7 @@ func (p *policy) identify(req *http.Request) (*Caller, *fault) {
 	// 6. Verify. This may call another server: for keys that are missing, due for a
 	// refresh or unknown, or for introspection. The verifier's error selects 401 or 503.
 	generation := p.cache.generation()
-	claims, err := from.verifier.Verify(req.Context(), token)
+	claims, err := from.verifier.Verify(ctx, token)
 	began := now
 	now = time.Now()
 	p.metrics.observeVerification(token, now.Sub(began))

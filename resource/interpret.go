@@ -24,32 +24,52 @@ func (i *issuer) interpret(c *Claims) (*Claims, *fault) {
 	if i.audienceClaims == nil && i.scopeClaim == nil && i.scopePrefix == "" && i.roleClaim == nil && i.subjectClaim == nil && i.stillAccepted == nil {
 		return c, nil
 	}
-	out, err := *c, error(nil)
+	out := *c
 	if i.audienceClaims != nil {
 		out.Audience = i.audienceOf(c)
 	}
 	if i.subjectClaim != nil {
 		out.Subject, _ = strictjson.String(c.value(i.subjectClaim))
 	}
-	if i.scopeClaim != nil { // never the union of two claims
-		if out.Scopes, err = scopeList(c.value(i.scopeClaim)); err != nil {
-			return nil, newFault(ReasonTokenMalformed, "Issuer.ScopeClaim: %w", err)
-		}
+	var f *fault
+	if out.Scopes, f = i.scopesOf(c); f != nil {
+		return nil, f
 	}
-	if i.scopePrefix != "" {
-		out.Scopes = addPrefix(i.scopePrefix, out.Scopes)
-	}
-	if i.roleClaim != nil {
-		roles, _ := stringOrStrings(c.value(i.roleClaim))
-		out.roles = slices.DeleteFunc(roles, func(role string) bool { return role == "" })
-		if len(out.roles) > maxRoles {
-			return nil, newFault(ReasonTokenMalformed, "Issuer.RoleClaim has more than %d roles", maxRoles)
-		}
+	if out.roles, f = i.rolesOf(c); f != nil {
+		return nil, f
 	}
 	if accepted, valid := i.stillAccepted, c.StillValid; accepted != nil {
 		out.StillValid = func(now time.Time) bool { return accepted(now) && (valid == nil || valid(now)) }
 	}
 	return &out, nil
+}
+
+// scopesOf returns the scopes of one claim, never the union of two.
+func (i *issuer) scopesOf(c *Claims) (scopes []string, f *fault) {
+	scopes = c.Scopes
+	if i.scopeClaim != nil {
+		var err error
+		if scopes, err = scopeList(c.value(i.scopeClaim)); err != nil {
+			return nil, newFault(ReasonTokenMalformed, "Issuer.ScopeClaim: %w", err)
+		}
+	}
+	if i.scopePrefix != "" {
+		scopes = addPrefix(i.scopePrefix, scopes)
+	}
+	return scopes, nil
+}
+
+// rolesOf returns the roles; nil without Issuer.RoleClaim.
+func (i *issuer) rolesOf(c *Claims) (roles []string, f *fault) {
+	if i.roleClaim == nil {
+		return nil, nil
+	}
+	roles, _ = stringOrStrings(c.value(i.roleClaim))
+	roles = slices.DeleteFunc(roles, func(role string) bool { return role == "" })
+	if len(roles) > maxRoles {
+		return nil, newFault(ReasonTokenMalformed, "Issuer.RoleClaim has more than %d roles", maxRoles)
+	}
+	return roles, nil
 }
 
 // find returns a claim of the issuer's answer or, if the answer omits it, of the JWT that was
