@@ -110,27 +110,13 @@ func (p *policy) identify(req *http.Request) (*Caller, *fault) {
 		return nil, f
 	}
 
-	// 2. The cache: the caller that the same bytes were verified for.
+	// 2. The cache: the caller that the same bytes were verified for. An entry that has
+	// expired, or whose key was withdrawn, is removed, and the token verified again.
 	key := digest.Of(raw)
-	if cached := p.fromCache(key, now); cached != nil {
-		return cached, nil
+	if cached, ok := p.cache.Get(key, now); ok {
+		return p.recast(cached), nil
 	}
 	return p.identifyByToken(req.Context(), raw, key, now)
-}
-
-// fromCache is step 2. It returns nil if the token is not cached. An entry that has expired,
-// or whose key was withdrawn, is removed, and the token verified again.
-func (p *policy) fromCache(key digest.Digest, now time.Time) *Caller {
-	cached := p.cache.get(key, now)
-	switch {
-	case cached == nil:
-		return nil
-	case !cached.valid(now):
-		p.cache.remove(key)
-		return nil
-	}
-	p.cache.countHit(key)
-	return p.recast(cached)
 }
 
 // identifyByToken is steps 3 to 7 for a token that is not cached. now is when the request
@@ -158,7 +144,7 @@ func (p *policy) identifyByToken(ctx context.Context, raw string, key digest.Dig
 
 	// 6. Verify. This may call another server: for keys that are missing, due for a
 	// refresh or unknown, or for introspection. The verifier's error selects 401 or 503.
-	generation := p.cache.generation()
+	generation := p.cache.Generation()
 	claims, err := from.verifier.Verify(ctx, token)
 	began := now
 	now = time.Now()
@@ -183,7 +169,7 @@ func (p *policy) identifyByToken(ctx context.Context, raw string, key digest.Dig
 	}
 	p.resolver.prove(from, now)
 	caller := p.newCaller(from, claims, token, token.credential())
-	p.cache.put(key, caller, claims.CacheFor, now, generation)
+	p.cache.Put(key, caller, claims.CacheFor, now, generation)
 	return caller, nil
 }
 

@@ -12,6 +12,7 @@ import (
 	"github.com/warder-go/warder/internal/grammar"
 	"github.com/warder-go/warder/internal/jose"
 	"github.com/warder-go/warder/internal/scopeset"
+	"github.com/warder-go/warder/internal/tokencache"
 	"github.com/warder-go/warder/metadata"
 )
 
@@ -210,7 +211,7 @@ func (b *builder) setLimits() {
 		return
 	}
 	if ttl := orDefault(l.CacheTTL, defaultCacheTTL); ttl > 0 {
-		p.cache = newCache(ttl, entries, bytes)
+		p.cache = tokencache.New(tokencache.Limits{TTL: ttl, Entries: entries, Bytes: bytes}, (*Caller).size, (*Caller).valid)
 	}
 }
 

@@ -94,6 +94,21 @@ func (c *Caller) valid(now time.Time) bool {
 	return !c.expiry.hasPassed(now, c.policy.leeway) && (c.stillValid == nil || c.stillValid(now))
 }
 
+const (
+	callerBytes = 500 // of memory that a cached caller takes besides its claims, roughly
+	stringBytes = 32  // of memory that a string takes besides its text, roughly
+)
+
+// size estimates the memory that a cached caller keeps in use. Besides the text of the claims,
+// each scope and role is a string.
+func (c *Caller) size() int {
+	bytes := callerBytes + len(c.object) + stringBytes*(len(c.scopes)+len(c.allScopes())+len(c.roles()))
+	for _, scope := range c.scopes { // longer than in the claims if there is a ScopePrefix
+		bytes += len(scope)
+	}
+	return bytes
+}
+
 // ID identifies the principal across tokens and issuers. Use it as the key of sessions and
 // data. It is the issuer together with a word for the kind of principal and
 //

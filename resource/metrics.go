@@ -5,6 +5,8 @@ import (
 	"time"
 
 	"github.com/prometheus/client_golang/prometheus"
+
+	"github.com/warder-go/warder/internal/tokencache"
 )
 
 // metrics are the series of the resource itself. All label values come from a fixed set or
@@ -112,7 +114,7 @@ func (c collector) Collect(ch chan<- prometheus.Metric) {
 	for _, own := range []prometheus.Collector{m.decisions, m.verifications, m.challenges, m.panics, c.streams} {
 		own.Collect(ch)
 	}
-	c.cache.collect(p.cache.stats(), ch)
+	c.cache.collect(p.cache.Stats(), ch)
 	collectFrom := func(source any) {
 		if s, ok := source.(prometheus.Collector); ok {
 			prometheus.WrapCollectorWith(c.constant, s).Collect(ch)
@@ -137,9 +139,9 @@ func newCacheDescs(constant prometheus.Labels) cacheDescs {
 		prometheus.NewDesc("warder_remembered_bytes", "Memory of the cached tokens, roughly, in bytes.", nil, constant)}
 }
 
-func (d cacheDescs) collect(now cacheStats, ch chan<- prometheus.Metric) {
-	ch <- prometheus.MustNewConstMetric(d.hits, prometheus.CounterValue, float64(now.hits))
-	ch <- prometheus.MustNewConstMetric(d.evictions, prometheus.CounterValue, float64(now.evictions))
-	ch <- prometheus.MustNewConstMetric(d.entries, prometheus.GaugeValue, float64(now.entries))
-	ch <- prometheus.MustNewConstMetric(d.bytes, prometheus.GaugeValue, float64(now.bytes))
+func (d cacheDescs) collect(now tokencache.Stats, ch chan<- prometheus.Metric) {
+	ch <- prometheus.MustNewConstMetric(d.hits, prometheus.CounterValue, float64(now.Hits))
+	ch <- prometheus.MustNewConstMetric(d.evictions, prometheus.CounterValue, float64(now.Evictions))
+	ch <- prometheus.MustNewConstMetric(d.entries, prometheus.GaugeValue, float64(now.Entries))
+	ch <- prometheus.MustNewConstMetric(d.bytes, prometheus.GaugeValue, float64(now.Bytes))
 }

@@ -133,6 +133,6 @@ func (r *Resource) forget(match func(digest.Digest, *Caller) bool) {
 				f.Forget()
 			}
 		}
-		p.cache.purge(match)
+		p.cache.Purge(match)
 	}
 }
