@@ -7,12 +7,16 @@ import (
 	"github.com/go-json-experiment/json/jsontext"
 
 	"github.com/warder-go/warder/internal/claimpath"
+	"github.com/warder-go/warder/internal/claimset"
 	"github.com/warder-go/warder/internal/grammar"
 	"github.com/warder-go/warder/internal/strictjson"
 )
 
-// maxScopePrefixBytes bounds Issuer.ScopePrefix, which is added to each scope of a token.
-const maxScopePrefixBytes = 512
+// Limits of what an Issuer determines.
+const (
+	maxScopePrefixBytes = 512  // Issuer.ScopePrefix, which is added to each scope of a token
+	maxRoles            = 1000 // roles in one token, if Issuer.RoleClaim is set
+)
 
 // identityClaims identify a caller, partly in words that the caller chose. They cannot
 // determine what the caller may do.
@@ -49,7 +53,7 @@ func (i *issuer) scopesOf(c *Claims) (scopes []string, f *fault) {
 	scopes = c.Scopes
 	if i.scopeClaim != nil {
 		var err error
-		if scopes, err = scopeList(c.value(i.scopeClaim)); err != nil {
+		if scopes, err = claimset.Scopes(c.value(i.scopeClaim)); err != nil {
 			return nil, newFault(ReasonTokenMalformed, "Issuer.ScopeClaim: %w", err)
 		}
 	}
@@ -64,7 +68,7 @@ func (i *issuer) rolesOf(c *Claims) (roles []string, f *fault) {
 	if i.roleClaim == nil {
 		return nil, nil
 	}
-	roles, _ = stringOrStrings(c.value(i.roleClaim))
+	roles, _ = claimset.StringOrStrings(c.value(i.roleClaim))
 	roles = slices.DeleteFunc(roles, func(role string) bool { return role == "" })
 	if len(roles) > maxRoles {
 		return nil, newFault(ReasonTokenMalformed, "Issuer.RoleClaim has more than %d roles", maxRoles)
@@ -131,7 +135,7 @@ func (i *issuer) audienceOf(c *Claims) (audience []string) {
 			client, _ := strictjson.String(value)
 			audience = append(audience, client)
 		default:
-			list, _ := stringOrStrings(value)
+			list, _ := claimset.StringOrStrings(value)
 			audience = append(append([]string{}, audience...), list...) // not nil, even if empty
 		}
 	}

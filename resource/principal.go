@@ -7,8 +7,6 @@ import (
 	"encoding/hex"
 	"strings"
 
-	"github.com/go-json-experiment/json/jsontext"
-
 	"github.com/warder-go/warder/internal/digest"
 	"github.com/warder-go/warder/internal/strictjson"
 )
@@ -31,30 +29,6 @@ type ClientTokens struct {
 
 	// SubjectIsClient is for servers whose tokens of clients have the client_id as sub.
 	SubjectIsClient bool
-}
-
-// userSigns are claims that describe a user or a login. A token with one of them belongs to a
-// user, even if it has no sub.
-var userSigns = strictjson.NewNames("username", "preferred_username", "email", "name", "upn", "oid", "unique_name",
-	"auth_time", "sid", "acr", "amr", "nonce")
-
-// userSign returns a claim of the token that describes a user; "" if there is none.
-func (c *Claims) userSign() (sign string) {
-	for _, object := range [][]byte{c.object, c.jwtObject} {
-		if object == nil {
-			continue
-		}
-		err := strictjson.Object(object, userSigns, func(name string, value jsontext.Value) error {
-			if !strictjson.IsAbsent(value) {
-				sign = name
-			}
-			return nil
-		})
-		if err != nil { // such as a name in another case: fail closed
-			return "a claim that describes a user"
-		}
-	}
-	return sign
 }
 
 // isOfClient reports whether a token belongs to the client itself.
