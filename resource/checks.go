@@ -8,6 +8,7 @@ import (
 	"time"
 
 	"github.com/warder-go/warder/internal/claimset"
+	"github.com/warder-go/warder/internal/instant"
 	"github.com/warder-go/warder/internal/jose"
 )
 
@@ -199,7 +200,7 @@ func checkIssuedAt(c *claimsCheck) (got, want string, ok bool) {
 }
 
 func checkExpiry(c *claimsCheck) (got, want string, ok bool) {
-	return c.compareTime("exp", c.claims.Expiry, !instantOf(c.claims.Expiry).hasPassed(c.now, c.leeway))
+	return c.compareTime("exp", c.claims.Expiry, !instant.Of(c.claims.Expiry).HasPassed(c.now, c.leeway))
 }
 
 // checkLifetime rejects times that contradict each other, and a token that is valid for too

@@ -40,7 +40,7 @@ func (b *builder) setOrigins() {
 			b.mistakes.Addf("%s: duplicate origin %q", where, origin)
 			continue
 		}
-		b.mistakes.Add(prefixError(where, weborigin.Check(origin, b.config.HTTP.AllowHTTP)))
+		b.mistakes.AddAt(where, weborigin.Check(origin, b.config.HTTP.AllowHTTP))
 	}
 	origins, own := slices.Clone(given), ""
 	if u, err := url.Parse(b.config.Identifier); err == nil { // otherwise reported elsewhere

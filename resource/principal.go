@@ -1,9 +1,7 @@
 package resource
 
 import (
-	"crypto/hmac"
 	"crypto/rand"
-	"crypto/sha256"
 	"encoding/hex"
 	"strings"
 
@@ -86,9 +84,6 @@ func (t *Token) digest() digest.Digest {
 // minDigestKeyBytes is the shortest Credentials.DigestKey.
 const minDigestKeyBytes = 32
 
-// logDigestBytes is how much of a digest logs show.
-const logDigestBytes = 8
-
 // setDigestKey takes the configured key, or makes a random one.
 func (b *builder) setDigestKey() {
 	key := b.config.Credentials.DigestKey
@@ -102,13 +97,8 @@ func (b *builder) setDigestKey() {
 	b.policy.digestKey = append([]byte(nil), key...)
 }
 
-// logDigest returns a short digest of a token for logs and audit records. It is an HMAC, so
-// that a reader of the log cannot test which token it belongs to.
-func (p *policy) logDigest(d string) string {
-	mac := hmac.New(sha256.New, p.digestKey)
-	mac.Write([]byte(d))
-	return hex.EncodeToString(mac.Sum(nil)[:logDigestBytes])
-}
+// logDigest returns a short digest of a token for logs and audit records.
+func (p *policy) logDigest(d string) string { return digest.Keyed(p.digestKey, d) }
 
 // faultDigest returns the digest of the token that a fault is about; "" without one.
 func (p *policy) faultDigest(f *fault) string {

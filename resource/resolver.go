@@ -1,6 +1,7 @@
 package resource
 
 import (
+	"cmp"
 	"errors"
 	"time"
 
@@ -31,7 +32,7 @@ type resolver struct {
 }
 
 func (b *builder) setResolver() {
-	size := orDefault(b.config.Limits.MaxResolvedIssuers, defaultMaxResolvedIssuers)
+	size := cmp.Or(b.config.Limits.MaxResolvedIssuers, defaultMaxResolvedIssuers)
 	switch {
 	case size < 0:
 		b.mistakes.Addf("Limits.MaxResolvedIssuers: %d is negative", size)

@@ -39,7 +39,7 @@ func (b *builder) setRules() {
 	for n, rule := range o.Resources {
 		where := fmt.Sprintf("Operations.Resources[%d]", n)
 		b.checkScopes(where, rule.Scopes)
-		b.mistakes.Add(prefixError(where, r.resources.Add(rule.pattern())))
+		b.mistakes.AddAt(where, r.resources.Add(rule.pattern()))
 		r.allResources = scopeset.Union(r.allResources, rule.Scopes)
 	}
 	for _, tool := range slices.Sorted(maps.Keys(o.Tools)) {
