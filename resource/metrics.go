@@ -70,7 +70,7 @@ func newMetrics(identifier string) *metrics {
 // challengeCounters returns the counters of scope challenges, by the results of rules.label.
 func (m *metrics) challengeCounters(rules *rules) map[string]prometheus.Counter {
 	all := map[string]prometheus.Counter{}
-	for _, operation := range append(rules.labels(), otherOperation) {
+	for _, operation := range rules.labels() {
 		all[operation] = m.challenges.WithLabelValues(strings.ToValidUTF8(operation, "?"))
 	}
 	return all
