@@ -8,7 +8,7 @@ import (
 
 	"github.com/warder-go/warder/internal/claimpath"
 	"github.com/warder-go/warder/internal/claimset"
-	"github.com/warder-go/warder/internal/grammar"
+	"github.com/warder-go/warder/internal/scopeset"
 	"github.com/warder-go/warder/internal/strictjson"
 )
 
@@ -58,7 +58,7 @@ func (i *issuer) scopesOf(c *Claims) (scopes []string, f *fault) {
 		}
 	}
 	if i.scopePrefix != "" {
-		scopes = addPrefix(i.scopePrefix, scopes)
+		scopes = scopeset.AddPrefix(i.scopePrefix, scopes)
 	}
 	return scopes, nil
 }
@@ -89,16 +89,6 @@ func (c *Claims) find(path claimpath.Path) (jsontext.Value, error) {
 func (c *Claims) value(path claimpath.Path) jsontext.Value {
 	value, _ := c.find(path)
 	return value
-}
-
-// addPrefix omits what is not a scope, because the prefix could make a scope of it.
-func addPrefix(prefix string, scopes []string) (out []string) {
-	for _, scope := range scopes {
-		if grammar.IsScopeToken(scope) {
-			out = append(out, prefix+scope)
-		}
-	}
-	return out
 }
 
 // audienceClaim is a claim that Issuer.AudienceClaims can name.

@@ -14,6 +14,7 @@ import (
 	"github.com/warder-go/warder/internal/loglimit"
 	"github.com/warder-go/warder/internal/scopeset"
 	"github.com/warder-go/warder/internal/tokencache"
+	"github.com/warder-go/warder/internal/weborigin"
 	"github.com/warder-go/warder/metadata"
 )
 
@@ -35,8 +36,7 @@ type policy struct {
 	// What a request may contain, and what its caller may do.
 	headers      []headerIssuer
 	headerClaims []headerClaim
-	origins      []string // sorted
-	anyLoopback  bool     // origins of loopback hosts are allowed too
+	origins      weborigin.Set
 	scopes       []string
 	hierarchy    scopeset.Hierarchy
 	rules        *rules          // nil: bodies are not read

@@ -51,10 +51,7 @@ func (r *resolver) resolve(iss string, now time.Time) (*issuer, error) {
 	if cached, ok := r.cache.Get(iss, now); ok {
 		return cached, nil
 	}
-	if metadata.CheckIssuer(iss, true) != nil {
-		return nil, nil // not an issuer identifier: the function is not called
-	}
-	given, ok := r.resolveIssuer(iss)
+	given, ok := r.call(iss)
 	if !ok {
 		return nil, nil
 	}
@@ -66,6 +63,14 @@ func (r *resolver) resolve(iss string, now time.Time) (*issuer, error) {
 		return nil, err
 	}
 	return r.cache.Add(iss, i, now), nil // two verifiers of an issuer would fetch keys twice
+}
+
+// call calls the configured function, but not with what is not an issuer identifier.
+func (r *resolver) call(iss string) (*Issuer, bool) {
+	if metadata.CheckIssuer(iss, true) != nil {
+		return nil, false
+	}
+	return r.resolveIssuer(iss)
 }
 
 // errResolverBusy means that an issuer that is not proven was resolved too often.

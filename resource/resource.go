@@ -77,7 +77,7 @@ func (r *Resource) Leeway() time.Duration { return r.policy().leeway }
 // Identifier, those of HTTPOptions.Origins, and loopback origins if the Identifier is a
 // loopback address. It is for the CORS library in front of the resource, which should call it
 // for each request, because [Resource.Replace] can change the result.
-func (r *Resource) AllowsOrigin(origin string) bool { return r.policy().allowsOrigin(origin) }
+func (r *Resource) AllowsOrigin(origin string) bool { return r.policy().origins.Allows(origin) }
 
 // Ready returns nil if tokens of every issuer and every credential of Credentials.Headers
 // can be verified. It calls the method Ready(context.Context) error of the verifiers that
