@@ -64,17 +64,9 @@ func (v *Verifier) readAnswer(ctx context.Context, jwt *resource.Claims, r *outb
 			return nil, f
 		}
 	}
-	a, err := parseAnswer(object)
-	switch {
-	case err != nil && r.Status != http.StatusOK, r.Status == http.StatusUnauthorized && (a.active || hasError(object)):
-		return nil, statusFailure(r) // not an answer
-	case err != nil && hasBooleanActive(object):
-		return nil, newFailure(malformedClaims, err)
-	case err != nil:
-		return nil, newFailure(malformed, err)
-	}
-	if !a.active {
-		return nil, newFailure(inactive, nil)
+	a, f := activeAnswer(r, object)
+	if f != nil {
+		return nil, f
 	}
 	claims, f := v.claims(a, slices.Clone(object))
 	if f != nil {
@@ -84,6 +76,22 @@ func (v *Verifier) readAnswer(ctx context.Context, jwt *resource.Claims, r *outb
 		return nil, newFailure(otherToken, errors.New("signed answer is about another token: its jti or exp differs"))
 	}
 	return claims, nil
+}
+
+// activeAnswer parses object, the answer in r. It fails unless the answer reports an active token.
+func activeAnswer(r *outbound.Response, object []byte) (answer, *failure) {
+	a, err := parseAnswer(object)
+	switch {
+	case err != nil && r.Status != http.StatusOK, r.Status == http.StatusUnauthorized && (a.active || hasError(object)):
+		return a, statusFailure(r) // not an answer
+	case err != nil && hasBooleanActive(object):
+		return a, newFailure(malformedClaims, err)
+	case err != nil:
+		return a, newFailure(malformed, err)
+	case !a.active:
+		return a, newFailure(inactive, nil)
+	}
+	return a, nil
 }
 
 // hasMediaType reports whether the header has one value with the media type want. A

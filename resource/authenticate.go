@@ -1,6 +1,7 @@
 package resource
 
 import (
+	"context"
 	"net/http"
 	"time"
 
@@ -112,14 +113,15 @@ func (p *policy) identify(req *http.Request) (*Caller, *fault) {
 	// 2. The cache: the caller that the same bytes were verified for. An entry that has
 	// expired, or whose key was withdrawn, is removed, and the token verified again.
 	key := digest.Of(raw)
-	if cached := p.cache.get(key, now); cached != nil {
-		if cached.valid(now) {
-			p.cache.countHit(key)
-			return p.recast(cached), nil
-		}
-		p.cache.remove(key)
+	if cached, ok := p.cache.Get(key, now); ok {
+		return p.recast(cached), nil
 	}
+	return p.identifyByToken(req.Context(), raw, key, now)
+}
 
+// identifyByToken is steps 3 to 7 for a token that is not cached. now is when the request
+// arrived.
+func (p *policy) identifyByToken(ctx context.Context, raw string, key digest.Digest, now time.Time) (*Caller, *fault) {
 	// 3. Read the token once, as a JWT or as opaque.
 	token, f := p.read(raw)
 	if f != nil {
@@ -142,8 +144,8 @@ func (p *policy) identify(req *http.Request) (*Caller, *fault) {
 
 	// 6. Verify. This may call another server: for keys that are missing, due for a
 	// refresh or unknown, or for introspection. The verifier's error selects 401 or 503.
-	generation := p.cache.generation()
-	claims, err := from.verifier.Verify(req.Context(), token)
+	generation := p.cache.Generation()
+	claims, err := from.verifier.Verify(ctx, token)
 	began := now
 	now = time.Now()
 	p.metrics.observeVerification(token, now.Sub(began))
@@ -167,7 +169,7 @@ func (p *policy) identify(req *http.Request) (*Caller, *fault) {
 	}
 	p.resolver.prove(from, now)
 	caller := p.newCaller(from, claims, token, token.credential())
-	p.cache.put(key, caller, claims.CacheFor, now, generation)
+	p.cache.Put(key, caller, claims.CacheFor, now, generation)
 	return caller, nil
 }
 

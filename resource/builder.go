@@ -1,6 +1,7 @@
 package resource
 
 import (
+	"cmp"
 	"fmt"
 	"maps"
 	"net/url"
@@ -12,6 +13,7 @@ import (
 	"github.com/warder-go/warder/internal/grammar"
 	"github.com/warder-go/warder/internal/jose"
 	"github.com/warder-go/warder/internal/scopeset"
+	"github.com/warder-go/warder/internal/tokencache"
 	"github.com/warder-go/warder/metadata"
 )
 
@@ -29,7 +31,7 @@ func newPolicy(c Config) (*policy, error) {
 		issuers: map[string]*issuer{}, tokens: new(jose.Reader), logger: c.Logger,
 		revoked: c.Hooks.Revoked, keepHeader: c.HTTP.KeepAuthorization,
 	}}
-	b.mistakes.Add(prefixError("Identifier", metadata.CheckIdentifier(c.Identifier, c.HTTP.AllowHTTP)))
+	b.mistakes.AddAt("Identifier", metadata.CheckIdentifier(c.Identifier, c.HTTP.AllowHTTP))
 	b.setOrigins()
 	servers := b.setIssuers()
 	b.setPrefixed()
@@ -49,14 +51,6 @@ func newPolicy(c Config) (*policy, error) {
 		return nil, err
 	}
 	return b.policy, nil
-}
-
-// prefixError returns nil for a nil error.
-func prefixError(field string, err error) error {
-	if err == nil {
-		return nil
-	}
-	return fmt.Errorf("%s: %w", field, err)
 }
 
 // setIssuers compiles the issuers and returns the identifiers of the authorization servers
@@ -191,35 +185,27 @@ func (b *builder) parsePath(where, text string) claimpath.Path {
 
 func (b *builder) setLimits() {
 	l, p := &b.config.Limits, b.policy
-	if p.leeway = max(orDefault(l.Leeway, defaultLeeway), 0); p.leeway > MaxLeeway {
+	if p.leeway = max(cmp.Or(l.Leeway, defaultLeeway), 0); p.leeway > MaxLeeway {
 		b.mistakes.Addf("Limits.Leeway: %s is over %s; correct the clocks instead", l.Leeway, MaxLeeway)
 	}
 	if p.lifetime = l.MaxLifetime; p.lifetime < 0 {
 		b.mistakes.Addf("Limits.MaxLifetime: %s is negative; use 0 for no limit", l.MaxLifetime)
 	}
-	if p.maxToken = orDefault(l.MaxTokenBytes, defaultMaxTokenBytes); p.maxToken < 0 || p.maxToken > maxTokenBytesLimit {
+	if p.maxToken = cmp.Or(l.MaxTokenBytes, defaultMaxTokenBytes); p.maxToken < 0 || p.maxToken > maxTokenBytesLimit {
 		b.mistakes.Addf("Limits.MaxTokenBytes: %d is not between 1 and %d", l.MaxTokenBytes, maxTokenBytesLimit)
 	}
-	if p.maxBody = orDefault(l.MaxBodyBytes, defaultMaxBodyBytes); p.maxBody < 0 {
+	if p.maxBody = cmp.Or(l.MaxBodyBytes, defaultMaxBodyBytes); p.maxBody < 0 {
 		b.mistakes.Addf("Limits.MaxBodyBytes: %d is negative", l.MaxBodyBytes)
 	}
-	p.logLimit = newLogLimit(orDefault(l.LogPerSecond, defaultLogPerSecond))
-	entries, bytes := orDefault(l.CacheEntries, defaultCacheEntries), orDefault(l.CacheBytes, defaultCacheBytes)
+	p.logLimit = newLogLimit(cmp.Or(l.LogPerSecond, defaultLogPerSecond))
+	entries, bytes := cmp.Or(l.CacheEntries, defaultCacheEntries), cmp.Or(l.CacheBytes, defaultCacheBytes)
 	if entries < 0 || bytes < 0 {
 		b.mistakes.Addf("Limits.CacheEntries, CacheBytes: negative; to cache nothing, set CacheTTL to a negative value")
 		return
 	}
-	if ttl := orDefault(l.CacheTTL, defaultCacheTTL); ttl > 0 {
-		p.cache = newCache(ttl, entries, bytes)
+	if ttl := cmp.Or(l.CacheTTL, defaultCacheTTL); ttl > 0 {
+		p.cache = tokencache.New(tokencache.Limits{TTL: ttl, Entries: entries, Bytes: bytes}, (*Caller).size, (*Caller).valid)
 	}
-}
-
-func orDefault[T comparable](value, fallback T) T {
-	var zero T
-	if value == zero {
-		return fallback
-	}
-	return value
 }
 
 // placeholderURL replaces a URL whose mistakes have been reported already.
@@ -242,7 +228,7 @@ func (b *builder) setDocument(servers []string) {
 		d.Resource, d.AuthorizationServers, d.ScopesSupported = placeholderURL, []string{placeholderURL}, nil
 	}
 	b.policy.document = d.Clone() // the program may change its own
-	b.mistakes.Add(prefixError("Metadata", b.policy.document.Validate()))
+	b.mistakes.AddAt("Metadata", b.policy.document.Validate())
 }
 
 // setAnswers prepares the answers to rejected requests.

@@ -11,6 +11,7 @@ import (
 
 	"github.com/go-json-experiment/json"
 
+	"github.com/warder-go/warder/internal/instant"
 	"github.com/warder-go/warder/internal/logging"
 	"github.com/warder-go/warder/internal/scopeset"
 )
@@ -26,7 +27,7 @@ type Caller struct {
 	kind                               principalKind
 	issuer, subject, clientID, tokenID string
 	token                              string // digest in hexadecimal, if kind is ofToken
-	expiry, issuedAt                   instant
+	expiry, issuedAt                   instant.Instant
 	stillValid                         func(now time.Time) bool // see Claims.StillValid
 	object                             []byte                   // the claims as JSON
 
@@ -46,7 +47,7 @@ type callerExtra struct {
 func (p *policy) newCaller(from *issuer, c *Claims, token *Token, credential string) *Caller {
 	caller := &Caller{
 		policy: p, issuer: from.id, subject: c.Subject, clientID: c.ClientID, tokenID: c.TokenID,
-		expiry: instantOf(c.Expiry), issuedAt: instantOf(c.IssuedAt), stillValid: c.StillValid, object: c.object,
+		expiry: instant.Of(c.Expiry), issuedAt: instant.Of(c.IssuedAt), stillValid: c.StillValid, object: c.object,
 		credential: credential, scopes: c.Scopes,
 	}
 	caller.setPrincipal(from, c, token)
@@ -91,7 +92,22 @@ func (c *Caller) roles() []string {
 // valid reports whether a cached caller may still be used: the token has not expired, and
 // its verifier still accepts it (Claims.StillValid). It does not block.
 func (c *Caller) valid(now time.Time) bool {
-	return !c.expiry.hasPassed(now, c.policy.leeway) && (c.stillValid == nil || c.stillValid(now))
+	return !c.expiry.HasPassed(now, c.policy.leeway) && (c.stillValid == nil || c.stillValid(now))
+}
+
+const (
+	callerBytes = 500 // of memory that a cached caller takes besides its claims, roughly
+	stringBytes = 32  // of memory that a string takes besides its text, roughly
+)
+
+// size estimates the memory that a cached caller keeps in use. Besides the text of the claims,
+// each scope and role is a string.
+func (c *Caller) size() int {
+	bytes := callerBytes + len(c.object) + stringBytes*(len(c.scopes)+len(c.allScopes())+len(c.roles()))
+	for _, scope := range c.scopes { // longer than in the claims if there is a ScopePrefix
+		bytes += len(scope)
+	}
+	return bytes
 }
 
 // ID identifies the principal across tokens and issuers. Use it as the key of sessions and
@@ -132,11 +148,11 @@ func (c *Caller) TokenID() string { return c.tokenID }
 func (c *Caller) Credential() string { return c.credential }
 
 // Expiry returns when the token expires, without the leeway; zero if it is not known.
-func (c *Caller) Expiry() time.Time { return c.expiry.time() }
+func (c *Caller) Expiry() time.Time { return c.expiry.Time() }
 
 // IssuedAt returns the iat claim; zero if the token has none, or if the caller was decoded
 // from JSON.
-func (c *Caller) IssuedAt() time.Time { return c.issuedAt.time() }
+func (c *Caller) IssuedAt() time.Time { return c.issuedAt.Time() }
 
 // Scopes returns the scopes that the token grants, in its order and with Issuer.ScopePrefix.
 // It does not include scopes that roles count as.

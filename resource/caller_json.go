@@ -3,25 +3,27 @@ package resource
 import (
 	"errors"
 	"fmt"
-	"slices"
 	"time"
 
 	"github.com/go-json-experiment/json"
+	"github.com/go-json-experiment/json/jsontext"
+
+	"github.com/warder-go/warder/internal/instant"
 )
 
 type callerJSON struct {
-	Issuer     string     `json:"issuer"`
-	Principal  string     `json:"principal"` // kind
-	Token      string     `json:"token,omitzero"`
-	Subject    string     `json:"subject,omitzero"`
-	ClientID   string     `json:"client_id,omitzero"`
-	TokenID    string     `json:"token_id,omitzero"`
-	Credential string     `json:"credential,omitzero"`
-	Expiry     *time.Time `json:"expiry,omitzero"`
-	Scopes     []string   `json:"scopes"`
-	AllScopes  []string   `json:"all_scopes"`
-	Roles      []string   `json:"roles,omitzero"`
-	Claims     rawObject  `json:"claims,omitzero"`
+	Issuer     string         `json:"issuer"`
+	Principal  string         `json:"principal"` // kind
+	Token      string         `json:"token,omitzero"`
+	Subject    string         `json:"subject,omitzero"`
+	ClientID   string         `json:"client_id,omitzero"`
+	TokenID    string         `json:"token_id,omitzero"`
+	Credential string         `json:"credential,omitzero"`
+	Expiry     *time.Time     `json:"expiry,omitzero"`
+	Scopes     []string       `json:"scopes"`
+	AllScopes  []string       `json:"all_scopes"`
+	Roles      []string       `json:"roles,omitzero"`
+	Claims     jsontext.Value `json:"claims,omitzero"`
 }
 
 // MarshalJSON encodes the caller with all its claims, without the token.
@@ -54,19 +56,7 @@ func (c *Caller) UnmarshalJSON(data []byte) error {
 	}
 	c.setExtra(in.Roles, in.Scopes, in.AllScopes)
 	if in.Expiry != nil {
-		c.expiry = instantOf(*in.Expiry)
+		c.expiry = instant.Of(*in.Expiry)
 	}
-	return nil
-}
-
-// rawObject is a JSON object that is encoded and decoded unchanged.
-type rawObject []byte
-
-// MarshalJSON returns the object.
-func (o rawObject) MarshalJSON() ([]byte, error) { return o, nil }
-
-// UnmarshalJSON keeps a copy of the object.
-func (o *rawObject) UnmarshalJSON(data []byte) error {
-	*o = slices.Clone(data)
 	return nil
 }

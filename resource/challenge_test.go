@@ -27,14 +27,18 @@ func (f *fixture) decide(ctx context.Context, token, body string) resource.Decis
 	return decision
 }
 
-// Challenge works from ArmChallenge to TakeChallenge, and only in the context of its request.
-func TestDeferredChallenge(t *testing.T) {
-	change := func(c *resource.Config, _ *jwks.Config) {
+// newChallengeFixture returns a fixture with late challenges, a token and a body that it accepts.
+func newChallengeFixture(t *testing.T) (f *fixture, token, body string) {
+	f = newFixture(t, func(c *resource.Config, _ *jwks.Config) {
 		c.Scopes, c.Operations = []string{"base"}, testRules
 		c.Operations.LateChallenges = true
-	}
-	f := newFixture(t, change)
-	token, body := f.token(resourcetest.Token{Scope: "base admin call"}), rpcCall("tools/call", `{"name":"delete"}`)
+	})
+	return f, f.token(resourcetest.Token{Scope: "base admin call"}), rpcCall("tools/call", `{"name":"delete"}`)
+}
+
+// Challenge works from ArmChallenge to TakeChallenge, and only in the context of its request.
+func TestDeferredChallenge(t *testing.T) {
+	f, token, body := newChallengeFixture(t)
 
 	unarmed := f.decide(t.Context(), token, body)
 	if resource.Challenge(unarmed.Request.Context(), "x") || unarmed.TakeChallenge() != nil {
@@ -66,7 +70,12 @@ func TestDeferredChallenge(t *testing.T) {
 	if got := other.TakeChallenge(); got != nil {
 		t.Errorf("the other request: got %+v", got)
 	}
+}
 
+// Only a single request or notification can be challenged, because other parts of a batch may
+// have run.
+func TestDeferredChallengeOfSingleMessage(t *testing.T) {
+	f, token, body := newChallengeFixture(t)
 	for name, body := range map[string]string{
 		"a batch": `[` + body + `,` + body + `]`, "a batch of one": `[` + body + `]`, "a response": `{"jsonrpc":"2.0","id":1,"result":{}}`,
 	} {

@@ -1,11 +1,14 @@
 package resource
 
 import (
+	"cmp"
 	"fmt"
 	"slices"
 	"strings"
 	"time"
 
+	"github.com/warder-go/warder/internal/claimset"
+	"github.com/warder-go/warder/internal/instant"
 	"github.com/warder-go/warder/internal/jose"
 )
 
@@ -81,8 +84,8 @@ func (c *claimsCheck) isAnswer() bool { return c.header == nil || c.claims.Intro
 // checkType rejects ID tokens, proofs and other JWTs that are not access tokens.
 func checkType(c *claimsCheck) (got, want string, ok bool) {
 	for _, claim := range c.claims.typeClaims {
-		if !c.issuer.acceptsType(claim.value) {
-			return claim.name + " " + claim.value, claim.name + " " + strings.Join(accessTokenTypes, ", "), false
+		if !c.issuer.acceptsType(claim.Value) {
+			return claim.Name + " " + claim.Value, claim.Name + " " + strings.Join(accessTokenTypes, ", "), false
 		}
 	}
 	if c.claims.idTokenHash != "" { // OpenID Connect Core §3.1.3.6, §3.3.2.11
@@ -152,7 +155,7 @@ func checkPrincipal(c *claimsCheck) (got, want string, ok bool) {
 	case c.claims.Subject != "":
 		return "", "", true
 	}
-	sign := c.claims.userSign()
+	sign := cmp.Or(claimset.UserSign(c.claims.jwtObject), claimset.UserSign(c.claims.object))
 	return "no sub, but " + sign, "sub: make the issuer add it, or set SubjectClaim; for tokens of clients set ClientTokens", sign == ""
 }
 
@@ -197,7 +200,7 @@ func checkIssuedAt(c *claimsCheck) (got, want string, ok bool) {
 }
 
 func checkExpiry(c *claimsCheck) (got, want string, ok bool) {
-	return c.compareTime("exp", c.claims.Expiry, !instantOf(c.claims.Expiry).hasPassed(c.now, c.leeway))
+	return c.compareTime("exp", c.claims.Expiry, !instant.Of(c.claims.Expiry).HasPassed(c.now, c.leeway))
 }
 
 // checkLifetime rejects times that contradict each other, and a token that is valid for too

@@ -41,9 +41,7 @@ func FuzzClaims(f *testing.F) {
 		if err != nil {
 			return
 		}
-		if got.Issuer != want.Issuer || got.Subject != want.Subject || got.TokenID != want.TokenID || got.ClientID != want.ClientID ||
-			got.Confirmed != want.Confirmed || (got.Audience == nil) != (want.Audience == nil) || !slices.Equal(got.Audience, want.Audience) || !slices.Equal(got.Scopes, want.Scopes) ||
-			!got.Expiry.Equal(want.Expiry) || !got.NotBefore.Equal(want.NotBefore) || !got.IssuedAt.Equal(want.IssuedAt) || got.StillValid != nil || got.Introspected || got.CacheFor != 0 {
+		if !sameClaims(got, want) {
 			t.Fatalf("%q:\n got %+v\nwant %+v", object, got, want)
 		}
 		// A reader that ignores case and takes the last of several members gets the same values.
@@ -54,6 +52,15 @@ func FuzzClaims(f *testing.F) {
 	})
 }
 
+// sameClaims compares what ParseClaims returns with what it should.
+func sameClaims(got *resource.Claims, want resource.Claims) bool {
+	sameText := got.Issuer == want.Issuer && got.Subject == want.Subject && got.TokenID == want.TokenID && got.ClientID == want.ClientID
+	sameTimes := got.Expiry.Equal(want.Expiry) && got.NotBefore.Equal(want.NotBefore) && got.IssuedAt.Equal(want.IssuedAt)
+	sameLists := (got.Audience == nil) == (want.Audience == nil) && slices.Equal(got.Audience, want.Audience) && slices.Equal(got.Scopes, want.Scopes)
+	return sameText && sameTimes && sameLists && got.Confirmed == want.Confirmed &&
+		got.StillValid == nil && !got.Introspected && got.CacheFor == 0
+}
+
 // wantClaims is a second implementation that reads claims (RFC 7519 §4.1, RFC 9068 §2.2).
 func wantClaims(object []byte) (c resource.Claims, ok bool) {
 	members, ok := strictjsontest.Object(object)
@@ -62,12 +69,8 @@ func wantClaims(object []byte) (c resource.Claims, ok bool) {
 		return c, false
 	}
 	maps.DeleteFunc(members, func(_ string, value json.RawMessage) bool { return string(value) == "null" || string(value) == `""` })
-	for name, to := range map[string]*string{"iss": &c.Issuer, "sub": &c.Subject, "jti": &c.TokenID, "client_id": &c.ClientID} {
-		text, _, isString := strictjsontest.String(members, name)
-		if !isString {
-			return c, false
-		}
-		*to = text
+	if !setTexts(&c, members) {
+		return c, false
 	}
 	for name, to := range map[string]*time.Time{"exp": &c.Expiry, "nbf": &c.NotBefore, "iat": &c.IssuedAt} {
 		if raw, present := members[name]; present {
@@ -82,6 +85,32 @@ func wantClaims(object []byte) (c resource.Claims, ok bool) {
 		}
 		c.Audience = append([]string{}, c.Audience...) // an empty aud is not a missing one
 	}
+	if c.Scopes, ok = wantScopes(members); !ok {
+		return c, false
+	}
+	_, c.Confirmed = members["cnf"]
+	return c, true
+}
+
+// setTexts sets the claims that are strings.
+func setTexts(c *resource.Claims, members map[string]json.RawMessage) (ok bool) {
+	for name, to := range map[string]*string{"iss": &c.Issuer, "sub": &c.Subject, "jti": &c.TokenID, "client_id": &c.ClientID} {
+		text, _, isString := strictjsontest.String(members, name)
+		if !isString {
+			return false
+		}
+		*to = text
+	}
+	for _, name := range []string{"azp", "cid", "appid"} { // of any type
+		if text, _, _ := strictjsontest.String(members, name); c.ClientID == "" {
+			c.ClientID = text
+		}
+	}
+	return true
+}
+
+// wantScopes returns those of scope or, without it, of scp. Both must be short enough.
+func wantScopes(members map[string]json.RawMessage) (result []string, ok bool) {
 	for _, name := range []string{"scope", "scp"} {
 		raw, present := members[name]
 		scopes, isList := stringsOf(raw)
@@ -89,19 +118,13 @@ func wantClaims(object []byte) (c resource.Claims, ok bool) {
 			scopes = slices.DeleteFunc(strings.Split(scopes[0], " "), func(s string) bool { return s == "" })
 		}
 		if len(scopes) > maxScopes {
-			return c, false
+			return nil, false
 		}
 		if _, both := members["scope"]; present && (name == "scope" || !both) {
-			c.Scopes = scopes
+			result = scopes
 		}
 	}
-	for _, name := range []string{"azp", "cid", "appid"} {
-		if text, _, _ := strictjsontest.String(members, name); c.ClientID == "" {
-			c.ClientID = text
-		}
-	}
-	_, c.Confirmed = members["cnf"]
-	return c, true
+	return result, true
 }
 
 // stringsOf reads a string or an array of strings.

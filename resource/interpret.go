@@ -7,12 +7,16 @@ import (
 	"github.com/go-json-experiment/json/jsontext"
 
 	"github.com/warder-go/warder/internal/claimpath"
-	"github.com/warder-go/warder/internal/grammar"
+	"github.com/warder-go/warder/internal/claimset"
+	"github.com/warder-go/warder/internal/scopeset"
 	"github.com/warder-go/warder/internal/strictjson"
 )
 
-// maxScopePrefixBytes bounds Issuer.ScopePrefix, which is added to each scope of a token.
-const maxScopePrefixBytes = 512
+// Limits of what an Issuer determines.
+const (
+	maxScopePrefixBytes = 512  // Issuer.ScopePrefix, which is added to each scope of a token
+	maxRoles            = 1000 // roles in one token, if Issuer.RoleClaim is set
+)
 
 // identityClaims identify a caller, partly in words that the caller chose. They cannot
 // determine what the caller may do.
@@ -24,32 +28,52 @@ func (i *issuer) interpret(c *Claims) (*Claims, *fault) {
 	if i.audienceClaims == nil && i.scopeClaim == nil && i.scopePrefix == "" && i.roleClaim == nil && i.subjectClaim == nil && i.stillAccepted == nil {
 		return c, nil
 	}
-	out, err := *c, error(nil)
+	out := *c
 	if i.audienceClaims != nil {
 		out.Audience = i.audienceOf(c)
 	}
 	if i.subjectClaim != nil {
 		out.Subject, _ = strictjson.String(c.value(i.subjectClaim))
 	}
-	if i.scopeClaim != nil { // never the union of two claims
-		if out.Scopes, err = scopeList(c.value(i.scopeClaim)); err != nil {
-			return nil, newFault(ReasonTokenMalformed, "Issuer.ScopeClaim: %w", err)
-		}
+	var f *fault
+	if out.Scopes, f = i.scopesOf(c); f != nil {
+		return nil, f
 	}
-	if i.scopePrefix != "" {
-		out.Scopes = addPrefix(i.scopePrefix, out.Scopes)
-	}
-	if i.roleClaim != nil {
-		roles, _ := stringOrStrings(c.value(i.roleClaim))
-		out.roles = slices.DeleteFunc(roles, func(role string) bool { return role == "" })
-		if len(out.roles) > maxRoles {
-			return nil, newFault(ReasonTokenMalformed, "Issuer.RoleClaim has more than %d roles", maxRoles)
-		}
+	if out.roles, f = i.rolesOf(c); f != nil {
+		return nil, f
 	}
 	if accepted, valid := i.stillAccepted, c.StillValid; accepted != nil {
 		out.StillValid = func(now time.Time) bool { return accepted(now) && (valid == nil || valid(now)) }
 	}
 	return &out, nil
+}
+
+// scopesOf returns the scopes of one claim, never the union of two.
+func (i *issuer) scopesOf(c *Claims) (scopes []string, f *fault) {
+	scopes = c.Scopes
+	if i.scopeClaim != nil {
+		var err error
+		if scopes, err = claimset.Scopes(c.value(i.scopeClaim)); err != nil {
+			return nil, newFault(ReasonTokenMalformed, "Issuer.ScopeClaim: %w", err)
+		}
+	}
+	if i.scopePrefix != "" {
+		scopes = scopeset.AddPrefix(i.scopePrefix, scopes)
+	}
+	return scopes, nil
+}
+
+// rolesOf returns the roles; nil without Issuer.RoleClaim.
+func (i *issuer) rolesOf(c *Claims) (roles []string, f *fault) {
+	if i.roleClaim == nil {
+		return nil, nil
+	}
+	roles, _ = claimset.StringOrStrings(c.value(i.roleClaim))
+	roles = slices.DeleteFunc(roles, func(role string) bool { return role == "" })
+	if len(roles) > maxRoles {
+		return nil, newFault(ReasonTokenMalformed, "Issuer.RoleClaim has more than %d roles", maxRoles)
+	}
+	return roles, nil
 }
 
 // find returns a claim of the issuer's answer or, if the answer omits it, of the JWT that was
@@ -65,16 +89,6 @@ func (c *Claims) find(path claimpath.Path) (jsontext.Value, error) {
 func (c *Claims) value(path claimpath.Path) jsontext.Value {
 	value, _ := c.find(path)
 	return value
-}
-
-// addPrefix omits what is not a scope, because the prefix could make a scope of it.
-func addPrefix(prefix string, scopes []string) (out []string) {
-	for _, scope := range scopes {
-		if grammar.IsScopeToken(scope) {
-			out = append(out, prefix+scope)
-		}
-	}
-	return out
 }
 
 // audienceClaim is a claim that Issuer.AudienceClaims can name.
@@ -111,7 +125,7 @@ func (i *issuer) audienceOf(c *Claims) (audience []string) {
 			client, _ := strictjson.String(value)
 			audience = append(audience, client)
 		default:
-			list, _ := stringOrStrings(value)
+			list, _ := claimset.StringOrStrings(value)
 			audience = append(append([]string{}, audience...), list...) // not nil, even if empty
 		}
 	}

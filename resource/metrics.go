@@ -5,6 +5,8 @@ import (
 	"time"
 
 	"github.com/prometheus/client_golang/prometheus"
+
+	"github.com/warder-go/warder/internal/tokencache"
 )
 
 // metrics are the series of the resource itself. All label values come from a fixed set or
@@ -68,7 +70,7 @@ func newMetrics(identifier string) *metrics {
 // challengeCounters returns the counters of scope challenges, by the results of rules.label.
 func (m *metrics) challengeCounters(rules *rules) map[string]prometheus.Counter {
 	all := map[string]prometheus.Counter{}
-	for _, operation := range append(rules.labels(), otherOperation) {
+	for _, operation := range rules.labels() {
 		all[operation] = m.challenges.WithLabelValues(strings.ToValidUTF8(operation, "?"))
 	}
 	return all
@@ -90,7 +92,7 @@ func (m *metrics) observeVerification(t *Token, took time.Duration) {
 // reports a second registration only when it gathers.
 func (r *Resource) Metrics() prometheus.Collector {
 	constant := prometheus.Labels{"resource": r.identifier}
-	return collector{r, constant, newCacheDescs(constant), prometheus.NewGaugeFunc(prometheus.GaugeOpts{
+	return collector{r, constant, tokencache.NewSeries(constant), prometheus.NewGaugeFunc(prometheus.GaugeOpts{
 		Name:        "warder_open_streams",
 		Help:        "Streams (GET and subscriptions/listen) whose handlers have not returned.",
 		ConstLabels: constant,
@@ -100,7 +102,7 @@ func (r *Resource) Metrics() prometheus.Collector {
 type collector struct {
 	resource *Resource
 	constant prometheus.Labels
-	cache    cacheDescs
+	cache    tokencache.Series
 	streams  prometheus.Collector
 }
 
@@ -112,7 +114,7 @@ func (c collector) Collect(ch chan<- prometheus.Metric) {
 	for _, own := range []prometheus.Collector{m.decisions, m.verifications, m.challenges, m.panics, c.streams} {
 		own.Collect(ch)
 	}
-	c.cache.collect(p.cache.stats(), ch)
+	c.cache.Collect(p.cache.Stats(), ch)
 	collectFrom := func(source any) {
 		if s, ok := source.(prometheus.Collector); ok {
 			prometheus.WrapCollectorWith(c.constant, s).Collect(ch)
@@ -124,22 +126,4 @@ func (c collector) Collect(ch chan<- prometheus.Metric) {
 	for _, o := range p.observers {
 		collectFrom(o)
 	}
-}
-
-// cacheDescs describe the token cache, whose shards have the counters.
-type cacheDescs struct{ hits, evictions, entries, bytes *prometheus.Desc }
-
-func newCacheDescs(constant prometheus.Labels) cacheDescs {
-	return cacheDescs{
-		prometheus.NewDesc("warder_remembered_hits_total", "Requests whose token was cached.", nil, constant),
-		prometheus.NewDesc("warder_remembered_evictions_total", "Cached tokens that were removed before their time, to make room.", nil, constant),
-		prometheus.NewDesc("warder_remembered_entries", "Cached tokens.", nil, constant),
-		prometheus.NewDesc("warder_remembered_bytes", "Memory of the cached tokens, roughly, in bytes.", nil, constant)}
-}
-
-func (d cacheDescs) collect(now cacheStats, ch chan<- prometheus.Metric) {
-	ch <- prometheus.MustNewConstMetric(d.hits, prometheus.CounterValue, float64(now.hits))
-	ch <- prometheus.MustNewConstMetric(d.evictions, prometheus.CounterValue, float64(now.evictions))
-	ch <- prometheus.MustNewConstMetric(d.entries, prometheus.GaugeValue, float64(now.entries))
-	ch <- prometheus.MustNewConstMetric(d.bytes, prometheus.GaugeValue, float64(now.bytes))
 }

@@ -6,6 +6,7 @@ import (
 	"slices"
 
 	"github.com/warder-go/warder/internal/mcpmsg"
+	"github.com/warder-go/warder/internal/scoperules"
 	"github.com/warder-go/warder/internal/uripattern"
 )
 
@@ -175,7 +176,7 @@ func (r *Resource) Declares(op Operation) bool {
 	if err != nil || p.rules == nil {
 		return false
 	}
-	return p.rules.collect(m, new(requirements))
+	return p.rules.collect(m, new(scoperules.Needs))
 }
 
 // Applies reports whether the rule applies to the URI, in this or another spelling. It is

@@ -21,14 +21,10 @@ import (
 // §6.2). Two header lines, an empty one and a list match no origin.
 func (p *policy) checkOrigin(header http.Header) *fault {
 	sent, ok := header["Origin"]
-	if !ok || len(sent) == 1 && p.allowsOrigin(sent[0]) {
+	if !ok || len(sent) == 1 && p.origins.Allows(sent[0]) {
 		return nil
 	}
-	return &fault{reason: ReasonOrigin, got: strings.Join(sent, ", "), want: strings.Join(p.origins, " ")}
-}
-
-func (p *policy) allowsOrigin(origin string) bool {
-	return slices.Contains(p.origins, origin) || p.anyLoopback && weborigin.IsLoopback(origin)
+	return &fault{reason: ReasonOrigin, got: strings.Join(sent, ", "), want: p.origins.String()}
 }
 
 // setOrigins checks HTTPOptions.Origins and adds the origin of the Identifier.
@@ -40,14 +36,9 @@ func (b *builder) setOrigins() {
 			b.mistakes.Addf("%s: duplicate origin %q", where, origin)
 			continue
 		}
-		b.mistakes.Add(prefixError(where, weborigin.Check(origin, b.config.HTTP.AllowHTTP)))
+		b.mistakes.AddAt(where, weborigin.Check(origin, b.config.HTTP.AllowHTTP))
 	}
-	origins, own := slices.Clone(given), ""
 	if u, err := url.Parse(b.config.Identifier); err == nil { // otherwise reported elsewhere
-		own = weborigin.Of(u)
-		origins = append(origins, own)
+		b.policy.origins = weborigin.NewSet(weborigin.Of(u), given, b.config.HTTP.DenyLoopbackOrigins)
 	}
-	slices.Sort(origins)
-	b.policy.anyLoopback = weborigin.IsLoopback(own) && !b.config.HTTP.DenyLoopbackOrigins
-	b.policy.origins = slices.Compact(origins)
 }

@@ -93,7 +93,9 @@ func (p *policy) decidePublic(req *http.Request, f *fault) (Decision, *fault) {
 	if p.rules == nil || !p.rules.hasPublic() || !f.anonymous {
 		return Decision{}, f
 	}
-	if slices.Contains(p.rules.Public, mcpmsg.Initialize) && isStandalone(req) {
+	if slices.Contains(p.rules.Public, mcpmsg.Initialize) && mcpmsg.LacksSession(req) {
+		// Clients of public operations send such requests. A challenge would make them log in
+		// before any operation needs it.
 		return Decision{}, faultMethod
 	}
 	if req.Method != http.MethodPost || req.ContentLength > maxPublicBytes {
@@ -115,13 +117,6 @@ func (p *policy) decidePublic(req *http.Request, f *fault) (Decision, *fault) {
 
 // faultMethod is shared by all requests without credentials that only a session could answer.
 var faultMethod = &fault{reason: ReasonMethodNotAllowed, err: errors.New("GET or DELETE without credentials, by a client of public operations")}
-
-// isStandalone reports whether a request asks for a stream or the end of a session without
-// naming a session. Clients of public operations send such requests. A challenge would make
-// them log in before any operation needs it.
-func isStandalone(req *http.Request) bool {
-	return (req.Method == http.MethodGet || req.Method == http.MethodDelete) && len(req.Header["Mcp-Session-Id"]) == 0
-}
 
 // innerRequest returns the request for the inner handler. Credentials are removed from a
 // copy of the header, so that neither req nor the view of another middleware changes.

@@ -85,7 +85,7 @@ func (p *policy) checkAccepted(c *Caller) *fault {
 	switch {
 	case !p.accepted(c):
 		return newFault(ReasonMissingCredentials, "no caller that this resource accepted")
-	case c.expiry.hasPassed(time.Now(), p.leeway):
+	case c.expiry.HasPassed(time.Now(), p.leeway):
 		return newFault(ReasonExpired, "expired since it was accepted")
 	}
 	return nil

@@ -13,6 +13,8 @@ import (
 	"github.com/warder-go/warder/internal/jose"
 	"github.com/warder-go/warder/internal/loglimit"
 	"github.com/warder-go/warder/internal/scopeset"
+	"github.com/warder-go/warder/internal/tokencache"
+	"github.com/warder-go/warder/internal/weborigin"
 	"github.com/warder-go/warder/metadata"
 )
 
@@ -29,13 +31,12 @@ type policy struct {
 	prefixed []prefixedIssuer // the longest prefix first
 	leeway   time.Duration
 	lifetime time.Duration
-	cache    *cache // nil: nothing is cached
+	cache    *tokencache.Cache[*Caller] // identity only: permission is checked on every use; nil: nothing is cached
 
 	// What a request may contain, and what its caller may do.
 	headers      []headerIssuer
 	headerClaims []headerClaim
-	origins      []string // sorted
-	anyLoopback  bool     // origins of loopback hosts are allowed too
+	origins      weborigin.Set
 	scopes       []string
 	hierarchy    scopeset.Hierarchy
 	rules        *rules          // nil: bodies are not read

@@ -1,13 +1,9 @@
 package resource
 
 import (
-	"crypto/hmac"
 	"crypto/rand"
-	"crypto/sha256"
 	"encoding/hex"
 	"strings"
-
-	"github.com/go-json-experiment/json/jsontext"
 
 	"github.com/warder-go/warder/internal/digest"
 	"github.com/warder-go/warder/internal/strictjson"
@@ -31,30 +27,6 @@ type ClientTokens struct {
 
 	// SubjectIsClient is for servers whose tokens of clients have the client_id as sub.
 	SubjectIsClient bool
-}
-
-// userSigns are claims that describe a user or a login. A token with one of them belongs to a
-// user, even if it has no sub.
-var userSigns = strictjson.NewNames("username", "preferred_username", "email", "name", "upn", "oid", "unique_name",
-	"auth_time", "sid", "acr", "amr", "nonce")
-
-// userSign returns a claim of the token that describes a user; "" if there is none.
-func (c *Claims) userSign() (sign string) {
-	for _, object := range [][]byte{c.object, c.jwtObject} {
-		if object == nil {
-			continue
-		}
-		err := strictjson.Object(object, userSigns, func(name string, value jsontext.Value) error {
-			if !strictjson.IsAbsent(value) {
-				sign = name
-			}
-			return nil
-		})
-		if err != nil { // such as a name in another case: fail closed
-			return "a claim that describes a user"
-		}
-	}
-	return sign
 }
 
 // isOfClient reports whether a token belongs to the client itself.
@@ -112,9 +84,6 @@ func (t *Token) digest() digest.Digest {
 // minDigestKeyBytes is the shortest Credentials.DigestKey.
 const minDigestKeyBytes = 32
 
-// logDigestBytes is how much of a digest logs show.
-const logDigestBytes = 8
-
 // setDigestKey takes the configured key, or makes a random one.
 func (b *builder) setDigestKey() {
 	key := b.config.Credentials.DigestKey
@@ -128,13 +97,8 @@ func (b *builder) setDigestKey() {
 	b.policy.digestKey = append([]byte(nil), key...)
 }
 
-// logDigest returns a short digest of a token for logs and audit records. It is an HMAC, so
-// that a reader of the log cannot test which token it belongs to.
-func (p *policy) logDigest(d string) string {
-	mac := hmac.New(sha256.New, p.digestKey)
-	mac.Write([]byte(d))
-	return hex.EncodeToString(mac.Sum(nil)[:logDigestBytes])
-}
+// logDigest returns a short digest of a token for logs and audit records.
+func (p *policy) logDigest(d string) string { return digest.Keyed(p.digestKey, d) }
 
 // faultDigest returns the digest of the token that a fault is about; "" without one.
 func (p *policy) faultDigest(f *fault) string {

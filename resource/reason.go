@@ -4,6 +4,8 @@ import (
 	"log/slog"
 	"net/http"
 	"strings"
+
+	"github.com/warder-go/warder/internal/errorresponse"
 )
 
 // Reason says why a request was rejected. It is one of a fixed set of words: the value of the
@@ -76,8 +78,12 @@ const (
 type outcome struct {
 	status      int
 	code        string // error parameter (RFC 6750 §3.1); "" for none
-	description string // only %x20-21 / %x23-5B / %x5D-7E (RFC 6750 §3)
-	rpc         int    // JSON-RPC error code for a fault in the body; otherwise 0
+	description string
+	rpc         int // JSON-RPC error code for a fault in the body; otherwise 0
+}
+
+func (o outcome) text() errorresponse.Text {
+	return errorresponse.Text{Code: o.code, Description: o.description, RPC: o.rpc}
 }
 
 // There are three kinds of answers, and they are never mixed: 401 for an invalid token, 403

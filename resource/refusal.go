@@ -1,14 +1,12 @@
 package resource
 
 import (
-	"fmt"
 	"net/http"
 	"slices"
 	"strconv"
-	"strings"
 	"time"
 
-	"github.com/warder-go/warder/internal/scopeset"
+	"github.com/warder-go/warder/internal/errorresponse"
 )
 
 // Refusal is the answer to a rejected request. Everything in it that is for the client comes
@@ -29,15 +27,7 @@ type Refusal struct {
 // are kept, in their order, also if the name is spelled in another case. A second call changes
 // nothing.
 func (f *Refusal) SetHeader(h http.Header) {
-	if len(f.Challenges) > 0 {
-		values := slices.Clone(f.Challenges)
-		for _, other := range takeChallenges(h) {
-			if !slices.Contains(f.Challenges, other) {
-				values = append(values, other)
-			}
-		}
-		h["Www-Authenticate"] = values
-	}
+	errorresponse.PutChallenges(h, f.Challenges)
 	if f.Status == http.StatusMethodNotAllowed {
 		h["Allow"] = []string{http.MethodPost} // RFC 9110 §15.5.6
 	}
@@ -49,27 +39,6 @@ func (f *Refusal) SetHeader(h http.Header) {
 	h["Content-Type"] = values[1:2:2]
 	h["Content-Length"] = values[2:3:3]
 	h["X-Content-Type-Options"] = values[3:4:4]
-}
-
-// takeChallenges removes the WWW-Authenticate values from h and returns them, those under the
-// canonical name first. The names of fields are case-insensitive (RFC 9110 §5.1), but code that
-// assigns to h directly can use another spelling, which net/http also sends.
-func takeChallenges(h http.Header) []string {
-	const name = "Www-Authenticate"
-	values := h[name]
-	delete(h, name)
-	var spellings []string
-	for other := range h {
-		if len(other) == len(name) && strings.EqualFold(other, name) {
-			spellings = append(spellings, other)
-		}
-	}
-	slices.Sort(spellings)
-	for _, other := range spellings {
-		values = append(slices.Clip(values), h[other]...)
-		delete(h, other)
-	}
-	return values
 }
 
 // answers holds prepared refusals.
@@ -96,9 +65,10 @@ func newAnswers(metadataURL string, hint, needed []string) answers {
 }
 
 func (a *answers) make(reason Reason, o outcome, scopes []string) *Refusal {
-	f := &Refusal{Status: o.status, Reason: reason, ContentType: "application/json", Body: o.body()}
+	f := &Refusal{Status: o.status, Reason: reason, ContentType: "application/json", Body: o.text().Body()}
 	if o.status == http.StatusUnauthorized || o.code != "" {
-		f.Challenges = []string{challenge(a.metadataURL, scopes, o)}
+		// No value contains a quote: all come from checked configuration and fixed texts.
+		f.Challenges = []string{o.text().Challenge(a.metadataURL, scopes)}
 	}
 	return f
 }
@@ -112,7 +82,7 @@ func (a *answers) refusal(f *fault, other bool) *Refusal {
 	}
 	if prepared == nil { // a Resource that was not made by New: fail closed
 		return &Refusal{Status: http.StatusInternalServerError, Reason: ReasonInternalError,
-			ContentType: "application/json", Body: answerError.body(), Err: f}
+			ContentType: "application/json", Body: answerError.text().Body(), Err: f}
 	}
 	answer := *prepared
 	answer.Challenges = slices.Clone(prepared.Challenges) // the caller may change them
@@ -120,45 +90,10 @@ func (a *answers) refusal(f *fault, other bool) *Refusal {
 		answer = *a.make(f.reason, o, f.needed)
 	}
 	if f.id != nil && o.rpc != 0 {
-		answer.Body = o.rpcBody(f.id)
+		answer.Body = o.text().RPCBody(f.id)
 	}
 	// Rounded up to whole seconds: a client that retries too early is rejected again.
 	answer.RetryAfter = (f.retryAfter + time.Second - 1).Truncate(time.Second)
 	answer.Err = f
 	return &answer
 }
-
-// challenge returns a Bearer challenge. Its order and spelling suit clients that read it with
-// regular expressions: every value is quoted, and there are no spaces around "=". A value
-// cannot contain a quote, because all come from checked configuration and fixed texts.
-func challenge(metadataURL string, scopes []string, o outcome) string {
-	c := `Bearer resource_metadata="` + metadataURL + `"` // RFC 9728 §5.1
-	if len(scopes) > 0 {
-		c += `, scope="` + scopeset.Join(scopes) + `"` // RFC 6750 §3
-	}
-	if o.code != "" { // RFC 6750 §3.1: no error where no credentials came
-		c += `, error="` + o.code + `", error_description="` + o.description + `"`
-	}
-	return c
-}
-
-// body repeats the texts of the challenge for people and programs that read bodies.
-func (o outcome) body() []byte {
-	switch {
-	case o.rpc != 0:
-		return o.rpcBody([]byte("null"))
-	case o.code == "":
-		return []byte(`{"error_description":"` + o.description + `"}` + "\n")
-	}
-	return []byte(`{"error":"` + o.code + `","error_description":"` + o.description + `"}` + "\n")
-}
-
-// rpcBody returns a JSON-RPC error. Clients of protocol 2026-07-28 assume that a server which
-// answers 400 without one speaks an older protocol. id is a number or a string, as sent.
-func (o outcome) rpcBody(id []byte) []byte {
-	return fmt.Appendf(nil, `{"jsonrpc":"2.0","id":%s,"error":{"code":%d,"message":"%s"}}`+"\n", htmlEscaper.Replace(string(id)), o.rpc, o.description)
-}
-
-// htmlEscaper escapes the characters of JSON strings that have a meaning in HTML, as
-// encoding/json does.
-var htmlEscaper = strings.NewReplacer("<", `\u003c`, ">", `\u003e`, "&", `\u0026`, "\u2028", `\u2028`, "\u2029", `\u2029`)

@@ -40,7 +40,7 @@ func (r *Resource) Replace(next *Resource) error {
 	if p.sameCallers(old) {
 		p.cache = old.cache
 	} else {
-		p.cache.continueStats(old.cache)
+		p.cache.ContinueStats(old.cache)
 	}
 	r.replaced, next.used = true, true
 	r.current.Store(p)
@@ -63,7 +63,7 @@ func (p *policy) recast(c *Caller) *Caller {
 // that the cache of other can be kept. Functions cannot be compared, so a policy with one
 // that determines callers has the same callers as no other.
 func (p *policy) sameCallers(other *policy) bool {
-	return p.leeway == other.leeway && p.lifetime == other.lifetime && p.cache.sameLimits(other.cache) &&
+	return p.leeway == other.leeway && p.lifetime == other.lifetime && p.cache.SameLimits(other.cache) &&
 		p.resolver == nil && other.resolver == nil &&
 		sameIssuer(p.opaque, other.opaque) &&
 		maps.EqualFunc(p.issuers, other.issuers, sameIssuer) &&

@@ -78,7 +78,7 @@ func (r *Resource) Leeway() time.Duration { return r.policy().leeway }
 // loopback address. It is for the CORS library in front of the resource, which should call it
 // for each request, because [Resource.Replace] can change the result. The metadata is for pages
 // of every origin and must be outside of the library.
-func (r *Resource) AllowsOrigin(origin string) bool { return r.policy().allowsOrigin(origin) }
+func (r *Resource) AllowsOrigin(origin string) bool { return r.policy().origins.Allows(origin) }
 
 // Ready returns nil if tokens of every issuer and every credential of Credentials.Headers
 // can be verified. It calls the method Ready(context.Context) error of the verifiers that
@@ -134,6 +134,6 @@ func (r *Resource) forget(match func(digest.Digest, *Caller) bool) {
 				f.Forget()
 			}
 		}
-		p.cache.purge(match)
+		p.cache.Purge(match)
 	}
 }

@@ -6,10 +6,10 @@ import (
 	"fmt"
 	"maps"
 	"slices"
-	"strings"
 
 	"github.com/warder-go/warder/internal/grammar"
 	"github.com/warder-go/warder/internal/mcpmsg"
+	"github.com/warder-go/warder/internal/scoperules"
 	"github.com/warder-go/warder/internal/scopeset"
 	"github.com/warder-go/warder/internal/strictjson"
 	"github.com/warder-go/warder/internal/uripattern"
@@ -18,9 +18,7 @@ import (
 // rules is the compiled form of Operations.
 type rules struct {
 	Operations
-	resources    *uripattern.Set
-	allResources []string // scopes of all resource rules together
-	allTools     []string // scopes of all tool rules together
+	scopes *scoperules.Rules
 }
 
 // setRules checks and compiles Config.Operations. Without rules there is nothing to set.
@@ -35,15 +33,11 @@ func (b *builder) setRules() {
 	if o.Undeclared != AllowUndeclared && o.Undeclared != DenyUndeclared {
 		b.mistakes.Addf("Operations.Undeclared: %d is neither AllowUndeclared nor DenyUndeclared", o.Undeclared)
 	}
-	r := &rules{Operations: o, resources: uripattern.NewSet()}
+	r := &rules{o, scoperules.New(o.Methods, o.Tools, o.Prompts)}
 	for n, rule := range o.Resources {
 		where := fmt.Sprintf("Operations.Resources[%d]", n)
 		b.checkScopes(where, rule.Scopes)
-		b.mistakes.Add(prefixError(where, r.resources.Add(rule.pattern())))
-		r.allResources = scopeset.Union(r.allResources, rule.Scopes)
-	}
-	for _, tool := range slices.Sorted(maps.Keys(o.Tools)) {
-		r.allTools = scopeset.Union(r.allTools, o.Tools[tool])
+		b.mistakes.AddAt(where, r.scopes.AddResource(rule.pattern(), rule.Scopes))
 	}
 	b.checkPublicMethods(o)
 	b.checkPublicNames(r)
@@ -83,9 +77,9 @@ func (b *builder) checkPublicNames(r *rules) {
 				b.mistakes.Addf("%s: %q is not a plain URI", where, name)
 				continue
 			}
-			var needed requirements
-			if r.collect(m, &needed); len(needed.scopes.List()) > 0 {
-				b.mistakes.Addf("%s: %q needs the scopes %q by other rules; an operation cannot have scopes and be public", where, name, needed.scopes.List())
+			var needed scoperules.Needs
+			if r.collect(m, &needed); len(needed.Scopes.List()) > 0 {
+				b.mistakes.Addf("%s: %q needs the scopes %q by other rules; an operation cannot have scopes and be public", where, name, needed.Scopes.List())
 			}
 		}
 	}
@@ -103,15 +97,9 @@ func (b *builder) checkRuleMap(where string, rules map[string][]string) {
 	}
 }
 
-// requirements collects what the messages of one request need.
-type requirements struct {
-	scopes scopeset.Set
-	work   int // bytes compared with templates; see uripattern.MaxWork
-}
-
 // needs adds the scopes that the messages of one request need to those of the resource.
 func (r *rules) needs(ctx context.Context, messages []*mcpmsg.Message, c *Caller, scopes []string) ([]string, *fault) {
-	all := &requirements{scopes: scopeset.NewSet(scopes)}
+	all := &scoperules.Needs{Scopes: scopeset.NewSet(scopes)}
 	for _, m := range messages {
 		if m.Method == "" { // a response
 			continue
@@ -123,12 +111,12 @@ func (r *rules) needs(ctx context.Context, messages []*mcpmsg.Message, c *Caller
 			return nil, f
 		}
 	}
-	return all.scopes.List(), nil
+	return all.Scopes.List(), nil
 }
 
-func (r *rules) needsOf(ctx context.Context, m *mcpmsg.Message, c *Caller, all *requirements) *fault {
+func (r *rules) needsOf(ctx context.Context, m *mcpmsg.Message, c *Caller, all *scoperules.Needs) *fault {
 	declared := r.collect(m, all)
-	if all.work > uripattern.MaxWork { // collect has not compared everything
+	if all.Incomplete() {
 		return newFault(ReasonBodyMalformed, "comparing the URIs with the templates takes too long")
 	}
 	if r.Undeclared == DenyUndeclared && !declared {
@@ -148,7 +136,7 @@ func (r *rules) needsOf(ctx context.Context, m *mcpmsg.Message, c *Caller, all *
 		if f != nil {
 			return f
 		}
-		all.scopes.Add(scopes)
+		all.Scopes.Add(scopes)
 	}
 	return nil
 }
@@ -170,68 +158,21 @@ func (r *rules) callRule(ctx context.Context, o Operation, c *Caller) ([]string,
 
 // collect adds the scopes of all rules that apply to a message, except Operations.Rule. It
 // returns whether a rule names the message.
-func (r *rules) collect(m *mcpmsg.Message, all *requirements) (declared bool) {
-	scopes, hasMethodRule := r.Methods[m.Method]
-	all.scopes.Add(scopes)
-	declared = hasMethodRule && !m.IsSpecific() || mcpmsg.IsLifecycle(m.Method) || r.isPublic(m)
-	if m.Tool != "" {
-		scopes, ok := r.Tools[m.Tool]
-		all.scopes.Add(scopes)
-		declared = declared || ok
-	}
-	if m.Prompt != "" {
-		scopes, ok := r.Prompts[m.Prompt]
-		all.scopes.Add(scopes)
-		declared = declared || ok
-	}
-	if mcpmsg.IsTask(m.Method) && !hasMethodRule {
-		all.scopes.Add(r.allTools) // the task can belong to any of them
-	}
-	return r.collectSubscribed(m, all) || declared
-}
-
-// collectSubscribed adds the scopes for the resources and the tasks that a message names. It
-// returns whether there are any and rules name all of them.
-func (r *rules) collectSubscribed(m *mcpmsg.Message, all *requirements) (declared bool) {
-	declared = len(m.Resources)+len(m.Tasks) > 0
-	if len(m.Tasks) > 0 { // a stream reports what tasks/get returns
-		scopes, ok := r.Methods[mcpmsg.TasksGet]
-		if !ok {
-			scopes = r.allTools
-		}
-		all.scopes.Add(scopes)
-		declared = declared && ok
-	}
-	for _, uri := range m.Resources {
-		match := r.match(m, uri, &all.work)
-		if match.Any {
-			all.scopes.Add(r.allResources)
-		}
-		for _, rule := range match.Patterns {
-			all.scopes.Add(r.Resources[rule].Scopes)
-		}
-		declared = declared && match.Named
-	}
-	return declared
-}
-
-// match returns the rules for a URI that a message names. A completion can name a template
-// instead of a URI (MCP, "ResourceTemplateReference").
-func (r *rules) match(m *mcpmsg.Message, uri string, work *int) uripattern.Result {
-	if m.Ref != "" && strings.Contains(uri, "{") {
-		return r.resources.MatchTemplate(uri, work)
-	}
-	return r.resources.Match(uri, work)
+func (r *rules) collect(m *mcpmsg.Message, all *scoperules.Needs) (declared bool) {
+	return r.scopes.Collect(m, all) || r.isPublic(m)
 }
 
 // namedFirst moves the operations that a rule names to the front. It keeps the order of each
 // part, and stops comparing URIs with templates beyond uripattern.MaxWork.
 func (r *rules) namedFirst(all []Operation) []Operation {
+	if r == nil {
+		return all
+	}
 	var named, others []Operation
 	work := 0
 	for _, o := range all {
 		m, err := o.message()
-		if err == nil && r.ruleFor(m, &work) != otherOperation {
+		if err == nil && r.scopes.Label(m, &work) != scoperules.Other {
 			named = append(named, o)
 		} else {
 			others = append(others, o)
@@ -240,59 +181,20 @@ func (r *rules) namedFirst(all []Operation) []Operation {
 	return append(named, others...)
 }
 
-// otherOperation is the label of operations that no rule names.
-const otherOperation = "other"
-
-// labels returns all labels but otherOperation.
-func (r *rules) labels() (all []string) {
+// labels returns every result of label.
+func (r *rules) labels() []string {
 	if r == nil {
-		return nil
+		return (*scoperules.Rules)(nil).Labels()
 	}
-	for method := range r.Methods {
-		all = append(all, "method "+method)
-	}
-	for tool := range r.Tools {
-		all = append(all, "tool "+tool)
-	}
-	for prompt := range r.Prompts {
-		all = append(all, "prompt "+prompt)
-	}
-	for _, rule := range r.Resources {
-		all = append(all, rule.label())
-	}
-	return all
+	return r.scopes.Labels()
 }
-
-func (rule ResourceRule) label() string { return "resource " + rule.URI + rule.Prefix + rule.Template }
 
 // label returns the rule that names what a request is about, as the metrics show it: in the
 // words of the configuration, never in those of the request. A batch has no label of its
 // own.
 func (r *rules) label(messages []*mcpmsg.Message) string {
 	if r == nil || len(messages) != 1 {
-		return otherOperation
+		return scoperules.Other
 	}
-	return r.ruleFor(messages[0], new(int))
-}
-
-// ruleFor returns the label of the rule that names a message.
-func (r *rules) ruleFor(m *mcpmsg.Message, work *int) string {
-	if r == nil {
-		return otherOperation
-	}
-	if _, ok := r.Tools[m.Tool]; ok && m.Tool != "" {
-		return "tool " + m.Tool
-	}
-	if _, ok := r.Prompts[m.Prompt]; ok && m.Prompt != "" {
-		return "prompt " + m.Prompt
-	}
-	for _, uri := range m.Resources {
-		if match := r.match(m, uri, work); len(match.Patterns) > 0 {
-			return r.Resources[match.Patterns[0]].label()
-		}
-	}
-	if _, ok := r.Methods[m.Method]; ok {
-		return "method " + m.Method
-	}
-	return otherOperation
+	return r.scopes.Label(messages[0], new(int))
 }

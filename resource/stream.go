@@ -130,7 +130,7 @@ func (p *policy) recheck(req *http.Request, previous *Caller, needed []string) (
 			caller, f = nil, panicFault(v)
 		}
 	}()
-	if previous.expiry.hasPassed(time.Now(), p.leeway) { // whatever a verifier would return now
+	if previous.expiry.HasPassed(time.Now(), p.leeway) { // whatever a verifier would return now
 		return nil, newFault(ReasonExpired, "exp has passed")
 	}
 	if len(req.Header["Authorization"]) == 0 {

@@ -1,6 +1,7 @@
 package resource
 
 import (
+	"cmp"
 	"time"
 
 	"github.com/warder-go/warder/internal/claimpath"
@@ -49,13 +50,13 @@ func (b *builder) tenants(where, id string, given *Tenants) *tenants {
 	case !isPattern:
 		b.mistakes.Addf("%s.Tenants: issuer %q is not a pattern; write %s for its tenant", where, id, tenant.Placeholder)
 	default:
-		b.mistakes.Add(prefixError(where+".Verifier", tenant.Check(id)))
+		b.mistakes.AddAt(where+".Verifier", tenant.Check(id))
 	}
 	if (len(given.Allow) > 0) == (given.AllowFunc != nil) {
 		b.mistakes.Addf("%s.Tenants: set exactly one of Allow and AllowFunc; there is no way to allow any tenant", where)
 	}
 	t := &tenants{allowed: make(map[string]bool, len(given.Allow)), allowFunc: given.AllowFunc,
-		claim: b.claimPath(where+".Tenants.Claim", orDefault(given.Claim, "tid"))}
+		claim: b.claimPath(where+".Tenants.Claim", cmp.Or(given.Claim, "tid"))}
 	for n, name := range given.Allow {
 		if !tenant.IsName(name) {
 			b.mistakes.Addf("%s.Tenants.Allow[%d]: %q cannot be a path segment of an issuer: use letters, digits, \"-\", \"_\" and \".\"", where, n, name)

@@ -25,6 +25,13 @@ func (l *List) Add(err error) {
 	}
 }
 
+// AddAt adds err after the name of the field that it is about and a colon, unless it is nil.
+func (l *List) AddAt(field string, err error) {
+	if err != nil {
+		l.Addf("%s: %w", field, err)
+	}
+}
+
 // Len returns the number of mistakes.
 func (l *List) Len() int { return len(l.errs) }
 

@@ -10,11 +10,12 @@ import (
 func TestList(t *testing.T) {
 	var list configerr.List
 	list.Add(nil)
+	list.AddAt("Identifier", nil)
 	if err := list.Err("resource: configuration"); err != nil || list.Len() != 0 {
 		t.Fatalf("empty list: got %v and length %d, want nil and 0", err, list.Len())
 	}
 	cause := errors.New("is empty")
-	list.Addf("Identifier: %w", cause)
+	list.AddAt("Identifier", cause)
 	list.Add(errors.New("Issuers: none"))
 	err := list.Err("resource: configuration")
 	if want := "resource: configuration: Identifier: is empty\nIssuers: none"; err == nil || err.Error() != want {

@@ -2,7 +2,11 @@
 // caches and tables do not hold the secrets themselves.
 package digest
 
-import "crypto/sha256"
+import (
+	"crypto/hmac"
+	"crypto/sha256"
+	"encoding/hex"
+)
 
 // Digest is a SHA-256 digest. It is comparable, so it can be the key of a map.
 type Digest [sha256.Size]byte
@@ -19,4 +23,15 @@ func Of(text string) (d Digest) {
 	}
 	hash.Sum(d[:0])
 	return d
+}
+
+// keyedBytes is the length of the result of Keyed before it is written in hexadecimal.
+const keyedBytes = 8
+
+// Keyed returns a short digest of text for logs. It is an HMAC, so that a reader of the log
+// without the key cannot test which text it belongs to.
+func Keyed(key []byte, text string) string {
+	mac := hmac.New(sha256.New, key)
+	mac.Write([]byte(text))
+	return hex.EncodeToString(mac.Sum(nil)[:keyedBytes])
 }

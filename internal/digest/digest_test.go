@@ -1,12 +1,21 @@
 package digest_test
 
 import (
+	"bytes"
 	"crypto/sha256"
 	"strings"
 	"testing"
 
 	"github.com/warder-go/warder/internal/digest"
 )
+
+// RFC 4231 §4.2: the first bytes of an HMAC-SHA-256.
+func TestKeyed(t *testing.T) {
+	key := bytes.Repeat([]byte{0x0b}, 20)
+	if got, want := digest.Keyed(key, "Hi There"), "b0344c61d8db3853"; got != want {
+		t.Errorf("got %s, want %s", got, want)
+	}
+}
 
 func TestOf(t *testing.T) {
 	for _, length := range []int{0, 1, 1023, 1024, 1025, 64 << 10} {

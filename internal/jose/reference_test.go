@@ -31,13 +31,9 @@ func validKey(document []byte) (thumbprint [32]byte, valid bool) {
 			return thumbprint, false
 		}
 	}
-	text := map[string]string{}
-	for _, name := range public {
-		value, present, isString := strictjsontest.String(members, name)
-		if present && name != "key_ops" && !(isString && validText(name, value)) {
-			return thumbprint, false
-		}
-		text[name] = value
+	text, ok := texts(members, public)
+	if !ok {
+		return thumbprint, false
 	}
 	canonical, algorithms := material(text)
 	_, hasAlg := members["alg"]
@@ -45,6 +41,19 @@ func validKey(document []byte) (thumbprint [32]byte, valid bool) {
 		return thumbprint, false
 	}
 	return sha256.Sum256([]byte(canonical)), true
+}
+
+// texts returns the members that are strings. It reports whether they all are, but key_ops.
+func texts(members map[string]json.RawMessage, names []string) (text map[string]string, ok bool) {
+	text = map[string]string{}
+	for _, name := range names {
+		value, present, isString := strictjsontest.String(members, name)
+		if present && name != "key_ops" && !(isString && validText(name, value)) {
+			return nil, false
+		}
+		text[name] = value
+	}
+	return text, true
 }
 
 // isAbsent reports whether a member counts as absent: some issuers write null or "" for it.

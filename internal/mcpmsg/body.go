@@ -56,6 +56,12 @@ func OpensStream(req *http.Request) bool {
 		req.Method == http.MethodPost && slices.Contains(req.Header["Mcp-Method"], SubscriptionsListen)
 }
 
+// LacksSession reports whether a request asks for a stream or for the end of a session without
+// naming a session.
+func LacksSession(req *http.Request) bool {
+	return (req.Method == http.MethodGet || req.Method == http.MethodDelete) && len(req.Header["Mcp-Session-Id"]) == 0
+}
+
 // Listens reports whether one of the messages opens a stream.
 func Listens(messages []*Message) bool {
 	return slices.ContainsFunc(messages, func(m *Message) bool { return m.Method == SubscriptionsListen })

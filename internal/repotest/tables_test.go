@@ -135,7 +135,7 @@ var limitName = regexp.MustCompile(`^(?:[mM]ax|[mM]in|[dD]efault)[A-Z]|(?:Interv
 
 // notLimits are constants with such names that do not limit anything that a user can reach.
 var notLimits = []string{
-	"resource.maxShards", "resource.maxExpiry", "resource.maxUndecidedChecks", "jose.maxDate", "jose.maxCachedSegmentBytes",
+	"tokencache.maxShards", "resource.maxExpiry", "resource.maxUndecidedChecks", "jose.maxDate", "jose.maxCachedSegmentBytes",
 	"mcpmsg.maxFirstRead", "nethttp.maxFirstEvent", "revocation.minSweepEntries", "scopeset.maxScanned", "config.minRedacted",
 	"bench.scenarioTimeout", "apikey.maxYears",
 }

@@ -6,6 +6,8 @@ package scopeset
 import (
 	"slices"
 	"strings"
+
+	"github.com/warder-go/warder/internal/grammar"
 )
 
 // Hierarchy has, for each scope, the broader scopes that include it, directly or through
@@ -69,6 +71,17 @@ func (h Hierarchy) Expand(granted []string) []string {
 
 // Join returns the scopes as a challenge and a log contain them (RFC 6749 §3.3).
 func Join(scopes []string) string { return strings.Join(scopes, " ") }
+
+// AddPrefix returns the scopes with prefix in front of each. It omits what is not a scope,
+// because the prefix could make a scope of it.
+func AddPrefix(prefix string, scopes []string) (out []string) {
+	for _, scope := range scopes {
+		if grammar.IsScopeToken(scope) {
+			out = append(out, prefix+scope)
+		}
+	}
+	return out
+}
 
 // Union appends to scopes those of more that it does not contain. It does not change the
 // array of scopes.

@@ -60,6 +60,28 @@ func Of(u *url.URL) string {
 	return u.Scheme + "://" + host
 }
 
+// Set is the origins whose pages may send requests. The zero value is empty.
+type Set struct {
+	origins     []string // sorted
+	anyLoopback bool     // origins of loopback hosts are allowed too
+}
+
+// NewSet returns the set of own and others. If own is the origin of a loopback host and
+// denyLoopback is not set, each origin of such a host is in it.
+func NewSet(own string, others []string, denyLoopback bool) Set {
+	all := append(slices.Clone(others), own)
+	slices.Sort(all)
+	return Set{slices.Compact(all), IsLoopback(own) && !denyLoopback}
+}
+
+// Allows reports whether an origin is in the set. It compares exactly.
+func (s Set) Allows(origin string) bool {
+	return slices.Contains(s.origins, origin) || s.anyLoopback && IsLoopback(origin)
+}
+
+// String lists the origins, without those of other loopback hosts.
+func (s Set) String() string { return strings.Join(s.origins, " ") }
+
 // loopbackHosts are the only hosts that [IsLoopback] accepts.
 var loopbackHosts = []string{"localhost", "127.0.0.1", "::1"}
 

@@ -81,3 +81,32 @@ func TestIsLoopback(t *testing.T) {
 		}
 	}
 }
+
+func TestSet(t *testing.T) {
+	const app, local = "https://app.example.com", "http://localhost:8080"
+	for _, row := range []struct {
+		name         string
+		own          string
+		denyLoopback bool
+		origin       string
+		want         bool
+	}{
+		{"its own", "https://h", false, "https://h", true},
+		{"another that is listed", "https://h", false, app, true},
+		{"another in another case", "https://h", false, "https://App.example.com", false},
+		{"a loopback host, and own is not one", "https://h", false, "http://localhost", false},
+		{"a loopback host, and own is one", local, false, "http://127.0.0.1:5", true},
+		{"a loopback host that is denied", local, true, "http://127.0.0.1:5", false},
+		{"its own if loopback hosts are denied", local, true, local, true},
+	} {
+		if got := weborigin.NewSet(row.own, []string{app}, row.denyLoopback).Allows(row.origin); got != row.want {
+			t.Errorf("%s: got %v", row.name, got)
+		}
+	}
+	if (weborigin.Set{}).Allows("") {
+		t.Error("the zero value allows something")
+	}
+	if got := weborigin.NewSet("https://h", []string{"https://h", app}, false).String(); got != app+" https://h" {
+		t.Errorf("String: got %q", got)
+	}
+}

@@ -1,0 +1,202 @@
+// Package claimset reads the registered claims of a JSON object: the payload of a JWT (RFC 7519
+// §4, RFC 9068 §2.2) or an introspection answer (RFC 7662 §2.2). It does not check what the
+// claims mean.
+package claimset
+
+import (
+	"cmp"
+	"fmt"
+	"strings"
+	"time"
+
+	"github.com/go-json-experiment/json/jsontext"
+
+	"github.com/warder-go/warder/internal/jose"
+	"github.com/warder-go/warder/internal/strictjson"
+)
+
+// Limits of claims.
+const (
+	maxClaimsBytes = 16 << 10 // the JSON object
+	maxAudiences   = 64       // members of aud
+	maxScopes      = 1000     // scopes in one token
+)
+
+// Set holds claims. An absent claim is the zero value. A claim that is null or an empty string
+// counts as absent, because issuers write that for a claim without a value.
+type Set struct {
+	Issuer    string
+	Subject   string
+	Audience  []string // nil: no aud; an empty aud is not nil
+	Expiry    time.Time
+	NotBefore time.Time
+	IssuedAt  time.Time
+	TokenID   string   // jti
+	ClientID  string   // client_id, otherwise azp, cid or appid
+	Scopes    []string // scope, otherwise scp; never both
+	Confirmed bool     // cnf is present
+
+	Types       []Type // claims that name the kind of the token
+	IDTokenHash string // name of a claim that only ID tokens have
+}
+
+// Type is a claim that names the kind of the token, which no RFC defines.
+type Type struct{ Name, Value string }
+
+var claimNames = strictjson.NewNames("iss", "sub", "aud", "exp", "nbf", "iat", "jti",
+	"client_id", "azp", "cid", "appid", "scope", "scp", "cnf", "typ", "token_use", "tokenName", "at_hash", "c_hash")
+
+// Parse reads claims strictly: without duplicate names, with names in exact case, and with the
+// type that the RFCs give to each registered claim.
+func Parse(object []byte) (Set, error) {
+	if len(object) > maxClaimsBytes {
+		return Set{}, fmt.Errorf("claims over %d bytes", maxClaimsBytes)
+	}
+	var p parser
+	if err := strictjson.Object(object, claimNames, p.member); err != nil {
+		return Set{}, fmt.Errorf("claims: %w", err)
+	}
+	// Scopes come from one claim, never from the union of two, which would grant more
+	// than either if they disagree. scp counts only without scope.
+	if p.set.Scopes = p.scp; p.hasScope {
+		p.set.Scopes = p.scope
+	}
+	p.set.ClientID = cmp.Or(p.set.ClientID, p.azp, p.cid, p.appid)
+	return p.set, nil
+}
+
+type parser struct {
+	set             Set
+	hasScope        bool
+	scope, scp      []string
+	azp, cid, appid string
+}
+
+// member reads one claim.
+func (p *parser) member(name string, value jsontext.Value) (err error) {
+	if strictjson.IsAbsent(value) {
+		return nil
+	}
+	c := &p.set
+	switch name {
+	case "iss":
+		c.Issuer, err = strictjson.String(value)
+	case "sub":
+		c.Subject, err = strictjson.String(value)
+	case "jti":
+		c.TokenID, err = strictjson.String(value)
+	case "client_id":
+		c.ClientID, err = strictjson.String(value)
+	case "aud":
+		c.Audience, err = audience(value)
+	case "exp":
+		c.Expiry, err = jose.NumericDate(value) // 0 is the year 1970, not an absent exp
+	case "nbf":
+		c.NotBefore, err = jose.NumericDate(value)
+	case "iat":
+		c.IssuedAt, err = jose.NumericDate(value)
+	case "scope":
+		p.hasScope = true
+		p.scope, err = Scopes(value)
+	case "scp":
+		p.scp, err = Scopes(value)
+	default:
+		p.convention(name, value)
+	}
+	return err
+}
+
+// convention reads a claim whose type no RFC requires, or whose presence alone counts.
+func (p *parser) convention(name string, value jsontext.Value) {
+	c := &p.set
+	switch name {
+	case "azp":
+		p.azp, _ = strictjson.String(value)
+	case "cid":
+		p.cid, _ = strictjson.String(value)
+	case "appid":
+		p.appid, _ = strictjson.String(value)
+	case "typ", "token_use", "tokenName":
+		text, err := strictjson.String(value)
+		if err != nil {
+			text = "not a string" // rejected like any unknown type
+		}
+		c.Types = append(c.Types, Type{name, text})
+	case "at_hash", "c_hash": // of any type: an access token does not have its own hash
+		c.IDTokenHash = name
+	case "cnf": // of any type: a bound token is never accepted as a bearer token
+		c.Confirmed = true
+	}
+}
+
+// audience reads aud. An empty one is not nil, because it differs from an absent one.
+func audience(value jsontext.Value) ([]string, error) {
+	list, err := StringOrStrings(value)
+	switch {
+	case err != nil:
+		return nil, err
+	case len(list) > maxAudiences:
+		return nil, fmt.Errorf("has more than %d members", maxAudiences)
+	case list == nil:
+		return []string{}, nil
+	}
+	return list, nil
+}
+
+// StringOrStrings reads a string, which is a list of one, or an array of strings.
+func StringOrStrings(value jsontext.Value) ([]string, error) {
+	if value.Kind() == '"' {
+		s, err := strictjson.String(value)
+		return []string{s}, err
+	}
+	return strictjson.Strings(value)
+}
+
+// Scopes reads a space-delimited string (RFC 6749 §3.3) or an array of strings. Any
+// other value grants nothing. The result is nil only for an absent value.
+func Scopes(value jsontext.Value) (scopes []string, err error) {
+	if strictjson.IsAbsent(value) {
+		return nil, nil
+	}
+	if value.Kind() == '"' {
+		text, err := strictjson.String(value)
+		if err != nil {
+			return nil, err
+		}
+		scopes = make([]string, 0, min(1+strings.Count(text, " "), maxScopes))
+		for scope := range strings.SplitSeq(text, " ") {
+			if scope != "" {
+				scopes = append(scopes, scope)
+			}
+		}
+	} else if scopes, err = strictjson.Strings(value); err != nil || scopes == nil {
+		scopes = []string{}
+	}
+	if len(scopes) > maxScopes {
+		return nil, fmt.Errorf("has more than %d scopes", maxScopes)
+	}
+	return scopes, nil
+}
+
+// userSigns are claims that describe a user or a login.
+var userSigns = strictjson.NewNames("username", "preferred_username", "email", "name", "upn", "oid", "unique_name",
+	"auth_time", "sid", "acr", "amr", "nonce")
+
+// UserSign returns a claim of the object that describes a user; "" if there is none, or if object
+// is nil. A token with such a claim belongs to a user, even if it has no sub. UserSign
+// also reports an object that it cannot read: fail closed.
+func UserSign(object []byte) (sign string) {
+	if object == nil {
+		return ""
+	}
+	err := strictjson.Object(object, userSigns, func(name string, value jsontext.Value) error {
+		if !strictjson.IsAbsent(value) {
+			sign = name
+		}
+		return nil
+	})
+	if err != nil { // such as a name in another case
+		return "a claim that describes a user"
+	}
+	return sign
+}

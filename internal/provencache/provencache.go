@@ -1,0 +1,130 @@
+// Package provencache caches values by names that a client can choose. A name is proven once
+// the caller has found out that it is genuine. Names that are not proven have a cache of their
+// own, so that they do not remove proven ones, and a budget, because each new value of a name
+// can cause work.
+package provencache
+
+import (
+	"sync"
+	"time"
+
+	"github.com/hashicorp/golang-lru/v2/simplelru"
+
+	"github.com/warder-go/warder/internal/budget"
+)
+
+// Limits bound a cache. The numbers must be positive.
+type Limits struct {
+	TTL      time.Duration // a value is cached
+	Proven   int           // cached values of proven names
+	Unproven int           // cached values of other names
+	Names    int           // names that are not proven, whose budgets outlive the values
+
+	PerName budget.Rate // new values of one name that is not proven
+	Total   budget.Rate // new values of all of these together
+}
+
+// Cache holds values by name. It is safe for concurrent use.
+type Cache[V any] struct {
+	limits Limits
+
+	mu       sync.Mutex // guards the fields below
+	proven   *simplelru.LRU[string, entry[V]]
+	unproven *simplelru.LRU[string, entry[V]]
+	budgets  *simplelru.LRU[string, *budget.Budget] // by name, of those that are not proven
+	total    budget.Budget                          // of all of them together
+}
+
+type entry[V any] struct {
+	value V
+	until time.Time
+}
+
+// New returns an empty cache.
+func New[V any](limits Limits) *Cache[V] {
+	c := &Cache[V]{limits: limits}
+	c.proven, _ = simplelru.NewLRU[string, entry[V]](limits.Proven, nil)
+	c.unproven, _ = simplelru.NewLRU[string, entry[V]](limits.Unproven, nil)
+	c.budgets, _ = simplelru.NewLRU[string, *budget.Budget](limits.Names, nil)
+	return c
+}
+
+// Get returns the cached value of a name that has not expired.
+func (c *Cache[V]) Get(name string, now time.Time) (value V, ok bool) {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	value, ok, _ = c.find(name, now)
+	return value, ok
+}
+
+// find returns a cached value and the cache that it is in, or belongs to. A proven name stays
+// proven when its entry expires, because it will get a value again.
+func (c *Cache[V]) find(name string, now time.Time) (value V, ok bool, in *simplelru.LRU[string, entry[V]]) {
+	in = c.unproven
+	if c.proven.Contains(name) {
+		in = c.proven
+	}
+	found, ok := in.Get(name)
+	if !ok || !now.Before(found.until) {
+		return value, false, in
+	}
+	return found.value, true, in
+}
+
+// Spend reports whether a name may have a new value now, and takes it from the budgets. A
+// proven name always may.
+func (c *Cache[V]) Spend(name string, now time.Time) bool {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	if c.proven.Contains(name) {
+		return true
+	}
+	own, ok := c.budgets.Get(name)
+	if !ok {
+		own = new(budget.Budget)
+		c.budgets.Add(name, own)
+	}
+	if now.Before(own.Available(c.limits.PerName)) || now.Before(c.total.Available(c.limits.Total)) {
+		return false
+	}
+	own.Spend(c.limits.PerName, now)
+	c.total.Spend(c.limits.Total, now)
+	return true
+}
+
+// Add caches the new value of a name and returns it. If another goroutine was first, Add returns
+// the value of that one, so that all use the same.
+func (c *Cache[V]) Add(name string, value V, now time.Time) V {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	cached, ok, in := c.find(name, now)
+	if ok {
+		return cached
+	}
+	in.Add(name, entry[V]{value, now.Add(c.limits.TTL)})
+	return value
+}
+
+// Prove records that a name is genuine. If it was not proven before, value is cached for it.
+func (c *Cache[V]) Prove(name string, value V, now time.Time) {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	if c.proven.Contains(name) {
+		return
+	}
+	c.unproven.Remove(name)
+	c.budgets.Remove(name)
+	c.proven.Add(name, entry[V]{value, now.Add(c.limits.TTL)})
+}
+
+// Values returns the cached values, expired or not, those of proven names first.
+func (c *Cache[V]) Values() (all []V) {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	for _, cache := range []*simplelru.LRU[string, entry[V]]{c.proven, c.unproven} {
+		for _, found := range cache.Values() {
+			all = append(all, found.value)
+		}
+	}
+	return all
+}

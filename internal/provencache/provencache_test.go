@@ -1,0 +1,99 @@
+package provencache_test
+
+import (
+	"fmt"
+	"slices"
+	"testing"
+	"time"
+
+	"github.com/warder-go/warder/internal/budget"
+	"github.com/warder-go/warder/internal/provencache"
+)
+
+var start = time.Date(2000, 1, 1, 0, 0, 0, 0, time.UTC)
+
+// newCache returns a cache for two values of each kind.
+func newCache() *provencache.Cache[int] {
+	return provencache.New[int](provencache.Limits{
+		TTL: time.Minute, Proven: 2, Unproven: 2, Names: 10,
+		PerName: budget.Rate{Burst: 2, Interval: 5 * time.Second}, Total: budget.Rate{Burst: 3, Interval: time.Second},
+	})
+}
+
+func TestValuesExpire(t *testing.T) {
+	for _, proven := range []bool{false, true} {
+		c := newCache()
+		c.Add("a", 1, start)
+		if proven {
+			c.Prove("a", 1, start)
+		}
+		if value, ok := c.Get("a", start.Add(time.Minute-1)); value != 1 || !ok {
+			t.Errorf("proven %v: got %d, %v before the end", proven, value, ok)
+		}
+		if value, ok := c.Get("a", start.Add(time.Minute)); value != 0 || ok {
+			t.Errorf("proven %v: got %d, %v at the end", proven, value, ok)
+		}
+	}
+}
+
+func TestFirstValueWins(t *testing.T) {
+	c := newCache()
+	if first, second := c.Add("a", 1, start), c.Add("a", 2, start); first != 1 || second != 1 {
+		t.Errorf("got %d and %d, want 1 and 1", first, second)
+	}
+	c.Prove("a", 1, start)
+	c.Prove("a", 3, start)
+	if value, _ := c.Get("a", start); value != 1 {
+		t.Errorf("after a second Prove: got %d, want 1", value)
+	}
+	if third := c.Add("a", 4, start.Add(time.Minute)); third != 4 {
+		t.Errorf("after the first has expired: got %d, want 4", third)
+	}
+}
+
+func TestUnprovenNamesDoNotRemoveProvenOnes(t *testing.T) {
+	c := newCache()
+	c.Prove("a", 1, start)
+	for n := range 10 {
+		c.Add(fmt.Sprint(n), 10+n, start)
+	}
+	if got, want := c.Values(), []int{1, 18, 19}; !slices.Equal(got, want) {
+		t.Errorf("got %v, want %v", got, want)
+	}
+}
+
+func TestBudgets(t *testing.T) {
+	c := newCache()
+	c.Prove("proven", 0, start)
+	for _, row := range []struct {
+		name  string
+		after int // seconds
+		ok    bool
+	}{
+		{"a", 0, true}, {"a", 0, true}, {"a", 0, false}, // the burst of one name
+		{"b", 0, true}, {"b", 0, false}, // the burst of all names
+		{"proven", 0, true}, {"proven", 0, true}, {"proven", 0, true}, // no budget
+		{"b", 1, true}, {"a", 2, false}, {"a", 5, true},
+	} {
+		if ok := c.Spend(row.name, start.Add(time.Duration(row.after)*time.Second)); ok != row.ok {
+			t.Errorf("%s after %d s: got %v, want %v", row.name, row.after, ok, row.ok)
+		}
+	}
+	c.Prove("a", 0, start)
+	if !c.Spend("a", start) {
+		t.Error("a name that is proven now still has a budget")
+	}
+}
+
+func TestProvenNameStaysProven(t *testing.T) {
+	c := newCache()
+	c.Prove("a", 1, start)
+	later := start.Add(time.Hour)
+	c.Add("a", 2, later)
+	c.Add("b", 3, later)
+	c.Add("c", 4, later)
+	c.Add("d", 5, later)
+	if value, ok := c.Get("a", later); value != 2 || !ok {
+		t.Errorf("got %d, %v, want 2, true", value, ok)
+	}
+}
