@@ -95,6 +95,7 @@ var mcpGo = clientProgram{name: "mcp-go 1.2.1", open: openMCPGo, ttl: 5, excepti
 	stepUpRefresh:      mcpGoStepUp,
 	stepUpDynamic:      mcpGoStepUp,
 	allScopesDynamic:   mcpGoStepUp,
+	publicTool:         {"search: 1 logins", "It starts a login before its first request."},
 	revokedWithRefresh: {"whoami: 2 logins", "It answers each 401 with a login. It refreshes only by its clock."},
 }}
 
