@@ -94,7 +94,7 @@ func (p *provider) protectMCPServer(t *testing.T, m *mcpServer, s scenario) *res
 	}
 	if s.name == publicTool {
 		c.Operations.Stateless = true
-		c.Operations.Public, c.Operations.PublicTools = []string{"initialize", "tools/list", "prompts/list", "resources/list", "resources/templates/list"}, []string{"search"}
+		c.Operations.Public, c.Operations.PublicTools = []string{"initialize", "tools/list"}, []string{"search"}
 	}
 	res, err := resource.New(c)
 	if err != nil {

@@ -39,6 +39,7 @@ var (
 			`write: {"error":{"code":"auth_required","message":"Unauthorized"}}`,
 			"It registers for the scopes in the metadata, and the server then grants it no others.",
 		},
+		publicTool: {"search: 1 logins", "It sends logging/setLevel, which cannot be public, before anything else."},
 	}}
 )
 
