@@ -17,7 +17,7 @@ func (s *servers) printInstructions(out io.Writer) {
 The demo is finished. Both servers keep running until you press Ctrl-C.
 
   URL for MCP clients, to be pasted exactly:   %[1]s
-  Browser pages that may call it:              all of localhost, such as MCP Inspector
+  Browser pages that may call it:              those of localhost, such as MCP Inspector
   Metrics:                                     %[2]s/metrics
   Authorization server (every user is %[3]s):  %[4]s
 

@@ -16,7 +16,7 @@ type Settings struct {
 	ResourceServerURL string `yaml:"resource_server_url" format:"uri" required:"true" doc:"this server's URL (its resource identifier), byte for byte as clients use it. It is also an accepted audience of tokens"`
 	IssuerSettings    `yaml:",inline"`
 	AdditionalIssuers []IssuerSettings    `yaml:"additional_issuers" doc:"further issuers, each with the keys that have a star"`
-	RequiredScopes    []string            `yaml:"required_scopes" doc:"scopes that every request needs, unless it is open to requests without a token"`
+	RequiredScopes    []string            `yaml:"required_scopes" doc:"scopes that every request needs, except requests without a token for public operations"`
 	ChallengeScopes   []string            `yaml:"challenge_scopes" doc:"scopes in the challenge of a 401 response. Default: required_scopes"`
 	ScopesSupported   []string            `yaml:"scopes_supported" doc:"scopes in the protected resource metadata. Default: required_scopes"`
 	ImpliedScopes     map[string][]string `yaml:"implied_scopes" doc:"broader scopes, each with the scopes that it includes"`
@@ -31,8 +31,8 @@ type Settings struct {
 	PublicResources   []string            `yaml:"public_resources" doc:"URIs of resources that are open to requests without a token"`
 	Stateless         bool                `yaml:"stateless" doc:"true: the MCP server keeps no sessions. Required if initialize is in public_operations"`
 	StepUp            string              `yaml:"step_up" enum:"operation,keep_granted" doc:"scopes in the challenge of a 403 response. operation: the scopes that the operation needs. keep_granted: also the scopes of the caller that this configuration names. Default: operation"`
-	AllowedOrigins    []string            `yaml:"allowed_origins" doc:"origins whose web pages may send requests, in addition to the origin of resource_server_url and to loopback origins; see deny_loopback_origins"`
-	DenyLoopback      bool                `yaml:"deny_loopback_origins" doc:"true: pages of localhost, 127.0.0.1 and [::1] may send requests only if allowed_origins or resource_server_url has their origin. false: all of them may, but only if the host of resource_server_url is localhost, 127.0.0.1 or [::1]. Default: false"`
+	AllowedOrigins    []string            `yaml:"allowed_origins" doc:"origins whose web pages may send requests, in addition to the origin of resource_server_url and to the loopback origins that deny_loopback_origins describes"`
+	DenyLoopback      bool                `yaml:"deny_loopback_origins" doc:"false: if the host of resource_server_url is localhost, 127.0.0.1 or [::1], pages of these three hosts may send requests. true: they need an entry in allowed_origins. Default: false"`
 	LeewaySeconds     *int                `yaml:"leeway_seconds" max:"300" doc:"allowed difference between the clocks of this server and of the issuer. Default: 30"`
 	TokenCacheTTL     *int                `yaml:"token_cache_ttl_seconds" max:"86400" doc:"maximum time that an accepted token is cached. 0 disables the cache. Default: 300"`
 	ResourceName      string              `yaml:"resource_name" doc:"name of this server in the protected resource metadata, for display"`
@@ -47,11 +47,11 @@ type IssuerSettings struct {
 	LiteralAudiences  bool     `yaml:"literal_audiences" doc:"true: expected_audiences may contain white space and characters that are common in patterns, such as *. The comparison stays the same. Default: false"`
 	JWKSURI           Address  `yaml:"jwks_uri" format:"uri" doc:"URL of the issuer's signing keys. Default: the URL in the issuer's metadata"`
 	JWKSFile          string   `yaml:"jwks_file" doc:"file with the issuer's signing keys, instead of jwks_uri. The file is read again every minute"`
-	Algorithms        []string `yaml:"algorithms" doc:"allowed signature algorithms. Default: RS, PS and ES with 256, 384 and 512, and EdDSA"`
+	Algorithms        []string `yaml:"algorithms" doc:"allowed signature algorithms. Default: RS256, RS384, RS512, PS256, PS384, PS512, ES256, ES384, ES512 and EdDSA"`
 	StrictRFC9068     bool     `yaml:"strict_rfc9068" doc:"true: a JWT needs the header typ at+jwt and all claims that RFC 9068 requires. Default: false"`
 	IntrospectJWTs    bool     `yaml:"introspect_jwts" doc:"true: JWTs too are verified by introspection, and not with signing keys. Default: false"`
 
-	AudienceClaims []string            `yaml:"audience_claims" doc:"claims that may contain the audience: either aud and resource, or some of client_id, azp, cid and appid. Default: aud"`
+	AudienceClaims []string            `yaml:"audience_claims" doc:"claims that may contain the audience: some of aud and resource, or some of client_id, azp, cid and appid. Default: aud"`
 	ScopeClaim     string              `yaml:"scope_claim" doc:"name or JSON Pointer of the claim with the scopes. Default: scope and scp"`
 	ScopePrefix    string              `yaml:"scope_prefix" doc:"prefix that warder adds to each scope of a token"`
 	RoleClaim      string              `yaml:"role_claim" doc:"name or JSON Pointer of the claim with the roles"`
@@ -61,7 +61,7 @@ type IssuerSettings struct {
 	TokenTypes       []string `yaml:"token_types" doc:"accepted values of the claims typ, token_use and tokenName, in addition to the values for access tokens"`
 	ClientTokenClaim string   `yaml:"client_token_claim" doc:"claim that marks client credentials tokens. client_token_value is required too"`
 	ClientTokenValue string   `yaml:"client_token_value" doc:"value that client_token_claim has in client credentials tokens"`
-	SubjectIsClient  bool     `yaml:"subject_is_client" doc:"true: a token whose sub equals its client_id is a client credentials token. Default: false"`
+	SubjectIsClient  bool     `yaml:"subject_is_client" doc:"true: a token whose claims sub and client_id are equal is a client credentials token. Default: false"`
 
 	TenantPattern  string   `yaml:"tenant_pattern" format:"uri" doc:"the claim iss of many tenants, with {tenantid} instead of the tenant. The claim iss is then compared with this pattern, and not with issuer_url. jwks_uri or jwks_file is required"`
 	AllowedTenants []string `yaml:"allowed_tenants" doc:"tenants whose tokens are accepted; required with tenant_pattern"`
