@@ -17,7 +17,7 @@ func (s *servers) printInstructions(out io.Writer) {
 The demo is finished. Both servers keep running until you press Ctrl-C.
 
   URL for MCP clients, to be pasted exactly:   %[1]s
-  Allowed browser origin (MCP Inspector):      %[8]s
+  Browser pages that may call it:              those of localhost, such as MCP Inspector
   Metrics:                                     %[2]s/metrics
   Authorization server (every user is %[3]s):  %[4]s
 
@@ -35,5 +35,5 @@ scope, the metadata, the metrics:
   curl -s %[2]s/metrics | grep ^warder_decisions_total | grep -v ' 0$'
 
 If warder rejects a token, it logs the reason here.
-`, s.url, s.origin, user, s.issuer.Identifier(), tokenLifetime.Hours(), basicScope, token, inspector)
+`, s.url, s.origin, user, s.issuer.Identifier(), tokenLifetime.Hours(), basicScope, token)
 }

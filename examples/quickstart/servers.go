@@ -12,8 +12,7 @@ import (
 
 const (
 	user       = "alice"
-	basicScope = "mcp:tools"             // required by every request
-	inspector  = "http://localhost:6274" // default origin of MCP Inspector's page
+	basicScope = "mcp:tools" // required by every request
 )
 
 // servers is the authorization server and the MCP server of the demo.
@@ -77,7 +76,6 @@ func (s *servers) serveMCP() error {
 func (s *servers) protect() (*resource.Resource, error) {
 	config := resource.Config{
 		Identifier:   s.url,
-		HTTP:         resource.HTTPOptions{Origins: []string{inspector}},
 		Scopes:       []string{basicScope},
 		Operations:   mcpserver.Rules(),
 		ScopeOptions: resource.ScopeOptions{Implies: map[string][]string{mcpserver.AdminScope: {basicScope}}},

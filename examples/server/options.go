@@ -39,7 +39,7 @@ func parse(args []string, errs io.Writer) (options, error) {
 	flags.StringVar(&o.resource, "resource", "", "`URL` that clients use for this server, and audience of its tokens\n(default: http://ADDRESS/mcp, if the address is a loopback address)")
 	flags.StringVar(&scopes, "scopes", "", "`scopes` that every request requires, separated by commas or spaces")
 	flags.StringVar(&audiences, "audience", "", "`audiences` accepted in addition to -resource, separated by commas or spaces")
-	flags.StringVar(&origins, "allow-origin", "", "web `origins` allowed in addition to that of -resource, such as http://localhost:6274 for MCP Inspector,\nseparated by commas or spaces")
+	flags.StringVar(&origins, "allow-origin", "", "web `origins` allowed in addition to that of -resource, such as https://app.example.com,\nseparated by commas or spaces; loopback origins are allowed if -resource is a loopback URL")
 	flags.StringVar(&tools, "tool-scopes", "", "additional scopes of tools as `TOOL=SCOPE`, separated by commas or spaces; TOOL= for none\n(default for delete_everything: "+mcpserver.AdminScope+")")
 	o.define(flags)
 	if err := flags.Parse(args); err != nil {

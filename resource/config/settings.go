@@ -12,72 +12,72 @@ import (
 // the table in docs/configuration.md are based on the struct tags: yaml is the key, doc is
 // its description, and format, enum and max limit its values.
 type Settings struct {
-	Enabled           *bool  `yaml:"enabled" doc:"if false, Load returns ErrDisabled and no resource. Default: true"`
-	ResourceServerURL string `yaml:"resource_server_url" format:"uri" required:"true" doc:"URL of this server, byte for byte as clients use it; also the audience of tokens"`
+	Enabled           *bool  `yaml:"enabled" doc:"whether warder protects the server. false: Load and New return ErrDisabled and no resource; a reload rejects the file and the previous configuration stays active. Default: true"`
+	ResourceServerURL string `yaml:"resource_server_url" format:"uri" required:"true" doc:"this server's URL (its resource identifier), byte for byte as clients use it. It is also an accepted audience of tokens"`
 	IssuerSettings    `yaml:",inline"`
-	AdditionalIssuers []IssuerSettings    `yaml:"additional_issuers" doc:"further authorization servers, each with the keys of an issuer"`
-	RequiredScopes    []string            `yaml:"required_scopes" doc:"scopes that every request needs"`
+	AdditionalIssuers []IssuerSettings    `yaml:"additional_issuers" doc:"further issuers, each with the keys that have a star"`
+	RequiredScopes    []string            `yaml:"required_scopes" doc:"scopes that every request needs, except requests without a token for public operations"`
 	ChallengeScopes   []string            `yaml:"challenge_scopes" doc:"scopes in the challenge of a 401 response. Default: required_scopes"`
-	ScopesSupported   []string            `yaml:"scopes_supported" doc:"scopes in the metadata. Default: required_scopes"`
+	ScopesSupported   []string            `yaml:"scopes_supported" doc:"scopes in the protected resource metadata. Default: required_scopes"`
 	ImpliedScopes     map[string][]string `yaml:"implied_scopes" doc:"broader scopes, each with the scopes that it includes"`
-	MethodScopes      map[string][]string `yaml:"method_scopes" doc:"additional scopes by MCP method"`
-	ToolScopes        map[string][]string `yaml:"tool_scopes" doc:"additional scopes by tool"`
-	PromptScopes      map[string][]string `yaml:"prompt_scopes" doc:"additional scopes by prompt"`
-	ResourceScopes    []ResourceScopes    `yaml:"resource_scopes" doc:"additional scopes by resource"`
-	Undeclared        string              `yaml:"undeclared_operations" enum:"allow,deny" doc:"whether to allow or deny operations without a rule. Default: allow"`
+	MethodScopes      map[string][]string `yaml:"method_scopes" doc:"rules for MCP methods: each method with its additional scopes"`
+	ToolScopes        map[string][]string `yaml:"tool_scopes" doc:"rules for tools: each tool with its additional scopes"`
+	PromptScopes      map[string][]string `yaml:"prompt_scopes" doc:"rules for prompts: each prompt with its additional scopes"`
+	ResourceScopes    []ResourceScopes    `yaml:"resource_scopes" doc:"rules for MCP resources. Each entry has scopes and exactly one of uri, prefix and template"`
+	Undeclared        string              `yaml:"undeclared_operations" enum:"allow,deny" doc:"whether operations without a rule are allowed, or rejected with 403. Default: allow"`
 	PublicOperations  []string            `yaml:"public_operations" doc:"MCP methods that are open to requests without a token"`
 	PublicTools       []string            `yaml:"public_tools" doc:"tools that are open to requests without a token"`
 	PublicPrompts     []string            `yaml:"public_prompts" doc:"prompts that are open to requests without a token"`
 	PublicResources   []string            `yaml:"public_resources" doc:"URIs of resources that are open to requests without a token"`
-	Stateless         bool                `yaml:"stateless" doc:"if true, the MCP server keeps no sessions; required if initialize is public"`
-	StepUp            string              `yaml:"step_up" enum:"operation,keep_granted" doc:"scopes in the challenge of a 403 response: those that the operation needs, or also those that the caller has. Default: operation"`
-	AllowedOrigins    []string            `yaml:"allowed_origins" doc:"web origins that may send requests, in addition to the server's own"`
-	DenyLoopback      bool                `yaml:"deny_loopback_origins" doc:"if true, web pages of localhost, 127.0.0.1 and [::1] may not send requests even if resource_server_url is a loopback address"`
-	LeewaySeconds     *int                `yaml:"leeway_seconds" max:"300" doc:"allowed difference between clocks. Default: 30"`
-	TokenCacheTTL     *int                `yaml:"token_cache_ttl_seconds" max:"86400" doc:"maximum time that an accepted token is cached; 0 disables the cache. Default: 300"`
-	ResourceName      string              `yaml:"resource_name" doc:"name of the server in the metadata, for display"`
-	ServiceDocsURL    string              `yaml:"service_documentation_url" format:"uri" doc:"URL of a page for developers, in the metadata"`
+	Stateless         bool                `yaml:"stateless" doc:"true: the MCP server keeps no sessions. Required if initialize is in public_operations"`
+	StepUp            string              `yaml:"step_up" enum:"operation,keep_granted" doc:"scopes in the challenge of a 403 response. operation: the scopes that the operation needs. keep_granted: also the scopes of the caller that this configuration names. Default: operation"`
+	AllowedOrigins    []string            `yaml:"allowed_origins" doc:"origins whose web pages may send requests, in addition to the origin of resource_server_url and to the loopback origins that deny_loopback_origins describes"`
+	DenyLoopback      bool                `yaml:"deny_loopback_origins" doc:"false: if the host of resource_server_url is localhost, 127.0.0.1 or [::1], pages of these three hosts may send requests. true: they need an entry in allowed_origins. Default: false"`
+	LeewaySeconds     *int                `yaml:"leeway_seconds" max:"300" doc:"allowed difference between the clocks of this server and of the issuer. Default: 30"`
+	TokenCacheTTL     *int                `yaml:"token_cache_ttl_seconds" max:"86400" doc:"maximum time that an accepted token is cached. 0 disables the cache. Default: 300"`
+	ResourceName      string              `yaml:"resource_name" doc:"name of this server in the protected resource metadata, for display"`
+	ServiceDocsURL    string              `yaml:"service_documentation_url" format:"uri" doc:"URL of a page for developers, in the protected resource metadata"`
 	APIKeysFile       string              `yaml:"api_keys_file" doc:"file of API keys, which clients send in the header field X-API-Key"`
 }
 
 // IssuerSettings are the keys of an issuer.
 type IssuerSettings struct {
-	IssuerURL         string   `yaml:"issuer_url" format:"uri" required:"true" doc:"the authorization server, exactly as in iss"`
-	ExpectedAudiences []string `yaml:"expected_audiences" doc:"accepted audiences, in addition to resource_server_url; compared byte for byte, without patterns"`
-	LiteralAudiences  bool     `yaml:"literal_audiences" doc:"if true, expected_audiences may contain white space and characters of patterns, such as *; they are compared byte for byte all the same"`
-	JWKSURI           Address  `yaml:"jwks_uri" format:"uri" doc:"URL of the issuer's keys. Default: as in the issuer's metadata"`
-	JWKSFile          string   `yaml:"jwks_file" doc:"file with the issuer's keys, instead of jwks_uri; checked every minute"`
-	Algorithms        []string `yaml:"algorithms" doc:"allowed signature algorithms. Default: RS, PS and ES 256 to 512, EdDSA"`
-	StrictRFC9068     bool     `yaml:"strict_rfc9068" doc:"if true, tokens need typ at+jwt and all claims that RFC 9068 requires"`
-	IntrospectJWTs    bool     `yaml:"introspect_jwts" doc:"if true, JWTs too are verified by introspection, not by keys"`
+	IssuerURL         string   `yaml:"issuer_url" format:"uri" required:"true" doc:"the issuer's identifier, byte for byte as in the claim iss and in the issuer's metadata. With tenant_pattern: the URL of the authorization server at which clients log in"`
+	ExpectedAudiences []string `yaml:"expected_audiences" doc:"accepted audiences, in addition to resource_server_url. They are compared byte for byte, and patterns are not supported"`
+	LiteralAudiences  bool     `yaml:"literal_audiences" doc:"true: expected_audiences may contain white space and characters that are common in patterns, such as *. The comparison stays the same. Default: false"`
+	JWKSURI           Address  `yaml:"jwks_uri" format:"uri" doc:"URL of the issuer's signing keys. Default: the URL in the issuer's metadata"`
+	JWKSFile          string   `yaml:"jwks_file" doc:"file with the issuer's signing keys, instead of jwks_uri. The file is read again every minute"`
+	Algorithms        []string `yaml:"algorithms" doc:"allowed signature algorithms. Default: RS256, RS384, RS512, PS256, PS384, PS512, ES256, ES384, ES512 and EdDSA"`
+	StrictRFC9068     bool     `yaml:"strict_rfc9068" doc:"true: a JWT needs the header typ at+jwt and all claims that RFC 9068 requires. Default: false"`
+	IntrospectJWTs    bool     `yaml:"introspect_jwts" doc:"true: JWTs too are verified by introspection, and not with signing keys. Default: false"`
 
-	AudienceClaims []string            `yaml:"audience_claims" doc:"claims that may contain the audience: aud and resource, or client_id, azp, cid, appid. Default: aud"`
-	ScopeClaim     string              `yaml:"scope_claim" doc:"name or JSON Pointer of the claim with scopes. Default: scope and scp"`
-	ScopePrefix    string              `yaml:"scope_prefix" doc:"prefix that is added to each scope of a token"`
-	RoleClaim      string              `yaml:"role_claim" doc:"name or JSON Pointer of the claim with roles"`
+	AudienceClaims []string            `yaml:"audience_claims" doc:"claims that may contain the audience: some of aud and resource, or some of client_id, azp, cid and appid. Default: aud"`
+	ScopeClaim     string              `yaml:"scope_claim" doc:"name or JSON Pointer of the claim with the scopes. Default: scope and scp"`
+	ScopePrefix    string              `yaml:"scope_prefix" doc:"prefix that warder adds to each scope of a token"`
+	RoleClaim      string              `yaml:"role_claim" doc:"name or JSON Pointer of the claim with the roles"`
 	RoleScopes     map[string][]string `yaml:"role_scopes" doc:"roles, each with the scopes that it grants"`
 
 	SubjectClaim     string   `yaml:"subject_claim" doc:"name or JSON Pointer of the claim with the subject. Default: sub"`
-	TokenTypes       []string `yaml:"token_types" doc:"accepted values of the claims typ, token_use and tokenName, in addition to those of access tokens"`
-	ClientTokenClaim string   `yaml:"client_token_claim" doc:"claim that marks tokens of clients themselves, with client_token_value"`
-	ClientTokenValue string   `yaml:"client_token_value" doc:"value of client_token_claim in tokens of clients"`
-	SubjectIsClient  bool     `yaml:"subject_is_client" doc:"if true, tokens whose sub equals client_id are those of clients themselves"`
+	TokenTypes       []string `yaml:"token_types" doc:"accepted values of the claims typ, token_use and tokenName, in addition to the values for access tokens"`
+	ClientTokenClaim string   `yaml:"client_token_claim" doc:"claim that marks client credentials tokens. client_token_value is required too"`
+	ClientTokenValue string   `yaml:"client_token_value" doc:"value that client_token_claim has in client credentials tokens"`
+	SubjectIsClient  bool     `yaml:"subject_is_client" doc:"true: a token whose claims sub and client_id are equal is a client credentials token. Default: false"`
 
-	TenantPattern  string   `yaml:"tenant_pattern" format:"uri" doc:"iss of many tenants, with {tenantid} as the placeholder of the tenant; clients log in at issuer_url, and jwks_uri or jwks_file is required"`
-	AllowedTenants []string `yaml:"allowed_tenants" doc:"allowed tenants; required with tenant_pattern"`
-	TenantClaim    string   `yaml:"tenant_claim" doc:"claim that must also contain the tenant. Default: tid"`
+	TenantPattern  string   `yaml:"tenant_pattern" format:"uri" doc:"the claim iss of many tenants, with {tenantid} instead of the tenant. The claim iss is then compared with this pattern, and not with issuer_url. jwks_uri or jwks_file is required"`
+	AllowedTenants []string `yaml:"allowed_tenants" doc:"tenants whose tokens are accepted; required with tenant_pattern"`
+	TenantClaim    string   `yaml:"tenant_claim" doc:"claim that must contain the same tenant as iss. Default: tid"`
 
 	ClientID         string `yaml:"client_id" doc:"client ID of this server at the issuer, for introspection"`
 	ClientSecret     Secret `yaml:"client_secret" doc:"client secret for client_id"`
 	ClientSecretFile string `yaml:"client_secret_file" doc:"file with the client secret for client_id"`
 
-	IntrospectionEndpoint         Address `yaml:"introspection_endpoint" format:"uri" doc:"URL for introspection. Default: as in the issuer's metadata"`
-	IntrospectionClientID         string  `yaml:"introspection_client_id" doc:"overrides client_id; needs a separate secret"`
+	IntrospectionEndpoint         Address `yaml:"introspection_endpoint" format:"uri" doc:"URL of the introspection endpoint. Default: the URL in the issuer's metadata"`
+	IntrospectionClientID         string  `yaml:"introspection_client_id" doc:"client ID for introspection, instead of client_id. It needs its own secret; client_secret is not used"`
 	IntrospectionClientSecret     Secret  `yaml:"introspection_client_secret" doc:"client secret for introspection_client_id"`
 	IntrospectionClientSecretFile string  `yaml:"introspection_client_secret_file" doc:"file with the client secret for introspection_client_id"`
 
-	AllowPrivateHosts []string `yaml:"allow_private_hosts" doc:"hosts with private addresses that the issuer's metadata may name"`
-	CAFile            string   `yaml:"ca_file" doc:"file of PEM certificates that are trusted for the issuer, instead of those of the system"`
+	AllowPrivateHosts []string `yaml:"allow_private_hosts" doc:"hosts that the issuer's metadata may name although their addresses are private"`
+	CAFile            string   `yaml:"ca_file" doc:"file of PEM certificates that are trusted for the issuer, instead of the system's certificates"`
 }
 
 // ResourceScopes is a rule for MCP resources. It has exactly one of uri, prefix and
