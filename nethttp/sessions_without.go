@@ -74,6 +74,8 @@ func unreadableBody(e *mcpmsg.Error) *sessionRejection {
 		return rpcRejection(http.StatusRequestEntityTooLarge, e.ID, rpcInvalidRequest, "The body is too large", why)
 	case mcpmsg.WrongType:
 		return rpcRejection(http.StatusUnsupportedMediaType, e.ID, rpcInvalidRequest, "The body is not application/json", why)
+	case mcpmsg.HeaderMismatch:
+		return rpcRejection(http.StatusBadRequest, e.ID, rpcHeaderMismatch, "Mcp-Method or Mcp-Name differs from the body", why)
 	}
 	return rpcRejection(http.StatusBadRequest, e.ID, rpcInvalidRequest, "The body is not a JSON-RPC message with a single meaning", why)
 }
@@ -82,6 +84,7 @@ func unreadableBody(e *mcpmsg.Error) *sessionRejection {
 const (
 	rpcInvalidRequest = -32600
 	rpcMethodNotFound = -32601
+	rpcHeaderMismatch = -32020 // MCP 2026-07-28, "Standard Headers"
 )
 
 func rpcRejection(status int, id []byte, code int, message, why string) *sessionRejection {

@@ -116,6 +116,10 @@ func testMessagesWithoutSession(f *sessionFixture, server *unboundServer) {
 	if got := f.sendBody("DELETE", f.bob(), ""); got != null {
 		f.Errorf("DELETE of no session: got %+v, want %+v", got, null)
 	}
+	mismatch := reply{400, `{"jsonrpc":"2.0","id":7,"error":{"code":-32020,"message":"Mcp-Method or Mcp-Name differs from the body"}}` + "\n"}
+	if got := f.sendBody("POST", f.bob(), message("tools/list", `{}`), "Mcp-Method", "tools/call"); got != mismatch {
+		f.Errorf("a header that differs from the body: got %+v, want %+v", got, mismatch)
+	}
 	if got := f.sendBody("POST", f.bob(), message("tasks/list", `{}`), "Content-Type", "text/plain"); got.status != 415 {
 		f.Errorf("two content types: got %+v, want 415", got)
 	}

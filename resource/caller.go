@@ -31,16 +31,8 @@ type Caller struct {
 	stillValid                         func(now time.Time) bool // see Claims.StillValid
 	object                             []byte                   // the claims as JSON
 
-	credential string       // kind of credential
-	scopes     []string     // of the claims
-	extra      *callerExtra // nil: only the scopes
-}
-
-// callerExtra is what a caller has besides the scopes of the claims. Most have nothing.
-type callerExtra struct {
-	roles   []string // of the claims
-	granted []string // the scopes, and those that the roles count as
-	all     []string // granted, and the scopes that these imply
+	credential string         // kind of credential
+	grant      scopeset.Grant // the scopes and roles of the claims
 }
 
 // newCaller returns the caller of claims that are verified and interpreted.
@@ -48,45 +40,10 @@ func (p *policy) newCaller(from *issuer, c *Claims, token *Token, credential str
 	caller := &Caller{
 		policy: p, issuer: from.id, subject: c.Subject, clientID: c.ClientID, tokenID: c.TokenID,
 		expiry: instant.Of(c.Expiry), issuedAt: instant.Of(c.IssuedAt), stillValid: c.StillValid, object: c.object,
-		credential: credential, scopes: c.Scopes,
+		credential: credential, grant: scopeset.NewGrant(c.Scopes, c.roles, from.roleScopes, p.hierarchy),
 	}
 	caller.setPrincipal(from, c, token)
-	granted := c.Scopes
-	for _, role := range c.roles {
-		granted = scopeset.Union(granted, from.roleScopes[role])
-	}
-	caller.setExtra(c.roles, granted, p.hierarchy.Expand(granted))
 	return caller
-}
-
-// setExtra is for a caller without extra.
-func (c *Caller) setExtra(roles, granted, all []string) {
-	if len(roles) > 0 || !slices.Equal(all, c.scopes) {
-		c.extra = &callerExtra{roles, granted, all}
-	}
-}
-
-// granted returns the scopes, and those that the roles count as.
-func (c *Caller) granted() []string {
-	if c.extra == nil {
-		return c.scopes
-	}
-	return c.extra.granted
-}
-
-// allScopes returns the granted scopes and those that they imply.
-func (c *Caller) allScopes() []string {
-	if c.extra == nil {
-		return c.scopes
-	}
-	return c.extra.all
-}
-
-func (c *Caller) roles() []string {
-	if c.extra == nil {
-		return nil
-	}
-	return c.extra.roles
 }
 
 // valid reports whether a cached caller may still be used: the token has not expired, and
@@ -103,8 +60,8 @@ const (
 // size estimates the memory that a cached caller keeps in use. Besides the text of the claims,
 // each scope and role is a string.
 func (c *Caller) size() int {
-	bytes := callerBytes + len(c.object) + stringBytes*(len(c.scopes)+len(c.allScopes())+len(c.roles()))
-	for _, scope := range c.scopes { // longer than in the claims if there is a ScopePrefix
+	bytes := callerBytes + len(c.object) + stringBytes*(len(c.grant.Scopes())+len(c.grant.All())+len(c.grant.Roles()))
+	for _, scope := range c.grant.Scopes() { // longer than in the claims if there is a ScopePrefix
 		bytes += len(scope)
 	}
 	return bytes
@@ -156,28 +113,21 @@ func (c *Caller) IssuedAt() time.Time { return c.issuedAt.Time() }
 
 // Scopes returns the scopes that the token grants, in its order and with Issuer.ScopePrefix.
 // It does not include scopes that roles count as.
-func (c *Caller) Scopes() []string { return slices.Clone(c.scopes) }
+func (c *Caller) Scopes() []string { return slices.Clone(c.grant.Scopes()) }
 
 // AllScopes returns the granted scopes, those that the caller's roles count as
 // (Issuer.RoleScopes), and those that all of these imply (ScopeOptions.Implies).
-func (c *Caller) AllScopes() []string { return slices.Clone(c.allScopes()) }
+func (c *Caller) AllScopes() []string { return slices.Clone(c.grant.All()) }
 
 // Has reports whether all of the scopes are among [Caller.AllScopes].
-func (c *Caller) Has(scopes ...string) bool {
-	for _, scope := range scopes {
-		if !slices.Contains(c.allScopes(), scope) {
-			return false
-		}
-	}
-	return true
-}
+func (c *Caller) Has(scopes ...string) bool { return c.grant.Has(scopes...) }
 
 // Roles returns the roles in Issuer.RoleClaim, in the token's order; nil if that is not
 // configured. A role is not a scope, whatever its name: see Issuer.RoleScopes.
-func (c *Caller) Roles() []string { return slices.Clone(c.roles()) }
+func (c *Caller) Roles() []string { return slices.Clone(c.grant.Roles()) }
 
 // HasRole reports whether the role is among [Caller.Roles]. It compares exactly.
-func (c *Caller) HasRole(role string) bool { return slices.Contains(c.roles(), role) }
+func (c *Caller) HasRole(role string) bool { return slices.Contains(c.grant.Roles(), role) }
 
 // Decode reads the token's claims, or the introspection answer, into v, usually a pointer to
 // a struct with json tags. Names must match exactly, including their case.

@@ -9,6 +9,7 @@ import (
 	"github.com/go-json-experiment/json/jsontext"
 
 	"github.com/warder-go/warder/internal/instant"
+	"github.com/warder-go/warder/internal/scopeset"
 )
 
 type callerJSON struct {
@@ -30,7 +31,7 @@ type callerJSON struct {
 func (c *Caller) MarshalJSON() ([]byte, error) {
 	out := callerJSON{
 		Issuer: c.Issuer(), Principal: string(c.kind), Token: c.token, Subject: c.Subject(), ClientID: c.ClientID(), TokenID: c.TokenID(),
-		Credential: c.credential, Scopes: c.scopes, AllScopes: c.allScopes(), Roles: c.roles(), Claims: c.object,
+		Credential: c.credential, Scopes: c.grant.Scopes(), AllScopes: c.grant.All(), Roles: c.grant.Roles(), Claims: c.object,
 	}
 	if !c.Expiry().IsZero() {
 		out.Expiry = new(c.Expiry().UTC())
@@ -47,14 +48,13 @@ func (c *Caller) UnmarshalJSON(data []byte) error {
 	*c = Caller{
 		kind: principalKind(in.Principal), token: in.Token,
 		issuer: in.Issuer, subject: in.Subject, clientID: in.ClientID, tokenID: in.TokenID,
-		object: in.Claims, credential: in.Credential, scopes: in.Scopes,
+		object: in.Claims, credential: in.Credential, grant: scopeset.RestoreGrant(in.Scopes, in.Roles, in.AllScopes),
 	}
 	known := c.kind == ofSubject || c.kind == ofClient || c.kind == ofToken
 	if !known || c.issuer == "" || c.principal() == "" {
 		*c = Caller{}
 		return errors.New("resource: decoding a caller: no issuer or no principal")
 	}
-	c.setExtra(in.Roles, in.Scopes, in.AllScopes)
 	if in.Expiry != nil {
 		c.expiry = instant.Of(*in.Expiry)
 	}

@@ -72,12 +72,12 @@ func (p *policy) checkScopes(c *Caller, needed, further []string) *fault {
 	if needed = scopeset.Union(needed, further); c.Has(needed...) {
 		return nil
 	}
-	f := &fault{reason: ReasonInsufficientScope, needed: needed, caller: c, got: scopeset.Join(c.scopes)}
-	if roles := c.roles(); len(roles) > 0 {
+	f := &fault{reason: ReasonInsufficientScope, needed: needed, caller: c, got: scopeset.Join(c.grant.Scopes())}
+	if roles := c.grant.Roles(); len(roles) > 0 {
 		f.got += "; roles: " + strings.Join(roles, ", ")
 	}
 	if p.keepGranted {
-		for _, scope := range c.scopes {
+		for _, scope := range c.grant.Scopes() {
 			if p.declared[scope] { // never a scope that only the token mentions
 				f.needed = scopeset.Union(f.needed, []string{scope})
 			}

@@ -54,8 +54,7 @@ func (p *policy) recast(c *Caller) *Caller {
 		return c
 	}
 	clone := *c
-	clone.policy, clone.extra = p, nil
-	clone.setExtra(c.roles(), c.granted(), p.hierarchy.Expand(c.granted()))
+	clone.policy, clone.grant = p, c.grant.WithHierarchy(p.hierarchy)
 	return &clone
 }
 

@@ -28,7 +28,7 @@ const (
 type resolver struct {
 	resolveIssuer func(iss string) (*Issuer, bool)
 	identifier    string
-	cache         *provencache.Cache[*issuer] // a new result can make its verifier fetch keys
+	cache         *provencache.Cache[*issuer] // with budgets, because each new result can make its verifier fetch keys
 }
 
 func (b *builder) setResolver() {

@@ -17,7 +17,7 @@ import (
 type Limits struct {
 	TTL     time.Duration // of an entry
 	Entries int           // roughly, because the shards are not filled equally
-	Bytes   int           // of all values, as Cache.New's size estimates them
+	Bytes   int           // of all values, as the size function of New estimates them
 }
 
 // Cache holds values by the digest of the token that they were found for. The caller adds only
