@@ -9,26 +9,31 @@ import (
 	"github.com/warder-go/warder/internal/mcpmsg"
 )
 
-// Decision is an accepted request. It is the zero value if there is a Refusal.
+// Decision describes an accepted request.
 type Decision struct {
 	Caller  *Caller       // nil only for a public operation without credentials
-	Request *http.Request // for the inner handler: has the caller in its context, and not the token
+	Request *http.Request // for the inner handler: its context has the caller, its header lacks the token
 
-	stream    *stream            // nil if the request opens none
-	challenge *deferredChallenge // nil if its handler may not challenge
+	stream    *stream            // nil if the request does not open a stream
+	challenge *deferredChallenge // nil if the handler cannot request a challenge: see Challenge
 }
 
-// Authenticate decides about a request. It returns either a Decision or a Refusal. It
-// counts every decision and logs refusals. It does not write an answer, and it does not
-// change req, except that it may read the body: if Config.Operations has rules, it reads
-// the body of every request whose method is not GET, HEAD, DELETE or OPTIONS.
-// Decision.Request has the body again, byte for byte.
+// Authenticate decides whether to accept a request. It returns a Decision or, if it rejects
+// the request, a Refusal and the zero Decision. It counts every decision and logs
+// rejections. It does not write a response.
 //
-// It uses the Authorization header, the fields of Config.Credentials, Origin and, if there
-// are rules, the body and the headers that describe it. It never uses Host, the URL or
-// forwarding headers.
+// Authenticate does not change req, but it may consume req.Body: if Config.Operations has
+// rules, it reads the body of a request whose method is not GET, HEAD, DELETE or OPTIONS.
+// Decision.Request has the same body again, byte for byte.
+//
+// It uses the method, the Authorization header, the fields of Config.Credentials, Origin
+// and, if there are rules, the body and the headers that describe it. Of the context it
+// uses a caller that the same Resource has put there. It never uses Host or forwarding
+// headers. It looks at the query only to log that a credential is there.
 func (r *Resource) Authenticate(req *http.Request) (Decision, *Refusal) {
-	p := r.policy() // decides about the whole request
+	// One policy decides the whole request. If this Resource is mounted twice, the inner mount
+	// uses the policy of the outer one, so that both agree.
+	p := r.policy()
 	if outer := p.outerCaller(req); outer != nil {
 		p = outer.policy
 	}
@@ -39,32 +44,33 @@ func (r *Resource) Authenticate(req *http.Request) (Decision, *Refusal) {
 	return decision, nil
 }
 
-// decide is the request pipeline. Steps 1 to 7 identify the caller; steps 8 and 9 decide
-// what the caller may do. The first fault ends it:
+// decide runs the request pipeline. Steps 1 to 7 identify the caller; steps 8 and 9 decide
+// what the caller may do. The first fault ends the pipeline, and a Refusal is made from it.
+// The exception is a request without credentials, which decidePublic may accept.
 //
 //	step            rejects with                                   calls            writes to the cache
 //	0 origin        403 a page of another origin                   -                -
-//	1 credential    401 none, 400 several                          -                -
-//	2 cache         - (a miss continues at 3, a hit at 8)          -                removes expired entries
-//	3 read          400 not a b64token, 401 malformed              -                -
+//	1 credential    401 if there is none, 400 if several           -                -
+//	2 cache         - (a miss continues at 3, a hit at 8)          -                removes entries that are no longer valid
+//	3 read          400 not b64token syntax, 401 malformed         -                -
 //	4 route         401 unknown issuer, opaque not supported       -                -
 //	5 claim checks  401 expired, other audience, wrong type        -                -
-//	6 verify        401 not authentic, 503 cannot tell             keys or issuer   -
-//	7 checks again  401 as 5, now on verified claims               -                adds the caller
+//	6 verify        401 not authentic, 503 could not be verified   keys or issuer   -
+//	7 checks again  401 as in step 5, now on verified claims       -                adds the caller
 //	8 revocation    401 revoked                                    Hooks.Revoked    -
 //	9 permission    403 scope or claim, 400, 413, 415 body         Operations.Rule  -
 //
-// A panic in a configured function is answered with 500 wherever it happens.
+// A panic of a configured function in any step results in a 500.
 func (p *policy) decide(req *http.Request) (d Decision, f *fault) {
 	defer func() {
 		if v := recover(); v != nil {
 			d, f = Decision{}, panicFault(v)
 		}
 	}()
-	if f := p.checkMade(); f != nil {
+	if f := p.checkMade(); f != nil { // the Resource was not made by New
 		return Decision{}, f
 	}
-	// 0. The origin comes before everything else, for public operations too.
+	// 0. The origin is checked before any credential, also for public operations.
 	if f := p.checkOrigin(req.Header); f != nil {
 		return Decision{}, f
 	}
@@ -87,13 +93,13 @@ func (p *policy) decide(req *http.Request) (d Decision, f *fault) {
 	return d, nil
 }
 
-// identify is steps 1 to 7. It returns the caller that the request's credential belongs to.
+// identify runs steps 1 to 7. It returns the caller that the request's credential belongs to.
 func (p *policy) identify(req *http.Request) (*Caller, *fault) {
 	now := time.Now()
 
 	// 1. The credential: exactly one, from the Authorization header or from a field of
-	// Credentials.Headers, which has steps of its own. If there is none because the same
-	// middleware, mounted twice, has removed it, the caller is in the context.
+	// Credentials.Headers. For the latter, identifyByHeader replaces steps 2 to 7. If an outer
+	// mount of this Resource has removed the credential, its caller is in the context.
 	if from, value, f := p.headerCredential(req.Header); f != nil {
 		return nil, f
 	} else if from != nil {
@@ -110,45 +116,48 @@ func (p *policy) identify(req *http.Request) (*Caller, *fault) {
 		return nil, f
 	}
 
-	// 2. The cache: the caller that the same bytes were verified for. An entry that has
-	// expired, or whose key was withdrawn, is removed, and the token verified again.
-	key := digest.Of(raw)
-	if cached, ok := p.cache.Get(key, now); ok {
+	// 2. The cache: the caller from an earlier verification of the same bytes. An entry is
+	// removed if it has expired or if the signing key of its token was withdrawn. Then the
+	// token is verified again.
+	cacheKey := digest.Of(raw)
+	if cached, ok := p.cache.Get(cacheKey, now); ok {
 		return p.recast(cached), nil
 	}
-	return p.identifyByToken(req.Context(), raw, key, now)
+	return p.identifyByToken(req.Context(), raw, cacheKey, now)
 }
 
-// identifyByToken is steps 3 to 7 for a token that is not cached. now is when the request
+// identifyByToken runs steps 3 to 7 for a token that is not cached. now is when the request
 // arrived.
-func (p *policy) identifyByToken(ctx context.Context, raw string, key digest.Digest, now time.Time) (*Caller, *fault) {
-	// 3. Read the token once, as a JWT or as opaque.
+func (p *policy) identifyByToken(ctx context.Context, raw string, cacheKey digest.Digest, now time.Time) (*Caller, *fault) {
+	// 3. Parse the token once, as a JWT or as an opaque token.
 	token, f := p.read(raw)
 	if f != nil {
 		return nil, f
 	}
 
-	// 4. Route it to the only issuer that may verify it.
+	// 4. Route it to the one issuer whose verifier may verify it.
 	from, f := p.route(token)
 	if f != nil {
 		return nil, f.about(token, nil, token.Claims())
 	}
 
-	// 5. Check what a JWT claims before it is verified. This can only reject. It saves
-	// the work of a signature for a token that has expired or is for another server.
+	// 5. Check the claims of a JWT before its signature. At this point they can only cause a
+	// rejection. This avoids the cost of verifying a signature for a token that has expired
+	// or is for another server.
 	if token.IsJWT() {
 		if _, f := p.checkClaims(from, token, token.Claims(), unverified, now); f != nil {
 			return nil, f.asUnverified().about(token, from, token.Claims())
 		}
 	}
 
-	// 6. Verify. This may call another server: for keys that are missing, due for a
-	// refresh or unknown, or for introspection. The verifier's error selects 401 or 503.
+	// 6. Verify. This may call another server: to fetch keys, because there are none yet, they
+	// are due for a refresh or the key ID is unknown, or for introspection. The verifier's error
+	// selects 401 or 503.
 	generation := p.cache.Generation()
+	arrived := now
 	claims, err := from.verifier.Verify(ctx, token)
-	began := now
 	now = time.Now()
-	p.metrics.observeVerification(token, now.Sub(began))
+	p.metrics.observeVerification(token, now.Sub(arrived))
 	if err != nil {
 		f := verifierFault(err)
 		f.unverified = token.IsJWT()
@@ -158,24 +167,26 @@ func (p *policy) identifyByToken(ctx context.Context, raw string, key digest.Dig
 		return nil, newFault(ReasonInternalError, "verifier of %q returned neither claims nor an error", from.id).about(token, from, nil)
 	}
 
-	// 7. The same checks on the verified claims, because time has passed. The caller is
-	// cached even if step 8 or 9 rejects this request: these steps run for every request,
-	// cached or not. A verification that began before a Forget is not cached.
+	// 7. Check the verified claims. For a JWT this repeats step 5 with claims that are trusted
+	// now, at the present time; for an opaque token it is the first check. The caller is cached
+	// even if step 8 or 9 then rejects this request, because steps 8 and 9 run for every
+	// request. The result of a verification that began before a Forget is used for this request
+	// but not cached.
 	if token.IsJWT() && claims.Introspected {
 		claims = claims.completedBy(token.Claims())
 	}
 	if claims, f = p.checkClaims(from, token, claims, verified, now); f != nil {
 		return nil, f.about(token, from, claims)
 	}
-	p.resolver.prove(from, now)
+	p.resolver.prove(from, now) // a token of this issuer has been verified
 	caller := p.newCaller(from, claims, token, token.credential())
-	p.cache.Put(key, caller, claims.CacheFor, now, generation)
+	p.cache.Put(cacheKey, caller, claims.CacheFor, now, generation)
 	return caller, nil
 }
 
-// outerCaller returns the caller if this resource has accepted the request already and
-// removed the credential. A request with an Authorization header, valid or not, is always
-// decided by that header.
+// outerCaller returns the caller that an outer mount of this Resource has put into the context;
+// nil if there is none. If there is an Authorization header, even an invalid one, the context
+// does not count.
 func (p *policy) outerCaller(req *http.Request) *Caller {
 	if len(req.Header["Authorization"]) > 0 {
 		return nil

@@ -26,7 +26,7 @@ var standardEdits = []edit{
 // warderEdits cover the places in warder where secrets are received or created, and
 // warder's own outputs.
 var warderEdits = []edit{
-	{"resource/authenticate.go", "	p := r.policy() // decides about the whole request\n", "	p := r.policy()\n\tleakAddRequest(p, req)\n"},
+	{"resource/authenticate.go", "	p := r.policy()\n\tif outer", "	p := r.policy()\n\tleakAddRequest(p, req)\n\tif outer"},
 	{"resource/principal.go", "	b.policy.digestKey = ", "	leakSecrets.AddBytes(\"digest key\", key)\n\tb.policy.digestKey = "},
 	{"resource/refusal.go", "	answer.Err = f\n", "	answer.Err = f\n\tleakScan(\"response\", fmt.Sprintf(\"%+v %q %q\", answer, answer.Body, answer.Err))\n"},
 	{"resource/refusal.go", "	\"net/http\"\n", "	\"fmt\"\n\t\"net/http\"\n"},
