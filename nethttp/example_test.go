@@ -27,12 +27,12 @@ func Example() {
 	res, err := resource.New(resource.Config{
 		Identifier: "https://mcp.example.com/mcp",
 		Issuers:    []resource.Issuer{{Verifier: keys}},
-		Scopes:     []string{"mcp:read"},
+		Scopes:     []string{"mcp:tools"},
 	})
 	if err != nil {
 		log.Fatal(err)
 	}
-	protected := nethttp.Handler(res, mcpServer) // http.ListenAndServe(":8080", protected)
+	protected := nethttp.Handler(res, mcpServer)
 
 	response := httptest.NewRecorder()
 	protected.ServeHTTP(response, httptest.NewRequest("POST", "/mcp", nil))
@@ -40,7 +40,7 @@ func Example() {
 	fmt.Println(response.Header().Get("WWW-Authenticate"))
 	// Output:
 	// 401
-	// Bearer resource_metadata="https://mcp.example.com/.well-known/oauth-protected-resource/mcp", scope="mcp:read"
+	// Bearer resource_metadata="https://mcp.example.com/.well-known/oauth-protected-resource/mcp", scope="mcp:tools"
 }
 
 // Two MCP servers in one process, each with its own metadata, and one route that requires a

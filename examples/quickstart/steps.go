@@ -140,6 +140,6 @@ func stepUpSteps(s *servers, c *client) []step {
 		title:  "The client calls delete_everything again, with the new token.",
 		method: "POST", url: s.url, status: http.StatusOK,
 		check:       all(s.introspections(2), toolResult("Everything is deleted. (Not really.)")),
-		explanation: "Accepted. The program called the tool once; the SDK did steps 11 to 17 on its own.",
+		explanation: "Accepted. The demo called the tool only once. After the 403, the SDK's client performed steps 11 to 17 by itself.",
 	}}
 }

@@ -1,5 +1,5 @@
 // Package refusaltest tests which refusal a client gets if several apply to its request. The
-// rule is the table in docs/architecture.md, "Order of refusals". The tests of each adapter run
+// rule is the table in docs/architecture.md, "Order of rejections". The tests of each adapter run
 // [Cases] with that adapter, so that all adapters agree.
 package refusaltest
 

@@ -11,7 +11,7 @@ import (
 	"github.com/warder-go/warder/resource"
 )
 
-// The table of refusals in docs/architecture.md is the one that the tests of all adapters check.
+// The table of rejections in docs/architecture.md is the one that the tests of all adapters check.
 func TestTableOfRefusals(t *testing.T) {
 	have := table(t, "order")
 	for n, row := range refusaltest.Order {
@@ -37,7 +37,7 @@ func listReasons(reasons []resource.Reason) string {
 	return strings.Join(slices.Compact(all), ", ")
 }
 
-// Each reason has a row in the order of refusals, or is one that can occur anywhere.
+// Each reason has a row in the order of rejections, or is one that can occur anywhere.
 func TestReasonsAreInTheOrder(t *testing.T) {
 	known := []resource.Reason{resource.ReasonInternalError, resource.ReasonRequestCanceled}
 	for _, row := range refusaltest.Order {
