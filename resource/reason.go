@@ -17,7 +17,7 @@ const (
 
 	ReasonTokenTooLarge     Reason = "token_too_large"    // 401: the credential is longer than Limits.MaxTokenBytes
 	ReasonTokenMalformed    Reason = "token_malformed"    // 401: the token looks like a JWT but is malformed, or its claims are malformed
-	ReasonTokenType         Reason = "token_type"         // 401: the token is of another kind, such as an ID token
+	ReasonTokenType         Reason = "token_type"         // 401: the token is not an access token but another kind, such as an ID token
 	ReasonOpaqueUnsupported Reason = "opaque_unsupported" // 401: the token is not a JWT, has no configured prefix, and Config.Opaque is nil
 	ReasonIssuerUnknown     Reason = "issuer_unknown"     // 401: iss names an issuer or a tenant that the configuration does not accept
 	ReasonIssuerMismatch    Reason = "issuer_mismatch"    // 401: the verified claims name another issuer, or another tenant than iss
@@ -25,14 +25,14 @@ const (
 	ReasonKeyUnknown        Reason = "key_unknown"        // 401: the issuer has no key that matches the token
 	ReasonKeyAmbiguous      Reason = "key_ambiguous"      // 401: the token has no kid, and more than 4 keys match its algorithm
 	ReasonSignatureInvalid  Reason = "signature_invalid"  // 401: the signature of the token is invalid
-	ReasonExpired           Reason = "expired"            // 401: the token has expired; the leeway has passed too
+	ReasonExpired           Reason = "expired"            // 401: exp plus the leeway has passed
 	ReasonNotYetValid       Reason = "not_yet_valid"      // 401: nbf or iat is in the future by more than the leeway
 	ReasonLifetime          Reason = "lifetime"           // 401: exp is too far in the future, or the times in the token contradict each other
 	ReasonAudience          Reason = "audience"           // 401: the token was not issued for this resource
 	ReasonClaimMissing      Reason = "claim_missing"      // 401: a required claim is absent
 	ReasonSenderConstrained Reason = "sender_constrained" // 401: the token is bound to a key, and proof of possession is not supported
 	ReasonInactive          Reason = "inactive"           // 401: the issuer reports that the token is not active
-	ReasonAPIKeyUnknown     Reason = "api_key_unknown"    // 401: the API key is not in the configuration
+	ReasonAPIKeyUnknown     Reason = "api_key_unknown"    // 401: the API key is not one of the configured keys
 	ReasonRevoked           Reason = "revoked"            // 401: Hooks.Revoked reports that the token is revoked
 	ReasonTokenInvalid      Reason = "token_invalid"      // 401: a Verifier rejected the token and gave no reason of this table
 
@@ -53,10 +53,10 @@ const (
 	ReasonIntrospectionTimeout     Reason = "introspection_timeout"      // 503: the introspection endpoint did not respond in time
 	ReasonIntrospectionStatus      Reason = "introspection_status"       // 503: the introspection endpoint responded with a status that says nothing about the token, such as 500
 	ReasonIntrospectionRateLimited Reason = "introspection_rate_limited" // 503: the introspection endpoint responded with 429
-	ReasonIntrospectionCredentials Reason = "introspection_credentials"  // 503: the introspection endpoint rejects warder's credentials, or they cannot be read
+	ReasonIntrospectionCredentials Reason = "introspection_credentials"  // 503: the introspection endpoint rejects warder's credentials, or the configuration cannot provide them
 	ReasonIntrospectionForbidden   Reason = "introspection_forbidden"    // 503: the introspection endpoint responded with 403, without an OAuth error and without a challenge, as a firewall does
 	ReasonIntrospectionRedirect    Reason = "introspection_redirect"     // 503: the introspection endpoint redirects, and redirects are not followed
-	ReasonIntrospectionContentType Reason = "introspection_content_type" // 503: the introspection response does not have the requested content type; it is a login page, for example
+	ReasonIntrospectionContentType Reason = "introspection_content_type" // 503: the introspection endpoint sent another content type than requested, such as that of a login page
 	ReasonIntrospectionTooLarge    Reason = "introspection_too_large"    // 503: the introspection response is larger than the limit
 	ReasonIntrospectionTruncated   Reason = "introspection_truncated"    // 503: the introspection response ended early
 	ReasonIntrospectionMalformed   Reason = "introspection_malformed"    // 503: the introspection response violates RFC 7662
@@ -64,7 +64,7 @@ const (
 	ReasonIntrospectionSuspended   Reason = "introspection_suspended"    // 503: the introspection endpoint was not called, because the circuit breaker is open
 	ReasonIntrospectionOverloaded  Reason = "introspection_overloaded"   // 503: the introspection endpoint was not called, because too many calls are in progress
 
-	ReasonKeyPending          Reason = "key_pending"          // 503: it is not known yet whether the issuer has the key of the token; too many tokens with unknown keys arrive
+	ReasonKeyPending          Reason = "key_pending"          // 503: fetches for unknown keys or results for new issuers are rate-limited, so the token cannot be checked yet
 	ReasonKeysUnavailable     Reason = "keys_unavailable"     // 503: the issuer's keys are not available
 	ReasonVerifierUnavailable Reason = "verifier_unavailable" // 503: a Verifier cannot decide at the moment
 	ReasonRequestCanceled     Reason = "request_canceled"     // 503: the client disconnected, or the deadline of the request passed
