@@ -14,64 +14,64 @@ type Reason string
 
 // The reasons. The comments give the status of the answer and what happened.
 const (
-	ReasonMissingCredentials Reason = "missing_credentials" // 401: no Bearer token was sent
-	ReasonMalformedRequest   Reason = "malformed_request"   // 400: a credential that violates the grammar, or several
+	ReasonMissingCredentials Reason = "missing_credentials" // 401: the request has no credential of a supported kind
+	ReasonMalformedRequest   Reason = "malformed_request"   // 400: the credential violates the grammar, or the request has several credentials
 
-	ReasonTokenTooLarge     Reason = "token_too_large"    // 401: longer than Limits.MaxTokenBytes
-	ReasonTokenMalformed    Reason = "token_malformed"    // 401: not a JWS, or malformed claims
-	ReasonTokenType         Reason = "token_type"         // 401: another kind of token, such as an ID token
-	ReasonOpaqueUnsupported Reason = "opaque_unsupported" // 401: not a JWT, and Config.Opaque is nil
-	ReasonIssuerUnknown     Reason = "issuer_unknown"     // 401: iss names no configured issuer
-	ReasonIssuerMismatch    Reason = "issuer_mismatch"    // 401: verified claims name another issuer, or another tenant than iss
-	ReasonAlgorithmRefused  Reason = "algorithm_refused"  // 401: alg is not allowed for the issuer
-	ReasonKeyUnknown        Reason = "key_unknown"        // 401: the issuer has no matching key
-	ReasonKeyAmbiguous      Reason = "key_ambiguous"      // 401: no kid, and more than 4 keys match the algorithm
-	ReasonSignatureInvalid  Reason = "signature_invalid"  // 401
-	ReasonExpired           Reason = "expired"            // 401
-	ReasonNotYetValid       Reason = "not_yet_valid"      // 401: nbf or iat is in the future
-	ReasonLifetime          Reason = "lifetime"           // 401: exp is too far in the future, or the times contradict each other
-	ReasonAudience          Reason = "audience"           // 401: not issued for this resource
+	ReasonTokenTooLarge     Reason = "token_too_large"    // 401: the credential is longer than Limits.MaxTokenBytes
+	ReasonTokenMalformed    Reason = "token_malformed"    // 401: the token looks like a JWT but is malformed, or its claims are malformed
+	ReasonTokenType         Reason = "token_type"         // 401: the token is not an access token but another kind, such as an ID token
+	ReasonOpaqueUnsupported Reason = "opaque_unsupported" // 401: the token is not a JWT, has no configured prefix, and Config.Opaque is nil
+	ReasonIssuerUnknown     Reason = "issuer_unknown"     // 401: iss names an issuer or a tenant that the configuration does not accept
+	ReasonIssuerMismatch    Reason = "issuer_mismatch"    // 401: the verified claims name another issuer, or another tenant than iss
+	ReasonAlgorithmRefused  Reason = "algorithm_refused"  // 401: alg is not allowed for the issuer, or the key does not support it
+	ReasonKeyUnknown        Reason = "key_unknown"        // 401: the issuer has no key that matches the token
+	ReasonKeyAmbiguous      Reason = "key_ambiguous"      // 401: the token has no kid, and more than 4 keys match its algorithm
+	ReasonSignatureInvalid  Reason = "signature_invalid"  // 401: the signature of the token is invalid
+	ReasonExpired           Reason = "expired"            // 401: exp plus the leeway has passed
+	ReasonNotYetValid       Reason = "not_yet_valid"      // 401: nbf or iat is in the future by more than the leeway
+	ReasonLifetime          Reason = "lifetime"           // 401: exp is too far in the future, or the times in the token contradict each other
+	ReasonAudience          Reason = "audience"           // 401: the token was not issued for this resource
 	ReasonClaimMissing      Reason = "claim_missing"      // 401: a required claim is absent
-	ReasonSenderConstrained Reason = "sender_constrained" // 401: bound to a key; proof of possession is not supported
-	ReasonInactive          Reason = "inactive"           // 401: the issuer reports that it is not active
-	ReasonAPIKeyUnknown     Reason = "api_key_unknown"    // 401: not one of the configured API keys
-	ReasonRevoked           Reason = "revoked"            // 401: Hooks.Revoked reports it
-	ReasonTokenInvalid      Reason = "token_invalid"      // 401: a Verifier rejected it without a reason
+	ReasonSenderConstrained Reason = "sender_constrained" // 401: the token is bound to a key, and proof of possession is not supported
+	ReasonInactive          Reason = "inactive"           // 401: the issuer reports that the token is not active
+	ReasonAPIKeyUnknown     Reason = "api_key_unknown"    // 401: the API key is not one of the configured keys
+	ReasonRevoked           Reason = "revoked"            // 401: Hooks.Revoked reports that the token is revoked
+	ReasonTokenInvalid      Reason = "token_invalid"      // 401: a Verifier rejected the token and gave no reason of this table
 
-	ReasonOrigin              Reason = "origin"               // 403: a page of an origin that HTTPOptions.Origins does not list
-	ReasonInsufficientScope   Reason = "insufficient_scope"   // 403
-	ReasonHeaderClaim         Reason = "header_claim"         // 403: a field of Credentials.HeaderClaims disagrees with the claims
-	ReasonOperationUndeclared Reason = "operation_undeclared" // 403: no rule names it, and Operations.Undeclared is DenyUndeclared
+	ReasonOrigin              Reason = "origin"               // 403: the request is from a web page whose origin is not allowed (HTTPOptions.Origins)
+	ReasonInsufficientScope   Reason = "insufficient_scope"   // 403: the token lacks a scope that the request needs
+	ReasonHeaderClaim         Reason = "header_claim"         // 403: a field of Credentials.HeaderClaims differs from its claim, is repeated, or is absent although it is required
+	ReasonOperationUndeclared Reason = "operation_undeclared" // 403: no rule names the operation, and Operations.Undeclared is DenyUndeclared
 
-	ReasonMethodNotAllowed Reason = "method_not_allowed" // 405: GET or DELETE without credentials or session, if initialize is public
+	ReasonMethodNotAllowed Reason = "method_not_allowed" // 405: GET or DELETE without credentials and without a session, if initialize is public
 
-	ReasonBodyMalformed  Reason = "body_malformed"  // 400: not a JSON-RPC message with a single meaning
-	ReasonHeaderMismatch Reason = "header_mismatch" // 400: Mcp-Method or Mcp-Name is repeated, or disagrees with the body
-	ReasonBodyTooLarge   Reason = "body_too_large"  // 413: over Limits.MaxBodyBytes
-	ReasonBodyType       Reason = "body_type"       // 415: not JSON, or compressed
+	ReasonBodyMalformed  Reason = "body_malformed"  // 400: the body is not a JSON-RPC message with a single meaning
+	ReasonHeaderMismatch Reason = "header_mismatch" // 400: Mcp-Method or Mcp-Name is repeated, or differs from the body
+	ReasonBodyTooLarge   Reason = "body_too_large"  // 413: the body is larger than Limits.MaxBodyBytes, or than a limit in front of warder
+	ReasonBodyType       Reason = "body_type"       // 415: the body is not JSON, or it is compressed
 
-	ReasonIntrospectionDiscovery   Reason = "introspection_discovery"    // 503: the address of the endpoint cannot be discovered
-	ReasonIntrospectionUnreachable Reason = "introspection_unreachable"  // 503: no connection to the endpoint
-	ReasonIntrospectionTimeout     Reason = "introspection_timeout"      // 503: no answer in time
-	ReasonIntrospectionStatus      Reason = "introspection_status"       // 503: a status that does not concern the token, such as 500
-	ReasonIntrospectionRateLimited Reason = "introspection_rate_limited" // 503: the endpoint answered 429
-	ReasonIntrospectionCredentials Reason = "introspection_credentials"  // 503: the endpoint rejects the configured credentials, or they cannot be read
-	ReasonIntrospectionForbidden   Reason = "introspection_forbidden"    // 503: 403 without an OAuth error, such as from a firewall
-	ReasonIntrospectionRedirect    Reason = "introspection_redirect"     // 503: the endpoint redirects; redirects are not followed
-	ReasonIntrospectionContentType Reason = "introspection_content_type" // 503: not the requested content type, such as a login page
-	ReasonIntrospectionTooLarge    Reason = "introspection_too_large"    // 503: the answer is over the limit
-	ReasonIntrospectionTruncated   Reason = "introspection_truncated"    // 503: the answer ended early
-	ReasonIntrospectionMalformed   Reason = "introspection_malformed"    // 503: an answer that violates RFC 7662
-	ReasonIntrospectionUnproven    Reason = "introspection_unproven"     // 503: not signed as RFC 9701 requires, or for another recipient
-	ReasonIntrospectionSuspended   Reason = "introspection_suspended"    // 503: not called, because the circuit breaker is open after repeated failures
-	ReasonIntrospectionOverloaded  Reason = "introspection_overloaded"   // 503: not called, because too many calls are in progress
+	ReasonIntrospectionDiscovery   Reason = "introspection_discovery"    // 503: the URL of the introspection endpoint cannot be discovered
+	ReasonIntrospectionUnreachable Reason = "introspection_unreachable"  // 503: there is no connection to the introspection endpoint
+	ReasonIntrospectionTimeout     Reason = "introspection_timeout"      // 503: the introspection endpoint did not respond in time
+	ReasonIntrospectionStatus      Reason = "introspection_status"       // 503: the introspection endpoint responded with a status that says nothing about the token, such as 500
+	ReasonIntrospectionRateLimited Reason = "introspection_rate_limited" // 503: the introspection endpoint responded with 429
+	ReasonIntrospectionCredentials Reason = "introspection_credentials"  // 503: the introspection endpoint rejects warder's credentials, or the configuration cannot provide them
+	ReasonIntrospectionForbidden   Reason = "introspection_forbidden"    // 503: the introspection endpoint responded with 403, without an OAuth error and without a challenge, as a firewall does
+	ReasonIntrospectionRedirect    Reason = "introspection_redirect"     // 503: the introspection endpoint redirects, and redirects are not followed
+	ReasonIntrospectionContentType Reason = "introspection_content_type" // 503: the introspection endpoint sent another content type than requested, such as that of a login page
+	ReasonIntrospectionTooLarge    Reason = "introspection_too_large"    // 503: the introspection response is larger than the limit
+	ReasonIntrospectionTruncated   Reason = "introspection_truncated"    // 503: the introspection response ended early
+	ReasonIntrospectionMalformed   Reason = "introspection_malformed"    // 503: the introspection response violates RFC 7662
+	ReasonIntrospectionUnproven    Reason = "introspection_unproven"     // 503: the introspection response is not signed as RFC 9701 requires, or it is for another client or about another JWT
+	ReasonIntrospectionSuspended   Reason = "introspection_suspended"    // 503: the introspection endpoint was not called, because the circuit breaker is open
+	ReasonIntrospectionOverloaded  Reason = "introspection_overloaded"   // 503: the introspection endpoint was not called, because too many calls are in progress
 
-	ReasonKeyPending          Reason = "key_pending"          // 503: too many tokens with unknown keys arrive; whether the issuer has this key is checked soon
+	ReasonKeyPending          Reason = "key_pending"          // 503: fetches for unknown keys or results for new issuers are rate-limited, so the token cannot be checked yet
 	ReasonKeysUnavailable     Reason = "keys_unavailable"     // 503: the issuer's keys are not available
-	ReasonVerifierUnavailable Reason = "verifier_unavailable" // 503: a Verifier cannot decide
-	ReasonRequestCanceled     Reason = "request_canceled"     // 503: the client disconnected, or its deadline passed
+	ReasonVerifierUnavailable Reason = "verifier_unavailable" // 503: a Verifier cannot decide at the moment
+	ReasonRequestCanceled     Reason = "request_canceled"     // 503: the client disconnected, or the deadline of the request passed
 
-	ReasonInternalError Reason = "internal_error" // 500: a configured function panicked or broke its contract
+	ReasonInternalError Reason = "internal_error" // 500: a callback in the configuration panicked or broke its contract
 )
 
 // outcome is the answer to a client for a reason.
