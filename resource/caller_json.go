@@ -16,6 +16,7 @@ type callerJSON struct {
 	Principal  string         `json:"principal"` // kind
 	Token      string         `json:"token,omitzero"`
 	Subject    string         `json:"subject,omitzero"`
+	Sub        *string        `json:"sub,omitzero"` // nil: as Subject
 	ClientID   string         `json:"client_id,omitzero"`
 	TokenID    string         `json:"token_id,omitzero"`
 	Credential string         `json:"credential,omitzero"`
@@ -32,6 +33,9 @@ func (c *Caller) MarshalJSON() ([]byte, error) {
 		Issuer: c.Issuer(), Principal: string(c.kind), Token: c.token, Subject: c.Subject(), ClientID: c.ClientID(), TokenID: c.TokenID(),
 		Credential: c.credential, Scopes: c.scopes, AllScopes: c.allScopes(), Roles: c.roles(), Claims: c.object,
 	}
+	if c.sub != c.subject {
+		out.Sub = new(c.sub)
+	}
 	if !c.Expiry().IsZero() {
 		out.Expiry = new(c.Expiry().UTC())
 	}
@@ -46,13 +50,16 @@ func (c *Caller) UnmarshalJSON(data []byte) error {
 	}
 	*c = Caller{
 		kind: principalKind(in.Principal), token: in.Token,
-		issuer: in.Issuer, subject: in.Subject, clientID: in.ClientID, tokenID: in.TokenID,
+		issuer: in.Issuer, subject: in.Subject, sub: in.Subject, clientID: in.ClientID, tokenID: in.TokenID,
 		object: in.Claims, credential: in.Credential, scopes: in.Scopes,
 	}
 	known := c.kind == ofSubject || c.kind == ofClient || c.kind == ofToken
 	if !known || c.issuer == "" || c.principal() == "" {
 		*c = Caller{}
 		return errors.New("resource: decoding a caller: no issuer or no principal")
+	}
+	if in.Sub != nil {
+		c.sub = *in.Sub
 	}
 	c.setExtra(in.Roles, in.Scopes, in.AllScopes)
 	if in.Expiry != nil {
