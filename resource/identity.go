@@ -22,11 +22,7 @@ var (
 // setIdentity compiles where the subject is found and which tokens belong to clients.
 func (b *builder) setIdentity(where string, i *issuer) {
 	b.setSubjectClaim(where+".SubjectClaim", i)
-	for n, name := range i.config.TokenTypes {
-		if name == "" {
-			b.mistakes.Addf("%s.TokenTypes[%d]: empty", where, n)
-		}
-	}
+	b.checkTokenTypes(where+".TokenTypes", i.config.TokenTypes)
 	condition := i.config.ClientTokens
 	if condition == nil {
 		return

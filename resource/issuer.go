@@ -85,8 +85,9 @@ type Issuer struct {
 	// is rejected if one of its claims describes a user.
 	ClientTokens *ClientTokens
 
-	// TokenTypes are accepted values of the claims typ, token_use and tokenName besides
-	// Bearer, DPoP, access, access_token, JWT and at+jwt. They are compared without case.
+	// TokenTypes are accepted values of the claims typ, token_use, tokenName and token_type
+	// besides Bearer, DPoP, access, access_token, JWT and at+jwt. They are compared without
+	// case. Types of other tokens, such as ID and refresh_token, are mistakes.
 	TokenTypes []string
 
 	// Tenants lists the allowed tenants if the issuer of Verifier is a pattern.

@@ -58,7 +58,7 @@ type IssuerSettings struct {
 	RoleScopes     map[string][]string `yaml:"role_scopes" doc:"roles, each with the scopes that it grants"`
 
 	SubjectClaim     string   `yaml:"subject_claim" doc:"name or JSON Pointer of the claim with the subject. Default: sub"`
-	TokenTypes       []string `yaml:"token_types" doc:"accepted values of the claims typ, token_use and tokenName, in addition to those of access tokens"`
+	TokenTypes       []string `yaml:"token_types" doc:"accepted values of the claims typ, token_use, tokenName and token_type, in addition to those of access tokens"`
 	ClientTokenClaim string   `yaml:"client_token_claim" doc:"claim that marks tokens of clients themselves, with client_token_value"`
 	ClientTokenValue string   `yaml:"client_token_value" doc:"value of client_token_claim in tokens of clients"`
 	SubjectIsClient  bool     `yaml:"subject_is_client" doc:"if true, tokens whose sub equals client_id are those of clients themselves"`
