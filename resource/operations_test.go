@@ -426,7 +426,7 @@ func TestUndeclaredOperations(t *testing.T) {
 func TestPublicOperations(t *testing.T) {
 	f := newFixture(t, func(c *resource.Config, _ *jwks.Config) {
 		c.Scopes = []string{"base"}
-		c.Operations = resource.Operations{Public: []string{"initialize", "tools/list"}, Stateless: true}
+		c.Operations = resource.Operations{Public: []string{"initialize", "tools/list"}, PublicTools: []string{"search"}, Stateless: true}
 	})
 	challenged := noCredentials
 	challenged.challenge = scoped("base")
@@ -441,6 +441,14 @@ func TestPublicOperations(t *testing.T) {
 		{"notifications/initialized", `{"jsonrpc":"2.0","method":"notifications/initialized"}`, nil, accepted},
 		{"ping", rpcCall("ping", `{}`), nil, accepted},
 		{"server/discover", rpcCall("server/discover", `{}`), nil, accepted},
+		{"a session", list, []string{"Mcp-Session-Id", "s"}, challenged},
+		{"an empty session", list, []string{"Mcp-Session-Id", ""}, challenged},
+		{"a session in initialize", rpcCall("initialize", `{}`), []string{"Mcp-Session-Id", "s"}, challenged},
+		{"a public tool", rpcCall("tools/call", `{"name":"search"}`), nil, accepted},
+		{"a public tool as a task", rpcCall("tools/call", `{"name":"search","task":{"ttl":60000}}`), nil, challenged},
+		{"a public tool with a null task", rpcCall("tools/call", `{"task":null,"name":"search"}`), nil, challenged},
+		{"a task in the arguments", rpcCall("tools/call", `{"name":"search","arguments":{"task":{}}}`), nil, accepted},
+		{"a list as a task", rpcCall("tools/list", `{"task":{}}`), nil, challenged},
 		{"another notification", `{"jsonrpc":"2.0","method":"notifications/cancelled","params":{"requestId":1}}`, nil, challenged},
 		{"a response", `{"jsonrpc":"2.0","id":1,"result":{}}`, nil, challenged},
 		{"not public", rpcCall("tools/call", `{"name":"x"}`), nil, challenged},
