@@ -98,14 +98,15 @@ func TestAnonymousRequests(t *testing.T) {
 	server := new(unboundServer)
 	f := newSessionFixture(t, nethttp.SessionConfig{AdoptUnknown: true}, server)
 	session := f.open(f.alice())
+	challenged := reply{http.StatusUnauthorized, `{"error_description":"Authorization is required"}` + "\n"}
 	for _, row := range []struct {
 		name, session, lastEvent string
 		want                     reply
 		reached                  int
 	}{
 		{"no session", "", "", served, 1},
-		{"the session of a caller", session, "", noSession, 0},
-		{"an unknown session", "s99", "", noSession, 0},
+		{"the session of a caller", session, "", challenged, 0},
+		{"an unknown session", "s99", "", challenged, 0},
 		{"resuming a stream", "", "1", noSession, 0},
 	} {
 		before := server.reached

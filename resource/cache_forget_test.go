@@ -130,3 +130,39 @@ func TestCacheFor(t *testing.T) {
 		})
 	}
 }
+
+// ForgetSubject finds a principal by each of its names: the claim sub, the claim of SubjectClaim,
+// and for tokens that belong to no user the client.
+func TestForgetSubjectFollowsThePrincipal(t *testing.T) {
+	user, client := `{"username":"alice","sub":"8f3a","client_id":"c1"}`, `{"sub":"svc","client_id":"c1","gty":"cc"}`
+	for _, row := range []struct {
+		name, claims, forget string
+		forgotten            bool
+	}{
+		{"the username of a user", user, "alice", true},
+		{"the sub of a user", user, "8f3a", true},
+		{"the client of a user", user, "c1", false},
+		{"a client", client, "c1", true},
+		{"the sub of a client", client, "svc", true},
+		{"the client of a token without a subject", `{"client_id":"c1"}`, "c1", true},
+		{"the sub of a token without the claim of SubjectClaim", `{"sub":"7c","client_id":"c1"}`, "7c", true},
+		{"an empty subject", `{}`, "", false},
+	} {
+		calls := 0
+		v := verifierFunc{"https://opaque.example.test", func() (*resource.Claims, error) {
+			calls++
+			claims, err := resource.ParseClaims([]byte(row.claims))
+			claims.Issuer, claims.Audience = "https://opaque.example.test", []string{identifier}
+			return claims, err
+		}}
+		f := newFixture(t, func(c *resource.Config, _ *jwks.Config) {
+			c.Opaque = &resource.Issuer{Verifier: v, SubjectClaim: "username", ClientTokens: &resource.ClientTokens{Claim: "gty", Value: "cc"}}
+		})
+		f.expect(row.name, f.bearer("opaque"), accepted)
+		f.res.ForgetSubject("https://opaque.example.test", row.forget)
+		f.expect(row.name, f.bearer("opaque"), accepted)
+		if forgotten := calls == 2; forgotten != row.forgotten {
+			t.Errorf("%s: verified %d times, want forgotten: %v", row.name, calls, row.forgotten)
+		}
+	}
+}

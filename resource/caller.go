@@ -26,6 +26,7 @@ type Caller struct {
 
 	kind                               principalKind
 	issuer, subject, clientID, tokenID string
+	sub                                string // the claim, also if subject is another one
 	token                              string // digest in hexadecimal, if kind is ofToken
 	expiry, issuedAt                   instant.Instant
 	stillValid                         func(now time.Time) bool // see Claims.StillValid
@@ -38,7 +39,7 @@ type Caller struct {
 // newCaller returns the caller of claims that are verified and interpreted.
 func (p *policy) newCaller(from *issuer, c *Claims, token *Token, credential string) *Caller {
 	caller := &Caller{
-		policy: p, issuer: from.id, subject: c.Subject, clientID: c.ClientID, tokenID: c.TokenID,
+		policy: p, issuer: from.id, subject: c.Subject, sub: from.subOf(c), clientID: c.ClientID, tokenID: c.TokenID,
 		expiry: instant.Of(c.Expiry), issuedAt: instant.Of(c.IssuedAt), stillValid: c.StillValid, object: c.object,
 		credential: credential, grant: scopeset.NewGrant(c.Scopes, c.roles, from.roleScopes, p.hierarchy),
 	}
@@ -92,6 +93,15 @@ func (c *Caller) Issuer() string { return c.issuer }
 // Subject returns the sub claim, or Issuer.SubjectClaim; "" if the token has none. It is
 // unique only together with the issuer: see [Caller.ID].
 func (c *Caller) Subject() string { return c.subject }
+
+// TokenSubject returns the sub claim; "" if the token has none. It differs from
+// [Caller.Subject] only if Issuer.SubjectClaim is set. Logout notices of authorization servers
+// name it.
+func (c *Caller) TokenSubject() string { return c.sub }
+
+// OfClient reports whether the token belongs to the client itself (see Issuer.ClientTokens).
+// The caller is then the client, even if the token has a subject.
+func (c *Caller) OfClient() bool { return c.kind == ofClient }
 
 // ClientID returns the client that the token was issued to; "" if the token does not name
 // it.

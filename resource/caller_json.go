@@ -17,6 +17,7 @@ type callerJSON struct {
 	Principal  string         `json:"principal"` // kind
 	Token      string         `json:"token,omitzero"`
 	Subject    string         `json:"subject,omitzero"`
+	Sub        *string        `json:"sub,omitzero"` // nil: as Subject
 	ClientID   string         `json:"client_id,omitzero"`
 	TokenID    string         `json:"token_id,omitzero"`
 	Credential string         `json:"credential,omitzero"`
@@ -33,6 +34,9 @@ func (c *Caller) MarshalJSON() ([]byte, error) {
 		Issuer: c.Issuer(), Principal: string(c.kind), Token: c.token, Subject: c.Subject(), ClientID: c.ClientID(), TokenID: c.TokenID(),
 		Credential: c.credential, Scopes: c.grant.Scopes(), AllScopes: c.grant.All(), Roles: c.grant.Roles(), Claims: c.object,
 	}
+	if c.sub != c.subject {
+		out.Sub = new(c.sub)
+	}
 	if !c.Expiry().IsZero() {
 		out.Expiry = new(c.Expiry().UTC())
 	}
@@ -47,13 +51,16 @@ func (c *Caller) UnmarshalJSON(data []byte) error {
 	}
 	*c = Caller{
 		kind: principalKind(in.Principal), token: in.Token,
-		issuer: in.Issuer, subject: in.Subject, clientID: in.ClientID, tokenID: in.TokenID,
+		issuer: in.Issuer, subject: in.Subject, sub: in.Subject, clientID: in.ClientID, tokenID: in.TokenID,
 		object: in.Claims, credential: in.Credential, grant: scopeset.RestoreGrant(in.Scopes, in.Roles, in.AllScopes),
 	}
 	known := c.kind == ofSubject || c.kind == ofClient || c.kind == ofToken
 	if !known || c.issuer == "" || c.principal() == "" {
 		*c = Caller{}
 		return errors.New("resource: decoding a caller: no issuer or no principal")
+	}
+	if in.Sub != nil {
+		c.sub = *in.Sub
 	}
 	if in.Expiry != nil {
 		c.expiry = instant.Of(*in.Expiry)

@@ -117,6 +117,25 @@ func TestCallerJSON(t *testing.T) {
 	}
 }
 
+// The claim sub survives the encoding, also where SubjectClaim names another claim.
+func TestCallerJSONKeepsSub(t *testing.T) {
+	f := newFixture(t, func(c *resource.Config, _ *jwks.Config) { c.Issuers[0].SubjectClaim = "username" })
+	for _, c := range []claims{{"username": "alice", "sub": "8f3a"}, {"username": "alice", "sub": nil}, {"username": "alice", "sub": "alice"}, {"sub": "8f3a"}} {
+		caller := f.accept(f.tokenWithClaims(c)).Caller
+		data, err := json.Marshal(caller)
+		if err != nil {
+			t.Fatal(err)
+		}
+		var restored resource.Caller
+		if err := json.Unmarshal(data, &restored); err != nil {
+			t.Fatal(err)
+		}
+		if restored.Subject() != caller.Subject() || restored.TokenSubject() != caller.TokenSubject() || restored.OfClient() {
+			t.Errorf("%s: got %q and %q, want %q and %q", data, restored.Subject(), restored.TokenSubject(), caller.Subject(), caller.TokenSubject())
+		}
+	}
+}
+
 func TestRequestForInnerHandler(t *testing.T) {
 	f := newFixture(t, nil)
 	req := httptest.NewRequest(http.MethodPost, identifier, nil)

@@ -3,7 +3,6 @@ package resource
 import (
 	"cmp"
 	"fmt"
-	"slices"
 	"strings"
 	"time"
 
@@ -98,16 +97,6 @@ func checkType(c *claimsCheck) (got, want string, ok bool) {
 		return c.header.Type, "at+jwt", false
 	}
 	return c.header.Type, "at+jwt, JWT or none", false
-}
-
-// accessTokenTypes are the values of the claims typ (Keycloak), token_use (Cognito) and
-// tokenName (ForgeRock) in access tokens. Every other value belongs to another kind of token,
-// such as ID, Refresh, Offline or Logout.
-var accessTokenTypes = []string{"Bearer", "DPoP", "access", "access_token", "JWT", "at+jwt"}
-
-func (i *issuer) acceptsType(value string) bool {
-	is := func(name string) bool { return strings.EqualFold(name, value) }
-	return slices.ContainsFunc(accessTokenTypes, is) || slices.ContainsFunc(i.config.TokenTypes, is)
 }
 
 // checkIssuer compares exactly: case, a slash at the end and the port count.

@@ -43,6 +43,7 @@ type Claims struct {
 	typeClaims  []claimset.Type // claims that name the kind of the token
 	idTokenHash string          // name of a claim that only ID tokens have
 	roles       []string        // see Issuer.RoleClaim
+	sub         string          // if Issuer.SubjectClaim has replaced it as Subject
 	object      []byte          // the JSON object, for Caller.Decode
 	jwtObject   []byte          // that of the JWT, if an issuer has answered about one
 }

@@ -57,6 +57,14 @@ func bearerToken(header http.Header, limit int) (raw string, f *fault) {
 	return raw, nil
 }
 
+// hasAuthorization reports whether there is a credential in the Authorization header, of whatever
+// kind and validity. An empty header is none, and neither is Bearer without a token, which some
+// clients send besides a key.
+func hasAuthorization(header http.Header) bool {
+	_, f := bearerToken(header, 0)
+	return f != faultNoHeader && f != faultNoToken
+}
+
 // headerCredential returns the entry of Credentials.Headers that the request carries, if
 // any, and the value of the field. Two credentials are rejected, because either could be
 // the one that counts.
@@ -69,7 +77,7 @@ func (p *policy) headerCredential(header http.Header) (from *headerIssuer, value
 			continue
 		case len(values) > 1 || values[0] == "":
 			return nil, "", newFault(ReasonMalformedRequest, "%s is repeated or empty", h.name)
-		case from != nil || len(header["Authorization"]) > 0:
+		case from != nil || hasAuthorization(header):
 			return nil, "", newFault(ReasonMalformedRequest, "%s beside another credential", h.name)
 		}
 		from, value = h, values[0]

@@ -33,6 +33,7 @@ func (i *issuer) interpret(c *Claims) (*Claims, *fault) {
 		out.Audience = i.audienceOf(c)
 	}
 	if i.subjectClaim != nil {
+		out.sub = c.Subject
 		out.Subject, _ = strictjson.String(c.value(i.subjectClaim))
 	}
 	var f *fault

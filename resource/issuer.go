@@ -75,7 +75,8 @@ type Issuer struct {
 
 	// SubjectClaim holds the subject instead of sub, such as username, for servers whose
 	// answers have no sub. Its values must be unique at the issuer and never be assigned
-	// to another user.
+	// to another user. Claims of RFC 7519 and of OpenID Connect that many users share, such
+	// as client_id, scope and name, are mistakes.
 	SubjectClaim string
 
 	// ClientTokens is the condition for tokens that belong to a client itself. Their
@@ -84,8 +85,9 @@ type Issuer struct {
 	// is rejected if one of its claims describes a user.
 	ClientTokens *ClientTokens
 
-	// TokenTypes are accepted values of the claims typ, token_use and tokenName besides
-	// Bearer, DPoP, access, access_token, JWT and at+jwt. They are compared without case.
+	// TokenTypes are accepted values of the claims typ, token_use, tokenName and token_type
+	// besides Bearer, DPoP, access, access_token, JWT and at+jwt. They are compared without
+	// case. Types of other tokens, such as ID and refresh_token, are mistakes.
 	TokenTypes []string
 
 	// Tenants lists the allowed tenants if the issuer of Verifier is a pattern.
@@ -204,24 +206,6 @@ func (b *builder) setAudiences(where string, i *issuer) {
 			i.audiences = append(i.audiences, audience)
 		}
 	}
-}
-
-// setIdentity compiles where the subject is found and which tokens belong to clients.
-func (b *builder) setIdentity(where string, i *issuer) {
-	i.subjectClaim = b.parsePath(where+".SubjectClaim", i.config.SubjectClaim)
-	for n, name := range i.config.TokenTypes {
-		if name == "" {
-			b.mistakes.Addf("%s.TokenTypes[%d]: empty", where, n)
-		}
-	}
-	condition := i.config.ClientTokens
-	if condition == nil {
-		return
-	}
-	if condition.SubjectIsClient == (condition.Claim != "") || (condition.Claim == "") != (condition.Value == "") {
-		b.mistakes.Addf("%s.ClientTokens: set either Claim and Value, or SubjectIsClient", where)
-	}
-	i.clientClaim = b.parsePath(where+".ClientTokens.Claim", condition.Claim)
 }
 
 // setPermissions compiles where scopes and roles are found.

@@ -90,6 +90,23 @@ func TestTokenUse(t *testing.T) {
 	}
 }
 
+// Each claim that says what the token is counts, whatever its name.
+func TestTypeClaims(t *testing.T) {
+	f := newFixture(t, nil)
+	for _, claim := range []string{"typ", "token_use", "tokenName", "token_type"} {
+		for value, want := range map[any]answer{
+			"Bearer": accepted, "bearer": accepted, "DPoP": accepted, "access": accepted, "access_token": accepted, "ACCESS_TOKEN": accepted, "JWT": accepted, "at+jwt": accepted,
+			"": accepted, nil: accepted, "ID": invalid, "id_token": invalid, "refresh": invalid, "refresh_token": invalid, "Refresh": invalid, "Offline": invalid,
+			"Logout": invalid, "N_A": invalid, 5: invalid, true: invalid,
+		} {
+			f.expect(fmt.Sprintf("%s %v", claim, value), f.bearer(f.tokenWithClaims(claims{claim: value})), want)
+		}
+	}
+	f.expect("another case of the name", f.bearer(f.tokenWithClaims(claims{"Token_Type": "Bearer"})), invalid)
+	own := newFixture(t, func(c *resource.Config, _ *jwks.Config) { c.Issuers[0].TokenTypes = []string{"api"} })
+	own.expect("a type of the issuer", own.bearer(own.tokenWithClaims(claims{"token_type": "API"})), accepted)
+}
+
 // A token with the hash of an access token or of a code is an ID token, whatever its aud and
 // typ are, because a token cannot contain its own hash (OpenID Connect Core §3.1.3.6,
 // §3.3.2.11).
@@ -263,6 +280,8 @@ func TestIssuerMistakes(t *testing.T) {
 		{"roles from the claim of the scopes", func(i *resource.Issuer) { i.ScopeClaim, i.RoleClaim = "p", "p" }, `Issuers[0].RoleClaim: "p" holds scopes; roles must not mix with them`},
 		{"roles from scope", func(i *resource.Issuer) { i.RoleClaim = "scope" }, `Issuers[0].RoleClaim: "scope" holds scopes; roles must not mix with them`},
 		{"RoleScopes without RoleClaim", func(i *resource.Issuer) { i.RoleScopes = map[string][]string{"a": {"a"}} }, "Issuers[0].RoleScopes: RoleClaim is empty, so there are no roles"},
+		{"an empty token type", func(i *resource.Issuer) { i.TokenTypes = []string{"api", ""} }, "Issuers[0].TokenTypes[1]: empty"},
+		{"the type of ID tokens", func(i *resource.Issuer) { i.TokenTypes = []string{"ID"} }, `Issuers[0].TokenTypes[0]: "ID" is the type of other tokens, which are not for resources`},
 		{"an empty role", func(i *resource.Issuer) { i.RoleClaim, i.RoleScopes = "roles", map[string][]string{"": {"a"}} }, "Issuers[0].RoleScopes: empty role"},
 		{"a role with a malformed scope", func(i *resource.Issuer) { i.RoleClaim, i.RoleScopes = "roles", map[string][]string{"r": {"a b"}} }, `Issuers[0].RoleScopes["r"]: "a b" is not a scope: use printable ASCII without space, quote and backslash (RFC 6749 §3.3)`},
 		{"a prefix with a space", func(i *resource.Issuer) { i.ScopePrefix = "a b" }, `Issuers[0].ScopePrefix: "a b" cannot begin a scope: use at most 512 bytes of printable ASCII without space, quote and backslash`},
@@ -288,6 +307,22 @@ func TestIssuerMistakes(t *testing.T) {
 		_, err := resource.New(resource.Config{Identifier: identifier, Issuers: []resource.Issuer{given}, Scopes: []string{"read"}})
 		if err == nil || !strings.Contains(err.Error(), row.want) {
 			t.Errorf("%s (-want +got)\n- %s\n+ %v", row.name, row.want, err)
+		}
+	}
+}
+
+// Types of tokens that no resource accepts cannot be configured, in any spelling.
+func TestTypesOfOtherTokens(t *testing.T) {
+	for typ, want := range map[string]bool{
+		"ID": false, "id": false, "Id_Token": false, "id-token": false, "IDToken": false, "Serialized-ID": false, "Refresh": false, "refresh_token": false,
+		"RefreshToken": false, "Offline": false, "offline_token": false, "Logout": false, "logout_token": false, "logout+jwt": false, "application/logout+jwt": false,
+		"dpop+jwt": false, "secevent+jwt": false, "token-introspection+jwt": false, "client-authentication+jwt": false, "oauth-authz-req+jwt": false,
+		"urn:ietf:params:oauth:token-type:refresh_token": false, "urn:ietf:params:oauth:token-type:id_token": false, "code": false, "authorization_code": false,
+		"urn:ietf:params:oauth:token-type:access_token": true, "api": true, "user": true, "Bearer": true, "DPoP": true, "application_access": true,
+	} {
+		_, err := resource.New(resource.Config{Identifier: identifier, Issuers: []resource.Issuer{{Verifier: verifier(t), TokenTypes: []string{typ}}}})
+		if (err == nil) != want {
+			t.Errorf("%s: got %v, want valid: %v", typ, err, want)
 		}
 	}
 }

@@ -62,7 +62,7 @@ type Operations struct {
 	// Public are methods that are open to requests without credentials. Only these can
 	// be public: initialize, ping, server/discover, tools/list, prompts/list,
 	// resources/list, resources/templates/list. A public request is one POST of one
-	// message of at most 64 KiB. Initialize also needs Stateless. If it is public, so are
+	// message of at most 64 KiB, names no session and creates no task. Initialize also needs Stateless. If it is public, so are
 	// notifications/initialized, ping and server/discover, with which newer clients begin,
 	// and a GET or DELETE without credentials and without a session gets 405, so that a
 	// conversation without a token starts no login.

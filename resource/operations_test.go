@@ -232,7 +232,7 @@ func TestAmbiguousBodies(t *testing.T) {
 		{"completion of another type", rpcCall("completion/complete", `{"ref":{"type":"ref/tool","name":"greet"}}`), badMessage("1")},
 		{"completion with both name and uri", rpcCall("completion/complete", `{"ref":{"type":"ref/prompt","name":"greet","uri":"file:///a"}}`), badMessage("1")},
 		{"depth 10,000", deep(9_998), accepted},
-		{"depth 10,001", deep(9_999), badBody},
+		{"depth 10,001", deep(9_999), badMessage("1")},
 		{"empty batch", `[]`, badBody},
 		{"batch that contains a number", `[1]`, badBody},
 		{"batch in a batch", `[[` + valid + `]]`, badBody},
@@ -263,7 +263,7 @@ func TestBodyHeaders(t *testing.T) {
 		{"method repeated", valid, []string{"Mcp-Method", "tools/call", "Mcp-Method", "tools/call"}, headerMismatch("1")},
 		{"name repeated", valid, []string{"Mcp-Name", "delete", "Mcp-Name", "delete"}, headerMismatch("1")},
 		{"the answer contains the id", `{"jsonrpc":"2.0","id":"a\"b","method":"tools/list"}`, []string{"Mcp-Method", "x"}, headerMismatch(`"a\"b"`)},
-		{"the answer does not contain an invalid id", `{"jsonrpc":"2.0","id":{"x":1},"method":"tools/list"}`, []string{"Mcp-Method", "x"}, headerMismatch("null")},
+		{"the answer does not contain a long id", `{"jsonrpc":"2.0","id":"` + strings.Repeat("x", 300) + `","method":"tools/list"}`, []string{"Mcp-Method", "x"}, headerMismatch("null")},
 		{"name for a method without names", rpcCall("tools/list", `{}`), []string{"Mcp-Name", "x"}, accepted},
 		{"batch, in a version with batches", batch, []string{"Mcp-Protocol-Version", "2025-03-26"}, accepted},
 		{"batch, in a later version", batch, []string{"Mcp-Protocol-Version", "2025-06-18"}, badBody},
@@ -426,7 +426,7 @@ func TestUndeclaredOperations(t *testing.T) {
 func TestPublicOperations(t *testing.T) {
 	f := newFixture(t, func(c *resource.Config, _ *jwks.Config) {
 		c.Scopes = []string{"base"}
-		c.Operations = resource.Operations{Public: []string{"initialize", "tools/list"}, Stateless: true}
+		c.Operations = resource.Operations{Public: []string{"initialize", "tools/list"}, PublicTools: []string{"search"}, Stateless: true}
 	})
 	challenged := noCredentials
 	challenged.challenge = scoped("base")
@@ -441,6 +441,14 @@ func TestPublicOperations(t *testing.T) {
 		{"notifications/initialized", `{"jsonrpc":"2.0","method":"notifications/initialized"}`, nil, accepted},
 		{"ping", rpcCall("ping", `{}`), nil, accepted},
 		{"server/discover", rpcCall("server/discover", `{}`), nil, accepted},
+		{"a session", list, []string{"Mcp-Session-Id", "s"}, challenged},
+		{"an empty session", list, []string{"Mcp-Session-Id", ""}, challenged},
+		{"a session in initialize", rpcCall("initialize", `{}`), []string{"Mcp-Session-Id", "s"}, challenged},
+		{"a public tool", rpcCall("tools/call", `{"name":"search"}`), nil, accepted},
+		{"a public tool as a task", rpcCall("tools/call", `{"name":"search","task":{"ttl":60000}}`), nil, challenged},
+		{"a public tool with a null task", rpcCall("tools/call", `{"task":null,"name":"search"}`), nil, challenged},
+		{"a task in the arguments", rpcCall("tools/call", `{"name":"search","arguments":{"task":{}}}`), nil, accepted},
+		{"a list as a task", rpcCall("tools/list", `{"task":{}}`), nil, challenged},
 		{"another notification", `{"jsonrpc":"2.0","method":"notifications/cancelled","params":{"requestId":1}}`, nil, challenged},
 		{"a response", `{"jsonrpc":"2.0","id":1,"result":{}}`, nil, challenged},
 		{"not public", rpcCall("tools/call", `{"name":"x"}`), nil, challenged},

@@ -98,11 +98,12 @@ func (p *policy) decidePublic(req *http.Request, f *fault) (Decision, *fault) {
 		// before any operation needs it.
 		return Decision{}, faultMethod
 	}
-	if req.Method != http.MethodPost || req.ContentLength > maxPublicBytes {
+	// A session and a task belong to the caller who opened them, and outlive the request.
+	if req.Method != http.MethodPost || req.ContentLength > maxPublicBytes || mcpmsg.NamesSession(req) {
 		return Decision{}, f
 	}
 	body, messages, e := mcpmsg.Read(req, maxPublicBytes)
-	if e != nil || len(messages) != 1 || !p.rules.isPublic(messages[0]) {
+	if e != nil || len(messages) != 1 || !p.rules.isPublic(messages[0]) || !messages[0].IsSelfContained() {
 		return Decision{}, f
 	}
 	// A header field that must agree with a claim cannot agree without claims.

@@ -22,10 +22,13 @@ const (
 // user. Exactly one of its two forms is set.
 type ClientTokens struct {
 	// Claim has the value Value in tokens of clients, such as gty with the value
-	// client-credentials, or idtyp with the value app.
+	// client-credentials, or idtyp with the value app. No token of a user may have it.
+	// Claims of RFC 7519 and of OpenID Connect that tokens of users have too, such as
+	// client_id, scope and preferred_username, are mistakes.
 	Claim, Value string
 
-	// SubjectIsClient is for servers whose tokens of clients have the client_id as sub.
+	// SubjectIsClient is for servers whose tokens of clients have the client_id as sub. It
+	// compares the claim sub, also if SubjectClaim names another claim.
 	SubjectIsClient bool
 }
 
@@ -38,10 +41,20 @@ func (i *issuer) isOfClient(c *Claims) bool {
 	case condition == nil:
 		return false
 	case condition.SubjectIsClient:
-		return c.Subject != "" && c.Subject == c.ClientID
+		// Never SubjectClaim: users can choose a username that equals the client_id.
+		sub := i.subOf(c)
+		return sub != "" && sub == c.ClientID
 	}
 	value, err := strictjson.String(c.value(i.clientClaim))
 	return err == nil && value == condition.Value
+}
+
+// subOf returns the claim sub, which is not the Subject if SubjectClaim is set.
+func (i *issuer) subOf(c *Claims) string {
+	if i.subjectClaim != nil {
+		return c.sub
+	}
+	return c.Subject
 }
 
 // setPrincipal determines whom the caller's ID identifies. An identity never becomes coarser

@@ -1,7 +1,6 @@
 package resource
 
 import (
-	"cmp"
 	"context"
 	"errors"
 	"fmt"
@@ -115,11 +114,13 @@ func (r *Resource) Forget(token string) {
 	r.forget(func(other digest.Digest, _ *Caller) bool { return other == d })
 }
 
-// ForgetSubject does the same as [Resource.Forget] for all tokens of a subject or, for
-// tokens without a subject, of a client. It looks at every cached token.
+// ForgetSubject does the same as [Resource.Forget] for all tokens of a subject or of a client:
+// those whose sub or Issuer.SubjectClaim is subject, and those whose client_id is subject unless
+// they belong to a user. It looks at every cached token.
 func (r *Resource) ForgetSubject(issuer, subject string) {
 	r.forget(func(_ digest.Digest, c *Caller) bool {
-		return c.Issuer() == issuer && cmp.Or(c.Subject(), c.ClientID()) == subject
+		return c.issuer == issuer && subject != "" &&
+			(c.subject == subject || c.sub == subject || c.clientID == subject && c.kind != ofSubject)
 	})
 }
 

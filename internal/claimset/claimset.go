@@ -44,7 +44,7 @@ type Set struct {
 type Type struct{ Name, Value string }
 
 var claimNames = strictjson.NewNames("iss", "sub", "aud", "exp", "nbf", "iat", "jti",
-	"client_id", "azp", "cid", "appid", "scope", "scp", "cnf", "typ", "token_use", "tokenName", "at_hash", "c_hash")
+	"client_id", "azp", "cid", "appid", "scope", "scp", "cnf", "typ", "token_use", "tokenName", "token_type", "at_hash", "c_hash")
 
 // Parse reads claims strictly: without duplicate names, with names in exact case, and with the
 // type that the RFCs give to each registered claim.
@@ -116,7 +116,7 @@ func (p *parser) convention(name string, value jsontext.Value) {
 		p.cid, _ = strictjson.String(value)
 	case "appid":
 		p.appid, _ = strictjson.String(value)
-	case "typ", "token_use", "tokenName":
+	case "typ", "token_use", "tokenName", "token_type":
 		text, err := strictjson.String(value)
 		if err != nil {
 			text = "not a string" // rejected like any unknown type

@@ -59,8 +59,11 @@ func OpensStream(req *http.Request) bool {
 // LacksSession reports whether a request asks for a stream or for the end of a session without
 // naming a session.
 func LacksSession(req *http.Request) bool {
-	return (req.Method == http.MethodGet || req.Method == http.MethodDelete) && len(req.Header["Mcp-Session-Id"]) == 0
+	return (req.Method == http.MethodGet || req.Method == http.MethodDelete) && !NamesSession(req)
 }
+
+// NamesSession reports whether a request names a session, even with an empty id.
+func NamesSession(req *http.Request) bool { return len(req.Header["Mcp-Session-Id"]) > 0 }
 
 // Listens reports whether one of the messages opens a stream.
 func Listens(messages []*Message) bool {

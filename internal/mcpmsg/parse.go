@@ -70,7 +70,7 @@ func parseMessage(body []byte) (*Message, error) {
 	}
 	p, err := e.readParams(traitsOf(m.Method).subject)
 	if err != nil {
-		return nil, fmt.Errorf("params: %w", err)
+		return nil, err
 	}
 	return m, m.setParams(p)
 }
@@ -81,7 +81,7 @@ func (e *envelope) read(m *Message, name string, value jsontext.Value) (err erro
 	case "jsonrpc":
 		e.version, err = strictjson.String(value)
 	case "id":
-		m.ID, err = usableID(value), strictjson.Valid(value)
+		m.ID, err = readID(value)
 	case "method":
 		e.hasMethod = true
 		m.Method, err = strictjson.String(value)
@@ -107,6 +107,15 @@ func (e *envelope) read(m *Message, name string, value jsontext.Value) (err erro
 	return err
 }
 
+// readID reads the id of a message: a string or a number (MCP, "Requests"). Null is tolerated.
+func readID(value jsontext.Value) ([]byte, error) {
+	switch value.Kind() {
+	case '"', '0', 'n':
+		return usableID(value), strictjson.Valid(value)
+	}
+	return nil, errors.New("is neither a string nor a number")
+}
+
 // usableID returns an id that an error can repeat, and nil for another one.
 func usableID(value jsontext.Value) []byte {
 	if k := value.Kind(); (k == '"' || k == '0') && len(value) <= maxIDBytes && strictjson.Valid(value) == nil {
@@ -129,21 +138,33 @@ func (e *envelope) readParams(of subject) (p Params, err error) {
 	p.Arguments = e.arguments
 	switch of {
 	case aTool, aPrompt:
-		p.Name, err = optionalString(e.name)
+		p.Name, err = optionalString("name", e.name)
 	case aResource:
-		p.URI, err = optionalString(e.uri)
+		p.URI, err = optionalString("uri", e.uri)
 	case aTask:
-		p.TaskID, err = optionalString(e.taskID)
+		p.TaskID, err = optionalString("taskId", e.taskID)
 	case aReference:
-		if e.ref != nil {
-			err = strictjson.Object(e.ref, refNames, p.readRef)
-		}
+		err = optionalObject("ref", e.ref, refNames, p.readRef)
 	case subscriptions:
-		if e.filter != nil {
-			err = strictjson.Object(e.filter, listenNames, p.readSubscriptions)
-		}
+		err = optionalObject("notifications", e.filter, listenNames, p.readSubscriptions)
 	}
 	return p, err
+}
+
+// optionalObject reads a member of params that is an object, unless it is absent.
+func optionalObject(name string, value jsontext.Value, known *strictjson.Names, member func(string, jsontext.Value) error) error {
+	if value == nil {
+		return nil
+	}
+	return inParams(name, strictjson.Object(value, known, member))
+}
+
+// inParams adds the name of a member of params to its error.
+func inParams(name string, err error) error {
+	if err == nil {
+		return nil
+	}
+	return fmt.Errorf("member %q: %w", "params."+name, err)
 }
 
 func (p *Params) readRef(name string, value jsontext.Value) (err error) {
@@ -180,10 +201,11 @@ func readNames(value jsontext.Value) (names []string, err error) {
 	return names, err
 }
 
-// optionalString returns "" for an absent value.
-func optionalString(value jsontext.Value) (string, error) {
+// optionalString reads a member of params that is a string. It returns "" for an absent value.
+func optionalString(name string, value jsontext.Value) (string, error) {
 	if value == nil {
 		return "", nil
 	}
-	return strictjson.String(value)
+	text, err := strictjson.String(value)
+	return text, inParams(name, err)
 }

@@ -106,7 +106,7 @@ var faults = []fault{
 // Without credentials there is only one refusal for everything that keeps a request from being a
 // public operation: the challenge that makes the client log in.
 func (f fault) in(w way) fault {
-	if w == public && f.row >= rowBodyType && f.row <= rowRequire {
+	if w == public && f.row >= rowBodyType {
 		if f.row != rowRequire { // Require stays behind the rows of Authenticate
 			f.row = rowMissing
 		}

@@ -17,6 +17,13 @@ func TestLenientMembers(t *testing.T) {
 		{"a lone surrogate in another member", `{"b":"\ud800","a":2}`, "[2]"},
 		{"invalid UTF-8 in another member", "{\"b\":\"\xff\",\"a\":2}", "[2]"},
 		{"deep nesting in another member", `{"b":` + strings.Repeat("[", 1000) + strings.Repeat("]", 1000) + `,"a":2}`, "[2]"},
+		{"an unknown escape in another member", `{"b":"\x","a":2}`, "[2]"},
+		{"a short escape at the end of another member", `{"b":"\u12","a":2}`, "[2]"},
+		{"an escape that the end of the string cuts off", `{"b":"\u","a":2}`, "[2]"},
+		{"a broken escape in a name", `{"\q":1,"a":2}`, "[2]"},
+		{"a backslash at the end of the document", `{"a":2,"b":"\`, "[]"},
+		{"a control character in another member", "{\"b\":\"\n\",\"a\":2}", "[]"},
+		{"any depth in another member", `{"b":` + strings.Repeat("[", 20_000) + strings.Repeat("]", 20_000) + `,"a":2}`, "[2]"},
 		{"white space around the document", " \n{\"a\":1}\r\n", "[1]"},
 		{"a name in another case", `{"A":1}`, "[]"},
 		{"a nested member", `{"b":{"a":1}}`, "[]"},
@@ -30,7 +37,7 @@ func TestLenientMembers(t *testing.T) {
 		{"an empty document", ``, "[]"},
 		{"a byte order mark", "\ufeff{\"a\":1}", "[]"},
 		{"a name without a value", `{"a"}`, "[]"},
-		{"nesting deeper than the decoder allows", `{"a":1,"b":` + strings.Repeat("[", 20_000), "[]"},
+		{"deep nesting that is not closed", `{"a":1,"b":` + strings.Repeat("[", 20_000), "[]"},
 	} {
 		if got := fmt.Sprint(strictjson.LenientMembers([]byte(row.document), "a")); got != row.want {
 			t.Errorf("%s: got %s, want %s", row.name, got, row.want)

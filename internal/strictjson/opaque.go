@@ -47,7 +47,7 @@ func (s *scanner) skipStart(open int) (closes byte, err error) {
 	default:
 		return 0, s.scalar()
 	}
-	if s.depth+open == MaxOpaqueDepth {
+	if s.depth+open == MaxOpaqueDepth && !s.lenient {
 		return 0, s.fail(errOpaqueDepth)
 	}
 	s.pos++

@@ -28,7 +28,7 @@ func (s *scanner) text() (raw []byte, escaped bool, err error) {
 			return nil, false, s.fail(errControl)
 		default:
 			_, size := utf8.DecodeRune(s.data[s.pos:])
-			if size == 1 && !s.anyUTF8 { // RuneError, or the text ends inside a character
+			if size == 1 && !s.lenient { // RuneError, or the text ends inside a character
 				return nil, false, s.fail(errUTF8)
 			}
 			s.pos += size
@@ -77,11 +77,11 @@ func (s *scanner) escape() error {
 		return nil
 	case 'u':
 	default:
-		return s.fail(errEscape)
+		return s.brokenEscape()
 	}
 	first, ok := s.codeUnit(s.pos)
 	if !ok {
-		return s.fail(errEscape)
+		return s.brokenEscape()
 	}
 	if !utf16.IsSurrogate(first) || s.opaque {
 		s.pos += escapeLength
@@ -92,6 +92,16 @@ func (s *scanner) escape() error {
 		return s.fail(errSurrogate)
 	}
 	s.pos += 2 * escapeLength
+	return nil
+}
+
+// brokenEscape reads a backslash and the character behind it, which is not a quote, if broken
+// escapes are tolerated. Otherwise it is an error.
+func (s *scanner) brokenEscape() error {
+	if !s.lenient {
+		return s.fail(errEscape)
+	}
+	s.pos++ // the character can be of several bytes, which text reads
 	return nil
 }
 

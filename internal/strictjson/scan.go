@@ -15,7 +15,7 @@ type scanner struct {
 
 	ignoreCase bool // names that differ only in case are duplicates
 	opaque     bool // values are read with skipValue
-	anyUTF8    bool // strings can have invalid UTF-8
+	lenient    bool // strings can have invalid UTF-8 and broken escapes, and nesting has no limit
 }
 
 // end returns err, or an error if there is something behind the value that was read.

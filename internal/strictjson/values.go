@@ -33,9 +33,18 @@ func String(value jsontext.Value) (string, error) {
 	}
 	text, err := jsontext.AppendUnquote(nil, value)
 	if err != nil {
-		return "", ErrSyntax
+		return "", faultOf(value)
 	}
 	return string(text), nil
+}
+
+// faultOf returns what is wrong with a string, without the offset, which would be that in value.
+func faultOf(value jsontext.Value) error {
+	s := scanner{data: value}
+	if _, _, err := s.text(); err != nil {
+		return errors.Unwrap(err)
+	}
+	return ErrSyntax
 }
 
 // Bool returns value, which must be the JSON literal true or false.

@@ -58,7 +58,7 @@ type IssuerSettings struct {
 	RoleScopes     map[string][]string `yaml:"role_scopes" doc:"roles, each with the scopes that it grants"`
 
 	SubjectClaim     string   `yaml:"subject_claim" doc:"name or JSON Pointer of the claim with the subject. Default: sub"`
-	TokenTypes       []string `yaml:"token_types" doc:"accepted values of the claims typ, token_use and tokenName, in addition to the values for access tokens"`
+	TokenTypes       []string `yaml:"token_types" doc:"accepted values of the claims typ, token_use, tokenName and token_type, in addition to the values for access tokens"`
 	ClientTokenClaim string   `yaml:"client_token_claim" doc:"claim that marks client credentials tokens. client_token_value is required too"`
 	ClientTokenValue string   `yaml:"client_token_value" doc:"value that client_token_claim has in client credentials tokens"`
 	SubjectIsClient  bool     `yaml:"subject_is_client" doc:"true: a token whose claims sub and client_id are equal is a client credentials token. Default: false"`

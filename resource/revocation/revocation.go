@@ -19,14 +19,21 @@ const defaultMaxEntries = 100_000
 // minSweepEntries is the smallest list that is searched for expired entries.
 const minSweepEntries = 1024
 
-// Entry says which tokens of an issuer are revoked: the one with a TokenID, or those of a
-// Subject. Exactly one of the two is required, and so are Issuer and Until.
+// Entry says which tokens of an issuer are revoked: the one with a TokenID, those of a Subject,
+// or those of a Client. Exactly one of the three is required, and so are Issuer and Until.
 type Entry struct {
 	Issuer  string
 	TokenID string // jti of the token
-	Subject string // sub of the tokens; for tokens without sub, the client
 
-	// IssuedBy keeps tokens of a Subject valid that were issued later, by the issuer's
+	// Subject is the sub of the tokens, as logout notices have it. If Issuer.SubjectClaim is
+	// set, tokens with that value of the claim are revoked too.
+	Subject string
+
+	// Client is the client_id of tokens that belong to the client itself, and of tokens
+	// without a subject. Tokens of users that were issued to the client stay valid.
+	Client string
+
+	// IssuedBy keeps tokens of a Subject or a Client valid that were issued later, by the issuer's
 	// clock and at least in a later second: those of a new login. Zero keeps none. A token
 	// without iat is always revoked.
 	IssuedBy time.Time
@@ -49,21 +56,21 @@ type List struct {
 	nextEnd   time.Time // no entry expires before
 }
 
-type key struct{ issuer, tokenID, subject string }
+type key struct{ issuer, tokenID, subject, client string }
 
 var errFull = errors.New("revocation: the list is full")
 
-// Add adds an entry. It replaces an entry for the same token or the same subject, and then
+// Add adds an entry. It replaces an entry for the same token, subject or client, and then
 // revokes what either of the two does. A full list is an error: removing another entry would
 // make revoked tokens valid again.
 func (l *List) Add(e Entry) error {
 	switch {
 	case e.Issuer == "":
 		return errors.New("revocation: Issuer is empty")
-	case (e.TokenID == "") == (e.Subject == ""):
-		return errors.New("revocation: set exactly one of TokenID and Subject")
+	case e.names() != 1:
+		return errors.New("revocation: set exactly one of TokenID, Subject and Client")
 	case e.TokenID != "" && !e.IssuedBy.IsZero():
-		return errors.New("revocation: IssuedBy is for a Subject only")
+		return errors.New("revocation: IssuedBy is for a Subject or a Client only")
 	case e.Until.IsZero():
 		return errors.New("revocation: Until is zero; it is when the tokens expire")
 	}
@@ -73,7 +80,7 @@ func (l *List) Add(e Entry) error {
 	}
 	l.mu.Lock()
 	defer l.mu.Unlock()
-	k := key{e.Issuer, e.TokenID, e.Subject}
+	k := key{e.Issuer, e.TokenID, e.Subject, e.Client}
 	if old, ok := l.entries[k]; ok {
 		e = e.merge(old)
 	} else if err := l.makeRoom(now); err != nil {
@@ -84,6 +91,16 @@ func (l *List) Add(e Entry) error {
 		l.nextEnd = e.end()
 	}
 	return nil
+}
+
+// names returns how many of TokenID, Subject and Client are set.
+func (e Entry) names() (n int) {
+	for _, name := range []string{e.TokenID, e.Subject, e.Client} {
+		if name != "" {
+			n++
+		}
+	}
+	return n
 }
 
 // makeRoom makes room for one more entry, or returns an error.
@@ -133,21 +150,25 @@ func (e Entry) end() time.Time { return e.Until.Add(resource.MaxLeeway) }
 
 func (e Entry) hasEnded(now time.Time) bool { return !now.Before(e.end()) }
 
-// Revoked reports whether the caller's token is on the list.
+// Revoked reports whether the caller's token is on the list. One entry that matches is enough.
 func (l *List) Revoked(_ context.Context, c *resource.Caller) bool {
 	now := time.Now()
 	l.mu.RLock()
 	defer l.mu.RUnlock()
-	if id := c.TokenID(); id != "" {
-		if e, ok := l.entries[key{issuer: c.Issuer(), tokenID: id}]; ok && !e.hasEnded(now) {
-			return true
-		}
+	if len(l.entries) == 0 {
+		return false
 	}
-	subject := c.Subject()
-	if subject == "" {
-		subject = c.ClientID()
-	}
-	e, ok := l.entries[key{issuer: c.Issuer(), subject: subject}]
+	issuer := c.Issuer()
+	return l.revokes(key{issuer: issuer, tokenID: c.TokenID()}, c, now) ||
+		l.revokes(key{issuer: issuer, subject: c.TokenSubject()}, c, now) ||
+		l.revokes(key{issuer: issuer, subject: c.Subject()}, c, now) ||
+		(c.OfClient() || c.Subject() == "") && l.revokes(key{issuer: issuer, client: c.ClientID()}, c, now)
+}
+
+// revokes reports whether the entry with a key revokes the caller's token. No entry has a key
+// without a name.
+func (l *List) revokes(k key, c *resource.Caller, now time.Time) bool {
+	e, ok := l.entries[k]
 	if !ok || e.hasEnded(now) {
 		return false
 	}

@@ -32,6 +32,12 @@ const identifier = "https://mcp.example.test/mcp"
 // callers returns an issuer, and a function that returns the caller of a token.
 func callers(t *testing.T) (*resourcetest.Issuer, func(resourcetest.Token) *resource.Caller) {
 	t.Helper()
+	return callersOf(t, func(*resource.Issuer) {})
+}
+
+// callersOf is callers for an issuer with other settings.
+func callersOf(t *testing.T, change func(*resource.Issuer)) (*resourcetest.Issuer, func(resourcetest.Token) *resource.Caller) {
+	t.Helper()
 	issuer, err := resourcetest.NewIssuer(resourcetest.Config{})
 	if err != nil {
 		t.Fatal(err)
@@ -40,7 +46,9 @@ func callers(t *testing.T) (*resourcetest.Issuer, func(resourcetest.Token) *reso
 	if err != nil {
 		t.Fatal(err)
 	}
-	res, err := resource.New(resource.Config{Identifier: identifier, Issuers: []resource.Issuer{{Verifier: keys}}})
+	given := resource.Issuer{Verifier: keys}
+	change(&given)
+	res, err := resource.New(resource.Config{Identifier: identifier, Issuers: []resource.Issuer{given}})
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -88,7 +96,9 @@ func TestList(t *testing.T) {
 		check("jti of another issuer, or as a subject", other, false)
 		check("no jti", nameless, false)
 		add(revocation.Entry{Issuer: iss, Subject: "robot", Until: until})
-		check("a client as the subject", nameless, true)
+		check("the client as a subject", nameless, false)
+		add(revocation.Entry{Issuer: iss, Client: "robot", Until: until})
+		check("the client", nameless, true)
 
 		// Tokens of a subject that were issued up to a time, and those of a new login.
 		add(revocation.Entry{Issuer: iss, Subject: "bob", IssuedBy: now, Until: until})
@@ -102,7 +112,7 @@ func TestList(t *testing.T) {
 		check("an earlier IssuedBy does not revoke the newer token", later, false)
 		add(revocation.Entry{Issuer: iss, Subject: "bob", Until: now.Add(time.Second)})
 		check("every token of the subject", later, true)
-		add(revocation.Entry{Issuer: iss, Subject: "robot", IssuedBy: now, Until: until})
+		add(revocation.Entry{Issuer: iss, Client: "robot", IssuedBy: now, Until: until})
 		check("IssuedBy does not keep a token without iat valid", nameless, true)
 
 		// An entry ends when the token has expired, with the longest leeway.
@@ -123,7 +133,8 @@ func TestInvalidEntries(t *testing.T) {
 	}{
 		{"empty", revocation.Entry{}},
 		{"no issuer", revocation.Entry{TokenID: "x", Until: until}},
-		{"neither TokenID nor Subject", revocation.Entry{Issuer: "x", Until: until}},
+		{"both Subject and Client", revocation.Entry{Issuer: "x", Subject: "x", Client: "x", Until: until}},
+		{"neither TokenID nor Subject nor Client", revocation.Entry{Issuer: "x", Until: until}},
 		{"both TokenID and Subject", revocation.Entry{Issuer: "x", TokenID: "x", Subject: "x", Until: until}},
 		{"no Until", revocation.Entry{Issuer: "x", TokenID: "x"}},
 		{"IssuedBy for a TokenID", revocation.Entry{Issuer: "x", TokenID: "x", IssuedBy: until, Until: until}},
