@@ -22,6 +22,7 @@ func (f *failure) explain(endpoint string, r *outbound.Response, method, note st
 	default:
 		text += ", error " + f.errorCode
 	}
+	f.response = text
 	switch {
 	case f.outcome == inactive, f.outcome == keysUnavailable: // not about the response
 		return
