@@ -161,8 +161,8 @@ func (p *policy) identifyByToken(ctx context.Context, raw string, key digest.Dig
 	// 7. The same checks on the verified claims, because time has passed. The caller is
 	// cached even if step 8 or 9 rejects this request: these steps run for every request,
 	// cached or not. A verification that began before a Forget is not cached.
-	if token.IsJWT() && claims.Introspected {
-		claims = claims.completedBy(token.Claims())
+	if !token.IsJWT() || claims.Introspected {
+		claims = claims.asAnswer(token.Claims())
 	}
 	if claims, f = p.checkClaims(from, token, claims, verified, now); f != nil {
 		return nil, f.about(token, from, claims)
