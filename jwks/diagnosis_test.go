@@ -39,7 +39,7 @@ func TestFailedFetchIsExplained(t *testing.T) {
 		metadata http.HandlerFunc // answers elsewhere; nil: the address is configured
 		want     string
 	}{
-		{"HTML", reply(200, "text/html; charset=utf-8", "<html>"), nil, `keyset: GET BASE/keys: status 200, content type "text/html; charset=utf-8": an HTML page, want a JWK Set: ` + configured},
+		{"HTML", reply(200, "text/html; charset=utf-8", "<html>"), nil, `keyset: GET BASE/keys: status 200, content type "text/html": an HTML page, want a JWK Set: ` + configured},
 		{"HTML with another content type", reply(200, "application/json", " <!DOCTYPE html>"), nil, `keyset: GET BASE/keys: status 200, content type "application/json": an HTML page, want a JWK Set: ` + configured},
 		{"404", reply(404, "text/plain", "no"), nil, `keyset: GET BASE/keys: status 404, content type "text/plain": ` + configured},
 		{"404 without a content type", reply(404, "", ""), nil, `keyset: GET BASE/keys: status 404, no content type: ` + configured},
@@ -54,7 +54,7 @@ func TestFailedFetchIsExplained(t *testing.T) {
 		{"no member keys", reply(200, "application/json", `{}`), nil, `keyset: GET BASE/keys: status 200, content type "application/json": the document has no member "keys": ` + configured},
 		{"keys is null, and so absent", reply(200, "application/json", `{"keys":null}`), nil, `keyset: GET BASE/keys: status 200, content type "application/json": the document has no member "keys": ` + configured},
 		{"no keys", reply(200, "application/json", `{"keys":[]}`), nil, `keyset: GET BASE/keys: status 200, content type "application/json": no usable key in the document`},
-		{"a content type with control characters", reply(404, "a\tb"+strings.Repeat("x", 300), ""), nil, `keyset: GET BASE/keys: status 404, content type "a?b` + strings.Repeat("x", 300) + `": ` + configured},
+		{"another content type, which can repeat a secret", reply(404, "text/S3KR1T", ""), nil, `keyset: GET BASE/keys: status 404, another content type: ` + configured},
 
 		{"discovered, 404", reply(404, "text/plain", ""), reply(200, "application/json", metadataDoc), `keyset: GET BASE/keys: status 404, content type "text/plain": ` + discovered},
 		{"discovered, HTML", reply(200, "text/html", "<html>"), reply(200, "application/json", metadataDoc), `keyset: GET BASE/keys: status 200, content type "text/html": an HTML page, want a JWK Set: ` + discovered},

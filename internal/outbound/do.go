@@ -6,7 +6,9 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"mime"
 	"net/http"
+	"slices"
 	"strings"
 )
 
@@ -18,11 +20,19 @@ type Response struct {
 	Body   []byte
 }
 
-// Describe returns the status and the content type, for an error about the response to a GET.
+// knownTypes are the media types that Describe names.
+var knownTypes = []string{"application/json", "application/jwk-set+json", "application/token-introspection+jwt", "application/jwt",
+	"application/problem+json", "application/xml", "text/xml", "text/html", "text/plain"}
+
+// Describe returns the status and the content type, for an error. It names only a known type,
+// because a server can repeat a secret of the request in any field of its response.
 func (r *Response) Describe() string {
-	contentType := "no content type"
-	if values := r.Header.Values("Content-Type"); len(values) > 0 {
-		contentType = fmt.Sprintf("content type %q", printable(strings.Join(values, ", ")))
+	values := r.Header.Values("Content-Type")
+	contentType := "another content type"
+	if len(values) == 0 || len(values) == 1 && values[0] == "" {
+		contentType = "no content type"
+	} else if media, _, err := mime.ParseMediaType(values[0]); err == nil && len(values) == 1 && slices.Contains(knownTypes, media) {
+		contentType = fmt.Sprintf("content type %q", media)
 	}
 	return fmt.Sprintf("status %d, %s", r.Status, contentType)
 }
