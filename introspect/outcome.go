@@ -2,6 +2,7 @@ package introspect
 
 import (
 	"errors"
+	"fmt"
 	"time"
 
 	"github.com/warder-go/warder/internal/outbound"
@@ -175,6 +176,9 @@ func outboundFailure(err error) *failure {
 		case outbound.Encoding, outbound.Protocol:
 			o = malformed
 		}
+	}
+	if outbound.ConcernsAddress(err) {
+		err = fmt.Errorf("%w: check %s", err, endpointSetting)
 	}
 	return newFailure(o, err)
 }

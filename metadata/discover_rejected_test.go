@@ -36,8 +36,8 @@ func TestDiscoveryContinues(t *testing.T) {
 		first response
 		want  expectation // of the first attempt, if there is no valid document
 	}{
-		{"401", response{status: 401}, exactly("status 401, no content type")},
-		{"403", response{status: 403}, exactly("status 403, no content type")},
+		{"401", response{status: 401}, exactly("status 401, no content type: the server requires authentication for its metadata")},
+		{"403", response{status: 403}, exactly("status 403, no content type: the server requires authentication for its metadata")},
 		{"429", response{status: 429}, exactly("status 429, no content type")},
 		{"500", response{status: 500}, exactly("status 500, no content type")},
 		{"503", response{status: 503}, exactly("status 503, no content type")},
@@ -46,7 +46,7 @@ func TestDiscoveryContinues(t *testing.T) {
 		{"a redirect", response{status: 302}, exactly(`outbound: redirect: GET "` + oauthInserted + `": status 302: redirects are not followed, configure the final URL`)},
 		{"a broken connection", response{err: io.EOF}, exactly(`outbound: connect: GET "` + oauthInserted + `": EOF`)},
 		{"no response", response{err: context.DeadlineExceeded}, exactly(`outbound: timeout: GET "` + oauthInserted + `": context deadline exceeded`)},
-		{"a login page", ok("<html>log in, please</html>"), rejected(strictjson.ErrSyntax)},
+		{"a login page", ok("<html>log in, please</html>"), exactly("status 200, no content type: an HTML page, want the metadata of an authorization server")},
 		{"an empty body", ok(""), rejected(strictjson.ErrSyntax)},
 		{"null", ok("null"), rejected(strictjson.ErrNotObject)},
 		{"an array", ok("[]"), rejected(strictjson.ErrNotObject)},

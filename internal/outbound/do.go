@@ -37,6 +37,14 @@ func (r *Response) Describe() string {
 	return fmt.Sprintf("status %d, %s", r.Status, contentType)
 }
 
+// IsHTML recognizes an HTML page, such as that of a login or a proxy, for a better error than
+// that of a JSON reader. No content type is required, because some servers send a wrong one with
+// a valid document.
+func (r *Response) IsHTML() bool {
+	media, _, _ := mime.ParseMediaType(r.Header.Get("Content-Type"))
+	return media == "text/html" || strings.HasPrefix(strings.TrimLeft(string(r.Body[:min(len(r.Body), 64)]), " \t\r\n"), "<")
+}
+
 // Get sends a GET request for url with the given header, which may be nil. It does not
 // modify header. See Do.
 func (c *Client) Get(ctx context.Context, url string, header http.Header) (*Response, error) {
@@ -142,10 +150,13 @@ func (c *Client) read(ctx context.Context, req *http.Request, resp *http.Respons
 		// Redirects are never followed: the server would choose the next host (SSRF). The
 		// error does not contain the Location either.
 		explanation := "redirects are not followed, configure the final URL"
-		if resp.StatusCode == http.StatusNotModified {
+		notModified := resp.StatusCode == http.StatusNotModified
+		if notModified {
 			explanation = "the request had no condition, so a cache between this program and the server is faulty"
 		}
-		return nil, fail(req, Redirect, fmt.Errorf("status %d: %s", resp.StatusCode, explanation))
+		err := fail(req, Redirect, fmt.Errorf("status %d: %s", resp.StatusCode, explanation))
+		err.notModified = notModified
+		return nil, err
 	}
 	body, err := readBody(resp, c.maxBytes)
 	if err != nil && resp.StatusCode >= 400 && ctx.Err() == nil {
