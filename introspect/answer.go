@@ -68,7 +68,7 @@ func (v *Verifier) readAnswer(ctx context.Context, jwt *resource.Claims, r *outb
 	if f != nil {
 		return nil, f
 	}
-	claims, f := v.claims(a, slices.Clone(object))
+	claims, f := v.claims(a, jwt, slices.Clone(object))
 	if f != nil {
 		return nil, f
 	}
@@ -185,9 +185,9 @@ func (a answer) isBearerAccessToken() (bool, error) {
 	return true, nil
 }
 
-// claims returns the claims of an active token. Package resource checks them like those of
-// a JWT.
-func (v *Verifier) claims(a answer, object []byte) (*resource.Claims, *failure) {
+// claims returns the claims of an active token, which is jwt unless that is nil. Package resource
+// checks them like those of a JWT.
+func (v *Verifier) claims(a answer, jwt *resource.Claims, object []byte) (*resource.Claims, *failure) {
 	switch ok, err := a.isBearerAccessToken(); {
 	case err != nil:
 		return nil, newFailure(malformedClaims, err)
@@ -200,8 +200,10 @@ func (v *Verifier) claims(a answer, object []byte) (*resource.Claims, *failure) 
 	}
 	// oidc-provider reports refresh tokens as active too, without aud and token_type. An
 	// answer with neither an audience nor a kind of token is therefore rejected, even if
-	// the resource trusts answers without aud.
-	if c.Audience == nil && a.tokenType == nil && a.tokenUse == nil {
+	// the resource trusts answers without aud. If the token is a JWT with aud, package resource
+	// completes the answer with that aud and checks it.
+	hasAudience := c.Audience != nil || jwt != nil && jwt.Audience != nil
+	if !hasAudience && a.tokenType == nil && a.tokenUse == nil {
 		return nil, newFailure(notAccessToken, errors.New("answer has neither aud nor token_type nor token_use"))
 	}
 	if c.Issuer == "" { // optional in an answer; the answer is from the configured issuer

@@ -246,8 +246,12 @@ func TestStatuses(t *testing.T) {
 				token := fx.token(resourcetest.Token{})
 				fx.endpointFails(row.failure)
 				fx.expect("first", token, row.status, row.reason)
-				if n := fx.issuer.Count(resourcetest.Any); n != 1 {
-					fx.Errorf("got %d requests to the issuer, want 1", n)
+				want := 1
+				if row.reason == resource.ReasonIntrospectionCredentials {
+					want = 2 // one is the probe
+				}
+				if n := fx.issuer.Count(resourcetest.Any); n != want {
+					fx.Errorf("got %d requests to the issuer, want %d", n, want)
 				}
 				fx.endpointWorks()
 				if got := fx.request(token); got.status != row.again {

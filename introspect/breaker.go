@@ -32,12 +32,14 @@ const (
 //
 // The class of a call's outcome (see outcomes) determines its effect:
 //
-//	classSuccess      (a valid answer, also about an inactive token) resets the failure count
-//	                  and the cool-down; half-open becomes closed
-//	classFailure      counts as a failure; half-open becomes open
-//	classSuspect      like classFailure, but a probe is sent before the breaker opens
-//	classNeutral      no effect while closed; half-open becomes closed, but the next failure reopens it
-//	classCredentials  like classNeutral, and limits the rate of calls (see below)
+//	classSuccess             (a valid answer, also about an inactive token) resets the failure
+//	                         count and the cool-down; half-open becomes closed
+//	classFailure             counts as a failure; half-open becomes open
+//	classSuspect             like classFailure, but a probe is sent before the breaker opens
+//	classNeutral             no effect while closed; half-open becomes closed, but the next
+//	                         failure reopens it
+//	classCredentials         like classNeutral, and limits the rate of calls (see below)
+//	classSuspectCredentials  like classCredentials, but a probe is sent before the rate is limited
 //
 // A probe finds out whether the endpoint or a token caused a suspect outcome. It is one
 // more call, with a random token that no client chose. If the probe fails too, the endpoint
@@ -49,7 +51,11 @@ const (
 //
 // Rejected credentials do not open the breaker: the endpoint works, but our configuration
 // is wrong. Instead, at most one call per credentialsInterval is permitted until a call
-// succeeds.
+// succeeds. A response that seems to reject our credentials can be about the token, such as
+// that of a firewall. So a probe decides first. If the endpoint accepts our credentials in the
+// probe, the rate is not limited, and there is no other such probe for a credentialsInterval.
+// While the rate is limited, every second call is a probe, so that the limit ends even if
+// clients use up the other calls with such tokens.
 //
 // We do not use a library, because the maintained ones distinguish only success and
 // failure. Here some outcomes count as neither, and others need a probe first.
@@ -65,6 +71,8 @@ type breaker struct {
 	// credentialsRejectedAt is when a call last began or ended while the endpoint
 	// rejected our credentials. Zero: no rejection since the last success.
 	credentialsRejectedAt time.Time
+	credentialsProvenAt   time.Time // when a probe last showed that the endpoint accepts them
+	probeNext             bool      // the next call while the rate is limited is a probe
 }
 
 type breakerState int
@@ -77,7 +85,10 @@ const (
 
 // A permit allows one call. It is valid for the generation in which it was issued: if the
 // breaker has opened or closed since, the outcome of the call is outdated.
-type permit struct{ generation int }
+type permit struct {
+	generation int
+	probeFirst bool // send a probe and call releaseAfterProbe; the call itself needs another permit
+}
 
 // A breakerAction is what the caller of release must do.
 type breakerAction int
@@ -85,7 +96,7 @@ type breakerAction int
 const (
 	noAction    breakerAction = iota
 	opened                    // the breaker has opened: log it
-	probeNeeded               // the breaker would open, but a token may have caused the failure: send a probe, then call releaseAfterProbe
+	probeNeeded               // the breaker would open or limit calls, but a token may be the cause: send a probe, then call releaseAfterProbe
 )
 
 var (
@@ -106,7 +117,7 @@ func (b *breaker) checkLocked(now time.Time) *failure {
 		return &failure{outcome: circuitOpen, retryAfter: b.openUntil.Sub(now), err: errCircuitOpen}
 	case b.state == stateHalfOpen: // its one call is running
 		return &failure{outcome: circuitOpen, retryAfter: minCoolDown, err: errCircuitOpen}
-	case !b.credentialsRejectedAt.IsZero() && now.Before(b.credentialsRejectedAt.Add(credentialsInterval)):
+	case b.limitsCallsLocked() && now.Before(b.credentialsRejectedAt.Add(credentialsInterval)):
 		return &failure{outcome: credentials, retryAfter: b.credentialsRejectedAt.Add(credentialsInterval).Sub(now), err: errCredentialsRejected}
 	}
 	return nil
@@ -123,11 +134,22 @@ func (b *breaker) acquire(now time.Time) (permit, *failure) {
 	if b.state == stateOpen { // the cool-down has ended
 		b.state = stateHalfOpen
 	}
-	if !b.credentialsRejectedAt.IsZero() {
+	p := permit{generation: b.generation}
+	if b.limitsCallsLocked() {
 		b.credentialsRejectedAt = now // one call per interval, however long it takes
+		p.probeFirst, b.probeNext = b.probeNext, !b.probeNext
 	}
-	return permit{b.generation}, nil
+	return p, nil
 }
+
+// limitsCalls reports whether the rate of calls is limited because of our credentials.
+func (b *breaker) limitsCalls() bool {
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	return b.limitsCallsLocked()
+}
+
+func (b *breaker) limitsCallsLocked() bool { return !b.credentialsRejectedAt.IsZero() }
 
 // release records the outcome of a call; f is nil if the call succeeded.
 func (b *breaker) release(p permit, f *failure, now time.Time) breakerAction {
@@ -142,8 +164,15 @@ func (b *breaker) releaseAfterProbe(p permit, f *failure, now time.Time) breaker
 	b.mu.Lock()
 	defer b.mu.Unlock()
 	class := f.class()
-	if class == classSuspect {
-		class = classFailure // no client chose the token of the probe, so the endpoint is at fault
+	switch class { // no client chose the token of the probe, so it is not the cause
+	case classSuspect:
+		class = classFailure
+	case classSuspectCredentials:
+		class = classCredentials
+	case classSuccess, classNeutral: // the endpoint has processed the request, unless there was none
+		if f == nil || f.outcome != panicked {
+			b.credentialsRejectedAt, b.credentialsProvenAt = time.Time{}, now
+		}
 	}
 	if p.generation == b.generation {
 		b.probing = false
@@ -155,6 +184,12 @@ func (b *breaker) releaseAfterProbe(p permit, f *failure, now time.Time) breaker
 }
 
 func (b *breaker) record(p permit, class outcomeClass, retryAfter time.Duration, now time.Time) breakerAction {
+	if class == classSuspectCredentials {
+		if class = b.classifyCredentials(p, now); class == classSuspectCredentials {
+			b.probing = true
+			return probeNeeded
+		}
+	}
 	// Outcomes about credentials count even if the permit is outdated.
 	switch class {
 	case classCredentials:
@@ -181,6 +216,19 @@ func (b *breaker) record(p permit, class outcomeClass, retryAfter time.Duration,
 		b.state, b.generation, b.probing = stateClosed, b.generation+1, false
 	}
 	return noAction
+}
+
+// classifyCredentials returns the class of a response that seems to reject our credentials:
+// classSuspectCredentials if a probe must decide.
+func (b *breaker) classifyCredentials(p permit, now time.Time) outcomeClass {
+	switch {
+	case b.limitsCallsLocked():
+		return classCredentials
+	case p.generation != b.generation, b.probing, // the running probe decides for this response too
+		!b.credentialsProvenAt.IsZero() && now.Before(b.credentialsProvenAt.Add(credentialsInterval)):
+		return classNeutral
+	}
+	return classSuspectCredentials
 }
 
 func (b *breaker) recordFailure(class outcomeClass, retryAfter time.Duration, now time.Time) breakerAction {

@@ -115,6 +115,13 @@ func (v *Verifier) call(ctx context.Context, t *resource.Token, c *inFlightCall)
 	if f != nil {
 		return nil, f
 	}
+	if p.probeFirst {
+		v.logIfOpened(v.probe(ctx, p))
+		start = time.Now()
+		if p, f = v.breaker.acquire(start); f != nil {
+			return nil, f
+		}
+	}
 	f = newFailure(panicked, errCallPanic) // replaced unless exchange panics
 	defer func() { v.finish(ctx, p, start, f) }()
 	claims, c.receivedAt, f = v.exchange(ctx, t.Raw(), t.Claims())
@@ -126,11 +133,18 @@ func (v *Verifier) call(ctx context.Context, t *resource.Token, c *inFlightCall)
 // only a call that ended before its timeout can lead to a probe.
 func (v *Verifier) finish(ctx context.Context, p permit, start time.Time, f *failure) {
 	now := time.Now()
-	v.countAndLog(f, now.Sub(start))
 	action := v.breaker.release(p, f, now)
 	if action == probeNeeded {
 		action = v.probe(ctx, p)
 	}
+	if f.class() == classSuspectCredentials && !v.breaker.limitsCalls() {
+		f.blameToken()
+	}
+	v.countAndLog(f, now.Sub(start))
+	v.logIfOpened(action)
+}
+
+func (v *Verifier) logIfOpened(action breakerAction) {
 	if action == opened {
 		v.endpoint.refreshSoon() // the endpoint may have moved
 		logging.OrDefault(v.log).Warn("circuit opened after failures; not calling the introspection endpoint", "issuer", v.issuer)
@@ -139,7 +153,7 @@ func (v *Verifier) finish(ctx context.Context, p permit, start time.Time, f *fai
 
 // probe calls the endpoint with a random token, to find out whether the endpoint fails for
 // every token or only for tokens that clients sent (see the comment on breaker). The cost is
-// one more call each time the breaker would otherwise open.
+// one more call each time the breaker would otherwise open or limit the rate of calls.
 func (v *Verifier) probe(ctx context.Context, p permit) (action breakerAction) {
 	start := time.Now()
 	f := newFailure(panicked, errCallPanic) // replaced unless exchange panics

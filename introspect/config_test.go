@@ -119,8 +119,8 @@ func TestConfigMistakes(t *testing.T) {
 }
 
 func TestAllMistakesReported(t *testing.T) {
-	_, err := introspect.New(introspect.Config{Issuer: "x", Endpoint: "y", KeysURL: "z", Timeout: -1, MaxConcurrent: -1})
-	for _, word := range []string{"issuer \"x\"", "URL \"y\"", "URL \"z\"", "KeysURL", "Timeout", "MaxConcurrent", "ClientID", "ClientSecret"} {
+	_, err := introspect.New(introspect.Config{Issuer: "https://x/?", Endpoint: "ftp://y", KeysURL: "ftp://z", Timeout: -1, MaxConcurrent: -1})
+	for _, word := range []string{"issuer \"https://x/?...\"", "URL \"ftp://y\"", "URL \"ftp://z\"", "KeysURL", "Timeout", "MaxConcurrent", "ClientID", "ClientSecret"} {
 		if err == nil || !strings.Contains(err.Error(), word) {
 			t.Errorf("got %v, want an error that contains %s", err, word)
 		}

@@ -33,8 +33,9 @@ func TestFailedCallIsExplained(t *testing.T) {
 		{"500", reply(500, "application/problem+json", ""), `POST URL: status 500, content type "application/problem+json"`},
 		{"400 with an unknown code", reply(400, "application/json", `{"error":"x"}`), `POST URL: status 400, content type "application/json", with an unknown error code`},
 		{"403, as from a firewall", reply(403, "text/html", "<html>"), `POST URL: status 403, content type "text/html", without a readable error code`},
-		{"302", resourcetest.Failure{Redirect: "https://auth.example.test/login"}, `outbound: redirect: POST "URL": status 302: redirects are not followed, configure the final URL`},
-		{"refused", resourcetest.Failure{Refuse: true}, `outbound: connect: POST "URL": dial tcp: connection refused`},
+		{"302", resourcetest.Failure{Redirect: "https://auth.example.test/login"}, `outbound: redirect: POST "URL": status 302: redirects are not followed, configure the final URL: ` + check},
+		{"304", reply(304, "", ""), `outbound: not modified: POST "URL": status 304: the request had no condition, so a cache between this program and the server is faulty`},
+		{"refused", resourcetest.Failure{Refuse: true}, `outbound: connect: POST "URL": dial tcp: connection refused: ` + check},
 	} {
 		t.Run(row.name, func(t *testing.T) {
 			inBubble(t, nil, func(fx *fixture) {

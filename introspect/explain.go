@@ -3,7 +3,6 @@ package introspect
 import (
 	"errors"
 	"fmt"
-	"mime"
 	"net/http"
 	"slices"
 
@@ -14,7 +13,7 @@ import (
 // explain completes the error of a failed call for the log: with the request, the response and
 // the setting that fixes it. method and note are about our credentials.
 func (f *failure) explain(endpoint string, r *outbound.Response, method, note string) {
-	text := fmt.Sprintf("POST %s: status %d, %s", logging.RedactURL(endpoint), r.Status, describeType(r.Header))
+	text := fmt.Sprintf("POST %s: %s", logging.RedactURL(endpoint), r.Describe())
 	switch f.errorCode {
 	case "":
 	case noErrorCode, otherErrorCode:
@@ -22,6 +21,7 @@ func (f *failure) explain(endpoint string, r *outbound.Response, method, note st
 	default:
 		text += ", error " + f.errorCode
 	}
+	f.response = text
 	switch {
 	case f.outcome == inactive, f.outcome == keysUnavailable: // not about the response
 		return
@@ -44,20 +44,4 @@ func credentialSetting(method string) string {
 		return "client_id and client_secret (in Go: Auth)"
 	}
 	return "Auth"
-}
-
-// knownTypes are the media types that an error names. Other text of the response is not
-// logged, because the response may repeat the token.
-var knownTypes = []string{plainType, signedType, "application/jwt", "application/problem+json", "application/xml", "text/xml", "text/html", "text/plain"}
-
-func describeType(header http.Header) string {
-	value := header.Get("Content-Type")
-	media, _, err := mime.ParseMediaType(value)
-	switch {
-	case value == "":
-		return "no content type"
-	case err == nil && slices.Contains(knownTypes, media):
-		return fmt.Sprintf("content type %q", media)
-	}
-	return "another content type"
 }

@@ -30,11 +30,11 @@ func TestMetrics(t *testing.T) {
 		fx.endpointFails(resourcetest.Failure{Status: 401})
 		fx.request(unknownToken(11))
 		fx.request(unknownToken(12)) // no call: the credentials were rejected less than a second ago
-		if got, want := fx.outcomes(), "active=1 credentials=1 inactive=3 status_4xx=1"; got != want {
+		if got, want := fx.outcomes(), "active=1 credentials=2 inactive=3 status_4xx=1"; got != want {
 			fx.Errorf("outcomes\n got %s\nwant %s", got, want)
 		}
-		if got := fx.metric("warder_introspection_call_duration_seconds_count"); got != "6" {
-			fx.Errorf("got the durations of %s calls, want 6", got)
+		if got := fx.metric("warder_introspection_call_duration_seconds_count"); got != "7" {
+			fx.Errorf("got the durations of %s calls, want 7", got)
 		}
 		if got := fx.metric("warder_introspection_call_duration_seconds_sum"); got != "0.08" {
 			fx.Errorf("got a total duration of %s s, want 0.08", got)

@@ -2,6 +2,7 @@ package introspect
 
 import (
 	"errors"
+	"fmt"
 	"time"
 
 	"github.com/warder-go/warder/internal/outbound"
@@ -24,7 +25,7 @@ const (
 	unreachable      outcome = "unreachable"
 	timedOut         outcome = "timeout"
 	badStatus        outcome = "status"
-	unknown4xx       outcome = "status_4xx" // such as 400, 406 and 422 without a known error code
+	unknown4xx       outcome = "status_4xx" // such as 400, 406 and 422 without a known error code; see also failure.blameToken
 	forbidden        outcome = "forbidden"  // 403 that is not about our credentials, such as a firewall's
 	rateLimited      outcome = "rate_limited"
 	credentials      outcome = "credentials"
@@ -52,11 +53,12 @@ const (
 type outcomeClass int
 
 const (
-	classNeutral     outcomeClass = iota // no information about the endpoint: the token may be the cause
-	classSuccess                         // the endpoint works
-	classFailure                         // the endpoint fails
-	classSuspect                         // the endpoint fails, or the token is the cause
-	classCredentials                     // the endpoint does not accept our credentials
+	classNeutral            outcomeClass = iota // no information about the endpoint: the token may be the cause
+	classSuccess                                // the endpoint works
+	classFailure                                // the endpoint fails
+	classSuspect                                // the endpoint fails, or the token is the cause
+	classCredentials                            // the endpoint does not accept our credentials, or there are none
+	classSuspectCredentials                     // the endpoint does not accept our credentials, or the token is the cause
 )
 
 // outcomes maps each outcome to the reason for the request and the class for the breaker.
@@ -106,6 +108,7 @@ type failure struct {
 	outcome    outcome
 	retryAfter time.Duration // when to try again; 0: unknown
 	errorCode  string        // result of errorCode; "" if the body was not read for one
+	response   string        // describes the request and the response; "" if there was no response
 	err        error         // for the log; contains no part of a token, a secret or an answer
 }
 
@@ -116,7 +119,16 @@ func (f *failure) class() outcomeClass {
 	if f == nil {
 		return classSuccess
 	}
+	if f.outcome == credentials && f.response != "" {
+		return classSuspectCredentials
+	}
 	return outcomes[f.outcome].class
+}
+
+// blameToken changes a response that seemed to reject our credentials into one about the token.
+func (f *failure) blameToken() {
+	f.outcome = unknown4xx
+	f.err = errors.New(f.response + ": taken to be about the token; the same response to a call with a random token would mean that the endpoint rejects our credentials")
 }
 
 // retryDelay returns retryAfter, or 0 for a nil failure.
@@ -164,6 +176,9 @@ func outboundFailure(err error) *failure {
 		case outbound.Encoding, outbound.Protocol:
 			o = malformed
 		}
+	}
+	if outbound.ConcernsAddress(err) {
+		err = fmt.Errorf("%w: check %s", err, endpointSetting)
 	}
 	return newFailure(o, err)
 }

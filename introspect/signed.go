@@ -145,7 +145,11 @@ func keyFailure(err error) *failure {
 
 // logKeyFetch is called after each fetch of the keys for signed answers.
 func (v *Verifier) logKeyFetch(f keyset.Fetch) {
+	log := logging.OrDefault(v.log)
 	if f.Err != nil {
-		logging.OrDefault(v.log).Warn("fetching keys failed", "issuer", v.issuer, "outcome", f.Outcome, "took", f.Took, "error", f.Err)
+		log.Warn("fetching keys failed", "issuer", v.issuer, "outcome", f.Outcome, "took", f.Took, "error", f.Err)
+	}
+	for _, k := range f.Skipped {
+		log.Info("unusable key skipped", "issuer", v.issuer, "kid", logging.Printable(k.KeyID), "error", k.Err)
 	}
 }

@@ -3,11 +3,13 @@ package jwks_test
 import (
 	"fmt"
 	"log/slog"
+	"net"
 	"net/http"
 	"net/http/httptest"
 	"os"
 	"path/filepath"
 	"strings"
+	"syscall"
 	"testing"
 
 	"github.com/warder-go/warder/jwks"
@@ -27,11 +29,13 @@ func TestFailedFetchIsExplained(t *testing.T) {
 		}
 	}
 	const (
-		configured  = "check jwks_uri (in Go: URL)"
-		metadataDoc = `{"issuer":"BASE","jwks_uri":"BASE/keys"}`
-		discovered  = "the address is jwks_uri in the issuer's metadata; set jwks_uri (in Go: URL) if it is wrong"
-		oauth       = `"BASE/.well-known/oauth-authorization-server": `
-		oidc        = `"BASE/.well-known/openid-configuration": `
+		configured   = "check jwks_uri (in Go: URL)"
+		metadataDoc  = `{"issuer":"BASE","jwks_uri":"BASE/keys"}`
+		discovered   = "the address is jwks_uri in the issuer's metadata; set jwks_uri (in Go: URL) if it is wrong"
+		htmlMetadata = "an HTML page, want the metadata of an authorization server"
+		issuerOrKeys = "; check issuer_url (in Go: Issuer), or set jwks_uri (in Go: URL)"
+		oauth        = `"BASE/.well-known/oauth-authorization-server": `
+		oidc         = `"BASE/.well-known/openid-configuration": `
 	)
 	for _, row := range []struct {
 		name     string
@@ -39,27 +43,32 @@ func TestFailedFetchIsExplained(t *testing.T) {
 		metadata http.HandlerFunc // answers elsewhere; nil: the address is configured
 		want     string
 	}{
-		{"HTML", reply(200, "text/html; charset=utf-8", "<html>"), nil, `keyset: GET BASE/keys: status 200, content type "text/html; charset=utf-8": an HTML page, want a JWK Set: ` + configured},
+		{"HTML", reply(200, "text/html; charset=utf-8", "<html>"), nil, `keyset: GET BASE/keys: status 200, content type "text/html": an HTML page, want a JWK Set: ` + configured},
 		{"HTML with another content type", reply(200, "application/json", " <!DOCTYPE html>"), nil, `keyset: GET BASE/keys: status 200, content type "application/json": an HTML page, want a JWK Set: ` + configured},
 		{"404", reply(404, "text/plain", "no"), nil, `keyset: GET BASE/keys: status 404, content type "text/plain": ` + configured},
 		{"404 without a content type", reply(404, "", ""), nil, `keyset: GET BASE/keys: status 404, no content type: ` + configured},
-		{"401", reply(401, "application/json", "{}"), nil, `keyset: GET BASE/keys: status 401, content type "application/json": the server requires authentication for its keys`},
-		{"403", reply(403, "application/json", "{}"), nil, `keyset: GET BASE/keys: status 403, content type "application/json": the server requires authentication for its keys`},
+		{"401", reply(401, "application/json", "{}"), nil, `keyset: GET BASE/keys: status 401, content type "application/json": the server requires authentication for its keys: ` + configured},
+		{"403", reply(403, "application/json", "{}"), nil, `keyset: GET BASE/keys: status 403, content type "application/json": the server requires authentication for its keys: ` + configured},
 		{"500", reply(500, "text/html", "<html>"), nil, `keyset: GET BASE/keys: status 500, content type "text/html"`},
-		{"304", reply(304, "", ""), nil, `outbound: redirect: GET "BASE/keys": status 304: the request had no condition, so a cache between this program and the server is faulty`},
-		{"302", reply(302, "", ""), nil, `outbound: redirect: GET "BASE/keys": status 302: redirects are not followed, configure the final URL`},
+		{"304", reply(304, "", ""), nil, `outbound: not modified: GET "BASE/keys": status 304: the request had no condition, so a cache between this program and the server is faulty`},
+		{"302", reply(302, "", ""), nil, `outbound: redirect: GET "BASE/keys": status 302: redirects are not followed, configure the final URL: ` + configured},
+		{"discovered, 302", reply(302, "", ""), reply(200, "application/json", metadataDoc), `outbound: redirect: GET "BASE/keys": status 302: redirects are not followed, configure the final URL: ` + discovered},
 		{"text", reply(200, "text/plain", "hello"), nil, `keyset: GET BASE/keys: status 200, content type "text/plain": malformed JSON at byte 0: ` + configured},
 		{"a metadata document", reply(200, "application/json", metadataDoc), nil, `keyset: GET BASE/keys: status 200, content type "application/json": the metadata of an authorization server, want a JWK Set: remove jwks_uri (in Go: URL), or set it to the jwks_uri in the document`},
 		{"another document", reply(200, "application/json", `{"Keys":[]}`), nil, `keyset: GET BASE/keys: status 200, content type "application/json": member name differs only in case from "keys" at byte 1: ` + configured},
 		{"no member keys", reply(200, "application/json", `{}`), nil, `keyset: GET BASE/keys: status 200, content type "application/json": the document has no member "keys": ` + configured},
 		{"keys is null, and so absent", reply(200, "application/json", `{"keys":null}`), nil, `keyset: GET BASE/keys: status 200, content type "application/json": the document has no member "keys": ` + configured},
 		{"no keys", reply(200, "application/json", `{"keys":[]}`), nil, `keyset: GET BASE/keys: status 200, content type "application/json": no usable key in the document`},
-		{"a content type with control characters", reply(404, "a\tb"+strings.Repeat("x", 300), ""), nil, `keyset: GET BASE/keys: status 404, content type "a?b` + strings.Repeat("x", 300) + `": ` + configured},
+		{"another content type, which can repeat a secret", reply(404, "text/S3KR1T", ""), nil, `keyset: GET BASE/keys: status 404, another content type: ` + configured},
 
 		{"discovered, 404", reply(404, "text/plain", ""), reply(200, "application/json", metadataDoc), `keyset: GET BASE/keys: status 404, content type "text/plain": ` + discovered},
 		{"discovered, HTML", reply(200, "text/html", "<html>"), reply(200, "application/json", metadataDoc), `keyset: GET BASE/keys: status 200, content type "text/html": an HTML page, want a JWK Set: ` + discovered},
 		{"no metadata", nil, reply(404, "text/plain", ""), `metadata: no valid document for issuer "BASE"; ` + oauth + `status 404, content type "text/plain"; ` + oidc + `status 404, content type "text/plain"; if the issuer publishes no metadata, set jwks_uri (in Go: URL)`},
-		{"an HTML page as metadata", nil, reply(200, "text/html", "<html>"), `metadata: no valid document for issuer "BASE"; ` + oauth + `status 200, content type "text/html": document rejected: malformed JSON at byte 0; ` + oidc + `status 200, content type "text/html": document rejected: malformed JSON at byte 0`},
+		{"an HTML page as metadata", nil, reply(200, "text/html", "<html>"), `metadata: no valid document for issuer "BASE"; ` + oauth + `status 200, content type "text/html": ` + htmlMetadata + `; ` + oidc + `status 200, content type "text/html": ` + htmlMetadata + issuerOrKeys},
+		{"text as metadata", nil, reply(200, "text/plain", "hello"), `metadata: no valid document for issuer "BASE"; ` + oauth + `status 200, content type "text/plain": document rejected: malformed JSON at byte 0; ` + oidc + `status 200, content type "text/plain": document rejected: malformed JSON at byte 0` + issuerOrKeys},
+		{"metadata with 401", nil, reply(401, "text/plain", ""), `metadata: no valid document for issuer "BASE"; ` + oauth + `status 401, content type "text/plain": the server requires authentication for its metadata; ` + oidc + `status 401, content type "text/plain": the server requires authentication for its metadata` + issuerOrKeys},
+		{"metadata with 302", nil, reply(302, "", ""), `metadata: no valid document for issuer "BASE"; ` + oauth + `outbound: redirect: GET "BASE/.well-known/oauth-authorization-server": status 302: redirects are not followed, configure the final URL; ` + oidc + `outbound: redirect: GET "BASE/.well-known/openid-configuration": status 302: redirects are not followed, configure the final URL` + issuerOrKeys},
+		{"metadata of another issuer", nil, reply(200, "application/json", `{"issuer":"https://other.example"}`), `metadata: no valid document for issuer "BASE"; ` + oauth + `issuer mismatch: the document has issuer "https://other.example", want "BASE"; ` + oidc + `issuer mismatch: the document has issuer "https://other.example", want "BASE"`},
 		{"metadata without keys", nil, reply(200, "application/json", `{"issuer":"BASE","jwks_uri":null}`), `keyset: the metadata of issuer "BASE" at "BASE/.well-known/oauth-authorization-server" has no jwks_uri: set jwks_uri (in Go: URL)`},
 	} {
 		server := httptest.NewUnstartedServer(nil)
@@ -127,6 +136,28 @@ func TestUntrustedCertificateIsExplained(t *testing.T) {
 	want := `outbound: tls: GET "` + server.URL + `/keys": tls: failed to verify certificate: x509: certificate signed by unknown authority: if the CA is your own, set ca_file (in Go: TLS)`
 	if got := fetchError(t, jwks.Config{Issuer: server.URL, URL: server.URL + "/keys"}); got != want {
 		t.Errorf("(-want +got)\n- %s\n+ %s", want, got)
+	}
+}
+
+// The error about a server that cannot be reached names the setting of its address.
+func TestUnreachableServerIsExplained(t *testing.T) {
+	for _, row := range []struct {
+		name string
+		err  error
+		want string
+	}{
+		{"connection refused", &net.OpError{Op: "dial", Net: "tcp", Err: syscall.ECONNREFUSED}, "connect"},
+		{"an unknown name", &net.DNSError{Err: "no such host", Name: "as.example", IsNotFound: true}, "dns"},
+	} {
+		fails := roundTripper(func(*http.Request) (*http.Response, error) { return nil, row.err })
+		c := jwks.Config{Issuer: "https://as.example", Transport: fails}
+		if got := fetchError(t, c); !strings.Contains(got, "outbound: "+row.want) || !strings.HasSuffix(got, "; check issuer_url (in Go: Issuer), or set jwks_uri (in Go: URL)") {
+			t.Errorf("%s, metadata: got %s", row.name, got)
+		}
+		c.URL = "https://as.example/keys"
+		if got, begin := fetchError(t, c), `outbound: `+row.want+`: GET "https://as.example/keys": `; !strings.HasPrefix(got, begin) || !strings.HasSuffix(got, ": check jwks_uri (in Go: URL)") {
+			t.Errorf("%s, keys: got %s", row.name, got)
+		}
 	}
 }
 

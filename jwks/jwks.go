@@ -14,7 +14,6 @@ import (
 	"net/http"
 	"net/url"
 	"slices"
-	"sync"
 	"time"
 
 	"github.com/prometheus/client_golang/prometheus"
@@ -86,7 +85,6 @@ type Verifier struct {
 	keys       *keyset.Set
 	metrics    *metrics
 	logger     *slog.Logger
-	skipped    skippedKeys
 }
 
 // New checks the configuration and returns a verifier. It does no I/O, except that it reads
@@ -230,42 +228,16 @@ func verifyError(err error) error {
 	return err
 }
 
-// observe counts and logs a fetch.
+// observe counts and logs a fetch and the unusable keys that it found.
 func (v *Verifier) observe(f keyset.Fetch) {
 	v.metrics.fetches.WithLabelValues(f.Outcome).Inc()
 	logger := logging.OrDefault(v.logger)
 	if f.Err != nil {
 		logger.Warn("fetching keys failed", "issuer", v.issuer, "outcome", f.Outcome, "took", f.Took, "error", f.Err)
-		return
 	}
-	for _, k := range v.skipped.added(f.Skipped) {
+	for _, k := range f.Skipped {
 		logger.Info("unusable key skipped", "issuer", v.issuer, "kid", logging.Printable(k.KeyID), "error", k.Err)
 	}
-}
-
-// skippedKeys stores which skipped keys were logged, so that each is logged once and not at
-// every refresh. It has at most one document's keys.
-type skippedKeys struct {
-	mu     sync.Mutex
-	logged map[string]bool
-}
-
-// added returns the keys that the previous document did not have.
-func (s *skippedKeys) added(keys []keyset.SkippedKey) (added []keyset.SkippedKey) {
-	s.mu.Lock()
-	defer s.mu.Unlock()
-	now := make(map[string]bool, len(keys))
-	for _, k := range keys {
-		id := k.KeyID + " " + k.Err.Error()
-		if !s.logged[id] && !now[id] {
-			added = append(added, k)
-		}
-		now[id] = true
-	}
-	if keys != nil || s.logged != nil {
-		s.logged = now
-	}
-	return added
 }
 
 var _ prometheus.Collector = (*Verifier)(nil)

@@ -63,12 +63,15 @@ func issuerOf(address string) string {
 	return ""
 }
 
-// Suggest adds to an error of Discover a setting that makes discovery unnecessary, if the
-// issuer does not have a document at any URL.
+// Suggest adds to an error of Discover the settings that fix it: the issuer, and the one that
+// makes discovery unnecessary. It adds nothing to an error that names a setting already.
 func Suggest(err error, setting string) error {
 	e, ok := errors.AsType[*DiscoveryError](err)
-	if !ok || slices.ContainsFunc(e.Attempts, func(a Attempt) bool { return a.Status != http.StatusNotFound }) {
+	switch {
+	case !ok || issuerOf(e.Issuer) != "" || errors.Is(err, ErrIssuerMismatch):
 		return err
+	case slices.ContainsFunc(e.Attempts, func(a Attempt) bool { return a.Status != http.StatusNotFound }):
+		return fmt.Errorf("%w; check issuer_url (in Go: Issuer), or set %s", err, setting)
 	}
 	return fmt.Errorf("%w; if the issuer publishes no metadata, set %s", err, setting)
 }
@@ -136,7 +139,11 @@ func fetch(ctx context.Context, get Getter, issuer, u string, used []Member, rem
 	}
 	failed := Attempt{URL: u, Status: resp.Status, RetryAfter: outbound.RetryAfter(resp.Header, time.Now())}
 	if resp.Status != http.StatusOK {
-		failed.Err = errors.New(resp.Describe())
+		failed.Err = errors.New(resp.Describe() + statusHint(resp.Status))
+		return nil, failed
+	}
+	if resp.IsHTML() {
+		failed.Err = errors.New(resp.Describe() + ": an HTML page, want the metadata of an authorization server")
 		return nil, failed
 	}
 	server, err := parseServer(resp.Body, issuer, used)
@@ -149,6 +156,14 @@ func fetch(ctx context.Context, get Getter, issuer, u string, used []Member, rem
 	}
 	server.URL = u
 	return server, Attempt{}
+}
+
+// statusHint returns the usual cause of a status.
+func statusHint(status int) string {
+	if status == http.StatusUnauthorized || status == http.StatusForbidden {
+		return ": the server requires authentication for its metadata"
+	}
+	return ""
 }
 
 // concernsHost reports whether requests to other URLs on the same host would fail too.

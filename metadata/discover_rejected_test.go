@@ -36,8 +36,8 @@ func TestDiscoveryContinues(t *testing.T) {
 		first response
 		want  expectation // of the first attempt, if there is no valid document
 	}{
-		{"401", response{status: 401}, exactly("status 401, no content type")},
-		{"403", response{status: 403}, exactly("status 403, no content type")},
+		{"401", response{status: 401}, exactly("status 401, no content type: the server requires authentication for its metadata")},
+		{"403", response{status: 403}, exactly("status 403, no content type: the server requires authentication for its metadata")},
 		{"429", response{status: 429}, exactly("status 429, no content type")},
 		{"500", response{status: 500}, exactly("status 500, no content type")},
 		{"503", response{status: 503}, exactly("status 503, no content type")},
@@ -46,7 +46,7 @@ func TestDiscoveryContinues(t *testing.T) {
 		{"a redirect", response{status: 302}, exactly(`outbound: redirect: GET "` + oauthInserted + `": status 302: redirects are not followed, configure the final URL`)},
 		{"a broken connection", response{err: io.EOF}, exactly(`outbound: connect: GET "` + oauthInserted + `": EOF`)},
 		{"no response", response{err: context.DeadlineExceeded}, exactly(`outbound: timeout: GET "` + oauthInserted + `": context deadline exceeded`)},
-		{"a login page", ok("<html>log in, please</html>"), rejected(strictjson.ErrSyntax)},
+		{"a login page", ok("<html>log in, please</html>"), exactly("status 200, no content type: an HTML page, want the metadata of an authorization server")},
 		{"an empty body", ok(""), rejected(strictjson.ErrSyntax)},
 		{"null", ok("null"), rejected(strictjson.ErrNotObject)},
 		{"an array", ok("[]"), rejected(strictjson.ErrNotObject)},
@@ -65,11 +65,11 @@ func TestDiscoveryContinues(t *testing.T) {
 		{"a very long issuer", with("https://" + strings.Repeat("x", 1000)), exactly(`issuer mismatch: the document has issuer "https://` + strings.Repeat("x", 248) + `...", want "https://as.example/t/1"`)},
 		{"keys over http", with(tenant, `"jwks_uri":"http://as.example/k"`), exactly(`status 200, no content type: member "jwks_uri": "http://as.example/k" must begin with https://`)},
 		{"keys over http on a loopback host", with(tenant, `"jwks_uri":"http://127.0.0.1/k"`), exactly(`status 200, no content type: member "jwks_uri": "http://127.0.0.1/k" must begin with https://`)},
-		{"keys in a file", with(tenant, `"jwks_uri":"file:///etc/passwd"`), exactly(`status 200, no content type: member "jwks_uri": "file:///etc/passwd" must be an absolute URL, such as https://host.example.com/path`)},
-		{"keys in a data URL", with(tenant, `"jwks_uri":"data:,{}"`), exactly(`status 200, no content type: member "jwks_uri": "data:,{}" must be an absolute URL, such as https://host.example.com/path`)},
-		{"keys with a password", with(tenant, `"jwks_uri":"https://u:p@as.example/k"`), exactly(`status 200, no content type: member "jwks_uri": "https://xxxxx@as.example/k" must not hold a user name or password: remove them`)},
+		{"keys in a file", with(tenant, `"jwks_uri":"file:///etc/passwd"`), exactly(`status 200, no content type: member "jwks_uri": "(not shown, it may contain a password)" must be an absolute URL, such as https://host.example.com/path`)},
+		{"keys in a data URL", with(tenant, `"jwks_uri":"data:,{}"`), exactly(`status 200, no content type: member "jwks_uri": "(not shown, it may contain a password)" must be an absolute URL, such as https://host.example.com/path`)},
+		{"keys with a password", with(tenant, `"jwks_uri":"https://u:p@as.example/k"`), exactly(`status 200, no content type: member "jwks_uri": "https://(not shown, it may contain a password)" must not hold a user name or password: remove them`)},
 		{"keys with a fragment", with(tenant, `"jwks_uri":"https://as.example/k#x"`), exactly(`status 200, no content type: member "jwks_uri": "https://as.example/k#..." must not have a fragment: remove '#' and what follows`)},
-		{"keys at a relative URL", with(tenant, `"jwks_uri":"/k"`), exactly(`status 200, no content type: member "jwks_uri": "/k" must be an absolute URL, such as https://host.example.com/path`)},
+		{"keys at a relative URL", with(tenant, `"jwks_uri":"/k"`), exactly(`status 200, no content type: member "jwks_uri": "(not shown, it may contain a password)" must be an absolute URL, such as https://host.example.com/path`)},
 		{"introspection over http", with(tenant, `"introspection_endpoint":"http://as.example/i"`), exactly(`status 200, no content type: member "introspection_endpoint": "http://as.example/i" must begin with https://`)},
 	} {
 		withDocument := &fakeServer{responses: map[string]response{oauthInserted: row.first, oidcAppended: with(tenant)}}

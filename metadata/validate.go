@@ -73,7 +73,7 @@ func checkList(name string, values []string) error {
 			return fmt.Errorf("metadata: %s has an empty entry: remove it", name)
 		}
 		if slices.Contains(values[:i], v) {
-			return fmt.Errorf("metadata: %s contains %q twice: remove one", name, v)
+			return fmt.Errorf("metadata: %s contains %s twice: remove one", name, quoteText(v))
 		}
 	}
 	return nil
@@ -81,7 +81,7 @@ func checkList(name string, values []string) error {
 
 func checkText(name, text string) error {
 	if !utf8.ValidString(text) || strings.ContainsFunc(text, unicode.IsControl) {
-		return fmt.Errorf("metadata: %s: %q must be UTF-8 text without control characters", name, text)
+		return fmt.Errorf("metadata: %s: %s must be UTF-8 text without control characters", name, quoteText(text))
 	}
 	return nil
 }

@@ -13,9 +13,11 @@ import (
 )
 
 // What an introspection answer about a JWT omits comes from the JWT: absent, null and empty are
-// the same. An empty array is a value. Where the answer has a value, the JWT's does not count.
+// the same. An empty array is a value, and so is an empty scope, which grants nothing (RFC 7662
+// §2.2, RFC 6749 §3.3). Where the answer has a value, the JWT's does not count.
 func TestAnswerAboutJWT(t *testing.T) {
 	scopes := func(i *resource.Issuer) { i.ScopeClaim = "permissions" }
+	innerScopes := func(i *resource.Issuer) { i.ScopeClaim = "/app/scope" }
 	roles := func(i *resource.Issuer) { i.RoleClaim = "/realm/roles" }
 	subject := func(i *resource.Issuer) { i.SubjectClaim = "username" }
 	ofClients := func(i *resource.Issuer) {
@@ -33,7 +35,12 @@ func TestAnswerAboutJWT(t *testing.T) {
 	}{
 		{"the answer has nothing", nil, claims{}, claims{"scope": "read"}, "alice vscode [read] []"},
 		{"everything is null", nil, claims{"sub": nil, "aud": nil, "scope": nil, "client_id": nil, "exp": nil, "jti": nil}, claims{"scope": "read"}, "alice vscode [read] []"},
-		{"everything is empty", nil, claims{"sub": "", "aud": "", "scope": "", "client_id": "", "exp": "", "jti": ""}, claims{"scope": "read"}, "alice vscode [read] []"},
+		{"everything but scope is empty", nil, claims{"sub": "", "aud": "", "client_id": "", "exp": "", "jti": ""}, claims{"scope": "read"}, "alice vscode [read] []"},
+		{"scope is empty", nil, claims{"scope": ""}, claims{"scope": "read"}, "alice vscode [] []"},
+		{"scope is empty, and the JWT has scopes in scp", nil, claims{"scope": ""}, claims{"scope": nil, "scp": "read"}, "alice vscode [] []"},
+		{"scope is empty, and the answer has scopes in scp", nil, claims{"scope": "", "scp": "read"}, claims{}, "alice vscode [] []"},
+		{"scope is null, and the answer has scopes in scp", nil, claims{"scope": nil, "scp": "write"}, claims{"scope": "read"}, "alice vscode [write] []"},
+		{"scp is empty", nil, claims{"scp": ""}, claims{"scope": "read"}, "alice vscode [read] []"},
 		{"the answer has everything", nil, claims{"sub": "bob", "aud": identifier, "scope": "write", "client_id": "cli"}, claims{"scope": "read"}, "bob cli [write] []"},
 		{"the answer has the client in azp", nil, claims{"azp": "cli"}, claims{}, "alice cli [] []"},
 		{"the JWT has the client in azp", nil, claims{}, claims{"client_id": nil, "azp": "cli"}, "alice cli [] []"},
@@ -48,7 +55,10 @@ func TestAnswerAboutJWT(t *testing.T) {
 
 		{"ScopeClaim: the answer has none", scopes, claims{"scope": "x"}, claims{"permissions": "read"}, "alice vscode [read] []"},
 		{"ScopeClaim: null", scopes, claims{"permissions": nil}, claims{"permissions": "read"}, "alice vscode [read] []"},
-		{"ScopeClaim: empty", scopes, claims{"permissions": ""}, claims{"permissions": "read"}, "alice vscode [read] []"},
+		{"ScopeClaim: empty", scopes, claims{"permissions": ""}, claims{"permissions": "read"}, "alice vscode [] []"},
+		{"ScopeClaim in an object: empty", innerScopes, claims{"app": claims{"scope": ""}}, claims{"app": claims{"scope": "read"}}, "alice vscode [] []"},
+		{"ScopeClaim in an object: the object is empty", innerScopes, claims{"app": ""}, claims{"app": claims{"scope": "read"}}, "alice vscode [read] []"},
+		{"ScopeClaim: the answer has another scope, which is empty", scopes, claims{"scope": ""}, claims{"permissions": "read"}, "alice vscode [read] []"},
 		{"ScopeClaim: an empty array", scopes, claims{"permissions": []string{}}, claims{"permissions": "read"}, "alice vscode [] []"},
 		{"ScopeClaim: the answer has it", scopes, claims{"permissions": "write"}, claims{"permissions": "read"}, "alice vscode [write] []"},
 		{"ScopeClaim: the answer has it in another case, so the object cannot be read", scopes, claims{"Permissions": "write"}, claims{"permissions": "read"}, "alice vscode [] []"},

@@ -172,8 +172,8 @@ func (p *policy) identifyByToken(ctx context.Context, raw string, cacheKey diges
 	// even if step 8 or 9 then rejects this request, because steps 8 and 9 run for every
 	// request. The result of a verification that began before a Forget is used for this request
 	// but not cached.
-	if token.IsJWT() && claims.Introspected {
-		claims = claims.completedBy(token.Claims())
+	if !token.IsJWT() || claims.Introspected {
+		claims = claims.asAnswer(token.Claims())
 	}
 	if claims, f = p.checkClaims(from, token, claims, verified, now); f != nil {
 		return nil, f.about(token, from, claims)

@@ -41,6 +41,7 @@ type Claims struct {
 	StillValid func(now time.Time) bool
 
 	typeClaims  []claimset.Type // claims that name the kind of the token
+	noScope     bool            // scope is an empty string
 	idTokenHash string          // name of a claim that only ID tokens have
 	roles       []string        // see Issuer.RoleClaim
 	sub         string          // if Issuer.SubjectClaim has replaced it as Subject
@@ -51,7 +52,7 @@ type Claims struct {
 // ParseClaims reads a JSON object of claims strictly: without duplicate names, with names in
 // exact case, and with the type that the RFCs give to each registered claim. A claim that is
 // null or an empty string counts as absent, because issuers write that for a claim without a
-// value. ParseClaims does not check what the claims mean; a [Resource] does that. It keeps
+// value. Only an empty scope in an introspection answer is a value. ParseClaims does not check what the claims mean; a [Resource] does that. It keeps
 // object, which must not be changed.
 func ParseClaims(object []byte) (*Claims, error) {
 	s, err := claimset.Parse(object)
@@ -61,15 +62,22 @@ func ParseClaims(object []byte) (*Claims, error) {
 	return &Claims{
 		Issuer: s.Issuer, Subject: s.Subject, Audience: s.Audience, Expiry: s.Expiry, NotBefore: s.NotBefore, IssuedAt: s.IssuedAt,
 		TokenID: s.TokenID, ClientID: s.ClientID, Scopes: s.Scopes, Confirmed: s.Confirmed,
-		typeClaims: s.Types, idTokenHash: s.IDTokenHash, object: object,
+		noScope: s.NoScope, typeClaims: s.Types, idTokenHash: s.IDTokenHash, object: object,
 	}, nil
 }
 
-// completedBy returns an introspection answer about a JWT, completed by what the JWT says of
-// itself: it is not valid for longer, and has the JWT's claims where the answer has none. The
-// answer counts wherever it has a claim.
-func (c *Claims) completedBy(jwt *Claims) *Claims {
+// asAnswer returns the claims of an introspection answer: an empty scope grants nothing (RFC 7662
+// §2.2), even if there is scp. If jwt is not nil, the answer is about a JWT and completed by what
+// the JWT says of itself: it is not valid for longer, and has the JWT's claims where the answer
+// has none. The answer counts wherever it has a claim.
+func (c *Claims) asAnswer(jwt *Claims) *Claims {
 	out := *c
+	if out.noScope {
+		out.Scopes = []string{}
+	}
+	if jwt == nil {
+		return &out
+	}
 	if out.Expiry.IsZero() || jwt.Expiry.Before(out.Expiry) && !jwt.Expiry.IsZero() {
 		out.Expiry = jwt.Expiry
 	}

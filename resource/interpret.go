@@ -49,12 +49,17 @@ func (i *issuer) interpret(c *Claims) (*Claims, *fault) {
 	return &out, nil
 }
 
-// scopesOf returns the scopes of one claim, never the union of two.
+// scopesOf returns the scopes of one claim, never the union of two. An empty string in an answer
+// grants nothing, so the JWT does not count then.
 func (i *issuer) scopesOf(c *Claims) (scopes []string, f *fault) {
 	scopes = c.Scopes
 	if i.scopeClaim != nil {
+		var value jsontext.Value
+		if !i.scopeClaim.IsEmptyString(c.object) {
+			value = c.value(i.scopeClaim)
+		}
 		var err error
-		if scopes, err = claimset.Scopes(c.value(i.scopeClaim)); err != nil {
+		if scopes, err = claimset.Scopes(value); err != nil {
 			return nil, newFault(ReasonTokenMalformed, "Issuer.ScopeClaim: %w", err)
 		}
 	}

@@ -60,14 +60,32 @@ func pointerSteps(pointer string) ([]string, error) {
 // that is null or an empty string counts as absent. An error means that an object on the path
 // cannot be read.
 func (p Path) Find(object []byte) (jsontext.Value, error) {
+	value, err := p.last(object)
+	if err != nil || strictjson.IsAbsent(value) {
+		return nil, err
+	}
+	return value, nil
+}
+
+// IsEmptyString reports whether the claim is present and an empty string.
+func (p Path) IsEmptyString(object []byte) bool {
+	value, err := p.last(object)
+	return err == nil && string(value) == `""`
+}
+
+// last is like Find, but the claim itself can be null or an empty string.
+func (p Path) last(object []byte) (jsontext.Value, error) {
 	value := jsontext.Value(object)
-	for _, names := range p {
+	for n, names := range p {
+		if n > 0 && strictjson.IsAbsent(value) {
+			return nil, nil
+		}
 		var found jsontext.Value
 		err := strictjson.Object(value, names, func(_ string, v jsontext.Value) error {
 			found = v
 			return nil
 		})
-		if value = found; err != nil || strictjson.IsAbsent(value) {
+		if value = found; err != nil {
 			return nil, err
 		}
 	}

@@ -34,6 +34,7 @@ type Set struct {
 	TokenID   string   // jti
 	ClientID  string   // client_id, otherwise azp, cid or appid
 	Scopes    []string // scope, otherwise scp; never both
+	NoScope   bool     // scope is an empty string, which grants nothing in an introspection answer
 	Confirmed bool     // cnf is present
 
 	Types       []Type // claims that name the kind of the token
@@ -74,10 +75,11 @@ type parser struct {
 
 // member reads one claim.
 func (p *parser) member(name string, value jsontext.Value) (err error) {
+	c := &p.set
 	if strictjson.IsAbsent(value) {
+		c.NoScope = c.NoScope || name == "scope" && value.Kind() == '"'
 		return nil
 	}
-	c := &p.set
 	switch name {
 	case "iss":
 		c.Issuer, err = strictjson.String(value)

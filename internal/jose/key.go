@@ -76,6 +76,9 @@ func ParseKey(data []byte) (*Key, error) {
 	if err != nil {
 		return nil, fmt.Errorf("jose: key: %w", err)
 	}
+	if isForEncryption(members) {
+		return nil, fmt.Errorf("jose: key: %w", ErrNotForSignatures)
+	}
 	k, material := &Key{}, map[string]string{}
 	for _, name := range keyMembers {
 		value, ok := members[name]
@@ -96,8 +99,27 @@ func ParseKey(data []byte) (*Key, error) {
 }
 
 // ErrNotForSignatures is the error for a key whose use or key_ops is for something else, such
-// as encryption. A key set can contain such keys.
+// as encryption, or that has neither and is for encryption by its alg or crv. A key set can
+// contain such keys.
 var ErrNotForSignatures = errors.New("is not for verifying signatures")
+
+// Algorithms and curves that are only for encryption (RFC 7518 §4.1, RFC 8037 §3.2).
+var (
+	encryptionAlgorithms = []string{"RSA1_5", "RSA-OAEP", "RSA-OAEP-256", "RSA-OAEP-384", "RSA-OAEP-512",
+		"ECDH-ES", "ECDH-ES+A128KW", "ECDH-ES+A192KW", "ECDH-ES+A256KW"}
+	encryptionCurves = []string{"X25519", "X448"}
+)
+
+// isForEncryption reports whether a key without use and key_ops is for encryption by its alg or
+// crv. With use or key_ops, those decide.
+func isForEncryption(members map[string]jsontext.Value) bool {
+	if !strictjson.IsAbsent(members["use"]) || !strictjson.IsAbsent(members["key_ops"]) {
+		return false
+	}
+	alg, _ := strictjson.String(members["alg"])
+	crv, _ := strictjson.String(members["crv"])
+	return slices.Contains(encryptionAlgorithms, alg) || slices.Contains(encryptionCurves, crv)
+}
 
 // KeyIDOf returns the kid of a JWK that ParseKey has rejected, for a log; "" if it has none
 // that can be read.

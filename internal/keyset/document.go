@@ -18,20 +18,15 @@ var documentNames = strictjson.NewNames("keys")
 
 // Errors about a whole document. They leave the current keys unchanged.
 var (
-	errNoKeys      = errors.New("no usable key in the document")
-	errTooManyKeys = fmt.Errorf("more than %d keys in the document", MaxKeys)
+	errNoKeys          = errors.New("no usable key in the document")
+	errNoSignatureKeys = fmt.Errorf("%w: none of its keys is for verifying signatures", errNoKeys)
+	errTooManyKeys     = fmt.Errorf("more than %d keys in the document", MaxKeys)
 )
-
-// SkippedKey is a key of a document that cannot be used.
-type SkippedKey struct {
-	KeyID string // kid; "" if it has none or it cannot be read
-	Err   error
-}
 
 // parse reads a JWK Set (RFC 7517 §5). It skips unusable keys, so that one unusual key does not
 // affect the others. Keys that are not for signatures, such as those with use enc, are ignored
 // and do not count as skipped. A document that is not a JWK Set, or has no usable key, is an
-// error.
+// error. The skipped keys are returned also if there is no usable one.
 func parse(document []byte) (keys []*key, skipped []SkippedKey, err error) {
 	hasKeys, elements := false, 0
 	err = strictjson.Object(document, documentNames, func(_ string, value jsontext.Value) error {
@@ -58,6 +53,8 @@ func parse(document []byte) (keys []*key, skipped []SkippedKey, err error) {
 		return nil, nil, err
 	case !hasKeys:
 		return nil, nil, errors.New("the document has no member \"keys\"")
+	case len(keys) == 0 && len(skipped) == 0 && elements > 0:
+		return nil, nil, errNoSignatureKeys
 	case len(keys) == 0:
 		return nil, skipped, errNoKeys
 	}

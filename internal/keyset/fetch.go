@@ -11,7 +11,7 @@ import (
 type Fetch struct {
 	Outcome string        // "ok", or one of [Outcomes]
 	Took    time.Duration // from beginning to end
-	Skipped []SkippedKey  // keys that are unusable
+	Skipped []SkippedKey  // keys that are unusable, and that the previous document did not have
 	Err     error         // nil if it succeeded
 }
 
@@ -88,7 +88,7 @@ func (s *Set) fetch(why reason, began time.Time) fetchResult {
 		retryAfter = e.RetryAfter
 	}
 	s.record(err, retryAfter)
-	s.notify(Fetch{Outcome: outcomeOf(err), Took: time.Since(began), Skipped: skipped, Err: err})
+	s.notify(Fetch{Outcome: outcomeOf(err), Took: time.Since(began), Skipped: s.skipped.added(skipped, err == nil || skipped != nil), Err: err})
 	return fetchResult{ran: true, began: began, complete: document.Complete, err: err}
 }
 

@@ -26,6 +26,7 @@ type Set struct {
 	current atomic.Pointer[snapshot] // nil: never fetched
 	due     atomic.Int64             // when the next refresh is due, since created
 	waiting atomic.Int32             // requests that wait because of an unknown key
+	skipped skippedKeys              // that were reported
 
 	mu         sync.Mutex    // guards the fields below
 	running    *running      // nil: no fetch is in progress

@@ -5,10 +5,8 @@ import (
 	"errors"
 	"fmt"
 	"io"
-	"mime"
 	"net/http"
 	"os"
-	"strings"
 	"time"
 
 	"github.com/warder-go/warder/internal/logging"
@@ -119,7 +117,10 @@ func (u URL) Fetch(ctx context.Context, bypassCaches bool) (Document, error) {
 		header.Set("Cache-Control", "no-cache")
 	}
 	response, err := u.Client.Get(ctx, u.URL, header)
-	if err != nil {
+	switch {
+	case outbound.ConcernsAddress(err):
+		return Document{}, fmt.Errorf("%w: %s", err, u.check())
+	case err != nil:
 		return Document{}, err
 	}
 	from := fmt.Sprintf("GET %s: %s", logging.RedactURL(u.URL), response.Describe())
@@ -130,7 +131,7 @@ func (u URL) Fetch(ctx context.Context, bypassCaches bool) (Document, error) {
 			Err:        fmt.Errorf("keyset: %s%s", from, u.statusHint(response.Status)),
 		}
 	}
-	if isHTML(response) {
+	if response.IsHTML() {
 		return Document{}, &Error{Outcome: "malformed", Err: fmt.Errorf("keyset: %s: an HTML page, want a JWK Set: %s", from, u.check())}
 	}
 	return Document{
@@ -143,7 +144,7 @@ func (u URL) Fetch(ctx context.Context, bypassCaches bool) (Document, error) {
 func (u URL) statusHint(status int) string {
 	switch status {
 	case http.StatusUnauthorized, http.StatusForbidden:
-		return ": the server requires authentication for its keys"
+		return ": the server requires authentication for its keys: " + u.check()
 	case http.StatusNotFound, http.StatusMethodNotAllowed, http.StatusGone:
 		return ": " + u.check()
 	}
@@ -156,12 +157,4 @@ func (u URL) check() string {
 		return "the address is jwks_uri in the issuer's metadata; set " + u.Setting + " if it is wrong"
 	}
 	return "check " + u.Setting
-}
-
-// isHTML recognizes an HTML page, such as that of a login or a proxy, for a better error than
-// that of a JSON reader. No content type is required, because some issuers send a wrong one with
-// a valid key set.
-func isHTML(response *outbound.Response) bool {
-	media, _, _ := mime.ParseMediaType(response.Header.Get("Content-Type"))
-	return media == "text/html" || strings.HasPrefix(strings.TrimLeft(string(response.Body[:min(len(response.Body), 64)]), " \t\r\n"), "<")
 }

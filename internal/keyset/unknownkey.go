@@ -30,13 +30,11 @@ const (
 //
 // A client can send any number of tokens with invented keys. So these fetches come from a
 // budget of their own (see unknownKeyRate), which fetches on schedule do not use: in quiet times a new
-// key is accepted at once, and in a flood within 5 s. While there is no budget, a token gets a
-// [*PendingError]. A token that was issued before the last complete fetch is always rejected at
-// once, because that fetch would have had its key.
+// key is accepted at once, and in a flood within 5 s. While there is no budget, a token that was
+// issued before the last complete fetch is rejected, because that fetch should have had its key,
+// and a younger one gets a [*PendingError]. While there is budget, the age of the token does not
+// matter, because an issuer can sign with a key before it publishes the key.
 func (s *Set) awaitKey(ctx context.Context, t Token, known *snapshot, arrived time.Time) (*key, error) {
-	if known.isNewerThan(t.IssuedAt) {
-		return nil, ErrUnknownKey
-	}
 	defer s.waiting.Add(-1)
 	if s.waiting.Add(1) > maxWaiting {
 		return nil, s.withoutFetch(t)
@@ -80,7 +78,7 @@ func (s *Set) judge(t Token, tried *snapshot, result fetchResult, arrived time.T
 		return nil, noBudget, err
 	case result.err != nil:
 		return nil, fetchError, err
-	case result.complete && !result.began.Before(arrived), latest.isNewerThan(t.IssuedAt):
+	case result.complete && !result.began.Before(arrived):
 		return nil, rejected, err
 	}
 	return nil, undecided, err

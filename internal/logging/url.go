@@ -5,22 +5,32 @@ import (
 	"strings"
 )
 
-// RedactURL returns a URL for logs and errors: it replaces user information, query and fragment,
-// which can contain secrets. The text does not need to be a valid URL. RedactURL returns a
-// placeholder if a malformed text may contain a password.
+const maxName = 63 // bytes of a name without a scheme that is shown
+
+const redacted = "(not shown, it may contain a password)"
+
+// RedactURL returns a URL for logs and errors: it replaces query and fragment, which can contain
+// secrets. The text does not need to be a valid URL. If it has an at sign, it can contain a
+// password, whose place is uncertain because a password can contain any character. The same is
+// true of text that is not a URL with a host. Then RedactURL shows only http or https and a
+// placeholder. It shows a name without a scheme, which is a usual mistake, if the name cannot be
+// a generated secret: it has only lower-case letters, dots and hyphens.
 func RedactURL(text string) string {
-	end := ""
+	if len(text) <= maxName && strings.Trim(text, "abcdefghijklmnopqrstuvwxyz.-") == "" {
+		return text
+	}
+	shown, end := text, ""
 	if at := strings.IndexAny(text, "?#"); at >= 0 {
-		text, end = text[:at], text[at:at+1]+"..."
+		shown, end = text[:at], text[at:at+1]+"..."
 	}
-	u, err := url.Parse(text)
-	switch {
-	case err == nil && u.Host != "" && u.User != nil:
-		u.User = url.User("xxxxx")
-		text = u.String()
-	case err == nil && u.Host != "":
-	case strings.Contains(text, "@"):
-		return "(not shown, it may contain a password)"
+	u, err := url.Parse(shown)
+	if err == nil && u.Scheme != "" && u.Host != "" && !strings.Contains(text, "@") && !strings.Contains(text, "%40") {
+		return shown + end
 	}
-	return text + end
+	for _, scheme := range []string{"https://", "http://"} {
+		if len(text) >= len(scheme) && strings.EqualFold(text[:len(scheme)], scheme) {
+			return scheme + redacted
+		}
+	}
+	return redacted
 }

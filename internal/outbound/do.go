@@ -6,7 +6,9 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"mime"
 	"net/http"
+	"slices"
 	"strings"
 )
 
@@ -18,13 +20,29 @@ type Response struct {
 	Body   []byte
 }
 
-// Describe returns the status and the content type, for an error about the response to a GET.
+// knownTypes are the media types that Describe names.
+var knownTypes = []string{"application/json", "application/jwk-set+json", "application/token-introspection+jwt", "application/jwt",
+	"application/problem+json", "application/xml", "text/xml", "text/html", "text/plain"}
+
+// Describe returns the status and the content type, for an error. It names only a known type,
+// because a server can repeat a secret of the request in any field of its response.
 func (r *Response) Describe() string {
-	contentType := "no content type"
-	if values := r.Header.Values("Content-Type"); len(values) > 0 {
-		contentType = fmt.Sprintf("content type %q", printable(strings.Join(values, ", ")))
+	values := r.Header.Values("Content-Type")
+	contentType := "another content type"
+	if len(values) == 0 || len(values) == 1 && values[0] == "" {
+		contentType = "no content type"
+	} else if media, _, err := mime.ParseMediaType(values[0]); err == nil && len(values) == 1 && slices.Contains(knownTypes, media) {
+		contentType = fmt.Sprintf("content type %q", media)
 	}
 	return fmt.Sprintf("status %d, %s", r.Status, contentType)
+}
+
+// IsHTML recognizes an HTML page, such as that of a login or a proxy, for a better error than
+// that of a JSON reader. No content type is required, because some servers send a wrong one with
+// a valid document.
+func (r *Response) IsHTML() bool {
+	media, _, _ := mime.ParseMediaType(r.Header.Get("Content-Type"))
+	return media == "text/html" || strings.HasPrefix(strings.TrimLeft(string(r.Body[:min(len(r.Body), 64)]), " \t\r\n"), "<")
 }
 
 // Get sends a GET request for url with the given header, which may be nil. It does not
@@ -132,10 +150,13 @@ func (c *Client) read(ctx context.Context, req *http.Request, resp *http.Respons
 		// Redirects are never followed: the server would choose the next host (SSRF). The
 		// error does not contain the Location either.
 		explanation := "redirects are not followed, configure the final URL"
-		if resp.StatusCode == http.StatusNotModified {
+		notModified := resp.StatusCode == http.StatusNotModified
+		if notModified {
 			explanation = "the request had no condition, so a cache between this program and the server is faulty"
 		}
-		return nil, fail(req, Redirect, fmt.Errorf("status %d: %s", resp.StatusCode, explanation))
+		err := fail(req, Redirect, fmt.Errorf("status %d: %s", resp.StatusCode, explanation))
+		err.notModified = notModified
+		return nil, err
 	}
 	body, err := readBody(resp, c.maxBytes)
 	if err != nil && resp.StatusCode >= 400 && ctx.Err() == nil {

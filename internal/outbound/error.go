@@ -44,10 +44,23 @@ const (
 type Error struct {
 	Outcome Outcome
 	Err     error
+
+	notModified bool // status 304, which is not a redirect: see read
 }
 
 func (e *Error) Error() string {
-	return printable(fmt.Sprintf("outbound: %s: %v", e.Outcome, e.Err))
+	what := string(e.Outcome)
+	if e.notModified {
+		what = "not modified"
+	}
+	return printable(fmt.Sprintf("outbound: %s: %v", what, e.Err))
+}
+
+// ConcernsAddress reports whether an error of a Client can be due to a wrong address: nothing
+// answers there, or the server redirects to another one.
+func ConcernsAddress(err error) bool {
+	e, ok := errors.AsType[*Error](err)
+	return ok && !e.notModified && (e.Outcome == DNS || e.Outcome == Connect || e.Outcome == Redirect)
 }
 
 // Unwrap returns the cause.

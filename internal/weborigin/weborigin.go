@@ -6,8 +6,10 @@ import (
 	"fmt"
 	"net/url"
 	"slices"
+	"strconv"
 	"strings"
 
+	"github.com/warder-go/warder/internal/logging"
 	"github.com/warder-go/warder/internal/weburl"
 	"github.com/warder-go/warder/metadata"
 )
@@ -19,15 +21,15 @@ func Check(origin string, allowHTTP bool) error {
 	case origin == "null":
 		return errors.New(`"null" is sent by sandboxed frames and local files, which anyone can make: serve the page from an origin`)
 	case strings.Contains(origin, "*"):
-		return fmt.Errorf("%q: origins are compared exactly: name each one", origin)
+		return fmt.Errorf("%s: origins are compared exactly: name each one", quote(origin))
 	}
 	scheme, rest, ok := strings.Cut(origin, "://")
 	if !ok || rest == "" {
-		return fmt.Errorf("%q is not an origin: write scheme://host or scheme://host:port, as browsers send it", origin)
+		return fmt.Errorf("%s is not an origin: write scheme://host or scheme://host:port, as browsers send it", quote(origin))
 	}
 	if scheme != "http" && scheme != "https" { // chrome-extension://..., tauri://localhost
 		if strings.Trim(scheme, lowerAndDigits+"-") != "" || strings.Trim(rest, lowerAndDigits+"-.") != "" {
-			return fmt.Errorf("%q is not an origin: write scheme://host in lower case and without a path", origin)
+			return fmt.Errorf("%s is not an origin: write scheme://host in lower case and without a path", quote(origin))
 		}
 		return nil
 	}
@@ -35,17 +37,25 @@ func Check(origin string, allowHTTP bool) error {
 		return err
 	}
 	u, err := url.Parse(origin)
-	if err != nil {
-		return err
+	if err != nil { // cannot happen: CheckEndpoint has parsed it
+		return errors.New("the origin is not a URL")
 	}
 	switch want := Of(u); want {
 	case origin:
 		return nil
 	case "":
-		return fmt.Errorf("%q: the host ends in a number and is not an IPv4 address", origin)
+		return fmt.Errorf("%s: the host ends in a number and is not an IPv4 address", quote(origin))
 	default:
-		return fmt.Errorf("%q is not how browsers write the origin: write %q", origin, want)
+		return fmt.Errorf("%s is not how browsers write the origin: write %q", quote(origin), want)
 	}
+}
+
+// quote quotes an origin for an error, without what can be a secret in it.
+func quote(origin string) string {
+	if origin == "*" {
+		return `"*"`
+	}
+	return strconv.Quote(logging.RedactURL(origin))
 }
 
 const lowerAndDigits = "abcdefghijklmnopqrstuvwxyz0123456789"
@@ -86,8 +96,16 @@ func (s Set) String() string { return strings.Join(s.origins, " ") }
 var loopbackHosts = []string{"localhost", "127.0.0.1", "::1"}
 
 // IsLoopback reports whether an origin, written as browsers write it, is that of a page from
-// this machine: http or https, exactly localhost, 127.0.0.1 or [::1], any port.
+// this machine: http or https, exactly localhost, 127.0.0.1 or [::1], any port from 1 to 65535.
 func IsLoopback(origin string) bool {
 	u, err := url.Parse(origin)
-	return err == nil && (u.Scheme == "http" || u.Scheme == "https") && slices.Contains(loopbackHosts, u.Hostname()) && Of(u) == origin
+	if err != nil || u.Scheme != "http" && u.Scheme != "https" || !slices.Contains(loopbackHosts, u.Hostname()) {
+		return false
+	}
+	if port := u.Port(); port != "" {
+		if n, err := strconv.ParseUint(port, 10, 16); err != nil || n == 0 {
+			return false
+		}
+	}
+	return Of(u) == origin
 }

@@ -1,6 +1,7 @@
 package weborigin_test
 
 import (
+	"strings"
 	"testing"
 
 	"github.com/warder-go/warder/internal/weborigin"
@@ -35,6 +36,9 @@ func TestIsLoopback(t *testing.T) {
 		{"https://[::1]", true},
 		{"https://localhost:443", false},
 		{"http://localhost:65535", true},
+		{"http://localhost:65536", false},
+		{"http://127.0.0.1:99999", false},
+		{"https://[::1]:99999999999999999999", false},
 		{"http://localhost:0", false},
 		{"http://localhost:+80", false},
 		{"HTTP://localhost", false},
@@ -78,6 +82,26 @@ func TestIsLoopback(t *testing.T) {
 	} {
 		if got := weborigin.IsLoopback(row.origin); got != row.want {
 			t.Errorf("%q: got %v, want %v", row.origin, got, row.want)
+		}
+	}
+}
+
+// An origin that is a mistake is quoted without what can be a secret.
+func TestCheckQuotesNoSecret(t *testing.T) {
+	for _, origin := range []string{
+		"https://user:S3KR1T@h", "https://user:S3KR1T#x@h", "https://h/?code=S3KR1T", "https://h?S3KR1T*", "//user:S3KR1T@h", "user:S3KR1T@h",
+		"user:S3KR1T%40h", "S3KR1T", "https://h:S3KR1T", "https://[S3KR1T", "https://h\n?code=S3KR1T", "app://user:S3KR1T@h", "app://h?code=S3KR1T",
+		"https:h?code=S3KR1T", "*S3KR1T", "HTTPS://h?code=S3KR1T", "http://h?code=S3KR1T", "https://127.1?code=S3KR1T", "https://1.2.3?code=S3KR1T",
+	} {
+		if err := weborigin.Check(origin, false); err == nil || strings.Contains(err.Error(), "S3KR1T") {
+			t.Errorf("%q: got %v, want an error without the secret", origin, err)
+		}
+	}
+	for origin, want := range map[string]string{
+		"https://*.example.com": `"https://*.example.com": origins are compared exactly`, "*": `"*": origins`, "https://h/": `"https://h/" is not how browsers write the origin: write "https://h"`,
+	} {
+		if err := weborigin.Check(origin, false); err == nil || !strings.HasPrefix(err.Error(), want) {
+			t.Errorf("%q: got %v, want %s", origin, err, want)
 		}
 	}
 }
