@@ -5,16 +5,19 @@ import (
 	"strings"
 )
 
+const maxName = 63 // bytes of a name without a scheme that is shown
+
 const redacted = "(not shown, it may contain a password)"
 
 // RedactURL returns a URL for logs and errors: it replaces query and fragment, which can contain
 // secrets. The text does not need to be a valid URL. If it has an at sign, it can contain a
 // password, whose place is uncertain because a password can contain any character. The same is
 // true of text that is not a URL with a host. Then RedactURL shows only http or https and a
-// placeholder.
+// placeholder. It shows a name without a scheme, which is a usual mistake, if the name cannot be
+// a generated secret: it has only lower-case letters, dots and hyphens.
 func RedactURL(text string) string {
-	if text == "" {
-		return ""
+	if len(text) <= maxName && strings.Trim(text, "abcdefghijklmnopqrstuvwxyz.-") == "" {
+		return text
 	}
 	shown, end := text, ""
 	if at := strings.IndexAny(text, "?#"); at >= 0 {
