@@ -147,7 +147,7 @@ func TestCheckIdentifier(t *testing.T) {
 			t.Errorf("%s is in the error: %s", name, got)
 		}
 	}
-	wantEqual(t, "the complete text", text(metadata.CheckIdentifier("mcp", false)), `metadata: resource identifier "(not shown, it may contain a password)": `+relative)
+	wantEqual(t, "the complete text", text(metadata.CheckIdentifier("mcp", false)), `metadata: resource identifier "mcp": `+relative)
 }
 
 func TestCheckIssuerAndEndpoint(t *testing.T) {
@@ -159,7 +159,7 @@ func TestCheckIssuerAndEndpoint(t *testing.T) {
 		{"http on a loopback host", "http://localhost:9000/t", "ok", "ok"},
 		{"http on another host", "http://as.example/t", `metadata: issuer "http://as.example/t": ` + https, `metadata: URL "http://as.example/t": ` + https},
 		{"a query (RFC 8414 §2)", "https://as.example/t?a=b", `metadata: issuer "https://as.example/t?...": must not have a query: remove '?' and what follows`, "ok"},
-		{"not a URL", "as", `metadata: issuer "(not shown, it may contain a password)": must be an absolute URL, such as https://host.example.com/path`, `metadata: URL "(not shown, it may contain a password)": must be an absolute URL, such as https://host.example.com/path`},
+		{"not a URL", "as", `metadata: issuer "as": must be an absolute URL, such as https://host.example.com/path`, `metadata: URL "as": must be an absolute URL, such as https://host.example.com/path`},
 	} {
 		wantEqual(t, row.name+" as issuer", text(metadata.CheckIssuer(row.url, false)), row.issuer)
 		wantEqual(t, row.name+" as endpoint", text(metadata.CheckEndpoint(row.url, false)), row.endpoint)

@@ -12,6 +12,7 @@ import (
 
 	"github.com/warder-go/warder/internal/claimpath"
 	"github.com/warder-go/warder/internal/grammar"
+	"github.com/warder-go/warder/internal/logging"
 )
 
 // HeaderVerifier verifies credentials that are not OAuth tokens and are sent in a separate
@@ -98,6 +99,25 @@ func (b *builder) setHeaders() {
 		}
 		b.policy.headerClaims = append(b.policy.headerClaims,
 			headerClaim{textproto.CanonicalMIMEHeaderKey(name), claim, claimpath.Name(claim.Claim)})
+	}
+}
+
+// warnOfBearerKeys logs the issuers of keys in header fields that do not verify keys in the
+// Authorization header too. Clients often send keys there. Such a key is an opaque token, so it is
+// sent to the introspection endpoint, and the reason of the rejection is inactive.
+func (p *policy) warnOfBearerKeys(opaque *Issuer) {
+	if opaque == nil {
+		return
+	}
+	for _, h := range p.headers {
+		id := h.issuer.id
+		_, verifiesTokens := h.verifier.(Verifier)
+		hasPrefix := slices.ContainsFunc(p.prefixed, func(x prefixedIssuer) bool { return x.issuer.id == id })
+		if verifiesTokens && !hasPrefix && id != opaque.Verifier.Issuer() {
+			logging.OrDefault(p.logger).Warn("keys that clients send as bearer tokens are sent to the introspection endpoint, unless Credentials.Prefixed is set",
+				"resource", p.document.Resource, "header", h.name, "keys_of", id)
+			return
+		}
 	}
 }
 

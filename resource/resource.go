@@ -30,7 +30,8 @@ type Resource struct {
 var errNotMadeByNew = errors.New("the resource was not made by New")
 
 // New checks the configuration and returns the resource. It does no I/O and starts no
-// goroutine. The error lists every mistake, each with its fix.
+// goroutine. The error lists every mistake, each with its fix. New logs a warning if keys for a
+// header field would be introspected when a client sends them as bearer tokens.
 func New(c Config) (*Resource, error) {
 	p, err := newPolicy(c)
 	if err != nil {
@@ -39,6 +40,7 @@ func New(c Config) (*Resource, error) {
 	r := &Resource{identifier: c.Identifier, metrics: newMetrics(c.Identifier)}
 	p.attach(r)
 	r.current.Store(p)
+	p.warnOfBearerKeys(c.Opaque)
 	return r, nil
 }
 

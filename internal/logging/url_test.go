@@ -1,6 +1,7 @@
 package logging_test
 
 import (
+	"strings"
 	"testing"
 
 	"github.com/warder-go/warder/internal/logging"
@@ -34,7 +35,10 @@ func TestRedactURL(t *testing.T) {
 		{"an opaque URL", "https:u:p/", hidden},
 		{"a password in the path", "https:/u:p@as.example/", hidden},
 		{"a relative reference", "k?code=x", hidden},
-		{"a name", "as.example", hidden},
+		{"a name", "as.example", "as.example"},
+		{"a name with a digit", "as2.example", hidden},
+		{"a name in upper case", "As.example", hidden},
+		{"a long name", strings.Repeat("a", 64), hidden},
 		{"nothing", "", ""},
 	} {
 		if got := logging.RedactURL(row.text); got != row.want {

@@ -99,7 +99,7 @@ func TestMistakes(t *testing.T) {
 		{"file without keys", block("  jwks_file: config_test.go"),
 			`text:4: jwks_file: jwks: keyset: keys unavailable: last fetch failed: keyset: file "config_test.go": malformed JSON at byte 0`},
 		{"file without certificates", block("  ca_file: config_test.go"), `text:4: ca_file: file "config_test.go": has no PEM certificate`},
-		{"endpoint is not a URL", block("  jwks_uri: keys"), `text:4: jwks_uri: URL "(not shown, it may contain a password)": must be an absolute URL, such as https://host.example.com/path`},
+		{"endpoint is not a URL", block("  jwks_uri: keys"), `text:4: jwks_uri: URL "keys": must be an absolute URL, such as https://host.example.com/path`},
 		{"password in a URL", block("  jwks_uri: https://u:s3cr3t@auth.example.com/"),
 			`text:4: jwks_uri: URL "https://(not shown, it may contain a password)": must not hold a user name or password: remove them`},
 		{"additional issuer without its URL", block("  additional_issuers:", "    - jwks_uri: https://x.example/k", "      issuer: https://x.example"),
@@ -136,7 +136,7 @@ text:3: resource_server_url: metadata: resource identifier "https://MCP.example.
 text:4: required_scopes: offline_access is between client and authorization server; remove it (MCP authorization)
 text:4: required_scopes: "a b" is not a scope: use printable ASCII without space, quote and backslash (RFC 6749 §3.3)
 text:6: tool_scopes["purge"]: "\\" is not a scope: use printable ASCII without space, quote and backslash (RFC 6749 §3.3)
-text:7: service_documentation_url: "(not shown, it may contain a password)" must be the absolute URL of a page, such as https://example.com/docs
+text:7: service_documentation_url: "docs" must be the absolute URL of a page, such as https://example.com/docs
 text:8: leeway_seconds: must be a whole number from 0 to 300
 text:9: oops: unknown key`},
 	} {
