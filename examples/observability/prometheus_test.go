@@ -132,7 +132,7 @@ func TestPrometheus(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	records, err := audit.New(audit.Config{Handler: slog.DiscardHandler, QueueEvents: 3, UnverifiedQueueEvents: 1})
+	records, err := audit.New(audit.Config{Handler: slog.DiscardHandler, AcceptedQueueEvents: 3, OtherQueueEvents: 1})
 	if err != nil {
 		t.Fatal(err)
 	}

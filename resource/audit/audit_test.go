@@ -42,11 +42,12 @@ func newFixture(t *testing.T, issuer *resourcetest.Issuer, handler slog.Handler,
 	if err != nil {
 		t.Fatal(err)
 	}
-	if f.log, err = audit.New(audit.Config{Handler: handler, QueueEvents: queue, UnverifiedQueueEvents: queue}); err != nil {
+	if f.log, err = audit.New(audit.Config{Handler: handler, AcceptedQueueEvents: queue, OtherQueueEvents: queue}); err != nil {
 		t.Fatal(err)
 	}
 	f.resource, err = resource.New(resource.Config{
-		Identifier: identifier, Issuers: []resource.Issuer{{Verifier: verifier}}, Hooks: resource.Hooks{Observers: []resource.Observer{f.log}},
+		Identifier: identifier, Issuers: []resource.Issuer{{Verifier: verifier}}, Hooks: resource.Hooks{Observers: []resource.Observer{f.log},
+			Revoked: func(_ context.Context, c *resource.Caller) bool { return c.Subject() == "mallory" }},
 		Operations: resource.Operations{Tools: map[string][]string{"delete": {"admin", "write"}}}, Logger: slog.New(slog.DiscardHandler),
 	})
 	if err != nil {
@@ -357,10 +358,10 @@ func TestConfiguration(t *testing.T) {
 		want   string
 	}{
 		{"empty", audit.Config{}, "audit: configuration: Handler: is nil; use slog.NewJSONHandler with a separate file"},
-		{"negative queue", audit.Config{Handler: slog.DiscardHandler, QueueEvents: -1}, "audit: configuration: QueueEvents: -1 is not between 1 and 1000000"},
-		{"negative queue for unverified callers", audit.Config{Handler: slog.DiscardHandler, UnverifiedQueueEvents: -1}, "audit: configuration: UnverifiedQueueEvents: -1 is not between 1 and 1000000"},
-		{"queue above the limit", audit.Config{QueueEvents: audit.MaxQueueEvents + 1}, "audit: configuration: Handler: is nil; use slog.NewJSONHandler with a separate file\nQueueEvents: 1000001 is not between 1 and 1000000"},
-		{"largest queue", audit.Config{Handler: slog.DiscardHandler, QueueEvents: audit.MaxQueueEvents, UnverifiedQueueEvents: audit.MaxQueueEvents}, ""},
+		{"negative queue", audit.Config{Handler: slog.DiscardHandler, AcceptedQueueEvents: -1}, "audit: configuration: AcceptedQueueEvents: -1 is not between 1 and 1000000"},
+		{"negative queue for other requests", audit.Config{Handler: slog.DiscardHandler, OtherQueueEvents: -1}, "audit: configuration: OtherQueueEvents: -1 is not between 1 and 1000000"},
+		{"queue above the limit", audit.Config{AcceptedQueueEvents: audit.MaxQueueEvents + 1}, "audit: configuration: Handler: is nil; use slog.NewJSONHandler with a separate file\nAcceptedQueueEvents: 1000001 is not between 1 and 1000000"},
+		{"largest queue", audit.Config{Handler: slog.DiscardHandler, AcceptedQueueEvents: audit.MaxQueueEvents, OtherQueueEvents: audit.MaxQueueEvents}, ""},
 	} {
 		_, err := audit.New(row.config)
 		if got := fmt.Sprint(err); row.want != got && (row.want != "" || err != nil) {

@@ -37,8 +37,8 @@ import (
 //	scopes_needed scopes in the challenge, if scopes were missing
 //	trace_id      from a valid traceparent (W3C Trace Context)
 //
-// Empty attributes are omitted. The records of verified callers are in the order of their
-// decisions, and so are the others. Sort by sequence for the order of all.
+// Empty attributes are omitted. The records of accepted requests with a caller are in the order
+// of their decisions, and so are the others. Sort by sequence for the order of all.
 //
 // If a queue was full, one more record has the message "dropped". It follows the records of
 // the events that were in that queue:
@@ -47,7 +47,7 @@ import (
 //	until           time of the last one
 //	schema          the value of this constant
 //	resource        resource.Config.Identifier
-//	caller          verified or unverified: whether these decisions have a verified caller
+//	queue           accepted (accepted requests with a caller) or other
 //	dropped         number of decisions without a record
 //	first_sequence  sequence number of the first one
 //	last_sequence   sequence number of the last one
@@ -115,9 +115,9 @@ func sha256Of(id string) string {
 }
 
 // record returns the record about dropped events.
-func (d dropped) record(caller string) slog.Record {
+func (d dropped) record(queue string) slog.Record {
 	r := slog.NewRecord(d.since, slog.LevelInfo, "dropped", 0)
-	r.AddAttrs(slog.String("schema", Schema), slog.String("resource", d.resource), slog.String("caller", caller), slog.Int("dropped", d.count),
+	r.AddAttrs(slog.String("schema", Schema), slog.String("resource", d.resource), slog.String("queue", queue), slog.Int("dropped", d.count),
 		slog.Uint64("first_sequence", d.first), slog.Uint64("last_sequence", d.last), slog.Time("until", d.till))
 	return r
 }
