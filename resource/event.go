@@ -53,9 +53,10 @@ type Event struct {
 
 	// Operations is what the body asks for, without arguments. It is empty if
 	// Config.Operations did not make the body be read, or if the request was rejected
-	// before that. Headers do not contribute to it. It has at most 100 entries, those that
-	// a rule names first; OperationsOmitted is the number of the others. A name is cut
-	// after 256 bytes, and "?" replaces what cannot be printed.
+	// before that. Headers do not contribute to it. It has at most 100 entries. If there
+	// are more, one of each message of a batch comes first, then those that a rule names;
+	// OperationsOmitted is the number of the others. A name is cut after 256 bytes, and
+	// "?" replaces what cannot be printed.
 	Operations        []Operation
 	OperationsOmitted int
 
@@ -65,8 +66,9 @@ type Event struct {
 	TraceID string // from a valid traceparent header (W3C Trace Context); otherwise ""
 }
 
-// maxEventOperations is the limit for Event.Operations.
-const maxEventOperations = 100
+// maxEventOperations is the limit for Event.Operations. It is not less than the number of
+// messages in a batch, so that each message has an entry.
+const maxEventOperations = mcpmsg.MaxBatch
 
 func (b *builder) setObservers() {
 	observers := slices.Clone(b.config.Hooks.Observers)
@@ -117,15 +119,18 @@ func (p *policy) notifyOne(ctx context.Context, o Observer, e Event) {
 // operationsOf returns what messages ask for, without responses, which ask for nothing: at most
 // maxEventOperations, and the number of the others.
 func (p *policy) operationsOf(messages []*mcpmsg.Message) (all []Operation, omitted int) {
+	var byMessage [][]Operation
 	for _, m := range messages {
 		if m.Method != "" {
+			var own []Operation
 			for _, name := range m.Subjects() {
-				all = append(all, Operation{Method: m.Method, Name: name, Ref: m.Ref})
+				own = append(own, Operation{Method: m.Method, Name: name, Ref: m.Ref})
 			}
+			byMessage, all = append(byMessage, own), append(all, own...)
 		}
 	}
 	if omitted = len(all) - maxEventOperations; omitted > 0 {
-		all = p.rules.namedFirst(all)[:maxEventOperations]
+		all = p.rules.namedFirst(byMessage)[:maxEventOperations]
 	}
 	for i, o := range all {
 		all[i] = Operation{Method: logging.Printable(o.Method), Name: logging.Printable(o.Name)}

@@ -32,7 +32,8 @@ import (
 //	              can write that
 //	operations    operations in the body, as {"method", "name"}, without arguments; only
 //	              if resource.Config.Operations needs the body, never from header fields;
-//	              at most 100, first those that a rule names
+//	              at most 100. If there are more, first one of each message of a batch,
+//	              then those that a rule names
 //	operations_omitted  number of the other operations
 //	scopes_needed scopes in the challenge, if scopes were missing
 //	trace_id      from a valid traceparent (W3C Trace Context)
