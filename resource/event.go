@@ -66,9 +66,9 @@ type Event struct {
 	TraceID string // from a valid traceparent header (W3C Trace Context); otherwise ""
 }
 
-// maxEventOperations is the limit for Event.Operations. It is not less than the number of
-// messages in a batch, so that each message has an entry.
-const maxEventOperations = mcpmsg.MaxBatch
+// maxEventOperations is the limit for Event.Operations. It is not less than mcpmsg.MaxBatch, so
+// that each message of a batch has an entry.
+const maxEventOperations = 100
 
 func (b *builder) setObservers() {
 	observers := slices.Clone(b.config.Hooks.Observers)
