@@ -43,13 +43,20 @@ type Event struct {
 	Issuer     string
 	Credential string
 
-	// TokenDigest identifies the token of a rejected request: a short HMAC under
-	// Credentials.DigestKey, as in the log. It is "" if no token was read, or if the
-	// caller has another ID. ClaimedSubject and ClaimedTokenID are what a token claims
-	// that was rejected before it was verified.
-	TokenDigest    string
-	ClaimedSubject string
-	ClaimedTokenID string
+	// Principal is the kind of Caller's ID (sub, client or token, see [Caller.ID]); ""
+	// without a Caller.
+	Principal string
+
+	// TokenDigest is a short HMAC of the token under Credentials.DigestKey, as in the log.
+	// It is "" if the Principal is not the token, if the request has no credential or more
+	// than one, and if the credential is over the limit.
+	TokenDigest string
+
+	// ClaimedSubject and ClaimedTokenIDDigest are what a token claims that was rejected
+	// before it was verified, or without a Caller. The latter is an HMAC, see
+	// [Event.TokenIDDigest].
+	ClaimedSubject       string
+	ClaimedTokenIDDigest string
 
 	// Operations is what the body asks for, without arguments. It is empty if
 	// Config.Operations did not make the body be read, or if the request was rejected
@@ -64,6 +71,15 @@ type Event struct {
 	Needed []string
 
 	TraceID string // from a valid traceparent header (W3C Trace Context); otherwise ""
+}
+
+// TokenIDDigest returns a short HMAC of [Caller.TokenID] under Credentials.DigestKey; "" without
+// a Caller or an ID. Record it in place of the ID, because with some issuers the ID is the token.
+func (e Event) TokenIDDigest() string {
+	if !e.Caller.Verified() {
+		return ""
+	}
+	return e.Caller.policy.logDigest(e.Caller.TokenID())
 }
 
 // maxEventOperations is the limit for Event.Operations. It is not less than mcpmsg.MaxBatch, so
@@ -96,11 +112,12 @@ func (p *policy) notify(ctx context.Context, header http.Header, caller *Caller,
 		e.Needed = slices.Clone(f.needed)
 		e.Issuer, e.Credential, e.TokenDigest = f.issuer, f.credential, p.faultDigest(f)
 		if f.claims != nil && caller == nil {
-			e.ClaimedSubject, e.ClaimedTokenID = logging.Printable(f.claims.Subject), logging.Printable(f.claims.TokenID)
+			e.ClaimedSubject, e.ClaimedTokenIDDigest = logging.Printable(f.claims.Subject), p.logDigest(f.claims.TokenID)
 		}
 	}
 	if caller != nil {
-		e.Issuer, e.Credential = caller.Issuer(), caller.Credential()
+		e.Issuer, e.Credential, e.Principal = caller.Issuer(), caller.Credential(), string(caller.kind)
+		e.TokenDigest = caller.logDigest()
 	}
 	for _, o := range p.observers {
 		p.notifyOne(ctx, o, e)

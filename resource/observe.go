@@ -69,7 +69,7 @@ func (p *policy) log(ctx context.Context, status int, header http.Header, f *fau
 	attrs = append(attrs, slog.String("resource", p.document.Resource))
 	attrs = append(attrs, f.attrs(p)...)
 	if d := p.faultDigest(f); d != "" {
-		attrs = append(attrs, slog.String("token", d))
+		attrs = append(attrs, slog.String("token_digest", d))
 	}
 	if trace := tracecontext.TraceID(header); trace != "" {
 		attrs = append(attrs, slog.String("trace_id", trace))

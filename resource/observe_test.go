@@ -60,7 +60,7 @@ func TestOneLogRecordPerRejection(t *testing.T) {
 		got := line()
 		row.want["msg"], row.want["resource"] = "request rejected", identifier
 		if row.authorization != "" && row.name != "scope" { // random
-			for _, name := range []string{"token", "token_id"} {
+			for _, name := range []string{"token_digest", "token_id"} {
 				if row.want[name] = got[name]; got[name] == nil {
 					t.Errorf("%s: no %s", row.name, name)
 				}
