@@ -98,7 +98,7 @@ var randomDigestKey = sync.OnceValue(func() []byte {
 func (b *builder) setDigestKey() {
 	key := b.config.Credentials.DigestKey
 	if key != nil && len(key) < minDigestKeyBytes {
-		b.mistakes.Addf("Credentials.DigestKey: %d bytes; use at least %d from crypto/rand, or nil for a random key", len(key), minDigestKeyBytes)
+		b.mistakes.Addf("Credentials.DigestKey: %d bytes; use at least %d from crypto/rand", len(key), minDigestKeyBytes)
 	}
 	if key == nil {
 		key = randomDigestKey()
