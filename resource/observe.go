@@ -17,7 +17,11 @@ import (
 // observeAccepted counts an accepted request and notifies the observers. Every accepted
 // request passes here.
 func (p *policy) observeAccepted(req *http.Request, caller *Caller, messages []*mcpmsg.Message) {
-	p.metrics.accepted.Inc()
+	if caller != nil {
+		p.metrics.accepted.Inc()
+	} else {
+		p.metrics.public.Inc()
+	}
 	p.notify(req.Context(), req.Header, caller, messages, nil)
 }
 

@@ -83,6 +83,20 @@ func TestOneLogRecordPerRejection(t *testing.T) {
 	}
 }
 
+// A public request without credentials is counted apart from requests with a caller: it says
+// nothing about whether tokens can be verified.
+func TestPublicDecisionCounter(t *testing.T) {
+	f := newFixture(t, func(c *resource.Config, _ *jwks.Config) { c.Operations.Public = []string{"ping"} })
+	for range 3 {
+		f.expect("public", f.send(rpcRequest(rpcMessage("ping", ""), "")), accepted)
+	}
+	f.expect("with a token", f.post(f.token(resourcetest.Token{}), rpcMessage("ping", "")), accepted)
+	f.expectSeries(map[string]string{
+		`warder_decisions_total{reason="",result="accepted"}`:       "1",
+		`warder_decisions_total{reason="public",result="accepted"}`: "3",
+	})
+}
+
 func TestDecisionCounter(t *testing.T) {
 	f := newFixture(t, nil)
 	registry := prometheus.NewRegistry()

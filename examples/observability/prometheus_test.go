@@ -181,7 +181,7 @@ func TestPrometheus(t *testing.T) {
 		}
 	}
 	for _, row := range [][2]string{
-		{`warder_decisions_total{resource="` + one + `", result="accepted"}`, "5"},
+		{`warder_decisions_total{resource="` + one + `", result="accepted", reason=""}`, "5"},
 		{`warder_decisions_total{reason="insufficient_scope", resource="` + one + `"}`, "1"},
 		{`warder_decisions_total{reason="audience", resource="` + one + `"}`, "1"},
 		{`warder_decisions_total{reason="missing_credentials", resource="` + two + `"}`, "1"},
