@@ -63,6 +63,14 @@ func records(t *testing.T, out *bytes.Buffer) (all []auditRecord) {
 	return all
 }
 
+// tokenOf returns the token, or "" if there is none.
+func (f *fixture) tokenOf(t *resourcetest.Token) string {
+	if t == nil {
+		return ""
+	}
+	return f.issuer.Token(*t)
+}
+
 // A flood of rejected requests, with or without a verified caller, does not displace the records
 // of accepted requests, with the default limits. One record states how many decisions are missing.
 func TestFloodDisplacesNoAcceptedRequest(t *testing.T) {
@@ -84,10 +92,7 @@ func TestFloodDisplacesNoAcceptedRequest(t *testing.T) {
 			done := make(chan error)
 			go func() { done <- f.log.Run(ctx) }()
 			admin := issuer.Token(resourcetest.Token{Audience: identifier, Scope: "admin write"})
-			token := "" // made here, where the time is that of the bubble
-			if row.token != nil {
-				token = issuer.Token(*row.token)
-			}
+			token := f.tokenOf(row.token) // made here, where the time is that of the bubble
 			f.resource.Authenticate(request(token))
 			synctest.Wait() // the handler has this event
 			for range flood {
