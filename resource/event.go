@@ -48,8 +48,9 @@ type Event struct {
 	Principal string
 
 	// TokenDigest is a short HMAC of the token under Credentials.DigestKey, as in the log.
-	// It is "" if the Principal is not the token, if the request has no credential or more
-	// than one, and if the credential is over the limit.
+	// It is "" if the Principal is not the token, and if the request was rejected before
+	// its credential was read: because of its Origin, without exactly one credential, or
+	// because the credential is over the limit.
 	TokenDigest string
 
 	// ClaimedSubject and ClaimedTokenIDDigest are what a token claims that was rejected

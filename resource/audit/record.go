@@ -24,8 +24,8 @@ import "log/slog"
 //	              because its claims identify no one)
 //	jti_digest    short HMAC of the token's identifier
 //	token_digest  short HMAC of the token, as in the log, if principal is token, or if the
-//	              request was rejected before its caller was verified. It is missing if the
-//	              credential was over the limit, or if there was not exactly one
+//	              request was rejected after its credential was read and before its
+//	              caller was verified. A credential over the limit is not read
 //	claimed_subject, claimed_jti_digest
 //	              what the token claims, if it was rejected before it was verified. Anyone
 //	              can write that
