@@ -52,7 +52,8 @@ func TestFailedCallIsExplained(t *testing.T) {
 // The log record of rejected credentials names the URL, the method of authentication and the
 // setting, and white space in the secret, which is often the line break at the end of a file.
 func TestRejectedCredentialsAreExplained(t *testing.T) {
-	const begin = `POST URL: status 401, content type "application/json", error invalid_client: the endpoint rejects our credentials, method `
+	const check = "the endpoint rejects our credentials: check client_id and client_secret (in Go: Auth)"
+	const request = `: POST URL: status 401, content type "application/json", error invalid_client`
 	function := func(text string) func(context.Context) (string, error) {
 		return func(context.Context) (string, error) { return text, nil }
 	}
@@ -61,12 +62,12 @@ func TestRejectedCredentialsAreExplained(t *testing.T) {
 		auth introspect.ClientAuth
 		want string
 	}{
-		{"Basic", introspect.ClientAuth{ClientID: "c", ClientSecret: "wrong"}, begin + "client_secret_basic: check client_id and client_secret (in Go: Auth)"},
-		{"Basic, a line break at the end", introspect.ClientAuth{ClientID: "c", ClientSecret: "wrong\n"}, begin + "client_secret_basic: check client_id and client_secret (in Go: Auth); the secret ends in white space"},
-		{"Basic, a space at the beginning", introspect.ClientAuth{ClientID: "c", ClientSecret: " wrong"}, begin + "client_secret_basic: check client_id and client_secret (in Go: Auth); the secret begins with white space"},
-		{"the form, a tab at the end, from a function", introspect.ClientAuth{Method: introspect.ClientSecretPost, ClientID: "c", ClientSecretFunc: function("wrong\t")}, begin + "client_secret_post: check client_id and client_secret (in Go: Auth); the secret ends in white space"},
-		{"a client ID with a line break", introspect.ClientAuth{ClientID: "c\n", ClientSecret: "wrong"}, begin + "client_secret_basic: check client_id and client_secret (in Go: Auth); the client ID ends in white space"},
-		{"a bearer token", introspect.ClientAuth{Method: introspect.Bearer, BearerToken: "wrong"}, begin + "bearer: check Auth"},
+		{"Basic", introspect.ClientAuth{ClientID: "c", ClientSecret: "wrong"}, check + ", method client_secret_basic" + request},
+		{"Basic, a line break at the end", introspect.ClientAuth{ClientID: "c", ClientSecret: "wrong\n"}, check + "; the secret ends in white space, method client_secret_basic" + request},
+		{"Basic, a space at the beginning", introspect.ClientAuth{ClientID: "c", ClientSecret: " wrong"}, check + "; the secret begins with white space, method client_secret_basic" + request},
+		{"the form, a tab at the end, from a function", introspect.ClientAuth{Method: introspect.ClientSecretPost, ClientID: "c", ClientSecretFunc: function("wrong\t")}, check + "; the secret ends in white space, method client_secret_post" + request},
+		{"a client ID with a line break", introspect.ClientAuth{ClientID: "c\n", ClientSecret: "wrong"}, check + "; the client ID ends in white space, method client_secret_basic" + request},
+		{"a bearer token", introspect.ClientAuth{Method: introspect.Bearer, BearerToken: "wrong"}, "the endpoint rejects our credentials: check Auth, method bearer" + request},
 		{"a bearer token with a line break", introspect.ClientAuth{Method: introspect.Bearer, BearerTokenFunc: function("wrong\n")}, "our credentials are not available: bearer token is not a b64token (RFC 6750 §2.1); it ends in white space"},
 	} {
 		t.Run(row.name, func(t *testing.T) {
@@ -75,6 +76,10 @@ func TestRejectedCredentialsAreExplained(t *testing.T) {
 				fx.request("some-opaque-token")
 				if got := fx.loggedError(); got != row.want {
 					fx.Errorf("(-want +got)\n- %s\n+ %s", row.want, got)
+				}
+				what, _, _ := strings.Cut(row.want, ", method ")
+				if _, rejection, _ := strings.Cut(fx.log.String(), `"msg":"request rejected"`); !strings.Contains(rejection, what) {
+					fx.Errorf("got the record %s of the rejection, want %s in it, although it is cut", rejection, what)
 				}
 				if strings.Contains(fx.log.String(), "wrong") {
 					fx.Errorf("the secret is in the log: %s", fx.log)

@@ -26,7 +26,8 @@ func (f *failure) explain(endpoint string, r *outbound.Response, method, note st
 	case f.outcome == inactive, f.outcome == keysUnavailable: // not about the response
 		return
 	case f.outcome == credentials:
-		text += ": the endpoint rejects our credentials, method " + method + ": check " + credentialSetting(method) + note
+		// First what to do, because the record of a rejected request is cut.
+		text = "the endpoint rejects our credentials: check " + credentialSetting(method) + note + ", method " + method + ": " + text
 	case slices.Contains([]int{http.StatusNotFound, http.StatusMethodNotAllowed, http.StatusGone}, r.Status):
 		text += ": check " + endpointSetting
 	}

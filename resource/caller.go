@@ -178,7 +178,7 @@ func (c *Caller) LogValue() slog.Value {
 		slog.String("client", logging.Printable(c.ClientID())),
 	}
 	if d := c.logDigest(); d != "" {
-		attrs = append(attrs, slog.String("token", d))
+		attrs = append(attrs, slog.String("token_digest", d))
 	}
 	return slog.GroupValue(attrs...)
 }

@@ -77,7 +77,7 @@ type Credentials struct {
 
 	// DigestKey is the key of the token digests in logs and audit records. Processes with
 	// the same key write the same digest for a token. At least 32 random bytes; nil: a
-	// random key for this Resource.
+	// random key of this process.
 	DigestKey []byte
 
 	// HeaderClaims are header fields that must agree with a claim, by field name, such

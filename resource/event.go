@@ -43,19 +43,28 @@ type Event struct {
 	Issuer     string
 	Credential string
 
-	// TokenDigest identifies the token of a rejected request: a short HMAC under
-	// Credentials.DigestKey, as in the log. It is "" if no token was read, or if the
-	// caller has another ID. ClaimedSubject and ClaimedTokenID are what a token claims
-	// that was rejected before it was verified.
-	TokenDigest    string
-	ClaimedSubject string
-	ClaimedTokenID string
+	// Principal is the kind of Caller's ID (sub, client or token, see [Caller.ID]); ""
+	// without a Caller.
+	Principal string
+
+	// TokenDigest is a short HMAC of the token under Credentials.DigestKey, as in the log.
+	// It is "" if the Principal is not the token, and if the request was rejected before
+	// its credential was read: because of its Origin, without exactly one credential, or
+	// because the credential is over the limit.
+	TokenDigest string
+
+	// ClaimedSubject and ClaimedTokenIDDigest are what a token claims that was rejected
+	// before it was verified, or without a Caller. The latter is an HMAC, see
+	// [Event.TokenIDDigest].
+	ClaimedSubject       string
+	ClaimedTokenIDDigest string
 
 	// Operations is what the body asks for, without arguments. It is empty if
 	// Config.Operations did not make the body be read, or if the request was rejected
-	// before that. Headers do not contribute to it. It has at most 100 entries, those that
-	// a rule names first; OperationsOmitted is the number of the others. A name is cut
-	// after 256 bytes, and "?" replaces what cannot be printed.
+	// before that. Headers do not contribute to it. It has at most 100 entries. If there
+	// are more, one of each message of a batch comes first, then those that a rule names;
+	// OperationsOmitted is the number of the others. A name is cut after 256 bytes, and
+	// "?" replaces what cannot be printed.
 	Operations        []Operation
 	OperationsOmitted int
 
@@ -65,7 +74,17 @@ type Event struct {
 	TraceID string // from a valid traceparent header (W3C Trace Context); otherwise ""
 }
 
-// maxEventOperations is the limit for Event.Operations.
+// TokenIDDigest returns a short HMAC of [Caller.TokenID] under Credentials.DigestKey; "" without
+// a Caller or an ID. Record it in place of the ID, because with some issuers the ID is the token.
+func (e Event) TokenIDDigest() string {
+	if !e.Caller.Verified() {
+		return ""
+	}
+	return e.Caller.policy.logDigest(e.Caller.TokenID())
+}
+
+// maxEventOperations is the limit for Event.Operations. It is not less than mcpmsg.MaxBatch, so
+// that each message of a batch has an entry.
 const maxEventOperations = 100
 
 func (b *builder) setObservers() {
@@ -94,11 +113,12 @@ func (p *policy) notify(ctx context.Context, header http.Header, caller *Caller,
 		e.Needed = slices.Clone(f.needed)
 		e.Issuer, e.Credential, e.TokenDigest = f.issuer, f.credential, p.faultDigest(f)
 		if f.claims != nil && caller == nil {
-			e.ClaimedSubject, e.ClaimedTokenID = logging.Printable(f.claims.Subject), logging.Printable(f.claims.TokenID)
+			e.ClaimedSubject, e.ClaimedTokenIDDigest = logging.Printable(f.claims.Subject), p.logDigest(f.claims.TokenID)
 		}
 	}
 	if caller != nil {
-		e.Issuer, e.Credential = caller.Issuer(), caller.Credential()
+		e.Issuer, e.Credential, e.Principal = caller.Issuer(), caller.Credential(), string(caller.kind)
+		e.TokenDigest = caller.logDigest()
 	}
 	for _, o := range p.observers {
 		p.notifyOne(ctx, o, e)
@@ -117,15 +137,18 @@ func (p *policy) notifyOne(ctx context.Context, o Observer, e Event) {
 // operationsOf returns what messages ask for, without responses, which ask for nothing: at most
 // maxEventOperations, and the number of the others.
 func (p *policy) operationsOf(messages []*mcpmsg.Message) (all []Operation, omitted int) {
+	var byMessage [][]Operation
 	for _, m := range messages {
 		if m.Method != "" {
+			var own []Operation
 			for _, name := range m.Subjects() {
-				all = append(all, Operation{Method: m.Method, Name: name, Ref: m.Ref})
+				own = append(own, Operation{Method: m.Method, Name: name, Ref: m.Ref})
 			}
+			byMessage, all = append(byMessage, own), append(all, own...)
 		}
 	}
 	if omitted = len(all) - maxEventOperations; omitted > 0 {
-		all = p.rules.namedFirst(all)[:maxEventOperations]
+		all = p.rules.namedFirst(byMessage)[:maxEventOperations]
 	}
 	for i, o := range all {
 		all[i] = Operation{Method: logging.Printable(o.Method), Name: logging.Printable(o.Name)}

@@ -268,8 +268,8 @@ func subscription(n int, others ...string) string {
 	return fmt.Sprintf(`{"jsonrpc":"2.0","id":1,"method":"subscriptions/listen","params":{"notifications":{"resourceSubscriptions":%s}}}`, quoted)
 }
 
-// An event lists at most 100 operations, first those that a rule names, and contains the
-// number of the others.
+// An event lists at most 100 operations, first one of each message, then those that a rule
+// names, and contains the number of the others. So no message of a batch hides another.
 func TestEventOperationsAreBounded(t *testing.T) {
 	observer := new(eventRecorder)
 	f := newFixture(t, func(c *resource.Config, _ *jwks.Config) {
@@ -280,20 +280,27 @@ func TestEventOperationsAreBounded(t *testing.T) {
 	for _, row := range []struct {
 		name, body     string
 		listed, others int
-		first          string
+		first          string // the first names
 	}{
 		{"100 operations are all listed, in their order", subscription(99, "file:///payroll"), 100, 0, "file:///public/0"},
 		{"101 operations, the last is named by a rule", subscription(100, "file:///payroll"), 100, 1, "file:///payroll"},
 		{"1000 operations, the last matches a template", subscription(999, "file:///plans/a"), 100, 900, "file:///plans/a"},
 		{"101 operations without a rule", subscription(101), 100, 1, "file:///public/0"},
+		{"200 operations of a rule before a tool that no rule names", "[" + subscription(0, slices.Repeat([]string{"file:///plans/a"}, 200)...) + "," + rpcMessage("tools/call", "delete") + "]", 100, 101, "file:///plans/a delete file:///plans/a"},
+		{"200 operations before two messages, one is named by a rule", "[" + subscription(200, "file:///plans/a", "file:///payroll") + "," + rpcMessage("tools/call", "delete") + "," + rpcMessage("ping", "") + "]", 100, 104, "file:///plans/a delete  file:///payroll file:///public/0"},
+		{"a batch of 100 messages, the first with 200 operations", "[" + subscription(0, slices.Repeat([]string{"file:///plans/a"}, 200)...) + strings.Repeat(","+rpcMessage("tools/call", "look"), 98) + "," + rpcMessage("tools/call", "delete") + "]", 100, 199, "file:///plans/a" + strings.Repeat(" look", 98) + " delete"},
 	} {
 		_, refusal := f.res.Authenticate(rpcRequest(row.body, alice))
 		events := observer.take()
 		if refusal != nil || len(events) != 1 {
 			t.Fatalf("%s: %v, %d events", row.name, refusal, len(events))
 		}
-		if e := events[0]; len(e.Operations) != row.listed || e.OperationsOmitted != row.others || e.Operations[0].Name != row.first {
-			t.Errorf("%s: got %d operations and %d others, first %v; want %d, %d and %s", row.name, len(e.Operations), e.OperationsOmitted, e.Operations[0], row.listed, row.others, row.first)
+		var names []string
+		for _, o := range events[0].Operations {
+			names = append(names, o.Name)
+		}
+		if e := events[0]; len(names) != row.listed || e.OperationsOmitted != row.others || !strings.HasPrefix(strings.Join(names, " "), row.first) {
+			t.Errorf("%s: got %d operations and %d others, %q; want %d and %d, first %q", row.name, len(names), e.OperationsOmitted, names, row.listed, row.others, row.first)
 		}
 	}
 }

@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"log/slog"
 	"strconv"
+	"strings"
 	"time"
 
 	"github.com/warder-go/warder/internal/jose"
@@ -21,7 +22,8 @@ type fault struct {
 	got, want  string            // for the log
 	credential string            // kind of credential, as Caller.Credential; "" if none was read
 	issuer     string            // the configured issuer that the token was routed to; "" if none
-	token      *Token            // for the log: its header; nil if there is none
+	token      *Token            // for the log: its header and digest; nil if there is none
+	alg        string            // for the log, if token has no header: a name of a closed list
 	claims     *Claims           // for the log: the client; nil if there are none
 	caller     *Caller           // nil if the caller is not known
 	messages   []*mcpmsg.Message // in the body; nil if it was not read
@@ -54,10 +56,17 @@ func (f *fault) about(t *Token, from *issuer, c *Claims) *fault {
 	return f
 }
 
+// ofUnread returns a copy of the fault that has the digest of a token that cannot be read.
+func (f *fault) ofUnread(raw string) *fault {
+	clone := *f // which requests may share
+	clone.token = newToken(raw, nil, nil)
+	return &clone
+}
+
 // readFault is for a token that cannot be read.
 func readFault(err error) *fault {
-	if errors.Is(err, jose.ErrAlgorithm) {
-		return &fault{reason: ReasonAlgorithmRefused, err: err, unverified: true}
+	if refused, ok := errors.AsType[*jose.AlgorithmError](err); ok {
+		return &fault{reason: ReasonAlgorithmRefused, err: err, alg: refused.Name, unverified: true}
 	}
 	return &fault{reason: ReasonTokenMalformed, err: err, unverified: true}
 }
@@ -130,6 +139,7 @@ func (f *fault) attrs(p *policy) (attrs []slog.Attr) {
 		add("kid", f.token.JWS().Header.KeyID)
 		add("alg", f.token.JWS().Header.Algorithm.String())
 	}
+	add("alg", f.alg)
 	if f.got != "" || f.check != nil || f.want != "" {
 		attrs = append(attrs, slog.String("got", logging.Printable(f.got)))
 	}
@@ -156,6 +166,18 @@ func (f *fault) addIdentity(add func(key, value string)) {
 	if f.claims != nil {
 		add("subject", f.claims.Subject)
 		add("client", f.claims.ClientID)
-		add("token_id", f.claims.TokenID)
+		if !f.showsToken(f.claims.TokenID) {
+			add("token_id", f.claims.TokenID)
+		}
 	}
+}
+
+// showsToken reports whether text contains the credential, or a part of it: some issuers return
+// the token itself as jti.
+func (f *fault) showsToken(text string) bool {
+	if f.token == nil || text == "" {
+		return false
+	}
+	raw := strings.TrimPrefix(f.token.Raw(), headerPrefix(f.credential))
+	return strings.Contains(raw, text) || strings.Contains(text, raw)
 }

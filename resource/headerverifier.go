@@ -140,6 +140,7 @@ func (b *builder) checkFieldName(where, name string, seen map[string]bool) {
 // tried after it. The result is not cached, because more than the value of the field can
 // take part in the proof.
 func (p *policy) identifyByHeader(req *http.Request, from *headerIssuer, value string) (*Caller, *fault) {
+	token := newToken(headerPrefix(from.name)+value, nil, nil)
 	began := time.Now()
 	claims, err := from.verifier.VerifyHeader(req.Context(), value, req)
 	now := time.Now()
@@ -155,11 +156,15 @@ func (p *policy) identifyByHeader(req *http.Request, from *headerIssuer, value s
 		f = c.run()
 	}
 	if f != nil {
-		f.credential, f.issuer, f.claims = from.name, from.issuer.id, claims
+		f.credential, f.issuer, f.claims, f.token = from.name, from.issuer.id, claims, token
 		return nil, f
 	}
-	return p.newCaller(&from.issuer, claims, newToken(from.name+": "+value, nil, nil), from.name), nil
+	return p.newCaller(&from.issuer, claims, token, from.name), nil
 }
+
+// headerPrefix precedes the value of a field in a Token, so that the same text in two fields is
+// not one principal.
+func headerPrefix(name string) string { return name + ": " }
 
 // isOtherCredential reports whether a fault is about a credential that is not an OAuth access
 // token: one in a header field, or one with a prefix whose issuer has no other tokens.

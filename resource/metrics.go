@@ -14,7 +14,8 @@ import (
 // body creates a new one. All counters that requests use are looked up beforehand.
 type metrics struct {
 	decisions *prometheus.CounterVec
-	accepted  prometheus.Counter
+	accepted  prometheus.Counter // with a caller
+	public    prometheus.Counter // accepted without credentials
 	refused   map[Reason]prometheus.Counter
 
 	verifications       *prometheus.HistogramVec
@@ -27,6 +28,10 @@ type metrics struct {
 	panics prometheus.Counter // of observers
 }
 
+// labelPublic is the label "reason" of accepted requests without credentials. They say nothing
+// about whether tokens can be verified, and anyone can send any number of them.
+const labelPublic = "public"
+
 // verificationBuckets are in seconds. A signature takes about ten microseconds, an
 // introspection call a few milliseconds, and five seconds at most.
 var verificationBuckets = []float64{.00005, .0001, .00025, .0005, .001, .0025, .005, .01, .025, .05, .1, .25, .5, 1, 2.5, 5}
@@ -36,7 +41,7 @@ func newMetrics(identifier string) *metrics {
 	m := &metrics{
 		decisions: prometheus.NewCounterVec(prometheus.CounterOpts{
 			Name:        "warder_decisions_total",
-			Help:        "Decisions about requests by result (accepted, denied with 400 to 415 or because a key is pending, unavailable with 503, error with 500) and reason.",
+			Help:        "Decisions about requests by result (accepted, denied with 400 to 415 or because a key is pending, unavailable with 503, error with 500) and reason (public: accepted without credentials).",
 			ConstLabels: constant,
 		}, []string{"result", "reason"}),
 		verifications: prometheus.NewHistogramVec(prometheus.HistogramOpts{
@@ -58,6 +63,7 @@ func newMetrics(identifier string) *metrics {
 		refused: map[Reason]prometheus.Counter{},
 	}
 	m.accepted = m.decisions.WithLabelValues(resultAccepted, "")
+	m.public = m.decisions.WithLabelValues(resultAccepted, labelPublic)
 	for reason, o := range outcomes {
 		m.refused[reason] = m.decisions.WithLabelValues(o.result(), string(reason))
 	}

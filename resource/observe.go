@@ -17,7 +17,11 @@ import (
 // observeAccepted counts an accepted request and notifies the observers. Every accepted
 // request passes here.
 func (p *policy) observeAccepted(req *http.Request, caller *Caller, messages []*mcpmsg.Message) {
-	p.metrics.accepted.Inc()
+	if caller != nil {
+		p.metrics.accepted.Inc()
+	} else {
+		p.metrics.public.Inc()
+	}
 	p.notify(req.Context(), req.Header, caller, messages, nil)
 }
 
@@ -69,7 +73,7 @@ func (p *policy) log(ctx context.Context, status int, header http.Header, f *fau
 	attrs = append(attrs, slog.String("resource", p.document.Resource))
 	attrs = append(attrs, f.attrs(p)...)
 	if d := p.faultDigest(f); d != "" {
-		attrs = append(attrs, slog.String("token", d))
+		attrs = append(attrs, slog.String("token_digest", d))
 	}
 	if trace := tracecontext.TraceID(header); trace != "" {
 		attrs = append(attrs, slog.String("trace_id", trace))

@@ -60,7 +60,7 @@ func TestOneLogRecordPerRejection(t *testing.T) {
 		got := line()
 		row.want["msg"], row.want["resource"] = "request rejected", identifier
 		if row.authorization != "" && row.name != "scope" { // random
-			for _, name := range []string{"token", "token_id"} {
+			for _, name := range []string{"token_digest", "token_id"} {
 				if row.want[name] = got[name]; got[name] == nil {
 					t.Errorf("%s: no %s", row.name, name)
 				}
@@ -81,6 +81,20 @@ func TestOneLogRecordPerRejection(t *testing.T) {
 	if log.Len() != 0 {
 		t.Errorf("an accepted request logged %s", log.String())
 	}
+}
+
+// A public request without credentials is counted apart from requests with a caller: it says
+// nothing about whether tokens can be verified.
+func TestPublicDecisionCounter(t *testing.T) {
+	f := newFixture(t, func(c *resource.Config, _ *jwks.Config) { c.Operations.Public = []string{"ping"} })
+	for range 3 {
+		f.expect("public", f.send(rpcRequest(rpcMessage("ping", ""), "")), accepted)
+	}
+	f.expect("with a token", f.post(f.token(resourcetest.Token{}), rpcMessage("ping", "")), accepted)
+	f.expectSeries(map[string]string{
+		`warder_decisions_total{reason="",result="accepted"}`:       "1",
+		`warder_decisions_total{reason="public",result="accepted"}`: "3",
+	})
 }
 
 func TestDecisionCounter(t *testing.T) {

@@ -4,8 +4,10 @@ import (
 	"crypto/rand"
 	"encoding/hex"
 	"strings"
+	"sync"
 
 	"github.com/warder-go/warder/internal/digest"
+	"github.com/warder-go/warder/internal/jose"
 	"github.com/warder-go/warder/internal/strictjson"
 )
 
@@ -84,11 +86,11 @@ func (c *Caller) principal() string {
 	return c.token
 }
 
-// digest identifies the token. For a JWT it covers the signing input (RFC 7515 §5.1), because
-// the same signature can have several forms; otherwise it covers the whole token.
+// digest identifies the token. For a JWS, readable or not, it covers the signing input (RFC 7515
+// §5.1), because the same signature can have several forms; otherwise it covers the whole token.
 func (t *Token) digest() digest.Digest {
 	raw := t.Raw()
-	if t.IsJWT() {
+	if jose.LooksLikeJWS(raw) {
 		raw = raw[:strings.LastIndexByte(raw, '.')]
 	}
 	return digest.Of(raw)
@@ -97,21 +99,34 @@ func (t *Token) digest() digest.Digest {
 // minDigestKeyBytes is the shortest Credentials.DigestKey.
 const minDigestKeyBytes = 32
 
-// setDigestKey takes the configured key, or makes a random one.
+// randomDigestKey is one key for the process, so that a token keeps its digest when the
+// configuration is replaced.
+var randomDigestKey = sync.OnceValue(func() []byte {
+	key := make([]byte, minDigestKeyBytes)
+	_, _ = rand.Read(key) // never fails (package crypto/rand)
+	return key
+})
+
+// setDigestKey takes the configured key, or the random one of the process.
 func (b *builder) setDigestKey() {
 	key := b.config.Credentials.DigestKey
 	if key != nil && len(key) < minDigestKeyBytes {
-		b.mistakes.Addf("Credentials.DigestKey: %d bytes; use at least %d from crypto/rand, or nil for a random key", len(key), minDigestKeyBytes)
+		b.mistakes.Addf("Credentials.DigestKey: %d bytes; use at least %d from crypto/rand", len(key), minDigestKeyBytes)
 	}
 	if key == nil {
-		key = make([]byte, minDigestKeyBytes)
-		_, _ = rand.Read(key) // never fails (package crypto/rand)
+		key = randomDigestKey()
 	}
 	b.policy.digestKey = append([]byte(nil), key...)
 }
 
-// logDigest returns a short digest of a token for logs and audit records.
-func (p *policy) logDigest(d string) string { return digest.Keyed(p.digestKey, d) }
+// logDigest returns a short digest for logs and audit records: of a token, by its digest, or of
+// a token's identifier; "" for "".
+func (p *policy) logDigest(text string) string {
+	if text == "" {
+		return ""
+	}
+	return digest.Keyed(p.digestKey, text)
+}
 
 // faultDigest returns the digest of the token that a fault is about; "" without one.
 func (p *policy) faultDigest(f *fault) string {

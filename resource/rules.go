@@ -162,23 +162,35 @@ func (r *rules) collect(m *mcpmsg.Message, all *scoperules.Needs) (declared bool
 	return r.scopes.Collect(m, all) || r.isPublic(m)
 }
 
-// namedFirst moves the operations that a rule names to the front. It keeps the order of each
-// part, and stops comparing URIs with templates beyond uripattern.MaxWork.
-func (r *rules) namedFirst(all []Operation) []Operation {
-	if r == nil {
-		return all
-	}
-	var named, others []Operation
+// namedFirst returns the operations of all messages in this order: one of each message, so that
+// no message hides another; then those that a rule names; then the others. It keeps the order of
+// each part, and stops comparing URIs with templates beyond uripattern.MaxWork.
+func (r *rules) namedFirst(byMessage [][]Operation) []Operation {
+	var first, named, others []Operation
 	work := 0
+	for _, own := range byMessage {
+		n, o := r.splitNamed(own, &work)
+		if len(n) > 0 {
+			first, n = append(first, n[0]), n[1:]
+		} else {
+			first, o = append(first, o[0]), o[1:]
+		}
+		named, others = append(named, n...), append(others, o...)
+	}
+	return slices.Concat(first, named, others)
+}
+
+// splitNamed splits operations into those that a rule names and the others. r may be nil.
+func (r *rules) splitNamed(all []Operation, work *int) (named, others []Operation) {
 	for _, o := range all {
 		m, err := o.message()
-		if err == nil && r.scopes.Label(m, &work) != scoperules.Other {
+		if r != nil && err == nil && r.scopes.Label(m, work) != scoperules.Other {
 			named = append(named, o)
 		} else {
 			others = append(others, o)
 		}
 	}
-	return append(named, others...)
+	return named, others
 }
 
 // labels returns every result of label.

@@ -75,20 +75,22 @@ func (t Token) MarshalText() ([]byte, error) { return []byte(redacted), nil }
 func (p *policy) read(raw string) (*Token, *fault) {
 	if !jose.LooksLikeJWS(raw) {
 		if !grammar.IsB64Token(raw) {
-			return nil, faultNotB64Token
+			return nil, faultNotB64Token.ofUnread(raw)
 		}
 		return newToken(raw, nil, nil), nil
 	}
 	jws, err := p.tokens.Parse(raw) // accepts fewer characters than a b64token can have
 	if err != nil {
 		if !grammar.IsB64Token(raw) {
-			return nil, faultNotB64Token
+			return nil, faultNotB64Token.ofUnread(raw)
 		}
-		return nil, readFault(err)
+		return nil, readFault(err).ofUnread(raw)
 	}
 	claims, err := ParseClaims(jws.Payload)
 	if err != nil {
-		return nil, readFault(err)
+		f := readFault(err)
+		f.token = newToken(raw, jws, nil)
+		return nil, f
 	}
 	return newToken(raw, jws, claims), nil
 }

@@ -36,15 +36,15 @@ func TestUnknownIssuerIsLoggedWithTheConfiguredOnes(t *testing.T) {
 		{"a tenant that is not allowed", "https://login.example.test/b/v2.0", "an allowed tenant of https://login.example.test/{tenantid}/v2.0", "iss names a tenant that is not allowed"},
 	} {
 		f.log.take()
-		f.expect(row.name, f.bearer(f.token(resourcetest.Token{Claims: map[string]any{"iss": row.iss, "jti": "1"}})), invalid)
+		f.expect(row.name, f.bearer(f.token(resourcetest.Token{Claims: map[string]any{"iss": row.iss, "jti": "jti-1"}})), invalid)
 		records := logRecords(t, f.log.take())
 		if len(records) != 1 {
 			t.Fatalf("%s: got %d records, want 1", row.name, len(records))
 		}
-		delete(records[0], "token")
+		delete(records[0], "token_digest")
 		want := map[string]any{"level": "INFO", "msg": "request rejected", "reason": "issuer_unknown", "status": 401.0, "resource": identifier,
 			"got": row.iss, "want": row.want, "unverified": true, "error": row.err,
-			"subject": "alice", "client": "test-client", "token_id": "1", "kid": f.issuer.SigningKeyID(""), "alg": "ES256"}
+			"subject": "alice", "client": "test-client", "token_id": "jti-1", "kid": f.issuer.SigningKeyID(""), "alg": "ES256"}
 		if fmt.Sprint(records[0]) != fmt.Sprint(want) {
 			t.Errorf("%s:\n got %v\nwant %v", row.name, records[0], want)
 		}

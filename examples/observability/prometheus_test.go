@@ -132,7 +132,7 @@ func TestPrometheus(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	records, err := audit.New(audit.Config{Handler: slog.DiscardHandler, QueueEvents: 3, UnverifiedQueueEvents: 1})
+	records, err := audit.New(audit.Config{Handler: slog.DiscardHandler, AcceptedQueueEvents: 3, OtherQueueEvents: 1})
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -181,7 +181,7 @@ func TestPrometheus(t *testing.T) {
 		}
 	}
 	for _, row := range [][2]string{
-		{`warder_decisions_total{resource="` + one + `", result="accepted"}`, "5"},
+		{`warder_decisions_total{resource="` + one + `", result="accepted", reason=""}`, "5"},
 		{`warder_decisions_total{reason="insufficient_scope", resource="` + one + `"}`, "1"},
 		{`warder_decisions_total{reason="audience", resource="` + one + `"}`, "1"},
 		{`warder_decisions_total{reason="missing_credentials", resource="` + two + `"}`, "1"},

@@ -41,14 +41,14 @@ var algorithms = []*algorithm{
 	{"Ed25519", "OKP", 0, nil, verifyEd25519}, // the same algorithm by its name in RFC 9864
 }
 
-// parseAlgorithm returns the algorithm with exactly this name, or [ErrAlgorithm].
+// parseAlgorithm returns the algorithm with exactly this name, or an [AlgorithmError].
 func parseAlgorithm(name string) (Algorithm, error) {
 	for _, a := range algorithms {
 		if a.name == name {
 			return Algorithm{a}, nil
 		}
 	}
-	return Algorithm{}, ErrAlgorithm
+	return Algorithm{}, newAlgorithmError(name)
 }
 
 // ParseAlgorithms parses an allow-list. A nil list means all algorithms that this package

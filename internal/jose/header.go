@@ -3,6 +3,7 @@ package jose
 import (
 	"errors"
 	"fmt"
+	"slices"
 	"strings"
 
 	"github.com/go-json-experiment/json/jsontext"
@@ -16,6 +17,29 @@ const MaxKeyIDBytes = 256
 // ErrAlgorithm means that a header has no alg that this package verifies: it is absent,
 // "none", an HMAC, an encryption algorithm or unknown.
 var ErrAlgorithm = errors.New("jose: algorithm not supported")
+
+// AlgorithmError is the error for a header with an alg that this package does not verify. It
+// wraps [ErrAlgorithm].
+type AlgorithmError struct {
+	Name string // a registered name, or "other": never text of the token
+}
+
+// Error returns the text of ErrAlgorithm.
+func (*AlgorithmError) Error() string { return ErrAlgorithm.Error() }
+
+// Unwrap returns ErrAlgorithm.
+func (*AlgorithmError) Unwrap() error { return ErrAlgorithm }
+
+// unsupportedAlgorithms are names of RFC 7518, RFC 8812 and RFC 9864 that tokens in the form of
+// a JWS have.
+var unsupportedAlgorithms = []string{"HS256", "HS384", "HS512", "none", "ES256K", "Ed448", "RSA1_5", "RSA-OAEP", "RSA-OAEP-256", "dir"}
+
+func newAlgorithmError(alg string) *AlgorithmError {
+	if slices.Contains(unsupportedAlgorithms, alg) {
+		return &AlgorithmError{alg}
+	}
+	return &AlgorithmError{"other"}
+}
 
 // Header contains the members of a JOSE header (RFC 7515 §4.1) that this package uses. It
 // ignores unknown members and jku, jwk, x5u, x5c and x5t: a token must not supply its own

@@ -24,9 +24,9 @@ import (
 
 // Limits of the queues.
 const (
-	DefaultQueueEvents           = 8192      // default of Config.QueueEvents
-	DefaultUnverifiedQueueEvents = 1024      // default of Config.UnverifiedQueueEvents
-	MaxQueueEvents               = 1_000_000 // maximum of both
+	DefaultAcceptedQueueEvents = 8192      // default of Config.AcceptedQueueEvents
+	DefaultOtherQueueEvents    = 1024      // default of Config.OtherQueueEvents
+	MaxQueueEvents             = 1_000_000 // maximum of both
 )
 
 // Config configures a [Log].
@@ -35,15 +35,16 @@ type Config struct {
 	// not called. It may be slow: requests do not wait for it.
 	Handler slog.Handler
 
-	// QueueEvents is the maximum number of queued events with a verified caller; default
-	// 8192, at most 1,000,000.
-	QueueEvents int
+	// AcceptedQueueEvents is the maximum number of queued events of accepted requests with
+	// a verified caller; default 8192, at most 1,000,000.
+	AcceptedQueueEvents int
 
-	// UnverifiedQueueEvents is the maximum number of queued events without a verified
-	// caller; default 1024, at most 1,000,000. These are rejections before a caller was
-	// verified and public operations without credentials, of which everybody can cause any
-	// number. They have a queue of their own so that they do not displace the others.
-	UnverifiedQueueEvents int
+	// OtherQueueEvents is the maximum number of queued events of all other requests;
+	// default 1024, at most 1,000,000. These are rejected requests, also those of verified
+	// callers, and public operations without credentials. Anyone, or the holder of a
+	// revoked or weak token, can cause any number of them. They have a queue of their own
+	// so that they do not displace the records of accepted requests.
+	OtherQueueEvents int
 }
 
 // Log queues events and writes them as records. It implements [resource.Observer], for
@@ -54,9 +55,9 @@ type Log struct {
 	running atomic.Bool
 	wake    chan struct{} // has an element if events were queued since Run last looked
 
-	mu                   sync.Mutex // guards the fields below
-	sequence             uint64     // of the last observed event
-	verified, unverified queue
+	mu              sync.Mutex // guards the fields below
+	sequence        uint64     // of the last observed event
+	accepted, other queue
 
 	events                   *prometheus.CounterVec
 	written, failed, dropped prometheus.Counter
@@ -76,12 +77,12 @@ func New(c Config) (*Log, error) {
 		}
 		return cmp.Or(configured, fallback)
 	}
-	verified := size("QueueEvents", c.QueueEvents, DefaultQueueEvents)
-	unverified := size("UnverifiedQueueEvents", c.UnverifiedQueueEvents, DefaultUnverifiedQueueEvents)
+	accepted := size("AcceptedQueueEvents", c.AcceptedQueueEvents, DefaultAcceptedQueueEvents)
+	other := size("OtherQueueEvents", c.OtherQueueEvents, DefaultOtherQueueEvents)
 	if err := mistakes.Err("audit: configuration"); err != nil {
 		return nil, err
 	}
-	l := &Log{handler: c.Handler, wake: make(chan struct{}, 1), verified: newQueue("verified", verified), unverified: newQueue("unverified", unverified)}
+	l := &Log{handler: c.Handler, wake: make(chan struct{}, 1), accepted: newQueue("accepted", accepted), other: newQueue("other", other)}
 	l.events = prometheus.NewCounterVec(prometheus.CounterOpts{
 		Name: "warder_audit_events_total", Help: "Decisions for the audit log, by outcome: written, failed (the handler returned an error or panicked) or dropped (the queue was full).",
 	}, []string{"outcome"})
@@ -93,7 +94,7 @@ func New(c Config) (*Log, error) {
 func (l *Log) countWaiting() float64 {
 	l.mu.Lock()
 	defer l.mu.Unlock()
-	return float64(l.verified.count + l.unverified.count)
+	return float64(l.accepted.count + l.other.count)
 }
 
 // Observe queues an event. It does not wait for the handler: if the queue is full, the event
@@ -112,10 +113,11 @@ func (l *Log) enqueue(e resource.Event) bool {
 	l.mu.Lock()
 	defer l.mu.Unlock()
 	l.sequence++
-	if e.Caller != nil {
-		return l.verified.add(entry{e, l.sequence})
+	// Neither a rejected nor an anonymous request displaces the record of an accepted caller.
+	if e.Reason == "" && e.Caller != nil {
+		return l.accepted.add(entry{e, l.sequence})
 	}
-	return l.unverified.add(entry{e, l.sequence})
+	return l.other.add(entry{e, l.sequence})
 }
 
 // Run writes queued events until ctx is done. Then it writes the events that are in the
@@ -123,8 +125,8 @@ func (l *Log) enqueue(e resource.Event) bool {
 // running. To shut down, a program stops its server, cancels ctx and waits for Run: later
 // events stay in the queues.
 //
-// The events of verified callers are written first. So a flood of other events delays no
-// record of a verified caller by more than one record.
+// The events of accepted requests with a caller are written first. So a flood of other events
+// does not delay a record of these by more than one record.
 func (l *Log) Run(ctx context.Context) error {
 	if !l.running.CompareAndSwap(false, true) {
 		return errors.New("audit: Run is already running")
@@ -151,7 +153,7 @@ func (l *Log) writeRest(ctx context.Context) {
 	l.mu.Unlock()
 	for l.writeNext(ctx, last) {
 	}
-	for _, q := range []*queue{&l.verified, &l.unverified} {
+	for _, q := range []*queue{&l.accepted, &l.other} {
 		l.mu.Lock()
 		d := q.takeDropped()
 		l.mu.Unlock()
@@ -162,7 +164,7 @@ func (l *Log) writeRest(ctx context.Context) {
 // writeNext writes one record: of an event up to a sequence number, or about dropped events.
 // It reports whether there was something to write.
 func (l *Log) writeNext(ctx context.Context, last uint64) bool {
-	for _, q := range []*queue{&l.verified, &l.unverified} {
+	for _, q := range []*queue{&l.accepted, &l.other} {
 		l.mu.Lock()
 		d := q.takeDueDropped()
 		var e entry
@@ -195,7 +197,7 @@ func (l *Log) write(ctx context.Context, e entry) {
 // writeDropped writes a record about dropped events. If that fails, a later record includes
 // them.
 func (l *Log) writeDropped(ctx context.Context, q *queue, d dropped) {
-	if d.count == 0 || l.handle(ctx, d.record(q.caller)) {
+	if d.count == 0 || l.handle(ctx, d.record(q.name)) {
 		return
 	}
 	l.mu.Lock()

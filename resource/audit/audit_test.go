@@ -3,6 +3,7 @@ package audit_test
 import (
 	"bytes"
 	"context"
+	"crypto/hmac"
 	"crypto/sha256"
 	"encoding/json"
 	"errors"
@@ -27,6 +28,9 @@ import (
 
 const identifier = "https://mcp.example.test/mcp"
 
+// digestKey is the key of the digests in the records.
+var digestKey = bytes.Repeat([]byte{1}, 32)
+
 // A fixture is a resource with an audit log.
 type fixture struct {
 	issuer   *resourcetest.Issuer
@@ -42,12 +46,14 @@ func newFixture(t *testing.T, issuer *resourcetest.Issuer, handler slog.Handler,
 	if err != nil {
 		t.Fatal(err)
 	}
-	if f.log, err = audit.New(audit.Config{Handler: handler, QueueEvents: queue, UnverifiedQueueEvents: queue}); err != nil {
+	if f.log, err = audit.New(audit.Config{Handler: handler, AcceptedQueueEvents: queue, OtherQueueEvents: queue}); err != nil {
 		t.Fatal(err)
 	}
 	f.resource, err = resource.New(resource.Config{
-		Identifier: identifier, Issuers: []resource.Issuer{{Verifier: verifier}}, Hooks: resource.Hooks{Observers: []resource.Observer{f.log}},
-		Operations: resource.Operations{Tools: map[string][]string{"delete": {"admin", "write"}}}, Logger: slog.New(slog.DiscardHandler),
+		Identifier: identifier, Issuers: []resource.Issuer{{Verifier: verifier}}, Hooks: resource.Hooks{Observers: []resource.Observer{f.log},
+			Revoked: func(_ context.Context, c *resource.Caller) bool { return c.Subject() == "mallory" }},
+		Credentials: resource.Credentials{DigestKey: digestKey},
+		Operations:  resource.Operations{Tools: map[string][]string{"delete": {"admin", "write"}}}, Logger: slog.New(slog.DiscardHandler),
 	})
 	if err != nil {
 		t.Fatal(err)
@@ -107,7 +113,12 @@ func TestRecords(t *testing.T) {
 		done := make(chan error)
 		go func() { done <- f.log.Run(ctx) }()
 		const trace = "0af7651916cd43dd8448eb211c80319c"
-		hash := fmt.Sprintf("%x", sha256.Sum256([]byte("token-1")))
+		hmacOf := func(text string) string {
+			mac := hmac.New(sha256.New, digestKey)
+			mac.Write([]byte(text))
+			return fmt.Sprintf("%x", mac.Sum(nil)[:8])
+		}
+		hash := hmacOf("token-1")
 		operations := []any{map[string]any{"method": "tools/call", "name": "delete"}}
 		for n, row := range []struct {
 			name  string
@@ -115,11 +126,11 @@ func TestRecords(t *testing.T) {
 			want  map[string]any
 		}{
 			{"accepted", issuer.Token(resourcetest.Token{Audience: identifier, Scope: "admin write", Claims: map[string]any{"jti": "token-1"}}),
-				map[string]any{"decision": "accepted", "subject": "alice", "jti_sha256": hash, "operations": operations}},
+				map[string]any{"decision": "accepted", "subject": "alice", "principal": "sub", "jti_digest": hash, "operations": operations}},
 			{"a scope is missing", issuer.Token(resourcetest.Token{Audience: identifier, Scope: "read", Claims: map[string]any{"jti": "token-1"}}),
-				map[string]any{"decision": "denied", "reason": "insufficient_scope", "status": 403., "subject": "alice", "jti_sha256": hash, "operations": operations, "scopes_needed": []any{"admin", "write"}}},
+				map[string]any{"decision": "denied", "reason": "insufficient_scope", "status": 403., "subject": "alice", "principal": "sub", "jti_digest": hash, "operations": operations, "scopes_needed": []any{"admin", "write"}}},
 			{"forged signature, without subject and client", issuer.Token(resourcetest.Token{Audience: identifier, Fault: resourcetest.WrongSignature, Claims: map[string]any{"jti": "forged-1"}}),
-				map[string]any{"decision": "denied", "reason": "signature_invalid", "status": 401., "claimed_subject": "alice", "claimed_jti_sha256": fmt.Sprintf("%x", sha256.Sum256([]byte("forged-1")))}},
+				map[string]any{"decision": "denied", "reason": "signature_invalid", "status": 401., "claimed_subject": "alice", "claimed_jti_digest": hmacOf("forged-1")}},
 			{"no credentials", "", map[string]any{"decision": "denied", "reason": "missing_credentials", "status": 401.}},
 		} {
 			f.resource.Authenticate(request(row.token))
@@ -357,10 +368,10 @@ func TestConfiguration(t *testing.T) {
 		want   string
 	}{
 		{"empty", audit.Config{}, "audit: configuration: Handler: is nil; use slog.NewJSONHandler with a separate file"},
-		{"negative queue", audit.Config{Handler: slog.DiscardHandler, QueueEvents: -1}, "audit: configuration: QueueEvents: -1 is not between 1 and 1000000"},
-		{"negative queue for unverified callers", audit.Config{Handler: slog.DiscardHandler, UnverifiedQueueEvents: -1}, "audit: configuration: UnverifiedQueueEvents: -1 is not between 1 and 1000000"},
-		{"queue above the limit", audit.Config{QueueEvents: audit.MaxQueueEvents + 1}, "audit: configuration: Handler: is nil; use slog.NewJSONHandler with a separate file\nQueueEvents: 1000001 is not between 1 and 1000000"},
-		{"largest queue", audit.Config{Handler: slog.DiscardHandler, QueueEvents: audit.MaxQueueEvents, UnverifiedQueueEvents: audit.MaxQueueEvents}, ""},
+		{"negative queue", audit.Config{Handler: slog.DiscardHandler, AcceptedQueueEvents: -1}, "audit: configuration: AcceptedQueueEvents: -1 is not between 1 and 1000000"},
+		{"negative queue for other requests", audit.Config{Handler: slog.DiscardHandler, OtherQueueEvents: -1}, "audit: configuration: OtherQueueEvents: -1 is not between 1 and 1000000"},
+		{"queue above the limit", audit.Config{AcceptedQueueEvents: audit.MaxQueueEvents + 1}, "audit: configuration: Handler: is nil; use slog.NewJSONHandler with a separate file\nAcceptedQueueEvents: 1000001 is not between 1 and 1000000"},
+		{"largest queue", audit.Config{Handler: slog.DiscardHandler, AcceptedQueueEvents: audit.MaxQueueEvents, OtherQueueEvents: audit.MaxQueueEvents}, ""},
 	} {
 		_, err := audit.New(row.config)
 		if got := fmt.Sprint(err); row.want != got && (row.want != "" || err != nil) {

@@ -43,7 +43,8 @@ type auditRecord struct {
 	Schema   string    `json:"schema"`
 	Resource string    `json:"resource"`
 	Decision string    `json:"decision"`
-	Caller   string    `json:"caller"`
+	Reason   string    `json:"reason"`
+	Queue    string    `json:"queue"`
 	Dropped  int       `json:"dropped"`
 	First    int       `json:"first_sequence"`
 	Last     int       `json:"last_sequence"`
@@ -62,14 +63,27 @@ func records(t *testing.T, out *bytes.Buffer) (all []auditRecord) {
 	return all
 }
 
-// A flood of requests without a verified caller does not displace the records of accepted
-// requests, with the default limits. One record states how many decisions are missing.
+// tokenOf returns the token, or "" if there is none.
+func (f *fixture) tokenOf(t *resourcetest.Token) string {
+	if t == nil {
+		return ""
+	}
+	return f.issuer.Token(*t)
+}
+
+// A flood of rejected requests, with or without a verified caller, does not displace the records
+// of accepted requests, with the default limits. One record states how many decisions are missing.
 func TestFloodDisplacesNoAcceptedRequest(t *testing.T) {
 	const flood, accepted = 8202, 100
 	issuer := newIssuer(t)
-	for _, row := range []struct{ name, token string }{
-		{"without credentials", ""},
-		{"forged tokens", issuer.Token(resourcetest.Token{Audience: identifier, Fault: resourcetest.WrongSignature})},
+	for _, row := range []struct {
+		name, reason string
+		token        *resourcetest.Token
+	}{
+		{"without credentials", "missing_credentials", nil},
+		{"forged tokens", "signature_invalid", &resourcetest.Token{Audience: identifier, Fault: resourcetest.WrongSignature}},
+		{"a revoked token", "revoked", &resourcetest.Token{Audience: identifier, Scope: "admin write", Subject: "mallory"}},
+		{"a token without the scopes", "insufficient_scope", &resourcetest.Token{Audience: identifier, Scope: "read"}},
 	} {
 		synctest.Test(t, func(t *testing.T) {
 			var out bytes.Buffer
@@ -78,10 +92,11 @@ func TestFloodDisplacesNoAcceptedRequest(t *testing.T) {
 			done := make(chan error)
 			go func() { done <- f.log.Run(ctx) }()
 			admin := issuer.Token(resourcetest.Token{Audience: identifier, Scope: "admin write"})
-			f.resource.Authenticate(request(row.token))
+			token := f.tokenOf(row.token) // made here, where the time is that of the bubble
+			f.resource.Authenticate(request(token))
 			synctest.Wait() // the handler has this event
 			for range flood {
-				f.resource.Authenticate(request(row.token))
+				f.resource.Authenticate(request(token))
 			}
 			for range accepted {
 				decision, refusal := f.resource.Authenticate(request(admin))
@@ -97,17 +112,17 @@ func TestFloodDisplacesNoAcceptedRequest(t *testing.T) {
 			kinds := map[string]int{}
 			var dropped []auditRecord
 			for _, r := range records(t, &out) {
-				if kinds[r.Msg+" "+r.Decision]++; r.Msg == "dropped" {
+				if kinds[r.Msg+" "+r.Decision+" "+r.Reason]++; r.Msg == "dropped" {
 					dropped = append(dropped, r)
 				}
 			}
-			const queued = audit.DefaultUnverifiedQueueEvents
-			want := map[string]int{"decision accepted": accepted, "decision denied": 1 + queued, "dropped ": 1}
+			const queued = audit.DefaultOtherQueueEvents
+			want := map[string]int{"decision accepted ": accepted, "decision denied " + row.reason: 1 + queued, "dropped  ": 1}
 			if fmt.Sprint(kinds) != fmt.Sprint(want) {
 				t.Errorf("%s: records: got %v, want %v", row.name, kinds, want)
 			}
-			if len(dropped) != 1 || dropped[0].Caller != "unverified" || dropped[0].Dropped != flood-queued || dropped[0].First != 2+queued || dropped[0].Last != 1+flood {
-				t.Errorf("%s: got %+v, want %d dropped events without a verified caller, from %d to %d", row.name, dropped, flood-queued, 2+queued, 1+flood)
+			if len(dropped) != 1 || dropped[0].Queue != "other" || dropped[0].Dropped != flood-queued || dropped[0].First != 2+queued || dropped[0].Last != 1+flood {
+				t.Errorf("%s: got %+v, want %d dropped events of the queue other, from %d to %d", row.name, dropped, flood-queued, 2+queued, 1+flood)
 			}
 			if got := f.count(t, "warder_audit_events_total", "dropped"); got != flood-queued {
 				t.Errorf("%s: metric: got %d dropped events, want %d", row.name, got, flood-queued)
@@ -122,22 +137,23 @@ func TestDroppedRecord(t *testing.T) {
 	for _, row := range []struct {
 		name     string
 		failures int    // of the handler, for records about dropped events
-		events   string // v: verified caller, u: unverified; the first is in the handler while the others arrive
+		events   string // a: accepted, p: public without a caller, r: rejected caller; the first is in the handler while the others arrive
 		later    string // events after the queues have become empty
 		want     string // records in the order in which they are written
 	}{
-		{"nothing is dropped, verified callers are first", 0, "uuvv", "u", "1 3 4 2 5"},
-		{"events without a verified caller are dropped", 0, "uuuuv", "u", "1 5 2 unverified:2:3-4 6"},
-		{"events of verified callers are dropped", 0, "uvvvuv", "v", "1 2 3 verified:2:4-6 5 7"},
-		{"events of both kinds are dropped", 0, "uvuvvvu", "", "1 2 4 verified:2:5-6 3 unverified:1:7-7"},
-		{"a record that fails is written after the next event", 1, "uvvv", "vu", "1 2 3 5 verified:1:4-4 6"},
-		{"a record that fails is written at the end", 1, "uuu", "v", "1 2 4 unverified:1:3-3"},
-		{"a record that fails is not written if the handler still fails", 9, "uuu", "", "1 2"},
+		{"nothing is dropped, accepted callers are first", 0, "ppaa", "r", "1 3 4 2 5"},
+		{"public operations are dropped", 0, "ppppa", "p", "1 5 2 other:2:3-4 6"},
+		{"events of rejected callers are dropped", 0, "rrrra", "r", "1 5 2 other:2:3-4 6"},
+		{"events of accepted callers are dropped", 0, "paaapa", "a", "1 2 3 accepted:2:4-6 5 7"},
+		{"events of both kinds are dropped", 0, "papaaar", "", "1 2 4 accepted:2:5-6 3 other:1:7-7"},
+		{"a record that fails is written after the next event", 1, "paaa", "ap", "1 2 3 5 accepted:1:4-4 6"},
+		{"a record that fails is written at the end", 1, "rrr", "a", "1 2 4 other:1:3-3"},
+		{"a record that fails is not written if the handler still fails", 9, "ppp", "", "1 2"},
 	} {
 		synctest.Test(t, func(t *testing.T) {
 			var out bytes.Buffer
 			handler := &slowHandler{slog.NewJSONHandler(&out, nil), row.failures}
-			log, err := audit.New(audit.Config{Handler: handler, QueueEvents: 2, UnverifiedQueueEvents: 1})
+			log, err := audit.New(audit.Config{Handler: handler, AcceptedQueueEvents: 2, OtherQueueEvents: 1})
 			if err != nil {
 				t.Fatal(err)
 			}
@@ -148,8 +164,11 @@ func TestDroppedRecord(t *testing.T) {
 			observe := func(events string) {
 				for _, kind := range events {
 					e := resource.Event{Time: time.Now(), Resource: identifier, Result: "accepted"}
-					if kind == 'v' {
+					switch kind {
+					case 'a':
 						e.Caller = new(resource.Caller)
+					case 'r':
+						e.Caller, e.Result, e.Reason = new(resource.Caller), "denied", resource.ReasonRevoked
 					}
 					log.Observe(ctx, e)
 					synctest.Wait()
@@ -170,7 +189,7 @@ func TestDroppedRecord(t *testing.T) {
 					got = append(got, strconv.Itoa(r.Sequence))
 					continue
 				}
-				got = append(got, fmt.Sprintf("%s:%d:%d-%d", r.Caller, r.Dropped, r.First, r.Last))
+				got = append(got, fmt.Sprintf("%s:%d:%d-%d", r.Queue, r.Dropped, r.First, r.Last))
 				at := func(sequence int) time.Time { return start.Add(time.Duration(sequence-1) * time.Millisecond) }
 				if r.Resource != identifier || r.Schema != audit.Schema || !r.Time.Equal(at(r.First)) || !r.Until.Equal(at(r.Last)) {
 					t.Errorf("%s: got %+v, want the times of the first and the last dropped event", row.name, r)

@@ -14,7 +14,7 @@ type entry struct {
 
 // queue is a bounded FIFO queue of events of one kind. [Log] guards it.
 type queue struct {
-	caller       string  // "verified" or "unverified"
+	name         string  // "accepted" or "other"
 	ring         []entry // of fixed size, so that queuing allocates nothing
 	start, count int
 	dropped      dropped
@@ -29,7 +29,7 @@ type dropped struct {
 	since, till time.Time
 }
 
-func newQueue(caller string, size int) queue { return queue{caller: caller, ring: make([]entry, size)} }
+func newQueue(name string, size int) queue { return queue{name: name, ring: make([]entry, size)} }
 
 // add appends an event. If the queue is full, it notes the event as dropped and returns
 // false. The dropped events are reported after the events that are in the queue now.

@@ -1,11 +1,6 @@
 package audit
 
-import (
-	"encoding/hex"
-	"log/slog"
-
-	"github.com/warder-go/warder/internal/digest"
-)
+import "log/slog"
 
 // Schema is the version of the record schema, which each record contains. It changes if
 // the meaning of an attribute changes, but not if an attribute is added. The record of a
@@ -24,21 +19,26 @@ import (
 //	subject       subject, exactly as verified by the issuer
 //	client        client that the token was issued to
 //	credential    jwt, opaque or the name of a header field
-//	jti_sha256    SHA-256 digest of the token's identifier, in hexadecimal
-//	token_digest  short HMAC of the token, as in the log, if it was rejected before it was
-//	              verified
-//	claimed_subject, claimed_jti_sha256
+//	principal     what identifies the verified caller besides the issuer: sub (the subject),
+//	              client (the client, also if its token has a subject) or token (the token,
+//	              because its claims identify no one)
+//	jti_digest    short HMAC of the token's identifier
+//	token_digest  short HMAC of the token, as in the log, if principal is token, or if the
+//	              request was rejected after its credential was read and before its
+//	              caller was verified. A credential over the limit is not read
+//	claimed_subject, claimed_jti_digest
 //	              what the token claims, if it was rejected before it was verified. Anyone
 //	              can write that
 //	operations    operations in the body, as {"method", "name"}, without arguments; only
 //	              if resource.Config.Operations needs the body, never from header fields;
-//	              at most 100, first those that a rule names
+//	              at most 100. If there are more, first one of each message of a batch,
+//	              then those that a rule names
 //	operations_omitted  number of the other operations
 //	scopes_needed scopes in the challenge, if scopes were missing
 //	trace_id      from a valid traceparent (W3C Trace Context)
 //
-// Empty attributes are omitted. The records of verified callers are in the order of their
-// decisions, and so are the others. Sort by sequence for the order of all.
+// Each HMAC has the key resource.Credentials.DigestKey. Empty attributes are omitted. The records of accepted requests with a caller are in the order
+// of their decisions, and so are the others. Sort by sequence for the order of all.
 //
 // If a queue was full, one more record has the message "dropped". It follows the records of
 // the events that were in that queue:
@@ -47,7 +47,7 @@ import (
 //	until           time of the last one
 //	schema          the value of this constant
 //	resource        resource.Config.Identifier
-//	caller          verified or unverified: whether these decisions have a verified caller
+//	queue           accepted (accepted requests with a caller) or other
 //	dropped         number of decisions without a record
 //	first_sequence  sequence number of the first one
 //	last_sequence   sequence number of the last one
@@ -82,12 +82,11 @@ func (queued entry) record() slog.Record {
 		add("client", c.ClientID())
 	}
 	add("credential", e.Credential)
-	if c := e.Caller; c != nil {
-		add("jti_sha256", sha256Of(c.TokenID()))
-	}
+	add("principal", e.Principal)
+	add("jti_digest", e.TokenIDDigest())
 	add("token_digest", e.TokenDigest)
 	add("claimed_subject", e.ClaimedSubject)
-	add("claimed_jti_sha256", sha256Of(e.ClaimedTokenID))
+	add("claimed_jti_digest", e.ClaimedTokenIDDigest)
 	if len(e.Operations) > 0 {
 		operations := make([]operation, len(e.Operations))
 		for i, o := range e.Operations {
@@ -105,19 +104,10 @@ func (queued entry) record() slog.Record {
 	return r
 }
 
-// sha256Of returns the digest of a token's identifier, or "" if it is empty.
-func sha256Of(id string) string {
-	if id == "" {
-		return ""
-	}
-	sum := digest.Of(id)
-	return hex.EncodeToString(sum[:])
-}
-
 // record returns the record about dropped events.
-func (d dropped) record(caller string) slog.Record {
+func (d dropped) record(queue string) slog.Record {
 	r := slog.NewRecord(d.since, slog.LevelInfo, "dropped", 0)
-	r.AddAttrs(slog.String("schema", Schema), slog.String("resource", d.resource), slog.String("caller", caller), slog.Int("dropped", d.count),
+	r.AddAttrs(slog.String("schema", Schema), slog.String("resource", d.resource), slog.String("queue", queue), slog.Int("dropped", d.count),
 		slog.Uint64("first_sequence", d.first), slog.Uint64("last_sequence", d.last), slog.Time("until", d.till))
 	return r
 }

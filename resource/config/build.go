@@ -69,10 +69,26 @@ func (b *builder) buildResource(ctx context.Context) {
 	}
 	b.addIssuers(&c)
 	b.addAPIKeys(ctx, &c)
+	b.addDigestKey(&c)
 	if b.config.Complete != nil {
 		b.config.Complete(&c)
 	}
 	b.finish(c)
+}
+
+// addDigestKey reads the key of the token digests. Its bytes are used as they are.
+func (b *builder) addDigestKey(c *resource.Config) {
+	if b.settings.DigestKeyFile == "" {
+		return
+	}
+	path := b.files.path(b.settings.DigestKeyFile)
+	key, err := b.files.read(path)
+	if err != nil {
+		b.mistakes.add(b.position("digest_key_file"), "digest_key_file: file %q: %s", path, err)
+		return
+	}
+	b.secrets = append(b.secrets, Secret(key))
+	c.Credentials.DigestKey = key
 }
 
 // seconds returns 0, which package resource replaces by its default, if the setting is

@@ -96,6 +96,7 @@ func TestMistakes(t *testing.T) {
 				`text:6: api_keys_file: file "/": is not a regular file` + "\n" + `text:8: client_secret_file: file "/": is not a regular file`},
 		{"files with unusable contents", block("  ca_file: /dev/null", "  client_id: x", "  client_secret_file: config_test.go"),
 			`text:4: ca_file: file "/dev/null": is not a regular file` + "\n" + `text:6: client_secret_file: file "config_test.go": has more than one line`},
+		{"missing digest key", block("  digest_key_file: /nowhere/d"), `text:4: digest_key_file: file "/nowhere/d": no such file or directory`},
 		{"file without keys", block("  jwks_file: config_test.go"),
 			`text:4: jwks_file: jwks: keyset: keys unavailable: last fetch failed: keyset: file "config_test.go": malformed JSON at byte 0`},
 		{"file without certificates", block("  ca_file: config_test.go"), `text:4: ca_file: file "config_test.go": has no PEM certificate`},

@@ -54,6 +54,7 @@ var resourceKeys = []fieldKey{
 	{"Operations.Public", "public_operations"},
 	{"Operations.Undeclared", "undeclared_operations"},
 	{`Credentials.Headers["X-API-Key"]`, "api_keys_file"},
+	{"Credentials.DigestKey", "digest_key_file"},
 	{"Metadata: metadata: resource_name", "resource_name"},
 	{"Metadata: metadata: resource_documentation", "service_documentation_url"},
 }

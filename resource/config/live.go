@@ -43,7 +43,8 @@ type Live struct {
 func (l *Live) Resource() *resource.Resource { return l.resource }
 
 // Run checks the files every Config.Interval until ctx is done, and applies changes of the
-// configuration file, the secrets file, and the files of client_secret_file and ca_file.
+// configuration file, the secrets file, and the files of client_secret_file, ca_file and
+// digest_key_file.
 // It compares contents, not modification times, so it detects symbolic links that are
 // switched, as Kubernetes does. It does not detect changes of environment variables.
 //

@@ -210,7 +210,7 @@ func TestExampleFileIsValid(t *testing.T) {
 	issuer.ServeHTTP(answer, httptest.NewRequest(http.MethodGet, issuer.URL(resourcetest.JWKS), nil))
 	dir := t.TempDir()
 	for name, text := range map[string]string{"tls/internal-ca.pem": certificate, "keys/build.json": answer.Body.String(),
-		"keys/api-keys.json": `{"keys": []}`, "secrets/partner": "s1\n", "secrets/more": "s2\r\n"} {
+		"keys/api-keys.json": `{"keys": []}`, "secrets/partner": "s1\n", "secrets/more": "s2\r\n", "secrets/digest-key": strings.Repeat("k", 32)} {
 		write(t, dir, name, text)
 	}
 	live, err := config.New(config.Config{File: write(t, dir, "a.yaml", string(text)),

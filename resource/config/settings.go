@@ -38,6 +38,7 @@ type Settings struct {
 	ResourceName      string              `yaml:"resource_name" doc:"name of this server in the protected resource metadata, for display"`
 	ServiceDocsURL    string              `yaml:"service_documentation_url" format:"uri" doc:"URL of a page for developers, in the protected resource metadata"`
 	APIKeysFile       string              `yaml:"api_keys_file" doc:"file of API keys, which clients send in the header field X-API-Key"`
+	DigestKeyFile     string              `yaml:"digest_key_file" doc:"file with the key of the token digests in logs and audit records, at least 32 random bytes, used as they are; the same for all replicas. Default: a random key of the process"`
 }
 
 // IssuerSettings are the keys of an issuer.
