@@ -55,7 +55,7 @@ func (i *issuer) scopesOf(c *Claims) (scopes []string, f *fault) {
 	if i.scopeClaim != nil {
 		var err error
 		if scopes, err = claimset.Scopes(c.value(i.scopeClaim)); err != nil {
-			return nil, newFault(ReasonTokenMalformed, "Issuer.ScopeClaim: %w", err)
+			return nil, newFault(ReasonTokenMalformed, "scope_claim (in Go: ScopeClaim): %w", err)
 		}
 	}
 	if i.scopePrefix != "" {
@@ -72,7 +72,7 @@ func (i *issuer) rolesOf(c *Claims) (roles []string, f *fault) {
 	roles, _ = claimset.StringOrStrings(c.value(i.roleClaim))
 	roles = slices.DeleteFunc(roles, func(role string) bool { return role == "" })
 	if len(roles) > maxRoles {
-		return nil, newFault(ReasonTokenMalformed, "Issuer.RoleClaim has more than %d roles", maxRoles)
+		return nil, newFault(ReasonTokenMalformed, "role_claim (in Go: RoleClaim) has more than %d roles", maxRoles)
 	}
 	return roles, nil
 }
