@@ -73,7 +73,7 @@ func TestFaultsOfNames(t *testing.T) {
 		{"a number", "prompts/get", `{"name":1}`, `member \"params.name\": is not a string`},
 		{"a surrogate in a URI", "resources/read", `{"uri":"a:\udc00"}`, `member \"params.uri\": malformed JSON: lone surrogate`},
 		{"a task", "tasks/get", `{"taskId":null}`, `member \"params.taskId\": is not a string`},
-		{"a reference", "completion/complete", `{"ref":{"type":"ref/prompt","name":"\udc00"}}`, `member \"params.ref\": malformed JSON: lone surrogate at byte 28`},
+		{"a reference", "completion/complete", `{"ref":{"type":"ref/prompt","name":"\udc00"}}`, `member \"params.ref\": malformed JSON: lone surrogate at byte 29`},
 		{"a reference that is a string", "completion/complete", `{"ref":"a"}`, `member \"params.ref\": not a JSON object`},
 		{"a subscription", "subscriptions/listen", `{"notifications":{"taskIds":[1]}}`, `member \"params.notifications\": member \"taskIds\": is not a string`},
 	} {
