@@ -51,8 +51,8 @@ type Config struct {
 	// AnswerTTL limits how long an answer is cached, counted from when it was
 	// received. This is the longest time that a revocation can go unnoticed.
 	//
-	// 0: [resource.Config].MemoryTTL is the limit. Even if that is negative, an answer
-	// is shared for 250 ms. Positive: the shorter of AnswerTTL and MemoryTTL.
+	// 0: [resource.Limits].CacheTTL is the limit. Even if that is negative, an answer
+	// is shared for 250 ms. Positive: the shorter of AnswerTTL and CacheTTL.
 	// Negative: every request causes a call, except that requests with the same token
 	// share a call that is in flight.
 	//

@@ -51,7 +51,7 @@ func Example() {
 	token := server.OpaqueToken(resourcetest.Token{Subject: "alice"})
 	request(token)
 	server.Revoke(token)
-	request(token) // still cached, for resource.Config.MemoryTTL at most
+	request(token) // still cached, for resource.Limits.CacheTTL at most
 	res.Forget(token)
 	request(token)
 	// Output:

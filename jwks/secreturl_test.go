@@ -10,6 +10,7 @@ import (
 	"net/http/httptest"
 	"net/url"
 	"strings"
+	"sync"
 	"testing"
 	"testing/synctest"
 	"time"
@@ -92,7 +93,7 @@ func writtenWithSecret(t *testing.T, discovered bool, change func(*resourcetest.
 		t.Fatal(err)
 	}
 	defer issuer.Close()
-	var written bytes.Buffer
+	var written lockedBuffer // a fetch can still log while this test writes
 	synctest.Test(t, func(t *testing.T) {
 		logger := slog.New(slog.NewJSONHandler(&written, &slog.HandlerOptions{Level: slog.LevelDebug}))
 		address := issuer.URL(resourcetest.JWKS) + "?code=" + secret + "%21&x=y"
@@ -124,7 +125,7 @@ func writtenWithSecret(t *testing.T, discovered bool, change func(*resourcetest.
 		registry, metrics := prometheus.NewRegistry(), httptest.NewRecorder()
 		registry.MustRegister(res.Metrics())
 		promhttp.HandlerFor(registry, promhttp.HandlerOpts{}).ServeHTTP(metrics, httptest.NewRequest("GET", "/metrics", nil))
-		written.Write(metrics.Body.Bytes())
+		fmt.Fprint(&written, metrics.Body)
 		time.Sleep(10 * time.Second)
 	})
 	return written.String()
@@ -150,4 +151,22 @@ func TestRejectedAddressIsQuotedWithoutSecrets(t *testing.T) {
 			}
 		}
 	}
+}
+
+// lockedBuffer is a buffer that is safe for concurrent use.
+type lockedBuffer struct {
+	mu   sync.Mutex
+	text bytes.Buffer
+}
+
+func (b *lockedBuffer) Write(p []byte) (int, error) {
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	return b.text.Write(p)
+}
+
+func (b *lockedBuffer) String() string {
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	return b.text.String()
 }

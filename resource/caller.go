@@ -161,10 +161,14 @@ func (c *Caller) String() string {
 	return logging.Printable(c.ID())
 }
 
-// logDigest returns the digest that logs show of a caller that its token identifies.
+// logDigest returns the digest that logs show of a caller that its token identifies. The key for
+// it belongs to a policy, which a decoded caller does not have.
 func (c *Caller) logDigest() string {
-	if c.kind != ofToken || c.policy == nil {
+	switch {
+	case c.kind != ofToken:
 		return ""
+	case c.policy == nil:
+		return "[decoded caller]"
 	}
 	return c.policy.logDigest(c.token)
 }

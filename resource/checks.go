@@ -140,12 +140,12 @@ func checkPrincipal(c *claimsCheck) (got, want string, ok bool) {
 	case !c.verified:
 		return "", "", true
 	case c.issuer.isOfClient(c.claims):
-		return "no client_id", "client_id, because ClientTokens applies", c.claims.ClientID != ""
+		return "no client_id", "client_id, because client_token_claim (in Go: ClientTokens) applies", c.claims.ClientID != ""
 	case c.claims.Subject != "":
 		return "", "", true
 	}
 	sign := cmp.Or(claimset.UserSign(c.claims.jwtObject), claimset.UserSign(c.claims.object))
-	return "no sub, but " + sign, "sub: make the issuer add it, or set SubjectClaim; for tokens of clients set ClientTokens", sign == ""
+	return "no sub, but " + sign, "sub: make the issuer add it, or set subject_claim (in Go: SubjectClaim); for tokens of clients set client_token_claim (in Go: ClientTokens)", sign == ""
 }
 
 // checkRequired requires exp in every JWT, and all claims of RFC 9068 §2.2 in strict mode.

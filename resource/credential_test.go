@@ -322,5 +322,8 @@ func TestHeaderClaimsOfPublicOperations(t *testing.T) {
 		if got != row.want {
 			t.Errorf("%s: got %q, want %q", row.name, got, row.want)
 		}
+		if log := f.log.take(); len(row.headers) == 1 && !strings.Contains(log, `"got":"X-Tenant-Id: `+row.headers[0]+`","want":"tenant: a request without a token has no claims"`) {
+			t.Errorf("%s: the log does not say that there is no token: %s", row.name, log)
+		}
 	}
 }

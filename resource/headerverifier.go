@@ -190,6 +190,17 @@ func (p *policy) hasSameHeader(field string, other *policy) bool {
 	return i >= 0 && j >= 0 && same(p.headers[i].verifier, other.headers[j].verifier)
 }
 
+// wantedClaim describes a claim of the caller, of which there is none in a public operation.
+func wantedClaim(claimed string, c *Caller) string {
+	switch {
+	case claimed != "":
+		return claimed
+	case c.Verified():
+		return "the credential has no such text"
+	}
+	return "a request without a token has no claims"
+}
+
 // checkHeaderClaims rejects a request in which a header field contradicts the claims.
 func (p *policy) checkHeaderClaims(header http.Header, c *Caller) *fault {
 	for i := range p.headerClaims {
@@ -203,7 +214,7 @@ func (p *policy) checkHeaderClaims(header http.Header, c *Caller) *fault {
 		}
 		claimed := h.path.Text(c.object)
 		if claimed == "" || claimed != values[0] { // an empty claim is an absent one
-			return &fault{reason: ReasonHeaderClaim, got: h.field + ": " + values[0], want: h.Claim + ": " + claimed}
+			return &fault{reason: ReasonHeaderClaim, got: h.field + ": " + values[0], want: h.Claim + ": " + wantedClaim(claimed, c)}
 		}
 	}
 	return nil

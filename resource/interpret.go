@@ -60,7 +60,7 @@ func (i *issuer) scopesOf(c *Claims) (scopes []string, f *fault) {
 		}
 		var err error
 		if scopes, err = claimset.Scopes(value); err != nil {
-			return nil, newFault(ReasonTokenMalformed, "Issuer.ScopeClaim: %w", err)
+			return nil, newFault(ReasonTokenMalformed, "scope_claim (in Go: ScopeClaim): %w", err)
 		}
 	}
 	if i.scopePrefix != "" {
@@ -77,7 +77,7 @@ func (i *issuer) rolesOf(c *Claims) (roles []string, f *fault) {
 	roles, _ = claimset.StringOrStrings(c.value(i.roleClaim))
 	roles = slices.DeleteFunc(roles, func(role string) bool { return role == "" })
 	if len(roles) > maxRoles {
-		return nil, newFault(ReasonTokenMalformed, "Issuer.RoleClaim has more than %d roles", maxRoles)
+		return nil, newFault(ReasonTokenMalformed, "role_claim (in Go: RoleClaim) has more than %d roles", maxRoles)
 	}
 	return roles, nil
 }

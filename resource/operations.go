@@ -120,12 +120,15 @@ func (o *Operations) isPublicMethod(method string) bool {
 
 // ResourceRule is a rule for MCP resources. Exactly one of URI, Prefix and Template is set.
 //
-// Another spelling of a URI does not avoid the rule. URIs are compared without case,
-// percent-encoding and Unicode form; file names also as NTFS and HFS+ read them (streams,
-// characters without width). A URI that readers could resolve in different ways (dot
-// segments, empty segments, encoded delimiters, a host or a Windows short name in a file
-// URI, and similar) needs the scopes of all resource rules, unless one of them has exactly
-// that text.
+// Rules apply to plain URIs: a lower-case scheme, "://", a lower-case host (none for file) and
+// segments of ASCII letters, digits, "-", "_", "." between them and percent-encoded printable
+// characters that have no other form, without port, query, fragment, empty segment and slash at
+// the end. A plain URI needs the scopes of every rule that matches it, with ASCII letters compared without
+// case. Every other URI needs the scopes of all resource rules, unless the URI or the Template
+// of a rule is exactly its text. With DenyUndeclared a rule must match the very spelling that
+// was sent. New rejects a rule that is not plain itself and names the spelling to use; only a
+// URI may also have a port, a query or an empty host, or lack "//", and then no other spelling
+// matches it.
 type ResourceRule struct {
 	URI      string // exact
 	Prefix   string // of the URI
@@ -181,7 +184,7 @@ func (r *Resource) Declares(op Operation) bool {
 
 // Applies reports whether the rule applies to the URI, in this or another spelling. It is
 // for programs that compare the rules with what their server has. It does not consider that
-// a URI which can be read in several ways needs the scopes of all rules. A rule that New
+// a URI which is not plain needs the scopes of all rules. A rule that New
 // would reject applies to nothing.
 func (rule ResourceRule) Applies(uri string) bool { return rule.pattern().Applies(uri) }
 

@@ -1,6 +1,7 @@
 package resource_test
 
 import (
+	"encoding/json"
 	"fmt"
 	"net/http"
 	"strings"
@@ -89,5 +90,50 @@ func TestSubjectClaimOfAnotherSetting(t *testing.T) {
 		if err == nil || !strings.Contains(err.Error(), `Issuers[0].SubjectClaim: "p" `) {
 			t.Errorf("%s: got %v, want a mistake", row.name, err)
 		}
+	}
+}
+
+// The log about a token that does not identify its user names the settings in the file and in Go.
+func TestLogNamesSettingsOfPrincipals(t *testing.T) {
+	f := newFixture(t, func(c *resource.Config, _ *jwks.Config) {
+		c.Issuers[0].ClientTokens = &resource.ClientTokens{Claim: "gty", Value: "cc"}
+		c.Issuers[0].RoleClaim = "roles"
+	})
+	for _, row := range []struct {
+		name   string
+		claims claims
+		want   string
+	}{
+		{"a user without sub", claims{"sub": nil, "username": "alice"},
+			`"want":"sub: make the issuer add it, or set subject_claim (in Go: SubjectClaim); for tokens of clients set client_token_claim (in Go: ClientTokens)"`},
+		{"a client without client_id", claims{"gty": "cc", "client_id": nil}, `"want":"client_id, because client_token_claim (in Go: ClientTokens) applies"`},
+		{"too many roles", claims{"roles": strings.Split(strings.Repeat("r ", 1001)+"r", " ")}, `"error":"role_claim (in Go: RoleClaim) has more than 1000 roles"`},
+	} {
+		f.log.take()
+		f.expect(row.name, f.bearer(f.tokenWithClaims(row.claims)), invalid)
+		if log := f.log.take(); !strings.Contains(log, row.want) {
+			t.Errorf("%s: the log does not say %s: %s", row.name, row.want, log)
+		}
+	}
+}
+
+// A decoded caller that its token identifies has no key for the digest that logs show. Its text
+// says so, and it still contains no digest without a key.
+func TestDecodedCallerPrints(t *testing.T) {
+	f := newFixture(t, nil)
+	caller := f.accept(f.tokenWithClaims(claims{"sub": nil})).Caller
+	data, err := json.Marshal(caller)
+	if err != nil {
+		t.Fatal(err)
+	}
+	var decoded resource.Caller
+	if err := json.Unmarshal(data, &decoded); err != nil {
+		t.Fatal(err)
+	}
+	if got, want := decoded.String(), f.issuer.Identifier()+" token:[decoded caller]"; got != want {
+		t.Errorf("got %q, want %q", got, want)
+	}
+	if got := fmt.Sprint(decoded.LogValue()); !strings.Contains(got, "token_digest=[decoded caller]") {
+		t.Errorf("got %s, want a token", got)
 	}
 }

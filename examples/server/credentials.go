@@ -156,7 +156,7 @@ func (c *credentials) addAPIKeys(ctx context.Context, config *resource.Config) e
 	return nil
 }
 
-// validPrefix matches the prefixes that resource.Config.Prefixed accepts. It also matches
+// validPrefix matches the prefixes that resource.Credentials.Prefixed accepts. It also matches
 // prefixes that begin like a JWT, which are rejected separately.
 var validPrefix = regexp.MustCompile(`^[A-Za-z0-9._~+/-]{3,}$`)
 

@@ -42,7 +42,7 @@ import (
 )
 
 const (
-	Field   = "X-Signature"   // header field, the key in resource.Config.Headers
+	Field   = "X-Signature"   // header field, the key in resource.Credentials.Headers
 	Window  = time.Minute     // maximum difference between signing time and verification, either way
 	MinKey  = 32              // minimum length of a secret in bytes
 	MaxBody = 4 << 20         // maximum size of a body in bytes

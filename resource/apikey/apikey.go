@@ -2,7 +2,7 @@
 // get an OAuth access token. MCP clients expect OAuth: use keys in addition to it, not
 // instead of it.
 //
-// A verifier accepts keys in a separate header field ([resource.Config].Headers), as
+// A verifier accepts keys in a separate header field ([resource.Credentials].Headers), as
 // Bearer tokens with a prefix (Prefixed), or both:
 //
 //	Headers:  map[string]resource.HeaderVerifier{"X-API-Key": keys},

@@ -142,7 +142,7 @@ func checkScopes(where string, scopes []string, m *mistakes) {
 }
 
 // setClaims writes the claims of the key as an issuer would and parses them like other
-// claims, so that Caller.Decode and Config.HeaderClaims work.
+// claims, so that Caller.Decode and Credentials.HeaderClaims work.
 func (e *entry) setClaims(k Key, issuer, audience string) error {
 	members := map[string]any{"iss": issuer, "aud": audience, "jti": k.ID, "scope": strings.Join(k.Scopes, " ")}
 	if k.Subject != "" {

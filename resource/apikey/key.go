@@ -25,7 +25,7 @@ type Key struct {
 	Scopes   []string // granted scopes; default none
 
 	// Expires is when the key expires; the zero value means never. It is cut to whole
-	// seconds, and [resource.Config].Leeway is added. It must be at most nine years in
+	// seconds, and [resource.Limits].Leeway is added. It must be at most nine years in
 	// the future. A resource with a MaxLifetime rejects keys that expire, because keys
 	// have no issue time.
 	Expires time.Time
@@ -37,7 +37,7 @@ func (k Key) Format(f fmt.State, _ rune) { _, _ = fmt.Fprintf(f, "apikey.Key(%q)
 // Generate returns a new key, which is prefix and 256 random bits, and the digest to
 // store as Key.SHA256. Show the key once, to its future user, and do not store it. A
 // prefix such as "mcp_" identifies the key to people and secret scanners, and selects the
-// verifier in [resource.Config].Prefixed. It does not reduce the randomness.
+// verifier in [resource.Credentials].Prefixed. It does not reduce the randomness.
 //
 // Generate panics if prefix has characters that a Bearer token cannot have (RFC 6750
 // §2.1).

@@ -50,9 +50,9 @@ type Config struct {
 	// both files.
 	Environ []string
 
-	// Complete, if not nil, sets what a file cannot contain, such as Revoked, Observers,
-	// Operations.Rule, Operations.Stateless and Headers. It is called for each read of
-	// the files, never concurrently. It must set the same verifiers and observers each
+	// Complete, if not nil, sets what a file cannot contain, such as Hooks.Revoked,
+	// Hooks.Observers, Operations.Rule and Credentials.Headers. It is called for each read
+	// of the files, never concurrently. It must set the same verifiers and observers each
 	// time, because new ones are treated as changes. What it sets is not checked against the
 	// file.
 	Complete func(*resource.Config)

@@ -109,10 +109,10 @@ func TestMistakes(t *testing.T) {
 			`text:5: additional_issuers[0]: duplicate issuer "https://auth.example.com"; a token must have one verifier`},
 		{"two issuers for opaque tokens", block("  client_id: x", "  client_secret: s3cr3t", "  additional_issuers:", "    - issuer_url: https://b.example", "      client_id: x", "      client_secret: t3cr3t"),
 			"text:8: additional_issuers[0].client_id: opaque tokens do not name their issuer and are introspected at another issuer already; set introspect_jwts or remove the credentials"},
-		{"resource rule without a pattern", block("  resource_scopes:", "    - scopes: [a]"), "text:5: resource_scopes[0]: set exactly one of URI, Prefix and Template"},
+		{"resource rule without a pattern", block("  resource_scopes:", "    - scopes: [a]"), "text:5: resource_scopes[0]: set exactly one of uri, prefix and template"},
 		{"resource rule without scopes", block("  resource_scopes:", "    - uri: a:b"), "text:5: resource_scopes[0].scopes: is missing"},
 		{"tenant pattern without tenants", block("  tenant_pattern: https://t.example/{tenantid}", "  jwks_uri: https://t.example/keys"),
-			"text:1: allowed_tenants: set exactly one of Allow and AllowFunc; there is no way to allow any tenant"},
+			"text:4: allowed_tenants: list the allowed tenants; there is no way to allow any tenant"},
 		{"tenants without a pattern", block("  allowed_tenants: [a]", "  tenant_claim: t"), "text:4: allowed_tenants: requires tenant_pattern\ntext:5: tenant_claim: requires tenant_pattern"},
 		{"invalid tenant", block("  tenant_pattern: https://t.example/{tenantid}", "  jwks_uri: https://t.example/keys", "  allowed_tenants: [a, '*']"),
 			`text:6: allowed_tenants[1]: "*" cannot be a path segment of an issuer: use letters, digits, "-", "_" and "."`},
@@ -120,11 +120,20 @@ func TestMistakes(t *testing.T) {
 			"text:4: tenant_pattern: URL: empty; the keys of many tenants cannot be discovered, so name their address"},
 		{"tenants with introspection", block("  tenant_pattern: https://t.example/{tenantid}", "  allowed_tenants: [a]", "  introspect_jwts: true", "  client_id: x", "  client_secret: s3cr3t"),
 			"text:4: tenant_pattern: tokens of tenants can be verified only by keys; remove introspect_jwts"},
-		{"audience claims of both kinds", block("  audience_claims: [aud, azp]"), "text:1: expected_audiences: empty; name the clients that are used for this resource alone\ntext:4: audience_claims: claims that name a client cannot be combined with aud and resource: the aud of an ID token is the client"},
+		{"audience claims of both kinds", block("  audience_claims: [aud, azp]"), "text:4: audience_claims: claims that name a client cannot be combined with aud and resource: the aud of an ID token is the client\ntext:4: expected_audiences: empty; name the clients that are used for this resource alone"},
 		{"invalid JSON Pointer", block("  scope_claim: /a/~2", "  client_id: x", "  client_secret: s3cr3t"), `text:4: scope_claim: "/a/~2" has a ~ that is neither ~0 nor ~1 (RFC 6901 §3)`},
 		{"scope prefix without a matching scope", block("  scope_prefix: 'api://x/'", "  required_scopes: [a]"), `text:4: scope_prefix: no scope of the configuration begins with "api://x/"; write scopes as clients request them`},
 		{"roles without a role claim", block("  additional_issuers:", "    - issuer_url: https://b.example", "      role_scopes: {r: [a]}"),
-			"text:6: additional_issuers[0].role_scopes: RoleClaim is empty, so there are no roles"},
+			"text:6: additional_issuers[0].role_scopes: role_claim is empty, so there are no roles"},
+		{"strict mode with another claim", block("  strict_rfc9068: true", "  audience_claims: [resource]"), "text:5: audience_claims: strict_rfc9068 is set, and RFC 9068 §2.2 has the audience in aud"},
+		{"a claim of tokens of clients without its value", block("  client_token_claim: gty"), "text:4: client_token_claim: set either client_token_claim and client_token_value, or subject_is_client"},
+		{"a value in tokens of clients without its claim", block("  client_id: x", "  client_token_value: cc", "  client_secret: s3cr3t"), "text:5: client_token_claim: set either client_token_claim and client_token_value, or subject_is_client"},
+		{"both ways to find tokens of clients", block("  subject_is_client: true", "  client_token_value: cc", "  client_token_claim: gty"), "text:6: client_token_claim: set either client_token_claim and client_token_value, or subject_is_client"},
+		{"a claim of tokens of clients that users have", block("  client_token_value: x", "  client_token_claim: azp"), `text:5: client_token_claim: "azp" is also in tokens of users; name a claim that only tokens of clients have with this value`},
+		{"a subject that many users share", block("  subject_claim: client_id"), `text:4: subject_claim: "client_id" does not identify a user; name a claim whose value belongs to one user only`},
+		{"a type of other tokens", block("  token_types: [api, refresh]"), `text:4: token_types[1]: "refresh" is the type of other tokens, which are not for resources`},
+		{"public initialize of a server with sessions", block("  public_operations: [initialize]"), "text:4: public_operations: initialize needs stateless: true, because a session that was opened without a token could be used with any token"},
+		{"a public method with scopes", block("  public_operations: [tools/list]", "  method_scopes:", "    tools/list: [a]"), `text:4: public_operations: "tools/list" has scopes in method_scopes; a method cannot have scopes and be public`},
 		{"invalid hosts", block("  allow_private_hosts: ['10.0.0.1', '[::1]', auth.internal, '*.internal', 'auth.internal:8443', 'https://auth.internal', 10.0.0.0/8]", "  client_id: x", "  client_secret: s3cr3t"),
 			`text:4: allow_private_hosts[3]: "*.internal" is not a host name: use one such as auth.internal, without scheme, port and wildcard
 text:4: allow_private_hosts[4]: "auth.internal:8443" is not a host name: use one such as auth.internal, without scheme, port and wildcard
@@ -277,6 +286,18 @@ text:4: tool_scopes["of_the_program"]: the server has no such tool
 text:6: tool_scopes["who_am_i"]: the server has no such tool; did you mean "whoami"?
 text:7: public_tools[0]: the server has no such tool
 text:9: resource_scopes[0]: the server has no resource and no template that URI "a:b" applies to`},
+		{"Check returns what no rule names", func() config.Config {
+			c := textConfig(block("  required_scopes: [a]", "  undeclared_operations: deny"))
+			c.Check = func(*resource.Resource) error {
+				return fmt.Errorf("mcpsdk: check: %w", errors.Join(
+					errors.New(`tool "y": no rule names it, so no one may use it`),
+					errors.New(`resource template "a:{b}": no rule names it, so no one may use it`),
+					errors.New("something else")))
+			}
+			return c
+		}(), `text:1: mcpsdk: check: something else
+text:5: undeclared_operations: tool "y": no rule names it, so no one may use it
+text:5: undeclared_operations: resource template "a:{b}": no rule names it, so no one may use it`},
 		{"Check wraps an error", func() config.Config {
 			c := textConfig(block())
 			c.Check = func(*resource.Resource) error { return fmt.Errorf("tools: %w", errors.New("no such tool")) }

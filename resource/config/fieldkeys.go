@@ -31,52 +31,56 @@ func splitMistakes(err error) (all []error) {
 }
 
 // A fieldKey is a field, as the mistakes of package resource name it, and the key that
-// sets it.
-type fieldKey struct{ field, key string }
+// sets it. If the key is absent, the mistake is in the line of the first of the others that is
+// present.
+type fieldKey struct {
+	field, key string
+	others     []string
+}
 
 // resourceKeys are the fields of resource.Config.
 var resourceKeys = []fieldKey{
-	{"Identifier", "resource_server_url"},
-	{"Scopes", "required_scopes"},
-	{"ScopeOptions.Challenge", "challenge_scopes"},
-	{"Metadata.ScopesSupported", "scopes_supported"},
-	{"ScopeOptions.Implies", "implied_scopes"},
-	{"HTTP.Origins", "allowed_origins"},
-	{"Limits.Leeway", "leeway_seconds"},
-	{"ScopeOptions.StepUp", "step_up"},
-	{"Operations.Methods", "method_scopes"},
-	{"Operations.Tools", "tool_scopes"},
-	{"Operations.Prompts", "prompt_scopes"},
-	{"Operations.Resources", "resource_scopes"},
-	{"Operations.PublicTools", "public_tools"},
-	{"Operations.PublicPrompts", "public_prompts"},
-	{"Operations.PublicResources", "public_resources"},
-	{"Operations.Public", "public_operations"},
-	{"Operations.Undeclared", "undeclared_operations"},
-	{`Credentials.Headers["X-API-Key"]`, "api_keys_file"},
-	{"Credentials.DigestKey", "digest_key_file"},
-	{"Metadata: metadata: resource_name", "resource_name"},
-	{"Metadata: metadata: resource_documentation", "service_documentation_url"},
+	{field: "Identifier", key: "resource_server_url"},
+	{field: "Scopes", key: "required_scopes"},
+	{field: "ScopeOptions.Challenge", key: "challenge_scopes"},
+	{field: "Metadata.ScopesSupported", key: "scopes_supported"},
+	{field: "ScopeOptions.Implies", key: "implied_scopes"},
+	{field: "HTTP.Origins", key: "allowed_origins"},
+	{field: "Limits.Leeway", key: "leeway_seconds"},
+	{field: "ScopeOptions.StepUp", key: "step_up"},
+	{field: "Operations.Methods", key: "method_scopes"},
+	{field: "Operations.Tools", key: "tool_scopes"},
+	{field: "Operations.Prompts", key: "prompt_scopes"},
+	{field: "Operations.Resources", key: "resource_scopes"},
+	{field: "Operations.PublicTools", key: "public_tools"},
+	{field: "Operations.PublicPrompts", key: "public_prompts"},
+	{field: "Operations.PublicResources", key: "public_resources"},
+	{field: "Operations.Public", key: "public_operations"},
+	{field: "Operations.Undeclared", key: "undeclared_operations"},
+	{field: `Credentials.Headers["X-API-Key"]`, key: "api_keys_file"},
+	{field: "Credentials.DigestKey", key: "digest_key_file"},
+	{field: "Metadata: metadata: resource_name", key: "resource_name"},
+	{field: "Metadata: metadata: resource_documentation", key: "service_documentation_url"},
 }
 
 // issuerKeys are the fields of resource.Issuer.
 var issuerKeys = []fieldKey{
-	{".Audiences", "expected_audiences"},
-	{".LiteralAudiences", "literal_audiences"},
-	{".AudienceClaims", "audience_claims"},
-	{".ScopeClaim", "scope_claim"},
-	{".ScopePrefix", "scope_prefix"},
-	{".RoleClaim", "role_claim"},
-	{".RoleScopes", "role_scopes"},
-	{".SubjectClaim", "subject_claim"},
-	{".ClientTokens.Claim", "client_token_claim"},
-	{".ClientTokens", "client_token_claim"},
-	{".TokenTypes", "token_types"},
-	{".Tenants.Allow", "allowed_tenants"},
-	{".Tenants.Claim", "tenant_claim"},
-	{".Tenants", "allowed_tenants"},
-	{".Verifier", "tenant_pattern"},
-	{"", ""},
+	{".Audiences", "expected_audiences", []string{"audience_claims"}},
+	{field: ".LiteralAudiences", key: "literal_audiences"},
+	{field: ".AudienceClaims", key: "audience_claims"},
+	{field: ".ScopeClaim", key: "scope_claim"},
+	{field: ".ScopePrefix", key: "scope_prefix"},
+	{field: ".RoleClaim", key: "role_claim"},
+	{field: ".RoleScopes", key: "role_scopes"},
+	{field: ".SubjectClaim", key: "subject_claim"},
+	{field: ".ClientTokens.Claim", key: "client_token_claim"},
+	{".ClientTokens", "client_token_claim", []string{"client_token_value", "subject_is_client"}},
+	{field: ".TokenTypes", key: "token_types"},
+	{field: ".Tenants.Allow", key: "allowed_tenants"},
+	{field: ".Tenants.Claim", key: "tenant_claim"},
+	{".Tenants", "allowed_tenants", []string{"tenant_pattern"}},
+	{field: ".Verifier", key: "tenant_pattern"},
+	{field: "", key: ""},
 }
 
 // addResourceMistake adds a mistake of resource.New under the key that caused it.
@@ -115,10 +119,22 @@ func (b *builder) addCheckMistakes(err error) {
 		}
 	}
 	for _, one := range list {
-		if !b.addTranslated("", one.Error(), resourceKeys) {
+		if !b.addTranslated("", one.Error(), resourceKeys) && !b.addUndeclared(one.Error()) {
 			b.mistakes.add(b.position(""), "%s%s", prefix, one)
 		}
 	}
+}
+
+// addUndeclared adds a mistake about a feature that no rule names, if the file denies these. It
+// reports whether it has done so.
+func (b *builder) addUndeclared(text string) bool {
+	const key = "undeclared_operations"
+	_, present := b.positions[key]
+	if !present || !strings.Contains(text, ": no rule names it") {
+		return false
+	}
+	b.mistakes.add(b.position(key), "%s: %s", key, text)
+	return true
 }
 
 // addTranslated adds a mistake whose text begins with one of the fields, optionally
@@ -134,10 +150,23 @@ func (b *builder) addTranslated(path, text string, keys []fieldKey) bool {
 			index, rest = rest[:end+1], rest[end+1:]
 		}
 		key := strings.TrimSuffix(join(path, k.key), ".") + index
-		b.mistakes.add(b.position(key), "%s%s", pathOrBlock(key), rest)
+		b.mistakes.add(b.position(b.presentKey(path, k, key)), "%s%s", pathOrBlock(key), rest)
 		return true
 	}
 	return false
+}
+
+// presentKey returns key, or the first of the others of k that is present if k.key is absent.
+func (b *builder) presentKey(path string, k fieldKey, key string) string {
+	if _, ok := b.positions[join(path, k.key)]; ok {
+		return key
+	}
+	for _, other := range k.others {
+		if _, ok := b.positions[join(path, other)]; ok {
+			return join(path, other)
+		}
+	}
+	return key
 }
 
 // addVerifierMistakes adds the mistakes of jwks.New or introspect.New under the keys that

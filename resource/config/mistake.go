@@ -61,6 +61,13 @@ func (m *mistakes) add(at position, format string, args ...any) {
 var fieldNames = strings.NewReplacer(
 	", or with AllowHTTP", "", // has no key
 	"; LiteralAudiences allows", "; literal_audiences: true allows",
+	"set exactly one of URI, Prefix and Template", "set exactly one of uri, prefix and template",
+	"set exactly one of Allow and AllowFunc;", "list the allowed tenants;",
+	": RoleClaim is empty,", ": role_claim is empty,",
+	": StrictRFC9068 is set,", ": strict_rfc9068 is set,",
+	": set either Claim and Value, or SubjectIsClient", ": set either client_token_claim and client_token_value, or subject_is_client",
+	": initialize needs Stateless: a session", ": initialize needs stateless: true, because a session",
+	" has scopes in Methods;", " has scopes in method_scopes;",
 )
 
 func (m *mistakes) count() int { return len(m.all) }

@@ -1,6 +1,6 @@
 // Package otelwarder adds each decision of a resource as an event to the OpenTelemetry span
 // of the request. It is a separate module, so that the core does not depend on
-// OpenTelemetry. It has no effect unless an [Observer] is in resource.Config.Observers.
+// OpenTelemetry. It has no effect unless an [Observer] is in resource.Hooks.Observers.
 //
 // It does not start spans and does not read header fields. Use instrumentation such as
 // otelhttp in front of the middleware for that.

@@ -28,8 +28,9 @@ type Token struct {
 	// Alg is the signature algorithm: RS256, RS384, RS512, PS256, PS384, PS512, ES256, ES384,
 	// ES512 or EdDSA, and with Secret also HS256, HS384 or HS512. "" is the algorithm of Key,
 	// or that of the endpoints. If the algorithm has no key, a new one is published. A
-	// resource that has already fetched the keys can reject its tokens for five seconds, so
-	// list the algorithms of a test in Config.Algorithms.
+	// resource that has already fetched the keys fetches them again for its tokens, a limited
+	// number of times, and rejects those that are older than its keys. To avoid that, list the
+	// algorithms of a test in Config.Algorithms.
 	Alg string
 	// Key is the id of the key to sign with, which can be withdrawn. "" is the signing key of
 	// Alg. Alg can be any algorithm for keys of this kind.
