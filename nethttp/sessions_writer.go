@@ -87,6 +87,34 @@ func (w *sessionWriter) WriteHeader(status int) {
 // Write returns an error if the response must not be sent.
 func (w *sessionWriter) Write(p []byte) (int, error) {
 	w.begin(http.StatusOK)
+	held, state := w.admit(p)
+	switch state {
+	case refusing:
+		return 0, errNoSession
+	case holding:
+		return len(p), nil
+	case sending:
+		return w.ResponseWriter.Write(p)
+	}
+	w.ResponseWriter.WriteHeader(w.status)
+	if _, err := w.ResponseWriter.Write(held); err != nil {
+		return 0, err
+	}
+	return len(p), nil
+}
+
+// writing says what becomes of a piece of the body.
+type writing int
+
+const (
+	refusing  writing = iota
+	holding           // until it is known whether the response opens a session
+	releasing         // the header and everything that was held is sent
+	sending
+)
+
+// admit examines p. It does not send anything, so that expire does not wait for a slow client.
+func (w *sessionWriter) admit(p []byte) (held []byte, state writing) {
 	w.mu.Lock()
 	defer w.mu.Unlock()
 	if w.events != nil && !w.sent {
@@ -95,17 +123,14 @@ func (w *sessionWriter) Write(p []byte) (int, error) {
 	opened := w.examine(p)
 	switch {
 	case w.refuse:
-		return 0, errNoSession
+		return nil, refusing
 	case w.sent:
-		return w.ResponseWriter.Write(p)
+		return nil, sending
 	case !opened:
-		return len(p), nil
+		return nil, holding
 	}
-	w.sent = true
-	w.ResponseWriter.WriteHeader(w.status)
-	_, err := w.ResponseWriter.Write(w.held)
-	w.held = nil
-	return len(p), err
+	held, w.sent, w.held = w.held, true, nil
+	return held, releasing
 }
 
 // examine looks for the endpoint event in p, and reports whether it opens a session. It
