@@ -18,26 +18,31 @@ const (
 
 // SessionConfig configures [BindSessions]. The zero value suits a server in one process.
 type SessionConfig struct {
-	// MaxSessions is the maximum number of sessions; 0: 100,000. Each needs up to 400 bytes.
+	// MaxSessions is the maximum number of sessions; 0: 100,000. Each needs up to 500 bytes.
 	// At the limit a new session removes the one that was used least recently. Its client
 	// gets 404 for its next request and opens a new session.
 	MaxSessions int
 
 	// MaxPerCaller is the maximum number of sessions of one caller; 0: 10,000. It prevents
-	// one caller from removing the sessions of all others by opening many.
+	// one caller from removing the sessions of all others by opening many. Tokens that identify
+	// no one share the limit if they have the same issuer and client, because each of them is a
+	// caller of its own (see [resource.Caller.ID]).
 	MaxPerCaller int
 
 	// AdoptUnknown binds an unknown session to the first caller that names it. It is for
 	// servers whose sessions outlive this process or are shared by several replicas, without
 	// routing each session to one replica. A CALLER THAT LEARNS THE ID OF ANOTHER CALLER'S
 	// SESSION CAN THEN TAKE IT OVER: on a replica that has not seen it, after a restart, or
-	// after it was removed at a limit.
+	// after it was removed at a limit. Do not set it for a server that ignores
+	// Mcp-Session-Id, such as one without sessions, because every id is then accepted. A session
+	// in a query is never adopted, because it ends with its stream.
 	AdoptUnknown bool
 
 	// AllowedWithoutSession lists methods that are allowed in requests without a session
 	// although they refer to an earlier request or create something for a later one, such as
 	// "tasks/get". Use it only for methods whose handles the server itself binds to the
-	// caller, for instance with [handles.Binder]. BEHIND ANOTHER SERVER EVERY CALLER CAN THEN
+	// caller, for instance with [handles.Binder], and does not keep by session, because each
+	// request without one has its own. BEHIND ANOTHER SERVER EVERY CALLER CAN THEN
 	// USE THEM ON WHAT OTHERS CREATED.
 	//
 	// [handles.Binder]: https://pkg.go.dev/github.com/warder-go/warder/resource/handles#Binder
@@ -65,7 +70,9 @@ type SessionConfig struct {
 //
 // BindSessions learns a session from the response header Mcp-Session-Id, or from the first
 // event of an SSE stream if that is "endpoint": its URL has the session in the parameter
-// sessionId, sessionid or session_id. It removes the session when a DELETE of it succeeds,
+// sessionId, sessionid or session_id. The session exists only in the place where it was
+// learned: in the header, or in the query of a POST to the path of that URL. A proxy may remove
+// the first segments of the path. BindSessions removes the session when a DELETE of it succeeds,
 // when its SSE stream ends, and at the limits of [SessionConfig].
 //
 // A request for another caller's session or for an unknown session is not passed to the
@@ -79,9 +86,12 @@ type SessionConfig struct {
 // this middleware, so its owner cannot be determined. For other servers see
 // SessionConfig.AdoptUnknown.
 //
-// Servers also keep things for requests without a session: which of them are running, and
-// their tasks. These belong to the empty session, which every caller could use. So a request
-// without a session is passed on only if its messages refer to nothing that an earlier request
+// Servers also keep things for requests without a session: which of them are running, their
+// streams and their tasks. These belong to the empty session, which every caller could use. So
+// BindSessions gives each request without a session, except initialize, a random
+// Mcp-Session-Id, which the client does not get. A server that goes by the session, such as a
+// stateless one of mcp-go, then keeps nothing for two callers. Other servers, and protocol
+// 2026-07-28, ignore it. So a request without a session is also passed on only if its messages refer to nothing that an earlier request
 // created: lists, initialize, notifications/initialized, ping, server/discover,
 // completion/complete, subscriptions/listen without tasks, and calls of tools, prompts and
 // resources that do not create a task. All others get 400 with JSON-RPC error -32600, such as
@@ -90,6 +100,14 @@ type SessionConfig struct {
 // every request. There the response is 404 with error -32601, as for a method that does not
 // exist, and a client cancels a request by closing its connection.
 // SessionConfig.AllowedWithoutSession has the exceptions.
+//
+// A GET request without a session is served only if its response opens one, or is an error.
+// Otherwise its stream could have the messages of other callers. BindSessions holds the response
+// until the first event, ten seconds at most, and then responds with 405, which MCP specifies for
+// a server without such a stream. If the request has Mcp-Protocol-Version, the response is 405 at
+// once: only the streamable transport sends it. So clients without a session get no messages of a
+// stateless server outside of the responses to their requests. Put BindSessions only around the
+// routes of the MCP server.
 //
 // A public operation without credentials cannot use a session: it gets 404. It cannot open
 // one either: Mcp-Session-Id is removed from its response.

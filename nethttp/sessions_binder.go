@@ -3,14 +3,20 @@ package nethttp
 import (
 	"context"
 	"log/slog"
+	"maps"
 	"net/http"
 	"strconv"
+	"time"
 
 	"github.com/warder-go/warder/internal/logging"
 	"github.com/warder-go/warder/resource"
 )
 
 const sessionHeader = "Mcp-Session-Id"
+
+// maxStreamWait is how long a response to GET can take to open a session. Servers of the SSE
+// transport send the endpoint event at once.
+const maxStreamWait = 10 * time.Second
 
 // sessionBinder is shared by the handlers of one [BindSessions].
 type sessionBinder struct {
@@ -28,132 +34,164 @@ func (b *sessionBinder) serve(w http.ResponseWriter, req *http.Request, next htt
 		writeRefusal(w, refusal)
 		return
 	}
-	id, ok := sessionID(req)
+	session, ok := sessionOf(req)
 	caller, authenticated := resource.FromContext(req.Context())
 	resumes := len(req.Header.Values("Last-Event-Id")) > 0
 	switch {
 	case !ok:
 		b.reject(w, req, ambiguousSession) // servers differ in which of the ids they use
-	case !authenticated && (id != "" || resumes):
+	case !authenticated && (session.id != "" || resumes):
 		b.reject(w, req, anonymousSession)
 	case !authenticated:
 		b.servePublic(w, req, next)
-	case id != "":
-		b.serveExisting(w, req, next, caller, id)
+	case session.id != "":
+		b.serveExisting(w, req, next, ownerOf(caller), session)
 	case resumes:
 		b.reject(w, req, unnamedStream) // the stream belongs to a session, but not to a known one
 	default:
-		b.serveNew(w, req, next, caller)
+		b.serveNew(w, req, next, ownerOf(caller))
 	}
 }
 
 // servePublic serves a public operation without credentials. Its response must not open a
 // session, because every caller could use it.
 func (b *sessionBinder) servePublic(w http.ResponseWriter, req *http.Request, next http.Handler) {
-	inner, rejection := b.checkWithoutSession(req)
+	inner, rejection := b.withoutSession(req)
+	if rejection == nil && req.Method == http.MethodGet {
+		rejection = &sessionlessStream
+	}
 	if rejection != nil {
 		b.reject(w, req, *rejection)
 		return
 	}
-	sw := &sessionWriter{ResponseWriter: w, onHeader: func(h http.Header) { h.Del(sessionHeader) }}
+	sw := &sessionWriter{ResponseWriter: w, onHeader: func(h http.Header) bool { h.Del(sessionHeader); return false }}
 	next.ServeHTTP(sw, inner)
-	sw.begin(http.StatusOK) // net/http sends 200 for a handler that wrote nothing
+	sw.end() // net/http sends 200 for a handler that wrote nothing
 }
 
 // serveExisting serves a request that names a session, if the session is the caller's.
-func (b *sessionBinder) serveExisting(w http.ResponseWriter, req *http.Request, next http.Handler, caller *resource.Caller, id string) {
-	switch b.table.claim(id, caller.ID()) {
-	case sessionUnknown:
-		b.reject(w, req, unknownSession)
-		return
-	case sessionOfOther:
+func (b *sessionBinder) serveExisting(w http.ResponseWriter, req *http.Request, next http.Handler, owner sessionOwner, session sessionName) {
+	state := b.table.claim(session, owner)
+	switch {
+	case state == sessionOfOther:
 		b.reject(w, req, foreignSession)
-		return
-	}
-	if req.Method != http.MethodDelete {
-		if ignoresSession(req.Header) {
-			inner, rejection := b.checkWithoutSession(req)
-			if rejection != nil {
-				b.reject(w, req, *rejection)
-				return
-			}
-			req = inner
+	case state == sessionUnknown, session.inQuery && req.Method != http.MethodPost: // an SSE endpoint is for POST
+		b.reject(w, req, unknownSession)
+	case req.Method == http.MethodDelete:
+		b.serveDelete(w, req, next, owner, session)
+	case ignoresSession(req.Header):
+		inner, rejection := b.withoutSession(req)
+		if rejection == nil && req.Method == http.MethodGet {
+			rejection = &sessionlessStream
 		}
+		if rejection != nil {
+			b.reject(w, req, *rejection)
+			return
+		}
+		if !session.inQuery {
+			inner.Header = req.Header // a server that does not ignore the session finds the caller's
+		}
+		next.ServeHTTP(w, inner)
+	case session.inQuery:
+		next.ServeHTTP(w, isolate(req, nil)) // a server that looks only at the header finds no session of others
+	default:
 		next.ServeHTTP(w, req)
-		return
 	}
-	// A server may decline to delete a session (MCP: 405). Then the session continues.
+}
+
+// serveDelete serves the end of a session. A server may decline it (MCP: 405). Then the session
+// continues.
+func (b *sessionBinder) serveDelete(w http.ResponseWriter, req *http.Request, next http.Handler, owner sessionOwner, session sessionName) {
 	sw := &sessionWriter{ResponseWriter: w}
 	next.ServeHTTP(sw, req)
-	if sw.begin(http.StatusOK); sw.status/100 == 2 {
-		b.table.remove(id, caller.ID())
+	if sw.end(); sw.status/100 == 2 {
+		b.table.remove(session, owner)
 	}
 }
 
 // serveNew serves a request that names no session. Its response may open one.
-func (b *sessionBinder) serveNew(w http.ResponseWriter, req *http.Request, next http.Handler, caller *resource.Caller) {
-	inner, rejection := b.checkWithoutSession(req)
+func (b *sessionBinder) serveNew(w http.ResponseWriter, req *http.Request, next http.Handler, owner sessionOwner) {
+	inner, rejection := b.withoutSession(req)
 	if rejection != nil {
 		b.reject(w, req, *rejection)
 		return
 	}
-	req = inner
-	sw := &sessionWriter{ResponseWriter: w, onHeader: func(h http.Header) { b.bindHeader(req, h, caller) }}
+	own := inner.Header.Get(sessionHeader)
+	sw := &sessionWriter{ResponseWriter: w, onHeader: func(h http.Header) bool { return b.bindHeader(req, h, owner, own) }}
 	if req.Method == http.MethodGet {
-		b.serveStream(sw, req, next, caller)
-	} else {
-		next.ServeHTTP(sw, req)
+		b.serveStream(sw, inner, next, owner)
+		return
 	}
-	sw.begin(http.StatusOK)
+	next.ServeHTTP(sw, inner)
+	sw.end()
 }
 
-// serveStream serves a GET request. Its response may be a stream of the SSE transport. The
-// session of such a stream ends with the stream.
-func (b *sessionBinder) serveStream(sw *sessionWriter, req *http.Request, next http.Handler, caller *resource.Caller) {
+// serveStream serves a GET request that names no session. Its response must open one: the
+// stream of the SSE transport does, and ends it. Other streams without a session can have
+// messages for every caller. A client that names a protocol version is past initialize. It
+// opens no stream of the SSE transport, and can wait for the answer, so it gets it at once.
+func (b *sessionBinder) serveStream(sw *sessionWriter, req *http.Request, next http.Handler, owner sessionOwner) {
+	if len(req.Header.Values(protocolHeader)) > 0 {
+		b.reject(sw.ResponseWriter, req, sessionlessStream)
+		return
+	}
 	ctx, cancel := context.WithCancelCause(req.Context())
 	defer cancel(nil)
-	var opened string
+	var opened sessionName
 	defer func() {
-		if opened != "" {
-			b.table.remove(opened, caller.ID())
+		if opened.id != "" {
+			b.table.remove(opened, owner)
 		}
 	}()
-	sw.onEndpoint = func(address string) bool {
-		id, ok := b.bindEndpoint(req, address, caller)
-		if !ok {
-			cancel(errEndpoint) // every caller could use an unbound stream, so it ends
-			return false
-		}
-		opened = id
-		return true
+	sw.onEndpoint = func(address string) (ok bool) {
+		opened, ok = b.bindEndpoint(req, address, owner)
+		return ok
 	}
+	sw.onRefuse = func() { cancel(errNoSession) }
+	defer time.AfterFunc(maxStreamWait, sw.expire).Stop()
+	outerHeader := sw.Header().Clone()
 	next.ServeHTTP(sw, req.WithContext(ctx))
+	if sent := sw.end(); !sent {
+		header := sw.Header() // without the fields of the server, which describe its response
+		clear(header)
+		maps.Copy(header, outerHeader)
+		b.reject(sw.ResponseWriter, req, sessionlessStream)
+	}
 }
 
-// bindHeader binds the session of a response header to the caller. If the session belongs to
-// another caller, it removes the session from the header.
-func (b *sessionBinder) bindHeader(req *http.Request, h http.Header, caller *resource.Caller) {
+// bindHeader binds the session of a response header to the caller, and reports whether there
+// is one. If the session belongs to another caller, it removes the session from the header. It
+// also removes own, the id from isolate, which some servers repeat.
+func (b *sessionBinder) bindHeader(req *http.Request, h http.Header, owner sessionOwner, own string) (opened bool) {
 	for _, id := range h.Values(sessionHeader) {
-		if id != "" && !b.bind(req, id, caller) {
-			h.Del(sessionHeader)
-			return
+		if id == "" {
+			continue
 		}
+		if id == own || !b.bind(req, sessionName{id: id}, owner) {
+			h.Del(sessionHeader)
+			return false
+		}
+		opened = true
 	}
+	return opened
 }
 
 // bindEndpoint binds the session in the URL of an endpoint event to the caller.
-func (b *sessionBinder) bindEndpoint(req *http.Request, address string, caller *resource.Caller) (id string, ok bool) {
-	id, ok = sessionInURL(address)
+func (b *sessionBinder) bindEndpoint(req *http.Request, address string, owner sessionOwner) (session sessionName, ok bool) {
+	session, ok = sessionInURL(req.URL, address)
 	if !ok {
 		b.log(req, slog.LevelError, "the SSE endpoint event does not name exactly one session")
-		return "", false
+		return sessionName{}, false
 	}
-	return id, b.bind(req, id, caller)
+	if !b.bind(req, session, owner) {
+		return sessionName{}, false
+	}
+	return session, true
 }
 
 // bind binds a session to the caller. It reports false if the session belongs to another.
-func (b *sessionBinder) bind(req *http.Request, id string, caller *resource.Caller) bool {
-	if b.table.bind(id, caller.ID()) {
+func (b *sessionBinder) bind(req *http.Request, session sessionName, owner sessionOwner) bool {
+	if b.table.bind(session, owner) {
 		return true
 	}
 	b.log(req, slog.LevelError, "the server gave the session to two callers")
@@ -172,6 +210,7 @@ type sessionRejection struct {
 const (
 	notFoundBody  = `{"jsonrpc":"2.0","id":null,"error":{"code":-32001,"message":"Session not found"}}` + "\n"
 	ambiguousBody = `{"jsonrpc":"2.0","id":null,"error":{"code":-32600,"message":"The request names a session more than once"}}` + "\n"
+	noStreamBody  = `{"jsonrpc":"2.0","id":null,"error":{"code":-32600,"message":"There is no stream without a session"}}` + "\n"
 )
 
 var (
@@ -180,11 +219,17 @@ var (
 	unknownSession   = sessionRejection{http.StatusNotFound, notFoundBody, slog.LevelInfo, "the session is unknown"}
 	foreignSession   = sessionRejection{http.StatusNotFound, notFoundBody, slog.LevelWarn, "the session belongs to another caller"}
 	unnamedStream    = sessionRejection{http.StatusNotFound, notFoundBody, slog.LevelInfo, "the request resumes a stream without naming its session"}
+
+	// MCP 2025-11-25, "Listening for Messages from the Server": 405 if there is no stream.
+	sessionlessStream = sessionRejection{http.StatusMethodNotAllowed, noStreamBody, slog.LevelInfo, "the request opens a stream without a session"}
 )
 
 func (b *sessionBinder) reject(w http.ResponseWriter, req *http.Request, r sessionRejection) {
 	b.log(req, r.level, r.why)
 	h := w.Header()
+	if r.status == http.StatusMethodNotAllowed {
+		h.Set("Allow", http.MethodPost)
+	}
 	h.Set("Cache-Control", "no-store")
 	h.Set("Content-Type", "application/json")
 	h.Set("Content-Length", strconv.Itoa(len(r.body)))

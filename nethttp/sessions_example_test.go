@@ -41,7 +41,7 @@ func ExampleBindSessions() {
 	protected := nethttp.Handler(res, bind(server))
 
 	send := func(subject, session string) string {
-		req := httptest.NewRequest("POST", "/mcp", strings.NewReader(`{"jsonrpc":"2.0","id":1,"method":"tools/list"}`))
+		req := httptest.NewRequest("POST", "/mcp", strings.NewReader(`{"jsonrpc":"2.0","id":1,"method":"initialize"}`))
 		req.Header.Set("Content-Type", "application/json")
 		req.Header.Set("Authorization", "Bearer "+issuer.Token(resourcetest.Token{Subject: subject}))
 		if session != "" {

@@ -89,13 +89,13 @@ func (f *sessionFixture) namesake() string {
 	return f.other.Token(resourcetest.Token{Subject: "alice"})
 }
 
-const call = `{"jsonrpc":"2.0","id":1,"method":"tools/call","params":{"name":"x"}}`
+const initialize = `{"jsonrpc":"2.0","id":1,"method":"initialize","params":{}}`
 
-// send sends a JSON-RPC request with further header fields, given as names and values. The
+// send sends an initialize request with further header fields, given as names and values. The
 // session may be empty.
 func (f *sessionFixture) send(method, path, token, session string, header ...string) (*http.Response, string) {
 	f.Helper()
-	req := request(f, method, f.url+path, token, strings.NewReader(call))
+	req := request(f, method, f.url+path, token, strings.NewReader(initialize))
 	req.Header.Set("Content-Type", "application/json")
 	if session != "" {
 		req.Header.Set("Mcp-Session-Id", session)

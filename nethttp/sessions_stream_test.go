@@ -9,6 +9,7 @@ import (
 	"strings"
 	"sync"
 	"testing"
+	"testing/synctest"
 	"time"
 
 	"github.com/warder-go/warder/nethttp"
@@ -139,8 +140,12 @@ func TestSSESessions(t *testing.T) {
 	}
 }
 
-// TestSSEEndpointWithoutSession checks that a stream ends before its endpoint event is sent if
-// the session cannot be determined. Otherwise every caller could use the stream.
+// noStream is the reply to a request for a stream that opens no session (MCP 2025-11-25, "Listening
+// for Messages from the Server": 405).
+var noStream = reply{405, `{"jsonrpc":"2.0","id":null,"error":{"code":-32600,"message":"There is no stream without a session"}}` + "\n"}
+
+// TestSSEEndpointWithoutSession checks that nothing of a stream is sent if the session in its
+// endpoint event cannot be determined. Otherwise every caller could use the stream.
 func TestSSEEndpointWithoutSession(t *testing.T) {
 	for _, row := range []struct{ name, event string }{
 		{"a path", "event: endpoint\ndata: /message/ID\n\n"},
@@ -152,9 +157,9 @@ func TestSSEEndpointWithoutSession(t *testing.T) {
 		{"two lines of data", "event: endpoint\ndata: /message?\ndata: sessionId=ID\n\n"},
 	} {
 		f := newSessionFixture(t, nethttp.SessionConfig{}, &sseServer{event: whole(row.event)})
-		stream, _ := f.openStream(f.alice())
-		if got, err := io.ReadAll(stream); err != nil || len(got) > 0 {
-			t.Errorf("%s: got %q, %v, want an empty stream", row.name, got, err)
+		response, body := do(t, request(t, "GET", f.url+"/sse", f.alice(), nil))
+		if got := (reply{response.StatusCode, body}); got != noStream {
+			t.Errorf("%s: got %+v, want %+v", row.name, got, noStream)
 		}
 		if log := f.log.take(); strings.Count(log, `level=ERROR msg="session rejected" why="the SSE endpoint event does not name exactly one session"`) != 1 {
 			t.Errorf("%s: log: %s", row.name, log)
@@ -162,46 +167,151 @@ func TestSSEEndpointWithoutSession(t *testing.T) {
 	}
 }
 
-// TestLateSSEEndpoint checks that an endpoint event after the first 8 KiB of a stream is not
-// found, so its session is unknown.
+// TestLateSSEEndpoint checks that a stream whose endpoint event is not in its first 8 KiB is not
+// sent, because its session is unknown.
 func TestLateSSEEndpoint(t *testing.T) {
 	for _, row := range []struct {
 		name string
 		gap  int
 		want int
-	}{{"within the limit", 8000, 202}, {"above the limit", 9000, 404}} {
+	}{{"within the limit", 8000, 200}, {"above the limit", 9000, 405}} {
 		event := ":" + strings.Repeat("x", row.gap) + "\nevent: endpoint\ndata: /m?sessionId=ID\n\n"
 		f := newSessionFixture(t, nethttp.SessionConfig{}, &sseServer{event: whole(event)})
-		stream, _ := f.openStream(f.alice())
-		if _, err := io.CopyN(io.Discard, stream, int64(len(event))); err != nil {
+		ctx, cancel := context.WithCancel(t.Context())
+		response, err := http.DefaultClient.Do(request(t, "GET", f.url+"/sse", f.alice(), nil).WithContext(ctx))
+		if err != nil {
 			t.Fatal(err)
 		}
-		if got := f.post("/m?sessionId=stream-1", f.alice()); got != row.want {
-			t.Errorf("%s: got %d, want %d", row.name, got, row.want)
+		if response.StatusCode != row.want {
+			t.Errorf("%s: got %d, want %d", row.name, response.StatusCode, row.want)
+		}
+		cancel()
+		response.Body.Close()
+	}
+}
+
+// eventStream is a server whose response to every request is an event stream. It sends the header
+// before the first piece, as a proxy can. With session it opens a session in the header.
+func eventStream(text, session string) http.Handler {
+	return http.HandlerFunc(func(w http.ResponseWriter, req *http.Request) {
+		_, _ = io.Copy(io.Discard, req.Body)
+		w.Header().Set("Content-Type", "text/event-stream")
+		if session != "" {
+			w.Header().Set("Mcp-Session-Id", session)
+		}
+		w.WriteHeader(http.StatusOK)
+		w.(http.Flusher).Flush()
+		for _, piece := range pieces(text, 1000)("") {
+			_, _ = io.WriteString(w, piece)
+			w.(http.Flusher).Flush()
+		}
+	})
+}
+
+// otherStreams are streams without an endpoint event as their first one, such as those of the
+// streamable transport.
+var otherStreams = []struct{ name, text string }{
+	{"an event of another name", "event: message\ndata: {}\n\n"},
+	{"an event without a name", "data: {}\n\ndata: /message?none\n\n"},
+	{"an endpoint event that is not the first event", "data: {}\n\nevent: endpoint\ndata: /message?sessionId=x\n\n"},
+	{"a long event", "data: " + strings.Repeat("x", 20_000) + "\n\n"},
+	{"a long line that does not end", strings.Repeat("x", 20_000)},
+	{"an empty stream", ""},
+}
+
+// Streams with a session, and responses to messages, are not changed.
+func TestOtherStreams(t *testing.T) {
+	for _, row := range otherStreams {
+		f := newSessionFixture(t, nethttp.SessionConfig{}, eventStream(row.text, "mine"))
+		for _, method := range []string{"GET", "POST"} {
+			if response, body := f.send(method, "/", f.alice(), ""); response.StatusCode != 200 || body != row.text {
+				t.Errorf("%s, %s that opens a session: got %d and %d bytes, want %d", row.name, method, response.StatusCode, len(body), len(row.text))
+			}
+		}
+		if response, body := f.send("GET", "/", f.alice(), "mine"); response.StatusCode != 200 || body != row.text {
+			t.Errorf("%s, GET of a session: got %d and %d bytes, want %d", row.name, response.StatusCode, len(body), len(row.text))
 		}
 	}
 }
 
-// TestOtherStreams checks that streams without an endpoint event, such as those of the
-// streamable transport, are not changed.
-func TestOtherStreams(t *testing.T) {
-	long := strings.Repeat("x", 20_000)
-	for _, row := range []struct{ name, text string }{
-		{"an event of another name", "event: message\ndata: {}\n\n"},
-		{"an event without a name", "data: {}\n\ndata: /message?none\n\n"},
-		{"an endpoint event that is not the first event", "data: {}\n\nevent: endpoint\ndata: /message\n\n"},
-		{"a long event", "data: " + long + "\n\n"},
-		{"a long line that does not end", long},
-		{"an empty stream", ""},
-	} {
-		f := newSessionFixture(t, nethttp.SessionConfig{}, http.HandlerFunc(func(w http.ResponseWriter, _ *http.Request) {
+// Nothing of a stream without a session is sent: it can have the messages of every caller.
+func TestStreamsWithoutSession(t *testing.T) {
+	for _, row := range otherStreams {
+		f := newSessionFixture(t, nethttp.SessionConfig{}, eventStream(row.text, ""))
+		response, body := do(t, request(t, "GET", f.url, f.bob(), nil))
+		if got := (reply{response.StatusCode, body}); got != noStream || response.Header.Get("Allow") != "POST" || response.Header.Get("Content-Type") != "application/json" {
+			t.Errorf("%s: got %+v with %v, want %+v", row.name, got, response.Header, noStream)
+		}
+	}
+}
+
+// A stream that sends nothing is not held for long.
+func TestSilentStreamWithoutSession(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		issuer := newIssuer(t)
+		res := newResource(t, issuer, "https://mcp.example.test/mcp")
+		handler := nethttp.Middleware(res)(nethttp.BindSessions(res, nethttp.SessionConfig{})(http.HandlerFunc(func(w http.ResponseWriter, req *http.Request) {
 			w.Header().Set("Content-Type", "text/event-stream")
-			for _, piece := range pieces(row.text, 1000)("") {
-				_, _ = io.WriteString(w, piece)
+			w.Header().Set("X-Server", "silent")
+			w.(http.Flusher).Flush()
+			<-req.Context().Done()
+			_, _ = io.WriteString(w, "event: endpoint\ndata: /m?sessionId=x\n\n") // too late
+		})))
+		req := httptest.NewRequest("GET", "/sse", nil)
+		req.Header.Set("Authorization", "Bearer "+issuer.Token(resourcetest.Token{}))
+		recorder := httptest.NewRecorder()
+		start := time.Now()
+		handler.ServeHTTP(recorder, req)
+		if got := (reply{recorder.Code, recorder.Body.String()}); got != noStream || time.Since(start) != 10*time.Second || recorder.Header().Get("X-Server") != "" {
+			t.Errorf("got %+v with %v after %v, want %+v after 10s", got, recorder.Header(), time.Since(start), noStream)
+		}
+	})
+}
+
+// A GET request without a session gets no successful response that does not open one.
+func TestGETWithoutSession(t *testing.T) {
+	respond := func(status int, header ...string) http.HandlerFunc {
+		return func(w http.ResponseWriter, _ *http.Request) {
+			for i := 0; i < len(header); i += 2 {
+				w.Header().Set(header[i], header[i+1])
 			}
+			w.WriteHeader(status)
+		}
+	}
+	for _, row := range []struct {
+		name    string
+		server  http.HandlerFunc
+		version string
+		want    int
+		reached bool
+	}{
+		{"nothing written", func(http.ResponseWriter, *http.Request) {}, "", 405, true},
+		{"another content type", respond(200, "Content-Type", "application/json"), "", 405, true},
+		{"another protocol", respond(101), "", 405, true},
+		{"an error in a stream", respond(500, "Content-Type", "text/event-stream"), "", 405, true},
+		{"an error", respond(503), "", 503, true},
+		{"a redirection", respond(307, "Location", "/there"), "", 307, true},
+		{"a session", respond(200, "Mcp-Session-Id", "x"), "", 200, true},
+		{"an empty session", respond(200, "Mcp-Session-Id", ""), "", 405, true},
+		{"a protocol version: the client is past initialize", respond(200, "Mcp-Session-Id", "x"), "2025-11-25", 405, false},
+		{"a protocol version without sessions", respond(200, "Mcp-Session-Id", "x"), "2026-07-28", 405, false},
+	} {
+		reached := false
+		f := newSessionFixture(t, nethttp.SessionConfig{}, http.HandlerFunc(func(w http.ResponseWriter, req *http.Request) {
+			reached = true
+			row.server(w, req)
 		}))
-		if response, body := do(t, request(t, "GET", f.url, f.alice(), nil)); response.StatusCode != 200 || body != row.text {
-			t.Errorf("%s: got %d and %d bytes, want %d", row.name, response.StatusCode, len(body), len(row.text))
+		req := request(t, "GET", f.url, f.bob(), nil)
+		if row.version != "" {
+			req.Header.Set("Mcp-Protocol-Version", row.version)
+		}
+		response, err := http.DefaultTransport.RoundTrip(req)
+		if err != nil {
+			t.Fatal(err)
+		}
+		response.Body.Close()
+		if response.StatusCode != row.want || reached != row.reached {
+			t.Errorf("%s: got %d, reached the server: %t, want %d and %t", row.name, response.StatusCode, reached, row.want, row.reached)
 		}
 	}
 }
@@ -248,7 +358,7 @@ func TestWriterOfExistingSession(t *testing.T) {
 	f := newSessionFixture(t, nethttp.SessionConfig{}, http.NotFoundHandler())
 	var got http.ResponseWriter
 	handler := nethttp.Middleware(f.res)(nethttp.BindSessions(f.res, nethttp.SessionConfig{AdoptUnknown: true})(http.HandlerFunc(func(w http.ResponseWriter, _ *http.Request) { got = w })))
-	req := httptest.NewRequest("POST", "/", strings.NewReader(call))
+	req := httptest.NewRequest("POST", "/", strings.NewReader(initialize))
 	req.Header.Set("Content-Type", "application/json")
 	req.Header.Set("Authorization", "Bearer "+f.issuer.Token(resourcetest.Token{}))
 	req.Header.Set("Mcp-Session-Id", "s")

@@ -2,9 +2,12 @@ package nethttp
 
 import (
 	"container/list"
+	"strconv"
+	"strings"
 	"sync"
 
 	"github.com/warder-go/warder/internal/digest"
+	"github.com/warder-go/warder/resource"
 )
 
 // sessionTable stores which caller each session belongs to. It is safe for concurrent use.
@@ -15,21 +18,36 @@ type sessionTable struct {
 
 	mu       sync.Mutex // guards the fields below
 	bindings map[digest.Digest]*sessionBinding
-	owners   map[digest.Digest]*sessionOwner
+	quotas   map[digest.Digest]*sessionQuota
 	recent   list.List // of *sessionBinding, most recently used first
 }
 
 // sessionBinding is one session and its owner.
 type sessionBinding struct {
-	id               digest.Digest
-	owner            *sessionOwner
-	inTable, inOwner *list.Element // positions in the two lists
+	id, owner        digest.Digest
+	path             string // of the endpoint, if the id is in its query
+	quota            *sessionQuota
+	inTable, inQuota *list.Element // positions in the two lists
 }
 
-// sessionOwner is a caller with at least one session.
-type sessionOwner struct {
+// sessionQuota has the sessions that one limit applies to. There is at least one.
+type sessionQuota struct {
 	id     digest.Digest
 	recent list.List // of *sessionBinding, most recently used first
+}
+
+// sessionOwner identifies a caller and the quota of its sessions.
+type sessionOwner struct{ id, quota digest.Digest }
+
+// ownerOf returns the owner of a caller's sessions. Tokens that identify no one are callers of
+// their own, and one client can get many. So they share the quota of their issuer and client.
+func ownerOf(caller *resource.Caller) sessionOwner {
+	id := digest.Of(caller.ID())
+	ofToken := strconv.Itoa(len(caller.Issuer())) + ":" + caller.Issuer() + " token:"
+	if strings.HasPrefix(caller.ID(), ofToken) {
+		return sessionOwner{id, digest.Of(ofToken + caller.ClientID())}
+	}
+	return sessionOwner{id, id}
 }
 
 // sessionState is the relation of a session to a caller.
@@ -43,22 +61,25 @@ const (
 
 func newSessionTable(limit, limitPerCaller int, adoptUnknown bool) *sessionTable {
 	return &sessionTable{maxSessions: limit, maxPerCaller: limitPerCaller, adoptUnknown: adoptUnknown,
-		bindings: map[digest.Digest]*sessionBinding{}, owners: map[digest.Digest]*sessionOwner{}}
+		bindings: map[digest.Digest]*sessionBinding{}, quotas: map[digest.Digest]*sessionQuota{}}
 }
 
 // claim returns the state of a session that a caller has named in a request. It binds an
-// unknown session to the caller if adoptUnknown is set.
-func (t *sessionTable) claim(session, caller string) sessionState {
-	id, owner := digest.Of(session), digest.Of(caller)
+// unknown session to the caller if adoptUnknown is set. It does not adopt one in a query: such
+// a session exists only as long as the stream that named its endpoint.
+func (t *sessionTable) claim(session sessionName, owner sessionOwner) sessionState {
+	id := session.key()
 	t.mu.Lock()
 	defer t.mu.Unlock()
 	switch binding := t.bindings[id]; {
-	case binding == nil && t.adoptUnknown:
-		t.add(id, owner)
+	case binding == nil && t.adoptUnknown && !session.inQuery:
+		t.add(id, session.path, owner)
 	case binding == nil:
 		return sessionUnknown
-	case binding.owner.id != owner:
+	case binding.owner != owner.id:
 		return sessionOfOther
+	case session.inQuery && !servedAt(binding.path, session.path):
+		return sessionUnknown
 	default:
 		t.touch(binding)
 	}
@@ -67,53 +88,53 @@ func (t *sessionTable) claim(session, caller string) sessionState {
 
 // bind binds a session that the server has opened to the caller. It reports false if the
 // session belongs to another caller.
-func (t *sessionTable) bind(session, caller string) bool {
-	id, owner := digest.Of(session), digest.Of(caller)
+func (t *sessionTable) bind(session sessionName, owner sessionOwner) bool {
+	id := session.key()
 	t.mu.Lock()
 	defer t.mu.Unlock()
 	switch binding := t.bindings[id]; {
 	case binding == nil:
-		t.add(id, owner)
-	case binding.owner.id != owner:
+		t.add(id, session.path, owner)
+	case binding.owner != owner.id:
 		return false
 	default:
+		binding.path = session.path
 		t.touch(binding)
 	}
 	return true
 }
 
 // remove removes a session of the caller. It ignores a session of another caller.
-func (t *sessionTable) remove(session, caller string) {
-	id, owner := digest.Of(session), digest.Of(caller)
+func (t *sessionTable) remove(session sessionName, owner sessionOwner) {
 	t.mu.Lock()
 	defer t.mu.Unlock()
-	if binding := t.bindings[id]; binding != nil && binding.owner.id == owner {
+	if binding := t.bindings[session.key()]; binding != nil && binding.owner == owner.id {
 		t.delete(binding)
 	}
 }
 
-// add adds a session. At the limit of the caller it deletes the caller's least recently used
+// add adds a session. At the limit of the quota it deletes the quota's least recently used
 // session. Otherwise, at the limit of the table, it deletes that of the table.
-func (t *sessionTable) add(id, ownerID digest.Digest) {
-	if owner := t.owners[ownerID]; owner != nil && owner.recent.Len() >= t.maxPerCaller {
-		t.deleteOldest(&owner.recent)
+func (t *sessionTable) add(id digest.Digest, path string, owner sessionOwner) {
+	if quota := t.quotas[owner.quota]; quota != nil && quota.recent.Len() >= t.maxPerCaller {
+		t.deleteOldest(&quota.recent)
 	} else if len(t.bindings) >= t.maxSessions {
 		t.deleteOldest(&t.recent)
 	}
-	owner := t.owners[ownerID] // read again: the deletion may have removed it
-	if owner == nil {
-		owner = &sessionOwner{id: ownerID}
-		t.owners[ownerID] = owner
+	quota := t.quotas[owner.quota] // read again: the deletion may have removed it
+	if quota == nil {
+		quota = &sessionQuota{id: owner.quota}
+		t.quotas[owner.quota] = quota
 	}
-	binding := &sessionBinding{id: id, owner: owner}
-	binding.inTable, binding.inOwner = t.recent.PushFront(binding), owner.recent.PushFront(binding)
+	binding := &sessionBinding{id: id, owner: owner.id, path: path, quota: quota}
+	binding.inTable, binding.inQuota = t.recent.PushFront(binding), quota.recent.PushFront(binding)
 	t.bindings[id] = binding
 }
 
 // touch marks a session as used.
 func (t *sessionTable) touch(binding *sessionBinding) {
 	t.recent.MoveToFront(binding.inTable)
-	binding.owner.recent.MoveToFront(binding.inOwner)
+	binding.quota.recent.MoveToFront(binding.inQuota)
 }
 
 func (t *sessionTable) deleteOldest(of *list.List) {
@@ -127,8 +148,8 @@ func (t *sessionTable) deleteOldest(of *list.List) {
 func (t *sessionTable) delete(binding *sessionBinding) {
 	delete(t.bindings, binding.id)
 	t.recent.Remove(binding.inTable)
-	binding.owner.recent.Remove(binding.inOwner)
-	if binding.owner.recent.Len() == 0 {
-		delete(t.owners, binding.owner.id)
+	binding.quota.recent.Remove(binding.inQuota)
+	if binding.quota.recent.Len() == 0 {
+		delete(t.quotas, binding.quota.id)
 	}
 }

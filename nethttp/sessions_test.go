@@ -64,9 +64,9 @@ func TestSessionID(t *testing.T) {
 		want                reply
 	}{
 		{"header", "/", s, nil, served},
-		{"sessionId", "/?sessionId=" + s, "", nil, served},
-		{"sessionid", "/?sessionid=" + s, "", nil, served},
-		{"session_id", "/?session_id=" + s, "", nil, served},
+		{"the header's session in sessionId", "/?sessionId=" + s, "", nil, noSession},
+		{"the header's session in sessionid", "/?sessionid=" + s, "", nil, noSession},
+		{"the header's session in session_id", "/?session_id=" + s, "", nil, noSession},
 		{"a percent-encoded name", "/?session%49d=" + foreign, "", nil, noSession},
 		{"another caller's session in the query", "/?sessionid=" + foreign, "", nil, noSession},
 		{"two headers, different", "/", s, []string{"Mcp-Session-Id", foreign}, ambiguous},

@@ -24,15 +24,15 @@ func ignoresSession(h http.Header) bool {
 	return len(versions) > 1 || len(versions) == 1 && !slices.Contains(sessionVersions, versions[0])
 }
 
-// checkWithoutSession checks a request that uses no session, and returns the request for the
-// server. It rejects messages that refer to an earlier request or create something for a later
-// one. Servers such as mcp-go keep these under the empty session, which is every caller's.
-func (b *sessionBinder) checkWithoutSession(req *http.Request) (*http.Request, *sessionRejection) {
+// withoutSession checks a request that uses no session, and returns the request for the server.
+// It rejects messages that refer to an earlier request or create something for a later one.
+// Servers such as mcp-go keep these under the empty session, which is every caller's.
+func (b *sessionBinder) withoutSession(req *http.Request) (*http.Request, *sessionRejection) {
 	if req.Method == http.MethodDelete {
 		return nil, needsSession(req, nil, false)
 	}
 	if !mcpmsg.MayCarryMessage(req) {
-		return req, nil
+		return isolate(req, nil), nil
 	}
 	body, messages, e := mcpmsg.Read(req, b.maxBody)
 	if e != nil {
@@ -47,7 +47,7 @@ func (b *sessionBinder) checkWithoutSession(req *http.Request) (*http.Request, *
 			return nil, needsSession(req, id, m.Method != "")
 		}
 	}
-	inner := req.WithContext(req.Context())
+	inner := isolate(req.WithContext(req.Context()), messages)
 	inner.Body = struct {
 		io.Reader
 		io.Closer

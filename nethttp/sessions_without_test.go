@@ -1,7 +1,6 @@
 package nethttp_test
 
 import (
-	"context"
 	"fmt"
 	"io"
 	"net/http"
@@ -20,16 +19,26 @@ func message(method, params string) string {
 	return fmt.Sprintf(`{"jsonrpc":"2.0",%s"method":%q,"params":%s}`, id, method, params)
 }
 
-// sendBody sends a body with header fields, given as names and values.
-func (f *sessionFixture) sendBody(method, token, body string, header ...string) reply {
+// sendTo sends a body with header fields, given as names and values.
+func (f *sessionFixture) sendTo(method, path, token, body string, header ...string) (*http.Response, string) {
 	f.Helper()
-	req := request(f, method, f.url+"/", token, strings.NewReader(body))
+	req := request(f, method, f.url+path, token, strings.NewReader(body))
 	req.Header.Set("Content-Type", "application/json")
 	for i := 0; i < len(header); i += 2 {
 		req.Header.Add(header[i], header[i+1])
 	}
-	response, text := do(f, req)
+	return do(f, req)
+}
+
+func (f *sessionFixture) sendAt(method, path, token, body string, header ...string) reply {
+	f.Helper()
+	response, text := f.sendTo(method, path, token, body, header...)
 	return reply{response.StatusCode, text}
+}
+
+func (f *sessionFixture) sendBody(method, token, body string, header ...string) reply {
+	f.Helper()
+	return f.sendAt(method, "/", token, body, header...)
 }
 
 func needsSession(id string) reply {
@@ -209,38 +218,31 @@ func TestBodyWithoutSession(t *testing.T) {
 
 // The end of a stream removes its session only while the session is that of the stream's caller.
 func TestEndOfStreamKeepsSessionOfOther(t *testing.T) {
-	opened := make(chan struct{})
-	server := http.HandlerFunc(func(w http.ResponseWriter, req *http.Request) {
-		if req.Method != http.MethodGet {
-			if id := req.Header.Get("X-Open"); id != "" {
-				w.Header().Set("Mcp-Session-Id", id)
-			}
+	server := &sseServer{event: func(string) []string { return []string{"event: endpoint\ndata: /m?sessionId=x\n\n"} }}
+	ended := make(chan struct{}, 2)
+	f := newSessionFixture(t, nethttp.SessionConfig{MaxSessions: 1}, http.HandlerFunc(func(w http.ResponseWriter, req *http.Request) {
+		switch req.URL.Path {
+		case "/sse":
+			server.ServeHTTP(w, req)
+			ended <- struct{}{}
+		case "/open":
+			w.Header().Set("Mcp-Session-Id", "y")
+		default:
 			_, _ = io.WriteString(w, "served")
-			return
 		}
-		w.Header().Set("Content-Type", "text/event-stream")
-		_, _ = io.WriteString(w, "event: endpoint\ndata: /mcp?sessionId=x\n\n")
-		_ = http.NewResponseController(w).Flush()
-		opened <- struct{}{}
-		<-req.Context().Done()
-		opened <- struct{}{}
-	})
-	f := newSessionFixture(t, nethttp.SessionConfig{MaxSessions: 1}, server)
-	ctx, disconnect := context.WithCancel(t.Context())
-	defer disconnect()
-	go func() {
-		response, err := http.DefaultClient.Do(request(f, "GET", f.url+"/", f.alice(), nil).WithContext(ctx))
-		if err == nil {
-			response.Body.Close()
+	}))
+	_, disconnect := f.openStream(f.alice())
+	f.send("POST", "/open", f.bob(), "") // at the limit: alice's session is removed
+	f.openStream(f.bob())                // the server uses its id again
+	expect := func(what string) {
+		if got := f.post("/m?sessionId=x", f.bob()); got != 200 {
+			t.Errorf("%s: got %d, want 200", what, got)
 		}
-	}()
-	<-opened
-	f.send("POST", "/", f.bob(), "", "X-Open", "y") // at the limit: alice's session is removed
-	f.send("POST", "/", f.bob(), "", "X-Open", "x") // the server uses its id again
-	f.expect("before the stream ends", f.bob(), "x", served)
+	}
+	expect("before the stream ends")
 	disconnect()
-	<-opened
+	<-ended
 	for range 20 { // the binding is removed after the handler has returned
-		f.expect("after the stream has ended", f.bob(), "x", served)
+		expect("after the stream has ended")
 	}
 }

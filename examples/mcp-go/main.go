@@ -59,8 +59,9 @@ func run(ctx context.Context, args []string, out, errs io.Writer) int {
 	}
 	// mcp-go accepts a session ID from any client. bind restricts it to the session's owner.
 	// Requests without a session, such as all of protocol 2026-07-28, share one empty session
-	// in mcp-go. So bind rejects those that refer to another request or to a task. A stateless
-	// server needs bind for the same reason.
+	// in mcp-go. So bind rejects those that refer to another request or to a task. It gives the
+	// others a random session each, so that mcp-go does not send the notifications of one caller
+	// to another. A stateless server needs bind for the same reasons.
 	bind := nethttp.BindSessions(res, nethttp.SessionConfig{})
 	fmt.Fprintf(out, "Paste exactly this URL into your client:\n\n  %s\n\n", *identifier)
 	if err := mcpserver.Serve(ctx, listener, nethttp.Handler(res, bind(newMCP(res)))); err != nil {

@@ -17,8 +17,8 @@ import (
 	"github.com/warder-go/warder/resource/resourcetest"
 )
 
-// slowServer is an mcp-go server with a tool that runs until it is canceled or released, and a
-// tool whose result becomes a task.
+// slowServer is an mcp-go server with a tool that runs until it is canceled or released, a tool
+// whose result becomes a task, and those of addTalkativeTools. It has both transports.
 type slowServer struct {
 	url              string
 	issuer           *resourcetest.Issuer
@@ -30,7 +30,8 @@ type slowServer struct {
 func startSlowServer(t *testing.T, bound bool, option server.StreamableHTTPOption) *slowServer {
 	t.Helper()
 	s := &slowServer{issuer: resourcetest.Start(t), started: make(chan struct{}, 1), release: make(chan struct{})}
-	m := server.NewMCPServer("slow", "1", server.WithTaskCapabilities(true, true, true))
+	m := server.NewMCPServer("slow", "1", server.WithTaskCapabilities(true, true, true), server.WithLogging(), server.WithElicitation())
+	s.addTalkativeTools(m)
 	m.AddTool(mcp.NewTool("slow"), func(ctx context.Context, _ mcp.CallToolRequest) (*mcp.CallToolResult, error) {
 		s.started <- struct{}{}
 		select {
@@ -51,7 +52,12 @@ func startSlowServer(t *testing.T, bound bool, option server.StreamableHTTPOptio
 	if err != nil {
 		t.Fatal(err)
 	}
-	handler = server.NewStreamableHTTPServer(m, option)
+	sse := server.NewSSEServer(m)
+	mux := http.NewServeMux()
+	mux.Handle("/mcp", server.NewStreamableHTTPServer(m, option))
+	mux.Handle("/sse", sse.SSEHandler())
+	mux.Handle("/message", sse.MessageHandler())
+	handler = mux
 	if bound {
 		handler = nethttp.BindSessions(res, nethttp.SessionConfig{})(handler)
 	}

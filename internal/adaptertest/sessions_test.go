@@ -75,7 +75,7 @@ func testSessionBinding(t *testing.T, a adapter) {
 		return issuer.Token(resourcetest.Token{Audience: identifier, Subject: subject})
 	}
 	send := func(method, query, subject, session string) (*http.Response, string) {
-		req := request(t, method, url+query, token(subject), strings.NewReader(`{"jsonrpc":"2.0","id":1,"method":"tools/list"}`))
+		req := request(t, method, url+query, token(subject), strings.NewReader(`{"jsonrpc":"2.0","id":1,"method":"initialize"}`))
 		req.Header.Set("Content-Type", "application/json")
 		if session != "" {
 			req.Header.Set("Mcp-Session-Id", session)

@@ -34,8 +34,8 @@ var wireSetups = []wireSetup{
 	{name: "net/http", unprotected: itself, protected: nethttp.Handler},
 	{name: "net/http, rules", unprotected: itself, protected: nethttp.Handler, readsBody: true, rules: resource.Operations{Tools: map[string][]string{"x": {"y"}}}},
 	{name: "net/http, late challenges", unprotected: itself, protected: nethttp.Handler, readsBody: true, wrapsWriter: true, rules: resource.Operations{LateChallenges: true}},
-	{name: "net/http, sessions", unprotected: itself, readsBody: true, wrapsWriter: true, sessions: true, protected: func(res *resource.Resource, next http.Handler) http.Handler {
-		return nethttp.Handler(res, nethttp.BindSessions(res, nethttp.SessionConfig{})(next))
+	{name: "net/http, sessions", unprotected: opening, readsBody: true, wrapsWriter: true, sessions: true, protected: func(res *resource.Resource, next http.Handler) http.Handler {
+		return nethttp.Handler(res, nethttp.BindSessions(res, nethttp.SessionConfig{})(opening(next)))
 	}},
 	{name: "Echo, routes", unprotected: plainEcho, protected: echoRoute},
 	{name: "Echo, groups", unprotected: plainEcho, protected: echoGroup},
@@ -46,6 +46,14 @@ var wireSetups = []wireSetup{
 
 // itself returns the handler unprotected.
 func itself(h http.Handler) http.Handler { return h }
+
+// opening opens a session with every response. BindSessions does not send a stream without one.
+func opening(next http.Handler) http.Handler {
+	return http.HandlerFunc(func(w http.ResponseWriter, req *http.Request) {
+		w.Header().Set("Mcp-Session-Id", "s")
+		next.ServeHTTP(w, req)
+	})
+}
 
 // plainEcho routes every request to next.
 func plainEcho(next http.Handler) http.Handler {
