@@ -36,10 +36,10 @@ type compiled struct {
 	written, anyCase *regexp.Regexp // of a template
 }
 
-// compile checks and compiles a pattern. The URIs that a prefix or a template matches can be
-// plain.
+// compile checks and compiles a pattern. Prefixes and templates must be able to match plain
+// URIs.
 func compile(p Pattern) (*compiled, error) {
-	switch text := p.URI + p.Prefix + p.Template; text {
+	switch p.URI + p.Prefix + p.Template {
 	case "":
 	case p.URI:
 		isExact := func(uri string) bool { return baseOf(uri) != "" }
@@ -47,22 +47,18 @@ func compile(p Pattern) (*compiled, error) {
 	case p.Prefix:
 		return &compiled{Pattern: p, head: strings.ToLower(p.Prefix)}, check(p.Prefix, "a", IsPlain)
 	case p.Template:
-		return compileTemplate(p)
+		parsed, err := uritemplate.New(p.Template)
+		sample, head := expand(p.Template)
+		if err != nil || strings.Contains(sample, "{") {
+			return nil, errors.New("Template is not an RFC 6570 template")
+		}
+		if err := Check(sample); err != nil {
+			return nil, fmt.Errorf("Template: its expansion %w", err)
+		}
+		anyCase := regexp.MustCompile("(?i)" + parsed.Regexp().String())
+		return &compiled{Pattern: p, head: head, written: parsed.Regexp(), anyCase: anyCase}, nil
 	}
 	return nil, errors.New("set exactly one of URI, Prefix and Template")
-}
-
-func compileTemplate(p Pattern) (*compiled, error) {
-	parsed, err := uritemplate.New(p.Template)
-	sample, head := expand(p.Template)
-	if err != nil || strings.Contains(sample, "{") {
-		return nil, errors.New("Template is not an RFC 6570 template")
-	}
-	if err := Check(sample); err != nil {
-		return nil, fmt.Errorf("Template: its expansion %w", err)
-	}
-	written := parsed.Regexp()
-	return &compiled{Pattern: p, head: head, written: written, anyCase: regexp.MustCompile("(?i)" + written.String())}, nil
 }
 
 // expression is one of a template: an operator, if any, and variables (RFC 6570 §2.2).
@@ -76,24 +72,16 @@ func expand(template string) (sample, head string) {
 	return expression.ReplaceAllString(template, "${1}a"), strings.ToLower(head)
 }
 
-// match reports whether the pattern matches a URI, and whether it matches the very spelling that
-// was sent. folded is the base of the URI in lower case.
-func (c *compiled) match(uri, folded string, isPlain bool, work *int) (ok, asWritten bool) {
+// match reports whether the pattern matches a URI whose base begins with its head, and whether it
+// matches the very spelling that was sent. base is in lower case.
+func (c *compiled) match(uri, base string, isPlain bool, work *int) (ok, asWritten bool) {
 	switch {
 	case c.Template != "":
-		*work += len(folded)
-		if *work > MaxWork || !c.anyCase.MatchString(folded) {
-			return false, false
-		}
-		return true, c.written.MatchString(uri)
+		*work += len(base)
+		ok = *work <= MaxWork && c.anyCase.MatchString(base)
+		return ok, ok && c.written.MatchString(uri)
 	case c.Prefix != "":
-		return strings.HasPrefix(folded, c.head) || folded+"/" == c.head, strings.HasPrefix(uri, c.Prefix)
+		return true, strings.HasPrefix(uri, c.Prefix)
 	}
-	return folded == c.head && (c.plain || isPlain || uri == c.URI), uri == c.URI
-}
-
-// overlaps reports whether the pattern could match an expansion of a template with this head.
-// It looks at the heads only, so it can report too much but not too little.
-func (c *compiled) overlaps(head string) bool {
-	return strings.HasPrefix(c.head, head) || c.URI == "" && strings.HasPrefix(head, c.head)
+	return base == c.head && (c.plain || isPlain || uri == c.URI), uri == c.URI
 }

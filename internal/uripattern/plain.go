@@ -28,8 +28,7 @@ import (
 // Their segments can also have sub-delimiters, "@" and "~", and ":" before their end.
 const (
 	scheme = `[a-z][a-z0-9+.-]*`
-	host   = label + `(?:\.` + label + `)*`
-	label  = `[a-z0-9_-]+`
+	host   = `[a-z0-9_-]+(?:\.[a-z0-9_-]+)*`
 
 	segment      = `(?:[A-Za-z0-9_.-]|%(?:20|` + octet + `))+`
 	otherSegment = `(?:(?:[.:;]|%20)*(?:[A-Za-z0-9_!$&'()*+,=@~-]|%(?:` + octet + `)))+`
@@ -42,9 +41,13 @@ var (
 	drive = regexp.MustCompile(`^/[A-Za-z]:`)
 	other = regexp.MustCompile(`^(` + scheme + `):(?://(` + host + `)(?::[0-9]+)?((?:/` + otherSegment + `)*)` +
 		`|(?:/|///)?((?:[A-Za-z]:/)?` + otherSegment + `(?:/` + otherSegment + `)*))(?:\?[^#]*)?$`)
+
+	parameter    = regexp.MustCompile(`[;:][^/]+`) // not the colon of a drive
+	subDelimiter = regexp.MustCompile(`[!$&'()*,=@]`)
+	unreserved   = regexp.MustCompile(`%(?:2[DdEe]|3[0-9]|[46][1-9A-Fa-f]|[57][0-9Aa]|5[Ff])`)
 )
 
-// IsPlain reports whether a URI is plain. It takes time in proportion to its length and
+// IsPlain reports whether a URI is plain. It takes time in proportion to its length, and
 // allocates nothing.
 func IsPlain(uri string) bool {
 	if strings.Contains(uri, "./") || strings.Contains(uri, "%20/") || strings.HasSuffix(uri, ".") || strings.HasSuffix(uri, "%20") {
@@ -55,11 +58,6 @@ func IsPlain(uri string) bool {
 	}
 	return plain.MatchString(uri)
 }
-
-var (
-	parameter    = regexp.MustCompile(`[;:][^/]+`) // not the colon of a drive
-	subDelimiter = regexp.MustCompile(`[!$&'()*,;=@]`)
-)
 
 // baseOf returns what remains of an other URI if it is read without its port, query and
 // parameters of segments (";..." and ":..."), with a "+" for a space, and with "//" before its
@@ -85,11 +83,6 @@ func baseOf(uri string) string {
 // defaultPorts are those that readers drop.
 var defaultPorts = map[string]string{"http": ":80", "ws": ":80", "https": ":443", "wss": ":443", "ftp": ":21"}
 
-var (
-	unreserved  = regexp.MustCompile(`%(?:2[DdEe]|3[0-9]|[46][1-9A-Fa-f]|[57][0-9Aa]|5[Ff])`)
-	slashBefore = regexp.MustCompile(`/+(\?|$)`)
-)
-
 // respell returns the usual spelling of a URI for the same resource (RFC 3986 §6.2): scheme and
 // host in lower case, without a default port, dot segments, a slash at the end and encoded
 // letters and digits. It can return what is not plain, and "" for what is not a URI.
@@ -102,7 +95,7 @@ func respell(text string) string {
 		return ""
 	}
 	u.Host = strings.TrimSuffix(strings.ToLower(u.Host), defaultPorts[u.Scheme])
-	return slashBefore.ReplaceAllString(u.JoinPath().String(), "$1")
+	return strings.TrimRight(u.JoinPath().String(), "/")
 }
 
 // Check returns an error for a URI that is not plain. It has the spelling to use, or the reason
@@ -111,8 +104,8 @@ func Check(uri string) error { return check(uri, "", IsPlain) }
 
 // check is Check for a text that is continued by suffix, and for what may also be usable.
 func check(text, suffix string, usable func(string) bool) error {
-	var why string
 	uri := text + suffix
+	why := "it cannot be a rule: use a lower-case scheme and host, and segments of ASCII letters, digits and - _ ., without user information and fragment, about which readers differ"
 	switch spelling := respell(uri); {
 	case IsPlain(uri):
 		return nil
@@ -122,8 +115,6 @@ func check(text, suffix string, usable func(string) bool) error {
 		return nil
 	case baseOf(uri) != "":
 		why = "only the URI of a rule can have a port, a query, an empty host, or one of !$&'()*+,;=:@~"
-	default:
-		why = "it cannot be a rule: use a lower-case scheme and host, and segments of ASCII letters, digits and - _ ., without user information and fragment, about which readers differ"
 	}
 	return fmt.Errorf("%q is not a plain URI: %s", text, why)
 }

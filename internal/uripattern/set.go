@@ -14,10 +14,10 @@ const MaxWork = 512 << 10
 // changed is safe for concurrent use.
 type Set struct {
 	all       []*compiled
-	bases     map[string]string // of URIs, by their texts
+	bases     map[string]string // of URIs, in lower case, by their texts
 	templates map[string][]int  // by their texts
 	byHead    map[string][]int
-	heads     []int // lengths of the keys of byHead, ascending
+	heads     map[int]bool // lengths of the keys of byHead
 }
 
 // Result says which patterns match a URI.
@@ -29,7 +29,7 @@ type Result struct {
 
 // NewSet returns an empty set.
 func NewSet() *Set {
-	return &Set{bases: map[string]string{}, templates: map[string][]int{}, byHead: map[string][]int{}}
+	return &Set{bases: map[string]string{}, templates: map[string][]int{}, byHead: map[string][]int{}, heads: map[int]bool{}}
 }
 
 // Add adds a pattern, or returns what is wrong with it.
@@ -40,12 +40,10 @@ func (s *Set) Add(p Pattern) error {
 	}
 	index := len(s.all)
 	s.all = append(s.all, c)
-	s.bases[p.URI] = baseOf(p.URI)
+	s.bases[p.URI] = strings.ToLower(baseOf(p.URI))
 	s.templates[p.Template] = append(s.templates[p.Template], index)
 	s.byHead[c.head] = append(s.byHead[c.head], index)
-	if at, ok := slices.BinarySearch(s.heads, len(c.head)); !ok {
-		s.heads = slices.Insert(s.heads, at, len(c.head))
-	}
+	s.heads[len(c.head)] = true
 	return nil
 }
 
@@ -56,23 +54,20 @@ func (s *Set) Add(p Pattern) error {
 // Match adds the bytes that it compares to work. If that exceeds MaxWork, the result must not
 // be used.
 func (s *Set) Match(uri string, work *int) (result Result) {
-	if len(s.all) == 0 {
-		return Result{}
-	}
-	base, isPlain := uri, IsPlain(uri)
+	base, isPlain := strings.ToLower(uri), len(s.all) > 0 && IsPlain(uri)
 	if !isPlain {
 		base = s.bases[uri]
 	}
 	if base == "" {
-		return Result{Any: true}
+		return Result{Any: len(s.all) > 0}
 	}
-	folded := strings.ToLower(base)
-	for _, n := range s.heads {
-		if n > len(folded)+1 {
-			break
+	below := base + "/" // a prefix that ends with a slash also matches the URI without it
+	for n := range s.heads {
+		if n > len(below) {
+			continue
 		}
-		for _, index := range s.byHead[(folded + "/")[:n]] {
-			if ok, asWritten := s.all[index].match(uri, folded, isPlain, work); ok {
+		for _, index := range s.byHead[below[:n]] {
+			if ok, asWritten := s.all[index].match(uri, base, isPlain, work); ok {
 				result.Patterns = append(result.Patterns, index)
 				result.Named = result.Named || asWritten
 			}
@@ -84,7 +79,8 @@ func (s *Set) Match(uri string, work *int) (result Result) {
 
 // MatchTemplate returns the patterns that could match an expansion of a template. A pattern
 // that is the same template is the only one. A template whose expansions are not plain could be
-// any resource. The argument work is as in [Set.Match].
+// any resource. Only the heads are compared, so there can be too many patterns, but not too few.
+// The argument work is as in [Set.Match].
 func (s *Set) MatchTemplate(text string, work *int) (result Result) {
 	if same := s.templates[text]; same != nil {
 		return Result{Patterns: same, Named: true}
@@ -97,7 +93,7 @@ func (s *Set) MatchTemplate(text string, work *int) (result Result) {
 		if *work += len(head); *work > MaxWork {
 			break
 		}
-		if c.overlaps(head) {
+		if strings.HasPrefix(c.head, head) || c.URI == "" && strings.HasPrefix(head, c.head) {
 			result.Patterns = append(result.Patterns, index)
 		}
 	}
