@@ -122,8 +122,9 @@ type Hooks struct {
 	// build an address from it. The result is cached for a minute; Limits bounds how
 	// many are. Then ResolveIssuer is called again, and cached tokens are verified
 	// again by its result. It should return the same Verifier each time, because that
-	// holds the keys. Unknown issuers are not cached. An issuer with mistakes rejects
-	// the request with 500. Ready and Metrics do not cover these issuers.
+	// holds the keys, and because new ones are rationed until a token of the issuer has
+	// been verified. Unknown issuers are not cached. An issuer with mistakes rejects the
+	// request with 500. Ready and Metrics do not cover these issuers.
 	ResolveIssuer func(iss string) (*Issuer, bool)
 
 	// Revoked is called for every request, also for one with a cached token. If it

@@ -159,7 +159,7 @@ func TestResourceRuleLookup(t *testing.T) {
 	for range 300 {
 		name, needs, exact := uri()+pick("", "", "c", "/c", "%3E"), "", false
 		for _, rule := range rules {
-			exact = exact || rule.URI == name // the same text: if it is not a plain URI, only that rule applies
+			exact = exact || rule.URI == name // the same text: if it is not a plain URI, only some rules apply
 			if rule.Applies(name) {
 				needs += " " + rule.Scopes[0]
 				applied++

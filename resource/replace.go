@@ -20,7 +20,8 @@ import (
 // (with the same Verifier values), Opaque, Prefixed, leeway, longest lifetime and the
 // limits of the cache, and if none of that is a function. Otherwise every token is
 // verified again. Counters continue. The series of verifiers that next does not have
-// disappear.
+// disappear. Issuers of Hooks.ResolveIssuer are resolved again, but those of which a token has
+// been verified are not rationed again.
 func (r *Resource) Replace(next *Resource) error {
 	old, p := r.policy(), next.policy()
 	if old == rejectAll || p == rejectAll {
@@ -37,6 +38,7 @@ func (r *Resource) Replace(next *Resource) error {
 	}
 	old = r.policy() // under the lock
 	p.attach(r)
+	p.resolver.continueFrom(old.resolver)
 	if p.sameCallers(old) {
 		p.cache = old.cache
 	} else {

@@ -14,21 +14,23 @@ import (
 const (
 	resolvedIssuerTTL   = time.Minute           // a result is cached
 	maxUnprovenIssuers  = 100                   // cached results of which no token has been verified
-	maxUnprovenNames    = 1000                  // their names, whose budgets outlive the results
-	maxUnprovenResolves = 3                     // new results for one of them at once
+	maxResolvedNames    = 10_000                // names whose budgets and verifiers are kept, longer than the results
+	maxUnprovenResolves = 3                     // new verifiers for one of them at once
 	unprovenInterval    = 5 * time.Second       // for one more of these
-	maxResolvesAtOnce   = 100                   // new results for all of them at once
+	maxResolvesAtOnce   = 100                   // new verifiers for all of them at once
 	resolvesInterval    = 50 * time.Millisecond // for one more of these
 )
 
 // resolver calls Hooks.ResolveIssuer and caches its results.
 //
 // A client that knows the names of many issuers can send tokens that name them, without a
-// valid signature. So an issuer is proven only once a token of it has been verified.
+// valid signature. So an issuer is proven only once a token of it has been verified. Before,
+// its new verifiers are rationed, because each can fetch keys. A verifier that was permitted
+// for the issuer before is not new: it has keys, or limits its fetches itself.
 type resolver struct {
 	resolveIssuer func(iss string) (*Issuer, bool)
 	identifier    string
-	cache         *provencache.Cache[*issuer] // with budgets, because each new result can make its verifier fetch keys
+	cache         *provencache.Cache[*issuer]
 }
 
 func (b *builder) setResolver() {
@@ -38,7 +40,7 @@ func (b *builder) setResolver() {
 		b.mistakes.Addf("Limits.MaxResolvedIssuers: %d is negative", size)
 	case b.config.Hooks.ResolveIssuer != nil:
 		b.policy.resolver = &resolver{b.config.Hooks.ResolveIssuer, b.config.Identifier, provencache.New[*issuer](provencache.Limits{
-			TTL: resolvedIssuerTTL, Proven: size, Unproven: maxUnprovenIssuers, Names: maxUnprovenNames,
+			TTL: resolvedIssuerTTL, Proven: size, Unproven: maxUnprovenIssuers, Names: maxResolvedNames,
 			PerName: budget.Rate{Burst: maxUnprovenResolves, Interval: unprovenInterval},
 			Total:   budget.Rate{Burst: maxResolvesAtOnce, Interval: resolvesInterval},
 		})}
@@ -55,7 +57,7 @@ func (r *resolver) resolve(iss string, now time.Time) (*issuer, error) {
 	if !ok {
 		return nil, nil
 	}
-	if !r.cache.Spend(iss, now) {
+	if !r.cache.Spend(iss, sourceOf(given), now) {
 		return nil, errResolverBusy
 	}
 	i, err := r.compile(iss, given)
@@ -73,8 +75,24 @@ func (r *resolver) call(iss string) (*Issuer, bool) {
 	return r.resolveIssuer(iss)
 }
 
-// errResolverBusy means that an issuer that is not proven was resolved too often.
-var errResolverBusy = errors.New("too many new results for issuers of which no token has been verified")
+// sourceOf returns the verifier, or nil if it cannot be compared.
+func sourceOf(given *Issuer) any {
+	if given == nil || !same(given.Verifier, given.Verifier) {
+		return nil
+	}
+	return given.Verifier
+}
+
+// errResolverBusy means that an issuer that is not proven has too many new verifiers, or that
+// too many issuers have.
+var errResolverBusy = errors.New("too many issuers of which no token has been verified yet; this token will be checked soon")
+
+// continueFrom keeps which issuers are proven, and the budgets of the others. Both may be nil.
+func (r *resolver) continueFrom(other *resolver) {
+	if r != nil && other != nil {
+		r.cache.Continue(other.cache)
+	}
+}
 
 // prove records that a token of an issuer has been verified. r may be nil.
 func (r *resolver) prove(i *issuer, now time.Time) {

@@ -36,7 +36,8 @@ func (p *policy) route(t *Token) (*issuer, *fault) {
 	}
 	if p.resolver != nil {
 		if from, err := p.resolver.resolve(iss, time.Now()); errors.Is(err, errResolverBusy) {
-			return nil, &fault{reason: ReasonKeyPending, err: err, retryAfter: unprovenInterval}
+			f := &fault{reason: ReasonKeyPending, got: iss, err: err, retryAfter: unprovenInterval}
+			return nil, f.asUnverified()
 		} else if err != nil {
 			return nil, newFault(ReasonInternalError, "Hooks.ResolveIssuer: %w", err)
 		} else if from != nil {

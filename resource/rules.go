@@ -73,8 +73,8 @@ func (b *builder) checkPublicNames(r *rules) {
 			if slices.Contains(names[:n], name) {
 				b.mistakes.Addf("%s: duplicate name %q", where, name)
 			}
-			if method == mcpmsg.ResourcesRead && !uripattern.IsPlain(name) {
-				b.mistakes.Addf("%s: %q is not a plain URI", where, name)
+			if err := uripattern.Check(name); err != nil && method == mcpmsg.ResourcesRead {
+				b.mistakes.AddAt(where, err)
 				continue
 			}
 			var needed scoperules.Needs

@@ -46,7 +46,7 @@ func TestResourceRuleApplies(t *testing.T) {
 		{resource.ResourceRule{Prefix: "file:///a"}, "file:///ab", true},
 		{resource.ResourceRule{Template: "db://{t}/{id}"}, "db://x/1", true},
 		{resource.ResourceRule{Template: "db://{t}/{id}"}, "db://x", false},
-		{resource.ResourceRule{Template: "db://{t}/{id}"}, "db://{t}/{id}", true},
+		{resource.ResourceRule{Template: "db://{t}/{id}"}, "db://{t}/{id}", false},
 		{resource.ResourceRule{}, "", false},
 		{resource.ResourceRule{URI: "a", Prefix: "a"}, "a", false},
 		{resource.ResourceRule{Template: "{"}, "{", false},

@@ -1,7 +1,7 @@
 // Package provencache caches values by names that a client can choose. A name is proven once
 // the caller has found out that it is genuine. Names that are not proven have a cache of their
-// own, so that they do not remove proven ones, and a budget, because each new value of a name
-// can cause work.
+// own, so that they do not remove proven ones. Each new value can cause work if its source is
+// new. Such values have a budget.
 package provencache
 
 import (
@@ -18,10 +18,10 @@ type Limits struct {
 	TTL      time.Duration // a value is cached
 	Proven   int           // cached values of proven names
 	Unproven int           // cached values of other names
-	Names    int           // names that are not proven, whose budgets outlive the values
+	Names    int           // names whose budgets and sources are kept, longer than the values
 
-	PerName budget.Rate // new values of one name that is not proven
-	Total   budget.Rate // new values of all of these together
+	PerName budget.Rate // new sources of one name that is not proven
+	Total   budget.Rate // new sources of all of these together
 }
 
 // Cache holds values by name. It is safe for concurrent use.
@@ -31,8 +31,14 @@ type Cache[V any] struct {
 	mu       sync.Mutex // guards the fields below
 	proven   *simplelru.LRU[string, entry[V]]
 	unproven *simplelru.LRU[string, entry[V]]
-	budgets  *simplelru.LRU[string, *budget.Budget] // by name, of those that are not proven
-	total    budget.Budget                          // of all of them together
+	spent    *simplelru.LRU[string, *spending]
+	total    budget.Budget // of all names that are not proven
+}
+
+// spending is the budget of one name, and the source that was permitted last.
+type spending struct {
+	budget budget.Budget
+	source any
 }
 
 type entry[V any] struct {
@@ -45,7 +51,7 @@ func New[V any](limits Limits) *Cache[V] {
 	c := &Cache[V]{limits: limits}
 	c.proven, _ = simplelru.NewLRU[string, entry[V]](limits.Proven, nil)
 	c.unproven, _ = simplelru.NewLRU[string, entry[V]](limits.Unproven, nil)
-	c.budgets, _ = simplelru.NewLRU[string, *budget.Budget](limits.Names, nil)
+	c.spent, _ = simplelru.NewLRU[string, *spending](limits.Names, nil)
 	return c
 }
 
@@ -71,24 +77,27 @@ func (c *Cache[V]) find(name string, now time.Time) (value V, ok bool, in *simpl
 	return found.value, true, in
 }
 
-// Spend reports whether a name may have a new value now, and takes it from the budgets. A
-// proven name always may.
-func (c *Cache[V]) Spend(name string, now time.Time) bool {
+// Spend reports whether a name may have a new value from this source now, and takes it from the
+// budgets. A proven name always may, and so may a name whose last source was the same. source
+// must be comparable; nil is always a new source.
+func (c *Cache[V]) Spend(name string, source any, now time.Time) bool {
 	c.mu.Lock()
 	defer c.mu.Unlock()
-	if c.proven.Contains(name) {
+	own, ok := c.spent.Get(name)
+	if !ok {
+		own = new(spending)
+		c.spent.Add(name, own)
+	}
+	if c.proven.Contains(name) || source != nil && own.source == source {
+		own.source = source
 		return true
 	}
-	own, ok := c.budgets.Get(name)
-	if !ok {
-		own = new(budget.Budget)
-		c.budgets.Add(name, own)
-	}
-	if now.Before(own.Available(c.limits.PerName)) || now.Before(c.total.Available(c.limits.Total)) {
+	if now.Before(own.budget.Available(c.limits.PerName)) || now.Before(c.total.Available(c.limits.Total)) {
 		return false
 	}
-	own.Spend(c.limits.PerName, now)
+	own.budget.Spend(c.limits.PerName, now)
 	c.total.Spend(c.limits.Total, now)
+	own.source = source
 	return true
 }
 
@@ -113,8 +122,25 @@ func (c *Cache[V]) Prove(name string, value V, now time.Time) {
 		return
 	}
 	c.unproven.Remove(name)
-	c.budgets.Remove(name)
 	c.proven.Add(name, entry[V]{value, now.Add(c.limits.TTL)})
+}
+
+// Continue makes c, which must not have been used, continue other: with its proven names, but
+// without their values, and with its budgets. other may still be used.
+func (c *Cache[V]) Continue(other *Cache[V]) {
+	other.mu.Lock()
+	defer other.mu.Unlock()
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	for _, name := range other.proven.Keys() { // the least recently used first
+		c.proven.Add(name, entry[V]{})
+	}
+	for _, name := range other.spent.Keys() {
+		own, _ := other.spent.Peek(name)
+		clone := *own
+		c.spent.Add(name, &clone)
+	}
+	c.total = other.total
 }
 
 // Values returns the cached values, expired or not, those of proven names first.

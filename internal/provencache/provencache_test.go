@@ -75,12 +75,12 @@ func TestBudgets(t *testing.T) {
 		{"proven", 0, true}, {"proven", 0, true}, {"proven", 0, true}, // no budget
 		{"b", 1, true}, {"a", 2, false}, {"a", 5, true},
 	} {
-		if ok := c.Spend(row.name, start.Add(time.Duration(row.after)*time.Second)); ok != row.ok {
+		if ok := c.Spend(row.name, nil, start.Add(time.Duration(row.after)*time.Second)); ok != row.ok {
 			t.Errorf("%s after %d s: got %v, want %v", row.name, row.after, ok, row.ok)
 		}
 	}
 	c.Prove("a", 0, start)
-	if !c.Spend("a", start) {
+	if !c.Spend("a", nil, start) {
 		t.Error("a name that is proven now still has a budget")
 	}
 }
@@ -95,5 +95,45 @@ func TestProvenNameStaysProven(t *testing.T) {
 	c.Add("d", 5, later)
 	if value, ok := c.Get("a", later); value != 2 || !ok {
 		t.Errorf("got %d, %v, want 2, true", value, ok)
+	}
+}
+
+func TestSameSourceNeedsNoBudget(t *testing.T) {
+	c := newCache()
+	for _, row := range []struct {
+		name   string
+		source any
+		ok     bool
+	}{
+		{"a", 1, true}, {"b", 1, true}, {"c", 1, true}, {"d", 1, false}, // the burst of all names
+		{"a", 1, true}, {"b", 1, true}, {"a", 1, true}, // no budget
+		{"a", 2, false}, {"a", nil, false}, {"a", 1, true}, // a source that was rejected is new again
+	} {
+		if ok := c.Spend(row.name, row.source, start); ok != row.ok {
+			t.Errorf("%s from %v: got %v, want %v", row.name, row.source, ok, row.ok)
+		}
+	}
+}
+
+func TestContinue(t *testing.T) {
+	old, c := newCache(), newCache()
+	old.Prove("proven", 1, start)
+	for _, name := range []string{"a", "b", "c"} {
+		old.Spend(name, 1, start)
+	}
+	c.Continue(old)
+	for _, row := range []struct {
+		name string
+		ok   bool
+	}{{"proven", true}, {"a", true}, {"d", false}} {
+		if ok := c.Spend(row.name, 1, start); ok != row.ok {
+			t.Errorf("%s: got %v, want %v", row.name, ok, row.ok)
+		}
+	}
+	if _, ok := c.Get("proven", start); ok {
+		t.Error("the value of a proven name was kept")
+	}
+	if value := c.Add("proven", 2, start); value != 2 {
+		t.Errorf("got %d, want the new value 2", value)
 	}
 }

@@ -3,124 +3,118 @@ package uripattern
 import (
 	"fmt"
 	"net/url"
+	"regexp"
 	"strings"
 )
 
 // Plain URIs are those that every reader takes for the same resource, up to the case of ASCII
-// letters. This is their grammar (ABNF, RFC 5234; letters in quotes are in lower case):
+// letters:
 //
-//	plain    = scheme "://" host *("/" segment)
-//	         / "file:///" [drive "/"] segment *("/" segment)
-//	scheme   = lower *(lower / DIGIT / "-" / "." / "+")
-//	host     = label *("." label)
-//	label    = 1*(lower / DIGIT / "-" / "_")
-//	drive    = ALPHA ":"
-//	segment  = *(char / "." / "%20") char
-//	char     = ALPHA / DIGIT / "-" / "_" / "%22" / "%3C" / "%3E" / "%5E" / "%60" / "%7B" / "%7D"
+//	plain = scheme "://" host *("/" segment)
+//	      / "file:///" [drive ":/"] segment *("/" segment)
 //
 // So a plain URI has no user information, port, query, fragment, empty segment, dot segment,
 // trailing slash, backslash, control character, character outside ASCII or ambiguous
 // encoding. It has no sub-delimiter and no "@": a simple variable of a template ({name})
 // matches them only percent-encoded (RFC 6570 §3.2.2), but readers that route by prefix take
-// them for a part of the name. It also lacks what some file systems ignore or expand: a dot or a space at the
-// end of a name, ":" and "~".
+// them for a part of the name. It also lacks what some file systems ignore or expand: a dot or
+// a space at the end of a name, ":" and "~".
+//
+// Other URIs are those that a rule can have as well, but only byte for byte:
+//
+//	other = scheme "://" host [":" port] *("/" segment) ["?" query]
+//	      / scheme ":" ["/" / "///"] [drive ":/"] segment *("/" segment) ["?" query]
+//
+// Their segments can also have sub-delimiters, "@" and "~", and ":" before their end.
 const (
-	schemeChars = lower + digits + "-.+"
-	labelChars  = lower + digits + "-_"
-	rawChars    = lower + upper + digits + "-_"
-	lower       = "abcdefghijklmnopqrstuvwxyz"
-	upper       = "ABCDEFGHIJKLMNOPQRSTUVWXYZ"
-	digits      = "0123456789"
+	scheme = `[a-z][a-z0-9+.-]*`
+	host   = `[a-z0-9_-]+(?:\.[a-z0-9_-]+)*`
+
+	segment      = `(?:[A-Za-z0-9_.-]|%(?:20|` + octet + `))+`
+	otherSegment = `(?:(?:[.:;]|%20)*(?:[A-Za-z0-9_!$&'()*+,=@~-]|%(?:` + octet + `)))+`
+	octet        = `22|3[CcEe]|5[Ee]|60|7[BbDd]` // is printable and always encoded (RFC 3986 §2.1)
 )
 
-// encodedChars are the octets that a segment can contain percent-encoded. They are printable
-// and cannot be written otherwise (RFC 3986 §2.1).
-var encodedChars = []string{"%20", "%22", "%3c", "%3e", "%5e", "%60", "%7b", "%7d"}
+var (
+	plain = regexp.MustCompile(`^` + scheme + `://` + host + `(?:/` + segment + `)*$`)
+	path  = regexp.MustCompile(`^(?:/` + segment + `)+$`)
+	drive = regexp.MustCompile(`^/[A-Za-z]:`)
+	other = regexp.MustCompile(`^(` + scheme + `):(?://(` + host + `)(?::[0-9]+)?((?:/` + otherSegment + `)*)` +
+		`|(?:/|///)?((?:[A-Za-z]:/)?` + otherSegment + `(?:/` + otherSegment + `)*))(?:\?[^#]*)?$`)
 
-// IsPlain reports whether a URI matches the grammar above. It takes time in proportion to its
-// length and allocates nothing.
+	parameter    = regexp.MustCompile(`[;:][^/]+`) // not the colon of a drive
+	subDelimiter = regexp.MustCompile(`[!$&'()*,=@]`)
+	unreserved   = regexp.MustCompile(`%(?:2[DdEe]|3[0-9]|[46][1-9A-Fa-f]|[57][0-9Aa]|5[Ff])`)
+)
+
+// IsPlain reports whether a URI is plain. It takes time in proportion to its length, and
+// allocates nothing.
 func IsPlain(uri string) bool {
-	scheme, rest, ok := strings.Cut(uri, "://")
-	if !ok || !consistsOf(scheme, schemeChars) || !strings.Contains(lower, scheme[:1]) {
-		return false
+	if strings.Contains(uri, "./") || strings.Contains(uri, "%20/") || strings.HasSuffix(uri, ".") || strings.HasSuffix(uri, "%20") {
+		return false // a segment ends with a dot or a space
 	}
-	host, path, hasPath := strings.Cut(rest, "/")
-	if scheme == "file" {
-		if host != "" || !hasPath {
-			return false
-		}
-		if len(path) > 2 && consistsOf(path[:1], lower+upper) && path[1:3] == ":/" {
-			path = path[3:]
-		}
-	} else if !isHost(host) {
-		return false
+	if file, ok := strings.CutPrefix(uri, "file://"); ok {
+		return path.MatchString(file[len(drive.FindString(file)):])
 	}
-	return !hasPath || areSegments(path)
+	return plain.MatchString(uri)
 }
 
-func isHost(host string) bool {
-	for label, more := "", true; more; {
-		if label, host, more = strings.Cut(host, "."); !consistsOf(label, labelChars) {
-			return false
-		}
+// baseOf returns what remains of an other URI if it is read without its port, query and
+// parameters of segments (";..." and ":..."), with a "+" for a space, and with "//" before its
+// first segment: what a reader could take for the same resource. The "~" in it stands for
+// characters that no plain URI has, and matches a variable of a template. A plain URI is its own
+// base, and all others have none.
+func baseOf(uri string) string {
+	if IsPlain(uri) {
+		return uri
 	}
-	return true
+	parts := other.FindStringSubmatch(uri)
+	if parts == nil || parts[1] == "file" && !strings.HasPrefix(uri, "file:///") {
+		return ""
+	}
+	start := parts[1] + "://" + parts[2]
+	if parts[1] == "file" {
+		start += "/"
+	}
+	rest := strings.ReplaceAll(parts[3]+parts[4], "+", "%20")
+	return start + subDelimiter.ReplaceAllString(parameter.ReplaceAllString(rest, ""), "~")
 }
 
-// areSegments reports whether path consists of plain segments.
-func areSegments(path string) bool {
-	atEnd := true // what was read so far cannot end a segment
-	for i := 0; i < len(path); i++ {
-		switch c := path[i]; {
-		case c == '/':
-			if atEnd {
-				return false
-			}
-			atEnd = true
-		case c == '.':
-			atEnd = true
-		case c == '%':
-			if len(path) < i+3 || !isEncodedChar(path[i:i+3]) {
-				return false
-			}
-			atEnd = path[i:i+3] == encodedChars[0]
-			i += 2
-		case strings.IndexByte(rawChars, c) < 0:
-			return false
-		default:
-			atEnd = false
-		}
+// defaultPorts are those that readers drop.
+var defaultPorts = map[string]string{"http": ":80", "ws": ":80", "https": ":443", "wss": ":443", "ftp": ":21"}
+
+// respell returns the usual spelling of a URI for the same resource (RFC 3986 §6.2): scheme and
+// host in lower case, without a default port, dot segments, a slash at the end and encoded
+// letters and digits. It can return what is not plain, and "" for what is not a URI.
+func respell(text string) string {
+	u, err := url.Parse(unreserved.ReplaceAllStringFunc(text, func(octet string) string {
+		decoded, _ := url.PathUnescape(octet)
+		return decoded
+	}))
+	if err != nil {
+		return ""
 	}
-	return !atEnd
+	u.Host = strings.TrimSuffix(strings.ToLower(u.Host), defaultPorts[u.Scheme])
+	return strings.TrimRight(u.JoinPath().String(), "/")
 }
 
-func isEncodedChar(text string) bool {
-	for _, encoded := range encodedChars {
-		if strings.EqualFold(text, encoded) {
-			return true
-		}
-	}
-	return false
-}
+// Check returns an error for a URI that is not plain. It has the spelling to use, or the reason
+// why there is none: without the part that is not plain, the URI would name another resource.
+func Check(uri string) error { return check(uri, "", IsPlain) }
 
-// consistsOf reports whether s consists of one or more of the characters.
-func consistsOf(s, chars string) bool {
-	for i := range len(s) {
-		if strings.IndexByte(chars, s[i]) < 0 {
-			return false
-		}
+// check is Check for a text that is continued by suffix, and for what may also be usable.
+func check(text, suffix string, usable func(string) bool) error {
+	uri := text + suffix
+	why := "it cannot be a rule: use a lower-case scheme and host, and segments of ASCII letters, digits and - _ ., without user information and fragment, about which readers differ"
+	switch spelling := respell(uri); {
+	case IsPlain(uri):
+		return nil
+	case spelling != uri && usable(spelling):
+		why = fmt.Sprintf("write %q", strings.TrimSuffix(spelling, suffix))
+	case usable(uri):
+		return nil
+	case baseOf(uri) != "":
+		why = "only the URI of a rule can have a port, a query, an empty host, or one of !$&'()*+,;=:@~"
 	}
-	return s != ""
-}
-
-// notPlain describes why a rule's text is not plain, with the spelling to use if there is one.
-func notPlain(text string) error {
-	if u, err := url.Parse(text); err == nil {
-		u.Scheme, u.Host = strings.ToLower(u.Scheme), strings.ToLower(u.Host)
-		u.RawQuery, u.Fragment, u.User = "", "", nil
-		if spelling := strings.TrimRight(u.JoinPath().String(), "/"); IsPlain(spelling) {
-			return fmt.Errorf("%q is not a plain URI: write %q", text, spelling)
-		}
-	}
-	return fmt.Errorf("%q is not a plain URI: use a lower-case scheme and host, and segments of ASCII letters, digits and - _ .", text)
+	return fmt.Errorf("%q is not a plain URI: %s", text, why)
 }

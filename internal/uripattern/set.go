@@ -1,6 +1,9 @@
 package uripattern
 
-import "slices"
+import (
+	"slices"
+	"strings"
+)
 
 // MaxWork is how many bytes of URIs one request can have compared with templates.
 const MaxWork = 512 << 10
@@ -10,11 +13,11 @@ const MaxWork = 512 << 10
 // Patterns are identified by their position: the first that was added is 0. A set that is not
 // changed is safe for concurrent use.
 type Set struct {
-	all    []*compiled
-	byText map[string][]int // URIs and templates, as written
-	byURI  map[string][]int // URIs, in lower case
-	byHead map[string][]int // prefixes and templates, in lower case
-	heads  []int            // lengths of the keys of byHead, ascending
+	all       []*compiled
+	bases     map[string]string // of URIs, in lower case, by their texts
+	templates map[string][]int  // by their texts
+	byHead    map[string][]int
+	heads     map[int]bool // lengths of the keys of byHead
 }
 
 // Result says which patterns match a URI.
@@ -26,7 +29,7 @@ type Result struct {
 
 // NewSet returns an empty set.
 func NewSet() *Set {
-	return &Set{byText: map[string][]int{}, byURI: map[string][]int{}, byHead: map[string][]int{}}
+	return &Set{bases: map[string]string{}, templates: map[string][]int{}, byHead: map[string][]int{}, heads: map[int]bool{}}
 }
 
 // Add adds a pattern, or returns what is wrong with it.
@@ -37,71 +40,60 @@ func (s *Set) Add(p Pattern) error {
 	}
 	index := len(s.all)
 	s.all = append(s.all, c)
-	if c.prefix == "" {
-		s.byText[c.text] = append(s.byText[c.text], index)
-	}
-	if c.exact != "" {
-		s.byURI[c.exact] = append(s.byURI[c.exact], index)
-		return nil
-	}
-	head := c.prefix + c.head
-	s.byHead[head] = append(s.byHead[head], index)
-	if at, ok := slices.BinarySearch(s.heads, len(head)); !ok {
-		s.heads = slices.Insert(s.heads, at, len(head))
-	}
+	s.bases[p.URI] = strings.ToLower(baseOf(p.URI))
+	s.templates[p.Template] = append(s.templates[p.Template], index)
+	s.byHead[c.head] = append(s.byHead[c.head], index)
+	s.heads[len(c.head)] = true
 	return nil
 }
 
 // Match returns the patterns that match a URI. A URI that is not plain could be any resource,
-// unless a pattern has exactly its text.
+// unless an exact pattern has its text: then it is matched by that pattern, and by those that
+// match the plain URI which remains of it.
 //
 // Match adds the bytes that it compares to work. If that exceeds MaxWork, the result must not
 // be used.
-func (s *Set) Match(uri string, work *int) Result {
-	if len(s.all) == 0 {
-		return Result{}
+func (s *Set) Match(uri string, work *int) (result Result) {
+	base, isPlain := strings.ToLower(uri), len(s.all) > 0 && IsPlain(uri)
+	if !isPlain {
+		base = s.bases[uri]
 	}
-	byText := s.byText[uri]
-	if !IsPlain(uri) {
-		return Result{Patterns: byText, Named: byText != nil, Any: byText == nil}
+	if base == "" {
+		return Result{Any: len(s.all) > 0}
 	}
-	folded := fold(uri)
-	candidates := slices.Concat(byText, s.byURI[folded])
-	for _, n := range s.heads {
-		if n > len(folded)+1 {
-			break
+	below := base + "/" // a prefix that ends with a slash also matches the URI without it
+	for n := range s.heads {
+		if n > len(below) {
+			continue
 		}
-		candidates = append(candidates, s.byHead[(folded + "/")[:n]]...)
-	}
-	slices.Sort(candidates)
-	result := Result{Named: byText != nil}
-	for _, index := range slices.Compact(candidates) {
-		if ok, asWritten := s.all[index].match(uri, folded, work); ok {
-			result.Patterns = append(result.Patterns, index)
-			result.Named = result.Named || asWritten
+		for _, index := range s.byHead[below[:n]] {
+			if ok, asWritten := s.all[index].match(uri, base, isPlain, work); ok {
+				result.Patterns = append(result.Patterns, index)
+				result.Named = result.Named || asWritten
+			}
 		}
 	}
+	slices.Sort(result.Patterns)
 	return result
 }
 
 // MatchTemplate returns the patterns that could match an expansion of a template. A pattern
 // that is the same template is the only one. A template whose expansions are not plain could be
-// any resource. The argument work is as in [Set.Match].
-func (s *Set) MatchTemplate(text string, work *int) Result {
-	if byText := s.byText[text]; byText != nil {
-		return Result{Patterns: byText, Named: true}
+// any resource. Only the heads are compared, so there can be too many patterns, but not too few.
+// The argument work is as in [Set.Match].
+func (s *Set) MatchTemplate(text string, work *int) (result Result) {
+	if same := s.templates[text]; same != nil {
+		return Result{Patterns: same, Named: true}
 	}
-	t, ok := parseTemplate(text)
-	if !ok || !IsPlain(t.sample) {
+	sample, head := expand(text)
+	if !IsPlain(sample) {
 		return Result{Any: len(s.all) > 0}
 	}
-	var result Result
-	head := fold(t.head)
 	for index, c := range s.all {
 		if *work += len(head); *work > MaxWork {
 			break
 		}
-		if c.overlaps(head) {
+		if strings.HasPrefix(c.head, head) || c.URI == "" && strings.HasPrefix(head, c.head) {
 			result.Patterns = append(result.Patterns, index)
 		}
 	}
