@@ -4,8 +4,11 @@ import (
 	"net/http"
 	"os"
 	"path/filepath"
+	"strings"
 	"testing"
 	"time"
+
+	"github.com/prometheus/client_golang/prometheus/testutil"
 
 	"github.com/warder-go/warder/jwks"
 	"github.com/warder-go/warder/resource"
@@ -176,5 +179,25 @@ func TestOtherMembersOfTheMetadata(t *testing.T) {
 				w.expect("keys", w.token(), http.StatusOK)
 			})
 		})
+	}
+}
+
+// Keys in the configuration are never fetched, so their age does not grow.
+func TestConfiguredKeysHaveNoFetchTime(t *testing.T) {
+	const document = `{"keys":[{"kty":"OKP","crv":"Ed25519","kid":"k","x":"11qYAYKxCrfVS_7TyWQHOg7hcvPapiMlrwIaaPcHURo"}]}`
+	verifier, err := jwks.New(jwks.Config{Issuer: "https://auth.example.test", Keys: []byte(document)})
+	if err != nil {
+		t.Fatal(err)
+	}
+	if err := verifier.Ready(t.Context()); err != nil {
+		t.Fatal(err)
+	}
+	const want = `
+# HELP warder_keyset_fetched_timestamp_seconds When the last successful fetch began; 0 if there was none.
+# TYPE warder_keyset_fetched_timestamp_seconds gauge
+warder_keyset_fetched_timestamp_seconds{issuer="https://auth.example.test"} 0
+`
+	if err := testutil.CollectAndCompare(verifier, strings.NewReader(want), "warder_keyset_fetched_timestamp_seconds"); err != nil {
+		t.Error(err)
 	}
 }

@@ -157,7 +157,7 @@ func (s *Set) validity(k *key) func(now time.Time) bool {
 type Stats struct {
 	Keys    int       // usable
 	Skipped int       // unusable, in the document
-	Fetched time.Time // when the last successful fetch began; zero if there was none
+	Fetched time.Time // when the last successful fetch began; zero if there was none, also for configured keys
 }
 
 // Stats returns the current figures.
@@ -166,5 +166,9 @@ func (s *Set) Stats() Stats {
 	if known == nil {
 		return Stats{}
 	}
-	return Stats{Keys: len(known.keys), Skipped: len(known.skipped), Fetched: known.began}
+	stats := Stats{Keys: len(known.keys), Skipped: len(known.skipped)}
+	if !known.isFinal() {
+		stats.Fetched = known.began
+	}
+	return stats
 }
