@@ -30,7 +30,7 @@ type Settings struct {
 	PublicPrompts     []string            `yaml:"public_prompts" doc:"prompts that are open to requests without a token"`
 	PublicResources   []string            `yaml:"public_resources" doc:"URIs of resources that are open to requests without a token"`
 	Stateless         bool                `yaml:"stateless" doc:"true: the MCP server keeps no sessions. Required if initialize is in public_operations"`
-	StepUp            string              `yaml:"step_up" enum:"operation,keep_granted" doc:"scopes in the challenge of a 403 response. operation: the scopes that the operation needs. keep_granted: also the scopes of the caller that this configuration names. Default: operation"`
+	StepUp            string              `yaml:"step_up" enum:"operation,keep_granted" doc:"scopes in the challenge of a 403 response. operation: the scopes that the operation needs. keep_granted: also those scopes of the caller that occur in this configuration. Default: operation"`
 	AllowedOrigins    []string            `yaml:"allowed_origins" doc:"origins whose web pages may send requests, in addition to the origin of resource_server_url and to the loopback origins that deny_loopback_origins describes"`
 	DenyLoopback      bool                `yaml:"deny_loopback_origins" doc:"false: if the host of resource_server_url is localhost, 127.0.0.1 or [::1], pages of these three hosts may send requests. true: they need an entry in allowed_origins. Default: false"`
 	LeewaySeconds     *int                `yaml:"leeway_seconds" max:"300" doc:"allowed difference between the clocks of this server and of the issuer. Default: 30"`
