@@ -68,6 +68,14 @@ func (s *testStream) ended() bool {
 	}
 }
 
+// lifetime returns how long the stream was open; -1 if it still is.
+func (s *testStream) lifetime(opened time.Time) time.Duration {
+	if !s.ended() {
+		return -1
+	}
+	return s.endedAt.Sub(opened)
+}
+
 func getRequest() *http.Request { return httptest.NewRequest(http.MethodGet, identifier, nil) }
 
 // postRequest returns a JSON-RPC request and, unless header is empty, the field Mcp-Method.
