@@ -4,6 +4,8 @@ import (
 	"errors"
 	"net/http"
 	"strings"
+
+	"github.com/warder-go/warder/internal/unreadcredential"
 )
 
 // Kinds of credentials, as [Caller.Credential] returns them for tokens. For a credential in
@@ -55,6 +57,13 @@ func bearerToken(header http.Header, limit int) (raw string, f *fault) {
 		return "", newFault(ReasonTokenTooLarge, "token over %d bytes", limit)
 	}
 	return raw, nil
+}
+
+// otherScheme returns the fault for an Authorization header without the scheme Bearer. It is
+// logged at info, because the client does not find out by itself that the credential has no
+// effect.
+func otherScheme(value string) *fault {
+	return &fault{reason: ReasonMissingCredentials, err: errors.New(unreadcredential.Scheme(value)), logAtInfo: true}
 }
 
 // hasAuthorization reports whether there is a credential in the Authorization header, of whatever
