@@ -1,6 +1,10 @@
 package resource
 
-import "slices"
+import (
+	"slices"
+
+	"github.com/warder-go/warder/internal/tokentype"
+)
 
 // Well-known claims, most of them of RFC 7519, RFC 7662, RFC 9068 and OpenID Connect. Those of the
 // first list cannot identify a user. Those of both lists cannot mark the tokens of clients.
@@ -57,5 +61,16 @@ func (b *builder) setSubjectClaim(where string, i *issuer) {
 		b.mistakes.Addf("%s: %q does not identify a user: another setting of the issuer uses it", where, claim)
 	default:
 		i.subjectClaim = b.parsePath(where, claim)
+	}
+}
+
+func (b *builder) checkTokenTypes(where string, names []string) {
+	for n, name := range names {
+		switch {
+		case name == "":
+			b.mistakes.Addf("%s[%d]: empty", where, n)
+		case tokentype.IsOther(name):
+			b.mistakes.Addf("%s[%d]: %q is the type of other tokens, which are not for resources", where, n, name)
+		}
 	}
 }
