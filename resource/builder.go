@@ -9,6 +9,7 @@ import (
 	"strings"
 
 	"github.com/warder-go/warder/internal/claimpath"
+	"github.com/warder-go/warder/internal/claimset"
 	"github.com/warder-go/warder/internal/configerr"
 	"github.com/warder-go/warder/internal/grammar"
 	"github.com/warder-go/warder/internal/jose"
@@ -167,7 +168,7 @@ func (b *builder) checkScopes(where string, scopes []string) {
 
 // claimPath parses the name of a claim that determines what a caller may do.
 func (b *builder) claimPath(where, text string) claimpath.Path {
-	if slices.Contains(identityClaims, text) {
+	if claimset.IsIdentity(text) {
 		b.mistakes.Addf("%s: %q identifies the caller; it cannot determine what the caller may do", where, text)
 		return nil
 	}

@@ -18,10 +18,6 @@ const (
 	maxRoles            = 1000 // roles in one token, if Issuer.RoleClaim is set
 )
 
-// identityClaims identify a caller, partly in words that the caller chose. They cannot
-// determine what the caller may do.
-var identityClaims = []string{"iss", "sub", "aud", "jti", "client_id", "azp", "cid", "appid"}
-
 // interpret returns the claims as the issuer defines them: with the audience, the scopes and
 // the roles from the claims in which it puts them. Everything else stays.
 func (i *issuer) interpret(c *Claims) (*Claims, *fault) {
