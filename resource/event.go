@@ -134,26 +134,14 @@ func (p *policy) notifyOne(ctx context.Context, o Observer, e Event) {
 	o.Observe(ctx, e)
 }
 
-// operationsOf returns what messages ask for, without responses, which ask for nothing: at most
-// maxEventOperations, and the number of the others.
+// operationsOf returns the operations of messages for an event or a log, and the number of those
+// that it omits.
 func (p *policy) operationsOf(messages []*mcpmsg.Message) (all []Operation, omitted int) {
-	var byMessage [][]Operation
-	for _, m := range messages {
-		if m.Method != "" {
-			var own []Operation
-			for _, name := range m.Subjects() {
-				own = append(own, Operation{Method: m.Method, Name: name, Ref: m.Ref})
-			}
-			byMessage, all = append(byMessage, own), append(all, own...)
-		}
+	chosen, omitted := p.rules.compiled().Operations(messages, maxEventOperations)
+	for _, o := range chosen {
+		all = append(all, Operation{Method: logging.Printable(o.Method), Name: logging.Printable(o.Name)})
 	}
-	if omitted = len(all) - maxEventOperations; omitted > 0 {
-		all = p.rules.namedFirst(byMessage)[:maxEventOperations]
-	}
-	for i, o := range all {
-		all[i] = Operation{Method: logging.Printable(o.Method), Name: logging.Printable(o.Name)}
-	}
-	return all, max(omitted, 0)
+	return all, omitted
 }
 
 // describeOperations names what messages ask for, for a log.

@@ -55,7 +55,7 @@ type policy struct {
 	logger     *slog.Logger
 	logLimit   *loglimit.Limiter[Reason]
 	metrics    *metrics
-	challenged map[string]prometheus.Counter // by operation, as rules.label names it
+	challenged map[string]prometheus.Counter // by operation, as scoperules labels it
 	observers  []Observer
 }
 
