@@ -120,23 +120,17 @@ func (b *builder) setScopes() {
 
 // declaredScopes returns every scope that the configuration mentions.
 func declaredScopes(c *Config) map[string]bool {
+	implies, o := c.ScopeOptions.Implies, c.Operations
+	lists := [][]string{c.Scopes, c.ScopeOptions.Challenge, c.Metadata.ScopesSupported, slices.Collect(maps.Keys(implies))}
+	for _, rules := range []map[string][]string{implies, o.Methods, o.Tools, o.Prompts} {
+		lists = slices.AppendSeq(lists, maps.Values(rules))
+	}
+	for _, rule := range o.Resources {
+		lists = append(lists, rule.Scopes)
+	}
 	declared := map[string]bool{}
-	add := func(scopes []string) {
-		for _, scope := range scopes {
-			declared[scope] = true
-		}
-	}
-	add(c.Scopes)
-	add(c.ScopeOptions.Challenge)
-	add(c.Metadata.ScopesSupported)
-	for _, rules := range []map[string][]string{c.ScopeOptions.Implies, c.Operations.Methods, c.Operations.Tools, c.Operations.Prompts} {
-		for _, scopes := range rules {
-			add(scopes)
-		}
-	}
-	add(slices.Collect(maps.Keys(c.ScopeOptions.Implies)))
-	for _, rule := range c.Operations.Resources {
-		add(rule.Scopes)
+	for _, scope := range slices.Concat(lists...) {
+		declared[scope] = true
 	}
 	return declared
 }

@@ -212,10 +212,11 @@ func (b *builder) setAudiences(where string, i *issuer) {
 // checkAudience rejects audiences that are mistakes.
 func (b *builder) checkAudience(where string, i *issuer, audience string) {
 	pattern, looksLikePattern := claimset.PatternCharacter(audience)
+	_, isTenant := tenant.Match(i.id, audience)
 	switch {
 	case audience == "":
 		b.mistakes.Addf("%s: empty; there is no way to accept any audience", where)
-	case audience == i.id || isTenantOf(i.id, audience):
+	case audience == i.id || isTenant:
 		b.mistakes.Addf("%s: %q is the issuer itself, whose tokens for itself are not for this resource", where, audience)
 	case looksLikePattern && !i.config.LiteralAudiences:
 		b.mistakes.Addf("%s: %q looks like a pattern, but audiences are compared byte for byte: name each one; LiteralAudiences allows %q", where, audience, pattern)
@@ -244,11 +245,6 @@ func (b *builder) setPermissions(where string, i *issuer) {
 		b.checkScopes(fmt.Sprintf("%s.RoleScopes[%q]", where, role), given.RoleScopes[role])
 	}
 	i.roleScopes = given.RoleScopes
-}
-
-func isTenantOf(pattern, issuer string) bool {
-	_, ok := tenant.Match(pattern, issuer)
-	return ok
 }
 
 // addTenanted adds an issuer that is a pattern. No iss may match two patterns.
