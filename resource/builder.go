@@ -4,7 +4,6 @@ import (
 	"cmp"
 	"fmt"
 	"maps"
-	"net/url"
 	"slices"
 	"strings"
 
@@ -86,17 +85,6 @@ func (b *builder) setIssuers() (servers []string) {
 		b.mistakes.Addf("Metadata.AuthorizationServers: none; name where clients of tenants and of ResolveIssuer's issuers log in")
 	}
 	return servers
-}
-
-// identifierAudiences returns the identifier and, if it has no path, its other spelling
-// (RFC 3986 §6.2.3), because one client adds the slash. No other spelling is accepted.
-func identifierAudiences(identifier string) []string {
-	u, err := url.Parse(identifier)
-	if err != nil || u.Path != "" && u.Path != "/" {
-		return []string{identifier}
-	}
-	bare := strings.TrimSuffix(identifier, "/")
-	return []string{bare, bare + "/"}
 }
 
 func (b *builder) setScopes() {

@@ -2,10 +2,8 @@ package resource
 
 import (
 	"context"
-	"fmt"
 	"net/http"
 	"slices"
-	"strings"
 	"time"
 
 	"github.com/warder-go/warder/internal/logging"
@@ -134,7 +132,7 @@ func (p *policy) notifyOne(ctx context.Context, o Observer, e Event) {
 	o.Observe(ctx, e)
 }
 
-// operationsOf returns the operations of messages for an event or a log, and the number of those
+// operationsOf returns the operations of messages for an event, and the number of those
 // that it omits.
 func (p *policy) operationsOf(messages []*mcpmsg.Message) (all []Operation, omitted int) {
 	chosen, omitted := p.rules.compiled().Operations(messages, maxEventOperations)
@@ -142,17 +140,4 @@ func (p *policy) operationsOf(messages []*mcpmsg.Message) (all []Operation, omit
 		all = append(all, Operation{Method: logging.Printable(o.Method), Name: logging.Printable(o.Name)})
 	}
 	return all, omitted
-}
-
-// describeOperations names what messages ask for, for a log.
-func (p *policy) describeOperations(messages []*mcpmsg.Message) string {
-	var names []string
-	all, omitted := p.operationsOf(messages)
-	for _, o := range all {
-		names = append(names, strings.TrimSuffix(o.Method+" "+o.Name, " "))
-	}
-	if omitted > 0 {
-		names = append(names, fmt.Sprintf("%d more", omitted))
-	}
-	return strings.Join(names, ", ")
 }

@@ -13,6 +13,7 @@ import (
 	"github.com/warder-go/warder/internal/claimpath"
 	"github.com/warder-go/warder/internal/grammar"
 	"github.com/warder-go/warder/internal/logging"
+	"github.com/warder-go/warder/internal/weburl"
 )
 
 // HeaderVerifier verifies credentials that are not OAuth tokens and are sent in a separate
@@ -88,7 +89,7 @@ func (b *builder) setHeaders() {
 			b.mistakes.Addf("%s: Issuer() is empty; it must be Claims.Issuer", where)
 		}
 		b.policy.headers = append(b.policy.headers, headerIssuer{textproto.CanonicalMIMEHeaderKey(name), verifier,
-			issuer{config: new(Issuer), id: verifier.Issuer(), audiences: identifierAudiences(b.config.Identifier)}})
+			issuer{config: new(Issuer), id: verifier.Issuer(), audiences: weburl.WithAndWithoutSlash(b.config.Identifier)}})
 	}
 	seen = map[string]bool{}
 	for _, name := range slices.Sorted(maps.Keys(c.HeaderClaims)) {

@@ -11,6 +11,7 @@ import (
 	"github.com/warder-go/warder/internal/claimset"
 	"github.com/warder-go/warder/internal/grammar"
 	"github.com/warder-go/warder/internal/tenant"
+	"github.com/warder-go/warder/internal/weburl"
 )
 
 // Issuer is an authorization server whose tokens a resource accepts, and the conditions for
@@ -197,7 +198,7 @@ func (b *builder) setAudiences(where string, i *issuer) {
 		i.audienceClaims, i.ofClients = append(i.audienceClaims, claim), claim.OfClient
 	}
 	if !i.ofClients { // a client identifier never equals that of the resource, except to impersonate it
-		i.audiences = identifierAudiences(b.config.Identifier)
+		i.audiences = weburl.WithAndWithoutSlash(b.config.Identifier)
 	} else if len(given.Audiences) == 0 {
 		b.mistakes.Addf("%s.Audiences: empty; name the clients that are used for this resource alone", where)
 	}

@@ -1,8 +1,11 @@
 package scoperules
 
 import (
+	"fmt"
 	"slices"
+	"strings"
 
+	"github.com/warder-go/warder/internal/logging"
 	"github.com/warder-go/warder/internal/mcpmsg"
 )
 
@@ -36,6 +39,19 @@ func (r *Rules) Operations(messages []*mcpmsg.Message, limit int) (all []Operati
 		return r.namedFirst(byMessage)[:limit], omitted
 	}
 	return all, 0
+}
+
+// Describe lists the results of Operations for a log. r may be nil.
+func (r *Rules) Describe(messages []*mcpmsg.Message, limit int) string {
+	var names []string
+	all, omitted := r.Operations(messages, limit)
+	for _, o := range all {
+		names = append(names, strings.TrimSuffix(logging.Printable(o.Method)+" "+logging.Printable(o.Name), " "))
+	}
+	if omitted > 0 {
+		names = append(names, fmt.Sprintf("%d more", omitted))
+	}
+	return strings.Join(names, ", ")
 }
 
 func (r *Rules) namedFirst(byMessage [][]operation) []Operation {

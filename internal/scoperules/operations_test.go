@@ -35,3 +35,14 @@ func TestOperationsOfMessages(t *testing.T) {
 		}
 	}
 }
+
+func TestDescribeOperations(t *testing.T) {
+	messages := []*mcpmsg.Message{{Method: "tools/call", Name: "a\nb", Tool: "a\nb"}, {Method: "ping"}, {Method: "ping"}}
+	if got, want := newRules(t).Describe(messages, 2), "tools/call a?b, ping, 1 more"; got != want {
+		t.Errorf("got %q, want %q", got, want)
+	}
+	var none *scoperules.Rules
+	if got := none.Describe(nil, 2); got != "" {
+		t.Errorf("got %q for no messages", got)
+	}
+}
