@@ -6,6 +6,7 @@ import (
 	"slices"
 	"time"
 
+	"github.com/warder-go/warder/internal/anyvalue"
 	"github.com/warder-go/warder/internal/logging"
 	"github.com/warder-go/warder/internal/mcpmsg"
 	"github.com/warder-go/warder/internal/tracecontext"
@@ -88,9 +89,9 @@ const maxEventOperations = 100
 func (b *builder) setObservers() {
 	observers := slices.Clone(b.config.Hooks.Observers)
 	for n, o := range observers {
-		if isNil(o) {
+		if anyvalue.IsNil(o) {
 			b.mistakes.Addf("Hooks.Observers[%d]: nil; leave it out", n)
-		} else if slices.ContainsFunc(observers[:n], func(other Observer) bool { return same(other, o) }) {
+		} else if slices.ContainsFunc(observers[:n], func(other Observer) bool { return anyvalue.Same(other, o) }) {
 			b.mistakes.Addf("Hooks.Observers[%d]: duplicate; it would be notified of each decision twice", n)
 		}
 	}
@@ -104,7 +105,11 @@ func (p *policy) notify(ctx context.Context, header http.Header, caller *Caller,
 	}
 	e := Event{Time: time.Now(), Resource: p.document.Resource, Result: resultAccepted,
 		Caller: caller, TraceID: tracecontext.TraceID(header)}
-	e.Operations, e.OperationsOmitted = p.operationsOf(messages)
+	operations, omitted := p.rules.compiled().Operations(messages, maxEventOperations)
+	for _, o := range operations {
+		e.Operations = append(e.Operations, Operation{Method: logging.Printable(o.Method), Name: logging.Printable(o.Name)})
+	}
+	e.OperationsOmitted = omitted
 	if f != nil {
 		o := outcomes[f.reason]
 		e.Result, e.Reason, e.Status = o.result(), f.reason, o.status
@@ -130,14 +135,4 @@ func (p *policy) notifyOne(ctx context.Context, o Observer, e Event) {
 		}
 	}()
 	o.Observe(ctx, e)
-}
-
-// operationsOf returns the operations of messages for an event, and the number of those
-// that it omits.
-func (p *policy) operationsOf(messages []*mcpmsg.Message) (all []Operation, omitted int) {
-	chosen, omitted := p.rules.compiled().Operations(messages, maxEventOperations)
-	for _, o := range chosen {
-		all = append(all, Operation{Method: logging.Printable(o.Method), Name: logging.Printable(o.Name)})
-	}
-	return all, omitted
 }

@@ -10,6 +10,7 @@ import (
 	"strings"
 	"time"
 
+	"github.com/warder-go/warder/internal/anyvalue"
 	"github.com/warder-go/warder/internal/claimpath"
 	"github.com/warder-go/warder/internal/grammar"
 	"github.com/warder-go/warder/internal/logging"
@@ -81,7 +82,7 @@ func (b *builder) setHeaders() {
 	for _, name := range slices.Sorted(maps.Keys(c.Headers)) {
 		where, verifier := fmt.Sprintf("Credentials.Headers[%q]", name), c.Headers[name]
 		b.checkFieldName(where, name, seen)
-		if isNil(verifier) {
+		if anyvalue.IsNil(verifier) {
 			b.mistakes.Addf("%s: verifier is nil", where)
 			continue
 		}
@@ -188,7 +189,7 @@ func (p *policy) isOtherCredential(f *fault) bool {
 func (p *policy) hasSameHeader(field string, other *policy) bool {
 	byName := func(h headerIssuer) bool { return h.name == field }
 	i, j := slices.IndexFunc(p.headers, byName), slices.IndexFunc(other.headers, byName)
-	return i >= 0 && j >= 0 && same(p.headers[i].verifier, other.headers[j].verifier)
+	return i >= 0 && j >= 0 && anyvalue.Same(p.headers[i].verifier, other.headers[j].verifier)
 }
 
 // wantedClaim describes a claim of the caller, of which there is none in a public operation.

@@ -7,6 +7,7 @@ import (
 	"strings"
 	"time"
 
+	"github.com/warder-go/warder/internal/anyvalue"
 	"github.com/warder-go/warder/internal/claimpath"
 	"github.com/warder-go/warder/internal/claimset"
 	"github.com/warder-go/warder/internal/grammar"
@@ -133,7 +134,7 @@ type issuer struct {
 
 // issuer checks and compiles an Issuer. It returns nil if there is no verifier.
 func (b *builder) issuer(where string, given Issuer) *issuer {
-	if isNil(given.Verifier) {
+	if anyvalue.IsNil(given.Verifier) {
 		b.mistakes.Addf("%s.Verifier: nil; use jwks.New or introspect.New", where)
 		return nil
 	}
