@@ -2,11 +2,13 @@ package resource
 
 import (
 	"context"
+	"errors"
 	"net/http"
 	"time"
 
 	"github.com/warder-go/warder/internal/digest"
 	"github.com/warder-go/warder/internal/mcpmsg"
+	"github.com/warder-go/warder/internal/unreadcredential"
 )
 
 // Decision describes an accepted request.
@@ -111,7 +113,9 @@ func (p *policy) identify(req *http.Request) (*Caller, *fault) {
 			return outer, nil
 		}
 		if f.anonymous {
-			f = unreadCredential(req, f)
+			if text := unreadcredential.Find(req); text != "" {
+				f = &fault{reason: f.reason, err: errors.New(text), anonymous: true, logAtInfo: true}
+			}
 		}
 		return nil, f
 	}

@@ -4,11 +4,11 @@ import (
 	"cmp"
 	"fmt"
 	"maps"
-	"net/url"
 	"slices"
 	"strings"
 
 	"github.com/warder-go/warder/internal/claimpath"
+	"github.com/warder-go/warder/internal/claimset"
 	"github.com/warder-go/warder/internal/configerr"
 	"github.com/warder-go/warder/internal/grammar"
 	"github.com/warder-go/warder/internal/jose"
@@ -87,17 +87,6 @@ func (b *builder) setIssuers() (servers []string) {
 	return servers
 }
 
-// identifierAudiences returns the identifier and, if it has no path, its other spelling
-// (RFC 3986 §6.2.3), because one client adds the slash. No other spelling is accepted.
-func identifierAudiences(identifier string) []string {
-	u, err := url.Parse(identifier)
-	if err != nil || u.Path != "" && u.Path != "/" {
-		return []string{identifier}
-	}
-	bare := strings.TrimSuffix(identifier, "/")
-	return []string{bare, bare + "/"}
-}
-
 func (b *builder) setScopes() {
 	c := &b.config
 	b.checkScopes("Scopes", c.Scopes)
@@ -119,23 +108,17 @@ func (b *builder) setScopes() {
 
 // declaredScopes returns every scope that the configuration mentions.
 func declaredScopes(c *Config) map[string]bool {
+	implies, o := c.ScopeOptions.Implies, c.Operations
+	lists := [][]string{c.Scopes, c.ScopeOptions.Challenge, c.Metadata.ScopesSupported, slices.Collect(maps.Keys(implies))}
+	for _, rules := range []map[string][]string{implies, o.Methods, o.Tools, o.Prompts} {
+		lists = slices.AppendSeq(lists, maps.Values(rules))
+	}
+	for _, rule := range o.Resources {
+		lists = append(lists, rule.Scopes)
+	}
 	declared := map[string]bool{}
-	add := func(scopes []string) {
-		for _, scope := range scopes {
-			declared[scope] = true
-		}
-	}
-	add(c.Scopes)
-	add(c.ScopeOptions.Challenge)
-	add(c.Metadata.ScopesSupported)
-	for _, rules := range []map[string][]string{c.ScopeOptions.Implies, c.Operations.Methods, c.Operations.Tools, c.Operations.Prompts} {
-		for _, scopes := range rules {
-			add(scopes)
-		}
-	}
-	add(slices.Collect(maps.Keys(c.ScopeOptions.Implies)))
-	for _, rule := range c.Operations.Resources {
-		add(rule.Scopes)
+	for _, scope := range slices.Concat(lists...) {
+		declared[scope] = true
 	}
 	return declared
 }
@@ -167,7 +150,7 @@ func (b *builder) checkScopes(where string, scopes []string) {
 
 // claimPath parses the name of a claim that determines what a caller may do.
 func (b *builder) claimPath(where, text string) claimpath.Path {
-	if slices.Contains(identityClaims, text) {
+	if claimset.IsIdentity(text) {
 		b.mistakes.Addf("%s: %q identifies the caller; it cannot determine what the caller may do", where, text)
 		return nil
 	}

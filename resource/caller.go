@@ -53,20 +53,11 @@ func (c *Caller) valid(now time.Time) bool {
 	return !c.expiry.HasPassed(now, c.policy.leeway) && (c.stillValid == nil || c.stillValid(now))
 }
 
-const (
-	callerBytes = 500 // of memory that a cached caller takes besides its claims, roughly
-	stringBytes = 32  // of memory that a string takes besides its text, roughly
-)
+// callerBytes is the memory that a cached caller takes besides its claims and its grant, roughly.
+const callerBytes = 500
 
-// size estimates the memory that a cached caller keeps in use. Besides the text of the claims,
-// each scope and role is a string.
-func (c *Caller) size() int {
-	bytes := callerBytes + len(c.object) + stringBytes*(len(c.grant.Scopes())+len(c.grant.All())+len(c.grant.Roles()))
-	for _, scope := range c.grant.Scopes() { // longer than in the claims if there is a ScopePrefix
-		bytes += len(scope)
-	}
-	return bytes
-}
+// size estimates the memory that a cached caller keeps in use.
+func (c *Caller) size() int { return callerBytes + len(c.object) + c.grant.Bytes() }
 
 // ID identifies the principal across tokens and issuers. Use it as the key of sessions and
 // data. It is the issuer together with a word for the kind of principal and

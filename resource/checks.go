@@ -9,6 +9,7 @@ import (
 	"github.com/warder-go/warder/internal/claimset"
 	"github.com/warder-go/warder/internal/instant"
 	"github.com/warder-go/warder/internal/jose"
+	"github.com/warder-go/warder/internal/tokentype"
 )
 
 // maxExpiry is how far in the future exp can be: no access token is valid for ten years.
@@ -83,8 +84,8 @@ func (c *claimsCheck) isAnswer() bool { return c.header == nil || c.claims.Intro
 // checkType rejects ID tokens, proofs and other JWTs that are not access tokens.
 func checkType(c *claimsCheck) (got, want string, ok bool) {
 	for _, claim := range c.claims.typeClaims {
-		if !c.issuer.acceptsType(claim.Value) {
-			return claim.Name + " " + claim.Value, claim.Name + " " + strings.Join(accessTokenTypes, ", "), false
+		if !tokentype.IsAccess(claim.Value, c.issuer.config.TokenTypes) {
+			return claim.Name + " " + claim.Value, claim.Name + " " + tokentype.DescribeAccess(), false
 		}
 	}
 	if c.claims.idTokenHash != "" { // OpenID Connect Core §3.1.3.6, §3.3.2.11

@@ -3,7 +3,9 @@ package resource
 import (
 	"errors"
 	"net/http"
-	"strings"
+
+	"github.com/warder-go/warder/internal/bearer"
+	"github.com/warder-go/warder/internal/unreadcredential"
 )
 
 // Kinds of credentials, as [Caller.Credential] returns them for tokens. For a credential in
@@ -29,40 +31,35 @@ var (
 // Bearer without a token is what some clients send before their first login. It counts as no
 // credential, so that they get the challenge that starts the login.
 func bearerToken(header http.Header, limit int) (raw string, f *fault) {
-	values := header["Authorization"]
+	text, kind := bearer.Read(header["Authorization"])
 	switch {
-	case len(values) > 1:
+	case kind == bearer.Several:
 		return "", faultSeveralHeaders
-	case len(values) == 0 || values[0] == "":
+	case kind == bearer.None:
 		return "", faultNoHeader
-	}
-	// RFC 9110 §11.1: the scheme is case-insensitive and ends at the first blank. The
-	// length is compared too, so that no letter outside ASCII folds to one of Bearer.
-	const scheme = "Bearer"
-	value := values[0]
-	if len(value) < len(scheme) || value[:len(scheme)] != scheme && !strings.EqualFold(value[:len(scheme)], scheme) {
-		return "", otherScheme(value)
-	}
-	rest := value[len(scheme):]
-	if rest != "" && rest[0] != ' ' && rest[0] != '\t' {
-		return "", otherScheme(value)
-	}
-	raw = strings.TrimLeft(rest, " ") // RFC 6750 §2.1: 1*SP
-	if raw == "" {
+	case kind == bearer.NoToken:
 		return "", faultNoToken
-	}
-	if len(raw) > limit {
+	case kind == bearer.OtherScheme:
+		return "", otherScheme(text)
+	case len(text) > limit:
 		return "", newFault(ReasonTokenTooLarge, "token over %d bytes", limit)
 	}
-	return raw, nil
+	return text, nil
+}
+
+// otherScheme returns the fault for an Authorization header without the scheme Bearer. It is
+// logged at info, because the client does not find out by itself that the credential has no
+// effect.
+func otherScheme(value string) *fault {
+	return &fault{reason: ReasonMissingCredentials, err: errors.New(unreadcredential.Scheme(value)), logAtInfo: true}
 }
 
 // hasAuthorization reports whether there is a credential in the Authorization header, of whatever
 // kind and validity. An empty header is none, and neither is Bearer without a token, which some
 // clients send besides a key.
 func hasAuthorization(header http.Header) bool {
-	_, f := bearerToken(header, 0)
-	return f != faultNoHeader && f != faultNoToken
+	_, kind := bearer.Read(header["Authorization"])
+	return kind != bearer.None && kind != bearer.NoToken
 }
 
 // headerCredential returns the entry of Credentials.Headers that the request carries, if

@@ -2,12 +2,11 @@ package resource
 
 import (
 	"context"
-	"fmt"
 	"net/http"
 	"slices"
-	"strings"
 	"time"
 
+	"github.com/warder-go/warder/internal/anyvalue"
 	"github.com/warder-go/warder/internal/logging"
 	"github.com/warder-go/warder/internal/mcpmsg"
 	"github.com/warder-go/warder/internal/tracecontext"
@@ -90,9 +89,9 @@ const maxEventOperations = 100
 func (b *builder) setObservers() {
 	observers := slices.Clone(b.config.Hooks.Observers)
 	for n, o := range observers {
-		if isNil(o) {
+		if anyvalue.IsNil(o) {
 			b.mistakes.Addf("Hooks.Observers[%d]: nil; leave it out", n)
-		} else if slices.ContainsFunc(observers[:n], func(other Observer) bool { return same(other, o) }) {
+		} else if slices.ContainsFunc(observers[:n], func(other Observer) bool { return anyvalue.Same(other, o) }) {
 			b.mistakes.Addf("Hooks.Observers[%d]: duplicate; it would be notified of each decision twice", n)
 		}
 	}
@@ -106,7 +105,11 @@ func (p *policy) notify(ctx context.Context, header http.Header, caller *Caller,
 	}
 	e := Event{Time: time.Now(), Resource: p.document.Resource, Result: resultAccepted,
 		Caller: caller, TraceID: tracecontext.TraceID(header)}
-	e.Operations, e.OperationsOmitted = p.operationsOf(messages)
+	operations, omitted := p.rules.compiled().Operations(messages, maxEventOperations)
+	for _, o := range operations {
+		e.Operations = append(e.Operations, Operation{Method: logging.Printable(o.Method), Name: logging.Printable(o.Name)})
+	}
+	e.OperationsOmitted = omitted
 	if f != nil {
 		o := outcomes[f.reason]
 		e.Result, e.Reason, e.Status = o.result(), f.reason, o.status
@@ -132,39 +135,4 @@ func (p *policy) notifyOne(ctx context.Context, o Observer, e Event) {
 		}
 	}()
 	o.Observe(ctx, e)
-}
-
-// operationsOf returns what messages ask for, without responses, which ask for nothing: at most
-// maxEventOperations, and the number of the others.
-func (p *policy) operationsOf(messages []*mcpmsg.Message) (all []Operation, omitted int) {
-	var byMessage [][]Operation
-	for _, m := range messages {
-		if m.Method != "" {
-			var own []Operation
-			for _, name := range m.Subjects() {
-				own = append(own, Operation{Method: m.Method, Name: name, Ref: m.Ref})
-			}
-			byMessage, all = append(byMessage, own), append(all, own...)
-		}
-	}
-	if omitted = len(all) - maxEventOperations; omitted > 0 {
-		all = p.rules.namedFirst(byMessage)[:maxEventOperations]
-	}
-	for i, o := range all {
-		all[i] = Operation{Method: logging.Printable(o.Method), Name: logging.Printable(o.Name)}
-	}
-	return all, max(omitted, 0)
-}
-
-// describeOperations names what messages ask for, for a log.
-func (p *policy) describeOperations(messages []*mcpmsg.Message) string {
-	var names []string
-	all, omitted := p.operationsOf(messages)
-	for _, o := range all {
-		names = append(names, strings.TrimSuffix(o.Method+" "+o.Name, " "))
-	}
-	if omitted > 0 {
-		names = append(names, fmt.Sprintf("%d more", omitted))
-	}
-	return strings.Join(names, ", ")
 }

@@ -144,7 +144,7 @@ func (f *fault) attrs(p *policy) (attrs []slog.Attr) {
 		attrs = append(attrs, slog.String("got", logging.Printable(f.got)))
 	}
 	add("want", f.want)
-	add("operation", p.describeOperations(f.messages))
+	add("operation", p.rules.compiled().Describe(f.messages, maxEventOperations))
 	if f.unverified {
 		attrs = append(attrs, slog.Bool("unverified", true))
 	}

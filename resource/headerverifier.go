@@ -10,9 +10,11 @@ import (
 	"strings"
 	"time"
 
+	"github.com/warder-go/warder/internal/anyvalue"
 	"github.com/warder-go/warder/internal/claimpath"
 	"github.com/warder-go/warder/internal/grammar"
 	"github.com/warder-go/warder/internal/logging"
+	"github.com/warder-go/warder/internal/weburl"
 )
 
 // HeaderVerifier verifies credentials that are not OAuth tokens and are sent in a separate
@@ -80,7 +82,7 @@ func (b *builder) setHeaders() {
 	for _, name := range slices.Sorted(maps.Keys(c.Headers)) {
 		where, verifier := fmt.Sprintf("Credentials.Headers[%q]", name), c.Headers[name]
 		b.checkFieldName(where, name, seen)
-		if isNil(verifier) {
+		if anyvalue.IsNil(verifier) {
 			b.mistakes.Addf("%s: verifier is nil", where)
 			continue
 		}
@@ -88,7 +90,7 @@ func (b *builder) setHeaders() {
 			b.mistakes.Addf("%s: Issuer() is empty; it must be Claims.Issuer", where)
 		}
 		b.policy.headers = append(b.policy.headers, headerIssuer{textproto.CanonicalMIMEHeaderKey(name), verifier,
-			issuer{config: new(Issuer), id: verifier.Issuer(), audiences: identifierAudiences(b.config.Identifier)}})
+			issuer{config: new(Issuer), id: verifier.Issuer(), audiences: weburl.WithAndWithoutSlash(b.config.Identifier)}})
 	}
 	seen = map[string]bool{}
 	for _, name := range slices.Sorted(maps.Keys(c.HeaderClaims)) {
@@ -187,7 +189,7 @@ func (p *policy) isOtherCredential(f *fault) bool {
 func (p *policy) hasSameHeader(field string, other *policy) bool {
 	byName := func(h headerIssuer) bool { return h.name == field }
 	i, j := slices.IndexFunc(p.headers, byName), slices.IndexFunc(other.headers, byName)
-	return i >= 0 && j >= 0 && same(p.headers[i].verifier, other.headers[j].verifier)
+	return i >= 0 && j >= 0 && anyvalue.Same(p.headers[i].verifier, other.headers[j].verifier)
 }
 
 // wantedClaim describes a claim of the caller, of which there is none in a public operation.

@@ -1,22 +1,10 @@
 package resource
 
-import "slices"
+import (
+	"slices"
 
-// Well-known claims, most of them of RFC 7519, RFC 7662, RFC 9068 and OpenID Connect. Those of the
-// first list cannot identify a user. Those of both lists cannot mark the tokens of clients.
-var (
-	// sharedClaims have the same value in tokens of several users, or another value in each
-	// token of a user.
-	sharedClaims = []string{
-		"iss", "aud", "exp", "nbf", "iat", "jti", "client_id", "azp", "cid", "appid", "scope", "scp", "cnf", "resource", "active",
-		"typ", "token_use", "tokenName", "token_type", "at_hash", "c_hash", "s_hash", "act", "may_act", "authorization_details",
-		"acr", "amr", "auth_time", "nonce", "sid", "session_state", "roles", "groups", "entitlements", "tid", "ver",
-		"name", "given_name", "family_name", "middle_name", "nickname", "profile", "picture", "website", "email_verified",
-		"phone_number_verified", "gender", "birthdate", "zoneinfo", "locale", "address", "updated_at",
-	}
-
-	// userClaims identify or describe a user, often in words that the user has chosen.
-	userClaims = []string{"sub", "username", "preferred_username", "email", "upn", "oid", "unique_name", "uid", "phone_number"}
+	"github.com/warder-go/warder/internal/claimset"
+	"github.com/warder-go/warder/internal/tokentype"
 )
 
 // setIdentity compiles where the subject is found and which tokens belong to clients.
@@ -32,7 +20,7 @@ func (b *builder) setIdentity(where string, i *issuer) {
 	}
 	where += ".ClientTokens.Claim"
 	switch claim := condition.Claim; {
-	case slices.Contains(sharedClaims, claim), slices.Contains(userClaims, claim):
+	case claimset.IsInUserTokens(claim):
 		b.mistakes.Addf("%s: %q is also in tokens of users; name a claim that only tokens of clients have with this value", where, claim)
 	case claim != "" && claim == i.config.ScopeClaim:
 		b.mistakes.Addf("%s: %q holds scopes, which clients of users request too", where, claim)
@@ -51,11 +39,22 @@ func (b *builder) setSubjectClaim(where string, i *issuer) {
 		used = append(used, given.Tenants.Claim)
 	}
 	switch {
-	case slices.Contains(sharedClaims, claim):
+	case claimset.IsShared(claim):
 		b.mistakes.Addf("%s: %q does not identify a user; name a claim whose value belongs to one user only", where, claim)
 	case claim != "" && slices.Contains(used, claim):
 		b.mistakes.Addf("%s: %q does not identify a user: another setting of the issuer uses it", where, claim)
 	default:
 		i.subjectClaim = b.parsePath(where, claim)
+	}
+}
+
+func (b *builder) checkTokenTypes(where string, names []string) {
+	for n, name := range names {
+		switch {
+		case name == "":
+			b.mistakes.Addf("%s[%d]: empty", where, n)
+		case tokentype.IsOther(name):
+			b.mistakes.Addf("%s[%d]: %q is the type of other tokens, which are not for resources", where, n, name)
+		}
 	}
 }

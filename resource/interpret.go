@@ -18,10 +18,6 @@ const (
 	maxRoles            = 1000 // roles in one token, if Issuer.RoleClaim is set
 )
 
-// identityClaims identify a caller, partly in words that the caller chose. They cannot
-// determine what the caller may do.
-var identityClaims = []string{"iss", "sub", "aud", "jti", "client_id", "azp", "cid", "appid"}
-
 // interpret returns the claims as the issuer defines them: with the audience, the scopes and
 // the roles from the claims in which it puts them. Everything else stays.
 func (i *issuer) interpret(c *Claims) (*Claims, *fault) {
@@ -30,7 +26,7 @@ func (i *issuer) interpret(c *Claims) (*Claims, *fault) {
 	}
 	out := *c
 	if i.audienceClaims != nil {
-		out.Audience = i.audienceOf(c)
+		out.Audience = claimset.AudienceFrom(i.audienceClaims, c.Audience, c.find)
 	}
 	if i.subjectClaim != nil {
 		out.sub = c.Subject
@@ -95,45 +91,4 @@ func (c *Claims) find(path claimpath.Path) (jsontext.Value, error) {
 func (c *Claims) value(path claimpath.Path) jsontext.Value {
 	value, _ := c.find(path)
 	return value
-}
-
-// audienceClaim is a claim that Issuer.AudienceClaims can name.
-type audienceClaim struct {
-	name     string
-	ofClient bool // names the client that requested the token
-	path     claimpath.Path
-}
-
-var audienceClaims = func() map[string]audienceClaim {
-	all := map[string]audienceClaim{}
-	for name, ofClient := range map[string]bool{"aud": false, "resource": false, "client_id": true, "azp": true, "cid": true, "appid": true} {
-		all[name] = audienceClaim{name, ofClient, claimpath.Name(name)}
-	}
-	return all
-}()
-
-// audienceOf collects the values of the issuer's audience claims. It is nil only if the
-// token has none of them and no aud. A token with aud is for somebody else, even if none of
-// the configured claims is present.
-func (i *issuer) audienceOf(c *Claims) (audience []string) {
-	if c.Audience != nil {
-		audience = []string{}
-		if i.ofClients {
-			return audience
-		}
-	}
-	for _, claim := range i.audienceClaims {
-		switch value, err := c.find(claim.path); {
-		case claim.name == "aud":
-			audience = append(audience, c.Audience...)
-		case value == nil && err == nil:
-		case claim.ofClient:
-			client, _ := strictjson.String(value)
-			audience = append(audience, client)
-		default:
-			list, _ := claimset.StringOrStrings(value)
-			audience = append(append([]string{}, audience...), list...) // not nil, even if empty
-		}
-	}
-	return audience
 }

@@ -7,9 +7,12 @@ import (
 	"strings"
 	"time"
 
+	"github.com/warder-go/warder/internal/anyvalue"
 	"github.com/warder-go/warder/internal/claimpath"
+	"github.com/warder-go/warder/internal/claimset"
 	"github.com/warder-go/warder/internal/grammar"
 	"github.com/warder-go/warder/internal/tenant"
+	"github.com/warder-go/warder/internal/weburl"
 )
 
 // Issuer is an authorization server whose tokens a resource accepts, and the conditions for
@@ -113,8 +116,8 @@ type issuer struct {
 	id             string  // of a tenant: its own, once a token is routed
 	verifier       Verifier
 	audiences      []string
-	audienceClaims []audienceClaim // nil: aud
-	ofClients      bool            // audienceClaims name clients
+	audienceClaims []claimset.AudienceClaim // nil: aud
+	ofClients      bool                     // audienceClaims name clients
 	scopeClaim     claimpath.Path
 	scopePrefix    string
 	roleClaim      claimpath.Path
@@ -131,7 +134,7 @@ type issuer struct {
 
 // issuer checks and compiles an Issuer. It returns nil if there is no verifier.
 func (b *builder) issuer(where string, given Issuer) *issuer {
-	if isNil(given.Verifier) {
+	if anyvalue.IsNil(given.Verifier) {
 		b.mistakes.Addf("%s.Verifier: nil; use jwks.New or introspect.New", where)
 		return nil
 	}
@@ -184,19 +187,19 @@ func (b *builder) setAudiences(where string, i *issuer) {
 		b.mistakes.Addf("%s.AudienceClaims: StrictRFC9068 is set, and RFC 9068 §2.2 has the audience in aud", where)
 	}
 	for n, name := range given.AudienceClaims {
-		claim, ok := audienceClaims[name]
+		claim, ok := claimset.AudienceClaimOf(name)
 		switch {
 		case !ok:
-			b.mistakes.Addf("%s.AudienceClaims[%d]: %q is none of %q", where, n, name, slices.Sorted(maps.Keys(audienceClaims)))
+			b.mistakes.Addf("%s.AudienceClaims[%d]: %q is none of %q", where, n, name, claimset.AudienceClaimNames())
 		case slices.Contains(given.AudienceClaims[:n], name):
 			b.mistakes.Addf("%s.AudienceClaims[%d]: duplicate claim %q", where, n, name)
-		case n > 0 && claim.ofClient != i.ofClients:
+		case n > 0 && claim.OfClient != i.ofClients:
 			b.mistakes.Addf("%s.AudienceClaims: claims that name a client cannot be combined with aud and resource: the aud of an ID token is the client", where)
 		}
-		i.audienceClaims, i.ofClients = append(i.audienceClaims, claim), claim.ofClient
+		i.audienceClaims, i.ofClients = append(i.audienceClaims, claim), claim.OfClient
 	}
 	if !i.ofClients { // a client identifier never equals that of the resource, except to impersonate it
-		i.audiences = identifierAudiences(b.config.Identifier)
+		i.audiences = weburl.WithAndWithoutSlash(b.config.Identifier)
 	} else if len(given.Audiences) == 0 {
 		b.mistakes.Addf("%s.Audiences: empty; name the clients that are used for this resource alone", where)
 	}
@@ -205,6 +208,20 @@ func (b *builder) setAudiences(where string, i *issuer) {
 		if !slices.Contains(i.audiences, audience) {
 			i.audiences = append(i.audiences, audience)
 		}
+	}
+}
+
+// checkAudience rejects audiences that are mistakes.
+func (b *builder) checkAudience(where string, i *issuer, audience string) {
+	pattern, looksLikePattern := claimset.PatternCharacter(audience)
+	_, isTenant := tenant.Match(i.id, audience)
+	switch {
+	case audience == "":
+		b.mistakes.Addf("%s: empty; there is no way to accept any audience", where)
+	case audience == i.id || isTenant:
+		b.mistakes.Addf("%s: %q is the issuer itself, whose tokens for itself are not for this resource", where, audience)
+	case looksLikePattern && !i.config.LiteralAudiences:
+		b.mistakes.Addf("%s: %q looks like a pattern, but audiences are compared byte for byte: name each one; LiteralAudiences allows %q", where, audience, pattern)
 	}
 }
 
@@ -232,11 +249,6 @@ func (b *builder) setPermissions(where string, i *issuer) {
 	i.roleScopes = given.RoleScopes
 }
 
-func isTenantOf(pattern, issuer string) bool {
-	_, ok := tenant.Match(pattern, issuer)
-	return ok
-}
-
 // addTenanted adds an issuer that is a pattern. No iss may match two patterns.
 func (b *builder) addTenanted(n int, i *issuer) {
 	for _, other := range b.policy.tenanted {
@@ -251,7 +263,7 @@ func (b *builder) addTenanted(n int, i *issuer) {
 func (i *issuer) wantedAudience() string {
 	want := strings.Join(i.audiences, " or ")
 	for n, claim := range i.audienceClaims {
-		want += []string{" in ", " or "}[min(n, 1)] + claim.name
+		want += []string{" in ", " or "}[min(n, 1)] + claim.Name
 	}
 	if i.ofClients {
 		want += ", and no aud"

@@ -73,10 +73,10 @@ func newMetrics(identifier string) *metrics {
 	return m
 }
 
-// challengeCounters returns the counters of scope challenges, by the results of rules.label.
+// challengeCounters returns the counters of scope challenges, by the labels of the rules.
 func (m *metrics) challengeCounters(rules *rules) map[string]prometheus.Counter {
 	all := map[string]prometheus.Counter{}
-	for _, operation := range rules.labels() {
+	for _, operation := range rules.compiled().Labels() {
 		all[operation] = m.challenges.WithLabelValues(strings.ToValidUTF8(operation, "?"))
 	}
 	return all

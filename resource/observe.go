@@ -31,7 +31,7 @@ func (p *policy) refuse(ctx context.Context, header http.Header, f *fault) *Refu
 	refusal := p.answers.refusal(f, p.isOtherCredential(f))
 	p.metrics.refused[refusal.Reason].Inc()
 	if f.reason == ReasonInsufficientScope {
-		p.challenged[p.rules.label(f.messages)].Inc()
+		p.challenged[p.rules.compiled().LabelOf(f.messages)].Inc()
 	}
 	p.notify(ctx, header, f.caller, f.messages, f)
 	p.log(ctx, refusal.Status, header, f)

@@ -1,9 +1,7 @@
 package resource
 
 import (
-	"bytes"
 	"errors"
-	"io"
 	"maps"
 	"net/http"
 	"slices"
@@ -131,13 +129,7 @@ func (p *policy) innerRequest(req *http.Request, a acceptance, body []byte) *htt
 		}
 	}
 	if body != nil {
-		inner.Body = rereadBody{bytes.NewReader(body), req.Body}
+		inner.Body = mcpmsg.Reread(body, req.Body)
 	}
 	return inner
-}
-
-// rereadBody is a body that was read and can be read again.
-type rereadBody struct {
-	io.Reader
-	io.Closer
 }

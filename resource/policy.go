@@ -4,12 +4,12 @@ import (
 	"context"
 	"log/slog"
 	"maps"
-	"reflect"
 	"slices"
 	"time"
 
 	"github.com/prometheus/client_golang/prometheus"
 
+	"github.com/warder-go/warder/internal/anyvalue"
 	"github.com/warder-go/warder/internal/jose"
 	"github.com/warder-go/warder/internal/loglimit"
 	"github.com/warder-go/warder/internal/scopeset"
@@ -55,7 +55,7 @@ type policy struct {
 	logger     *slog.Logger
 	logLimit   *loglimit.Limiter[Reason]
 	metrics    *metrics
-	challenged map[string]prometheus.Counter // by operation, as rules.label names it
+	challenged map[string]prometheus.Counter // by operation, as scoperules labels it
 	observers  []Observer
 }
 
@@ -116,7 +116,7 @@ type namedVerifier struct {
 // that is configured in several places is returned once.
 func (p *policy) verifiers() (all []namedVerifier) {
 	add := func(issuer string, verifier any) {
-		if !slices.ContainsFunc(all, func(known namedVerifier) bool { return same(known.verifier, verifier) }) {
+		if !slices.ContainsFunc(all, func(known namedVerifier) bool { return anyvalue.Same(known.verifier, verifier) }) {
 			all = append(all, namedVerifier{issuer, verifier})
 		}
 	}
@@ -127,16 +127,4 @@ func (p *policy) verifiers() (all []namedVerifier) {
 		add(p.headers[i].issuer.id, p.headers[i].verifier)
 	}
 	return all
-}
-
-// same reports whether two interface values hold the same value. Values that cannot be
-// compared are not the same.
-func same(a, b any) bool {
-	return reflect.ValueOf(a).Comparable() && reflect.ValueOf(b).Comparable() && a == b
-}
-
-// isNil reports whether a is nil or a nil pointer of some type.
-func isNil(a any) bool {
-	v := reflect.ValueOf(a)
-	return !v.IsValid() || v.Kind() == reflect.Pointer && v.IsNil()
 }

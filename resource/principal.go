@@ -1,10 +1,8 @@
 package resource
 
 import (
-	"crypto/rand"
 	"encoding/hex"
 	"strings"
-	"sync"
 
 	"github.com/warder-go/warder/internal/digest"
 	"github.com/warder-go/warder/internal/jose"
@@ -99,14 +97,6 @@ func (t *Token) digest() digest.Digest {
 // minDigestKeyBytes is the shortest Credentials.DigestKey.
 const minDigestKeyBytes = 32
 
-// randomDigestKey is one key for the process, so that a token keeps its digest when the
-// configuration is replaced.
-var randomDigestKey = sync.OnceValue(func() []byte {
-	key := make([]byte, minDigestKeyBytes)
-	_, _ = rand.Read(key) // never fails (package crypto/rand)
-	return key
-})
-
 // setDigestKey takes the configured key, or the random one of the process.
 func (b *builder) setDigestKey() {
 	key := b.config.Credentials.DigestKey
@@ -114,7 +104,7 @@ func (b *builder) setDigestKey() {
 		b.mistakes.Addf("Credentials.DigestKey: %d bytes; use at least %d from crypto/rand", len(key), minDigestKeyBytes)
 	}
 	if key == nil {
-		key = randomDigestKey()
+		key = digest.ProcessKey()
 	}
 	b.policy.digestKey = append([]byte(nil), key...)
 }

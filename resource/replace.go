@@ -5,6 +5,8 @@ import (
 	"fmt"
 	"maps"
 	"slices"
+
+	"github.com/warder-go/warder/internal/anyvalue"
 )
 
 // Replace makes r decide by the configuration of next. The new configuration applies at
@@ -80,7 +82,7 @@ func sameIssuer(a, b *issuer) bool {
 		return a == b
 	}
 	x, y := a.config, b.config
-	return same(x.Verifier, y.Verifier) &&
+	return anyvalue.Same(x.Verifier, y.Verifier) &&
 		slices.Equal(x.Audiences, y.Audiences) &&
 		slices.Equal(x.AudienceClaims, y.AudienceClaims) &&
 		x.ScopeClaim == y.ScopeClaim &&

@@ -5,6 +5,7 @@ import (
 	"errors"
 	"time"
 
+	"github.com/warder-go/warder/internal/anyvalue"
 	"github.com/warder-go/warder/internal/budget"
 	"github.com/warder-go/warder/internal/provencache"
 	"github.com/warder-go/warder/metadata"
@@ -77,7 +78,7 @@ func (r *resolver) call(iss string) (*Issuer, bool) {
 
 // sourceOf returns the verifier, or nil if it cannot be compared.
 func sourceOf(given *Issuer) any {
-	if given == nil || !same(given.Verifier, given.Verifier) {
+	if given == nil || !anyvalue.Same(given.Verifier, given.Verifier) {
 		return nil
 	}
 	return given.Verifier

@@ -2,11 +2,12 @@ package resource
 
 import (
 	"errors"
-	"fmt"
 	"maps"
 	"slices"
 	"strings"
 	"time"
+
+	"github.com/warder-go/warder/internal/tenant"
 )
 
 // errNotJWT is shared by all faults about opaque tokens.
@@ -49,16 +50,8 @@ func (p *policy) route(t *Token) (*issuer, *fault) {
 	return nil, f
 }
 
-// maxDescribedIssuers is the number of issuers that a log record names.
-const maxDescribedIssuers = 5
-
-// describeIssuers lists the issuers of JWTs for the log, or only the one that differs from iss
-// in a slash at the end.
+// describeIssuers describes the issuers of JWTs for the log.
 func (p *policy) describeIssuers(iss string) string {
-	other, ok := strings.CutSuffix(iss, "/")
-	if !ok {
-		other += "/"
-	}
 	ids := slices.Sorted(maps.Keys(p.issuers))
 	for _, i := range p.tenanted {
 		ids = append(ids, i.id)
@@ -66,15 +59,7 @@ func (p *policy) describeIssuers(iss string) string {
 	if p.opaque != nil && p.issuers[p.opaque.id] == nil {
 		ids = append(ids, p.opaque.id)
 	}
-	for _, id := range ids {
-		if id == other || isTenantOf(id, other) {
-			return id + " (it differs in the slash at the end, which counts)"
-		}
-	}
-	if more := len(ids) - maxDescribedIssuers; more > 0 {
-		ids = append(ids[:maxDescribedIssuers], fmt.Sprintf("%d more", more))
-	}
-	return strings.Join(ids, " or ")
+	return tenant.Describe(ids, iss)
 }
 
 func (p *policy) routeOpaque(t *Token) (*issuer, *fault) {

@@ -162,51 +162,10 @@ func (r *rules) collect(m *mcpmsg.Message, all *scoperules.Needs) (declared bool
 	return r.scopes.Collect(m, all) || r.isPublic(m)
 }
 
-// namedFirst returns the operations of all messages in this order: one of each message, so that
-// no message hides another; then those that a rule names; then the others. It keeps the order of
-// each part, and stops comparing URIs with templates beyond uripattern.MaxWork.
-func (r *rules) namedFirst(byMessage [][]Operation) []Operation {
-	var first, named, others []Operation
-	work := 0
-	for _, own := range byMessage {
-		n, o := r.splitNamed(own, &work)
-		if len(n) > 0 {
-			first, n = append(first, n[0]), n[1:]
-		} else {
-			first, o = append(first, o[0]), o[1:]
-		}
-		named, others = append(named, n...), append(others, o...)
-	}
-	return slices.Concat(first, named, others)
-}
-
-// splitNamed splits operations into those that a rule names and the others. r may be nil.
-func (r *rules) splitNamed(all []Operation, work *int) (named, others []Operation) {
-	for _, o := range all {
-		m, err := o.message()
-		if r != nil && err == nil && r.scopes.Label(m, work) != scoperules.Other {
-			named = append(named, o)
-		} else {
-			others = append(others, o)
-		}
-	}
-	return named, others
-}
-
-// labels returns every result of label.
-func (r *rules) labels() []string {
+// compiled returns the rules that know messages only; nil if r is nil.
+func (r *rules) compiled() *scoperules.Rules {
 	if r == nil {
-		return (*scoperules.Rules)(nil).Labels()
+		return nil
 	}
-	return r.scopes.Labels()
-}
-
-// label returns the rule that names what a request is about, as the metrics show it: in the
-// words of the configuration, never in those of the request. A batch has no label of its
-// own.
-func (r *rules) label(messages []*mcpmsg.Message) string {
-	if r == nil || len(messages) != 1 {
-		return scoperules.Other
-	}
-	return r.scopes.Label(messages[0], new(int))
+	return r.scopes
 }

@@ -4,8 +4,10 @@ package digest
 
 import (
 	"crypto/hmac"
+	"crypto/rand"
 	"crypto/sha256"
 	"encoding/hex"
+	"sync"
 )
 
 // Digest is a SHA-256 digest. It is comparable, so it can be the key of a map.
@@ -35,3 +37,11 @@ func Keyed(key []byte, text string) string {
 	mac.Write([]byte(text))
 	return hex.EncodeToString(mac.Sum(nil)[:keyedBytes])
 }
+
+// ProcessKey returns a random key for Keyed of 32 bytes, which must not be changed. It is the same in
+// the whole process, so that a text keeps its digest when a configuration is replaced.
+var ProcessKey = sync.OnceValue(func() []byte {
+	key := make([]byte, sha256.Size)
+	_, _ = rand.Read(key) // never fails (package crypto/rand)
+	return key
+})

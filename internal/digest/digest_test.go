@@ -28,3 +28,10 @@ func TestOf(t *testing.T) {
 		}
 	}
 }
+
+func TestProcessKey(t *testing.T) {
+	key := digest.ProcessKey()
+	if len(key) != 32 || bytes.Equal(key, make([]byte, 32)) || !bytes.Equal(key, digest.ProcessKey()) {
+		t.Error("want the same 32 random bytes on each call")
+	}
+}

@@ -187,3 +187,11 @@ func decodeName(value string) string {
 	}
 	return value
 }
+
+// Reread returns a body that was read as one that can be read again. Close closes the original.
+func Reread(body []byte, original io.Closer) io.ReadCloser {
+	return struct {
+		io.Reader
+		io.Closer
+	}{bytes.NewReader(body), original}
+}

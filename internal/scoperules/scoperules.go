@@ -156,3 +156,12 @@ func (r *Rules) Label(m *mcpmsg.Message, work *int) string {
 	}
 	return Other
 }
+
+// LabelOf returns the label of what a request is about. A batch has no label of its own. r may be
+// nil.
+func (r *Rules) LabelOf(messages []*mcpmsg.Message) string {
+	if len(messages) != 1 {
+		return Other
+	}
+	return r.Label(messages[0], new(int))
+}

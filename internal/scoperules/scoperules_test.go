@@ -66,6 +66,12 @@ func TestRulesOfMessages(t *testing.T) {
 		if !slices.Contains(r.Labels(), row.label) {
 			t.Errorf("%s: Labels has no %q", row.sentence, row.label)
 		}
+		if got := r.LabelOf([]*mcpmsg.Message{m}); got != row.label {
+			t.Errorf("%s: got label %q of one message, want %q", row.sentence, got, row.label)
+		}
+		if got := r.LabelOf([]*mcpmsg.Message{m, m}); got != scoperules.Other {
+			t.Errorf("%s: got label %q of a batch", row.sentence, got)
+		}
 	}
 }
 
@@ -75,7 +81,7 @@ func TestNilRulesNameNothing(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	if got := r.Label(m, new(int)); got != scoperules.Other || !slices.Equal(r.Labels(), []string{scoperules.Other}) {
+	if got := r.LabelOf([]*mcpmsg.Message{m}); got != scoperules.Other || !slices.Equal(r.Labels(), []string{scoperules.Other}) {
 		t.Errorf("got %q and %q", got, r.Labels())
 	}
 }

@@ -73,3 +73,16 @@ func (g Grant) Has(scopes ...string) bool {
 	}
 	return true
 }
+
+// stringBytes is the memory that a string takes besides its text, roughly.
+const stringBytes = 32
+
+// Bytes estimates the memory that the grant takes besides the claims of its token. Each scope and
+// role is a string. A scope can be longer than in the claims, because of a prefix.
+func (g Grant) Bytes() int {
+	bytes := stringBytes * (len(g.Scopes()) + len(g.All()) + len(g.Roles()))
+	for _, scope := range g.Scopes() {
+		bytes += len(scope)
+	}
+	return bytes
+}

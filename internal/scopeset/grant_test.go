@@ -42,3 +42,20 @@ func TestAddPrefix(t *testing.T) {
 		t.Errorf("got %s, want %s", got, want)
 	}
 }
+
+func TestBytesOfGrant(t *testing.T) {
+	h := scopeset.NewHierarchy(map[string][]string{"write": {"read"}})
+	for _, row := range []struct {
+		name          string
+		scopes, roles []string
+		want          int
+	}{
+		{"nothing", nil, nil, 0},
+		{"a scope", []string{"a"}, nil, 2*32 + 1},
+		{"a scope that implies another, and a role", []string{"write"}, []string{"admin"}, 4*32 + 5},
+	} {
+		if got := scopeset.NewGrant(row.scopes, row.roles, nil, h).Bytes(); got != row.want {
+			t.Errorf("%s: got %d, want %d", row.name, got, row.want)
+		}
+	}
+}

@@ -147,3 +147,14 @@ func encodedOctet(text string) (octet byte, ok bool) {
 func isUnreserved(c byte) bool {
 	return 'a' <= c && c <= 'z' || 'A' <= c && c <= 'Z' || '0' <= c && c <= '9' || strings.IndexByte("-._~", c) >= 0
 }
+
+// WithAndWithoutSlash returns the URL and, if it has no path, its other spelling (RFC 3986 §6.2.3),
+// because one client adds the slash. No other spelling is returned.
+func WithAndWithoutSlash(text string) []string {
+	u, err := url.Parse(text)
+	if err != nil || u.Path != "" && u.Path != "/" {
+		return []string{text}
+	}
+	bare := strings.TrimSuffix(text, "/")
+	return []string{bare, bare + "/"}
+}

@@ -1,6 +1,7 @@
 package weburl_test
 
 import (
+	"fmt"
 	"net/url"
 	"testing"
 
@@ -53,6 +54,21 @@ func TestPath(t *testing.T) {
 	} {
 		if got := weburl.Path(row.path); got != row.want {
 			t.Errorf("%s: got %q, want %q", row.name, got, row.want)
+		}
+	}
+}
+
+// RFC 3986 §6.2.3
+func TestWithAndWithoutSlash(t *testing.T) {
+	for _, row := range []struct{ name, url, want string }{
+		{"no path", "https://a.example", "[https://a.example https://a.example/]"},
+		{"only a slash", "https://a.example/", "[https://a.example https://a.example/]"},
+		{"a path", "https://a.example/mcp", "[https://a.example/mcp]"},
+		{"a path with a slash at the end", "https://a.example/mcp/", "[https://a.example/mcp/]"},
+		{"not a URL", ":", "[:]"},
+	} {
+		if got := fmt.Sprint(weburl.WithAndWithoutSlash(row.url)); got != row.want {
+			t.Errorf("%s: got %s, want %s", row.name, got, row.want)
 		}
 	}
 }
