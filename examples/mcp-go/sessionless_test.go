@@ -184,7 +184,7 @@ func TestTaskOfAnotherCaller(t *testing.T) {
 	var tasks struct {
 		Result struct{ Tasks []struct{ TaskID string } }
 	}
-	if err := json.Unmarshal([]byte(listed), &tasks); err != nil || len(tasks.Result.Tasks) != 1 {
+	if err := json.Unmarshal(response(listed), &tasks); err != nil || len(tasks.Result.Tasks) != 1 {
 		t.Fatalf("without BindSessions: alice got %s, bob got %s", created, listed)
 	}
 	if _, body, _ := s.post(t, "bob", "2025-11-25", "", "tasks/result", map[string]any{"taskId": tasks.Result.Tasks[0].TaskID}); !strings.Contains(body, "the secret of alice") {
@@ -221,6 +221,17 @@ func TestTaskOfAnotherCaller(t *testing.T) {
 	}
 }
 
+// response returns the JSON-RPC response in a body. mcp-go sends notifications before it, as events, if
+// there are any.
+func response(body string) []byte {
+	for line := range strings.Lines(body) {
+		if data, ok := strings.CutPrefix(strings.TrimSpace(line), "data: "); ok && strings.Contains(data, `"id":7`) {
+			return []byte(data)
+		}
+	}
+	return []byte(body)
+}
+
 // In a session of an older protocol version, callers use their own tasks and no others.
 func TestTasksInSession(t *testing.T) {
 	s := startSlowServer(t, true, server.WithStateful(true))
@@ -230,7 +241,7 @@ func TestTasksInSession(t *testing.T) {
 	var task struct {
 		Result struct{ Task struct{ TaskID string } }
 	}
-	if err := json.Unmarshal([]byte(created), &task); err != nil || task.Result.Task.TaskID == "" {
+	if err := json.Unmarshal(response(created), &task); err != nil || task.Result.Task.TaskID == "" {
 		t.Fatalf("got %s, want a task", created)
 	}
 	params := func() map[string]any { return map[string]any{"taskId": task.Result.Task.TaskID} }
