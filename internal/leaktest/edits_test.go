@@ -29,6 +29,7 @@ var warderEdits = []edit{
 	{"resource/authenticate.go", "	p := r.policy()\n\tif outer", "	p := r.policy()\n\tleakAddRequest(p, req)\n\tif outer"},
 	{"resource/principal.go", "	b.policy.digestKey = ", "	leakSecrets.AddBytes(\"digest key\", key)\n\tb.policy.digestKey = "},
 	{"resource/refusal.go", "	answer.Err = f\n", "	answer.Err = f\n\tleakScan(\"response\", fmt.Sprintf(\"%+v %q %q\", answer, answer.Body, answer.Err))\n"},
+	{"resource/event.go", "	\"net/http\"\n", "	\"fmt\"\n\t\"net/http\"\n"},
 	{"resource/refusal.go", "	\"net/http\"\n", "	\"fmt\"\n\t\"net/http\"\n"},
 	{"resource/event.go", "	for _, o := range p.observers {\n", "	leakScan(\"event\", fmt.Sprintf(\"%+v %s\", e, caller))\n\tfor _, o := range p.observers {\n"},
 	{"resource/metrics.go", "func (c collector) Collect(ch chan<- prometheus.Metric) {\n", "func (c collector) collectWithoutScan(ch chan<- prometheus.Metric) {\n"},
