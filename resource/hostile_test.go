@@ -71,7 +71,7 @@ func TestHostile(t *testing.T) {
 
 // omitted are the numbers without a row, and why.
 var omitted = map[string]string{
-	"164": "step-up by acr and max_age (RFC 9470) is not implemented",
+	"164": "warder does not check acr and max_age (RFC 9470)",
 }
 
 // hostile is the test of one section.

@@ -51,7 +51,7 @@ const (
 	ReasonBodyType       Reason = "body_type"       // 415: the body is not JSON, or it is compressed
 
 	ReasonIntrospectionDiscovery   Reason = "introspection_discovery"    // 503: the URL of the introspection endpoint cannot be discovered
-	ReasonIntrospectionUnreachable Reason = "introspection_unreachable"  // 503: there is no connection to the introspection endpoint
+	ReasonIntrospectionUnreachable Reason = "introspection_unreachable"  // 503: warder cannot connect to the introspection endpoint
 	ReasonIntrospectionTimeout     Reason = "introspection_timeout"      // 503: the introspection endpoint did not respond in time
 	ReasonIntrospectionStatus      Reason = "introspection_status"       // 503: the introspection endpoint responded with a status that says nothing about the token, such as 500
 	ReasonIntrospectionRateLimited Reason = "introspection_rate_limited" // 503: the introspection endpoint responded with 429

@@ -175,7 +175,7 @@ func TestCancellationByAnotherCaller(t *testing.T) {
 	}
 }
 
-// Another caller cannot read a task that has no session, because there are no such tasks.
+// A call without a session cannot create a task, so another caller cannot read one.
 // Without BindSessions it can.
 func TestTaskOfAnotherCaller(t *testing.T) {
 	s := startSlowServer(t, false, server.WithStateLess(true))

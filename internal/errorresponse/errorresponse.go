@@ -21,7 +21,7 @@ type Text struct {
 }
 
 // Challenge returns a Bearer challenge. Its order and spelling suit clients that read it with
-// regular expressions: every value is quoted, and there are no spaces around "=". metadataURL
+// regular expressions: every value is quoted, without spaces around "=". metadataURL
 // and scopes must not contain a quote.
 func (t Text) Challenge(metadataURL string, scopes []string) string {
 	c := `Bearer resource_metadata="` + metadataURL + `"` // RFC 9728 §5.1

@@ -26,7 +26,7 @@ var (
 // parse reads a JWK Set (RFC 7517 §5). It skips unusable keys, so that one unusual key does not
 // affect the others. Keys that are not for signatures, such as those with use enc, are ignored
 // and do not count as skipped. A document that is not a JWK Set, or has no usable key, is an
-// error. The skipped keys are returned also if there is no usable one.
+// error. The result includes the skipped keys even if none of the keys is usable.
 func parse(document []byte) (keys []*key, skipped []SkippedKey, err error) {
 	hasKeys, elements := false, 0
 	err = strictjson.Object(document, documentNames, func(_ string, value jsontext.Value) error {

@@ -30,7 +30,7 @@ const (
 //
 // A client can send any number of tokens with invented keys. So these fetches come from a
 // budget of their own (see unknownKeyRate), which fetches on schedule do not use: in quiet times a new
-// key is accepted at once, and in a flood within 5 s. While there is no budget, a token that was
+// key is accepted at once, and in a flood within 5 s. While the budget is used up, a token that was
 // issued before the last complete fetch is rejected, because that fetch should have had its key,
 // and a younger one gets a [*PendingError]. While there is budget, the age of the token does not
 // matter, because an issuer can sign with a key before it publishes the key.

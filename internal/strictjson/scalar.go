@@ -107,7 +107,7 @@ func (s *scanner) brokenEscape() error {
 
 const escapeLength = len(`\u0000`)
 
-// codeUnit decodes the escape \uXXXX that begins at a position.
+// codeUnit decodes the Unicode escape, with four hexadecimal digits, that begins at a position.
 func (s *scanner) codeUnit(at int) (unit rune, ok bool) {
 	if at+escapeLength > len(s.data) || s.data[at] != '\\' || s.data[at+1] != 'u' {
 		return 0, false
