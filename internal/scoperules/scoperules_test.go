@@ -103,3 +103,21 @@ func TestWorkIsLimited(t *testing.T) {
 		t.Error("got a complete result")
 	}
 }
+
+// A URI is not read if no rule is about resources: its length and its spelling cost nothing.
+func TestURIsWithoutResourceRules(t *testing.T) {
+	r := scoperules.New(nil, map[string][]string{"read": {"r"}}, nil)
+	for _, ref := range []string{"", "ref/resource"} {
+		method := map[string]string{"": "resources/read", "ref/resource": "completion/complete"}[ref]
+		cost := func(uri string) float64 {
+			m, err := mcpmsg.ForOperation(method, uri, ref, nil)
+			if err != nil {
+				t.Fatal(err)
+			}
+			return testing.AllocsPerRun(100, func() { r.Collect(m, new(scoperules.Needs)) })
+		}
+		if short, long := cost("x:/"), cost("X://{a}"+strings.Repeat("/A", 10_000)); long > short {
+			t.Errorf("%s: %v allocations for a long URI, %v for a short one", method, long, short)
+		}
+	}
+}

@@ -54,12 +54,15 @@ func (s *Set) Add(p Pattern) error {
 // Match adds the bytes that it compares to work. If that exceeds MaxWork, the result must not
 // be used.
 func (s *Set) Match(uri string, work *int) (result Result) {
-	base, isPlain := strings.ToLower(uri), len(s.all) > 0 && IsPlain(uri)
+	if len(s.all) == 0 {
+		return Result{} // no rule is about resources, so the URI is not read
+	}
+	base, isPlain := strings.ToLower(uri), IsPlain(uri)
 	if !isPlain {
 		base = s.bases[uri]
 	}
 	if base == "" {
-		return Result{Any: len(s.all) > 0}
+		return Result{Any: true}
 	}
 	below := base + "/" // a prefix that ends with a slash also matches the URI without it
 	for n := range s.heads {
@@ -82,12 +85,15 @@ func (s *Set) Match(uri string, work *int) (result Result) {
 // any resource. Only the heads are compared, so there can be too many patterns, but not too few.
 // The argument work is as in [Set.Match].
 func (s *Set) MatchTemplate(text string, work *int) (result Result) {
+	if len(s.all) == 0 {
+		return Result{}
+	}
 	if same := s.templates[text]; same != nil {
 		return Result{Patterns: same, Named: true}
 	}
 	sample, head := expand(text)
 	if !IsPlain(sample) {
-		return Result{Any: len(s.all) > 0}
+		return Result{Any: true}
 	}
 	for index, c := range s.all {
 		if *work += len(head); *work > MaxWork {
