@@ -106,6 +106,7 @@ func New(c Config) (*Live, error) {
 		return nil, err
 	}
 	l.resource, l.verifiers, l.applied = b.resource, b.used, digest
+	b.logOwnAudience()
 	l.metrics = newMetrics(l.resource.Identifier())
 	l.metrics.setApplied(time.Now())
 	return l, nil

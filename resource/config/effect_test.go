@@ -181,3 +181,33 @@ func (s *testServer) hits() (n int) {
 	}
 	return n
 }
+
+// If expected_audiences does not list this server's URL, one record at start says that tokens for
+// the URL are accepted all the same.
+func TestOwnAudienceIsLogged(t *testing.T) {
+	const record = `level=INFO msg="tokens for resource_server_url are accepted too, although expected_audiences does not list it" ` +
+		`key=expected_audiences issuer=https://auth.example.com resource_server_url=https://mcp.example.com/mcp` + "\n"
+	for lines, want := range map[string]string{
+		"":                                "",
+		"  expected_audiences: [api://x]": record,
+		"  expected_audiences: [api://x, 'https://mcp.example.com/mcp']":                             "",
+		"  expected_audiences: [api://x]\n  audience_claims: [aud, resource]":                        record,
+		"  expected_audiences: [client]\n  audience_claims: [azp]":                                   "",
+		"  additional_issuers: [{issuer_url: 'https://b.example', expected_audiences: ['api://x']}]": strings.NewReplacer("key=", `key=additional_issuers[0].`, "https://auth.example.com", "https://b.example").Replace(record),
+	} {
+		var out bytes.Buffer
+		c := textConfig(block(lines))
+		c.Logger = slog.New(slog.NewTextHandler(&out, &slog.HandlerOptions{ReplaceAttr: func(_ []string, a slog.Attr) slog.Attr {
+			if a.Key == slog.TimeKey {
+				return slog.Attr{}
+			}
+			return a
+		}}))
+		if _, err := config.New(c); err != nil {
+			t.Fatal(err)
+		}
+		if out.String() != want {
+			t.Errorf("%s\n got %s\nwant %s", lines, out.String(), want)
+		}
+	}
+}

@@ -6,8 +6,10 @@ import (
 	"crypto/tls"
 	"crypto/x509"
 	"fmt"
+	"slices"
 
 	"github.com/warder-go/warder/internal/digest"
+	"github.com/warder-go/warder/internal/logging"
 	"github.com/warder-go/warder/jwks"
 	"github.com/warder-go/warder/resource"
 )
@@ -86,6 +88,22 @@ func (b *builder) addIssuers(c *resource.Config) {
 		}
 	}
 }
+
+// logOwnAudience logs the issuers whose expected_audiences does not list resource_server_url,
+// because this audience is accepted all the same.
+func (b *builder) logOwnAudience() {
+	own := b.settings.ResourceServerURL
+	for n, s := range b.settings.issuers() {
+		if len(s.ExpectedAudiences) > 0 && !slices.Contains(s.ExpectedAudiences, own) && !slices.ContainsFunc(s.AudienceClaims, namesClient) {
+			logging.OrDefault(b.config.Logger).Info("tokens for resource_server_url are accepted too, although expected_audiences does not list it",
+				"key", join(issuerPath(n), "expected_audiences"), "issuer", s.IssuerURL, "resource_server_url", own)
+		}
+	}
+}
+
+// namesClient reports whether a claim of audience_claims names a client. Then
+// resource_server_url is not an audience.
+func namesClient(claim string) bool { return claim != "aud" && claim != "resource" }
 
 // An issuerBuilder builds the verifiers of one issuer.
 type issuerBuilder struct {
