@@ -49,10 +49,12 @@ func (b *builder) buildResource(ctx context.Context) {
 		Identifier:   b.requireURL("resource_server_url", s.ResourceServerURL),
 		Scopes:       s.RequiredScopes,
 		ScopeOptions: resource.ScopeOptions{Challenge: s.ChallengeScopes, Implies: s.ImpliedScopes},
-		HTTP:         resource.HTTPOptions{Origins: s.AllowedOrigins, DenyLoopbackOrigins: s.DenyLoopback},
-		Metadata:     metadata.Document{ScopesSupported: s.ScopesSupported, ResourceName: s.ResourceName, ResourceDocumentation: s.ServiceDocsURL},
-		Limits:       resource.Limits{Leeway: seconds(s.LeewaySeconds), CacheTTL: seconds(s.TokenCacheTTL)},
-		Logger:       b.config.Logger,
+		HTTP: resource.HTTPOptions{Origins: s.AllowedOrigins, DenyLoopbackOrigins: s.DenyLoopback, AllowHTTP: s.AllowHTTP,
+			KeepAuthorization: s.KeepAuthorization},
+		Metadata: metadata.Document{ScopesSupported: s.ScopesSupported, ResourceName: s.ResourceName, ResourceDocumentation: s.ServiceDocsURL,
+			ResourcePolicyURI: s.PolicyURL, ResourceTOSURI: s.TermsURL},
+		Limits: s.limits(),
+		Logger: b.config.Logger,
 		Operations: resource.Operations{Methods: s.MethodScopes, Tools: s.ToolScopes, Prompts: s.PromptScopes,
 			Public: s.PublicOperations, PublicTools: s.PublicTools, PublicPrompts: s.PublicPrompts, PublicResources: s.PublicResources,
 			Stateless: s.Stateless},
@@ -69,11 +71,38 @@ func (b *builder) buildResource(ctx context.Context) {
 	}
 	b.addIssuers(&c)
 	b.addAPIKeys(ctx, &c)
+	b.addHeaderClaims(&c)
 	b.addDigestKey(&c)
 	if b.config.Complete != nil {
 		b.config.Complete(&c)
 	}
 	b.finish(c)
+}
+
+// limits returns the limits. Package resource replaces 0 by its default.
+func (s *Settings) limits() resource.Limits {
+	return resource.Limits{
+		Leeway: seconds(s.LeewaySeconds), CacheTTL: seconds(s.TokenCacheTTL), MaxLifetime: seconds(s.MaxLifetime),
+		MaxTokenBytes: number(s.MaxTokenBytes), MaxBodyBytes: number(s.MaxBodyBytes),
+		CacheEntries: number(s.TokenCacheEntries), CacheBytes: number(s.TokenCacheBytes), LogPerSecond: number(s.LogPerSecond),
+	}
+}
+
+// addHeaderClaims adds the header fields that must agree with a claim.
+func (b *builder) addHeaderClaims(c *resource.Config) {
+	for n, given := range b.settings.HeaderClaims {
+		if given.Header == "" || given.Claim == "" {
+			continue // the decoder has added a mistake
+		}
+		if c.Credentials.HeaderClaims == nil {
+			c.Credentials.HeaderClaims = map[string]resource.HeaderClaim{}
+		}
+		if _, duplicate := c.Credentials.HeaderClaims[given.Header]; duplicate {
+			path := fmt.Sprintf("header_claims[%d].header", n)
+			b.mistakes.add(b.position(path), "%s: duplicate field %s", path, given.Header)
+		}
+		c.Credentials.HeaderClaims[given.Header] = resource.HeaderClaim{Claim: given.Claim, Required: given.Required}
+	}
 }
 
 // addDigestKey reads the key of the token digests. Its bytes are used as they are.
@@ -101,6 +130,14 @@ func seconds(n *int) time.Duration {
 		return -1
 	}
 	return time.Duration(*n) * time.Second
+}
+
+// number returns 0, which stands for the default, if the setting is absent.
+func number(n *int) int {
+	if n == nil {
+		return 0
+	}
+	return *n
 }
 
 // requireURL returns the URL. If it is absent, requireURL adds a mistake and returns a

@@ -58,9 +58,13 @@ var resourceKeys = []fieldKey{
 	{field: "Operations.Public", key: "public_operations"},
 	{field: "Operations.Undeclared", key: "undeclared_operations"},
 	{field: `Credentials.Headers["X-API-Key"]`, key: "api_keys_file"},
+	{field: "Credentials.Prefixed", key: "api_key_prefix"},
+	{field: "Credentials.HeaderClaims", key: "header_claims"},
 	{field: "Credentials.DigestKey", key: "digest_key_file"},
 	{field: "Metadata: metadata: resource_name", key: "resource_name"},
 	{field: "Metadata: metadata: resource_documentation", key: "service_documentation_url"},
+	{field: "Metadata: metadata: resource_policy_uri", key: "policy_url"},
+	{field: "Metadata: metadata: resource_tos_uri", key: "terms_of_service_url"},
 }
 
 // issuerKeys are the fields of resource.Issuer.
@@ -181,6 +185,8 @@ func (i *issuerBuilder) addVerifierMistakes(err error, endpointKey string) {
 			key, text = "algorithms", rest
 		case isHost:
 			key, text = "allow_private_hosts"+index, rest
+		case field == "Proxy":
+			key, text = "proxy_url", rest
 		case strings.HasPrefix(text, "URL "):
 			key = endpointKey
 		case i.issuer.TenantPattern != "":

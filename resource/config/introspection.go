@@ -29,13 +29,13 @@ func (i *issuerBuilder) introspectionVerifier() resource.Verifier {
 		return nil
 	}
 	c := introspect.Config{Issuer: i.url, Endpoint: string(s.IntrospectionEndpoint), AllowHosts: s.AllowPrivateHosts,
-		TLS: i.tls, Transport: i.config.Transport, Logger: i.config.Logger,
+		AllowHTTP: s.AllowHTTPIssuer, TLS: i.tls, Proxy: i.proxy, Transport: i.config.Transport, Logger: i.config.Logger,
 		Auth: introspect.ClientAuth{ClientID: id, ClientSecret: string(secret)}}
 	if ttl := i.settings.TokenCacheTTL; ttl != nil && *ttl == 0 {
 		c.AnswerTTL = -1
 	}
 	v, err := i.reuse(func() (resource.Verifier, error) { return introspect.New(c) },
-		"introspect", c.Issuer, c.Endpoint, c.AllowHosts, c.AnswerTTL, id, string(secret), i.ca)
+		"introspect", c.Issuer, c.Endpoint, c.AllowHosts, c.AnswerTTL, id, string(secret), c.AllowHTTP, i.ca, string(s.ProxyURL))
 	if err != nil {
 		i.addVerifierMistakes(err, "introspection_endpoint")
 		return nil

@@ -6,7 +6,10 @@ import (
 	"crypto/tls"
 	"crypto/x509"
 	"fmt"
+	"net/http"
+	"net/url"
 	"slices"
+	"strings"
 
 	"github.com/warder-go/warder/internal/digest"
 	"github.com/warder-go/warder/internal/logging"
@@ -65,6 +68,7 @@ func (b *builder) addIssuers(c *resource.Config) {
 			issuer.ClientTokens = &resource.ClientTokens{Claim: s.ClientTokenClaim, Value: s.ClientTokenValue, SubjectIsClient: s.SubjectIsClient}
 		}
 		i.readCAFile()
+		i.setProxy()
 		var introspector resource.Verifier
 		if i.needsIntrospection() {
 			introspector = i.introspectionVerifier()
@@ -113,6 +117,7 @@ type issuerBuilder struct {
 	url    string // issuer identifier
 	ca     []byte // content of ca_file, nil without one
 	tls    *tls.Config
+	proxy  func(*http.Request) (*url.URL, error) // nil without proxy_url
 }
 
 // has reports whether a key of the issuer is present.
@@ -168,6 +173,22 @@ func (i *issuerBuilder) readCAFile() {
 	i.ca, i.tls = body, &tls.Config{RootCAs: roots, MinVersion: tls.VersionTLS12}
 }
 
+// setProxy checks proxy_url. A password in it is not part of a mistake.
+func (i *issuerBuilder) setProxy() {
+	if i.issuer.ProxyURL == "" {
+		return
+	}
+	proxy, err := url.Parse(string(i.issuer.ProxyURL))
+	switch {
+	case err != nil || proxy.Host == "" || proxy.Scheme != "http" && proxy.Scheme != "https":
+		i.addMistake("proxy_url", "%s: is not the URL of a proxy; write http://host:port or https://host:port", i.issuer.ProxyURL)
+	case strings.Trim(proxy.Path, "/") != "" || proxy.RawQuery != "" || proxy.Fragment != "":
+		i.addMistake("proxy_url", "%s: has a path, a query or a fragment; write only scheme, host and port", i.issuer.ProxyURL)
+	default:
+		i.proxy = http.ProxyURL(proxy)
+	}
+}
+
 // keyVerifier returns the verifier of JWTs by keys, or nil if it has added a mistake.
 func (i *issuerBuilder) keyVerifier() resource.Verifier {
 	s := i.issuer
@@ -176,7 +197,7 @@ func (i *issuerBuilder) keyVerifier() resource.Verifier {
 		return nil
 	}
 	c := jwks.Config{Issuer: cmp.Or(s.TenantPattern, i.url), URL: string(s.JWKSURI), Algorithms: s.Algorithms, AllowHosts: s.AllowPrivateHosts,
-		TLS: i.tls, Transport: i.config.Transport, Logger: i.config.Logger}
+		AllowHTTP: s.AllowHTTPIssuer, TLS: i.tls, Proxy: i.proxy, Transport: i.config.Transport, Logger: i.config.Logger}
 	if s.JWKSFile != "" {
 		c.File = i.files.path(s.JWKSFile)
 	}
@@ -188,7 +209,7 @@ func (i *issuerBuilder) keyVerifier() resource.Verifier {
 			}
 		}
 		return v, err
-	}, "jwks", c.Issuer, c.URL, c.File, c.Algorithms, c.AllowHosts, i.ca)
+	}, "jwks", c.Issuer, c.URL, c.File, c.Algorithms, c.AllowHosts, c.AllowHTTP, i.ca, string(s.ProxyURL))
 	if err != nil {
 		i.addVerifierMistakes(err, "jwks_uri")
 		return nil

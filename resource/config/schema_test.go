@@ -1,6 +1,7 @@
 package config_test
 
 import (
+	"cmp"
 	"encoding/json"
 	"flag"
 	"fmt"
@@ -32,11 +33,7 @@ func schemaOf(t reflect.Type, tag reflect.StructTag) object {
 	case reflect.Bool:
 		return object{"anyOf": []object{{"type": "boolean"}, variable}}
 	case reflect.Int:
-		most, err := strconv.Atoi(tag.Get("max"))
-		if err != nil {
-			panic(err)
-		}
-		return object{"anyOf": []object{{"type": "integer", "minimum": 0, "maximum": most}, variable}}
+		return object{"anyOf": []object{{"type": "integer", "minimum": limit(tag, "min"), "maximum": limit(tag, "max")}, variable}}
 	case reflect.String:
 		if enum := tag.Get("enum"); enum != "" {
 			return object{"anyOf": []object{{"enum": strings.Split(enum, ",")}, variable}}
@@ -50,6 +47,15 @@ func schemaOf(t reflect.Type, tag reflect.StructTag) object {
 		return objectSchema(t)
 	}
 	panic(t.String())
+}
+
+// limit returns the number in a struct tag; 0 if it is absent.
+func limit(tag reflect.StructTag, name string) int64 {
+	n, err := strconv.ParseInt(cmp.Or(tag.Get(name), "0"), 10, 64)
+	if err != nil {
+		panic(err)
+	}
+	return n
 }
 
 func objectSchema(t reflect.Type) object {
@@ -165,7 +171,7 @@ func valueKind(field reflect.StructField) string {
 	case t.Kind() == reflect.Bool || t.Kind() == reflect.Pointer && t.Elem().Kind() == reflect.Bool:
 		return "true or false"
 	case t.Kind() == reflect.Pointer:
-		return "0 to " + field.Tag.Get("max")
+		return fmt.Sprint(limit(field.Tag, "min"), " to ", limit(field.Tag, "max"))
 	case t.Kind() == reflect.Map:
 		return "mapping of lists"
 	case isListOfStructs(t):
@@ -186,7 +192,7 @@ func TestExampleFileHasEveryKey(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	for _, of := range []reflect.Type{reflect.TypeFor[config.Settings](), reflect.TypeFor[config.ResourceScopes]()} {
+	for _, of := range []reflect.Type{reflect.TypeFor[config.Settings](), reflect.TypeFor[config.ResourceScopes](), reflect.TypeFor[config.HeaderClaim]()} {
 		for _, field := range reflect.VisibleFields(of) {
 			if name := field.Tag.Get("yaml"); name != "" && !field.Anonymous && !strings.Contains(string(text), " "+name+":") {
 				t.Errorf("authorization.example.yaml has no %s", name)
@@ -224,7 +230,8 @@ func TestExampleFileIsValid(t *testing.T) {
 	}
 	const want = `{"resource":"https://mcp.example.com/mcp","authorization_servers":["https://auth.example.com/realms/demo","https://build.example.com",` +
 		`"https://partner.example.net/","https://other.example.org","https://more.example.org","https://login.microsoftonline.com/organizations/v2.0"],` +
-		`"scopes_supported":["mcp:read","mcp:write","mcp:admin"],"bearer_methods_supported":["header"],"resource_name":"Example tools","resource_documentation":"https://mcp.example.com/docs"}`
+		`"scopes_supported":["mcp:read","mcp:write","mcp:admin"],"bearer_methods_supported":["header"],"resource_name":"Example tools","resource_documentation":"https://mcp.example.com/docs",` +
+		`"resource_policy_uri":"https://mcp.example.com/privacy","resource_tos_uri":"https://mcp.example.com/terms"}`
 	if string(document) != want {
 		t.Errorf("\n got %s\nwant %s", document, want)
 	}

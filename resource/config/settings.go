@@ -10,7 +10,7 @@ import (
 
 // Settings are the values of the block `authorization:`. The decoder, the JSON Schema and
 // the table in docs/configuration.md are based on the struct tags: yaml is the key, doc is
-// its description, and format, enum and max limit its values.
+// its description, and format, enum, min and max limit its values.
 type Settings struct {
 	Enabled           *bool  `yaml:"enabled" doc:"whether warder protects the server. false: Load and New return ErrDisabled and no resource; a reload rejects the file and the previous configuration stays active. Default: true"`
 	ResourceServerURL string `yaml:"resource_server_url" format:"uri" required:"true" doc:"this server's URL (its resource identifier), byte for byte as clients use it. It is also an accepted audience of tokens"`
@@ -33,11 +33,23 @@ type Settings struct {
 	StepUp            string              `yaml:"step_up" enum:"operation,keep_granted" doc:"scopes in the challenge of a 403 response. operation: the scopes that the operation needs. keep_granted: also those scopes of the caller that occur in this configuration. Default: operation"`
 	AllowedOrigins    []string            `yaml:"allowed_origins" doc:"origins whose web pages may send requests, in addition to the origin of resource_server_url and to the loopback origins that deny_loopback_origins describes"`
 	DenyLoopback      bool                `yaml:"deny_loopback_origins" doc:"false: if the host of resource_server_url is localhost, 127.0.0.1 or [::1], pages of these three hosts may send requests. true: they need an entry in allowed_origins. Default: false"`
+	KeepAuthorization bool                `yaml:"keep_authorization" doc:"true: the MCP server behind warder receives the header field Authorization with the token. MCP forbids the server to pass the token to other servers. Default: false"`
+	AllowHTTP         bool                `yaml:"allow_http" doc:"true: resource_server_url may have the scheme http although its host is not a loopback address. Everyone on the network can then read the tokens. Default: false"`
+	HeaderClaims      []HeaderClaim       `yaml:"header_claims" doc:"header fields of requests that must agree with a claim of the token. A request in which one disagrees is rejected with 403"`
 	LeewaySeconds     *int                `yaml:"leeway_seconds" max:"300" doc:"allowed difference between the clocks of this server and of the issuer. Default: 30"`
 	TokenCacheTTL     *int                `yaml:"token_cache_ttl_seconds" max:"86400" doc:"maximum time that an accepted token is cached. 0 disables the cache. Default: 300"`
+	TokenCacheEntries *int                `yaml:"token_cache_entries" min:"1" max:"100000000" doc:"maximum number of cached tokens. Default: 100000"`
+	TokenCacheBytes   *int                `yaml:"token_cache_bytes" min:"1048576" max:"1099511627776" doc:"approximate maximum memory for cached tokens, in bytes. Default: 268435456 (256 MiB)"`
+	MaxLifetime       *int                `yaml:"max_token_lifetime_seconds" min:"1" max:"31622400" doc:"maximum time between the claims iat and exp of a token. Default: no limit"`
+	MaxTokenBytes     *int                `yaml:"max_token_bytes" min:"1024" max:"262144" doc:"maximum length of a token, in bytes. Default: 16384 (16 KiB)"`
+	MaxBodyBytes      *int                `yaml:"max_body_bytes" min:"1024" max:"1073741824" doc:"maximum length of a request body that is read for a rule, in bytes. Each request holds its body in memory. Default: 4194304 (4 MiB)"`
+	LogPerSecond      *int                `yaml:"log_records_per_second" min:"1" max:"1000000" doc:"maximum number of log records per second for one reason of rejection. Default: 10"`
 	ResourceName      string              `yaml:"resource_name" doc:"name of this server in the protected resource metadata, for display"`
 	ServiceDocsURL    string              `yaml:"service_documentation_url" format:"uri" doc:"URL of a page for developers, in the protected resource metadata"`
+	PolicyURL         string              `yaml:"policy_url" format:"uri" doc:"URL of a page about the use of data, in the protected resource metadata"`
+	TermsURL          string              `yaml:"terms_of_service_url" format:"uri" doc:"URL of the terms of service, in the protected resource metadata"`
 	APIKeysFile       string              `yaml:"api_keys_file" doc:"file of API keys, which clients send in the header field X-API-Key"`
+	APIKeyPrefix      string              `yaml:"api_key_prefix" doc:"prefix of the API keys in api_keys_file. A bearer token with the prefix is verified as an API key, for clients that send API keys there. Default: API keys are accepted in X-API-Key only"`
 	DigestKeyFile     string              `yaml:"digest_key_file" doc:"file with the key of the token digests in logs and audit records, at least 32 random bytes, used as they are; the same for all replicas. Default: a random key of the process"`
 }
 
@@ -78,6 +90,8 @@ type IssuerSettings struct {
 	IntrospectionClientSecretFile string  `yaml:"introspection_client_secret_file" doc:"file with the client secret for introspection_client_id"`
 
 	AllowPrivateHosts []string `yaml:"allow_private_hosts" doc:"hosts that the issuer's metadata may name although their addresses are private"`
+	AllowHTTPIssuer   bool     `yaml:"allow_http_issuer" doc:"true: the URLs of the issuer may have the scheme http although the host is not a loopback address. Everyone on the network can then replace the signing keys and read the tokens and client secrets that warder sends. Default: false"`
+	ProxyURL          Address  `yaml:"proxy_url" format:"uri" doc:"URL of an HTTP proxy through which warder calls the issuer. Default: no proxy; environment variables such as HTTPS_PROXY are not used"`
 	CAFile            string   `yaml:"ca_file" doc:"file of PEM certificates that are trusted for the issuer, instead of the system's certificates"`
 }
 
@@ -88,6 +102,13 @@ type ResourceScopes struct {
 	Prefix   string   `yaml:"prefix" doc:"prefix of the URIs of several resources"`
 	Template string   `yaml:"template" doc:"RFC 6570 template of the URIs of several resources"`
 	Scopes   []string `yaml:"scopes" required:"here" doc:"additional scopes for the resources"`
+}
+
+// HeaderClaim is a header field that must agree with a claim.
+type HeaderClaim struct {
+	Header   string `yaml:"header" required:"here" doc:"name of the header field"`
+	Claim    string `yaml:"claim" required:"here" doc:"name of the claim, whose value is a string"`
+	Required bool   `yaml:"required" doc:"true: requests without the header field are rejected too. Default: false"`
 }
 
 // Address is a URL whose query may be a secret. It is formatted, logged and encoded without it.
