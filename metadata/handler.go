@@ -33,18 +33,18 @@ type Handler struct {
 // encoder returns the JSON text of a document.
 type encoder func() ([]byte, error)
 
-// NewHandler encodes each document once and publishes it at its path-inserted location. For
-// clients that use other locations, it also publishes a document whose path has a terminal
-// slash at the path without it, and a single document at the root location, unless there is
-// another document. Invalid documents, and two documents at one location, are errors. The
-// error lists all of them.
+// NewHandler encodes each document once and publishes it at its path-inserted location and at
+// its Paths. For clients that use other locations, it also publishes a document whose
+// well-known path has a terminal slash at the path without it, and a single document at the
+// root location, unless there is another document. Invalid documents, and two documents at one
+// location, are errors. The error lists all of them.
 func NewHandler(docs ...Document) (*Handler, error) {
 	h := &Handler{encoders: make(map[string]encoder)}
 	var errs []error
 	for _, d := range docs {
 		body, err := d.MarshalJSON()
 		if err == nil {
-			err = h.add(d.Resource, func() ([]byte, error) { return body, nil })
+			err = h.add(d, func() ([]byte, error) { return body, nil })
 		}
 		errs = append(errs, err)
 	}
@@ -52,8 +52,8 @@ func NewHandler(docs ...Document) (*Handler, error) {
 }
 
 // NewLiveHandler is like NewHandler for documents that may change. The Handler calls the
-// functions and encodes the results for each request, concurrently. The Resource of a document
-// must not change.
+// functions and encodes the results for each request, concurrently. The Resource and the Paths
+// of a document must not change.
 func NewLiveHandler(docs ...func() Document) (*Handler, error) {
 	h := &Handler{encoders: make(map[string]encoder)}
 	var errs []error
@@ -61,7 +61,7 @@ func NewLiveHandler(docs ...func() Document) (*Handler, error) {
 		encode := func() ([]byte, error) { return current().MarshalJSON() }
 		_, err := encode()
 		if err == nil {
-			err = h.add(current().Resource, encode)
+			err = h.add(current(), encode)
 		}
 		errs = append(errs, err)
 	}
@@ -76,10 +76,11 @@ func (h *Handler) finish(errs []error) (*Handler, error) {
 	if err := errors.Join(errs...); err != nil {
 		return nil, err
 	}
-	single := len(h.encoders) == 1
 	for path, encode := range maps.Clone(h.encoders) {
-		h.addIfFree(strings.TrimSuffix(path, "/"), encode)
-		if single {
+		if strings.Contains(path, wellKnown) {
+			h.addIfFree(strings.TrimSuffix(path, "/"), encode)
+		}
+		if len(errs) == 1 { // a single document
 			h.addIfFree(wellKnown, encode)
 		}
 	}
@@ -92,16 +93,18 @@ func (h *Handler) addIfFree(path string, encode encoder) {
 	}
 }
 
-func (h *Handler) add(resource string, encode encoder) error {
-	path, err := WellKnownPath(resource)
+func (h *Handler) add(d Document, encode encoder) error {
+	path, err := WellKnownPath(d.Resource)
 	if err != nil {
 		return err
 	}
-	// The host must not distinguish documents, because the client chooses it.
-	if _, taken := h.encoders[path]; taken {
-		return fmt.Errorf("metadata: resource %q: %q is already the location of another document: use different paths, or a separate handler for each resource", resource, path)
+	for _, path := range append([]string{path}, d.Paths...) {
+		// The host must not distinguish documents, because the client chooses it.
+		if _, taken := h.encoders[path]; taken {
+			return fmt.Errorf("metadata: resource %q: %q is already the location of another document: use different paths, or a separate handler for each resource", d.Resource, path)
+		}
+		h.encoders[path] = encode
 	}
-	h.encoders[path] = encode
 	return nil
 }
 
