@@ -122,21 +122,27 @@ func (h *Handler) Owns(r *http.Request) bool {
 // ServeHTTP answers GET and HEAD with the document, OPTIONS with the header fields for a CORS
 // preflight, other methods with 405 and other paths with 404.
 func (h *Handler) ServeHTTP(w http.ResponseWriter, r *http.Request) {
-	// Every origin may read the document: it is public, and the request needs no credentials.
-	w.Header().Set("Access-Control-Allow-Origin", "*")
 	encode, ok := h.encoders[r.URL.EscapedPath()]
 	if !ok {
-		http.Error(w, "not found", http.StatusNotFound)
+		serveNotFound(w)
 		return
 	}
-	switch r.Method {
-	case http.MethodGet, http.MethodHead:
+	serveMethods(w, r, func() {
 		document, err := encode()
 		if err != nil { // the document of a live handler became invalid
 			http.Error(w, "internal error", http.StatusInternalServerError)
 			return
 		}
 		serveDocument(w, r, document)
+	})
+}
+
+// serveMethods calls get for GET and HEAD, and answers all other methods.
+func serveMethods(w http.ResponseWriter, r *http.Request, get func()) {
+	allowAllOrigins(w)
+	switch r.Method {
+	case http.MethodGet, http.MethodHead:
+		get()
 	case http.MethodOptions:
 		servePreflight(w)
 	default:
@@ -144,6 +150,15 @@ func (h *Handler) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 		http.Error(w, "method not allowed", http.StatusMethodNotAllowed)
 	}
 }
+
+func serveNotFound(w http.ResponseWriter) {
+	allowAllOrigins(w)
+	http.Error(w, "not found", http.StatusNotFound)
+}
+
+// allowAllOrigins allows every origin to read the response: documents are public, and requests
+// for them need no credentials.
+func allowAllOrigins(w http.ResponseWriter) { w.Header().Set("Access-Control-Allow-Origin", "*") }
 
 func serveDocument(w http.ResponseWriter, r *http.Request, body []byte) {
 	header := w.Header()

@@ -45,6 +45,7 @@ func newPolicy(c Config) (*policy, error) {
 	b.setRules()
 	b.checkScopePrefixes()
 	b.setLimits()
+	b.setServerMetadata(servers)
 	b.setDocument(servers)
 	if err := b.mistakes.Err("resource: configuration"); err != nil {
 		return nil, err
@@ -196,6 +197,15 @@ func (b *builder) setLocation() {
 	h := &b.config.HTTP
 	settings := metadataurl.Settings{URL: h.MetadataURL, BasePath: h.BasePath, Paths: h.MetadataPaths, AllowHTTP: h.AllowHTTP}
 	b.location = settings.Of(b.config.Identifier, &b.mistakes)
+}
+
+// setServerMetadata checks that the served metadata is that of a server where clients log in.
+func (b *builder) setServerMetadata(servers []string) {
+	h := b.config.HTTP.ServerMetadata
+	if h != nil && !slices.Contains(servers, h.Issuer()) && len(servers) > 0 {
+		b.mistakes.Addf("HTTP.ServerMetadata: issuer %q is not a published authorization server: use one of %q", h.Issuer(), servers)
+	}
+	b.policy.serverMetadata = h
 }
 
 // placeholderURL replaces a URL whose mistakes have been reported already.

@@ -127,6 +127,13 @@ type HTTPOptions struct {
 	// always served. Replace cannot change MetadataPaths.
 	MetadataPaths []string
 
+	// ServerMetadata serves the metadata of one published authorization server at
+	// "/.well-known/oauth-authorization-server", without authentication. It is for clients
+	// that request it from this server; clients that follow RFC 8414 §3.3 reject it. The
+	// adapters that serve the document of one Resource serve it too: nethttp.Handler,
+	// mcpsdk.Handler and echoadapter.Middleware. Nil: not served.
+	ServerMetadata *metadata.ServerHandler
+
 	// KeepAuthorization leaves the Authorization header on the request that the inner
 	// handler gets. By default it is removed, so that a handler cannot pass the token to
 	// another server, which MCP forbids.

@@ -59,6 +59,30 @@ func TestMetadataURL(t *testing.T) {
 	}
 }
 
+func serverHandler(t *testing.T, issuer string) *metadata.ServerHandler {
+	t.Helper()
+	h, err := metadata.NewServerHandler(metadata.ServerHandlerConfig{Issuer: issuer})
+	if err != nil {
+		t.Fatal(err)
+	}
+	return h
+}
+
+// The metadata of a server that is published besides the issuers can be served too.
+func TestServerMetadata(t *testing.T) {
+	for _, issuer := range []string{"https://auth.example.test", "https://login.example.test"} {
+		handler := serverHandler(t, issuer)
+		res := newResource(t, resource.Config{Identifier: identifier, Issuers: []resource.Issuer{{Verifier: verifier(t)}},
+			HTTP: resource.HTTPOptions{ServerMetadata: handler}, Metadata: metadata.Document{AuthorizationServers: []string{"https://login.example.test"}}})
+		if res.ServerMetadata() != handler {
+			t.Errorf("%s: ServerMetadata does not return the handler", issuer)
+		}
+	}
+	if got := new(resource.Resource).ServerMetadata(); got != nil {
+		t.Errorf("a Resource that was not made by New: got %v", got)
+	}
+}
+
 // Each mistake names its field.
 func TestMetadataURLMistakes(t *testing.T) {
 	for _, row := range []struct {
@@ -69,6 +93,9 @@ func TestMetadataURLMistakes(t *testing.T) {
 		{"a relative URL", func(c *resource.Config) { c.HTTP.MetadataURL = "m" }, `HTTP.MetadataURL: metadata: URL "m": must be an absolute URL, such as https://host.example.com/path`},
 		{"another base path", func(c *resource.Config) { c.HTTP.BasePath = "/mc" }, `HTTP.BasePath: the path of Identifier "https://mcp.example.test/mcp" does not begin with "/mc": BasePath is the beginning of this path that belongs to the server`},
 		{"the path of the resource", func(c *resource.Config) { c.HTTP.MetadataPaths = []string{"/mcp"} }, `HTTP.MetadataPaths[0]: "/mcp" is the path of Identifier "https://mcp.example.test/mcp", and requests for it need a token: use another path`},
+		{"metadata of another server", func(c *resource.Config) { c.HTTP.ServerMetadata = serverHandler(t, "https://other.example.test") }, `HTTP.ServerMetadata: issuer "https://other.example.test" is not a published authorization server: use one of ["https://auth.example.test"]`},
+		{"metadata of a server that differs in a slash", func(c *resource.Config) { c.HTTP.ServerMetadata = serverHandler(t, "https://auth.example.test/") }, `HTTP.ServerMetadata: issuer "https://auth.example.test/" is not a published authorization server: use one of ["https://auth.example.test"]`},
+		{"the zero ServerHandler", func(c *resource.Config) { c.HTTP.ServerMetadata = new(metadata.ServerHandler) }, `HTTP.ServerMetadata: issuer "" is not a published authorization server: use one of ["https://auth.example.test"]`},
 		{"paths in Metadata", func(c *resource.Config) { c.Metadata = metadata.Document{Paths: []string{"/m"}} }, `Metadata: Resource, BearerMethodsSupported and Paths come from the rest of the configuration; leave them empty`},
 	} {
 		c := resource.Config{Identifier: identifier, Issuers: []resource.Issuer{{Verifier: verifier(t)}}}

@@ -49,6 +49,7 @@ var resourceKeys = []fieldKey{
 	{field: "HTTP.BasePath", key: "base_path"},
 	{field: "HTTP.MetadataURL", key: "resource_metadata_url"},
 	{field: "HTTP.MetadataPaths", key: "resource_metadata_paths"},
+	{field: "HTTP.ServerMetadata", key: "serve_issuer_metadata"},
 	{field: "Limits.Leeway", key: "leeway_seconds"},
 	{field: "ScopeOptions.StepUp", key: "step_up"},
 	{field: "Operations.Methods", key: "method_scopes"},

@@ -33,6 +33,7 @@ type Live struct {
 
 	mu        sync.Mutex // serializes reloads and guards the fields below
 	verifiers verifiers
+	served    serverMetadata
 	applied   string // digest of the applied input
 	rejected  string // digest of the last rejected input; "" if none since then was applied
 	cause     error  // of the rejection
@@ -136,7 +137,7 @@ func (l *Live) apply(ctx context.Context, b *builder) error {
 		key := b.keyOfRoutes(l.resource)
 		return fmt.Errorf("config: %s: %s: %w", b.position(key), key, err)
 	}
-	l.verifiers = b.used
+	l.verifiers, l.served = b.used, b.served
 	return nil
 }
 

@@ -81,6 +81,7 @@ type IssuerSettings struct {
 	IntrospectionClientSecretFile string  `yaml:"introspection_client_secret_file" doc:"file with the client secret for introspection_client_id"`
 
 	AllowPrivateHosts []string `yaml:"allow_private_hosts" doc:"hosts that the issuer's metadata may name although their addresses are private"`
+	ServeMetadata     bool     `yaml:"serve_issuer_metadata" doc:"true: this server also serves the issuer's metadata, for clients that request it here. One issuer can have it. Default: false"`
 	CAFile            string   `yaml:"ca_file" doc:"file of PEM certificates that are trusted for the issuer, instead of the system's certificates"`
 }
 
