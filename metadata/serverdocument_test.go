@@ -162,10 +162,10 @@ func TestServerDocumentWaits(t *testing.T) {
 		s.set(func() { s.delay = 2 * time.Second })
 		time.Sleep(5 * time.Second)
 		s.expect("a slow server", "200 1 after 2s", 1)
-		s.set(func() { s.version = 2 })
+		s.set(func() { s.version, s.delay = 2, 1500*time.Millisecond })
 		time.Sleep(5 * time.Minute)
 		s.expect("a slow refresh", "200 1 after 1s", 1)
-		s.expect("the same refresh", "200 2 after 1s", 0)
+		s.expect("the same refresh", "200 2 after 500ms", 0)
 	})
 }
 

@@ -131,7 +131,8 @@ type HTTPOptions struct {
 	// "/.well-known/oauth-authorization-server", without authentication. It is for clients
 	// that request it from this server; clients that follow RFC 8414 §3.3 reject it. The
 	// adapters that serve the document of one Resource serve it too: nethttp.Handler,
-	// mcpsdk.Handler and echoadapter.Middleware. Nil: not served.
+	// mcpsdk.Handler and echoadapter.Middleware. BasePath does not change its paths, because
+	// clients request it at the root of the host only. Nil: not served.
 	ServerMetadata *metadata.ServerHandler
 
 	// KeepAuthorization leaves the Authorization header on the request that the inner
