@@ -14,9 +14,9 @@ type Config struct {
 	// Identifier is the absolute URL that clients use for this server, such as
 	// https://mcp.example.com/mcp. It is published byte for byte, tokens must name it
 	// as their audience (RFC 8707 §2), and the address of the metadata derives from it
-	// (RFC 9728 §3.1), unless HTTPOptions has settings for that. Without a path, https://h and https://h/ are the same audience.
-	// A spelling that URL libraries rewrite, such as one with a default port, is a
-	// mistake: see [metadata.CheckIdentifier].
+	// (RFC 9728 §3.1), unless HTTPOptions has settings for that. Without a path, https://h
+	// and https://h/ are the same audience. A spelling that URL libraries rewrite, such as
+	// one with a default port, is a mistake: see [metadata.CheckIdentifier].
 	Identifier string
 
 	// Issuers are the accepted authorization servers. A JWT is verified by the issuer

@@ -17,10 +17,11 @@ type serverMetadata struct {
 }
 
 // addServerMetadata makes this server serve the metadata of the issuer.
-func (i *issuerBuilder) addServerMetadata(c *resource.Config) {
+func (i *issuerBuilder) addServerMetadata(c *resource.Config, issuer *resource.Issuer) {
 	const key = "serve_issuer_metadata"
+	_, unusable := issuer.Verifier.(placeholder) // whose issuer identifier is another
 	switch {
-	case !i.issuer.ServeMetadata:
+	case !i.issuer.ServeMetadata, unusable:
 		return
 	case c.HTTP.ServerMetadata != nil:
 		i.addMistake(key, "another issuer has it already, and there is one address for both; remove one")

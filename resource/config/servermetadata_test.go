@@ -71,6 +71,7 @@ func TestServeIssuerMetadataMistakes(t *testing.T) {
 		{"two issuers", []string{"  serve_issuer_metadata: true", another, "    - issuer_url: https://b.example", "      serve_issuer_metadata: true"},
 			"text:7: additional_issuers[0].serve_issuer_metadata: another issuer has it already, and there is one address for both; remove one"},
 		{"the second issuer only", []string{another, "    - issuer_url: https://b.example", "      serve_issuer_metadata: true"}, ""},
+		{"an issuer with another mistake", []string{"  serve_issuer_metadata: true", "  jwks_uri: keys"}, `text:5: jwks_uri: URL "keys": must be an absolute URL, such as https://host.example.com/path`},
 		{"a string", []string{"  serve_issuer_metadata: 'yes'"}, "text:4: serve_issuer_metadata: must be true or false, without quotes"},
 		{"tenants", []string{"  serve_issuer_metadata: true", "  tenant_pattern: https://t.example/{tenantid}", "  allowed_tenants: [a]", "  jwks_uri: https://t.example/keys"}, ""},
 	} {
