@@ -19,7 +19,7 @@ const CallerKey = "github.com/warder-go/warder/resource.Caller"
 // Middleware passes accepted requests to next and responds to all others. Use it on a
 // route, on a group, in Echo.Use or in Echo.Pre. It serves the resource's own metadata
 // without authentication, at the path-inserted location and those of the copies (see
-// metadata.NewHandler). It protects every other path and every method, so CORS preflights
+// metadata.NewHandler), and HTTPOptions.ServerMetadata if it is set. It protects every other path and every method, so CORS preflights
 // must be answered outside of it. The CORS middleware there must skip the metadata, whose
 // preflights are answered for every origin. It does not redirect.
 //
@@ -43,6 +43,10 @@ func Middleware(res *resource.Resource) echo.MiddlewareFunc {
 		return func(c echo.Context) error {
 			if document.Owns(c.Request()) {
 				document.ServeHTTP(c.Response(), c.Request())
+				return nil
+			}
+			if servers := res.ServerMetadata(); servers.Owns(c.Request()) {
+				servers.ServeHTTP(c.Response(), c.Request())
 				return nil
 			}
 			decision, refusal := res.Authenticate(c.Request())

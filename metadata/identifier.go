@@ -137,6 +137,37 @@ func checkEndpoint(endpoint string, allowHTTP bool) error {
 	return nil
 }
 
+// CheckPath returns an error if the escaped path of a URL is invalid. It must begin with a
+// slash and have no query and no fragment. Paths of requests are compared byte for byte, so
+// CheckPath rejects spellings that clients and proxies rewrite, like CheckIdentifier.
+func CheckPath(path string) error {
+	if err := checkPath(path); err != nil {
+		return fmt.Errorf("metadata: path %s: %w", quoteText(path), err)
+	}
+	return nil
+}
+
+func checkPath(path string) error {
+	const origin = "https://host" // of a URL that has the path
+	switch {
+	case !strings.HasPrefix(path, "/"):
+		return errors.New("must begin with '/'")
+	case strings.ContainsAny(path, "?#"):
+		return errors.New("must not have a query or a fragment: remove '?' or '#' and what follows")
+	}
+	if err := checkCharacters(origin + path); err != nil {
+		return err
+	}
+	u, err := url.Parse(origin + path)
+	if err != nil {
+		return errors.New("is malformed: a '%' must begin two hexadecimal digits")
+	}
+	if want := weburl.Path(u.EscapedPath()); path != want {
+		return fmt.Errorf("clients or proxies rewrite it: write %q", want)
+	}
+	return nil
+}
+
 var errHost = errors.New("host or port is malformed: a name or an IP address without zone, and a port from 1 to 65535 if any")
 
 // parseURL parses an absolute http or https URL in canonical form. Except for the canonical

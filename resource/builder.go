@@ -12,6 +12,7 @@ import (
 	"github.com/warder-go/warder/internal/configerr"
 	"github.com/warder-go/warder/internal/grammar"
 	"github.com/warder-go/warder/internal/jose"
+	"github.com/warder-go/warder/internal/metadataurl"
 	"github.com/warder-go/warder/internal/scopeset"
 	"github.com/warder-go/warder/internal/tokencache"
 	"github.com/warder-go/warder/metadata"
@@ -21,6 +22,7 @@ import (
 type builder struct {
 	config   Config
 	policy   *policy
+	location metadataurl.Location
 	mistakes configerr.List
 }
 
@@ -33,6 +35,7 @@ func newPolicy(c Config) (*policy, error) {
 	}}
 	b.mistakes.AddAt("Identifier", metadata.CheckIdentifier(c.Identifier, c.HTTP.AllowHTTP))
 	b.setOrigins()
+	b.setLocation()
 	servers := b.setIssuers()
 	b.setPrefixed()
 	b.setHeaders()
@@ -42,14 +45,12 @@ func newPolicy(c Config) (*policy, error) {
 	b.setRules()
 	b.checkScopePrefixes()
 	b.setLimits()
+	b.setServerMetadata(servers)
 	b.setDocument(servers)
 	if err := b.mistakes.Err("resource: configuration"); err != nil {
 		return nil, err
 	}
 	b.setAnswers()
-	if err := b.mistakes.Err("resource: configuration"); err != nil {
-		return nil, err
-	}
 	return b.policy, nil
 }
 
@@ -191,6 +192,22 @@ func (b *builder) setLimits() {
 	}
 }
 
+// setLocation determines the URL of the metadata and the paths at which adapters serve it.
+func (b *builder) setLocation() {
+	h := &b.config.HTTP
+	settings := metadataurl.Settings{URL: h.MetadataURL, BasePath: h.BasePath, Paths: h.MetadataPaths, AllowHTTP: h.AllowHTTP}
+	b.location = settings.Of(b.config.Identifier, &b.mistakes)
+}
+
+// setServerMetadata checks that the served metadata is that of a server where clients log in.
+func (b *builder) setServerMetadata(servers []string) {
+	h := b.config.HTTP.ServerMetadata
+	if h != nil && !slices.Contains(servers, h.Issuer()) && len(servers) > 0 {
+		b.mistakes.Addf("HTTP.ServerMetadata: issuer %q is not a published authorization server: use one of %q", h.Issuer(), servers)
+	}
+	b.policy.serverMetadata = h
+}
+
 // placeholderURL replaces a URL whose mistakes have been reported already.
 const placeholderURL = "https://missing.invalid"
 
@@ -198,17 +215,17 @@ const placeholderURL = "https://missing.invalid"
 func (b *builder) setDocument(servers []string) {
 	c := &b.config
 	d := c.Metadata
-	if d.Resource != "" || d.BearerMethodsSupported != nil {
-		b.mistakes.Addf("Metadata: Resource and BearerMethodsSupported come from the rest of the configuration; leave them empty")
+	if d.Resource != "" || d.BearerMethodsSupported != nil || d.Paths != nil {
+		b.mistakes.Addf("Metadata: Resource, BearerMethodsSupported and Paths come from the rest of the configuration; leave them empty")
 		return
 	}
 	d.Resource, d.AuthorizationServers, d.AllowHTTP = c.Identifier, servers, c.HTTP.AllowHTTP
-	d.BearerMethodsSupported = []string{"header"}
+	d.BearerMethodsSupported, d.Paths = []string{"header"}, b.location.Paths
 	if d.ScopesSupported == nil {
 		d.ScopesSupported = b.policy.scopes
 	}
 	if b.mistakes.Len() > 0 { // report only the mistakes of the other members
-		d.Resource, d.AuthorizationServers, d.ScopesSupported = placeholderURL, []string{placeholderURL}, nil
+		d.Resource, d.AuthorizationServers, d.ScopesSupported, d.Paths = placeholderURL, []string{placeholderURL}, nil, nil
 	}
 	b.policy.document = d.Clone() // the program may change its own
 	b.mistakes.AddAt("Metadata", b.policy.document.Validate())
@@ -216,14 +233,9 @@ func (b *builder) setDocument(servers []string) {
 
 // setAnswers prepares the answers to rejected requests.
 func (b *builder) setAnswers() {
-	url, err := metadata.WellKnownURL(b.config.Identifier)
-	if err != nil {
-		b.mistakes.Addf("Identifier: %w", err)
-		return
-	}
 	hint := b.config.ScopeOptions.Challenge
 	if hint == nil {
 		hint = b.policy.scopes
 	}
-	b.policy.answers = newAnswers(url, hint, b.policy.scopes)
+	b.policy.answers = newAnswers(b.location.URL, hint, b.policy.scopes)
 }

@@ -49,14 +49,15 @@ type policy struct {
 	tokens       *jose.Reader
 
 	// What clients, operators and observers get.
-	document   metadata.Document
-	answers    answers
-	digestKey  []byte // see logDigest
-	logger     *slog.Logger
-	logLimit   *loglimit.Limiter[Reason]
-	metrics    *metrics
-	challenged map[string]prometheus.Counter // by operation, as scoperules labels it
-	observers  []Observer
+	document       metadata.Document
+	serverMetadata *metadata.ServerHandler // nil: not served
+	answers        answers
+	digestKey      []byte // see logDigest
+	logger         *slog.Logger
+	logLimit       *loglimit.Limiter[Reason]
+	metrics        *metrics
+	challenged     map[string]prometheus.Counter // by operation, as scoperules labels it
+	observers      []Observer
 }
 
 // rejectAll is the policy of a Resource that was not made by New.

@@ -10,8 +10,9 @@ import (
 )
 
 // Replace makes r decide by the configuration of next. The new configuration applies at
-// once and as a whole. next must come from New and have the same Identifier. It belongs to
-// r afterwards: do not use it again.
+// once and as a whole. next must come from New and have the same Identifier and the same
+// paths of the metadata (HTTPOptions.BasePath and MetadataPaths). It belongs to r afterwards:
+// do not use it again.
 //
 // One configuration decides about a request, from Authenticate to the last
 // [Requirement.Check], [Resource.Permit] and [Challenge]: the one that was current when
@@ -39,6 +40,9 @@ func (r *Resource) Replace(next *Resource) error {
 			next.identifier, r.identifier)
 	}
 	old = r.policy() // under the lock
+	if was, is := old.document.Paths, p.document.Paths; !slices.Equal(was, is) {
+		return fmt.Errorf("resource: replace: HTTP.MetadataPaths: the metadata is served at the further paths %q, not at %q: new paths and a new HTTP.BasePath need a restart, because routes depend on them", was, is)
+	}
 	p.attach(r)
 	p.resolver.continueFrom(old.resolver)
 	if p.sameCallers(old) {

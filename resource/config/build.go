@@ -18,7 +18,9 @@ type builder struct {
 	used       verifiers // of this build
 	created    []resource.Verifier
 	opaquePath string // of the issuer for opaque tokens
-	resource   *resource.Resource
+
+	served, previousServed serverMetadata
+	resource               *resource.Resource
 }
 
 // build reads the files and builds a resource. It returns the digest of everything that
@@ -31,7 +33,7 @@ func (l *Live) build(ctx context.Context) (b *builder, digest string, err error)
 			err = fmt.Errorf("config: a function of the program, such as Complete or Check, panicked with a value of type %T", p)
 		}
 	}()
-	b = &builder{input: l.config.read(), config: *l.config, previous: l.verifiers, used: verifiers{}}
+	b = &builder{input: l.config.read(), config: *l.config, previous: l.verifiers, used: verifiers{}, previousServed: l.served}
 	disabled := b.settings.Enabled != nil && !*b.settings.Enabled
 	if b.found && !disabled {
 		b.mistakes.endRead()
@@ -50,7 +52,7 @@ func (b *builder) buildResource(ctx context.Context) {
 		Scopes:       s.RequiredScopes,
 		ScopeOptions: resource.ScopeOptions{Challenge: s.ChallengeScopes, Implies: s.ImpliedScopes},
 		HTTP: resource.HTTPOptions{Origins: s.AllowedOrigins, DenyLoopbackOrigins: s.DenyLoopback, AllowHTTP: s.AllowHTTP,
-			KeepAuthorization: s.KeepAuthorization},
+			KeepAuthorization: s.KeepAuthorization, BasePath: s.BasePath, MetadataURL: s.MetadataURL, MetadataPaths: s.MetadataPaths},
 		Metadata: metadata.Document{ScopesSupported: s.ScopesSupported, ResourceName: s.ResourceName, ResourceDocumentation: s.ServiceDocsURL,
 			ResourcePolicyURI: s.PolicyURL, ResourceTOSURI: s.TermsURL},
 		Limits: s.limits(),

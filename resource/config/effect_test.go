@@ -16,6 +16,7 @@ import (
 
 	"github.com/prometheus/client_golang/prometheus"
 
+	"github.com/warder-go/warder/nethttp"
 	"github.com/warder-go/warder/resource/apikey"
 	"github.com/warder-go/warder/resource/config"
 	"github.com/warder-go/warder/resource/resourcetest"
@@ -57,6 +58,8 @@ func TestKeysTakeEffect(t *testing.T) {
 		{introspection, "  token_cache_ttl_seconds: 0", "Authorization", opaque, "200, introspected 1", "200, introspected 2"},
 		{introspection, "  introspection_endpoint: https://auth.example.test/elsewhere", "Authorization", opaque, "200, introspected 1", "503, introspected 0"},
 		{"", "  api_keys_file: keys.json", "X-API-Key", key, "401 " + metadata + ", introspected 0", "200, introspected 0"},
+		{"", "  resource_metadata_url: https://cdn.example.test/m", "X", "", "401 " + metadata + ", introspected 0", `401 Bearer resource_metadata="https://cdn.example.test/m", introspected 0`},
+		{"", "  base_path: /mcp", "X", "", "401 " + metadata + ", introspected 0", `401 Bearer resource_metadata="https://mcp.example.test/mcp/.well-known/oauth-protected-resource", introspected 0`},
 		{tenants, "  tenant_claim: org", "Authorization", tenantToken, "200, introspected 0", invalid},
 	} {
 		for _, lines := range []struct{ text, want string }{{row.base, row.without}, {row.base + "\n" + row.key, row.with}} {
@@ -88,6 +91,24 @@ func TestDenyLoopbackOrigins(t *testing.T) {
 			if got := live.Resource().AllowsOrigin(origin); got != allowed {
 				t.Errorf("%q: %s: got %t, want %t", line, origin, got, allowed)
 			}
+		}
+	}
+}
+
+// The metadata is served at the configured paths.
+func TestMetadataPaths(t *testing.T) {
+	const wellKnown = "/.well-known/oauth-protected-resource"
+	for lines, want := range map[string][]string{
+		"":                                     {wellKnown, wellKnown + "/mcp"},
+		"  base_path: /mcp":                    {wellKnown, wellKnown + "/mcp", "/mcp" + wellKnown},
+		"  resource_metadata_paths: [/m, /n/]": {wellKnown, wellKnown + "/mcp", "/m", "/n/"},
+	} {
+		live, err := config.New(textConfig(block(lines)))
+		if err != nil {
+			t.Fatal(err)
+		}
+		if got := nethttp.Metadata(live.Resource()).Locations(); !slices.Equal(got, want) {
+			t.Errorf("%q: got %q, want %q", lines, got, want)
 		}
 	}
 }

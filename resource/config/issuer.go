@@ -80,6 +80,7 @@ func (b *builder) addIssuers(c *resource.Config) {
 			issuer.Verifier = placeholder(fmt.Sprintf("https://issuer-%d.invalid", n))
 		}
 		i.addTenants(c, &issuer)
+		i.addServerMetadata(c, &issuer)
 		c.Issuers = append(c.Issuers, issuer)
 		switch {
 		case introspector == nil:

@@ -60,6 +60,9 @@ func (m *mistakes) add(at position, format string, args ...any) {
 // fieldNames replaces names of fields within texts by names of keys.
 var fieldNames = strings.NewReplacer(
 	", or with AllowHTTP", "", // has no key
+	" the path of Identifier ", " the path of resource_server_url ",
+	": BasePath is the beginning", ": base_path is the beginning",
+	" is Identifier: name", " is resource_server_url: name",
 	"; LiteralAudiences allows", "; literal_audiences: true allows",
 	"set exactly one of URI, Prefix and Template", "set exactly one of uri, prefix and template",
 	"set exactly one of Allow and AllowFunc;", "list the allowed tenants;",

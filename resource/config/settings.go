@@ -36,6 +36,9 @@ type Settings struct {
 	KeepAuthorization bool                `yaml:"keep_authorization" doc:"true: the MCP server behind warder receives the header field Authorization with the token. MCP forbids the server to pass the token to other servers. Default: false"`
 	AllowHTTP         bool                `yaml:"allow_http" doc:"true: resource_server_url may have the scheme http although its host is not a loopback address. Everyone on the network can then read the tokens. Default: false"`
 	HeaderClaims      []HeaderClaim       `yaml:"header_claims" doc:"header fields of requests that must agree with a claim of the token. A request in which one disagrees is rejected with 403"`
+	BasePath          string              `yaml:"base_path" doc:"beginning of the path of resource_server_url that belongs to this server, if a proxy passes on no other requests. The metadata URL in challenges is then below it"`
+	MetadataURL       string              `yaml:"resource_metadata_url" format:"uri" doc:"URL of the protected resource metadata in challenges. Default: the URL that derives from resource_server_url and base_path"`
+	MetadataPaths     []string            `yaml:"resource_metadata_paths" doc:"further paths at which this server serves the protected resource metadata"`
 	LeewaySeconds     *int                `yaml:"leeway_seconds" max:"300" doc:"allowed difference between the clocks of this server and of the issuer. Default: 30"`
 	TokenCacheTTL     *int                `yaml:"token_cache_ttl_seconds" max:"86400" doc:"maximum time that an accepted token is cached. 0 disables the cache. Default: 300"`
 	TokenCacheEntries *int                `yaml:"token_cache_entries" min:"1" max:"100000000" doc:"maximum number of cached tokens. Default: 100000"`
@@ -92,6 +95,7 @@ type IssuerSettings struct {
 	AllowPrivateHosts []string `yaml:"allow_private_hosts" doc:"hosts that the issuer's metadata may name although their addresses are private"`
 	AllowHTTPIssuer   bool     `yaml:"allow_http_issuer" doc:"true: the URLs of the issuer may have the scheme http although the host is not a loopback address. Everyone on the network can then replace the signing keys and read the tokens and client secrets that warder sends. Default: false"`
 	ProxyURL          Address  `yaml:"proxy_url" format:"uri" doc:"URL of an HTTP proxy through which warder calls the issuer. Default: no proxy; environment variables such as HTTPS_PROXY are not used"`
+	ServeMetadata     bool     `yaml:"serve_issuer_metadata" doc:"true: this server also serves the issuer's metadata, for clients that request it here. One issuer can have it. Default: false"`
 	CAFile            string   `yaml:"ca_file" doc:"file of PEM certificates that are trusted for the issuer, instead of the system's certificates"`
 }
 
