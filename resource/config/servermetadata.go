@@ -26,9 +26,13 @@ func (i *issuerBuilder) addServerMetadata(c *resource.Config, issuer *resource.I
 	case c.HTTP.ServerMetadata != nil:
 		i.addMistake(key, "another issuer has it already, and there is one address for both; remove one")
 		return
+	case i.issuer.TenantPattern != "":
+		i.addMistake(key, "with tenant_pattern, clients log in at one of many issuers; remove it")
+		return
 	}
-	config := metadata.ServerHandlerConfig{Issuer: i.url, Identifiers: []string{c.Identifier}, TLS: i.tls, Transport: i.config.Transport, Logger: i.config.Logger}
-	i.served.settings = digest.Of(fmt.Sprintf("%#v", []any{config.Issuer, config.Identifiers, i.ca}))
+	config := metadata.ServerHandlerConfig{Issuer: i.url, Identifiers: []string{c.Identifier}, AllowHTTP: i.issuer.AllowHTTPIssuer,
+		TLS: i.tls, Proxy: i.proxy, Transport: i.config.Transport, Logger: i.config.Logger}
+	i.served.settings = digest.Of(fmt.Sprintf("%#v", []any{config.Issuer, config.Identifiers, config.AllowHTTP, i.ca, string(i.issuer.ProxyURL)}))
 	if i.served.settings == i.previousServed.settings {
 		i.served = i.previousServed
 	}

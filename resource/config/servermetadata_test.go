@@ -73,7 +73,8 @@ func TestServeIssuerMetadataMistakes(t *testing.T) {
 		{"the second issuer only", []string{another, "    - issuer_url: https://b.example", "      serve_issuer_metadata: true"}, ""},
 		{"an issuer with another mistake", []string{"  serve_issuer_metadata: true", "  jwks_uri: keys"}, `text:5: jwks_uri: URL "keys": must be an absolute URL, such as https://host.example.com/path`},
 		{"a string", []string{"  serve_issuer_metadata: 'yes'"}, "text:4: serve_issuer_metadata: must be true or false, without quotes"},
-		{"tenants", []string{"  serve_issuer_metadata: true", "  tenant_pattern: https://t.example/{tenantid}", "  allowed_tenants: [a]", "  jwks_uri: https://t.example/keys"}, ""},
+		{"tenants", []string{"  serve_issuer_metadata: true", "  tenant_pattern: https://t.example/{tenantid}", "  allowed_tenants: [a]", "  jwks_uri: https://t.example/keys"},
+			"text:4: serve_issuer_metadata: with tenant_pattern, clients log in at one of many issuers; remove it"},
 	} {
 		if got := mistakesOf(t, textConfig(block(row.lines...))); got != row.want {
 			t.Errorf("%s (-want +got)\n- %s\n+ %s", row.name, row.want, got)
