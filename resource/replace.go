@@ -87,6 +87,8 @@ func sameIssuer(a, b *issuer) bool {
 		slices.Equal(x.AudienceClaims, y.AudienceClaims) &&
 		x.ScopeClaim == y.ScopeClaim &&
 		x.ScopePrefix == y.ScopePrefix &&
+		maps.Equal(x.ScopeNames, y.ScopeNames) &&
+		slices.Equal(x.UnavailableScopes, y.UnavailableScopes) &&
 		x.RoleClaim == y.RoleClaim &&
 		maps.EqualFunc(x.RoleScopes, y.RoleScopes, slices.Equal) &&
 		x.SubjectClaim == y.SubjectClaim &&

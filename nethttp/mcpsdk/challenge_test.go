@@ -186,7 +186,7 @@ func TestChallengeResult(t *testing.T) {
 		t.Errorf("with all scopes: got %+v, want nil", got)
 	}
 	checkChallengeResult(t, mcpsdk.ChallengeResult(t.Context(), h.res, request("base admin"), "row:7", "row:8"),
-		challenge+`, scope="base admin row:7 row:8"`+insufficient, "Not authorized: the access token lacks row:7 row:8")
+		challenge+`, scope="base admin row:7 row:8"`+insufficient, "Not authorized: the access token lacks row:7, row:8")
 	checkChallengeResult(t, mcpsdk.ChallengeResult(t.Context(), h.res, request("base row:7"), "row:7"),
 		challenge+`, scope="base admin row:7"`+insufficient, "not authorized: the access token lacks a scope that this request needs")
 	checkChallengeResult(t, mcpsdk.ChallengeResult(t.Context(), h.res, &mcp.CallToolRequest{Params: &mcp.CallToolParamsRaw{Name: "delete"}}, "row:7"),

@@ -122,7 +122,7 @@ func TestMistakes(t *testing.T) {
 			"text:4: tenant_pattern: tokens of tenants can be verified only by keys; remove introspect_jwts"},
 		{"audience claims of both kinds", block("  audience_claims: [aud, azp]"), "text:4: audience_claims: claims that name a client cannot be combined with aud and resource: the aud of an ID token is the client\ntext:4: expected_audiences: empty; name the clients that are used for this resource alone"},
 		{"invalid JSON Pointer", block("  scope_claim: /a/~2", "  client_id: x", "  client_secret: s3cr3t"), `text:4: scope_claim: "/a/~2" has a ~ that is neither ~0 nor ~1 (RFC 6901 §3)`},
-		{"scope prefix without a matching scope", block("  scope_prefix: 'api://x/'", "  required_scopes: [a]"), `text:4: scope_prefix: no scope of the configuration begins with "api://x/"; write scopes as clients request them`},
+		{"scope prefix without a matching scope", block("  scope_prefix: 'api://x/'", "  required_scopes: [a]"), `text:4: scope_prefix: no scope of the configuration begins with "api://x/"; write scopes as clients request them, or set ScopeNames`},
 		{"roles without a role claim", block("  additional_issuers:", "    - issuer_url: https://b.example", "      role_scopes: {r: [a]}"),
 			"text:6: additional_issuers[0].role_scopes: role_claim is empty, so there are no roles"},
 		{"strict mode with another claim", block("  strict_rfc9068: true", "  audience_claims: [resource]"), "text:5: audience_claims: strict_rfc9068 is set, and RFC 9068 §2.2 has the audience in aud"},
@@ -144,7 +144,7 @@ text:4: allow_private_hosts[6]: "10.0.0.0/8" is not a host name: use one such as
 			`text:2: issuer_url: issuer "http://auth.example.com": must begin with https://: http is for loopback hosts
 text:3: resource_server_url: metadata: resource identifier "https://MCP.example.com/mcp#...": must not have a fragment: remove '#' and what follows
 text:4: required_scopes: offline_access is between client and authorization server; remove it (MCP authorization)
-text:4: required_scopes: "a b" is not a scope: use printable ASCII without space, quote and backslash (RFC 6749 §3.3)
+text:4: required_scopes: "a b" is not a scope: write each scope as an entry of its own, or write " | " between alternatives (RFC 6749 §3.3)
 text:6: tool_scopes["purge"]: "\\" is not a scope: use printable ASCII without space, quote and backslash (RFC 6749 §3.3)
 text:7: service_documentation_url: "docs" must be the absolute URL of a page, such as https://example.com/docs
 text:8: leeway_seconds: must be a whole number from 0 to 300

@@ -166,6 +166,8 @@ func valueKind(field reflect.StructField) string {
 		return "true or false"
 	case t.Kind() == reflect.Pointer:
 		return "0 to " + field.Tag.Get("max")
+	case t.Kind() == reflect.Map && t.Elem().Kind() == reflect.String:
+		return "mapping"
 	case t.Kind() == reflect.Map:
 		return "mapping of lists"
 	case isListOfStructs(t):
@@ -230,7 +232,7 @@ func TestExampleFileIsValid(t *testing.T) {
 	}
 	operations := live.Resource().Operations()
 	if got, want := fmt.Sprint(operations.Methods, operations.Tools, operations.Prompts, operations.Resources, operations.Public, operations.Undeclared),
-		"map[resources/list:[mcp:resources]] map[delete_everything:[mcp:admin] search:[api://mcp/search] whoami:[]] map[review:[mcp:write]] [{config://app   [mcp:admin]} { file:///reports/  [mcp:reports]} {  notes://{id} [mcp:notes]}] [ping tools/list] 0"; got != want {
+		"map[resources/list:[mcp:resources]] map[delete_everything:[mcp:admin] search:[mcp:search | mcp:read mcp:write] whoami:[]] map[review:[mcp:write]] [{config://app   [mcp:admin]} { file:///reports/  [mcp:reports]} {  notes://{id} [mcp:notes]}] [ping tools/list] 0"; got != want {
 		t.Errorf("\n got %s\nwant %s", got, want)
 	}
 	if res := live.Resource(); !res.AllowsOrigin("https://app.example.com") || !res.AllowsOrigin("https://mcp.example.com") || res.Leeway() != 30*time.Second {
