@@ -64,7 +64,7 @@ func declaredScopes(c *Config) map[string]bool {
 
 // setScopeNames checks and compiles the names that an issuer has for the scopes of Config.
 func (b *builder) setScopeNames(where string, i *issuer) {
-	given := i.config
+	given, before := i.config, b.mistakes.Len()
 	for _, scope := range slices.Sorted(maps.Keys(given.ScopeNames)) {
 		b.checkScopeName(where, given, scope)
 	}
@@ -79,7 +79,9 @@ func (b *builder) setScopeNames(where string, i *issuer) {
 			b.mistakes.Addf("%s: duplicate scope %q", where, scope)
 		}
 	}
-	i.names = scopeset.NewNames(given.ScopePrefix, given.ScopeNames, given.UnavailableScopes)
+	if b.mistakes.Len() == before { // otherwise checkReachable would report consequences
+		i.names = scopeset.NewNames(given.ScopePrefix, given.ScopeNames, given.UnavailableScopes)
+	}
 }
 
 const notDeclared = "is not a scope of the configuration; list scopes that only the program requires in Metadata.ScopesSupported"
