@@ -291,68 +291,74 @@ func (x *trial) allows(scopes, roles []string) bool {
 	})
 }
 
+// results counts what the trials have tried.
+type results struct{ challenges, hopeless, names int }
+
+// run sends a random token, and then one with exactly the scopes that the challenge names.
+func (x *trial) run(t *testing.T, r *rand.Rand, f *fixture, n *results) {
+	prefix, body := x.config.Opaque.ScopePrefix, rpcCall("tools/call", `{"name":"t"}`)
+	every := slices.Concat(universe, []string{"other"})
+	for name := range x.names {
+		every = append(every, strings.TrimPrefix(name, prefix))
+	}
+	slices.Sort(every)
+	scopes, roles := pick(r, 6, every), pick(r, 1, []string{"r1", "r2"})
+	describe := fmt.Sprintf("scopes %q, roles %q\nconfig %+v\nissuer %+v", scopes, roles, x.config, *x.config.Opaque)
+	got := f.post(claimsToken(t, scopes, roles), body)
+	if want := x.allows(scopes, roles); (got == accepted) != want {
+		t.Fatalf("got %+v, want accepted: %v\n%s", got, want, describe)
+	}
+	if again := f.post(claimsToken(t, scopes, roles), body); again != got {
+		t.Fatalf("got %+v, then %+v\n%s", got, again, describe)
+	}
+	switch got {
+	case accepted:
+		return
+	case noScope:
+		n.hopeless++
+		if f.post(claimsToken(t, every, roles), body) == accepted {
+			t.Fatalf("another token would help\n%s", describe)
+		}
+		return
+	}
+	_, scope, _ := strings.Cut(got.challenge, `scope="`)
+	scope, _, _ = strings.Cut(scope, `"`)
+	if got != insufficient(scope) {
+		t.Fatalf("got %+v\n%s", got, describe)
+	}
+	n.challenges++
+	var requested []string
+	for name := range strings.SplitSeq(scope, " ") {
+		if _, exists := x.names[name]; !exists {
+			t.Fatalf("the challenge names %q, which the issuer does not have\n%s", name, describe)
+		}
+		if !slices.Contains(universe, name) {
+			n.names++
+		}
+		requested = append(requested, strings.TrimPrefix(name, prefix))
+	}
+	if again := f.post(claimsToken(t, requested, roles), body); again != accepted {
+		t.Fatalf("challenge %q, then %+v\n%s", scope, again, describe)
+	}
+}
+
 // For random rules, names and grants: a request is accepted if and only if the rules say so, a token
 // with exactly the scopes of a challenge is accepted, and without a challenge no token is.
 func TestChallengedScopesAreEnough(t *testing.T) {
 	r := rand.New(rand.NewPCG(1, 2))
-	made, challenged, hopeless, names := 0, 0, 0, 0
-	for made < 400 {
+	var n results
+	for made := 0; made < 400; {
 		x := newTrial(r)
 		res, err := resource.New(x.config)
 		if err != nil { // such as an alternative that can be omitted
 			continue
 		}
 		made++
-		f := &fixture{t: t, res: res}
-		prefix := x.config.Opaque.ScopePrefix
-		every := slices.Concat(universe, []string{"other"})
-		for name := range x.names {
-			every = append(every, strings.TrimPrefix(name, prefix))
-		}
-		slices.Sort(every)
 		for range 8 {
-			scopes, roles := pick(r, 6, every), pick(r, 1, []string{"r1", "r2"})
-			describe := fmt.Sprintf("scopes %q, roles %q\nconfig %+v\nissuer %+v", scopes, roles, x.config, *x.config.Opaque)
-			body := rpcCall("tools/call", `{"name":"t"}`)
-			got := f.post(claimsToken(t, scopes, roles), body)
-			if want := x.allows(scopes, roles); (got == accepted) != want {
-				t.Fatalf("got %+v, want accepted: %v\n%s", got, want, describe)
-			}
-			if got == accepted {
-				continue
-			}
-			if got == noScope {
-				hopeless++
-				if f.post(claimsToken(t, every, roles), body) == accepted {
-					t.Fatalf("another token would help\n%s", describe)
-				}
-				continue
-			}
-			_, scope, _ := strings.Cut(got.challenge, `scope="`)
-			scope, _, _ = strings.Cut(scope, `"`)
-			if got != insufficient(scope) {
-				t.Fatalf("got %+v\n%s", got, describe)
-			}
-			challenged++
-			var requested []string
-			for _, name := range strings.Split(scope, " ") {
-				if _, exists := x.names[name]; !exists {
-					t.Fatalf("the challenge names %q, which the issuer does not have\n%s", name, describe)
-				}
-				if !slices.Contains(universe, name) {
-					names++
-				}
-				requested = append(requested, strings.TrimPrefix(name, prefix))
-			}
-			if again := f.post(claimsToken(t, requested, roles), body); again != accepted {
-				t.Fatalf("challenge %q, then %+v\n%s", scope, again, describe)
-			}
-			if again := f.post(claimsToken(t, scopes, roles), body); again != got {
-				t.Fatalf("got %+v, then %+v\n%s", got, again, describe)
-			}
+			x.run(t, r, &fixture{t: t, res: res}, &n)
 		}
 	}
-	if challenged < 500 || hopeless < 50 || names < 100 {
-		t.Errorf("got only %d challenges, %d refusals without one and %d names of the issuer", challenged, hopeless, names)
+	if n.challenges < 500 || n.hopeless < 50 || n.names < 100 {
+		t.Errorf("got only %+v", n)
 	}
 }

@@ -61,7 +61,7 @@ func newTwoIssuers(t *testing.T, change func(*resource.Config)) (f *fixture, ent
 	}), entra
 }
 
-// The clients of two issuers request what their challenges name, and get in.
+// The clients of two issuers request what their challenges name, and are accepted.
 func TestClientsOfTwoIssuers(t *testing.T) {
 	f, entra := newTwoIssuers(t, nil)
 	client := &http.Client{Transport: f.issuer.Transport(entra)}

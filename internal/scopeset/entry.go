@@ -21,7 +21,7 @@ const (
 const maxEntryScopes = 64
 
 // HasAlternatives reports whether an entry is more than one scope.
-func HasAlternatives(entry string) bool { return strings.Contains(entry, betweenScopes) }
+func HasAlternatives(entry string) bool { return strings.IndexByte(entry, betweenScopes[0]) >= 0 }
 
 // CheckEntry returns an error if an entry has a mistake. It does not allocate for one scope.
 func CheckEntry(entry string) error {
@@ -108,7 +108,11 @@ func Named(entries []string) []string {
 // whose scopes all are.
 func (g Grant) Has(entries ...string) bool {
 	for _, entry := range entries {
-		if !HasAlternatives(entry) && !slices.Contains(g.All(), entry) || HasAlternatives(entry) && !g.hasAlternative(entry) {
+		if HasAlternatives(entry) {
+			if !g.hasAlternative(entry) {
+				return false
+			}
+		} else if !slices.Contains(g.All(), entry) {
 			return false
 		}
 	}

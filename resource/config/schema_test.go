@@ -182,6 +182,26 @@ func valueKind(field reflect.StructField) string {
 	return "string"
 }
 
+// The examples of scopes in the documentation are valid together.
+func TestDocumentedScopesAreValid(t *testing.T) {
+	text, err := os.ReadFile(document)
+	if err != nil {
+		t.Fatal(err)
+	}
+	var lines []string
+	for _, part := range strings.Split(string(text), "```yaml\n  ")[1:] {
+		example, _, _ := strings.Cut(part, "\n```")
+		lines = append(lines, "  "+example)
+	}
+	live, err := config.New(textConfig(block(lines...)))
+	if err != nil || len(lines) != 2 {
+		t.Fatalf("%d examples, error %v", len(lines), err)
+	}
+	if got, want := fmt.Sprint(live.Resource().Operations().Tools), "map[deploy:[deploy:run env:prod | admin ops]]"; got != want {
+		t.Errorf("got %s, want %s", got, want)
+	}
+}
+
 // The example file has every key.
 func TestExampleFileHasEveryKey(t *testing.T) {
 	text, err := os.ReadFile("authorization.example.yaml")
