@@ -13,6 +13,8 @@ import (
 	"slices"
 	"strings"
 	"testing"
+	"testing/synctest"
+	"time"
 
 	"github.com/warder-go/warder/jwks"
 	"github.com/warder-go/warder/nethttp"
@@ -102,6 +104,39 @@ func TestAlternativesInLog(t *testing.T) {
 	if log := f.log.take(); !strings.Contains(log, `"got":"kept b other","want":"a b d kept"`) {
 		t.Errorf("log is %s", log)
 	}
+}
+
+// The checks of an open stream evaluate alternatives too, by the current configuration.
+func TestAlternativesOfStreams(t *testing.T) {
+	rules := func(names map[string]string) func(*resource.Config, *jwks.Config) {
+		return func(c *resource.Config, _ *jwks.Config) {
+			c.Scopes = []string{"base | all"}
+			c.Operations.Methods = map[string][]string{"subscriptions/listen": {"a | b c"}}
+			c.Issuers[0].ScopeNames = names
+		}
+	}
+	inBubble(t, rules(nil), func(t *testing.T, f *fixture) {
+		opened := time.Now()
+		s := f.open(postRequest("subscriptions/listen", ""), f.issuer.Token(resourcetest.Token{Scope: "base b c"}))
+		time.Sleep(10 * time.Minute) // longer than the token is cached
+		synctest.Wait()
+		if s.ended() {
+			t.Fatalf("ended after %s: %v", s.lifetime(opened), s.cause)
+		}
+		next := newFixtureWith(t, f.issuer, rules(map[string]string{"b": "x"}))
+		if err := f.res.Replace(next.res); err != nil {
+			t.Fatal(err)
+		}
+		time.Sleep(time.Minute)
+		synctest.Wait()
+		if !s.ended() || !errors.Is(s.cause, resource.ErrStreamEnded) {
+			t.Errorf("ended %v, cause %v; want the end at the next check", s.ended(), s.cause)
+		}
+		s.disconnect()
+		if log := f.log.take() + next.log.take(); !strings.Contains(log, `"got":"base c","want":"base a"`) {
+			t.Errorf("log is %s", log)
+		}
+	})
 }
 
 // Require, Permit, Offers, Challenge and Has take alternatives.

@@ -117,7 +117,8 @@ func TestClientsOfTwoIssuers(t *testing.T) {
 }
 
 func TestScopeNames(t *testing.T) {
-	f, entra := newTwoIssuers(t, nil)
+	var events eventLog
+	f, entra := newTwoIssuers(t, func(c *resource.Config) { c.Hooks.Observers = []resource.Observer{&events} })
 	call := func(tool string) string { return rpcCall("tools/call", `{"name":"`+tool+`"}`) }
 	for _, row := range []struct {
 		name   string
@@ -152,6 +153,10 @@ func TestScopeNames(t *testing.T) {
 	f.post(tokenAt(entra, "mcp.run"), call("run"))
 	if log := f.log.take(); !strings.Contains(log, `"got":"mcp:run","want":"mcp:read mcp:run"`) {
 		t.Errorf("log is %s", log)
+	}
+	last := events[len(events)-2:]
+	if got, want := fmt.Sprint(last[0].Reason, last[0].Needed, last[1].Reason, last[1].Needed), "scope_unavailable[]insufficient_scope[mcp:read mcp:run]"; got != want {
+		t.Errorf("events: got %s, want %s", got, want)
 	}
 }
 
@@ -264,7 +269,7 @@ func TestReplaceScopeNames(t *testing.T) {
 		t.Fatal(err)
 	}
 	next := func(change func(*resource.Issuer)) *resource.Resource {
-		c := resource.Config{Identifier: identifier, Scopes: []string{"mcp:read | mcp:run"}, Issuers: []resource.Issuer{{Verifier: keys}}}
+		c := resource.Config{Identifier: identifier, Scopes: []string{"mcp:read | mcp:run"}, Logger: slog.New(slog.DiscardHandler), Issuers: []resource.Issuer{{Verifier: keys}}}
 		change(&c.Issuers[0])
 		return newResource(t, c)
 	}
