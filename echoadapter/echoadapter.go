@@ -67,7 +67,8 @@ func Middleware(res *resource.Resource) echo.MiddlewareFunc {
 
 // Require requires further scopes for a part of what [Middleware] protects, such as one
 // route. A caller without them gets 403 with one challenge that names the resource's own
-// scopes and these. Without Middleware of the same resource, the response is 401.
+// scopes and these. Alternatives are possible as in resource.Config.Scopes. Without Middleware of
+// the same resource, the response is 401.
 //
 // Put it inside Middleware: later in the same list, or on a route of the group that has
 // Middleware. Require panics if a scope is malformed.

@@ -62,7 +62,7 @@ func Middleware(res *resource.Resource) func(next http.Handler) http.Handler {
 
 // Require requires further scopes for a part of what [Middleware] protects, such as one
 // route. A caller without them gets 403 with one challenge that names the resource's own
-// scopes and these. Without Middleware of the same resource outside, the response is 401.
+// scopes and these. Alternatives are possible as in resource.Config.Scopes. Without Middleware of the same resource outside, the response is 401.
 //
 // Require panics if a scope is malformed.
 func Require(res *resource.Resource, scopes ...string) func(next http.Handler) http.Handler {

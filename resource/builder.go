@@ -5,12 +5,10 @@ import (
 	"fmt"
 	"maps"
 	"slices"
-	"strings"
 
 	"github.com/warder-go/warder/internal/claimpath"
 	"github.com/warder-go/warder/internal/claimset"
 	"github.com/warder-go/warder/internal/configerr"
-	"github.com/warder-go/warder/internal/grammar"
 	"github.com/warder-go/warder/internal/jose"
 	"github.com/warder-go/warder/internal/metadataurl"
 	"github.com/warder-go/warder/internal/scopeset"
@@ -21,15 +19,17 @@ import (
 // builder compiles a Config into a policy and collects every mistake on the way.
 type builder struct {
 	config   Config
+	declared map[string]bool // every scope that the configuration mentions
 	policy   *policy
 	location metadataurl.Location
+	first    *issuer // of Issuers, or Opaque
 	mistakes configerr.List
 }
 
 // newPolicy checks and compiles a configuration. The policy must be attached to a
 // Resource before it is used.
 func newPolicy(c Config) (*policy, error) {
-	b := builder{config: c, policy: &policy{
+	b := builder{config: c, declared: declaredScopes(&c), policy: &policy{
 		issuers: map[string]*issuer{}, tokens: new(jose.Reader), logger: c.Logger,
 		revoked: c.Hooks.Revoked, keepHeader: c.HTTP.KeepAuthorization,
 	}}
@@ -43,7 +43,8 @@ func newPolicy(c Config) (*policy, error) {
 	b.setObservers()
 	b.setScopes()
 	b.setRules()
-	b.checkScopePrefixes()
+	b.checkReachable()
+	b.setLogin(servers)
 	b.setLimits()
 	b.setServerMetadata(servers)
 	b.setDocument(servers)
@@ -73,10 +74,12 @@ func (b *builder) setIssuers() (servers []string) {
 			b.mistakes.Addf("Issuers[%d]: duplicate issuer %q; a token must have one verifier", n, i.id)
 		}
 		p.issuers[i.id] = i
+		b.first = cmp.Or(b.first, i)
 		servers = append(servers, i.id)
 	}
 	if c.Opaque != nil {
 		if p.opaque = b.issuerWithoutTenants("Opaque", *c.Opaque); p.opaque != nil {
+			b.first = cmp.Or(b.first, p.opaque)
 			servers = scopeset.Union(servers, []string{p.opaque.id})
 		}
 	}
@@ -90,7 +93,7 @@ func (b *builder) setIssuers() (servers []string) {
 
 func (b *builder) setScopes() {
 	c := &b.config
-	b.checkScopes("Scopes", c.Scopes)
+	b.checkNeeds("Scopes", c.Scopes)
 	b.checkScopes("ScopeOptions.Challenge", c.ScopeOptions.Challenge)
 	b.checkScopes("Metadata.ScopesSupported", c.Metadata.ScopesSupported)
 	for _, broad := range slices.Sorted(maps.Keys(c.ScopeOptions.Implies)) {
@@ -104,49 +107,7 @@ func (b *builder) setScopes() {
 	b.policy.scopes = slices.Clone(c.Scopes)
 	b.policy.hierarchy = scopeset.NewHierarchy(c.ScopeOptions.Implies)
 	b.policy.keepGranted = stepUp == StepUpKeepGranted
-	b.policy.declared = declaredScopes(c)
-}
-
-// declaredScopes returns every scope that the configuration mentions.
-func declaredScopes(c *Config) map[string]bool {
-	implies, o := c.ScopeOptions.Implies, c.Operations
-	lists := [][]string{c.Scopes, c.ScopeOptions.Challenge, c.Metadata.ScopesSupported, slices.Collect(maps.Keys(implies))}
-	for _, rules := range []map[string][]string{implies, o.Methods, o.Tools, o.Prompts} {
-		lists = slices.AppendSeq(lists, maps.Values(rules))
-	}
-	for _, rule := range o.Resources {
-		lists = append(lists, rule.Scopes)
-	}
-	declared := map[string]bool{}
-	for _, scope := range slices.Concat(lists...) {
-		declared[scope] = true
-	}
-	return declared
-}
-
-// checkScopePrefixes rejects a prefix with which no scope of a token could be one that the
-// configuration mentions.
-func (b *builder) checkScopePrefixes() {
-	scopes := slices.Collect(maps.Keys(b.policy.declared))
-	for _, i := range b.policy.allIssuers() {
-		hasPrefix := func(scope string) bool { return strings.HasPrefix(scope, i.scopePrefix) }
-		if len(scopes) > 0 && !slices.ContainsFunc(scopes, hasPrefix) {
-			b.mistakes.Addf("ScopePrefix of issuer %q: no scope of the configuration begins with %q; write scopes as clients request them", i.id, i.scopePrefix)
-		}
-	}
-}
-
-func (b *builder) checkScopes(where string, scopes []string) {
-	for n, scope := range scopes {
-		switch {
-		case !grammar.IsScopeToken(scope):
-			b.mistakes.Addf("%s: %q is not a scope: use printable ASCII without space, quote and backslash (RFC 6749 §3.3)", where, scope)
-		case scope == "offline_access":
-			b.mistakes.Addf("%s: offline_access is between client and authorization server; remove it (MCP authorization)", where)
-		case slices.Contains(scopes[:n], scope):
-			b.mistakes.Addf("%s: duplicate scope %q", where, scope)
-		}
-	}
+	b.policy.declared = b.declared
 }
 
 // claimPath parses the name of a claim that determines what a caller may do.
@@ -222,8 +183,9 @@ func (b *builder) setDocument(servers []string) {
 	d.Resource, d.AuthorizationServers, d.AllowHTTP = c.Identifier, servers, c.HTTP.AllowHTTP
 	d.BearerMethodsSupported, d.Paths = []string{"header"}, b.location.Paths
 	if d.ScopesSupported == nil {
-		d.ScopesSupported = b.policy.scopes
+		d.ScopesSupported = scopeset.Named(b.policy.scopes)
 	}
+	d.ScopesSupported = b.policy.loginNames.AtIssuer(d.ScopesSupported)
 	if b.mistakes.Len() > 0 { // report only the mistakes of the other members
 		d.Resource, d.AuthorizationServers, d.ScopesSupported, d.Paths = placeholderURL, []string{placeholderURL}, nil, nil
 	}
@@ -233,9 +195,9 @@ func (b *builder) setDocument(servers []string) {
 
 // setAnswers prepares the answers to rejected requests.
 func (b *builder) setAnswers() {
-	hint := b.config.ScopeOptions.Challenge
+	names, hint := b.policy.loginNames, b.config.ScopeOptions.Challenge
 	if hint == nil {
-		hint = b.policy.scopes
+		hint, _ = names.Choose(b.policy.scopes, scopeset.Grant{}, b.policy.hierarchy)
 	}
-	b.policy.answers = newAnswers(b.location.URL, hint, b.policy.scopes)
+	b.policy.answers = newAnswers(b.location.URL, names.AtIssuer(hint))
 }

@@ -26,7 +26,19 @@ type Config struct {
 	// Opaque verifies tokens that are not JWTs. Nil rejects such tokens.
 	Opaque *Issuer
 
-	Scopes     []string   // every request needs all of these; nil: none
+	// Scopes are what every request needs; nil: nothing. Each entry is one scope, or
+	// alternatives such as "mcp:read | mcp:run" or "env:prod | admin ops", of which one is
+	// enough. An alternative is one scope, or several that are all needed. The separators are
+	// exactly " | " and one space; an entry has at most 64 scopes. Alternatives are possible
+	// wherever needed scopes are listed: in Operations, in the results of Operations.Rule, and
+	// in the arguments of [Resource.Requirement], [Resource.Permit], [Challenge] and
+	// [Caller.Has].
+	//
+	// A challenge always names scopes: for each entry those of the alternative with the fewest
+	// scopes that the caller lacks, and the first of several. An alternative that the issuer
+	// does not have is left out (Issuer.UnavailableScopes). A token with exactly the named scopes
+	// has all that is needed.
+	Scopes     []string
 	Operations Operations // further scopes, by MCP method, tool, prompt and resource
 
 	ScopeOptions ScopeOptions // which scopes include others, and which ones challenges name
@@ -37,8 +49,9 @@ type Config struct {
 
 	// Metadata holds further members of the published document, such as ResourceName.
 	// Its AuthorizationServers are published besides the identifiers of Issuers and
-	// Opaque; ScopesSupported nil publishes Scopes. Resource, BearerMethodsSupported and
-	// Paths come from this Config and must be empty.
+	// Opaque; ScopesSupported nil publishes the scopes in Scopes. They are published by
+	// their names at the first published issuer (Issuer.ScopeNames). Resource,
+	// BearerMethodsSupported and Paths come from this Config and must be empty.
 	Metadata metadata.Document
 
 	Logger *slog.Logger // one record per rejected request; nil: slog.Default()
@@ -47,7 +60,7 @@ type Config struct {
 // ScopeOptions says which scopes include others, and which ones challenges name.
 type ScopeOptions struct {
 	Implies   map[string][]string // broader scope -> the scopes that it includes
-	Challenge []string            // the scopes that a 401 names; nil: Config.Scopes
+	Challenge []string            // the scopes that a 401 names; nil: those that Config.Scopes needs
 	StepUp    StepUp              // the scopes that a 403 names
 }
 

@@ -31,7 +31,8 @@ type fault struct {
 	logAtInfo  bool              // even if the reason is logged at debug
 	anonymous  bool              // the request has no credential of a kind that is read
 	retryAfter time.Duration
-	needed     []string // scopes, for insufficient_scope
+	needed     []string // scopes in the challenge of insufficient_scope, as Config names them
+	challenge  []string // the same, as the issuer names them
 	id         []byte   // of the JSON-RPC message; nil if it is not known
 	err        error
 }

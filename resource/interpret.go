@@ -8,7 +8,6 @@ import (
 
 	"github.com/warder-go/warder/internal/claimpath"
 	"github.com/warder-go/warder/internal/claimset"
-	"github.com/warder-go/warder/internal/scopeset"
 	"github.com/warder-go/warder/internal/strictjson"
 )
 
@@ -21,7 +20,7 @@ const (
 // interpret returns the claims as the issuer defines them: with the audience, the scopes and
 // the roles from the claims in which it puts them. Everything else stays.
 func (i *issuer) interpret(c *Claims) (*Claims, *fault) {
-	if i.audienceClaims == nil && i.scopeClaim == nil && i.scopePrefix == "" && i.roleClaim == nil && i.subjectClaim == nil && i.stillAccepted == nil {
+	if i.audienceClaims == nil && i.scopeClaim == nil && i.names == nil && i.roleClaim == nil && i.subjectClaim == nil && i.stillAccepted == nil {
 		return c, nil
 	}
 	out := *c
@@ -59,10 +58,7 @@ func (i *issuer) scopesOf(c *Claims) (scopes []string, f *fault) {
 			return nil, newFault(ReasonTokenMalformed, "scope_claim (in Go: ScopeClaim): %w", err)
 		}
 	}
-	if i.scopePrefix != "" {
-		scopes = scopeset.AddPrefix(i.scopePrefix, scopes)
-	}
-	return scopes, nil
+	return i.names.OfToken(scopes), nil
 }
 
 // rolesOf returns the roles; nil without Issuer.RoleClaim.

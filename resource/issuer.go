@@ -11,6 +11,7 @@ import (
 	"github.com/warder-go/warder/internal/claimpath"
 	"github.com/warder-go/warder/internal/claimset"
 	"github.com/warder-go/warder/internal/grammar"
+	"github.com/warder-go/warder/internal/scopeset"
 	"github.com/warder-go/warder/internal/tenant"
 	"github.com/warder-go/warder/internal/weburl"
 )
@@ -60,9 +61,27 @@ type Issuer struct {
 
 	// ScopePrefix is added in front of each scope of the token. It is for servers whose
 	// clients request a longer form than the token has: clients of Microsoft Entra
-	// request api://mcp/read and get read. All of Config then uses the longer form. The
-	// prefix is added unconditionally: a scope that has it already gets it twice.
+	// request api://mcp/read and get read. Config then uses the longer form, or ScopeNames
+	// lists it. The prefix is added unconditionally: a scope that has it already gets it twice.
 	ScopePrefix string
+
+	// ScopeNames are the names that this issuer has for scopes of Config, if they differ: a
+	// scope of Config and the name that clients request at this issuer. Challenges for callers
+	// of this issuer have its names. A 401, and a 403 for a credential that is not an access
+	// token, have those of the first published issuer, because clients log in there: of the
+	// issuer that has this identifier, or else of the first with Tenants, or else of the first
+	// of Issuers. A token grants such a scope only by the issuer's name, and
+	// a scope that is not listed by its own. Config and Caller have the names of Config
+	// everywhere else. ScopePrefix is added first, so with {"mcp:read": "api://mcp/read"} and
+	// the ScopePrefix api://mcp/ a token with read grants mcp:read. Two scopes with one name are
+	// a mistake, and so are names of scopes that Config does not have.
+	ScopeNames map[string]string
+
+	// UnavailableScopes are scopes of Config that this issuer does not have. Its tokens never
+	// grant them; RoleScopes can. Challenges for its callers name other alternatives. If there
+	// are none, the answer is 403 without a challenge, because another token would not help.
+	// Scopes that do not begin with ScopePrefix are unavailable without being listed.
+	UnavailableScopes []string
 
 	// RoleClaim holds the roles: an array of strings, or a string that is one role. A
 	// role is what an administrator has granted to the user or to the client itself. A
@@ -119,7 +138,7 @@ type issuer struct {
 	audienceClaims []claimset.AudienceClaim // nil: aud
 	ofClients      bool                     // audienceClaims name clients
 	scopeClaim     claimpath.Path
-	scopePrefix    string
+	names          *scopeset.Names // for scopes, and ScopePrefix; nil: those of Config
 	roleClaim      claimpath.Path
 	roleScopes     map[string][]string
 	subjectClaim   claimpath.Path
@@ -138,7 +157,7 @@ func (b *builder) issuer(where string, given Issuer) *issuer {
 		b.mistakes.Addf("%s.Verifier: nil; use jwks.New or introspect.New", where)
 		return nil
 	}
-	i := &issuer{config: given.clone(), id: given.Verifier.Issuer(), verifier: given.Verifier, scopePrefix: given.ScopePrefix,
+	i := &issuer{config: given.clone(), id: given.Verifier.Issuer(), verifier: given.Verifier,
 		strict: given.StrictRFC9068, trustsAnswers: given.TrustAnswersWithoutAudience}
 	if i.id == "" {
 		b.mistakes.Addf("%s.Verifier: Issuer() is empty; it must be the iss of its tokens", where)
@@ -152,6 +171,7 @@ func (b *builder) issuer(where string, given Issuer) *issuer {
 
 // clone returns a copy that shares nothing with the program's value but functions.
 func (i Issuer) clone() *Issuer {
+	i.ScopeNames, i.UnavailableScopes = maps.Clone(i.ScopeNames), slices.Clone(i.UnavailableScopes)
 	i.Audiences, i.AudienceClaims, i.TokenTypes = slices.Clone(i.Audiences), slices.Clone(i.AudienceClaims), slices.Clone(i.TokenTypes)
 	if i.ClientTokens != nil {
 		condition := *i.ClientTokens
@@ -237,6 +257,7 @@ func (b *builder) setPermissions(where string, i *issuer) {
 		b.mistakes.Addf("%s.ScopePrefix: %q cannot begin a scope: use at most %d bytes of printable ASCII without space, quote and backslash",
 			where, given.ScopePrefix, maxScopePrefixBytes)
 	}
+	b.setScopeNames(where, i)
 	if given.RoleScopes != nil && given.RoleClaim == "" {
 		b.mistakes.Addf("%s.RoleScopes: RoleClaim is empty, so there are no roles", where)
 	}

@@ -37,7 +37,8 @@ type policy struct {
 	headers      []headerIssuer
 	headerClaims []headerClaim
 	origins      weborigin.Set
-	scopes       []string
+	scopes       []string        // entries; see scopeset.CheckEntry
+	loginNames   *scopeset.Names // of the issuer at which clients log in
 	hierarchy    scopeset.Hierarchy
 	rules        *rules          // nil: bodies are not read
 	declared     map[string]bool // every scope that the configuration mentions

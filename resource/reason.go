@@ -40,6 +40,7 @@ const (
 
 	ReasonOrigin              Reason = "origin"               // 403: the request is from a web page whose origin is not allowed (HTTPOptions.Origins)
 	ReasonInsufficientScope   Reason = "insufficient_scope"   // 403: the token lacks a scope that the request needs
+	ReasonScopeUnavailable    Reason = "scope_unavailable"    // 403: the token lacks a scope that the request needs, and clients cannot request that scope at its issuer
 	ReasonHeaderClaim         Reason = "header_claim"         // 403: a field of Credentials.HeaderClaims differs from its claim, is repeated, or is absent although it is required
 	ReasonOperationUndeclared Reason = "operation_undeclared" // 403: no rule names the operation, and Operations.Undeclared is DenyUndeclared
 
@@ -98,6 +99,7 @@ var (
 	answerExpired     = outcome{http.StatusUnauthorized, "invalid_token", "The access token expired", 0}
 	answerOrigin      = outcome{http.StatusForbidden, "", "Requests from pages of this origin are not accepted", 0}
 	answerScope       = outcome{http.StatusForbidden, "insufficient_scope", "The access token lacks a scope that this request needs", 0}
+	answerNoScope     = outcome{http.StatusForbidden, "", "The request needs a scope that cannot be requested", 0}
 	answerUndeclared  = outcome{http.StatusForbidden, "", "No rule permits the operation", 0}
 	answerContradicts = outcome{http.StatusForbidden, "", "The request contradicts its credential", 0}
 	answerMethod      = outcome{http.StatusMethodNotAllowed, "", "Without a session only POST is allowed", 0}
@@ -135,6 +137,7 @@ var outcomes = map[Reason]outcome{
 	ReasonTokenInvalid:             answerInvalid,
 	ReasonOrigin:                   answerOrigin,
 	ReasonInsufficientScope:        answerScope,
+	ReasonScopeUnavailable:         answerNoScope,
 	ReasonHeaderClaim:              answerContradicts,
 	ReasonOperationUndeclared:      answerUndeclared,
 	ReasonMethodNotAllowed:         answerMethod,

@@ -89,16 +89,23 @@ func sameIssuer(a, b *issuer) bool {
 	return anyvalue.Same(x.Verifier, y.Verifier) &&
 		slices.Equal(x.Audiences, y.Audiences) &&
 		slices.Equal(x.AudienceClaims, y.AudienceClaims) &&
-		x.ScopeClaim == y.ScopeClaim &&
-		x.ScopePrefix == y.ScopePrefix &&
-		x.RoleClaim == y.RoleClaim &&
-		maps.EqualFunc(x.RoleScopes, y.RoleScopes, slices.Equal) &&
+		sameGrants(x, y) &&
 		x.SubjectClaim == y.SubjectClaim &&
 		sameClientTokens(x.ClientTokens, y.ClientTokens) &&
 		slices.Equal(x.TokenTypes, y.TokenTypes) &&
 		sameTenants(x.Tenants, y.Tenants) &&
 		x.StrictRFC9068 == y.StrictRFC9068 &&
 		x.TrustAnswersWithoutAudience == y.TrustAnswersWithoutAudience
+}
+
+// sameGrants reports whether the claims of a token grant the same under both.
+func sameGrants(x, y *Issuer) bool {
+	return x.ScopeClaim == y.ScopeClaim &&
+		x.ScopePrefix == y.ScopePrefix &&
+		maps.Equal(x.ScopeNames, y.ScopeNames) &&
+		slices.Equal(x.UnavailableScopes, y.UnavailableScopes) &&
+		x.RoleClaim == y.RoleClaim &&
+		maps.EqualFunc(x.RoleScopes, y.RoleScopes, slices.Equal)
 }
 
 func sameClientTokens(a, b *ClientTokens) bool {

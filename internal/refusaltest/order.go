@@ -46,8 +46,8 @@ var Order = []Row{
 	{"The body is malformed", 400, []resource.Reason{resource.ReasonBodyMalformed}},
 	{"The body disagrees with a header field", 400, []resource.Reason{resource.ReasonHeaderMismatch}},
 	{"No rule names the operation", 403, []resource.Reason{resource.ReasonOperationUndeclared}},
-	{"A scope is missing, for every request or for the operation", 403, []resource.Reason{resource.ReasonInsufficientScope}},
-	{"`Require`: a scope is missing", 403, []resource.Reason{resource.ReasonInsufficientScope}},
+	{"A scope is missing, for every request or for the operation", 403, []resource.Reason{resource.ReasonInsufficientScope, resource.ReasonScopeUnavailable}},
+	{"`Require`: a scope is missing", 403, []resource.Reason{resource.ReasonInsufficientScope, resource.ReasonScopeUnavailable}},
 	{"`nethttp.BindSessions`: the session is unknown or of another caller", 404, nil},
 }
 

@@ -64,16 +64,6 @@ func (g Grant) Roles() []string {
 	return g.extra.roles
 }
 
-// Has reports whether all of the scopes are among All.
-func (g Grant) Has(scopes ...string) bool {
-	for _, scope := range scopes {
-		if !slices.Contains(g.All(), scope) {
-			return false
-		}
-	}
-	return true
-}
-
 // stringBytes is the memory that a string takes besides its text, roughly.
 const stringBytes = 32
 

@@ -130,7 +130,21 @@ func TestMistakes(t *testing.T) {
 			"text:4: tenant_pattern: tokens of tenants can be verified only by keys; remove introspect_jwts"},
 		{"audience claims of both kinds", block("  audience_claims: [aud, azp]"), "text:4: audience_claims: claims that name a client cannot be combined with aud and resource: the aud of an ID token is the client\ntext:4: expected_audiences: empty; name the clients that are used for this resource alone"},
 		{"invalid JSON Pointer", block("  scope_claim: /a/~2", "  client_id: x", "  client_secret: s3cr3t"), `text:4: scope_claim: "/a/~2" has a ~ that is neither ~0 nor ~1 (RFC 6901 §3)`},
-		{"scope prefix without a matching scope", block("  scope_prefix: 'api://x/'", "  required_scopes: [a]"), `text:4: scope_prefix: no scope of the configuration begins with "api://x/"; write scopes as clients request them`},
+		{"scope prefix without a matching scope", block("  scope_prefix: 'api://x/'", "  required_scopes: [a]"), `text:4: scope_prefix: no scope of the configuration begins with "api://x/"; write scopes as clients request them, or set scope_names`},
+		{"string for the names of scopes", block("  required_scopes: [a]", "  scope_names: x"), "text:5: scope_names: is not a mapping; write scope: name"},
+		{"list for the name of a scope", block("  required_scopes: [a]", "  scope_names:", "    a: [x]"), `text:6: scope_names["a"]: is not a string`},
+		{"no name for a scope", block("  required_scopes: [a]", "  scope_names:", "    a:"), `text:6: scope_names["a"]: has no value; set one or remove the key`},
+		{"variable as a scope with a name", block("  required_scopes: [a]", "  scope_names:", "    '${A}': x"), `text:6: scope_names: a key contains ${; variables are expanded only in values`},
+		{"name of an unknown scope", block("  required_scopes: [a]", "  scope_names:", "    b: x"), `text:6: scope_names["b"]: "b" is not a scope of the configuration; list scopes that only the program requires in scopes_supported`},
+		{"two names in one", block("  required_scopes: [a]", "  scope_names:", "    a: x y"), `text:6: scope_names["a"]: "x y" is not a scope (RFC 6749 §3.3); list scopes that the issuer does not have in unavailable_scopes`},
+		{"name of another scope", block("  required_scopes: [a]", "  scopes_supported: [b]", "  scope_names:", "    a: b"), `text:7: scope_names["a"]: "b" is another scope of the configuration, which has the same name; give it another name, or list it in unavailable_scopes`},
+		{"name without the prefix", block("  required_scopes: [a]", "  scope_prefix: p/", "  scope_names:", "    a: x"), `text:7: scope_names["a"]: "x" does not begin with scope_prefix "p/", as all scopes of the issuer do; write the name as clients request it`},
+		{"scope that is unavailable and has a name", block("  challenge_scopes: [a]", "  scope_names: {a: x}", "  client_id: x", "  client_secret: s3cr3t", "  unavailable_scopes: [a]"), `text:8: unavailable_scopes[0]: "a" has a name in scope_names; remove one of the two`},
+		{"required scope that is unavailable", block("  required_scopes: [a]", "  unavailable_scopes: [a]"), `text:4: required_scopes: no token of issuer "https://auth.example.com" can have "a", because of its scope_prefix, scope_names or unavailable_scopes; add an alternative that the issuer has`},
+		{"alternatives without spaces", block("  required_scopes: [a|b]"), `text:4: required_scopes: "a|b" is not a scope here: write exactly " | " between alternatives; if the issuer's scope has this character, give it another name by scope_names`},
+		{"alternatives of which one is enough", block("  tool_scopes:", "    t: [a | a b]"), `text:5: tool_scopes["t"]: alternatives "a | a b": remove "a b", because "a" is enough`},
+		{"many alternatives", block("  required_scopes: [s" + strings.Repeat(" | s", 64) + "]"), `text:4: required_scopes: alternatives with 65 scopes; at most 64 are possible: use implied_scopes, with one broader scope`},
+		{"alternatives in a challenge", block("  challenge_scopes: [a | b]"), `text:4: challenge_scopes: "a | b": alternatives are possible only where needed scopes are listed; write each scope as an entry of its own`},
 		{"roles without a role claim", block("  additional_issuers:", "    - issuer_url: https://b.example", "      role_scopes: {r: [a]}"),
 			"text:6: additional_issuers[0].role_scopes: role_claim is empty, so there are no roles"},
 		{"strict mode with another claim", block("  strict_rfc9068: true", "  audience_claims: [resource]"), "text:5: audience_claims: strict_rfc9068 is set, and RFC 9068 §2.2 has the audience in aud"},
@@ -152,7 +166,7 @@ text:4: allow_private_hosts[6]: "10.0.0.0/8" is not a host name: use one such as
 			`text:2: issuer_url: issuer "http://auth.example.com": must begin with https://: http is for loopback hosts
 text:3: resource_server_url: metadata: resource identifier "https://MCP.example.com/mcp#...": must not have a fragment: remove '#' and what follows
 text:4: required_scopes: offline_access is between client and authorization server; remove it (MCP authorization)
-text:4: required_scopes: "a b" is not a scope: use printable ASCII without space, quote and backslash (RFC 6749 §3.3)
+text:4: required_scopes: "a b" is not a scope: write each scope as an entry of its own, or write " | " between alternatives (RFC 6749 §3.3)
 text:6: tool_scopes["purge"]: "\\" is not a scope: use printable ASCII without space, quote and backslash (RFC 6749 §3.3)
 text:7: service_documentation_url: "docs" must be the absolute URL of a page, such as https://example.com/docs
 text:8: leeway_seconds: must be a whole number from 0 to 300

@@ -216,11 +216,12 @@ func (d *decoder) decodeList(n *node, path string, into reflect.Value) {
 	into.Set(out)
 }
 
-// decodeMap decodes a map of lists. Its keys are names of scopes, tools and the like:
-// variables in them are not expanded.
+// decodeMap decodes a map of lists or of strings. Its keys are names of scopes, tools and the
+// like: variables in them are not expanded.
 func (d *decoder) decodeMap(n *node, path string, into reflect.Value) {
 	if n.kind != mapping {
-		d.mistakes.add(n.at, "%s: is not a mapping; write name: [scope]", path)
+		example := map[reflect.Kind]string{reflect.Slice: "name: [scope]", reflect.String: "scope: name"}[into.Type().Elem().Kind()]
+		d.mistakes.add(n.at, "%s: is not a mapping; write %s", path, example)
 		return
 	}
 	out := reflect.MakeMap(into.Type())
@@ -232,9 +233,9 @@ func (d *decoder) decodeMap(n *node, path string, into reflect.Value) {
 		}
 		below := fmt.Sprintf("%s[%q]", path, member.name)
 		d.positions[below] = member.at
-		scopes := reflect.New(into.Type().Elem()).Elem()
-		d.decodeList(member.value, below, scopes)
-		out.SetMapIndex(reflect.ValueOf(member.name), scopes)
+		value := reflect.New(into.Type().Elem()).Elem()
+		d.decodeValue(member.value, below, value, "")
+		out.SetMapIndex(reflect.ValueOf(member.name), value)
 	}
 	into.Set(out)
 }

@@ -78,6 +78,8 @@ var issuerKeys = []fieldKey{
 	{field: ".AudienceClaims", key: "audience_claims"},
 	{field: ".ScopeClaim", key: "scope_claim"},
 	{field: ".ScopePrefix", key: "scope_prefix"},
+	{field: ".ScopeNames", key: "scope_names"},
+	{field: ".UnavailableScopes", key: "unavailable_scopes"},
 	{field: ".RoleClaim", key: "role_claim"},
 	{field: ".RoleScopes", key: "role_scopes"},
 	{field: ".SubjectClaim", key: "subject_claim"},

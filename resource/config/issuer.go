@@ -61,7 +61,7 @@ func (b *builder) addIssuers(c *resource.Config) {
 			i.addMistake("expected_audiences", "is empty; name an audience or remove the key: resource_server_url is accepted anyway")
 		}
 		issuer := resource.Issuer{Audiences: s.ExpectedAudiences, LiteralAudiences: s.LiteralAudiences, AudienceClaims: s.AudienceClaims,
-			ScopeClaim: s.ScopeClaim, ScopePrefix: s.ScopePrefix, RoleClaim: s.RoleClaim, RoleScopes: s.RoleScopes,
+			ScopeClaim: s.ScopeClaim, ScopePrefix: s.ScopePrefix, ScopeNames: s.ScopeNames, UnavailableScopes: s.Unavailable, RoleClaim: s.RoleClaim, RoleScopes: s.RoleScopes,
 			SubjectClaim: s.SubjectClaim, TokenTypes: s.TokenTypes,
 			StrictRFC9068: s.StrictRFC9068}
 		if s.ClientTokenClaim != "" || s.ClientTokenValue != "" || s.SubjectIsClient {

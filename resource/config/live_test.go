@@ -63,6 +63,30 @@ func TestRunAppliesChanges(t *testing.T) {
 	})
 }
 
+// Other names of scopes apply to cached tokens too.
+func TestReloadScopeNames(t *testing.T) {
+	withServer(t, nil, []string{"  required_scopes: [a | b]"}, func(t *testing.T, s *testServer) {
+		token := s.issuer.Token(resourcetest.Token{Audience: identifier, Scope: "a"})
+		for _, row := range []struct {
+			lines []string
+			want  int
+		}{
+			{nil, 200},
+			{[]string{"  scope_names: {a: x}"}, 403},
+			{[]string{"  scope_names: {b: x}"}, 200},
+			{[]string{"  unavailable_scopes: [a]"}, 403},
+		} {
+			s.write("a.yaml", s.settings(append([]string{"  required_scopes: [a | b]"}, row.lines...)...))
+			if err := s.live.Reload(t.Context()); err != nil {
+				t.Fatal(err)
+			}
+			if got, challenge := s.send(token); got != row.want {
+				t.Errorf("%q: got %d %s, want %d", row.lines, got, challenge, row.want)
+			}
+		}
+	})
+}
+
 // A partially written file is not applied, even if it is valid, and not reported.
 func TestRunWaitsForCompleteFile(t *testing.T) {
 	for name, half := range map[string]func(s *testServer) string{

@@ -172,6 +172,8 @@ func valueKind(field reflect.StructField) string {
 		return "true or false"
 	case t.Kind() == reflect.Pointer:
 		return fmt.Sprint(limit(field.Tag, "min"), " to ", limit(field.Tag, "max"))
+	case t.Kind() == reflect.Map && t.Elem().Kind() == reflect.String:
+		return "mapping"
 	case t.Kind() == reflect.Map:
 		return "mapping of lists"
 	case isListOfStructs(t):
@@ -184,6 +186,26 @@ func valueKind(field reflect.StructField) string {
 		return "URL"
 	}
 	return "string"
+}
+
+// The examples of scopes in the documentation are valid together.
+func TestDocumentedScopesAreValid(t *testing.T) {
+	text, err := os.ReadFile(document)
+	if err != nil {
+		t.Fatal(err)
+	}
+	var lines []string
+	for _, part := range strings.Split(string(text), "```yaml\n  ")[1:] {
+		example, _, _ := strings.Cut(part, "\n```")
+		lines = append(lines, "  "+example)
+	}
+	live, err := config.New(textConfig(block(lines...)))
+	if err != nil || len(lines) != 2 {
+		t.Fatalf("%d examples, error %v", len(lines), err)
+	}
+	if got, want := fmt.Sprint(live.Resource().Operations().Tools), "map[deploy:[deploy:run env:prod | admin ops]]"; got != want {
+		t.Errorf("got %s, want %s", got, want)
+	}
 }
 
 // The example file has every key.
@@ -237,7 +259,7 @@ func TestExampleFileIsValid(t *testing.T) {
 	}
 	operations := live.Resource().Operations()
 	if got, want := fmt.Sprint(operations.Methods, operations.Tools, operations.Prompts, operations.Resources, operations.Public, operations.Undeclared),
-		"map[resources/list:[mcp:resources]] map[delete_everything:[mcp:admin] search:[api://mcp/search] whoami:[]] map[review:[mcp:write]] [{config://app   [mcp:admin]} { file:///reports/  [mcp:reports]} {  notes://{id} [mcp:notes]}] [ping tools/list] 0"; got != want {
+		"map[resources/list:[mcp:resources]] map[delete_everything:[mcp:admin] search:[mcp:search | mcp:read mcp:write] whoami:[]] map[review:[mcp:write]] [{config://app   [mcp:admin]} { file:///reports/  [mcp:reports]} {  notes://{id} [mcp:notes]}] [ping tools/list] 0"; got != want {
 		t.Errorf("\n got %s\nwant %s", got, want)
 	}
 	if res := live.Resource(); !res.AllowsOrigin("https://app.example.com") || !res.AllowsOrigin("https://mcp.example.com") || res.Leeway() != 30*time.Second {

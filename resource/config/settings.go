@@ -16,13 +16,13 @@ type Settings struct {
 	ResourceServerURL string `yaml:"resource_server_url" format:"uri" required:"true" doc:"this server's URL (its resource identifier), byte for byte as clients use it. It is also an accepted audience of tokens"`
 	IssuerSettings    `yaml:",inline"`
 	AdditionalIssuers []IssuerSettings    `yaml:"additional_issuers" doc:"further issuers, each with the keys that have a star"`
-	RequiredScopes    []string            `yaml:"required_scopes" doc:"scopes that every request needs, except requests without a token for public operations"`
-	ChallengeScopes   []string            `yaml:"challenge_scopes" doc:"scopes in the challenge of a 401 response. Default: required_scopes"`
-	ScopesSupported   []string            `yaml:"scopes_supported" doc:"scopes in the protected resource metadata. Default: required_scopes"`
+	RequiredScopes    []string            `yaml:"required_scopes" doc:"scopes that every request needs, except requests without a token for public operations. An entry can have alternatives, such as mcp:read | mcp:run"`
+	ChallengeScopes   []string            `yaml:"challenge_scopes" doc:"scopes in the challenge of a 401 response. Default: the scopes that required_scopes needs"`
+	ScopesSupported   []string            `yaml:"scopes_supported" doc:"scopes in the protected resource metadata. Default: all scopes in required_scopes"`
 	ImpliedScopes     map[string][]string `yaml:"implied_scopes" doc:"broader scopes, each with the scopes that it includes"`
-	MethodScopes      map[string][]string `yaml:"method_scopes" doc:"rules for MCP methods: each method with its additional scopes"`
-	ToolScopes        map[string][]string `yaml:"tool_scopes" doc:"rules for tools: each tool with its additional scopes"`
-	PromptScopes      map[string][]string `yaml:"prompt_scopes" doc:"rules for prompts: each prompt with its additional scopes"`
+	MethodScopes      map[string][]string `yaml:"method_scopes" doc:"rules for MCP methods: each method with its additional scopes or alternatives"`
+	ToolScopes        map[string][]string `yaml:"tool_scopes" doc:"rules for tools: each tool with its additional scopes or alternatives"`
+	PromptScopes      map[string][]string `yaml:"prompt_scopes" doc:"rules for prompts: each prompt with its additional scopes or alternatives"`
 	ResourceScopes    []ResourceScopes    `yaml:"resource_scopes" doc:"rules for MCP resources. Each entry has scopes and exactly one of uri, prefix and template"`
 	Undeclared        string              `yaml:"undeclared_operations" enum:"allow,deny" doc:"whether operations without a rule are allowed, or rejected with 403. Default: allow"`
 	PublicOperations  []string            `yaml:"public_operations" doc:"MCP methods that are open to requests without a token"`
@@ -70,6 +70,8 @@ type IssuerSettings struct {
 	AudienceClaims []string            `yaml:"audience_claims" doc:"claims that may contain the audience: some of aud and resource, or some of client_id, azp, cid and appid. Default: aud"`
 	ScopeClaim     string              `yaml:"scope_claim" doc:"name or JSON Pointer of the claim with the scopes. Default: scope and scp"`
 	ScopePrefix    string              `yaml:"scope_prefix" doc:"prefix that warder adds to each scope of a token"`
+	ScopeNames     map[string]string   `yaml:"scope_names" doc:"names that this issuer has for scopes of this file, as clients request them: each scope with its name. Tokens grant these scopes only by that name"`
+	Unavailable    []string            `yaml:"unavailable_scopes" doc:"scopes of this file that this issuer does not have. Its tokens never grant them, and its challenges do not name them"`
 	RoleClaim      string              `yaml:"role_claim" doc:"name or JSON Pointer of the claim with the roles"`
 	RoleScopes     map[string][]string `yaml:"role_scopes" doc:"roles, each with the scopes that it grants"`
 
@@ -105,7 +107,7 @@ type ResourceScopes struct {
 	URI      string   `yaml:"uri" doc:"URI of one resource"`
 	Prefix   string   `yaml:"prefix" doc:"prefix of the URIs of several resources"`
 	Template string   `yaml:"template" doc:"RFC 6570 template of the URIs of several resources"`
-	Scopes   []string `yaml:"scopes" required:"here" doc:"additional scopes for the resources"`
+	Scopes   []string `yaml:"scopes" required:"here" doc:"additional scopes or alternatives for the resources"`
 }
 
 // HeaderClaim is a header field that must agree with a claim.
