@@ -23,8 +23,7 @@ import (
 	"github.com/warder-go/warder/resource"
 )
 
-// maxAnswerBytes limits an answer, after decompression. The claims of a token have a
-// limit of their own: (16 << 10).
+// maxAnswerBytes limits an answer, after decompression.
 const maxAnswerBytes = 64 << 10
 
 // Verifier verifies the tokens of one issuer. It implements [resource.Verifier] and

@@ -80,11 +80,19 @@ func (b *builder) setIssuers() (servers []string) {
 		}
 	}
 	b.setResolver()
+	b.keepZipNone()
 	servers = scopeset.Union(servers, c.Metadata.AuthorizationServers)
 	if len(servers) == 0 && b.mistakes.Len() == 0 {
 		b.mistakes.Addf("Metadata.AuthorizationServers: none; name where clients of tenants and of ResolveIssuer's issuers log in")
 	}
 	return servers
+}
+
+// keepZipNone makes the reader keep tokens with zip "NONE", which checkZip then rejects for most
+// issuers, only if an issuer can allow them.
+func (b *builder) keepZipNone() {
+	allows := func(i *issuer) bool { return i.config.AllowZipNone }
+	b.policy.tokens.KeepZipNone = b.policy.resolver != nil || slices.ContainsFunc(b.policy.allIssuers(), allows)
 }
 
 func (b *builder) setScopes() {

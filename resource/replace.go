@@ -92,6 +92,9 @@ func sameIssuer(a, b *issuer) bool {
 		x.SubjectClaim == y.SubjectClaim &&
 		sameClientTokens(x.ClientTokens, y.ClientTokens) &&
 		slices.Equal(x.TokenTypes, y.TokenTypes) &&
+		slices.Equal(x.HeaderTypes, y.HeaderTypes) &&
+		x.AllowAtHash == y.AllowAtHash &&
+		x.AllowZipNone == y.AllowZipNone &&
 		sameTenants(x.Tenants, y.Tenants) &&
 		x.StrictRFC9068 == y.StrictRFC9068 &&
 		x.TrustAnswersWithoutAudience == y.TrustAnswersWithoutAudience

@@ -172,7 +172,8 @@ func TestTenantClaim(t *testing.T) {
 		{"the tenant of iss", map[string]any{"organization": map[string]any{"id": tenantA}}, accepted},
 		{"another tenant", map[string]any{"organization": map[string]any{"id": tenantB}, "tid": tenantA}, invalid},
 		{"tid only", map[string]any{"tid": tenantA}, invalid},
-		{"both id and ID", map[string]any{"organization": map[string]any{"id": tenantA, "ID": tenantB}}, invalid},
+		{"ID is another claim than id", map[string]any{"organization": map[string]any{"id": tenantA, "ID": tenantB}}, accepted},
+		{"ID instead of id", map[string]any{"organization": map[string]any{"ID": tenantA}}, invalid},
 		{"not an object", map[string]any{"organization": tenantA}, invalid},
 	} {
 		row.claims["iss"] = tenantIssuer(tenantA)
