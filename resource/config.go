@@ -36,9 +36,15 @@ type Config struct {
 	Limits       Limits       // times, sizes and the token cache
 
 	// Metadata holds further members of the published document, such as ResourceName.
-	// Its AuthorizationServers are published besides the identifiers of Issuers and
-	// Opaque; ScopesSupported nil publishes Scopes. Resource and BearerMethodsSupported
-	// come from this Config and must be empty.
+	// ScopesSupported nil publishes Scopes. Resource and BearerMethodsSupported come from
+	// this Config and must be empty.
+	//
+	// AuthorizationServers are exactly the servers that are published, in this order. The
+	// list decides only where clients log in: a server in it is not accepted as an issuer for
+	// that reason, and an accepted issuer can be missing. Nil publishes the identifiers of
+	// Issuers and then that of Opaque, but no tenants, no issuers of Hooks.ResolveIssuer and
+	// none of Credentials. A list is required if that is nothing, or if one of these
+	// identifiers is not an https URL, because it is only a name. An empty list is a mistake.
 	Metadata metadata.Document
 
 	Logger *slog.Logger // one record per rejected request; nil: slog.Default()

@@ -343,7 +343,7 @@ func TestReplaceTenants(t *testing.T) {
 func TestPatternIsNotPublished(t *testing.T) {
 	_, err := resource.New(resource.Config{Identifier: identifier, Metadata: metadata.Document{AuthorizationServers: []string{tenantPattern}},
 		Issuers: []resource.Issuer{{Verifier: verifierFunc{issuer: tenantPattern}, Tenants: &resource.Tenants{Allow: []string{"a"}}}}})
-	if err == nil || !strings.Contains(err.Error(), "authorization_servers") {
+	if err == nil || !strings.Contains(err.Error(), "Metadata.AuthorizationServers[0]: metadata: issuer \"https://login.example.test/{tenantid}/v2.0\": is not in canonical form") {
 		t.Errorf("got %v", err)
 	}
 }

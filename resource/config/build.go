@@ -68,6 +68,7 @@ func (b *builder) buildResource(ctx context.Context) {
 		c.ScopeOptions.StepUp = resource.StepUpKeepGranted
 	}
 	b.addIssuers(&c)
+	b.addServers(&c)
 	b.addAPIKeys(ctx, &c)
 	b.addDigestKey(&c)
 	if b.config.Complete != nil {
@@ -112,8 +113,11 @@ func (b *builder) requireURL(path, url string) string {
 	if _, present := b.positions[path]; !present { // else the decoder has added a mistake
 		b.mistakes.add(b.position(path), "%s: is missing", path)
 	}
-	return "https://missing.invalid/"
+	return missingURL
 }
+
+// missingURL replaces a URL whose mistake has been added.
+const missingURL = "https://missing.invalid/"
 
 // position returns the position of a key, or of the nearest enclosing key that is present.
 func (b *builder) position(path string) position {
