@@ -124,7 +124,8 @@ type Hooks struct {
 	// unknown issuer. It is for many issuers with separate keys. The Verifier of the
 	// result must be for exactly that iss.
 	//
-	// The sender of the token chose iss: look it up among known issuers, and do not
+	// It is called only for an iss that is an http or https URL. The sender of the token
+	// chose iss: look it up among known issuers, and do not
 	// build an address from it. The result is cached for a minute; Limits bounds how
 	// many are. Then ResolveIssuer is called again, and cached tokens are verified
 	// again by its result. It should return the same Verifier each time, because that

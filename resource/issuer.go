@@ -13,6 +13,7 @@ import (
 	"github.com/warder-go/warder/internal/grammar"
 	"github.com/warder-go/warder/internal/tenant"
 	"github.com/warder-go/warder/internal/weburl"
+	"github.com/warder-go/warder/metadata"
 )
 
 // Issuer is an authorization server whose tokens a resource accepts, and the conditions for
@@ -235,10 +236,13 @@ func (b *builder) setAudiences(where string, i *issuer) {
 func (b *builder) checkAudience(where string, i *issuer, audience string) {
 	pattern, looksLikePattern := claimset.PatternCharacter(audience)
 	_, isTenant := tenant.Match(i.id, audience)
+	// An issuer that is only a name is not a server, so no token is for it: a proxy such as
+	// Pomerium writes the name of the protected host into both iss and aud.
+	isServer := metadata.CheckIssuer(i.id, true) == nil
 	switch {
 	case audience == "":
 		b.mistakes.Addf("%s: empty; there is no way to accept any audience", where)
-	case audience == i.id || isTenant:
+	case audience == i.id && isServer || isTenant:
 		b.mistakes.Addf("%s: %q is the issuer itself, whose tokens for itself are not for this resource", where, audience)
 	case looksLikePattern && !i.config.LiteralAudiences:
 		b.mistakes.Addf("%s: %q looks like a pattern, but audiences are compared byte for byte: name each one; LiteralAudiences allows %q", where, audience, pattern)
