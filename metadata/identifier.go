@@ -7,6 +7,7 @@ import (
 	"net/url"
 	"strconv"
 	"strings"
+	"unicode"
 	"unicode/utf8"
 
 	"github.com/warder-go/warder/internal/outbound"
@@ -112,6 +113,24 @@ func checkIssuer(issuer string, allowHTTP bool) error {
 	}
 	if err != nil {
 		return fmt.Errorf("issuer %s: %w", quoteURL(issuer), err)
+	}
+	return nil
+}
+
+const maxIssuerBytes = 2 << 10 // an issuer's name that is not an address
+
+// CheckIssuerName returns an error if text cannot be the name of an issuer, which is the iss of
+// its tokens. It can be any text of at most 2 KiB without control characters. It is for an
+// issuer whose addresses are configured apart from its name; use CheckIssuer for an issuer whose
+// name is also an address.
+func CheckIssuerName(text string) error {
+	switch {
+	case text == "":
+		return errors.New("metadata: issuer is empty: it must be the iss of the tokens")
+	case len(text) > maxIssuerBytes:
+		return fmt.Errorf("metadata: issuer is longer than %d bytes", maxIssuerBytes)
+	case !utf8.ValidString(text) || strings.ContainsFunc(text, unicode.IsControl):
+		return fmt.Errorf("metadata: issuer %s: must be UTF-8 text without control characters", quoteText(text))
 	}
 	return nil
 }

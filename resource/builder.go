@@ -55,8 +55,7 @@ func newPolicy(c Config) (*policy, error) {
 	return b.policy, nil
 }
 
-// setIssuers compiles the issuers and returns the identifiers of the authorization servers
-// to publish, in order.
+// setIssuers compiles the issuers and returns the authorization servers to publish, in order.
 func (b *builder) setIssuers() (servers []string) {
 	c, p := &b.config, b.policy
 	if len(c.Issuers) == 0 && c.Opaque == nil && c.Hooks.ResolveIssuer == nil {
@@ -84,11 +83,42 @@ func (b *builder) setIssuers() (servers []string) {
 		}
 	}
 	b.setResolver()
-	servers = scopeset.Union(servers, c.Metadata.AuthorizationServers)
-	if len(servers) == 0 && b.mistakes.Len() == 0 {
-		b.mistakes.Addf("Metadata.AuthorizationServers: none; name where clients of tenants and of ResolveIssuer's issuers log in")
+	b.keepZipNone()
+	return b.publishedServers(servers)
+}
+
+// publishedServers returns the authorization servers to publish: those that the configuration
+// lists, otherwise the issuers, each of which must then be an address.
+func (b *builder) publishedServers(issuers []string) []string {
+	const where = "Metadata.AuthorizationServers"
+	listed, allowHTTP := b.config.Metadata.AuthorizationServers, b.config.HTTP.AllowHTTP
+	for n, server := range listed {
+		b.mistakes.AddAt(fmt.Sprintf("%s[%d]", where, n), metadata.CheckIssuer(server, allowHTTP))
+		if slices.Contains(listed[:n], server) {
+			b.mistakes.Addf("%s[%d]: duplicate server %q", where, n, server)
+		}
 	}
-	return servers
+	switch {
+	case len(listed) > 0:
+		return listed
+	case listed != nil:
+		b.mistakes.Addf("%s: empty; name at least one server where clients log in (MCP authorization)", where)
+	case len(issuers) == 0 && b.mistakes.Len() == 0:
+		b.mistakes.Addf("%s: none; name where clients of tenants and of ResolveIssuer's issuers log in", where)
+	}
+	for _, issuer := range issuers {
+		if err := metadata.CheckIssuer(issuer, allowHTTP); listed == nil && err != nil {
+			b.mistakes.Addf("%s: not set, and the name of an issuer cannot be published; name the servers where clients log in: %w", where, err)
+		}
+	}
+	return issuers
+}
+
+// keepZipNone makes the reader keep tokens with zip "NONE", which checkZip then rejects for most
+// issuers, only if an issuer can allow them.
+func (b *builder) keepZipNone() {
+	allows := func(i *issuer) bool { return i.config.AllowZipNone }
+	b.policy.tokens.KeepZipNone = b.policy.resolver != nil || slices.ContainsFunc(b.policy.allIssuers(), allows)
 }
 
 func (b *builder) setScopes() {

@@ -48,10 +48,16 @@ type Config struct {
 	Limits       Limits       // times, sizes and the token cache
 
 	// Metadata holds further members of the published document, such as ResourceName.
-	// Its AuthorizationServers are published besides the identifiers of Issuers and
-	// Opaque; ScopesSupported nil publishes the scopes in Scopes. They are published by
-	// their names at the first published issuer (Issuer.ScopeNames). Resource,
-	// BearerMethodsSupported and Paths come from this Config and must be empty.
+	// ScopesSupported nil publishes the scopes in Scopes. They are published by their names at
+	// the first published issuer (Issuer.ScopeNames). Resource, BearerMethodsSupported and
+	// Paths come from this Config and must be empty.
+	//
+	// AuthorizationServers are exactly the servers that are published, in this order. The
+	// list decides only where clients log in: a server in it is not accepted as an issuer for
+	// that reason, and an accepted issuer can be missing. Nil publishes the identifiers of
+	// Issuers and then that of Opaque, but no tenants, no issuers of Hooks.ResolveIssuer and
+	// none of Credentials. A list is required if that is nothing, or if one of these
+	// identifiers is not an https URL, because it is only a name. An empty list is a mistake.
 	Metadata metadata.Document
 
 	Logger *slog.Logger // one record per rejected request; nil: slog.Default()
@@ -162,7 +168,8 @@ type Hooks struct {
 	// unknown issuer. It is for many issuers with separate keys. The Verifier of the
 	// result must be for exactly that iss.
 	//
-	// The sender of the token chose iss: look it up among known issuers, and do not
+	// It is called only for an iss that is an http or https URL. The sender of the token
+	// chose iss: look it up among known issuers, and do not
 	// build an address from it. The result is cached for a minute; Limits bounds how
 	// many are. Then ResolveIssuer is called again, and cached tokens are verified
 	// again by its result. It should return the same Verifier each time, because that

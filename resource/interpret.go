@@ -13,8 +13,8 @@ import (
 
 // Limits of what an Issuer determines.
 const (
-	maxScopePrefixBytes = 512  // Issuer.ScopePrefix, which is added to each scope of a token
-	maxRoles            = 1000 // roles in one token, if Issuer.RoleClaim is set
+	maxScopePrefixBytes = 512    // Issuer.ScopePrefix, which is added to each scope of a token
+	maxRoles            = 10_000 // roles in one token, if Issuer.RoleClaim is set
 )
 
 // interpret returns the claims as the issuer defines them: with the audience, the scopes and
@@ -55,7 +55,7 @@ func (i *issuer) scopesOf(c *Claims) (scopes []string, f *fault) {
 		}
 		var err error
 		if scopes, err = claimset.Scopes(value); err != nil {
-			return nil, newFault(ReasonTokenMalformed, "scope_claim (in Go: ScopeClaim): %w", err)
+			return nil, newFault(ReasonClaimsTooMany, "scope_claim (in Go: ScopeClaim): %w", err)
 		}
 	}
 	return i.names.OfToken(scopes), nil
@@ -69,7 +69,7 @@ func (i *issuer) rolesOf(c *Claims) (roles []string, f *fault) {
 	roles, _ = claimset.StringOrStrings(c.value(i.roleClaim))
 	roles = slices.DeleteFunc(roles, func(role string) bool { return role == "" })
 	if len(roles) > maxRoles {
-		return nil, newFault(ReasonTokenMalformed, "role_claim (in Go: RoleClaim) has more than %d roles", maxRoles)
+		return nil, newFault(ReasonClaimsTooMany, "role_claim (in Go: RoleClaim) has more than %d roles", maxRoles)
 	}
 	return roles, nil
 }

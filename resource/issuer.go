@@ -14,6 +14,7 @@ import (
 	"github.com/warder-go/warder/internal/scopeset"
 	"github.com/warder-go/warder/internal/tenant"
 	"github.com/warder-go/warder/internal/weburl"
+	"github.com/warder-go/warder/metadata"
 )
 
 // Issuer is an authorization server whose tokens a resource accepts, and the conditions for
@@ -112,6 +113,25 @@ type Issuer struct {
 	// case. Types of other tokens, such as ID and refresh_token, are mistakes.
 	TokenTypes []string
 
+	// HeaderTypes are accepted values of the header typ besides JWT, at+jwt and an absent typ,
+	// such as JOSE for tokens of SPIFFE. They are compared without case. EVERY JWT OF THE
+	// ISSUER WITH THIS TYP AND AN ACCEPTED AUDIENCE IS ACCEPTED, so the issuer must not use
+	// the typ for other tokens. Types of ID tokens, proofs and other known tokens are mistakes,
+	// and so is HeaderTypes together with StrictRFC9068.
+	HeaderTypes []string
+
+	// AllowAtHash accepts access tokens with the claim at_hash, for servers such as Dex that
+	// put it there. at_hash otherwise shows that a token is an ID token (OpenID Connect Core
+	// §3.1.3.6). AN ID TOKEN WITH AN ACCEPTED AUDIENCE IS THEN ACCEPTED AS AN ACCESS TOKEN, so
+	// no entry of Audiences may be a client identifier that ID tokens have as their aud. Claims
+	// that name another kind of token are still checked, and c_hash is still rejected.
+	AllowAtHash bool
+
+	// AllowZipNone ignores the header zip if it is exactly "NONE", as ForgeRock writes it. zip
+	// is for encrypted tokens (RFC 7516 §4.1.3) and means nothing in a signed one. A token with
+	// any other zip is rejected: nothing is ever decompressed.
+	AllowZipNone bool
+
 	// Tenants lists the allowed tenants if the issuer of Verifier is a pattern.
 	Tenants *Tenants
 
@@ -172,7 +192,8 @@ func (b *builder) issuer(where string, given Issuer) *issuer {
 // clone returns a copy that shares nothing with the program's value but functions.
 func (i Issuer) clone() *Issuer {
 	i.ScopeNames, i.UnavailableScopes = maps.Clone(i.ScopeNames), slices.Clone(i.UnavailableScopes)
-	i.Audiences, i.AudienceClaims, i.TokenTypes = slices.Clone(i.Audiences), slices.Clone(i.AudienceClaims), slices.Clone(i.TokenTypes)
+	i.Audiences, i.AudienceClaims = slices.Clone(i.Audiences), slices.Clone(i.AudienceClaims)
+	i.TokenTypes, i.HeaderTypes = slices.Clone(i.TokenTypes), slices.Clone(i.HeaderTypes)
 	if i.ClientTokens != nil {
 		condition := *i.ClientTokens
 		i.ClientTokens = &condition
@@ -235,10 +256,13 @@ func (b *builder) setAudiences(where string, i *issuer) {
 func (b *builder) checkAudience(where string, i *issuer, audience string) {
 	pattern, looksLikePattern := claimset.PatternCharacter(audience)
 	_, isTenant := tenant.Match(i.id, audience)
+	// An issuer that is only a name is not a server, so no token is for it: a proxy such as
+	// Pomerium writes the name of the protected host into both iss and aud.
+	isServer := metadata.CheckIssuer(i.id, true) == nil
 	switch {
 	case audience == "":
 		b.mistakes.Addf("%s: empty; there is no way to accept any audience", where)
-	case audience == i.id || isTenant:
+	case audience == i.id && isServer || isTenant:
 		b.mistakes.Addf("%s: %q is the issuer itself, whose tokens for itself are not for this resource", where, audience)
 	case looksLikePattern && !i.config.LiteralAudiences:
 		b.mistakes.Addf("%s: %q looks like a pattern, but audiences are compared byte for byte: name each one; LiteralAudiences allows %q", where, audience, pattern)

@@ -19,6 +19,7 @@ const (
 
 	ReasonTokenTooLarge     Reason = "token_too_large"    // 401: the credential is longer than Limits.MaxTokenBytes
 	ReasonTokenMalformed    Reason = "token_malformed"    // 401: the token looks like a JWT but is malformed, or its claims are malformed
+	ReasonClaimsTooMany     Reason = "claims_too_many"    // 401: the token has more members, or a claim has more values, than the limit
 	ReasonTokenType         Reason = "token_type"         // 401: the token is not an access token but another kind, such as an ID token
 	ReasonOpaqueUnsupported Reason = "opaque_unsupported" // 401: the token is not a JWT, has no configured prefix, and Config.Opaque is nil
 	ReasonIssuerUnknown     Reason = "issuer_unknown"     // 401: iss names an issuer or a tenant that the configuration does not accept
@@ -117,6 +118,7 @@ var outcomes = map[Reason]outcome{
 	ReasonMalformedRequest:         answerMalformed,
 	ReasonTokenTooLarge:            answerInvalid,
 	ReasonTokenMalformed:           answerInvalid,
+	ReasonClaimsTooMany:            answerInvalid,
 	ReasonTokenType:                answerInvalid,
 	ReasonOpaqueUnsupported:        answerInvalid,
 	ReasonIssuerUnknown:            answerInvalid,

@@ -4,6 +4,7 @@ import (
 	"errors"
 	"fmt"
 	"maps"
+	"reflect"
 	"slices"
 
 	"github.com/warder-go/warder/internal/anyvalue"
@@ -80,44 +81,17 @@ func (p *policy) sameCallers(other *policy) bool {
 		})
 }
 
-// sameIssuer compares every field that an issuer is configured by.
+// sameIssuer compares every field that an issuer is configured by, except LiteralAudiences, which
+// decides only whether New accepts the configuration. Two functions are never the same.
 func sameIssuer(a, b *issuer) bool {
 	if a == nil || b == nil {
 		return a == b
 	}
-	x, y := a.config, b.config
-	return anyvalue.Same(x.Verifier, y.Verifier) &&
-		slices.Equal(x.Audiences, y.Audiences) &&
-		slices.Equal(x.AudienceClaims, y.AudienceClaims) &&
-		sameGrants(x, y) &&
-		x.SubjectClaim == y.SubjectClaim &&
-		sameClientTokens(x.ClientTokens, y.ClientTokens) &&
-		slices.Equal(x.TokenTypes, y.TokenTypes) &&
-		sameTenants(x.Tenants, y.Tenants) &&
-		x.StrictRFC9068 == y.StrictRFC9068 &&
-		x.TrustAnswersWithoutAudience == y.TrustAnswersWithoutAudience
-}
-
-// sameGrants reports whether the claims of a token grant the same under both.
-func sameGrants(x, y *Issuer) bool {
-	return x.ScopeClaim == y.ScopeClaim &&
-		x.ScopePrefix == y.ScopePrefix &&
-		maps.Equal(x.ScopeNames, y.ScopeNames) &&
-		slices.Equal(x.UnavailableScopes, y.UnavailableScopes) &&
-		x.RoleClaim == y.RoleClaim &&
-		maps.EqualFunc(x.RoleScopes, y.RoleScopes, slices.Equal)
-}
-
-func sameClientTokens(a, b *ClientTokens) bool {
-	if a == nil || b == nil {
-		return a == b
+	x, y := *a.config, *b.config
+	if !anyvalue.Same(x.Verifier, y.Verifier) {
+		return false
 	}
-	return *a == *b
-}
-
-func sameTenants(a, b *Tenants) bool {
-	if a == nil || b == nil {
-		return a == b
-	}
-	return a.AllowFunc == nil && b.AllowFunc == nil && slices.Equal(a.Allow, b.Allow) && a.Claim == b.Claim
+	x.Verifier, x.LiteralAudiences = nil, false
+	y.Verifier, y.LiteralAudiences = nil, false
+	return reflect.DeepEqual(x, y)
 }

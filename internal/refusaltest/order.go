@@ -23,7 +23,7 @@ var Order = []Row{
 	{"The credential is too long", 401, []resource.Reason{resource.ReasonTokenTooLarge}},
 	{"The credential violates the grammar", 400, []resource.Reason{resource.ReasonMalformedRequest}},
 	{"The token is malformed, belongs to no issuer, or is a JWT with invalid claims", 401, []resource.Reason{
-		resource.ReasonTokenMalformed, resource.ReasonTokenType, resource.ReasonOpaqueUnsupported, resource.ReasonIssuerUnknown,
+		resource.ReasonTokenMalformed, resource.ReasonClaimsTooMany, resource.ReasonTokenType, resource.ReasonOpaqueUnsupported, resource.ReasonIssuerUnknown,
 		resource.ReasonAlgorithmRefused, resource.ReasonExpired, resource.ReasonNotYetValid, resource.ReasonLifetime,
 		resource.ReasonAudience, resource.ReasonClaimMissing, resource.ReasonSenderConstrained,
 	}},

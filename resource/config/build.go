@@ -52,7 +52,7 @@ func (b *builder) buildResource(ctx context.Context) {
 		Scopes:       s.RequiredScopes,
 		ScopeOptions: resource.ScopeOptions{Challenge: s.ChallengeScopes, Implies: s.ImpliedScopes},
 		HTTP: resource.HTTPOptions{Origins: s.AllowedOrigins, DenyLoopbackOrigins: s.DenyLoopback, AllowHTTP: s.AllowHTTP,
-			KeepAuthorization: s.KeepAuthorization, BasePath: s.BasePath, MetadataURL: s.MetadataURL, MetadataPaths: s.MetadataPaths},
+			KeepAuthorization: s.KeepAuthorization, BasePath: s.BasePath, MetadataURL: s.ResourceMetadataURL, MetadataPaths: s.ResourceMetadataPaths},
 		Metadata: metadata.Document{ScopesSupported: s.ScopesSupported, ResourceName: s.ResourceName, ResourceDocumentation: s.ServiceDocsURL,
 			ResourcePolicyURI: s.PolicyURL, ResourceTOSURI: s.TermsURL},
 		Limits: s.limits(),
@@ -72,6 +72,7 @@ func (b *builder) buildResource(ctx context.Context) {
 		c.ScopeOptions.StepUp = resource.StepUpKeepGranted
 	}
 	b.addIssuers(&c)
+	b.addServers(&c)
 	b.addAPIKeys(ctx, &c)
 	b.addHeaderClaims(&c)
 	b.addDigestKey(&c)
@@ -151,8 +152,11 @@ func (b *builder) requireURL(path, url string) string {
 	if _, present := b.positions[path]; !present { // else the decoder has added a mistake
 		b.mistakes.add(b.position(path), "%s: is missing", path)
 	}
-	return "https://missing.invalid/"
+	return missingURL
 }
+
+// missingURL replaces a URL whose mistake has been added.
+const missingURL = "https://missing.invalid/"
 
 // position returns the position of a key, or of the nearest enclosing key that is present.
 func (b *builder) position(path string) position {

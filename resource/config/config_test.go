@@ -16,6 +16,9 @@ import (
 
 // Mistakes are reported with their positions, and there is no resource.
 func TestMistakes(t *testing.T) {
+	name := func(issuer string, lines ...string) string {
+		return strings.Replace(block(lines...), "https://auth.example.com", issuer, 1)
+	}
 	for _, row := range []struct {
 		name string
 		text string
@@ -161,9 +164,27 @@ func TestMistakes(t *testing.T) {
 text:4: allow_private_hosts[4]: "auth.internal:8443" is not a host name: use one such as auth.internal, without scheme, port and wildcard
 text:4: allow_private_hosts[5]: "https://auth.internal" is not a host name: use one such as auth.internal, without scheme, port and wildcard
 text:4: allow_private_hosts[6]: "10.0.0.0/8" is not a host name: use one such as auth.internal, without scheme, port and wildcard`},
+		{"name of an issuer without an address", name("sso.example.com"), `text:2: issuer_url: issuer "sso.example.com": must be an absolute URL, such as https://host.example.com/path; if it is only the name of the issuer, set jwks_uri (in Go: URL), jwks_file (File) or metadata_url (MetadataURL)`},
+		{"name of an issuer with keys", name("http://adfs.example.com/adfs/services/trust", "  jwks_uri: https://adfs.example.com/adfs/discovery/keys"),
+			`text:2: authorization_servers: not set, and the name of an issuer cannot be published; name the servers where clients log in: metadata: issuer "http://adfs.example.com/adfs/services/trust": must begin with https://: http is for loopback hosts`},
+		{"name of an issuer, published", name("sso.example.com", "  jwks_uri: https://sso.example.com/keys", "  authorization_servers: [sso.example.com, 'https://a.example', 'https://a.example']"),
+			`text:5: authorization_servers[0]: metadata: issuer "sso.example.com": must be an absolute URL, such as https://host.example.com/path
+text:5: authorization_servers[2]: duplicate server "https://a.example"`},
+		{"name of an issuer whose endpoint is discovered", name("sso.example.com", "  jwks_uri: https://sso.example.com/keys", "  client_id: x", "  client_secret: 3cr3t", "  authorization_servers: ['https://a.example']"),
+			`text:2: issuer_url: issuer "sso.example.com": must be an absolute URL, such as https://host.example.com/path; if it is only the name of the issuer, set introspection_endpoint (in Go: Endpoint, and KeysURL for SignedAnswers) or metadata_url (MetadataURL)`},
+		{"no authorization servers", block("  authorization_servers: []"), "text:4: authorization_servers: empty; name at least one server where clients log in (MCP authorization)"},
+		{"tenants of a name", name("sso.example.com", "  tenant_pattern: https://t.example/{tenantid}", "  allowed_tenants: [a]", "  jwks_uri: https://t.example/keys"),
+			`text:2: issuer_url: issuer "sso.example.com": must be an absolute URL, such as https://host.example.com/path; set authorization_servers`},
+		{"metadata_url over http", block("  metadata_url: http://auth.example.com/m?secret=3cr3t"), `text:4: metadata_url: URL "http://auth.example.com/m?...": must begin with https://: http is for loopback hosts`},
+		{"metadata_url that nothing reads", block("  metadata_url: https://auth.example.com/m", "  jwks_file: k"),
+			"text:4: metadata_url: is not used, because no address has to be discovered; remove it, jwks_uri, jwks_file or introspection_endpoint\ntext:5: jwks_file: jwks: keyset: keys unavailable: last fetch failed: open k: no such file or directory"},
+		{"header type of another token", block("  header_types: [JOSE, logout+jwt]"), `text:4: header_types[1]: "logout+jwt" is the type of other tokens, which are not for resources`},
+		{"header type in strict mode", block("  header_types: [JOSE]", "  strict_rfc9068: true"), "text:4: header_types: strict_rfc9068 is set, and RFC 9068 §2.1 requires the typ at+jwt"},
+		{"use of keys for encryption", block("  key_uses: [jwt-svid, enc]"), `text:4: key_uses[1]: "enc" is for encryption (RFC 7517 §4.2)`},
+		{"use of keys with introspection", block("  key_uses: [jwt-svid]", "  introspect_jwts: true", "  client_id: x", "  client_secret: 3cr3t"), "text:4: key_uses: is not used with introspect_jwts; remove one of them"},
 		{"anchor with the name of the block", "x: &authorization y\n? *authorization\n: {enabled: false}\n", "text: has no block authorization:"},
 		{"many mistakes at once", "authorization:\n  issuer_url: http://auth.example.com\n  resource_server_url: https://MCP.example.com/mcp#x\n  required_scopes: [offline_access, a b]\n  tool_scopes:\n    purge: [\"\\\\\"]\n  service_documentation_url: docs\n  leeway_seconds: x\n  oops: 1\n",
-			`text:2: issuer_url: issuer "http://auth.example.com": must begin with https://: http is for loopback hosts
+			`text:2: issuer_url: issuer "http://auth.example.com": must begin with https://: http is for loopback hosts; if it is only the name of the issuer, set jwks_uri (in Go: URL), jwks_file (File) or metadata_url (MetadataURL)
 text:3: resource_server_url: metadata: resource identifier "https://MCP.example.com/mcp#...": must not have a fragment: remove '#' and what follows
 text:4: required_scopes: offline_access is between client and authorization server; remove it (MCP authorization)
 text:4: required_scopes: "a b" is not a scope: write each scope as an entry of its own, or write " | " between alternatives (RFC 6749 §3.3)

@@ -44,6 +44,7 @@ var resourceKeys = []fieldKey{
 	{field: "Scopes", key: "required_scopes"},
 	{field: "ScopeOptions.Challenge", key: "challenge_scopes"},
 	{field: "Metadata.ScopesSupported", key: "scopes_supported"},
+	{"Metadata.AuthorizationServers", "authorization_servers", []string{"tenant_pattern", "issuer_url"}},
 	{field: "ScopeOptions.Implies", key: "implied_scopes"},
 	{field: "HTTP.Origins", key: "allowed_origins"},
 	{field: "HTTP.BasePath", key: "base_path"},
@@ -86,6 +87,7 @@ var issuerKeys = []fieldKey{
 	{field: ".ClientTokens.Claim", key: "client_token_claim"},
 	{".ClientTokens", "client_token_claim", []string{"client_token_value", "subject_is_client"}},
 	{field: ".TokenTypes", key: "token_types"},
+	{field: ".HeaderTypes", key: "header_types"},
 	{field: ".Tenants.Allow", key: "allowed_tenants"},
 	{field: ".Tenants.Claim", key: "tenant_claim"},
 	{".Tenants", "allowed_tenants", []string{"tenant_pattern"}},
@@ -186,9 +188,14 @@ func (i *issuerBuilder) addVerifierMistakes(err error, endpointKey string) {
 		key, text := "issuer_url", strings.TrimPrefix(mistake.Error(), "metadata: ")
 		field, rest, _ := strings.Cut(text, ": ")
 		index, isHost := strings.CutPrefix(field, "AllowHosts")
+		use, isUse := strings.CutPrefix(field, "KeyUses")
 		switch {
 		case field == "Algorithms":
 			key, text = "algorithms", rest
+		case isUse:
+			key, text = "key_uses"+use, rest
+		case field == "MetadataURL":
+			key, text = "metadata_url", strings.TrimPrefix(rest, "metadata: ")
 		case isHost:
 			key, text = "allow_private_hosts"+index, rest
 		case field == "Proxy":

@@ -14,6 +14,7 @@ import (
 	"github.com/warder-go/warder/internal/digest"
 	"github.com/warder-go/warder/internal/logging"
 	"github.com/warder-go/warder/jwks"
+	"github.com/warder-go/warder/metadata"
 	"github.com/warder-go/warder/resource"
 )
 
@@ -63,10 +64,12 @@ func (b *builder) addIssuers(c *resource.Config) {
 		issuer := resource.Issuer{Audiences: s.ExpectedAudiences, LiteralAudiences: s.LiteralAudiences, AudienceClaims: s.AudienceClaims,
 			ScopeClaim: s.ScopeClaim, ScopePrefix: s.ScopePrefix, ScopeNames: s.ScopeNames, UnavailableScopes: s.Unavailable, RoleClaim: s.RoleClaim, RoleScopes: s.RoleScopes,
 			SubjectClaim: s.SubjectClaim, TokenTypes: s.TokenTypes,
+			HeaderTypes: s.HeaderTypes, AllowAtHash: s.AllowAtHash, AllowZipNone: s.AllowZipNone,
 			StrictRFC9068: s.StrictRFC9068}
 		if s.ClientTokenClaim != "" || s.ClientTokenValue != "" || s.SubjectIsClient {
 			issuer.ClientTokens = &resource.ClientTokens{Claim: s.ClientTokenClaim, Value: s.ClientTokenValue, SubjectIsClient: s.SubjectIsClient}
 		}
+		i.checkMetadataURL()
 		i.readCAFile()
 		i.setProxy()
 		var introspector resource.Verifier
@@ -79,7 +82,7 @@ func (b *builder) addIssuers(c *resource.Config) {
 		if issuer.Verifier == nil {
 			issuer.Verifier = placeholder(fmt.Sprintf("https://issuer-%d.invalid", n))
 		}
-		i.addTenants(c, &issuer)
+		i.addTenants(&issuer)
 		i.addServerMetadata(c, &issuer)
 		c.Issuers = append(c.Issuers, issuer)
 		switch {
@@ -102,6 +105,29 @@ func (b *builder) logOwnAudience() {
 		if len(s.ExpectedAudiences) > 0 && !slices.Contains(s.ExpectedAudiences, own) && !slices.ContainsFunc(s.AudienceClaims, namesClient) {
 			logging.OrDefault(b.config.Logger).Info("tokens for resource_server_url are accepted too, although expected_audiences does not list it",
 				"key", join(issuerPath(n), "expected_audiences"), "issuer", s.IssuerURL, "resource_server_url", own)
+		}
+	}
+}
+
+// addServers sets the authorization servers to publish. Package resource publishes the issuers by
+// itself, except patterns of tenants, in whose place issuer_url is published.
+func (b *builder) addServers(c *resource.Config) {
+	c.Metadata.AuthorizationServers = b.settings.AuthorizationServers
+	issuers := b.settings.issuers()
+	isTenanted := func(s *IssuerSettings) bool { return s.TenantPattern != "" }
+	if b.settings.AuthorizationServers != nil || !slices.ContainsFunc(issuers, isTenanted) {
+		return
+	}
+	for n, s := range issuers {
+		server := s.IssuerURL
+		if err := metadata.CheckIssuer(server, false); err != nil {
+			if path := join(issuerPath(n), "issuer_url"); server != "" {
+				b.mistakes.add(b.position(path), "%s: %s; set authorization_servers", path, strings.TrimPrefix(err.Error(), "metadata: "))
+			}
+			server = missingURL
+		}
+		if !slices.Contains(c.Metadata.AuthorizationServers, server) {
+			c.Metadata.AuthorizationServers = append(c.Metadata.AuthorizationServers, server)
 		}
 	}
 }
@@ -132,9 +158,8 @@ func (i *issuerBuilder) addMistake(key, format string, args ...any) {
 	i.mistakes.add(i.position(path), "%s: %s", path, fmt.Sprintf(format, args...))
 }
 
-// addTenants handles an issuer whose iss is a pattern. A pattern is not the address of a
-// server, so the metadata publishes issuer_url instead.
-func (i *issuerBuilder) addTenants(c *resource.Config, issuer *resource.Issuer) {
+// addTenants handles an issuer whose iss is a pattern.
+func (i *issuerBuilder) addTenants(issuer *resource.Issuer) {
 	s := i.issuer
 	switch {
 	case s.TenantPattern == "":
@@ -152,7 +177,16 @@ func (i *issuerBuilder) addTenants(c *resource.Config, issuer *resource.Issuer) 
 		return // the issuer identifier of a placeholder is not a pattern
 	}
 	issuer.Tenants = &resource.Tenants{Allow: s.AllowedTenants, Claim: s.TenantClaim}
-	c.Metadata.AuthorizationServers = append(c.Metadata.AuthorizationServers, i.url)
+}
+
+// checkMetadataURL reports a metadata_url that nothing reads.
+func (i *issuerBuilder) checkMetadataURL() {
+	s := i.issuer
+	keys := !s.IntrospectJWTs && s.JWKSURI == "" && s.JWKSFile == ""
+	endpoint := i.needsIntrospection() && s.IntrospectionEndpoint == ""
+	if s.MetadataURL != "" && !keys && !endpoint {
+		i.addMistake("metadata_url", "is not used, because no address has to be discovered; remove it, jwks_uri, jwks_file or introspection_endpoint")
+	}
 }
 
 // readCAFile reads ca_file. Only its certificates are trusted for the issuer.
@@ -197,10 +231,13 @@ func (i *issuerBuilder) keyVerifier() resource.Verifier {
 		i.addMistake("jwks_file", "jwks_uri is also set; set only one of them")
 		return nil
 	}
-	c := jwks.Config{Issuer: cmp.Or(s.TenantPattern, i.url), URL: string(s.JWKSURI), Algorithms: s.Algorithms, AllowHosts: s.AllowPrivateHosts,
+	c := jwks.Config{Issuer: cmp.Or(s.TenantPattern, i.url), URL: string(s.JWKSURI), KeyUses: s.KeyUses, Algorithms: s.Algorithms, AllowHosts: s.AllowPrivateHosts,
 		AllowHTTP: s.AllowHTTPIssuer, TLS: i.tls, Proxy: i.proxy, Transport: i.config.Transport, Logger: i.config.Logger}
-	if s.JWKSFile != "" {
+	switch {
+	case s.JWKSFile != "":
 		c.File = i.files.path(s.JWKSFile)
+	case s.JWKSURI == "":
+		c.MetadataURL = string(s.MetadataURL)
 	}
 	v, err := i.reuse(func() (resource.Verifier, error) {
 		v, err := jwks.New(c)
@@ -210,7 +247,7 @@ func (i *issuerBuilder) keyVerifier() resource.Verifier {
 			}
 		}
 		return v, err
-	}, "jwks", c.Issuer, c.URL, c.File, c.Algorithms, c.AllowHosts, c.AllowHTTP, i.ca, string(s.ProxyURL))
+	}, "jwks", c.Issuer, c.URL, c.File, c.MetadataURL, c.KeyUses, c.Algorithms, c.AllowHosts, c.AllowHTTP, i.ca, string(s.ProxyURL))
 	if err != nil {
 		i.addVerifierMistakes(err, "jwks_uri")
 		return nil

@@ -165,8 +165,8 @@ func TestAllowHTTP(t *testing.T) {
 		{"https://as.example", "http://mcp.example/mcp", "", `text:3: resource_server_url: metadata: resource identifier "http://mcp.example/mcp": must begin with https://: http is for loopback hosts`},
 		{"https://as.example", "http://mcp.example/mcp", server, ""},
 		{"https://as.example", "http://mcp.example/mcp", issuer, `text:3: resource_server_url: metadata: resource identifier "http://mcp.example/mcp": must begin with https://: http is for loopback hosts`},
-		{"http://as.example", "https://mcp.example/mcp", "", `text:2: issuer_url: issuer "http://as.example": must begin with https://: http is for loopback hosts`},
-		{"http://as.example", "https://mcp.example/mcp", issuer, `text:1: Metadata: metadata: authorization_servers: issuer "http://as.example": must begin with https://: http is for loopback hosts`},
+		{"http://as.example", "https://mcp.example/mcp", "", `text:2: issuer_url: issuer "http://as.example": must begin with https://: http is for loopback hosts; if it is only the name of the issuer, set jwks_uri (in Go: URL), jwks_file (File) or metadata_url (MetadataURL)`},
+		{"http://as.example", "https://mcp.example/mcp", issuer, `text:2: authorization_servers: not set, and the name of an issuer cannot be published; name the servers where clients log in: metadata: issuer "http://as.example": must begin with https://: http is for loopback hosts`},
 		{"http://as.example", "http://mcp.example/mcp", server + "\n  " + issuer, ""},
 	} {
 		text := "authorization:\n  issuer_url: " + row.issuer + "\n  resource_server_url: " + row.resource + "\n  " + row.lines + "\n"
