@@ -109,7 +109,7 @@ func (p *policy) decidePublic(req *http.Request, f *fault) (Decision, *fault) {
 		f.messages, f.id = messages, mcpmsg.RequestID(messages)
 		return Decision{}, f
 	}
-	d := Decision{Request: p.innerRequest(req, acceptance{public: p.owner, id: mcpmsg.RequestID(messages)}, body)}
+	d := Decision{review: p.newReview(nil, messages), Request: p.innerRequest(req, acceptance{public: p.owner, id: mcpmsg.RequestID(messages)}, body)}
 	p.observeAccepted(req, nil, messages)
 	return d, nil
 }

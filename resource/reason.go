@@ -72,6 +72,8 @@ const (
 	ReasonVerifierUnavailable Reason = "verifier_unavailable" // 503: a Verifier cannot decide at the moment
 	ReasonRequestCanceled     Reason = "request_canceled"     // 503: the client disconnected, or the deadline of the request passed
 
+	ReasonHandlerChallenge Reason = "handler_challenge" // 502: the handler responded with a challenge of another server, or with 401 (HTTPOptions.HandlerChallenges)
+
 	ReasonInternalError Reason = "internal_error" // 500: a callback in the configuration panicked or broke its contract
 )
 
@@ -120,6 +122,7 @@ var (
 	answerType        = outcome{http.StatusUnsupportedMediaType, "", "The body must be application/json without encoding", "", -32600}
 	answerUnavailable = outcome{http.StatusServiceUnavailable, "", "The access token cannot be checked at the moment", adviceLater, 0}
 	answerPending     = outcome{http.StatusServiceUnavailable, "", "The access token will be checked soon", adviceLater, 0}
+	answerHandler     = outcome{http.StatusBadGateway, "", "The server behind this one asked for other credentials", adviceOperator, 0}
 	answerError       = outcome{http.StatusInternalServerError, "", "The request could not be authorized", adviceOperator, 0}
 )
 
@@ -174,6 +177,7 @@ var outcomes = map[Reason]outcome{
 	ReasonKeysUnavailable:          answerUnavailable,
 	ReasonVerifierUnavailable:      answerUnavailable,
 	ReasonRequestCanceled:          answerUnavailable,
+	ReasonHandlerChallenge:         answerHandler,
 	ReasonInternalError:            answerError,
 }
 
@@ -198,7 +202,7 @@ func (o outcome) result() string {
 	switch o {
 	case answerUnavailable:
 		return resultUnavailable
-	case answerError:
+	case answerHandler, answerError:
 		return resultError
 	}
 	return resultDenied
@@ -209,7 +213,7 @@ func (o outcome) level() slog.Level {
 	switch o {
 	case answerMissing: // the first request of every client
 		return slog.LevelDebug
-	case answerUnavailable:
+	case answerUnavailable, answerHandler:
 		return slog.LevelWarn
 	case answerError:
 		return slog.LevelError

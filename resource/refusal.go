@@ -19,7 +19,7 @@ import (
 // Its id is null, unless the rules of the resource needed the body, which has exactly one
 // request. For every other request, and for [Resource.Permit], the body is the OAuth error object.
 type Refusal struct {
-	Status      int           // 400, 401, 403, 405, 413, 415, 500 or 503
+	Status      int           // 400, 401, 403, 405, 413, 415, 500, 502 or 503
 	Reason      Reason        // for logs and metrics
 	Challenges  []string      // WWW-Authenticate, one header line each, Bearer first
 	RetryAfter  time.Duration // for 503: whole seconds, at least one

@@ -5,7 +5,9 @@ package errorresponse
 
 import (
 	"fmt"
+	"maps"
 	"net/http"
+	"regexp"
 	"slices"
 	"strings"
 
@@ -33,6 +35,16 @@ func (t Text) Challenge(metadataURL string, scopes []string) string {
 		c += `, error="` + t.Code + `", error_description="` + t.Description + `"`
 	}
 	return c
+}
+
+// afterMetadata is what can follow resource_metadata in a result of Challenge.
+var afterMetadata = regexp.MustCompile(`^(, scope="[^"]*")?(, error="[^"]*", error_description="[^"]*")?$`)
+
+// IsChallenge reports whether a WWW-Authenticate value has the form of a result of
+// [Text.Challenge] for this metadata URL, and contains no other challenge.
+func IsChallenge(value, metadataURL string) bool {
+	rest, ok := strings.CutPrefix(value, `Bearer resource_metadata="`+metadataURL+`"`)
+	return ok && afterMetadata.MatchString(rest)
 }
 
 // Object returns the OAuth error object. It repeats the texts of the challenge for people and
@@ -103,6 +115,27 @@ func PutChallenges(h http.Header, challenges []string) {
 		}
 	}
 	h["Www-Authenticate"] = values
+}
+
+// Challenges returns the WWW-Authenticate values of h, whatever the spelling of the name.
+func Challenges(h http.Header) []string { return takeChallenges(maps.Clone(h)) }
+
+// KeepChallenges removes the WWW-Authenticate values from h for which keep returns false. It
+// returns the values that are left and the schemes of those that were removed. A value in which
+// one challenge follows another is one value.
+func KeepChallenges(h http.Header, keep func(challenge string) bool) (kept, removed []string) {
+	for _, value := range takeChallenges(h) {
+		if keep(value) {
+			kept = append(kept, value)
+		} else {
+			scheme, _, _ := strings.Cut(value, " ")
+			removed = append(removed, scheme)
+		}
+	}
+	if len(kept) > 0 {
+		h["Www-Authenticate"] = kept
+	}
+	return kept, removed
 }
 
 // takeChallenges removes the WWW-Authenticate values from h and returns them, those under the

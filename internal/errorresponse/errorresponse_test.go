@@ -4,6 +4,7 @@ import (
 	"encoding/json"
 	"fmt"
 	"net/http"
+	"strings"
 	"testing"
 
 	"github.com/warder-go/warder/internal/errorresponse"
@@ -23,6 +24,31 @@ func TestChallenge(t *testing.T) {
 	} {
 		if got := row.text.Challenge("https://h/m", row.scopes); got != row.want {
 			t.Errorf("%s:\n got %s\nwant %s", row.name, got, row.want)
+		}
+	}
+}
+
+func TestIsChallenge(t *testing.T) {
+	const url = "https://h/m"
+	full := errorresponse.Text{Code: "c", Description: "d"}
+	for value, want := range map[string]bool{
+		errorresponse.Text{}.Challenge(url, nil):                true,
+		errorresponse.Text{}.Challenge(url, []string{"a"}):      true,
+		full.Challenge(url, nil):                                true,
+		full.Challenge(url, []string{"a", "b"}):                 true,
+		full.Challenge("https://h/m2", nil):                     false,
+		full.Challenge(url, nil) + `, Basic realm="x"`:          false,
+		full.Challenge(url, nil) + `, resource_metadata="x"`:    false,
+		`Basic, ` + full.Challenge(url, nil):                    false,
+		`Bearer resource_metadata="https://h/m`:                 false,
+		`bearer resource_metadata="https://h/m"`:                false,
+		`Bearer resource_metadata="https://h/m", scope="a`:      false,
+		`Bearer resource_metadata="https://h/m", error="x"`:     false,
+		`Bearer resource_metadata="https://h/m"` + "\n, a=\"\"": false,
+		"": false,
+	} {
+		if got := errorresponse.IsChallenge(value, url); got != want {
+			t.Errorf("%s: got %v", value, got)
 		}
 	}
 }
@@ -47,6 +73,29 @@ func TestBody(t *testing.T) {
 	} {
 		if string(row.got) != row.want+"\n" || !json.Valid(row.got) {
 			t.Errorf("%s:\n got %s\nwant %s", row.name, row.got, row.want)
+		}
+	}
+}
+
+func TestKeepChallenges(t *testing.T) {
+	own := func(value string) bool { return strings.HasPrefix(value, "Bearer own") }
+	both := http.Header{"Www-Authenticate": {"a"}, "WWW-AUTHENTICATE": {"b"}}
+	if got := fmt.Sprint(errorresponse.Challenges(both), len(both), errorresponse.Challenges(nil)); got != "[a b] 2 []" {
+		t.Errorf("Challenges: got %s", got)
+	}
+	for _, row := range []struct {
+		name   string
+		header http.Header
+		want   string // kept, removed, header
+	}{
+		{"none", http.Header{"X": {"y"}}, "[] [] map[X:[y]]"},
+		{"all", http.Header{"Www-Authenticate": {"Bearer own", "Bearer own 2"}}, "[Bearer own Bearer own 2] [] map[Www-Authenticate:[Bearer own Bearer own 2]]"},
+		{"some, in any spelling (RFC 9110 §5.1)", http.Header{"WWW-Authenticate": {"Basic realm=x", "Bearer own"}, "www-authenticate": {"Negotiate abc"}}, "[Bearer own] [Basic Negotiate] map[Www-Authenticate:[Bearer own]]"},
+		{"not any", http.Header{"Www-Authenticate": {"", "Bearer x, Bearer own"}}, "[] [ Bearer] map[]"},
+	} {
+		kept, removed := errorresponse.KeepChallenges(row.header, own)
+		if got := fmt.Sprint(kept, removed, row.header); got != row.want {
+			t.Errorf("%s: got %s, want %s", row.name, got, row.want)
 		}
 	}
 }

@@ -14,7 +14,7 @@ import (
 
 var goSDK = clientProgram{name: "go-sdk 1.8.0", open: openGoSDK, ttl: 15, exceptions: map[string]exception{
 	extraSlash: {
-		`whoami: connect: calling "initialize": sending "initialize": rejected by transport: login: got 401 {"jsonrpc":"2.0","id":null,"error":{"code":401,"message":"Authorization is required. Log in, or configure the client with an access token for this server","data":{"error_description":"Authorization is required","scope":"mcp:read"}}}`,
+		`whoami: connect: calling "initialize": sending "initialize": rejected by transport: login: got 401 {"error_description":"Authorization is required"}`,
 		"It rejects the metadata because the resource is not exactly the URL that it was given, and then guesses endpoints at the MCP server.",
 	},
 	expiredNoRefresh: {
@@ -100,7 +100,7 @@ var mcpGo = clientProgram{name: "mcp-go 1.2.1", open: openMCPGo, ttl: 5, excepti
 }}
 
 var mcpGoStepUp = exception{
-	"write: internal error: insufficient_scope",
+	"write: The access token lacks a scope that this request needs. Log in again and grant all of these scopes: mcp:read mcp:write",
 	"It reads no scope from a challenge and requests only OAuthConfig.Scopes, which is mcp:read here.",
 }
 

@@ -16,6 +16,7 @@ import (
 
 	"github.com/prometheus/client_golang/prometheus"
 
+	"github.com/warder-go/warder/nethttp"
 	"github.com/warder-go/warder/resource/apikey"
 	"github.com/warder-go/warder/resource/config"
 	"github.com/warder-go/warder/resource/resourcetest"
@@ -88,6 +89,28 @@ func TestDenyLoopbackOrigins(t *testing.T) {
 			if got := live.Resource().AllowsOrigin(origin); got != allowed {
 				t.Errorf("%q: %s: got %t, want %t", line, origin, got, allowed)
 			}
+		}
+	}
+}
+
+// A 401 of the handler is passed on unless the file replaces it.
+func TestHandlerChallenges(t *testing.T) {
+	issuer, err := resourcetest.NewIssuer(resourcetest.Config{})
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer issuer.Close()
+	token := issuer.Token(resourcetest.Token{Audience: identifier})
+	for line, want := range map[string]int{"": 401, "  handler_challenges: pass": 401, "  handler_challenges: replace": 502} {
+		s := newTestServer(t, issuer, nil, line)
+		handler := nethttp.Middleware(s.live.Resource())(http.HandlerFunc(func(w http.ResponseWriter, _ *http.Request) {
+			w.Header().Set("WWW-Authenticate", "Basic")
+			w.WriteHeader(401)
+		}))
+		w, req := httptest.NewRecorder(), httptest.NewRequest(http.MethodPost, identifier, nil)
+		req.Header.Set("Authorization", "Bearer "+token)
+		if handler.ServeHTTP(w, req); w.Code != want {
+			t.Errorf("%q: got %d, want %d", line, w.Code, want)
 		}
 	}
 }

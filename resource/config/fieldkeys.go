@@ -46,6 +46,7 @@ var resourceKeys = []fieldKey{
 	{field: "Metadata.ScopesSupported", key: "scopes_supported"},
 	{field: "ScopeOptions.Implies", key: "implied_scopes"},
 	{field: "HTTP.Origins", key: "allowed_origins"},
+	{field: "HTTP.HandlerChallenges", key: "handler_challenges"},
 	{field: "Limits.Leeway", key: "leeway_seconds"},
 	{field: "ScopeOptions.StepUp", key: "step_up"},
 	{field: "Operations.Methods", key: "method_scopes"},
