@@ -87,7 +87,7 @@ func statusOf(err error) int {
 	httpError, ok := errors.AsType[*echo.HTTPError](err)
 	switch {
 	case ok:
-		if inner, ok := httpError.Internal.(*echo.HTTPError); ok {
+		if inner, ok := httpError.Internal.(*echo.HTTPError); ok { //nolint:errorlint // as Echo does
 			return inner.Code
 		}
 		return httpError.Code

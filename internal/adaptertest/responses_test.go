@@ -7,6 +7,7 @@ import (
 	"io"
 	"maps"
 	"net/http"
+	"net/http/httptest"
 	"strings"
 	"testing"
 	"time"
@@ -152,6 +153,61 @@ func TestResponses(t *testing.T) {
 			})
 		}
 	})
+}
+
+// TestIDOfRequire checks the id in a JSON-RPC error of Require: that of the only request, if the
+// rules of the resource needed the body. Without rules no body is read.
+func TestIDOfRequire(t *testing.T) {
+	const lacking = "The access token lacks a scope that this request needs"
+	onEachAdapter(t, func(t *testing.T, a adapter) {
+		issuer := newIssuer(t)
+		for _, row := range []struct {
+			name  string
+			rules resource.Operations
+			body  string
+			id    string
+		}{
+			{"rules", resource.Operations{Tools: map[string][]string{"x": {}}}, call("echo"), `"x"`},
+			{"rules, a batch", resource.Operations{Tools: map[string][]string{"x": {}}}, "[" + call("echo") + "," + call("echo") + "]", "null"},
+			{"rules, a response of the client", resource.Operations{Tools: map[string][]string{"x": {}}}, `{"jsonrpc":"2.0","id":1,"result":{}}`, "null"},
+			{"no rules", resource.Operations{}, call("echo"), "null"},
+		} {
+			res := newResource(t, issuer, func(c *resource.Config) { c.Operations = row.rules })
+			url := serve(t, a.routes(nil, map[string]route{"/mcp": {[]guard{{res: res}, {res, []string{"extra"}}}, http.HandlerFunc(whoami)}}))
+			req := request(t, "POST", url+"/mcp", issuer.Token(resourcetest.Token{Audience: identifier}), strings.NewReader(row.body))
+			req.Header.Set("Content-Type", "application/json")
+			_, body := do(t, req)
+			want := rpcError(row.id, 403, lacking+". Log in again and grant all of these scopes: extra", `{"error":"insufficient_scope","error_description":"`+lacking+`","scope":"extra"}`)
+			if body != want {
+				t.Errorf("%s:\n got %s\nwant %s", row.name, body, want)
+			}
+		}
+	})
+}
+
+// TestRejectionReadsNoBody checks that no body is read for the sake of a rejection.
+func TestRejectionReadsNoBody(t *testing.T) {
+	onEachAdapter(t, func(t *testing.T, a adapter) {
+		issuer := newIssuer(t)
+		h := a.handler(newResource(t, issuer, func(c *resource.Config) { c.Scopes = []string{"base"} }), http.HandlerFunc(whoami))
+		for token, status := range map[string]int{"": 401, "x": 401, "a b": 400, issuer.Token(resourcetest.Token{Audience: identifier}): 403} {
+			body := &unreadBody{}
+			req := request(t, "POST", identifier, token, body)
+			req.Header.Set("Content-Type", "application/json")
+			w := httptest.NewRecorder()
+			if h.ServeHTTP(w, req); w.Code != status || body.read || !strings.HasPrefix(w.Body.String(), `{"jsonrpc":"2.0","id":null,"error":{"code":`+fmt.Sprint(status)) {
+				t.Errorf("got %d %s, body read: %v; want %d", w.Code, w.Body, body.read, status)
+			}
+		}
+	})
+}
+
+// unreadBody records whether it was read.
+type unreadBody struct{ read bool }
+
+func (b *unreadBody) Read([]byte) (int, error) {
+	b.read = true
+	return 0, io.EOF
 }
 
 // joinHeader returns the fields of a header without Date. It joins several lines of one
