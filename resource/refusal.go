@@ -117,12 +117,14 @@ func (a *answers) refusal(f *fault, other, rpc bool) *Refusal {
 		}
 		prepared = a.prepare(o, f.needed)
 	}
-	return &Refusal{
-		Status: prepared.status, Reason: reason, ContentType: "application/json", Body: prepared.body(rpc, f.id), Err: f,
+	answer := Refusal{
+		Status: prepared.status, Reason: reason, ContentType: "application/json", Body: prepared.body(rpc, f.id),
 		Challenges: slices.Clone(prepared.challenges), // the caller may change them
 		// Rounded up to whole seconds: a client that retries too early is rejected again.
 		RetryAfter: (f.retryAfter + time.Second - 1).Truncate(time.Second),
 	}
+	answer.Err = f
+	return &answer
 }
 
 func (p *preparedRefusal) body(rpc bool, id []byte) []byte {
