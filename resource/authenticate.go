@@ -41,7 +41,7 @@ func (r *Resource) Authenticate(req *http.Request) (Decision, *Refusal) {
 	}
 	decision, f := p.decide(req)
 	if f != nil {
-		return Decision{}, p.refuse(req.Context(), req.Header, f)
+		return Decision{}, p.refuse(req, f)
 	}
 	return decision, nil
 }
@@ -83,6 +83,9 @@ func (p *policy) decide(req *http.Request) (d Decision, f *fault) {
 	granted, f := p.authorize(req, caller)
 	if f != nil {
 		f.caller, f.messages = caller, granted.messages
+		if f.id == nil {
+			f.id = mcpmsg.RequestID(granted.messages)
+		}
 		return Decision{}, f
 	}
 	d.Caller = caller
@@ -90,7 +93,7 @@ func (p *policy) decide(req *http.Request) (d Decision, f *fault) {
 		req, d.stream = p.watch(req, caller, granted.needed)
 	}
 	d.challenge = p.newDeferredChallenge(caller, granted)
-	d.Request = p.innerRequest(req, acceptance{caller: caller, challenge: d.challenge}, granted.body)
+	d.Request = p.innerRequest(req, acceptance{caller: caller, challenge: d.challenge, id: mcpmsg.RequestID(granted.messages)}, granted.body)
 	p.observeAccepted(req, caller, granted.messages)
 	return d, nil
 }

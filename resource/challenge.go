@@ -100,6 +100,6 @@ func (d Decision) TakeChallenge() *Refusal {
 	if f == nil {
 		return nil
 	}
-	f.caller, f.messages = d.challenge.caller, d.challenge.messages
-	return d.challenge.policy.refuse(d.Request.Context(), d.Request.Header, f)
+	f.caller, f.messages, f.id = d.challenge.caller, d.challenge.messages, mcpmsg.RequestID(d.challenge.messages)
+	return d.challenge.policy.refuse(d.Request, f)
 }

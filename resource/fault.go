@@ -32,7 +32,7 @@ type fault struct {
 	anonymous  bool              // the request has no credential of a kind that is read
 	retryAfter time.Duration
 	needed     []string // scopes, for insufficient_scope
-	id         []byte   // of the JSON-RPC message; nil if it is not known
+	id         []byte   // of the JSON-RPC request; nil if it is not known
 	err        error
 }
 
@@ -54,6 +54,16 @@ func (f *fault) about(t *Token, from *issuer, c *Claims) *fault {
 		f.issuer = from.id
 	}
 	return f
+}
+
+// withID returns a copy of the fault about the request with this id; f itself if id is nil.
+func (f *fault) withID(id []byte) *fault {
+	if id == nil {
+		return f
+	}
+	clone := *f // which requests may share
+	clone.id = id
+	return &clone
 }
 
 // ofUnread returns a copy of the fault that has the digest of a token that cannot be read.

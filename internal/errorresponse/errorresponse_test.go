@@ -1,6 +1,7 @@
 package errorresponse_test
 
 import (
+	"encoding/json"
 	"fmt"
 	"net/http"
 	"testing"
@@ -27,17 +28,24 @@ func TestChallenge(t *testing.T) {
 }
 
 func TestBody(t *testing.T) {
+	invalid := errorresponse.Text{Code: "invalid_token", Description: "d", Advice: "Do x", RPC: 401}
+	lacking := errorresponse.Text{Code: "insufficient_scope", Description: "d", Advice: "Grant", RPC: 403}
 	for _, row := range []struct {
 		name string
 		got  []byte
 		want string
 	}{
-		{"without a code", errorresponse.Text{Description: "d"}.Body(), `{"error_description":"d"}`},
-		{"with a code", errorresponse.Text{Code: "c", Description: "d"}.Body(), `{"error":"c","error_description":"d"}`},
-		{"a JSON-RPC error without an id", errorresponse.Text{Description: "d", RPC: -32600}.Body(), `{"jsonrpc":"2.0","id":null,"error":{"code":-32600,"message":"d"}}`},
-		{"a JSON-RPC error with an id", errorresponse.Text{Description: "d", RPC: -32600}.RPCBody([]byte(`"<&>"`)), `{"jsonrpc":"2.0","id":"\u003c\u0026\u003e","error":{"code":-32600,"message":"d"}}`},
+		{"an object without a code", errorresponse.Text{Description: "d"}.Object(), `{"error_description":"d"}`},
+		{"an object with a code", invalid.Object(), `{"error":"invalid_token","error_description":"d"}`},
+		{"no id: null (JSON-RPC 2.0, section 5)", errorresponse.Text{Description: "d", RPC: -32600}.RPCError(nil, []string{"a"}), `{"jsonrpc":"2.0","id":null,"error":{"code":-32600,"message":"d"}}`},
+		{"an id", errorresponse.Text{Description: "d", RPC: -32000}.RPCError([]byte(`"<&>"`), nil), `{"jsonrpc":"2.0","id":"\u003c\u0026\u003e","error":{"code":-32000,"message":"d"}}`},
+		{"the last reserved code (JSON-RPC 2.0, section 5.1)", errorresponse.Text{Description: "d", RPC: -32768}.RPCError(nil, nil), `{"jsonrpc":"2.0","id":null,"error":{"code":-32768,"message":"d"}}`},
+		{"a code of our own: data", errorresponse.Text{Description: "d", RPC: -31999}.RPCError(nil, nil), `{"jsonrpc":"2.0","id":null,"error":{"code":-31999,"message":"d","data":{"error_description":"d"}}}`},
+		{"a code of our own, below the range", errorresponse.Text{Description: "d", RPC: -32769}.RPCError(nil, nil), `{"jsonrpc":"2.0","id":null,"error":{"code":-32769,"message":"d","data":{"error_description":"d"}}}`},
+		{"advice and scopes", invalid.RPCError([]byte("7"), []string{"a", "b"}), `{"jsonrpc":"2.0","id":7,"error":{"code":401,"message":"d. Do x","data":{"error":"invalid_token","error_description":"d","scope":"a b"}}}`},
+		{"missing scopes are in the message", lacking.RPCError(nil, []string{"a", "<b>"}), `{"jsonrpc":"2.0","id":null,"error":{"code":403,"message":"d. Grant: a \u003cb\u003e","data":{"error":"insufficient_scope","error_description":"d","scope":"a \u003cb\u003e"}}}`},
 	} {
-		if string(row.got) != row.want+"\n" {
+		if string(row.got) != row.want+"\n" || !json.Valid(row.got) {
 			t.Errorf("%s:\n got %s\nwant %s", row.name, row.got, row.want)
 		}
 	}

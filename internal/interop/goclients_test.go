@@ -14,7 +14,7 @@ import (
 
 var goSDK = clientProgram{name: "go-sdk 1.8.0", open: openGoSDK, ttl: 15, exceptions: map[string]exception{
 	extraSlash: {
-		`whoami: connect: calling "initialize": sending "initialize": rejected by transport: login: got 401 {"error_description":"Authorization is required"}`,
+		`whoami: connect: calling "initialize": sending "initialize": rejected by transport: login: got 401 {"jsonrpc":"2.0","id":null,"error":{"code":401,"message":"Authorization is required. Log in, or configure the client with an access token for this server","data":{"error_description":"Authorization is required","scope":"mcp:read"}}}`,
 		"It rejects the metadata because the resource is not exactly the URL that it was given, and then guesses endpoints at the MCP server.",
 	},
 	expiredNoRefresh: {
