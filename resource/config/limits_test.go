@@ -246,4 +246,3 @@ func TestMistakesOfLimits(t *testing.T) {
 		}
 	}
 }
-
