@@ -22,7 +22,7 @@ type sseTest struct {
 	handler http.Handler
 	first   string      // event of the stream
 	write   chan string // to the stream of the server
-	ended   bool        // the handler of the stream has returned
+	ended   atomic.Bool // the handler of the stream has returned
 	revoked atomic.Bool // Hooks.Revoked
 }
 
@@ -68,7 +68,7 @@ func inSSETest(t *testing.T, c nethttp.SessionConfig, rules resource.Operations,
 
 // serveStream writes the pieces from s.write until the request ends.
 func (s *sseTest) serveStream(w http.ResponseWriter, req *http.Request) {
-	defer func() { s.ended = true }()
+	defer func() { s.ended.Store(true) }()
 	w.Header().Set("Content-Type", "text/event-stream")
 	for piece := s.first; ; {
 		if _, err := w.Write([]byte(piece)); err != nil {
@@ -114,7 +114,7 @@ func (s *sseTest) exchange(token, path, body string) (status int, answer string)
 // send writes to the stream of the server, unless its handler has returned.
 func (s *sseTest) send(text string) {
 	synctest.Wait()
-	if !s.ended {
+	if !s.ended.Load() {
 		s.write <- text
 		synctest.Wait()
 	}
@@ -159,13 +159,13 @@ func TestResultAfterExpiry(t *testing.T) {
 				s.send(text)
 			}
 			time.Sleep(time.Until(start.Add(row.open)))
-			if synctest.Wait(); row.open > 61*time.Second && s.ended {
+			if synctest.Wait(); row.open > 61*time.Second && s.ended.Load() {
 				s.Errorf("%s: the stream ended within %v", row.name, row.open)
 			}
 			time.Sleep(time.Until(start.Add(row.closed + time.Millisecond)))
 			synctest.Wait()
-			if got := stream.Body.String(); !s.ended || got != endpointEvent+row.want {
-				s.Errorf("%s: ended %v, got %q\nwant %q", row.name, s.ended, got, endpointEvent+row.want)
+			if got := stream.Body.String(); !s.ended.Load() || got != endpointEvent+row.want {
+				s.Errorf("%s: ended %v, got %q\nwant %q", row.name, s.ended.Load(), got, endpointEvent+row.want)
 			}
 			if status := s.post("alice/", "/message?sessionId=s1", message("ping", "{}")); status != 401 {
 				s.Errorf("%s: got %d with the expired token, want 401", row.name, status)
@@ -183,8 +183,8 @@ func TestNoResultAfterRevocation(t *testing.T) {
 			s.revoked.Store(true)
 			time.Sleep(11 * time.Second)
 			s.send(lateResult)
-			if got := stream.Body.String(); !s.ended || got != endpointEvent {
-				s.Errorf("%s: ended %v, got %q", name, s.ended, got)
+			if got := stream.Body.String(); !s.ended.Load() || got != endpointEvent {
+				s.Errorf("%s: ended %v, got %q", name, s.ended.Load(), got)
 			}
 		})
 	}
@@ -199,7 +199,7 @@ func TestNoGraceAfterDisconnect(t *testing.T) {
 		go s.handler.ServeHTTP(httptest.NewRecorder(), req)
 		synctest.Wait()
 		disconnect()
-		if synctest.Wait(); !s.ended {
+		if synctest.Wait(); !s.ended.Load() {
 			s.Error("the handler still runs")
 		}
 	})
