@@ -14,14 +14,14 @@ import (
 // MountMetadata adds routes that publish the metadata of the resources, each at its own
 // well-known path (RFC 9728 §3.1), with the copies of [metadata.NewHandler]. The routes
 // serve GET, HEAD and OPTIONS, and respond to other methods with 405. MountMetadata panics
-// if two resources have the same path.
+// if two resources have the same host and path.
 //
 // The order of MountMetadata and Middleware does not matter. A router of Echo.Host does not
 // use these routes. Pass [Middleware] to Echo.Host there; it serves the metadata too.
 func MountMetadata(e *echo.Echo, resources ...*resource.Resource) {
 	var documents []func() metadata.Document
 	for _, res := range resources {
-		documents = append(documents, res.Metadata)
+		documents = append(documents, res.Documents()...)
 	}
 	h, err := metadata.NewLiveHandler(documents...)
 	if err != nil {
@@ -60,7 +60,7 @@ func ownMetadata(res *resource.Resource) *metadata.Handler {
 	if res == nil {
 		return new(metadata.Handler)
 	}
-	h, err := metadata.NewLiveHandler(res.Metadata)
+	h, err := metadata.NewLiveHandler(res.Documents()...)
 	if err != nil {
 		return new(metadata.Handler)
 	}

@@ -31,7 +31,7 @@ func newPolicy(c Config) (*policy, error) {
 		issuers: map[string]*issuer{}, tokens: new(jose.Reader), logger: c.Logger,
 		revoked: c.Hooks.Revoked, keepHeader: c.HTTP.KeepAuthorization,
 	}}
-	b.mistakes.AddAt("Identifier", metadata.CheckIdentifier(c.Identifier, c.HTTP.AllowHTTP))
+	b.setEndpoints()
 	b.setOrigins()
 	servers := b.setIssuers()
 	b.setPrefixed()
@@ -216,14 +216,21 @@ func (b *builder) setDocument(servers []string) {
 
 // setAnswers prepares the answers to rejected requests.
 func (b *builder) setAnswers() {
-	url, err := metadata.WellKnownURL(b.config.Identifier)
-	if err != nil {
-		b.mistakes.Addf("Identifier: %w", err)
-		return
-	}
 	hint := b.config.ScopeOptions.Challenge
 	if hint == nil {
 		hint = b.policy.scopes
 	}
-	b.policy.answers = newAnswers(url, hint, b.policy.scopes)
+	prepared := newAnswers(hint, b.policy.scopes)
+	for n := range b.policy.endpoints.all {
+		e := &b.policy.endpoints.all[n]
+		url, err := metadata.WellKnownURL(e.identifier)
+		if err != nil {
+			b.mistakes.Addf("Identifier: %w", err)
+			return
+		}
+		e.answers = prepared.at(url)
+		if n == 0 {
+			e.answers.prepare()
+		}
+	}
 }

@@ -101,5 +101,6 @@ func (d Decision) TakeChallenge() *Refusal {
 		return nil
 	}
 	f.caller, f.messages = d.challenge.caller, d.challenge.messages
-	return d.challenge.policy.refuse(d.Request.Context(), d.Request.Header, f)
+	p := d.challenge.policy
+	return p.refuse(d.Request.Context(), d.Request.Header, p.endpointFor(&noAcceptance, f.caller), f)
 }

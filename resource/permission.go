@@ -87,7 +87,7 @@ func (p *policy) checkScopes(c *Caller, needed, further []string) *fault {
 
 // decidePublic accepts a request without credentials for a public operation. It returns f
 // for every other request.
-func (p *policy) decidePublic(req *http.Request, f *fault) (Decision, *fault) {
+func (p *policy) decidePublic(at *endpoint, req *http.Request, f *fault) (Decision, *fault) {
 	if p.rules == nil || !p.rules.hasPublic() || !f.anonymous {
 		return Decision{}, f
 	}
@@ -109,8 +109,8 @@ func (p *policy) decidePublic(req *http.Request, f *fault) (Decision, *fault) {
 		f.messages = messages
 		return Decision{}, f
 	}
-	d := Decision{Request: p.innerRequest(req, acceptance{public: p.owner}, body)}
-	p.observeAccepted(req, nil, messages)
+	d := Decision{Request: p.innerRequest(req, acceptance{by: p.owner, endpoint: at}, body)}
+	p.observeAccepted(at, req, nil, messages)
 	return d, nil
 }
 

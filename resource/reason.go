@@ -38,6 +38,8 @@ const (
 	ReasonRevoked           Reason = "revoked"            // 401: Hooks.Revoked reports that the token is revoked
 	ReasonTokenInvalid      Reason = "token_invalid"      // 401: a Verifier rejected the token and gave no reason of this table
 
+	ReasonPathUnknown Reason = "path_unknown" // 404: Config.Identifiers has several paths, and the request is for none of them
+
 	ReasonOrigin              Reason = "origin"               // 403: the request is from a web page whose origin is not allowed (HTTPOptions.Origins)
 	ReasonInsufficientScope   Reason = "insufficient_scope"   // 403: the token lacks a scope that the request needs
 	ReasonHeaderClaim         Reason = "header_claim"         // 403: a field of Credentials.HeaderClaims differs from its claim, is repeated, or is absent although it is required
@@ -96,6 +98,7 @@ var (
 	answerInvalid     = outcome{http.StatusUnauthorized, "invalid_token", "The access token is invalid", 0}
 	answerKeyInvalid  = outcome{http.StatusUnauthorized, "invalid_token", "The API key is invalid", 0}
 	answerExpired     = outcome{http.StatusUnauthorized, "invalid_token", "The access token expired", 0}
+	answerPath        = outcome{http.StatusNotFound, "", "No protected resource has this path", 0}
 	answerOrigin      = outcome{http.StatusForbidden, "", "Requests from pages of this origin are not accepted", 0}
 	answerScope       = outcome{http.StatusForbidden, "insufficient_scope", "The access token lacks a scope that this request needs", 0}
 	answerUndeclared  = outcome{http.StatusForbidden, "", "No rule permits the operation", 0}
@@ -133,6 +136,7 @@ var outcomes = map[Reason]outcome{
 	ReasonAPIKeyUnknown:            answerKeyInvalid,
 	ReasonRevoked:                  answerInvalid,
 	ReasonTokenInvalid:             answerInvalid,
+	ReasonPathUnknown:              answerPath,
 	ReasonOrigin:                   answerOrigin,
 	ReasonInsufficientScope:        answerScope,
 	ReasonHeaderClaim:              answerContradicts,

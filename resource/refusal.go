@@ -13,7 +13,7 @@ import (
 // from this package and from the configuration, except the id of a JSON-RPC message, which
 // an error about the message repeats.
 type Refusal struct {
-	Status      int           // 400, 401, 403, 405, 413, 415, 500 or 503
+	Status      int           // 400, 401, 403, 404, 405, 413, 415, 500 or 503
 	Reason      Reason        // for logs and metrics
 	Challenges  []string      // WWW-Authenticate, one header line each, Bearer first
 	RetryAfter  time.Duration // for 503: whole seconds, at least one
@@ -43,25 +43,40 @@ func (f *Refusal) SetHeader(h http.Header) {
 
 // answers holds prepared refusals.
 type answers struct {
-	metadataURL string
-	prepared    map[Reason]*Refusal // without RetryAfter and Err
-	ofOthers    map[Reason]*Refusal // the same for credentials that are not access tokens
+	metadataURL  string
+	hint, needed []string            // scopes
+	prepared     map[Reason]*Refusal // without RetryAfter and Err; nil: made when needed
+	ofOthers     map[Reason]*Refusal // the same for credentials that are not access tokens
 }
 
-func newAnswers(metadataURL string, hint, needed []string) answers {
-	a := answers{metadataURL: metadataURL, prepared: map[Reason]*Refusal{}, ofOthers: map[Reason]*Refusal{}}
-	for reason, o := range outcomes {
-		scopes := hint
-		switch o {
-		case answerMalformed:
-			scopes = nil // another token would not help
-		case answerScope:
-			scopes = needed
-		}
-		a.prepared[reason] = a.make(reason, o, scopes)
-		a.ofOthers[reason] = a.make(reason, o.ofOtherCredential(), scopes)
-	}
+// newAnswers returns the answers without the address of the metadata. They must not be used
+// before at has added it.
+func newAnswers(hint, needed []string) answers { return answers{hint: hint, needed: needed} }
+
+// at returns the answers with the address of the metadata. They take little memory.
+func (a answers) at(metadataURL string) answers {
+	a.metadataURL = metadataURL
 	return a
+}
+
+// prepare makes all refusals in advance.
+func (a *answers) prepare() {
+	a.prepared, a.ofOthers = map[Reason]*Refusal{}, map[Reason]*Refusal{}
+	for reason, o := range outcomes {
+		a.prepared[reason] = a.make(reason, o, a.scopes(reason))
+		a.ofOthers[reason] = a.make(reason, o.ofOtherCredential(), a.scopes(reason))
+	}
+}
+
+// scopes returns the scopes that the challenge names.
+func (a *answers) scopes(reason Reason) []string {
+	switch outcomes[reason] {
+	case answerMalformed:
+		return nil // another token would not help
+	case answerScope:
+		return a.needed
+	}
+	return a.hint
 }
 
 func (a *answers) make(reason Reason, o outcome, scopes []string) *Refusal {
@@ -80,9 +95,12 @@ func (a *answers) refusal(f *fault, other bool) *Refusal {
 	if other {
 		prepared, o = a.ofOthers[f.reason], o.ofOtherCredential()
 	}
-	if prepared == nil { // a Resource that was not made by New: fail closed
+	if a.metadataURL == "" { // a Resource that was not made by New: fail closed
 		return &Refusal{Status: http.StatusInternalServerError, Reason: ReasonInternalError,
 			ContentType: "application/json", Body: answerError.text().Body(), Err: f}
+	}
+	if prepared == nil {
+		prepared = a.make(f.reason, o, a.scopes(f.reason))
 	}
 	answer := *prepared
 	answer.Challenges = slices.Clone(prepared.Challenges) // the caller may change them

@@ -10,7 +10,7 @@ import (
 )
 
 // Replace makes r decide by the configuration of next. The new configuration applies at
-// once and as a whole. next must come from New and have the same Identifier. It belongs to
+// once and as a whole. next must come from New and have the same Identifier and Identifiers. It belongs to
 // r afterwards: do not use it again.
 //
 // One configuration decides about a request, from Authenticate to the last
@@ -39,6 +39,9 @@ func (r *Resource) Replace(next *Resource) error {
 			next.identifier, r.identifier)
 	}
 	old = r.policy() // under the lock
+	if !p.sameEndpoints(old) {
+		return errors.New("resource: replace: Identifiers: the list is another one: a change needs a restart, because clients and routes depend on it")
+	}
 	p.attach(r)
 	p.resolver.continueFrom(old.resolver)
 	if p.sameCallers(old) {

@@ -133,6 +133,10 @@ func (p *policy) recheck(req *http.Request, previous *Caller, needed []string) (
 	if previous.expiry.HasPassed(time.Now(), p.leeway) { // whatever a verifier would return now
 		return nil, newFault(ReasonExpired, "exp has passed")
 	}
+	at := p.endpoints.named(previous.resource)
+	if at == nil { // cannot happen: Replace keeps the identifiers
+		return nil, newFault(ReasonPathUnknown, "the configuration no longer has the identifier")
+	}
 	if len(req.Header["Authorization"]) == 0 {
 		switch {
 		case !p.hasSameHeader(previous.credential, previous.policy):
@@ -141,7 +145,7 @@ func (p *policy) recheck(req *http.Request, previous *Caller, needed []string) (
 			return nil, newFault(ReasonExpired, "expired, or the verification was invalidated")
 		}
 		caller = p.recast(previous)
-	} else if caller, f = p.identify(req); f != nil {
+	} else if caller, f = p.identify(at, req); f != nil {
 		return nil, f
 	}
 	if f := p.checkRevoked(req.Context(), caller); f != nil {
@@ -181,7 +185,8 @@ func (s *stream) finishCheck(ctx context.Context, caller *Caller, f *fault) {
 		clone.caller = s.caller
 		f = &clone
 	}
-	s.policy.owner.policy().log(ctx, 0, nil, f)
+	p := s.policy.owner.policy()
+	p.log(ctx, 0, nil, p.endpointFor(&noAcceptance, s.caller), f)
 }
 
 // stop ends the checks of a stream whose request has ended.

@@ -123,14 +123,14 @@ func TestSet(t *testing.T) {
 		{"a loopback host that is denied", local, true, "http://127.0.0.1:5", false},
 		{"its own if loopback hosts are denied", local, true, local, true},
 	} {
-		if got := weborigin.NewSet(row.own, []string{app}, row.denyLoopback).Allows(row.origin); got != row.want {
+		if got := weborigin.NewSet([]string{row.own}, []string{app}, row.denyLoopback).Allows(row.origin); got != row.want {
 			t.Errorf("%s: got %v", row.name, got)
 		}
 	}
 	if (weborigin.Set{}).Allows("") {
 		t.Error("the zero value allows something")
 	}
-	if got := weborigin.NewSet("https://h", []string{"https://h", app}, false).String(); got != app+" https://h" {
+	if got := weborigin.NewSet([]string{"https://h"}, []string{"https://h", app}, false).String(); got != app+" https://h" {
 		t.Errorf("String: got %q", got)
 	}
 }

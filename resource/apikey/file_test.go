@@ -189,7 +189,7 @@ func TestFileMistakes(t *testing.T) {
 		{"keys is not an array", `{"keys":{}}`, `member "keys": is not an array`},
 		{"keys is null", `{"keys":null}`, `member "keys": is not an array`},
 		{"key is not an object", keyFile(valid, `"mcp_secret"`), "keys[1]: not a JSON object"},
-		{"unknown members of a key", keyFile(entry("a", digest, `,"scope":"b","note":"mcp_secret"`)), "keys[0] \"a\": member 5 is unknown; known members: id, sha256, subject, client_id, scopes, expires\nkeys[0] \"a\": member 6 is unknown; known members: id, sha256, subject, client_id, scopes, expires"},
+		{"unknown members of a key", keyFile(entry("a", digest, `,"scope":"b","note":"mcp_secret"`)), "keys[0] \"a\": member 5 is unknown; known members: id, sha256, subject, client_id, scopes, expires, resources\nkeys[0] \"a\": member 6 is unknown; known members: id, sha256, subject, client_id, scopes, expires, resources"},
 		{"member of a key in another case", keyFile(entry("a", digest, `,"Expires":""`)), `keys[0] "a": member name differs only in case from "expires" at byte 126`},
 		{"duplicate member of a key", keyFile(valid, entry("b", digest, `,"subject":"eve"`)), "line 2: duplicate member name at byte 263"},
 		{"duplicate member of a key, written with an escape", keyFile(entry("a", digest, `,"\u0073ubject":"eve"`)), "line 1: duplicate member name at byte 135"},

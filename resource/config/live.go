@@ -77,7 +77,8 @@ func (l *Live) Run(ctx context.Context) {
 // content is now applied, whether or not it has changed. Otherwise it returns the reason,
 // and the previous configuration stays in use.
 //
-// A different resource_server_url is rejected, because clients and routes depend on it.
+// A different resource_server_url and different additional_resource_server_urls are rejected,
+// because clients and routes depend on them.
 // Reload first fetches the keys of new issuers, for at most five seconds. Then it applies
 // the configuration with or without these keys, because its purpose may be to remove
 // another issuer.
@@ -132,7 +133,11 @@ func (l *Live) setApplied(digest string) {
 func (l *Live) apply(ctx context.Context, b *builder) error {
 	l.warmUp(ctx, b.created)
 	if err := l.resource.Replace(b.resource); err != nil {
-		return fmt.Errorf("config: %s: resource_server_url: %w", b.position("resource_server_url"), err)
+		key := "resource_server_url"
+		if b.resource.Identifier() == l.resource.Identifier() {
+			key = "additional_resource_server_urls"
+		}
+		return fmt.Errorf("config: %s: %s: %w", b.position(key), key, err)
 	}
 	l.verifiers = b.used
 	return nil

@@ -12,8 +12,9 @@ import (
 // the table in docs/configuration.md are based on the struct tags: yaml is the key, doc is
 // its description, and format, enum and max limit its values.
 type Settings struct {
-	Enabled           *bool  `yaml:"enabled" doc:"whether warder protects the server. false: Load and New return ErrDisabled and no resource; a reload rejects the file and the previous configuration stays active. Default: true"`
-	ResourceServerURL string `yaml:"resource_server_url" format:"uri" required:"true" doc:"this server's URL (its resource identifier), byte for byte as clients use it. It is also an accepted audience of tokens"`
+	Enabled           *bool    `yaml:"enabled" doc:"whether warder protects the server. false: Load and New return ErrDisabled and no resource; a reload rejects the file and the previous configuration stays active. Default: true"`
+	ResourceServerURL string   `yaml:"resource_server_url" format:"uri" required:"true" doc:"this server's URL (its resource identifier), byte for byte as clients use it. It is also an accepted audience of tokens"`
+	AdditionalURLs    []string `yaml:"additional_resource_server_urls" doc:"further URLs of this server, at most 1000: the members of a family, or other public origins. Each is an accepted audience only of requests to it, and has its own metadata"`
 	IssuerSettings    `yaml:",inline"`
 	AdditionalIssuers []IssuerSettings    `yaml:"additional_issuers" doc:"further issuers, each with the keys that have a star"`
 	RequiredScopes    []string            `yaml:"required_scopes" doc:"scopes that every request needs, except requests without a token for public operations"`
