@@ -76,7 +76,7 @@ func (p *policy) decide(req *http.Request) (d Decision, at *endpoint, f *fault) 
 	if f := p.checkMade(); f != nil { // the Resource was not made by New
 		return Decision{}, at, f
 	}
-	selected := p.endpointOf(req)
+	selected := p.endpoints.of(req)
 	if selected == nil {
 		return Decision{}, at, pathFault(req.URL)
 	}

@@ -75,15 +75,6 @@ func (e *endpoints) of(req *http.Request) *endpoint {
 	return &e.all[n]
 }
 
-// endpointOf returns the endpoint of a request: the one for which an outer mount of the same
-// Resource has accepted it, otherwise the one that its path and host select.
-func (p *policy) endpointOf(req *http.Request) *endpoint {
-	if a := acceptanceOf(req.Context()); a.by != nil && a.by == p.owner {
-		return p.endpoints.named(a.endpoint.identifier)
-	}
-	return p.endpoints.of(req)
-}
-
 // endpointFor returns the endpoint that an accepted caller uses or, without such a caller, that
 // of the accepted request of a context. Without both it is the first one.
 func (p *policy) endpointFor(a *acceptance, c *Caller) *endpoint {

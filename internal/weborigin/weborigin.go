@@ -92,8 +92,8 @@ func (s Set) Allows(origin string) bool {
 	return found || s.anyLoopback && IsLoopback(origin)
 }
 
-// maxListed is how many origins String lists.
-const maxListed = 20
+// maxListed is how many origins String lists, because a log record can contain the text.
+const maxListed = 10
 
 // String lists the first origins, without those of other loopback hosts.
 func (s Set) String() string {
