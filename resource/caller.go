@@ -61,8 +61,9 @@ const callerBytes = 500
 // size estimates the memory that a cached caller keeps in use.
 func (c *Caller) size() int { return callerBytes + len(c.object) + c.grant.Bytes() }
 
-// ID identifies the principal across tokens and issuers. Use it as the key of sessions and
-// data. It is the issuer together with a word for the kind of principal and
+// ID identifies the principal across tokens and issuers. Use it as the key of data, and
+// [Caller.Owner] as that of sessions. It is the issuer together with a word for the kind of
+// principal and
 //
 //   - sub: the subject. The ID does not change when the token is refreshed.
 //   - client: the client, for its own tokens (see Issuer.ClientTokens). It does not change

@@ -23,7 +23,9 @@ type Config struct {
 	// a family such as https://h/mcp/x/a and https://h/mcp/x/b, or other public origins. The
 	// rules for Identifier hold for each. Each has its own document, challenge and audience:
 	// a token for one is rejected at the others, unless Issuer.Audiences or
-	// Issuer.TrustAnswersWithoutAudience accepts it, which applies to all of them.
+	// Issuer.TrustAnswersWithoutAudience accepts it, which applies to all of them. Metrics
+	// have Identifier as their label. Log records and events have the identifier of the
+	// request.
 	//
 	// The path of a request selects the identifier, and Host if several have that path. Host
 	// and its port are compared exactly, and a Host of none selects the first one. If there

@@ -225,8 +225,8 @@ func TestChallengesOfMembers(t *testing.T) {
 	}), request("", rpcMessage("tools/list", "")))
 }
 
-// An open stream is checked for the identifier that it was opened at, also if its token is no
-// longer cached.
+// An open stream is checked for the identifier that it was opened at, also if its token has left
+// the cache.
 func TestStreamOfMember(t *testing.T) {
 	inBubble(t, func(c *resource.Config, _ *jwks.Config) { c.Identifiers = []string{memberA, memberB} }, func(t *testing.T, f *fixture) {
 		token := f.tokenFor(memberA)

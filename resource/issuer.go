@@ -103,7 +103,8 @@ type Issuer struct {
 	// TrustAnswersWithoutAudience accepts introspection answers without aud. Set it only
 	// if THE ISSUER REPORTS A TOKEN AS ACTIVE TO THIS RESOURCE'S CREDENTIALS ONLY IF THE
 	// TOKEN WAS ISSUED FOR THIS RESOURCE. Otherwise a token for any server of the issuer
-	// is accepted here (MCP authorization, "Token Audience Binding"). An aud that is
+	// is accepted here (MCP authorization, "Token Audience Binding"), at all of
+	// Config.Identifiers. An aud that is
 	// present is still checked, and a JWT that is verified by its signature always needs
 	// one. Package introspect rejects an answer with neither aud nor token_type all the
 	// same, because it can be about a refresh token.

@@ -32,8 +32,8 @@ type Settings struct {
 	PublicResources   []string            `yaml:"public_resources" doc:"URIs of resources that are open to requests without a token"`
 	Stateless         bool                `yaml:"stateless" doc:"true: the MCP server keeps no sessions. Required if initialize is in public_operations"`
 	StepUp            string              `yaml:"step_up" enum:"operation,keep_granted" doc:"scopes in the challenge of a 403 response. operation: the scopes that the operation needs. keep_granted: also those scopes of the caller that occur in this configuration. Default: operation"`
-	AllowedOrigins    []string            `yaml:"allowed_origins" doc:"origins whose web pages may send requests, in addition to the origin of resource_server_url and to the loopback origins that deny_loopback_origins describes"`
-	DenyLoopback      bool                `yaml:"deny_loopback_origins" doc:"false: if the host of resource_server_url is localhost, 127.0.0.1 or [::1], pages of these three hosts may send requests. true: they need an entry in allowed_origins. Default: false"`
+	AllowedOrigins    []string            `yaml:"allowed_origins" doc:"origins whose web pages may send requests, in addition to the origins of this server's URLs and to the loopback origins that deny_loopback_origins describes"`
+	DenyLoopback      bool                `yaml:"deny_loopback_origins" doc:"false: if each URL of this server has the host localhost, 127.0.0.1 or [::1], pages of these three hosts may send requests. true: they need an entry in allowed_origins. Default: false"`
 	LeewaySeconds     *int                `yaml:"leeway_seconds" max:"300" doc:"allowed difference between the clocks of this server and of the issuer. Default: 30"`
 	TokenCacheTTL     *int                `yaml:"token_cache_ttl_seconds" max:"86400" doc:"maximum time that an accepted token is cached. 0 disables the cache. Default: 300"`
 	ResourceName      string              `yaml:"resource_name" doc:"name of this server in the protected resource metadata, for display"`
