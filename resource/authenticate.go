@@ -138,8 +138,8 @@ func (p *policy) identify(at *endpoint, req *http.Request) (*Caller, *fault) {
 
 	// 2. The cache: the caller from an earlier verification of the same bytes for the same
 	// endpoint. An entry is removed if it has expired or if the signing key of its token was
-	// withdrawn. Then the token is verified again. The endpoint is compared too, because whoever
-	// can name members of a family could find two names with the same part in the keys.
+	// withdrawn. Then the token is verified again. The endpoint is compared too: a person who
+	// names members of a family could find two names that have the same part in the keys.
 	cacheKey := at.cacheKey(digest.Of(raw))
 	if cached, ok := p.cache.Get(cacheKey, now); ok && cached.resource == at.identifier {
 		return p.recast(cached), nil

@@ -174,7 +174,7 @@ func (b *builder) checkPlainPaths() {
 			if n > 0 {
 				where = fmt.Sprintf("Identifiers[%d]", n-1)
 			}
-			b.mistakes.Addf("%s: the path of %q has other characters than letters, digits, \"-\", \".\", \"_\" and \"~\"; identifiers with several paths cannot have them", where, e.identifier)
+			b.mistakes.Addf("%s: the path of %q has a segment of other characters than letters, digits, \"-\", \".\", \"_\" and \"~\", or of dots only; servers read it in different ways, so identifiers with several paths cannot have it", where, e.identifier)
 		}
 	}
 }

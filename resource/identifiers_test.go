@@ -314,9 +314,10 @@ func TestIdentifierMistakes(t *testing.T) {
 		{"another scheme", func(c *resource.Config) {
 			c.HTTP.AllowHTTP, c.Identifiers = true, []string{"http://mcp.example.test/mcp"}
 		}, `Identifiers[0]: "http://mcp.example.test/mcp" cannot be distinguished from "https://mcp.example.test/mcp": a request has the same path, without a slash at the end, and the same Host`},
-		{"a path that is not plain", list(identifier + "/a;v=1"), `Identifiers[0]: the path of "https://mcp.example.test/mcp/a;v=1" has other characters than letters, digits, "-", ".", "_" and "~"; identifiers with several paths cannot have them`},
+		{"a path that is not plain", list(identifier + "/a;v=1"), `Identifiers[0]: the path of "https://mcp.example.test/mcp/a;v=1" has a segment of other characters than letters, digits, "-", ".", "_" and "~", or of dots only; servers read it in different ways, so identifiers with several paths cannot have it`},
 		{"a first path that is not plain", func(c *resource.Config) { c.Identifier, c.Identifiers = identifier+"/%C3%A9", []string{identifier} },
-			`Identifier: the path of "https://mcp.example.test/mcp/%C3%A9" has other characters than letters, digits, "-", ".", "_" and "~"; identifiers with several paths cannot have them`},
+			`Identifier: the path of "https://mcp.example.test/mcp/%C3%A9" has a segment of other characters than letters, digits, "-", ".", "_" and "~", or of dots only; servers read it in different ways, so identifiers with several paths cannot have it`},
+		{"a segment of dots", list(identifier + "/..."), `Identifiers[0]: the path of "https://mcp.example.test/mcp/..." has a segment of other characters than letters, digits, "-", ".", "_" and "~", or of dots only; servers read it in different ways, so identifiers with several paths cannot have it`},
 		{"the audience of a member", func(c *resource.Config) {
 			c.Identifiers, c.Issuers[0].Audiences = []string{memberA}, []string{"api://x", memberA}
 		}, `Issuers[0].Audiences[1]: "https://mcp.example.test/mcp/x/a" is one of several identifiers, and would be accepted at the others too; remove it: each identifier is accepted anyway`},
