@@ -15,14 +15,14 @@ import (
 // well-known path (RFC 9728 §3.1), with the copies of [metadata.NewHandler]. The routes
 // serve GET, HEAD and OPTIONS, and respond to other methods with 405. MountMetadata adds no
 // routes for HTTPOptions.ServerMetadata, which is an http.Handler itself. MountMetadata panics if
-// two resources have the same path.
+// two resources have the same host and path.
 //
 // The order of MountMetadata and Middleware does not matter. A router of Echo.Host does not
 // use these routes. Pass [Middleware] to Echo.Host there; it serves the metadata too.
 func MountMetadata(e *echo.Echo, resources ...*resource.Resource) {
 	var documents []func() metadata.Document
 	for _, res := range resources {
-		documents = append(documents, res.Metadata)
+		documents = append(documents, res.Documents()...)
 	}
 	h, err := metadata.NewLiveHandler(documents...)
 	if err != nil {
@@ -61,7 +61,7 @@ func ownMetadata(res *resource.Resource) *metadata.Handler {
 	if res == nil {
 		return new(metadata.Handler)
 	}
-	h, err := metadata.NewLiveHandler(res.Metadata)
+	h, err := metadata.NewLiveHandler(res.Documents()...)
 	if err != nil {
 		return new(metadata.Handler)
 	}

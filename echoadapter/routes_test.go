@@ -150,8 +150,8 @@ func TestConfigurationMistakesPanic(t *testing.T) {
 	}{
 		{"a malformed scope", func() { echoadapter.Require(res, "two words") }},
 		{"Require of a nil resource", func() { echoadapter.Require(nil, "a") }},
-		{"two resources with one path", func() {
-			echoadapter.MountMetadata(echo.New(), res, newResource(t, "https://other.example.test/mcp", nil))
+		{"two resources with one path and host", func() {
+			echoadapter.MountMetadata(echo.New(), res, newResource(t, identifier, nil))
 		}},
 		{"metadata of no resource", func() { echoadapter.MountMetadata(echo.New()) }},
 	} {

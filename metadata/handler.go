@@ -3,17 +3,19 @@ package metadata
 import (
 	"errors"
 	"fmt"
-	"maps"
 	"net/http"
 	"slices"
 	"strconv"
 	"strings"
+
+	"github.com/warder-go/warder/internal/urltable"
 )
 
 // Values of response header fields. allowHeaders lists the fields that MCP clients, including
 // those in browsers, send with discovery requests.
 const (
 	cacheControl = "public, max-age=300"
+	cacheByHost  = "private, max-age=300" // a shared cache could ignore the host
 	allowMethods = "GET, HEAD, OPTIONS"
 	allowHeaders = "Accept, Authorization, Content-Type, MCP-Protocol-Version, Mcp-Method, Mcp-Name, Mcp-Session-Id, Last-Event-ID"
 	preflightAge = "3600" // seconds
@@ -24,10 +26,13 @@ const (
 // locations and answers 404.
 //
 // Do not wrap a Handler in authorization: clients request the document without a token. The
-// response depends on the method and the path only, not on Host, forwarding header fields or
-// the query. A Handler never redirects.
+// response depends on the method and the path and, if resources on several hosts have the same
+// path, on Host. It does not depend on forwarding header fields and the query. A Handler never
+// redirects.
 type Handler struct {
-	encoders map[string]encoder // by escaped path
+	table    urltable.Table // of the documents, by escaped path
+	encoders []encoder      // in the order of the table
+	inserted []string       // path-inserted locations (RFC 9728 §3.1)
 }
 
 // encoder returns the JSON text of a document.
@@ -35,11 +40,13 @@ type encoder func() ([]byte, error)
 
 // NewHandler encodes each document once and publishes it at its path-inserted location and at
 // its Paths. For clients that use other locations, it also publishes a document whose
-// well-known path has a terminal slash at the path without it, and a single document at the
-// root location, unless there is another document. Invalid documents, and two documents at one
-// location, are errors. The error lists all of them.
+// well-known path has a terminal slash at the path without it, and documents that all have one
+// well-known path at the root location, unless there is another document. Of documents for several
+// hosts with the same path it publishes the one whose host and port equal Host, and the first one
+// if there is no such document. Their responses are not for shared caches. Invalid documents, and
+// two documents at one location and host, are errors. The error lists all of them.
 func NewHandler(docs ...Document) (*Handler, error) {
-	h := &Handler{encoders: make(map[string]encoder)}
+	h := new(Handler)
 	var errs []error
 	for _, d := range docs {
 		body, err := d.MarshalJSON()
@@ -55,7 +62,7 @@ func NewHandler(docs ...Document) (*Handler, error) {
 // functions and encodes the results for each request, concurrently. The Resource and the Paths
 // of a document must not change.
 func NewLiveHandler(docs ...func() Document) (*Handler, error) {
-	h := &Handler{encoders: make(map[string]encoder)}
+	h := new(Handler)
 	var errs []error
 	for _, current := range docs {
 		encode := func() ([]byte, error) { return current().MarshalJSON() }
@@ -76,64 +83,63 @@ func (h *Handler) finish(errs []error) (*Handler, error) {
 	if err := errors.Join(errs...); err != nil {
 		return nil, err
 	}
-	for path, encode := range maps.Clone(h.encoders) {
+	for _, path := range h.table.List() {
 		if strings.Contains(path, wellKnown) {
-			h.addIfFree(strings.TrimSuffix(path, "/"), encode)
+			h.table.Alias(strings.TrimSuffix(path, "/"), path)
 		}
-		if len(errs) == 1 { // a single document
-			h.addIfFree(wellKnown, encode)
-		}
+	}
+	if len(h.inserted) == 1 {
+		h.table.Alias(wellKnown, h.inserted[0])
 	}
 	return h, nil
 }
 
-func (h *Handler) addIfFree(path string, encode encoder) {
-	if _, taken := h.encoders[path]; !taken {
-		h.encoders[path] = encode
-	}
-}
-
 func (h *Handler) add(d Document, encode encoder) error {
-	path, err := WellKnownPath(d.Resource)
+	u, err := parseIdentifier(d.Resource, true)
 	if err != nil {
 		return err
 	}
-	for _, path := range append([]string{path}, d.Paths...) {
-		// The host must not distinguish documents, because the client chooses it.
-		if _, taken := h.encoders[path]; taken {
-			return fmt.Errorf("metadata: resource %q: %q is already the location of another document: use different paths, or a separate handler for each resource", d.Resource, path)
+	inserted := wellKnownPath(u)
+	if !slices.Contains(h.inserted, inserted) {
+		h.inserted = append(h.inserted, inserted)
+	}
+	for _, path := range append([]string{inserted}, d.Paths...) {
+		if _, ok := h.table.Add(u, path); !ok {
+			return fmt.Errorf("metadata: resource %q: %q is already the location of another document for this host: use different paths, or a separate handler for each resource", d.Resource, path)
 		}
-		h.encoders[path] = encode
+		h.encoders = append(h.encoders, encode)
 	}
 	return nil
 }
 
 // Locations returns the escaped paths of all documents, sorted, including the additional
 // locations of NewHandler.
-func (h *Handler) Locations() []string { return slices.Sorted(maps.Keys(h.encoders)) }
+func (h *Handler) Locations() []string { return h.table.List() }
 
 // Owns reports whether the escaped path of the request equals one of the handler's locations
 // byte for byte. The method does not matter.
-func (h *Handler) Owns(r *http.Request) bool {
-	_, ok := h.encoders[r.URL.EscapedPath()]
-	return ok
-}
+func (h *Handler) Owns(r *http.Request) bool { return h.table.Has(r.URL.EscapedPath()) }
 
 // ServeHTTP answers GET and HEAD with the document, OPTIONS with the header fields for a CORS
 // preflight, other methods with 405 and other paths with 404.
 func (h *Handler) ServeHTTP(w http.ResponseWriter, r *http.Request) {
-	encode, ok := h.encoders[r.URL.EscapedPath()]
+	path := r.URL.EscapedPath()
+	n, ok := h.table.Find(path, r.Host)
 	if !ok {
 		serveNotFound(w)
 		return
 	}
 	serveMethods(w, r, func() {
-		document, err := encode()
+		document, err := h.encoders[n]()
 		if err != nil { // the document of a live handler became invalid
 			http.Error(w, "internal error", http.StatusInternalServerError)
 			return
 		}
-		serveDocument(w, r, document)
+		cache := cacheControl
+		if h.table.Shares(path) {
+			cache = cacheByHost
+		}
+		serveDocument(w, r, document, cache)
 	})
 }
 
@@ -160,12 +166,12 @@ func serveNotFound(w http.ResponseWriter) {
 // for them need no credentials.
 func allowAllOrigins(w http.ResponseWriter) { w.Header().Set("Access-Control-Allow-Origin", "*") }
 
-func serveDocument(w http.ResponseWriter, r *http.Request, body []byte) {
+func serveDocument(w http.ResponseWriter, r *http.Request, body []byte, cache string) {
 	header := w.Header()
 	header.Set("Content-Type", "application/json")
 	header.Set("Content-Length", strconv.Itoa(len(body)))
 	header.Set("X-Content-Type-Options", "nosniff")
-	header.Set("Cache-Control", cacheControl)
+	header.Set("Cache-Control", cache)
 	w.WriteHeader(http.StatusOK)
 	if r.Method == http.MethodGet {
 		w.Write(body)

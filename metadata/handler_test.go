@@ -230,7 +230,8 @@ func TestOwns(t *testing.T) {
 
 func TestNewHandlerRejects(t *testing.T) {
 	duplicate, noServer, plainHTTP := minimal(), minimal(), minimal()
-	duplicate.Resource = "https://twin.example.com/mcp"
+	duplicate.Resource = "http://mcp.example.com/mcp" // the same value of Host
+	duplicate.AllowHTTP = true
 	noServer.AuthorizationServers = nil
 	plainHTTP.Resource = "http://x.example"
 	for _, row := range []struct {
@@ -239,7 +240,7 @@ func TestNewHandlerRejects(t *testing.T) {
 		want string
 	}{
 		{"no document", nil, "metadata: a handler needs at least one document"},
-		{"two documents at one path", []metadata.Document{minimal(), duplicate}, `metadata: resource "https://twin.example.com/mcp": "/.well-known/oauth-protected-resource/mcp" is already the location of another document: use different paths, or a separate handler for each resource`},
+		{"two documents at one path and host", []metadata.Document{minimal(), duplicate}, `metadata: resource "http://mcp.example.com/mcp": "/.well-known/oauth-protected-resource/mcp" is already the location of another document for this host: use different paths, or a separate handler for each resource`},
 		{"two invalid documents", []metadata.Document{noServer, plainHTTP}, "metadata: authorization_servers is empty: name at least one issuer\n" + `metadata: resource identifier "http://x.example": must begin with https://: http is for loopback hosts, or with AllowHTTP`},
 	} {
 		_, err := metadata.NewHandler(row.docs...)

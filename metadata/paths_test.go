@@ -78,7 +78,7 @@ func TestPathsOfSeveralDocuments(t *testing.T) {
 	h := newHandler(t, at("/a", "/m/a"), at("/b", "/m/b"))
 	wantEqual(t, "locations", strings.Join(h.Locations(), " "), root+"/a "+root+"/b /m/a /m/b")
 	taken := func(resource, path string) string {
-		return `metadata: resource "https://mcp.example.com` + resource + `": "` + path + `" is already the location of another document: use different paths, or a separate handler for each resource`
+		return `metadata: resource "https://mcp.example.com` + resource + `": "` + path + `" is already the location of another document for this host: use different paths, or a separate handler for each resource`
 	}
 	for _, row := range []struct {
 		name string

@@ -116,7 +116,7 @@ func (h *ServerHandler) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 			http.Error(w, "the metadata of the authorization server is not available", http.StatusServiceUnavailable)
 			return
 		}
-		serveDocument(w, r, body)
+		serveDocument(w, r, body, cacheControl)
 	})
 }
 

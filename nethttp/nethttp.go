@@ -81,16 +81,16 @@ func Require(res *resource.Resource, scopes ...string) func(next http.Handler) h
 	}
 }
 
-// Metadata serves the documents of several resources of one origin, each at its own
+// Metadata serves the documents of all identifiers of several resources, each at its own
 // well-known path (RFC 9728 §3.1), with the copies of [metadata.NewHandler]. Mount it at
 // "/.well-known/oauth-protected-resource" and below, and at the paths of
 // HTTPOptions.MetadataPaths and BasePath, without protection. Locations lists all paths.
 // Metadata does not serve HTTPOptions.ServerMetadata, which is a handler itself. Metadata panics
-// if two resources have the same path.
+// if two resources have the same host and path.
 func Metadata(resources ...*resource.Resource) *metadata.Handler {
 	var documents []func() metadata.Document
 	for _, res := range resources {
-		documents = append(documents, res.Metadata)
+		documents = append(documents, res.Documents()...)
 	}
 	h, err := metadata.NewLiveHandler(documents...)
 	if err != nil {

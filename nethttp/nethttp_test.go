@@ -84,7 +84,7 @@ func TestConfigurationMistakesPanic(t *testing.T) {
 	}{
 		{"a malformed scope", func() { nethttp.Require(res, "two words") }},
 		{"Require of a nil resource", func() { nethttp.Require(nil, "a") }},
-		{"two resources with one path", func() { nethttp.Metadata(res, newResource(t, issuer, "https://other.example.test/mcp")) }},
+		{"two resources with one path and host", func() { nethttp.Metadata(res, newResource(t, issuer, "https://mcp.example.test/mcp")) }},
 		{"metadata of no resource", func() { nethttp.Metadata() }},
 	} {
 		func() {

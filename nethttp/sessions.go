@@ -69,13 +69,16 @@ type SessionConfig struct {
 }
 
 // BindSessions rejects requests for sessions that another caller has opened. A session is
-// bound to [resource.Caller.ID], which identifies the principal and not the token, so the
+// bound to [resource.Caller.Owner], which identifies the principal and not the token, so the
 // session survives a token refresh (MCP 2026-07-28, security best practices, "Session
 // Hijacking"). Use it for servers that do not check this themselves: mcp-go, and the SSE
 // transports of the SDKs. The streamable transport of the official Go SDK checks it if the
 // server is protected by nethttp/mcpsdk.
 //
 // Put it inside [Middleware] of the same resource; without that every response is 401.
+// It serves all of resource.Config.Identifiers: a session can continue at another host, with a
+// token for that identifier, but not at another path.
+//
 // Create it once for all routes of a server, because the routes of one SSE transport share
 // their sessions:
 //
@@ -145,7 +148,7 @@ func BindSessions(res *resource.Resource, c SessionConfig) func(next http.Handle
 	if err := c.setDefaults(); err != nil {
 		panic(err)
 	}
-	b := &sessionBinder{accepted: accepted, logger: c.Logger, resource: res.Metadata().Resource,
+	b := &sessionBinder{accepted: accepted, logger: c.Logger, resource: res.Identifier(),
 		allowed: slices.Clone(c.AllowedWithoutSession), maxBody: c.MaxBodyBytes, grace: c.ResultGrace,
 		table: newSessionTable(c.MaxSessions, c.MaxPerCaller, c.AdoptUnknown)}
 	res.OnRejection(b.reportRejection)

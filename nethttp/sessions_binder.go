@@ -26,7 +26,7 @@ type sessionBinder struct {
 	accepted *resource.Requirement
 	table    *sessionTable
 	logger   *slog.Logger
-	resource string // identifier, for the log
+	resource string // Config.Identifier, for the log
 	allowed  []string
 	maxBody  int           // of a request without a session
 	grace    time.Duration // for results after the token of an SSE stream has expired
@@ -261,8 +261,13 @@ func (b *sessionBinder) reject(w http.ResponseWriter, req *http.Request, r sessi
 // log writes a record with the caller. It never writes the id of a session, which is a
 // secret.
 func (b *sessionBinder) log(req *http.Request, level slog.Level, why string) {
-	attrs := []slog.Attr{slog.String("why", why), slog.String("resource", b.resource)}
-	if caller, ok := resource.FromContext(req.Context()); ok {
+	caller, ok := resource.FromContext(req.Context())
+	identifier := b.resource
+	if ok {
+		identifier = caller.Resource()
+	}
+	attrs := []slog.Attr{slog.String("why", why), slog.String("resource", identifier)}
+	if ok {
 		attrs = append(attrs, slog.Any("caller", caller))
 	}
 	logging.OrDefault(b.logger).LogAttrs(req.Context(), level, "session rejected", attrs...)

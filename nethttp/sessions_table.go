@@ -43,12 +43,16 @@ type sessionOwner struct{ id, quota digest.Digest }
 // ownerOf returns the owner of a caller's sessions. Tokens that identify no one are callers of
 // their own, and one client can get many. So they share the quota of their issuer and client.
 func ownerOf(caller *resource.Caller) sessionOwner {
-	id := digest.Of(caller.ID())
+	owner, id := caller.Owner(), caller.ID()
 	ofToken := strconv.Itoa(len(caller.Issuer())) + ":" + caller.Issuer() + " token:"
-	if strings.HasPrefix(caller.ID(), ofToken) {
-		return sessionOwner{id, digest.Of(ofToken + caller.ClientID())}
+	if strings.HasPrefix(id, ofToken) {
+		return sessionOwner{digest.Of(owner), digest.Of(ofToken + caller.ClientID())}
 	}
-	return sessionOwner{id, id}
+	d := digest.Of(owner)
+	if owner == id {
+		return sessionOwner{d, d}
+	}
+	return sessionOwner{d, digest.Of(id)}
 }
 
 // sessionState is the relation of a session to a caller.

@@ -7,7 +7,8 @@ import "context"
 type acceptance struct {
 	context.Context
 	caller    *Caller            // nil for a public operation without credentials
-	public    *Resource          // the resource that accepted a public operation; otherwise nil
+	by        *Resource          // that accepted the request
+	endpoint  *endpoint          // for which it was accepted; nil if by is nil
 	challenge *deferredChallenge // nil if the handler may not challenge
 	id        []byte             // of the request in the body; nil if the body was not read or has no single request
 }

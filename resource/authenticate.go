@@ -31,8 +31,9 @@ type Decision struct {
 //
 // It uses the method, the Authorization header, the fields of Config.Credentials, Origin
 // and, if there are rules, the body and the headers that describe it. Of the context it
-// uses a caller that the same Resource has put there. It never uses Host or forwarding
-// headers. It looks at the query only to log that a credential is there.
+// uses what the same Resource has put there. With Config.Identifiers it uses the path and
+// Host to select one of them. It never uses forwarding headers. It looks at the query only
+// to log that a credential is there.
 func (r *Resource) Authenticate(req *http.Request) (Decision, *Refusal) {
 	// One policy decides the whole request. If this Resource is mounted twice, the inner mount
 	// uses the policy of the outer one, so that both agree.
@@ -40,18 +41,20 @@ func (r *Resource) Authenticate(req *http.Request) (Decision, *Refusal) {
 	if outer := p.outerCaller(req); outer != nil {
 		p = outer.policy
 	}
-	decision, f := p.decide(req)
+	decision, at, f := p.decide(req)
 	if f != nil {
-		return Decision{}, p.refuse(req, f)
+		return Decision{}, p.refuse(req, at, f)
 	}
 	return decision, nil
 }
 
 // decide runs the request pipeline. Steps 1 to 7 identify the caller; steps 8 and 9 decide
 // what the caller may do. The first fault ends the pipeline, and a Refusal is made from it.
-// The exception is a request without credentials, which decidePublic may accept.
+// The exception is a request without credentials, which decidePublic may accept. Before all
+// steps, decide selects the identifier that the request is for, which it returns too.
 //
 //	step            rejects with                                   calls            writes to the cache
+//	- identifier    404 a path of none of several              -                -
 //	0 origin        403 a page of another origin                   -                -
 //	1 credential    401 if there is none, 400 if several           -                -
 //	2 cache         - (a miss continues at 3, a hit at 8)          -                removes entries that are no longer valid
@@ -64,22 +67,34 @@ func (r *Resource) Authenticate(req *http.Request) (Decision, *Refusal) {
 //	9 permission    403 scope or claim, 400, 413, 415 body         Operations.Rule  -
 //
 // A panic of a configured function in any step results in a 500.
-func (p *policy) decide(req *http.Request) (d Decision, f *fault) {
+func (p *policy) decide(req *http.Request) (d Decision, at *endpoint, f *fault) {
+	at = p.endpoints.first()
 	defer func() {
 		if v := recover(); v != nil {
 			d, f = Decision{}, panicFault(v)
 		}
 	}()
 	if f := p.checkMade(); f != nil { // the Resource was not made by New
-		return Decision{}, f
+		return Decision{}, at, f
 	}
+	selected := p.endpoints.of(req)
+	if selected == nil {
+		return Decision{}, at, pathFault(req.URL)
+	}
+	at = selected
+	d, f = p.decideAt(at, req)
+	return d, at, f
+}
+
+// decideAt is decide for a request to one endpoint.
+func (p *policy) decideAt(at *endpoint, req *http.Request) (d Decision, f *fault) {
 	// 0. The origin is checked before any credential, also for public operations.
 	if f := p.checkOrigin(req.Header); f != nil {
 		return Decision{}, f
 	}
-	caller, f := p.identify(req)
+	caller, f := p.identify(at, req)
 	if f != nil {
-		return p.decidePublic(req, f)
+		return p.decidePublic(at, req, f)
 	}
 	granted, f := p.authorize(req, caller)
 	if f != nil {
@@ -93,14 +108,15 @@ func (p *policy) decide(req *http.Request) (d Decision, f *fault) {
 	if granted.listens || mcpmsg.OpensStream(req) {
 		req, d.stream = p.watch(req, caller, granted.needed)
 	}
-	d.challenge, d.review = p.newDeferredChallenge(caller, granted), p.newReview(caller, granted.messages)
-	d.Request = p.innerRequest(req, acceptance{caller: caller, challenge: d.challenge, id: mcpmsg.RequestID(granted.messages)}, granted.body)
-	p.observeAccepted(req, caller, granted.messages)
+	d.challenge, d.review = p.newDeferredChallenge(caller, granted), p.newReview(at, caller, granted.messages)
+	d.Request = p.innerRequest(req, acceptance{caller: caller, by: p.owner, endpoint: at, challenge: d.challenge, id: mcpmsg.RequestID(granted.messages)}, granted.body)
+	p.observeAccepted(at, req, caller, granted.messages)
 	return d, nil
 }
 
-// identify runs steps 1 to 7. It returns the caller that the request's credential belongs to.
-func (p *policy) identify(req *http.Request) (*Caller, *fault) {
+// identify runs steps 1 to 7 for a request to one endpoint. It returns the caller that the
+// request's credential belongs to.
+func (p *policy) identify(at *endpoint, req *http.Request) (*Caller, *fault) {
 	now := time.Now()
 
 	// 1. The credential: exactly one, from the Authorization header or from a field of
@@ -109,11 +125,11 @@ func (p *policy) identify(req *http.Request) (*Caller, *fault) {
 	if from, value, f := p.headerCredential(req.Header); f != nil {
 		return nil, f
 	} else if from != nil {
-		return p.identifyByHeader(req, from, value)
+		return p.identifyByHeader(at, req, from, value)
 	}
 	raw, f := bearerToken(req.Header, p.maxToken)
 	if f != nil {
-		if outer := p.outerCaller(req); outer != nil && outer.valid(now) {
+		if outer := p.outerCaller(req); outer != nil && outer.resource == at.identifier && outer.valid(now) {
 			return outer, nil
 		}
 		if f.anonymous {
@@ -124,19 +140,20 @@ func (p *policy) identify(req *http.Request) (*Caller, *fault) {
 		return nil, f
 	}
 
-	// 2. The cache: the caller from an earlier verification of the same bytes. An entry is
-	// removed if it has expired or if the signing key of its token was withdrawn. Then the
-	// token is verified again.
-	cacheKey := digest.Of(raw)
-	if cached, ok := p.cache.Get(cacheKey, now); ok {
+	// 2. The cache: the caller from an earlier verification of the same bytes for the same
+	// endpoint. An entry is removed if it has expired or if the signing key of its token was
+	// withdrawn. Then the token is verified again. The endpoint is compared too: a person who
+	// names members of a family could find two names that have the same part in the keys.
+	cacheKey := at.cacheKey(digest.Of(raw))
+	if cached, ok := p.cache.Get(cacheKey, now); ok && cached.resource == at.identifier {
 		return p.recast(cached), nil
 	}
-	return p.identifyByToken(req.Context(), raw, cacheKey, now)
+	return p.identifyByToken(req.Context(), at, raw, cacheKey, now)
 }
 
 // identifyByToken runs steps 3 to 7 for a token that is not cached. now is when the request
 // arrived.
-func (p *policy) identifyByToken(ctx context.Context, raw string, cacheKey digest.Digest, now time.Time) (*Caller, *fault) {
+func (p *policy) identifyByToken(ctx context.Context, at *endpoint, raw string, cacheKey digest.Digest, now time.Time) (*Caller, *fault) {
 	// 3. Parse the token once, as a JWT or as an opaque token.
 	token, f := p.read(raw)
 	if f != nil {
@@ -153,7 +170,7 @@ func (p *policy) identifyByToken(ctx context.Context, raw string, cacheKey diges
 	// rejection. This avoids the cost of verifying a signature for a token that has expired
 	// or is for another server.
 	if token.IsJWT() {
-		if _, f := p.checkClaims(from, token, token.Claims(), unverified, now); f != nil {
+		if _, f := p.checkClaims(at, from, token, token.Claims(), unverified, now); f != nil {
 			return nil, f.asUnverified().about(token, from, token.Claims())
 		}
 	}
@@ -183,11 +200,11 @@ func (p *policy) identifyByToken(ctx context.Context, raw string, cacheKey diges
 	if !token.IsJWT() || claims.Introspected {
 		claims = claims.asAnswer(token.Claims())
 	}
-	if claims, f = p.checkClaims(from, token, claims, verified, now); f != nil {
+	if claims, f = p.checkClaims(at, from, token, claims, verified, now); f != nil {
 		return nil, f.about(token, from, claims)
 	}
 	p.resolver.prove(from, now) // a token of this issuer has been verified
-	caller := p.newCaller(from, claims, token, token.credential())
+	caller := p.newCaller(at, from, claims, token, token.credential())
 	p.cache.Put(cacheKey, caller, claims.CacheFor, now, generation)
 	return caller, nil
 }

@@ -10,7 +10,6 @@ import (
 	"github.com/warder-go/warder/internal/claimset"
 	"github.com/warder-go/warder/internal/configerr"
 	"github.com/warder-go/warder/internal/jose"
-	"github.com/warder-go/warder/internal/metadataurl"
 	"github.com/warder-go/warder/internal/scopeset"
 	"github.com/warder-go/warder/internal/tokencache"
 	"github.com/warder-go/warder/metadata"
@@ -21,7 +20,6 @@ type builder struct {
 	config   Config
 	declared map[string]bool // every scope that the configuration mentions
 	policy   *policy
-	location metadataurl.Location
 	first    *issuer // of Issuers, or Opaque
 	mistakes configerr.List
 }
@@ -33,9 +31,8 @@ func newPolicy(c Config) (*policy, error) {
 		issuers: map[string]*issuer{}, tokens: new(jose.Reader), logger: c.Logger,
 		revoked: c.Hooks.Revoked, keepHeader: c.HTTP.KeepAuthorization, handlerChallenges: c.HTTP.HandlerChallenges,
 	}}
-	b.mistakes.AddAt("Identifier", metadata.CheckIdentifier(c.Identifier, c.HTTP.AllowHTTP))
+	b.setEndpoints()
 	b.setOrigins()
-	b.setLocation()
 	if h := c.HTTP.HandlerChallenges; h != PassHandlerChallenges && h != ReplaceHandlerChallenges {
 		b.mistakes.Addf("HTTP.HandlerChallenges: %d is neither PassHandlerChallenges nor ReplaceHandlerChallenges", h)
 	}
@@ -186,13 +183,6 @@ func (b *builder) setLimits() {
 	}
 }
 
-// setLocation determines the URL of the metadata and the paths at which adapters serve it.
-func (b *builder) setLocation() {
-	h := &b.config.HTTP
-	settings := metadataurl.Settings{URL: h.MetadataURL, BasePath: h.BasePath, Paths: h.MetadataPaths, AllowHTTP: h.AllowHTTP}
-	b.location = settings.Of(b.config.Identifier, &b.mistakes)
-}
-
 // setServerMetadata checks that the served metadata is that of a server where clients log in.
 func (b *builder) setServerMetadata(servers []string) {
 	h := b.config.HTTP.ServerMetadata
@@ -214,7 +204,7 @@ func (b *builder) setDocument(servers []string) {
 		return
 	}
 	d.Resource, d.AuthorizationServers, d.AllowHTTP = c.Identifier, servers, c.HTTP.AllowHTTP
-	d.BearerMethodsSupported, d.Paths = []string{"header"}, b.location.Paths
+	d.BearerMethodsSupported, d.Paths = []string{"header"}, b.policy.endpoints.first().location.Paths
 	if d.ScopesSupported == nil {
 		d.ScopesSupported = scopeset.Named(b.policy.scopes)
 	}
@@ -232,5 +222,12 @@ func (b *builder) setAnswers() {
 	if hint == nil {
 		hint, _ = names.Choose(b.policy.scopes, scopeset.Grant{}, b.policy.hierarchy)
 	}
-	b.policy.answers = newAnswers(b.location.URL, names.AtIssuer(hint))
+	prepared := newAnswers(names.AtIssuer(hint))
+	for n := range b.policy.endpoints.all {
+		e := &b.policy.endpoints.all[n]
+		e.answers = prepared.at(e.location.URL)
+		if n == 0 {
+			e.answers.prepareAll()
+		}
+	}
 }

@@ -32,17 +32,20 @@ type Caller struct {
 	stillValid                         func(now time.Time) bool // see Claims.StillValid
 	object                             []byte                   // the claims as JSON
 
+	resource   string          // identifier of the endpoint that it was accepted for
+	path       string          // of the identifier, if there are several paths: see Owner
 	credential string          // kind of credential
 	grant      scopeset.Grant  // the scopes and roles of the claims
 	names      *scopeset.Names // of the issuer; nil after decoding
 }
 
 // newCaller returns the caller of claims that are verified and interpreted.
-func (p *policy) newCaller(from *issuer, c *Claims, token *Token, credential string) *Caller {
+func (p *policy) newCaller(at *endpoint, from *issuer, c *Claims, token *Token, credential string) *Caller {
 	caller := &Caller{
 		policy: p, issuer: from.id, subject: c.Subject, sub: from.subOf(c), clientID: c.ClientID, tokenID: c.TokenID,
 		expiry: instant.Of(c.Expiry), issuedAt: instant.Of(c.IssuedAt), stillValid: c.StillValid, object: c.object,
-		credential: credential, names: from.names, grant: scopeset.NewGrant(c.Scopes, c.roles, from.roleScopes, p.hierarchy),
+		resource: at.identifier, path: p.endpoints.ownerPath(at), credential: credential, names: from.names,
+		grant: scopeset.NewGrant(c.Scopes, c.roles, from.roleScopes, p.hierarchy),
 	}
 	caller.setPrincipal(from, c, token)
 	return caller
@@ -60,8 +63,9 @@ const callerBytes = 500
 // size estimates the memory that a cached caller keeps in use.
 func (c *Caller) size() int { return callerBytes + len(c.object) + c.grant.Bytes() }
 
-// ID identifies the principal across tokens and issuers. Use it as the key of sessions and
-// data. It is the issuer together with a word for the kind of principal and
+// ID identifies the principal across tokens and issuers. Use it as the key of data, and
+// [Caller.Owner] as that of sessions. It is the issuer together with a word for the kind of
+// principal and
 //
 //   - sub: the subject. The ID does not change when the token is refreshed.
 //   - client: the client, for its own tokens (see Issuer.ClientTokens). It does not change
@@ -78,6 +82,22 @@ func (c *Caller) ID() string {
 // Verified reports whether a [Resource] of this process accepted the caller. It is false for
 // a Caller that was decoded from JSON, and for the zero value.
 func (c *Caller) Verified() bool { return c != nil && c.policy != nil }
+
+// Resource returns the identifier that the caller was accepted for: Config.Identifier or one of
+// Config.Identifiers. The handler of a family of identifiers finds out by it which member the
+// request is for. It is never text of the request.
+func (c *Caller) Resource() string { return c.resource }
+
+// Owner identifies whom sessions and other state belong to: it is the [Caller.ID] and, if the
+// identifiers of the [Resource] have several paths, the path of [Caller.Resource]. So what was
+// created at one path cannot be used at another one, with a token that is for the other one only.
+// The host does not matter, because it is another address of the same server. Do not log it.
+func (c *Caller) Owner() string {
+	if c.path == "" {
+		return c.ID()
+	}
+	return c.path + " " + c.ID()
+}
 
 // Issuer returns the authorization server that issued the token.
 func (c *Caller) Issuer() string { return c.issuer }

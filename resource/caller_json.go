@@ -20,6 +20,8 @@ type callerJSON struct {
 	Sub        *string        `json:"sub,omitzero"` // nil: as Subject
 	ClientID   string         `json:"client_id,omitzero"`
 	TokenID    string         `json:"token_id,omitzero"`
+	Resource   string         `json:"resource,omitzero"`
+	Path       string         `json:"path,omitzero"` // see Caller.Owner
 	Credential string         `json:"credential,omitzero"`
 	Expiry     *time.Time     `json:"expiry,omitzero"`
 	Scopes     []string       `json:"scopes"`
@@ -32,7 +34,7 @@ type callerJSON struct {
 func (c *Caller) MarshalJSON() ([]byte, error) {
 	out := callerJSON{
 		Issuer: c.Issuer(), Principal: string(c.kind), Token: c.token, Subject: c.Subject(), ClientID: c.ClientID(), TokenID: c.TokenID(),
-		Credential: c.credential, Scopes: c.grant.Scopes(), AllScopes: c.grant.All(), Roles: c.grant.Roles(), Claims: c.object,
+		Resource: c.resource, Path: c.path, Credential: c.credential, Scopes: c.grant.Scopes(), AllScopes: c.grant.All(), Roles: c.grant.Roles(), Claims: c.object,
 	}
 	if c.sub != c.subject {
 		out.Sub = new(c.sub)
@@ -52,7 +54,7 @@ func (c *Caller) UnmarshalJSON(data []byte) error {
 	*c = Caller{
 		kind: principalKind(in.Principal), token: in.Token,
 		issuer: in.Issuer, subject: in.Subject, sub: in.Subject, clientID: in.ClientID, tokenID: in.TokenID,
-		object: in.Claims, credential: in.Credential, grant: scopeset.RestoreGrant(in.Scopes, in.Roles, in.AllScopes),
+		object: in.Claims, resource: in.Resource, path: in.Path, credential: in.Credential, grant: scopeset.RestoreGrant(in.Scopes, in.Roles, in.AllScopes),
 	}
 	known := c.kind == ofSubject || c.kind == ofClient || c.kind == ofToken
 	if !known || c.issuer == "" || c.principal() == "" {

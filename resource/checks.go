@@ -3,6 +3,7 @@ package resource
 import (
 	"cmp"
 	"fmt"
+	"slices"
 	"strings"
 	"time"
 
@@ -29,6 +30,7 @@ type claimsCheck struct {
 	claims   *Claims
 	verified bool         // false: the claims were not verified, and the checks can only reject
 	header   *jose.Header // nil: the token is opaque
+	endpoint *endpoint
 	issuer   *issuer
 	now      time.Time
 	leeway   time.Duration
@@ -56,12 +58,12 @@ var checks = []check{
 }
 
 // checkClaims returns the claims as the issuer defines them, and the first fault in them.
-func (p *policy) checkClaims(from *issuer, t *Token, given *Claims, verified bool, now time.Time) (*Claims, *fault) {
+func (p *policy) checkClaims(at *endpoint, from *issuer, t *Token, given *Claims, verified bool, now time.Time) (*Claims, *fault) {
 	claims, f := from.interpret(given)
 	if f != nil {
 		return given, f
 	}
-	c := claimsCheck{claims: claims, verified: verified, issuer: from, now: now, leeway: p.leeway, lifetime: p.lifetime}
+	c := claimsCheck{claims: claims, verified: verified, endpoint: at, issuer: from, now: now, leeway: p.leeway, lifetime: p.lifetime}
 	if t.IsJWT() {
 		c.header = &t.JWS().Header
 	}
@@ -132,6 +134,10 @@ func checkAudience(c *claimsCheck) (got, want string, ok bool) {
 				return "", "", true
 			}
 		}
+		// A client identifier never equals that of the endpoint, except to impersonate it.
+		if !c.issuer.ofClients && slices.Contains(c.endpoint.audiences, audience) {
+			return "", "", true
+		}
 	}
 	// RFC 7662 §2.2: aud is optional in an answer. Without it the answer does not tell
 	// which server the token is for. Fail closed, unless the issuer is configured to be
@@ -139,7 +145,7 @@ func checkAudience(c *claimsCheck) (got, want string, ok bool) {
 	if c.claims.Audience == nil && c.issuer.trustsAnswers && (c.isAnswer() || !c.verified) {
 		return "", "", true
 	}
-	return strings.Join(c.claims.Audience, " "), c.issuer.wantedAudience(), false
+	return strings.Join(c.claims.Audience, " "), c.issuer.wantedAudience(c.endpoint), false
 }
 
 // checkPrincipal rejects a user's token that does not identify the user: all users of a client

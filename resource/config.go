@@ -19,6 +19,24 @@ type Config struct {
 	// one with a default port, is a mistake: see [metadata.CheckIdentifier].
 	Identifier string
 
+	// Identifiers are further identifiers of the same server, at most 1,000: the members of
+	// a family such as https://h/mcp/x/a and https://h/mcp/x/b, or other public origins. The
+	// rules for Identifier hold for each. Each has its own document, challenge and audience:
+	// a token for one is rejected at the others, unless Issuer.Audiences or
+	// Issuer.TrustAnswersWithoutAudience accepts it, which applies to all of them. Metrics
+	// have Identifier as their label. Log records and events have the identifier of the
+	// request.
+	//
+	// The path of a request selects the identifier, and Host if several have that path. Host
+	// and its port are compared exactly, and a Host of none selects the first one. If there
+	// are several paths, a request must be at the path of an identifier, or below it if no
+	// other identifier is below it; a slash at the end does not matter. Everything else is
+	// rejected with 404, and so is a path with other characters than letters, digits, "-",
+	// ".", "_" and "~", or with empty or dot segments, because servers read these in
+	// different ways. Identifiers with several paths must consist of these characters too.
+	// Do not remove a part of the path in front of the Resource, as http.StripPrefix does.
+	Identifiers []string
+
 	// Issuers are the accepted authorization servers. A JWT is verified by the issuer
 	// that its iss names, or by Opaque if that has the same name, and by no other.
 	Issuers []Issuer
@@ -106,7 +124,7 @@ type Credentials struct {
 
 // HTTPOptions are about the HTTP requests themselves.
 type HTTPOptions struct {
-	// Origins are the web origins, besides that of the Identifier, whose pages may send
+	// Origins are the web origins, besides those of the identifiers, whose pages may send
 	// requests, as browsers write them: https://app.example.com. A request with another
 	// Origin is rejected with 403, whatever its credentials. A request without Origin
 	// does not come from a page, or comes from a page of the same origin. An http origin
@@ -114,8 +132,8 @@ type HTTPOptions struct {
 	// this package does not handle: see [Resource.AllowsOrigin].
 	Origins []string
 
-	// DenyLoopbackOrigins rejects pages of loopback origins even if the Identifier is a
-	// loopback address. By default such a resource accepts http and https origins of
+	// DenyLoopbackOrigins rejects pages of loopback origins even if all identifiers are
+	// loopback addresses. By default such a resource accepts http and https origins of
 	// localhost, 127.0.0.1 and [::1] with any port, so that local tools such as MCP
 	// Inspector work without configuration.
 	DenyLoopbackOrigins bool

@@ -28,7 +28,7 @@ type Observer interface {
 // except the names in Operations and TraceID, which the client chose.
 type Event struct {
 	Time     time.Time
-	Resource string // Config.Identifier
+	Resource string // Config.Identifier, or the one of Config.Identifiers that the request is for
 	Result   string // accepted, denied, unavailable or error, as in warder_decisions_total
 	Reason   Reason // "" if accepted
 	Status   int    // of the answer; 0 if accepted
@@ -100,11 +100,11 @@ func (b *builder) setObservers() {
 }
 
 // notify notifies the observers of a decision. f is nil if the request was accepted.
-func (p *policy) notify(ctx context.Context, header http.Header, caller *Caller, messages []*mcpmsg.Message, f *fault) {
+func (p *policy) notify(ctx context.Context, header http.Header, at *endpoint, caller *Caller, messages []*mcpmsg.Message, f *fault) {
 	if len(p.observers) == 0 {
 		return
 	}
-	e := Event{Time: time.Now(), Resource: p.document.Resource, Result: resultAccepted,
+	e := Event{Time: time.Now(), Resource: at.identifier, Result: resultAccepted,
 		Caller: caller, TraceID: tracecontext.TraceID(header)}
 	operations, omitted := p.rules.compiled().Operations(messages, maxEventOperations)
 	for _, o := range operations {

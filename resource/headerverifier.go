@@ -14,7 +14,6 @@ import (
 	"github.com/warder-go/warder/internal/claimpath"
 	"github.com/warder-go/warder/internal/grammar"
 	"github.com/warder-go/warder/internal/logging"
-	"github.com/warder-go/warder/internal/weburl"
 )
 
 // HeaderVerifier verifies credentials that are not OAuth tokens and are sent in a separate
@@ -28,7 +27,8 @@ type HeaderVerifier interface {
 	// VerifyHeader does the same as [Verifier.Verify] for the value of the field, which
 	// is not empty. It is called for every request, because the result is not cached. It
 	// may read other fields and the URL of req, but must not change req or read the body.
-	// Claims.Audience must name the resource.
+	// Claims.Audience must name the resource: the one of Config.Identifier and
+	// Config.Identifiers that the request is for.
 	VerifyHeader(ctx context.Context, value string, req *http.Request) (*Claims, error)
 }
 
@@ -90,7 +90,7 @@ func (b *builder) setHeaders() {
 			b.mistakes.Addf("%s: Issuer() is empty; it must be Claims.Issuer", where)
 		}
 		b.policy.headers = append(b.policy.headers, headerIssuer{textproto.CanonicalMIMEHeaderKey(name), verifier,
-			issuer{config: new(Issuer), id: verifier.Issuer(), audiences: weburl.WithAndWithoutSlash(b.config.Identifier)}})
+			issuer{config: new(Issuer), id: verifier.Issuer()}})
 	}
 	seen = map[string]bool{}
 	for _, name := range slices.Sorted(maps.Keys(c.HeaderClaims)) {
@@ -141,7 +141,7 @@ func (b *builder) checkFieldName(where, name string, seen map[string]bool) {
 // identifyByHeader is steps 3 to 7 for a credential in a header field. No other verifier is
 // tried after it. The result is not cached, because more than the value of the field can
 // take part in the proof.
-func (p *policy) identifyByHeader(req *http.Request, from *headerIssuer, value string) (*Caller, *fault) {
+func (p *policy) identifyByHeader(at *endpoint, req *http.Request, from *headerIssuer, value string) (*Caller, *fault) {
 	token := newToken(headerPrefix(from.name)+value, nil, nil)
 	began := time.Now()
 	claims, err := from.verifier.VerifyHeader(req.Context(), value, req)
@@ -154,14 +154,14 @@ func (p *policy) identifyByHeader(req *http.Request, from *headerIssuer, value s
 	case claims == nil:
 		f = newFault(ReasonInternalError, "verifier of %s returned neither claims nor an error", from.name)
 	default:
-		c := claimsCheck{claims: claims, verified: true, issuer: &from.issuer, now: now, leeway: p.leeway, lifetime: p.lifetime}
+		c := claimsCheck{claims: claims, verified: true, endpoint: at, issuer: &from.issuer, now: now, leeway: p.leeway, lifetime: p.lifetime}
 		f = c.run()
 	}
 	if f != nil {
 		f.credential, f.issuer, f.claims, f.token = from.name, from.issuer.id, claims, token
 		return nil, f
 	}
-	return p.newCaller(&from.issuer, claims, token, from.name), nil
+	return p.newCaller(at, &from.issuer, claims, token, from.name), nil
 }
 
 // headerPrefix precedes the value of a field in a Token, so that the same text in two fields is

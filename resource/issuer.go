@@ -13,7 +13,6 @@ import (
 	"github.com/warder-go/warder/internal/grammar"
 	"github.com/warder-go/warder/internal/scopeset"
 	"github.com/warder-go/warder/internal/tenant"
-	"github.com/warder-go/warder/internal/weburl"
 	"github.com/warder-go/warder/metadata"
 )
 
@@ -142,7 +141,8 @@ type Issuer struct {
 	// TrustAnswersWithoutAudience accepts introspection answers without aud. Set it only
 	// if THE ISSUER REPORTS A TOKEN AS ACTIVE TO THIS RESOURCE'S CREDENTIALS ONLY IF THE
 	// TOKEN WAS ISSUED FOR THIS RESOURCE. Otherwise a token for any server of the issuer
-	// is accepted here (MCP authorization, "Token Audience Binding"). An aud that is
+	// is accepted here (MCP authorization, "Token Audience Binding"), at all of
+	// Config.Identifiers. An aud that is
 	// present is still checked, and a JWT that is verified by its signature always needs
 	// one. Package introspect rejects an answer with neither aud nor token_type all the
 	// same, because it can be about a refresh token.
@@ -154,7 +154,7 @@ type issuer struct {
 	config         *Issuer // a copy; see sameIssuer
 	id             string  // of a tenant: its own, once a token is routed
 	verifier       Verifier
-	audiences      []string
+	audiences      []string                 // besides that of the endpoint
 	audienceClaims []claimset.AudienceClaim // nil: aud
 	ofClients      bool                     // audienceClaims name clients
 	scopeClaim     claimpath.Path
@@ -239,13 +239,15 @@ func (b *builder) setAudiences(where string, i *issuer) {
 		}
 		i.audienceClaims, i.ofClients = append(i.audienceClaims, claim), claim.OfClient
 	}
-	if !i.ofClients { // a client identifier never equals that of the resource, except to impersonate it
-		i.audiences = weburl.WithAndWithoutSlash(b.config.Identifier)
-	} else if len(given.Audiences) == 0 {
+	if i.ofClients && len(given.Audiences) == 0 {
 		b.mistakes.Addf("%s.Audiences: empty; name the clients that are used for this resource alone", where)
 	}
 	for n, audience := range given.Audiences {
-		b.checkAudience(fmt.Sprintf("%s.Audiences[%d]", where, n), i, audience)
+		where := fmt.Sprintf("%s.Audiences[%d]", where, n)
+		b.checkAudience(where, i, audience)
+		if !i.ofClients {
+			b.checkAudienceOfAll(where, audience)
+		}
 		if !slices.Contains(i.audiences, audience) {
 			i.audiences = append(i.audiences, audience)
 		}
@@ -304,9 +306,13 @@ func (b *builder) addTenanted(n int, i *issuer) {
 	b.policy.tenanted = append(b.policy.tenanted, i)
 }
 
-// wantedAudience describes the accepted audiences for the log.
-func (i *issuer) wantedAudience() string {
-	want := strings.Join(i.audiences, " or ")
+// wantedAudience describes the accepted audiences at an endpoint for the log.
+func (i *issuer) wantedAudience(at *endpoint) string {
+	accepted := i.audiences
+	if !i.ofClients {
+		accepted = scopeset.Union(at.audiences, accepted)
+	}
+	want := strings.Join(accepted, " or ")
 	for n, claim := range i.audienceClaims {
 		want += []string{" in ", " or "}[min(n, 1)] + claim.Name
 	}

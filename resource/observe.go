@@ -16,19 +16,19 @@ import (
 
 // observeAccepted counts an accepted request and notifies the observers. Every accepted
 // request passes here.
-func (p *policy) observeAccepted(req *http.Request, caller *Caller, messages []*mcpmsg.Message) {
+func (p *policy) observeAccepted(at *endpoint, req *http.Request, caller *Caller, messages []*mcpmsg.Message) {
 	if caller != nil {
 		p.metrics.accepted.Inc()
 	} else {
 		p.metrics.public.Inc()
 	}
-	p.notify(req.Context(), req.Header, caller, messages, nil)
+	p.notify(req.Context(), req.Header, at, caller, messages, nil)
 }
 
 // refuse turns a fault into an answer, counts and logs it and notifies the observers. Every
-// rejected request passes here.
-func (p *policy) refuse(req *http.Request, f *fault) *Refusal {
-	refusal := p.refuseAs(req.Context(), req.Header, f, mcpmsg.IsJSONPost(req))
+// rejected request passes here. at is the endpoint that the request is for.
+func (p *policy) refuse(req *http.Request, at *endpoint, f *fault) *Refusal {
+	refusal := p.refuseAs(req.Context(), req.Header, at, f, mcpmsg.IsJSONPost(req))
 	if p.owner != nil {
 		p.owner.notifyRejection(req, f, refusal)
 	}
@@ -37,14 +37,14 @@ func (p *policy) refuse(req *http.Request, f *fault) *Refusal {
 
 // refuseAs is refuse for a request that may not be known. header is that of the request, or nil.
 // rpc selects a JSON-RPC error as the body.
-func (p *policy) refuseAs(ctx context.Context, header http.Header, f *fault, rpc bool) *Refusal {
-	refusal := p.answers.refusal(f, p.isAboutOtherCredential(f), rpc)
+func (p *policy) refuseAs(ctx context.Context, header http.Header, at *endpoint, f *fault, rpc bool) *Refusal {
+	refusal := at.answers.refusal(f, p.isAboutOtherCredential(f), rpc)
 	p.metrics.refused[refusal.Reason].Inc()
 	if f.reason == ReasonInsufficientScope {
 		p.challenged[p.rules.compiled().LabelOf(f.messages)].Inc()
 	}
-	p.notify(ctx, header, f.caller, f.messages, f)
-	p.log(ctx, refusal.Status, header, f)
+	p.notify(ctx, header, at, f.caller, f.messages, f)
+	p.log(ctx, refusal.Status, header, at, f)
 	return refusal
 }
 
@@ -56,7 +56,7 @@ func newLogLimit(perSecond int) *loglimit.Limiter[Reason] {
 // log writes a record about a fault, unless there are too many of its reason. status is that
 // of the answer; 0 for the end of a stream. A panic in the log handler loses the record, not
 // the answer.
-func (p *policy) log(ctx context.Context, status int, header http.Header, f *fault) {
+func (p *policy) log(ctx context.Context, status int, header http.Header, at *endpoint, f *fault) {
 	level := outcomes[f.reason].level()
 	if f.logAtInfo {
 		level = max(level, slog.LevelInfo)
@@ -80,7 +80,7 @@ func (p *policy) log(ctx context.Context, status int, header http.Header, f *fau
 	if status != 0 {
 		attrs = append(attrs, slog.Int("status", status))
 	}
-	attrs = append(attrs, slog.String("resource", p.document.Resource))
+	attrs = append(attrs, slog.String("resource", at.identifier))
 	attrs = append(attrs, f.attrs(p)...)
 	if d := p.faultDigest(f); d != "" {
 		attrs = append(attrs, slog.String("token_digest", d))

@@ -27,7 +27,7 @@ func (p *policy) checkOrigin(header http.Header) *fault {
 	return &fault{reason: ReasonOrigin, got: strings.Join(sent, ", "), want: p.origins.String()}
 }
 
-// setOrigins checks HTTPOptions.Origins and adds the origin of the Identifier.
+// setOrigins checks HTTPOptions.Origins and adds the origins of the identifiers.
 func (b *builder) setOrigins() {
 	given := b.config.HTTP.Origins
 	for n, origin := range given {
@@ -38,7 +38,11 @@ func (b *builder) setOrigins() {
 		}
 		b.mistakes.AddAt(where, weborigin.Check(origin, b.config.HTTP.AllowHTTP))
 	}
-	if u, err := url.Parse(b.config.Identifier); err == nil { // otherwise reported elsewhere
-		b.policy.origins = weborigin.NewSet(weborigin.Of(u), given, b.config.HTTP.DenyLoopbackOrigins)
+	var own []string
+	for _, e := range b.policy.endpoints.all {
+		if u, err := url.Parse(e.identifier); err == nil { // otherwise reported elsewhere
+			own = append(own, weborigin.Of(u))
+		}
 	}
+	b.policy.origins = weborigin.NewSet(own, given, b.config.HTTP.DenyLoopbackOrigins)
 }

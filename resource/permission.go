@@ -84,7 +84,7 @@ func (p *policy) checkScopes(c *Caller, needed, further []string) *fault {
 
 // decidePublic accepts a request without credentials for a public operation. It returns f
 // for every other request.
-func (p *policy) decidePublic(req *http.Request, f *fault) (Decision, *fault) {
+func (p *policy) decidePublic(at *endpoint, req *http.Request, f *fault) (Decision, *fault) {
 	if p.rules == nil || !p.rules.hasPublic() || !f.anonymous {
 		return Decision{}, f
 	}
@@ -106,8 +106,8 @@ func (p *policy) decidePublic(req *http.Request, f *fault) (Decision, *fault) {
 		f.messages, f.id = messages, mcpmsg.RequestID(messages)
 		return Decision{}, f
 	}
-	d := Decision{review: p.newReview(nil, messages), Request: p.innerRequest(req, acceptance{public: p.owner, id: mcpmsg.RequestID(messages)}, body)}
-	p.observeAccepted(req, nil, messages)
+	d := Decision{review: p.newReview(at, nil, messages), Request: p.innerRequest(req, acceptance{by: p.owner, endpoint: at, id: mcpmsg.RequestID(messages)}, body)}
+	p.observeAccepted(at, req, nil, messages)
 	return d, nil
 }
 

@@ -18,6 +18,9 @@ import (
 // challenge names everything that it needs. Operations that do not name what they are about, such as a completion/complete
 // without Ref, are rejected with 400.
 //
+// The challenge is that of the identifier that the caller was accepted for. A nil caller has
+// that of the request that ctx belongs to or, if there is none, of Config.Identifier.
+//
 // A refusal is counted and logged. Permit reads no headers and calls no other server.
 func (r *Resource) Permit(ctx context.Context, c *Caller, op Operation, scopes ...string) *Refusal {
 	p := r.policyFor(c)
@@ -31,7 +34,7 @@ func (r *Resource) Permit(ctx context.Context, c *Caller, op Operation, scopes .
 	if m, err := op.message(); err == nil {
 		f.messages = []*mcpmsg.Message{m}
 	}
-	return p.refuseAs(ctx, nil, f, false)
+	return p.refuseAs(ctx, nil, p.endpointFor(acceptanceOf(ctx), c), f, false)
 }
 
 // Offers reports whether Permit would permit the operation. It is for lists of what a caller

@@ -34,6 +34,7 @@ type policy struct {
 	cache    *tokencache.Cache[*Caller] // identity only: permission is checked on every use; nil: nothing is cached
 
 	// What a request may contain, and what its caller may do.
+	endpoints    endpoints
 	headers      []headerIssuer
 	headerClaims []headerClaim
 	origins      weborigin.Set
@@ -50,10 +51,9 @@ type policy struct {
 	tokens       *jose.Reader
 
 	// What clients, operators and observers get.
-	document       metadata.Document
+	document       metadata.Document       // of the first endpoint
 	serverMetadata *metadata.ServerHandler // nil: not served
-	answers        answers
-	digestKey      []byte // see logDigest
+	digestKey      []byte                  // see logDigest
 	logger         *slog.Logger
 	logLimit       *loglimit.Limiter[Reason]
 	metrics        *metrics
@@ -64,7 +64,7 @@ type policy struct {
 }
 
 // rejectAll is the policy of a Resource that was not made by New.
-var rejectAll = &policy{metrics: newMetrics(""), logLimit: newLogLimit(defaultLogPerSecond), tokens: new(jose.Reader)}
+var rejectAll = &policy{endpoints: endpoints{all: make([]endpoint, 1)}, metrics: newMetrics(""), logLimit: newLogLimit(defaultLogPerSecond), tokens: new(jose.Reader)}
 
 // checkMade rejects everything for a Resource that was not made by New: fail closed.
 func (p *policy) checkMade() *fault {

@@ -40,6 +40,8 @@ const (
 	ReasonRevoked           Reason = "revoked"            // 401: Hooks.Revoked reports that the token is revoked
 	ReasonTokenInvalid      Reason = "token_invalid"      // 401: a Verifier rejected the token and gave no reason of this table
 
+	ReasonPathUnknown Reason = "path_unknown" // 404: Config.Identifiers has several paths, and the request is for none of them
+
 	ReasonOrigin              Reason = "origin"               // 403: the request is from a web page whose origin is not allowed (HTTPOptions.Origins)
 	ReasonInsufficientScope   Reason = "insufficient_scope"   // 403: the token lacks a scope that the request needs
 	ReasonScopeUnavailable    Reason = "scope_unavailable"    // 403: the token lacks a scope that the request needs, and clients cannot request that scope at its issuer
@@ -113,6 +115,7 @@ var (
 	answerInvalid     = outcome{http.StatusUnauthorized, "invalid_token", "The access token is invalid", adviceLogin, 0}
 	answerKeyInvalid  = outcome{http.StatusUnauthorized, "invalid_token", "The API key is invalid", "Configure the client with a valid key", 0}
 	answerExpired     = outcome{http.StatusUnauthorized, "invalid_token", "The access token expired", adviceExpired, 0}
+	answerPath        = outcome{http.StatusNotFound, "", "No protected resource has this path", "Correct the URL of the server in the client", 0}
 	answerOrigin      = outcome{http.StatusForbidden, "", "Requests from pages of this origin are not accepted", "Ask the operator of this server to allow the origin", 0}
 	answerScope       = outcome{http.StatusForbidden, "insufficient_scope", "The access token lacks a scope that this request needs", "Log in again and grant all of these scopes", 0}
 	answerNoScope     = outcome{http.StatusForbidden, "", "The request needs a scope that cannot be requested", adviceOperator, 0}
@@ -153,6 +156,7 @@ var outcomes = map[Reason]outcome{
 	ReasonAPIKeyUnknown:            answerKeyInvalid,
 	ReasonRevoked:                  answerInvalid,
 	ReasonTokenInvalid:             answerInvalid,
+	ReasonPathUnknown:              answerPath,
 	ReasonOrigin:                   answerOrigin,
 	ReasonInsufficientScope:        answerScope,
 	ReasonScopeUnavailable:         answerNoScope,

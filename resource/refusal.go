@@ -19,7 +19,7 @@ import (
 // Its id is null, unless the rules of the resource needed the body, which has exactly one
 // request. For every other request, and for [Resource.Permit], the body is the OAuth error object.
 type Refusal struct {
-	Status      int           // 400, 401, 403, 405, 413, 415, 500, 502 or 503
+	Status      int           // 400, 401, 403, 404, 405, 413, 415, 500, 502 or 503
 	Reason      Reason        // for logs and metrics
 	Challenges  []string      // WWW-Authenticate, one header line each, Bearer first
 	RetryAfter  time.Duration // for 503: whole seconds, at least one
@@ -65,8 +65,9 @@ func (f *Refusal) RPCError(id []byte) []byte {
 
 // answers holds prepared refusals.
 type answers struct {
-	metadataURL string
-	prepared    map[Reason]*preparedRefusal
+	metadataURL string                      // "": of a Resource that was not made by New
+	hint        []string                    // scopes that a 401 names
+	prepared    map[Reason]*preparedRefusal // nil: made when needed
 	ofOthers    map[Reason]*preparedRefusal // the same for credentials that are not access tokens
 }
 
@@ -82,9 +83,19 @@ type preparedRefusal struct {
 	scopes []string // of the challenge
 }
 
-// newAnswers prepares the answers. hint are the scopes that a 401 names.
-func newAnswers(metadataURL string, hint []string) answers {
-	a := answers{metadataURL: metadataURL, prepared: map[Reason]*preparedRefusal{}, ofOthers: map[Reason]*preparedRefusal{}}
+// newAnswers returns the answers without the address of the metadata. They must not be used
+// before at has added it. hint are the scopes that a 401 names.
+func newAnswers(hint []string) answers { return answers{hint: hint} }
+
+// at returns the answers with the address of the metadata. They take little memory.
+func (a answers) at(metadataURL string) answers {
+	a.metadataURL = metadataURL
+	return a
+}
+
+// prepareAll prepares all refusals.
+func (a *answers) prepareAll() {
+	a.prepared, a.ofOthers = map[Reason]*preparedRefusal{}, map[Reason]*preparedRefusal{}
 	made := map[outcome]*preparedRefusal{}
 	prepare := func(o outcome, scopes []string) *preparedRefusal {
 		if made[o] == nil {
@@ -93,14 +104,17 @@ func newAnswers(metadataURL string, hint []string) answers {
 		return made[o]
 	}
 	for reason, o := range outcomes {
-		scopes := hint
-		if o == answerMalformed { // another token would not help
-			scopes = nil
-		}
-		a.prepared[reason] = prepare(o, scopes)
-		a.ofOthers[reason] = prepare(o.ofOtherCredential(), scopes)
+		a.prepared[reason] = prepare(o, a.scopesOf(o))
+		a.ofOthers[reason] = prepare(o.ofOtherCredential(), a.scopesOf(o))
 	}
-	return a
+}
+
+// scopesOf returns the scopes that the challenge names, except for insufficient_scope.
+func (a *answers) scopesOf(o outcome) []string {
+	if o == answerMalformed { // another token would not help
+		return nil
+	}
+	return a.hint
 }
 
 // prepare prepares a refusal with the scopes of its challenge, if it has a challenge.
@@ -121,15 +135,17 @@ func (a *answers) refusal(f *fault, other, rpc bool) *Refusal {
 	if other {
 		prepared = a.ofOthers[f.reason]
 	}
+	o := outcomes[f.reason]
+	if other {
+		o = o.ofOtherCredential()
+	}
 	switch {
-	case prepared == nil: // a Resource that was not made by New: fail closed
+	case a.metadataURL == "": // fail closed
 		reason, prepared = ReasonInternalError, a.prepare(answerError, nil)
 	case f.reason == ReasonInsufficientScope:
-		o := outcomes[f.reason]
-		if other {
-			o = o.ofOtherCredential()
-		}
 		prepared = a.prepare(o, f.challenge)
+	case prepared == nil:
+		prepared = a.prepare(o, a.scopesOf(outcomes[f.reason]))
 	}
 	answer := Refusal{
 		prepared: prepared, id: f.id,

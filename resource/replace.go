@@ -11,7 +11,7 @@ import (
 )
 
 // Replace makes r decide by the configuration of next. The new configuration applies at
-// once and as a whole. next must come from New and have the same Identifier and the same
+// once and as a whole. next must come from New and have the same Identifier, Identifiers and
 // paths of the metadata (HTTPOptions.BasePath and MetadataPaths). It belongs to r afterwards:
 // do not use it again.
 //
@@ -41,6 +41,9 @@ func (r *Resource) Replace(next *Resource) error {
 			next.identifier, r.identifier)
 	}
 	old = r.policy() // under the lock
+	if !p.sameEndpoints(old) {
+		return errors.New("resource: replace: Identifiers: the list is another one: a change needs a restart, because clients and routes depend on it")
+	}
 	if was, is := old.document.Paths, p.document.Paths; !slices.Equal(was, is) {
 		return fmt.Errorf("resource: replace: HTTP.MetadataPaths: the metadata is served at the further paths %q, not at %q: new paths and a new HTTP.BasePath need a restart, because routes depend on them", was, is)
 	}

@@ -36,7 +36,8 @@ func (q *Requirement) Check(req *http.Request) *Refusal {
 	caller, ok := FromContext(req.Context())
 	p := q.resource.policyFor(caller)
 	f := p.checkMade()
-	if f == nil && !ok && len(q.further) == 0 && acceptanceOf(req.Context()).public == q.resource {
+	accepted := acceptanceOf(req.Context())
+	if f == nil && !ok && len(q.further) == 0 && accepted.by == q.resource {
 		return nil
 	}
 	if f == nil {
@@ -52,5 +53,17 @@ func (q *Requirement) Check(req *http.Request) *Refusal {
 		f.caller = caller
 	}
 	f.id = acceptanceOf(req.Context()).id
-	return p.refuse(req, f)
+	return p.refuse(req, q.endpoint(p, req, caller), f)
+}
+
+// endpoint returns the endpoint of a request: that of its caller or its acceptance, otherwise the
+// one that its path and host select.
+func (q *Requirement) endpoint(p *policy, req *http.Request, caller *Caller) *endpoint {
+	if a := acceptanceOf(req.Context()); p.accepted(caller) || a.by == p.owner {
+		return p.endpointFor(a, caller)
+	}
+	if e := p.endpoints.of(req); e != nil {
+		return e
+	}
+	return p.endpoints.first()
 }

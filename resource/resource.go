@@ -69,7 +69,8 @@ func (r *Resource) policyFor(c *Caller) *policy {
 // Identifier returns Config.Identifier.
 func (r *Resource) Identifier() string { return r.identifier }
 
-// Metadata returns the document to publish (RFC 9728). Package nethttp serves it.
+// Metadata returns the document to publish for Config.Identifier (RFC 9728). See
+// [Resource.Documents] for those of all identifiers.
 func (r *Resource) Metadata() metadata.Document { return r.policy().document.Clone() }
 
 // ServerMetadata returns HTTPOptions.ServerMetadata, or nil. It is for adapters and for programs
@@ -80,9 +81,9 @@ func (r *Resource) ServerMetadata() *metadata.ServerHandler { return r.policy().
 // [Caller.Expiry] itself.
 func (r *Resource) Leeway() time.Duration { return r.policy().leeway }
 
-// AllowsOrigin reports whether pages of a web origin may send requests: that of the
-// Identifier, those of HTTPOptions.Origins, and loopback origins if the Identifier is a
-// loopback address. It is for the CORS library in front of the resource, which should call it
+// AllowsOrigin reports whether pages of a web origin may send requests: those of Identifier
+// and Identifiers, those of HTTPOptions.Origins, and loopback origins if all identifiers are
+// loopback addresses. It is for the CORS library in front of the resource, which should call it
 // for each request, because [Resource.Replace] can change the result. The metadata is for pages
 // of every origin and must be outside of the library.
 func (r *Resource) AllowsOrigin(origin string) bool { return r.policy().origins.Allows(origin) }
@@ -119,7 +120,7 @@ func (r *Resource) Forget(token string) {
 		token = fields[1]
 	}
 	d := digest.Of(token)
-	r.forget(func(other digest.Digest, _ *Caller) bool { return other == d })
+	r.forget(func(other digest.Digest, _ *Caller) bool { return sameToken(other, d) })
 }
 
 // ForgetSubject does the same as [Resource.Forget] for all tokens of a subject or of a client:

@@ -37,22 +37,23 @@ const (
 // responseReview decides whether the client gets the handler's response to an accepted request.
 type responseReview struct {
 	policy   *policy
+	endpoint *endpoint // of the request
 	caller   *Caller
 	messages []*mcpmsg.Message // in the body; nil if it was not read
 }
 
 // newReview returns nil if the handler's responses are not changed.
-func (p *policy) newReview(caller *Caller, messages []*mcpmsg.Message) *responseReview {
+func (p *policy) newReview(at *endpoint, caller *Caller, messages []*mcpmsg.Message) *responseReview {
 	if p.handlerChallenges == PassHandlerChallenges {
 		return nil
 	}
-	return &responseReview{policy: p, caller: caller, messages: messages}
+	return &responseReview{policy: p, endpoint: at, caller: caller, messages: messages}
 }
 
 // check removes the challenges of others from the header of a response. It returns a fault if the
 // response itself must be replaced.
 func (r *responseReview) check(status int, header, outer http.Header) *fault {
-	url := r.policy.answers.metadataURL
+	url := r.endpoint.answers.metadataURL
 	isOwn := func(challenge string) bool { return errorresponse.IsChallenge(challenge, url) }
 	ofOuter := errorresponse.Challenges(outer)
 	kept, removed := errorresponse.KeepChallenges(header, func(challenge string) bool {
@@ -87,12 +88,13 @@ func (d Decision) ReviewResponse(status int, header, outer http.Header) *Refusal
 	if d.challenge != nil {
 		if f := d.challenge.take(); f != nil {
 			f.caller, f.messages, f.id = d.challenge.caller, d.challenge.messages, mcpmsg.RequestID(d.challenge.messages)
-			return d.challenge.policy.refuse(d.Request, f)
+			p := d.challenge.policy
+			return p.refuse(d.Request, p.endpointFor(&noAcceptance, f.caller), f)
 		}
 	}
 	if d.review != nil {
 		if f := d.review.check(status, header, outer); f != nil {
-			return d.review.policy.refuse(d.Request, f)
+			return d.review.policy.refuse(d.Request, d.review.endpoint, f)
 		}
 	}
 	return nil

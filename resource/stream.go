@@ -140,6 +140,10 @@ func (p *policy) recheck(req *http.Request, previous *Caller, needed []string) (
 		}
 		return nil, faultExpired
 	}
+	at := p.endpoints.named(previous.resource)
+	if at == nil { // cannot happen: Replace keeps the identifiers
+		return nil, newFault(ReasonPathUnknown, "the configuration no longer has the identifier")
+	}
 	if len(req.Header["Authorization"]) == 0 {
 		switch {
 		case !p.hasSameHeader(previous.credential, previous.policy):
@@ -148,7 +152,7 @@ func (p *policy) recheck(req *http.Request, previous *Caller, needed []string) (
 			return nil, newFault(ReasonExpired, "expired, or the verification was invalidated")
 		}
 		caller = p.recast(previous)
-	} else if caller, f = p.identify(req); f != nil {
+	} else if caller, f = p.identify(at, req); f != nil {
 		return nil, f
 	}
 	if f := p.checkRevoked(req.Context(), caller); f != nil {
@@ -195,7 +199,8 @@ func (s *stream) finishCheck(ctx context.Context, caller *Caller, f *fault) {
 		clone.caller = s.caller
 		f = &clone
 	}
-	s.policy.owner.policy().log(ctx, 0, nil, f)
+	p := s.policy.owner.policy()
+	p.log(ctx, 0, nil, p.endpointFor(&noAcceptance, s.caller), f)
 }
 
 // stop ends the checks of a stream whose request has ended.

@@ -155,7 +155,7 @@ func TestBasePathsCollide(t *testing.T) {
 			return newResource(t, issuer, func(c *resource.Config) { c.Identifier, c.HTTP.BasePath = gateway+base+"/mcp", base })
 		}
 		defer func() {
-			const want = `metadata: resource "` + gateway + `/dev/mcp": "` + wellKnown + `/mcp" is already the location of another document: use different paths, or a separate handler for each resource`
+			const want = `metadata: resource "` + gateway + `/dev/mcp": "` + wellKnown + `/mcp" is already the location of another document for this host: use different paths, or a separate handler for each resource`
 			if err, ok := recover().(error); !ok || err.Error() != want {
 				t.Errorf("got panic %v, want %s", err, want)
 			}

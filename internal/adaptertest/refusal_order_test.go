@@ -22,7 +22,8 @@ func TestOrderOfRefusals(t *testing.T) {
 			if scopes == nil {
 				return a.handler(res, next)
 			}
-			return a.routes(nil, map[string]route{"/mcp": {[]guard{{res: res}, {res, scopes}}, next}})
+			protected := route{[]guard{{res: res}, {res, scopes}}, next}
+			return a.routes(nil, map[string]route{"/mcp": protected, "/MCP": protected}) // the latter is of no identifier
 		})
 	})
 	t.Run("net/http, three refusals", func(t *testing.T) {

@@ -156,8 +156,8 @@ func TestPlantedLeaksAreFound(t *testing.T) {
 		{"a token in a metric", "metric: a token in", edit{"resource/metrics.go", "	if t.IsJWT() {\n", "	m.verifications.WithLabelValues(t.Raw())\n\tif t.IsJWT() {\n"}},
 		{"a token in an event", "event: a token in", edit{"resource/event.go", "	leakScan(\"event\"", "	if f != nil && f.token != nil {\n\t\te.TraceID = f.token.Raw()\n\t}\n\tleakScan(\"event\""}},
 		{"a token in a span", "span: a token in", edit{"resource/event.go", "	leakScan(\"event\"", "	e.Issuer = header.Get(\"Authorization\")\n\tleakScan(\"event\""}},
-		{"a token in a panic", "in the output of go test", edit{"resource/observe.go", "	refusal := p.answers.refusal(", "	if f.token != nil {\n\t\ttime.AfterFunc(time.Millisecond, func() { panic(f.token.Raw()) })\n\t}\n\trefusal := p.answers.refusal("}},
-		{"a token on standard output", "output: a token in", edit{"resource/observe.go", "	refusal := p.answers.refusal(", "	if f.token != nil {\n\t\tprintLeak(f.token.Raw())\n\t}\n\trefusal := p.answers.refusal("}},
+		{"a token in a panic", "in the output of go test", edit{"resource/observe.go", "	refusal := at.answers.refusal(", "	if f.token != nil {\n\t\ttime.AfterFunc(time.Millisecond, func() { panic(f.token.Raw()) })\n\t}\n\trefusal := at.answers.refusal("}},
+		{"a token on standard output", "output: a token in", edit{"resource/observe.go", "	refusal := at.answers.refusal(", "	if f.token != nil {\n\t\tprintLeak(f.token.Raw())\n\t}\n\trefusal := at.answers.refusal("}},
 	} {
 		plants := []edit{row.plant}
 		if row.name == "a token on standard output" {

@@ -39,7 +39,7 @@ func (s Settings) Of(identifier string, mistakes *configerr.List) Location {
 	if mistakes.Len() > before || !ok {
 		return Location{}
 	}
-	rest, below := cutBase(path, s.BasePath)
+	rest, below := CutBase(path, s.BasePath)
 	if !below {
 		mistakes.Addf("HTTP.BasePath: the path of Identifier %q does not begin with %q: BasePath is the beginning of this path that belongs to the server", identifier, s.BasePath)
 		return Location{}
@@ -108,10 +108,14 @@ func split(identifier string) (origin, path string, ok bool) {
 	return u.Scheme + "://" + u.Host, u.EscapedPath(), true
 }
 
-// cutBase removes the base path from a path. It compares whole segments.
-func cutBase(path, base string) (rest string, ok bool) {
+// CutBase removes a base path from a path. It compares whole segments. If the path does not begin
+// with the base path, CutBase returns it unchanged and false.
+func CutBase(path, base string) (rest string, ok bool) {
 	rest, ok = strings.CutPrefix(path, base)
-	return rest, ok && (base == "" || rest == "" || rest[0] == '/')
+	if !ok || base != "" && rest != "" && rest[0] != '/' {
+		return path, false
+	}
+	return rest, true
 }
 
 // samePath ignores a slash at the end, because routers often do.

@@ -39,6 +39,8 @@ var (
 )
 
 var faults = []fault{
+	{"a path of no identifier", all, rowPath, resource.ReasonPathUnknown, "path", func(c *trial) { c.path = "/MCP" }},
+
 	{"another origin", all, rowOrigin, resource.ReasonOrigin, "origin", func(c *trial) { c.set("Origin", "https://evil.example.test") }},
 
 	{"two Authorization fields", []way{newJWT, cachedJWT, opaque}, rowSeveral, resource.ReasonMalformedRequest, "second", func(c *trial) { c.extra = http.Header{"Authorization": {"Bearer second"}} }},

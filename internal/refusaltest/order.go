@@ -16,6 +16,7 @@ type Row struct {
 // Order is the table. The first rows are the order of steps in resource.Resource.Authenticate.
 // Require and BindSessions run only after it, for accepted requests.
 var Order = []Row{
+	{"`resource.Config.Identifiers` has several paths, and the request is for none of them", 404, []resource.Reason{resource.ReasonPathUnknown}},
 	{"The origin is not allowed", 403, []resource.Reason{resource.ReasonOrigin}},
 	{"More than one credential", 400, []resource.Reason{resource.ReasonMalformedRequest}},
 	{"GET or DELETE without credentials and session, where `initialize` is public", 405, []resource.Reason{resource.ReasonMethodNotAllowed}},
@@ -53,7 +54,8 @@ var Order = []Row{
 
 // Indexes of Order.
 const (
-	rowOrigin = iota
+	rowPath = iota
+	rowOrigin
 	rowSeveral
 	rowMethod
 	rowMissing

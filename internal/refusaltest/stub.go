@@ -85,8 +85,8 @@ func (r *response) Write(data []byte) (int, error) {
 }
 
 // send calls the handler with a request, as net/http would.
-func (c *trial) send(method, body string, header http.Header) *response {
-	target := &url.URL{Scheme: "https", Host: "mcp.example.test", Path: "/mcp"}
+func (c *trial) send(method, path, body string, header http.Header) *response {
+	target := &url.URL{Scheme: "https", Host: "mcp.example.test", Path: path}
 	req := (&http.Request{Method: method, URL: target, Host: target.Host, RequestURI: target.Path, Proto: "HTTP/1.1", ProtoMajor: 1, ProtoMinor: 1,
 		Header: header, Body: io.NopCloser(strings.NewReader(body)), ContentLength: int64(len(body))}).WithContext(context.Background())
 	answer := &response{header: http.Header{}}

@@ -17,7 +17,8 @@ import (
 )
 
 const (
-	identifier    = "https://mcp.example.test/mcp"
+	mcpPath       = "/mcp"
+	identifier    = "https://mcp.example.test" + mcpPath
 	pointer       = `Bearer resource_metadata="https://mcp.example.test/.well-known/oauth-protected-resource/mcp"`
 	keyField      = "X-Key"
 	otherKeyField = "X-Other-Key"
@@ -41,14 +42,14 @@ type trial struct {
 	asked   int  // calls of the issuer's verifier
 
 	// The last request. Faults change it.
-	method, body, padding string
-	header                http.Header
-	extra                 http.Header // added to header after the credential
-	token                 resourcetest.Token
-	suffix                string // of the credential
-	verdict               string // of the verifiers of opaque tokens and header credentials
-	scopes                string
-	require               []string
+	method, path, body, padding string
+	header                      http.Header
+	extra                       http.Header // added to header after the credential
+	token                       resourcetest.Token
+	suffix                      string // of the credential
+	verdict                     string // of the verifiers of opaque tokens and header credentials
+	scopes                      string
+	require                     []string
 
 	// What happens before the last request. Faults change it.
 	foreign, outage, pending, withdraw, revoked bool
@@ -81,7 +82,7 @@ func (c Case) Run(adapter Adapter) error {
 		return err
 	}
 	defer issuer.Close()
-	t := &trial{way: c.way, issuer: issuer, method: http.MethodPost, body: callTool("echo"), verdict: "valid", scopes: "base",
+	t := &trial{way: c.way, issuer: issuer, method: http.MethodPost, path: mcpPath, body: callTool("echo"), verdict: "valid", scopes: "base",
 		header: http.Header{"Content-Type": {"application/json"}}, token: resourcetest.Token{Claims: map[string]any{"org": "acme"}, Header: map[string]any{}}}
 	if c.way == public {
 		t.body = callTool("search")
@@ -115,7 +116,7 @@ func (c *trial) serve(adapter Adapter) error {
 		return err
 	}
 	res, err := resource.New(resource.Config{
-		Identifier: identifier, Logger: quiet, Scopes: []string{"base"},
+		Identifier: identifier, Identifiers: []string{"https://mcp.example.test/other"}, Logger: quiet, Scopes: []string{"base"},
 		Issuers: []resource.Issuer{{Verifier: countingVerifier{keys, c}}}, Opaque: &resource.Issuer{Verifier: stubVerifier{c}},
 		Credentials: resource.Credentials{
 			Headers:      map[string]resource.HeaderVerifier{keyField: stubVerifier{c}, otherKeyField: stubVerifier{c}},
@@ -167,7 +168,7 @@ func (c *trial) prepare() (credential string, err error) {
 	if pending { // use up the budget for fetches
 		for i := range 4 {
 			unknown := c.issuer.Token(resourcetest.Token{Scope: "base", Header: map[string]any{"kid": fmt.Sprint("unknown-", i)}})
-			c.send(http.MethodPost, callTool("echo"), http.Header{"Authorization": {"Bearer " + unknown}})
+			c.send(http.MethodPost, mcpPath, callTool("echo"), http.Header{"Authorization": {"Bearer " + unknown}})
 		}
 		c.token.Header["kid"] = "unknown"
 	}
@@ -210,7 +211,7 @@ func (c *trial) openSession() error {
 
 // use sends a request with a token in which nothing else is wrong.
 func (c *trial) use(token string) (status int) {
-	return c.send(http.MethodPost, callTool("echo"), http.Header{"Content-Type": {"application/json"}, "Authorization": {"Bearer " + token}}).status
+	return c.send(http.MethodPost, mcpPath, callTool("echo"), http.Header{"Content-Type": {"application/json"}, "Authorization": {"Bearer " + token}}).status
 }
 
 // last sends the last request.
@@ -226,7 +227,7 @@ func (c *trial) last(credential string) outcome {
 	for name, values := range c.extra {
 		sent[name] = append(sent[name], values...)
 	}
-	response := c.send(c.method, c.body+c.padding, sent)
+	response := c.send(c.method, c.path, c.body+c.padding, sent)
 	o := outcome{status: response.status, challenge: strings.Join(response.header.Values("WWW-Authenticate"), "\n")}
 	for _, e := range c.events {
 		if e.Reason != "" {

@@ -76,21 +76,32 @@ type Set struct {
 	anyLoopback bool     // origins of loopback hosts are allowed too
 }
 
-// NewSet returns the set of own and others. If own is the origin of a loopback host and
+// NewSet returns the set of own and others. If all own origins are those of loopback hosts and
 // denyLoopback is not set, each origin of such a host is in it.
-func NewSet(own string, others []string, denyLoopback bool) Set {
-	all := append(slices.Clone(others), own)
+func NewSet(own, others []string, denyLoopback bool) Set {
+	all := slices.Concat(own, others)
 	slices.Sort(all)
-	return Set{slices.Compact(all), IsLoopback(own) && !denyLoopback}
+	isPublic := func(origin string) bool { return !IsLoopback(origin) }
+	anyLoopback := len(own) > 0 && !slices.ContainsFunc(own, isPublic) && !denyLoopback
+	return Set{slices.Compact(all), anyLoopback}
 }
 
 // Allows reports whether an origin is in the set. It compares exactly.
 func (s Set) Allows(origin string) bool {
-	return slices.Contains(s.origins, origin) || s.anyLoopback && IsLoopback(origin)
+	_, found := slices.BinarySearch(s.origins, origin)
+	return found || s.anyLoopback && IsLoopback(origin)
 }
 
-// String lists the origins, without those of other loopback hosts.
-func (s Set) String() string { return strings.Join(s.origins, " ") }
+// maxListed is how many origins String lists, because a log record can contain the text.
+const maxListed = 10
+
+// String lists the first origins, without those of other loopback hosts.
+func (s Set) String() string {
+	if more := len(s.origins) - maxListed; more > 0 {
+		return strings.Join(s.origins[:maxListed], " ") + " and " + strconv.Itoa(more) + " more"
+	}
+	return strings.Join(s.origins, " ")
+}
 
 // loopbackHosts are the only hosts that [IsLoopback] accepts.
 var loopbackHosts = []string{"localhost", "127.0.0.1", "::1"}

@@ -1,6 +1,7 @@
 package weborigin_test
 
 import (
+	"fmt"
 	"strings"
 	"testing"
 
@@ -123,14 +124,44 @@ func TestSet(t *testing.T) {
 		{"a loopback host that is denied", local, true, "http://127.0.0.1:5", false},
 		{"its own if loopback hosts are denied", local, true, local, true},
 	} {
-		if got := weborigin.NewSet(row.own, []string{app}, row.denyLoopback).Allows(row.origin); got != row.want {
+		if got := weborigin.NewSet([]string{row.own}, []string{app}, row.denyLoopback).Allows(row.origin); got != row.want {
 			t.Errorf("%s: got %v", row.name, got)
 		}
 	}
 	if (weborigin.Set{}).Allows("") {
 		t.Error("the zero value allows something")
 	}
-	if got := weborigin.NewSet("https://h", []string{"https://h", app}, false).String(); got != app+" https://h" {
+	if got := weborigin.NewSet([]string{"https://h"}, []string{"https://h", app}, false).String(); got != app+" https://h" {
 		t.Errorf("String: got %q", got)
+	}
+}
+
+func TestSetOfManyOwnOrigins(t *testing.T) {
+	const local, public = "http://localhost:8080", "https://h"
+	for _, row := range []struct {
+		name string
+		own  []string
+		want bool // for another loopback origin
+	}{
+		{"none", nil, false},
+		{"loopback", []string{local, "http://127.0.0.1"}, true},
+		{"loopback and public", []string{local, public}, false},
+	} {
+		set := weborigin.NewSet(row.own, nil, false)
+		for _, origin := range row.own {
+			if !set.Allows(origin) {
+				t.Errorf("%s: %s is not allowed", row.name, origin)
+			}
+		}
+		if got := set.Allows("http://localhost:6274"); got != row.want {
+			t.Errorf("%s: got %v, want %v", row.name, got, row.want)
+		}
+	}
+	var many []string
+	for n := range 12 {
+		many = append(many, fmt.Sprintf("https://h%02d", n))
+	}
+	if got, want := weborigin.NewSet(many, nil, false).String(), strings.Join(many[:10], " ")+" and 2 more"; got != want {
+		t.Errorf("got %s, want %s", got, want)
 	}
 }

@@ -45,9 +45,9 @@ func Handler(res *resource.Resource, next http.Handler) http.Handler {
 //
 //   - Scopes: [resource.Caller.AllScopes], including scopes that others imply
 //   - Expiration: [resource.Caller.Expiry], zero if it is not known
-//   - UserID: [resource.Caller.ID]. The SDK binds a session to it: a refreshed token
+//   - UserID: [resource.Caller.Owner]. The SDK binds a session to it: a refreshed token
 //     continues the session; another principal gets 403, also one with the same subject at
-//     another issuer
+//     another issuer, and so does another path of resource.Config.Identifiers
 //   - Extra: the caller itself under [CallerKey]; see [CallerFrom]
 //
 // Bridge must be inside the Resource's own middleware, such as [nethttp.Middleware]. A request
@@ -102,7 +102,7 @@ func copyCaller(ctx context.Context, _ string, _ *http.Request) (*auth.TokenInfo
 	return &auth.TokenInfo{
 		Scopes:     caller.AllScopes(),
 		Expiration: caller.Expiry(),
-		UserID:     caller.ID(),
+		UserID:     caller.Owner(),
 		Extra:      map[string]any{CallerKey: caller, challengeKey: challenge},
 	}, nil
 }

@@ -47,7 +47,8 @@ const DefaultIssuer = "api-keys"
 // Config configures a [Verifier]. Resource and one of Keys and File are required.
 type Config struct {
 	// Resource is the [resource.Config].Identifier of the one resource that the keys
-	// are for. Other resources reject them, as they reject tokens with another audience.
+	// are for, unless Key.Resources names others. Other resources reject them, as they
+	// reject tokens with another audience.
 	Resource string
 
 	// Issuer is the [resource.Caller.Issuer] of the callers, and part of
@@ -60,7 +61,8 @@ type Config struct {
 	// File is the path of a JSON file of keys:
 	//
 	//	{"keys": [{"id": "ci", "sha256": "<64 hex digits>", "subject": "ci-bot",
-	//	  "client_id": "", "scopes": ["mcp:read"], "expires": "2027-01-01T00:00:00Z"}]}
+	//	  "client_id": "", "scopes": ["mcp:read"], "expires": "2027-01-01T00:00:00Z",
+	//	  "resources": ["https://mcp.example.com/mcp"]}]}
 	//
 	// The members are those of [Key]; other members are mistakes. The file is read on
 	// first use. It is read again by the first use that is at least 30 seconds after the

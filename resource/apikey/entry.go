@@ -4,6 +4,7 @@ import (
 	"encoding/hex"
 	"errors"
 	"fmt"
+	"slices"
 	"strings"
 	"time"
 	"unicode"
@@ -13,6 +14,7 @@ import (
 
 	"github.com/warder-go/warder/internal/digest"
 	"github.com/warder-go/warder/internal/grammar"
+	"github.com/warder-go/warder/metadata"
 	"github.com/warder-go/warder/resource"
 )
 
@@ -21,6 +23,7 @@ const (
 	maxKeys      = 10_000 // per verifier
 	maxNameBytes = 256    // of an ID, a subject or a client
 	maxScopes    = 1000   // of one key, as many as a token can have
+	maxResources = 1001   // of one key, as many identifiers as a resource can have
 )
 
 // maxYears limits Key.Expires. It is slightly less than the limit from which a resource
@@ -88,13 +91,18 @@ func (v *Verifier) compile(where string, k Key, m *mistakes) *entry {
 	e := &entry{digest: parseDigest(where, k.SHA256, m)}
 	checkCaller(where, k, m)
 	checkScopes(where, k.Scopes, m)
+	checkResources(where, k.Resources, m)
 	if !k.Expires.IsZero() && (k.Expires.Unix() <= 0 || k.Expires.After(time.Now().AddDate(maxYears, 0, 0))) {
 		m.addf("%s: expires: must not be before 1970 or more than %d years in the future", where, maxYears)
 	}
 	if m.count() > before {
 		return nil
 	}
-	if err := e.setClaims(k, v.issuer, v.resource); err != nil {
+	audience := any(v.resource)
+	if k.Resources != nil {
+		audience = k.Resources
+	}
+	if err := e.setClaims(k, v.issuer, audience); err != nil {
 		m.addf("%s: %w", where, err)
 		return nil
 	}
@@ -141,9 +149,24 @@ func checkScopes(where string, scopes []string, m *mistakes) {
 	}
 }
 
+// checkResources rejects identifiers that no resource has. Nil stands for the default.
+func checkResources(where string, identifiers []string, m *mistakes) {
+	if identifiers != nil && len(identifiers) == 0 || len(identifiers) > maxResources {
+		m.addf("%s: resources: must have 1 to %d entries; without resources the key is for Config.Resource", where, maxResources)
+		return
+	}
+	for n, identifier := range identifiers {
+		if metadata.CheckIdentifier(identifier, true) != nil { // its error would quote a key that is here by mistake
+			m.addf("%s: resources[%d]: must be an identifier of a resource: an absolute URL, such as https://host.example.com/path", where, n)
+		} else if slices.Contains(identifiers[:n], identifier) {
+			m.addf("%s: resources[%d]: is a duplicate", where, n)
+		}
+	}
+}
+
 // setClaims writes the claims of the key as an issuer would and parses them like other
 // claims, so that Caller.Decode and Credentials.HeaderClaims work.
-func (e *entry) setClaims(k Key, issuer, audience string) error {
+func (e *entry) setClaims(k Key, issuer string, audience any) error {
 	members := map[string]any{"iss": issuer, "aud": audience, "jti": k.ID, "scope": strings.Join(k.Scopes, " ")}
 	if k.Subject != "" {
 		members["sub"] = k.Subject

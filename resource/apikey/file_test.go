@@ -189,7 +189,7 @@ func TestFileMistakes(t *testing.T) {
 		{"keys is not an array", `{"keys":{}}`, `member "keys": is not an array`},
 		{"keys is null", `{"keys":null}`, `member "keys": is not an array`},
 		{"key is not an object", keyFile(valid, `"mcp_secret"`), "keys[1]: not a JSON object"},
-		{"unknown members of a key", keyFile(entry("a", digest, `,"scope":"b","note":"mcp_secret"`)), "keys[0] \"a\": member 5 is unknown; known members: id, sha256, subject, client_id, scopes, expires\nkeys[0] \"a\": member 6 is unknown; known members: id, sha256, subject, client_id, scopes, expires"},
+		{"unknown members of a key", keyFile(entry("a", digest, `,"scope":"b","note":"mcp_secret"`)), "keys[0] \"a\": member 5 is unknown; known members: id, sha256, subject, client_id, scopes, expires, resources\nkeys[0] \"a\": member 6 is unknown; known members: id, sha256, subject, client_id, scopes, expires, resources"},
 		{"member of a key in another case", keyFile(entry("a", digest, `,"Expires":""`)), `keys[0] "a": member name differs only in case from "expires" at byte 126`},
 		{"duplicate member of a key", keyFile(valid, entry("b", digest, `,"subject":"eve"`)), "line 2: duplicate member name at byte 263"},
 		{"duplicate member of a key, written with an escape", keyFile(entry("a", digest, `,"\u0073ubject":"eve"`)), "line 1: duplicate member name at byte 135"},
@@ -199,6 +199,8 @@ func TestFileMistakes(t *testing.T) {
 		{"duplicate digest in another case", keyFile(valid, entry("b", strings.ToUpper(digest), "")), `keys[1] "b": sha256 is already used by keys[0]; a key can have only one entry`},
 		{"empty key", keyFile("{}"), "keys[0]: id: must be 1 to 256 letters, digits or . _ : @ / -\nkeys[0]: sha256: must be 64 hexadecimal digits: the digest of the key, as returned by Generate\nkeys[0]: subject, client_id: both are empty; set at least one of them"},
 		{"key in place of its digest", keyFile(entry("a", "mcp_secret", "")), `keys[0] "a": sha256: must be 64 hexadecimal digits: the digest of the key, as returned by Generate`},
+		{"no resources", keyFile(entry("a", digest, `,"resources":[]`), entry("b", digest, `,"resources":"https://h"`)), "keys[1] \"b\": resources: is not an array of strings"},
+		{"resources", keyFile(entry("a", digest, `,"resources":[]`), entry("b", strings.Repeat("cd", 32), `,"resources":["mcp_secret"]`)), "keys[0] \"a\": resources: must have 1 to 1001 entries; without resources the key is for Config.Resource\nkeys[1] \"b\": resources[0]: must be an identifier of a resource: an absolute URL, such as https://host.example.com/path"},
 		{"too many keys", keyFile(strings.Repeat("{},", maxKeys) + "{},{}"), `member "keys": more than 10000 keys`},
 	} {
 		withFixture(t, nil, row.text, func(f *fixture) {

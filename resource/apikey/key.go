@@ -24,6 +24,10 @@ type Key struct {
 	ClientID string   // the program that calls with it, if it acts for itself
 	Scopes   []string // granted scopes; default none
 
+	// Resources are the identifiers that the key is for, of [resource.Config].Identifier and
+	// Identifiers. Nil: only Config.Resource.
+	Resources []string
+
 	// Expires is when the key expires; the zero value means never. It is cut to whole
 	// seconds, and [resource.Limits].Leeway is added. It must be at most nine years in
 	// the future. A resource with a MaxLifetime rejects keys that expire, because keys

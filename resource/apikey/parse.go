@@ -16,7 +16,7 @@ import (
 // Members of the two kinds of objects in a key file.
 var (
 	fileMembers = []string{"keys"}
-	keyMembers  = []string{"id", "sha256", "subject", "client_id", "scopes", "expires"}
+	keyMembers  = []string{"id", "sha256", "subject", "client_id", "scopes", "expires", "resources"}
 )
 
 var (
@@ -74,6 +74,10 @@ func parseKey(n int, value jsontext.Value, m *mistakes) (k Key) {
 			k.ClientID, err = strictjson.String(value)
 		case "scopes":
 			k.Scopes, err = strictjson.Strings(value)
+		case "resources":
+			if k.Resources, err = strictjson.Strings(value); k.Resources == nil {
+				k.Resources = []string{} // an empty list is a mistake, and not the default
+			}
 		case "expires":
 			k.Expires, err = parseTime(value)
 		}

@@ -10,7 +10,7 @@ import "log/slog"
 //	schema        the value of this constant
 //	sequence      number of the decision, from 1 when the Log was made. A missing number is
 //	              a record that was dropped or failed
-//	resource      resource.Config.Identifier
+//	resource      resource.Config.Identifier, or the one of Identifiers that the request is for
 //	decision      accepted, denied, unavailable or error
 //	reason        the reason, if the decision is not accepted
 //	status        HTTP status of the response, if the decision is not accepted
@@ -46,7 +46,7 @@ import "log/slog"
 //	time            time of the first dropped decision
 //	until           time of the last one
 //	schema          the value of this constant
-//	resource        resource.Config.Identifier
+//	resource        that of the first one
 //	queue           accepted (accepted requests with a caller) or other
 //	dropped         number of decisions without a record
 //	first_sequence  sequence number of the first one

@@ -49,6 +49,7 @@ func (b *builder) buildResource(ctx context.Context) {
 	s := &b.settings
 	c := resource.Config{
 		Identifier:   b.requireURL("resource_server_url", s.ResourceServerURL),
+		Identifiers:  s.AdditionalURLs,
 		Scopes:       s.RequiredScopes,
 		ScopeOptions: resource.ScopeOptions{Challenge: s.ChallengeScopes, Implies: s.ImpliedScopes},
 		HTTP: resource.HTTPOptions{Origins: s.AllowedOrigins, DenyLoopbackOrigins: s.DenyLoopback, AllowHTTP: s.AllowHTTP,

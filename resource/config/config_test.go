@@ -72,6 +72,8 @@ func TestMistakes(t *testing.T) {
 		{"empty list of audiences", block("  expected_audiences: []"), "text:4: expected_audiences: is empty; name an audience or remove the key: resource_server_url is accepted anyway"},
 		{"issuer as an audience", block("  expected_audiences: [api://x, 'https://auth.example.com']"),
 			`text:4: expected_audiences[1]: "https://auth.example.com" is the issuer itself, whose tokens for itself are not for this resource`},
+		{"URLs of one server", block("  additional_resource_server_urls:\n    - https://mcp.example.com/mcp/x\n    - https://mcp.example.com/mcp/"), `text:6: additional_resource_server_urls[1]: "https://mcp.example.com/mcp/" cannot be distinguished from "https://mcp.example.com/mcp": a request has the same path, without a slash at the end, and the same Host`},
+		{"an audience of several URLs", block("  additional_resource_server_urls: [https://mcp.example.com/mcp/x]", "  expected_audiences: [https://mcp.example.com/mcp]"), `text:5: expected_audiences[0]: "https://mcp.example.com/mcp" is one of several identifiers, and would be accepted at the others too; remove it: each identifier is accepted anyway`},
 		{"default port", "authorization:\n  issuer_url: https://auth.example.com:443\n  resource_server_url: https://mcp.example.com:443/mcp\n",
 			`text:3: resource_server_url: metadata: resource identifier "https://mcp.example.com:443/mcp": clients or proxies rewrite it: write "https://mcp.example.com/mcp"`},
 		{"any audience", block("  expected_audiences: [api://x, '*']"),

@@ -257,3 +257,35 @@ func TestOwnAudienceIsLogged(t *testing.T) {
 		}
 	}
 }
+
+// Each of additional_resource_server_urls has its own audience.
+func TestAdditionalURLs(t *testing.T) {
+	issuer, err := resourcetest.NewIssuer(resourcetest.Config{})
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer issuer.Close()
+	const member = identifier + "/x/a"
+	key, digest := apikey.Generate("k_")
+	keys := fmt.Sprintf(`{"keys": [{"id": "ci", "sha256": %q, "subject": "ci", "scopes": [], "resources": [%q]}]}`, digest, member)
+	s := newTestServer(t, issuer, map[string]string{"keys.json": keys}, "  additional_resource_server_urls: ["+member+"]", "  api_keys_file: keys.json")
+	bearer := func(audience string) string { return "Bearer " + issuer.Token(resourcetest.Token{Audience: audience}) }
+	for _, row := range []struct {
+		url, field, value string
+		want              int
+	}{
+		{identifier, "Authorization", bearer(identifier), 200},
+		{identifier, "Authorization", bearer(member), 401},
+		{member, "Authorization", bearer(member), 200},
+		{member, "Authorization", bearer(identifier), 401},
+		{identifier + "/x/b", "Authorization", bearer(identifier), 404},
+		{member, config.APIKeyHeader, key, 200},
+		{identifier, config.APIKeyHeader, key, 401},
+	} {
+		w, req := httptest.NewRecorder(), httptest.NewRequest(http.MethodPost, row.url, nil)
+		req.Header.Set(row.field, row.value)
+		if s.handler.ServeHTTP(w, req); w.Code != row.want {
+			t.Errorf("%s at %s: got %d, want %d; log: %s", row.field, row.url, w.Code, row.want, s.log)
+		}
+	}
+}

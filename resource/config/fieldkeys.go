@@ -41,6 +41,7 @@ type fieldKey struct {
 // resourceKeys are the fields of resource.Config.
 var resourceKeys = []fieldKey{
 	{field: "Identifier", key: "resource_server_url"},
+	{field: "Identifiers", key: "additional_resource_server_urls"},
 	{field: "Scopes", key: "required_scopes"},
 	{field: "ScopeOptions.Challenge", key: "challenge_scopes"},
 	{field: "Metadata.ScopesSupported", key: "scopes_supported"},

@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"io"
 	"log/slog"
+	"slices"
 	"sync"
 	"time"
 
@@ -78,8 +79,8 @@ func (l *Live) Run(ctx context.Context) {
 // content is now applied, whether or not it has changed. Otherwise it returns the reason,
 // and the previous configuration stays in use.
 //
-// A different resource_server_url, base_path or resource_metadata_paths is rejected, because
-// routes depend on it.
+// Different identifiers, and a different base_path or resource_metadata_paths, are rejected, because
+// clients and routes depend on them.
 // Reload first fetches the keys of new issuers, for at most five seconds. Then it applies
 // the configuration with or without these keys, because its purpose may be to remove
 // another issuer.
@@ -148,6 +149,8 @@ func (b *builder) keyOfRoutes(current *resource.Resource) string {
 	switch {
 	case b.resource.Identifier() != current.Identifier():
 		return "resource_server_url"
+	case !slices.Equal(b.resource.Identifiers(), current.Identifiers()):
+		return "additional_resource_server_urls"
 	case hasBasePath:
 		return "base_path"
 	}

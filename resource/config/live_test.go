@@ -142,6 +142,9 @@ func TestReloadRejects(t *testing.T) {
 		{"different metadata paths", func(s *testServer) {
 			s.write("a.yaml", s.settings("  client_id: test-client", "  client_secret_file: secret", "  ca_file: ca.pem", "  resource_metadata_paths: [/m]"))
 		}, `config: a.yaml:7: resource_metadata_paths: resource: replace: HTTP.MetadataPaths: the metadata is served at the further paths [], not at ["/m"]: new paths and a new HTTP.BasePath need a restart, because routes depend on them`},
+		{"different URLs of the resource", func(s *testServer) {
+			s.write("a.yaml", s.settings("  client_id: test-client", "  client_secret_file: secret", "  ca_file: ca.pem", "  additional_resource_server_urls: [https://b.example.test/mcp]"))
+		}, `config: a.yaml:7: additional_resource_server_urls: resource: replace: Identifiers: the list is another one: a change needs a restart, because clients and routes depend on it`},
 		{"empty secret file", func(s *testServer) { s.write("secret", "\n") }, "config: a.yaml:5: client_secret_file: file \"secret\": is empty"},
 		{"missing secret file", func(s *testServer) { _ = os.Remove(filepath.Join(s.dir, "secret")) }, "config: a.yaml:5: client_secret_file: file \"secret\": no such file or directory"},
 		{"invalid certificates", func(s *testServer) { s.write("ca.pem", "x") }, "config: a.yaml:6: ca_file: file \"ca.pem\": has no PEM certificate"},

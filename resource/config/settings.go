@@ -12,8 +12,9 @@ import (
 // the table in docs/configuration.md are based on the struct tags: yaml is the key, doc is
 // its description, and format, enum, min and max limit its values.
 type Settings struct {
-	Enabled               *bool  `yaml:"enabled" doc:"whether warder protects the server. false: Load and New return ErrDisabled and no resource; a reload rejects the file and the previous configuration stays active. Default: true"`
-	ResourceServerURL     string `yaml:"resource_server_url" format:"uri" required:"true" doc:"this server's URL (its resource identifier), byte for byte as clients use it. It is also an accepted audience of tokens"`
+	Enabled               *bool    `yaml:"enabled" doc:"whether warder protects the server. false: Load and New return ErrDisabled and no resource; a reload rejects the file and the previous configuration stays active. Default: true"`
+	ResourceServerURL     string   `yaml:"resource_server_url" format:"uri" required:"true" doc:"this server's URL (its resource identifier), byte for byte as clients use it. It is also an accepted audience of tokens"`
+	AdditionalURLs        []string `yaml:"additional_resource_server_urls" doc:"further URLs of this server, at most 1000: the members of a family, or other public origins. Each is an accepted audience only of requests to it, and has its own metadata"`
 	IssuerSettings        `yaml:",inline"`
 	AdditionalIssuers     []IssuerSettings    `yaml:"additional_issuers" doc:"further issuers, each with the keys that have a star"`
 	AuthorizationServers  []string            `yaml:"authorization_servers" doc:"the authorization servers in the protected resource metadata, exactly these and in this order. They are where clients log in; only the issuers above are accepted. Required if an issuer_url is not an https URL. Default: the issuer_url of each issuer"`
@@ -32,8 +33,8 @@ type Settings struct {
 	PublicResources       []string            `yaml:"public_resources" doc:"URIs of resources that are open to requests without a token"`
 	Stateless             bool                `yaml:"stateless" doc:"true: the MCP server keeps no sessions. Required if initialize is in public_operations"`
 	StepUp                string              `yaml:"step_up" enum:"operation,keep_granted" doc:"scopes in the challenge of a 403 response. operation: the scopes that the operation needs. keep_granted: also those scopes of the caller that occur in this configuration. Default: operation"`
-	AllowedOrigins        []string            `yaml:"allowed_origins" doc:"origins whose web pages may send requests, in addition to the origin of resource_server_url and to the loopback origins that deny_loopback_origins describes"`
-	DenyLoopback          bool                `yaml:"deny_loopback_origins" doc:"false: if the host of resource_server_url is localhost, 127.0.0.1 or [::1], pages of these three hosts may send requests. true: they need an entry in allowed_origins. Default: false"`
+	AllowedOrigins        []string            `yaml:"allowed_origins" doc:"origins whose web pages may send requests, in addition to the origins of this server's URLs and to the loopback origins that deny_loopback_origins describes"`
+	DenyLoopback          bool                `yaml:"deny_loopback_origins" doc:"false: if each URL of this server has the host localhost, 127.0.0.1 or [::1], pages of these three hosts may send requests. true: they need an entry in allowed_origins. Default: false"`
 	HandlerChallenges     string              `yaml:"handler_challenges" enum:"pass,replace" doc:"what happens to a 401 response or a challenge of the MCP server behind warder. pass: the client gets it. replace: the client gets 502 instead of such a 401 or 403 response, and no other response has such a challenge. Use it if the MCP server relays responses of another server. Default: pass"`
 	KeepAuthorization     bool                `yaml:"keep_authorization" doc:"true: the MCP server behind warder receives the header field Authorization with the token. MCP forbids the server to pass the token to other servers. Default: false"`
 	AllowHTTP             bool                `yaml:"allow_http" doc:"true: resource_server_url may have the scheme http although its host is not a loopback address. Everyone on the network can then read the tokens. Default: false"`

@@ -113,7 +113,7 @@ const overhead = 1 + 12 + 16 + 8
 // the same bytes, except for line breaks, which [Binder.Open] rejects itself.
 var encoding = base64.RawURLEncoding.Strict()
 
-// Bind seals a handle of 1 to 16 KiB for the caller's principal ([resource.Caller.ID]). It
+// Bind seals a handle of 1 to 16 KiB for the caller's principal ([resource.Caller.Owner]). It
 // is not bound to the token, so it opens after a refresh. The result is base64url text, a
 // third longer and 50 characters more, and different every time. A caller that was decoded
 // from JSON is accepted, because sealing for a principal grants nothing to anyone else.
@@ -177,7 +177,7 @@ func (b *Binder) Open(c *resource.Caller, bound string) (string, error) {
 // context is everything that a handle is bound to. The length keeps two pairs of purpose and
 // caller from having the same text.
 func (b *Binder) context(c *resource.Caller) string {
-	return fmt.Sprintf("warder handle %d %d:%s %s", version, len(b.purpose), b.purpose, c.ID())
+	return fmt.Sprintf("warder handle %d %d:%s %s", version, len(b.purpose), b.purpose, c.Owner())
 }
 
 // newAEAD returns AES-256-GCM with random nonces (NIST SP 800-38D §8.2.2) under a key that

@@ -22,7 +22,7 @@ const EventName = "warder.decision"
 // following attributes. Names without "warder" are from the semantic conventions of
 // OpenTelemetry. Empty attributes are omitted.
 //
-//	warder.resource        resource.Config.Identifier
+//	warder.resource        resource.Config.Identifier, or the one of Identifiers that the request is for
 //	warder.result          accepted, denied, unavailable or error
 //	error.type             the reason, if the result is not accepted
 //	warder.issuer          configured issuer that the credential is from, or only claims to be from

@@ -1,0 +1,162 @@
+// Package urltable finds which of several configured URLs a request is for. A request selects
+// among the URLs, and the result contains nothing of the request.
+package urltable
+
+import (
+	"maps"
+	"net/url"
+	"slices"
+	"strings"
+)
+
+// Table finds URLs by path and host. The zero value is empty. It is safe for concurrent use once
+// all URLs were added.
+type Table struct {
+	places  map[string]*place // by path
+	above   map[string]bool   // paths with another path of the table below them
+	longest int               // bytes of the longest path
+	added   int               // URLs
+}
+
+// place is a path with one or several URLs, which have different hosts.
+type place struct {
+	first int            // number of a URL
+	hosts []string       // the values of Host that clients send to the first URL
+	all   map[string]int // by these values; nil: there is one URL
+}
+
+// maxHostBytes is the longest host that is compared: a name (RFC 1035 §2.3.4), a colon and a port.
+const maxHostBytes = 253 + 1 + 5
+
+// Add adds a URL, whose host is written as clients write it (see package weburl), at a path. Its
+// number is that of the URLs that were added before. If requests cannot distinguish it from one
+// of these, Add returns the number of that one and false.
+func (t *Table) Add(u *url.URL, path string) (n int, ok bool) {
+	if t.places == nil {
+		t.places, t.above = map[string]*place{}, map[string]bool{}
+	}
+	n = t.added
+	t.added++
+	hosts := hostValues(u)
+	p := t.places[path]
+	if p == nil {
+		t.places[path] = &place{first: n, hosts: hosts}
+		t.longest = max(t.longest, len(path))
+		for rest, ok := parent(path); ok; rest, ok = parent(rest) {
+			t.above[rest] = true
+		}
+		return n, true
+	}
+	return p.add(n, hosts)
+}
+
+func (p *place) add(n int, hosts []string) (other int, ok bool) {
+	if p.all == nil {
+		p.all = map[string]int{}
+		for _, host := range p.hosts {
+			p.all[host] = p.first
+		}
+	}
+	for _, host := range hosts {
+		if other, taken := p.all[host]; taken {
+			return other, false
+		}
+	}
+	for _, host := range hosts {
+		p.all[host] = n
+	}
+	return n, true
+}
+
+// hostValues returns the values of Host that clients send to a URL: with and without the default
+// port (RFC 9110 §7.2).
+func hostValues(u *url.URL) []string {
+	port := map[string]string{"http": ":80", "https": ":443"}[u.Scheme]
+	if u.Port() != "" || port == "" {
+		return []string{u.Host}
+	}
+	return []string{u.Host, u.Host + port}
+}
+
+// Alias makes the URLs of a path findable at another path too, unless that has URLs itself.
+func (t *Table) Alias(alias, path string) {
+	if !t.Has(alias) {
+		t.places[alias] = t.places[path]
+	}
+}
+
+// List returns the paths, sorted, with aliases.
+func (t *Table) List() []string { return slices.Sorted(maps.Keys(t.places)) }
+
+// Has reports whether a URL is at exactly this path.
+func (t *Table) Has(path string) bool { return t.places[path] != nil }
+
+// Shares reports whether several URLs have the path, so that Host selects among them.
+func (t *Table) Shares(path string) bool { return t.Has(path) && t.places[path].all != nil }
+
+// Find returns the number of the URL at a path. If several URLs have the path, it is the one whose
+// host is the value of the header Host, and the first one if there is no such URL. Letters of a
+// host are compared without case.
+func (t *Table) Find(path, host string) (n int, ok bool) {
+	p := t.places[path]
+	if p == nil {
+		return 0, false
+	}
+	if p.all != nil && len(host) <= maxHostBytes {
+		if n, ok := p.all[strings.ToLower(host)]; ok {
+			return n, true
+		}
+	}
+	return p.first, true
+}
+
+// FindBelow is like Find for a path that can also be below that of the URL, if no other path of
+// the table is below it. Paths in the table must be plain (see [IsPlain]).
+//
+// A server can read a path in another way than this function: without its case, or with dot
+// segments, empty segments, parameters or percent-encoding resolved. So only plain paths are
+// found, and the path below which others are has nothing else below it. Otherwise a request for
+// one URL could be found as one for the URL above it.
+func (t *Table) FindBelow(path, host string) (n int, ok bool) {
+	path = strings.TrimSuffix(path, "/")
+	if n, ok := t.Find(path, host); ok {
+		return n, true
+	}
+	if !IsPlain(path) {
+		return 0, false
+	}
+	path = path[:min(len(path), t.longest+1)] // bounds the number of look-ups
+	for above, ok := parent(path); ok; above, ok = parent(above) {
+		if n, ok := t.Find(above, host); ok {
+			return n, !t.above[above]
+		}
+	}
+	return 0, false
+}
+
+// parent returns the path without its last segment; false for the empty path.
+func parent(path string) (above string, ok bool) {
+	end := strings.LastIndexByte(path, '/')
+	if end < 0 {
+		return "", false
+	}
+	return path[:end], true
+}
+
+// plainChars are the unreserved characters (RFC 3986 §2.3).
+const plainChars = "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789-._~"
+
+// IsPlain reports whether servers read a path in one way: it is empty, or consists of segments
+// with a slash before each. The segments have unreserved characters only, and not only dots.
+func IsPlain(path string) bool {
+	if path == "" {
+		return true
+	}
+	rest, ok := strings.CutPrefix(path, "/")
+	for segment := range strings.SplitSeq(rest, "/") {
+		if strings.Trim(segment, plainChars) != "" || strings.Trim(segment, ".") == "" {
+			return false
+		}
+	}
+	return ok
+}
