@@ -36,6 +36,7 @@ func newPolicy(c Config) (*policy, error) {
 	servers := b.setIssuers()
 	b.setPrefixed()
 	b.setHeaders()
+	b.policy.conditions = b.conditions("Credentials.Conditions", b.config.Credentials.Conditions)
 	b.setDigestKey()
 	b.setObservers()
 	b.setScopes()
@@ -115,6 +116,9 @@ func declaredScopes(c *Config) map[string]bool {
 	}
 	for _, rule := range o.Resources {
 		lists = append(lists, rule.Scopes)
+	}
+	for _, rule := range o.Arguments {
+		lists = slices.AppendSeq(lists, maps.Values(rule.Values))
 	}
 	declared := map[string]bool{}
 	for _, scope := range slices.Concat(lists...) {

@@ -11,6 +11,7 @@ import (
 
 	"github.com/go-json-experiment/json"
 
+	"github.com/warder-go/warder/internal/condition"
 	"github.com/warder-go/warder/internal/instant"
 	"github.com/warder-go/warder/internal/logging"
 	"github.com/warder-go/warder/internal/scopeset"
@@ -31,6 +32,8 @@ type Caller struct {
 	expiry, issuedAt                   instant.Instant
 	stillValid                         func(now time.Time) bool // see Claims.StillValid
 	object                             []byte                   // the claims as JSON
+	jwtObject                          []byte                   // see Claims
+	conditions                         []*condition.Condition   // of the issuer
 
 	credential string         // kind of credential
 	grant      scopeset.Grant // the scopes and roles of the claims
@@ -41,7 +44,7 @@ func (p *policy) newCaller(from *issuer, c *Claims, token *Token, credential str
 	caller := &Caller{
 		policy: p, issuer: from.id, subject: c.Subject, sub: from.subOf(c), clientID: c.ClientID, tokenID: c.TokenID,
 		expiry: instant.Of(c.Expiry), issuedAt: instant.Of(c.IssuedAt), stillValid: c.StillValid, object: c.object,
-		credential: credential, grant: scopeset.NewGrant(c.Scopes, c.roles, from.roleScopes, p.hierarchy),
+		jwtObject: c.jwtObject, conditions: from.conditions, credential: credential, grant: scopeset.NewGrant(c.Scopes, c.roles, from.roleScopes, p.hierarchy),
 	}
 	caller.setPrincipal(from, c, token)
 	return caller
@@ -57,7 +60,9 @@ func (c *Caller) valid(now time.Time) bool {
 const callerBytes = 500
 
 // size estimates the memory that a cached caller keeps in use.
-func (c *Caller) size() int { return callerBytes + len(c.object) + c.grant.Bytes() }
+func (c *Caller) size() int {
+	return callerBytes + len(c.object) + len(c.jwtObject) + c.grant.Bytes()
+}
 
 // ID identifies the principal across tokens and issuers. Use it as the key of sessions and
 // data. It is the issuer together with a word for the kind of principal and

@@ -10,6 +10,7 @@ import (
 	"github.com/warder-go/warder/internal/anyvalue"
 	"github.com/warder-go/warder/internal/claimpath"
 	"github.com/warder-go/warder/internal/claimset"
+	"github.com/warder-go/warder/internal/condition"
 	"github.com/warder-go/warder/internal/grammar"
 	"github.com/warder-go/warder/internal/tenant"
 	"github.com/warder-go/warder/internal/weburl"
@@ -82,6 +83,10 @@ type Issuer struct {
 	// as client_id, scope and name, are mistakes.
 	SubjectClaim string
 
+	// Conditions are conditions on the claims of this issuer's tokens, such as repository_owner
+	// for tokens of GitHub Actions. See [Condition].
+	Conditions []Condition
+
 	// ClientTokens is the condition for tokens that belong to a client itself. Their
 	// principal is the client (see [Caller.ID]), whatever other claims they have. Nil: no
 	// token does. A token without a subject that does not meet it is its own principal, or
@@ -123,6 +128,7 @@ type issuer struct {
 	roleClaim      claimpath.Path
 	roleScopes     map[string][]string
 	subjectClaim   claimpath.Path
+	conditions     []*condition.Condition
 	clientClaim    claimpath.Path           // of ClientTokens
 	tenants        *tenants                 // nil: there is one issuer, id
 	tenant         string                   // of a routed token
@@ -147,15 +153,17 @@ func (b *builder) issuer(where string, given Issuer) *issuer {
 	b.setAudiences(where, i)
 	b.setPermissions(where, i)
 	b.setIdentity(where, i)
+	i.conditions = b.conditions(where+".Conditions", given.Conditions)
 	return i
 }
 
 // clone returns a copy that shares nothing with the program's value but functions.
 func (i Issuer) clone() *Issuer {
 	i.Audiences, i.AudienceClaims, i.TokenTypes = slices.Clone(i.Audiences), slices.Clone(i.AudienceClaims), slices.Clone(i.TokenTypes)
+	i.Conditions = cloneConditions(i.Conditions)
 	if i.ClientTokens != nil {
-		condition := *i.ClientTokens
-		i.ClientTokens = &condition
+		tokens := *i.ClientTokens
+		i.ClientTokens = &tokens
 	}
 	roles := make(map[string][]string, len(i.RoleScopes))
 	for role, scopes := range i.RoleScopes {

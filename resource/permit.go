@@ -41,7 +41,7 @@ func (r *Resource) Offers(ctx context.Context, c *Caller, op Operation) bool {
 	return r.policyFor(c).permit(ctx, c, op, nil, false) == nil
 }
 
-func (p *policy) permit(ctx context.Context, c *Caller, op Operation, scopes []string, callRevoked bool) (f *fault) {
+func (p *policy) permit(ctx context.Context, c *Caller, op Operation, scopes []string, callsRevoked bool) (f *fault) {
 	defer func() {
 		if v := recover(); v != nil {
 			f = panicFault(v)
@@ -61,22 +61,26 @@ func (p *policy) permit(ctx context.Context, c *Caller, op Operation, scopes []s
 	if !c.valid(time.Now()) {
 		return newFault(ReasonTokenInvalid, "the verification was invalidated")
 	}
-	if callRevoked {
-		if f := p.checkRevoked(ctx, c); f != nil {
-			return f
-		}
+	var has func([]string) bool // of an offer
+	if !callsRevoked {
+		has = func(scopes []string) bool { return p.checkScopes(c, scopes, nil) == nil }
+	} else if f := p.checkRevoked(ctx, c); f != nil {
+		return f
+	}
+	if f := p.checkConditions(c); f != nil {
+		return f
 	}
 	m, err := op.message()
 	if err != nil {
 		return &fault{reason: ReasonBodyMalformed, err: err}
 	}
-	needed := p.scopes
+	needs := requirements{needed: p.scopes}
 	if p.rules != nil {
-		if needed, f = p.rules.needs(ctx, []*mcpmsg.Message{m}, c, needed); f != nil {
+		if needs, f = p.rules.needs(ctx, []*mcpmsg.Message{m}, c, p.scopes, has); f != nil {
 			return f
 		}
 	}
-	return p.checkScopes(c, needed, scopes)
+	return p.checkRequirements(c, needs, scopes)
 }
 
 // checkAccepted rejects a caller that this resource did not accept, or whose token has

@@ -10,6 +10,7 @@ import (
 	"github.com/prometheus/client_golang/prometheus"
 
 	"github.com/warder-go/warder/internal/anyvalue"
+	"github.com/warder-go/warder/internal/condition"
 	"github.com/warder-go/warder/internal/jose"
 	"github.com/warder-go/warder/internal/loglimit"
 	"github.com/warder-go/warder/internal/scopeset"
@@ -37,6 +38,7 @@ type policy struct {
 	headers      []headerIssuer
 	headerClaims []headerClaim
 	origins      weborigin.Set
+	conditions   []*condition.Condition // Credentials.Conditions
 	scopes       []string
 	hierarchy    scopeset.Hierarchy
 	rules        *rules          // nil: bodies are not read

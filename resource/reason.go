@@ -41,7 +41,8 @@ const (
 	ReasonOrigin              Reason = "origin"               // 403: the request is from a web page whose origin is not allowed (HTTPOptions.Origins)
 	ReasonInsufficientScope   Reason = "insufficient_scope"   // 403: the token lacks a scope that the request needs
 	ReasonHeaderClaim         Reason = "header_claim"         // 403: a field of Credentials.HeaderClaims differs from its claim, is repeated, or is absent although it is required
-	ReasonOperationUndeclared Reason = "operation_undeclared" // 403: no rule names the operation, and Operations.Undeclared is DenyUndeclared
+	ReasonCondition           Reason = "condition"            // 403: a claim does not meet a condition of the issuer, of Credentials or of the operation
+	ReasonOperationUndeclared Reason = "operation_undeclared" // 403: no rule names the operation, and Operations.Undeclared is DenyUndeclared, or an argument rule rejects the value
 
 	ReasonMethodNotAllowed Reason = "method_not_allowed" // 405: GET or DELETE without credentials and without a session, if initialize is public
 
@@ -99,6 +100,7 @@ var (
 	answerOrigin      = outcome{http.StatusForbidden, "", "Requests from pages of this origin are not accepted", 0}
 	answerScope       = outcome{http.StatusForbidden, "insufficient_scope", "The access token lacks a scope that this request needs", 0}
 	answerUndeclared  = outcome{http.StatusForbidden, "", "No rule permits the operation", 0}
+	answerCondition   = outcome{http.StatusForbidden, "", "The claims of the access token do not permit this request", 0}
 	answerContradicts = outcome{http.StatusForbidden, "", "The request contradicts its credential", 0}
 	answerMethod      = outcome{http.StatusMethodNotAllowed, "", "Without a session only POST is allowed", 0}
 	answerBody        = outcome{http.StatusBadRequest, "", "The body is not a JSON-RPC message with a single meaning", -32600}
@@ -136,6 +138,7 @@ var outcomes = map[Reason]outcome{
 	ReasonOrigin:                   answerOrigin,
 	ReasonInsufficientScope:        answerScope,
 	ReasonHeaderClaim:              answerContradicts,
+	ReasonCondition:                answerCondition,
 	ReasonOperationUndeclared:      answerUndeclared,
 	ReasonMethodNotAllowed:         answerMethod,
 	ReasonBodyMalformed:            answerBody,

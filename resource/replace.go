@@ -4,6 +4,7 @@ import (
 	"errors"
 	"fmt"
 	"maps"
+	"reflect"
 	"slices"
 
 	"github.com/warder-go/warder/internal/anyvalue"
@@ -90,6 +91,7 @@ func sameIssuer(a, b *issuer) bool {
 		x.RoleClaim == y.RoleClaim &&
 		maps.EqualFunc(x.RoleScopes, y.RoleScopes, slices.Equal) &&
 		x.SubjectClaim == y.SubjectClaim &&
+		reflect.DeepEqual(x.Conditions, y.Conditions) &&
 		sameClientTokens(x.ClientTokens, y.ClientTokens) &&
 		slices.Equal(x.TokenTypes, y.TokenTypes) &&
 		sameTenants(x.Tenants, y.Tenants) &&
