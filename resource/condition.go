@@ -124,7 +124,7 @@ func (b *builder) operationConditions(given OperationConditions) *operationCondi
 	o.rules = scoperules.New(byName("Methods", given.Methods), byName("Tools", given.Tools), byName("Prompts", given.Prompts))
 	for n, rule := range given.Resources {
 		at := fmt.Sprintf("%sResources[%d]", where, n)
-		b.mistakes.AddAt(at, o.rules.AddResource(rule.pattern(), o.add(b.conditions(at, rule.Conditions))))
+		b.mistakes.AddAt(at, o.rules.AddResource(rule.pattern(), o.add(b.conditions(at+".Conditions", rule.Conditions))))
 	}
 	return o
 }

@@ -45,13 +45,13 @@ func New(s Spec) (*Condition, error) {
 	c := &Condition{claim: s.Claim}
 	var err error
 	if c.path, err = claimpath.Parse(s.Claim); err != nil {
-		return nil, fmt.Errorf("claim: %q %w", s.Claim, err)
+		return nil, fmt.Errorf("Claim: %q %w", s.Claim, err)
 	}
 	switch s.Claim {
 	case "":
-		return nil, errors.New("claim: empty; name the claim")
+		return nil, errors.New("Claim: empty; name the claim")
 	case "jti":
-		return nil, errors.New("claim: jti differs in each token; name another claim")
+		return nil, errors.New("Claim: jti differs in each token; name another claim")
 	}
 	return c, c.setTest(s)
 }
@@ -69,16 +69,16 @@ func (c *Condition) setTest(s Spec) (err error) {
 			err = fmt.Errorf("%s: %w", field, err)
 		}
 	}
-	take(s.Equals != nil, "equals", "equals", false, s.Equals)
-	take(s.OneOf != nil, "is one of", "one_of", false, s.OneOf...)
-	take(s.Contains != nil, "contains", "contains", true, s.Contains)
-	take(s.ContainsOneOf != nil, "contains one of", "contains_one_of", true, s.ContainsOneOf...)
+	take(s.Equals != nil, "equals", "Equals", false, s.Equals)
+	take(s.OneOf != nil, "is one of", "OneOf", false, s.OneOf...)
+	take(s.Contains != nil, "contains", "Contains", true, s.Contains)
+	take(s.ContainsOneOf != nil, "contains one of", "ContainsOneOf", true, s.ContainsOneOf...)
 	if s.PathPrefix != "" {
 		tests++
 		c.prefix, err = s.PathPrefix, errors.Join(err, checkPathPrefix(s.PathPrefix))
 	}
 	if tests != 1 {
-		return errors.New("set exactly one of equals, one_of, contains, contains_one_of and path_prefix (in Go: Equals and so on)")
+		return errors.New("set exactly one of Equals, OneOf, Contains, ContainsOneOf and PathPrefix")
 	}
 	return err
 }

@@ -175,32 +175,32 @@ func TestDescriptions(t *testing.T) {
 }
 
 func TestMistakes(t *testing.T) {
-	const tests = "set exactly one of equals, one_of, contains, contains_one_of and path_prefix (in Go: Equals and so on)"
+	const tests = "set exactly one of Equals, OneOf, Contains, ContainsOneOf and PathPrefix"
 	for _, row := range []struct {
 		name string
 		spec condition.Spec
 		want string
 	}{
-		{"no claim", condition.Spec{Equals: "a"}, "claim: empty; name the claim"},
-		{"a pointer of one step", condition.Spec{Claim: "/a", Equals: "a"}, `claim: "/a" is one claim: write "a"`},
-		{"an empty step", condition.Spec{Claim: "/a//b", Equals: "a"}, `claim: "/a//b" has an empty step`},
-		{"jti", condition.Spec{Claim: "jti", Equals: "a"}, "claim: jti differs in each token; name another claim"},
+		{"no claim", condition.Spec{Equals: "a"}, "Claim: empty; name the claim"},
+		{"a pointer of one step", condition.Spec{Claim: "/a", Equals: "a"}, `Claim: "/a" is one claim: write "a"`},
+		{"an empty step", condition.Spec{Claim: "/a//b", Equals: "a"}, `Claim: "/a//b" has an empty step`},
+		{"jti", condition.Spec{Claim: "jti", Equals: "a"}, "Claim: jti differs in each token; name another claim"},
 		{"no test", condition.Spec{Claim: "a"}, tests},
 		{"two tests", condition.Spec{Claim: "a", Equals: "a", PathPrefix: "b"}, tests},
 		{"two lists", condition.Spec{Claim: "a", OneOf: []any{}, ContainsOneOf: []any{}}, tests},
-		{"an empty list", condition.Spec{Claim: "a", OneOf: []any{}}, "one_of: empty; name at least one value"},
-		{"an empty string", condition.Spec{Claim: "a", Equals: ""}, "equals: an empty string counts as an absent claim, which never passes"},
-		{"a float", condition.Spec{Claim: "a", Equals: 1.5}, "equals: 1.5 is of type float64; use a string, a bool, an int or an int64"},
-		{"null", condition.Spec{Claim: "a", OneOf: []any{nil}}, "one_of: <nil> is of type <nil>; use a string, a bool, an int or an int64"},
-		{"a list as a value", condition.Spec{Claim: "a", Contains: []any{"x"}}, "contains: [x] is of type []interface {}; use a string, a bool, an int or an int64"},
-		{"a duplicate", condition.Spec{Claim: "a", ContainsOneOf: []any{"x", 1, "x"}}, `contains_one_of: duplicate value "x"`},
-		{"equal numbers of two types", condition.Spec{Claim: "a", OneOf: []any{1, int64(1)}}, "one_of: duplicate value 1"},
-		{"a slash at the end", condition.Spec{Claim: "a", PathPrefix: "a/"}, `path_prefix: "a/" ends with a slash; write it without: the prefix matches whole segments`},
-		{"only a slash", condition.Spec{Claim: "a", PathPrefix: "/"}, `path_prefix: "/" ends with a slash; write it without: the prefix matches whole segments`},
-		{"a dot segment", condition.Spec{Claim: "a", PathPrefix: "a/../b"}, `path_prefix: "a/../b" has an empty segment, a dot segment, a backslash, a percent sign or a control character`},
-		{"an empty segment", condition.Spec{Claim: "a", PathPrefix: "a//b"}, `path_prefix: "a//b" has an empty segment, a dot segment, a backslash, a percent sign or a control character`},
-		{"a pattern", condition.Spec{Claim: "a", PathPrefix: "a/*"}, `path_prefix: "a/*" has an asterisk; write it without: paths below the prefix match too`},
-		{"a scheme without a host", condition.Spec{Claim: "a", PathPrefix: "spiffe:///a"}, `path_prefix: "spiffe:///a" has an empty segment, a dot segment, a backslash, a percent sign or a control character`},
+		{"an empty list", condition.Spec{Claim: "a", OneOf: []any{}}, "OneOf: empty; name at least one value"},
+		{"an empty string", condition.Spec{Claim: "a", Equals: ""}, "Equals: an empty string counts as an absent claim, which never passes"},
+		{"a float", condition.Spec{Claim: "a", Equals: 1.5}, "Equals: 1.5 is of type float64; use a string, a bool, an int or an int64"},
+		{"null", condition.Spec{Claim: "a", OneOf: []any{nil}}, "OneOf: <nil> is of type <nil>; use a string, a bool, an int or an int64"},
+		{"a list as a value", condition.Spec{Claim: "a", Contains: []any{"x"}}, "Contains: [x] is of type []interface {}; use a string, a bool, an int or an int64"},
+		{"a duplicate", condition.Spec{Claim: "a", ContainsOneOf: []any{"x", 1, "x"}}, `ContainsOneOf: duplicate value "x"`},
+		{"equal numbers of two types", condition.Spec{Claim: "a", OneOf: []any{1, int64(1)}}, "OneOf: duplicate value 1"},
+		{"a slash at the end", condition.Spec{Claim: "a", PathPrefix: "a/"}, `PathPrefix: "a/" ends with a slash; write it without: the prefix matches whole segments`},
+		{"only a slash", condition.Spec{Claim: "a", PathPrefix: "/"}, `PathPrefix: "/" ends with a slash; write it without: the prefix matches whole segments`},
+		{"a dot segment", condition.Spec{Claim: "a", PathPrefix: "a/../b"}, `PathPrefix: "a/../b" has an empty segment, a dot segment, a backslash, a percent sign or a control character`},
+		{"an empty segment", condition.Spec{Claim: "a", PathPrefix: "a//b"}, `PathPrefix: "a//b" has an empty segment, a dot segment, a backslash, a percent sign or a control character`},
+		{"a pattern", condition.Spec{Claim: "a", PathPrefix: "a/*"}, `PathPrefix: "a/*" has an asterisk; write it without: paths below the prefix match too`},
+		{"a scheme without a host", condition.Spec{Claim: "a", PathPrefix: "spiffe:///a"}, `PathPrefix: "spiffe:///a" has an empty segment, a dot segment, a backslash, a percent sign or a control character`},
 	} {
 		if _, err := condition.New(row.spec); fmt.Sprint(err) != row.want {
 			t.Errorf("%s:\n got %v\nwant %s", row.name, err, row.want)

@@ -35,11 +35,11 @@ func checkPathPrefix(prefix string) error {
 	}
 	switch {
 	case strings.HasSuffix(prefix, "/"):
-		return fmt.Errorf("path_prefix: %q ends with a slash; write it without: the prefix matches whole segments", prefix)
+		return fmt.Errorf("PathPrefix: %q ends with a slash; write it without: the prefix matches whole segments", prefix)
 	case strings.Contains(prefix, "*"):
-		return fmt.Errorf("path_prefix: %q has an asterisk; write it without: paths below the prefix match too", prefix)
+		return fmt.Errorf("PathPrefix: %q has an asterisk; write it without: paths below the prefix match too", prefix)
 	case hasAmbiguousSegment(path):
-		return fmt.Errorf("path_prefix: %q has an empty segment, a dot segment, a backslash, a percent sign or a control character", prefix)
+		return fmt.Errorf("PathPrefix: %q has an empty segment, a dot segment, a backslash, a percent sign or a control character", prefix)
 	}
 	return nil
 }

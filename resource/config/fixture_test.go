@@ -103,8 +103,12 @@ func newTestServer(t testing.TB, issuer *resourcetest.Issuer, files map[string]s
 	if err != nil {
 		t.Fatal(err)
 	}
-	s.handler = nethttp.Handler(s.live.Resource(), http.HandlerFunc(func(http.ResponseWriter, *http.Request) {}))
+	s.handler = protect(s.live)
 	return s
+}
+
+func protect(live *config.Live) http.Handler {
+	return nethttp.Handler(live.Resource(), http.HandlerFunc(func(http.ResponseWriter, *http.Request) {}))
 }
 
 func (s *testServer) send(token string) (status int, challenge string) {

@@ -46,6 +46,8 @@ func schemaOf(t reflect.Type, tag reflect.StructTag) object {
 		return object{"type": "array", "items": schemaOf(t.Elem(), "")}
 	case reflect.Map:
 		return object{"type": "object", "additionalProperties": schemaOf(t.Elem(), "")}
+	case reflect.Interface: // a typed scalar
+		return object{"anyOf": []object{{"type": "string", "minLength": 1}, {"type": "integer"}, {"type": "boolean"}}}
 	case reflect.Struct:
 		return objectSchema(t)
 	}
@@ -129,13 +131,13 @@ func TestKeyTableMatchesSettings(t *testing.T) {
 		_, rest, _ = strings.Cut(rest, "\n")
 	}
 	var rows strings.Builder
-	writeRows(&rows, reflect.TypeFor[config.Settings](), "")
+	writeRows(&rows, reflect.TypeFor[config.Settings](), "", map[reflect.Type]bool{reflect.TypeFor[config.IssuerSettings](): true})
 	checkGenerated(t, document, before+head+rows.String()+rest)
 }
 
 // writeRows writes a table row for each key of a struct. The rows of nested structs follow
-// the row of their key.
-func writeRows(b *strings.Builder, t reflect.Type, prefix string) {
+// the row of their first key.
+func writeRows(b *strings.Builder, t reflect.Type, prefix string, written map[reflect.Type]bool) {
 	for _, field := range reflect.VisibleFields(t) {
 		name := field.Tag.Get("yaml")
 		if field.Anonymous || name == "" {
@@ -150,8 +152,9 @@ func writeRows(b *strings.Builder, t reflect.Type, prefix string) {
 			star = " *"
 		}
 		b.WriteString("| `" + prefix + name + "`" + star + " | " + valueKind(field) + " | " + meaning + " |\n")
-		if isListOfStructs(field.Type) && field.Type.Elem() != reflect.TypeFor[config.IssuerSettings]() {
-			writeRows(b, field.Type.Elem(), name+"[].")
+		if isListOfStructs(field.Type) && !written[field.Type.Elem()] {
+			written[field.Type.Elem()] = true
+			writeRows(b, field.Type.Elem(), name+"[].", written)
 		}
 	}
 }
@@ -170,6 +173,8 @@ func valueKind(field reflect.StructField) string {
 		return "mapping of lists"
 	case isListOfStructs(t):
 		return "list of mappings"
+	case t.Kind() == reflect.Interface:
+		return "string, number or boolean"
 	case t.Kind() == reflect.Slice:
 		return "list"
 	case field.Tag.Get("enum") != "":
@@ -186,7 +191,8 @@ func TestExampleFileHasEveryKey(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	for _, of := range []reflect.Type{reflect.TypeFor[config.Settings](), reflect.TypeFor[config.ResourceScopes]()} {
+	for _, of := range []reflect.Type{reflect.TypeFor[config.Settings](), reflect.TypeFor[config.ResourceScopes](),
+		reflect.TypeFor[config.ResourceConditions](), reflect.TypeFor[config.ArgumentScopes](), reflect.TypeFor[config.Condition]()} {
 		for _, field := range reflect.VisibleFields(of) {
 			if name := field.Tag.Get("yaml"); name != "" && !field.Anonymous && !strings.Contains(string(text), " "+name+":") {
 				t.Errorf("authorization.example.yaml has no %s", name)

@@ -12,33 +12,39 @@ import (
 // the table in docs/configuration.md are based on the struct tags: yaml is the key, doc is
 // its description, and format, enum and max limit its values.
 type Settings struct {
-	Enabled           *bool  `yaml:"enabled" doc:"whether warder protects the server. false: Load and New return ErrDisabled and no resource; a reload rejects the file and the previous configuration stays active. Default: true"`
-	ResourceServerURL string `yaml:"resource_server_url" format:"uri" required:"true" doc:"this server's URL (its resource identifier), byte for byte as clients use it. It is also an accepted audience of tokens"`
-	IssuerSettings    `yaml:",inline"`
-	AdditionalIssuers []IssuerSettings    `yaml:"additional_issuers" doc:"further issuers, each with the keys that have a star"`
-	RequiredScopes    []string            `yaml:"required_scopes" doc:"scopes that every request needs, except requests without a token for public operations"`
-	ChallengeScopes   []string            `yaml:"challenge_scopes" doc:"scopes in the challenge of a 401 response. Default: required_scopes"`
-	ScopesSupported   []string            `yaml:"scopes_supported" doc:"scopes in the protected resource metadata. Default: required_scopes"`
-	ImpliedScopes     map[string][]string `yaml:"implied_scopes" doc:"broader scopes, each with the scopes that it includes"`
-	MethodScopes      map[string][]string `yaml:"method_scopes" doc:"rules for MCP methods: each method with its additional scopes"`
-	ToolScopes        map[string][]string `yaml:"tool_scopes" doc:"rules for tools: each tool with its additional scopes"`
-	PromptScopes      map[string][]string `yaml:"prompt_scopes" doc:"rules for prompts: each prompt with its additional scopes"`
-	ResourceScopes    []ResourceScopes    `yaml:"resource_scopes" doc:"rules for MCP resources. Each entry has scopes and exactly one of uri, prefix and template"`
-	Undeclared        string              `yaml:"undeclared_operations" enum:"allow,deny" doc:"whether operations without a rule are allowed, or rejected with 403. Default: allow"`
-	PublicOperations  []string            `yaml:"public_operations" doc:"MCP methods that are open to requests without a token"`
-	PublicTools       []string            `yaml:"public_tools" doc:"tools that are open to requests without a token"`
-	PublicPrompts     []string            `yaml:"public_prompts" doc:"prompts that are open to requests without a token"`
-	PublicResources   []string            `yaml:"public_resources" doc:"URIs of resources that are open to requests without a token"`
-	Stateless         bool                `yaml:"stateless" doc:"true: the MCP server keeps no sessions. Required if initialize is in public_operations"`
-	StepUp            string              `yaml:"step_up" enum:"operation,keep_granted" doc:"scopes in the challenge of a 403 response. operation: the scopes that the operation needs. keep_granted: also those scopes of the caller that occur in this configuration. Default: operation"`
-	AllowedOrigins    []string            `yaml:"allowed_origins" doc:"origins whose web pages may send requests, in addition to the origin of resource_server_url and to the loopback origins that deny_loopback_origins describes"`
-	DenyLoopback      bool                `yaml:"deny_loopback_origins" doc:"false: if the host of resource_server_url is localhost, 127.0.0.1 or [::1], pages of these three hosts may send requests. true: they need an entry in allowed_origins. Default: false"`
-	LeewaySeconds     *int                `yaml:"leeway_seconds" max:"300" doc:"allowed difference between the clocks of this server and of the issuer. Default: 30"`
-	TokenCacheTTL     *int                `yaml:"token_cache_ttl_seconds" max:"86400" doc:"maximum time that an accepted token is cached. 0 disables the cache. Default: 300"`
-	ResourceName      string              `yaml:"resource_name" doc:"name of this server in the protected resource metadata, for display"`
-	ServiceDocsURL    string              `yaml:"service_documentation_url" format:"uri" doc:"URL of a page for developers, in the protected resource metadata"`
-	APIKeysFile       string              `yaml:"api_keys_file" doc:"file of API keys, which clients send in the header field X-API-Key"`
-	DigestKeyFile     string              `yaml:"digest_key_file" doc:"file with the key of the token digests in logs and audit records, at least 32 random bytes, used as they are; the same for all replicas. Default: a random key of the process"`
+	Enabled            *bool  `yaml:"enabled" doc:"whether warder protects the server. false: Load and New return ErrDisabled and no resource; a reload rejects the file and the previous configuration stays active. Default: true"`
+	ResourceServerURL  string `yaml:"resource_server_url" format:"uri" required:"true" doc:"this server's URL (its resource identifier), byte for byte as clients use it. It is also an accepted audience of tokens"`
+	IssuerSettings     `yaml:",inline"`
+	AdditionalIssuers  []IssuerSettings       `yaml:"additional_issuers" doc:"further issuers, each with the keys that have a star"`
+	RequiredScopes     []string               `yaml:"required_scopes" doc:"scopes that every request needs, except requests without a token for public operations"`
+	ChallengeScopes    []string               `yaml:"challenge_scopes" doc:"scopes in the challenge of a 401 response. Default: required_scopes"`
+	ScopesSupported    []string               `yaml:"scopes_supported" doc:"scopes in the protected resource metadata. Default: required_scopes"`
+	ImpliedScopes      map[string][]string    `yaml:"implied_scopes" doc:"broader scopes, each with the scopes that it includes"`
+	MethodScopes       map[string][]string    `yaml:"method_scopes" doc:"rules for MCP methods: each method with its additional scopes"`
+	ToolScopes         map[string][]string    `yaml:"tool_scopes" doc:"rules for tools: each tool with its additional scopes"`
+	PromptScopes       map[string][]string    `yaml:"prompt_scopes" doc:"rules for prompts: each prompt with its additional scopes"`
+	ResourceScopes     []ResourceScopes       `yaml:"resource_scopes" doc:"rules for MCP resources. Each entry has scopes and exactly one of uri, prefix and template"`
+	ArgumentScopes     []ArgumentScopes       `yaml:"argument_scopes" doc:"rules for arguments of tools: scopes for values of an argument"`
+	RequiredConditions []Condition            `yaml:"required_conditions" doc:"conditions, as in conditions, that every token of every issuer and every API key must meet"`
+	MethodConditions   map[string][]Condition `yaml:"method_conditions" doc:"MCP methods, each with additional conditions on the caller's claims"`
+	ToolConditions     map[string][]Condition `yaml:"tool_conditions" doc:"tools, each with additional conditions on the caller's claims"`
+	PromptConditions   map[string][]Condition `yaml:"prompt_conditions" doc:"prompts, each with additional conditions on the caller's claims"`
+	ResourceConditions []ResourceConditions   `yaml:"resource_conditions" doc:"additional conditions for MCP resources. Each entry has conditions and exactly one of uri, prefix and template"`
+	Undeclared         string                 `yaml:"undeclared_operations" enum:"allow,deny" doc:"whether operations without a rule are allowed, or rejected with 403. Default: allow"`
+	PublicOperations   []string               `yaml:"public_operations" doc:"MCP methods that are open to requests without a token"`
+	PublicTools        []string               `yaml:"public_tools" doc:"tools that are open to requests without a token"`
+	PublicPrompts      []string               `yaml:"public_prompts" doc:"prompts that are open to requests without a token"`
+	PublicResources    []string               `yaml:"public_resources" doc:"URIs of resources that are open to requests without a token"`
+	Stateless          bool                   `yaml:"stateless" doc:"true: the MCP server keeps no sessions. Required if initialize is in public_operations"`
+	StepUp             string                 `yaml:"step_up" enum:"operation,keep_granted" doc:"scopes in the challenge of a 403 response. operation: the scopes that the operation needs. keep_granted: also those scopes of the caller that occur in this configuration. Default: operation"`
+	AllowedOrigins     []string               `yaml:"allowed_origins" doc:"origins whose web pages may send requests, in addition to the origin of resource_server_url and to the loopback origins that deny_loopback_origins describes"`
+	DenyLoopback       bool                   `yaml:"deny_loopback_origins" doc:"false: if the host of resource_server_url is localhost, 127.0.0.1 or [::1], pages of these three hosts may send requests. true: they need an entry in allowed_origins. Default: false"`
+	LeewaySeconds      *int                   `yaml:"leeway_seconds" max:"300" doc:"allowed difference between the clocks of this server and of the issuer. Default: 30"`
+	TokenCacheTTL      *int                   `yaml:"token_cache_ttl_seconds" max:"86400" doc:"maximum time that an accepted token is cached. 0 disables the cache. Default: 300"`
+	ResourceName       string                 `yaml:"resource_name" doc:"name of this server in the protected resource metadata, for display"`
+	ServiceDocsURL     string                 `yaml:"service_documentation_url" format:"uri" doc:"URL of a page for developers, in the protected resource metadata"`
+	APIKeysFile        string                 `yaml:"api_keys_file" doc:"file of API keys, which clients send in the header field X-API-Key"`
+	DigestKeyFile      string                 `yaml:"digest_key_file" doc:"file with the key of the token digests in logs and audit records, at least 32 random bytes, used as they are; the same for all replicas. Default: a random key of the process"`
 }
 
 // IssuerSettings are the keys of an issuer.
@@ -57,6 +63,7 @@ type IssuerSettings struct {
 	ScopePrefix    string              `yaml:"scope_prefix" doc:"prefix that warder adds to each scope of a token"`
 	RoleClaim      string              `yaml:"role_claim" doc:"name or JSON Pointer of the claim with the roles"`
 	RoleScopes     map[string][]string `yaml:"role_scopes" doc:"roles, each with the scopes that it grants"`
+	Conditions     []Condition         `yaml:"conditions" doc:"conditions on claims that every token of the issuer must meet. Each entry has claim and exactly one test"`
 
 	SubjectClaim     string   `yaml:"subject_claim" doc:"name or JSON Pointer of the claim with the subject. Default: sub"`
 	TokenTypes       []string `yaml:"token_types" doc:"accepted values of the claims typ, token_use, tokenName and token_type, in addition to the values for access tokens"`
@@ -88,6 +95,33 @@ type ResourceScopes struct {
 	Prefix   string   `yaml:"prefix" doc:"prefix of the URIs of several resources"`
 	Template string   `yaml:"template" doc:"RFC 6570 template of the URIs of several resources"`
 	Scopes   []string `yaml:"scopes" required:"here" doc:"additional scopes for the resources"`
+}
+
+// ResourceConditions are conditions for MCP resources. It has exactly one of uri, prefix and
+// template.
+type ResourceConditions struct {
+	URI        string      `yaml:"uri" doc:"URI of one resource"`
+	Prefix     string      `yaml:"prefix" doc:"prefix of the URIs of several resources"`
+	Template   string      `yaml:"template" doc:"RFC 6570 template of the URIs of several resources"`
+	Conditions []Condition `yaml:"conditions" required:"here" doc:"conditions on the caller's claims"`
+}
+
+// ArgumentScopes is a rule for an argument of a tool.
+type ArgumentScopes struct {
+	Tool     string              `yaml:"tool" required:"here" doc:"name of the tool"`
+	Argument string              `yaml:"argument" required:"here" doc:"name of the argument"`
+	Values   map[string][]string `yaml:"values" required:"here" doc:"listed values of the argument, which are strings, each with its additional scopes"`
+	Others   string              `yaml:"others" enum:"need_all,reject" doc:"calls with another value, without the argument, or with a similar argument. need_all: they need the scopes of all listed values. reject: they are rejected with 403. Default: need_all"`
+}
+
+// Condition is a condition on a claim. It has a claim and exactly one of the other keys.
+type Condition struct {
+	Claim         string `yaml:"claim" required:"here" doc:"name or JSON Pointer of the claim"`
+	Equals        any    `yaml:"equals" doc:"value of the claim: a string, a whole number, true or false. The type counts"`
+	OneOf         []any  `yaml:"one_of" doc:"values, one of which the claim must have"`
+	Contains      any    `yaml:"contains" doc:"value that the claim, an array, must contain"`
+	ContainsOneOf []any  `yaml:"contains_one_of" doc:"values, at least one of which the claim, an array, must contain"`
+	PathPrefix    string `yaml:"path_prefix" doc:"path that the claim must be, or be below, by whole segments between slashes"`
 }
 
 // Address is a URL whose query may be a secret. It is formatted, logged and encoded without it.
