@@ -4,6 +4,7 @@ import (
 	"fmt"
 	"net/http"
 	"net/http/httptest"
+	"os"
 	"reflect"
 	"strings"
 	"testing"
@@ -175,4 +176,30 @@ func TestReloadOfConditions(t *testing.T) {
 			}
 		}
 	})
+}
+
+// Each YAML block in the documentation is a valid configuration, or lines of the sample file, which
+// is valid.
+func TestDocumentedYAML(t *testing.T) {
+	text, err := os.ReadFile(document)
+	if err != nil {
+		t.Fatal(err)
+	}
+	sample, err := os.ReadFile("authorization.example.yaml")
+	if err != nil {
+		t.Fatal(err)
+	}
+	blocks := strings.Split(string(text), "```yaml\n")[1:]
+	for _, block := range blocks {
+		block, _, _ = strings.Cut(block, "```")
+		if strings.Contains(string(sample), block) {
+			continue
+		}
+		if mistakes := mistakesOf(t, textConfig(block)); mistakes != "" {
+			t.Errorf("%s\n%s", block, mistakes)
+		}
+	}
+	if len(blocks) < 2 {
+		t.Errorf("got %d blocks", len(blocks))
+	}
 }
