@@ -162,6 +162,33 @@ func ofOtherCredentialClaims(a answer) answer {
 	return a
 }
 
+// Conditions of an issuer apply to each of its tenants, and to an issuer that is looked up.
+func TestConditionsOfTenantsAndResolvedIssuers(t *testing.T) {
+	conditions := []resource.Condition{groupOps}
+	tenants := newTenantFixture(t, func(c *resource.Config) { c.Issuers[0].Conditions = conditions })
+	resolved := newFixture(t, func(c *resource.Config, k *jwks.Config) {
+		verifier, err := jwks.New(*k)
+		if err != nil {
+			t.Fatal(err)
+		}
+		c.Issuers[0].Verifier = keywordVerifier{issuer: "https://other.example.test"}
+		c.Metadata.AuthorizationServers = []string{k.Issuer}
+		c.Hooks.ResolveIssuer = func(string) (*resource.Issuer, bool) {
+			return &resource.Issuer{Verifier: verifier, Conditions: conditions}, true
+		}
+	})
+	for group, want := range map[string]answer{"ops": accepted, "dev": unmet} {
+		for _, tenant := range []string{tenantA, tenantB} {
+			token := tenants.tokenWithClaims(claims{"iss": tenantIssuer(tenant), "tid": tenant, "groups": []string{group}})
+			tenants.expect(tenant+" "+group, tenants.bearer(token), want)
+			tenants.expect(tenant+" "+group+", cached", tenants.bearer(token), want)
+		}
+		token := resolved.tokenWithClaims(claims{"groups": []string{group}})
+		resolved.expect("resolved "+group, resolved.bearer(token), want)
+		resolved.expect("resolved "+group+", cached", resolved.bearer(token), want)
+	}
+}
+
 // A token that does not meet a condition is cached like others: the verifier is not called again.
 // A condition is not checked before the token is verified.
 func TestConditionsAndVerification(t *testing.T) {
@@ -468,7 +495,9 @@ func TestConditionMistakes(t *testing.T) {
 			c.Operations.Public = []string{"ping"}
 			c.Operations.Conditions.Methods = map[string][]resource.Condition{"ping": {groupOps}}
 		}, `Operations.Public: "ping" has conditions; a method cannot have conditions and be public`},
-		{func(c *resource.Config) { c.Operations.PublicTools, c.Operations.Conditions = []string{"deploy"}, forOps },
+		{func(c *resource.Config) {
+			c.Operations.PublicTools, c.Operations.Conditions = []string{"deploy"}, forOps
+		},
 			`Operations.PublicTools[0]: "deploy" has conditions; an operation cannot have conditions and be public`},
 		{func(c *resource.Config) {
 			c.Operations.PublicTools = []string{"x"}

@@ -67,6 +67,11 @@ func (p *policy) permit(ctx context.Context, c *Caller, op Operation, scopes []s
 	} else if f := p.checkRevoked(ctx, c); f != nil {
 		return f
 	}
+	return p.permitVerified(ctx, c, op, scopes, has)
+}
+
+// permitVerified is step 9 for a caller that is still valid.
+func (p *policy) permitVerified(ctx context.Context, c *Caller, op Operation, scopes []string, has func([]string) bool) *fault {
 	if f := p.checkConditions(c); f != nil {
 		return f
 	}
@@ -76,6 +81,7 @@ func (p *policy) permit(ctx context.Context, c *Caller, op Operation, scopes []s
 	}
 	needs := requirements{needed: p.scopes}
 	if p.rules != nil {
+		var f *fault
 		if needs, f = p.rules.needs(ctx, []*mcpmsg.Message{m}, c, p.scopes, has); f != nil {
 			return f
 		}

@@ -86,17 +86,22 @@ func sameIssuer(a, b *issuer) bool {
 	return anyvalue.Same(x.Verifier, y.Verifier) &&
 		slices.Equal(x.Audiences, y.Audiences) &&
 		slices.Equal(x.AudienceClaims, y.AudienceClaims) &&
-		x.ScopeClaim == y.ScopeClaim &&
-		x.ScopePrefix == y.ScopePrefix &&
-		x.RoleClaim == y.RoleClaim &&
-		maps.EqualFunc(x.RoleScopes, y.RoleScopes, slices.Equal) &&
+		samePermissions(x, y) &&
 		x.SubjectClaim == y.SubjectClaim &&
-		reflect.DeepEqual(x.Conditions, y.Conditions) &&
 		sameClientTokens(x.ClientTokens, y.ClientTokens) &&
 		slices.Equal(x.TokenTypes, y.TokenTypes) &&
 		sameTenants(x.Tenants, y.Tenants) &&
 		x.StrictRFC9068 == y.StrictRFC9068 &&
 		x.TrustAnswersWithoutAudience == y.TrustAnswersWithoutAudience
+}
+
+// samePermissions compares what determines the scopes, the roles and the conditions of a token.
+func samePermissions(x, y *Issuer) bool {
+	return x.ScopeClaim == y.ScopeClaim &&
+		x.ScopePrefix == y.ScopePrefix &&
+		x.RoleClaim == y.RoleClaim &&
+		maps.EqualFunc(x.RoleScopes, y.RoleScopes, slices.Equal) &&
+		reflect.DeepEqual(x.Conditions, y.Conditions)
 }
 
 func sameClientTokens(a, b *ClientTokens) bool {

@@ -3,14 +3,9 @@ package scoperules
 import (
 	"maps"
 	"slices"
-	"strings"
-	"unicode"
-
-	"github.com/go-json-experiment/json/jsontext"
 
 	"github.com/warder-go/warder/internal/mcpmsg"
 	"github.com/warder-go/warder/internal/scopeset"
-	"github.com/warder-go/warder/internal/strictjson"
 )
 
 // Argument is a rule for the value of an argument of a tool.
@@ -23,14 +18,13 @@ type Argument struct {
 // argument is the compiled form of an Argument.
 type argument struct {
 	Argument
-	folded string   // see foldName
-	all    []string // scopes of all values together
-	order  []string // the values, sorted
+	all   []string // scopes of all values together
+	order []string // the values, sorted
 }
 
 // AddArgument adds a rule for an argument. Its map must not be changed.
 func (r *Rules) AddArgument(given Argument) {
-	a := argument{Argument: given, folded: foldName(given.Name), order: slices.Sorted(maps.Keys(given.Values))}
+	a := argument{Argument: given, order: slices.Sorted(maps.Keys(given.Values))}
 	for _, value := range a.order {
 		a.all = scopeset.Union(a.all, given.Values[value])
 	}
@@ -44,10 +38,10 @@ func (r *Rules) collectArguments(m *mcpmsg.Message, all *Needs) (named bool) {
 	rules := r.arguments[m.Tool]
 	for i := range rules {
 		a := &rules[i]
-		value, listed := a.read(m.Arguments)
+		scopes, listed := a.listed(m)
 		switch {
 		case listed:
-			all.Scopes.Add(a.Values[value])
+			all.Scopes.Add(scopes)
 		case all.Has != nil && m.Arguments == nil:
 			all.Scopes.Add(a.offered(all.Has))
 		case a.RejectOthers:
@@ -59,6 +53,15 @@ func (r *Rules) collectArguments(m *mcpmsg.Message, all *Needs) (named bool) {
 	return len(rules) > 0
 }
 
+// listed returns the scopes of the value in a message, and whether it is a listed one.
+func (a *argument) listed(m *mcpmsg.Message) (scopes []string, ok bool) {
+	value, ok := m.StringArgument(a.Name)
+	if ok {
+		scopes, ok = a.Values[value]
+	}
+	return scopes, ok
+}
+
 // offered returns the scopes of the first value for which the caller has them; else those of all
 // values.
 func (a *argument) offered(has func([]string) bool) []string {
@@ -68,37 +71,4 @@ func (a *argument) offered(has func([]string) bool) []string {
 		}
 	}
 	return a.all
-}
-
-// read returns the value of the argument, and whether it is a listed one. It is not if the
-// arguments could be read in another way: if they are not an object, if a name is duplicate or
-// cannot be decoded, and if another name is similar, because the reader behind may be lenient.
-// Names inside nested objects do not count.
-func (a *argument) read(arguments []byte) (value string, listed bool) {
-	similar := 0
-	err := strictjson.Members(arguments, func(name string, given jsontext.Value) (err error) {
-		if name == a.Name {
-			if value, err = strictjson.String(given); err != nil {
-				return err
-			}
-			_, listed = a.Values[value]
-		}
-		if foldName(name) == a.folded {
-			similar++
-		}
-		return nil
-	})
-	return value, listed && similar == 1 && err == nil
-}
-
-// foldName returns the same text for names that differ only in case, or in characters other than
-// letters and digits: readers take env for Env, " env", "env\u0000" or e-n-v, and envName for
-// env_name.
-func foldName(name string) string {
-	return strings.Map(func(c rune) rune {
-		if unicode.IsLetter(c) || unicode.IsDigit(c) {
-			return c
-		}
-		return -1
-	}, strictjson.FoldCase(name))
 }

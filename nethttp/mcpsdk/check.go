@@ -14,13 +14,14 @@ import (
 	"github.com/warder-go/warder/resource"
 )
 
-// Check compares the rules of a Resource with what a server has. Call it at start, when
-// everything is registered. A rule that names a tool, prompt or resource which the server does
-// not have is an error, because a typo leaves open what the rule was meant for. A public tool,
-// prompt or resource that the server does not have is an error too, and so is a method
-// that MCP does not have, if it is similar to one that it has or in its namespace; others can
-// be the program's own. With DenyUndeclared, a tool, prompt, resource or template that no rule
-// names is an error too, because no one could use it. The error lists every mistake.
+// Check compares the rules of a Resource, conditions and rules for arguments included, with what
+// a server has. Call it at start, when everything is registered. A rule that names a tool,
+// prompt or resource which the server does not have is an error, because a typo leaves open
+// what the rule was meant for. A public tool, prompt or resource that the server does not have
+// is an error too, and so is a method that MCP does not have, if it is similar to one that it
+// has or in its namespace; others can be the program's own. With DenyUndeclared, a tool, prompt,
+// resource or template that no rule names is an error too, because no one could use it. The
+// error lists every mistake.
 //
 // Check queries the server through an in-memory session of the SDK, which lists all pages of
 // everything. [Lock] does not restrict that session, whichever of the two is called first. A
