@@ -23,9 +23,6 @@ import (
 //
 // If a tool reads the value differently from how it is written, list no value that another one
 // includes: a tool may take the environment "staging,prod" for two.
-//
-// [Resource.Offers] without arguments is true if the caller has the scopes of at least one listed
-// value.
 type ArgumentRule struct {
 	Tool     string              // its name
 	Argument string              // name of a member of params.arguments

@@ -34,6 +34,7 @@ type Caller struct {
 	object                             []byte                   // the claims as JSON
 	jwtObject                          []byte                   // see Claims
 	conditions                         []*condition.Condition   // of the issuer
+	unmet                              *condition.Condition     // see policy.setUnmet
 
 	credential string         // kind of credential
 	grant      scopeset.Grant // the scopes and roles of the claims
@@ -47,6 +48,7 @@ func (p *policy) newCaller(from *issuer, c *Claims, token *Token, credential str
 		jwtObject: c.jwtObject, conditions: from.conditions, credential: credential, grant: scopeset.NewGrant(c.Scopes, c.roles, from.roleScopes, p.hierarchy),
 	}
 	caller.setPrincipal(from, c, token)
+	p.setUnmet(caller)
 	return caller
 }
 

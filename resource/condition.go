@@ -153,23 +153,30 @@ func (o *operationConditions) of(all *scoperules.Needs) (conditions []*condition
 	return conditions
 }
 
-// checkConditions rejects a caller that does not meet the conditions of its issuer and those of
-// every credential.
-func (p *policy) checkConditions(c *Caller) *fault {
-	if f := c.checkConditions(c.conditions); f != nil {
-		return f
+// setUnmet finds the first condition of the issuer and of every credential that a caller does not
+// meet. The claims of a caller never change, so this is done once for a cached token.
+func (p *policy) setUnmet(c *Caller) {
+	if c.unmet = c.firstUnmet(c.conditions); c.unmet == nil {
+		c.unmet = c.firstUnmet(p.conditions)
 	}
-	return c.checkConditions(p.conditions)
 }
 
-// checkConditions returns a fault for the first condition that the caller does not meet.
-func (c *Caller) checkConditions(all []*condition.Condition) *fault {
+// firstUnmet returns the first condition that the caller does not meet; nil if it meets all.
+func (c *Caller) firstUnmet(all []*condition.Condition) *condition.Condition {
 	for _, one := range all {
 		if !one.Holds(c.find) {
-			return &fault{reason: ReasonCondition, caller: c, got: one.Got(c.find), want: one.Want()}
+			return one
 		}
 	}
 	return nil
+}
+
+// conditionFault rejects a caller with an unmet condition. It returns nil if unmet is nil.
+func (c *Caller) conditionFault(unmet *condition.Condition) *fault {
+	if unmet == nil {
+		return nil
+	}
+	return &fault{reason: ReasonCondition, caller: c, got: unmet.Got(c.find), want: unmet.Want()}
 }
 
 // find returns a claim for a condition. If the issuer's answer about a JWT has an empty string,

@@ -515,3 +515,26 @@ func TestConditionMistakes(t *testing.T) {
 		}
 	}
 }
+
+// A cached token costs the same with and without conditions of the issuer and of every credential,
+// because its claims do not change.
+func TestConditionsOnCachedTokensCost(t *testing.T) {
+	issuer := newFixture(t, nil).issuer
+	cost := func(change func(*resource.Config)) float64 {
+		f := newFixtureWith(t, issuer, func(c *resource.Config, _ *jwks.Config) { change(c) })
+		req := getWith(f.tokenWithClaims(claims{"groups": []string{"ops"}}))
+		req.Method = http.MethodHead
+		return testing.AllocsPerRun(50, func() {
+			if _, refusal := f.res.Authenticate(req); refusal != nil {
+				t.Fatal(refusal.Err)
+			}
+		})
+	}
+	without := cost(func(*resource.Config) {})
+	with := cost(func(c *resource.Config) {
+		c.Issuers[0].Conditions, c.Credentials.Conditions = []resource.Condition{groupOps}, []resource.Condition{groupOps}
+	})
+	if with != without {
+		t.Errorf("got %v allocations with conditions, %v without", with, without)
+	}
+}

@@ -76,8 +76,8 @@ type Operations struct {
 	//
 	// PublicTools, PublicPrompts and PublicResources are single tools (tools/call),
 	// prompts (prompts/get) and resources (resources/read, by exact and plain URI) that
-	// are open in the same way. What is public cannot have scopes in the rules above. Rule
-	// is not called for requests without credentials.
+	// are open in the same way. What is public cannot have scopes, conditions or rules for
+	// arguments above. Rule is not called for requests without credentials.
 	Public          []string
 	PublicTools     []string
 	PublicPrompts   []string

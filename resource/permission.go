@@ -43,7 +43,7 @@ func (p *policy) authorize(req *http.Request, caller *Caller) (a authorization, 
 	if f := p.checkHeaderClaims(req.Header, caller); f != nil {
 		return a, f
 	}
-	if f := p.checkConditions(caller); f != nil {
+	if f := caller.conditionFault(caller.unmet); f != nil {
 		return a, f
 	}
 	a.needed = p.scopes
@@ -59,7 +59,7 @@ func (p *policy) authorize(req *http.Request, caller *Caller) (a authorization, 
 // lacks a needed or a further scope. Conditions precede scopes: to a caller who does not meet
 // them, a scope would not help.
 func (p *policy) checkRequirements(c *Caller, needs requirements, further []string) *fault {
-	if f := c.checkConditions(needs.conditions); f != nil {
+	if f := c.conditionFault(c.firstUnmet(needs.conditions)); f != nil {
 		return f
 	}
 	return p.checkScopes(c, needs.needed, further)

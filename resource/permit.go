@@ -36,7 +36,8 @@ func (r *Resource) Permit(ctx context.Context, c *Caller, op Operation, scopes .
 
 // Offers reports whether Permit would permit the operation. It is for lists of what a caller
 // may use. It counts and logs nothing and does not call Hooks.Revoked. If Operations.Rule
-// cannot decide without arguments and returns an error, Offers returns false.
+// cannot decide without arguments and returns an error, Offers returns false. Without arguments,
+// a tool with an [ArgumentRule] is offered if the caller may call it with a listed value.
 func (r *Resource) Offers(ctx context.Context, c *Caller, op Operation) bool {
 	return r.policyFor(c).permit(ctx, c, op, nil, false) == nil
 }
@@ -72,7 +73,7 @@ func (p *policy) permit(ctx context.Context, c *Caller, op Operation, scopes []s
 
 // permitVerified is step 9 for a caller that is still valid.
 func (p *policy) permitVerified(ctx context.Context, c *Caller, op Operation, scopes []string, has func([]string) bool) *fault {
-	if f := p.checkConditions(c); f != nil {
+	if f := c.conditionFault(c.unmet); f != nil {
 		return f
 	}
 	m, err := op.message()

@@ -150,7 +150,7 @@ func (p *policy) recheck(req *http.Request, previous *Caller, needs requirements
 	if f := previous.policy.checkHeaderClaims(req.Header, caller); f != nil {
 		return nil, f
 	}
-	if f := p.checkConditions(caller); f != nil {
+	if f := caller.conditionFault(caller.unmet); f != nil {
 		return nil, f
 	}
 	if f := p.checkRequirements(caller, requirements{p.scopes, needs.conditions}, needs.needed); f != nil {

@@ -5,7 +5,7 @@ import "github.com/warder-go/warder/resource"
 // addConditions adds the conditions on claims and the rules for arguments.
 func (b *builder) addConditions(c *resource.Config) {
 	s := &b.settings
-	c.Credentials.Conditions = conditions(s.RequiredConditions)
+	c.Credentials.Conditions = b.conditions("required_conditions", s.RequiredConditions)
 	c.Operations.Conditions = resource.OperationConditions{Methods: conditionMap(s.MethodConditions),
 		Tools: conditionMap(s.ToolConditions), Prompts: conditionMap(s.PromptConditions)}
 	for _, rule := range s.ResourceConditions {
@@ -20,6 +20,15 @@ func (b *builder) addConditions(c *resource.Config) {
 		c.Operations.Arguments = append(c.Operations.Arguments,
 			resource.ArgumentRule{Tool: rule.Tool, Argument: rule.Argument, Values: rule.Values, Others: others})
 	}
+}
+
+// conditions rejects an empty list, which is more likely to come from a template than to be meant:
+// it would accept every token.
+func (b *builder) conditions(path string, given []Condition) []resource.Condition {
+	if given != nil && len(given) == 0 {
+		b.mistakes.add(b.position(path), "%s: is empty; add a condition or remove the key", path)
+	}
+	return conditions(given)
 }
 
 func conditions(given []Condition) (all []resource.Condition) {

@@ -112,6 +112,9 @@ func TestMistakes(t *testing.T) {
 		{"resource rule without a pattern", block("  resource_scopes:", "    - scopes: [a]"), "text:5: resource_scopes[0]: set exactly one of uri, prefix and template"},
 		{"resource rule without scopes", block("  resource_scopes:", "    - uri: a:b"), "text:5: resource_scopes[0].scopes: is missing"},
 		{"condition without a claim", block("  conditions:", "    - equals: a"), "text:5: conditions[0].claim: is missing"},
+		{"empty lists of conditions", block("  conditions: []", "  required_conditions: []", "  additional_issuers:", "    - {issuer_url: 'https://b.example', conditions: []}"),
+			"text:4: conditions: is empty; add a condition or remove the key\ntext:5: required_conditions: is empty; add a condition or remove the key\n" +
+				"text:7: additional_issuers[0].conditions: is empty; add a condition or remove the key"},
 		{"condition without a test", block("  conditions:", "    - claim: a"), "text:5: conditions[0]: set exactly one of equals, one_of, contains, contains_one_of and path_prefix"},
 		{"condition with two tests", block("  required_conditions:", "    - {claim: a, equals: 1}", "    - {claim: a, equals: 1, contains: 1}"),
 			"text:6: required_conditions[1]: set exactly one of equals, one_of, contains, contains_one_of and path_prefix"},

@@ -57,7 +57,7 @@ func (b *builder) addIssuers(c *resource.Config) {
 		}
 		issuer := resource.Issuer{Audiences: s.ExpectedAudiences, LiteralAudiences: s.LiteralAudiences, AudienceClaims: s.AudienceClaims,
 			ScopeClaim: s.ScopeClaim, ScopePrefix: s.ScopePrefix, RoleClaim: s.RoleClaim, RoleScopes: s.RoleScopes,
-			SubjectClaim: s.SubjectClaim, TokenTypes: s.TokenTypes, Conditions: conditions(s.Conditions),
+			SubjectClaim: s.SubjectClaim, TokenTypes: s.TokenTypes, Conditions: b.conditions(join(i.path, "conditions"), s.Conditions),
 			StrictRFC9068: s.StrictRFC9068}
 		if s.ClientTokenClaim != "" || s.ClientTokenValue != "" || s.SubjectIsClient {
 			issuer.ClientTokens = &resource.ClientTokens{Claim: s.ClientTokenClaim, Value: s.ClientTokenValue, SubjectIsClient: s.SubjectIsClient}
