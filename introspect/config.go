@@ -25,7 +25,18 @@ const (
 
 // Config configures a [Verifier]. Issuer and Auth are required.
 type Config struct {
-	Issuer string // exactly as in iss and in the metadata document, including a slash at the end
+	// Issuer is the issuer identifier, exactly as in iss and in the metadata document, including
+	// a slash at the end. It must be a URL if the metadata is looked for at the well-known
+	// addresses of the issuer. With MetadataURL, or with Endpoint (and KeysURL for
+	// SignedAnswers), it can be any text of at most 2 KiB without control characters: it is only
+	// compared. A name that is not an https URL cannot be published as an authorization
+	// server, see AuthorizationServers in [resource.Config].Metadata.
+	Issuer string
+
+	// MetadataURL is the address of the issuer's metadata, for an issuer that does not publish
+	// it at its well-known addresses. The issuer in the document must still be equal to Issuer,
+	// byte for byte (RFC 8414 §3.3). The query can be a secret.
+	MetadataURL string
 
 	// Endpoint is the URL of the introspection endpoint. Empty: the URL in the
 	// issuer's metadata (RFC 8414 §2), which is read on first use and then once an
@@ -67,8 +78,8 @@ type Config struct {
 	// 0: 32. Range: 1 to 1024.
 	MaxConcurrent int
 
-	// Outbound HTTP. A host in Issuer, Endpoint or KeysURL may have a private
-	// address. A host that only the metadata document names must have a public
+	// Outbound HTTP. A host in Endpoint, KeysURL or MetadataURL may have a private
+	// address and, if the metadata is looked for there, the host in Issuer. A host that only the metadata document names must have a public
 	// address, unless it is in AllowHosts. Link-local and cloud metadata addresses are
 	// always rejected. Redirects are never followed.
 	AllowHosts []string
@@ -93,11 +104,33 @@ func (c Config) LogValue() slog.Value { return slog.StringValue(c.Issuer) }
 // MarshalText returns the issuer, so that encoders do not write secrets either.
 func (c Config) MarshalText() ([]byte, error) { return []byte(c.Issuer), nil }
 
+// needsMetadata reports whether an address is discovered in the issuer's metadata.
+func (c Config) needsMetadata() bool { return c.Endpoint == "" || c.SignedAnswers && c.KeysURL == "" }
+
+// checkIssuer checks the name of the issuer, which must be an address only if the metadata is
+// looked for there.
+func (c Config) checkIssuer(mistakes *configerr.List) {
+	switch {
+	case c.MetadataURL != "" || !c.needsMetadata():
+		mistakes.Add(metadata.CheckIssuerName(c.Issuer))
+	default:
+		if err := metadata.CheckIssuer(c.Issuer, c.AllowHTTP); err != nil {
+			mistakes.Addf("%w; if it is only the name of the issuer, set introspection_endpoint (in Go: Endpoint, and KeysURL for SignedAnswers) or metadata_url (MetadataURL)", err)
+		}
+	}
+	if c.MetadataURL != "" {
+		mistakes.AddAt("MetadataURL", metadata.CheckEndpoint(c.MetadataURL, c.AllowHTTP))
+		if !c.needsMetadata() {
+			mistakes.Addf("MetadataURL: is not used, because no address has to be discovered; remove it or Endpoint")
+		}
+	}
+}
+
 // New returns a verifier for the configuration. It performs no I/O. The error reports all
 // mistakes in the configuration at once, and no secret.
 func New(c Config) (*Verifier, error) {
 	var mistakes configerr.List
-	mistakes.Add(metadata.CheckIssuer(c.Issuer, c.AllowHTTP))
+	c.checkIssuer(&mistakes)
 	for _, u := range []string{c.Endpoint, c.KeysURL} {
 		if u != "" {
 			mistakes.Add(metadata.CheckEndpoint(u, c.AllowHTTP))

@@ -41,7 +41,24 @@ func TestConfigMistakes(t *testing.T) {
 		{"valid", func(*introspect.Config) {}, ""},
 		{"endpoint to be discovered", func(c *introspect.Config) { c.Endpoint = "" }, ""},
 		{"no issuer", func(c *introspect.Config) { c.Issuer = "" }, "issuer"},
-		{"issuer over http", func(c *introspect.Config) { c.Issuer = "http://auth.example.test" }, "https://"},
+		{"issuer over http", func(c *introspect.Config) { c.Issuer, c.Endpoint = "http://auth.example.test", "" }, "https://"},
+		{"name of an issuer, which is not an address", func(c *introspect.Config) { c.Issuer = "sso.example.test" }, ""},
+		{"http name of an issuer", func(c *introspect.Config) { c.Issuer = "http://adfs.example.test/adfs/services/trust" }, ""},
+		{"name of an issuer without an endpoint", func(c *introspect.Config) { c.Issuer, c.Endpoint = "sso.example.test", "" },
+			`introspect: configuration: metadata: issuer "sso.example.test": must be an absolute URL, such as https://host.example.com/path; if it is only the name of the issuer, set introspection_endpoint (in Go: Endpoint, and KeysURL for SignedAnswers) or metadata_url (MetadataURL)`},
+		{"name of an issuer whose keys are discovered", func(c *introspect.Config) { c.Issuer, c.SignedAnswers = "sso.example.test", true }, "and KeysURL for SignedAnswers"},
+		{"name of an issuer with an endpoint and keys", func(c *introspect.Config) {
+			c.Issuer, c.SignedAnswers, c.KeysURL = "sso.example.test", true, "https://auth.example.test/jwks"
+		}, ""},
+		{"name of an issuer with a line break", func(c *introspect.Config) { c.Issuer = "sso\nexample" }, `issuer "sso\nexample": must be UTF-8 text without control characters`},
+		{"name of an issuer with metadata", func(c *introspect.Config) {
+			c.Issuer, c.Endpoint, c.MetadataURL = "sso.example.test", "", "https://auth.example.test/m?secret=test-secret"
+		}, ""},
+		{"metadata over http", func(c *introspect.Config) {
+			c.Endpoint, c.MetadataURL = "", "http://auth.example.test/m?secret=test-secret"
+		}, `MetadataURL: metadata: URL "http://auth.example.test/m?...": must begin with https://`},
+		{"metadata that is not read", func(c *introspect.Config) { c.MetadataURL = "https://auth.example.test/m" },
+			"MetadataURL: is not used, because no address has to be discovered; remove it or Endpoint"},
 		{"217 endpoint over http", func(c *introspect.Config) { c.Endpoint = "http://auth.example.test/introspect" }, "https://"},
 		{"217 endpoint over http on loopback", func(c *introspect.Config) { c.Endpoint = "http://127.0.0.1:1/introspect" }, ""},
 		{"217 endpoint over http with AllowHTTP", func(c *introspect.Config) {
@@ -119,8 +136,8 @@ func TestConfigMistakes(t *testing.T) {
 }
 
 func TestAllMistakesReported(t *testing.T) {
-	_, err := introspect.New(introspect.Config{Issuer: "https://x/?", Endpoint: "ftp://y", KeysURL: "ftp://z", Timeout: -1, MaxConcurrent: -1})
-	for _, word := range []string{"issuer \"https://x/?...\"", "URL \"ftp://y\"", "URL \"ftp://z\"", "KeysURL", "Timeout", "MaxConcurrent", "ClientID", "ClientSecret"} {
+	_, err := introspect.New(introspect.Config{Issuer: "https://x/?", KeysURL: "ftp://z", Timeout: -1, MaxConcurrent: -1})
+	for _, word := range []string{"issuer \"https://x/?...\"", "KeysURL for SignedAnswers", "URL \"ftp://z\"", "KeysURL", "Timeout", "MaxConcurrent", "ClientID", "ClientSecret"} {
 		if err == nil || !strings.Contains(err.Error(), word) {
 			t.Errorf("got %v, want an error that contains %s", err, word)
 		}

@@ -135,3 +135,47 @@ func TestOtherMembersOfTheMetadata(t *testing.T) {
 		})
 	}
 }
+
+// The metadata is read at MetadataURL only, and its issuer must be exactly the configured one (RFC
+// 8414 §3.3). A name that is not an address is enough then.
+func TestMetadataURL(t *testing.T) {
+	const name, address = "sso.example.test", "https://auth.example.test/.well-known/oauth-authorization-server"
+	for _, row := range []struct {
+		name, address, issuer string // issuer is in the document
+		status                int
+		reason                resource.Reason
+	}{
+		{"the issuer of the document", address, name, 200, ""},
+		{"another issuer", address, "https://auth.example.test", 503, resource.ReasonIntrospectionDiscovery},
+		{"not found", "https://auth.example.test/elsewhere", name, 503, resource.ReasonIntrospectionDiscovery},
+	} {
+		inBubble(t, func(r *resource.Config, c *introspect.Config) {
+			c.Issuer, c.Endpoint, c.MetadataURL = name, "", row.address
+			r.Metadata.AuthorizationServers = []string{"https://login.example.test"}
+		}, func(fx *fixture) {
+			fx.issuer.SetMetadata(map[string]any{"issuer": row.issuer})
+			fx.endpointAnswers(`{"active":true,"aud":"` + identifier + `","sub":"alice","token_type":"Bearer"}`)
+			fx.expect(row.name, "opaque-token", row.status, row.reason)
+		})
+	}
+}
+
+// With an endpoint, the issuer is only a name: the iss of an answer must be equal to it.
+func TestIssuerIsAName(t *testing.T) {
+	const name = "http://adfs.example.test/adfs/services/trust"
+	for iss, status := range map[string]int{"": 200, name: 200, name + "/": 401, "https://adfs.example.test/adfs/services/trust": 401} {
+		inBubble(t, func(r *resource.Config, c *introspect.Config) {
+			c.Issuer, r.Metadata.AuthorizationServers = name, []string{"https://login.example.test"}
+		}, func(fx *fixture) {
+			fx.endpointAnswers(`{"active":true,"iss":"` + iss + `","aud":"` + identifier + `","sub":"alice","token_type":"Bearer"}`)
+			reason := resource.Reason("")
+			if status != 200 {
+				reason = resource.ReasonIssuerMismatch
+			}
+			fx.expect(iss, "opaque-token", status, reason)
+			if n := fx.metadataRequests(); n != 0 {
+				fx.Errorf("%s: %d requests for metadata", iss, n)
+			}
+		})
+	}
+}

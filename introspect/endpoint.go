@@ -26,10 +26,11 @@ const endpointSetting = "introspection_endpoint (in Go: Endpoint)"
 // endpoint is the URL of the introspection endpoint: fixed by the configuration, or
 // discovered in the issuer's metadata (RFC 8414). It is safe for concurrent use.
 type endpoint struct {
-	fixed     bool
-	client    *outbound.Client
-	issuer    string
-	discovery singleflight.Group
+	fixed       bool
+	client      *outbound.Client
+	issuer      string
+	metadataURL string // "": the well-known URLs of issuer
+	discovery   singleflight.Group
 
 	mu        sync.Mutex // guards the fields below
 	url       string     // "": not discovered yet
@@ -106,7 +107,7 @@ func (e *endpoint) discover(ctx context.Context) (url string, err error) {
 			err = errors.New("the transport panicked")
 		}
 	}()
-	server, err := metadata.Discover(ctx, e.client, e.issuer, metadata.IntrospectionEndpoint)
+	server, err := metadata.DiscoverAt(ctx, e.client, e.metadataURL, e.issuer, metadata.IntrospectionEndpoint)
 	if err != nil {
 		return "", metadata.Suggest(err, endpointSetting)
 	}

@@ -23,8 +23,7 @@ import (
 	"github.com/warder-go/warder/resource"
 )
 
-// maxAnswerBytes limits an answer, after decompression. The claims of a token have a
-// limit of their own: (16 << 10).
+// maxAnswerBytes limits an answer, after decompression.
 const maxAnswerBytes = 64 << 10
 
 // Verifier verifies the tokens of one issuer. It implements [resource.Verifier] and
@@ -63,16 +62,19 @@ func build(c Config) *Verifier {
 	if c.MaxConcurrent == 0 {
 		c.MaxConcurrent = defaultMaxConcurrent
 	}
+	hosts := outbound.Hosts(c.Endpoint, c.KeysURL, c.MetadataURL)
+	if c.needsMetadata() && c.MetadataURL == "" {
+		hosts = append(hosts, outbound.Hosts(c.Issuer)...)
+	}
 	out := outbound.Config{
-		Transport: c.Transport, TLS: c.TLS, Proxy: c.Proxy, AllowHTTP: c.AllowHTTP,
-		Hosts: outbound.Hosts(c.Issuer, c.Endpoint, c.KeysURL), AllowHosts: c.AllowHosts,
+		Transport: c.Transport, TLS: c.TLS, Proxy: c.Proxy, AllowHTTP: c.AllowHTTP, Hosts: hosts, AllowHosts: c.AllowHosts,
 	}
 	documents := outbound.New(out)
 	out.Timeout, out.MaxBytes, out.Concurrent = c.Timeout, maxAnswerBytes, c.MaxConcurrent
 	v := &Verifier{
 		issuer: c.Issuer, answerTTL: c.AnswerTTL, timeout: c.Timeout, log: c.Logger,
 		auth:          newAuthenticator(c.Auth, c.Issuer),
-		endpoint:      &endpoint{url: c.Endpoint, fixed: c.Endpoint != "", client: documents, issuer: c.Issuer},
+		endpoint:      &endpoint{url: c.Endpoint, fixed: c.Endpoint != "", client: documents, issuer: c.Issuer, metadataURL: c.MetadataURL},
 		client:        outbound.New(out),
 		calls:         inFlightCalls{gracePeriod: resultGracePeriod},
 		negativeCache: newNegativeCache(),
@@ -82,7 +84,7 @@ func build(c Config) *Verifier {
 		v.calls.gracePeriod = max(0, min(resultGracePeriod, c.AnswerTTL))
 	}
 	if c.SignedAnswers {
-		var source keyset.Source = &keyset.Discovery{Client: documents, Issuer: c.Issuer, Setting: "KeysURL"}
+		var source keyset.Source = &keyset.Discovery{Client: documents, Issuer: c.Issuer, MetadataURL: c.MetadataURL, Setting: "KeysURL"}
 		if c.KeysURL != "" {
 			source = keyset.URL{Client: documents, URL: c.KeysURL, Setting: "KeysURL"}
 		}

@@ -44,6 +44,9 @@ func TestQueriesOfAddressesAreSecret(t *testing.T) {
 	}{
 		{"a configured endpoint", resourcetest.Introspection, func(c *introspect.Config) { c.Endpoint += "?code=" + querySecret + "%21&x=y" }, nil},
 		{"a discovered endpoint", resourcetest.Introspection, func(c *introspect.Config) { c.Endpoint = "" }, map[string]resourcetest.Endpoint{"introspection_endpoint": resourcetest.Introspection}},
+		{"configured metadata", resourcetest.Metadata, func(c *introspect.Config) {
+			c.Endpoint, c.MetadataURL = "", c.Issuer+"/.well-known/oauth-authorization-server?code="+querySecret+"%21&x=y"
+		}, nil},
 		{"configured keys", resourcetest.JWKS, func(c *introspect.Config) {
 			c.SignedAnswers, c.KeysURL = true, c.Issuer+"/jwks?code="+querySecret+"%21&x=y"
 		}, nil},

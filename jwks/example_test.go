@@ -28,14 +28,14 @@ func Example() {
 // A configuration that can't work says so at start, every mistake at once.
 func ExampleNew_mistakes() {
 	_, err := jwks.New(jwks.Config{
-		Issuer:     "http://auth.example.com",
-		URL:        "https://auth.example.com/keys",
+		Issuer:     "https://auth.example.com",
+		URL:        "http://auth.example.com/keys",
 		File:       "keys.json",
 		Algorithms: []string{"RS256", "HS256"},
 	})
 	fmt.Println(err)
 	// Output:
-	// jwks: configuration: metadata: issuer "http://auth.example.com": must begin with https://: http is for loopback hosts, or with AllowHTTP
-	// URL, File, Keys: more than one is set; keep one, or none for discovery
+	// jwks: configuration: URL, File, Keys: more than one is set; keep one, or none for discovery
+	// metadata: URL "http://auth.example.com/keys": must begin with https://: http is for loopback hosts, or with AllowHTTP
 	// Algorithms: algorithm "HS256" is not one of ["RS256" "RS384" "RS512" "PS256" "PS384" "PS512" "ES256" "ES384" "ES512" "EdDSA" "Ed25519"]
 }

@@ -5,6 +5,7 @@
 package jwks
 
 import (
+	"cmp"
 	"context"
 	"crypto/tls"
 	"errors"
@@ -14,6 +15,7 @@ import (
 	"net/http"
 	"net/url"
 	"slices"
+	"strings"
 	"time"
 
 	"github.com/prometheus/client_golang/prometheus"
@@ -28,12 +30,18 @@ import (
 	"github.com/warder-go/warder/resource"
 )
 
-// Config configures a Verifier. Issuer is required. At most one of URL, File and Keys may be
-// set. Without them, the address of the keys is discovered from the issuer's metadata (RFC
-// 8414, OpenID Connect Discovery) on first use.
+// Config configures a Verifier. Issuer is required. At most one of URL, File, Keys and MetadataURL
+// may be set. Without URL, File and Keys, the address of the keys is discovered from the issuer's
+// metadata (RFC 8414, OpenID Connect Discovery) on first use.
 type Config struct {
 	// Issuer is the issuer identifier, exactly as in iss and in the metadata, including a
-	// slash at the end. For many tenants with one key set it is a pattern, see
+	// slash at the end. It must be a URL if the metadata is looked for at the well-known
+	// addresses of the issuer. With URL, File, Keys or MetadataURL it can be any text of at
+	// most 2 KiB without control characters, such as the name of a host: it is only compared.
+	// A name that is not an https URL cannot be published as an authorization server, see
+	// AuthorizationServers in [resource.Config].Metadata.
+	//
+	// For many tenants with one key set it is a pattern, see
 	// [resource.Tenants]; then one of URL, File and Keys is required. A key whose member
 	// "issuer" names a tenant verifies only tokens of that tenant.
 	Issuer string
@@ -42,18 +50,29 @@ type Config struct {
 	File string // with the JWK Set; read again at each refresh
 	Keys []byte // the JWK Set itself; it never changes (for use without a network)
 
+	// MetadataURL is the address of the issuer's metadata, for an issuer that does not publish
+	// it at its well-known addresses. The issuer in the document must still be equal to Issuer,
+	// byte for byte (RFC 8414 §3.3). The query can be a secret.
+	MetadataURL string
+
 	// Algorithms is the allow-list; nil allows RS, PS and ES 256, 384 and 512, EdDSA and its
 	// other name Ed25519. HMAC and "none" cannot be allowed.
 	Algorithms []string
+
+	// KeyUses are accepted values of the member use of a key besides sig (RFC 7517 §4.2), such as
+	// jwt-svid for the keys of SPIFFE. They are compared exactly. A KEY WITH THIS USE VERIFIES
+	// EVERY TOKEN OF THE ISSUER, so it must be for signing JWTs. Keys with other values are
+	// then ignored. enc is a mistake.
+	KeyUses []string
 
 	// RefreshInterval is the time between refreshes of the keys, less up to 10 % at random,
 	// unless the server sends Cache-Control. 0: 15 minutes, for a File 1 minute; 30 seconds
 	// to 1 hour.
 	RefreshInterval time.Duration
 
-	// Settings of outbound HTTP. A host in Issuer or URL may have a private address. A host
-	// that only the metadata names must have a public one, unless it is in AllowHosts.
-	// Link-local and cloud metadata addresses are always rejected.
+	// Settings of outbound HTTP. A host in URL or MetadataURL may have a private address and,
+	// without them, the host in Issuer. A host that only the metadata names must have a public
+	// one, unless it is in AllowHosts. Link-local and cloud metadata addresses are always rejected.
 	AllowHosts []string
 	AllowHTTP  bool                                  // permits http to hosts that are not loopback
 	TLS        *tls.Config                           // for a private CA; nil: the roots of the system
@@ -91,23 +110,15 @@ type Verifier struct {
 // inline keys. The error lists every mistake.
 func New(c Config) (*Verifier, error) {
 	var mistakes configerr.List
-	sources := countTrue(c.URL != "", c.File != "", c.Keys != nil)
-	mistakes.Add(metadata.CheckIssuer(tenant.Fill(c.Issuer, "tenant"), c.AllowHTTP))
-	if tenant.IsPattern(c.Issuer) {
-		if err := tenant.Check(c.Issuer); err != nil {
-			mistakes.Addf("Issuer: %w", err)
-		}
-		if sources == 0 {
-			mistakes.Addf("URL: empty; the keys of many tenants cannot be discovered, so name their address")
-		}
-	}
+	c.checkIssuer(&mistakes)
 	if c.URL != "" {
 		mistakes.Add(metadata.CheckEndpoint(c.URL, c.AllowHTTP))
 	}
-	mistakes.Add(outbound.CheckHosts("AllowHosts", c.AllowHosts))
-	if sources > 1 {
-		mistakes.Addf("URL, File, Keys: more than one is set; keep one, or none for discovery")
+	if c.MetadataURL != "" {
+		mistakes.AddAt("MetadataURL", metadata.CheckEndpoint(c.MetadataURL, c.AllowHTTP))
 	}
+	mistakes.Add(outbound.CheckHosts("AllowHosts", c.AllowHosts))
+	c.checkKeyUses(&mistakes)
 	algorithms, err := jose.ParseAlgorithms(c.Algorithms)
 	if err != nil {
 		mistakes.Addf("Algorithms: %w", err)
@@ -116,7 +127,7 @@ func New(c Config) (*Verifier, error) {
 		mistakes.Addf("RefreshInterval: %s is not between %s and %s", i, keyset.MinInterval, keyset.MaxInterval)
 	}
 	v := &Verifier{issuer: c.Issuer, algorithms: algorithms, metrics: newMetrics(c.Issuer), logger: c.Logger}
-	v.keys = keyset.New(keyset.Config{Source: source(c), Interval: interval(c), Observe: v.observe})
+	v.keys = keyset.New(keyset.Config{Source: source(c), Uses: slices.Clone(c.KeyUses), Interval: interval(c), Observe: v.observe})
 	v.metrics.stats = v.keys.Stats
 	if c.Keys != nil {
 		if err := v.keys.Ready(context.Background()); err != nil {
@@ -127,6 +138,52 @@ func New(c Config) (*Verifier, error) {
 		return nil, err
 	}
 	return v, nil
+}
+
+// sources returns how many settings say where the keys are.
+func (c Config) sources() int { return countTrue(c.URL != "", c.File != "", c.Keys != nil) }
+
+// checkIssuer checks the name of the issuer, which must be an address only if something is
+// looked for there, and where its keys are.
+func (c Config) checkIssuer(mistakes *configerr.List) {
+	switch {
+	case tenant.IsPattern(c.Issuer):
+		mistakes.Add(metadata.CheckIssuer(tenant.Fill(c.Issuer, "tenant"), c.AllowHTTP))
+		if err := tenant.Check(c.Issuer); err != nil {
+			mistakes.Addf("Issuer: %w", err)
+		}
+		if c.sources() == 0 {
+			mistakes.Addf("URL: empty; the keys of many tenants cannot be discovered, so name their address")
+		}
+	case c.sources() > 0 || c.MetadataURL != "":
+		mistakes.Add(metadata.CheckIssuerName(c.Issuer))
+	default:
+		if err := metadata.CheckIssuer(c.Issuer, c.AllowHTTP); err != nil {
+			mistakes.Addf("%w; if it is only the name of the issuer, set jwks_uri (in Go: URL), jwks_file (File) or metadata_url (MetadataURL)", err)
+		}
+	}
+	if c.sources() > 1 {
+		mistakes.Addf("URL, File, Keys: more than one is set; keep one, or none for discovery")
+	}
+	if c.sources() > 0 && c.MetadataURL != "" {
+		mistakes.Addf("MetadataURL: is not used, because URL, File or Keys says where the keys are; keep one")
+	}
+}
+
+// checkKeyUses rejects uses of keys that are not for signing JWTs.
+func (c Config) checkKeyUses(mistakes *configerr.List) {
+	for n, use := range c.KeyUses {
+		switch {
+		case use == "":
+			mistakes.Addf("KeyUses[%d]: empty; keys without use are accepted anyway", n)
+		case strings.EqualFold(use, "enc"):
+			mistakes.Addf("KeyUses[%d]: %q is for encryption (RFC 7517 §4.2)", n, use)
+		case strings.EqualFold(use, "x509-svid"):
+			mistakes.Addf("KeyUses[%d]: %q is for certificates; tokens of SPIFFE are signed with keys for jwt-svid", n, use)
+		case strings.ContainsFunc(use, func(r rune) bool { return r <= ' ' || r > '~' || r == '*' }):
+			mistakes.Addf("KeyUses[%d]: %q has a space, * or another character that no use has; patterns are not supported", n, use)
+		}
+	}
 }
 
 func countTrue(conditions ...bool) (n int) {
@@ -157,12 +214,12 @@ func source(c Config) keyset.Source {
 	}
 	client := outbound.New(outbound.Config{
 		Transport: c.Transport, TLS: c.TLS, Proxy: c.Proxy, AllowHTTP: c.AllowHTTP,
-		Hosts: outbound.Hosts(c.Issuer, c.URL), AllowHosts: c.AllowHosts,
+		Hosts: outbound.Hosts(cmp.Or(c.URL, c.MetadataURL, c.Issuer)), AllowHosts: c.AllowHosts,
 	})
 	if c.URL != "" {
 		return keyset.URL{Client: client, URL: c.URL, Setting: urlSetting}
 	}
-	return &keyset.Discovery{Client: client, Issuer: c.Issuer, Setting: urlSetting}
+	return &keyset.Discovery{Client: client, Issuer: c.Issuer, MetadataURL: c.MetadataURL, Setting: urlSetting}
 }
 
 // Issuer returns the issuer identifier or, for many tenants, the pattern.

@@ -10,6 +10,7 @@ import (
 	"strings"
 	"time"
 
+	"github.com/warder-go/warder/internal/logging"
 	"github.com/warder-go/warder/internal/outbound"
 )
 
@@ -38,18 +39,28 @@ type Attempt struct {
 type DiscoveryError struct {
 	Issuer   string
 	Attempts []Attempt
+
+	configured bool // the address of the document is configured: see DiscoverAt
 }
 
 func (e *DiscoveryError) Error() string {
 	var b strings.Builder
 	fmt.Fprintf(&b, "metadata: no valid document for issuer %q", e.Issuer)
-	if meant := issuerOf(e.Issuer); meant != "" {
+	if meant := e.meantIssuer(); meant != "" {
 		fmt.Fprintf(&b, ", which looks like the address of its metadata: set issuer_url (in Go: Issuer) to %q", meant)
 	}
 	for _, a := range e.Attempts {
 		fmt.Fprintf(&b, "; %q: %v", a.URL, a.Err)
 	}
 	return b.String()
+}
+
+// meantIssuer returns the issuer if an address of its metadata is configured instead, otherwise "".
+func (e *DiscoveryError) meantIssuer() string {
+	if e.configured {
+		return ""
+	}
+	return issuerOf(e.Issuer)
 }
 
 // issuerOf returns the issuer whose metadata has this address, or "" if it is not such an
@@ -68,8 +79,10 @@ func issuerOf(address string) string {
 func Suggest(err error, setting string) error {
 	e, ok := errors.AsType[*DiscoveryError](err)
 	switch {
-	case !ok || issuerOf(e.Issuer) != "" || errors.Is(err, ErrIssuerMismatch):
+	case !ok || e.meantIssuer() != "" || errors.Is(err, ErrIssuerMismatch):
 		return err
+	case e.configured:
+		return fmt.Errorf("%w; check metadata_url (in Go: MetadataURL), or set %s", err, setting)
 	case slices.ContainsFunc(e.Attempts, func(a Attempt) bool { return a.Status != http.StatusNotFound }):
 		return fmt.Errorf("%w; check issuer_url (in Go: Issuer), or set %s", err, setting)
 	}
@@ -111,9 +124,27 @@ func Discover(ctx context.Context, get Getter, issuer string, used ...Member) (*
 	if err != nil {
 		return nil, err
 	}
-	failed := &DiscoveryError{Issuer: issuer}
+	return discover(ctx, get, urls, &DiscoveryError{Issuer: issuer}, used)
+}
+
+// DiscoverAt is like Discover, but fetches the document from a configured address, for an issuer
+// that publishes it elsewhere than at its well-known URLs. The document's issuer must still be
+// exactly the requested one, which can be any text here. If address is "", DiscoverAt is the same
+// as Discover. Errors contain the address without its query.
+func DiscoverAt(ctx context.Context, get Getter, address, issuer string, used ...Member) (*AuthorizationServer, error) {
+	if address == "" {
+		return Discover(ctx, get, issuer, used...)
+	}
+	if err := CheckEndpoint(address, true); err != nil {
+		return nil, err
+	}
+	return discover(ctx, get, []string{address}, &DiscoveryError{Issuer: issuer, configured: true}, used)
+}
+
+// discover returns the first valid document at the URLs.
+func discover(ctx context.Context, get Getter, urls []string, failed *DiscoveryError, used []Member) (*AuthorizationServer, error) {
 	for n, u := range urls {
-		server, attempt := fetch(ctx, get, issuer, u, used, len(urls)-n)
+		server, attempt := fetch(ctx, get, failed.Issuer, u, used, len(urls)-n)
 		if server != nil {
 			return server, nil
 		}
@@ -134,10 +165,11 @@ func fetch(ctx context.Context, get Getter, issuer, u string, used []Member, rem
 		defer cancel()
 	}
 	resp, err := get.Get(ctx, u, http.Header{"Accept": {"application/json"}})
+	shown := logging.RedactURL(u) // the query of a configured address may be a secret
 	if err != nil {
-		return nil, Attempt{URL: u, Err: err}
+		return nil, Attempt{URL: shown, Err: err}
 	}
-	failed := Attempt{URL: u, Status: resp.Status, RetryAfter: outbound.RetryAfter(resp.Header, time.Now())}
+	failed := Attempt{URL: shown, Status: resp.Status, RetryAfter: outbound.RetryAfter(resp.Header, time.Now())}
 	if resp.Status != http.StatusOK {
 		failed.Err = errors.New(resp.Describe() + statusHint(resp.Status))
 		return nil, failed
@@ -146,7 +178,7 @@ func fetch(ctx context.Context, get Getter, issuer, u string, used []Member, rem
 		failed.Err = errors.New(resp.Describe() + ": an HTML page, want the metadata of an authorization server")
 		return nil, failed
 	}
-	server, err := parseServer(resp.Body, issuer, used)
+	server, err := parseServer(resp.Body, u, issuer, used)
 	if err != nil {
 		failed.Err = err
 		if !errors.Is(err, ErrIssuerMismatch) {
@@ -154,7 +186,7 @@ func fetch(ctx context.Context, get Getter, issuer, u string, used []Member, rem
 		}
 		return nil, failed
 	}
-	server.URL = u
+	server.URL = shown
 	return server, Attempt{}
 }
 

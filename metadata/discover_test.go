@@ -273,3 +273,41 @@ func TestDiscoverIgnoresWhatIsNotUsed(t *testing.T) {
 		wantServer(t, row.name, server, row.want)
 	}
 }
+
+// A configured address is the only one that is requested. The issuer in the document must still be
+// the configured one (RFC 8414 §3.3). A URL in the document can be http only if the address is.
+func TestDiscoverAt(t *testing.T) {
+	const address = "https://elsewhere.example/metadata?p=hunter2"
+	for _, row := range []struct {
+		name, address, issuer string
+		response              response
+		want                  string // jwks_uri, or the error
+	}{
+		{"an issuer that is not a URL", address, "sso.example", with("sso.example", `"jwks_uri":"https://keys.example/jwks"`), "https://keys.example/jwks"},
+		{"an http issuer does not allow http", address, "http://as.example", with("http://as.example", `"jwks_uri":"http://as.example/jwks"`),
+			`metadata: no valid document for issuer "http://as.example"; "https://elsewhere.example/metadata?...": status 200: member "jwks_uri": "http://as.example/jwks" must begin with https://; check metadata_url (in Go: MetadataURL), or set x`},
+		{"another issuer", address, "sso.example", with("https://as.example"),
+			`metadata: no valid document for issuer "sso.example"; "https://elsewhere.example/metadata?...": issuer mismatch: the document has issuer "https://as.example", want "sso.example"`},
+		{"an issuer in another case", address, "sso.example", with("SSO.example"),
+			`metadata: no valid document for issuer "sso.example"; "https://elsewhere.example/metadata?...": issuer mismatch: the document has issuer "(not shown, it may contain a password)", want "sso.example"`},
+		{"not found", address, "https://as.example/.well-known/openid-configuration", response{status: 404},
+			`metadata: no valid document for issuer "https://as.example/.well-known/openid-configuration"; "https://elsewhere.example/metadata?...": status 404; check metadata_url (in Go: MetadataURL), or set x`},
+		{"not an address", "elsewhere?hunter2", "sso.example", response{}, `metadata: URL "(not shown, it may contain a password)": must be an absolute URL, such as https://host.example.com/path`},
+		{"no address: the well-known ones", "", "https://as.example", response{}, `metadata: no valid document for issuer "https://as.example"; "https://as.example/.well-known/oauth-authorization-server": status 404; "https://as.example/.well-known/openid-configuration": status 404; if the issuer publishes no metadata, set x`},
+	} {
+		fake := &fakeServer{responses: map[string]response{address: row.response}}
+		server, err := metadata.DiscoverAt(t.Context(), outbound.New(outbound.Config{Transport: fake, AllowHTTP: true}), row.address, row.issuer, metadata.JWKSURI)
+		got := ""
+		if err != nil {
+			got = metadata.Suggest(err, "x").Error()
+		} else if got = server.JWKSURI; server.URL != "https://elsewhere.example/metadata?..." || server.Issuer != row.issuer {
+			t.Errorf("%s: got %+v", row.name, server)
+		}
+		if got = strings.ReplaceAll(got, `, no content type`, ""); got != row.want {
+			t.Errorf("%s (-want +got)\n- %s\n+ %s", row.name, row.want, got)
+		}
+		if row.address == address && !slices.Equal(fake.requested, []string{address}) {
+			t.Errorf("%s: requested %q", row.name, fake.requested)
+		}
+	}
+}

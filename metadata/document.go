@@ -47,12 +47,17 @@ type Document struct {
 	// AllowHTTP allows http in Resource, JWKSURI and AuthorizationServers for hosts other
 	// than loopback hosts. It is not published.
 	AllowHTTP bool
+
+	// Paths are escaped paths at which a Handler serves the document besides its well-known
+	// path, for servers behind proxies that do not pass on requests for the well-known path.
+	// They are not published. See CheckPath.
+	Paths []string
 }
 
 // Clone returns a copy that shares no slices and maps with d, except the values in Extra.
 func (d Document) Clone() Document {
 	for _, list := range []*[]string{&d.AuthorizationServers, &d.ScopesSupported, &d.BearerMethodsSupported,
-		&d.ResourceSigningAlgValuesSupported, &d.AuthorizationDetailsTypesSupported, &d.DPoPSigningAlgValuesSupported} {
+		&d.ResourceSigningAlgValuesSupported, &d.AuthorizationDetailsTypesSupported, &d.DPoPSigningAlgValuesSupported, &d.Paths} {
 		*list = slices.Clone(*list)
 	}
 	d.Extra = maps.Clone(d.Extra)

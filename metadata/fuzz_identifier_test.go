@@ -1,6 +1,8 @@
 package metadata_test
 
 import (
+	"bufio"
+	"net/http"
 	"net/url"
 	"regexp"
 	"strconv"
@@ -39,6 +41,30 @@ func FuzzIdentifier(f *testing.F) {
 		}
 		if err := metadata.CheckIdentifier(named, true); err != nil || named == identifier {
 			t.Fatalf("for %q the error names %q, which is rejected: %v", identifier, named, err)
+		}
+	})
+}
+
+// A request for a path that CheckPath accepts reaches the document there, as the server of net/http
+// reads it.
+func FuzzCheckPath(f *testing.F) {
+	for _, path := range []string{"/", "/m", "/m/", "/a%2Fb", "/a:b/*", "/;p=1", "/%7Bx%7D", "//a", "/a/../b", "/%61", "/a%2fb", "/a?b", "/a#b", "/a b", "/é", "/%", `/\`, "*", "", "/[a]", "/a%00", "http://h/a"} {
+		f.Add(path)
+	}
+	f.Fuzz(func(t *testing.T, path string) {
+		if metadata.CheckPath(path) != nil {
+			return
+		}
+		req, err := http.ReadRequest(bufio.NewReader(strings.NewReader("GET " + path + " HTTP/1.1\r\nHost: h\r\n\r\n")))
+		if err != nil {
+			t.Fatalf("%q: %v", path, err)
+		}
+		d := minimal()
+		if d.Paths = []string{path}; path == "/.well-known/oauth-protected-resource/mcp" {
+			d.Paths = nil
+		}
+		if !newHandler(t, d).Owns(req) {
+			t.Errorf("%q: read as %q and not served", path, req.URL.EscapedPath())
 		}
 	})
 }

@@ -33,18 +33,18 @@ type Handler struct {
 // encoder returns the JSON text of a document.
 type encoder func() ([]byte, error)
 
-// NewHandler encodes each document once and publishes it at its path-inserted location. For
-// clients that use other locations, it also publishes a document whose path has a terminal
-// slash at the path without it, and a single document at the root location, unless there is
-// another document. Invalid documents, and two documents at one location, are errors. The
-// error lists all of them.
+// NewHandler encodes each document once and publishes it at its path-inserted location and at
+// its Paths. For clients that use other locations, it also publishes a document whose
+// well-known path has a terminal slash at the path without it, and a single document at the
+// root location, unless there is another document. Invalid documents, and two documents at one
+// location, are errors. The error lists all of them.
 func NewHandler(docs ...Document) (*Handler, error) {
 	h := &Handler{encoders: make(map[string]encoder)}
 	var errs []error
 	for _, d := range docs {
 		body, err := d.MarshalJSON()
 		if err == nil {
-			err = h.add(d.Resource, func() ([]byte, error) { return body, nil })
+			err = h.add(d, func() ([]byte, error) { return body, nil })
 		}
 		errs = append(errs, err)
 	}
@@ -52,8 +52,8 @@ func NewHandler(docs ...Document) (*Handler, error) {
 }
 
 // NewLiveHandler is like NewHandler for documents that may change. The Handler calls the
-// functions and encodes the results for each request, concurrently. The Resource of a document
-// must not change.
+// functions and encodes the results for each request, concurrently. The Resource and the Paths
+// of a document must not change.
 func NewLiveHandler(docs ...func() Document) (*Handler, error) {
 	h := &Handler{encoders: make(map[string]encoder)}
 	var errs []error
@@ -61,7 +61,7 @@ func NewLiveHandler(docs ...func() Document) (*Handler, error) {
 		encode := func() ([]byte, error) { return current().MarshalJSON() }
 		_, err := encode()
 		if err == nil {
-			err = h.add(current().Resource, encode)
+			err = h.add(current(), encode)
 		}
 		errs = append(errs, err)
 	}
@@ -76,10 +76,11 @@ func (h *Handler) finish(errs []error) (*Handler, error) {
 	if err := errors.Join(errs...); err != nil {
 		return nil, err
 	}
-	single := len(h.encoders) == 1
 	for path, encode := range maps.Clone(h.encoders) {
-		h.addIfFree(strings.TrimSuffix(path, "/"), encode)
-		if single {
+		if strings.Contains(path, wellKnown) {
+			h.addIfFree(strings.TrimSuffix(path, "/"), encode)
+		}
+		if len(errs) == 1 { // a single document
 			h.addIfFree(wellKnown, encode)
 		}
 	}
@@ -92,16 +93,18 @@ func (h *Handler) addIfFree(path string, encode encoder) {
 	}
 }
 
-func (h *Handler) add(resource string, encode encoder) error {
-	path, err := WellKnownPath(resource)
+func (h *Handler) add(d Document, encode encoder) error {
+	path, err := WellKnownPath(d.Resource)
 	if err != nil {
 		return err
 	}
-	// The host must not distinguish documents, because the client chooses it.
-	if _, taken := h.encoders[path]; taken {
-		return fmt.Errorf("metadata: resource %q: %q is already the location of another document: use different paths, or a separate handler for each resource", resource, path)
+	for _, path := range append([]string{path}, d.Paths...) {
+		// The host must not distinguish documents, because the client chooses it.
+		if _, taken := h.encoders[path]; taken {
+			return fmt.Errorf("metadata: resource %q: %q is already the location of another document: use different paths, or a separate handler for each resource", d.Resource, path)
+		}
+		h.encoders[path] = encode
 	}
-	h.encoders[path] = encode
 	return nil
 }
 
@@ -119,21 +122,27 @@ func (h *Handler) Owns(r *http.Request) bool {
 // ServeHTTP answers GET and HEAD with the document, OPTIONS with the header fields for a CORS
 // preflight, other methods with 405 and other paths with 404.
 func (h *Handler) ServeHTTP(w http.ResponseWriter, r *http.Request) {
-	// Every origin may read the document: it is public, and the request needs no credentials.
-	w.Header().Set("Access-Control-Allow-Origin", "*")
 	encode, ok := h.encoders[r.URL.EscapedPath()]
 	if !ok {
-		http.Error(w, "not found", http.StatusNotFound)
+		serveNotFound(w)
 		return
 	}
-	switch r.Method {
-	case http.MethodGet, http.MethodHead:
+	serveMethods(w, r, func() {
 		document, err := encode()
 		if err != nil { // the document of a live handler became invalid
 			http.Error(w, "internal error", http.StatusInternalServerError)
 			return
 		}
 		serveDocument(w, r, document)
+	})
+}
+
+// serveMethods calls get for GET and HEAD, and answers all other methods.
+func serveMethods(w http.ResponseWriter, r *http.Request, get func()) {
+	allowAllOrigins(w)
+	switch r.Method {
+	case http.MethodGet, http.MethodHead:
+		get()
 	case http.MethodOptions:
 		servePreflight(w)
 	default:
@@ -141,6 +150,15 @@ func (h *Handler) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 		http.Error(w, "method not allowed", http.StatusMethodNotAllowed)
 	}
 }
+
+func serveNotFound(w http.ResponseWriter) {
+	allowAllOrigins(w)
+	http.Error(w, "not found", http.StatusNotFound)
+}
+
+// allowAllOrigins allows every origin to read the response: documents are public, and requests
+// for them need no credentials.
+func allowAllOrigins(w http.ResponseWriter) { w.Header().Set("Access-Control-Allow-Origin", "*") }
 
 func serveDocument(w http.ResponseWriter, r *http.Request, body []byte) {
 	header := w.Header()

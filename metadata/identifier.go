@@ -7,6 +7,7 @@ import (
 	"net/url"
 	"strconv"
 	"strings"
+	"unicode"
 	"unicode/utf8"
 
 	"github.com/warder-go/warder/internal/outbound"
@@ -116,6 +117,24 @@ func checkIssuer(issuer string, allowHTTP bool) error {
 	return nil
 }
 
+const maxIssuerBytes = 2 << 10 // an issuer's name that is not an address
+
+// CheckIssuerName returns an error if text cannot be the name of an issuer, which is the iss of
+// its tokens. It can be any text of at most 2 KiB without control characters. It is for an
+// issuer whose addresses are configured apart from its name; use CheckIssuer for an issuer whose
+// name is also an address.
+func CheckIssuerName(text string) error {
+	switch {
+	case text == "":
+		return errors.New("metadata: issuer is empty: it must be the iss of the tokens")
+	case len(text) > maxIssuerBytes:
+		return fmt.Errorf("metadata: issuer is longer than %d bytes", maxIssuerBytes)
+	case !utf8.ValidString(text) || strings.ContainsFunc(text, unicode.IsControl):
+		return fmt.Errorf("metadata: issuer %s: must be UTF-8 text without control characters", quoteText(text))
+	}
+	return nil
+}
+
 // CheckEndpoint returns an error if the configured URL of an endpoint or key set is invalid. It
 // must be an absolute https URL without fragment. http is allowed for loopback hosts, or for
 // all hosts with allowHTTP.
@@ -133,6 +152,37 @@ func checkEndpoint(endpoint string, allowHTTP bool) error {
 	}
 	if err != nil {
 		return fmt.Errorf("URL %s: %w", quoteURL(endpoint), err)
+	}
+	return nil
+}
+
+// CheckPath returns an error if the escaped path of a URL is invalid. It must begin with a
+// slash and have no query and no fragment. Paths of requests are compared byte for byte, so
+// CheckPath rejects spellings that clients and proxies rewrite, like CheckIdentifier.
+func CheckPath(path string) error {
+	if err := checkPath(path); err != nil {
+		return fmt.Errorf("metadata: path %s: %w", quoteText(path), err)
+	}
+	return nil
+}
+
+func checkPath(path string) error {
+	const origin = "https://host" // of a URL that has the path
+	switch {
+	case !strings.HasPrefix(path, "/"):
+		return errors.New("must begin with '/'")
+	case strings.ContainsAny(path, "?#"):
+		return errors.New("must not have a query or a fragment: remove '?' or '#' and what follows")
+	}
+	if err := checkCharacters(origin + path); err != nil {
+		return err
+	}
+	u, err := url.Parse(origin + path)
+	if err != nil {
+		return errors.New("is malformed: a '%' must begin two hexadecimal digits")
+	}
+	if want := weburl.Path(u.EscapedPath()); path != want {
+		return fmt.Errorf("clients or proxies rewrite it: write %q", want)
 	}
 	return nil
 }

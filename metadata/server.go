@@ -17,7 +17,7 @@ import (
 // an empty string there, or if it was not requested from Discover. Otherwise it has been
 // checked.
 type AuthorizationServer struct {
-	URL    string // the location of the document
+	URL    string // the location of the document, without a query
 	Issuer string // equal to the configured issuer
 
 	JWKSURI               string
@@ -37,10 +37,10 @@ const (
 // §3.3). Attempt.Err wraps it.
 var ErrIssuerMismatch = errors.New("issuer mismatch")
 
-// parseServer parses body as the document of issuer. It compares the issuer before it uses
+// parseServer parses body, from the URL from, as the document of issuer. It compares the issuer before it uses
 // any other member. It ignores members that are not in used, so that an invalid value in them
 // does not make the document unusable.
-func parseServer(body []byte, issuer string, used []Member) (*AuthorizationServer, error) {
+func parseServer(body []byte, from, issuer string, used []Member) (*AuthorizationServer, error) {
 	s := new(AuthorizationServer)
 	names := []string{"issuer"}
 	for _, member := range used {
@@ -52,7 +52,7 @@ func parseServer(body []byte, issuer string, used []Member) (*AuthorizationServe
 	if err := checkSameIssuer(s.Issuer, issuer); err != nil {
 		return nil, err
 	}
-	if err := s.checkURLs(); err != nil {
+	if err := s.checkURLs(from); err != nil {
 		return nil, err
 	}
 	return s, nil
@@ -86,10 +86,10 @@ func checkSameIssuer(found, configured string) error {
 }
 
 // checkURLs returns an error if one of the URLs is invalid. It treats an empty URL as absent.
-func (s *AuthorizationServer) checkURLs() error {
-	issuer, err := url.Parse(s.Issuer)
+func (s *AuthorizationServer) checkURLs(from string) error {
+	document, err := url.Parse(from)
 	if err != nil {
-		return errors.New("issuer is not a URL")
+		return errors.New("its address is not a URL")
 	}
 	for _, member := range []struct {
 		name  Member
@@ -98,25 +98,25 @@ func (s *AuthorizationServer) checkURLs() error {
 		if member.value == "" {
 			continue
 		}
-		if err := checkDiscovered(issuer, member.value); err != nil {
+		if err := checkDiscovered(document, member.value); err != nil {
 			return fmt.Errorf("member %q: %s %w", member.name, quoteURL(member.value), err)
 		}
 	}
 	return nil
 }
 
-// checkDiscovered checks a URL in the document of issuer. The host may differ from the
-// issuer's, because the issuer itself publishes the document: Google's keys are on another
-// host. The scheme must be https. Only if the issuer itself is http, the URL may be http on
-// the same host, or on any loopback host if the issuer is on one: a document that was
-// retrieved over https never causes requests over http.
-func checkDiscovered(issuer *url.URL, raw string) error {
+// checkDiscovered checks a URL in a document. The host may differ from the document's, because
+// the issuer itself publishes the document: Google's keys are on another host. The scheme must be
+// https. Only if the document itself is at an http address, the URL may be http on the same host,
+// or on any loopback host if the document is on one: a document that was retrieved over https
+// never causes requests over http.
+func checkDiscovered(document *url.URL, raw string) error {
 	u, err := parseURL(raw)
 	if err != nil {
 		return err
 	}
-	bothLoopback := outbound.IsLoopbackHost(issuer.Hostname()) && outbound.IsLoopbackHost(u.Hostname())
-	if u.Scheme == "https" || issuer.Scheme == "http" && (bothLoopback || u.Hostname() == issuer.Hostname()) {
+	bothLoopback := outbound.IsLoopbackHost(document.Hostname()) && outbound.IsLoopbackHost(u.Hostname())
+	if u.Scheme == "https" || document.Scheme == "http" && (bothLoopback || u.Hostname() == document.Hostname()) {
 		return nil
 	}
 	return errors.New("must begin with https://")

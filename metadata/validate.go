@@ -40,7 +40,20 @@ func (d Document) Validate() error {
 		checkPage("resource_tos_uri", d.ResourceTOSURI),
 		checkSignedMetadata(d.SignedMetadata),
 		d.checkExtra(),
+		d.checkPaths(),
 	)
+	return errors.Join(errs...)
+}
+
+func (d Document) checkPaths() error {
+	errs := []error{checkList("Paths", d.Paths)}
+	own, _ := WellKnownPath(d.Resource) // Validate reports the error
+	for _, path := range d.Paths {
+		errs = append(errs, CheckPath(path))
+		if path == own {
+			errs = append(errs, fmt.Errorf("metadata: path %q: the document is served there in any case: remove it from Paths", path))
+		}
+	}
 	return errors.Join(errs...)
 }
 

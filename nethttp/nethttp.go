@@ -10,9 +10,9 @@ import (
 )
 
 // Handler serves the metadata of the resource at its well-known paths without
-// authentication, including the copies of [metadata.NewHandler]. It passes all other
-// requests to next if the resource accepts them. A process with one MCP server needs nothing
-// else.
+// authentication, including the copies of [metadata.NewHandler], and HTTPOptions.ServerMetadata
+// if it is set. It passes all other requests to next if the resource accepts them. A process
+// with one MCP server needs nothing else.
 //
 // Do not wrap Handler in a CORS library, which would answer the preflights of the metadata too,
 // for the allowed origins only. Wrap [Middleware], and serve [Metadata] outside of it.
@@ -27,6 +27,10 @@ func Handler(res *resource.Resource, next http.Handler) http.Handler {
 	return http.HandlerFunc(func(w http.ResponseWriter, req *http.Request) {
 		if document.Owns(req) {
 			document.ServeHTTP(w, req)
+			return
+		}
+		if servers := res.ServerMetadata(); servers.Owns(req) {
+			servers.ServeHTTP(w, req)
 			return
 		}
 		protected.ServeHTTP(w, req)
@@ -58,7 +62,7 @@ func Middleware(res *resource.Resource) func(next http.Handler) http.Handler {
 
 // Require requires further scopes for a part of what [Middleware] protects, such as one
 // route. A caller without them gets 403 with one challenge that names the resource's own
-// scopes and these. Without Middleware of the same resource outside, the response is 401.
+// scopes and these. Alternatives are possible as in resource.Config.Scopes. Without Middleware of the same resource outside, the response is 401.
 //
 // Require panics if a scope is malformed.
 func Require(res *resource.Resource, scopes ...string) func(next http.Handler) http.Handler {
@@ -79,8 +83,10 @@ func Require(res *resource.Resource, scopes ...string) func(next http.Handler) h
 
 // Metadata serves the documents of several resources of one origin, each at its own
 // well-known path (RFC 9728 §3.1), with the copies of [metadata.NewHandler]. Mount it at
-// "/.well-known/oauth-protected-resource" and below, without protection. Metadata panics if
-// two resources have the same path.
+// "/.well-known/oauth-protected-resource" and below, and at the paths of
+// HTTPOptions.MetadataPaths and BasePath, without protection. Locations lists all paths.
+// Metadata does not serve HTTPOptions.ServerMetadata, which is a handler itself. Metadata panics
+// if two resources have the same path.
 func Metadata(resources ...*resource.Resource) *metadata.Handler {
 	var documents []func() metadata.Document
 	for _, res := range resources {

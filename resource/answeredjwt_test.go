@@ -61,7 +61,7 @@ func TestAnswerAboutJWT(t *testing.T) {
 		{"ScopeClaim: the answer has another scope, which is empty", scopes, claims{"scope": ""}, claims{"permissions": "read"}, "alice vscode [read] []"},
 		{"ScopeClaim: an empty array", scopes, claims{"permissions": []string{}}, claims{"permissions": "read"}, "alice vscode [] []"},
 		{"ScopeClaim: the answer has it", scopes, claims{"permissions": "write"}, claims{"permissions": "read"}, "alice vscode [write] []"},
-		{"ScopeClaim: the answer has it in another case, so the object cannot be read", scopes, claims{"Permissions": "write"}, claims{"permissions": "read"}, "alice vscode [] []"},
+		{"ScopeClaim: the answer has another claim, whose name differs in case", scopes, claims{"Permissions": "write"}, claims{"permissions": "read"}, "alice vscode [read] []"},
 		{"RoleClaim: the answer has none", roles, claims{}, claims{"realm": claims{"roles": []string{"admin"}}}, "alice vscode [] [admin]"},
 		{"RoleClaim: the outer object is null", roles, claims{"realm": nil}, claims{"realm": claims{"roles": []string{"admin"}}}, "alice vscode [] [admin]"},
 		{"RoleClaim: the answer has an empty array", roles, claims{"realm": claims{"roles": []string{}}}, claims{"realm": claims{"roles": []string{"admin"}}}, "alice vscode [] []"},

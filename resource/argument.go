@@ -67,7 +67,7 @@ func (b *builder) setArguments(r *rules) {
 func (b *builder) checkArgumentValues(where string, rule ArgumentRule) {
 	scopes := 0
 	for _, value := range slices.Sorted(maps.Keys(rule.Values)) {
-		b.checkScopes(fmt.Sprintf("%s.Values[%q]", where, value), rule.Values[value])
+		b.checkNeeds(fmt.Sprintf("%s.Values[%q]", where, value), rule.Values[value])
 		scopes += len(rule.Values[value])
 	}
 	switch {

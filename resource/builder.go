@@ -5,13 +5,12 @@ import (
 	"fmt"
 	"maps"
 	"slices"
-	"strings"
 
 	"github.com/warder-go/warder/internal/claimpath"
 	"github.com/warder-go/warder/internal/claimset"
 	"github.com/warder-go/warder/internal/configerr"
-	"github.com/warder-go/warder/internal/grammar"
 	"github.com/warder-go/warder/internal/jose"
+	"github.com/warder-go/warder/internal/metadataurl"
 	"github.com/warder-go/warder/internal/scopeset"
 	"github.com/warder-go/warder/internal/tokencache"
 	"github.com/warder-go/warder/metadata"
@@ -20,19 +19,23 @@ import (
 // builder compiles a Config into a policy and collects every mistake on the way.
 type builder struct {
 	config   Config
+	declared map[string]bool // every scope that the configuration mentions
 	policy   *policy
+	location metadataurl.Location
+	first    *issuer // of Issuers, or Opaque
 	mistakes configerr.List
 }
 
 // newPolicy checks and compiles a configuration. The policy must be attached to a
 // Resource before it is used.
 func newPolicy(c Config) (*policy, error) {
-	b := builder{config: c, policy: &policy{
+	b := builder{config: c, declared: declaredScopes(&c), policy: &policy{
 		issuers: map[string]*issuer{}, tokens: new(jose.Reader), logger: c.Logger,
 		revoked: c.Hooks.Revoked, keepHeader: c.HTTP.KeepAuthorization,
 	}}
 	b.mistakes.AddAt("Identifier", metadata.CheckIdentifier(c.Identifier, c.HTTP.AllowHTTP))
 	b.setOrigins()
+	b.setLocation()
 	servers := b.setIssuers()
 	b.setPrefixed()
 	b.setHeaders()
@@ -41,21 +44,19 @@ func newPolicy(c Config) (*policy, error) {
 	b.setObservers()
 	b.setScopes()
 	b.setRules()
-	b.checkScopePrefixes()
+	b.checkReachable()
+	b.setLogin(servers)
 	b.setLimits()
+	b.setServerMetadata(servers)
 	b.setDocument(servers)
 	if err := b.mistakes.Err("resource: configuration"); err != nil {
 		return nil, err
 	}
 	b.setAnswers()
-	if err := b.mistakes.Err("resource: configuration"); err != nil {
-		return nil, err
-	}
 	return b.policy, nil
 }
 
-// setIssuers compiles the issuers and returns the identifiers of the authorization servers
-// to publish, in order.
+// setIssuers compiles the issuers and returns the authorization servers to publish, in order.
 func (b *builder) setIssuers() (servers []string) {
 	c, p := &b.config, b.policy
 	if len(c.Issuers) == 0 && c.Opaque == nil && c.Hooks.ResolveIssuer == nil {
@@ -73,24 +74,57 @@ func (b *builder) setIssuers() (servers []string) {
 			b.mistakes.Addf("Issuers[%d]: duplicate issuer %q; a token must have one verifier", n, i.id)
 		}
 		p.issuers[i.id] = i
+		b.first = cmp.Or(b.first, i)
 		servers = append(servers, i.id)
 	}
 	if c.Opaque != nil {
 		if p.opaque = b.issuerWithoutTenants("Opaque", *c.Opaque); p.opaque != nil {
+			b.first = cmp.Or(b.first, p.opaque)
 			servers = scopeset.Union(servers, []string{p.opaque.id})
 		}
 	}
 	b.setResolver()
-	servers = scopeset.Union(servers, c.Metadata.AuthorizationServers)
-	if len(servers) == 0 && b.mistakes.Len() == 0 {
-		b.mistakes.Addf("Metadata.AuthorizationServers: none; name where clients of tenants and of ResolveIssuer's issuers log in")
+	b.keepZipNone()
+	return b.publishedServers(servers)
+}
+
+// publishedServers returns the authorization servers to publish: those that the configuration
+// lists, otherwise the issuers, each of which must then be an address.
+func (b *builder) publishedServers(issuers []string) []string {
+	const where = "Metadata.AuthorizationServers"
+	listed, allowHTTP := b.config.Metadata.AuthorizationServers, b.config.HTTP.AllowHTTP
+	for n, server := range listed {
+		b.mistakes.AddAt(fmt.Sprintf("%s[%d]", where, n), metadata.CheckIssuer(server, allowHTTP))
+		if slices.Contains(listed[:n], server) {
+			b.mistakes.Addf("%s[%d]: duplicate server %q", where, n, server)
+		}
 	}
-	return servers
+	switch {
+	case len(listed) > 0:
+		return listed
+	case listed != nil:
+		b.mistakes.Addf("%s: empty; name at least one server where clients log in (MCP authorization)", where)
+	case len(issuers) == 0 && b.mistakes.Len() == 0:
+		b.mistakes.Addf("%s: none; name where clients of tenants and of ResolveIssuer's issuers log in", where)
+	}
+	for _, issuer := range issuers {
+		if err := metadata.CheckIssuer(issuer, allowHTTP); listed == nil && err != nil {
+			b.mistakes.Addf("%s: not set, and the name of an issuer cannot be published; name the servers where clients log in: %w", where, err)
+		}
+	}
+	return issuers
+}
+
+// keepZipNone makes the reader keep tokens with zip "NONE", which checkZip then rejects for most
+// issuers, only if an issuer can allow them.
+func (b *builder) keepZipNone() {
+	allows := func(i *issuer) bool { return i.config.AllowZipNone }
+	b.policy.tokens.KeepZipNone = b.policy.resolver != nil || slices.ContainsFunc(b.policy.allIssuers(), allows)
 }
 
 func (b *builder) setScopes() {
 	c := &b.config
-	b.checkScopes("Scopes", c.Scopes)
+	b.checkNeeds("Scopes", c.Scopes)
 	b.checkScopes("ScopeOptions.Challenge", c.ScopeOptions.Challenge)
 	b.checkScopes("Metadata.ScopesSupported", c.Metadata.ScopesSupported)
 	for _, broad := range slices.Sorted(maps.Keys(c.ScopeOptions.Implies)) {
@@ -104,52 +138,7 @@ func (b *builder) setScopes() {
 	b.policy.scopes = slices.Clone(c.Scopes)
 	b.policy.hierarchy = scopeset.NewHierarchy(c.ScopeOptions.Implies)
 	b.policy.keepGranted = stepUp == StepUpKeepGranted
-	b.policy.declared = declaredScopes(c)
-}
-
-// declaredScopes returns every scope that the configuration mentions.
-func declaredScopes(c *Config) map[string]bool {
-	implies, o := c.ScopeOptions.Implies, c.Operations
-	lists := [][]string{c.Scopes, c.ScopeOptions.Challenge, c.Metadata.ScopesSupported, slices.Collect(maps.Keys(implies))}
-	for _, rules := range []map[string][]string{implies, o.Methods, o.Tools, o.Prompts} {
-		lists = slices.AppendSeq(lists, maps.Values(rules))
-	}
-	for _, rule := range o.Resources {
-		lists = append(lists, rule.Scopes)
-	}
-	for _, rule := range o.Arguments {
-		lists = slices.AppendSeq(lists, maps.Values(rule.Values))
-	}
-	declared := map[string]bool{}
-	for _, scope := range slices.Concat(lists...) {
-		declared[scope] = true
-	}
-	return declared
-}
-
-// checkScopePrefixes rejects a prefix with which no scope of a token could be one that the
-// configuration mentions.
-func (b *builder) checkScopePrefixes() {
-	scopes := slices.Collect(maps.Keys(b.policy.declared))
-	for _, i := range b.policy.allIssuers() {
-		hasPrefix := func(scope string) bool { return strings.HasPrefix(scope, i.scopePrefix) }
-		if len(scopes) > 0 && !slices.ContainsFunc(scopes, hasPrefix) {
-			b.mistakes.Addf("ScopePrefix of issuer %q: no scope of the configuration begins with %q; write scopes as clients request them", i.id, i.scopePrefix)
-		}
-	}
-}
-
-func (b *builder) checkScopes(where string, scopes []string) {
-	for n, scope := range scopes {
-		switch {
-		case !grammar.IsScopeToken(scope):
-			b.mistakes.Addf("%s: %q is not a scope: use printable ASCII without space, quote and backslash (RFC 6749 §3.3)", where, scope)
-		case scope == "offline_access":
-			b.mistakes.Addf("%s: offline_access is between client and authorization server; remove it (MCP authorization)", where)
-		case slices.Contains(scopes[:n], scope):
-			b.mistakes.Addf("%s: duplicate scope %q", where, scope)
-		}
-	}
+	b.policy.declared = b.declared
 }
 
 // claimPath parses the name of a claim that determines what a caller may do.
@@ -195,6 +184,22 @@ func (b *builder) setLimits() {
 	}
 }
 
+// setLocation determines the URL of the metadata and the paths at which adapters serve it.
+func (b *builder) setLocation() {
+	h := &b.config.HTTP
+	settings := metadataurl.Settings{URL: h.MetadataURL, BasePath: h.BasePath, Paths: h.MetadataPaths, AllowHTTP: h.AllowHTTP}
+	b.location = settings.Of(b.config.Identifier, &b.mistakes)
+}
+
+// setServerMetadata checks that the served metadata is that of a server where clients log in.
+func (b *builder) setServerMetadata(servers []string) {
+	h := b.config.HTTP.ServerMetadata
+	if h != nil && !slices.Contains(servers, h.Issuer()) && len(servers) > 0 {
+		b.mistakes.Addf("HTTP.ServerMetadata: issuer %q is not a published authorization server: use one of %q", h.Issuer(), servers)
+	}
+	b.policy.serverMetadata = h
+}
+
 // placeholderURL replaces a URL whose mistakes have been reported already.
 const placeholderURL = "https://missing.invalid"
 
@@ -202,17 +207,18 @@ const placeholderURL = "https://missing.invalid"
 func (b *builder) setDocument(servers []string) {
 	c := &b.config
 	d := c.Metadata
-	if d.Resource != "" || d.BearerMethodsSupported != nil {
-		b.mistakes.Addf("Metadata: Resource and BearerMethodsSupported come from the rest of the configuration; leave them empty")
+	if d.Resource != "" || d.BearerMethodsSupported != nil || d.Paths != nil {
+		b.mistakes.Addf("Metadata: Resource, BearerMethodsSupported and Paths come from the rest of the configuration; leave them empty")
 		return
 	}
 	d.Resource, d.AuthorizationServers, d.AllowHTTP = c.Identifier, servers, c.HTTP.AllowHTTP
-	d.BearerMethodsSupported = []string{"header"}
+	d.BearerMethodsSupported, d.Paths = []string{"header"}, b.location.Paths
 	if d.ScopesSupported == nil {
-		d.ScopesSupported = b.policy.scopes
+		d.ScopesSupported = scopeset.Named(b.policy.scopes)
 	}
+	d.ScopesSupported = b.policy.loginNames.AtIssuer(d.ScopesSupported)
 	if b.mistakes.Len() > 0 { // report only the mistakes of the other members
-		d.Resource, d.AuthorizationServers, d.ScopesSupported = placeholderURL, []string{placeholderURL}, nil
+		d.Resource, d.AuthorizationServers, d.ScopesSupported, d.Paths = placeholderURL, []string{placeholderURL}, nil, nil
 	}
 	b.policy.document = d.Clone() // the program may change its own
 	b.mistakes.AddAt("Metadata", b.policy.document.Validate())
@@ -220,14 +226,9 @@ func (b *builder) setDocument(servers []string) {
 
 // setAnswers prepares the answers to rejected requests.
 func (b *builder) setAnswers() {
-	url, err := metadata.WellKnownURL(b.config.Identifier)
-	if err != nil {
-		b.mistakes.Addf("Identifier: %w", err)
-		return
-	}
-	hint := b.config.ScopeOptions.Challenge
+	names, hint := b.policy.loginNames, b.config.ScopeOptions.Challenge
 	if hint == nil {
-		hint = b.policy.scopes
+		hint, _ = names.Choose(b.policy.scopes, scopeset.Grant{}, b.policy.hierarchy)
 	}
-	b.policy.answers = newAnswers(url, hint, b.policy.scopes)
+	b.policy.answers = newAnswers(b.location.URL, names.AtIssuer(hint))
 }

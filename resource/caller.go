@@ -36,8 +36,9 @@ type Caller struct {
 	conditions                         []*condition.Condition   // of the issuer
 	unmet                              *condition.Condition     // see policy.setUnmet
 
-	credential string         // kind of credential
-	grant      scopeset.Grant // the scopes and roles of the claims
+	credential string          // kind of credential
+	grant      scopeset.Grant  // the scopes and roles of the claims
+	names      *scopeset.Names // of the issuer; nil after decoding
 }
 
 // newCaller returns the caller of claims that are verified and interpreted.
@@ -45,7 +46,7 @@ func (p *policy) newCaller(from *issuer, c *Claims, token *Token, credential str
 	caller := &Caller{
 		policy: p, issuer: from.id, subject: c.Subject, sub: from.subOf(c), clientID: c.ClientID, tokenID: c.TokenID,
 		expiry: instant.Of(c.Expiry), issuedAt: instant.Of(c.IssuedAt), stillValid: c.StillValid, object: c.object,
-		jwtObject: c.jwtObject, conditions: from.conditions, credential: credential, grant: scopeset.NewGrant(c.Scopes, c.roles, from.roleScopes, p.hierarchy),
+		jwtObject: c.jwtObject, conditions: from.conditions, credential: credential, names: from.names, grant: scopeset.NewGrant(c.Scopes, c.roles, from.roleScopes, p.hierarchy),
 	}
 	caller.setPrincipal(from, c, token)
 	p.setUnmet(caller)
@@ -119,15 +120,16 @@ func (c *Caller) Expiry() time.Time { return c.expiry.Time() }
 // from JSON.
 func (c *Caller) IssuedAt() time.Time { return c.issuedAt.Time() }
 
-// Scopes returns the scopes that the token grants, in its order and with Issuer.ScopePrefix.
-// It does not include scopes that roles count as.
+// Scopes returns the scopes that the token grants, in its order, with Issuer.ScopePrefix and by
+// their names in Config (Issuer.ScopeNames). It does not include scopes that roles count as.
 func (c *Caller) Scopes() []string { return slices.Clone(c.grant.Scopes()) }
 
 // AllScopes returns the granted scopes, those that the caller's roles count as
 // (Issuer.RoleScopes), and those that all of these imply (ScopeOptions.Implies).
 func (c *Caller) AllScopes() []string { return slices.Clone(c.grant.All()) }
 
-// Has reports whether all of the scopes are among [Caller.AllScopes].
+// Has reports whether all of the scopes are among [Caller.AllScopes]. Alternatives such as
+// "a | b" are possible as in Config.Scopes.
 func (c *Caller) Has(scopes ...string) bool { return c.grant.Has(scopes...) }
 
 // Roles returns the roles in Issuer.RoleClaim, in the token's order; nil if that is not

@@ -41,6 +41,7 @@ const unverified, verified = false, true
 // checks are all rules, in order. The kind of the token and its audience are checked before
 // its times, because a client can get another token only for the latter.
 var checks = []check{
+	{"zip", "RFC 7516 §4.1.3", ReasonTokenMalformed, checkZip},
 	{"typ", "RFC 9068 §4, RFC 8725 §3.11", ReasonTokenType, checkType},
 	{"iss", "RFC 9068 §4, RFC 8414 §3.3", ReasonIssuerMismatch, checkIssuer},
 	{"tenant", "one issuer pattern, many tenants", ReasonIssuerMismatch, checkTenant},
@@ -88,16 +89,24 @@ func checkType(c *claimsCheck) (got, want string, ok bool) {
 			return claim.Name + " " + claim.Value, claim.Name + " " + tokentype.DescribeAccess(), false
 		}
 	}
-	if c.claims.idTokenHash != "" { // OpenID Connect Core §3.1.3.6, §3.3.2.11
-		return "an ID token, with " + c.claims.idTokenHash, "an access token", false
-	}
-	if c.header == nil || c.header.IsAccessTokenType(c.issuer.strict) {
+	switch given := c.issuer.config; {
+	case c.claims.codeHash: // OpenID Connect Core §3.3.2.11
+		return "an ID token, with c_hash", "an access token", false
+	case c.claims.accessHash && !given.AllowAtHash: // OpenID Connect Core §3.1.3.6
+		return "an ID token, with at_hash", "an access token", false
+	case c.header == nil || c.header.IsAccessTokenType(c.issuer.strict, given.HeaderTypes):
 		return "", "", true
-	}
-	if c.issuer.strict {
+	case c.issuer.strict:
 		return c.header.Type, "at+jwt", false
 	}
-	return c.header.Type, "at+jwt, JWT or none", false
+	return c.header.Type, strings.Join(append([]string{"at+jwt", "JWT"}, c.issuer.config.HeaderTypes...), ", ") + " or none", false
+}
+
+// checkZip rejects zip in the header, which is for encrypted tokens. The token is read before its
+// issuer is known, and every value other than "NONE" is rejected then.
+func checkZip(c *claimsCheck) (got, want string, ok bool) {
+	return "zip NONE", "no zip; if all tokens of the issuer have it, set allow_zip_none (in Go: AllowZipNone)",
+		c.header == nil || !c.header.ZipNone || c.issuer.config.AllowZipNone
 }
 
 // checkIssuer compares exactly: case, a slash at the end and the port count.

@@ -40,17 +40,19 @@ type Claims struct {
 	// returns false, the token is verified again. Nil always returns true.
 	StillValid func(now time.Time) bool
 
-	typeClaims  []claimset.Type // claims that name the kind of the token
-	noScope     bool            // scope is an empty string
-	idTokenHash string          // name of a claim that only ID tokens have
-	roles       []string        // see Issuer.RoleClaim
-	sub         string          // if Issuer.SubjectClaim has replaced it as Subject
-	object      []byte          // the JSON object, for Caller.Decode
-	jwtObject   []byte          // that of the JWT, if an issuer has answered about one
+	typeClaims []claimset.Type // claims that name the kind of the token
+	noScope    bool            // scope is an empty string
+	accessHash bool            // at_hash is present, which is for ID tokens
+	codeHash   bool            // c_hash is present, which is for ID tokens
+	roles      []string        // see Issuer.RoleClaim
+	sub        string          // if Issuer.SubjectClaim has replaced it as Subject
+	object     []byte          // the JSON object, for Caller.Decode
+	jwtObject  []byte          // that of the JWT, if an issuer has answered about one
 }
 
-// ParseClaims reads a JSON object of claims strictly: without duplicate names, with names in
-// exact case, and with the type that the RFCs give to each registered claim. A claim that is
+// ParseClaims reads a JSON object of claims strictly: without duplicate names, without names that
+// differ from a registered one only in case, and with the type that the RFCs give to each
+// registered claim. A claim that is
 // null or an empty string counts as absent, because issuers write that for a claim without a
 // value. Only an empty scope in an introspection answer is a value. ParseClaims does not check what the claims mean; a [Resource] does that. It keeps
 // object, which must not be changed.
@@ -62,7 +64,7 @@ func ParseClaims(object []byte) (*Claims, error) {
 	return &Claims{
 		Issuer: s.Issuer, Subject: s.Subject, Audience: s.Audience, Expiry: s.Expiry, NotBefore: s.NotBefore, IssuedAt: s.IssuedAt,
 		TokenID: s.TokenID, ClientID: s.ClientID, Scopes: s.Scopes, Confirmed: s.Confirmed,
-		noScope: s.NoScope, typeClaims: s.Types, idTokenHash: s.IDTokenHash, object: object,
+		noScope: s.NoScope, typeClaims: s.Types, accessHash: s.AccessTokenHash, codeHash: s.CodeHash, object: object,
 	}, nil
 }
 

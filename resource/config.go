@@ -14,9 +14,9 @@ type Config struct {
 	// Identifier is the absolute URL that clients use for this server, such as
 	// https://mcp.example.com/mcp. It is published byte for byte, tokens must name it
 	// as their audience (RFC 8707 §2), and the address of the metadata derives from it
-	// (RFC 9728 §3.1). Without a path, https://h and https://h/ are the same audience.
-	// A spelling that URL libraries rewrite, such as one with a default port, is a
-	// mistake: see [metadata.CheckIdentifier].
+	// (RFC 9728 §3.1), unless HTTPOptions has settings for that. Without a path, https://h
+	// and https://h/ are the same audience. A spelling that URL libraries rewrite, such as
+	// one with a default port, is a mistake: see [metadata.CheckIdentifier].
 	Identifier string
 
 	// Issuers are the accepted authorization servers. A JWT is verified by the issuer
@@ -26,19 +26,38 @@ type Config struct {
 	// Opaque verifies tokens that are not JWTs. Nil rejects such tokens.
 	Opaque *Issuer
 
-	Scopes     []string   // every request needs all of these; nil: none
+	// Scopes are what every request needs; nil: nothing. Each entry is one scope, or
+	// alternatives such as "mcp:read | mcp:run" or "env:prod | admin ops", of which one is
+	// enough. An alternative is one scope, or several that are all needed. The separators are
+	// exactly " | " and one space; an entry has at most 64 scopes. Alternatives are possible
+	// wherever needed scopes are listed: in Operations, in the results of Operations.Rule, and
+	// in the arguments of [Resource.Requirement], [Resource.Permit], [Challenge] and
+	// [Caller.Has].
+	//
+	// A challenge always names scopes: for each entry those of the alternative with the fewest
+	// scopes that the caller lacks, and the first of several. An alternative that the issuer
+	// does not have is left out (Issuer.UnavailableScopes). A token with exactly the named scopes
+	// has all that is needed.
+	Scopes     []string
 	Operations Operations // further scopes, by MCP method, tool, prompt and resource
 
 	ScopeOptions ScopeOptions // which scopes include others, and which ones challenges name
 	Credentials  Credentials  // credentials besides the tokens of Issuers and Opaque
-	HTTP         HTTPOptions  // origins of browser pages, plain http, the Authorization header
+	HTTP         HTTPOptions  // origins of browser pages, plain http, metadata URL, the Authorization header
 	Hooks        Hooks        // functions of the program that take part in decisions
 	Limits       Limits       // times, sizes and the token cache
 
 	// Metadata holds further members of the published document, such as ResourceName.
-	// Its AuthorizationServers are published besides the identifiers of Issuers and
-	// Opaque; ScopesSupported nil publishes Scopes. Resource and BearerMethodsSupported
-	// come from this Config and must be empty.
+	// ScopesSupported nil publishes the scopes in Scopes. They are published by their names at
+	// the first published issuer (Issuer.ScopeNames). Resource, BearerMethodsSupported and
+	// Paths come from this Config and must be empty.
+	//
+	// AuthorizationServers are exactly the servers that are published, in this order. The
+	// list decides only where clients log in: a server in it is not accepted as an issuer for
+	// that reason, and an accepted issuer can be missing. Nil publishes the identifiers of
+	// Issuers and then that of Opaque, but no tenants, no issuers of Hooks.ResolveIssuer and
+	// none of Credentials. A list is required if that is nothing, or if one of these
+	// identifiers is not an https URL, because it is only a name. An empty list is a mistake.
 	Metadata metadata.Document
 
 	Logger *slog.Logger // one record per rejected request; nil: slog.Default()
@@ -47,7 +66,7 @@ type Config struct {
 // ScopeOptions says which scopes include others, and which ones challenges name.
 type ScopeOptions struct {
 	Implies   map[string][]string // broader scope -> the scopes that it includes
-	Challenge []string            // the scopes that a 401 names; nil: Config.Scopes
+	Challenge []string            // the scopes that a 401 names; nil: those that Config.Scopes needs
 	StepUp    StepUp              // the scopes that a 403 names
 }
 
@@ -106,8 +125,39 @@ type HTTPOptions struct {
 	// Inspector work without configuration.
 	DenyLoopbackOrigins bool
 
-	// AllowHTTP permits an http Identifier that is not a loopback address.
+	// AllowHTTP permits an http Identifier that is not a loopback address. It applies to
+	// MetadataURL too.
 	AllowHTTP bool
+
+	// BasePath is the beginning of the Identifier's path that belongs to this server, such
+	// as "/prod" for https://gw.example.com/prod/mcp, if a proxy passes on no request for
+	// another path. Challenges then name a metadata URL below it:
+	// https://gw.example.com/prod/.well-known/oauth-protected-resource/mcp. The adapters
+	// serve the document at this path with and without BasePath, because some proxies
+	// remove it. BasePath consists of whole segments without a slash at the end. Empty: the
+	// server owns the whole host, as RFC 9728 §3.1 assumes. Replace cannot change it.
+	BasePath string
+
+	// MetadataURL is the metadata URL that challenges name (RFC 9728 §5.1), if it does not
+	// derive from Identifier and BasePath. It must be reachable without a token, and the
+	// document there must be that of [Resource.Metadata], whose member resource equals
+	// Identifier. The adapters serve the document at the path of MetadataURL only if
+	// MetadataPaths has it. Some clients accept only the origin of the Identifier: see
+	// docs/clients.md.
+	MetadataURL string
+
+	// MetadataPaths are further escaped paths at which the adapters serve the document
+	// without authentication, as this server receives them. The well-known paths are
+	// always served. Replace cannot change MetadataPaths.
+	MetadataPaths []string
+
+	// ServerMetadata serves the metadata of one published authorization server at
+	// "/.well-known/oauth-authorization-server", without authentication. It is for clients
+	// that request it from this server; clients that follow RFC 8414 §3.3 reject it. The
+	// adapters that serve the document of one Resource serve it too: nethttp.Handler,
+	// mcpsdk.Handler and echoadapter.Middleware. BasePath does not change its paths, because
+	// clients request it at the root of the host only. Nil: not served.
+	ServerMetadata *metadata.ServerHandler
 
 	// KeepAuthorization leaves the Authorization header on the request that the inner
 	// handler gets. By default it is removed, so that a handler cannot pass the token to
@@ -123,7 +173,8 @@ type Hooks struct {
 	// unknown issuer. It is for many issuers with separate keys. The Verifier of the
 	// result must be for exactly that iss.
 	//
-	// The sender of the token chose iss: look it up among known issuers, and do not
+	// It is called only for an iss that is an http or https URL. The sender of the token
+	// chose iss: look it up among known issuers, and do not
 	// build an address from it. The result is cached for a minute; Limits bounds how
 	// many are. Then ResolveIssuer is called again, and cached tokens are verified
 	// again by its result. It should return the same Verifier each time, because that

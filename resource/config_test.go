@@ -80,6 +80,14 @@ func TestConfigMistakes(t *testing.T) {
 			c.Opaque = &resource.Issuer{Verifier: verifierFunc{issuer: "https://opaque.example.test"}, Audiences: []string{"*"}}
 		}, "Opaque.Audiences[0]: "},
 		{"issuer as audience", func(c *resource.Config) { c.Issuers[0].Audiences = []string{"https://auth.example.test"} }, "is the issuer itself"},
+		{"Pomerium: the name of the protected host is both iss and aud", func(c *resource.Config) {
+			c.Issuers[0] = resource.Issuer{Verifier: verifierFunc{issuer: "mcp.example.test"}, Audiences: []string{"mcp.example.test"}}
+			c.Metadata.AuthorizationServers = []string{"https://login.example.test"}
+		}, ""},
+		{"http issuer as audience", func(c *resource.Config) {
+			c.Issuers[0] = resource.Issuer{Verifier: verifierFunc{issuer: "http://adfs.example.test/trust"}, Audiences: []string{"http://adfs.example.test/trust"}}
+			c.Metadata.AuthorizationServers = []string{"https://login.example.test"}
+		}, "is the issuer itself"},
 		{"scope with a space", func(c *resource.Config) { c.Scopes = []string{"a b"} }, "RFC 6749"},
 		{"scope with a quote", func(c *resource.Config) { c.ScopeOptions.Challenge = []string{`a"b`} }, "ScopeOptions.Challenge"},
 		{"scope with a line break", func(c *resource.Config) { c.Metadata.ScopesSupported = []string{"a\r\nb"} }, "ScopesSupported"},

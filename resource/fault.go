@@ -9,9 +9,11 @@ import (
 	"strings"
 	"time"
 
+	"github.com/warder-go/warder/internal/claimset"
 	"github.com/warder-go/warder/internal/jose"
 	"github.com/warder-go/warder/internal/logging"
 	"github.com/warder-go/warder/internal/mcpmsg"
+	"github.com/warder-go/warder/internal/strictjson"
 )
 
 // fault says why a request is rejected. Refusal is made from it, for the client, and so is
@@ -21,7 +23,7 @@ type fault struct {
 	check      *check            // the failed claim check; nil if it was something else
 	got, want  string            // for the log
 	credential string            // kind of credential, as Caller.Credential; "" if none was read
-	issuer     string            // the configured issuer that the token was routed to; "" if none
+	issuer     string            // the configured issuer that the token was routed to or names; "" if none
 	token      *Token            // for the log: its header and digest; nil if there is none
 	alg        string            // for the log, if token has no header: a name of a closed list
 	claims     *Claims           // for the log: the client; nil if there are none
@@ -31,7 +33,8 @@ type fault struct {
 	logAtInfo  bool              // even if the reason is logged at debug
 	anonymous  bool              // the request has no credential of a kind that is read
 	retryAfter time.Duration
-	needed     []string // scopes, for insufficient_scope
+	needed     []string // scopes in the challenge of insufficient_scope, as Config names them
+	challenge  []string // the same, as the issuer names them
 	id         []byte   // of the JSON-RPC message; nil if it is not known
 	err        error
 }
@@ -67,6 +70,9 @@ func (f *fault) ofUnread(raw string) *fault {
 func readFault(err error) *fault {
 	if refused, ok := errors.AsType[*jose.AlgorithmError](err); ok {
 		return &fault{reason: ReasonAlgorithmRefused, err: err, alg: refused.Name, unverified: true}
+	}
+	if errors.Is(err, claimset.ErrTooMany) || errors.Is(err, strictjson.ErrNames) {
+		return &fault{reason: ReasonClaimsTooMany, err: err, unverified: true}
 	}
 	return &fault{reason: ReasonTokenMalformed, err: err, unverified: true}
 }

@@ -65,7 +65,7 @@ func sameClaims(got *resource.Claims, want resource.Claims) bool {
 func wantClaims(object []byte) (c resource.Claims, ok bool) {
 	members, ok := strictjsontest.Object(object)
 	if !ok || len(object) > maxClaimsBytes || strictjsontest.CaseVariant(members, "iss", "sub", "aud", "exp", "nbf", "iat", "jti",
-		"client_id", "azp", "cid", "appid", "scope", "scp", "cnf", "token_use") {
+		"client_id", "azp", "scope", "cnf", "typ", "token_use", "tokenName", "token_type", "at_hash", "c_hash") {
 		return c, false
 	}
 	maps.DeleteFunc(members, func(_ string, value json.RawMessage) bool { return string(value) == "null" || string(value) == `""` })

@@ -52,6 +52,7 @@ func newGrowthFixture(t *testing.T) *growthFixture {
 	}
 	f := newFixture(t, func(c *resource.Config, _ *jwks.Config) {
 		c.Operations = rules
+		c.Issuers[0].RoleClaim, c.Issuers[0].RoleScopes = "roles", map[string][]string{"a": {"admin"}, "/": {"reader"}}
 		c.Limits = resource.Limits{CacheTTL: -1, LogPerSecond: -1, MaxTokenBytes: 256 << 10}
 		c.HTTP.Origins = []string{"https://app.example.test"}
 		c.Logger = slog.New(slog.NewJSONHandler(forgetfulWriter{}, &slog.HandlerOptions{Level: slog.LevelDebug}))
@@ -118,6 +119,12 @@ var growthRows = []struct {
 	{"aud", 1024, func(f *growthFixture, text string) *http.Request { return f.withClaim("aud", text) }},
 	{"list of audiences", 1024, func(f *growthFixture, text string) *http.Request {
 		return f.withClaim("aud", []string{identifier, strings.ToValidUTF8(text, "é")})
+	}},
+	{"many audiences", 400, func(f *growthFixture, text string) *http.Request {
+		return f.withClaim("aud", append(strings.Split(strings.ToValidUTF8(text, "é"), ""), identifier))
+	}},
+	{"many roles", 4096, func(f *growthFixture, text string) *http.Request {
+		return f.withClaim("roles", strings.Split(strings.ToValidUTF8(text, "é"), ""))
 	}},
 	{"iss", 1024, func(f *growthFixture, text string) *http.Request { return f.withClaim("iss", text) }},
 	{"sub", 1024, func(f *growthFixture, text string) *http.Request { return f.withClaim("sub", text) }},

@@ -168,13 +168,18 @@ func (p *policy) identifyByHeader(req *http.Request, from *headerIssuer, value s
 // not one principal.
 func headerPrefix(name string) string { return name + ": " }
 
-// isOtherCredential reports whether a fault is about a credential that is not an OAuth access
-// token: one in a header field, or one with a prefix whose issuer has no other tokens.
-func (p *policy) isOtherCredential(f *fault) bool {
-	kind, from := f.credential, f.issuer
+// isAboutOtherCredential reports whether a fault is about a credential that is not an OAuth access
+// token.
+func (p *policy) isAboutOtherCredential(f *fault) bool {
 	if f.caller != nil {
-		kind, from = f.caller.Credential(), f.caller.Issuer()
+		return p.isOtherCredential(f.caller.Credential(), f.caller.Issuer())
 	}
+	return p.isOtherCredential(f.credential, f.issuer)
+}
+
+// isOtherCredential reports whether a credential is not an OAuth access token: it is in a header
+// field, or has a prefix and its issuer has no other tokens.
+func (p *policy) isOtherCredential(kind, from string) bool {
 	switch kind {
 	case "", CredentialJWT:
 		return false

@@ -175,6 +175,8 @@ type tokenRow struct {
 const (
 	reasonMalformedRequest  = resource.ReasonMalformedRequest
 	reasonMalformed         = resource.ReasonTokenMalformed
+	reasonTooMany           = resource.ReasonClaimsTooMany
+	reasonTooLarge          = resource.ReasonTokenTooLarge
 	reasonOpaque            = resource.ReasonOpaqueUnsupported
 	reasonAlgorithm         = resource.ReasonAlgorithmRefused
 	reasonKeyUnknown        = resource.ReasonKeyUnknown

@@ -2,6 +2,7 @@ package resource
 
 import (
 	"slices"
+	"strings"
 
 	"github.com/warder-go/warder/internal/claimset"
 	"github.com/warder-go/warder/internal/tokentype"
@@ -11,6 +12,7 @@ import (
 func (b *builder) setIdentity(where string, i *issuer) {
 	b.setSubjectClaim(where+".SubjectClaim", i)
 	b.checkTokenTypes(where+".TokenTypes", i.config.TokenTypes)
+	b.checkHeaderTypes(where+".HeaderTypes", i)
 	condition := i.config.ClientTokens
 	if condition == nil {
 		return
@@ -57,4 +59,22 @@ func (b *builder) checkTokenTypes(where string, names []string) {
 			b.mistakes.Addf("%s[%d]: %q is the type of other tokens, which are not for resources", where, n, name)
 		}
 	}
+}
+
+func (b *builder) checkHeaderTypes(where string, i *issuer) {
+	names := i.config.HeaderTypes
+	if names != nil && i.strict {
+		b.mistakes.Addf("%s: StrictRFC9068 is set, and RFC 9068 §2.1 requires the typ at+jwt", where)
+	}
+	b.checkTokenTypes(where, names)
+	for n, name := range names {
+		if !isMediaType(name) {
+			b.mistakes.Addf("%s[%d]: %q is not a typ, which is a media type such as JOSE (RFC 7515 §4.1.9); patterns are not supported", where, n, name)
+		}
+	}
+}
+
+// isMediaType reports whether text has only characters of media types (RFC 6838 §4.2).
+func isMediaType(text string) bool {
+	return strings.Trim(text, "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789!#$&-^_.+/") == ""
 }

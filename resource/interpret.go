@@ -8,20 +8,19 @@ import (
 
 	"github.com/warder-go/warder/internal/claimpath"
 	"github.com/warder-go/warder/internal/claimset"
-	"github.com/warder-go/warder/internal/scopeset"
 	"github.com/warder-go/warder/internal/strictjson"
 )
 
 // Limits of what an Issuer determines.
 const (
-	maxScopePrefixBytes = 512  // Issuer.ScopePrefix, which is added to each scope of a token
-	maxRoles            = 1000 // roles in one token, if Issuer.RoleClaim is set
+	maxScopePrefixBytes = 512    // Issuer.ScopePrefix, which is added to each scope of a token
+	maxRoles            = 10_000 // roles in one token, if Issuer.RoleClaim is set
 )
 
 // interpret returns the claims as the issuer defines them: with the audience, the scopes and
 // the roles from the claims in which it puts them. Everything else stays.
 func (i *issuer) interpret(c *Claims) (*Claims, *fault) {
-	if i.audienceClaims == nil && i.scopeClaim == nil && i.scopePrefix == "" && i.roleClaim == nil && i.subjectClaim == nil && i.stillAccepted == nil {
+	if i.audienceClaims == nil && i.scopeClaim == nil && i.names == nil && i.roleClaim == nil && i.subjectClaim == nil && i.stillAccepted == nil {
 		return c, nil
 	}
 	out := *c
@@ -56,13 +55,10 @@ func (i *issuer) scopesOf(c *Claims) (scopes []string, f *fault) {
 		}
 		var err error
 		if scopes, err = claimset.Scopes(value); err != nil {
-			return nil, newFault(ReasonTokenMalformed, "scope_claim (in Go: ScopeClaim): %w", err)
+			return nil, newFault(ReasonClaimsTooMany, "scope_claim (in Go: ScopeClaim): %w", err)
 		}
 	}
-	if i.scopePrefix != "" {
-		scopes = scopeset.AddPrefix(i.scopePrefix, scopes)
-	}
-	return scopes, nil
+	return i.names.OfToken(scopes), nil
 }
 
 // rolesOf returns the roles; nil without Issuer.RoleClaim.
@@ -73,7 +69,7 @@ func (i *issuer) rolesOf(c *Claims) (roles []string, f *fault) {
 	roles, _ = claimset.StringOrStrings(c.value(i.roleClaim))
 	roles = slices.DeleteFunc(roles, func(role string) bool { return role == "" })
 	if len(roles) > maxRoles {
-		return nil, newFault(ReasonTokenMalformed, "role_claim (in Go: RoleClaim) has more than %d roles", maxRoles)
+		return nil, newFault(ReasonClaimsTooMany, "role_claim (in Go: RoleClaim) has more than %d roles", maxRoles)
 	}
 	return roles, nil
 }

@@ -12,8 +12,10 @@ import (
 	"github.com/warder-go/warder/internal/claimset"
 	"github.com/warder-go/warder/internal/condition"
 	"github.com/warder-go/warder/internal/grammar"
+	"github.com/warder-go/warder/internal/scopeset"
 	"github.com/warder-go/warder/internal/tenant"
 	"github.com/warder-go/warder/internal/weburl"
+	"github.com/warder-go/warder/metadata"
 )
 
 // Issuer is an authorization server whose tokens a resource accepts, and the conditions for
@@ -61,9 +63,27 @@ type Issuer struct {
 
 	// ScopePrefix is added in front of each scope of the token. It is for servers whose
 	// clients request a longer form than the token has: clients of Microsoft Entra
-	// request api://mcp/read and get read. All of Config then uses the longer form. The
-	// prefix is added unconditionally: a scope that has it already gets it twice.
+	// request api://mcp/read and get read. Config then uses the longer form, or ScopeNames
+	// lists it. The prefix is added unconditionally: a scope that has it already gets it twice.
 	ScopePrefix string
+
+	// ScopeNames are the names that this issuer has for scopes of Config, if they differ: a
+	// scope of Config and the name that clients request at this issuer. Challenges for callers
+	// of this issuer have its names. A 401, and a 403 for a credential that is not an access
+	// token, have those of the first published issuer, because clients log in there: of the
+	// issuer that has this identifier, or else of the first with Tenants, or else of the first
+	// of Issuers. A token grants such a scope only by the issuer's name, and
+	// a scope that is not listed by its own. Config and Caller have the names of Config
+	// everywhere else. ScopePrefix is added first, so with {"mcp:read": "api://mcp/read"} and
+	// the ScopePrefix api://mcp/ a token with read grants mcp:read. Two scopes with one name are
+	// a mistake, and so are names of scopes that Config does not have.
+	ScopeNames map[string]string
+
+	// UnavailableScopes are scopes of Config that this issuer does not have. Its tokens never
+	// grant them; RoleScopes can. Challenges for its callers name other alternatives. If there
+	// are none, the answer is 403 without a challenge, because another token would not help.
+	// Scopes that do not begin with ScopePrefix are unavailable without being listed.
+	UnavailableScopes []string
 
 	// RoleClaim holds the roles: an array of strings, or a string that is one role. A
 	// role is what an administrator has granted to the user or to the client itself. A
@@ -98,6 +118,25 @@ type Issuer struct {
 	// case. Types of other tokens, such as ID and refresh_token, are mistakes.
 	TokenTypes []string
 
+	// HeaderTypes are accepted values of the header typ besides JWT, at+jwt and an absent typ,
+	// such as JOSE for tokens of SPIFFE. They are compared without case. EVERY JWT OF THE
+	// ISSUER WITH THIS TYP AND AN ACCEPTED AUDIENCE IS ACCEPTED, so the issuer must not use
+	// the typ for other tokens. Types of ID tokens, proofs and other known tokens are mistakes,
+	// and so is HeaderTypes together with StrictRFC9068.
+	HeaderTypes []string
+
+	// AllowAtHash accepts access tokens with the claim at_hash, for servers such as Dex that
+	// put it there. at_hash otherwise shows that a token is an ID token (OpenID Connect Core
+	// §3.1.3.6). AN ID TOKEN WITH AN ACCEPTED AUDIENCE IS THEN ACCEPTED AS AN ACCESS TOKEN, so
+	// no entry of Audiences may be a client identifier that ID tokens have as their aud. Claims
+	// that name another kind of token are still checked, and c_hash is still rejected.
+	AllowAtHash bool
+
+	// AllowZipNone ignores the header zip if it is exactly "NONE", as ForgeRock writes it. zip
+	// is for encrypted tokens (RFC 7516 §4.1.3) and means nothing in a signed one. A token with
+	// any other zip is rejected: nothing is ever decompressed.
+	AllowZipNone bool
+
 	// Tenants lists the allowed tenants if the issuer of Verifier is a pattern.
 	Tenants *Tenants
 
@@ -124,7 +163,7 @@ type issuer struct {
 	audienceClaims []claimset.AudienceClaim // nil: aud
 	ofClients      bool                     // audienceClaims name clients
 	scopeClaim     claimpath.Path
-	scopePrefix    string
+	names          *scopeset.Names // for scopes, and ScopePrefix; nil: those of Config
 	roleClaim      claimpath.Path
 	roleScopes     map[string][]string
 	subjectClaim   claimpath.Path
@@ -144,7 +183,7 @@ func (b *builder) issuer(where string, given Issuer) *issuer {
 		b.mistakes.Addf("%s.Verifier: nil; use jwks.New or introspect.New", where)
 		return nil
 	}
-	i := &issuer{config: given.clone(), id: given.Verifier.Issuer(), verifier: given.Verifier, scopePrefix: given.ScopePrefix,
+	i := &issuer{config: given.clone(), id: given.Verifier.Issuer(), verifier: given.Verifier,
 		strict: given.StrictRFC9068, trustsAnswers: given.TrustAnswersWithoutAudience}
 	if i.id == "" {
 		b.mistakes.Addf("%s.Verifier: Issuer() is empty; it must be the iss of its tokens", where)
@@ -159,7 +198,9 @@ func (b *builder) issuer(where string, given Issuer) *issuer {
 
 // clone returns a copy that shares nothing with the program's value but functions.
 func (i Issuer) clone() *Issuer {
-	i.Audiences, i.AudienceClaims, i.TokenTypes = slices.Clone(i.Audiences), slices.Clone(i.AudienceClaims), slices.Clone(i.TokenTypes)
+	i.ScopeNames, i.UnavailableScopes = maps.Clone(i.ScopeNames), slices.Clone(i.UnavailableScopes)
+	i.Audiences, i.AudienceClaims = slices.Clone(i.Audiences), slices.Clone(i.AudienceClaims)
+	i.TokenTypes, i.HeaderTypes = slices.Clone(i.TokenTypes), slices.Clone(i.HeaderTypes)
 	i.Conditions = cloneConditions(i.Conditions)
 	if i.ClientTokens != nil {
 		tokens := *i.ClientTokens
@@ -223,10 +264,13 @@ func (b *builder) setAudiences(where string, i *issuer) {
 func (b *builder) checkAudience(where string, i *issuer, audience string) {
 	pattern, looksLikePattern := claimset.PatternCharacter(audience)
 	_, isTenant := tenant.Match(i.id, audience)
+	// An issuer that is only a name is not a server, so no token is for it: a proxy such as
+	// Pomerium writes the name of the protected host into both iss and aud.
+	isServer := metadata.CheckIssuer(i.id, true) == nil
 	switch {
 	case audience == "":
 		b.mistakes.Addf("%s: empty; there is no way to accept any audience", where)
-	case audience == i.id || isTenant:
+	case audience == i.id && isServer || isTenant:
 		b.mistakes.Addf("%s: %q is the issuer itself, whose tokens for itself are not for this resource", where, audience)
 	case looksLikePattern && !i.config.LiteralAudiences:
 		b.mistakes.Addf("%s: %q looks like a pattern, but audiences are compared byte for byte: name each one; LiteralAudiences allows %q", where, audience, pattern)
@@ -245,6 +289,7 @@ func (b *builder) setPermissions(where string, i *issuer) {
 		b.mistakes.Addf("%s.ScopePrefix: %q cannot begin a scope: use at most %d bytes of printable ASCII without space, quote and backslash",
 			where, given.ScopePrefix, maxScopePrefixBytes)
 	}
+	b.setScopeNames(where, i)
 	if given.RoleScopes != nil && given.RoleClaim == "" {
 		b.mistakes.Addf("%s.RoleScopes: RoleClaim is empty, so there are no roles", where)
 	}

@@ -203,8 +203,8 @@ func TestScopesAndRoles(t *testing.T) {
 		{"roles is an object", resource.Issuer{RoleClaim: "roles"}, claims{"roles": claims{"admin": true}}, "[] [] []"},
 		{"roles in a nested claim", resource.Issuer{RoleClaim: "/realm_access/roles"}, claims{"realm_access": claims{"roles": []string{"admin"}}}, "[] [] [admin]"},
 		{"a dot in a claim name is not a separator", resource.Issuer{RoleClaim: "realm_access.roles"}, claims{"realm_access": claims{"roles": []string{"admin"}}}, "[] [] []"},
-		{"1,000 roles", resource.Issuer{RoleClaim: "roles"}, claims{"roles": many("a", maxRoles)}, fmt.Sprint("[] [] ", many("a", 1000))},
-		{"1,001 roles", resource.Issuer{RoleClaim: "roles"}, claims{"roles": many("a", maxRoles+1)}, "rejected"},
+		{"10,000 roles", resource.Issuer{RoleClaim: "roles"}, claims{"roles": many("a", maxRoles)}, fmt.Sprint("[] [] ", many("a", 10_000))},
+		{"10,001 roles", resource.Issuer{RoleClaim: "roles"}, claims{"roles": many("a", maxRoles+1)}, "rejected"},
 
 		{"a role with a scope that implies another", resource.Issuer{ScopePrefix: "api://mcp/", RoleClaim: "roles", RoleScopes: map[string][]string{"Reader": {"api://mcp/read"}}},
 			claims{"roles": []string{"Reader", "Other"}}, "[] [api://mcp/read also] [Reader Other]"},
@@ -215,7 +215,7 @@ func TestScopesAndRoles(t *testing.T) {
 	} {
 		f := newFixture(t, func(c *resource.Config, _ *jwks.Config) {
 			row.issuer.Verifier = c.Issuers[0].Verifier
-			c.Issuers[0] = row.issuer
+			c.Issuers[0], c.Limits.MaxTokenBytes = row.issuer, 64<<10
 			c.Metadata.ScopesSupported, c.ScopeOptions.Implies = []string{"api://mcp/read"}, map[string][]string{"api://mcp/read": {"also"}}
 		})
 		got := "rejected"

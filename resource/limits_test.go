@@ -7,10 +7,10 @@ import "time"
 const (
 	defaultMaxTokenBytes      = 16 << 10
 	maxTokenBytesLimit        = 256 << 10
-	maxClaimsBytes            = 16 << 10
-	maxAudiences              = 64
+	maxClaimsBytes            = 256 << 10
+	maxAudiences              = 1000
 	maxScopes                 = 1000
-	maxRoles                  = 1000
+	maxRoles                  = 10_000
 	maxScopePrefixBytes       = 512
 	maxSubscriptions          = 1000
 	maxURIBytes               = 64 << 10

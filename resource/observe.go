@@ -28,7 +28,7 @@ func (p *policy) observeAccepted(req *http.Request, caller *Caller, messages []*
 // refuse turns a fault into an answer, counts and logs it and notifies the observers. Every
 // rejected request passes here. header is that of the request; nil if it is not known.
 func (p *policy) refuse(ctx context.Context, header http.Header, f *fault) *Refusal {
-	refusal := p.answers.refusal(f, p.isOtherCredential(f))
+	refusal := p.answers.refusal(f, p.isAboutOtherCredential(f))
 	p.metrics.refused[refusal.Reason].Inc()
 	if f.reason == ReasonInsufficientScope {
 		p.challenged[p.rules.compiled().LabelOf(f.messages)].Inc()

@@ -8,7 +8,6 @@ import (
 	"strings"
 
 	"github.com/warder-go/warder/internal/condition"
-	"github.com/warder-go/warder/internal/grammar"
 	"github.com/warder-go/warder/internal/mcpmsg"
 	"github.com/warder-go/warder/internal/scopeset"
 )
@@ -81,27 +80,25 @@ func (p *policy) readOperation(req *http.Request, caller *Caller) (a authorizati
 	return a, nil
 }
 
-// checkScopes rejects a caller without all of the needed and the further scopes. One
-// challenge names them all.
+// checkScopes rejects a caller who does not satisfy all entries of needed and further. One
+// challenge names scopes for all of them.
 func (p *policy) checkScopes(c *Caller, needed, further []string) *fault {
-	if slices.ContainsFunc(further, func(scope string) bool { return !grammar.IsScopeToken(scope) }) {
+	if slices.ContainsFunc(further, func(entry string) bool { return scopeset.CheckEntry(entry) != nil }) {
 		return newFault(ReasonInternalError, "a malformed scope was required")
 	}
 	if needed = scopeset.Union(needed, further); c.Has(needed...) {
 		return nil
 	}
-	f := &fault{reason: ReasonInsufficientScope, needed: needed, caller: c, got: scopeset.Join(c.grant.Scopes())}
+	f := &fault{reason: ReasonInsufficientScope, caller: c, got: scopeset.Join(c.grant.Scopes())}
 	if roles := c.grant.Roles(); len(roles) > 0 {
 		f.got += "; roles: " + strings.Join(roles, ", ")
 	}
-	if p.keepGranted {
-		for _, scope := range c.grant.Scopes() {
-			if p.declared[scope] { // never a scope that only the token mentions
-				f.needed = scopeset.Union(f.needed, []string{scope})
-			}
-		}
+	names, chosen, lacking := p.challengeFor(c, needed)
+	if len(lacking) > 0 { // a challenge would make the client log in again and again
+		f.reason, f.want = ReasonScopeUnavailable, strings.Join(lacking, ", ")
+		return f
 	}
-	f.want = scopeset.Join(f.needed)
+	f.needed, f.challenge, f.want = chosen, names.AtIssuer(chosen), scopeset.Join(chosen)
 	return f
 }
 

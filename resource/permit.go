@@ -14,8 +14,8 @@ import (
 // It checks what Authenticate checks in its steps 8 and 9, and whether the token is still
 // valid. A caller that another resource accepted, or that was decoded from JSON, is rejected
 // like a nil caller. A nil caller may only do what Operations.Public names. If further
-// scopes are given, the operation needs these too; one challenge names everything that it
-// needs. Operations that do not name what they are about, such as a completion/complete
+// scopes or alternatives are given (see Config.Scopes), the operation needs these too; one
+// challenge names everything that it needs. Operations that do not name what they are about, such as a completion/complete
 // without Ref, are rejected with 400.
 //
 // A refusal is counted and logged. Permit reads no headers and calls no other server.
@@ -64,7 +64,7 @@ func (p *policy) permit(ctx context.Context, c *Caller, op Operation, scopes []s
 	}
 	var has func([]string) bool // of an offer
 	if !callsRevoked {
-		has = func(scopes []string) bool { return p.checkScopes(c, scopes, nil) == nil }
+		has = func(scopes []string) bool { return c.Has(scopes...) }
 	} else if f := p.checkRevoked(ctx, c); f != nil {
 		return f
 	}

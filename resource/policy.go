@@ -39,7 +39,8 @@ type policy struct {
 	headerClaims []headerClaim
 	origins      weborigin.Set
 	conditions   []*condition.Condition // Credentials.Conditions
-	scopes       []string
+	scopes       []string               // entries; see scopeset.CheckEntry
+	loginNames   *scopeset.Names        // of the issuer at which clients log in
 	hierarchy    scopeset.Hierarchy
 	rules        *rules          // nil: bodies are not read
 	declared     map[string]bool // every scope that the configuration mentions
@@ -51,14 +52,15 @@ type policy struct {
 	tokens       *jose.Reader
 
 	// What clients, operators and observers get.
-	document   metadata.Document
-	answers    answers
-	digestKey  []byte // see logDigest
-	logger     *slog.Logger
-	logLimit   *loglimit.Limiter[Reason]
-	metrics    *metrics
-	challenged map[string]prometheus.Counter // by operation, as scoperules labels it
-	observers  []Observer
+	document       metadata.Document
+	serverMetadata *metadata.ServerHandler // nil: not served
+	answers        answers
+	digestKey      []byte // see logDigest
+	logger         *slog.Logger
+	logLimit       *loglimit.Limiter[Reason]
+	metrics        *metrics
+	challenged     map[string]prometheus.Counter // by operation, as scoperules labels it
+	observers      []Observer
 }
 
 // rejectAll is the policy of a Resource that was not made by New.

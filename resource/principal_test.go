@@ -97,7 +97,7 @@ func TestSubjectClaimOfAnotherSetting(t *testing.T) {
 func TestLogNamesSettingsOfPrincipals(t *testing.T) {
 	f := newFixture(t, func(c *resource.Config, _ *jwks.Config) {
 		c.Issuers[0].ClientTokens = &resource.ClientTokens{Claim: "gty", Value: "cc"}
-		c.Issuers[0].RoleClaim = "roles"
+		c.Issuers[0].RoleClaim, c.Limits.MaxTokenBytes = "roles", 64<<10
 	})
 	for _, row := range []struct {
 		name   string
@@ -107,7 +107,7 @@ func TestLogNamesSettingsOfPrincipals(t *testing.T) {
 		{"a user without sub", claims{"sub": nil, "username": "alice"},
 			`"want":"sub: make the issuer add it, or set subject_claim (in Go: SubjectClaim); for tokens of clients set client_token_claim (in Go: ClientTokens)"`},
 		{"a client without client_id", claims{"gty": "cc", "client_id": nil}, `"want":"client_id, because client_token_claim (in Go: ClientTokens) applies"`},
-		{"too many roles", claims{"roles": strings.Split(strings.Repeat("r ", 1001)+"r", " ")}, `"error":"role_claim (in Go: RoleClaim) has more than 1000 roles"`},
+		{"too many roles", claims{"roles": strings.Split(strings.Repeat("r ", maxRoles)+"r", " ")}, `"error":"role_claim (in Go: RoleClaim) has more than 10000 roles"`},
 	} {
 		f.log.take()
 		f.expect(row.name, f.bearer(f.tokenWithClaims(row.claims)), invalid)

@@ -19,6 +19,7 @@ const (
 
 	ReasonTokenTooLarge     Reason = "token_too_large"    // 401: the credential is longer than Limits.MaxTokenBytes
 	ReasonTokenMalformed    Reason = "token_malformed"    // 401: the token looks like a JWT but is malformed, or its claims are malformed
+	ReasonClaimsTooMany     Reason = "claims_too_many"    // 401: the token has more members, or a claim has more values, than the limit
 	ReasonTokenType         Reason = "token_type"         // 401: the token is not an access token but another kind, such as an ID token
 	ReasonOpaqueUnsupported Reason = "opaque_unsupported" // 401: the token is not a JWT, has no configured prefix, and Config.Opaque is nil
 	ReasonIssuerUnknown     Reason = "issuer_unknown"     // 401: iss names an issuer or a tenant that the configuration does not accept
@@ -40,6 +41,7 @@ const (
 
 	ReasonOrigin              Reason = "origin"               // 403: the request is from a web page whose origin is not allowed (HTTPOptions.Origins)
 	ReasonInsufficientScope   Reason = "insufficient_scope"   // 403: the token lacks a scope that the request needs
+	ReasonScopeUnavailable    Reason = "scope_unavailable"    // 403: the token lacks a scope that the request needs, and clients cannot request that scope at its issuer
 	ReasonHeaderClaim         Reason = "header_claim"         // 403: a field of Credentials.HeaderClaims differs from its claim, is repeated, or is absent although it is required
 	ReasonCondition           Reason = "condition"            // 403: a claim does not meet a condition of the issuer, of Credentials or of the operation
 	ReasonOperationUndeclared Reason = "operation_undeclared" // 403: no rule names the operation, and Operations.Undeclared is DenyUndeclared, or an argument rule rejects the value
@@ -99,6 +101,7 @@ var (
 	answerExpired     = outcome{http.StatusUnauthorized, "invalid_token", "The access token expired", 0}
 	answerOrigin      = outcome{http.StatusForbidden, "", "Requests from pages of this origin are not accepted", 0}
 	answerScope       = outcome{http.StatusForbidden, "insufficient_scope", "The access token lacks a scope that this request needs", 0}
+	answerNoScope     = outcome{http.StatusForbidden, "", "The request needs a scope that cannot be requested", 0}
 	answerUndeclared  = outcome{http.StatusForbidden, "", "No rule permits the operation", 0}
 	answerCondition   = outcome{http.StatusForbidden, "", "The claims of the access token do not permit this request", 0}
 	answerContradicts = outcome{http.StatusForbidden, "", "The request contradicts its credential", 0}
@@ -117,6 +120,7 @@ var outcomes = map[Reason]outcome{
 	ReasonMalformedRequest:         answerMalformed,
 	ReasonTokenTooLarge:            answerInvalid,
 	ReasonTokenMalformed:           answerInvalid,
+	ReasonClaimsTooMany:            answerInvalid,
 	ReasonTokenType:                answerInvalid,
 	ReasonOpaqueUnsupported:        answerInvalid,
 	ReasonIssuerUnknown:            answerInvalid,
@@ -137,6 +141,7 @@ var outcomes = map[Reason]outcome{
 	ReasonTokenInvalid:             answerInvalid,
 	ReasonOrigin:                   answerOrigin,
 	ReasonInsufficientScope:        answerScope,
+	ReasonScopeUnavailable:         answerNoScope,
 	ReasonHeaderClaim:              answerContradicts,
 	ReasonCondition:                answerCondition,
 	ReasonOperationUndeclared:      answerUndeclared,

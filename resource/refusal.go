@@ -48,15 +48,13 @@ type answers struct {
 	ofOthers    map[Reason]*Refusal // the same for credentials that are not access tokens
 }
 
-func newAnswers(metadataURL string, hint, needed []string) answers {
+// newAnswers prepares the answers. hint are the scopes that a 401 names.
+func newAnswers(metadataURL string, hint []string) answers {
 	a := answers{metadataURL: metadataURL, prepared: map[Reason]*Refusal{}, ofOthers: map[Reason]*Refusal{}}
 	for reason, o := range outcomes {
 		scopes := hint
-		switch o {
-		case answerMalformed:
-			scopes = nil // another token would not help
-		case answerScope:
-			scopes = needed
+		if o == answerMalformed { // another token would not help
+			scopes = nil
 		}
 		a.prepared[reason] = a.make(reason, o, scopes)
 		a.ofOthers[reason] = a.make(reason, o.ofOtherCredential(), scopes)
@@ -86,8 +84,8 @@ func (a *answers) refusal(f *fault, other bool) *Refusal {
 	}
 	answer := *prepared
 	answer.Challenges = slices.Clone(prepared.Challenges) // the caller may change them
-	if f.needed != nil {
-		answer = *a.make(f.reason, o, f.needed)
+	if f.reason == ReasonInsufficientScope {
+		answer = *a.make(f.reason, o, f.challenge)
 	}
 	if f.id != nil && o.rpc != 0 {
 		answer.Body = o.text().RPCBody(f.id)

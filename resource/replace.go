@@ -11,8 +11,9 @@ import (
 )
 
 // Replace makes r decide by the configuration of next. The new configuration applies at
-// once and as a whole. next must come from New and have the same Identifier. It belongs to
-// r afterwards: do not use it again.
+// once and as a whole. next must come from New and have the same Identifier and the same
+// paths of the metadata (HTTPOptions.BasePath and MetadataPaths). It belongs to r afterwards:
+// do not use it again.
 //
 // One configuration decides about a request, from Authenticate to the last
 // [Requirement.Check], [Resource.Permit] and [Challenge]: the one that was current when
@@ -40,6 +41,9 @@ func (r *Resource) Replace(next *Resource) error {
 			next.identifier, r.identifier)
 	}
 	old = r.policy() // under the lock
+	if was, is := old.document.Paths, p.document.Paths; !slices.Equal(was, is) {
+		return fmt.Errorf("resource: replace: HTTP.MetadataPaths: the metadata is served at the further paths %q, not at %q: new paths and a new HTTP.BasePath need a restart, because routes depend on them", was, is)
+	}
 	p.attach(r)
 	p.resolver.continueFrom(old.resolver)
 	if p.sameCallers(old) {
@@ -78,43 +82,17 @@ func (p *policy) sameCallers(other *policy) bool {
 		})
 }
 
-// sameIssuer compares every field that an issuer is configured by.
+// sameIssuer compares every field that an issuer is configured by, except LiteralAudiences, which
+// decides only whether New accepts the configuration. Two functions are never the same.
 func sameIssuer(a, b *issuer) bool {
 	if a == nil || b == nil {
 		return a == b
 	}
-	x, y := a.config, b.config
-	return anyvalue.Same(x.Verifier, y.Verifier) &&
-		slices.Equal(x.Audiences, y.Audiences) &&
-		slices.Equal(x.AudienceClaims, y.AudienceClaims) &&
-		samePermissions(x, y) &&
-		x.SubjectClaim == y.SubjectClaim &&
-		sameClientTokens(x.ClientTokens, y.ClientTokens) &&
-		slices.Equal(x.TokenTypes, y.TokenTypes) &&
-		sameTenants(x.Tenants, y.Tenants) &&
-		x.StrictRFC9068 == y.StrictRFC9068 &&
-		x.TrustAnswersWithoutAudience == y.TrustAnswersWithoutAudience
-}
-
-// samePermissions compares what determines the scopes, the roles and the conditions of a token.
-func samePermissions(x, y *Issuer) bool {
-	return x.ScopeClaim == y.ScopeClaim &&
-		x.ScopePrefix == y.ScopePrefix &&
-		x.RoleClaim == y.RoleClaim &&
-		maps.EqualFunc(x.RoleScopes, y.RoleScopes, slices.Equal) &&
-		reflect.DeepEqual(x.Conditions, y.Conditions)
-}
-
-func sameClientTokens(a, b *ClientTokens) bool {
-	if a == nil || b == nil {
-		return a == b
+	x, y := *a.config, *b.config
+	if !anyvalue.Same(x.Verifier, y.Verifier) {
+		return false
 	}
-	return *a == *b
-}
-
-func sameTenants(a, b *Tenants) bool {
-	if a == nil || b == nil {
-		return a == b
-	}
-	return a.AllowFunc == nil && b.AllowFunc == nil && slices.Equal(a.Allow, b.Allow) && a.Claim == b.Claim
+	x.Verifier, x.LiteralAudiences = nil, false
+	y.Verifier, y.LiteralAudiences = nil, false
+	return reflect.DeepEqual(x, y)
 }

@@ -4,7 +4,6 @@ import (
 	"fmt"
 	"net/http"
 
-	"github.com/warder-go/warder/internal/grammar"
 	"github.com/warder-go/warder/internal/scopeset"
 )
 
@@ -15,15 +14,15 @@ type Requirement struct {
 	further  []string // besides Config.Scopes
 }
 
-// Requirement returns a requirement for scopes besides Config.Scopes. A malformed scope is
-// an error.
+// Requirement returns a requirement for scopes besides Config.Scopes. Alternatives are possible as
+// there. A malformed scope is an error.
 func (r *Resource) Requirement(scopes ...string) (*Requirement, error) {
 	if r.policy() == rejectAll {
 		return nil, fmt.Errorf("resource: requirement: %w", errNotMadeByNew)
 	}
 	for _, scope := range scopes {
-		if !grammar.IsScopeToken(scope) {
-			return nil, fmt.Errorf("resource: requirement: %q is not a scope (RFC 6749 §3.3)", scope)
+		if err := scopeset.CheckEntry(scope); err != nil {
+			return nil, fmt.Errorf("resource: requirement: %w", err)
 		}
 	}
 	return &Requirement{resource: r, further: scopeset.Union(nil, scopes)}, nil

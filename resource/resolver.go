@@ -31,6 +31,7 @@ const (
 type resolver struct {
 	resolveIssuer func(iss string) (*Issuer, bool)
 	identifier    string
+	declared      map[string]bool // scopes
 	cache         *provencache.Cache[*issuer]
 }
 
@@ -40,7 +41,7 @@ func (b *builder) setResolver() {
 	case size < 0:
 		b.mistakes.Addf("Limits.MaxResolvedIssuers: %d is negative", size)
 	case b.config.Hooks.ResolveIssuer != nil:
-		b.policy.resolver = &resolver{b.config.Hooks.ResolveIssuer, b.config.Identifier, provencache.New[*issuer](provencache.Limits{
+		b.policy.resolver = &resolver{b.config.Hooks.ResolveIssuer, b.config.Identifier, b.declared, provencache.New[*issuer](provencache.Limits{
 			TTL: resolvedIssuerTTL, Proven: size, Unproven: maxUnprovenIssuers, Names: maxResolvedNames,
 			PerName: budget.Rate{Burst: maxUnprovenResolves, Interval: unprovenInterval},
 			Total:   budget.Rate{Burst: maxResolvesAtOnce, Interval: resolvesInterval},
@@ -107,7 +108,7 @@ func (r *resolver) compile(iss string, given *Issuer) (*issuer, error) {
 	if given == nil {
 		return nil, errors.New("returned true and a nil issuer")
 	}
-	b := builder{config: Config{Identifier: r.identifier}}
+	b := builder{config: Config{Identifier: r.identifier}, declared: r.declared}
 	i := b.issuerWithoutTenants("the issuer", *given)
 	if i != nil && i.id != iss {
 		b.mistakes.Addf("its verifier is for %q, not for %q", i.id, iss)

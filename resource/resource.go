@@ -70,6 +70,10 @@ func (r *Resource) Identifier() string { return r.identifier }
 // Metadata returns the document to publish (RFC 9728). Package nethttp serves it.
 func (r *Resource) Metadata() metadata.Document { return r.policy().document.Clone() }
 
+// ServerMetadata returns HTTPOptions.ServerMetadata, or nil. It is for adapters and for programs
+// that serve [Resource.Metadata] at other routes than those of an adapter.
+func (r *Resource) ServerMetadata() *metadata.ServerHandler { return r.policy().serverMetadata }
+
 // Leeway returns the effective Limits.Leeway. It is for code that evaluates
 // [Caller.Expiry] itself.
 func (r *Resource) Leeway() time.Duration { return r.policy().leeway }

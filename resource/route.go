@@ -7,6 +7,7 @@ import (
 	"strings"
 	"time"
 
+	"github.com/warder-go/warder/internal/strictjson"
 	"github.com/warder-go/warder/internal/tenant"
 )
 
@@ -48,6 +49,25 @@ func (p *policy) route(t *Token) (*issuer, *fault) {
 	f := unknownIssuer(iss, "iss names no configured issuer")
 	f.want = p.describeIssuers(iss)
 	return nil, f
+}
+
+// namedIssuer returns the configured issuer or pattern that claims name which cannot be read
+// otherwise; "" if there is none. It is for the log: the claims are not verified.
+func (p *policy) namedIssuer(claims []byte) string {
+	values := strictjson.LenientMembers(claims, "iss")
+	if len(values) != 1 {
+		return ""
+	}
+	iss, err := strictjson.String(values[0])
+	if err != nil {
+		return ""
+	}
+	for _, i := range p.allIssuers() {
+		if _, isTenant := tenant.Match(i.id, iss); i.id == iss || isTenant && i.tenants != nil {
+			return i.id
+		}
+	}
+	return ""
 }
 
 // describeIssuers describes the issuers of JWTs for the log.

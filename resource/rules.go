@@ -7,7 +7,6 @@ import (
 	"maps"
 	"slices"
 
-	"github.com/warder-go/warder/internal/grammar"
 	"github.com/warder-go/warder/internal/mcpmsg"
 	"github.com/warder-go/warder/internal/scoperules"
 	"github.com/warder-go/warder/internal/scopeset"
@@ -37,7 +36,7 @@ func (b *builder) setRules() {
 	r := &rules{o, scoperules.New(o.Methods, o.Tools, o.Prompts), b.operationConditions(o.Conditions)}
 	for n, rule := range o.Resources {
 		where := fmt.Sprintf("Operations.Resources[%d]", n)
-		b.checkScopes(where, rule.Scopes)
+		b.checkNeeds(where, rule.Scopes)
 		b.mistakes.AddAt(where, r.scopes.AddResource(rule.pattern(), rule.Scopes))
 	}
 	b.setArguments(r)
@@ -104,7 +103,7 @@ func (b *builder) checkRuleMap(where string, rules map[string][]string) {
 		if name == "" {
 			b.mistakes.Addf("Operations.%s: empty name", where)
 		}
-		b.checkScopes(fmt.Sprintf("Operations.%s[%q]", where, name), rules[name])
+		b.checkNeeds(fmt.Sprintf("Operations.%s[%q]", where, name), rules[name])
 	}
 }
 
@@ -167,7 +166,7 @@ func (r *rules) callRule(ctx context.Context, o Operation, c *Caller) ([]string,
 		return nil, newFault(ReasonInternalError, "Operations.Rule: %w", err)
 	}
 	for _, scope := range scopes {
-		if !grammar.IsScopeToken(scope) {
+		if scopeset.CheckEntry(scope) != nil {
 			return nil, &fault{reason: ReasonInternalError, err: errors.New("Operations.Rule returned a malformed scope")}
 		}
 	}

@@ -18,7 +18,7 @@ import (
 // tenant that is not allowed causes no look-up of keys. For [Caller] and package
 // resource/revocation each tenant is a separate issuer. A tenant that is also an entry of
 // Config.Issuers uses that entry. Config.Metadata.AuthorizationServers is what is published
-// for the tenants.
+// for the tenants; it must then have the other issuers too.
 type Tenants struct {
 	// Exactly one of Allow and AllowFunc is required. There is no way to allow any
 	// tenant: if anyone can create a tenant, anyone can choose subjects and roles in it.

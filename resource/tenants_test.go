@@ -172,7 +172,8 @@ func TestTenantClaim(t *testing.T) {
 		{"the tenant of iss", map[string]any{"organization": map[string]any{"id": tenantA}}, accepted},
 		{"another tenant", map[string]any{"organization": map[string]any{"id": tenantB}, "tid": tenantA}, invalid},
 		{"tid only", map[string]any{"tid": tenantA}, invalid},
-		{"both id and ID", map[string]any{"organization": map[string]any{"id": tenantA, "ID": tenantB}}, invalid},
+		{"ID is another claim than id", map[string]any{"organization": map[string]any{"id": tenantA, "ID": tenantB}}, accepted},
+		{"ID instead of id", map[string]any{"organization": map[string]any{"ID": tenantA}}, invalid},
 		{"not an object", map[string]any{"organization": tenantA}, invalid},
 	} {
 		row.claims["iss"] = tenantIssuer(tenantA)
@@ -342,7 +343,7 @@ func TestReplaceTenants(t *testing.T) {
 func TestPatternIsNotPublished(t *testing.T) {
 	_, err := resource.New(resource.Config{Identifier: identifier, Metadata: metadata.Document{AuthorizationServers: []string{tenantPattern}},
 		Issuers: []resource.Issuer{{Verifier: verifierFunc{issuer: tenantPattern}, Tenants: &resource.Tenants{Allow: []string{"a"}}}}})
-	if err == nil || !strings.Contains(err.Error(), "authorization_servers") {
+	if err == nil || !strings.Contains(err.Error(), "Metadata.AuthorizationServers[0]: metadata: issuer \"https://login.example.test/{tenantid}/v2.0\": is not in canonical form") {
 		t.Errorf("got %v", err)
 	}
 }

@@ -89,7 +89,7 @@ func (p *policy) read(raw string) (*Token, *fault) {
 	claims, err := ParseClaims(jws.Payload)
 	if err != nil {
 		f := readFault(err)
-		f.token = newToken(raw, jws, nil)
+		f.token, f.issuer = newToken(raw, jws, nil), p.namedIssuer(jws.Payload)
 		return nil, f
 	}
 	return newToken(raw, jws, claims), nil

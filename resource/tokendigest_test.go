@@ -24,7 +24,7 @@ func TestRejectionsHaveTokenDigests(t *testing.T) {
 	header := func(json string) string { return f.token(resourcetest.Token{RawHeader: []byte(json)}) }
 	seen := map[string]string{}
 	for _, row := range []struct{ name, field, value, reason, alg string }{
-		{"a claim in another case", "Authorization", "Bearer " + f.token(resourcetest.Token{Claims: map[string]any{"CID": "x"}}), "token_malformed", "ES256"},
+		{"a claim in another case", "Authorization", "Bearer " + f.token(resourcetest.Token{Claims: map[string]any{"SUB": "x"}}), "token_malformed", "ES256"},
 		{"crit (RFC 7515 §4.1.11)", "Authorization", "Bearer " + header(`{"alg":"ES256","crit":["x"],"x":1}`), "token_malformed", ""},
 		{"an empty signature", "Authorization", "Bearer " + withoutSignature(f.token(resourcetest.Token{})), "token_malformed", ""},
 		{"HS256 (RFC 7518 §3.1)", "Authorization", "Bearer " + f.token(resourcetest.Token{Alg: "HS256", Secret: []byte("secret")}), "algorithm_refused", "HS256"},

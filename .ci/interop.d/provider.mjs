@@ -13,7 +13,9 @@
 //                                           sets the client ID metadata document at that URL
 //   {"resource":{"id":"https://...","format":"jwt","alg":"ES256","ttl":60,"refresh":false}}
 //                                           registers a resource: format of its tokens (jwt or opaque),
-//                                           lifetime in seconds, whether to issue refresh tokens
+//                                           lifetime in seconds, whether to issue refresh tokens.
+//                                           "default_for":"app" makes it the resource of that client
+//                                           if the client does not name one
 //   {"rotate":true}                         signs with new keys; the old ones stay published
 //   {"withdraw":true}                       no longer publishes the old keys
 //
@@ -64,6 +66,9 @@ function getResourceServerInfo(ctx, id) {
   };
 }
 
+// defaultOf returns the resource of a client that names none.
+const defaultOf = (client) => [...resources.values()].find((resource) => resource.default_for === client.clientId)?.id;
+
 // The clients and keys of a Provider are fixed, so each change creates a new one.
 function build() {
   const provider = new Provider(issuer, {
@@ -84,7 +89,12 @@ function build() {
       introspection: { enabled: true },
       jwtIntrospection: { enabled: true },
       revocation: { enabled: true },
-      resourceIndicators: { enabled: true, getResourceServerInfo },
+      resourceIndicators: {
+        enabled: true,
+        getResourceServerInfo,
+        defaultResource: (ctx, client, oneOf) => oneOf ?? defaultOf(client),
+        useGrantedResource: (ctx) => defaultOf(ctx.oidc.client) !== undefined,
+      },
     },
   });
   provider.on('server_error', (ctx, error) => console.error(error));

@@ -5,6 +5,7 @@ package claimpath
 import (
 	"errors"
 	"fmt"
+	"slices"
 	"strings"
 
 	"github.com/go-json-experiment/json/jsontext"
@@ -12,12 +13,22 @@ import (
 	"github.com/warder-go/warder/internal/strictjson"
 )
 
-// Path leads to a claim by the names of object members. Each name is compared exactly.
-// A member whose name differs only in case makes the object unreadable. Nil matches nothing.
+// Path leads to a claim by the names of object members. Each name is compared exactly. If the first
+// name is that of a registered claim, a member whose name differs from it only in case makes the
+// object unreadable. All other names are private: such a member is another claim. Nil matches
+// nothing.
 type Path []*strictjson.Names
 
 // Name returns the path of a claim at the top of the object.
-func Name(name string) Path { return Path{strictjson.NewNames(name)} }
+func Name(name string) Path { return Path(nil).with(name) }
+
+// with returns the path with one more step.
+func (p Path) with(name string) Path {
+	if len(p) == 0 && slices.Contains(registered, name) {
+		return Path{strictjson.NewNames(name)}
+	}
+	return append(p, strictjson.NewNames().WithPrivate(name))
+}
 
 // Parse reads the name of a claim, or a JSON Pointer, which begins with a slash. It
 // returns nil for an empty text. The errors are predicates, to follow the quoted text.
@@ -35,7 +46,7 @@ func Parse(text string) (p Path, err error) {
 		if step == "" {
 			return nil, errors.New("has an empty step")
 		}
-		p = append(p, strictjson.NewNames(step))
+		p = p.with(step)
 	}
 	return p, nil
 }

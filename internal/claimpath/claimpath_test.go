@@ -45,9 +45,32 @@ func TestParse(t *testing.T) {
 	}
 }
 
+// A case variant of a registered claim makes the object unreadable. A case variant of another name
+// is another claim.
 func TestFindReportsUnreadableObjects(t *testing.T) {
-	if value, err := claimpath.Name("role").Find([]byte(`{"ROLE":1}`)); err == nil || value != nil {
-		t.Errorf("got %s, %v, want an error", value, err)
+	for _, row := range []struct {
+		name, path, object, want string // value and error
+	}{
+		{"a registered claim in another case", "roles", `{"ROLES":1}`, "!"},
+		{"a registered claim and a variant of it", "roles", `{"roles":1,"Roles":2}`, "!"},
+		{"a private claim in another case", "appid", `{"appId":1}`, ""},
+		{"a private claim and a variant of it", "appid", `{"appId":1,"appid":2,"APPID":3}`, "2"},
+		{"a step behind the first has no registered name", "/realm/roles", `{"realm":{"Roles":1,"roles":2}}`, "2"},
+		{"the first step is a registered name", "/address/city", `{"Address":{},"address":{"city":1}}`, "!"},
+		{"a duplicate of a private claim", "appid", `{"appid":1,"appid":2}`, "!"},
+	} {
+		p, err := claimpath.Parse(row.path)
+		if err != nil {
+			t.Fatal(err)
+		}
+		value, err := p.Find([]byte(row.object))
+		got := string(value)
+		if err != nil {
+			got = "!" + got
+		}
+		if got != row.want {
+			t.Errorf("%s: got %q, want %q", row.name, got, row.want)
+		}
 	}
 	if value, err := claimpath.Name("role").Find([]byte(`{}`)); err != nil || value != nil {
 		t.Errorf("an absent claim: got %s, %v, want nil, nil", value, err)

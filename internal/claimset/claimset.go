@@ -5,6 +5,7 @@ package claimset
 
 import (
 	"cmp"
+	"errors"
 	"fmt"
 	"strings"
 	"time"
@@ -15,12 +16,16 @@ import (
 	"github.com/warder-go/warder/internal/strictjson"
 )
 
-// Limits of claims.
+// Limits of claims. They are far above what issuers send. The claims of a JWT are shorter than the
+// token, which has a limit of its own.
 const (
-	maxClaimsBytes = 16 << 10 // the JSON object
-	maxAudiences   = 64       // members of aud
-	maxScopes      = 1000     // scopes in one token
+	maxClaimsBytes = 256 << 10 // the JSON object
+	maxAudiences   = 1000      // members of aud
+	maxScopes      = 1000      // scopes in one token
 )
+
+// ErrTooMany means that a claim has more values than the limit.
+var ErrTooMany = errors.New("too many values")
 
 // Set holds claims. An absent claim is the zero value. A claim that is null or an empty string
 // counts as absent, because issuers write that for a claim without a value.
@@ -37,18 +42,31 @@ type Set struct {
 	NoScope   bool     // scope is an empty string, which grants nothing in an introspection answer
 	Confirmed bool     // cnf is present
 
-	Types       []Type // claims that name the kind of the token
-	IDTokenHash string // name of a claim that only ID tokens have
+	Types           []Type // claims that name the kind of the token
+	AccessTokenHash bool   // at_hash is present
+	CodeHash        bool   // c_hash is present
 }
 
 // Type is a claim that names the kind of the token, which no RFC defines.
 type Type struct{ Name, Value string }
 
+// claimNames are the claims that Parse reads. A claim that differs from one of these only in case
+// makes the token malformed:
+//   - The first are registered (IANA JSON Web Token Claims and OAuth Token Introspection
+//     Response). A program that ignores case could read the variant as the registered claim.
+//   - typ, token_use and tokenName are not registered, but they reject tokens that are not access
+//     tokens. If a variant of them counted as another claim, it would reject nothing.
+//
+// The private names have no such protection. They can only grant scopes (scp) or name the client
+// (cid, appid), and only in the exact spelling, so a variant of them grants nothing and names
+// nobody. Issuers use such variants for claims of their own, such as appId.
 var claimNames = strictjson.NewNames("iss", "sub", "aud", "exp", "nbf", "iat", "jti",
-	"client_id", "azp", "cid", "appid", "scope", "scp", "cnf", "typ", "token_use", "tokenName", "token_type", "at_hash", "c_hash")
+	"client_id", "azp", "scope", "cnf", "token_type", "at_hash", "c_hash",
+	"typ", "token_use", "tokenName").WithPrivate("scp", "cid", "appid")
 
 // Parse reads claims strictly: without duplicate names, with names in exact case, and with the
-// type that the RFCs give to each registered claim.
+// type that the RFCs give to each registered claim. The error wraps ErrTooMany if a list is too
+// long.
 func Parse(object []byte) (Set, error) {
 	if len(object) > maxClaimsBytes {
 		return Set{}, fmt.Errorf("claims over %d bytes", maxClaimsBytes)
@@ -124,8 +142,10 @@ func (p *parser) convention(name string, value jsontext.Value) {
 			text = "not a string" // rejected like any unknown type
 		}
 		c.Types = append(c.Types, Type{name, text})
-	case "at_hash", "c_hash": // of any type: an access token does not have its own hash
-		c.IDTokenHash = name
+	case "at_hash": // of any type: an access token does not have its own hash
+		c.AccessTokenHash = true
+	case "c_hash": // of any type: only an ID token has the hash of a code
+		c.CodeHash = true
 	case "cnf": // of any type: a bound token is never accepted as a bearer token
 		c.Confirmed = true
 	}
@@ -138,7 +158,7 @@ func audience(value jsontext.Value) ([]string, error) {
 	case err != nil:
 		return nil, err
 	case len(list) > maxAudiences:
-		return nil, fmt.Errorf("has more than %d members", maxAudiences)
+		return nil, fmt.Errorf("%w: more than %d members", ErrTooMany, maxAudiences)
 	case list == nil:
 		return []string{}, nil
 	}
@@ -175,12 +195,13 @@ func Scopes(value jsontext.Value) (scopes []string, err error) {
 		scopes = []string{}
 	}
 	if len(scopes) > maxScopes {
-		return nil, fmt.Errorf("has more than %d scopes", maxScopes)
+		return nil, fmt.Errorf("%w: more than %d scopes", ErrTooMany, maxScopes)
 	}
 	return scopes, nil
 }
 
-// userSigns are claims that describe a user or a login.
+// userSigns are claims that describe a user or a login. Those that no RFC registers are not private
+// names here: a variant of them describes a user as well, and then it rejects.
 var userSigns = strictjson.NewNames("username", "preferred_username", "email", "name", "upn", "oid", "unique_name",
 	"auth_time", "sid", "acr", "amr", "nonce")
 

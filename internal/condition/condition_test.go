@@ -58,7 +58,8 @@ func TestHolds(t *testing.T) {
 		{"null", acme, `{"owner":null}`, false},
 		{"an empty string", acme, `{"owner":""}`, false},
 		{"a name in another case", acme, `{"Owner":"acme"}`, false},
-		{"a second name in another case", acme, `{"owner":"acme","OWNER":"acme"}`, false},
+		{"another claim whose name differs in case", acme, `{"owner":"acme","OWNER":"evil"}`, true},
+		{"a second name in another case, of a registered claim", condition.Spec{Claim: "sub", Equals: "acme"}, `{"sub":"acme","SUB":"acme"}`, false},
 		{"a duplicate name", acme, `{"owner":"acme","owner":"acme"}`, false},
 		{"an object that cannot be read", acme, `[`, false},
 		{"no object", acme, ``, false},
@@ -158,7 +159,7 @@ func TestDescriptions(t *testing.T) {
 	}{
 		{condition.Spec{Claim: "owner", Equals: "a\"b"}, `{"owner":"evil\n"}`, `owner "evil\n"`, `owner equals "a\"b"`},
 		{condition.Spec{Claim: "owner", OneOf: []any{"a", 1, true}}, `{}`, "no owner", `owner is one of "a", 1, true`},
-		{condition.Spec{Claim: "n", OneOf: many}, `{"N":1}`, "n cannot be read", `n is one of 0, 1, 2, 3, 4, 5, 6, 7, 8, 9, 2 more`},
+		{condition.Spec{Claim: "n", OneOf: many}, `[1]`, "n cannot be read", `n is one of 0, 1, 2, 3, 4, 5, 6, 7, 8, 9, 2 more`},
 		{condition.Spec{Claim: "/a/b", Contains: "x"}, `{"a":{"b":[1]}}`, "/a/b [1]", `/a/b contains "x"`},
 		{condition.Spec{Claim: "a", ContainsOneOf: []any{"x", "y"}}, `{"a":"x"}`, `a "x"`, `a contains one of "x", "y"`},
 		{condition.Spec{Claim: "p", PathPrefix: "a/b"}, `{"p":"a"}`, `p "a"`, `p is "a/b" or a path below`},

@@ -17,6 +17,10 @@ var goSDK = clientProgram{name: "go-sdk 1.8.0", open: openGoSDK, ttl: 15, except
 		`whoami: connect: calling "initialize": sending "initialize": rejected by transport: login: got 401 {"error_description":"Authorization is required"}`,
 		"It rejects the metadata because the resource is not exactly the URL that it was given, and then guesses endpoints at the MCP server.",
 	},
+	serverMetadataOnly: {
+		`whoami: connect: calling "initialize": sending "initialize": rejected by transport: failed to get authorization server metadata: metadata issuer "http://HOST" does not match issuer URL "http://HOST"`,
+		rejectsIssuer,
+	},
 	expiredNoRefresh: {
 		`whoami: calling "tools/call": sending "tools/call": rejected by transport: oauth2: token expired and refresh token is not set`,
 		"It sends no request after the token has expired by its clock, so it gets no 401 and starts no login.",
@@ -91,6 +95,8 @@ func (c *goSDKClient) call(tool string) (string, error) {
 }
 
 var mcpGo = clientProgram{name: "mcp-go 1.2.1", open: openMCPGo, ttl: 5, exceptions: map[string]exception{
+	basePathRemoved:    {"whoami: initialize: login: got 404 404 page not found", mcpGoNoChallenge},
+	otherOrigin:        {`whoami: initialize: login: got 401 {"error_description":"Authorization is required"}`, mcpGoNoChallenge},
 	stepUp:             mcpGoStepUp,
 	stepUpRefresh:      mcpGoStepUp,
 	stepUpDynamic:      mcpGoStepUp,
@@ -98,6 +104,9 @@ var mcpGo = clientProgram{name: "mcp-go 1.2.1", open: openMCPGo, ttl: 5, excepti
 	publicTool:         {"search: 1 logins", "It starts a login before its first request."},
 	revokedWithRefresh: {"whoami: 2 logins", "It answers each 401 with a login. It refreshes only by its clock."},
 }}
+
+// mcpGoNoChallenge is not a problem if OAuthConfig.ProtectedResourceMetadataURL is set: see TestProxies.
+const mcpGoNoChallenge = "It requires a login before its first request, so it sees no challenge and derives the metadata URL from the URL of the server."
 
 var mcpGoStepUp = exception{
 	"write: internal error: insufficient_scope",
@@ -117,7 +126,8 @@ func openMCPGo(t *testing.T, s clientSettings) mcpClient {
 	client, err := mcpgo.NewOAuthStreamableHttpClient(s.url, mcpgo.OAuthConfig{
 		ClientID:    s.clientID, // also the URL of a client ID metadata document
 		RedirectURI: s.redirect, PKCEEnabled: true, TokenStore: mcpgo.NewMemoryTokenStore(),
-		Scopes: []string{"mcp:read"}, // it reads no scopes from the challenge or the metadata
+		Scopes:                       []string{"mcp:read"}, // it reads no scopes from the challenge or the metadata
+		ProtectedResourceMetadataURL: s.metadataURL,
 	})
 	if err != nil {
 		t.Fatal(err)

@@ -2,7 +2,9 @@ package interop_test
 
 import (
 	"context"
+	"fmt"
 	"net/http"
+	"slices"
 	"strings"
 	"testing"
 
@@ -24,6 +26,11 @@ func TestKeycloak(t *testing.T) {
 	t.Run("identities", k.testIdentities)
 	t.Run("introspection", k.testIntrospection)
 	t.Run("rotation", k.testRotation)
+	t.Run("token types", k.testTokenTypes)
+	t.Run("registration", k.testRegistration)
+	t.Run("resource indicators", func(t *testing.T) {
+		testResourceIndicators(t, k, map[string]string{"name": "feature off", identifier: keycloakAlice, otherIdentifier: keycloakAlice})
+	})
 }
 
 // testTokens sends each kind of token that Keycloak signs. The audience mapper of the realm adds the
@@ -58,17 +65,11 @@ func (k *keycloak) testIdentities(t *testing.T) {
 		if err != nil {
 			t.Fatal(err)
 		}
-		req, err := http.NewRequestWithContext(context.Background(), http.MethodPost, identifier, http.NoBody)
-		if err != nil {
-			t.Fatal(err)
-		}
-		req.Header.Set("Authorization", "Bearer "+token)
-		decision, refusal := res.Authenticate(req)
+		caller, refusal := authenticate(t, res, token)
 		if refusal != nil {
 			return string(refusal.Reason)
 		}
-		defer decision.Done()
-		_, principal, _ := strings.Cut(decision.Caller.ID(), k.issuer+" ")
+		_, principal, _ := strings.Cut(caller.ID(), k.issuer+" ")
 		kind, _, _ := strings.Cut(principal, ":")
 		return kind
 	}
@@ -115,6 +116,39 @@ func (k *keycloak) testRotation(t *testing.T) {
 	if strings.Contains(logged.String(), "RSA-OAEP") || strings.Contains(logged.String(), "skipped") {
 		t.Errorf("the key for encryption was reported:\n%s", logged)
 	}
+}
+
+// authenticate sends a token to a Resource.
+func authenticate(t *testing.T, res *resource.Resource, token string) (*resource.Caller, *resource.Refusal) {
+	t.Helper()
+	req, err := http.NewRequestWithContext(context.Background(), http.MethodPost, identifier, http.NoBody)
+	if err != nil {
+		t.Fatal(err)
+	}
+	req.Header.Set("Authorization", "Bearer "+token)
+	decision, refusal := res.Authenticate(req)
+	if refusal != nil {
+		return nil, refusal
+	}
+	decision.Done()
+	return decision.Caller, nil
+}
+
+// sorted returns a list in alphabetical order.
+func sorted(list []string) string {
+	slices.Sort(list)
+	return fmt.Sprint(list)
+}
+
+// onlyScopes reduces the scopes in an outcome to those of the test, in alphabetical order.
+func onlyScopes(outcome string) string {
+	before, scopes, ok := strings.Cut(outcome, `scope="`)
+	if !ok {
+		return outcome
+	}
+	list := slices.DeleteFunc(strings.Fields(strings.TrimSuffix(scopes, `"`)), func(scope string) bool { return !strings.HasPrefix(scope, "mcp:") })
+	slices.Sort(list)
+	return before + `scope="` + strings.Join(list, " ") + `"`
 }
 
 // onlyScope reduces the scopes in an outcome to mcp:read, because Keycloak adds its own in any order.

@@ -11,6 +11,7 @@ import (
 	"os"
 	"os/exec"
 	"path/filepath"
+	"strconv"
 	"strings"
 	"syscall"
 	"testing"
@@ -28,10 +29,12 @@ type keycloak struct {
 	t      *testing.T
 	server string // its URL
 	issuer string // of the realm
+	scope  string // ID of the client scope mcp:read
 }
 
-// startKeycloak starts Keycloak with an empty database and imports the realm.
-func startKeycloak(t *testing.T) *keycloak {
+// startKeycloak starts Keycloak with an empty database and imports the realm. Features that are
+// not in options are as Keycloak ships them.
+func startKeycloak(t *testing.T, options ...string) *keycloak {
 	t.Helper()
 	home := os.Getenv(keycloakVariable)
 	if home == "" {
@@ -55,7 +58,8 @@ func startKeycloak(t *testing.T) *keycloak {
 	port := k.server[strings.LastIndexByte(k.server, ':')+1:]
 	output := &lockedBuffer{}
 	ctx, cancel := context.WithCancel(context.Background())
-	command := exec.CommandContext(ctx, filepath.Join(home, "bin", "kc.sh"), "start-dev", "--import-realm", "--http-host=127.0.0.1", "--http-port="+port)
+	options = append([]string{"start-dev", "--import-realm", "--http-host=127.0.0.1", "--http-port=" + port}, options...)
+	command := exec.CommandContext(ctx, filepath.Join(home, "bin", "kc.sh"), options...)
 	command.Env = append(os.Environ(), "KC_BOOTSTRAP_ADMIN_USERNAME=admin", "KC_BOOTSTRAP_ADMIN_PASSWORD=admin")
 	command.Stdout, command.Stderr = output, output
 	command.SysProcAttr = &syscall.SysProcAttr{Setpgid: true} // kc.sh starts Java as another process
@@ -83,12 +87,20 @@ var keycloakClients = []string{"cccccccc-0000-4000-8000-000000000001", "cccccccc
 // Keycloak, such as basic, which puts sub into tokens.
 func (k *keycloak) addScope() {
 	k.t.Helper()
-	location := k.admin(http.MethodPost, "/client-scopes", map[string]any{
-		"name": "mcp:read", "protocol": "openid-connect", "attributes": map[string]string{"include.in.token.scope": "true"},
-	})
+	k.scope = k.clientScope("mcp:read", true)
 	for _, client := range keycloakClients {
-		k.admin(http.MethodPut, "/clients/"+client+"/optional-client-scopes/"+location[strings.LastIndexByte(location, '/')+1:], nil)
+		k.admin(http.MethodPut, "/clients/"+client+"/optional-client-scopes/"+k.scope, nil)
 	}
+}
+
+// clientScope creates a client scope and returns its ID. If named is true, tokens with the client
+// scope have its name in scope.
+func (k *keycloak) clientScope(name string, named bool, mappers ...map[string]any) (id string) {
+	k.t.Helper()
+	return k.admin(http.MethodPost, "/client-scopes", map[string]any{
+		"name": name, "protocol": "openid-connect", "protocolMappers": mappers,
+		"attributes": map[string]string{"include.in.token.scope": strconv.FormatBool(named)},
+	})
 }
 
 func (k *keycloak) waitForStart(output *lockedBuffer) {
@@ -116,19 +128,29 @@ type keycloakTokens struct {
 // tokens requests tokens with a form.
 func (k *keycloak) tokens(realm string, form url.Values) (issued keycloakTokens) {
 	k.t.Helper()
+	issued, failed := k.request(realm, form)
+	if failed != "" {
+		k.t.Fatalf("Keycloak returned no token: %s", failed)
+	}
+	return issued
+}
+
+// request requests tokens with a form. If Keycloak rejects the request, failed is the error code.
+func (k *keycloak) request(realm string, form url.Values) (issued keycloakTokens, failed string) {
+	k.t.Helper()
 	res, err := http.PostForm(k.server+"/realms/"+realm+"/protocol/openid-connect/token", form)
 	if err != nil {
 		k.t.Fatal(err)
 	}
 	defer res.Body.Close()
-	body, err := io.ReadAll(res.Body)
-	if err != nil {
-		k.t.Fatal(err)
+	var answer struct {
+		keycloakTokens
+		Error string `json:"error"`
 	}
-	if err := json.Unmarshal(body, &issued); err != nil || issued.Access == "" {
-		k.t.Fatalf("Keycloak returned no token: %d %s", res.StatusCode, body)
+	if err := json.NewDecoder(res.Body).Decode(&answer); err != nil || answer.Access == "" && answer.Error == "" {
+		k.t.Fatalf("Keycloak returned neither a token nor an error: %d", res.StatusCode)
 	}
-	return issued
+	return answer.keycloakTokens, answer.Error
 }
 
 // ofUser returns the tokens of a user of a public client.
@@ -143,31 +165,52 @@ func (k *keycloak) ofClient(client, secret string) keycloakTokens {
 	return k.tokens("interop", url.Values{"grant_type": {"client_credentials"}, "client_id": {client}, "client_secret": {secret}, "scope": {"mcp:read"}})
 }
 
-// admin sends a request to the administration API of the realm. It returns the location of
-// what was created.
-func (k *keycloak) admin(method, path string, body any) (location string) {
+// admin sends a request to the administration API of the realm. It returns the ID of what was
+// created.
+func (k *keycloak) admin(method, path string, body any) (id string) {
 	k.t.Helper()
 	token := k.tokens("master", url.Values{"grant_type": {"password"}, "client_id": {"admin-cli"}, "username": {"admin"}, "password": {"admin"}}).Access
-	text, err := json.Marshal(body)
-	if err != nil {
-		k.t.Fatal(err)
-	}
-	req, err := http.NewRequestWithContext(k.t.Context(), method, k.server+"/admin/realms/interop"+path, bytes.NewReader(text))
-	if err != nil {
-		k.t.Fatal(err)
-	}
-	req.Header.Set("Authorization", "Bearer "+token)
-	req.Header.Set("Content-Type", "application/json")
-	res, err := http.DefaultClient.Do(req)
-	if err != nil {
-		k.t.Fatal(err)
-	}
+	res := k.send(method, "/admin/realms/interop"+path, token, body)
 	defer res.Body.Close()
 	if res.StatusCode/100 != 2 {
 		answer, _ := io.ReadAll(res.Body)
 		k.t.Fatalf("Keycloak answered %s %s with %d %s", method, path, res.StatusCode, answer)
 	}
-	return res.Header.Get("Location")
+	location := res.Header.Get("Location")
+	return location[strings.LastIndexByte(location, '/')+1:]
+}
+
+// read reads an object or a list of the administration API of the realm.
+func (k *keycloak) read(path string, into any) {
+	k.t.Helper()
+	token := k.tokens("master", url.Values{"grant_type": {"password"}, "client_id": {"admin-cli"}, "username": {"admin"}, "password": {"admin"}}).Access
+	res := k.send(http.MethodGet, "/admin/realms/interop"+path, token, nil)
+	defer res.Body.Close()
+	if err := json.NewDecoder(res.Body).Decode(into); err != nil || res.StatusCode != http.StatusOK {
+		k.t.Fatalf("Keycloak answered GET %s with %d, error %v", path, res.StatusCode, err)
+	}
+}
+
+// send sends a JSON request, with a token unless it is empty.
+func (k *keycloak) send(method, path, token string, body any) *http.Response {
+	k.t.Helper()
+	text, err := json.Marshal(body)
+	if err != nil {
+		k.t.Fatal(err)
+	}
+	req, err := http.NewRequestWithContext(k.t.Context(), method, k.server+path, bytes.NewReader(text))
+	if err != nil {
+		k.t.Fatal(err)
+	}
+	req.Header.Set("Content-Type", "application/json")
+	if token != "" {
+		req.Header.Set("Authorization", "Bearer "+token)
+	}
+	res, err := http.DefaultClient.Do(req)
+	if err != nil {
+		k.t.Fatal(err)
+	}
+	return res
 }
 
 // rotate makes Keycloak sign with a new key. The old one stays published.

@@ -2,6 +2,7 @@ package interop_test
 
 import (
 	"context"
+	"encoding/json"
 	"errors"
 	"log/slog"
 	"net"
@@ -9,6 +10,7 @@ import (
 	"net/http/httptest"
 	"strings"
 	"sync"
+	"sync/atomic"
 	"testing"
 	"time"
 
@@ -28,8 +30,10 @@ type mcpServer struct {
 	t        *testing.T
 	url      string
 	resource providerResource // as registered at the provider
+	http     resource.HTTPOptions
 	logged   *lockedBuffer
 
+	document   atomic.Pointer[metadata.Document]
 	mu         sync.Mutex
 	lastCaller *resource.Caller // of the last tool call
 	lastCall   time.Time
@@ -44,15 +48,17 @@ func (p *provider) newMCPServer(t *testing.T, s scenario) *mcpServer {
 		t.Fatal(err)
 	}
 	m := &mcpServer{t: t, url: "http://" + listener.Addr().String() + s.path, resource: s.resource, logged: &lockedBuffer{}, revoked: map[string]bool{}}
+	m.place(s, p.issuer, "http://"+listener.Addr().String())
 	m.resource.ID = m.url
 	p.registerResource(m.resource)
 	res := p.protectMCPServer(t, m, s)
+	m.document.Store(new(res.Metadata()))
 	server := mcp.NewServer(&mcp.Implementation{Name: "interop", Version: "1"}, nil)
 	mcp.AddTool(server, &mcp.Tool{Name: "whoami", Description: "Returns the caller."}, m.tool)
 	mcp.AddTool(server, &mcp.Tool{Name: "write", Description: "Requires a further scope."}, m.tool)
 	mcp.AddTool(server, &mcp.Tool{Name: "search", Description: "Does not need a caller."}, m.tool)
 	streamable := mcp.NewStreamableHTTPHandler(func(*http.Request) *mcp.Server { return server }, &mcp.StreamableHTTPOptions{Stateless: s.stateless})
-	web := &httptest.Server{Listener: listener, Config: &http.Server{Handler: mcpsdk.Handler(res, streamable), ReadHeaderTimeout: timeout}}
+	web := &httptest.Server{Listener: listener, Config: &http.Server{Handler: m.withoutMetadata(s, mcpsdk.Handler(res, streamable)), ReadHeaderTimeout: timeout}}
 	web.Start()
 	t.Cleanup(func() {
 		web.CloseClientConnections() // streams of killed clients
@@ -64,12 +70,51 @@ func (p *provider) newMCPServer(t *testing.T, s scenario) *mcpServer {
 	return m
 }
 
+// place starts the proxy or the server for the metadata that the scenario needs. backend is the
+// URL at which the MCP server listens.
+func (m *mcpServer) place(s scenario, issuer, backend string) {
+	m.t.Helper()
+	switch s.name {
+	case serverMetadataOnly:
+		m.resource.DefaultFor = clientIDFor(m.url)
+		var err error
+		if m.http.ServerMetadata, err = metadata.NewServerHandler(metadata.ServerHandlerConfig{Issuer: issuer, Identifiers: []string{m.url}}); err != nil {
+			m.t.Fatal(err)
+		}
+	case basePathRemoved:
+		proxy := freeAddress(m.t)
+		m.url, m.http.BasePath = proxy+s.path, basePath
+		anyProxy(m.t, proxy, backend, true)
+	case otherOrigin:
+		elsewhere := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, _ *http.Request) {
+			w.Header().Set("Content-Type", "application/json")
+			_ = json.NewEncoder(w).Encode(m.document.Load())
+		}))
+		m.t.Cleanup(elsewhere.Close)
+		m.http.MetadataURL = elsewhere.URL + "/metadata.json"
+	}
+}
+
+// withoutMetadata makes the metadata unavailable at the well-known path if clients should not
+// find it there.
+func (m *mcpServer) withoutMetadata(s scenario, next http.Handler) http.Handler {
+	if s.name != otherOrigin && s.name != serverMetadataOnly {
+		return next
+	}
+	mux := http.NewServeMux()
+	mux.Handle("/.well-known/oauth-protected-resource/", http.NotFoundHandler())
+	mux.Handle("/.well-known/oauth-protected-resource", http.NotFoundHandler())
+	mux.Handle("/", next)
+	return mux
+}
+
 // protectMCPServer returns the Resource of the server, with a verifier for the format of
 // the provider's tokens.
 func (p *provider) protectMCPServer(t *testing.T, m *mcpServer, s scenario) *resource.Resource {
 	t.Helper()
 	c := resource.Config{
 		Identifier: m.url,
+		HTTP:       m.http,
 		Scopes:     []string{"mcp:read"},
 		Operations: resource.Operations{Tools: map[string][]string{"write": {"mcp:write"}}},
 		Hooks:      resource.Hooks{Revoked: m.isRevoked},

@@ -26,15 +26,24 @@ var (
 		stepUpDynamic: {"write: login: the authorization server returned invalid_scope", registeredForLess},
 	}}
 	sdk2 = clientProgram{name: "client 2.4.0", open: script("sdk2.mjs"), ttl: 5, exceptions: map[string]exception{
+		serverMetadataOnly: {
+			`whoami: IssuerMismatchError: Issuer mismatch in authorization server metadata (RFC 8414 §3.3): expected "http://HOST/", received "http://HOST"`,
+			rejectsIssuer,
+		},
 		stepUpDynamic: {"write: login: the authorization server returned invalid_scope", registeredForLess},
 	}}
 	mcpRemote = clientProgram{name: "mcp-remote 0.15.1", open: openMCPRemote, ttl: 5, exceptions: map[string]exception{
+		serverMetadataOnly: {`whoami: connect: connection closed: calling "initialize": client is closing: EOF`, rejectsIssuer},
 		stepUpDynamic: {
 			`write: calling "tools/call": mcp-remote: Authorization failed: invalid_scope - requested scope is not allowed`,
 			registeredForLess,
 		},
 	}}
 	inspector = clientProgram{name: "inspector 2.12.0", open: openInspector, ttl: 5, exceptions: map[string]exception{
+		serverMetadataOnly: {
+			`whoami: {"error":{"code":"error","message":"Issuer mismatch in authorization server metadata (RFC 8414 §3.3): expected \"http://HOST/\", received \"http://HOST\""}}`,
+			rejectsIssuer,
+		},
 		stepUpDynamic: {
 			`write: {"error":{"code":"auth_required","message":"Unauthorized"}}`,
 			"It registers for the scopes in the metadata, and the server then grants it no others.",
@@ -42,6 +51,8 @@ var (
 		publicTool: {"search: 1 logins", "It sends logging/setLevel, which cannot be public, before anything else."},
 	}}
 )
+
+const rejectsIssuer = "It requires that the issuer equals the URL of the server at which it found the metadata (RFC 8414 §3.3)."
 
 const registeredForLess = "It registers for the scopes in the first challenge, and the server then grants it no others."
 

@@ -157,6 +157,8 @@ type providerResource struct {
 	Alg    string `json:"alg,omitempty"`
 	TTL    int    `json:"ttl,omitempty"` // seconds
 
+	DefaultFor string `json:"default_for,omitempty"` // client ID of a client whose tokens are for this resource if it names none
+
 	Refresh *bool `json:"refresh,omitempty"` // whether to issue refresh tokens; nil: to clients that support them
 }
 

@@ -23,6 +23,9 @@ type scenario struct {
 
 // Names of scenarios that some clients do not pass.
 const (
+	basePathRemoved    = "proxy that removes a base path"
+	otherOrigin        = "metadata at another origin"
+	serverMetadataOnly = "only the metadata of the authorization server"
 	extraSlash         = "URL with an extra trailing slash"
 	stepUp             = "step-up"
 	stepUpRefresh      = "step-up, with a refresh token"
@@ -47,6 +50,9 @@ func scenarios(ttl int) []scenario {
 		{"identifier without a path", preregistered, "", jwt("RS256"), (*scenarioRun).login, false, nil},
 		{"identifier with a longer path", preregistered, "/teams/blue/mcp", jwt("RS256"), (*scenarioRun).login, false, nil},
 		{"identifier with a trailing slash", preregistered, "/mcp/", jwt("RS256"), (*scenarioRun).login, false, nil},
+		{basePathRemoved, preregistered, basePath + "/mcp", jwt("RS256"), (*scenarioRun).login, false, nil},
+		{otherOrigin, preregistered, "/mcp", jwt("RS256"), (*scenarioRun).login, false, nil},
+		{serverMetadataOnly, preregistered, "/mcp", jwt("RS256"), (*scenarioRun).login, false, nil},
 		{extraSlash, preregistered, "/mcp", jwt("RS256"), (*scenarioRun).login, false, nil},
 		{"JWT signed with PS256", preregistered, "/mcp", jwt("PS256"), (*scenarioRun).login, false, nil},
 		{"JWT signed with ES256", preregistered, "/mcp", jwt("ES256"), (*scenarioRun).login, false, nil},
@@ -73,6 +79,11 @@ type scenarioRun struct {
 	client   mcpClient
 }
 
+// clientIDFor returns the ID of the client that is registered beforehand for a server.
+func clientIDFor(server string) string {
+	return "known-" + server[strings.LastIndexByte(server, ':')+1:]
+}
+
 // newRun starts the server, registers the client as the scenario requires and opens it.
 func (p *provider) newRun(program clientProgram, s scenario) *scenarioRun {
 	p.t.Helper()
@@ -92,7 +103,7 @@ func (p *provider) newRun(program clientProgram, s scenario) *scenarioRun {
 	}
 	switch s.registration {
 	case preregistered:
-		settings.clientID = "known-" + u.Port()
+		settings.clientID = clientIDFor(server.url)
 		metadata["client_id"] = settings.clientID
 		p.registerClient(metadata)
 	case document:

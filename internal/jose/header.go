@@ -48,11 +48,17 @@ type Header struct {
 	Algorithm Algorithm
 	KeyID     string // "" if absent; at most MaxKeyIDBytes
 	Type      string // as sent; "" if absent
+	ZipNone   bool   // zip is "NONE": see Reader.KeepZipNone
 }
 
 var headerNames = strictjson.NewNames("alg", "kid", "typ", "cty", "crit", "b64", "zip")
 
-func parseHeader(data []byte) (Header, error) {
+// zipNone is the value of zip in the tokens of ForgeRock. It changes nothing: zip is a member of
+// encrypted tokens (RFC 7516 §4.1.3), and the payload is not compressed.
+const zipNone = "NONE"
+
+// parseHeader rejects zip, unless keepZipNone is true and it has exactly the value zipNone.
+func parseHeader(data []byte, keepZipNone bool) (Header, error) {
 	var h Header
 	var alg string
 	err := strictjson.Object(data, headerNames, func(name string, value jsontext.Value) (err error) {
@@ -65,10 +71,15 @@ func parseHeader(data []byte) (Header, error) {
 			if h.Type, err = strictjson.String(value); err == nil && h.Type == "" {
 				err = errors.New("is empty")
 			}
+		case "zip": // compression is not supported
+			text, _ := strictjson.String(value)
+			if h.ZipNone = keepZipNone && text == zipNone; !h.ZipNone {
+				err = errors.New("is not accepted")
+			}
 		default:
 			// crit: no extension is supported, so none may be critical (RFC 7515
 			// §4.1.11). b64: changes the signed bytes (RFC 7797). cty: nested tokens are
-			// not supported (RFC 7519 §5.2). zip: compression is not supported.
+			// not supported (RFC 7519 §5.2).
 			err = errors.New("is not accepted")
 		}
 		return err
@@ -96,17 +107,18 @@ func parseKeyID(value jsontext.Value) (string, error) {
 }
 
 // IsAccessTokenType reports whether an access token may have this typ header. If strict is
-// true, only at+jwt is allowed, as RFC 9068 §2.1 requires. Otherwise JWT and an absent typ are
-// allowed too, because widespread issuers send them. All other types mean another kind of
-// token, such as an ID token or a proof (RFC 8725 §3.11).
-func (h Header) IsAccessTokenType(strict bool) bool {
+// true, only at+jwt is allowed, as RFC 9068 §2.1 requires. Otherwise JWT, an absent typ and those
+// in further are allowed too, because widespread issuers send them. All other types mean another
+// kind of token, such as an ID token or a proof (RFC 8725 §3.11).
+func (h Header) IsAccessTokenType(strict bool, further []string) bool {
 	switch {
 	case equalASCIIFold(h.Type, "at+jwt"), equalASCIIFold(h.Type, "application/at+jwt"):
 		return true
 	case strict:
 		return false
 	}
-	return h.Type == "" || equalASCIIFold(h.Type, "JWT")
+	return h.Type == "" || equalASCIIFold(h.Type, "JWT") ||
+		slices.ContainsFunc(further, func(accepted string) bool { return equalASCIIFold(h.Type, accepted) })
 }
 
 // equalASCIIFold compares media types, which are case-insensitive (RFC 2045 §5.1). The first

@@ -124,6 +124,7 @@ func TestHeaderRejects(t *testing.T) {
 		{"129 typ null", `{"alg":"ES256","typ":null}`, jose.ErrMalformed},
 		{"129 an empty typ", `{"alg":"ES256","typ":""}`, jose.ErrMalformed},
 		{"130 zip", `{"alg":"ES256","zip":"DEF"}`, jose.ErrMalformed},
+		{"130 zip NONE, which only a Reader with KeepZipNone keeps", `{"alg":"ES256","zip":"NONE"}`, jose.ErrMalformed},
 		{"132 cty", `{"alg":"ES256","cty":"JWT"}`, jose.ErrMalformed},
 		{"132 an empty cty", `{"alg":"ES256","cty":""}`, jose.ErrMalformed},
 	} {
@@ -149,8 +150,24 @@ func TestAccessTokenTypes(t *testing.T) {
 		{"at+jwſ", false, false}, {"ａt+jwt", false, false},
 	} {
 		h := jose.Header{Type: row.typ}
-		if strict, lenient := h.IsAccessTokenType(true), h.IsAccessTokenType(false); strict != row.strict || lenient != row.lenient {
+		if strict, lenient := h.IsAccessTokenType(true, nil), h.IsAccessTokenType(false, nil); strict != row.strict || lenient != row.lenient {
 			t.Errorf("%q: got strict %v, lenient %v, want %v and %v", row.typ, strict, lenient, row.strict, row.lenient)
+		}
+	}
+}
+
+// Further types are compared like media types (RFC 2045 §5.1), and do not count in strict mode.
+func TestFurtherAccessTokenTypes(t *testing.T) {
+	for typ, want := range map[string]bool{
+		"JOSE": true, "jose": true, "Jose": true, "JOSE ": false, "application/JOSE": false, "JOSE+JSON": false,
+		"JO\u017FE": false, "x": true, "y": false, "at+jwt": true, "JWT": true, "": true, "id_token": false,
+	} {
+		h := jose.Header{Type: typ}
+		if got := h.IsAccessTokenType(false, []string{"JOSE", "x"}); got != want {
+			t.Errorf("%q: got %v, want %v", typ, got, want)
+		}
+		if got := h.IsAccessTokenType(true, []string{"JOSE", "x"}); got != (typ == "at+jwt") {
+			t.Errorf("%q: got %v in strict mode", typ, got)
 		}
 	}
 }

@@ -64,10 +64,12 @@ var keyMembers = []string{"use", "key_ops", "kty", "kid", "alg", "crv", "n", "e"
 
 var keyNames = strictjson.NewNames(keyMembers...)
 
-// ParseKey parses one JWK (RFC 7517 §4). It must be a valid public key for signatures.
+// ParseKey parses one JWK (RFC 7517 §4). It must be a valid public key for signatures: its use must
+// be sig, one of uses or absent. If uses is not empty, a key with another use is not for verifying
+// signatures.
 // ParseKey rejects a private or symmetric key instead of ignoring its secret members, because
 // a published secret protects nothing. Errors do not quote the key.
-func ParseKey(data []byte) (*Key, error) {
+func ParseKey(data []byte, uses ...string) (*Key, error) {
 	members := map[string]jsontext.Value{}
 	err := strictjson.Object(data, keyNames, func(name string, value jsontext.Value) error {
 		members[name] = value
@@ -85,7 +87,7 @@ func ParseKey(data []byte) (*Key, error) {
 		if !ok || strictjson.IsAbsent(value) { // some issuers write null or "" for what they do not use
 			continue
 		}
-		if err := k.setMember(name, value, material); err != nil {
+		if err := k.setMember(name, value, uses, material); err != nil {
 			return nil, fmt.Errorf("jose: key: member %q: %w", name, err)
 		}
 	}
@@ -134,12 +136,12 @@ func KeyIDOf(data []byte) (id string) {
 }
 
 // setMember reads one member of a JWK. It adds the members that make up the key to material.
-func (k *Key) setMember(name string, value jsontext.Value, material map[string]string) (err error) {
+func (k *Key) setMember(name string, value jsontext.Value, uses []string, material map[string]string) (err error) {
 	switch name {
 	case "kid":
 		k.ID, err = parseKeyID(value)
 	case "use":
-		return checkUse(value)
+		return checkUse(value, uses)
 	case "key_ops":
 		return checkOperations(value)
 	case "alg":
@@ -159,17 +161,19 @@ func (k *Key) setMember(name string, value jsontext.Value, material map[string]s
 	return err
 }
 
-func checkUse(value jsontext.Value) error {
+func checkUse(value jsontext.Value, uses []string) error {
 	use, err := strictjson.String(value)
 	switch {
 	case err != nil:
 		return err
 	case use == "enc":
 		return ErrNotForSignatures
-	case use != "sig":
-		return errors.New("is not sig")
+	case use == "sig", slices.Contains(uses, use):
+		return nil
+	case len(uses) > 0: // the configuration says which uses count
+		return ErrNotForSignatures
 	}
-	return nil
+	return errors.New("is not sig")
 }
 
 func checkOperations(value jsontext.Value) error {

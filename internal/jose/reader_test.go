@@ -60,4 +60,43 @@ func TestReaderCachesHeaders(t *testing.T) {
 	}
 }
 
+// Only a Reader with KeepZipNone keeps zip, and only the exact value NONE. The cache of another
+// Reader does not change that.
+func TestKeepZipNone(t *testing.T) {
+	keeping, other := jose.Reader{KeepZipNone: true}, jose.Reader{}
+	for _, row := range []struct {
+		name, zip string
+		kept      bool
+	}{
+		{"NONE", `"NONE"`, true},
+		{"NONE with an escape", `"N\u004fNE"`, true},
+		{"another case", `"none"`, false},
+		{"a space", `"NONE "`, false},
+		{"compression (RFC 7516 §4.1.3)", `"DEF"`, false},
+		{"empty", `""`, false},
+		{"null", `null`, false},
+		{"an array", `["NONE"]`, false},
+		{"twice", `"NONE","zip":"NONE"`, false},
+		{"another case of the name", `"NONE","Zip":"NONE"`, false},
+	} {
+		raw := b64str(`{"alg":"ES256","zip":`+row.zip+`}`) + ".e30." + strings.Repeat("A", 86)
+		for range 2 { // the second time from the cache
+			token, err := keeping.Parse(raw)
+			if kept := err == nil && token.Header.ZipNone; kept != row.kept || !kept && !errors.Is(err, jose.ErrMalformed) {
+				t.Errorf("%s: got %+v, %v", row.name, token, err)
+			}
+			if _, err := other.Parse(raw); !errors.Is(err, jose.ErrMalformed) {
+				t.Errorf("%s, a Reader without KeepZipNone: got %v", row.name, err)
+			}
+			if _, err := jose.Parse(raw); !errors.Is(err, jose.ErrMalformed) {
+				t.Errorf("%s, no Reader: got %v", row.name, err)
+			}
+		}
+	}
+	token, err := keeping.Parse(b64str(`{"alg":"ES256"}`) + ".e30." + strings.Repeat("A", 86))
+	if err != nil || token.Header.ZipNone {
+		t.Errorf("no zip: got %+v, %v", token, err)
+	}
+}
+
 func b64str(text string) string { return b64([]byte(text)) }

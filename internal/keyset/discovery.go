@@ -19,9 +19,10 @@ const (
 
 // Discovery is a key set at the address in the issuer's metadata (jwks_uri, RFC 8414 §2).
 type Discovery struct {
-	Client  *outbound.Client
-	Issuer  string
-	Setting string // that replaces the address in the metadata, for errors
+	Client      *outbound.Client
+	Issuer      string
+	MetadataURL string // "": the well-known addresses of Issuer
+	Setting     string // that replaces the address in the metadata, for errors
 
 	address   string // jwks_uri; "" before the first success
 	readAgain time.Time
@@ -52,7 +53,7 @@ func (d *Discovery) discover(ctx context.Context) error {
 		ctx, cancel = context.WithTimeout(ctx, discoveryBudget)
 		defer cancel()
 	}
-	server, err := metadata.Discover(ctx, d.Client, d.Issuer, metadata.JWKSURI)
+	server, err := metadata.DiscoverAt(ctx, d.Client, d.MetadataURL, d.Issuer, metadata.JWKSURI)
 	switch {
 	case err == nil && server.JWKSURI == "":
 		return &Error{Outcome: "discovery", Err: fmt.Errorf("keyset: the metadata of issuer %q at %q has no jwks_uri: set %s", d.Issuer, server.URL, d.Setting)}

@@ -26,8 +26,9 @@ var (
 // parse reads a JWK Set (RFC 7517 §5). It skips unusable keys, so that one unusual key does not
 // affect the others. Keys that are not for signatures, such as those with use enc, are ignored
 // and do not count as skipped. A document that is not a JWK Set, or has no usable key, is an
-// error. The result includes the skipped keys even if none of the keys is usable.
-func parse(document []byte) (keys []*key, skipped []SkippedKey, err error) {
+// error. The result includes the skipped keys even if none of the keys is usable. uses is as in
+// Config.
+func parse(document []byte, uses []string) (keys []*key, skipped []SkippedKey, err error) {
 	hasKeys, elements := false, 0
 	err = strictjson.Object(document, documentNames, func(_ string, value jsontext.Value) error {
 		if hasKeys = !strictjson.IsAbsent(value); !hasKeys {
@@ -37,7 +38,7 @@ func parse(document []byte) (keys []*key, skipped []SkippedKey, err error) {
 			if elements++; elements > MaxKeys {
 				return errTooManyKeys
 			}
-			parsed, err := jose.ParseKey(element)
+			parsed, err := jose.ParseKey(element, uses...)
 			switch {
 			case errors.Is(err, jose.ErrNotForSignatures):
 			case err != nil:

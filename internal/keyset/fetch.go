@@ -105,7 +105,7 @@ func (s *Set) read(ctx context.Context, bypassCaches bool) (d Document, err erro
 
 // install makes the keys of the document the current ones.
 func (s *Set) install(d Document, began time.Time) (skipped []SkippedKey, err error) {
-	keys, skipped, err := parse(d.Body)
+	keys, skipped, err := parse(d.Body, s.uses)
 	if err != nil {
 		return skipped, &Error{Outcome: documentOutcome(err), Err: d.explain(err)}
 	}

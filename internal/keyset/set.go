@@ -19,6 +19,7 @@ import (
 // Set is the keys of one issuer. It is safe for concurrent use.
 type Set struct {
 	source   Source
+	uses     []string
 	observe  func(Fetch)
 	interval time.Duration
 	created  time.Time // zero of due
@@ -40,13 +41,14 @@ type Set struct {
 // Config configures a Set.
 type Config struct {
 	Source   Source        // required
+	Uses     []string      // values of the member use besides sig, exactly as in the keys
 	Interval time.Duration // between refreshes; 0: 15 min
 	Observe  func(Fetch)   // called after every fetch; may be nil
 }
 
 // New returns a set that fetches on first use. It does no I/O.
 func New(c Config) *Set {
-	s := &Set{source: c.Source, observe: c.Observe, interval: c.Interval, created: time.Now()}
+	s := &Set{source: c.Source, uses: c.Uses, observe: c.Observe, interval: c.Interval, created: time.Now()}
 	if s.interval == 0 {
 		s.interval = defaultInterval
 	}

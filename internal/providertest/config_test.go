@@ -48,6 +48,17 @@ var configurations = map[string]func(verifiers) resource.Config{
 		}
 	},
 
+	"keycloak-entra": func(with verifiers) resource.Config {
+		keycloak := resource.Issuer{Verifier: with.jwks(jwks.Config{Issuer: "https://sso.example.com/realms/mcp"})}
+		entra := resource.Issuer{
+			Verifier:    with.jwks(jwks.Config{Issuer: "https://login.microsoftonline.com/aaaabbbb-0000-cccc-1111-dddd2222eeee/v2.0"}),
+			Audiences:   []string{"11112222-bbbb-3333-cccc-4444dddd5555"},
+			ScopePrefix: "api://11112222-bbbb-3333-cccc-4444dddd5555/",
+			ScopeNames:  map[string]string{"mcp:read": "api://11112222-bbbb-3333-cccc-4444dddd5555/mcp.read"},
+		}
+		return resource.Config{Issuers: []resource.Issuer{keycloak, entra}, Scopes: []string{"mcp:read"}}
+	},
+
 	"entra-v1": func(with verifiers) resource.Config {
 		entra := resource.Issuer{
 			Verifier: with.jwks(jwks.Config{

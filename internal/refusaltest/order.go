@@ -23,7 +23,7 @@ var Order = []Row{
 	{"The credential is too long", 401, []resource.Reason{resource.ReasonTokenTooLarge}},
 	{"The credential violates the grammar", 400, []resource.Reason{resource.ReasonMalformedRequest}},
 	{"The token is malformed, belongs to no issuer, or is a JWT with invalid claims", 401, []resource.Reason{
-		resource.ReasonTokenMalformed, resource.ReasonTokenType, resource.ReasonOpaqueUnsupported, resource.ReasonIssuerUnknown,
+		resource.ReasonTokenMalformed, resource.ReasonClaimsTooMany, resource.ReasonTokenType, resource.ReasonOpaqueUnsupported, resource.ReasonIssuerUnknown,
 		resource.ReasonAlgorithmRefused, resource.ReasonExpired, resource.ReasonNotYetValid, resource.ReasonLifetime,
 		resource.ReasonAudience, resource.ReasonClaimMissing, resource.ReasonSenderConstrained,
 	}},
@@ -48,8 +48,8 @@ var Order = []Row{
 	{"The body disagrees with a header field", 400, []resource.Reason{resource.ReasonHeaderMismatch}},
 	{"No rule names the operation, or an argument rule rejects the value", 403, []resource.Reason{resource.ReasonOperationUndeclared}},
 	{"A claim does not meet a condition of the operation", 403, []resource.Reason{resource.ReasonCondition}},
-	{"A scope is missing, for every request or for the operation", 403, []resource.Reason{resource.ReasonInsufficientScope}},
-	{"`Require`: a scope is missing", 403, []resource.Reason{resource.ReasonInsufficientScope}},
+	{"A scope is missing, for every request or for the operation", 403, []resource.Reason{resource.ReasonInsufficientScope, resource.ReasonScopeUnavailable}},
+	{"`Require`: a scope is missing", 403, []resource.Reason{resource.ReasonInsufficientScope, resource.ReasonScopeUnavailable}},
 	{"`nethttp.BindSessions`: the session is unknown or of another caller", 404, nil},
 }
 

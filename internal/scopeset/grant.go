@@ -18,11 +18,13 @@ type extra struct {
 // NewGrant returns the grant of a token with these scopes and roles. roleScopes has the scopes
 // that a role counts as.
 func NewGrant(scopes, roles []string, roleScopes map[string][]string, h Hierarchy) Grant {
-	granted := scopes
+	granted := NewSet(scopes)
 	for _, role := range roles {
-		granted = Union(granted, roleScopes[role])
+		if more := roleScopes[role]; len(more) > 0 {
+			granted.Add(more)
+		}
 	}
-	return newGrant(scopes, roles, granted, h.Expand(granted))
+	return newGrant(scopes, roles, granted.List(), h.Expand(granted.List()))
 }
 
 // RestoreGrant returns a grant that was stored with the results of its methods.
@@ -62,16 +64,6 @@ func (g Grant) Roles() []string {
 		return nil
 	}
 	return g.extra.roles
-}
-
-// Has reports whether all of the scopes are among All.
-func (g Grant) Has(scopes ...string) bool {
-	for _, scope := range scopes {
-		if !slices.Contains(g.All(), scope) {
-			return false
-		}
-	}
-	return true
 }
 
 // stringBytes is the memory that a string takes besides its text, roughly.

@@ -1,9 +1,11 @@
-// Package scopeset computes with OAuth scopes: sets in a stable order, and a hierarchy in which
-// broader scopes include narrower ones. Scopes are compared exactly: without prefixes, case
-// folding and wildcards.
+// Package scopeset computes with OAuth scopes: sets in a stable order, a hierarchy in which broader
+// scopes include narrower ones, alternatives of needed scopes, the names that an issuer has for
+// scopes, and the scopes that a challenge names. Scopes are compared exactly: without case folding
+// and wildcards.
 package scopeset
 
 import (
+	"maps"
 	"slices"
 	"strings"
 
@@ -11,14 +13,14 @@ import (
 )
 
 // Hierarchy has, for each scope, the broader scopes that include it, directly or through
-// others. It lacks scopes that no other scope includes.
+// others, sorted. It lacks scopes that no other scope includes.
 type Hierarchy map[string][]string
 
 // NewHierarchy inverts a map from each broader scope to the scopes that it includes. Cycles
 // are harmless.
 func NewHierarchy(implies map[string][]string) Hierarchy {
 	h := Hierarchy{}
-	for broad := range implies {
+	for _, broad := range slices.Sorted(maps.Keys(implies)) {
 		for _, narrow := range reachable(implies, broad) {
 			h[narrow] = append(h[narrow], broad)
 		}
@@ -109,6 +111,13 @@ func NewSet(scopes []string) Set { return Set{list: slices.Clip(scopes)} }
 
 // List returns the scopes in the order in which they were added.
 func (s *Set) List() []string { return s.list }
+
+func (s *Set) has(scope string) bool {
+	if s.index != nil {
+		return s.index[scope]
+	}
+	return slices.Contains(s.list, scope)
+}
 
 // Add takes time in proportion to scopes, however many are in the set: a thousand URIs can
 // each need a thousand scopes.

@@ -2,6 +2,7 @@ package strictjson
 
 import (
 	"fmt"
+	"maps"
 	"strings"
 	"unicode"
 	"unicode/utf8"
@@ -19,6 +20,7 @@ type Names struct {
 type knownName struct {
 	exact    string // the only accepted spelling
 	reported string // the name that Object passes to its caller
+	private  bool   // case variants are other names: see WithPrivate
 }
 
 // NewNames returns the set of the given names. It panics if two names are equal or differ
@@ -30,10 +32,26 @@ func NewNames(names ...string) *Names {
 		if other, ok := n.known[folded]; ok {
 			panic(fmt.Sprintf("strictjson: names %q and %q differ only in case", other.exact, exact))
 		}
-		n.known[folded] = knownName{exact, exact}
+		n.known[folded] = knownName{exact: exact, reported: exact}
 		n.known[exact] = n.known[folded]
 	}
 	return n
+}
+
+// WithPrivate returns a copy of the set that also has names that no specification registers. Only
+// the exact spelling is known. A name that differs from it in case is another name, which issuers
+// use for something else. WithPrivate panics if two names of the set differ only in case.
+func (n *Names) WithPrivate(names ...string) *Names {
+	private := NewNames(names...)
+	for key, found := range private.known {
+		if other, ok := n.known[key]; ok {
+			panic(fmt.Sprintf("strictjson: names %q and %q differ only in case", other.exact, found.exact))
+		}
+		found.private = true
+		private.known[key] = found
+	}
+	maps.Copy(private.known, n.known)
+	return &Names{private.known, n.nestedIn, n.nested}
 }
 
 // WithNested returns a copy of the set that also has names of members of a nested object, the
@@ -45,14 +63,14 @@ func (n *Names) WithNested(member string, names ...string) *Names {
 	}
 	nested := NewNames(names...)
 	for key, found := range nested.known {
-		nested.known[key] = knownName{found.exact, member + "." + found.exact}
+		nested.known[key] = knownName{exact: found.exact, reported: member + "." + found.exact}
 	}
 	return &Names{n.known, member, nested}
 }
 
 // lookup returns the name that Object reports for a member, or "" if the member is not in
 // the set, and the names that are known inside its value. It returns ErrCase for a name
-// that differs from a known one only in case.
+// that differs from a known one only in case, unless the known one is private.
 func (n *Names) lookup(text []byte) (reported string, nested *Names, err error) {
 	if n == anyNames {
 		return string(text), nil, nil
@@ -62,7 +80,7 @@ func (n *Names) lookup(text []byte) (reported string, nested *Names, err error) 
 		found, ok = n.known[FoldCase(string(text))]
 	}
 	switch {
-	case !ok:
+	case !ok, found.private && found.exact != string(text):
 		return "", nil, nil
 	case found.exact != string(text):
 		return "", nil, fmt.Errorf("%w %q", ErrCase, found.exact)

@@ -5,7 +5,8 @@
 // rejects documents that JSON readers interpret differently:
 //   - duplicate member names at any depth, also where one of them is written with escapes
 //   - a name that differs from a known one only in case; RFC 7519 §7.3 and RFC 7515 §5.3
-//     compare names exactly, but a later reader of the same document might not
+//     compare names exactly, but a later reader of the same document might not. The
+//     names of [Names.WithPrivate] are an exception
 //   - invalid UTF-8, lone surrogates and a byte order mark
 //   - data after the first value
 //   - nesting deeper than [MaxDepth] and more member names than [MaxNames]

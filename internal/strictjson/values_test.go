@@ -128,6 +128,46 @@ func TestNewNamesPanicsOnCaseVariants(t *testing.T) {
 	}
 }
 
+func TestWithPrivatePanicsOnCaseVariants(t *testing.T) {
+	for _, names := range [][]string{{"kid"}, {"KID"}, {"a", "A"}} {
+		func() {
+			defer func() {
+				if recover() == nil {
+					t.Errorf("%q: no panic", names)
+				}
+			}()
+			strictjson.NewNames("kid").WithPrivate(names...)
+		}()
+	}
+}
+
+// A name that differs from a private name only in case is another name. The other rules apply to
+// private names too.
+func TestPrivateNames(t *testing.T) {
+	names := strictjson.NewNames("sub").WithPrivate("cid", "appId")
+	for _, row := range []struct {
+		name, data string
+		want       []string
+		err        error
+	}{
+		{"the exact name", `{"cid":1,"appId":2,"sub":3}`, []string{"cid 1", "appId 2", "sub 3"}, nil},
+		{"only a variant", `{"CID":1,"appid":2}`, nil, nil},
+		{"the exact name and variants", `{"CID":1,"cid":2,"Cid":3,"appid":4,"appId":5,"APPID":6}`, []string{"cid 2", "appId 5"}, nil},
+		{"a variant of another name", `{"CID":1,"Sub":2}`, nil, strictjson.ErrCase},
+		{"a duplicate", `{"cid":1,"\u0063id":2}`, nil, strictjson.ErrDuplicate},
+		{"a duplicate variant", `{"CID":1,"CID":2}`, nil, strictjson.ErrDuplicate},
+	} {
+		var got []string
+		err := strictjson.Object([]byte(row.data), names, func(name string, value jsontext.Value) error {
+			got = append(got, name+" "+string(value))
+			return nil
+		})
+		if !errors.Is(err, row.err) || err == nil && !slices.Equal(got, row.want) {
+			t.Errorf("%s (-want +got)\n- %q %v\n+ %q %v", row.name, row.want, row.err, got, err)
+		}
+	}
+}
+
 // Skipping a member must not cost memory, because a token or a document can have many. The
 // set of the names of an object grows by doubling.
 func TestUnknownMembersAllocations(t *testing.T) {

@@ -18,6 +18,9 @@ func TestKindsOfTokens(t *testing.T) {
 		{"a refresh token as a URN", "urn:ietf:params:oauth:token-type:refresh_token", false, true},
 		{"a media type", "application/logout+jwt", false, true},
 		{"a DPoP proof, RFC 9449 §4.2", "dpop+jwt", false, true},
+		{"a key binding, SD-JWT", "kb+jwt", false, true},
+		{"a proof of a wallet, OpenID for Verifiable Credential Issuance", "openid4vci-proof+jwt", false, true},
+		{"the header typ of SPIFFE", "JOSE", false, false},
 		{"a type that is not known", "unknown", false, false},
 		{"an empty value", "", false, false},
 	} {

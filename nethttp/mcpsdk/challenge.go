@@ -71,5 +71,5 @@ func missingScopes(refusal *resource.Refusal, caller *resource.Caller, scopes []
 	if missing == nil { // only scopes of the rules, which the HTTP middleware has checked before
 		return rpcError(refusal).Error()
 	}
-	return "Not authorized: the access token lacks " + strings.Join(missing, " ")
+	return "Not authorized: the access token lacks " + strings.Join(missing, ", ")
 }

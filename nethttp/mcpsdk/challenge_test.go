@@ -5,6 +5,7 @@ import (
 	"encoding/json"
 	"errors"
 	"io"
+	"log/slog"
 	"net/http"
 	"net/http/httptest"
 	"slices"
@@ -16,8 +17,10 @@ import (
 	"github.com/modelcontextprotocol/go-sdk/mcp"
 	"golang.org/x/oauth2"
 
+	"github.com/warder-go/warder/jwks"
 	"github.com/warder-go/warder/nethttp/mcpsdk"
 	"github.com/warder-go/warder/resource"
+	"github.com/warder-go/warder/resource/resourcetest"
 )
 
 // stepUpHandler is an OAuthHandler for the SDK's client. For each challenge it records the
@@ -186,14 +189,51 @@ func TestChallengeResult(t *testing.T) {
 		t.Errorf("with all scopes: got %+v, want nil", got)
 	}
 	checkChallengeResult(t, mcpsdk.ChallengeResult(t.Context(), h.res, request("base admin"), "row:7", "row:8"),
-		challenge+`, scope="base admin row:7 row:8"`+insufficient, "Not authorized: the access token lacks row:7 row:8")
+		challenge+`, scope="base admin row:7 row:8"`+insufficient, "Not authorized: the access token lacks row:7, row:8")
 	checkChallengeResult(t, mcpsdk.ChallengeResult(t.Context(), h.res, request("base row:7"), "row:7"),
 		challenge+`, scope="base admin row:7"`+insufficient, "not authorized: the access token lacks a scope that this request needs")
 	checkChallengeResult(t, mcpsdk.ChallengeResult(t.Context(), h.res, &mcp.CallToolRequest{Params: &mcp.CallToolParamsRaw{Name: "delete"}}, "row:7"),
 		challenge+`, scope="base"`, "not authorized: no caller is known, or the access token is not valid anymore")
+	checkChallengeResult(t, mcpsdk.ChallengeResult(t.Context(), h.res, request("base admin"), "row:7 | row:8 row:9", "x"),
+		challenge+`, scope="base admin row:7 x"`+insufficient, "Not authorized: the access token lacks row:7 | row:8 row:9, x")
 	malformed := mcpsdk.ChallengeResult(t.Context(), h.res, request("base admin"), `two words`)
 	if malformed == nil || !malformed.IsError || malformed.Meta != nil {
 		t.Errorf("a malformed scope: got %+v, want an error without a challenge", malformed)
+	}
+}
+
+// A scope that the caller's issuer does not have makes a result without a challenge.
+func TestChallengeResultWithoutChallenge(t *testing.T) {
+	const identifier = "https://mcp.example.test/mcp"
+	issuer, err := resourcetest.NewIssuer(resourcetest.Config{Audience: identifier})
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer issuer.Close()
+	keys, err := jwks.New(jwks.Config{Issuer: issuer.Identifier(), Transport: issuer.Transport()})
+	if err != nil {
+		t.Fatal(err)
+	}
+	res, err := resource.New(resource.Config{Identifier: identifier, Logger: slog.New(slog.DiscardHandler),
+		Issuers:    []resource.Issuer{{Verifier: keys, UnavailableScopes: []string{"admin"}}},
+		Operations: resource.Operations{Tools: map[string][]string{"delete": {"admin"}}}})
+	if err != nil {
+		t.Fatal(err)
+	}
+	req := httptest.NewRequest("GET", identifier, nil)
+	req.Header.Set("Authorization", "Bearer "+issuer.Token(resourcetest.Token{}))
+	decision, refusal := res.Authenticate(req)
+	if refusal != nil {
+		t.Fatal(refusal.Err)
+	}
+	defer decision.Done()
+	extra := &mcp.RequestExtra{TokenInfo: &auth.TokenInfo{Extra: map[string]any{mcpsdk.CallerKey: decision.Caller}}}
+	result := mcpsdk.ChallengeResult(t.Context(), res, &mcp.CallToolRequest{Params: &mcp.CallToolParamsRaw{Name: "delete"}, Extra: extra}, "x")
+	if result == nil || !result.IsError || result.Meta != nil {
+		t.Fatalf("got %+v, want an error without a challenge", result)
+	}
+	if got, want := result.Content[0].(*mcp.TextContent).Text, "not authorized: the request needs a scope that cannot be requested"; got != want {
+		t.Errorf("got %q, want %q", got, want)
 	}
 }
 

@@ -98,6 +98,8 @@ func rpcError(refusal *resource.Refusal) error {
 		e.Message = "not authorized: no caller is known, or the access token is not valid anymore"
 	case refusal.Reason == resource.ReasonInsufficientScope:
 		e.Message = "not authorized: the access token lacks a scope that this request needs"
+	case refusal.Reason == resource.ReasonScopeUnavailable:
+		e.Message = "not authorized: the request needs a scope that cannot be requested"
 	case refusal.Reason == resource.ReasonCondition:
 		e.Message = "not authorized: the claims of the access token do not permit this request"
 	case refusal.Reason == resource.ReasonOperationUndeclared:

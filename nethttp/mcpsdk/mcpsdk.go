@@ -30,7 +30,7 @@ import (
 // CallerKey is the key of the [*resource.Caller] in auth.TokenInfo.Extra.
 const CallerKey = "github.com/warder-go/warder/resource.Caller"
 
-// Handler serves the resource's metadata at its well-known paths without authentication, and
+// Handler serves the resource's metadata without authentication, as [nethttp.Handler] does, and
 // everything else by next, for accepted requests only. It is all that a process with one MCP
 // server needs. next is an [mcp.StreamableHTTPHandler]. The SDK's older handler for SSE drops
 // the TokenInfo, so its tools have no caller.

@@ -11,7 +11,10 @@ import (
 const APIKeyHeader = "X-API-Key"
 
 func (b *builder) addAPIKeys(ctx context.Context, c *resource.Config) {
-	name := b.settings.APIKeysFile
+	name, prefix := b.settings.APIKeysFile, b.settings.APIKeyPrefix
+	if name == "" && prefix != "" {
+		b.mistakes.add(b.position("api_key_prefix"), "api_key_prefix: requires api_keys_file")
+	}
 	if name == "" || c.Identifier == "" {
 		return
 	}
@@ -31,5 +34,8 @@ func (b *builder) addAPIKeys(ctx context.Context, c *resource.Config) {
 	}
 	if keys, ok := v.(resource.HeaderVerifier); ok {
 		c.Credentials.Headers = map[string]resource.HeaderVerifier{APIKeyHeader: keys}
+	}
+	if prefix != "" {
+		c.Credentials.Prefixed = map[string]resource.Issuer{prefix: {Verifier: v}}
 	}
 }

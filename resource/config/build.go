@@ -18,7 +18,9 @@ type builder struct {
 	used       verifiers // of this build
 	created    []resource.Verifier
 	opaquePath string // of the issuer for opaque tokens
-	resource   *resource.Resource
+
+	served, previousServed serverMetadata
+	resource               *resource.Resource
 }
 
 // build reads the files and builds a resource. It returns the digest of everything that
@@ -31,7 +33,7 @@ func (l *Live) build(ctx context.Context) (b *builder, digest string, err error)
 			err = fmt.Errorf("config: a function of the program, such as Complete or Check, panicked with a value of type %T", p)
 		}
 	}()
-	b = &builder{input: l.config.read(), config: *l.config, previous: l.verifiers, used: verifiers{}}
+	b = &builder{input: l.config.read(), config: *l.config, previous: l.verifiers, used: verifiers{}, previousServed: l.served}
 	disabled := b.settings.Enabled != nil && !*b.settings.Enabled
 	if b.found && !disabled {
 		b.mistakes.endRead()
@@ -49,10 +51,12 @@ func (b *builder) buildResource(ctx context.Context) {
 		Identifier:   b.requireURL("resource_server_url", s.ResourceServerURL),
 		Scopes:       s.RequiredScopes,
 		ScopeOptions: resource.ScopeOptions{Challenge: s.ChallengeScopes, Implies: s.ImpliedScopes},
-		HTTP:         resource.HTTPOptions{Origins: s.AllowedOrigins, DenyLoopbackOrigins: s.DenyLoopback},
-		Metadata:     metadata.Document{ScopesSupported: s.ScopesSupported, ResourceName: s.ResourceName, ResourceDocumentation: s.ServiceDocsURL},
-		Limits:       resource.Limits{Leeway: seconds(s.LeewaySeconds), CacheTTL: seconds(s.TokenCacheTTL)},
-		Logger:       b.config.Logger,
+		HTTP: resource.HTTPOptions{Origins: s.AllowedOrigins, DenyLoopbackOrigins: s.DenyLoopback, AllowHTTP: s.AllowHTTP,
+			KeepAuthorization: s.KeepAuthorization, BasePath: s.BasePath, MetadataURL: s.ResourceMetadataURL, MetadataPaths: s.ResourceMetadataPaths},
+		Metadata: metadata.Document{ScopesSupported: s.ScopesSupported, ResourceName: s.ResourceName, ResourceDocumentation: s.ServiceDocsURL,
+			ResourcePolicyURI: s.PolicyURL, ResourceTOSURI: s.TermsURL},
+		Limits: s.limits(),
+		Logger: b.config.Logger,
 		Operations: resource.Operations{Methods: s.MethodScopes, Tools: s.ToolScopes, Prompts: s.PromptScopes,
 			Public: s.PublicOperations, PublicTools: s.PublicTools, PublicPrompts: s.PublicPrompts, PublicResources: s.PublicResources,
 			Stateless: s.Stateless},
@@ -69,12 +73,40 @@ func (b *builder) buildResource(ctx context.Context) {
 		c.ScopeOptions.StepUp = resource.StepUpKeepGranted
 	}
 	b.addIssuers(&c)
+	b.addServers(&c)
 	b.addAPIKeys(ctx, &c)
+	b.addHeaderClaims(&c)
 	b.addDigestKey(&c)
 	if b.config.Complete != nil {
 		b.config.Complete(&c)
 	}
 	b.finish(c)
+}
+
+// limits returns the limits. Package resource replaces 0 by its default.
+func (s *Settings) limits() resource.Limits {
+	return resource.Limits{
+		Leeway: seconds(s.LeewaySeconds), CacheTTL: seconds(s.TokenCacheTTL), MaxLifetime: seconds(s.MaxLifetime),
+		MaxTokenBytes: number(s.MaxTokenBytes), MaxBodyBytes: number(s.MaxBodyBytes),
+		CacheEntries: number(s.TokenCacheEntries), CacheBytes: number(s.TokenCacheBytes), LogPerSecond: number(s.LogPerSecond),
+	}
+}
+
+// addHeaderClaims adds the header fields that must agree with a claim.
+func (b *builder) addHeaderClaims(c *resource.Config) {
+	for n, given := range b.settings.HeaderClaims {
+		if given.Header == "" || given.Claim == "" {
+			continue // the decoder has added a mistake
+		}
+		if c.Credentials.HeaderClaims == nil {
+			c.Credentials.HeaderClaims = map[string]resource.HeaderClaim{}
+		}
+		if _, duplicate := c.Credentials.HeaderClaims[given.Header]; duplicate {
+			path := fmt.Sprintf("header_claims[%d].header", n)
+			b.mistakes.add(b.position(path), "%s: duplicate field %s", path, given.Header)
+		}
+		c.Credentials.HeaderClaims[given.Header] = resource.HeaderClaim{Claim: given.Claim, Required: given.Required}
+	}
 }
 
 // addDigestKey reads the key of the token digests. Its bytes are used as they are.
@@ -104,6 +136,14 @@ func seconds(n *int) time.Duration {
 	return time.Duration(*n) * time.Second
 }
 
+// number returns 0, which stands for the default, if the setting is absent.
+func number(n *int) int {
+	if n == nil {
+		return 0
+	}
+	return *n
+}
+
 // requireURL returns the URL. If it is absent, requireURL adds a mistake and returns a
 // placeholder, so that building can continue and find more mistakes.
 func (b *builder) requireURL(path, url string) string {
@@ -113,8 +153,11 @@ func (b *builder) requireURL(path, url string) string {
 	if _, present := b.positions[path]; !present { // else the decoder has added a mistake
 		b.mistakes.add(b.position(path), "%s: is missing", path)
 	}
-	return "https://missing.invalid/"
+	return missingURL
 }
+
+// missingURL replaces a URL whose mistake has been added.
+const missingURL = "https://missing.invalid/"
 
 // position returns the position of a key, or of the nearest enclosing key that is present.
 func (b *builder) position(path string) position {

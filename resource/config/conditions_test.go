@@ -4,7 +4,6 @@ import (
 	"fmt"
 	"net/http"
 	"net/http/httptest"
-	"os"
 	"reflect"
 	"strings"
 	"testing"
@@ -97,7 +96,7 @@ func newServerWithEnviron(t *testing.T, issuer *resourcetest.Issuer, environ []s
 	if err != nil {
 		t.Fatal(err)
 	}
-	s.live, s.handler = live, protect(live)
+	s.use(live)
 	return s
 }
 
@@ -176,30 +175,4 @@ func TestReloadOfConditions(t *testing.T) {
 			}
 		}
 	})
-}
-
-// Each YAML block in the documentation is a valid configuration, or lines of the sample file, which
-// is valid.
-func TestDocumentedYAML(t *testing.T) {
-	text, err := os.ReadFile(document)
-	if err != nil {
-		t.Fatal(err)
-	}
-	sample, err := os.ReadFile("authorization.example.yaml")
-	if err != nil {
-		t.Fatal(err)
-	}
-	blocks := strings.Split(string(text), "```yaml\n")[1:]
-	for _, block := range blocks {
-		block, _, _ = strings.Cut(block, "```")
-		if strings.Contains(string(sample), block) {
-			continue
-		}
-		if mistakes := mistakesOf(t, textConfig(block)); mistakes != "" {
-			t.Errorf("%s\n%s", block, mistakes)
-		}
-	}
-	if len(blocks) < 2 {
-		t.Errorf("got %d blocks", len(blocks))
-	}
 }

@@ -105,7 +105,8 @@ func New(c Config) (*Live, error) {
 	if err != nil {
 		return nil, err
 	}
-	l.resource, l.verifiers, l.applied = b.resource, b.used, digest
+	l.resource, l.verifiers, l.served, l.applied = b.resource, b.used, b.served, digest
+	b.logOwnAudience()
 	l.metrics = newMetrics(l.resource.Identifier())
 	l.metrics.setApplied(time.Now())
 	return l, nil

@@ -16,6 +16,9 @@ import (
 
 // Mistakes are reported with their positions, and there is no resource.
 func TestMistakes(t *testing.T) {
+	name := func(issuer string, lines ...string) string {
+		return strings.Replace(block(lines...), "https://auth.example.com", issuer, 1)
+	}
 	for _, row := range []struct {
 		name string
 		text string
@@ -75,6 +78,14 @@ func TestMistakes(t *testing.T) {
 			`text:4: expected_audiences[1]: "*" looks like a pattern, but audiences are compared byte for byte: name each one; literal_audiences: true allows '*'`},
 		{"any audience of another issuer", block("  additional_issuers:", "    - issuer_url: https://b.example", "      expected_audiences: ['https://*.example.com']"),
 			`text:6: additional_issuers[0].expected_audiences[0]: "https://*.example.com" looks like a pattern, but audiences are compared byte for byte: name each one; literal_audiences: true allows '*'`},
+		{"base path of another server", block("  base_path: /prod"),
+			`text:4: base_path: the path of resource_server_url "https://mcp.example.com/mcp" does not begin with "/prod": base_path is the beginning of this path that belongs to the server`},
+		{"this server's URL as metadata URL", block("  resource_metadata_url: https://mcp.example.com/mcp"),
+			`text:4: resource_metadata_url: "https://mcp.example.com/mcp" is resource_server_url: name the URL of the metadata, which needs no token`},
+		{"metadata URL over http", block("  resource_metadata_url: http://cdn.example.com/m"),
+			`text:4: resource_metadata_url: metadata: URL "http://cdn.example.com/m": must begin with https://: http is for loopback hosts`},
+		{"metadata at this server's path", block("  resource_metadata_paths: [/m, /mcp]"),
+			`text:4: resource_metadata_paths[1]: "/mcp" is the path of resource_server_url "https://mcp.example.com/mcp", and requests for it need a token: use another path`},
 		{"symmetric algorithm", block("  algorithms: [HS256]"),
 			`text:4: algorithms: algorithm "HS256" is not one of ["RS256" "RS384" "RS512" "PS256" "PS384" "PS512" "ES256" "ES384" "ES512" "EdDSA" "Ed25519"]`},
 		{"client without a secret", block("  client_id: x"), "text:4: client_secret: is missing; set it or client_secret_file"},
@@ -150,7 +161,7 @@ func TestMistakes(t *testing.T) {
 		{"argument rule without an effect", block("  argument_scopes: [{tool: deploy, argument: env, values: {dev: []}}]"),
 			"text:4: argument_scopes[0]: no value has scopes, so the rule has no effect; add scopes, or reject other values"},
 		{"argument rule with an invalid scope", block("  argument_scopes:", "    - tool: deploy", "      argument: env", "      values: {prod: [a b]}"),
-			`text:5: argument_scopes[0].values["prod"]: "a b" is not a scope: use printable ASCII without space, quote and backslash (RFC 6749 §3.3)`},
+			`text:5: argument_scopes[0].values["prod"]: "a b" is not a scope: write each scope as an entry of its own, or write " | " between alternatives (RFC 6749 §3.3)`},
 		{"argument rule with an unknown setting", block("  argument_scopes: [{tool: deploy, argument: env, values: {a: [b]}, others: all}]"), "text:4: argument_scopes[0].others: must be one of need_all, reject"},
 		{"duplicate argument rule", block("  argument_scopes: [{tool: deploy, argument: env, values: {a: [b]}}, {tool: deploy, argument: env, values: {a: [b]}}]"),
 			`text:4: argument_scopes[1]: duplicate rule for the argument "env" of the tool "deploy"; list all values in one`},
@@ -169,7 +180,21 @@ func TestMistakes(t *testing.T) {
 			"text:4: tenant_pattern: tokens of tenants can be verified only by keys; remove introspect_jwts"},
 		{"audience claims of both kinds", block("  audience_claims: [aud, azp]"), "text:4: audience_claims: claims that name a client cannot be combined with aud and resource: the aud of an ID token is the client\ntext:4: expected_audiences: empty; name the clients that are used for this resource alone"},
 		{"invalid JSON Pointer", block("  scope_claim: /a/~2", "  client_id: x", "  client_secret: s3cr3t"), `text:4: scope_claim: "/a/~2" has a ~ that is neither ~0 nor ~1 (RFC 6901 §3)`},
-		{"scope prefix without a matching scope", block("  scope_prefix: 'api://x/'", "  required_scopes: [a]"), `text:4: scope_prefix: no scope of the configuration begins with "api://x/"; write scopes as clients request them`},
+		{"scope prefix without a matching scope", block("  scope_prefix: 'api://x/'", "  required_scopes: [a]"), `text:4: scope_prefix: no scope of the configuration begins with "api://x/"; write scopes as clients request them, or set scope_names`},
+		{"string for the names of scopes", block("  required_scopes: [a]", "  scope_names: x"), "text:5: scope_names: is not a mapping; write scope: name"},
+		{"list for the name of a scope", block("  required_scopes: [a]", "  scope_names:", "    a: [x]"), `text:6: scope_names["a"]: is not a string`},
+		{"no name for a scope", block("  required_scopes: [a]", "  scope_names:", "    a:"), `text:6: scope_names["a"]: has no value; set one or remove the key`},
+		{"variable as a scope with a name", block("  required_scopes: [a]", "  scope_names:", "    '${A}': x"), `text:6: scope_names: a key contains ${; variables are expanded only in values`},
+		{"name of an unknown scope", block("  required_scopes: [a]", "  scope_names:", "    b: x"), `text:6: scope_names["b"]: "b" is not a scope of the configuration; list scopes that only the program requires in scopes_supported`},
+		{"two names in one", block("  required_scopes: [a]", "  scope_names:", "    a: x y"), `text:6: scope_names["a"]: "x y" is not a scope (RFC 6749 §3.3); list scopes that the issuer does not have in unavailable_scopes`},
+		{"name of another scope", block("  required_scopes: [a]", "  scopes_supported: [b]", "  scope_names:", "    a: b"), `text:7: scope_names["a"]: "b" is another scope of the configuration, which has the same name; give it another name, or list it in unavailable_scopes`},
+		{"name without the prefix", block("  required_scopes: [a]", "  scope_prefix: p/", "  scope_names:", "    a: x"), `text:7: scope_names["a"]: "x" does not begin with scope_prefix "p/", as all scopes of the issuer do; write the name as clients request it`},
+		{"scope that is unavailable and has a name", block("  challenge_scopes: [a]", "  scope_names: {a: x}", "  client_id: x", "  client_secret: s3cr3t", "  unavailable_scopes: [a]"), `text:8: unavailable_scopes[0]: "a" has a name in scope_names; remove one of the two`},
+		{"required scope that is unavailable", block("  required_scopes: [a]", "  unavailable_scopes: [a]"), `text:4: required_scopes: no token of issuer "https://auth.example.com" can have "a", because of its scope_prefix, scope_names or unavailable_scopes; add an alternative that the issuer has`},
+		{"alternatives without spaces", block("  required_scopes: [a|b]"), `text:4: required_scopes: "a|b" is not a scope here: write exactly " | " between alternatives; if the issuer's scope has this character, give it another name by scope_names`},
+		{"alternatives of which one is enough", block("  tool_scopes:", "    t: [a | a b]"), `text:5: tool_scopes["t"]: alternatives "a | a b": remove "a b", because "a" is enough`},
+		{"many alternatives", block("  required_scopes: [s" + strings.Repeat(" | s", 64) + "]"), `text:4: required_scopes: alternatives with 65 scopes; at most 64 are possible: use implied_scopes, with one broader scope`},
+		{"alternatives in a challenge", block("  challenge_scopes: [a | b]"), `text:4: challenge_scopes: "a | b": alternatives are possible only where needed scopes are listed; write each scope as an entry of its own`},
 		{"roles without a role claim", block("  additional_issuers:", "    - issuer_url: https://b.example", "      role_scopes: {r: [a]}"),
 			"text:6: additional_issuers[0].role_scopes: role_claim is empty, so there are no roles"},
 		{"strict mode with another claim", block("  strict_rfc9068: true", "  audience_claims: [resource]"), "text:5: audience_claims: strict_rfc9068 is set, and RFC 9068 §2.2 has the audience in aud"},
@@ -186,12 +211,30 @@ func TestMistakes(t *testing.T) {
 text:4: allow_private_hosts[4]: "auth.internal:8443" is not a host name: use one such as auth.internal, without scheme, port and wildcard
 text:4: allow_private_hosts[5]: "https://auth.internal" is not a host name: use one such as auth.internal, without scheme, port and wildcard
 text:4: allow_private_hosts[6]: "10.0.0.0/8" is not a host name: use one such as auth.internal, without scheme, port and wildcard`},
+		{"name of an issuer without an address", name("sso.example.com"), `text:2: issuer_url: issuer "sso.example.com": must be an absolute URL, such as https://host.example.com/path; if it is only the name of the issuer, set jwks_uri (in Go: URL), jwks_file (File) or metadata_url (MetadataURL)`},
+		{"name of an issuer with keys", name("http://adfs.example.com/adfs/services/trust", "  jwks_uri: https://adfs.example.com/adfs/discovery/keys"),
+			`text:2: authorization_servers: not set, and the name of an issuer cannot be published; name the servers where clients log in: metadata: issuer "http://adfs.example.com/adfs/services/trust": must begin with https://: http is for loopback hosts`},
+		{"name of an issuer, published", name("sso.example.com", "  jwks_uri: https://sso.example.com/keys", "  authorization_servers: [sso.example.com, 'https://a.example', 'https://a.example']"),
+			`text:5: authorization_servers[0]: metadata: issuer "sso.example.com": must be an absolute URL, such as https://host.example.com/path
+text:5: authorization_servers[2]: duplicate server "https://a.example"`},
+		{"name of an issuer whose endpoint is discovered", name("sso.example.com", "  jwks_uri: https://sso.example.com/keys", "  client_id: x", "  client_secret: 3cr3t", "  authorization_servers: ['https://a.example']"),
+			`text:2: issuer_url: issuer "sso.example.com": must be an absolute URL, such as https://host.example.com/path; if it is only the name of the issuer, set introspection_endpoint (in Go: Endpoint, and KeysURL for SignedAnswers) or metadata_url (MetadataURL)`},
+		{"no authorization servers", block("  authorization_servers: []"), "text:4: authorization_servers: empty; name at least one server where clients log in (MCP authorization)"},
+		{"tenants of a name", name("sso.example.com", "  tenant_pattern: https://t.example/{tenantid}", "  allowed_tenants: [a]", "  jwks_uri: https://t.example/keys"),
+			`text:2: issuer_url: issuer "sso.example.com": must be an absolute URL, such as https://host.example.com/path; set authorization_servers`},
+		{"metadata_url over http", block("  metadata_url: http://auth.example.com/m?secret=3cr3t"), `text:4: metadata_url: URL "http://auth.example.com/m?...": must begin with https://: http is for loopback hosts`},
+		{"metadata_url that nothing reads", block("  metadata_url: https://auth.example.com/m", "  jwks_file: k"),
+			"text:4: metadata_url: is not used, because no address has to be discovered; remove it, jwks_uri, jwks_file or introspection_endpoint\ntext:5: jwks_file: jwks: keyset: keys unavailable: last fetch failed: open k: no such file or directory"},
+		{"header type of another token", block("  header_types: [JOSE, logout+jwt]"), `text:4: header_types[1]: "logout+jwt" is the type of other tokens, which are not for resources`},
+		{"header type in strict mode", block("  header_types: [JOSE]", "  strict_rfc9068: true"), "text:4: header_types: strict_rfc9068 is set, and RFC 9068 §2.1 requires the typ at+jwt"},
+		{"use of keys for encryption", block("  key_uses: [jwt-svid, enc]"), `text:4: key_uses[1]: "enc" is for encryption (RFC 7517 §4.2)`},
+		{"use of keys with introspection", block("  key_uses: [jwt-svid]", "  introspect_jwts: true", "  client_id: x", "  client_secret: 3cr3t"), "text:4: key_uses: is not used with introspect_jwts; remove one of them"},
 		{"anchor with the name of the block", "x: &authorization y\n? *authorization\n: {enabled: false}\n", "text: has no block authorization:"},
 		{"many mistakes at once", "authorization:\n  issuer_url: http://auth.example.com\n  resource_server_url: https://MCP.example.com/mcp#x\n  required_scopes: [offline_access, a b]\n  tool_scopes:\n    purge: [\"\\\\\"]\n  service_documentation_url: docs\n  leeway_seconds: x\n  oops: 1\n",
-			`text:2: issuer_url: issuer "http://auth.example.com": must begin with https://: http is for loopback hosts
+			`text:2: issuer_url: issuer "http://auth.example.com": must begin with https://: http is for loopback hosts; if it is only the name of the issuer, set jwks_uri (in Go: URL), jwks_file (File) or metadata_url (MetadataURL)
 text:3: resource_server_url: metadata: resource identifier "https://MCP.example.com/mcp#...": must not have a fragment: remove '#' and what follows
 text:4: required_scopes: offline_access is between client and authorization server; remove it (MCP authorization)
-text:4: required_scopes: "a b" is not a scope: use printable ASCII without space, quote and backslash (RFC 6749 §3.3)
+text:4: required_scopes: "a b" is not a scope: write each scope as an entry of its own, or write " | " between alternatives (RFC 6749 §3.3)
 text:6: tool_scopes["purge"]: "\\" is not a scope: use printable ASCII without space, quote and backslash (RFC 6749 §3.3)
 text:7: service_documentation_url: "docs" must be the absolute URL of a page, such as https://example.com/docs
 text:8: leeway_seconds: must be a whole number from 0 to 300

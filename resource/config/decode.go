@@ -101,7 +101,7 @@ func (d *decoder) decodeValue(n *node, path string, into reflect.Value, tag refl
 		if target.Elem().Kind() == reflect.Bool {
 			d.decodeBool(n, path, target.Elem())
 		} else {
-			d.decodeInt(n, path, target.Elem(), tag.Get("max"))
+			d.decodeInt(n, path, target.Elem(), tag)
 		}
 		if d.mistakes.count() == before {
 			into.Set(target)
@@ -208,16 +208,17 @@ func (d *decoder) decodeBool(n *node, path string, into reflect.Value) {
 	d.mistakes.add(n.at, "%s: must be true or false, without quotes", path)
 }
 
-// decodeInt accepts decimal numbers from 0 to the limit.
-func (d *decoder) decodeInt(n *node, path string, into reflect.Value, limit string) {
+// decodeInt accepts decimal numbers within the limits of the tag. The minimum is 0 by default.
+func (d *decoder) decodeInt(n *node, path string, into reflect.Value, tag reflect.StructTag) {
 	text, variable, ok := d.scalar(n, path, "a number")
 	if !ok {
 		return
 	}
-	highest, _ := strconv.Atoi(limit) // the limit is from a struct tag of this package
+	lowest, _ := strconv.ParseInt(tag.Get("min"), 10, 64) // the limits are from struct tags of this package
+	highest, _ := strconv.ParseInt(tag.Get("max"), 10, 64)
 	number, err := strconv.Atoi(text)
-	if err != nil || n.tag != "!!int" && !variable || number < 0 || number > highest || strings.HasPrefix(text, "+") || len(text) > 1 && text[0] == '0' {
-		d.mistakes.add(n.at, "%s: must be a whole number from 0 to %s", path, limit)
+	if err != nil || n.tag != "!!int" && !variable || int64(number) < lowest || int64(number) > highest || strings.HasPrefix(text, "+") || len(text) > 1 && text[0] == '0' {
+		d.mistakes.add(n.at, "%s: must be a whole number from %d to %d", path, lowest, highest)
 		return
 	}
 	into.SetInt(int64(number))
@@ -241,11 +242,12 @@ func (d *decoder) decodeList(n *node, path string, into reflect.Value) {
 	into.Set(out)
 }
 
-// decodeMap decodes a map of lists. Its keys are names of scopes, tools and the like:
-// variables in them are not expanded.
+// decodeMap decodes a map of lists or of strings. Its keys are names of scopes, tools and the
+// like: variables in them are not expanded.
 func (d *decoder) decodeMap(n *node, path string, into reflect.Value) {
 	if n.kind != mapping {
-		d.mistakes.add(n.at, "%s: is not a mapping; write name: [scope]", path)
+		example := map[reflect.Kind]string{reflect.Slice: "name: [scope]", reflect.String: "scope: name"}[into.Type().Elem().Kind()]
+		d.mistakes.add(n.at, "%s: is not a mapping; write %s", path, example)
 		return
 	}
 	out := reflect.MakeMap(into.Type())
@@ -257,9 +259,9 @@ func (d *decoder) decodeMap(n *node, path string, into reflect.Value) {
 		}
 		below := fmt.Sprintf("%s[%q]", path, member.name)
 		d.positions[below] = member.at
-		scopes := reflect.New(into.Type().Elem()).Elem()
-		d.decodeList(member.value, below, scopes)
-		out.SetMapIndex(reflect.ValueOf(member.name), scopes)
+		value := reflect.New(into.Type().Elem()).Elem()
+		d.decodeValue(member.value, below, value, "")
+		out.SetMapIndex(reflect.ValueOf(member.name), value)
 	}
 	into.Set(out)
 }

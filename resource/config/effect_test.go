@@ -16,6 +16,7 @@ import (
 
 	"github.com/prometheus/client_golang/prometheus"
 
+	"github.com/warder-go/warder/nethttp"
 	"github.com/warder-go/warder/resource/apikey"
 	"github.com/warder-go/warder/resource/config"
 	"github.com/warder-go/warder/resource/resourcetest"
@@ -54,9 +55,14 @@ func TestKeysTakeEffect(t *testing.T) {
 		{"", "  undeclared_operations: deny", "Authorization", bearer(resourcetest.Token{}), "200, introspected 0", "403, introspected 0"},
 		{"  required_scopes: [a]", "  challenge_scopes: [a, c]", "X", "", `401 ` + metadata + `, scope="a", introspected 0`, `401 ` + metadata + `, scope="a c", introspected 0`},
 		{"  required_scopes: [a]\n  scopes_supported: [a, b]", "  step_up: keep_granted", "Authorization", bearer(resourcetest.Token{Scope: "b"}), `403 ` + metadata + `, scope="a"` + missing, `403 ` + metadata + `, scope="a b"` + missing},
+		{"  required_scopes: [a]", "  scope_names: {a: 'api://x/a'}", "Authorization", bearer(resourcetest.Token{Scope: "a"}), "200, introspected 0", `403 ` + metadata + `, scope="api://x/a"` + missing},
+		{"  required_scopes: [a | b c]", "  unavailable_scopes: [a]", "Authorization", bearer(resourcetest.Token{Scope: "a"}), "200, introspected 0", `403 ` + metadata + `, scope="b c"` + missing},
+		{"  required_scopes: [a | b c]", "  implied_scopes: {d: [b, c]}", "Authorization", bearer(resourcetest.Token{Scope: "d"}), `403 ` + metadata + `, scope="a"` + missing, "200, introspected 0"},
 		{introspection, "  token_cache_ttl_seconds: 0", "Authorization", opaque, "200, introspected 1", "200, introspected 2"},
 		{introspection, "  introspection_endpoint: https://auth.example.test/elsewhere", "Authorization", opaque, "200, introspected 1", "503, introspected 0"},
 		{"", "  api_keys_file: keys.json", "X-API-Key", key, "401 " + metadata + ", introspected 0", "200, introspected 0"},
+		{"", "  resource_metadata_url: https://cdn.example.test/m", "X", "", "401 " + metadata + ", introspected 0", `401 Bearer resource_metadata="https://cdn.example.test/m", introspected 0`},
+		{"", "  base_path: /mcp", "X", "", "401 " + metadata + ", introspected 0", `401 Bearer resource_metadata="https://mcp.example.test/mcp/.well-known/oauth-protected-resource", introspected 0`},
 		{tenants, "  tenant_claim: org", "Authorization", tenantToken, "200, introspected 0", invalid},
 	} {
 		for _, lines := range []struct{ text, want string }{{row.base, row.without}, {row.base + "\n" + row.key, row.with}} {
@@ -88,6 +94,24 @@ func TestDenyLoopbackOrigins(t *testing.T) {
 			if got := live.Resource().AllowsOrigin(origin); got != allowed {
 				t.Errorf("%q: %s: got %t, want %t", line, origin, got, allowed)
 			}
+		}
+	}
+}
+
+// The metadata is served at the configured paths.
+func TestMetadataPaths(t *testing.T) {
+	const wellKnown = "/.well-known/oauth-protected-resource"
+	for lines, want := range map[string][]string{
+		"":                                     {wellKnown, wellKnown + "/mcp"},
+		"  base_path: /mcp":                    {wellKnown, wellKnown + "/mcp", "/mcp" + wellKnown},
+		"  resource_metadata_paths: [/m, /n/]": {wellKnown, wellKnown + "/mcp", "/m", "/n/"},
+	} {
+		live, err := config.New(textConfig(block(lines)))
+		if err != nil {
+			t.Fatal(err)
+		}
+		if got := nethttp.Metadata(live.Resource()).Locations(); !slices.Equal(got, want) {
+			t.Errorf("%q: got %q, want %q", lines, got, want)
 		}
 	}
 }
@@ -180,4 +204,34 @@ func (s *testServer) hits() (n int) {
 		}
 	}
 	return n
+}
+
+// If expected_audiences does not list this server's URL, one record at start says that tokens for
+// the URL are accepted all the same.
+func TestOwnAudienceIsLogged(t *testing.T) {
+	const record = `level=INFO msg="tokens for resource_server_url are accepted too, although expected_audiences does not list it" ` +
+		`key=expected_audiences issuer=https://auth.example.com resource_server_url=https://mcp.example.com/mcp` + "\n"
+	for lines, want := range map[string]string{
+		"":                                "",
+		"  expected_audiences: [api://x]": record,
+		"  expected_audiences: [api://x, 'https://mcp.example.com/mcp']":                             "",
+		"  expected_audiences: [api://x]\n  audience_claims: [aud, resource]":                        record,
+		"  expected_audiences: [client]\n  audience_claims: [azp]":                                   "",
+		"  additional_issuers: [{issuer_url: 'https://b.example', expected_audiences: ['api://x']}]": strings.NewReplacer("key=", `key=additional_issuers[0].`, "https://auth.example.com", "https://b.example").Replace(record),
+	} {
+		var out bytes.Buffer
+		c := textConfig(block(lines))
+		c.Logger = slog.New(slog.NewTextHandler(&out, &slog.HandlerOptions{ReplaceAttr: func(_ []string, a slog.Attr) slog.Attr {
+			if a.Key == slog.TimeKey {
+				return slog.Attr{}
+			}
+			return a
+		}}))
+		if _, err := config.New(c); err != nil {
+			t.Fatal(err)
+		}
+		if out.String() != want {
+			t.Errorf("%s\n got %s\nwant %s", lines, out.String(), want)
+		}
+	}
 }

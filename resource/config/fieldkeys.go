@@ -44,8 +44,13 @@ var resourceKeys = []fieldKey{
 	{field: "Scopes", key: "required_scopes"},
 	{field: "ScopeOptions.Challenge", key: "challenge_scopes"},
 	{field: "Metadata.ScopesSupported", key: "scopes_supported"},
+	{"Metadata.AuthorizationServers", "authorization_servers", []string{"tenant_pattern", "issuer_url"}},
 	{field: "ScopeOptions.Implies", key: "implied_scopes"},
 	{field: "HTTP.Origins", key: "allowed_origins"},
+	{field: "HTTP.BasePath", key: "base_path"},
+	{field: "HTTP.MetadataURL", key: "resource_metadata_url"},
+	{field: "HTTP.MetadataPaths", key: "resource_metadata_paths"},
+	{field: "HTTP.ServerMetadata", key: "serve_issuer_metadata"},
 	{field: "Limits.Leeway", key: "leeway_seconds"},
 	{field: "ScopeOptions.StepUp", key: "step_up"},
 	{field: "Operations.Methods", key: "method_scopes"},
@@ -64,9 +69,13 @@ var resourceKeys = []fieldKey{
 	{field: "Operations.Public", key: "public_operations"},
 	{field: "Operations.Undeclared", key: "undeclared_operations"},
 	{field: `Credentials.Headers["X-API-Key"]`, key: "api_keys_file"},
+	{field: "Credentials.Prefixed", key: "api_key_prefix"},
+	{field: "Credentials.HeaderClaims", key: "header_claims"},
 	{field: "Credentials.DigestKey", key: "digest_key_file"},
 	{field: "Metadata: metadata: resource_name", key: "resource_name"},
 	{field: "Metadata: metadata: resource_documentation", key: "service_documentation_url"},
+	{field: "Metadata: metadata: resource_policy_uri", key: "policy_url"},
+	{field: "Metadata: metadata: resource_tos_uri", key: "terms_of_service_url"},
 }
 
 // issuerKeys are the fields of resource.Issuer.
@@ -76,6 +85,8 @@ var issuerKeys = []fieldKey{
 	{field: ".AudienceClaims", key: "audience_claims"},
 	{field: ".ScopeClaim", key: "scope_claim"},
 	{field: ".ScopePrefix", key: "scope_prefix"},
+	{field: ".ScopeNames", key: "scope_names"},
+	{field: ".UnavailableScopes", key: "unavailable_scopes"},
 	{field: ".RoleClaim", key: "role_claim"},
 	{field: ".RoleScopes", key: "role_scopes"},
 	{field: ".Conditions", key: "conditions"},
@@ -83,6 +94,7 @@ var issuerKeys = []fieldKey{
 	{field: ".ClientTokens.Claim", key: "client_token_claim"},
 	{".ClientTokens", "client_token_claim", []string{"client_token_value", "subject_is_client"}},
 	{field: ".TokenTypes", key: "token_types"},
+	{field: ".HeaderTypes", key: "header_types"},
 	{field: ".Tenants.Allow", key: "allowed_tenants"},
 	{field: ".Tenants.Claim", key: "tenant_claim"},
 	{".Tenants", "allowed_tenants", []string{"tenant_pattern"}},
@@ -183,11 +195,18 @@ func (i *issuerBuilder) addVerifierMistakes(err error, endpointKey string) {
 		key, text := "issuer_url", strings.TrimPrefix(mistake.Error(), "metadata: ")
 		field, rest, _ := strings.Cut(text, ": ")
 		index, isHost := strings.CutPrefix(field, "AllowHosts")
+		use, isUse := strings.CutPrefix(field, "KeyUses")
 		switch {
 		case field == "Algorithms":
 			key, text = "algorithms", rest
+		case isUse:
+			key, text = "key_uses"+use, rest
+		case field == "MetadataURL":
+			key, text = "metadata_url", strings.TrimPrefix(rest, "metadata: ")
 		case isHost:
 			key, text = "allow_private_hosts"+index, rest
+		case field == "Proxy":
+			key, text = "proxy_url", rest
 		case strings.HasPrefix(text, "URL "):
 			key = endpointKey
 		case i.issuer.TenantPattern != "":

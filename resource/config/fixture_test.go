@@ -103,12 +103,14 @@ func newTestServer(t testing.TB, issuer *resourcetest.Issuer, files map[string]s
 	if err != nil {
 		t.Fatal(err)
 	}
-	s.handler = protect(s.live)
+	s.use(s.live)
 	return s
 }
 
-func protect(live *config.Live) http.Handler {
-	return nethttp.Handler(live.Resource(), http.HandlerFunc(func(http.ResponseWriter, *http.Request) {}))
+// use makes the server use a configuration.
+func (s *testServer) use(live *config.Live) {
+	s.live = live
+	s.handler = nethttp.Handler(live.Resource(), http.HandlerFunc(func(http.ResponseWriter, *http.Request) {}))
 }
 
 func (s *testServer) send(token string) (status int, challenge string) {

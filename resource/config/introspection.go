@@ -18,7 +18,7 @@ func (i *issuerBuilder) needsIntrospection() bool {
 func (i *issuerBuilder) introspectionVerifier() resource.Verifier {
 	s := i.issuer
 	if s.IntrospectJWTs {
-		for _, key := range []string{"jwks_uri", "jwks_file", "algorithms"} {
+		for _, key := range []string{"jwks_uri", "jwks_file", "key_uses", "algorithms"} {
 			if i.has(key) {
 				i.addMistake(key, "is not used with introspect_jwts; remove one of them")
 			}
@@ -29,13 +29,16 @@ func (i *issuerBuilder) introspectionVerifier() resource.Verifier {
 		return nil
 	}
 	c := introspect.Config{Issuer: i.url, Endpoint: string(s.IntrospectionEndpoint), AllowHosts: s.AllowPrivateHosts,
-		TLS: i.tls, Transport: i.config.Transport, Logger: i.config.Logger,
+		AllowHTTP: s.AllowHTTPIssuer, TLS: i.tls, Proxy: i.proxy, Transport: i.config.Transport, Logger: i.config.Logger,
 		Auth: introspect.ClientAuth{ClientID: id, ClientSecret: string(secret)}}
+	if s.IntrospectionEndpoint == "" {
+		c.MetadataURL = string(s.MetadataURL)
+	}
 	if ttl := i.settings.TokenCacheTTL; ttl != nil && *ttl == 0 {
 		c.AnswerTTL = -1
 	}
 	v, err := i.reuse(func() (resource.Verifier, error) { return introspect.New(c) },
-		"introspect", c.Issuer, c.Endpoint, c.AllowHosts, c.AnswerTTL, id, string(secret), i.ca)
+		"introspect", c.Issuer, c.Endpoint, c.MetadataURL, c.AllowHosts, c.AnswerTTL, id, string(secret), c.AllowHTTP, i.ca, string(s.ProxyURL))
 	if err != nil {
 		i.addVerifierMistakes(err, "introspection_endpoint")
 		return nil

@@ -6,9 +6,15 @@ import (
 	"crypto/tls"
 	"crypto/x509"
 	"fmt"
+	"net/http"
+	"net/url"
+	"slices"
+	"strings"
 
 	"github.com/warder-go/warder/internal/digest"
+	"github.com/warder-go/warder/internal/logging"
 	"github.com/warder-go/warder/jwks"
+	"github.com/warder-go/warder/metadata"
 	"github.com/warder-go/warder/resource"
 )
 
@@ -56,13 +62,16 @@ func (b *builder) addIssuers(c *resource.Config) {
 			i.addMistake("expected_audiences", "is empty; name an audience or remove the key: resource_server_url is accepted anyway")
 		}
 		issuer := resource.Issuer{Audiences: s.ExpectedAudiences, LiteralAudiences: s.LiteralAudiences, AudienceClaims: s.AudienceClaims,
-			ScopeClaim: s.ScopeClaim, ScopePrefix: s.ScopePrefix, RoleClaim: s.RoleClaim, RoleScopes: s.RoleScopes,
+			ScopeClaim: s.ScopeClaim, ScopePrefix: s.ScopePrefix, ScopeNames: s.ScopeNames, UnavailableScopes: s.Unavailable, RoleClaim: s.RoleClaim, RoleScopes: s.RoleScopes,
 			SubjectClaim: s.SubjectClaim, TokenTypes: s.TokenTypes, Conditions: b.conditions(join(i.path, "conditions"), s.Conditions),
+			HeaderTypes: s.HeaderTypes, AllowAtHash: s.AllowAtHash, AllowZipNone: s.AllowZipNone,
 			StrictRFC9068: s.StrictRFC9068}
 		if s.ClientTokenClaim != "" || s.ClientTokenValue != "" || s.SubjectIsClient {
 			issuer.ClientTokens = &resource.ClientTokens{Claim: s.ClientTokenClaim, Value: s.ClientTokenValue, SubjectIsClient: s.SubjectIsClient}
 		}
+		i.checkMetadataURL()
 		i.readCAFile()
+		i.setProxy()
 		var introspector resource.Verifier
 		if i.needsIntrospection() {
 			introspector = i.introspectionVerifier()
@@ -73,7 +82,8 @@ func (b *builder) addIssuers(c *resource.Config) {
 		if issuer.Verifier == nil {
 			issuer.Verifier = placeholder(fmt.Sprintf("https://issuer-%d.invalid", n))
 		}
-		i.addTenants(c, &issuer)
+		i.addTenants(&issuer)
+		i.addServerMetadata(c, &issuer)
 		c.Issuers = append(c.Issuers, issuer)
 		switch {
 		case introspector == nil:
@@ -87,6 +97,45 @@ func (b *builder) addIssuers(c *resource.Config) {
 	}
 }
 
+// logOwnAudience logs the issuers whose expected_audiences does not list resource_server_url,
+// because this audience is accepted all the same.
+func (b *builder) logOwnAudience() {
+	own := b.settings.ResourceServerURL
+	for n, s := range b.settings.issuers() {
+		if len(s.ExpectedAudiences) > 0 && !slices.Contains(s.ExpectedAudiences, own) && !slices.ContainsFunc(s.AudienceClaims, namesClient) {
+			logging.OrDefault(b.config.Logger).Info("tokens for resource_server_url are accepted too, although expected_audiences does not list it",
+				"key", join(issuerPath(n), "expected_audiences"), "issuer", s.IssuerURL, "resource_server_url", own)
+		}
+	}
+}
+
+// addServers sets the authorization servers to publish. Package resource publishes the issuers by
+// itself, except patterns of tenants, in whose place issuer_url is published.
+func (b *builder) addServers(c *resource.Config) {
+	c.Metadata.AuthorizationServers = b.settings.AuthorizationServers
+	issuers := b.settings.issuers()
+	isTenanted := func(s *IssuerSettings) bool { return s.TenantPattern != "" }
+	if b.settings.AuthorizationServers != nil || !slices.ContainsFunc(issuers, isTenanted) {
+		return
+	}
+	for n, s := range issuers {
+		server := s.IssuerURL
+		if err := metadata.CheckIssuer(server, false); err != nil {
+			if path := join(issuerPath(n), "issuer_url"); server != "" {
+				b.mistakes.add(b.position(path), "%s: %s; set authorization_servers", path, strings.TrimPrefix(err.Error(), "metadata: "))
+			}
+			server = missingURL
+		}
+		if !slices.Contains(c.Metadata.AuthorizationServers, server) {
+			c.Metadata.AuthorizationServers = append(c.Metadata.AuthorizationServers, server)
+		}
+	}
+}
+
+// namesClient reports whether a claim of audience_claims names a client. Then
+// resource_server_url is not an audience.
+func namesClient(claim string) bool { return claim != "aud" && claim != "resource" }
+
 // An issuerBuilder builds the verifiers of one issuer.
 type issuerBuilder struct {
 	*builder
@@ -95,6 +144,7 @@ type issuerBuilder struct {
 	url    string // issuer identifier
 	ca     []byte // content of ca_file, nil without one
 	tls    *tls.Config
+	proxy  func(*http.Request) (*url.URL, error) // nil without proxy_url
 }
 
 // has reports whether a key of the issuer is present.
@@ -108,9 +158,8 @@ func (i *issuerBuilder) addMistake(key, format string, args ...any) {
 	i.mistakes.add(i.position(path), "%s: %s", path, fmt.Sprintf(format, args...))
 }
 
-// addTenants handles an issuer whose iss is a pattern. A pattern is not the address of a
-// server, so the metadata publishes issuer_url instead.
-func (i *issuerBuilder) addTenants(c *resource.Config, issuer *resource.Issuer) {
+// addTenants handles an issuer whose iss is a pattern.
+func (i *issuerBuilder) addTenants(issuer *resource.Issuer) {
 	s := i.issuer
 	switch {
 	case s.TenantPattern == "":
@@ -128,7 +177,16 @@ func (i *issuerBuilder) addTenants(c *resource.Config, issuer *resource.Issuer) 
 		return // the issuer identifier of a placeholder is not a pattern
 	}
 	issuer.Tenants = &resource.Tenants{Allow: s.AllowedTenants, Claim: s.TenantClaim}
-	c.Metadata.AuthorizationServers = append(c.Metadata.AuthorizationServers, i.url)
+}
+
+// checkMetadataURL reports a metadata_url that nothing reads.
+func (i *issuerBuilder) checkMetadataURL() {
+	s := i.issuer
+	keys := !s.IntrospectJWTs && s.JWKSURI == "" && s.JWKSFile == ""
+	endpoint := i.needsIntrospection() && s.IntrospectionEndpoint == ""
+	if s.MetadataURL != "" && !keys && !endpoint {
+		i.addMistake("metadata_url", "is not used, because no address has to be discovered; remove it, jwks_uri, jwks_file or introspection_endpoint")
+	}
 }
 
 // readCAFile reads ca_file. Only its certificates are trusted for the issuer.
@@ -150,6 +208,22 @@ func (i *issuerBuilder) readCAFile() {
 	i.ca, i.tls = body, &tls.Config{RootCAs: roots, MinVersion: tls.VersionTLS12}
 }
 
+// setProxy checks proxy_url. A password in it is not part of a mistake.
+func (i *issuerBuilder) setProxy() {
+	if i.issuer.ProxyURL == "" {
+		return
+	}
+	proxy, err := url.Parse(string(i.issuer.ProxyURL))
+	switch {
+	case err != nil || proxy.Host == "" || proxy.Scheme != "http" && proxy.Scheme != "https":
+		i.addMistake("proxy_url", "%s: is not the URL of a proxy; write http://host:port or https://host:port", i.issuer.ProxyURL)
+	case strings.Trim(proxy.Path, "/") != "" || proxy.RawQuery != "" || proxy.Fragment != "":
+		i.addMistake("proxy_url", "%s: has a path, a query or a fragment; write only scheme, host and port", i.issuer.ProxyURL)
+	default:
+		i.proxy = http.ProxyURL(proxy)
+	}
+}
+
 // keyVerifier returns the verifier of JWTs by keys, or nil if it has added a mistake.
 func (i *issuerBuilder) keyVerifier() resource.Verifier {
 	s := i.issuer
@@ -157,10 +231,13 @@ func (i *issuerBuilder) keyVerifier() resource.Verifier {
 		i.addMistake("jwks_file", "jwks_uri is also set; set only one of them")
 		return nil
 	}
-	c := jwks.Config{Issuer: cmp.Or(s.TenantPattern, i.url), URL: string(s.JWKSURI), Algorithms: s.Algorithms, AllowHosts: s.AllowPrivateHosts,
-		TLS: i.tls, Transport: i.config.Transport, Logger: i.config.Logger}
-	if s.JWKSFile != "" {
+	c := jwks.Config{Issuer: cmp.Or(s.TenantPattern, i.url), URL: string(s.JWKSURI), KeyUses: s.KeyUses, Algorithms: s.Algorithms, AllowHosts: s.AllowPrivateHosts,
+		AllowHTTP: s.AllowHTTPIssuer, TLS: i.tls, Proxy: i.proxy, Transport: i.config.Transport, Logger: i.config.Logger}
+	switch {
+	case s.JWKSFile != "":
 		c.File = i.files.path(s.JWKSFile)
+	case s.JWKSURI == "":
+		c.MetadataURL = string(s.MetadataURL)
 	}
 	v, err := i.reuse(func() (resource.Verifier, error) {
 		v, err := jwks.New(c)
@@ -170,7 +247,7 @@ func (i *issuerBuilder) keyVerifier() resource.Verifier {
 			}
 		}
 		return v, err
-	}, "jwks", c.Issuer, c.URL, c.File, c.Algorithms, c.AllowHosts, i.ca)
+	}, "jwks", c.Issuer, c.URL, c.File, c.MetadataURL, c.KeyUses, c.Algorithms, c.AllowHosts, c.AllowHTTP, i.ca, string(s.ProxyURL))
 	if err != nil {
 		i.addVerifierMistakes(err, "jwks_uri")
 		return nil

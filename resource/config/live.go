@@ -33,6 +33,7 @@ type Live struct {
 
 	mu        sync.Mutex // serializes reloads and guards the fields below
 	verifiers verifiers
+	served    serverMetadata
 	applied   string // digest of the applied input
 	rejected  string // digest of the last rejected input; "" if none since then was applied
 	cause     error  // of the rejection
@@ -77,7 +78,8 @@ func (l *Live) Run(ctx context.Context) {
 // content is now applied, whether or not it has changed. Otherwise it returns the reason,
 // and the previous configuration stays in use.
 //
-// A different resource_server_url is rejected, because clients and routes depend on it.
+// A different resource_server_url, base_path or resource_metadata_paths is rejected, because
+// routes depend on it.
 // Reload first fetches the keys of new issuers, for at most five seconds. Then it applies
 // the configuration with or without these keys, because its purpose may be to remove
 // another issuer.
@@ -132,10 +134,24 @@ func (l *Live) setApplied(digest string) {
 func (l *Live) apply(ctx context.Context, b *builder) error {
 	l.warmUp(ctx, b.created)
 	if err := l.resource.Replace(b.resource); err != nil {
-		return fmt.Errorf("config: %s: resource_server_url: %w", b.position("resource_server_url"), err)
+		key := b.keyOfRoutes(l.resource)
+		return fmt.Errorf("config: %s: %s: %w", b.position(key), key, err)
 	}
-	l.verifiers = b.used
+	l.verifiers, l.served = b.used, b.served
 	return nil
+}
+
+// keyOfRoutes returns the key that differs from the configuration of current and on which routes
+// depend.
+func (b *builder) keyOfRoutes(current *resource.Resource) string {
+	_, hasBasePath := b.positions["base_path"]
+	switch {
+	case b.resource.Identifier() != current.Identifier():
+		return "resource_server_url"
+	case hasBasePath:
+		return "base_path"
+	}
+	return "resource_metadata_paths"
 }
 
 // warmUp calls the Ready methods of new verifiers concurrently, so that they fetch keys.

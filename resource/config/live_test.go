@@ -63,6 +63,30 @@ func TestRunAppliesChanges(t *testing.T) {
 	})
 }
 
+// Other names of scopes apply to cached tokens too.
+func TestReloadScopeNames(t *testing.T) {
+	withServer(t, nil, []string{"  required_scopes: [a | b]"}, func(t *testing.T, s *testServer) {
+		token := s.issuer.Token(resourcetest.Token{Audience: identifier, Scope: "a"})
+		for _, row := range []struct {
+			lines []string
+			want  int
+		}{
+			{nil, 200},
+			{[]string{"  scope_names: {a: x}"}, 403},
+			{[]string{"  scope_names: {b: x}"}, 200},
+			{[]string{"  unavailable_scopes: [a]"}, 403},
+		} {
+			s.write("a.yaml", s.settings(append([]string{"  required_scopes: [a | b]"}, row.lines...)...))
+			if err := s.live.Reload(t.Context()); err != nil {
+				t.Fatal(err)
+			}
+			if got, challenge := s.send(token); got != row.want {
+				t.Errorf("%q: got %d %s, want %d", row.lines, got, challenge, row.want)
+			}
+		}
+	})
+}
+
 // A partially written file is not applied, even if it is valid, and not reported.
 func TestRunWaitsForCompleteFile(t *testing.T) {
 	for name, half := range map[string]func(s *testServer) string{
@@ -112,6 +136,12 @@ func TestReloadRejects(t *testing.T) {
 		{"different resource", func(s *testServer) {
 			s.write("a.yaml", strings.Replace(s.settings("  client_id: test-client", "  client_secret_file: secret", "  ca_file: ca.pem"), "/mcp\n", "/other\n", 1))
 		}, `config: a.yaml:3: resource_server_url: resource: replace: Identifier: "https://mcp.example.test/other" is not "https://mcp.example.test/mcp": a new identifier needs a restart, because clients and routes depend on it`},
+		{"different base path", func(s *testServer) {
+			s.write("a.yaml", s.settings("  client_id: test-client", "  client_secret_file: secret", "  ca_file: ca.pem", "  base_path: /mcp"))
+		}, `config: a.yaml:7: base_path: resource: replace: HTTP.MetadataPaths: the metadata is served at the further paths [], not at ["/.well-known/oauth-protected-resource" "/mcp/.well-known/oauth-protected-resource"]: new paths and a new HTTP.BasePath need a restart, because routes depend on them`},
+		{"different metadata paths", func(s *testServer) {
+			s.write("a.yaml", s.settings("  client_id: test-client", "  client_secret_file: secret", "  ca_file: ca.pem", "  resource_metadata_paths: [/m]"))
+		}, `config: a.yaml:7: resource_metadata_paths: resource: replace: HTTP.MetadataPaths: the metadata is served at the further paths [], not at ["/m"]: new paths and a new HTTP.BasePath need a restart, because routes depend on them`},
 		{"empty secret file", func(s *testServer) { s.write("secret", "\n") }, "config: a.yaml:5: client_secret_file: file \"secret\": is empty"},
 		{"missing secret file", func(s *testServer) { _ = os.Remove(filepath.Join(s.dir, "secret")) }, "config: a.yaml:5: client_secret_file: file \"secret\": no such file or directory"},
 		{"invalid certificates", func(s *testServer) { s.write("ca.pem", "x") }, "config: a.yaml:6: ca_file: file \"ca.pem\": has no PEM certificate"},

@@ -60,6 +60,9 @@ func (m *mistakes) add(at position, format string, args ...any) {
 // fieldNames replaces names of fields within texts by names of keys.
 var fieldNames = strings.NewReplacer(
 	", or with AllowHTTP", "", // has no key
+	" the path of Identifier ", " the path of resource_server_url ",
+	": BasePath is the beginning", ": base_path is the beginning",
+	" is Identifier: name", " is resource_server_url: name",
 	"; LiteralAudiences allows", "; literal_audiences: true allows",
 	"set exactly one of URI, Prefix and Template", "set exactly one of uri, prefix and template",
 	"set exactly one of Allow and AllowFunc;", "list the allowed tenants;",
@@ -77,6 +80,15 @@ var fieldNames = strings.NewReplacer(
 	": set either Claim and Value, or SubjectIsClient", ": set either client_token_claim and client_token_value, or subject_is_client",
 	": initialize needs Stateless: a session", ": initialize needs stateless: true, because a session",
 	" has scopes in Methods;", " has scopes in method_scopes;",
+	"requires in Metadata.ScopesSupported", "requires in scopes_supported",
+	" does not have in UnavailableScopes", " does not have in unavailable_scopes",
+	", or list it in UnavailableScopes", ", or list it in unavailable_scopes",
+	" has a name in ScopeNames;", " has a name in scope_names;",
+	" another name by ScopeNames", " another name by scope_names",
+	" does not begin with ScopePrefix ", " does not begin with scope_prefix ",
+	", or set ScopeNames", ", or set scope_names",
+	"because of its ScopePrefix, ScopeNames or UnavailableScopes;", "because of its scope_prefix, scope_names or unavailable_scopes;",
+	": use ScopeOptions.Implies, with", ": use implied_scopes, with",
 )
 
 func (m *mistakes) count() int { return len(m.all) }

@@ -1,6 +1,7 @@
 package config_test
 
 import (
+	"cmp"
 	"encoding/json"
 	"flag"
 	"fmt"
@@ -32,11 +33,7 @@ func schemaOf(t reflect.Type, tag reflect.StructTag) object {
 	case reflect.Bool:
 		return object{"anyOf": []object{{"type": "boolean"}, variable}}
 	case reflect.Int:
-		most, err := strconv.Atoi(tag.Get("max"))
-		if err != nil {
-			panic(err)
-		}
-		return object{"anyOf": []object{{"type": "integer", "minimum": 0, "maximum": most}, variable}}
+		return object{"anyOf": []object{{"type": "integer", "minimum": limit(tag, "min"), "maximum": limit(tag, "max")}, variable}}
 	case reflect.String:
 		if enum := tag.Get("enum"); enum != "" {
 			return object{"anyOf": []object{{"enum": strings.Split(enum, ",")}, variable}}
@@ -52,6 +49,15 @@ func schemaOf(t reflect.Type, tag reflect.StructTag) object {
 		return objectSchema(t)
 	}
 	panic(t.String())
+}
+
+// limit returns the number in a struct tag; 0 if it is absent.
+func limit(tag reflect.StructTag, name string) int64 {
+	n, err := strconv.ParseInt(cmp.Or(tag.Get(name), "0"), 10, 64)
+	if err != nil {
+		panic(err)
+	}
+	return n
 }
 
 func objectSchema(t reflect.Type) object {
@@ -168,7 +174,9 @@ func valueKind(field reflect.StructField) string {
 	case t.Kind() == reflect.Bool || t.Kind() == reflect.Pointer && t.Elem().Kind() == reflect.Bool:
 		return "true or false"
 	case t.Kind() == reflect.Pointer:
-		return "0 to " + field.Tag.Get("max")
+		return fmt.Sprint(limit(field.Tag, "min"), " to ", limit(field.Tag, "max"))
+	case t.Kind() == reflect.Map && t.Elem().Kind() == reflect.String:
+		return "mapping"
 	case t.Kind() == reflect.Map:
 		return "mapping of lists"
 	case isListOfStructs(t):
@@ -185,13 +193,33 @@ func valueKind(field reflect.StructField) string {
 	return "string"
 }
 
+// The examples in the documentation are valid together.
+func TestDocumentedExamplesAreValid(t *testing.T) {
+	text, err := os.ReadFile(document)
+	if err != nil {
+		t.Fatal(err)
+	}
+	var lines []string
+	for _, part := range strings.Split(string(text), "```yaml\n  ")[1:] {
+		example, _, _ := strings.Cut(part, "\n```")
+		lines = append(lines, "  "+example)
+	}
+	live, err := config.New(textConfig(block(lines...)))
+	if err != nil || len(lines) != 3 {
+		t.Fatalf("%d examples, error %v", len(lines), err)
+	}
+	if got, want := fmt.Sprint(live.Resource().Operations().Tools), "map[deploy:[deploy:run env:prod | admin ops]]"; got != want {
+		t.Errorf("got %s, want %s", got, want)
+	}
+}
+
 // The example file has every key.
 func TestExampleFileHasEveryKey(t *testing.T) {
 	text, err := os.ReadFile("authorization.example.yaml")
 	if err != nil {
 		t.Fatal(err)
 	}
-	for _, of := range []reflect.Type{reflect.TypeFor[config.Settings](), reflect.TypeFor[config.ResourceScopes](),
+	for _, of := range []reflect.Type{reflect.TypeFor[config.Settings](), reflect.TypeFor[config.ResourceScopes](), reflect.TypeFor[config.HeaderClaim](),
 		reflect.TypeFor[config.ResourceConditions](), reflect.TypeFor[config.ArgumentScopes](), reflect.TypeFor[config.Condition]()} {
 		for _, field := range reflect.VisibleFields(of) {
 			if name := field.Tag.Get("yaml"); name != "" && !field.Anonymous && !strings.Contains(string(text), " "+name+":") {
@@ -228,15 +256,15 @@ func TestExampleFileIsValid(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	const want = `{"resource":"https://mcp.example.com/mcp","authorization_servers":["https://auth.example.com/realms/demo","https://build.example.com",` +
-		`"https://partner.example.net/","https://other.example.org","https://more.example.org","https://login.microsoftonline.com/organizations/v2.0"],` +
-		`"scopes_supported":["mcp:read","mcp:write","mcp:admin"],"bearer_methods_supported":["header"],"resource_name":"Example tools","resource_documentation":"https://mcp.example.com/docs"}`
+	const want = `{"resource":"https://mcp.example.com/mcp","authorization_servers":["https://auth.example.com/realms/demo","https://login.microsoftonline.com/organizations/v2.0"],` +
+		`"scopes_supported":["mcp:read","mcp:write","mcp:admin"],"bearer_methods_supported":["header"],"resource_name":"Example tools","resource_documentation":"https://mcp.example.com/docs",` +
+		`"resource_policy_uri":"https://mcp.example.com/privacy","resource_tos_uri":"https://mcp.example.com/terms"}`
 	if string(document) != want {
 		t.Errorf("\n got %s\nwant %s", document, want)
 	}
 	operations := live.Resource().Operations()
 	if got, want := fmt.Sprint(operations.Methods, operations.Tools, operations.Prompts, operations.Resources, operations.Public, operations.Undeclared),
-		"map[resources/list:[mcp:resources]] map[delete_everything:[mcp:admin] search:[api://mcp/search] whoami:[]] map[review:[mcp:write]] [{config://app   [mcp:admin]} { file:///reports/  [mcp:reports]} {  notes://{id} [mcp:notes]}] [ping tools/list] 0"; got != want {
+		"map[resources/list:[mcp:resources]] map[delete_everything:[mcp:admin] search:[mcp:search | mcp:read mcp:write] whoami:[]] map[review:[mcp:write]] [{config://app   [mcp:admin]} { file:///reports/  [mcp:reports]} {  notes://{id} [mcp:notes]}] [ping tools/list] 0"; got != want {
 		t.Errorf("\n got %s\nwant %s", got, want)
 	}
 	if res := live.Resource(); !res.AllowsOrigin("https://app.example.com") || !res.AllowsOrigin("https://mcp.example.com") || res.Leeway() != 30*time.Second {

@@ -10,63 +10,86 @@ import (
 
 // Settings are the values of the block `authorization:`. The decoder, the JSON Schema and
 // the table in docs/configuration.md are based on the struct tags: yaml is the key, doc is
-// its description, and format, enum and max limit its values.
+// its description, and format, enum, min and max limit its values.
 type Settings struct {
-	Enabled            *bool  `yaml:"enabled" doc:"whether warder protects the server. false: Load and New return ErrDisabled and no resource; a reload rejects the file and the previous configuration stays active. Default: true"`
-	ResourceServerURL  string `yaml:"resource_server_url" format:"uri" required:"true" doc:"this server's URL (its resource identifier), byte for byte as clients use it. It is also an accepted audience of tokens"`
-	IssuerSettings     `yaml:",inline"`
-	AdditionalIssuers  []IssuerSettings       `yaml:"additional_issuers" doc:"further issuers, each with the keys that have a star"`
-	RequiredScopes     []string               `yaml:"required_scopes" doc:"scopes that every request needs, except requests without a token for public operations"`
-	ChallengeScopes    []string               `yaml:"challenge_scopes" doc:"scopes in the challenge of a 401 response. Default: required_scopes"`
-	ScopesSupported    []string               `yaml:"scopes_supported" doc:"scopes in the protected resource metadata. Default: required_scopes"`
-	ImpliedScopes      map[string][]string    `yaml:"implied_scopes" doc:"broader scopes, each with the scopes that it includes"`
-	MethodScopes       map[string][]string    `yaml:"method_scopes" doc:"rules for MCP methods: each method with its additional scopes"`
-	ToolScopes         map[string][]string    `yaml:"tool_scopes" doc:"rules for tools: each tool with its additional scopes"`
-	PromptScopes       map[string][]string    `yaml:"prompt_scopes" doc:"rules for prompts: each prompt with its additional scopes"`
-	ResourceScopes     []ResourceScopes       `yaml:"resource_scopes" doc:"rules for MCP resources. Each entry has scopes and exactly one of uri, prefix and template"`
-	ArgumentScopes     []ArgumentScopes       `yaml:"argument_scopes" doc:"rules for arguments of tools: scopes for values of an argument"`
-	RequiredConditions []Condition            `yaml:"required_conditions" doc:"conditions, as in conditions, that every token of every issuer and every API key must meet"`
-	MethodConditions   map[string][]Condition `yaml:"method_conditions" doc:"MCP methods, each with additional conditions on the caller's claims"`
-	ToolConditions     map[string][]Condition `yaml:"tool_conditions" doc:"tools, each with additional conditions on the caller's claims"`
-	PromptConditions   map[string][]Condition `yaml:"prompt_conditions" doc:"prompts, each with additional conditions on the caller's claims"`
-	ResourceConditions []ResourceConditions   `yaml:"resource_conditions" doc:"additional conditions for MCP resources. Each entry has conditions and exactly one of uri, prefix and template"`
-	Undeclared         string                 `yaml:"undeclared_operations" enum:"allow,deny" doc:"whether operations without a rule are allowed, or rejected with 403. Default: allow"`
-	PublicOperations   []string               `yaml:"public_operations" doc:"MCP methods that are open to requests without a token"`
-	PublicTools        []string               `yaml:"public_tools" doc:"tools that are open to requests without a token"`
-	PublicPrompts      []string               `yaml:"public_prompts" doc:"prompts that are open to requests without a token"`
-	PublicResources    []string               `yaml:"public_resources" doc:"URIs of resources that are open to requests without a token"`
-	Stateless          bool                   `yaml:"stateless" doc:"true: the MCP server keeps no sessions. Required if initialize is in public_operations"`
-	StepUp             string                 `yaml:"step_up" enum:"operation,keep_granted" doc:"scopes in the challenge of a 403 response. operation: the scopes that the operation needs. keep_granted: also those scopes of the caller that occur in this configuration. Default: operation"`
-	AllowedOrigins     []string               `yaml:"allowed_origins" doc:"origins whose web pages may send requests, in addition to the origin of resource_server_url and to the loopback origins that deny_loopback_origins describes"`
-	DenyLoopback       bool                   `yaml:"deny_loopback_origins" doc:"false: if the host of resource_server_url is localhost, 127.0.0.1 or [::1], pages of these three hosts may send requests. true: they need an entry in allowed_origins. Default: false"`
-	LeewaySeconds      *int                   `yaml:"leeway_seconds" max:"300" doc:"allowed difference between the clocks of this server and of the issuer. Default: 30"`
-	TokenCacheTTL      *int                   `yaml:"token_cache_ttl_seconds" max:"86400" doc:"maximum time that an accepted token is cached. 0 disables the cache. Default: 300"`
-	ResourceName       string                 `yaml:"resource_name" doc:"name of this server in the protected resource metadata, for display"`
-	ServiceDocsURL     string                 `yaml:"service_documentation_url" format:"uri" doc:"URL of a page for developers, in the protected resource metadata"`
-	APIKeysFile        string                 `yaml:"api_keys_file" doc:"file of API keys, which clients send in the header field X-API-Key"`
-	DigestKeyFile      string                 `yaml:"digest_key_file" doc:"file with the key of the token digests in logs and audit records, at least 32 random bytes, used as they are; the same for all replicas. Default: a random key of the process"`
+	Enabled               *bool  `yaml:"enabled" doc:"whether warder protects the server. false: Load and New return ErrDisabled and no resource; a reload rejects the file and the previous configuration stays active. Default: true"`
+	ResourceServerURL     string `yaml:"resource_server_url" format:"uri" required:"true" doc:"this server's URL (its resource identifier), byte for byte as clients use it. It is also an accepted audience of tokens"`
+	IssuerSettings        `yaml:",inline"`
+	AdditionalIssuers     []IssuerSettings       `yaml:"additional_issuers" doc:"further issuers, each with the keys that have a star"`
+	AuthorizationServers  []string               `yaml:"authorization_servers" doc:"the authorization servers in the protected resource metadata, exactly these and in this order. They are where clients log in; only the issuers above are accepted. Required if an issuer_url is not an https URL. Default: the issuer_url of each issuer"`
+	RequiredScopes        []string               `yaml:"required_scopes" doc:"scopes that every request needs, except requests without a token for public operations. An entry can have alternatives, such as mcp:read | mcp:run"`
+	ChallengeScopes       []string               `yaml:"challenge_scopes" doc:"scopes in the challenge of a 401 response. Default: the scopes that required_scopes needs"`
+	ScopesSupported       []string               `yaml:"scopes_supported" doc:"scopes in the protected resource metadata. Default: all scopes in required_scopes"`
+	ImpliedScopes         map[string][]string    `yaml:"implied_scopes" doc:"broader scopes, each with the scopes that it includes"`
+	MethodScopes          map[string][]string    `yaml:"method_scopes" doc:"rules for MCP methods: each method with its additional scopes or alternatives"`
+	ToolScopes            map[string][]string    `yaml:"tool_scopes" doc:"rules for tools: each tool with its additional scopes or alternatives"`
+	PromptScopes          map[string][]string    `yaml:"prompt_scopes" doc:"rules for prompts: each prompt with its additional scopes or alternatives"`
+	ResourceScopes        []ResourceScopes       `yaml:"resource_scopes" doc:"rules for MCP resources. Each entry has scopes and exactly one of uri, prefix and template"`
+	ArgumentScopes        []ArgumentScopes       `yaml:"argument_scopes" doc:"rules for arguments of tools: scopes for values of an argument"`
+	RequiredConditions    []Condition            `yaml:"required_conditions" doc:"conditions, as in conditions, that every token of every issuer and every API key must meet"`
+	MethodConditions      map[string][]Condition `yaml:"method_conditions" doc:"MCP methods, each with additional conditions on the caller's claims"`
+	ToolConditions        map[string][]Condition `yaml:"tool_conditions" doc:"tools, each with additional conditions on the caller's claims"`
+	PromptConditions      map[string][]Condition `yaml:"prompt_conditions" doc:"prompts, each with additional conditions on the caller's claims"`
+	ResourceConditions    []ResourceConditions   `yaml:"resource_conditions" doc:"additional conditions for MCP resources. Each entry has conditions and exactly one of uri, prefix and template"`
+	Undeclared            string                 `yaml:"undeclared_operations" enum:"allow,deny" doc:"whether operations without a rule are allowed, or rejected with 403. Default: allow"`
+	PublicOperations      []string               `yaml:"public_operations" doc:"MCP methods that are open to requests without a token"`
+	PublicTools           []string               `yaml:"public_tools" doc:"tools that are open to requests without a token"`
+	PublicPrompts         []string               `yaml:"public_prompts" doc:"prompts that are open to requests without a token"`
+	PublicResources       []string               `yaml:"public_resources" doc:"URIs of resources that are open to requests without a token"`
+	Stateless             bool                   `yaml:"stateless" doc:"true: the MCP server keeps no sessions. Required if initialize is in public_operations"`
+	StepUp                string                 `yaml:"step_up" enum:"operation,keep_granted" doc:"scopes in the challenge of a 403 response. operation: the scopes that the operation needs. keep_granted: also those scopes of the caller that occur in this configuration. Default: operation"`
+	AllowedOrigins        []string               `yaml:"allowed_origins" doc:"origins whose web pages may send requests, in addition to the origin of resource_server_url and to the loopback origins that deny_loopback_origins describes"`
+	DenyLoopback          bool                   `yaml:"deny_loopback_origins" doc:"false: if the host of resource_server_url is localhost, 127.0.0.1 or [::1], pages of these three hosts may send requests. true: they need an entry in allowed_origins. Default: false"`
+	KeepAuthorization     bool                   `yaml:"keep_authorization" doc:"true: the MCP server behind warder receives the header field Authorization with the token. MCP forbids the server to pass the token to other servers. Default: false"`
+	AllowHTTP             bool                   `yaml:"allow_http" doc:"true: resource_server_url may have the scheme http although its host is not a loopback address. Everyone on the network can then read the tokens. Default: false"`
+	HeaderClaims          []HeaderClaim          `yaml:"header_claims" doc:"header fields of requests that must agree with a claim of the token. A request in which one disagrees is rejected with 403"`
+	BasePath              string                 `yaml:"base_path" doc:"beginning of the path of resource_server_url that belongs to this server, if a proxy passes on no other requests. The metadata URL in challenges is then below it"`
+	ResourceMetadataURL   string                 `yaml:"resource_metadata_url" format:"uri" doc:"URL of the protected resource metadata in challenges. Default: the URL that derives from resource_server_url and base_path"`
+	ResourceMetadataPaths []string               `yaml:"resource_metadata_paths" doc:"further paths at which this server serves the protected resource metadata"`
+	LeewaySeconds         *int                   `yaml:"leeway_seconds" max:"300" doc:"allowed difference between the clocks of this server and of the issuer. Default: 30"`
+	TokenCacheTTL         *int                   `yaml:"token_cache_ttl_seconds" max:"86400" doc:"maximum time that an accepted token is cached. 0 disables the cache. Default: 300"`
+	TokenCacheEntries     *int                   `yaml:"token_cache_entries" min:"1" max:"100000000" doc:"maximum number of cached tokens. Default: 100000"`
+	TokenCacheBytes       *int                   `yaml:"token_cache_bytes" min:"1048576" max:"1099511627776" doc:"approximate maximum memory for cached tokens, in bytes. Default: 268435456 (256 MiB)"`
+	MaxLifetime           *int                   `yaml:"max_token_lifetime_seconds" min:"1" max:"31622400" doc:"maximum time between the claims iat and exp of a token. Default: no limit"`
+	MaxTokenBytes         *int                   `yaml:"max_token_bytes" min:"1024" max:"262144" doc:"maximum length of a token, in bytes. Default: 16384 (16 KiB)"`
+	MaxBodyBytes          *int                   `yaml:"max_body_bytes" min:"1024" max:"1073741824" doc:"maximum length of a request body that is read for a rule, in bytes. Each request holds its body in memory. Default: 4194304 (4 MiB)"`
+	LogPerSecond          *int                   `yaml:"log_records_per_second" min:"1" max:"1000000" doc:"maximum number of log records per second for one reason of rejection. Default: 10"`
+	ResourceName          string                 `yaml:"resource_name" doc:"name of this server in the protected resource metadata, for display"`
+	ServiceDocsURL        string                 `yaml:"service_documentation_url" format:"uri" doc:"URL of a page for developers, in the protected resource metadata"`
+	PolicyURL             string                 `yaml:"policy_url" format:"uri" doc:"URL of a page about the use of data, in the protected resource metadata"`
+	TermsURL              string                 `yaml:"terms_of_service_url" format:"uri" doc:"URL of the terms of service, in the protected resource metadata"`
+	APIKeysFile           string                 `yaml:"api_keys_file" doc:"file of API keys, which clients send in the header field X-API-Key"`
+	APIKeyPrefix          string                 `yaml:"api_key_prefix" doc:"prefix of the API keys in api_keys_file. A bearer token with the prefix is verified as an API key, for clients that send API keys there. Default: API keys are accepted in X-API-Key only"`
+	DigestKeyFile         string                 `yaml:"digest_key_file" doc:"file with the key of the token digests in logs and audit records, at least 32 random bytes, used as they are; the same for all replicas. Default: a random key of the process"`
 }
 
 // IssuerSettings are the keys of an issuer.
 type IssuerSettings struct {
-	IssuerURL         string   `yaml:"issuer_url" format:"uri" required:"true" doc:"the issuer's identifier, byte for byte as in the claim iss and in the issuer's metadata. With tenant_pattern: the URL of the authorization server at which clients log in"`
+	IssuerURL         string   `yaml:"issuer_url" required:"true" doc:"the issuer's identifier, byte for byte as in the claim iss and in the issuer's metadata. It must be a URL if its metadata is read at a well-known URL. It can be any text with metadata_url, or if jwks_uri or jwks_file (for introspection: introspection_endpoint) says where everything is. With tenant_pattern: the URL of the authorization server at which clients log in"`
+	MetadataURL       Address  `yaml:"metadata_url" format:"uri" doc:"URL of the issuer's metadata, if it is not at a well-known URL of the issuer. The issuer in the document must be equal to issuer_url, byte for byte. Addresses that are set are not read there"`
 	ExpectedAudiences []string `yaml:"expected_audiences" doc:"accepted audiences, in addition to resource_server_url. They are compared byte for byte, and patterns are not supported"`
 	LiteralAudiences  bool     `yaml:"literal_audiences" doc:"true: expected_audiences may contain white space and characters that are common in patterns, such as *. The comparison stays the same. Default: false"`
 	JWKSURI           Address  `yaml:"jwks_uri" format:"uri" doc:"URL of the issuer's signing keys. Default: the URL in the issuer's metadata"`
 	JWKSFile          string   `yaml:"jwks_file" doc:"file with the issuer's signing keys, instead of jwks_uri. The file is read again every minute"`
 	Algorithms        []string `yaml:"algorithms" doc:"allowed signature algorithms. Default: RS256, RS384, RS512, PS256, PS384, PS512, ES256, ES384, ES512 and EdDSA"`
+	KeyUses           []string `yaml:"key_uses" doc:"accepted values of use in the issuer's signing keys, in addition to sig, such as jwt-svid for SPIFFE. A key with this use verifies every token of the issuer"`
 	StrictRFC9068     bool     `yaml:"strict_rfc9068" doc:"true: a JWT needs the header typ at+jwt and all claims that RFC 9068 requires. Default: false"`
 	IntrospectJWTs    bool     `yaml:"introspect_jwts" doc:"true: JWTs too are verified by introspection, and not with signing keys. Default: false"`
 
 	AudienceClaims []string            `yaml:"audience_claims" doc:"claims that may contain the audience: some of aud and resource, or some of client_id, azp, cid and appid. Default: aud"`
 	ScopeClaim     string              `yaml:"scope_claim" doc:"name or JSON Pointer of the claim with the scopes. Default: scope and scp"`
 	ScopePrefix    string              `yaml:"scope_prefix" doc:"prefix that warder adds to each scope of a token"`
+	ScopeNames     map[string]string   `yaml:"scope_names" doc:"names that this issuer has for scopes of this file, as clients request them: each scope with its name. Tokens grant these scopes only by that name"`
+	Unavailable    []string            `yaml:"unavailable_scopes" doc:"scopes of this file that this issuer does not have. Its tokens never grant them, and its challenges do not name them"`
 	RoleClaim      string              `yaml:"role_claim" doc:"name or JSON Pointer of the claim with the roles"`
 	RoleScopes     map[string][]string `yaml:"role_scopes" doc:"roles, each with the scopes that it grants"`
 	Conditions     []Condition         `yaml:"conditions" doc:"conditions on claims that every token of the issuer must meet. Each entry has claim and exactly one test"`
 
 	SubjectClaim     string   `yaml:"subject_claim" doc:"name or JSON Pointer of the claim with the subject. Default: sub"`
 	TokenTypes       []string `yaml:"token_types" doc:"accepted values of the claims typ, token_use, tokenName and token_type, in addition to the values for access tokens"`
+	HeaderTypes      []string `yaml:"header_types" doc:"accepted values of the header typ of JWTs, in addition to JWT, at+jwt and none, such as JOSE for SPIFFE. Every JWT of the issuer with this typ and an accepted audience is accepted"`
+	AllowAtHash      bool     `yaml:"allow_at_hash" doc:"true: access tokens may have the claim at_hash, as those of Dex have. An ID token with an accepted audience is then accepted too. Default: false"`
+	AllowZipNone     bool     `yaml:"allow_zip_none" doc:"true: the header zip is ignored in JWTs if it is exactly NONE, as ForgeRock writes it. Default: false"`
 	ClientTokenClaim string   `yaml:"client_token_claim" doc:"claim that marks client credentials tokens. client_token_value is required too"`
 	ClientTokenValue string   `yaml:"client_token_value" doc:"value that client_token_claim has in client credentials tokens"`
 	SubjectIsClient  bool     `yaml:"subject_is_client" doc:"true: a token whose claims sub and client_id are equal is a client credentials token. Default: false"`
@@ -85,6 +108,9 @@ type IssuerSettings struct {
 	IntrospectionClientSecretFile string  `yaml:"introspection_client_secret_file" doc:"file with the client secret for introspection_client_id"`
 
 	AllowPrivateHosts []string `yaml:"allow_private_hosts" doc:"hosts that the issuer's metadata may name although their addresses are private"`
+	AllowHTTPIssuer   bool     `yaml:"allow_http_issuer" doc:"true: the URLs of the issuer may have the scheme http although the host is not a loopback address. Everyone on the network can then replace the signing keys and read the tokens and client secrets that warder sends. Default: false"`
+	ProxyURL          Address  `yaml:"proxy_url" format:"uri" doc:"URL of an HTTP proxy through which warder calls the issuer. Default: no proxy; environment variables such as HTTPS_PROXY are not used"`
+	ServeMetadata     bool     `yaml:"serve_issuer_metadata" doc:"true: this server also serves the issuer's metadata, for clients that request it here. One issuer can have it. Default: false"`
 	CAFile            string   `yaml:"ca_file" doc:"file of PEM certificates that are trusted for the issuer, instead of the system's certificates"`
 }
 
@@ -94,7 +120,14 @@ type ResourceScopes struct {
 	URI      string   `yaml:"uri" doc:"URI of one resource"`
 	Prefix   string   `yaml:"prefix" doc:"prefix of the URIs of several resources"`
 	Template string   `yaml:"template" doc:"RFC 6570 template of the URIs of several resources"`
-	Scopes   []string `yaml:"scopes" required:"here" doc:"additional scopes for the resources"`
+	Scopes   []string `yaml:"scopes" required:"here" doc:"additional scopes or alternatives for the resources"`
+}
+
+// HeaderClaim is a header field that must agree with a claim.
+type HeaderClaim struct {
+	Header   string `yaml:"header" required:"here" doc:"name of the header field"`
+	Claim    string `yaml:"claim" required:"here" doc:"name of the claim, whose value is a string"`
+	Required bool   `yaml:"required" doc:"true: requests without the header field are rejected too. Default: false"`
 }
 
 // ResourceConditions are conditions for MCP resources. It has exactly one of uri, prefix and

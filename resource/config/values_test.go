@@ -57,6 +57,8 @@ func TestEnvironment(t *testing.T) {
 		mistakes string
 	}{
 		{"string", []string{"AUTHORIZATION__RESOURCE_NAME=a $${X}: [b]"}, func(s *config.Settings) { s.ResourceName = "a $${X}: [b]" }, ""},
+		{"comma-separated list of alternatives", []string{"AUTHORIZATION__REQUIRED_SCOPES=a | b c,d"}, func(s *config.Settings) { s.RequiredScopes = []string{"a | b c", "d"} }, ""},
+		{"mapping of strings", []string{`AUTHORIZATION__SCOPE_NAMES={"a":"b"}`}, func(s *config.Settings) { s.ScopeNames = map[string]string{"a": "b"} }, ""},
 		{"comma-separated list", []string{"AUTHORIZATION__REQUIRED_SCOPES=a, b"}, func(s *config.Settings) { s.RequiredScopes = []string{"a", "b"} }, ""},
 		{"list as JSON", []string{`AUTHORIZATION__REQUIRED_SCOPES=["a","b"]`}, func(s *config.Settings) { s.RequiredScopes = []string{"a", "b"} }, ""},
 		{"mapping as JSON", []string{`AUTHORIZATION__TOOL_SCOPES={"y":["${Z}"]}`}, func(s *config.Settings) {
