@@ -97,7 +97,8 @@ func TestCallerOfPublicOperation(t *testing.T) {
 // only Echo has.
 func TestLateChallengesOfEchoHandlers(t *testing.T) {
 	res := newResource(t, identifier, func(c *resource.Config) { c.Operations.LateChallenges = true })
-	const denied = `{"error":"insufficient_scope","error_description":"The access token lacks a scope that this request needs"}` + "\n"
+	const denied = `{"jsonrpc":"2.0","id":1,"error":{"code":403,"message":"The access token lacks a scope that this request needs. Log in again and grant all of these scopes: admin",` +
+		`"data":{"error":"insufficient_scope","error_description":"The access token lacks a scope that this request needs","scope":"admin"}}}` + "\n"
 	const challenge = pointer + `, scope="admin", error="insufficient_scope", error_description="The access token lacks a scope that this request needs"`
 	requestChallenge := func(c echo.Context) {
 		if !resource.Challenge(c.Request().Context(), "admin") {

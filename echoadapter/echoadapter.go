@@ -30,8 +30,8 @@ const CallerKey = "github.com/warder-go/warder/resource.Caller"
 // Inside, Echo's context contains the caller (see [Caller]). So does the context of the
 // request (see [resource.FromContext]), which has no Authorization header unless the
 // Resource keeps it. The original request is not modified. Echo's Response is not modified
-// either, so that streaming works, unless Operations.LateChallenges is set: then its writer
-// holds the header until the first byte.
+// either, so that streaming works, unless Operations.LateChallenges or
+// HTTPOptions.HandlerChallenges is set: then its writer holds the header until the first byte.
 //
 // Middleware calls Echo's error handler for a refusal at once and returns nil. So no
 // middleware outside can lose the refusal, not even one that drops or replaces errors, or

@@ -22,9 +22,10 @@ const (
 
 // serverDocument is the document of an authorization server. It is fetched on demand.
 type serverDocument struct {
-	client Getter
-	issuer string
-	logger *slog.Logger
+	client  Getter
+	address string // "": the well-known URLs of the issuer
+	issuer  string
+	logger  *slog.Logger
 
 	mu        sync.Mutex    // guards the fields below
 	body      []byte        // nil: none that may be served
@@ -33,8 +34,8 @@ type serverDocument struct {
 	running   chan struct{} // closed when the fetch ends; nil: none is running
 }
 
-func newServerDocument(client Getter, issuer string, logger *slog.Logger) *serverDocument {
-	return &serverDocument{client: client, issuer: issuer, logger: logger}
+func newServerDocument(client Getter, address, issuer string, logger *slog.Logger) *serverDocument {
+	return &serverDocument{client: client, address: address, issuer: issuer, logger: logger}
 }
 
 // get returns the document, or nil if there is none. It waits for a fetch that is due, for a
@@ -77,7 +78,7 @@ func (d *serverDocument) current() (body []byte, running <-chan struct{}) {
 func (d *serverDocument) fetch(began time.Time) {
 	ctx, cancel := context.WithTimeout(context.Background(), serverFetchTimeout)
 	defer cancel()
-	body, err := discoverBody(ctx, d.client, d.issuer)
+	body, err := discoverBody(ctx, d.client, d.address, d.issuer)
 	if err != nil {
 		logging.OrDefault(d.logger).Warn("fetching the metadata of the authorization server failed", "issuer", d.issuer, "error", err)
 	}

@@ -1,6 +1,7 @@
 package metadata
 
 import (
+	"cmp"
 	"context"
 	"crypto/tls"
 	"errors"
@@ -20,6 +21,10 @@ import (
 type ServerHandlerConfig struct {
 	// Issuer is the identifier of the authorization server, exactly as in its metadata.
 	Issuer string
+
+	// MetadataURL is the address of the metadata, if it is not at a well-known URL of Issuer.
+	// The issuer in the document must still be equal to Issuer.
+	MetadataURL string
 
 	// Identifiers are those of the protected resources. The metadata is also served at the
 	// well-known path followed by the path of each identifier, where some clients request it.
@@ -61,6 +66,9 @@ type ServerHandler struct {
 // lists all mistakes.
 func NewServerHandler(c ServerHandlerConfig) (*ServerHandler, error) {
 	errs := []error{checkIssuer(c.Issuer, c.AllowHTTP)}
+	if c.MetadataURL != "" {
+		errs = append(errs, CheckEndpoint(c.MetadataURL, c.AllowHTTP))
+	}
 	locations := []string{oauthPath}
 	for _, identifier := range c.Identifiers {
 		u, err := parseIdentifier(identifier, true)
@@ -75,9 +83,9 @@ func NewServerHandler(c ServerHandlerConfig) (*ServerHandler, error) {
 	}
 	slices.Sort(locations)
 	client := outbound.New(outbound.Config{
-		Transport: c.Transport, TLS: c.TLS, Proxy: c.Proxy, AllowHTTP: c.AllowHTTP, Hosts: outbound.Hosts(c.Issuer),
+		Transport: c.Transport, TLS: c.TLS, Proxy: c.Proxy, AllowHTTP: c.AllowHTTP, Hosts: outbound.Hosts(cmp.Or(c.MetadataURL, c.Issuer)),
 	})
-	return &ServerHandler{issuer: c.Issuer, locations: slices.Compact(locations), document: newServerDocument(client, c.Issuer, c.Logger)}, nil
+	return &ServerHandler{issuer: c.Issuer, locations: slices.Compact(locations), document: newServerDocument(client, c.MetadataURL, c.Issuer, c.Logger)}, nil
 }
 
 // Issuer returns the issuer whose metadata is served, or "" for the zero ServerHandler.
@@ -127,8 +135,8 @@ func (g *bodyRecorder) Get(ctx context.Context, url string, header http.Header) 
 	return response, err
 }
 
-// discoverBody returns the document that Discover finds, as text.
-func discoverBody(ctx context.Context, get Getter, issuer string) (body []byte, err error) {
+// discoverBody returns the document that DiscoverAt finds, as text.
+func discoverBody(ctx context.Context, get Getter, address, issuer string) (body []byte, err error) {
 	// A transport of the program may panic. This code runs in a goroutine, where a panic would
 	// end the process.
 	defer func() {
@@ -137,8 +145,8 @@ func discoverBody(ctx context.Context, get Getter, issuer string) (body []byte, 
 		}
 	}()
 	recorder := &bodyRecorder{Getter: get}
-	if _, err := Discover(ctx, recorder, issuer); err != nil {
+	if _, err := DiscoverAt(ctx, recorder, address, issuer); err != nil {
 		return nil, err
 	}
-	return recorder.body, nil // Discover ends with the response that it accepts
+	return recorder.body, nil // DiscoverAt ends with the response that it accepts
 }

@@ -101,6 +101,27 @@ func TestServerHandlerIsByteIdentical(t *testing.T) {
 	}
 }
 
+// The document comes from a configured address, and its issuer must be the configured one.
+func TestServerHandlerMetadataURL(t *testing.T) {
+	const path = "/policy/.well-known/openid-configuration"
+	server := startServer(t, path, unusual, nil)
+	body := strings.ReplaceAll(unusual, "ISSUER", server.URL)
+	head := strings.Replace(documentHead, "89", fmt.Sprint(len(body)), 1)
+	address := start(t, newServerHandler(t, metadata.ServerHandlerConfig{Issuer: server.URL, MetadataURL: server.URL + path}))
+	wantEqual(t, "at the configured address", send(t, address, "GET", serverPath), head+body)
+	if got, want := strings.Join(server.requests, ""), "GET "+path+"\n"; !strings.HasPrefix(got, want) || strings.Count(got, "GET ") != 1 {
+		t.Errorf("got requests %q, want one to %s", got, path)
+	}
+	other := start(t, newServerHandler(t, metadata.ServerHandlerConfig{Issuer: server.URL + "/other", MetadataURL: server.URL + path}))
+	if got := send(t, other, "GET", serverPath); !strings.HasPrefix(got, "503\n") {
+		t.Errorf("a document of another issuer: got %s, want 503", got)
+	}
+	_, err := metadata.NewServerHandler(metadata.ServerHandlerConfig{Issuer: server.URL, MetadataURL: "http://as.example/m"})
+	if want := `metadata: server handler: metadata: URL "http://as.example/m": must begin with https://: http is for loopback hosts, or with AllowHTTP`; err == nil || err.Error() != want {
+		t.Errorf("got %v, want %s", err, want)
+	}
+}
+
 func TestServerHandlerMethodsAndPaths(t *testing.T) {
 	server := startServer(t, serverPath, `{"issuer":"ISSUER"}`, nil)
 	h := newServerHandler(t, metadata.ServerHandlerConfig{Issuer: server.URL, Identifiers: []string{"https://mcp.example.com/a%2Fb/", "https://mcp.example.com", "https://mcp.example.com/mcp", "https://other.example.com/mcp"}})

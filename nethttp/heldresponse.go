@@ -10,11 +10,11 @@ import (
 
 // serveAccepted calls next with a request that was accepted.
 //
-// If the handler can still request a challenge (see [resource.Challenge]), the handler's
-// response is held: whether the client gets that response or a refusal is decided when the
-// response begins. Otherwise next gets w itself.
+// If the handler's response can still be replaced (see [resource.Decision.ReviewResponse]), it is
+// held: whether the client gets that response or a refusal is decided when the response begins.
+// Otherwise next gets w itself.
 func serveAccepted(next http.Handler, w http.ResponseWriter, decision resource.Decision) {
-	if canChallenge := decision.ArmChallenge(); !canChallenge {
+	if !decision.HoldResponse() {
 		next.ServeHTTP(w, decision.Request)
 		return
 	}
@@ -23,17 +23,16 @@ func serveAccepted(next http.Handler, w http.ResponseWriter, decision resource.D
 	// The handler may have returned without writing. This sends the refusal, or leaves it to
 	// net/http to send an empty 200. It is not deferred: if the handler panics before it writes,
 	// nothing is sent here, and net/http or an outer recovery middleware handles the panic.
-	held.Decide()
+	held.Decide(http.StatusOK)
 }
 
-// holdResponse returns a writer that looks for a requested challenge when the response
-// begins. If none was requested, the handler's response is sent. Otherwise the refusal with
-// the challenge is sent, and the writer discards what the handler writes. Informational
+// holdResponse returns a writer that reviews the handler's response when it begins. If the review
+// returns a refusal, that is sent, and the writer discards what the handler writes. Informational
 // responses (1xx) that the handler sends before that are sent at once.
 func holdResponse(w http.ResponseWriter, decision resource.Decision) *heldwriter.Writer {
 	outerHeader := w.Header().Clone()
-	return heldwriter.New(w, func() (sendHandlerResponse bool) {
-		refusal := decision.TakeChallenge()
+	return heldwriter.New(w, func(status int) (sendHandlerResponse bool) {
+		refusal := decision.ReviewResponse(status, w.Header(), outerHeader)
 		if refusal == nil {
 			return true
 		}

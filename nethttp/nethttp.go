@@ -43,9 +43,9 @@ func Handler(res *resource.Resource, next http.Handler) http.Handler {
 //
 // The request that next gets has the caller in its context (see [resource.FromContext]) and
 // no Authorization header unless the Resource keeps it. The ResponseWriter is passed
-// unchanged, so that streaming works. If Operations.LateChallenges is set, requests with one
-// message get another writer: it holds the header until the first byte and passes everything
-// through from then on.
+// unchanged, so that streaming works. If HTTPOptions.HandlerChallenges is set, or if
+// Operations.LateChallenges is set and the request has one message, next gets another writer. It
+// holds the header until the first byte and passes everything through from then on.
 func Middleware(res *resource.Resource) func(next http.Handler) http.Handler {
 	return func(next http.Handler) http.Handler {
 		return http.HandlerFunc(func(w http.ResponseWriter, req *http.Request) {

@@ -76,10 +76,11 @@ type SessionConfig struct {
 // when its SSE stream ends, and at the limits of [SessionConfig].
 //
 // A request for another caller's session or for an unknown session is not passed to the
-// server. The response is 404 with JSON-RPC error -32001, which MCP specifies for an expired
-// session: clients then open a new one, while some clients treat 403 as a failed login. The
+// server. The response is 404, which MCP specifies for an expired session, with JSON-RPC error
+// -32001: clients then open a new one, while some clients treat 403 as a failed login. The
 // response is the same in both cases, so that it does not reveal which sessions exist. A
-// request that names a session more than once gets 400.
+// request that names a session more than once gets 400. The body is a JSON-RPC error only for a
+// POST of JSON; see [resource.Refusal].
 //
 // Unknown sessions are rejected because these servers keep their sessions in the memory of
 // the process. A session that the process has not seen has expired, or was opened without

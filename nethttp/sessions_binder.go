@@ -8,7 +8,9 @@ import (
 	"strconv"
 	"time"
 
+	"github.com/warder-go/warder/internal/errorresponse"
 	"github.com/warder-go/warder/internal/logging"
+	"github.com/warder-go/warder/internal/mcpmsg"
 	"github.com/warder-go/warder/resource"
 )
 
@@ -202,40 +204,41 @@ func (b *sessionBinder) bind(req *http.Request, session sessionName, owner sessi
 // its record in the log.
 type sessionRejection struct {
 	status int
-	body   string
+	text   errorresponse.Text
+	id     []byte // of the message in the body; nil if it is not known
 	level  slog.Level
 	why    string
 }
 
-const (
-	notFoundBody  = `{"jsonrpc":"2.0","id":null,"error":{"code":-32001,"message":"Session not found"}}` + "\n"
-	ambiguousBody = `{"jsonrpc":"2.0","id":null,"error":{"code":-32600,"message":"The request names a session more than once"}}` + "\n"
-	noStreamBody  = `{"jsonrpc":"2.0","id":null,"error":{"code":-32600,"message":"There is no stream without a session"}}` + "\n"
-)
-
 var (
-	ambiguousSession = sessionRejection{http.StatusBadRequest, ambiguousBody, slog.LevelInfo, "the request names a session more than once"}
-	anonymousSession = sessionRejection{http.StatusNotFound, notFoundBody, slog.LevelInfo, "the request has no credentials"}
-	unknownSession   = sessionRejection{http.StatusNotFound, notFoundBody, slog.LevelInfo, "the session is unknown"}
-	foreignSession   = sessionRejection{http.StatusNotFound, notFoundBody, slog.LevelWarn, "the session belongs to another caller"}
-	unnamedStream    = sessionRejection{http.StatusNotFound, notFoundBody, slog.LevelInfo, "the request resumes a stream without naming its session"}
+	ambiguousSession = sessionRejection{http.StatusBadRequest, rpcText(rpcInvalidRequest, "The request names a session more than once"), nil, slog.LevelInfo, "the request names a session more than once"}
+	anonymousSession = sessionRejection{http.StatusNotFound, sessionNotFound, nil, slog.LevelInfo, "the request has no credentials"}
+	unknownSession   = sessionRejection{http.StatusNotFound, sessionNotFound, nil, slog.LevelInfo, "the session is unknown"}
+	foreignSession   = sessionRejection{http.StatusNotFound, sessionNotFound, nil, slog.LevelWarn, "the session belongs to another caller"}
+	unnamedStream    = sessionRejection{http.StatusNotFound, sessionNotFound, nil, slog.LevelInfo, "the request resumes a stream without naming its session"}
 
 	// MCP 2025-11-25, "Listening for Messages from the Server": 405 if there is no stream.
-	sessionlessStream = sessionRejection{http.StatusMethodNotAllowed, noStreamBody, slog.LevelInfo, "the request opens a stream without a session"}
+	sessionlessStream = sessionRejection{http.StatusMethodNotAllowed, rpcText(rpcInvalidRequest, "There is no stream without a session"), nil, slog.LevelInfo, "the request opens a stream without a session"}
 )
 
+// reject responds to a request. The body is a JSON-RPC error for a POST of JSON, and otherwise
+// the object of package resource.
 func (b *sessionBinder) reject(w http.ResponseWriter, req *http.Request, r sessionRejection) {
 	b.log(req, r.level, r.why)
+	body := r.text.Object()
+	if mcpmsg.IsJSONPost(req) {
+		body = r.text.RPCError(r.id, nil)
+	}
 	h := w.Header()
 	if r.status == http.StatusMethodNotAllowed {
 		h.Set("Allow", http.MethodPost)
 	}
 	h.Set("Cache-Control", "no-store")
 	h.Set("Content-Type", "application/json")
-	h.Set("Content-Length", strconv.Itoa(len(r.body)))
+	h.Set("Content-Length", strconv.Itoa(len(body)))
 	h.Set("X-Content-Type-Options", "nosniff")
 	w.WriteHeader(r.status)
-	_, _ = w.Write([]byte(r.body))
+	_, _ = w.Write(body)
 }
 
 // log writes a record with the caller. It never writes the id of a session, which is a

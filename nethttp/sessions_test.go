@@ -98,7 +98,7 @@ func TestAnonymousRequests(t *testing.T) {
 	server := new(unboundServer)
 	f := newSessionFixture(t, nethttp.SessionConfig{AdoptUnknown: true}, server)
 	session := f.open(f.alice())
-	challenged := reply{http.StatusUnauthorized, `{"error_description":"Authorization is required"}` + "\n"}
+	challenged := reply{http.StatusUnauthorized, `{"jsonrpc":"2.0","id":null,"error":{"code":401,"message":"Authorization is required. Log in, or configure the client with an access token for this server","data":{"error_description":"Authorization is required"}}}` + "\n"}
 	for _, row := range []struct {
 		name, session, lastEvent string
 		want                     reply

@@ -2,12 +2,12 @@ package nethttp
 
 import (
 	"bytes"
-	"fmt"
 	"io"
 	"log/slog"
 	"net/http"
 	"slices"
 
+	"github.com/warder-go/warder/internal/errorresponse"
 	"github.com/warder-go/warder/internal/mcpmsg"
 )
 
@@ -40,11 +40,7 @@ func (b *sessionBinder) withoutSession(req *http.Request) (*http.Request, *sessi
 	}
 	for _, m := range messages {
 		if !m.IsSelfContained() && !(m.Method != "" && slices.Contains(b.allowed, m.Method)) {
-			id := m.ID
-			if len(messages) > 1 {
-				id = nil
-			}
-			return nil, needsSession(req, id, m.Method != "")
+			return nil, needsSession(req, mcpmsg.RequestID(messages), m.Method != "")
 		}
 	}
 	inner := isolate(req.WithContext(req.Context()), messages)
@@ -80,17 +76,20 @@ func unreadableBody(e *mcpmsg.Error) *sessionRejection {
 	return rpcRejection(http.StatusBadRequest, e.ID, rpcInvalidRequest, "The body is not a JSON-RPC message with a single meaning", why)
 }
 
-// Error codes of JSON-RPC 2.0, section 5.1.
+// Error codes of JSON-RPC 2.0, section 5.1, and of MCP.
 const (
-	rpcInvalidRequest = -32600
-	rpcMethodNotFound = -32601
-	rpcHeaderMismatch = -32020 // MCP 2026-07-28, "Standard Headers"
+	rpcInvalidRequest  = -32600
+	rpcMethodNotFound  = -32601
+	rpcHeaderMismatch  = -32020 // MCP 2026-07-28, "Standard Headers"
+	rpcSessionNotFound = -32001 // of the TypeScript SDK; some clients look for it in a 404
 )
 
+var sessionNotFound = rpcText(rpcSessionNotFound, "Session not found")
+
+func rpcText(code int, message string) errorresponse.Text {
+	return errorresponse.Text{Description: message, RPC: code}
+}
+
 func rpcRejection(status int, id []byte, code int, message, why string) *sessionRejection {
-	if id == nil {
-		id = []byte("null")
-	}
-	body := fmt.Sprintf(`{"jsonrpc":"2.0","id":%s,"error":{"code":%d,"message":%q}}`+"\n", id, code, message)
-	return &sessionRejection{status, body, slog.LevelInfo, why}
+	return &sessionRejection{status, rpcText(code, message), id, slog.LevelInfo, why}
 }

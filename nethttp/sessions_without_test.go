@@ -101,7 +101,7 @@ func testMessagesWithoutSession(f *sessionFixture, server *unboundServer) {
 		{"subscribes any caller", message("resources/subscribe", `{"uri":"file:///x"}`), seven},
 		{"unsubscribes any caller", message("resources/unsubscribe", `{"uri":"file:///x"}`), seven},
 		{"a method that MCP does not define", message("own/method", `{}`), seven},
-		{"answers a request of the server to any caller", `{"jsonrpc":"2.0","id":7,"result":{}}`, seven},
+		{"answers a request of the server to any caller", `{"jsonrpc":"2.0","id":7,"result":{}}`, null}, // 7 is the server's
 		{"the second message of a batch", "[" + message("ping", "{}") + "," + message("tasks/list", "{}") + "]", null},
 		{"two methods", `{"jsonrpc":"2.0","id":7,"method":"ping","method":"tasks/list"}`, unreadable("7")},
 		{"two cases of a method", `{"jsonrpc":"2.0","id":7,"method":"ping","Method":"tasks/list"}`, unreadable("7")},
@@ -117,13 +117,14 @@ func testMessagesWithoutSession(f *sessionFixture, server *unboundServer) {
 			f.Errorf("%s: the server got %d requests, want %d", row.name, got, want)
 		}
 	}
+	other := reply{400, `{"error_description":"The message needs a session"}` + "\n"} // not a POST: no JSON-RPC error
 	for _, method := range []string{"PUT", "PATCH", "PROPFIND"} {
-		if got := f.sendBody(method, f.bob(), message("tasks/list", `{}`)); got != seven {
-			f.Errorf("%s: got %+v, want %+v", method, got, seven)
+		if got := f.sendBody(method, f.bob(), message("tasks/list", `{}`)); got != other {
+			f.Errorf("%s: got %+v, want %+v", method, got, other)
 		}
 	}
-	if got := f.sendBody("DELETE", f.bob(), ""); got != null {
-		f.Errorf("DELETE of no session: got %+v, want %+v", got, null)
+	if got := f.sendBody("DELETE", f.bob(), ""); got != other {
+		f.Errorf("DELETE of no session: got %+v, want %+v", got, other)
 	}
 	mismatch := reply{400, `{"jsonrpc":"2.0","id":7,"error":{"code":-32020,"message":"Mcp-Method or Mcp-Name differs from the body"}}` + "\n"}
 	if got := f.sendBody("POST", f.bob(), message("tools/list", `{}`), "Mcp-Method", "tools/call"); got != mismatch {
@@ -189,7 +190,7 @@ func TestAllowedWithoutSession(t *testing.T) {
 		{"an allowed method that creates a task", message("tools/call", `{"name":"x","task":{}}`), served},
 		{"another method", message("tasks/result", `{"taskId":"t"}`), needsSession("7")},
 		{"a notification", message("notifications/cancelled", `{"requestId":7}`), needsSession("null")},
-		{"a response", `{"jsonrpc":"2.0","id":7,"result":{}}`, needsSession("7")},
+		{"a response, whose id is the server's", `{"jsonrpc":"2.0","id":7,"result":{}}`, needsSession("null")},
 	} {
 		if got := f.sendBody("POST", f.bob(), row.body); got != row.want {
 			t.Errorf("%s: got %+v, want %+v", row.name, got, row.want)

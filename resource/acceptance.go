@@ -9,6 +9,7 @@ type acceptance struct {
 	caller    *Caller            // nil for a public operation without credentials
 	public    *Resource          // the resource that accepted a public operation; otherwise nil
 	challenge *deferredChallenge // nil if the handler may not challenge
+	id        []byte             // of the request in the body; nil if the body was not read or has no single request
 }
 
 type acceptanceKey struct{}

@@ -80,6 +80,26 @@ func TestOffersWithArgumentRules(t *testing.T) {
 	}
 }
 
+// The scopes of a value can be alternatives. The union of all values has the entries of each.
+func TestAlternativesInArgumentRules(t *testing.T) {
+	f := newFixture(t, func(c *resource.Config, _ *jwks.Config) {
+		c.Operations.Arguments = []resource.ArgumentRule{{Tool: "deploy", Argument: "env", Values: map[string][]string{
+			"prod": {"deploy:prod | admin"}, "test": {"deploy:test | admin"}}}}
+	})
+	for scope, want := range map[string]map[string]answer{
+		"admin":       {"prod": accepted, "test": accepted, "other": accepted},
+		"deploy:prod": {"prod": accepted, "test": insufficient("deploy:test"), "other": insufficient("deploy:prod deploy:test")},
+	} {
+		token, caller := f.token(resourcetest.Token{Scope: scope}), f.caller(resourcetest.Token{Scope: scope})
+		for value, answer := range want {
+			f.expect(scope+", "+value, f.post(token, rpcCall("tools/call", `{"name":"deploy","arguments":{"env":"`+value+`"}}`)), answer)
+		}
+		if !f.res.Offers(t.Context(), caller, resource.Operation{Method: "tools/call", Name: "deploy"}) {
+			t.Errorf("%s: deploy is not offered", scope)
+		}
+	}
+}
+
 // Operations.Rule adds to an argument rule, and StepUpKeepGranted knows the scopes of the latter.
 func TestArgumentRulesWithOtherSettings(t *testing.T) {
 	f := newFixture(t, func(c *resource.Config, _ *jwks.Config) {

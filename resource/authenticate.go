@@ -18,6 +18,7 @@ type Decision struct {
 
 	stream    *stream            // nil if the request does not open a stream
 	challenge *deferredChallenge // nil if the handler cannot request a challenge: see Challenge
+	review    *responseReview    // nil if the handler's responses are not changed: see HandlerChallenges
 }
 
 // Authenticate decides whether to accept a request. It returns a Decision or, if it rejects
@@ -41,7 +42,7 @@ func (r *Resource) Authenticate(req *http.Request) (Decision, *Refusal) {
 	}
 	decision, f := p.decide(req)
 	if f != nil {
-		return Decision{}, p.refuse(req.Context(), req.Header, f)
+		return Decision{}, p.refuse(req, f)
 	}
 	return decision, nil
 }
@@ -83,14 +84,17 @@ func (p *policy) decide(req *http.Request) (d Decision, f *fault) {
 	granted, f := p.authorize(req, caller)
 	if f != nil {
 		f.caller, f.messages = caller, granted.messages
+		if f.id == nil {
+			f.id = mcpmsg.RequestID(granted.messages)
+		}
 		return Decision{}, f
 	}
 	d.Caller = caller
 	if granted.listens || mcpmsg.OpensStream(req) {
 		req, d.stream = p.watch(req, caller, granted.requirements)
 	}
-	d.challenge = p.newDeferredChallenge(caller, granted)
-	d.Request = p.innerRequest(req, acceptance{caller: caller, challenge: d.challenge}, granted.body)
+	d.challenge, d.review = p.newDeferredChallenge(caller, granted), p.newReview(caller, granted.messages)
+	d.Request = p.innerRequest(req, acceptance{caller: caller, challenge: d.challenge, id: mcpmsg.RequestID(granted.messages)}, granted.body)
 	p.observeAccepted(req, caller, granted.messages)
 	return d, nil
 }

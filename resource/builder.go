@@ -31,11 +31,14 @@ type builder struct {
 func newPolicy(c Config) (*policy, error) {
 	b := builder{config: c, declared: declaredScopes(&c), policy: &policy{
 		issuers: map[string]*issuer{}, tokens: new(jose.Reader), logger: c.Logger,
-		revoked: c.Hooks.Revoked, keepHeader: c.HTTP.KeepAuthorization,
+		revoked: c.Hooks.Revoked, keepHeader: c.HTTP.KeepAuthorization, handlerChallenges: c.HTTP.HandlerChallenges,
 	}}
 	b.mistakes.AddAt("Identifier", metadata.CheckIdentifier(c.Identifier, c.HTTP.AllowHTTP))
 	b.setOrigins()
 	b.setLocation()
+	if h := c.HTTP.HandlerChallenges; h != PassHandlerChallenges && h != ReplaceHandlerChallenges {
+		b.mistakes.Addf("HTTP.HandlerChallenges: %d is neither PassHandlerChallenges nor ReplaceHandlerChallenges", h)
+	}
 	servers := b.setIssuers()
 	b.setPrefixed()
 	b.setHeaders()

@@ -37,8 +37,8 @@ type deferredChallenge struct {
 	messages []*mcpmsg.Message
 
 	mu      sync.Mutex // guards the fields below
-	armed   bool       // the adapter will call TakeChallenge before the first byte
-	taken   bool       // TakeChallenge was called
+	armed   bool       // the adapter will call ReviewResponse before the first byte
+	taken   bool       // ReviewResponse was called
 	further []string   // scopes that Challenge was called with
 }
 
@@ -76,31 +76,4 @@ func (d *deferredChallenge) take() *fault {
 		return nil
 	}
 	return d.policy.checkScopes(d.caller, d.needed, d.further)
-}
-
-// ArmChallenge makes [Challenge] work for the handler of this request. It reports whether
-// the handler may challenge. If so, the adapter must call TakeChallenge right before the
-// first byte of the answer, or after the handler has returned without one. An adapter that
-// does not call ArmChallenge loses no challenge, because Challenge returns false.
-func (d Decision) ArmChallenge() bool {
-	if d.challenge == nil {
-		return false
-	}
-	d.challenge.arm()
-	return true
-}
-
-// TakeChallenge ends the time in which [Challenge] works. If the handler has called it, the
-// first call of TakeChallenge returns the refusal to answer with, instead of what the handler
-// writes. The refusal is counted and logged. Every other call returns nil.
-func (d Decision) TakeChallenge() *Refusal {
-	if d.challenge == nil {
-		return nil
-	}
-	f := d.challenge.take()
-	if f == nil {
-		return nil
-	}
-	f.caller, f.messages = d.challenge.caller, d.challenge.messages
-	return d.challenge.policy.refuse(d.Request.Context(), d.Request.Header, f)
 }

@@ -36,19 +36,19 @@ func newChallengeFixture(t *testing.T) (f *fixture, token, body string) {
 	return f, f.token(resourcetest.Token{Scope: "base admin call"}), rpcCall("tools/call", `{"name":"delete"}`)
 }
 
-// Challenge works from ArmChallenge to TakeChallenge, and only in the context of its request.
+// Challenge works from HoldResponse to ReviewResponse, and only in the context of its request.
 func TestDeferredChallenge(t *testing.T) {
 	f, token, body := newChallengeFixture(t)
 
 	unarmed := f.decide(t.Context(), token, body)
-	if resource.Challenge(unarmed.Request.Context(), "x") || unarmed.TakeChallenge() != nil {
-		t.Error("without ArmChallenge: got a challenge that no adapter will send")
+	if resource.Challenge(unarmed.Request.Context(), "x") || unarmed.ReviewResponse(200, nil, nil) != nil {
+		t.Error("without HoldResponse: got a challenge that no adapter will send")
 	}
 
 	d, other := f.decide(t.Context(), token, body), f.decide(t.Context(), token, body)
-	first, again := d.ArmChallenge(), d.ArmChallenge()
-	if !first || !again || !other.ArmChallenge() {
-		t.Fatal("ArmChallenge: got false")
+	first, again := d.HoldResponse(), d.HoldResponse()
+	if !first || !again || !other.HoldResponse() {
+		t.Fatal("HoldResponse: got false")
 	}
 	if resource.Challenge(t.Context(), "x") {
 		t.Error("another context: got true")
@@ -57,17 +57,17 @@ func TestDeferredChallenge(t *testing.T) {
 		t.Error("scopes that the caller has: got true")
 	}
 	if !resource.Challenge(d.Request.Context(), "x") || !resource.Challenge(d.Request.Context(), "y", "x") {
-		t.Error("between ArmChallenge and TakeChallenge: got false")
+		t.Error("between HoldResponse and ReviewResponse: got false")
 	}
 	f.log.take()
-	f.expect("TakeChallenge", answerOfRefusal(d.TakeChallenge()), insufficient("base call admin x y"))
+	f.expect("ReviewResponse", answerOfRefusal(d.ReviewResponse(200, nil, nil)), insufficient("base call admin x y"))
 	if log := f.log.take(); strings.Count(log, `"reason":"insufficient_scope"`) != 1 {
-		t.Errorf("TakeChallenge logged %s", log)
+		t.Errorf("ReviewResponse logged %s", log)
 	}
-	if again := d.TakeChallenge(); again != nil || resource.Challenge(d.Request.Context(), "x") {
-		t.Errorf("after TakeChallenge: got %v or another challenge", again)
+	if again := d.ReviewResponse(200, nil, nil); again != nil || resource.Challenge(d.Request.Context(), "x") {
+		t.Errorf("after ReviewResponse: got %v or another challenge", again)
 	}
-	if got := other.TakeChallenge(); got != nil {
+	if got := other.ReviewResponse(200, nil, nil); got != nil {
 		t.Errorf("the other request: got %+v", got)
 	}
 }
@@ -79,11 +79,11 @@ func TestDeferredChallengeOfSingleMessage(t *testing.T) {
 	for name, body := range map[string]string{
 		"a batch": `[` + body + `,` + body + `]`, "a batch of one": `[` + body + `]`, "a response": `{"jsonrpc":"2.0","id":1,"result":{}}`,
 	} {
-		if got := f.decide(t.Context(), token, body).ArmChallenge(); got != (name == "a batch of one") {
-			t.Errorf("%s: ArmChallenge: got %v", name, got)
+		if got := f.decide(t.Context(), token, body).HoldResponse(); got != (name == "a batch of one") {
+			t.Errorf("%s: HoldResponse: got %v", name, got)
 		}
 	}
-	if new(resource.Decision).ArmChallenge() || new(resource.Decision).TakeChallenge() != nil {
+	if new(resource.Decision).HoldResponse() || new(resource.Decision).ReviewResponse(200, nil, nil) != nil {
 		t.Error("the zero Decision may challenge")
 	}
 }
@@ -94,9 +94,9 @@ func TestDeferredChallengeOfOuterResource(t *testing.T) {
 	inner := newFixtureWith(t, outer.issuer, nil)
 	token := outer.token(resourcetest.Token{})
 	first := outer.decide(t.Context(), token, rpcCall("ping", `{}`))
-	first.ArmChallenge()
+	first.HoldResponse()
 	second := inner.decide(first.Request.Context(), token, rpcCall("ping", `{}`))
-	if second.ArmChallenge() || resource.Challenge(second.Request.Context(), "x") {
+	if second.HoldResponse() || resource.Challenge(second.Request.Context(), "x") {
 		t.Error("context of the inner resource, which has no late challenges: got true")
 	}
 	if !resource.Challenge(first.Request.Context(), "x") {
@@ -104,20 +104,20 @@ func TestDeferredChallengeOfOuterResource(t *testing.T) {
 	}
 }
 
-// If Challenge returns true, the challenge names its scope, also if TakeChallenge runs at the
+// If Challenge returns true, the challenge names its scope, also if ReviewResponse runs at the
 // same time.
 func TestConcurrentChallenges(t *testing.T) {
 	f := newFixture(t, func(c *resource.Config, _ *jwks.Config) { c.Operations.LateChallenges = true })
 	token := f.token(resourcetest.Token{})
 	for range 50 {
 		d := f.decide(t.Context(), token, rpcCall("ping", `{}`))
-		d.ArmChallenge()
+		d.HoldResponse()
 		var callers sync.WaitGroup
 		returned := make([]bool, 4)
 		for n, scope := range []string{"a", "b", "c", "d"} {
 			callers.Go(func() { returned[n] = resource.Challenge(d.Request.Context(), scope) })
 		}
-		refusal := d.TakeChallenge()
+		refusal := d.ReviewResponse(200, nil, nil)
 		callers.Wait()
 		for n, scope := range []string{"a", "b", "c", "d"} {
 			named := refusal != nil && strings.Contains(strings.SplitAfter(refusal.Challenges[0], `", error`)[0], scope+" ") ||

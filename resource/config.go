@@ -43,7 +43,7 @@ type Config struct {
 
 	ScopeOptions ScopeOptions // which scopes include others, and which ones challenges name
 	Credentials  Credentials  // credentials besides the tokens of Issuers and Opaque
-	HTTP         HTTPOptions  // origins of browser pages, plain http, metadata URL, the Authorization header
+	HTTP         HTTPOptions  // origins of pages, plain http, metadata URL, the Authorization header, challenges of the handler
 	Hooks        Hooks        // functions of the program that take part in decisions
 	Limits       Limits       // times, sizes and the token cache
 
@@ -163,6 +163,11 @@ type HTTPOptions struct {
 	// handler gets. By default it is removed, so that a handler cannot pass the token to
 	// another server, which MCP forbids.
 	KeepAuthorization bool
+
+	// HandlerChallenges says what happens to a 401 or a challenge of the inner handler.
+	// By default they are passed on. Set ReplaceHandlerChallenges if the handler relays
+	// responses of another server, as a reverse proxy does.
+	HandlerChallenges HandlerChallenges
 }
 
 // Hooks are functions of the program that take part in decisions. They are called

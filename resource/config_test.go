@@ -35,6 +35,7 @@ func TestConfigMistakes(t *testing.T) {
 		{"http", func(c *resource.Config) { c.Identifier = "http://mcp.example.test/mcp" }, "https://"},
 		{"http with AllowHTTP", func(c *resource.Config) { c.Identifier, c.HTTP.AllowHTTP = "http://mcp.example.test/mcp", true }, ""},
 		{"http on loopback", func(c *resource.Config) { c.Identifier = "http://127.0.0.1:8080/mcp" }, ""},
+		{"unknown value of HandlerChallenges", func(c *resource.Config) { c.HTTP.HandlerChallenges = 2 }, "HTTP.HandlerChallenges: 2 is neither PassHandlerChallenges nor ReplaceHandlerChallenges"},
 		{"fragment", func(c *resource.Config) { c.Identifier += "#x" }, "fragment"},
 		{"quote in the identifier", func(c *resource.Config) { c.Identifier += `"` }, `write "%22"`},
 		{"default port in the identifier", func(c *resource.Config) { c.Identifier = "https://mcp.example.test:443/mcp" }, `clients or proxies rewrite it: write "https://mcp.example.test/mcp"`},

@@ -145,9 +145,9 @@ func TestEventsOutsideAuthenticate(t *testing.T) {
 	f.res.Offers(t.Context(), caller, resource.Operation{Method: "tools/call", Name: "delete"})
 	f.res.Permit(t.Context(), caller, resource.Operation{Method: "tools/call", Name: "delete"})
 	further.Check(decision.Request)
-	decision.ArmChallenge()
+	decision.HoldResponse()
 	resource.Challenge(decision.Request.Context(), "late")
-	decision.TakeChallenge()
+	decision.ReviewResponse(200, nil, nil)
 	var got []string
 	for _, e := range observer.take() {
 		got = append(got, eventText(e))

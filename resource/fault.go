@@ -35,7 +35,7 @@ type fault struct {
 	retryAfter time.Duration
 	needed     []string // scopes in the challenge of insufficient_scope, as Config names them
 	challenge  []string // the same, as the issuer names them
-	id         []byte   // of the JSON-RPC message; nil if it is not known
+	id         []byte   // of the JSON-RPC request; nil if it is not known
 	err        error
 }
 
@@ -57,6 +57,16 @@ func (f *fault) about(t *Token, from *issuer, c *Claims) *fault {
 		f.issuer = from.id
 	}
 	return f
+}
+
+// withID returns a copy of the fault about the request with this id; f itself if id is nil.
+func (f *fault) withID(id []byte) *fault {
+	if id == nil {
+		return f
+	}
+	clone := *f // which requests may share
+	clone.id = id
+	return &clone
 }
 
 // ofUnread returns a copy of the fault that has the digest of a token that cannot be read.

@@ -2,10 +2,13 @@ package resource_test
 
 import (
 	"bytes"
+	"encoding/json"
 	"io"
 	"log/slog"
 	"net/http"
 	"net/http/httptest"
+	"regexp"
+	"strings"
 	"sync"
 	"testing"
 	"time"
@@ -142,7 +145,43 @@ func answerOf(t testing.TB, result *http.Response) answer {
 	if err != nil {
 		t.Error(err)
 	}
-	return answer{result.StatusCode, result.Header.Get("WWW-Authenticate"), string(body)}
+	return answer{result.StatusCode, result.Header.Get("WWW-Authenticate"), string(body)}.withObject()
+}
+
+var scopeParameter = regexp.MustCompile(`, scope="([^"]*)"`)
+
+// withObject returns the answer with the OAuth error object as its body, whether the request got
+// that or a JSON-RPC error with the same content. It checks that both agree. TestRPCErrors
+// compares whole JSON-RPC errors.
+func (a answer) withObject() answer {
+	var body struct {
+		Error struct {
+			Code    int
+			Message string
+			Data    *struct {
+				Error       string `json:"error,omitempty"`
+				Description string `json:"error_description"`
+				Scope       string `json:"scope,omitempty"`
+			}
+		}
+	}
+	if json.Unmarshal([]byte(a.body), &body) != nil || body.Error.Data == nil {
+		return a
+	}
+	object, scope := *body.Error.Data, ""
+	if found := scopeParameter.FindStringSubmatch(a.challenge); found != nil {
+		scope = found[1]
+	}
+	if body.Error.Code != a.status || object.Scope != scope || !strings.HasPrefix(body.Error.Message, object.Description+". ") {
+		return a
+	}
+	object.Scope = ""
+	text, err := json.Marshal(object)
+	if err != nil {
+		return a
+	}
+	a.body = string(text) + "\n"
+	return a
 }
 
 // The possible answers without scopes.

@@ -68,12 +68,12 @@ func serverHandler(t *testing.T, issuer string) *metadata.ServerHandler {
 	return h
 }
 
-// The metadata of a server that is published besides the issuers can be served too.
+// The metadata of every published server can be served.
 func TestServerMetadata(t *testing.T) {
 	for _, issuer := range []string{"https://auth.example.test", "https://login.example.test"} {
 		handler := serverHandler(t, issuer)
 		res := newResource(t, resource.Config{Identifier: identifier, Issuers: []resource.Issuer{{Verifier: verifier(t)}},
-			HTTP: resource.HTTPOptions{ServerMetadata: handler}, Metadata: metadata.Document{AuthorizationServers: []string{"https://login.example.test"}}})
+			HTTP: resource.HTTPOptions{ServerMetadata: handler}, Metadata: metadata.Document{AuthorizationServers: []string{"https://login.example.test", "https://auth.example.test"}}})
 		if res.ServerMetadata() != handler {
 			t.Errorf("%s: ServerMetadata does not return the handler", issuer)
 		}

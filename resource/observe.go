@@ -26,9 +26,15 @@ func (p *policy) observeAccepted(req *http.Request, caller *Caller, messages []*
 }
 
 // refuse turns a fault into an answer, counts and logs it and notifies the observers. Every
-// rejected request passes here. header is that of the request; nil if it is not known.
-func (p *policy) refuse(ctx context.Context, header http.Header, f *fault) *Refusal {
-	refusal := p.answers.refusal(f, p.isAboutOtherCredential(f))
+// rejected request passes here.
+func (p *policy) refuse(req *http.Request, f *fault) *Refusal {
+	return p.refuseAs(req.Context(), req.Header, f, mcpmsg.IsJSONPost(req))
+}
+
+// refuseAs is refuse for a request that may not be known. header is that of the request, or nil.
+// rpc selects a JSON-RPC error as the body.
+func (p *policy) refuseAs(ctx context.Context, header http.Header, f *fault, rpc bool) *Refusal {
+	refusal := p.answers.refusal(f, p.isAboutOtherCredential(f), rpc)
 	p.metrics.refused[refusal.Reason].Inc()
 	if f.reason == ReasonInsufficientScope {
 		p.challenged[p.rules.compiled().LabelOf(f.messages)].Inc()

@@ -47,7 +47,7 @@ func TestAmbiguousArguments(t *testing.T) {
 		{`null`, true},
 	} {
 		passed = "nothing"
-		body, want := rpcCall("tools/call", `{"name":"x","arguments":`+row.arguments+`}`), badBody
+		body, want := rpcCall("tools/call", `{"name":"x","arguments":`+row.arguments+`}`), badOperation
 		if row.unambiguous {
 			want = accepted
 		}
@@ -64,7 +64,7 @@ func TestAmbiguousArguments(t *testing.T) {
 		withRule.expect(row.arguments+", Permit", answerOfRefusal(withRule.res.Permit(t.Context(), withRule.caller(token), op)), want)
 	}
 	duplicate := resource.Operation{Method: "tools/call", Name: "x", Arguments: []byte(`{"a":1,"a":2}`)}
-	withRule.expect("duplicate name, Permit", answerOfRefusal(withRule.res.Permit(t.Context(), withRule.caller(token), duplicate)), badBody)
+	withRule.expect("duplicate name, Permit", answerOfRefusal(withRule.res.Permit(t.Context(), withRule.caller(token), duplicate)), badOperation)
 }
 
 // TestTaskSubscriptions tests that a subscription to a task requires the scopes of tasks/get, because
@@ -130,7 +130,7 @@ func TestNameLimits(t *testing.T) {
 		f.expect(row.name, f.post(token, row.body), row.want)
 	}
 	long := resource.Operation{Method: "resources/read", Name: uri(maxURIBytes + 1)}
-	f.expect("one byte more, Permit", answerOfRefusal(f.res.Permit(t.Context(), f.caller(resourcetest.Token{}), long)), badBody)
+	f.expect("one byte more, Permit", answerOfRefusal(f.res.Permit(t.Context(), f.caller(resourcetest.Token{}), long)), badOperation)
 }
 
 // TestResourceRuleLookup compares the lookup of the rules for a URI among many rules with

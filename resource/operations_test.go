@@ -41,8 +41,12 @@ func rpcError(status, code int, id, message string) answer {
 }
 
 var (
-	badBody    = badMessage("null")
+	badBody = badMessage("null")
+	// badOperation is what Permit returns for an operation that could not be in a body.
+	badOperation = answer{400, "", `{"error_description":"The body is not a JSON-RPC message with a single meaning"}` + "\n"}
+
 	tooLarge   = rpcError(413, -32600, "null", "The body is too large")
+	notJSON    = answer{415, "", `{"error_description":"The body must be application/json without encoding"}` + "\n"}
 	badType    = rpcError(415, -32600, "null", "The body must be application/json without encoding")
 	undeclared = answer{403, "", `{"error_description":"No rule permits the operation"}` + "\n"}
 )
@@ -270,7 +274,7 @@ func TestBodyHeaders(t *testing.T) {
 		{"batch, two versions", batch, []string{"Mcp-Protocol-Version", "2025-03-26", "Mcp-Protocol-Version", "2025-06-18"}, badBody},
 		{"gzip", valid, []string{"Content-Encoding", "gzip"}, badType},
 		{"identity", valid, []string{"Content-Encoding", "identity"}, accepted},
-		{"two content types", valid, []string{"Content-Type", "application/json"}, badType},
+		{"two content types", valid, []string{"Content-Type", "application/json"}, notJSON},
 	} {
 		f.expect(row.name, f.post(token, row.body, row.headers...), row.want)
 	}
@@ -281,9 +285,9 @@ func TestBodyHeaders(t *testing.T) {
 		{"application/json; charset=utf-8", accepted},
 		{"Application/JSON", accepted},
 		{"application/json; charset=utf-16", badType},
-		{"text/plain", badType},
-		{"application/json-rpc", badType},
-		{"", badType},
+		{"text/plain", notJSON},
+		{"application/json-rpc", notJSON},
+		{"", notJSON},
 	} {
 		req := httptest.NewRequest(http.MethodPost, identifier, strings.NewReader(valid))
 		req.Header.Set("Authorization", "Bearer "+token)

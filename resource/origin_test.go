@@ -99,7 +99,8 @@ func TestOriginCheckedFirst(t *testing.T) {
 	logged.Reset()
 	refusal := send("https://evil.example\n")
 	if refusal == nil || refusal.Status != 403 || refusal.Challenges != nil ||
-		string(refusal.Body) != `{"error_description":"Requests from pages of this origin are not accepted"}`+"\n" {
+		string(refusal.Body) != `{"jsonrpc":"2.0","id":null,"error":{"code":403,"message":"Requests from pages of this origin are not accepted. `+
+			`Ask the operator of this server to allow the origin","data":{"error_description":"Requests from pages of this origin are not accepted"}}}`+"\n" {
 		t.Errorf("public operation from another origin: got %+v", refusal)
 	}
 	const want = `level=INFO msg="request rejected" reason=origin status=403 resource=https://mcp.example.test/mcp ` +

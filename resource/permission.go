@@ -119,14 +119,14 @@ func (p *policy) decidePublic(req *http.Request, f *fault) (Decision, *fault) {
 	}
 	body, messages, e := mcpmsg.Read(req, maxPublicBytes)
 	if e != nil || len(messages) != 1 || !p.rules.isPublic(messages[0]) || !messages[0].IsSelfContained() {
-		return Decision{}, f
+		return Decision{}, f.withID(mcpmsg.RequestID(messages))
 	}
 	// A header field that must agree with a claim cannot agree without claims.
 	if f := p.checkHeaderClaims(req.Header, new(Caller)); f != nil {
-		f.messages = messages
+		f.messages, f.id = messages, mcpmsg.RequestID(messages)
 		return Decision{}, f
 	}
-	d := Decision{Request: p.innerRequest(req, acceptance{public: p.owner}, body)}
+	d := Decision{review: p.newReview(nil, messages), Request: p.innerRequest(req, acceptance{public: p.owner, id: mcpmsg.RequestID(messages)}, body)}
 	p.observeAccepted(req, nil, messages)
 	return d, nil
 }

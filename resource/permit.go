@@ -31,7 +31,7 @@ func (r *Resource) Permit(ctx context.Context, c *Caller, op Operation, scopes .
 	if m, err := op.message(); err == nil {
 		f.messages = []*mcpmsg.Message{m}
 	}
-	return p.refuse(ctx, nil, f)
+	return p.refuseAs(ctx, nil, f, false)
 }
 
 // Offers reports whether Permit would permit the operation. It is for lists of what a caller

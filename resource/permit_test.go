@@ -34,7 +34,7 @@ func answerOfRefusal(refusal *resource.Refusal) answer {
 	if refusal == nil {
 		return accepted
 	}
-	return answer{refusal.Status, strings.Join(refusal.Challenges, "|"), string(refusal.Body)}
+	return answer{refusal.Status, strings.Join(refusal.Challenges, "|"), string(refusal.Body)}.withObject()
 }
 
 // Permit decides about an operation as Authenticate decides about a body with it.
@@ -102,8 +102,8 @@ func TestPermitMatchesAuthenticate(t *testing.T) {
 				{resource.Operation{}, ``},
 			} {
 				want := f.post(f.token(token), rpcCall(row.op.Method, row.params))
-				if want == badMessage("1") { // an operation has no id
-					want = badBody
+				if want == badMessage("1") || want == badBody { // an operation has no body
+					want = badOperation
 				}
 				got := answerOfRefusal(f.res.Permit(t.Context(), caller, row.op))
 				f.expect(scope+": "+row.op.Method+" "+row.op.Name, got, want)

@@ -61,6 +61,8 @@ type policy struct {
 	metrics        *metrics
 	challenged     map[string]prometheus.Counter // by operation, as scoperules labels it
 	observers      []Observer
+
+	handlerChallenges HandlerChallenges
 }
 
 // rejectAll is the policy of a Resource that was not made by New.

@@ -1,6 +1,7 @@
 package resource
 
 import (
+	"cmp"
 	"log/slog"
 	"net/http"
 	"strings"
@@ -74,6 +75,8 @@ const (
 	ReasonVerifierUnavailable Reason = "verifier_unavailable" // 503: a Verifier cannot decide at the moment
 	ReasonRequestCanceled     Reason = "request_canceled"     // 503: the client disconnected, or the deadline of the request passed
 
+	ReasonHandlerChallenge Reason = "handler_challenge" // 502: the handler responded with a challenge of another server, or with 401 (HTTPOptions.HandlerChallenges)
+
 	ReasonInternalError Reason = "internal_error" // 500: a callback in the configuration panicked or broke its contract
 )
 
@@ -82,37 +85,50 @@ type outcome struct {
 	status      int
 	code        string // error parameter (RFC 6750 §3.1); "" for none
 	description string
-	rpc         int // JSON-RPC error code for a fault in the body; otherwise 0
+	advice      string // what a person can do; follows description in the message of a JSON-RPC error
+	rpc         int    // code of the JSON-RPC error, if JSON-RPC or MCP defines one; otherwise 0
 }
 
+// text returns the texts of the answer. The code of a JSON-RPC error is the status, unless
+// JSON-RPC or MCP defines one. MCP 2026-07-28 ("Error Codes") wants new codes outside of the range
+// that JSON-RPC reserves, so that no client takes them for a code of MCP or of an SDK.
 func (o outcome) text() errorresponse.Text {
-	return errorresponse.Text{Code: o.code, Description: o.description, RPC: o.rpc}
+	return errorresponse.Text{Code: o.code, Description: o.description, Advice: o.advice, RPC: cmp.Or(o.rpc, o.status)}
 }
+
+// What a person can do about a rejection.
+const (
+	adviceLogin    = "Log in again"
+	adviceExpired  = "Refresh it, or log in again"
+	adviceOperator = "Ask the operator of this server, whose log has the cause"
+	adviceLater    = "Try again later"
+)
 
 // There are three kinds of answers, and they are never mixed: 401 for an invalid token, 403
 // for a valid token that does not permit the request, 503 if the token cannot be checked.
 // All texts are fixed: nothing from a request or an upstream server becomes part of an
 // answer.
 var (
-	answerMissing     = outcome{http.StatusUnauthorized, "", "Authorization is required", 0}
-	answerMalformed   = outcome{http.StatusBadRequest, "invalid_request", "The credentials are malformed, or more than one", 0}
-	answerInvalid     = outcome{http.StatusUnauthorized, "invalid_token", "The access token is invalid", 0}
-	answerKeyInvalid  = outcome{http.StatusUnauthorized, "invalid_token", "The API key is invalid", 0}
-	answerExpired     = outcome{http.StatusUnauthorized, "invalid_token", "The access token expired", 0}
-	answerOrigin      = outcome{http.StatusForbidden, "", "Requests from pages of this origin are not accepted", 0}
-	answerScope       = outcome{http.StatusForbidden, "insufficient_scope", "The access token lacks a scope that this request needs", 0}
-	answerNoScope     = outcome{http.StatusForbidden, "", "The request needs a scope that cannot be requested", 0}
-	answerUndeclared  = outcome{http.StatusForbidden, "", "No rule permits the operation", 0}
-	answerCondition   = outcome{http.StatusForbidden, "", "The claims of the access token do not permit this request", 0}
-	answerContradicts = outcome{http.StatusForbidden, "", "The request contradicts its credential", 0}
-	answerMethod      = outcome{http.StatusMethodNotAllowed, "", "Without a session only POST is allowed", 0}
-	answerBody        = outcome{http.StatusBadRequest, "", "The body is not a JSON-RPC message with a single meaning", -32600}
-	answerMismatch    = outcome{http.StatusBadRequest, "", "Mcp-Method or Mcp-Name differs from the body", -32020}
-	answerTooLarge    = outcome{http.StatusRequestEntityTooLarge, "", "The body is too large", -32600}
-	answerType        = outcome{http.StatusUnsupportedMediaType, "", "The body must be application/json without encoding", -32600}
-	answerUnavailable = outcome{http.StatusServiceUnavailable, "", "The access token cannot be checked at the moment", 0}
-	answerPending     = outcome{http.StatusServiceUnavailable, "", "The access token will be checked soon", 0}
-	answerError       = outcome{http.StatusInternalServerError, "", "The request could not be authorized", 0}
+	answerMissing     = outcome{http.StatusUnauthorized, "", "Authorization is required", "Log in, or configure the client with an access token for this server", 0}
+	answerMalformed   = outcome{http.StatusBadRequest, "invalid_request", "The credentials are malformed, or more than one", "Send exactly one credential, without spaces in it", 0}
+	answerInvalid     = outcome{http.StatusUnauthorized, "invalid_token", "The access token is invalid", adviceLogin, 0}
+	answerKeyInvalid  = outcome{http.StatusUnauthorized, "invalid_token", "The API key is invalid", "Configure the client with a valid key", 0}
+	answerExpired     = outcome{http.StatusUnauthorized, "invalid_token", "The access token expired", adviceExpired, 0}
+	answerOrigin      = outcome{http.StatusForbidden, "", "Requests from pages of this origin are not accepted", "Ask the operator of this server to allow the origin", 0}
+	answerScope       = outcome{http.StatusForbidden, "insufficient_scope", "The access token lacks a scope that this request needs", "Log in again and grant all of these scopes", 0}
+	answerNoScope     = outcome{http.StatusForbidden, "", "The request needs a scope that cannot be requested", adviceOperator, 0}
+	answerUndeclared  = outcome{http.StatusForbidden, "", "No rule permits the operation", "Ask the operator of this server to permit it", 0}
+	answerCondition   = outcome{http.StatusForbidden, "", "The claims of the access token do not permit this request", "Ask the operator of this server for access", 0}
+	answerContradicts = outcome{http.StatusForbidden, "", "The request contradicts its credential", "Correct the header fields of the client, or use a credential that agrees with them", 0}
+	answerMethod      = outcome{http.StatusMethodNotAllowed, "", "Without a session only POST is allowed", "", 0}
+	answerBody        = outcome{http.StatusBadRequest, "", "The body is not a JSON-RPC message with a single meaning", "", -32600}
+	answerMismatch    = outcome{http.StatusBadRequest, "", "Mcp-Method or Mcp-Name differs from the body", "", -32020}
+	answerTooLarge    = outcome{http.StatusRequestEntityTooLarge, "", "The body is too large", "", -32600}
+	answerType        = outcome{http.StatusUnsupportedMediaType, "", "The body must be application/json without encoding", "", -32600}
+	answerUnavailable = outcome{http.StatusServiceUnavailable, "", "The access token cannot be checked at the moment", adviceLater, 0}
+	answerPending     = outcome{http.StatusServiceUnavailable, "", "The access token will be checked soon", adviceLater, 0}
+	answerHandler     = outcome{http.StatusBadGateway, "", "The server behind this one asked for other credentials", adviceOperator, 0}
+	answerError       = outcome{http.StatusInternalServerError, "", "The request could not be authorized", adviceOperator, 0}
 )
 
 var outcomes = map[Reason]outcome{
@@ -169,12 +185,16 @@ var outcomes = map[Reason]outcome{
 	ReasonKeysUnavailable:          answerUnavailable,
 	ReasonVerifierUnavailable:      answerUnavailable,
 	ReasonRequestCanceled:          answerUnavailable,
+	ReasonHandlerChallenge:         answerHandler,
 	ReasonInternalError:            answerError,
 }
 
 // ofOtherCredential returns the answer about a credential that is not an access token.
 func (o outcome) ofOtherCredential() outcome {
 	o.description = strings.Replace(o.description, "access token", "credential", 1)
+	if o.advice == adviceLogin || o.advice == adviceExpired {
+		o.advice = "Configure the client with a valid credential"
+	}
 	return o
 }
 
@@ -190,7 +210,7 @@ func (o outcome) result() string {
 	switch o {
 	case answerUnavailable:
 		return resultUnavailable
-	case answerError:
+	case answerHandler, answerError:
 		return resultError
 	}
 	return resultDenied
@@ -201,7 +221,7 @@ func (o outcome) level() slog.Level {
 	switch o {
 	case answerMissing: // the first request of every client
 		return slog.LevelDebug
-	case answerUnavailable:
+	case answerUnavailable, answerHandler:
 		return slog.LevelWarn
 	case answerError:
 		return slog.LevelError

@@ -10,10 +10,16 @@ import (
 )
 
 // Refusal is the answer to a rejected request. Everything in it that is for the client comes
-// from this package and from the configuration, except the id of a JSON-RPC message, which
-// an error about the message repeats.
+// from this package and from the configuration, except the id of a JSON-RPC request, which
+// the body repeats.
+//
+// The body is a JSON-RPC error response if the request is a POST of JSON, as from an MCP client.
+// Its code is the status, unless JSON-RPC or MCP defines a code for the error. Its message
+// says what a person can do. Its data is the OAuth error object, with the scopes of the challenge.
+// Its id is null, unless the rules of the resource needed the body, which has exactly one
+// request. For every other request, and for [Resource.Permit], the body is the OAuth error object.
 type Refusal struct {
-	Status      int           // 400, 401, 403, 405, 413, 415, 500 or 503
+	Status      int           // 400, 401, 403, 405, 413, 415, 500, 502 or 503
 	Reason      Reason        // for logs and metrics
 	Challenges  []string      // WWW-Authenticate, one header line each, Bearer first
 	RetryAfter  time.Duration // for 503: whole seconds, at least one
@@ -44,54 +50,87 @@ func (f *Refusal) SetHeader(h http.Header) {
 // answers holds prepared refusals.
 type answers struct {
 	metadataURL string
-	prepared    map[Reason]*Refusal // without RetryAfter and Err
-	ofOthers    map[Reason]*Refusal // the same for credentials that are not access tokens
+	prepared    map[Reason]*preparedRefusal
+	ofOthers    map[Reason]*preparedRefusal // the same for credentials that are not access tokens
+}
+
+// preparedRefusal is the part of a refusal that depends only on its outcome and its scopes. The
+// reasons with the same outcome share it.
+type preparedRefusal struct {
+	status     int
+	challenges []string // never changed
+	object     []byte   // the OAuth error object
+	rpcError   []byte   // the JSON-RPC error without an id
+
+	text   errorresponse.Text
+	scopes []string // of the challenge
 }
 
 // newAnswers prepares the answers. hint are the scopes that a 401 names.
 func newAnswers(metadataURL string, hint []string) answers {
-	a := answers{metadataURL: metadataURL, prepared: map[Reason]*Refusal{}, ofOthers: map[Reason]*Refusal{}}
+	a := answers{metadataURL: metadataURL, prepared: map[Reason]*preparedRefusal{}, ofOthers: map[Reason]*preparedRefusal{}}
+	made := map[outcome]*preparedRefusal{}
+	prepare := func(o outcome, scopes []string) *preparedRefusal {
+		if made[o] == nil {
+			made[o] = a.prepare(o, scopes)
+		}
+		return made[o]
+	}
 	for reason, o := range outcomes {
 		scopes := hint
 		if o == answerMalformed { // another token would not help
 			scopes = nil
 		}
-		a.prepared[reason] = a.make(reason, o, scopes)
-		a.ofOthers[reason] = a.make(reason, o.ofOtherCredential(), scopes)
+		a.prepared[reason] = prepare(o, scopes)
+		a.ofOthers[reason] = prepare(o.ofOtherCredential(), scopes)
 	}
 	return a
 }
 
-func (a *answers) make(reason Reason, o outcome, scopes []string) *Refusal {
-	f := &Refusal{Status: o.status, Reason: reason, ContentType: "application/json", Body: o.text().Body()}
+// prepare prepares a refusal with the scopes of its challenge, if it has a challenge.
+func (a *answers) prepare(o outcome, scopes []string) *preparedRefusal {
+	p := &preparedRefusal{status: o.status, text: o.text()}
 	if o.status == http.StatusUnauthorized || o.code != "" {
 		// No value contains a quote: all come from checked configuration and fixed texts.
-		f.Challenges = []string{o.text().Challenge(a.metadataURL, scopes)}
+		p.challenges, p.scopes = []string{p.text.Challenge(a.metadataURL, scopes)}, scopes
 	}
-	return f
+	p.object, p.rpcError = p.text.Object(), p.text.RPCError(nil, p.scopes)
+	return p
 }
 
 // refusal returns the answer for a fault. other says that it is about a credential that is not
-// an access token.
-func (a *answers) refusal(f *fault, other bool) *Refusal {
-	prepared, o := a.prepared[f.reason], outcomes[f.reason]
+// an access token, rpc that the sender of the request expects JSON-RPC.
+func (a *answers) refusal(f *fault, other, rpc bool) *Refusal {
+	reason, prepared := f.reason, a.prepared[f.reason]
 	if other {
-		prepared, o = a.ofOthers[f.reason], o.ofOtherCredential()
+		prepared = a.ofOthers[f.reason]
 	}
-	if prepared == nil { // a Resource that was not made by New: fail closed
-		return &Refusal{Status: http.StatusInternalServerError, Reason: ReasonInternalError,
-			ContentType: "application/json", Body: answerError.text().Body(), Err: f}
+	switch {
+	case prepared == nil: // a Resource that was not made by New: fail closed
+		reason, prepared = ReasonInternalError, a.prepare(answerError, nil)
+	case f.reason == ReasonInsufficientScope:
+		o := outcomes[f.reason]
+		if other {
+			o = o.ofOtherCredential()
+		}
+		prepared = a.prepare(o, f.challenge)
 	}
-	answer := *prepared
-	answer.Challenges = slices.Clone(prepared.Challenges) // the caller may change them
-	if f.reason == ReasonInsufficientScope {
-		answer = *a.make(f.reason, o, f.challenge)
+	answer := Refusal{
+		Status: prepared.status, Reason: reason, ContentType: "application/json", Body: prepared.body(rpc, f.id),
+		Challenges: slices.Clone(prepared.challenges), // the caller may change them
+		// Rounded up to whole seconds: a client that retries too early is rejected again.
+		RetryAfter: (f.retryAfter + time.Second - 1).Truncate(time.Second),
 	}
-	if f.id != nil && o.rpc != 0 {
-		answer.Body = o.text().RPCBody(f.id)
-	}
-	// Rounded up to whole seconds: a client that retries too early is rejected again.
-	answer.RetryAfter = (f.retryAfter + time.Second - 1).Truncate(time.Second)
 	answer.Err = f
 	return &answer
+}
+
+func (p *preparedRefusal) body(rpc bool, id []byte) []byte {
+	switch {
+	case !rpc:
+		return p.object
+	case id != nil:
+		return p.text.RPCError(id, p.scopes)
+	}
+	return p.rpcError
 }

@@ -51,5 +51,6 @@ func (q *Requirement) Check(req *http.Request) *Refusal {
 	if p.accepted(caller) {
 		f.caller = caller
 	}
-	return p.refuse(req.Context(), req.Header, f)
+	f.id = acceptanceOf(req.Context()).id
+	return p.refuse(req, f)
 }

@@ -45,7 +45,7 @@ func TestTemplateMatchingLimit(t *testing.T) {
 		f.expect(row.name, f.post(token, row.body), row.want)
 	}
 	long := resource.Operation{Method: "resources/read", Name: uri(limit + 1)}
-	f.expect("over the limit, Permit", answerOfRefusal(f.res.Permit(t.Context(), f.caller(resourcetest.Token{}), long)), badBody)
+	f.expect("over the limit, Permit", answerOfRefusal(f.res.Permit(t.Context(), f.caller(resourcetest.Token{}), long)), badOperation)
 }
 
 // The cost is limited for 1,000 URIs that each need 1,000 scopes or could match 1,000

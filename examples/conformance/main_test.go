@@ -133,7 +133,7 @@ func TestUndeclaredOperations(t *testing.T) {
 	url := start(t)
 	for _, uri := range []string{"test://template/124/data", "test://template/1%323/data", "test://static-binary"} {
 		status, challenges, response := post(t, url, fullToken, `{"jsonrpc":"2.0","id":1,"method":"resources/read","params":{"uri":"`+uri+`"}}`, http.Header{})
-		if want := `{"error_description":"No rule permits the operation"}` + "\n"; status != 403 || challenges != nil || response != want {
+		if want := `{"jsonrpc":"2.0","id":1,"error":{"code":403,"message":"No rule permits the operation. Ask the operator of this server to permit it","data":{"error_description":"No rule permits the operation"}}}` + "\n"; status != 403 || challenges != nil || response != want {
 			t.Errorf("%s: got %d %q %s, want 403 %s", uri, status, challenges, response, want)
 		}
 	}

@@ -60,7 +60,7 @@ func TestEchoMiddlewareOutside(t *testing.T) {
 	} {
 		for name, handler := range map[string]echo.HTTPErrorHandler{"Echo's": nil, "faulty": faulty} {
 			t.Run(row.name+", error handler: "+name, func(t *testing.T) {
-				e, want := newEcho(res), `{"error_description":"Authorization is required"}`+"\n"
+				e, want := newEcho(res), `{"jsonrpc":"2.0","id":null,"error":{"code":401,"message":"Authorization is required. Log in, or configure the client with an access token for this server","data":{"error_description":"Authorization is required"}}}`+"\n"
 				if handler != nil {
 					e.HTTPErrorHandler, want = handler, `"wrong"`+"\n"
 				}

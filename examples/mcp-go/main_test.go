@@ -133,7 +133,11 @@ func TestSessionOfAnotherUser(t *testing.T) {
 	const (
 		whoami   = `{"jsonrpc":"2.0","id":1,"method":"tools/call","params":{"name":"whoami"}}`
 		notFound = `{"jsonrpc":"2.0","id":null,"error":{"code":-32001,"message":"Session not found"}}` + "\n"
-		missing  = `{"error_description":"Authorization is required"}` + "\n"
+		missing  = `{"jsonrpc":"2.0","id":null,"error":{"code":401,"message":"Authorization is required. Log in, or configure the client with an access token for this server","data":{"error_description":"Authorization is required"}}}` + "\n"
+
+		// GET and DELETE have no JSON-RPC error.
+		notFoundObject = `{"error_description":"Session not found"}` + "\n"
+		missingObject  = `{"error_description":"Authorization is required"}` + "\n"
 	)
 	isAlice := `{"jsonrpc":"2.0","id":1,"result":{"content":[{"type":"text","text":"You are alice of ` + issuer.Identifier() + `."}]}}` + "\n"
 	for _, row := range []struct {
@@ -143,10 +147,10 @@ func TestSessionOfAnotherUser(t *testing.T) {
 	}{
 		{"tool call by another user", "POST", token("mallory", ""), session, 404, notFound},
 		{"tool call by another user with every scope", "POST", token("mallory", "mcp:admin"), session, 404, notFound},
-		{"stream by another user", "GET", token("mallory", ""), session, 404, notFound},
-		{"deletion by another user", "DELETE", token("mallory", ""), session, 404, notFound},
+		{"stream by another user", "GET", token("mallory", ""), session, 404, notFoundObject},
+		{"deletion by another user", "DELETE", token("mallory", ""), session, 404, notFoundObject},
 		{"tool call without a token", "POST", "", session, 401, missing},
-		{"deletion without a token", "DELETE", "", session, 401, missing},
+		{"deletion without a token", "DELETE", "", session, 401, missingObject},
 		{"unknown session, same response", "POST", token("mallory", ""), "mcp-session-00000000-0000-0000-0000-000000000000", 404, notFound},
 		{"owner with the same token", "POST", alice, session, 200, isAlice},
 		{"owner with a new token", "POST", token("alice", "more"), session, 200, isAlice},

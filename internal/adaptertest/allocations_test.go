@@ -30,6 +30,7 @@ func TestAllocations(t *testing.T) {
 		{"a cached token whose header is removed", func(*resource.Config) {}, token, 200, 5},
 		{"a token that is not cached", func(c *resource.Config) { c.Limits.CacheTTL = -1 }, token, 200, 38},
 		{"no token", func(*resource.Config) {}, "", 401, 5},
+		{"no token, JSON-RPC", func(*resource.Config) {}, "", 401, 5},
 		{"a malformed token", func(*resource.Config) {}, "Bearer garbage", 401, 8},
 	} {
 		res := newResource(t, issuer, row.change)
@@ -43,6 +44,9 @@ func TestAllocations(t *testing.T) {
 				continue
 			}
 			req := httptest.NewRequest(http.MethodPost, "/mcp", nil)
+			if row.name == "no token, JSON-RPC" {
+				req.Header.Set("Content-Type", "application/json; charset=utf-8")
+			}
 			if row.authorization != "" {
 				req.Header.Set("Authorization", row.authorization)
 			}

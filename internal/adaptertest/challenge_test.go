@@ -21,9 +21,11 @@ import (
 func TestLateChallenges(t *testing.T) {
 	const (
 		insufficient = `"insufficient_scope", error_description="The access token lacks a scope that this request needs"`
-		denied       = `{"error":"insufficient_scope","error_description":"The access token lacks a scope that this request needs"}` + "\n"
-		failed       = `{"error_description":"The request could not be authorized"}` + "\n"
-		one          = `{"jsonrpc":"2.0","id":1,"method":"tools/call","params":{"name":"delete"}}`
+		denied       = `{"jsonrpc":"2.0","id":1,"error":{"code":403,"message":"The access token lacks a scope that this request needs. Log in again and grant all of these scopes: base admin row:7",` +
+			`"data":{"error":"insufficient_scope","error_description":"The access token lacks a scope that this request needs","scope":"base admin row:7"}}}` + "\n"
+		failed = `{"jsonrpc":"2.0","id":1,"error":{"code":500,"message":"The request could not be authorized. Ask the operator of this server, whose log has the cause",` +
+			`"data":{"error_description":"The request could not be authorized"}}}` + "\n"
+		one = `{"jsonrpc":"2.0","id":1,"method":"tools/call","params":{"name":"delete"}}`
 	)
 	refusalHeader := map[string]string{
 		"Www-Authenticate": pointer + `, scope="base admin row:7", error=` + insufficient, "X-Outside": "kept", "Cache-Control": "no-store",

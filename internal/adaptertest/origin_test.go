@@ -17,7 +17,9 @@ import (
 // does not apply to requests without Origin or to the metadata.
 func TestOrigin(t *testing.T) {
 	const app, evil = "https://app.example.test", "https://evil.example"
-	const rejected = `{"error_description":"Requests from pages of this origin are not accepted"}` + "\n"
+	const text = "Requests from pages of this origin are not accepted"
+	const rejected = `{"error_description":"` + text + `"}` + "\n"
+	rejectedPost := rpcError("null", 403, text+". Ask the operator of this server to allow the origin", `{"error_description":"`+text+`"}`)
 	onEachAdapter(t, func(t *testing.T, a adapter) {
 		issuer := newIssuer(t)
 		reached := false
@@ -31,7 +33,7 @@ func TestOrigin(t *testing.T) {
 		token := issuer.Token(resourcetest.Token{Audience: identifier})
 		rejectedHeader := map[string]string{
 			"Cache-Control": "no-store", "X-Content-Type-Options": "nosniff",
-			"Content-Type": "application/json", "Content-Length": fmt.Sprint(len(rejected)),
+			"Content-Type": "application/json",
 		}
 		for _, row := range []struct {
 			name, method, origin, token string
@@ -43,14 +45,14 @@ func TestOrigin(t *testing.T) {
 			{"the resource's own origin", "POST", "https://mcp.example.test", token, 200, "https://mcp.example.test"},
 			{"an allowed origin, public operation", "POST", app, "", 200, app},
 			{"an allowed origin, without a token", "GET", app, "", 401, missing},
-			{"another origin, with a token", "POST", evil, token, 403, rejected},
-			{"another origin, public operation", "POST", evil, "", 403, rejected},
+			{"another origin, with a token", "POST", evil, token, 403, rejectedPost},
+			{"another origin, public operation", "POST", evil, "", 403, rejectedPost},
 			{"another origin, without a token", "GET", evil, "", 403, rejected},
 			{"another origin, with a malformed token", "GET", evil, "x", 403, rejected},
 			{"another origin, GET", "GET", evil, token, 403, rejected},
 			{"another origin, DELETE", "DELETE", evil, token, 403, rejected},
 			{"another origin, OPTIONS", "OPTIONS", evil, "", 403, rejected},
-			{"null", "POST", "null", token, 403, rejected},
+			{"null", "POST", "null", token, 403, rejectedPost},
 		} {
 			t.Run(row.name, func(t *testing.T) {
 				reached = false
@@ -63,6 +65,7 @@ func TestOrigin(t *testing.T) {
 				if response.StatusCode != row.status || body != row.wantBody || reached != (row.status == 200) {
 					t.Errorf("\n got %d %q, handler reached: %v\nwant %d %q", response.StatusCode, body, reached, row.status, row.wantBody)
 				}
+				rejectedHeader["Content-Length"] = fmt.Sprint(len(row.wantBody))
 				if got := joinHeader(response.Header); row.status == 403 && !maps.Equal(got, rejectedHeader) {
 					t.Errorf("header:\n got %q\nwant %q", got, rejectedHeader)
 				}

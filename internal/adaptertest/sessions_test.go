@@ -69,6 +69,7 @@ func TestSessionBinding(t *testing.T) {
 
 func testSessionBinding(t *testing.T, a adapter) {
 	const notFound = `{"jsonrpc":"2.0","id":null,"error":{"code":-32001,"message":"Session not found"}}` + "\n"
+	const notFoundObject = `{"error_description":"Session not found"}` + "\n" // not a POST: no JSON-RPC error
 	issuer := newIssuer(t)
 	url := serve(t, a.handler(newResource(t, issuer, nil), new(unboundServer))) + "/mcp"
 	token := func(subject string) string {
@@ -104,8 +105,8 @@ func testSessionBinding(t *testing.T, a adapter) {
 		{"the caller's stream", "POST", "?" + query, "alice", "", 200, "alice"},
 		{"another caller's session", "POST", "", "bob", session, 404, notFound},
 		{"another caller's stream", "POST", "?" + query, "bob", "", 404, notFound},
-		{"GET of another caller's session", "GET", "", "bob", session, 404, notFound},
-		{"DELETE of another caller's session", "DELETE", "", "bob", session, 404, notFound},
+		{"GET of another caller's session", "GET", "", "bob", session, 404, notFoundObject},
+		{"DELETE of another caller's session", "DELETE", "", "bob", session, 404, notFoundObject},
 		{"an unknown session", "POST", "", "alice", "made-up", 404, notFound},
 		{"DELETE of the caller's session", "DELETE", "", "alice", session, 200, "alice"},
 		{"a deleted session", "POST", "", "alice", session, 404, notFound},

@@ -1,11 +1,13 @@
 // Package errorresponse writes what clients read in a rejection: the Bearer challenge (RFC 6750
-// §3, RFC 9728 §5.1), the JSON body and the JSON-RPC error. It knows no reasons: the
+// §3, RFC 9728 §5.1), the OAuth error object and the JSON-RPC error. It knows no reasons: the
 // texts are the caller's.
 package errorresponse
 
 import (
 	"fmt"
+	"maps"
 	"net/http"
+	"regexp"
 	"slices"
 	"strings"
 
@@ -17,7 +19,8 @@ import (
 type Text struct {
 	Code        string // error parameter (RFC 6750 §3.1); "" for none
 	Description string
-	RPC         int // JSON-RPC error code for a fault in the body; otherwise 0
+	Advice      string // what a person can do, as a sentence; "" for none
+	RPC         int    // code of the JSON-RPC error
 }
 
 // Challenge returns a Bearer challenge. Its order and spelling suit clients that read it with
@@ -34,22 +37,65 @@ func (t Text) Challenge(metadataURL string, scopes []string) string {
 	return c
 }
 
-// Body repeats the texts of the challenge for people and programs that read bodies.
-func (t Text) Body() []byte {
-	switch {
-	case t.RPC != 0:
-		return t.RPCBody([]byte("null"))
-	case t.Code == "":
-		return []byte(`{"error_description":"` + t.Description + `"}` + "\n")
-	}
-	return []byte(`{"error":"` + t.Code + `","error_description":"` + t.Description + `"}` + "\n")
+// afterMetadata is what can follow resource_metadata in a result of Challenge.
+var afterMetadata = regexp.MustCompile(`^(, scope="[^"]*")?(, error="[^"]*", error_description="[^"]*")?$`)
+
+// IsChallenge reports whether a WWW-Authenticate value has the form of a result of
+// [Text.Challenge] for this metadata URL, and contains no other challenge.
+func IsChallenge(value, metadataURL string) bool {
+	rest, ok := strings.CutPrefix(value, `Bearer resource_metadata="`+metadataURL+`"`)
+	return ok && afterMetadata.MatchString(rest)
 }
 
-// RPCBody returns a JSON-RPC error. Clients of protocol 2026-07-28 assume that a server which
-// answers 400 without one speaks an older protocol. id is a number or a string, as sent.
-func (t Text) RPCBody(id []byte) []byte {
-	return fmt.Appendf(nil, `{"jsonrpc":"2.0","id":%s,"error":{"code":%d,"message":"%s"}}`+"\n", htmlEscaper.Replace(string(id)), t.RPC, t.Description)
+// Object returns the OAuth error object. It repeats the texts of the challenge for people and
+// programs that read bodies.
+func (t Text) Object() []byte { return append(t.object(nil), '\n') }
+
+// object returns the OAuth error object, with the scopes if there are any.
+func (t Text) object(scopes []string) []byte {
+	o := []byte{'{'}
+	if t.Code != "" {
+		o = fmt.Appendf(o, `"error":"%s",`, t.Code)
+	}
+	o = fmt.Appendf(o, `"error_description":"%s"`, t.Description)
+	if len(scopes) > 0 {
+		o = fmt.Appendf(o, `,"scope":"%s"`, htmlEscaper.Replace(scopeset.Join(scopes)))
+	}
+	return append(o, '}')
 }
+
+// RPCError returns a JSON-RPC error response. id is a number or a string, as sent; nil: null.
+//
+// The message is the description and the advice. For insufficient_scope, the scopes follow. If
+// the code is outside of the range that JSON-RPC reserves, the data is the OAuth error object with
+// the scopes of the challenge. The codes in that range are about messages and sessions, and not
+// about OAuth.
+//
+// Clients of protocol 2026-07-28 assume that a server which answers 400 without a JSON-RPC error
+// speaks an older protocol.
+func (t Text) RPCError(id []byte, scopes []string) []byte {
+	if id == nil {
+		id = []byte("null")
+	}
+	message := t.Description
+	if t.Advice != "" {
+		message += ". " + t.Advice
+	}
+	if t.Code == insufficientScope && len(scopes) > 0 {
+		message += ": " + htmlEscaper.Replace(scopeset.Join(scopes))
+	}
+	body := fmt.Appendf(nil, `{"jsonrpc":"2.0","id":%s,"error":{"code":%d,"message":"%s"`, htmlEscaper.Replace(string(id)), t.RPC, message)
+	if !isReserved(t.RPC) {
+		body = append(append(body, `,"data":`...), t.object(scopes)...)
+	}
+	return append(body, "}}\n"...)
+}
+
+// insufficientScope is the error parameter for missing scopes (RFC 6750 §3.1).
+const insufficientScope = "insufficient_scope"
+
+// isReserved reports whether JSON-RPC 2.0 reserves an error code (section 5.1).
+func isReserved(code int) bool { return code >= -32768 && code <= -32000 }
 
 // htmlEscaper escapes the characters of JSON strings that have a meaning in HTML, as
 // encoding/json does.
@@ -69,6 +115,27 @@ func PutChallenges(h http.Header, challenges []string) {
 		}
 	}
 	h["Www-Authenticate"] = values
+}
+
+// Challenges returns the WWW-Authenticate values of h, whatever the spelling of the name.
+func Challenges(h http.Header) []string { return takeChallenges(maps.Clone(h)) }
+
+// KeepChallenges removes the WWW-Authenticate values from h for which keep returns false. It
+// returns the values that are left and the schemes of those that were removed. A value in which
+// one challenge follows another is one value.
+func KeepChallenges(h http.Header, keep func(challenge string) bool) (kept, removed []string) {
+	for _, value := range takeChallenges(h) {
+		if keep(value) {
+			kept = append(kept, value)
+		} else {
+			scheme, _, _ := strings.Cut(value, " ")
+			removed = append(removed, scheme)
+		}
+	}
+	if len(kept) > 0 {
+		h["Www-Authenticate"] = kept
+	}
+	return kept, removed
 }
 
 // takeChallenges removes the WWW-Authenticate values from h and returns them, those under the

@@ -1,8 +1,10 @@
 package errorresponse_test
 
 import (
+	"encoding/json"
 	"fmt"
 	"net/http"
+	"strings"
 	"testing"
 
 	"github.com/warder-go/warder/internal/errorresponse"
@@ -26,19 +28,74 @@ func TestChallenge(t *testing.T) {
 	}
 }
 
+func TestIsChallenge(t *testing.T) {
+	const url = "https://h/m"
+	full := errorresponse.Text{Code: "c", Description: "d"}
+	for value, want := range map[string]bool{
+		errorresponse.Text{}.Challenge(url, nil):                true,
+		errorresponse.Text{}.Challenge(url, []string{"a"}):      true,
+		full.Challenge(url, nil):                                true,
+		full.Challenge(url, []string{"a", "b"}):                 true,
+		full.Challenge("https://h/m2", nil):                     false,
+		full.Challenge(url, nil) + `, Basic realm="x"`:          false,
+		full.Challenge(url, nil) + `, resource_metadata="x"`:    false,
+		`Basic, ` + full.Challenge(url, nil):                    false,
+		`Bearer resource_metadata="https://h/m`:                 false,
+		`bearer resource_metadata="https://h/m"`:                false,
+		`Bearer resource_metadata="https://h/m", scope="a`:      false,
+		`Bearer resource_metadata="https://h/m", error="x"`:     false,
+		`Bearer resource_metadata="https://h/m"` + "\n, a=\"\"": false,
+		"": false,
+	} {
+		if got := errorresponse.IsChallenge(value, url); got != want {
+			t.Errorf("%s: got %v", value, got)
+		}
+	}
+}
+
 func TestBody(t *testing.T) {
+	invalid := errorresponse.Text{Code: "invalid_token", Description: "d", Advice: "Do x", RPC: 401}
+	lacking := errorresponse.Text{Code: "insufficient_scope", Description: "d", Advice: "Grant", RPC: 403}
 	for _, row := range []struct {
 		name string
 		got  []byte
 		want string
 	}{
-		{"without a code", errorresponse.Text{Description: "d"}.Body(), `{"error_description":"d"}`},
-		{"with a code", errorresponse.Text{Code: "c", Description: "d"}.Body(), `{"error":"c","error_description":"d"}`},
-		{"a JSON-RPC error without an id", errorresponse.Text{Description: "d", RPC: -32600}.Body(), `{"jsonrpc":"2.0","id":null,"error":{"code":-32600,"message":"d"}}`},
-		{"a JSON-RPC error with an id", errorresponse.Text{Description: "d", RPC: -32600}.RPCBody([]byte(`"<&>"`)), `{"jsonrpc":"2.0","id":"\u003c\u0026\u003e","error":{"code":-32600,"message":"d"}}`},
+		{"an object without a code", errorresponse.Text{Description: "d"}.Object(), `{"error_description":"d"}`},
+		{"an object with a code", invalid.Object(), `{"error":"invalid_token","error_description":"d"}`},
+		{"no id: null (JSON-RPC 2.0, section 5)", errorresponse.Text{Description: "d", RPC: -32600}.RPCError(nil, []string{"a"}), `{"jsonrpc":"2.0","id":null,"error":{"code":-32600,"message":"d"}}`},
+		{"an id", errorresponse.Text{Description: "d", RPC: -32000}.RPCError([]byte(`"<&>"`), nil), `{"jsonrpc":"2.0","id":"\u003c\u0026\u003e","error":{"code":-32000,"message":"d"}}`},
+		{"the last reserved code (JSON-RPC 2.0, section 5.1)", errorresponse.Text{Description: "d", RPC: -32768}.RPCError(nil, nil), `{"jsonrpc":"2.0","id":null,"error":{"code":-32768,"message":"d"}}`},
+		{"a code of our own: data", errorresponse.Text{Description: "d", RPC: -31999}.RPCError(nil, nil), `{"jsonrpc":"2.0","id":null,"error":{"code":-31999,"message":"d","data":{"error_description":"d"}}}`},
+		{"a code of our own, below the range", errorresponse.Text{Description: "d", RPC: -32769}.RPCError(nil, nil), `{"jsonrpc":"2.0","id":null,"error":{"code":-32769,"message":"d","data":{"error_description":"d"}}}`},
+		{"advice and scopes", invalid.RPCError([]byte("7"), []string{"a", "b"}), `{"jsonrpc":"2.0","id":7,"error":{"code":401,"message":"d. Do x","data":{"error":"invalid_token","error_description":"d","scope":"a b"}}}`},
+		{"missing scopes are in the message", lacking.RPCError(nil, []string{"a", "<b>"}), `{"jsonrpc":"2.0","id":null,"error":{"code":403,"message":"d. Grant: a \u003cb\u003e","data":{"error":"insufficient_scope","error_description":"d","scope":"a \u003cb\u003e"}}}`},
 	} {
-		if string(row.got) != row.want+"\n" {
+		if string(row.got) != row.want+"\n" || !json.Valid(row.got) {
 			t.Errorf("%s:\n got %s\nwant %s", row.name, row.got, row.want)
+		}
+	}
+}
+
+func TestKeepChallenges(t *testing.T) {
+	own := func(value string) bool { return strings.HasPrefix(value, "Bearer own") }
+	both := http.Header{"Www-Authenticate": {"a"}, "WWW-AUTHENTICATE": {"b"}}
+	if got := fmt.Sprint(errorresponse.Challenges(both), len(both), errorresponse.Challenges(nil)); got != "[a b] 2 []" {
+		t.Errorf("Challenges: got %s", got)
+	}
+	for _, row := range []struct {
+		name   string
+		header http.Header
+		want   string // kept, removed, header
+	}{
+		{"none", http.Header{"X": {"y"}}, "[] [] map[X:[y]]"},
+		{"all", http.Header{"Www-Authenticate": {"Bearer own", "Bearer own 2"}}, "[Bearer own Bearer own 2] [] map[Www-Authenticate:[Bearer own Bearer own 2]]"},
+		{"some, in any spelling (RFC 9110 §5.1)", http.Header{"WWW-Authenticate": {"Basic realm=x", "Bearer own"}, "www-authenticate": {"Negotiate abc"}}, "[Bearer own] [Basic Negotiate] map[Www-Authenticate:[Bearer own]]"},
+		{"not any", http.Header{"Www-Authenticate": {"", "Bearer x, Bearer own"}}, "[] [ Bearer] map[]"},
+	} {
+		kept, removed := errorresponse.KeepChallenges(row.header, own)
+		if got := fmt.Sprint(kept, removed, row.header); got != row.want {
+			t.Errorf("%s: got %s, want %s", row.name, got, row.want)
 		}
 	}
 }

@@ -11,12 +11,15 @@ import (
 // The adapter replaces the handler's response when it begins.
 func Example() {
 	response := httptest.NewRecorder()
-	w := heldwriter.New(response, func() bool {
+	w := heldwriter.New(response, func(status int) bool {
+		fmt.Println(status)
 		response.WriteHeader(403)
 		return false
 	})
+	w.WriteHeader(201)
 	_, _ = io.WriteString(w, "welcome")
-	w.WriteHeader(200)
-	fmt.Println(w.Decide(), response.Code, response.Body.Len())
-	// Output: false 403 0
+	fmt.Println(w.Decide(200), response.Code, response.Body.Len())
+	// Output:
+	// 201
+	// false 403 0
 }

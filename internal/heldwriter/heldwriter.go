@@ -15,10 +15,10 @@ import (
 // at the first WriteHeader (except 1xx, but including 101), Write, Flush or Hijack, or when
 // the adapter calls Decide. If the function returns false, the Writer discards everything that
 // the handler writes. It calls the function at most once, even if several goroutines write, as
-// the MCP SDKs do.
+// the MCP SDKs do. The function gets the status of the response, and 101 for Hijack.
 type Writer struct {
 	inner  http.ResponseWriter
-	decide func() bool
+	decide func(status int) bool
 
 	once    sync.Once
 	decided atomic.Bool
@@ -26,17 +26,17 @@ type Writer struct {
 }
 
 // New returns a Writer that writes to inner. decide returns whether to send the handler's
-// response. If it returns false, it may write another response to inner.
-func New(inner http.ResponseWriter, decide func() bool) *Writer {
+// response, which has the status. If it returns false, it may write another response to inner.
+func New(inner http.ResponseWriter, decide func(status int) bool) *Writer {
 	return &Writer{inner: inner, decide: decide}
 }
 
 // Decide makes the decision, if it has not been made yet, and reports whether the handler's
 // response is sent. Call it when the handler has returned, because a handler may return
-// without writing.
-func (w *Writer) Decide() bool {
+// without writing, with the status that is sent then.
+func (w *Writer) Decide(status int) bool {
 	w.once.Do(func() {
-		w.send = w.decide()
+		w.send = w.decide(status)
 		w.decided.Store(true)
 	})
 	return w.send
@@ -52,7 +52,7 @@ func (w *Writer) Header() http.Header { return w.inner.Header() }
 // response is discarded.
 func (w *Writer) WriteHeader(status int) {
 	informational := status >= 100 && status < 200 && status != http.StatusSwitchingProtocols
-	if informational && !w.Decided() || w.Decide() {
+	if informational && !w.Decided() || w.Decide(status) {
 		w.inner.WriteHeader(status)
 	}
 }
@@ -60,7 +60,7 @@ func (w *Writer) WriteHeader(status int) {
 // Write calls Decide. If the handler's response is discarded, Write returns len(data) and no
 // error.
 func (w *Writer) Write(data []byte) (int, error) {
-	if !w.Decide() {
+	if !w.Decide(http.StatusOK) {
 		return len(data), nil
 	}
 	return w.inner.Write(data)
@@ -68,7 +68,7 @@ func (w *Writer) Write(data []byte) (int, error) {
 
 // FlushError calls Decide, because net/http sends the header when it flushes.
 func (w *Writer) FlushError() error {
-	if !w.Decide() {
+	if !w.Decide(http.StatusOK) {
 		return nil
 	}
 	return http.NewResponseController(w.inner).Flush()
@@ -79,7 +79,7 @@ func (w *Writer) Flush() { _ = w.FlushError() }
 
 // Hijack calls Decide. It returns an error if the handler's response is discarded.
 func (w *Writer) Hijack() (net.Conn, *bufio.ReadWriter, error) {
-	if !w.Decide() {
+	if !w.Decide(http.StatusSwitchingProtocols) {
 		return nil, nil, errors.New("heldwriter: cannot hijack: the handler's response was replaced")
 	}
 	return http.NewResponseController(w.inner).Hijack()

@@ -42,9 +42,10 @@ func TestBrowserPages(t *testing.T) {
 	}
 	plain := fields{"Content-Type": "text/plain"} // a request that browsers send without a preflight
 	const (
-		noToken   = `401 {"error_description":"Authorization is required"} Bearer resource_metadata="SERVER/.well-known/oauth-protected-resource/mcp", scope="mcp:read"`
-		invalid   = `401 {"error":"invalid_token","error_description":"The access token is invalid"} Bearer resource_metadata="SERVER/.well-known/oauth-protected-resource/mcp", scope="mcp:read", error="invalid_token", error_description="The access token is invalid"`
-		badOrigin = `403 {"error_description":"Requests from pages of this origin are not accepted"}`
+		noToken    = `401 {"jsonrpc":"2.0","id":null,"error":{"code":401,"message":"Authorization is required. Log in, or configure the client with an access token for this server","data":{"error_description":"Authorization is required","scope":"mcp:read"}}} Bearer resource_metadata="SERVER/.well-known/oauth-protected-resource/mcp", scope="mcp:read"`
+		noTokenGet = `401 {"error_description":"Authorization is required"} Bearer resource_metadata="SERVER/.well-known/oauth-protected-resource/mcp", scope="mcp:read"`
+		invalid    = `401 {"jsonrpc":"2.0","id":null,"error":{"code":401,"message":"The access token is invalid. Log in again","data":{"error":"invalid_token","error_description":"The access token is invalid","scope":"mcp:read"}}} Bearer resource_metadata="SERVER/.well-known/oauth-protected-resource/mcp", scope="mcp:read", error="invalid_token", error_description="The access token is invalid"`
+		badOrigin  = `403 {"jsonrpc":"2.0","id":null,"error":{"code":403,"message":"Requests from pages of this origin are not accepted. Ask the operator of this server to allow the origin","data":{"error_description":"Requests from pages of this origin are not accepted"}}}`
 	)
 	metadataBody := "200 " + strings.ReplaceAll(get(t, metadata), server, "SERVER")
 	for _, row := range []struct {
@@ -58,8 +59,8 @@ func TestBrowserPages(t *testing.T) {
 	}{
 		{"allowed page, no token", b.Origin + "/blank", false, mcp, post("cors", fields{"Content-Type": "application/json"}), noToken, 0},
 		{"allowed page, all MCP header fields, invalid token", b.Origin + "/blank", false, mcp, post("cors", all), invalid, 0},
-		{"allowed page, GET", b.Origin + "/blank", false, mcp, map[string]any{"headers": fields{"Mcp-Session-Id": "s"}}, noToken, 0},
-		{"allowed page, DELETE", b.Origin + "/blank", false, mcp, map[string]any{"method": "DELETE"}, noToken, 0},
+		{"allowed page, GET", b.Origin + "/blank", false, mcp, map[string]any{"headers": fields{"Mcp-Session-Id": "s"}}, noTokenGet, 0},
+		{"allowed page, DELETE", b.Origin + "/blank", false, mcp, map[string]any{"method": "DELETE"}, noTokenGet, 0},
 		{"allowed page, metadata with MCP header fields", b.Origin + "/blank", false, metadata, map[string]any{"headers": fields{"MCP-Protocol-Version": "2026-07-28", "Mcp-Method": "x", "Mcp-Name": "x"}}, metadataBody, 0},
 		{"page of another loopback origin, no token", b.Loopback + "/blank", false, mcp, post("cors", fields{"Content-Type": "application/json"}), noToken, 0}, // allowed, because the server is at a loopback address
 		{"other page, no token", b.Other + "/blank", false, mcp, post("cors", fields{"Content-Type": "application/json"}), "TypeError", 0},
@@ -70,7 +71,7 @@ func TestBrowserPages(t *testing.T) {
 		{"other page, metadata with MCP header fields", b.Other + "/blank", false, metadata, map[string]any{"headers": fields{"MCP-Protocol-Version": "2026-07-28", "Mcp-Method": "x", "Mcp-Name": "x"}}, metadataBody, 0},
 		{"sandboxed frame of an allowed page", b.Origin + "/blank", true, mcp, post("no-cors", plain), "opaque", 1},
 		{"page of a rebound host name", rebound + "/healthz", false, rebound + "/mcp", post("cors", all), badOrigin, 1},
-		{"page of a rebound host name, GET", rebound + "/healthz", false, rebound + "/mcp", nil, noToken, 0}, // browsers send no Origin with a same-origin GET, so the missing token is reported
+		{"page of a rebound host name, GET", rebound + "/healthz", false, rebound + "/mcp", nil, noTokenGet, 0}, // browsers send no Origin with a same-origin GET, so the missing token is reported
 	} {
 		before := rejectedOrigins(t, server)
 		var got struct {

@@ -46,7 +46,7 @@ type mcpClient interface {
 }
 
 func TestClients(t *testing.T) {
-	programs := []clientProgram{sdk1, sdk2, goSDK, mcpGo, mcpRemote, inspector}
+	programs := append([]clientProgram{sdk1, sdk2, goSDK, mcpGo, mcpRemote, inspector}, pythonPrograms(t)...)
 	cells := make([][][]string, len(programs)) // by program, in the order of scenarios
 	t.Run("clients", func(t *testing.T) {
 		for i, program := range programs {
@@ -81,6 +81,7 @@ func TestVersions(t *testing.T) {
 		return string(text)
 	}
 	pins, page := read("../../.ci/interop.d/package.json")+read("go.mod"), read("../../docs/clients.md")
+	pins += read("../../.ci/interop.d/python/requirements-1.txt") + read("../../.ci/interop.d/python/requirements-2.txt")
 	for _, row := range []struct {
 		program    clientProgram
 		pin, title string // with %s for the version
@@ -90,6 +91,8 @@ func TestVersions(t *testing.T) {
 		{goSDK, "github.com/modelcontextprotocol/go-sdk v%s\n", "Go SDK %s |"},
 		{mcpGo, "github.com/mark3labs/mcp-go v%s\n", "mcp-go %s |"},
 		{mcpRemote, `"mcp-remote": "%s"`, "mcp-remote %s |"},
+		{python1, "\nmcp==%s\n", "Python `mcp` %s |"},
+		{python2, "\nmcp==%s\n", "Python `mcp` %s |"},
 		{inspector, `"@modelcontextprotocol/inspector": "%s"`, "MCP Inspector %s, command line |"},
 	} {
 		_, version, _ := strings.Cut(row.program.name, " ")

@@ -109,7 +109,7 @@ var mcpGo = clientProgram{name: "mcp-go 1.2.1", open: openMCPGo, ttl: 5, excepti
 const mcpGoNoChallenge = "It requires a login before its first request, so it sees no challenge and derives the metadata URL from the URL of the server."
 
 var mcpGoStepUp = exception{
-	"write: internal error: insufficient_scope",
+	"write: The access token lacks a scope that this request needs. Log in again and grant all of these scopes: mcp:read mcp:write",
 	"It reads no scope from a challenge and requests only OAuthConfig.Scopes, which is mcp:read here.",
 }
 

@@ -6,10 +6,11 @@ import (
 	"encoding/json"
 	"errors"
 	"io"
+	"os/exec"
 	"testing"
 )
 
-// scriptClient is a script in .ci/interop.d that uses a client library. client.mjs
+// scriptClient is a program in .ci/interop.d that uses a client library. client.mjs
 // describes its input and output.
 type scriptClient struct {
 	settings clientSettings
@@ -19,36 +20,44 @@ type scriptClient struct {
 	stderr   *lockedBuffer
 }
 
+// script returns a function that opens a script for Node.
 func script(name string) func(*testing.T, clientSettings) mcpClient {
 	return func(t *testing.T, s clientSettings) mcpClient {
 		t.Helper()
-		c := &scriptClient{settings: s, ctx: t.Context, stderr: &lockedBuffer{}}
-		arguments, err := json.Marshal(map[string]string{"url": s.url, "redirect": s.redirect, "registration": s.registration, "client_id": s.clientID})
-		if err != nil {
-			t.Fatal(err)
-		}
-		process := node(t.Context(), t.TempDir(), installed(name), string(arguments))
-		process.Stderr = c.stderr
-		if c.stdin, err = process.StdinPipe(); err != nil {
-			t.Fatal(err)
-		}
-		stdout, err := process.StdoutPipe()
-		if err != nil {
-			t.Fatal(err)
-		}
-		c.replies = bufio.NewScanner(stdout)
-		if err := process.Start(); err != nil {
-			t.Fatal(err)
-		}
-		t.Cleanup(func() {
-			_ = process.Process.Kill()
-			_ = process.Wait() // returns an error because the process was killed
-			if t.Failed() {
-				t.Logf("stderr of %s:\n%s", name, c.stderr)
-			}
-		})
-		return c
+		arguments := map[string]string{"url": s.url, "redirect": s.redirect, "registration": s.registration, "client_id": s.clientID}
+		return startScript(t, s, arguments, func(argument string) *exec.Cmd { return node(t.Context(), t.TempDir(), installed(name), argument) })
 	}
+}
+
+// startScript starts the process that command returns for the arguments as JSON.
+func startScript(t *testing.T, s clientSettings, arguments map[string]string, command func(argument string) *exec.Cmd) *scriptClient {
+	t.Helper()
+	c := &scriptClient{settings: s, ctx: t.Context, stderr: &lockedBuffer{}}
+	argument, err := json.Marshal(arguments)
+	if err != nil {
+		t.Fatal(err)
+	}
+	process := command(string(argument))
+	process.Stderr = c.stderr
+	if c.stdin, err = process.StdinPipe(); err != nil {
+		t.Fatal(err)
+	}
+	stdout, err := process.StdoutPipe()
+	if err != nil {
+		t.Fatal(err)
+	}
+	c.replies = bufio.NewScanner(stdout)
+	if err := process.Start(); err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() {
+		_ = process.Process.Kill()
+		_ = process.Wait() // returns an error because the process was killed
+		if t.Failed() {
+			t.Logf("stderr of %q:\n%s", process.Args, c.stderr)
+		}
+	})
+	return c
 }
 
 func (c *scriptClient) call(tool string) (string, error) {

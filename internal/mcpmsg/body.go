@@ -49,6 +49,27 @@ func MayCarryMessage(req *http.Request) bool {
 	return !slices.Contains([]string{http.MethodGet, http.MethodHead, http.MethodDelete, http.MethodOptions}, req.Method)
 }
 
+// IsJSONPost reports whether the sender of a request expects JSON-RPC: it is a POST of JSON, as
+// MCP clients send each message. It does not read the body, and does not say that a message is
+// in it.
+func IsJSONPost(req *http.Request) bool {
+	types := req.Header["Content-Type"]
+	if req.Method != http.MethodPost || len(types) != 1 {
+		return false
+	}
+	media, _, _ := strings.Cut(types[0], ";") // parameters such as charset do not matter
+	return strings.EqualFold(strings.TrimSpace(media), "application/json")
+}
+
+// RequestID returns the id of the only request in a body; nil if there is no request, or a
+// batch, or if the id cannot be repeated.
+func RequestID(messages []*Message) []byte {
+	if len(messages) != 1 || messages[0].Method == "" {
+		return nil
+	}
+	return messages[0].ID
+}
+
 // OpensStream reports whether a request opens a stream, as far as its method and headers
 // tell. See [Listens] for its body.
 func OpensStream(req *http.Request) bool {
@@ -160,7 +181,7 @@ func checkHeaders(header http.Header, messages []*Message) *Error {
 	}
 	m := messages[0]
 	mismatch := func(what string) *Error {
-		return &Error{Kind: HeaderMismatch, Err: errors.New(what), ID: m.ID}
+		return &Error{Kind: HeaderMismatch, Err: errors.New(what), ID: RequestID(messages)}
 	}
 	switch {
 	case len(methods) > 1 || len(names) > 1:

@@ -37,9 +37,10 @@ func listReasons(reasons []resource.Reason) string {
 	return strings.Join(slices.Compact(all), ", ")
 }
 
-// Each reason has a row in the order of rejections, or is one that can occur anywhere.
+// Each reason has a row in the order of rejections, or is one that can occur anywhere, or only
+// after the handler was called.
 func TestReasonsAreInTheOrder(t *testing.T) {
-	known := []resource.Reason{resource.ReasonInternalError, resource.ReasonRequestCanceled}
+	known := []resource.Reason{resource.ReasonInternalError, resource.ReasonRequestCanceled, resource.ReasonHandlerChallenge}
 	for _, row := range refusaltest.Order {
 		known = append(known, row.Reasons...)
 	}

@@ -55,7 +55,7 @@ func statuses(t *testing.T, file *ast.File) map[string]int {
 	numbers := map[string]int{
 		"StatusBadRequest": http.StatusBadRequest, "StatusUnauthorized": http.StatusUnauthorized, "StatusForbidden": http.StatusForbidden,
 		"StatusMethodNotAllowed": http.StatusMethodNotAllowed, "StatusRequestEntityTooLarge": http.StatusRequestEntityTooLarge, "StatusUnsupportedMediaType": http.StatusUnsupportedMediaType,
-		"StatusServiceUnavailable": http.StatusServiceUnavailable, "StatusInternalServerError": http.StatusInternalServerError,
+		"StatusServiceUnavailable": http.StatusServiceUnavailable, "StatusInternalServerError": http.StatusInternalServerError, "StatusBadGateway": http.StatusBadGateway,
 	}
 	answers, found := map[string]int{}, map[string]int{}
 	ast.Inspect(file, func(n ast.Node) bool {

@@ -3,7 +3,9 @@ package sdktest_test
 import (
 	"bytes"
 	"context"
+	"encoding/json"
 	"errors"
+	"fmt"
 	"io"
 	"log/slog"
 	"net/http"
@@ -109,7 +111,23 @@ type refusal struct {
 func insufficient(scopes string) refusal {
 	return refusal{http.StatusForbidden,
 		`Bearer resource_metadata="` + metadataURL + `", scope="` + scopes + `", error="insufficient_scope", error_description="The access token lacks a scope that this request needs"`,
-		`{"error":"insufficient_scope","error_description":"The access token lacks a scope that this request needs"}` + "\n"}
+		`403 The access token lacks a scope that this request needs. Log in again and grant all of these scopes: ` + scopes + ` {"error":"insufficient_scope","error_description":"The access token lacks a scope that this request needs","scope":"` + scopes + `"}`}
+}
+
+// newRefusal returns the refusal of a response. A JSON-RPC error about authorization, which has
+// data, is reduced to its code, its message and its data, because its id depends on the request.
+func newRefusal(status int, challenge, body string) refusal {
+	var e struct {
+		Error struct {
+			Code    int
+			Message string
+			Data    json.RawMessage
+		}
+	}
+	if json.Unmarshal([]byte(body), &e) == nil && e.Error.Data != nil {
+		body = fmt.Sprintf("%d %s %s", e.Error.Code, e.Error.Message, e.Error.Data)
+	}
+	return refusal{status, challenge, body}
 }
 
 func rpcRefusal(status int, body string) refusal { return refusal{status: status, body: body + "\n"} }

@@ -160,7 +160,9 @@ func TestMethodsWithoutOperations(t *testing.T) {
 			}
 		}
 		for _, method := range []string{"PUT", "PATCH", "post", "TRACE"} {
-			s.expectRefusal(t, method, clientRequest{method: method, body: body}, insufficient("base call delete"))
+			want := insufficient("base call delete")
+			want.body = `{"error":"insufficient_scope","error_description":"The access token lacks a scope that this request needs"}` + "\n" // not a POST
+			s.expectRefusal(t, method, clientRequest{method: method, body: body}, want)
 		}
 	}
 }

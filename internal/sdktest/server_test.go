@@ -106,7 +106,7 @@ func (s *testServer) sendInSession(t testing.TB, cr clientRequest) reply {
 	t.Helper()
 	recorder, rec := s.post(t, cr)
 	r := reply{header: recorder.Header(), accepted: rec.accepted, record: rec}
-	r.refusal = refusal{recorder.Code, recorder.Header().Get("WWW-Authenticate"), recorder.Body.String()}
+	r.refusal = newRefusal(recorder.Code, recorder.Header().Get("WWW-Authenticate"), recorder.Body.String())
 	r.executed, r.faults = s.observer.result(rec)
 	return r
 }

@@ -8,6 +8,7 @@ import (
 	"log/slog"
 	"net/http"
 	"net/http/httptest"
+	"regexp"
 	"slices"
 	"strings"
 	"sync"
@@ -31,6 +32,9 @@ type stepUpHandler struct {
 	challenges []string
 }
 
+// requestID matches the id of a request, which differs between protocol versions.
+var requestID = regexp.MustCompile(`"id":[0-9]+`)
+
 func (c *stepUpHandler) TokenSource(context.Context) (oauth2.TokenSource, error) {
 	c.mu.Lock()
 	defer c.mu.Unlock()
@@ -42,7 +46,7 @@ func (c *stepUpHandler) Authorize(_ context.Context, _ *http.Request, response *
 	body, _ := io.ReadAll(response.Body)
 	c.mu.Lock()
 	defer c.mu.Unlock()
-	c.challenges = append(c.challenges, response.Status+" "+strings.Join(response.Header["Www-Authenticate"], "|")+" "+string(body))
+	c.challenges = append(c.challenges, response.Status+" "+strings.Join(response.Header["Www-Authenticate"], "|")+" "+requestID.ReplaceAllString(string(body), `"id":ID`))
 	if len(c.tokens) == 1 {
 		return errors.New("no further token")
 	}
@@ -74,7 +78,8 @@ func (h *testServer) connectWithStepUp(t *testing.T, m mode, scopes ...string) (
 }
 
 const needsMore = `403 Forbidden Bearer resource_metadata="https://mcp.example/.well-known/oauth-protected-resource/mcp", scope="base tool row:7", error="insufficient_scope", ` +
-	`error_description="The access token lacks a scope that this request needs" {"error":"insufficient_scope","error_description":"The access token lacks a scope that this request needs"}` + "\n"
+	`error_description="The access token lacks a scope that this request needs" {"jsonrpc":"2.0","id":ID,"error":{"code":403,"message":"The access token lacks a scope that this request needs. Log in again and grant all of these scopes: base tool row:7",` +
+	`"data":{"error":"insufficient_scope","error_description":"The access token lacks a scope that this request needs","scope":"base tool row:7"}}}` + "\n"
 
 // addRowTool adds a tool that requires the scope row:7 during the call. With the argument
 // progress, it sends a progress notification first. sent is the result of Challenge.

@@ -1,6 +1,7 @@
 package mcpsdk
 
 import (
+	"bytes"
 	"context"
 	"slices"
 	"strings"
@@ -90,9 +91,10 @@ func (l *lock) watched(extra *mcp.RequestExtra) bool {
 }
 
 // rpcError returns an error with no more details than the HTTP answer has. JSON-RPC and MCP
-// define no code for it; the HTTP answers use that of an invalid request.
+// define no code for it, so its code is the status and its data is the OAuth error object, as in
+// the HTTP answers (see [resource.Refusal]).
 func rpcError(refusal *resource.Refusal) error {
-	e := &jsonrpc.Error{Code: jsonrpc.CodeInvalidRequest}
+	e := &jsonrpc.Error{Code: int64(refusal.Status), Data: bytes.TrimSpace(refusal.Body)}
 	switch {
 	case refusal.Status == 401:
 		e.Message = "not authorized: no caller is known, or the access token is not valid anymore"
@@ -105,9 +107,9 @@ func rpcError(refusal *resource.Refusal) error {
 	case refusal.Reason == resource.ReasonOperationUndeclared:
 		e.Message = "not authorized: no rule permits the operation"
 	case refusal.Status == 400:
-		e.Message = "the request does not say what it is about"
+		e.Code, e.Message, e.Data = jsonrpc.CodeInvalidRequest, "the request does not say what it is about", nil
 	default:
-		e.Code, e.Message = jsonrpc.CodeInternalError, "the request could not be authorized"
+		e.Message = "the request could not be authorized"
 	}
 	return e
 }

@@ -13,10 +13,10 @@ import (
 )
 
 const (
-	lacksScope = "-32600 not authorized: the access token lacks a scope that this request needs"
-	noCaller   = "-32600 not authorized: no caller is known, or the access token is not valid anymore"
-	undeclared = "-32600 not authorized: no rule permits the operation"
-	ruleFailed = "-32603 the request could not be authorized"
+	lacksScope = "403 not authorized: the access token lacks a scope that this request needs"
+	noCaller   = "401 not authorized: no caller is known, or the access token is not valid anymore"
+	undeclared = "403 not authorized: no rule permits the operation"
+	ruleFailed = "500 the request could not be authorized"
 )
 
 // Lock enforces the rules for requests of a route that does not enforce them.
@@ -147,7 +147,11 @@ func TestLockAppliesRulesToListen(t *testing.T) {
 	} {
 		got := send(t, "POST", url, `{"jsonrpc":"2.0","id":1,"method":"subscriptions/listen","params":{`+meta+`,"notifications":{"resourceSubscriptions":`+uris+`}}}`, header)
 		code, text, _ := strings.Cut(message, " ")
-		want := `{"jsonrpc":"2.0","id":1,"error":{"code":` + code + `,"message":"` + text + `"}}`
+		data := ""
+		if message == lacksScope {
+			data = `,"data":{"error":"insufficient_scope","error_description":"The access token lacks a scope that this request needs"}`
+		}
+		want := `{"jsonrpc":"2.0","id":1,"error":{"code":` + code + `,"message":"` + text + `"` + data + `}}`
 		if body := eventData(got.body); body != want {
 			t.Errorf("%s:\n got %s\nwant %s", uris, body, want)
 		}

@@ -72,6 +72,9 @@ func (b *builder) buildResource(ctx context.Context) {
 	if s.StepUp == "keep_granted" {
 		c.ScopeOptions.StepUp = resource.StepUpKeepGranted
 	}
+	if s.HandlerChallenges == "replace" {
+		c.HTTP.HandlerChallenges = resource.ReplaceHandlerChallenges
+	}
 	b.addIssuers(&c)
 	b.addServers(&c)
 	b.addAPIKeys(ctx, &c)

@@ -116,6 +116,28 @@ func TestMetadataPaths(t *testing.T) {
 	}
 }
 
+// A 401 of the handler is passed on unless the file replaces it.
+func TestHandlerChallenges(t *testing.T) {
+	issuer, err := resourcetest.NewIssuer(resourcetest.Config{})
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer issuer.Close()
+	token := issuer.Token(resourcetest.Token{Audience: identifier})
+	for line, want := range map[string]int{"": 401, "  handler_challenges: pass": 401, "  handler_challenges: replace": 502} {
+		s := newTestServer(t, issuer, nil, line)
+		handler := nethttp.Middleware(s.live.Resource())(http.HandlerFunc(func(w http.ResponseWriter, _ *http.Request) {
+			w.Header().Set("WWW-Authenticate", "Basic")
+			w.WriteHeader(401)
+		}))
+		w, req := httptest.NewRecorder(), httptest.NewRequest(http.MethodPost, identifier, nil)
+		req.Header.Set("Authorization", "Bearer "+token)
+		if handler.ServeHTTP(w, req); w.Code != want {
+			t.Errorf("%q: got %d, want %d", line, w.Code, want)
+		}
+	}
+}
+
 // With literal_audiences, an audience that looks like a pattern is accepted and is not one.
 func TestLiteralAudiences(t *testing.T) {
 	issuer, err := resourcetest.NewIssuer(resourcetest.Config{})

@@ -51,6 +51,7 @@ var resourceKeys = []fieldKey{
 	{field: "HTTP.MetadataURL", key: "resource_metadata_url"},
 	{field: "HTTP.MetadataPaths", key: "resource_metadata_paths"},
 	{field: "HTTP.ServerMetadata", key: "serve_issuer_metadata"},
+	{field: "HTTP.HandlerChallenges", key: "handler_challenges"},
 	{field: "Limits.Leeway", key: "leeway_seconds"},
 	{field: "ScopeOptions.StepUp", key: "step_up"},
 	{field: "Operations.Methods", key: "method_scopes"},

@@ -15,52 +15,54 @@ type Settings struct {
 	Enabled               *bool  `yaml:"enabled" doc:"whether warder protects the server. false: Load and New return ErrDisabled and no resource; a reload rejects the file and the previous configuration stays active. Default: true"`
 	ResourceServerURL     string `yaml:"resource_server_url" format:"uri" required:"true" doc:"this server's URL (its resource identifier), byte for byte as clients use it. It is also an accepted audience of tokens"`
 	IssuerSettings        `yaml:",inline"`
-	AdditionalIssuers     []IssuerSettings       `yaml:"additional_issuers" doc:"further issuers, each with the keys that have a star"`
-	AuthorizationServers  []string               `yaml:"authorization_servers" doc:"the authorization servers in the protected resource metadata, exactly these and in this order. They are where clients log in; only the issuers above are accepted. Required if an issuer_url is not an https URL. Default: the issuer_url of each issuer"`
-	RequiredScopes        []string               `yaml:"required_scopes" doc:"scopes that every request needs, except requests without a token for public operations. An entry can have alternatives, such as mcp:read | mcp:run"`
-	ChallengeScopes       []string               `yaml:"challenge_scopes" doc:"scopes in the challenge of a 401 response. Default: the scopes that required_scopes needs"`
-	ScopesSupported       []string               `yaml:"scopes_supported" doc:"scopes in the protected resource metadata. Default: all scopes in required_scopes"`
-	ImpliedScopes         map[string][]string    `yaml:"implied_scopes" doc:"broader scopes, each with the scopes that it includes"`
-	MethodScopes          map[string][]string    `yaml:"method_scopes" doc:"rules for MCP methods: each method with its additional scopes or alternatives"`
-	ToolScopes            map[string][]string    `yaml:"tool_scopes" doc:"rules for tools: each tool with its additional scopes or alternatives"`
-	PromptScopes          map[string][]string    `yaml:"prompt_scopes" doc:"rules for prompts: each prompt with its additional scopes or alternatives"`
-	ResourceScopes        []ResourceScopes       `yaml:"resource_scopes" doc:"rules for MCP resources. Each entry has scopes and exactly one of uri, prefix and template"`
-	ArgumentScopes        []ArgumentScopes       `yaml:"argument_scopes" doc:"rules for arguments of tools: scopes for values of an argument"`
-	RequiredConditions    []Condition            `yaml:"required_conditions" doc:"conditions, as in conditions, that every token of every issuer and every API key must meet"`
-	MethodConditions      map[string][]Condition `yaml:"method_conditions" doc:"MCP methods, each with additional conditions on the caller's claims"`
-	ToolConditions        map[string][]Condition `yaml:"tool_conditions" doc:"tools, each with additional conditions on the caller's claims"`
-	PromptConditions      map[string][]Condition `yaml:"prompt_conditions" doc:"prompts, each with additional conditions on the caller's claims"`
-	ResourceConditions    []ResourceConditions   `yaml:"resource_conditions" doc:"additional conditions for MCP resources. Each entry has conditions and exactly one of uri, prefix and template"`
-	Undeclared            string                 `yaml:"undeclared_operations" enum:"allow,deny" doc:"whether operations without a rule are allowed, or rejected with 403. Default: allow"`
-	PublicOperations      []string               `yaml:"public_operations" doc:"MCP methods that are open to requests without a token"`
-	PublicTools           []string               `yaml:"public_tools" doc:"tools that are open to requests without a token"`
-	PublicPrompts         []string               `yaml:"public_prompts" doc:"prompts that are open to requests without a token"`
-	PublicResources       []string               `yaml:"public_resources" doc:"URIs of resources that are open to requests without a token"`
-	Stateless             bool                   `yaml:"stateless" doc:"true: the MCP server keeps no sessions. Required if initialize is in public_operations"`
-	StepUp                string                 `yaml:"step_up" enum:"operation,keep_granted" doc:"scopes in the challenge of a 403 response. operation: the scopes that the operation needs. keep_granted: also those scopes of the caller that occur in this configuration. Default: operation"`
-	AllowedOrigins        []string               `yaml:"allowed_origins" doc:"origins whose web pages may send requests, in addition to the origin of resource_server_url and to the loopback origins that deny_loopback_origins describes"`
-	DenyLoopback          bool                   `yaml:"deny_loopback_origins" doc:"false: if the host of resource_server_url is localhost, 127.0.0.1 or [::1], pages of these three hosts may send requests. true: they need an entry in allowed_origins. Default: false"`
-	KeepAuthorization     bool                   `yaml:"keep_authorization" doc:"true: the MCP server behind warder receives the header field Authorization with the token. MCP forbids the server to pass the token to other servers. Default: false"`
-	AllowHTTP             bool                   `yaml:"allow_http" doc:"true: resource_server_url may have the scheme http although its host is not a loopback address. Everyone on the network can then read the tokens. Default: false"`
-	HeaderClaims          []HeaderClaim          `yaml:"header_claims" doc:"header fields of requests that must agree with a claim of the token. A request in which one disagrees is rejected with 403"`
-	BasePath              string                 `yaml:"base_path" doc:"beginning of the path of resource_server_url that belongs to this server, if a proxy passes on no other requests. The metadata URL in challenges is then below it"`
-	ResourceMetadataURL   string                 `yaml:"resource_metadata_url" format:"uri" doc:"URL of the protected resource metadata in challenges. Default: the URL that derives from resource_server_url and base_path"`
-	ResourceMetadataPaths []string               `yaml:"resource_metadata_paths" doc:"further paths at which this server serves the protected resource metadata"`
-	LeewaySeconds         *int                   `yaml:"leeway_seconds" max:"300" doc:"allowed difference between the clocks of this server and of the issuer. Default: 30"`
-	TokenCacheTTL         *int                   `yaml:"token_cache_ttl_seconds" max:"86400" doc:"maximum time that an accepted token is cached. 0 disables the cache. Default: 300"`
-	TokenCacheEntries     *int                   `yaml:"token_cache_entries" min:"1" max:"100000000" doc:"maximum number of cached tokens. Default: 100000"`
-	TokenCacheBytes       *int                   `yaml:"token_cache_bytes" min:"1048576" max:"1099511627776" doc:"approximate maximum memory for cached tokens, in bytes. Default: 268435456 (256 MiB)"`
-	MaxLifetime           *int                   `yaml:"max_token_lifetime_seconds" min:"1" max:"31622400" doc:"maximum time between the claims iat and exp of a token. Default: no limit"`
-	MaxTokenBytes         *int                   `yaml:"max_token_bytes" min:"1024" max:"262144" doc:"maximum length of a token, in bytes. Default: 16384 (16 KiB)"`
-	MaxBodyBytes          *int                   `yaml:"max_body_bytes" min:"1024" max:"1073741824" doc:"maximum length of a request body that is read for a rule, in bytes. Each request holds its body in memory. Default: 4194304 (4 MiB)"`
-	LogPerSecond          *int                   `yaml:"log_records_per_second" min:"1" max:"1000000" doc:"maximum number of log records per second for one reason of rejection. Default: 10"`
-	ResourceName          string                 `yaml:"resource_name" doc:"name of this server in the protected resource metadata, for display"`
-	ServiceDocsURL        string                 `yaml:"service_documentation_url" format:"uri" doc:"URL of a page for developers, in the protected resource metadata"`
-	PolicyURL             string                 `yaml:"policy_url" format:"uri" doc:"URL of a page about the use of data, in the protected resource metadata"`
-	TermsURL              string                 `yaml:"terms_of_service_url" format:"uri" doc:"URL of the terms of service, in the protected resource metadata"`
-	APIKeysFile           string                 `yaml:"api_keys_file" doc:"file of API keys, which clients send in the header field X-API-Key"`
-	APIKeyPrefix          string                 `yaml:"api_key_prefix" doc:"prefix of the API keys in api_keys_file. A bearer token with the prefix is verified as an API key, for clients that send API keys there. Default: API keys are accepted in X-API-Key only"`
-	DigestKeyFile         string                 `yaml:"digest_key_file" doc:"file with the key of the token digests in logs and audit records, at least 32 random bytes, used as they are; the same for all replicas. Default: a random key of the process"`
+	AdditionalIssuers     []IssuerSettings    `yaml:"additional_issuers" doc:"further issuers, each with the keys that have a star"`
+	AuthorizationServers  []string            `yaml:"authorization_servers" doc:"the authorization servers in the protected resource metadata, exactly these and in this order. They are where clients log in; only the issuers above are accepted. Required if an issuer_url is not an https URL. Default: the issuer_url of each issuer"`
+	RequiredScopes        []string            `yaml:"required_scopes" doc:"scopes that every request needs, except requests without a token for public operations. An entry can have alternatives, such as mcp:read | mcp:run"`
+	ChallengeScopes       []string            `yaml:"challenge_scopes" doc:"scopes in the challenge of a 401 response. Default: the scopes that required_scopes needs"`
+	ScopesSupported       []string            `yaml:"scopes_supported" doc:"scopes in the protected resource metadata. Default: all scopes in required_scopes"`
+	ImpliedScopes         map[string][]string `yaml:"implied_scopes" doc:"broader scopes, each with the scopes that it includes"`
+	MethodScopes          map[string][]string `yaml:"method_scopes" doc:"rules for MCP methods: each method with its additional scopes or alternatives"`
+	ToolScopes            map[string][]string `yaml:"tool_scopes" doc:"rules for tools: each tool with its additional scopes or alternatives"`
+	PromptScopes          map[string][]string `yaml:"prompt_scopes" doc:"rules for prompts: each prompt with its additional scopes or alternatives"`
+	ResourceScopes        []ResourceScopes    `yaml:"resource_scopes" doc:"rules for MCP resources. Each entry has scopes and exactly one of uri, prefix and template"`
+	Undeclared            string              `yaml:"undeclared_operations" enum:"allow,deny" doc:"whether operations without a rule are allowed, or rejected with 403. Default: allow"`
+	PublicOperations      []string            `yaml:"public_operations" doc:"MCP methods that are open to requests without a token"`
+	PublicTools           []string            `yaml:"public_tools" doc:"tools that are open to requests without a token"`
+	PublicPrompts         []string            `yaml:"public_prompts" doc:"prompts that are open to requests without a token"`
+	PublicResources       []string            `yaml:"public_resources" doc:"URIs of resources that are open to requests without a token"`
+	Stateless             bool                `yaml:"stateless" doc:"true: the MCP server keeps no sessions. Required if initialize is in public_operations"`
+	StepUp                string              `yaml:"step_up" enum:"operation,keep_granted" doc:"scopes in the challenge of a 403 response. operation: the scopes that the operation needs. keep_granted: also those scopes of the caller that occur in this configuration. Default: operation"`
+	AllowedOrigins        []string            `yaml:"allowed_origins" doc:"origins whose web pages may send requests, in addition to the origin of resource_server_url and to the loopback origins that deny_loopback_origins describes"`
+	DenyLoopback          bool                `yaml:"deny_loopback_origins" doc:"false: if the host of resource_server_url is localhost, 127.0.0.1 or [::1], pages of these three hosts may send requests. true: they need an entry in allowed_origins. Default: false"`
+	HandlerChallenges     string              `yaml:"handler_challenges" enum:"pass,replace" doc:"what happens to a 401 response or a challenge of the MCP server behind warder. pass: the client gets it. replace: the client gets 502 instead of such a 401 or 403 response, and no other response has such a challenge. Use it if the MCP server relays responses of another server. Default: pass"`
+	KeepAuthorization     bool                `yaml:"keep_authorization" doc:"true: the MCP server behind warder receives the header field Authorization with the token. MCP forbids the server to pass the token to other servers. Default: false"`
+	AllowHTTP             bool                `yaml:"allow_http" doc:"true: resource_server_url may have the scheme http although its host is not a loopback address. Everyone on the network can then read the tokens. Default: false"`
+	HeaderClaims          []HeaderClaim       `yaml:"header_claims" doc:"header fields of requests that must agree with a claim of the token. A request in which one disagrees is rejected with 403"`
+	BasePath              string              `yaml:"base_path" doc:"beginning of the path of resource_server_url that belongs to this server, if a proxy passes on no other requests. The metadata URL in challenges is then below it"`
+	ResourceMetadataURL   string              `yaml:"resource_metadata_url" format:"uri" doc:"URL of the protected resource metadata in challenges. Default: the URL that derives from resource_server_url and base_path"`
+	ResourceMetadataPaths []string            `yaml:"resource_metadata_paths" doc:"further paths at which this server serves the protected resource metadata"`
+	LeewaySeconds         *int                `yaml:"leeway_seconds" max:"300" doc:"allowed difference between the clocks of this server and of the issuer. Default: 30"`
+	TokenCacheTTL         *int                `yaml:"token_cache_ttl_seconds" max:"86400" doc:"maximum time that an accepted token is cached. 0 disables the cache. Default: 300"`
+	TokenCacheEntries     *int                `yaml:"token_cache_entries" min:"1" max:"100000000" doc:"maximum number of cached tokens. Default: 100000"`
+	TokenCacheBytes       *int                `yaml:"token_cache_bytes" min:"1048576" max:"1099511627776" doc:"approximate maximum memory for cached tokens, in bytes. Default: 268435456 (256 MiB)"`
+	MaxLifetime           *int                `yaml:"max_token_lifetime_seconds" min:"1" max:"31622400" doc:"maximum time between the claims iat and exp of a token. Default: no limit"`
+	MaxTokenBytes         *int                `yaml:"max_token_bytes" min:"1024" max:"262144" doc:"maximum length of a token, in bytes. Default: 16384 (16 KiB)"`
+	MaxBodyBytes          *int                `yaml:"max_body_bytes" min:"1024" max:"1073741824" doc:"maximum length of a request body that is read for a rule, in bytes. Each request holds its body in memory. Default: 4194304 (4 MiB)"`
+	LogPerSecond          *int                `yaml:"log_records_per_second" min:"1" max:"1000000" doc:"maximum number of log records per second for one reason of rejection. Default: 10"`
+	ResourceName          string              `yaml:"resource_name" doc:"name of this server in the protected resource metadata, for display"`
+	ServiceDocsURL        string              `yaml:"service_documentation_url" format:"uri" doc:"URL of a page for developers, in the protected resource metadata"`
+	PolicyURL             string              `yaml:"policy_url" format:"uri" doc:"URL of a page about the use of data, in the protected resource metadata"`
+	TermsURL              string              `yaml:"terms_of_service_url" format:"uri" doc:"URL of the terms of service, in the protected resource metadata"`
+	APIKeysFile           string              `yaml:"api_keys_file" doc:"file of API keys, which clients send in the header field X-API-Key"`
+	APIKeyPrefix          string              `yaml:"api_key_prefix" doc:"prefix of the API keys in api_keys_file. A bearer token with the prefix is verified as an API key, for clients that send API keys there. Default: API keys are accepted in X-API-Key only"`
+	DigestKeyFile         string              `yaml:"digest_key_file" doc:"file with the key of the token digests in logs and audit records, at least 32 random bytes, used as they are; the same for all replicas. Default: a random key of the process"`
+
+	ArgumentScopes     []ArgumentScopes       `yaml:"argument_scopes" doc:"rules for arguments of tools: scopes for values of an argument"`
+	RequiredConditions []Condition            `yaml:"required_conditions" doc:"conditions, as in conditions, that every token of every issuer and every API key must meet"`
+	MethodConditions   map[string][]Condition `yaml:"method_conditions" doc:"MCP methods, each with additional conditions on the caller's claims"`
+	ToolConditions     map[string][]Condition `yaml:"tool_conditions" doc:"tools, each with additional conditions on the caller's claims"`
+	PromptConditions   map[string][]Condition `yaml:"prompt_conditions" doc:"prompts, each with additional conditions on the caller's claims"`
+	ResourceConditions []ResourceConditions   `yaml:"resource_conditions" doc:"additional conditions for MCP resources. Each entry has conditions and exactly one of uri, prefix and template"`
 }
 
 // IssuerSettings are the keys of an issuer.

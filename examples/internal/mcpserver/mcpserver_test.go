@@ -46,7 +46,7 @@ func TestTools(t *testing.T) {
 		whoami  = `"method":"tools/call","params":{"name":"whoami"}`
 		removal = `"method":"tools/call","params":{"name":"delete_everything"}`
 		list    = `"method":"tools/list"`
-		lacks   = `{"error":"insufficient_scope","error_description":"The access token lacks a scope that this request needs"}`
+		lacks   = `"message":"The access token lacks a scope that this request needs. Log in again and grant all of these scopes: mcp:admin"`
 		deleted = `"text":"Everything is deleted. (Not really.)"}]`
 	)
 	tests := []struct {

@@ -1,0 +1,99 @@
+package resource
+
+import (
+	"fmt"
+	"net/http"
+	"slices"
+	"strings"
+
+	"github.com/warder-go/warder/internal/errorresponse"
+	"github.com/warder-go/warder/internal/mcpmsg"
+)
+
+// HandlerChallenges says what happens to challenges (WWW-Authenticate, RFC 9110 §11.6.1) that do
+// not come from the Resource but from the handler behind it, such as a reverse proxy that relays
+// the response of another server.
+type HandlerChallenges int
+
+const (
+	// PassHandlerChallenges does not change the handler's responses. A client takes a
+	// challenge of the handler for one of the Resource. It can then log in in a loop, because
+	// its token is valid for the Resource and never for the other server, or log in at the
+	// authorization server that the other server names. It is for handlers that do not relay
+	// responses of other servers.
+	PassHandlerChallenges HandlerChallenges = iota
+
+	// ReplaceHandlerChallenges replaces a response of the handler by 502, with a log record,
+	// if its status is 401, or if its status is 403 and it has a challenge, unless it has a
+	// challenge of this Resource, such as those of Require. From every other response it
+	// removes the challenges that are not of this Resource and were not set by middleware
+	// outside. It changes neither informational responses (1xx) nor hijacked connections.
+	//
+	// The header of each response is held back until its first byte is written. Another
+	// Resource behind this one counts as the handler.
+	ReplaceHandlerChallenges
+)
+
+// responseReview decides whether the client gets the handler's response to an accepted request.
+type responseReview struct {
+	policy   *policy
+	caller   *Caller
+	messages []*mcpmsg.Message // in the body; nil if it was not read
+}
+
+// newReview returns nil if the handler's responses are not changed.
+func (p *policy) newReview(caller *Caller, messages []*mcpmsg.Message) *responseReview {
+	if p.handlerChallenges == PassHandlerChallenges {
+		return nil
+	}
+	return &responseReview{policy: p, caller: caller, messages: messages}
+}
+
+// check removes the challenges of others from the header of a response. It returns a fault if the
+// response itself must be replaced.
+func (r *responseReview) check(status int, header, outer http.Header) *fault {
+	url := r.policy.answers.metadataURL
+	isOwn := func(challenge string) bool { return errorresponse.IsChallenge(challenge, url) }
+	ofOuter := errorresponse.Challenges(outer)
+	kept, removed := errorresponse.KeepChallenges(header, func(challenge string) bool {
+		return isOwn(challenge) || slices.Contains(ofOuter, challenge)
+	})
+	foreign := status == http.StatusUnauthorized || status == http.StatusForbidden && len(removed) > 0
+	if !foreign || slices.ContainsFunc(kept, isOwn) {
+		return nil
+	}
+	return &fault{reason: ReasonHandlerChallenge, caller: r.caller, messages: r.messages, id: mcpmsg.RequestID(r.messages),
+		got: strings.TrimSpace(fmt.Sprint(status, " ", strings.Join(removed, ", "))), want: "a challenge of this resource"}
+}
+
+// HoldResponse reports whether the adapter must hold the handler's response until it begins.
+// If so, the adapter must call ReviewResponse right before the first byte of the response, or
+// after the handler has returned without one. [Challenge] works only if HoldResponse was called.
+func (d Decision) HoldResponse() bool {
+	if d.challenge != nil {
+		d.challenge.arm()
+	}
+	return d.challenge != nil || d.review != nil
+}
+
+// ReviewResponse decides whether the client gets the handler's response. Nil sends it. Otherwise
+// the refusal replaces it: the handler has called [Challenge], or the response is one that
+// HTTPOptions.HandlerChallenges does not allow. The refusal is counted and logged.
+//
+// status and header are those of the response. ReviewResponse may remove challenges from header.
+// outer is a copy of the header from before the handler. ReviewResponse ends the time in which
+// Challenge works.
+func (d Decision) ReviewResponse(status int, header, outer http.Header) *Refusal {
+	if d.challenge != nil {
+		if f := d.challenge.take(); f != nil {
+			f.caller, f.messages, f.id = d.challenge.caller, d.challenge.messages, mcpmsg.RequestID(d.challenge.messages)
+			return d.challenge.policy.refuse(d.Request, f)
+		}
+	}
+	if d.review != nil {
+		if f := d.review.check(status, header, outer); f != nil {
+			return d.review.policy.refuse(d.Request, f)
+		}
+	}
+	return nil
+}
