@@ -1,9 +1,11 @@
 package nethttp
 
 import (
+	"cmp"
 	"log/slog"
 	"net/http"
 	"slices"
+	"time"
 
 	"github.com/warder-go/warder/internal/configerr"
 	"github.com/warder-go/warder/resource"
@@ -14,7 +16,11 @@ const (
 	DefaultMaxSessions  = 100_000
 	DefaultMaxPerCaller = 10_000
 	DefaultMaxBodyBytes = 4 << 20
+	DefaultResultGrace  = 30 * time.Second
 )
+
+// MaxResultGrace is the longest SessionConfig.ResultGrace.
+const MaxResultGrace = 5 * time.Minute
 
 // SessionConfig configures [BindSessions]. The zero value suits a server in one process.
 type SessionConfig struct {
@@ -51,6 +57,13 @@ type SessionConfig struct {
 	// MaxBodyBytes is the maximum size of the body of a request without a session; 0: 4 MiB.
 	// It should not be less than resource.Limits.MaxBodyBytes.
 	MaxBodyBytes int
+
+	// ResultGrace applies to the SSE transport of MCP 2024-11-05, whose results come on the stream
+	// of the session. If the token of the stream expires, the results of calls that were
+	// accepted before are still passed on for this time, and nothing else. Then the stream ends.
+	// 0: 30 seconds; negative: none; at most 5 minutes. A stream whose token was revoked or whose
+	// key was withdrawn ends at once.
+	ResultGrace time.Duration
 
 	Logger *slog.Logger // gets one record for each rejected request; nil: slog.Default()
 }
@@ -102,6 +115,12 @@ type SessionConfig struct {
 // exist, and a client cancels a request by closing its connection.
 // SessionConfig.AllowedWithoutSession has the exceptions.
 //
+// Clients of the SSE transport wait on the stream of their session for the response to each call. If a
+// call is rejected because the caller lacks a permission, some clients ignore the status of the
+// POST, such as the Python SDK, and wait in vain. So BindSessions also writes the JSON-RPC error
+// to the stream of the session, if the session belongs to the caller. It does not do so for 401, for
+// a batch, and for a body of more than 64 KiB that no rule needed.
+//
 // A GET request without a session is served only if its response opens one, or is an error.
 // Otherwise its stream could have the messages of other callers. BindSessions holds the response
 // until the first event, ten seconds at most, and then responds with 405, which MCP specifies for
@@ -127,8 +146,9 @@ func BindSessions(res *resource.Resource, c SessionConfig) func(next http.Handle
 		panic(err)
 	}
 	b := &sessionBinder{accepted: accepted, logger: c.Logger, resource: res.Metadata().Resource,
-		allowed: slices.Clone(c.AllowedWithoutSession), maxBody: c.MaxBodyBytes,
+		allowed: slices.Clone(c.AllowedWithoutSession), maxBody: c.MaxBodyBytes, grace: c.ResultGrace,
 		table: newSessionTable(c.MaxSessions, c.MaxPerCaller, c.AdoptUnknown)}
+	res.OnRejection(b.reportRejection)
 	return func(next http.Handler) http.Handler {
 		return http.HandlerFunc(func(w http.ResponseWriter, req *http.Request) { b.serve(w, req, next) })
 	}
@@ -153,6 +173,10 @@ func (c *SessionConfig) setDefaults() error {
 			*limit.value = limit.fallback
 		}
 	}
+	if c.ResultGrace > MaxResultGrace {
+		mistakes.Addf("ResultGrace is %s; want at most %s", c.ResultGrace, MaxResultGrace)
+	}
+	c.ResultGrace = cmp.Or(c.ResultGrace, DefaultResultGrace)
 	if slices.Contains(c.AllowedWithoutSession, "") {
 		mistakes.Addf("AllowedWithoutSession has an empty method; responses of clients cannot be allowed")
 	}

@@ -2,6 +2,7 @@ package nethttp
 
 import (
 	"context"
+	"errors"
 	"log/slog"
 	"maps"
 	"net/http"
@@ -27,7 +28,8 @@ type sessionBinder struct {
 	logger   *slog.Logger
 	resource string // identifier, for the log
 	allowed  []string
-	maxBody  int // of a request without a session
+	maxBody  int           // of a request without a session
+	grace    time.Duration // for results after the token of an SSE stream has expired
 }
 
 // serve passes a request to next, unless it must be rejected because of its session.
@@ -137,19 +139,24 @@ func (b *sessionBinder) serveStream(sw *sessionWriter, req *http.Request, next h
 		b.reject(sw.ResponseWriter, req, sessionlessStream)
 		return
 	}
-	ctx, cancel := context.WithCancelCause(req.Context())
+	ctx, cancel := context.WithCancelCause(context.WithoutCancel(req.Context()))
 	defer cancel(nil)
+	stream := &sseStream{ResponseWriter: sw.ResponseWriter, fail: func() { cancel(errNoSession) }}
+	sw.ResponseWriter = stream
 	var opened sessionName
 	defer func() {
+		stream.setOpen(false)
 		if opened.id != "" {
 			b.table.remove(opened, owner)
 		}
 	}()
 	sw.onEndpoint = func(address string) (ok bool) {
-		opened, ok = b.bindEndpoint(req, address, owner)
+		opened, ok = b.bindEndpoint(req, address, owner, stream)
+		stream.setOpen(ok)
 		return ok
 	}
 	sw.onRefuse = func() { cancel(errNoSession) }
+	defer context.AfterFunc(req.Context(), func() { b.endStream(stream, context.Cause(req.Context()), cancel) })()
 	defer time.AfterFunc(maxStreamWait, sw.expire).Stop()
 	outerHeader := sw.Header().Clone()
 	next.ServeHTTP(sw, req.WithContext(ctx))
@@ -161,6 +168,16 @@ func (b *sessionBinder) serveStream(sw *sessionWriter, req *http.Request, next h
 	}
 }
 
+// endStream ends the request of a stream. If its token has expired, calls that were accepted
+// before can still be running. Then the stream first passes on their results for a while.
+func (b *sessionBinder) endStream(stream *sseStream, cause error, cancel context.CancelCauseFunc) {
+	if b.grace > 0 && errors.Is(cause, resource.ErrStreamExpired) && stream.drain() {
+		time.AfterFunc(b.grace, func() { cancel(cause) })
+		return
+	}
+	cancel(cause)
+}
+
 // bindHeader binds the session of a response header to the caller, and reports whether there
 // is one. If the session belongs to another caller, it removes the session from the header. It
 // also removes own, the id from isolate, which some servers repeat.
@@ -169,7 +186,7 @@ func (b *sessionBinder) bindHeader(req *http.Request, h http.Header, owner sessi
 		if id == "" {
 			continue
 		}
-		if id == own || !b.bind(req, sessionName{id: id}, owner) {
+		if id == own || !b.bind(req, sessionName{id: id}, owner, nil) {
 			h.Del(sessionHeader)
 			return false
 		}
@@ -179,21 +196,21 @@ func (b *sessionBinder) bindHeader(req *http.Request, h http.Header, owner sessi
 }
 
 // bindEndpoint binds the session in the URL of an endpoint event to the caller.
-func (b *sessionBinder) bindEndpoint(req *http.Request, address string, owner sessionOwner) (session sessionName, ok bool) {
+func (b *sessionBinder) bindEndpoint(req *http.Request, address string, owner sessionOwner, stream *sseStream) (session sessionName, ok bool) {
 	session, ok = sessionInURL(req.URL, address)
 	if !ok {
 		b.log(req, slog.LevelError, "the SSE endpoint event does not name exactly one session")
 		return sessionName{}, false
 	}
-	if !b.bind(req, session, owner) {
+	if !b.bind(req, session, owner, stream) {
 		return sessionName{}, false
 	}
 	return session, true
 }
 
 // bind binds a session to the caller. It reports false if the session belongs to another.
-func (b *sessionBinder) bind(req *http.Request, session sessionName, owner sessionOwner) bool {
-	if b.table.bind(session, owner) {
+func (b *sessionBinder) bind(req *http.Request, session sessionName, owner sessionOwner, stream *sseStream) bool {
+	if b.table.bind(session, owner, stream) {
 		return true
 	}
 	b.log(req, slog.LevelError, "the server gave the session to two callers")

@@ -65,3 +65,58 @@ func (e *firstEvent) endLine() (complete bool) {
 	}
 	return false
 }
+
+// eventScanner finds the ends of the events in a stream, which may be written in pieces of any
+// size.
+type eventScanner struct {
+	cr      bool // the previous byte was a carriage return
+	inLine  bool // the current line is not empty
+	inEvent bool // the current event has a line
+}
+
+// next returns the number of bytes in p up to the end of the current event. If the event does
+// not end in p, it returns the length of p.
+func (e *eventScanner) next(p []byte) (n int, complete bool) {
+	for i, c := range p {
+		endsCRLF := e.cr && c == '\n' // the line ended at the carriage return
+		e.cr = c == '\r'
+		switch {
+		case endsCRLF:
+		case c != '\r' && c != '\n':
+			e.inLine, e.inEvent = true, true
+		case e.inLine:
+			e.inLine = false
+		case e.inEvent:
+			e.inEvent = false
+			if e.cr && bytes.HasPrefix(p[i+1:], []byte("\n")) {
+				e.cr = false
+				i++
+			}
+			return i + 1, true
+		}
+	}
+	return len(p), false
+}
+
+// skip reads all of p.
+func (e *eventScanner) skip(p []byte) {
+	for len(p) > 0 {
+		n, _ := e.next(p)
+		p = p[n:]
+	}
+}
+
+// between reports whether everything that was read consists of whole events.
+func (e *eventScanner) between() bool { return !e.inEvent }
+
+// eventData returns the data of an event.
+func eventData(event []byte) []byte {
+	var data [][]byte
+	text := bytes.ReplaceAll(event, []byte("\r\n"), []byte("\n"))
+	for line := range bytes.SplitSeq(bytes.ReplaceAll(text, []byte("\r"), []byte("\n")), []byte("\n")) {
+		if value, ok := bytes.CutPrefix(line, []byte("data:")); ok {
+			data = append(data, bytes.TrimPrefix(value, []byte(" ")))
+		}
+	}
+	return bytes.Join(data, []byte("\n"))
+}

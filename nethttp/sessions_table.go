@@ -25,7 +25,8 @@ type sessionTable struct {
 // sessionBinding is one session and its owner.
 type sessionBinding struct {
 	id, owner        digest.Digest
-	path             string // of the endpoint, if the id is in its query
+	path             string     // of the endpoint, if the id is in its query
+	stream           *sseStream // that named the endpoint; nil if the id is in the header
 	quota            *sessionQuota
 	inTable, inQuota *list.Element // positions in the two lists
 }
@@ -87,8 +88,8 @@ func (t *sessionTable) claim(session sessionName, owner sessionOwner) sessionSta
 }
 
 // bind binds a session that the server has opened to the caller. It reports false if the
-// session belongs to another caller.
-func (t *sessionTable) bind(session sessionName, owner sessionOwner) bool {
+// session belongs to another caller. stream is nil for a session in the header.
+func (t *sessionTable) bind(session sessionName, owner sessionOwner, stream *sseStream) bool {
 	id := session.key()
 	t.mu.Lock()
 	defer t.mu.Unlock()
@@ -101,7 +102,19 @@ func (t *sessionTable) bind(session sessionName, owner sessionOwner) bool {
 		binding.path = session.path
 		t.touch(binding)
 	}
+	t.bindings[id].stream = stream
 	return true
+}
+
+// stream returns the stream of a session in a query, if the session is the caller's; otherwise nil.
+func (t *sessionTable) stream(session sessionName, owner sessionOwner) *sseStream {
+	t.mu.Lock()
+	defer t.mu.Unlock()
+	binding := t.bindings[session.key()]
+	if binding == nil || binding.owner != owner.id || !session.inQuery || !servedAt(binding.path, session.path) {
+		return nil
+	}
+	return binding.stream
 }
 
 // remove removes a session of the caller. It ignores a session of another caller.

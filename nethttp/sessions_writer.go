@@ -25,7 +25,10 @@ type sessionWriter struct {
 	refuse bool        // nothing more is sent
 }
 
-var errNoSession = errors.New("nethttp: the response does not open a session for its caller")
+var (
+	errNoSession     = errors.New("nethttp: the response does not open a session for its caller")
+	errStreamDrained = errors.New("nethttp: an event is too large after the token of the stream has expired")
+)
 
 // begin must be called before the header is sent, and reports whether it may be sent. It
 // ignores informational statuses.

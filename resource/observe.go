@@ -28,7 +28,11 @@ func (p *policy) observeAccepted(req *http.Request, caller *Caller, messages []*
 // refuse turns a fault into an answer, counts and logs it and notifies the observers. Every
 // rejected request passes here.
 func (p *policy) refuse(req *http.Request, f *fault) *Refusal {
-	return p.refuseAs(req.Context(), req.Header, f, mcpmsg.IsJSONPost(req))
+	refusal := p.refuseAs(req.Context(), req.Header, f, mcpmsg.IsJSONPost(req))
+	if p.owner != nil {
+		p.owner.notifyRejection(req, f, refusal)
+	}
+	return refusal
 }
 
 // refuseAs is refuse for a request that may not be known. header is that of the request, or nil.

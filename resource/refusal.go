@@ -26,6 +26,9 @@ type Refusal struct {
 	ContentType string
 	Body        []byte // must not be changed
 	Err         error  // for logs only; does not contain the token
+
+	prepared *preparedRefusal // for RPCError
+	id       []byte           // of the JSON-RPC request; nil if it is not known
 }
 
 // SetHeader sets the refusal's header fields in h. Challenges precede the WWW-Authenticate
@@ -45,6 +48,19 @@ func (f *Refusal) SetHeader(h http.Header) {
 	h["Content-Type"] = values[1:2:2]
 	h["Content-Length"] = values[2:3:3]
 	h["X-Content-Type-Options"] = values[3:4:4]
+}
+
+// RPCError returns the refusal as a JSON-RPC error response, whatever Body is. id is that of the
+// JSON-RPC request, as JSON. If it is nil, the id that the rules found in the body is used; if they
+// did not read the body or found no single request, RPCError returns nil.
+func (f *Refusal) RPCError(id []byte) []byte {
+	if id == nil {
+		id = f.id
+	}
+	if id == nil || f.prepared == nil {
+		return nil
+	}
+	return f.prepared.text.RPCError(id, f.prepared.scopes)
 }
 
 // answers holds prepared refusals.
@@ -116,6 +132,7 @@ func (a *answers) refusal(f *fault, other, rpc bool) *Refusal {
 		prepared = a.prepare(o, f.challenge)
 	}
 	answer := Refusal{
+		prepared: prepared, id: f.id,
 		Status: prepared.status, Reason: reason, ContentType: "application/json", Body: prepared.body(rpc, f.id),
 		Challenges: slices.Clone(prepared.challenges), // the caller may change them
 		// Rounded up to whole seconds: a client that retries too early is rejected again.

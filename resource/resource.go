@@ -22,6 +22,8 @@ type Resource struct {
 	streams    atomic.Int64           // open streams
 	current    atomic.Pointer[policy] // nil: not made by New
 
+	onRejection atomic.Pointer[[]rejectionFunc] // nil: none
+
 	replacing sync.Mutex // guards the fields below
 	replaced  bool       // Replace has changed the policy
 	used      bool       // Replace has moved the policy to another Resource

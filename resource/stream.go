@@ -26,6 +26,10 @@ const minStreamDelay = 100 * time.Millisecond
 // ended it. The reason is in the text of the cause and in the log.
 var ErrStreamEnded = errors.New("resource: stream ended: its token is no longer valid")
 
+// ErrStreamExpired is the cause instead of [ErrStreamEnded], which it wraps, if the only reason
+// is that the token has expired.
+var ErrStreamExpired = fmt.Errorf("%w: %s", ErrStreamEnded, ReasonExpired)
+
 // Done reports that the handler of the request has returned. The caller of
 // [Resource.Authenticate] must call it then, preferably by defer, also if the handler
 // panics. It does nothing for a request that opens no stream, and on the second call. It is
@@ -131,7 +135,10 @@ func (p *policy) recheck(req *http.Request, previous *Caller, needs requirements
 		}
 	}()
 	if previous.expiry.HasPassed(time.Now(), p.leeway) { // whatever a verifier would return now
-		return nil, newFault(ReasonExpired, "exp has passed")
+		if f := p.checkRevoked(req.Context(), previous); f != nil {
+			return nil, f
+		}
+		return nil, faultExpired
 	}
 	if len(req.Header["Authorization"]) == 0 {
 		switch {
@@ -159,6 +166,9 @@ func (p *policy) recheck(req *http.Request, previous *Caller, needs requirements
 	return caller, nil
 }
 
+// faultExpired is shared by all streams whose token expires.
+var faultExpired = newFault(ReasonExpired, "exp has passed")
+
 // finishCheck ends the stream if its check failed, or schedules the next check.
 func (s *stream) finishCheck(ctx context.Context, caller *Caller, f *fault) {
 	s.mu.Lock()
@@ -178,7 +188,11 @@ func (s *stream) finishCheck(ctx context.Context, caller *Caller, f *fault) {
 		return
 	}
 	s.ended = true
-	s.cancel(fmt.Errorf("%w: %s", ErrStreamEnded, f.reason))
+	if f == faultExpired {
+		s.cancel(ErrStreamExpired)
+	} else {
+		s.cancel(fmt.Errorf("%w: %s", ErrStreamEnded, f.reason))
+	}
 	if f.caller == nil {
 		clone := *f // which requests may share
 		clone.caller = s.caller

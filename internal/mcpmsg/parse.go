@@ -75,6 +75,12 @@ func parseMessage(body []byte) (*Message, error) {
 	return m, m.setParams(p)
 }
 
+// IsResponse reports whether a message of a server is a JSON-RPC response.
+func IsResponse(message []byte) bool {
+	answers := len(strictjson.LenientMembers(message, "result")) + len(strictjson.LenientMembers(message, "error"))
+	return answers > 0 && len(strictjson.LenientMembers(message, "method")) == 0
+}
+
 // read takes one member of the message.
 func (e *envelope) read(m *Message, name string, value jsontext.Value) (err error) {
 	switch name {
