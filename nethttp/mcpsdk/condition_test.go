@@ -26,7 +26,7 @@ func conditionRules() resource.Operations {
 // Lock checks conditions and arguments for requests of a route that does not, and hides what the
 // caller cannot use.
 func TestLockChecksConditionsAndArguments(t *testing.T) {
-	const unmet = "-32600 not authorized: the claims of the access token do not permit this request"
+	const unmet = "403 not authorized: the claims of the access token do not permit this request"
 	inEveryMode(t, func(t *testing.T, m mode) {
 		h := newTestServer(t, conditionRules())
 		h.server.AddReceivingMiddleware(mcpsdk.Lock(h.res))
