@@ -1,15 +1,18 @@
 package interop_test
 
 import (
+	"context"
 	"net/http"
 	"net/http/httptest"
 	"os"
 	"os/exec"
+	"strings"
 	"testing"
 
 	"github.com/modelcontextprotocol/go-sdk/mcp"
 
 	"github.com/warder-go/warder/jwks"
+	"github.com/warder-go/warder/nethttp"
 	"github.com/warder-go/warder/nethttp/mcpsdk"
 	"github.com/warder-go/warder/resource"
 	"github.com/warder-go/warder/resource/resourcetest"
@@ -117,6 +120,59 @@ func TestPythonErrors(t *testing.T) {
 				} else {
 					check(t, "Python client, "+variable[len(variable)-1:]+".x: "+row.name, want, normalize(err.Error()))
 				}
+			})
+		}
+	}
+}
+
+// The SSE client of the SDK ignores the status of a rejected POST and waits for a response on the
+// stream. BindSessions writes the error there.
+func TestPythonSSE(t *testing.T) {
+	issuer := resourcetest.Start(t)
+	server := mcp.NewServer(&mcp.Implementation{Name: "interop", Version: "1"}, nil)
+	for _, name := range []string{"whoami", "write"} {
+		mcp.AddTool(server, &mcp.Tool{Name: name}, func(context.Context, *mcp.CallToolRequest, struct{}) (*mcp.CallToolResult, any, error) {
+			return &mcp.CallToolResult{Content: []mcp.Content{&mcp.TextContent{Text: "called"}}}, nil, nil
+		})
+	}
+	verifier, err := jwks.New(jwks.Config{Issuer: issuer.Identifier(), Transport: issuer.Transport()})
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, row := range []struct {
+		name, tool, timeout, want string
+		bind                      bool
+	}{
+		{"an accepted call", "whoami", "30", "called", true},
+		{"a rejected call", "write", "30", "The access token lacks a scope that this request needs. Log in again and grant all of these scopes: mcp:write", true},
+		{"a rejected call without BindSessions", "write", "2", "TimeoutError: ", false},
+	} {
+		for _, variable := range []string{python1Variable, python2Variable} {
+			t.Run(row.name+", "+variable, func(t *testing.T) {
+				if os.Getenv(variable) == "" {
+					t.Skipf("%s is not set. Run .ci/interop, which needs Python and pip.", variable)
+				}
+				web := httptest.NewUnstartedServer(nil)
+				url := "http://" + web.Listener.Addr().String() + "/sse"
+				res, err := resource.New(resource.Config{Identifier: url, Issuers: []resource.Issuer{{Verifier: verifier}},
+					Operations: resource.Operations{Tools: map[string][]string{"write": {"mcp:write"}}}})
+				if err != nil {
+					t.Fatal(err)
+				}
+				var handler http.Handler = mcp.NewSSEHandler(func(*http.Request) *mcp.Server { return server }, nil)
+				if row.bind {
+					handler = nethttp.BindSessions(res, nethttp.SessionConfig{})(handler)
+				}
+				web.Config.Handler = nethttp.Handler(res, handler)
+				web.Start()
+				t.Cleanup(func() { web.CloseClientConnections(); web.Close() })
+				client := startPython(t, variable, clientSettings{}, map[string]string{
+					"url": url, "sse": "true", "timeout": row.timeout, "token": issuer.Token(resourcetest.Token{Audience: url, Scope: "mcp:read"})})
+				got, err := client.call(row.tool)
+				if err != nil {
+					got = strings.TrimPrefix(strings.TrimPrefix(err.Error(), "McpError: "), "MCPError: ")
+				}
+				check(t, "Python SSE client, "+variable[len(variable)-1:]+".x: "+row.name, row.want, got)
 			})
 		}
 	}

@@ -1,7 +1,8 @@
 """A program that uses the client library mcp of PyPI, version 1 or 2, as its documentation shows.
 
 It takes the same argument and has the same input and output as client.mjs, which describes them.
-If the argument has "token", every request has that token, and there is no login.
+If the argument has "token", every request has that token, and there is no login. With "sse", the
+transport is HTTP+SSE of MCP 2024-11-05. With "timeout", a call fails after so many seconds.
 """
 
 import asyncio
@@ -12,6 +13,7 @@ from urllib.parse import parse_qs, urlsplit
 
 from mcp import ClientSession
 from mcp.client.auth import OAuthClientProvider
+from mcp.client.sse import sse_client
 from mcp.client.streamable_http import streamable_http_client
 from mcp.shared.auth import OAuthClientInformationFull, OAuthClientMetadata
 
@@ -93,6 +95,12 @@ def provider():
 
 async def connect(stack):
     """Opens a connection and returns the object that has call_tool."""
+    if "sse" in settings:
+        headers = {"Authorization": "Bearer " + settings["token"]}
+        streams = await stack.enter_async_context(sse_client(settings["url"], headers=headers))
+        session = await stack.enter_async_context(ClientSession(streams[0], streams[1]))
+        await session.initialize()
+        return session
     if "token" in settings:
         options = {"headers": {"Authorization": "Bearer " + settings["token"]} if settings["token"] else {}}
     else:
@@ -120,7 +128,8 @@ async def serve(call):
         session = await connect(stack)
         while True:
             try:
-                result = await session.call_tool(call, {})
+                async with asyncio.timeout(float(settings["timeout"]) if "timeout" in settings else None):
+                    result = await session.call_tool(call, {})
                 reply({"text": "\n".join(part.text for part in result.content)})
             except Exception as error:
                 reply({"error": describe(error)})
