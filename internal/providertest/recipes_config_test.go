@@ -55,8 +55,9 @@ var recipes = map[string]func(verifiers) resource.Config{
 
 	"spiffe": func(with verifiers) resource.Config {
 		spire := resource.Issuer{
-			Verifier:   with.jwks(jwks.Config{Issuer: "https://oidc-discovery.example.org"}),
-			Conditions: []resource.Condition{{Claim: "sub", PathPrefix: "spiffe://example.org/ns/prod"}},
+			Verifier:    with.jwks(jwks.Config{Issuer: "https://oidc-discovery.example.org", KeyUses: []string{"jwt-svid"}}),
+			HeaderTypes: []string{"JOSE"},
+			Conditions:  []resource.Condition{{Claim: "sub", PathPrefix: "spiffe://example.org/ns/prod"}},
 		}
 		return resource.Config{Issuers: []resource.Issuer{spire}, Operations: resource.Operations{
 			Conditions: resource.OperationConditions{Tools: map[string][]resource.Condition{
