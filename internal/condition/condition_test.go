@@ -147,6 +147,18 @@ func TestLongArray(t *testing.T) {
 	}
 }
 
+// A pointer can be as deep as claims can be. One step more leads nowhere.
+func TestDeepPointer(t *testing.T) {
+	const depth = 63 // of strictjson.MaxDepth, with the outermost object
+	object := strings.Repeat(`{"a":`, depth) + `"acme"` + strings.Repeat("}", depth)
+	for steps, want := range map[int]bool{depth: true, depth - 1: false, depth + 1: false} {
+		c := newCondition(t, condition.Spec{Claim: strings.Repeat("/a", steps), Equals: "acme"})
+		if got := c.Holds(findIn(object)); got != want {
+			t.Errorf("%d steps: got %v, want %v", steps, got, want)
+		}
+	}
+}
+
 func TestDescriptions(t *testing.T) {
 	many := make([]any, 12)
 	for i := range many {
