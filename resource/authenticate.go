@@ -64,7 +64,7 @@ func (r *Resource) Authenticate(req *http.Request) (Decision, *Refusal) {
 //	6 verify        401 not authentic, 503 could not be verified   keys or issuer   -
 //	7 checks again  401 as in step 5, now on verified claims       -                adds the caller
 //	8 revocation    401 revoked                                    Hooks.Revoked    -
-//	9 permission    403 scope or claim, 400, 413, 415 body         Operations.Rule  -
+//	9 permission    403 claim or scope, 400, 413, 415 body         Operations.Rule  -
 //
 // A panic of a configured function in any step results in a 500.
 func (p *policy) decide(req *http.Request) (d Decision, at *endpoint, f *fault) {
@@ -106,7 +106,7 @@ func (p *policy) decideAt(at *endpoint, req *http.Request) (d Decision, f *fault
 	}
 	d.Caller = caller
 	if granted.listens || mcpmsg.OpensStream(req) {
-		req, d.stream = p.watch(req, caller, granted.needed)
+		req, d.stream = p.watch(req, caller, granted.requirements)
 	}
 	d.challenge, d.review = p.newDeferredChallenge(caller, granted), p.newReview(at, caller, granted.messages)
 	d.Request = p.innerRequest(req, acceptance{caller: caller, by: p.owner, endpoint: at, challenge: d.challenge, id: mcpmsg.RequestID(granted.messages)}, granted.body)

@@ -39,6 +39,7 @@ func newPolicy(c Config) (*policy, error) {
 	servers := b.setIssuers()
 	b.setPrefixed()
 	b.setHeaders()
+	b.policy.conditions = b.conditions("Credentials.Conditions", b.config.Credentials.Conditions)
 	b.setDigestKey()
 	b.setObservers()
 	b.setScopes()

@@ -11,6 +11,7 @@ import (
 
 	"github.com/go-json-experiment/json"
 
+	"github.com/warder-go/warder/internal/condition"
 	"github.com/warder-go/warder/internal/instant"
 	"github.com/warder-go/warder/internal/logging"
 	"github.com/warder-go/warder/internal/scopeset"
@@ -31,6 +32,9 @@ type Caller struct {
 	expiry, issuedAt                   instant.Instant
 	stillValid                         func(now time.Time) bool // see Claims.StillValid
 	object                             []byte                   // the claims as JSON
+	jwtObject                          []byte                   // see Claims
+	conditions                         []*condition.Condition   // of the issuer
+	unmet                              *condition.Condition     // see policy.setUnmet
 
 	resource   string          // identifier of the endpoint that it was accepted for
 	path       string          // of the identifier, if there are several paths: see Owner
@@ -44,10 +48,11 @@ func (p *policy) newCaller(at *endpoint, from *issuer, c *Claims, token *Token, 
 	caller := &Caller{
 		policy: p, issuer: from.id, subject: c.Subject, sub: from.subOf(c), clientID: c.ClientID, tokenID: c.TokenID,
 		expiry: instant.Of(c.Expiry), issuedAt: instant.Of(c.IssuedAt), stillValid: c.StillValid, object: c.object,
-		resource: at.identifier, path: p.endpoints.ownerPath(at), credential: credential, names: from.names,
-		grant: scopeset.NewGrant(c.Scopes, c.roles, from.roleScopes, p.hierarchy),
+		resource: at.identifier, path: p.endpoints.ownerPath(at), jwtObject: c.jwtObject, conditions: from.conditions,
+		credential: credential, names: from.names, grant: scopeset.NewGrant(c.Scopes, c.roles, from.roleScopes, p.hierarchy),
 	}
 	caller.setPrincipal(from, c, token)
+	p.setUnmet(caller)
 	return caller
 }
 
@@ -61,7 +66,9 @@ func (c *Caller) valid(now time.Time) bool {
 const callerBytes = 500
 
 // size estimates the memory that a cached caller keeps in use.
-func (c *Caller) size() int { return callerBytes + len(c.object) + c.grant.Bytes() }
+func (c *Caller) size() int {
+	return callerBytes + len(c.object) + len(c.jwtObject) + c.grant.Bytes()
+}
 
 // ID identifies the principal across tokens and issuers. Use it as the key of data, and
 // [Caller.Owner] as that of sessions. It is the issuer together with a word for the kind of

@@ -120,6 +120,11 @@ type Credentials struct {
 	// HeaderClaims are header fields that must agree with a claim, by field name, such
 	// as X-Tenant-Id. A request in which one disagrees is rejected with 403.
 	HeaderClaims map[string]HeaderClaim
+
+	// Conditions are conditions on the claims of every credential: of the tokens of all
+	// issuers, and of header fields. See [Condition]. Like Config.Scopes, they do not apply
+	// to requests without credentials for public operations.
+	Conditions []Condition
 }
 
 // HTTPOptions are about the HTTP requests themselves.

@@ -77,10 +77,14 @@ func (i *issuer) rolesOf(c *Claims) (roles []string, f *fault) {
 // find returns a claim of the issuer's answer or, if the answer omits it, of the JWT that was
 // introspected. If the answer cannot be read, the JWT does not count.
 func (c *Claims) find(path claimpath.Path) (jsontext.Value, error) {
-	if value, err := path.Find(c.object); value != nil || err != nil || c.jwtObject == nil {
+	return findClaim(path, c.object, c.jwtObject)
+}
+
+func findClaim(path claimpath.Path, object, jwtObject []byte) (jsontext.Value, error) {
+	if value, err := path.Find(object); value != nil || err != nil || jwtObject == nil {
 		return value, err
 	}
-	return path.Find(c.jwtObject)
+	return path.Find(jwtObject)
 }
 
 // value is like find. It returns nil if the claim cannot be read.

@@ -10,6 +10,7 @@ import (
 	"github.com/warder-go/warder/internal/anyvalue"
 	"github.com/warder-go/warder/internal/claimpath"
 	"github.com/warder-go/warder/internal/claimset"
+	"github.com/warder-go/warder/internal/condition"
 	"github.com/warder-go/warder/internal/grammar"
 	"github.com/warder-go/warder/internal/scopeset"
 	"github.com/warder-go/warder/internal/tenant"
@@ -101,6 +102,10 @@ type Issuer struct {
 	// as client_id, scope and name, are mistakes.
 	SubjectClaim string
 
+	// Conditions are conditions on the claims of this issuer's tokens, such as repository_owner
+	// for tokens of GitHub Actions. See [Condition].
+	Conditions []Condition
+
 	// ClientTokens is the condition for tokens that belong to a client itself. Their
 	// principal is the client (see [Caller.ID]), whatever other claims they have. Nil: no
 	// token does. A token without a subject that does not meet it is its own principal, or
@@ -162,6 +167,7 @@ type issuer struct {
 	roleClaim      claimpath.Path
 	roleScopes     map[string][]string
 	subjectClaim   claimpath.Path
+	conditions     []*condition.Condition
 	clientClaim    claimpath.Path           // of ClientTokens
 	tenants        *tenants                 // nil: there is one issuer, id
 	tenant         string                   // of a routed token
@@ -186,6 +192,7 @@ func (b *builder) issuer(where string, given Issuer) *issuer {
 	b.setAudiences(where, i)
 	b.setPermissions(where, i)
 	b.setIdentity(where, i)
+	i.conditions = b.conditions(where+".Conditions", given.Conditions)
 	return i
 }
 
@@ -194,9 +201,10 @@ func (i Issuer) clone() *Issuer {
 	i.ScopeNames, i.UnavailableScopes = maps.Clone(i.ScopeNames), slices.Clone(i.UnavailableScopes)
 	i.Audiences, i.AudienceClaims = slices.Clone(i.Audiences), slices.Clone(i.AudienceClaims)
 	i.TokenTypes, i.HeaderTypes = slices.Clone(i.TokenTypes), slices.Clone(i.HeaderTypes)
+	i.Conditions = cloneConditions(i.Conditions)
 	if i.ClientTokens != nil {
-		condition := *i.ClientTokens
-		i.ClientTokens = &condition
+		tokens := *i.ClientTokens
+		i.ClientTokens = &tokens
 	}
 	roles := make(map[string][]string, len(i.RoleScopes))
 	for role, scopes := range i.RoleScopes {

@@ -6,7 +6,6 @@ import (
 	"slices"
 
 	"github.com/warder-go/warder/internal/mcpmsg"
-	"github.com/warder-go/warder/internal/scoperules"
 	"github.com/warder-go/warder/internal/uripattern"
 )
 
@@ -25,8 +24,8 @@ import (
 // Mcp-Method and Mcp-Name never grant anything (MCP 2026-07-28).
 //
 // A task belongs to a tool, but its id does not tell which one. So the methods tasks/*, and
-// a subscriptions/listen with taskIds (like tasks/get), need the scopes of all Tools
-// together, unless Methods names them.
+// a subscriptions/listen with taskIds (like tasks/get), need the scopes of all Tools and
+// Arguments together, unless Methods names them.
 //
 // Responses, notifications, GET, HEAD, DELETE and OPTIONS need Config.Scopes, and
 // notifications also what Methods says about them.
@@ -40,6 +39,14 @@ type Operations struct {
 	// URIs have more than 64 KiB together, or if comparing them with templates that begin
 	// alike takes too long (512 KiB of text).
 	Resources []ResourceRule
+
+	// Arguments applies to tools/call: which scopes a call needs because of the value of an
+	// argument.
+	Arguments []ArgumentRule
+
+	// Conditions are conditions on the claims of the caller, by operation. They are checked
+	// before the scopes.
+	Conditions OperationConditions
 
 	// Rule returns further scopes that an operation needs. It is called after the maps
 	// were applied, for every request and notification, and for each resource and task of
@@ -70,8 +77,8 @@ type Operations struct {
 	//
 	// PublicTools, PublicPrompts and PublicResources are single tools (tools/call),
 	// prompts (prompts/get) and resources (resources/read, by exact and plain URI) that
-	// are open in the same way. What is public cannot have scopes in the rules above. Rule
-	// is not called for requests without credentials.
+	// are open in the same way. What is public cannot have scopes, conditions or rules for
+	// arguments above. Rule is not called for requests without credentials.
 	Public          []string
 	PublicTools     []string
 	PublicPrompts   []string
@@ -88,8 +95,8 @@ type Operations struct {
 
 // IsZero reports whether there are no rules, so that bodies are not read.
 func (o Operations) IsZero() bool {
-	return o.Methods == nil && o.Tools == nil && o.Prompts == nil && o.Resources == nil && o.Rule == nil &&
-		o.Undeclared == AllowUndeclared && !o.LateChallenges && !o.hasPublic()
+	return o.Methods == nil && o.Tools == nil && o.Prompts == nil && o.Resources == nil && o.Arguments == nil && o.Rule == nil &&
+		o.Conditions.isZero() && o.Undeclared == AllowUndeclared && !o.LateChallenges && !o.hasPublic()
 }
 
 func (o *Operations) hasPublic() bool {
@@ -168,6 +175,9 @@ func (r *Resource) Operations() Operations {
 	o := p.rules.Operations
 	o.Methods, o.Tools, o.Prompts = maps.Clone(o.Methods), maps.Clone(o.Tools), maps.Clone(o.Prompts)
 	o.Resources, o.Public = slices.Clone(o.Resources), slices.Clone(o.Public)
+	o.Arguments, o.Conditions.Resources = slices.Clone(o.Arguments), slices.Clone(o.Conditions.Resources)
+	conditions := &o.Conditions
+	conditions.Methods, conditions.Tools, conditions.Prompts = maps.Clone(conditions.Methods), maps.Clone(conditions.Tools), maps.Clone(conditions.Prompts)
 	o.PublicTools, o.PublicPrompts, o.PublicResources = slices.Clone(o.PublicTools), slices.Clone(o.PublicPrompts), slices.Clone(o.PublicResources)
 	return o
 }
@@ -180,7 +190,7 @@ func (r *Resource) Declares(op Operation) bool {
 	if err != nil || p.rules == nil {
 		return false
 	}
-	return p.rules.collect(m, new(scoperules.Needs))
+	return p.rules.collect(m, new(collected))
 }
 
 // Applies reports whether the rule applies to the URI, in this or another spelling. It is

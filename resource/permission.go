@@ -7,6 +7,7 @@ import (
 	"slices"
 	"strings"
 
+	"github.com/warder-go/warder/internal/condition"
 	"github.com/warder-go/warder/internal/mcpmsg"
 	"github.com/warder-go/warder/internal/scopeset"
 )
@@ -16,11 +17,17 @@ const maxPublicBytes = 64 << 10
 
 // authorization is what steps 8 and 9 found out about a request.
 type authorization struct {
+	requirements
 	body     []byte            // nil if it was not read
-	needed   []string          // entries
 	listens  bool              // the body opens a stream
 	single   bool              // the body is one request or notification
 	messages []*mcpmsg.Message // in the body
+}
+
+// requirements are what a request needs.
+type requirements struct {
+	needed     []string               // scopes
+	conditions []*condition.Condition // of the operations
 }
 
 // authorize is steps 8 and 9: whether the caller may do what the request asks for.
@@ -30,9 +37,12 @@ func (p *policy) authorize(req *http.Request, caller *Caller) (a authorization, 
 		return a, f
 	}
 
-	// 9. Permission: header fields that must agree with claims, then the scopes that
-	// every request needs and those of the operation, in one challenge.
+	// 9. Permission: header fields that must agree with claims, then conditions on claims, then
+	// the scopes that every request needs and those of the operation, in one challenge.
 	if f := p.checkHeaderClaims(req.Header, caller); f != nil {
+		return a, f
+	}
+	if f := caller.conditionFault(caller.unmet); f != nil {
 		return a, f
 	}
 	a.needed = p.scopes
@@ -41,18 +51,28 @@ func (p *policy) authorize(req *http.Request, caller *Caller) (a authorization, 
 			return a, f
 		}
 	}
-	return a, p.checkScopes(caller, a.needed, nil)
+	return a, p.checkRequirements(caller, a.requirements, nil)
 }
 
-// readOperation reads the body and collects the scopes that it needs, those of the
-// resource first.
+// checkRequirements rejects a caller that does not meet the conditions of the operations, or
+// lacks a needed or a further scope. Conditions precede scopes: to a caller who does not meet
+// them, a scope would not help.
+func (p *policy) checkRequirements(c *Caller, needs requirements, further []string) *fault {
+	if f := c.conditionFault(c.firstUnmet(needs.conditions)); f != nil {
+		return f
+	}
+	return p.checkScopes(c, needs.needed, further)
+}
+
+// readOperation reads the body and collects the conditions and the scopes of its operations, the
+// scopes of the resource first.
 func (p *policy) readOperation(req *http.Request, caller *Caller) (a authorization, f *fault) {
 	body, messages, e := mcpmsg.Read(req, p.maxBody)
-	a = authorization{body: body, needed: p.scopes, messages: messages}
+	a = authorization{body: body, messages: messages}
 	if e != nil {
 		return a, bodyFault(e)
 	}
-	if a.needed, f = p.rules.needs(req.Context(), messages, caller, a.needed); f != nil {
+	if a.requirements, f = p.rules.needs(req.Context(), messages, caller, p.scopes, nil); f != nil {
 		return a, f
 	}
 	a.listens = mcpmsg.Listens(messages)

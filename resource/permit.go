@@ -39,12 +39,13 @@ func (r *Resource) Permit(ctx context.Context, c *Caller, op Operation, scopes .
 
 // Offers reports whether Permit would permit the operation. It is for lists of what a caller
 // may use. It counts and logs nothing and does not call Hooks.Revoked. If Operations.Rule
-// cannot decide without arguments and returns an error, Offers returns false.
+// cannot decide without arguments and returns an error, Offers returns false. Without arguments,
+// a tool with an [ArgumentRule] is offered if the caller may call it with a listed value.
 func (r *Resource) Offers(ctx context.Context, c *Caller, op Operation) bool {
 	return r.policyFor(c).permit(ctx, c, op, nil, false) == nil
 }
 
-func (p *policy) permit(ctx context.Context, c *Caller, op Operation, scopes []string, callRevoked bool) (f *fault) {
+func (p *policy) permit(ctx context.Context, c *Caller, op Operation, scopes []string, callsRevoked bool) (f *fault) {
 	defer func() {
 		if v := recover(); v != nil {
 			f = panicFault(v)
@@ -64,22 +65,32 @@ func (p *policy) permit(ctx context.Context, c *Caller, op Operation, scopes []s
 	if !c.valid(time.Now()) {
 		return newFault(ReasonTokenInvalid, "the verification was invalidated")
 	}
-	if callRevoked {
-		if f := p.checkRevoked(ctx, c); f != nil {
-			return f
-		}
+	var has func([]string) bool // of an offer
+	if !callsRevoked {
+		has = func(scopes []string) bool { return c.Has(scopes...) }
+	} else if f := p.checkRevoked(ctx, c); f != nil {
+		return f
+	}
+	return p.permitVerified(ctx, c, op, scopes, has)
+}
+
+// permitVerified is step 9 for a caller that is still valid.
+func (p *policy) permitVerified(ctx context.Context, c *Caller, op Operation, scopes []string, has func([]string) bool) *fault {
+	if f := c.conditionFault(c.unmet); f != nil {
+		return f
 	}
 	m, err := op.message()
 	if err != nil {
 		return &fault{reason: ReasonBodyMalformed, err: err}
 	}
-	needed := p.scopes
+	needs := requirements{needed: p.scopes}
 	if p.rules != nil {
-		if needed, f = p.rules.needs(ctx, []*mcpmsg.Message{m}, c, needed); f != nil {
+		var f *fault
+		if needs, f = p.rules.needs(ctx, []*mcpmsg.Message{m}, c, p.scopes, has); f != nil {
 			return f
 		}
 	}
-	return p.checkScopes(c, needed, scopes)
+	return p.checkRequirements(c, needs, scopes)
 }
 
 // checkAccepted rejects a caller that this resource did not accept, or whose token has

@@ -10,6 +10,7 @@ import (
 	"github.com/prometheus/client_golang/prometheus"
 
 	"github.com/warder-go/warder/internal/anyvalue"
+	"github.com/warder-go/warder/internal/condition"
 	"github.com/warder-go/warder/internal/jose"
 	"github.com/warder-go/warder/internal/loglimit"
 	"github.com/warder-go/warder/internal/scopeset"
@@ -38,8 +39,9 @@ type policy struct {
 	headers      []headerIssuer
 	headerClaims []headerClaim
 	origins      weborigin.Set
-	scopes       []string        // entries; see scopeset.CheckEntry
-	loginNames   *scopeset.Names // of the issuer at which clients log in
+	conditions   []*condition.Condition // Credentials.Conditions
+	scopes       []string               // entries; see scopeset.CheckEntry
+	loginNames   *scopeset.Names        // of the issuer at which clients log in
 	hierarchy    scopeset.Hierarchy
 	rules        *rules          // nil: bodies are not read
 	declared     map[string]bool // every scope that the configuration mentions

@@ -46,7 +46,8 @@ const (
 	ReasonInsufficientScope   Reason = "insufficient_scope"   // 403: the token lacks a scope that the request needs
 	ReasonScopeUnavailable    Reason = "scope_unavailable"    // 403: the token lacks a scope that the request needs, and clients cannot request that scope at its issuer
 	ReasonHeaderClaim         Reason = "header_claim"         // 403: a field of Credentials.HeaderClaims differs from its claim, is repeated, or is absent although it is required
-	ReasonOperationUndeclared Reason = "operation_undeclared" // 403: no rule names the operation, and Operations.Undeclared is DenyUndeclared
+	ReasonCondition           Reason = "condition"            // 403: a claim does not meet a condition of the issuer, of Credentials or of the operation
+	ReasonOperationUndeclared Reason = "operation_undeclared" // 403: no rule names the operation, and Operations.Undeclared is DenyUndeclared, or an argument rule rejects the value
 
 	ReasonMethodNotAllowed Reason = "method_not_allowed" // 405: GET or DELETE without credentials and without a session, if initialize is public
 
@@ -120,6 +121,7 @@ var (
 	answerScope       = outcome{http.StatusForbidden, "insufficient_scope", "The access token lacks a scope that this request needs", "Log in again and grant all of these scopes", 0}
 	answerNoScope     = outcome{http.StatusForbidden, "", "The request needs a scope that cannot be requested", adviceOperator, 0}
 	answerUndeclared  = outcome{http.StatusForbidden, "", "No rule permits the operation", "Ask the operator of this server to permit it", 0}
+	answerCondition   = outcome{http.StatusForbidden, "", "The claims of the access token do not permit this request", "Ask the operator of this server for access", 0}
 	answerContradicts = outcome{http.StatusForbidden, "", "The request contradicts its credential", "Correct the header fields of the client, or use a credential that agrees with them", 0}
 	answerMethod      = outcome{http.StatusMethodNotAllowed, "", "Without a session only POST is allowed", "", 0}
 	answerBody        = outcome{http.StatusBadRequest, "", "The body is not a JSON-RPC message with a single meaning", "", -32600}
@@ -161,6 +163,7 @@ var outcomes = map[Reason]outcome{
 	ReasonInsufficientScope:        answerScope,
 	ReasonScopeUnavailable:         answerNoScope,
 	ReasonHeaderClaim:              answerContradicts,
+	ReasonCondition:                answerCondition,
 	ReasonOperationUndeclared:      answerUndeclared,
 	ReasonMethodNotAllowed:         answerMethod,
 	ReasonBodyMalformed:            answerBody,

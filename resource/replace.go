@@ -60,13 +60,14 @@ func (r *Resource) Replace(next *Resource) error {
 }
 
 // recast returns a cached caller as this policy sees it: with the scopes that its own
-// hierarchy implies.
+// hierarchy implies, and by its own conditions.
 func (p *policy) recast(c *Caller) *Caller {
 	if c.policy == p {
 		return c
 	}
 	clone := *c
 	clone.policy, clone.grant = p, c.grant.WithHierarchy(p.hierarchy)
+	p.setUnmet(&clone)
 	return &clone
 }
 

@@ -17,7 +17,8 @@ import (
 // rules is the compiled form of Operations.
 type rules struct {
 	Operations
-	scopes *scoperules.Rules
+	scopes     *scoperules.Rules
+	conditions *operationConditions // nil: none
 }
 
 // setRules checks and compiles Config.Operations. Without rules there is nothing to set.
@@ -32,12 +33,13 @@ func (b *builder) setRules() {
 	if o.Undeclared != AllowUndeclared && o.Undeclared != DenyUndeclared {
 		b.mistakes.Addf("Operations.Undeclared: %d is neither AllowUndeclared nor DenyUndeclared", o.Undeclared)
 	}
-	r := &rules{o, scoperules.New(o.Methods, o.Tools, o.Prompts)}
+	r := &rules{o, scoperules.New(o.Methods, o.Tools, o.Prompts), b.operationConditions(o.Conditions)}
 	for n, rule := range o.Resources {
 		where := fmt.Sprintf("Operations.Resources[%d]", n)
 		b.checkNeeds(where, rule.Scopes)
 		b.mistakes.AddAt(where, r.scopes.AddResource(rule.pattern(), rule.Scopes))
 	}
+	b.setArguments(r)
 	b.checkPublicMethods(o)
 	b.checkPublicNames(r)
 	b.policy.rules = r
@@ -55,6 +57,11 @@ func (b *builder) checkPublicMethods(o Operations) {
 	for _, method := range slices.Sorted(maps.Keys(o.Methods)) {
 		if len(o.Methods[method]) > 0 && o.isPublicMethod(method) {
 			b.mistakes.Addf("Operations.Public: %q has scopes in Methods; a method cannot have scopes and be public", method)
+		}
+	}
+	for _, method := range slices.Sorted(maps.Keys(o.Conditions.Methods)) {
+		if len(o.Conditions.Methods[method]) > 0 && o.isPublicMethod(method) {
+			b.mistakes.Addf("Operations.Public: %q has conditions; a method cannot have conditions and be public", method)
 		}
 	}
 }
@@ -76,9 +83,13 @@ func (b *builder) checkPublicNames(r *rules) {
 				b.mistakes.AddAt(where, err)
 				continue
 			}
-			var needed scoperules.Needs
-			if r.collect(m, &needed); len(needed.Scopes.List()) > 0 {
-				b.mistakes.Addf("%s: %q needs the scopes %q by other rules; an operation cannot have scopes and be public", where, name, needed.Scopes.List())
+			var all collected
+			r.collect(m, &all)
+			if needed := all.scopes.Scopes.List(); len(needed) > 0 {
+				b.mistakes.Addf("%s: %q needs the scopes %q by other rules; an operation cannot have scopes and be public", where, name, needed)
+			}
+			if len(all.conditions.Scopes.List()) > 0 {
+				b.mistakes.Addf("%s: %q has conditions; an operation cannot have conditions and be public", where, name)
 			}
 		}
 	}
@@ -96,9 +107,10 @@ func (b *builder) checkRuleMap(where string, rules map[string][]string) {
 	}
 }
 
-// needs adds the scopes that the messages of one request need to those of the resource.
-func (r *rules) needs(ctx context.Context, messages []*mcpmsg.Message, c *Caller, scopes []string) ([]string, *fault) {
-	all := &scoperules.Needs{Scopes: scopeset.NewSet(scopes)}
+// needs returns what the messages of one request need: the conditions of their operations, and
+// scopes, those of the resource first. has is for offers, see [scoperules.Needs].
+func (r *rules) needs(ctx context.Context, messages []*mcpmsg.Message, c *Caller, scopes []string, has func([]string) bool) (requirements, *fault) {
+	all := &collected{scopes: scoperules.Needs{Scopes: scopeset.NewSet(scopes), Has: has}}
 	for _, m := range messages {
 		if m.Method == "" { // a response
 			continue
@@ -107,16 +119,22 @@ func (r *rules) needs(ctx context.Context, messages []*mcpmsg.Message, c *Caller
 			if len(messages) == 1 {
 				f.id = m.ID
 			}
-			return nil, f
+			return requirements{}, f
 		}
 	}
-	return all.Scopes.List(), nil
+	return requirements{all.scopes.Scopes.List(), r.conditions.of(&all.conditions)}, nil
 }
 
-func (r *rules) needsOf(ctx context.Context, m *mcpmsg.Message, c *Caller, all *scoperules.Needs) *fault {
+// collected is what the rules that know messages only demand of one request.
+type collected struct{ scopes, conditions scoperules.Needs }
+
+func (r *rules) needsOf(ctx context.Context, m *mcpmsg.Message, c *Caller, all *collected) *fault {
 	declared := r.collect(m, all)
-	if all.Incomplete() {
+	if all.scopes.Incomplete() || all.conditions.Incomplete() {
 		return newFault(ReasonBodyMalformed, "comparing the URIs with the templates takes too long")
+	}
+	if argument := all.scopes.Unlisted; argument != "" {
+		return newFault(ReasonOperationUndeclared, "no rule names the value of the argument %q of the tool %q", argument, m.Tool)
 	}
 	if r.Undeclared == DenyUndeclared && !declared {
 		return newFault(ReasonOperationUndeclared, "no rule names %q of %q", m.Name, m.Method)
@@ -135,7 +153,7 @@ func (r *rules) needsOf(ctx context.Context, m *mcpmsg.Message, c *Caller, all *
 		if f != nil {
 			return f
 		}
-		all.Scopes.Add(scopes)
+		all.scopes.Scopes.Add(scopes)
 	}
 	return nil
 }
@@ -155,10 +173,11 @@ func (r *rules) callRule(ctx context.Context, o Operation, c *Caller) ([]string,
 	return scopes, nil
 }
 
-// collect adds the scopes of all rules that apply to a message, except Operations.Rule. It
-// returns whether a rule names the message.
-func (r *rules) collect(m *mcpmsg.Message, all *scoperules.Needs) (declared bool) {
-	return r.scopes.Collect(m, all) || r.isPublic(m)
+// collect adds the scopes and the conditions of all rules that apply to a message, except
+// Operations.Rule. It returns whether a rule names the message.
+func (r *rules) collect(m *mcpmsg.Message, all *collected) (declared bool) {
+	declared = r.scopes.Collect(m, &all.scopes)
+	return r.conditions.collect(m, &all.conditions) || declared || r.isPublic(m)
 }
 
 // compiled returns the rules that know messages only; nil if r is nil.

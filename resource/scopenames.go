@@ -53,6 +53,9 @@ func declaredScopes(c *Config) map[string]bool {
 	for _, rule := range o.Resources {
 		lists = append(lists, rule.Scopes)
 	}
+	for _, rule := range o.Arguments {
+		lists = slices.AppendSeq(lists, maps.Values(rule.Values))
+	}
 	declared := map[string]bool{}
 	for _, list := range lists {
 		for _, scope := range scopeset.Named(list) {

@@ -44,7 +44,7 @@ var ErrStreamExpired = fmt.Errorf("%w: %s", ErrStreamEnded, ReasonExpired)
 //
 // While a stream is open, every 30 seconds it gets the checks that a request gets: steps 1
 // to 8 of the pipeline, whether its header fields agree with the claims, and whether the
-// caller has the scopes that the request needed. The context of Decision.Request ends, with
+// caller meets the conditions of the request and has the scopes that it needed. The context of Decision.Request ends, with
 // [ErrStreamEnded] as its cause,
 //
 //   - when the token expires, leeway included,
@@ -79,7 +79,7 @@ type stream struct {
 
 // watch returns the request with a context that ends with the caller's token, and the stream
 // to close. If the same middleware is mounted twice, only the outer one watches.
-func (p *policy) watch(req *http.Request, caller *Caller, needed []string) (*http.Request, *stream) {
+func (p *policy) watch(req *http.Request, caller *Caller, needs requirements) (*http.Request, *stream) {
 	if outer, ok := FromContext(req.Context()); ok && outer == caller {
 		return req, nil
 	}
@@ -96,7 +96,7 @@ func (p *policy) watch(req *http.Request, caller *Caller, needed []string) (*htt
 	p.owner.streams.Add(1)
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	s.timer = time.AfterFunc(s.delay(), func() { s.check(checked, needed) })
+	s.timer = time.AfterFunc(s.delay(), func() { s.check(checked, needs) })
 	return req.WithContext(ctx), s
 }
 
@@ -111,7 +111,7 @@ func (s *stream) delay() time.Duration {
 }
 
 // check ends the stream, or schedules the next check.
-func (s *stream) check(req *http.Request, needed []string) {
+func (s *stream) check(req *http.Request, needs requirements) {
 	ctx := req.Context()
 	if ctx.Err() != nil {
 		s.stop()
@@ -120,15 +120,15 @@ func (s *stream) check(req *http.Request, needed []string) {
 	// Fail closed if a configured function ends this goroutine.
 	caller, f := (*Caller)(nil), newFault(ReasonInternalError, "a configured function ended its goroutine")
 	defer func() { s.finishCheck(ctx, caller, f) }()
-	caller, f = s.policy.owner.policy().recheck(req, s.caller, needed)
+	caller, f = s.policy.owner.policy().recheck(req, s.caller, needs)
 }
 
-// recheck is steps 1 to 8 of the pipeline, and whether the caller has the scopes that the
-// request needed. A cached caller costs no verification.
+// recheck is steps 1 to 8 of the pipeline, and whether the caller meets the conditions and has the
+// scopes of the request. A cached caller costs no verification.
 //
 // A credential in a header field may have been valid for one request only. So its verifier
 // is not called again; only Claims.StillValid is.
-func (p *policy) recheck(req *http.Request, previous *Caller, needed []string) (caller *Caller, f *fault) {
+func (p *policy) recheck(req *http.Request, previous *Caller, needs requirements) (caller *Caller, f *fault) {
 	defer func() {
 		if v := recover(); v != nil {
 			caller, f = nil, panicFault(v)
@@ -161,7 +161,10 @@ func (p *policy) recheck(req *http.Request, previous *Caller, needed []string) (
 	if f := previous.policy.checkHeaderClaims(req.Header, caller); f != nil {
 		return nil, f
 	}
-	if f := p.checkScopes(caller, p.scopes, needed); f != nil {
+	if f := caller.conditionFault(caller.unmet); f != nil {
+		return nil, f
+	}
+	if f := p.checkRequirements(caller, requirements{p.scopes, needs.conditions}, needs.needed); f != nil {
 		return nil, f
 	}
 	return caller, nil

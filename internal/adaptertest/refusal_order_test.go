@@ -66,7 +66,9 @@ func TestOrderOfRefusalsByPermit(t *testing.T) {
 	issuer, revoked := newIssuer(t), false
 	res := newResource(t, issuer, func(c *resource.Config) {
 		c.Scopes, c.Hooks.Revoked = []string{"base"}, func(context.Context, *resource.Caller) bool { return revoked }
-		c.Operations = resource.Operations{Tools: map[string][]string{"delete": {"admin"}}, Undeclared: resource.DenyUndeclared}
+		never := []resource.Condition{{Claim: "groups", Contains: "ops"}}
+		c.Operations = resource.Operations{Tools: map[string][]string{"delete": {"admin"}, "purge": {"admin"}}, Undeclared: resource.DenyUndeclared,
+			Conditions: resource.OperationConditions{Tools: map[string][]resource.Condition{"purge": never}}}
 	})
 	decision, refusal := res.Authenticate(request(t, "HEAD", identifier, issuer.Token(resourcetest.Token{Audience: identifier, Scope: "base"}), nil))
 	if refusal != nil {
@@ -74,6 +76,7 @@ func TestOrderOfRefusalsByPermit(t *testing.T) {
 	}
 	malformed := resource.Operation{Method: "completion/complete"}
 	undeclared, protected := resource.Operation{Method: "tools/call", Name: "other"}, resource.Operation{Method: "tools/call", Name: "delete"}
+	conditional := resource.Operation{Method: "tools/call", Name: "purge"}
 	for _, row := range []struct {
 		name    string
 		caller  *resource.Caller
@@ -88,6 +91,8 @@ func TestOrderOfRefusalsByPermit(t *testing.T) {
 		{"revoked and a missing scope", decision.Caller, true, protected, resource.ReasonRevoked},
 		{"a malformed operation and a missing scope", decision.Caller, false, malformed, resource.ReasonBodyMalformed},
 		{"an undeclared operation and a missing scope", decision.Caller, false, undeclared, resource.ReasonOperationUndeclared},
+		{"a condition and a missing scope", decision.Caller, false, conditional, resource.ReasonCondition},
+		{"revoked and a condition", decision.Caller, true, conditional, resource.ReasonRevoked},
 		{"missing scopes", decision.Caller, false, protected, resource.ReasonInsufficientScope},
 	} {
 		revoked = row.revoked

@@ -72,10 +72,18 @@ func load(t *testing.T, name string) (f fixture) {
 	if err := json.Unmarshal(data, &f); err != nil {
 		t.Fatalf("%s: %v", name, err)
 	}
-	// A case inherits members that it omits from the first case that is not opaque.
-	var header, claims map[string]any
+	var cases []*tokenCase
 	for n := range f.Cases {
-		s := &f.Cases[n]
+		cases = append(cases, &f.Cases[n])
+	}
+	inherit(cases)
+	return f
+}
+
+// inherit gives a case the members that it omits from the first case that is not opaque.
+func inherit(cases []*tokenCase) {
+	var header, claims map[string]any
+	for _, s := range cases {
 		if s.Token != "" {
 			continue
 		}
@@ -90,7 +98,6 @@ func load(t *testing.T, name string) (f fixture) {
 		maps.DeleteFunc(changed, func(_ string, value any) bool { return value == nil })
 		s.Claims = changed
 	}
-	return f
 }
 
 // privateKey reads one of the two test keys, which are public and sign nothing else.

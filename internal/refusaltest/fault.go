@@ -86,12 +86,15 @@ var faults = []fault{
 
 	{"a revoked token", withCaller, rowRevoked, resource.ReasonRevoked, "hook", func(c *trial) { c.revoked = true }},
 	{"a header field that disagrees with a claim", all, rowHeaderClaim, resource.ReasonHeaderClaim, "header claim", func(c *trial) { c.set("X-Org", "other") }},
+	{"a claim that fails a condition", withCaller, rowCondition, resource.ReasonCondition, "plan", func(c *trial) { c.plan = "free" }},
 
 	{"an encoded body", all, rowBodyType, resource.ReasonBodyType, "encoding", func(c *trial) { c.set("Content-Encoding", "gzip") }},
 	{"a large body", all, rowBodySize, resource.ReasonBodyTooLarge, "size", func(c *trial) { c.padding = strings.Repeat(" ", maxBodyBytes+c.publicBytes()) }},
 	{"a malformed body", all, rowBody, resource.ReasonBodyMalformed, "operation", func(c *trial) { c.body = "[" }},
 	{"Mcp-Name of another tool", all, rowBodyHeader, resource.ReasonHeaderMismatch, "name", func(c *trial) { c.set("Mcp-Name", "third") }},
 	{"a tool without a rule", all, rowUndeclared, resource.ReasonOperationUndeclared, "operation", func(c *trial) { c.body = callTool("other") }},
+	{"a value that no argument rule lists", withCaller, rowUndeclared, resource.ReasonOperationUndeclared, "operation", func(c *trial) { c.body = callTool("deploy") }},
+	{"a claim that fails a condition of the tool", withCaller, rowOperationCondition, resource.ReasonCondition, "operation", func(c *trial) { c.body = callTool("purge") }},
 	{"no scope for every request", withCaller, rowScope, resource.ReasonInsufficientScope, "scope", func(c *trial) { c.scopes = "other" }},
 	{"no scope for the tool", all, rowScope, resource.ReasonInsufficientScope, "operation", func(c *trial) { c.body = callTool("delete") }},
 

@@ -42,11 +42,13 @@ var Order = []Row{
 	}},
 	{"The token is revoked", 401, []resource.Reason{resource.ReasonRevoked}},
 	{"A header field disagrees with the claims", 403, []resource.Reason{resource.ReasonHeaderClaim}},
+	{"A claim does not meet a condition of the issuer or of `resource.Credentials`", 403, []resource.Reason{resource.ReasonCondition}},
 	{"The body is encoded, or its type is not JSON", 415, []resource.Reason{resource.ReasonBodyType}},
 	{"The body is too large", 413, []resource.Reason{resource.ReasonBodyTooLarge}},
 	{"The body is malformed", 400, []resource.Reason{resource.ReasonBodyMalformed}},
 	{"The body disagrees with a header field", 400, []resource.Reason{resource.ReasonHeaderMismatch}},
-	{"No rule names the operation", 403, []resource.Reason{resource.ReasonOperationUndeclared}},
+	{"No rule names the operation, or an argument rule rejects the value", 403, []resource.Reason{resource.ReasonOperationUndeclared}},
+	{"A claim does not meet a condition of the operation", 403, []resource.Reason{resource.ReasonCondition}},
 	{"A scope is missing, for every request or for the operation", 403, []resource.Reason{resource.ReasonInsufficientScope, resource.ReasonScopeUnavailable}},
 	{"`Require`: a scope is missing", 403, []resource.Reason{resource.ReasonInsufficientScope, resource.ReasonScopeUnavailable}},
 	{"`nethttp.BindSessions`: the session is unknown or of another caller", 404, nil},
@@ -66,11 +68,13 @@ const (
 	rowNotAuthentic
 	rowRevoked
 	rowHeaderClaim
+	rowCondition
 	rowBodyType
 	rowBodySize
 	rowBody
 	rowBodyHeader
 	rowUndeclared
+	rowOperationCondition
 	rowScope
 	rowRequire
 	rowSession

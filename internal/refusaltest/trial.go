@@ -49,6 +49,7 @@ type trial struct {
 	suffix                      string // of the credential
 	verdict                     string // of the verifiers of opaque tokens and header credentials
 	scopes                      string
+	plan                        string // a claim
 	require                     []string
 
 	// What happens before the last request. Faults change it.
@@ -82,7 +83,7 @@ func (c Case) Run(adapter Adapter) error {
 		return err
 	}
 	defer issuer.Close()
-	t := &trial{way: c.way, issuer: issuer, method: http.MethodPost, path: mcpPath, body: callTool("echo"), verdict: "valid", scopes: "base",
+	t := &trial{way: c.way, issuer: issuer, method: http.MethodPost, path: mcpPath, body: callTool("echo"), verdict: "valid", scopes: "base", plan: "paid",
 		header: http.Header{"Content-Type": {"application/json"}}, token: resourcetest.Token{Claims: map[string]any{"org": "acme"}, Header: map[string]any{}}}
 	if c.way == public {
 		t.body = callTool("search")
@@ -121,9 +122,12 @@ func (c *trial) serve(adapter Adapter) error {
 		Credentials: resource.Credentials{
 			Headers:      map[string]resource.HeaderVerifier{keyField: stubVerifier{c}, otherKeyField: stubVerifier{c}},
 			HeaderClaims: map[string]resource.HeaderClaim{"X-Org": {Claim: "org"}},
+			Conditions:   []resource.Condition{{Claim: "plan", Equals: "paid"}},
 		},
 		Operations: resource.Operations{
 			Tools:      map[string][]string{"echo": {}, "delete": {"admin"}, "third": {}},
+			Arguments:  []resource.ArgumentRule{{Tool: "deploy", Argument: "env", Values: map[string][]string{"dev": nil}, Others: resource.RejectOtherValues}},
+			Conditions: resource.OperationConditions{Tools: map[string][]resource.Condition{"purge": {{Claim: "org", Equals: "other"}}}},
 			Undeclared: resource.DenyUndeclared, Public: []string{"initialize"}, PublicTools: []string{"search"}, Stateless: true,
 		},
 		Limits: resource.Limits{MaxTokenBytes: maxTokenBytes, MaxBodyBytes: maxBodyBytes, CacheTTL: 4 * tokenLifetime},
@@ -164,7 +168,7 @@ func (c *trial) prepare() (credential string, err error) {
 		return "secret-" + c.verdict + c.suffix, nil
 	case cachedJWT, newJWT: // below
 	}
-	c.token.Scope = c.scopes
+	c.token.Scope, c.token.Claims["plan"] = c.scopes, c.plan
 	if pending { // use up the budget for fetches
 		for i := range 4 {
 			unknown := c.issuer.Token(resourcetest.Token{Scope: "base", Header: map[string]any{"kid": fmt.Sprint("unknown-", i)}})
@@ -197,12 +201,12 @@ func (c *trial) prepare() (credential string, err error) {
 // openSession opens a session as another caller, whose credential is of another kind, so that the
 // keys are not fetched for it before the last request.
 func (c *trial) openSession() error {
-	scopes, token := c.scopes, "secret-valid"
+	scopes, plan, token := c.scopes, c.plan, "secret-valid"
 	if c.way == opaque || c.way == header {
-		token = c.issuer.Token(resourcetest.Token{Scope: "base extra", Subject: "bob"})
+		token = c.issuer.Token(resourcetest.Token{Scope: "base extra", Subject: "bob", Claims: map[string]any{"plan": "paid"}})
 	}
-	c.scopes, c.opens = "base extra", true
-	defer func() { c.scopes, c.opens = scopes, false }()
+	c.scopes, c.plan, c.opens = "base extra", "paid", true
+	defer func() { c.scopes, c.plan, c.opens = scopes, plan, false }()
 	if c.use(token); !c.reached {
 		return errors.New("the session was not opened")
 	}

@@ -17,10 +17,11 @@ import (
 // all resources are added.
 type Rules struct {
 	methods, tools, prompts map[string][]string
+	arguments               map[string][]argument // by tool
 	resources               []resource
 	patterns                *uripattern.Set // of resources, in the same order
 	allResources            []string        // scopes of all resource rules together
-	allTools                []string        // scopes of all tool rules together
+	allTools                []string        // scopes of all tool rules together, and of those for arguments
 }
 
 type resource struct {
@@ -30,7 +31,7 @@ type resource struct {
 
 // New returns rules without resources. The maps must not be changed.
 func New(methods, tools, prompts map[string][]string) *Rules {
-	r := &Rules{methods: methods, tools: tools, prompts: prompts, patterns: uripattern.NewSet()}
+	r := &Rules{methods: methods, tools: tools, prompts: prompts, arguments: map[string][]argument{}, patterns: uripattern.NewSet()}
 	for _, tool := range slices.Sorted(maps.Keys(tools)) {
 		r.allTools = scopeset.Union(r.allTools, tools[tool])
 	}
@@ -47,7 +48,16 @@ func (r *Rules) AddResource(p uripattern.Pattern, scopes []string) error {
 // Needs collects what the messages of one request need.
 type Needs struct {
 	Scopes scopeset.Set
-	work   int // bytes compared with templates
+
+	// Unlisted is an argument whose value a rule does not list and rejects; "" if there is
+	// none. The request must then be rejected.
+	Unlisted string
+
+	// Has is set for what is offered and not called, so that there are no arguments: whether the
+	// caller has scopes. A call with the values for which it has them would be permitted.
+	Has func(scopes []string) bool
+
+	work int // bytes compared with templates
 }
 
 // Incomplete reports whether Collect has not compared everything, because that takes too long
@@ -63,7 +73,7 @@ func (r *Rules) Collect(m *mcpmsg.Message, all *Needs) (named bool) {
 	if m.Tool != "" {
 		scopes, ok := r.tools[m.Tool]
 		all.Scopes.Add(scopes)
-		named = named || ok
+		named = r.collectArguments(m, all) || named || ok
 	}
 	if m.Prompt != "" {
 		scopes, ok := r.prompts[m.Prompt]
@@ -124,6 +134,11 @@ func (r *Rules) Labels() (all []string) {
 	for tool := range r.tools {
 		all = append(all, "tool "+tool)
 	}
+	for tool := range r.arguments {
+		if _, ok := r.tools[tool]; !ok {
+			all = append(all, "tool "+tool)
+		}
+	}
 	for prompt := range r.prompts {
 		all = append(all, "prompt "+prompt)
 	}
@@ -140,7 +155,7 @@ func (r *Rules) Label(m *mcpmsg.Message, work *int) string {
 	if r == nil {
 		return Other
 	}
-	if _, ok := r.tools[m.Tool]; ok && m.Tool != "" {
+	if _, ok := r.tools[m.Tool]; m.Tool != "" && (ok || r.arguments[m.Tool] != nil) {
 		return "tool " + m.Tool
 	}
 	if _, ok := r.prompts[m.Prompt]; ok && m.Prompt != "" {

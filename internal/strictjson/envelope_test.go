@@ -143,3 +143,21 @@ func FuzzEnvelope(f *testing.F) {
 		}
 	})
 }
+
+func TestMembers(t *testing.T) {
+	for _, row := range []struct{ name, data, want string }{
+		{"every member, with decoded names", `{"a":1,"\u0062":[{"c":1,"c":2}],"A":"x"}`, "a=1 b=[{\"c\":1,\"c\":2}] A=\"x\" <nil>"},
+		{"a duplicate", `{"a":1,"\u0061":2}`, "a=1 duplicate member name at byte 7"},
+		{"not an object", `[1]`, "not a JSON object"},
+		{"data behind the object", `{"a":1} 2`, "a=1 data after the JSON value at byte 8"},
+	} {
+		got := ""
+		err := strictjson.Members([]byte(row.data), func(name string, value jsontext.Value) error {
+			got += name + "=" + string(value) + " "
+			return nil
+		})
+		if got += fmt.Sprint(err); got != row.want {
+			t.Errorf("%s: got %s, want %s", row.name, got, row.want)
+		}
+	}
+}

@@ -72,6 +72,9 @@ func (n *Names) WithNested(member string, names ...string) *Names {
 // the set, and the names that are known inside its value. It returns ErrCase for a name
 // that differs from a known one only in case, unless the known one is private.
 func (n *Names) lookup(text []byte) (reported string, nested *Names, err error) {
+	if n == anyNames {
+		return string(text), nil, nil
+	}
 	found, ok := n.known[string(text)]
 	if !ok && !isLowerASCII(text) { // folding does not change lower-case ASCII
 		found, ok = n.known[FoldCase(string(text))]

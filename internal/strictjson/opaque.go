@@ -18,6 +18,15 @@ func Envelope(data []byte, known *Names, member func(name string, value jsontext
 	return s.end(s.wholeObject(known, member))
 }
 
+// Members is like [Envelope] for an object whose members are not known. It calls member for each
+// one, except for one with an empty name. It does not reject names that differ only in case.
+func Members(data []byte, member func(name string, value jsontext.Value) error) error {
+	return Envelope(data, anyNames, member)
+}
+
+// anyNames reports every member.
+var anyNames = &Names{}
+
 // skipValue reads a value of an envelope. It needs no recursion, and one byte of memory for
 // each open object and array.
 func (s *scanner) skipValue() error {

@@ -14,13 +14,14 @@ import (
 	"github.com/warder-go/warder/resource"
 )
 
-// Check compares the rules of a Resource with what a server has. Call it at start, when
-// everything is registered. A rule that names a tool, prompt or resource which the server does
-// not have is an error, because a typo leaves open what the rule was meant for. A public tool,
-// prompt or resource that the server does not have is an error too, and so is a method
-// that MCP does not have, if it is similar to one that it has or in its namespace; others can
-// be the program's own. With DenyUndeclared, a tool, prompt, resource or template that no rule
-// names is an error too, because no one could use it. The error lists every mistake.
+// Check compares the rules of a Resource, conditions and rules for arguments included, with what
+// a server has. Call it at start, when everything is registered. A rule that names a tool,
+// prompt or resource which the server does not have is an error, because a typo leaves open
+// what the rule was meant for. A public tool, prompt or resource that the server does not have
+// is an error too, and so is a method that MCP does not have, if it is similar to one that it
+// has or in its namespace; others can be the program's own. With DenyUndeclared, a tool, prompt,
+// resource or template that no rule names is an error too, because no one could use it. The
+// error lists every mistake.
 //
 // Check queries the server through an in-memory session of the SDK, which lists all pages of
 // everything. [Lock] does not restrict that session, whichever of the two is called first. A
@@ -33,8 +34,11 @@ func Check(ctx context.Context, res *resource.Resource, server *mcp.Server) erro
 	}
 	c := check{res: res, rules: res.Operations(), have: have}
 	c.methods()
-	c.names("Tools", "tool", c.rules.Tools, have.tools)
-	c.names("Prompts", "prompt", c.rules.Prompts, have.prompts)
+	names(&c, "Tools", "tool", c.rules.Tools, have.tools)
+	names(&c, "Prompts", "prompt", c.rules.Prompts, have.prompts)
+	names(&c, "Conditions.Tools", "tool", c.rules.Conditions.Tools, have.tools)
+	names(&c, "Conditions.Prompts", "prompt", c.rules.Conditions.Prompts, have.prompts)
+	c.arguments()
 	c.resources()
 	c.public()
 	if c.rules.Undeclared == resource.DenyUndeclared {
@@ -52,10 +56,19 @@ type check struct {
 }
 
 // names checks the rules for tools or prompts.
-func (c *check) names(field, kind string, rules map[string][]string, have []string) {
+func names[T any](c *check, field, kind string, rules map[string]T, have []string) {
 	for _, name := range slices.Sorted(maps.Keys(rules)) {
 		if !slices.Contains(have, name) {
 			c.mistakes.Addf("Operations.%s[%q]: the server has no such %s%s", field, name, kind, didYouMean(name, have))
+		}
+	}
+}
+
+// arguments checks the tools of the rules for arguments.
+func (c *check) arguments() {
+	for n, rule := range c.rules.Arguments {
+		if !slices.Contains(c.have.tools, rule.Tool) {
+			c.mistakes.Addf("Operations.Arguments[%d]: the server has no tool %q%s", n, rule.Tool, didYouMean(rule.Tool, c.have.tools))
 		}
 	}
 }
@@ -81,16 +94,23 @@ func (c *check) public() {
 
 // methods checks the rules for methods. A server cannot list its methods.
 func (c *check) methods() {
-	mcpMethods := mcpmsg.Methods()
 	for _, method := range slices.Sorted(maps.Keys(c.rules.Methods)) {
-		if slices.Contains(mcpMethods, method) {
-			continue
-		}
-		space, _, _ := strings.Cut(method, "/")
-		reserved := slices.ContainsFunc(mcpMethods, func(m string) bool { return strings.HasPrefix(m, space+"/") })
-		if meant := didYouMean(method, mcpMethods); reserved || meant != "" {
-			c.mistakes.Addf("Operations.Methods[%q]: MCP has no such method%s", method, meant)
-		}
+		c.method("Methods", method)
+	}
+	for _, method := range slices.Sorted(maps.Keys(c.rules.Conditions.Methods)) {
+		c.method("Conditions.Methods", method)
+	}
+}
+
+func (c *check) method(field, method string) {
+	mcpMethods := mcpmsg.Methods()
+	if slices.Contains(mcpMethods, method) {
+		return
+	}
+	space, _, _ := strings.Cut(method, "/")
+	reserved := slices.ContainsFunc(mcpMethods, func(m string) bool { return strings.HasPrefix(m, space+"/") })
+	if meant := didYouMean(method, mcpMethods); reserved || meant != "" {
+		c.mistakes.Addf("Operations.%s[%q]: MCP has no such method%s", field, method, meant)
 	}
 }
 
@@ -102,19 +122,34 @@ func (c *check) hasResource(rule resource.ResourceRule) bool {
 
 func (c *check) resources() {
 	for n, rule := range c.rules.Resources {
-		if c.hasResource(rule) {
-			continue
-		}
-		field, text := "URI", rule.URI
-		switch {
-		case rule.Prefix != "":
-			field, text = "Prefix", rule.Prefix
-		case rule.Template != "":
-			field, text = "Template", rule.Template
-		}
-		c.mistakes.Addf("Operations.Resources[%d]: the server has no resource and no template that %s %q applies to%s",
-			n, field, text, didYouMean(text, slices.Concat(c.have.resources, c.have.templates)))
+		c.resource(fmt.Sprintf("Resources[%d]", n), rule)
 	}
+	for n, rule := range c.conditioned() {
+		c.resource(fmt.Sprintf("Conditions.Resources[%d]", n), rule)
+	}
+}
+
+// conditioned returns the rules for the resources that have conditions.
+func (c *check) conditioned() (rules []resource.ResourceRule) {
+	for _, rule := range c.rules.Conditions.Resources {
+		rules = append(rules, resource.ResourceRule{URI: rule.URI, Prefix: rule.Prefix, Template: rule.Template})
+	}
+	return rules
+}
+
+func (c *check) resource(where string, rule resource.ResourceRule) {
+	if c.hasResource(rule) {
+		return
+	}
+	field, text := "URI", rule.URI
+	switch {
+	case rule.Prefix != "":
+		field, text = "Prefix", rule.Prefix
+	case rule.Template != "":
+		field, text = "Template", rule.Template
+	}
+	c.mistakes.Addf("Operations.%s: the server has no resource and no template that %s %q applies to%s",
+		where, field, text, didYouMean(text, slices.Concat(c.have.resources, c.have.templates)))
 }
 
 // undeclared finds what is registered but cannot be used, because no rule names it.
@@ -136,7 +171,7 @@ func (c *check) undeclared() {
 	for _, template := range c.have.templates {
 		// Rules for some of its URIs are enough: the others are then denied on purpose.
 		named := func(rule resource.ResourceRule) bool { return appliesToTemplate(rule, template) }
-		if !slices.ContainsFunc(c.rules.Resources, named) {
+		if !slices.ContainsFunc(slices.Concat(c.rules.Resources, c.conditioned()), named) {
 			c.mistakes.Addf("resource template %q: no rule names it, so no one may use it; add one, without scopes if it needs none", template)
 		}
 	}

@@ -21,7 +21,8 @@ import (
 //
 // Lock also removes from tools/list, prompts/list, resources/list and
 // resources/templates/list what the caller may not call, get or read by these rules. It calls
-// Operations.Rule without arguments for that. It judges a template by the URI that it makes
+// Operations.Rule without arguments for that. A tool with a rule for an argument stays in the list
+// if the caller may call it with one of the listed values. Lock judges a template by the URI that it makes
 // with "x" for each variable. So a page can be shorter than the SDK made it, and even empty,
 // while its cursor still continues the list. The SDK's cursors contain the name of the last
 // item of a page, which can be a removed one. Lists in Operations.Public are complete for
@@ -101,6 +102,8 @@ func rpcError(refusal *resource.Refusal) error {
 		e.Message = "not authorized: the access token lacks a scope that this request needs"
 	case refusal.Reason == resource.ReasonScopeUnavailable:
 		e.Message = "not authorized: the request needs a scope that cannot be requested"
+	case refusal.Reason == resource.ReasonCondition:
+		e.Message = "not authorized: the claims of the access token do not permit this request"
 	case refusal.Reason == resource.ReasonOperationUndeclared:
 		e.Message = "not authorized: no rule permits the operation"
 	case refusal.Status == 400:

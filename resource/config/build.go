@@ -62,6 +62,7 @@ func (b *builder) buildResource(ctx context.Context) {
 			Public: s.PublicOperations, PublicTools: s.PublicTools, PublicPrompts: s.PublicPrompts, PublicResources: s.PublicResources,
 			Stateless: s.Stateless},
 	}
+	b.addConditions(&c)
 	for _, rule := range s.ResourceScopes {
 		c.Operations.Resources = append(c.Operations.Resources,
 			resource.ResourceRule{URI: rule.URI, Prefix: rule.Prefix, Template: rule.Template, Scopes: rule.Scopes})

@@ -110,6 +110,8 @@ func (d *decoder) decodeValue(n *node, path string, into reflect.Value, tag refl
 		d.decodeList(n, path, into)
 	case reflect.Map:
 		d.decodeMap(n, path, into)
+	case reflect.Interface:
+		d.decodeTyped(n, path, into)
 	default:
 		panic("config: unsupported type " + into.Type().String())
 	}
@@ -154,6 +156,30 @@ func (d *decoder) decodeString(n *node, path string, into reflect.Value, enum st
 		d.mistakes.add(n.at, "%s: must be one of %s%s", path, strings.ReplaceAll(enum, ",", ", "), didYouMean(text, strings.Split(enum, ",")))
 	default:
 		into.SetString(text)
+	}
+}
+
+// decodeTyped accepts a string, a whole number or a boolean, and keeps its type. A text with a
+// variable is a string.
+func (d *decoder) decodeTyped(n *node, path string, into reflect.Value) {
+	_, variable, ok := d.scalar(n, path, "a string, a whole number or a boolean")
+	switch {
+	case !ok:
+	case n.tag == "!!str", variable && !n.literal:
+		var text string
+		d.decodeString(n, path, reflect.ValueOf(&text).Elem(), "")
+		into.Set(reflect.ValueOf(text))
+	case n.tag == "!!bool":
+		var is bool
+		d.decodeBool(n, path, reflect.ValueOf(&is).Elem())
+		into.Set(reflect.ValueOf(is))
+	default:
+		number, err := strconv.ParseInt(n.text, 10, 64)
+		if err != nil || strconv.FormatInt(number, 10) != n.text {
+			d.mistakes.add(n.at, "%s: is neither a string nor a boolean nor a whole number of at most 64 bits; put a string in quotes", path)
+			return
+		}
+		into.Set(reflect.ValueOf(number))
 	}
 }
 

@@ -63,7 +63,7 @@ func (b *builder) addIssuers(c *resource.Config) {
 		}
 		issuer := resource.Issuer{Audiences: s.ExpectedAudiences, LiteralAudiences: s.LiteralAudiences, AudienceClaims: s.AudienceClaims,
 			ScopeClaim: s.ScopeClaim, ScopePrefix: s.ScopePrefix, ScopeNames: s.ScopeNames, UnavailableScopes: s.Unavailable, RoleClaim: s.RoleClaim, RoleScopes: s.RoleScopes,
-			SubjectClaim: s.SubjectClaim, TokenTypes: s.TokenTypes,
+			SubjectClaim: s.SubjectClaim, TokenTypes: s.TokenTypes, Conditions: b.conditions(join(i.path, "conditions"), s.Conditions),
 			HeaderTypes: s.HeaderTypes, AllowAtHash: s.AllowAtHash, AllowZipNone: s.AllowZipNone,
 			StrictRFC9068: s.StrictRFC9068}
 		if s.ClientTokenClaim != "" || s.ClientTokenValue != "" || s.SubjectIsClient {

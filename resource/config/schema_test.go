@@ -43,6 +43,8 @@ func schemaOf(t reflect.Type, tag reflect.StructTag) object {
 		return object{"type": "array", "items": schemaOf(t.Elem(), "")}
 	case reflect.Map:
 		return object{"type": "object", "additionalProperties": schemaOf(t.Elem(), "")}
+	case reflect.Interface: // a typed scalar
+		return object{"anyOf": []object{{"type": "string", "minLength": 1}, {"type": "integer"}, {"type": "boolean"}}}
 	case reflect.Struct:
 		return objectSchema(t)
 	}
@@ -135,13 +137,13 @@ func TestKeyTableMatchesSettings(t *testing.T) {
 		_, rest, _ = strings.Cut(rest, "\n")
 	}
 	var rows strings.Builder
-	writeRows(&rows, reflect.TypeFor[config.Settings](), "")
+	writeRows(&rows, reflect.TypeFor[config.Settings](), "", map[reflect.Type]bool{reflect.TypeFor[config.IssuerSettings](): true})
 	checkGenerated(t, document, before+head+rows.String()+rest)
 }
 
 // writeRows writes a table row for each key of a struct. The rows of nested structs follow
-// the row of their key.
-func writeRows(b *strings.Builder, t reflect.Type, prefix string) {
+// the row of their first key.
+func writeRows(b *strings.Builder, t reflect.Type, prefix string, written map[reflect.Type]bool) {
 	for _, field := range reflect.VisibleFields(t) {
 		name := field.Tag.Get("yaml")
 		if field.Anonymous || name == "" {
@@ -156,8 +158,9 @@ func writeRows(b *strings.Builder, t reflect.Type, prefix string) {
 			star = " *"
 		}
 		b.WriteString("| `" + prefix + name + "`" + star + " | " + valueKind(field) + " | " + meaning + " |\n")
-		if isListOfStructs(field.Type) && field.Type.Elem() != reflect.TypeFor[config.IssuerSettings]() {
-			writeRows(b, field.Type.Elem(), name+"[].")
+		if isListOfStructs(field.Type) && !written[field.Type.Elem()] {
+			written[field.Type.Elem()] = true
+			writeRows(b, field.Type.Elem(), name+"[].", written)
 		}
 	}
 }
@@ -178,6 +181,8 @@ func valueKind(field reflect.StructField) string {
 		return "mapping of lists"
 	case isListOfStructs(t):
 		return "list of mappings"
+	case t.Kind() == reflect.Interface:
+		return "string, number or boolean"
 	case t.Kind() == reflect.Slice:
 		return "list"
 	case field.Tag.Get("enum") != "":
@@ -188,8 +193,8 @@ func valueKind(field reflect.StructField) string {
 	return "string"
 }
 
-// The examples of scopes in the documentation are valid together.
-func TestDocumentedScopesAreValid(t *testing.T) {
+// The examples in the documentation are valid together.
+func TestDocumentedExamplesAreValid(t *testing.T) {
 	text, err := os.ReadFile(document)
 	if err != nil {
 		t.Fatal(err)
@@ -200,7 +205,7 @@ func TestDocumentedScopesAreValid(t *testing.T) {
 		lines = append(lines, "  "+example)
 	}
 	live, err := config.New(textConfig(block(lines...)))
-	if err != nil || len(lines) != 2 {
+	if err != nil || len(lines) != 3 {
 		t.Fatalf("%d examples, error %v", len(lines), err)
 	}
 	if got, want := fmt.Sprint(live.Resource().Operations().Tools), "map[deploy:[deploy:run env:prod | admin ops]]"; got != want {
@@ -214,7 +219,8 @@ func TestExampleFileHasEveryKey(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	for _, of := range []reflect.Type{reflect.TypeFor[config.Settings](), reflect.TypeFor[config.ResourceScopes](), reflect.TypeFor[config.HeaderClaim]()} {
+	for _, of := range []reflect.Type{reflect.TypeFor[config.Settings](), reflect.TypeFor[config.ResourceScopes](), reflect.TypeFor[config.HeaderClaim](),
+		reflect.TypeFor[config.ResourceConditions](), reflect.TypeFor[config.ArgumentScopes](), reflect.TypeFor[config.Condition]()} {
 		for _, field := range reflect.VisibleFields(of) {
 			if name := field.Tag.Get("yaml"); name != "" && !field.Anonymous && !strings.Contains(string(text), " "+name+":") {
 				t.Errorf("authorization.example.yaml has no %s", name)

@@ -57,6 +57,13 @@ type Settings struct {
 	APIKeysFile           string              `yaml:"api_keys_file" doc:"file of API keys, which clients send in the header field X-API-Key"`
 	APIKeyPrefix          string              `yaml:"api_key_prefix" doc:"prefix of the API keys in api_keys_file. A bearer token with the prefix is verified as an API key, for clients that send API keys there. Default: API keys are accepted in X-API-Key only"`
 	DigestKeyFile         string              `yaml:"digest_key_file" doc:"file with the key of the token digests in logs and audit records, at least 32 random bytes, used as they are; the same for all replicas. Default: a random key of the process"`
+
+	ArgumentScopes     []ArgumentScopes       `yaml:"argument_scopes" doc:"rules for arguments of tools: scopes for values of an argument"`
+	RequiredConditions []Condition            `yaml:"required_conditions" doc:"conditions, as in conditions, that every token of every issuer and every API key must meet"`
+	MethodConditions   map[string][]Condition `yaml:"method_conditions" doc:"MCP methods, each with additional conditions on the caller's claims"`
+	ToolConditions     map[string][]Condition `yaml:"tool_conditions" doc:"tools, each with additional conditions on the caller's claims"`
+	PromptConditions   map[string][]Condition `yaml:"prompt_conditions" doc:"prompts, each with additional conditions on the caller's claims"`
+	ResourceConditions []ResourceConditions   `yaml:"resource_conditions" doc:"additional conditions for MCP resources. Each entry has conditions and exactly one of uri, prefix and template"`
 }
 
 // IssuerSettings are the keys of an issuer.
@@ -79,6 +86,7 @@ type IssuerSettings struct {
 	Unavailable    []string            `yaml:"unavailable_scopes" doc:"scopes of this file that this issuer does not have. Its tokens never grant them, and its challenges do not name them"`
 	RoleClaim      string              `yaml:"role_claim" doc:"name or JSON Pointer of the claim with the roles"`
 	RoleScopes     map[string][]string `yaml:"role_scopes" doc:"roles, each with the scopes that it grants"`
+	Conditions     []Condition         `yaml:"conditions" doc:"conditions on claims that every token of the issuer must meet. Each entry has claim and exactly one test"`
 
 	SubjectClaim     string   `yaml:"subject_claim" doc:"name or JSON Pointer of the claim with the subject. Default: sub"`
 	TokenTypes       []string `yaml:"token_types" doc:"accepted values of the claims typ, token_use, tokenName and token_type, in addition to the values for access tokens"`
@@ -123,6 +131,33 @@ type HeaderClaim struct {
 	Header   string `yaml:"header" required:"here" doc:"name of the header field"`
 	Claim    string `yaml:"claim" required:"here" doc:"name of the claim, whose value is a string"`
 	Required bool   `yaml:"required" doc:"true: requests without the header field are rejected too. Default: false"`
+}
+
+// ResourceConditions are conditions for MCP resources. It has exactly one of uri, prefix and
+// template.
+type ResourceConditions struct {
+	URI        string      `yaml:"uri" doc:"URI of one resource"`
+	Prefix     string      `yaml:"prefix" doc:"prefix of the URIs of several resources"`
+	Template   string      `yaml:"template" doc:"RFC 6570 template of the URIs of several resources"`
+	Conditions []Condition `yaml:"conditions" required:"here" doc:"conditions on the caller's claims"`
+}
+
+// ArgumentScopes is a rule for an argument of a tool.
+type ArgumentScopes struct {
+	Tool     string              `yaml:"tool" required:"here" doc:"name of the tool"`
+	Argument string              `yaml:"argument" required:"here" doc:"name of the argument"`
+	Values   map[string][]string `yaml:"values" required:"here" doc:"listed values of the argument, which are strings, each with its additional scopes"`
+	Others   string              `yaml:"others" enum:"need_all,reject" doc:"calls with another value, without the argument, or with a similar argument. need_all: they need the scopes of all listed values. reject: they are rejected with 403. Default: need_all"`
+}
+
+// Condition is a condition on a claim. It has a claim and exactly one of the other keys.
+type Condition struct {
+	Claim         string `yaml:"claim" required:"here" doc:"name or JSON Pointer of the claim"`
+	Equals        any    `yaml:"equals" doc:"value of the claim: a string, a whole number, true or false. The type counts"`
+	OneOf         []any  `yaml:"one_of" doc:"values, one of which the claim must have"`
+	Contains      any    `yaml:"contains" doc:"value that the claim, an array, must contain"`
+	ContainsOneOf []any  `yaml:"contains_one_of" doc:"values, at least one of which the claim, an array, must contain"`
+	PathPrefix    string `yaml:"path_prefix" doc:"path that the claim must be, or be below, by whole segments between slashes"`
 }
 
 // Address is a URL whose query may be a secret. It is formatted, logged and encoded without it.

@@ -1,0 +1,189 @@
+package resource
+
+import (
+	"fmt"
+	"maps"
+	"slices"
+
+	"github.com/go-json-experiment/json/jsontext"
+
+	"github.com/warder-go/warder/internal/claimpath"
+	"github.com/warder-go/warder/internal/condition"
+	"github.com/warder-go/warder/internal/mcpmsg"
+	"github.com/warder-go/warder/internal/scoperules"
+	"github.com/warder-go/warder/internal/uripattern"
+)
+
+// Condition is a condition on a claim of a verified credential: Claim and exactly one of the other
+// fields, which are tests. It can be for one issuer ([Issuer].Conditions), for every credential
+// ([Credentials].Conditions) and for single operations ([Operations].Conditions). A caller must
+// meet every condition that applies. Otherwise the request is rejected with 403, without a
+// challenge, because no scope would help.
+//
+// Values are strings, bools, ints or int64s. They are typed: the string "1" never equals the
+// number 1, and only Contains and ContainsOneOf accept an array. Strings are compared byte for
+// byte, without patterns. Numbers are whole numbers of any size: 1.0 and 1e0 do not equal 1. A
+// claim that is absent, null, an empty string, unreadable or of another type does not meet the
+// condition. For that reason there is no negation, which would accept tokens without the claim.
+//
+// Claims are those of the token or the introspection answer, as [Caller.Decode] reads them; if an
+// answer about a JWT omits the claim, that of the JWT. Settings such as ScopeClaim, ScopePrefix
+// and SubjectClaim do not change them. Claims that a custom verifier does not make with
+// [ParseClaims] are absent.
+type Condition struct {
+	// Claim is the name of the claim, or for a nested claim a JSON Pointer (RFC 6901), such
+	// as /kubernetes.io/namespace. It must not be jti.
+	Claim string
+
+	Equals        any   // the claim is this value
+	OneOf         []any // the claim is one of these values
+	Contains      any   // the claim is an array with this value
+	ContainsOneOf []any // the claim is an array with at least one of these values
+
+	// PathPrefix is a path of whole segments between slashes. The claim is the same path or
+	// one below: acme/platform accepts acme/platform and acme/platform/tools, but not
+	// acme/platform2. Below the prefix, empty segments, dot segments, backslashes, percent
+	// signs and control characters are not accepted.
+	PathPrefix string
+}
+
+// OperationConditions are conditions by operation. They apply to messages in the same way as the
+// scopes of the same field in [Operations] do. An operation that has conditions cannot be public.
+//
+// A task can belong to any tool. So the methods tasks/*, and a subscriptions/listen with taskIds,
+// have the conditions of all Tools together, unless Methods names them here.
+type OperationConditions struct {
+	Methods   map[string][]Condition // by JSON-RPC method
+	Tools     map[string][]Condition // by name
+	Prompts   map[string][]Condition // by name
+	Resources []ResourceConditions
+}
+
+// ResourceConditions are conditions for MCP resources. Exactly one of URI, Prefix and Template is
+// set. See [ResourceRule] for what they match.
+type ResourceConditions struct {
+	URI        string
+	Prefix     string
+	Template   string
+	Conditions []Condition
+}
+
+func (o *OperationConditions) isZero() bool {
+	return o.Methods == nil && o.Tools == nil && o.Prompts == nil && o.Resources == nil
+}
+
+func (r ResourceConditions) pattern() uripattern.Pattern {
+	return uripattern.Pattern{URI: r.URI, Prefix: r.Prefix, Template: r.Template}
+}
+
+// cloneConditions returns a copy that shares nothing with the program's value.
+func cloneConditions(given []Condition) []Condition {
+	out := slices.Clone(given)
+	for n := range out {
+		out[n].OneOf, out[n].ContainsOneOf = slices.Clone(out[n].OneOf), slices.Clone(out[n].ContainsOneOf)
+	}
+	return out
+}
+
+// conditions checks and compiles a list.
+func (b *builder) conditions(where string, given []Condition) (all []*condition.Condition) {
+	for n, one := range given {
+		c, err := condition.New(condition.Spec(one))
+		if err != nil {
+			b.mistakes.Addf("%s[%d]: %w", where, n, err)
+		}
+		all = append(all, c)
+	}
+	return all
+}
+
+// operationConditions is the compiled form of OperationConditions. rules are the same rules as
+// for scopes. What they return are keys of all.
+type operationConditions struct {
+	rules *scoperules.Rules
+	all   map[string]*condition.Condition
+}
+
+// operationConditions checks and compiles the conditions of operations; nil if there are none.
+func (b *builder) operationConditions(given OperationConditions) *operationConditions {
+	if given.isZero() {
+		return nil
+	}
+	const where = "Operations.Conditions."
+	o := &operationConditions{all: map[string]*condition.Condition{}}
+	byName := func(field string, given map[string][]Condition) map[string][]string {
+		keys := map[string][]string{}
+		for _, name := range slices.Sorted(maps.Keys(given)) {
+			if name == "" {
+				b.mistakes.Addf("%s%s: empty name", where, field)
+			}
+			keys[name] = o.add(b.conditions(fmt.Sprintf("%s%s[%q]", where, field, name), given[name]))
+		}
+		return keys
+	}
+	o.rules = scoperules.New(byName("Methods", given.Methods), byName("Tools", given.Tools), byName("Prompts", given.Prompts))
+	for n, rule := range given.Resources {
+		at := fmt.Sprintf("%sResources[%d]", where, n)
+		b.mistakes.AddAt(at, o.rules.AddResource(rule.pattern(), o.add(b.conditions(at+".Conditions", rule.Conditions))))
+	}
+	return o
+}
+
+// add stores conditions and returns their keys.
+func (o *operationConditions) add(conditions []*condition.Condition) (keys []string) {
+	for _, c := range conditions {
+		key := fmt.Sprint(len(o.all))
+		o.all[key] = c
+		keys = append(keys, key)
+	}
+	return keys
+}
+
+// collect adds the keys of the conditions of a message to all. It returns whether a rule of o
+// names the message. o may be nil.
+func (o *operationConditions) collect(m *mcpmsg.Message, all *scoperules.Needs) (named bool) {
+	return o != nil && o.rules.Collect(m, all)
+}
+
+// of returns the conditions that were collected. o may be nil.
+func (o *operationConditions) of(all *scoperules.Needs) (conditions []*condition.Condition) {
+	for _, key := range all.Scopes.List() {
+		conditions = append(conditions, o.all[key])
+	}
+	return conditions
+}
+
+// setUnmet finds the first condition of the issuer and of every credential that a caller does not
+// meet. The claims of a caller never change, so this is done once for a cached token.
+func (p *policy) setUnmet(c *Caller) {
+	if c.unmet = c.firstUnmet(c.conditions); c.unmet == nil {
+		c.unmet = c.firstUnmet(p.conditions)
+	}
+}
+
+// firstUnmet returns the first condition that the caller does not meet; nil if it meets all.
+func (c *Caller) firstUnmet(all []*condition.Condition) *condition.Condition {
+	for _, one := range all {
+		if !one.Holds(c.find) {
+			return one
+		}
+	}
+	return nil
+}
+
+// conditionFault rejects a caller with an unmet condition. It returns nil if unmet is nil.
+func (c *Caller) conditionFault(unmet *condition.Condition) *fault {
+	if unmet == nil {
+		return nil
+	}
+	return &fault{reason: ReasonCondition, caller: c, got: unmet.Got(c.find), want: unmet.Want()}
+}
+
+// find returns a claim for a condition. If the issuer's answer about a JWT has an empty string,
+// the JWT does not count.
+func (c *Caller) find(path claimpath.Path) (jsontext.Value, error) {
+	if c.jwtObject != nil && path.IsEmptyString(c.object) {
+		return nil, nil
+	}
+	return findClaim(path, c.object, c.jwtObject)
+}

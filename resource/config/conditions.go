@@ -1,0 +1,51 @@
+package config
+
+import "github.com/warder-go/warder/resource"
+
+// addConditions adds the conditions on claims and the rules for arguments.
+func (b *builder) addConditions(c *resource.Config) {
+	s := &b.settings
+	c.Credentials.Conditions = b.conditions("required_conditions", s.RequiredConditions)
+	c.Operations.Conditions = resource.OperationConditions{Methods: conditionMap(s.MethodConditions),
+		Tools: conditionMap(s.ToolConditions), Prompts: conditionMap(s.PromptConditions)}
+	for _, rule := range s.ResourceConditions {
+		c.Operations.Conditions.Resources = append(c.Operations.Conditions.Resources,
+			resource.ResourceConditions{URI: rule.URI, Prefix: rule.Prefix, Template: rule.Template, Conditions: conditions(rule.Conditions)})
+	}
+	for _, rule := range s.ArgumentScopes {
+		others := resource.OtherValuesNeedAll
+		if rule.Others == "reject" {
+			others = resource.RejectOtherValues
+		}
+		c.Operations.Arguments = append(c.Operations.Arguments,
+			resource.ArgumentRule{Tool: rule.Tool, Argument: rule.Argument, Values: rule.Values, Others: others})
+	}
+}
+
+// conditions rejects an empty list, which is more likely to come from a template than to be meant:
+// it would accept every token.
+func (b *builder) conditions(path string, given []Condition) []resource.Condition {
+	if given != nil && len(given) == 0 {
+		b.mistakes.add(b.position(path), "%s: is empty; add a condition or remove the key", path)
+	}
+	return conditions(given)
+}
+
+func conditions(given []Condition) (all []resource.Condition) {
+	for _, c := range given {
+		all = append(all, resource.Condition(c))
+	}
+	return all
+}
+
+// conditionMap returns nil for nil: a map that is not nil makes bodies be read.
+func conditionMap(given map[string][]Condition) map[string][]resource.Condition {
+	if given == nil {
+		return nil
+	}
+	all := make(map[string][]resource.Condition, len(given))
+	for name, list := range given {
+		all[name] = conditions(list)
+	}
+	return all
+}
