@@ -37,27 +37,48 @@ func (f *File) Read() (string, error) {
 	return secret, nil
 }
 
+// ReadAll is like [File.Read] for a file with several lines, such as a private key. It returns
+// the content as it is, and does not check it except that it is not empty.
+func (f *File) ReadAll() ([]byte, error) {
+	content, err := readAll(f.path)
+	if err == nil && len(content) == 0 {
+		err = errors.New("is empty")
+	}
+	if err != nil {
+		return nil, fmt.Errorf("secret file %q: %w", f.path, err)
+	}
+	return content, nil
+}
+
 func read(path string) (string, error) {
+	content, err := readAll(path)
+	if err != nil {
+		return "", err
+	}
+	return secretIn(content)
+}
+
+func readAll(path string) ([]byte, error) {
 	// Opening a pipe could block forever.
 	switch info, err := os.Stat(path); {
 	case err != nil:
-		return "", cause(err)
+		return nil, cause(err)
 	case !info.Mode().IsRegular():
-		return "", errors.New("is not a regular file")
+		return nil, errors.New("is not a regular file")
 	}
 	file, err := os.Open(path)
 	if err != nil {
-		return "", cause(err)
+		return nil, cause(err)
 	}
 	defer file.Close()
 	content, err := io.ReadAll(io.LimitReader(file, MaxBytes+1))
 	if err != nil {
-		return "", cause(err)
+		return nil, cause(err)
 	}
 	if len(content) > MaxBytes {
-		return "", fmt.Errorf("is larger than %d bytes", MaxBytes)
+		return nil, fmt.Errorf("is larger than %d bytes", MaxBytes)
 	}
-	return secretIn(content)
+	return content, nil
 }
 
 func secretIn(content []byte) (string, error) {

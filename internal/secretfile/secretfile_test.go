@@ -148,3 +148,27 @@ func TestReadIsSafeForConcurrentUse(t *testing.T) {
 	}
 	readers.Wait()
 }
+
+func TestReadAllReturnsSeveralLines(t *testing.T) {
+	path := filepath.Join(t.TempDir(), "key.pem")
+	for _, test := range []struct{ name, content, want string }{
+		{"several lines", "a\nb\n\n", ""},
+		{"empty", "", "is empty"},
+		{"one byte too large", strings.Repeat("s3cret", secretfile.MaxBytes)[:secretfile.MaxBytes+1], "is larger than 65536 bytes"},
+	} {
+		write(t, path, test.content)
+		got, err := secretfile.New(path).ReadAll()
+		if test.want == "" {
+			if string(got) != test.content || err != nil {
+				t.Errorf("%s: got %q, %v", test.name, got, err)
+			}
+			continue
+		}
+		if want := fmt.Sprintf("secret file %q: %s", path, test.want); err == nil || err.Error() != want || got != nil {
+			t.Errorf("%s: got %q, %v; want error %q", test.name, got, err, want)
+		}
+	}
+	if got, err := secretfile.New(filepath.Dir(path)).ReadAll(); err == nil || got != nil {
+		t.Errorf("a directory: got %q, %v", got, err)
+	}
+}
