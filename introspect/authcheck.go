@@ -119,8 +119,8 @@ func (a ClientAuth) checkSecret(mistakes *configerr.List) {
 		mistakes.Addf("Auth.ClientSecret: ends in a line break; remove it, or set ClientSecretFile, which drops the line break at the end of a file")
 		return
 	}
-	if a.ClientSecretFunc != nil {
-		return // not called by New
+	if a.ClientSecretFunc != nil || a.ClientSecret != "" && a.ClientSecretFile != "" {
+		return // New does not call it; checkFields has added the mistake
 	}
 	if secret, err := a.secretSource()(context.Background()); err != nil {
 		mistakes.Addf("Auth.ClientSecretFile: %w", err)
@@ -141,7 +141,7 @@ func (a ClientAuth) checkToken(mistakes *configerr.List) {
 	switch {
 	case endsInLineBreak(a.BearerToken):
 		mistakes.Addf("Auth.BearerToken: ends in a line break; remove it, or set BearerTokenFile, which drops the line break at the end of a file")
-	case a.BearerTokenFunc != nil || a.BearerToken+a.BearerTokenFile == "":
+	case a.BearerTokenFunc != nil || (a.BearerToken == "") == (a.BearerTokenFile == ""): // as in checkSecret
 	default:
 		if token, err := a.tokenSource()(context.Background()); err != nil {
 			mistakes.Addf("Auth.BearerTokenFile: %w", err)

@@ -169,25 +169,23 @@ func (b *builder) presentKey(path string, k fieldKey, key string) string {
 	return key
 }
 
-// addVerifierMistakes adds the mistakes of jwks.New or introspect.New under the keys that
-// caused them. endpointKey is the key of the only URL other than the issuer's.
-func (i *issuerBuilder) addVerifierMistakes(err error, endpointKey string) {
-	for _, mistake := range splitMistakes(err) {
-		key, text := "issuer_url", strings.TrimPrefix(mistake.Error(), "metadata: ")
-		field, rest, _ := strings.Cut(text, ": ")
-		index, isHost := strings.CutPrefix(field, "AllowHosts")
-		switch {
-		case field == "Algorithms":
-			key, text = "algorithms", rest
-		case isHost:
-			key, text = "allow_private_hosts"+index, rest
-		case strings.HasPrefix(text, "URL "):
-			key = endpointKey
-		case i.issuer.TenantPattern != "":
-			key = "tenant_pattern"
-		}
-		i.addMistake(key, "%s", text)
+// addVerifierMistake adds a mistake of jwks.New or introspect.New under the key that caused it.
+// endpointKey is the key of the only URL other than the issuer's.
+func (i *issuerBuilder) addVerifierMistake(mistake error, endpointKey string) {
+	key, text := "issuer_url", strings.TrimPrefix(mistake.Error(), "metadata: ")
+	field, rest, _ := strings.Cut(text, ": ")
+	index, isHost := strings.CutPrefix(field, "AllowHosts")
+	switch {
+	case field == "Algorithms":
+		key, text = "algorithms", rest
+	case isHost:
+		key, text = "allow_private_hosts"+index, rest
+	case strings.HasPrefix(text, "URL "):
+		key = endpointKey
+	case i.issuer.TenantPattern != "":
+		key = "tenant_pattern"
 	}
+	i.addMistake(key, "%s", text)
 }
 
 // issuerPath returns the path of the settings of the nth issuer.

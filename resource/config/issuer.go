@@ -58,7 +58,7 @@ func (b *builder) addIssuers(c *resource.Config) {
 		issuer := resource.Issuer{Audiences: s.ExpectedAudiences, LiteralAudiences: s.LiteralAudiences, AudienceClaims: s.AudienceClaims,
 			ScopeClaim: s.ScopeClaim, ScopePrefix: s.ScopePrefix, RoleClaim: s.RoleClaim, RoleScopes: s.RoleScopes,
 			SubjectClaim: s.SubjectClaim, TokenTypes: s.TokenTypes,
-			StrictRFC9068: s.StrictRFC9068}
+			StrictRFC9068: s.StrictRFC9068, TrustAnswersWithoutAudience: s.TrustAnswersWithoutAudience}
 		if s.ClientTokenClaim != "" || s.ClientTokenValue != "" || s.SubjectIsClient {
 			issuer.ClientTokens = &resource.ClientTokens{Claim: s.ClientTokenClaim, Value: s.ClientTokenValue, SubjectIsClient: s.SubjectIsClient}
 		}
@@ -172,7 +172,9 @@ func (i *issuerBuilder) keyVerifier() resource.Verifier {
 		return v, err
 	}, "jwks", c.Issuer, c.URL, c.File, c.Algorithms, c.AllowHosts, i.ca)
 	if err != nil {
-		i.addVerifierMistakes(err, "jwks_uri")
+		for _, mistake := range splitMistakes(err) {
+			i.addVerifierMistake(mistake, "jwks_uri")
+		}
 		return nil
 	}
 	return v

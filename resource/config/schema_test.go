@@ -209,8 +209,11 @@ func TestExampleFileIsValid(t *testing.T) {
 	answer := httptest.NewRecorder()
 	issuer.ServeHTTP(answer, httptest.NewRequest(http.MethodGet, issuer.URL(resourcetest.JWKS), nil))
 	dir := t.TempDir()
+	chain, key := clientCertificate(t, "mcp")
 	for name, text := range map[string]string{"tls/internal-ca.pem": certificate, "keys/build.json": answer.Body.String(),
-		"keys/api-keys.json": `{"keys": []}`, "secrets/partner": "s1\n", "secrets/more": "s2\r\n", "secrets/digest-key": strings.Repeat("k", 32)} {
+		"keys/api-keys.json": `{"keys": []}`, "secrets/partner": "s1\n", "secrets/more": "s2\r\n", "secrets/gate": "t\n",
+		"secrets/signing-key.pem": pemKey(newP256(t)), "tls/client.crt": chain, "tls/client.key": key,
+		"secrets/digest-key": strings.Repeat("k", 32)} {
 		write(t, dir, name, text)
 	}
 	live, err := config.New(config.Config{File: write(t, dir, "a.yaml", string(text)),
@@ -223,7 +226,7 @@ func TestExampleFileIsValid(t *testing.T) {
 		t.Fatal(err)
 	}
 	const want = `{"resource":"https://mcp.example.com/mcp","authorization_servers":["https://auth.example.com/realms/demo","https://build.example.com",` +
-		`"https://partner.example.net/","https://other.example.org","https://more.example.org","https://login.microsoftonline.com/organizations/v2.0"],` +
+		`"https://partner.example.net/","https://other.example.org","https://more.example.org","https://sign.example.org","https://mesh.example.org","https://gate.example.org","https://login.microsoftonline.com/organizations/v2.0"],` +
 		`"scopes_supported":["mcp:read","mcp:write","mcp:admin"],"bearer_methods_supported":["header"],"resource_name":"Example tools","resource_documentation":"https://mcp.example.com/docs"}`
 	if string(document) != want {
 		t.Errorf("\n got %s\nwant %s", document, want)

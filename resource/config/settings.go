@@ -70,12 +70,26 @@ type IssuerSettings struct {
 
 	ClientID         string `yaml:"client_id" doc:"client ID of this server at the issuer, for introspection"`
 	ClientSecret     Secret `yaml:"client_secret" doc:"client secret for client_id"`
-	ClientSecretFile string `yaml:"client_secret_file" doc:"file with the client secret for client_id"`
+	ClientSecretFile string `yaml:"client_secret_file" doc:"file with the client secret for client_id. It is read for each call to the introspection endpoint"`
 
 	IntrospectionEndpoint         Address `yaml:"introspection_endpoint" format:"uri" doc:"URL of the introspection endpoint. Default: the URL in the issuer's metadata"`
-	IntrospectionClientID         string  `yaml:"introspection_client_id" doc:"client ID for introspection, instead of client_id. It needs its own secret; client_secret is not used"`
+	IntrospectionClientID         string  `yaml:"introspection_client_id" doc:"client ID for introspection, instead of client_id. With a method that uses a secret it needs its own; client_secret is not used"`
 	IntrospectionClientSecret     Secret  `yaml:"introspection_client_secret" doc:"client secret for introspection_client_id"`
-	IntrospectionClientSecretFile string  `yaml:"introspection_client_secret_file" doc:"file with the client secret for introspection_client_id"`
+	IntrospectionClientSecretFile string  `yaml:"introspection_client_secret_file" doc:"file with the client secret for introspection_client_id. It is read for each call to the introspection endpoint"`
+
+	IntrospectionAuthMethod        string `yaml:"introspection_auth_method" enum:"client_secret_basic,client_secret_basic_raw,client_secret_post,bearer,private_key_jwt,tls_client_auth" doc:"how this server authenticates at the introspection endpoint. client_secret_basic_raw: the ID and the secret in the Authorization header without form-encoding, for servers that do not decode them. bearer: an access token. private_key_jwt: a signed assertion. tls_client_auth: tls_client_certificate_file. Default: client_secret_basic"`
+	IntrospectionBearerToken       Secret `yaml:"introspection_bearer_token" doc:"access token for the introspection endpoint, for the method bearer"`
+	IntrospectionBearerTokenFile   string `yaml:"introspection_bearer_token_file" doc:"file with the access token for the introspection endpoint. It is read for each call"`
+	IntrospectionPrivateKeyFile    string `yaml:"introspection_private_key_file" doc:"file with the private key for the method private_key_jwt: PEM without a password, or one JWK. It is read for each call"`
+	IntrospectionKeyID             string `yaml:"introspection_key_id" doc:"kid of the assertions of private_key_jwt. Default: the kid of the JWK"`
+	IntrospectionKeyAlgorithm      string `yaml:"introspection_key_algorithm" doc:"algorithm of the assertions of private_key_jwt. Default: the alg of the JWK, or RS256, ES256, ES384, ES512 or EdDSA by the type of the key"`
+	IntrospectionAssertionAudience string `yaml:"introspection_assertion_audience" doc:"aud of the assertions of private_key_jwt. Default: issuer_url. Set it only for servers that accept only another value, such as the URL of an endpoint"`
+	TLSClientCertificateFile       string `yaml:"tls_client_certificate_file" doc:"file with the client certificate, in PEM with its chain, for mutual TLS with the introspection endpoint. It can be combined with every introspection_auth_method, and is read for each call"`
+	TLSClientKeyFile               string `yaml:"tls_client_key_file" doc:"file with the private key of tls_client_certificate_file, in PEM"`
+	IntrospectionTokenTypeHint     string `yaml:"introspection_token_type_hint" doc:"token_type_hint of introspection requests. none: no hint, for endpoints that report access tokens as inactive because of it. Default: access_token"`
+
+	TrustAnswersWithoutAudience  bool `yaml:"trust_answers_without_audience" doc:"true: introspection responses without aud are accepted. SET IT ONLY IF THE ISSUER REPORTS A TOKEN AS ACTIVE TO THIS CLIENT ONLY IF THE TOKEN WAS ISSUED FOR THIS SERVER. Otherwise a token for any server of the issuer is accepted. Default: false"`
+	TrustAnswersWithoutTokenType bool `yaml:"trust_answers_without_token_type" doc:"true: introspection responses without aud, token_type and token_use are accepted. SET IT ONLY IF THE ENDPOINT NEVER REPORTS A REFRESH TOKEN OR AN ID TOKEN AS ACTIVE. It requires trust_answers_without_audience. Default: false"`
 
 	AllowPrivateHosts []string `yaml:"allow_private_hosts" doc:"hosts that the issuer's metadata may name although their addresses are private"`
 	CAFile            string   `yaml:"ca_file" doc:"file of PEM certificates that are trusted for the issuer, instead of the system's certificates"`
