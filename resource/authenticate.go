@@ -54,7 +54,7 @@ func (r *Resource) Authenticate(req *http.Request) (Decision, *Refusal) {
 //	0 origin        403 a page of another origin                   -                -
 //	1 credential    401 if there is none, 400 if several           -                -
 //	2 cache         - (a miss continues at 3, a hit at 8)          -                removes entries that are no longer valid
-//	3 read          400 not b64token syntax, 401 malformed         -                -
+//	3 read          400 not the text of a token, 401 malformed     -                -
 //	4 route         401 unknown issuer, opaque not supported       -                -
 //	5 claim checks  401 expired, other audience, wrong type        -                -
 //	6 verify        401 not authentic, 503 could not be verified   keys or issuer   -

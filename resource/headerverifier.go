@@ -65,7 +65,7 @@ func (b *builder) setPrefixed() {
 	given := b.config.Credentials.Prefixed
 	for _, prefix := range slices.Sorted(maps.Keys(given)) {
 		where := fmt.Sprintf("Credentials.Prefixed[%q]", prefix)
-		if len(prefix) < minPrefixBytes || !grammar.IsB64Token(prefix) || strings.HasPrefix(prefix, "ey") {
+		if len(prefix) < minPrefixBytes || !grammar.IsToken(prefix) || strings.HasPrefix(prefix, "ey") {
 			b.mistakes.Addf("%s: a prefix must have at least %d characters of a token, and must not begin like a JWT", where, minPrefixBytes)
 		}
 		if i := b.issuerWithoutTenants(where, given[prefix]); i != nil {
