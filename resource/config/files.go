@@ -41,6 +41,9 @@ func (f *files) read(path string) ([]byte, error) {
 	return body, err
 }
 
+// note hashes an error about a file that its user reads.
+func (f *files) note(err error) { _, _ = fmt.Fprintf(f.hash, "%v\n", err) }
+
 // readFile opens only regular files: reading a pipe could block forever.
 func readFile(path string) ([]byte, error) {
 	switch info, err := os.Stat(path); {

@@ -45,14 +45,17 @@ func (i *issuerBuilder) introspectionVerifier() resource.Verifier {
 	if ttl := i.settings.TokenCacheTTL; ttl != nil && *ttl == 0 {
 		c.AnswerTTL = -1
 	}
-	v, err := i.reuse(func() (resource.Verifier, error) { return introspect.New(c) },
-		"introspect", c.Issuer, c.Endpoint, c.AllowHosts, c.AnswerTTL, c.TokenTypeHint, c.TrustAnswersWithoutTokenType, c.CertificateFile, c.CertificateKeyFile, i.ca,
-		auth.Method, auth.ClientID, auth.ClientSecret, auth.ClientSecretFile, auth.BearerToken, auth.BearerTokenFile,
-		auth.PrivateKeyFile, auth.KeyID, auth.Algorithm, auth.Audience) // one by one, because ClientAuth prints a placeholder
+	// New is called even if the verifier in use is kept, because it finds mistakes in the files.
+	created, err := introspect.New(c)
 	if err != nil {
+		i.files.note(err)
 		i.addIntrospectionMistakes(err, prefix)
 		return nil
 	}
+	v, _ := i.reuse(func() (resource.Verifier, error) { return created, nil },
+		"introspect", c.Issuer, c.Endpoint, c.AllowHosts, c.AnswerTTL, c.TokenTypeHint, c.TrustAnswersWithoutTokenType, c.CertificateFile, c.CertificateKeyFile, i.ca,
+		auth.Method, auth.ClientID, auth.ClientSecret, auth.ClientSecretFile, auth.BearerToken, auth.BearerTokenFile,
+		auth.PrivateKeyFile, auth.KeyID, auth.Algorithm, auth.Audience) // one by one, because ClientAuth prints a placeholder
 	return v
 }
 

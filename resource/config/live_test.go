@@ -146,6 +146,37 @@ func TestReloadRejects(t *testing.T) {
 	}
 }
 
+// A secret file that cannot be read makes the calls to the issuer fail, which the log explains. A
+// reload reports it too, until the file is complete again.
+func TestReloadReportsSecretFile(t *testing.T) {
+	for name, change := range map[string]func(s *testServer){
+		"is empty":                  func(s *testServer) { s.write("secret", "\n") },
+		"no such file or directory": func(s *testServer) { _ = os.Remove(filepath.Join(s.dir, "secret")) },
+	} {
+		files := map[string]string{"secret": resourcetest.DefaultClientSecret + "\n"}
+		withServer(t, files, []string{"  client_id: test-client", "  client_secret_file: secret"}, func(t *testing.T, s *testServer) {
+			want := fmt.Sprintf("secret file %q: %s", filepath.Join(s.dir, "secret"), name)
+			opaque := s.issuer.OpaqueToken(resourcetest.Token{Audience: identifier})
+			change(s)
+			if err := s.live.Reload(t.Context()); err == nil || err.Error() != fmt.Sprintf("config: %s:5: client_secret_file: %s", filepath.Join(s.dir, "a.yaml"), want) {
+				t.Errorf("got %v, want %s", err, want)
+			}
+			s.waitForReload(3)
+			if status, _ := s.send(opaque); status != 503 || !strings.Contains(strings.ReplaceAll(s.log.String(), `\"`, `"`), "our credentials are not available: "+want) {
+				t.Errorf("got %d, log %s", status, s.log)
+			}
+			if got := s.metric("warder_config_broken") + ", " + s.metric("warder_config_reloads_total"); got != "1, 0 1" {
+				t.Errorf("got %s, want 1, 0 1", got)
+			}
+			s.write("secret", resourcetest.DefaultClientSecret)
+			s.waitForReload(3)
+			if status, _ := s.send(opaque); status != 200 || s.metric("warder_config_broken") != "0" {
+				t.Errorf("complete again: got %d, want 200; log: %s", status, s.log)
+			}
+		})
+	}
+}
+
 // Changes of a secret and of certificates are detected by content, also through symbolic
 // links that are switched as Kubernetes does. Calls to the issuer show that they are applied. A
 // changed secret takes effect without a reload.
