@@ -179,6 +179,10 @@ func (i *issuerBuilder) addVerifierMistakes(err error, endpointKey string) {
 		switch {
 		case field == "Algorithms":
 			key, text = "algorithms", rest
+		case field == "BearerTokenFile":
+			key, text = "jwks_bearer_token_file", rest
+		case field == "BearerToken":
+			key, text = "jwks_bearer_token", rest
 		case isHost:
 			key, text = "allow_private_hosts"+index, rest
 		case strings.HasPrefix(text, "URL "):

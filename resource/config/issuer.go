@@ -6,8 +6,10 @@ import (
 	"crypto/tls"
 	"crypto/x509"
 	"fmt"
+	"time"
 
 	"github.com/warder-go/warder/internal/digest"
+	"github.com/warder-go/warder/internal/grammar"
 	"github.com/warder-go/warder/jwks"
 	"github.com/warder-go/warder/resource"
 )
@@ -150,6 +152,36 @@ func (i *issuerBuilder) readCAFile() {
 	i.ca, i.tls = body, &tls.Config{RootCAs: roots, MinVersion: tls.VersionTLS12}
 }
 
+// setBearerToken sets the token for requests for keys. The verifier reads its file again for
+// each request, so a change of the file needs no reload. It is read here only to find mistakes.
+func (i *issuerBuilder) setBearerToken(c *jwks.Config) {
+	s := i.issuer
+	switch {
+	case s.JWKSToken != "" && s.JWKSTokenFile != "":
+		i.addMistake("jwks_bearer_token_file", "jwks_bearer_token is also set; set only one of them")
+		return
+	case s.JWKSFile != "" && s.JWKSToken != "":
+		i.addMistake("jwks_bearer_token", "is not used with jwks_file; remove one of them")
+		return
+	case s.JWKSFile != "" && s.JWKSTokenFile != "":
+		i.addMistake("jwks_bearer_token_file", "is not used with jwks_file; remove one of them")
+		return
+	}
+	c.BearerToken = string(s.JWKSToken)
+	if s.JWKSTokenFile == "" {
+		return
+	}
+	c.BearerTokenFile = i.files.path(s.JWKSTokenFile)
+	token, err := i.files.readRotated(c.BearerTokenFile)
+	i.secrets = append(i.secrets, Secret(token))
+	if err == nil && !grammar.IsB64Token(token) {
+		err = fmt.Errorf("secret file %q: is not a token: write the token alone, without Bearer and white space", c.BearerTokenFile)
+	}
+	if err != nil {
+		i.addMistake("jwks_bearer_token_file", "%s", err)
+	}
+}
+
 // keyVerifier returns the verifier of JWTs by keys, or nil if it has added a mistake.
 func (i *issuerBuilder) keyVerifier() resource.Verifier {
 	s := i.issuer
@@ -162,6 +194,10 @@ func (i *issuerBuilder) keyVerifier() resource.Verifier {
 	if s.JWKSFile != "" {
 		c.File = i.files.path(s.JWKSFile)
 	}
+	if s.JWKSRefresh != nil {
+		c.RefreshInterval = time.Duration(*s.JWKSRefresh) * time.Second
+	}
+	i.setBearerToken(&c)
 	v, err := i.reuse(func() (resource.Verifier, error) {
 		v, err := jwks.New(c)
 		if err == nil && c.File != "" { // an invalid file is a configuration mistake
@@ -170,7 +206,7 @@ func (i *issuerBuilder) keyVerifier() resource.Verifier {
 			}
 		}
 		return v, err
-	}, "jwks", c.Issuer, c.URL, c.File, c.Algorithms, c.AllowHosts, i.ca)
+	}, "jwks", c.Issuer, c.URL, c.File, c.Algorithms, c.AllowHosts, i.ca, c.RefreshInterval, c.BearerToken, c.BearerTokenFile)
 	if err != nil {
 		i.addVerifierMistakes(err, "jwks_uri")
 		return nil
