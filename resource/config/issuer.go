@@ -75,8 +75,12 @@ func (b *builder) addIssuers(c *resource.Config) {
 		if issuer.Verifier == nil {
 			issuer.Verifier = placeholder(fmt.Sprintf("https://issuer-%d.invalid", n))
 		}
+		if s.TokenHeader != "" {
+			i.addTokenHeader(c, issuer, introspector)
+			continue
+		}
 		i.addTenants(c, &issuer)
-		c.Issuers = append(c.Issuers, issuer)
+		c.Issuers, b.paths = append(c.Issuers, issuer), append(b.paths, i.path)
 		switch {
 		case introspector == nil:
 		case c.Opaque == nil:
@@ -131,6 +135,32 @@ func (i *issuerBuilder) addTenants(c *resource.Config, issuer *resource.Issuer) 
 	}
 	issuer.Tenants = &resource.Tenants{Allow: s.AllowedTenants, Claim: s.TenantClaim}
 	c.Metadata.AuthorizationServers = append(c.Metadata.AuthorizationServers, i.url)
+}
+
+// addTokenHeader adds an issuer whose tokens are in a header field. It verifies all of them in
+// one way.
+func (i *issuerBuilder) addTokenHeader(c *resource.Config, issuer resource.Issuer, introspector resource.Verifier) {
+	field := i.issuer.TokenHeader
+	if introspector != nil && !i.issuer.IntrospectJWTs {
+		i.addMistake("client_id", "is used with token_header only if introspect_jwts is true; set it or remove the credentials")
+	}
+	for _, key := range []string{"tenant_pattern", "allowed_tenants", "tenant_claim"} {
+		if i.has(key) {
+			i.addMistake(key, "is not used with token_header; remove one of them")
+		}
+	}
+	if i.issuer.TenantPattern != "" {
+		return // its identifier is a pattern
+	}
+	if other, ok := i.headerPaths[field]; ok {
+		i.addMistake("token_header", "%q is also the value of %s; name another field", field, join(other, "token_header"))
+		return
+	}
+	if c.Credentials.TokenHeaders == nil {
+		c.Credentials.TokenHeaders = map[string]resource.Issuer{}
+	}
+	c.Credentials.TokenHeaders[field] = issuer
+	i.headerPaths[field] = i.path
 }
 
 // readCAFile reads ca_file. Only its certificates are trusted for the issuer.

@@ -53,6 +53,7 @@ type IssuerSettings struct {
 	JWKSTokenFile     string   `yaml:"jwks_bearer_token_file" doc:"file with the token, instead of jwks_bearer_token. The file is read again for each request for the keys"`
 	Algorithms        []string `yaml:"algorithms" doc:"allowed signature algorithms. Default: RS256, RS384, RS512, PS256, PS384, PS512, ES256, ES384, ES512 and EdDSA"`
 	StrictRFC9068     bool     `yaml:"strict_rfc9068" doc:"true: a JWT needs the header typ at+jwt and all claims that RFC 9068 requires. Default: false"`
+	TokenHeader       string   `yaml:"token_header" doc:"header field in which a proxy sends the tokens of this issuer, alone, such as Cf-Access-Jwt-Assertion. They are accepted only there, and not as Bearer tokens. The issuer is not in the protected resource metadata. expected_audiences must be used for this server alone"`
 	IntrospectJWTs    bool     `yaml:"introspect_jwts" doc:"true: JWTs too are verified by introspection, and not with signing keys. Default: false"`
 
 	AudienceClaims []string            `yaml:"audience_claims" doc:"claims that may contain the audience: some of aud and resource, or some of client_id, azp, cid and appid. Default: aud"`
