@@ -36,6 +36,6 @@ func ExampleNew_mistakes() {
 	fmt.Println(err)
 	// Output:
 	// jwks: configuration: metadata: issuer "http://auth.example.com": must begin with https://: http is for loopback hosts, or with AllowHTTP
-	// URL, File, Keys: more than one is set; keep one, or none for discovery
+	// URL, File, Keys, KeysFunc: more than one is set; keep one, or none for discovery
 	// Algorithms: algorithm "HS256" is not one of ["RS256" "RS384" "RS512" "PS256" "PS384" "PS512" "ES256" "ES384" "ES512" "EdDSA" "Ed25519"]
 }

@@ -28,13 +28,13 @@ import (
 	"github.com/warder-go/warder/resource"
 )
 
-// Config configures a Verifier. Issuer is required. At most one of URL, File and Keys may be
-// set. Without them, the address of the keys is discovered from the issuer's metadata (RFC
-// 8414, OpenID Connect Discovery) on first use.
+// Config configures a Verifier. Issuer is required. At most one of URL, File, Keys and KeysFunc
+// may be set. Without them, the address of the keys is discovered from the issuer's metadata
+// (RFC 8414, OpenID Connect Discovery) on first use.
 type Config struct {
 	// Issuer is the issuer identifier, exactly as in iss and in the metadata, including a
 	// slash at the end. For many tenants with one key set it is a pattern, see
-	// [resource.Tenants]; then one of URL, File and Keys is required. A key whose member
+	// [resource.Tenants]; then one of URL, File, Keys and KeysFunc is required. A key whose member
 	// "issuer" names a tenant verifies only tokens of that tenant.
 	Issuer string
 
@@ -42,13 +42,31 @@ type Config struct {
 	File string // with the JWK Set; read again at each refresh
 	Keys []byte // the JWK Set itself; it never changes (for use without a network)
 
+	// KeysFunc returns the JWK Set, for keys that are elsewhere. It is called like a server is
+	// asked: on first use, at each refresh, and if a token names an unknown key. It has 5 s and
+	// may return 512 KiB. Concurrent requests share one call. It should return the newest keys.
+	// Its errors are logged, and a panic counts as an error.
+	KeysFunc func(ctx context.Context) ([]byte, error)
+
+	// BearerToken, or the content of BearerTokenFile, is sent with requests for the metadata and
+	// for the keys, to servers such as Kubernetes that answer 401 without a token. Only one can
+	// be set. The file is read for each fetch, so that a rotated token takes effect. One line
+	// break at its end is dropped. A file that cannot be read makes the fetch fail.
+	//
+	// THE TOKEN IS SENT TO the scheme, host and port of URL or, with discovery, of Issuer, AND
+	// TO ALL PORTS OF AllowHosts. It is not sent to another server that only the metadata
+	// names, nor over http, except to a loopback host without Proxy.
+	BearerToken     string
+	BearerTokenFile string
+
 	// Algorithms is the allow-list; nil allows RS, PS and ES 256, 384 and 512, EdDSA and its
 	// other name Ed25519. HMAC and "none" cannot be allowed.
 	Algorithms []string
 
-	// RefreshInterval is the time between refreshes of the keys, less up to 10 % at random,
-	// unless the server sends Cache-Control. 0: 15 minutes, for a File 1 minute; 30 seconds
-	// to 1 hour.
+	// RefreshInterval is the longest time between refreshes of the keys, less up to 10 % at
+	// random. A server's Cache-Control or Expires can only shorten it, to 30 seconds. 0: as the
+	// server says, 30 seconds to 1 hour, and otherwise 15 minutes; for a File 1 minute. Range:
+	// 30 seconds to 1 hour.
 	RefreshInterval time.Duration
 
 	// Settings of outbound HTTP. A host in Issuer or URL may have a private address. A host
@@ -64,7 +82,7 @@ type Config struct {
 }
 
 // Format prints the issuer for every verb. Package fmt does not call Format for an unexported
-// field of another struct, and prints URL there, whose query may be a secret.
+// field of another struct, and prints URL there, whose query may be a secret, and BearerToken.
 func (c Config) Format(f fmt.State, _ rune) {
 	_, _ = io.WriteString(f, "jwks.Config("+c.Issuer+")")
 }
@@ -72,7 +90,8 @@ func (c Config) Format(f fmt.State, _ rune) {
 // LogValue returns the issuer.
 func (c Config) LogValue() slog.Value { return slog.StringValue(c.Issuer) }
 
-// MarshalText returns the issuer, so that encoders do not write the query of URL either.
+// MarshalText returns the issuer, so that encoders do not write the query of URL and
+// BearerToken either.
 func (c Config) MarshalText() ([]byte, error) { return []byte(c.Issuer), nil }
 
 // Verifier verifies the JWTs of one issuer. It is safe for concurrent use and implements
@@ -91,7 +110,7 @@ type Verifier struct {
 // inline keys. The error lists every mistake.
 func New(c Config) (*Verifier, error) {
 	var mistakes configerr.List
-	sources := countTrue(c.URL != "", c.File != "", c.Keys != nil)
+	sources := countTrue(c.URL != "", c.File != "", c.Keys != nil, c.KeysFunc != nil)
 	mistakes.Add(metadata.CheckIssuer(tenant.Fill(c.Issuer, "tenant"), c.AllowHTTP))
 	if tenant.IsPattern(c.Issuer) {
 		if err := tenant.Check(c.Issuer); err != nil {
@@ -106,8 +125,9 @@ func New(c Config) (*Verifier, error) {
 	}
 	mistakes.Add(outbound.CheckHosts("AllowHosts", c.AllowHosts))
 	if sources > 1 {
-		mistakes.Addf("URL, File, Keys: more than one is set; keep one, or none for discovery")
+		mistakes.Addf("URL, File, Keys, KeysFunc: more than one is set; keep one, or none for discovery")
 	}
+	c.checkBearer(&mistakes)
 	algorithms, err := jose.ParseAlgorithms(c.Algorithms)
 	if err != nil {
 		mistakes.Addf("Algorithms: %w", err)
@@ -154,15 +174,17 @@ func source(c Config) keyset.Source {
 		return keyset.Inline(slices.Clone(c.Keys))
 	case c.File != "":
 		return keyset.File(c.File)
+	case c.KeysFunc != nil:
+		return keyset.NewFunction(c.KeysFunc)
 	}
 	client := outbound.New(outbound.Config{
 		Transport: c.Transport, TLS: c.TLS, Proxy: c.Proxy, AllowHTTP: c.AllowHTTP,
 		Hosts: outbound.Hosts(c.Issuer, c.URL), AllowHosts: c.AllowHosts,
 	})
 	if c.URL != "" {
-		return keyset.URL{Client: client, URL: c.URL, Setting: urlSetting}
+		return keyset.URL{Client: client, URL: c.URL, Setting: urlSetting, Bearer: c.bearer()}
 	}
-	return &keyset.Discovery{Client: client, Issuer: c.Issuer, Setting: urlSetting}
+	return &keyset.Discovery{Client: client, Issuer: c.Issuer, Setting: urlSetting, Bearer: c.bearer()}
 }
 
 // Issuer returns the issuer identifier or, for many tenants, the pattern.

@@ -100,10 +100,13 @@ func (p *policy) identify(req *http.Request) (*Caller, *fault) {
 	now := time.Now()
 
 	// 1. The credential: exactly one, from the Authorization header or from a field of
-	// Credentials.Headers. For the latter, identifyByHeader replaces steps 2 to 7. If an outer
-	// mount of this Resource has removed the credential, its caller is in the context.
+	// Credentials.Headers or Credentials.TokenHeaders. For Headers, identifyByHeader replaces
+	// steps 2 to 7. If an outer mount of this Resource has removed the credential, its caller is
+	// in the context.
 	if from, value, f := p.headerCredential(req.Header); f != nil {
 		return nil, f
+	} else if from != nil && from.verifier == nil {
+		return p.identifyByTokenHeader(req.Context(), from, value, now)
 	} else if from != nil {
 		return p.identifyByHeader(req, from, value)
 	}
@@ -122,16 +125,17 @@ func (p *policy) identify(req *http.Request) (*Caller, *fault) {
 
 	// 2. The cache: the caller from an earlier verification of the same bytes. An entry is
 	// removed if it has expired or if the signing key of its token was withdrawn. Then the
-	// token is verified again.
+	// token is verified again. An entry of a token in another field does not count: raw is not
+	// checked yet, and could be the text of its key.
 	cacheKey := digest.Of(raw)
-	if cached, ok := p.cache.Get(cacheKey, now); ok {
+	if cached, ok := p.cache.Get(cacheKey, now); ok && !cached.isFromField() {
 		return p.recast(cached), nil
 	}
 	return p.identifyByToken(req.Context(), raw, cacheKey, now)
 }
 
-// identifyByToken runs steps 3 to 7 for a token that is not cached. now is when the request
-// arrived.
+// identifyByToken runs steps 3 to 7 for a Bearer token that is not cached. now is when the
+// request arrived.
 func (p *policy) identifyByToken(ctx context.Context, raw string, cacheKey digest.Digest, now time.Time) (*Caller, *fault) {
 	// 3. Parse the token once, as a JWT or as an opaque token.
 	token, f := p.read(raw)
@@ -144,7 +148,12 @@ func (p *policy) identifyByToken(ctx context.Context, raw string, cacheKey diges
 	if f != nil {
 		return nil, f.about(token, nil, token.Claims())
 	}
+	return p.verifyToken(ctx, from, token, token.credential(), cacheKey, now)
+}
 
+// verifyToken runs steps 5 to 7 for a token that the issuer must have issued. credential is that
+// of the caller.
+func (p *policy) verifyToken(ctx context.Context, from *issuer, token *Token, credential string, cacheKey digest.Digest, now time.Time) (*Caller, *fault) {
 	// 5. Check the claims of a JWT before its signature. At this point they can only cause a
 	// rejection. This avoids the cost of verifying a signature for a token that has expired
 	// or is for another server.
@@ -179,11 +188,12 @@ func (p *policy) identifyByToken(ctx context.Context, raw string, cacheKey diges
 	if !token.IsJWT() || claims.Introspected {
 		claims = claims.asAnswer(token.Claims())
 	}
-	if claims, f = p.checkClaims(from, token, claims, verified, now); f != nil {
+	claims, f := p.checkClaims(from, token, claims, verified, now)
+	if f != nil {
 		return nil, f.about(token, from, claims)
 	}
 	p.resolver.prove(from, now) // a token of this issuer has been verified
-	caller := p.newCaller(from, claims, token, token.credential())
+	caller := p.newCaller(from, claims, token, credential)
 	p.cache.Put(cacheKey, caller, claims.CacheFor, now, generation)
 	return caller, nil
 }

@@ -57,7 +57,7 @@ func newPolicy(c Config) (*policy, error) {
 // to publish, in order.
 func (b *builder) setIssuers() (servers []string) {
 	c, p := &b.config, b.policy
-	if len(c.Issuers) == 0 && c.Opaque == nil && c.Hooks.ResolveIssuer == nil {
+	if len(c.Issuers) == 0 && c.Opaque == nil && c.Hooks.ResolveIssuer == nil && len(c.Credentials.TokenHeaders) == 0 {
 		b.mistakes.Addf("Issuers: none; name at least one authorization server, or Opaque")
 	}
 	for n, given := range c.Issuers {
@@ -82,7 +82,7 @@ func (b *builder) setIssuers() (servers []string) {
 	b.setResolver()
 	servers = scopeset.Union(servers, c.Metadata.AuthorizationServers)
 	if len(servers) == 0 && b.mistakes.Len() == 0 {
-		b.mistakes.Addf("Metadata.AuthorizationServers: none; name where clients of tenants and of ResolveIssuer's issuers log in")
+		b.mistakes.Addf("Metadata.AuthorizationServers: none; name where clients of tenants, of ResolveIssuer's issuers and of TokenHeaders log in")
 	}
 	return servers
 }

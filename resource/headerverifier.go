@@ -38,11 +38,12 @@ type HeaderClaim struct {
 	Required bool   // the field must be present
 }
 
-// headerIssuer is the compiled form of an entry of Credentials.Headers.
+// headerIssuer is the compiled form of an entry of Credentials.Headers or
+// Credentials.TokenHeaders.
 type headerIssuer struct {
-	name     string // canonical
-	verifier HeaderVerifier
-	issuer   issuer
+	name     string         // canonical
+	verifier HeaderVerifier // nil: the value is an access token, which issuer.verifier verifies
+	issuer   *issuer
 }
 
 // prefixedIssuer is the compiled form of an entry of Credentials.Prefixed.
@@ -90,8 +91,9 @@ func (b *builder) setHeaders() {
 			b.mistakes.Addf("%s: Issuer() is empty; it must be Claims.Issuer", where)
 		}
 		b.policy.headers = append(b.policy.headers, headerIssuer{textproto.CanonicalMIMEHeaderKey(name), verifier,
-			issuer{config: new(Issuer), id: verifier.Issuer(), audiences: weburl.WithAndWithoutSlash(b.config.Identifier)}})
+			&issuer{config: new(Issuer), id: verifier.Issuer(), audiences: weburl.WithAndWithoutSlash(b.config.Identifier)}})
 	}
+	b.setTokenHeaders(seen)
 	seen = map[string]bool{}
 	for _, name := range slices.Sorted(maps.Keys(c.HeaderClaims)) {
 		where, claim := fmt.Sprintf("Credentials.HeaderClaims[%q]", name), c.HeaderClaims[name]
@@ -154,14 +156,14 @@ func (p *policy) identifyByHeader(req *http.Request, from *headerIssuer, value s
 	case claims == nil:
 		f = newFault(ReasonInternalError, "verifier of %s returned neither claims nor an error", from.name)
 	default:
-		c := claimsCheck{claims: claims, verified: true, issuer: &from.issuer, now: now, leeway: p.leeway, lifetime: p.lifetime}
+		c := claimsCheck{claims: claims, verified: true, issuer: from.issuer, now: now, leeway: p.leeway, lifetime: p.lifetime}
 		f = c.run()
 	}
 	if f != nil {
 		f.credential, f.issuer, f.claims, f.token = from.name, from.issuer.id, claims, token
 		return nil, f
 	}
-	return p.newCaller(&from.issuer, claims, token, from.name), nil
+	return p.newCaller(from.issuer, claims, token, from.name), nil
 }
 
 // headerPrefix precedes the value of a field in a Token, so that the same text in two fields is
@@ -185,11 +187,18 @@ func (p *policy) isOtherCredential(f *fault) bool {
 	return true
 }
 
-// hasSameHeader reports whether a field has the same verifier in two policies.
+// header returns the entry of a field; nil if there is none.
+func (p *policy) header(field string) *headerIssuer {
+	if i := slices.IndexFunc(p.headers, func(h headerIssuer) bool { return h.name == field }); i >= 0 {
+		return &p.headers[i]
+	}
+	return nil
+}
+
+// hasSameHeader reports whether a field has the same HeaderVerifier in two policies.
 func (p *policy) hasSameHeader(field string, other *policy) bool {
-	byName := func(h headerIssuer) bool { return h.name == field }
-	i, j := slices.IndexFunc(p.headers, byName), slices.IndexFunc(other.headers, byName)
-	return i >= 0 && j >= 0 && anyvalue.Same(p.headers[i].verifier, other.headers[j].verifier)
+	x, y := p.header(field), other.header(field)
+	return x != nil && y != nil && x.verifier != nil && y.verifier != nil && anyvalue.Same(x.verifier, y.verifier)
 }
 
 // wantedClaim describes a claim of the caller, of which there is none in a public operation.

@@ -82,6 +82,9 @@ func (p *policy) watch(req *http.Request, caller *Caller, needed []string) (*htt
 	ctx, cancel := context.WithCancelCause(req.Context())
 	// A copy, because the handler may change its header while a check reads.
 	header := http.Header{"Authorization": slices.Clone(req.Header["Authorization"])}
+	if p.readsTokenIn(caller.credential) {
+		header[caller.credential] = slices.Clone(req.Header[caller.credential])
+	}
 	for i := range p.headerClaims {
 		if field := p.headerClaims[i].field; len(req.Header[field]) > 0 {
 			header[field] = slices.Clone(req.Header[field])
@@ -122,8 +125,8 @@ func (s *stream) check(req *http.Request, needed []string) {
 // recheck is steps 1 to 8 of the pipeline, and whether the caller has the scopes that the
 // request needed. A cached caller costs no verification.
 //
-// A credential in a header field may have been valid for one request only. So its verifier
-// is not called again; only Claims.StillValid is.
+// A credential in a field of Credentials.Headers may have been valid for one request only. So
+// its verifier is not called again; only Claims.StillValid is.
 func (p *policy) recheck(req *http.Request, previous *Caller, needed []string) (caller *Caller, f *fault) {
 	defer func() {
 		if v := recover(); v != nil {
@@ -133,7 +136,7 @@ func (p *policy) recheck(req *http.Request, previous *Caller, needed []string) (
 	if previous.expiry.HasPassed(time.Now(), p.leeway) { // whatever a verifier would return now
 		return nil, newFault(ReasonExpired, "exp has passed")
 	}
-	if len(req.Header["Authorization"]) == 0 {
+	if len(req.Header["Authorization"]) == 0 && !p.readsTokenIn(previous.credential) {
 		switch {
 		case !p.hasSameHeader(previous.credential, previous.policy):
 			return nil, newFault(ReasonTokenInvalid, "the configuration no longer has this credential")

@@ -1,6 +1,7 @@
 package config
 
 import (
+	"cmp"
 	"fmt"
 	"reflect"
 	"slices"
@@ -101,7 +102,7 @@ func (d *decoder) decodeValue(n *node, path string, into reflect.Value, tag refl
 		if target.Elem().Kind() == reflect.Bool {
 			d.decodeBool(n, path, target.Elem())
 		} else {
-			d.decodeInt(n, path, target.Elem(), tag.Get("max"))
+			d.decodeInt(n, path, target.Elem(), tag)
 		}
 		if d.mistakes.count() == before {
 			into.Set(target)
@@ -182,16 +183,18 @@ func (d *decoder) decodeBool(n *node, path string, into reflect.Value) {
 	d.mistakes.add(n.at, "%s: must be true or false, without quotes", path)
 }
 
-// decodeInt accepts decimal numbers from 0 to the limit.
-func (d *decoder) decodeInt(n *node, path string, into reflect.Value, limit string) {
+// decodeInt accepts decimal numbers within the limits min, which is 0 if absent, and max.
+func (d *decoder) decodeInt(n *node, path string, into reflect.Value, tag reflect.StructTag) {
 	text, variable, ok := d.scalar(n, path, "a number")
 	if !ok {
 		return
 	}
-	highest, _ := strconv.Atoi(limit) // the limit is from a struct tag of this package
+	least, most := cmp.Or(tag.Get("min"), "0"), tag.Get("max")
+	lowest, _ := strconv.Atoi(least) // the limits are from struct tags of this package
+	highest, _ := strconv.Atoi(most)
 	number, err := strconv.Atoi(text)
-	if err != nil || n.tag != "!!int" && !variable || number < 0 || number > highest || strings.HasPrefix(text, "+") || len(text) > 1 && text[0] == '0' {
-		d.mistakes.add(n.at, "%s: must be a whole number from 0 to %s", path, limit)
+	if err != nil || n.tag != "!!int" && !variable || number < lowest || number > highest || strings.HasPrefix(text, "+") || len(text) > 1 && text[0] == '0' {
+		d.mistakes.add(n.at, "%s: must be a whole number from %s to %s", path, least, most)
 		return
 	}
 	into.SetInt(int64(number))

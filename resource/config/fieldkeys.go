@@ -4,6 +4,7 @@ import (
 	"cmp"
 	"errors"
 	"fmt"
+	"slices"
 	"strings"
 )
 
@@ -83,14 +84,23 @@ var issuerKeys = []fieldKey{
 	{field: "", key: ""},
 }
 
+// headerIssuerKeys are issuerKeys of an issuer in Credentials.TokenHeaders. A mistake about the
+// field itself has no further name.
+var headerIssuerKeys = append(slices.Clone(issuerKeys[:len(issuerKeys)-1]), fieldKey{field: "", key: "token_header"})
+
 // addResourceMistake adds a mistake of resource.New under the key that caused it.
 func (b *builder) addResourceMistake(err error) {
 	text := err.Error()
 	if b.addTranslated("", text, resourceKeys) {
 		return
 	}
-	for n := range b.settings.issuers() {
-		if rest, ok := strings.CutPrefix(text, fmt.Sprintf("Issuers[%d]", n)); ok && b.addTranslated(issuerPath(n), rest, issuerKeys) {
+	for n, path := range b.paths {
+		if rest, ok := strings.CutPrefix(text, fmt.Sprintf("Issuers[%d]", n)); ok && b.addTranslated(path, rest, issuerKeys) {
+			return
+		}
+	}
+	for field, path := range b.headerPaths {
+		if rest, ok := strings.CutPrefix(text, fmt.Sprintf("Credentials.TokenHeaders[%q]", field)); ok && b.addTranslated(path, rest, headerIssuerKeys) {
 			return
 		}
 	}
@@ -178,6 +188,10 @@ func (i *issuerBuilder) addVerifierMistake(mistake error, endpointKey string) {
 	switch {
 	case field == "Algorithms":
 		key, text = "algorithms", rest
+	case field == "BearerTokenFile":
+		key, text = "jwks_bearer_token_file", rest
+	case field == "BearerToken":
+		key, text = "jwks_bearer_token", rest
 	case isHost:
 		key, text = "allow_private_hosts"+index, rest
 	case strings.HasPrefix(text, "URL "):

@@ -28,7 +28,7 @@ func (i *issuerBuilder) needsIntrospection() bool {
 func (i *issuerBuilder) introspectionVerifier() resource.Verifier {
 	s := i.issuer
 	if s.IntrospectJWTs {
-		for _, key := range []string{"jwks_uri", "jwks_file", "algorithms"} {
+		for _, key := range []string{"jwks_uri", "jwks_file", "jwks_refresh_seconds", "jwks_bearer_token", "jwks_bearer_token_file", "algorithms"} {
 			if i.has(key) {
 				i.addMistake(key, "is not used with introspect_jwts; remove one of them")
 			}

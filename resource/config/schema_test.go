@@ -1,6 +1,7 @@
 package config_test
 
 import (
+	"cmp"
 	"encoding/json"
 	"flag"
 	"fmt"
@@ -36,7 +37,11 @@ func schemaOf(t reflect.Type, tag reflect.StructTag) object {
 		if err != nil {
 			panic(err)
 		}
-		return object{"anyOf": []object{{"type": "integer", "minimum": 0, "maximum": most}, variable}}
+		least, err := strconv.Atoi(cmp.Or(tag.Get("min"), "0"))
+		if err != nil {
+			panic(err)
+		}
+		return object{"anyOf": []object{{"type": "integer", "minimum": least, "maximum": most}, variable}}
 	case reflect.String:
 		if enum := tag.Get("enum"); enum != "" {
 			return object{"anyOf": []object{{"enum": strings.Split(enum, ",")}, variable}}
@@ -165,7 +170,7 @@ func valueKind(field reflect.StructField) string {
 	case t.Kind() == reflect.Bool || t.Kind() == reflect.Pointer && t.Elem().Kind() == reflect.Bool:
 		return "true or false"
 	case t.Kind() == reflect.Pointer:
-		return "0 to " + field.Tag.Get("max")
+		return cmp.Or(field.Tag.Get("min"), "0") + " to " + field.Tag.Get("max")
 	case t.Kind() == reflect.Map:
 		return "mapping of lists"
 	case isListOfStructs(t):
@@ -211,13 +216,13 @@ func TestExampleFileIsValid(t *testing.T) {
 	dir := t.TempDir()
 	chain, key := clientCertificate(t, "mcp")
 	for name, text := range map[string]string{"tls/internal-ca.pem": certificate, "keys/build.json": answer.Body.String(),
-		"keys/api-keys.json": `{"keys": []}`, "secrets/partner": "s1\n", "secrets/more": "s2\r\n", "secrets/gate": "t\n",
+		"keys/api-keys.json": `{"keys": []}`, "secrets/partner": "s1\n", "secrets/kubernetes-token": "t1\n", "secrets/more": "s2\r\n", "secrets/gate": "t\n",
 		"secrets/signing-key.pem": pemKey(newP256(t)), "tls/client.crt": chain, "tls/client.key": key,
 		"secrets/digest-key": strings.Repeat("k", 32)} {
 		write(t, dir, name, text)
 	}
 	live, err := config.New(config.Config{File: write(t, dir, "a.yaml", string(text)),
-		Environ: []string{"MCP_CLIENT_SECRET=s3", "OTHER_CLIENT_SECRET=s4"}})
+		Environ: []string{"MCP_CLIENT_SECRET=s3", "OTHER_CLIENT_SECRET=s4", "JWKS_TOKEN=t2"}})
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -225,7 +230,7 @@ func TestExampleFileIsValid(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	const want = `{"resource":"https://mcp.example.com/mcp","authorization_servers":["https://auth.example.com/realms/demo","https://build.example.com",` +
+	const want = `{"resource":"https://mcp.example.com/mcp","authorization_servers":["https://auth.example.com/realms/demo","https://build.example.com","https://kubernetes.default.svc.cluster.local",` +
 		`"https://partner.example.net/","https://other.example.org","https://more.example.org","https://sign.example.org","https://mesh.example.org","https://gate.example.org","https://login.microsoftonline.com/organizations/v2.0"],` +
 		`"scopes_supported":["mcp:read","mcp:write","mcp:admin"],"bearer_methods_supported":["header"],"resource_name":"Example tools","resource_documentation":"https://mcp.example.com/docs"}`
 	if string(document) != want {

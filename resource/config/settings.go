@@ -10,7 +10,7 @@ import (
 
 // Settings are the values of the block `authorization:`. The decoder, the JSON Schema and
 // the table in docs/configuration.md are based on the struct tags: yaml is the key, doc is
-// its description, and format, enum and max limit its values.
+// its description, and format, enum, min and max limit its values.
 type Settings struct {
 	Enabled           *bool  `yaml:"enabled" doc:"whether warder protects the server. false: Load and New return ErrDisabled and no resource; a reload rejects the file and the previous configuration stays active. Default: true"`
 	ResourceServerURL string `yaml:"resource_server_url" format:"uri" required:"true" doc:"this server's URL (its resource identifier), byte for byte as clients use it. It is also an accepted audience of tokens"`
@@ -48,8 +48,12 @@ type IssuerSettings struct {
 	LiteralAudiences  bool     `yaml:"literal_audiences" doc:"true: expected_audiences may contain white space and characters that are common in patterns, such as *. The comparison stays the same. Default: false"`
 	JWKSURI           Address  `yaml:"jwks_uri" format:"uri" doc:"URL of the issuer's signing keys. Default: the URL in the issuer's metadata"`
 	JWKSFile          string   `yaml:"jwks_file" doc:"file with the issuer's signing keys, instead of jwks_uri. The file is read again every minute"`
+	JWKSRefresh       *int     `yaml:"jwks_refresh_seconds" min:"30" max:"3600" doc:"longest time between two requests for the issuer's signing keys. The cache headers of the server can only shorten it. Default: as the cache headers say, and 900 without them; 60 for jwks_file"`
+	JWKSToken         Secret   `yaml:"jwks_bearer_token" doc:"token for requests for the issuer's metadata and signing keys, for servers that answer 401 without one. It is sent to the server of jwks_uri or, if that is absent, of issuer_url, AND TO THE HOSTS IN allow_private_hosts, only over https or to a loopback host"`
+	JWKSTokenFile     string   `yaml:"jwks_bearer_token_file" doc:"file with the token, instead of jwks_bearer_token. The file is read again for each request for the keys"`
 	Algorithms        []string `yaml:"algorithms" doc:"allowed signature algorithms. Default: RS256, RS384, RS512, PS256, PS384, PS512, ES256, ES384, ES512 and EdDSA"`
 	StrictRFC9068     bool     `yaml:"strict_rfc9068" doc:"true: a JWT needs the header typ at+jwt and all claims that RFC 9068 requires. Default: false"`
+	TokenHeader       string   `yaml:"token_header" doc:"header field in which a proxy sends the tokens of this issuer, alone, such as Cf-Access-Jwt-Assertion. They are accepted only there, and not as Bearer tokens. The issuer is not in the protected resource metadata. expected_audiences must be used for this server alone"`
 	IntrospectJWTs    bool     `yaml:"introspect_jwts" doc:"true: JWTs too are verified by introspection, and not with signing keys. Default: false"`
 
 	AudienceClaims []string            `yaml:"audience_claims" doc:"claims that may contain the audience: some of aud and resource, or some of client_id, azp, cid and appid. Default: aud"`
