@@ -16,12 +16,13 @@ var introspectionKeys = []string{
 	"introspection_bearer_token", "introspection_bearer_token_file",
 	"introspection_private_key_file", "introspection_key_id", "introspection_key_algorithm", "introspection_assertion_audience",
 	"tls_client_certificate_file", "tls_client_key_file", "introspection_endpoint", "introspection_token_type_hint",
+	"introspection_answer_ttl_seconds", "introspection_timeout_seconds", "introspection_max_concurrent",
 }
 
 // needsIntrospection reports whether any setting for introspection is present.
 func (i *issuerBuilder) needsIntrospection() bool {
 	s := i.issuer
-	return s.IntrospectJWTs || s.TrustAnswersWithoutAudience || s.TrustAnswersWithoutTokenType || slices.ContainsFunc(introspectionKeys, i.has)
+	return s.IntrospectJWTs || s.TrustAnswersWithoutAudience || s.TrustAnswersWithoutTokenType || s.IntrospectionSignedAnswers || slices.ContainsFunc(introspectionKeys, i.has)
 }
 
 // introspectionVerifier returns nil if it has added a mistake.
@@ -29,7 +30,7 @@ func (i *issuerBuilder) introspectionVerifier() resource.Verifier {
 	s := i.issuer
 	if s.IntrospectJWTs {
 		for _, key := range []string{"jwks_uri", "jwks_file", "jwks_refresh_seconds", "jwks_bearer_token", "jwks_bearer_token_file", "algorithms"} {
-			if i.has(key) {
+			if i.has(key) && !(key == "jwks_uri" && s.IntrospectionSignedAnswers) {
 				i.addMistake(key, "is not used with introspect_jwts; remove one of them")
 			}
 		}
@@ -41,7 +42,14 @@ func (i *issuerBuilder) introspectionVerifier() resource.Verifier {
 	c := introspect.Config{Issuer: i.url, Endpoint: string(s.IntrospectionEndpoint), AllowHosts: s.AllowPrivateHosts, Auth: auth,
 		TokenTypeHint: s.IntrospectionTokenTypeHint, TrustAnswersWithoutTokenType: s.TrustAnswersWithoutTokenType,
 		CertificateFile: i.filePath(s.TLSClientCertificateFile), CertificateKeyFile: i.filePath(s.TLSClientKeyFile),
+		SignedAnswers: s.IntrospectionSignedAnswers, AnswerTTL: seconds(s.IntrospectionAnswerTTL), Timeout: seconds(s.IntrospectionTimeout),
 		TLS: i.tls, Transport: i.config.Transport, Logger: i.config.Logger}
+	if s.IntrospectionSignedAnswers {
+		c.KeysURL = string(s.JWKSURI)
+	}
+	if n := s.IntrospectionMaxConcurrent; n != nil {
+		c.MaxConcurrent = *n
+	}
 	if ttl := i.settings.TokenCacheTTL; ttl != nil && *ttl == 0 {
 		c.AnswerTTL = -1
 	}
@@ -54,6 +62,7 @@ func (i *issuerBuilder) introspectionVerifier() resource.Verifier {
 	}
 	v, _ := i.reuse(func() (resource.Verifier, error) { return created, nil },
 		"introspect", c.Issuer, c.Endpoint, c.AllowHosts, c.AnswerTTL, c.TokenTypeHint, c.TrustAnswersWithoutTokenType, c.CertificateFile, c.CertificateKeyFile, i.ca,
+		c.SignedAnswers, c.KeysURL, c.Timeout, c.MaxConcurrent,
 		auth.Method, auth.ClientID, auth.ClientSecret, auth.ClientSecretFile, auth.BearerToken, auth.BearerTokenFile,
 		auth.PrivateKeyFile, auth.KeyID, auth.Algorithm, auth.Audience) // one by one, because ClientAuth prints a placeholder
 	return v
@@ -91,7 +100,7 @@ func (i *issuerBuilder) addIntrospectionMistakes(err error, prefix string) {
 		"Auth.Method": "introspection_auth_method", "Auth.ClientID": prefix + "client_id",
 		"Auth.ClientSecret": prefix + "client_secret", "Auth.ClientSecretFile": prefix + "client_secret_file",
 		"Auth.BearerToken": "introspection_bearer_token", "Auth.BearerTokenFile": "introspection_bearer_token_file",
-		"Auth.Signer": "introspection_private_key_file", "Auth.PrivateKeyFile": "introspection_private_key_file",
+		"SignedAnswers": prefix + "client_id", "Auth.Signer": "introspection_private_key_file", "Auth.PrivateKeyFile": "introspection_private_key_file",
 		"Auth.KeyID": "introspection_key_id", "Auth.Algorithm": "introspection_key_algorithm", "Auth.Audience": "introspection_assertion_audience",
 		"CertificateFile": "tls_client_certificate_file", "CertificateKeyFile": "tls_client_key_file",
 		"TokenTypeHint": "introspection_token_type_hint",
@@ -101,6 +110,7 @@ func (i *issuerBuilder) addIntrospectionMistakes(err error, prefix string) {
 		"requires it or ClientSecretFile or ClientSecretFunc", "requires it or "+prefix+"client_secret_file",
 		"requires it or BearerTokenFile or BearerTokenFunc", "requires it or introspection_bearer_token_file",
 		"requires it or PrivateKeyFile", "requires it",
+		"Auth.ClientID is empty; it is required because it is the aud of signed answers", "is missing; introspection_signed_answers requires it, because it is the aud of signed answers",
 		"ClientSecret is also set", prefix+"client_secret is also set",
 		"BearerToken is also set", "introspection_bearer_token is also set",
 		"set another Method", "set another introspection_auth_method",
@@ -122,7 +132,7 @@ func (i *issuerBuilder) addIntrospectionMistakes(err error, prefix string) {
 // positionOrIntrospection returns the position of a key, or that of another key for introspection
 // if the key is absent.
 func (i *issuerBuilder) positionOrIntrospection(key string) position {
-	for _, candidate := range slices.Concat([]string{key}, introspectionKeys, []string{"introspect_jwts", "trust_answers_without_audience", "trust_answers_without_token_type"}) {
+	for _, candidate := range slices.Concat([]string{key}, introspectionKeys, []string{"introspect_jwts", "introspection_signed_answers", "trust_answers_without_audience", "trust_answers_without_token_type"}) {
 		if i.has(candidate) {
 			return i.position(join(i.path, candidate))
 		}

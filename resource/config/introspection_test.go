@@ -20,14 +20,17 @@ import (
 	"net/http"
 	"net/http/httptest"
 	"path/filepath"
+	"reflect"
 	"slices"
 	"strings"
 	"testing"
 	"time"
 
+	"github.com/warder-go/warder/introspect"
 	"github.com/warder-go/warder/nethttp"
 	"github.com/warder-go/warder/resource"
 	"github.com/warder-go/warder/resource/config"
+	"github.com/warder-go/warder/resource/resourcetest"
 )
 
 func newP256(t *testing.T) *ecdsa.PrivateKey {
@@ -146,6 +149,9 @@ func TestReloadNoticesIntrospectionSettings(t *testing.T) {
 		{post, append(post[1:], "introspection_auth_method: client_secret_basic")},
 		{post, append(post, "introspection_token_type_hint: none")},
 		{append(post, "trust_answers_without_audience: true"), append(post, "trust_answers_without_audience: true", "trust_answers_without_token_type: true")},
+		{post, append(post, "introspection_answer_ttl_seconds: 60")},
+		{post, append(post, "introspection_timeout_seconds: 6")},
+		{post, append(post, "introspection_max_concurrent: 5")},
 		{assertion, append(assertion, "introspection_key_id: k")},
 		{assertion, append(assertion, "introspection_key_algorithm: ES256")},
 		{assertion, append(assertion, "introspection_assertion_audience: x")},
@@ -246,6 +252,10 @@ func TestIntrospectionMistakes(t *testing.T) {
 		{"a hint for refresh tokens", secret("  introspection_token_type_hint: refresh_token"), `text:6: introspection_token_type_hint: "refresh_token" is for tokens that are not access tokens, which are never accepted; use access_token or none`},
 		{"answers without a type, but with an audience", secret("  trust_answers_without_token_type: true"), `text:6: trust_answers_without_token_type: has no effect without trust_answers_without_audience, because such an answer has no aud`},
 		{"answers are trusted, but there are none", []string{"  trust_answers_without_audience: true"}, `text:4: client_id: is missing; method "client_secret_basic" requires it` + "\n" + `text:4: client_secret: is missing; method "client_secret_basic" requires it or client_secret_file`},
+		{"signed answers without a client", []string{"  introspection_auth_method: bearer", "  introspection_bearer_token: t", "  introspection_signed_answers: true"},
+			`text:4: client_id: is missing; introspection_signed_answers requires it, because it is the aud of signed answers`},
+		{"a short timeout", secret("  introspection_timeout_seconds: 0"), `text:6: introspection_timeout_seconds: must be a whole number from 1 to 30`},
+		{"too many calls", secret("  introspection_max_concurrent: 1025"), `text:6: introspection_max_concurrent: must be a whole number from 1 to 1024`},
 		{"in another issuer", []string{"  additional_issuers:", "    - issuer_url: https://b.example", "      introspection_auth_method: bearer"},
 			`text:6: additional_issuers[0].introspection_bearer_token: is missing; method "bearer" requires it or introspection_bearer_token_file`},
 	} {
@@ -319,6 +329,62 @@ func TestReloadWithdrawsTrust(t *testing.T) {
 		}
 		if got := statusOf(live, "opaque"); got != row.want {
 			t.Errorf("%s: got %d, want %d", row.trust, got, row.want)
+		}
+	}
+}
+
+// Each field of introspect.Config and introspect.ClientAuth has a key, or a reason for having none.
+func TestIntrospectionFieldsHaveKeys(t *testing.T) {
+	const function, program = "a function cannot be in a file; a file that is read for each call replaces it", "a value of the program, see config.Config"
+	have := map[string]string{
+		"Issuer": "issuer_url", "Endpoint": "introspection_endpoint", "MetadataURL": "metadata_url", "SignedAnswers": "introspection_signed_answers", "KeysURL": "jwks_uri",
+		"TokenTypeHint": "introspection_token_type_hint", "TrustAnswersWithoutTokenType": "trust_answers_without_token_type",
+		"AnswerTTL": "introspection_answer_ttl_seconds", "Timeout": "introspection_timeout_seconds", "MaxConcurrent": "introspection_max_concurrent",
+		"AllowHosts": "allow_private_hosts", "TLS": "ca_file", "CertificateFile": "tls_client_certificate_file", "CertificateKeyFile": "tls_client_key_file",
+		"Auth.Method": "introspection_auth_method", "Auth.ClientID": "client_id", "Auth.ClientSecret": "client_secret", "Auth.ClientSecretFile": "client_secret_file",
+		"Auth.BearerToken": "introspection_bearer_token", "Auth.BearerTokenFile": "introspection_bearer_token_file", "Auth.PrivateKeyFile": "introspection_private_key_file",
+		"Auth.KeyID": "introspection_key_id", "Auth.Algorithm": "introspection_key_algorithm", "Auth.Audience": "introspection_assertion_audience",
+	}
+	reasons := map[string]string{
+		"Auth": "a struct", "Auth.ClientSecretFunc": function, "Auth.BearerTokenFunc": function, "Auth.Signer": "a key in a device or a service needs code; see introspection_private_key_file",
+		"Proxy": function, "Transport": program, "Logger": program, "AllowHTTP": "credentials and tokens need TLS outside of this machine",
+	}
+	known := map[string]bool{}
+	for _, of := range []reflect.Type{reflect.TypeFor[config.Settings](), reflect.TypeFor[config.IssuerSettings]()} {
+		for _, field := range reflect.VisibleFields(of) {
+			known[field.Tag.Get("yaml")] = true
+		}
+	}
+	check := func(prefix string, of reflect.Type) {
+		for _, field := range reflect.VisibleFields(of) {
+			name := prefix + field.Name
+			if (have[name] == "") == (reasons[name] == "") || have[name] != "" && !known[have[name]] {
+				t.Errorf("%s: key %q, reason %q", name, have[name], reasons[name])
+			}
+		}
+	}
+	check("", reflect.TypeFor[introspect.Config]())
+	check("Auth.", reflect.TypeFor[introspect.ClientAuth]())
+}
+
+// With introspection_signed_answers, an answer must be signed with the keys of jwks_uri or of the
+// issuer's metadata (RFC 9701 §5).
+func TestSignedAnswersInFile(t *testing.T) {
+	issuer, err := resourcetest.NewIssuer(resourcetest.Config{})
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer issuer.Close()
+	opaque := issuer.OpaqueToken(resourcetest.Token{Audience: identifier})
+	const client = "  client_id: test-client\n  client_secret: " + resourcetest.DefaultClientSecret + "\n  introspection_signed_answers: true"
+	for lines, want := range map[string]int{
+		client: 200,
+		client + "\n  introspect_jwts: true\n  jwks_uri: " + issuer.URL(resourcetest.JWKS): 200,
+		client + "\n  jwks_uri: https://auth.example.test/elsewhere":                       503,
+	} {
+		s := newTestServer(t, issuer, nil, lines)
+		if status, _ := s.send(opaque); status != want || issuer.Last(resourcetest.Introspection).Header.Get("Accept") != "application/token-introspection+jwt" {
+			t.Errorf("%q: got %d, want %d; log: %s", lines, status, want, s.log)
 		}
 	}
 }

@@ -91,6 +91,10 @@ type IssuerSettings struct {
 	TLSClientCertificateFile       string `yaml:"tls_client_certificate_file" doc:"file with the client certificate, in PEM with its chain, for mutual TLS with the introspection endpoint. It can be combined with every introspection_auth_method, and is read for each call"`
 	TLSClientKeyFile               string `yaml:"tls_client_key_file" doc:"file with the private key of tls_client_certificate_file, in PEM"`
 	IntrospectionTokenTypeHint     string `yaml:"introspection_token_type_hint" doc:"token_type_hint of introspection requests. none: no hint, for endpoints that report access tokens as inactive because of it. Default: access_token"`
+	IntrospectionSignedAnswers     bool   `yaml:"introspection_signed_answers" doc:"true: introspection responses must be signed for client_id (RFC 9701). The keys are those of jwks_uri or of the issuer's metadata. Default: false"`
+	IntrospectionAnswerTTL         *int   `yaml:"introspection_answer_ttl_seconds" max:"86400" doc:"maximum time that an introspection response is cached, which is the longest time that a revocation is not noticed. 0: each request causes a call. Default: token_cache_ttl_seconds"`
+	IntrospectionTimeout           *int   `yaml:"introspection_timeout_seconds" min:"1" max:"30" doc:"maximum time for the introspection of one token. Default: 5"`
+	IntrospectionMaxConcurrent     *int   `yaml:"introspection_max_concurrent" min:"1" max:"1024" doc:"maximum number of concurrent calls to the introspection endpoint. Default: 32"`
 
 	TrustAnswersWithoutAudience  bool `yaml:"trust_answers_without_audience" doc:"true: introspection responses without aud are accepted. SET IT ONLY IF THE ISSUER REPORTS A TOKEN AS ACTIVE TO THIS CLIENT ONLY IF THE TOKEN WAS ISSUED FOR THIS SERVER. Otherwise a token for any server of the issuer is accepted. Default: false"`
 	TrustAnswersWithoutTokenType bool `yaml:"trust_answers_without_token_type" doc:"true: introspection responses without aud, token_type and token_use are accepted. SET IT ONLY IF THE ENDPOINT NEVER REPORTS A REFRESH TOKEN OR AN ID TOKEN AS ACTIVE. It requires trust_answers_without_audience. Default: false"`
