@@ -19,7 +19,8 @@ import (
 
 // HeaderVerifier verifies credentials that are not OAuth tokens and are sent in a separate
 // header field: an API key, a signature over the request, the assertion of a trusted proxy.
-// Package resource/apikey has one for keys.
+// Package resource/apikey has one for keys. For access tokens in a header field use
+// Credentials.TokenHeaders.
 type HeaderVerifier interface {
 	// Issuer returns the issuer of the credentials, which is also Claims.Issuer. It is
 	// not published.
@@ -27,8 +28,9 @@ type HeaderVerifier interface {
 
 	// VerifyHeader does the same as [Verifier.Verify] for the value of the field, which
 	// is not empty. It is called for every request, because the result is not cached. It
-	// may read other fields and the URL of req, but must not change req or read the body.
-	// Claims.Audience must name the resource.
+	// may read the URL and other fields of req, but must not change req or read the body.
+	// Of the fields, only this one is known to occur once: reject another one that is
+	// absent or repeated. Claims.Audience must name the resource.
 	VerifyHeader(ctx context.Context, value string, req *http.Request) (*Claims, error)
 }
 
