@@ -105,7 +105,7 @@ type Config struct {
 
 // Format prints the issuer for every verb. Package fmt does not call Format for an
 // unexported field of another struct, and prints ClientSecret in clear there. Do not keep
-// a Config in such a field, or use ClientSecretFunc.
+// a Config in such a field, or use ClientSecretFile or ClientSecretFunc.
 func (c Config) Format(f fmt.State, _ rune) {
 	_, _ = io.WriteString(f, "introspect.Config("+c.Issuer+")")
 }
