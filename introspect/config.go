@@ -125,9 +125,12 @@ const NoTokenTypeHint = "none"
 func New(c Config) (*Verifier, error) {
 	var mistakes configerr.List
 	mistakes.Add(metadata.CheckIssuer(c.Issuer, c.AllowHTTP))
-	for _, u := range []string{c.Endpoint, c.KeysURL} {
-		if u != "" {
-			mistakes.Add(metadata.CheckEndpoint(u, c.AllowHTTP))
+	if c.Endpoint != "" {
+		mistakes.Add(metadata.CheckEndpoint(c.Endpoint, c.AllowHTTP))
+	}
+	if c.KeysURL != "" {
+		if err := metadata.CheckEndpoint(c.KeysURL, c.AllowHTTP); err != nil {
+			mistakes.Addf("KeysURL: %w", err)
 		}
 	}
 	mistakes.Add(outbound.CheckHosts("AllowHosts", c.AllowHosts))

@@ -103,7 +103,7 @@ func (i *issuerBuilder) addIntrospectionMistakes(err error, prefix string) {
 		"SignedAnswers": prefix + "client_id", "Auth.Signer": "introspection_private_key_file", "Auth.PrivateKeyFile": "introspection_private_key_file",
 		"Auth.KeyID": "introspection_key_id", "Auth.Algorithm": "introspection_key_algorithm", "Auth.Audience": "introspection_assertion_audience",
 		"CertificateFile": "tls_client_certificate_file", "CertificateKeyFile": "tls_client_key_file",
-		"TokenTypeHint": "introspection_token_type_hint",
+		"TokenTypeHint": "introspection_token_type_hint", "KeysURL": "jwks_uri",
 	}
 	// Alternatives that only Go has are left out.
 	words := strings.NewReplacer(
@@ -125,7 +125,7 @@ func (i *issuerBuilder) addIntrospectionMistakes(err error, prefix string) {
 			continue
 		}
 		path := join(i.path, key)
-		i.mistakes.add(i.positionOrIntrospection(key), "%s", path+": "+words.Replace(text))
+		i.mistakes.add(i.positionOrIntrospection(key), "%s", path+": "+words.Replace(strings.TrimPrefix(text, "metadata: ")))
 	}
 }
 

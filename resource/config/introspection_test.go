@@ -254,6 +254,8 @@ func TestIntrospectionMistakes(t *testing.T) {
 		{"answers are trusted, but there are none", []string{"  trust_answers_without_audience: true"}, `text:4: client_id: is missing; method "client_secret_basic" requires it` + "\n" + `text:4: client_secret: is missing; method "client_secret_basic" requires it or client_secret_file`},
 		{"signed answers without a client", []string{"  introspection_auth_method: bearer", "  introspection_bearer_token: t", "  introspection_signed_answers: true"},
 			`text:4: client_id: is missing; introspection_signed_answers requires it, because it is the aud of signed answers`},
+		{"the keys of signed answers are not at a URL", secret("  introspection_signed_answers: true", "  introspect_jwts: true", "  jwks_uri: keys"),
+			`text:8: jwks_uri: URL "keys": must be an absolute URL, such as https://host.example.com/path`},
 		{"a short timeout", secret("  introspection_timeout_seconds: 0"), `text:6: introspection_timeout_seconds: must be a whole number from 1 to 30`},
 		{"too many calls", secret("  introspection_max_concurrent: 1025"), `text:6: introspection_max_concurrent: must be a whole number from 1 to 1024`},
 		{"in another issuer", []string{"  additional_issuers:", "    - issuer_url: https://b.example", "      introspection_auth_method: bearer"},
