@@ -42,10 +42,10 @@ type Config struct {
 	File string // with the JWK Set; read again at each refresh
 	Keys []byte // the JWK Set itself; it never changes (for use without a network)
 
-	// KeysFunc returns the JWK Set, for keys that are elsewhere. It is called like a server is
-	// asked: on first use, at each refresh, and if a token names an unknown key. It has 5 s and
-	// may return 512 KiB. Concurrent requests share one call. It should return the newest keys.
-	// Its errors are logged, and a panic counts as an error.
+	// KeysFunc returns the JWK Set, for keys that are elsewhere. It is called on first use, at
+	// each refresh, and if a token names an unknown key. It must return the newest keys within
+	// 5 s, in 512 KiB at most. Concurrent requests share one call. Its errors are logged, and a
+	// panic counts as an error.
 	KeysFunc func(ctx context.Context) ([]byte, error)
 
 	// BearerToken, or the content of BearerTokenFile, is sent with requests for the metadata and

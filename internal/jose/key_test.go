@@ -234,7 +234,7 @@ func TestPaddingAndZerosDoNotChangeAKey(t *testing.T) {
 }
 
 // shortCoordinate returns a P-256 key whose x begins with a zero byte, and x.
-func shortCoordinate(t *testing.T) (public *ecdsa.PublicKey, x []byte) {
+func shortCoordinate(t testing.TB) (public *ecdsa.PublicKey, x []byte) {
 	t.Helper()
 	for n := range uint16(2000) {
 		key, err := ecdsa.ParseRawPrivateKey(elliptic.P256(), binary.BigEndian.AppendUint16(make([]byte, 30, 32), n+1))

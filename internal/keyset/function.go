@@ -9,8 +9,9 @@ import (
 	"github.com/warder-go/warder/internal/outbound"
 )
 
-// Function is a key set that a function of the program returns. It is called like a server:
-// for each fetch, with the time limit of a fetch, and for [outbound.DefaultMaxBytes] at most.
+// Function is a key set that a function of the program returns. The function is called for each
+// fetch. The limits for time and size are those of a fetch from a server: the context ends after
+// 5 s, and the document has [outbound.DefaultMaxBytes] at most.
 type Function struct {
 	call    func(context.Context) ([]byte, error)
 	running atomic.Bool
