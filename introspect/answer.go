@@ -14,6 +14,7 @@ import (
 
 	"github.com/warder-go/warder/internal/outbound"
 	"github.com/warder-go/warder/internal/strictjson"
+	"github.com/warder-go/warder/internal/tokentype"
 	"github.com/warder-go/warder/resource"
 )
 
@@ -162,25 +163,25 @@ func hasBooleanActive(object jsontext.Value) bool {
 	})
 }
 
-// isBearerAccessToken reports whether the answer is about a bearer access token, as far as
-// it contains this information. Refresh tokens, ID tokens and tokens that are bound to a
-// key are not (RFC 7662 §2.2, RFC 9449 §6.2).
-func (a answer) isBearerAccessToken() (bool, error) {
-	if a.tokenType != nil {
-		tokenType, err := strictjson.String(a.tokenType)
-		if err != nil {
-			return false, fmt.Errorf("answer: member \"token_type\": %w", err)
+// mayBeBearerAccessToken reports whether the answer can be about a bearer access token, as far
+// as it contains this information. Refresh tokens, ID tokens and tokens that are bound to a
+// key are not (RFC 7662 §2.2, RFC 9449 §6.2). Whether a type that is not known is accepted
+// depends on resource.Issuer.TokenTypes, so package resource decides about it.
+func (a answer) mayBeBearerAccessToken() (bool, error) {
+	for _, member := range []struct {
+		name  string
+		value jsontext.Value
+	}{{"token_type", a.tokenType}, {"token_use", a.tokenUse}} { // no standard has token_use; Hydra and Cognito send it
+		if member.value == nil {
+			continue
 		}
-		if !strings.EqualFold(tokenType, "Bearer") { // RFC 6749 §5.1: case-insensitive
+		text, err := strictjson.String(member.value)
+		if err != nil {
+			return false, fmt.Errorf("answer: member %q: %w", member.name, err)
+		}
+		if tokentype.IsOther(text) || strings.EqualFold(text, "DPoP") {
 			return false, nil
 		}
-	}
-	if a.tokenUse != nil { // not in a standard; Hydra and Cognito send it
-		use, err := strictjson.String(a.tokenUse)
-		if err != nil {
-			return false, fmt.Errorf("answer: member \"token_use\": %w", err)
-		}
-		return use == "access_token" || use == "access", nil
 	}
 	return true, nil
 }
@@ -188,7 +189,7 @@ func (a answer) isBearerAccessToken() (bool, error) {
 // claims returns the claims of an active token, which is jwt unless that is nil. Package resource
 // checks them like those of a JWT.
 func (v *Verifier) claims(a answer, jwt *resource.Claims, object []byte) (*resource.Claims, *failure) {
-	switch ok, err := a.isBearerAccessToken(); {
+	switch ok, err := a.mayBeBearerAccessToken(); {
 	case err != nil:
 		return nil, newFailure(malformedClaims, err)
 	case !ok:
@@ -200,11 +201,12 @@ func (v *Verifier) claims(a answer, jwt *resource.Claims, object []byte) (*resou
 	}
 	// oidc-provider reports refresh tokens as active too, without aud and token_type. An
 	// answer with neither an audience nor a kind of token is therefore rejected, even if
-	// the resource trusts answers without aud. If the token is a JWT with aud, package resource
+	// the resource trusts answers without aud, unless the operator also excludes that the
+	// endpoint does so. If the token is a JWT with aud, package resource
 	// completes the answer with that aud and checks it.
 	hasAudience := c.Audience != nil || jwt != nil && jwt.Audience != nil
-	if !hasAudience && a.tokenType == nil && a.tokenUse == nil {
-		return nil, newFailure(notAccessToken, errors.New("answer has neither aud nor token_type nor token_use"))
+	if !v.trustsUntyped && !hasAudience && a.tokenType == nil && a.tokenUse == nil {
+		return nil, newFailure(notAccessToken, errors.New("answer has neither aud nor token_type nor token_use; see trust_answers_without_token_type (in Go: TrustAnswersWithoutTokenType)"))
 	}
 	if c.Issuer == "" { // optional in an answer; the answer is from the configured issuer
 		c.Issuer = v.issuer

@@ -2,9 +2,6 @@ package introspect
 
 import (
 	"crypto"
-	"crypto/ecdsa"
-	"crypto/ed25519"
-	"crypto/elliptic"
 	"crypto/rand"
 	"crypto/rsa"
 	_ "crypto/sha256" // the hashes of the algorithms
@@ -23,50 +20,6 @@ import (
 // assertion.
 const assertionLifetime = time.Minute
 
-// An algorithm signs assertions (RFC 7518 §3.1, RFC 8037 §3.1).
-type algorithm struct {
-	name string
-	hash crypto.Hash // 0: the signer receives the message, not its hash
-	pss  bool
-	size int // size of R and of S in bytes; 0: not ECDSA
-}
-
-// algorithm returns the configured algorithm, or the default algorithm for the type of
-// the key. It returns an error if the key is missing, too short or of another type.
-func (a ClientAuth) algorithm() (algorithm, error) {
-	if a.Signer == nil {
-		return algorithm{}, errors.New("Signer is required for method \"private_key_jwt\"")
-	}
-	var supported []algorithm // the default first
-	switch public := a.Signer.Public().(type) {
-	case *rsa.PublicKey:
-		if public.N.BitLen() < 2048 { // RFC 7518 §3.3
-			return algorithm{}, errors.New("Signer: the RSA key is shorter than 2048 bits")
-		}
-		supported = []algorithm{
-			{"RS256", crypto.SHA256, false, 0}, {"RS384", crypto.SHA384, false, 0}, {"RS512", crypto.SHA512, false, 0},
-			{"PS256", crypto.SHA256, true, 0}, {"PS384", crypto.SHA384, true, 0}, {"PS512", crypto.SHA512, true, 0},
-		}
-	case *ecdsa.PublicKey:
-		switch public.Curve {
-		case elliptic.P256():
-			supported = []algorithm{{"ES256", crypto.SHA256, false, 32}}
-		case elliptic.P384():
-			supported = []algorithm{{"ES384", crypto.SHA384, false, 48}}
-		case elliptic.P521():
-			supported = []algorithm{{"ES512", crypto.SHA512, false, 66}}
-		}
-	case ed25519.PublicKey:
-		supported = []algorithm{{"EdDSA", 0, false, 0}, {"Ed25519", 0, false, 0}}
-	}
-	for _, alg := range supported {
-		if a.Algorithm == "" || a.Algorithm == alg.name {
-			return alg, nil
-		}
-	}
-	return algorithm{}, fmt.Errorf("Signer: no algorithm %q for a key of type %T", a.Algorithm, a.Signer.Public())
-}
-
 type assertionHeader struct {
 	Algorithm string `json:"alg"`
 	KeyID     string `json:"kid,omitzero"`
@@ -84,9 +37,13 @@ type assertionClaims struct {
 
 // assertion returns a new client assertion: a JWT for one use (RFC 7523 §3). Its typ
 // prevents other uses of the JWT (RFC 7523bis §4).
-func (a ClientAuth) assertion(alg algorithm) (string, error) {
+func (a *authenticator) assertion() (string, error) {
+	key, err := a.key.get()
+	if err != nil {
+		return "", fmt.Errorf("private key: %w", err)
+	}
 	now := time.Now()
-	header, err := json.Marshal(assertionHeader{alg.name, a.KeyID, "client-authentication+jwt"})
+	header, err := json.Marshal(assertionHeader{key.alg.name, key.id, "client-authentication+jwt"})
 	if err != nil {
 		return "", errors.New("encoding the header of a client assertion")
 	}
@@ -99,7 +56,7 @@ func (a ClientAuth) assertion(alg algorithm) (string, error) {
 	}
 	encode := base64.RawURLEncoding.EncodeToString
 	signed := encode(header) + "." + encode(claims)
-	signature, err := alg.sign(a.Signer, []byte(signed))
+	signature, err := key.alg.sign(key.signer, []byte(signed))
 	if err != nil {
 		return "", fmt.Errorf("signing a client assertion: %w", err)
 	}

@@ -173,7 +173,14 @@ func (v *Verifier) exchange(ctx context.Context, token string, jwt *resource.Cla
 	if err != nil {
 		return nil, time.Time{}, discoveryFailure(err)
 	}
-	form := url.Values{"token": {token}, "token_type_hint": {"access_token"}}
+	client, err := v.clients.get()
+	if err != nil {
+		return nil, time.Time{}, newFailure(credentials, fmt.Errorf("our client certificate is not available: %w", err))
+	}
+	form := url.Values{"token": {token}}
+	if v.hint != "" {
+		form.Set("token_type_hint", v.hint)
+	}
 	header := http.Header{"Content-Type": {"application/x-www-form-urlencoded"}, "Accept": {v.answerType()}}
 	note, err := v.auth.apply(ctx, header, form)
 	if err != nil {
@@ -185,7 +192,7 @@ func (v *Verifier) exchange(ctx context.Context, token string, jwt *resource.Cla
 	}
 	req.Header = header
 	sentAt := time.Now()
-	response, err := v.client.Do(req)
+	response, err := client.Do(req)
 	receivedAt = time.Now()
 	if err != nil {
 		return nil, receivedAt, outboundFailure(err)

@@ -7,10 +7,13 @@ import (
 	"log/slog"
 	"net/http"
 	"net/url"
+	"strings"
 	"time"
 
 	"github.com/warder-go/warder/internal/configerr"
+	"github.com/warder-go/warder/internal/grammar"
 	"github.com/warder-go/warder/internal/outbound"
+	"github.com/warder-go/warder/internal/tokentype"
 	"github.com/warder-go/warder/metadata"
 )
 
@@ -55,6 +58,19 @@ type Config struct {
 	// the answer must equal those of the token. Encrypted answers are rejected.
 	SignedAnswers bool
 
+	// TokenTypeHint is the token_type_hint of requests (RFC 7662 §2.1). Empty: access_token.
+	// NoTokenTypeHint: none, for endpoints that report access tokens as inactive because of
+	// the hint. A hint for another kind of token, such as refresh_token, is a mistake.
+	TokenTypeHint string
+
+	// TrustAnswersWithoutTokenType accepts an answer that has neither aud nor token_type nor
+	// token_use. Set it only if THE ENDPOINT NEVER REPORTS A REFRESH TOKEN OR AN ID TOKEN AS
+	// ACTIVE. Otherwise a client can use its refresh token as an access token. Without it,
+	// such an answer is rejected with 401, unless it is about a JWT that has aud.
+	// [resource.Issuer].TrustAnswersWithoutAudience is required too, because the answer has
+	// no aud. A token_type or token_use that is present is still checked.
+	TrustAnswersWithoutTokenType bool
+
 	// KeysURL is the URL of the JWK Set for SignedAnswers. Empty: the URL in the
 	// issuer's metadata.
 	KeysURL string
@@ -83,17 +99,24 @@ type Config struct {
 	// address, unless it is in AllowHosts. Link-local and cloud metadata addresses are
 	// always rejected. Redirects are never followed.
 	AllowHosts []string
-	AllowHTTP  bool                                  // permits http for hosts other than loopback
-	TLS        *tls.Config                           // for a private CA or mutual TLS; nil: the system's roots
-	Proxy      func(*http.Request) (*url.URL, error) // nil: no proxy; the environment is not read
-	Transport  http.RoundTripper                     // replaces all of the above, including the address checks
+	AllowHTTP  bool        // permits http for hosts other than loopback
+	TLS        *tls.Config // for a private CA or mutual TLS; nil: the system's roots
+
+	// CertificateFile and CertificateKeyFile are the paths of a client certificate, with its
+	// chain, and of its private key, in PEM, for mutual TLS (RFC 8705 §2). They can be
+	// combined with every ClientAuth.Method. The rules for the files of ClientAuth apply to
+	// them too. A rotated certificate takes effect with the next call, on new connections.
+	CertificateFile, CertificateKeyFile string
+
+	Proxy     func(*http.Request) (*url.URL, error) // nil: no proxy; the environment is not read
+	Transport http.RoundTripper                     // replaces all of the above, including the address checks
 
 	Logger *slog.Logger // receives one record for each failed call; nil: slog.Default()
 }
 
 // Format prints the issuer for every verb. Package fmt does not call Format for an
 // unexported field of another struct, and prints ClientSecret in clear there. Do not keep
-// a Config in such a field, or use ClientSecretFunc.
+// a Config in such a field, or use ClientSecretFile or ClientSecretFunc.
 func (c Config) Format(f fmt.State, _ rune) {
 	_, _ = io.WriteString(f, "introspect.Config("+c.Issuer+")")
 }
@@ -126,18 +149,27 @@ func (c Config) checkIssuer(mistakes *configerr.List) {
 	}
 }
 
-// New returns a verifier for the configuration. It performs no I/O. The error reports all
-// mistakes in the configuration at once, and no secret.
+// NoTokenTypeHint is the value of Config.TokenTypeHint for requests without token_type_hint.
+const NoTokenTypeHint = "none"
+
+// New returns a verifier for the configuration. It reads the files that the configuration
+// names, and performs no other I/O. The error reports all mistakes in the configuration at
+// once, and no secret.
 func New(c Config) (*Verifier, error) {
 	var mistakes configerr.List
 	c.checkIssuer(&mistakes)
-	for _, u := range []string{c.Endpoint, c.KeysURL} {
-		if u != "" {
-			mistakes.Add(metadata.CheckEndpoint(u, c.AllowHTTP))
+	if c.Endpoint != "" {
+		mistakes.Add(metadata.CheckEndpoint(c.Endpoint, c.AllowHTTP))
+	}
+	if c.KeysURL != "" {
+		if err := metadata.CheckEndpoint(c.KeysURL, c.AllowHTTP); err != nil {
+			mistakes.Addf("KeysURL: %w", err)
 		}
 	}
 	mistakes.Add(outbound.CheckHosts("AllowHosts", c.AllowHosts))
-	c.Auth.check(c, &mistakes)
+	c.Auth.check(&mistakes)
+	c.checkCertificate(&mistakes)
+	c.checkHint(&mistakes)
 	if c.SignedAnswers && c.Auth.ClientID == "" {
 		mistakes.Addf("SignedAnswers: Auth.ClientID is empty; it is required because it is the aud of signed answers")
 	}
@@ -154,4 +186,15 @@ func New(c Config) (*Verifier, error) {
 		return nil, err
 	}
 	return build(c), nil
+}
+
+func (c Config) checkHint(mistakes *configerr.List) {
+	// RFC 7009 §2.1 lets servers define further hints, so that only these can be checked.
+	switch {
+	case c.TokenTypeHint == "":
+	case strings.Trim(c.TokenTypeHint, grammar.B64TokenChars+":") != "":
+		mistakes.Addf("TokenTypeHint: %q cannot be a token type; use letters, digits and -._~+/:", c.TokenTypeHint)
+	case tokentype.IsOther(c.TokenTypeHint):
+		mistakes.Addf("TokenTypeHint: %q is for tokens that are not access tokens, which are never accepted; use access_token or %s", c.TokenTypeHint, NoTokenTypeHint)
+	}
 }

@@ -13,6 +13,7 @@ import (
 	"fmt"
 	"log/slog"
 	"net/http"
+	"path/filepath"
 	"strings"
 	"testing"
 	"time"
@@ -33,6 +34,7 @@ func TestConfigMistakes(t *testing.T) {
 		return auth(introspect.ClientAuth{Method: "private_key_jwt", ClientID: "id", Signer: signer, Algorithm: alg})
 	}
 	certificate := &tls.Config{Certificates: []tls.Certificate{{}}}
+	file := func(content string) string { return writeFile(t, filepath.Join(t.TempDir(), "file"), content) }
 	for _, row := range []struct {
 		name   string
 		change func(*introspect.Config)
@@ -83,23 +85,57 @@ func TestConfigMistakes(t *testing.T) {
 		{"negative MaxConcurrent", func(c *introspect.Config) { c.MaxConcurrent = -1 }, "MaxConcurrent"},
 		{"MaxConcurrent too high", func(c *introspect.Config) { c.MaxConcurrent = 1025 }, "MaxConcurrent"},
 
-		{"no credentials", auth(introspect.ClientAuth{}), "ClientID is required"},
-		{"no secret", auth(introspect.ClientAuth{ClientID: "id"}), "one of ClientSecret and ClientSecretFunc"},
-		{"secret and secret function", auth(introspect.ClientAuth{ClientID: "id", ClientSecret: "test-secret", ClientSecretFunc: staticSecret}), "one of ClientSecret and ClientSecretFunc"},
-		{"secret and token", auth(introspect.ClientAuth{ClientID: "id", ClientSecret: "test-secret", BearerToken: "t"}), "must not be set"},
-		{"secret and signer", auth(introspect.ClientAuth{ClientID: "id", ClientSecret: "test-secret", Signer: edKey}), "must not be set"},
-		{"secret and key id", auth(introspect.ClientAuth{ClientID: "id", ClientSecret: "test-secret", KeyID: "k"}), "must not be set"},
+		{"no credentials", auth(introspect.ClientAuth{}), "Auth.ClientID: is missing; method "},
+		{"no secret", auth(introspect.ClientAuth{ClientID: "id"}), `Auth.ClientSecret: is missing; method "client_secret_basic" requires it or ClientSecretFile or ClientSecretFunc`},
+		{"secret and secret function", auth(introspect.ClientAuth{ClientID: "id", ClientSecret: "test-secret", ClientSecretFunc: staticSecret}), "Auth.ClientSecretFunc: ClientSecret is also set; set only one of them"},
+		{"secret and token", auth(introspect.ClientAuth{ClientID: "id", ClientSecret: "test-secret", BearerToken: "t"}), `Auth.BearerToken: is not used by method "client_secret_basic"; remove it or set another Method`},
+		{"secret and signer", auth(introspect.ClientAuth{ClientID: "id", ClientSecret: "test-secret", Signer: edKey}), `Auth.Signer: is not used by method "client_secret_basic"`},
+		{"secret and key id", auth(introspect.ClientAuth{ClientID: "id", ClientSecret: "test-secret", KeyID: "k"}), `Auth.KeyID: is not used by method "client_secret_basic"`},
+		{"secret with a line break at the end", auth(introspect.ClientAuth{ClientID: "id", ClientSecret: "test-secret\n"}), "Auth.ClientSecret: ends in a line break; remove it, or set ClientSecretFile, which drops the line break at the end of a file"},
+		{"secret with a carriage return at the end", auth(introspect.ClientAuth{Method: "client_secret_post", ClientID: "id", ClientSecret: "test-secret\r"}), "ClientSecretFile"},
+		{"bearer token with a line break at the end", auth(introspect.ClientAuth{Method: "bearer", BearerToken: "test-secret\n"}), "Auth.BearerToken: ends in a line break; remove it, or set BearerTokenFile"},
+		{"secret and secret file", auth(introspect.ClientAuth{ClientID: "id", ClientSecret: "test-secret", ClientSecretFile: "x"}), "Auth.ClientSecretFile: ClientSecret is also set; set only one of them"},
+		{"missing secret file", auth(introspect.ClientAuth{ClientID: "id", ClientSecretFile: "/nowhere/s"}), `Auth.ClientSecretFile: secret file "/nowhere/s": no such file or directory`},
+		{"empty secret file", auth(introspect.ClientAuth{ClientID: "id", ClientSecretFile: file("\n")}), "is empty"},
+		{"secret file", auth(introspect.ClientAuth{ClientID: "id", ClientSecretFile: file("test-secret\n")}), ""},
+		{"missing token file", auth(introspect.ClientAuth{Method: "bearer", BearerTokenFile: "/nowhere/t"}), `Auth.BearerTokenFile: secret file "/nowhere/t": no such file or directory`},
+		{"token file that is not a b64token", auth(introspect.ClientAuth{Method: "bearer", BearerTokenFile: file("test-secret b")}), "Auth.BearerTokenFile: must be a b64token"},
+		{"raw Basic, a colon in the ID (RFC 7617 §2)", auth(introspect.ClientAuth{Method: "client_secret_basic_raw", ClientID: "urn:id", ClientSecret: "test-secret"}), "Auth.ClientID: contains a colon"},
+		{"raw Basic, a control character in the ID", auth(introspect.ClientAuth{Method: "client_secret_basic_raw", ClientID: "i\td", ClientSecret: "test-secret"}), "Auth.ClientID: contains a control character"},
+		{"raw Basic, a control character in the secret", auth(introspect.ClientAuth{Method: "client_secret_basic_raw", ClientID: "id", ClientSecret: "test-secret\x00"}), "Auth.ClientSecret: contains a control character"},
+		{"raw Basic, a control character in the file", auth(introspect.ClientAuth{Method: "client_secret_basic_raw", ClientID: "id", ClientSecretFile: file("test-\tsecret")}), "Auth.ClientSecretFile: contains a control character"},
+		{"raw Basic", auth(introspect.ClientAuth{Method: "client_secret_basic_raw", ClientID: "admin@t.example", ClientSecret: "test-secret:"}), ""},
+		{"signer and key file", auth(introspect.ClientAuth{Method: "private_key_jwt", ClientID: "id", Signer: edKey, PrivateKeyFile: file("x")}), "Auth.PrivateKeyFile: Signer is also set; set only one of them"},
+		{"missing key file", auth(introspect.ClientAuth{Method: "private_key_jwt", ClientID: "id", PrivateKeyFile: "/nowhere/k"}), `Auth.PrivateKeyFile: secret file "/nowhere/k": no such file or directory`},
+		{"key file without a key", auth(introspect.ClientAuth{Method: "private_key_jwt", ClientID: "id", PrivateKeyFile: file("test-secret")}), `: has no private key in PEM, and is not a JWK`},
+		{"key file with another algorithm", auth(introspect.ClientAuth{Method: "private_key_jwt", ClientID: "id", PrivateKeyFile: file(pemKey(edKey)), Algorithm: "RS256"}), `Auth.Algorithm: file "`},
+		{"key file", auth(introspect.ClientAuth{Method: "private_key_jwt", ClientID: "id", PrivateKeyFile: file(pemKey(edKey)), Algorithm: "EdDSA"}), ""},
+		{"bearer with a key file", auth(introspect.ClientAuth{Method: "bearer", BearerToken: "t", PrivateKeyFile: "x"}), `Auth.PrivateKeyFile: is not used by method "bearer"`},
+		{"bearer with an audience", auth(introspect.ClientAuth{Method: "bearer", BearerToken: "t", Audience: "x"}), `Auth.Audience: is not used by method "bearer"`},
+		{"certificate without its key", func(c *introspect.Config) { c.CertificateFile = "x" }, "CertificateKeyFile: is missing; CertificateFile needs the private key of its certificate"},
+		{"key without a certificate", func(c *introspect.Config) { c.CertificateKeyFile = "x" }, "CertificateFile: is missing; CertificateKeyFile is the key of its certificate"},
+		{"missing certificate", func(c *introspect.Config) { c.CertificateFile, c.CertificateKeyFile = "/nowhere/c", "/nowhere/k" }, `CertificateFile: secret file "/nowhere/c": no such file or directory`},
+		{"certificate in two places", func(c *introspect.Config) { c.CertificateFile, c.CertificateKeyFile, c.TLS = "x", "x", certificate }, "CertificateFile: TLS has a client certificate too; remove one of them"},
+		{"certificate and a Transport", func(c *introspect.Config) {
+			c.CertificateFile, c.CertificateKeyFile, c.Transport = "x", "x", http.DefaultTransport
+		}, "CertificateFile: has no effect, because Transport makes the connections; remove one of them"},
+		{"hint for refresh tokens", func(c *introspect.Config) { c.TokenTypeHint = "refresh_token" }, `TokenTypeHint: "refresh_token" is for tokens that are not access tokens, which are never accepted; use access_token or none`},
+		{"hint for ID tokens", func(c *introspect.Config) { c.TokenTypeHint = "urn:ietf:params:oauth:token-type:id_token" }, "TokenTypeHint"},
+		{"hint with a space", func(c *introspect.Config) { c.TokenTypeHint = "access token" }, `TokenTypeHint: "access token" cannot be a token type`},
+		{"no hint", func(c *introspect.Config) { c.TokenTypeHint = introspect.NoTokenTypeHint }, ""},
+		{"hint as a URN", func(c *introspect.Config) { c.TokenTypeHint = "urn:ietf:params:oauth:token-type:jwt" }, ""},
+
 		{"unknown method", auth(introspect.ClientAuth{Method: "client_secret_jwt", ClientID: "id", ClientSecret: "test-secret"}), `"client_secret_jwt" is not one of`},
 		{"no authentication", auth(introspect.ClientAuth{Method: "none", ClientID: "id"}), `"none" is not one of`},
 		{"method in another case", auth(introspect.ClientAuth{Method: "Bearer", BearerToken: "t"}), `"Bearer" is not one of`},
-		{"post without id", auth(introspect.ClientAuth{Method: "client_secret_post", ClientSecret: "test-secret"}), "ClientID is required"},
-		{"bearer without token", auth(introspect.ClientAuth{Method: "bearer"}), "one of BearerToken and BearerTokenFunc"},
-		{"bearer token and bearer token function", auth(introspect.ClientAuth{Method: "bearer", BearerToken: "t", BearerTokenFunc: staticSecret}), "one of BearerToken and BearerTokenFunc"},
-		{"bearer with a secret", auth(introspect.ClientAuth{Method: "bearer", BearerToken: "t", ClientSecret: "test-secret"}), "must not be set"},
+		{"post without id", auth(introspect.ClientAuth{Method: "client_secret_post", ClientSecret: "test-secret"}), "Auth.ClientID: is missing; method "},
+		{"bearer without token", auth(introspect.ClientAuth{Method: "bearer"}), `Auth.BearerToken: is missing; method "bearer" requires it or BearerTokenFile or BearerTokenFunc`},
+		{"bearer token and bearer token function", auth(introspect.ClientAuth{Method: "bearer", BearerToken: "t", BearerTokenFunc: staticSecret}), "Auth.BearerTokenFunc: BearerToken is also set; set only one of them"},
+		{"bearer with a secret", auth(introspect.ClientAuth{Method: "bearer", BearerToken: "t", ClientSecret: "test-secret"}), `Auth.ClientSecret: is not used by method "bearer"`},
 		{"bearer token that is not a b64token", auth(introspect.ClientAuth{Method: "bearer", BearerToken: "test-secret with a space"}), "b64token"},
-		{"assertion without id", auth(introspect.ClientAuth{Method: "private_key_jwt", Signer: edKey}), "ClientID is required"},
-		{"assertion without signer", assertion(nil, ""), "Signer is required"},
-		{"assertion with a secret", auth(introspect.ClientAuth{Method: "private_key_jwt", ClientID: "id", Signer: edKey, ClientSecret: "test-secret"}), "must not be set"},
+		{"assertion without id", auth(introspect.ClientAuth{Method: "private_key_jwt", Signer: edKey}), "Auth.ClientID: is missing; method "},
+		{"assertion without signer", assertion(nil, ""), `Auth.Signer: is missing; method "private_key_jwt" requires it or PrivateKeyFile`},
+		{"assertion with a secret", auth(introspect.ClientAuth{Method: "private_key_jwt", ClientID: "id", Signer: edKey, ClientSecret: "test-secret"}), `Auth.ClientSecret: is not used by method "private_key_jwt"`},
 		{"assertion with the algorithm of another key type", assertion(edKey, "RS256"), `no algorithm "RS256"`},
 		{"assertion with HMAC", assertion(edKey, "HS256"), `no algorithm "HS256"`},
 		{"assertion with an unsupported curve", assertion(p224, ""), "no algorithm"},
@@ -110,7 +146,7 @@ func TestConfigMistakes(t *testing.T) {
 		}, "certificate"},
 		{"mutual TLS without id", func(c *introspect.Config) {
 			c.TLS, c.Auth = certificate, introspect.ClientAuth{Method: "tls_client_auth"}
-		}, "ClientID is required"},
+		}, "Auth.ClientID: is missing; method "},
 		{"mutual TLS", func(c *introspect.Config) {
 			c.TLS, c.Auth = certificate, introspect.ClientAuth{Method: "tls_client_auth", ClientID: "id"}
 		}, ""},

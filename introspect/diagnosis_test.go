@@ -63,11 +63,13 @@ func TestRejectedCredentialsAreExplained(t *testing.T) {
 		want string
 	}{
 		{"Basic", introspect.ClientAuth{ClientID: "c", ClientSecret: "wrong"}, check + ", method client_secret_basic" + request},
-		{"Basic, a line break at the end", introspect.ClientAuth{ClientID: "c", ClientSecret: "wrong\n"}, check + "; the secret ends in white space, method client_secret_basic" + request},
+		{"Basic, a character that is encoded", introspect.ClientAuth{ClientID: "admin@t.example", ClientSecret: "wrong"}, check + "; a server that does not decode Basic needs method client_secret_basic_raw, method client_secret_basic" + request},
+		{"Basic without encoding", introspect.ClientAuth{Method: introspect.ClientSecretBasicRaw, ClientID: "admin@t.example", ClientSecret: "wrong"}, check + ", method client_secret_basic_raw" + request},
+		{"Basic, a line break at the end", introspect.ClientAuth{ClientID: "c", ClientSecretFunc: function("wrong\n")}, check + "; the secret ends in white space, method client_secret_basic" + request},
 		{"Basic, a space at the beginning", introspect.ClientAuth{ClientID: "c", ClientSecret: " wrong"}, check + "; the secret begins with white space, method client_secret_basic" + request},
 		{"the form, a tab at the end, from a function", introspect.ClientAuth{Method: introspect.ClientSecretPost, ClientID: "c", ClientSecretFunc: function("wrong\t")}, check + "; the secret ends in white space, method client_secret_post" + request},
 		{"a client ID with a line break", introspect.ClientAuth{ClientID: "c\n", ClientSecret: "wrong"}, check + "; the client ID ends in white space, method client_secret_basic" + request},
-		{"a bearer token", introspect.ClientAuth{Method: introspect.Bearer, BearerToken: "wrong"}, "the endpoint rejects our credentials: check Auth, method bearer" + request},
+		{"a bearer token", introspect.ClientAuth{Method: introspect.Bearer, BearerToken: "wrong"}, "the endpoint rejects our credentials: check introspection_bearer_token (in Go: Auth), method bearer" + request},
 		{"a bearer token with a line break", introspect.ClientAuth{Method: introspect.Bearer, BearerTokenFunc: function("wrong\n")}, "our credentials are not available: bearer token is not a b64token (RFC 6750 §2.1); it ends in white space"},
 	} {
 		t.Run(row.name, func(t *testing.T) {

@@ -69,7 +69,7 @@ func ExampleNew_mistakes() {
 	})
 	fmt.Println(err)
 	// Output:
-	// introspect: configuration: Auth: ClientSecret and BearerToken must not be set for method "private_key_jwt"
-	// Auth: Signer is required for method "private_key_jwt"
+	// introspect: configuration: Auth.Signer: is missing; method "private_key_jwt" requires it or PrivateKeyFile
+	// Auth.ClientSecret: is not used by method "private_key_jwt"; remove it or set another Method
 	// Timeout: 1h0m0s is not between 100ms and 30s
 }

@@ -39,10 +39,16 @@ func (f *failure) explain(endpoint string, r *outbound.Response, method, note st
 }
 
 // credentialSetting returns where the credentials are configured, in the configuration file
-// and in Go. The file has only secrets.
+// and in Go.
 func credentialSetting(method string) string {
-	if method == ClientSecretBasic || method == ClientSecretPost {
-		return "client_id and client_secret (in Go: Auth)"
+	key := "client_id and client_secret"
+	switch method {
+	case Bearer:
+		key = "introspection_bearer_token"
+	case PrivateKeyJWT:
+		key = "client_id and introspection_private_key_file"
+	case TLSClientAuth:
+		key = "client_id and tls_client_certificate_file"
 	}
-	return "Auth"
+	return key + " (in Go: Auth)"
 }

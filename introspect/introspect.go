@@ -10,6 +10,7 @@
 package introspect
 
 import (
+	"cmp"
 	"context"
 	"fmt"
 	"io"
@@ -44,7 +45,9 @@ type Verifier struct {
 	timeout       time.Duration
 	auth          *authenticator
 	endpoint      *endpoint
-	client        *outbound.Client
+	clients       *endpointClients
+	hint          string      // token_type_hint; "": none
+	trustsUntyped bool        // Config.TrustAnswersWithoutTokenType
 	keys          *keyset.Set // nil: answers are not signed
 	calls         inFlightCalls
 	negativeCache *negativeCache
@@ -69,16 +72,25 @@ func build(c Config) *Verifier {
 	out := outbound.Config{
 		Transport: c.Transport, TLS: c.TLS, Proxy: c.Proxy, AllowHTTP: c.AllowHTTP, Hosts: hosts, AllowHosts: c.AllowHosts,
 	}
+	certificates := newCertificateFiles(c)
+	if certificates != nil {
+		out.TLS = certificates.present(c.TLS)
+	}
 	documents := outbound.New(out)
 	out.Timeout, out.MaxBytes, out.Concurrent = c.Timeout, maxAnswerBytes, c.MaxConcurrent
 	v := &Verifier{
 		issuer: c.Issuer, answerTTL: c.AnswerTTL, timeout: c.Timeout, log: c.Logger,
 		auth:          newAuthenticator(c.Auth, c.Issuer),
 		endpoint:      &endpoint{url: c.Endpoint, fixed: c.Endpoint != "", client: documents, issuer: c.Issuer, metadataURL: c.MetadataURL},
-		client:        outbound.New(out),
+		clients:       &endpointClients{config: out, certificates: certificates},
+		hint:          cmp.Or(c.TokenTypeHint, "access_token"),
+		trustsUntyped: c.TrustAnswersWithoutTokenType,
 		calls:         inFlightCalls{gracePeriod: resultGracePeriod},
 		negativeCache: newNegativeCache(),
 		queue:         newCallQueue(c.MaxConcurrent, c.Timeout*2/5),
+	}
+	if v.hint == NoTokenTypeHint {
+		v.hint = ""
 	}
 	if c.AnswerTTL != 0 {
 		v.calls.gracePeriod = max(0, min(resultGracePeriod, c.AnswerTTL))

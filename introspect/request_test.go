@@ -17,6 +17,7 @@ import (
 	"math/big"
 	"net/http"
 	"net/url"
+	"path/filepath"
 	"reflect"
 	"slices"
 	"strings"
@@ -34,6 +35,7 @@ func TestRequest(t *testing.T) {
 	value := func(s string) func(context.Context) (string, error) {
 		return func(context.Context) (string, error) { return s, nil }
 	}
+	file := func(content string) string { return writeFile(t, filepath.Join(t.TempDir(), "file"), content) }
 	basic := func(id, secret string) string {
 		return "Basic " + base64.StdEncoding.EncodeToString([]byte(id+":"+secret))
 	}
@@ -46,6 +48,9 @@ func TestRequest(t *testing.T) {
 		{"basic is the default", introspect.ClientAuth{ClientID: "id", ClientSecret: "secret"}, basic("id", "secret"), nil},
 		{"212 basic, form-encoded first (RFC 6749 §2.3.1)", introspect.ClientAuth{ClientID: special, ClientSecret: special}, basic("cl%C3%AFent%3A1+%26%25%2B", "cl%C3%AFent%3A1+%26%25%2B"), nil},
 		{"basic from a function", introspect.ClientAuth{ClientID: "id", ClientSecretFunc: value("s")}, basic("id", "s"), nil},
+		{"basic without encoding", introspect.ClientAuth{Method: introspect.ClientSecretBasicRaw, ClientID: "admin@t.example", ClientSecret: "p%+ :ü"}, basic("admin@t.example", "p%+ :ü"), nil},
+		{"basic from a file", introspect.ClientAuth{ClientID: "id", ClientSecretFile: file("s\n")}, basic("id", "s"), nil},
+		{"bearer from a file", introspect.ClientAuth{Method: introspect.Bearer, BearerTokenFile: file("to-ken==\r\n")}, "Bearer to-ken==", nil},
 		{"post", introspect.ClientAuth{Method: introspect.ClientSecretPost, ClientID: special, ClientSecret: "a&b=c"}, "", url.Values{"client_id": {special}, "client_secret": {"a&b=c"}}},
 		{"post from a function", introspect.ClientAuth{Method: introspect.ClientSecretPost, ClientID: "id", ClientSecretFunc: value("s")}, "", url.Values{"client_id": {"id"}, "client_secret": {"s"}}},
 		{"bearer", introspect.ClientAuth{Method: introspect.Bearer, BearerToken: "to-ken=="}, "Bearer to-ken==", nil},

@@ -35,7 +35,7 @@ func ExampleNew_mistakes() {
 	})
 	fmt.Println(err)
 	// Output:
-	// jwks: configuration: URL, File, Keys: more than one is set; keep one, or none for discovery
+	// jwks: configuration: URL, File, Keys, KeysFunc: more than one is set; keep one, or none for discovery
 	// metadata: URL "http://auth.example.com/keys": must begin with https://: http is for loopback hosts, or with AllowHTTP
 	// Algorithms: algorithm "HS256" is not one of ["RS256" "RS384" "RS512" "PS256" "PS384" "PS512" "ES256" "ES384" "ES512" "EdDSA" "Ed25519"]
 }

@@ -39,7 +39,7 @@ func TestIssuerNames(t *testing.T) {
 		{"a line break", jwks.Config{Issuer: "a\nb", URL: keysURL}, `metadata: issuer "a\nb": must be UTF-8 text without control characters`},
 		{"not UTF-8", jwks.Config{Issuer: "a\xff", URL: keysURL}, `metadata: issuer "a\xff": must be UTF-8 text without control characters`},
 		{"a pattern is not a name", jwks.Config{Issuer: "a{tenantid}", URL: keysURL}, `metadata: issuer "atenant": must be an absolute URL, such as https://host.example.com/path` + "\nIssuer: {tenantid} must be a whole segment of the path"},
-		{"metadata and keys", jwks.Config{Issuer: "a", URL: keysURL, MetadataURL: "https://a.example.test/m"}, "MetadataURL: is not used, because URL, File or Keys says where the keys are; keep one"},
+		{"metadata and keys", jwks.Config{Issuer: "a", URL: keysURL, MetadataURL: "https://a.example.test/m"}, "MetadataURL: is not used, because URL, File, Keys or KeysFunc says where the keys are; keep one"},
 		{"metadata of tenants", jwks.Config{Issuer: "https://a.example.test/{tenantid}", MetadataURL: "https://a.example.test/m"}, "URL: empty; the keys of many tenants cannot be discovered, so name their address"},
 		{"metadata over http", jwks.Config{Issuer: "a", MetadataURL: "http://a.example.test/m?" + secret}, `MetadataURL: metadata: URL "http://a.example.test/m?...": must begin with https://: http is for loopback hosts, or with AllowHTTP`},
 	} {

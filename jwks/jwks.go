@@ -30,19 +30,19 @@ import (
 	"github.com/warder-go/warder/resource"
 )
 
-// Config configures a Verifier. Issuer is required. At most one of URL, File, Keys and MetadataURL
-// may be set. Without URL, File and Keys, the address of the keys is discovered from the issuer's
+// Config configures a Verifier. Issuer is required. At most one of URL, File, Keys, KeysFunc and
+// MetadataURL may be set. Without the first four, the address of the keys is discovered from the issuer's
 // metadata (RFC 8414, OpenID Connect Discovery) on first use.
 type Config struct {
 	// Issuer is the issuer identifier, exactly as in iss and in the metadata, including a
 	// slash at the end. It must be a URL if the metadata is looked for at the well-known
-	// addresses of the issuer. With URL, File, Keys or MetadataURL it can be any text of at
+	// addresses of the issuer. With URL, File, Keys, KeysFunc or MetadataURL it can be any text of at
 	// most 2 KiB without control characters, such as the name of a host: it is only compared.
 	// A name that is not an https URL cannot be published as an authorization server, see
 	// AuthorizationServers in [resource.Config].Metadata.
 	//
 	// For many tenants with one key set it is a pattern, see
-	// [resource.Tenants]; then one of URL, File and Keys is required. A key whose member
+	// [resource.Tenants]; then one of URL, File, Keys and KeysFunc is required. A key whose member
 	// "issuer" names a tenant verifies only tokens of that tenant.
 	Issuer string
 
@@ -55,6 +55,23 @@ type Config struct {
 	// byte for byte (RFC 8414 §3.3). The query can be a secret.
 	MetadataURL string
 
+	// KeysFunc returns the JWK Set, for keys that are elsewhere. It is called on first use, at
+	// each refresh, and if a token names an unknown key. It must return the newest keys within
+	// 5 s, in 512 KiB at most. Concurrent requests share one call. Its errors are logged, and a
+	// panic counts as an error.
+	KeysFunc func(ctx context.Context) ([]byte, error)
+
+	// BearerToken, or the content of BearerTokenFile, is sent with requests for the metadata and
+	// for the keys, to servers such as Kubernetes that answer 401 without a token. Only one can
+	// be set. The file is read for each fetch, so that a rotated token takes effect. One line
+	// break at its end is dropped. A file that cannot be read makes the fetch fail.
+	//
+	// THE TOKEN IS SENT TO the scheme, host and port of URL or, with discovery, of Issuer, AND
+	// TO ALL PORTS OF AllowHosts. It is not sent to another server that only the metadata
+	// names, nor over http, except to a loopback host without Proxy.
+	BearerToken     string
+	BearerTokenFile string
+
 	// Algorithms is the allow-list; nil allows RS, PS and ES 256, 384 and 512, EdDSA and its
 	// other name Ed25519. HMAC and "none" cannot be allowed.
 	Algorithms []string
@@ -65,9 +82,10 @@ type Config struct {
 	// then ignored. enc is a mistake.
 	KeyUses []string
 
-	// RefreshInterval is the time between refreshes of the keys, less up to 10 % at random,
-	// unless the server sends Cache-Control. 0: 15 minutes, for a File 1 minute; 30 seconds
-	// to 1 hour.
+	// RefreshInterval is the longest time between refreshes of the keys, less up to 10 % at
+	// random. A server's Cache-Control or Expires can only shorten it, to 30 seconds. 0: as the
+	// server says, 30 seconds to 1 hour, and otherwise 15 minutes; for a File 1 minute. Range:
+	// 30 seconds to 1 hour.
 	RefreshInterval time.Duration
 
 	// Settings of outbound HTTP. A host in URL or MetadataURL may have a private address and,
@@ -83,7 +101,7 @@ type Config struct {
 }
 
 // Format prints the issuer for every verb. Package fmt does not call Format for an unexported
-// field of another struct, and prints URL there, whose query may be a secret.
+// field of another struct, and prints URL there, whose query may be a secret, and BearerToken.
 func (c Config) Format(f fmt.State, _ rune) {
 	_, _ = io.WriteString(f, "jwks.Config("+c.Issuer+")")
 }
@@ -91,7 +109,8 @@ func (c Config) Format(f fmt.State, _ rune) {
 // LogValue returns the issuer.
 func (c Config) LogValue() slog.Value { return slog.StringValue(c.Issuer) }
 
-// MarshalText returns the issuer, so that encoders do not write the query of URL either.
+// MarshalText returns the issuer, so that encoders do not write the query of URL and
+// BearerToken either.
 func (c Config) MarshalText() ([]byte, error) { return []byte(c.Issuer), nil }
 
 // Verifier verifies the JWTs of one issuer. It is safe for concurrent use and implements
@@ -119,6 +138,7 @@ func New(c Config) (*Verifier, error) {
 	}
 	mistakes.Add(outbound.CheckHosts("AllowHosts", c.AllowHosts))
 	c.checkKeyUses(&mistakes)
+	c.checkBearer(&mistakes)
 	algorithms, err := jose.ParseAlgorithms(c.Algorithms)
 	if err != nil {
 		mistakes.Addf("Algorithms: %w", err)
@@ -141,7 +161,9 @@ func New(c Config) (*Verifier, error) {
 }
 
 // sources returns how many settings say where the keys are.
-func (c Config) sources() int { return countTrue(c.URL != "", c.File != "", c.Keys != nil) }
+func (c Config) sources() int {
+	return countTrue(c.URL != "", c.File != "", c.Keys != nil, c.KeysFunc != nil)
+}
 
 // checkIssuer checks the name of the issuer, which must be an address only if something is
 // looked for there, and where its keys are.
@@ -163,10 +185,10 @@ func (c Config) checkIssuer(mistakes *configerr.List) {
 		}
 	}
 	if c.sources() > 1 {
-		mistakes.Addf("URL, File, Keys: more than one is set; keep one, or none for discovery")
+		mistakes.Addf("URL, File, Keys, KeysFunc: more than one is set; keep one, or none for discovery")
 	}
 	if c.sources() > 0 && c.MetadataURL != "" {
-		mistakes.Addf("MetadataURL: is not used, because URL, File or Keys says where the keys are; keep one")
+		mistakes.Addf("MetadataURL: is not used, because URL, File, Keys or KeysFunc says where the keys are; keep one")
 	}
 }
 
@@ -211,15 +233,17 @@ func source(c Config) keyset.Source {
 		return keyset.Inline(slices.Clone(c.Keys))
 	case c.File != "":
 		return keyset.File(c.File)
+	case c.KeysFunc != nil:
+		return keyset.NewFunction(c.KeysFunc)
 	}
 	client := outbound.New(outbound.Config{
 		Transport: c.Transport, TLS: c.TLS, Proxy: c.Proxy, AllowHTTP: c.AllowHTTP,
 		Hosts: outbound.Hosts(cmp.Or(c.URL, c.MetadataURL, c.Issuer)), AllowHosts: c.AllowHosts,
 	})
 	if c.URL != "" {
-		return keyset.URL{Client: client, URL: c.URL, Setting: urlSetting}
+		return keyset.URL{Client: client, URL: c.URL, Setting: urlSetting, Bearer: c.bearer()}
 	}
-	return &keyset.Discovery{Client: client, Issuer: c.Issuer, MetadataURL: c.MetadataURL, Setting: urlSetting}
+	return &keyset.Discovery{Client: client, Issuer: c.Issuer, MetadataURL: c.MetadataURL, Setting: urlSetting, Bearer: c.bearer()}
 }
 
 // Issuer returns the issuer identifier or, for many tenants, the pattern.

@@ -106,6 +106,37 @@ func TestCacheControl(t *testing.T) {
 	}
 }
 
+// RefreshInterval is the longest interval. Cache headers of the server only shorten it.
+func TestRefreshIntervalIsTheLongest(t *testing.T) {
+	for _, row := range []struct {
+		name      string
+		header    http.Header
+		from, til time.Duration // when the second fetch may come
+	}{
+		{"nothing", http.Header{}, 270 * time.Second, 300 * time.Second},
+		{"an hour", http.Header{"Cache-Control": {"max-age=3600"}}, 270 * time.Second, 300 * time.Second},
+		{"Expires in ten years", http.Header{"Expires": {"Thu, 01 Jan 2110 00:00:00 GMT"}}, 270 * time.Second, 300 * time.Second},
+		{"a minute", http.Header{"Cache-Control": {"max-age=60"}}, 54 * time.Second, 60 * time.Second},
+		{"no-store", http.Header{"Cache-Control": {"no-store"}}, 27 * time.Second, 30 * time.Second},
+	} {
+		t.Run(row.name, func(t *testing.T) {
+			fiveMinutes := func(_ *resource.Config, c *jwks.Config) { c.RefreshInterval = 5 * time.Minute }
+			withFixtureConfig(t, fiveMinutes, func(w *fixture) {
+				w.issuer.Fail(resourcetest.JWKS, resourcetest.Failure{Header: row.header})
+				for w.fetches() < 2 {
+					w.ask(w.token())
+					synctest.Wait()
+					time.Sleep(time.Second)
+				}
+				times := w.issuer.Times(resourcetest.JWKS)
+				if gap := times[1].Sub(times[0]); gap < row.from || gap > row.til+time.Second {
+					w.Errorf("second fetch after %s, want %s to %s", gap, row.from, row.til)
+				}
+			})
+		})
+	}
+}
+
 // Processes that start at the same time spread their scheduled fetches.
 func TestRefreshJitter(t *testing.T) {
 	var second []time.Time

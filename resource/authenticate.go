@@ -58,7 +58,7 @@ func (r *Resource) Authenticate(req *http.Request) (Decision, *Refusal) {
 //	0 origin        403 a page of another origin                   -                -
 //	1 credential    401 if there is none, 400 if several           -                -
 //	2 cache         - (a miss continues at 3, a hit at 8)          -                removes entries that are no longer valid
-//	3 read          400 not b64token syntax, 401 malformed         -                -
+//	3 read          400 not the text of a token, 401 malformed     -                -
 //	4 route         401 unknown issuer, opaque not supported       -                -
 //	5 claim checks  401 expired, other audience, wrong type        -                -
 //	6 verify        401 not authentic, 503 could not be verified   keys or issuer   -
@@ -120,10 +120,13 @@ func (p *policy) identify(at *endpoint, req *http.Request) (*Caller, *fault) {
 	now := time.Now()
 
 	// 1. The credential: exactly one, from the Authorization header or from a field of
-	// Credentials.Headers. For the latter, identifyByHeader replaces steps 2 to 7. If an outer
-	// mount of this Resource has removed the credential, its caller is in the context.
+	// Credentials.Headers or Credentials.TokenHeaders. For Headers, identifyByHeader replaces
+	// steps 2 to 7. If an outer mount of this Resource has removed the credential, its caller is
+	// in the context.
 	if from, value, f := p.headerCredential(req.Header); f != nil {
 		return nil, f
+	} else if from != nil && from.verifier == nil {
+		return p.identifyByTokenHeader(req.Context(), at, from, value, now)
 	} else if from != nil {
 		return p.identifyByHeader(at, req, from, value)
 	}
@@ -144,15 +147,17 @@ func (p *policy) identify(at *endpoint, req *http.Request) (*Caller, *fault) {
 	// endpoint. An entry is removed if it has expired or if the signing key of its token was
 	// withdrawn. Then the token is verified again. The endpoint is compared too: a person who
 	// names members of a family could find two names that have the same part in the keys.
+	// An entry of a token in another field does not count: raw is not checked yet, and could be
+	// the text of its key.
 	cacheKey := at.cacheKey(digest.Of(raw))
-	if cached, ok := p.cache.Get(cacheKey, now); ok && cached.resource == at.identifier {
+	if cached, ok := p.cache.Get(cacheKey, now); ok && cached.resource == at.identifier && !cached.isFromField() {
 		return p.recast(cached), nil
 	}
 	return p.identifyByToken(req.Context(), at, raw, cacheKey, now)
 }
 
-// identifyByToken runs steps 3 to 7 for a token that is not cached. now is when the request
-// arrived.
+// identifyByToken runs steps 3 to 7 for a Bearer token that is not cached. now is when the
+// request arrived.
 func (p *policy) identifyByToken(ctx context.Context, at *endpoint, raw string, cacheKey digest.Digest, now time.Time) (*Caller, *fault) {
 	// 3. Parse the token once, as a JWT or as an opaque token.
 	token, f := p.read(raw)
@@ -165,7 +170,12 @@ func (p *policy) identifyByToken(ctx context.Context, at *endpoint, raw string, 
 	if f != nil {
 		return nil, f.about(token, nil, token.Claims())
 	}
+	return p.verifyToken(ctx, at, from, token, token.credential(), cacheKey, now)
+}
 
+// verifyToken runs steps 5 to 7 for a token that the issuer must have issued. credential is that
+// of the caller.
+func (p *policy) verifyToken(ctx context.Context, at *endpoint, from *issuer, token *Token, credential string, cacheKey digest.Digest, now time.Time) (*Caller, *fault) {
 	// 5. Check the claims of a JWT before its signature. At this point they can only cause a
 	// rejection. This avoids the cost of verifying a signature for a token that has expired
 	// or is for another server.
@@ -200,11 +210,12 @@ func (p *policy) identifyByToken(ctx context.Context, at *endpoint, raw string, 
 	if !token.IsJWT() || claims.Introspected {
 		claims = claims.asAnswer(token.Claims())
 	}
-	if claims, f = p.checkClaims(at, from, token, claims, verified, now); f != nil {
+	claims, f := p.checkClaims(at, from, token, claims, verified, now)
+	if f != nil {
 		return nil, f.about(token, from, claims)
 	}
 	p.resolver.prove(from, now) // a token of this issuer has been verified
-	caller := p.newCaller(at, from, claims, token, token.credential())
+	caller := p.newCaller(at, from, claims, token, credential)
 	p.cache.Put(cacheKey, caller, claims.CacheFor, now, generation)
 	return caller, nil
 }

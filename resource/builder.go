@@ -39,6 +39,7 @@ func newPolicy(c Config) (*policy, error) {
 	servers := b.setIssuers()
 	b.setPrefixed()
 	b.setHeaders()
+	b.keepZipNone()
 	b.policy.conditions = b.conditions("Credentials.Conditions", b.config.Credentials.Conditions)
 	b.setDigestKey()
 	b.setObservers()
@@ -59,7 +60,7 @@ func newPolicy(c Config) (*policy, error) {
 // setIssuers compiles the issuers and returns the authorization servers to publish, in order.
 func (b *builder) setIssuers() (servers []string) {
 	c, p := &b.config, b.policy
-	if len(c.Issuers) == 0 && c.Opaque == nil && c.Hooks.ResolveIssuer == nil {
+	if len(c.Issuers) == 0 && c.Opaque == nil && c.Hooks.ResolveIssuer == nil && len(c.Credentials.TokenHeaders) == 0 {
 		b.mistakes.Addf("Issuers: none; name at least one authorization server, or Opaque")
 	}
 	for n, given := range c.Issuers {
@@ -84,7 +85,6 @@ func (b *builder) setIssuers() (servers []string) {
 		}
 	}
 	b.setResolver()
-	b.keepZipNone()
 	return b.publishedServers(servers)
 }
 
@@ -105,7 +105,7 @@ func (b *builder) publishedServers(issuers []string) []string {
 	case listed != nil:
 		b.mistakes.Addf("%s: empty; name at least one server where clients log in (MCP authorization)", where)
 	case len(issuers) == 0 && b.mistakes.Len() == 0:
-		b.mistakes.Addf("%s: none; name where clients of tenants and of ResolveIssuer's issuers log in", where)
+		b.mistakes.Addf("%s: none; name where clients of tenants, of ResolveIssuer's issuers and of TokenHeaders log in", where)
 	}
 	for _, issuer := range issuers {
 		if err := metadata.CheckIssuer(issuer, allowHTTP); listed == nil && err != nil {

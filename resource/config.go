@@ -112,6 +112,17 @@ type Credentials struct {
 	// the request like Authorization.
 	Headers map[string]HeaderVerifier
 
+	// TokenHeaders are issuers of access tokens that a proxy in front of this server puts into
+	// a header field, by field name, such as Cf-Access-Jwt-Assertion. The value is the token
+	// alone, without Bearer. A token in the field is verified by that issuer and by no other,
+	// and gets every check that a Bearer token gets. The rest is as for Headers: a request with
+	// a second credential is rejected with 400, the field is removed from the request, and the
+	// issuer is not published as an authorization server. [Caller.Credential] is the field.
+	//
+	// Anyone who reaches this server can send the field, so the Audiences of the issuer must
+	// be those that it uses for this server alone.
+	TokenHeaders map[string]Issuer
+
 	// DigestKey is the key of the token digests in logs and audit records. Processes with
 	// the same key write the same digest for a token. At least 32 random bytes; nil: a
 	// random key of this process.

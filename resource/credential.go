@@ -21,7 +21,7 @@ var (
 	faultNoHeader       = &fault{reason: ReasonMissingCredentials, err: errors.New("no Authorization header"), anonymous: true}
 	faultNoToken        = &fault{reason: ReasonMissingCredentials, err: errors.New("no token after Bearer"), anonymous: true}
 	faultSeveralHeaders = &fault{reason: ReasonMalformedRequest, err: errors.New("several Authorization headers")}
-	faultNotB64Token    = &fault{reason: ReasonMalformedRequest, err: errors.New("not a b64token after Bearer")}
+	faultNotToken       = &fault{reason: ReasonMalformedRequest, err: errors.New("no token after Bearer, but text with a space, a comma, a quote or another character that a token does not have")}
 )
 
 // bearerToken takes the token from the Authorization header and from nowhere else: not from

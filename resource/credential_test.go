@@ -174,11 +174,13 @@ func TestHeaderCredentialClaimChecks(t *testing.T) {
 func TestPrefixedTokens(t *testing.T) {
 	f := newFixture(t, func(c *resource.Config, _ *jwks.Config) {
 		c.Opaque = &resource.Issuer{Verifier: keywordVerifier{issuer: "https://opaque.example.test"}}
-		c.Credentials.Prefixed = map[string]resource.Issuer{"pat_": {Verifier: keywordVerifier{issuer: "pat"}}, "pat_x_": {Verifier: keywordVerifier{issuer: "longer"}}}
+		c.Credentials.Prefixed = map[string]resource.Issuer{"pat_": {Verifier: keywordVerifier{issuer: "pat"}}, "pat_x_": {Verifier: keywordVerifier{issuer: "longer"}},
+			"perm:": {Verifier: keywordVerifier{issuer: "youtrack"}}}
 	})
 	for _, row := range []struct{ token, issuer string }{
 		{"pat_secret", "pat"},
 		{"pat_x_secret", "longer"},
+		{"perm:secret", "youtrack"},
 		{"secret", "https://opaque.example.test"},
 		{"Pat_secret", "https://opaque.example.test"},
 	} {
@@ -255,6 +257,9 @@ func TestCredentialMistakes(t *testing.T) {
 		{"short prefix", func(c *resource.Config) {
 			c.Credentials.Prefixed = map[string]resource.Issuer{"ab": {Verifier: keywordVerifier{issuer: "x"}}}
 		}, "3 characters"},
+		{"prefix with a comma", func(c *resource.Config) {
+			c.Credentials.Prefixed = map[string]resource.Issuer{"a,bc": {Verifier: keywordVerifier{issuer: "x"}}}
+		}, `Credentials.Prefixed["a,bc"]: a prefix must have at least 3 characters of a token`},
 		{"prefix of a JWT", func(c *resource.Config) {
 			c.Credentials.Prefixed = map[string]resource.Issuer{"eyJ": {Verifier: keywordVerifier{issuer: "x"}}}
 		}, "JWT"},

@@ -40,8 +40,11 @@ func fuzzResource(f *testing.F) *resource.Resource {
 }
 
 var (
-	// RFC 6750 §2.1 and RFC 9110 §11.4: the scheme in any case, 1*SP, a b64token.
-	bearerGrammar = regexp.MustCompile(`^[Bb][Ee][Aa][Rr][Ee][Rr] +([A-Za-z0-9._~+/-]+=*)$`)
+	// RFC 6750 §2.1 and RFC 9110 §11.4: the scheme in any case, 1*SP, a token: visible ASCII
+	// without comma, double quote and backslash (RFC 6749 §A.12 allows these too).
+	bearerGrammar = regexp.MustCompile(`^[Bb][Ee][Aa][Rr][Ee][Rr] +([!#-+\--\[\]-~]+)$`)
+	// A JWT in quotes or brackets: see jose.LooksLikeJWS.
+	quotedJWS = regexp.MustCompile(`^[^A-Za-z0-9._~+/-]+e[wxyz0-9_+/-][^.]*\.[^.]*\.[^.]*$`)
 	// The scheme Bearer, with or without a token.
 	bearerScheme = regexp.MustCompile(`^[Bb][Ee][Aa][Rr][Ee][Rr]($|[ \t])`)
 )
@@ -60,7 +63,7 @@ func wantReason(lines []string) resource.Reason {
 	}
 	token := bearerGrammar.FindStringSubmatch(lines[0])
 	switch {
-	case token == nil:
+	case token == nil, quotedJWS.MatchString(token[1]):
 		return resource.ReasonMalformedRequest
 	case token[1] == validToken:
 		return ""
@@ -74,7 +77,7 @@ func FuzzAuthorization(f *testing.F) {
 	for _, seed := range []string{
 		"Bearer " + validToken, "bearer  " + validToken, "BEARER " + validToken, "Bearer\t" + validToken, "Bearer " + validToken + " ", "Bearer",
 		"Bearer ", "Bearer\t", "Bearer \t", "", "Basic dXNlcjpw", "Bearer=" + validToken, "Bearer " + validToken + ",Bearer x", "Bearer " + validToken + "\nBearer " + validToken,
-		"Bearer " + validToken + "\n", "DPoP " + validToken, "Bearer \"" + validToken + "\"", "Bearer a=b", "Bearer ===", "Bearer eyJhbGciOiJub25lIn0.e30.",
+		"Bearer " + validToken + "\n", "DPoP " + validToken, "Bearer \"" + validToken + "\"", "Bearer a=b", "Bearer ===", "Bearer 00DE0!AQcA", "Bearer 1|abc", "Bearer 'eyJ.e30.x'", "Bearer <eyJ", "Bearer a\\b", "Bearer [a]", "Bearer eyJhbGciOiJub25lIn0.e30.",
 		"Bearer " + strings.Repeat("a", defaultMaxTokenBytes+1), "Ｂearer x", "Bearer é", "Bearer " + validToken + "\x00",
 	} {
 		f.Add(seed, false)

@@ -18,7 +18,8 @@ import (
 
 // HeaderVerifier verifies credentials that are not OAuth tokens and are sent in a separate
 // header field: an API key, a signature over the request, the assertion of a trusted proxy.
-// Package resource/apikey has one for keys.
+// Package resource/apikey has one for keys. For access tokens in a header field use
+// Credentials.TokenHeaders.
 type HeaderVerifier interface {
 	// Issuer returns the issuer of the credentials, which is also Claims.Issuer. It is
 	// not published.
@@ -26,9 +27,10 @@ type HeaderVerifier interface {
 
 	// VerifyHeader does the same as [Verifier.Verify] for the value of the field, which
 	// is not empty. It is called for every request, because the result is not cached. It
-	// may read other fields and the URL of req, but must not change req or read the body.
-	// Claims.Audience must name the resource: the one of Config.Identifier and
-	// Config.Identifiers that the request is for.
+	// may read the URL and other fields of req, but must not change req or read the body.
+	// Of the fields, only this one is known to occur once: reject another one that is
+	// absent or repeated. Claims.Audience must name the resource: the one of Config.Identifier
+	// and Config.Identifiers that the request is for.
 	VerifyHeader(ctx context.Context, value string, req *http.Request) (*Claims, error)
 }
 
@@ -38,11 +40,12 @@ type HeaderClaim struct {
 	Required bool   // the field must be present
 }
 
-// headerIssuer is the compiled form of an entry of Credentials.Headers.
+// headerIssuer is the compiled form of an entry of Credentials.Headers or
+// Credentials.TokenHeaders.
 type headerIssuer struct {
-	name     string // canonical
-	verifier HeaderVerifier
-	issuer   issuer
+	name     string         // canonical
+	verifier HeaderVerifier // nil: the value is an access token, which issuer.verifier verifies
+	issuer   *issuer
 }
 
 // prefixedIssuer is the compiled form of an entry of Credentials.Prefixed.
@@ -65,7 +68,7 @@ func (b *builder) setPrefixed() {
 	given := b.config.Credentials.Prefixed
 	for _, prefix := range slices.Sorted(maps.Keys(given)) {
 		where := fmt.Sprintf("Credentials.Prefixed[%q]", prefix)
-		if len(prefix) < minPrefixBytes || !grammar.IsB64Token(prefix) || strings.HasPrefix(prefix, "ey") {
+		if len(prefix) < minPrefixBytes || !grammar.IsToken(prefix) || strings.HasPrefix(prefix, "ey") {
 			b.mistakes.Addf("%s: a prefix must have at least %d characters of a token, and must not begin like a JWT", where, minPrefixBytes)
 		}
 		if i := b.issuerWithoutTenants(where, given[prefix]); i != nil {
@@ -90,8 +93,9 @@ func (b *builder) setHeaders() {
 			b.mistakes.Addf("%s: Issuer() is empty; it must be Claims.Issuer", where)
 		}
 		b.policy.headers = append(b.policy.headers, headerIssuer{textproto.CanonicalMIMEHeaderKey(name), verifier,
-			issuer{config: new(Issuer), id: verifier.Issuer()}})
+			&issuer{config: new(Issuer), id: verifier.Issuer()}})
 	}
+	b.setTokenHeaders(seen)
 	seen = map[string]bool{}
 	for _, name := range slices.Sorted(maps.Keys(c.HeaderClaims)) {
 		where, claim := fmt.Sprintf("Credentials.HeaderClaims[%q]", name), c.HeaderClaims[name]
@@ -154,14 +158,14 @@ func (p *policy) identifyByHeader(at *endpoint, req *http.Request, from *headerI
 	case claims == nil:
 		f = newFault(ReasonInternalError, "verifier of %s returned neither claims nor an error", from.name)
 	default:
-		c := claimsCheck{claims: claims, verified: true, endpoint: at, issuer: &from.issuer, now: now, leeway: p.leeway, lifetime: p.lifetime}
+		c := claimsCheck{claims: claims, verified: true, endpoint: at, issuer: from.issuer, now: now, leeway: p.leeway, lifetime: p.lifetime}
 		f = c.run()
 	}
 	if f != nil {
 		f.credential, f.issuer, f.claims, f.token = from.name, from.issuer.id, claims, token
 		return nil, f
 	}
-	return p.newCaller(at, &from.issuer, claims, token, from.name), nil
+	return p.newCaller(at, from.issuer, claims, token, from.name), nil
 }
 
 // headerPrefix precedes the value of a field in a Token, so that the same text in two fields is
@@ -190,11 +194,18 @@ func (p *policy) isOtherCredential(kind, from string) bool {
 	return true
 }
 
-// hasSameHeader reports whether a field has the same verifier in two policies.
+// header returns the entry of a field; nil if there is none.
+func (p *policy) header(field string) *headerIssuer {
+	if i := slices.IndexFunc(p.headers, func(h headerIssuer) bool { return h.name == field }); i >= 0 {
+		return &p.headers[i]
+	}
+	return nil
+}
+
+// hasSameHeader reports whether a field has the same HeaderVerifier in two policies.
 func (p *policy) hasSameHeader(field string, other *policy) bool {
-	byName := func(h headerIssuer) bool { return h.name == field }
-	i, j := slices.IndexFunc(p.headers, byName), slices.IndexFunc(other.headers, byName)
-	return i >= 0 && j >= 0 && anyvalue.Same(p.headers[i].verifier, other.headers[j].verifier)
+	x, y := p.header(field), other.header(field)
+	return x != nil && y != nil && x.verifier != nil && y.verifier != nil && anyvalue.Same(x.verifier, y.verifier)
 }
 
 // wantedClaim describes a claim of the caller, of which there is none in a public operation.

@@ -177,12 +177,12 @@ func hostileMixUp(h *hostile) {
 	both := withLoadedKeys(newFixtureWith(h.T, a, func(c *resource.Config, _ *jwks.Config) {
 		c.Issuers = append(c.Issuers, resource.Issuer{Verifier: keysOfB, Audiences: []string{"urn:only:b"}})
 	}))
-	onlyA := withLoadedKeys(newFixtureWith(h.T, a, nil))
+	onlyA := withLoadedKeys(newFixtureWith(h.T, a, withTokenHeader(h, nil)))
 	by := func(signer *resourcetest.Issuer, iss string, header map[string]any, aud string) string {
 		return signer.Token(resourcetest.Token{IssuedAt: time.Now().Add(-time.Minute), Audience: aud, Header: header, Claims: map[string]any{"iss": iss}})
 	}
 	kidOfA := map[string]any{"kid": a.SigningKeyID("")}
-	h.checkTokens(both, []tokenRow{
+	h.checkBearerTokens(both, []tokenRow{
 		{"144 A's token", by(a, a.Identifier(), nil, ""), accepted, ""},
 		{"144 B's token", by(b, b.Identifier(), nil, ""), accepted, ""},
 		{"144 B signs a token with iss A", by(b, a.Identifier(), nil, ""), invalid, reasonKeyUnknown},

@@ -136,7 +136,7 @@ func (k rawRSA) jwk() resourcetest.Raw {
 // are loaded.
 func (h *hostile) withKeys(keys ...resourcetest.Raw) *fixture {
 	h.Helper()
-	f := newFixture(h.T, nil)
+	f := newFixture(h.T, withTokenHeader(h, nil))
 	kid := f.issuer.SigningKeyID("ES256")
 	set := resourcetest.JWK(f.issuer.PublicKey(kid), map[string]any{"kid": kid})
 	for _, key := range keys {

@@ -214,7 +214,7 @@ func ownOpaque(h *hostile) {
 			return &copied, nil
 		}}}
 	})
-	h.checkTokens(f, []tokenRow{
+	h.checkBearerTokens(f, []tokenRow{
 		{"own 82 JWT of an unknown issuer", f.claim("iss", `"https://x.example.test"`), invalid, reasonIssuerUnknown},
 		{"own 82 JWT of a known issuer with an invalid signature", f.token(resourcetest.Token{Fault: resourcetest.WrongSignature}), invalid, reasonSignature},
 		{"own 82 JWT without iss", f.claim("iss", ""), invalid, reasonIssuerUnknown},

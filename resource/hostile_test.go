@@ -140,7 +140,7 @@ func (h *hostile) expect(name string, got, want any) {
 // fixture returns a fixture with loaded keys.
 func (h *hostile) fixture(change func(*resource.Config, *jwks.Config)) *fixture {
 	h.Helper()
-	return withLoadedKeys(newFixture(h.T, change))
+	return withLoadedKeys(newFixture(h.T, withTokenHeader(h, change)))
 }
 
 // fixtureWith returns a fixture with loaded keys, whose issuer signs with these algorithms.
@@ -151,7 +151,29 @@ func (h *hostile) fixtureWith(algorithms []string, change func(*resource.Config,
 		h.Fatal(err)
 	}
 	h.Cleanup(issuer.Close)
-	return withLoadedKeys(newFixtureWith(h.T, issuer, change))
+	return withLoadedKeys(newFixtureWith(h.T, issuer, withTokenHeader(h, change)))
+}
+
+// tokenField is a field of Credentials.TokenHeaders in the fixtures of TestHostile.
+const tokenField = "X-Token"
+
+// withTokenHeader makes the first issuer verify tokens in a header field too.
+func withTokenHeader(h *hostile, change func(*resource.Config, *jwks.Config)) func(*resource.Config, *jwks.Config) {
+	return func(c *resource.Config, keys *jwks.Config) {
+		if change != nil {
+			change(c, keys)
+		}
+		if c.Issuers[0].Verifier == nil {
+			verifier, err := jwks.New(*keys)
+			if err != nil {
+				h.Fatal(err)
+			}
+			c.Issuers[0].Verifier = verifier
+		}
+		if c.Issuers[0].Tenants == nil && c.Credentials.TokenHeaders == nil {
+			c.Credentials.TokenHeaders = map[string]resource.Issuer{tokenField: c.Issuers[0]}
+		}
+	}
 }
 
 // withLoadedKeys loads the keys of f.
@@ -192,8 +214,18 @@ const (
 	reasonScope             = resource.ReasonInsufficientScope
 )
 
-// checkTokens sends the token of each row, and searches the log and the metrics for it.
+// checkTokens sends the token of each row as a Bearer token and in a header field, and searches
+// the log and the metrics for it. The resource has one issuer.
 func (h *hostile) checkTokens(f *fixture, rows []tokenRow) {
+	h.Helper()
+	h.checkBearerTokens(f, rows)
+	for _, row := range rows {
+		h.checkTokenHeader(f, row)
+	}
+}
+
+// checkBearerTokens is checkTokens for a resource with several issuers.
+func (h *hostile) checkBearerTokens(f *fixture, rows []tokenRow) {
 	h.Helper()
 	for _, row := range rows {
 		f.log.take()
@@ -207,6 +239,28 @@ func (h *hostile) checkTokens(f *fixture, rows []tokenRow) {
 	if rows != nil {
 		h.checkNoToken("metrics", rows[len(rows)-1].token, f.metrics())
 	}
+}
+
+// checkTokenHeader sends the token of a row in a header field. The answer must be the same, except
+// that it speaks of a credential. The reason differs if the token names another issuer.
+func (h *hostile) checkTokenHeader(f *fixture, row tokenRow) {
+	h.Helper()
+	want, reason := ofOtherCredential(row.want), row.reason
+	switch {
+	case row.token == "": // an empty field is malformed
+		want, reason = malformed, reasonMalformedRequest
+	case reason == reasonIssuerUnknown:
+		reason = resource.ReasonIssuerMismatch
+	}
+	got := f.with(tokenField, row.token)
+	text := f.log.take()
+	if got != want {
+		h.Errorf("%s, in a header field:\n got %+v\nwant %+v", row.name, got, want)
+	}
+	if got := loggedReason(text); got != reason {
+		h.Errorf("%s, in a header field: reason\n got %q\nwant %q", row.name, got, reason)
+	}
+	h.checkNoToken(row.name+", in a header field", row.token, text)
 }
 
 var reasonInLog = regexp.MustCompile(`"msg":"request rejected","reason":"([a-z_]*)"`)

@@ -150,7 +150,8 @@ type Issuer struct {
 	// Config.Identifiers. An aud that is
 	// present is still checked, and a JWT that is verified by its signature always needs
 	// one. Package introspect rejects an answer with neither aud nor token_type all the
-	// same, because it can be about a refresh token.
+	// same, because it can be about a refresh token, unless its
+	// Config.TrustAnswersWithoutTokenType is set.
 	TrustAnswersWithoutAudience bool
 }
 

@@ -6,6 +6,8 @@ import (
 	"fmt"
 	"net/http"
 	"net/http/httptest"
+	"slices"
+	"strings"
 	"testing"
 	"testing/synctest"
 	"time"
@@ -271,6 +273,51 @@ func TestOpaqueTokens(t *testing.T) {
 	}
 	without := newFixture(t, nil)
 	without.expect("without Opaque", without.bearer("opaque-token"), invalid)
+	without.expect("without Opaque, not a b64token", without.bearer("00DE0!AQcA"), invalid)
+}
+
+// Opaque tokens are visible ASCII without comma, double quote and backslash. Servers issue more
+// than a b64token (RFC 6750 §2.1) allows; RFC 6749 §A.12 allows it. Text that cannot be one token
+// is 400, because the same client would write the next token like this too.
+func TestGrammarOfOpaqueTokens(t *testing.T) {
+	var seen []string
+	f := newFixture(t, func(c *resource.Config, _ *jwks.Config) {
+		c.Opaque = &resource.Issuer{Verifier: opaqueVerifier{func(token *resource.Token) (*resource.Claims, error) {
+			seen = append(seen, token.Raw())
+			return &resource.Claims{Issuer: "https://opaque.example.test", Subject: "bob", Audience: []string{identifier}}, nil
+		}}}
+	})
+	jwt := f.token(resourcetest.Token{})
+	for _, row := range []struct {
+		name, token string
+		want        answer
+		asked       bool
+	}{
+		{"Salesforce", "00DE0!AQcA", accepted, true},
+		{"Laravel Sanctum", "1|abc", accepted, true},
+		{"YouTrack", "perm:cm9vdA==.NDUtMQ==.abc", accepted, true},
+		{"every character", "!#$%&'()*+-./0123456789:;<=>?@ABCZ[]^_`abcz{|}~", accepted, true},
+		{"only equals signs", "==", accepted, true},
+		{"begins like a JWT, without dots", "ey!abc", accepted, true},
+		{"a JWT with another character", strings.Replace(jwt, ".", "!.", 1), invalid, false},
+		{"a JWT with a character at its end", jwt + ";", invalid, false},
+		{"a JWT in single quotes", "'" + jwt + "'", malformed, false},
+		{"a JWT in braces", "${" + jwt + "}", malformed, false},
+		{"a malformed JWT in angle brackets", "<eyJ9.e30.x>", malformed, false},
+		{"a comma", "a,b", malformed, false},
+		{"a double quote", `"abc"`, malformed, false},
+		{"a backslash", `a\b`, malformed, false},
+		{"a space", "a b", malformed, false},
+		{"a tab", "a\tb", malformed, false},
+		{"DEL", "a\x7f", malformed, false},
+		{"a letter outside ASCII", "ä", malformed, false},
+	} {
+		seen = nil
+		f.expect(row.name, f.bearer(row.token), row.want)
+		if row.asked != slices.Equal(seen, []string{row.token}) || !row.asked && len(seen) > 0 {
+			t.Errorf("%s: the verifier got %q", row.name, seen)
+		}
+	}
 }
 
 type opaqueVerifier struct {

@@ -96,7 +96,7 @@ func (p *policy) checkRevoked(ctx context.Context, c *Caller) *fault {
 }
 
 // allIssuers returns the configured issuers sorted by identifier, then those with tenants,
-// then those of opaque tokens.
+// those of opaque tokens, and those of tokens in other fields.
 func (p *policy) allIssuers() []*issuer {
 	var all []*issuer
 	for _, id := range slices.Sorted(maps.Keys(p.issuers)) {
@@ -108,6 +108,11 @@ func (p *policy) allIssuers() []*issuer {
 	}
 	for i := range p.prefixed {
 		all = append(all, p.prefixed[i].issuer)
+	}
+	for i := range p.headers {
+		if p.headers[i].verifier == nil {
+			all = append(all, p.headers[i].issuer)
+		}
 	}
 	return all
 }
@@ -130,7 +135,9 @@ func (p *policy) verifiers() (all []namedVerifier) {
 		add(i.id, i.verifier)
 	}
 	for i := range p.headers {
-		add(p.headers[i].issuer.id, p.headers[i].verifier)
+		if h := &p.headers[i]; h.verifier != nil {
+			add(h.issuer.id, h.verifier)
+		}
 	}
 	return all
 }

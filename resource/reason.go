@@ -16,7 +16,7 @@ type Reason string
 // The reasons. The comments give the status of the answer and what happened.
 const (
 	ReasonMissingCredentials Reason = "missing_credentials" // 401: the request has no credential of a supported kind
-	ReasonMalformedRequest   Reason = "malformed_request"   // 400: the credential violates the grammar, or the request has several credentials
+	ReasonMalformedRequest   Reason = "malformed_request"   // 400: the text after Bearer cannot be one token, or the request has several credentials
 
 	ReasonTokenTooLarge     Reason = "token_too_large"    // 401: the credential is longer than Limits.MaxTokenBytes
 	ReasonTokenMalformed    Reason = "token_malformed"    // 401: the token looks like a JWT but is malformed, or its claims are malformed

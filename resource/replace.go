@@ -18,10 +18,11 @@ import (
 // One configuration decides about a request, from Authenticate to the last
 // [Requirement.Check], [Resource.Permit] and [Challenge]: the one that was current when
 // the request arrived. Open streams are checked by the current one. A stream whose
-// credential is a header field ends unless the same verifier is configured for that field.
+// credential is a field of Credentials.Headers ends unless the same verifier is configured for
+// that field.
 //
 // Cached tokens stay cached if nothing changed that determines who a caller is: issuers
-// (with the same Verifier values), Opaque, Prefixed, leeway, longest lifetime and the
+// (with the same Verifier values), Opaque, Prefixed, TokenHeaders, leeway, longest lifetime and the
 // limits of the cache, and if none of that is a function. Otherwise every token is
 // verified again. Counters continue. The series of verifiers that next does not have
 // disappear. Issuers of Hooks.ResolveIssuer are resolved again, but those of which a token has
@@ -82,6 +83,9 @@ func (p *policy) sameCallers(other *policy) bool {
 		slices.EqualFunc(p.tenanted, other.tenanted, sameIssuer) &&
 		slices.EqualFunc(p.prefixed, other.prefixed, func(a, b prefixedIssuer) bool {
 			return a.prefix == b.prefix && sameIssuer(a.issuer, b.issuer)
+		}) &&
+		slices.EqualFunc(p.tokenHeaders(), other.tokenHeaders(), func(a, b headerIssuer) bool {
+			return a.name == b.name && sameIssuer(a.issuer, b.issuer)
 		})
 }
 

@@ -107,7 +107,7 @@ func (r *Resource) Ready(ctx context.Context) error {
 }
 
 // Forget removes a token from the cache. token is what follows Bearer in the header, with
-// or without that word. The next request with the token is verified again. The result of
+// or without that word, or the value of a field of Credentials.TokenHeaders. The next request with the token is verified again. The result of
 // a verification that is in progress is used but not cached. A request after Forget does
 // not share an introspection call that began before it. Package introspect also forgets
 // all tokens that it has cached as inactive.
@@ -119,8 +119,7 @@ func (r *Resource) Forget(token string) {
 	if fields := strings.Fields(token); len(fields) == 2 && strings.EqualFold(fields[0], "Bearer") {
 		token = fields[1]
 	}
-	d := digest.Of(token)
-	r.forget(func(other digest.Digest, _ *Caller) bool { return sameToken(other, d) })
+	r.forget(matchToken(token))
 }
 
 // ForgetSubject does the same as [Resource.Forget] for all tokens of a subject or of a client:

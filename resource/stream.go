@@ -86,6 +86,9 @@ func (p *policy) watch(req *http.Request, caller *Caller, needs requirements) (*
 	ctx, cancel := context.WithCancelCause(req.Context())
 	// A copy, because the handler may change its header while a check reads.
 	header := http.Header{"Authorization": slices.Clone(req.Header["Authorization"])}
+	if p.readsTokenIn(caller.credential) {
+		header[caller.credential] = slices.Clone(req.Header[caller.credential])
+	}
 	for i := range p.headerClaims {
 		if field := p.headerClaims[i].field; len(req.Header[field]) > 0 {
 			header[field] = slices.Clone(req.Header[field])
@@ -126,8 +129,8 @@ func (s *stream) check(req *http.Request, needs requirements) {
 // recheck is steps 1 to 8 of the pipeline, and whether the caller meets the conditions and has the
 // scopes of the request. A cached caller costs no verification.
 //
-// A credential in a header field may have been valid for one request only. So its verifier
-// is not called again; only Claims.StillValid is.
+// A credential in a field of Credentials.Headers may have been valid for one request only. So
+// its verifier is not called again; only Claims.StillValid is.
 func (p *policy) recheck(req *http.Request, previous *Caller, needs requirements) (caller *Caller, f *fault) {
 	defer func() {
 		if v := recover(); v != nil {
@@ -144,7 +147,7 @@ func (p *policy) recheck(req *http.Request, previous *Caller, needs requirements
 	if at == nil { // cannot happen: Replace keeps the identifiers
 		return nil, newFault(ReasonPathUnknown, "the configuration no longer has the identifier")
 	}
-	if len(req.Header["Authorization"]) == 0 {
+	if len(req.Header["Authorization"]) == 0 && !p.readsTokenIn(previous.credential) {
 		switch {
 		case !p.hasSameHeader(previous.credential, previous.policy):
 			return nil, newFault(ReasonTokenInvalid, "the configuration no longer has this credential")

@@ -38,7 +38,9 @@ func (t *Token) parts() *parts {
 	return t.held()
 }
 
-// Raw returns the token as it was received. Do not log it.
+// Raw returns the token as it was received: visible ASCII without comma, double quote and
+// backslash. Do not log it. Encode it before it becomes a part of other text, such as a form or a
+// URL.
 func (t *Token) Raw() string { return t.parts().raw }
 
 // IsJWT reports whether the token is a JWT. Every other token is opaque.
@@ -71,18 +73,21 @@ func (t Token) LogValue() slog.Value { return slog.StringValue(redacted) }
 func (t Token) MarshalText() ([]byte, error) { return []byte(redacted), nil }
 
 // read reads the token. What looks like a JWS but is not valid is rejected here, so that it
-// is never sent to a server as an opaque token.
+// is never sent to a server as an opaque token. That includes a JWS between quotes or brackets.
+//
+// Text that cannot be a token is 400: a client that writes the header like this does so with the
+// next token too, and a login would not help it. A malformed token is 401 (RFC 6750 §3.1).
 func (p *policy) read(raw string) (*Token, *fault) {
 	if !jose.LooksLikeJWS(raw) {
-		if !grammar.IsB64Token(raw) {
-			return nil, faultNotB64Token.ofUnread(raw)
+		if !grammar.IsToken(raw) || jose.LooksLikeJWS(grammar.TrimToB64Token(raw)) {
+			return nil, faultNotToken.ofUnread(raw)
 		}
 		return newToken(raw, nil, nil), nil
 	}
-	jws, err := p.tokens.Parse(raw) // accepts fewer characters than a b64token can have
+	jws, err := p.tokens.Parse(raw) // accepts fewer characters than a token can have
 	if err != nil {
-		if !grammar.IsB64Token(raw) {
-			return nil, faultNotB64Token.ofUnread(raw)
+		if !grammar.IsToken(raw) {
+			return nil, faultNotToken.ofUnread(raw)
 		}
 		return nil, readFault(err).ofUnread(raw)
 	}

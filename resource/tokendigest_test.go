@@ -32,7 +32,7 @@ func TestRejectionsHaveTokenDigests(t *testing.T) {
 		{"an unknown algorithm, whose name is not logged", "Authorization", "Bearer " + header(`{"alg":"evil"}`), "algorithm_refused", "other"},
 		{"no algorithm", "Authorization", "Bearer " + header(`{}`), "algorithm_refused", "other"},
 		{"an opaque token", "Authorization", "Bearer opaque", "opaque_unsupported", ""},
-		{"not a b64token (RFC 6750 §2.1)", "Authorization", "Bearer a b", "malformed_request", ""},
+		{"text with a space is not a token (RFC 6749 §A.12)", "Authorization", "Bearer a b", "malformed_request", ""},
 		{"an API key", "X-Api-Key", "unknown", "inactive", ""},
 		{"a bad signature", "Authorization", "Bearer " + f.token(resourcetest.Token{Fault: resourcetest.WrongSignature}), "signature_invalid", "ES256"},
 	} {

@@ -28,6 +28,29 @@ func TestIsB64Token(t *testing.T) {
 	}
 }
 
+// RFC 6749 §A.12: access-token = 1*VSCHAR, without the characters that separate or quote credentials
+func TestIsToken(t *testing.T) {
+	for c := range 256 {
+		want := c > ' ' && c <= '~' && c != ',' && c != '"' && c != '\\'
+		for _, text := range []string{string([]byte{byte(c)}), string([]byte{'a', byte(c)}), string([]byte{byte(c), 'a'})} {
+			if got := grammar.IsToken(text); got != want {
+				t.Errorf("%q: got %v, want %v", text, got, want)
+			}
+		}
+	}
+	if grammar.IsToken("") {
+		t.Error("an empty text is a token")
+	}
+}
+
+func TestTrimToB64Token(t *testing.T) {
+	for text, want := range map[string]string{"": "", "a.b": "a.b", "'a'b'": "a'b", "<{ä": "", "ä/a=": "/a", "\xffa": "a"} {
+		if got := grammar.TrimToB64Token(text); got != want {
+			t.Errorf("%q: got %q, want %q", text, got, want)
+		}
+	}
+}
+
 // RFC 6749 §3.3: scope-token = 1*( %x21 / %x23-5B / %x5D-7E )
 func TestIsScopeToken(t *testing.T) {
 	for c := range 256 {

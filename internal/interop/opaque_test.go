@@ -8,8 +8,12 @@ import (
 	"crypto/elliptic"
 	"crypto/rand"
 	"crypto/rsa"
+	"crypto/x509"
 	"encoding/base64"
+	"encoding/pem"
 	"math/big"
+	"os"
+	"path/filepath"
 	"strings"
 	"sync/atomic"
 	"testing"
@@ -86,6 +90,25 @@ func newKey(t *testing.T, alg string) (crypto.Signer, map[string]string) {
 	return key, jwk
 }
 
+// writeFile returns the path of a new file.
+func writeFile(t *testing.T, content string) string {
+	t.Helper()
+	path := filepath.Join(t.TempDir(), "credential")
+	if err := os.WriteFile(path, []byte(content), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	return path
+}
+
+func pemOf(t *testing.T, key crypto.Signer) string {
+	t.Helper()
+	der, err := x509.MarshalPKCS8PrivateKey(key)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return string(pem.EncodeToMemory(&pem.Block{Type: "PRIVATE KEY", Bytes: der}))
+}
+
 // Opaque tokens are introspected with each client authentication method (RFC 7662 §2.1).
 func TestIntrospection(t *testing.T) {
 	p := startProvider(t)
@@ -99,7 +122,11 @@ func TestIntrospection(t *testing.T) {
 	for _, alg := range algorithms {
 		credentials = append(credentials, p.resourceServerWithKey(alg, nil))
 	}
-	for _, auth := range credentials {
+	fromFile := basic
+	fromFile.ClientSecret, fromFile.ClientSecretFile = "", writeFile(t, rsSecret+"\n")
+	keyFile := credentials[len(credentials)-1]
+	keyFile.Signer, keyFile.PrivateKeyFile = nil, writeFile(t, pemOf(t, keyFile.Signer))
+	for _, auth := range append(credentials, fromFile, keyFile) {
 		name := strings.TrimSpace(auth.Method + " " + auth.Algorithm)
 		s := p.introspectionServer(t, introspect.Config{Auth: auth}, resource.Issuer{})
 		check(t, name+": token of a client", acceptedClient, s.send(client))
@@ -110,8 +137,12 @@ func TestIntrospection(t *testing.T) {
 	check(t, "opaque token for another resource", invalid(resource.ReasonAudience), s.send(p.clientToken(otherIdentifier)))
 	check(t, "random opaque token", invalid(resource.ReasonInactive), s.send(rand.Text()))
 	check(t, "opaque token with + / =", invalid(resource.ReasonInactive), s.send(client+"+/=="))
+	check(t, "opaque token that is not a b64token (RFC 6750 §2.1)", invalid(resource.ReasonInactive), s.send(client+"!|:&token=x"))
 	check(t, "ID token", invalid(resource.ReasonAudience), s.send(user.ID))
 	check(t, "refresh token", invalid(resource.ReasonTokenType), s.send(user.Refresh))
+
+	withoutHint := p.introspectionServer(t, introspect.Config{Auth: basic, TokenTypeHint: introspect.NoTokenTypeHint}, resource.Issuer{})
+	check(t, "no token_type_hint", acceptedUser, withoutHint.send(user.Access))
 
 	// Tokens of oidc-provider without a resource are for its own userinfo endpoint.
 	plain := p.userTokens("")

@@ -233,8 +233,9 @@ var keyForms = map[string]keyForm{
 	"OKP": {members: []string{"x"}, curves: map[string]int{"Ed25519": 32}},
 }
 
-// selectMaterial returns the members that the form of the key requires. Each must be
-// canonical base64url of the right length.
+// selectMaterial returns the members that the form of the key requires, each as canonical
+// base64url of the right length. Padding and leading zeros that the RFCs forbid are removed,
+// and missing leading zeros are added. Nothing else is corrected.
 func selectMaterial(members map[string]string) (map[string]string, error) {
 	kty, crv := members["kty"], members["crv"]
 	form, ok := keyForms[kty]
@@ -250,17 +251,25 @@ func selectMaterial(members map[string]string) (map[string]string, error) {
 		return nil, errors.New("crv is not supported")
 	}
 	for _, name := range form.members {
-		b, err := decodeBase64(members[name])
+		b, err := keyBytes(members[name])
 		if err != nil || len(b) == 0 {
 			return nil, fmt.Errorf("member %q is not base64url", name)
 		}
-		if form.curves != nil && len(b) != size {
-			return nil, fmt.Errorf("member %q is not %d bytes", name, size)
+		switch kty {
+		case "RSA":
+			b = unsigned(b)
+		case "EC":
+			b, err = coordinate(b, size)
+		default:
+			err = checkSize(b, size)
+		}
+		if err != nil {
+			return nil, fmt.Errorf("member %q %w", name, err)
 		}
 		if name == "e" && new(big.Int).SetBytes(b).BitLen() > 31 { // jwx would truncate it to an int
 			return nil, errors.New("exponent is longer than 31 bits")
 		}
-		material[name] = members[name]
+		material[name] = strictURL.EncodeToString(b)
 	}
 	return material, nil
 }

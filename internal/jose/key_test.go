@@ -1,7 +1,10 @@
 package jose_test
 
 import (
+	"crypto/ecdsa"
+	"crypto/ed25519"
 	"crypto/elliptic"
+	"encoding/binary"
 	"errors"
 	"fmt"
 	"math/big"
@@ -105,12 +108,21 @@ func TestParseKeyRejects(t *testing.T) {
 		{"109 x of 0 and a y that does not match", ecOf(zero, one), "is not a point on its curve"},
 		{"109 x not reduced, of a point on the curve", ecOf(new(big.Int).Add(x5, p256.P), y5), "is not a point on its curve"},
 		{"109 coordinates with all bits set", ecOf(maxInt(256), maxInt(256)), "is not a point on its curve"},
-		{"95 a P-256 point with crv P-384", rename(ecJWK, "P-256", "P-384"), `member "x" is not 48 bytes`},
-		{"109 a coordinate of 31 bytes", rename(ecJWK, b64(x.Bytes()), b64(x.Bytes()[1:])), `member "x" is not 32 bytes`},
-		{"109 a coordinate with a leading zero", rename(ecJWK, b64(x.Bytes()), b64(append([]byte{0}, x.Bytes()...))), `member "x" is not 32 bytes`},
+		{"95 a P-256 point with crv P-384", rename(ecJWK, "P-256", "P-384"), "is not a point on its curve"},
+		{"95 a P-384 point with crv P-256", rename(jwk(ecKey(elliptic.P384(), 1).Public(), ""), "P-384", "P-256"), `member "x" is longer than 32 bytes`},
+		{"109 a coordinate without its first byte", rename(ecJWK, b64(x.Bytes()), b64(x.Bytes()[1:])), "is not a point on its curve"},
+		{"109 a coordinate without its last byte", rename(ecJWK, b64(x.Bytes()), b64(x.Bytes()[:31])), "is not a point on its curve"},
+		{"109 a coordinate with a zero behind", rename(ecJWK, b64(x.Bytes()), b64(append(x.Bytes(), 0))), `member "x" is longer than 32 bytes`},
+		{"109 a coordinate with another byte in front", rename(ecJWK, b64(x.Bytes()), b64(append([]byte{1}, x.Bytes()...))), `member "x" is longer than 32 bytes`},
 		{"109 no y", without(ecJWK, "y"), `member "y" is not base64url`},
 		{"109 an empty x", rename(ecJWK, b64(x.Bytes()), ""), `member "x" is not base64url`},
-		{"46 padded base64", rename(ecJWK, b64(x.Bytes()), b64(x.Bytes())+"="), `member "x" is not base64url`},
+		{"46 too much padding", rename(ecJWK, b64(x.Bytes()), b64(x.Bytes())+"=="), `member "x" is not base64url`},
+		{"46 four characters of padding", rename(rsaJWK, `"AQAB"`, `"AQAB===="`), `member "e" is not base64url`},
+		{"46 padding that is not needed", rename(rsaJWK, `"AQAB"`, `"AQAB="`), `member "e" is not base64url`},
+		{"46 too little padding", rename(rsaJWK, `"AQAB"`, `"AQ="`), `member "e" is not base64url`},
+		{"46 padding inside", rename(rsaJWK, `"AQAB"`, `"AQ==AQAB"`), `member "e" is not base64url`},
+		{"46 padding only", rename(rsaJWK, `"AQAB"`, `"===="`), `member "e" is not base64url`},
+		{"49 stray bits before padding", rename(rsaJWK, `"AQAB"`, `"AQB="`), `member "e" is not base64url`},
 		{"45 a line break in base64", rename(ecJWK, b64(x.Bytes()), b64(x.Bytes())+`\n`), `member "x" is not base64url`},
 		{"47 the standard alphabet", rename(rsaJWK, "n4EPtAOCc9AlkeQHPzHStgAbgs7bTZLwUBZdR8_K", "n4EPtAOCc9AlkeQHPzHStgAbgs7bTZLwUBZdR8/K"), `member "n" is not base64url`},
 		{"49 stray bits", rename(rsaJWK, `"AQAB"`, `"AQB"`), `member "e" is not base64url`},
@@ -125,6 +137,7 @@ func TestParseKeyRejects(t *testing.T) {
 		{"110 RSA-OAEP with key_ops verify", with(rsaJWK, `,"alg":"RSA-OAEP","key_ops":["verify"]`), `member "alg": jose: algorithm not supported`},
 		{"110 RSA-OAEP in another case", with(rsaJWK, `,"alg":"rsa-oaep"`), `member "alg": jose: algorithm not supported`},
 		{"100 an Ed25519 curve on an EC key", rename(ecJWK, "P-256", "Ed25519"), "crv is not supported"},
+		{"100 33 bytes of Ed25519, with a zero in front", rename(edJWK, b64(edKey.Public().(ed25519.PublicKey)), b64(append([]byte{0}, edKey.Public().(ed25519.PublicKey)...))), `member "x" is not 32 bytes`},
 		{"100 31 bytes of Ed25519", `{"kty":"OKP","crv":"Ed25519","x":"` + b64(make([]byte, 31)) + `"}`, `member "x" is not 32 bytes`},
 		{"106 RSA with 512 bits", rsaOf(modulus(512), "AQAB"), "modulus is shorter than 2048 bits"},
 		{"106 RSA with 1024 bits", rsaOf(modulus(1024), "AQAB"), "modulus is shorter than 2048 bits"},
@@ -189,6 +202,55 @@ func TestParseKeyRejects(t *testing.T) {
 			t.Errorf("%s (-want +got)\n- %s\n+ %v", row.name, want, err)
 		}
 	}
+}
+
+// Some issuers publish padding and other numbers of leading zeros than RFC 7515 §2 and RFC 7518
+// §2 and §6.2.1.2 require. The key is the same as in the required form.
+func TestPaddingAndZerosDoNotChangeAKey(t *testing.T) {
+	short, x := shortCoordinate(t)
+	modulus, ec, ed := b64(rsaKey().N.Bytes()), jwk(short, ""), b64(edKey.Public().(ed25519.PublicKey))
+	for _, row := range []struct{ name, canonical, from, to string }{
+		{"a padded modulus", rsaJWK, modulus, modulus + "=="},
+		{"a zero in front of the modulus", rsaJWK, modulus, b64(append([]byte{0}, rsaKey().N.Bytes()...))},
+		{"a padded exponent with a zero in front", rsaJWK, "AQAB", "AAEAAQ=="},
+		{"a coordinate of 31 bytes", ec, b64(x), b64(x[1:])},
+		{"a coordinate of 31 bytes, padded", ec, b64(x), b64(x[1:]) + "=="},
+		{"a coordinate of 33 bytes", ec, b64(x), b64(append([]byte{0}, x...))},
+		{"a padded coordinate", ec, b64(x), b64(x) + "="},
+		{"a padded Ed25519 key", edJWK, ed, ed + "="},
+	} {
+		if !strings.Contains(row.canonical, `"`+row.from+`"`) {
+			t.Fatalf("%s: %s does not contain %s", row.name, row.canonical, row.from)
+		}
+		want, err := jose.ParseKey([]byte(row.canonical))
+		if err != nil {
+			t.Fatalf("%s: %v", row.name, err)
+		}
+		got, err := jose.ParseKey([]byte(strings.Replace(row.canonical, `"`+row.from+`"`, `"`+row.to+`"`, 1)))
+		if err != nil || !got.Equivalent(want) {
+			t.Errorf("%s: got %+v, %v; want the key of the required form", row.name, got, err)
+		}
+	}
+}
+
+// shortCoordinate returns a P-256 key whose x begins with a zero byte, and x.
+func shortCoordinate(t testing.TB) (public *ecdsa.PublicKey, x []byte) {
+	t.Helper()
+	for n := range uint16(2000) {
+		key, err := ecdsa.ParseRawPrivateKey(elliptic.P256(), binary.BigEndian.AppendUint16(make([]byte, 30, 32), n+1))
+		if err != nil {
+			t.Fatal(err)
+		}
+		point, err := key.PublicKey.Bytes() // 4, x, y
+		if err != nil {
+			t.Fatal(err)
+		}
+		if point[1] == 0 {
+			return &key.PublicKey, point[1:33]
+		}
+	}
+	t.Fatal("no such key")
+	return nil, nil
 }
 
 // Some issuers write null or an empty text for a member that they do not use.

@@ -8,6 +8,7 @@ import (
 	"fmt"
 	"math/big"
 	"slices"
+	"strings"
 
 	"github.com/warder-go/warder/internal/strictjson/strictjsontest"
 )
@@ -103,20 +104,20 @@ func material(text map[string]string) (canonical string, algorithms []string) {
 		return fmt.Sprintf(`{"e":"%s","kty":"RSA","n":"%s"}`, b64(e.Bytes()), b64(n.Bytes())), []string{"RS256", "RS384", "RS512", "PS256", "PS384", "PS512"}
 	case "EC":
 		curve, size, alg := curveOf(text["crv"])
-		x, y := bytesOf(text["x"]), bytesOf(text["y"])
-		if curve == nil || len(x) != size || len(y) != size {
+		x, y := coordinateOf(text["x"], size), coordinateOf(text["y"], size)
+		if curve == nil || x == nil || y == nil {
 			return "", nil
 		}
 		if _, err := curve.NewPublicKey(slices.Concat([]byte{4}, x, y)); err != nil {
 			return "", nil
 		}
-		return fmt.Sprintf(`{"crv":"%s","kty":"EC","x":"%s","y":"%s"}`, text["crv"], text["x"], text["y"]), []string{alg}
+		return fmt.Sprintf(`{"crv":"%s","kty":"EC","x":"%s","y":"%s"}`, text["crv"], b64(x), b64(y)), []string{alg}
 	case "OKP":
 		x := bytesOf(text["x"])
 		if text["crv"] != "Ed25519" || len(x) != 32 || !validEd25519(x) {
 			return "", nil
 		}
-		return fmt.Sprintf(`{"crv":"Ed25519","kty":"OKP","x":"%s"}`, text["x"]), []string{"EdDSA", "Ed25519"}
+		return fmt.Sprintf(`{"crv":"Ed25519","kty":"OKP","x":"%s"}`, b64(x)), []string{"EdDSA", "Ed25519"}
 	}
 	return "", nil
 }
@@ -139,13 +140,22 @@ func curveOf(crv string) (curve ecdh.Curve, size int, alg string) {
 	return nil, 0, ""
 }
 
-// bytesOf decodes canonical base64url. It returns nil for other text.
+// bytesOf decodes canonical base64url, with or without padding. It returns nil for other text.
 func bytesOf(text string) []byte {
-	b, err := base64.RawURLEncoding.DecodeString(text)
-	if err != nil || len(b) == 0 || b64(b) != text {
+	b, err := base64.RawURLEncoding.DecodeString(strings.TrimRight(text, "="))
+	if err != nil || len(b) == 0 || b64(b) != text && base64.URLEncoding.EncodeToString(b) != text {
 		return nil
 	}
 	return b
+}
+
+// coordinateOf returns a number as size bytes, or nil if that is not possible.
+func coordinateOf(text string, size int) []byte {
+	n := number(text)
+	if n == nil || n.BitLen() > 8*size {
+		return nil
+	}
+	return n.FillBytes(make([]byte, size))
 }
 
 func number(text string) *big.Int {

@@ -4,6 +4,8 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"net/http"
+	"slices"
 	"time"
 
 	"github.com/warder-go/warder/internal/outbound"
@@ -21,8 +23,9 @@ const (
 type Discovery struct {
 	Client      *outbound.Client
 	Issuer      string
-	MetadataURL string // "": the well-known addresses of Issuer
-	Setting     string // that replaces the address in the metadata, for errors
+	MetadataURL string  // "": the well-known addresses of Issuer
+	Setting     string  // that replaces the address in the metadata, for errors
+	Bearer      *Bearer // nil: requests have no token
 
 	address   string // jwks_uri; "" before the first success
 	readAgain time.Time
@@ -31,10 +34,15 @@ type Discovery struct {
 // Fetch reads the metadata, if it is due, and then the key set. If the metadata is not
 // available but an address is known, it uses that address.
 func (d *Discovery) Fetch(ctx context.Context, bypassCaches bool) (Document, error) {
-	if err := d.discover(ctx); err != nil {
+	client, err := d.Bearer.getter(d.Client)
+	if err != nil {
 		return Document{}, err
 	}
-	document, err := URL{d.Client, d.address, d.Setting, true}.Fetch(ctx, bypassCaches)
+	if err := d.discover(ctx, client); err != nil {
+		return Document{}, err
+	}
+	keys := URL{URL: d.address, Setting: d.Setting, Bearer: d.Bearer, discovered: true}
+	document, err := keys.fetch(ctx, client, bypassCaches)
 	if err != nil {
 		d.Reject()
 	}
@@ -44,7 +52,7 @@ func (d *Discovery) Fetch(ctx context.Context, bypassCaches bool) (Document, err
 // Reject makes the next Fetch read the metadata again, because the key set may have moved.
 func (d *Discovery) Reject() { d.readAgain = time.Time{} }
 
-func (d *Discovery) discover(ctx context.Context) error {
+func (d *Discovery) discover(ctx context.Context, client metadata.Getter) error {
 	if d.address != "" && time.Now().Before(d.readAgain) {
 		return nil
 	}
@@ -53,18 +61,31 @@ func (d *Discovery) discover(ctx context.Context) error {
 		ctx, cancel = context.WithTimeout(ctx, discoveryBudget)
 		defer cancel()
 	}
-	server, err := metadata.DiscoverAt(ctx, d.Client, d.MetadataURL, d.Issuer, metadata.JWKSURI)
+	server, err := metadata.DiscoverAt(ctx, client, d.MetadataURL, d.Issuer, metadata.JWKSURI)
 	switch {
 	case err == nil && server.JWKSURI == "":
 		return &Error{Outcome: "discovery", Err: fmt.Errorf("keyset: the metadata of issuer %q at %q has no jwks_uri: set %s", d.Issuer, server.URL, d.Setting)}
 	case err == nil:
 		d.address, d.readAgain = server.JWKSURI, time.Now().Add(discoveryLifetime)
 	case d.address == "":
-		return &Error{Outcome: "discovery", RetryAfter: retryAfter(err), Err: metadata.Suggest(err, d.Setting)}
+		return &Error{Outcome: "discovery", RetryAfter: retryAfter(err), Err: d.suggest(err)}
 	default:
 		d.readAgain = time.Now().Add(discoveryRetry)
 	}
 	return nil
+}
+
+// suggest adds to an error of discovery the settings that fix it.
+func (d *Discovery) suggest(err error) error {
+	suggestion := metadata.Suggest(err, d.Setting)
+	failed, ok := errors.AsType[*metadata.DiscoveryError](err)
+	needsToken := func(a metadata.Attempt) bool {
+		return a.Status == http.StatusUnauthorized || a.Status == http.StatusForbidden
+	}
+	if hint := d.Bearer.hint(d.Issuer); hint != "" && ok && slices.ContainsFunc(failed.Attempts, needsToken) {
+		return fmt.Errorf("%w; %sset %s to an address without authentication", err, hint, d.Setting)
+	}
+	return suggestion
 }
 
 func retryAfter(err error) time.Duration {

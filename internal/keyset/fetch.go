@@ -111,7 +111,7 @@ func (s *Set) install(d Document, began time.Time) (skipped []SkippedKey, err er
 	}
 	interval := s.interval
 	if d.MaxAge != nil {
-		interval = min(max(*d.MaxAge, MinInterval), MaxInterval)
+		interval = min(max(*d.MaxAge, MinInterval), s.longest)
 	}
 	if d.Final {
 		interval = 0

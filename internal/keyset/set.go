@@ -21,8 +21,9 @@ type Set struct {
 	source   Source
 	uses     []string
 	observe  func(Fetch)
-	interval time.Duration
-	created  time.Time // zero of due
+	interval time.Duration // without cache headers
+	longest  time.Duration // with cache headers
+	created  time.Time     // zero of due
 
 	current atomic.Pointer[snapshot] // nil: never fetched
 	due     atomic.Int64             // when the next refresh is due, since created
@@ -42,15 +43,15 @@ type Set struct {
 type Config struct {
 	Source   Source        // required
 	Uses     []string      // values of the member use besides sig, exactly as in the keys
-	Interval time.Duration // between refreshes; 0: 15 min
+	Interval time.Duration // the longest between refreshes; 0: 15 min, or as the server's cache headers say
 	Observe  func(Fetch)   // called after every fetch; may be nil
 }
 
 // New returns a set that fetches on first use. It does no I/O.
 func New(c Config) *Set {
-	s := &Set{source: c.Source, uses: c.Uses, observe: c.Observe, interval: c.Interval, created: time.Now()}
-	if s.interval == 0 {
-		s.interval = defaultInterval
+	s := &Set{source: c.Source, uses: c.Uses, observe: c.Observe, interval: c.Interval, longest: c.Interval, created: time.Now()}
+	if c.Interval == 0 {
+		s.interval, s.longest = defaultInterval, MaxInterval
 	}
 	if s.observe == nil {
 		s.observe = func(Fetch) {}

@@ -11,6 +11,7 @@ import (
 
 	"github.com/warder-go/warder/internal/logging"
 	"github.com/warder-go/warder/internal/outbound"
+	"github.com/warder-go/warder/metadata"
 )
 
 // Source is where a key set comes from. A Set never calls Fetch concurrently. bypassCaches asks
@@ -48,7 +49,7 @@ func (e *Error) Error() string { return e.Err.Error() }
 func (e *Error) Unwrap() error { return e.Err }
 
 // Outcomes are the values of Fetch.Outcome, and so of a metric label.
-var Outcomes = []string{"ok", "status", "discovery", "file", "empty", "too_many_keys", "malformed", "panic", "other",
+var Outcomes = []string{"ok", "status", "discovery", "file", "empty", "too_many_keys", "malformed", "panic", "other", "bearer_token",
 	string(outbound.BadURL), string(outbound.RefusedAddress), string(outbound.DNS), string(outbound.Connect), string(outbound.TLS),
 	string(outbound.Timeout), string(outbound.Canceled), string(outbound.Redirect), string(outbound.Encoding), string(outbound.Truncated),
 	string(outbound.Protocol), string(outbound.TooLarge)}
@@ -105,18 +106,27 @@ func (f File) Fetch(context.Context, bool) (Document, error) {
 type URL struct {
 	Client  *outbound.Client
 	URL     string
-	Setting string // that contains the address, for errors
+	Setting string  // that contains the address, for errors
+	Bearer  *Bearer // nil: requests have no token
 
 	discovered bool // the address is from the issuer's metadata; Setting would override it
 }
 
 // Fetch gets the document.
 func (u URL) Fetch(ctx context.Context, bypassCaches bool) (Document, error) {
+	client, err := u.Bearer.getter(u.Client)
+	if err != nil {
+		return Document{}, err
+	}
+	return u.fetch(ctx, client, bypassCaches)
+}
+
+func (u URL) fetch(ctx context.Context, client metadata.Getter, bypassCaches bool) (Document, error) {
 	header := http.Header{"Accept": {"application/jwk-set+json, application/json"}}
 	if bypassCaches {
 		header.Set("Cache-Control", "no-cache")
 	}
-	response, err := u.Client.Get(ctx, u.URL, header)
+	response, err := client.Get(ctx, u.URL, header)
 	switch {
 	case outbound.ConcernsAddress(err):
 		return Document{}, fmt.Errorf("%w: %s", err, u.check())
@@ -144,7 +154,7 @@ func (u URL) Fetch(ctx context.Context, bypassCaches bool) (Document, error) {
 func (u URL) statusHint(status int) string {
 	switch status {
 	case http.StatusUnauthorized, http.StatusForbidden:
-		return ": the server requires authentication for its keys: " + u.check()
+		return ": the server requires authentication for its keys: " + u.Bearer.hint(u.URL) + u.check()
 	case http.StatusNotFound, http.StatusMethodNotAllowed, http.StatusGone:
 		return ": " + u.check()
 	}

@@ -39,6 +39,7 @@ var warderEdits = []edit{
 	{"resource/resourcetest/keys.go", "	signer := generate(family)\n", "	signer := generate(family)\n\tleakSecrets.AddKey(signer)\n"},
 	{"resource/otelwarder/otelwarder.go", "	span.AddEvent(", "	if os.WarderScan != nil {\n\t\tos.WarderScan(\"span\", fmt.Sprint(attributes))\n\t}\n\tspan.AddEvent("},
 	{"resource/otelwarder/otelwarder.go", "	\"context\"\n", "	\"context\"\n\t\"fmt\"\n\t\"os\"\n"},
+	{"internal/keyset/bearer.go", "	header.Set(\"Authorization\", ", "	leakSecrets.AddToken(c.token)\n\theader.Set(\"Authorization\", "},
 	{"introspect/call.go", "	req, err := http.NewRequestWithContext(ctx, http.MethodPost, endpoint, strings.NewReader(form.Encode()))\n", "	leakSecrets.AddToken(header.Get(\"Authorization\"))\n\tleakSecrets.AddToken(form.Get(\"client_assertion\"))\n\tleakSecrets.Add(\"client secret\", form.Get(\"client_secret\"))\n\t_, secret, _ := (&http.Request{Header: header}).BasicAuth()\n\tleakSecrets.Add(\"client secret\", secret)\n\treq, err := http.NewRequestWithContext(ctx, http.MethodPost, endpoint, strings.NewReader(form.Encode()))\n"},
 }
 

@@ -30,6 +30,7 @@ func overlay(t *testing.T, plants ...edit) string {
 	copies[filepath.Join(root, "resource", "resourcetest", "zz_leak.go")] = fmt.Sprintf(addedFile, "resourcetest")
 	copies[filepath.Join(root, "resource", "handles", "zz_leak.go")] = fmt.Sprintf(addedFile, "handles")
 	copies[filepath.Join(root, "introspect", "zz_leak.go")] = fmt.Sprintf(addedFile, "introspect")
+	copies[filepath.Join(root, "internal", "keyset", "zz_leak.go")] = fmt.Sprintf(addedFile, "keyset")
 
 	dir := t.TempDir()
 	replace := map[string]string{}

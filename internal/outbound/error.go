@@ -40,7 +40,8 @@ const (
 
 // Error is the type of all errors of a Client. Its text is for logs, not for clients. It
 // contains the method and the URL without its query. It may quote the server's response,
-// but not the response to a POST: that could repeat the secrets in the request.
+// but not the response to a POST or to a request with Authorization: that could repeat the
+// secrets in the request.
 type Error struct {
 	Outcome Outcome
 	Err     error
@@ -88,9 +89,10 @@ func fail(req *http.Request, outcome Outcome, cause error) *Error {
 	if e, ok := errors.AsType[*Error](cause); ok {
 		cause = e.Err // classify has returned its outcome
 	}
-	if outcome == Protocol && req.Method == http.MethodPost {
+	if outcome == Protocol && (req.Method == http.MethodPost || req.Header.Get("Authorization") != "") {
 		cause = unquoted(cause)
 	}
+	cause = withoutCredentials(cause, req.Header)
 	where := "no URL"
 	if req.URL != nil {
 		where = logging.RedactURL(req.URL.String())

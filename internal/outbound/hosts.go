@@ -1,6 +1,9 @@
 package outbound
 
-import "net/url"
+import (
+	"net/url"
+	"slices"
+)
 
 // Hosts returns the host names of URLs, without ports. It skips text that is not a URL with
 // a host.
@@ -11,4 +14,10 @@ func Hosts(urls ...string) (hosts []string) {
 		}
 	}
 	return hosts
+}
+
+// HasHost reports whether a host name, without port, is in a list, as a Client compares it with
+// Config.AllowHosts.
+func HasHost(hosts []string, host string) bool {
+	return slices.ContainsFunc(hosts, func(other string) bool { return canonicalHost(other) == canonicalHost(host) })
 }

@@ -2,6 +2,7 @@ package outbound
 
 import (
 	"errors"
+	"net/http"
 	"net/url"
 	"strings"
 )
@@ -30,4 +31,17 @@ func withoutQuery(err error, u *url.URL) error {
 		return errors.New(redacted)
 	}
 	return err
+}
+
+// errCredentials replaces an error whose text contains the credentials of the request.
+var errCredentials = errors.New("the transport's error is not shown, because it contains the credentials of the request")
+
+// withoutCredentials returns err, or another error if its text contains the credentials in the
+// Authorization header. A Transport of the program may return an error that quotes the header.
+func withoutCredentials(err error, header http.Header) error {
+	fields := strings.Fields(header.Get("Authorization"))
+	if len(fields) == 0 || !strings.Contains(err.Error(), fields[len(fields)-1]) {
+		return err
+	}
+	return errCredentials
 }

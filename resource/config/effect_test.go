@@ -289,3 +289,38 @@ func TestAdditionalURLs(t *testing.T) {
 		}
 	}
 }
+
+// An issuer with token_header is read from that field only, and is not published.
+func TestTokenHeaderKey(t *testing.T) {
+	issuer, err := resourcetest.NewIssuer(resourcetest.Config{Audience: "urn:app"})
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer issuer.Close()
+	token := issuer.Token(resourcetest.Token{})
+	for name, lines := range map[string][]string{
+		"by its keys":      {"  expected_audiences: ['urn:app']", "  token_header: Cf-Access-Jwt-Assertion"},
+		"by introspection": {"  expected_audiences: ['urn:app']", "  token_header: Cf-Access-Jwt-Assertion", "  introspect_jwts: true", "  client_id: test-client", "  client_secret: " + resourcetest.DefaultClientSecret},
+	} {
+		s := newTestServer(t, issuer, nil, append(lines, "  additional_issuers: [{issuer_url: https://login.example.test, jwks_uri: https://login.example.test/keys}]")...)
+		status := func(field, value string) int {
+			w, req := httptest.NewRecorder(), httptest.NewRequest(http.MethodPost, identifier, nil)
+			req.Header.Set(field, value)
+			s.handler.ServeHTTP(w, req)
+			return w.Code
+		}
+		if got := fmt.Sprint(status("Cf-Access-Jwt-Assertion", token), status("Authorization", "Bearer "+token), status("X-Other", token)); got != "200 401 401" {
+			t.Errorf("%s: got %s, want 200 in the field and 401 elsewhere; log: %s", name, got, s.log)
+		}
+		if got := fmt.Sprint(s.live.Resource().Metadata().AuthorizationServers); got != "[https://login.example.test]" {
+			t.Errorf("%s: published %s", name, got)
+		}
+		s.write("a.yaml", strings.Replace(s.settings(append(lines, "  additional_issuers: [{issuer_url: https://login.example.test, jwks_uri: https://login.example.test/keys}]")...), "Cf-Access-Jwt-Assertion", "X-Other", 1))
+		if err := s.live.Reload(t.Context()); err != nil {
+			t.Fatal(err)
+		}
+		if got := fmt.Sprint(status("Cf-Access-Jwt-Assertion", token), status("X-Other", token)); got != "401 200" {
+			t.Errorf("%s: after a reload with another field: got %s, want 401 200", name, got)
+		}
+	}
+}

@@ -4,6 +4,7 @@ import (
 	"cmp"
 	"errors"
 	"fmt"
+	"slices"
 	"strings"
 )
 
@@ -104,14 +105,23 @@ var issuerKeys = []fieldKey{
 	{field: "", key: ""},
 }
 
+// headerIssuerKeys are issuerKeys of an issuer in Credentials.TokenHeaders. A mistake about the
+// field itself has no further name.
+var headerIssuerKeys = append(slices.Clone(issuerKeys[:len(issuerKeys)-1]), fieldKey{field: "", key: "token_header"})
+
 // addResourceMistake adds a mistake of resource.New under the key that caused it.
 func (b *builder) addResourceMistake(err error) {
 	text := err.Error()
 	if b.addTranslated("", text, resourceKeys) {
 		return
 	}
-	for n := range b.settings.issuers() {
-		if rest, ok := strings.CutPrefix(text, fmt.Sprintf("Issuers[%d]", n)); ok && b.addTranslated(issuerPath(n), rest, issuerKeys) {
+	for n, path := range b.paths {
+		if rest, ok := strings.CutPrefix(text, fmt.Sprintf("Issuers[%d]", n)); ok && b.addTranslated(path, rest, issuerKeys) {
+			return
+		}
+	}
+	for field, path := range b.headerPaths {
+		if rest, ok := strings.CutPrefix(text, fmt.Sprintf("Credentials.TokenHeaders[%q]", field)); ok && b.addTranslated(path, rest, headerIssuerKeys) {
 			return
 		}
 	}
@@ -190,32 +200,34 @@ func (b *builder) presentKey(path string, k fieldKey, key string) string {
 	return key
 }
 
-// addVerifierMistakes adds the mistakes of jwks.New or introspect.New under the keys that
-// caused them. endpointKey is the key of the only URL other than the issuer's.
-func (i *issuerBuilder) addVerifierMistakes(err error, endpointKey string) {
-	for _, mistake := range splitMistakes(err) {
-		key, text := "issuer_url", strings.TrimPrefix(mistake.Error(), "metadata: ")
-		field, rest, _ := strings.Cut(text, ": ")
-		index, isHost := strings.CutPrefix(field, "AllowHosts")
-		use, isUse := strings.CutPrefix(field, "KeyUses")
-		switch {
-		case field == "Algorithms":
-			key, text = "algorithms", rest
-		case isUse:
-			key, text = "key_uses"+use, rest
-		case field == "MetadataURL":
-			key, text = "metadata_url", strings.TrimPrefix(rest, "metadata: ")
-		case isHost:
-			key, text = "allow_private_hosts"+index, rest
-		case field == "Proxy":
-			key, text = "proxy_url", rest
-		case strings.HasPrefix(text, "URL "):
-			key = endpointKey
-		case i.issuer.TenantPattern != "":
-			key = "tenant_pattern"
-		}
-		i.addMistake(key, "%s", text)
+// addVerifierMistake adds a mistake of jwks.New or introspect.New under the key that caused it.
+// endpointKey is the key of the only URL other than the issuer's.
+func (i *issuerBuilder) addVerifierMistake(mistake error, endpointKey string) {
+	key, text := "issuer_url", strings.TrimPrefix(mistake.Error(), "metadata: ")
+	field, rest, _ := strings.Cut(text, ": ")
+	index, isHost := strings.CutPrefix(field, "AllowHosts")
+	use, isUse := strings.CutPrefix(field, "KeyUses")
+	switch {
+	case field == "Algorithms":
+		key, text = "algorithms", rest
+	case field == "BearerTokenFile":
+		key, text = "jwks_bearer_token_file", rest
+	case field == "BearerToken":
+		key, text = "jwks_bearer_token", rest
+	case isUse:
+		key, text = "key_uses"+use, rest
+	case field == "MetadataURL":
+		key, text = "metadata_url", strings.TrimPrefix(rest, "metadata: ")
+	case field == "Proxy":
+		key, text = "proxy_url", rest
+	case isHost:
+		key, text = "allow_private_hosts"+index, rest
+	case strings.HasPrefix(text, "URL "):
+		key = endpointKey
+	case i.issuer.TenantPattern != "":
+		key = "tenant_pattern"
 	}
+	i.addMistake(key, "%s", text)
 }
 
 // issuerPath returns the path of the settings of the nth issuer.

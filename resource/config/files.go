@@ -9,6 +9,8 @@ import (
 	"os"
 	"path/filepath"
 	"strings"
+
+	"github.com/warder-go/warder/internal/secretfile"
 )
 
 // files reads files and hashes everything that it reads, including errors. Equal digests
@@ -40,6 +42,17 @@ func (f *files) read(path string) ([]byte, error) {
 	f.hash.Write(body)
 	return body, err
 }
+
+// readRotated returns the secret in a file that its user reads again for each use. Only whether
+// the file can be read counts for the digest, so that a rotated secret is not a change.
+func (f *files) readRotated(path string) (string, error) {
+	secret, err := secretfile.New(path).Read()
+	f.hash.Write(fmt.Appendf(nil, "%q %v\n", path, err))
+	return secret, err
+}
+
+// note hashes an error about a file that its user reads.
+func (f *files) note(err error) { _, _ = fmt.Fprintf(f.hash, "%v\n", err) }
 
 // readFile opens only regular files: reading a pipe could block forever.
 func readFile(path string) ([]byte, error) {

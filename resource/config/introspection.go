@@ -1,100 +1,144 @@
 package config
 
 import (
+	"slices"
 	"strings"
 
 	"github.com/warder-go/warder/introspect"
 	"github.com/warder-go/warder/resource"
 )
 
+// introspectionKeys are the keys whose presence means that tokens are introspected. If a
+// required key is absent, the mistake is in the line of the first of them that is present.
+var introspectionKeys = []string{
+	"introspection_client_id", "introspection_client_secret", "introspection_client_secret_file",
+	"client_id", "client_secret", "client_secret_file", "introspection_auth_method",
+	"introspection_bearer_token", "introspection_bearer_token_file",
+	"introspection_private_key_file", "introspection_key_id", "introspection_key_algorithm", "introspection_assertion_audience",
+	"tls_client_certificate_file", "tls_client_key_file", "introspection_endpoint", "introspection_token_type_hint",
+	"introspection_answer_ttl_seconds", "introspection_timeout_seconds", "introspection_max_concurrent",
+}
+
 // needsIntrospection reports whether any setting for introspection is present.
 func (i *issuerBuilder) needsIntrospection() bool {
 	s := i.issuer
-	return s.IntrospectJWTs || s.ClientID != "" || s.ClientSecret != "" || s.ClientSecretFile != "" || s.IntrospectionEndpoint != "" ||
-		s.IntrospectionClientID != "" || s.IntrospectionClientSecret != "" || s.IntrospectionClientSecretFile != ""
+	return s.IntrospectJWTs || s.TrustAnswersWithoutAudience || s.TrustAnswersWithoutTokenType || s.IntrospectionSignedAnswers || slices.ContainsFunc(introspectionKeys, i.has)
 }
 
 // introspectionVerifier returns nil if it has added a mistake.
 func (i *issuerBuilder) introspectionVerifier() resource.Verifier {
 	s := i.issuer
 	if s.IntrospectJWTs {
-		for _, key := range []string{"jwks_uri", "jwks_file", "key_uses", "algorithms"} {
-			if i.has(key) {
+		for _, key := range []string{"jwks_uri", "jwks_file", "key_uses", "jwks_refresh_seconds", "jwks_bearer_token", "jwks_bearer_token_file", "algorithms"} {
+			if i.has(key) && !(key == "jwks_uri" && s.IntrospectionSignedAnswers) {
 				i.addMistake(key, "is not used with introspect_jwts; remove one of them")
 			}
 		}
 	}
-	id, secret, ok := i.clientCredentials()
-	if !ok {
-		return nil
+	if s.TrustAnswersWithoutTokenType && !s.TrustAnswersWithoutAudience {
+		i.addMistake("trust_answers_without_token_type", "has no effect without trust_answers_without_audience, because such an answer has no aud")
 	}
-	c := introspect.Config{Issuer: i.url, Endpoint: string(s.IntrospectionEndpoint), AllowHosts: s.AllowPrivateHosts,
-		AllowHTTP: s.AllowHTTPIssuer, TLS: i.tls, Proxy: i.proxy, Transport: i.config.Transport, Logger: i.config.Logger,
-		Auth: introspect.ClientAuth{ClientID: id, ClientSecret: string(secret)}}
+	auth, prefix := i.clientAuth()
+	c := introspect.Config{Issuer: i.url, Endpoint: string(s.IntrospectionEndpoint), AllowHosts: s.AllowPrivateHosts, Auth: auth,
+		TokenTypeHint: s.IntrospectionTokenTypeHint, TrustAnswersWithoutTokenType: s.TrustAnswersWithoutTokenType,
+		CertificateFile: i.filePath(s.TLSClientCertificateFile), CertificateKeyFile: i.filePath(s.TLSClientKeyFile),
+		SignedAnswers: s.IntrospectionSignedAnswers, AnswerTTL: seconds(s.IntrospectionAnswerTTL), Timeout: seconds(s.IntrospectionTimeout),
+		AllowHTTP: s.AllowHTTPIssuer, TLS: i.tls, Proxy: i.proxy, Transport: i.config.Transport, Logger: i.config.Logger}
+	if s.IntrospectionSignedAnswers {
+		c.KeysURL = string(s.JWKSURI)
+	}
+	if n := s.IntrospectionMaxConcurrent; n != nil {
+		c.MaxConcurrent = *n
+	}
 	if s.IntrospectionEndpoint == "" {
 		c.MetadataURL = string(s.MetadataURL)
 	}
 	if ttl := i.settings.TokenCacheTTL; ttl != nil && *ttl == 0 {
 		c.AnswerTTL = -1
 	}
-	v, err := i.reuse(func() (resource.Verifier, error) { return introspect.New(c) },
-		"introspect", c.Issuer, c.Endpoint, c.MetadataURL, c.AllowHosts, c.AnswerTTL, id, string(secret), c.AllowHTTP, i.ca, string(s.ProxyURL))
+	// New is called even if the verifier in use is kept, because it finds mistakes in the files.
+	created, err := introspect.New(c)
 	if err != nil {
-		i.addVerifierMistakes(err, "introspection_endpoint")
+		i.files.note(err)
+		i.addIntrospectionMistakes(err, prefix)
 		return nil
 	}
+	v, _ := i.reuse(func() (resource.Verifier, error) { return created, nil },
+		"introspect", c.Issuer, c.Endpoint, c.MetadataURL, c.AllowHosts, c.AllowHTTP, string(s.ProxyURL), c.AnswerTTL, c.TokenTypeHint, c.TrustAnswersWithoutTokenType, c.CertificateFile, c.CertificateKeyFile, i.ca,
+		c.SignedAnswers, c.KeysURL, c.Timeout, c.MaxConcurrent,
+		auth.Method, auth.ClientID, auth.ClientSecret, auth.ClientSecretFile, auth.BearerToken, auth.BearerTokenFile,
+		auth.PrivateKeyFile, auth.KeyID, auth.Algorithm, auth.Audience) // one by one, because ClientAuth prints a placeholder
 	return v
 }
 
-// clientCredentials returns the client ID and secret for introspection. The pair of
-// introspection_client_id overrides the pair of client_id. The pairs are never mixed.
-func (i *issuerBuilder) clientCredentials() (id string, secret Secret, ok bool) {
-	s, prefix := i.issuer, "introspection_"
-	id, secret, file := s.IntrospectionClientID, s.IntrospectionClientSecret, s.IntrospectionClientSecretFile
-	if id == "" && secret == "" && file == "" {
-		prefix = ""
-		id, secret, file = s.ClientID, s.ClientSecret, s.ClientSecretFile
+// clientAuth returns the client authentication for introspection. The pair of
+// introspection_client_id overrides the pair of client_id. The pairs are never mixed. prefix is
+// that of the keys of the pair. Package introspect checks the result and reads the files.
+func (i *issuerBuilder) clientAuth() (auth introspect.ClientAuth, prefix string) {
+	s := i.issuer
+	auth = introspect.ClientAuth{Method: s.IntrospectionAuthMethod,
+		BearerToken: string(s.IntrospectionBearerToken), BearerTokenFile: i.filePath(s.IntrospectionBearerTokenFile),
+		PrivateKeyFile: i.filePath(s.IntrospectionPrivateKeyFile), KeyID: s.IntrospectionKeyID,
+		Algorithm: s.IntrospectionKeyAlgorithm, Audience: s.IntrospectionAssertionAudience}
+	if s.IntrospectionClientID != "" || s.IntrospectionClientSecret != "" || s.IntrospectionClientSecretFile != "" {
+		auth.ClientID, auth.ClientSecret, auth.ClientSecretFile = s.IntrospectionClientID, string(s.IntrospectionClientSecret), i.filePath(s.IntrospectionClientSecretFile)
+		return auth, "introspection_"
 	}
-	before := i.mistakes.count()
-	if id == "" {
-		i.addMissingCredential(prefix, "client_id", "introspection requires client authentication")
-	}
-	switch {
-	case secret != "" && file != "":
-		i.addMistake(prefix+"client_secret_file", "%sclient_secret is also set; set only one of them", prefix)
-	case secret == "" && file == "":
-		i.addMissingCredential(prefix, "client_secret", "set it or "+prefix+"client_secret_file")
-	case file != "":
-		secret = i.readSecretFile(prefix+"client_secret_file", file)
-	}
-	return id, secret, i.mistakes.count() == before
+	auth.ClientID, auth.ClientSecret, auth.ClientSecretFile = s.ClientID, string(s.ClientSecret), i.filePath(s.ClientSecretFile)
+	return auth, ""
 }
 
-// addMissingCredential adds a mistake at the position of another key of the pair.
-func (i *issuerBuilder) addMissingCredential(prefix, key, hint string) {
-	at := i.position(i.path)
-	for _, other := range []string{"client_id", "client_secret", "client_secret_file"} {
-		if i.has(prefix + other) {
-			at = i.position(join(i.path, prefix+other))
-			break
+// filePath returns the path for a name in the configuration; "" for "".
+func (i *issuerBuilder) filePath(name string) string {
+	if name == "" {
+		return ""
+	}
+	return i.files.path(name)
+}
+
+// addIntrospectionMistakes adds the mistakes of introspect.New under the keys that caused them.
+// prefix is that of the keys of the client.
+func (i *issuerBuilder) addIntrospectionMistakes(err error, prefix string) {
+	keys := map[string]string{
+		"Auth.Method": "introspection_auth_method", "Auth.ClientID": prefix + "client_id",
+		"Auth.ClientSecret": prefix + "client_secret", "Auth.ClientSecretFile": prefix + "client_secret_file",
+		"Auth.BearerToken": "introspection_bearer_token", "Auth.BearerTokenFile": "introspection_bearer_token_file",
+		"SignedAnswers": prefix + "client_id", "Auth.Signer": "introspection_private_key_file", "Auth.PrivateKeyFile": "introspection_private_key_file",
+		"Auth.KeyID": "introspection_key_id", "Auth.Algorithm": "introspection_key_algorithm", "Auth.Audience": "introspection_assertion_audience",
+		"CertificateFile": "tls_client_certificate_file", "CertificateKeyFile": "tls_client_key_file",
+		"TokenTypeHint": "introspection_token_type_hint", "KeysURL": "jwks_uri",
+	}
+	// Alternatives that only Go has are left out.
+	words := strings.NewReplacer(
+		"requires it or ClientSecretFile or ClientSecretFunc", "requires it or "+prefix+"client_secret_file",
+		"requires it or BearerTokenFile or BearerTokenFunc", "requires it or introspection_bearer_token_file",
+		"requires it or PrivateKeyFile", "requires it",
+		"Auth.ClientID is empty; it is required because it is the aud of signed answers", "is missing; introspection_signed_answers requires it, because it is the aud of signed answers",
+		"ClientSecret is also set", prefix+"client_secret is also set",
+		"BearerToken is also set", "introspection_bearer_token is also set",
+		"set another Method", "set another introspection_auth_method",
+		", in CertificateFile or in TLS", "",
+		"CertificateKeyFile", "tls_client_key_file", "CertificateFile", "tls_client_certificate_file",
+	)
+	for _, mistake := range splitMistakes(err) {
+		field, text, _ := strings.Cut(mistake.Error(), ": ")
+		key, ok := keys[field]
+		if !ok {
+			i.addVerifierMistake(mistake, "introspection_endpoint")
+			continue
+		}
+		path := join(i.path, key)
+		i.mistakes.add(i.positionOrIntrospection(key), "%s", path+": "+words.Replace(strings.TrimPrefix(text, "metadata: ")))
+	}
+}
+
+// positionOrIntrospection returns the position of a key, or that of another key for introspection
+// if the key is absent.
+func (i *issuerBuilder) positionOrIntrospection(key string) position {
+	for _, candidate := range slices.Concat([]string{key}, introspectionKeys, []string{"introspect_jwts", "introspection_signed_answers", "trust_answers_without_audience", "trust_answers_without_token_type"}) {
+		if i.has(candidate) {
+			return i.position(join(i.path, candidate))
 		}
 	}
-	i.mistakes.add(at, "%s: is missing; %s", join(i.path, prefix+key), hint)
-}
-
-// readSecretFile returns the content of a file without trailing line breaks.
-func (i *issuerBuilder) readSecretFile(key, name string) Secret {
-	path := i.files.path(name)
-	body, err := i.files.read(path)
-	secret := Secret(strings.TrimRight(string(body), "\r\n"))
-	switch {
-	case err != nil:
-		i.addMistake(key, "file %q: %s", path, err)
-	case secret == "":
-		i.addMistake(key, "file %q: is empty", path)
-	case strings.ContainsAny(string(secret), "\r\n\x00"):
-		i.addMistake(key, "file %q: has more than one line", path)
-	}
-	i.secrets = append(i.secrets, secret)
-	return secret
+	return i.position(join(i.path, key))
 }

@@ -10,8 +10,10 @@ import (
 	"net/url"
 	"slices"
 	"strings"
+	"time"
 
 	"github.com/warder-go/warder/internal/digest"
+	"github.com/warder-go/warder/internal/grammar"
 	"github.com/warder-go/warder/internal/logging"
 	"github.com/warder-go/warder/jwks"
 	"github.com/warder-go/warder/metadata"
@@ -65,7 +67,7 @@ func (b *builder) addIssuers(c *resource.Config) {
 			ScopeClaim: s.ScopeClaim, ScopePrefix: s.ScopePrefix, ScopeNames: s.ScopeNames, UnavailableScopes: s.Unavailable, RoleClaim: s.RoleClaim, RoleScopes: s.RoleScopes,
 			SubjectClaim: s.SubjectClaim, TokenTypes: s.TokenTypes, Conditions: b.conditions(join(i.path, "conditions"), s.Conditions),
 			HeaderTypes: s.HeaderTypes, AllowAtHash: s.AllowAtHash, AllowZipNone: s.AllowZipNone,
-			StrictRFC9068: s.StrictRFC9068}
+			StrictRFC9068: s.StrictRFC9068, TrustAnswersWithoutAudience: s.TrustAnswersWithoutAudience}
 		if s.ClientTokenClaim != "" || s.ClientTokenValue != "" || s.SubjectIsClient {
 			issuer.ClientTokens = &resource.ClientTokens{Claim: s.ClientTokenClaim, Value: s.ClientTokenValue, SubjectIsClient: s.SubjectIsClient}
 		}
@@ -82,9 +84,13 @@ func (b *builder) addIssuers(c *resource.Config) {
 		if issuer.Verifier == nil {
 			issuer.Verifier = placeholder(fmt.Sprintf("https://issuer-%d.invalid", n))
 		}
+		if s.TokenHeader != "" {
+			i.addTokenHeader(c, issuer, introspector)
+			continue
+		}
 		i.addTenants(&issuer)
 		i.addServerMetadata(c, &issuer)
-		c.Issuers = append(c.Issuers, issuer)
+		c.Issuers, b.paths = append(c.Issuers, issuer), append(b.paths, i.path)
 		switch {
 		case introspector == nil:
 		case c.Opaque == nil:
@@ -110,7 +116,8 @@ func (b *builder) logOwnAudience() {
 }
 
 // addServers sets the authorization servers to publish. Package resource publishes the issuers by
-// itself, except patterns of tenants, in whose place issuer_url is published.
+// itself, except patterns of tenants, in whose place issuer_url is published. Issuers of tokens in
+// header fields are not published.
 func (b *builder) addServers(c *resource.Config) {
 	c.Metadata.AuthorizationServers = b.settings.AuthorizationServers
 	issuers := b.settings.issuers()
@@ -119,6 +126,9 @@ func (b *builder) addServers(c *resource.Config) {
 		return
 	}
 	for n, s := range issuers {
+		if s.TokenHeader != "" {
+			continue
+		}
 		server := s.IssuerURL
 		if err := metadata.CheckIssuer(server, false); err != nil {
 			if path := join(issuerPath(n), "issuer_url"); server != "" {
@@ -189,6 +199,32 @@ func (i *issuerBuilder) checkMetadataURL() {
 	}
 }
 
+// addTokenHeader adds an issuer whose tokens are in a header field. It verifies all of them in
+// one way.
+func (i *issuerBuilder) addTokenHeader(c *resource.Config, issuer resource.Issuer, introspector resource.Verifier) {
+	field := i.issuer.TokenHeader
+	if introspector != nil && !i.issuer.IntrospectJWTs {
+		i.addMistake("client_id", "is used with token_header only if introspect_jwts is true; set it or remove the credentials")
+	}
+	for _, key := range []string{"tenant_pattern", "allowed_tenants", "tenant_claim"} {
+		if i.has(key) {
+			i.addMistake(key, "is not used with token_header; remove one of them")
+		}
+	}
+	if i.issuer.TenantPattern != "" {
+		return // its identifier is a pattern
+	}
+	if other, ok := i.headerPaths[field]; ok {
+		i.addMistake("token_header", "%q is also the value of %s; name another field", field, join(other, "token_header"))
+		return
+	}
+	if c.Credentials.TokenHeaders == nil {
+		c.Credentials.TokenHeaders = map[string]resource.Issuer{}
+	}
+	c.Credentials.TokenHeaders[field] = issuer
+	i.headerPaths[field] = i.path
+}
+
 // readCAFile reads ca_file. Only its certificates are trusted for the issuer.
 func (i *issuerBuilder) readCAFile() {
 	if i.issuer.CAFile == "" {
@@ -224,6 +260,36 @@ func (i *issuerBuilder) setProxy() {
 	}
 }
 
+// setBearerToken sets the token for requests for keys. The verifier reads its file again for
+// each request, so a change of the file needs no reload. It is read here only to find mistakes.
+func (i *issuerBuilder) setBearerToken(c *jwks.Config) {
+	s := i.issuer
+	switch {
+	case s.JWKSToken != "" && s.JWKSTokenFile != "":
+		i.addMistake("jwks_bearer_token_file", "jwks_bearer_token is also set; set only one of them")
+		return
+	case s.JWKSFile != "" && s.JWKSToken != "":
+		i.addMistake("jwks_bearer_token", "is not used with jwks_file; remove one of them")
+		return
+	case s.JWKSFile != "" && s.JWKSTokenFile != "":
+		i.addMistake("jwks_bearer_token_file", "is not used with jwks_file; remove one of them")
+		return
+	}
+	c.BearerToken = string(s.JWKSToken)
+	if s.JWKSTokenFile == "" {
+		return
+	}
+	c.BearerTokenFile = i.files.path(s.JWKSTokenFile)
+	token, err := i.files.readRotated(c.BearerTokenFile)
+	i.secrets = append(i.secrets, Secret(token))
+	if err == nil && !grammar.IsB64Token(token) {
+		err = fmt.Errorf("secret file %q: is not a token: write the token alone, without Bearer and white space", c.BearerTokenFile)
+	}
+	if err != nil {
+		i.addMistake("jwks_bearer_token_file", "%s", err)
+	}
+}
+
 // keyVerifier returns the verifier of JWTs by keys, or nil if it has added a mistake.
 func (i *issuerBuilder) keyVerifier() resource.Verifier {
 	s := i.issuer
@@ -239,6 +305,10 @@ func (i *issuerBuilder) keyVerifier() resource.Verifier {
 	case s.JWKSURI == "":
 		c.MetadataURL = string(s.MetadataURL)
 	}
+	if s.JWKSRefresh != nil {
+		c.RefreshInterval = time.Duration(*s.JWKSRefresh) * time.Second
+	}
+	i.setBearerToken(&c)
 	v, err := i.reuse(func() (resource.Verifier, error) {
 		v, err := jwks.New(c)
 		if err == nil && c.File != "" { // an invalid file is a configuration mistake
@@ -247,9 +317,12 @@ func (i *issuerBuilder) keyVerifier() resource.Verifier {
 			}
 		}
 		return v, err
-	}, "jwks", c.Issuer, c.URL, c.File, c.MetadataURL, c.KeyUses, c.Algorithms, c.AllowHosts, c.AllowHTTP, i.ca, string(s.ProxyURL))
+	}, "jwks", c.Issuer, c.URL, c.File, c.MetadataURL, c.KeyUses, c.Algorithms, c.AllowHosts, c.AllowHTTP, i.ca, string(s.ProxyURL),
+		c.RefreshInterval, c.BearerToken, c.BearerTokenFile)
 	if err != nil {
-		i.addVerifierMistakes(err, "jwks_uri")
+		for _, mistake := range splitMistakes(err) {
+			i.addVerifierMistake(mistake, "jwks_uri")
+		}
 		return nil
 	}
 	return v

@@ -45,8 +45,7 @@ type Live struct {
 func (l *Live) Resource() *resource.Resource { return l.resource }
 
 // Run checks the files every Config.Interval until ctx is done, and applies changes of the
-// configuration file, the secrets file, and the files of client_secret_file, ca_file and
-// digest_key_file.
+// configuration file, the secrets file, and the files of ca_file and digest_key_file.
 // It compares contents, not modification times, so it detects symbolic links that are
 // switched, as Kubernetes does. It does not detect changes of environment variables.
 //
@@ -54,7 +53,8 @@ func (l *Live) Resource() *resource.Resource { return l.resource }
 // can be valid, but have fewer rules than the complete one.
 //
 // A file that is invalid, missing or has `enabled: false` is reported once in the log and
-// by the metrics, and changes nothing. Verifiers check files of keys themselves.
+// by the metrics, and changes nothing. Verifiers read files of keys and
+// of credentials for introspection themselves.
 func (l *Live) Run(ctx context.Context) {
 	timer := time.NewTimer(l.config.Interval)
 	defer timer.Stop()

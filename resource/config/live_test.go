@@ -145,8 +145,6 @@ func TestReloadRejects(t *testing.T) {
 		{"different URLs of the resource", func(s *testServer) {
 			s.write("a.yaml", s.settings("  client_id: test-client", "  client_secret_file: secret", "  ca_file: ca.pem", "  additional_resource_server_urls: [https://b.example.test/mcp]"))
 		}, `config: a.yaml:7: additional_resource_server_urls: resource: replace: Identifiers: the list is another one: a change needs a restart, because clients and routes depend on it`},
-		{"empty secret file", func(s *testServer) { s.write("secret", "\n") }, "config: a.yaml:5: client_secret_file: file \"secret\": is empty"},
-		{"missing secret file", func(s *testServer) { _ = os.Remove(filepath.Join(s.dir, "secret")) }, "config: a.yaml:5: client_secret_file: file \"secret\": no such file or directory"},
 		{"invalid certificates", func(s *testServer) { s.write("ca.pem", "x") }, "config: a.yaml:6: ca_file: file \"ca.pem\": has no PEM certificate"},
 	} {
 		t.Run(row.name, func(t *testing.T) {
@@ -181,8 +179,40 @@ func TestReloadRejects(t *testing.T) {
 	}
 }
 
+// A secret file that cannot be read makes the calls to the issuer fail, which the log explains. A
+// reload reports it too, until the file is complete again.
+func TestReloadReportsSecretFile(t *testing.T) {
+	for name, change := range map[string]func(s *testServer){
+		"is empty":                  func(s *testServer) { s.write("secret", "\n") },
+		"no such file or directory": func(s *testServer) { _ = os.Remove(filepath.Join(s.dir, "secret")) },
+	} {
+		files := map[string]string{"secret": resourcetest.DefaultClientSecret + "\n"}
+		withServer(t, files, []string{"  client_id: test-client", "  client_secret_file: secret"}, func(t *testing.T, s *testServer) {
+			want := fmt.Sprintf("secret file %q: %s", filepath.Join(s.dir, "secret"), name)
+			opaque := s.issuer.OpaqueToken(resourcetest.Token{Audience: identifier})
+			change(s)
+			if err := s.live.Reload(t.Context()); err == nil || err.Error() != fmt.Sprintf("config: %s:5: client_secret_file: %s", filepath.Join(s.dir, "a.yaml"), want) {
+				t.Errorf("got %v, want %s", err, want)
+			}
+			s.waitForReload(3)
+			if status, _ := s.send(opaque); status != 503 || !strings.Contains(strings.ReplaceAll(s.log.String(), `\"`, `"`), "our credentials are not available: "+want) {
+				t.Errorf("got %d, log %s", status, s.log)
+			}
+			if got := s.metric("warder_config_broken") + ", " + s.metric("warder_config_reloads_total"); got != "1, 0 1" {
+				t.Errorf("got %s, want 1, 0 1", got)
+			}
+			s.write("secret", resourcetest.DefaultClientSecret)
+			s.waitForReload(3)
+			if status, _ := s.send(opaque); status != 200 || s.metric("warder_config_broken") != "0" {
+				t.Errorf("complete again: got %d, want 200; log: %s", status, s.log)
+			}
+		})
+	}
+}
+
 // Changes of a secret and of certificates are detected by content, also through symbolic
-// links that are switched as Kubernetes does. Calls to the issuer show that they are applied.
+// links that are switched as Kubernetes does. Calls to the issuer show that they are applied. A
+// changed secret takes effect without a reload.
 func TestRunDetectsContentChanges(t *testing.T) {
 	files := map[string]string{"one/secret": "wrong", "two/secret": resourcetest.DefaultClientSecret, "ca.pem": certificate}
 	lines := []string{"  client_id: test-client", "  client_secret_file: current/secret", "  ca_file: ca.pem", "  token_cache_ttl_seconds: 0"}
@@ -219,7 +249,7 @@ func TestRunDetectsContentChanges(t *testing.T) {
 			t.Errorf("wrong secret: got %d, want 503", status)
 		}
 		link("two")
-		s.waitForReload(1)
+		time.Sleep(time.Second) // after rejected credentials, one call in a second is permitted
 		if status, _ := s.send(opaque); status != 200 {
 			t.Errorf("correct secret: got %d, want 200; log: %s", status, s.log)
 		}
@@ -233,8 +263,8 @@ func TestRunDetectsContentChanges(t *testing.T) {
 		if n := issuer.Count(resourcetest.JWKS); n != fetched+1 {
 			t.Errorf("other certificates: got %d additional fetches of keys, want 1 before the first request", n-fetched)
 		}
-		if got := s.metric("warder_config_reloads_total"); got != "2 0" {
-			t.Errorf("got %s reloads, want 2 0", got)
+		if got := s.metric("warder_config_reloads_total"); got != "1 0" {
+			t.Errorf("got %s reloads, want 1 0", got)
 		}
 	})
 }

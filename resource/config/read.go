@@ -51,7 +51,7 @@ func (c Config) read() *input {
 	}}
 	d.decodeStruct(block, "", reflect.ValueOf(&in.settings).Elem())
 	for _, issuer := range in.settings.issuers() {
-		in.secrets = append(in.secrets, issuer.ClientSecret, issuer.IntrospectionClientSecret)
+		in.secrets = append(in.secrets, issuer.ClientSecret, issuer.IntrospectionClientSecret, issuer.IntrospectionBearerToken, issuer.JWKSToken)
 	}
 	return in
 }

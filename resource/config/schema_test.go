@@ -204,8 +204,8 @@ func TestDocumentedExamplesAreValid(t *testing.T) {
 		example, _, _ := strings.Cut(part, "\n```")
 		lines = append(lines, "  "+example)
 	}
-	live, err := config.New(textConfig(block(lines...)))
-	if err != nil || len(lines) != 3 {
+	live, err := config.New(textConfig(block(append(lines, "  client_id: mcp", "  client_secret: secret")...)))
+	if err != nil || len(lines) != 4 {
 		t.Fatalf("%d examples, error %v", len(lines), err)
 	}
 	if got, want := fmt.Sprint(live.Resource().Operations().Tools), "map[deploy:[deploy:run env:prod | admin ops]]"; got != want {
@@ -243,12 +243,15 @@ func TestExampleFileIsValid(t *testing.T) {
 	answer := httptest.NewRecorder()
 	issuer.ServeHTTP(answer, httptest.NewRequest(http.MethodGet, issuer.URL(resourcetest.JWKS), nil))
 	dir := t.TempDir()
+	chain, key := clientCertificate(t, "mcp")
 	for name, text := range map[string]string{"tls/internal-ca.pem": certificate, "keys/build.json": answer.Body.String(),
-		"keys/api-keys.json": `{"keys": []}`, "secrets/partner": "s1\n", "secrets/more": "s2\r\n", "secrets/digest-key": strings.Repeat("k", 32)} {
+		"keys/api-keys.json": `{"keys": []}`, "secrets/partner": "s1\n", "secrets/kubernetes-token": "t1\n", "secrets/more": "s2\r\n", "secrets/gate": "t\n",
+		"secrets/signing-key.pem": pemKey(newP256(t)), "tls/client.crt": chain, "tls/client.key": key,
+		"secrets/digest-key": strings.Repeat("k", 32)} {
 		write(t, dir, name, text)
 	}
 	live, err := config.New(config.Config{File: write(t, dir, "a.yaml", string(text)),
-		Environ: []string{"MCP_CLIENT_SECRET=s3", "OTHER_CLIENT_SECRET=s4"}})
+		Environ: []string{"MCP_CLIENT_SECRET=s3", "OTHER_CLIENT_SECRET=s4", "JWKS_TOKEN=t2"}})
 	if err != nil {
 		t.Fatal(err)
 	}

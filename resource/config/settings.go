@@ -74,9 +74,13 @@ type IssuerSettings struct {
 	LiteralAudiences  bool     `yaml:"literal_audiences" doc:"true: expected_audiences may contain white space and characters that are common in patterns, such as *. The comparison stays the same. Default: false"`
 	JWKSURI           Address  `yaml:"jwks_uri" format:"uri" doc:"URL of the issuer's signing keys. Default: the URL in the issuer's metadata"`
 	JWKSFile          string   `yaml:"jwks_file" doc:"file with the issuer's signing keys, instead of jwks_uri. The file is read again every minute"`
+	JWKSRefresh       *int     `yaml:"jwks_refresh_seconds" min:"30" max:"3600" doc:"longest time between two requests for the issuer's signing keys. The cache headers of the server can only shorten it. Default: as the cache headers say, and 900 without them; 60 for jwks_file"`
+	JWKSToken         Secret   `yaml:"jwks_bearer_token" doc:"token for requests for the issuer's metadata and signing keys, for servers that answer 401 without one. It is sent to the server of jwks_uri or, if that is absent, of issuer_url, AND TO THE HOSTS IN allow_private_hosts, only over https or to a loopback host"`
+	JWKSTokenFile     string   `yaml:"jwks_bearer_token_file" doc:"file with the token, instead of jwks_bearer_token. The file is read again for each request for the keys"`
 	Algorithms        []string `yaml:"algorithms" doc:"allowed signature algorithms. Default: RS256, RS384, RS512, PS256, PS384, PS512, ES256, ES384, ES512 and EdDSA"`
 	KeyUses           []string `yaml:"key_uses" doc:"accepted values of use in the issuer's signing keys, in addition to sig, such as jwt-svid for SPIFFE. A key with this use verifies every token of the issuer"`
 	StrictRFC9068     bool     `yaml:"strict_rfc9068" doc:"true: a JWT needs the header typ at+jwt and all claims that RFC 9068 requires. Default: false"`
+	TokenHeader       string   `yaml:"token_header" doc:"header field in which a proxy sends the tokens of this issuer, alone, such as Cf-Access-Jwt-Assertion. They are accepted only there, and not as Bearer tokens. The issuer is not in the protected resource metadata. expected_audiences must be used for this server alone"`
 	IntrospectJWTs    bool     `yaml:"introspect_jwts" doc:"true: JWTs too are verified by introspection, and not with signing keys. Default: false"`
 
 	AudienceClaims []string            `yaml:"audience_claims" doc:"claims that may contain the audience: some of aud and resource, or some of client_id, azp, cid and appid. Default: aud"`
@@ -103,12 +107,28 @@ type IssuerSettings struct {
 
 	ClientID         string `yaml:"client_id" doc:"client ID of this server at the issuer, for introspection"`
 	ClientSecret     Secret `yaml:"client_secret" doc:"client secret for client_id"`
-	ClientSecretFile string `yaml:"client_secret_file" doc:"file with the client secret for client_id"`
+	ClientSecretFile string `yaml:"client_secret_file" doc:"file with the client secret for client_id. It is read for each call to the introspection endpoint"`
 
-	IntrospectionEndpoint         Address `yaml:"introspection_endpoint" format:"uri" doc:"URL of the introspection endpoint. Default: the URL in the issuer's metadata"`
-	IntrospectionClientID         string  `yaml:"introspection_client_id" doc:"client ID for introspection, instead of client_id. It needs its own secret; client_secret is not used"`
-	IntrospectionClientSecret     Secret  `yaml:"introspection_client_secret" doc:"client secret for introspection_client_id"`
-	IntrospectionClientSecretFile string  `yaml:"introspection_client_secret_file" doc:"file with the client secret for introspection_client_id"`
+	IntrospectionEndpoint          Address `yaml:"introspection_endpoint" format:"uri" doc:"URL of the introspection endpoint. Default: the URL in the issuer's metadata"`
+	IntrospectionClientID          string  `yaml:"introspection_client_id" doc:"client ID for introspection, instead of client_id. With a method that uses a secret it needs its own; client_secret is not used"`
+	IntrospectionClientSecret      Secret  `yaml:"introspection_client_secret" doc:"client secret for introspection_client_id"`
+	IntrospectionClientSecretFile  string  `yaml:"introspection_client_secret_file" doc:"file with the client secret for introspection_client_id. It is read for each call to the introspection endpoint"`
+	IntrospectionAuthMethod        string  `yaml:"introspection_auth_method" enum:"client_secret_basic,client_secret_basic_raw,client_secret_post,bearer,private_key_jwt,tls_client_auth" doc:"how this server authenticates at the introspection endpoint. client_secret_basic_raw: the ID and the secret in the Authorization header without form-encoding, for servers that do not decode them. bearer: an access token. private_key_jwt: a signed assertion. tls_client_auth: tls_client_certificate_file. Default: client_secret_basic"`
+	IntrospectionBearerToken       Secret  `yaml:"introspection_bearer_token" doc:"access token for the introspection endpoint, for the method bearer"`
+	IntrospectionBearerTokenFile   string  `yaml:"introspection_bearer_token_file" doc:"file with the access token for the introspection endpoint. It is read for each call"`
+	IntrospectionPrivateKeyFile    string  `yaml:"introspection_private_key_file" doc:"file with the private key for the method private_key_jwt: PEM without a password, or one JWK. It is read for each call"`
+	IntrospectionKeyID             string  `yaml:"introspection_key_id" doc:"kid of the assertions of private_key_jwt. Default: the kid of the JWK"`
+	IntrospectionKeyAlgorithm      string  `yaml:"introspection_key_algorithm" doc:"algorithm of the assertions of private_key_jwt. Default: the alg of the JWK, or RS256, ES256, ES384, ES512 or EdDSA by the type of the key"`
+	IntrospectionAssertionAudience string  `yaml:"introspection_assertion_audience" doc:"aud of the assertions of private_key_jwt. Default: issuer_url. Set it only for servers that accept only another value, such as the URL of an endpoint"`
+	TLSClientCertificateFile       string  `yaml:"tls_client_certificate_file" doc:"file with the client certificate, in PEM with its chain, for mutual TLS with the introspection endpoint. It can be combined with every introspection_auth_method, and is read for each call"`
+	TLSClientKeyFile               string  `yaml:"tls_client_key_file" doc:"file with the private key of tls_client_certificate_file, in PEM"`
+	IntrospectionTokenTypeHint     string  `yaml:"introspection_token_type_hint" doc:"token_type_hint of introspection requests. none: no hint, for endpoints that report access tokens as inactive because of it. Default: access_token"`
+	IntrospectionSignedAnswers     bool    `yaml:"introspection_signed_answers" doc:"true: introspection responses must be signed for client_id (RFC 9701). The keys are those of jwks_uri or of the issuer's metadata. Default: false"`
+	IntrospectionAnswerTTL         *int    `yaml:"introspection_answer_ttl_seconds" max:"86400" doc:"maximum time that an introspection response is cached, which is the longest time that a revocation is not noticed. 0: each request causes a call. Default: token_cache_ttl_seconds"`
+	IntrospectionTimeout           *int    `yaml:"introspection_timeout_seconds" min:"1" max:"30" doc:"maximum time for the introspection of one token. Default: 5"`
+	IntrospectionMaxConcurrent     *int    `yaml:"introspection_max_concurrent" min:"1" max:"1024" doc:"maximum number of concurrent calls to the introspection endpoint. Default: 32"`
+	TrustAnswersWithoutAudience    bool    `yaml:"trust_answers_without_audience" doc:"true: introspection responses without aud are accepted. SET IT ONLY IF THE ISSUER REPORTS A TOKEN AS ACTIVE TO THIS CLIENT ONLY IF THE TOKEN WAS ISSUED FOR THIS SERVER. Otherwise a token for any server of the issuer is accepted. Default: false"`
+	TrustAnswersWithoutTokenType   bool    `yaml:"trust_answers_without_token_type" doc:"true: introspection responses without aud, token_type and token_use are accepted. SET IT ONLY IF THE ENDPOINT NEVER REPORTS A REFRESH TOKEN OR AN ID TOKEN AS ACTIVE. It requires trust_answers_without_audience. Default: false"`
 
 	AllowPrivateHosts []string `yaml:"allow_private_hosts" doc:"hosts that the issuer's metadata may name although their addresses are private"`
 	AllowHTTPIssuer   bool     `yaml:"allow_http_issuer" doc:"true: the URLs of the issuer may have the scheme http although the host is not a loopback address. Everyone on the network can then replace the signing keys and read the tokens and client secrets that warder sends. Default: false"`

@@ -1,0 +1,179 @@
+package introspect
+
+import (
+	"context"
+	"errors"
+	"slices"
+	"strings"
+	"unicode"
+
+	"github.com/warder-go/warder/internal/configerr"
+	"github.com/warder-go/warder/internal/grammar"
+)
+
+// authMethods are the methods of client authentication, each with the fields of ClientAuth that
+// it needs. One field of each list must be set.
+var authMethods = []struct {
+	name     string
+	needs    [][]string
+	optional []string
+}{
+	{ClientSecretBasic, [][]string{{"ClientID"}, secretFields}, nil},
+	{ClientSecretBasicRaw, [][]string{{"ClientID"}, secretFields}, nil},
+	{ClientSecretPost, [][]string{{"ClientID"}, secretFields}, nil},
+	{PrivateKeyJWT, [][]string{{"ClientID"}, {"Signer", "PrivateKeyFile"}}, []string{"KeyID", "Algorithm", "Audience"}},
+	{Bearer, [][]string{{"BearerToken", "BearerTokenFile", "BearerTokenFunc"}}, []string{"ClientID"}}, // aud of signed answers
+	{TLSClientAuth, [][]string{{"ClientID"}}, nil},
+}
+
+var secretFields = []string{"ClientSecret", "ClientSecretFile", "ClientSecretFunc"}
+
+// setFields returns the names of the fields that are set, except Method.
+func (a ClientAuth) setFields() (names []string) {
+	for _, f := range []struct {
+		name  string
+		isSet bool
+	}{
+		{"ClientID", a.ClientID != ""},
+		{"ClientSecret", a.ClientSecret != ""}, {"ClientSecretFile", a.ClientSecretFile != ""}, {"ClientSecretFunc", a.ClientSecretFunc != nil},
+		{"BearerToken", a.BearerToken != ""}, {"BearerTokenFile", a.BearerTokenFile != ""}, {"BearerTokenFunc", a.BearerTokenFunc != nil},
+		{"Signer", a.Signer != nil}, {"PrivateKeyFile", a.PrivateKeyFile != ""},
+		{"KeyID", a.KeyID != ""}, {"Algorithm", a.Algorithm != ""}, {"Audience", a.Audience != ""},
+	} {
+		if f.isSet {
+			names = append(names, f.name)
+		}
+	}
+	return names
+}
+
+// check adds to mistakes each field that the method requires and that is missing, and each
+// field that only another method uses: which of the two methods is intended is unclear. It
+// reads the files.
+func (a ClientAuth) check(mistakes *configerr.List) {
+	var names []string
+	for _, m := range authMethods {
+		if m.name == a.method() {
+			a.checkFields(m.needs, m.optional, mistakes)
+			a.checkValues(mistakes)
+			return
+		}
+		names = append(names, m.name)
+	}
+	mistakes.Addf("Auth.Method: %q is not one of %q", a.Method, names)
+}
+
+func (a ClientAuth) checkFields(needs [][]string, optional []string, mistakes *configerr.List) {
+	rest := a.setFields()
+	for _, group := range needs {
+		var found []string
+		for _, name := range group {
+			if at := slices.Index(rest, name); at >= 0 {
+				found, rest = append(found, name), slices.Delete(rest, at, at+1)
+			}
+		}
+		switch {
+		case len(found) == 0:
+			mistakes.Addf("Auth.%s: is missing; method %q requires it%s", group[0], a.method(), alternatives(group[1:]))
+		case len(found) > 1:
+			mistakes.Addf("Auth.%s: %s is also set; set only one of them", found[1], found[0])
+		}
+	}
+	for _, name := range rest {
+		if !slices.Contains(optional, name) {
+			mistakes.Addf("Auth.%s: is not used by method %q; remove it or set another Method", name, a.method())
+		}
+	}
+}
+
+func alternatives(names []string) string {
+	if len(names) == 0 {
+		return ""
+	}
+	return " or " + strings.Join(names, " or ")
+}
+
+// checkValues adds the mistakes in values and files that the method uses. Missing ones are
+// ignored.
+func (a ClientAuth) checkValues(mistakes *configerr.List) {
+	switch a.method() {
+	case ClientSecretBasicRaw: // RFC 7617 §2
+		if strings.Contains(a.ClientID, ":") {
+			mistakes.Addf("Auth.ClientID: contains a colon, which ends the client ID in method %q; use another method", a.method())
+		}
+		if strings.ContainsFunc(a.ClientID, unicode.IsControl) {
+			mistakes.Addf("Auth.ClientID: contains a control character; method %q does not allow any", a.method())
+		}
+		a.checkSecret(mistakes)
+	case ClientSecretBasic, ClientSecretPost:
+		a.checkSecret(mistakes)
+	case Bearer:
+		a.checkToken(mistakes)
+	case PrivateKeyJWT:
+		a.checkKey(mistakes)
+	}
+}
+
+func (a ClientAuth) checkSecret(mistakes *configerr.List) {
+	if endsInLineBreak(a.ClientSecret) {
+		mistakes.Addf("Auth.ClientSecret: ends in a line break; remove it, or set ClientSecretFile, which drops the line break at the end of a file")
+		return
+	}
+	if a.ClientSecretFunc != nil || a.ClientSecret != "" && a.ClientSecretFile != "" {
+		return // New does not call it; checkFields has added the mistake
+	}
+	if secret, err := a.secretSource()(context.Background()); err != nil {
+		mistakes.Addf("Auth.ClientSecretFile: %w", err)
+	} else if err := a.checkRawSecret(secret); err != nil {
+		mistakes.Addf("Auth.%s: %w", nameOfSource("ClientSecret", a.ClientSecretFile), err)
+	}
+}
+
+// checkRawSecret rejects a secret that the method cannot transmit (RFC 7617 §2).
+func (a ClientAuth) checkRawSecret(secret string) error {
+	if a.method() == ClientSecretBasicRaw && strings.ContainsFunc(secret, unicode.IsControl) {
+		return errors.New("contains a control character; method " + ClientSecretBasicRaw + " does not allow any")
+	}
+	return nil
+}
+
+func (a ClientAuth) checkToken(mistakes *configerr.List) {
+	switch {
+	case endsInLineBreak(a.BearerToken):
+		mistakes.Addf("Auth.BearerToken: ends in a line break; remove it, or set BearerTokenFile, which drops the line break at the end of a file")
+	case a.BearerTokenFunc != nil || (a.BearerToken == "") == (a.BearerTokenFile == ""): // as in checkSecret
+	default:
+		if token, err := a.tokenSource()(context.Background()); err != nil {
+			mistakes.Addf("Auth.BearerTokenFile: %w", err)
+		} else if !grammar.IsB64Token(token) {
+			mistakes.Addf("Auth.%s: must be a b64token (RFC 6750 §2.1)", nameOfSource("BearerToken", a.BearerTokenFile))
+		}
+	}
+}
+
+func (a ClientAuth) checkKey(mistakes *configerr.List) {
+	if (a.Signer == nil) == (a.PrivateKeyFile == "") {
+		return // checkFields has added the mistake
+	}
+	_, err := newSigningKey(a).get()
+	switch {
+	case errors.Is(err, errNoAlgorithm) && a.Algorithm != "":
+		mistakes.Addf("Auth.Algorithm: %w", err)
+	case err != nil && a.Signer != nil:
+		mistakes.Addf("Auth.Signer: %w", err)
+	case err != nil:
+		mistakes.Addf("Auth.PrivateKeyFile: %w", err)
+	}
+}
+
+func endsInLineBreak(text string) bool {
+	return strings.HasSuffix(text, "\n") || strings.HasSuffix(text, "\r")
+}
+
+// nameOfSource returns the name of the field that has a credential: field, or the one of its file.
+func nameOfSource(field, file string) string {
+	if file != "" {
+		return field + "File"
+	}
+	return field
+}
