@@ -36,6 +36,9 @@ func (b *builder) addAPIKeys(ctx context.Context, c *resource.Config) {
 		c.Credentials.Headers = map[string]resource.HeaderVerifier{APIKeyHeader: keys}
 	}
 	if prefix != "" {
-		c.Credentials.Prefixed = map[string]resource.Issuer{prefix: {Verifier: v}}
+		if c.Credentials.Prefixed == nil {
+			c.Credentials.Prefixed = map[string]resource.Issuer{}
+		}
+		c.Credentials.Prefixed[prefix] = resource.Issuer{Verifier: v}
 	}
 }

@@ -13,13 +13,13 @@ import (
 // A builder builds a resource from an input.
 type builder struct {
 	*input
-	config      Config
-	previous    verifiers // of the previous build, for reuse
-	used        verifiers // of this build
-	created     []resource.Verifier
-	paths       []string          // of the issuers in resource.Config.Issuers
-	opaquePath  string            // of the issuer for opaque tokens
-	headerPaths map[string]string // of the issuers for tokens in header fields, by field
+	config     Config
+	previous   verifiers // of the previous build, for reuse
+	used       verifiers // of this build
+	created    []resource.Verifier
+	paths      []string                    // of the issuers in resource.Config.Issuers
+	opaquePath string                      // of the issuer for opaque tokens
+	elsewhere  map[string]credentialIssuer // issuers in resource.Credentials, by the name in its mistakes
 
 	served, previousServed serverMetadata
 	resource               *resource.Resource
@@ -35,7 +35,7 @@ func (l *Live) build(ctx context.Context) (b *builder, digest string, err error)
 			err = fmt.Errorf("config: a function of the program, such as Complete or Check, panicked with a value of type %T", p)
 		}
 	}()
-	b = &builder{input: l.config.read(), config: *l.config, previous: l.verifiers, used: verifiers{}, previousServed: l.served, headerPaths: map[string]string{}}
+	b = &builder{input: l.config.read(), config: *l.config, previous: l.verifiers, used: verifiers{}, previousServed: l.served, elsewhere: map[string]credentialIssuer{}}
 	disabled := b.settings.Enabled != nil && !*b.settings.Enabled
 	if b.found && !disabled {
 		b.mistakes.endRead()

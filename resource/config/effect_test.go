@@ -290,6 +290,30 @@ func TestAdditionalURLs(t *testing.T) {
 	}
 }
 
+// Tokens with the prefix of an issuer are introspected there, and all others at the issuer of opaque
+// tokens.
+func TestTokenPrefixKey(t *testing.T) {
+	issuer, err := resourcetest.NewIssuer(resourcetest.Config{})
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer issuer.Close()
+	const credentials = "client_id: test-client, client_secret: " + resourcetest.DefaultClientSecret
+	opaque := issuer.OpaqueToken(resourcetest.Token{Audience: identifier})
+	for prefix, want := range map[string]string{opaque[:5]: "200 [https://login.example.test]", "pat_": "401 [https://login.example.test]"} {
+		s := newTestServer(t, issuer, nil, "  token_prefix: "+prefix, "  client_id: test-client", "  client_secret: "+resourcetest.DefaultClientSecret,
+			"  additional_issuers: [{issuer_url: https://login.example.test, jwks_uri: https://login.example.test/keys}]")
+		status, _ := s.send(opaque)
+		if got := fmt.Sprint(status, " ", s.live.Resource().Metadata().AuthorizationServers); got != want {
+			t.Errorf("%s: got %s, want %s; log: %s", prefix, got, want, s.log)
+		}
+	}
+	s := newTestServer(t, issuer, nil, "  additional_issuers:", "    - {issuer_url: https://pat.example.test, token_prefix: pat_, "+credentials+"}")
+	if status, _ := s.send("pat_" + opaque); status != 503 { // https://pat.example.test does not answer
+		t.Errorf("a token with the prefix of an issuer that is not available: got %d, want 503", status)
+	}
+}
+
 // An issuer with token_header is read from that field only, and is not published.
 func TestTokenHeaderKey(t *testing.T) {
 	issuer, err := resourcetest.NewIssuer(resourcetest.Config{Audience: "urn:app"})

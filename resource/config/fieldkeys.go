@@ -105,23 +105,25 @@ var issuerKeys = []fieldKey{
 	{field: "", key: ""},
 }
 
-// headerIssuerKeys are issuerKeys of an issuer in Credentials.TokenHeaders. A mistake about the
-// field itself has no further name.
-var headerIssuerKeys = append(slices.Clone(issuerKeys[:len(issuerKeys)-1]), fieldKey{field: "", key: "token_header"})
+// issuerKeysWith returns issuerKeys for an issuer in resource.Credentials. A mistake about the
+// place itself has no further name.
+func issuerKeysWith(key string) []fieldKey {
+	return append(slices.Clone(issuerKeys[:len(issuerKeys)-1]), fieldKey{field: "", key: key})
+}
 
 // addResourceMistake adds a mistake of resource.New under the key that caused it.
 func (b *builder) addResourceMistake(err error) {
 	text := err.Error()
+	for name, i := range b.elsewhere {
+		if rest, ok := strings.CutPrefix(text, name); ok && b.addTranslated(i.path, rest, issuerKeysWith(i.key)) {
+			return
+		}
+	}
 	if b.addTranslated("", text, resourceKeys) {
 		return
 	}
 	for n, path := range b.paths {
 		if rest, ok := strings.CutPrefix(text, fmt.Sprintf("Issuers[%d]", n)); ok && b.addTranslated(path, rest, issuerKeys) {
-			return
-		}
-	}
-	for field, path := range b.headerPaths {
-		if rest, ok := strings.CutPrefix(text, fmt.Sprintf("Credentials.TokenHeaders[%q]", field)); ok && b.addTranslated(path, rest, headerIssuerKeys) {
 			return
 		}
 	}

@@ -20,13 +20,11 @@ import (
 	"net/http"
 	"net/http/httptest"
 	"path/filepath"
-	"reflect"
 	"slices"
 	"strings"
 	"testing"
 	"time"
 
-	"github.com/warder-go/warder/introspect"
 	"github.com/warder-go/warder/nethttp"
 	"github.com/warder-go/warder/resource"
 	"github.com/warder-go/warder/resource/config"
@@ -333,40 +331,6 @@ func TestReloadWithdrawsTrust(t *testing.T) {
 			t.Errorf("%s: got %d, want %d", row.trust, got, row.want)
 		}
 	}
-}
-
-// Each field of introspect.Config and introspect.ClientAuth has a key, or a reason for having none.
-func TestIntrospectionFieldsHaveKeys(t *testing.T) {
-	const function, program = "a function cannot be in a file; a file that is read for each call replaces it", "a value of the program, see config.Config"
-	have := map[string]string{
-		"Issuer": "issuer_url", "Endpoint": "introspection_endpoint", "MetadataURL": "metadata_url", "SignedAnswers": "introspection_signed_answers", "KeysURL": "jwks_uri",
-		"TokenTypeHint": "introspection_token_type_hint", "TrustAnswersWithoutTokenType": "trust_answers_without_token_type",
-		"AnswerTTL": "introspection_answer_ttl_seconds", "Timeout": "introspection_timeout_seconds", "MaxConcurrent": "introspection_max_concurrent",
-		"AllowHosts": "allow_private_hosts", "TLS": "ca_file", "CertificateFile": "tls_client_certificate_file", "CertificateKeyFile": "tls_client_key_file",
-		"Auth.Method": "introspection_auth_method", "Auth.ClientID": "client_id", "Auth.ClientSecret": "client_secret", "Auth.ClientSecretFile": "client_secret_file",
-		"Auth.BearerToken": "introspection_bearer_token", "Auth.BearerTokenFile": "introspection_bearer_token_file", "Auth.PrivateKeyFile": "introspection_private_key_file",
-		"Auth.KeyID": "introspection_key_id", "Auth.Algorithm": "introspection_key_algorithm", "Auth.Audience": "introspection_assertion_audience",
-	}
-	reasons := map[string]string{
-		"Auth": "a struct", "Auth.ClientSecretFunc": function, "Auth.BearerTokenFunc": function, "Auth.Signer": "a key in a device or a service needs code; see introspection_private_key_file",
-		"Proxy": function, "Transport": program, "Logger": program, "AllowHTTP": "credentials and tokens need TLS outside of this machine",
-	}
-	known := map[string]bool{}
-	for _, of := range []reflect.Type{reflect.TypeFor[config.Settings](), reflect.TypeFor[config.IssuerSettings]()} {
-		for _, field := range reflect.VisibleFields(of) {
-			known[field.Tag.Get("yaml")] = true
-		}
-	}
-	check := func(prefix string, of reflect.Type) {
-		for _, field := range reflect.VisibleFields(of) {
-			name := prefix + field.Name
-			if (have[name] == "") == (reasons[name] == "") || have[name] != "" && !known[have[name]] {
-				t.Errorf("%s: key %q, reason %q", name, have[name], reasons[name])
-			}
-		}
-	}
-	check("", reflect.TypeFor[introspect.Config]())
-	check("Auth.", reflect.TypeFor[introspect.ClientAuth]())
 }
 
 // With introspection_signed_answers, an answer must be signed with the keys of jwks_uri or of the

@@ -84,8 +84,7 @@ func (b *builder) addIssuers(c *resource.Config) {
 		if issuer.Verifier == nil {
 			issuer.Verifier = placeholder(fmt.Sprintf("https://issuer-%d.invalid", n))
 		}
-		if s.TokenHeader != "" {
-			i.addTokenHeader(c, issuer, introspector)
+		if i.addElsewhere(c, issuer, introspector) {
 			continue
 		}
 		i.addTenants(&issuer)
@@ -116,8 +115,8 @@ func (b *builder) logOwnAudience() {
 }
 
 // addServers sets the authorization servers to publish. Package resource publishes the issuers by
-// itself, except patterns of tenants, in whose place issuer_url is published. Issuers of tokens in
-// header fields are not published.
+// itself, except patterns of tenants, in whose place issuer_url is published. Issuers with
+// token_header or token_prefix are not published.
 func (b *builder) addServers(c *resource.Config) {
 	c.Metadata.AuthorizationServers = b.settings.AuthorizationServers
 	issuers := b.settings.issuers()
@@ -126,7 +125,7 @@ func (b *builder) addServers(c *resource.Config) {
 		return
 	}
 	for n, s := range issuers {
-		if s.TokenHeader != "" {
+		if s.TokenHeader != "" || s.TokenPrefix != "" {
 			continue
 		}
 		server := s.IssuerURL
@@ -197,32 +196,6 @@ func (i *issuerBuilder) checkMetadataURL() {
 	if s.MetadataURL != "" && !keys && !endpoint {
 		i.addMistake("metadata_url", "is not used, because no address has to be discovered; remove it, jwks_uri, jwks_file or introspection_endpoint")
 	}
-}
-
-// addTokenHeader adds an issuer whose tokens are in a header field. It verifies all of them in
-// one way.
-func (i *issuerBuilder) addTokenHeader(c *resource.Config, issuer resource.Issuer, introspector resource.Verifier) {
-	field := i.issuer.TokenHeader
-	if introspector != nil && !i.issuer.IntrospectJWTs {
-		i.addMistake("client_id", "is used with token_header only if introspect_jwts is true; set it or remove the credentials")
-	}
-	for _, key := range []string{"tenant_pattern", "allowed_tenants", "tenant_claim"} {
-		if i.has(key) {
-			i.addMistake(key, "is not used with token_header; remove one of them")
-		}
-	}
-	if i.issuer.TenantPattern != "" {
-		return // its identifier is a pattern
-	}
-	if other, ok := i.headerPaths[field]; ok {
-		i.addMistake("token_header", "%q is also the value of %s; name another field", field, join(other, "token_header"))
-		return
-	}
-	if c.Credentials.TokenHeaders == nil {
-		c.Credentials.TokenHeaders = map[string]resource.Issuer{}
-	}
-	c.Credentials.TokenHeaders[field] = issuer
-	i.headerPaths[field] = i.path
 }
 
 // readCAFile reads ca_file. Only its certificates are trusted for the issuer.

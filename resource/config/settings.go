@@ -80,6 +80,7 @@ type IssuerSettings struct {
 	Algorithms        []string `yaml:"algorithms" doc:"allowed signature algorithms. Default: RS256, RS384, RS512, PS256, PS384, PS512, ES256, ES384, ES512 and EdDSA"`
 	KeyUses           []string `yaml:"key_uses" doc:"accepted values of use in the issuer's signing keys, in addition to sig, such as jwt-svid for SPIFFE. A key with this use verifies every token of the issuer"`
 	StrictRFC9068     bool     `yaml:"strict_rfc9068" doc:"true: a JWT needs the header typ at+jwt and all claims that RFC 9068 requires. Default: false"`
+	TokenPrefix       string   `yaml:"token_prefix" doc:"prefix of the opaque tokens of this issuer, such as pat_. Tokens with the prefix are introspected at this issuer and at no other. The issuer is not in the protected resource metadata"`
 	TokenHeader       string   `yaml:"token_header" doc:"header field in which a proxy sends the tokens of this issuer, alone, such as Cf-Access-Jwt-Assertion. They are accepted only there, and not as Bearer tokens. The issuer is not in the protected resource metadata. expected_audiences must be used for this server alone"`
 	IntrospectJWTs    bool     `yaml:"introspect_jwts" doc:"true: JWTs too are verified by introspection, and not with signing keys. Default: false"`
 

@@ -1,0 +1,244 @@
+package config_test
+
+import (
+	"reflect"
+	"slices"
+	"strings"
+	"testing"
+
+	"github.com/warder-go/warder/introspect"
+	"github.com/warder-go/warder/jwks"
+	"github.com/warder-go/warder/metadata"
+	"github.com/warder-go/warder/resource"
+	"github.com/warder-go/warder/resource/config"
+)
+
+// goFields lists every field of the configuration in Go with the keys of the file that set it,
+// or with the reason why the file cannot set it. A reason contains a space.
+var goFields = map[string]string{
+	"resource.Config.Identifier":   "resource_server_url",
+	"resource.Config.Issuers":      "additional_issuers",
+	"resource.Config.Opaque":       "client_id",
+	"resource.Config.Scopes":       "required_scopes",
+	"resource.Config.Operations":   "a struct",
+	"resource.Config.ScopeOptions": "a struct",
+	"resource.Config.Credentials":  "a struct",
+	"resource.Config.HTTP":         "a struct",
+	"resource.Config.Hooks":        "functions of the program",
+	"resource.Config.Limits":       "a struct",
+	"resource.Config.Metadata":     "a struct",
+	"resource.Config.Logger":       "config.Config.Logger sets it",
+	"resource.Config.Identifiers":  "additional_resource_server_urls",
+
+	"resource.Operations.Methods":         "method_scopes",
+	"resource.Operations.Tools":           "tool_scopes",
+	"resource.Operations.Prompts":         "prompt_scopes",
+	"resource.Operations.Resources":       "resource_scopes",
+	"resource.Operations.Rule":            "a function of the program",
+	"resource.Operations.Undeclared":      "undeclared_operations",
+	"resource.Operations.Public":          "public_operations",
+	"resource.Operations.PublicTools":     "public_tools",
+	"resource.Operations.PublicPrompts":   "public_prompts",
+	"resource.Operations.PublicResources": "public_resources",
+	"resource.Operations.Stateless":       "stateless",
+	"resource.Operations.LateChallenges":  "handlers of the program must call resource.Challenge",
+	"resource.Operations.Arguments":       "argument_scopes",
+	"resource.Operations.Conditions":      "a struct",
+
+	"resource.ScopeOptions.Implies":   "implied_scopes",
+	"resource.ScopeOptions.Challenge": "challenge_scopes",
+	"resource.ScopeOptions.StepUp":    "step_up",
+
+	"resource.Credentials.Prefixed":     "token_prefix",
+	"resource.Credentials.Headers":      "api_keys_file",
+	"resource.Credentials.DigestKey":    "digest_key_file",
+	"resource.Credentials.HeaderClaims": "header_claims",
+	"resource.Credentials.TokenHeaders": "token_header",
+	"resource.Credentials.Conditions":   "required_conditions",
+
+	"resource.HTTPOptions.Origins":             "allowed_origins",
+	"resource.HTTPOptions.DenyLoopbackOrigins": "deny_loopback_origins",
+	"resource.HTTPOptions.AllowHTTP":           "allow_http",
+	"resource.HTTPOptions.KeepAuthorization":   "keep_authorization",
+	"resource.HTTPOptions.BasePath":            "base_path",
+	"resource.HTTPOptions.MetadataURL":         "resource_metadata_url",
+	"resource.HTTPOptions.MetadataPaths":       "resource_metadata_paths",
+	"resource.HTTPOptions.ServerMetadata":      "serve_issuer_metadata",
+	"resource.HTTPOptions.HandlerChallenges":   "handler_challenges",
+
+	"resource.Limits.Leeway":             "leeway_seconds",
+	"resource.Limits.MaxLifetime":        "max_token_lifetime_seconds",
+	"resource.Limits.MaxTokenBytes":      "max_token_bytes",
+	"resource.Limits.MaxBodyBytes":       "max_body_bytes",
+	"resource.Limits.CacheTTL":           "token_cache_ttl_seconds",
+	"resource.Limits.CacheEntries":       "token_cache_entries",
+	"resource.Limits.CacheBytes":         "token_cache_bytes",
+	"resource.Limits.MaxResolvedIssuers": "applies only to Hooks.ResolveIssuer, which is a function of the program",
+	"resource.Limits.LogPerSecond":       "log_records_per_second",
+
+	"resource.Issuer.Verifier":                    "issuer_url",
+	"resource.Issuer.Audiences":                   "expected_audiences",
+	"resource.Issuer.LiteralAudiences":            "literal_audiences",
+	"resource.Issuer.AudienceClaims":              "audience_claims",
+	"resource.Issuer.ScopeClaim":                  "scope_claim",
+	"resource.Issuer.ScopePrefix":                 "scope_prefix",
+	"resource.Issuer.RoleClaim":                   "role_claim",
+	"resource.Issuer.RoleScopes":                  "role_scopes",
+	"resource.Issuer.SubjectClaim":                "subject_claim",
+	"resource.Issuer.ClientTokens":                "client_token_claim",
+	"resource.Issuer.TokenTypes":                  "token_types",
+	"resource.Issuer.Tenants":                     "tenant_pattern",
+	"resource.Issuer.StrictRFC9068":               "strict_rfc9068",
+	"resource.Issuer.TrustAnswersWithoutAudience": "trust_answers_without_audience",
+	"resource.Issuer.ScopeNames":                  "scope_names",
+	"resource.Issuer.UnavailableScopes":           "unavailable_scopes",
+	"resource.Issuer.Conditions":                  "conditions",
+	"resource.Issuer.HeaderTypes":                 "header_types",
+	"resource.Issuer.AllowAtHash":                 "allow_at_hash",
+	"resource.Issuer.AllowZipNone":                "allow_zip_none",
+
+	"resource.ClientTokens.Claim":           "client_token_claim",
+	"resource.ClientTokens.Value":           "client_token_value",
+	"resource.ClientTokens.SubjectIsClient": "subject_is_client",
+
+	"resource.Tenants.Allow":     "allowed_tenants",
+	"resource.Tenants.AllowFunc": "a function of the program",
+	"resource.Tenants.Claim":     "tenant_claim",
+
+	"resource.ResourceRule.URI":      "resource_scopes[].uri",
+	"resource.ResourceRule.Prefix":   "resource_scopes[].prefix",
+	"resource.ResourceRule.Template": "resource_scopes[].template",
+	"resource.ResourceRule.Scopes":   "resource_scopes[].scopes",
+
+	"resource.HeaderClaim.Claim":    "header_claims[].claim",
+	"resource.HeaderClaim.Required": "header_claims[].required",
+
+	"metadata.Document.Resource":                              "resource_server_url",
+	"metadata.Document.AuthorizationServers":                  "authorization_servers",
+	"metadata.Document.JWKSURI":                               "the keys belong to the program: its server signs with them",
+	"metadata.Document.ScopesSupported":                       "scopes_supported",
+	"metadata.Document.BearerMethodsSupported":                "always the same value",
+	"metadata.Document.ResourceSigningAlgValuesSupported":     "only a program that signs its responses can state it",
+	"metadata.Document.ResourceName":                          "resource_name",
+	"metadata.Document.ResourceDocumentation":                 "service_documentation_url",
+	"metadata.Document.ResourcePolicyURI":                     "policy_url",
+	"metadata.Document.ResourceTOSURI":                        "terms_of_service_url",
+	"metadata.Document.TLSClientCertificateBoundAccessTokens": "warder does not verify proofs of possession",
+	"metadata.Document.AuthorizationDetailsTypesSupported":    "only a program that reads authorization_details can state it",
+	"metadata.Document.DPoPSigningAlgValuesSupported":         "warder does not verify proofs of possession",
+	"metadata.Document.DPoPBoundAccessTokensRequired":         "warder does not verify proofs of possession",
+	"metadata.Document.SignedMetadata":                        "the program must sign it",
+	"metadata.Document.Extra":                                 "its values have any type, and Complete can set it",
+	"metadata.Document.AllowHTTP":                             "allow_http",
+	"metadata.Document.Paths":                                 "base_path",
+
+	"jwks.Config.Issuer":          "issuer_url",
+	"jwks.Config.URL":             "jwks_uri",
+	"jwks.Config.File":            "jwks_file",
+	"jwks.Config.Keys":            "jwks_file is for keys that do not change, too",
+	"jwks.Config.Algorithms":      "algorithms",
+	"jwks.Config.RefreshInterval": "jwks_refresh_seconds",
+	"jwks.Config.AllowHosts":      "allow_private_hosts",
+	"jwks.Config.AllowHTTP":       "allow_http_issuer",
+	"jwks.Config.TLS":             "ca_file",
+	"jwks.Config.Proxy":           "proxy_url",
+	"jwks.Config.Transport":       "config.Config.Transport sets it",
+	"jwks.Config.Logger":          "config.Config.Logger sets it",
+	"jwks.Config.MetadataURL":     "metadata_url",
+	"jwks.Config.KeysFunc":        "a function of the program",
+	"jwks.Config.BearerToken":     "jwks_bearer_token",
+	"jwks.Config.BearerTokenFile": "jwks_bearer_token_file",
+	"jwks.Config.KeyUses":         "key_uses",
+
+	"introspect.Config.Issuer":                       "issuer_url",
+	"introspect.Config.Endpoint":                     "introspection_endpoint",
+	"introspect.Config.Auth":                         "a struct",
+	"introspect.Config.SignedAnswers":                "introspection_signed_answers",
+	"introspect.Config.KeysURL":                      "jwks_uri",
+	"introspect.Config.AnswerTTL":                    "introspection_answer_ttl_seconds",
+	"introspect.Config.Timeout":                      "introspection_timeout_seconds",
+	"introspect.Config.MaxConcurrent":                "introspection_max_concurrent",
+	"introspect.Config.AllowHosts":                   "allow_private_hosts",
+	"introspect.Config.AllowHTTP":                    "allow_http_issuer",
+	"introspect.Config.TLS":                          "ca_file",
+	"introspect.Config.Proxy":                        "proxy_url",
+	"introspect.Config.Transport":                    "config.Config.Transport sets it",
+	"introspect.Config.Logger":                       "config.Config.Logger sets it",
+	"introspect.Config.MetadataURL":                  "metadata_url",
+	"introspect.Config.TokenTypeHint":                "introspection_token_type_hint",
+	"introspect.Config.TrustAnswersWithoutTokenType": "trust_answers_without_token_type",
+	"introspect.Config.CertificateFile":              "tls_client_certificate_file",
+	"introspect.Config.CertificateKeyFile":           "tls_client_key_file",
+	"introspect.ClientAuth.Method":                   "introspection_auth_method",
+	"introspect.ClientAuth.ClientID":                 "client_id",
+	"introspect.ClientAuth.ClientSecret":             "client_secret",
+	"introspect.ClientAuth.ClientSecretFile":         "client_secret_file",
+	"introspect.ClientAuth.ClientSecretFunc":         "a function of the program; a file that is read for each call replaces it",
+	"introspect.ClientAuth.BearerToken":              "introspection_bearer_token",
+	"introspect.ClientAuth.BearerTokenFile":          "introspection_bearer_token_file",
+	"introspect.ClientAuth.BearerTokenFunc":          "a function of the program; a file that is read for each call replaces it",
+	"introspect.ClientAuth.Signer":                   "a key in a device or a service needs code; see introspection_private_key_file",
+	"introspect.ClientAuth.PrivateKeyFile":           "introspection_private_key_file",
+	"introspect.ClientAuth.KeyID":                    "introspection_key_id",
+	"introspect.ClientAuth.Algorithm":                "introspection_key_algorithm",
+	"introspect.ClientAuth.Audience":                 "introspection_assertion_audience",
+	"resource.Condition.Claim":                       "conditions[].claim",
+	"resource.Condition.Equals":                      "conditions[].equals",
+	"resource.Condition.OneOf":                       "conditions[].one_of",
+	"resource.Condition.Contains":                    "conditions[].contains",
+	"resource.Condition.ContainsOneOf":               "conditions[].contains_one_of",
+	"resource.Condition.PathPrefix":                  "conditions[].path_prefix",
+	"resource.OperationConditions.Methods":           "method_conditions",
+	"resource.OperationConditions.Tools":             "tool_conditions",
+	"resource.OperationConditions.Prompts":           "prompt_conditions",
+	"resource.OperationConditions.Resources":         "resource_conditions",
+	"resource.ArgumentRule.Tool":                     "argument_scopes[].tool",
+	"resource.ArgumentRule.Argument":                 "argument_scopes[].argument",
+	"resource.ArgumentRule.Values":                   "argument_scopes[].values",
+	"resource.ArgumentRule.Others":                   "argument_scopes[].others",
+}
+
+// Every field of the configuration in Go can be set in the file too, or has its reason in
+// goFields.
+func TestFileSetsEveryField(t *testing.T) {
+	known := keysOf(reflect.TypeFor[config.Settings](), "")
+	listed := map[string]bool{}
+	for _, of := range []reflect.Type{
+		reflect.TypeFor[resource.Config](), reflect.TypeFor[resource.Operations](), reflect.TypeFor[resource.ScopeOptions](),
+		reflect.TypeFor[resource.Credentials](), reflect.TypeFor[resource.HTTPOptions](), reflect.TypeFor[resource.Limits](),
+		reflect.TypeFor[resource.Issuer](), reflect.TypeFor[resource.ClientTokens](), reflect.TypeFor[resource.Tenants](),
+		reflect.TypeFor[resource.ResourceRule](), reflect.TypeFor[resource.Condition](), reflect.TypeFor[resource.OperationConditions](), reflect.TypeFor[resource.ArgumentRule](), reflect.TypeFor[resource.HeaderClaim](), reflect.TypeFor[metadata.Document](),
+		reflect.TypeFor[jwks.Config](), reflect.TypeFor[introspect.Config](), reflect.TypeFor[introspect.ClientAuth](),
+	} {
+		for field := range of.Fields() {
+			name := of.String() + "." + field.Name
+			listed[name] = true
+			switch key := goFields[name]; {
+			case key == "":
+				t.Errorf("%s: add a key to the file for it, or the reason why the file cannot set it", name)
+			case !strings.Contains(key, " ") && !slices.Contains(known, key):
+				t.Errorf("%s: the file has no key %s", name, key)
+			}
+		}
+	}
+	for name := range goFields {
+		if !listed[name] {
+			t.Errorf("%s: is not a field", name)
+		}
+	}
+}
+
+// keysOf returns the keys of the file, with those of nested lists as in name[].key.
+func keysOf(t reflect.Type, prefix string) (all []string) {
+	for _, field := range reflect.VisibleFields(t) {
+		name := field.Tag.Get("yaml")
+		if field.Anonymous || name == "" {
+			continue
+		}
+		all = append(all, prefix+name)
+		if isListOfStructs(field.Type) {
+			all = append(all, keysOf(field.Type.Elem(), prefix+name+"[].")...)
+		}
+	}
+	return all
+}
