@@ -12,7 +12,7 @@ import (
 // Challenge requests, from within a handler that finds out only now that the caller needs
 // further scopes, that the request is answered with 403 and one challenge. The challenge
 // names these scopes and those that the operation needs by the rules; alternatives are possible,
-// see Config.Scopes. Challenge reports
+// see [ScopeOptions]. Challenge reports
 // whether the request will be answered like that. What the handler writes afterwards is
 // then discarded, so it can return an error as usual.
 //

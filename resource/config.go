@@ -27,14 +27,8 @@ type Config struct {
 	// have Identifier as their label. Log records and events have the identifier of the
 	// request.
 	//
-	// The path of a request selects the identifier, and Host if several have that path. Host
-	// and its port are compared exactly, and a Host of none selects the first one. If there
-	// are several paths, a request must be at the path of an identifier, or below it if no
-	// other identifier is below it; a slash at the end does not matter. Everything else is
-	// rejected with 404, and so is a path with other characters than letters, digits, "-",
-	// ".", "_" and "~", or with empty or dot segments, because servers read these in
-	// different ways. Identifiers with several paths must consist of these characters too.
-	// Do not remove a part of the path in front of the Resource, as http.StripPrefix does.
+	// The path of a request selects the identifier, and Host if several have that path: see
+	// [Resource.Identifiers].
 	Identifiers []string
 
 	// Issuers are the accepted authorization servers. A JWT is verified by the issuer
@@ -45,17 +39,7 @@ type Config struct {
 	Opaque *Issuer
 
 	// Scopes are what every request needs; nil: nothing. Each entry is one scope, or
-	// alternatives such as "mcp:read | mcp:run" or "env:prod | admin ops", of which one is
-	// enough. An alternative is one scope, or several that are all needed. The separators are
-	// exactly " | " and one space; an entry has at most 64 scopes. Alternatives are possible
-	// wherever needed scopes are listed: in Operations, in the results of Operations.Rule, and
-	// in the arguments of [Resource.Requirement], [Resource.Permit], [Challenge] and
-	// [Caller.Has].
-	//
-	// A challenge always names scopes: for each entry those of the alternative with the fewest
-	// scopes that the caller lacks, and the first of several. An alternative that the issuer
-	// does not have is left out (Issuer.UnavailableScopes). A token with exactly the named scopes
-	// has all that is needed.
+	// alternatives such as "mcp:read | mcp:run", of which one is enough: see [ScopeOptions].
 	Scopes     []string
 	Operations Operations // further scopes, by MCP method, tool, prompt and resource
 
@@ -82,6 +66,18 @@ type Config struct {
 }
 
 // ScopeOptions says which scopes include others, and which ones challenges name.
+//
+// Needed scopes are lists. All entries of a list are needed. An entry is one scope, or
+// alternatives such as "mcp:read | mcp:run" or "env:prod | admin ops", of which one is enough. An
+// alternative is one scope, or several that are all needed. The separators are exactly " | " and
+// one space; an entry has at most 64 scopes. Alternatives are possible in Config.Scopes, in
+// Operations, in the results of Operations.Rule, and in the arguments of [Resource.Requirement],
+// [Resource.Permit], [Challenge] and [Caller.Has].
+//
+// A challenge always names scopes: for each entry those of the alternative with the fewest scopes
+// that the caller lacks, and the first of several. An alternative that the issuer does not have is
+// left out (Issuer.UnavailableScopes). A token with exactly the named scopes has all that is
+// needed.
 type ScopeOptions struct {
 	Implies   map[string][]string // broader scope -> the scopes that it includes
 	Challenge []string            // the scopes that a 401 names; nil: those that Config.Scopes needs

@@ -226,6 +226,16 @@ func (e *endpoints) isAudience(audience string) bool {
 }
 
 // Identifiers returns Config.Identifier and Config.Identifiers, in this order.
+//
+// The path of a request selects the identifier, and Host if several have that path. Host and its
+// port are compared exactly, and a Host of none selects the first one. If all identifiers have one
+// path, the path of the request does not matter. If they have several, a request must be at the path
+// of an identifier, or below it if no other identifier is below it; a slash at the end does not
+// matter. Everything else is rejected with 404, and so is a path with other characters than letters,
+// digits, "-", ".", "_" and "~", or with empty or dot segments, because servers read these in
+// different ways. Identifiers with several paths must consist of these characters too. In front
+// of the Resource nothing may remove a part of the path, as http.StripPrefix does, except
+// HTTPOptions.BasePath.
 func (r *Resource) Identifiers() []string {
 	return r.policy().endpoints.names()
 }

@@ -12,7 +12,7 @@ import (
 // Operations says which scopes an MCP operation needs besides Config.Scopes. Rules add up: a
 // request needs the scopes of every rule that applies to it. A request without them is
 // rejected before the MCP server sees it, with 403 and one challenge that names them all.
-// Alternatives are possible, see Config.Scopes.
+// Alternatives are possible, see [ScopeOptions].
 //
 // With the zero value bodies are not read. Otherwise the body of every request whose method
 // is not GET, HEAD, DELETE or OPTIONS is read, whether a rule applies to it or not. It is

@@ -14,7 +14,7 @@ import (
 // It checks what Authenticate checks in its steps 8 and 9, and whether the token is still
 // valid. A caller that another resource accepted, or that was decoded from JSON, is rejected
 // like a nil caller. A nil caller may only do what Operations.Public names. If further
-// scopes or alternatives are given (see Config.Scopes), the operation needs these too; one
+// scopes or alternatives are given (see [ScopeOptions]), the operation needs these too; one
 // challenge names everything that it needs. Operations that do not name what they are about, such as a completion/complete
 // without Ref, are rejected with 400.
 //
