@@ -6,7 +6,6 @@ import (
 	"testing"
 
 	"github.com/labstack/echo/v4"
-	"github.com/labstack/echo/v4/middleware"
 
 	"github.com/warder-go/warder/echoadapter"
 	"github.com/warder-go/warder/resource"
@@ -23,7 +22,12 @@ func TestHandlerChallengesOfEchoHandlers(t *testing.T) {
 			return err
 		}
 	}
-	basic := middleware.BasicAuth(func(string, string, echo.Context) (bool, error) { return false, nil })
+	basic := func(echo.HandlerFunc) echo.HandlerFunc { // as BasicAuth of Echo
+		return func(c echo.Context) error {
+			c.Response().Header().Set("WWW-Authenticate", `basic realm=Restricted`)
+			return echo.ErrUnauthorized
+		}
+	}
 	for _, row := range []struct {
 		name    string
 		handler echo.HandlerFunc

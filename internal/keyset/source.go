@@ -4,13 +4,12 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"io"
 	"net/http"
-	"os"
 	"time"
 
 	"github.com/warder-go/warder/internal/logging"
 	"github.com/warder-go/warder/internal/outbound"
+	"github.com/warder-go/warder/internal/regularfile"
 	"github.com/warder-go/warder/metadata"
 )
 
@@ -81,25 +80,17 @@ type File string
 // FileInterval is the default time between refreshes of a file.
 const FileInterval = time.Minute
 
-// Fetch reads the file, up to [outbound.DefaultMaxBytes]. It reads regular files only, because
-// opening a pipe can block forever.
+// Fetch reads the file, up to [outbound.DefaultMaxBytes].
 func (f File) Fetch(context.Context, bool) (Document, error) {
-	if info, err := os.Stat(string(f)); err == nil && !info.Mode().IsRegular() {
-		return Document{}, &Error{Outcome: "file", Err: fmt.Errorf("keyset: %q is not a regular file", string(f))}
+	body, err := regularfile.Read(string(f), outbound.DefaultMaxBytes)
+	if err == nil {
+		return Document{Body: body, Complete: true, From: fmt.Sprintf("file %q", string(f))}, nil
 	}
-	file, err := os.Open(string(f))
-	if err != nil {
-		return Document{}, &Error{Outcome: "file", Err: err}
+	outcome := "file"
+	if _, tooLarge := errors.AsType[*regularfile.TooLargeError](err); tooLarge {
+		outcome = "too_large"
 	}
-	defer file.Close()
-	body, err := io.ReadAll(io.LimitReader(file, outbound.DefaultMaxBytes+1))
-	if err != nil {
-		return Document{}, &Error{Outcome: "file", Err: err}
-	}
-	if len(body) > outbound.DefaultMaxBytes {
-		return Document{}, &Error{Outcome: "too_large", Err: fmt.Errorf("keyset: file %q is too large", string(f))}
-	}
-	return Document{Body: body, Complete: true, From: fmt.Sprintf("file %q", string(f))}, nil
+	return Document{}, &Error{Outcome: outcome, Err: fmt.Errorf("keyset: file %q: %w", string(f), err)}
 }
 
 // URL is a key set at a fixed address.

@@ -5,8 +5,8 @@ import (
 	"bytes"
 	"errors"
 	"fmt"
-	"io"
-	"os"
+
+	"github.com/warder-go/warder/internal/regularfile"
 )
 
 // MaxBytes is the limit for the size of a file, in bytes.
@@ -40,7 +40,7 @@ func (f *File) Read() (string, error) {
 // ReadAll is like [File.Read] for a file with several lines, such as a private key. It returns
 // the content as it is, and does not check it except that it is not empty.
 func (f *File) ReadAll() ([]byte, error) {
-	content, err := readAll(f.path)
+	content, err := regularfile.Read(f.path, MaxBytes)
 	if err == nil && len(content) == 0 {
 		err = errors.New("is empty")
 	}
@@ -51,34 +51,11 @@ func (f *File) ReadAll() ([]byte, error) {
 }
 
 func read(path string) (string, error) {
-	content, err := readAll(path)
+	content, err := regularfile.Read(path, MaxBytes)
 	if err != nil {
 		return "", err
 	}
 	return secretIn(content)
-}
-
-func readAll(path string) ([]byte, error) {
-	// Opening a pipe could block forever.
-	switch info, err := os.Stat(path); {
-	case err != nil:
-		return nil, cause(err)
-	case !info.Mode().IsRegular():
-		return nil, errors.New("is not a regular file")
-	}
-	file, err := os.Open(path)
-	if err != nil {
-		return nil, cause(err)
-	}
-	defer file.Close()
-	content, err := io.ReadAll(io.LimitReader(file, MaxBytes+1))
-	if err != nil {
-		return nil, cause(err)
-	}
-	if len(content) > MaxBytes {
-		return nil, fmt.Errorf("is larger than %d bytes", MaxBytes)
-	}
-	return content, nil
 }
 
 func secretIn(content []byte) (string, error) {
@@ -95,12 +72,4 @@ func secretIn(content []byte) (string, error) {
 		return "", errors.New("contains a NUL byte")
 	}
 	return string(line), nil
-}
-
-// cause removes the path from an error, because Read adds it.
-func cause(err error) error {
-	if e, ok := errors.AsType[*os.PathError](err); ok {
-		return e.Err
-	}
-	return err
 }

@@ -4,9 +4,9 @@ import (
 	"crypto/sha256"
 	"errors"
 	"fmt"
-	"io"
-	"os"
 	"time"
+
+	"github.com/warder-go/warder/internal/regularfile"
 )
 
 // Limits of a key file.
@@ -84,27 +84,14 @@ func (v *Verifier) update(set *keySet, m *mistakes) (outcome string) {
 	return outcomeLoaded
 }
 
-// readFile reads at most maxFileBytes. It opens only regular files: reading a pipe could
-// block all callers forever.
+// readFile reads at most maxFileBytes.
 func readFile(path string) (outcome string, body []byte, err error) {
-	info, err := os.Stat(path)
+	body, err = regularfile.Read(path, maxFileBytes)
+	if _, tooLarge := errors.AsType[*regularfile.TooLargeError](err); tooLarge {
+		return outcomeTooLarge, nil, err
+	}
 	if err != nil {
 		return outcomeUnreadable, nil, err
-	}
-	if !info.Mode().IsRegular() {
-		return outcomeUnreadable, nil, errors.New("is not a regular file")
-	}
-	f, err := os.Open(path)
-	if err != nil {
-		return outcomeUnreadable, nil, err
-	}
-	defer f.Close()
-	body, err = io.ReadAll(io.LimitReader(f, maxFileBytes+1))
-	if err != nil {
-		return outcomeUnreadable, nil, err
-	}
-	if len(body) > maxFileBytes {
-		return outcomeTooLarge, nil, fmt.Errorf("is larger than %d bytes", maxFileBytes)
 	}
 	return outcomeLoaded, body, nil
 }

@@ -2,14 +2,12 @@ package config
 
 import (
 	"crypto/sha256"
-	"errors"
 	"fmt"
 	"hash"
-	"io"
-	"os"
 	"path/filepath"
 	"strings"
 
+	"github.com/warder-go/warder/internal/regularfile"
 	"github.com/warder-go/warder/internal/secretfile"
 )
 
@@ -37,7 +35,7 @@ func (f *files) digest() string { return string(f.hash.Sum(nil)) }
 
 // read returns the content of a regular file of at most maxFileBytes.
 func (f *files) read(path string) ([]byte, error) {
-	body, err := readFile(path)
+	body, err := regularfile.Read(path, maxFileBytes)
 	f.hash.Write(fmt.Appendf(nil, "%q %d %v\n", path, len(body), err))
 	f.hash.Write(body)
 	return body, err
@@ -54,41 +52,10 @@ func (f *files) readRotated(path string) (string, error) {
 // note hashes an error about a file that its user reads.
 func (f *files) note(err error) { _, _ = fmt.Fprintf(f.hash, "%v\n", err) }
 
-// readFile opens only regular files: reading a pipe could block forever.
-func readFile(path string) ([]byte, error) {
-	switch info, err := os.Stat(path); {
-	case err != nil:
-		return nil, cause(err)
-	case !info.Mode().IsRegular():
-		return nil, errors.New("is not a regular file")
-	}
-	file, err := os.Open(path)
-	if err != nil {
-		return nil, cause(err)
-	}
-	defer file.Close()
-	body, err := io.ReadAll(io.LimitReader(file, maxFileBytes+1))
-	if err != nil {
-		return nil, cause(err)
-	}
-	if len(body) > maxFileBytes {
-		return nil, fmt.Errorf("is larger than %d bytes", maxFileBytes)
-	}
-	return body, nil
-}
-
 // withPath returns the text of an error with the path of the file that it is about.
 func withPath(err error, path string) string {
 	if text := err.Error(); strings.Contains(text, path) {
 		return text
 	}
 	return fmt.Sprintf("file %q: %s", path, err)
-}
-
-// cause removes the path from an error, because the mistake already contains it.
-func cause(err error) error {
-	if e, ok := errors.AsType[*os.PathError](err); ok {
-		return e.Err
-	}
-	return err
 }
