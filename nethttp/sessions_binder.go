@@ -145,14 +145,16 @@ func (b *sessionBinder) serveStream(sw *sessionWriter, req *http.Request, next h
 	sw.ResponseWriter = stream
 	var opened sessionName
 	defer func() {
-		stream.setOpen(false)
+		stream.close()
 		if opened.id != "" {
 			b.table.remove(opened, owner)
 		}
 	}()
 	sw.onEndpoint = func(address string) (ok bool) {
 		opened, ok = b.bindEndpoint(req, address, owner, stream)
-		stream.setOpen(ok)
+		if ok {
+			stream.setOpen()
+		}
 		return ok
 	}
 	sw.onRefuse = func() { cancel(errNoSession) }

@@ -19,27 +19,44 @@ type sseStream struct {
 	http.ResponseWriter
 	fail func() // ends the request of the stream
 
-	mu       sync.Mutex // guards the fields below and the writer
-	open     bool       // the client has received the endpoint event, and the handler has not returned
-	events   eventScanner
-	queued   [][]byte // errors
+	state    sync.Mutex // guards the fields below; never held while writing
+	open     bool       // the client gets the endpoint event, and the handler has not returned
 	draining bool
-	passing  bool   // while draining: the rest of an event that the server began before
-	held     []byte // while draining: the beginning of an event
+	queued   [][]byte // errors
+
+	writing sync.Mutex // guards the writer and the fields below
+	events  eventScanner
+	begun   bool        // something was written
+	results *lateResult // not nil after the first write while draining
+}
+
+// lateResult finds results in what the server writes after drain.
+type lateResult struct {
+	passing bool   // the rest of an event that the server began before
+	held    []byte // the beginning of an event
 }
 
 // Write passes on what the server writes.
 func (s *sseStream) Write(p []byte) (int, error) {
-	s.mu.Lock()
-	defer s.mu.Unlock()
-	if s.draining {
+	n, err := s.write(p)
+	if err == nil {
+		s.writeQueued()
+	}
+	return n, err
+}
+
+func (s *sseStream) write(p []byte) (int, error) {
+	s.writing.Lock()
+	defer s.writing.Unlock()
+	if s.results == nil && s.isDraining() {
+		s.results = &lateResult{passing: !s.events.between()}
+	}
+	if s.results != nil {
 		return s.writeResults(p)
 	}
 	n, err := s.ResponseWriter.Write(p)
 	s.events.skip(p[:n])
-	if err == nil {
-		err = s.writeQueued()
-	}
+	s.begun = true
 	return n, err
 }
 
@@ -58,19 +75,20 @@ func (s *sseStream) writeResults(p []byte) (int, error) {
 
 // writePiece takes the next piece of an event, while draining. complete says that it is the last.
 func (s *sseStream) writePiece(piece []byte, complete bool) (err error) {
-	if s.passing {
-		s.passing = !complete
+	r := s.results
+	if r.passing {
+		r.passing = !complete
 		_, err = s.ResponseWriter.Write(piece)
 		return err
 	}
-	if s.held = append(s.held, piece...); len(s.held) > maxLateResult {
+	if r.held = append(r.held, piece...); len(r.held) > maxLateResult {
 		return errStreamDrained
 	}
 	if !complete {
 		return nil
 	}
-	event := s.held
-	s.held = nil
+	event := r.held
+	r.held = nil
 	if !mcpmsg.IsResponse(eventData(event)) {
 		return nil
 	}
@@ -85,55 +103,101 @@ func (s *sseStream) writeNow(event []byte) error {
 	return http.NewResponseController(s.ResponseWriter).Flush()
 }
 
-// writeQueued writes the errors that wait, if the server has written whole events only.
-func (s *sseStream) writeQueued() error {
-	for len(s.queued) > 0 && s.events.between() {
-		event := s.queued[0]
-		s.queued = s.queued[1:]
-		if err := s.writeNow(event); err != nil {
-			return err
-		}
+// add writes an event of this package as soon as the server has written whole events only. It
+// drops the event if the stream is not open or too many events wait. It does not wait for a
+// write of the server to a slow client.
+func (s *sseStream) add(event []byte) {
+	s.state.Lock()
+	if s.open && len(s.queued) < maxQueuedErrors {
+		s.queued = append(s.queued, event)
 	}
-	return nil
+	s.state.Unlock()
+	s.writeQueued()
 }
 
-// add writes an event of this package as soon as the server has written whole events only. It
-// drops the event if the stream is not open or too many events wait.
-func (s *sseStream) add(event []byte) {
-	s.mu.Lock()
-	defer s.mu.Unlock()
-	if !s.open || len(s.queued) >= maxQueuedErrors {
-		return
+// writeQueued writes the events that wait, unless something else is being written. Whatever that
+// is calls writeQueued when it ends.
+func (s *sseStream) writeQueued() {
+	for s.hasQueued() && s.writing.TryLock() {
+		waits := s.tryQueued()
+		s.writing.Unlock()
+		if waits {
+			return
+		}
 	}
-	s.queued = append(s.queued, event)
-	if err := s.writeQueued(); err != nil {
-		s.fail()
+}
+
+// tryQueued writes the events that wait. It reports whether they must wait for the end of an
+// event of the server.
+func (s *sseStream) tryQueued() (waits bool) {
+	for {
+		if !s.begun || !s.events.between() || s.results != nil && s.results.passing {
+			return true
+		}
+		event := s.next()
+		if event == nil {
+			return false
+		}
+		if err := s.writeNow(event); err != nil {
+			s.fail()
+			return true
+		}
 	}
+}
+
+// next removes the first event that waits; nil if there is none.
+func (s *sseStream) next() (event []byte) {
+	s.state.Lock()
+	defer s.state.Unlock()
+	if len(s.queued) > 0 {
+		event, s.queued = s.queued[0], s.queued[1:]
+	}
+	return event
+}
+
+func (s *sseStream) hasQueued() bool {
+	s.state.Lock()
+	defer s.state.Unlock()
+	return len(s.queued) > 0
+}
+
+func (s *sseStream) isDraining() bool {
+	s.state.Lock()
+	defer s.state.Unlock()
+	return s.draining
+}
+
+// setOpen must be called before the endpoint event is written.
+func (s *sseStream) setOpen() {
+	s.state.Lock()
+	defer s.state.Unlock()
+	s.open = true
 }
 
 // drain makes the stream pass on results only. It reports false if the stream is not open.
 func (s *sseStream) drain() bool {
-	s.mu.Lock()
-	defer s.mu.Unlock()
-	if s.open {
-		s.draining, s.passing = true, !s.events.between()
-	}
+	s.state.Lock()
+	defer s.state.Unlock()
+	s.draining = s.open
 	return s.open
 }
 
-// setOpen says whether the client has received the endpoint event and the handler has not
-// returned.
-func (s *sseStream) setOpen(open bool) {
-	s.mu.Lock()
-	defer s.mu.Unlock()
-	s.open = open
+// close must be called when the handler has returned. Nothing is written after it.
+func (s *sseStream) close() {
+	s.writing.Lock()
+	defer s.writing.Unlock()
+	s.state.Lock()
+	defer s.state.Unlock()
+	s.open, s.queued = false, nil
 }
 
 // FlushError sends what was written.
 func (s *sseStream) FlushError() error {
-	s.mu.Lock()
-	defer s.mu.Unlock()
-	return http.NewResponseController(s.ResponseWriter).Flush()
+	s.writing.Lock()
+	err := http.NewResponseController(s.ResponseWriter).Flush()
+	s.writing.Unlock()
+	s.writeQueued()
+	return err
 }
 
 // Unwrap lets an [http.ResponseController] use the original writer.

@@ -316,3 +316,50 @@ func TestRejectedCallAfterEndOfStream(t *testing.T) {
 		}
 	})
 }
+
+// blockingWriter is a ResponseWriter whose client does not read: Write blocks.
+type blockingWriter struct {
+	*httptest.ResponseRecorder
+	blocked chan struct{} // closed when the client reads again
+	block   atomic.Bool
+}
+
+func (w *blockingWriter) Write(p []byte) (int, error) {
+	if w.block.Load() {
+		<-w.blocked
+	}
+	return w.ResponseRecorder.Write(p)
+}
+
+// A client that does not read its stream delays neither the responses to its rejected calls nor the
+// end of its stream. It gets the errors when it reads again.
+func TestRejectedCallsOfSlowClient(t *testing.T) {
+	rules := resource.Operations{Tools: map[string][]string{"delete": {"admin"}}}
+	inSSETest(t, nethttp.SessionConfig{}, rules, func(s *sseTest) {
+		w := &blockingWriter{ResponseRecorder: httptest.NewRecorder(), blocked: make(chan struct{})}
+		req := httptest.NewRequestWithContext(s.Context(), http.MethodGet, "/sse", nil)
+		req.Header.Set("Authorization", "Bearer alice/")
+		go s.handler.ServeHTTP(w, req)
+		synctest.Wait()
+		w.block.Store(true)
+		s.write <- notification // the handler blocks in Write
+		synctest.Wait()
+		answer := ""
+		for range 3 {
+			var status int
+			if status, answer = s.exchange("alice/", "/message?sessionId=s1", message("tools/call", `{"name":"delete"}`)); status != 403 {
+				s.Errorf("got %d, want 403", status)
+			}
+		}
+		time.Sleep(61 * time.Second) // the token expires
+		close(w.blocked)
+		w.block.Store(false)
+		synctest.Wait()
+		s.send(notification)
+		s.send(lateResult)
+		if got, want := w.Body.String(), endpointEvent+notification+strings.Repeat(rejected(answer), 3)+lateResult; got != want {
+			s.Errorf("got %q\nwant %q", got, want)
+		}
+		time.Sleep(nethttp.DefaultResultGrace) // the stream ends
+	})
+}
