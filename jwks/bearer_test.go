@@ -14,6 +14,7 @@ import (
 	"slices"
 	"strings"
 	"testing"
+	"testing/synctest"
 	"time"
 
 	"github.com/warder-go/warder/jwks"
@@ -68,6 +69,7 @@ func withAPIServer(t *testing.T, c jwks.Config, s *apiServer, test func(w *fixtu
 			w.Fatal(err)
 		}
 		test(w, func() (string, string) {
+			synctest.Wait()
 			log.Reset()
 			if err := verifier.Ready(w.Context()); err != nil {
 				return err.Error(), log.String()
@@ -109,6 +111,7 @@ func TestBearerTokenFileRotates(t *testing.T) {
 			w.Helper()
 			write(content)
 			time.Sleep(5 * time.Second)
+			synctest.Wait() // for fetches in the background, which read s
 			s.received = nil
 			got, log := ready()
 			want := "jwks: keyset: keys unavailable: last fetch failed: keyset: jwks_bearer_token_file (in Go: BearerTokenFile): " + why
@@ -131,10 +134,12 @@ func TestBearerTokenFileRotates(t *testing.T) {
 			w.Fatalf("with the file: %s", got)
 		}
 		write("second\r\n")
+		synctest.Wait()
 		s.token, s.received = "second", nil
 		time.Sleep(16 * time.Minute)
 		ready()
 		time.Sleep(time.Second)
+		synctest.Wait()
 		if want := []string{cluster + "/openid/v1/jwks Bearer second"}; !slices.Equal(s.received, want) {
 			w.Errorf("after the rotation (-want +got)\n- %q\n+ %q", want, s.received)
 		}
