@@ -62,7 +62,8 @@ type SessionConfig struct {
 	// of the session. If the token of the stream expires, the results of calls that were
 	// accepted before are still passed on for this time, and nothing else. Then the stream ends.
 	// 0: 30 seconds; negative: none; at most 5 minutes. A stream whose token was revoked or whose
-	// key was withdrawn ends at once.
+	// key was withdrawn before it expired ends without this time. The token is not checked again
+	// within this time.
 	ResultGrace time.Duration
 
 	Logger *slog.Logger // gets one record for each rejected request; nil: slog.Default()
@@ -122,7 +123,8 @@ type SessionConfig struct {
 // call is rejected because the caller lacks a permission, some clients ignore the status of the
 // POST, such as the Python SDK, and wait in vain. So BindSessions also writes the JSON-RPC error
 // to the stream of the session, if the session belongs to the caller. It does not do so for 401, for
-// a batch, and for a body of more than 64 KiB that no rule needed.
+// a batch, and for a body that was not read completely: because it is over a limit, or because no
+// rule needed it and it has more than 64 KiB.
 //
 // A GET request without a session is served only if its response opens one, or is an error.
 // Otherwise its stream could have the messages of other callers. BindSessions holds the response

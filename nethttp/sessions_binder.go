@@ -158,6 +158,8 @@ func (b *sessionBinder) serveStream(sw *sessionWriter, req *http.Request, next h
 		return ok
 	}
 	sw.onRefuse = func() { cancel(errNoSession) }
+	connection := resource.ConnectionContext(req.Context())
+	defer context.AfterFunc(connection, func() { cancel(context.Cause(connection)) })()
 	defer context.AfterFunc(req.Context(), func() { b.endStream(stream, context.Cause(req.Context()), cancel) })()
 	defer time.AfterFunc(maxStreamWait, sw.expire).Stop()
 	outerHeader := sw.Header().Clone()
@@ -174,7 +176,7 @@ func (b *sessionBinder) serveStream(sw *sessionWriter, req *http.Request, next h
 // before can still be running. Then the stream first passes on their results for a while.
 func (b *sessionBinder) endStream(stream *sseStream, cause error, cancel context.CancelCauseFunc) {
 	if b.grace > 0 && errors.Is(cause, resource.ErrStreamExpired) && stream.drain() {
-		time.AfterFunc(b.grace, func() { cancel(cause) })
+		stream.stopAt(time.AfterFunc(b.grace, func() { cancel(cause) }))
 		return
 	}
 	cancel(cause)

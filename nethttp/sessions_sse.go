@@ -3,6 +3,7 @@ package nethttp
 import (
 	"net/http"
 	"sync"
+	"time"
 
 	"github.com/warder-go/warder/internal/mcpmsg"
 )
@@ -22,7 +23,8 @@ type sseStream struct {
 	state    sync.Mutex // guards the fields below; never held while writing
 	open     bool       // the client gets the endpoint event, and the handler has not returned
 	draining bool
-	queued   [][]byte // errors
+	queued   [][]byte    // errors
+	grace    *time.Timer // that ends the stream; nil: none
 
 	writing sync.Mutex // guards the writer and the fields below
 	events  eventScanner
@@ -104,15 +106,15 @@ func (s *sseStream) writeNow(event []byte) error {
 }
 
 // add writes an event of this package as soon as the server has written whole events only. It
-// drops the event if the stream is not open or too many events wait. It does not wait for a
-// write of the server to a slow client.
+// drops the event if the stream is not open or too many events wait. It does not wait for the
+// client, and at most one goroutine per stream does.
 func (s *sseStream) add(event []byte) {
 	s.state.Lock()
 	if s.open && len(s.queued) < maxQueuedErrors {
 		s.queued = append(s.queued, event)
 	}
 	s.state.Unlock()
-	s.writeQueued()
+	go s.writeQueued() // the client may read slowly
 }
 
 // writeQueued writes the events that wait, unless something else is being written. Whatever that
@@ -189,6 +191,18 @@ func (s *sseStream) close() {
 	s.state.Lock()
 	defer s.state.Unlock()
 	s.open, s.queued = false, nil
+	if s.grace != nil {
+		s.grace.Stop()
+	}
+}
+
+// stopAt stores the timer that ends the stream. close stops it.
+func (s *sseStream) stopAt(timer *time.Timer) {
+	s.state.Lock()
+	defer s.state.Unlock()
+	if s.grace = timer; !s.open {
+		timer.Stop()
+	}
 }
 
 // FlushError sends what was written.

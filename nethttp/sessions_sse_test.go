@@ -19,11 +19,12 @@ import (
 // opaque: see tokenOfSubject.
 type sseTest struct {
 	*testing.T
-	handler http.Handler
-	first   string      // event of the stream
-	write   chan string // to the stream of the server
-	ended   atomic.Bool // the handler of the stream has returned
-	revoked atomic.Bool // Hooks.Revoked
+	handler   http.Handler
+	first     string      // event of the stream
+	write     chan string // to the stream of the server
+	ended     atomic.Bool // the handler of the stream has returned
+	revoked   atomic.Bool // Hooks.Revoked
+	withdrawn atomic.Bool // the verification no longer holds
 }
 
 const (
@@ -35,13 +36,17 @@ const (
 )
 
 // tokenOfSubject accepts every token until a time. The subject is before the slash, the scopes after it.
-type tokenOfSubject struct{ expiry time.Time }
+type tokenOfSubject struct {
+	expiry    time.Time
+	withdrawn *atomic.Bool
+}
 
 func (tokenOfSubject) Issuer() string { return "https://opaque.example.test" }
 
 func (v tokenOfSubject) Verify(_ context.Context, token *resource.Token) (*resource.Claims, error) {
 	subject, scope, _ := strings.Cut(token.Raw(), "/")
-	return &resource.Claims{Issuer: v.Issuer(), Subject: subject, Scopes: strings.Fields(scope), Audience: []string{"https://mcp.example.test/mcp"}, Expiry: v.expiry}, nil
+	return &resource.Claims{Issuer: v.Issuer(), Subject: subject, Scopes: strings.Fields(scope), Audience: []string{"https://mcp.example.test/mcp"}, Expiry: v.expiry,
+		StillValid: func(time.Time) bool { return !v.withdrawn.Load() }}, nil
 }
 
 func inSSETest(t *testing.T, c nethttp.SessionConfig, rules resource.Operations, test func(s *sseTest)) {
@@ -49,7 +54,7 @@ func inSSETest(t *testing.T, c nethttp.SessionConfig, rules resource.Operations,
 	synctest.Test(t, func(t *testing.T) {
 		s := &sseTest{T: t, first: endpointEvent, write: make(chan string)}
 		res, err := resource.New(resource.Config{
-			Identifier: "https://mcp.example.test/mcp", Opaque: &resource.Issuer{Verifier: tokenOfSubject{time.Now().Add(time.Minute)}},
+			Identifier: "https://mcp.example.test/mcp", Opaque: &resource.Issuer{Verifier: tokenOfSubject{time.Now().Add(time.Minute), &s.withdrawn}},
 			Limits: resource.Limits{Leeway: -1}, Logger: slog.New(slog.DiscardHandler), Operations: rules,
 			Hooks: resource.Hooks{Revoked: func(context.Context, *resource.Caller) bool { return s.revoked.Load() }},
 		})
@@ -174,13 +179,21 @@ func TestResultAfterExpiry(t *testing.T) {
 	}
 }
 
-// A stream whose token is revoked ends without grace, also if the token expires before the next check.
+// A stream whose token is revoked, or whose key is withdrawn, ends without grace, also if the token
+// expires before the next check.
 func TestNoResultAfterRevocation(t *testing.T) {
-	for name, revokedAt := range map[string]time.Duration{"revoked": 20 * time.Second, "revoked before it expires": 59 * time.Second} {
+	for name, row := range map[string]struct {
+		at  time.Duration
+		end func(*sseTest)
+	}{
+		"revoked":                     {20 * time.Second, func(s *sseTest) { s.revoked.Store(true) }},
+		"revoked before it expires":   {59 * time.Second, func(s *sseTest) { s.revoked.Store(true) }},
+		"withdrawn before it expires": {59 * time.Second, func(s *sseTest) { s.withdrawn.Store(true) }},
+	} {
 		inSSETest(t, nethttp.SessionConfig{}, resource.Operations{}, func(s *sseTest) {
 			stream := s.open("alice/")
-			time.Sleep(revokedAt)
-			s.revoked.Store(true)
+			time.Sleep(row.at)
+			row.end(s)
 			time.Sleep(11 * time.Second)
 			s.send(lateResult)
 			if got := stream.Body.String(); !s.ended.Load() || got != endpointEvent {
@@ -190,19 +203,25 @@ func TestNoResultAfterRevocation(t *testing.T) {
 	}
 }
 
-// A stream whose client disconnects ends at once.
+// A stream whose client disconnects ends at once, also after its token has expired.
 func TestNoGraceAfterDisconnect(t *testing.T) {
-	inSSETest(t, nethttp.SessionConfig{}, resource.Operations{}, func(s *sseTest) {
-		ctx, disconnect := context.WithCancel(s.Context())
-		req := httptest.NewRequestWithContext(ctx, http.MethodGet, "/sse", nil)
-		req.Header.Set("Authorization", "Bearer alice/")
-		go s.handler.ServeHTTP(httptest.NewRecorder(), req)
-		synctest.Wait()
-		disconnect()
-		if synctest.Wait(); !s.ended.Load() {
-			s.Error("the handler still runs")
-		}
-	})
+	for name, after := range map[string]time.Duration{"before the token expires": time.Second, "after the token has expired": 61 * time.Second} {
+		inSSETest(t, nethttp.SessionConfig{}, resource.Operations{}, func(s *sseTest) {
+			ctx, disconnect := context.WithCancel(s.Context())
+			req := httptest.NewRequestWithContext(ctx, http.MethodGet, "/sse", nil)
+			req.Header.Set("Authorization", "Bearer alice/")
+			go s.handler.ServeHTTP(httptest.NewRecorder(), req)
+			time.Sleep(after)
+			synctest.Wait()
+			if s.ended.Load() {
+				s.Errorf("%s: the stream ended before the client disconnected", name)
+			}
+			disconnect()
+			if synctest.Wait(); !s.ended.Load() {
+				s.Errorf("%s: the handler still runs", name)
+			}
+		})
+	}
 }
 
 // rejected returns the event for the answer to a rejected call.
