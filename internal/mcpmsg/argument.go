@@ -1,41 +1,77 @@
 package mcpmsg
 
 import (
-	"strings"
 	"unicode"
+	"unicode/utf8"
 
 	"github.com/go-json-experiment/json/jsontext"
 
 	"github.com/warder-go/warder/internal/strictjson"
 )
 
-// StringArgument returns an argument that is a string. ok is false if the arguments could be read
-// in another way: if they are not an object, if a name is duplicate or cannot be decoded, and if
-// another name is similar, because the reader behind may be lenient. Names inside nested objects
-// do not count.
-func (m *Message) StringArgument(name string) (value string, ok bool) {
-	found, similar, folded := false, 0, foldName(name)
-	err := strictjson.Members(m.Arguments, func(other string, given jsontext.Value) (err error) {
-		if other == name {
-			found = true
-			value, err = strictjson.String(given)
-		}
-		if foldName(other) == folded {
-			similar++
-		}
-		return err
-	})
-	return value, found && similar == 1 && err == nil
+// An ArgumentName is the name of an argument that a rule is about.
+type ArgumentName struct {
+	name   string
+	folded []rune // letters and digits, without case
+	ascii  bool
 }
 
-// foldName returns the same text for names that differ only in case, or in characters other than
-// letters and digits: readers take env for Env, " env", "env\u0000" or e-n-v, and envName for
-// env_name.
-func foldName(name string) string {
-	return strings.Map(func(c rune) rune {
-		if unicode.IsLetter(c) || unicode.IsDigit(c) {
-			return c
+// NewArgumentName prepares a name.
+func NewArgumentName(name string) ArgumentName {
+	a := ArgumentName{name: name, ascii: true}
+	for _, c := range name {
+		if isSignificant(c) {
+			a.folded = append(a.folded, strictjson.FoldRune(c))
 		}
-		return -1
-	}, strictjson.FoldCase(name))
+		a.ascii = a.ascii && c < utf8.RuneSelf
+	}
+	return a
+}
+
+func isSignificant(c rune) bool { return unicode.IsLetter(c) || unicode.IsDigit(c) }
+
+// isSimilar reports whether a lenient reader can take other for the name: both differ only in case
+// or in characters other than letters and digits, as env and Env, " env", "env\u0000" or e-n-v. A
+// name with a letter or digit outside ASCII is similar to every ASCII name: readers know more
+// spellings of a letter, such as full-width ones.
+func (a *ArgumentName) isSimilar(other string) bool {
+	at, equal := 0, true
+	for _, c := range other {
+		if !isSignificant(c) {
+			continue
+		}
+		if a.ascii && c >= utf8.RuneSelf {
+			return true
+		}
+		equal = equal && at < len(a.folded) && a.folded[at] == strictjson.FoldRune(c)
+		if at++; !equal && !a.ascii {
+			return false
+		}
+	}
+	return equal && at == len(a.folded)
+}
+
+// StringArguments returns, for each name, the argument that is a string. ok is false if the
+// arguments could be read in another way: if they are not an object, if the name is duplicate or
+// cannot be decoded, and if another name is similar, because the reader behind may be lenient. Names
+// inside nested objects do not count.
+func (m *Message) StringArguments(names []ArgumentName) (values []string, ok []bool) {
+	values, ok = make([]string, len(names)), make([]bool, len(names))
+	similar := make([]int, len(names))
+	err := strictjson.Members(m.Arguments, func(other string, given jsontext.Value) error {
+		for n := range names {
+			if other == names[n].name {
+				value, err := strictjson.String(given)
+				values[n], ok[n] = value, err == nil
+			}
+			if names[n].isSimilar(other) {
+				similar[n]++
+			}
+		}
+		return nil
+	})
+	for n := range ok {
+		ok[n] = ok[n] && similar[n] == 1 && err == nil
+	}
+	return values, ok
 }

@@ -7,9 +7,9 @@ import (
 	"github.com/warder-go/warder/internal/mcpmsg"
 )
 
-// If StringArgument returns a value, lenient readers find the same one: encoding/json, which takes
+// If StringArguments returns a value, lenient readers find the same one: encoding/json, which takes
 // names of another case and the last of two equal names, into a struct and into a map.
-func FuzzStringArgument(f *testing.F) {
+func FuzzStringArguments(f *testing.F) {
 	for _, seed := range []string{
 		`{"env":"dev"}`, `{"\u0065nv":"d\u0065v"}`, `{"env":"dev","ENV":"prod"}`, `{"ENV":"prod"}`, `{"env":"dev","env":"prod"}`,
 		`{"x":{"env":"prod"},"env":"dev"}`, `{"env":["dev"]}`, `{"env":null}`, `{}`, `null`, `[]`, `{"env":"dev"`, `{"env":"dev"}{}`,
@@ -22,7 +22,8 @@ func FuzzStringArgument(f *testing.F) {
 		if err != nil {
 			t.Fatal(err)
 		}
-		value, ok := m.StringArgument("env")
+		values, oks := m.StringArguments([]mcpmsg.ArgumentName{mcpmsg.NewArgumentName("other"), mcpmsg.NewArgumentName("env")})
+		value, ok := values[1], oks[1]
 		if !ok {
 			return
 		}

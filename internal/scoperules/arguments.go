@@ -29,6 +29,7 @@ func (r *Rules) AddArgument(given Argument) {
 		a.all = scopeset.Union(a.all, given.Values[value])
 	}
 	r.arguments[given.Tool] = append(r.arguments[given.Tool], a)
+	r.argumentNames[given.Tool] = append(r.argumentNames[given.Tool], mcpmsg.NewArgumentName(given.Name))
 	r.allTools = scopeset.Union(r.allTools, a.all)
 }
 
@@ -36,9 +37,14 @@ func (r *Rules) AddArgument(given Argument) {
 // whether there is such a rule.
 func (r *Rules) collectArguments(m *mcpmsg.Message, all *Needs) (named bool) {
 	rules := r.arguments[m.Tool]
+	if len(rules) == 0 {
+		return false
+	}
+	values, ok := m.StringArguments(r.argumentNames[m.Tool])
 	for i := range rules {
 		a := &rules[i]
-		scopes, listed := a.listed(m)
+		scopes, listed := a.Values[values[i]]
+		listed = listed && ok[i]
 		switch {
 		case listed:
 			all.Scopes.Add(scopes)
@@ -50,16 +56,7 @@ func (r *Rules) collectArguments(m *mcpmsg.Message, all *Needs) (named bool) {
 			all.Scopes.Add(a.all)
 		}
 	}
-	return len(rules) > 0
-}
-
-// listed returns the scopes of the value in a message, and whether it is a listed one.
-func (a *argument) listed(m *mcpmsg.Message) (scopes []string, ok bool) {
-	value, ok := m.StringArgument(a.Name)
-	if ok {
-		scopes, ok = a.Values[value]
-	}
-	return scopes, ok
+	return true
 }
 
 // offered returns the scopes of the first value for which the caller has them; else those of all

@@ -17,7 +17,8 @@ import (
 // all resources are added.
 type Rules struct {
 	methods, tools, prompts map[string][]string
-	arguments               map[string][]argument // by tool
+	arguments               map[string][]argument            // by tool
+	argumentNames           map[string][]mcpmsg.ArgumentName // of arguments, in the same order
 	resources               []resource
 	patterns                *uripattern.Set // of resources, in the same order
 	allResources            []string        // scopes of all resource rules together
@@ -31,7 +32,7 @@ type resource struct {
 
 // New returns rules without resources. The maps must not be changed.
 func New(methods, tools, prompts map[string][]string) *Rules {
-	r := &Rules{methods: methods, tools: tools, prompts: prompts, arguments: map[string][]argument{}, patterns: uripattern.NewSet()}
+	r := &Rules{methods: methods, tools: tools, prompts: prompts, arguments: map[string][]argument{}, argumentNames: map[string][]mcpmsg.ArgumentName{}, patterns: uripattern.NewSet()}
 	for _, tool := range slices.Sorted(maps.Keys(tools)) {
 		r.allTools = scopeset.Union(r.allTools, tools[tool])
 	}
