@@ -92,7 +92,7 @@ func fail(req *http.Request, outcome Outcome, cause error) *Error {
 	if outcome == Protocol && (req.Method == http.MethodPost || req.Header.Get("Authorization") != "") {
 		cause = unquoted(cause)
 	}
-	cause = withoutCredentials(cause, req.Header)
+	cause = withoutCredentials(cause, req)
 	where := "no URL"
 	if req.URL != nil {
 		where = logging.RedactURL(req.URL.String())

@@ -2,6 +2,7 @@ package outbound
 
 import (
 	"errors"
+	"io"
 	"net/http"
 	"net/url"
 	"strings"
@@ -37,11 +38,39 @@ func withoutQuery(err error, u *url.URL) error {
 var errCredentials = errors.New("the transport's error is not shown, because it contains the credentials of the request")
 
 // withoutCredentials returns err, or another error if its text contains the credentials in the
-// Authorization header. A Transport of the program may return an error that quotes the header.
-func withoutCredentials(err error, header http.Header) error {
-	fields := strings.Fields(header.Get("Authorization"))
-	if len(fields) == 0 || !strings.Contains(err.Error(), fields[len(fields)-1]) {
-		return err
+// Authorization header, or a secret in the form of the request. A Transport of the program may
+// return an error that quotes the request.
+func withoutCredentials(err error, req *http.Request) error {
+	text := err.Error()
+	for _, secret := range secretsOf(req) {
+		if secret != "" && (strings.Contains(text, secret) || strings.Contains(text, url.QueryEscape(secret))) {
+			return errCredentials
+		}
 	}
-	return errCredentials
+	return err
+}
+
+// secretParameters are the parameters of forms whose values are secrets (RFC 6749 §2.3.1, RFC 7521
+// §4.2, RFC 7662 §2.1).
+var secretParameters = []string{"token", "client_secret", "client_assertion"}
+
+// secretsOf returns the secrets in a request.
+func secretsOf(req *http.Request) (secrets []string) {
+	if fields := strings.Fields(req.Header.Get("Authorization")); len(fields) > 0 {
+		secrets = append(secrets, fields[len(fields)-1])
+	}
+	if req.GetBody == nil {
+		return secrets
+	}
+	body, err := req.GetBody()
+	if err != nil {
+		return secrets
+	}
+	defer body.Close()
+	text, _ := io.ReadAll(body)
+	form, _ := url.ParseQuery(string(text))
+	for _, name := range secretParameters {
+		secrets = append(secrets, form[name]...)
+	}
+	return secrets
 }
