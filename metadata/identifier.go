@@ -129,8 +129,8 @@ func CheckIssuerName(text string) error {
 		return errors.New("metadata: issuer is empty: it must be the iss of the tokens")
 	case len(text) > maxIssuerBytes:
 		return fmt.Errorf("metadata: issuer is longer than %d bytes", maxIssuerBytes)
-	case !utf8.ValidString(text) || strings.ContainsFunc(text, unicode.IsControl):
-		return fmt.Errorf("metadata: issuer %s: must be UTF-8 text without control characters", quoteText(text))
+	case !utf8.ValidString(text) || strings.ContainsFunc(text, func(r rune) bool { return !unicode.IsPrint(r) }):
+		return fmt.Errorf("metadata: issuer %s: must be UTF-8 text of printable characters", quoteText(text))
 	}
 	return nil
 }

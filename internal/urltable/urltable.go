@@ -20,10 +20,14 @@ type Table struct {
 
 // place is a path with one or several URLs, which have different hosts.
 type place struct {
-	first int            // number of a URL
-	hosts []string       // the values of Host that clients send to the first URL
-	all   map[string]int // by these values; nil: there is one URL
+	first int             // number of a URL
+	hosts []string        // the values of Host that clients send to the first URL
+	all   map[string]int  // by these values; nil: there is one URL
+	names map[string]bool // of the hosts, without ports
 }
+
+// hostBytes are the characters of a host and a port.
+const hostBytes = "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789-._:[]"
 
 // maxHostBytes is the longest host that is compared: a name (RFC 1035 §2.3.4), a colon and a port.
 const maxHostBytes = 253 + 1 + 5
@@ -52,9 +56,9 @@ func (t *Table) Add(u *url.URL, path string) (n int, ok bool) {
 
 func (p *place) add(n int, hosts []string) (other int, ok bool) {
 	if p.all == nil {
-		p.all = map[string]int{}
+		p.all, p.names = map[string]int{}, map[string]bool{}
 		for _, host := range p.hosts {
-			p.all[host] = p.first
+			p.all[host], p.names[hostName(host)] = p.first, true
 		}
 	}
 	for _, host := range hosts {
@@ -63,7 +67,7 @@ func (p *place) add(n int, hosts []string) (other int, ok bool) {
 		}
 	}
 	for _, host := range hosts {
-		p.all[host] = n
+		p.all[host], p.names[hostName(host)] = n, true
 	}
 	return n, true
 }
@@ -97,17 +101,34 @@ func (t *Table) Shares(path string) bool { return t.Has(path) && t.places[path].
 // Find returns the number of the URL at a path. If several URLs have the path, it is the one whose
 // host is the value of the header Host, and the first one if there is no such URL. Letters of a
 // host are compared without case.
+//
+// Find returns false for a value that has the name of one of several hosts, but another port or a
+// dot at its end, and for a value that is too long or has other characters than a host. A server can ignore the difference, and take the
+// request for one to that host.
 func (t *Table) Find(path, host string) (n int, ok bool) {
 	p := t.places[path]
 	if p == nil {
 		return 0, false
 	}
-	if p.all != nil && len(host) <= maxHostBytes {
-		if n, ok := p.all[strings.ToLower(host)]; ok {
-			return n, true
-		}
+	if p.all == nil {
+		return p.first, true
 	}
-	return p.first, true
+	if len(host) > maxHostBytes || strings.Trim(host, hostBytes) != "" {
+		return p.first, false
+	}
+	host = strings.ToLower(host)
+	if n, ok := p.all[host]; ok {
+		return n, true
+	}
+	return p.first, !p.names[hostName(host)]
+}
+
+// hostName returns a value of Host without its port and a dot at its end.
+func hostName(host string) string {
+	if end := strings.LastIndexByte(host, ':'); end >= 0 && !strings.HasSuffix(host, "]") {
+		host = host[:end]
+	}
+	return strings.TrimSuffix(host, ".")
 }
 
 // FindBelow is like Find for a path that can also be below that of the URL, if no other path of
