@@ -159,7 +159,8 @@ type HTTPOptions struct {
 	// another path. Challenges then name a metadata URL below it:
 	// https://gw.example.com/prod/.well-known/oauth-protected-resource/mcp. The adapters
 	// serve the document at this path with and without BasePath, because some proxies
-	// remove it. BasePath consists of whole segments without a slash at the end. Empty: the
+	// remove it. It applies to those of Identifiers that begin with it, too. BasePath consists of
+	// whole segments without a slash at the end. Empty: the
 	// server owns the whole host, as RFC 9728 §3.1 assumes. Replace cannot change it.
 	BasePath string
 
@@ -224,7 +225,7 @@ type Hooks struct {
 // Limits are times and sizes. The zero value of each field stands for its default.
 type Limits struct {
 	Leeway        time.Duration // for exp, nbf and iat; 0: 30 s; negative: none; at most 5 min
-	MaxLifetime   time.Duration // longest exp - iat; 0: no limit
+	MaxLifetime   time.Duration // longest exp - iat; 0: no limit, but exp is at most ten years ahead
 	MaxTokenBytes int           // longest token; 0: 16 KiB; at most 256 KiB
 	MaxBodyBytes  int           // longest body that is read for Operations; 0: 4 MiB
 

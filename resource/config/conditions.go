@@ -1,16 +1,22 @@
 package config
 
-import "github.com/warder-go/warder/resource"
+import (
+	"fmt"
+	"maps"
+	"slices"
+
+	"github.com/warder-go/warder/resource"
+)
 
 // addConditions adds the conditions on claims and the rules for arguments.
 func (b *builder) addConditions(c *resource.Config) {
 	s := &b.settings
 	c.Credentials.Conditions = b.conditions("required_conditions", s.RequiredConditions)
-	c.Operations.Conditions = resource.OperationConditions{Methods: conditionMap(s.MethodConditions),
-		Tools: conditionMap(s.ToolConditions), Prompts: conditionMap(s.PromptConditions)}
-	for _, rule := range s.ResourceConditions {
+	c.Operations.Conditions = resource.OperationConditions{Methods: b.conditionMap("method_conditions", s.MethodConditions),
+		Tools: b.conditionMap("tool_conditions", s.ToolConditions), Prompts: b.conditionMap("prompt_conditions", s.PromptConditions)}
+	for n, rule := range s.ResourceConditions {
 		c.Operations.Conditions.Resources = append(c.Operations.Conditions.Resources,
-			resource.ResourceConditions{URI: rule.URI, Prefix: rule.Prefix, Template: rule.Template, Conditions: conditions(rule.Conditions)})
+			resource.ResourceConditions{URI: rule.URI, Prefix: rule.Prefix, Template: rule.Template, Conditions: b.conditions(fmt.Sprintf("resource_conditions[%d].conditions", n), rule.Conditions)})
 	}
 	for _, rule := range s.ArgumentScopes {
 		others := resource.OtherValuesNeedAll
@@ -39,13 +45,13 @@ func conditions(given []Condition) (all []resource.Condition) {
 }
 
 // conditionMap returns nil for nil: a map that is not nil makes bodies be read.
-func conditionMap(given map[string][]Condition) map[string][]resource.Condition {
+func (b *builder) conditionMap(path string, given map[string][]Condition) map[string][]resource.Condition {
 	if given == nil {
 		return nil
 	}
 	all := make(map[string][]resource.Condition, len(given))
-	for name, list := range given {
-		all[name] = conditions(list)
+	for _, name := range slices.Sorted(maps.Keys(given)) {
+		all[name] = b.conditions(fmt.Sprintf("%s[%q]", path, name), given[name])
 	}
 	return all
 }

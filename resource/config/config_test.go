@@ -103,7 +103,7 @@ func TestMistakes(t *testing.T) {
 		{"a token for keys and introspect_jwts", block("  client_id: a", "  client_secret: b", "  introspect_jwts: true", "  jwks_bearer_token: t", "  jwks_refresh_seconds: 60"),
 			"text:7: jwks_bearer_token: is not used with introspect_jwts; remove one of them\ntext:8: jwks_refresh_seconds: is not used with introspect_jwts; remove one of them"},
 		{"a header field with a standard meaning", block("  token_header: cookie", "  additional_issuers: [{issuer_url: https://a.example}]"), "text:4: token_header: Cookie has a standard meaning"},
-		{"no issuer to publish", block("  token_header: X-Jwt"), "text:2: authorization_servers: none; name where clients of tenants, of ResolveIssuer's issuers and of TokenHeaders log in"},
+		{"no issuer to publish", block("  token_header: X-Jwt"), "text:2: authorization_servers: none; name where clients of tenants, of ResolveIssuer's issuers, of TokenHeaders and of Prefixed log in"},
 		{"not a header field", block("  additional_issuers:", "    - issuer_url: https://a.example", "      token_header: X Jwt"), "text:6: additional_issuers[0].token_header: not a header field name"},
 		{"one header field of two issuers", block("  additional_issuers:", "    - {issuer_url: https://a.example, token_header: X-Jwt}", "    - {issuer_url: https://b.example, token_header: X-Jwt}"),
 			`text:6: additional_issuers[1].token_header: "X-Jwt" is also the value of additional_issuers[0].token_header; name another field`},

@@ -26,7 +26,12 @@ func (i *issuerBuilder) addElsewhere(c *resource.Config, issuer resource.Issuer,
 	case prefix != "":
 		key = "token_prefix"
 	}
-	for _, other := range []string{"tenant_pattern", "allowed_tenants", "tenant_claim"} {
+	unused := []string{"tenant_pattern", "allowed_tenants", "tenant_claim", "serve_issuer_metadata"}
+	if prefix != "" { // the tokens are opaque
+		unused = append(unused, "introspect_jwts", "jwks_file", "jwks_refresh_seconds", "jwks_bearer_token", "jwks_bearer_token_file", "key_uses", "algorithms",
+			"header_types", "allow_zip_none", "allow_at_hash", "strict_rfc9068")
+	}
+	for _, other := range unused {
 		if i.has(other) {
 			i.addMistake(other, "is not used with %s; remove one of them", key)
 		}

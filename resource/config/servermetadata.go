@@ -30,7 +30,7 @@ func (i *issuerBuilder) addServerMetadata(c *resource.Config, issuer *resource.I
 		i.addMistake(key, "with tenant_pattern, clients log in at one of many issuers; remove it")
 		return
 	}
-	config := metadata.ServerHandlerConfig{Issuer: i.url, MetadataURL: string(i.issuer.MetadataURL), Identifiers: []string{c.Identifier}, AllowHTTP: i.issuer.AllowHTTPIssuer,
+	config := metadata.ServerHandlerConfig{Issuer: i.url, MetadataURL: string(i.issuer.MetadataURL), Identifiers: append([]string{c.Identifier}, c.Identifiers...), AllowHTTP: i.issuer.AllowHTTPIssuer,
 		TLS: i.tls, Proxy: i.proxy, Transport: i.config.Transport, Logger: i.config.Logger}
 	i.served.settings = digest.Of(fmt.Sprintf("%#v", []any{config.Issuer, config.MetadataURL, config.Identifiers, config.AllowHTTP, i.ca, string(i.issuer.ProxyURL)}))
 	if i.served.settings == i.previousServed.settings {
