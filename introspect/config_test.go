@@ -52,7 +52,7 @@ func TestConfigMistakes(t *testing.T) {
 		{"name of an issuer with an endpoint and keys", func(c *introspect.Config) {
 			c.Issuer, c.SignedAnswers, c.KeysURL = "sso.example.test", true, "https://auth.example.test/jwks"
 		}, ""},
-		{"name of an issuer with a line break", func(c *introspect.Config) { c.Issuer = "sso\nexample" }, `issuer "sso\nexample": must be UTF-8 text without control characters`},
+		{"name of an issuer with a line break", func(c *introspect.Config) { c.Issuer = "sso\nexample" }, `issuer "sso\nexample": must be UTF-8 text of printable characters`},
 		{"name of an issuer with metadata", func(c *introspect.Config) {
 			c.Issuer, c.Endpoint, c.MetadataURL = "sso.example.test", "", "https://auth.example.test/m?secret=test-secret"
 		}, ""},

@@ -10,7 +10,23 @@ type acceptance struct {
 	by        *Resource          // that accepted the request
 	endpoint  *endpoint          // for which it was accepted; nil if by is nil
 	challenge *deferredChallenge // nil if the handler may not challenge
+	review    *responseReview    // nil if the handler's responses are not changed
 	id        []byte             // of the request in the body; nil if the body was not read or has no single request
+}
+
+// outer is the context of the request before the acceptance and before the context that ends with
+// the token of a stream.
+func (a *acceptance) outer() context.Context {
+	if w, ok := a.Context.(*watchedContext); ok {
+		return w.outer
+	}
+	return a.Context
+}
+
+// watchedContext is the context of a stream, which ends with its token.
+type watchedContext struct {
+	context.Context
+	outer context.Context
 }
 
 type acceptanceKey struct{}
@@ -49,4 +65,15 @@ func acceptanceOf(ctx context.Context) *acceptance {
 func FromContext(ctx context.Context) (*Caller, bool) {
 	c := acceptanceOf(ctx).caller
 	return c, c != nil
+}
+
+// ConnectionContext returns the context of the request that ctx belongs to, as the server made it.
+// It ends when the client disconnects, but not with the token of a stream. It has no caller. It is
+// for adapters that finish something after the end of a token. For a context without an accepted
+// request ConnectionContext returns ctx.
+func ConnectionContext(ctx context.Context) context.Context {
+	if a := acceptanceOf(ctx); a != &noAcceptance {
+		return a.outer()
+	}
+	return ctx
 }

@@ -79,7 +79,7 @@ func (p *policy) decide(req *http.Request) (d Decision, at *endpoint, f *fault) 
 	}
 	selected := p.endpoints.of(req)
 	if selected == nil {
-		return Decision{}, at, pathFault(req.URL)
+		return Decision{}, at, p.endpoints.fault(req.URL)
 	}
 	at = selected
 	d, f = p.decideAt(at, req)
@@ -106,10 +106,10 @@ func (p *policy) decideAt(at *endpoint, req *http.Request) (d Decision, f *fault
 	}
 	d.Caller = caller
 	if granted.listens || mcpmsg.OpensStream(req) {
-		req, d.stream = p.watch(req, caller, granted.requirements)
+		req, d.stream = p.watch(req, caller, granted)
 	}
-	d.challenge, d.review = p.newDeferredChallenge(caller, granted), p.newReview(at, caller, granted.messages)
-	d.Request = p.innerRequest(req, acceptance{caller: caller, by: p.owner, endpoint: at, challenge: d.challenge, id: mcpmsg.RequestID(granted.messages)}, granted.body)
+	d.challenge, d.review = p.newDeferredChallenge(caller, granted), p.newReview(req.Context(), at, caller, granted.messages)
+	d.Request = p.innerRequest(req, acceptance{caller: caller, by: p.owner, endpoint: at, challenge: d.challenge, review: d.review, id: mcpmsg.RequestID(granted.messages)}, granted.body)
 	p.observeAccepted(at, req, caller, granted.messages)
 	return d, nil
 }

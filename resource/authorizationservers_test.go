@@ -49,8 +49,8 @@ func TestPublishedServers(t *testing.T) {
 		{"a pattern", resource.Config{Issuers: append(issuers(a), tenants)}, []string{"https://t.example.test/{tenantid}"}, mistake + `[0]: metadata: issuer "https://t.example.test/{tenantid}": is not in canonical form: write "https://t.example.test/%7Btenantid%7D"`},
 		{"an issuer over http, nil", resource.Config{Issuers: issuers("http://adfs.example.test/trust")}, nil, unpublished + `"http://adfs.example.test/trust": must begin with https://: http is for loopback hosts, or with AllowHTTP`},
 		{"a name, nil", resource.Config{Issuers: issuers(a), Opaque: &issuers("sso.example.test")[0]}, nil, unpublished + `"sso.example.test": must be an absolute URL, such as https://host.example.com/path`},
-		{"only tenants, nil", resource.Config{Issuers: []resource.Issuer{tenants}}, nil, mistake + ": none; name where clients of tenants, of ResolveIssuer's issuers and of TokenHeaders log in"},
-		{"only ResolveIssuer, nil", resource.Config{Hooks: resolve}, nil, mistake + ": none; name where clients of tenants, of ResolveIssuer's issuers and of TokenHeaders log in"},
+		{"only tenants, nil", resource.Config{Issuers: []resource.Issuer{tenants}}, nil, mistake + ": none; name where clients of tenants, of ResolveIssuer's issuers, of TokenHeaders and of Prefixed log in"},
+		{"only ResolveIssuer, nil", resource.Config{Hooks: resolve}, nil, mistake + ": none; name where clients of tenants, of ResolveIssuer's issuers, of TokenHeaders and of Prefixed log in"},
 		{"only ResolveIssuer", resource.Config{Hooks: resolve}, []string{c}, fmt.Sprint([]string{c})},
 	} {
 		row.config.Identifier, row.config.Metadata.AuthorizationServers = identifier, row.listed

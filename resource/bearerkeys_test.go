@@ -3,12 +3,16 @@ package resource_test
 import (
 	"context"
 	"errors"
+	"fmt"
 	"log/slog"
 	"net/http"
 	"strings"
 	"testing"
 
+	"github.com/warder-go/warder/jwks"
+	"github.com/warder-go/warder/metadata"
 	"github.com/warder-go/warder/resource"
+	"github.com/warder-go/warder/resource/apikey"
 )
 
 // keyVerifier verifies keys in a header field and, like apikey.Verifier, as bearer tokens.
@@ -58,6 +62,42 @@ func TestKeysThatWouldBeIntrospected(t *testing.T) {
 		}
 		if n := strings.Count(log.String(), "level=WARN msg=\"keys that clients send as bearer tokens are sent to the introspection endpoint"); n != row.want {
 			t.Errorf("%s: got %d records, want %d: %s", row.name, n, row.want, &log)
+		}
+	}
+}
+
+// Keys in header fields cannot have the name of an authorization server: equal subjects would be
+// one principal.
+func TestNamesOfOtherCredentials(t *testing.T) {
+	_, digest := apikey.Generate("key_")
+	keys := func(name string) *apikey.Verifier {
+		v, err := apikey.New(apikey.Config{Resource: identifier, Issuer: name, Keys: []apikey.Key{{ID: "a", SHA256: digest, Subject: "a"}}})
+		if err != nil {
+			t.Fatal(err)
+		}
+		return v
+	}
+	named, err := jwks.New(jwks.Config{Issuer: "api-keys", URL: "https://auth.example.test/keys"})
+	if err != nil {
+		t.Fatal(err)
+	}
+	published := metadata.Document{AuthorizationServers: []string{"https://auth.example.test"}}
+	const mistake = `: Issuer() is "api-keys", which is also an authorization server; equal subjects would be one principal, so use another name`
+	same := keys("")
+	for _, row := range []struct {
+		name  string
+		jwts  resource.Verifier
+		given resource.Credentials
+		want  string
+	}{
+		{"the same name in a header field", named, resource.Credentials{Headers: map[string]resource.HeaderVerifier{"X-API-Key": keys("")}}, `Credentials.Headers["X-API-Key"]` + mistake},
+		{"the same name with a prefix", named, resource.Credentials{Prefixed: map[string]resource.Issuer{"key_": {Verifier: keys("")}}}, `Credentials.Prefixed["key_"].Verifier` + mistake},
+		{"another name", named, resource.Credentials{Headers: map[string]resource.HeaderVerifier{"X-API-Key": keys("keys")}}, ""},
+		{"one verifier in two places", verifier(t), resource.Credentials{Headers: map[string]resource.HeaderVerifier{"X-API-Key": same}, Prefixed: map[string]resource.Issuer{"key_": {Verifier: same}}}, ""},
+	} {
+		_, err := resource.New(resource.Config{Identifier: identifier, Issuers: []resource.Issuer{{Verifier: row.jwts}}, Credentials: row.given, Metadata: published})
+		if got := strings.TrimPrefix(fmt.Sprint(err), "resource: configuration: "); got != row.want && (err != nil || row.want != "") {
+			t.Errorf("%s (-want +got)\n- %s\n+ %s", row.name, row.want, got)
 		}
 	}
 }

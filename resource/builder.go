@@ -40,6 +40,7 @@ func newPolicy(c Config) (*policy, error) {
 	b.setPrefixed()
 	b.setHeaders()
 	b.keepZipNone()
+	b.checkNames()
 	b.policy.conditions = b.conditions("Credentials.Conditions", b.config.Credentials.Conditions)
 	b.setDigestKey()
 	b.setObservers()
@@ -60,7 +61,7 @@ func newPolicy(c Config) (*policy, error) {
 // setIssuers compiles the issuers and returns the authorization servers to publish, in order.
 func (b *builder) setIssuers() (servers []string) {
 	c, p := &b.config, b.policy
-	if len(c.Issuers) == 0 && c.Opaque == nil && c.Hooks.ResolveIssuer == nil && len(c.Credentials.TokenHeaders) == 0 {
+	if len(c.Issuers) == 0 && c.Opaque == nil && c.Hooks.ResolveIssuer == nil && len(c.Credentials.TokenHeaders)+len(c.Credentials.Prefixed) == 0 {
 		b.mistakes.Addf("Issuers: none; name at least one authorization server, or Opaque")
 	}
 	for n, given := range c.Issuers {
@@ -105,7 +106,7 @@ func (b *builder) publishedServers(issuers []string) []string {
 	case listed != nil:
 		b.mistakes.Addf("%s: empty; name at least one server where clients log in (MCP authorization)", where)
 	case len(issuers) == 0 && b.mistakes.Len() == 0:
-		b.mistakes.Addf("%s: none; name where clients of tenants, of ResolveIssuer's issuers and of TokenHeaders log in", where)
+		b.mistakes.Addf("%s: none; name where clients of tenants, of ResolveIssuer's issuers, of TokenHeaders and of Prefixed log in", where)
 	}
 	for _, issuer := range issuers {
 		if err := metadata.CheckIssuer(issuer, allowHTTP); listed == nil && err != nil {
@@ -223,6 +224,7 @@ func (b *builder) setAnswers() {
 	if hint == nil {
 		hint, _ = names.Choose(b.policy.scopes, scopeset.Grant{}, b.policy.hierarchy)
 	}
+	b.setHints(names.AtIssuer(hint))
 	prepared := newAnswers(names.AtIssuer(hint))
 	for n := range b.policy.endpoints.all {
 		e := &b.policy.endpoints.all[n]

@@ -23,6 +23,7 @@ const maxIdentifiers = 1000
 type endpoint struct {
 	identifier string
 	path       string // of the identifier without HTTPOptions.BasePath and a slash at the end
+	based      bool   // the identifier begins with HTTPOptions.BasePath
 	location   metadataurl.Location
 	audiences  []string // the identifier, with and without a slash if it has no path
 	cacheMask  uint64   // see cacheKey; 0 for Config.Identifier
@@ -116,12 +117,17 @@ func sameToken(a, b digest.Digest) bool {
 // a secret.
 var (
 	faultNoEndpoint = &fault{reason: ReasonPathUnknown, err: errors.New("the path is not that of an identifier, and not below one that has no other below it")}
+	faultHost       = &fault{reason: ReasonPathUnknown, err: errors.New("Host has the name of an identifier, but another port or a dot at its end")}
 	faultNotPlain   = &fault{reason: ReasonPathUnknown, err: errors.New("the path has characters or segments that servers read in different ways")}
 )
 
-// pathFault is for a request that is for no endpoint.
-func pathFault(u *url.URL) *fault {
-	if u.RawPath != "" || !urltable.IsPlain(strings.TrimSuffix(u.Path, "/")) {
+// fault is for a request that is for no endpoint.
+func (e *endpoints) fault(u *url.URL) *fault {
+	path, _ := metadataurl.CutBase(u.Path, e.base)
+	switch {
+	case !e.severalPaths || u.RawPath == "" && e.table.Has(strings.TrimSuffix(path, "/")):
+		return faultHost
+	case u.RawPath != "" || !urltable.IsPlain(strings.TrimSuffix(u.Path, "/")):
 		return faultNotPlain
 	}
 	return faultNoEndpoint
@@ -159,7 +165,8 @@ func (b *builder) addEndpoint(where, identifier string) {
 	e := &b.policy.endpoints
 	added := endpoint{identifier: identifier, audiences: weburl.WithAndWithoutSlash(identifier)}
 	if u, err := url.Parse(identifier); err == nil { // otherwise reported above
-		rest, _ := metadataurl.CutBase(u.EscapedPath(), b.config.HTTP.BasePath) // setLocations reports another path
+		var rest string
+		rest, added.based = metadataurl.CutBase(u.EscapedPath(), b.config.HTTP.BasePath)
 		added.path = strings.TrimSuffix(rest, "/")
 		if other, ok := e.table.Add(u, added.path); !ok {
 			b.mistakes.Addf("%s: %q cannot be distinguished from %q: a request has the same path, without a slash at the end, and the same Host", where, identifier, e.all[other].identifier)
@@ -177,7 +184,15 @@ func (b *builder) setLocations() {
 	h, e := &b.config.HTTP, &b.policy.endpoints
 	settings := metadataurl.Settings{URL: h.MetadataURL, BasePath: h.BasePath, Paths: h.MetadataPaths, AllowHTTP: h.AllowHTTP}
 	before := b.mistakes.Len()
-	e.base, e.first().location = h.BasePath, settings.Of(e.first().identifier, &b.mistakes)
+	e.base = h.BasePath
+	first := e.first()
+	for n := range e.all { // the first one that begins with the base path
+		if e.all[n].based {
+			first = &e.all[n]
+			break
+		}
+	}
+	first.location = settings.Of(first.identifier, &b.mistakes)
 	if len(e.all) == 1 || b.mistakes.Len() > before {
 		return
 	}
@@ -187,6 +202,10 @@ func (b *builder) setLocations() {
 	}
 	for n := range e.all {
 		at := &e.all[n]
+		settings := settings
+		if !at.based {
+			settings.BasePath = ""
+		}
 		at.location = settings.Of(at.identifier, &b.mistakes)
 		if _, again := metadataurl.CutBase(at.path, h.BasePath); again && h.BasePath != "" && e.severalPaths {
 			b.mistakes.Addf("HTTP.BasePath: the path of %q begins with %q twice; with several paths it is not certain whether a proxy has removed it from a request", at.identifier, h.BasePath)
@@ -196,12 +215,18 @@ func (b *builder) setLocations() {
 
 // checkPlainPaths rejects identifiers whose paths servers read in different ways.
 func (b *builder) checkPlainPaths() {
+	folded := map[string]string{} // path in lower case -> path
 	for n, e := range b.policy.endpoints.all {
+		where := "Identifier"
+		if n > 0 {
+			where = fmt.Sprintf("Identifiers[%d]", n-1)
+		}
+		lower := strings.ToLower(e.path)
+		if other, ok := folded[lower]; ok && other != e.path {
+			b.mistakes.Addf("%s: the path of %q differs from that of another identifier only in case; some servers ignore case", where, e.identifier)
+		}
+		folded[lower] = e.path
 		if !urltable.IsPlain(e.path) {
-			where := "Identifier"
-			if n > 0 {
-				where = fmt.Sprintf("Identifiers[%d]", n-1)
-			}
 			b.mistakes.Addf("%s: the path of %q has a segment of other characters than letters, digits, \"-\", \".\", \"_\" and \"~\", or of dots only; servers read it in different ways, so identifiers with several paths cannot have it", where, e.identifier)
 		}
 	}
@@ -215,10 +240,10 @@ func (b *builder) checkAudienceOfAll(where, audience string) {
 	}
 }
 
-// isAudience reports whether an audience is that of an endpoint.
+// isAudience reports whether an audience is that of an endpoint, apart from a slash at the end.
 func (e *endpoints) isAudience(audience string) bool {
-	for _, spelling := range weburl.WithAndWithoutSlash(audience) {
-		if e.named(spelling) != nil {
+	for n := range e.all {
+		if strings.TrimSuffix(e.all[n].identifier, "/") == strings.TrimSuffix(audience, "/") {
 			return true
 		}
 	}
@@ -227,13 +252,15 @@ func (e *endpoints) isAudience(audience string) bool {
 
 // Identifiers returns Config.Identifier and Config.Identifiers, in this order.
 //
-// The path of a request selects the identifier, and Host if several have that path. Host and its
-// port are compared exactly, and a Host of none selects the first one. If all identifiers have one
+// The path of a request selects the identifier, and Host if several have that path. Host is
+// compared without case, with its port unless that is the default, and another Host selects the
+// first one. If all identifiers have one
 // path, the path of the request does not matter. If they have several, a request must be at the path
 // of an identifier, or below it if no other identifier is below it; a slash at the end does not
 // matter. Everything else is rejected with 404, and so is a path with other characters than letters,
 // digits, "-", ".", "_" and "~", or with empty or dot segments, because servers read these in
-// different ways. Identifiers with several paths must consist of these characters too. In front
+// different ways, or a Host that has the name of one of several hosts with another port or a dot at
+// its end. Identifiers with several paths must consist of these characters too. In front
 // of the Resource nothing may remove a part of the path, as http.StripPrefix does, except
 // HTTPOptions.BasePath.
 func (r *Resource) Identifiers() []string {

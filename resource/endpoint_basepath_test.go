@@ -3,9 +3,12 @@ package resource_test
 import (
 	"fmt"
 	"net/http"
+	"net/http/httptest"
+	"strings"
 	"testing"
 
 	"github.com/warder-go/warder/jwks"
+	"github.com/warder-go/warder/nethttp"
 	"github.com/warder-go/warder/resource"
 	"github.com/warder-go/warder/resource/resourcetest"
 )
@@ -69,8 +72,8 @@ func TestMistakesOfMembersWithMetadata(t *testing.T) {
 			"HTTP.MetadataURL, MetadataPaths: each identifier has its own document, and Identifiers has others; leave them empty"},
 		{"further paths", func(c *resource.Config) { c.HTTP.MetadataPaths = []string{"/m"} },
 			"HTTP.MetadataURL, MetadataPaths: each identifier has its own document, and Identifiers has others; leave them empty"},
-		{"an identifier outside of the base path", func(c *resource.Config) { c.HTTP.BasePath = "/mcp" },
-			`HTTP.BasePath: the path of Identifier "https://mcp.example.test/x" does not begin with "/mcp": BasePath is the beginning of this path that belongs to the server`},
+		{"no identifier below the base path", func(c *resource.Config) { c.HTTP.BasePath = "/prod" },
+			`HTTP.BasePath: the path of Identifier "https://mcp.example.test/mcp" does not begin with "/prod": BasePath is the beginning of this path that belongs to the server`},
 		{"the base path twice", func(c *resource.Config) {
 			c.HTTP.BasePath, c.Identifiers = "/mcp", []string{"https://mcp.example.test/mcp/mcp/a"}
 		}, `HTTP.BasePath: the path of "https://mcp.example.test/mcp/mcp/a" begins with "/mcp" twice; with several paths it is not certain whether a proxy has removed it from a request`},
@@ -80,6 +83,42 @@ func TestMistakesOfMembersWithMetadata(t *testing.T) {
 		_, err := resource.New(c)
 		if want := "resource: configuration: " + row.want; err == nil || err.Error() != want {
 			t.Errorf("%s (-want +got)\n- %s\n+ %v", row.name, want, err)
+		}
+	}
+}
+
+// A server has a host of its own and a path of a gateway: the base path applies to the latter.
+func TestBasePathOfOneOrigin(t *testing.T) {
+	const gateway, direct = "https://gw.example.test/prod/mcp", "https://mcp.example.test/mcp"
+	f := newFixture(t, func(c *resource.Config, _ *jwks.Config) {
+		c.Identifier, c.Identifiers, c.HTTP.BasePath = gateway, []string{direct}, "/prod"
+	})
+	handler := nethttp.Metadata(f.res)
+	for _, row := range []struct{ url, metadata, resource string }{
+		{"https://gw.example.test/prod/mcp", "https://gw.example.test/prod/.well-known/oauth-protected-resource/mcp", gateway},
+		{"https://gw.example.test/mcp", "https://gw.example.test/prod/.well-known/oauth-protected-resource/mcp", gateway},
+		{"https://mcp.example.test/mcp", "https://mcp.example.test/.well-known/oauth-protected-resource/mcp", direct},
+	} {
+		req := httptest.NewRequest(http.MethodGet, row.url, nil)
+		_, refusal := f.res.Authenticate(req)
+		if got, want := fmt.Sprint(refusal.Status, refusal.Challenges), `401 [Bearer resource_metadata="`+row.metadata+`"]`; got != want {
+			t.Errorf("%s (-want +got)\n- %s\n+ %s", row.url, want, got)
+		}
+		for _, location := range []string{row.metadata, strings.Replace(row.metadata, "/prod/", "/", 1)} {
+			w := httptest.NewRecorder()
+			handler.ServeHTTP(w, httptest.NewRequest(http.MethodGet, location, nil))
+			if want := `{"resource":"` + row.resource + `",`; w.Code != 200 || !strings.HasPrefix(w.Body.String(), want) {
+				t.Errorf("%s: got %d %s, want 200 %s", location, w.Code, w.Body, want)
+			}
+		}
+		for _, audience := range []string{gateway, direct} {
+			req := httptest.NewRequest(http.MethodGet, row.url, nil)
+			req.Header.Set("Authorization", "Bearer "+f.issuer.Token(resourcetest.Token{Audience: audience}))
+			decision, refusal := f.res.Authenticate(req)
+			decision.Done()
+			if accepted := refusal == nil; accepted != (audience == row.resource) {
+				t.Errorf("%s, token for %s: accepted %t", row.url, audience, accepted)
+			}
 		}
 	}
 }

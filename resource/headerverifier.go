@@ -108,6 +108,31 @@ func (b *builder) setHeaders() {
 	}
 }
 
+// checkNames rejects verifiers of other credentials that have the name of an authorization server.
+// Equal subjects would be one principal.
+func (b *builder) checkNames() {
+	c := &b.config
+	check := func(where string, v any, name string) {
+		for _, i := range b.policy.allIssuers() {
+			_, other := i.verifier.(HeaderVerifier)
+			if i.id == name && !other && !anyvalue.Same(i.verifier, v) {
+				b.mistakes.Addf("%s: Issuer() is %q, which is also an authorization server; equal subjects would be one principal, so use another name", where, name)
+				return
+			}
+		}
+	}
+	for _, name := range slices.Sorted(maps.Keys(c.Credentials.Headers)) {
+		if v := c.Credentials.Headers[name]; !anyvalue.IsNil(v) {
+			check(fmt.Sprintf("Credentials.Headers[%q]", name), v, v.Issuer())
+		}
+	}
+	for _, prefix := range slices.Sorted(maps.Keys(c.Credentials.Prefixed)) {
+		if v, ok := c.Credentials.Prefixed[prefix].Verifier.(HeaderVerifier); ok && !anyvalue.IsNil(v) {
+			check(fmt.Sprintf("Credentials.Prefixed[%q].Verifier", prefix), v, v.Issuer())
+		}
+	}
+}
+
 // warnOfBearerKeys logs the issuers of keys in header fields that do not verify keys in the
 // Authorization header too. Clients often send keys there. Such a key is an opaque token, so it is
 // sent to the introspection endpoint, and the reason of the rejection is inactive.

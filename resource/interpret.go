@@ -81,8 +81,11 @@ func (c *Claims) find(path claimpath.Path) (jsontext.Value, error) {
 }
 
 func findClaim(path claimpath.Path, object, jwtObject []byte) (jsontext.Value, error) {
-	if value, err := path.Find(object); value != nil || err != nil || jwtObject == nil {
-		return value, err
+	if jwtObject == nil || len(path) == 0 {
+		return path.Find(object)
+	}
+	if top, err := path[:1].Find(object); top != nil || err != nil {
+		return path.Find(object)
 	}
 	return path.Find(jwtObject)
 }

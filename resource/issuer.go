@@ -14,7 +14,6 @@ import (
 	"github.com/warder-go/warder/internal/grammar"
 	"github.com/warder-go/warder/internal/scopeset"
 	"github.com/warder-go/warder/internal/tenant"
-	"github.com/warder-go/warder/metadata"
 )
 
 // Issuer is an authorization server whose tokens a resource accepts, and the conditions for
@@ -68,7 +67,8 @@ type Issuer struct {
 
 	// ScopeNames are the names that this issuer has for scopes of Config, if they differ: a
 	// scope of Config and the name that clients request at this issuer. Challenges for callers
-	// of this issuer have its names. A 401, and a 403 for a credential that is not an access
+	// of this issuer have its names, and so has a 401 for a token of it if it is published. Any
+	// other 401, and a 403 for a credential that is not an access
 	// token, have those of the first published issuer, because clients log in there: of the
 	// issuer that has this identifier, or else of the first with Tenants, or else of the first
 	// of Issuers. A token grants such a scope only by the issuer's name, and
@@ -269,7 +269,7 @@ func (b *builder) checkAudience(where string, i *issuer, audience string) {
 	_, isTenant := tenant.Match(i.id, audience)
 	// An issuer that is only a name is not a server, so no token is for it: a proxy such as
 	// Pomerium writes the name of the protected host into both iss and aud.
-	isServer := metadata.CheckIssuer(i.id, true) == nil
+	isServer := strings.Contains(i.id, ":") // a URI
 	switch {
 	case audience == "":
 		b.mistakes.Addf("%s: empty; there is no way to accept any audience", where)

@@ -300,7 +300,7 @@ func TestIssuerMistakes(t *testing.T) {
 		{"the issuer of a tenant as an audience", func(i *resource.Issuer) {
 			i.Verifier, i.Tenants, i.Audiences = pattern, &resource.Tenants{Allow: []string{"a"}}, []string{"https://login.example.test/a/v2.0"}
 		}, `Issuers[0].Audiences[0]: "https://login.example.test/a/v2.0" is the issuer itself, whose tokens for itself are not for this resource`},
-		{"no authorization servers in the metadata", func(i *resource.Issuer) { i.Verifier, i.Tenants = pattern, &resource.Tenants{Allow: []string{"a"}} }, "AuthorizationServers: none; name where clients of tenants, of ResolveIssuer's issuers and of TokenHeaders log in"},
+		{"no authorization servers in the metadata", func(i *resource.Issuer) { i.Verifier, i.Tenants = pattern, &resource.Tenants{Allow: []string{"a"}} }, "AuthorizationServers: none; name where clients of tenants, of ResolveIssuer's issuers, of TokenHeaders and of Prefixed log in"},
 	} {
 		given := resource.Issuer{Verifier: verifier(t)}
 		row.change(&given)

@@ -126,7 +126,8 @@ func (p *policy) decidePublic(at *endpoint, req *http.Request, f *fault) (Decisi
 		f.messages, f.id = messages, mcpmsg.RequestID(messages)
 		return Decision{}, f
 	}
-	d := Decision{review: p.newReview(at, nil, messages), Request: p.innerRequest(req, acceptance{by: p.owner, endpoint: at, id: mcpmsg.RequestID(messages)}, body)}
+	review := p.newReview(req.Context(), at, nil, messages)
+	d := Decision{review: review, Request: p.innerRequest(req, acceptance{by: p.owner, endpoint: at, review: review, id: mcpmsg.RequestID(messages)}, body)}
 	p.observeAccepted(at, req, nil, messages)
 	return d, nil
 }

@@ -55,6 +55,7 @@ type policy struct {
 	// What clients, operators and observers get.
 	document       metadata.Document       // of the first endpoint
 	serverMetadata *metadata.ServerHandler // nil: not served
+	hints          map[string][]string     // scopes in a 401 for a token of an issuer, if they differ from those in other 401
 	digestKey      []byte                  // see logDigest
 	logger         *slog.Logger
 	logLimit       *loglimit.Limiter[Reason]

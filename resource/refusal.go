@@ -128,9 +128,10 @@ func (a *answers) prepare(o outcome, scopes []string) *preparedRefusal {
 	return p
 }
 
-// refusal returns the answer for a fault. other says that it is about a credential that is not
-// an access token, rpc that the sender of the request expects JSON-RPC.
-func (a *answers) refusal(f *fault, other, rpc bool) *Refusal {
+// refusal returns the answer for a fault. hint are the scopes of a 401, if they are not those of a.
+// other says that it is about a credential that is not an access token, rpc that the sender of the
+// request expects JSON-RPC.
+func (a *answers) refusal(f *fault, hint []string, other, rpc bool) *Refusal {
 	reason, prepared := f.reason, a.prepared[f.reason]
 	if other {
 		prepared = a.ofOthers[f.reason]
@@ -144,6 +145,8 @@ func (a *answers) refusal(f *fault, other, rpc bool) *Refusal {
 		reason, prepared = ReasonInternalError, a.prepare(answerError, nil)
 	case f.reason == ReasonInsufficientScope:
 		prepared = a.prepare(o, f.challenge)
+	case hint != nil && o.status == http.StatusUnauthorized:
+		prepared = a.prepare(o, hint)
 	case prepared == nil:
 		prepared = a.prepare(o, a.scopesOf(outcomes[f.reason]))
 	}

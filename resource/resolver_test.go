@@ -238,7 +238,7 @@ func TestResolveIssuerInvalidResults(t *testing.T) {
 // ResolveIssuer can be the only source of issuers if the metadata names authorization servers.
 func TestResolveIssuerWithoutIssuers(t *testing.T) {
 	c := resource.Config{Identifier: identifier, Hooks: resource.Hooks{ResolveIssuer: func(string) (*resource.Issuer, bool) { return nil, false }}}
-	const want = "resource: configuration: Metadata.AuthorizationServers: none; name where clients of tenants, of ResolveIssuer's issuers and of TokenHeaders log in"
+	const want = "resource: configuration: Metadata.AuthorizationServers: none; name where clients of tenants, of ResolveIssuer's issuers, of TokenHeaders and of Prefixed log in"
 	if _, err := resource.New(c); err == nil || err.Error() != want {
 		t.Errorf("(-want +got)\n- %s\n+ %v", want, err)
 	}

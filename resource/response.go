@@ -1,10 +1,12 @@
 package resource
 
 import (
+	"context"
 	"fmt"
 	"net/http"
 	"slices"
 	"strings"
+	"sync"
 
 	"github.com/warder-go/warder/internal/errorresponse"
 	"github.com/warder-go/warder/internal/mcpmsg"
@@ -40,12 +42,32 @@ type responseReview struct {
 	endpoint *endpoint // of the request
 	caller   *Caller
 	messages []*mcpmsg.Message // in the body; nil if it was not read
+
+	mu  sync.Mutex
+	own []string // challenges of this Resource for the request, such as those of Require
 }
 
-// newReview returns nil if the handler's responses are not changed.
-func (p *policy) newReview(at *endpoint, caller *Caller, messages []*mcpmsg.Message) *responseReview {
+// add adds the challenges of a refusal. The handler can send them.
+func (r *responseReview) add(challenges []string) {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	r.own = append(r.own, challenges...)
+}
+
+func (r *responseReview) isOwn(challenge string) bool {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	return slices.Contains(r.own, challenge)
+}
+
+// newReview returns nil if the handler's responses are not changed. If the same middleware is
+// mounted twice, both have one review, because the challenges of the inner one are not of others.
+func (p *policy) newReview(ctx context.Context, at *endpoint, caller *Caller, messages []*mcpmsg.Message) *responseReview {
 	if p.handlerChallenges == PassHandlerChallenges {
 		return nil
+	}
+	if outer := acceptanceOf(ctx); outer.review != nil && outer.by == p.owner {
+		return outer.review
 	}
 	return &responseReview{policy: p, endpoint: at, caller: caller, messages: messages}
 }
@@ -53,14 +75,12 @@ func (p *policy) newReview(at *endpoint, caller *Caller, messages []*mcpmsg.Mess
 // check removes the challenges of others from the header of a response. It returns a fault if the
 // response itself must be replaced.
 func (r *responseReview) check(status int, header, outer http.Header) *fault {
-	url := r.endpoint.answers.metadataURL
-	isOwn := func(challenge string) bool { return errorresponse.IsChallenge(challenge, url) }
 	ofOuter := errorresponse.Challenges(outer)
 	kept, removed := errorresponse.KeepChallenges(header, func(challenge string) bool {
-		return isOwn(challenge) || slices.Contains(ofOuter, challenge)
+		return r.isOwn(challenge) || slices.Contains(ofOuter, challenge)
 	})
 	foreign := status == http.StatusUnauthorized || status == http.StatusForbidden && len(removed) > 0
-	if !foreign || slices.ContainsFunc(kept, isOwn) {
+	if !foreign || slices.ContainsFunc(kept, r.isOwn) {
 		return nil
 	}
 	return &fault{reason: ReasonHandlerChallenge, caller: r.caller, messages: r.messages, id: mcpmsg.RequestID(r.messages),

@@ -150,6 +150,27 @@ func (b *builder) setLogin(servers []string) {
 	}
 }
 
+// setHints finds the scopes that a 401 names for a token of each published issuer, if they differ
+// from those for the issuer where clients log in.
+func (b *builder) setHints(login []string) {
+	p := b.policy
+	for _, i := range p.allIssuers() {
+		if p.issuers[i.id] != i && p.opaque != i || !slices.Contains(p.document.AuthorizationServers, i.id) {
+			continue
+		}
+		hint, lacking := b.config.ScopeOptions.Challenge, []string(nil)
+		if hint == nil {
+			hint, lacking = i.names.Choose(p.scopes, scopeset.Grant{}, p.hierarchy)
+		}
+		if hint = i.names.AtIssuer(hint); len(lacking) == 0 && !slices.Equal(hint, login) {
+			if p.hints == nil {
+				p.hints = map[string][]string{}
+			}
+			p.hints[i.id] = hint
+		}
+	}
+}
+
 // challengeFor returns the scopes that the challenge of a 403 names, and the entries that no token
 // of the caller's issuer can satisfy. A caller whose credential is not an access token would log in
 // at the first published issuer, and does not keep what it has.

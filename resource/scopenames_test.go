@@ -160,18 +160,21 @@ func TestScopeNames(t *testing.T) {
 	}
 }
 
-// A token that was not verified does not choose whose names a challenge has.
+// A 401 for a token of a published issuer has the names of this issuer, so that the client can log in
+// again there. The token can be expired or forged: it selects among configured texts only.
 func TestNamesOfUnverifiedTokens(t *testing.T) {
 	f, entra := newTwoIssuers(t, nil)
-	hint := func(a answer) answer {
-		a.challenge = scoped("mcp:read") + a.challenge[len(noCredentials.challenge):]
+	named := func(a answer, scope string) answer {
+		a.challenge = scoped(scope) + a.challenge[len(noCredentials.challenge):]
 		return a
 	}
+	hint := func(a answer) answer { return named(a, "mcp:read") }
+	ofIssuer := func(a answer) answer { return named(a, app+"mcp.read") }
 	f.expect("no token", f.authorize(), hint(noCredentials))
-	f.expect("a forged token", f.bearer(entra.Token(resourcetest.Token{Fault: resourcetest.WrongSignature, IssuedAt: time.Now().Add(-time.Minute)})), hint(invalid))
-	f.expect("an expired token", f.bearer(entra.Token(resourcetest.Token{IssuedAt: time.Now().Add(-time.Hour)})), hint(expired))
+	f.expect("a forged token", f.bearer(entra.Token(resourcetest.Token{Fault: resourcetest.WrongSignature, IssuedAt: time.Now().Add(-time.Minute)})), ofIssuer(invalid))
+	f.expect("an expired token", f.bearer(entra.Token(resourcetest.Token{IssuedAt: time.Now().Add(-time.Hour)})), ofIssuer(expired))
 	f.expect("an unknown issuer", f.bearer(entra.Token(resourcetest.Token{Claims: claims{"iss": "https://evil.example.test"}})), hint(invalid))
-	f.expect("another audience", f.bearer(entra.Token(resourcetest.Token{Audience: "https://other.example.test"})), hint(invalid))
+	f.expect("another audience", f.bearer(entra.Token(resourcetest.Token{Audience: "https://other.example.test"})), ofIssuer(invalid))
 }
 
 // A 401 and the metadata have the names of the first published issuer.

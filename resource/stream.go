@@ -8,6 +8,8 @@ import (
 	"slices"
 	"sync"
 	"time"
+
+	"github.com/warder-go/warder/internal/mcpmsg"
 )
 
 // streamCheckInterval is the time between two checks of an open stream. A stream whose token
@@ -27,7 +29,8 @@ const minStreamDelay = 100 * time.Millisecond
 var ErrStreamEnded = errors.New("resource: stream ended: its token is no longer valid")
 
 // ErrStreamExpired is the cause instead of [ErrStreamEnded], which it wraps, if the only reason
-// is that the token has expired.
+// is that the token has expired: it was not revoked, its key was not withdrawn, and the
+// configuration was not replaced since the last check.
 var ErrStreamExpired = fmt.Errorf("%w: %s", ErrStreamEnded, ReasonExpired)
 
 // Done reports that the handler of the request has returned. The caller of
@@ -53,7 +56,9 @@ var ErrStreamExpired = fmt.Errorf("%w: %s", ErrStreamEnded, ReasonExpired)
 //   - two checks after the keys of its issuer were due for a refresh that no longer has its
 //     key, because a check can be what starts that refresh,
 //   - when two checks in a row could not decide: fail closed,
-//   - at the next check, if a configuration that [Resource.Replace] brought rejects it.
+//   - at the next check, if a configuration that [Resource.Replace] brought rejects it. If its
+//     Operations have rules and those before had none, every POST that opened a stream is rejected,
+//     because its body was not read.
 //
 // Other requests are not ended: a tool call in progress is not interrupted. The handler must
 // respect its context, as it must for clients that disconnect; it is not stopped by force.
@@ -79,7 +84,7 @@ type stream struct {
 
 // watch returns the request with a context that ends with the caller's token, and the stream
 // to close. If the same middleware is mounted twice, only the outer one watches.
-func (p *policy) watch(req *http.Request, caller *Caller, needs requirements) (*http.Request, *stream) {
+func (p *policy) watch(req *http.Request, caller *Caller, granted authorization) (*http.Request, *stream) {
 	if outer, ok := FromContext(req.Context()); ok && outer == caller {
 		return req, nil
 	}
@@ -94,13 +99,14 @@ func (p *policy) watch(req *http.Request, caller *Caller, needs requirements) (*
 			header[field] = slices.Clone(req.Header[field])
 		}
 	}
-	checked := (&http.Request{Header: header}).WithContext(ctx)
+	checked := (&http.Request{Method: req.Method, Header: header}).WithContext(ctx)
 	s := &stream{policy: p, cancel: cancel, caller: caller}
+	needs := operationsOf(p, granted)
 	p.owner.streams.Add(1)
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	s.timer = time.AfterFunc(s.delay(), func() { s.check(checked, needs) })
-	return req.WithContext(ctx), s
+	return req.WithContext(&watchedContext{ctx, req.Context()}), s
 }
 
 // delay returns the time until the next check or the token's expiry, whichever is sooner.
@@ -114,7 +120,7 @@ func (s *stream) delay() time.Duration {
 }
 
 // check ends the stream, or schedules the next check.
-func (s *stream) check(req *http.Request, needs requirements) {
+func (s *stream) check(req *http.Request, needs *streamOperations) {
 	ctx := req.Context()
 	if ctx.Err() != nil {
 		s.stop()
@@ -131,17 +137,14 @@ func (s *stream) check(req *http.Request, needs requirements) {
 //
 // A credential in a field of Credentials.Headers may have been valid for one request only. So
 // its verifier is not called again; only Claims.StillValid is.
-func (p *policy) recheck(req *http.Request, previous *Caller, needs requirements) (caller *Caller, f *fault) {
+func (p *policy) recheck(req *http.Request, previous *Caller, operations *streamOperations) (caller *Caller, f *fault) {
 	defer func() {
 		if v := recover(); v != nil {
 			caller, f = nil, panicFault(v)
 		}
 	}()
 	if previous.expiry.HasPassed(time.Now(), p.leeway) { // whatever a verifier would return now
-		if f := p.checkRevoked(req.Context(), previous); f != nil {
-			return nil, f
-		}
-		return nil, faultExpired
+		return nil, p.expiredStream(req.Context(), previous)
 	}
 	at := p.endpoints.named(previous.resource)
 	if at == nil { // cannot happen: Replace keeps the identifiers
@@ -167,13 +170,65 @@ func (p *policy) recheck(req *http.Request, previous *Caller, needs requirements
 	if f := caller.conditionFault(caller.unmet); f != nil {
 		return nil, f
 	}
-	if f := p.checkRequirements(caller, requirements{p.scopes, needs.conditions}, needs.needed); f != nil {
+	needs, f := operations.needs(p, req, caller)
+	if f != nil {
+		return nil, f
+	}
+	if f := p.checkRequirements(caller, needs, nil); f != nil {
 		return nil, f
 	}
 	return caller, nil
 }
 
-// faultExpired is shared by all streams whose token expires.
+// streamOperations are the operations of the request that opened a stream, and what they need.
+type streamOperations struct {
+	policy   *policy // that requirements are by
+	requires requirements
+	messages []*mcpmsg.Message // nil: the body was not read
+}
+
+// operationsOf keeps of the messages only what rules read. It keeps no part of the body.
+func operationsOf(p *policy, granted authorization) *streamOperations {
+	o := &streamOperations{policy: p, requires: granted.requirements}
+	for _, m := range granted.messages {
+		kept := *m
+		kept.ID, kept.Arguments = nil, nil
+		o.messages = append(o.messages, &kept)
+	}
+	return o
+}
+
+// needs returns what the operations need by a policy, which can be another than the one that
+// accepted the request: see Replace.
+func (o *streamOperations) needs(p *policy, req *http.Request, caller *Caller) (requirements, *fault) {
+	switch {
+	case p == o.policy:
+		return o.requires, nil
+	case p.rules == nil || !mcpmsg.MayCarryMessage(req):
+		return requirements{needed: p.scopes}, nil
+	case o.messages == nil:
+		return requirements{}, newFault(ReasonOperationUndeclared, "the configuration has rules now, and the body of the request was not read")
+	}
+	needs, f := p.rules.needs(req.Context(), o.messages, caller, p.scopes, nil)
+	if f == nil {
+		o.policy, o.requires = p, needs
+	}
+	return needs, f
+}
+
+// expiredStream returns the fault of a stream whose token has expired. It is faultExpired only if
+// the token was good until then, as far as that is known without a verification.
+func (p *policy) expiredStream(ctx context.Context, c *Caller) *fault {
+	if f := p.checkRevoked(ctx, c); f != nil {
+		return f
+	}
+	if c.policy != p || c.stillValid != nil && !c.stillValid(time.Now()) {
+		return newFault(ReasonExpired, "exp has passed, and the configuration or the verification has changed before")
+	}
+	return faultExpired
+}
+
+// faultExpired is shared by all streams whose token expires, and nothing else has changed.
 var faultExpired = newFault(ReasonExpired, "exp has passed")
 
 // finishCheck ends the stream if its check failed, or schedules the next check.

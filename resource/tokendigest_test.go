@@ -124,9 +124,10 @@ func TestTokenInJTIIsNotLogged(t *testing.T) {
 	} {
 		observer := new(eventRecorder)
 		f := newFixture(t, func(c *resource.Config, _ *jwks.Config) {
-			other := keywordVerifier{"https://opaque.example.test", func(c *resource.Claims) { c.Audience, c.TokenID = []string{"other"}, row.jti }}
-			c.Opaque = &resource.Issuer{Verifier: opaqueVerifier{func(*resource.Token) (*resource.Claims, error) { return other.claims("secret") }}}
-			c.Credentials.Headers = map[string]resource.HeaderVerifier{"X-API-Key": fixedHeader{other}}
+			change := func(c *resource.Claims) { c.Audience, c.TokenID = []string{"other"}, row.jti }
+			tokens, keys := keywordVerifier{"https://opaque.example.test", change}, keywordVerifier{"https://keys.example.test", change}
+			c.Opaque = &resource.Issuer{Verifier: opaqueVerifier{func(*resource.Token) (*resource.Claims, error) { return tokens.claims("secret") }}}
+			c.Credentials.Headers = map[string]resource.HeaderVerifier{"X-API-Key": fixedHeader{keys}}
 			c.Hooks.Observers = []resource.Observer{observer}
 		})
 		for _, headers := range [][]string{{"Authorization", "Bearer " + token}, {"X-Api-Key", token}} {

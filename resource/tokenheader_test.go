@@ -375,7 +375,7 @@ func TestTokenHeaderAndPublicOperations(t *testing.T) {
 
 // Ready, Forget and Metrics use the verifiers of fields.
 func TestTokenHeaderVerifierMethods(t *testing.T) {
-	v := &statefulVerifier{keywordVerifier: keywordVerifier{issuer: "https://proxy.example.test"}, Counter: prometheus.NewCounter(prometheus.CounterOpts{Name: "in_a_field", Help: "h"})}
+	v := &statefulVerifier{keywordVerifier: keywordVerifier{issuer: "https://proxy.example.test"}, Counter: prometheus.NewCounter(prometheus.CounterOpts{Name: "in_a_field_total", Help: "h"})}
 	f := newFixture(t, func(c *resource.Config, _ *jwks.Config) {
 		c.Credentials.TokenHeaders = map[string]resource.Issuer{"X-Jwt": {Verifier: v}}
 	})
@@ -387,8 +387,8 @@ func TestTokenHeaderVerifierMethods(t *testing.T) {
 	}
 	registry := prometheus.NewRegistry()
 	registry.MustRegister(f.res.Metrics())
-	const want = "# HELP in_a_field h\n# TYPE in_a_field counter\nin_a_field{resource=\"https://mcp.example.test/mcp\"} 0\n"
-	if err := testutil.GatherAndCompare(registry, strings.NewReader(want), "in_a_field"); err != nil {
+	const want = "# HELP in_a_field_total h\n# TYPE in_a_field_total counter\nin_a_field_total{resource=\"https://mcp.example.test/mcp\"} 0\n"
+	if err := testutil.GatherAndCompare(registry, strings.NewReader(want), "in_a_field_total"); err != nil {
 		t.Error(err)
 	}
 }
@@ -422,7 +422,7 @@ func TestTokenHeaderMistakes(t *testing.T) {
 		}, `Credentials.TokenHeaders["X-Jwt"].Tenants: only an entry of Issuers can have tenants`},
 		{"nothing to publish", func(c *resource.Config) {
 			c.Issuers, c.Credentials.TokenHeaders = nil, tokenHeaders("X-Jwt", keys)
-		}, `Metadata.AuthorizationServers: none; name where clients of tenants, of ResolveIssuer's issuers and of TokenHeaders log in`},
+		}, `Metadata.AuthorizationServers: none; name where clients of tenants, of ResolveIssuer's issuers, of TokenHeaders and of Prefixed log in`},
 		{"no mistake: another server to publish", func(c *resource.Config) {
 			c.Issuers, c.Credentials.TokenHeaders = nil, tokenHeaders("X-Jwt", keys)
 			c.Metadata.AuthorizationServers = []string{"https://login.example.test"}

@@ -37,33 +37,32 @@ func respond(status int, body string, challenges ...string) http.HandlerFunc {
 
 // TestHandlerChallenges checks what a client gets of a handler's challenges (RFC 9110 §11.6.1). By
 // default, it gets them all. With ReplaceHandlerChallenges it gets none that is not of the
-// Resource, and no 401 without one that is.
+// Resource, whatever they read like, and no 401 without one that is.
 func TestHandlerChallenges(t *testing.T) {
 	own := pointer + `, scope="base", error="insufficient_scope", error_description="x"`
 	for _, row := range []struct {
-		name       string
-		handler    http.HandlerFunc
-		status     int // with ReplaceHandlerChallenges
-		challenges []string
-		body       string
+		name    string
+		handler http.HandlerFunc
+		status  int // with ReplaceHandlerChallenges
+		body    string
 	}{
-		{"401 with the challenge of another resource", respond(401, "upstream", foreign), 502, nil, replaced},
-		{"401 with several challenges", respond(401, "upstream", "Basic realm=x", "Negotiate "+secret), 502, nil, replaced},
-		{"401 without a challenge", respond(401, "upstream"), 502, nil, replaced},
+		{"401 with the challenge of another resource", respond(401, "upstream", foreign), 502, replaced},
+		{"401 with several challenges", respond(401, "upstream", "Basic realm=x", "Negotiate "+secret), 502, replaced},
+		{"401 without a challenge", respond(401, "upstream"), 502, replaced},
 		{"401 in another spelling", func(w http.ResponseWriter, _ *http.Request) {
 			w.Header()["WWW-authenticate"] = []string{foreign}
 			w.WriteHeader(401)
-		}, 502, nil, replaced},
-		{"403 with a challenge", respond(403, "upstream", foreign), 502, nil, replaced},
-		{"403 without a challenge", respond(403, "mine"), 403, nil, "mine"},
-		{"403 with a challenge of the resource", respond(403, "mine", own), 403, []string{own}, "mine"},
-		{"401 with both", respond(401, "mine", foreign, own), 401, []string{own}, "mine"},
-		{"401 with both in one value", respond(401, "upstream", own+", "+foreign), 502, nil, replaced},
-		{"401 with a challenge that begins like one of the resource", respond(401, "upstream", pointer+`, resource_metadata="https://upstream.example"`), 502, nil, replaced},
-		{"200 with a challenge", respond(200, "served", foreign), 200, nil, "served"},
-		{"400 with a challenge", respond(400, "upstream", foreign), 400, nil, "upstream"},
-		{"500 with a challenge", respond(500, "upstream", foreign), 500, nil, "upstream"},
-		{"502", respond(502, "upstream"), 502, nil, "upstream"},
+		}, 502, replaced},
+		{"403 with a challenge", respond(403, "upstream", foreign), 502, replaced},
+		{"403 without a challenge", respond(403, "mine"), 403, "mine"},
+		{"403 with a challenge that reads like one of the resource", respond(403, "upstream", own), 502, replaced},
+		{"401 with both", respond(401, "upstream", foreign, own), 502, replaced},
+		{"401 with both in one value", respond(401, "upstream", own+", "+foreign), 502, replaced},
+		{"401 with a challenge that begins like one of the resource", respond(401, "upstream", pointer+`, resource_metadata="https://upstream.example"`), 502, replaced},
+		{"200 with a challenge", respond(200, "served", foreign), 200, "served"},
+		{"400 with a challenge", respond(400, "upstream", foreign), 400, "upstream"},
+		{"500 with a challenge", respond(500, "upstream", foreign), 500, "upstream"},
+		{"502", respond(502, "upstream"), 502, "upstream"},
 		{"a stream", func(w http.ResponseWriter, _ *http.Request) {
 			w.Header().Set("Content-Type", "text/event-stream")
 			w.Header().Set("WWW-Authenticate", foreign)
@@ -73,9 +72,9 @@ func TestHandlerChallenges(t *testing.T) {
 					t.Error(err)
 				}
 			}
-		}, 200, nil, "event event event "},
-		{"nothing", func(http.ResponseWriter, *http.Request) {}, 200, nil, ""},
-		{"a challenge and no body", func(w http.ResponseWriter, _ *http.Request) { w.Header().Set("WWW-Authenticate", foreign) }, 200, nil, ""},
+		}, 200, "event event event "},
+		{"nothing", func(http.ResponseWriter, *http.Request) {}, 200, ""},
+		{"a challenge and no body", func(w http.ResponseWriter, _ *http.Request) { w.Header().Set("WWW-Authenticate", foreign) }, 200, ""},
 	} {
 		t.Run(row.name, func(t *testing.T) {
 			onEachAdapter(t, func(t *testing.T, a adapter) {
@@ -95,9 +94,6 @@ func TestHandlerChallenges(t *testing.T) {
 				delete(want, "Www-Authenticate")
 				if row.body == replaced {
 					want = map[string]string{"Cache-Control": "no-store", "X-Content-Type-Options": "nosniff", "Content-Type": "application/json", "Content-Length": fmt.Sprint(len(replaced))}
-				}
-				if row.challenges != nil {
-					want["Www-Authenticate"] = strings.Join(row.challenges, "\n")
 				}
 				if got.StatusCode != row.status || body != row.body || !maps.Equal(joinHeader(got.Header), want) {
 					t.Errorf("replaced:\n got %d %q %v\nwant %d %q %v", got.StatusCode, body, joinHeader(got.Header), row.status, row.body, want)

@@ -190,6 +190,9 @@ func Scopes(value jsontext.Value) (scopes []string, err error) {
 			if scope != "" {
 				scopes = append(scopes, scope)
 			}
+			if len(scopes) > maxScopes {
+				break
+			}
 		}
 	} else if scopes, err = strictjson.Strings(value); err != nil || scopes == nil {
 		scopes = []string{}

@@ -7,7 +7,6 @@ import (
 	"fmt"
 	"maps"
 	"net/http"
-	"regexp"
 	"slices"
 	"strings"
 
@@ -35,16 +34,6 @@ func (t Text) Challenge(metadataURL string, scopes []string) string {
 		c += `, error="` + t.Code + `", error_description="` + t.Description + `"`
 	}
 	return c
-}
-
-// afterMetadata is what can follow resource_metadata in a result of Challenge.
-var afterMetadata = regexp.MustCompile(`^(, scope="[^"]*")?(, error="[^"]*", error_description="[^"]*")?$`)
-
-// IsChallenge reports whether a WWW-Authenticate value has the form of a result of
-// [Text.Challenge] for this metadata URL, and contains no other challenge.
-func IsChallenge(value, metadataURL string) bool {
-	rest, ok := strings.CutPrefix(value, `Bearer resource_metadata="`+metadataURL+`"`)
-	return ok && afterMetadata.MatchString(rest)
 }
 
 // Object returns the OAuth error object. It repeats the texts of the challenge for people and
@@ -128,14 +117,20 @@ func KeepChallenges(h http.Header, keep func(challenge string) bool) (kept, remo
 		if keep(value) {
 			kept = append(kept, value)
 		} else {
-			scheme, _, _ := strings.Cut(value, " ")
-			removed = append(removed, scheme)
+			removed = append(removed, schemeOf(value))
 		}
 	}
 	if len(kept) > 0 {
 		h["Www-Authenticate"] = kept
 	}
 	return kept, removed
+}
+
+// schemeOf returns the letters, digits and hyphens at the beginning of a challenge. What follows
+// can be a secret, even directly.
+func schemeOf(challenge string) string {
+	rest := strings.TrimLeft(challenge, "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789-")
+	return challenge[:len(challenge)-len(rest)]
 }
 
 // takeChallenges removes the WWW-Authenticate values from h and returns them, those under the

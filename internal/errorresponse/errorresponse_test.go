@@ -28,31 +28,6 @@ func TestChallenge(t *testing.T) {
 	}
 }
 
-func TestIsChallenge(t *testing.T) {
-	const url = "https://h/m"
-	full := errorresponse.Text{Code: "c", Description: "d"}
-	for value, want := range map[string]bool{
-		errorresponse.Text{}.Challenge(url, nil):                true,
-		errorresponse.Text{}.Challenge(url, []string{"a"}):      true,
-		full.Challenge(url, nil):                                true,
-		full.Challenge(url, []string{"a", "b"}):                 true,
-		full.Challenge("https://h/m2", nil):                     false,
-		full.Challenge(url, nil) + `, Basic realm="x"`:          false,
-		full.Challenge(url, nil) + `, resource_metadata="x"`:    false,
-		`Basic, ` + full.Challenge(url, nil):                    false,
-		`Bearer resource_metadata="https://h/m`:                 false,
-		`bearer resource_metadata="https://h/m"`:                false,
-		`Bearer resource_metadata="https://h/m", scope="a`:      false,
-		`Bearer resource_metadata="https://h/m", error="x"`:     false,
-		`Bearer resource_metadata="https://h/m"` + "\n, a=\"\"": false,
-		"": false,
-	} {
-		if got := errorresponse.IsChallenge(value, url); got != want {
-			t.Errorf("%s: got %v", value, got)
-		}
-	}
-}
-
 func TestBody(t *testing.T) {
 	invalid := errorresponse.Text{Code: "invalid_token", Description: "d", Advice: "Do x", RPC: 401}
 	lacking := errorresponse.Text{Code: "insufficient_scope", Description: "d", Advice: "Grant", RPC: 403}

@@ -92,7 +92,7 @@ func (n *Names) lookup(text []byte) (reported string, nested *Names, err error) 
 
 // FoldCase returns the same text for all names that differ only in case, by Unicode's simple
 // case folding: "KID", "kid" and "\u212Aid" (with the Kelvin sign) become "kid".
-func FoldCase(name string) string { return strings.Map(foldRune, name) }
+func FoldCase(name string) string { return strings.Map(FoldRune, name) }
 
 func isLowerASCII(name []byte) bool {
 	for _, c := range name {
@@ -103,9 +103,9 @@ func isLowerASCII(name []byte) bool {
 	return true
 }
 
-// foldRune returns one representative of the runes that are equal under case folding: the
+// FoldRune returns one representative of the runes that are equal under case folding: the
 // lower-case ASCII letter if they include one, otherwise the smallest rune.
-func foldRune(r rune) rune {
+func FoldRune(r rune) rune {
 	least := r
 	for next := unicode.SimpleFold(r); next != r; next = unicode.SimpleFold(next) {
 		least = min(least, next)

@@ -24,7 +24,8 @@ func DescribeAccess() string { return strings.Join(access, ", ") }
 
 // other are types of tokens that are never for a resource, as plain returns them.
 var other = []string{"id", "serializedid", "refresh", "offline", "logout", "code", "authorizationcode", "secevent",
-	"tokenintrospection", "clientauthentication", "oauthauthzreq", "dpopproof", "kb", "openid4vciproof", "oauthidjag"}
+	"tokenintrospection", "clientauthentication", "oauthauthzreq", "dpopproof", "kb", "openid4vciproof", "oauthidjag",
+	"entitystatement", "resolveresponse", "trustmark", "statuslist", "vc", "vp", "jwkset", "oauthclientattestation", "oauthclientattestationpop"}
 
 // IsOther reports whether a value, in any of its spellings, belongs to tokens that are never for a
 // resource. A value for which neither IsAccess nor IsOther returns true is not known.

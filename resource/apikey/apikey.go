@@ -40,8 +40,8 @@ import (
 	"github.com/warder-go/warder/resource"
 )
 
-// DefaultIssuer is the default of Config.Issuer. It is not a URL, so no authorization
-// server can have the same identifier.
+// DefaultIssuer is the default of Config.Issuer. It must not be the name of an authorization
+// server too; [resource.New] rejects that.
 const DefaultIssuer = "api-keys"
 
 // Config configures a [Verifier]. Resource and one of Keys and File are required.
