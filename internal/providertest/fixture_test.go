@@ -54,8 +54,8 @@ type accepted struct {
 	Roles     []string `json:"roles"`
 }
 
-// rejected is the expected log record. Scope is the scope in the challenge, for
-// insufficient_scope only.
+// rejected is the expected log record. Scope is the scope in the challenge; if it is
+// empty, the challenge names the scope that each request needs.
 type rejected struct {
 	Reason string `json:"reason"`
 	Got    string `json:"got"`

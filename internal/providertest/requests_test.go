@@ -176,13 +176,17 @@ func (s *tokenCase) want(res *resource.Resource) string {
 		return fmt.Sprintf("200  %s %q %q %q %q %q", issuer, a.Subject, a.Client, a.Scopes, all, a.Roles)
 	}
 	const prefix = `Bearer resource_metadata="` + metadataURL + `", scope="`
+	scope := s.Rejected.Scope
+	if scope == "" {
+		scope = scopeOf(res)
+	}
 	switch s.Rejected.Reason {
 	case "insufficient_scope":
-		return "403 " + prefix + s.Rejected.Scope + `", error="insufficient_scope", error_description="The access token lacks a scope that this request needs" no caller`
+		return "403 " + prefix + scope + `", error="insufficient_scope", error_description="The access token lacks a scope that this request needs" no caller`
 	case "expired":
-		return "401 " + prefix + scopeOf(res) + `", error="invalid_token", error_description="The access token expired" no caller`
+		return "401 " + prefix + scope + `", error="invalid_token", error_description="The access token expired" no caller`
 	}
-	return "401 " + prefix + scopeOf(res) + `", error="invalid_token", error_description="The access token is invalid" no caller`
+	return "401 " + prefix + scope + `", error="invalid_token", error_description="The access token is invalid" no caller`
 }
 
 // scopeOf returns the scope that the resource requires for every request.
