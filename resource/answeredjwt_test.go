@@ -64,6 +64,8 @@ func TestAnswerAboutJWT(t *testing.T) {
 		{"ScopeClaim: the answer has another claim, whose name differs in case", scopes, claims{"Permissions": "write"}, claims{"permissions": "read"}, "alice vscode [read] []"},
 		{"RoleClaim: the answer has none", roles, claims{}, claims{"realm": claims{"roles": []string{"admin"}}}, "alice vscode [] [admin]"},
 		{"RoleClaim: the outer object is null", roles, claims{"realm": nil}, claims{"realm": claims{"roles": []string{"admin"}}}, "alice vscode [] [admin]"},
+		{"RoleClaim: the outer object has no roles", roles, claims{"realm": claims{}}, claims{"realm": claims{"roles": []string{"admin"}}}, "alice vscode [] []"},
+		{"RoleClaim: the roles are null", roles, claims{"realm": claims{"roles": nil}}, claims{"realm": claims{"roles": []string{"admin"}}}, "alice vscode [] []"},
 		{"RoleClaim: the answer has an empty array", roles, claims{"realm": claims{"roles": []string{}}}, claims{"realm": claims{"roles": []string{"admin"}}}, "alice vscode [] []"},
 		{"RoleClaim: the answer has it", roles, claims{"realm": claims{"roles": "user"}}, claims{"realm": claims{"roles": []string{"admin"}}}, "alice vscode [] [user]"},
 		{"SubjectClaim: the answer has none", subject, claims{"sub": "x"}, claims{"username": "eve"}, "eve vscode [] []"},

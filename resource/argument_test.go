@@ -38,6 +38,9 @@ func TestArgumentRules(t *testing.T) {
 		{"escapes", "deploy", `{"\u0065nv":"d\u0065v"}`, accepted},
 		{"a duplicate", "deploy", `{"env":"dev","\u0065nv":"prod"}`, prod},
 		{"a name in another case", "deploy", `{"env":"dev","Env":"prod"}`, prod},
+		{"a similar name", "deploy", `{"env":"dev","e-n v":"prod"}`, prod},
+		{"a full-width name", "deploy", `{"env":"dev","\uff45\uff4e\uff56":"prod"}`, prod},
+		{"a name that begins with it", "deploy", `{"env":"dev","environment":"prod"}`, accepted},
 		{"an array of arguments", "deploy", `["dev"]`, prod},
 		{"null arguments", "deploy", `null`, prod},
 		{"a value in a nested object", "deploy", `{"env":"dev","options":{"env":"prod"}}`, accepted},
@@ -62,6 +65,26 @@ func TestArgumentRules(t *testing.T) {
 	f.expect("a task can have any value", f.post(token, rpcCall("tasks/result", `{"taskId":"1"}`)), prod)
 	f.expect("two arguments members", f.post(token, rpcCall("tools/call", `{"name":"deploy","arguments":{"env":"dev"},"arguments":{"env":"prod"}}`)), badMessage("1"))
 	f.expect("arguments in another case", f.post(token, rpcCall("tools/call", `{"name":"deploy","arguments":{"env":"dev"},"Arguments":{"env":"prod"}}`)), badMessage("1"))
+}
+
+// Each rule of a tool counts for its own argument.
+func TestSeveralArgumentRules(t *testing.T) {
+	f := newFixture(t, func(c *resource.Config, _ *jwks.Config) {
+		c.Operations.Arguments = []resource.ArgumentRule{deployEnv,
+			{Tool: "deploy", Argument: "größe", Values: map[string][]string{"S": {}, "L": {"deploy:large"}}},
+			{Tool: "deploy", Argument: "region", Values: map[string][]string{"eu": {}, "us": {"deploy:us"}}}}
+	})
+	for arguments, want := range map[string]answer{
+		`{"env":"dev","region":"eu"}`:                          insufficient("deploy:large"),
+		`{"region":"us","env":"dev"}`:                          insufficient("deploy:large deploy:us"),
+		`{"env":"eu","region":"dev"}`:                          insufficient("deploy:prod deploy:large deploy:us"),
+		`{"größe":"S","env":"dev","region":"eu"}`:              insufficient("deploy:prod deploy:us"), // größe is similar to each ASCII name
+		`{"größe":"S","GRÖSSE":"L","env":"dev","region":"eu"}`: insufficient("deploy:prod deploy:us"),
+		`{"größe":"S","GRÖßE":"L","env":"dev","region":"eu"}`:  insufficient("deploy:prod deploy:large deploy:us"),
+		`{"gr\u00f6\u00dfe":"L","env":"dev","region":"eu"}`:    insufficient("deploy:prod deploy:large deploy:us"),
+	} {
+		f.expect(arguments, f.post(f.token(resourcetest.Token{}), rpcCall("tools/call", `{"name":"deploy","arguments":`+arguments+`}`)), want)
+	}
 }
 
 // Offers is true if a call with one of the listed values would be permitted.

@@ -313,6 +313,7 @@ func TestIdentifierMistakes(t *testing.T) {
 		{"another spelling", list("https://mcp.example.test:443/mcp/x"), `Identifiers[0]: metadata: resource identifier "https://mcp.example.test:443/mcp/x": clients or proxies rewrite it: write "https://mcp.example.test/mcp/x"`},
 		{"http", list("http://mcp.example.test/mcp/x"), `Identifiers[0]: metadata: resource identifier "http://mcp.example.test/mcp/x": must begin with https://: http is for loopback hosts, or with AllowHTTP`},
 		{"the first again", list(identifier), `Identifiers[0]: "https://mcp.example.test/mcp" cannot be distinguished from "https://mcp.example.test/mcp": a request has the same path, without a slash at the end, and the same Host`},
+		{"in another case", list(memberA, "https://mcp.example.test/mcp/x/A"), `Identifiers[1]: the path of "https://mcp.example.test/mcp/x/A" differs from that of another identifier only in case; some servers ignore case`},
 		{"with a slash", list(memberA, memberA+"/"), `Identifiers[1]: "https://mcp.example.test/mcp/x/a/" cannot be distinguished from "https://mcp.example.test/mcp/x/a": a request has the same path, without a slash at the end, and the same Host`},
 		{"another scheme", func(c *resource.Config) {
 			c.HTTP.AllowHTTP, c.Identifiers = true, []string{"http://mcp.example.test/mcp"}

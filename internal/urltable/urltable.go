@@ -103,8 +103,8 @@ func (t *Table) Shares(path string) bool { return t.Has(path) && t.places[path].
 // host are compared without case.
 //
 // Find returns false for a value that has the name of one of several hosts, but another port or a
-// dot at its end, and for a value that is too long or has other characters than a host. A server can ignore the difference, and take the
-// request for one to that host.
+// dot at its end, and for a value that is too long or has other characters than a host. A server can
+// ignore the difference, and take the request for one to that host.
 func (t *Table) Find(path, host string) (n int, ok bool) {
 	p := t.places[path]
 	if p == nil {
