@@ -20,8 +20,9 @@ import (
 // what the rule was meant for. A public tool, prompt or resource that the server does not have
 // is an error too, and so is a method that MCP does not have, if it is similar to one that it
 // has or in its namespace; others can be the program's own. With DenyUndeclared, a tool, prompt,
-// resource or template that no rule names is an error too, because no one could use it. The
-// error lists every mistake.
+// resource or template that no rule names is an error too, because no one could use it. So
+// is a rule for an argument that is not among the properties in the tool's schema. The error lists
+// every mistake.
 //
 // Check queries the server through an in-memory session of the SDK, which lists all pages of
 // everything. [Lock] does not restrict that session, whichever of the two is called first. A
@@ -64,11 +65,16 @@ func names[T any](c *check, field, kind string, rules map[string]T, have []strin
 	}
 }
 
-// arguments checks the tools of the rules for arguments.
+// arguments checks the tools of the rules for arguments, and the arguments if the tool's schema
+// lists any.
 func (c *check) arguments() {
 	for n, rule := range c.rules.Arguments {
-		if !slices.Contains(c.have.tools, rule.Tool) {
+		have := c.have.arguments[rule.Tool]
+		switch {
+		case !slices.Contains(c.have.tools, rule.Tool):
 			c.mistakes.Addf("Operations.Arguments[%d]: the server has no tool %q%s", n, rule.Tool, didYouMean(rule.Tool, c.have.tools))
+		case len(have) > 0 && !slices.Contains(have, rule.Argument):
+			c.mistakes.Addf("Operations.Arguments[%d]: the schema of the tool %q has no argument %q%s", n, rule.Tool, rule.Argument, didYouMean(rule.Argument, have))
 		}
 	}
 }

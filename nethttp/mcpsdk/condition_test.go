@@ -1,7 +1,10 @@
 package mcpsdk_test
 
 import (
+	"context"
 	"testing"
+
+	"github.com/modelcontextprotocol/go-sdk/mcp"
 
 	"github.com/warder-go/warder/nethttp/mcpsdk"
 	"github.com/warder-go/warder/resource"
@@ -82,4 +85,32 @@ func TestCheckReportsUnusedConditions(t *testing.T) {
 			`Operations.Conditions.Prompts["secrets"]: the server has no such prompt; did you mean "secret"?`+"\n"+
 			`Operations.Arguments[0]: the server has no tool "opne"; did you mean "open"?`+"\n"+
 			`Operations.Conditions.Resources[1]: the server has no resource and no template that Prefix "mail://inbox/" applies to`)
+}
+
+// Check compares rules for arguments with the schema of the tool, if it lists properties.
+func TestCheckReportsUnknownArguments(t *testing.T) {
+	server := mcp.NewServer(&mcp.Implementation{Name: "check", Version: "1"}, nil)
+	mcp.AddTool(server, &mcp.Tool{Name: "deploy"}, func(context.Context, *mcp.CallToolRequest, struct {
+		Env    string `json:"env"`
+		Region string `json:"region"`
+	}) (*mcp.CallToolResult, any, error) {
+		return nil, nil, nil
+	})
+	server.AddTool(&mcp.Tool{Name: "free", InputSchema: map[string]any{"type": "object"}}, nil)
+	rule := func(tool, argument string) resource.ArgumentRule {
+		return resource.ArgumentRule{Tool: tool, Argument: argument, Values: map[string][]string{"dev": {}, "prod": {"prod"}}}
+	}
+	for name, row := range map[string]struct {
+		rule resource.ArgumentRule
+		want string
+	}{
+		"an argument in the schema":     {rule("deploy", "region"), ""},
+		"a schema without properties":   {rule("free", "env"), ""},
+		"a typo":                        {rule("deploy", "rgion"), `Operations.Arguments[0]: the schema of the tool "deploy" has no argument "rgion"; did you mean "region"?`},
+		"in another case":               {rule("deploy", "Env"), `Operations.Arguments[0]: the schema of the tool "deploy" has no argument "Env"; did you mean "env"?`},
+		"an argument unlike the others": {rule("deploy", "tenant"), `Operations.Arguments[0]: the schema of the tool "deploy" has no argument "tenant"`},
+	} {
+		h := newTestServer(t, resource.Operations{Arguments: []resource.ArgumentRule{row.rule}})
+		checkError(t, name, mcpsdk.Check(t.Context(), h.res, server), row.want)
+	}
 }

@@ -5,6 +5,8 @@ import (
 	"errors"
 	"fmt"
 	"iter"
+	"maps"
+	"slices"
 	"strings"
 
 	"github.com/modelcontextprotocol/go-sdk/mcp"
@@ -16,7 +18,10 @@ import (
 )
 
 // inventory is what a server has: names, URIs and texts of templates.
-type inventory struct{ tools, prompts, resources, templates []string }
+type inventory struct {
+	tools, prompts, resources, templates []string
+	arguments                            map[string][]string // by tool; none if its schema has no properties
+}
 
 // checkKey is the context key of the session that Check opens. The SDK passes it to the
 // server's middlewares. No other request has it.
@@ -42,7 +47,13 @@ func takeInventory(ctx context.Context, server *mcp.Server) (have inventory, err
 	}
 	defer func() { _ = session.Close() }()
 	var failed [4]error
-	have.tools, failed[0] = all(session.Tools(ctx, nil), func(t *mcp.Tool) string { return t.Name })
+	have.arguments = map[string][]string{}
+	have.tools, failed[0] = all(session.Tools(ctx, nil), func(t *mcp.Tool) string {
+		schema, _ := t.InputSchema.(map[string]any)
+		properties, _ := schema["properties"].(map[string]any)
+		have.arguments[t.Name] = slices.Sorted(maps.Keys(properties))
+		return t.Name
+	})
 	have.prompts, failed[1] = all(session.Prompts(ctx, nil), func(p *mcp.Prompt) string { return p.Name })
 	have.resources, failed[2] = all(session.Resources(ctx, nil), func(r *mcp.Resource) string { return r.URI })
 	have.templates, failed[3] = all(session.ResourceTemplates(ctx, nil), func(t *mcp.ResourceTemplate) string { return t.URITemplate })
