@@ -4,6 +4,7 @@ package urltable
 
 import (
 	"maps"
+	"net/netip"
 	"net/url"
 	"slices"
 	"strings"
@@ -58,7 +59,7 @@ func (p *place) add(n int, hosts []string) (other int, ok bool) {
 	if p.all == nil {
 		p.all, p.names = map[string]int{}, map[string]bool{}
 		for _, host := range p.hosts {
-			p.all[host], p.names[hostName(host)] = p.first, true
+			p.set(host, p.first)
 		}
 	}
 	for _, host := range hosts {
@@ -67,7 +68,7 @@ func (p *place) add(n int, hosts []string) (other int, ok bool) {
 		}
 	}
 	for _, host := range hosts {
-		p.all[host], p.names[hostName(host)] = n, true
+		p.set(host, n)
 	}
 	return n, true
 }
@@ -103,8 +104,8 @@ func (t *Table) Shares(path string) bool { return t.Has(path) && t.places[path].
 // host are compared without case.
 //
 // Find returns false for a value that has the name of one of several hosts, but another port or a
-// dot at its end, and for a value that is too long or has other characters than a host. A server can
-// ignore the difference, and take the request for one to that host.
+// dot at its end, and for a value that is too long or not the form of a host. A server can ignore the
+// difference, and take the request for one to that host.
 func (t *Table) Find(path, host string) (n int, ok bool) {
 	p := t.places[path]
 	if p == nil {
@@ -120,15 +121,34 @@ func (t *Table) Find(path, host string) (n int, ok bool) {
 	if n, ok := p.all[host]; ok {
 		return n, true
 	}
-	return p.first, !p.names[hostName(host)]
+	name, ok := hostName(host)
+	return p.first, ok && !p.names[name]
 }
 
-// hostName returns a value of Host without its port and a dot at its end.
-func hostName(host string) string {
-	if end := strings.LastIndexByte(host, ':'); end >= 0 && !strings.HasSuffix(host, "]") {
-		host = host[:end]
+func (p *place) set(host string, n int) {
+	p.all[host] = n
+	if name, ok := hostName(host); ok {
+		p.names[name] = true
 	}
-	return strings.TrimSuffix(host, ".")
+}
+
+// hostName returns a value of Host without its port, brackets and dots at its end. It returns
+// false if the value is not a name or an address in brackets, with or without a port.
+func hostName(host string) (name string, ok bool) {
+	name, port, _ := strings.Cut(host, ":")
+	if inner, bracketed := strings.CutPrefix(host, "["); bracketed {
+		name, port, _ = strings.Cut(inner, "]")
+		address, err := netip.ParseAddr(name)
+		if err != nil {
+			return "", false
+		}
+		name = address.String() // in one of its forms
+		port = strings.TrimPrefix(port, ":")
+	}
+	if strings.Trim(port, "0123456789") != "" || strings.ContainsAny(name, "[]") {
+		return "", false
+	}
+	return strings.TrimRight(name, "."), true
 }
 
 // FindBelow is like Find for a path that can also be below that of the URL, if no other path of
