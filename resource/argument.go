@@ -19,8 +19,8 @@ import (
 // Every other call is subject to Others: another value, another type, no argument, a duplicate
 // argument, and a second or a single argument whose name differs only in case or in characters
 // that are not letters or digits ("Env", "e_n_v"), because the tool can read it as the same. If the name of a rule is ASCII, this
-// includes each name with a letter or digit outside ASCII, such as a full-width one. Only members
-// of params.arguments itself count, not those of nested objects.
+// includes each name with a character outside ASCII, such as a full-width letter. Only members of
+// params.arguments itself count, not those of nested objects.
 //
 // If a tool reads the value differently from how it is written, list no value that another one
 // includes: a tool may take the environment "staging,prod" for two.

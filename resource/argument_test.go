@@ -40,6 +40,8 @@ func TestArgumentRules(t *testing.T) {
 		{"a name in another case", "deploy", `{"env":"dev","Env":"prod"}`, prod},
 		{"a similar name", "deploy", `{"env":"dev","e-n v":"prod"}`, prod},
 		{"a full-width name", "deploy", `{"env":"dev","\uff45\uff4e\uff56":"prod"}`, prod},
+		{"a name in circles", "deploy", `{"env":"dev","\u24d4nv":"prod"}`, prod},
+		{"a zero-width space in the name", "deploy", `{"env":"dev","e\u200bnv":"prod"}`, prod},
 		{"a name that begins with it", "deploy", `{"env":"dev","environment":"prod"}`, accepted},
 		{"an array of arguments", "deploy", `["dev"]`, prod},
 		{"null arguments", "deploy", `null`, prod},

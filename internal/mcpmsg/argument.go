@@ -1,6 +1,7 @@
 package mcpmsg
 
 import (
+	"slices"
 	"unicode"
 	"unicode/utf8"
 
@@ -30,25 +31,31 @@ func NewArgumentName(name string) ArgumentName {
 
 func isSignificant(c rune) bool { return unicode.IsLetter(c) || unicode.IsDigit(c) }
 
-// isSimilar reports whether a lenient reader can take other for the name: both differ only in case
-// or in characters other than letters and digits, as env and Env, " env", "env\u0000" or e-n-v. A
-// name with a letter or digit outside ASCII is similar to every ASCII name: readers know more
-// spellings of a letter, such as full-width ones.
-func (a *ArgumentName) isSimilar(other string) bool {
-	at, equal := 0, true
-	for _, c := range other {
-		if !isSignificant(c) {
-			continue
-		}
-		if a.ascii && c >= utf8.RuneSelf {
-			return true
-		}
-		equal = equal && at < len(a.folded) && a.folded[at] == strictjson.FoldRune(c)
-		if at++; !equal && !a.ascii {
-			return false
+// foldedName is the name of an argument of a message, to compare with several names.
+type foldedName struct {
+	significant []rune // letters and digits, without case; no more than are needed
+	ascii       bool
+}
+
+// set reads a name once. It keeps at most limit letters and digits.
+func (f *foldedName) set(name string, limit int) {
+	f.significant, f.ascii = f.significant[:0], true
+	for _, c := range name {
+		f.ascii = f.ascii && c < utf8.RuneSelf
+		if len(f.significant) < limit && isSignificant(c) {
+			f.significant = append(f.significant, strictjson.FoldRune(c))
+		} else if len(f.significant) == limit && !f.ascii {
+			return
 		}
 	}
-	return equal && at == len(a.folded)
+}
+
+// isSimilar reports whether a lenient reader can take other for the name: both differ only in case
+// or in characters other than letters and digits, as env and Env, " env", "env\u0000" or e-n-v. A
+// name with a character outside ASCII is similar to every ASCII name: readers know more spellings
+// of a letter, such as a full-width one or one in a circle.
+func (a *ArgumentName) isSimilar(other *foldedName) bool {
+	return a.ascii && !other.ascii || slices.Equal(a.folded, other.significant)
 }
 
 // StringArguments returns, for each name, the argument that is a string. ok is false if the
@@ -58,13 +65,19 @@ func (a *ArgumentName) isSimilar(other string) bool {
 func (m *Message) StringArguments(names []ArgumentName) (values []string, ok []bool) {
 	values, ok = make([]string, len(names)), make([]bool, len(names))
 	similar := make([]int, len(names))
+	longest := 0
+	for n := range names {
+		longest = max(longest, len(names[n].folded))
+	}
+	var folded foldedName
 	err := strictjson.Members(m.Arguments, func(other string, given jsontext.Value) error {
+		folded.set(other, longest+1)
 		for n := range names {
 			if other == names[n].name {
 				value, err := strictjson.String(given)
 				values[n], ok[n] = value, err == nil
 			}
-			if names[n].isSimilar(other) {
+			if names[n].isSimilar(&folded) {
 				similar[n]++
 			}
 		}

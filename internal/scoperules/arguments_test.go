@@ -50,7 +50,7 @@ func TestArguments(t *testing.T) {
 		{"a second name with NUL", `{"env":"dev","region_name":"eu","e\u006ev\u0000":"prod"}`, all},
 		{"a second name with spaces", `{"env":"dev"," env ":"prod","region_name":"eu"}`, all},
 		{"a second name with hyphens", `{"env":"dev","e-n-v":"prod","region_name":"eu"}`, all},
-		{"a second name with a zero-width space", `{"env":"dev","en\u200bv":"prod","region_name":"eu"}`, all},
+		{"a second name with a zero-width space", `{"env":"dev","en\u200bv":"prod","region_name":"eu"}`, "[deploy prod accent eu us]"},
 		{"camel case for an underscore", `{"env":"dev","region_name":"eu","regionName":"us"}`, "[deploy eu us]"},
 		{"only camel case", `{"env":"dev","regionName":"eu"}`, "[deploy eu us]"},
 
