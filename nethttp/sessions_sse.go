@@ -10,8 +10,9 @@ import (
 
 // Limits of a stream of the SSE transport.
 const (
-	maxQueuedErrors = 16       // errors that wait until the server has written a whole event
-	maxLateResult   = 16 << 20 // bytes of one event after the token of the stream has expired
+	maxQueuedErrors = 16          // errors that wait until the server has written a whole event
+	lastErrorTime   = time.Second // for the client to read an error that is being written when the stream ends
+	maxLateResult   = 16 << 20    // bytes of one event after the token of the stream has expired
 )
 
 // sseStream writes the stream of a session of the SSE transport. It adds errors to what the
@@ -83,9 +84,10 @@ func (s *sseStream) writePiece(piece []byte, complete bool) (err error) {
 		_, err = s.ResponseWriter.Write(piece)
 		return err
 	}
-	if r.held = append(r.held, piece...); len(r.held) > maxLateResult {
+	if len(r.held)+len(piece) > maxLateResult {
 		return errStreamDrained
 	}
+	r.held = append(r.held, piece...)
 	if !complete {
 		return nil
 	}
@@ -186,7 +188,10 @@ func (s *sseStream) drain() bool {
 
 // close must be called when the handler has returned. Nothing is written after it.
 func (s *sseStream) close() {
-	s.writing.Lock()
+	if !s.writing.TryLock() { // an error is being written; the client may not read
+		_ = http.NewResponseController(s.ResponseWriter).SetWriteDeadline(time.Now().Add(lastErrorTime))
+		s.writing.Lock()
+	}
 	defer s.writing.Unlock()
 	s.state.Lock()
 	defer s.state.Unlock()

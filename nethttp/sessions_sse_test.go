@@ -5,6 +5,7 @@ import (
 	"log/slog"
 	"net/http"
 	"net/http/httptest"
+	"os"
 	"strings"
 	"sync/atomic"
 	"testing"
@@ -19,6 +20,7 @@ import (
 // opaque: see tokenOfSubject.
 type sseTest struct {
 	*testing.T
+	res       *resource.Resource
 	handler   http.Handler
 	first     string      // event of the stream
 	write     chan string // to the stream of the server
@@ -61,7 +63,7 @@ func inSSETest(t *testing.T, c nethttp.SessionConfig, rules resource.Operations,
 		if err != nil {
 			t.Fatal(err)
 		}
-		c.Logger = slog.New(slog.DiscardHandler)
+		s.res, c.Logger = res, slog.New(slog.DiscardHandler)
 		mux := http.NewServeMux()
 		mux.HandleFunc("GET /sse", s.serveStream)
 		mux.HandleFunc("POST /message", func(w http.ResponseWriter, _ *http.Request) { w.WriteHeader(http.StatusAccepted) })
@@ -222,6 +224,74 @@ func TestNoGraceAfterDisconnect(t *testing.T) {
 			}
 		})
 	}
+}
+
+// A stream has its grace also if the middleware is mounted twice.
+func TestGraceWithTwoMiddlewares(t *testing.T) {
+	for _, mounts := range []int{2, 3} {
+		inSSETest(t, nethttp.SessionConfig{}, resource.Operations{}, func(s *sseTest) {
+			for range mounts - 1 {
+				s.handler = nethttp.Middleware(s.res)(s.handler)
+			}
+			stream := s.open("alice/")
+			time.Sleep(61 * time.Second)
+			s.send(lateResult)
+			if got := stream.Body.String(); s.ended.Load() || got != endpointEvent+lateResult {
+				s.Errorf("%d: ended %v, got %q", mounts, s.ended.Load(), got)
+			}
+			time.Sleep(30 * time.Second)
+			if synctest.Wait(); !s.ended.Load() {
+				s.Errorf("%d: the stream has not ended", mounts)
+			}
+		})
+	}
+}
+
+// A stalledClient reads one write. Every further one waits until the write deadline is set.
+type stalledClient struct {
+	*httptest.ResponseRecorder
+	begun    bool
+	at       time.Time // the write deadline
+	deadline chan struct{}
+}
+
+func (c *stalledClient) Write(p []byte) (int, error) {
+	if c.begun {
+		<-c.deadline
+		return 0, os.ErrDeadlineExceeded
+	}
+	c.begun = true
+	return c.ResponseRecorder.Write(p)
+}
+
+func (c *stalledClient) SetWriteDeadline(at time.Time) error {
+	c.at = at
+	close(c.deadline)
+	return nil
+}
+
+// The request of a stream ends at most one second after its token expires, although the client does
+// not read the error of a rejected call.
+func TestEndOfStalledStream(t *testing.T) {
+	rules := resource.Operations{Methods: map[string][]string{"ping": {"ping"}}}
+	inSSETest(t, nethttp.SessionConfig{ResultGrace: -1}, rules, func(s *sseTest) {
+		opened := time.Now()
+		req := httptest.NewRequestWithContext(s.Context(), http.MethodGet, "/sse", nil)
+		req.Header.Set("Authorization", "Bearer alice/")
+		client, returned := &stalledClient{ResponseRecorder: httptest.NewRecorder(), deadline: make(chan struct{})}, make(chan struct{})
+		go func() {
+			s.handler.ServeHTTP(client, req)
+			close(returned)
+		}()
+		synctest.Wait()
+		if status := s.post("alice/", "/message?sessionId=s1", message("ping", "{}")); status != 403 {
+			s.Errorf("got %d, want 403", status)
+		}
+		<-returned
+		if ended, deadline := time.Since(opened), client.at.Sub(opened); ended != time.Minute || deadline != 61*time.Second {
+			s.Errorf("the request ended after %v with the write deadline %v, want 1m0s and 1m1s", ended, deadline)
+		}
+	})
 }
 
 // rejected returns the event for the answer to a rejected call.
