@@ -71,8 +71,9 @@ func (e *endpoints) of(req *http.Request) *endpoint {
 	case req.URL.RawPath != "": // the path can be written in several ways
 		return nil
 	default:
-		path, _ := metadataurl.CutBase(req.URL.Path, e.base)
+		path, cut := metadataurl.CutBase(req.URL.Path, e.base)
 		n, ok = e.table.FindBelow(path, req.Host)
+		ok = ok && (!cut || e.base == "" || e.all[n].based)
 	}
 	if !ok {
 		return nil

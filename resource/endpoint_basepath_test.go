@@ -122,3 +122,34 @@ func TestBasePathOfOneOrigin(t *testing.T) {
 		}
 	}
 }
+
+// An identifier that does not begin with the base path is not selected by a path that does.
+func TestBasePathIsNotOfOthers(t *testing.T) {
+	const gateway, direct = "https://gw.example.test/prod", "https://internal.example.test/y"
+	f := newFixture(t, func(c *resource.Config, _ *jwks.Config) {
+		c.Identifier, c.Identifiers, c.HTTP.BasePath = gateway, []string{direct}, "/prod"
+	})
+	for _, row := range []struct {
+		url    string
+		status map[string]int // by audience; 0: accepted
+	}{
+		{gateway, map[string]int{gateway: 0, direct: 401}},
+		{direct, map[string]int{gateway: 401, direct: 0}},
+		{"https://gw.example.test/prod/y", map[string]int{gateway: 404, direct: 404}},
+		{"https://internal.example.test/prod/y", map[string]int{gateway: 404, direct: 404}},
+	} {
+		for audience, want := range row.status {
+			req := httptest.NewRequest(http.MethodGet, row.url, nil)
+			req.Header.Set("Authorization", "Bearer "+f.issuer.Token(resourcetest.Token{Audience: audience}))
+			decision, refusal := f.res.Authenticate(req)
+			decision.Done()
+			got := 0
+			if refusal != nil {
+				got = refusal.Status
+			}
+			if got != want {
+				t.Errorf("%s, token for %s: got %d, want %d", row.url, audience, got, want)
+			}
+		}
+	}
+}

@@ -32,9 +32,6 @@ func (p *policy) refuse(req *http.Request, at *endpoint, f *fault) *Refusal {
 	if p.owner != nil {
 		p.owner.notifyRejection(req, f, refusal)
 	}
-	if a := acceptanceOf(req.Context()); a.review != nil && a.by == p.owner {
-		a.review.add(refusal.Challenges)
-	}
 	return refusal
 }
 
@@ -42,6 +39,9 @@ func (p *policy) refuse(req *http.Request, at *endpoint, f *fault) *Refusal {
 // rpc selects a JSON-RPC error as the body.
 func (p *policy) refuseAs(ctx context.Context, header http.Header, at *endpoint, f *fault, rpc bool) *Refusal {
 	refusal := at.answers.refusal(f, p.hints[f.issuer], p.isAboutOtherCredential(f), rpc)
+	if a := acceptanceOf(ctx); a.review != nil && a.by == p.owner {
+		a.review.add(refusal.Challenges)
+	}
 	p.metrics.refused[refusal.Reason].Inc()
 	if f.reason == ReasonInsufficientScope {
 		p.challenged[p.rules.compiled().LabelOf(f.messages)].Inc()

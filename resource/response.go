@@ -27,7 +27,8 @@ const (
 
 	// ReplaceHandlerChallenges replaces a response of the handler by 502, with a log record,
 	// if its status is 401, or if its status is 403 and it has a challenge, unless it has a
-	// challenge of this Resource, such as those of Require. From every other response it
+	// challenge of this Resource, such as those of Require, and of Permit with the context of
+	// the request. From every other response it
 	// removes the challenges that are not of this Resource and were not set by middleware
 	// outside. It changes neither informational responses (1xx) nor hijacked connections.
 	//
@@ -51,7 +52,11 @@ type responseReview struct {
 func (r *responseReview) add(challenges []string) {
 	r.mu.Lock()
 	defer r.mu.Unlock()
-	r.own = append(r.own, challenges...)
+	for _, c := range challenges {
+		if !slices.Contains(r.own, c) {
+			r.own = append(r.own, c)
+		}
+	}
 }
 
 func (r *responseReview) isOwn(challenge string) bool {

@@ -151,7 +151,7 @@ func TestRelayedChallenge(t *testing.T) {
 	})
 }
 
-// TestOwnChallengesAreNotReplaced checks that Require, a late challenge and the Resource itself
+// TestOwnChallengesAreNotReplaced checks that Require, Permit, a late challenge and the Resource itself
 // respond as usual, and that a second mount of the Resource changes nothing.
 func TestOwnChallengesAreNotReplaced(t *testing.T) {
 	const insufficient = `, error="insufficient_scope", error_description="The access token lacks a scope that this request needs"`
@@ -164,8 +164,14 @@ func TestOwnChallengesAreNotReplaced(t *testing.T) {
 			resource.Challenge(req.Context(), "late")
 			respond(401, "upstream", foreign)(w, req)
 		})
+		permit := http.HandlerFunc(func(w http.ResponseWriter, req *http.Request) {
+			caller, _ := resource.FromContext(req.Context())
+			refusal := res.Permit(req.Context(), caller, resource.Operation{Method: "tools/call", Name: "x"}, "delete")
+			respond(refusal.Status, "refused", refusal.Challenges...)(w, req)
+		})
 		server := serve(t, a.routes(nil, map[string]route{
 			"/require":  {[]guard{{res: res}, {res, []string{"admin"}}}, respond(200, "served")},
+			"/permit":   {[]guard{{res: res}}, permit},
 			"/late":     {[]guard{{res: res}}, late},
 			"/twice":    {[]guard{{res: res}, {res: res}}, late},
 			"/upstream": {[]guard{{res: res}, {res: res}}, respond(401, "upstream", foreign)},
@@ -178,6 +184,7 @@ func TestOwnChallengesAreNotReplaced(t *testing.T) {
 		}{
 			{"/require", "", 401, pointer},
 			{"/require", token, 403, pointer + `, scope="admin"` + insufficient},
+			{"/permit", token, 403, pointer + `, scope="delete"` + insufficient},
 			{"/late", token, 403, pointer + `, scope="late"` + insufficient},
 			{"/twice", token, 403, pointer + `, scope="late"` + insufficient},
 			{"/upstream", token, 502, ""},
