@@ -1,8 +1,11 @@
 package introspect_test
 
 import (
+	"fmt"
 	"log/slog"
 	"net/http"
+	"net/http/httptest"
+	"slices"
 	"testing"
 	"time"
 
@@ -125,6 +128,44 @@ func TestUnusualOpaqueTokens(t *testing.T) {
 		}
 		if fx.calls() != before {
 			fx.Errorf("a malformed JWT was sent to the endpoint")
+		}
+	})
+}
+
+// The verifier can be that of a header field, for opaque tokens and for JWTs.
+func TestTokenInHeaderField(t *testing.T) {
+	inBubble(t, nil, func(fx *fixture) {
+		config := resource.Config{Identifier: identifier, Logger: slog.New(slog.NewJSONHandler(fx.log, nil)), Limits: resource.Limits{LogPerSecond: -1}}
+		config.Credentials.TokenHeaders = map[string]resource.Issuer{"X-Proxy-Token": {Verifier: fx.verifier}}
+		config.Metadata.AuthorizationServers = []string{"https://login.example.test"}
+		res, err := resource.New(config)
+		if err != nil {
+			fx.Fatal(err)
+		}
+		for _, row := range []struct {
+			name, field, token, want string
+		}{
+			{"an opaque token", "X-Proxy-Token", fx.token(resourcetest.Token{Subject: "alice"}), "alice"},
+			{"a JWT", "X-Proxy-Token", fx.issuer.Token(resourcetest.Token{Subject: "bob"}), "bob"},
+			{"an unknown token", "X-Proxy-Token", "unknown-opaque-token", "401 inactive"},
+			{"the opaque token after Bearer", "Authorization", "Bearer " + fx.token(resourcetest.Token{}), "401 opaque_unsupported"},
+		} {
+			req := httptest.NewRequestWithContext(fx.Context(), http.MethodPost, identifier, nil)
+			req.Header.Set(row.field, row.token)
+			decision, refusal := res.Authenticate(req)
+			decision.Done()
+			got := ""
+			if refusal != nil {
+				got = fmt.Sprint(refusal.Status, " ", refusal.Reason)
+			} else {
+				got = decision.Caller.Subject()
+			}
+			if got != row.want {
+				fx.Errorf("%s: got %s, want %s", row.name, got, row.want)
+			}
+		}
+		if servers := res.Metadata().AuthorizationServers; !slices.Equal(servers, config.Metadata.AuthorizationServers) {
+			fx.Errorf("the metadata names %q", servers)
 		}
 	})
 }
