@@ -37,22 +37,27 @@ type sessionQuota struct {
 	recent list.List // of *sessionBinding, most recently used first
 }
 
-// sessionOwner identifies a caller and the quota of its sessions.
-type sessionOwner struct{ id, quota digest.Digest }
+// sessionOwner is a caller with the digest of its Owner.
+type sessionOwner struct {
+	id     digest.Digest
+	caller *resource.Caller
+}
 
-// ownerOf returns the owner of a caller's sessions. Tokens that identify no one are callers of
-// their own, and one client can get many. So they share the quota of their issuer and client.
+// ownerOf returns the owner of a caller's sessions.
 func ownerOf(caller *resource.Caller) sessionOwner {
-	owner, id := caller.Owner(), caller.ID()
-	ofToken := strconv.Itoa(len(caller.Issuer())) + ":" + caller.Issuer() + " token:"
+	return sessionOwner{digest.Of(caller.Owner()), caller}
+}
+
+// quota identifies the limit for the owner's sessions. Each token that identifies no one is a
+// caller of its own, and one client can get many. So these share the limit of their issuer and
+// client.
+func (o sessionOwner) quota() digest.Digest {
+	id := o.caller.ID()
+	ofToken := strconv.Itoa(len(o.caller.Issuer())) + ":" + o.caller.Issuer() + " token:"
 	if strings.HasPrefix(id, ofToken) {
-		return sessionOwner{digest.Of(owner), digest.Of(ofToken + caller.ClientID())}
+		id = ofToken + o.caller.ClientID()
 	}
-	d := digest.Of(owner)
-	if owner == id {
-		return sessionOwner{d, d}
-	}
-	return sessionOwner{d, digest.Of(id)}
+	return digest.Of(id)
 }
 
 // sessionState is the relation of a session to a caller.
@@ -133,15 +138,16 @@ func (t *sessionTable) remove(session sessionName, owner sessionOwner) {
 // add adds a session. At the limit of the quota it deletes the quota's least recently used
 // session. Otherwise, at the limit of the table, it deletes that of the table.
 func (t *sessionTable) add(id digest.Digest, path string, owner sessionOwner) {
-	if quota := t.quotas[owner.quota]; quota != nil && quota.recent.Len() >= t.maxPerCaller {
+	quotaID := owner.quota()
+	if quota := t.quotas[quotaID]; quota != nil && quota.recent.Len() >= t.maxPerCaller {
 		t.deleteOldest(&quota.recent)
 	} else if len(t.bindings) >= t.maxSessions {
 		t.deleteOldest(&t.recent)
 	}
-	quota := t.quotas[owner.quota] // read again: the deletion may have removed it
+	quota := t.quotas[quotaID] // read again: the deletion may have removed it
 	if quota == nil {
-		quota = &sessionQuota{id: owner.quota}
-		t.quotas[owner.quota] = quota
+		quota = &sessionQuota{id: quotaID}
+		t.quotas[quotaID] = quota
 	}
 	binding := &sessionBinding{id: id, owner: owner.id, path: path, quota: quota}
 	binding.inTable, binding.inQuota = t.recent.PushFront(binding), quota.recent.PushFront(binding)
