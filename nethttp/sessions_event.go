@@ -112,10 +112,11 @@ func (e *eventScanner) between() bool { return !e.inEvent }
 // eventData returns the data of an event.
 func eventData(event []byte) []byte {
 	var data [][]byte
-	text := bytes.ReplaceAll(event, []byte("\r\n"), []byte("\n"))
-	for line := range bytes.SplitSeq(bytes.ReplaceAll(text, []byte("\r"), []byte("\n")), []byte("\n")) {
-		if value, ok := bytes.CutPrefix(line, []byte("data:")); ok {
-			data = append(data, bytes.TrimPrefix(value, []byte(" ")))
+	for part := range bytes.SplitSeq(event, []byte("\n")) {
+		for line := range bytes.SplitSeq(part, []byte("\r")) {
+			if value, ok := bytes.CutPrefix(line, []byte("data:")); ok {
+				data = append(data, bytes.TrimPrefix(value, []byte(" ")))
+			}
 		}
 	}
 	return bytes.Join(data, []byte("\n"))
