@@ -160,7 +160,7 @@ func (b *sessionBinder) serveStream(sw *sessionWriter, req *http.Request, next h
 	sw.onRefuse = func() { cancel(errNoSession) }
 	connection := resource.ConnectionContext(req.Context())
 	defer context.AfterFunc(connection, func() { cancel(context.Cause(connection)) })()
-	defer context.AfterFunc(req.Context(), func() { b.endStream(stream, context.Cause(req.Context()), cancel) })()
+	defer context.AfterFunc(req.Context(), func() { b.endStream(ctx, stream, context.Cause(req.Context()), cancel) })()
 	defer time.AfterFunc(maxStreamWait, sw.expire).Stop()
 	outerHeader := sw.Header().Clone()
 	next.ServeHTTP(sw, req.WithContext(ctx))
@@ -173,10 +173,12 @@ func (b *sessionBinder) serveStream(sw *sessionWriter, req *http.Request, next h
 }
 
 // endStream ends the request of a stream. If its token has expired, calls that were accepted
-// before can still be running. Then the stream first passes on their results for a while.
-func (b *sessionBinder) endStream(stream *sseStream, cause error, cancel context.CancelCauseFunc) {
+// before can still be running. Then the stream first passes on their results for a while. ctx is
+// the context of the server's handler. It ends when the handler returns.
+func (b *sessionBinder) endStream(ctx context.Context, stream *sseStream, cause error, cancel context.CancelCauseFunc) {
 	if b.grace > 0 && errors.Is(cause, resource.ErrStreamExpired) && stream.drain() {
-		stream.stopAt(time.AfterFunc(b.grace, func() { cancel(cause) }))
+		timer := time.AfterFunc(b.grace, func() { cancel(cause) })
+		context.AfterFunc(ctx, func() { timer.Stop() })
 		return
 	}
 	cancel(cause)
@@ -239,7 +241,7 @@ var (
 	unnamedStream    = sessionRejection{http.StatusNotFound, sessionNotFound, nil, slog.LevelInfo, "the request resumes a stream without naming its session"}
 
 	// MCP 2025-11-25, "Listening for Messages from the Server": 405 if there is no stream.
-	sessionlessStream = sessionRejection{http.StatusMethodNotAllowed, rpcText(rpcInvalidRequest, "There is no stream without a session"), nil, slog.LevelInfo, "the request opens a stream without a session"}
+	sessionlessStream = sessionRejection{http.StatusMethodNotAllowed, rpcText(rpcInvalidRequest, "A stream needs a session"), nil, slog.LevelInfo, "the request opens a stream without a session"}
 )
 
 // reject responds to a request. The body is a JSON-RPC error for a POST of JSON, and otherwise

@@ -24,8 +24,7 @@ type sseStream struct {
 	state    sync.Mutex // guards the fields below; never held while writing
 	open     bool       // the client gets the endpoint event, and the handler has not returned
 	draining bool
-	queued   [][]byte    // errors
-	grace    *time.Timer // that ends the stream; nil: none
+	queued   [][]byte // errors
 
 	writing sync.Mutex // guards the writer and the fields below
 	events  eventScanner
@@ -35,7 +34,7 @@ type sseStream struct {
 
 // lateResult finds results in what the server writes after drain.
 type lateResult struct {
-	passing bool   // the rest of an event that the server began before
+	passing bool   // the current event began before and is passed on to its end
 	held    []byte // the beginning of an event
 }
 
@@ -76,7 +75,7 @@ func (s *sseStream) writeResults(p []byte) (int, error) {
 	return len(p), nil
 }
 
-// writePiece takes the next piece of an event, while draining. complete says that it is the last.
+// writePiece handles the next piece of an event while draining. complete: it is the last piece.
 func (s *sseStream) writePiece(piece []byte, complete bool) (err error) {
 	r := s.results
 	if r.passing {
@@ -107,9 +106,9 @@ func (s *sseStream) writeNow(event []byte) error {
 	return http.NewResponseController(s.ResponseWriter).Flush()
 }
 
-// add writes an event of this package as soon as the server has written whole events only. It
-// drops the event if the stream is not open or too many events wait. It does not wait for the
-// client, and at most one goroutine per stream does.
+// add writes an event of this package as soon as no event of the server is incomplete. It drops
+// the event if the stream is not open or too many events wait. It does not wait for the client;
+// at most one goroutine per stream does.
 func (s *sseStream) add(event []byte) {
 	s.state.Lock()
 	if s.open && len(s.queued) < maxQueuedErrors {
@@ -119,8 +118,8 @@ func (s *sseStream) add(event []byte) {
 	go s.writeQueued() // the client may read slowly
 }
 
-// writeQueued writes the events that wait, unless something else is being written. Whatever that
-// is calls writeQueued when it ends.
+// writeQueued writes the events that wait, unless another write is in progress. That write
+// calls writeQueued when it ends.
 func (s *sseStream) writeQueued() {
 	for s.hasQueued() && s.writing.TryLock() {
 		waits := s.tryQueued()
@@ -149,7 +148,7 @@ func (s *sseStream) tryQueued() (waits bool) {
 	}
 }
 
-// next removes the first event that waits; nil if there is none.
+// next removes and returns the first event that waits, or returns nil.
 func (s *sseStream) next() (event []byte) {
 	s.state.Lock()
 	defer s.state.Unlock()
@@ -196,18 +195,6 @@ func (s *sseStream) close() {
 	s.state.Lock()
 	defer s.state.Unlock()
 	s.open, s.queued = false, nil
-	if s.grace != nil {
-		s.grace.Stop()
-	}
-}
-
-// stopAt stores the timer that ends the stream. close stops it.
-func (s *sseStream) stopAt(timer *time.Timer) {
-	s.state.Lock()
-	defer s.state.Unlock()
-	if s.grace = timer; !s.open {
-		timer.Stop()
-	}
 }
 
 // FlushError sends what was written.

@@ -142,7 +142,7 @@ func TestSSESessions(t *testing.T) {
 
 // noStream is the reply to a request for a stream that opens no session (MCP 2025-11-25, "Listening
 // for Messages from the Server": 405).
-var noStream = reply{405, `{"error_description":"There is no stream without a session"}` + "\n"}
+var noStream = reply{405, `{"error_description":"A stream needs a session"}` + "\n"}
 
 // TestSSEEndpointWithoutSession checks that nothing of a stream is sent if the session in its
 // endpoint event cannot be determined. Otherwise every caller could use the stream.
