@@ -43,8 +43,8 @@ type ServerHandlerConfig struct {
 // ServerHandler serves the metadata of one authorization server (RFC 8414) at
 // "/.well-known/oauth-authorization-server" of the protected resource, byte for byte as the
 // authorization server serves it. It is for clients that do not read the metadata of the
-// protected resource and take the resource for its own authorization server, as MCP 2025-03-26
-// did. A client that follows RFC 8414 §3.3 rejects the document, because its issuer is not the
+// protected resource and treat the resource as its own authorization server, as in MCP
+// 2025-03-26. A client that follows RFC 8414 §3.3 rejects the document, because its issuer is not the
 // URL of the resource: see docs/clients.md.
 //
 // The document comes from the first URL of [Discover] with a valid document of the issuer. It
@@ -97,7 +97,11 @@ func (h *ServerHandler) Locations() []string { return slices.Clone(h.locations) 
 // Owns reports whether the escaped path of the request equals one of the handler's locations
 // byte for byte. The method does not matter. A nil ServerHandler owns nothing.
 func (h *ServerHandler) Owns(r *http.Request) bool {
-	return h != nil && slices.Contains(h.locations, r.URL.EscapedPath())
+	if h == nil {
+		return false
+	}
+	_, found := slices.BinarySearch(h.locations, r.URL.EscapedPath())
+	return found
 }
 
 // ServeHTTP answers GET and HEAD with the document, OPTIONS with the header fields for a CORS
