@@ -77,8 +77,8 @@ func Sign(req *http.Request, id string, key []byte, now time.Time) {
 	req.Header.Set(Field, computeMAC(key, req, at))
 }
 
-// computeMAC signs the three parts without separators, as the clients do. Which part a character
-// belongs to is clear nevertheless: a path begins with the first slash, and a time has ten digits.
+// computeMAC signs the three parts without separators, as the clients do. The parts are
+// unambiguous nevertheless: the path begins with the first slash, and the time has ten digits.
 func computeMAC(key []byte, req *http.Request, at string) string {
 	mac := hmac.New(sha256.New, key)
 	mac.Write([]byte(req.Method + req.URL.Path + at))

@@ -3,6 +3,7 @@ package headersignature_test
 import (
 	"bytes"
 	"crypto/fips140"
+	"encoding/base64"
 	"encoding/hex"
 	"encoding/json"
 	"fmt"
@@ -204,7 +205,7 @@ func TestSecretIsNotPrinted(t *testing.T) {
 		}
 		written.Write(encoded)
 	}
-	for _, trace := range []string{string(secret), hex.EncodeToString(secret), strings.Trim(fmt.Sprint(secret), "[]")} {
+	for _, trace := range []string{string(secret), hex.EncodeToString(secret), base64.StdEncoding.EncodeToString(secret), strings.Trim(fmt.Sprint(secret), "[]")} {
 		if strings.Contains(written.String(), trace) {
 			t.Errorf("the output contains the secret as %q", trace)
 		}
