@@ -68,6 +68,9 @@ func pythonScript(variable string) func(*testing.T, clientSettings) mcpClient {
 
 func startPython(t *testing.T, variable string, s clientSettings, arguments map[string]string) *scriptClient {
 	t.Helper()
+	if os.Getenv(variable) == "" {
+		t.Skipf("%s is not set. Run .ci/interop, which needs Python and pip.", variable)
+	}
 	return startScript(t, s, arguments, func(argument string) *exec.Cmd {
 		return exec.CommandContext(t.Context(), os.Getenv(variable), "../../.ci/interop.d/python/client.py", argument)
 	})
@@ -116,9 +119,6 @@ func TestPythonErrors(t *testing.T) {
 			python2Variable: "MCPError: " + row.message,
 		} {
 			t.Run(row.name+", "+variable, func(t *testing.T) {
-				if os.Getenv(variable) == "" {
-					t.Skipf("%s is not set. Run .ci/interop, which needs Python and pip.", variable)
-				}
 				client := startPython(t, variable, clientSettings{}, map[string]string{"url": url, "token": row.token})
 				if text, err := client.call(row.tool); err == nil {
 					t.Errorf("got %q", text)
@@ -154,9 +154,6 @@ func TestPythonSSE(t *testing.T) {
 	} {
 		for _, variable := range []string{python1Variable, python2Variable} {
 			t.Run(row.name+", "+variable, func(t *testing.T) {
-				if os.Getenv(variable) == "" {
-					t.Skipf("%s is not set. Run .ci/interop, which needs Python and pip.", variable)
-				}
 				web := httptest.NewUnstartedServer(nil)
 				url := "http://" + web.Listener.Addr().String() + "/sse"
 				res, err := resource.New(resource.Config{Identifier: url, Issuers: []resource.Issuer{{Verifier: verifier}},
