@@ -7,15 +7,15 @@ import "context"
 type acceptance struct {
 	context.Context
 	caller    *Caller            // nil for a public operation without credentials
-	by        *Resource          // that accepted the request
-	endpoint  *endpoint          // for which it was accepted; nil if by is nil
+	by        *Resource          // the resource that accepted the request
+	endpoint  *endpoint          // the endpoint that it was accepted for; nil if by is nil
 	challenge *deferredChallenge // nil if the handler may not challenge
 	review    *responseReview    // nil if the handler's responses are not changed
-	id        []byte             // of the request in the body; nil if the body was not read or has no single request
+	id        []byte             // of the JSON-RPC request in the body; nil if the body was not read or has no single request
 }
 
-// outer is the context of the request before the acceptance and before the context that ends with
-// the token of a stream.
+// outer returns the context of the request as it was before the acceptance was added and, for
+// a stream, before it was made to end with the token.
 func (a *acceptance) outer() context.Context {
 	if w, ok := a.Context.(*watchedContext); ok {
 		return w.outer

@@ -14,16 +14,17 @@ import (
 // "prod" needs deploy:prod, in addition to the scopes of other rules. The scopes of several rules
 // for one tool add up.
 //
-// A call has a listed value only if params.arguments is an object that has the argument exactly
-// once, and its value is a string of Values, byte for byte after the JSON escapes are decoded.
-// Every other call is subject to Others: another value, another type, no argument, a duplicate
-// argument, and a second or a single argument whose name differs only in case or in characters
-// that are not letters or digits ("Env", "e_n_v"), because the tool can read it as the same. If the name of a rule is ASCII, this
-// includes each name with a character outside ASCII, such as a full-width letter. Only members of
+// A call has a listed value only if params.arguments is an object that has the argument
+// exactly once, and its value is a string of Values, byte for byte after the JSON escapes are
+// decoded. Every other call is subject to Others: another value, another type, no argument, or
+// a duplicate argument. So is a call with an argument, alone or besides the right one, whose
+// name differs only in case or in characters that are not letters or digits ("Env", "e_n_v"),
+// because the tool can read it as the same. If the name of a rule is ASCII, this includes each
+// name with a character outside ASCII, such as a full-width letter. Only members of
 // params.arguments itself count, not those of nested objects.
 //
-// If a tool reads the value differently from how it is written, list no value that another one
-// includes: a tool may take the environment "staging,prod" for two.
+// If the tool can read a value as more than its text, do not list the value: a tool can read
+// the env "staging,prod" as two environments.
 type ArgumentRule struct {
 	Tool     string              // its name
 	Argument string              // name of a member of params.arguments

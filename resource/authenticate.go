@@ -145,10 +145,11 @@ func (p *policy) identify(at *endpoint, req *http.Request) (*Caller, *fault) {
 
 	// 2. The cache: the caller from an earlier verification of the same bytes for the same
 	// endpoint. An entry is removed if it has expired or if the signing key of its token was
-	// withdrawn. Then the token is verified again. The endpoint is compared too: a person who
-	// names members of a family could find two names that have the same part in the keys.
-	// An entry of a token in another field does not count: raw is not checked yet, and could be
-	// the text of its key.
+	// withdrawn. Then the token is verified again. The endpoint is compared too, because the
+	// part of the key that depends on it is short: a person who names the members of a family
+	// could find two names with the same part. An entry of a token in another field is not
+	// used: raw is not checked yet, and could be the text that the key of such an entry is
+	// made from.
 	cacheKey := at.cacheKey(digest.Of(raw))
 	if cached, ok := p.cache.Get(cacheKey, now); ok && cached.resource == at.identifier && !cached.isFromField() {
 		return p.recast(cached), nil
@@ -173,8 +174,8 @@ func (p *policy) identifyByToken(ctx context.Context, at *endpoint, raw string, 
 	return p.verifyToken(ctx, at, from, token, token.credential(), cacheKey, now)
 }
 
-// verifyToken runs steps 5 to 7 for a token that the issuer must have issued. credential is that
-// of the caller.
+// verifyToken runs steps 5 to 7 for a token that only the issuer from may verify. credential
+// becomes that of the caller.
 func (p *policy) verifyToken(ctx context.Context, at *endpoint, from *issuer, token *Token, credential string, cacheKey digest.Digest, now time.Time) (*Caller, *fault) {
 	// 5. Check the claims of a JWT before its signature. At this point they can only cause a
 	// rejection. This avoids the cost of verifying a signature for a token that has expired

@@ -20,7 +20,7 @@ type builder struct {
 	config   Config
 	declared map[string]bool // every scope that the configuration mentions
 	policy   *policy
-	first    *issuer // of Issuers, or Opaque
+	first    *issuer // the first of Issuers, otherwise Opaque
 	mistakes configerr.List
 }
 
@@ -116,8 +116,8 @@ func (b *builder) publishedServers(issuers []string) []string {
 	return issuers
 }
 
-// keepZipNone makes the reader keep tokens with zip "NONE", which checkZip then rejects for most
-// issuers, only if an issuer can allow them.
+// keepZipNone makes the reader accept the header zip "NONE" if an issuer can allow it.
+// checkZip then rejects it for the other issuers.
 func (b *builder) keepZipNone() {
 	allows := func(i *issuer) bool { return i.config.AllowZipNone }
 	b.policy.tokens.KeepZipNone = b.policy.resolver != nil || slices.ContainsFunc(b.policy.allIssuers(), allows)

@@ -37,7 +37,7 @@ type Caller struct {
 	unmet                              *condition.Condition     // see policy.setUnmet
 
 	resource   string          // identifier of the endpoint that it was accepted for
-	path       string          // of the identifier, if there are several paths: see Owner
+	path       string          // part of Owner; "" if all identifiers have one path
 	credential string          // kind of credential
 	grant      scopeset.Grant  // the scopes and roles of the claims
 	names      *scopeset.Names // of the issuer; nil after decoding
@@ -90,15 +90,16 @@ func (c *Caller) ID() string {
 // a Caller that was decoded from JSON, and for the zero value.
 func (c *Caller) Verified() bool { return c != nil && c.policy != nil }
 
-// Resource returns the identifier that the caller was accepted for: Config.Identifier or one of
-// Config.Identifiers. The handler of a family of identifiers finds out by it which member the
-// request is for. It is never text of the request.
+// Resource returns the identifier that the caller was accepted for: Config.Identifier or one
+// of Config.Identifiers. The handler of a family of identifiers reads from it which member the
+// request is for. It is always text of the configuration, never of the request.
 func (c *Caller) Resource() string { return c.resource }
 
 // Owner identifies whom sessions and other state belong to: it is the [Caller.ID] and, if the
-// identifiers of the [Resource] have several paths, the path of [Caller.Resource]. So what was
-// created at one path cannot be used at another one, with a token that is for the other one only.
-// The host does not matter, because it is another address of the same server. Do not log it.
+// identifiers of the [Resource] have several paths, the path of [Caller.Resource]. So state
+// that was created at one path cannot be used with a token that is only for another path. The
+// host is not part of it, because another host is another address of the same server. Do not
+// log it.
 func (c *Caller) Owner() string {
 	if c.path == "" {
 		return c.ID()

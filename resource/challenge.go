@@ -11,10 +11,10 @@ import (
 
 // Challenge requests, from within a handler that finds out only now that the caller needs
 // further scopes, that the request is answered with 403 and one challenge. The challenge
-// names these scopes and those that the operation needs by the rules; alternatives are possible,
-// see [ScopeOptions]. Challenge reports
-// whether the request will be answered like that. What the handler writes afterwards is
-// then discarded, so it can return an error as usual.
+// names these scopes and those that the operation needs by the rules; alternatives are
+// possible, see [ScopeOptions]. Challenge reports whether the request will be answered like
+// that. What the handler writes afterwards is then discarded, so it can return an error as
+// usual.
 //
 // It returns false and has no effect if Operations.LateChallenges is off, if the first byte
 // of the answer has been written (also if a stream has begun or the handler has returned),

@@ -50,11 +50,11 @@ type Claims struct {
 	jwtObject  []byte          // that of the JWT, if an issuer has answered about one
 }
 
-// ParseClaims reads a JSON object of claims strictly: without duplicate names, without names that
-// differ from a registered one only in case, and with the type that the RFCs give to each
-// registered claim. A claim that is
-// null or an empty string counts as absent, because issuers write that for a claim without a
-// value. Only an empty scope in an introspection answer is a value. ParseClaims does not check what the claims mean; a [Resource] does that. It keeps
+// ParseClaims reads a JSON object of claims strictly: without duplicate names, without names
+// that differ from a registered one only in case, and with the type that the RFCs give to each
+// registered claim. A claim that is null or an empty string counts as absent, because issuers
+// write that for a claim without a value. Only an empty scope in an introspection answer is a
+// value. ParseClaims does not check what the claims mean; a [Resource] does that. It keeps
 // object, which must not be changed.
 func ParseClaims(object []byte) (*Claims, error) {
 	s, err := claimset.Parse(object)

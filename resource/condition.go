@@ -24,7 +24,7 @@ import (
 // number 1, and only Contains and ContainsOneOf accept an array. Strings are compared byte for
 // byte, without patterns. Numbers are whole numbers of any size: 1.0 and 1e0 do not equal 1. A
 // claim that is absent, null, an empty string, unreadable or of another type does not meet the
-// condition. For that reason there is no negation, which would accept tokens without the claim.
+// condition. Negation is not supported, because it would accept tokens without the claim.
 //
 // Claims are those of the token or the introspection answer, as [Caller.Decode] reads them; if an
 // answer about a JWT omits the claim, that of the JWT. Settings such as ScopeClaim, ScopePrefix
@@ -97,14 +97,15 @@ func (b *builder) conditions(where string, given []Condition) (all []*condition.
 	return all
 }
 
-// operationConditions is the compiled form of OperationConditions. rules are the same rules as
-// for scopes. What they return are keys of all.
+// operationConditions is the compiled form of OperationConditions. rules are like those for
+// scopes, but they return keys of all instead of scopes.
 type operationConditions struct {
 	rules *scoperules.Rules
 	all   map[string]*condition.Condition
 }
 
-// operationConditions checks and compiles the conditions of operations; nil if there are none.
+// operationConditions checks and compiles the conditions of operations. It returns nil for the
+// zero value.
 func (b *builder) operationConditions(given OperationConditions) *operationConditions {
 	if given.isZero() {
 		return nil
@@ -179,8 +180,8 @@ func (c *Caller) conditionFault(unmet *condition.Condition) *fault {
 	return &fault{reason: ReasonCondition, caller: c, got: unmet.Got(c.find), want: unmet.Want()}
 }
 
-// find returns a claim for a condition. If the issuer's answer about a JWT has an empty string,
-// the JWT does not count.
+// find returns a claim for a condition. If the claim is an empty string in the issuer's answer
+// about a JWT, it is absent, whatever the JWT has.
 func (c *Caller) find(path claimpath.Path) (jsontext.Value, error) {
 	if c.jwtObject != nil && path.IsEmptyString(c.object) {
 		return nil, nil

@@ -58,8 +58,8 @@ type Config struct {
 	// list decides only where clients log in: a server in it is not accepted as an issuer for
 	// that reason, and an accepted issuer can be missing. Nil publishes the identifiers of
 	// Issuers and then that of Opaque, but no tenants, no issuers of Hooks.ResolveIssuer and
-	// none of Credentials. A list is required if that is nothing, or if one of these
-	// identifiers is not an https URL, because it is only a name. An empty list is a mistake.
+	// none of Credentials. A list is required if that leaves no server, or if one of these
+	// identifiers is only a name and not an https URL. An empty list is a mistake.
 	Metadata metadata.Document
 
 	Logger *slog.Logger // one record per rejected request; nil: slog.Default()
@@ -159,9 +159,9 @@ type HTTPOptions struct {
 	// another path. Challenges then name a metadata URL below it:
 	// https://gw.example.com/prod/.well-known/oauth-protected-resource/mcp. The adapters
 	// serve the document at this path with and without BasePath, because some proxies
-	// remove it. It applies to those of Identifiers that begin with it, too. BasePath consists of
-	// whole segments without a slash at the end. Empty: the
-	// server owns the whole host, as RFC 9728 §3.1 assumes. Replace cannot change it.
+	// remove it. It also applies to those of Identifiers that begin with it. BasePath consists
+	// of whole segments without a slash at the end. Empty: the server owns the whole host, as
+	// RFC 9728 §3.1 assumes. Replace cannot change it.
 	BasePath string
 
 	// MetadataURL is the metadata URL that challenges name (RFC 9728 §5.1), if it does not
@@ -204,14 +204,13 @@ type Hooks struct {
 	// unknown issuer. It is for many issuers with separate keys. The Verifier of the
 	// result must be for exactly that iss.
 	//
-	// It is called only for an iss that is an http or https URL. The sender of the token
-	// chose iss: look it up among known issuers, and do not
-	// build an address from it. The result is cached for a minute; Limits bounds how
-	// many are. Then ResolveIssuer is called again, and cached tokens are verified
-	// again by its result. It should return the same Verifier each time, because that
-	// holds the keys, and because new ones are rationed until a token of the issuer has
-	// been verified. Unknown issuers are not cached. An issuer with mistakes rejects the
-	// request with 500. Ready and Metrics do not cover these issuers.
+	// It is called only for an iss that is an http or https URL. The sender of the token chose
+	// iss: look it up among known issuers, and do not build an address from it. The result is
+	// cached for a minute; Limits bounds how many are. Then ResolveIssuer is called again, and
+	// cached tokens are verified again by its result. It should return the same Verifier each
+	// time, because that holds the keys, and because new ones are rationed until a token of
+	// the issuer has been verified. Unknown issuers are not cached. An issuer with mistakes
+	// rejects the request with 500. Ready and Metrics do not cover these issuers.
 	ResolveIssuer func(iss string) (*Issuer, bool)
 
 	// Revoked is called for every request, also for one with a cached token. If it

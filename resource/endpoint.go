@@ -52,7 +52,7 @@ func (e *endpoints) ownerPath(at *endpoint) string {
 	return at.path + "/"
 }
 
-// named returns the endpoint with an identifier; nil if there is none.
+// named returns the endpoint with an identifier, or nil.
 func (e *endpoints) named(identifier string) *endpoint {
 	if len(e.all) == 1 && e.all[0].identifier == identifier {
 		return &e.all[0]
@@ -60,8 +60,9 @@ func (e *endpoints) named(identifier string) *endpoint {
 	return e.byName[identifier]
 }
 
-// of returns the endpoint that a request is for; nil if there is none. Then a token for one
-// endpoint cannot be used at a path that a server takes for that of another one.
+// of returns the endpoint that a request is for, or nil if its path or Host selects none. That
+// includes what servers can read in different ways: otherwise a token for one endpoint could
+// be used at another one.
 func (e *endpoints) of(req *http.Request) *endpoint {
 	n, ok := 0, true
 	switch {
@@ -81,8 +82,8 @@ func (e *endpoints) of(req *http.Request) *endpoint {
 	return &e.all[n]
 }
 
-// endpointFor returns the endpoint that an accepted caller uses or, without such a caller, that
-// of the accepted request of a context. Without both it is the first one.
+// endpointFor returns the endpoint that an accepted caller uses. Without such a caller it
+// returns that of the accepted request of a context, otherwise the first one.
 func (p *policy) endpointFor(a *acceptance, c *Caller) *endpoint {
 	var e *endpoint
 	if p.accepted(c) {
@@ -254,16 +255,17 @@ func (e *endpoints) isAudience(audience string) bool {
 // Identifiers returns Config.Identifier and Config.Identifiers, in this order.
 //
 // The path of a request selects the identifier, and Host if several have that path. Host is
-// compared without case, with its port unless that is the default, and another Host selects the
-// first one. If all identifiers have one
-// path, the path of the request does not matter. If they have several, a request must be at the path
-// of an identifier, or below it if no other identifier is below it; a slash at the end does not
-// matter. Everything else is rejected with 404, and so is a path with other characters than letters,
-// digits, "-", ".", "_" and "~", or with empty or dot segments, because servers read these in
-// different ways, or a Host that has the name of one of several hosts with another port or a dot at
-// its end. Identifiers with several paths must consist of these characters too. In front
-// of the Resource nothing may remove a part of the path, as http.StripPrefix does, except
-// HTTPOptions.BasePath.
+// compared without case, with its port unless that is the default, and another Host selects
+// the first one. A Host that has the name of one of several hosts, but another port or a dot
+// at its end, is rejected with 404.
+//
+// If all identifiers have one path, the path of the request does not matter. If they have
+// several, a request must be at the path of an identifier, or below it if no other identifier
+// is below it; a slash at the end does not matter. Every other path is rejected with 404. So
+// is a path with empty or dot segments, or with other characters than letters, digits, "-",
+// ".", "_" and "~", because servers read these in different ways. Identifiers with several
+// paths must consist of these characters too. In front of the Resource nothing may remove a
+// part of the path, as http.StripPrefix does, except HTTPOptions.BasePath.
 func (r *Resource) Identifiers() []string {
 	return r.policy().endpoints.names()
 }

@@ -27,10 +27,10 @@ type HeaderVerifier interface {
 
 	// VerifyHeader does the same as [Verifier.Verify] for the value of the field, which
 	// is not empty. It is called for every request, because the result is not cached. It
-	// may read the URL and other fields of req, but must not change req or read the body.
-	// Of the fields, only this one is known to occur once: reject another one that is
-	// absent or repeated. Claims.Audience must name the resource: the one of Config.Identifier
-	// and Config.Identifiers that the request is for.
+	// may read the URL and other fields of req, but must not change req or read the body. Only
+	// this field is known to occur once: if the proof needs another one, reject a request in
+	// which that is absent or repeated. Claims.Audience must name the resource: the one of
+	// Config.Identifier and Config.Identifiers that the request is for.
 	VerifyHeader(ctx context.Context, value string, req *http.Request) (*Claims, error)
 }
 
@@ -108,8 +108,8 @@ func (b *builder) setHeaders() {
 	}
 }
 
-// checkNames rejects verifiers of other credentials that have the name of an authorization server.
-// Equal subjects would be one principal.
+// checkNames rejects a HeaderVerifier that has the name of an authorization server. Equal
+// subjects would be one principal.
 func (b *builder) checkNames() {
 	c := &b.config
 	check := func(where string, v any, name string) {
@@ -219,7 +219,7 @@ func (p *policy) isOtherCredential(kind, from string) bool {
 	return true
 }
 
-// header returns the entry of a field; nil if there is none.
+// header returns the entry of a field, or nil.
 func (p *policy) header(field string) *headerIssuer {
 	if i := slices.IndexFunc(p.headers, func(h headerIssuer) bool { return h.name == field }); i >= 0 {
 		return &p.headers[i]

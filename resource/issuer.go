@@ -65,22 +65,24 @@ type Issuer struct {
 	// lists it. The prefix is added unconditionally: a scope that has it already gets it twice.
 	ScopePrefix string
 
-	// ScopeNames are the names that this issuer has for scopes of Config, if they differ: a
-	// scope of Config and the name that clients request at this issuer. Challenges for callers
-	// of this issuer have its names, and so has a 401 for a token of it if it is published. Any
-	// other 401, and a 403 for a credential that is not an access
-	// token, have those of the first published issuer, because clients log in there: of the
-	// issuer that has this identifier, or else of the first with Tenants, or else of the first
-	// of Issuers. A token grants such a scope only by the issuer's name, and
-	// a scope that is not listed by its own. Config and Caller have the names of Config
-	// everywhere else. ScopePrefix is added first, so with {"mcp:read": "api://mcp/read"} and
-	// the ScopePrefix api://mcp/ a token with read grants mcp:read. Two scopes with one name are
-	// a mistake, and so are names of scopes that Config does not have.
+	// ScopeNames are the names that this issuer has for scopes of Config, if they differ: by
+	// scope of Config, the name that clients request at this issuer. A token grants a listed
+	// scope only by the issuer's name, and every other scope by its own. ScopePrefix is added
+	// first, so with {"mcp:read": "api://mcp/read"} and the ScopePrefix api://mcp/ a token
+	// with read grants mcp:read. Two scopes with one name are a mistake, and so are names of
+	// scopes that Config does not have.
+	//
+	// Challenges for callers of this issuer have its names. So has a 401 for a token of this
+	// issuer if the issuer is published. Any other 401, and a 403 for a credential that is not
+	// an access token, have the names of the first published server, because clients log in
+	// there: those of the issuer that has its identifier, otherwise of the first with Tenants,
+	// otherwise of the first of Issuers. Config and Caller have the names of Config everywhere
+	// else.
 	ScopeNames map[string]string
 
 	// UnavailableScopes are scopes of Config that this issuer does not have. Its tokens never
-	// grant them; RoleScopes can. Challenges for its callers name other alternatives. If there
-	// are none, the answer is 403 without a challenge, because another token would not help.
+	// grant them; RoleScopes can. Challenges for its callers name other alternatives. If none
+	// is left, the answer is 403 without a challenge, because another token would not help.
 	// Scopes that do not begin with ScopePrefix are unavailable without being listed.
 	UnavailableScopes []string
 
@@ -147,10 +149,9 @@ type Issuer struct {
 	// if THE ISSUER REPORTS A TOKEN AS ACTIVE TO THIS RESOURCE'S CREDENTIALS ONLY IF THE
 	// TOKEN WAS ISSUED FOR THIS RESOURCE. Otherwise a token for any server of the issuer
 	// is accepted here (MCP authorization, "Token Audience Binding"), at all of
-	// Config.Identifiers. An aud that is
-	// present is still checked, and a JWT that is verified by its signature always needs
-	// one. Package introspect rejects an answer with neither aud nor token_type all the
-	// same, because it can be about a refresh token, unless its
+	// Config.Identifiers. An aud that is present is still checked, and a JWT that is verified
+	// by its signature always needs one. Package introspect rejects an answer with neither aud
+	// nor token_type all the same, because it can be about a refresh token, unless its
 	// Config.TrustAnswersWithoutTokenType is set.
 	TrustAnswersWithoutAudience bool
 }

@@ -13,13 +13,13 @@ import (
 //
 // It checks what Authenticate checks in its steps 8 and 9, and whether the token is still
 // valid. A caller that another resource accepted, or that was decoded from JSON, is rejected
-// like a nil caller. A nil caller may only do what Operations.Public names. If further
-// scopes or alternatives are given (see [ScopeOptions]), the operation needs these too; one
-// challenge names everything that it needs. Operations that do not name what they are about, such as a completion/complete
-// without Ref, are rejected with 400.
+// like a nil caller. A nil caller may only do what Operations.Public names. If further scopes
+// or alternatives are given (see [ScopeOptions]), the operation needs these too; one challenge
+// names everything that it needs. Operations that do not name what they are about, such as a
+// completion/complete without Ref, are rejected with 400.
 //
-// The challenge is that of the identifier that the caller was accepted for. A nil caller has
-// that of the request that ctx belongs to or, if there is none, of Config.Identifier.
+// The challenge is that of the identifier that the caller was accepted for. For a nil caller
+// it is that of the request that ctx belongs to, otherwise that of Config.Identifier.
 //
 // A refusal is counted and logged. Permit reads no headers and calls no other server.
 func (r *Resource) Permit(ctx context.Context, c *Caller, op Operation, scopes ...string) *Refusal {

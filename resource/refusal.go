@@ -13,11 +13,12 @@ import (
 // from this package and from the configuration, except the id of a JSON-RPC request, which
 // the body repeats.
 //
-// The body is a JSON-RPC error response if the request is a POST of JSON, as from an MCP client.
-// Its code is the status, unless JSON-RPC or MCP defines a code for the error. Its message
-// says what a person can do. Its data is the OAuth error object, with the scopes of the challenge.
-// Its id is null, unless the rules of the resource needed the body, which has exactly one
-// request. For every other request, and for [Resource.Permit], the body is the OAuth error object.
+// The body is a JSON-RPC error response if the request is a POST of JSON, as from an MCP
+// client. Its code is the status, unless JSON-RPC or MCP defines a code for the error. Its
+// message says what a person can do. Its data is the OAuth error object, with the scopes of
+// the challenge. Its id is that of the request if the rules of the resource needed the body
+// and it has exactly one request; otherwise null. For every other request, and for
+// [Resource.Permit], the body is the OAuth error object.
 type Refusal struct {
 	Status      int           // 400, 401, 403, 404, 405, 413, 415, 500, 502 or 503
 	Reason      Reason        // for logs and metrics
@@ -128,9 +129,9 @@ func (a *answers) prepare(o outcome, scopes []string) *preparedRefusal {
 	return p
 }
 
-// refusal returns the answer for a fault. hint are the scopes of a 401, if they are not those of a.
-// other says that it is about a credential that is not an access token, rpc that the sender of the
-// request expects JSON-RPC.
+// refusal returns the answer for a fault. hint, if it is not nil, replaces the scopes that a
+// 401 names. other is whether the fault is about a credential that is not an access token, rpc
+// whether the sender of the request expects JSON-RPC.
 func (a *answers) refusal(f *fault, hint []string, other, rpc bool) *Refusal {
 	reason, prepared := f.reason, a.prepared[f.reason]
 	if other {

@@ -106,11 +106,11 @@ func (r *Resource) Ready(ctx context.Context) error {
 	return nil
 }
 
-// Forget removes a token from the cache. token is what follows Bearer in the header, with
-// or without that word, or the value of a field of Credentials.TokenHeaders. The next request with the token is verified again. The result of
-// a verification that is in progress is used but not cached. A request after Forget does
-// not share an introspection call that began before it. Package introspect also forgets
-// all tokens that it has cached as inactive.
+// Forget removes a token from the cache. token is what follows Bearer in the header, with or
+// without that word, or the value of a field of Credentials.TokenHeaders. The next request
+// with the token is verified again. The result of a verification that is in progress is used
+// but not cached. A request after Forget does not share an introspection call that began
+// before it. Package introspect also forgets all tokens that it has cached as inactive.
 //
 // Forget does not revoke a token. It makes the issuer be called again, which helps for
 // tokens that are introspected. A JWT that is verified by its signature stays valid: use

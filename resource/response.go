@@ -26,11 +26,11 @@ const (
 	PassHandlerChallenges HandlerChallenges = iota
 
 	// ReplaceHandlerChallenges replaces a response of the handler by 502, with a log record,
-	// if its status is 401, or if its status is 403 and it has a challenge, unless it has a
-	// challenge of this Resource, such as those of Require, and of Permit with the context of
-	// the request. From every other response it
-	// removes the challenges that are not of this Resource and were not set by middleware
-	// outside. It changes neither informational responses (1xx) nor hijacked connections.
+	// if its status is 401, or if its status is 403 and it has a challenge. It does not
+	// replace a response with a challenge of this Resource, such as those of Require, and of
+	// Permit with the context of the request. From every other response it removes the
+	// challenges that are not of this Resource and were not set by middleware outside. It
+	// changes neither informational responses (1xx) nor hijacked connections.
 	//
 	// The header of each response is held back until its first byte is written. Another
 	// Resource behind this one counts as the handler.
@@ -66,7 +66,8 @@ func (r *responseReview) isOwn(challenge string) bool {
 }
 
 // newReview returns nil if the handler's responses are not changed. If the same middleware is
-// mounted twice, both have one review, because the challenges of the inner one are not of others.
+// mounted twice, both mounts share one review, so that challenges of the inner one count as
+// own.
 func (p *policy) newReview(ctx context.Context, at *endpoint, caller *Caller, messages []*mcpmsg.Message) *responseReview {
 	if p.handlerChallenges == PassHandlerChallenges {
 		return nil
@@ -106,9 +107,9 @@ func (d Decision) HoldResponse() bool {
 // the refusal replaces it: the handler has called [Challenge], or the response is one that
 // HTTPOptions.HandlerChallenges does not allow. The refusal is counted and logged.
 //
-// status and header are those of the response. ReviewResponse may remove challenges from header.
-// outer is a copy of the header from before the handler. ReviewResponse ends the time in which
-// Challenge works.
+// status and header are those of the response. ReviewResponse may remove challenges from
+// header. outer is a copy of the header from before the handler. After ReviewResponse,
+// Challenge has no effect.
 func (d Decision) ReviewResponse(status int, header, outer http.Header) *Refusal {
 	if d.challenge != nil {
 		if f := d.challenge.take(); f != nil {

@@ -51,8 +51,8 @@ func (p *policy) route(t *Token) (*issuer, *fault) {
 	return nil, f
 }
 
-// namedIssuer returns the configured issuer or pattern that claims name which cannot be read
-// otherwise; "" if there is none. It is for the log: the claims are not verified.
+// namedIssuer returns the configured issuer or pattern that is the iss of claims that
+// ParseClaims rejects, or "". It is for the log: the claims are not verified.
 func (p *policy) namedIssuer(claims []byte) string {
 	values := strictjson.LenientMembers(claims, "iss")
 	if len(values) != 1 {

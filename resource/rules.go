@@ -125,7 +125,7 @@ func (r *rules) needs(ctx context.Context, messages []*mcpmsg.Message, c *Caller
 	return requirements{all.scopes.Scopes.List(), r.conditions.of(&all.conditions)}, nil
 }
 
-// collected is what the rules that know messages only demand of one request.
+// collected collects what the messages of one request need.
 type collected struct{ scopes, conditions scoperules.Needs }
 
 func (r *rules) needsOf(ctx context.Context, m *mcpmsg.Message, c *Caller, all *collected) *fault {

@@ -113,8 +113,8 @@ func (b *builder) checkScopeName(where string, given *Issuer, scope string) {
 	}
 }
 
-// checkReachable rejects an issuer of which no token can have the scopes that the configuration
-// needs. Roles can grant any scope.
+// checkReachable rejects an issuer whose tokens can never have the scopes that the
+// configuration needs. Roles can grant any scope.
 func (b *builder) checkReachable() {
 	declared := slices.Collect(maps.Keys(b.declared))
 	for _, i := range b.policy.allIssuers() {
@@ -131,9 +131,9 @@ func (b *builder) checkReachable() {
 	}
 }
 
-// setLogin finds the issuer whose names are used where no issuer is known: the first that the
-// metadata publishes, because clients log in there. If its identifier is not that of an issuer, it
-// is the server of an issuer with tenants, or another address of the first issuer.
+// setLogin finds the issuer whose names are used where no issuer is known: that of the first
+// published server, because clients log in there. If that server is not a configured issuer,
+// it is the server of the first issuer with tenants, or another address of the first issuer.
 func (b *builder) setLogin(servers []string) {
 	p := b.policy
 	login := b.first
@@ -171,9 +171,9 @@ func (b *builder) setHints(login []string) {
 	}
 }
 
-// challengeFor returns the scopes that the challenge of a 403 names, and the entries that no token
-// of the caller's issuer can satisfy. A caller whose credential is not an access token would log in
-// at the first published issuer, and does not keep what it has.
+// challengeFor returns the scopes that the challenge of a 403 names, and the entries that no
+// token of the caller's issuer can satisfy. A caller whose credential is not an access token
+// would log in at the first published issuer, so the scopes are chosen as if it had none.
 func (p *policy) challengeFor(c *Caller, needed []string) (names *scopeset.Names, chosen, lacking []string) {
 	names, grant := c.names, c.grant
 	if p.isOtherCredential(c.Credential(), c.Issuer()) {

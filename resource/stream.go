@@ -45,10 +45,10 @@ var ErrStreamExpired = fmt.Errorf("%w: %s", ErrStreamEnded, ReasonExpired)
 // the latter: a rule such as Methods{"subscriptions/listen": nil} is enough. Without either,
 // nethttp/mcpsdk.Lock rejects such a request.
 //
-// While a stream is open, every 30 seconds it gets the checks that a request gets: steps 1
-// to 8 of the pipeline, whether its header fields agree with the claims, and whether the
-// caller meets the conditions of the request and has the scopes that it needed. The context of Decision.Request ends, with
-// [ErrStreamEnded] as its cause,
+// While a stream is open, every 30 seconds it gets the checks that a request gets: steps 1 to
+// 8 of the pipeline, whether its header fields agree with the claims, and whether the caller
+// meets the conditions of the request and has the scopes that it needed. The context of
+// Decision.Request ends, with [ErrStreamEnded] as its cause,
 //
 //   - when the token expires, leeway included,
 //   - at the next check, if Hooks.Revoked reports the caller, or if the token is no longer
@@ -101,11 +101,11 @@ func (p *policy) watch(req *http.Request, caller *Caller, granted authorization)
 	}
 	checked := (&http.Request{Method: req.Method, Header: header}).WithContext(ctx)
 	s := &stream{policy: p, cancel: cancel, caller: caller}
-	needs := operationsOf(p, granted)
+	operations := operationsOf(p, granted)
 	p.owner.streams.Add(1)
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	s.timer = time.AfterFunc(s.delay(), func() { s.check(checked, needs) })
+	s.timer = time.AfterFunc(s.delay(), func() { s.check(checked, operations) })
 	return req.WithContext(&watchedContext{ctx, req.Context()}), s
 }
 
@@ -120,7 +120,7 @@ func (s *stream) delay() time.Duration {
 }
 
 // check ends the stream, or schedules the next check.
-func (s *stream) check(req *http.Request, needs *streamOperations) {
+func (s *stream) check(req *http.Request, operations *streamOperations) {
 	ctx := req.Context()
 	if ctx.Err() != nil {
 		s.stop()
@@ -129,7 +129,7 @@ func (s *stream) check(req *http.Request, needs *streamOperations) {
 	// Fail closed if a configured function ends this goroutine.
 	caller, f := (*Caller)(nil), newFault(ReasonInternalError, "a configured function ended its goroutine")
 	defer func() { s.finishCheck(ctx, caller, f) }()
-	caller, f = s.policy.owner.policy().recheck(req, s.caller, needs)
+	caller, f = s.policy.owner.policy().recheck(req, s.caller, operations)
 }
 
 // recheck is steps 1 to 8 of the pipeline, and whether the caller meets the conditions and has the
@@ -182,12 +182,12 @@ func (p *policy) recheck(req *http.Request, previous *Caller, operations *stream
 
 // streamOperations are the operations of the request that opened a stream, and what they need.
 type streamOperations struct {
-	policy   *policy // that requirements are by
+	policy   *policy // by which requires was determined
 	requires requirements
 	messages []*mcpmsg.Message // nil: the body was not read
 }
 
-// operationsOf keeps of the messages only what rules read. It keeps no part of the body.
+// operationsOf copies what rules read of the messages. It keeps no part of the body.
 func operationsOf(p *policy, granted authorization) *streamOperations {
 	o := &streamOperations{policy: p, requires: granted.requirements}
 	for _, m := range granted.messages {
@@ -216,8 +216,8 @@ func (o *streamOperations) needs(p *policy, req *http.Request, caller *Caller) (
 	return needs, f
 }
 
-// expiredStream returns the fault of a stream whose token has expired. It is faultExpired only if
-// the token was good until then, as far as that is known without a verification.
+// expiredStream returns the fault of a stream whose token has expired. It is faultExpired only
+// if the token was valid until then, as far as that is known without a verification.
 func (p *policy) expiredStream(ctx context.Context, c *Caller) *fault {
 	if f := p.checkRevoked(ctx, c); f != nil {
 		return f
@@ -228,7 +228,7 @@ func (p *policy) expiredStream(ctx context.Context, c *Caller) *fault {
 	return faultExpired
 }
 
-// faultExpired is shared by all streams whose token expires, and nothing else has changed.
+// faultExpired is shared by all streams that end only because their token has expired.
 var faultExpired = newFault(ReasonExpired, "exp has passed")
 
 // finishCheck ends the stream if its check failed, or schedules the next check.

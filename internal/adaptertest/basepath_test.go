@@ -17,7 +17,8 @@ const (
 	gatewayDocument = `{"resource":"` + gateway + `/prod/mcp","authorization_servers":["https://auth.example.test"],"bearer_methods_supported":["header"]}`
 )
 
-// startProxy starts a proxy that owns only the path /prod. It responds with 404 to all other requests.
+// startProxy starts a proxy that passes on only requests below /prod. It responds with 404 to all
+// others.
 func startProxy(t *testing.T, backend string, removesBasePath bool) string {
 	t.Helper()
 	target, err := url.Parse(backend)
@@ -33,8 +34,8 @@ func startProxy(t *testing.T, backend string, removesBasePath bool) string {
 	return serve(t, mux)
 }
 
-// followChallenge requests url without a token. It returns the challenge, and the response to a request
-// for the metadata URL in it. The proxy replaces the gateway.
+// followChallenge requests a path without a token. It returns the challenge, and the response to a
+// request for the metadata URL in it. Requests for the gateway are sent to the proxy.
 func followChallenge(t *testing.T, proxy, path string) (challenge, metadata string) {
 	t.Helper()
 	response, _ := do(t, request(t, "POST", proxy+path, "", nil))
@@ -47,7 +48,7 @@ func followChallenge(t *testing.T, proxy, path string) (challenge, metadata stri
 	return challenge, response.Status + " " + metadata
 }
 
-// A client behind a proxy that owns only /prod follows the challenge to the metadata (RFC 9728
+// A client behind a proxy that passes on only /prod follows the challenge to the metadata (RFC 9728
 // §5.1), whether the proxy removes /prod or not.
 func TestBasePath(t *testing.T) {
 	for _, row := range []struct {

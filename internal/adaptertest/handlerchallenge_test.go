@@ -35,9 +35,9 @@ func respond(status int, body string, challenges ...string) http.HandlerFunc {
 	}
 }
 
-// TestHandlerChallenges checks what a client gets of a handler's challenges (RFC 9110 §11.6.1). By
-// default, it gets them all. With ReplaceHandlerChallenges it gets none that is not of the
-// Resource, whatever they read like, and no 401 without one that is.
+// TestHandlerChallenges checks what a client gets of a handler's challenges (RFC 9110 §11.6.1).
+// By default, it gets all of them. With ReplaceHandlerChallenges, it gets only challenges that the
+// Resource made, and no others with the same text. It gets no 401 without such a challenge.
 func TestHandlerChallenges(t *testing.T) {
 	own := pointer + `, scope="base", error="insufficient_scope", error_description="x"`
 	for _, row := range []struct {
@@ -151,8 +151,8 @@ func TestRelayedChallenge(t *testing.T) {
 	})
 }
 
-// TestOwnChallengesAreNotReplaced checks that Require, Permit, a late challenge and the Resource itself
-// respond as usual, and that a second mount of the Resource changes nothing.
+// TestOwnChallengesAreNotReplaced checks that Require, Permit, a late challenge and the Resource
+// itself respond as usual, and that a second mount of the Resource changes nothing.
 func TestOwnChallengesAreNotReplaced(t *testing.T) {
 	const insufficient = `, error="insufficient_scope", error_description="The access token lacks a scope that this request needs"`
 	onEachAdapter(t, func(t *testing.T, a adapter) {

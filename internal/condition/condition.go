@@ -1,7 +1,7 @@
 // Package condition decides whether a claim passes a test: equals a value, is one of several,
-// contains one, or begins with a path. Values are typed: a string never equals a number. It does
-// not know who verified the claims. There is no negation, because a negated test would accept an
-// absent claim.
+// contains one, or begins with a path. Values are typed: a string never equals a number. The
+// package does not check whether the claims are verified. Negation is not supported, because a
+// negated test would accept an absent claim.
 package condition
 
 import (
@@ -36,7 +36,7 @@ type Condition struct {
 	path   claimpath.Path
 	test   string // for Want
 	values []value
-	array  bool   // the claim is an array with one of values
+	array  bool   // the claim must be an array with one of values
 	prefix string // "": see values
 }
 

@@ -40,7 +40,7 @@ func (t Text) Challenge(metadataURL string, scopes []string) string {
 // programs that read bodies.
 func (t Text) Object() []byte { return append(t.object(nil), '\n') }
 
-// object returns the OAuth error object, with the scopes if there are any.
+// object returns the OAuth error object, with the scopes, if any.
 func (t Text) object(scopes []string) []byte {
 	o := []byte{'{'}
 	if t.Code != "" {

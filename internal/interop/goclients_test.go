@@ -105,7 +105,8 @@ var mcpGo = clientProgram{name: "mcp-go 1.2.1", open: openMCPGo, ttl: 5, excepti
 	revokedWithRefresh: {"whoami: 2 logins", "It answers each 401 with a login. It refreshes only by its clock."},
 }}
 
-// mcpGoNoChallenge is not a problem if OAuthConfig.ProtectedResourceMetadataURL is set: see TestProxies.
+// mcpGoNoChallenge is not a problem if OAuthConfig.ProtectedResourceMetadataURL is set: see
+// TestProxies.
 const mcpGoNoChallenge = "It requires a login before its first request, so it sees no challenge and derives the metadata URL from the URL of the server."
 
 var mcpGoStepUp = exception{

@@ -135,8 +135,8 @@ func testResourceIndicators(t *testing.T, k *keycloak, want map[string]string) {
 	}
 }
 
-// TestKeycloakResourceIndicators tests the experimental feature resource-indicators. The client that
-// represents the resource names it in its attribute resource_url.
+// TestKeycloakResourceIndicators tests the experimental feature resource-indicators. The client
+// that represents the resource names it in its attribute resource_url.
 func TestKeycloakResourceIndicators(t *testing.T) {
 	k := startKeycloak(t, "--features=resource-indicators")
 	unknown := map[string]string{"name": "feature on, no client with resource_url", identifier: "invalid_target", otherIdentifier: "invalid_target"}

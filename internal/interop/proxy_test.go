@@ -28,7 +28,7 @@ import (
 // nginxVariable has the path of the nginx program. .ci/interop sets it.
 const nginxVariable = "WARDER_NGINX"
 
-// basePath is the only path that the proxies own. They respond with 404 to other requests.
+// basePath is the path below which the proxies pass on requests. They respond with 404 to others.
 const basePath = "/prod"
 
 // A proxyProgram starts a proxy at an address. The backend is the URL of the server behind it.
@@ -173,7 +173,7 @@ func startBehindProxy(t *testing.T, start proxyProgram, removesBasePath bool) (p
 	return proxy, issuer
 }
 
-// A proxy owns only /prod. The challenge leads to the metadata (RFC 9728 §5.1), and clients that
+// A proxy passes on only /prod. The challenge leads to the metadata (RFC 9728 §5.1), and clients that
 // get nothing but the URL log in through the proxy.
 func TestProxies(t *testing.T) {
 	for _, row := range []struct {

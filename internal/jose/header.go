@@ -53,8 +53,8 @@ type Header struct {
 
 var headerNames = strictjson.NewNames("alg", "kid", "typ", "cty", "crit", "b64", "zip")
 
-// zipNone is the value of zip in the tokens of ForgeRock. It changes nothing: zip is a member of
-// encrypted tokens (RFC 7516 §4.1.3), and the payload is not compressed.
+// zipNone is the value of zip in the tokens of ForgeRock. It has no effect: the payload is not
+// compressed, and only encrypted tokens have a zip (RFC 7516 §4.1.3).
 const zipNone = "NONE"
 
 // parseHeader rejects zip, unless keepZipNone is true and it has exactly the value zipNone.
@@ -107,9 +107,9 @@ func parseKeyID(value jsontext.Value) (string, error) {
 }
 
 // IsAccessTokenType reports whether an access token may have this typ header. If strict is
-// true, only at+jwt is allowed, as RFC 9068 §2.1 requires. Otherwise JWT, an absent typ and those
-// in further are allowed too, because widespread issuers send them. All other types mean another
-// kind of token, such as an ID token or a proof (RFC 8725 §3.11).
+// true, only at+jwt is allowed, as RFC 9068 §2.1 requires. Otherwise JWT and an absent typ are
+// allowed too, because widespread issuers send them, and so are the types in further. All
+// other types mean another kind of token, such as an ID token or a proof (RFC 8725 §3.11).
 func (h Header) IsAccessTokenType(strict bool, further []string) bool {
 	switch {
 	case equalASCIIFold(h.Type, "at+jwt"), equalASCIIFold(h.Type, "application/at+jwt"):

@@ -64,9 +64,10 @@ var keyMembers = []string{"use", "key_ops", "kty", "kid", "alg", "crv", "n", "e"
 
 var keyNames = strictjson.NewNames(keyMembers...)
 
-// ParseKey parses one JWK (RFC 7517 §4). It must be a valid public key for signatures: its use must
-// be sig, one of uses or absent. If uses is not empty, a key with another use is not for verifying
-// signatures.
+// ParseKey parses one JWK (RFC 7517 §4). It must be a valid public key for signatures, whose use
+// is sig, one of uses or absent. The error for the use enc is [ErrNotForSignatures], and so is
+// that for every other use if uses is not empty.
+//
 // ParseKey rejects a private or symmetric key instead of ignoring its secret members, because
 // a published secret protects nothing. Errors do not quote the key.
 func ParseKey(data []byte, uses ...string) (*Key, error) {
@@ -170,7 +171,7 @@ func checkUse(value jsontext.Value, uses []string) error {
 		return ErrNotForSignatures
 	case use == "sig", slices.Contains(uses, use):
 		return nil
-	case len(uses) > 0: // the configuration says which uses count
+	case len(uses) > 0: // uses lists all other uses that are for signatures
 		return ErrNotForSignatures
 	}
 	return errors.New("is not sig")

@@ -18,7 +18,7 @@ const (
 type Reader struct {
 	// KeepZipNone makes Parse accept a header with zip "NONE" and set Header.ZipNone. The caller
 	// must then reject each such token whose issuer is not known to send this. Every other Reader,
-	// and the function Parse, reject every zip. It must not change after the first Parse.
+	// and the function Parse, reject every zip. KeepZipNone must not change after the first Parse.
 	KeepZipNone bool
 
 	cache [cacheEntries]atomic.Pointer[cachedHeader]

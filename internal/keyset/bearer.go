@@ -16,11 +16,11 @@ import (
 )
 
 // Bearer is an access token for the requests of a fetch (RFC 6750 §2.1). Some servers, such as
-// Kubernetes, answer requests for their metadata and keys with 401 without one.
+// Kubernetes, answer 401 to requests without a token for their metadata and keys.
 //
 // The token is sent over https, or over http to a loopback host without a proxy, and only to
-// servers that the operator has named: the origins of URLs, and every port of Hosts. A server
-// that only the issuer's metadata names gets requests without the token.
+// servers that the operator has named: the origins of URLs, and every port of Hosts. Requests
+// to a server that only the issuer's metadata names do not contain the token.
 type Bearer struct {
 	Token   func() (string, error) // called once per fetch; nil: requests have no token. Its errors are logged
 	URLs    []string

@@ -10,8 +10,8 @@ import (
 )
 
 // Function is a key set that a function of the program returns. The function is called for each
-// fetch. The limits for time and size are those of a fetch from a server: the context ends after
-// 5 s, and the document has [outbound.DefaultMaxBytes] at most.
+// fetch. It has the same limits as a server: its context ends after 5 s, and its result has at
+// most [outbound.DefaultMaxBytes].
 type Function struct {
 	call    func(context.Context) ([]byte, error)
 	running atomic.Bool
@@ -22,8 +22,8 @@ func NewFunction(call func(context.Context) ([]byte, error)) *Function { return 
 
 var errStillRunning = errors.New("keyset: KeysFunc has not returned from its previous call, although its context has ended")
 
-// Fetch calls the function. If the function ignores the end of ctx, Fetch returns without it.
-// It is not called again before it has returned.
+// Fetch calls the function. If the function ignores the end of ctx, Fetch returns without its
+// result, and further calls of Fetch fail until the function has returned.
 func (f *Function) Fetch(ctx context.Context, bypassCaches bool) (Document, error) {
 	if !f.running.CompareAndSwap(false, true) {
 		return Document{}, &Error{Outcome: string(outbound.Timeout), Err: errStillRunning}

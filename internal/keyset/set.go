@@ -43,7 +43,7 @@ type Set struct {
 type Config struct {
 	Source   Source        // required
 	Uses     []string      // values of the member use besides sig, exactly as in the keys
-	Interval time.Duration // the longest between refreshes; 0: 15 min, or as the server's cache headers say
+	Interval time.Duration // longest time between refreshes; 0: by the cache headers, or 15 min
 	Observe  func(Fetch)   // called after every fetch; may be nil
 }
 

@@ -58,10 +58,10 @@ func (a *ArgumentName) isSimilar(other *foldedName) bool {
 	return a.ascii && !other.ascii || slices.Equal(a.folded, other.significant)
 }
 
-// StringArguments returns, for each name, the argument that is a string. ok is false if the
-// arguments could be read in another way: if they are not an object, if the name is duplicate or
-// cannot be decoded, and if another name is similar, because the reader behind may be lenient. Names
-// inside nested objects do not count.
+// StringArguments returns the value of each named argument, which must be a string. ok is
+// false if it is not, or if the arguments could be read in another way: if they are not an
+// object, if the name is duplicate or cannot be decoded, or if another name is similar,
+// because the reader behind may be lenient. Names inside nested objects do not count.
 func (m *Message) StringArguments(names []ArgumentName) (values []string, ok []bool) {
 	values, ok = make([]string, len(names)), make([]bool, len(names))
 	similar := make([]int, len(names))

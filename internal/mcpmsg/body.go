@@ -61,8 +61,8 @@ func IsJSONPost(req *http.Request) bool {
 	return strings.EqualFold(strings.TrimSpace(media), "application/json")
 }
 
-// RequestID returns the id of the only request in a body; nil if there is no request, or a
-// batch, or if the id cannot be repeated.
+// RequestID returns the id of the only request in a body. It returns nil if the body has no
+// request, is a batch of several messages, or has an id that cannot be repeated.
 func RequestID(messages []*Message) []byte {
 	if len(messages) != 1 || messages[0].Method == "" {
 		return nil

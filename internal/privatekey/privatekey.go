@@ -18,17 +18,17 @@ import (
 // Key is a private key. If it is printed, the output does not contain the key.
 type Key struct {
 	Signer    crypto.Signer // *rsa.PrivateKey, *ecdsa.PrivateKey or ed25519.PrivateKey
-	ID        string        // kid of a JWK; "" if there is none
-	Algorithm string        // alg of a JWK; "" if there is none
+	ID        string        // kid of a JWK; "": none
+	Algorithm string        // alg of a JWK; "": none
 }
 
 // Format writes a placeholder for every verb.
 func (Key) Format(f fmt.State, _ rune) { _, _ = io.WriteString(f, "[redacted private key]") }
 
-// Parse reads an RSA, EC or Ed25519 key. content is PEM with exactly one private key (PKCS #8,
-// PKCS #1 or SEC 1), which is not encrypted, or one private JWK (RFC 7517 §4). Other PEM blocks,
-// such as certificates, are ignored. Parse does not check whether the key is strong enough.
-// Errors do not contain any of the content.
+// Parse reads an RSA, EC or Ed25519 key. content is one private JWK (RFC 7517 §4), or PEM with
+// exactly one private key (PKCS #8, PKCS #1 or SEC 1), which must not be encrypted. Other PEM
+// blocks, such as certificates, are ignored. Parse does not check whether the key is strong
+// enough. Errors do not contain any of the content.
 func Parse(content []byte) (Key, error) {
 	if trimmed := bytes.TrimSpace(content); len(trimmed) > 0 && trimmed[0] == '{' {
 		return parseJWK(trimmed)

@@ -1,4 +1,4 @@
-// Package regularfile reads regular files up to a size.
+// Package regularfile reads regular files up to a maximum size.
 package regularfile
 
 import (
@@ -14,8 +14,8 @@ type TooLargeError struct{ Limit int } // in bytes
 func (e *TooLargeError) Error() string { return fmt.Sprintf("is larger than %d bytes", e.Limit) }
 
 // Read returns the content of a regular file of at most limit bytes. Other files are errors,
-// because opening a pipe could block forever. Errors do not contain the path, which the caller
-// adds, and nothing of the content. An error for a larger file is a *[TooLargeError].
+// because opening a pipe could block forever. Errors contain neither the path, which the caller
+// adds, nor any of the content. The error for a larger file is a *[TooLargeError].
 func Read(path string, limit int) ([]byte, error) {
 	switch info, err := os.Stat(path); {
 	case err != nil:

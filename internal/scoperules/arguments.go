@@ -34,7 +34,7 @@ func (r *Rules) AddArgument(given Argument) {
 }
 
 // collectArguments adds the scopes of the rules for the arguments of a tool call. It returns
-// whether there is such a rule.
+// whether the tool has such a rule.
 func (r *Rules) collectArguments(m *mcpmsg.Message, all *Needs) (named bool) {
 	rules := r.arguments[m.Tool]
 	if len(rules) == 0 {

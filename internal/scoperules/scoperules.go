@@ -50,12 +50,12 @@ func (r *Rules) AddResource(p uripattern.Pattern, scopes []string) error {
 type Needs struct {
 	Scopes scopeset.Set
 
-	// Unlisted is an argument whose value a rule does not list and rejects; "" if there is
-	// none. The request must then be rejected.
+	// Unlisted is an argument with a value that its rule does not list and rejects. The
+	// request must then be rejected. Otherwise it is empty.
 	Unlisted string
 
-	// Has is set for what is offered and not called, so that there are no arguments: whether the
-	// caller has scopes. A call with the values for which it has them would be permitted.
+	// Has is set for an offer, which can be without arguments. It reports whether the caller
+	// has scopes. A tool is then offered if a call with a listed value would be permitted.
 	Has func(scopes []string) bool
 
 	work int // bytes compared with templates

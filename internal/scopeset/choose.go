@@ -17,9 +17,9 @@ type chooser struct {
 // all entries, and the entries that no token of the issuer can satisfy. g is what the caller has
 // now.
 //
-// Of an entry with alternatives it chooses the one with the fewest scopes that the caller lacks and
-// that no entry before has chosen, and the first of several. Entries without alternatives have
-// chosen theirs before all others. The result is in the order of the entries.
+// For an entry with alternatives it chooses the one with the fewest scopes that the caller
+// lacks and that are not chosen yet, and the first one if several have equally few. Entries
+// without alternatives are chosen first. The result is in the order of the entries.
 func (n *Names) Choose(entries []string, g Grant, h Hierarchy) (chosen, lacking []string) {
 	if n == nil && !slices.ContainsFunc(entries, HasAlternatives) {
 		return entries, nil
@@ -83,8 +83,9 @@ func (c *chooser) isChosen(scope string) bool {
 	return c.chosen.has(scope) || slices.ContainsFunc(c.hierarchy[scope], c.chosen.has)
 }
 
-// requestable returns the scope to request for scope: scope itself or, if the issuer does not have
-// it, a broader one, best one that the caller has or that is chosen; "" if there is none.
+// requestable returns the scope to request for scope. That is scope itself or, if the issuer
+// does not have it, a broader one that the issuer has, preferably one that the caller has or
+// that is chosen already. It returns "" if the issuer has none of them.
 func (c *chooser) requestable(scope string) (found string) {
 	if c.names.CanGrant(scope) {
 		return scope

@@ -16,13 +16,13 @@ const MaxBytes = 64 << 10
 // printing a File cannot print the secret. It is safe for concurrent use.
 type File struct{ path string }
 
-// New returns a File. It does not read it.
+// New returns the File at a path. It does not read the file.
 func New(path string) *File { return &File{path} }
 
 // Path returns the path of the file.
 func (f *File) Path() string { return f.path }
 
-// Read returns the content of the file without one line break at its end. It reads the file in
+// Read returns the content of the file, without a line break at its end. It reads the file in
 // every call, so a rotated secret takes effect with the next call. A program that rotates the
 // secret must replace the file by renaming another one, as Kubernetes does: otherwise Read can
 // return a part of the new secret.
@@ -38,7 +38,7 @@ func (f *File) Read() (string, error) {
 }
 
 // ReadAll is like [File.Read] for a file with several lines, such as a private key. It returns
-// the content as it is, and does not check it except that it is not empty.
+// the content unchanged, and only checks that it is not empty.
 func (f *File) ReadAll() ([]byte, error) {
 	content, err := regularfile.Read(f.path, MaxBytes)
 	if err == nil && len(content) == 0 {

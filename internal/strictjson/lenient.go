@@ -3,12 +3,12 @@ package strictjson
 import "github.com/go-json-experiment/json/jsontext"
 
 // LenientMembers returns the values of all members with this name, spelled exactly, in a
-// document that [Object] or [Envelope] has rejected. It tolerates duplicate names, invalid
+// document that [Object] or [Envelope] can reject. It tolerates duplicate names, invalid
 // Unicode and broken escapes in strings, and nesting of any depth. It returns nil if the
 // syntax of the document is otherwise not that of one JSON object.
 //
-// Use it only to describe why a document was rejected. Do not grant anything because of
-// its result.
+// Use it only to describe why a document was rejected, or to classify messages of this server.
+// Do not grant anything because of its result.
 func LenientMembers(data []byte, name string) (values []jsontext.Value) {
 	s := scanner{data: data, opaque: true, lenient: true}
 	if s.peek() != '{' || s.open() != nil {

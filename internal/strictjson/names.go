@@ -56,7 +56,7 @@ func (n *Names) WithPrivate(names ...string) *Names {
 
 // WithNested returns a copy of the set that also has names of members of a nested object, the
 // value of member. In the same pass, Object reports them as "member.name", before it
-// reports member. Within panics if member is not in the set.
+// reports member. WithNested panics if member is not in the set.
 func (n *Names) WithNested(member string, names ...string) *Names {
 	if n.known[member].exact != member {
 		panic(fmt.Sprintf("strictjson: %q is not in the set", member))

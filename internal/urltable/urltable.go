@@ -1,5 +1,5 @@
-// Package urltable finds which of several configured URLs a request is for. A request selects
-// among the URLs, and the result contains nothing of the request.
+// Package urltable finds which of several configured URLs a request is for. The result is the
+// number of a URL, and contains no text of the request.
 package urltable
 
 import (
@@ -23,7 +23,7 @@ type Table struct {
 type place struct {
 	first int             // number of a URL
 	hosts []string        // the values of Host that clients send to the first URL
-	all   map[string]int  // by these values; nil: there is one URL
+	all   map[string]int  // numbers by these values; nil: the path has one URL
 	names map[string]bool // of the hosts, without ports
 }
 
@@ -33,9 +33,9 @@ const hostBytes = "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ012345678
 // maxHostBytes is the longest host that is compared: a name (RFC 1035 §2.3.4), a colon and a port.
 const maxHostBytes = 253 + 1 + 5
 
-// Add adds a URL, whose host is written as clients write it (see package weburl), at a path. Its
-// number is that of the URLs that were added before. If requests cannot distinguish it from one
-// of these, Add returns the number of that one and false.
+// Add adds a URL, whose host is written as clients write it (see package weburl), at a path. It
+// returns the URL's number: how many URLs were added before. If requests cannot distinguish the
+// URL from one of these, Add returns the number of that one and false.
 func (t *Table) Add(u *url.URL, path string) (n int, ok bool) {
 	if t.places == nil {
 		t.places, t.above = map[string]*place{}, map[string]bool{}
@@ -103,9 +103,9 @@ func (t *Table) Shares(path string) bool { return t.Has(path) && t.places[path].
 // host is the value of the header Host, and the first one if there is no such URL. Letters of a
 // host are compared without case.
 //
-// Find returns false for a value that has the name of one of several hosts, but another port or a
-// dot at its end, and for a value that is too long or not the form of a host. A server can ignore the
-// difference, and take the request for one to that host.
+// Find returns false for a value that has the name of one of several hosts, but another port or
+// a dot at its end, and for a value that is too long or does not have the form of a host. A
+// server can ignore the difference, and handle the request as one for that host.
 func (t *Table) Find(path, host string) (n int, ok bool) {
 	p := t.places[path]
 	if p == nil {
@@ -151,13 +151,14 @@ func hostName(host string) (name string, ok bool) {
 	return strings.TrimRight(name, "."), true
 }
 
-// FindBelow is like Find for a path that can also be below that of the URL, if no other path of
-// the table is below it. Paths in the table must be plain (see [IsPlain]).
+// FindBelow is like Find, but also finds a URL for the paths below its own. It does not do so if
+// the table has another path below that of the URL. Paths in the table must be plain (see
+// [IsPlain]).
 //
 // A server can read a path in another way than this function: without its case, or with dot
 // segments, empty segments, parameters or percent-encoding resolved. So only plain paths are
-// found, and the path below which others are has nothing else below it. Otherwise a request for
-// one URL could be found as one for the URL above it.
+// found, and only the paths of the table are found below a path that has others below it.
+// Otherwise a request for one URL could be found as one for the URL above it.
 func (t *Table) FindBelow(path, host string) (n int, ok bool) {
 	path = strings.TrimSuffix(path, "/")
 	if n, ok := t.Find(path, host); ok {
@@ -187,8 +188,9 @@ func parent(path string) (above string, ok bool) {
 // plainChars are the unreserved characters (RFC 3986 §2.3).
 const plainChars = "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789-._~"
 
-// IsPlain reports whether servers read a path in one way: it is empty, or consists of segments
-// with a slash before each. The segments have unreserved characters only, and not only dots.
+// IsPlain reports whether all servers read a path in the same way: it is empty, or consists of
+// segments with a slash before each. The segments have unreserved characters only, and not only
+// dots.
 func IsPlain(path string) bool {
 	if path == "" {
 		return true

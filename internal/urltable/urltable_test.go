@@ -144,7 +144,7 @@ func TestFindBelowRoot(t *testing.T) {
 	}
 }
 
-// Two URLs that no request distinguishes are one too many.
+// Add rejects a URL that requests cannot distinguish from an earlier one.
 func TestAddDuplicate(t *testing.T) {
 	for _, row := range []struct{ first, second string }{
 		{"https://h/mcp", "https://h/mcp"},
@@ -188,7 +188,7 @@ func FuzzFindBelow(f *testing.F) {
 		if !ok {
 			return
 		}
-		// However tolerantly a server reads the path, it is at or below the URL that was found.
+		// A server that reads the path tolerantly must also find it at or below that URL.
 		base := []string{"/mcp", "/mcp/x/a", "/mcp/x/b"}[n]
 		read := strings.ToLower(path)
 		if decoded, err := url.PathUnescape(read); err == nil {

@@ -19,7 +19,7 @@ type builder struct {
 	created    []resource.Verifier
 	paths      []string                    // of the issuers in resource.Config.Issuers
 	opaquePath string                      // of the issuer for opaque tokens
-	elsewhere  map[string]credentialIssuer // issuers in resource.Credentials, by the name in its mistakes
+	elsewhere  map[string]credentialIssuer // issuers in resource.Credentials, by name in mistakes
 
 	served, previousServed serverMetadata
 	resource               *resource.Resource
@@ -162,7 +162,7 @@ func (b *builder) requireURL(path, url string) string {
 	return missingURL
 }
 
-// missingURL replaces a URL whose mistake has been added.
+// missingURL replaces a URL for which a mistake has been added.
 const missingURL = "https://missing.invalid/"
 
 // position returns the position of a key, or of the nearest enclosing key that is present.

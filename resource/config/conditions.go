@@ -28,8 +28,8 @@ func (b *builder) addConditions(c *resource.Config) {
 	}
 }
 
-// conditions rejects an empty list, which is more likely to come from a template than to be meant:
-// it would accept every token.
+// conditions converts the conditions at a path. It rejects an empty list, which would accept
+// every token and is probably a mistake in a template.
 func (b *builder) conditions(path string, given []Condition) []resource.Condition {
 	if given != nil && len(given) == 0 {
 		b.mistakes.add(b.position(path), "%s: is empty; add a condition or remove the key", path)
@@ -44,7 +44,8 @@ func conditions(given []Condition) (all []resource.Condition) {
 	return all
 }
 
-// conditionMap returns nil for nil: a map that is not nil makes bodies be read.
+// conditionMap returns nil for nil, because a map that is not nil makes package resource read
+// bodies.
 func (b *builder) conditionMap(path string, given map[string][]Condition) map[string][]resource.Condition {
 	if given == nil {
 		return nil

@@ -9,7 +9,7 @@ import (
 // A credentialIssuer is an issuer in resource.Credentials, which the metadata does not publish.
 type credentialIssuer struct {
 	path string // of its settings
-	key  string // that puts it there
+	key  string // token_header or token_prefix
 }
 
 // addElsewhere adds an issuer with token_header or token_prefix to resource.Credentials, and

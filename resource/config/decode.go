@@ -159,7 +159,7 @@ func (d *decoder) decodeString(n *node, path string, into reflect.Value, enum st
 	}
 }
 
-// decodeTyped accepts a string, a whole number or a boolean, and keeps its type. A text with a
+// decodeTyped accepts a string, a whole number or a boolean, and keeps its type. A value with a
 // variable is a string.
 func (d *decoder) decodeTyped(n *node, path string, into reflect.Value) {
 	_, variable, ok := d.scalar(n, path, "a string, a whole number or a boolean")

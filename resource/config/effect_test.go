@@ -290,8 +290,8 @@ func TestAdditionalURLs(t *testing.T) {
 	}
 }
 
-// Tokens with the prefix of an issuer are introspected there, and all others at the issuer of opaque
-// tokens.
+// Tokens with the prefix of an issuer are introspected there, and all others at the issuer of
+// opaque tokens.
 func TestTokenPrefixKey(t *testing.T) {
 	issuer, err := resourcetest.NewIssuer(resourcetest.Config{})
 	if err != nil {

@@ -105,8 +105,8 @@ var issuerKeys = []fieldKey{
 	{field: "", key: ""},
 }
 
-// issuerKeysWith returns issuerKeys for an issuer in resource.Credentials. A mistake about the
-// place itself has no further name.
+// issuerKeysWith returns issuerKeys for an issuer in resource.Credentials. key is for mistakes
+// about its header field or prefix, which name no field of the issuer.
 func issuerKeysWith(key string) []fieldKey {
 	return append(slices.Clone(issuerKeys[:len(issuerKeys)-1]), fieldKey{field: "", key: key})
 }

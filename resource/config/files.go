@@ -41,15 +41,15 @@ func (f *files) read(path string) ([]byte, error) {
 	return body, err
 }
 
-// readRotated returns the secret in a file that its user reads again for each use. Only whether
-// the file can be read counts for the digest, so that a rotated secret is not a change.
+// readRotated returns the secret in a file that a verifier reads again for each use. The digest
+// includes the error, but not the secret, so that a rotated secret is not a change.
 func (f *files) readRotated(path string) (string, error) {
 	secret, err := secretfile.New(path).Read()
 	f.hash.Write(fmt.Appendf(nil, "%q %v\n", path, err))
 	return secret, err
 }
 
-// note hashes an error about a file that its user reads.
+// note hashes an error about a file that a verifier reads.
 func (f *files) note(err error) { _, _ = fmt.Fprintf(f.hash, "%v\n", err) }
 
 // withPath returns the text of an error with the path of the file that it is about.

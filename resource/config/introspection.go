@@ -56,7 +56,7 @@ func (i *issuerBuilder) introspectionVerifier() resource.Verifier {
 	if ttl := i.settings.TokenCacheTTL; ttl != nil && *ttl == 0 {
 		c.AnswerTTL = -1
 	}
-	// New is called even if the verifier in use is kept, because it finds mistakes in the files.
+	// New is called even if the verifier in use is kept, to find mistakes in the files.
 	created, err := introspect.New(c)
 	if err != nil {
 		i.files.note(err)
@@ -72,8 +72,8 @@ func (i *issuerBuilder) introspectionVerifier() resource.Verifier {
 }
 
 // clientAuth returns the client authentication for introspection. The pair of
-// introspection_client_id overrides the pair of client_id. The pairs are never mixed. prefix is
-// that of the keys of the pair. Package introspect checks the result and reads the files.
+// introspection_client_id overrides the pair of client_id. The pairs are never mixed. prefix
+// begins the keys of the pair in use. Package introspect checks the result and reads the files.
 func (i *issuerBuilder) clientAuth() (auth introspect.ClientAuth, prefix string) {
 	s := i.issuer
 	auth = introspect.ClientAuth{Method: s.IntrospectionAuthMethod,
@@ -97,7 +97,7 @@ func (i *issuerBuilder) filePath(name string) string {
 }
 
 // addIntrospectionMistakes adds the mistakes of introspect.New under the keys that caused them.
-// prefix is that of the keys of the client.
+// prefix is the result of clientAuth.
 func (i *issuerBuilder) addIntrospectionMistakes(err error, prefix string) {
 	keys := map[string]string{
 		"Auth.Method": "introspection_auth_method", "Auth.ClientID": prefix + "client_id",

@@ -103,7 +103,7 @@ func (b *builder) addIssuers(c *resource.Config) {
 }
 
 // logOwnAudience logs the issuers whose expected_audiences does not list resource_server_url,
-// because this audience is accepted all the same.
+// because this audience is accepted anyway.
 func (b *builder) logOwnAudience() {
 	own := b.settings.ResourceServerURL
 	for n, s := range b.settings.issuers() {
@@ -114,9 +114,9 @@ func (b *builder) logOwnAudience() {
 	}
 }
 
-// addServers sets the authorization servers to publish. Package resource publishes the issuers by
-// itself, except patterns of tenants, in whose place issuer_url is published. Issuers with
-// token_header or token_prefix are not published.
+// addServers sets the authorization servers to publish. By default, package resource publishes
+// the issuers. It cannot publish a tenant_pattern, so addServers then lists the issuer_url of
+// each issuer. Issuers with token_header or token_prefix are not published.
 func (b *builder) addServers(c *resource.Config) {
 	c.Metadata.AuthorizationServers = b.settings.AuthorizationServers
 	issuers := b.settings.issuers()
@@ -141,8 +141,8 @@ func (b *builder) addServers(c *resource.Config) {
 	}
 }
 
-// namesClient reports whether a claim of audience_claims names a client. Then
-// resource_server_url is not an audience.
+// namesClient reports whether a claim of audience_claims names a client. If one does,
+// resource_server_url is not an accepted audience.
 func namesClient(claim string) bool { return claim != "aud" && claim != "resource" }
 
 // An issuerBuilder builds the verifiers of one issuer.
@@ -188,7 +188,7 @@ func (i *issuerBuilder) addTenants(issuer *resource.Issuer) {
 	issuer.Tenants = &resource.Tenants{Allow: s.AllowedTenants, Claim: s.TenantClaim}
 }
 
-// checkMetadataURL reports a metadata_url that nothing reads.
+// checkMetadataURL adds a mistake if metadata_url is not used.
 func (i *issuerBuilder) checkMetadataURL() {
 	s := i.issuer
 	keys := !s.IntrospectJWTs && s.JWKSURI == "" && s.JWKSFile == ""
@@ -234,7 +234,7 @@ func (i *issuerBuilder) setProxy() {
 }
 
 // setBearerToken sets the token for requests for keys. The verifier reads its file again for
-// each request, so a change of the file needs no reload. It is read here only to find mistakes.
+// each fetch, so a change of the file needs no reload. It is read here only to find mistakes.
 func (i *issuerBuilder) setBearerToken(c *jwks.Config) {
 	s := i.issuer
 	switch {

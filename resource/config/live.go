@@ -53,8 +53,8 @@ func (l *Live) Resource() *resource.Resource { return l.resource }
 // can be valid, but have fewer rules than the complete one.
 //
 // A file that is invalid, missing or has `enabled: false` is reported once in the log and
-// by the metrics, and changes nothing. Verifiers read files of keys and
-// of credentials for introspection themselves.
+// by the metrics, and changes nothing. Verifiers read the files of keys and of credentials for
+// introspection themselves.
 func (l *Live) Run(ctx context.Context) {
 	timer := time.NewTimer(l.config.Interval)
 	defer timer.Stop()
@@ -79,8 +79,8 @@ func (l *Live) Run(ctx context.Context) {
 // content is now applied, whether or not it has changed. Otherwise it returns the reason,
 // and the previous configuration stays in use.
 //
-// Different identifiers, and a different base_path or resource_metadata_paths, are rejected, because
-// clients and routes depend on them.
+// Different identifiers, and a different base_path or resource_metadata_paths, are rejected,
+// because clients and routes depend on them.
 // Reload first fetches the keys of new issuers, for at most five seconds. Then it applies
 // the configuration with or without these keys, because its purpose may be to remove
 // another issuer.
@@ -142,8 +142,7 @@ func (l *Live) apply(ctx context.Context, b *builder) error {
 	return nil
 }
 
-// keyOfRoutes returns the key that differs from the configuration of current and on which routes
-// depend.
+// keyOfRoutes returns the key on which routes depend and that differs from that of current.
 func (b *builder) keyOfRoutes(current *resource.Resource) string {
 	_, hasBasePath := b.positions["base_path"]
 	switch {

@@ -19,7 +19,7 @@ type serverMetadata struct {
 // addServerMetadata makes this server serve the metadata of the issuer.
 func (i *issuerBuilder) addServerMetadata(c *resource.Config, issuer *resource.Issuer) {
 	const key = "serve_issuer_metadata"
-	_, unusable := issuer.Verifier.(placeholder) // whose issuer identifier is another
+	_, unusable := issuer.Verifier.(placeholder) // has another issuer identifier
 	switch {
 	case !i.issuer.ServeMetadata, unusable:
 		return

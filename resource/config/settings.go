@@ -59,7 +59,7 @@ type Settings struct {
 	DigestKeyFile         string              `yaml:"digest_key_file" doc:"file with the key of the token digests in logs and audit records, at least 32 random bytes, used as they are; the same for all replicas. Default: a random key of the process"`
 
 	ArgumentScopes     []ArgumentScopes       `yaml:"argument_scopes" doc:"rules for arguments of tools: scopes for values of an argument"`
-	RequiredConditions []Condition            `yaml:"required_conditions" doc:"conditions, as in conditions, that every token of every issuer and every API key must meet"`
+	RequiredConditions []Condition            `yaml:"required_conditions" doc:"conditions that every token of every issuer and every API key must meet, in the form of the key conditions"`
 	MethodConditions   map[string][]Condition `yaml:"method_conditions" doc:"MCP methods, each with additional conditions on the caller's claims"`
 	ToolConditions     map[string][]Condition `yaml:"tool_conditions" doc:"tools, each with additional conditions on the caller's claims"`
 	PromptConditions   map[string][]Condition `yaml:"prompt_conditions" doc:"prompts, each with additional conditions on the caller's claims"`
@@ -69,13 +69,13 @@ type Settings struct {
 // IssuerSettings are the keys of an issuer.
 type IssuerSettings struct {
 	IssuerURL         string   `yaml:"issuer_url" required:"true" doc:"the issuer's identifier, byte for byte as in the claim iss and in the issuer's metadata. It must be a URL if its metadata is read at a well-known URL. It can be any text with metadata_url, or if jwks_uri or jwks_file (for introspection: introspection_endpoint) says where everything is. With tenant_pattern: the URL of the authorization server at which clients log in"`
-	MetadataURL       Address  `yaml:"metadata_url" format:"uri" doc:"URL of the issuer's metadata, if it is not at a well-known URL of the issuer. The issuer in the document must be equal to issuer_url, byte for byte. Addresses that are set are not read there"`
+	MetadataURL       Address  `yaml:"metadata_url" format:"uri" doc:"URL of the issuer's metadata, if it is not at a well-known URL of the issuer. The issuer in the document must be equal to issuer_url, byte for byte. Addresses that this file sets are not taken from the document"`
 	ExpectedAudiences []string `yaml:"expected_audiences" doc:"accepted audiences, in addition to resource_server_url. They are compared byte for byte, and patterns are not supported"`
 	LiteralAudiences  bool     `yaml:"literal_audiences" doc:"true: expected_audiences may contain white space and characters that are common in patterns, such as *. The comparison stays the same. Default: false"`
 	JWKSURI           Address  `yaml:"jwks_uri" format:"uri" doc:"URL of the issuer's signing keys. Default: the URL in the issuer's metadata"`
 	JWKSFile          string   `yaml:"jwks_file" doc:"file with the issuer's signing keys, instead of jwks_uri. The file is read again every minute"`
 	JWKSRefresh       *int     `yaml:"jwks_refresh_seconds" min:"30" max:"3600" doc:"longest time between two requests for the issuer's signing keys. The cache headers of the server can only shorten it. Default: as the cache headers say, and 900 without them; 60 for jwks_file"`
-	JWKSToken         Secret   `yaml:"jwks_bearer_token" doc:"token for requests for the issuer's metadata and signing keys, for servers that answer 401 without one. It is sent to the server of jwks_uri or, if that is absent, of issuer_url, AND TO THE HOSTS IN allow_private_hosts, only over https or to a loopback host"`
+	JWKSToken         Secret   `yaml:"jwks_bearer_token" doc:"token for requests for the issuer's metadata and signing keys, for servers that answer 401 without one. It is sent to the server of jwks_uri or, if that is absent, of metadata_url or else of issuer_url, AND TO THE HOSTS IN allow_private_hosts, only over https or to a loopback host"`
 	JWKSTokenFile     string   `yaml:"jwks_bearer_token_file" doc:"file with the token, instead of jwks_bearer_token. The file is read again for each request for the keys"`
 	Algorithms        []string `yaml:"algorithms" doc:"allowed signature algorithms. Default: RS256, RS384, RS512, PS256, PS384, PS512, ES256, ES384, ES512 and EdDSA"`
 	KeyUses           []string `yaml:"key_uses" doc:"accepted values of use in the issuer's signing keys, in addition to sig, such as jwt-svid for SPIFFE. A key with this use verifies every token of the issuer"`
@@ -95,7 +95,7 @@ type IssuerSettings struct {
 
 	SubjectClaim     string   `yaml:"subject_claim" doc:"name or JSON Pointer of the claim with the subject. Default: sub"`
 	TokenTypes       []string `yaml:"token_types" doc:"accepted values of the claims typ, token_use, tokenName and token_type, in addition to the values for access tokens"`
-	HeaderTypes      []string `yaml:"header_types" doc:"accepted values of the header typ of JWTs, in addition to JWT, at+jwt and none, such as JOSE for SPIFFE. Every JWT of the issuer with this typ and an accepted audience is accepted"`
+	HeaderTypes      []string `yaml:"header_types" doc:"accepted values of the header typ of JWTs, in addition to JWT, at+jwt and an absent typ, such as JOSE for SPIFFE. Every JWT of the issuer with this typ and an accepted audience is accepted"`
 	AllowAtHash      bool     `yaml:"allow_at_hash" doc:"true: access tokens may have the claim at_hash, as those of Dex have. An ID token with an accepted audience is then accepted too. Default: false"`
 	AllowZipNone     bool     `yaml:"allow_zip_none" doc:"true: the header zip is ignored in JWTs if it is exactly NONE, as ForgeRock writes it. Default: false"`
 	ClientTokenClaim string   `yaml:"client_token_claim" doc:"claim that marks client credentials tokens. client_token_value is required too"`
@@ -128,13 +128,13 @@ type IssuerSettings struct {
 	IntrospectionAnswerTTL         *int    `yaml:"introspection_answer_ttl_seconds" max:"86400" doc:"maximum time that an introspection response is cached, which is the longest time that a revocation is not noticed. 0: each request causes a call. Default: token_cache_ttl_seconds"`
 	IntrospectionTimeout           *int    `yaml:"introspection_timeout_seconds" min:"1" max:"30" doc:"maximum time for the introspection of one token. Default: 5"`
 	IntrospectionMaxConcurrent     *int    `yaml:"introspection_max_concurrent" min:"1" max:"1024" doc:"maximum number of concurrent calls to the introspection endpoint. Default: 32"`
-	TrustAnswersWithoutAudience    bool    `yaml:"trust_answers_without_audience" doc:"true: introspection responses without aud are accepted. SET IT ONLY IF THE ISSUER REPORTS A TOKEN AS ACTIVE TO THIS CLIENT ONLY IF THE TOKEN WAS ISSUED FOR THIS SERVER. Otherwise a token for any server of the issuer is accepted. Default: false"`
+	TrustAnswersWithoutAudience    bool    `yaml:"trust_answers_without_audience" doc:"true: introspection responses without aud are accepted. SET IT ONLY IF THE ISSUER REPORTS EVERY TOKEN THAT WAS NOT ISSUED FOR THIS SERVER AS INACTIVE TO THIS CLIENT. Otherwise a token for any server of the issuer is accepted. Default: false"`
 	TrustAnswersWithoutTokenType   bool    `yaml:"trust_answers_without_token_type" doc:"true: introspection responses without aud, token_type and token_use are accepted. SET IT ONLY IF THE ENDPOINT NEVER REPORTS A REFRESH TOKEN OR AN ID TOKEN AS ACTIVE. It requires trust_answers_without_audience. Default: false"`
 
 	AllowPrivateHosts []string `yaml:"allow_private_hosts" doc:"hosts that the issuer's metadata may name although their addresses are private"`
 	AllowHTTPIssuer   bool     `yaml:"allow_http_issuer" doc:"true: the URLs of the issuer may have the scheme http although the host is not a loopback address. Everyone on the network can then replace the signing keys and read the tokens and client secrets that warder sends. Default: false"`
 	ProxyURL          Address  `yaml:"proxy_url" format:"uri" doc:"URL of an HTTP proxy through which warder calls the issuer. Default: no proxy; environment variables such as HTTPS_PROXY are not used"`
-	ServeMetadata     bool     `yaml:"serve_issuer_metadata" doc:"true: this server also serves the issuer's metadata, for clients that request it here. One issuer can have it. Default: false"`
+	ServeMetadata     bool     `yaml:"serve_issuer_metadata" doc:"true: this server also serves the issuer's metadata, for clients that request it here. At most one issuer can have the value true. Default: false"`
 	CAFile            string   `yaml:"ca_file" doc:"file of PEM certificates that are trusted for the issuer, instead of the system's certificates"`
 }
 
