@@ -19,9 +19,10 @@ const CallerKey = "github.com/warder-go/warder/resource.Caller"
 // Middleware passes accepted requests to next and responds to all others. Use it on a
 // route, on a group, in Echo.Use or in Echo.Pre. It serves the resource's own metadata
 // without authentication, at the path-inserted location and those of the copies (see
-// metadata.NewHandler), and HTTPOptions.ServerMetadata if it is set. It protects every other path and every method, so CORS preflights
-// must be answered outside of it. The CORS middleware there must skip the metadata, whose
-// preflights are answered for every origin. It does not redirect.
+// metadata.NewHandler), and HTTPOptions.ServerMetadata if it is set. It protects every other
+// path and every method, so CORS preflights must be answered outside of it. The CORS
+// middleware there must skip the metadata, whose preflights are answered for every origin. It
+// does not redirect.
 //
 // On a route or a group it protects what is registered there. Echo's own 404, 405 and
 // OPTIONS responses may bypass it, and middleware of Echo.Use runs before it: a
@@ -67,8 +68,8 @@ func Middleware(res *resource.Resource) echo.MiddlewareFunc {
 
 // Require requires further scopes for a part of what [Middleware] protects, such as one
 // route. A caller without them gets 403 with one challenge that names the resource's own
-// scopes and these. Alternatives are possible as in resource.Config.Scopes. Without Middleware of
-// the same resource, the response is 401.
+// scopes and these. A scope can be a list of alternatives, as in resource.Config.Scopes.
+// Without Middleware of the same resource, the response is 401.
 //
 // Put it inside Middleware: later in the same list, or on a route of the group that has
 // Middleware. Require panics if a scope is malformed.

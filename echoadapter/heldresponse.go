@@ -44,10 +44,10 @@ type heldResponse struct {
 }
 
 // holdResponse holds a response. Its writer reviews the response when it begins. If the review
-// returns a refusal, the writer discards what the handler writes. It does not
-// write the refusal itself: Echo's error handler renders every refusal, and it runs when the
-// handler and all inner middleware have returned. Informational responses (1xx) that the
-// handler sends before that are sent at once.
+// returns a refusal, the writer discards what the handler writes. It does not write the refusal
+// itself: Echo's error handler renders every refusal, and it runs when the handler and all inner
+// middleware have returned. Informational responses (1xx) that the handler sends before that
+// are sent at once.
 func holdResponse(response *echo.Response, decision resource.Decision) *heldResponse {
 	h := &heldResponse{response: response, inner: response.Writer, outer: response.Writer.Header().Clone()}
 	h.writer = heldwriter.New(h.inner, func(status int) bool {
@@ -62,8 +62,8 @@ func holdResponse(response *echo.Response, decision resource.Decision) *heldResp
 // restores the state from before the handler, and returns the refusal to write instead.
 //
 // If the handler panicked before its response began, the response is not reviewed, as with
-// net/http. err is the error that the handler returned. Without a response, Echo's error handler
-// makes one of it later.
+// net/http. err is the error that the handler returned. If the handler wrote no response, Echo's
+// error handler makes one from err later.
 func (h *heldResponse) release(returned bool, err error) *resource.Refusal {
 	h.response.Writer = h.inner
 	if !returned && !h.writer.Decided() {
@@ -82,7 +82,7 @@ func (h *heldResponse) release(returned bool, err error) *resource.Refusal {
 }
 
 // statusOf returns the status of the response that Echo's own error handler makes if a handler
-// returned err and wrote nothing. An error inside a HTTPError overrides it.
+// returned err and wrote nothing. An HTTPError inside an HTTPError overrides it.
 func statusOf(err error) int {
 	httpError, ok := errors.AsType[*echo.HTTPError](err)
 	switch {

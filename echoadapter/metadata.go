@@ -14,8 +14,8 @@ import (
 // MountMetadata adds routes that publish the metadata of the resources, each at its own
 // well-known path (RFC 9728 §3.1), with the copies of [metadata.NewHandler]. The routes
 // serve GET, HEAD and OPTIONS, and respond to other methods with 405. MountMetadata adds no
-// routes for HTTPOptions.ServerMetadata, which is an http.Handler itself. MountMetadata panics if
-// two resources have the same host and path.
+// routes for HTTPOptions.ServerMetadata: mount that http.Handler at its own Locations.
+// MountMetadata panics if two resources have the same host and path.
 //
 // The order of MountMetadata and Middleware does not matter. A router of Echo.Host does not
 // use these routes. Pass [Middleware] to Echo.Host there; it serves the metadata too.

@@ -165,8 +165,8 @@ func hasBooleanActive(object jsontext.Value) bool {
 
 // mayBeBearerAccessToken reports whether the answer can be about a bearer access token, as far
 // as it contains this information. Refresh tokens, ID tokens and tokens that are bound to a
-// key are not (RFC 7662 §2.2, RFC 9449 §6.2). Whether a type that is not known is accepted
-// depends on resource.Issuer.TokenTypes, so package resource decides about it.
+// key are not (RFC 7662 §2.2, RFC 9449 §6.2). It is true for an unknown type, because package
+// resource compares such a type with resource.Issuer.TokenTypes.
 func (a answer) mayBeBearerAccessToken() (bool, error) {
 	for _, member := range []struct {
 		name  string
@@ -201,8 +201,8 @@ func (v *Verifier) claims(a answer, jwt *resource.Claims, object []byte) (*resou
 	}
 	// oidc-provider reports refresh tokens as active too, without aud and token_type. An
 	// answer with neither an audience nor a kind of token is therefore rejected, even if
-	// the resource trusts answers without aud, unless the operator also excludes that the
-	// endpoint does so. If the token is a JWT with aud, package resource
+	// the resource trusts answers without aud. The operator can state that the endpoint never
+	// does so (TrustAnswersWithoutTokenType). If the token is a JWT with aud, package resource
 	// completes the answer with that aud and checks it.
 	hasAudience := c.Audience != nil || jwt != nil && jwt.Audience != nil
 	if !v.trustsUntyped && !hasAudience && a.tokenType == nil && a.tokenUse == nil {

@@ -12,7 +12,7 @@ import (
 )
 
 // authMethods are the methods of client authentication, each with the fields of ClientAuth that
-// it needs. One field of each list must be set.
+// it needs: exactly one field of each list must be set.
 var authMethods = []struct {
 	name     string
 	needs    [][]string
@@ -47,9 +47,8 @@ func (a ClientAuth) setFields() (names []string) {
 	return names
 }
 
-// check adds to mistakes each field that the method requires and that is missing, and each
-// field that only another method uses: which of the two methods is intended is unclear. It
-// reads the files.
+// check adds to mistakes each missing field that the method requires, and each field that only
+// another method uses, because then it is unclear which method is intended. It reads the files.
 func (a ClientAuth) check(mistakes *configerr.List) {
 	var names []string
 	for _, m := range authMethods {
@@ -170,7 +169,7 @@ func endsInLineBreak(text string) bool {
 	return strings.HasSuffix(text, "\n") || strings.HasSuffix(text, "\r")
 }
 
-// nameOfSource returns the name of the field that has a credential: field, or the one of its file.
+// nameOfSource returns the name of the field with a credential: field, or that of its file.
 func nameOfSource(field, file string) string {
 	if file != "" {
 		return field + "File"

@@ -57,8 +57,9 @@ func (f *certificateFiles) load() (*tls.Certificate, error) {
 	return f.current, nil
 }
 
-// present makes a copy of a TLS configuration that presents the certificate in every handshake,
-// whatever the server says about acceptable authorities: the server reports a mismatch better.
+// present returns a copy of a TLS configuration that presents the certificate in every
+// handshake. It ignores which authorities the server accepts, because the server's error
+// explains a mismatch better than a missing certificate.
 func (f *certificateFiles) present(given *tls.Config) *tls.Config {
 	c := new(tls.Config)
 	if given != nil {
@@ -70,8 +71,7 @@ func (f *certificateFiles) present(given *tls.Config) *tls.Config {
 }
 
 // endpointClients provides the HTTP client for the endpoint. A connection keeps the certificate
-// of its handshake. A certificate that was rotated therefore needs a new client with new
-// connections.
+// of its handshake. A rotated certificate therefore needs a new client with new connections.
 type endpointClients struct {
 	config       outbound.Config
 	certificates *certificateFiles // nil: the client never changes

@@ -28,15 +28,16 @@ const (
 // could test stolen or guessed tokens there (RFC 7662 §4). If it is printed or logged, the
 // output contains no credentials.
 //
-// Each credential has several sources, of which one is set. The functions are called, and the
-// files are read, for each call to the endpoint, so that a rotated credential takes effect at
-// once. Functions should cache what they fetch. They are called concurrently, within
-// Config.Timeout, and must honor ctx. Their errors are logged.
+// Each credential can be a value, in a file or, except a private key, the result of a function.
+// Exactly one of them must be set. The functions are called, and the files are read, for each
+// call to the endpoint, so that a rotated credential takes effect at once. Functions should
+// cache what they fetch. They are called concurrently, within Config.Timeout, and must honor
+// ctx. Their errors are logged.
 //
-// A file has one credential of at most 64 KiB, and a line break at its end is dropped. New
-// returns an error if a file is missing, empty or invalid. If that happens later, the calls to
-// the endpoint fail, and the error names the file. Replace a file by renaming another one:
-// otherwise a call can read a part of it.
+// A file has one credential and at most 64 KiB. A line break at its end is dropped. New returns
+// an error if a file is missing, empty or invalid. If a file becomes so later, the calls to the
+// endpoint fail, and the error names the file. Replace a file by renaming another one: otherwise
+// a call can read a part of it.
 type ClientAuth struct {
 	Method string // one of the constants above; "": client_secret_basic
 

@@ -29,15 +29,15 @@ const (
 // Config configures a [Verifier]. Issuer and Auth are required.
 type Config struct {
 	// Issuer is the issuer identifier, exactly as in iss and in the metadata document, including
-	// a slash at the end. It must be a URL if the metadata is looked for at the well-known
-	// addresses of the issuer. With MetadataURL, or with Endpoint (and KeysURL for
-	// SignedAnswers), it can be any text of at most 2 KiB without control characters: it is only
-	// compared. A name that is not an https URL cannot be published as an authorization
-	// server, see AuthorizationServers in [resource.Config].Metadata.
+	// a slash at the end. It must be a URL if the metadata is read at the well-known URLs of
+	// the issuer. With MetadataURL, or with Endpoint (and KeysURL for SignedAnswers), it can be
+	// any text of at most 2 KiB without control characters, because it is only compared. An
+	// identifier that is not an https URL cannot be published as an authorization server, see
+	// AuthorizationServers in [resource.Config].Metadata.
 	Issuer string
 
-	// MetadataURL is the address of the issuer's metadata, for an issuer that does not publish
-	// it at its well-known addresses. The issuer in the document must still be equal to Issuer,
+	// MetadataURL is the URL of the issuer's metadata, for an issuer that does not publish it at
+	// its well-known URLs. The issuer in the document must still be equal to Issuer,
 	// byte for byte (RFC 8414 §3.3). The query can be a secret.
 	MetadataURL string
 
@@ -59,8 +59,8 @@ type Config struct {
 	SignedAnswers bool
 
 	// TokenTypeHint is the token_type_hint of requests (RFC 7662 §2.1). Empty: access_token.
-	// NoTokenTypeHint: none, for endpoints that report access tokens as inactive because of
-	// the hint. A hint for another kind of token, such as refresh_token, is a mistake.
+	// NoTokenTypeHint: no hint, for endpoints that report access tokens as inactive because of
+	// it. A hint for another kind of token, such as refresh_token, is a mistake.
 	TokenTypeHint string
 
 	// TrustAnswersWithoutTokenType accepts an answer that has neither aud nor token_type nor
@@ -94,10 +94,10 @@ type Config struct {
 	// 0: 32. Range: 1 to 1024.
 	MaxConcurrent int
 
-	// Outbound HTTP. A host in Endpoint, KeysURL or MetadataURL may have a private
-	// address and, if the metadata is looked for there, the host in Issuer. A host that only the metadata document names must have a public
-	// address, unless it is in AllowHosts. Link-local and cloud metadata addresses are
-	// always rejected. Redirects are never followed.
+	// Outbound HTTP. A host in Endpoint, KeysURL or MetadataURL may have a private address. So
+	// may the host in Issuer, if the metadata is read there. A host that only the metadata
+	// document names must have a public address, unless it is in AllowHosts. Link-local and
+	// cloud metadata addresses are always rejected. Redirects are never followed.
 	AllowHosts []string
 	AllowHTTP  bool        // permits http for hosts other than loopback
 	TLS        *tls.Config // for a private CA or mutual TLS; nil: the system's roots
@@ -130,8 +130,8 @@ func (c Config) MarshalText() ([]byte, error) { return []byte(c.Issuer), nil }
 // needsMetadata reports whether an address is discovered in the issuer's metadata.
 func (c Config) needsMetadata() bool { return c.Endpoint == "" || c.SignedAnswers && c.KeysURL == "" }
 
-// checkIssuer checks the name of the issuer, which must be an address only if the metadata is
-// looked for there.
+// checkIssuer checks the issuer identifier, which must be a URL only if the metadata is read at
+// its well-known URLs. It also checks MetadataURL.
 func (c Config) checkIssuer(mistakes *configerr.List) {
 	switch {
 	case c.MetadataURL != "" || !c.needsMetadata():
@@ -189,7 +189,7 @@ func New(c Config) (*Verifier, error) {
 }
 
 func (c Config) checkHint(mistakes *configerr.List) {
-	// RFC 7009 §2.1 lets servers define further hints, so that only these can be checked.
+	// RFC 7009 §2.1 lets servers define further hints, so only these mistakes can be found.
 	switch {
 	case c.TokenTypeHint == "":
 	case strings.Trim(c.TokenTypeHint, grammar.B64TokenChars+":") != "":

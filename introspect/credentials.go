@@ -60,8 +60,8 @@ func sourceOf(value, path string, function source) source {
 	return func(context.Context) (string, error) { return value, nil }
 }
 
-// apply adds the credentials to the header and the form of a request. The note is for the
-// error if the endpoint rejects them: what may be wrong with them.
+// apply adds the credentials to the header and the form of a request. note says what may be
+// wrong with them. It is for the error if the endpoint rejects them.
 func (a *authenticator) apply(ctx context.Context, header http.Header, form url.Values) (note string, err error) {
 	switch a.Method {
 	case TLSClientAuth:

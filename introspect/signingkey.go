@@ -28,7 +28,7 @@ type signingKey struct {
 	current assertionKey
 }
 
-// assertionKey is a key with the header of the assertions that it signs.
+// assertionKey is a key with the kid and the algorithm of the assertions that it signs.
 type assertionKey struct {
 	signer crypto.Signer
 	id     string

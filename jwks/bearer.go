@@ -18,13 +18,15 @@ const (
 	tokenFileSetting = "jwks_bearer_token_file (in Go: BearerTokenFile)"
 )
 
-// firstURL is the address that the first request of a fetch goes to, or begins with.
+// firstURL is the URL of the first request of a fetch, or the issuer whose well-known URLs are
+// derived from it.
 func (c *Config) firstURL() string { return cmp.Or(c.URL, c.MetadataURL, c.Issuer) }
 
 // mayUseProxy reports whether http requests can pass a proxy that this package configures.
 func (c *Config) mayUseProxy() bool { return c.Proxy != nil && c.Transport == nil }
 
-// bearer returns the token for requests.
+// bearer returns the token for requests. If none is configured, the result only has the setting
+// for hints.
 func (c *Config) bearer() *keyset.Bearer {
 	b := &keyset.Bearer{URLs: []string{c.firstURL()}, Hosts: c.AllowHosts, Proxied: c.mayUseProxy(), Setting: tokenFileSetting}
 	if token := c.BearerToken; token != "" {

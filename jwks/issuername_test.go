@@ -15,8 +15,8 @@ import (
 	"github.com/warder-go/warder/resource/resourcetest"
 )
 
-// The name of an issuer is any text if nothing is looked for there. The error names the settings
-// that make it so.
+// The name of an issuer can be any text if no metadata is read at its well-known URLs. The error
+// names the settings for this case.
 func TestIssuerNames(t *testing.T) {
 	const hint = "; if it is only the name of the issuer, set jwks_uri (in Go: URL), jwks_file (File) or metadata_url (MetadataURL)"
 	const keysURL = "https://keys.example.test/jwks"
@@ -54,7 +54,7 @@ func TestIssuerNames(t *testing.T) {
 	}
 }
 
-// A name is compared byte for byte, and it is not published: neither is looked for an address.
+// A name is compared byte for byte, and no metadata is requested for it.
 func TestNamesAreCompared(t *testing.T) {
 	const name = "pomerium.example.test"
 	for iss, want := range map[string]int{name: 200, name + ".": 401, "https://" + name: 401, "Pomerium.example.test": 401, "": 401} {
@@ -105,8 +105,8 @@ func TestMetadataURL(t *testing.T) {
 	}
 }
 
-// A host that is only in the name of the issuer is not an address that the operator has configured: if
-// the metadata names it, it must be public.
+// A host that is only in the name of the issuer is not a configured address. If the metadata
+// names it, its address must be public.
 func TestHostsOfNames(t *testing.T) {
 	issuer := resourcetest.Start(t)
 	host := strings.Replace(issuer.Identifier(), "127.0.0.1", "localhost", 1)
@@ -122,8 +122,8 @@ func TestHostsOfNames(t *testing.T) {
 	}
 }
 
-// SPIFFE: keys with use jwt-svid verify tokens if KeyUses has that value. Other values are ignored
-// then, and cannot be set (RFC 7517 §4.2).
+// Keys with the use jwt-svid of SPIFFE verify tokens if KeyUses has this value. Keys with other
+// uses are then ignored (RFC 7517 §4.2).
 func TestKeyUses(t *testing.T) {
 	for _, row := range []struct {
 		name string

@@ -31,34 +31,34 @@ import (
 )
 
 // Config configures a Verifier. Issuer is required. At most one of URL, File, Keys, KeysFunc and
-// MetadataURL may be set. Without the first four, the address of the keys is discovered from the issuer's
-// metadata (RFC 8414, OpenID Connect Discovery) on first use.
+// MetadataURL may be set. Without the first four, the address of the keys is discovered from
+// the issuer's metadata (RFC 8414, OpenID Connect Discovery) on first use.
 type Config struct {
 	// Issuer is the issuer identifier, exactly as in iss and in the metadata, including a
-	// slash at the end. It must be a URL if the metadata is looked for at the well-known
-	// addresses of the issuer. With URL, File, Keys, KeysFunc or MetadataURL it can be any text of at
-	// most 2 KiB without control characters, such as the name of a host: it is only compared.
-	// A name that is not an https URL cannot be published as an authorization server, see
+	// slash at the end. It must be a URL if the metadata is read at the well-known URLs of the
+	// issuer. With URL, File, Keys, KeysFunc or MetadataURL it can be any text of at most 2 KiB
+	// without control characters, such as the name of a host, because it is only compared. An
+	// identifier that is not an https URL cannot be published as an authorization server, see
 	// AuthorizationServers in [resource.Config].Metadata.
 	//
-	// For many tenants with one key set it is a pattern, see
-	// [resource.Tenants]; then one of URL, File, Keys and KeysFunc is required. A key whose member
-	// "issuer" names a tenant verifies only tokens of that tenant.
+	// For many tenants with one key set it is a pattern, see [resource.Tenants]; then one of
+	// URL, File, Keys and KeysFunc is required. A key whose member "issuer" names a tenant
+	// verifies only tokens of that tenant.
 	Issuer string
 
 	URL  string // of the JWK Set
 	File string // with the JWK Set; read again at each refresh
 	Keys []byte // the JWK Set itself; it never changes (for use without a network)
 
-	// MetadataURL is the address of the issuer's metadata, for an issuer that does not publish
-	// it at its well-known addresses. The issuer in the document must still be equal to Issuer,
+	// MetadataURL is the URL of the issuer's metadata, for an issuer that does not publish it at
+	// its well-known URLs. The issuer in the document must still be equal to Issuer,
 	// byte for byte (RFC 8414 §3.3). The query can be a secret.
 	MetadataURL string
 
-	// KeysFunc returns the JWK Set, for keys that are elsewhere. It is called on first use, at
-	// each refresh, and if a token names an unknown key. It must return the newest keys within
-	// 5 s, in 512 KiB at most. Concurrent requests share one call. Its errors are logged, and a
-	// panic counts as an error.
+	// KeysFunc returns the JWK Set, for example from a vault or a database. It is called on first
+	// use, at each refresh, and if a token names an unknown key. It must return the newest keys
+	// within 5 s, in at most 512 KiB. Concurrent requests share one call. Its errors are logged,
+	// and a panic counts as an error.
 	KeysFunc func(ctx context.Context) ([]byte, error)
 
 	// BearerToken, or the content of BearerTokenFile, is sent with requests for the metadata and
@@ -66,9 +66,9 @@ type Config struct {
 	// be set. The file is read for each fetch, so that a rotated token takes effect. One line
 	// break at its end is dropped. A file that cannot be read makes the fetch fail.
 	//
-	// THE TOKEN IS SENT TO the scheme, host and port of URL or, with discovery, of Issuer, AND
-	// TO ALL PORTS OF AllowHosts. It is not sent to another server that only the metadata
-	// names, nor over http, except to a loopback host without Proxy.
+	// THE TOKEN IS SENT TO the scheme, host and port of URL, of MetadataURL or, with neither, of
+	// Issuer, AND TO ALL PORTS OF AllowHosts. It is not sent to another server that only the
+	// metadata names, nor over http, except to a loopback host without Proxy.
 	BearerToken     string
 	BearerTokenFile string
 
@@ -77,9 +77,9 @@ type Config struct {
 	Algorithms []string
 
 	// KeyUses are accepted values of the member use of a key besides sig (RFC 7517 §4.2), such as
-	// jwt-svid for the keys of SPIFFE. They are compared exactly. A KEY WITH THIS USE VERIFIES
-	// EVERY TOKEN OF THE ISSUER, so it must be for signing JWTs. Keys with other values are
-	// then ignored. enc is a mistake.
+	// jwt-svid for the keys of SPIFFE. They are compared exactly. A KEY WITH SUCH A USE VERIFIES
+	// EVERY TOKEN OF THE ISSUER, so it must be for signing JWTs. If KeyUses is set, keys with
+	// other values are ignored. enc is a mistake.
 	KeyUses []string
 
 	// RefreshInterval is the longest time between refreshes of the keys, less up to 10 % at
@@ -88,9 +88,9 @@ type Config struct {
 	// 30 seconds to 1 hour.
 	RefreshInterval time.Duration
 
-	// Settings of outbound HTTP. A host in URL or MetadataURL may have a private address and,
-	// without them, the host in Issuer. A host that only the metadata names must have a public
-	// one, unless it is in AllowHosts. Link-local and cloud metadata addresses are always rejected.
+	// Settings of outbound HTTP. The host in URL, in MetadataURL or, with neither, in Issuer may
+	// have a private address. A host that only the metadata names must have a public one, unless
+	// it is in AllowHosts. Link-local and cloud metadata addresses are always rejected.
 	AllowHosts []string
 	AllowHTTP  bool                                  // permits http to hosts that are not loopback
 	TLS        *tls.Config                           // for a private CA; nil: the roots of the system
@@ -165,8 +165,8 @@ func (c Config) sources() int {
 	return countTrue(c.URL != "", c.File != "", c.Keys != nil, c.KeysFunc != nil)
 }
 
-// checkIssuer checks the name of the issuer, which must be an address only if something is
-// looked for there, and where its keys are.
+// checkIssuer checks the issuer identifier, which must be a URL only if its metadata is read at
+// its well-known URLs. It also checks that at most one setting says where the keys are.
 func (c Config) checkIssuer(mistakes *configerr.List) {
 	switch {
 	case tenant.IsPattern(c.Issuer):

@@ -55,7 +55,8 @@ func (e *DiscoveryError) Error() string {
 	return b.String()
 }
 
-// meantIssuer returns the issuer if an address of its metadata is configured instead, otherwise "".
+// meantIssuer returns the issuer whose metadata has the address in Issuer. It returns "" if Issuer
+// is not such an address, and for DiscoverAt.
 func (e *DiscoveryError) meantIssuer() string {
 	if e.configured {
 		return ""

@@ -39,12 +39,18 @@ type Handler struct {
 type encoder func() ([]byte, error)
 
 // NewHandler encodes each document once and publishes it at its path-inserted location and at
-// its Paths. For clients that use other locations, it also publishes a document whose
-// well-known path has a terminal slash at the path without it, and documents that all have one
-// well-known path at the root location, unless there is another document. Of documents for several
-// hosts with the same path it publishes the one whose host and port equal Host, and the first one
-// if there is no such document. Their responses are not for shared caches. Invalid documents, and
-// two documents at one location and host, are errors. The error lists all of them.
+// its Paths. For clients that use other locations, it adds copies at these locations, unless
+// another document is there:
+//   - the location without its terminal slash, for a well-known location that has one
+//   - the root location, if all documents have the same well-known path
+//
+// Documents for several hosts can have the same path. Host then selects the one whose host and
+// port it equals, and the first one if it names none of the hosts. The status is 404 if Host is
+// malformed, or names one of the hosts with another port or a dot at the end. Responses at such a
+// path are not for shared caches.
+//
+// Invalid documents, and two documents at one location and host, are errors. The error lists all
+// of them.
 func NewHandler(docs ...Document) (*Handler, error) {
 	h := new(Handler)
 	var errs []error

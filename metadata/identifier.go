@@ -121,8 +121,8 @@ const maxIssuerBytes = 2 << 10 // an issuer's name that is not an address
 
 // CheckIssuerName returns an error if text cannot be the name of an issuer, which is the iss of
 // its tokens. It can be any text of at most 2 KiB without control characters. It is for an
-// issuer whose addresses are configured apart from its name; use CheckIssuer for an issuer whose
-// name is also an address.
+// issuer whose URLs are configured separately; use CheckIssuer for an issuer whose name is also
+// a URL.
 func CheckIssuerName(text string) error {
 	switch {
 	case text == "":

@@ -53,7 +53,7 @@ func TestHandlerWithPaths(t *testing.T) {
 	}
 	for name, h := range map[string]*metadata.Handler{"NewHandler": newHandler(t, d), "NewLiveHandler": live} {
 		const root = "/.well-known/oauth-protected-resource"
-		// A slash at the end is optional below well-known paths only: RFC 9728 §3.1 defines no other.
+		// A slash at the end is optional below well-known paths only (RFC 9728 §3.1).
 		const want = root + " " + root + "/mcp /a%2Fb /prod" + root + "/mcp /prod" + root + "/mcp/ /x/"
 		wantEqual(t, name, strings.Join(h.Locations(), " "), want)
 		address := start(t, h)

@@ -37,9 +37,9 @@ const (
 // §3.3). Attempt.Err wraps it.
 var ErrIssuerMismatch = errors.New("issuer mismatch")
 
-// parseServer parses body, from the URL from, as the document of issuer. It compares the issuer before it uses
-// any other member. It ignores members that are not in used, so that an invalid value in them
-// does not make the document unusable.
+// parseServer parses body as the document of issuer. The URL of the document is from. It compares
+// the issuer before it uses any other member. It ignores members that are not in used, so that an
+// invalid value in them does not make the document unusable.
 func parseServer(body []byte, from, issuer string, used []Member) (*AuthorizationServer, error) {
 	s := new(AuthorizationServer)
 	names := []string{"issuer"}

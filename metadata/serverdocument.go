@@ -28,7 +28,7 @@ type serverDocument struct {
 	logger  *slog.Logger
 
 	mu        sync.Mutex    // guards the fields below
-	body      []byte        // nil: none that may be served
+	body      []byte        // nil: there is none, or it is too old
 	fetched   time.Time     // when the fetch of body began
 	nextFetch time.Time     // the earliest time
 	running   chan struct{} // closed when the fetch ends; nil: none is running
@@ -38,8 +38,8 @@ func newServerDocument(client Getter, address, issuer string, logger *slog.Logge
 	return &serverDocument{client: client, address: address, issuer: issuer, logger: logger}
 }
 
-// get returns the document, or nil if there is none. It waits for a fetch that is due, for a
-// short time only if there is an older document.
+// get returns the document, or nil if there is none. It waits for a fetch that is due or in
+// progress. If there is an older document, it waits for serverRefreshWait at most.
 func (d *serverDocument) get(ctx context.Context) []byte {
 	body, running := d.current()
 	if running == nil {

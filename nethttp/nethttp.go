@@ -62,7 +62,8 @@ func Middleware(res *resource.Resource) func(next http.Handler) http.Handler {
 
 // Require requires further scopes for a part of what [Middleware] protects, such as one
 // route. A caller without them gets 403 with one challenge that names the resource's own
-// scopes and these. Alternatives are possible as in resource.Config.Scopes. Without Middleware of the same resource outside, the response is 401.
+// scopes and these. A scope can be a list of alternatives, as in resource.Config.Scopes.
+// Without Middleware of the same resource outside, the response is 401.
 //
 // Require panics if a scope is malformed.
 func Require(res *resource.Resource, scopes ...string) func(next http.Handler) http.Handler {
@@ -85,8 +86,8 @@ func Require(res *resource.Resource, scopes ...string) func(next http.Handler) h
 // well-known path (RFC 9728 §3.1), with the copies of [metadata.NewHandler]. Mount it at
 // "/.well-known/oauth-protected-resource" and below, and at the paths of
 // HTTPOptions.MetadataPaths and BasePath, without protection. Locations lists all paths.
-// Metadata does not serve HTTPOptions.ServerMetadata, which is a handler itself. Metadata panics
-// if two resources have the same host and path.
+// Metadata does not serve HTTPOptions.ServerMetadata: mount that handler at its own Locations.
+// Metadata panics if two resources have the same host and path.
 func Metadata(resources ...*resource.Resource) *metadata.Handler {
 	var documents []func() metadata.Document
 	for _, res := range resources {

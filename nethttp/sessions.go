@@ -58,12 +58,12 @@ type SessionConfig struct {
 	// It should not be less than resource.Limits.MaxBodyBytes.
 	MaxBodyBytes int
 
-	// ResultGrace applies to the SSE transport of MCP 2024-11-05, whose results come on the stream
-	// of the session. If the token of the stream expires, the results of calls that were
-	// accepted before are still passed on for this time, and nothing else. Then the stream ends.
-	// 0: 30 seconds; negative: none; at most 5 minutes. A stream whose token was revoked or whose
-	// key was withdrawn before it expired ends without this time. The token is not checked again
-	// within this time.
+	// ResultGrace is for the SSE transport of MCP 2024-11-05, which sends results on the
+	// stream of the session. After the token of the stream has expired, the stream passes on
+	// the results of calls that were accepted before, and nothing else, for this time. Then
+	// it ends. 0: 30 seconds; negative: none; at most 5 minutes. If the token was revoked or
+	// its key was withdrawn before it expired, the stream ends at once. The token is not
+	// checked again within this time.
 	ResultGrace time.Duration
 
 	Logger *slog.Logger // gets one record for each rejected request; nil: slog.Default()
@@ -76,8 +76,8 @@ type SessionConfig struct {
 // transports of the SDKs. The streamable transport of the official Go SDK checks it if the
 // server is protected by nethttp/mcpsdk.
 //
-// Put it inside [Middleware] of the same resource; without that every response is 401.
-// It serves all of resource.Config.Identifiers: a session can continue at another host, with a
+// Put it inside [Middleware] of the same resource; without that every response is 401. It
+// serves all of resource.Config.Identifiers: a session can continue at another host, with a
 // token for that identifier, but not at another path.
 //
 // Create it once for all routes of a server, because the routes of one SSE transport share
@@ -119,12 +119,12 @@ type SessionConfig struct {
 // exist, and a client cancels a request by closing its connection.
 // SessionConfig.AllowedWithoutSession has the exceptions.
 //
-// Clients of the SSE transport wait on the stream of their session for the response to each call. If a
-// call is rejected because the caller lacks a permission, some clients ignore the status of the
-// POST, such as the Python SDK, and wait in vain. So BindSessions also writes the JSON-RPC error
-// to the stream of the session, if the session belongs to the caller. It does not do so for 401, for
-// a batch, and for a body that was not read completely: because it is over a limit, or because no
-// rule needed it and it has more than 64 KiB.
+// Clients of the SSE transport wait on the stream of their session for the response to each
+// call. Some of them, such as the Python SDK, ignore the status of the POST. If a call is
+// rejected because the caller lacks a permission, they wait in vain. So BindSessions also
+// writes the JSON-RPC error to the stream of the session, if the session belongs to the
+// caller. It does not do so for 401, for a batch, and for a body that was not read completely:
+// because it is over a limit, or because no rule needed it and it has more than 64 KiB.
 //
 // A GET request without a session is served only if its response opens one, or is an error.
 // Otherwise its stream could have the messages of other callers. BindSessions holds the response

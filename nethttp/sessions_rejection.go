@@ -32,7 +32,8 @@ func (b *sessionBinder) reportRejection(req *http.Request, caller *resource.Call
 	}
 }
 
-// messageEvent returns an event with a JSON-RPC message, which has no line breaks but at its end.
+// messageEvent returns an event with a JSON-RPC message. The message has no line break except at
+// its end.
 func messageEvent(message []byte) []byte {
 	event := append([]byte("event: message\ndata: "), bytes.TrimRight(message, "\n")...)
 	return append(event, "\n\n"...)

@@ -37,7 +37,8 @@ const (
 	sampling      = `event: message` + "\n" + `data: {"jsonrpc":"2.0","id":1,"method":"sampling/createMessage","params":{}}` + "\n\n"
 )
 
-// tokenOfSubject accepts every token until a time. The subject is before the slash, the scopes after it.
+// tokenOfSubject accepts every token until a time. The subject is before the slash, the scopes
+// are after it.
 type tokenOfSubject struct {
 	expiry    time.Time
 	withdrawn *atomic.Bool

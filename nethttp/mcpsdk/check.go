@@ -19,10 +19,10 @@ import (
 // prompt or resource which the server does not have is an error, because a typo leaves open
 // what the rule was meant for. A public tool, prompt or resource that the server does not have
 // is an error too, and so is a method that MCP does not have, if it is similar to one that it
-// has or in its namespace; others can be the program's own. With DenyUndeclared, a tool, prompt,
-// resource or template that no rule names is an error too, because no one could use it. So
-// is a rule for an argument that is not among the properties in the tool's schema. The error lists
-// every mistake.
+// has or in its namespace; others can be the program's own. A rule for an argument is an error if
+// the tool's schema has properties and the argument is not one of them. With DenyUndeclared, a
+// tool, prompt, resource or template that no rule names is an error too, because no one could
+// use it. The error lists every mistake.
 //
 // Check queries the server through an in-memory session of the SDK, which lists all pages of
 // everything. [Lock] does not restrict that session, whichever of the two is called first. A

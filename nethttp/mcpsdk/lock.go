@@ -21,12 +21,12 @@ import (
 //
 // Lock also removes from tools/list, prompts/list, resources/list and
 // resources/templates/list what the caller may not call, get or read by these rules. It calls
-// Operations.Rule without arguments for that. A tool with a rule for an argument stays in the list
-// if the caller may call it with one of the listed values. Lock judges a template by the URI that it makes
-// with "x" for each variable. So a page can be shorter than the SDK made it, and even empty,
-// while its cursor still continues the list. The SDK's cursors contain the name of the last
-// item of a page, which can be a removed one. Lists in Operations.Public are complete for
-// everyone.
+// Operations.Rule without arguments for that. A tool with a rule for an argument stays in the
+// list if the caller may call it with one of the listed values. For a template, Lock checks the
+// URI that results from "x" for each variable. So a page can be shorter than the SDK made it,
+// and even empty, while its cursor still continues the list. The SDK's cursors contain the name
+// of the last item of a page, which can be a removed one. Lists in Operations.Public are
+// complete for everyone.
 //
 // Filtered lists, and resources that were read, are marked as cacheable for the caller alone
 // (cacheScope "private") if the protocol has that mark: from 2026-07-28 on.
