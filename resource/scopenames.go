@@ -184,7 +184,7 @@ func (p *policy) challengeFor(c *Caller, needed []string) (names *scopeset.Names
 		return names, chosen, lacking
 	}
 	for _, scope := range c.grant.Scopes() {
-		if p.declared[scope] { // never a scope that only the token mentions
+		if p.declared[scope] && names.CanGrant(scope) { // never a scope that only the token mentions
 			chosen = scopeset.Union(chosen, []string{scope})
 		}
 	}

@@ -236,6 +236,27 @@ func TestNamesForOtherCredentials(t *testing.T) {
 	}
 }
 
+// A challenge for another credential keeps none of its scopes that the login issuer cannot grant:
+// the authorization server could reject the login with invalid_scope (RFC 6749 §4.1.2.1).
+func TestKeptScopesOfOtherCredentials(t *testing.T) {
+	robot := keywordVerifier{"https://keys.example.test", func(c *resource.Claims) { c.Scopes = []string{"env:prod", "mcp:run"} }}
+	for _, unavailable := range [][]string{nil, {"env:prod"}} {
+		_, entra := newEntra(t)
+		entra.UnavailableScopes = unavailable
+		f := newFixture(t, func(c *resource.Config, _ *jwks.Config) {
+			c.Issuers[0], c.Scopes = entra, []string{"mcp:read"}
+			c.Operations.Tools = map[string][]string{"prod": {"env:prod | mcp:run"}}
+			c.ScopeOptions.StepUp = resource.StepUpKeepGranted
+			c.Credentials.Headers = map[string]resource.HeaderVerifier{"X-Api-Key": robot}
+		})
+		got := f.post("", rpcCall("tools/call", `{"name":"prod"}`), "X-Api-Key", "secret")
+		f.expect(fmt.Sprint("unavailable ", unavailable), got, ofOtherCredential(insufficient(app+"mcp.read "+app+"mcp.run")))
+		if log := f.log.take(); !strings.Contains(log, `"want":"mcp:read mcp:run"`) {
+			t.Errorf("unavailable %v: log is %s", unavailable, log)
+		}
+	}
+}
+
 // Issuers with tenants and those that a function returns have names too.
 func TestScopeNamesOfTenantsAndResolvedIssuers(t *testing.T) {
 	server, err := resourcetest.NewIssuer(resourcetest.Config{Issuer: "https://login.example.test/a/v2.0"})
