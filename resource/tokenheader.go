@@ -47,7 +47,7 @@ func (p *policy) identifyByTokenHeader(ctx context.Context, at *endpoint, from *
 }
 
 // fieldCacheKey returns the key of a token in a field.
-func fieldCacheKey(field, value string) digest.Digest { return digest.Of(headerPrefix(field) + value) }
+func fieldCacheKey(field, value string) digest.Digest { return digest.Of(headerPrefix(field), value) }
 
 // isFromField reports whether the caller's credential was not in the Authorization header.
 func (c *Caller) isFromField() bool {

@@ -13,15 +13,17 @@ import (
 // Digest is a SHA-256 digest. It is comparable, so it can be the key of a map.
 type Digest [sha256.Size]byte
 
-// Of returns the digest of text. It does not allocate memory: it copies text to the
-// stack piece by piece, because converting it to a byte slice would allocate its size.
-func Of(text string) (d Digest) {
+// Of returns the digest of the texts, one after the other. It does not allocate memory: it copies
+// a text to the stack piece by piece, because converting it to a byte slice would allocate its size.
+func Of(texts ...string) (d Digest) {
 	hash := sha256.New()
 	var piece [1 << 10]byte
-	for text != "" {
-		n := copy(piece[:], text)
-		hash.Write(piece[:n])
-		text = text[n:]
+	for _, text := range texts {
+		for text != "" {
+			n := copy(piece[:], text)
+			hash.Write(piece[:n])
+			text = text[n:]
+		}
 	}
 	hash.Sum(d[:0])
 	return d
