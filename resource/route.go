@@ -62,8 +62,11 @@ func (p *policy) namedIssuer(claims []byte) string {
 	if err != nil {
 		return ""
 	}
-	for _, i := range p.allIssuers() {
-		if _, isTenant := tenant.Match(i.id, iss); i.id == iss || isTenant && i.tenants != nil {
+	if p.issuers[iss] != nil || p.opaque != nil && p.opaque.id == iss {
+		return iss
+	}
+	for _, i := range p.tenanted {
+		if _, ok := tenant.Match(i.id, iss); ok || i.id == iss {
 			return i.id
 		}
 	}
