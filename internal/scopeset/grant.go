@@ -20,9 +20,7 @@ type extra struct {
 func NewGrant(scopes, roles []string, roleScopes map[string][]string, h Hierarchy) Grant {
 	granted := NewSet(scopes)
 	for _, role := range roles {
-		if more := roleScopes[role]; len(more) > 0 {
-			granted.Add(more)
-		}
+		granted.Add(roleScopes[role])
 	}
 	return newGrant(scopes, roles, granted.List(), h.Expand(granted.List()))
 }

@@ -122,6 +122,9 @@ func (s *Set) has(scope string) bool {
 // Add takes time in proportion to scopes, however many are in the set: a thousand URIs can
 // each need a thousand scopes.
 func (s *Set) Add(scopes []string) {
+	if len(scopes) == 0 {
+		return
+	}
 	if len(s.list)+len(scopes) <= maxScanned {
 		s.list = Union(s.list, scopes)
 		return
