@@ -99,9 +99,6 @@ func (p *policy) decideAt(at *endpoint, req *http.Request) (d Decision, f *fault
 	granted, f := p.authorize(req, caller)
 	if f != nil {
 		f.caller, f.messages = caller, granted.messages
-		if f.id == nil {
-			f.id = mcpmsg.RequestID(granted.messages)
-		}
 		return Decision{}, f
 	}
 	d.Caller = caller

@@ -35,7 +35,7 @@ type fault struct {
 	retryAfter time.Duration
 	needed     []string // scopes in the challenge of insufficient_scope, as Config names them
 	challenge  []string // the same, as the issuer names them
-	id         []byte   // of the JSON-RPC request; nil if it is not known
+	id         []byte   // of the JSON-RPC request, if messages does not have it: see requestID
 	err        error
 }
 
@@ -57,6 +57,14 @@ func (f *fault) about(t *Token, from *issuer, c *Claims) *fault {
 		f.issuer = from.id
 	}
 	return f
+}
+
+// requestID returns the id of the JSON-RPC request that the fault is about; nil if it is not known.
+func (f *fault) requestID() []byte {
+	if f.id != nil {
+		return f.id
+	}
+	return mcpmsg.RequestID(f.messages)
 }
 
 // withID returns a copy of the fault about the request with this id; f itself if id is nil.

@@ -123,7 +123,7 @@ func (p *policy) decidePublic(at *endpoint, req *http.Request, f *fault) (Decisi
 	}
 	// A header field that must agree with a claim cannot agree without claims.
 	if f := p.checkHeaderClaims(req.Header, new(Caller)); f != nil {
-		f.messages, f.id = messages, mcpmsg.RequestID(messages)
+		f.messages = messages
 		return Decision{}, f
 	}
 	review := p.newReview(req.Context(), at, nil, messages)

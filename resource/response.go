@@ -89,7 +89,7 @@ func (r *responseReview) check(status int, header, outer http.Header) *fault {
 	if !foreign || slices.ContainsFunc(kept, r.isOwn) {
 		return nil
 	}
-	return &fault{reason: ReasonHandlerChallenge, caller: r.caller, messages: r.messages, id: mcpmsg.RequestID(r.messages),
+	return &fault{reason: ReasonHandlerChallenge, caller: r.caller, messages: r.messages,
 		got: strings.TrimSpace(fmt.Sprint(status, " ", strings.Join(removed, ", "))), want: "a challenge of this resource"}
 }
 
@@ -113,7 +113,7 @@ func (d Decision) HoldResponse() bool {
 func (d Decision) ReviewResponse(status int, header, outer http.Header) *Refusal {
 	if d.challenge != nil {
 		if f := d.challenge.take(); f != nil {
-			f.caller, f.messages, f.id = d.challenge.caller, d.challenge.messages, mcpmsg.RequestID(d.challenge.messages)
+			f.caller, f.messages = d.challenge.caller, d.challenge.messages
 			p := d.challenge.policy
 			return p.refuse(d.Request, p.endpointFor(&noAcceptance, f.caller), f)
 		}

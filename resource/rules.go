@@ -116,9 +116,6 @@ func (r *rules) needs(ctx context.Context, messages []*mcpmsg.Message, c *Caller
 			continue
 		}
 		if f := r.needsOf(ctx, m, c, all); f != nil {
-			if len(messages) == 1 {
-				f.id = m.ID
-			}
 			return requirements{}, f
 		}
 	}
