@@ -224,11 +224,11 @@ func (b *builder) setAnswers() {
 	if hint == nil {
 		hint, _ = names.Choose(b.policy.scopes, scopeset.Grant{}, b.policy.hierarchy)
 	}
-	b.setHints(names.AtIssuer(hint))
-	prepared := newAnswers(names.AtIssuer(hint))
+	hint = names.AtIssuer(hint)
+	b.setHints(hint)
 	for n := range b.policy.endpoints.all {
 		e := &b.policy.endpoints.all[n]
-		e.answers = prepared.at(e.location.URL)
+		e.answers = answers{metadataURL: e.location.URL, hint: hint}
 		if n == 0 {
 			e.answers.prepareAll()
 		}

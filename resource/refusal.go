@@ -84,16 +84,6 @@ type preparedRefusal struct {
 	scopes []string // of the challenge
 }
 
-// newAnswers returns the answers without the address of the metadata. They must not be used
-// before at has added it. hint are the scopes that a 401 names.
-func newAnswers(hint []string) answers { return answers{hint: hint} }
-
-// at returns the answers with the address of the metadata. They take little memory.
-func (a answers) at(metadataURL string) answers {
-	a.metadataURL = metadataURL
-	return a
-}
-
 // prepareAll prepares all refusals.
 func (a *answers) prepareAll() {
 	a.prepared, a.ofOthers = map[Reason]*preparedRefusal{}, map[Reason]*preparedRefusal{}
@@ -133,13 +123,9 @@ func (a *answers) prepare(o outcome, scopes []string) *preparedRefusal {
 // 401 names. other is whether the fault is about a credential that is not an access token, rpc
 // whether the sender of the request expects JSON-RPC.
 func (a *answers) refusal(f *fault, hint []string, other, rpc bool) *Refusal {
-	reason, prepared := f.reason, a.prepared[f.reason]
+	reason, prepared, o := f.reason, a.prepared[f.reason], outcomes[f.reason]
 	if other {
-		prepared = a.ofOthers[f.reason]
-	}
-	o := outcomes[f.reason]
-	if other {
-		o = o.ofOtherCredential()
+		prepared, o = a.ofOthers[f.reason], o.ofOtherCredential()
 	}
 	switch {
 	case a.metadataURL == "": // fail closed
@@ -151,9 +137,10 @@ func (a *answers) refusal(f *fault, hint []string, other, rpc bool) *Refusal {
 	case prepared == nil:
 		prepared = a.prepare(o, a.scopesOf(outcomes[f.reason]))
 	}
+	id := f.requestID()
 	answer := Refusal{
-		prepared: prepared, id: f.id,
-		Status: prepared.status, Reason: reason, ContentType: "application/json", Body: prepared.body(rpc, f.id),
+		prepared: prepared, id: id,
+		Status: prepared.status, Reason: reason, ContentType: "application/json", Body: prepared.body(rpc, id),
 		Challenges: slices.Clone(prepared.challenges), // the caller may change them
 		// Rounded up to whole seconds: a client that retries too early is rejected again.
 		RetryAfter: (f.retryAfter + time.Second - 1).Truncate(time.Second),
