@@ -53,12 +53,7 @@ func (e *endpoints) ownerPath(at *endpoint) string {
 }
 
 // named returns the endpoint with an identifier, or nil.
-func (e *endpoints) named(identifier string) *endpoint {
-	if len(e.all) == 1 && e.all[0].identifier == identifier {
-		return &e.all[0]
-	}
-	return e.byName[identifier]
-}
+func (e *endpoints) named(identifier string) *endpoint { return e.byName[identifier] }
 
 // of returns the endpoint that a request is for, or nil if its path or Host selects none. That
 // includes what servers can read in different ways: otherwise a token for one endpoint could
@@ -74,7 +69,7 @@ func (e *endpoints) of(req *http.Request) *endpoint {
 	default:
 		path, cut := metadataurl.CutBase(req.URL.Path, e.base)
 		n, ok = e.table.FindBelow(path, req.Host)
-		ok = ok && (!cut || e.base == "" || e.all[n].based)
+		ok = ok && (!cut || e.all[n].based)
 	}
 	if !ok {
 		return nil
@@ -119,7 +114,7 @@ func sameToken(a, b digest.Digest) bool {
 // a secret.
 var (
 	faultNoEndpoint = &fault{reason: ReasonPathUnknown, err: errors.New("the path is not that of an identifier, and not below one that has no other below it")}
-	faultHost       = &fault{reason: ReasonPathUnknown, err: errors.New("Host has the name of an identifier, but another port or a dot at its end")}
+	faultHost       = &fault{reason: ReasonPathUnknown, err: errors.New("Host is malformed, or has the name of an identifier with another port or a dot at its end")}
 	faultNotPlain   = &fault{reason: ReasonPathUnknown, err: errors.New("the path has characters or segments that servers read in different ways")}
 )
 
@@ -187,13 +182,7 @@ func (b *builder) setLocations() {
 	settings := metadataurl.Settings{URL: h.MetadataURL, BasePath: h.BasePath, Paths: h.MetadataPaths, AllowHTTP: h.AllowHTTP}
 	before := b.mistakes.Len()
 	e.base = h.BasePath
-	first := e.first()
-	for n := range e.all { // the first one that begins with the base path
-		if e.all[n].based {
-			first = &e.all[n]
-			break
-		}
-	}
+	first := &e.all[max(0, slices.IndexFunc(e.all, func(at endpoint) bool { return at.based }))]
 	first.location = settings.Of(first.identifier, &b.mistakes)
 	if len(e.all) == 1 || b.mistakes.Len() > before {
 		return

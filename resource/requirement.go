@@ -1,6 +1,7 @@
 package resource
 
 import (
+	"cmp"
 	"fmt"
 	"net/http"
 
@@ -52,18 +53,10 @@ func (q *Requirement) Check(req *http.Request) *Refusal {
 	if p.accepted(caller) {
 		f.caller = caller
 	}
-	f.id = acceptanceOf(req.Context()).id
-	return p.refuse(req, q.endpoint(p, req, caller), f)
-}
-
-// endpoint returns the endpoint of a request: that of its caller or its acceptance, otherwise the
-// one that its path and host select.
-func (q *Requirement) endpoint(p *policy, req *http.Request, caller *Caller) *endpoint {
-	if a := acceptanceOf(req.Context()); p.accepted(caller) || a.by == p.owner {
-		return p.endpointFor(a, caller)
+	f.id = accepted.id
+	at := p.endpointFor(accepted, caller)
+	if !p.accepted(caller) && accepted.by != p.owner { // the request was not accepted
+		at = cmp.Or(p.endpoints.of(req), at)
 	}
-	if e := p.endpoints.of(req); e != nil {
-		return e
-	}
-	return p.endpoints.first()
+	return p.refuse(req, at, f)
 }

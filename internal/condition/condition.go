@@ -161,5 +161,5 @@ func cut(text string) string {
 	if len(text) <= maxShownBytes {
 		return text
 	}
-	return strings.Clone(text[:maxShownBytes]) + "..."
+	return text[:maxShownBytes] + "..."
 }
