@@ -5,7 +5,6 @@ import (
 	"crypto"
 	"crypto/ecdsa"
 	"crypto/ed25519"
-	"crypto/elliptic"
 	"crypto/rand"
 	"crypto/sha256"
 	"crypto/tls"
@@ -29,6 +28,7 @@ import (
 	"testing"
 	"time"
 
+	"github.com/warder-go/warder/internal/keytest"
 	"github.com/warder-go/warder/introspect"
 	"github.com/warder-go/warder/nethttp"
 	"github.com/warder-go/warder/resource"
@@ -47,23 +47,6 @@ func writeFile(t *testing.T, path, content string) string {
 	return path
 }
 
-func pemKey(key crypto.Signer) string {
-	der, err := x509.MarshalPKCS8PrivateKey(key)
-	if err != nil {
-		panic(err)
-	}
-	return string(pem.EncodeToMemory(&pem.Block{Type: "PRIVATE KEY", Bytes: der}))
-}
-
-func newP256(t *testing.T) *ecdsa.PrivateKey {
-	t.Helper()
-	key, err := ecdsa.GenerateKey(elliptic.P256(), rand.Reader)
-	if err != nil {
-		t.Fatal(err)
-	}
-	return key
-}
-
 // An authority issues client certificates.
 type authority struct {
 	t           *testing.T
@@ -73,7 +56,7 @@ type authority struct {
 
 func newAuthority(t *testing.T) authority {
 	t.Helper()
-	a := authority{t: t, key: newP256(t)}
+	a := authority{t: t, key: keytest.P256()}
 	template := &x509.Certificate{SerialNumber: big.NewInt(1), NotAfter: time.Now().Add(time.Hour), IsCA: true, BasicConstraintsValid: true}
 	der, err := x509.CreateCertificate(rand.Reader, template, template, a.key.Public(), a.key)
 	if err != nil {
@@ -88,13 +71,13 @@ func newAuthority(t *testing.T) authority {
 // issue returns a certificate for a name and its key in PEM.
 func (a authority) issue(name string, expiry time.Time) (chain, key string) {
 	a.t.Helper()
-	signer := newP256(a.t)
+	signer := keytest.P256()
 	template := &x509.Certificate{SerialNumber: big.NewInt(2), Subject: pkix.Name{CommonName: name}, NotAfter: expiry, ExtKeyUsage: []x509.ExtKeyUsage{x509.ExtKeyUsageClientAuth}}
 	der, err := x509.CreateCertificate(rand.Reader, template, a.certificate, signer.Public(), a.key)
 	if err != nil {
 		a.t.Fatal(err)
 	}
-	return string(pem.EncodeToMemory(&pem.Block{Type: "CERTIFICATE", Bytes: der})), pemKey(signer)
+	return string(pem.EncodeToMemory(&pem.Block{Type: "CERTIFICATE", Bytes: der})), keytest.PEM(signer)
 }
 
 // A strictEndpoint is an introspection endpoint on a loopback port. It answers that every token
@@ -153,7 +136,7 @@ func statusWith(t *testing.T, c introspect.Config, secret string) func() int {
 // Each method authenticates at a server on a loopback port that accepts only this method and
 // these credentials.
 func TestMethodsAtRealServer(t *testing.T) {
-	key := newP256(t)
+	key := keytest.P256()
 	_, edKey, _ := ed25519.GenerateKey(rand.Reader)
 	dir := t.TempDir()
 	file := func(name, content string) string { return writeFile(t, filepath.Join(dir, name), content) }
@@ -186,7 +169,7 @@ func TestMethodsAtRealServer(t *testing.T) {
 		{"bearer", introspect.ClientAuth{Method: introspect.Bearer, BearerTokenFile: file("token", "s3cret\n")}, func(req *http.Request) bool {
 			return req.Header.Get("Authorization") == "Bearer s3cret"
 		}, 200},
-		{"private key in PEM", introspect.ClientAuth{Method: introspect.PrivateKeyJWT, ClientID: "id", KeyID: "k1", PrivateKeyFile: file("key.pem", pemKey(key))}, signedBy(key.Public(), "k1"), 200},
+		{"private key in PEM", introspect.ClientAuth{Method: introspect.PrivateKeyJWT, ClientID: "id", KeyID: "k1", PrivateKeyFile: file("key.pem", keytest.PEM(key))}, signedBy(key.Public(), "k1"), 200},
 		{"private key as a JWK", introspect.ClientAuth{Method: introspect.PrivateKeyJWT, ClientID: "id", PrivateKeyFile: file("key.json", edJWK(edKey, "k2"))}, signedBy(edKey.Public(), "k2"), 200},
 		{"private key as a JWK, and another kid", introspect.ClientAuth{Method: introspect.PrivateKeyJWT, ClientID: "id", KeyID: "k3", PrivateKeyFile: file("key.json", edJWK(edKey, "k2"))}, signedBy(edKey.Public(), "k3"), 200},
 	} {
@@ -203,7 +186,7 @@ func TestMethodsAtRealServer(t *testing.T) {
 // A rotated file takes effect with the next call. While it cannot be read, calls fail, and the
 // log names the file.
 func TestRotatedFiles(t *testing.T) {
-	first, second := newP256(t), newP256(t)
+	first, second := keytest.P256(), keytest.P256()
 	for _, row := range []struct {
 		name      string
 		auth      func(path string) introspect.ClientAuth
@@ -218,7 +201,7 @@ func TestRotatedFiles(t *testing.T) {
 		}, "s3cret-old", "s3cret-new", func(req *http.Request) bool { return req.Header.Get("Authorization") == "Bearer s3cret-new" }},
 		{"private key", func(path string) introspect.ClientAuth {
 			return introspect.ClientAuth{Method: introspect.PrivateKeyJWT, ClientID: "id", PrivateKeyFile: path}
-		}, pemKey(first), pemKey(second), func(req *http.Request) bool {
+		}, keytest.PEM(first), keytest.PEM(second), func(req *http.Request) bool {
 			signed, signature, _ := cutLast(req.PostForm.Get("client_assertion"), ".")
 			raw, err := base64.RawURLEncoding.DecodeString(signature)
 			digest := sha256.Sum256([]byte(signed))

@@ -18,6 +18,7 @@ import (
 	"testing"
 	"time"
 
+	"github.com/warder-go/warder/internal/keytest"
 	"github.com/warder-go/warder/introspect"
 )
 
@@ -108,8 +109,8 @@ func TestConfigMistakes(t *testing.T) {
 		{"signer and key file", auth(introspect.ClientAuth{Method: "private_key_jwt", ClientID: "id", Signer: edKey, PrivateKeyFile: file("x")}), "Auth.PrivateKeyFile: Signer is also set; set only one of them"},
 		{"missing key file", auth(introspect.ClientAuth{Method: "private_key_jwt", ClientID: "id", PrivateKeyFile: "/nowhere/k"}), `Auth.PrivateKeyFile: secret file "/nowhere/k": no such file or directory`},
 		{"key file without a key", auth(introspect.ClientAuth{Method: "private_key_jwt", ClientID: "id", PrivateKeyFile: file("test-secret")}), `: has no private key in PEM, and is not a JWK`},
-		{"key file with another algorithm", auth(introspect.ClientAuth{Method: "private_key_jwt", ClientID: "id", PrivateKeyFile: file(pemKey(edKey)), Algorithm: "RS256"}), `Auth.Algorithm: file "`},
-		{"key file", auth(introspect.ClientAuth{Method: "private_key_jwt", ClientID: "id", PrivateKeyFile: file(pemKey(edKey)), Algorithm: "EdDSA"}), ""},
+		{"key file with another algorithm", auth(introspect.ClientAuth{Method: "private_key_jwt", ClientID: "id", PrivateKeyFile: file(keytest.PEM(edKey)), Algorithm: "RS256"}), `Auth.Algorithm: file "`},
+		{"key file", auth(introspect.ClientAuth{Method: "private_key_jwt", ClientID: "id", PrivateKeyFile: file(keytest.PEM(edKey)), Algorithm: "EdDSA"}), ""},
 		{"bearer with a key file", auth(introspect.ClientAuth{Method: "bearer", BearerToken: "t", PrivateKeyFile: "x"}), `Auth.PrivateKeyFile: is not used by method "bearer"`},
 		{"bearer with an audience", auth(introspect.ClientAuth{Method: "bearer", BearerToken: "t", Audience: "x"}), `Auth.Audience: is not used by method "bearer"`},
 		{"certificate without its key", func(c *introspect.Config) { c.CertificateFile = "x" }, "CertificateKeyFile: is missing; CertificateFile needs the private key of its certificate"},

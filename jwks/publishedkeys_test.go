@@ -4,12 +4,10 @@ import (
 	"crypto"
 	"crypto/ecdsa"
 	"crypto/ed25519"
-	"crypto/elliptic"
 	"crypto/rand"
 	"crypto/rsa"
 	"crypto/sha256"
 	"encoding/base64"
-	"encoding/binary"
 	"fmt"
 	"log/slog"
 	"math/big"
@@ -19,6 +17,7 @@ import (
 	"testing"
 	"time"
 
+	"github.com/warder-go/warder/internal/keytest"
 	"github.com/warder-go/warder/jwks"
 	"github.com/warder-go/warder/nethttp"
 	"github.com/warder-go/warder/resource"
@@ -54,26 +53,6 @@ func signedToken(t *testing.T, alg string, key crypto.Signer) string {
 	return signed + "." + b64(signature)
 }
 
-// shortKey returns a P-256 key whose x begins with a zero byte, and its coordinates.
-func shortKey(t *testing.T) (key *ecdsa.PrivateKey, x, y []byte) {
-	t.Helper()
-	for n := range uint16(2000) {
-		key, err := ecdsa.ParseRawPrivateKey(elliptic.P256(), binary.BigEndian.AppendUint16(make([]byte, 30, 32), n+1))
-		if err != nil {
-			t.Fatal(err)
-		}
-		point, err := key.PublicKey.Bytes() // 4, x, y
-		if err != nil {
-			t.Fatal(err)
-		}
-		if point[1] == 0 {
-			return key, point[1:33], point[33:]
-		}
-	}
-	t.Fatal("no such key")
-	return nil, nil, nil
-}
-
 // statusWith returns the answer to a request with the token, if the issuer publishes the key.
 func statusWith(t *testing.T, jwk, token string) int {
 	t.Helper()
@@ -101,7 +80,7 @@ func TestPaddedAndUnpaddedKeysVerify(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	ecKey, x, y := shortKey(t)
+	ecKey, x, y := keytest.ShortX()
 	_, edKey, err := ed25519.GenerateKey(rand.Reader)
 	if err != nil {
 		t.Fatal(err)
@@ -151,7 +130,7 @@ func TestPaddedAndUnpaddedKeysVerify(t *testing.T) {
 
 // In an EC signature too, the number of bytes is fixed (RFC 7518 §3.4).
 func TestSignatureWithoutLeadingZeroIsRejected(t *testing.T) {
-	key, x, y := shortKey(t)
+	key, x, y := keytest.ShortX()
 	jwk := fmt.Sprintf(`{"kty":"EC","crv":"P-256","kid":"k","x":%q,"y":%q}`, b64(x), b64(y))
 	for range 2000 {
 		token := signedToken(t, "ES256", key)

@@ -8,9 +8,7 @@ import (
 	"crypto/elliptic"
 	"crypto/rand"
 	"crypto/rsa"
-	"crypto/x509"
 	"encoding/base64"
-	"encoding/pem"
 	"math/big"
 	"os"
 	"path/filepath"
@@ -19,6 +17,7 @@ import (
 	"testing"
 	"time"
 
+	"github.com/warder-go/warder/internal/keytest"
 	"github.com/warder-go/warder/introspect"
 	"github.com/warder-go/warder/resource"
 )
@@ -100,15 +99,6 @@ func writeFile(t *testing.T, content string) string {
 	return path
 }
 
-func pemOf(t *testing.T, key crypto.Signer) string {
-	t.Helper()
-	der, err := x509.MarshalPKCS8PrivateKey(key)
-	if err != nil {
-		t.Fatal(err)
-	}
-	return string(pem.EncodeToMemory(&pem.Block{Type: "PRIVATE KEY", Bytes: der}))
-}
-
 // Opaque tokens are introspected with each client authentication method (RFC 7662 §2.1).
 func TestIntrospection(t *testing.T) {
 	p := startProvider(t)
@@ -125,7 +115,7 @@ func TestIntrospection(t *testing.T) {
 	fromFile := basic
 	fromFile.ClientSecret, fromFile.ClientSecretFile = "", writeFile(t, rsSecret+"\n")
 	keyFile := credentials[len(credentials)-1]
-	keyFile.Signer, keyFile.PrivateKeyFile = nil, writeFile(t, pemOf(t, keyFile.Signer))
+	keyFile.Signer, keyFile.PrivateKeyFile = nil, writeFile(t, keytest.PEM(keyFile.Signer))
 	for _, auth := range append(credentials, fromFile, keyFile) {
 		name := strings.TrimSpace(auth.Method + " " + auth.Algorithm)
 		s := p.introspectionServer(t, introspect.Config{Auth: auth}, resource.Issuer{})

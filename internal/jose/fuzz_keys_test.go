@@ -14,6 +14,7 @@ import (
 
 	"github.com/warder-go/warder/internal/jose"
 	"github.com/warder-go/warder/internal/keyset"
+	"github.com/warder-go/warder/internal/keytest"
 	"github.com/warder-go/warder/internal/strictjson/strictjsontest"
 )
 
@@ -28,10 +29,10 @@ func FuzzKeySet(f *testing.F) {
 		f.Add([]byte(`{"keys":[` + key + `]}`))
 	}
 	f.Add([]byte(`{"keys":[` + strings.Join(seeds, ",") + `]}`))
-	short, coordinate := shortCoordinate(f)
+	short, coordinate, _ := keytest.ShortX()
 	canonical := b64(coordinate)
 	for _, x := range []string{b64(coordinate[1:]), b64(coordinate[1:]) + "==", b64(append([]byte{0}, coordinate...)), b64(append([]byte{1}, coordinate...))} {
-		f.Add([]byte(`{"keys":[` + strings.Replace(jwk(short, ""), `"x":"`+canonical, `"x":"`+x, 1) + `]}`))
+		f.Add([]byte(`{"keys":[` + strings.Replace(jwk(&short.PublicKey, ""), `"x":"`+canonical, `"x":"`+x, 1) + `]}`))
 	}
 	for _, seed := range []string{`{"keys":[]}`, `{"keys":null}`, `{"KEYS":[]}`, `{"keys":[],"keys":[]}`, `{}`, `[]`, ecJWK, `{"keys":[1,null,"a",[],{}]}`,
 		`{"keys":[` + strings.Repeat("{},", 63) + ecJWK + `]}`, `{"keys":[` + strings.Repeat("{},", 64) + ecJWK + `]}`} {

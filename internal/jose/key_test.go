@@ -1,10 +1,8 @@
 package jose_test
 
 import (
-	"crypto/ecdsa"
 	"crypto/ed25519"
 	"crypto/elliptic"
-	"encoding/binary"
 	"errors"
 	"fmt"
 	"math/big"
@@ -14,6 +12,7 @@ import (
 	"testing"
 
 	"github.com/warder-go/warder/internal/jose"
+	"github.com/warder-go/warder/internal/keytest"
 )
 
 var (
@@ -207,8 +206,8 @@ func TestParseKeyRejects(t *testing.T) {
 // Some issuers publish padding and other numbers of leading zeros than RFC 7515 §2 and RFC 7518
 // §2 and §6.2.1.2 require. The key is the same as in the required form.
 func TestPaddingAndZerosDoNotChangeAKey(t *testing.T) {
-	short, x := shortCoordinate(t)
-	modulus, ec, ed := b64(rsaKey().N.Bytes()), jwk(short, ""), b64(edKey.Public().(ed25519.PublicKey))
+	short, x, _ := keytest.ShortX()
+	modulus, ec, ed := b64(rsaKey().N.Bytes()), jwk(&short.PublicKey, ""), b64(edKey.Public().(ed25519.PublicKey))
 	for _, row := range []struct{ name, canonical, from, to string }{
 		{"a padded modulus", rsaJWK, modulus, modulus + "=="},
 		{"a zero in front of the modulus", rsaJWK, modulus, b64(append([]byte{0}, rsaKey().N.Bytes()...))},
@@ -231,26 +230,6 @@ func TestPaddingAndZerosDoNotChangeAKey(t *testing.T) {
 			t.Errorf("%s: got %+v, %v; want the key of the required form", row.name, got, err)
 		}
 	}
-}
-
-// shortCoordinate returns a P-256 key whose x begins with a zero byte, and x.
-func shortCoordinate(t testing.TB) (public *ecdsa.PublicKey, x []byte) {
-	t.Helper()
-	for n := range uint16(2000) {
-		key, err := ecdsa.ParseRawPrivateKey(elliptic.P256(), binary.BigEndian.AppendUint16(make([]byte, 30, 32), n+1))
-		if err != nil {
-			t.Fatal(err)
-		}
-		point, err := key.PublicKey.Bytes() // 4, x, y
-		if err != nil {
-			t.Fatal(err)
-		}
-		if point[1] == 0 {
-			return &key.PublicKey, point[1:33]
-		}
-	}
-	t.Fatal("no such key")
-	return nil, nil
 }
 
 // Some issuers write null or an empty text for a member that they do not use.

@@ -2,9 +2,7 @@ package config_test
 
 import (
 	"bytes"
-	"crypto"
 	"crypto/ecdsa"
-	"crypto/elliptic"
 	"crypto/rand"
 	"crypto/sha256"
 	"crypto/tls"
@@ -25,45 +23,29 @@ import (
 	"testing"
 	"time"
 
+	"github.com/warder-go/warder/internal/keytest"
 	"github.com/warder-go/warder/nethttp"
 	"github.com/warder-go/warder/resource"
 	"github.com/warder-go/warder/resource/config"
 	"github.com/warder-go/warder/resource/resourcetest"
 )
 
-func newP256(t *testing.T) *ecdsa.PrivateKey {
-	t.Helper()
-	key, err := ecdsa.GenerateKey(elliptic.P256(), rand.Reader)
-	if err != nil {
-		t.Fatal(err)
-	}
-	return key
-}
-
-func pemKey(key crypto.Signer) string {
-	der, err := x509.MarshalPKCS8PrivateKey(key)
-	if err != nil {
-		panic(err)
-	}
-	return string(pem.EncodeToMemory(&pem.Block{Type: "PRIVATE KEY", Bytes: der}))
-}
-
 // clientCertificate returns a self-signed certificate (RFC 8705 §2.2) and its key.
 func clientCertificate(t *testing.T, name string) (chain, key string) {
 	t.Helper()
-	signer := newP256(t)
+	signer := keytest.P256()
 	template := &x509.Certificate{SerialNumber: big.NewInt(1), Subject: pkix.Name{CommonName: name}, NotAfter: time.Now().Add(time.Hour)}
 	der, err := x509.CreateCertificate(rand.Reader, template, template, signer.Public(), signer)
 	if err != nil {
 		t.Fatal(err)
 	}
-	return string(pem.EncodeToMemory(&pem.Block{Type: "CERTIFICATE", Bytes: der})), pemKey(signer)
+	return string(pem.EncodeToMemory(&pem.Block{Type: "CERTIFICATE", Bytes: der})), keytest.PEM(signer)
 }
 
 // Each method of client authentication in the file works at a server on a loopback port that
 // accepts only this method. The server also sees the hint.
 func TestIntrospectionAuthMethods(t *testing.T) {
-	key := newP256(t)
+	key := keytest.P256()
 	chain, tlsKey := clientCertificate(t, "mcp")
 	rotatedChain, rotatedKey := clientCertificate(t, "rotated")
 	var seen []string
@@ -86,7 +68,7 @@ func TestIntrospectionAuthMethods(t *testing.T) {
 	server.StartTLS()
 	defer server.Close()
 	dir := t.TempDir()
-	for name, text := range map[string]string{"secret": "s3cret\n", "token": "t0ken\n", "key.pem": pemKey(key), "tls.crt": chain, "tls.key": tlsKey,
+	for name, text := range map[string]string{"secret": "s3cret\n", "token": "t0ken\n", "key.pem": keytest.PEM(key), "tls.crt": chain, "tls.key": tlsKey,
 		"ca.pem": string(pem.EncodeToMemory(&pem.Block{Type: "CERTIFICATE", Bytes: server.Certificate().Raw}))} {
 		write(t, dir, name, text)
 	}
@@ -136,8 +118,8 @@ func TestIntrospectionAuthMethods(t *testing.T) {
 // verifier. A reload that changes nothing does not.
 func TestReloadNoticesIntrospectionSettings(t *testing.T) {
 	dir := t.TempDir()
-	write(t, dir, "key.pem", pemKey(newP256(t)))
-	write(t, dir, "key2.pem", pemKey(newP256(t)))
+	write(t, dir, "key.pem", keytest.PEM(keytest.P256()))
+	write(t, dir, "key2.pem", keytest.PEM(keytest.P256()))
 	write(t, dir, "token", "t1")
 	write(t, dir, "token2", "t1")
 	post := []string{"introspection_auth_method: client_secret_post", "client_id: a", "client_secret: b"}
@@ -215,7 +197,7 @@ func TestIntrospectionMistakes(t *testing.T) {
 	dir := t.TempDir()
 	chain, tlsKey := clientCertificate(t, "mcp")
 	path := func(name string) string { return filepath.Join(dir, name) }
-	for name, text := range map[string]string{"p256.pem": pemKey(newP256(t)), "tls.crt": chain, "tls.key": tlsKey, "other.key": pemKey(newP256(t)), "empty": "\n"} {
+	for name, text := range map[string]string{"p256.pem": keytest.PEM(keytest.P256()), "tls.crt": chain, "tls.key": tlsKey, "other.key": keytest.PEM(keytest.P256()), "empty": "\n"} {
 		write(t, dir, name, text)
 	}
 	secret := func(lines ...string) []string {
