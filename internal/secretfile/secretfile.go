@@ -30,7 +30,11 @@ func (f *File) Path() string { return f.path }
 // A file that is missing, empty, larger than [MaxBytes] or not a regular file is an error, and
 // so is a file with a second line or a NUL byte. Errors contain the path and never the content.
 func (f *File) Read() (string, error) {
-	secret, err := read(f.path)
+	content, err := f.ReadAll()
+	if err != nil {
+		return "", err
+	}
+	secret, err := secretIn(content)
 	if err != nil {
 		return "", fmt.Errorf("secret file %q: %w", f.path, err)
 	}
@@ -48,14 +52,6 @@ func (f *File) ReadAll() ([]byte, error) {
 		return nil, fmt.Errorf("secret file %q: %w", f.path, err)
 	}
 	return content, nil
-}
-
-func read(path string) (string, error) {
-	content, err := regularfile.Read(path, MaxBytes)
-	if err != nil {
-		return "", err
-	}
-	return secretIn(content)
 }
 
 func secretIn(content []byte) (string, error) {
