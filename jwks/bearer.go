@@ -8,7 +8,6 @@ import (
 	"github.com/warder-go/warder/internal/grammar"
 	"github.com/warder-go/warder/internal/keyset"
 	"github.com/warder-go/warder/internal/logging"
-	"github.com/warder-go/warder/internal/outbound"
 	"github.com/warder-go/warder/internal/secretfile"
 )
 
@@ -57,10 +56,7 @@ func (c *Config) checkBearer(mistakes *configerr.List) {
 		return
 	}
 	u, err := url.Parse(c.firstURL())
-	if err != nil || u.Scheme != "http" {
-		return // a URL with another mistake is reported elsewhere
-	}
-	if !outbound.IsLoopbackHost(u.Hostname()) || c.mayUseProxy() {
+	if err == nil && u.Scheme == "http" && !c.bearer().MayReceive(c.firstURL()) { // other mistakes in the URL are reported elsewhere
 		mistakes.Addf("%s: the token is not sent over http to %s: use https, or a loopback host without Proxy", field, logging.RedactURL(c.firstURL()))
 	}
 }

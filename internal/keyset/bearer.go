@@ -44,8 +44,8 @@ func (b *Bearer) getter(client *outbound.Client) (metadata.Getter, error) {
 	return &bearerClient{client, b, token}, nil
 }
 
-// mayReceive reports whether the token may be sent to the server of a URL. b may be nil.
-func (b *Bearer) mayReceive(text string) bool {
+// MayReceive reports whether the token may be sent to the server of a URL. b may be nil.
+func (b *Bearer) MayReceive(text string) bool {
 	if b == nil || b.Token == nil {
 		return false
 	}
@@ -68,7 +68,7 @@ func (b *Bearer) hint(text string) string {
 		return ""
 	case b.Token == nil:
 		return "set " + b.Setting + ", or "
-	case b.mayReceive(text):
+	case b.MayReceive(text):
 		return "it rejected the token in " + b.Setting + "; replace the token, or "
 	}
 	return "it did not get the token in " + b.Setting + ", because the configuration does not name it with https; add its host to allow_private_hosts (in Go: AllowHosts), or "
@@ -87,7 +87,7 @@ var errReflected = errors.New("keyset: the response repeats the bearer token of 
 
 // Get sends a GET request.
 func (c *bearerClient) Get(ctx context.Context, url string, header http.Header) (*outbound.Response, error) {
-	if !c.bearer.mayReceive(url) {
+	if !c.bearer.MayReceive(url) {
 		return c.client.Get(ctx, url, header)
 	}
 	header = header.Clone()
