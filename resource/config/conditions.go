@@ -30,14 +30,10 @@ func (b *builder) addConditions(c *resource.Config) {
 
 // conditions converts the conditions at a path. It rejects an empty list, which would accept
 // every token and is probably a mistake in a template.
-func (b *builder) conditions(path string, given []Condition) []resource.Condition {
+func (b *builder) conditions(path string, given []Condition) (all []resource.Condition) {
 	if given != nil && len(given) == 0 {
 		b.mistakes.add(b.position(path), "%s: is empty; add a condition or remove the key", path)
 	}
-	return conditions(given)
-}
-
-func conditions(given []Condition) (all []resource.Condition) {
 	for _, c := range given {
 		all = append(all, resource.Condition(c))
 	}

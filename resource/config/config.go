@@ -105,7 +105,7 @@ func New(c Config) (*Live, error) {
 	if err != nil {
 		return nil, err
 	}
-	l.resource, l.verifiers, l.served, l.applied = b.resource, b.used, b.served, digest
+	l.resource, l.verifiers, l.served, l.basePath, l.applied = b.resource, b.used, b.served, b.settings.BasePath, digest
 	b.logOwnAudience()
 	l.metrics = newMetrics(l.resource.Identifier())
 	l.metrics.setApplied(time.Now())

@@ -202,28 +202,24 @@ func (b *builder) presentKey(path string, k fieldKey, key string) string {
 	return key
 }
 
+// verifierKeys are the fields of jwks.Config and introspect.Config.
+var verifierKeys = map[string]string{
+	"Algorithms": "algorithms", "KeyUses": "key_uses", "MetadataURL": "metadata_url", "AllowHosts": "allow_private_hosts",
+	"BearerToken": "jwks_bearer_token", "BearerTokenFile": "jwks_bearer_token_file",
+}
+
 // addVerifierMistake adds a mistake of jwks.New or introspect.New under the key that caused it.
 // endpointKey is the key of the only URL other than the issuer's.
 func (i *issuerBuilder) addVerifierMistake(mistake error, endpointKey string) {
 	key, text := "issuer_url", strings.TrimPrefix(mistake.Error(), "metadata: ")
 	field, rest, _ := strings.Cut(text, ": ")
-	index, isHost := strings.CutPrefix(field, "AllowHosts")
-	use, isUse := strings.CutPrefix(field, "KeyUses")
-	switch {
-	case field == "Algorithms":
-		key, text = "algorithms", rest
-	case field == "BearerTokenFile":
-		key, text = "jwks_bearer_token_file", rest
-	case field == "BearerToken":
-		key, text = "jwks_bearer_token", rest
-	case isUse:
-		key, text = "key_uses"+use, rest
-	case field == "MetadataURL":
-		key, text = "metadata_url", strings.TrimPrefix(rest, "metadata: ")
-	case field == "Proxy":
-		key, text = "proxy_url", rest
-	case isHost:
-		key, text = "allow_private_hosts"+index, rest
+	name, index, indexed := strings.Cut(field, "[")
+	if indexed {
+		index = "[" + index
+	}
+	switch known := verifierKeys[name]; {
+	case known != "":
+		key, text = known+index, strings.TrimPrefix(rest, "metadata: ")
 	case strings.HasPrefix(text, "URL "):
 		key = endpointKey
 	case i.issuer.TenantPattern != "":

@@ -43,12 +43,10 @@ func (i *issuerBuilder) introspectionVerifier() resource.Verifier {
 		TokenTypeHint: s.IntrospectionTokenTypeHint, TrustAnswersWithoutTokenType: s.TrustAnswersWithoutTokenType,
 		CertificateFile: i.filePath(s.TLSClientCertificateFile), CertificateKeyFile: i.filePath(s.TLSClientKeyFile),
 		SignedAnswers: s.IntrospectionSignedAnswers, AnswerTTL: seconds(s.IntrospectionAnswerTTL), Timeout: seconds(s.IntrospectionTimeout),
-		AllowHTTP: s.AllowHTTPIssuer, TLS: i.tls, Proxy: i.proxy, Transport: i.config.Transport, Logger: i.config.Logger}
+		MaxConcurrent: number(s.IntrospectionMaxConcurrent),
+		AllowHTTP:     s.AllowHTTPIssuer, TLS: i.tls, Proxy: i.proxy, Transport: i.config.Transport, Logger: i.config.Logger}
 	if s.IntrospectionSignedAnswers {
 		c.KeysURL = string(s.JWKSURI)
-	}
-	if n := s.IntrospectionMaxConcurrent; n != nil {
-		c.MaxConcurrent = *n
 	}
 	if s.IntrospectionEndpoint == "" {
 		c.MetadataURL = string(s.MetadataURL)

@@ -35,6 +35,7 @@ type Live struct {
 	mu        sync.Mutex // serializes reloads and guards the fields below
 	verifiers verifiers
 	served    serverMetadata
+	basePath  string // of the applied configuration
 	applied   string // digest of the applied input
 	rejected  string // digest of the last rejected input; "" if none since then was applied
 	cause     error  // of the rejection
@@ -135,22 +136,21 @@ func (l *Live) setApplied(digest string) {
 func (l *Live) apply(ctx context.Context, b *builder) error {
 	l.warmUp(ctx, b.created)
 	if err := l.resource.Replace(b.resource); err != nil {
-		key := b.keyOfRoutes(l.resource)
+		key := b.keyOfRoutes(l.resource, l.basePath)
 		return fmt.Errorf("config: %s: %s: %w", b.position(key), key, err)
 	}
-	l.verifiers, l.served = b.used, b.served
+	l.verifiers, l.served, l.basePath = b.used, b.served, b.settings.BasePath
 	return nil
 }
 
 // keyOfRoutes returns the key on which routes depend and that differs from that of current.
-func (b *builder) keyOfRoutes(current *resource.Resource) string {
-	_, hasBasePath := b.positions["base_path"]
+func (b *builder) keyOfRoutes(current *resource.Resource, basePath string) string {
 	switch {
 	case b.resource.Identifier() != current.Identifier():
 		return "resource_server_url"
 	case !slices.Equal(b.resource.Identifiers(), current.Identifiers()):
 		return "additional_resource_server_urls"
-	case hasBasePath:
+	case b.settings.BasePath != basePath:
 		return "base_path"
 	}
 	return "resource_metadata_paths"

@@ -121,6 +121,26 @@ func TestRunWaitsForCompleteFile(t *testing.T) {
 	}
 }
 
+// The error of a rejected reload names the key that has changed, not one that is the same.
+func TestReloadNamesTheChangedKey(t *testing.T) {
+	const paths = `: resource: replace: HTTP.MetadataPaths: `
+	withServer(t, nil, []string{"  base_path: /mcp"}, func(t *testing.T, s *testServer) {
+		for _, row := range []struct {
+			name, want string
+			settings   []string
+		}{
+			{"metadata paths added", "config: a.yaml:5: resource_metadata_paths" + paths, []string{"  base_path: /mcp", "  resource_metadata_paths: [/m]"}},
+			{"base path removed", "config: a.yaml:1: base_path" + paths, nil},
+		} {
+			s.write("a.yaml", s.settings(row.settings...))
+			err := s.live.Reload(t.Context())
+			if got := strings.ReplaceAll(fmt.Sprint(err), s.dir+string(filepath.Separator), ""); !strings.HasPrefix(got, row.want) {
+				t.Errorf("%s: got %s, want %s...", row.name, got, row.want)
+			}
+		}
+	})
+}
+
 // After an invalid change, the previous configuration stays in use.
 func TestReloadRejects(t *testing.T) {
 	for _, row := range []struct {

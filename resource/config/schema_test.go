@@ -14,6 +14,7 @@ import (
 	"testing"
 	"time"
 
+	"github.com/warder-go/warder/internal/keytest"
 	"github.com/warder-go/warder/resource/config"
 	"github.com/warder-go/warder/resource/resourcetest"
 )
@@ -246,7 +247,7 @@ func TestExampleFileIsValid(t *testing.T) {
 	chain, key := clientCertificate(t, "mcp")
 	for name, text := range map[string]string{"tls/internal-ca.pem": certificate, "keys/build.json": answer.Body.String(),
 		"keys/api-keys.json": `{"keys": []}`, "secrets/partner": "s1\n", "secrets/kubernetes-token": "t1\n", "secrets/more": "s2\r\n", "secrets/gate": "t\n",
-		"secrets/signing-key.pem": pemKey(newP256(t)), "tls/client.crt": chain, "tls/client.key": key,
+		"secrets/signing-key.pem": keytest.PEM(keytest.P256()), "tls/client.crt": chain, "tls/client.key": key,
 		"secrets/digest-key": strings.Repeat("k", 32)} {
 		write(t, dir, name, text)
 	}
