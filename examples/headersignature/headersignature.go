@@ -119,7 +119,8 @@ func (v Verifier) VerifyHeader(_ context.Context, value string, req *http.Reques
 	if err != nil {
 		return nil, reject(resource.ReasonTokenMalformed, err)
 	}
-	if len(at) != timeDigits || strings.Trim(at, "0123456789") != "" {
+	seconds, err := strconv.ParseInt(at, 10, 64)
+	if err != nil || len(at) != timeDigits || strings.Trim(at, "0123456789") != "" { // ParseInt accepts a sign
 		return nil, reject(resource.ReasonTokenMalformed, errors.New("X-Timestamp is not a Unix time with ten digits"))
 	}
 	if strings.Contains(req.Method, "/") || !strings.HasPrefix(req.URL.Path, "/") || req.URL.EscapedPath() != req.URL.Path {
@@ -133,10 +134,6 @@ func (v Verifier) VerifyHeader(_ context.Context, value string, req *http.Reques
 	// would reveal to an attacker how many characters are correct.
 	if !hmac.Equal([]byte(value), []byte(computeMAC(secret.Key, req, at))) {
 		return nil, reject(resource.ReasonSignatureInvalid, errors.New("the signature does not match the request and the key"))
-	}
-	seconds, err := strconv.ParseInt(at, 10, 64)
-	if err != nil {
-		return nil, reject(resource.ReasonTokenMalformed, errors.New("X-Timestamp is not a number"))
 	}
 	if age := time.Since(time.Unix(seconds, 0)); age > Window || age < -Window {
 		return nil, reject(resource.ReasonExpired, fmt.Errorf("signed %s ago", age.Round(time.Second)))
