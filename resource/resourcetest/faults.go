@@ -61,7 +61,7 @@ func (s *Issuer) compact(t Token) (string, object) {
 	}
 	encode := t.Encode
 	if encode == nil {
-		encode = func(_ int, content []byte) string { return base64.RawURLEncoding.EncodeToString(content) }
+		encode = base64url
 	}
 	first, second := encode(0, head), encode(1, payload)
 	switch t.Fault {
@@ -76,6 +76,9 @@ func (s *Issuer) compact(t Token) (string, object) {
 	}
 	return input + "." + encode(2, s.signature(t, k, alg, input)), claims
 }
+
+// base64url is the encoding of the segments of a JWS (RFC 7515 section 2).
+func base64url(_ int, content []byte) string { return base64.RawURLEncoding.EncodeToString(content) }
 
 // headerAlg returns the "alg" of the signature, which Token.Header can replace.
 func headerAlg(t Token, k key) string {
@@ -134,19 +137,27 @@ func mac(t Token, k key, input string) []byte {
 	secret, hash := t.Secret, hmacHashes[t.Alg]
 	switch t.Fault {
 	case HMACWithPEM:
-		der, err := x509.MarshalPKIXPublicKey(k.signer.Public())
-		must(err)
-		secret = pem.EncodeToMemory(&pem.Block{Type: "PUBLIC KEY", Bytes: der})
+		secret = publicPEM(k.signer.Public())
 	case HMACWithJWK:
 		secret = []byte(k.jwk())
 	}
 	if hash == 0 {
 		hash = crypto.SHA256
 	}
-	var sum []byte
+	return hmacSum(hash, secret, []byte(input))
+}
+
+// publicPEM returns a public key in PKIX form.
+func publicPEM(public crypto.PublicKey) []byte {
+	der, err := x509.MarshalPKIXPublicKey(public)
+	must(err)
+	return pem.EncodeToMemory(&pem.Block{Type: "PUBLIC KEY", Bytes: der})
+}
+
+func hmacSum(hash crypto.Hash, secret, input []byte) (sum []byte) {
 	fips140.WithoutEnforcement(func() { // it forbids short keys, which forged tokens use
 		m := hmac.New(hash.New, secret)
-		m.Write([]byte(input))
+		m.Write(input)
 		sum = m.Sum(nil)
 	})
 	return sum

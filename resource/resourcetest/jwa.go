@@ -7,8 +7,8 @@ import (
 	"crypto/elliptic"
 	"crypto/rand"
 	"crypto/rsa"
-	_ "crypto/sha256" // the hashes of the algorithms
-	_ "crypto/sha512"
+	"crypto/sha256"
+	_ "crypto/sha512" // a hash of the algorithms
 	"encoding/asn1"
 	"encoding/base64"
 	"fmt"
@@ -52,11 +52,20 @@ func (a algorithm) sign(signer crypto.Signer, input []byte, salt int) []byte {
 	return signature
 }
 
+// jws returns the signature of a JWS in the form of RFC 7518 section 3.
+func (a algorithm) jws(signer crypto.Signer, input []byte) []byte {
+	signature := a.sign(signer, input, rsa.PSSSaltLengthEqualsHash)
+	if _, ec := signer.Public().(*ecdsa.PublicKey); ec {
+		return rawECDSA(signature, signer.Public())
+	}
+	return signature
+}
+
 // rawECDSA converts an ECDSA signature from DER to r||s (RFC 7518 section 3.4).
 func rawECDSA(der []byte, public crypto.PublicKey) []byte {
 	var rs struct{ R, S *big.Int }
 	if _, err := asn1.Unmarshal(der, &rs); err != nil {
-		panic(fmt.Sprintf("resourcetest: Token.Signer did not return an ECDSA signature in DER: %v", err))
+		panic(fmt.Sprintf("resourcetest: the Signer did not return an ECDSA signature in DER: %v", err))
 	}
 	size := (public.(*ecdsa.PublicKey).Curve.Params().BitSize + 7) / 8
 	out := make([]byte, 2*size)
@@ -82,22 +91,38 @@ func family(public crypto.PublicKey) string {
 // or removed (with the value Remove). It accepts *rsa.PublicKey, *ecdsa.PublicKey and
 // ed25519.PublicKey, even if they are weak, and panics for other types.
 func JWK(public crypto.PublicKey, members map[string]any) Raw {
+	return publicJWK(public).with(members).encode()
+}
+
+// publicJWK returns the members that RFC 7518 section 6 and RFC 8037 section 2 require.
+func publicJWK(public crypto.PublicKey) object {
 	b64 := base64.RawURLEncoding.EncodeToString
-	var key object
 	switch k := public.(type) {
 	case *rsa.PublicKey:
-		key = object{{"kty", "RSA"}, {"n", b64(k.N.Bytes())}, {"e", b64(big.NewInt(int64(k.E)).Bytes())}}
+		return object{{"kty", "RSA"}, {"n", b64(k.N.Bytes())}, {"e", b64(big.NewInt(int64(k.E)).Bytes())}}
 	case *ecdsa.PublicKey:
 		point, err := k.Bytes() // 4, x, y
 		if err != nil {
 			panic(fmt.Sprintf("resourcetest: invalid EC key: %v", err))
 		}
 		half := (len(point) - 1) / 2
-		key = object{{"kty", "EC"}, {"crv", family(k)}, {"x", b64(point[1 : 1+half])}, {"y", b64(point[1+half:])}}
+		return object{{"kty", "EC"}, {"crv", family(k)}, {"x", b64(point[1 : 1+half])}, {"y", b64(point[1+half:])}}
 	default:
-		key = object{{"kty", "OKP"}, {"crv", family(k)}, {"x", b64(k.(ed25519.PublicKey))}}
+		return object{{"kty", "OKP"}, {"crv", family(k)}, {"x", b64(k.(ed25519.PublicKey))}}
 	}
-	return key.with(members).encode()
+}
+
+// thumbprint returns the SHA-256 thumbprint of a key: the hash of its required members in
+// lexicographic order (RFC 7638 section 3).
+func thumbprint(jwk object) string {
+	var required object
+	for _, name := range []string{"crv", "e", "k", "kty", "n", "x", "y"} {
+		if value, ok := jwk.get(name); ok {
+			required = append(required, member{name, value})
+		}
+	}
+	sum := sha256.Sum256([]byte(required.encode()))
+	return base64.RawURLEncoding.EncodeToString(sum[:])
 }
 
 // rsaPool stores the RSA keys of closed issuers for reuse, because generating one takes tens of

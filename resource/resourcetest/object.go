@@ -24,6 +24,15 @@ type member struct {
 // object is a JSON object with ordered members.
 type object []member
 
+// get returns the value of a member.
+func (o object) get(name string) (any, bool) {
+	i := slices.IndexFunc(o, func(m member) bool { return m.name == name })
+	if i < 0 {
+		return nil, false
+	}
+	return o[i].value, true
+}
+
 // with returns a copy with members replaced, removed or added at the end.
 func (o object) with(changes map[string]any) object {
 	out := slices.Clone(o)

@@ -4,13 +4,16 @@ import (
 	"cmp"
 	"crypto"
 	"crypto/rand"
+	"crypto/sha256"
+	"crypto/x509"
+	"encoding/base64"
 	"fmt"
 	"time"
 )
 
 // Token describes an access token. The zero value is a valid JWT of RFC 9068 for
-// Config.Audience and Config.Subject, without scopes. OpaqueToken uses only the first group of
-// fields, Claims and Text.
+// Config.Audience and Config.Subject, without scopes. OpaqueToken uses only the first two groups
+// of fields, Claims and Text.
 type Token struct {
 	Audience string        // "aud"; use Claims for several
 	Subject  string        // "sub"; "" is Config.Subject
@@ -18,6 +21,13 @@ type Token struct {
 	Scope    string        // "scope", separated by spaces; "" omits the claim
 	IssuedAt time.Time     // "iat"; the zero time is now
 	Lifetime time.Duration // "exp" minus "iat"; 0 is Config.Lifetime, a negative value makes an expired token
+
+	// ProofKey binds the token to the key of a DPoP client: "cnf" has the thumbprint of the key
+	// as "jkt" (RFC 9449 section 6.1), and introspection reports the token_type "DPoP".
+	ProofKey *ProofKey
+	// Certificate binds the token to a client certificate for mutual TLS: "cnf" has the SHA-256
+	// of the certificate as "x5t#S256" (RFC 8705 section 3.1). Only its field Raw is used.
+	Certificate *x509.Certificate
 
 	// Claims and Header are members to add, replace or remove (with the value Remove). Values
 	// are encoded as JSON, except Raw. Header does not change how the token is signed:
@@ -117,13 +127,39 @@ func (s *Issuer) claims(t Token) object {
 	if t.Scope != "" {
 		claims = append(claims, member{"scope", t.Scope})
 	}
-	return append(claims, object{{"iat", issued.Unix()}, {"exp", expires.Unix()}, {"jti", rand.Text()}}...)
+	claims = append(claims, object{{"iat", issued.Unix()}, {"exp", expires.Unix()}, {"jti", rand.Text()}}...)
+	if cnf := t.confirmation(); cnf != nil {
+		claims = append(claims, member{"cnf", cnf})
+	}
+	return claims
+}
+
+// confirmation returns the claim "cnf" (RFC 7800 section 3.1), or nil for a token that is not
+// bound.
+func (t Token) confirmation() (cnf object) {
+	if t.ProofKey != nil {
+		cnf = append(cnf, member{"jkt", t.ProofKey.Thumbprint()})
+	}
+	if t.Certificate != nil {
+		sum := sha256.Sum256(t.Certificate.Raw)
+		cnf = append(cnf, member{"x5t#S256", base64.RawURLEncoding.EncodeToString(sum[:])})
+	}
+	return cnf
+}
+
+// tokenType returns the type of the token for clients and for introspection. A token that is
+// bound to a certificate is a Bearer token (RFC 8705 section 3).
+func (t Token) tokenType() string {
+	if t.ProofKey != nil {
+		return "DPoP"
+	}
+	return "Bearer"
 }
 
 // accessRecord returns the record of a token for introspection.
 func (s *Issuer) accessRecord(t Token, claims object, g *grant) *record {
 	_, expires := s.times(t)
-	reply := append(object{{"active", true}, {"token_type", "Bearer"}}, claims...).with(t.Claims)
+	reply := append(object{{"active", true}, {"token_type", t.tokenType()}}, claims...).with(t.Claims)
 	return &record{kind: accessKind, grant: g, expires: expires, reply: reply}
 }
 
