@@ -1,6 +1,10 @@
 package resource
 
-import "context"
+import (
+	"context"
+
+	"github.com/warder-go/warder/internal/digest"
+)
 
 // acceptance is the single context value for an accepted request. Behind several
 // resources, the innermost acceptance hides the outer ones completely.
@@ -11,6 +15,7 @@ type acceptance struct {
 	endpoint  *endpoint          // the endpoint that it was accepted for; nil if by is nil
 	challenge *deferredChallenge // nil if the handler may not challenge
 	review    *responseReview    // nil if the handler's responses are not changed
+	proof     digest.Digest      // of the DPoP proof; zero without one
 	id        []byte             // of the JSON-RPC request in the body; nil if the body was not read or has no single request
 }
 

@@ -16,6 +16,7 @@ type Decision struct {
 	Caller  *Caller       // nil only for a public operation without credentials
 	Request *http.Request // for the inner handler: its context has the caller, its header lacks the token
 
+	nonce     string             // see SetHeader
 	stream    *stream            // nil if the request does not open a stream
 	challenge *deferredChallenge // nil if the handler cannot request a challenge: see Challenge
 	review    *responseReview    // nil if the handler's responses are not changed: see HandlerChallenges
@@ -48,7 +49,7 @@ func (r *Resource) Authenticate(req *http.Request) (Decision, *Refusal) {
 	return decision, nil
 }
 
-// decide runs the request pipeline. Steps 1 to 7 identify the caller; steps 8 and 9 decide
+// decide runs the request pipeline. Steps 1 to 7 identify the caller; steps 8 to 10 decide
 // what the caller may do. The first fault ends the pipeline, and a Refusal is made from it.
 // The exception is a request without credentials, which decidePublic may accept. Before all
 // steps, decide selects the identifier that the request is for, which it returns too.
@@ -64,7 +65,8 @@ func (r *Resource) Authenticate(req *http.Request) (Decision, *Refusal) {
 //	6 verify        401 not authentic, 503 could not be verified   keys or issuer   -
 //	7 checks again  401 as in step 5, now on verified claims       -                adds the caller
 //	8 revocation    401 revoked                                    Hooks.Revoked    -
-//	9 permission    403 claim or scope, 400, 413, 415 body         Operations.Rule  -
+//	9 possession    401 no proof for a bound token                 DPoP.Replays     adds the key of a proof to the caller
+//	10 permission   403 claim or scope, 400, 413, 415 body         Operations.Rule  -
 //
 // A panic of a configured function in any step results in a 500.
 func (p *policy) decide(req *http.Request) (d Decision, at *endpoint, f *fault) {
@@ -92,28 +94,34 @@ func (p *policy) decideAt(at *endpoint, req *http.Request) (d Decision, f *fault
 	if f := p.checkOrigin(req.Header); f != nil {
 		return Decision{}, f
 	}
-	caller, f := p.identify(at, req)
+	certificate, f := p.readCertificateField(req)
+	if f != nil {
+		return Decision{}, f
+	}
+	caller, how, f := p.identify(at, req)
 	if f != nil {
 		return p.decidePublic(at, req, f)
 	}
-	granted, f := p.authorize(req, caller)
+	how.certificate = certificate
+	granted, f := p.authorize(at, req, caller, how)
 	if f != nil {
 		f.caller, f.messages = caller, granted.messages
 		return Decision{}, f
 	}
+	d.nonce = granted.nonce
 	d.Caller = caller
 	if granted.listens || mcpmsg.OpensStream(req) {
 		req, d.stream = p.watch(req, caller, granted)
 	}
 	d.challenge, d.review = p.newDeferredChallenge(caller, granted), p.newReview(req.Context(), at, caller, granted.messages)
-	d.Request = p.innerRequest(req, acceptance{caller: caller, by: p.owner, endpoint: at, challenge: d.challenge, review: d.review, id: mcpmsg.RequestID(granted.messages)}, granted.body)
+	d.Request = p.innerRequest(req, acceptance{caller: caller, by: p.owner, endpoint: at, challenge: d.challenge, review: d.review, proof: granted.proof, id: mcpmsg.RequestID(granted.messages)}, granted.body)
 	p.observeAccepted(at, req, caller, granted.messages)
 	return d, nil
 }
 
 // identify runs steps 1 to 7 for a request to one endpoint. It returns the caller that the
-// request's credential belongs to.
-func (p *policy) identify(at *endpoint, req *http.Request) (*Caller, *fault) {
+// request's credential belongs to, and how the request presented the credential.
+func (p *policy) identify(at *endpoint, req *http.Request) (*Caller, presented, *fault) {
 	now := time.Now()
 
 	// 1. The credential: exactly one, from the Authorization header or from a field of
@@ -121,23 +129,25 @@ func (p *policy) identify(at *endpoint, req *http.Request) (*Caller, *fault) {
 	// steps 2 to 7. If an outer mount of this Resource has removed the credential, its caller is
 	// in the context.
 	if from, value, f := p.headerCredential(req.Header); f != nil {
-		return nil, f
+		return nil, presented{}, f
 	} else if from != nil && from.verifier == nil {
-		return p.identifyByTokenHeader(req.Context(), at, from, value, now)
+		caller, f := p.identifyByTokenHeader(req.Context(), at, from, value, now)
+		return caller, presented{}, f
 	} else if from != nil {
-		return p.identifyByHeader(at, req, from, value)
+		caller, f := p.identifyByHeader(at, req, from, value)
+		return caller, presented{}, f
 	}
-	raw, f := bearerToken(req.Header, p.maxToken)
+	raw, kind, f := p.accessToken(req.Header)
 	if f != nil {
 		if outer := p.outerCaller(req); outer != nil && outer.resource == at.identifier && outer.valid(now) {
-			return outer, nil
+			return outer, presented{kind: byOuter}, nil
 		}
 		if f.anonymous {
 			if text := unreadcredential.Find(req); text != "" {
 				f = &fault{reason: f.reason, err: errors.New(text), anonymous: true, logAtInfo: true}
 			}
 		}
-		return nil, f
+		return nil, presented{}, f
 	}
 
 	// 2. The cache: the caller from an earlier verification of the same bytes for the same
@@ -147,14 +157,16 @@ func (p *policy) identify(at *endpoint, req *http.Request) (*Caller, *fault) {
 	// could find two names with the same part. An entry of a token in another field is not
 	// used: raw is not checked yet, and could be the text that the key of such an entry is
 	// made from.
-	cacheKey := at.cacheKey(digest.Of(raw))
+	how := presented{kind: kind, token: digest.Of(raw)}
+	cacheKey := at.cacheKey(how.token)
 	if cached, ok := p.cache.Get(cacheKey, now); ok && cached.resource == at.identifier && !cached.isFromField() {
-		return p.recast(cached), nil
+		return p.recast(cached), how, nil
 	}
-	return p.identifyByToken(req.Context(), at, raw, cacheKey, now)
+	caller, f := p.identifyByToken(req.Context(), at, raw, cacheKey, now)
+	return caller, how, f
 }
 
-// identifyByToken runs steps 3 to 7 for a Bearer token that is not cached. now is when the
+// identifyByToken runs steps 3 to 7 for a token in the Authorization header that is not cached. now is when the
 // request arrived.
 func (p *policy) identifyByToken(ctx context.Context, at *endpoint, raw string, cacheKey digest.Digest, now time.Time) (*Caller, *fault) {
 	// 3. Parse the token once, as a JWT or as an opaque token.
@@ -174,11 +186,13 @@ func (p *policy) identifyByToken(ctx context.Context, at *endpoint, raw string, 
 // verifyToken runs steps 5 to 7 for a token that only the issuer from may verify. credential
 // becomes that of the caller.
 func (p *policy) verifyToken(ctx context.Context, at *endpoint, from *issuer, token *Token, credential string, cacheKey digest.Digest, now time.Time) (*Caller, *fault) {
+	inField := isFieldName(credential)
+
 	// 5. Check the claims of a JWT before its signature. At this point they can only cause a
 	// rejection. This avoids the cost of verifying a signature for a token that has expired
 	// or is for another server.
 	if token.IsJWT() {
-		if _, f := p.checkClaims(at, from, token, token.Claims(), unverified, now); f != nil {
+		if _, f := p.checkClaims(at, from, token, token.Claims(), unverified, inField, now); f != nil {
 			return nil, f.asUnverified().about(token, from, token.Claims())
 		}
 	}
@@ -202,13 +216,13 @@ func (p *policy) verifyToken(ctx context.Context, at *endpoint, from *issuer, to
 
 	// 7. Check the verified claims. For a JWT this repeats step 5 with claims that are trusted
 	// now, at the present time; for an opaque token it is the first check. The caller is cached
-	// even if step 8 or 9 then rejects this request, because steps 8 and 9 run for every
+	// even if a later step rejects this request, because steps 8 to 10 run for every
 	// request. The result of a verification that began before a Forget is used for this request
 	// but not cached.
 	if !token.IsJWT() || claims.Introspected {
 		claims = claims.asAnswer(token.Claims())
 	}
-	claims, f := p.checkClaims(at, from, token, claims, verified, now)
+	claims, f := p.checkClaims(at, from, token, claims, verified, inField, now)
 	if f != nil {
 		return nil, f.about(token, from, claims)
 	}

@@ -39,6 +39,10 @@ func newPolicy(c Config) (*policy, error) {
 	servers := b.setIssuers()
 	b.setPrefixed()
 	b.setHeaders()
+	b.setDPoP()
+	b.setCertificates()
+	b.checkBindings()
+	b.setOffers()
 	b.keepZipNone()
 	b.checkNames()
 	b.policy.conditions = b.conditions("Credentials.Conditions", b.config.Credentials.Conditions)
@@ -228,7 +232,7 @@ func (b *builder) setAnswers() {
 	b.setHints(hint)
 	for n := range b.policy.endpoints.all {
 		e := &b.policy.endpoints.all[n]
-		e.answers = answers{metadataURL: e.location.URL, hint: hint}
+		e.answers = answers{metadataURL: e.location.URL, hint: hint, schemes: b.policy.schemes()}
 		if n == 0 {
 			e.answers.prepareAll()
 		}

@@ -35,6 +35,7 @@ type Caller struct {
 	jwtObject                          []byte                   // see Claims
 	conditions                         []*condition.Condition   // of the issuer
 	unmet                              *condition.Condition     // see policy.setUnmet
+	binding                            binding
 
 	resource   string          // identifier of the endpoint that it was accepted for
 	path       string          // part of Owner; "" if all identifiers have one path
@@ -51,6 +52,7 @@ func (p *policy) newCaller(at *endpoint, from *issuer, c *Claims, token *Token, 
 		resource: at.identifier, path: p.endpoints.ownerPath(at), jwtObject: c.jwtObject, conditions: from.conditions,
 		credential: credential, names: from.names, grant: scopeset.NewGrant(c.Scopes, c.roles, from.roleScopes, p.hierarchy),
 	}
+	caller.setBinding(from, c)
 	caller.setPrincipal(from, c, token)
 	p.setUnmet(caller)
 	return caller
@@ -67,7 +69,11 @@ const callerBytes = 500
 
 // size estimates the memory that a cached caller keeps in use.
 func (c *Caller) size() int {
-	return callerBytes + len(c.object) + len(c.jwtObject) + c.grant.Bytes()
+	bytes := callerBytes + len(c.object) + len(c.jwtObject) + c.grant.Bytes()
+	if c.binding.proof != nil {
+		bytes += provenBytes
+	}
+	return bytes
 }
 
 // ID identifies the principal across tokens and issuers. Use it as the key of data, and

@@ -44,7 +44,7 @@ type deferredChallenge struct {
 
 // newDeferredChallenge returns nil if the handler may not challenge. That includes every
 // batch, because other parts of it may have run.
-func (p *policy) newDeferredChallenge(caller *Caller, a authorization) *deferredChallenge {
+func (p *policy) newDeferredChallenge(caller *Caller, a permission) *deferredChallenge {
 	if p.rules == nil || !p.rules.LateChallenges || !a.single {
 		return nil
 	}

@@ -32,6 +32,7 @@ type claimsCheck struct {
 	header   *jose.Header // nil: the token is opaque
 	endpoint *endpoint
 	issuer   *issuer
+	bindings bindings
 	now      time.Time
 	leeway   time.Duration
 	lifetime time.Duration // longest exp - iat; 0: no limit
@@ -50,7 +51,7 @@ var checks = []check{
 	{"aud", "RFC 9068 §4, RFC 8707 §2", ReasonAudience, checkAudience},
 	{"principal", "RFC 9068 §2.2", ReasonClaimMissing, checkPrincipal},
 	{"required claims", "RFC 9068 §2.2", ReasonClaimMissing, checkRequired},
-	{"cnf", "RFC 7800 §3.1, RFC 9449 §7.2, RFC 8705 §3", ReasonSenderConstrained, checkUnbound},
+	{"cnf", "RFC 7800 §3.1, RFC 9449 §7.2, RFC 8705 §3", ReasonSenderConstrained, checkConfirmation},
 	{"nbf", "RFC 7519 §4.1.5", ReasonNotYetValid, checkNotBefore},
 	{"iat", "RFC 7519 §4.1.6", ReasonNotYetValid, checkIssuedAt},
 	{"exp", "RFC 7519 §4.1.4", ReasonExpired, checkExpiry},
@@ -58,12 +59,13 @@ var checks = []check{
 }
 
 // checkClaims returns the claims as the issuer defines them, and the first fault in them.
-func (p *policy) checkClaims(at *endpoint, from *issuer, t *Token, given *Claims, verified bool, now time.Time) (*Claims, *fault) {
+func (p *policy) checkClaims(at *endpoint, from *issuer, t *Token, given *Claims, verified, inField bool, now time.Time) (*Claims, *fault) {
 	claims, f := from.interpret(given)
 	if f != nil {
 		return given, f
 	}
 	c := claimsCheck{claims: claims, verified: verified, endpoint: at, issuer: from, now: now, leeway: p.leeway, lifetime: p.lifetime}
+	c.bindings = p.bindingsOf(from.config.DPoP, from.config.Certificates, inField)
 	if t.IsJWT() {
 		c.header = &t.JWS().Header
 	}
@@ -190,10 +192,15 @@ func checkRequired(c *claimsCheck) (got, want string, ok bool) {
 	return "", "", true
 }
 
-// checkUnbound rejects a token that is bound to a key or a certificate. To accept it as a
-// bearer token would undo the binding.
-func checkUnbound(c *claimsCheck) (got, want string, ok bool) {
-	return "cnf", "no cnf: proof of possession is not supported", !c.claims.Confirmed
+// checkConfirmation rejects a token that is bound to a key or a certificate, unless the issuer is
+// configured for that. To accept it as a bearer token would undo the binding. The proof is checked
+// later, for every request: see checkPossession.
+func checkConfirmation(c *claimsCheck) (got, want string, ok bool) {
+	confirmation := c.claims.Confirmation
+	if !confirmation.IsBound() {
+		return "", "", true
+	}
+	return "cnf " + confirmation.Method, c.bindings.describe(), c.bindings.of(confirmation.Method) > BindingOff
 }
 
 func checkNotBefore(c *claimsCheck) (got, want string, ok bool) {

@@ -13,17 +13,17 @@ import (
 // null or an empty string counts as absent. Do not change
 // Claims that were returned to a [Resource].
 type Claims struct {
-	Issuer    string
-	Subject   string   // sub, or Issuer.SubjectClaim
-	Audience  []string // nil: no aud; an empty aud is not nil
-	Expiry    time.Time
-	NotBefore time.Time
-	IssuedAt  time.Time
-	TokenID   string   // jti
-	ClientID  string   // client_id, otherwise azp, cid or appid
-	Scopes    []string // scope, otherwise scp; never both
-	Confirmed bool     // cnf is present: the token is bound to a key
-	OfClient  bool     // the token belongs to the client itself: see Issuer.ClientTokens; for custom verifiers
+	Issuer       string
+	Subject      string   // sub, or Issuer.SubjectClaim
+	Audience     []string // nil: no aud; an empty aud is not nil
+	Expiry       time.Time
+	NotBefore    time.Time
+	IssuedAt     time.Time
+	TokenID      string       // jti
+	ClientID     string       // client_id, otherwise azp, cid or appid
+	Scopes       []string     // scope, otherwise scp; never both
+	Confirmation Confirmation // cnf: what the token is bound to
+	OfClient     bool         // the token belongs to the client itself: see Issuer.ClientTokens; for custom verifiers
 
 	// Introspected marks the answer of an authorization server about the token (RFC 7662
 	// §2.2), in contrast to claims that the token itself proves. An answer may lack exp,
@@ -63,7 +63,7 @@ func ParseClaims(object []byte) (*Claims, error) {
 	}
 	return &Claims{
 		Issuer: s.Issuer, Subject: s.Subject, Audience: s.Audience, Expiry: s.Expiry, NotBefore: s.NotBefore, IssuedAt: s.IssuedAt,
-		TokenID: s.TokenID, ClientID: s.ClientID, Scopes: s.Scopes, Confirmed: s.Confirmed,
+		TokenID: s.TokenID, ClientID: s.ClientID, Scopes: s.Scopes, Confirmation: Confirmation(s.Confirmation),
 		noScope: s.NoScope, typeClaims: s.Types, accessHash: s.AccessTokenHash, codeHash: s.CodeHash, object: object,
 	}, nil
 }
@@ -71,7 +71,8 @@ func ParseClaims(object []byte) (*Claims, error) {
 // asAnswer returns the claims of an introspection answer: an empty scope grants nothing (RFC 7662
 // §2.2), even if there is scp. If jwt is not nil, the answer is about a JWT and completed by what
 // the JWT says of itself: it is not valid for longer, and has the JWT's claims where the answer
-// has none. The answer counts wherever it has a claim.
+// has none. The answer counts wherever it has a claim, except cnf: a token that the answer or the
+// JWT binds is bound.
 func (c *Claims) asAnswer(jwt *Claims) *Claims {
 	out := *c
 	if out.noScope {
@@ -92,6 +93,7 @@ func (c *Claims) asAnswer(jwt *Claims) *Claims {
 	if out.Scopes == nil {
 		out.Scopes = jwt.Scopes
 	}
+	out.Confirmation = out.Confirmation.merge(jwt.Confirmation)
 	out.jwtObject = jwt.object
 	return &out
 }

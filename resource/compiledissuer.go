@@ -51,6 +51,8 @@ func (b *builder) issuer(where string, given Issuer) *issuer {
 		b.mistakes.Addf("%s.Verifier: Issuer() is empty; it must be the iss of its tokens", where)
 	}
 	i.tenants = b.tenants(where, i.id, given.Tenants)
+	b.checkBinding(where+".DPoP", given.DPoP)
+	b.checkBinding(where+".Certificates", given.Certificates)
 	b.setAudiences(where, i)
 	b.setPermissions(where, i)
 	b.setIdentity(where, i)

@@ -119,6 +119,11 @@ type Credentials struct {
 	// be those that it uses for this server alone.
 	TokenHeaders map[string]Issuer
 
+	// DPoP and Certificates are about access tokens that are bound to a key or to a certificate of
+	// their client, so that a stolen token is useless. By default, bound tokens are rejected.
+	DPoP         DPoP
+	Certificates ClientCertificates
+
 	// DigestKey is the key of the token digests in logs and audit records. Processes with
 	// the same key write the same digest for a token. At least 32 random bytes; nil: a
 	// random key of this process.

@@ -4,7 +4,8 @@ import (
 	"errors"
 	"net/http"
 
-	"github.com/warder-go/warder/internal/bearer"
+	"github.com/warder-go/warder/internal/authorization"
+	"github.com/warder-go/warder/internal/digest"
 	"github.com/warder-go/warder/internal/unreadcredential"
 )
 
@@ -24,27 +25,49 @@ var (
 	faultNotToken       = &fault{reason: ReasonMalformedRequest, err: errors.New("no token after Bearer, but text with a space, a comma, a quote or another character that a token does not have")}
 )
 
-// bearerToken takes the token from the Authorization header and from nowhere else: not from
+// presented is how a request presented its credential, as far as the proof of possession depends
+// on it.
+type presented struct {
+	kind        presentedKind
+	token       digest.Digest     // of an access token in the Authorization header
+	certificate clientCertificate // see readCertificateField
+}
+
+type presentedKind int
+
+const (
+	byOther  presentedKind = iota // in another header field: see Credentials
+	byBearer                      // with the scheme Bearer
+	byDPoP                        // with the scheme DPoP
+	byOuter                       // an outer mount of this Resource has accepted the request
+)
+
+// accessToken takes the token from the Authorization header and from nowhere else: not from
 // the query, a form or a cookie (MCP authorization, "Token Requirements"; RFC 9700
-// §4.3.2). Several headers are rejected, because servers differ in which one they use.
+// §4.3.2). Several headers are rejected, because servers differ in which one they use. The scheme
+// DPoP is read only if an issuer's tokens can be bound to a key.
 //
 // Bearer without a token is what some clients send before their first login. It counts as no
 // credential, so that they get the challenge that starts the login.
-func bearerToken(header http.Header, limit int) (raw string, f *fault) {
-	text, kind := bearer.Read(header["Authorization"])
+func (p *policy) accessToken(header http.Header) (raw string, kind presentedKind, f *fault) {
+	text, found := authorization.Read(header["Authorization"])
 	switch {
-	case kind == bearer.Several:
-		return "", faultSeveralHeaders
-	case kind == bearer.None:
-		return "", faultNoHeader
-	case kind == bearer.NoToken:
-		return "", faultNoToken
-	case kind == bearer.OtherScheme:
-		return "", otherScheme(text)
-	case len(text) > limit:
-		return "", newFault(ReasonTokenTooLarge, "token over %d bytes", limit)
+	case found == authorization.Several:
+		return "", 0, faultSeveralHeaders
+	case found == authorization.None:
+		return "", 0, faultNoHeader
+	case found == authorization.NoToken:
+		return "", 0, faultNoToken
+	case found == authorization.OtherScheme:
+		return "", 0, otherScheme(text)
+	case found == authorization.DPoP && !p.offers.dpop:
+		return "", 0, otherScheme(header["Authorization"][0])
+	case len(text) > p.maxToken:
+		return "", 0, newFault(ReasonTokenTooLarge, "token over %d bytes", p.maxToken)
+	case found == authorization.DPoP:
+		return text, byDPoP, nil
 	}
-	return text, nil
+	return text, byBearer, nil
 }
 
 // otherScheme returns the fault for an Authorization header without the scheme Bearer. It is
@@ -58,8 +81,8 @@ func otherScheme(value string) *fault {
 // kind and validity. An empty header is none, and neither is Bearer without a token, which some
 // clients send besides a key.
 func hasAuthorization(header http.Header) bool {
-	_, kind := bearer.Read(header["Authorization"])
-	return kind != bearer.None && kind != bearer.NoToken
+	_, kind := authorization.Read(header["Authorization"])
+	return kind != authorization.None && kind != authorization.NoToken
 }
 
 // headerCredential returns the entry of Credentials.Headers that the request carries, if

@@ -160,7 +160,7 @@ func TestHeaderCredentialClaimChecks(t *testing.T) {
 		{"another issuer", func(c *resource.Claims) { c.Issuer = "other" }, ofOtherCredential(invalid)},
 		{"no audience", func(c *resource.Claims) { c.Audience = nil }, ofOtherCredential(invalid)},
 		{"expired", func(c *resource.Claims) { c.Expiry = time.Now().Add(-time.Hour) }, ofOtherCredential(expired)},
-		{"bound to a key", func(c *resource.Claims) { c.Confirmed = true }, ofOtherCredential(invalid)},
+		{"bound to a key", func(c *resource.Claims) { c.Confirmation.Method = resource.ConfirmationDPoP }, ofOtherCredential(invalid)},
 		{"without a scope", func(c *resource.Claims) { c.Scopes = nil }, ofOtherCredential(lacking("a"))},
 	} {
 		f := newFixture(t, func(c *resource.Config, _ *jwks.Config) {

@@ -10,6 +10,7 @@ import (
 	"strings"
 
 	"github.com/warder-go/warder/internal/digest"
+	"github.com/warder-go/warder/internal/dpop"
 	"github.com/warder-go/warder/internal/metadataurl"
 	"github.com/warder-go/warder/internal/urltable"
 	"github.com/warder-go/warder/internal/weburl"
@@ -22,6 +23,8 @@ const maxIdentifiers = 1000
 // endpoint is one identifier of a resource, and what depends on it.
 type endpoint struct {
 	identifier string
+	origin     string // of the identifier
+	public     string // the identifier as dpop.Normalize returns it
 	path       string // of the identifier without HTTPOptions.BasePath and a slash at the end
 	based      bool   // the identifier begins with HTTPOptions.BasePath
 	location   metadataurl.Location
@@ -162,6 +165,8 @@ func (b *builder) addEndpoint(where, identifier string) {
 	e := &b.policy.endpoints
 	added := endpoint{identifier: identifier, audiences: weburl.WithAndWithoutSlash(identifier)}
 	if u, err := url.Parse(identifier); err == nil { // otherwise reported above
+		added.origin = u.Scheme + "://" + u.Host
+		added.public, _ = dpop.Normalize(identifier)
 		var rest string
 		rest, added.based = metadataurl.CutBase(u.EscapedPath(), b.config.HTTP.BasePath)
 		added.path = strings.TrimSuffix(rest, "/")

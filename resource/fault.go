@@ -35,6 +35,8 @@ type fault struct {
 	retryAfter time.Duration
 	needed     []string // scopes in the challenge of insufficient_scope, as Config names them
 	challenge  []string // the same, as the issuer names them
+	needsDPoP  bool     // only a token that is bound to a key would be accepted
+	nonce      string   // for the header field DPoP-Nonce
 	id         []byte   // of the JSON-RPC request, if messages does not have it: see requestID
 	err        error
 }

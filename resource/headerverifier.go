@@ -159,7 +159,7 @@ func (b *builder) checkFieldName(where, name string, seen map[string]bool) {
 	switch {
 	case !valid:
 		b.mistakes.Addf("%s: not a header field name", where)
-	case slices.Contains([]string{"Authorization", "Proxy-Authorization", "Cookie", "Host", "Origin"}, canonical):
+	case slices.Contains([]string{"Authorization", "Proxy-Authorization", "Cookie", "Host", "Origin", proofField}, canonical):
 		b.mistakes.Addf("%s: %s has a standard meaning", where, canonical)
 	case seen[canonical]:
 		b.mistakes.Addf("%s: duplicate field %s; field names are the same in upper and lower case", where, canonical)
@@ -183,7 +183,7 @@ func (p *policy) identifyByHeader(at *endpoint, req *http.Request, from *headerI
 	case claims == nil:
 		f = newFault(ReasonInternalError, "verifier of %s returned neither claims nor an error", from.name)
 	default:
-		c := claimsCheck{claims: claims, verified: true, endpoint: at, issuer: from.issuer, now: now, leeway: p.leeway, lifetime: p.lifetime}
+		c := claimsCheck{claims: claims, verified: true, endpoint: at, issuer: from.issuer, bindings: bindings{BindingOff, BindingOff}, now: now, leeway: p.leeway, lifetime: p.lifetime}
 		f = c.run()
 	}
 	if f != nil {

@@ -242,7 +242,7 @@ func ownOpaque(h *hostile) {
 		{"own 83 expired", resource.Claims{Issuer: id, Subject: "s", Audience: ours, Expiry: time.Now().Add(-time.Hour)}, expired},
 		{"own 83 not yet valid", resource.Claims{Issuer: id, Subject: "s", Audience: ours, NotBefore: later}, invalid},
 		{"own 83 issued in the future", resource.Claims{Issuer: id, Subject: "s", Audience: ours, IssuedAt: later}, invalid},
-		{"own 83 bound to a key", resource.Claims{Issuer: id, Subject: "s", Audience: ours, Confirmed: true}, invalid},
+		{"own 83 bound to a key", resource.Claims{Issuer: id, Subject: "s", Audience: ours, Confirmation: resource.Confirmation{Method: resource.ConfirmationDPoP}}, invalid},
 		{"own 83 valid for 11 years", resource.Claims{Issuer: id, Subject: "s", Audience: ours, Expiry: time.Now().AddDate(11, 0, 0)}, invalid},
 	} {
 		claims = &row.claims
@@ -289,7 +289,7 @@ func ownVerifier(h *hostile) {
 		{"own 86 verified claims without exp", changed(func(c *resource.Claims) { c.Expiry = time.Time{} }), invalid},
 		{"own 86 verified claims for another audience", changed(func(c *resource.Claims) { c.Audience = []string{"x"} }), invalid},
 		{"own 86 verified claims without sub and client_id", changed(func(c *resource.Claims) { c.Subject, c.ClientID = "", "" }), accepted},
-		{"own 86 verified claims with cnf", changed(func(c *resource.Claims) { c.Confirmed = true }), invalid},
+		{"own 86 verified claims with cnf", changed(func(c *resource.Claims) { c.Confirmation.Method = resource.ConfirmationDPoP }), invalid},
 	} {
 		verify = row.verify
 		h.expect(row.name, f.bearer(f.token(resourcetest.Token{})), row.want)

@@ -134,6 +134,12 @@ type Issuer struct {
 	// may be JWT or absent, as widespread servers send it.
 	StrictRFC9068 bool
 
+	// DPoP and Certificates say whether the tokens of this issuer can be bound to a key or to a
+	// certificate of their client, if that differs from Credentials.DPoP and
+	// Credentials.Certificates. BindingRequired there applies to all issuers.
+	DPoP         Binding
+	Certificates Binding
+
 	// TrustAnswersWithoutAudience accepts introspection answers without aud. Set it only
 	// if THE ISSUER REPORTS A TOKEN AS ACTIVE TO THIS RESOURCE'S CREDENTIALS ONLY IF THE
 	// TOKEN WAS ISSUED FOR THIS RESOURCE. Otherwise a token for any server of the issuer

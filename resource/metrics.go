@@ -41,7 +41,7 @@ func newMetrics(identifier string) *metrics {
 	m := &metrics{
 		decisions: prometheus.NewCounterVec(prometheus.CounterOpts{
 			Name:        "warder_decisions_total",
-			Help:        "Decisions about requests by result (accepted, denied with 400 to 415 or because a key is pending, unavailable with 503, error with 500 or 502) and reason (public: accepted without credentials).",
+			Help:        "Decisions about requests by result (accepted, denied with 400 to 429 or because a key is pending, unavailable with 503, error with 500 or 502) and reason (public: accepted without credentials).",
 			ConstLabels: constant,
 		}, []string{"result", "reason"}),
 		verifications: prometheus.NewHistogramVec(prometheus.HistogramOpts{

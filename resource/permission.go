@@ -15,9 +15,10 @@ import (
 // maxPublicBytes is the longest body of a request for a public operation.
 const maxPublicBytes = 64 << 10
 
-// authorization is what steps 8 and 9 found out about a request.
-type authorization struct {
+// permission is what steps 8 to 10 found out about a request.
+type permission struct {
 	requirements
+	shown
 	body     []byte            // nil if it was not read
 	listens  bool              // the body opens a stream
 	single   bool              // the body is one request or notification
@@ -30,14 +31,20 @@ type requirements struct {
 	conditions []*condition.Condition // of the operations
 }
 
-// authorize is steps 8 and 9: whether the caller may do what the request asks for.
-func (p *policy) authorize(req *http.Request, caller *Caller) (a authorization, f *fault) {
+// authorize is steps 8 to 10: whether the caller may do what the request asks for.
+func (p *policy) authorize(at *endpoint, req *http.Request, caller *Caller, how presented) (a permission, f *fault) {
 	// 8. Revocation.
 	if f := p.checkRevoked(req.Context(), caller); f != nil {
 		return a, f
 	}
 
-	// 9. Permission: header fields that must agree with claims, then conditions on claims, then
+	// 9. Possession: whether the sender has the key or the certificate that the token is bound to.
+	shown, f := p.checkPossession(at, req, caller, how)
+	if f != nil {
+		return a, f
+	}
+
+	// 10. Permission: header fields that must agree with claims, then conditions on claims, then
 	// the scopes that every request needs and those of the operation, in one challenge.
 	if f := p.checkHeaderClaims(req.Header, caller); f != nil {
 		return a, f
@@ -51,6 +58,7 @@ func (p *policy) authorize(req *http.Request, caller *Caller) (a authorization, 
 			return a, f
 		}
 	}
+	a.shown = shown
 	return a, p.checkRequirements(caller, a.requirements, nil)
 }
 
@@ -66,9 +74,9 @@ func (p *policy) checkRequirements(c *Caller, needs requirements, further []stri
 
 // readOperation reads the body and collects the conditions and the scopes of its operations, the
 // scopes of the resource first.
-func (p *policy) readOperation(req *http.Request, caller *Caller) (a authorization, f *fault) {
+func (p *policy) readOperation(req *http.Request, caller *Caller) (a permission, f *fault) {
 	body, messages, e := mcpmsg.Read(req, p.maxBody)
-	a = authorization{body: body, messages: messages}
+	a = permission{body: body, messages: messages}
 	if e != nil {
 		return a, bodyFault(e)
 	}
@@ -145,6 +153,8 @@ func (p *policy) innerRequest(req *http.Request, a acceptance, body []byte) *htt
 		for i := range p.headers {
 			delete(inner.Header, p.headers[i].name)
 		}
+		delete(inner.Header, proofField)
+		p.certificates.Remove(inner.Header)
 	}
 	if body != nil {
 		inner.Body = mcpmsg.Reread(body, req.Body)

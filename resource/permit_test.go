@@ -131,7 +131,7 @@ func TestPermitFurtherScopes(t *testing.T) {
 			want         answer
 		}{
 			{"no further scopes", "base admin", nil, accepted},
-			{"a granted scope", "base admin row:7", []string{"row:7"}, accepted},
+			{"a permission scope", "base admin row:7", []string{"row:7"}, accepted},
 			{"an implied scope", "base root", []string{"row:7"}, accepted},
 			{"a missing scope", "base admin", []string{"row:7"}, insufficient(own + " row:7")},
 			{"a scope that the resource requires too", "base", []string{"base", "x"}, insufficient(own + " x")},

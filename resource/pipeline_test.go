@@ -241,7 +241,7 @@ func TestVerifiedClaimsAreChecked(t *testing.T) {
 		{"another audience", func(c *resource.Claims) { c.Audience = []string{"x"} }, invalid},
 		{"expired", func(c *resource.Claims) { c.Expiry = now.Add(-time.Hour) }, expired},
 		{"not yet valid", func(c *resource.Claims) { c.NotBefore = now.Add(time.Hour) }, invalid},
-		{"bound to a key", func(c *resource.Claims) { c.Confirmed = true }, invalid},
+		{"bound to a key", func(c *resource.Claims) { c.Confirmation.Method = resource.ConfirmationDPoP }, invalid},
 		{"neither subject nor client", func(c *resource.Claims) { c.Subject = "" }, accepted},
 		{"a client without a subject", func(c *resource.Claims) { c.Subject, c.ClientID = "", "robot" }, accepted},
 	} {

@@ -10,6 +10,7 @@ import (
 	"github.com/prometheus/client_golang/prometheus"
 
 	"github.com/warder-go/warder/internal/anyvalue"
+	"github.com/warder-go/warder/internal/clientcert"
 	"github.com/warder-go/warder/internal/condition"
 	"github.com/warder-go/warder/internal/jose"
 	"github.com/warder-go/warder/internal/loglimit"
@@ -33,6 +34,14 @@ type policy struct {
 	leeway   time.Duration
 	lifetime time.Duration
 	cache    *tokencache.Cache[*Caller] // identity only: permission is checked on every use; nil: nothing is cached
+
+	// How tokens are bound to their clients.
+	bindings              bindings // without those of issuers
+	proofs                proofs
+	certificates          *clientcert.Reader
+	readsCertificateField bool
+	offers                offers
+	requireDPoP           map[string]bool // issuers whose tokens must be bound to a key
 
 	// What a request may contain, and what its caller may do.
 	endpoints    endpoints

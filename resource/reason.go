@@ -34,11 +34,31 @@ const (
 	ReasonLifetime          Reason = "lifetime"           // 401: exp is too far in the future, or the times in the token contradict each other
 	ReasonAudience          Reason = "audience"           // 401: the token was not issued for this resource
 	ReasonClaimMissing      Reason = "claim_missing"      // 401: a required claim is absent
-	ReasonSenderConstrained Reason = "sender_constrained" // 401: the token is bound to a key, and proof of possession is not supported
+	ReasonSenderConstrained Reason = "sender_constrained" // 401: the token is bound to a key or a certificate in a way that is not accepted
 	ReasonInactive          Reason = "inactive"           // 401: the issuer reports that the token is not active
 	ReasonAPIKeyUnknown     Reason = "api_key_unknown"    // 401: the API key is not one of the configured keys
 	ReasonRevoked           Reason = "revoked"            // 401: Hooks.Revoked reports that the token is revoked
 	ReasonTokenInvalid      Reason = "token_invalid"      // 401: a Verifier rejected the token and gave no reason of this table
+
+	ReasonBindingRequired Reason = "binding_required" // 401: the token is not bound to a key or a certificate, as its issuer, the resource or the operation requires
+	ReasonDPoPScheme      Reason = "dpop_scheme"      // 401: a token that is bound to a key has the scheme Bearer, or another token has the scheme DPoP
+	ReasonDPoPMissing     Reason = "dpop_missing"     // 401: the request has no DPoP proof
+	ReasonDPoPMalformed   Reason = "dpop_malformed"   // 401: the DPoP proof is malformed, or the request has several
+	ReasonDPoPAlgorithm   Reason = "dpop_algorithm"   // 401: the algorithm of the DPoP proof is not allowed (DPoP.Algorithms)
+	ReasonDPoPMethod      Reason = "dpop_method"      // 401: the DPoP proof is for another HTTP method (htm)
+	ReasonDPoPURL         Reason = "dpop_url"         // 401: the DPoP proof is for another URL (htu)
+	ReasonDPoPTime        Reason = "dpop_time"        // 401: the DPoP proof is too old, or from the future (iat, DPoP.Window)
+	ReasonDPoPToken       Reason = "dpop_token"       // 401: the DPoP proof is for another token (ath)
+	ReasonDPoPKey         Reason = "dpop_key"         // 401: the DPoP proof has another key than the one that the token is bound to
+	ReasonDPoPSignature   Reason = "dpop_signature"   // 401: the signature of the DPoP proof is invalid
+	ReasonDPoPNonce       Reason = "dpop_nonce"       // 401: the DPoP proof has no valid nonce (DPoP.RequireNonce)
+	ReasonDPoPReplayed    Reason = "dpop_replayed"    // 401: the DPoP proof was used before
+	ReasonDPoPTooMany     Reason = "dpop_too_many"    // 429: the key has used too many DPoP proofs (DPoP.MaxProofsPerKey)
+	ReasonDPoPUnavailable Reason = "dpop_unavailable" // 503: it is not known whether the DPoP proof was used before (DPoP.Replays)
+
+	ReasonCertificateField    Reason = "certificate_field"    // 400: the field for client certificates is not from a configured proxy, or it is malformed
+	ReasonCertificateMissing  Reason = "certificate_missing"  // 401: the token is bound to a client certificate, and the request has none
+	ReasonCertificateMismatch Reason = "certificate_mismatch" // 401: the token is bound to another client certificate
 
 	ReasonPathUnknown Reason = "path_unknown" // 404: Config.Identifiers has several paths, and the request is for none of them
 
@@ -116,6 +136,13 @@ var (
 	answerInvalid     = outcome{http.StatusUnauthorized, "invalid_token", "The access token is invalid", adviceLogin, 0}
 	answerKeyInvalid  = outcome{http.StatusUnauthorized, "invalid_token", "The API key is invalid", "Configure the client with a valid key", 0}
 	answerExpired     = outcome{http.StatusUnauthorized, "invalid_token", "The access token expired", adviceExpired, 0}
+	answerUnbound     = outcome{http.StatusUnauthorized, "invalid_token", "The access token is not bound to its client, as this request requires", "Log in with a client that supports bound tokens", 0}
+	answerScheme      = outcome{http.StatusUnauthorized, "invalid_token", "The access token needs another authorization scheme", "Send a token that is bound to a key with the scheme DPoP, and every other token with Bearer", 0}
+	answerProof       = outcome{http.StatusUnauthorized, "invalid_dpop_proof", "The DPoP proof is missing or invalid", "Make a new proof for each request, and check the clock of the client", 0}
+	answerNonce       = outcome{http.StatusUnauthorized, "use_dpop_nonce", "The DPoP proof must have a nonce of this server", "Repeat the request with the nonce of the header field DPoP-Nonce", 0}
+	answerOtherKey    = outcome{http.StatusUnauthorized, "invalid_token", "The access token is bound to another key or certificate", adviceLogin, 0}
+	answerCertificate = outcome{http.StatusBadRequest, "", "The client certificate cannot be read", adviceOperator, 0}
+	answerTooMany     = outcome{http.StatusTooManyRequests, "", "Too many requests with the same DPoP key", adviceLater, 0}
 	answerPath        = outcome{http.StatusNotFound, "", "No protected resource has this path", "Correct the URL of the server in the client", 0}
 	answerOrigin      = outcome{http.StatusForbidden, "", "Requests from pages of this origin are not accepted", "Ask the operator of this server to allow the origin", 0}
 	answerScope       = outcome{http.StatusForbidden, "insufficient_scope", "The access token lacks a scope that this request needs", "Log in again and grant all of these scopes", 0}
@@ -158,6 +185,24 @@ var outcomes = map[Reason]outcome{
 	ReasonAPIKeyUnknown:            answerKeyInvalid,
 	ReasonRevoked:                  answerInvalid,
 	ReasonTokenInvalid:             answerInvalid,
+	ReasonBindingRequired:          answerUnbound,
+	ReasonDPoPScheme:               answerScheme,
+	ReasonDPoPMissing:              answerProof,
+	ReasonDPoPMalformed:            answerProof,
+	ReasonDPoPAlgorithm:            answerProof,
+	ReasonDPoPMethod:               answerProof,
+	ReasonDPoPURL:                  answerProof,
+	ReasonDPoPTime:                 answerProof,
+	ReasonDPoPToken:                answerProof,
+	ReasonDPoPKey:                  answerOtherKey,
+	ReasonDPoPSignature:            answerProof,
+	ReasonDPoPNonce:                answerNonce,
+	ReasonDPoPReplayed:             answerProof,
+	ReasonDPoPTooMany:              answerTooMany,
+	ReasonDPoPUnavailable:          answerUnavailable,
+	ReasonCertificateField:         answerCertificate,
+	ReasonCertificateMissing:       answerOtherKey,
+	ReasonCertificateMismatch:      answerOtherKey,
 	ReasonPathUnknown:              answerPath,
 	ReasonOrigin:                   answerOrigin,
 	ReasonInsufficientScope:        answerScope,

@@ -20,15 +20,16 @@ import (
 // and it has exactly one request; otherwise null. For every other request, and for
 // [Resource.Permit], the body is the OAuth error object.
 type Refusal struct {
-	Status      int           // 400, 401, 403, 404, 405, 413, 415, 500, 502 or 503
+	Status      int           // 400, 401, 403, 404, 405, 413, 415, 429, 500, 502 or 503
 	Reason      Reason        // for logs and metrics
-	Challenges  []string      // WWW-Authenticate, one header line each, Bearer first
-	RetryAfter  time.Duration // for 503: whole seconds, at least one
+	Challenges  []string      // WWW-Authenticate, one header line each, Bearer first, then DPoP
+	RetryAfter  time.Duration // for 429 and 503: whole seconds, at least one
 	ContentType string
 	Body        []byte // must not be changed
 	Err         error  // for logs only; does not contain the token
 
 	prepared *preparedRefusal // for RPCError
+	nonce    string           // for DPoP-Nonce; "" for none
 	id       []byte           // of the JSON-RPC request; nil if it is not known
 }
 
@@ -43,6 +44,9 @@ func (f *Refusal) SetHeader(h http.Header) {
 	}
 	if f.RetryAfter > 0 {
 		h.Set("Retry-After", strconv.Itoa(int(f.RetryAfter/time.Second)))
+	}
+	if f.nonce != "" {
+		h[nonceField] = []string{f.nonce} // RFC 9449 §9
 	}
 	values := []string{"no-store", f.ContentType, strconv.Itoa(len(f.Body)), "nosniff"} // one allocation for all
 	h["Cache-Control"] = values[0:1:1]
@@ -66,10 +70,17 @@ func (f *Refusal) RPCError(id []byte) []byte {
 
 // answers holds prepared refusals.
 type answers struct {
-	metadataURL string                      // "": of a Resource that was not made by New
-	hint        []string                    // scopes that a 401 names
-	prepared    map[Reason]*preparedRefusal // nil: made when needed
-	ofOthers    map[Reason]*preparedRefusal // the same for credentials that are not access tokens
+	metadataURL string   // "": of a Resource that was not made by New
+	hint        []string // scopes that a 401 names
+	schemes     errorresponse.Schemes
+	prepared    map[preparedKey]*preparedRefusal // nil: made when needed
+}
+
+// preparedKey is what a prepared refusal depends on.
+type preparedKey struct {
+	reason Reason
+	other  bool // the credential is not an access token
+	dpop   bool // the request has used the scheme DPoP
 }
 
 // preparedRefusal is the part of a refusal that depends only on its outcome and its scopes. The
@@ -86,17 +97,27 @@ type preparedRefusal struct {
 
 // prepareAll prepares all refusals.
 func (a *answers) prepareAll() {
-	a.prepared, a.ofOthers = map[Reason]*preparedRefusal{}, map[Reason]*preparedRefusal{}
-	made := map[outcome]*preparedRefusal{}
-	prepare := func(o outcome, scopes []string) *preparedRefusal {
-		if made[o] == nil {
-			made[o] = a.prepare(o, scopes)
-		}
-		return made[o]
+	type made struct {
+		outcome outcome
+		dpop    bool
 	}
-	for reason, o := range outcomes {
-		a.prepared[reason] = prepare(o, a.scopesOf(o))
-		a.ofOthers[reason] = prepare(o.ofOtherCredential(), a.scopesOf(o))
+	a.prepared = map[preparedKey]*preparedRefusal{}
+	all := map[made]*preparedRefusal{}
+	for _, dpop := range []bool{false, true} {
+		prepare := func(o outcome, scopes []string) *preparedRefusal {
+			key := made{o, dpop}
+			if all[key] == nil {
+				all[key] = a.prepare(o, scopes, a.schemes, dpop)
+			}
+			return all[key]
+		}
+		for reason, o := range outcomes {
+			a.prepared[preparedKey{reason, false, dpop}] = prepare(o, a.scopesOf(o))
+			a.prepared[preparedKey{reason, true, dpop}] = prepare(o.ofOtherCredential(), a.scopesOf(o))
+		}
+		if a.schemes.DPoP == "" {
+			return
+		}
 	}
 }
 
@@ -108,39 +129,47 @@ func (a *answers) scopesOf(o outcome) []string {
 	return a.hint
 }
 
-// prepare prepares a refusal with the scopes of its challenge, if it has a challenge.
-func (a *answers) prepare(o outcome, scopes []string) *preparedRefusal {
+// prepare prepares a refusal with the scopes of its challenges, if it has any.
+func (a *answers) prepare(o outcome, scopes []string, schemes errorresponse.Schemes, dpop bool) *preparedRefusal {
 	p := &preparedRefusal{status: o.status, text: o.text()}
 	if o.status == http.StatusUnauthorized || o.code != "" {
 		// No value contains a quote: all come from checked configuration and fixed texts.
-		p.challenges, p.scopes = []string{p.text.Challenge(a.metadataURL, scopes)}, scopes
+		p.challenges, p.scopes = p.text.Challenges(a.metadataURL, scopes, schemes, dpop), scopes
 	}
 	p.object, p.rpcError = p.text.Object(), p.text.RPCError(nil, p.scopes)
 	return p
 }
 
-// refusal returns the answer for a fault. hint, if it is not nil, replaces the scopes that a
-// 401 names. other is whether the fault is about a credential that is not an access token, rpc
-// whether the sender of the request expects JSON-RPC.
-func (a *answers) refusal(f *fault, hint []string, other, rpc bool) *Refusal {
-	reason, prepared, o := f.reason, a.prepared[f.reason], outcomes[f.reason]
-	if other {
-		prepared, o = a.ofOthers[f.reason], o.ofOtherCredential()
+// audience says to whom a refusal is addressed.
+type audience struct {
+	hint    []string              // if it is not nil, it replaces the scopes that a 401 names
+	schemes errorresponse.Schemes // of the challenges
+	dpop    bool                  // the request has used the scheme DPoP
+	other   bool                  // its credential is not an access token
+	rpc     bool                  // its sender expects JSON-RPC
+}
+
+// refusal returns the answer for a fault.
+func (a *answers) refusal(f *fault, to audience) *Refusal {
+	reason, o := f.reason, outcomes[f.reason]
+	prepared := a.prepared[preparedKey{reason, to.other, to.dpop}]
+	if to.other {
+		o = o.ofOtherCredential()
 	}
 	switch {
 	case a.metadataURL == "": // fail closed
-		reason, prepared = ReasonInternalError, a.prepare(answerError, nil)
+		reason, prepared = ReasonInternalError, a.prepare(answerError, nil, a.schemes, false)
 	case f.reason == ReasonInsufficientScope:
-		prepared = a.prepare(o, f.challenge)
-	case hint != nil && o.status == http.StatusUnauthorized:
-		prepared = a.prepare(o, hint)
-	case prepared == nil:
-		prepared = a.prepare(o, a.scopesOf(outcomes[f.reason]))
+		prepared = a.prepare(o, f.challenge, to.schemes, to.dpop)
+	case to.hint != nil && o.status == http.StatusUnauthorized:
+		prepared = a.prepare(o, to.hint, to.schemes, to.dpop)
+	case prepared == nil || to.schemes != a.schemes:
+		prepared = a.prepare(o, a.scopesOf(outcomes[f.reason]), to.schemes, to.dpop)
 	}
 	id := f.requestID()
 	answer := Refusal{
-		prepared: prepared, id: id,
-		Status: prepared.status, Reason: reason, ContentType: "application/json", Body: prepared.body(rpc, id),
+		prepared: prepared, id: id, nonce: f.nonce,
+		Status: prepared.status, Reason: reason, ContentType: "application/json", Body: prepared.body(to.rpc, id),
 		Challenges: slices.Clone(prepared.challenges), // the caller may change them
 		// Rounded up to whole seconds: a client that retries too early is rejected again.
 		RetryAfter: (f.retryAfter + time.Second - 1).Truncate(time.Second),

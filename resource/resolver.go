@@ -31,6 +31,7 @@ const (
 type resolver struct {
 	resolveIssuer func(iss string) (*Issuer, bool)
 	endpoints     *endpoints
+	bindings      *bindings       // those in Credentials
 	declared      map[string]bool // scopes
 	cache         *provencache.Cache[*issuer]
 }
@@ -41,7 +42,7 @@ func (b *builder) setResolver() {
 	case size < 0:
 		b.mistakes.Addf("Limits.MaxResolvedIssuers: %d is negative", size)
 	case b.config.Hooks.ResolveIssuer != nil:
-		b.policy.resolver = &resolver{b.config.Hooks.ResolveIssuer, &b.policy.endpoints, b.declared, provencache.New[*issuer](provencache.Limits{
+		b.policy.resolver = &resolver{b.config.Hooks.ResolveIssuer, &b.policy.endpoints, &b.policy.bindings, b.declared, provencache.New[*issuer](provencache.Limits{
 			TTL: resolvedIssuerTTL, Proven: size, Unproven: maxUnprovenIssuers, Names: maxResolvedNames,
 			PerName: budget.Rate{Burst: maxUnprovenResolves, Interval: unprovenInterval},
 			Total:   budget.Rate{Burst: maxResolvesAtOnce, Interval: resolvesInterval},
@@ -108,8 +109,11 @@ func (r *resolver) compile(iss string, given *Issuer) (*issuer, error) {
 	if given == nil {
 		return nil, errors.New("returned true and a nil issuer")
 	}
-	b := builder{declared: r.declared, policy: &policy{endpoints: *r.endpoints}}
+	b := builder{declared: r.declared, policy: &policy{endpoints: *r.endpoints, bindings: *r.bindings}}
 	i := b.issuerWithoutTenants("the issuer", *given)
+	if i != nil {
+		b.checkBindingsOfResolved(i)
+	}
 	if i != nil && i.id != iss {
 		b.mistakes.Addf("its verifier is for %q, not for %q", i.id, iss)
 	}

@@ -106,8 +106,8 @@ func (r *Resource) Ready(ctx context.Context) error {
 	return nil
 }
 
-// Forget removes a token from the cache. token is what follows Bearer in the header, with or
-// without that word, or the value of a field of Credentials.TokenHeaders. The next request
+// Forget removes a token from the cache. token is what follows Bearer or DPoP in the header, with
+// or without that word, or the value of a field of Credentials.TokenHeaders. The next request
 // with the token is verified again. The result of a verification that is in progress is used
 // but not cached. A request after Forget does not share an introspection call that began
 // before it. Package introspect also forgets all tokens that it has cached as inactive.
@@ -116,7 +116,7 @@ func (r *Resource) Ready(ctx context.Context) error {
 // tokens that are introspected. A JWT that is verified by its signature stays valid: use
 // package resource/revocation for it.
 func (r *Resource) Forget(token string) {
-	if fields := strings.Fields(token); len(fields) == 2 && strings.EqualFold(fields[0], "Bearer") {
+	if fields := strings.Fields(token); len(fields) == 2 && (strings.EqualFold(fields[0], "Bearer") || strings.EqualFold(fields[0], "DPoP")) {
 		token = fields[1]
 	}
 	r.forget(matchToken(token))

@@ -46,7 +46,8 @@ var ErrStreamExpired = fmt.Errorf("%w: %s", ErrStreamEnded, ReasonExpired)
 // nethttp/mcpsdk.Lock rejects such a request.
 //
 // While a stream is open, every 30 seconds it gets the checks that a request gets: steps 1 to
-// 8 of the pipeline, whether its header fields agree with the claims, and whether the caller
+// 8 of the pipeline, whether its token is bound to the same key or certificate as before (no new
+// proof is needed), whether its header fields agree with the claims, and whether the caller
 // meets the conditions of the request and has the scopes that it needed. The context of
 // Decision.Request ends, with [ErrStreamEnded] as its cause,
 //
@@ -84,7 +85,7 @@ type stream struct {
 
 // watch returns the request with a context that ends with the caller's token, and the stream
 // to close. If the same middleware is mounted twice, only the outer one watches.
-func (p *policy) watch(req *http.Request, caller *Caller, granted authorization) (*http.Request, *stream) {
+func (p *policy) watch(req *http.Request, caller *Caller, granted permission) (*http.Request, *stream) {
 	if outer, ok := FromContext(req.Context()); ok && outer == caller {
 		return req, nil
 	}
@@ -132,7 +133,7 @@ func (s *stream) check(req *http.Request, operations *streamOperations) {
 	caller, f = s.policy.owner.policy().recheck(req, s.caller, operations)
 }
 
-// recheck is steps 1 to 8 of the pipeline, and whether the caller meets the conditions and has the
+// recheck is steps 1 to 8 of the pipeline, whether the token is still bound as it was, and whether the caller meets the conditions and has the
 // scopes of the request. A cached caller costs no verification.
 //
 // A credential in a field of Credentials.Headers may have been valid for one request only. So
@@ -158,7 +159,10 @@ func (p *policy) recheck(req *http.Request, previous *Caller, operations *stream
 			return nil, newFault(ReasonExpired, "expired, or the verification was invalidated")
 		}
 		caller = p.recast(previous)
-	} else if caller, f = p.identify(at, req); f != nil {
+	} else if caller, _, f = p.identify(at, req); f != nil {
+		return nil, f
+	}
+	if f := p.checkStreamBinding(previous, caller); f != nil {
 		return nil, f
 	}
 	if f := p.checkRevoked(req.Context(), caller); f != nil {
@@ -180,6 +184,15 @@ func (p *policy) recheck(req *http.Request, previous *Caller, operations *stream
 	return caller, nil
 }
 
+// checkStreamBinding is step 9 for an open stream. The proof of the request that opened it still
+// counts, so the token must be bound to the same key or certificate, and in a way that is accepted.
+func (p *policy) checkStreamBinding(previous, caller *Caller) *fault {
+	if caller.binding.Confirmation != previous.binding.Confirmation {
+		return newFault(ReasonTokenInvalid, "the token is bound to something else than before")
+	}
+	return p.checkBound(caller)
+}
+
 // streamOperations are the operations of the request that opened a stream, and what they need.
 type streamOperations struct {
 	policy   *policy // by which requires was determined
@@ -188,7 +201,7 @@ type streamOperations struct {
 }
 
 // operationsOf copies what rules read of the messages. It keeps no part of the body.
-func operationsOf(p *policy, granted authorization) *streamOperations {
+func operationsOf(p *policy, granted permission) *streamOperations {
 	o := &streamOperations{policy: p, requires: granted.requirements}
 	for _, m := range granted.messages {
 		kept := *m

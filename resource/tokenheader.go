@@ -50,14 +50,22 @@ func (p *policy) identifyByTokenHeader(ctx context.Context, at *endpoint, from *
 func fieldCacheKey(field, value string) digest.Digest { return digest.Of(headerPrefix(field), value) }
 
 // isFromField reports whether the caller's credential was not in the Authorization header.
-func (c *Caller) isFromField() bool {
-	return c.credential != CredentialJWT && c.credential != CredentialOpaque
+func (c *Caller) isFromField() bool { return isFieldName(c.credential) }
+
+// isFieldName reports whether a kind of credential, as Caller.Credential returns it, is a field.
+func isFieldName(credential string) bool {
+	return credential != CredentialJWT && credential != CredentialOpaque
 }
 
 // readsTokenIn reports whether a field is one of Credentials.TokenHeaders.
 func (p *policy) readsTokenIn(field string) bool {
 	h := p.header(field)
 	return h != nil && h.verifier == nil
+}
+
+// isOfField reports whether an issuer is that of a field in Credentials.TokenHeaders.
+func (p *policy) isOfField(i *issuer) bool {
+	return slices.ContainsFunc(p.headers, func(h headerIssuer) bool { return h.issuer == i })
 }
 
 // tokenHeaders returns the entries of Credentials.TokenHeaders.

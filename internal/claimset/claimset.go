@@ -40,8 +40,8 @@ type Set struct {
 	ClientID  string   // client_id, otherwise azp, cid or appid
 	Scopes    []string // scope, otherwise scp; never both
 	NoScope   bool     // scope is an empty string, which grants nothing in an introspection answer
-	Confirmed bool     // cnf is present
 
+	Confirmation    Confirmation
 	Types           []Type // claims that name the kind of the token
 	AccessTokenHash bool   // at_hash is present
 	CodeHash        bool   // c_hash is present
@@ -147,7 +147,7 @@ func (p *parser) convention(name string, value jsontext.Value) {
 	case "c_hash": // of any type: only an ID token has the hash of a code
 		c.CodeHash = true
 	case "cnf": // of any type: a bound token is never accepted as a bearer token
-		c.Confirmed = true
+		c.Confirmation = confirmation(value)
 	}
 }
 

@@ -16,7 +16,7 @@ func TestParse(t *testing.T) {
 		`"client_id":"c","scope":"a b  c","cnf":{},"typ":"Bearer","token_use":1,"at_hash":"h","other":{"a":[]}}`))
 	want := claimset.Set{
 		Issuer: "https://as", Subject: "a", Audience: []string{"x", "y"}, Expiry: time.Unix(0, 0), NotBefore: time.Unix(1700000000, 0), IssuedAt: time.Unix(1700000000, 0),
-		TokenID: "1", ClientID: "c", Scopes: []string{"a", "b", "c"}, Confirmed: true,
+		TokenID: "1", ClientID: "c", Scopes: []string{"a", "b", "c"}, Confirmation: claimset.Confirmation{Method: claimset.ConfirmationOther},
 		Types: []claimset.Type{{"typ", "Bearer"}, {"token_use", "not a string"}}, AccessTokenHash: true,
 	}
 	if err != nil || fmt.Sprintf("%+v", got) != fmt.Sprintf("%+v", want) {

@@ -1,5 +1,5 @@
-// Package errorresponse writes what clients read in a rejection: the Bearer challenge (RFC 6750
-// §3, RFC 9728 §5.1), the OAuth error object and the JSON-RPC error. It knows no reasons: the
+// Package errorresponse writes what clients read in a rejection: the challenges (RFC 6750 §3, RFC
+// 9449 §7.1, RFC 9728 §5.1), the OAuth error object and the JSON-RPC error. It knows no reasons: the
 // texts are the caller's.
 package errorresponse
 
@@ -22,15 +22,35 @@ type Text struct {
 	RPC         int    // code of the JSON-RPC error
 }
 
-// Challenge returns a Bearer challenge. Its order and spelling suit clients that read it with
-// regular expressions: every value is quoted, without spaces around "=". metadataURL
-// and scopes must not contain a quote.
-func (t Text) Challenge(metadataURL string, scopes []string) string {
-	c := `Bearer resource_metadata="` + metadataURL + `"` // RFC 9728 §5.1
+// Schemes are the authorization schemes of challenges.
+type Schemes struct {
+	Bearer bool
+	DPoP   string // the algorithms of proofs, separated by spaces (RFC 9449 §7.1); "": not offered
+}
+
+// Challenges returns a challenge for each scheme, Bearer first, because some clients read only the
+// first one. The error is in one of them: that of the scheme DPoP if the request has used it or
+// if no other scheme is offered (RFC 9449 §7.2), otherwise that of Bearer.
+func (t Text) Challenges(metadataURL string, scopes []string, s Schemes, usedDPoP bool) (all []string) {
+	inDPoP := s.DPoP != "" && (usedDPoP || !s.Bearer)
+	if s.Bearer {
+		all = append(all, "Bearer "+t.parameters(metadataURL, scopes, !inDPoP))
+	}
+	if s.DPoP != "" {
+		all = append(all, "DPoP "+t.parameters(metadataURL, scopes, inDPoP)+`, algs="`+s.DPoP+`"`)
+	}
+	return all
+}
+
+// parameters returns the parameters of a challenge. Their order and spelling suit clients that
+// read them with regular expressions: every value is quoted, without spaces around "=".
+// metadataURL and scopes must not contain a quote.
+func (t Text) parameters(metadataURL string, scopes []string, withError bool) string {
+	c := `resource_metadata="` + metadataURL + `"` // RFC 9728 §5.1
 	if len(scopes) > 0 {
 		c += `, scope="` + scopeset.Join(scopes) + `"` // RFC 6750 §3
 	}
-	if t.Code != "" { // RFC 6750 §3.1: no error where no credentials came
+	if withError && t.Code != "" { // RFC 6750 §3.1: no error where no credentials came
 		c += `, error="` + t.Code + `", error_description="` + t.Description + `"`
 	}
 	return c

@@ -4,26 +4,36 @@ import (
 	"encoding/json"
 	"fmt"
 	"net/http"
+	"slices"
 	"strings"
 	"testing"
 
 	"github.com/warder-go/warder/internal/errorresponse"
 )
 
-func TestChallenge(t *testing.T) {
+func TestChallenges(t *testing.T) {
+	invalid := errorresponse.Text{Code: "invalid_token", Description: "d"}
+	bearer, both, dpop := errorresponse.Schemes{Bearer: true}, errorresponse.Schemes{Bearer: true, DPoP: "ES256 EdDSA"}, errorresponse.Schemes{DPoP: "ES256"}
+	const pointer, fault = `resource_metadata="https://h/m"`, `, error="invalid_token", error_description="d"`
 	for _, row := range []struct {
-		name   string
-		text   errorresponse.Text
-		scopes []string
-		want   string
+		name     string
+		text     errorresponse.Text
+		scopes   []string
+		schemes  errorresponse.Schemes
+		usedDPoP bool
+		want     []string
 	}{
-		{"no error (RFC 6750 §3.1)", errorresponse.Text{Description: "d"}, nil, `Bearer resource_metadata="https://h/m"`},
-		{"scopes", errorresponse.Text{}, []string{"a", "b"}, `Bearer resource_metadata="https://h/m", scope="a b"`},
-		{"an error", errorresponse.Text{Code: "invalid_token", Description: "d"}, []string{"a"},
-			`Bearer resource_metadata="https://h/m", scope="a", error="invalid_token", error_description="d"`},
+		{"no error (RFC 6750 §3.1)", errorresponse.Text{Description: "d"}, nil, bearer, false, []string{`Bearer ` + pointer}},
+		{"scopes", errorresponse.Text{}, []string{"a", "b"}, bearer, false, []string{`Bearer ` + pointer + `, scope="a b"`}},
+		{"an error", invalid, []string{"a"}, bearer, false, []string{`Bearer ` + pointer + `, scope="a"` + fault}},
+		{"two schemes, no error (RFC 9449 §7.2)", errorresponse.Text{}, []string{"a"}, both, false, []string{`Bearer ` + pointer + `, scope="a"`, `DPoP ` + pointer + `, scope="a", algs="ES256 EdDSA"`}},
+		{"two schemes, Bearer was used: the error is there (RFC 9449 §7.2)", invalid, nil, both, false, []string{`Bearer ` + pointer + fault, `DPoP ` + pointer + `, algs="ES256 EdDSA"`}},
+		{"two schemes, DPoP was used: the error is there (RFC 9449 §7.1)", invalid, nil, both, true, []string{`Bearer ` + pointer, `DPoP ` + pointer + fault + `, algs="ES256 EdDSA"`}},
+		{"only DPoP, Bearer was used", invalid, nil, dpop, false, []string{`DPoP ` + pointer + fault + `, algs="ES256"`}},
+		{"only Bearer, DPoP was used", invalid, nil, bearer, true, []string{`Bearer ` + pointer + fault}},
 	} {
-		if got := row.text.Challenge("https://h/m", row.scopes); got != row.want {
-			t.Errorf("%s:\n got %s\nwant %s", row.name, got, row.want)
+		if got := row.text.Challenges("https://h/m", row.scopes, row.schemes, row.usedDPoP); !slices.Equal(got, row.want) {
+			t.Errorf("%s:\n got %q\nwant %q", row.name, got, row.want)
 		}
 	}
 }

@@ -36,18 +36,10 @@ func hexInt(text string) *big.Int {
 // belong to a point on the curve that is not of small order. The standard library checks a
 // key only when it verifies a signature, and does not check all of this.
 func checkEd25519(public ed25519.PublicKey) error {
-	encoded := slices.Clone(public)
-	encoded[len(encoded)-1] &= 0x7f // the sign of x
-	slices.Reverse(encoded)
-	y := new(big.Int).SetBytes(encoded)
-	if y.Cmp(fieldPrime) >= 0 {
-		return errors.New("y is not reduced")
+	if err := checkEd25519Form(public); err != nil {
+		return err
 	}
-	for _, small := range smallOrder {
-		if y.Cmp(small) == 0 {
-			return errors.New("is a point of small order")
-		}
-	}
+	y := coordinateY(public)
 	// x^2 = (y^2 - 1) / (d y^2 + 1) must have a solution.
 	square := new(big.Int).Mul(y, y)
 	numerator := new(big.Int).Sub(square, big.NewInt(1))
@@ -58,4 +50,27 @@ func checkEd25519(public ed25519.PublicKey) error {
 		return errors.New("is not a point on its curve")
 	}
 	return nil
+}
+
+// checkEd25519Form is checkEd25519 without the check that the point is on the curve. It is for a
+// key that verifies a signature at once, because ed25519.Verify makes that check.
+func checkEd25519Form(public ed25519.PublicKey) error {
+	y := coordinateY(public)
+	if y.Cmp(fieldPrime) >= 0 {
+		return errors.New("y is not reduced")
+	}
+	for _, small := range smallOrder {
+		if y.Cmp(small) == 0 {
+			return errors.New("is a point of small order")
+		}
+	}
+	return nil
+}
+
+// coordinateY returns the y coordinate in an encoded point (RFC 8032 §5.1.2).
+func coordinateY(public ed25519.PublicKey) *big.Int {
+	encoded := slices.Clone(public)
+	encoded[len(encoded)-1] &= 0x7f // the sign of x
+	slices.Reverse(encoded)
+	return new(big.Int).SetBytes(encoded)
 }

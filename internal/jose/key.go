@@ -35,13 +35,18 @@ func (k *Key) Accepts(a Algorithm) bool {
 	if a.algorithm == nil || a.kind != k.kind {
 		return false
 	}
-	if k.algorithm.algorithm != nil && k.algorithm != a && k.kind != "OKP" {
+	if !k.allows(a) {
 		return false
 	}
 	if public, ok := k.public.(*ecdsa.PublicKey); ok {
 		return public.Curve == a.curve
 	}
 	return true
+}
+
+// allows reports whether the key's alg, if it has one, is the algorithm.
+func (k *Key) allows(a Algorithm) bool {
+	return k.algorithm.algorithm == nil || k.algorithm == a || k.kind == "OKP" && a.kind == "OKP"
 }
 
 // Equivalent reports whether both keys have the same key material, alg and issuer. It ignores

@@ -1,0 +1,206 @@
+package resource
+
+import (
+	"cmp"
+	"context"
+	"errors"
+	"time"
+
+	"github.com/warder-go/warder/internal/anyvalue"
+	"github.com/warder-go/warder/internal/dpop"
+	"github.com/warder-go/warder/internal/dpopnonce"
+	"github.com/warder-go/warder/internal/replaycache"
+)
+
+// DPoP configures access tokens that are bound to a key of the client (RFC 9449). The client sends
+// such a token with the scheme DPoP, and a new proof in the header field DPoP of each request. A
+// proof is signed with the key, for one method, one URL and one token, and counts once.
+//
+// The URL in a proof (htu) is compared with the public URL of the request: the origin of the
+// identifier that the request is for, and the path of the request, with HTTPOptions.BasePath in
+// front of it. If that path is not the path of the identifier or below it, because a proxy has
+// changed it, the URL is compared with the identifier itself. Host and forwarding headers never
+// count. Both URLs are normalized first (RFC 3986 §6.2.2, §6.2.3), and a query does not matter.
+//
+// A proof does not cover the body.
+type DPoP struct {
+	// Tokens says which tokens are accepted. Issuer.DPoP can differ from it. BindingRequired
+	// applies to all credentials, so it cannot be combined with Credentials.Headers and
+	// TokenHeaders.
+	Tokens Binding
+
+	// Algorithms are the accepted algorithms of proofs, which are also published. Nil: ES256,
+	// ES384, ES512, PS256, PS384, PS512, EdDSA and Ed25519. RS256, RS384 and RS512 are possible
+	// too. An algorithm with a secret is a mistake.
+	Algorithms []string
+
+	// Window is how far the time of a proof (iat) can be from now, in both directions. 0: 60 s;
+	// at most 5 min. It must cover the difference of the clocks.
+	Window time.Duration
+
+	// RequireNonce accepts only proofs with a nonce that a Resource made (RFC 9449 §9), which
+	// proves that the client made the proof within the last five minutes. A proof without one is
+	// rejected with 401, with a nonce in the header field DPoP-Nonce. The client then repeats the
+	// request. Accepted requests get the next nonce in time.
+	RequireNonce bool
+
+	// NonceKeys are the keys of nonces, at least 32 random bytes each. The first makes nonces, and
+	// all are accepted, so a new key is added in front and the old one removed later. Several
+	// processes that serve one identifier must have the same keys. Nil: a random key of this
+	// process.
+	NonceKeys [][]byte
+
+	// Replays remembers the proofs that were used. Nil: the memory of this process. Several
+	// processes that serve one identifier should share one; otherwise a stolen proof can be used
+	// once at each of them.
+	Replays Replays
+
+	// MaxProofs and MaxProofsPerKey limit the memory of this process, if Replays is nil: how many
+	// proofs it remembers, and how many of one key. 0: 1,000,000 and 10,000. A proof is remembered
+	// until its iat is too old. If the memory is full, a request with a bound token is rejected
+	// with 503, and if only the proofs of its key are too many, with 429.
+	MaxProofs       int
+	MaxProofsPerKey int
+}
+
+// Defaults and bounds of DPoP.
+const (
+	defaultProofWindow     = time.Minute
+	maxProofWindow         = 5 * time.Minute
+	defaultMaxProofs       = 1_000_000
+	defaultMaxProofsPerKey = 10_000
+)
+
+// Replays remembers which DPoP proofs were used (RFC 9449 §11.1). It is called concurrently, and
+// once for each request with a valid proof.
+type Replays interface {
+	// Once records that a proof is used, and remembers it until the time until. It returns nil for
+	// the first use. [ErrReplayed] means that the proof was used before, and [ErrTooManyProofs]
+	// that its key has too many proofs at the moment. Every other error, also that of ctx, means
+	// that it is not known: the request is rejected with 503. Once must honour ctx.
+	Once(ctx context.Context, proof ProofID, until time.Time) error
+}
+
+// ProofID identifies a DPoP proof.
+type ProofID struct {
+	Key   [32]byte // SHA-256 thumbprint of the key (RFC 7638)
+	Proof [32]byte // SHA-256 of the thumbprint, jti and htu
+}
+
+// Errors of [Replays].
+var (
+	ErrReplayed      = errors.New("resource: the DPoP proof was used before")
+	ErrTooManyProofs = errors.New("resource: too many DPoP proofs of one key")
+
+	errProofsFull = errors.New("the memory for DPoP proofs is full: raise DPoP.MaxProofs (dpop_max_proofs)")
+)
+
+// proofs is the compiled form of DPoP.
+type proofs struct {
+	checker *dpop.Checker
+	window  time.Duration
+	replays Replays
+	memory  *replaycache.Cache // nil if Config has Replays
+	nonces  *dpopnonce.Source  // nil: not required
+}
+
+// memoryReplays are the Replays in the memory of a process.
+type memoryReplays struct{ cache *replaycache.Cache }
+
+// Once implements Replays.
+func (m memoryReplays) Once(_ context.Context, proof ProofID, until time.Time) error {
+	switch m.cache.Once(proof.Key, proof.Proof, time.Now(), until) {
+	case replaycache.First:
+		return nil
+	case replaycache.Replayed:
+		return ErrReplayed
+	case replaycache.KeyFull:
+		return ErrTooManyProofs
+	}
+	return errProofsFull
+}
+
+// setDPoP checks and compiles Credentials.DPoP.
+func (b *builder) setDPoP() {
+	const where = "Credentials.DPoP."
+	c, p := &b.config.Credentials.DPoP, &b.policy.proofs
+	b.checkBinding(where+"Tokens", c.Tokens)
+	b.policy.bindings.dpop = c.Tokens
+	var err error
+	if p.checker, err = dpop.NewChecker(c.Algorithms); err != nil {
+		b.mistakes.AddAt(where+"Algorithms", err)
+	}
+	if p.window = cmp.Or(c.Window, defaultProofWindow); p.window < time.Second || p.window > maxProofWindow {
+		b.mistakes.Addf("%sWindow: %s is not between 1 s and %s", where, c.Window, maxProofWindow)
+	}
+	for n, key := range c.NonceKeys {
+		if len(key) < dpopnonce.MinKeyBytes {
+			b.mistakes.Addf("%sNonceKeys[%d]: %d bytes; use at least %d from crypto/rand", where, n, len(key), dpopnonce.MinKeyBytes)
+		}
+	}
+	switch {
+	case c.RequireNonce:
+		p.nonces = dpopnonce.New(c.NonceKeys)
+	case c.NonceKeys != nil:
+		b.mistakes.Addf("%sNonceKeys: RequireNonce is not set, so the keys have no effect; set it, or remove the keys", where)
+	}
+	entries, perKey := cmp.Or(c.MaxProofs, defaultMaxProofs), cmp.Or(c.MaxProofsPerKey, defaultMaxProofsPerKey)
+	switch {
+	case entries < 0 || perKey < 0:
+		b.mistakes.Addf("%sMaxProofs, MaxProofsPerKey: negative; use 0 for the default", where)
+	case c.Replays != nil && anyvalue.IsNil(c.Replays):
+		b.mistakes.Addf("%sReplays: a nil pointer; leave it out for the memory of this process", where)
+	case c.Replays != nil && (c.MaxProofs != 0 || c.MaxProofsPerKey != 0):
+		b.mistakes.Addf("%sMaxProofs, MaxProofsPerKey: these are for the memory of this process, and Replays is set; remove them", where)
+	case c.Replays != nil:
+		p.replays = c.Replays
+	default:
+		p.memory = replaycache.New(replaycache.Limits{Entries: entries, PerKey: min(perKey, entries)})
+		p.replays = memoryReplays{p.memory}
+	}
+}
+
+// checkBinding rejects a value that is not defined.
+func (b *builder) checkBinding(where string, given Binding) {
+	if given < BindingInherited || given > BindingRequired {
+		b.mistakes.Addf("%s: %d is none of BindingOff, BindingAccepted and BindingRequired", where, given)
+	}
+}
+
+// checkBindings rejects bindings that contradict each other. All issuers are known when it is
+// called.
+func (b *builder) checkBindings() {
+	c, p := &b.config, b.policy
+	required := p.bindings.dpop == BindingRequired || p.bindings.certificates == BindingRequired
+	if required && len(c.Credentials.Headers)+len(c.Credentials.TokenHeaders) > 0 {
+		b.mistakes.Addf("Credentials.DPoP.Tokens, Certificates.Tokens: BindingRequired applies to all credentials, and those in Headers and TokenHeaders cannot be bound; set it for each issuer that can (in a file: dpop in issuers)")
+	}
+	for _, i := range p.allIssuers() {
+		b.checkBindingsOf(i)
+	}
+	for n := range p.headers {
+		if i := p.headers[n].issuer.config; i.DPoP != BindingInherited || i.Certificates != BindingInherited {
+			b.mistakes.Addf("Credentials.TokenHeaders[%q]: DPoP, Certificates: a token in this field cannot be bound, because a proxy and not the client sends it; remove the value", p.headers[n].name)
+		}
+	}
+}
+
+// checkBindingsOf rejects bindings of an issuer that contradict each other or those in Credentials.
+func (b *builder) checkBindingsOf(i *issuer) {
+	all, of := b.policy.bindings, b.policy.bindingsOf(i.config.DPoP, i.config.Certificates, false)
+	if all.dpop == BindingRequired && of.dpop != BindingRequired || all.certificates == BindingRequired && of.certificates != BindingRequired {
+		b.mistakes.Addf("issuer %q: DPoP, Certificates: BindingRequired in Credentials applies to all issuers; remove the value of the issuer", i.id)
+	}
+	if of.dpop == BindingRequired && of.certificates == BindingRequired {
+		b.mistakes.Addf("issuer %q: DPoP, Certificates: both are BindingRequired, and a token is bound to one thing; require one, or accept both and set Operations.Bound", i.id)
+	}
+}
+
+// checkBindingsOfResolved is checkBindingsOf for an issuer of Hooks.ResolveIssuer. The challenge of
+// a request without credentials cannot know what such an issuer accepts.
+func (b *builder) checkBindingsOfResolved(i *issuer) {
+	b.checkBindingsOf(i)
+	if i.config.DPoP > BindingOff && b.policy.bindings.dpop <= BindingOff {
+		b.mistakes.Addf("issuer %q: DPoP: Credentials.DPoP.Tokens must be BindingAccepted or BindingRequired, so that challenges offer DPoP", i.id)
+	}
+}

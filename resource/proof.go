@@ -1,0 +1,177 @@
+package resource
+
+import (
+	"context"
+	"errors"
+	"net/http"
+	"strings"
+	"sync/atomic"
+	"time"
+
+	"github.com/warder-go/warder/internal/digest"
+	"github.com/warder-go/warder/internal/dpop"
+	"github.com/warder-go/warder/internal/dpopnonce"
+	"github.com/warder-go/warder/internal/jose"
+	"github.com/warder-go/warder/internal/metadataurl"
+)
+
+// proofField is the header field with the proof (RFC 9449 §4.1), in the spelling of net/http.
+const proofField = "Dpop"
+
+// provenKey is the key that the proofs for a token are signed with. It is kept with the cached
+// caller, so that the header of the next proof is not parsed again.
+type provenKey struct {
+	head atomic.Pointer[jose.ProofHead]
+}
+
+// maxProvenBytes is the longest header of a proof that is kept. Headers with an elliptic curve key
+// have about 250 bytes, and those with an RSA key of 4,096 bits about 1,000.
+const maxProvenBytes = 1 << 10
+
+// provenBytes is the memory for a provenKey, roughly. It counts for each token that is bound to a
+// key, because the size of a cached caller must not change.
+const provenBytes = 2 << 10
+
+// known returns the header of an earlier proof, or nil.
+func (k *provenKey) known() *jose.ProofHead { return k.head.Load() }
+
+// keep keeps the header of a proof whose signature is valid, for a token that is bound to its key.
+func (k *provenKey) keep(head *jose.ProofHead) {
+	if head != k.head.Load() && head.Bytes() <= maxProvenBytes {
+		k.head.Store(head)
+	}
+}
+
+// shown is what step 9 found out about a request.
+type shown struct {
+	proof digest.Digest // of the DPoP proof; zero if there is none
+	nonce string        // for the response; "" for none: see Decision.SetHeader
+}
+
+// checkPossession is step 9: whether the sender of a request has the key or the certificate that
+// its token is bound to.
+//
+// A bound token with the scheme Bearer, and a token that is not bound with the scheme DPoP, are
+// rejected (RFC 9449 §7.1, §7.2). A token that is bound to a certificate is a bearer token (RFC
+// 8705 §3).
+func (p *policy) checkPossession(at *endpoint, req *http.Request, c *Caller, how presented) (shown, *fault) {
+	if how.kind == byOuter {
+		return shown{}, nil
+	}
+	if f := p.checkBound(c); f != nil {
+		return shown{}, f
+	}
+	method := c.binding.Method
+	switch {
+	case method == ConfirmationDPoP && how.kind == byDPoP:
+		return p.checkProof(at, req, c, how.token)
+	case method == ConfirmationDPoP:
+		return shown{}, &fault{reason: ReasonDPoPScheme, got: "Bearer", want: "DPoP, because the token is bound to a key"}
+	case how.kind == byDPoP:
+		return shown{}, &fault{reason: ReasonDPoPScheme, got: "DPoP", want: "Bearer, because the token is not bound to a key"}
+	case method == ConfirmationCertificate:
+		return shown{}, p.checkCertificate(req, c, how.certificate)
+	}
+	return shown{}, nil
+}
+
+// checkBound rejects a caller whose token is bound in a way that is not accepted, or not bound as
+// it must be.
+func (p *policy) checkBound(c *Caller) *fault {
+	return p.bindingsOf(c.binding.dpop, c.binding.certificates, c.isFromField()).fault(c.binding.Confirmation)
+}
+
+// proofReasons are the reasons for what can be wrong with a proof.
+var proofReasons = map[dpop.Kind]Reason{
+	dpop.Malformed: ReasonDPoPMalformed,
+	dpop.Algorithm: ReasonDPoPAlgorithm,
+	dpop.Method:    ReasonDPoPMethod,
+	dpop.URL:       ReasonDPoPURL,
+	dpop.Time:      ReasonDPoPTime,
+	dpop.Token:     ReasonDPoPToken,
+	dpop.Key:       ReasonDPoPKey,
+	dpop.Signature: ReasonDPoPSignature,
+}
+
+// checkProof checks the DPoP proof of a request (RFC 9449 §4.3), then its nonce, then whether it
+// was used before. In this order, a forged proof gets the same answer as without nonces, and is
+// not remembered.
+func (p *policy) checkProof(at *endpoint, req *http.Request, c *Caller, token digest.Digest) (shown, *fault) {
+	values := req.Header[proofField]
+	switch {
+	case len(values) == 0:
+		return shown{}, newFault(ReasonDPoPMissing, "no DPoP header field")
+	case len(values) > 1:
+		return shown{}, newFault(ReasonDPoPMalformed, "several DPoP header fields")
+	}
+	now := time.Now()
+	proof, e := p.proofs.checker.Check(values[0], dpop.Expected{
+		Method: req.Method, URL: p.publicURL(at, req), Now: now, Window: p.proofs.window,
+		Token: token, Thumbprint: c.binding.Thumbprint, Known: c.binding.proof.known(),
+	})
+	if e != nil {
+		return shown{}, &fault{reason: proofReasons[e.Kind], got: e.Got, want: e.Want, err: e.Err}
+	}
+	c.binding.proof.keep(proof.Head)
+	nonce := ""
+	if p.proofs.nonces != nil {
+		switch p.proofs.nonces.Check(proof.Nonce, now) {
+		case dpopnonce.Fresh:
+		case dpopnonce.Aging:
+			nonce = p.proofs.nonces.Make(now)
+		default:
+			return shown{}, &fault{reason: ReasonDPoPNonce, err: errNonce, nonce: p.proofs.nonces.Make(now)}
+		}
+	}
+	if a := acceptanceOf(req.Context()); a.by == p.owner && a.proof == proof.Use {
+		return shown{proof.Use, nonce}, nil // an outer mount has accepted the same proof for this request
+	}
+	err := p.proofs.replays.Once(req.Context(), ProofID{Key: c.binding.Thumbprint, Proof: proof.Use}, proof.Until)
+	return shown{proof.Use, nonce}, replayFault(err)
+}
+
+var errNonce = errors.New("the proof has no nonce, or an old one")
+
+// replayFault applies the contract of [Replays] to an error.
+func replayFault(err error) *fault {
+	switch {
+	case err == nil:
+		return nil
+	case errors.Is(err, ErrReplayed):
+		return &fault{reason: ReasonDPoPReplayed, err: err}
+	case errors.Is(err, ErrTooManyProofs):
+		return &fault{reason: ReasonDPoPTooMany, err: err, retryAfter: time.Second}
+	case errors.Is(err, context.Canceled):
+		return &fault{reason: ReasonRequestCanceled, err: err, retryAfter: time.Second}
+	}
+	return &fault{reason: ReasonDPoPUnavailable, err: err, retryAfter: time.Second}
+}
+
+// publicURL returns the URL of a request as its client sent it, without the query: see [DPoP]. It
+// is normalized.
+func (p *policy) publicURL(at *endpoint, req *http.Request) string {
+	path := req.URL.EscapedPath()
+	if at.based {
+		path, _ = metadataurl.CutBase(path, p.endpoints.base)
+	}
+	if !isBelow(path, at.path) {
+		return at.public
+	}
+	if at.based {
+		path = p.endpoints.base + path
+	}
+	if at.origin+path == at.public { // without an allocation
+		return at.public
+	}
+	normal, err := dpop.Normalize(at.origin + path)
+	if err != nil {
+		return at.public
+	}
+	return normal
+}
+
+// isBelow reports whether a path is another path or begins with its segments.
+func isBelow(path, other string) bool {
+	rest, ok := strings.CutPrefix(path, other)
+	return ok && (rest == "" || rest[0] == '/')
+}

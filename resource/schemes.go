@@ -1,0 +1,91 @@
+package resource
+
+import (
+	"net/http"
+	"strings"
+
+	"github.com/warder-go/warder/internal/authorization"
+	"github.com/warder-go/warder/internal/errorresponse"
+)
+
+// nonceField is the header field with a nonce for the next DPoP proof (RFC 9449 §8.1), in the
+// spelling of net/http.
+const nonceField = "Dpop-Nonce"
+
+// offers are the authorization schemes that the tokens of all issuers can have.
+type offers struct {
+	bearer, dpop bool
+	algorithms   string // of DPoP proofs, for challenges
+}
+
+// setOffers finds out which schemes the tokens of the issuers can have.
+func (b *builder) setOffers() {
+	p := b.policy
+	add := func(of bindings) {
+		p.offers.bearer = p.offers.bearer || of.dpop != BindingRequired
+		p.offers.dpop = p.offers.dpop || of.dpop != BindingOff
+	}
+	p.requireDPoP = map[string]bool{}
+	for _, i := range p.allIssuers() {
+		of := p.bindingsOf(i.config.DPoP, i.config.Certificates, p.isOfField(i))
+		add(of)
+		p.requireDPoP[i.id] = of.dpop == BindingRequired
+	}
+	if p.resolver != nil { // see checkBindingsOfResolved
+		add(p.bindingsOf(BindingInherited, BindingInherited, false))
+	}
+	if p.offers.dpop {
+		p.offers.algorithms = strings.Join(p.proofs.checker.Algorithms(), " ")
+	}
+}
+
+// schemes returns the schemes that a challenge offers, if nothing is known of the issuer.
+func (p *policy) schemes() errorresponse.Schemes {
+	return errorresponse.Schemes{Bearer: p.offers.bearer, DPoP: p.offers.algorithms}
+}
+
+// schemesFor returns the schemes that the challenges about a fault offer. If the request needs a
+// token that is bound to a key, because its issuer or the operation requires it, only DPoP is
+// offered.
+func (p *policy) schemesFor(f *fault) errorresponse.Schemes {
+	s := p.schemes()
+	if s.DPoP != "" && p.needsDPoP(f) {
+		s.Bearer = false
+	}
+	return s
+}
+
+func (p *policy) needsDPoP(f *fault) bool {
+	switch {
+	case f.needsDPoP:
+		return true
+	case f.caller.Verified():
+		return p.bindingsOf(f.caller.binding.dpop, f.caller.binding.certificates, f.caller.isFromField()).dpop == BindingRequired
+	}
+	return p.requireDPoP[f.issuer]
+}
+
+// usesDPoP reports whether a request has the scheme DPoP. header is that of the request, or nil if
+// only its caller is known.
+func (p *policy) usesDPoP(header http.Header, f *fault) bool {
+	if !p.offers.dpop {
+		return false
+	}
+	if values := header["Authorization"]; len(values) > 0 {
+		_, kind := authorization.Read(values)
+		return kind == authorization.DPoP
+	}
+	return f.caller.Verified() && f.caller.binding.Method == ConfirmationDPoP
+}
+
+// SetHeader sets the header fields of the response to an accepted request, before the handler
+// runs: DPoP-Nonce with the nonce for the next proof, if the client's nonce nears its end (RFC
+// 9449 §8.2). In most responses there is nothing to set.
+func (d Decision) SetHeader(h http.Header) {
+	if d.nonce != "" {
+		h[nonceField] = []string{d.nonce}
+		if _, ok := h["Cache-Control"]; !ok {
+			h["Cache-Control"] = []string{"no-store"} // a cached nonce would be an old one
+		}
+	}
+}
