@@ -48,6 +48,9 @@ type Config struct {
 	Lifetime time.Duration
 	// OpaqueTokens makes the endpoints issue opaque access tokens instead of JWTs.
 	OpaqueTokens bool
+	// DPoPNonce makes the token endpoint require a nonce in DPoP proofs (RFC 9449 section 8). A
+	// nonce is valid for at least one minute and less than two minutes after the endpoint sent it.
+	DPoPNonce bool
 	// Clients are the initially registered clients. If nil, it is one confidential client,
 	// DefaultClientID, with the redirect URI "http://127.0.0.1/callback".
 	Clients []Client
@@ -65,6 +68,7 @@ type Issuer struct {
 	routes   map[string]route
 	keys     keyring
 	store    store
+	proofs   proofState
 	failures failures
 	log      requestLog
 

@@ -65,6 +65,7 @@ func (s *Issuer) metadataDocument() object {
 		{"revocation_endpoint_auth_methods_supported", authMethods},
 		{"code_challenge_methods_supported", []string{"S256"}},
 		{"authorization_response_iss_parameter_supported", true},
+		{"dpop_signing_alg_values_supported", proofAlgorithms()},
 	}...)
 }
 

@@ -61,6 +61,30 @@ func (a algorithm) jws(signer crypto.Signer, input []byte) []byte {
 	return signature
 }
 
+// verify reports whether the signature of a JWS is valid. The key is of the kind a.family.
+func (a algorithm) verify(public crypto.PublicKey, input, signature []byte) bool {
+	digest := input
+	if a.hash != 0 {
+		h := a.hash.New()
+		h.Write(input)
+		digest = h.Sum(nil)
+	}
+	switch k := public.(type) {
+	case *rsa.PublicKey:
+		if a.pss {
+			return rsa.VerifyPSS(k, a.hash, digest, signature, &rsa.PSSOptions{SaltLength: rsa.PSSSaltLengthEqualsHash}) == nil
+		}
+		return rsa.VerifyPKCS1v15(k, a.hash, digest, signature) == nil
+	case *ecdsa.PublicKey:
+		half := (k.Curve.Params().BitSize + 7) / 8
+		return len(signature) == 2*half &&
+			ecdsa.Verify(k, digest, new(big.Int).SetBytes(signature[:half]), new(big.Int).SetBytes(signature[half:]))
+	case ed25519.PublicKey:
+		return ed25519.Verify(k, digest, signature)
+	}
+	return false
+}
+
 // rawECDSA converts an ECDSA signature from DER to r||s (RFC 7518 section 3.4).
 func rawECDSA(der []byte, public crypto.PublicKey) []byte {
 	var rs struct{ R, S *big.Int }
@@ -149,8 +173,10 @@ func leaseRSA() *rsa.PrivateKey {
 	return key
 }
 
+// curves is never modified.
+var curves = map[string]elliptic.Curve{"P-256": elliptic.P256(), "P-384": elliptic.P384(), "P-521": elliptic.P521()}
+
 func generate(family string) crypto.Signer {
-	curves := map[string]elliptic.Curve{"P-256": elliptic.P256(), "P-384": elliptic.P384(), "P-521": elliptic.P521()}
 	switch family {
 	case "RSA":
 		return leaseRSA()

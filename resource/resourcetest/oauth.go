@@ -2,9 +2,6 @@ package resourcetest
 
 import (
 	"crypto/rand"
-	"crypto/sha256"
-	"crypto/subtle"
-	"encoding/base64"
 	"net/http"
 	"net/url"
 	"slices"
@@ -71,13 +68,26 @@ func (s *Issuer) authorize(client Client, target string, form url.Values) (strin
 	if err != nil {
 		return "", err
 	}
+	login, err := requestedLogin(form)
+	if err != nil {
+		return "", err
+	}
+	details, err := authorizationDetails(form)
+	if err != nil {
+		return "", err
+	}
+	jkt := form.Get("dpop_jkt") // RFC 9449 section 10
+	if _, ok := binaryText(jkt); jkt != "" && (!ok || len(jkt) != 43) {
+		return "", badRequest("invalid_request", "dpop_jkt is not a SHA-256 thumbprint")
+	}
 	code := rand.Text()
 	s.store.put(code, &record{
-		kind:      codeKind,
-		grant:     &grant{client: client.ID, subject: s.config.Subject, scopes: scopes, resources: resources},
-		expires:   time.Now().Add(codeLifetime),
-		challenge: challenge,
-		redirect:  target,
+		kind:       codeKind,
+		grant:      &grant{client: client.ID, subject: s.config.Subject, scopes: scopes, resources: resources, details: details, login: login},
+		expires:    time.Now().Add(codeLifetime),
+		challenge:  challenge,
+		redirect:   target,
+		thumbprint: jkt,
 	})
 	return code, nil
 }
@@ -122,115 +132,4 @@ func narrowResources(granted, requested []string) ([]string, *oauthError) {
 		return granted, nil
 	}
 	return requested, nil
-}
-
-func (s *Issuer) serveToken(r *request) answer {
-	client, err := s.authenticate(r)
-	if err != nil {
-		return err.answer()
-	}
-	kind := r.form.Get("grant_type")
-	if !slices.Contains(grantTypes, kind) {
-		return errorAnswer(http.StatusBadRequest, "unsupported_grant_type", "grant_type is missing or unknown")
-	}
-	if !client.allows(kind) || kind == "client_credentials" && client.Secret == "" {
-		return errorAnswer(http.StatusBadRequest, "unauthorized_client", "the client may not use this grant type")
-	}
-	exchange := map[string]func(Client, url.Values) (issuance, *oauthError){
-		"authorization_code": s.redeemCode, "refresh_token": s.refresh, "client_credentials": s.clientCredentials,
-	}[kind]
-	granted, err := exchange(client, r.form)
-	if err != nil {
-		return err.answer()
-	}
-	return s.issue(granted, kind != "client_credentials" && client.allows("refresh_token"))
-}
-
-// issuance is the part of a grant that one token request selects.
-type issuance struct {
-	grant             *grant
-	scopes, resources []string
-}
-
-// errGrant is never modified.
-var errGrant = badRequest("invalid_grant", "the code or refresh token is unknown, used, expired or of another client, or does not match the request")
-
-func (s *Issuer) redeemCode(client Client, form url.Values) (i issuance, err *oauthError) {
-	i.grant, err = s.store.redeem(codeKind, form.Get("code"), client.ID, func(r *record) (err *oauthError) {
-		// OAuth 2.1 no longer has redirect_uri in this request. If it is sent, it must match.
-		redirect := form["redirect_uri"]
-		if !verifierMatches(form.Get("code_verifier"), r.challenge) || redirect != nil && redirect[0] != r.redirect {
-			return errGrant
-		}
-		i.scopes = r.grant.scopes
-		i.resources, err = narrowResources(r.grant.resources, form["resource"])
-		return err
-	})
-	return i, err
-}
-
-// verifierMatches checks a code verifier (RFC 7636 section 4.6).
-func verifierMatches(verifier, challenge string) bool {
-	sum := sha256.Sum256([]byte(verifier))
-	digest := base64.RawURLEncoding.EncodeToString(sum[:])
-	return len(verifier) >= 43 && len(verifier) <= 128 && subtle.ConstantTimeCompare([]byte(digest), []byte(challenge)) == 1
-}
-
-func (s *Issuer) refresh(client Client, form url.Values) (i issuance, err *oauthError) {
-	i.grant, err = s.store.redeem(refreshKind, form.Get("refresh_token"), client.ID, func(r *record) (err *oauthError) {
-		if i.scopes, err = splitScope(form.Get("scope")); err != nil {
-			return err
-		}
-		for _, scope := range i.scopes {
-			if !slices.Contains(r.grant.scopes, scope) { // RFC 6749 section 6
-				return badRequest("invalid_scope", "a scope was not granted")
-			}
-		}
-		if len(i.scopes) == 0 {
-			i.scopes = r.grant.scopes
-		}
-		i.resources, err = narrowResources(r.grant.resources, form["resource"])
-		return err
-	})
-	return i, err
-}
-
-// clientCredentials issues a token whose subject is the client (RFC 9068 section 2.2).
-func (s *Issuer) clientCredentials(client Client, form url.Values) (i issuance, err *oauthError) {
-	i.grant = &grant{client: client.ID, subject: client.ID}
-	if i.scopes, err = s.scopes(form.Get("scope")); err != nil {
-		return i, err
-	}
-	i.resources, err = narrowResources(nil, form["resource"])
-	return i, err
-}
-
-// issue returns a token response (RFC 6749 section 5.1), with a refresh token if refreshable.
-func (s *Issuer) issue(i issuance, refreshable bool) answer {
-	g := i.grant
-	t := Token{Subject: g.subject, ClientID: g.client, Scope: strings.Join(i.scopes, " ")}
-	switch len(i.resources) {
-	case 0:
-	case 1:
-		t.Audience = i.resources[0]
-	default:
-		t.Claims = map[string]any{"aud": i.resources}
-	}
-	token, claims := rand.Text(), object(nil)
-	if s.config.OpaqueTokens {
-		claims = s.claims(t)
-	} else {
-		token, claims = s.compact(t)
-	}
-	s.store.put(token, s.accessRecord(t, claims, g))
-	reply := object{{"access_token", token}, {"token_type", "Bearer"}, {"expires_in", int(s.config.Lifetime.Seconds())}}
-	if t.Scope != "" {
-		reply = append(reply, member{"scope", t.Scope})
-	}
-	if refreshable {
-		refresh := rand.Text()
-		s.store.put(refresh, &record{kind: refreshKind, grant: g, expires: time.Now().Add(refreshLifetime)})
-		reply = append(reply, member{"refresh_token", refresh})
-	}
-	return noStore(document(http.StatusOK, reply))
 }

@@ -22,9 +22,9 @@ type ProofFault string
 //	}
 //
 // A strict implementation of RFC 9449 section 4.3 and of the RFCs that it refers to rejects a
-// proof with any of them. Lenient ones accept some, for example a NumericDate with a fraction or
-// a jku beside the jwk, which they ignore. Faults of "ath" require Proof.Token. A missing or old nonce
-// is not a fault, because it depends on the server; set Proof.Nonce for that.
+// proof with any of them. Lenient ones accept some, for example a NumericDate with a fraction or a
+// jku beside the jwk, which they ignore. Faults of "ath" require Proof.Token. A missing or old
+// nonce is not a fault, because it depends on the server; set Proof.Nonce for that.
 func ProofFaults() []ProofFault {
 	var names []ProofFault
 	for _, row := range proofFaults {

@@ -204,7 +204,7 @@ func preflight() answer {
 	return answer{status: http.StatusNoContent, header: http.Header{
 		"Access-Control-Allow-Origin":  {"*"},
 		"Access-Control-Allow-Methods": {"GET, HEAD, POST, OPTIONS"},
-		"Access-Control-Allow-Headers": {"Authorization, Content-Type, MCP-Protocol-Version, Mcp-Method, Mcp-Name"},
+		"Access-Control-Allow-Headers": {"Authorization, Content-Type, DPoP, MCP-Protocol-Version, Mcp-Method, Mcp-Name"},
 		"Access-Control-Max-Age":       {"600"},
 	}}
 }

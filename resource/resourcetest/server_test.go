@@ -20,7 +20,8 @@ func TestMetadataDocuments(t *testing.T) {
 		`"revocation_endpoint":"https://as.example/t1/revoke","scopes_supported":["a","b"],"response_types_supported":["code"],"response_modes_supported":["query"],` +
 		`"grant_types_supported":["authorization_code","refresh_token","client_credentials"],"token_endpoint_auth_methods_supported":["none","client_secret_basic","client_secret_post"],` +
 		`"introspection_endpoint_auth_methods_supported":["client_secret_basic","client_secret_post"],"revocation_endpoint_auth_methods_supported":["none","client_secret_basic","client_secret_post"],` +
-		`"code_challenge_methods_supported":["S256"],"authorization_response_iss_parameter_supported":true`
+		`"code_challenge_methods_supported":["S256"],"authorization_response_iss_parameter_supported":true,` +
+		`"dpop_signing_alg_values_supported":["ES256","ES384","ES512","EdDSA","PS256","PS384","PS512","RS256","RS384","RS512"]` // RFC 9449 §5.1
 	const openID = first + `,"subject_types_supported":["public"],"id_token_signing_alg_values_supported":["RS256"]}`
 	for path, want := range map[string]string{
 		"/.well-known/oauth-authorization-server/t1": first + "}",
@@ -182,7 +183,7 @@ func TestCORS(t *testing.T) {
 		got := fmt.Sprint(response.StatusCode, " ", response.Header.Get("Access-Control-Allow-Origin"), " ", response.Header.Get("Access-Control-Allow-Headers"))
 		want := "405  "
 		if open {
-			want = "204 * Authorization, Content-Type, MCP-Protocol-Version, Mcp-Method, Mcp-Name"
+			want = "204 * Authorization, Content-Type, DPoP, MCP-Protocol-Version, Mcp-Method, Mcp-Name"
 		}
 		if got != want {
 			t.Errorf("preflight of %s: got %q, want %q", endpoint, got, want)

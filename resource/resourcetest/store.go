@@ -17,6 +17,8 @@ const (
 type grant struct {
 	client, subject   string
 	scopes, resources []string
+	details           []Raw // "authorization_details", or nil
+	login             login
 	revoked           bool
 }
 
@@ -30,6 +32,7 @@ type record struct {
 
 	reply               object // the introspection response, for access tokens
 	challenge, redirect string // for codes
+	thumbprint          string // of the DPoP key that can use the code or refresh token; "" is any or none
 }
 
 // store contains the clients and tokens. Expired records are removed when the number of records
