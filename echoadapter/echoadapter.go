@@ -55,6 +55,7 @@ func Middleware(res *resource.Resource) echo.MiddlewareFunc {
 				return writeRefusal(c, refusal)
 			}
 			defer decision.Done()
+			decision.SetHeader(c.Response().Header())
 			c.SetRequest(decision.Request)
 			if decision.Caller != nil {
 				c.Set(CallerKey, decision.Caller)

@@ -55,6 +55,7 @@ func Middleware(res *resource.Resource) func(next http.Handler) http.Handler {
 				return
 			}
 			defer decision.Done()
+			decision.SetHeader(w.Header())
 			serveAccepted(next, w, decision)
 		})
 	}

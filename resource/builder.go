@@ -205,12 +205,14 @@ const placeholderURL = "https://missing.invalid"
 func (b *builder) setDocument(servers []string) {
 	c := &b.config
 	d := c.Metadata
-	if d.Resource != "" || d.BearerMethodsSupported != nil || d.Paths != nil {
-		b.mistakes.Addf("Metadata: Resource, BearerMethodsSupported and Paths come from the rest of the configuration; leave them empty")
+	ofBindings := d.DPoPSigningAlgValuesSupported != nil || d.DPoPBoundAccessTokensRequired || d.TLSClientCertificateBoundAccessTokens
+	if d.Resource != "" || d.BearerMethodsSupported != nil || d.Paths != nil || ofBindings {
+		b.mistakes.Addf("Metadata: Resource, BearerMethodsSupported, Paths and the members about DPoP and client certificates come from the rest of the configuration; leave them empty")
 		return
 	}
 	d.Resource, d.AuthorizationServers, d.AllowHTTP = c.Identifier, servers, c.HTTP.AllowHTTP
 	d.BearerMethodsSupported, d.Paths = []string{"header"}, b.policy.endpoints.first().location.Paths
+	b.publishBindings(&d)
 	if d.ScopesSupported == nil {
 		d.ScopesSupported = scopeset.Named(b.policy.scopes)
 	}

@@ -92,7 +92,8 @@ var (
 	ErrReplayed      = errors.New("resource: the DPoP proof was used before")
 	ErrTooManyProofs = errors.New("resource: too many DPoP proofs of one key")
 
-	errProofsFull = errors.New("the memory for DPoP proofs is full: raise DPoP.MaxProofs (dpop_max_proofs)")
+	errProofsForgotten = errors.New("the clock was set back, so it is not known whether the DPoP proof was used before")
+	errProofsFull      = errors.New("the memory for DPoP proofs is full: raise DPoP.MaxProofs (dpop_max_proofs)")
 )
 
 // proofs is the compiled form of DPoP.
@@ -116,8 +117,18 @@ func (m memoryReplays) Once(_ context.Context, proof ProofID, until time.Time) e
 		return ErrReplayed
 	case replaycache.KeyFull:
 		return ErrTooManyProofs
+	case replaycache.Full:
+		return errProofsFull
 	}
-	return errProofsFull
+	return errProofsForgotten
+}
+
+// continueFrom keeps the proofs that were used, with the limits of this configuration.
+func (p *proofs) continueFrom(old *proofs) {
+	if p.memory != nil && old.memory != nil {
+		old.memory.SetLimits(p.memory.Limits())
+		p.memory, p.replays = old.memory, old.replays
+	}
 }
 
 // setDPoP checks and compiles Credentials.DPoP.

@@ -24,7 +24,8 @@ import (
 // Cached tokens stay cached if nothing changed that determines who a caller is: issuers
 // (with the same Verifier values), Opaque, Prefixed, TokenHeaders, leeway, longest lifetime and the
 // limits of the cache, and if none of that is a function. Otherwise every token is
-// verified again. Counters continue. The series of verifiers that next does not have
+// verified again. The DPoP proofs that were used stay known if both configurations remember them
+// in memory. Counters continue. The series of verifiers that next does not have
 // disappear. Issuers of Hooks.ResolveIssuer are resolved again, but those of which a token has
 // been verified are not rationed again.
 func (r *Resource) Replace(next *Resource) error {
@@ -50,6 +51,7 @@ func (r *Resource) Replace(next *Resource) error {
 	}
 	p.attach(r)
 	p.resolver.continueFrom(old.resolver)
+	p.proofs.continueFrom(&old.proofs)
 	if p.sameCallers(old) {
 		p.cache = old.cache
 	} else {

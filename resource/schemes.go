@@ -6,6 +6,7 @@ import (
 
 	"github.com/warder-go/warder/internal/authorization"
 	"github.com/warder-go/warder/internal/errorresponse"
+	"github.com/warder-go/warder/metadata"
 )
 
 // nonceField is the header field with a nonce for the next DPoP proof (RFC 9449 §8.1), in the
@@ -15,6 +16,7 @@ const nonceField = "Dpop-Nonce"
 // offers are the authorization schemes that the tokens of all issuers can have.
 type offers struct {
 	bearer, dpop bool
+	certificates bool   // tokens can be bound to a client certificate
 	algorithms   string // of DPoP proofs, for challenges
 }
 
@@ -24,6 +26,7 @@ func (b *builder) setOffers() {
 	add := func(of bindings) {
 		p.offers.bearer = p.offers.bearer || of.dpop != BindingRequired
 		p.offers.dpop = p.offers.dpop || of.dpop != BindingOff
+		p.offers.certificates = p.offers.certificates || of.certificates != BindingOff
 	}
 	p.requireDPoP = map[string]bool{}
 	for _, i := range p.allIssuers() {
@@ -36,6 +39,17 @@ func (b *builder) setOffers() {
 	}
 	if p.offers.dpop {
 		p.offers.algorithms = strings.Join(p.proofs.checker.Algorithms(), " ")
+	}
+}
+
+// publishBindings sets the members of the published document about bound tokens (RFC 9728 §2).
+// bearer_methods_supported is for the scheme Bearer only.
+func (b *builder) publishBindings(d *metadata.Document) {
+	p := b.policy
+	d.TLSClientCertificateBoundAccessTokens = p.offers.certificates
+	if p.offers.dpop {
+		d.DPoPSigningAlgValuesSupported = p.proofs.checker.Algorithms()
+		d.DPoPBoundAccessTokensRequired = !p.offers.bearer
 	}
 }
 
