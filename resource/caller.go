@@ -36,6 +36,8 @@ type Caller struct {
 	conditions                         []*condition.Condition   // of the issuer
 	unmet                              *condition.Condition     // see policy.setUnmet
 	binding                            binding
+	locations                          []string                 // of the resource at the issuer, besides those of the endpoint
+	decodedDetails                     []byte                   // of a decoded caller, as JSON
 
 	resource   string          // identifier of the endpoint that it was accepted for
 	path       string          // part of Owner; "" if all identifiers have one path
@@ -53,6 +55,9 @@ func (p *policy) newCaller(at *endpoint, from *issuer, c *Claims, token *Token, 
 		credential: credential, names: from.names, grant: scopeset.NewGrant(c.Scopes, c.roles, from.roleScopes, p.hierarchy),
 	}
 	caller.setBinding(from, c)
+	if !from.ofClients {
+		caller.locations = from.audiences
+	}
 	caller.setPrincipal(from, c, token)
 	p.setUnmet(caller)
 	return caller

@@ -28,13 +28,18 @@ type callerJSON struct {
 	AllScopes  []string       `json:"all_scopes"`
 	Roles      []string       `json:"roles,omitzero"`
 	Claims     jsontext.Value `json:"claims,omitzero"`
+
+	// Those that count for Resource. Claims can lack them, and has others too.
+	AuthorizationDetails jsontext.Value `json:"authorization_details,omitzero"`
 }
 
-// MarshalJSON encodes the caller with all its claims, without the token.
+// MarshalJSON encodes the caller with all its claims and its authorization details, without the
+// token.
 func (c *Caller) MarshalJSON() ([]byte, error) {
 	out := callerJSON{
 		Issuer: c.Issuer(), Principal: string(c.kind), Token: c.token, Subject: c.Subject(), ClientID: c.ClientID(), TokenID: c.TokenID(),
 		Resource: c.resource, Path: c.path, Credential: c.credential, Scopes: c.grant.Scopes(), AllScopes: c.grant.All(), Roles: c.grant.Roles(), Claims: c.object,
+		AuthorizationDetails: c.encodedDetails(),
 	}
 	if c.sub != c.subject {
 		out.Sub = new(c.sub)
@@ -55,6 +60,7 @@ func (c *Caller) UnmarshalJSON(data []byte) error {
 		kind: principalKind(in.Principal), token: in.Token,
 		issuer: in.Issuer, subject: in.Subject, sub: in.Subject, clientID: in.ClientID, tokenID: in.TokenID,
 		object: in.Claims, resource: in.Resource, path: in.Path, credential: in.Credential, grant: scopeset.RestoreGrant(in.Scopes, in.Roles, in.AllScopes),
+		decodedDetails: in.AuthorizationDetails,
 	}
 	known := c.kind == ofSubject || c.kind == ofClient || c.kind == ofToken
 	if !known || c.issuer == "" || c.principal() == "" {

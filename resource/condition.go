@@ -21,7 +21,7 @@ import (
 // challenge, because no scope would help.
 //
 // Values are strings, bools, ints or int64s. They are typed: the string "1" never equals the
-// number 1, and only Contains and ContainsOneOf accept an array. Strings are compared byte for
+// number 1, and only Contains, ContainsOneOf and ContainsDetail accept an array. Strings are compared byte for
 // byte, without patterns. Numbers are whole numbers of any size: 1.0 and 1e0 do not equal 1. A
 // claim that is absent, null, an empty string, unreadable or of another type does not meet the
 // condition. Negation is not supported, because it would accept tokens without the claim.
@@ -45,6 +45,30 @@ type Condition struct {
 	// acme/platform2. Below the prefix, empty segments, dot segments, backslashes, percent
 	// signs and control characters are not accepted.
 	PathPrefix string
+
+	// ContainsDetail is for the claim authorization_details, or another one of the same form:
+	// one authorization detail in it is as described.
+	ContainsDetail *DetailCondition
+}
+
+// DetailCondition describes an authorization detail (RFC 9396). One detail of the caller must have
+// all of it: the type of one detail and the actions of another are not enough. Fields that are empty
+// are not tested, and a detail can have further actions, data types, privileges and members. Strings
+// are compared byte for byte.
+//
+// Only details that count for this resource are considered, and none if the claim cannot be read
+// completely: see [Caller.AuthorizationDetails]. For other tests of details, such as of an amount,
+// use [Operations].Rule.
+//
+// If Metadata.AuthorizationDetailsTypesSupported is set, a Type of the claim authorization_details
+// must be in it. Otherwise the published document would omit a type that clients need. This does not
+// apply to issuers of Hooks.ResolveIssuer.
+type DetailCondition struct {
+	Type       string   // required
+	Actions    []string // all of them are among the actions
+	DataTypes  []string // all of them are among the datatypes
+	Privileges []string // all of them are among the privileges
+	Identifier string   // equal to the identifier
 }
 
 // OperationConditions are conditions by operation. They apply to messages in the same way as the
@@ -81,6 +105,9 @@ func cloneConditions(given []Condition) []Condition {
 	out := slices.Clone(given)
 	for n := range out {
 		out[n].OneOf, out[n].ContainsOneOf = slices.Clone(out[n].OneOf), slices.Clone(out[n].ContainsOneOf)
+		if d := out[n].ContainsDetail; d != nil {
+			out[n].ContainsDetail = &DetailCondition{d.Type, slices.Clone(d.Actions), slices.Clone(d.DataTypes), slices.Clone(d.Privileges), d.Identifier}
+		}
 	}
 	return out
 }
@@ -88,13 +115,30 @@ func cloneConditions(given []Condition) []Condition {
 // conditions checks and compiles a list.
 func (b *builder) conditions(where string, given []Condition) (all []*condition.Condition) {
 	for n, one := range given {
-		c, err := condition.New(condition.Spec(one))
+		c, err := condition.New(condition.Spec{
+			Claim: one.Claim, Equals: one.Equals, OneOf: one.OneOf, Contains: one.Contains, ContainsOneOf: one.ContainsOneOf,
+			PathPrefix: one.PathPrefix, ContainsDetail: (*condition.Detail)(one.ContainsDetail),
+		})
+		if err == nil {
+			err = b.checkDetailType(&one)
+		}
 		if err != nil {
 			b.mistakes.Addf("%s[%d]: %w", where, n, err)
 		}
 		all = append(all, c)
 	}
 	return all
+}
+
+// checkDetailType rejects a type that the metadata omits, if it lists types: clients that read the
+// list (RFC 9728 §2) do not request the type, and one of the two is probably mistyped.
+func (b *builder) checkDetailType(c *Condition) error {
+	listed := b.config.Metadata.AuthorizationDetailsTypesSupported
+	if c.ContainsDetail == nil || c.Claim != claimDetails || listed == nil || slices.Contains(listed, c.ContainsDetail.Type) {
+		return nil
+	}
+	return fmt.Errorf("ContainsDetail.Type: %q is not in Metadata.AuthorizationDetailsTypesSupported, where clients read which types they can request; add it there",
+		c.ContainsDetail.Type)
 }
 
 // operationConditions is the compiled form of OperationConditions. rules are like those for
@@ -165,7 +209,7 @@ func (p *policy) setUnmet(c *Caller) {
 // firstUnmet returns the first condition that the caller does not meet; nil if it meets all.
 func (c *Caller) firstUnmet(all []*condition.Condition) *condition.Condition {
 	for _, one := range all {
-		if !one.Holds(c.find) {
+		if !one.Holds(c.claims()) {
 			return one
 		}
 	}
@@ -177,8 +221,11 @@ func (c *Caller) conditionFault(unmet *condition.Condition) *fault {
 	if unmet == nil {
 		return nil
 	}
-	return &fault{reason: ReasonCondition, caller: c, got: unmet.Got(c.find), want: unmet.Want()}
+	return &fault{reason: ReasonCondition, caller: c, got: unmet.Got(c.claims()), want: unmet.Want()}
 }
+
+// claims returns the claims for conditions.
+func (c *Caller) claims() condition.Claims { return condition.Claims{Find: c.find, IsHere: c.isHere} }
 
 // find returns a claim for a condition. If the claim is an empty string in the issuer's answer
 // about a JWT, it is absent, whatever the JWT has.

@@ -480,7 +480,7 @@ func TestConditionMistakes(t *testing.T) {
 		{func(c *resource.Config) { c.Issuers[0].Conditions = bad }, "Issuers[0].Conditions" + mistake},
 		{func(c *resource.Config) { c.Credentials.Conditions = bad }, "Credentials.Conditions" + mistake},
 		{func(c *resource.Config) { c.Credentials.Conditions = []resource.Condition{{Claim: "a"}} },
-			"Credentials.Conditions[0]: set exactly one of Equals, OneOf, Contains, ContainsOneOf and PathPrefix"},
+			"Credentials.Conditions[0]: set exactly one of Equals, OneOf, Contains, ContainsOneOf, ContainsDetail and PathPrefix"},
 		{func(c *resource.Config) {
 			c.Operations.Conditions.Methods = map[string][]resource.Condition{"ping": bad}
 		}, `Operations.Conditions.Methods["ping"]` + mistake},

@@ -1,7 +1,7 @@
 // Package condition decides whether a claim passes a test: equals a value, is one of several,
-// contains one, or begins with a path. Values are typed: a string never equals a number. The
-// package does not check whether the claims are verified. Negation is not supported, because a
-// negated test would accept an absent claim.
+// contains one, begins with a path, or contains an authorization detail (RFC 9396). Values are
+// typed: a string never equals a number. The package does not check whether the claims are verified.
+// Negation is not supported, because a negated test would accept an absent claim.
 package condition
 
 import (
@@ -18,17 +18,24 @@ import (
 // Spec describes a condition: a claim and exactly one test. A value is a string, a bool, an int
 // or an int64.
 type Spec struct {
-	Claim         string
-	Equals        any
-	OneOf         []any
-	Contains      any
-	ContainsOneOf []any
-	PathPrefix    string
+	Claim          string
+	Equals         any
+	OneOf          []any
+	Contains       any
+	ContainsOneOf  []any
+	PathPrefix     string
+	ContainsDetail *Detail
 }
 
-// Find returns the value of a claim; nil if it is absent, null or an empty string. An error means
-// that an object on the path cannot be read.
-type Find func(claimpath.Path) (jsontext.Value, error)
+// Claims are the claims of a caller.
+type Claims struct {
+	// Find returns the value of a claim; nil if it is absent, null or an empty string. An error
+	// means that an object on the path cannot be read.
+	Find func(claimpath.Path) (jsontext.Value, error)
+
+	// IsHere reports whether a location in an authorization detail is that of the resource.
+	IsHere func(location string) bool
+}
 
 // Condition is a compiled Spec. It is safe for concurrent use.
 type Condition struct {
@@ -38,6 +45,7 @@ type Condition struct {
 	values []value
 	array  bool   // the claim must be an array with one of values
 	prefix string // "": see values
+	detail *Detail
 }
 
 // New checks and compiles a condition. The errors follow the name of the setting.
@@ -77,19 +85,25 @@ func (c *Condition) setTest(s Spec) (err error) {
 		tests++
 		c.prefix, err = s.PathPrefix, errors.Join(err, checkPathPrefix(s.PathPrefix))
 	}
+	if s.ContainsDetail != nil {
+		tests++
+		c.detail, err = newDetail(s.ContainsDetail)
+	}
 	if tests != 1 {
-		return errors.New("set exactly one of Equals, OneOf, Contains, ContainsOneOf and PathPrefix")
+		return errors.New("set exactly one of Equals, OneOf, Contains, ContainsOneOf, ContainsDetail and PathPrefix")
 	}
 	return err
 }
 
 // Holds reports whether the claim passes the test. A claim that is absent, null, empty,
 // unreadable or of another type does not.
-func (c *Condition) Holds(find Find) bool {
-	claim, err := find(c.path)
+func (c *Condition) Holds(of Claims) bool {
+	claim, err := of.Find(c.path)
 	switch {
 	case err != nil || claim == nil:
 		return false
+	case c.detail != nil:
+		return c.detail.isIn(claim, of.IsHere)
 	case c.prefix != "":
 		text, err := strictjson.String(claim)
 		return err == nil && hasPathPrefix(text, c.prefix)
@@ -130,8 +144,11 @@ const (
 
 // Want describes the condition for a log.
 func (c *Condition) Want() string {
-	if c.prefix != "" {
+	switch {
+	case c.prefix != "":
 		return fmt.Sprintf("%s is %q or a path below", c.claim, c.prefix)
+	case c.detail != nil:
+		return cut(c.claim + " " + c.detail.want())
 	}
 	var all []string
 	for i := range c.values {
@@ -145,12 +162,14 @@ func (c *Condition) Want() string {
 }
 
 // Got describes the claim for a log. The text is not escaped.
-func (c *Condition) Got(find Find) string {
-	switch claim, err := find(c.path); {
+func (c *Condition) Got(of Claims) string {
+	switch claim, err := of.Find(c.path); {
 	case err != nil:
 		return c.claim + " cannot be read"
 	case claim == nil:
 		return "no " + c.claim
+	case c.detail != nil:
+		return cut(c.claim + " " + got(claim, of.IsHere))
 	default:
 		return cut(c.claim + " " + string(claim[:min(len(claim), maxShownBytes)]))
 	}

@@ -11,8 +11,13 @@ import (
 	"github.com/warder-go/warder/internal/condition"
 )
 
-func findIn(object string) condition.Find {
-	return func(path claimpath.Path) (jsontext.Value, error) { return path.Find([]byte(object)) }
+const here = "https://mcp.example.test/mcp"
+
+func findIn(object string) condition.Claims {
+	return condition.Claims{
+		Find:   func(path claimpath.Path) (jsontext.Value, error) { return path.Find([]byte(object)) },
+		IsHere: func(location string) bool { return location == here },
+	}
 }
 
 func newCondition(t *testing.T, s condition.Spec) *condition.Condition {
@@ -188,7 +193,7 @@ func TestDescriptions(t *testing.T) {
 }
 
 func TestMistakes(t *testing.T) {
-	const tests = "set exactly one of Equals, OneOf, Contains, ContainsOneOf and PathPrefix"
+	const tests = "set exactly one of Equals, OneOf, Contains, ContainsOneOf, ContainsDetail and PathPrefix"
 	for _, row := range []struct {
 		name string
 		spec condition.Spec

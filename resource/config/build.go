@@ -57,7 +57,7 @@ func (b *builder) buildResource(ctx context.Context) {
 		HTTP: resource.HTTPOptions{Origins: s.AllowedOrigins, DenyLoopbackOrigins: s.DenyLoopback, AllowHTTP: s.AllowHTTP,
 			KeepAuthorization: s.KeepAuthorization, BasePath: s.BasePath, MetadataURL: s.ResourceMetadataURL, MetadataPaths: s.ResourceMetadataPaths},
 		Metadata: metadata.Document{ScopesSupported: s.ScopesSupported, ResourceName: s.ResourceName, ResourceDocumentation: s.ServiceDocsURL,
-			ResourcePolicyURI: s.PolicyURL, ResourceTOSURI: s.TermsURL},
+			ResourcePolicyURI: s.PolicyURL, ResourceTOSURI: s.TermsURL, AuthorizationDetailsTypesSupported: s.DetailsTypes},
 		Limits: s.limits(),
 		Logger: b.config.Logger,
 		Operations: resource.Operations{Methods: s.MethodScopes, Tools: s.ToolScopes, Prompts: s.PromptScopes,

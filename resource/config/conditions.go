@@ -35,7 +35,8 @@ func (b *builder) conditions(path string, given []Condition) (all []resource.Con
 		b.mistakes.add(b.position(path), "%s: is empty; add a condition or remove the key", path)
 	}
 	for _, c := range given {
-		all = append(all, resource.Condition(c))
+		all = append(all, resource.Condition{Claim: c.Claim, Equals: c.Equals, OneOf: c.OneOf, Contains: c.Contains, ContainsOneOf: c.ContainsOneOf,
+			PathPrefix: c.PathPrefix, ContainsDetail: (*resource.DetailCondition)(c.ContainsDetail)})
 	}
 	return all
 }

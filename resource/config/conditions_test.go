@@ -51,6 +51,13 @@ func TestConditionKeys(t *testing.T) {
 		{"  conditions: [{claim: /a/b, contains: x}]", "ping", `{}`, claims{"a": claims{"b": []string{"w", "x"}}}, claims{"a": claims{"b": "x"}}},
 		{"  conditions: [{claim: n, contains_one_of: [x, 3]}]", "ping", `{}`, claims{"n": []int{3}}, claims{"n": []string{"3"}}},
 		{"  conditions: [{claim: p, path_prefix: acme/platform}]", "ping", `{}`, claims{"p": "acme/platform/x"}, claims{"p": "acme/platform-x"}},
+		{"  conditions: [{claim: d, contains_detail: {type: x}}]", "ping", `{}`, claims{"d": []claims{{"type": "x"}}}, claims{"d": []claims{{"type": "y"}}}},
+		{"  conditions: [{claim: d, contains_detail: {type: \"${N}\", actions: [r, w]}}]", "ping", `{}`, claims{"d": []claims{{"type": "7", "actions": []string{"w", "r"}}}}, claims{"d": []claims{{"type": "7", "actions": []string{"r"}}}}},
+		{"  conditions: [{claim: d, contains_detail: {type: x, datatypes: [a]}}]", "ping", `{}`, claims{"d": []claims{{"type": "x", "datatypes": []string{"a"}}}}, claims{"d": []claims{{"type": "x", "actions": []string{"a"}}}}},
+		{"  conditions: [{claim: d, contains_detail: {type: x, privileges: [a]}}]", "ping", `{}`, claims{"d": []claims{{"type": "x", "privileges": []string{"a"}}}}, claims{"d": []claims{{"type": "x", "datatypes": []string{"a"}}}}},
+		{"  conditions: [{claim: d, contains_detail: {type: x, identifier: a}}]", "ping", `{}`, claims{"d": []claims{{"type": "x", "identifier": "a"}}}, claims{"d": []claims{{"type": "x", "identifier": "b"}}}},
+		{"  tool_conditions: {deploy: [{claim: authorization_details, contains_detail: {type: x}}]}", "tools/call", deploy,
+			claims{"authorization_details": []claims{{"type": "x", "locations": []string{identifier}}}}, claims{"authorization_details": []claims{{"type": "x", "locations": []string{"https://b.test"}}}}},
 		{"  conditions: [{claim: a, equals: 1}, {claim: b, equals: 2}]", "ping", `{}`, claims{"a": 1, "b": 2}, claims{"a": 1}},
 		{"  required_conditions: [{claim: a, equals: 1}]", "ping", `{}`, claims{"a": 1}, nil},
 		{"  method_conditions: {tools/call: [{claim: a, equals: 1}]}", "tools/call", deploy, claims{"a": 1}, nil},
@@ -133,7 +140,7 @@ func TestArgumentKeys(t *testing.T) {
 func TestConditionsInTheEnvironment(t *testing.T) {
 	got, err := config.Read(textConfig(block("  conditions: [{claim: a, equals: x}]"),
 		`AUTHORIZATION__CONDITIONS=[{"claim":"a","one_of":["1",1,true,"true","${A}"]}]`,
-		`AUTHORIZATION__TOOL_CONDITIONS={"deploy":[{"claim":"b","equals":-5}]}`,
+		`AUTHORIZATION__TOOL_CONDITIONS={"deploy":[{"claim":"b","equals":-5},{"claim":"c","contains_detail":{"type":"${A}","actions":["r"]}}]}`,
 		`AUTHORIZATION__ARGUMENT_SCOPES=[{"tool":"deploy","argument":"env","values":{"prod":["p"]}}]`))
 	if err != nil {
 		t.Fatal(err)
@@ -142,7 +149,8 @@ func TestConditionsInTheEnvironment(t *testing.T) {
 	if !reflect.DeepEqual(got.Conditions, want) {
 		t.Errorf("got %#v, want %#v", got.Conditions, want)
 	}
-	if want := map[string][]config.Condition{"deploy": {{Claim: "b", Equals: int64(-5)}}}; !reflect.DeepEqual(got.ToolConditions, want) {
+	detail := &config.DetailCondition{Type: "${A}", Actions: []string{"r"}}
+	if want := map[string][]config.Condition{"deploy": {{Claim: "b", Equals: int64(-5)}, {Claim: "c", ContainsDetail: detail}}}; !reflect.DeepEqual(got.ToolConditions, want) {
 		t.Errorf("got %#v, want %#v", got.ToolConditions, want)
 	}
 	if len(got.ArgumentScopes) != 1 || got.ArgumentScopes[0].Values["prod"][0] != "p" {

@@ -98,9 +98,12 @@ func (d *decoder) decodeValue(n *node, path string, into reflect.Value, tag refl
 	case reflect.Pointer:
 		target := reflect.New(into.Type().Elem())
 		before := d.mistakes.count()
-		if target.Elem().Kind() == reflect.Bool {
+		switch target.Elem().Kind() {
+		case reflect.Bool:
 			d.decodeBool(n, path, target.Elem())
-		} else {
+		case reflect.Struct:
+			d.decodeStruct(n, path, target.Elem())
+		default:
 			d.decodeInt(n, path, target.Elem(), tag)
 		}
 		if d.mistakes.count() == before {

@@ -79,6 +79,7 @@ var resourceKeys = []fieldKey{
 	{field: "Metadata: metadata: resource_documentation", key: "service_documentation_url"},
 	{field: "Metadata: metadata: resource_policy_uri", key: "policy_url"},
 	{field: "Metadata: metadata: resource_tos_uri", key: "terms_of_service_url"},
+	{field: "Metadata: metadata: authorization_details_types_supported", key: "authorization_details_types_supported"},
 }
 
 // issuerKeys are the fields of resource.Issuer.
@@ -170,12 +171,12 @@ func (b *builder) addUndeclared(text string) bool {
 	return true
 }
 
-// addTranslated adds a mistake whose text begins with one of the fields, optionally
-// followed by an index. It reports whether it has done so.
+// addTranslated adds a mistake whose text begins with one of the fields, followed by a colon, an
+// index or "contains". It reports whether it has done so.
 func (b *builder) addTranslated(path, text string, keys []fieldKey) bool {
 	for _, k := range keys {
 		rest, ok := strings.CutPrefix(text, k.field)
-		if !ok || !strings.HasPrefix(rest, ":") && !strings.HasPrefix(rest, "[") {
+		if !ok || !strings.HasPrefix(rest, ":") && !strings.HasPrefix(rest, "[") && !strings.HasPrefix(rest, " contains ") {
 			continue
 		}
 		index := ""

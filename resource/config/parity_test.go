@@ -124,7 +124,7 @@ var goFields = map[string]string{
 	"metadata.Document.ResourcePolicyURI":                     "policy_url",
 	"metadata.Document.ResourceTOSURI":                        "terms_of_service_url",
 	"metadata.Document.TLSClientCertificateBoundAccessTokens": "warder does not verify proofs of possession",
-	"metadata.Document.AuthorizationDetailsTypesSupported":    "only a program that reads authorization_details can state it",
+	"metadata.Document.AuthorizationDetailsTypesSupported":    "authorization_details_types_supported",
 	"metadata.Document.DPoPSigningAlgValuesSupported":         "warder does not verify proofs of possession",
 	"metadata.Document.DPoPBoundAccessTokensRequired":         "warder does not verify proofs of possession",
 	"metadata.Document.SignedMetadata":                        "the program must sign it",
@@ -188,6 +188,12 @@ var goFields = map[string]string{
 	"resource.Condition.Contains":                    "conditions[].contains",
 	"resource.Condition.ContainsOneOf":               "conditions[].contains_one_of",
 	"resource.Condition.PathPrefix":                  "conditions[].path_prefix",
+	"resource.Condition.ContainsDetail":              "conditions[].contains_detail",
+	"resource.DetailCondition.Type":                  "conditions[].contains_detail.type",
+	"resource.DetailCondition.Actions":               "conditions[].contains_detail.actions",
+	"resource.DetailCondition.DataTypes":             "conditions[].contains_detail.datatypes",
+	"resource.DetailCondition.Privileges":            "conditions[].contains_detail.privileges",
+	"resource.DetailCondition.Identifier":            "conditions[].contains_detail.identifier",
 	"resource.OperationConditions.Methods":           "method_conditions",
 	"resource.OperationConditions.Tools":             "tool_conditions",
 	"resource.OperationConditions.Prompts":           "prompt_conditions",
@@ -207,7 +213,7 @@ func TestFileSetsEveryField(t *testing.T) {
 		reflect.TypeFor[resource.Config](), reflect.TypeFor[resource.Operations](), reflect.TypeFor[resource.ScopeOptions](),
 		reflect.TypeFor[resource.Credentials](), reflect.TypeFor[resource.HTTPOptions](), reflect.TypeFor[resource.Limits](),
 		reflect.TypeFor[resource.Issuer](), reflect.TypeFor[resource.ClientTokens](), reflect.TypeFor[resource.Tenants](),
-		reflect.TypeFor[resource.ResourceRule](), reflect.TypeFor[resource.Condition](), reflect.TypeFor[resource.OperationConditions](), reflect.TypeFor[resource.ArgumentRule](), reflect.TypeFor[resource.HeaderClaim](), reflect.TypeFor[metadata.Document](),
+		reflect.TypeFor[resource.ResourceRule](), reflect.TypeFor[resource.Condition](), reflect.TypeFor[resource.DetailCondition](), reflect.TypeFor[resource.OperationConditions](), reflect.TypeFor[resource.ArgumentRule](), reflect.TypeFor[resource.HeaderClaim](), reflect.TypeFor[metadata.Document](),
 		reflect.TypeFor[jwks.Config](), reflect.TypeFor[introspect.Config](), reflect.TypeFor[introspect.ClientAuth](),
 	} {
 		for field := range of.Fields() {
@@ -236,8 +242,8 @@ func keysOf(t reflect.Type, prefix string) (all []string) {
 			continue
 		}
 		all = append(all, prefix+name)
-		if isListOfStructs(field.Type) {
-			all = append(all, keysOf(field.Type.Elem(), prefix+name+"[].")...)
+		if suffix := nested(field.Type); suffix != "" {
+			all = append(all, keysOf(field.Type.Elem(), prefix+name+suffix)...)
 		}
 	}
 	return all

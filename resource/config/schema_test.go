@@ -159,11 +159,23 @@ func writeRows(b *strings.Builder, t reflect.Type, prefix string, written map[re
 			star = " *"
 		}
 		b.WriteString("| `" + prefix + name + "`" + star + " | " + valueKind(field) + " | " + meaning + " |\n")
-		if isListOfStructs(field.Type) && !written[field.Type.Elem()] {
+		suffix := nested(field.Type)
+		if suffix != "" && !written[field.Type.Elem()] {
 			written[field.Type.Elem()] = true
-			writeRows(b, field.Type.Elem(), name+"[].", written)
+			writeRows(b, field.Type.Elem(), prefix+name+suffix, written)
 		}
 	}
+}
+
+// nested returns what follows the name of a key whose value has keys too; "" for other types.
+func nested(t reflect.Type) (suffix string) {
+	switch {
+	case isListOfStructs(t):
+		return "[]."
+	case t.Kind() == reflect.Pointer && t.Elem().Kind() == reflect.Struct:
+		return "."
+	}
+	return ""
 }
 
 func isListOfStructs(t reflect.Type) bool {
@@ -174,10 +186,10 @@ func valueKind(field reflect.StructField) string {
 	switch t := field.Type; {
 	case t.Kind() == reflect.Bool || t.Kind() == reflect.Pointer && t.Elem().Kind() == reflect.Bool:
 		return "true or false"
+	case nested(t) == ".", t.Kind() == reflect.Map && t.Elem().Kind() == reflect.String:
+		return "mapping"
 	case t.Kind() == reflect.Pointer:
 		return fmt.Sprint(limit(field.Tag, "min"), " to ", limit(field.Tag, "max"))
-	case t.Kind() == reflect.Map && t.Elem().Kind() == reflect.String:
-		return "mapping"
 	case t.Kind() == reflect.Map:
 		return "mapping of lists"
 	case isListOfStructs(t):
@@ -206,7 +218,7 @@ func TestDocumentedExamplesAreValid(t *testing.T) {
 		lines = append(lines, "  "+example)
 	}
 	live, err := config.New(textConfig(block(append(lines, "  client_id: mcp", "  client_secret: secret")...)))
-	if err != nil || len(lines) != 4 {
+	if err != nil || len(lines) != 5 {
 		t.Fatalf("%d examples, error %v", len(lines), err)
 	}
 	if got, want := fmt.Sprint(live.Resource().Operations().Tools), "map[deploy:[deploy:run env:prod | admin ops]]"; got != want {
@@ -221,7 +233,7 @@ func TestExampleFileHasEveryKey(t *testing.T) {
 		t.Fatal(err)
 	}
 	for _, of := range []reflect.Type{reflect.TypeFor[config.Settings](), reflect.TypeFor[config.ResourceScopes](), reflect.TypeFor[config.HeaderClaim](),
-		reflect.TypeFor[config.ResourceConditions](), reflect.TypeFor[config.ArgumentScopes](), reflect.TypeFor[config.Condition]()} {
+		reflect.TypeFor[config.ResourceConditions](), reflect.TypeFor[config.ArgumentScopes](), reflect.TypeFor[config.Condition](), reflect.TypeFor[config.DetailCondition]()} {
 		for _, field := range reflect.VisibleFields(of) {
 			if name := field.Tag.Get("yaml"); name != "" && !field.Anonymous && !strings.Contains(string(text), " "+name+":") {
 				t.Errorf("authorization.example.yaml has no %s", name)
@@ -262,7 +274,7 @@ func TestExampleFileIsValid(t *testing.T) {
 	}
 	const want = `{"resource":"https://mcp.example.com/mcp","authorization_servers":["https://auth.example.com/realms/demo","https://login.microsoftonline.com/organizations/v2.0"],` +
 		`"scopes_supported":["mcp:read","mcp:write","mcp:admin"],"bearer_methods_supported":["header"],"resource_name":"Example tools","resource_documentation":"https://mcp.example.com/docs",` +
-		`"resource_policy_uri":"https://mcp.example.com/privacy","resource_tos_uri":"https://mcp.example.com/terms"}`
+		`"resource_policy_uri":"https://mcp.example.com/privacy","resource_tos_uri":"https://mcp.example.com/terms","authorization_details_types_supported":["payment"]}`
 	if string(document) != want {
 		t.Errorf("\n got %s\nwant %s", document, want)
 	}

@@ -21,6 +21,7 @@ type Settings struct {
 	RequiredScopes        []string            `yaml:"required_scopes" doc:"scopes that every request needs, except requests without a token for public operations. An entry can have alternatives, such as mcp:read | mcp:run"`
 	ChallengeScopes       []string            `yaml:"challenge_scopes" doc:"scopes in the challenge of a 401 response. Default: the scopes that required_scopes needs"`
 	ScopesSupported       []string            `yaml:"scopes_supported" doc:"scopes in the protected resource metadata. Default: all scopes in required_scopes"`
+	DetailsTypes          []string            `yaml:"authorization_details_types_supported" doc:"types of authorization details in the protected resource metadata. It must have each type that a condition requires. Default: none"`
 	ImpliedScopes         map[string][]string `yaml:"implied_scopes" doc:"broader scopes, each with the scopes that it includes"`
 	MethodScopes          map[string][]string `yaml:"method_scopes" doc:"rules for MCP methods: each method with its additional scopes or alternatives"`
 	ToolScopes            map[string][]string `yaml:"tool_scopes" doc:"rules for tools: each tool with its additional scopes or alternatives"`
@@ -179,6 +180,17 @@ type Condition struct {
 	Contains      any    `yaml:"contains" doc:"value that the claim, an array, must contain"`
 	ContainsOneOf []any  `yaml:"contains_one_of" doc:"values, at least one of which the claim, an array, must contain"`
 	PathPrefix    string `yaml:"path_prefix" doc:"path that the claim must be, or be below, by whole segments between slashes"`
+
+	ContainsDetail *DetailCondition `yaml:"contains_detail" doc:"authorization detail that the claim, usually authorization_details, must contain"`
+}
+
+// DetailCondition describes an authorization detail (RFC 9396).
+type DetailCondition struct {
+	Type       string   `yaml:"type" required:"here" doc:"type of the authorization detail"`
+	Actions    []string `yaml:"actions" doc:"actions, all of which the detail must have"`
+	DataTypes  []string `yaml:"datatypes" doc:"data types, all of which the detail must have"`
+	Privileges []string `yaml:"privileges" doc:"privileges, all of which the detail must have"`
+	Identifier string   `yaml:"identifier" doc:"identifier that the detail must have"`
 }
 
 // Address is a URL whose query may be a secret. It is formatted, logged and encoded without it.
