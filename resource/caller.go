@@ -36,8 +36,8 @@ type Caller struct {
 	conditions                         []*condition.Condition   // of the issuer
 	unmet                              *condition.Condition     // see policy.setUnmet
 	binding                            binding
-	locations                          []string                 // of the resource at the issuer, besides those of the endpoint
-	decodedDetails                     []byte                   // of a decoded caller, as JSON
+	locations                          []string // of the resource at the issuer, besides those of the endpoint
+	decodedDetails                     []byte   // of a decoded caller, as JSON
 
 	resource   string          // identifier of the endpoint that it was accepted for
 	path       string          // part of Owner; "" if all identifiers have one path
