@@ -155,3 +155,29 @@ func TestRemove(t *testing.T) {
 	}
 	reader(t, rfc9440).Remove(nil)
 }
+
+// The texts help an operator whose proxy is configured in another way. They have no text of the request.
+func TestErrors(t *testing.T) {
+	const malformed = "the header field for the client certificate is malformed: "
+	for _, row := range []struct {
+		name   string
+		config clientcert.Config
+		lines  string
+		want   string
+	}{
+		{"APPEND_FORWARD of Envoy", xfcc, "X-Forwarded-Client-Cert: Hash=" + victim.hash() + ",Hash=" + attacker.hash(), malformed + "it has more than one element; want forward_client_cert_details: SANITIZE_SET"},
+		{"Envoy without the certificate", xfcc, "X-Forwarded-Client-Cert: By=a", malformed + "it has neither Hash nor Cert"},
+		{"two fields", nginx, "X-SSL-Cert: a\r\nX-SSL-Cert: b", malformed + "X-Ssl-Cert has 2 values"},
+		{"another spelling", nginx, "X_SSL_Cert: a", malformed + "X-Ssl-Cert has another spelling in the request"},
+		{"another variable of nginx", nginx, "X-SSL-Cert: -----BEGIN CERTIFICATE----- a", malformed + "it is not percent-encoded"},
+		{"a chain", nginx, "X-SSL-Cert: " + escape(victim.pem()+attacker.pem()), malformed + "it is not canonical base64"},
+		{"a key", nginx, "X-SSL-Cert: " + escape("-----BEGIN PRIVATE KEY-----\n"), malformed + "it is not one PEM block CERTIFICATE"},
+		{"only base64", rfc9440, "Client-Cert: " + victim.base64(), malformed + "it is not one Byte Sequence"},
+		{"base64 of something else", rfc9440, "Client-Cert: :AAAA:", malformed + "it is not one certificate in DER"},
+	} {
+		_, _, err := reader(t, row.config).Read(&http.Request{RemoteAddr: proxy, Header: parseHeader(t, row.lines)})
+		if err == nil || err.Error() != row.want {
+			t.Errorf("%s:\n got %v\nwant %s", row.name, err, row.want)
+		}
+	}
+}

@@ -9,8 +9,8 @@ import (
 )
 
 const (
-	beginPEM = "-----BEGIN CERTIFICATE-----"
-	endPEM   = "-----END CERTIFICATE-----"
+	beginPEM = "-----BEGIN CERTIFICATE-----\n"
+	endPEM   = "\n-----END CERTIFICATE-----"
 )
 
 // parseByteSequence reads FormatRFC9440 (RFC 9440 §2.1, RFC 8941 §3.3.5). It accepts one Byte
@@ -37,10 +37,9 @@ func parseEscapedPEM(value string) (Thumbprint, error) {
 // parsePEM reads one block (RFC 7468 §5.1). Only white space can be before and after it. The lines
 // can have any length. pem.Decode would skip other text, and accept header lines.
 func parsePEM(text string) (Thumbprint, error) {
-	body, begins := strings.CutPrefix(strings.Trim(text, " \t\r\n"), beginPEM)
+	body, begins := strings.CutPrefix(strings.ReplaceAll(strings.Trim(text, " \t\r\n"), "\r\n", "\n"), beginPEM)
 	body, ends := strings.CutSuffix(body, endPEM)
-	body = strings.ReplaceAll(body, "\r\n", "\n")
-	if !begins || !ends || !strings.HasPrefix(body, "\n") || !strings.HasSuffix(body, "\n") {
+	if !begins || !ends {
 		return Thumbprint{}, malformed("is not one PEM block CERTIFICATE")
 	}
 	return parseBase64(strings.ReplaceAll(body, "\n", ""))

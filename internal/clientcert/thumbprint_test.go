@@ -46,6 +46,7 @@ func TestParseThumbprint(t *testing.T) {
 		{"padding", text + "=", clientcert.Thumbprint{}},
 		{"unused bits", unused, clientcert.Thumbprint{}},
 		{"a line break", text[:42] + "\n", clientcert.Thumbprint{}},
+		{"line breaks, which the decoder skips", text[:40] + "\r\n\n", clientcert.Thumbprint{}},
 		{"shorter", text[:42], clientcert.Thumbprint{}},
 		{"the other alphabet", strings.Repeat("+", 42) + "A", clientcert.Thumbprint{}},
 		{"hexadecimal", victim.hash(), clientcert.Thumbprint{}},
