@@ -44,10 +44,10 @@ type DPoP struct {
 	// request. Accepted requests get the next nonce in time.
 	RequireNonce bool
 
-	// NonceKeys are the keys of nonces, at least 32 random bytes each. The first makes nonces, and
-	// all are accepted, so a new key is added in front and the old one removed later. Several
-	// processes that serve one identifier must have the same keys. Nil: a random key of this
-	// process.
+	// NonceKeys are the keys of nonces, at most 8, at least 32 random bytes each. The first makes
+	// nonces, and all are accepted. Several processes that serve one identifier must have the same
+	// keys. To replace a key, add the new one at the end in all processes, then move it to the
+	// front, and remove the old one five minutes later. Nil: a random key of this process.
 	NonceKeys [][]byte
 
 	// Replays remembers the proofs that were used. Nil: the memory of this process. Several
@@ -144,15 +144,12 @@ func (b *builder) setDPoP() {
 	if p.window = cmp.Or(c.Window, defaultProofWindow); p.window < time.Second || p.window > maxProofWindow {
 		b.mistakes.Addf("%sWindow: %s is not between 1 s and %s", where, c.Window, maxProofWindow)
 	}
-	for n, key := range c.NonceKeys {
-		if len(key) < dpopnonce.MinKeyBytes {
-			b.mistakes.Addf("%sNonceKeys[%d]: %d bytes; use at least %d from crypto/rand", where, n, len(key), dpopnonce.MinKeyBytes)
-		}
-	}
+	err = dpopnonce.CheckKeys(c.NonceKeys)
+	b.mistakes.AddAt(where+"NonceKeys", err)
 	switch {
-	case c.RequireNonce:
+	case c.RequireNonce && err == nil:
 		p.nonces = dpopnonce.New(c.NonceKeys)
-	case c.NonceKeys != nil:
+	case c.NonceKeys != nil && !c.RequireNonce:
 		b.mistakes.Addf("%sNonceKeys: RequireNonce is not set, so the keys have no effect; set it, or remove the keys", where)
 	}
 	entries, perKey := cmp.Or(c.MaxProofs, defaultMaxProofs), cmp.Or(c.MaxProofsPerKey, defaultMaxProofsPerKey)

@@ -96,7 +96,7 @@ func TestMetadataURLMistakes(t *testing.T) {
 		{"metadata of another server", func(c *resource.Config) { c.HTTP.ServerMetadata = serverHandler(t, "https://other.example.test") }, `HTTP.ServerMetadata: issuer "https://other.example.test" is not a published authorization server: use one of ["https://auth.example.test"]`},
 		{"metadata of a server that differs in a slash", func(c *resource.Config) { c.HTTP.ServerMetadata = serverHandler(t, "https://auth.example.test/") }, `HTTP.ServerMetadata: issuer "https://auth.example.test/" is not a published authorization server: use one of ["https://auth.example.test"]`},
 		{"the zero ServerHandler", func(c *resource.Config) { c.HTTP.ServerMetadata = new(metadata.ServerHandler) }, `HTTP.ServerMetadata: issuer "" is not a published authorization server: use one of ["https://auth.example.test"]`},
-		{"paths in Metadata", func(c *resource.Config) { c.Metadata = metadata.Document{Paths: []string{"/m"}} }, `Metadata: Resource, BearerMethodsSupported and Paths come from the rest of the configuration; leave them empty`},
+		{"paths in Metadata", func(c *resource.Config) { c.Metadata = metadata.Document{Paths: []string{"/m"}} }, `Metadata: Resource, BearerMethodsSupported, Paths and the members about DPoP and client certificates come from the rest of the configuration; leave them empty`},
 	} {
 		c := resource.Config{Identifier: identifier, Issuers: []resource.Issuer{{Verifier: verifier(t)}}}
 		row.change(&c)
