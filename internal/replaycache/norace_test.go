@@ -1,0 +1,5 @@
+//go:build !race
+
+package replaycache_test
+
+const raceDetector = false
