@@ -57,6 +57,7 @@ func TestOnce(t *testing.T) {
 		{"full until a proof of another key expires", []call{{"a", "1", 0, 60, first}, {"b", "2", 0, 70, first}, {"c", "3", 0, 70, first}, {"d", "4", 59.999, 99, full}, {"d", "4", 60, 99, first}, {"e", "5", 60, 99, full}, {"e", "5", 61, 99, full}}},
 		{"the clock steps back", []call{{"a", "1", 0, 60, first}, {"a", "2", 100, 160, first}, {"a", "1", 0, 60, expired}, {"a", "3", 0, 60, expired}, {"a", "3", 0, 61, first}, {"a", "2", 0, 160, replayed}}},
 		{"the clock steps forward and back", []call{{"a", "1", 0, 60, first}, {"a", "2", 86400, 86460, first}, {"a", "1", 1, 60, expired}, {"a", "3", 2, 62, first}, {"a", "3", 3, 62, replayed}, {"a", "2", 3, 86460, replayed}}},
+		{"the clock steps back after proofs expired in another order", []call{{"a", "1", 0, 100, first}, {"a", "2", 0, 60, first}, {"a", "3", 200, 260, first}, {"a", "1", 0, 100, expired}, {"a", "4", 0, 101, first}}},
 		{"a time that is far away", []call{{"a", "1", 0, 1e9, first}, {"a", "1", 1e9 - 1, 1e9, replayed}, {"a", "1", 1e9, 1e9 + 1, first}}},
 	} {
 		t.Run(row.name, func(t *testing.T) {
@@ -87,10 +88,12 @@ func TestLimitsOfZero(t *testing.T) {
 	}
 }
 
-// A full cache accepts a new proof as soon as others have expired, whichever keys they are of.
+// A full cache accepts a new proof as soon as others have expired, whichever keys they are of,
+// even if the clock has stepped back since the last search for expired proofs.
 func TestRoomOfOtherShards(t *testing.T) {
 	for n := range 200 { // a key is rarely in the shard of the other one
 		c := replaycache.New(replaycache.Limits{Entries: 1, PerKey: 1})
+		c.Stats(after(86400))
 		c.Once(digest("a"), digest("1"), start, after(60))
 		if got := c.Once(numbered(n), digest("2"), after(60), after(120)); got != replaycache.First {
 			t.Fatalf("key %d: got %q, want %q", n, got, replaycache.First)
