@@ -42,7 +42,7 @@ const (
 
 // Cache stores which proofs were used. It is safe for concurrent use.
 type Cache struct {
-	limits  Limits
+	limits  atomic.Pointer[Limits]
 	seed    maphash.Seed // so that clients cannot choose the shard of a key
 	entries atomic.Int64 // of all shards, with expired ones that are not removed yet
 	shards  [shardCount]shard
@@ -58,8 +58,17 @@ const shardCount = 32
 
 // New returns an empty cache.
 func New(limits Limits) *Cache {
-	return &Cache{limits: limits, seed: maphash.MakeSeed()}
+	c := &Cache{seed: maphash.MakeSeed()}
+	c.SetLimits(limits)
+	return c
 }
+
+// Limits returns the limits.
+func (c *Cache) Limits() Limits { return *c.limits.Load() }
+
+// SetLimits changes the limits. Lower limits remove nothing: new proofs are rejected until enough
+// others have expired.
+func (c *Cache) SetLimits(limits Limits) { c.limits.Store(&limits) }
 
 // Once stores that a proof is used and reports whether this is its first use. Of concurrent calls
 // for the same proof, at most one returns First.
@@ -102,7 +111,7 @@ func roundUp(t time.Time) int64 {
 func (c *Cache) reserve() bool {
 	for {
 		n := c.entries.Load()
-		if n >= int64(c.limits.Entries) {
+		if n >= int64(c.Limits().Entries) {
 			return false
 		}
 		if c.entries.CompareAndSwap(n, n+1) {
@@ -123,7 +132,7 @@ func (c *Cache) removeExpired(now int64) bool {
 			c.shards[i].removeExpired(c, now)
 		}
 	}
-	return int(c.entries.Load()) < c.limits.Entries
+	return int(c.entries.Load()) < c.Limits().Entries
 }
 
 // Stats are the figures of a cache for metrics.

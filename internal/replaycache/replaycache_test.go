@@ -235,3 +235,26 @@ func TestModel(t *testing.T) {
 		}
 	}
 }
+
+func TestSetLimits(t *testing.T) {
+	c := replaycache.New(replaycache.Limits{Entries: 2, PerKey: 2})
+	until := start.Add(time.Minute)
+	once := func(want replaycache.Result, use byte) {
+		t.Helper()
+		if got := c.Once([32]byte{use}, [32]byte{use}, start, until); got != want {
+			t.Errorf("use %d: got %q, want %q", use, got, want)
+		}
+	}
+	once(replaycache.First, 1)
+	once(replaycache.First, 2)
+	once(replaycache.Full, 3)
+	c.SetLimits(replaycache.Limits{Entries: 3, PerKey: 1})
+	if got := c.Limits(); got != (replaycache.Limits{Entries: 3, PerKey: 1}) {
+		t.Errorf("got %+v", got)
+	}
+	once(replaycache.First, 3)
+	once(replaycache.Replayed, 1)
+	c.SetLimits(replaycache.Limits{Entries: 1, PerKey: 1})
+	once(replaycache.Full, 4)
+	once(replaycache.Replayed, 2)
+}

@@ -58,7 +58,7 @@ func (s *shard) once(c *Cache, p proof, now int64) Result {
 	switch {
 	case found:
 		return Replayed
-	case stored >= c.limits.PerKey:
+	case stored >= c.Limits().PerKey:
 		return KeyFull
 	case !c.reserve():
 		return Full
