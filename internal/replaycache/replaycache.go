@@ -53,7 +53,7 @@ type Cache struct {
 	}
 }
 
-// shardCount must be a power of two. A call needs a shard for about a microsecond.
+// shardCount must be a power of two. A call holds the lock of a shard for 1 to 3 µs.
 const shardCount = 32
 
 // New returns an empty cache.
@@ -79,9 +79,9 @@ func (c *Cache) SetLimits(limits Limits) { c.limits.Store(&limits) }
 // a use that was stored with another key.
 //
 // At until and later, the caller does not accept the proof, so the cache can remove it. The proof
-// stays stored until then, and for at most generationSeconds longer if other proofs of its
-// generation do. For this time, it also counts for the limits. A later call for the same use does
-// not change this time.
+// stays stored until then, and for less than generationSeconds longer if other proofs of its
+// generation do, unless a shard has maxGenerations. While it is stored, it counts for the limits.
+// A later call for the same use does not change this time.
 //
 // If the clock steps back, a proof that was already removed is Expired, and so is every unknown
 // proof of the same shard that would have expired before the removed ones.
