@@ -31,9 +31,10 @@ type Decision struct {
 // Decision.Request has the same body again, byte for byte.
 //
 // It uses the method, the Authorization header, the fields of Config.Credentials, Origin
-// and, if there are rules, the body and the headers that describe it. Of the context it
-// uses what the same Resource has put there. With Config.Identifiers it uses the path and
-// Host to select one of them. It never uses forwarding headers. It looks at the query only
+// and, if there are rules, the body and the headers that describe it. For a bound token it uses
+// the DPoP header and the path, or the client certificate. Of the context it uses what the same
+// Resource has put there. With Config.Identifiers it uses the path and Host to select one of
+// them. It never uses forwarding headers, except Credentials.Certificates.Field. It looks at the query only
 // to log that a credential is there.
 func (r *Resource) Authenticate(req *http.Request) (Decision, *Refusal) {
 	// One policy decides the whole request. If this Resource is mounted twice, the inner mount

@@ -31,8 +31,13 @@ func (c Confirmation) merge(ofJWT Confirmation) Confirmation {
 
 // Confirmation returns what the token is bound to. A request with a bound token is accepted only
 // if its sender has proven possession of the key or the certificate. It is the zero value after
-// decoding from JSON.
-func (c *Caller) Confirmation() Confirmation { return c.binding.Confirmation }
+// decoding from JSON, and of a nil Caller.
+func (c *Caller) Confirmation() Confirmation {
+	if c == nil {
+		return Confirmation{}
+	}
+	return c.binding.Confirmation
+}
 
 // Binding says whether access tokens can, or must, be bound to a key or a certificate of their
 // client. A bound token that was stolen is useless without the private key.

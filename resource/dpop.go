@@ -74,7 +74,8 @@ const (
 )
 
 // Replays remembers which DPoP proofs were used (RFC 9449 §11.1). It is called concurrently, and
-// once for each request with a valid proof.
+// once for each request with a valid proof. If a Replays is also a prometheus.Collector,
+// [Resource.Metrics] includes its series.
 type Replays interface {
 	// Once records that a proof is used, and remembers it until the time until. It returns nil for
 	// the first use. [ErrReplayed] means that the proof was used before, and [ErrTooManyProofs]

@@ -90,12 +90,13 @@ func TestTokenUse(t *testing.T) {
 	}
 }
 
-// Each claim that says what the token is counts, whatever its name.
+// Each claim that says what the token is counts, whatever its name. A token of the type DPoP without
+// cnf is not a bearer token (RFC 9449 §6.2).
 func TestTypeClaims(t *testing.T) {
 	f := newFixture(t, nil)
 	for _, claim := range []string{"typ", "token_use", "tokenName", "token_type"} {
 		for value, want := range map[any]answer{
-			"Bearer": accepted, "bearer": accepted, "DPoP": accepted, "access": accepted, "access_token": accepted, "ACCESS_TOKEN": accepted, "JWT": accepted, "at+jwt": accepted,
+			"Bearer": accepted, "bearer": accepted, "DPoP": invalid, "dpop": invalid, "access": accepted, "access_token": accepted, "ACCESS_TOKEN": accepted, "JWT": accepted, "at+jwt": accepted,
 			"": accepted, nil: accepted, "ID": invalid, "id_token": invalid, "refresh": invalid, "refresh_token": invalid, "Refresh": invalid, "Offline": invalid,
 			"Logout": invalid, "N_A": invalid, 5: invalid, true: invalid,
 		} {

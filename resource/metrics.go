@@ -91,14 +91,15 @@ func (m *metrics) observeVerification(t *Token, took time.Duration) {
 	}
 }
 
-// Metrics returns the series of the resource, and those of its verifiers and observers that
-// are prometheus.Collectors, for the program to register. Every series has the label
+// Metrics returns the series of the resource, and those of its verifiers, observers and
+// DPoP.Replays that are prometheus.Collectors, for the program to register. Every series has the label
 // resource. The series of a verifier that two resources share appear in both. Because
 // [Resource.Replace] can change the verifiers, this is an unchecked collector: a registry
 // reports a second registration only when it gathers.
 func (r *Resource) Metrics() prometheus.Collector {
 	constant := prometheus.Labels{"resource": r.identifier}
-	return collector{r, constant, tokencache.NewSeries(constant), prometheus.NewGaugeFunc(prometheus.GaugeOpts{
+	proofs := prometheus.NewDesc("warder_dpop_proofs", "DPoP proofs that are remembered in memory, to reject them if they are used again.", nil, constant)
+	return collector{r, constant, tokencache.NewSeries(constant), proofs, prometheus.NewGaugeFunc(prometheus.GaugeOpts{
 		Name:        "warder_open_streams",
 		Help:        "Streams (GET and subscriptions/listen) whose handlers have not returned.",
 		ConstLabels: constant,
@@ -109,6 +110,7 @@ type collector struct {
 	resource *Resource
 	constant prometheus.Labels
 	cache    tokencache.Series
+	proofs   *prometheus.Desc
 	streams  prometheus.Collector
 }
 
@@ -121,6 +123,10 @@ func (c collector) Collect(ch chan<- prometheus.Metric) {
 		own.Collect(ch)
 	}
 	c.cache.Collect(p.cache.Stats(), ch)
+	if p.proofs.memory != nil {
+		remembered := p.proofs.memory.Stats(time.Now()).Entries
+		ch <- prometheus.MustNewConstMetric(c.proofs, prometheus.GaugeValue, float64(remembered))
+	}
 	collectFrom := func(source any) {
 		if s, ok := source.(prometheus.Collector); ok {
 			prometheus.WrapCollectorWith(c.constant, s).Collect(ch)
@@ -132,4 +138,5 @@ func (c collector) Collect(ch chan<- prometheus.Metric) {
 	for _, o := range p.observers {
 		collectFrom(o)
 	}
+	collectFrom(p.proofs.replays)
 }

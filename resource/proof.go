@@ -160,7 +160,7 @@ func (p *policy) publicURL(at *endpoint, req *http.Request) string {
 	if at.based {
 		path = p.endpoints.base + path
 	}
-	if at.origin+path == at.public { // without an allocation
+	if len(at.origin)+len(path) == len(at.public) && strings.HasSuffix(at.public, path) { // already normalized
 		return at.public
 	}
 	normal, err := dpop.Normalize(at.origin + path)

@@ -19,6 +19,10 @@ func IsAccess(value string, further []string) bool {
 	return slices.ContainsFunc(access, is) || slices.ContainsFunc(further, is)
 }
 
+// IsDPoP reports whether a value is that of access tokens that are bound to a key (RFC 9449 §5). The
+// comparison ignores case.
+func IsDPoP(value string) bool { return strings.EqualFold(value, "DPoP") }
+
 // DescribeAccess lists the values of access tokens for a log.
 func DescribeAccess() string { return strings.Join(access, ", ") }
 

@@ -1,6 +1,9 @@
 package audit
 
-import "log/slog"
+import (
+	"encoding/base64"
+	"log/slog"
+)
 
 // Schema is the version of the record schema, which each record contains. It changes if
 // the meaning of an attribute changes, but not if an attribute is added. The record of a
@@ -22,6 +25,10 @@ import "log/slog"
 //	principal     what identifies the verified caller besides the issuer: sub (the subject),
 //	              client (the client, also if its token has a subject) or token (the token,
 //	              because its claims identify no one)
+//	confirmation  what the token of the verified caller is bound to: jkt (a DPoP key) or
+//	              x5t#S256 (a client certificate)
+//	confirmation_thumbprint
+//	              its SHA-256 thumbprint in base64url, as in the claim cnf
 //	jti_digest    short HMAC of the token's identifier
 //	token_digest  short HMAC of the token, as in the log, if principal is token, or if the
 //	              request was rejected after its credential was read and before its
@@ -83,6 +90,10 @@ func (queued entry) record() slog.Record {
 	}
 	add("credential", e.Credential)
 	add("principal", e.Principal)
+	if c := e.Caller.Confirmation(); c.IsBound() {
+		add("confirmation", c.Method)
+		add("confirmation_thumbprint", base64.RawURLEncoding.EncodeToString(c.Thumbprint[:]))
+	}
 	add("jti_digest", e.TokenIDDigest())
 	add("token_digest", e.TokenDigest)
 	add("claimed_subject", e.ClaimedSubject)
