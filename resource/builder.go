@@ -46,6 +46,7 @@ func newPolicy(c Config) (*policy, error) {
 	b.keepZipNone()
 	b.checkNames()
 	b.policy.conditions = b.conditions("Credentials.Conditions", b.config.Credentials.Conditions)
+	b.policy.authentication = b.authentication("Credentials.Authentication", b.config.Credentials.Authentication)
 	b.setDigestKey()
 	b.setObservers()
 	b.setScopes()

@@ -38,6 +38,7 @@ type Caller struct {
 	binding                            binding
 	locations                          []string // of the resource at the issuer, besides those of the endpoint
 	decodedDetails                     []byte   // of a decoded caller, as JSON
+	login                              login    // see policy.setLogin
 
 	resource   string          // identifier of the endpoint that it was accepted for
 	path       string          // part of Owner; "" if all identifiers have one path
@@ -60,6 +61,7 @@ func (p *policy) newCaller(at *endpoint, from *issuer, c *Claims, token *Token, 
 	}
 	caller.setPrincipal(from, c, token)
 	p.setUnmet(caller)
+	p.setLogin(caller)
 	return caller
 }
 
@@ -74,7 +76,7 @@ const callerBytes = 500
 
 // size estimates the memory that a cached caller keeps in use.
 func (c *Caller) size() int {
-	bytes := callerBytes + len(c.object) + len(c.jwtObject) + c.grant.Bytes()
+	bytes := callerBytes + len(c.object) + len(c.jwtObject) + len(c.login.acr) + c.grant.Bytes()
 	if c.binding.proof != nil {
 		bytes += provenBytes
 	}

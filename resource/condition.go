@@ -9,7 +9,6 @@ import (
 
 	"github.com/warder-go/warder/internal/claimpath"
 	"github.com/warder-go/warder/internal/condition"
-	"github.com/warder-go/warder/internal/mcpmsg"
 	"github.com/warder-go/warder/internal/scoperules"
 	"github.com/warder-go/warder/internal/uripattern"
 )
@@ -141,12 +140,8 @@ func (b *builder) checkDetailType(c *Condition) error {
 		c.ContainsDetail.Type)
 }
 
-// operationConditions is the compiled form of OperationConditions. rules are like those for
-// scopes, but they return keys of all instead of scopes.
-type operationConditions struct {
-	rules *scoperules.Rules
-	all   map[string]*condition.Condition
-}
+// operationConditions is the compiled form of OperationConditions.
+type operationConditions = keyedRules[*condition.Condition]
 
 // operationConditions checks and compiles the conditions of operations. It returns nil for the
 // zero value.
@@ -162,40 +157,16 @@ func (b *builder) operationConditions(given OperationConditions) *operationCondi
 			if name == "" {
 				b.mistakes.Addf("%s%s: empty name", where, field)
 			}
-			keys[name] = o.add(b.conditions(fmt.Sprintf("%s%s[%q]", where, field, name), given[name]))
+			keys[name] = o.add(b.conditions(fmt.Sprintf("%s%s[%q]", where, field, name), given[name])...)
 		}
 		return keys
 	}
 	o.rules = scoperules.New(byName("Methods", given.Methods), byName("Tools", given.Tools), byName("Prompts", given.Prompts))
 	for n, rule := range given.Resources {
 		at := fmt.Sprintf("%sResources[%d]", where, n)
-		b.mistakes.AddAt(at, o.rules.AddResource(rule.pattern(), o.add(b.conditions(at+".Conditions", rule.Conditions))))
+		b.mistakes.AddAt(at, o.rules.AddResource(rule.pattern(), o.add(b.conditions(at+".Conditions", rule.Conditions)...)))
 	}
 	return o
-}
-
-// add stores conditions and returns their keys.
-func (o *operationConditions) add(conditions []*condition.Condition) (keys []string) {
-	for _, c := range conditions {
-		key := fmt.Sprint(len(o.all))
-		o.all[key] = c
-		keys = append(keys, key)
-	}
-	return keys
-}
-
-// collect adds the keys of the conditions of a message to all. It returns whether a rule of o
-// names the message. o may be nil.
-func (o *operationConditions) collect(m *mcpmsg.Message, all *scoperules.Needs) (named bool) {
-	return o != nil && o.rules.Collect(m, all)
-}
-
-// of returns the conditions that were collected. o may be nil.
-func (o *operationConditions) of(all *scoperules.Needs) (conditions []*condition.Condition) {
-	for _, key := range all.Scopes.List() {
-		conditions = append(conditions, o.all[key])
-	}
-	return conditions
 }
 
 // setUnmet finds the first condition of the issuer and of every credential that a caller does not

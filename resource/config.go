@@ -138,6 +138,10 @@ type Credentials struct {
 	// issuers, and of header fields. See [Condition]. Like Config.Scopes, they do not apply
 	// to requests without credentials for public operations.
 	Conditions []Condition
+
+	// Authentication says how and when the user must have logged in, for every request with a
+	// credential: also GET and DELETE, and messages that no rule names.
+	Authentication Authentication
 }
 
 // HTTPOptions are about the HTTP requests themselves.

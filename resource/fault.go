@@ -10,6 +10,7 @@ import (
 	"time"
 
 	"github.com/warder-go/warder/internal/claimset"
+	"github.com/warder-go/warder/internal/errorresponse"
 	"github.com/warder-go/warder/internal/jose"
 	"github.com/warder-go/warder/internal/logging"
 	"github.com/warder-go/warder/internal/mcpmsg"
@@ -33,11 +34,12 @@ type fault struct {
 	logAtInfo  bool              // even if the reason is logged at debug
 	anonymous  bool              // the request has no credential of a kind that is read
 	retryAfter time.Duration
-	needed     []string // scopes in the challenge of insufficient_scope, as Config names them
-	challenge  []string // the same, as the issuer names them
-	needsDPoP  bool     // only a token that is bound to a key would be accepted
-	nonce      string   // for the header field DPoP-Nonce
-	id         []byte   // of the JSON-RPC request, if messages does not have it: see requestID
+	needed     []string            // scopes in the challenge of insufficient_scope or insufficient_authentication, as Config names them
+	challenge  []string            // the same, as the issuer names them
+	login      errorresponse.Login // in the challenge of insufficient_authentication
+	needsDPoP  bool                // only a token that is bound to a key would be accepted
+	nonce      string              // for the header field DPoP-Nonce
+	id         []byte              // of the JSON-RPC request, if messages does not have it: see requestID
 	err        error
 }
 

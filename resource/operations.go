@@ -48,6 +48,9 @@ type Operations struct {
 	// before the scopes.
 	Conditions OperationConditions
 
+	// Authentication says how and when the user must have logged in, by operation.
+	Authentication OperationAuthentication
+
 	// Rule returns further scopes that an operation needs. It is called after the maps
 	// were applied, for every request and notification, and for each resource and task of
 	// a subscriptions/listen. An error, a panic and a malformed scope reject the request
@@ -77,8 +80,8 @@ type Operations struct {
 	//
 	// PublicTools, PublicPrompts and PublicResources are single tools (tools/call),
 	// prompts (prompts/get) and resources (resources/read, by exact and plain URI) that
-	// are open in the same way. What is public cannot have scopes, conditions or rules for
-	// arguments above. Rule is not called for requests without credentials.
+	// are open in the same way. What is public cannot have scopes, conditions, Authentication or
+	// rules for arguments above. Rule is not called for requests without credentials.
 	Public          []string
 	PublicTools     []string
 	PublicPrompts   []string
@@ -96,7 +99,7 @@ type Operations struct {
 // IsZero reports whether there are no rules, so that bodies are not read.
 func (o Operations) IsZero() bool {
 	return o.Methods == nil && o.Tools == nil && o.Prompts == nil && o.Resources == nil && o.Arguments == nil && o.Rule == nil &&
-		o.Conditions.isZero() && o.Undeclared == AllowUndeclared && !o.LateChallenges && !o.hasPublic()
+		o.Conditions.isZero() && o.Authentication.isZero() && o.Undeclared == AllowUndeclared && !o.LateChallenges && !o.hasPublic()
 }
 
 func (o *Operations) hasPublic() bool {
@@ -178,6 +181,7 @@ func (r *Resource) Operations() Operations {
 	o.Arguments, o.Conditions.Resources = slices.Clone(o.Arguments), slices.Clone(o.Conditions.Resources)
 	conditions := &o.Conditions
 	conditions.Methods, conditions.Tools, conditions.Prompts = maps.Clone(conditions.Methods), maps.Clone(conditions.Tools), maps.Clone(conditions.Prompts)
+	o.Authentication = o.Authentication.clone()
 	o.PublicTools, o.PublicPrompts, o.PublicResources = slices.Clone(o.PublicTools), slices.Clone(o.PublicPrompts), slices.Clone(o.PublicResources)
 	return o
 }

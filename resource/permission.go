@@ -29,6 +29,7 @@ type permission struct {
 type requirements struct {
 	needed     []string               // scopes
 	conditions []*condition.Condition // of the operations
+	logins     []*Authentication      // of the operations
 }
 
 // authorize is steps 8 to 10: whether the caller may do what the request asks for.
@@ -45,7 +46,8 @@ func (p *policy) authorize(at *endpoint, req *http.Request, caller *Caller, how 
 	}
 
 	// 10. Permission: header fields that must agree with claims, then conditions on claims, then
-	// the scopes that every request needs and those of the operation, in one challenge.
+	// the login and the scopes that every request needs and those of the operation, in one
+	// challenge.
 	if f := p.checkHeaderClaims(req.Header, caller); f != nil {
 		return a, f
 	}
@@ -62,14 +64,14 @@ func (p *policy) authorize(at *endpoint, req *http.Request, caller *Caller, how 
 	return a, p.checkRequirements(caller, a.requirements, nil)
 }
 
-// checkRequirements rejects a caller that does not meet the conditions of the operations, or
-// lacks a needed or a further scope. Conditions precede scopes: to a caller who does not meet
-// them, a scope would not help.
+// checkRequirements rejects a caller that does not meet the conditions of the operations, lacks a
+// needed or a further scope, or must log in again. Conditions precede scopes: to a caller who does
+// not meet them, a scope would not help.
 func (p *policy) checkRequirements(c *Caller, needs requirements, further []string) *fault {
 	if f := c.conditionFault(c.firstUnmet(needs.conditions)); f != nil {
 		return f
 	}
-	return p.checkScopes(c, needs.needed, further)
+	return p.checkLogin(c, needs.logins, p.checkScopes(c, needs.needed, further))
 }
 
 // readOperation reads the body and collects the conditions and the scopes of its operations, the

@@ -44,22 +44,23 @@ type policy struct {
 	requireDPoP           map[string]bool // issuers whose tokens must be bound to a key
 
 	// What a request may contain, and what its caller may do.
-	endpoints    endpoints
-	headers      []headerIssuer
-	headerClaims []headerClaim
-	origins      weborigin.Set
-	conditions   []*condition.Condition // Credentials.Conditions
-	scopes       []string               // entries; see scopeset.CheckEntry
-	loginNames   *scopeset.Names        // of the issuer at which clients log in
-	hierarchy    scopeset.Hierarchy
-	rules        *rules          // nil: bodies are not read
-	declared     map[string]bool // every scope that the configuration mentions
-	revoked      func(context.Context, *Caller) bool
-	maxToken     int
-	maxBody      int
-	keepHeader   bool // the inner handler gets the Authorization header
-	keepGranted  bool // StepUpKeepGranted
-	tokens       *jose.Reader
+	endpoints      endpoints
+	headers        []headerIssuer
+	headerClaims   []headerClaim
+	origins        weborigin.Set
+	conditions     []*condition.Condition // Credentials.Conditions
+	authentication *Authentication        // Credentials.Authentication; nil: none
+	scopes         []string               // entries; see scopeset.CheckEntry
+	loginNames     *scopeset.Names        // of the issuer at which clients log in
+	hierarchy      scopeset.Hierarchy
+	rules          *rules          // nil: bodies are not read
+	declared       map[string]bool // every scope that the configuration mentions
+	revoked        func(context.Context, *Caller) bool
+	maxToken       int
+	maxBody        int
+	keepHeader     bool // the inner handler gets the Authorization header
+	keepGranted    bool // StepUpKeepGranted
+	tokens         *jose.Reader
 
 	// What clients, operators and observers get.
 	document       metadata.Document       // of the first endpoint

@@ -60,14 +60,17 @@ const (
 	ReasonCertificateMissing  Reason = "certificate_missing"  // 401: the token is bound to a client certificate, and the request has none
 	ReasonCertificateMismatch Reason = "certificate_mismatch" // 401: the token is bound to another client certificate
 
+	ReasonInsufficientAuthentication Reason = "insufficient_authentication" // 401: the login of the user is not strong or recent enough for the request (RFC 9470)
+
 	ReasonPathUnknown Reason = "path_unknown" // 404: Config.Identifiers has several paths, and the request is for none of them
 
-	ReasonOrigin              Reason = "origin"               // 403: the request is from a web page whose origin is not allowed (HTTPOptions.Origins)
-	ReasonInsufficientScope   Reason = "insufficient_scope"   // 403: the token lacks a scope that the request needs
-	ReasonScopeUnavailable    Reason = "scope_unavailable"    // 403: the token lacks a scope that the request needs, and clients cannot request that scope at its issuer
-	ReasonHeaderClaim         Reason = "header_claim"         // 403: a field of Credentials.HeaderClaims differs from its claim, is repeated, or is absent although it is required
-	ReasonCondition           Reason = "condition"            // 403: a claim does not meet a condition of the issuer, of Credentials or of the operation
-	ReasonOperationUndeclared Reason = "operation_undeclared" // 403: no rule names the operation, and Operations.Undeclared is DenyUndeclared, or an argument rule rejects the value
+	ReasonOrigin                    Reason = "origin"                     // 403: the request is from a web page whose origin is not allowed (HTTPOptions.Origins)
+	ReasonInsufficientScope         Reason = "insufficient_scope"         // 403: the token lacks a scope that the request needs
+	ReasonScopeUnavailable          Reason = "scope_unavailable"          // 403: the token lacks a scope that the request needs, and clients cannot request that scope at its issuer
+	ReasonAuthenticationUnavailable Reason = "authentication_unavailable" // 403: Authentication requires a login that the credential cannot have: it is not an access token of a user, or no login meets all rules that apply
+	ReasonHeaderClaim               Reason = "header_claim"               // 403: a field of Credentials.HeaderClaims differs from its claim, is repeated, or is absent although it is required
+	ReasonCondition                 Reason = "condition"                  // 403: a claim does not meet a condition of the issuer, of Credentials or of the operation
+	ReasonOperationUndeclared       Reason = "operation_undeclared"       // 403: no rule names the operation, and Operations.Undeclared is DenyUndeclared, or an argument rule rejects the value
 
 	ReasonMethodNotAllowed Reason = "method_not_allowed" // 405: GET or DELETE without credentials and without a session, if initialize is public
 
@@ -143,6 +146,8 @@ var (
 	answerOtherKey    = outcome{http.StatusUnauthorized, "invalid_token", "The access token is bound to another key or certificate", adviceLogin, 0}
 	answerCertificate = outcome{http.StatusBadRequest, "", "The client certificate cannot be read", adviceOperator, 0}
 	answerTooMany     = outcome{http.StatusTooManyRequests, "", "Too many requests with the same DPoP key", adviceLater, 0}
+	answerLogin       = outcome{http.StatusUnauthorized, "insufficient_user_authentication", "The login of the user is not strong or recent enough for this request", adviceLogin, 0}
+	answerNoLogin     = outcome{http.StatusForbidden, "", "The request needs a login that this access token cannot have", adviceOperator, 0}
 	answerPath        = outcome{http.StatusNotFound, "", "No protected resource has this path", "Correct the URL of the server in the client", 0}
 	answerOrigin      = outcome{http.StatusForbidden, "", "Requests from pages of this origin are not accepted", "Ask the operator of this server to allow the origin", 0}
 	answerScope       = outcome{http.StatusForbidden, "insufficient_scope", "The access token lacks a scope that this request needs", "Log in again and grant all of these scopes", 0}
@@ -162,80 +167,82 @@ var (
 )
 
 var outcomes = map[Reason]outcome{
-	ReasonMissingCredentials:       answerMissing,
-	ReasonMalformedRequest:         answerMalformed,
-	ReasonTokenTooLarge:            answerInvalid,
-	ReasonTokenMalformed:           answerInvalid,
-	ReasonClaimsTooMany:            answerInvalid,
-	ReasonTokenType:                answerInvalid,
-	ReasonOpaqueUnsupported:        answerInvalid,
-	ReasonIssuerUnknown:            answerInvalid,
-	ReasonIssuerMismatch:           answerInvalid,
-	ReasonAlgorithmRefused:         answerInvalid,
-	ReasonKeyUnknown:               answerInvalid,
-	ReasonKeyAmbiguous:             answerInvalid,
-	ReasonSignatureInvalid:         answerInvalid,
-	ReasonExpired:                  answerExpired,
-	ReasonNotYetValid:              answerInvalid,
-	ReasonLifetime:                 answerInvalid,
-	ReasonAudience:                 answerInvalid,
-	ReasonClaimMissing:             answerInvalid,
-	ReasonSenderConstrained:        answerInvalid,
-	ReasonInactive:                 answerInvalid,
-	ReasonAPIKeyUnknown:            answerKeyInvalid,
-	ReasonRevoked:                  answerInvalid,
-	ReasonTokenInvalid:             answerInvalid,
-	ReasonBindingRequired:          answerUnbound,
-	ReasonDPoPScheme:               answerScheme,
-	ReasonDPoPMissing:              answerProof,
-	ReasonDPoPMalformed:            answerProof,
-	ReasonDPoPAlgorithm:            answerProof,
-	ReasonDPoPMethod:               answerProof,
-	ReasonDPoPURL:                  answerProof,
-	ReasonDPoPTime:                 answerProof,
-	ReasonDPoPToken:                answerProof,
-	ReasonDPoPKey:                  answerOtherKey,
-	ReasonDPoPSignature:            answerProof,
-	ReasonDPoPNonce:                answerNonce,
-	ReasonDPoPReplayed:             answerProof,
-	ReasonDPoPTooMany:              answerTooMany,
-	ReasonDPoPUnavailable:          answerUnavailable,
-	ReasonCertificateField:         answerCertificate,
-	ReasonCertificateMissing:       answerOtherKey,
-	ReasonCertificateMismatch:      answerOtherKey,
-	ReasonPathUnknown:              answerPath,
-	ReasonOrigin:                   answerOrigin,
-	ReasonInsufficientScope:        answerScope,
-	ReasonScopeUnavailable:         answerNoScope,
-	ReasonHeaderClaim:              answerContradicts,
-	ReasonCondition:                answerCondition,
-	ReasonOperationUndeclared:      answerUndeclared,
-	ReasonMethodNotAllowed:         answerMethod,
-	ReasonBodyMalformed:            answerBody,
-	ReasonHeaderMismatch:           answerMismatch,
-	ReasonBodyTooLarge:             answerTooLarge,
-	ReasonBodyType:                 answerType,
-	ReasonIntrospectionDiscovery:   answerUnavailable,
-	ReasonIntrospectionUnreachable: answerUnavailable,
-	ReasonIntrospectionTimeout:     answerUnavailable,
-	ReasonIntrospectionStatus:      answerUnavailable,
-	ReasonIntrospectionRateLimited: answerUnavailable,
-	ReasonIntrospectionCredentials: answerUnavailable,
-	ReasonIntrospectionForbidden:   answerUnavailable,
-	ReasonIntrospectionRedirect:    answerUnavailable,
-	ReasonIntrospectionContentType: answerUnavailable,
-	ReasonIntrospectionTooLarge:    answerUnavailable,
-	ReasonIntrospectionTruncated:   answerUnavailable,
-	ReasonIntrospectionMalformed:   answerUnavailable,
-	ReasonIntrospectionUnproven:    answerUnavailable,
-	ReasonIntrospectionSuspended:   answerUnavailable,
-	ReasonIntrospectionOverloaded:  answerUnavailable,
-	ReasonKeyPending:               answerPending,
-	ReasonKeysUnavailable:          answerUnavailable,
-	ReasonVerifierUnavailable:      answerUnavailable,
-	ReasonRequestCanceled:          answerUnavailable,
-	ReasonHandlerChallenge:         answerHandler,
-	ReasonInternalError:            answerError,
+	ReasonMissingCredentials:         answerMissing,
+	ReasonMalformedRequest:           answerMalformed,
+	ReasonTokenTooLarge:              answerInvalid,
+	ReasonTokenMalformed:             answerInvalid,
+	ReasonClaimsTooMany:              answerInvalid,
+	ReasonTokenType:                  answerInvalid,
+	ReasonOpaqueUnsupported:          answerInvalid,
+	ReasonIssuerUnknown:              answerInvalid,
+	ReasonIssuerMismatch:             answerInvalid,
+	ReasonAlgorithmRefused:           answerInvalid,
+	ReasonKeyUnknown:                 answerInvalid,
+	ReasonKeyAmbiguous:               answerInvalid,
+	ReasonSignatureInvalid:           answerInvalid,
+	ReasonExpired:                    answerExpired,
+	ReasonNotYetValid:                answerInvalid,
+	ReasonLifetime:                   answerInvalid,
+	ReasonAudience:                   answerInvalid,
+	ReasonClaimMissing:               answerInvalid,
+	ReasonSenderConstrained:          answerInvalid,
+	ReasonInactive:                   answerInvalid,
+	ReasonAPIKeyUnknown:              answerKeyInvalid,
+	ReasonRevoked:                    answerInvalid,
+	ReasonTokenInvalid:               answerInvalid,
+	ReasonBindingRequired:            answerUnbound,
+	ReasonDPoPScheme:                 answerScheme,
+	ReasonDPoPMissing:                answerProof,
+	ReasonDPoPMalformed:              answerProof,
+	ReasonDPoPAlgorithm:              answerProof,
+	ReasonDPoPMethod:                 answerProof,
+	ReasonDPoPURL:                    answerProof,
+	ReasonDPoPTime:                   answerProof,
+	ReasonDPoPToken:                  answerProof,
+	ReasonDPoPKey:                    answerOtherKey,
+	ReasonDPoPSignature:              answerProof,
+	ReasonDPoPNonce:                  answerNonce,
+	ReasonDPoPReplayed:               answerProof,
+	ReasonDPoPTooMany:                answerTooMany,
+	ReasonDPoPUnavailable:            answerUnavailable,
+	ReasonCertificateField:           answerCertificate,
+	ReasonCertificateMissing:         answerOtherKey,
+	ReasonCertificateMismatch:        answerOtherKey,
+	ReasonInsufficientAuthentication: answerLogin,
+	ReasonAuthenticationUnavailable:  answerNoLogin,
+	ReasonPathUnknown:                answerPath,
+	ReasonOrigin:                     answerOrigin,
+	ReasonInsufficientScope:          answerScope,
+	ReasonScopeUnavailable:           answerNoScope,
+	ReasonHeaderClaim:                answerContradicts,
+	ReasonCondition:                  answerCondition,
+	ReasonOperationUndeclared:        answerUndeclared,
+	ReasonMethodNotAllowed:           answerMethod,
+	ReasonBodyMalformed:              answerBody,
+	ReasonHeaderMismatch:             answerMismatch,
+	ReasonBodyTooLarge:               answerTooLarge,
+	ReasonBodyType:                   answerType,
+	ReasonIntrospectionDiscovery:     answerUnavailable,
+	ReasonIntrospectionUnreachable:   answerUnavailable,
+	ReasonIntrospectionTimeout:       answerUnavailable,
+	ReasonIntrospectionStatus:        answerUnavailable,
+	ReasonIntrospectionRateLimited:   answerUnavailable,
+	ReasonIntrospectionCredentials:   answerUnavailable,
+	ReasonIntrospectionForbidden:     answerUnavailable,
+	ReasonIntrospectionRedirect:      answerUnavailable,
+	ReasonIntrospectionContentType:   answerUnavailable,
+	ReasonIntrospectionTooLarge:      answerUnavailable,
+	ReasonIntrospectionTruncated:     answerUnavailable,
+	ReasonIntrospectionMalformed:     answerUnavailable,
+	ReasonIntrospectionUnproven:      answerUnavailable,
+	ReasonIntrospectionSuspended:     answerUnavailable,
+	ReasonIntrospectionOverloaded:    answerUnavailable,
+	ReasonKeyPending:                 answerPending,
+	ReasonKeysUnavailable:            answerUnavailable,
+	ReasonVerifierUnavailable:        answerUnavailable,
+	ReasonRequestCanceled:            answerUnavailable,
+	ReasonHandlerChallenge:           answerHandler,
+	ReasonInternalError:              answerError,
 }
 
 // ofOtherCredential returns the answer about a credential that is not an access token.

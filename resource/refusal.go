@@ -123,7 +123,7 @@ func (a *answers) prepareAll() {
 
 // scopesOf returns the scopes that the challenge names, except for insufficient_scope.
 func (a *answers) scopesOf(o outcome) []string {
-	if o == answerMalformed { // another token would not help
+	if o == answerMalformed || o == answerLogin { // another token would not help; see policy.checkLogin
 		return nil
 	}
 	return a.hint
@@ -131,7 +131,12 @@ func (a *answers) scopesOf(o outcome) []string {
 
 // prepare prepares a refusal with the scopes of its challenges, if it has any.
 func (a *answers) prepare(o outcome, scopes []string, schemes errorresponse.Schemes, dpop bool) *preparedRefusal {
-	p := &preparedRefusal{status: o.status, text: o.text()}
+	return a.prepareText(o, o.text(), scopes, schemes, dpop)
+}
+
+// prepareText is prepare for a text that has more than those of the outcome.
+func (a *answers) prepareText(o outcome, text errorresponse.Text, scopes []string, schemes errorresponse.Schemes, dpop bool) *preparedRefusal {
+	p := &preparedRefusal{status: o.status, text: text}
 	if o.status == http.StatusUnauthorized || o.code != "" {
 		// No value contains a quote: all come from checked configuration and fixed texts.
 		p.challenges, p.scopes = p.text.Challenges(a.metadataURL, scopes, schemes, dpop), scopes
@@ -161,6 +166,10 @@ func (a *answers) refusal(f *fault, to audience) *Refusal {
 		reason, prepared = ReasonInternalError, a.prepare(answerError, nil, a.schemes, false)
 	case f.reason == ReasonInsufficientScope:
 		prepared = a.prepare(o, f.challenge, to.schemes, to.dpop)
+	case f.reason == ReasonInsufficientAuthentication:
+		text := o.text()
+		text.Login = f.login
+		prepared = a.prepareText(o, text, f.challenge, to.schemes, to.dpop)
 	case to.hint != nil && o.status == http.StatusUnauthorized:
 		prepared = a.prepare(o, to.hint, to.schemes, to.dpop)
 	case prepared == nil || to.schemes != a.schemes:

@@ -63,7 +63,7 @@ func (r *Resource) Replace(next *Resource) error {
 }
 
 // recast returns a cached caller as this policy sees it: with the scopes that its own
-// hierarchy implies, and by its own conditions.
+// hierarchy implies, by its own conditions, and with the login if it needs that.
 func (p *policy) recast(c *Caller) *Caller {
 	if c.policy == p {
 		return c
@@ -71,6 +71,7 @@ func (p *policy) recast(c *Caller) *Caller {
 	clone := *c
 	clone.policy, clone.grant = p, c.grant.WithHierarchy(p.hierarchy)
 	p.setUnmet(&clone)
+	p.setLogin(&clone)
 	return &clone
 }
 

@@ -17,8 +17,9 @@ import (
 // rules is the compiled form of Operations.
 type rules struct {
 	Operations
-	scopes     *scoperules.Rules
-	conditions *operationConditions // nil: none
+	scopes         *scoperules.Rules
+	conditions     *operationConditions     // nil: none
+	authentication *operationAuthentication // nil: none
 }
 
 // setRules checks and compiles Config.Operations. Without rules there is nothing to set.
@@ -33,7 +34,7 @@ func (b *builder) setRules() {
 	if o.Undeclared != AllowUndeclared && o.Undeclared != DenyUndeclared {
 		b.mistakes.Addf("Operations.Undeclared: %d is neither AllowUndeclared nor DenyUndeclared", o.Undeclared)
 	}
-	r := &rules{o, scoperules.New(o.Methods, o.Tools, o.Prompts), b.operationConditions(o.Conditions)}
+	r := &rules{o, scoperules.New(o.Methods, o.Tools, o.Prompts), b.operationConditions(o.Conditions), b.operationAuthentication(o.Authentication)}
 	for n, rule := range o.Resources {
 		where := fmt.Sprintf("Operations.Resources[%d]", n)
 		b.checkNeeds(where, rule.Scopes)
@@ -41,6 +42,7 @@ func (b *builder) setRules() {
 	}
 	b.setArguments(r)
 	b.checkPublicMethods(o)
+	b.checkPublicLogins(o)
 	b.checkPublicNames(r)
 	b.policy.rules = r
 }
@@ -91,6 +93,9 @@ func (b *builder) checkPublicNames(r *rules) {
 			if len(all.conditions.Scopes.List()) > 0 {
 				b.mistakes.Addf("%s: %q has conditions; an operation cannot have conditions and be public", where, name)
 			}
+			if len(all.authentication.Scopes.List()) > 0 {
+				b.mistakes.Addf("%s: %q needs a login by Authentication; an operation cannot need a login and be public", where, name)
+			}
 		}
 	}
 	check("PublicTools", mcpmsg.ToolsCall, r.PublicTools)
@@ -107,8 +112,8 @@ func (b *builder) checkRuleMap(where string, rules map[string][]string) {
 	}
 }
 
-// needs returns what the messages of one request need: the conditions of their operations, and
-// scopes, those of the resource first. has is for offers, see [scoperules.Needs].
+// needs returns what the messages of one request need: the conditions and the logins of their
+// operations, and scopes, those of the resource first. has is for offers, see [scoperules.Needs].
 func (r *rules) needs(ctx context.Context, messages []*mcpmsg.Message, c *Caller, scopes []string, has func([]string) bool) (requirements, *fault) {
 	all := &collected{scopes: scoperules.Needs{Scopes: scopeset.NewSet(scopes), Has: has}}
 	for _, m := range messages {
@@ -119,15 +124,15 @@ func (r *rules) needs(ctx context.Context, messages []*mcpmsg.Message, c *Caller
 			return requirements{}, f
 		}
 	}
-	return requirements{all.scopes.Scopes.List(), r.conditions.of(&all.conditions)}, nil
+	return requirements{all.scopes.Scopes.List(), r.conditions.of(&all.conditions), r.authentication.of(&all.authentication)}, nil
 }
 
 // collected collects what the messages of one request need.
-type collected struct{ scopes, conditions scoperules.Needs }
+type collected struct{ scopes, conditions, authentication scoperules.Needs }
 
 func (r *rules) needsOf(ctx context.Context, m *mcpmsg.Message, c *Caller, all *collected) *fault {
 	declared := r.collect(m, all)
-	if all.scopes.Incomplete() || all.conditions.Incomplete() {
+	if all.scopes.Incomplete() || all.conditions.Incomplete() || all.authentication.Incomplete() {
 		return newFault(ReasonBodyMalformed, "comparing the URIs with the templates takes too long")
 	}
 	if argument := all.scopes.Unlisted; argument != "" {
@@ -170,11 +175,12 @@ func (r *rules) callRule(ctx context.Context, o Operation, c *Caller) ([]string,
 	return scopes, nil
 }
 
-// collect adds the scopes and the conditions of all rules that apply to a message, except
-// Operations.Rule. It returns whether a rule names the message.
+// collect adds what all rules that apply to a message need, except Operations.Rule. It returns
+// whether a rule names the message.
 func (r *rules) collect(m *mcpmsg.Message, all *collected) (declared bool) {
 	declared = r.scopes.Collect(m, &all.scopes)
-	return r.conditions.collect(m, &all.conditions) || declared || r.isPublic(m)
+	declared = r.conditions.collect(m, &all.conditions) || declared
+	return r.authentication.collect(m, &all.authentication) || declared || r.isPublic(m)
 }
 
 // compiled returns the rules that know messages only; nil if r is nil.

@@ -20,6 +20,7 @@ type Text struct {
 	Description string
 	Advice      string // what a person can do, as a sentence; "" for none
 	RPC         int    // code of the JSON-RPC error
+	Login       Login  // which login is required; the zero value for none
 }
 
 // Schemes are the authorization schemes of challenges.
@@ -51,7 +52,7 @@ func (t Text) parameters(metadataURL string, scopes []string, withError bool) st
 		c += `, scope="` + scopeset.Join(scopes) + `"` // RFC 6750 §3
 	}
 	if withError && t.Code != "" { // RFC 6750 §3.1: no error where no credentials came
-		c += `, error="` + t.Code + `", error_description="` + t.Description + `"`
+		c += `, error="` + t.Code + `", error_description="` + t.Description + `"` + t.Login.parameters()
 	}
 	return c
 }
@@ -70,15 +71,15 @@ func (t Text) object(scopes []string) []byte {
 	if len(scopes) > 0 {
 		o = fmt.Appendf(o, `,"scope":"%s"`, htmlEscaper.Replace(scopeset.Join(scopes)))
 	}
-	return append(o, '}')
+	return append(t.Login.appendMembers(o), '}')
 }
 
 // RPCError returns a JSON-RPC error response. id is a number or a string, as sent; nil: null.
 //
-// The message is the description and the advice. For insufficient_scope, the scopes follow. If
-// the code is outside of the range that JSON-RPC reserves, the data is the OAuth error object with
-// the scopes of the challenge. The codes in that range are about messages and sessions, and not
-// about OAuth.
+// The message is the description and the advice. For insufficient_scope, the scopes follow. For a
+// required login, the login and the scopes follow. If the code is outside of the range that
+// JSON-RPC reserves, the data is the OAuth error object with the scopes of the challenge. The codes
+// in that range are about messages and sessions, and not about OAuth.
 //
 // Clients of protocol 2026-07-28 assume that a server which answers 400 without a JSON-RPC error
 // speaks an older protocol.
@@ -88,7 +89,7 @@ func (t Text) RPCError(id []byte, scopes []string) []byte {
 	}
 	message := t.Description
 	if t.Advice != "" {
-		message += ". " + t.Advice
+		message += ". " + t.Advice + t.Login.advice(scopes)
 	}
 	if t.Code == insufficientScope && len(scopes) > 0 {
 		message += ": " + htmlEscaper.Replace(scopeset.Join(scopes))
