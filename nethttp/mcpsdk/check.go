@@ -39,6 +39,8 @@ func Check(ctx context.Context, res *resource.Resource, server *mcp.Server) erro
 	names(&c, "Prompts", "prompt", c.rules.Prompts, have.prompts)
 	names(&c, "Conditions.Tools", "tool", c.rules.Conditions.Tools, have.tools)
 	names(&c, "Conditions.Prompts", "prompt", c.rules.Conditions.Prompts, have.prompts)
+	names(&c, "Authentication.Tools", "tool", c.rules.Authentication.Tools, have.tools)
+	names(&c, "Authentication.Prompts", "prompt", c.rules.Authentication.Prompts, have.prompts)
 	c.arguments()
 	c.resources()
 	c.public()
@@ -106,6 +108,9 @@ func (c *check) methods() {
 	for _, method := range slices.Sorted(maps.Keys(c.rules.Conditions.Methods)) {
 		c.method("Conditions.Methods", method)
 	}
+	for _, method := range slices.Sorted(maps.Keys(c.rules.Authentication.Methods)) {
+		c.method("Authentication.Methods", method)
+	}
 }
 
 func (c *check) method(field, method string) {
@@ -133,11 +138,22 @@ func (c *check) resources() {
 	for n, rule := range c.conditioned() {
 		c.resource(fmt.Sprintf("Conditions.Resources[%d]", n), rule)
 	}
+	for n, rule := range c.withLogin() {
+		c.resource(fmt.Sprintf("Authentication.Resources[%d]", n), rule)
+	}
 }
 
 // conditioned returns the rules for the resources that have conditions.
 func (c *check) conditioned() (rules []resource.ResourceRule) {
 	for _, rule := range c.rules.Conditions.Resources {
+		rules = append(rules, resource.ResourceRule{URI: rule.URI, Prefix: rule.Prefix, Template: rule.Template})
+	}
+	return rules
+}
+
+// withLogin returns the rules for the resources that need a login.
+func (c *check) withLogin() (rules []resource.ResourceRule) {
+	for _, rule := range c.rules.Authentication.Resources {
 		rules = append(rules, resource.ResourceRule{URI: rule.URI, Prefix: rule.Prefix, Template: rule.Template})
 	}
 	return rules
@@ -177,7 +193,7 @@ func (c *check) undeclared() {
 	for _, template := range c.have.templates {
 		// Rules for some of its URIs are enough: the others are then denied on purpose.
 		named := func(rule resource.ResourceRule) bool { return appliesToTemplate(rule, template) }
-		if !slices.ContainsFunc(slices.Concat(c.rules.Resources, c.conditioned()), named) {
+		if !slices.ContainsFunc(slices.Concat(c.rules.Resources, c.conditioned(), c.withLogin()), named) {
 			c.mistakes.Addf("resource template %q: no rule names it, so no one may use it; add one, without scopes if it needs none", template)
 		}
 	}

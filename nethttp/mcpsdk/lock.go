@@ -96,12 +96,16 @@ func (l *lock) watched(extra *mcp.RequestExtra) bool {
 func rpcError(refusal *resource.Refusal) error {
 	e := &jsonrpc.Error{Code: int64(refusal.Status), Data: bytes.TrimSpace(refusal.Body)}
 	switch {
+	case refusal.Reason == resource.ReasonInsufficientAuthentication:
+		e.Message = "not authorized: the login of the user is not strong or recent enough for this request"
 	case refusal.Status == 401:
 		e.Message = "not authorized: no caller is known, or the access token is not valid anymore"
 	case refusal.Reason == resource.ReasonInsufficientScope:
 		e.Message = "not authorized: the access token lacks a scope that this request needs"
 	case refusal.Reason == resource.ReasonScopeUnavailable:
 		e.Message = "not authorized: the request needs a scope that cannot be requested"
+	case refusal.Reason == resource.ReasonAuthenticationUnavailable:
+		e.Message = "not authorized: the request needs a login that this access token cannot have"
 	case refusal.Reason == resource.ReasonCondition:
 		e.Message = "not authorized: the claims of the access token do not permit this request"
 	case refusal.Reason == resource.ReasonOperationUndeclared:

@@ -65,6 +65,7 @@ func (b *builder) buildResource(ctx context.Context) {
 			Stateless: s.Stateless},
 	}
 	b.addConditions(&c)
+	b.addAuthentication(&c)
 	for _, rule := range s.ResourceScopes {
 		c.Operations.Resources = append(c.Operations.Resources,
 			resource.ResourceRule{URI: rule.URI, Prefix: rule.Prefix, Template: rule.Template, Scopes: rule.Scopes})

@@ -115,6 +115,8 @@ func (d *decoder) decodeValue(n *node, path string, into reflect.Value, tag refl
 		d.decodeMap(n, path, into)
 	case reflect.Interface:
 		d.decodeTyped(n, path, into)
+	case reflect.Struct:
+		d.decodeStruct(n, path, into)
 	default:
 		panic("config: unsupported type " + into.Type().String())
 	}
@@ -236,20 +238,16 @@ func (d *decoder) decodeList(n *node, path string, into reflect.Value) {
 	for i, item := range n.items {
 		below := fmt.Sprintf("%s[%d]", path, i)
 		d.positions[below] = item.at
-		if out.Index(i).Kind() == reflect.Struct {
-			d.decodeStruct(item, below, out.Index(i))
-		} else {
-			d.decodeValue(item, below, out.Index(i), "")
-		}
+		d.decodeValue(item, below, out.Index(i), "")
 	}
 	into.Set(out)
 }
 
-// decodeMap decodes a map of lists or of strings. Its keys are names of scopes, tools and the
-// like: variables in them are not expanded.
+// decodeMap decodes a map of lists, of strings or of structs. Its keys are names of scopes, tools
+// and the like: variables in them are not expanded.
 func (d *decoder) decodeMap(n *node, path string, into reflect.Value) {
 	if n.kind != mapping {
-		example := map[reflect.Kind]string{reflect.Slice: "name: [scope]", reflect.String: "scope: name"}[into.Type().Elem().Kind()]
+		example := map[reflect.Kind]string{reflect.Slice: "name: [scope]", reflect.String: "scope: name", reflect.Struct: "name: {key: value}"}[into.Type().Elem().Kind()]
 		d.mistakes.add(n.at, "%s: is not a mapping; write %s", path, example)
 		return
 	}

@@ -64,7 +64,8 @@ func variableHint(rest string, known []string) string {
 // variableNode parses the value of a variable. Lists and mappings are JSON; a list of
 // strings may also be comma-separated. Other values are used unchanged, including ${.
 func variableNode(at position, value string, t reflect.Type, m *mistakes) *node {
-	if t.Kind() != reflect.Slice && t.Kind() != reflect.Map {
+	isMapping := t.Kind() == reflect.Map || t.Kind() == reflect.Pointer && t.Elem().Kind() == reflect.Struct
+	if t.Kind() != reflect.Slice && !isMapping {
 		return &node{at: at, kind: scalar, text: value, tag: "!!str", literal: true}
 	}
 	trimmed := strings.TrimSpace(value)

@@ -190,6 +190,8 @@ func valueKind(field reflect.StructField) string {
 		return "mapping"
 	case t.Kind() == reflect.Pointer:
 		return fmt.Sprint(limit(field.Tag, "min"), " to ", limit(field.Tag, "max"))
+	case t.Kind() == reflect.Map && t.Elem().Kind() == reflect.Struct:
+		return "mapping of mappings"
 	case t.Kind() == reflect.Map:
 		return "mapping of lists"
 	case isListOfStructs(t):
@@ -218,7 +220,7 @@ func TestDocumentedExamplesAreValid(t *testing.T) {
 		lines = append(lines, "  "+example)
 	}
 	live, err := config.New(textConfig(block(append(lines, "  client_id: mcp", "  client_secret: secret")...)))
-	if err != nil || len(lines) != 5 {
+	if err != nil || len(lines) != 6 {
 		t.Fatalf("%d examples, error %v", len(lines), err)
 	}
 	if got, want := fmt.Sprint(live.Resource().Operations().Tools), "map[deploy:[deploy:run env:prod | admin ops]]"; got != want {
@@ -233,7 +235,8 @@ func TestExampleFileHasEveryKey(t *testing.T) {
 		t.Fatal(err)
 	}
 	for _, of := range []reflect.Type{reflect.TypeFor[config.Settings](), reflect.TypeFor[config.ResourceScopes](), reflect.TypeFor[config.HeaderClaim](),
-		reflect.TypeFor[config.ResourceConditions](), reflect.TypeFor[config.ArgumentScopes](), reflect.TypeFor[config.Condition](), reflect.TypeFor[config.DetailCondition]()} {
+		reflect.TypeFor[config.ResourceConditions](), reflect.TypeFor[config.ArgumentScopes](), reflect.TypeFor[config.Condition](), reflect.TypeFor[config.DetailCondition](),
+		reflect.TypeFor[config.Authentication](), reflect.TypeFor[config.ResourceAuthentication]()} {
 		for _, field := range reflect.VisibleFields(of) {
 			if name := field.Tag.Get("yaml"); name != "" && !field.Anonymous && !strings.Contains(string(text), " "+name+":") {
 				t.Errorf("authorization.example.yaml has no %s", name)

@@ -65,6 +65,12 @@ type Settings struct {
 	ToolConditions     map[string][]Condition `yaml:"tool_conditions" doc:"tools, each with additional conditions on the caller's claims"`
 	PromptConditions   map[string][]Condition `yaml:"prompt_conditions" doc:"prompts, each with additional conditions on the caller's claims"`
 	ResourceConditions []ResourceConditions   `yaml:"resource_conditions" doc:"additional conditions for MCP resources. Each entry has conditions and exactly one of uri, prefix and template"`
+
+	RequiredAuthentication *Authentication           `yaml:"required_authentication" doc:"how and when the user must have logged in, for every request with a credential. A request with another login is rejected with 401 (RFC 9470). At least one of its keys is required"`
+	MethodAuthentication   map[string]Authentication `yaml:"method_authentication" doc:"MCP methods, each with the login that it needs, in the form of required_authentication"`
+	ToolAuthentication     map[string]Authentication `yaml:"tool_authentication" doc:"tools, each with the login that it needs"`
+	PromptAuthentication   map[string]Authentication `yaml:"prompt_authentication" doc:"prompts, each with the login that it needs"`
+	ResourceAuthentication []ResourceAuthentication  `yaml:"resource_authentication" doc:"MCP resources with the login that they need. Each entry has exactly one of uri, prefix and template, and at least one of acr_values and max_age_seconds"`
 }
 
 // IssuerSettings are the keys of an issuer.
