@@ -68,6 +68,8 @@ func (c Case) want() outcome {
 		o.challenge = `, scope="base", error="invalid_token", error_description="The API key is invalid"`
 	case resource.ReasonInsufficientScope:
 		o.challenge = `, scope="` + strings.Join(c.neededScopes(), " ") + `", error="insufficient_scope", error_description="The access token lacks a scope that this request needs"`
+	case resource.ReasonInsufficientAuthentication:
+		o.challenge = c.loginChallenge()
 	default:
 		if o.status == 401 {
 			o.challenge = `, scope="base", error="invalid_token", error_description="The access token is invalid"`
@@ -82,16 +84,30 @@ func (c Case) want() outcome {
 	return o
 }
 
+// loginChallenge returns the challenge for a login: it names what all faults need that a login can
+// add.
+func (c Case) loginChallenge() (challenge string) {
+	values := `acr_values="silver gold"`
+	for _, f := range c.faults {
+		switch {
+		case f.row == rowLogin && f.uses == "operation":
+			values = `acr_values="gold", max_age="60"`
+		case f.row == rowScope:
+			challenge = `, scope="` + strings.Join(c.neededScopes(), " ") + `"`
+		}
+	}
+	return challenge + `, error="insufficient_user_authentication", error_description="The login of the user is not strong or recent enough for this request", ` + values
+}
+
 // neededScopes returns the scopes that a challenge names: those of all faults that are decided
 // together.
 func (c Case) neededScopes() []string {
 	needed := []string{"base"}
 	for _, f := range c.faults {
 		switch {
-		case f.row != c.faults[0].row:
-		case f.row == rowRequire:
+		case f.row == rowRequire && c.faults[0].row == rowRequire:
 			needed = append(needed, "extra")
-		case f.uses == "operation":
+		case f.row == rowScope && f.uses == "operation":
 			needed = append(needed, "admin")
 		}
 	}

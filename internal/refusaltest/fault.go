@@ -95,6 +95,9 @@ var faults = []fault{
 	{"a tool without a rule", all, rowUndeclared, resource.ReasonOperationUndeclared, "operation", func(c *trial) { c.body = callTool("other") }},
 	{"a value that no argument rule lists", withCaller, rowUndeclared, resource.ReasonOperationUndeclared, "operation", func(c *trial) { c.body = callTool("deploy") }},
 	{"a claim that fails a condition of the tool", withCaller, rowOperationCondition, resource.ReasonCondition, "operation", func(c *trial) { c.body = callTool("purge") }},
+	{"a scope that the issuer does not have", []way{newJWT, cachedJWT, opaque}, rowScopeUnavailable, resource.ReasonScopeUnavailable, "operation", func(c *trial) { c.body = callTool("archive") }},
+	{"a login that is too weak for every request", withCaller, rowLogin, resource.ReasonInsufficientAuthentication, "acr", func(c *trial) { c.acr = "bronze" }},
+	{"a login that is too weak for the tool", all, rowLogin, resource.ReasonInsufficientAuthentication, "operation", func(c *trial) { c.body = callTool("transfer") }},
 	{"no scope for every request", withCaller, rowScope, resource.ReasonInsufficientScope, "scope", func(c *trial) { c.scopes = "other" }},
 	{"no scope for the tool", all, rowScope, resource.ReasonInsufficientScope, "operation", func(c *trial) { c.body = callTool("delete") }},
 
@@ -116,6 +119,9 @@ func (f fault) in(w way) fault {
 			f.row = rowMissing
 		}
 		f.reason = resource.ReasonMissingCredentials
+	}
+	if w == header && f.row == rowLogin { // no login changes a header credential
+		f.row, f.reason = rowLoginUnavailable, resource.ReasonAuthenticationUnavailable
 	}
 	return f
 }

@@ -49,7 +49,10 @@ var Order = []Row{
 	{"The body disagrees with a header field", 400, []resource.Reason{resource.ReasonHeaderMismatch}},
 	{"No rule names the operation, or an argument rule rejects the value", 403, []resource.Reason{resource.ReasonOperationUndeclared}},
 	{"A claim does not meet a condition of the operation", 403, []resource.Reason{resource.ReasonCondition}},
-	{"A scope is missing, for every request or for the operation", 403, []resource.Reason{resource.ReasonInsufficientScope, resource.ReasonScopeUnavailable}},
+	{"A scope is missing, for every request or for the operation, and clients cannot request it", 403, []resource.Reason{resource.ReasonScopeUnavailable}},
+	{"`resource.Authentication` requires a login that the credential cannot have", 403, []resource.Reason{resource.ReasonAuthenticationUnavailable}},
+	{"The login of the user is not strong or recent enough, for every request or for the operation", 401, []resource.Reason{resource.ReasonInsufficientAuthentication}},
+	{"A scope is missing, for every request or for the operation", 403, []resource.Reason{resource.ReasonInsufficientScope}},
 	{"`Require`: a scope is missing", 403, []resource.Reason{resource.ReasonInsufficientScope, resource.ReasonScopeUnavailable}},
 	{"`nethttp.BindSessions`: the session is unknown or of another caller", 404, nil},
 }
@@ -75,6 +78,9 @@ const (
 	rowBodyHeader
 	rowUndeclared
 	rowOperationCondition
+	rowScopeUnavailable
+	rowLoginUnavailable
+	rowLogin
 	rowScope
 	rowRequire
 	rowSession

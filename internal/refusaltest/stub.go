@@ -45,7 +45,7 @@ func (v stubVerifier) VerifyHeader(_ context.Context, value string, _ *http.Requ
 }
 
 func (v stubVerifier) verify(credential string) (*resource.Claims, error) {
-	claims, err := resource.ParseClaims([]byte(`{"sub":"alice","org":"acme","plan":"` + v.trial.plan + `"}`))
+	claims, err := resource.ParseClaims([]byte(`{"sub":"alice","org":"acme","plan":"` + v.trial.plan + `","acr":"` + v.trial.acr + `"}`))
 	if err != nil {
 		return nil, err
 	}

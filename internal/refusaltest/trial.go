@@ -49,7 +49,7 @@ type trial struct {
 	suffix                      string // of the credential
 	verdict                     string // of the verifiers of opaque tokens and header credentials
 	scopes                      string
-	plan                        string // a claim
+	plan, acr                   string // claims
 	require                     []string
 
 	// What happens before the last request. Faults change it.
@@ -83,7 +83,7 @@ func (c Case) Run(adapter Adapter) error {
 		return err
 	}
 	defer issuer.Close()
-	t := &trial{way: c.way, issuer: issuer, method: http.MethodPost, path: mcpPath, body: callTool("echo"), verdict: "valid", scopes: "base", plan: "paid",
+	t := &trial{way: c.way, issuer: issuer, method: http.MethodPost, path: mcpPath, body: callTool("echo"), verdict: "valid", scopes: "base", plan: "paid", acr: "silver",
 		header: http.Header{"Content-Type": {"application/json"}}, token: resourcetest.Token{Claims: map[string]any{"org": "acme"}, Header: map[string]any{}}}
 	if c.way == public {
 		t.body = callTool("search")
@@ -118,16 +118,22 @@ func (c *trial) serve(adapter Adapter) error {
 	}
 	res, err := resource.New(resource.Config{
 		Identifier: identifier, Identifiers: []string{"https://mcp.example.test/other"}, Logger: quiet, Scopes: []string{"base"},
-		Issuers: []resource.Issuer{{Verifier: countingVerifier{keys, c}}}, Opaque: &resource.Issuer{Verifier: stubVerifier{c}},
+		Issuers: []resource.Issuer{{Verifier: countingVerifier{keys, c}, UnavailableScopes: []string{"rare"}}},
+		Opaque:  &resource.Issuer{Verifier: stubVerifier{c}, UnavailableScopes: []string{"rare"}},
 		Credentials: resource.Credentials{
 			Headers:      map[string]resource.HeaderVerifier{keyField: stubVerifier{c}, otherKeyField: stubVerifier{c}},
 			HeaderClaims: map[string]resource.HeaderClaim{"X-Org": {Claim: "org"}},
 			Conditions:   []resource.Condition{{Claim: "plan", Equals: "paid"}},
+
+			Authentication: resource.Authentication{ACRValues: []string{"silver", "gold"}},
 		},
 		Operations: resource.Operations{
-			Tools:      map[string][]string{"echo": {}, "delete": {"admin"}, "third": {}},
+			Tools:      map[string][]string{"echo": {}, "delete": {"admin"}, "archive": {"rare"}, "third": {}},
 			Arguments:  []resource.ArgumentRule{{Tool: "deploy", Argument: "env", Values: map[string][]string{"dev": nil}, Others: resource.RejectOtherValues}},
 			Conditions: resource.OperationConditions{Tools: map[string][]resource.Condition{"purge": {{Claim: "org", Equals: "other"}}}},
+
+			Authentication: resource.OperationAuthentication{Tools: map[string]resource.Authentication{"transfer": {ACRValues: []string{"gold"}, MaxAge: time.Minute}}},
+
 			Undeclared: resource.DenyUndeclared, Public: []string{"initialize"}, PublicTools: []string{"search"}, Stateless: true,
 		},
 		Limits: resource.Limits{MaxTokenBytes: maxTokenBytes, MaxBodyBytes: maxBodyBytes, CacheTTL: 4 * tokenLifetime},
@@ -168,7 +174,7 @@ func (c *trial) prepare() (credential string, err error) {
 		return "secret-" + c.verdict + c.suffix, nil
 	case cachedJWT, newJWT: // below
 	}
-	c.token.Scope, c.token.Claims["plan"] = c.scopes, c.plan
+	c.token.Scope, c.token.Claims["plan"], c.token.Claims["acr"] = c.scopes, c.plan, c.acr
 	if pending { // use up the budget for fetches
 		for i := range 4 {
 			unknown := c.issuer.Token(resourcetest.Token{Scope: "base", Header: map[string]any{"kid": fmt.Sprint("unknown-", i)}})
@@ -178,7 +184,7 @@ func (c *trial) prepare() (credential string, err error) {
 	}
 	token := c.issuer.Token(c.token)
 	if c.way == cachedJWT {
-		if status := c.use(token); status != 200 && status != 403 {
+		if status := c.use(token); status != 200 && status != 403 && c.acr == "silver" {
 			return "", fmt.Errorf("the valid token got %d", status)
 		}
 	}
@@ -201,12 +207,12 @@ func (c *trial) prepare() (credential string, err error) {
 // openSession opens a session as another caller, whose credential is of another kind, so that the
 // keys are not fetched for it before the last request.
 func (c *trial) openSession() error {
-	scopes, plan, token := c.scopes, c.plan, "secret-valid"
+	scopes, plan, acr, token := c.scopes, c.plan, c.acr, "secret-valid"
 	if c.way == opaque || c.way == header {
-		token = c.issuer.Token(resourcetest.Token{Scope: "base extra", Subject: "bob", Claims: map[string]any{"plan": "paid"}})
+		token = c.issuer.Token(resourcetest.Token{Scope: "base extra", Subject: "bob", Claims: map[string]any{"plan": "paid", "acr": "silver"}})
 	}
-	c.scopes, c.plan, c.opens = "base extra", "paid", true
-	defer func() { c.scopes, c.plan, c.opens = scopes, plan, false }()
+	c.scopes, c.plan, c.acr, c.opens = "base extra", "paid", "silver", true
+	defer func() { c.scopes, c.plan, c.acr, c.opens = scopes, plan, acr, false }()
 	if c.use(token); !c.reached {
 		return errors.New("the session was not opened")
 	}
