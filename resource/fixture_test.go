@@ -162,6 +162,8 @@ func (a answer) withObject() answer {
 				Error       string `json:"error,omitempty"`
 				Description string `json:"error_description"`
 				Scope       string `json:"scope,omitempty"`
+				ACRValues   string `json:"acr_values,omitempty"`
+				MaxAge      int    `json:"max_age,omitempty"`
 			}
 		}
 	}

@@ -128,7 +128,7 @@ func (l *login) got(wanted *Authentication, now time.Time) string {
 	case l.at == 0:
 		parts = append(parts, "no auth_time")
 	default:
-		parts = append(parts, "a login "+now.Sub(l.at.Time()).Truncate(time.Second).String()+" ago")
+		parts = append(parts, "a login "+now.Sub(l.at.Time()).Truncate(time.Second).String()+" ago") // negative: in the future
 	}
 	return strings.Join(parts, ", ")
 }
