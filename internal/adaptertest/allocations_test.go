@@ -4,6 +4,7 @@ import (
 	"net/http"
 	"net/http/httptest"
 	"testing"
+	"time"
 
 	"github.com/warder-go/warder/resource"
 	"github.com/warder-go/warder/resource/resourcetest"
@@ -18,7 +19,7 @@ func TestAllocations(t *testing.T) {
 		t.Fatal(err)
 	}
 	t.Cleanup(issuer.Close)
-	token := "Bearer " + issuer.Token(resourcetest.Token{Audience: identifier, Scope: "mcp:read"})
+	token := "Bearer " + issuer.Token(resourcetest.Token{Audience: identifier, Scope: "mcp:read", Claims: map[string]any{"acr": "gold", "auth_time": time.Now().Unix()}})
 	for _, row := range []struct {
 		name          string
 		change        func(*resource.Config)
@@ -28,6 +29,10 @@ func TestAllocations(t *testing.T) {
 	}{
 		{"a cached token", func(c *resource.Config) { c.HTTP.KeepAuthorization = true }, token, 200, 3},
 		{"a cached token whose header is removed", func(*resource.Config) {}, token, 200, 5},
+		{"a cached token with a login", func(c *resource.Config) {
+			c.HTTP.KeepAuthorization = true
+			c.Credentials.Authentication = resource.Authentication{ACRValues: []string{"gold"}, MaxAge: time.Hour}
+		}, token, 200, 3},
 		{"a token that is not cached", func(c *resource.Config) { c.Limits.CacheTTL = -1 }, token, 200, 38},
 		{"no token", func(*resource.Config) {}, "", 401, 5},
 		{"no token, JSON-RPC", func(*resource.Config) {}, "", 401, 5},

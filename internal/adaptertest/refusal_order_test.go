@@ -66,9 +66,12 @@ func TestOrderOfRefusalsByPermit(t *testing.T) {
 	issuer, revoked := newIssuer(t), false
 	res := newResource(t, issuer, func(c *resource.Config) {
 		c.Scopes, c.Hooks.Revoked = []string{"base"}, func(context.Context, *resource.Caller) bool { return revoked }
+		gold := resource.Authentication{ACRValues: []string{"gold"}}
 		never := []resource.Condition{{Claim: "groups", Contains: "ops"}}
-		c.Operations = resource.Operations{Tools: map[string][]string{"delete": {"admin"}, "purge": {"admin"}}, Undeclared: resource.DenyUndeclared,
-			Conditions: resource.OperationConditions{Tools: map[string][]resource.Condition{"purge": never}}}
+		c.Operations = resource.Operations{Tools: map[string][]string{"delete": {"admin"}, "purge": {"admin"}, "archive": {"rare"}, "pay": {"admin"}}, Undeclared: resource.DenyUndeclared,
+			Conditions:     resource.OperationConditions{Tools: map[string][]resource.Condition{"purge": never}},
+			Authentication: resource.OperationAuthentication{Tools: map[string]resource.Authentication{"purge": gold, "archive": gold, "pay": gold}}}
+		c.Issuers[0].UnavailableScopes = []string{"rare"}
 	})
 	decision, refusal := res.Authenticate(request(t, "HEAD", identifier, issuer.Token(resourcetest.Token{Audience: identifier, Scope: "base"}), nil))
 	if refusal != nil {
@@ -77,6 +80,7 @@ func TestOrderOfRefusalsByPermit(t *testing.T) {
 	malformed := resource.Operation{Method: "completion/complete"}
 	undeclared, protected := resource.Operation{Method: "tools/call", Name: "other"}, resource.Operation{Method: "tools/call", Name: "delete"}
 	conditional := resource.Operation{Method: "tools/call", Name: "purge"}
+	unavailable, pay := resource.Operation{Method: "tools/call", Name: "archive"}, resource.Operation{Method: "tools/call", Name: "pay"}
 	for _, row := range []struct {
 		name    string
 		caller  *resource.Caller
@@ -93,6 +97,8 @@ func TestOrderOfRefusalsByPermit(t *testing.T) {
 		{"an undeclared operation and a missing scope", decision.Caller, false, undeclared, resource.ReasonOperationUndeclared},
 		{"a condition and a missing scope", decision.Caller, false, conditional, resource.ReasonCondition},
 		{"revoked and a condition", decision.Caller, true, conditional, resource.ReasonRevoked},
+		{"a scope that cannot be requested and a login", decision.Caller, false, unavailable, resource.ReasonScopeUnavailable},
+		{"a login and a missing scope", decision.Caller, false, pay, resource.ReasonInsufficientAuthentication},
 		{"missing scopes", decision.Caller, false, protected, resource.ReasonInsufficientScope},
 	} {
 		revoked = row.revoked

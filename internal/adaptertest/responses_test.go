@@ -29,8 +29,11 @@ func (unavailableVerifier) Verify(context.Context, *resource.Token) (*resource.C
 func allOutcomes(c *resource.Config) {
 	c.Scopes, c.Limits.MaxBodyBytes, c.Opaque = []string{"base"}, 1000, &resource.Issuer{Verifier: unavailableVerifier{}}
 	c.Operations = resource.Operations{
-		Methods:    map[string][]string{"tools/list": {"list"}},
-		Tools:      map[string][]string{"echo": {}, "delete": {"admin"}, "fail": {}},
+		Methods: map[string][]string{"tools/list": {"list"}},
+		Tools:   map[string][]string{"echo": {}, "delete": {"admin"}, "erase": {"admin"}, "fail": {}},
+		Authentication: resource.OperationAuthentication{Tools: map[string]resource.Authentication{
+			"erase": {ACRValues: []string{"gold"}}, "pay": {ACRValues: []string{"gold", "a<b"}, MaxAge: 5 * time.Minute}, "vote": {ACRValues: []string{"id"}}, "sign": {MaxAge: time.Minute},
+		}},
 		Undeclared: resource.DenyUndeclared,
 		Public:     []string{"prompts/list"},
 		Rule: func(_ context.Context, o resource.Operation, _ *resource.Caller) ([]string, error) {
@@ -77,7 +80,13 @@ func TestResponses(t *testing.T) {
 	const (
 		login, operator = "Log in again", "Ask the operator of this server, whose log has the cause"
 		lacking         = "The access token lacks a scope that this request needs"
+		weak            = "The login of the user is not strong or recent enough for this request"
+		weakly          = `"insufficient_user_authentication", error_description="` + weak + `"` // RFC 9470 §3
 	)
+	// needsLogin returns the JSON-RPC error for a login. with are further members of the data.
+	needsLogin := func(id, advice, with string) string {
+		return rpcError(id, 401, weak+". "+advice, `{"error":"insufficient_user_authentication","error_description":"`+weak+`"`+with+"}")
+	}
 	missingPublic := rejected(`"x"`, 401, "", "Authorization is required", "Log in, or configure the client with an access token for this server", "base") // the rule for public operations needed the body
 	missingPost := rejected("null", 401, "", "Authorization is required", "Log in, or configure the client with an access token for this server", "base")
 	onEachAdapter(t, func(t *testing.T, a adapter) {
@@ -91,7 +100,8 @@ func TestResponses(t *testing.T) {
 			token.Audience = identifier
 			return headers{"Authorization": "Bearer " + issuer.Token(token)}
 		}
-		expired, base := bearer(resourcetest.Token{Lifetime: -time.Hour}), bearer(resourcetest.Token{Scope: "base"})
+		expired, base := bearer(resourcetest.Token{Lifetime: -time.Hour}), bearer(resourcetest.Token{Scope: "base", Claims: map[string]any{"acr": "gold"}})
+		plain, admin := bearer(resourcetest.Token{Scope: "base"}), bearer(resourcetest.Token{Scope: "base admin"})
 		with := func(name, value string) headers {
 			all := maps.Clone(base)
 			all[name] = value
@@ -123,6 +133,13 @@ func TestResponses(t *testing.T) {
 			{"a base scope is missing", "GET", "", bearer(resourcetest.Token{}), 403, headers{"Www-Authenticate": scoped + `, error=` + insufficient}, oauthError("insufficient_scope", "The access token lacks a scope that this request needs")},
 			{"a scope of the tool is missing: the challenge names all scopes", "POST", call("delete"), base, 403, headers{"Www-Authenticate": pointer + `, scope="base admin", error=` + insufficient}, rejected(`"x"`, 403, "insufficient_scope", lacking, "Log in again and grant all of these scopes: base admin", "base admin")},
 			{"scopes of a batch are missing: the challenge names all scopes", "POST", `[` + call("delete") + `,{"jsonrpc":"2.0","id":1,"method":"tools/list"}]`, base, 403, headers{"Www-Authenticate": pointer + `, scope="base admin list", error=` + insufficient}, rejected("null", 403, "insufficient_scope", lacking, "Log in again and grant all of these scopes: base admin list", "base admin list")},
+			{"a login is too old: no scope is missing, so the challenge names none", "POST", call("pay"), base, 401, headers{"Www-Authenticate": pointer + `, error=` + weakly + `, acr_values="gold a<b", max_age="300"`}, needsLogin(`"x"`, `Log in again with acr_values=gold a\u003cb and max_age=300`, `,"acr_values":"gold a\u003cb","max_age":300`)},
+			{"a login is too old, PUT", "PUT", call("pay"), base, 401, headers{"Www-Authenticate": pointer + `, error=` + weakly + `, acr_values="gold a<b", max_age="300"`}, `{"error":"insufficient_user_authentication","error_description":"` + weak + `","acr_values":"gold a\u003cb","max_age":300}` + "\n"},
+			{"only the age of a login is limited", "POST", call("sign"), plain, 401, headers{"Www-Authenticate": pointer + `, error=` + weakly + `, max_age="60"`}, needsLogin(`"x"`, `Log in again with max_age=60`, `,"max_age":60`)},
+			{"a login is too weak and a scope is missing: one challenge names both", "POST", call("erase"), plain, 401, headers{"Www-Authenticate": pointer + `, scope="base admin", error=` + weakly + `, acr_values="gold"`}, needsLogin(`"x"`, `Log in again with acr_values=gold, and grant all of these scopes: base admin`, `,"scope":"base admin","acr_values":"gold"`)},
+			{"a login is too weak and the scope is granted", "POST", call("erase"), admin, 401, headers{"Www-Authenticate": pointer + `, error=` + weakly + `, acr_values="gold"`}, needsLogin(`"x"`, `Log in again with acr_values=gold`, `,"acr_values":"gold"`)},
+			{"logins of a batch: one challenge for both", "POST", `[` + call("pay") + `,` + call("erase") + `]`, admin, 401, headers{"Www-Authenticate": pointer + `, error=` + weakly + `, acr_values="gold", max_age="300"`}, needsLogin("null", `Log in again with acr_values=gold and max_age=300`, `,"acr_values":"gold","max_age":300`)},
+			{"logins of a batch that no login meets", "POST", `[` + call("vote") + `,` + call("pay") + `]`, base, 403, nil, rejected("null", 403, "", "The request needs a login that this access token cannot have", operator, "")},
 			{"a tool without a rule", "POST", call("other"), base, 403, nil, rejected(`"x"`, 403, "", "No rule permits the operation", "Ask the operator of this server to permit it", "")},
 			{"an ambiguous body", "POST", `{"jsonrpc":"2.0","id":1,"method":"tools/call","params":{"name":"echo","Name":"delete"}}`, base, 400, nil, rpcError("1", -32600, "The body is not a JSON-RPC message with a single meaning", "")},
 			{"a header that contradicts the body", "POST", call("echo"), with("Mcp-Name", "delete"), 400, nil, rpcError(`"x"`, -32020, "Mcp-Method or Mcp-Name differs from the body", "")},
