@@ -48,12 +48,13 @@ var ErrStreamExpired = fmt.Errorf("%w: %s", ErrStreamEnded, ReasonExpired)
 // While a stream is open, every 30 seconds it gets the checks that a request gets: steps 1 to
 // 8 of the pipeline, whether its token is bound to the same key or certificate as before (no new
 // proof is needed), whether its header fields agree with the claims, and whether the caller
-// meets the conditions of the request and has the scopes that it needed. The context of
-// Decision.Request ends, with [ErrStreamEnded] as its cause,
+// meets the conditions of the request, has the scopes that it needed and a login that is still
+// recent enough. The context of Decision.Request ends, with [ErrStreamEnded] as its cause,
 //
 //   - when the token expires, leeway included,
 //   - at the next check, if Hooks.Revoked reports the caller, or if the token is no longer
 //     cached ([Resource.Forget], Limits.CacheTTL) and its issuer rejects it,
+//   - at the next check, if the time since the login exceeds [Authentication].MaxAge,
 //   - two checks after the keys of its issuer were due for a refresh that no longer has its
 //     key, because a check can be what starts that refresh,
 //   - when two checks in a row could not decide: fail closed,
