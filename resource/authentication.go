@@ -132,7 +132,7 @@ func (b *builder) operationAuthentication(given OperationAuthentication) *operat
 			return nil
 		}
 		if _, possible := combine(b.policy.authentication, []*Authentication{compiled}); !possible {
-			b.mistakes.Addf("%s: none of the acr values is in Credentials.Authentication, so no login is enough for both; add one of them there, or remove them here", where)
+			b.mistakes.Addf("%s: none of the acr values is in required_authentication (in Go: Credentials.Authentication), so no login is enough for both; add one there, or remove these", where)
 		}
 		return o.add(compiled)
 	}
@@ -158,7 +158,7 @@ func (b *builder) operationAuthentication(given OperationAuthentication) *operat
 func (b *builder) checkPublicLogins(o Operations) {
 	for _, method := range slices.Sorted(maps.Keys(o.Authentication.Methods)) {
 		if needed := o.Authentication.Methods[method]; !needed.isZero() && o.isPublicMethod(method) {
-			b.mistakes.Addf("Operations.Public: %q needs a login by Authentication; a method cannot need a login and be public", method)
+			b.mistakes.Addf("Operations.Public: %q needs a login of a user; a method cannot need a login and be public", method)
 		}
 	}
 }

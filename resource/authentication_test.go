@@ -65,17 +65,17 @@ func TestAuthenticationMistakes(t *testing.T) {
 		"Operations.Authentication.Resources[0]: acr value \"\"" + characters + "\nOperations.Authentication.Resources[1]: set exactly one of URI, Prefix and Template": func(c *resource.Config) {
 			c.Operations.Authentication.Resources = []resource.ResourceAuthentication{{URI: "doc://a", Authentication: acr("")}, {URI: "a", Prefix: "b"}}
 		},
-		`Operations.Authentication.Tools["x"]: none of the acr values is in Credentials.Authentication, so no login is enough for both; add one of them there, or remove them here`: func(c *resource.Config) {
+		`Operations.Authentication.Tools["x"]: none of the acr values is in required_authentication (in Go: Credentials.Authentication), so no login is enough for both; add one there, or remove these`: func(c *resource.Config) {
 			c.Credentials.Authentication = acr("gold")
 			c.Operations.Authentication.Tools = map[string]authentication{"x": acr("silver"), "y": acr("gold", "silver")}
 		},
-		`Operations.Public: "ping" needs a login by Authentication; a method cannot need a login and be public`: func(c *resource.Config) {
+		`Operations.Public: "ping" needs a login of a user; a method cannot need a login and be public`: func(c *resource.Config) {
 			c.Operations.Public, c.Operations.Authentication.Methods = []string{"ping"}, map[string]authentication{"ping": acr("a")}
 		},
-		`Operations.PublicTools[0]: "x" needs a login by Authentication; an operation cannot need a login and be public`: func(c *resource.Config) {
+		`Operations.PublicTools[0]: "x" needs a login of a user; an operation cannot need a login and be public`: func(c *resource.Config) {
 			c.Operations.PublicTools, c.Operations.Authentication.Tools = []string{"x", "y"}, map[string]authentication{"x": maxAge(time.Minute), "y": {}}
 		},
-		`Operations.PublicResources[0]: "doc://private/a" needs a login by Authentication; an operation cannot need a login and be public`: func(c *resource.Config) {
+		`Operations.PublicResources[0]: "doc://private/a" needs a login of a user; an operation cannot need a login and be public`: func(c *resource.Config) {
 			c.Operations.PublicResources, c.Operations.Authentication = []string{"doc://private/a"}, forGold
 		},
 	} {

@@ -94,7 +94,7 @@ func (b *builder) checkPublicNames(r *rules) {
 				b.mistakes.Addf("%s: %q has conditions; an operation cannot have conditions and be public", where, name)
 			}
 			if len(all.authentication.Scopes.List()) > 0 {
-				b.mistakes.Addf("%s: %q needs a login by Authentication; an operation cannot need a login and be public", where, name)
+				b.mistakes.Addf("%s: %q needs a login of a user; an operation cannot need a login and be public", where, name)
 			}
 		}
 	}

@@ -14,6 +14,8 @@ import (
 func TestChallenges(t *testing.T) {
 	invalid := errorresponse.Text{Code: "invalid_token", Description: "d"}
 	bearer, both, dpop := errorresponse.Schemes{Bearer: true}, errorresponse.Schemes{Bearer: true, DPoP: "ES256 EdDSA"}, errorresponse.Schemes{DPoP: "ES256"}
+	login := errorresponse.Text{Code: "c", Description: "d", Login: errorresponse.Login{ACRValues: "a b", MaxAge: 5}}
+	const stepUp = `, error="c", error_description="d", acr_values="a b", max_age="5"`
 	const pointer, fault = `resource_metadata="https://h/m"`, `, error="invalid_token", error_description="d"`
 	for _, row := range []struct {
 		name     string
@@ -31,6 +33,9 @@ func TestChallenges(t *testing.T) {
 		{"two schemes, DPoP was used: the error is there (RFC 9449 §7.1)", invalid, nil, both, true, []string{`Bearer ` + pointer, `DPoP ` + pointer + fault + `, algs="ES256 EdDSA"`}},
 		{"only DPoP, Bearer was used", invalid, nil, dpop, false, []string{`DPoP ` + pointer + fault + `, algs="ES256"`}},
 		{"only Bearer, DPoP was used", invalid, nil, bearer, true, []string{`Bearer ` + pointer + fault}},
+		{"a login (RFC 9470 §3)", login, []string{"s"}, bearer, false, []string{`Bearer ` + pointer + `, scope="s"` + stepUp}},
+		{"a login, DPoP was used: it is with the error", login, []string{"s"}, both, true, []string{`Bearer ` + pointer + `, scope="s"`, `DPoP ` + pointer + `, scope="s"` + stepUp + `, algs="ES256 EdDSA"`}},
+		{"only acr values", errorresponse.Text{Code: "c", Login: errorresponse.Login{ACRValues: "a"}}, nil, bearer, false, []string{`Bearer ` + pointer + `, error="c", error_description="", acr_values="a"`}},
 	} {
 		if got := row.text.Challenges("https://h/m", row.scopes, row.schemes, row.usedDPoP); !slices.Equal(got, row.want) {
 			t.Errorf("%s:\n got %q\nwant %q", row.name, got, row.want)
@@ -41,6 +46,8 @@ func TestChallenges(t *testing.T) {
 func TestBody(t *testing.T) {
 	invalid := errorresponse.Text{Code: "invalid_token", Description: "d", Advice: "Do x", RPC: 401}
 	lacking := errorresponse.Text{Code: "insufficient_scope", Description: "d", Advice: "Grant", RPC: 403}
+	login := errorresponse.Text{Code: "c", Description: "d", Advice: "Log in", RPC: 401, Login: errorresponse.Login{ACRValues: "a <b>", MaxAge: 5}}
+	recent := errorresponse.Text{Code: "c", Description: "d", Advice: "Log in", RPC: 401, Login: errorresponse.Login{MaxAge: 5}}
 	for _, row := range []struct {
 		name string
 		got  []byte
@@ -55,6 +62,9 @@ func TestBody(t *testing.T) {
 		{"a code of our own, below the range", errorresponse.Text{Description: "d", RPC: -32769}.RPCError(nil, nil), `{"jsonrpc":"2.0","id":null,"error":{"code":-32769,"message":"d","data":{"error_description":"d"}}}`},
 		{"advice and scopes", invalid.RPCError([]byte("7"), []string{"a", "b"}), `{"jsonrpc":"2.0","id":7,"error":{"code":401,"message":"d. Do x","data":{"error":"invalid_token","error_description":"d","scope":"a b"}}}`},
 		{"missing scopes are in the message", lacking.RPCError(nil, []string{"a", "<b>"}), `{"jsonrpc":"2.0","id":null,"error":{"code":403,"message":"d. Grant: a \u003cb\u003e","data":{"error":"insufficient_scope","error_description":"d","scope":"a \u003cb\u003e"}}}`},
+		{"an object with a login", login.Object(), `{"error":"c","error_description":"d","acr_values":"a \u003cb\u003e","max_age":5}`},
+		{"a login", login.RPCError(nil, nil), `{"jsonrpc":"2.0","id":null,"error":{"code":401,"message":"d. Log in with acr_values=a \u003cb\u003e and max_age=5","data":{"error":"c","error_description":"d","acr_values":"a \u003cb\u003e","max_age":5}}}`},
+		{"a login and scopes", recent.RPCError(nil, []string{"s", "<t>"}), `{"jsonrpc":"2.0","id":null,"error":{"code":401,"message":"d. Log in with max_age=5, and grant all of these scopes: s \u003ct\u003e","data":{"error":"c","error_description":"d","scope":"s \u003ct\u003e","max_age":5}}}`},
 	} {
 		if string(row.got) != row.want+"\n" || !json.Valid(row.got) {
 			t.Errorf("%s:\n got %s\nwant %s", row.name, row.got, row.want)
