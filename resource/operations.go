@@ -51,6 +51,9 @@ type Operations struct {
 	// Authentication says how and when the user must have logged in, by operation.
 	Authentication OperationAuthentication
 
+	// Bound are operations that need a bound token.
+	Bound BoundOperations
+
 	// Rule returns further scopes that an operation needs. It is called after the maps
 	// were applied, for every request and notification, and for each resource and task of
 	// a subscriptions/listen. An error, a panic and a malformed scope reject the request
@@ -81,7 +84,7 @@ type Operations struct {
 	// PublicTools, PublicPrompts and PublicResources are single tools (tools/call),
 	// prompts (prompts/get) and resources (resources/read, by exact and plain URI) that
 	// are open in the same way. What is public cannot have scopes, conditions, Authentication or
-	// rules for arguments above. Rule is not called for requests without credentials.
+	// rules for arguments above, and cannot be in Bound. Rule is not called for requests without credentials.
 	Public          []string
 	PublicTools     []string
 	PublicPrompts   []string
@@ -99,7 +102,7 @@ type Operations struct {
 // IsZero reports whether there are no rules, so that bodies are not read.
 func (o Operations) IsZero() bool {
 	return o.Methods == nil && o.Tools == nil && o.Prompts == nil && o.Resources == nil && o.Arguments == nil && o.Rule == nil &&
-		o.Conditions.isZero() && o.Authentication.isZero() && o.Undeclared == AllowUndeclared && !o.LateChallenges && !o.hasPublic()
+		o.Conditions.isZero() && o.Authentication.isZero() && o.Bound.isZero() && o.Undeclared == AllowUndeclared && !o.LateChallenges && !o.hasPublic()
 }
 
 func (o *Operations) hasPublic() bool {
@@ -181,7 +184,7 @@ func (r *Resource) Operations() Operations {
 	o.Arguments, o.Conditions.Resources = slices.Clone(o.Arguments), slices.Clone(o.Conditions.Resources)
 	conditions := &o.Conditions
 	conditions.Methods, conditions.Tools, conditions.Prompts = maps.Clone(conditions.Methods), maps.Clone(conditions.Tools), maps.Clone(conditions.Prompts)
-	o.Authentication = o.Authentication.clone()
+	o.Authentication, o.Bound = o.Authentication.clone(), o.Bound.clone()
 	o.PublicTools, o.PublicPrompts, o.PublicResources = slices.Clone(o.PublicTools), slices.Clone(o.PublicPrompts), slices.Clone(o.PublicResources)
 	return o
 }

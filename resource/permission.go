@@ -30,6 +30,7 @@ type requirements struct {
 	needed     []string               // scopes
 	conditions []*condition.Condition // of the operations
 	logins     []*Authentication      // of the operations
+	bound      bool                   // a bound token
 }
 
 // authorize is steps 8 to 10: whether the caller may do what the request asks for.
@@ -71,7 +72,11 @@ func (p *policy) checkRequirements(c *Caller, needs requirements, further []stri
 	if f := c.conditionFault(c.firstUnmet(needs.conditions)); f != nil {
 		return f
 	}
-	return p.checkLogin(c, needs.logins, p.checkScopes(c, needs.needed, further))
+	missing := p.checkScopes(c, needs.needed, further)
+	if f := p.checkBoundOperations(c, needs.bound, missing); f != nil {
+		return f
+	}
+	return p.checkLogin(c, needs.logins, missing)
 }
 
 // readOperation reads the body and collects the conditions and the scopes of its operations, the

@@ -164,7 +164,7 @@ func (a *answers) refusal(f *fault, to audience) *Refusal {
 	switch {
 	case a.metadataURL == "": // fail closed
 		reason, prepared = ReasonInternalError, a.prepare(answerError, nil, a.schemes, false)
-	case f.reason == ReasonInsufficientScope:
+	case f.reason == ReasonInsufficientScope, f.reason == ReasonBindingRequired && f.challenge != nil:
 		prepared = a.prepare(o, f.challenge, to.schemes, to.dpop)
 	case f.reason == ReasonInsufficientAuthentication:
 		text := o.text()

@@ -20,6 +20,7 @@ type rules struct {
 	scopes         *scoperules.Rules
 	conditions     *operationConditions     // nil: none
 	authentication *operationAuthentication // nil: none
+	bound          *boundOperations         // nil: none
 }
 
 // setRules checks and compiles Config.Operations. Without rules there is nothing to set.
@@ -34,7 +35,7 @@ func (b *builder) setRules() {
 	if o.Undeclared != AllowUndeclared && o.Undeclared != DenyUndeclared {
 		b.mistakes.Addf("Operations.Undeclared: %d is neither AllowUndeclared nor DenyUndeclared", o.Undeclared)
 	}
-	r := &rules{o, scoperules.New(o.Methods, o.Tools, o.Prompts), b.operationConditions(o.Conditions), b.operationAuthentication(o.Authentication)}
+	r := &rules{o, scoperules.New(o.Methods, o.Tools, o.Prompts), b.operationConditions(o.Conditions), b.operationAuthentication(o.Authentication), b.boundOperations(o.Bound)}
 	for n, rule := range o.Resources {
 		where := fmt.Sprintf("Operations.Resources[%d]", n)
 		b.checkNeeds(where, rule.Scopes)
@@ -43,6 +44,7 @@ func (b *builder) setRules() {
 	b.setArguments(r)
 	b.checkPublicMethods(o)
 	b.checkPublicLogins(o)
+	b.checkPublicBound(o)
 	b.checkPublicNames(r)
 	b.policy.rules = r
 }
@@ -96,6 +98,9 @@ func (b *builder) checkPublicNames(r *rules) {
 			if len(all.authentication.Scopes.List()) > 0 {
 				b.mistakes.Addf("%s: %q needs a login of a user; an operation cannot need a login and be public", where, name)
 			}
+			if len(all.bound.Scopes.List()) > 0 {
+				b.mistakes.Addf("%s: %q needs a bound token by Bound; an operation cannot need one and be public", where, name)
+			}
 		}
 	}
 	check("PublicTools", mcpmsg.ToolsCall, r.PublicTools)
@@ -124,15 +129,15 @@ func (r *rules) needs(ctx context.Context, messages []*mcpmsg.Message, c *Caller
 			return requirements{}, f
 		}
 	}
-	return requirements{all.scopes.Scopes.List(), r.conditions.of(&all.conditions), r.authentication.of(&all.authentication)}, nil
+	return requirements{all.scopes.Scopes.List(), r.conditions.of(&all.conditions), r.authentication.of(&all.authentication), len(all.bound.Scopes.List()) > 0}, nil
 }
 
 // collected collects what the messages of one request need.
-type collected struct{ scopes, conditions, authentication scoperules.Needs }
+type collected struct{ scopes, conditions, authentication, bound scoperules.Needs }
 
 func (r *rules) needsOf(ctx context.Context, m *mcpmsg.Message, c *Caller, all *collected) *fault {
 	declared := r.collect(m, all)
-	if all.scopes.Incomplete() || all.conditions.Incomplete() || all.authentication.Incomplete() {
+	if all.scopes.Incomplete() || all.conditions.Incomplete() || all.authentication.Incomplete() || all.bound.Incomplete() {
 		return newFault(ReasonBodyMalformed, "comparing the URIs with the templates takes too long")
 	}
 	if argument := all.scopes.Unlisted; argument != "" {
@@ -180,6 +185,7 @@ func (r *rules) callRule(ctx context.Context, o Operation, c *Caller) ([]string,
 func (r *rules) collect(m *mcpmsg.Message, all *collected) (declared bool) {
 	declared = r.scopes.Collect(m, &all.scopes)
 	declared = r.conditions.collect(m, &all.conditions) || declared
+	declared = r.bound.collect(m, &all.bound) || declared
 	return r.authentication.collect(m, &all.authentication) || declared || r.isPublic(m)
 }
 

@@ -1,0 +1,103 @@
+package resource
+
+import (
+	"fmt"
+	"slices"
+
+	"github.com/warder-go/warder/internal/scoperules"
+	"github.com/warder-go/warder/internal/uripattern"
+)
+
+// BoundOperations are operations that need an access token that is bound to a key or a certificate
+// of the client, with its proof: see [DPoP] and [ClientCertificates]. All other operations accept
+// the tokens that their issuers accept. A request for one of them with another token is rejected
+// with 401 and the reason binding_required. The challenge offers DPoP, if it can be used.
+//
+// They apply to messages in the same way as the scopes of the same field in [Operations] do. An
+// entry also counts as a rule that names the operation. A bound operation cannot be public.
+//
+// A task can belong to any tool. So the methods tasks/*, and a subscriptions/listen with taskIds,
+// are bound if there is an entry in Tools, unless Methods names them in another rule.
+type BoundOperations struct {
+	Methods   []string // JSON-RPC methods
+	Tools     []string // names
+	Prompts   []string // names
+	Resources []ResourcePattern
+}
+
+// ResourcePattern selects MCP resources. Exactly one of its fields is set. See [ResourceRule] for
+// what they match.
+type ResourcePattern struct {
+	URI      string
+	Prefix   string
+	Template string
+}
+
+func (p ResourcePattern) pattern() uripattern.Pattern { return uripattern.Pattern(p) }
+
+func (o *BoundOperations) isZero() bool {
+	return o.Methods == nil && o.Tools == nil && o.Prompts == nil && o.Resources == nil
+}
+
+// clone returns a copy that shares nothing with o.
+func (o *BoundOperations) clone() BoundOperations {
+	return BoundOperations{slices.Clone(o.Methods), slices.Clone(o.Tools), slices.Clone(o.Prompts), slices.Clone(o.Resources)}
+}
+
+// boundOperations is the compiled form of BoundOperations. Its values say nothing more.
+type boundOperations = keyedRules[struct{}]
+
+// boundOperations checks and compiles the bound operations. It returns nil for the zero value.
+func (b *builder) boundOperations(given BoundOperations) *boundOperations {
+	if given.isZero() {
+		return nil
+	}
+	const where = "Operations.Bound."
+	if !b.policy.offers.dpop && !b.policy.offers.certificates {
+		b.mistakes.Addf("%sMethods, Tools, Prompts, Resources: the tokens of no issuer can be bound, so nobody could use these operations; set dpop or client_certificates (in Go: Credentials.DPoP, Credentials.Certificates)", where)
+	}
+	o := &boundOperations{all: map[string]struct{}{}}
+	key := o.add(struct{}{})
+	byName := func(field string, names []string) map[string][]string {
+		keys := map[string][]string{}
+		for n, name := range names {
+			if name == "" {
+				b.mistakes.Addf("%s%s[%d]: empty name", where, field, n)
+			} else if slices.Contains(names[:n], name) {
+				b.mistakes.Addf("%s%s[%d]: duplicate name %q", where, field, n, name)
+			}
+			keys[name] = key
+		}
+		return keys
+	}
+	o.rules = scoperules.New(byName("Methods", given.Methods), byName("Tools", given.Tools), byName("Prompts", given.Prompts))
+	for n, pattern := range given.Resources {
+		b.mistakes.AddAt(fmt.Sprintf("%sResources[%d]", where, n), o.rules.AddResource(pattern.pattern(), key))
+	}
+	return o
+}
+
+// checkPublicBound rejects a public method that needs a bound token.
+func (b *builder) checkPublicBound(o Operations) {
+	for _, method := range o.Bound.Methods {
+		if o.isPublicMethod(method) {
+			b.mistakes.Addf("Operations.Public: %q needs a bound token by Bound; a method cannot need one and be public", method)
+		}
+	}
+}
+
+// checkBoundOperations rejects a caller whose token is not bound, if the operations need that.
+// missing is the fault of checkScopes, or nil: a scope that no login can add precedes, and the
+// scopes that a login can add are part of the same challenge, so that one login is enough.
+func (p *policy) checkBoundOperations(c *Caller, needed bool, missing *fault) *fault {
+	if !needed || c.binding.IsBound() || missing != nil && missing.reason != ReasonInsufficientScope {
+		return nil
+	}
+	of := p.bindingsOf(c.binding.dpop, c.binding.certificates, c.isFromField())
+	f := &fault{reason: ReasonBindingRequired, caller: c, got: "no cnf", want: "cnf, because the operation needs a bound token",
+		needsDPoP: of.certificates == BindingOff}
+	if missing != nil {
+		f.needed, f.challenge = missing.needed, missing.challenge
+	}
+	return f
+}
