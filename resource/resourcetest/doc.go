@@ -19,8 +19,21 @@
 // signed: RFC 9701) and revocation (RFC 7009). It does not issue ID tokens and has no user
 // interface.
 //
+// It also supports DPoP (RFC 9449): the token endpoint binds tokens to the key of a valid proof,
+// and the refresh tokens of public clients too. Config.DPoPNonce makes it require nonces. The
+// authorization endpoint accepts dpop_jkt, "authorization_details" (RFC 9396), and for step-up
+// authentication "acr_values" and "max_age" (RFC 9470). Every user meets all requirements of the
+// last two: the first of acr_values becomes the claim "acr", and with max_age the token has
+// "auth_time". Without these parameters, tokens do not have these claims. The token endpoint does
+// not issue certificate-bound tokens (RFC 8705), because the server does not use TLS.
+//
 // [Issuer.Token] makes valid tokens (RFC 9068) and, with the fields of [Token], invalid ones of
-// every kind. [Issuer.Fail] makes an endpoint fail while the server runs. [Issuer.Count] and
+// every kind. Token.ProofKey and Token.Certificate bind a token to the key of a client. A
+// [ProofKey] is the key of a DPoP client: [ProofKey.SetProof] adds a token and a proof to one
+// request, [ProofKey.Transport] to all requests of an HTTP client. [ProofKey.Faulty] makes one
+// whose proofs have one of the [ProofFaults].
+//
+// [Issuer.Fail] makes an endpoint fail while the server runs. [Issuer.Count] and
 // [Issuer.Requests] return what the server received.
 //
 // All methods can be called concurrently. Mistakes in a test, such as an unknown algorithm or

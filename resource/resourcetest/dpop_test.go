@@ -3,6 +3,7 @@ package resourcetest_test
 import (
 	"crypto"
 	"crypto/ed25519"
+	"encoding/base64"
 	"encoding/hex"
 	"fmt"
 	"io"
@@ -116,6 +117,7 @@ func TestTokenEndpointChecksProofs(t *testing.T) {
 			{"the port of http", htu("https://auth.example.test:80/token"), "400 invalid_dpop_proof"},
 			{"the path in upper case", htu("https://auth.example.test/TOKEN"), "400 invalid_dpop_proof"},
 			{"an escaped letter in the path", htu("https://auth.example.test/%74oken"), "400 invalid_dpop_proof"},
+			{"trailing bits that are not zero (RFC 4648 §3.5)", proof(resourcetest.Proof{Encode: trailingBits}), "400 invalid_dpop_proof"},
 			{"unknown claims and a kid", proof(resourcetest.Proof{Claims: map[string]any{"x": 1}, Header: map[string]any{"kid": "1"}}), "200 DPoP"},
 			{"a nonce that is not required", proof(resourcetest.Proof{Nonce: "n"}), "200 DPoP"},
 		} {
@@ -124,6 +126,30 @@ func TestTokenEndpointChecksProofs(t *testing.T) {
 			}
 		}
 	})
+}
+
+// trailingBits sets the lowest of the four unused bits in the last character of an ES256 signature.
+func trailingBits(segment int, content []byte) string {
+	const alphabet = "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789-_"
+	encoded := base64.RawURLEncoding.EncodeToString(content)
+	if segment != 2 {
+		return encoded
+	}
+	last := len(encoded) - 1
+	return encoded[:last] + string(alphabet[strings.IndexByte(alphabet, encoded[last])+1])
+}
+
+// A URL that is not ASCII is not a URI (RFC 3986 §2), although net/url parses it.
+func TestTokenEndpointRequiresURI(t *testing.T) {
+	s, client := newIssuer(t, resourcetest.Config{Path: "/%C3%A9"})
+	for htu, want := range map[string]string{
+		"https://auth.example.test/%C3%A9/token": "200 DPoP",
+		"https://auth.example.test/é/token":      "400 invalid_dpop_proof",
+	} {
+		if _, reply, got := tokenRequest(t, client, s, credentials+"&grant_type=client_credentials", resourcetest.NewProofKey("").Proof(resourcetest.Proof{URL: htu})); got != want {
+			t.Errorf("%s: got %v, want %s", htu, reply, want)
+		}
+	}
 }
 
 // fixedSigner signs with the same bytes always.
@@ -279,9 +305,9 @@ func TestTokenEndpointNonce(t *testing.T) {
 		second := send("a nonce of one minute ago", form, first, "200 DPoP")
 		time.Sleep(time.Minute)
 		send("a nonce of two minutes ago", form, first, "400 use_dpop_nonce")
-		send("the nonce after it", form, second, "200 DPoP")
+		third := send("the nonce after it", form, second, "200 DPoP")
 		time.Sleep(2 * time.Minute)
-		send("a nonce without a successor for two minutes", form, second, "400 use_dpop_nonce")
+		send("the newest nonce, two minutes old", form, third, "400 use_dpop_nonce")
 		if len(nonces) != 4 {
 			t.Errorf("got the nonces %v, want 4", nonces)
 		}
@@ -291,8 +317,8 @@ func TestTokenEndpointNonce(t *testing.T) {
 	})
 }
 
-// A client with Transport gets a token from an endpoint that requires a nonce, in two requests for the
-// first token and in one for the next.
+// A client with Transport gets a token from an endpoint that requires a nonce, in two requests
+// for the first token and in one for the next.
 func TestProofTransportAtTokenEndpoint(t *testing.T) {
 	s, _ := newIssuer(t, resourcetest.Config{DPoPNonce: true})
 	client := &http.Client{Transport: resourcetest.NewProofKey("").Transport(s.Transport(), nil)}
@@ -304,8 +330,8 @@ func TestProofTransportAtTokenEndpoint(t *testing.T) {
 	}
 }
 
-// The token endpoint removes proofs that can no longer be valid, and no others.
-func TestReplaysAreForgotten(t *testing.T) {
+// The token endpoint stores a proof as long as it can be valid, even if many others follow.
+func TestReplaysAreRejectedUntilTooOld(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		s, client := newIssuer(t, resourcetest.Config{Lifetime: time.Second})
 		key := resourcetest.NewProofKey("EdDSA")

@@ -1,6 +1,7 @@
 package resourcetest_test
 
 import (
+	"encoding/base64"
 	"io"
 	"net/http"
 	"strings"
@@ -39,4 +40,36 @@ func FuzzRequests(f *testing.F) {
 			t.Errorf("%s %s: status %d, %v", method, path, response.StatusCode, err)
 		}
 	})
+}
+
+// FuzzTokenProofs sends arbitrary DPoP proofs to the token endpoint. The response is a token or
+// the error invalid_dpop_proof (RFC 9449 §5).
+func FuzzTokenProofs(f *testing.F) {
+	s, err := resourcetest.NewIssuer(resourcetest.Config{})
+	if err != nil {
+		f.Fatal(err)
+	}
+	f.Cleanup(s.Close)
+	key := resourcetest.NewProofKey("")
+	for _, fault := range append(resourcetest.ProofFaults(), "") {
+		proof := key.Proof(resourcetest.Proof{URL: s.URL(resourcetest.TokenEndpoint), Token: "t", Fault: fault})
+		if parts := strings.Split(proof, "."); len(parts) == 3 {
+			f.Add(decoded(parts[0]), decoded(parts[1]), decoded(parts[2]))
+		}
+	}
+	client := &http.Client{Transport: s.Transport()}
+	f.Fuzz(func(t *testing.T, header, payload, signature []byte) {
+		encode := base64.RawURLEncoding.EncodeToString
+		proof := encode(header) + "." + encode(payload) + "." + encode(signature)
+		_, reply, got := tokenRequest(t, client, s, credentials+"&grant_type=client_credentials", proof)
+		if got != "200 DPoP" && got != "400 invalid_dpop_proof" {
+			t.Errorf("got %s %v", got, reply)
+		}
+	})
+}
+
+// decoded decodes a segment as far as it is base64url.
+func decoded(segment string) []byte {
+	content, _ := base64.RawURLEncoding.DecodeString(segment)
+	return content
 }

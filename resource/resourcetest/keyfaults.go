@@ -45,6 +45,11 @@ var keyFaults = []proofFault{
 	{name: "jwk with a leading zero in x", alg: anyECDSA, draft: changedJWK(func(jwk object) object { // RFC 7518 section 6.2.1.2
 		return withBytes(jwk, "x", func(x []byte) []byte { return append([]byte{0}, x...) })
 	})},
+	{name: "jwk with the first byte of y at the end of x", alg: anyECDSA, draft: changedJWK(func(jwk object) object {
+		var first byte
+		jwk = withBytes(jwk, "y", func(y []byte) []byte { first = y[0]; return y[1:] })
+		return withBytes(jwk, "x", func(x []byte) []byte { return append(x, first) })
+	})},
 	{name: "jwk off the curve", alg: anyECDSA, key: forgedJWK(func(jwk object) object {
 		return withBytes(jwk, "y", func(y []byte) []byte { y[len(y)-1] ^= 1; return y })
 	})},

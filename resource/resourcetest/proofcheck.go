@@ -25,8 +25,8 @@ const (
 
 // checkedProof is the result of checkProof.
 type checkedProof struct {
-	thumbprint, id, nonce string
-	hasNonce              bool
+	thumbprint, id string
+	nonce          string // "" if the proof does not have one
 }
 
 // checkProof checks a DPoP proof for a request without an access token (RFC 9449 section 4.3),
@@ -40,26 +40,38 @@ func checkProof(text, method, target string, now time.Time) (p checkedProof, ok 
 	header, ok1 := jsonMembers(parts[0], "typ", "alg", "jwk")
 	claims, ok2 := jsonMembers(parts[1], "jti", "htm", "htu", "iat", "ath", "nonce")
 	signature, ok3 := binaryText(parts[2])
-	if !ok1 || !ok2 || !ok3 || header.text("typ") != "dpop+jwt" {
+	if !ok1 || !ok2 || !ok3 {
 		return p, false
 	}
+	public, alg, ok := header.proofKey()
+	if !ok || !alg.verify(public, []byte(parts[0]+"."+parts[1]), signature) {
+		return p, false
+	}
+	p = checkedProof{thumbprint(publicJWK(public)), claims.text("jti"), claims.text("nonce")}
+	return p, claims.describe(method, target, now)
+}
+
+// proofKey returns the key in the header of a proof, and the algorithm.
+func (m members) proofKey() (crypto.PublicKey, algorithm, bool) {
 	for _, name := range []string{"crit", "b64", "zip", "jku", "x5u", "x5c", "x5t", "x5t#S256"} {
-		if header.has(name) { // another source of the key, or another meaning of the content
-			return p, false
+		if m.has(name) { // another source of the key, or another meaning of the content
+			return nil, algorithm{}, false
 		}
 	}
-	public, ok := publicKeyOf(header["jwk"])
-	alg, known := algorithms[header.text("alg")]
-	if !ok || !known || alg.family != family(public) || !alg.verify(public, []byte(parts[0]+"."+parts[1]), signature) {
-		return p, false
+	public, ok := publicKeyOf(m["jwk"])
+	alg, known := algorithms[m.text("alg")]
+	return public, alg, ok && known && alg.family == family(public) && m.text("typ") == "dpop+jwt"
+}
+
+// describe reports whether the claims of a proof are for this request and time.
+func (m members) describe(method, target string, now time.Time) bool {
+	id := m.text("jti")
+	if m.has("nonce") && m["nonce"].Kind() != '"' || id == "" || len(id) > maxProofID {
+		return false
 	}
-	p = checkedProof{thumbprint(publicJWK(public)), claims.text("jti"), claims.text("nonce"), claims.has("nonce")}
-	if p.hasNonce && claims["nonce"].Kind() != '"' || p.id == "" || len(p.id) > maxProofID {
-		return p, false
-	}
-	issued, err := strconv.ParseInt(string(claims["iat"]), 10, 64)
+	issued, err := strconv.ParseInt(string(m["iat"]), 10, 64) // fractions and strings are errors
 	age := now.Sub(time.Unix(issued, 0)).Abs()
-	return p, err == nil && age <= proofLifetime && claims.text("htm") == method && sameURL(claims.text("htu"), target)
+	return err == nil && age <= proofLifetime && m.text("htm") == method && sameURL(m.text("htu"), target)
 }
 
 // sameURL compares URLs after the normalization of RFC 3986 sections 6.2.2.1 and 6.2.3, without
@@ -105,7 +117,7 @@ func jsonMembers(text string, names ...string) (members, bool) {
 
 func readMembers(content []byte, names ...string) (members, bool) {
 	var m members
-	if json.Unmarshal(content, &m) != nil || m == nil { // rejects duplicates and invalid UTF-8
+	if json.Unmarshal(content, &m) != nil { // rejects duplicates and invalid UTF-8
 		return nil, false
 	}
 	for name := range m {

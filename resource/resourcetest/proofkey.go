@@ -40,7 +40,7 @@ func newProofKey(alg string, signer crypto.Signer) *ProofKey {
 // that is bound to the key. Token.ProofKey sets it.
 func (k *ProofKey) Thumbprint() string { return k.thumbprint }
 
-// Public returns the public key.
+// Public returns the public key. A fault does not change it.
 func (k *ProofKey) Public() crypto.PublicKey { return k.signer.Public() }
 
 // Faulty returns a key whose proofs all have a fault. If the fault is one of the key in the

@@ -9,8 +9,8 @@ import (
 	"github.com/warder-go/warder/resource/resourcetest"
 )
 
-// RFC 9470 §4 and OpenID Connect Core 1.0 §3.1.2.1: "acr" is the first of acr_values, "auth_time" is
-// set if max_age is. Both remain in refreshed tokens.
+// RFC 9470 §4 and OpenID Connect Core 1.0 §3.1.2.1: "acr" is the first of acr_values,
+// "auth_time" is set if max_age is. Both remain in refreshed tokens.
 func TestRequestedLogin(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		s, client := newIssuer(t, resourcetest.Config{})
