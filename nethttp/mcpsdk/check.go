@@ -41,6 +41,8 @@ func Check(ctx context.Context, res *resource.Resource, server *mcp.Server) erro
 	names(&c, "Conditions.Prompts", "prompt", c.rules.Conditions.Prompts, have.prompts)
 	names(&c, "Authentication.Tools", "tool", c.rules.Authentication.Tools, have.tools)
 	names(&c, "Authentication.Prompts", "prompt", c.rules.Authentication.Prompts, have.prompts)
+	listed(&c, "Bound.Tools", "tool", c.rules.Bound.Tools, have.tools)
+	listed(&c, "Bound.Prompts", "prompt", c.rules.Bound.Prompts, have.prompts)
 	c.arguments()
 	c.resources()
 	c.public()
@@ -67,6 +69,15 @@ func names[T any](c *check, field, kind string, rules map[string]T, have []strin
 	}
 }
 
+// listed checks a list of tools or prompts.
+func listed(c *check, field, kind string, rules, have []string) {
+	for n, name := range rules {
+		if !slices.Contains(have, name) {
+			c.mistakes.Addf("Operations.%s[%d]: the server has no such %s%s", field, n, kind, didYouMean(name, have))
+		}
+	}
+}
+
 // arguments checks the tools of the rules for arguments, and the arguments if the tool's schema
 // lists any.
 func (c *check) arguments() {
@@ -83,16 +94,8 @@ func (c *check) arguments() {
 
 // public checks the public tools, prompts and resources.
 func (c *check) public() {
-	for n, name := range c.rules.PublicTools {
-		if !slices.Contains(c.have.tools, name) {
-			c.mistakes.Addf("Operations.PublicTools[%d]: the server has no such tool%s", n, didYouMean(name, c.have.tools))
-		}
-	}
-	for n, name := range c.rules.PublicPrompts {
-		if !slices.Contains(c.have.prompts, name) {
-			c.mistakes.Addf("Operations.PublicPrompts[%d]: the server has no such prompt%s", n, didYouMean(name, c.have.prompts))
-		}
-	}
+	listed(c, "PublicTools", "tool", c.rules.PublicTools, c.have.tools)
+	listed(c, "PublicPrompts", "prompt", c.rules.PublicPrompts, c.have.prompts)
 	for n, uri := range c.rules.PublicResources {
 		if !c.hasResource(resource.ResourceRule{URI: uri}) {
 			c.mistakes.Addf("Operations.PublicResources[%d]: the server has no such resource and no template for it%s", n, didYouMean(uri, c.have.resources))
@@ -110,6 +113,9 @@ func (c *check) methods() {
 	}
 	for _, method := range slices.Sorted(maps.Keys(c.rules.Authentication.Methods)) {
 		c.method("Authentication.Methods", method)
+	}
+	for _, method := range c.rules.Bound.Methods {
+		c.method("Bound.Methods", method)
 	}
 }
 
@@ -140,6 +146,9 @@ func (c *check) resources() {
 	}
 	for n, rule := range c.withLogin() {
 		c.resource(fmt.Sprintf("Authentication.Resources[%d]", n), rule)
+	}
+	for n, pattern := range c.rules.Bound.Resources {
+		c.resource(fmt.Sprintf("Bound.Resources[%d]", n), resource.ResourceRule{URI: pattern.URI, Prefix: pattern.Prefix, Template: pattern.Template})
 	}
 }
 

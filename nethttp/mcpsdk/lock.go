@@ -98,6 +98,8 @@ func rpcError(refusal *resource.Refusal) error {
 	switch {
 	case refusal.Reason == resource.ReasonInsufficientAuthentication:
 		e.Message = "not authorized: the login of the user is not strong or recent enough for this request"
+	case refusal.Reason == resource.ReasonBindingRequired:
+		e.Message = "not authorized: the access token is not bound to its client, as this request requires"
 	case refusal.Status == 401:
 		e.Message = "not authorized: no caller is known, or the access token is not valid anymore"
 	case refusal.Reason == resource.ReasonInsufficientScope:

@@ -66,6 +66,7 @@ func (b *builder) buildResource(ctx context.Context) {
 	}
 	b.addConditions(&c)
 	b.addAuthentication(&c)
+	b.addBound(&c)
 	for _, rule := range s.ResourceScopes {
 		c.Operations.Resources = append(c.Operations.Resources,
 			resource.ResourceRule{URI: rule.URI, Prefix: rule.Prefix, Template: rule.Template, Scopes: rule.Scopes})

@@ -70,6 +70,10 @@ type Settings struct {
 	MethodAuthentication   map[string]Authentication `yaml:"method_authentication" doc:"MCP methods, each with the login that it needs, in the form of required_authentication"`
 	ToolAuthentication     map[string]Authentication `yaml:"tool_authentication" doc:"tools, each with the login that it needs"`
 	PromptAuthentication   map[string]Authentication `yaml:"prompt_authentication" doc:"prompts, each with the login that it needs"`
+	BoundMethods           []string                  `yaml:"bound_methods" doc:"MCP methods that need a token that is bound to a key or a certificate of the client (dpop, client_certificates)"`
+	BoundTools             []string                  `yaml:"bound_tools" doc:"tools that need a bound token"`
+	BoundPrompts           []string                  `yaml:"bound_prompts" doc:"prompts that need a bound token"`
+	BoundResources         []ResourcePattern         `yaml:"bound_resources" doc:"MCP resources that need a bound token. Each entry has exactly one of uri, prefix and template"`
 	ResourceAuthentication []ResourceAuthentication  `yaml:"resource_authentication" doc:"MCP resources with the login that they need. Each entry has exactly one of uri, prefix and template, and at least one of acr_values and max_age_seconds"`
 }
 
