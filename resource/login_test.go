@@ -144,6 +144,32 @@ func TestVariantsOfLoginClaims(t *testing.T) {
 	f.expect("ACR and AUTH_TIME", f.bearer(f.tokenWithClaims(claims{"ACR": "gold", "AUTH_TIME": "x"})), accepted)
 }
 
+// A token that is bound to a key gets the challenge for a login with the scheme DPoP (RFC 9449 §7.1,
+// RFC 9470 §3), and only with a valid proof. The other challenge names no login, as it has no error.
+func TestLoginWithBoundToken(t *testing.T) {
+	f := newFixture(t, func(c *resource.Config, k *jwks.Config) {
+		acceptDPoP(c, k)
+		c.Scopes = []string{"read"}
+		requireLogin(authentication{[]string{"gold"}, time.Minute})(c, k)
+	})
+	const login = `, error="insufficient_user_authentication", error_description="The login of the user is not strong or recent enough for this request", acr_values="gold", max_age="60"`
+	key := resourcetest.NewProofKey("ES256")
+	token := func(scope string, c claims) string {
+		return f.token(resourcetest.Token{ProofKey: key, Scope: scope, Claims: c})
+	}
+	strong := token("read", claims{"acr": "gold", "auth_time": ago(0)})
+	f.expectProof("as required", f.sendProof(proof(key, strong)), provenAccepted)
+	f.expectProof("another login", f.sendProof(proof(key, token("read", nil))), refusedDPoP(401, login))
+	f.expectProof("another login and a missing scope", f.sendProof(proof(key, token("", nil))),
+		proven{401, []string{"Bearer " + pointer + `, scope="read"`, "DPoP " + pointer + `, scope="read"` + login + algs}, ""})
+	f.log.take()
+	f.sendProof(proof(resourcetest.NewProofKey("ES256"), token("read", nil)))
+	f.expectProofReason("another login and another key", resource.ReasonDPoPKey)
+	unbound := post(identifier)
+	unbound.Header.Set("Authorization", "Bearer "+f.token(resourcetest.Token{Scope: "read"}))
+	f.expectProof("a token that is not bound", f.sendProof(unbound), refusedBearer(401, login))
+}
+
 // A token that is not valid gets its own answer first, and one that was not verified never the
 // answer about its login.
 func TestLoginIsCheckedLast(t *testing.T) {
