@@ -54,9 +54,11 @@ func (b *builder) setCertificates() {
 	c, p := &b.config.Credentials.Certificates, b.policy
 	b.checkBinding(where+".Tokens", c.Tokens)
 	p.bindings.certificates = c.Tokens
-	var err error
-	p.certificates, err = clientcert.New(clientcert.Config{Field: c.Field, Format: clientcert.Format(c.Format), Proxies: c.Proxies})
-	b.mistakes.AddAt(where, err)
+	var mistakes []error
+	p.certificates, mistakes = clientcert.New(clientcert.Config{Field: c.Field, Format: clientcert.Format(c.Format), Proxies: c.Proxies})
+	for _, mistake := range mistakes {
+		b.mistakes.Addf("%s.%w", where, mistake)
+	}
 	p.readsCertificateField = c.Field != ""
 }
 

@@ -155,6 +155,13 @@ func (b *builder) setDPoP() {
 	case c.NonceKeys != nil && !c.RequireNonce:
 		b.mistakes.Addf("%sNonceKeys: RequireNonce is not set, so the keys have no effect; set it, or remove the keys", where)
 	}
+	b.setReplays()
+}
+
+// setReplays checks and compiles where used proofs are remembered.
+func (b *builder) setReplays() {
+	const where = "Credentials.DPoP."
+	c, p := &b.config.Credentials.DPoP, &b.policy.proofs
 	entries, perKey := cmp.Or(c.MaxProofs, defaultMaxProofs), cmp.Or(c.MaxProofsPerKey, defaultMaxProofsPerKey)
 	switch {
 	case entries < 0 || perKey < 0:

@@ -10,6 +10,7 @@ import (
 	"testing"
 
 	"github.com/warder-go/warder/internal/clientcert"
+	"github.com/warder-go/warder/internal/jose"
 )
 
 // RFC 9440 Appendix A: the client certificate, which is also the value of Client-Cert
@@ -48,7 +49,7 @@ func TestExamplesOfRFCs(t *testing.T) {
 		{"RFC 8705 Appendix A", rfc8705Certificate, rfc8705Thumbprint},
 		{"RFC 9440 Appendix A", rfc9440Certificate, rfc9440Thumbprint},
 	} {
-		want, ok := clientcert.ParseThumbprint(row.want)
+		want, ok := jose.ParseThumbprint(row.want)
 		if !ok {
 			t.Fatalf("%s: %s is not a thumbprint", row.name, row.want)
 		}

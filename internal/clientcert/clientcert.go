@@ -15,7 +15,6 @@ import (
 	"crypto/sha256"
 	"crypto/subtle"
 	"crypto/tls"
-	"encoding/base64"
 	"errors"
 	"net/http"
 	"net/netip"
@@ -42,20 +41,6 @@ type Thumbprint [sha256.Size]byte
 func (t Thumbprint) Equal(other Thumbprint) bool {
 	var none Thumbprint
 	return subtle.ConstantTimeCompare(t[:], other[:]) == 1 && subtle.ConstantTimeCompare(t[:], none[:]) == 0
-}
-
-// ParseThumbprint reads the value of x5t#S256 (RFC 8705 §3.1): 43 characters of base64url without
-// padding. It accepts only the canonical encoding.
-func ParseThumbprint(text string) (t Thumbprint, ok bool) {
-	if len(text) != base64.RawURLEncoding.EncodedLen(len(t)) {
-		return Thumbprint{}, false
-	}
-	// The decoder skips line breaks, so the number of bytes is a part of the check.
-	n, err := base64.RawURLEncoding.Strict().Decode(t[:], []byte(text))
-	if err != nil || n != len(t) {
-		return Thumbprint{}, false
-	}
-	return t, true
 }
 
 // Config says where the client certificate of a request is. The zero value means the TLS

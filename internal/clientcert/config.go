@@ -47,12 +47,13 @@ var standardFields = []string{"Authorization", "Connection", "Cookie", "DPoP", "
 // standardPrefixes are the beginnings of the names of more such fields.
 var standardPrefixes = []string{"accept", "access-control-", "content-", "if-", "mcp-", "sec-"}
 
-// New returns an error with all mistakes of the configuration. It does not keep the slices.
-func New(c Config) (*Reader, error) {
+// New returns all mistakes of the configuration. Each begins with the name of its field. It does
+// not keep the slices.
+func New(c Config) (*Reader, []error) {
 	var mistakes configerr.List
 	c.check(&mistakes)
-	if err := mistakes.Err("client certificates"); err != nil {
-		return nil, err
+	if mistakes.Len() > 0 {
+		return nil, mistakes.All()
 	}
 	r := &Reader{field: textproto.CanonicalMIMEHeaderKey(c.Field), parse: parsers[c.Format], proxies: slices.Clone(c.Proxies)}
 	if c.Format == FormatRFC9440 {

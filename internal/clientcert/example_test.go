@@ -6,19 +6,20 @@ import (
 	"net/netip"
 
 	"github.com/warder-go/warder/internal/clientcert"
+	"github.com/warder-go/warder/internal/jose"
 )
 
 func Example() {
-	r, err := clientcert.New(clientcert.Config{
+	r, mistakes := clientcert.New(clientcert.Config{
 		Field:   "X-Forwarded-Client-Cert",
 		Format:  clientcert.FormatXFCC,
 		Proxies: []netip.Prefix{netip.MustParsePrefix("192.0.2.1/32")},
 	})
-	if err != nil {
-		fmt.Println(err)
+	if mistakes != nil {
+		fmt.Println(mistakes)
 		return
 	}
-	bound, _ := clientcert.ParseThumbprint("A4DtL2JmUMhAsvJj5tKyn64SqzmuXbMrJa0n761y5v0") // x5t#S256 of a token
+	bound, _ := jose.ParseThumbprint("A4DtL2JmUMhAsvJj5tKyn64SqzmuXbMrJa0n761y5v0") // x5t#S256 of a token
 	for _, sender := range []string{"192.0.2.1:4711", "198.51.100.7:4711"} {
 		req := &http.Request{RemoteAddr: sender, Header: http.Header{"X-Forwarded-Client-Cert": {"Hash=0380ed2f626650c840b2f263e6d2b29fae12ab39ae5db32b25ad27efad72e6fd"}}}
 		certificate, ok, err := r.Read(req)

@@ -99,9 +99,9 @@ func prefixes(texts ...string) (all []netip.Prefix) {
 
 func reader(t testing.TB, c clientcert.Config) *clientcert.Reader {
 	t.Helper()
-	r, err := clientcert.New(c)
-	if err != nil {
-		t.Fatal(err)
+	r, mistakes := clientcert.New(c)
+	if mistakes != nil {
+		t.Fatal(mistakes)
 	}
 	return r
 }

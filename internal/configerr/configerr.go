@@ -5,6 +5,7 @@ package configerr
 import (
 	"errors"
 	"fmt"
+	"slices"
 )
 
 // List is a list of mistakes. The zero value is ready for use. It is not safe for
@@ -31,6 +32,9 @@ func (l *List) AddAt(field string, err error) {
 		l.Addf("%s: %w", field, err)
 	}
 }
+
+// All returns the mistakes, in the order in which they were added.
+func (l *List) All() []error { return slices.Clone(l.errs) }
 
 // Len returns the number of mistakes.
 func (l *List) Len() int { return len(l.errs) }
