@@ -11,7 +11,7 @@ import (
 // rules of Config.Operations. It is for code that runs an operation without having seen the
 // HTTP request, such as a second check inside an MCP server. Nil permits.
 //
-// It checks what Authenticate checks in its steps 8 and 9, and whether the token is still
+// It checks what Authenticate checks in its steps 8 and 10, and whether the token is still
 // valid. A caller that another resource accepted, or that was decoded from JSON, is rejected
 // like a nil caller. A nil caller may only do what Operations.Public names. If further scopes
 // or alternatives are given (see [ScopeOptions]), the operation needs these too; one challenge
@@ -74,7 +74,7 @@ func (p *policy) permit(ctx context.Context, c *Caller, op Operation, scopes []s
 	return p.permitVerified(ctx, c, op, scopes, has)
 }
 
-// permitVerified is step 9 for a caller that is still valid.
+// permitVerified is step 10 for a caller that is still valid.
 func (p *policy) permitVerified(ctx context.Context, c *Caller, op Operation, scopes []string, has func([]string) bool) *fault {
 	if f := c.conditionFault(c.unmet); f != nil {
 		return f
