@@ -163,11 +163,11 @@ func hasBooleanActive(object jsontext.Value) bool {
 	})
 }
 
-// mayBeBearerAccessToken reports whether the answer can be about a bearer access token, as far
-// as it contains this information. Refresh tokens, ID tokens and tokens that are bound to a
-// key are not (RFC 7662 §2.2, RFC 9449 §6.2). It is true for an unknown type, because package
-// resource compares such a type with resource.Issuer.TokenTypes.
-func (a answer) mayBeBearerAccessToken() (bool, error) {
+// mayBeAccessToken reports whether the answer can be about an access token, as far as it contains
+// this information. Refresh tokens and ID tokens are not (RFC 7662 §2.2). It is true for an
+// unknown type, because package resource compares such a type with resource.Issuer.TokenTypes,
+// and for the type DPoP (RFC 9449 §6.2), because package resource requires cnf and a proof.
+func (a answer) mayBeAccessToken() (bool, error) {
 	for _, member := range []struct {
 		name  string
 		value jsontext.Value
@@ -179,7 +179,7 @@ func (a answer) mayBeBearerAccessToken() (bool, error) {
 		if err != nil {
 			return false, fmt.Errorf("answer: member %q: %w", member.name, err)
 		}
-		if tokentype.IsOther(text) || strings.EqualFold(text, "DPoP") {
+		if tokentype.IsOther(text) {
 			return false, nil
 		}
 	}
@@ -189,11 +189,11 @@ func (a answer) mayBeBearerAccessToken() (bool, error) {
 // claims returns the claims of an active token, which is jwt unless that is nil. Package resource
 // checks them like those of a JWT.
 func (v *Verifier) claims(a answer, jwt *resource.Claims, object []byte) (*resource.Claims, *failure) {
-	switch ok, err := a.mayBeBearerAccessToken(); {
+	switch ok, err := a.mayBeAccessToken(); {
 	case err != nil:
 		return nil, newFailure(malformedClaims, err)
 	case !ok:
-		return nil, newFailure(notAccessToken, errors.New("token_type or token_use is not that of a bearer access token"))
+		return nil, newFailure(notAccessToken, errors.New("token_type or token_use is not that of an access token"))
 	}
 	c, err := resource.ParseClaims(object)
 	if err != nil {

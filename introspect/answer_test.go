@@ -63,7 +63,7 @@ func TestClaimsOfAnswers(t *testing.T) {
 			{"207 no token_type", "token_type", ``, 200, ""},
 			{"207 refresh token", "token_type", `"refresh_token"`, 401, resource.ReasonTokenType},
 			{"207 ID token", "token_type", `"id_token"`, 401, resource.ReasonTokenType},
-			{"207 DPoP", "token_type", `"DPoP"`, 401, resource.ReasonTokenType},
+			{"207 DPoP without cnf (RFC 9449 §6.2)", "token_type", `"DPoP"`, 401, resource.ReasonSenderConstrained},
 			{"207 token_type is empty", "token_type", `""`, 200, ""},
 			{"207 token_type is a space", "token_type", `" "`, 401, resource.ReasonTokenType},
 			{"207 token_type is not a string", "token_type", `["Bearer"]`, 503, resource.ReasonIntrospectionMalformed},

@@ -45,7 +45,7 @@ var (
 // function in Config does.
 //
 // Verify rejects a token with 401 only in two cases:
-//   - A valid answer states that the token is inactive or not a bearer access token.
+//   - A valid answer states that the token is inactive or not an access token.
 //   - The response has one of the statuses that mean that the endpoint cannot process this
 //     token.
 //

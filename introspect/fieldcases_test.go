@@ -53,8 +53,11 @@ func TestTypesOfTokensInAnswers(t *testing.T) {
 				for _, value := range []string{"access_token", "Access_Token", "bearer", "JWT", "at+jwt"} { // access_token: Salesforce
 					fx.expect(name+", "+member+" "+value, fx.tokenWithClaim(member, `"`+value+`"`), 200, "")
 				}
-				for _, value := range []string{"refresh_token", "ID", "offline", "urn:ietf:params:oauth:token-type:id_token", "DPoP", "dpop", "mac", "N_A"} {
+				for _, value := range []string{"refresh_token", "ID", "offline", "urn:ietf:params:oauth:token-type:id_token", "mac", "N_A"} {
 					fx.expect(name+", "+member+" "+value, fx.tokenWithClaim(member, `"`+value+`"`), 401, resource.ReasonTokenType)
+				}
+				for _, value := range []string{"DPoP", "dpop"} { // RFC 9449 §6.2: such a token has cnf
+					fx.expect(name+", "+member+" "+value, fx.tokenWithClaim(member, `"`+value+`"`), 401, resource.ReasonSenderConstrained)
 				}
 				want := 401
 				if row.accepted {

@@ -18,7 +18,7 @@ type outcome string
 const (
 	active         outcome = "active"
 	inactive       outcome = "inactive"
-	notAccessToken outcome = "token_type"    // active, but not a bearer access token
+	notAccessToken outcome = "token_type"    // active, but not an access token
 	tokenRejected  outcome = "token_refused" // the endpoint cannot process this token
 
 	discoveryFailed  outcome = "discovery"
