@@ -14,7 +14,7 @@ import (
 )
 
 // client is the official SDK's client with its OAuth handler. It is configured with the
-// URL of the MCP server only. An http.Client plays the part of the user's browser.
+// URL of the MCP server only. With the flag -dpop, a proofTransport is between it and the network. An http.Client plays the part of the user's browser.
 type client struct {
 	traffic  recorder // records all traffic, including the browser's
 	http     *http.Client
@@ -26,13 +26,16 @@ type client struct {
 	results  chan *auth.AuthorizationResult // from the callback
 }
 
-func newClient(url string) (*client, error) {
+func newClient(url string, dpop bool) (*client, error) {
 	listener, err := net.Listen("tcp", "127.0.0.1:0")
 	if err != nil {
 		return nil, fmt.Errorf("listening for the callback: %w", err)
 	}
 	c := &client{url: url, callback: "http://" + listener.Addr().String() + "/callback", results: make(chan *auth.AuthorizationResult, 1)}
 	c.http = &http.Client{Transport: &c.traffic}
+	if dpop {
+		c.http.Transport = newProofTransport(&c.traffic)
+	}
 	c.server = &http.Server{Handler: http.HandlerFunc(c.handleCallback), ReadHeaderTimeout: demoTimeout}
 	go c.server.Serve(listener) // until close
 	c.oauth, err = auth.NewAuthorizationCodeHandler(&auth.AuthorizationCodeHandlerConfig{

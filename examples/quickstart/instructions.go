@@ -10,9 +10,9 @@ import (
 
 const tokenLifetime = 8 * time.Hour
 
-// printInstructions prints the addresses, a token and commands to try the servers with.
+// printInstructions prints the addresses, a token and commands to try the servers with. With the
+// flag -dpop there is no token, because curl cannot make proofs.
 func (s *servers) printInstructions(out io.Writer) {
-	token := s.token(resourcetest.Token{Audience: s.url, Scope: basicScope, Lifetime: tokenLifetime})
 	fmt.Fprintf(out, `
 The demo is finished. Both servers keep running until you press Ctrl-C.
 
@@ -20,10 +20,37 @@ The demo is finished. Both servers keep running until you press Ctrl-C.
   Browser pages that may call it:              those of localhost, such as MCP Inspector
   Metrics:                                     %[2]s/metrics
   Authorization server (every user is %[3]s):  %[4]s
+`, s.url, s.origin, user, s.issuer.Identifier())
+	if s.dpop {
+		fmt.Fprintf(out, `
+Requests to try: without a token, the metadata, the metrics:
 
-An access token with the scope %[6]s, valid for %.0[5]f hours:
+  curl -si %[1]s
+`, s.url)
+	} else {
+		s.printToken(out)
+	}
+	fmt.Fprintf(out, `  curl -s %[1]s/.well-known/oauth-protected-resource/mcp
+  curl -s %[1]s/metrics | grep ^warder_decisions_total | grep -v ' 0$'
+`, s.origin)
+	if s.dpop {
+		fmt.Fprint(out, `
+There is no command with a token: every request with a token needs a new proof, signed with
+the private key of its client. Only MCP clients that support DPoP can use this server.
+`)
+	}
+	fmt.Fprint(out, `
+If warder rejects a token, it logs the reason here.
+`)
+}
 
-  export TOKEN=%[7]s
+// printToken prints a token and commands with it.
+func (s *servers) printToken(out io.Writer) {
+	token := s.token(resourcetest.Token{Audience: s.url, Scope: basicScope, Lifetime: tokenLifetime})
+	fmt.Fprintf(out, `
+An access token with the scope %[3]s, valid for %.0[2]f hours:
+
+  export TOKEN=%[4]s
 
 Requests to try: without a token, with the token, with the token but without a required
 scope, the metadata, the metrics:
@@ -31,9 +58,5 @@ scope, the metadata, the metrics:
   curl -si %[1]s
   curl -s %[1]s -H "Authorization: Bearer $TOKEN" -H 'Content-Type: application/json' -H 'Accept: application/json, text/event-stream' -d '{"jsonrpc":"2.0","id":1,"method":"tools/call","params":{"name":"whoami"}}'
   curl -si %[1]s -H "Authorization: Bearer $TOKEN" -H 'Content-Type: application/json' -H 'Accept: application/json, text/event-stream' -d '{"jsonrpc":"2.0","id":2,"method":"tools/call","params":{"name":"delete_everything"}}'
-  curl -s %[2]s/.well-known/oauth-protected-resource/mcp
-  curl -s %[2]s/metrics | grep ^warder_decisions_total | grep -v ' 0$'
-
-If warder rejects a token, it logs the reason here.
-`, s.url, s.origin, user, s.issuer.Identifier(), tokenLifetime.Hours(), basicScope, token)
+`, s.url, tokenLifetime.Hours(), basicScope, token)
 }

@@ -20,29 +20,7 @@ const (
 
 // After the demo the servers keep running, and the printed commands work.
 func TestInstructions(t *testing.T) {
-	if _, err := exec.LookPath("curl"); err != nil {
-		t.Skip("curl is not installed")
-	}
-	ctx, cancel := context.WithCancel(t.Context())
-	out, in := io.Pipe()
-	ended := make(chan int, 1)
-	started := make(chan *servers, 1)
-	go func() { ended <- run(ctx, nil, in, io.Discard, func(s *servers) { started <- s }) }()
-	defer func() {
-		cancel()
-		if status := <-ended; status != 0 {
-			t.Errorf("after Ctrl-C: got status %d, want 0", status)
-		}
-	}()
-
-	text, export, curls := readInstructions(out)
-	instructions, err := os.ReadFile(filepath.Join("testdata", "instructions.txt"))
-	if err != nil {
-		t.Fatal(err)
-	}
-	if got := withPlaceholders(text, <-started); got != string(instructions) {
-		t.Errorf("instructions: got\n%s\nwant\n%s", got, instructions)
-	}
+	export, curls := printedCommands(t, nil, "instructions.txt")
 	want := []string{
 		`^HTTP/1.1 401 Unauthorized\r\n(.*\r\n)*Www-Authenticate: Bearer resource_metadata="http://127.0.0.1:\d+/.well-known/oauth-protected-resource/mcp", scope="mcp:tools"\r\n`,
 		`^\{"jsonrpc":"2.0","id":1,"result":.*"text":"You are alice of http://127.0.0.1:\d+; your token grants mcp:tools."`,
@@ -51,6 +29,41 @@ func TestInstructions(t *testing.T) {
 		// The demo's five requests to the MCP endpoint and the three above.
 		`^warder_decisions_total\{reason="",resource="http://127.0.0.1:\d+/mcp",result="accepted"\} 4\nwarder_decisions_total\{reason="insufficient_scope",resource="http://127.0.0.1:\d+/mcp",result="denied"\} 2\nwarder_decisions_total\{reason="missing_credentials",resource="http://127.0.0.1:\d+/mcp",result="denied"\} 2\n$`,
 	}
+	checkCommands(t, export, curls, want)
+}
+
+// printedCommands runs the program until the end of the test, compares its instructions with a
+// file, and returns the commands in them.
+func printedCommands(t *testing.T, args []string, file string) (export string, curls []string) {
+	t.Helper()
+	if _, err := exec.LookPath("curl"); err != nil {
+		t.Skip("curl is not installed")
+	}
+	ctx, cancel := context.WithCancel(t.Context())
+	out, in := io.Pipe()
+	ended := make(chan int, 1)
+	started := make(chan *servers, 1)
+	go func() { ended <- run(ctx, args, in, io.Discard, func(s *servers) { started <- s }) }()
+	t.Cleanup(func() {
+		cancel()
+		if status := <-ended; status != 0 {
+			t.Errorf("after Ctrl-C: got status %d, want 0", status)
+		}
+	})
+	text, export, curls := readInstructions(out)
+	instructions, err := os.ReadFile(filepath.Join("testdata", file))
+	if err != nil {
+		t.Fatal(err)
+	}
+	if got := withPlaceholders(text, <-started); got != string(instructions) {
+		t.Errorf("instructions: got\n%s\nwant\n%s", got, instructions)
+	}
+	return export, curls
+}
+
+// checkCommands runs the commands and compares the output of each with an expression.
+func checkCommands(t *testing.T, export string, curls, want []string) {
+	t.Helper()
 	if len(curls) != len(want) {
 		t.Fatalf("got %d curl commands, want %d: %q", len(curls), len(want), curls)
 	}

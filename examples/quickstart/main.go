@@ -7,6 +7,9 @@
 //	go run ./examples/quickstart         # run the demo, then serve until Ctrl-C
 //	go run ./examples/quickstart -once   # run the demo only; exit status 1 on failure
 //	go run ./examples/quickstart -opaque # the same with opaque tokens and introspection
+//	go run ./examples/quickstart -dpop   # the same with tokens that are bound to a key of the client (DPoP)
+//
+// The flags can be combined.
 //
 // Do not use the authorization server in production: it approves every request.
 package main
@@ -39,6 +42,7 @@ func run(ctx context.Context, args []string, out, errs io.Writer, prepare func(*
 	flags.SetOutput(errs)
 	once := flags.Bool("once", false, "exit after the demo, with exit status 1 if a step fails")
 	opaque := flags.Bool("opaque", false, "issue opaque tokens, which warder verifies by introspection")
+	dpop := flags.Bool("dpop", false, "require tokens that are bound to a key of the client (DPoP), and show what a stolen one is worth")
 	if err := flags.Parse(args); errors.Is(err, flag.ErrHelp) {
 		return 0
 	} else if err != nil {
@@ -48,7 +52,7 @@ func run(ctx context.Context, args []string, out, errs io.Writer, prepare func(*
 		fmt.Fprintf(errs, "quickstart: unexpected argument %q: only flags are accepted\n", flags.Arg(0))
 		return 2
 	}
-	s, err := newServers(*opaque)
+	s, err := newServers(options{opaque: *opaque, dpop: *dpop})
 	if err != nil {
 		fmt.Fprintf(errs, "quickstart: %v\n", err)
 		return 1
@@ -74,7 +78,7 @@ func run(ctx context.Context, args []string, out, errs io.Writer, prepare func(*
 func runDemo(ctx context.Context, s *servers, out io.Writer) error {
 	ctx, cancel := context.WithTimeout(ctx, demoTimeout)
 	defer cancel()
-	c, err := newClient(s.url)
+	c, err := newClient(s.url, s.dpop)
 	if err != nil {
 		return err
 	}

@@ -69,7 +69,7 @@ func (s step) verify(x *exchange) error {
 
 // printedHeaders are the header fields to print, of requests and responses.
 var printedHeaders = []string{
-	"Authorization", "Mcp-Protocol-Version", "Mcp-Method", "Mcp-Name",
+	"Authorization", "Dpop", "Mcp-Protocol-Version", "Mcp-Method", "Mcp-Name",
 	"Www-Authenticate", "Location", "Retry-After",
 }
 
@@ -103,14 +103,16 @@ func printFields(line func(direction, text string), direction string, header htt
 
 // officialSpelling restores the case that the specifications use and Go canonicalizes.
 func officialSpelling(name string) string {
-	return strings.NewReplacer("Www-A", "WWW-A", "Mcp-P", "MCP-P").Replace(name)
+	return strings.NewReplacer("Www-A", "WWW-A", "Mcp-P", "MCP-P", "Dpop", "DPoP").Replace(name)
 }
 
-// secrets returns the recorded values that must not be printed in full.
+// secrets returns the recorded values that must not be printed in full. DPoP proofs are not
+// secret, but long.
 func (r *recorder) secrets() (values []string) {
 	r.mu.Lock()
 	defer r.mu.Unlock()
 	for _, x := range r.exchanges {
+		values = append(values, x.sent.header["Dpop"]...)
 		redirect, err := url.Parse(x.received.header.Get("Location"))
 		if err != nil {
 			redirect = new(url.URL)

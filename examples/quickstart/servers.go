@@ -15,10 +15,16 @@ const (
 	basicScope = "mcp:tools" // required by every request
 )
 
+// options are the flags about tokens.
+type options struct {
+	opaque bool // the issuer's tokens are opaque
+	dpop   bool // the MCP server accepts only tokens that are bound to a key (RFC 9449)
+}
+
 // servers is the authorization server and the MCP server of the demo.
 type servers struct {
+	options
 	issuer *resourcetest.Issuer
-	opaque bool   // the issuer's tokens are opaque
 	origin string // of the MCP server
 	url    string // of the MCP endpoint, exactly as clients must write it
 
@@ -26,11 +32,11 @@ type servers struct {
 	served chan error // receives the result of Serve
 }
 
-func newServers(opaque bool) (*servers, error) {
+func newServers(o options) (*servers, error) {
 	issuer, err := resourcetest.NewIssuer(resourcetest.Config{
 		Subject:         user,
 		ScopesSupported: []string{basicScope, mcpserver.AdminScope},
-		OpaqueTokens:    opaque,
+		OpaqueTokens:    o.opaque,
 	})
 	if err != nil {
 		return nil, err
@@ -38,7 +44,7 @@ func newServers(opaque bool) (*servers, error) {
 	if err := issuer.Listen(); err != nil {
 		return nil, err
 	}
-	s := &servers{issuer: issuer, opaque: opaque, served: make(chan error, 1)}
+	s := &servers{options: o, issuer: issuer, served: make(chan error, 1)}
 	if err := s.serveMCP(); err != nil {
 		issuer.Close()
 		return nil, err
@@ -79,6 +85,9 @@ func (s *servers) protect() (*resource.Resource, error) {
 		Scopes:       []string{basicScope},
 		Operations:   mcpserver.Rules(),
 		ScopeOptions: resource.ScopeOptions{Implies: map[string][]string{mcpserver.AdminScope: {basicScope}}},
+	}
+	if s.dpop {
+		config.Credentials.DPoP.Tokens = resource.BindingRequired
 	}
 	if err := s.addVerifier(&config); err != nil {
 		return nil, err

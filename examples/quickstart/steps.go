@@ -25,7 +25,12 @@ type step struct {
 // demoSteps returns all requests between the client, the MCP server and the
 // authorization server, in order.
 func demoSteps(s *servers, c *client) []step {
-	return append(loginSteps(s, c), stepUpSteps(s, c)...)
+	steps := append(loginSteps(s, c), stepUpSteps(s, c)...)
+	if s.dpop {
+		addProofNotes(steps)
+		steps = append(steps, theftSteps(s, c)...)
+	}
+	return steps
 }
 
 // metadataURL is where warder serves the metadata of the MCP server (RFC 9728).
@@ -33,19 +38,28 @@ func (s *servers) metadataURL() string {
 	return s.origin + "/.well-known/oauth-protected-resource/mcp"
 }
 
+// challenge returns the challenge of the MCP server for a scope. fault is its parameter error,
+// with the description; "" if it has none.
+func (s *servers) challenge(scope, fault string) string {
+	parameters := `resource_metadata="` + s.metadataURL() + `", scope="` + scope + `"` + fault
+	if s.dpop {
+		return "DPoP " + parameters + `, algs="` + proofAlgorithms + `"`
+	}
+	return "Bearer " + parameters
+}
+
 // loginSteps is how the client gets its first token.
 func loginSteps(s *servers, c *client) []step {
-	challenge := `Bearer resource_metadata="` + s.metadataURL() + `", scope="` + basicScope + `"`
 	return []step{{
 		title: "The client calls the MCP server without a token.",
 		do:    c.connect, method: "POST", url: s.url, status: http.StatusUnauthorized,
-		check:       responseHeader("WWW-Authenticate", challenge),
+		check:       responseHeader("WWW-Authenticate", s.challenge(basicScope, "")),
 		explanation: "Rejected. The challenge names the metadata URL and the scope to request.",
 	}, {
 		title:  "The client reads the MCP server's metadata.",
 		method: "GET", url: s.metadataURL(), status: http.StatusOK,
 		check:       all(responseField("resource", s.url), responseField("authorization_servers", `["`+s.issuer.Identifier()+`"]`)),
-		fields:      []string{"resource", "authorization_servers", "scopes_supported"},
+		fields:      []string{"resource", "authorization_servers", "scopes_supported", "dpop_bound_access_tokens_required"},
 		explanation: "The metadata names the authorization server. Its resource matches the URL that the client called.",
 	}, {
 		title:  "The client reads the authorization server's metadata.",
@@ -96,12 +110,11 @@ func loginSteps(s *servers, c *client) []step {
 // out to be insufficient. The program calls the tool once; the SDK does the rest.
 func stepUpSteps(s *servers, c *client) []step {
 	needed := basicScope + " " + mcpserver.AdminScope
-	challenge := `Bearer resource_metadata="` + s.metadataURL() + `", scope="` + needed + `", error="insufficient_scope", ` +
-		`error_description="The access token lacks a scope that this request needs"`
+	const fault = `, error="insufficient_scope", error_description="The access token lacks a scope that this request needs"`
 	return []step{{
 		title: "The client calls the tool delete_everything.",
 		do:    c.call("delete_everything"), method: "POST", url: s.url, status: http.StatusForbidden,
-		check:       responseHeader("WWW-Authenticate", challenge),
+		check:       responseHeader("WWW-Authenticate", s.challenge(needed, fault)),
 		explanation: "The token is valid but lacks a scope. The challenge names all required scopes. The tool did not run.",
 	}, {
 		title:  "The client reads the MCP server's metadata again.",
