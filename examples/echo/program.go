@@ -56,11 +56,11 @@ func withCORS(res *resource.Resource) echo.MiddlewareFunc {
 		AllowOriginFunc: func(origin string) (bool, error) { return res.AllowsOrigin(origin), nil },
 		AllowMethods:    []string{"POST", "GET", "DELETE"},
 		AllowHeaders: []string{
-			"Authorization", "Content-Type", "Accept",
+			"Authorization", "DPoP", "Content-Type", "Accept",
 			"MCP-Protocol-Version", "Mcp-Method", "Mcp-Name", // and each Mcp-Param-... that a tool requires
 			"Mcp-Session-Id", "Last-Event-ID", // protocol versions up to 2025-11-25
 		},
-		ExposeHeaders: []string{"WWW-Authenticate", "Mcp-Session-Id", "Retry-After"},
+		ExposeHeaders: []string{"WWW-Authenticate", "DPoP-Nonce", "Mcp-Session-Id", "Retry-After"},
 		MaxAge:        600, // seconds
 	})
 }

@@ -21,11 +21,11 @@ func withCORS(res *resource.Resource, endpoint http.Handler) http.Handler {
 		AllowOriginFunc: res.AllowsOrigin,
 		AllowedMethods:  []string{"POST", "GET", "DELETE"},
 		AllowedHeaders: []string{
-			"Authorization", "Content-Type", "Accept",
+			"Authorization", "DPoP", "Content-Type", "Accept",
 			"MCP-Protocol-Version", "Mcp-Method", "Mcp-Name", // and each Mcp-Param-... that a tool requires
 			"Mcp-Session-Id", "Last-Event-ID", // protocol versions up to 2025-11-25
 		},
-		ExposedHeaders: []string{"WWW-Authenticate", "Mcp-Session-Id", "Retry-After"},
+		ExposedHeaders: []string{"WWW-Authenticate", "DPoP-Nonce", "Mcp-Session-Id", "Retry-After"},
 		MaxAge:         600, // seconds
 		// AllowCredentials is not set: it is for cookies, and access tokens are not cookies.
 	}).Handler(nethttp.Middleware(res)(endpoint))
