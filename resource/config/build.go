@@ -85,6 +85,7 @@ func (b *builder) buildResource(ctx context.Context) {
 	b.addAPIKeys(ctx, &c)
 	b.addHeaderClaims(&c)
 	b.addDigestKey(&c)
+	b.addBindings(&c)
 	if b.config.Complete != nil {
 		b.config.Complete(&c)
 	}

@@ -76,7 +76,7 @@ func variableNode(at position, value string, t reflect.Type, m *mistakes) *node 
 		}
 		return nil
 	}
-	if t != reflect.TypeFor[[]string]() {
+	if t.Kind() != reflect.Slice || t.Elem().Kind() != reflect.String {
 		m.add(at, "must be JSON: a list begins with [ and a mapping with {")
 		return nil
 	}

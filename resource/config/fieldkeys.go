@@ -37,6 +37,7 @@ func splitMistakes(err error) (all []error) {
 type fieldKey struct {
 	field, key string
 	others     []string
+	either     []string // keys that set the field too: the mistake is about the first that is present
 }
 
 // resourceKeys are the fields of resource.Config.
@@ -46,7 +47,7 @@ var resourceKeys = []fieldKey{
 	{field: "Scopes", key: "required_scopes"},
 	{field: "ScopeOptions.Challenge", key: "challenge_scopes"},
 	{field: "Metadata.ScopesSupported", key: "scopes_supported"},
-	{"Metadata.AuthorizationServers", "authorization_servers", []string{"tenant_pattern", "issuer_url"}},
+	{field: "Metadata.AuthorizationServers", key: "authorization_servers", others: []string{"tenant_pattern", "issuer_url"}},
 	{field: "ScopeOptions.Implies", key: "implied_scopes"},
 	{field: "HTTP.Origins", key: "allowed_origins"},
 	{field: "HTTP.BasePath", key: "base_path"},
@@ -84,6 +85,14 @@ var resourceKeys = []fieldKey{
 	{field: "Credentials.Prefixed", key: "api_key_prefix"},
 	{field: "Credentials.HeaderClaims", key: "header_claims"},
 	{field: "Credentials.DigestKey", key: "digest_key_file"},
+	{field: "Credentials.DPoP.Tokens, Certificates.Tokens", key: "dpop_tokens", either: []string{"client_certificate_tokens"}},
+	{field: "Credentials.DPoP.Algorithms", key: "dpop_algorithms"},
+	{field: "Credentials.DPoP.Window", key: "dpop_window_seconds"},
+	{field: "Credentials.DPoP.NonceKeys", key: "dpop_nonce_keys", either: []string{"dpop_nonce_key_files"}},
+	{field: "Credentials.DPoP.MaxProofs, MaxProofsPerKey", key: "dpop_max_proofs", either: []string{"dpop_max_proofs_per_key"}},
+	{field: "Credentials.Certificates.Field", key: "client_certificate_field"},
+	{field: "Credentials.Certificates.Format", key: "client_certificate_format", others: []string{"client_certificate_field"}},
+	{field: "Credentials.Certificates.Proxies", key: "client_certificate_proxies", others: []string{"client_certificate_field"}},
 	{field: "Metadata: metadata: resource_name", key: "resource_name"},
 	{field: "Metadata: metadata: resource_documentation", key: "service_documentation_url"},
 	{field: "Metadata: metadata: resource_policy_uri", key: "policy_url"},
@@ -93,7 +102,7 @@ var resourceKeys = []fieldKey{
 
 // issuerKeys are the fields of resource.Issuer.
 var issuerKeys = []fieldKey{
-	{".Audiences", "expected_audiences", []string{"audience_claims"}},
+	{field: ".Audiences", key: "expected_audiences", others: []string{"audience_claims"}},
 	{field: ".LiteralAudiences", key: "literal_audiences"},
 	{field: ".AudienceClaims", key: "audience_claims"},
 	{field: ".ScopeClaim", key: "scope_claim"},
@@ -105,13 +114,14 @@ var issuerKeys = []fieldKey{
 	{field: ".Conditions", key: "conditions"},
 	{field: ".SubjectClaim", key: "subject_claim"},
 	{field: ".ClientTokens.Claim", key: "client_token_claim"},
-	{".ClientTokens", "client_token_claim", []string{"client_token_value", "subject_is_client"}},
+	{field: ".ClientTokens", key: "client_token_claim", others: []string{"client_token_value", "subject_is_client"}},
 	{field: ".TokenTypes", key: "token_types"},
 	{field: ".HeaderTypes", key: "header_types"},
 	{field: ".Tenants.Allow", key: "allowed_tenants"},
 	{field: ".Tenants.Claim", key: "tenant_claim"},
-	{".Tenants", "allowed_tenants", []string{"tenant_pattern"}},
+	{field: ".Tenants", key: "allowed_tenants", others: []string{"tenant_pattern"}},
 	{field: ".Verifier", key: "tenant_pattern"},
+	{field: ": DPoP, Certificates", key: "dpop", others: []string{"dpop_tokens", "client_certificate_tokens"}, either: []string{"client_certificates"}},
 	{field: "", key: ""},
 }
 
@@ -124,6 +134,13 @@ func issuerKeysWith(key string) []fieldKey {
 // addResourceMistake adds a mistake of resource.New under the key that caused it.
 func (b *builder) addResourceMistake(err error) {
 	text := err.Error()
+	const certificates = "Credentials.Certificates"
+	if list, ok := strings.CutPrefix(text, certificates+": client certificates: "); ok { // one line for each mistake
+		for line := range strings.SplitSeq(list, "\n") {
+			b.addResourceMistake(errors.New(certificates + "." + line))
+		}
+		return
+	}
 	for name, i := range b.elsewhere {
 		if rest, ok := strings.CutPrefix(text, name); ok && b.addTranslated(i.path, rest, issuerKeysWith(i.key)) {
 			return
@@ -140,15 +157,25 @@ func (b *builder) addResourceMistake(err error) {
 	if rest, ok := strings.CutPrefix(text, "Opaque"); ok && b.addTranslated(b.opaquePath, rest, issuerKeys) {
 		return
 	}
-	if field, rest, ok := strings.Cut(text, " of issuer "); ok {
-		for n, s := range b.settings.issuers() {
-			issuer := fmt.Sprintf("%q", cmp.Or(s.TenantPattern, s.IssuerURL))
-			if rest, ok := strings.CutPrefix(rest, issuer); ok && b.addTranslated(issuerPath(n), "."+field+rest, issuerKeys) {
-				return
-			}
-		}
+	if field, rest, ok := strings.Cut(text, " of issuer "); ok && b.addOfIssuer("."+field, rest) {
+		return
+	}
+	if rest, ok := strings.CutPrefix(text, "issuer "); ok && b.addOfIssuer("", rest) {
+		return
 	}
 	b.mistakes.add(b.position(""), "%s", text)
+}
+
+// addOfIssuer adds a mistake about a field of an issuer. rest begins with its identifier in quotes.
+// It reports whether it has done so.
+func (b *builder) addOfIssuer(field, rest string) bool {
+	for n, s := range b.settings.issuers() {
+		issuer := fmt.Sprintf("%q", cmp.Or(s.TenantPattern, s.IssuerURL))
+		if rest, ok := strings.CutPrefix(rest, issuer); ok && b.addTranslated(issuerPath(n), field+rest, issuerKeys) {
+			return true
+		}
+	}
+	return false
 }
 
 // addCheckMistakes adds the error of Config.Check. If it lists mistakes, as that of mcpsdk.Check
@@ -188,6 +215,7 @@ func (b *builder) addTranslated(path, text string, keys []fieldKey) bool {
 		if !ok || !strings.HasPrefix(rest, ":") && !strings.HasPrefix(rest, "[") && !strings.HasPrefix(rest, " contains ") {
 			continue
 		}
+		k.key = b.chosenKey(path, k)
 		index := ""
 		if end := strings.LastIndex(rest, "]: "); rest[0] == '[' && end > 0 {
 			index, rest = rest[:end+1], rest[end+1:]
@@ -197,6 +225,16 @@ func (b *builder) addTranslated(path, text string, keys []fieldKey) bool {
 		return true
 	}
 	return false
+}
+
+// chosenKey returns the first of the keys that set a field and are present; k.key if none is.
+func (b *builder) chosenKey(path string, k fieldKey) string {
+	for _, key := range append([]string{k.key}, k.either...) {
+		if _, ok := b.positions[join(path, key)]; ok {
+			return key
+		}
+	}
+	return k.key
 }
 
 // presentKey returns key, or the first of the others of k that is present if k.key is absent.

@@ -63,6 +63,7 @@ func (b *builder) addIssuers(c *resource.Config) {
 			ScopeClaim: s.ScopeClaim, ScopePrefix: s.ScopePrefix, ScopeNames: s.ScopeNames, UnavailableScopes: s.Unavailable, RoleClaim: s.RoleClaim, RoleScopes: s.RoleScopes,
 			SubjectClaim: s.SubjectClaim, TokenTypes: s.TokenTypes, Conditions: b.conditions(join(i.path, "conditions"), s.Conditions),
 			HeaderTypes: s.HeaderTypes, AllowAtHash: s.AllowAtHash, AllowZipNone: s.AllowZipNone,
+			DPoP: bindings[s.DPoP], Certificates: bindings[s.Certificates],
 			StrictRFC9068: s.StrictRFC9068, TrustAnswersWithoutAudience: s.TrustAnswersWithoutAudience}
 		if s.ClientTokenClaim != "" || s.ClientTokenValue != "" || s.SubjectIsClient {
 			issuer.ClientTokens = &resource.ClientTokens{Claim: s.ClientTokenClaim, Value: s.ClientTokenValue, SubjectIsClient: s.SubjectIsClient}

@@ -46,7 +46,8 @@ type Live struct {
 func (l *Live) Resource() *resource.Resource { return l.resource }
 
 // Run checks the files every Config.Interval until ctx is done, and applies changes of the
-// configuration file, the secrets file, and the files of ca_file and digest_key_file.
+// configuration file, the secrets file, and the files of ca_file, digest_key_file and
+// dpop_nonce_key_files.
 // It compares contents, not modification times, so it detects symbolic links that are
 // switched, as Kubernetes does. It does not detect changes of environment variables.
 //

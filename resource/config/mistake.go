@@ -93,6 +93,15 @@ var fieldNames = strings.NewReplacer(
 	" does not begin with ScopePrefix ", " does not begin with scope_prefix ",
 	", or set ScopeNames", ", or set scope_names",
 	"because of its ScopePrefix, ScopeNames or UnavailableScopes;", "because of its scope_prefix, scope_names or unavailable_scopes;",
+	": RequireNonce is not set,", ": dpop_require_nonce is not set,",
+	": is set without Field: name the header field of the proxy, or remove Format", ": client_certificate_field is not set; set it, or remove this key",
+	": is set without Field: name the header field of the proxy, or remove Proxies", ": client_certificate_field is not set; set it, or remove this key",
+	": is empty, but Field is set: list", ": is empty, but client_certificate_field is set: list",
+	": BindingRequired applies to all credentials, and those in Headers and TokenHeaders cannot be bound; set it for each issuer that can (in a file: dpop in issuers)",
+	": required, here or in client_certificate_tokens, applies to all credentials, and those of api_keys_file and token_header cannot be bound; set dpop or client_certificates of each issuer that can",
+	": BindingRequired in Credentials applies", ": required, in dpop_tokens or client_certificate_tokens, applies",
+	": both are BindingRequired, and a token is bound to one thing; require one, or accept both and set Operations.Bound", ": both dpop and client_certificates are required, and a token is bound to one thing; require one of them, or accept both",
+	": a token in this field cannot be bound,", ": a token in token_header cannot be bound,",
 	": use ScopeOptions.Implies, with", ": use implied_scopes, with",
 )
 

@@ -53,6 +53,7 @@ func (c Config) read() *input {
 	for _, issuer := range in.settings.issuers() {
 		in.secrets = append(in.secrets, issuer.ClientSecret, issuer.IntrospectionClientSecret, issuer.IntrospectionBearerToken, issuer.JWKSToken)
 	}
+	in.secrets = append(in.secrets, in.settings.DPoPNonceKeys...)
 	return in
 }
 

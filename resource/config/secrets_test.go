@@ -30,6 +30,8 @@ func TestErrorsContainNoSecrets(t *testing.T) {
 		{"boolean", block("  enabled: " + secret)},
 		{"name of a variable", block("  client_secret: ${" + secret + "}")},
 		{"also a scope", block("  client_id: x", "  client_secret: "+secret, "  required_scopes: ['a "+secret+"']")},
+		{"key of nonces", block("  dpop_nonce_keys: [" + secret + "]")},
+		{"key of nonces, as a mapping", block("  dpop_nonce_keys: {" + secret + ": x}")},
 		{"also an algorithm", block("  client_id: x", "  client_secret: "+secret, "  algorithms: ['"+secret+"']")},
 	} {
 		t.Run(row.name, func(t *testing.T) {

@@ -59,6 +59,19 @@ type Settings struct {
 	APIKeyPrefix          string              `yaml:"api_key_prefix" doc:"prefix of the API keys in api_keys_file. A bearer token with the prefix is verified as an API key, for clients that send API keys there. Default: API keys are accepted in X-API-Key only"`
 	DigestKeyFile         string              `yaml:"digest_key_file" doc:"file with the key of the token digests in logs and audit records, at least 32 random bytes, used as they are; the same for all replicas. Default: a random key of the process"`
 
+	DPoPTokens         string   `yaml:"dpop_tokens" enum:"off,accepted,required" doc:"access tokens that are bound to a key of the client (DPoP), of all issuers. off: they are rejected. accepted: they are accepted with a proof. required: all other credentials are rejected. Default: off"`
+	DPoPAlgorithms     []string `yaml:"dpop_algorithms" doc:"accepted algorithms of DPoP proofs, which are also published. Default: ES256, ES384, ES512, PS256, PS384, PS512, EdDSA and Ed25519"`
+	DPoPWindow         *int     `yaml:"dpop_window_seconds" min:"1" max:"300" doc:"how far the time of a DPoP proof can be from now, in both directions. It must cover the difference of the clocks. Default: 60"`
+	DPoPRequireNonce   bool     `yaml:"dpop_require_nonce" doc:"true: a DPoP proof needs a nonce that this server made at most five minutes before. Default: false"`
+	DPoPNonceKeys      []Secret `yaml:"dpop_nonce_keys" doc:"keys of the nonces, at most 8, each a text of at least 32 random bytes, used as it is; the same for all replicas. The first makes nonces, and all are accepted. Default: a random key of the process"`
+	DPoPNonceKeyFiles  []string `yaml:"dpop_nonce_key_files" doc:"files with the keys, instead of dpop_nonce_keys: one key in each, used as it is, byte for byte"`
+	DPoPMaxProofs      *int     `yaml:"dpop_max_proofs" min:"1" max:"100000000" doc:"maximum number of DPoP proofs that are remembered in order to reject a second use. If more are used, requests with bound tokens are rejected with 503. Default: 500000"`
+	DPoPMaxPerKey      *int     `yaml:"dpop_max_proofs_per_key" min:"1" max:"100000000" doc:"maximum number of DPoP proofs of one key that are remembered. If more are used, requests with the key are rejected with 429. Default: 50000"`
+	CertificateTokens  string   `yaml:"client_certificate_tokens" enum:"off,accepted,required" doc:"access tokens that are bound to a TLS certificate of the client, of all issuers. off: they are rejected. accepted: they are accepted if the request has the certificate. required: all other credentials are rejected. Default: off"`
+	CertificateField   string   `yaml:"client_certificate_field" doc:"header field in which the proxies of client_certificate_proxies pass on the certificate, such as Client-Cert. Default: only the certificate of the TLS connection to this server counts"`
+	CertificateFormat  string   `yaml:"client_certificate_format" enum:"rfc9440,xfcc,pem" doc:"how the proxies write client_certificate_field. rfc9440: as in RFC 9440. xfcc: as Envoy writes X-Forwarded-Client-Cert. pem: percent-encoded PEM, as nginx writes it. Required with client_certificate_field"`
+	CertificateProxies []string `yaml:"client_certificate_proxies" doc:"addresses of the proxies, such as 10.0.0.0/8 and 192.0.2.7. They must overwrite or remove client_certificate_field in every request of a client. Required with client_certificate_field"`
+
 	ArgumentScopes     []ArgumentScopes       `yaml:"argument_scopes" doc:"rules for arguments of tools: scopes for values of an argument"`
 	RequiredConditions []Condition            `yaml:"required_conditions" doc:"conditions that every token of every issuer and every API key must meet, in the form of the key conditions"`
 	MethodConditions   map[string][]Condition `yaml:"method_conditions" doc:"MCP methods, each with additional conditions on the caller's claims"`
@@ -141,6 +154,9 @@ type IssuerSettings struct {
 	IntrospectionMaxConcurrent     *int    `yaml:"introspection_max_concurrent" min:"1" max:"1024" doc:"maximum number of concurrent calls to the introspection endpoint. Default: 32"`
 	TrustAnswersWithoutAudience    bool    `yaml:"trust_answers_without_audience" doc:"true: introspection responses without aud are accepted. SET IT ONLY IF THE ISSUER REPORTS EVERY TOKEN THAT WAS NOT ISSUED FOR THIS SERVER AS INACTIVE TO THIS CLIENT. Otherwise a token for any server of the issuer is accepted. Default: false"`
 	TrustAnswersWithoutTokenType   bool    `yaml:"trust_answers_without_token_type" doc:"true: introspection responses without aud, token_type and token_use are accepted. SET IT ONLY IF THE ENDPOINT NEVER REPORTS A REFRESH TOKEN OR AN ID TOKEN AS ACTIVE. It requires trust_answers_without_audience. Default: false"`
+
+	DPoP         string `yaml:"dpop" enum:"off,accepted,required" doc:"dpop_tokens for the tokens of this issuer alone. Default: dpop_tokens"`
+	Certificates string `yaml:"client_certificates" enum:"off,accepted,required" doc:"client_certificate_tokens for the tokens of this issuer alone. Default: client_certificate_tokens"`
 
 	AllowPrivateHosts []string `yaml:"allow_private_hosts" doc:"hosts that the issuer's metadata may name although their addresses are private"`
 	AllowHTTPIssuer   bool     `yaml:"allow_http_issuer" doc:"true: the URLs of the issuer may have the scheme http although the host is not a loopback address. Everyone on the network can then replace the signing keys and read the tokens and client secrets that warder sends. Default: false"`
