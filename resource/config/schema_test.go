@@ -263,7 +263,7 @@ func TestExampleFileIsValid(t *testing.T) {
 	for name, text := range map[string]string{"tls/internal-ca.pem": certificate, "keys/build.json": answer.Body.String(),
 		"keys/api-keys.json": `{"keys": []}`, "secrets/partner": "s1\n", "secrets/kubernetes-token": "t1\n", "secrets/more": "s2\r\n", "secrets/gate": "t\n",
 		"secrets/signing-key.pem": keytest.PEM(keytest.P256()), "tls/client.crt": chain, "tls/client.key": key,
-		"secrets/digest-key": strings.Repeat("k", 32)} {
+		"secrets/digest-key": strings.Repeat("k", 32), "secrets/nonce-key": strings.Repeat("n", 32)} {
 		write(t, dir, name, text)
 	}
 	live, err := config.New(config.Config{File: write(t, dir, "a.yaml", string(text)),
@@ -277,7 +277,8 @@ func TestExampleFileIsValid(t *testing.T) {
 	}
 	const want = `{"resource":"https://mcp.example.com/mcp","authorization_servers":["https://auth.example.com/realms/demo","https://login.microsoftonline.com/organizations/v2.0"],` +
 		`"scopes_supported":["mcp:read","mcp:write","mcp:admin"],"bearer_methods_supported":["header"],"resource_name":"Example tools","resource_documentation":"https://mcp.example.com/docs",` +
-		`"resource_policy_uri":"https://mcp.example.com/privacy","resource_tos_uri":"https://mcp.example.com/terms","authorization_details_types_supported":["payment"]}`
+		`"resource_policy_uri":"https://mcp.example.com/privacy","resource_tos_uri":"https://mcp.example.com/terms","tls_client_certificate_bound_access_tokens":true,` +
+		`"authorization_details_types_supported":["payment"],"dpop_signing_alg_values_supported":["ES256","EdDSA"]}`
 	if string(document) != want {
 		t.Errorf("\n got %s\nwant %s", document, want)
 	}
