@@ -71,14 +71,20 @@ func (c Case) want() outcome {
 	case resource.ReasonInsufficientAuthentication:
 		o.challenge = c.loginChallenge()
 	default:
-		if o.status == 401 {
+		if text := possessionError(f.reason); text != "" && o.status == 401 {
+			o.challenge = `, scope="base", ` + text
+		} else if o.status == 401 {
 			o.challenge = `, scope="base", error="invalid_token", error_description="The access token is invalid"`
 		}
 	}
 	if c.way == header { // its credential is not an access token
 		o.challenge = strings.Replace(o.challenge, "access token", "credential", 1)
 	}
-	if o.challenge != "" {
+	switch {
+	case o.challenge == "":
+	case c.way == boundJWT:
+		o.challenge = c.twoChallenges(o.challenge)
+	default:
 		o.challenge = pointer + o.challenge
 	}
 	return o

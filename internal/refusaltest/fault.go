@@ -18,9 +18,10 @@ const (
 	opaque               // an opaque token
 	header               // a credential in a header field
 	public               // a public operation without credentials
+	boundJWT             // a new JWT that is bound to a DPoP key
 )
 
-var ways = []string{"new JWT", "cached JWT", "opaque token", "header credential", "public operation"}
+var ways = []string{"new JWT", "cached JWT", "opaque token", "header credential", "public operation", "DPoP token"}
 
 // A fault is something that is wrong with a request or its credential, and the response that it
 // causes if nothing else is wrong.
@@ -36,12 +37,18 @@ type fault struct {
 var (
 	all        = []way{newJWT, cachedJWT, opaque, header, public}
 	withCaller = []way{newJWT, cachedJWT, opaque, header}
+
+	// Also for bound tokens. The other faults do not depend on the binding.
+	allBound    = append(all[:len(all):len(all)], boundJWT)
+	callerBound = append(withCaller[:len(withCaller):len(withCaller)], boundJWT)
+	newBound    = []way{newJWT, boundJWT}
+	bound       = []way{boundJWT}
 )
 
-var faults = []fault{
-	{"a path of no identifier", all, rowPath, resource.ReasonPathUnknown, "path", func(c *trial) { c.path = "/MCP" }},
+var faults = append(possessionFaults, []fault{
+	{"a path of no identifier", allBound, rowPath, resource.ReasonPathUnknown, "path", func(c *trial) { c.path = "/MCP" }},
 
-	{"another origin", all, rowOrigin, resource.ReasonOrigin, "origin", func(c *trial) { c.set("Origin", "https://evil.example.test") }},
+	{"another origin", allBound, rowOrigin, resource.ReasonOrigin, "origin", func(c *trial) { c.set("Origin", "https://evil.example.test") }},
 
 	{"two Authorization fields", []way{newJWT, cachedJWT, opaque}, rowSeveral, resource.ReasonMalformedRequest, "second", func(c *trial) { c.extra = http.Header{"Authorization": {"Bearer second"}} }},
 	{"a token and a header credential", withCaller, rowSeveral, resource.ReasonMalformedRequest, "second", func(c *trial) {
@@ -63,10 +70,10 @@ var faults = []fault{
 	{"a malformed JWT", []way{newJWT}, rowClaims, resource.ReasonTokenMalformed, "form", func(c *trial) { c.suffix = "=" + c.suffix }},
 	{"an unknown issuer", []way{newJWT}, rowClaims, resource.ReasonIssuerUnknown, "claims", func(c *trial) { c.token.Claims["iss"] = "https://other.example.test" }},
 	{"another audience", []way{newJWT}, rowClaims, resource.ReasonAudience, "claims", func(c *trial) { c.token.Audience = "https://other.example.test/mcp" }},
-	{"an expired JWT", []way{newJWT}, rowClaims, resource.ReasonExpired, "claims", func(c *trial) { c.token.Lifetime = -time.Hour }},
+	{"an expired JWT", newBound, rowClaims, resource.ReasonExpired, "claims", func(c *trial) { c.token.Lifetime = -time.Hour }},
 	{"a JWT that has expired since", []way{cachedJWT}, rowClaims, resource.ReasonExpired, "claims", func(c *trial) { c.sleep = 2 * tokenLifetime }},
 
-	{"keys that are not available", []way{newJWT, cachedJWT}, rowUnavailable, resource.ReasonKeysUnavailable, "issuer", func(c *trial) {
+	{"keys that are not available", []way{newJWT, cachedJWT, boundJWT}, rowUnavailable, resource.ReasonKeysUnavailable, "issuer", func(c *trial) {
 		c.outage = true
 		if c.way == cachedJWT {
 			c.sleep = max(c.sleep, 25*time.Hour) // the keys are used for a day
@@ -75,7 +82,7 @@ var faults = []fault{
 	{"a pending key", []way{newJWT}, rowUnavailable, resource.ReasonKeyPending, "issuer key", func(c *trial) { c.pending = true }},
 	{"a verifier that cannot decide", []way{opaque, header}, rowUnavailable, resource.ReasonVerifierUnavailable, "verdict", func(c *trial) { c.verdict = "down" }},
 
-	{"an invalid signature", []way{newJWT}, rowNotAuthentic, resource.ReasonSignatureInvalid, "key form", func(c *trial) { c.token.Fault = resourcetest.WrongSignature }},
+	{"an invalid signature", newBound, rowNotAuthentic, resource.ReasonSignatureInvalid, "key form", func(c *trial) { c.token.Fault = resourcetest.WrongSignature }},
 	{"a key that was withdrawn since", []way{cachedJWT}, rowNotAuthentic, resource.ReasonKeyUnknown, "key", func(c *trial) {
 		c.withdraw = true
 		c.sleep = max(c.sleep, 20*time.Minute)
@@ -84,13 +91,13 @@ var faults = []fault{
 	{"an expired credential", []way{opaque, header}, rowNotAuthentic, resource.ReasonExpired, "verdict", func(c *trial) { c.verdict = "expired" }},
 	{"an unknown key", []way{header}, rowNotAuthentic, resource.ReasonAPIKeyUnknown, "verdict", func(c *trial) { c.verdict = "unknown" }},
 
-	{"a revoked token", withCaller, rowRevoked, resource.ReasonRevoked, "hook", func(c *trial) { c.revoked = true }},
-	{"a header field that disagrees with a claim", all, rowHeaderClaim, resource.ReasonHeaderClaim, "header claim", func(c *trial) { c.set("X-Org", "other") }},
-	{"a claim that fails a condition", withCaller, rowCondition, resource.ReasonCondition, "plan", func(c *trial) { c.plan = "free" }},
+	{"a revoked token", callerBound, rowRevoked, resource.ReasonRevoked, "hook", func(c *trial) { c.revoked = true }},
+	{"a header field that disagrees with a claim", allBound, rowHeaderClaim, resource.ReasonHeaderClaim, "header claim", func(c *trial) { c.set("X-Org", "other") }},
+	{"a claim that fails a condition", callerBound, rowCondition, resource.ReasonCondition, "plan", func(c *trial) { c.plan = "free" }},
 
 	{"an encoded body", all, rowBodyType, resource.ReasonBodyType, "encoding", func(c *trial) { c.set("Content-Encoding", "gzip") }},
 	{"a large body", all, rowBodySize, resource.ReasonBodyTooLarge, "size", func(c *trial) { c.padding = strings.Repeat(" ", maxBodyBytes+c.publicBytes()) }},
-	{"a malformed body", all, rowBody, resource.ReasonBodyMalformed, "operation", func(c *trial) { c.body = "[" }},
+	{"a malformed body", allBound, rowBody, resource.ReasonBodyMalformed, "operation", func(c *trial) { c.body = "[" }},
 	{"Mcp-Name of another tool", all, rowBodyHeader, resource.ReasonHeaderMismatch, "name", func(c *trial) { c.set("Mcp-Name", "third") }},
 	{"a tool without a rule", all, rowUndeclared, resource.ReasonOperationUndeclared, "operation", func(c *trial) { c.body = callTool("other") }},
 	{"a value that no argument rule lists", withCaller, rowUndeclared, resource.ReasonOperationUndeclared, "operation", func(c *trial) { c.body = callTool("deploy") }},
@@ -99,15 +106,15 @@ var faults = []fault{
 	{"a login that is too weak for every request", withCaller, rowLogin, resource.ReasonInsufficientAuthentication, "acr", func(c *trial) { c.acr = "bronze" }},
 	{"a login that is too weak for the tool", all, rowLogin, resource.ReasonInsufficientAuthentication, "operation", func(c *trial) { c.body = callTool("transfer") }},
 	{"no scope for every request", withCaller, rowScope, resource.ReasonInsufficientScope, "scope", func(c *trial) { c.scopes = "other" }},
-	{"no scope for the tool", all, rowScope, resource.ReasonInsufficientScope, "operation", func(c *trial) { c.body = callTool("delete") }},
+	{"no scope for the tool", allBound, rowScope, resource.ReasonInsufficientScope, "operation", func(c *trial) { c.body = callTool("delete") }},
 
-	{"no scope for Require", all, rowRequire, resource.ReasonInsufficientScope, "require", func(c *trial) { c.require = []string{"extra"} }},
-	{"a session of another caller", all, rowSession, "", "session", func(c *trial) {
+	{"no scope for Require", allBound, rowRequire, resource.ReasonInsufficientScope, "require", func(c *trial) { c.require = []string{"extra"} }},
+	{"a session of another caller", allBound, rowSession, "", "session", func(c *trial) {
 		c.foreign = true
 		c.set("Mcp-Session-Id", session)
 	}},
 	{"an unknown session", all, rowSession, "", "session", func(c *trial) { c.set("Mcp-Session-Id", "unknown") }},
-}
+}...)
 
 // in returns the fault as it is in a request of one way.
 //

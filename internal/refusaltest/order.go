@@ -18,6 +18,7 @@ type Row struct {
 var Order = []Row{
 	{"`resource.Config.Identifiers` has several paths, and the request is for none of them", 404, []resource.Reason{resource.ReasonPathUnknown}},
 	{"The origin is not allowed", 403, []resource.Reason{resource.ReasonOrigin}},
+	{"The field for client certificates is not from a proxy, or is malformed", 400, []resource.Reason{resource.ReasonCertificateField}},
 	{"More than one credential", 400, []resource.Reason{resource.ReasonMalformedRequest}},
 	{"GET or DELETE without credentials and session, where `initialize` is public", 405, []resource.Reason{resource.ReasonMethodNotAllowed}},
 	{"No credentials, and not a public operation", 401, []resource.Reason{resource.ReasonMissingCredentials}},
@@ -41,6 +42,15 @@ var Order = []Row{
 		resource.ReasonAPIKeyUnknown, resource.ReasonTokenInvalid, resource.ReasonIssuerMismatch,
 	}},
 	{"The token is revoked", 401, []resource.Reason{resource.ReasonRevoked}},
+	{"The token is not bound as required, or is used with the other scheme, or its proof or certificate is missing or invalid", 401, []resource.Reason{
+		resource.ReasonBindingRequired, resource.ReasonDPoPScheme, resource.ReasonDPoPMissing, resource.ReasonDPoPMalformed,
+		resource.ReasonDPoPAlgorithm, resource.ReasonDPoPMethod, resource.ReasonDPoPURL, resource.ReasonDPoPTime,
+		resource.ReasonDPoPToken, resource.ReasonDPoPKey, resource.ReasonDPoPSignature, resource.ReasonDPoPNonce,
+		resource.ReasonCertificateMissing, resource.ReasonCertificateMismatch,
+	}},
+	{"The DPoP proof was used before", 401, []resource.Reason{resource.ReasonDPoPReplayed}},
+	{"The key has used too many DPoP proofs", 429, []resource.Reason{resource.ReasonDPoPTooMany}},
+	{"It is not known whether the DPoP proof was used before", 503, []resource.Reason{resource.ReasonDPoPUnavailable}},
 	{"A header field disagrees with the claims", 403, []resource.Reason{resource.ReasonHeaderClaim}},
 	{"A claim does not meet a condition of the issuer or of `resource.Credentials`", 403, []resource.Reason{resource.ReasonCondition}},
 	{"The body is encoded, or its type is not JSON", 415, []resource.Reason{resource.ReasonBodyType}},
@@ -61,6 +71,7 @@ var Order = []Row{
 const (
 	rowPath = iota
 	rowOrigin
+	rowCertificateField
 	rowSeveral
 	rowMethod
 	rowMissing
@@ -70,6 +81,10 @@ const (
 	rowUnavailable
 	rowNotAuthentic
 	rowRevoked
+	rowPossession
+	rowReplayed
+	rowTooManyProofs
+	rowReplaysUnavailable
 	rowHeaderClaim
 	rowCondition
 	rowBodyType

@@ -88,7 +88,7 @@ func (r *response) Write(data []byte) (int, error) {
 func (c *trial) send(method, path, body string, header http.Header) *response {
 	target := &url.URL{Scheme: "https", Host: "mcp.example.test", Path: path}
 	req := (&http.Request{Method: method, URL: target, Host: target.Host, RequestURI: target.Path, Proto: "HTTP/1.1", ProtoMajor: 1, ProtoMinor: 1,
-		Header: header, Body: io.NopCloser(strings.NewReader(body)), ContentLength: int64(len(body))}).WithContext(context.Background())
+		Header: header, Body: io.NopCloser(strings.NewReader(body)), ContentLength: int64(len(body)), TLS: c.certificate}).WithContext(context.Background())
 	answer := &response{header: http.Header{}}
 	c.handler.ServeHTTP(answer, req)
 	answer.WriteHeader(http.StatusOK)

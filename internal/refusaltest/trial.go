@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"log/slog"
 	"net/http"
+	"net/netip"
 	"net/textproto"
 	"strings"
 	"time"
@@ -51,6 +52,7 @@ type trial struct {
 	scopes                      string
 	plan, acr                   string // claims
 	require                     []string
+	possession
 
 	// What happens before the last request. Faults change it.
 	foreign, outage, pending, withdraw, revoked bool
@@ -85,8 +87,12 @@ func (c Case) Run(adapter Adapter) error {
 	defer issuer.Close()
 	t := &trial{way: c.way, issuer: issuer, method: http.MethodPost, path: mcpPath, body: callTool("echo"), verdict: "valid", scopes: "base", plan: "paid", acr: "silver",
 		header: http.Header{"Content-Type": {"application/json"}}, token: resourcetest.Token{Claims: map[string]any{"org": "acme"}, Header: map[string]any{}}}
-	if c.way == public {
+	switch c.way {
+	case public:
 		t.body = callTool("search")
+	case boundJWT:
+		t.key, t.token.ProofKey = clientKey(), clientKey()
+	case newJWT, cachedJWT, opaque, header: // a bearer token
 	}
 	for _, f := range c.faults {
 		f.apply(t)
@@ -116,7 +122,7 @@ func (c *trial) serve(adapter Adapter) error {
 	if err != nil {
 		return err
 	}
-	res, err := resource.New(resource.Config{
+	config := resource.Config{
 		Identifier: identifier, Identifiers: []string{"https://mcp.example.test/other"}, Logger: quiet, Scopes: []string{"base"},
 		Issuers: []resource.Issuer{{Verifier: countingVerifier{keys, c}, UnavailableScopes: []string{"rare"}}},
 		Opaque:  &resource.Issuer{Verifier: stubVerifier{c}, UnavailableScopes: []string{"rare"}},
@@ -124,6 +130,7 @@ func (c *trial) serve(adapter Adapter) error {
 			Headers:      map[string]resource.HeaderVerifier{keyField: stubVerifier{c}, otherKeyField: stubVerifier{c}},
 			HeaderClaims: map[string]resource.HeaderClaim{"X-Org": {Claim: "org"}},
 			Conditions:   []resource.Condition{{Claim: "plan", Equals: "paid"}},
+			Certificates: resource.ClientCertificates{Field: certificateField, Format: resource.CertificateRFC9440, Proxies: []netip.Prefix{netip.MustParsePrefix("192.0.2.1/32")}},
 
 			Authentication: resource.Authentication{ACRValues: []string{"silver", "gold"}},
 		},
@@ -141,7 +148,11 @@ func (c *trial) serve(adapter Adapter) error {
 			Observers: []resource.Observer{observer{c}},
 			Revoked:   func(context.Context, *resource.Caller) bool { return c.revoked },
 		},
-	})
+	}
+	if c.way == boundJWT {
+		c.configure(&config)
+	}
+	res, err := resource.New(config)
 	if err != nil {
 		return err
 	}
@@ -172,7 +183,7 @@ func (c *trial) prepare() (credential string, err error) {
 		return "", nil
 	case opaque, header:
 		return "secret-" + c.verdict + c.suffix, nil
-	case cachedJWT, newJWT: // below
+	case cachedJWT, newJWT, boundJWT: // below
 	}
 	c.token.Scope, c.token.Claims["plan"], c.token.Claims["acr"] = c.scopes, c.plan, c.acr
 	if pending { // use up the budget for fetches
@@ -226,9 +237,12 @@ func (c *trial) use(token string) (status int) {
 
 // last sends the last request.
 func (c *trial) last(credential string) outcome {
+	if c.way == boundJWT {
+		c.setProof(credential)
+	}
 	sent := c.header.Clone()
 	switch c.way {
-	case public:
+	case public, boundJWT:
 	case header:
 		sent[keyField] = []string{credential}
 	case newJWT, cachedJWT, opaque:
