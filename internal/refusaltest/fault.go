@@ -103,9 +103,9 @@ var faults = append(possessionFaults, []fault{
 	{"a value that no argument rule lists", withCaller, rowUndeclared, resource.ReasonOperationUndeclared, "operation", func(c *trial) { c.body = callTool("deploy") }},
 	{"a claim that fails a condition of the tool", withCaller, rowOperationCondition, resource.ReasonCondition, "operation", func(c *trial) { c.body = callTool("purge") }},
 	{"a scope that the issuer does not have", []way{newJWT, cachedJWT, opaque}, rowScopeUnavailable, resource.ReasonScopeUnavailable, "operation", func(c *trial) { c.body = callTool("archive") }},
-	{"a login that is too weak for every request", withCaller, rowLogin, resource.ReasonInsufficientAuthentication, "acr", func(c *trial) { c.acr = "bronze" }},
+	{"a login that is too weak for every request", callerBound, rowLogin, resource.ReasonInsufficientAuthentication, "acr", func(c *trial) { c.acr = "bronze" }},
 	{"a login that is too weak for the tool", all, rowLogin, resource.ReasonInsufficientAuthentication, "operation", func(c *trial) { c.body = callTool("transfer") }},
-	{"no scope for every request", withCaller, rowScope, resource.ReasonInsufficientScope, "scope", func(c *trial) { c.scopes = "other" }},
+	{"no scope for every request", callerBound, rowScope, resource.ReasonInsufficientScope, "scope", func(c *trial) { c.scopes = "other" }},
 	{"no scope for the tool", allBound, rowScope, resource.ReasonInsufficientScope, "operation", func(c *trial) { c.body = callTool("delete") }},
 
 	{"no scope for Require", allBound, rowRequire, resource.ReasonInsufficientScope, "require", func(c *trial) { c.require = []string{"extra"} }},

@@ -60,6 +60,7 @@ var Order = []Row{
 	{"No rule names the operation, or an argument rule rejects the value", 403, []resource.Reason{resource.ReasonOperationUndeclared}},
 	{"A claim does not meet a condition of the operation", 403, []resource.Reason{resource.ReasonCondition}},
 	{"A scope is missing, for every request or for the operation, and clients cannot request it", 403, []resource.Reason{resource.ReasonScopeUnavailable}},
+	{"The operation needs a bound token", 401, []resource.Reason{resource.ReasonBindingRequired}},
 	{"`resource.Authentication` requires a login that the credential cannot have", 403, []resource.Reason{resource.ReasonAuthenticationUnavailable}},
 	{"The login of the user is not strong or recent enough, for every request or for the operation", 401, []resource.Reason{resource.ReasonInsufficientAuthentication}},
 	{"A scope is missing, for every request or for the operation", 403, []resource.Reason{resource.ReasonInsufficientScope}},
@@ -94,6 +95,7 @@ const (
 	rowUndeclared
 	rowOperationCondition
 	rowScopeUnavailable
+	rowBound
 	rowLoginUnavailable
 	rowLogin
 	rowScope

@@ -46,6 +46,7 @@ func (p *possession) Once(context.Context, resource.ProofID, time.Time) error { 
 func (p *possession) configure(c *resource.Config) {
 	c.Credentials.DPoP = resource.DPoP{Tokens: resource.BindingAccepted, Algorithms: []string{proofAlgorithm}, RequireNonce: p.nonces, Replays: p}
 	c.Credentials.Certificates.Tokens = resource.BindingAccepted
+	c.Operations.Bound.Tools = []string{"pay"}
 	if p.certificates {
 		c.Issuers[0].Certificates = resource.BindingRequired
 	}
@@ -100,6 +101,10 @@ var possessionFaults = []fault{
 	{"a proof that was used before", bound, rowReplayed, resource.ReasonDPoPReplayed, "replays", func(c *trial) { c.once = resource.ErrReplayed }},
 	{"too many proofs", bound, rowTooManyProofs, resource.ReasonDPoPTooMany, "replays", func(c *trial) { c.once = resource.ErrTooManyProofs }},
 	{"replays that are not available", bound, rowReplaysUnavailable, resource.ReasonDPoPUnavailable, "replays", func(c *trial) { c.once = errors.New("down") }},
+
+	{"an unbound token for a bound operation", bound, rowBound, resource.ReasonBindingRequired, "operation proof replays bearer", func(c *trial) {
+		c.body, c.bearer, c.without, c.token.ProofKey = callTool("pay"), true, true, nil
+	}},
 }
 
 // possessionError returns the error of a challenge for a reason of this file; "" for others.
