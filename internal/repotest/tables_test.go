@@ -55,7 +55,7 @@ func statuses(t *testing.T, file *ast.File) map[string]int {
 	numbers := map[string]int{
 		"StatusBadRequest": http.StatusBadRequest, "StatusUnauthorized": http.StatusUnauthorized, "StatusForbidden": http.StatusForbidden,
 		"StatusNotFound": http.StatusNotFound, "StatusMethodNotAllowed": http.StatusMethodNotAllowed, "StatusRequestEntityTooLarge": http.StatusRequestEntityTooLarge, "StatusUnsupportedMediaType": http.StatusUnsupportedMediaType,
-		"StatusServiceUnavailable": http.StatusServiceUnavailable, "StatusInternalServerError": http.StatusInternalServerError, "StatusBadGateway": http.StatusBadGateway,
+		"StatusTooManyRequests": http.StatusTooManyRequests, "StatusServiceUnavailable": http.StatusServiceUnavailable, "StatusInternalServerError": http.StatusInternalServerError, "StatusBadGateway": http.StatusBadGateway,
 	}
 	answers, found := map[string]int{}, map[string]int{}
 	ast.Inspect(file, func(n ast.Node) bool {
@@ -231,7 +231,7 @@ func TestTableOfSteps(t *testing.T) {
 	}
 }
 
-var stepLine = regexp.MustCompile(`^//\t(\d \w+(?: \w+)*) {2,}`)
+var stepLine = regexp.MustCompile(`^//\t(\d+ \w+(?: \w+)*) {2,}`)
 
 // The table of limits has each limit of the code with its value.
 func TestTableOfLimits(t *testing.T) {
