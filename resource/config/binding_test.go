@@ -7,6 +7,7 @@ import (
 	"encoding/base64"
 	"encoding/pem"
 	"fmt"
+	"io"
 	"net/http"
 	"net/http/httptest"
 	"slices"
@@ -146,6 +147,36 @@ func TestKeysOfBoundTokens(t *testing.T) {
 	}
 }
 
+// Each key about bound operations rejects an unbound token.
+func TestBoundOperationKeys(t *testing.T) {
+	b := newBoundTokens(t)
+	key := resourcetest.NewProofKey("")
+	for _, row := range []struct{ line, method, params string }{
+		{"bound_methods: [tools/list]", "tools/list", `{}`},
+		{"bound_tools: [pay]", "tools/call", `{"name":"pay"}`},
+		{"bound_prompts: [pay]", "prompts/get", `{"name":"pay"}`},
+		{"bound_resources: [{uri: 'a://b'}]", "resources/read", `{"uri":"a://b"}`},
+		{"bound_resources: [{prefix: 'a://b/'}]", "resources/read", `{"uri":"a://b/c"}`},
+		{"bound_resources: [{template: 'a://{id}'}]", "resources/read", `{"uri":"a://c"}`},
+	} {
+		for line, want := range map[string]string{"": "200 200", row.line: "401 200"} {
+			s := newTestServer(t, b.issuer, nil, "  dpop: accepted", "  "+line)
+			body := `{"jsonrpc":"2.0","id":1,"method":"` + row.method + `","params":` + row.params + `}`
+			send := func(change func(*http.Request)) int {
+				status, _ := s.status(func(req *http.Request) {
+					change(req)
+					req.Header.Set("Content-Type", "application/json")
+					req.Body, req.ContentLength = io.NopCloser(strings.NewReader(body)), int64(len(body))
+				})
+				return status
+			}
+			if got := fmt.Sprint(send(b.bearer), " ", send(b.proven(key, resourcetest.Proof{}))); got != want {
+				t.Errorf("%q: got %s, want %s; log: %s", line, got, want, s.log)
+			}
+		}
+	}
+}
+
 func escapePEM(c *x509.Certificate) string {
 	text := string(pem.EncodeToMemory(&pem.Block{Type: "CERTIFICATE", Bytes: c.Raw}))
 	return strings.NewReplacer("\n", "%0A", " ", "%20", "+", "%2B", "/", "%2F", "=", "%3D").Replace(text)
@@ -270,9 +301,14 @@ func TestMistakesOfBoundTokens(t *testing.T) {
 		{"  api_keys_file: " + keys + "\n  client_certificate_tokens: required", "text:5: client_certificate_tokens: required, here or in client_certificate_tokens, applies to all credentials, and those of api_keys_file and token_header cannot be bound; set dpop or client_certificates of each issuer that can"},
 		{"  dpop_tokens: required\n  dpop: off", `text:5: dpop: required, in dpop_tokens or client_certificate_tokens, applies to all issuers; remove the value of the issuer`},
 		{"  dpop_tokens: required\n  additional_issuers:\n  - {issuer_url: 'https://b.example.com', client_certificates: required, dpop: accepted}", `text:6: additional_issuers[0].dpop: required, in dpop_tokens or client_certificate_tokens, applies to all issuers; remove the value of the issuer`},
-		{"  client_certificates: required\n  dpop: required", `text:5: dpop: both dpop and client_certificates are required, and a token is bound to one thing; require one of them, or accept both`},
-		{"  dpop_tokens: required\n  client_certificate_tokens: required", `text:4: dpop: both dpop and client_certificates are required, and a token is bound to one thing; require one of them, or accept both`},
+		{"  client_certificates: required\n  dpop: required", `text:5: dpop: both dpop and client_certificates are required, and a token is bound to one thing; require one, or accept both and set bound_tools or the keys like it`},
+		{"  dpop_tokens: required\n  client_certificate_tokens: required", `text:4: dpop: both dpop and client_certificates are required, and a token is bound to one thing; require one, or accept both and set bound_tools or the keys like it`},
 		{"  additional_issuers:\n  - {issuer_url: 'https://b.example.com', token_header: X-Token, expected_audiences: [a], client_certificates: accepted}", "text:5: additional_issuers[0].client_certificates: a token in token_header cannot be bound, because a proxy and not the client sends it; remove the value"},
+		{"  bound_prompts: [a]", "text:4: bound_prompts: the tokens of no issuer can be bound, so nobody could use these operations; set dpop or client_certificates (in Go: Credentials.DPoP, Credentials.Certificates)"},
+		{"  dpop: accepted\n  bound_methods: [ping]\n  public_operations: [ping]", `text:6: public_operations: "ping" needs a bound token by bound_methods; a method cannot need one and be public`},
+		{"  dpop: accepted\n  bound_tools: [a]\n  public_tools: [a]", `text:6: public_tools[0]: "a" needs a bound token by a key such as bound_tools; an operation cannot need one and be public`},
+		{"  dpop: accepted\n  bound_tools: [a, a]", `text:5: bound_tools[1]: duplicate name "a"`},
+		{"  dpop: accepted\n  bound_resources: [{uri: 'a:b', prefix: 'a:'}]", "text:5: bound_resources[0]: set exactly one of uri, prefix and template"},
 	} {
 		if got := mistakesOf(t, textConfig(block(row.lines))); got != row.want {
 			t.Errorf("%s\n got %s\nwant %s", row.lines, got, row.want)

@@ -68,6 +68,7 @@ var resourceKeys = []fieldKey{
 	{field: "Operations.Conditions.Prompts", key: "prompt_conditions"},
 	{field: "Operations.Conditions.Resources", key: "resource_conditions"},
 	{field: "Credentials.Authentication", key: "required_authentication"},
+	{field: "Operations.Bound.Methods, Tools, Prompts, Resources", key: "bound_methods", either: []string{"bound_tools", "bound_prompts", "bound_resources"}},
 	{field: "Operations.Bound.Methods", key: "bound_methods"},
 	{field: "Operations.Bound.Tools", key: "bound_tools"},
 	{field: "Operations.Bound.Prompts", key: "bound_prompts"},
@@ -134,11 +135,7 @@ func issuerKeysWith(key string) []fieldKey {
 // addResourceMistake adds a mistake of resource.New under the key that caused it.
 func (b *builder) addResourceMistake(err error) {
 	text := err.Error()
-	const certificates = "Credentials.Certificates"
-	if list, ok := strings.CutPrefix(text, certificates+": client certificates: "); ok { // one line for each mistake
-		for line := range strings.SplitSeq(list, "\n") {
-			b.addResourceMistake(errors.New(certificates + "." + line))
-		}
+	if b.addOfCertificates(text) {
 		return
 	}
 	for name, i := range b.elsewhere {
@@ -164,6 +161,20 @@ func (b *builder) addResourceMistake(err error) {
 		return
 	}
 	b.mistakes.add(b.position(""), "%s", text)
+}
+
+// addOfCertificates adds the mistakes of Credentials.Certificates, which are the lines of one error.
+// It reports whether it has done so.
+func (b *builder) addOfCertificates(text string) bool {
+	const field = "Credentials.Certificates"
+	list, ok := strings.CutPrefix(text, field+": client certificates: ")
+	if !ok {
+		return false
+	}
+	for line := range strings.SplitSeq(list, "\n") {
+		b.addResourceMistake(errors.New(field + "." + line))
+	}
+	return true
 }
 
 // addOfIssuer adds a mistake about a field of an issuer. rest begins with its identifier in quotes.

@@ -100,7 +100,9 @@ var fieldNames = strings.NewReplacer(
 	": BindingRequired applies to all credentials, and those in Headers and TokenHeaders cannot be bound; set it for each issuer that can (in a file: dpop in issuers)",
 	": required, here or in client_certificate_tokens, applies to all credentials, and those of api_keys_file and token_header cannot be bound; set dpop or client_certificates of each issuer that can",
 	": BindingRequired in Credentials applies", ": required, in dpop_tokens or client_certificate_tokens, applies",
-	": both are BindingRequired, and a token is bound to one thing; require one, or accept both and set Operations.Bound", ": both dpop and client_certificates are required, and a token is bound to one thing; require one of them, or accept both",
+	": both are BindingRequired, and a token is bound to one thing; require one, or accept both and set Operations.Bound", ": both dpop and client_certificates are required, and a token is bound to one thing; require one, or accept both and set bound_tools or the keys like it",
+	" needs a bound token by Bound; a method cannot", " needs a bound token by bound_methods; a method cannot",
+	" needs a bound token by Bound; an operation cannot", " needs a bound token by a key such as bound_tools; an operation cannot",
 	": a token in this field cannot be bound,", ": a token in token_header cannot be bound,",
 	": use ScopeOptions.Implies, with", ": use implied_scopes, with",
 )

@@ -44,6 +44,14 @@ var goFields = map[string]string{
 	"resource.Operations.LateChallenges":  "handlers of the program must call resource.Challenge",
 	"resource.Operations.Arguments":       "argument_scopes",
 	"resource.Operations.Conditions":      "a struct",
+	"resource.Operations.Bound":           "a struct",
+	"resource.BoundOperations.Methods":    "bound_methods",
+	"resource.BoundOperations.Tools":      "bound_tools",
+	"resource.BoundOperations.Prompts":    "bound_prompts",
+	"resource.BoundOperations.Resources":  "bound_resources",
+	"resource.ResourcePattern.URI":        "bound_resources[].uri",
+	"resource.ResourcePattern.Prefix":     "bound_resources[].prefix",
+	"resource.ResourcePattern.Template":   "bound_resources[].template",
 	"resource.Operations.Authentication":  "a struct",
 
 	"resource.ScopeOptions.Implies":   "implied_scopes",
@@ -241,7 +249,7 @@ func TestFileSetsEveryField(t *testing.T) {
 	listed := map[string]bool{}
 	for _, of := range []reflect.Type{
 		reflect.TypeFor[resource.Config](), reflect.TypeFor[resource.Operations](), reflect.TypeFor[resource.ScopeOptions](),
-		reflect.TypeFor[resource.Credentials](), reflect.TypeFor[resource.DPoP](), reflect.TypeFor[resource.ClientCertificates](), reflect.TypeFor[resource.HTTPOptions](), reflect.TypeFor[resource.Limits](),
+		reflect.TypeFor[resource.Credentials](), reflect.TypeFor[resource.DPoP](), reflect.TypeFor[resource.BoundOperations](), reflect.TypeFor[resource.ResourcePattern](), reflect.TypeFor[resource.ClientCertificates](), reflect.TypeFor[resource.HTTPOptions](), reflect.TypeFor[resource.Limits](),
 		reflect.TypeFor[resource.Issuer](), reflect.TypeFor[resource.ClientTokens](), reflect.TypeFor[resource.Tenants](),
 		reflect.TypeFor[resource.ResourceRule](), reflect.TypeFor[resource.Condition](), reflect.TypeFor[resource.DetailCondition](), reflect.TypeFor[resource.OperationConditions](),
 		reflect.TypeFor[resource.Authentication](), reflect.TypeFor[resource.OperationAuthentication](), reflect.TypeFor[resource.ResourceAuthentication](), reflect.TypeFor[resource.ArgumentRule](), reflect.TypeFor[resource.HeaderClaim](), reflect.TypeFor[metadata.Document](),

@@ -220,7 +220,7 @@ func TestDocumentedExamplesAreValid(t *testing.T) {
 		lines = append(lines, "  "+example)
 	}
 	live, err := config.New(textConfig(block(append(lines, "  client_id: mcp", "  client_secret: secret")...)))
-	if err != nil || len(lines) != 6 {
+	if err != nil || len(lines) != 7 {
 		t.Fatalf("%d examples, error %v", len(lines), err)
 	}
 	if got, want := fmt.Sprint(live.Resource().Operations().Tools), "map[deploy:[deploy:run env:prod | admin ops]]"; got != want {
