@@ -43,6 +43,7 @@ func newPolicy(c Config) (*policy, error) {
 	b.setCertificates()
 	b.checkBindings()
 	b.setOffers()
+	b.checkUnusedBindings()
 	b.keepZipNone()
 	b.checkNames()
 	b.policy.conditions = b.conditions("Credentials.Conditions", b.config.Credentials.Conditions)

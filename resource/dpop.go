@@ -4,6 +4,7 @@ import (
 	"cmp"
 	"context"
 	"errors"
+	"strings"
 	"time"
 
 	"github.com/warder-go/warder/internal/anyvalue"
@@ -189,9 +190,13 @@ func (b *builder) checkBinding(where string, given Binding) {
 // called.
 func (b *builder) checkBindings() {
 	c, p := &b.config, b.policy
-	required := p.bindings.dpop == BindingRequired || p.bindings.certificates == BindingRequired
-	if required && len(c.Credentials.Headers)+len(c.Credentials.TokenHeaders) > 0 {
-		b.mistakes.Addf("Credentials.DPoP.Tokens, Certificates.Tokens: BindingRequired applies to all credentials, and those in Headers and TokenHeaders cannot be bound; set it for each issuer that can (in a file: dpop in issuers)")
+	for _, given := range []struct {
+		field string
+		value Binding
+	}{{"DPoP", p.bindings.dpop}, {"Certificates", p.bindings.certificates}} {
+		if given.value == BindingRequired && len(c.Credentials.Headers)+len(c.Credentials.TokenHeaders) > 0 {
+			b.mistakes.Addf("Credentials.%s.Tokens: BindingRequired applies to all credentials, and those in Headers and TokenHeaders cannot be bound; set it for the issuers instead (dpop, client_certificates)", given.field)
+		}
 	}
 	for _, i := range p.allIssuers() {
 		b.checkBindingsOf(i)
@@ -220,5 +225,31 @@ func (b *builder) checkBindingsOfResolved(i *issuer) {
 	b.checkBindingsOf(i)
 	if i.config.DPoP > BindingOff && b.policy.bindings.dpop <= BindingOff {
 		b.mistakes.Addf("issuer %q: DPoP: Credentials.DPoP.Tokens must be BindingAccepted or BindingRequired, so that challenges offer DPoP", i.id)
+	}
+}
+
+// checkUnusedBindings rejects settings for bound tokens that no issuer has. Other mistakes come
+// first, because they can be the cause.
+func (b *builder) checkUnusedBindings() {
+	if b.mistakes.Len() > 0 {
+		return
+	}
+	dpop, certificates, offers := &b.config.Credentials.DPoP, &b.config.Credentials.Certificates, b.policy.offers
+	for _, given := range []struct {
+		field    string
+		set, off bool
+	}{
+		{"DPoP.Algorithms", dpop.Algorithms != nil, !offers.dpop},
+		{"DPoP.Window", dpop.Window != 0, !offers.dpop},
+		{"DPoP.RequireNonce", dpop.RequireNonce, !offers.dpop},
+		{"DPoP.NonceKeys", dpop.NonceKeys != nil, !offers.dpop},
+		{"DPoP.Replays", dpop.Replays != nil, !offers.dpop},
+		{"DPoP.MaxProofs", dpop.MaxProofs != 0, !offers.dpop},
+		{"DPoP.MaxProofsPerKey", dpop.MaxProofsPerKey != 0, !offers.dpop},
+		{"Certificates.Field", certificates.Field != "", !offers.certificates},
+	} {
+		if kind, _, _ := strings.Cut(given.field, "."); given.set && given.off {
+			b.mistakes.Addf("Credentials.%s: no effect, because the tokens of no issuer can be bound like that; set Credentials.%s.Tokens (dpop_tokens, client_certificate_tokens) or %s of an issuer, or remove it", given.field, kind, kind)
+		}
 	}
 }

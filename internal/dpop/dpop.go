@@ -82,8 +82,11 @@ var defaultAlgorithms = []string{"ES256", "ES384", "ES512", "PS256", "PS384", "P
 // NewChecker returns a Checker that accepts the algorithms; nil: all asymmetric ones that this
 // module verifies, except RS256, RS384 and RS512.
 func NewChecker(algorithms []string) (*Checker, error) {
-	if algorithms == nil {
+	switch {
+	case algorithms == nil:
 		algorithms = defaultAlgorithms
+	case len(algorithms) == 0:
+		return nil, fmt.Errorf("no algorithm is allowed: leave the list nil for %q", defaultAlgorithms)
 	}
 	parsed, err := jose.ParseAlgorithms(algorithms)
 	if err != nil {

@@ -257,7 +257,9 @@ func TestLimitsWithReplaysOfTheProgram(t *testing.T) {
 		"  dpop_max_proofs_per_key: 100": "text:4: dpop_max_proofs_per_key: these are for the memory of this process, and Replays is set; remove them",
 	} {
 		c := textConfig(block(line))
-		c.Complete = func(c *resource.Config) { c.Credentials.DPoP.Replays = noReplays{} }
+		c.Complete = func(c *resource.Config) {
+			c.Credentials.DPoP.Tokens, c.Credentials.DPoP.Replays = resource.BindingAccepted, noReplays{}
+		}
 		if got := mistakesOf(t, c); got != want {
 			t.Errorf("%s\n got %s\nwant %s", line, got, want)
 		}
@@ -268,7 +270,7 @@ func TestMistakesOfBoundTokens(t *testing.T) {
 	long := strings.Repeat("k", 32)
 	key := write(t, t.TempDir(), "key", "short-secret")
 	keys := write(t, t.TempDir(), "keys.json", `{"keys": []}`)
-	const nonce, field = "  dpop_require_nonce: true\n", "  client_certificate_field: Client-Cert\n  client_certificate_format: rfc9440\n"
+	const nonce, field = "  dpop_tokens: accepted\n  dpop_require_nonce: true\n", "  client_certificate_tokens: accepted\n  client_certificate_field: Client-Cert\n  client_certificate_format: rfc9440\n"
 	for _, row := range []struct{ lines, want string }{
 		{"  dpop_tokens: on", "text:4: dpop_tokens: must be one of off, accepted, required"},
 		{"  dpop: require", "text:4: dpop: must be one of off, accepted, required; did you mean required?"},
@@ -280,30 +282,33 @@ func TestMistakesOfBoundTokens(t *testing.T) {
 		{"  dpop_max_proofs_per_key: -1", "text:4: dpop_max_proofs_per_key: must be a whole number from 1 to 100000000"},
 		{"  dpop_algorithms: [HS256]", `text:4: dpop_algorithms: algorithm "HS256" is not one of ["RS256" "RS384" "RS512" "PS256" "PS384" "PS512" "ES256" "ES384" "ES512" "EdDSA" "Ed25519"]`},
 		{"  dpop_nonce_keys: [" + long + "]", "text:4: dpop_nonce_keys: dpop_require_nonce is not set, so the keys have no effect; set it, or remove the keys"},
-		{nonce + "  dpop_nonce_keys: [short-secret]", "text:5: dpop_nonce_keys: key 1 has 12 bytes; want at least 32 random bytes"},
-		{nonce + "  dpop_nonce_keys: []", "text:5: dpop_nonce_keys: is empty; add a key, or remove it for a random key of the process"},
-		{nonce + "  dpop_nonce_key_files: []", "text:5: dpop_nonce_key_files: is empty; add a key, or remove it for a random key of the process"},
-		{nonce + "  dpop_nonce_key_files: [" + key + "]", "text:5: dpop_nonce_key_files: key 1 has 12 bytes; want at least 32 random bytes"},
-		{nonce + "  dpop_nonce_key_files: [" + key + ", " + key + "]", "text:5: dpop_nonce_key_files: key 1 has 12 bytes; want at least 32 random bytes; key 2 has 12 bytes; want at least 32 random bytes; key 2 equals key 1: remove one of them"},
-		{nonce + "  dpop_nonce_key_files:\n  - /nowhere", `text:6: dpop_nonce_key_files[0]: file "/nowhere": no such file or directory`},
-		{nonce + "  dpop_nonce_keys: [" + long + "]\n  dpop_nonce_key_files: [" + key + "]", "text:6: dpop_nonce_key_files: dpop_nonce_keys is also set; set only one of them"},
+		{nonce + "  dpop_nonce_keys: [short-secret]", "text:6: dpop_nonce_keys: key 1 has 12 bytes; want at least 32 random bytes"},
+		{nonce + "  dpop_nonce_keys: []", "text:6: dpop_nonce_keys: is empty; add a key, or remove it for a random key of the process"},
+		{nonce + "  dpop_nonce_key_files: []", "text:6: dpop_nonce_key_files: is empty; add a key, or remove it for a random key of the process"},
+		{nonce + "  dpop_nonce_key_files: [" + key + "]", "text:6: dpop_nonce_key_files: key 1 has 12 bytes; want at least 32 random bytes"},
+		{nonce + "  dpop_nonce_key_files: [" + key + ", " + key + "]", "text:6: dpop_nonce_key_files: key 1 has 12 bytes; want at least 32 random bytes; key 2 has 12 bytes; want at least 32 random bytes; key 2 equals key 1: remove one of them"},
+		{nonce + "  dpop_nonce_key_files:\n  - /nowhere", `text:7: dpop_nonce_key_files[0]: file "/nowhere": no such file or directory`},
+		{nonce + "  dpop_nonce_keys: [" + long + "]\n  dpop_nonce_key_files: [" + key + "]", "text:7: dpop_nonce_key_files: dpop_nonce_keys is also set; set only one of them"},
 		{"  client_certificate_format: der", "text:4: client_certificate_format: must be one of rfc9440, xfcc, pem; did you mean pem?"},
 		{"  client_certificate_format: pem", "text:4: client_certificate_format: client_certificate_field is not set; set it, or remove this key"},
 		{"  client_certificate_proxies: [192.0.2.7]", "text:4: client_certificate_proxies: client_certificate_field is not set; set it, or remove this key"},
-		{field, "text:4: client_certificate_proxies: is empty, but client_certificate_field is set: list the addresses of the proxies, for example 192.0.2.1/32. Otherwise every client could send the certificate of another one"},
+		{field, "text:5: client_certificate_proxies: is empty, but client_certificate_field is set: list the addresses of the proxies, for example 192.0.2.1/32. Otherwise every client could send the certificate of another one"},
 		{"  client_certificate_field: Client-Cert\n  client_certificate_proxies: [192.0.2.7]", `text:4: client_certificate_format: "" is not a format; want "rfc9440", "xfcc" or "pem"`},
 		{"  client_certificate_field: Cookie\n  client_certificate_format: pem\n  client_certificate_proxies: [0.0.0.0/0]", "text:4: client_certificate_field: Cookie has a standard meaning: name the field in which the proxy passes on the certificate, for example Client-Cert\n" +
 			"text:6: client_certificate_proxies[0]: 0.0.0.0/0 contains addresses of clients; list the addresses of the proxies only"},
-		{field + "  client_certificate_proxies: [localhost]", `text:6: client_certificate_proxies[0]: "localhost" is not an IP address, such as 192.0.2.7, or a prefix, such as 10.0.0.0/8`},
-		{field + "  client_certificate_proxies: [192.0.2.7, 'fe80::1%eth0', '192.0.2.7:80']", `text:6: client_certificate_proxies[1]: "fe80::1%eth0" is not an IP address, such as 192.0.2.7, or a prefix, such as 10.0.0.0/8` + "\n" +
-			`text:6: client_certificate_proxies[2]: "192.0.2.7:80" is not an IP address, such as 192.0.2.7, or a prefix, such as 10.0.0.0/8`},
-		{field + "  client_certificate_proxies: [192.0.2.7/24]", "text:6: client_certificate_proxies[0]: 192.0.2.7/24 has bits after the prefix: write 192.0.2.0/24, or 192.0.2.7/32 for one address"},
-		{"  api_keys_file: " + keys + "\n  client_certificate_tokens: required", "text:5: client_certificate_tokens: required, here or in client_certificate_tokens, applies to all credentials, and those of api_keys_file and token_header cannot be bound; set dpop or client_certificates of each issuer that can"},
+		{field + "  client_certificate_proxies: [localhost]", `text:7: client_certificate_proxies[0]: "localhost" is not an IP address, such as 192.0.2.7, or a prefix, such as 10.0.0.0/8`},
+		{field + "  client_certificate_proxies: [192.0.2.7, 'fe80::1%eth0', '192.0.2.7:80']", `text:7: client_certificate_proxies[1]: "fe80::1%eth0" is not an IP address, such as 192.0.2.7, or a prefix, such as 10.0.0.0/8` + "\n" +
+			`text:7: client_certificate_proxies[2]: "192.0.2.7:80" is not an IP address, such as 192.0.2.7, or a prefix, such as 10.0.0.0/8`},
+		{field + "  client_certificate_proxies: [192.0.2.7/24]", "text:7: client_certificate_proxies[0]: 192.0.2.7/24 has bits after the prefix: write 192.0.2.0/24, or 192.0.2.7/32 for one address"},
+		{"  api_keys_file: " + keys + "\n  client_certificate_tokens: required", "text:5: client_certificate_tokens: required applies to all credentials, and those of api_keys_file and token_header cannot be bound; set dpop or client_certificates of each issuer that can"},
 		{"  dpop_tokens: required\n  dpop: off", `text:5: dpop: required, in dpop_tokens or client_certificate_tokens, applies to all issuers; remove the value of the issuer`},
 		{"  dpop_tokens: required\n  additional_issuers:\n  - {issuer_url: 'https://b.example.com', client_certificates: required, dpop: accepted}", `text:6: additional_issuers[0].dpop: required, in dpop_tokens or client_certificate_tokens, applies to all issuers; remove the value of the issuer`},
 		{"  client_certificates: required\n  dpop: required", `text:5: dpop: both dpop and client_certificates are required, and a token is bound to one thing; require one, or accept both and set bound_tools or the keys like it`},
 		{"  dpop_tokens: required\n  client_certificate_tokens: required", `text:4: dpop: both dpop and client_certificates are required, and a token is bound to one thing; require one, or accept both and set bound_tools or the keys like it`},
 		{"  additional_issuers:\n  - {issuer_url: 'https://b.example.com', token_header: X-Token, expected_audiences: [a], client_certificates: accepted}", "text:5: additional_issuers[0].client_certificates: a token in token_header cannot be bound, because a proxy and not the client sends it; remove the value"},
+		{"  dpop_window_seconds: 5", "text:4: dpop_window_seconds: no effect, because the tokens of no issuer can be bound like that; set dpop_tokens, or dpop of an issuer, or remove it"},
+		{"  dpop: off\n  dpop_require_nonce: true", "text:5: dpop_require_nonce: no effect, because the tokens of no issuer can be bound like that; set dpop_tokens, or dpop of an issuer, or remove it"},
+		{"  dpop: accepted\n" + strings.Replace(field, "accepted", "off", 1) + "  client_certificate_proxies: [192.0.2.7]", "text:6: client_certificate_field: no effect, because the tokens of no issuer can be bound like that; set client_certificate_tokens, or client_certificates of an issuer, or remove it"},
 		{"  bound_prompts: [a]", "text:4: bound_prompts: the tokens of no issuer can be bound, so nobody could use these operations; set dpop or client_certificates (in Go: Credentials.DPoP, Credentials.Certificates)"},
 		{"  dpop: accepted\n  bound_methods: [ping]\n  public_operations: [ping]", `text:6: public_operations: "ping" needs a bound token by bound_methods; a method cannot need one and be public`},
 		{"  dpop: accepted\n  bound_tools: [a]\n  public_tools: [a]", `text:6: public_tools[0]: "a" needs a bound token by a key such as bound_tools; an operation cannot need one and be public`},

@@ -86,7 +86,10 @@ var resourceKeys = []fieldKey{
 	{field: "Credentials.Prefixed", key: "api_key_prefix"},
 	{field: "Credentials.HeaderClaims", key: "header_claims"},
 	{field: "Credentials.DigestKey", key: "digest_key_file"},
-	{field: "Credentials.DPoP.Tokens, Certificates.Tokens", key: "dpop_tokens", either: []string{"client_certificate_tokens"}},
+	{field: "Credentials.DPoP.Tokens", key: "dpop_tokens"},
+	{field: "Credentials.DPoP.RequireNonce", key: "dpop_require_nonce"},
+	{field: "Credentials.DPoP.MaxProofsPerKey", key: "dpop_max_proofs_per_key"},
+	{field: "Credentials.Certificates.Tokens", key: "client_certificate_tokens"},
 	{field: "Credentials.DPoP.Algorithms", key: "dpop_algorithms"},
 	{field: "Credentials.DPoP.Window", key: "dpop_window_seconds"},
 	{field: "Credentials.DPoP.NonceKeys", key: "dpop_nonce_keys", either: []string{"dpop_nonce_key_files"}},
@@ -135,9 +138,6 @@ func issuerKeysWith(key string) []fieldKey {
 // addResourceMistake adds a mistake of resource.New under the key that caused it.
 func (b *builder) addResourceMistake(err error) {
 	text := err.Error()
-	if b.addOfCertificates(text) {
-		return
-	}
 	for name, i := range b.elsewhere {
 		if rest, ok := strings.CutPrefix(text, name); ok && b.addTranslated(i.path, rest, issuerKeysWith(i.key)) {
 			return
@@ -161,20 +161,6 @@ func (b *builder) addResourceMistake(err error) {
 		return
 	}
 	b.mistakes.add(b.position(""), "%s", text)
-}
-
-// addOfCertificates adds the mistakes of Credentials.Certificates, which are the lines of one error.
-// It reports whether it has done so.
-func (b *builder) addOfCertificates(text string) bool {
-	const field = "Credentials.Certificates"
-	list, ok := strings.CutPrefix(text, field+": client certificates: ")
-	if !ok {
-		return false
-	}
-	for line := range strings.SplitSeq(list, "\n") {
-		b.addResourceMistake(errors.New(field + "." + line))
-	}
-	return true
 }
 
 // addOfIssuer adds a mistake about a field of an issuer. rest begins with its identifier in quotes.
