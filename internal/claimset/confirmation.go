@@ -21,20 +21,23 @@ type Confirmation struct {
 	Thumbprint [32]byte // SHA-256; zero for ConfirmationOther
 }
 
-// confirmation reads cnf. Only an object with exactly one member, which is a method that this
-// module verifies, is supported. RFC 7800 §3.1 allows to ignore other members, but another member
-// can be a second method, which the caller would then not verify.
+// confirmationNames are the registered methods (IANA JWT Confirmation Methods).
+var confirmationNames = strictjson.NewNames(ConfirmationKey, ConfirmationCertificate, "jwk", "jwe", "kid", "jku", "osc")
+
+// confirmation reads cnf. Exactly one registered method is supported, if this module verifies it.
+// Other members are ignored, as RFC 7800 §3.1 requires: Keycloak, for example, adds the kind of the
+// key.
 func confirmation(value jsontext.Value) Confirmation {
-	members, c := 0, Confirmation{}
-	err := strictjson.Members(value, func(name string, value jsontext.Value) error {
-		members++
+	methods, c := 0, Confirmation{}
+	err := strictjson.Object(value, confirmationNames, func(name string, value jsontext.Value) error {
+		methods++
 		text, _ := strictjson.String(value)
 		if thumbprint, ok := jose.ParseThumbprint(text); ok && (name == ConfirmationKey || name == ConfirmationCertificate) {
 			c = Confirmation{name, thumbprint}
 		}
 		return nil
 	})
-	if err != nil || members != 1 || c.Method == "" {
+	if err != nil || methods != 1 || c.Method == "" {
 		return Confirmation{Method: ConfirmationOther}
 	}
 	return c
