@@ -105,12 +105,15 @@ func (c *claims) check(want *Expected) *Error {
 		return &Error{Kind: Method, Got: c.method, Want: want.Method}
 	}
 	if c.url != want.URL {
-		// normal is "" if the URL is malformed. It never has a password or a query.
-		if normal, err := Normalize(c.url); normal != want.URL {
+		// normal is "" if the URL is malformed. It never has a password or a query. If want.URL is ""
+		// too, the URL of the request is malformed, and no proof is for it.
+		if normal, err := Normalize(c.url); err != nil || normal != want.URL {
 			return &Error{Kind: URL, Got: normal, Want: want.URL, Err: err}
 		}
 	}
-	if age := want.Now.Sub(c.issuedAt); age >= want.Window+time.Second || -age > want.Window {
+	// Sub returns the smallest Duration for a time more than 292 years ahead. It has no positive
+	// counterpart, so age must not be negated.
+	if age := want.Now.Sub(c.issuedAt); age >= want.Window+time.Second || age < -want.Window {
 		return &Error{Kind: Time, Got: "iat " + c.issuedAt.UTC().Format(time.RFC3339),
 			Want: "within " + strconv.Itoa(int(want.Window/time.Second)) + " s of " + want.Now.UTC().Format(time.RFC3339)}
 	}
