@@ -36,7 +36,9 @@ type DPoP struct {
 	Algorithms []string
 
 	// Window is how far the time of a proof (iat) can be from now, in both directions. 0: 60 s;
-	// at most 5 min. It must cover the difference of the clocks.
+	// at most 5 min. It must cover the difference of the clocks. After Resource.Replace with a
+	// longer one, it takes some minutes until it applies, because the proofs that were used before
+	// are not remembered for longer. Processes that share Replays need the same Window.
 	Window time.Duration
 
 	// RequireNonce accepts only proofs with a nonce that a Resource made (RFC 9449 §9), which
@@ -103,7 +105,7 @@ var (
 // proofs is the compiled form of DPoP.
 type proofs struct {
 	checker *dpop.Checker
-	window  time.Duration
+	window  proofWindow
 	replays Replays
 	memory  *replaycache.Cache // nil if Config has Replays
 	nonces  *dpopnonce.Source  // nil: not required
@@ -129,6 +131,7 @@ func (m memoryReplays) Once(_ context.Context, proof ProofID, until time.Time) e
 
 // continueFrom keeps the proofs that were used, with the limits of this configuration.
 func (p *proofs) continueFrom(old *proofs) {
+	p.window.continueFrom(&old.window, time.Now())
 	if p.memory != nil && old.memory != nil {
 		old.memory.SetLimits(p.memory.Limits())
 		p.memory, p.replays = old.memory, old.replays
@@ -145,7 +148,7 @@ func (b *builder) setDPoP() {
 	if p.checker, err = dpop.NewChecker(c.Algorithms); err != nil {
 		b.mistakes.AddAt(where+"Algorithms", err)
 	}
-	if p.window = cmp.Or(c.Window, defaultProofWindow); p.window < time.Second || p.window > maxProofWindow {
+	if p.window.length = cmp.Or(c.Window, defaultProofWindow); p.window.length < time.Second || p.window.length > maxProofWindow {
 		b.mistakes.Addf("%sWindow: %s is not between 1 s and %s", where, c.Window, maxProofWindow)
 	}
 	err = dpopnonce.CheckKeys(c.NonceKeys)

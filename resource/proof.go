@@ -105,8 +105,9 @@ func (p *policy) checkProof(at *endpoint, req *http.Request, c *Caller, token di
 		return shown{}, newFault(ReasonDPoPMalformed, "several DPoP header fields")
 	}
 	now := time.Now()
+	window := p.proofs.window.at(now)
 	proof, e := p.proofs.checker.Check(values[0], dpop.Expected{
-		Method: req.Method, URL: p.publicURL(at, req), Now: now, Window: p.proofs.window,
+		Method: req.Method, URL: p.publicURL(at, req), Now: now, Window: window,
 		Token: token, Thumbprint: c.binding.Thumbprint, Known: c.binding.proof.known(),
 	})
 	if e != nil {
@@ -126,7 +127,8 @@ func (p *policy) checkProof(at *endpoint, req *http.Request, c *Caller, token di
 	if a := acceptanceOf(req.Context()); a.by == p.owner && a.proof == proof.Use {
 		return shown{proof.Use, nonce}, nil // an outer mount has accepted the same proof for this request
 	}
-	err := p.proofs.replays.Once(req.Context(), ProofID{Key: c.binding.Thumbprint, Proof: proof.Use}, proof.Until)
+	until := proof.Until.Add(p.proofs.window.length - window) // the window can grow: see proofWindow
+	err := p.proofs.replays.Once(req.Context(), ProofID{Key: c.binding.Thumbprint, Proof: proof.Use}, until)
 	return shown{proof.Use, nonce}, replayFault(err)
 }
 
