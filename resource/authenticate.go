@@ -222,6 +222,8 @@ func (p *policy) verifyToken(ctx context.Context, at *endpoint, from *issuer, to
 	// but not cached.
 	if !token.IsJWT() || claims.Introspected {
 		claims = claims.asAnswer(token.Claims())
+	} else {
+		claims = claims.boundAs(token.Claims())
 	}
 	claims, f := p.checkClaims(at, from, token, claims, verified, inField, now)
 	if f != nil {

@@ -97,3 +97,16 @@ func (c *Claims) asAnswer(jwt *Claims) *Claims {
 	out.jwtObject = jwt.object
 	return &out
 }
+
+// boundAs returns the claims with the cnf of the JWT that they are about. The claims that a
+// verifier of the program makes itself can lack it, and the token must not count as a bearer token
+// then.
+func (c *Claims) boundAs(jwt *Claims) *Claims {
+	merged := c.Confirmation.merge(jwt.Confirmation)
+	if merged == c.Confirmation {
+		return c
+	}
+	out := *c
+	out.Confirmation = merged
+	return &out
+}
