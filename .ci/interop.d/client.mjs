@@ -4,7 +4,8 @@
 //   sdk1.mjs '{"url":"http://127.0.0.1:1/mcp","redirect":"http://127.0.0.1:2/callback",
 //              "registration":"dynamic","client_id":""}'
 //
-// registration is dynamic, document or preregistered; the last two require a client_id. The
+// registration is dynamic, document or preregistered; the last two require a client_id. With
+// "dpop":"true", a library that supports DPoP uses it. The
 // program reads one JSON object per line and replies to each with one:
 //
 //   {"call":"whoami"}          {"text":"..."}, {"error":"..."} or {"visit":"http://..."}:
@@ -54,8 +55,12 @@ const next = async () => {
   return done ? process.exit() : JSON.parse(value);
 };
 
-export async function serve({ Client, Transport, UnauthorizedError, finish }) {
+export async function serve({ Client, Transport, UnauthorizedError, finish, newDPoPSession }) {
   const provider = new AuthProvider();
+  if (settings.dpop) {
+    const session = await newDPoPSession();
+    provider.dpop = () => session;
+  }
   let client;
   let transport;
 

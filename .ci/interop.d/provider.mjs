@@ -18,11 +18,17 @@
 //                                           if the client does not name one
 //   {"rotate":true}                         signs with new keys; the old ones stay published
 //   {"withdraw":true}                       no longer publishes the old keys
+//   {"nonces":true}                         requires nonces in DPoP proofs at the token endpoint
+//   {"tls":{"cert":"PEM","key":"PEM"}}      serves the same endpoints also over TLS, and asks clients
+//                                           for a certificate of any authority. The reply has the
+//                                           address: {"tls":"https://127.0.0.1:PORT"}
 //
 // Dynamic registration is enabled too. Every login name and password is accepted. The
-// scopes of resources are mcp:read and mcp:write.
-import { generateKeyPairSync } from 'node:crypto';
+// scopes of resources are mcp:read and mcp:write. Tokens are bound to a key if the request has a
+// DPoP proof, and to a certificate if the client has tls_client_certificate_bound_access_tokens.
+import { generateKeyPairSync, randomBytes } from 'node:crypto';
 import { createServer } from 'node:http';
+import { createServer as createTLSServer } from 'node:https';
 import { createInterface } from 'node:readline';
 
 console.info = console.warn = () => {}; // suppresses advice for production; standard output is reserved for replies
@@ -39,6 +45,8 @@ let keys = [];
 let generation = 0;
 let issuer;
 let handle;
+let nonces = false;
+const nonceSecret = randomBytes(32);
 
 function newKeys() {
   generation += 1;
@@ -86,6 +94,12 @@ function build() {
       registration: { enabled: true },
       clientIdMetadataDocument: { enabled: true, ack: 'draft-02' },
       clientCredentials: { enabled: true },
+      dPoP: { enabled: true, nonceSecret, requireNonce: () => nonces },
+      mTLS: {
+        enabled: true,
+        certificateBoundAccessTokens: true,
+        getCertificate: (ctx) => ctx.socket.getPeerX509Certificate?.(),
+      },
       introspection: { enabled: true },
       jwtIntrospection: { enabled: true },
       revocation: { enabled: true },
@@ -104,13 +118,23 @@ function build() {
   handle = provider.callback();
 }
 
-function run(command) {
+// serveTLS starts a server with TLS and returns its address.
+function serveTLS({ cert, key }) {
+  const tls = createTLSServer({ cert, key, requestCert: true, rejectUnauthorized: false }, (req, res) => handle(req, res));
+  return new Promise((resolve) => {
+    tls.listen(0, '127.0.0.1', () => resolve(`https://127.0.0.1:${tls.address().port}`));
+  });
+}
+
+async function run(command) {
   if (command.client) clients.set(command.client.client_id, command.client);
   if (command.document) documents.set(command.document.client_id, command.document);
   if (command.resource) resources.set(command.resource.id, command.resource);
   if (command.rotate) keys = [...newKeys(), ...keys]; // the first matching key signs
   if (command.withdraw) keys = keys.filter(({ kid }) => kid.endsWith(`-${generation}`));
+  if (command.nonces) nonces = true;
   build();
+  return command.tls ? { tls: await serveTLS(command.tls) } : {};
 }
 
 const reply = (object) => process.stdout.write(`${JSON.stringify(object)}\n`);
@@ -122,10 +146,9 @@ server.listen(Number(process.argv[2] ?? 0), '127.0.0.1', () => {
   build();
   reply({ issuer });
   createInterface({ input: process.stdin })
-    .on('line', (line) => {
+    .on('line', async (line) => {
       try {
-        run(JSON.parse(line));
-        reply({});
+        reply(await run(JSON.parse(line)));
       } catch (error) {
         reply({ error: String(error) });
       }

@@ -35,6 +35,7 @@ type clientSettings struct {
 	registration string
 	clientID     string // for document and preregistered
 	redirect     string
+	dpop         bool   // for scripts whose library supports DPoP
 	metadataURL  string // for mcp-go, which does not read it from a challenge; "": derived from the URL
 	user         *user
 }

@@ -26,6 +26,7 @@ var goSDK = clientProgram{name: "go-sdk 1.8.0", open: openGoSDK, ttl: 15, except
 		"It sends no request after the token has expired by its clock, so it gets no 401 and starts no login.",
 	},
 	revokedWithRefresh: {"whoami: 2 logins", "It answers each 401 with a login. It refreshes only by its clock, 10 s before the token expires."},
+	dpopRequired:       {`whoami: connect: calling "initialize": sending "initialize": Unauthorized, 2 logins`, lacksDPoP},
 }}
 
 // goSDKClient is the official Go SDK with its authorization code handler. The tests also
@@ -103,6 +104,7 @@ var mcpGo = clientProgram{name: "mcp-go 1.2.1", open: openMCPGo, ttl: 5, excepti
 	allScopesDynamic:   mcpGoStepUp,
 	publicTool:         {"search: 1 logins", "It starts a login before its first request."},
 	revokedWithRefresh: {"whoami: 2 logins", "It answers each 401 with a login. It refreshes only by its clock."},
+	dpopRequired:       {"whoami: initialize: transport error: no valid token available, authorization required, 1 logins", lacksDPoP},
 }}
 
 // mcpGoNoChallenge is not a problem if OAuthConfig.ProtectedResourceMetadataURL is set: see

@@ -121,6 +121,7 @@ func (p *provider) protectMCPServer(t *testing.T, m *mcpServer, s scenario) *res
 
 		ScopeOptions: resource.ScopeOptions{Challenge: s.scopes},
 		Metadata:     metadata.Document{ScopesSupported: s.scopes},
+		Credentials:  resource.Credentials{DPoP: s.dpop},
 		Limits:       resource.Limits{Leeway: -1},
 		Logger:       slog.New(slog.NewJSONHandler(m.logged, nil)),
 	}

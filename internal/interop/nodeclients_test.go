@@ -24,6 +24,7 @@ var (
 			"If it has a refresh token it answers a 403 with a refresh, which grants no new scope.",
 		},
 		stepUpDynamic: {"write: login: the authorization server returned invalid_scope", registeredForLess},
+		dpopRequired:  {"whoami: Error: Streamable HTTP error: Server returned 401 after successful authentication, 1 logins", lacksDPoP},
 	}}
 	sdk2 = clientProgram{name: "client 2.4.0", open: script("sdk2.mjs"), ttl: 5, exceptions: map[string]exception{
 		serverMetadataOnly: {
@@ -31,6 +32,7 @@ var (
 			rejectsIssuer,
 		},
 		stepUpDynamic: {"write: login: the authorization server returned invalid_scope", registeredForLess},
+		dpopRequired:  {"whoami: SdkHttpError: Server returned 401 after re-authentication, 1 logins", "It uses DPoP only if the program implements OAuthClientProvider.dpop: see the other table."},
 	}}
 	mcpRemote = clientProgram{name: "mcp-remote 0.15.1", open: openMCPRemote, ttl: 5, exceptions: map[string]exception{
 		serverMetadataOnly: {`whoami: connect: connection closed: calling "initialize": client is closing: EOF`, rejectsIssuer},
@@ -38,6 +40,7 @@ var (
 			`write: calling "tools/call": mcp-remote: Authorization failed: invalid_scope - requested scope is not allowed`,
 			registeredForLess,
 		},
+		dpopRequired: {`whoami: connect: connection closed: calling "initialize": client is closing: EOF, 2 logins`, lacksDPoP},
 	}}
 	inspector = clientProgram{name: "inspector 2.12.0", open: openInspector, ttl: 5, exceptions: map[string]exception{
 		serverMetadataOnly: {
@@ -48,11 +51,14 @@ var (
 			`write: {"error":{"code":"auth_required","message":"Unauthorized"}}`,
 			"It registers for the scopes in the metadata, and the server then grants it no others.",
 		},
-		publicTool: {"search: 1 logins", "It sends logging/setLevel, which cannot be public, before anything else."},
+		publicTool:   {"search: 1 logins", "It sends logging/setLevel, which cannot be public, before anything else."},
+		dpopRequired: {`whoami: {"error":{"code":"auth_required","message":"MCP auth challenge (401)","status":401}}, 1 logins`, lacksDPoP},
 	}}
 )
 
 const rejectsIssuer = "It requires that the issuer equals the URL of the server at which it found the metadata (RFC 8414 §3.3)."
+
+const lacksDPoP = "It does not support DPoP."
 
 const registeredForLess = "It registers for the scopes in the first challenge, and the server then grants it no others."
 

@@ -41,19 +41,27 @@ type protectedServer struct {
 	t      *testing.T
 	res    *resource.Resource
 	url    string
+	client *http.Client // sends the requests
 	logged *lockedBuffer
 }
 
 func newProtectedServer(t *testing.T, c resource.Config) *protectedServer {
 	t.Helper()
-	s := &protectedServer{t: t, logged: &lockedBuffer{}}
+	return startProtectedServer(t, c, (*httptest.Server).Start)
+}
+
+// startProtectedServer is newProtectedServer for a server that start starts.
+func startProtectedServer(t *testing.T, c resource.Config, start func(*httptest.Server)) *protectedServer {
+	t.Helper()
+	s := &protectedServer{t: t, client: http.DefaultClient, logged: &lockedBuffer{}}
 	c.Identifier, c.Scopes = identifier, []string{"mcp:read"}
 	c.Logger, c.Limits.LogPerSecond = slog.New(slog.NewJSONHandler(s.logged, nil)), -1 // send needs a record for each response
 	var err error
 	if s.res, err = resource.New(c); err != nil {
 		t.Fatal(err)
 	}
-	server := httptest.NewServer(nethttp.Handler(s.res, http.HandlerFunc(whoami)))
+	server := httptest.NewUnstartedServer(nethttp.Handler(s.res, http.HandlerFunc(whoami)))
+	start(server)
 	t.Cleanup(server.Close)
 	s.url = server.URL + "/mcp"
 	return s
@@ -62,16 +70,26 @@ func newProtectedServer(t *testing.T, c resource.Config) *protectedServer {
 // jwtServer returns a protectedServer that verifies signatures of JWTs.
 func (p *provider) jwtServer(t *testing.T, c jwks.Config) *protectedServer {
 	t.Helper()
+	return newProtectedServer(t, p.jwtConfig(t, c))
+}
+
+func (p *provider) jwtConfig(t *testing.T, c jwks.Config) resource.Config {
+	t.Helper()
 	c.Issuer, c.Logger = p.issuer, slog.New(slog.DiscardHandler)
 	v, err := jwks.New(c)
 	if err != nil {
 		t.Fatal(err)
 	}
-	return newProtectedServer(t, resource.Config{Limits: resource.Limits{Leeway: -1}, Issuers: []resource.Issuer{{Verifier: v}}})
+	return resource.Config{Limits: resource.Limits{Leeway: -1}, Issuers: []resource.Issuer{{Verifier: v}}}
 }
 
 // introspectionServer returns a protectedServer that calls the provider's introspection endpoint.
 func (p *provider) introspectionServer(t *testing.T, c introspect.Config, issuer resource.Issuer) *protectedServer {
+	t.Helper()
+	return newProtectedServer(t, p.introspectionConfig(t, c, issuer))
+}
+
+func (p *provider) introspectionConfig(t *testing.T, c introspect.Config, issuer resource.Issuer) resource.Config {
 	t.Helper()
 	c.Issuer, c.Logger = p.issuer, slog.New(slog.DiscardHandler)
 	v, err := introspect.New(c)
@@ -79,7 +97,7 @@ func (p *provider) introspectionServer(t *testing.T, c introspect.Config, issuer
 		t.Fatal(err)
 	}
 	issuer.Verifier = v
-	return newProtectedServer(t, resource.Config{Limits: resource.Limits{Leeway: -1, MaxTokenBytes: (256 << 10)}, Opaque: &issuer})
+	return resource.Config{Limits: resource.Limits{Leeway: -1, MaxTokenBytes: (256 << 10)}, Opaque: &issuer}
 }
 
 func whoami(w http.ResponseWriter, req *http.Request) {
@@ -104,12 +122,26 @@ func invalid(reason resource.Reason) string {
 // unavailable returns the outcome of send if the token could not be verified.
 func unavailable(reason resource.Reason) string { return "503 Retry-After (" + string(reason) + ")" }
 
-var errorParameter = regexp.MustCompile(`^Bearer resource_metadata="[^"]+", scope="mcp:read", (error="\w+")`)
+var errorParameter = regexp.MustCompile(`^(?:Bearer|(DPoP )) ?resource_metadata="[^"]+", scope="mcp:read", (error="\w+")`)
 
 // send sends a request with the token and returns the outcome in one line: for an accepted
 // request the status and the body; for a rejected one the status, the challenge's error,
 // whether Retry-After is set, and the reason in the log.
 func (s *protectedServer) send(token string) string {
+	s.t.Helper()
+	return s.sendWith(http.Header{"Authorization": {"Bearer " + token}})
+}
+
+// sendWith is send for a request with other header fields. The outcome also has the scheme of the
+// challenge if it is DPoP, and the name DPoP-Nonce if the response has the field.
+func (s *protectedServer) sendWith(header http.Header) string {
+	s.t.Helper()
+	outcome, _ := s.sendForNonce(header)
+	return outcome
+}
+
+// sendForNonce is sendWith, and also returns the nonce in the response (RFC 9449 §9).
+func (s *protectedServer) sendForNonce(header http.Header) (outcome, nonce string) {
 	s.t.Helper()
 	ctx, cancel := context.WithTimeout(s.t.Context(), timeout)
 	defer cancel()
@@ -117,9 +149,9 @@ func (s *protectedServer) send(token string) string {
 	if err != nil {
 		s.t.Fatal(err)
 	}
-	req.Header.Set("Authorization", "Bearer "+token)
+	req.Header = header
 	before := len(s.logged.String())
-	res, err := http.DefaultClient.Do(req)
+	res, err := s.client.Do(req)
 	if err != nil {
 		s.t.Fatal(err)
 	}
@@ -128,21 +160,33 @@ func (s *protectedServer) send(token string) string {
 	if _, err := body.ReadFrom(res.Body); err != nil {
 		s.t.Fatal(err)
 	}
+	nonce = res.Header.Get("DPoP-Nonce")
 	if res.StatusCode == http.StatusOK {
-		return "200 " + body.String()
-	}
-	outcome := strconv.Itoa(res.StatusCode)
-	if found := errorParameter.FindStringSubmatch(res.Header.Get("WWW-Authenticate")); found != nil {
-		outcome += " " + found[1]
-	}
-	if seconds, err := strconv.Atoi(res.Header.Get("Retry-After")); err == nil && seconds > 0 {
-		outcome += " Retry-After"
+		return "200 " + body.String(), nonce
 	}
 	var record struct{ Reason string }
 	if err := json.Unmarshal([]byte(s.logged.String()[before:]), &record); err != nil {
 		s.t.Fatalf("log: %v\n%s", err, s.logged)
 	}
-	return outcome + " (" + record.Reason + ")"
+	return describeRejection(res) + " (" + record.Reason + ")", nonce
+}
+
+// describeRejection returns the status of a response, the error in its challenges, and which header
+// fields it has.
+func describeRejection(res *http.Response) string {
+	outcome := strconv.Itoa(res.StatusCode)
+	for _, challenge := range res.Header.Values("WWW-Authenticate") {
+		if found := errorParameter.FindStringSubmatch(challenge); found != nil {
+			outcome += " " + found[1] + found[2]
+		}
+	}
+	if seconds, err := strconv.Atoi(res.Header.Get("Retry-After")); err == nil && seconds > 0 {
+		outcome += " Retry-After"
+	}
+	if res.Header.Get("DPoP-Nonce") != "" {
+		outcome += " DPoP-Nonce"
+	}
+	return outcome
 }
 
 // repeatUntil calls send every 200 ms until the outcome is want or the limit has passed.

@@ -12,6 +12,7 @@ import (
 	"context"
 	"encoding/json"
 	"io"
+	"net/http"
 	"net/url"
 	"os"
 	"os/exec"
@@ -36,6 +37,9 @@ type provider struct {
 	t        *testing.T
 	issuer   string
 	commands []any // sent so far, for restart
+
+	endpoints string       // address of the token endpoint; "": issuer
+	client    *http.Client // for the token endpoint; nil: http.DefaultClient
 
 	process *exec.Cmd
 	stdin   io.WriteCloser
@@ -115,8 +119,14 @@ func (p *provider) hang() (resume func()) {
 	return func() { _ = p.process.Process.Signal(syscall.SIGCONT) }
 }
 
+// A providerReply is the reply to a command.
+type providerReply struct {
+	Error string
+	TLS   string // address of the server with TLS
+}
+
 // command sends a command and waits for its reply.
-func (p *provider) command(command any) {
+func (p *provider) command(command any) (reply providerReply) {
 	p.t.Helper()
 	p.commands = append(p.commands, command)
 	line, err := json.Marshal(command)
@@ -126,10 +136,10 @@ func (p *provider) command(command any) {
 	if _, err := p.stdin.Write(append(line, '\n')); err != nil {
 		p.t.Fatalf("write to oidc-provider: %v\n%s", err, p.stderr)
 	}
-	var reply struct{ Error string }
 	if p.readReply(&reply); reply.Error != "" {
 		p.t.Fatalf("oidc-provider rejected %s: %s", line, reply.Error)
 	}
+	return reply
 }
 
 func (p *provider) readReply(into any) {

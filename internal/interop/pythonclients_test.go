@@ -26,17 +26,20 @@ const (
 )
 
 var (
-	python1 = clientProgram{name: "python 1.30.0", open: pythonScript(python1Variable), ttl: 5, exceptions: pythonExceptions("http://HOST/ != http://HOST/")}
-	python2 = clientProgram{name: "python 2.3.0", open: pythonScript(python2Variable), ttl: 5, exceptions: pythonExceptions("http://HOST != http://HOST")}
+	python1 = clientProgram{name: "python 1.30.0", open: pythonScript(python1Variable), ttl: 5, exceptions: pythonExceptions("http://HOST/ != http://HOST/",
+		"HTTPStatusError: Client error '401 Unauthorized' for url 'http://HOST/mcp' For more information check: https://developer.mozilla.org/en-US/docs/Web/HTTP/Status/401, 1 logins")}
+	python2 = clientProgram{name: "python 2.3.0", open: pythonScript(python2Variable), ttl: 5, exceptions: pythonExceptions("http://HOST != http://HOST",
+		"MCPError: The access token is not bound to its client, as this request requires. Log in with a client that supports bound tokens, 2 logins")}
 )
 
-// pythonExceptions takes the end of an error that names two issuers, which the versions write in
-// different ways.
-func pythonExceptions(issuers string) map[string]exception {
+// pythonExceptions takes the end of an error that names two issuers, and the error if DPoP is
+// required, which the versions write in different ways.
+func pythonExceptions(issuers, unbound string) map[string]exception {
 	return map[string]exception{
 		serverMetadataOnly: {"whoami: OAuthFlowError: Authorization server metadata issuer mismatch: " + issuers, rejectsIssuer},
 		stepUpDynamic:      {"write: login: the authorization server returned invalid_scope", registeredForLess},
 		revokedWithRefresh: {"whoami: 2 logins", "It answers each 401 with a login. It refreshes only by its clock."},
+		dpopRequired:       {"whoami: " + unbound, lacksDPoP},
 	}
 }
 

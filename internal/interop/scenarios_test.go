@@ -4,6 +4,8 @@ import (
 	"fmt"
 	"net/url"
 	"strings"
+
+	"github.com/warder-go/warder/resource"
 )
 
 // works is the outcome of a scenario that succeeds.
@@ -19,6 +21,7 @@ type scenario struct {
 	run          func(*scenarioRun) string
 	stateless    bool     // no server-sent streams: the end of a stream could make a client log in during the call
 	scopes       []string // scopes in the first challenge and in the metadata; nil: mcp:read
+	dpop         resource.DPoP
 }
 
 // Names of scenarios that some clients do not pass.
@@ -34,6 +37,14 @@ const (
 	publicTool         = "public tool without a login, then a login"
 	expiredNoRefresh   = "token expired, no refresh token"
 	revokedWithRefresh = "token revoked, refresh token"
+	dpopRequired       = "DPoP required"
+)
+
+// The settings for DPoP (RFC 9449).
+var (
+	noDPoP       resource.DPoP
+	acceptsDPoP  = resource.DPoP{Tokens: resource.BindingAccepted}
+	requiresDPoP = resource.DPoP{Tokens: resource.BindingRequired}
 )
 
 // scenarios returns all scenarios. ttl is the lifetime of short-lived tokens in seconds.
@@ -44,30 +55,32 @@ func scenarios(ttl int) []scenario {
 	noRefresh := providerResource{Format: "jwt", Refresh: &no}
 	shortNoRefresh := providerResource{Format: "jwt", TTL: ttl, Refresh: &no}
 	return []scenario{
-		{"dynamic registration", dynamic, "/mcp", jwt("RS256"), (*scenarioRun).login, false, nil},
-		{"client ID metadata document", document, "/mcp", jwt("RS256"), (*scenarioRun).login, false, nil},
-		{"preregistered", preregistered, "/mcp", jwt("RS256"), (*scenarioRun).login, false, nil},
-		{"identifier without a path", preregistered, "", jwt("RS256"), (*scenarioRun).login, false, nil},
-		{"identifier with a longer path", preregistered, "/teams/blue/mcp", jwt("RS256"), (*scenarioRun).login, false, nil},
-		{"identifier with a trailing slash", preregistered, "/mcp/", jwt("RS256"), (*scenarioRun).login, false, nil},
-		{basePathRemoved, preregistered, basePath + "/mcp", jwt("RS256"), (*scenarioRun).login, false, nil},
-		{otherOrigin, preregistered, "/mcp", jwt("RS256"), (*scenarioRun).login, false, nil},
-		{serverMetadataOnly, preregistered, "/mcp", jwt("RS256"), (*scenarioRun).login, false, nil},
-		{extraSlash, preregistered, "/mcp", jwt("RS256"), (*scenarioRun).login, false, nil},
-		{"JWT signed with PS256", preregistered, "/mcp", jwt("PS256"), (*scenarioRun).login, false, nil},
-		{"JWT signed with ES256", preregistered, "/mcp", jwt("ES256"), (*scenarioRun).login, false, nil},
-		{"JWT signed with EdDSA", preregistered, "/mcp", jwt("EdDSA"), (*scenarioRun).login, false, nil},
-		{"opaque token", preregistered, "/mcp", providerResource{Format: "opaque"}, (*scenarioRun).login, false, nil},
-		{stepUp, preregistered, "/mcp", noRefresh, (*scenarioRun).stepUp, false, nil},
-		{stepUpRefresh, preregistered, "/mcp", jwt("RS256"), (*scenarioRun).stepUp, false, nil},
-		{stepUpDynamic, dynamic, "/mcp", noRefresh, (*scenarioRun).stepUp, false, nil},
-		{allScopesDynamic, dynamic, "/mcp", jwt("RS256"), (*scenarioRun).write, false, []string{"mcp:read", "mcp:write"}},
-		{publicTool, preregistered, "/mcp", jwt("RS256"), (*scenarioRun).publicTool, true, nil},
-		{"token expired, refresh token", preregistered, "/mcp", short, (*scenarioRun).expiredWithRefresh, true, nil},
-		{expiredNoRefresh, preregistered, "/mcp", shortNoRefresh, (*scenarioRun).expiredNoRefresh, true, nil},
-		{revokedWithRefresh, preregistered, "/mcp", jwt("RS256"), (*scenarioRun).revokedWithRefresh, false, nil},
-		{"token revoked, no refresh token", preregistered, "/mcp", noRefresh, (*scenarioRun).revokedNoRefresh, false, nil},
-		{"key rotation, then a refresh", preregistered, "/mcp", short, (*scenarioRun).rotation, true, nil},
+		{"dynamic registration", dynamic, "/mcp", jwt("RS256"), (*scenarioRun).login, false, nil, noDPoP},
+		{"client ID metadata document", document, "/mcp", jwt("RS256"), (*scenarioRun).login, false, nil, noDPoP},
+		{"preregistered", preregistered, "/mcp", jwt("RS256"), (*scenarioRun).login, false, nil, noDPoP},
+		{"identifier without a path", preregistered, "", jwt("RS256"), (*scenarioRun).login, false, nil, noDPoP},
+		{"identifier with a longer path", preregistered, "/teams/blue/mcp", jwt("RS256"), (*scenarioRun).login, false, nil, noDPoP},
+		{"identifier with a trailing slash", preregistered, "/mcp/", jwt("RS256"), (*scenarioRun).login, false, nil, noDPoP},
+		{basePathRemoved, preregistered, basePath + "/mcp", jwt("RS256"), (*scenarioRun).login, false, nil, noDPoP},
+		{otherOrigin, preregistered, "/mcp", jwt("RS256"), (*scenarioRun).login, false, nil, noDPoP},
+		{serverMetadataOnly, preregistered, "/mcp", jwt("RS256"), (*scenarioRun).login, false, nil, noDPoP},
+		{extraSlash, preregistered, "/mcp", jwt("RS256"), (*scenarioRun).login, false, nil, noDPoP},
+		{"JWT signed with PS256", preregistered, "/mcp", jwt("PS256"), (*scenarioRun).login, false, nil, noDPoP},
+		{"JWT signed with ES256", preregistered, "/mcp", jwt("ES256"), (*scenarioRun).login, false, nil, noDPoP},
+		{"JWT signed with EdDSA", preregistered, "/mcp", jwt("EdDSA"), (*scenarioRun).login, false, nil, noDPoP},
+		{"opaque token", preregistered, "/mcp", providerResource{Format: "opaque"}, (*scenarioRun).login, false, nil, noDPoP},
+		{stepUp, preregistered, "/mcp", noRefresh, (*scenarioRun).stepUp, false, nil, noDPoP},
+		{stepUpRefresh, preregistered, "/mcp", jwt("RS256"), (*scenarioRun).stepUp, false, nil, noDPoP},
+		{stepUpDynamic, dynamic, "/mcp", noRefresh, (*scenarioRun).stepUp, false, nil, noDPoP},
+		{allScopesDynamic, dynamic, "/mcp", jwt("RS256"), (*scenarioRun).write, false, []string{"mcp:read", "mcp:write"}, noDPoP},
+		{publicTool, preregistered, "/mcp", jwt("RS256"), (*scenarioRun).publicTool, true, nil, noDPoP},
+		{"token expired, refresh token", preregistered, "/mcp", short, (*scenarioRun).expiredWithRefresh, true, nil, noDPoP},
+		{expiredNoRefresh, preregistered, "/mcp", shortNoRefresh, (*scenarioRun).expiredNoRefresh, true, nil, noDPoP},
+		{revokedWithRefresh, preregistered, "/mcp", jwt("RS256"), (*scenarioRun).revokedWithRefresh, false, nil, noDPoP},
+		{"token revoked, no refresh token", preregistered, "/mcp", noRefresh, (*scenarioRun).revokedNoRefresh, false, nil, noDPoP},
+		{"key rotation, then a refresh", preregistered, "/mcp", short, (*scenarioRun).rotation, true, nil, noDPoP},
+		{"DPoP accepted", preregistered, "/mcp", jwt("RS256"), (*scenarioRun).login, false, nil, acceptsDPoP},
+		{dpopRequired, preregistered, "/mcp", jwt("RS256"), (*scenarioRun).countedLogin, false, nil, requiresDPoP},
 	}
 }
 
@@ -138,6 +151,16 @@ func (r *scenarioRun) call(tool, scope string, logins int) string {
 
 // login starts with nothing but the server's URL and ends with the result of a tool call.
 func (r *scenarioRun) login() string { return r.call("whoami", "mcp:read", 1) }
+
+// countedLogin is login for a client that is expected to fail. The outcome says how often the user
+// logged in.
+func (r *scenarioRun) countedLogin() string {
+	got := r.login()
+	if got != works {
+		got += fmt.Sprintf(", %d logins", r.user.loginCount())
+	}
+	return got
+}
 
 // stepUp calls a tool that requires a further scope, which the user grants.
 func (r *scenarioRun) stepUp() string {

@@ -25,6 +25,9 @@ func script(name string) func(*testing.T, clientSettings) mcpClient {
 	return func(t *testing.T, s clientSettings) mcpClient {
 		t.Helper()
 		arguments := map[string]string{"url": s.url, "redirect": s.redirect, "registration": s.registration, "client_id": s.clientID}
+		if s.dpop {
+			arguments["dpop"] = "true"
+		}
 		return startScript(t, s, arguments, func(argument string) *exec.Cmd { return node(t.Context(), t.TempDir(), installed(name), argument) })
 	}
 }

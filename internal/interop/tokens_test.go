@@ -1,6 +1,7 @@
 package interop_test
 
 import (
+	"cmp"
 	"context"
 	"crypto/rand"
 	"crypto/sha256"
@@ -21,14 +22,18 @@ const (
 	appCallback = "http://127.0.0.1/callback" // nothing listens there: the test reads the code from the redirect
 )
 
-// registerApp registers the client app.
-func (p *provider) registerApp() {
+// registerApp registers the client app. The given members of its metadata are true.
+func (p *provider) registerApp(members ...string) {
 	p.t.Helper()
-	p.registerClient(map[string]any{
+	metadata := map[string]any{
 		"client_id": appID, "client_secret": appSecret,
 		"grant_types":    []string{"client_credentials", "authorization_code", "refresh_token"},
 		"response_types": []string{"code"}, "redirect_uris": []string{appCallback},
-	})
+	}
+	for _, member := range members {
+		metadata[member] = true
+	}
+	p.registerClient(metadata)
 }
 
 // tokens is a response of the token endpoint.
@@ -64,6 +69,12 @@ func (p *provider) userTokens(resource string) tokens {
 	return p.token(form)
 }
 
+// refreshed requests new tokens for a resource with a refresh token.
+func (p *provider) refreshed(refresh, resource string) tokens {
+	p.t.Helper()
+	return p.token(url.Values{"grant_type": {"refresh_token"}, "refresh_token": {refresh}, "resource": {resource}})
+}
+
 // token calls the token endpoint as the client app.
 func (p *provider) token(form url.Values) (t tokens) {
 	p.t.Helper()
@@ -82,17 +93,22 @@ func (p *provider) revoke(token string) {
 
 func (p *provider) post(path string, form url.Values) []byte {
 	p.t.Helper()
-	req, err := http.NewRequestWithContext(p.t.Context(), http.MethodPost, p.issuer+path, strings.NewReader(form.Encode()))
+	status, body := p.tryPost(path, form)
+	if status != http.StatusOK {
+		p.t.Fatalf("%s: got %d %s", path, status, body)
+	}
+	return body
+}
+
+func (p *provider) tryPost(path string, form url.Values) (status int, body []byte) {
+	p.t.Helper()
+	req, err := http.NewRequestWithContext(p.t.Context(), http.MethodPost, cmp.Or(p.endpoints, p.issuer)+path, strings.NewReader(form.Encode()))
 	if err != nil {
 		p.t.Fatal(err)
 	}
 	req.Header.Set("Content-Type", "application/x-www-form-urlencoded")
 	req.SetBasicAuth(url.QueryEscape(appID), url.QueryEscape(appSecret))
-	status, body := fetch(p.t, http.DefaultClient, req)
-	if status != http.StatusOK {
-		p.t.Fatalf("%s: got %d %s", path, status, body)
-	}
-	return body
+	return fetch(p.t, cmp.Or(p.client, http.DefaultClient), req)
 }
 
 // login logs a user in and returns the authorization code.
@@ -119,4 +135,11 @@ func fetch(t *testing.T, client *http.Client, req *http.Request) (int, []byte) {
 		t.Fatal(err)
 	}
 	return res.StatusCode, body
+}
+
+// errorCode returns the error in a response of the token endpoint (RFC 6749 §5.2).
+func errorCode(body []byte) string {
+	var answer struct{ Error string }
+	_ = json.Unmarshal(body, &answer) // an answer that is not JSON has no error code
+	return answer.Error
 }
