@@ -68,8 +68,7 @@ func startReverseProxy(t *testing.T, address, backend string, removesBasePath bo
 	})
 }
 
-// nginxConfig has placeholders for the port and for proxy_pass. With a path in proxy_pass, nginx
-// replaces the path of the location by it.
+// nginxConfig has a placeholder for the server.
 const nginxConfig = `
 daemon off;
 master_process off;
@@ -83,7 +82,13 @@ http {
 	fastcgi_temp_path fastcgi;
 	uwsgi_temp_path uwsgi;
 	scgi_temp_path scgi;
-	server {
+	server {%s}
+}
+`
+
+// nginxBelowBase has placeholders for the port and for proxy_pass. With a path in proxy_pass, nginx
+// replaces the path of the location by it.
+const nginxBelowBase = `
 		listen 127.0.0.1:%s;
 		location ` + basePath + `/ {
 			proxy_pass %s;
@@ -95,26 +100,30 @@ http {
 			default_type text/plain;
 			return 404 "404 page not found";
 		}
-	}
-}
 `
 
 func startNginx(t *testing.T, address, backend string, removesBasePath bool) {
+	t.Helper()
+	if removesBasePath {
+		backend += "/"
+	}
+	host := strings.TrimPrefix(address, "http://")
+	_, port, err := net.SplitHostPort(host)
+	if err != nil {
+		t.Fatal(err)
+	}
+	runNginx(t, t.TempDir(), host, fmt.Sprintf(nginxBelowBase, port, backend))
+}
+
+// runNginx runs nginx in a folder, with the content of a server block that listens at host.
+func runNginx(t *testing.T, dir, host, server string) {
 	t.Helper()
 	program := os.Getenv(nginxVariable)
 	if program == "" {
 		t.Skipf("Skipped: %s is not set. Run .ci/interop, which uses nginx or gets Debian's package.", nginxVariable)
 	}
-	if removesBasePath {
-		backend += "/"
-	}
-	dir, host := t.TempDir(), strings.TrimPrefix(address, "http://")
-	_, port, err := net.SplitHostPort(host)
-	if err != nil {
-		t.Fatal(err)
-	}
 	file := filepath.Join(dir, "nginx.conf")
-	if err := os.WriteFile(file, fmt.Appendf(nil, nginxConfig, port, backend), 0o600); err != nil {
+	if err := os.WriteFile(file, fmt.Appendf(nil, nginxConfig, server), 0o600); err != nil {
 		t.Fatal(err)
 	}
 	output := &lockedBuffer{}
@@ -146,7 +155,7 @@ func startNginx(t *testing.T, address, backend string, removesBasePath bool) {
 
 // startBehindProxy starts an MCP server with a tool whoami behind a proxy. It returns the URL of
 // the proxy.
-func startBehindProxy(t *testing.T, start proxyProgram, removesBasePath bool) (proxy string, issuer *resourcetest.Issuer) {
+func startBehindProxy(t *testing.T, start proxyProgram, removesBasePath bool, dpop resource.DPoP) (proxy string, issuer *resourcetest.Issuer) {
 	t.Helper()
 	proxy, issuer = freeAddress(t), resourcetest.Start(t)
 	quiet := slog.New(slog.DiscardHandler)
@@ -157,6 +166,7 @@ func startBehindProxy(t *testing.T, start proxyProgram, removesBasePath bool) (p
 	res, err := resource.New(resource.Config{
 		Identifier: proxy + basePath + "/mcp", Scopes: []string{"mcp:read"}, Logger: quiet,
 		HTTP: resource.HTTPOptions{BasePath: basePath}, Issuers: []resource.Issuer{{Verifier: verifier}},
+		Credentials: resource.Credentials{DPoP: dpop},
 	})
 	if err != nil {
 		t.Fatal(err)
@@ -173,21 +183,23 @@ func startBehindProxy(t *testing.T, start proxyProgram, removesBasePath bool) (p
 	return proxy, issuer
 }
 
+var proxyPrograms = []struct {
+	name    string
+	start   proxyProgram
+	removes bool
+}{
+	{"the standard library, removes the base path", startReverseProxy, true},
+	{"the standard library, keeps the base path", startReverseProxy, false},
+	{"nginx, removes the base path", startNginx, true},
+	{"nginx, keeps the base path", startNginx, false},
+}
+
 // A proxy passes on only /prod. The challenge leads to the metadata (RFC 9728 §5.1), and clients that
 // get nothing but the URL log in through the proxy.
 func TestProxies(t *testing.T) {
-	for _, row := range []struct {
-		name    string
-		start   proxyProgram
-		removes bool
-	}{
-		{"the standard library, removes the base path", startReverseProxy, true},
-		{"the standard library, keeps the base path", startReverseProxy, false},
-		{"nginx, removes the base path", startNginx, true},
-		{"nginx, keeps the base path", startNginx, false},
-	} {
+	for _, row := range proxyPrograms {
 		t.Run(row.name, func(t *testing.T) {
-			proxy, issuer := startBehindProxy(t, row.start, row.removes)
+			proxy, issuer := startBehindProxy(t, row.start, row.removes, noDPoP)
 			status, challenge, _ := sendWithoutToken(t, http.MethodPost, proxy+basePath+"/mcp")
 			metadataURL := proxy + basePath + "/.well-known/oauth-protected-resource/mcp"
 			check(t, row.name+": status without a token", "401", fmt.Sprint(status))
