@@ -19,9 +19,9 @@ func TestCORS(t *testing.T) {
 	const root = "/.well-known/oauth-protected-resource"
 	const metadata = root + "/mcp"
 	const challenge = `Bearer resource_metadata="https://mcp.example` + metadata + `"`
-	const exposed = "Mcp-Session-Id,Retry-After,WWW-Authenticate"
+	const exposed = "DPoP-Nonce,Mcp-Session-Id,Retry-After,WWW-Authenticate"
 	// As browsers send it: lower case, sorted, without spaces.
-	const allFields = "accept,authorization,content-type,last-event-id,mcp-method,mcp-name,mcp-protocol-version,mcp-session-id"
+	const allFields = "accept,authorization,content-type,dpop,last-event-id,mcp-method,mcp-name,mcp-protocol-version,mcp-session-id"
 	issuer := resourcetest.Start(t)
 	res, err := protect("https://mcp.example/mcp", issuer.Identifier(), app)
 	if err != nil {

@@ -35,10 +35,10 @@ func TestBrowserPages(t *testing.T) {
 	post := func(mode string, headers fields) map[string]any {
 		return map[string]any{"method": "POST", "mode": mode, "headers": headers, "body": `{"jsonrpc":"2.0","id":1,"method":"tools/list"}`}
 	}
-	// All header fields of MCP, of the revisions up to 2025-11-25 and of 2026-07-28.
+	// All header fields of MCP, of the revisions up to 2025-11-25 and of 2026-07-28, and a DPoP proof.
 	all := fields{
 		"Authorization": "Bearer x", "Content-Type": "application/json", "Accept": "application/json, text/event-stream",
-		"MCP-Protocol-Version": "2026-07-28", "Mcp-Method": "tools/list", "Mcp-Name": "x", "Mcp-Session-Id": "s", "Last-Event-ID": "1",
+		"MCP-Protocol-Version": "2026-07-28", "Mcp-Method": "tools/list", "Mcp-Name": "x", "Mcp-Session-Id": "s", "Last-Event-ID": "1", "DPoP": "x",
 	}
 	plain := fields{"Content-Type": "text/plain"} // a request that browsers send without a preflight
 	const (
