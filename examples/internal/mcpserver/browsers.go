@@ -21,8 +21,7 @@ func withCORS(res *resource.Resource, endpoint http.Handler) http.Handler {
 		AllowOriginFunc: res.AllowsOrigin,
 		AllowedMethods:  []string{"POST", "GET", "DELETE"},
 		AllowedHeaders: []string{
-			"Authorization", "Content-Type", "Accept",
-			"DPoP", // a proof (RFC 9449), if the resource accepts DPoP
+			"Authorization", "DPoP", "Content-Type", "Accept",
 			"MCP-Protocol-Version", "Mcp-Method", "Mcp-Name", // and each Mcp-Param-... that a tool requires
 			"Mcp-Session-Id", "Last-Event-ID", // protocol versions up to 2025-11-25
 		},
