@@ -2,6 +2,7 @@ package interop_test
 
 import (
 	"bytes"
+	"cmp"
 	"context"
 	"encoding/json"
 	"io"
@@ -30,11 +31,20 @@ type keycloak struct {
 	server string // its URL
 	issuer string // of the realm
 	scope  string // ID of the client scope mcp:read
+
+	endpoints string       // address of the token endpoint; "": server
+	client    *http.Client // for the token endpoint; nil: http.DefaultClient
 }
 
 // startKeycloak starts Keycloak with an empty database and imports the realm. Features that are
 // not in options are as Keycloak ships them.
 func startKeycloak(t *testing.T, options ...string) *keycloak {
+	t.Helper()
+	return startKeycloakAt(t, freeAddress(t), options...)
+}
+
+// startKeycloakAt is startKeycloak for a given address.
+func startKeycloakAt(t *testing.T, address string, options ...string) *keycloak {
 	t.Helper()
 	home := os.Getenv(keycloakVariable)
 	if home == "" {
@@ -53,7 +63,7 @@ func startKeycloak(t *testing.T, options ...string) *keycloak {
 	if err := os.WriteFile(filepath.Join(home, "data", "import", "interop-realm.json"), realm, 0o600); err != nil {
 		t.Fatal(err)
 	}
-	k := &keycloak{t: t, server: freeAddress(t)}
+	k := &keycloak{t: t, server: address}
 	k.issuer = k.server + "/realms/interop"
 	port := k.server[strings.LastIndexByte(k.server, ':')+1:]
 	output := &lockedBuffer{}
@@ -123,6 +133,7 @@ type keycloakTokens struct {
 	Access  string `json:"access_token"`
 	Refresh string `json:"refresh_token"`
 	ID      string `json:"id_token"`
+	Type    string `json:"token_type"`
 }
 
 // tokens requests tokens with a form.
@@ -138,7 +149,7 @@ func (k *keycloak) tokens(realm string, form url.Values) (issued keycloakTokens)
 // request requests tokens with a form. If Keycloak rejects the request, failed is the error code.
 func (k *keycloak) request(realm string, form url.Values) (issued keycloakTokens, failed string) {
 	k.t.Helper()
-	res, err := http.PostForm(k.server+"/realms/"+realm+"/protocol/openid-connect/token", form)
+	res, err := cmp.Or(k.client, http.DefaultClient).PostForm(cmp.Or(k.endpoints, k.server)+"/realms/"+realm+"/protocol/openid-connect/token", form)
 	if err != nil {
 		k.t.Fatal(err)
 	}
