@@ -19,8 +19,6 @@ import (
 	"time"
 
 	"github.com/warder-go/warder/internal/keytest"
-	"github.com/warder-go/warder/introspect"
-	"github.com/warder-go/warder/jwks"
 	"github.com/warder-go/warder/resource"
 )
 
@@ -86,19 +84,10 @@ func TestCertificates(t *testing.T) {
 		s.TLS = &tls.Config{Certificates: []tls.Certificate{server}, ClientAuth: tls.RequestClientCert}
 		s.StartTLS()
 	}
-	auth := p.resourceServer("rs", introspect.ClientSecretBasic, nil)
-	for _, format := range []struct {
-		name, client string
-		resource     providerResource
-		config       func() resource.Config
-	}{
-		{"certificate, JWT", acceptedClientJWT, providerResource{ID: identifier, Format: "jwt", Alg: "ES256"}, func() resource.Config { return p.jwtConfig(t, jwks.Config{}) }},
-		{"certificate, opaque token", acceptedClient, providerResource{ID: identifier, Format: "opaque"}, func() resource.Config {
-			return p.introspectionConfig(t, introspect.Config{Auth: auth}, resource.Issuer{})
-		}},
-	} {
+	for _, format := range p.tokenFormats(t) {
+		name := "certificate, " + format.name
 		p.registerResource(format.resource)
-		c := format.config()
+		c := format.config
 		off := startProtectedServer(t, c, withTLS)
 		c.Credentials.Certificates.Tokens = resource.BindingRequired
 		s := startProtectedServer(t, c, withTLS)
@@ -108,21 +97,21 @@ func TestCertificates(t *testing.T) {
 		}
 		bound := p.overTLS(address, clientWith(t, server, own))
 		token := bound.clientToken(identifier)
-		check(t, format.name+": certificate of the token", format.client, send(s, token, own))
-		check(t, format.name+": certificate of the token, new connection", format.client, send(s, token, own))
-		check(t, format.name+": another certificate", invalid(resource.ReasonCertificateMismatch), send(s, token, other))
-		check(t, format.name+": no certificate", invalid(resource.ReasonCertificateMissing), send(s, token))
-		check(t, format.name+": certificates are off", invalid(resource.ReasonSenderConstrained), send(off, token, own))
+		check(t, name+": certificate of the token", format.accepted, send(s, token, own))
+		check(t, name+": certificate of the token, new connection", format.accepted, send(s, token, own))
+		check(t, name+": another certificate", invalid(resource.ReasonCertificateMismatch), send(s, token, other))
+		check(t, name+": no certificate", invalid(resource.ReasonCertificateMissing), send(s, token))
+		check(t, name+": certificates are off", invalid(resource.ReasonSenderConstrained), send(off, token, own))
 		user := bound.userTokens(identifier)
-		check(t, format.name+": token of a user, code flow", acceptedUser, send(s, user.Access, own))
+		check(t, name+": token of a user, code flow", acceptedUser, send(s, user.Access, own))
 		refreshed := bound.refreshed(user.Refresh, identifier)
-		check(t, format.name+": refreshed token", acceptedUser, send(s, refreshed.Access, own))
-		check(t, format.name+": refreshed token, another certificate", invalid(resource.ReasonCertificateMismatch), send(s, refreshed.Access, other))
+		check(t, name+": refreshed token", acceptedUser, send(s, refreshed.Access, own))
+		check(t, name+": refreshed token, another certificate", invalid(resource.ReasonCertificateMismatch), send(s, refreshed.Access, other))
 		status, body := p.overTLS(address, clientWith(t, server)).tryPost("/token", url.Values{"grant_type": {"client_credentials"}, "resource": {identifier}})
-		check(t, format.name+": token request without a certificate", "400 invalid_grant", fmt.Sprintf("%d %s", status, errorCode(body)))
+		check(t, name+": token request without a certificate", "400 invalid_grant", fmt.Sprintf("%d %s", status, errorCode(body)))
 
 		p.registerApp()
-		check(t, format.name+": token that is not bound", invalid(resource.ReasonBindingRequired), send(s, p.clientToken(identifier), own))
+		check(t, name+": token that is not bound", invalid(resource.ReasonBindingRequired), send(s, p.clientToken(identifier), own))
 		p.registerApp("tls_client_certificate_bound_access_tokens")
 	}
 }

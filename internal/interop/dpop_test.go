@@ -34,25 +34,32 @@ func proofFor(key *resourcetest.ProofKey, token, nonce string) http.Header {
 func TestDPoP(t *testing.T) {
 	p := startProvider(t)
 	p.registerApp()
-	auth := p.resourceServer("rs", introspect.ClientSecretBasic, nil)
-	for _, format := range []struct {
-		name, client string
-		resource     providerResource
-		config       func() resource.Config
-	}{
-		{"DPoP, JWT", acceptedClientJWT, providerResource{ID: identifier, Format: "jwt", Alg: "ES256"}, func() resource.Config { return p.jwtConfig(t, jwks.Config{}) }},
-		{"DPoP, opaque token", acceptedClient, providerResource{ID: identifier, Format: "opaque"}, func() resource.Config {
-			return p.introspectionConfig(t, introspect.Config{Auth: auth}, resource.Issuer{})
-		}},
-	} {
+	for _, format := range p.tokenFormats(t) {
 		p.registerResource(format.resource)
 		server := func(dpop resource.DPoP) *protectedServer {
-			c := format.config()
+			c := format.config
 			c.Credentials.DPoP = dpop
 			return newProtectedServer(t, c)
 		}
-		testBoundTokens(t, p, format.name, format.client, server)
-		testRefreshedTokens(t, p, format.name, server(requiresDPoP))
+		testBoundTokens(t, p, "DPoP, "+format.name, format.accepted, server)
+		testRefreshedTokens(t, p, "DPoP, "+format.name, server(requiresDPoP))
+	}
+}
+
+// A tokenFormat is a way to issue access tokens, and a configuration that accepts them.
+type tokenFormat struct {
+	name     string
+	accepted string // outcome for a token of a client
+	resource providerResource
+	config   resource.Config
+}
+
+func (p *provider) tokenFormats(t *testing.T) []tokenFormat {
+	t.Helper()
+	auth := p.resourceServer("rs", introspect.ClientSecretBasic, nil)
+	return []tokenFormat{
+		{"JWT", acceptedClientJWT, providerResource{ID: identifier, Format: "jwt", Alg: "ES256"}, p.jwtConfig(t, jwks.Config{})},
+		{"opaque token", acceptedClient, providerResource{ID: identifier, Format: "opaque"}, p.introspectionConfig(t, introspect.Config{Auth: auth}, resource.Issuer{})},
 	}
 }
 
