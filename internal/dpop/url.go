@@ -3,6 +3,7 @@ package dpop
 import (
 	"errors"
 	"fmt"
+	"net/netip"
 	"strings"
 )
 
@@ -51,7 +52,8 @@ func normalAuthority(scheme, authority string) (string, bool) {
 	}
 	allowed := "-._"
 	if inner, ok := strings.CutPrefix(host, "["); ok { // IPv6, without a zone
-		if inner, ok = strings.CutSuffix(inner, "]"); !ok || inner == "" || strings.Trim(inner, "0123456789abcdefABCDEF:.") != "" {
+		inner, ok = strings.CutSuffix(inner, "]")
+		if address, err := netip.ParseAddr(inner); !ok || err != nil || !address.Is6() || address.Zone() != "" {
 			return "", false
 		}
 		allowed = "[]:."
