@@ -35,7 +35,7 @@ var claimNames = strictjson.NewNames("jti", "htm", "htu", "iat", "ath", "nonce")
 var required = []string{"jti", "htm", "htu", "iat", "ath"}
 
 func parseClaims(payload []byte) (c claims, err error) {
-	var seen []string
+	seen := make([]string, 0, 8) // room for all names of claims
 	err = strictjson.Object(payload, claimNames, func(name string, value jsontext.Value) (err error) {
 		seen = append(seen, name)
 		switch name {
