@@ -45,7 +45,6 @@ func (p *possession) Once(context.Context, resource.ProofID, time.Time) error { 
 // configure makes the server accept bound tokens.
 func (p *possession) configure(c *resource.Config) {
 	c.Credentials.DPoP = resource.DPoP{Tokens: resource.BindingAccepted, Algorithms: []string{proofAlgorithm}, RequireNonce: p.nonces, Replays: p}
-	c.Credentials.Certificates.Tokens = resource.BindingAccepted
 	c.Operations.Bound.Tools = []string{"pay"}
 	if p.certificates {
 		c.Issuers[0].Certificates = resource.BindingRequired

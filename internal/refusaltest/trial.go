@@ -130,7 +130,7 @@ func (c *trial) serve(adapter Adapter) error {
 			Headers:      map[string]resource.HeaderVerifier{keyField: stubVerifier{c}, otherKeyField: stubVerifier{c}},
 			HeaderClaims: map[string]resource.HeaderClaim{"X-Org": {Claim: "org"}},
 			Conditions:   []resource.Condition{{Claim: "plan", Equals: "paid"}},
-			Certificates: resource.ClientCertificates{Field: certificateField, Format: resource.CertificateRFC9440, Proxies: []netip.Prefix{netip.MustParsePrefix("192.0.2.1/32")}},
+			Certificates: resource.ClientCertificates{Tokens: resource.BindingAccepted, Field: certificateField, Format: resource.CertificateRFC9440, Proxies: []netip.Prefix{netip.MustParsePrefix("192.0.2.1/32")}},
 
 			Authentication: resource.Authentication{ACRValues: []string{"silver", "gold"}},
 		},
