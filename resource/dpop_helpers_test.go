@@ -6,6 +6,7 @@ import (
 	"crypto/ecdsa"
 	"crypto/elliptic"
 	"crypto/rand"
+	"encoding/base64"
 	"fmt"
 	"maps"
 	"net/http"
@@ -76,4 +77,14 @@ func (r *fakeReplays) Once(ctx context.Context, proof resource.ProofID, until ti
 	}
 	r.seen[proof] = true
 	return nil
+}
+
+// unbase64 decodes a thumbprint.
+func unbase64(t testing.TB, text string) [32]byte {
+	t.Helper()
+	b, err := base64.RawURLEncoding.DecodeString(text)
+	if err != nil || len(b) != 32 {
+		t.Fatalf("%q is not a thumbprint: %v", text, err)
+	}
+	return [32]byte(b)
 }
