@@ -88,3 +88,13 @@ func unbase64(t testing.TB, text string) [32]byte {
 	}
 	return [32]byte(b)
 }
+
+func mustDecode(segment string) []byte {
+	b, err := base64.RawURLEncoding.DecodeString(segment)
+	if err != nil {
+		panic(err)
+	}
+	return b
+}
+
+var base64Std = base64.StdEncoding.EncodeToString
