@@ -25,6 +25,7 @@ type provenRequest struct {
 	proof   resourcetest.Proof
 	target  string
 	scheme  string
+	several bool              // several Authorization fields, so no scheme was used
 	header  func(http.Header) // changes the header at the end
 }
 
@@ -46,7 +47,7 @@ func (h *hostile) checkProofs(f *fixture, rows []proofRow) {
 			f.log.take()
 			got := f.sendProof(req)
 			log := f.log.take()
-			h.expect(row.name+use, []any{got, loggedReason(log)}, []any{answerTo(row.want, r.scheme, got.nonce), row.want})
+			h.expect(row.name+use, []any{got, loggedReason(log)}, []any{r.answer(row.want, got.nonce), row.want})
 			for _, secret := range []string{sent, text} {
 				h.checkNoToken(row.name, secret, log)
 			}
@@ -75,10 +76,10 @@ func (r *provenRequest) request(text string) *http.Request {
 	return req
 }
 
-// answerTo returns the answer to a fault, of a resource that accepts both schemes.
-func answerTo(reason resource.Reason, scheme, nonce string) proven {
+// answer returns the answer to a fault, of a resource that accepts both schemes.
+func (r *provenRequest) answer(reason resource.Reason, nonce string) proven {
 	refused := refusedDPoP
-	if !strings.EqualFold(scheme, "DPoP") {
+	if r.several || !strings.EqualFold(strings.TrimSpace(r.scheme), "DPoP") {
 		refused = refusedBearer
 	}
 	switch {
