@@ -15,6 +15,7 @@ import (
 func main() {
 	quick := flag.Bool("quick", false, "run everything, but too briefly for meaningful figures")
 	out := flag.String("out", "results", "write the results to this `folder`")
+	only := flag.String("only", "", "measure only this `part`, and replace its section in the results: dpop")
 	soakTime := flag.Duration("soak", 0, "run only the soak test, for this `duration`")
 	serve := flag.Bool("serve", false, "internal: run the server process of the load test")
 	flag.Parse()
@@ -25,6 +26,11 @@ func main() {
 		runServerProcess()
 	case *soakTime > 0:
 		runSoak(ctx, *soakTime, *out)
+	case *only == "dpop":
+		replaceDPoPSection(*out, measureDPoP(ctx, newPlan(*quick)))
+	case *only != "":
+		fmt.Fprintf(os.Stderr, "bench: -only %q is not dpop\n", *only)
+		os.Exit(2)
 	default:
 		writeReport(*out, measureAll(ctx, newPlan(*quick)))
 	}
@@ -40,6 +46,9 @@ type plan struct {
 	opaqueRequests  int
 	scenarios       bool // whether to run the key server scenarios
 }
+
+// quick reports whether the figures are not meaningful.
+func (p plan) quick() bool { return !p.scenarios }
 
 func newPlan(quick bool) plan {
 	if quick {
@@ -59,6 +68,7 @@ type results struct {
 	introspection                      []introspectionResult
 	latencies                          []latency
 	toolCalls                          table
+	dpop                               dpopResults
 	curves                             []curve
 	bytesPerToken, claimBytes          float64
 	coldStart                          time.Duration
@@ -69,7 +79,7 @@ var tokenSizes = []int{700, 2500} // bytes
 
 func measureAll(ctx context.Context, p plan) (r results) {
 	step := func(name string) { fmt.Fprintf(os.Stderr, "%s %s\n", time.Now().Format(time.TimeOnly), name) }
-	r.quick = !p.scenarios
+	r.quick = p.quick()
 	r.newTokens, r.repeatedTokens = map[string]table{}, map[string]table{}
 	for _, size := range tokenSizes {
 		step(fmt.Sprint("tokens of ", size, " bytes"))
@@ -98,6 +108,8 @@ func measureAll(ctx context.Context, p plan) (r results) {
 	r.invalidLoadShare, r.invalidPerSecond = throughputUnderInvalidLoad(ctx, 50_000, p.load, p.loadRounds)
 	r.bytesPerToken, r.claimBytes = memoryPerToken(50 * p.tokens)
 	r.coldStart = coldStart(p.rounds)
+	step("DPoP")
+	r.dpop = measureDPoP(ctx, p)
 	step("growth")
 	r.toolCalls = toolCallTable(p)
 	r.curves = append(growthCurves(p), goroutineCurve(p))

@@ -75,14 +75,17 @@ func (c *auth0Claims) Validate(context.Context) error {
 }
 
 func auth0(_ context.Context, keysURL string, next http.Handler) http.Handler {
+	return must(jwtmiddleware.New(jwtmiddleware.WithValidator(auth0Validator(keysURL)))).CheckJWT(next)
+}
+
+func auth0Validator(keysURL string) *validator.Validator {
 	provider := must(auth0jwks.NewCachingProvider(
 		auth0jwks.WithIssuerURL(must(url.Parse(issuer))), auth0jwks.WithCustomJWKSURI(must(url.Parse(keysURL)))))
-	v := must(validator.New(
+	return must(validator.New(
 		validator.WithKeyFunc(provider.KeyFunc),
 		validator.WithAlgorithms([]validator.SignatureAlgorithm{validator.RS256, validator.ES256, validator.EdDSA}),
 		validator.WithIssuer(issuer), validator.WithAudience(audience),
 		validator.WithCustomClaims(func() *auth0Claims { return &auth0Claims{} })))
-	return must(jwtmiddleware.New(jwtmiddleware.WithValidator(v))).CheckJWT(next)
 }
 
 type jwtClaims struct {

@@ -20,10 +20,8 @@ func writeReport(folder string, r results) {
 		b.WriteString("\n**These results are from a quick run. The figures are not meaningful.**\n")
 	}
 	b.WriteString("\nTimes are medians over rounds in which all contenders take turns. A ratio is the median of\nthe ratios within each round. Times, allocations and bytes are per request.\n")
-	b.WriteString("\n## Targets\n\n| target | required | goal | measured | result |\n|---|---|---|---|---|\n")
-	for _, t := range targets(r) {
-		fmt.Fprintf(&b, "| %s | %s | %s | %s | %s |\n", t.name, t.required, t.goal, t.measured, t.result)
-	}
+	b.WriteString("\n## Targets\n\n")
+	writeTargets(&b, targets(r))
 	for _, size := range tokenSizes {
 		writeTable(&b, r.repeatedTokens[fmt.Sprint("RS256 ", size)])
 		for _, alg := range algorithms {
@@ -39,6 +37,7 @@ func writeReport(folder string, r results) {
 	writeLoad(&b, "700", r.loadSmall)
 	writeLoad(&b, "2,500", r.loadLarge)
 	b.WriteString("\n![throughput](throughput.svg)\n")
+	b.WriteString(dpopSection(r.dpop))
 	writeTable(&b, r.toolCalls)
 	writeIntrospection(&b, r.introspection)
 	writeLatencies(&b, r.latencies)
@@ -61,8 +60,18 @@ func processor() string {
 	return runtime.GOARCH
 }
 
-func writeTable(b *strings.Builder, t table) {
-	fmt.Fprintf(b, "\n## %s\n\n| | ns | ratio | allocations | bytes |\n|---|---:|---:|---:|---:|\n", t.title)
+func writeTargets(b *strings.Builder, l targetList) {
+	b.WriteString("| target | required | goal | measured | result |\n|---|---|---|---|---|\n")
+	for _, t := range l {
+		fmt.Fprintf(b, "| %s | %s | %s | %s | %s |\n", t.name, t.required, t.goal, t.measured, t.result)
+	}
+}
+
+func writeTable(b *strings.Builder, t table) { writeTableAt(b, "##", t) }
+
+// writeTableAt writes a table under a heading of this level.
+func writeTableAt(b *strings.Builder, level string, t table) {
+	fmt.Fprintf(b, "\n%s %s\n\n| | ns | ratio | allocations | bytes |\n|---|---:|---:|---:|---:|\n", level, t.title)
 	for _, m := range t.rows {
 		fmt.Fprintf(b, "| %s | %.0f | %.2f | %.0f | %.0f |\n", m.name, m.ns, m.ratio, m.allocs, m.bytes)
 	}

@@ -94,6 +94,24 @@ func targets(r results) (l targetList) {
 	return l
 }
 
+// dpopTargets returns the targets for DPoP. They have no stricter goals.
+func dpopTargets(r dpopResults) (l targetList) {
+	atMost := func(name string, value, required float64) { l.atMost(name, value, required, required, "") }
+	for _, alg := range dpopAlgorithms {
+		atMost(alg+", cached token: × baseline", r.cached[alg].row(warderDefault).ratio, 1.10)
+		atMost(alg+", new token: × baseline", r.fresh[alg].row(warderDefault).ratio, 1.08)
+		for _, name := range []string{falseSignature, wrongURL, otherKey} {
+			atMost(alg+", "+name+": × valid proof", r.rejection[alg].row(name).ratio, 1)
+		}
+	}
+	cached, fresh := r.bearerCached.row(dpopAccepted), r.bearerNew.row(dpopAccepted)
+	atMost("Bearer, cached token, DPoP accepted: × DPoP off", cached.ratio, 1.05)
+	atMost("Bearer, new token, DPoP accepted: × DPoP off", fresh.ratio, 1.05)
+	atMost("Bearer, cached token, DPoP accepted: allocations above DPoP off", math.Round(cached.allocs-r.bearerCached.row(dpopOff).allocs), 0)
+	atMost("Bearer, new token, DPoP accepted: allocations above DPoP off", math.Round(fresh.allocs-r.bearerNew.row(dpopOff).allocs), 0)
+	return l
+}
+
 // curve returns the first curve with that parameter. It panics if there is none.
 func (r results) curve(parameter string) curve {
 	for _, c := range r.curves {
