@@ -41,6 +41,9 @@ func (r *Reader) hasField(h http.Header) bool {
 // that Read has not accepted. With [FormatRFC9440], it also removes Client-Cert-Chain. Without
 // Config.Field, it removes nothing.
 func (r *Reader) Remove(h http.Header) {
+	if r.field == "" { // saves time for most servers
+		return
+	}
 	for name := range h {
 		if r.isField(name) {
 			delete(h, name)
