@@ -15,7 +15,7 @@ type acceptance struct {
 	endpoint  *endpoint          // the endpoint that it was accepted for; nil if by is nil
 	challenge *deferredChallenge // nil if the handler may not challenge
 	review    *responseReview    // nil if the handler's responses are not changed
-	proof     digest.Digest      // of the DPoP proof; zero without one
+	proof     *digest.Digest     // of the DPoP proof; nil without one
 	id        []byte             // of the JSON-RPC request in the body; nil if the body was not read or has no single request
 }
 

@@ -33,7 +33,7 @@ func TestMistakesOfDPoP(t *testing.T) {
 		{"another binding", dpop(func(d *resource.DPoP) { d.Tokens = 7 }), "Credentials.DPoP.Tokens: 7 is none of BindingOff, BindingAccepted and BindingRequired"},
 		{"a negative binding", dpop(func(d *resource.DPoP) { d.Tokens = -1 }), "Credentials.DPoP.Tokens: -1 is none of BindingOff, BindingAccepted and BindingRequired"},
 		{"another binding of an issuer", func(c *resource.Config) { c.Issuers[0].DPoP = 7 }, "Issuers[0].DPoP: 7 is none of BindingOff, BindingAccepted and BindingRequired"},
-		{"no algorithm", dpop(func(d *resource.DPoP) { d.Algorithms = []string{} }), "Credentials.DPoP.Algorithms: no algorithm is allowed: leave the list nil for all"},
+		{"no algorithm", dpop(func(d *resource.DPoP) { d.Algorithms = []string{} }), "Credentials.DPoP.Algorithms: no algorithm is allowed: leave the list nil for ["},
 		{"an algorithm with a secret", dpop(func(d *resource.DPoP) { d.Algorithms = []string{"HS256"} }), `Credentials.DPoP.Algorithms: algorithm "HS256" is not one of`},
 		{"none", dpop(func(d *resource.DPoP) { d.Algorithms = []string{"none"} }), `Credentials.DPoP.Algorithms: algorithm "none" is not one of`},
 		{"an algorithm twice", dpop(func(d *resource.DPoP) { d.Algorithms = []string{"ES256", "ES256"} }), `Credentials.DPoP.Algorithms: duplicate algorithm "ES256"`},
@@ -52,7 +52,7 @@ func TestMistakesOfDPoP(t *testing.T) {
 		{"required, and keys in a header", func(c *resource.Config) {
 			c.Credentials.DPoP.Tokens = resource.BindingRequired
 			c.Credentials.Headers = map[string]resource.HeaderVerifier{"X-Api-Key": headerOnlyVerifier{}}
-		}, "Credentials.DPoP.Tokens, Certificates.Tokens: BindingRequired applies to all credentials, and those in Headers and TokenHeaders cannot be bound; set it for each issuer that can (in a file: dpop in issuers)"},
+		}, "Credentials.DPoP.Tokens: BindingRequired applies to all credentials, and those in Headers and TokenHeaders cannot be bound; set it for the issuers instead (dpop, client_certificates)"},
 		{"required for an issuer, and keys in a header", func(c *resource.Config) {
 			c.Issuers[0].DPoP = resource.BindingRequired
 			c.Credentials.Headers = map[string]resource.HeaderVerifier{"X-Api-Key": headerOnlyVerifier{}}

@@ -160,7 +160,9 @@ func (p *policy) innerRequest(req *http.Request, a acceptance, body []byte) *htt
 		for i := range p.headers {
 			delete(inner.Header, p.headers[i].name)
 		}
-		delete(inner.Header, proofField)
+		if p.offers.dpop {
+			delete(inner.Header, proofField)
+		}
 		p.certificates.Remove(inner.Header)
 	}
 	if body != nil {

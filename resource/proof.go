@@ -44,8 +44,8 @@ func (k *provenKey) keep(head *jose.ProofHead) {
 
 // shown is what step 9 found out about a request.
 type shown struct {
-	proof digest.Digest // of the DPoP proof; zero if there is none
-	nonce string        // for the response; "" for none: see Decision.SetHeader
+	proof *digest.Digest // of the DPoP proof; nil if there is none
+	nonce string         // for the response; "" for none: see Decision.SetHeader
 }
 
 // checkPossession is step 9: whether the sender of a request has the key or the certificate that
@@ -124,12 +124,12 @@ func (p *policy) checkProof(at *endpoint, req *http.Request, c *Caller, token di
 			return shown{}, &fault{reason: ReasonDPoPNonce, err: errNonce, nonce: p.proofs.nonces.Make(now)}
 		}
 	}
-	if a := acceptanceOf(req.Context()); a.by == p.owner && a.proof == proof.Use {
-		return shown{proof.Use, nonce}, nil // an outer mount has accepted the same proof for this request
+	if a := acceptanceOf(req.Context()); a.by == p.owner && a.proof != nil && *a.proof == proof.Use {
+		return shown{&proof.Use, nonce}, nil // an outer mount has accepted the same proof for this request
 	}
 	until := proof.Until.Add(p.proofs.window.length - window) // the window can grow: see proofWindow
 	err := p.proofs.replays.Once(req.Context(), ProofID{Key: c.binding.Thumbprint, Proof: proof.Use}, until)
-	return shown{proof.Use, nonce}, replayFault(err)
+	return shown{&proof.Use, nonce}, replayFault(err)
 }
 
 var errNonce = errors.New("the proof has no nonce, or an old one")
