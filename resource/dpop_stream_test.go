@@ -4,6 +4,7 @@ import (
 	"errors"
 	"net/http"
 	"net/http/httptest"
+	"sync/atomic"
 	"testing"
 	"testing/synctest"
 	"time"
@@ -120,7 +121,8 @@ func TestStreamOfReboundToken(t *testing.T) {
 	} {
 		key := resourcetest.NewProofKey("")
 		thumbprint := unbase64(t, key.Thumbprint())
-		confirmation := resource.Confirmation{Method: resource.ConfirmationDPoP, Thumbprint: thumbprint}
+		var confirmation atomic.Pointer[resource.Confirmation]
+		confirmation.Store(&resource.Confirmation{Method: resource.ConfirmationDPoP, Thumbprint: thumbprint})
 		if row.after.Thumbprint == first {
 			row.after.Thumbprint = thumbprint
 		}
@@ -129,12 +131,12 @@ func TestStreamOfReboundToken(t *testing.T) {
 			c.Credentials.Certificates.Tokens = resource.BindingAccepted
 			c.Limits.CacheTTL = time.Minute
 			c.Opaque = &resource.Issuer{Verifier: keywordVerifier{"https://opaque.example.test", func(claims *resource.Claims) {
-				claims.Confirmation = confirmation
+				claims.Confirmation = *confirmation.Load()
 			}}}
 		}, func(t *testing.T, f *fixture) {
 			s, opened := f.openWithProof(key, "secret")
 			defer s.disconnect()
-			confirmation = row.after
+			confirmation.Store(&row.after)
 			time.Sleep(10 * time.Minute)
 			synctest.Wait()
 			if got := s.lifetime(opened); (got >= 0) != row.ends || row.ends && (got > 90*time.Second || !errors.Is(s.cause, resource.ErrStreamEnded)) {

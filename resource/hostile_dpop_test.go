@@ -199,6 +199,10 @@ func hostileProofClaims(h *hostile) {
 		{"236 htm with a space", claimOf("htm", `" POST"`), proofMethod},
 		{"236 htm with text behind it", claimOf("htm", `"POSTX"`), proofMethod},
 		{"236 htm with a line break and a secret", claimOf("htm", `"POST\r\nX-Evil: 1"`), proofMethod},
+		{"236 htm is the access token, which no log shows", func(r *provenRequest) {
+			r.text = r.fixture.token(r.token)
+			r.proof.Claims = map[string]any{"htm": r.text}
+		}, proofMethod},
 		{"236 htm a list", claimOf("htm", `["POST","GET"]`), proofMalformed},
 		{"236 htm null", claimOf("htm", `null`), proofMalformed},
 		{"236 no htm", claimOf("htm", ``), proofMalformed},

@@ -99,10 +99,21 @@ func thumbprint(value jsontext.Value) (digest [32]byte, err error) {
 	return digest, nil
 }
 
+// maxShownMethod is the length of the longest htm that an error shows.
+const maxShownMethod = 32
+
+// shownMethod returns htm if it can be the name of a method, and not a token or another secret.
+func shownMethod(htm string) string {
+	if len(htm) > maxShownMethod || strings.Trim(htm, "-ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz") != "" {
+		return ""
+	}
+	return htm
+}
+
 // check compares the claims with a request and an access token.
 func (c *claims) check(want *Expected) *Error {
 	if c.method != want.Method {
-		return &Error{Kind: Method, Got: c.method, Want: want.Method}
+		return &Error{Kind: Method, Got: shownMethod(c.method), Want: want.Method}
 	}
 	if c.url != want.URL {
 		// normal is "" if the URL is malformed. It never has a password or a query. If want.URL is ""

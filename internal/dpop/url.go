@@ -50,26 +50,28 @@ func normalAuthority(scheme, authority string) (string, bool) {
 	if colon := strings.LastIndexByte(authority, ':'); colon > strings.LastIndexByte(authority, ']') {
 		host, port = authority[:colon], authority[colon+1:]
 	}
-	allowed := "-._"
-	if inner, ok := strings.CutPrefix(host, "["); ok { // IPv6, without a zone
-		inner, ok = strings.CutSuffix(inner, "]")
-		if address, err := netip.ParseAddr(inner); !ok || err != nil || !address.Is6() || address.Zone() != "" {
-			return "", false
-		}
-		allowed = "[]:."
-	}
-	for i := range len(host) {
-		if !isAlphanumeric(host[i]) && strings.IndexByte(allowed, host[i]) < 0 {
-			return "", false
-		}
-	}
-	if host == "" || strings.Trim(port, "0123456789") != "" {
+	if !isHost(host) || strings.Trim(port, "0123456789") != "" {
 		return "", false
 	}
 	if port == "" || scheme == "https" && port == "443" || scheme == "http" && port == "80" {
 		return lowerASCII(host), true
 	}
 	return lowerASCII(host) + ":" + port, true
+}
+
+// isHost accepts names, IPv4 addresses, and IPv6 addresses without a zone.
+func isHost(host string) bool {
+	if inner, ok := strings.CutPrefix(host, "["); ok {
+		inner, ok = strings.CutSuffix(inner, "]")
+		address, err := netip.ParseAddr(inner)
+		return ok && err == nil && address.Is6() && address.Zone() == ""
+	}
+	for i := range len(host) {
+		if !isAlphanumeric(host[i]) && strings.IndexByte("-._", host[i]) < 0 {
+			return false
+		}
+	}
+	return host != ""
 }
 
 // normalPath returns the path (RFC 3986 §5.2.4, §6.2.2).
