@@ -207,7 +207,7 @@ func TestAlternativesMistakes(t *testing.T) {
 		}, `Issuers[0].RoleScopes["r"]: ` + plain},
 		{"a public method", func(c *resource.Config) {
 			c.Operations.Public, c.Operations.Methods = []string{"tools/list"}, map[string][]string{"tools/list": both}
-		}, `Operations.Public: "tools/list" has scopes in Methods`},
+		}, `Operations.Public: "tools/list" needs the scopes ["a | b"] by other rules`},
 		{"a public tool", func(c *resource.Config) {
 			c.Operations.PublicTools, c.Operations.Tools = []string{"t"}, map[string][]string{"t": both}
 		}, `Operations.PublicTools[0]: "t" needs the scopes ["a | b"] by other rules; an operation cannot have scopes and be public`},

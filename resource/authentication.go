@@ -1,13 +1,11 @@
 package resource
 
 import (
-	"fmt"
 	"maps"
 	"slices"
 	"time"
 
 	"github.com/warder-go/warder/internal/grammar"
-	"github.com/warder-go/warder/internal/scoperules"
 	"github.com/warder-go/warder/internal/uripattern"
 )
 
@@ -79,10 +77,6 @@ func (o *OperationAuthentication) clone() OperationAuthentication {
 	return OperationAuthentication{maps.Clone(o.Methods), maps.Clone(o.Tools), maps.Clone(o.Prompts), slices.Clone(o.Resources)}
 }
 
-func (r ResourceAuthentication) pattern() uripattern.Pattern {
-	return uripattern.Pattern{URI: r.URI, Prefix: r.Prefix, Template: r.Template}
-}
-
 // authentication checks a requirement. It returns a copy, or nil if nothing is required.
 func (b *builder) authentication(where string, given Authentication) *Authentication {
 	if given.ACRValues != nil && len(given.ACRValues) == 0 {
@@ -124,9 +118,12 @@ func (b *builder) operationAuthentication(given OperationAuthentication) *operat
 	if given.isZero() {
 		return nil
 	}
-	const where = "Operations.Authentication."
-	o := &operationAuthentication{all: map[string]*Authentication{}}
-	keyOf := func(where string, given Authentication) []string {
+	rules := givenRules[Authentication]{methods: given.Methods, tools: given.Tools, prompts: given.Prompts}
+	for _, r := range given.Resources {
+		rules.resources = append(rules.resources, givenResource[Authentication]{
+			uripattern.Pattern{URI: r.URI, Prefix: r.Prefix, Template: r.Template}, "", r.Authentication})
+	}
+	return compileRules(b, "Operations.Authentication", rules, func(where string, given Authentication) []*Authentication {
 		compiled := b.authentication(where, given)
 		if compiled == nil {
 			return nil
@@ -134,31 +131,6 @@ func (b *builder) operationAuthentication(given OperationAuthentication) *operat
 		if _, possible := combine(b.policy.authentication, []*Authentication{compiled}); !possible {
 			b.mistakes.Addf("%s: none of the acr values is in required_authentication (in Go: Credentials.Authentication), so no login is enough for both; add one there, or remove these", where)
 		}
-		return o.add(compiled)
-	}
-	byName := func(field string, given map[string]Authentication) map[string][]string {
-		keys := map[string][]string{}
-		for _, name := range slices.Sorted(maps.Keys(given)) {
-			if name == "" {
-				b.mistakes.Addf("%s%s: empty name", where, field)
-			}
-			keys[name] = keyOf(fmt.Sprintf("%s%s[%q]", where, field, name), given[name])
-		}
-		return keys
-	}
-	o.rules = scoperules.New(byName("Methods", given.Methods), byName("Tools", given.Tools), byName("Prompts", given.Prompts))
-	for n, rule := range given.Resources {
-		at := fmt.Sprintf("%sResources[%d]", where, n)
-		b.mistakes.AddAt(at, o.rules.AddResource(rule.pattern(), keyOf(at, rule.Authentication)))
-	}
-	return o
-}
-
-// checkPublicLogins rejects a public method that needs a login.
-func (b *builder) checkPublicLogins(o Operations) {
-	for _, method := range slices.Sorted(maps.Keys(o.Authentication.Methods)) {
-		if needed := o.Authentication.Methods[method]; !needed.isZero() && o.isPublicMethod(method) {
-			b.mistakes.Addf("Operations.Public: %q needs a login of a user; a method cannot need a login and be public", method)
-		}
-	}
+		return []*Authentication{compiled}
+	})
 }

@@ -69,7 +69,7 @@ func TestAuthenticationMistakes(t *testing.T) {
 			c.Credentials.Authentication = acr("gold")
 			c.Operations.Authentication.Tools = map[string]authentication{"x": acr("silver"), "y": acr("gold", "silver")}
 		},
-		`Operations.Public: "ping" needs a login of a user; a method cannot need a login and be public`: func(c *resource.Config) {
+		`Operations.Public: "ping" needs a login of a user; an operation cannot need a login and be public`: func(c *resource.Config) {
 			c.Operations.Public, c.Operations.Authentication.Methods = []string{"ping"}, map[string]authentication{"ping": acr("a")}
 		},
 		`Operations.PublicTools[0]: "x" needs a login of a user; an operation cannot need a login and be public`: func(c *resource.Config) {

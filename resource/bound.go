@@ -1,10 +1,8 @@
 package resource
 
 import (
-	"fmt"
 	"slices"
 
-	"github.com/warder-go/warder/internal/scoperules"
 	"github.com/warder-go/warder/internal/uripattern"
 )
 
@@ -33,8 +31,6 @@ type ResourcePattern struct {
 	Template string
 }
 
-func (p ResourcePattern) pattern() uripattern.Pattern { return uripattern.Pattern(p) }
-
 func (o *BoundOperations) isZero() bool {
 	return o.Methods == nil && o.Tools == nil && o.Prompts == nil && o.Resources == nil
 }
@@ -52,38 +48,25 @@ func (b *builder) boundOperations(given BoundOperations) *boundOperations {
 	if given.isZero() {
 		return nil
 	}
-	const where = "Operations.Bound."
+	const where = "Operations.Bound"
 	if !b.policy.offers.dpop && !b.policy.offers.certificates {
-		b.mistakes.Addf("%sMethods, Tools, Prompts, Resources: the tokens of no issuer can be bound, so nobody could use these operations; set dpop or client_certificates (in Go: Credentials.DPoP, Credentials.Certificates)", where)
+		b.mistakes.Addf("%s.Methods, Tools, Prompts, Resources: the tokens of no issuer can be bound, so nobody could use these operations; set dpop or client_certificates (in Go: Credentials.DPoP, Credentials.Certificates)", where)
 	}
-	o := &boundOperations{all: map[string]struct{}{}}
-	key := o.add(struct{}{})
-	byName := func(field string, names []string) map[string][]string {
-		keys := map[string][]string{}
+	set := func(field string, names []string) map[string]struct{} {
+		all := map[string]struct{}{}
 		for n, name := range names {
-			if name == "" {
-				b.mistakes.Addf("%s%s[%d]: empty name", where, field, n)
-			} else if slices.Contains(names[:n], name) {
-				b.mistakes.Addf("%s%s[%d]: duplicate name %q", where, field, n, name)
+			if _, ok := all[name]; ok {
+				b.mistakes.Addf("%s.%s[%d]: duplicate name %q", where, field, n, name)
 			}
-			keys[name] = key
+			all[name] = struct{}{}
 		}
-		return keys
+		return all
 	}
-	o.rules = scoperules.New(byName("Methods", given.Methods), byName("Tools", given.Tools), byName("Prompts", given.Prompts))
-	for n, pattern := range given.Resources {
-		b.mistakes.AddAt(fmt.Sprintf("%sResources[%d]", where, n), o.rules.AddResource(pattern.pattern(), key))
+	rules := givenRules[struct{}]{methods: set("Methods", given.Methods), tools: set("Tools", given.Tools), prompts: set("Prompts", given.Prompts)}
+	for _, pattern := range given.Resources {
+		rules.resources = append(rules.resources, givenResource[struct{}]{pattern: uripattern.Pattern(pattern)})
 	}
-	return o
-}
-
-// checkPublicBound rejects a public method that needs a bound token.
-func (b *builder) checkPublicBound(o Operations) {
-	for _, method := range o.Bound.Methods {
-		if o.isPublicMethod(method) {
-			b.mistakes.Addf("Operations.Public: %q needs a bound token by Bound; a method cannot need one and be public", method)
-		}
-	}
+	return compileRules(b, where, rules, func(string, struct{}) []struct{} { return []struct{}{{}} })
 }
 
 // checkBoundOperations rejects a caller whose token is not bound, if the operations need that.

@@ -119,14 +119,14 @@ func TestBoundOperationMistakes(t *testing.T) {
 		{"no issuer accepts bound tokens", func(c *resource.Config) {
 			c.Credentials.DPoP.Tokens, c.Operations.Bound.Tools = resource.BindingOff, []string{"a"}
 		}, noBinding},
-		{"an empty name", func(c *resource.Config) { c.Operations.Bound.Prompts = []string{""} }, `Operations.Bound.Prompts[0]: empty name`},
+		{"an empty name", func(c *resource.Config) { c.Operations.Bound.Prompts = []string{""} }, `Operations.Bound.Prompts: empty name`},
 		{"a duplicate", func(c *resource.Config) { c.Operations.Bound.Tools = []string{"a", "a"} }, `Operations.Bound.Tools[1]: duplicate name "a"`},
 		{"a public method", func(c *resource.Config) {
 			c.Operations.Bound.Methods, c.Operations.Public = []string{"tools/list"}, []string{"tools/list"}
-		}, `Operations.Public: "tools/list" needs a bound token by Bound; a method cannot need one and be public`},
+		}, `Operations.Public: "tools/list" needs a bound token; an operation cannot need one and be public`},
 		{"a public tool", func(c *resource.Config) {
 			c.Operations.Bound.Tools, c.Operations.PublicTools = []string{"a"}, []string{"a"}
-		}, `Operations.PublicTools[0]: "a" needs a bound token by Bound; an operation cannot need one and be public`},
+		}, `Operations.PublicTools[0]: "a" needs a bound token; an operation cannot need one and be public`},
 		{"a resource without a pattern", func(c *resource.Config) { c.Operations.Bound.Resources = []resource.ResourcePattern{{}} },
 			`Operations.Bound.Resources[0]: set exactly one of URI, Prefix and Template`},
 	} {

@@ -9,7 +9,6 @@ import (
 
 	"github.com/warder-go/warder/internal/claimpath"
 	"github.com/warder-go/warder/internal/condition"
-	"github.com/warder-go/warder/internal/scoperules"
 	"github.com/warder-go/warder/internal/uripattern"
 )
 
@@ -95,8 +94,9 @@ func (o *OperationConditions) isZero() bool {
 	return o.Methods == nil && o.Tools == nil && o.Prompts == nil && o.Resources == nil
 }
 
-func (r ResourceConditions) pattern() uripattern.Pattern {
-	return uripattern.Pattern{URI: r.URI, Prefix: r.Prefix, Template: r.Template}
+// clone returns a copy with maps and lists of its own, except the lists of conditions.
+func (o *OperationConditions) clone() OperationConditions {
+	return OperationConditions{maps.Clone(o.Methods), maps.Clone(o.Tools), maps.Clone(o.Prompts), slices.Clone(o.Resources)}
 }
 
 // cloneConditions returns a copy that shares nothing with the program's value.
@@ -149,24 +149,12 @@ func (b *builder) operationConditions(given OperationConditions) *operationCondi
 	if given.isZero() {
 		return nil
 	}
-	const where = "Operations.Conditions."
-	o := &operationConditions{all: map[string]*condition.Condition{}}
-	byName := func(field string, given map[string][]Condition) map[string][]string {
-		keys := map[string][]string{}
-		for _, name := range slices.Sorted(maps.Keys(given)) {
-			if name == "" {
-				b.mistakes.Addf("%s%s: empty name", where, field)
-			}
-			keys[name] = o.add(b.conditions(fmt.Sprintf("%s%s[%q]", where, field, name), given[name])...)
-		}
-		return keys
+	rules := givenRules[[]Condition]{methods: given.Methods, tools: given.Tools, prompts: given.Prompts}
+	for _, r := range given.Resources {
+		rules.resources = append(rules.resources, givenResource[[]Condition]{
+			uripattern.Pattern{URI: r.URI, Prefix: r.Prefix, Template: r.Template}, ".Conditions", r.Conditions})
 	}
-	o.rules = scoperules.New(byName("Methods", given.Methods), byName("Tools", given.Tools), byName("Prompts", given.Prompts))
-	for n, rule := range given.Resources {
-		at := fmt.Sprintf("%sResources[%d]", where, n)
-		b.mistakes.AddAt(at, o.rules.AddResource(rule.pattern(), o.add(b.conditions(at+".Conditions", rule.Conditions)...)))
-	}
-	return o
+	return compileRules(b, "Operations.Conditions", rules, b.conditions)
 }
 
 // setUnmet finds the first condition of the issuer and of every credential that a caller does not

@@ -494,7 +494,7 @@ func TestConditionMistakes(t *testing.T) {
 		{func(c *resource.Config) {
 			c.Operations.Public = []string{"ping"}
 			c.Operations.Conditions.Methods = map[string][]resource.Condition{"ping": {groupOps}}
-		}, `Operations.Public: "ping" has conditions; a method cannot have conditions and be public`},
+		}, `Operations.Public: "ping" has conditions; an operation cannot have conditions and be public`},
 		{func(c *resource.Config) {
 			c.Operations.PublicTools, c.Operations.Conditions = []string{"deploy"}, forOps
 		},

@@ -2,9 +2,12 @@ package resource
 
 import (
 	"fmt"
+	"maps"
+	"slices"
 
 	"github.com/warder-go/warder/internal/mcpmsg"
 	"github.com/warder-go/warder/internal/scoperules"
+	"github.com/warder-go/warder/internal/uripattern"
 )
 
 // keyedRules are rules by operation that need values of another type than scopes. rules are like
@@ -14,8 +17,43 @@ type keyedRules[T any] struct {
 	all   map[string]T
 }
 
+// givenRules are the fields that [OperationConditions], [OperationAuthentication] and
+// [BoundOperations] have in common.
+type givenRules[G any] struct {
+	methods, tools, prompts map[string]G
+	resources               []givenResource[G]
+}
+
+type givenResource[G any] struct {
+	pattern uripattern.Pattern
+	field   string // of the entry that has given, such as ".Conditions"; "" for the entry itself
+	given   G
+}
+
+// compileRules compiles rules. where is their field in Config, for mistakes. compile checks one
+// entry and returns its values.
+func compileRules[G, T any](b *builder, where string, given givenRules[G], compile func(where string, given G) []T) *keyedRules[T] {
+	r := &keyedRules[T]{all: map[string]T{}}
+	byName := func(field string, given map[string]G) map[string][]string {
+		keys := map[string][]string{}
+		for _, name := range slices.Sorted(maps.Keys(given)) {
+			if name == "" {
+				b.mistakes.Addf("%s.%s: empty name", where, field)
+			}
+			keys[name] = r.add(compile(fmt.Sprintf("%s.%s[%q]", where, field, name), given[name]))
+		}
+		return keys
+	}
+	r.rules = scoperules.New(byName("Methods", given.methods), byName("Tools", given.tools), byName("Prompts", given.prompts))
+	for n, rule := range given.resources {
+		at := fmt.Sprintf("%s.Resources[%d]", where, n)
+		b.mistakes.AddAt(at, r.rules.AddResource(rule.pattern, r.add(compile(at+rule.field, rule.given))))
+	}
+	return r
+}
+
 // add stores values and returns their keys.
-func (r *keyedRules[T]) add(values ...T) (keys []string) {
+func (r *keyedRules[T]) add(values []T) (keys []string) {
 	for _, value := range values {
 		key := fmt.Sprint(len(r.all))
 		r.all[key] = value

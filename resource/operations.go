@@ -181,10 +181,8 @@ func (r *Resource) Operations() Operations {
 	o := p.rules.Operations
 	o.Methods, o.Tools, o.Prompts = maps.Clone(o.Methods), maps.Clone(o.Tools), maps.Clone(o.Prompts)
 	o.Resources, o.Public = slices.Clone(o.Resources), slices.Clone(o.Public)
-	o.Arguments, o.Conditions.Resources = slices.Clone(o.Arguments), slices.Clone(o.Conditions.Resources)
-	conditions := &o.Conditions
-	conditions.Methods, conditions.Tools, conditions.Prompts = maps.Clone(conditions.Methods), maps.Clone(conditions.Tools), maps.Clone(conditions.Prompts)
-	o.Authentication, o.Bound = o.Authentication.clone(), o.Bound.clone()
+	o.Arguments = slices.Clone(o.Arguments)
+	o.Conditions, o.Authentication, o.Bound = o.Conditions.clone(), o.Authentication.clone(), o.Bound.clone()
 	o.PublicTools, o.PublicPrompts, o.PublicResources = slices.Clone(o.PublicTools), slices.Clone(o.PublicPrompts), slices.Clone(o.PublicResources)
 	return o
 }

@@ -515,9 +515,9 @@ func TestOperationMistakes(t *testing.T) {
 		{"invalid template", resource.Operations{Resources: []resource.ResourceRule{{Template: "a{"}}}, "RFC 6570"},
 		{"public method that is not allowed", resource.Operations{Public: []string{"tools/call"}}, "cannot be public"},
 		{"public method with scopes", resource.Operations{Public: []string{"tools/list"}, Methods: map[string][]string{"tools/list": {"a"}}}, "cannot have scopes and be public"},
-		{"public initialize, and ping with scopes", resource.Operations{Public: []string{"initialize"}, Stateless: true, Methods: map[string][]string{"ping": {"a"}}}, `Operations.Public: "ping" has scopes`},
-		{"public initialize, and server/discover with scopes", resource.Operations{Public: []string{"initialize"}, Stateless: true, Methods: map[string][]string{"server/discover": {"a"}}}, `Operations.Public: "server/discover" has scopes`},
-		{"public initialize, and its notification with scopes", resource.Operations{Public: []string{"initialize"}, Stateless: true, Methods: map[string][]string{"notifications/initialized": {"a"}}}, `Operations.Public: "notifications/initialized" has scopes`},
+		{"public initialize, and ping with scopes", resource.Operations{Public: []string{"initialize"}, Stateless: true, Methods: map[string][]string{"ping": {"a"}}}, `Operations.Public: "ping" needs the scopes`},
+		{"public initialize, and server/discover with scopes", resource.Operations{Public: []string{"initialize"}, Stateless: true, Methods: map[string][]string{"server/discover": {"a"}}}, `Operations.Public: "server/discover" needs the scopes`},
+		{"public initialize, and its notification with scopes", resource.Operations{Public: []string{"initialize"}, Stateless: true, Methods: map[string][]string{"notifications/initialized": {"a"}}}, `Operations.Public: "notifications/initialized" needs the scopes`},
 		{"public initialize, stateful server", resource.Operations{Public: []string{"initialize"}}, "Stateless"},
 		{"unknown value of Undeclared", resource.Operations{Undeclared: 7}, "Undeclared"},
 	} {

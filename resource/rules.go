@@ -42,35 +42,31 @@ func (b *builder) setRules() {
 		b.mistakes.AddAt(where, r.scopes.AddResource(rule.pattern(), rule.Scopes))
 	}
 	b.setArguments(r)
-	b.checkPublicMethods(o)
-	b.checkPublicLogins(o)
-	b.checkPublicBound(o)
+	b.checkPublicMethods(r)
 	b.checkPublicNames(r)
 	b.policy.rules = r
 }
 
-func (b *builder) checkPublicMethods(o Operations) {
-	for _, method := range o.Public {
+// checkPublicMethods rejects public methods that must not be public, or that need something by
+// other rules.
+func (b *builder) checkPublicMethods(r *rules) {
+	const where = "Operations.Public"
+	for _, method := range r.Public {
 		switch {
 		case !mcpmsg.CanBePublic(method):
-			b.mistakes.Addf("Operations.Public: %q cannot be public; only these can: %q", method, mcpmsg.PublicMethods())
-		case method == mcpmsg.Initialize && !o.Stateless:
-			b.mistakes.Addf("Operations.Public: initialize needs Stateless: a session that was opened without a token could be used with any token")
+			b.mistakes.Addf("%s: %q cannot be public; only these can: %q", where, method, mcpmsg.PublicMethods())
+		case method == mcpmsg.Initialize && !r.Stateless:
+			b.mistakes.Addf("%s: initialize needs Stateless: a session that was opened without a token could be used with any token", where)
 		}
 	}
-	for _, method := range slices.Sorted(maps.Keys(o.Methods)) {
-		if len(o.Methods[method]) > 0 && o.isPublicMethod(method) {
-			b.mistakes.Addf("Operations.Public: %q has scopes in Methods; a method cannot have scopes and be public", method)
-		}
-	}
-	for _, method := range slices.Sorted(maps.Keys(o.Conditions.Methods)) {
-		if len(o.Conditions.Methods[method]) > 0 && o.isPublicMethod(method) {
-			b.mistakes.Addf("Operations.Public: %q has conditions; a method cannot have conditions and be public", method)
+	for _, method := range append(mcpmsg.PublicMethods(), mcpmsg.Initialized) {
+		if r.isPublicMethod(method) {
+			b.checkPublicMessage(where, method, r, &mcpmsg.Message{Method: method})
 		}
 	}
 }
 
-// checkPublicNames rejects a public tool, prompt or resource that has scopes in a rule.
+// checkPublicNames rejects public tools, prompts and resources that need something by other rules.
 func (b *builder) checkPublicNames(r *rules) {
 	check := func(field, method string, names []string) {
 		for n, name := range names {
@@ -87,25 +83,34 @@ func (b *builder) checkPublicNames(r *rules) {
 				b.mistakes.AddAt(where, err)
 				continue
 			}
-			var all collected
-			r.collect(m, &all)
-			if needed := all.scopes.Scopes.List(); len(needed) > 0 {
-				b.mistakes.Addf("%s: %q needs the scopes %q by other rules; an operation cannot have scopes and be public", where, name, needed)
-			}
-			if len(all.conditions.Scopes.List()) > 0 {
-				b.mistakes.Addf("%s: %q has conditions; an operation cannot have conditions and be public", where, name)
-			}
-			if len(all.authentication.Scopes.List()) > 0 {
-				b.mistakes.Addf("%s: %q needs a login of a user; an operation cannot need a login and be public", where, name)
-			}
-			if len(all.bound.Scopes.List()) > 0 {
-				b.mistakes.Addf("%s: %q needs a bound token by Bound; an operation cannot need one and be public", where, name)
-			}
+			b.checkPublicMessage(where, name, r, m)
 		}
 	}
 	check("PublicTools", mcpmsg.ToolsCall, r.PublicTools)
 	check("PublicPrompts", mcpmsg.PromptsGet, r.PublicPrompts)
 	check("PublicResources", mcpmsg.ResourcesRead, r.PublicResources)
+}
+
+// checkPublicMessage rejects a public operation for which rules need what a request without
+// credentials cannot have.
+func (b *builder) checkPublicMessage(where, name string, r *rules, m *mcpmsg.Message) {
+	var all collected
+	r.collect(m, &all)
+	if needed := all.scopes.Scopes.List(); len(needed) > 0 {
+		b.mistakes.Addf("%s: %q needs the scopes %q by other rules; an operation cannot have scopes and be public", where, name, needed)
+	}
+	for _, other := range []struct {
+		needs *scoperules.Needs
+		text  string
+	}{
+		{&all.conditions, "has conditions; an operation cannot have conditions and be public"},
+		{&all.authentication, "needs a login of a user; an operation cannot need a login and be public"},
+		{&all.bound, "needs a bound token; an operation cannot need one and be public"},
+	} {
+		if len(other.needs.Scopes.List()) > 0 {
+			b.mistakes.Addf("%s: %q %s", where, name, other.text)
+		}
+	}
 }
 
 func (b *builder) checkRuleMap(where string, rules map[string][]string) {

@@ -310,8 +310,8 @@ func TestMistakesOfBoundTokens(t *testing.T) {
 		{"  dpop: off\n  dpop_require_nonce: true", "text:5: dpop_require_nonce: no effect, because the tokens of no issuer can be bound like that; set dpop_tokens, or dpop of an issuer, or remove it"},
 		{"  dpop: accepted\n" + strings.Replace(field, "accepted", "off", 1) + "  client_certificate_proxies: [192.0.2.7]", "text:6: client_certificate_field: no effect, because the tokens of no issuer can be bound like that; set client_certificate_tokens, or client_certificates of an issuer, or remove it"},
 		{"  bound_prompts: [a]", "text:4: bound_prompts: the tokens of no issuer can be bound, so nobody could use these operations; set dpop or client_certificates (in Go: Credentials.DPoP, Credentials.Certificates)"},
-		{"  dpop: accepted\n  bound_methods: [ping]\n  public_operations: [ping]", `text:6: public_operations: "ping" needs a bound token by bound_methods; a method cannot need one and be public`},
-		{"  dpop: accepted\n  bound_tools: [a]\n  public_tools: [a]", `text:6: public_tools[0]: "a" needs a bound token by a key such as bound_tools; an operation cannot need one and be public`},
+		{"  dpop: accepted\n  bound_methods: [ping]\n  public_operations: [ping]", `text:6: public_operations: "ping" needs a bound token; an operation cannot need one and be public`},
+		{"  dpop: accepted\n  bound_tools: [a]\n  public_tools: [a]", `text:6: public_tools[0]: "a" needs a bound token; an operation cannot need one and be public`},
 		{"  dpop: accepted\n  bound_tools: [a, a]", `text:5: bound_tools[1]: duplicate name "a"`},
 		{"  dpop: accepted\n  bound_resources: [{uri: 'a:b', prefix: 'a:'}]", "text:5: bound_resources[0]: set exactly one of uri, prefix and template"},
 	} {

@@ -206,7 +206,7 @@ func TestMistakes(t *testing.T) {
 			"text:5: resource_conditions[0]: set exactly one of uri, prefix and template\ntext:6: resource_conditions[1].conditions[0]: one_of: duplicate value 1"},
 		{"resource without conditions", block("  resource_conditions: [{uri: 'doc://a'}]"), "text:4: resource_conditions[0].conditions: is missing"},
 		{"a public method with conditions", block("  public_operations: [tools/list]", "  method_conditions: {tools/list: [{claim: a, equals: 1}]}"),
-			`text:4: public_operations: "tools/list" has conditions; a method cannot have conditions and be public`},
+			`text:4: public_operations: "tools/list" has conditions; an operation cannot have conditions and be public`},
 		{"a public tool with conditions", block("  public_tools: [status]", "  tool_conditions: {status: [{claim: a, equals: 1}]}"),
 			`text:4: public_tools[0]: "status" has conditions; an operation cannot have conditions and be public`},
 		{"argument rule without its parts", block("  argument_scopes: [{tool: deploy}]"), "text:4: argument_scopes[0].argument: is missing\ntext:4: argument_scopes[0].values: is missing"},
@@ -258,7 +258,7 @@ func TestMistakes(t *testing.T) {
 		{"a subject that many users share", block("  subject_claim: client_id"), `text:4: subject_claim: "client_id" does not identify a user; name a claim whose value belongs to one user only`},
 		{"a type of other tokens", block("  token_types: [api, refresh]"), `text:4: token_types[1]: "refresh" is the type of other tokens, which are not for resources`},
 		{"public initialize of a server with sessions", block("  public_operations: [initialize]"), "text:4: public_operations: initialize needs stateless: true, because a session that was opened without a token could be used with any token"},
-		{"a public method with scopes", block("  public_operations: [tools/list]", "  method_scopes:", "    tools/list: [a]"), `text:4: public_operations: "tools/list" has scopes in method_scopes; a method cannot have scopes and be public`},
+		{"a public method with scopes", block("  public_operations: [tools/list]", "  method_scopes:", "    tools/list: [a]"), `text:4: public_operations: "tools/list" needs the scopes ["a"] by other rules; an operation cannot have scopes and be public`},
 		{"invalid hosts", block("  allow_private_hosts: ['10.0.0.1', '[::1]', auth.internal, '*.internal', 'auth.internal:8443', 'https://auth.internal', 10.0.0.0/8]", "  client_id: x", "  client_secret: s3cr3t"),
 			`text:4: allow_private_hosts[3]: "*.internal" is not a host name: use one such as auth.internal, without scheme, port and wildcard
 text:4: allow_private_hosts[4]: "auth.internal:8443" is not a host name: use one such as auth.internal, without scheme, port and wildcard

@@ -84,7 +84,6 @@ var fieldNames = strings.NewReplacer(
 	": StrictRFC9068 is set,", ": strict_rfc9068 is set,",
 	": set either Claim and Value, or SubjectIsClient", ": set either client_token_claim and client_token_value, or subject_is_client",
 	": initialize needs Stateless: a session", ": initialize needs stateless: true, because a session",
-	" has scopes in Methods;", " has scopes in method_scopes;",
 	"requires in Metadata.ScopesSupported", "requires in scopes_supported",
 	" does not have in UnavailableScopes", " does not have in unavailable_scopes",
 	", or list it in UnavailableScopes", ", or list it in unavailable_scopes",
@@ -103,8 +102,6 @@ var fieldNames = strings.NewReplacer(
 	"set Credentials.Certificates.Tokens (dpop_tokens, client_certificate_tokens) or Certificates of an issuer", "set client_certificate_tokens, or client_certificates of an issuer",
 	": BindingRequired in Credentials applies", ": required, in dpop_tokens or client_certificate_tokens, applies",
 	": both are BindingRequired, and a token is bound to one thing; require one, or accept both and set Operations.Bound", ": both dpop and client_certificates are required, and a token is bound to one thing; require one, or accept both and set bound_tools or the keys like it",
-	" needs a bound token by Bound; a method cannot", " needs a bound token by bound_methods; a method cannot",
-	" needs a bound token by Bound; an operation cannot", " needs a bound token by a key such as bound_tools; an operation cannot",
 	": a token in this field cannot be bound,", ": a token in token_header cannot be bound,",
 	": use ScopeOptions.Implies, with", ": use implied_scopes, with",
 )
