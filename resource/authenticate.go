@@ -34,8 +34,8 @@ type Decision struct {
 // and, if there are rules, the body and the headers that describe it. For a bound token it uses
 // the DPoP header and the path, or the client certificate. Of the context it uses what the same
 // Resource has put there. With Config.Identifiers it uses the path and Host to select one of
-// them. It never uses forwarding headers, except Credentials.Certificates.Field. It looks at the query only
-// to log that a credential is there.
+// them. It never uses forwarding headers, except Credentials.Certificates.Field. It looks at the
+// query only to log that a credential is there.
 func (r *Resource) Authenticate(req *http.Request) (Decision, *Refusal) {
 	// One policy decides the whole request. If this Resource is mounted twice, the inner mount
 	// uses the policy of the outer one, so that both agree.
@@ -48,6 +48,22 @@ func (r *Resource) Authenticate(req *http.Request) (Decision, *Refusal) {
 		return Decision{}, p.refuse(req, at, f)
 	}
 	return decision, nil
+}
+
+// nonceField is the header field with a nonce for the next DPoP proof (RFC 9449 §8.1), in the
+// spelling of net/http.
+const nonceField = "Dpop-Nonce"
+
+// SetHeader sets the header fields of the response to an accepted request, before the handler
+// runs: DPoP-Nonce with the nonce for the next proof, if the client's nonce nears its end (RFC
+// 9449 §8.2). In most responses there is nothing to set.
+func (d Decision) SetHeader(h http.Header) {
+	if d.nonce != "" {
+		h[nonceField] = []string{d.nonce}
+		if _, ok := h["Cache-Control"]; !ok {
+			h["Cache-Control"] = []string{"no-store"} // a cached nonce would be an old one
+		}
+	}
 }
 
 // decide runs the request pipeline. Steps 1 to 7 identify the caller; steps 8 to 10 decide
@@ -66,7 +82,7 @@ func (r *Resource) Authenticate(req *http.Request) (Decision, *Refusal) {
 //	6 verify        401 not authentic, 503 could not be verified   keys or issuer   -
 //	7 checks again  401 as in step 5, now on verified claims       -                adds the caller
 //	8 revocation    401 revoked                                    Hooks.Revoked    -
-//	9 possession    401 no proof for a bound token                 DPoP.Replays     adds the key of a proof to the caller
+//	9 possession    401 no valid proof, 429 too many proofs        DPoP.Replays     adds the key of a proof to the caller
 //	10 permission   403 claim or scope, 400, 413, 415 body         Operations.Rule  -
 //
 // A panic of a configured function in any step results in a 500.
@@ -167,8 +183,8 @@ func (p *policy) identify(at *endpoint, req *http.Request) (*Caller, presented, 
 	return caller, how, f
 }
 
-// identifyByToken runs steps 3 to 7 for a token in the Authorization header that is not cached. now is when the
-// request arrived.
+// identifyByToken runs steps 3 to 7 for a token in the Authorization header that is not cached.
+// now is when the request arrived.
 func (p *policy) identifyByToken(ctx context.Context, at *endpoint, raw string, cacheKey digest.Digest, now time.Time) (*Caller, *fault) {
 	// 3. Parse the token once, as a JWT or as an opaque token.
 	token, f := p.read(raw)

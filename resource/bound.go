@@ -76,9 +76,8 @@ func (p *policy) checkBoundOperations(c *Caller, needed bool, missing *fault) *f
 	if !needed || c.binding.IsBound() || missing != nil && missing.reason != ReasonInsufficientScope {
 		return nil
 	}
-	of := p.bindingsOf(c.binding.dpop, c.binding.certificates, c.isFromField())
-	f := &fault{reason: ReasonBindingRequired, caller: c, got: "no cnf", want: "cnf, because the operation needs a bound token",
-		needsDPoP: of.certificates == BindingOff}
+	f := &fault{reason: ReasonBindingRequired, caller: c, got: c.binding.got(), want: "cnf, because the operation needs a bound token",
+		needsDPoP: p.bindingsOfCaller(c).certificates == BindingOff}
 	if missing != nil {
 		f.needed, f.challenge = missing.needed, missing.challenge
 	}

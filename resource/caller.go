@@ -35,7 +35,7 @@ type Caller struct {
 	jwtObject                          []byte                   // see Claims
 	conditions                         []*condition.Condition   // of the issuer
 	unmet                              *condition.Condition     // see policy.setUnmet
-	binding                            binding
+	binding                            callerBinding
 	locations                          []string // of the resource at the issuer, besides those of the endpoint
 	decodedDetails                     []byte   // of a decoded caller, as JSON
 	login                              login    // see policy.setLogin

@@ -201,7 +201,7 @@ func checkConfirmation(c *claimsCheck) (got, want string, ok bool) {
 		// RFC 9449 §6.2: an answer about a token of this type has cnf.
 		return "token type DPoP without cnf", "cnf jkt", !slices.ContainsFunc(c.claims.typeClaims, func(claim claimset.Type) bool { return tokentype.IsDPoP(claim.Value) })
 	}
-	return "cnf " + confirmation.Method, c.bindings.describe(), c.bindings.of(confirmation.Method) > BindingOff
+	return confirmation.got(), c.bindings.describe(), c.bindings.of(confirmation.Method) > BindingOff
 }
 
 func checkNotBefore(c *claimsCheck) (got, want string, ok bool) {

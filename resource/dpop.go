@@ -4,7 +4,6 @@ import (
 	"cmp"
 	"context"
 	"errors"
-	"strings"
 	"time"
 
 	"github.com/warder-go/warder/internal/anyvalue"
@@ -179,80 +178,5 @@ func (b *builder) setReplays() {
 	default:
 		p.memory = replaycache.New(replaycache.Limits{Entries: entries, PerKey: min(perKey, entries)})
 		p.replays = memoryReplays{p.memory}
-	}
-}
-
-// checkBinding rejects a value that is not defined.
-func (b *builder) checkBinding(where string, given Binding) {
-	if given < BindingInherited || given > BindingRequired {
-		b.mistakes.Addf("%s: %d is none of BindingOff, BindingAccepted and BindingRequired", where, given)
-	}
-}
-
-// checkBindings rejects bindings that contradict each other. All issuers are known when it is
-// called.
-func (b *builder) checkBindings() {
-	c, p := &b.config, b.policy
-	for _, given := range []struct {
-		field string
-		value Binding
-	}{{"DPoP", p.bindings.dpop}, {"Certificates", p.bindings.certificates}} {
-		if given.value == BindingRequired && len(c.Credentials.Headers)+len(c.Credentials.TokenHeaders) > 0 {
-			b.mistakes.Addf("Credentials.%s.Tokens: BindingRequired applies to all credentials, and those in Headers and TokenHeaders cannot be bound; set it for the issuers instead (dpop, client_certificates)", given.field)
-		}
-	}
-	for _, i := range p.allIssuers() {
-		b.checkBindingsOf(i)
-	}
-	for n := range p.headers {
-		if i := p.headers[n].issuer.config; i.DPoP != BindingInherited || i.Certificates != BindingInherited {
-			b.mistakes.Addf("Credentials.TokenHeaders[%q]: DPoP, Certificates: a token in this field cannot be bound, because a proxy and not the client sends it; remove the value", p.headers[n].name)
-		}
-	}
-}
-
-// checkBindingsOf rejects bindings of an issuer that contradict each other or those in Credentials.
-func (b *builder) checkBindingsOf(i *issuer) {
-	all, of := b.policy.bindings, b.policy.bindingsOf(i.config.DPoP, i.config.Certificates, false)
-	if all.dpop == BindingRequired && of.dpop != BindingRequired || all.certificates == BindingRequired && of.certificates != BindingRequired {
-		b.mistakes.Addf("issuer %q: DPoP, Certificates: BindingRequired in Credentials applies to all issuers; remove the value of the issuer", i.id)
-	}
-	if of.dpop == BindingRequired && of.certificates == BindingRequired {
-		b.mistakes.Addf("issuer %q: DPoP, Certificates: both are BindingRequired, and a token is bound to one thing; require one, or accept both and set Operations.Bound", i.id)
-	}
-}
-
-// checkBindingsOfResolved is checkBindingsOf for an issuer of Hooks.ResolveIssuer. The challenge of
-// a request without credentials cannot know what such an issuer accepts.
-func (b *builder) checkBindingsOfResolved(i *issuer) {
-	b.checkBindingsOf(i)
-	if i.config.DPoP > BindingOff && b.policy.bindings.dpop <= BindingOff {
-		b.mistakes.Addf("issuer %q: DPoP: Credentials.DPoP.Tokens must be BindingAccepted or BindingRequired, so that challenges offer DPoP", i.id)
-	}
-}
-
-// checkUnusedBindings rejects settings for bound tokens that no issuer has. Other mistakes come
-// first, because they can be the cause.
-func (b *builder) checkUnusedBindings() {
-	if b.mistakes.Len() > 0 {
-		return
-	}
-	dpop, certificates, offers := &b.config.Credentials.DPoP, &b.config.Credentials.Certificates, b.policy.offers
-	for _, given := range []struct {
-		field    string
-		set, off bool
-	}{
-		{"DPoP.Algorithms", dpop.Algorithms != nil, !offers.dpop},
-		{"DPoP.Window", dpop.Window != 0, !offers.dpop},
-		{"DPoP.RequireNonce", dpop.RequireNonce, !offers.dpop},
-		{"DPoP.NonceKeys", dpop.NonceKeys != nil, !offers.dpop},
-		{"DPoP.Replays", dpop.Replays != nil, !offers.dpop},
-		{"DPoP.MaxProofs", dpop.MaxProofs != 0, !offers.dpop},
-		{"DPoP.MaxProofsPerKey", dpop.MaxProofsPerKey != 0, !offers.dpop},
-		{"Certificates.Field", certificates.Field != "", !offers.certificates},
-	} {
-		if kind, _, _ := strings.Cut(given.field, "."); given.set && given.off {
-			b.mistakes.Addf("Credentials.%s: no effect, because the tokens of no issuer can be bound like that; set Credentials.%s.Tokens (dpop_tokens, client_certificate_tokens) or %s of an issuer, or remove it", given.field, kind, kind)
-		}
 	}
 }

@@ -9,10 +9,6 @@ import (
 	"github.com/warder-go/warder/metadata"
 )
 
-// nonceField is the header field with a nonce for the next DPoP proof (RFC 9449 §8.1), in the
-// spelling of net/http.
-const nonceField = "Dpop-Nonce"
-
 // offers are the authorization schemes that the tokens of all issuers can have.
 type offers struct {
 	bearer, dpop bool
@@ -74,7 +70,7 @@ func (p *policy) needsDPoP(f *fault) bool {
 	case f.needsDPoP:
 		return true
 	case f.caller.Verified():
-		return p.bindingsOf(f.caller.binding.dpop, f.caller.binding.certificates, f.caller.isFromField()).dpop == BindingRequired
+		return p.bindingsOfCaller(f.caller).dpop == BindingRequired
 	}
 	return p.requireDPoP[f.issuer]
 }
@@ -90,16 +86,4 @@ func (p *policy) usesDPoP(header http.Header, f *fault) bool {
 		return kind == authorization.DPoP
 	}
 	return f.caller.Verified() && f.caller.binding.Method == ConfirmationDPoP
-}
-
-// SetHeader sets the header fields of the response to an accepted request, before the handler
-// runs: DPoP-Nonce with the nonce for the next proof, if the client's nonce nears its end (RFC
-// 9449 §8.2). In most responses there is nothing to set.
-func (d Decision) SetHeader(h http.Header) {
-	if d.nonce != "" {
-		h[nonceField] = []string{d.nonce}
-		if _, ok := h["Cache-Control"]; !ok {
-			h["Cache-Control"] = []string{"no-store"} // a cached nonce would be an old one
-		}
-	}
 }
