@@ -97,27 +97,25 @@ type preparedRefusal struct {
 
 // prepareAll prepares all refusals.
 func (a *answers) prepareAll() {
-	type made struct {
-		outcome outcome
-		dpop    bool
-	}
 	a.prepared = map[preparedKey]*preparedRefusal{}
-	all := map[made]*preparedRefusal{}
-	for _, dpop := range []bool{false, true} {
-		prepare := func(o outcome, scopes []string) *preparedRefusal {
-			key := made{o, dpop}
-			if all[key] == nil {
-				all[key] = a.prepare(o, scopes, a.schemes, dpop)
-			}
-			return all[key]
+	a.prepareFor(false)
+	if a.schemes.DPoP != "" {
+		a.prepareFor(true)
+	}
+}
+
+// prepareFor prepares the refusals for requests with the scheme DPoP, or for those without.
+func (a *answers) prepareFor(dpop bool) {
+	all := map[outcome]*preparedRefusal{}
+	prepare := func(o outcome, scopes []string) *preparedRefusal {
+		if all[o] == nil {
+			all[o] = a.prepare(o, errorresponse.Login{}, scopes, a.schemes, dpop)
 		}
-		for reason, o := range outcomes {
-			a.prepared[preparedKey{reason, false, dpop}] = prepare(o, a.scopesOf(o))
-			a.prepared[preparedKey{reason, true, dpop}] = prepare(o.ofOtherCredential(), a.scopesOf(o))
-		}
-		if a.schemes.DPoP == "" {
-			return
-		}
+		return all[o]
+	}
+	for reason, o := range outcomes {
+		a.prepared[preparedKey{reason, false, dpop}] = prepare(o, a.scopesOf(o))
+		a.prepared[preparedKey{reason, true, dpop}] = prepare(o.ofOtherCredential(), a.scopesOf(o))
 	}
 }
 
@@ -129,14 +127,10 @@ func (a *answers) scopesOf(o outcome) []string {
 	return a.hint
 }
 
-// prepare prepares a refusal with the scopes of its challenges, if it has any.
-func (a *answers) prepare(o outcome, scopes []string, schemes errorresponse.Schemes, dpop bool) *preparedRefusal {
-	return a.prepareText(o, o.text(), scopes, schemes, dpop)
-}
-
-// prepareText is prepare for a text that has more than those of the outcome.
-func (a *answers) prepareText(o outcome, text errorresponse.Text, scopes []string, schemes errorresponse.Schemes, dpop bool) *preparedRefusal {
-	p := &preparedRefusal{status: o.status, text: text}
+// prepare prepares a refusal with the login and the scopes of its challenges, if it has any.
+func (a *answers) prepare(o outcome, login errorresponse.Login, scopes []string, schemes errorresponse.Schemes, dpop bool) *preparedRefusal {
+	p := &preparedRefusal{status: o.status, text: o.text()}
+	p.text.Login = login
 	if o.status == http.StatusUnauthorized || o.code != "" {
 		// No value contains a quote: all come from checked configuration and fixed texts.
 		p.challenges, p.scopes = p.text.Challenges(a.metadataURL, scopes, schemes, dpop), scopes
@@ -145,8 +139,8 @@ func (a *answers) prepareText(o outcome, text errorresponse.Text, scopes []strin
 	return p
 }
 
-// audience says to whom a refusal is addressed.
-type audience struct {
+// recipient is what a refusal depends on besides the fault.
+type recipient struct {
 	hint    []string              // if it is not nil, it replaces the scopes that a 401 names
 	schemes errorresponse.Schemes // of the challenges
 	dpop    bool                  // the request has used the scheme DPoP
@@ -155,25 +149,22 @@ type audience struct {
 }
 
 // refusal returns the answer for a fault.
-func (a *answers) refusal(f *fault, to audience) *Refusal {
+func (a *answers) refusal(f *fault, to recipient) *Refusal {
 	reason, o := f.reason, outcomes[f.reason]
 	prepared := a.prepared[preparedKey{reason, to.other, to.dpop}]
 	if to.other {
 		o = o.ofOtherCredential()
 	}
+	prepare := func(scopes []string) *preparedRefusal { return a.prepare(o, f.login, scopes, to.schemes, to.dpop) }
 	switch {
 	case a.metadataURL == "": // fail closed
-		reason, prepared = ReasonInternalError, a.prepare(answerError, nil, a.schemes, false)
-	case f.reason == ReasonInsufficientScope, f.reason == ReasonBindingRequired && f.challenge != nil:
-		prepared = a.prepare(o, f.challenge, to.schemes, to.dpop)
-	case f.reason == ReasonInsufficientAuthentication:
-		text := o.text()
-		text.Login = f.login
-		prepared = a.prepareText(o, text, f.challenge, to.schemes, to.dpop)
+		reason, prepared = ReasonInternalError, a.prepare(answerError, errorresponse.Login{}, nil, a.schemes, false)
+	case f.reason == ReasonInsufficientScope, f.reason == ReasonInsufficientAuthentication, f.reason == ReasonBindingRequired && f.challenge != nil:
+		prepared = prepare(f.challenge)
 	case to.hint != nil && o.status == http.StatusUnauthorized:
-		prepared = a.prepare(o, to.hint, to.schemes, to.dpop)
+		prepared = prepare(to.hint)
 	case prepared == nil || to.schemes != a.schemes:
-		prepared = a.prepare(o, a.scopesOf(outcomes[f.reason]), to.schemes, to.dpop)
+		prepared = prepare(a.scopesOf(outcomes[f.reason]))
 	}
 	id := f.requestID()
 	answer := Refusal{
