@@ -14,13 +14,13 @@ import (
 
 // DPoP configures access tokens that are bound to a key of the client (RFC 9449). The client sends
 // such a token with the scheme DPoP, and a new proof in the header field DPoP of each request. A
-// proof is signed with the key, for one method, one URL and one token, and counts once.
+// proof is signed with the key, for one method, one URL and one token, and is accepted once.
 //
 // The URL in a proof (htu) is compared with the public URL of the request: the origin of the
 // identifier that the request is for, and the path of the request, with HTTPOptions.BasePath in
 // front of it. If that path is not the path of the identifier or below it, because a proxy has
-// changed it, the URL is compared with the identifier itself. Host and forwarding headers never
-// count. Both URLs are normalized first (RFC 3986 §6.2.2, §6.2.3), and a query does not matter.
+// changed it, the URL is compared with the identifier itself. Host and forwarding headers are not
+// used. Both URLs are normalized first (RFC 3986 §6.2.2, §6.2.3), and queries are not compared.
 //
 // A proof does not cover the body.
 type DPoP struct {
@@ -37,13 +37,13 @@ type DPoP struct {
 	// Window is how far the time of a proof (iat) can be from now, in both directions. 0: 60 s;
 	// at most 5 min. It must cover the difference of the clocks. After Resource.Replace with a
 	// longer one, it takes some minutes until it applies, because the proofs that were used before
-	// are not remembered for longer. Processes that share Replays need the same Window.
+	// are not stored for longer. Processes that share Replays need the same Window.
 	Window time.Duration
 
 	// RequireNonce accepts only proofs with a nonce that a Resource made (RFC 9449 §9), which
 	// proves that the client made the proof within the last five minutes. A proof without one is
 	// rejected with 401, with a nonce in the header field DPoP-Nonce. The client then repeats the
-	// request. Accepted requests get the next nonce in time.
+	// request. The response to an accepted request has a new nonce before the old one expires.
 	RequireNonce bool
 
 	// NonceKeys are the keys of nonces, at most 8, at least 32 random bytes each. The first makes
@@ -52,14 +52,14 @@ type DPoP struct {
 	// front, and remove the old one five minutes later. Nil: a random key of this process.
 	NonceKeys [][]byte
 
-	// Replays remembers the proofs that were used. Nil: the memory of this process. Several
-	// processes that serve one identifier should share one; otherwise a stolen proof can be used
-	// once at each of them.
+	// Replays stores which proofs were used. Nil: the memory of this process. Several processes
+	// that serve one identifier should share one; otherwise a stolen proof can be used once at
+	// each of them.
 	Replays Replays
 
 	// MaxProofs and MaxProofsPerKey limit the memory of this process, if Replays is nil: how many
-	// proofs it remembers, and how many of one key. 0: 500,000 and 50,000. A proof takes at most 62
-	// bytes and is remembered until its iat is too old, so with the default Window the memory takes
+	// proofs it stores, and how many of one key. 0: 500,000 and 50,000. A proof takes at most 62
+	// bytes and is stored until its iat is too old, so with the default Window the memory takes
 	// at most 31 MB and is enough for 8,000 requests per second, 800 of one key. If the memory is
 	// full, a request with a bound token is rejected with 503, and if only the proofs of its key are
 	// too many, with 429.
@@ -75,11 +75,11 @@ const (
 	defaultMaxProofsPerKey = 50_000
 )
 
-// Replays remembers which DPoP proofs were used (RFC 9449 §11.1). It is called concurrently, and
+// Replays stores which DPoP proofs were used (RFC 9449 §11.1). It is called concurrently, and
 // once for each request with a valid proof. If a Replays is also a prometheus.Collector,
 // [Resource.Metrics] includes its series.
 type Replays interface {
-	// Once records that a proof is used, and remembers it until the time until. It returns nil for
+	// Once stores that a proof is used, until the time until. It returns nil for
 	// the first use. [ErrReplayed] means that the proof was used before, and [ErrTooManyProofs]
 	// that its key has too many proofs at the moment. Every other error, also that of ctx, means
 	// that it is not known: the request is rejected with 503. Once must honour ctx.
@@ -161,7 +161,7 @@ func (b *builder) setDPoP() {
 	b.setReplays()
 }
 
-// setReplays checks and compiles where used proofs are remembered.
+// setReplays checks and compiles where used proofs are stored.
 func (b *builder) setReplays() {
 	const where = "Credentials.DPoP."
 	c, p := &b.config.Credentials.DPoP, &b.policy.proofs

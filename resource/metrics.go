@@ -98,7 +98,7 @@ func (m *metrics) observeVerification(t *Token, took time.Duration) {
 // reports a second registration only when it gathers.
 func (r *Resource) Metrics() prometheus.Collector {
 	constant := prometheus.Labels{"resource": r.identifier}
-	proofs := prometheus.NewDesc("warder_dpop_proofs", "DPoP proofs that are remembered in memory, to reject them if they are used again.", nil, constant)
+	proofs := prometheus.NewDesc("warder_dpop_proofs", "Used DPoP proofs that are stored in memory, to reject a second use.", nil, constant)
 	return collector{r, constant, tokencache.NewSeries(constant), proofs, prometheus.NewGaugeFunc(prometheus.GaugeOpts{
 		Name:        "warder_open_streams",
 		Help:        "Streams (GET and subscriptions/listen) whose handlers have not returned.",
@@ -124,8 +124,8 @@ func (c collector) Collect(ch chan<- prometheus.Metric) {
 	}
 	c.cache.Collect(p.cache.Stats(), ch)
 	if p.proofs.memory != nil {
-		remembered := p.proofs.memory.Stats(time.Now()).Entries
-		ch <- prometheus.MustNewConstMetric(c.proofs, prometheus.GaugeValue, float64(remembered))
+		stored := p.proofs.memory.Stats(time.Now()).Entries
+		ch <- prometheus.MustNewConstMetric(c.proofs, prometheus.GaugeValue, float64(stored))
 	}
 	collectFrom := func(source any) {
 		if s, ok := source.(prometheus.Collector); ok {

@@ -52,8 +52,8 @@ type shown struct {
 // its token is bound to.
 //
 // A bound token with the scheme Bearer, and a token that is not bound with the scheme DPoP, are
-// rejected (RFC 9449 §7.1, §7.2). A token that is bound to a certificate is a bearer token (RFC
-// 8705 §3).
+// rejected (RFC 9449 §7.1, §7.2). A token that is bound to a certificate has the scheme
+// Bearer (RFC 8705 §3).
 func (p *policy) checkPossession(at *endpoint, req *http.Request, c *Caller, how presented) (shown, *fault) {
 	if how.kind == byOuter {
 		return shown{}, nil
@@ -95,7 +95,7 @@ var proofReasons = map[dpop.Kind]Reason{
 
 // checkProof checks the DPoP proof of a request (RFC 9449 §4.3), then its nonce, then whether it
 // was used before. In this order, a forged proof gets the same answer as without nonces, and is
-// not remembered.
+// not stored.
 func (p *policy) checkProof(at *endpoint, req *http.Request, c *Caller, token digest.Digest) (shown, *fault) {
 	values := req.Header[proofField]
 	switch {

@@ -2,7 +2,7 @@ package resource
 
 import "time"
 
-// proofWindow is DPoP.Window. A proof that was used is remembered only until its iat leaves the
+// proofWindow is DPoP.Window. A used proof is stored only until its iat leaves the
 // window of the configuration that accepted it. So a longer window of a later configuration must
 // not apply to this proof: it would be accepted again.
 type proofWindow struct {

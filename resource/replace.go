@@ -24,7 +24,7 @@ import (
 // Cached tokens stay cached if nothing changed that determines who a caller is: issuers
 // (with the same Verifier values), Opaque, Prefixed, TokenHeaders, leeway, longest lifetime and the
 // limits of the cache, and if none of that is a function. Otherwise every token is
-// verified again. The DPoP proofs that were used stay known if both configurations remember them
+// verified again. The DPoP proofs that were used are passed on if both configurations store them
 // in memory. Counters continue. The series of verifiers that next does not have
 // disappear. Issuers of Hooks.ResolveIssuer are resolved again, but those of which a token has
 // been verified are not rationed again.

@@ -185,8 +185,8 @@ func (p *policy) recheck(req *http.Request, previous *Caller, operations *stream
 	return caller, nil
 }
 
-// checkStreamBinding is step 9 for an open stream. The proof of the request that opened it still
-// counts, so the token must be bound to the same key or certificate, and in a way that is accepted.
+// checkStreamBinding is step 9 for an open stream. The proof of the request that opened it is
+// enough, so the token must be bound to the same key or certificate, and in a way that is accepted.
 func (p *policy) checkStreamBinding(previous, caller *Caller) *fault {
 	if caller.binding.Confirmation != previous.binding.Confirmation {
 		return newFault(ReasonTokenInvalid, "the token is bound to something else than before")

@@ -49,8 +49,8 @@ func (p Proof) Format(f fmt.State, _ rune) { Token{}.Format(f, 0) }
 func (p Proof) MarshalText() ([]byte, error) { return Token{}.MarshalText() }
 
 // ParseProof parses raw as [Parse] does. In contrast to Parse, the header must have jwk. The key
-// must be public, asymmetric and in the only form that RFC 7518 §6 and RFC 8037 §2 allow: what
-// ParseKey forgives in published key sets is an error here. Other keys in the header (jku, x5u,
+// must be public, asymmetric and in the only form that RFC 7518 §6 and RFC 8037 §2 allow: other
+// forms, which ParseKey accepts in published key sets, are errors here. Other keys in the header (jku, x5u,
 // x5c, x5t, x5t#S256) are errors too, and kid is ignored. Errors wrap [ErrMalformed], [ErrAlgorithm]
 // or [ErrProofKey]. ParseProof does not limit the length of raw: the caller must.
 //
