@@ -3,9 +3,15 @@ package resource
 import (
 	"maps"
 	"slices"
+	"strings"
 	"time"
 
-	"github.com/warder-go/warder/internal/grammar"
+	"github.com/warder-go/warder/internal/claimpath"
+	"github.com/warder-go/warder/internal/errorresponse"
+	"github.com/warder-go/warder/internal/instant"
+	"github.com/warder-go/warder/internal/jose"
+	"github.com/warder-go/warder/internal/login"
+	"github.com/warder-go/warder/internal/strictjson"
 	"github.com/warder-go/warder/internal/uripattern"
 )
 
@@ -61,13 +67,6 @@ type ResourceAuthentication struct {
 	Authentication Authentication
 }
 
-// Limits of Authentication.
-const (
-	maxACRValues      = 64
-	maxACRValuesBytes = 2048      // together, as in the challenge
-	maxLoginAge       = maxExpiry // longest MaxAge
-)
-
 func (o *OperationAuthentication) isZero() bool {
 	return o.Methods == nil && o.Tools == nil && o.Prompts == nil && o.Resources == nil
 }
@@ -78,39 +77,17 @@ func (o *OperationAuthentication) clone() OperationAuthentication {
 }
 
 // authentication checks a requirement. It returns a copy, or nil if nothing is required.
-func (b *builder) authentication(where string, given Authentication) *Authentication {
-	if given.ACRValues != nil && len(given.ACRValues) == 0 {
-		b.mistakes.Addf("%s: no acr values, which accepts no token; name one, or omit the list to accept every token", where)
-	}
-	if len(given.ACRValues) > maxACRValues {
-		b.mistakes.Addf("%s: %d acr values; use at most %d", where, len(given.ACRValues), maxACRValues)
-	}
-	total := 0
-	for n, value := range given.ACRValues {
-		total += len(value) + 1
-		switch {
-		case !grammar.IsScopeToken(value): // the same characters, RFC 6750 §3
-			b.mistakes.Addf("%s: acr value %q: use printable ASCII without space, quote and backslash, because challenges separate the values by spaces (RFC 9470 §3)", where, value)
-		case slices.Contains(given.ACRValues[:n], value):
-			b.mistakes.Addf("%s: duplicate acr value %q", where, value)
-		}
-	}
-	if total-1 > maxACRValuesBytes {
-		b.mistakes.Addf("%s: the acr values have %d bytes; use at most %d, because challenges have them all", where, total-1, maxACRValuesBytes)
-	}
-	if age := given.MaxAge; age != 0 && (age < time.Second || age > maxLoginAge || age%time.Second != 0) {
-		b.mistakes.Addf("%s: max age %s; use whole seconds, from 1s to %s, or 0 for no limit", where, age, maxLoginAge)
-	}
-	if given.isZero() {
+func (b *builder) authentication(where string, given Authentication) *login.Requirement {
+	r := login.Requirement{ACRValues: slices.Clone(given.ACRValues), MaxAge: given.MaxAge}
+	r.Check(where, &b.mistakes)
+	if r.IsZero() {
 		return nil
 	}
-	return &Authentication{slices.Clone(given.ACRValues), given.MaxAge}
+	return &r
 }
 
-func (a *Authentication) isZero() bool { return a.ACRValues == nil && a.MaxAge == 0 }
-
 // operationAuthentication is the compiled form of OperationAuthentication.
-type operationAuthentication = keyedRules[*Authentication]
+type operationAuthentication = keyedRules[*login.Requirement]
 
 // operationAuthentication checks and compiles what logins operations need. It returns nil for the
 // zero value.
@@ -123,14 +100,77 @@ func (b *builder) operationAuthentication(given OperationAuthentication) *operat
 		rules.resources = append(rules.resources, givenResource[Authentication]{
 			uripattern.Pattern{URI: r.URI, Prefix: r.Prefix, Template: r.Template}, "", r.Authentication})
 	}
-	return compileRules(b, "Operations.Authentication", rules, func(where string, given Authentication) []*Authentication {
+	return compileRules(b, "Operations.Authentication", rules, func(where string, given Authentication) []*login.Requirement {
 		compiled := b.authentication(where, given)
 		if compiled == nil {
 			return nil
 		}
-		if _, possible := combine(b.policy.authentication, []*Authentication{compiled}); !possible {
+		if _, possible := login.Combine(b.policy.authentication, compiled); !possible {
 			b.mistakes.Addf("%s: none of the acr values is in required_authentication (in Go: Credentials.Authentication), so no login is enough for both; add one there, or remove these", where)
 		}
-		return []*Authentication{compiled}
+		return []*login.Requirement{compiled}
 	})
+}
+
+// callerLogin is the login of a cached caller.
+type callerLogin struct {
+	read bool // from the claims
+	login.Login
+}
+
+// The claims of a login. Both are registered, so a spelling in another case makes the claims
+// unreadable here: fail closed. The token stays valid for requests that need no login.
+var acrClaim, authTimeClaim = claimpath.Name("acr"), claimpath.Name("auth_time")
+
+// readsLogins reports whether a setting needs the login of callers.
+func (p *policy) readsLogins() bool {
+	return p.authentication != nil || p.rules != nil && p.rules.authentication != nil
+}
+
+// setLogin reads the login of a caller, once, if a setting needs it. A caller that an earlier
+// policy has cached without it gets it by recast.
+func (p *policy) setLogin(c *Caller) {
+	if c.login.read || !p.readsLogins() {
+		return
+	}
+	c.login.read = true
+	if value, err := c.find(acrClaim); err == nil && value != nil {
+		c.login.ACR, _ = strictjson.String(value)
+	}
+	if value, err := c.find(authTimeClaim); err == nil && value != nil {
+		at, _ := jose.NumericDate(value) // a string, or out of range: absent
+		c.login.Time = instant.Of(at)
+	}
+}
+
+// checkLogin rejects a caller whose login is not as every request and the operations require.
+// missing is the fault of checkScopes, or nil: a scope that no login can add precedes, and a
+// scope that a login can add is part of the same challenge (RFC 9470 §3), so that one login is
+// enough.
+func (p *policy) checkLogin(c *Caller, ofOperations []*login.Requirement, missing *fault) *fault {
+	if p.authentication == nil && ofOperations == nil || missing != nil && missing.reason != ReasonInsufficientScope {
+		return missing
+	}
+	now := time.Now()
+	unmet := func(wanted *login.Requirement) bool { return !c.login.Meets(wanted, now, p.leeway) }
+	if !unmet(p.authentication) && !slices.ContainsFunc(ofOperations, unmet) {
+		return missing
+	}
+	wanted, possible := login.Combine(p.authentication, ofOperations...)
+	f := &fault{reason: ReasonAuthenticationUnavailable, caller: c, got: c.login.Describe(&wanted, now), want: wanted.Describe(p.leeway)}
+	switch {
+	case !possible:
+		f.want = "no acr value is enough for all rules that apply to the request"
+	case c.OfClient():
+		f.want += ", of a user; the token belongs to a client"
+	case p.isOtherCredential(c.Credential(), c.Issuer()):
+		f.want += ", of a user; the credential is not an OAuth access token"
+	default:
+		f.reason = ReasonInsufficientAuthentication
+		f.login = errorresponse.Login{ACRValues: strings.Join(wanted.ACRValues, " "), MaxAge: int64(wanted.MaxAge / time.Second)}
+		if missing != nil {
+			f.needed, f.challenge = missing.needed, missing.challenge
+		}
+	}
+	return f
 }

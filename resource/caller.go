@@ -36,9 +36,9 @@ type Caller struct {
 	conditions                         []*condition.Condition   // of the issuer
 	unmet                              *condition.Condition     // see policy.setUnmet
 	binding                            callerBinding
-	locations                          []string // of the resource at the issuer, besides those of the endpoint
-	decodedDetails                     []byte   // of a decoded caller, as JSON
-	login                              login    // see policy.setLogin
+	locations                          []string    // of the resource at the issuer, besides those of the endpoint
+	decodedDetails                     []byte      // of a decoded caller, as JSON
+	login                              callerLogin // see policy.setLogin
 
 	resource   string          // identifier of the endpoint that it was accepted for
 	path       string          // part of Owner; "" if all identifiers have one path
@@ -76,7 +76,7 @@ const callerBytes = 500
 
 // size estimates the memory that a cached caller keeps in use.
 func (c *Caller) size() int {
-	bytes := callerBytes + len(c.object) + len(c.jwtObject) + len(c.login.acr) + c.grant.Bytes()
+	bytes := callerBytes + len(c.object) + len(c.jwtObject) + len(c.login.ACR) + c.grant.Bytes()
 	if c.binding.proof != nil {
 		bytes += provenBytes
 	}

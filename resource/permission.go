@@ -8,6 +8,7 @@ import (
 	"strings"
 
 	"github.com/warder-go/warder/internal/condition"
+	"github.com/warder-go/warder/internal/login"
 	"github.com/warder-go/warder/internal/mcpmsg"
 	"github.com/warder-go/warder/internal/scopeset"
 )
@@ -29,7 +30,7 @@ type permission struct {
 type requirements struct {
 	needed     []string               // scopes
 	conditions []*condition.Condition // of the operations
-	logins     []*Authentication      // of the operations
+	logins     []*login.Requirement   // of the operations
 	bound      bool                   // a bound token
 }
 

@@ -13,6 +13,7 @@ import (
 	"github.com/warder-go/warder/internal/clientcert"
 	"github.com/warder-go/warder/internal/condition"
 	"github.com/warder-go/warder/internal/jose"
+	"github.com/warder-go/warder/internal/login"
 	"github.com/warder-go/warder/internal/loglimit"
 	"github.com/warder-go/warder/internal/scopeset"
 	"github.com/warder-go/warder/internal/tokencache"
@@ -49,7 +50,7 @@ type policy struct {
 	headerClaims   []headerClaim
 	origins        weborigin.Set
 	conditions     []*condition.Condition // Credentials.Conditions
-	authentication *Authentication        // Credentials.Authentication; nil: none
+	authentication *login.Requirement     // Credentials.Authentication; nil: none
 	scopes         []string               // entries; see scopeset.CheckEntry
 	loginNames     *scopeset.Names        // of the issuer at which clients log in
 	hierarchy      scopeset.Hierarchy
