@@ -6,6 +6,7 @@ import (
 	"encoding/json"
 	"fmt"
 	"log/slog"
+	"net/http"
 	"strings"
 	"testing"
 
@@ -15,9 +16,10 @@ import (
 	"github.com/warder-go/warder/resource/resourcetest"
 )
 
-// The record of an accepted request has the kind of its principal. Two tokens that identify no
-// one have different records, and two requests with one token have the same.
-func TestPrincipals(t *testing.T) {
+// recording returns a function that decides about a request and returns its caller, which is nil if
+// it was rejected, and its record.
+func recording(t *testing.T, change func(*resource.Config)) (*resourcetest.Issuer, func(*http.Request) (*resource.Caller, map[string]any)) {
+	t.Helper()
 	issuer := newIssuer(t)
 	keys, err := jwks.New(jwks.Config{Issuer: issuer.Identifier(), Transport: issuer.Transport()})
 	if err != nil {
@@ -28,12 +30,37 @@ func TestPrincipals(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	res, err := resource.New(resource.Config{Identifier: identifier, Logger: slog.New(slog.DiscardHandler),
-		Issuers: []resource.Issuer{{Verifier: keys, ClientTokens: &resource.ClientTokens{Claim: "gty", Value: "cc"}}},
-		Hooks:   resource.Hooks{Observers: []resource.Observer{log}}})
+	c := resource.Config{Identifier: identifier, Logger: slog.New(slog.DiscardHandler),
+		Issuers: []resource.Issuer{{Verifier: keys}}, Hooks: resource.Hooks{Observers: []resource.Observer{log}}}
+	change(&c)
+	res, err := resource.New(c)
 	if err != nil {
 		t.Fatal(err)
 	}
+	return issuer, func(req *http.Request) (*resource.Caller, map[string]any) {
+		t.Helper()
+		out.Reset()
+		decision, _ := res.Authenticate(req)
+		decision.Done()
+		ctx, cancel := context.WithCancel(t.Context())
+		cancel()
+		if err := log.Run(ctx); err != nil {
+			t.Fatal(err)
+		}
+		var record map[string]any
+		if err := json.Unmarshal(out.Bytes(), &record); err != nil {
+			t.Fatalf("%v in %q", err, &out)
+		}
+		return decision.Caller, record
+	}
+}
+
+// The record of an accepted request has the kind of its principal. Two tokens that identify no
+// one have different records, and two requests with one token have the same.
+func TestPrincipals(t *testing.T) {
+	issuer, record := recording(t, func(c *resource.Config) {
+		c.Issuers[0].ClientTokens = &resource.ClientTokens{Claim: "gty", Value: "cc"}
+	})
 	token := func(claims map[string]any) string {
 		return issuer.Token(resourcetest.Token{Audience: identifier, Claims: claims})
 	}
@@ -52,28 +79,14 @@ func TestPrincipals(t *testing.T) {
 		{"the same token again", first, "token <nil> test-client true"},
 		{"another token of the same client", anonymous(2), "token <nil> test-client true"},
 	} {
-		decision, refusal := res.Authenticate(bodyless(row.token))
-		if refusal != nil {
-			t.Fatalf("%s: %v", row.name, refusal.Err)
-		}
-		decision.Done()
-		ctx, cancel := context.WithCancel(t.Context())
-		cancel()
-		if err := log.Run(ctx); err != nil {
-			t.Fatal(err)
-		}
-		record := map[string]any{}
-		if err := json.Unmarshal(out.Bytes(), &record); err != nil {
-			t.Fatalf("%s: %q: %v", row.name, out.String(), err)
-		}
-		out.Reset()
+		caller, record := record(bodyless(row.token))
 		found, _ := record["token_digest"].(string)
 		if got := fmt.Sprint(record["principal"], " ", record["subject"], " ", record["client"], " ", found != ""); got != row.want {
 			t.Errorf("%s: got %s, want %s", row.name, got, row.want)
 		}
 		if found != "" {
 			digests = append(digests, found)
-			if strings.Contains(decision.Caller.ID(), found) {
+			if strings.Contains(caller.ID(), found) {
 				t.Errorf("%s: the digest in the record is that in the ID, without the key", row.name)
 			}
 		}
