@@ -1,8 +1,10 @@
 package resource
 
 import (
+	"maps"
 	"net/http"
 	"net/netip"
+	"slices"
 
 	"github.com/warder-go/warder/internal/clientcert"
 )
@@ -60,6 +62,22 @@ func (b *builder) setCertificates() {
 		b.mistakes.Addf("%s.%w", where, mistake)
 	}
 	p.readsCertificateField = c.Field != ""
+	if mistakes == nil {
+		b.checkCertificateField(where)
+	}
+}
+
+// checkCertificateField rejects a field that has another meaning in Credentials. A request with a
+// key or a token in it would be rejected as one with a malformed certificate.
+func (b *builder) checkCertificateField(where string) {
+	c := &b.config.Credentials
+	names := slices.Concat(slices.Collect(maps.Keys(c.Headers)), slices.Collect(maps.Keys(c.TokenHeaders)), slices.Collect(maps.Keys(c.HeaderClaims)))
+	slices.Sort(names)
+	for _, name := range names {
+		if b.policy.certificates.IsField(name) {
+			b.mistakes.Addf("%s.Field: %s is also a field of Headers, TokenHeaders or HeaderClaims; name the field in which the proxy passes on the certificate", where, name)
+		}
+	}
 }
 
 // clientCertificate is what a header field says about the client certificate of a request.

@@ -229,3 +229,31 @@ func TestCertificateMistakes(t *testing.T) {
 		}
 	}
 }
+
+// A field has one meaning, in all spellings that a program can take for the same field.
+func TestCertificateFieldOfCredentials(t *testing.T) {
+	const text = " is also a field of Headers, TokenHeaders or HeaderClaims; name the field in which the proxy passes on the certificate"
+	for _, row := range []struct {
+		name string
+		set  func(*resource.Credentials)
+		want string
+	}{
+		{"of a key", func(c *resource.Credentials) {
+			c.Headers = map[string]resource.HeaderVerifier{"client_cert": keyVerifier{}}
+		}, "client_cert"},
+		{"of a token", func(c *resource.Credentials) {
+			c.TokenHeaders = map[string]resource.Issuer{"Client-Cert": {Verifier: &scriptedVerifier{}}}
+		}, "Client-Cert"},
+		{"of a claim", func(c *resource.Credentials) {
+			c.HeaderClaims = map[string]resource.HeaderClaim{"Client-Cert-Chain": {Claim: "chain"}}
+		}, "Client-Cert-Chain"},
+	} {
+		c := resource.Config{Identifier: identifier, Issuers: []resource.Issuer{{Verifier: &scriptedVerifier{}}}}
+		behindProxy(&c, nil)
+		row.set(&c.Credentials)
+		_, err := resource.New(c)
+		if want := "Credentials.Certificates.Field: " + row.want + text; err == nil || !strings.Contains(err.Error(), want) {
+			t.Errorf("%s:\n got %v\nwant %s", row.name, err, want)
+		}
+	}
+}

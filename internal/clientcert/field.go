@@ -30,7 +30,7 @@ func (r *Reader) value(h http.Header) (value string, ok bool, err error) {
 // hasField reports whether the header has one of the fields of proxies, with or without a value.
 func (r *Reader) hasField(h http.Header) bool {
 	for name := range h {
-		if r.isField(name) {
+		if r.IsField(name) {
 			return true
 		}
 	}
@@ -45,13 +45,15 @@ func (r *Reader) Remove(h http.Header) {
 		return
 	}
 	for name := range h {
-		if r.isField(name) {
+		if r.IsField(name) {
 			delete(h, name)
 		}
 	}
 }
 
-func (r *Reader) isField(name string) bool {
+// IsField reports whether a header field, in whatever spelling, is one that only the proxies can
+// send: Config.Field, and with [FormatRFC9440] also Client-Cert-Chain.
+func (r *Reader) IsField(name string) bool {
 	return r.field != "" && sameName(name, r.field) || r.chain != "" && sameName(name, r.chain)
 }
 

@@ -301,6 +301,8 @@ func TestMistakesOfBoundTokens(t *testing.T) {
 			`text:7: client_certificate_proxies[2]: "192.0.2.7:80" is not an IP address, such as 192.0.2.7, or a prefix, such as 10.0.0.0/8`},
 		{field + "  client_certificate_proxies: [192.0.2.7/24]", "text:7: client_certificate_proxies[0]: 192.0.2.7/24 has bits after the prefix: write 192.0.2.0/24, or 192.0.2.7/32 for one address"},
 		{"  api_keys_file: " + keys + "\n  client_certificate_tokens: required", "text:5: client_certificate_tokens: required applies to all credentials, and those of api_keys_file and token_header cannot be bound; set dpop or client_certificates of each issuer that can"},
+		{"  api_keys_file: " + keys + "\n  client_certificate_tokens: accepted\n  client_certificate_field: x-api-key\n  client_certificate_format: pem\n  client_certificate_proxies: [192.0.2.7]",
+			"text:6: client_certificate_field: X-API-Key is also the field of api_keys_file, token_header or header_claims; name the field in which the proxy passes on the certificate"},
 		{"  dpop_tokens: required\n  dpop: off", `text:5: dpop: required, in dpop_tokens or client_certificate_tokens, applies to all issuers; remove the value of the issuer`},
 		{"  dpop_tokens: required\n  additional_issuers:\n  - {issuer_url: 'https://b.example.com', client_certificates: required, dpop: accepted}", `text:6: additional_issuers[0].dpop: required, in dpop_tokens or client_certificate_tokens, applies to all issuers; remove the value of the issuer`},
 		{"  client_certificates: required\n  dpop: required", `text:5: dpop: both dpop and client_certificates are required, and a token is bound to one thing; require one, or accept both and set bound_tools or the keys like it`},

@@ -100,6 +100,7 @@ var fieldNames = strings.NewReplacer(
 	": required applies to all credentials, and those of api_keys_file and token_header cannot be bound; set dpop or client_certificates of each issuer that can",
 	"set Credentials.DPoP.Tokens (dpop_tokens, client_certificate_tokens) or DPoP of an issuer", "set dpop_tokens, or dpop of an issuer",
 	"set Credentials.Certificates.Tokens (dpop_tokens, client_certificate_tokens) or Certificates of an issuer", "set client_certificate_tokens, or client_certificates of an issuer",
+	" is also a field of Headers, TokenHeaders or HeaderClaims;", " is also the field of api_keys_file, token_header or header_claims;",
 	": BindingRequired in Credentials applies", ": required, in dpop_tokens or client_certificate_tokens, applies",
 	": both are BindingRequired, and a token is bound to one thing; require one, or accept both and set Operations.Bound", ": both dpop and client_certificates are required, and a token is bound to one thing; require one, or accept both and set bound_tools or the keys like it",
 	": a token in this field cannot be bound,", ": a token in token_header cannot be bound,",
