@@ -15,7 +15,7 @@ import (
 // entry also counts as a rule that names the operation. A bound operation cannot be public.
 //
 // A task can belong to any tool. So the methods tasks/*, and a subscriptions/listen with taskIds,
-// are bound if there is an entry in Tools, unless Methods names them in another rule.
+// are bound if there is an entry in Tools. No other rule changes that.
 type BoundOperations struct {
 	Methods   []string // JSON-RPC methods
 	Tools     []string // names

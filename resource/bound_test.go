@@ -15,7 +15,7 @@ import (
 func boundFixture(t *testing.T, change func(*resource.Config)) *fixture {
 	return newFixture(t, func(c *resource.Config, k *jwks.Config) {
 		acceptDPoP(c, k)
-		c.Operations.Tools = map[string][]string{"read": {"read"}}
+		c.Operations.Tools, c.Operations.Methods = map[string][]string{"read": {"read"}}, map[string][]string{"tasks/cancel": nil}
 		c.Operations.Bound = resource.BoundOperations{Tools: []string{"delete", "read"}, Prompts: []string{"secret"},
 			Methods: []string{"logging/setLevel"}, Resources: []resource.ResourcePattern{{Prefix: "file:///secret/"}}}
 		if change != nil {
@@ -50,6 +50,7 @@ func TestBoundOperations(t *testing.T) {
 		{"another resource", "resources/read", `{"uri":"file:///open/a"}`, unbound, false, provenAccepted},
 		{"a resource in another spelling", "resources/read", `{"uri":"file:///open/../secret/a"}`, unbound, false, onlyDPoP(notBound)},
 		{"a task can be of any tool", "tasks/get", `{"taskId":"1"}`, unbound, false, onlyDPoP(notBound)},
+		{"a task, and a rule for scopes names the method", "tasks/cancel", `{"taskId":"1"}`, unbound, false, onlyDPoP(notBound)},
 		{"a scope is missing too: one challenge names it", "tools/call", `{"name":"read"}`, noScope, false,
 			proven{401, []string{`DPoP ` + pointer + `, scope="read"` + notBound + algs}, ""}},
 		{"a batch with a bound tool", "", `[]`, unbound, false, onlyDPoP(notBound)},

@@ -52,9 +52,10 @@ type DPoP struct {
 	// front, and remove the old one five minutes later. Nil: a random key of this process.
 	NonceKeys [][]byte
 
-	// Replays stores which proofs were used. Nil: the memory of this process. Several processes
-	// that serve one identifier should share one; otherwise a stolen proof can be used once at
-	// each of them.
+	// Replays stores which proofs were used. Nil: the memory of this process. Several
+	// processes that serve one identifier should share one; otherwise a stolen proof can be used
+	// once at each of them. If two Resources decide about the same request, one behind the other,
+	// they must not share one: the second would reject the proof that the first has accepted.
 	Replays Replays
 
 	// MaxProofs and MaxProofsPerKey limit the memory of this process, if Replays is nil: how many

@@ -67,9 +67,9 @@ type Event struct {
 	Operations        []Operation
 	OperationsOmitted int
 
-	// Needed are the scopes in the challenge of an insufficient_scope or an
-	// insufficient_authentication, by their names in Config (the challenge has those of
-	// Issuer.ScopeNames); otherwise nil.
+	// Needed are the scopes in the challenge of an insufficient_scope, and, if scopes are missing
+	// too, of an insufficient_authentication or a binding_required, by their names in Config (the
+	// challenge has those of Issuer.ScopeNames); otherwise nil.
 	Needed []string
 
 	TraceID string // from a valid traceparent header (W3C Trace Context); otherwise ""
