@@ -99,12 +99,12 @@ func thumbprint(value jsontext.Value) (digest [32]byte, err error) {
 	return digest, nil
 }
 
-// maxShownMethod is the length of the longest htm that an error shows.
-const maxShownMethod = 32
+// maxShownMethodBytes is the length of the longest htm that an error shows.
+const maxShownMethodBytes = 32
 
 // shownMethod returns htm if it can be the name of a method, and not a token or another secret.
 func shownMethod(htm string) string {
-	if len(htm) > maxShownMethod || strings.Trim(htm, "-ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz") != "" {
+	if len(htm) > maxShownMethodBytes || strings.Trim(htm, "-ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz") != "" {
 		return ""
 	}
 	return htm
