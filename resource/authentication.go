@@ -11,6 +11,7 @@ import (
 	"github.com/warder-go/warder/internal/instant"
 	"github.com/warder-go/warder/internal/jose"
 	"github.com/warder-go/warder/internal/login"
+	"github.com/warder-go/warder/internal/scoperules"
 	"github.com/warder-go/warder/internal/strictjson"
 	"github.com/warder-go/warder/internal/uripattern"
 )
@@ -87,7 +88,7 @@ func (b *builder) authentication(where string, given Authentication) *login.Requ
 }
 
 // operationAuthentication is the compiled form of OperationAuthentication.
-type operationAuthentication = keyedRules[*login.Requirement]
+type operationAuthentication = scoperules.Keyed[*login.Requirement]
 
 // operationAuthentication checks and compiles what logins operations need. It returns nil for the
 // zero value.
@@ -95,12 +96,12 @@ func (b *builder) operationAuthentication(given OperationAuthentication) *operat
 	if given.isZero() {
 		return nil
 	}
-	rules := givenRules[Authentication]{methods: given.Methods, tools: given.Tools, prompts: given.Prompts}
+	rules := scoperules.Given[Authentication]{Methods: given.Methods, Tools: given.Tools, Prompts: given.Prompts}
 	for _, r := range given.Resources {
-		rules.resources = append(rules.resources, givenResource[Authentication]{
-			uripattern.Pattern{URI: r.URI, Prefix: r.Prefix, Template: r.Template}, "", r.Authentication})
+		rules.Resources = append(rules.Resources, scoperules.GivenResource[Authentication]{
+			Pattern: uripattern.Pattern{URI: r.URI, Prefix: r.Prefix, Template: r.Template}, Value: r.Authentication})
 	}
-	return compileRules(b, "Operations.Authentication", rules, func(where string, given Authentication) []*login.Requirement {
+	return scoperules.Compile("Operations.Authentication", rules, &b.mistakes, func(where string, given Authentication) []*login.Requirement {
 		compiled := b.authentication(where, given)
 		if compiled == nil {
 			return nil

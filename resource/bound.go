@@ -3,6 +3,7 @@ package resource
 import (
 	"slices"
 
+	"github.com/warder-go/warder/internal/scoperules"
 	"github.com/warder-go/warder/internal/uripattern"
 )
 
@@ -41,7 +42,7 @@ func (o *BoundOperations) clone() BoundOperations {
 }
 
 // boundOperations is the compiled form of BoundOperations. Its values say nothing more.
-type boundOperations = keyedRules[struct{}]
+type boundOperations = scoperules.Keyed[struct{}]
 
 // boundOperations checks and compiles the bound operations. It returns nil for the zero value.
 func (b *builder) boundOperations(given BoundOperations) *boundOperations {
@@ -62,11 +63,11 @@ func (b *builder) boundOperations(given BoundOperations) *boundOperations {
 		}
 		return all
 	}
-	rules := givenRules[struct{}]{methods: set("Methods", given.Methods), tools: set("Tools", given.Tools), prompts: set("Prompts", given.Prompts)}
+	rules := scoperules.Given[struct{}]{Methods: set("Methods", given.Methods), Tools: set("Tools", given.Tools), Prompts: set("Prompts", given.Prompts)}
 	for _, pattern := range given.Resources {
-		rules.resources = append(rules.resources, givenResource[struct{}]{pattern: uripattern.Pattern(pattern)})
+		rules.Resources = append(rules.Resources, scoperules.GivenResource[struct{}]{Pattern: uripattern.Pattern(pattern)})
 	}
-	return compileRules(b, where, rules, func(string, struct{}) []struct{} { return []struct{}{{}} })
+	return scoperules.Compile(where, rules, &b.mistakes, func(string, struct{}) []struct{} { return []struct{}{{}} })
 }
 
 // checkBoundOperations rejects a caller whose token is not bound, if the operations need that.

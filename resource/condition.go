@@ -9,6 +9,7 @@ import (
 
 	"github.com/warder-go/warder/internal/claimpath"
 	"github.com/warder-go/warder/internal/condition"
+	"github.com/warder-go/warder/internal/scoperules"
 	"github.com/warder-go/warder/internal/uripattern"
 )
 
@@ -141,7 +142,7 @@ func (b *builder) checkDetailType(c *Condition) error {
 }
 
 // operationConditions is the compiled form of OperationConditions.
-type operationConditions = keyedRules[*condition.Condition]
+type operationConditions = scoperules.Keyed[*condition.Condition]
 
 // operationConditions checks and compiles the conditions of operations. It returns nil for the
 // zero value.
@@ -149,12 +150,12 @@ func (b *builder) operationConditions(given OperationConditions) *operationCondi
 	if given.isZero() {
 		return nil
 	}
-	rules := givenRules[[]Condition]{methods: given.Methods, tools: given.Tools, prompts: given.Prompts}
+	rules := scoperules.Given[[]Condition]{Methods: given.Methods, Tools: given.Tools, Prompts: given.Prompts}
 	for _, r := range given.Resources {
-		rules.resources = append(rules.resources, givenResource[[]Condition]{
-			uripattern.Pattern{URI: r.URI, Prefix: r.Prefix, Template: r.Template}, ".Conditions", r.Conditions})
+		rules.Resources = append(rules.Resources, scoperules.GivenResource[[]Condition]{
+			Pattern: uripattern.Pattern{URI: r.URI, Prefix: r.Prefix, Template: r.Template}, Field: ".Conditions", Value: r.Conditions})
 	}
-	return compileRules(b, "Operations.Conditions", rules, b.conditions)
+	return scoperules.Compile("Operations.Conditions", rules, &b.mistakes, b.conditions)
 }
 
 // setUnmet finds the first condition of the issuer and of every credential that a caller does not

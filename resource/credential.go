@@ -20,9 +20,9 @@ const (
 // each fault, which is never changed.
 var (
 	faultNoHeader       = &fault{reason: ReasonMissingCredentials, err: errors.New("no Authorization header"), anonymous: true}
-	faultNoToken        = &fault{reason: ReasonMissingCredentials, err: errors.New("no token after Bearer"), anonymous: true}
+	faultNoToken        = &fault{reason: ReasonMissingCredentials, err: errors.New("no token after Bearer or DPoP"), anonymous: true}
 	faultSeveralHeaders = &fault{reason: ReasonMalformedRequest, err: errors.New("several Authorization headers")}
-	faultNotToken       = &fault{reason: ReasonMalformedRequest, err: errors.New("no token after Bearer, but text with a space, a comma, a quote or another character that a token does not have")}
+	faultNotToken       = &fault{reason: ReasonMalformedRequest, err: errors.New("no token after Bearer or DPoP, but text with a space, a comma, a quote or another character that a token does not have")}
 )
 
 // presented is how a request presented its credential, as far as the proof of possession depends
@@ -47,8 +47,8 @@ const (
 // §4.3.2). Several headers are rejected, because servers differ in which one they use. The scheme
 // DPoP is read only if an issuer's tokens can be bound to a key.
 //
-// Bearer without a token is what some clients send before their first login. It counts as no
-// credential, so that they get the challenge that starts the login.
+// Some clients send Bearer without a token before their first login. It is not a credential, so
+// that they get the challenge that starts the login.
 func (p *policy) accessToken(header http.Header) (raw string, kind presentedKind, f *fault) {
 	text, found := authorization.Read(header["Authorization"])
 	switch {

@@ -34,7 +34,7 @@ type fault struct {
 	logAtInfo  bool              // even if the reason is logged at debug
 	anonymous  bool              // the request has no credential of a kind that is read
 	retryAfter time.Duration
-	needed     []string            // scopes in the challenge of insufficient_scope or insufficient_authentication, as Config names them
+	needed     []string            // scopes in the challenge if one is missing, as Config names them
 	challenge  []string            // the same, as the issuer names them
 	login      errorresponse.Login // in the challenge of insufficient_authentication
 	needsDPoP  bool                // only a token that is bound to a key would be accepted

@@ -134,7 +134,7 @@ func (r *rules) needs(ctx context.Context, messages []*mcpmsg.Message, c *Caller
 			return requirements{}, f
 		}
 	}
-	return requirements{all.scopes.Scopes.List(), r.conditions.of(&all.conditions), r.authentication.of(&all.authentication), len(all.bound.Scopes.List()) > 0}, nil
+	return requirements{all.scopes.Scopes.List(), r.conditions.Of(&all.conditions), r.authentication.Of(&all.authentication), len(all.bound.Scopes.List()) > 0}, nil
 }
 
 // collected collects what the messages of one request need.
@@ -189,9 +189,9 @@ func (r *rules) callRule(ctx context.Context, o Operation, c *Caller) ([]string,
 // whether a rule names the message.
 func (r *rules) collect(m *mcpmsg.Message, all *collected) (declared bool) {
 	declared = r.scopes.Collect(m, &all.scopes)
-	declared = r.conditions.collect(m, &all.conditions) || declared
-	declared = r.bound.collect(m, &all.bound) || declared
-	return r.authentication.collect(m, &all.authentication) || declared || r.isPublic(m)
+	declared = r.conditions.Collect(m, &all.conditions) || declared
+	declared = r.bound.Collect(m, &all.bound) || declared
+	return r.authentication.Collect(m, &all.authentication) || declared || r.isPublic(m)
 }
 
 // compiled returns the rules that know messages only; nil if r is nil.

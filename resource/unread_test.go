@@ -62,7 +62,7 @@ func TestUnreadCredentials(t *testing.T) {
 		{"a query parameter without a value", "api_key&x=" + value, nil, "DEBUG", "no Authorization header"},
 		{"a query parameter whose name only begins like one", "api_key_id=" + value, nil, "DEBUG", "no Authorization header"},
 		{"an empty field", "", http.Header{"X-Api-Key": {""}}, "DEBUG", "no Authorization header"},
-		{"Bearer without a token", "", http.Header{"Authorization": {"Bearer"}}, "DEBUG", "no token after Bearer"},
+		{"Bearer without a token", "", http.Header{"Authorization": {"Bearer"}}, "DEBUG", "no token after Bearer or DPoP"},
 		{"nothing", "", nil, "DEBUG", "no Authorization header"},
 	} {
 		req := httptest.NewRequest(http.MethodPost, identifier+"?"+row.query, nil)

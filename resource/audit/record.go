@@ -41,7 +41,8 @@ import (
 //	              at most 100. If there are more, first one of each message of a batch,
 //	              then those that a rule names
 //	operations_omitted  number of the other operations
-//	scopes_needed scopes in the challenge, if scopes were missing (also with insufficient_authentication and binding_required)
+//	scopes_needed scopes in the challenge, if scopes were missing (also with
+//	              insufficient_authentication and binding_required)
 //	trace_id      from a valid traceparent (W3C Trace Context)
 //
 // Each HMAC has the key resource.Credentials.DigestKey. Empty attributes are omitted. The records of accepted requests with a caller are in the order
