@@ -20,10 +20,10 @@ import (
 // challenge, because no scope would help.
 //
 // Values are strings, bools, ints or int64s. They are typed: the string "1" never equals the
-// number 1, and only Contains, ContainsOneOf and ContainsDetail accept an array. Strings are compared byte for
-// byte, without patterns. Numbers are whole numbers of any size: 1.0 and 1e0 do not equal 1. A
-// claim that is absent, null, an empty string, unreadable or of another type does not meet the
-// condition. Negation is not supported, because it would accept tokens without the claim.
+// number 1, and only Contains, ContainsOneOf and ContainsDetail accept an array. Strings are
+// compared byte for byte, without patterns. Numbers are whole numbers of any size: 1.0 and 1e0 do
+// not equal 1. A claim that is absent, null, an empty string, unreadable or of another type does
+// not meet the condition. Negation is not supported, because it would accept tokens without the claim.
 //
 // Claims are those of the token or the introspection answer, as [Caller.Decode] reads them; if an
 // answer about a JWT omits the claim, that of the JWT. Settings such as ScopeClaim, ScopePrefix

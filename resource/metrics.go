@@ -92,8 +92,8 @@ func (m *metrics) observeVerification(t *Token, took time.Duration) {
 }
 
 // Metrics returns the series of the resource, and those of its verifiers, observers and
-// DPoP.Replays that are prometheus.Collectors, for the program to register. Every series has the label
-// resource. The series of a verifier that two resources share appear in both. Because
+// DPoP.Replays that are prometheus.Collectors, for the program to register. Every series has the
+// label resource. The series of a verifier that two resources share appear in both. Because
 // [Resource.Replace] can change the verifiers, this is an unchecked collector: a registry
 // reports a second registration only when it gathers.
 func (r *Resource) Metrics() prometheus.Collector {

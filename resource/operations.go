@@ -76,15 +76,17 @@ type Operations struct {
 	// Public are methods that are open to requests without credentials. Only these can
 	// be public: initialize, ping, server/discover, tools/list, prompts/list,
 	// resources/list, resources/templates/list. A public request is one POST of one
-	// message of at most 64 KiB, names no session and creates no task. Initialize also needs Stateless. If it is public, so are
-	// notifications/initialized, ping and server/discover, with which newer clients begin,
-	// and a GET or DELETE without credentials and without a session gets 405, so that a
-	// conversation without a token starts no login.
+	// message of at most 64 KiB, names no session and creates no task. Initialize also needs
+	// Stateless. If it is public, so are notifications/initialized, ping and
+	// server/discover, with which newer clients begin, and a GET or DELETE without
+	// credentials and without a session gets 405, so that a conversation without a token
+	// starts no login.
 	//
 	// PublicTools, PublicPrompts and PublicResources are single tools (tools/call),
 	// prompts (prompts/get) and resources (resources/read, by exact and plain URI) that
-	// are open in the same way. What is public cannot have scopes, conditions, Authentication or
-	// rules for arguments above, and cannot be in Bound. Rule is not called for requests without credentials.
+	// are open in the same way. What is public cannot have scopes, conditions,
+	// Authentication or rules for arguments above, and cannot be in Bound. Rule is not
+	// called for requests without credentials.
 	Public          []string
 	PublicTools     []string
 	PublicPrompts   []string

@@ -14,7 +14,8 @@ import (
 )
 
 // client is the official SDK's client with its OAuth handler. It is configured with the
-// URL of the MCP server only. With the flag -dpop, a proofTransport is between it and the network. An http.Client plays the part of the user's browser.
+// URL of the MCP server only. With the flag -dpop, a proofTransport is between it and the
+// network. An http.Client plays the part of the user's browser.
 type client struct {
 	traffic  recorder // records all traffic, including the browser's
 	http     *http.Client

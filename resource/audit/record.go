@@ -45,8 +45,9 @@ import (
 //	              insufficient_authentication and binding_required)
 //	trace_id      from a valid traceparent (W3C Trace Context)
 //
-// Each HMAC has the key resource.Credentials.DigestKey. Empty attributes are omitted. The records of accepted requests with a caller are in the order
-// of their decisions, and so are the others. Sort by sequence for the order of all.
+// Each HMAC has the key resource.Credentials.DigestKey. Empty attributes are omitted. The records
+// of accepted requests with a caller are in the order of their decisions, and so are the others.
+// Sort by sequence for the order of all.
 //
 // If a queue was full, one more record has the message "dropped". It follows the records of
 // the events that were in that queue:
