@@ -19,7 +19,7 @@ func TestProofBehindAnotherMount(t *testing.T) {
 		acceptDPoP(c, k)
 		c.HTTP.KeepAuthorization = true
 	}
-	replays := &usedProofs{used: map[resource.ProofID]bool{}}
+	replays := &fakeReplays{seen: map[resource.ProofID]bool{}}
 	share := func(c *resource.Config, k *jwks.Config) {
 		keep(c, k)
 		c.Credentials.DPoP.Replays = replays
