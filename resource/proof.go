@@ -4,7 +4,6 @@ import (
 	"context"
 	"errors"
 	"net/http"
-	"strings"
 	"sync/atomic"
 	"time"
 
@@ -12,7 +11,6 @@ import (
 	"github.com/warder-go/warder/internal/dpop"
 	"github.com/warder-go/warder/internal/dpopnonce"
 	"github.com/warder-go/warder/internal/jose"
-	"github.com/warder-go/warder/internal/metadataurl"
 )
 
 // proofField is the header field with the proof (RFC 9449 §4.1), in the spelling of net/http.
@@ -78,7 +76,7 @@ func (p *policy) checkPossession(at *endpoint, req *http.Request, c *Caller, how
 // checkBound rejects a caller whose token is bound in a way that is not accepted, or not bound as
 // it must be.
 func (p *policy) checkBound(c *Caller) *fault {
-	return p.bindingsOf(c.binding.dpop, c.binding.certificates, c.isFromField()).fault(c.binding.Confirmation)
+	return p.bindingsOfCaller(c).fault(c.binding.Confirmation)
 }
 
 // proofReasons are the reasons for what can be wrong with a proof.
@@ -147,41 +145,4 @@ func replayFault(err error) *fault {
 		return &fault{reason: ReasonRequestCanceled, err: err, retryAfter: time.Second}
 	}
 	return &fault{reason: ReasonDPoPUnavailable, err: err, retryAfter: time.Second}
-}
-
-// publicURL returns the URL of a request as its client sent it, without the query: see [DPoP]. It
-// is normalized. It is "" if the path is malformed; then no proof is for the request.
-func (p *policy) publicURL(at *endpoint, req *http.Request) string {
-	path, base := req.URL.EscapedPath(), ""
-	if at.based {
-		base = p.endpoints.base
-		cut := false
-		if path, cut = metadataurl.CutBase(path, base); !cut && path == "/" && at.path == "" {
-			return at.public // a proxy has removed the whole path
-		}
-	}
-	if !isBelow(path, at.path) && !p.readsAsBelow(req.URL.Path, at) {
-		return at.public
-	}
-	path = base + path
-	if len(at.origin)+len(path) == len(at.public) && strings.HasSuffix(at.public, path) { // already normalized
-		return at.public
-	}
-	normal, _ := dpop.Normalize(at.origin + path)
-	return normal
-}
-
-// readsAsBelow reports whether a decoded path is below the endpoint. Routers that decode %2F find
-// the path there, so a proof for the identifier itself must not be enough.
-func (p *policy) readsAsBelow(decoded string, at *endpoint) bool {
-	if at.based {
-		decoded, _ = metadataurl.CutBase(decoded, p.endpoints.base)
-	}
-	return isBelow(decoded, at.path)
-}
-
-// isBelow reports whether a path is another path or begins with its segments.
-func isBelow(path, other string) bool {
-	rest, ok := strings.CutPrefix(path, other)
-	return ok && (rest == "" || rest[0] == '/')
 }
