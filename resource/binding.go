@@ -14,7 +14,8 @@ const (
 	BindingOff
 	// BindingAccepted accepts bound tokens with a proof, and also tokens that are not bound.
 	BindingAccepted
-	// BindingRequired accepts only bound tokens, with a proof.
+	// BindingRequired accepts only tokens that are bound in this way, with a proof. A token is
+	// bound to one thing, so BindingAccepted for the other way then has no effect.
 	BindingRequired
 )
 

@@ -21,8 +21,8 @@ func (b *builder) setOffers() {
 	p := b.policy
 	add := func(of bindings) {
 		p.offers.bearer = p.offers.bearer || of.dpop != BindingRequired
-		p.offers.dpop = p.offers.dpop || of.dpop != BindingOff
-		p.offers.certificates = p.offers.certificates || of.certificates != BindingOff
+		p.offers.dpop = p.offers.dpop || of.dpop != BindingOff && of.certificates != BindingRequired // a token is bound to one thing
+		p.offers.certificates = p.offers.certificates || of.certificates != BindingOff && of.dpop != BindingRequired
 	}
 	p.requireDPoP = map[string]bool{}
 	for _, i := range p.allIssuers() {
