@@ -1,6 +1,8 @@
 package resource_test
 
 import (
+	"crypto/tls"
+	"crypto/x509"
 	"net/http/httptest"
 	"strings"
 	"testing"
@@ -8,6 +10,7 @@ import (
 	"github.com/warder-go/warder/jwks"
 	"github.com/warder-go/warder/nethttp"
 	"github.com/warder-go/warder/resource"
+	"github.com/warder-go/warder/resource/resourcetest"
 )
 
 // A token is bound to one thing. If one is required, tokens that are bound to the other are never
@@ -47,6 +50,53 @@ func TestRequiredBindingIsTheOnlyOffer(t *testing.T) {
 			if got := strings.Contains(recorder.Body.String(), member); got != want {
 				t.Errorf("%s: the metadata has %s: %v, want %v", row.name, member, got, want)
 			}
+		}
+	}
+}
+
+// An issuer that requires a key gets only the challenge for DPoP, also if the caller is known and
+// another issuer has bearer tokens.
+func TestChallengeOfIssuerThatRequiresKey(t *testing.T) {
+	f := newFixture(t, func(c *resource.Config, _ *jwks.Config) {
+		c.Issuers[0].DPoP = resource.BindingRequired
+		c.Issuers = append(c.Issuers, resource.Issuer{Verifier: verifierFunc{"https://other.example.test", nil}})
+		c.Scopes = []string{"read"}
+	})
+	key := resourcetest.NewProofKey("")
+	got := f.sendProof(proof(key, f.token(resourcetest.Token{ProofKey: key, Scope: "other"})))
+	f.expectProof("a scope is missing", got, proven{403, []string{"DPoP " + pointer + lacksScopeRead + algs}, ""})
+}
+
+// A token in a field of Credentials.TokenHeaders cannot be bound, also if the request has what it is
+// bound to.
+func TestBoundTokenInAnotherField(t *testing.T) {
+	f := newFixture(t, func(c *resource.Config, k *jwks.Config) {
+		acceptDPoP(c, k)
+		acceptCertificates(c, k)
+		keys, err := jwks.New(*k)
+		if err != nil {
+			t.Fatal(err)
+		}
+		c.Issuers[0].Verifier = keys
+		c.Credentials.TokenHeaders = map[string]resource.Issuer{"X-Token": {Verifier: keys}}
+	})
+	own := newCertificate(t)
+	for name, row := range map[string]struct {
+		token  string
+		status int
+	}{
+		"not bound":              {f.token(resourcetest.Token{}), 200},
+		"bound to a certificate": {f.token(resourcetest.Token{Certificate: own.Leaf}), 401},
+		"bound to a key":         {f.token(resourcetest.Token{ProofKey: resourcetest.NewProofKey("")}), 401},
+	} {
+		req := post(identifier)
+		req.TLS = &tls.ConnectionState{HandshakeComplete: true, PeerCertificates: []*x509.Certificate{own.Leaf}}
+		req.Header.Set("X-Token", row.token)
+		if got := f.sendProof(req); got.status != row.status {
+			t.Errorf("%s: got %+v, want %d", name, got, row.status)
+		}
+		if row.status == 401 {
+			f.expectProofReason(name, resource.ReasonSenderConstrained)
 		}
 	}
 }
