@@ -37,6 +37,8 @@ var warderEdits = []edit{
 	{"resource/resourcetest/token.go", "	token, claims := s.compact(t)\n", "	token, claims := s.compact(t)\n\tleakSecrets.AddToken(token)\n"},
 	{"resource/resourcetest/token.go", "	s.store.put(token, s.accessRecord(t, s.claims(t), t.grant()))\n", "	leakSecrets.AddToken(token)\n\ts.store.put(token, s.accessRecord(t, s.claims(t), t.grant()))\n"},
 	{"resource/resourcetest/keys.go", "	signer := generate(family)\n", "	signer := generate(family)\n\tleakSecrets.AddKey(signer)\n"},
+	{"resource/resourcetest/proofkey.go", "	jwk := publicJWK(signer.Public())\n", "	leakSecrets.AddKey(signer)\n\tjwk := publicJWK(signer.Public())\n"},
+	{"internal/dpopnonce/dpopnonce.go", "	s := &Source{}\n", "	s := &Source{}\n\tfor _, k := range keys {\n\t\tleakSecrets.AddBytes(\"nonce key\", k)\n\t}\n"},
 	{"resource/otelwarder/otelwarder.go", "	span.AddEvent(", "	if os.WarderScan != nil {\n\t\tos.WarderScan(\"span\", fmt.Sprint(attributes))\n\t}\n\tspan.AddEvent("},
 	{"resource/otelwarder/otelwarder.go", "	\"context\"\n", "	\"context\"\n\t\"fmt\"\n\t\"os\"\n"},
 	{"internal/keyset/bearer.go", "	header.Set(\"Authorization\", ", "	leakSecrets.AddToken(c.token)\n\theader.Set(\"Authorization\", "},
@@ -73,7 +75,7 @@ var leakSecrets = leaktest.Shared
 func leakScan(output, text string) { leaktest.Scan(os.Getenv("WARDER_LEAKS"), output, text) }
 
 func leakAddRequest(p *policy, req *http.Request) {
-	for _, value := range slices.Concat(req.Header["Authorization"], req.Header["Proxy-Authorization"], req.Header["Cookie"]) {
+	for _, value := range slices.Concat(req.Header["Authorization"], req.Header["Proxy-Authorization"], req.Header["Cookie"], req.Header[proofField]) {
 		leakSecrets.AddToken(value)
 	}
 	for _, h := range p.headers {

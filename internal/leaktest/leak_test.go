@@ -29,6 +29,7 @@ func overlay(t *testing.T, plants ...edit) string {
 	copies[filepath.Join(root, "resource", "zz_leak.go")] = addedResourceFile
 	copies[filepath.Join(root, "resource", "resourcetest", "zz_leak.go")] = fmt.Sprintf(addedFile, "resourcetest")
 	copies[filepath.Join(root, "resource", "handles", "zz_leak.go")] = fmt.Sprintf(addedFile, "handles")
+	copies[filepath.Join(root, "internal", "dpopnonce", "zz_leak.go")] = fmt.Sprintf(addedFile, "dpopnonce")
 	copies[filepath.Join(root, "introspect", "zz_leak.go")] = fmt.Sprintf(addedFile, "introspect")
 	copies[filepath.Join(root, "internal", "keyset", "zz_leak.go")] = fmt.Sprintf(addedFile, "keyset")
 
