@@ -10,7 +10,9 @@ import (
 // BoundOperations are operations that need an access token that is bound to a key or a certificate
 // of the client, with its proof: see [DPoP] and [ClientCertificates]. All other operations accept
 // the tokens that their issuers accept. A request for one of them with another token is rejected
-// with 401 and the reason binding_required. The challenge offers DPoP, if it can be used.
+// with 401 and the reason binding_required. The challenge offers DPoP, if it can be used. If the
+// credential cannot be bound, because it is not an access token or its issuer accepts no bound
+// tokens, the answer is 403 without a challenge, with the reason binding_unavailable.
 //
 // They apply to messages in the same way as the scopes of the same field in [Operations] do. An
 // entry also counts as a rule that names the operation. A bound operation cannot be public.
@@ -77,8 +79,13 @@ func (p *policy) checkBoundOperations(c *Caller, needed bool, missing *fault) *f
 	if !needed || c.binding.IsBound() || missing != nil && missing.reason != ReasonInsufficientScope {
 		return nil
 	}
+	of := p.bindingsOfCaller(c)
 	f := &fault{reason: ReasonBindingRequired, caller: c, got: c.binding.got(), want: "cnf, because the operation needs a bound token",
-		needsDPoP: p.bindingsOfCaller(c).certificates == BindingOff}
+		needsDPoP: of.certificates == BindingOff}
+	if of.dpop == BindingOff && of.certificates == BindingOff { // a challenge would make the client log in again and again
+		f.reason = ReasonBindingUnavailable
+		return f
+	}
 	if missing != nil {
 		f.needed, f.challenge = missing.needed, missing.challenge
 	}

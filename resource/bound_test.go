@@ -140,3 +140,20 @@ func TestBoundOperationMistakes(t *testing.T) {
 		}
 	}
 }
+
+// A challenge would not help a client whose credential cannot be bound.
+func TestBoundOperationOfOtherCredentials(t *testing.T) {
+	f := boundFixture(t, func(c *resource.Config) {
+		c.Issuers[0].DPoP = resource.BindingOff
+		c.Opaque = &resource.Issuer{Verifier: &scriptedVerifier{}} // its tokens can be bound
+		c.Credentials.Headers = map[string]resource.HeaderVerifier{"X-Api-Key": keywordVerifier{issuer: "keys"}}
+	})
+	req := calling("tools/call", `{"name":"delete"}`)
+	req.Header.Set("Authorization", "Bearer "+f.token(resourcetest.Token{}))
+	f.expectProof("an issuer without bound tokens", f.sendProof(req), proven{403, nil, ""})
+	f.expectProofReason("an issuer without bound tokens", resource.ReasonBindingUnavailable)
+	req = calling("tools/call", `{"name":"delete"}`)
+	req.Header.Set("X-Api-Key", "secret")
+	f.expectProof("an API key", f.sendProof(req), proven{403, nil, ""})
+	f.expectProofReason("an API key", resource.ReasonBindingUnavailable)
+}

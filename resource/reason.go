@@ -67,6 +67,7 @@ const (
 	ReasonOrigin                    Reason = "origin"                     // 403: the request is from a web page whose origin is not allowed (HTTPOptions.Origins)
 	ReasonInsufficientScope         Reason = "insufficient_scope"         // 403: the token lacks a scope that the request needs
 	ReasonScopeUnavailable          Reason = "scope_unavailable"          // 403: the token lacks a scope that the request needs, and clients cannot request that scope at its issuer
+	ReasonBindingUnavailable        Reason = "binding_unavailable"        // 403: the operation needs a bound token (Operations.Bound), and the credential cannot be bound
 	ReasonAuthenticationUnavailable Reason = "authentication_unavailable" // 403: Authentication requires a login that the credential cannot have: it is not an access token of a user, or no login meets all rules that apply
 	ReasonHeaderClaim               Reason = "header_claim"               // 403: a field of Credentials.HeaderClaims differs from its claim, is repeated, or is absent although it is required
 	ReasonCondition                 Reason = "condition"                  // 403: a claim does not meet a condition of the issuer, of Credentials or of the operation
@@ -147,6 +148,7 @@ var (
 	answerCertificate = outcome{http.StatusBadRequest, "", "The client certificate cannot be read", adviceOperator, 0}
 	answerTooMany     = outcome{http.StatusTooManyRequests, "", "Too many requests with the same DPoP key", adviceLater, 0}
 	answerLogin       = outcome{http.StatusUnauthorized, "insufficient_user_authentication", "The login of the user is not strong or recent enough for this request", adviceLogin, 0}
+	answerNoBinding   = outcome{http.StatusForbidden, "", "The request needs a bound access token, and this credential cannot be bound", adviceOperator, 0}
 	answerNoLogin     = outcome{http.StatusForbidden, "", "The request needs a login that this access token cannot have", adviceOperator, 0}
 	answerPath        = outcome{http.StatusNotFound, "", "No protected resource has this path", "Correct the URL of the server in the client", 0}
 	answerOrigin      = outcome{http.StatusForbidden, "", "Requests from pages of this origin are not accepted", "Ask the operator of this server to allow the origin", 0}
@@ -214,6 +216,7 @@ var outcomes = map[Reason]outcome{
 	ReasonOrigin:                     answerOrigin,
 	ReasonInsufficientScope:          answerScope,
 	ReasonScopeUnavailable:           answerNoScope,
+	ReasonBindingUnavailable:         answerNoBinding,
 	ReasonHeaderClaim:                answerContradicts,
 	ReasonCondition:                  answerCondition,
 	ReasonOperationUndeclared:        answerUndeclared,

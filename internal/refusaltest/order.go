@@ -59,7 +59,7 @@ var Order = []Row{
 	{"The body disagrees with a header field", 400, []resource.Reason{resource.ReasonHeaderMismatch}},
 	{"No rule names the operation, or an argument rule rejects the value", 403, []resource.Reason{resource.ReasonOperationUndeclared}},
 	{"A claim does not meet a condition of the operation", 403, []resource.Reason{resource.ReasonCondition}},
-	{"A scope is missing, for every request or for the operation, and clients cannot request it", 403, []resource.Reason{resource.ReasonScopeUnavailable}},
+	{"A scope is missing that clients cannot request, or the operation needs a bound token and the credential cannot be bound", 403, []resource.Reason{resource.ReasonScopeUnavailable, resource.ReasonBindingUnavailable}},
 	{"The operation needs a bound token", 401, []resource.Reason{resource.ReasonBindingRequired}},
 	{"`resource.Authentication` requires a login that the credential cannot have", 403, []resource.Reason{resource.ReasonAuthenticationUnavailable}},
 	{"The login of the user is not strong or recent enough, for every request or for the operation", 401, []resource.Reason{resource.ReasonInsufficientAuthentication}},

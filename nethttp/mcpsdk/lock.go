@@ -108,6 +108,8 @@ func rpcError(refusal *resource.Refusal) error {
 		e.Message = "not authorized: the request needs a scope that cannot be requested"
 	case refusal.Reason == resource.ReasonAuthenticationUnavailable:
 		e.Message = "not authorized: the request needs a login that this access token cannot have"
+	case refusal.Reason == resource.ReasonBindingUnavailable:
+		e.Message = "not authorized: the request needs a bound access token, and this credential cannot be bound"
 	case refusal.Reason == resource.ReasonCondition:
 		e.Message = "not authorized: the claims of the access token do not permit this request"
 	case refusal.Reason == resource.ReasonOperationUndeclared:
