@@ -164,7 +164,7 @@ func TestClaims(t *testing.T) {
 		{"iat null", claim("iat", nil), dpop.Malformed},
 		{"iat of 19 digits", claim("iat", resourcetest.Raw("9223372036854775807")), dpop.Malformed},
 		{"iat of 100 digits", claim("iat", resourcetest.Raw(strings.Repeat("9", 100))), dpop.Malformed},
-		{"iat in the year 9999", claim("iat", 253402300799), dpop.Time},
+		{"iat in the year 9999", claim("iat", int64(253402300799)), dpop.Time},
 		{"ath with padding", claim("ath", sum(token)+"="), dpop.Malformed},
 		{"ath in hexadecimal", claim("ath", fmt.Sprintf("%x", digest.Of(token))), dpop.Malformed},
 		{"ath empty", claim("ath", ""), dpop.Malformed},

@@ -6,6 +6,7 @@ import (
 	"crypto"
 	"crypto/ecdsa"
 	"crypto/ed25519"
+	"crypto/fips140"
 	"crypto/rsa"
 	"encoding/base64"
 	"errors"
@@ -259,6 +260,9 @@ func independentThumbprint(jwk map[string]any) string {
 // size accepts.
 func TestFaultyProofsVerify(t *testing.T) {
 	for _, fault := range []resourcetest.ProofFault{"jwk of small order", "jwk of RSA with 1,024 bits", "jku beside jwk", "crit b64 with b64 false", "too large"} {
+		if fault == "jwk of RSA with 1,024 bits" && fips140.Enforced() {
+			continue // the standard library does not verify with such a key then
+		}
 		readProof(t, resourcetest.NewProofKey("").Proof(resourcetest.Proof{Fault: fault}))
 	}
 }
