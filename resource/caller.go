@@ -72,7 +72,7 @@ func (c *Caller) valid(now time.Time) bool {
 }
 
 // callerBytes is the memory that a cached caller takes besides its claims and its grant, roughly.
-const callerBytes = 500
+const callerBytes = 650
 
 // size estimates the memory that a cached caller keeps in use.
 func (c *Caller) size() int {
