@@ -51,9 +51,8 @@ type Config struct {
 
 	// Metadata holds further members of the published document, such as ResourceName.
 	// ScopesSupported nil publishes the scopes in Scopes. They are published by their names at
-	// the first published issuer (Issuer.ScopeNames). Resource, BearerMethodsSupported,
-	// Paths, DPoPSigningAlgValuesSupported, DPoPBoundAccessTokensRequired and
-	// TLSClientCertificateBoundAccessTokens come from this Config and must be empty.
+	// the first published issuer (Issuer.ScopeNames). Resource, BearerMethodsSupported, Paths and
+	// the members about DPoP and client certificates come from this Config and must be empty.
 	//
 	// AuthorizationServers are exactly the servers that are published, in this order. The
 	// list decides only where clients log in: a server in it is not accepted as an issuer for
