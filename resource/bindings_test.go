@@ -7,6 +7,7 @@ import (
 	"strings"
 	"testing"
 
+	"github.com/warder-go/warder/internal/keytest"
 	"github.com/warder-go/warder/jwks"
 	"github.com/warder-go/warder/nethttp"
 	"github.com/warder-go/warder/resource"
@@ -80,7 +81,7 @@ func TestBoundTokenInAnotherField(t *testing.T) {
 		c.Issuers[0].Verifier = keys
 		c.Credentials.TokenHeaders = map[string]resource.Issuer{"X-Token": {Verifier: keys}}
 	})
-	own := newCertificate(t)
+	own := keytest.Certificate()
 	for name, row := range map[string]struct {
 		token  string
 		status int

@@ -1,45 +1,22 @@
 package resource_test
 
 import (
-	"crypto/ecdsa"
-	"crypto/elliptic"
-	"crypto/rand"
 	"crypto/sha256"
 	"crypto/tls"
 	"crypto/x509"
 	"encoding/base64"
-	"math/big"
 	"net/http"
 	"net/http/httptest"
 	"net/netip"
 	"strings"
 	"testing"
-	"time"
 
+	"github.com/warder-go/warder/internal/keytest"
 	"github.com/warder-go/warder/jwks"
 	"github.com/warder-go/warder/nethttp"
 	"github.com/warder-go/warder/resource"
 	"github.com/warder-go/warder/resource/resourcetest"
 )
-
-// newCertificate returns a self-signed client certificate with its key.
-func newCertificate(t testing.TB) tls.Certificate {
-	t.Helper()
-	key, err := ecdsa.GenerateKey(elliptic.P256(), rand.Reader)
-	if err != nil {
-		t.Fatal(err)
-	}
-	template := &x509.Certificate{SerialNumber: big.NewInt(1), NotAfter: time.Now().Add(time.Hour)}
-	der, err := x509.CreateCertificate(rand.Reader, template, template, key.Public(), key)
-	if err != nil {
-		t.Fatal(err)
-	}
-	leaf, err := x509.ParseCertificate(der)
-	if err != nil {
-		t.Fatal(err)
-	}
-	return tls.Certificate{Certificate: [][]byte{der}, PrivateKey: key, Leaf: leaf}
-}
 
 func acceptCertificates(c *resource.Config, _ *jwks.Config) {
 	c.Credentials.Certificates.Tokens = resource.BindingAccepted
@@ -64,7 +41,7 @@ func bearerOnly(status int, fault string) proven {
 // RFC 8705 §3, with real TLS connections
 func TestCertificateOfConnection(t *testing.T) {
 	f := newFixture(t, acceptCertificates)
-	own, other := newCertificate(t), newCertificate(t)
+	own, other := keytest.Certificate(), keytest.Certificate()
 	server := httptest.NewUnstartedServer(nethttp.Middleware(f.res)(f.inner))
 	server.TLS = &tls.Config{ClientAuth: tls.RequestClientCert}
 	server.StartTLS()
@@ -120,7 +97,7 @@ func thumbprintOf(c tls.Certificate) string {
 // RFC 9440, RFC 8705 §6.5: no request but that of a proxy can name a certificate in the field.
 func TestCertificateOfProxy(t *testing.T) {
 	f := newFixture(t, behindProxy)
-	own, other := newCertificate(t), newCertificate(t)
+	own, other := keytest.Certificate(), keytest.Certificate()
 	field := func(c tls.Certificate) string { return ":" + base64.StdEncoding.EncodeToString(c.Leaf.Raw) + ":" }
 	bound, unbound := f.token(resourcetest.Token{Certificate: own.Leaf}), f.token(resourcetest.Token{})
 	connection := &tls.ConnectionState{HandshakeComplete: true, PeerCertificates: []*x509.Certificate{own.Leaf}}
@@ -189,7 +166,7 @@ func TestCertificateFieldOfPublicOperation(t *testing.T) {
 
 // RFC 8705 §3: an issuer, or all, can require bound tokens.
 func TestRequiredCertificates(t *testing.T) {
-	own := newCertificate(t)
+	own := keytest.Certificate()
 	for name, change := range map[string]func(*resource.Config, *jwks.Config){
 		"for all":        func(c *resource.Config, _ *jwks.Config) { c.Credentials.Certificates.Tokens = resource.BindingRequired },
 		"for the issuer": func(c *resource.Config, _ *jwks.Config) { c.Issuers[0].Certificates = resource.BindingRequired },

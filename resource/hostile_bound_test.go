@@ -6,6 +6,7 @@ import (
 	"strings"
 	"time"
 
+	"github.com/warder-go/warder/internal/keytest"
 	"github.com/warder-go/warder/jwks"
 	"github.com/warder-go/warder/resource"
 	"github.com/warder-go/warder/resource/resourcetest"
@@ -154,7 +155,7 @@ func reordered(jwk string) string {
 // hostileCertificates covers tokens that are bound to a certificate.
 func hostileCertificates(h *hostile) {
 	f := h.fixture(behindProxy)
-	own, other := newCertificate(h.T), newCertificate(h.T)
+	own, other := keytest.Certificate(), keytest.Certificate()
 	bound := f.token(resourcetest.Token{Certificate: own.Leaf})
 	send := func(token, field, remote string) int {
 		req := bearerRequest(token)

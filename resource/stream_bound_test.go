@@ -8,6 +8,7 @@ import (
 	"testing/synctest"
 	"time"
 
+	"github.com/warder-go/warder/internal/keytest"
 	"github.com/warder-go/warder/jwks"
 	"github.com/warder-go/warder/nethttp"
 	"github.com/warder-go/warder/resource"
@@ -24,7 +25,7 @@ func (f *fixture) boundStream(kind string) *testStream {
 		key := resourcetest.NewProofKey("")
 		key.SetProof(req, f.token(resourcetest.Token{ProofKey: key}))
 	case resource.ConfirmationCertificate:
-		own := newCertificate(f.t)
+		own := keytest.Certificate()
 		req.TLS = &tls.ConnectionState{HandshakeComplete: true, PeerCertificates: []*x509.Certificate{own.Leaf}}
 		req.Header.Set("Authorization", "Bearer "+f.token(resourcetest.Token{Certificate: own.Leaf}))
 	default:

@@ -1,47 +1,25 @@
 package adaptertest_test
 
 import (
-	"crypto/ecdsa"
-	"crypto/elliptic"
-	"crypto/rand"
 	"crypto/tls"
 	"crypto/x509"
 	"encoding/base64"
-	"math/big"
 	"net/http"
 	"net/http/httptest"
 	"net/netip"
 	"strings"
 	"testing"
-	"time"
 
+	"github.com/warder-go/warder/internal/keytest"
 	"github.com/warder-go/warder/resource"
 	"github.com/warder-go/warder/resource/resourcetest"
 )
-
-func newCertificate(t *testing.T) *x509.Certificate {
-	t.Helper()
-	key, err := ecdsa.GenerateKey(elliptic.P256(), rand.Reader)
-	if err != nil {
-		t.Fatal(err)
-	}
-	template := &x509.Certificate{SerialNumber: big.NewInt(1), NotAfter: time.Now().Add(time.Hour)}
-	der, err := x509.CreateCertificate(rand.Reader, template, template, key.Public(), key)
-	if err != nil {
-		t.Fatal(err)
-	}
-	leaf, err := x509.ParseCertificate(der)
-	if err != nil {
-		t.Fatal(err)
-	}
-	return leaf
-}
 
 // RFC 8705 §3, RFC 9440 §4: only a listed proxy can name a certificate in the field, whatever other
 // fields say about the sender, and the handler gets the field only if credentials are kept.
 func TestCertificates(t *testing.T) {
 	const mismatch = "401 " + pointer + `, error="invalid_token", error_description="The access token is bound to another key or certificate"`
-	own, other := newCertificate(t), newCertificate(t)
+	own, other := keytest.Certificate().Leaf, keytest.Certificate().Leaf
 	field := func(c *x509.Certificate) string { return ":" + base64.StdEncoding.EncodeToString(c.Raw) + ":" }
 	connection := &tls.ConnectionState{HandshakeComplete: true, PeerCertificates: []*x509.Certificate{own}}
 	for _, row := range []struct {

@@ -6,9 +6,12 @@ import (
 	"crypto/ecdsa"
 	"crypto/elliptic"
 	"crypto/rand"
+	"crypto/tls"
 	"crypto/x509"
 	"encoding/binary"
 	"encoding/pem"
+	"math/big"
+	"time"
 )
 
 func must[T any](value T, err error) T {
@@ -34,4 +37,12 @@ func ShortX() (key *ecdsa.PrivateKey, x, y []byte) {
 			return key, point[1:33], point[33:]
 		}
 	}
+}
+
+// Certificate returns a new self-signed certificate of a client, valid for an hour, with its key.
+func Certificate() tls.Certificate {
+	key := P256()
+	template := &x509.Certificate{SerialNumber: big.NewInt(1), NotAfter: time.Now().Add(time.Hour)}
+	der := must(x509.CreateCertificate(rand.Reader, template, template, key.Public(), key))
+	return tls.Certificate{Certificate: [][]byte{der}, PrivateKey: key, Leaf: must(x509.ParseCertificate(der))}
 }
