@@ -62,6 +62,9 @@ func TestDPoPClients(t *testing.T) {
 	})
 	for i, program := range programs {
 		for n, s := range dpopScenarios(program.ttl) {
+			if n >= len(got[i]) { // skipped, or failed above
+				break
+			}
 			check(t, program.name+": "+s.name, works+", the token is bound to jkt", got[i][n])
 		}
 	}
