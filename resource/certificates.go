@@ -24,7 +24,7 @@ type ClientCertificates struct {
 	// (RFC 9440). In a request of a proxy only the field counts, and in every other request only
 	// the TLS connection. A request with the field that is not from one of Proxies is rejected
 	// with 400, whatever its token. The field is removed from the request like Authorization.
-	// Empty: there is no such proxy.
+	// Empty: no proxy passes on certificates.
 	Field string
 
 	// Format is how the proxies write the certificate. It is required with Field.

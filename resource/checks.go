@@ -127,7 +127,7 @@ func checkTenant(c *claimsCheck) (got, want string, ok bool) {
 	return tenant, c.issuer.tenant, tenant == c.issuer.tenant
 }
 
-// checkAudience compares exactly. There is no way to accept any audience: a token for
+// checkAudience compares exactly. No setting accepts every audience: a token for
 // another server must not be accepted (MCP authorization, "Token Audience Binding").
 func checkAudience(c *claimsCheck) (got, want string, ok bool) {
 	for _, audience := range c.claims.Audience {

@@ -39,7 +39,7 @@ type issuer struct {
 	trustsAnswers  bool // without aud
 }
 
-// issuer checks and compiles an Issuer. It returns nil if there is no verifier.
+// issuer checks and compiles an Issuer. It returns nil if the verifier is missing.
 func (b *builder) issuer(where string, given Issuer) *issuer {
 	if anyvalue.IsNil(given.Verifier) {
 		b.mistakes.Addf("%s.Verifier: nil; use jwks.New or introspect.New", where)
@@ -110,7 +110,7 @@ func (b *builder) checkAudience(where string, i *issuer, audience string) {
 	isServer := strings.Contains(i.id, ":") // a URI
 	switch {
 	case audience == "":
-		b.mistakes.Addf("%s: empty; there is no way to accept any audience", where)
+		b.mistakes.Addf("%s: empty; name an audience; a setting that accepts every audience does not exist", where)
 	case audience == i.id && isServer || isTenant:
 		b.mistakes.Addf("%s: %q is the issuer itself, whose tokens for itself are not for this resource", where, audience)
 	case looksLikePattern && !i.config.LiteralAudiences:
@@ -132,7 +132,7 @@ func (b *builder) setPermissions(where string, i *issuer) {
 	}
 	b.setScopeNames(where, i)
 	if given.RoleScopes != nil && given.RoleClaim == "" {
-		b.mistakes.Addf("%s.RoleScopes: RoleClaim is empty, so there are no roles", where)
+		b.mistakes.Addf("%s.RoleScopes: RoleClaim is empty, so no token has roles", where)
 	}
 	for _, role := range slices.Sorted(maps.Keys(given.RoleScopes)) {
 		if role == "" {

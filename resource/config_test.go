@@ -48,7 +48,7 @@ func TestConfigMistakes(t *testing.T) {
 		{"nil verifier of Opaque", func(c *resource.Config) { c.Opaque = &resource.Issuer{} }, "Opaque.Verifier"},
 		{"issuer without a name", func(c *resource.Config) { c.Issuers[0].Verifier = verifierFunc{} }, "Issuer() is empty"},
 		{"duplicate issuer", func(c *resource.Config) { c.Issuers = append(c.Issuers, c.Issuers[0]) }, "duplicate issuer"},
-		{"empty audience", func(c *resource.Config) { c.Issuers[0].Audiences = []string{""} }, "no way to accept any audience"},
+		{"empty audience", func(c *resource.Config) { c.Issuers[0].Audiences = []string{""} }, "a setting that accepts every audience does not exist"},
 		{"URL in a spelling that clients rewrite as audience", audiences("https://api.example.test:443/%7Ea/../b"), ""},
 		{"client of a service as audience", audiences("1234-abcd.apps.googleusercontent.com"), ""},
 		{"URN as audience", audiences("urn:example:mcp"), ""},
@@ -76,7 +76,7 @@ func TestConfigMistakes(t *testing.T) {
 		}, ""},
 		{"LiteralAudiences and an empty audience", func(c *resource.Config) {
 			c.Issuers[0].Audiences, c.Issuers[0].LiteralAudiences = []string{""}, true
-		}, "no way to accept any audience"},
+		}, "a setting that accepts every audience does not exist"},
 		{"pattern in the audience of Opaque", func(c *resource.Config) {
 			c.Opaque = &resource.Issuer{Verifier: verifierFunc{issuer: "https://opaque.example.test"}, Audiences: []string{"*"}}
 		}, "Opaque.Audiences[0]: "},

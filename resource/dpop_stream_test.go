@@ -54,7 +54,7 @@ func TestStreamWithProof(t *testing.T) {
 	}
 }
 
-// A stream ends at the next check if its token is no longer accepted as it is bound.
+// A stream ends at the next check if the configuration does not accept the binding of its token.
 func TestReplaceAndStreamsWithProof(t *testing.T) {
 	off := func(c *resource.Config, _ *jwks.Config) { c.Credentials.DPoP.Tokens = resource.BindingOff }
 	offForIssuer := func(c *resource.Config, k *jwks.Config) { acceptDPoP(c, k); c.Issuers[0].DPoP = resource.BindingOff }

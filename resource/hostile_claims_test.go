@@ -109,7 +109,7 @@ func hostileAudience(h *hostile) {
 		config resource.Config
 		want   string
 	}{
-		{"141 empty audience", resource.Config{Identifier: identifier, Issuers: issuers("")}, `Issuers[0].Audiences[0]: empty; there is no way to accept any audience`},
+		{"141 empty audience", resource.Config{Identifier: identifier, Issuers: issuers("")}, `Issuers[0].Audiences[0]: empty; name an audience; a setting that accepts every audience does not exist`},
 		{"141 the issuer as the audience", resource.Config{Identifier: identifier, Issuers: issuers("https://auth.example.test")}, `Issuers[0].Audiences[0]: "https://auth.example.test" is the issuer itself, whose tokens for itself are not for this resource`},
 	} {
 		_, err := resource.New(row.config)

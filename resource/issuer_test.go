@@ -280,7 +280,7 @@ func TestIssuerMistakes(t *testing.T) {
 		{"roles from sub", func(i *resource.Issuer) { i.RoleClaim = "sub" }, `Issuers[0].RoleClaim: "sub" identifies the caller; it cannot determine what the caller may do`},
 		{"roles from the claim of the scopes", func(i *resource.Issuer) { i.ScopeClaim, i.RoleClaim = "p", "p" }, `Issuers[0].RoleClaim: "p" holds scopes; roles must not mix with them`},
 		{"roles from scope", func(i *resource.Issuer) { i.RoleClaim = "scope" }, `Issuers[0].RoleClaim: "scope" holds scopes; roles must not mix with them`},
-		{"RoleScopes without RoleClaim", func(i *resource.Issuer) { i.RoleScopes = map[string][]string{"a": {"a"}} }, "Issuers[0].RoleScopes: RoleClaim is empty, so there are no roles"},
+		{"RoleScopes without RoleClaim", func(i *resource.Issuer) { i.RoleScopes = map[string][]string{"a": {"a"}} }, "Issuers[0].RoleScopes: RoleClaim is empty, so no token has roles"},
 		{"an empty token type", func(i *resource.Issuer) { i.TokenTypes = []string{"api", ""} }, "Issuers[0].TokenTypes[1]: empty"},
 		{"the type of ID tokens", func(i *resource.Issuer) { i.TokenTypes = []string{"ID"} }, `Issuers[0].TokenTypes[0]: "ID" is the type of other tokens, which are not for resources`},
 		{"an empty role", func(i *resource.Issuer) { i.RoleClaim, i.RoleScopes = "roles", map[string][]string{"": {"a"}} }, "Issuers[0].RoleScopes: empty role"},

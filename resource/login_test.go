@@ -226,7 +226,7 @@ func TestLoginsOfOperations(t *testing.T) {
 
 // All requirements that apply hold together. The challenge names the smallest max_age, and the acr
 // values that all of them accept, in the order of the first (RFC 9470 §3: in order of preference).
-// If they share no value, no login helps.
+// If no value is accepted by all, no login is enough.
 func TestCombinedLogins(t *testing.T) {
 	f := newFixture(t, func(c *resource.Config, _ *jwks.Config) {
 		c.Credentials.Authentication = authentication{[]string{"a", "b", "c", "d"}, time.Hour}

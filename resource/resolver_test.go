@@ -211,7 +211,7 @@ func TestResolveIssuerInvalidResults(t *testing.T) {
 		"verifier of another issuer": {func(string) (*resource.Issuer, bool) { return &resource.Issuer{Verifier: verifier(t)}, true }, `Hooks.ResolveIssuer: returned an invalid issuer: its verifier is for \"https://auth.example.test\", not for \"https://a.realms.example.test\"`},
 		"empty audience": {func(iss string) (*resource.Issuer, bool) {
 			return &resource.Issuer{Verifier: verifierFunc{issuer: iss}, Audiences: []string{""}}, true
-		}, "there is no way to accept any audience"},
+		}, "name an audience; a setting that accepts every audience does not exist"},
 		"tenants": {func(iss string) (*resource.Issuer, bool) {
 			return &resource.Issuer{Verifier: verifierFunc{issuer: iss}, Tenants: &resource.Tenants{Allow: []string{"a"}}}, true
 		}, "only an entry of Issuers can have tenants"},

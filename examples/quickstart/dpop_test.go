@@ -65,7 +65,7 @@ func TestDPoPDemoFailures(t *testing.T) {
 	}
 }
 
-// There are no commands with a token, and the others work.
+// The instructions have no command with a token. The other commands work.
 func TestDPoPInstructions(t *testing.T) {
 	export, curls := printedCommands(t, []string{"-dpop"}, "instructions-dpop.txt")
 	checkCommands(t, export, curls, []string{

@@ -11,7 +11,7 @@ import (
 const tokenLifetime = 8 * time.Hour
 
 // printInstructions prints the addresses, a token and commands to try the servers with. With the
-// flag -dpop there is no token, because curl cannot make proofs.
+// flag -dpop it omits the token, because curl cannot make proofs.
 func (s *servers) printInstructions(out io.Writer) {
 	fmt.Fprintf(out, `
 The demo is finished. Both servers keep running until you press Ctrl-C.
@@ -35,7 +35,7 @@ Requests to try: without a token, the metadata, the metrics:
 `, s.origin)
 	if s.dpop {
 		fmt.Fprint(out, `
-There is no command with a token: every request with a token needs a new proof, signed with
+The commands above need no token. A request with a token also needs a new proof, signed with
 the private key of its client. Only MCP clients that support DPoP can use this server.
 `)
 	}

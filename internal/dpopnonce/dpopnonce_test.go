@@ -158,12 +158,12 @@ func TestInvalid(t *testing.T) {
 // The decoder skips line breaks, so this text has the bytes of the nonce if the last one is zero.
 func TestLineBreakForZeroByte(t *testing.T) {
 	s := source(keyA)
-	for now := at; ; now = now.Add(time.Second) {
-		nonce := s.Make(now)
+	for moment := at; ; moment = moment.Add(time.Second) {
+		nonce := s.Make(moment)
 		if b, err := base64.RawURLEncoding.DecodeString(nonce); err != nil || b[len(b)-1] != 0 {
 			continue
 		}
-		if got := s.Check(nonce[:31]+"\n", now); got != dpopnonce.Invalid || s.Check(nonce, now) != dpopnonce.Fresh {
+		if got := s.Check(nonce[:31]+"\n", moment); got != dpopnonce.Invalid || s.Check(nonce, moment) != dpopnonce.Fresh {
 			t.Errorf("%q: got %d", nonce, got)
 		}
 		return

@@ -63,7 +63,7 @@ func (r *Requirement) Describe(leeway time.Duration) string {
 }
 
 // Combine returns what is enough for all requirements: the acr values that all of them accept, in
-// the order of the first, and the smallest MaxAge. It is not possible if they share no acr value.
+// the order of the first, and the smallest MaxAge. possible is false if no acr value is accepted by all.
 // The requirements can be nil.
 func Combine(first *Requirement, others ...*Requirement) (all Requirement, possible bool) {
 	for _, one := range append([]*Requirement{first}, others...) {

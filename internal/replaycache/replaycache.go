@@ -5,7 +5,8 @@
 // A cache is split into shards by the client's key, so that cores do not wait for one lock. A
 // shard groups proofs into generations by the time at which they expire, five seconds to a
 // generation. It removes a generation as a whole, so a call does not visit expired proofs one by
-// one. There is no goroutine and no timer. A shard removes expired proofs in the next call for it.
+// one. A cache needs neither a goroutine nor a timer: a shard removes expired proofs in the next call
+// for it.
 // Until then, an idle cache keeps their memory, which Limits.Entries bounds.
 //
 // An entry needs at most 62 bytes, including the accounting of quotas, if each shard has 500 new

@@ -217,12 +217,12 @@ func TestModel(t *testing.T) {
 	c := replaycache.New(replaycache.Limits{Entries: keys * perKey, PerKey: perKey})
 	m := model{0: {}, 1: {}, 2: {}, 3: {}}
 	got := map[replaycache.Result]int{}
-	for now := start; now.Before(after(1000)); now = now.Add(time.Duration(random.IntN(50)) * time.Millisecond) {
+	for moment := start; moment.Before(after(1000)); moment = moment.Add(time.Duration(random.IntN(50)) * time.Millisecond) {
 		key, use := random.IntN(keys), random.IntN(uses)
-		until := now.Add(time.Duration(1+random.IntN(furthest)) * time.Millisecond)
-		result := c.Once(numbered(key), numbered(key*uses+use), now, until)
-		if !m.permits(result, key, use, perKey, now) {
-			t.Fatalf("after %v: got %q for a use that expires after %v", now.Sub(start), result, m[key][use].Sub(start))
+		until := moment.Add(time.Duration(1+random.IntN(furthest)) * time.Millisecond)
+		result := c.Once(numbered(key), numbered(key*uses+use), moment, until)
+		if !m.permits(result, key, use, perKey, moment) {
+			t.Fatalf("after %v: got %q for a use that expires after %v", moment.Sub(start), result, m[key][use].Sub(start))
 		}
 		got[result]++
 		if result == replaycache.First {

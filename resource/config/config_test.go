@@ -249,7 +249,7 @@ func TestMistakes(t *testing.T) {
 		{"many alternatives", block("  required_scopes: [s" + strings.Repeat(" | s", 64) + "]"), `text:4: required_scopes: alternatives with 65 scopes; at most 64 are possible: use implied_scopes, with one broader scope`},
 		{"alternatives in a challenge", block("  challenge_scopes: [a | b]"), `text:4: challenge_scopes: "a | b": alternatives are possible only where needed scopes are listed; write each scope as an entry of its own`},
 		{"roles without a role claim", block("  additional_issuers:", "    - issuer_url: https://b.example", "      role_scopes: {r: [a]}"),
-			"text:6: additional_issuers[0].role_scopes: role_claim is empty, so there are no roles"},
+			"text:6: additional_issuers[0].role_scopes: role_claim is empty, so no token has roles"},
 		{"strict mode with another claim", block("  strict_rfc9068: true", "  audience_claims: [resource]"), "text:5: audience_claims: strict_rfc9068 is set, and RFC 9068 §2.2 has the audience in aud"},
 		{"a claim of tokens of clients without its value", block("  client_token_claim: gty"), "text:4: client_token_claim: set either client_token_claim and client_token_value, or subject_is_client"},
 		{"a value in tokens of clients without its claim", block("  client_id: x", "  client_token_value: cc", "  client_secret: s3cr3t"), "text:5: client_token_claim: set either client_token_claim and client_token_value, or subject_is_client"},
