@@ -124,7 +124,7 @@ func (c collector) Collect(ch chan<- prometheus.Metric) {
 	}
 	c.cache.Collect(p.cache.Stats(), ch)
 	if p.proofs.memory != nil {
-		stored := p.proofs.memory.Stats(time.Now()).Entries
+		stored := p.proofs.memory.Entries(time.Now())
 		ch <- prometheus.MustNewConstMetric(c.proofs, prometheus.GaugeValue, float64(stored))
 	}
 	collectFrom := func(source any) {

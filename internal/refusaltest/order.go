@@ -23,7 +23,7 @@ var Order = []Row{
 	{"GET or DELETE without credentials and session, where `initialize` is public", 405, []resource.Reason{resource.ReasonMethodNotAllowed}},
 	{"No credentials, and not a public operation", 401, []resource.Reason{resource.ReasonMissingCredentials}},
 	{"The credential is too long", 401, []resource.Reason{resource.ReasonTokenTooLarge}},
-	{"The text after `Bearer` cannot be one token", 400, []resource.Reason{resource.ReasonMalformedRequest}},
+	{"The text after `Bearer` or `DPoP` cannot be one token", 400, []resource.Reason{resource.ReasonMalformedRequest}},
 	{"The token is malformed, belongs to no issuer, or is a JWT with invalid claims", 401, []resource.Reason{
 		resource.ReasonTokenMalformed, resource.ReasonClaimsTooMany, resource.ReasonTokenType, resource.ReasonOpaqueUnsupported, resource.ReasonIssuerUnknown,
 		resource.ReasonAlgorithmRefused, resource.ReasonExpired, resource.ReasonNotYetValid, resource.ReasonLifetime,

@@ -15,7 +15,7 @@ func Example() {
 	use := sha256.Sum256([]byte("the thumbprint, jti and htu"))
 	fmt.Println(cache.Once(thumbprint, use, now, now.Add(time.Minute)))
 	fmt.Println(cache.Once(thumbprint, use, now, now.Add(time.Minute)))
-	fmt.Println(cache.Stats(now).Entries)
+	fmt.Println(cache.Entries(now))
 	// Output:
 	// first
 	// replayed

@@ -72,7 +72,7 @@ func TestBytesPerEntry(t *testing.T) {
 			}
 			after, _ := heap()
 			_, _, now, _ := l.proof(0)
-			if got := c.Stats(now).Entries; got != entries {
+			if got := c.Entries(now); got != entries {
 				t.Fatalf("got %d entries, want %d", got, entries)
 			}
 			each := float64(after-before) / entries
@@ -119,7 +119,7 @@ func TestDrill(t *testing.T) {
 			}
 		}
 		after, allocations := heap()
-		entries := c.Stats(start).Entries
+		entries := c.Entries(start)
 		if entries < window || entries > window+5*l.rate {
 			t.Errorf("got %d entries, want %d and those of at most one generation", entries, window)
 		}

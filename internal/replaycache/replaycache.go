@@ -136,14 +136,9 @@ func (c *Cache) removeExpired(now int64) bool {
 	return int(c.entries.Load()) < c.Limits().Entries
 }
 
-// Stats are the figures of a cache for metrics.
-type Stats struct {
-	Entries int // stored proofs
-}
-
-// Stats returns the figures of now. It first removes the entries that have expired, so that the
-// figures of an idle cache do not count them.
-func (c *Cache) Stats(now time.Time) Stats {
+// Entries returns the number of stored proofs. It first removes those that have expired, so that
+// an idle cache does not count them.
+func (c *Cache) Entries(now time.Time) int {
 	c.removeExpired(now.Unix())
-	return Stats{Entries: int(c.entries.Load())}
+	return int(c.entries.Load())
 }

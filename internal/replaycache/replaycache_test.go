@@ -93,7 +93,7 @@ func TestLimitsOfZero(t *testing.T) {
 func TestRoomOfOtherShards(t *testing.T) {
 	for n := range 200 { // a key is rarely in the shard of the other one
 		c := replaycache.New(replaycache.Limits{Entries: 1, PerKey: 1})
-		c.Stats(after(86400))
+		c.Entries(after(86400))
 		c.Once(digest("a"), digest("1"), start, after(60))
 		if got := c.Once(numbered(n), digest("2"), after(60), after(120)); got != replaycache.First {
 			t.Fatalf("key %d: got %q, want %q", n, got, replaycache.First)
@@ -152,8 +152,8 @@ func TestLimitsAreExact(t *testing.T) {
 				})
 			}
 			all.Wait()
-			if got := int(first.Load()); got != row.want || c.Stats(start).Entries != row.want {
-				t.Errorf("got %d first and %d entries, want %d", got, c.Stats(start).Entries, row.want)
+			if got := int(first.Load()); got != row.want || c.Entries(start) != row.want {
+				t.Errorf("got %d first and %d entries, want %d", got, c.Entries(start), row.want)
 			}
 		})
 	}
@@ -165,12 +165,12 @@ func TestStatsWithoutExpiredEntries(t *testing.T) {
 		c.Once(numbered(n), numbered(n), start, after(float64(1+n/10)))
 	}
 	for _, seconds := range []int{0, 1, 50, 99, 100} {
-		got := c.Stats(after(float64(seconds))).Entries
+		got := c.Entries(after(float64(seconds)))
 		if most := 1000 - 10*(seconds-seconds%5-1); got < 1000-10*seconds || got > most {
 			t.Errorf("after %d s: got %d entries, want %d to %d", seconds, got, 1000-10*seconds, most)
 		}
 	}
-	if got := c.Stats(after(100)).Entries; got != 0 {
+	if got := c.Entries(after(100)); got != 0 {
 		t.Errorf("at the end: got %d entries, want 0", got)
 	}
 }

@@ -38,7 +38,7 @@ func TestGenerationsAreBounded(t *testing.T) {
 			}
 		}
 	}
-	if got := c.Stats(start.Add((proofs + 1) * time.Hour)); got != (Stats{}) {
+	if got := c.Entries(start.Add((proofs + 1) * time.Hour)); got != 0 {
 		t.Errorf("at the end: got %+v", got)
 	}
 }
@@ -54,7 +54,7 @@ func TestSharedGeneration(t *testing.T) {
 		{0, maxGenerations + far}, {1, maxGenerations + far - 1}, {maxGenerations - 1, 1 + far},
 		{maxGenerations, 1 + far}, {maxGenerations + far - 1, 1 + far}, {maxGenerations + far, 0},
 	} {
-		if got := c.Stats(start.Add(time.Duration(row.hours) * time.Hour)); got != (Stats{Entries: row.want}) {
+		if got := c.Entries(start.Add(time.Duration(row.hours) * time.Hour)); got != row.want {
 			t.Errorf("after %d hours: got %+v, want %d entries", row.hours, got, row.want)
 		}
 	}

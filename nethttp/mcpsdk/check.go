@@ -147,8 +147,8 @@ func (c *check) resources() {
 	for n, rule := range c.withLogin() {
 		c.resource(fmt.Sprintf("Authentication.Resources[%d]", n), rule)
 	}
-	for n, pattern := range c.rules.Bound.Resources {
-		c.resource(fmt.Sprintf("Bound.Resources[%d]", n), resource.ResourceRule{URI: pattern.URI, Prefix: pattern.Prefix, Template: pattern.Template})
+	for n, rule := range c.bound() {
+		c.resource(fmt.Sprintf("Bound.Resources[%d]", n), rule)
 	}
 }
 
@@ -156,6 +156,14 @@ func (c *check) resources() {
 func (c *check) conditioned() (rules []resource.ResourceRule) {
 	for _, rule := range c.rules.Conditions.Resources {
 		rules = append(rules, resource.ResourceRule{URI: rule.URI, Prefix: rule.Prefix, Template: rule.Template})
+	}
+	return rules
+}
+
+// bound returns the rules for the resources that need a bound token.
+func (c *check) bound() (rules []resource.ResourceRule) {
+	for _, pattern := range c.rules.Bound.Resources {
+		rules = append(rules, resource.ResourceRule{URI: pattern.URI, Prefix: pattern.Prefix, Template: pattern.Template})
 	}
 	return rules
 }
@@ -202,7 +210,7 @@ func (c *check) undeclared() {
 	for _, template := range c.have.templates {
 		// Rules for some of its URIs are enough: the others are then denied on purpose.
 		named := func(rule resource.ResourceRule) bool { return appliesToTemplate(rule, template) }
-		if !slices.ContainsFunc(slices.Concat(c.rules.Resources, c.conditioned(), c.withLogin()), named) {
+		if !slices.ContainsFunc(slices.Concat(c.rules.Resources, c.conditioned(), c.withLogin(), c.bound()), named) {
 			c.mistakes.Addf("resource template %q: no rule names it, so no one may use it; add one, without scopes if it needs none", template)
 		}
 	}

@@ -118,3 +118,21 @@ Operations.Bound.Resources[0]: the server has no resource and no template that U
 		t.Errorf("got %v\nwant %s", err, want)
 	}
 }
+
+// A bound operation counts as named by a rule, also if it is a template.
+func TestCheckKnowsBoundTemplates(t *testing.T) {
+	issuer := resourcetest.Start(t)
+	res := newResource(t, resource.Config{
+		Identifier:  "http://127.0.0.1/mcp",
+		Issuers:     []resource.Issuer{{Verifier: verifier(t, issuer)}},
+		Credentials: resource.Credentials{DPoP: resource.DPoP{Tokens: resource.BindingAccepted}},
+		Operations: resource.Operations{Undeclared: resource.DenyUndeclared,
+			Bound: resource.BoundOperations{Resources: []resource.ResourcePattern{{Template: "db://{table}/{id}"}}}},
+	})
+	server := mcp.NewServer(&mcp.Implementation{Name: "test", Version: "1"}, nil)
+	server.AddResourceTemplate(&mcp.ResourceTemplate{Name: "row", URITemplate: "db://{table}/{id}"},
+		func(context.Context, *mcp.ReadResourceRequest) (*mcp.ReadResourceResult, error) { return nil, nil })
+	if err := mcpsdk.Check(t.Context(), res, server); err != nil {
+		t.Error(err)
+	}
+}

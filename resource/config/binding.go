@@ -23,11 +23,13 @@ func (b *builder) addBindings(c *resource.Config) {
 func (b *builder) nonceKeys() (keys [][]byte) {
 	const text, files = "dpop_nonce_keys", "dpop_nonce_key_files"
 	s := &b.settings
-	for key, empty := range map[string]bool{text: s.DPoPNonceKeys != nil && len(s.DPoPNonceKeys) == 0, files: s.DPoPNonceKeyFiles != nil && len(s.DPoPNonceKeyFiles) == 0} {
-		if empty { // with a random key, other processes would reject the nonces
+	checkEmpty := func(key string, given bool, n int) {
+		if given && n == 0 { // with a random key, other processes would reject the nonces
 			b.mistakes.add(b.position(key), "%s: is empty; add a key, or remove it for a random key of the process", key)
 		}
 	}
+	checkEmpty(text, s.DPoPNonceKeys != nil, len(s.DPoPNonceKeys))
+	checkEmpty(files, s.DPoPNonceKeyFiles != nil, len(s.DPoPNonceKeyFiles))
 	if s.DPoPNonceKeys != nil && s.DPoPNonceKeyFiles != nil {
 		b.mistakes.add(b.position(files), "%s: %s is also set; set only one of them", files, text)
 		return nil
