@@ -72,8 +72,9 @@ func (d Decision) SetHeader(h http.Header) {
 // steps, decide selects the identifier that the request is for, which it returns too.
 //
 //	step            rejects with                                   calls            writes to the cache
-//	- identifier    404 a path of none of several              -                -
+//	- identifier    404 a path of none of several                  -                -
 //	0 origin        403 a page of another origin                   -                -
+//	- certificate   400 field malformed or not from a proxy        -                -
 //	1 credential    401 if there is none, 400 if several           -                -
 //	2 cache         - (a miss continues at 3, a hit at 8)          -                removes entries that are no longer valid
 //	3 read          400 not the text of a token, 401 malformed     -                -
@@ -82,8 +83,8 @@ func (d Decision) SetHeader(h http.Header) {
 //	6 verify        401 not authentic, 503 could not be verified   keys or issuer   -
 //	7 checks again  401 as in step 5, now on verified claims       -                adds the caller
 //	8 revocation    401 revoked                                    Hooks.Revoked    -
-//	9 possession    401 no valid proof, 429 too many proofs        DPoP.Replays     adds the key of a proof to the caller
-//	10 permission   403 claim or scope, 400, 413, 415 body         Operations.Rule  -
+//	9 possession    401 no valid proof, 429 too many, 503          DPoP.Replays     adds the key of a proof to the caller
+//	10 permission   403 or 401 not permitted, 400, 413, 415 body   Operations.Rule  -
 //
 // A panic of a configured function in any step results in a 500.
 func (p *policy) decide(req *http.Request) (d Decision, at *endpoint, f *fault) {

@@ -43,7 +43,7 @@ func (o *BoundOperations) clone() BoundOperations {
 	return BoundOperations{slices.Clone(o.Methods), slices.Clone(o.Tools), slices.Clone(o.Prompts), slices.Clone(o.Resources)}
 }
 
-// boundOperations is the compiled form of BoundOperations. Its values say nothing more.
+// boundOperations is the compiled form of BoundOperations. Only its keys matter.
 type boundOperations = scoperules.Keyed[struct{}]
 
 // boundOperations checks and compiles the bound operations. It returns nil for the zero value.

@@ -29,7 +29,7 @@ type callerJSON struct {
 	Roles      []string       `json:"roles,omitzero"`
 	Claims     jsontext.Value `json:"claims,omitzero"`
 
-	// Those that count for Resource. Claims can lack them, and has others too.
+	// The details for Resource. Claims can lack them, and can have details for other resources.
 	AuthorizationDetails jsontext.Value `json:"authorization_details,omitzero"`
 }
 

@@ -70,7 +70,7 @@ func (p *policy) accessToken(header http.Header) (raw string, kind presentedKind
 	return text, byBearer, nil
 }
 
-// otherScheme returns the fault for an Authorization header without the scheme Bearer. It is
+// otherScheme returns the fault for an Authorization header whose scheme is not accepted. It is
 // logged at info, because the client does not find out by itself that the credential has no
 // effect.
 func otherScheme(value string) *fault {
@@ -78,8 +78,8 @@ func otherScheme(value string) *fault {
 }
 
 // hasAuthorization reports whether there is a credential in the Authorization header, of whatever
-// kind and validity. An empty header is none, and neither is Bearer without a token, which some
-// clients send besides a key.
+// kind and validity. An empty header is none. Neither is Bearer or DPoP without a token: some
+// clients send Bearer alone besides a key.
 func hasAuthorization(header http.Header) bool {
 	_, kind := authorization.Read(header["Authorization"])
 	return kind != authorization.None && kind != authorization.NoToken

@@ -48,8 +48,7 @@ func (p *policy) authorize(at *endpoint, req *http.Request, caller *Caller, how 
 	}
 
 	// 10. Permission: header fields that must agree with claims, then conditions on claims, then
-	// the login and the scopes that every request needs and those of the operation, in one
-	// challenge.
+	// what every request and its operations need: scopes, a bound token and a login.
 	if f := p.checkHeaderClaims(req.Header, caller); f != nil {
 		return a, f
 	}
@@ -67,7 +66,7 @@ func (p *policy) authorize(at *endpoint, req *http.Request, caller *Caller, how 
 }
 
 // checkRequirements rejects a caller that does not meet the conditions of the operations, lacks a
-// needed or a further scope, or must log in again. Conditions precede scopes: to a caller who does
+// needed or a further scope, needs a bound token, or must log in again. Conditions precede scopes: to a caller who does
 // not meet them, a scope would not help.
 func (p *policy) checkRequirements(c *Caller, needs requirements, further []string) *fault {
 	if f := c.conditionFault(c.firstUnmet(needs.conditions)); f != nil {
@@ -80,8 +79,8 @@ func (p *policy) checkRequirements(c *Caller, needs requirements, further []stri
 	return p.checkLogin(c, needs.logins, missing)
 }
 
-// readOperation reads the body and collects the conditions and the scopes of its operations, the
-// scopes of the resource first.
+// readOperation reads the body and collects what its operations need. The scopes of the resource
+// are the first of the needed scopes.
 func (p *policy) readOperation(req *http.Request, caller *Caller) (a permission, f *fault) {
 	body, messages, e := mcpmsg.Read(req, p.maxBody)
 	a = permission{body: body, messages: messages}

@@ -119,9 +119,9 @@ func (a *answers) prepareFor(dpop bool) {
 	}
 }
 
-// scopesOf returns the scopes that the challenge names, except for insufficient_scope.
+// scopesOf returns the scopes that the challenge names, if the fault does not name them.
 func (a *answers) scopesOf(o outcome) []string {
-	if o == answerMalformed || o == answerLogin { // another token would not help; see policy.checkLogin
+	if o == answerMalformed { // another token would not help
 		return nil
 	}
 	return a.hint

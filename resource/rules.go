@@ -122,8 +122,8 @@ func (b *builder) checkRuleMap(where string, rules map[string][]string) {
 	}
 }
 
-// needs returns what the messages of one request need: the conditions and the logins of their
-// operations, and scopes, those of the resource first. has is for offers, see [scoperules.Needs].
+// needs returns what the messages of one request need: conditions, logins, a bound token, and
+// scopes. scopes are those of the resource, which precede those of the operations. has is for offers, see [scoperules.Needs].
 func (r *rules) needs(ctx context.Context, messages []*mcpmsg.Message, c *Caller, scopes []string, has func([]string) bool) (requirements, *fault) {
 	all := &collected{scopes: scoperules.Needs{Scopes: scopeset.NewSet(scopes), Has: has}}
 	for _, m := range messages {

@@ -9,14 +9,14 @@ import (
 	"github.com/warder-go/warder/metadata"
 )
 
-// offers are the authorization schemes that the tokens of all issuers can have.
+// offers are the authorization schemes that tokens of at least one issuer can have.
 type offers struct {
 	bearer, dpop bool
 	certificates bool   // tokens can be bound to a client certificate
 	algorithms   string // of DPoP proofs, for challenges
 }
 
-// setOffers finds out which schemes the tokens of the issuers can have.
+// setOffers finds out which schemes tokens of at least one issuer can have.
 func (b *builder) setOffers() {
 	p := b.policy
 	add := func(of bindings) {
@@ -28,7 +28,9 @@ func (b *builder) setOffers() {
 	for _, i := range p.allIssuers() {
 		of := p.bindingsOf(i.config.DPoP, i.config.Certificates, p.isOfField(i))
 		add(of)
-		p.requireDPoP[i.id] = of.dpop == BindingRequired
+		if of.dpop == BindingRequired {
+			p.requireDPoP[i.id] = true
+		}
 	}
 	if p.resolver != nil { // see checkBindingsOfResolved
 		add(p.bindingsOf(BindingInherited, BindingInherited, false))
@@ -65,6 +67,7 @@ func (p *policy) schemesFor(f *fault) errorresponse.Schemes {
 	return s
 }
 
+// needsDPoP reports whether only a token that is bound to a key can help.
 func (p *policy) needsDPoP(f *fault) bool {
 	switch {
 	case f.needsDPoP:

@@ -134,8 +134,9 @@ func (s *stream) check(req *http.Request, operations *streamOperations) {
 	caller, f = s.policy.owner.policy().recheck(req, s.caller, operations)
 }
 
-// recheck is steps 1 to 8 of the pipeline, whether the token is still bound as it was, and whether
-// the caller meets the conditions and has the scopes of the request. A cached caller costs no verification.
+// recheck is steps 1 to 8 of the pipeline. Then it checks that the token is still bound as it was,
+// and what the operations of the request need: conditions, scopes, a login, a bound token. A cached
+// caller costs no verification.
 //
 // A credential in a field of Credentials.Headers may have been valid for one request only. So
 // its verifier is not called again; only Claims.StillValid is.

@@ -99,12 +99,13 @@ func got(claim jsontext.Value, isHere func(location string) bool) string {
 	if err != nil {
 		return "cannot be read as authorization details: " + err.Error()
 	}
-	here := slices.DeleteFunc(slices.Clone(all), func(d authdetails.Detail) bool { return !d.IsFor(isHere) })
+	total := len(all)
+	here := slices.DeleteFunc(all, func(d authdetails.Detail) bool { return !d.IsFor(isHere) })
 	switch {
-	case len(all) == 0:
+	case total == 0:
 		return "is empty"
 	case len(here) == 0:
-		return fmt.Sprintf("has only details for other locations (%d)", len(all))
+		return fmt.Sprintf("has only details for other locations (%d)", total)
 	}
 	var texts []string
 	for i := range here {

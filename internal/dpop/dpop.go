@@ -42,10 +42,10 @@ type Error struct {
 	Err       error  // nil if Got and Want say it all
 }
 
-// Error returns the text of Err.
+// Error returns the text of Err. Without Err it says only that the proof is not as required.
 func (e *Error) Error() string {
 	if e.Err == nil {
-		return "dpop: the proof is for another request"
+		return "dpop: the proof is not as required"
 	}
 	return e.Err.Error()
 }

@@ -4,6 +4,7 @@ import (
 	"errors"
 	"fmt"
 	"net/netip"
+	"strconv"
 	"strings"
 )
 
@@ -24,7 +25,7 @@ func Normalize(raw string) (string, error) {
 		raw = raw[:end]
 	}
 	scheme, rest, ok := strings.Cut(raw, "://")
-	scheme = lowerASCII(scheme)
+	scheme = strings.ToLower(scheme)
 	if !ok || scheme != "https" && scheme != "http" {
 		return "", errURL
 	}
@@ -54,9 +55,9 @@ func normalAuthority(scheme, authority string) (string, bool) {
 		return "", false
 	}
 	if port == "" || scheme == "https" && port == "443" || scheme == "http" && port == "80" {
-		return lowerASCII(host), true
+		return strings.ToLower(host), true
 	}
-	return lowerASCII(host) + ":" + port, true
+	return strings.ToLower(host) + ":" + port, true
 }
 
 // isHost accepts names, IPv4 addresses, and IPv6 addresses without a zone.
@@ -119,10 +120,14 @@ func normalSegment(segment string) (string, bool) {
 			b.WriteByte(segment[i])
 			continue
 		}
-		if i+2 >= len(segment) || !isHex(segment[i+1]) || !isHex(segment[i+2]) {
+		if len(segment)-i < 3 {
 			return "", false
 		}
-		octet := hexValue(segment[i+1])<<4 | hexValue(segment[i+2])
+		value, err := strconv.ParseUint(segment[i+1:i+3], 16, 8)
+		if err != nil {
+			return "", false
+		}
+		octet := byte(value)
 		if isAlphanumeric(octet) || strings.IndexByte("-._~", octet) >= 0 { // unreserved (RFC 3986 §2.3)
 			b.WriteByte(octet)
 		} else {
@@ -140,25 +145,4 @@ func isPathCharacter(c byte) bool {
 
 func isAlphanumeric(c byte) bool {
 	return 'a' <= c && c <= 'z' || 'A' <= c && c <= 'Z' || '0' <= c && c <= '9'
-}
-
-func isHex(c byte) bool {
-	return '0' <= c && c <= '9' || 'a' <= c && c <= 'f' || 'A' <= c && c <= 'F'
-}
-
-func hexValue(c byte) byte {
-	if c <= '9' {
-		return c - '0'
-	}
-	return c&^0x20 - 'A' + 10
-}
-
-// lowerASCII does not change text that has none of the letters A to Z.
-func lowerASCII(text string) string {
-	return strings.Map(func(r rune) rune {
-		if 'A' <= r && r <= 'Z' {
-			return r + 'a' - 'A'
-		}
-		return r
-	}, text)
 }

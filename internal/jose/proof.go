@@ -49,10 +49,10 @@ func (p Proof) Format(f fmt.State, _ rune) { Token{}.Format(f, 0) }
 func (p Proof) MarshalText() ([]byte, error) { return Token{}.MarshalText() }
 
 // ParseProof parses raw as [Parse] does. In contrast to Parse, the header must have jwk. The key
-// must be public, asymmetric and in the only form that RFC 7518 §6 and RFC 8037 §2 allow: other
-// forms, which ParseKey accepts in published key sets, are errors here. Other keys in the header (jku, x5u,
-// x5c, x5t, x5t#S256) are errors too, and kid is ignored. Errors wrap [ErrMalformed], [ErrAlgorithm]
-// or [ErrProofKey]. ParseProof does not limit the length of raw: the caller must.
+// must be public and asymmetric, in the only form that RFC 7518 §6 and RFC 8037 §2 allow. Other
+// forms, which ParseKey accepts in published key sets, are errors here. Other keys in the header
+// (jku, x5u, x5c, x5t, x5t#S256) are errors too. kid is ignored. Errors wrap [ErrMalformed],
+// [ErrAlgorithm] or [ErrProofKey]. ParseProof does not limit the length of raw: the caller must.
 //
 // known is a header that Proof.Verify returned, or nil. If raw has the same header, byte for
 // byte, it is not parsed again.
