@@ -7,6 +7,7 @@ import (
 	"time"
 
 	"github.com/warder-go/warder/internal/anyvalue"
+	"github.com/warder-go/warder/internal/commonkey"
 	"github.com/warder-go/warder/internal/dpop"
 	"github.com/warder-go/warder/internal/dpopnonce"
 	"github.com/warder-go/warder/internal/replaycache"
@@ -151,7 +152,7 @@ func (b *builder) setDPoP() {
 	if p.window.length = cmp.Or(c.Window, defaultProofWindow); p.window.length < time.Second || p.window.length > maxProofWindow {
 		b.mistakes.Addf("%sWindow: %s is not between 1 s and %s", where, c.Window, maxProofWindow)
 	}
-	err = dpopnonce.CheckKeys(c.NonceKeys)
+	err = commonkey.Check(c.NonceKeys)
 	b.mistakes.AddAt(where+"NonceKeys", err)
 	switch {
 	case c.RequireNonce && err == nil:

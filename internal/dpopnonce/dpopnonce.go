@@ -6,22 +6,16 @@ package dpopnonce
 
 import (
 	"encoding/base64"
-	"errors"
 	"fmt"
 	"io"
 	"sync/atomic"
 	"time"
 
+	"github.com/warder-go/warder/internal/commonkey"
 	"github.com/warder-go/warder/internal/digest"
 )
 
 const (
-	// MinKeyBytes is the minimum length of a key, in bytes.
-	MinKeyBytes = 32
-
-	// MaxKeys is the maximum number of keys. A forged nonce is compared with each of them.
-	MaxKeys = 8
-
 	// nonceLifetime is the time for which a nonce is accepted.
 	nonceLifetime = 5 * time.Minute
 
@@ -55,36 +49,16 @@ type made struct {
 	nonce  string
 }
 
-// CheckKeys returns an error if New does not accept the keys. Errors do not contain a key.
-func CheckKeys(keys [][]byte) error {
-	var errs []error
-	if len(keys) > MaxKeys {
-		errs = append(errs, fmt.Errorf("has %d keys; at most %d are possible: remove the oldest ones", len(keys), MaxKeys))
-	}
-	seen := map[string]int{}
-	for i, k := range keys {
-		if len(k) < MinKeyBytes {
-			errs = append(errs, fmt.Errorf("key %d has %d bytes; want at least %d random bytes", i+1, len(k), MinKeyBytes))
-		}
-		if first, ok := seen[string(k)]; ok {
-			errs = append(errs, fmt.Errorf("key %d equals key %d: remove one of them", i+1, first))
-			continue
-		}
-		seen[string(k)] = i + 1
-	}
-	return errors.Join(errs...)
-}
-
 // New returns a Source. It makes nonces with the first key, and it accepts those of all keys.
 // Replicas of a server need the same keys, because a client can send the nonce of one replica
 // to another. To rotate a key without rejecting nonces, add the new key at the end in all
 // replicas, then move it to the front, and remove the old key after 5 minutes.
 //
 // Without keys, New uses a random key, which is the same in the whole process. New panics if
-// [CheckKeys] returns an error. It does not keep the slices. The keys can have other uses too:
+// [commonkey.Check] returns an error. It does not keep the slices. The keys can have other uses too:
 // New derives its own keys from them.
 func New(keys [][]byte) *Source {
-	if err := CheckKeys(keys); err != nil {
+	if err := commonkey.Check(keys); err != nil {
 		panic("dpopnonce: keys: " + err.Error())
 	}
 	if len(keys) == 0 {

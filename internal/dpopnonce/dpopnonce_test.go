@@ -13,12 +13,13 @@ import (
 	"testing"
 	"time"
 
+	"github.com/warder-go/warder/internal/commonkey"
 	"github.com/warder-go/warder/internal/dpopnonce"
 )
 
 var (
-	keyA = bytes.Repeat([]byte("a"), dpopnonce.MinKeyBytes)
-	keyB = bytes.Repeat([]byte("b"), dpopnonce.MinKeyBytes)
+	keyA = bytes.Repeat([]byte("a"), commonkey.MinBytes)
+	keyB = bytes.Repeat([]byte("b"), commonkey.MinBytes)
 	at   = time.Unix(1_700_000_000, 0)
 )
 
@@ -183,38 +184,6 @@ func TestChanges(t *testing.T) {
 			if s.Check(changed, at) != dpopnonce.Invalid {
 				t.Errorf("%q is accepted", changed)
 			}
-		}
-	}
-}
-
-func TestCheckKeys(t *testing.T) {
-	many := make([][]byte, dpopnonce.MaxKeys+1)
-	for i := range many {
-		many[i] = bytes.Repeat([]byte{byte(i)}, dpopnonce.MinKeyBytes)
-	}
-	for _, row := range []struct {
-		name string
-		keys [][]byte
-		want string
-	}{
-		{"none", nil, ""},
-		{"the maximum", many[:dpopnonce.MaxKeys], ""},
-		{"a short key", [][]byte{keyA, keyA[:31]}, "key 2 has 31 bytes; want at least 32 random bytes"},
-		{"an empty key", [][]byte{{}}, "key 1 has 0 bytes; want at least 32 random bytes"},
-		{"a duplicate key", [][]byte{keyA, keyB, keyA}, "key 3 equals key 1: remove one of them"},
-		{"too many", many, "has 9 keys; at most 8 are possible: remove the oldest ones"},
-		{"all mistakes", [][]byte{keyA[:1], keyA[:1]}, "key 1 has 1 bytes; want at least 32 random bytes\nkey 2 has 1 bytes; want at least 32 random bytes\nkey 2 equals key 1: remove one of them"},
-	} {
-		got, panicked := "", false
-		if err := dpopnonce.CheckKeys(row.keys); err != nil {
-			got = err.Error()
-		}
-		func() {
-			defer func() { panicked = recover() != nil }()
-			dpopnonce.New(row.keys)
-		}()
-		if got != row.want || panicked != (row.want != "") {
-			t.Errorf("%s: got %q and panic %v, want %q", row.name, got, panicked, row.want)
 		}
 	}
 }

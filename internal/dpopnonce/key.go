@@ -1,11 +1,12 @@
 package dpopnonce
 
 import (
-	"crypto/hkdf"
 	"crypto/hmac"
 	"crypto/sha256"
 	"hash"
 	"sync"
+
+	"github.com/warder-go/warder/internal/commonkey"
 )
 
 // A nonce is the base64url encoding of a version (1 byte), the time in seconds since 1970 (5
@@ -22,7 +23,7 @@ const (
 var _ = [1]struct{}{}[nonceBytes%3]
 
 const (
-	keyLabel     = "warder DPoP nonce key 1" // info of HKDF
+	keyLabel     = "warder DPoP nonce key 1" // purpose of the derived key
 	messageLabel = "warder DPoP nonce 1\x00" // before the version and the time in the HMAC
 )
 
@@ -38,12 +39,8 @@ type key struct {
 // newKey derives a key from a configured one (RFC 5869), so that the HMACs of another protocol
 // with the same configured key are not nonces.
 func newKey(configured []byte) *key {
-	derived, err := hkdf.Key(sha256.New, configured, nil, keyLabel, sha256.Size)
-	if err != nil {
-		panic("dpopnonce: " + err.Error()) // only for keys shorter than MinKeyBytes, in FIPS mode
-	}
 	return &key{
-		mac:     hmac.New(sha256.New, derived),
+		mac:     hmac.New(sha256.New, commonkey.Derive(configured, keyLabel)),
 		message: append([]byte(messageLabel), make([]byte, timeEnd)...),
 		result:  make([]byte, 0, sha256.Size),
 	}

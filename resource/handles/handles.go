@@ -7,8 +7,6 @@ package handles
 import (
 	"crypto/aes"
 	"crypto/cipher"
-	"crypto/hkdf"
-	"crypto/sha256"
 	"encoding/base64"
 	"encoding/binary"
 	"errors"
@@ -18,14 +16,13 @@ import (
 	"strings"
 	"time"
 
+	"github.com/warder-go/warder/internal/commonkey"
 	"github.com/warder-go/warder/internal/configerr"
 	"github.com/warder-go/warder/resource"
 )
 
 // Limits of handles.
 const (
-	minKeyBytes     = 32 // each key, at least
-	maxKeys         = 8
 	maxHandleBytes  = 16 << 10 // a handle before Bind
 	maxPurposeBytes = 255
 	defaultLifetime = time.Hour
@@ -77,17 +74,12 @@ func New(c Config) (*Binder, error) {
 	if c.Purpose == "" || len(c.Purpose) > maxPurposeBytes {
 		mistakes.Addf("Purpose: %d bytes; say in 1 to %d bytes what the handles are for", len(c.Purpose), maxPurposeBytes)
 	}
-	if len(c.Keys) == 0 || len(c.Keys) > maxKeys {
-		mistakes.Addf("Keys: %d keys; configure 1 to %d", len(c.Keys), maxKeys)
+	if len(c.Keys) == 0 {
+		mistakes.Addf("Keys: none; configure 1 to %d", commonkey.Max)
 	}
 	b := &Binder{purpose: c.Purpose, lifetime: c.Lifetime}
-	for n, key := range c.Keys {
-		if len(key) < minKeyBytes {
-			mistakes.Addf("Keys[%d]: %d bytes; use at least %d from crypto/rand", n, len(key), minKeyBytes)
-		}
-		if slices.ContainsFunc(c.Keys[:n], func(other []byte) bool { return string(other) == string(key) }) {
-			mistakes.Addf("Keys[%d]: duplicate key", n)
-		}
+	mistakes.AddAt("Keys", commonkey.Check(c.Keys))
+	for _, key := range c.Keys {
 		b.keys = append(b.keys, slices.Clone(key))
 	}
 	if b.lifetime == 0 {
@@ -184,11 +176,7 @@ func (b *Binder) context(c *resource.Caller) string {
 // is derived for the caller (RFC 5869). So the limit of 2^32 handles per key applies to each
 // caller, and a handle of one caller would not open for another even if GCM failed.
 func newAEAD(key []byte, context string) (cipher.AEAD, error) {
-	derived, err := hkdf.Key(sha256.New, key, nil, context, 32)
-	if err != nil {
-		return nil, err
-	}
-	block, err := aes.NewCipher(derived)
+	block, err := aes.NewCipher(commonkey.Derive(key, context))
 	if err != nil {
 		return nil, err
 	}

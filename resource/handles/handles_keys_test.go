@@ -20,18 +20,18 @@ func TestHandlesConfig(t *testing.T) {
 	c := handles.Config{Purpose: strings.Repeat("p", 256), Keys: [][]byte{valid, valid[:31], valid}, Lifetime: -1}
 	_, err := handles.New(c)
 	want := `handles: configuration: Purpose: 256 bytes; say in 1 to 255 bytes what the handles are for
-Keys[1]: 31 bytes; use at least 32 from crypto/rand
-Keys[2]: duplicate key
+Keys: key 2 has 31 bytes; want at least 32 random bytes
+key 3 equals key 1: remove one of them
 Lifetime: -1ns is under a second; use 0 for 1h0m0s`
 	if fmt.Sprint(err) != want {
 		t.Errorf("\n got %v\nwant %s", err, want)
 	}
 	_, err = handles.New(handles.Config{})
-	want = "handles: configuration: Purpose: 0 bytes; say in 1 to 255 bytes what the handles are for\nKeys: 0 keys; configure 1 to 8"
+	want = "handles: configuration: Purpose: 0 bytes; say in 1 to 255 bytes what the handles are for\nKeys: none; configure 1 to 8"
 	if fmt.Sprint(err) != want {
 		t.Errorf("\n got %v\nwant %s", err, want)
 	}
-	if _, err = handles.New(handles.Config{Purpose: "p", Keys: make([][]byte, 9)}); err == nil || !strings.Contains(err.Error(), "Keys: 9 keys; configure 1 to 8") {
+	if _, err = handles.New(handles.Config{Purpose: "p", Keys: make([][]byte, 9)}); err == nil || !strings.Contains(err.Error(), "Keys: has 9 keys; at most 8 are possible: remove the oldest ones") {
 		t.Errorf("nine keys: got %v", err)
 	}
 }
