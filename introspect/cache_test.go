@@ -277,11 +277,14 @@ func TestForgetUnderLoad(t *testing.T) {
 
 // An entry in a RevocationList takes effect at once, also for a cached token, and without a call.
 func TestRevocationList(t *testing.T) {
-	list := new(revocation.List)
-	inBubble(t, func(c *resource.Config, _ *introspect.Config) { c.Hooks.Revoked = list.Revoked }, func(fx *fixture) {
+	list, err := revocation.New(revocation.Config{})
+	if err != nil {
+		t.Fatal(err)
+	}
+	inBubble(t, func(c *resource.Config, _ *introspect.Config) { c.Hooks.Revocations = list }, func(fx *fixture) {
 		token := fx.token(resourcetest.Token{Claims: map[string]any{"jti": "one"}})
 		fx.expect("before the revocation", token, 200, "")
-		if err := list.Add(revocation.Entry{Issuer: fx.issuer.Identifier(), TokenID: "one", Until: time.Now().Add(time.Hour)}); err != nil {
+		if err := list.Add(context.Background(), revocation.Entry{Issuer: fx.issuer.Identifier(), TokenID: "one", Until: time.Now().Add(time.Hour)}); err != nil {
 			fx.Fatal(err)
 		}
 		fx.expect("revoked", token, 401, resource.ReasonRevoked)

@@ -37,7 +37,7 @@ func TestConcurrentUse(t *testing.T) {
 	res, err := resource.New(resource.Config{
 		Identifier: "https://mcp.example.test/mcp", Issuers: []resource.Issuer{{Verifier: verifier}}, Logger: quiet,
 		Limits: resource.Limits{CacheEntries: 64}, ScopeOptions: resource.ScopeOptions{Implies: map[string][]string{"admin": {"read"}}},
-		Hooks: resource.Hooks{Revoked: func(context.Context, *resource.Caller) bool { return revoked.Load() }},
+		Hooks: resource.Hooks{Revocations: resource.RevocationFunc(func(context.Context, *resource.Caller) (bool, error) { return revoked.Load(), nil })},
 	})
 	if err != nil {
 		t.Fatal(err)

@@ -25,7 +25,7 @@ type sseTest struct {
 	first     string      // event of the stream
 	write     chan string // to the stream of the server
 	ended     atomic.Bool // the handler of the stream has returned
-	revoked   atomic.Bool // Hooks.Revoked
+	revoked   atomic.Bool // Hooks.Revocations
 	withdrawn atomic.Bool // the verification no longer holds
 }
 
@@ -59,7 +59,7 @@ func inSSETest(t *testing.T, c nethttp.SessionConfig, rules resource.Operations,
 		res, err := resource.New(resource.Config{
 			Identifier: "https://mcp.example.test/mcp", Opaque: &resource.Issuer{Verifier: tokenOfSubject{time.Now().Add(time.Minute), &s.withdrawn}},
 			Limits: resource.Limits{Leeway: -1}, Logger: slog.New(slog.DiscardHandler), Operations: rules,
-			Hooks: resource.Hooks{Revoked: func(context.Context, *resource.Caller) bool { return s.revoked.Load() }},
+			Hooks: resource.Hooks{Revocations: resource.RevocationFunc(func(context.Context, *resource.Caller) (bool, error) { return s.revoked.Load(), nil })},
 		})
 		if err != nil {
 			t.Fatal(err)

@@ -82,7 +82,7 @@ func (d Decision) SetHeader(h http.Header) {
 //	5 claim checks  401 expired, other audience, wrong type        -                -
 //	6 verify        401 not authentic, 503 could not be verified   keys or issuer   -
 //	7 checks again  401 as in step 5, now on verified claims       -                adds the caller
-//	8 revocation    401 revoked                                    Hooks.Revoked    -
+//	8 revocation    401 revoked, 503 not known                     Revocations      the revision at which the caller was not revoked
 //	9 possession    401 no valid proof, 429 too many, 503          DPoP.Replays     adds the key of a proof to the caller
 //	10 permission   403 or 401 not permitted, 400, 413, 415 body   Operations.Rule  -
 //
@@ -178,6 +178,7 @@ func (p *policy) identify(at *endpoint, req *http.Request) (*Caller, presented, 
 	how := presented{kind: kind, token: digest.Of(raw)}
 	cacheKey := at.cacheKey(how.token)
 	if cached, ok := p.cache.Get(cacheKey, now); ok && cached.resource == at.identifier && !cached.isFromField() {
+		how.now = now
 		return p.recast(cached), how, nil
 	}
 	caller, f := p.identifyByToken(req.Context(), at, raw, cacheKey, now)

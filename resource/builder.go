@@ -29,7 +29,7 @@ type builder struct {
 func newPolicy(c Config) (*policy, error) {
 	b := builder{config: c, declared: declaredScopes(&c), policy: &policy{
 		issuers: map[string]*issuer{}, tokens: new(jose.Reader), logger: c.Logger,
-		revoked: c.Hooks.Revoked, keepHeader: c.HTTP.KeepAuthorization, handlerChallenges: c.HTTP.HandlerChallenges,
+		keepHeader: c.HTTP.KeepAuthorization, handlerChallenges: c.HTTP.HandlerChallenges,
 	}}
 	b.setEndpoints()
 	b.setOrigins()
@@ -49,6 +49,7 @@ func newPolicy(c Config) (*policy, error) {
 	b.policy.conditions = b.conditions("Credentials.Conditions", b.config.Credentials.Conditions)
 	b.policy.authentication = b.authentication("Credentials.Authentication", b.config.Credentials.Authentication)
 	b.setDigestKey()
+	b.setRevocations()
 	b.setObservers()
 	b.setScopes()
 	b.setRules()

@@ -7,11 +7,13 @@ import (
 	"log/slog"
 	"slices"
 	"strconv"
+	"sync/atomic"
 	"time"
 
 	"github.com/go-json-experiment/json"
 
 	"github.com/warder-go/warder/internal/condition"
+	"github.com/warder-go/warder/internal/digest"
 	"github.com/warder-go/warder/internal/instant"
 	"github.com/warder-go/warder/internal/logging"
 	"github.com/warder-go/warder/internal/scopeset"
@@ -27,12 +29,15 @@ type Caller struct {
 
 	kind                               principalKind
 	issuer, subject, clientID, tokenID string
+	session                            string // sid
 	sub                                string // the claim, also if subject is another one
 	token                              string // digest in hexadecimal, if kind is ofToken
 	expiry, issuedAt                   instant.Instant
 	stillValid                         func(now time.Time) bool // see Claims.StillValid
 	object                             []byte                   // the claims as JSON
 	jwtObject                          []byte                   // see Claims
+	revision                           *atomic.Uint64           // see checkRevoked; nil: Revoked is always called
+	tokenDigest                        digest.Digest            // see TokenDigest
 	conditions                         []*condition.Condition   // of the issuer
 	unmet                              *condition.Condition     // see policy.setUnmet
 	binding                            callerBinding
@@ -53,9 +58,13 @@ func (p *policy) newCaller(at *endpoint, from *issuer, c *Claims, token *Token, 
 		policy: p, issuer: from.id, subject: c.Subject, sub: from.subOf(c), clientID: c.ClientID, tokenID: c.TokenID,
 		expiry: instant.Of(c.Expiry), issuedAt: instant.Of(c.IssuedAt), stillValid: c.StillValid, object: c.object,
 		resource: at.identifier, path: p.endpoints.ownerPath(at), jwtObject: c.jwtObject, conditions: from.conditions,
+		session: c.SessionID, revision: p.newRevision(),
 		credential: credential, names: from.names, grant: scopeset.NewGrant(c.Scopes, c.roles, from.roleScopes, p.hierarchy),
 	}
 	caller.setBinding(from, c)
+	if p.revocations != nil && token != nil {
+		caller.tokenDigest = token.digest()
+	}
 	if !from.ofClients {
 		caller.locations = from.audiences
 	}
@@ -142,6 +151,17 @@ func (c *Caller) ClientID() string { return c.clientID }
 
 // TokenID returns the jti claim; "" if the token has none.
 func (c *Caller) TokenID() string { return c.tokenID }
+
+// SessionID returns the claim sid, the user's session at the authorization server (OpenID Connect
+// Front-Channel Logout §3); "" if the token has none, or if it is not a string. It is not an MCP
+// session.
+func (c *Caller) SessionID() string { return c.session }
+
+// TokenDigest returns a SHA-256 digest that identifies the access token, for implementations of
+// [Revocations]. Two tokens that differ only in the encoding of the same signature have the same digest. It is
+// zero for a credential of Credentials.Headers, for a decoded caller, and without
+// Hooks.Revocations. Do not log it.
+func (c *Caller) TokenDigest() [32]byte { return c.tokenDigest }
 
 // Credential returns the kind of credential: [CredentialJWT], [CredentialOpaque], or the
 // name of a header field of Config.Credentials.

@@ -20,6 +20,7 @@ type Claims struct {
 	NotBefore    time.Time
 	IssuedAt     time.Time
 	TokenID      string       // jti
+	SessionID    string       // sid, the session of the user at the issuer; "" if it is not a string
 	ClientID     string       // client_id, otherwise azp, cid or appid
 	Scopes       []string     // scope, otherwise scp; never both
 	Confirmation Confirmation // cnf: what the token is bound to
@@ -63,7 +64,7 @@ func ParseClaims(object []byte) (*Claims, error) {
 	}
 	return &Claims{
 		Issuer: s.Issuer, Subject: s.Subject, Audience: s.Audience, Expiry: s.Expiry, NotBefore: s.NotBefore, IssuedAt: s.IssuedAt,
-		TokenID: s.TokenID, ClientID: s.ClientID, Scopes: s.Scopes, Confirmation: Confirmation(s.Confirmation),
+		TokenID: s.TokenID, SessionID: s.SessionID, ClientID: s.ClientID, Scopes: s.Scopes, Confirmation: Confirmation(s.Confirmation),
 		noScope: s.NoScope, typeClaims: s.Types, accessHash: s.AccessTokenHash, codeHash: s.CodeHash, object: object,
 	}, nil
 }
@@ -85,6 +86,7 @@ func (c *Claims) asAnswer(jwt *Claims) *Claims {
 		out.Expiry = jwt.Expiry
 	}
 	out.TokenID = cmp.Or(out.TokenID, jwt.TokenID)
+	out.SessionID = cmp.Or(out.SessionID, jwt.SessionID)
 	out.Subject = cmp.Or(out.Subject, jwt.Subject)
 	out.ClientID = cmp.Or(out.ClientID, jwt.ClientID)
 	if out.Audience == nil {

@@ -1,7 +1,6 @@
 package resource
 
 import (
-	"context"
 	"log/slog"
 	"time"
 
@@ -222,9 +221,9 @@ type Hooks struct {
 	// rejects the request with 500. Ready and Metrics do not cover these issuers.
 	ResolveIssuer func(iss string) (*Issuer, bool)
 
-	// Revoked is called for every request, also for one with a cached token. If it
-	// returns true, the request is rejected with 401. Nil revokes nothing.
-	Revoked func(context.Context, *Caller) bool
+	// Revocations knows which tokens are revoked. It applies to every request, also to one with
+	// a cached token, and to open streams. Nil revokes nothing.
+	Revocations Revocations
 
 	// Observers are notified of every decision: for an audit log, for traces.
 	Observers []Observer

@@ -3,6 +3,7 @@ package resource
 import (
 	"errors"
 	"net/http"
+	"time"
 
 	"github.com/warder-go/warder/internal/authorization"
 	"github.com/warder-go/warder/internal/digest"
@@ -25,12 +26,12 @@ var (
 	faultNotToken       = &fault{reason: ReasonMalformedRequest, err: errors.New("no token after Bearer or DPoP, but text with a space, a comma, a quote or another character that a token does not have")}
 )
 
-// presented is how a request presented its credential, as far as the proof of possession depends
-// on it.
+// presented is how a request presented its credential, as far as steps 8 and 9 depend on it.
 type presented struct {
 	kind        presentedKind
 	token       digest.Digest     // of an access token in the Authorization header
 	certificate clientCertificate // see readCertificateField
+	now         time.Time         // when the request arrived; zero if its credential was verified since then
 }
 
 type presentedKind int

@@ -83,7 +83,10 @@ const (
 type Replays interface {
 	// Once stores that a proof is used, until the time until. It returns nil for
 	// the first use. [ErrReplayed] means that the proof was used before, and [ErrTooManyProofs]
-	// that its key has too many proofs at the moment. Every other error, also that of ctx, means
+	// that its key has too many proofs at the moment. [ErrProofsLost] means that proofs that were
+	// used after proof.MadeAfter may have been lost, for example because another server has become
+	// the primary: if nonces are required, the client is asked for a proof with a new one.
+	// Every other error, also that of ctx, means
 	// that it is not known: the request is rejected with 503. Once must honour ctx.
 	Once(ctx context.Context, proof ProofID, until time.Time) error
 }
@@ -92,12 +95,19 @@ type Replays interface {
 type ProofID struct {
 	Key   [32]byte // SHA-256 thumbprint of the key (RFC 7638)
 	Proof [32]byte // SHA-256 of the thumbprint, jti and htu
+
+	// MadeAfter is a time before which the proof was certainly not made: that of its nonce or,
+	// without nonces, its iat less DPoP.Window, because the clock of the client can be ahead.
+	MadeAfter time.Time
 }
 
 // Errors of [Replays].
 var (
 	ErrReplayed      = errors.New("resource: the DPoP proof was used before")
 	ErrTooManyProofs = errors.New("resource: too many DPoP proofs of one key")
+
+	// ErrProofsLost results in 401 with a new nonce if nonces are required, else in 503.
+	ErrProofsLost = errors.New("resource: DPoP proofs may have been lost that were used after this one was made")
 
 	errProofsForgotten = errors.New("the clock was set back, so it is not known whether the DPoP proof was used before")
 	errProofsFull      = errors.New("the memory for DPoP proofs is full: raise DPoP.MaxProofs (dpop_max_proofs)")

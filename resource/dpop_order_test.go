@@ -68,7 +68,7 @@ func TestOrderOfProofs(t *testing.T) {
 		c.Operations.Tools = map[string][]string{"delete": {"admin"}}
 		c.Credentials.HeaderClaims = map[string]resource.HeaderClaim{"X-Tenant": {Claim: "tenant"}}
 		c.Credentials.Conditions = []resource.Condition{{Claim: "plan", Equals: "paid"}}
-		c.Hooks.Revoked = func(_ context.Context, c *resource.Caller) bool { return c.Subject() == "mallory" }
+		c.Hooks.Revocations = resource.RevocationFunc(func(_ context.Context, c *resource.Caller) (bool, error) { return c.Subject() == "mallory", nil })
 	})
 	n := newNonceTest(f)
 	nonce := n.refused("no nonce", "")

@@ -89,7 +89,7 @@ func TestEvents(t *testing.T) {
 	f := newFixture(t, func(c *resource.Config, _ *jwks.Config) {
 		c.Operations = resource.Operations{Tools: map[string][]string{"delete": {"admin"}}, Public: []string{"ping"}}
 		c.Hooks.Observers = []resource.Observer{observer}
-		c.Hooks.Revoked = func(_ context.Context, c *resource.Caller) bool { return c.Subject() == "mallory" }
+		c.Hooks.Revocations = resource.RevocationFunc(func(_ context.Context, c *resource.Caller) (bool, error) { return c.Subject() == "mallory", nil })
 	})
 	alice := f.token(resourcetest.Token{Scope: "read"})
 	issuer := " issuer=" + f.issuer.Identifier() + " credential=jwt"

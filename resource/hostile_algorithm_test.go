@@ -181,7 +181,7 @@ func hostileMalleableSignature(h *hostile, plain *fixture, key *ecdsa.PrivateKey
 	set := resourcetest.JWK(plain.issuer.PublicKey(kid), map[string]any{"kid": kid}) + "," + resourcetest.JWK(key.Public(), map[string]any{"kid": "p256"})
 	denied := newFixtureWith(h.T, plain.issuer, func(c *resource.Config, k *jwks.Config) {
 		k.Keys = []byte(`{"keys":[` + string(set) + `]}`)
-		c.Hooks.Revoked = denyID("j")
+		c.Hooks.Revocations = denyID("j")
 	})
 	h.expect("98 token with (r, s), jti revoked", denied.bearer(token), invalid)
 	h.expect("98 token with (r, n-s), jti revoked", denied.bearer(withNegatedS), invalid)

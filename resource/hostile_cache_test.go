@@ -198,7 +198,7 @@ func hostileWithdrawnKey(h *hostile) {
 	revoked := false
 	f := h.fixture(func(c *resource.Config, _ *jwks.Config) {
 		c.Limits.CacheTTL = 24 * time.Hour
-		c.Hooks.Revoked = func(context.Context, *resource.Caller) bool { return revoked }
+		c.Hooks.Revocations = resource.RevocationFunc(func(context.Context, *resource.Caller) (bool, error) { return revoked, nil })
 	})
 	tok := f.token(resourcetest.Token{Lifetime: 24 * time.Hour})
 	h.expect("223 token cached", f.bearer(tok), accepted)

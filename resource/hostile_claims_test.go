@@ -228,7 +228,7 @@ func hostilePrincipal(h *hostile) {
 		{"148 strict: jti missing", with(strict, map[string]any{"jti": removed}), invalid, reasonClaimMissing},
 		{"149 strict: iat missing", with(strict, map[string]any{"iat": removed}), invalid, reasonClaimMissing},
 	})
-	denying := h.fixture(func(c *resource.Config, _ *jwks.Config) { c.Hooks.Revoked = denyID("bad") })
+	denying := h.fixture(func(c *resource.Config, _ *jwks.Config) { c.Hooks.Revocations = denyID("bad") })
 	h.checkTokens(denying, []tokenRow{
 		{"151 jti is revoked", with(denying, map[string]any{"jti": "bad"}), invalid, resource.ReasonRevoked},
 		{"151 jti that differs in case from a revoked one", with(denying, map[string]any{"jti": "Bad"}), accepted, ""},

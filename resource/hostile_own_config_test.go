@@ -314,7 +314,7 @@ func ownVerifier(h *hostile) {
 	}
 
 	g := h.fixture(func(c *resource.Config, _ *jwks.Config) {
-		c.Hooks.Revoked = func(context.Context, *resource.Caller) bool { runtime.Goexit(); return false }
+		c.Hooks.Revocations = resource.RevocationFunc(func(context.Context, *resource.Caller) (bool, error) { runtime.Goexit(); return false, nil })
 	})
 	served := false
 	g.inner = func(http.ResponseWriter, *http.Request) { served = true }

@@ -297,7 +297,7 @@ func ownNumbers(h *hostile) {
 
 // ownOrder covers which of several faults is reported, and what work is done before.
 func ownOrder(h *hostile) {
-	f, verified := h.countedFixture(func(c *resource.Config) { c.Scopes = []string{"read"}; c.Hooks.Revoked = denyID("bad") }, nil)
+	f, verified := h.countedFixture(func(c *resource.Config) { c.Scopes = []string{"read"}; c.Hooks.Revocations = denyID("bad") }, nil)
 	with := func(claims map[string]any) string { return f.token(resourcetest.Token{Claims: claims}) }
 	h.expect("own 59 expired and without the scope: 401, not 403", f.bearer(with(map[string]any{"exp": 1})), withScopeHint(expired, "read"))
 	h.expect("own 60 for another audience and expired: invalid, because a new token would not help", f.bearer(with(map[string]any{"exp": 1, "aud": "x"})), withScopeHint(invalid, "read"))

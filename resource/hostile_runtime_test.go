@@ -201,7 +201,7 @@ func bubbleGoroutines() int {
 // hostileHookPanics tests that a panic in a function of the configuration rejects the request.
 func hostileHookPanics(h *hostile) {
 	f := h.fixture(func(c *resource.Config, _ *jwks.Config) {
-		c.Hooks.Revoked = func(context.Context, *resource.Caller) bool { panic("revoked") }
+		c.Hooks.Revocations = resource.RevocationFunc(func(context.Context, *resource.Caller) (bool, error) { panic("revoked") })
 	})
 	h.expect("274 Revoked panics", f.bearer(f.token(resourcetest.Token{})), failed)
 

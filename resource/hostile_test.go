@@ -331,9 +331,9 @@ func (v stubVerifier) Verify(ctx context.Context, t *resource.Token) (*resource.
 	return v.verify(ctx, t)
 }
 
-// denyID returns a Hooks.Revoked that revokes the token with this jti.
-func denyID(jti string) func(context.Context, *resource.Caller) bool {
-	return func(_ context.Context, c *resource.Caller) bool { return c.TokenID() == jti }
+// denyID returns Hooks.Revocations that revokes the token with this jti.
+func denyID(jti string) resource.Revocations {
+	return resource.RevocationFunc(func(_ context.Context, c *resource.Caller) (bool, error) { return c.TokenID() == jti, nil })
 }
 
 // lacking returns the answer to a valid token without the required scopes.

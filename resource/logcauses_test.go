@@ -81,9 +81,9 @@ func TestLogDistinguishesCauses(t *testing.T) {
 				f.bearer(f.token(resourcetest.Token{Fault: resourcetest.WrongSignature}))
 				return f
 			}},
-			{"revoked by Hooks.Revoked", 401, []string{"revoked", "subject alice"}, func() *fixture {
+			{"revoked by Hooks.Revocations", 401, []string{"revoked", "subject alice"}, func() *fixture {
 				f := newConfigured(func(c *resource.Config, _ *jwks.Config, _ *introspect.Config) {
-					c.Hooks.Revoked = func(context.Context, *resource.Caller) bool { return true }
+					c.Hooks.Revocations = resource.RevocationFunc(func(context.Context, *resource.Caller) (bool, error) { return true, nil })
 				})
 				f.bearer(f.token(token))
 				return f

@@ -91,8 +91,8 @@ func (m *metrics) observeVerification(t *Token, took time.Duration) {
 	}
 }
 
-// Metrics returns the series of the resource, and those of its verifiers, observers and
-// DPoP.Replays that are prometheus.Collectors, for the program to register. Every series has the
+// Metrics returns the series of the resource, and those of its verifiers, observers,
+// DPoP.Replays and Hooks.Revocations that are prometheus.Collectors, for the program to register. Every series has the
 // label resource. The series of a verifier that two resources share appear in both. Because
 // [Resource.Replace] can change the verifiers, this is an unchecked collector: a registry
 // reports a second registration only when it gathers.
@@ -139,4 +139,5 @@ func (c collector) Collect(ch chan<- prometheus.Metric) {
 		collectFrom(o)
 	}
 	collectFrom(p.proofs.replays)
+	collectFrom(p.revocations)
 }

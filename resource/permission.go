@@ -37,7 +37,7 @@ type requirements struct {
 // authorize is steps 8 to 10: whether the caller may do what the request asks for.
 func (p *policy) authorize(at *endpoint, req *http.Request, caller *Caller, how presented) (a permission, f *fault) {
 	// 8. Revocation.
-	if f := p.checkRevoked(req.Context(), caller); f != nil {
+	if f := p.checkRevoked(req.Context(), caller, how.now); f != nil {
 		return a, f
 	}
 

@@ -38,7 +38,7 @@ func (r *Resource) Permit(ctx context.Context, c *Caller, op Operation, scopes .
 }
 
 // Offers reports whether Permit would permit the operation. It is for lists of what a caller
-// may use. It counts and logs nothing and does not call Hooks.Revoked. If Operations.Rule
+// may use. It counts and logs nothing and does not call Hooks.Revocations. If Operations.Rule
 // cannot decide without arguments and returns an error, Offers returns false. Without arguments,
 // a tool with an [ArgumentRule] is offered if the caller may call it with a listed value.
 func (r *Resource) Offers(ctx context.Context, c *Caller, op Operation) bool {
@@ -68,7 +68,7 @@ func (p *policy) permit(ctx context.Context, c *Caller, op Operation, scopes []s
 	var has func([]string) bool // of an offer
 	if !callsRevoked {
 		has = func(scopes []string) bool { return c.Has(scopes...) }
-	} else if f := p.checkRevoked(ctx, c); f != nil {
+	} else if f := p.checkRevoked(ctx, c, time.Time{}); f != nil {
 		return f
 	}
 	return p.permitVerified(ctx, c, op, scopes, has)

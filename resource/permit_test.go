@@ -62,7 +62,7 @@ func TestPermitMatchesAuthenticate(t *testing.T) {
 		var caller *resource.Caller // also a caller without the base scope, which no handler gets
 		f := newFixture(t, func(c *resource.Config, _ *jwks.Config) {
 			c.Scopes, c.Operations = []string{"base"}, undeclared
-			c.Hooks.Revoked = func(_ context.Context, c *resource.Caller) bool { caller = c; return false }
+			c.Hooks.Revocations = resource.RevocationFunc(func(_ context.Context, c *resource.Caller) (bool, error) { caller = c; return false, nil })
 		})
 		for _, scope := range []string{"base", "base call", "base list call admin prompt secret private db all", "call admin"} {
 			token := resourcetest.Token{Scope: scope}
@@ -189,7 +189,7 @@ func TestPermitAfterExpiryOrRevocation(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		revoked := false
 		f := newFixture(t, func(c *resource.Config, _ *jwks.Config) {
-			c.Hooks.Revoked = func(context.Context, *resource.Caller) bool { return revoked }
+			c.Hooks.Revocations = resource.RevocationFunc(func(context.Context, *resource.Caller) (bool, error) { return revoked, nil })
 			c.Limits.Leeway = 10 * time.Second
 		})
 		ping := resource.Operation{Method: "ping"}

@@ -141,7 +141,9 @@ func TestSeveralIssuers(t *testing.T) { // each issuer has separate keys, algori
 func TestRevoked(t *testing.T) {
 	revoked := ""
 	f := newFixture(t, func(c *resource.Config, _ *jwks.Config) {
-		c.Hooks.Revoked = func(_ context.Context, caller *resource.Caller) bool { return caller.TokenID() == revoked }
+		c.Hooks.Revocations = resource.RevocationFunc(func(_ context.Context, caller *resource.Caller) (bool, error) {
+			return caller.TokenID() == revoked, nil
+		})
 	})
 	token := f.token(resourcetest.Token{Claims: map[string]any{"jti": "one"}})
 	f.expect("before", f.bearer(token), accepted)
@@ -153,7 +155,7 @@ func TestRevoked(t *testing.T) {
 
 func TestPanicsRejectRequests(t *testing.T) {
 	f := newFixture(t, func(c *resource.Config, _ *jwks.Config) {
-		c.Hooks.Revoked = func(context.Context, *resource.Caller) bool { panic("secret") }
+		c.Hooks.Revocations = resource.RevocationFunc(func(context.Context, *resource.Caller) (bool, error) { panic("secret") })
 	})
 	f.expect("Revoked panics", f.bearer(f.token(resourcetest.Token{})), failed)
 	f.expect("Revoked panics again, another token", f.bearer(f.token(resourcetest.Token{})), failed)

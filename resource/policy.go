@@ -1,7 +1,6 @@
 package resource
 
 import (
-	"context"
 	"log/slog"
 	"maps"
 	"slices"
@@ -56,7 +55,7 @@ type policy struct {
 	hierarchy      scopeset.Hierarchy
 	rules          *rules          // nil: bodies are not read
 	declared       map[string]bool // every scope that the configuration mentions
-	revoked        func(context.Context, *Caller) bool
+	revocations    Revocations     // nil: nothing is revoked
 	maxToken       int
 	maxBody        int
 	keepHeader     bool // the inner handler gets the Authorization header
@@ -97,14 +96,6 @@ func (p *policy) attach(r *Resource) {
 // accepted reports whether a policy of the same Resource accepted the caller.
 func (p *policy) accepted(c *Caller) bool {
 	return c != nil && c.policy != nil && c.policy.owner == p.owner
-}
-
-// checkRevoked rejects a caller whom Hooks.Revoked reports as revoked.
-func (p *policy) checkRevoked(ctx context.Context, c *Caller) *fault {
-	if p.revoked != nil && p.revoked(ctx, c) {
-		return newFault(ReasonRevoked, "Hooks.Revoked returned true")
-	}
-	return nil
 }
 
 // allIssuers returns the configured issuers sorted by identifier, then those with tenants,

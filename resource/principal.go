@@ -2,7 +2,6 @@ package resource
 
 import (
 	"encoding/hex"
-	"strings"
 
 	"github.com/warder-go/warder/internal/digest"
 	"github.com/warder-go/warder/internal/jose"
@@ -84,15 +83,8 @@ func (c *Caller) principal() string {
 	return c.token
 }
 
-// digest identifies the token. For a JWS, readable or not, it covers the signing input (RFC 7515
-// §5.1), because the same signature can have several forms; otherwise it covers the whole token.
-func (t *Token) digest() digest.Digest {
-	raw := t.Raw()
-	if jose.LooksLikeJWS(raw) {
-		raw = raw[:strings.LastIndexByte(raw, '.')]
-	}
-	return digest.Of(raw)
-}
+// digest identifies the token: see jose.TokenDigest.
+func (t *Token) digest() digest.Digest { return jose.TokenDigest(t.Raw()) }
 
 // minDigestKeyBytes is the shortest Credentials.DigestKey.
 const minDigestKeyBytes = 32

@@ -112,22 +112,34 @@ func (p *policy) checkProof(at *endpoint, req *http.Request, c *Caller, token di
 		return shown{}, &fault{reason: proofReasons[e.Kind], got: e.Got, want: e.Want, err: e.Err}
 	}
 	c.binding.proof.keep(proof.Head)
-	nonce := ""
+	// Until is one second later than iat plus the window. The clock of the client can be ahead by
+	// the window. A nonce has the time of our own clocks.
+	nonce, madeAfter := "", proof.Until.Add(-time.Second-2*window)
 	if p.proofs.nonces != nil {
-		switch p.proofs.nonces.Check(proof.Nonce, now) {
+		state, made := p.proofs.nonces.Check(proof.Nonce, now)
+		switch state {
 		case dpopnonce.Fresh:
 		case dpopnonce.Aging:
 			nonce = p.proofs.nonces.Make(now)
 		default:
-			return shown{}, &fault{reason: ReasonDPoPNonce, err: errNonce, nonce: p.proofs.nonces.Make(now)}
+			return shown{}, p.proofs.nonceFault(errNonce, now)
 		}
+		madeAfter = made
 	}
 	if a := acceptanceOf(req.Context()); a.by == p.owner && a.proof != nil && *a.proof == proof.Use {
 		return shown{&proof.Use, nonce}, nil // an outer mount has accepted the same proof for this request
 	}
 	until := proof.Until.Add(p.proofs.window.length - window) // the window can grow: see proofWindow
-	err := p.proofs.replays.Once(req.Context(), ProofID{Key: c.binding.Thumbprint, Proof: proof.Use}, until)
+	err := p.proofs.replays.Once(req.Context(), ProofID{Key: c.binding.Thumbprint, Proof: proof.Use, MadeAfter: madeAfter}, until)
+	if errors.Is(err, ErrProofsLost) && p.proofs.nonces != nil {
+		return shown{}, p.proofs.nonceFault(err, now) // a proof with a new nonce is new
+	}
 	return shown{&proof.Use, nonce}, replayFault(err)
+}
+
+// nonceFault makes the client repeat the request with a new nonce (RFC 9449 §9).
+func (p *proofs) nonceFault(err error, now time.Time) *fault {
+	return &fault{reason: ReasonDPoPNonce, err: err, nonce: p.nonces.Make(now)}
 }
 
 var errNonce = errors.New("the proof has no nonce, or an old one")

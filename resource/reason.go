@@ -37,7 +37,7 @@ const (
 	ReasonSenderConstrained Reason = "sender_constrained" // 401: the token is bound to a key or a certificate in a way that is not accepted
 	ReasonInactive          Reason = "inactive"           // 401: the issuer reports that the token is not active
 	ReasonAPIKeyUnknown     Reason = "api_key_unknown"    // 401: the API key is not one of the configured keys
-	ReasonRevoked           Reason = "revoked"            // 401: Hooks.Revoked reports that the token is revoked
+	ReasonRevoked           Reason = "revoked"            // 401: Hooks.Revocations reports that the token is revoked
 	ReasonTokenInvalid      Reason = "token_invalid"      // 401: a Verifier rejected the token and gave no reason of this table
 
 	ReasonBindingRequired Reason = "binding_required" // 401: the token is not bound to a key or a certificate, as its issuer, the resource or the operation requires
@@ -96,10 +96,11 @@ const (
 	ReasonIntrospectionSuspended   Reason = "introspection_suspended"    // 503: the introspection endpoint was not called, because the circuit breaker is open
 	ReasonIntrospectionOverloaded  Reason = "introspection_overloaded"   // 503: the introspection endpoint was not called, because too many calls are in progress
 
-	ReasonKeyPending          Reason = "key_pending"          // 503: fetches for unknown keys or results for new issuers are rate-limited, so the token cannot be checked yet
-	ReasonKeysUnavailable     Reason = "keys_unavailable"     // 503: the issuer's keys are not available
-	ReasonVerifierUnavailable Reason = "verifier_unavailable" // 503: a Verifier cannot decide at the moment
-	ReasonRequestCanceled     Reason = "request_canceled"     // 503: the client disconnected, or the deadline of the request passed
+	ReasonKeyPending             Reason = "key_pending"             // 503: fetches for unknown keys or results for new issuers are rate-limited, so the token cannot be checked yet
+	ReasonKeysUnavailable        Reason = "keys_unavailable"        // 503: the issuer's keys are not available
+	ReasonRevocationsUnavailable Reason = "revocations_unavailable" // 503: it is not known which tokens are revoked (Hooks.Revocations)
+	ReasonVerifierUnavailable    Reason = "verifier_unavailable"    // 503: a Verifier cannot decide at the moment
+	ReasonRequestCanceled        Reason = "request_canceled"        // 503: the client disconnected, or the deadline of the request passed
 
 	ReasonHandlerChallenge Reason = "handler_challenge" // 502: the handler responded with a challenge of another server, or with 401 (HTTPOptions.HandlerChallenges)
 
@@ -243,6 +244,7 @@ var outcomes = map[Reason]outcome{
 	ReasonKeyPending:                 answerPending,
 	ReasonKeysUnavailable:            answerUnavailable,
 	ReasonVerifierUnavailable:        answerUnavailable,
+	ReasonRevocationsUnavailable:     answerUnavailable,
 	ReasonRequestCanceled:            answerUnavailable,
 	ReasonHandlerChallenge:           answerHandler,
 	ReasonInternalError:              answerError,

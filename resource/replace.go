@@ -70,6 +70,7 @@ func (p *policy) recast(c *Caller) *Caller {
 	}
 	clone := *c
 	clone.policy, clone.grant = p, c.grant.WithHierarchy(p.hierarchy)
+	clone.revision = p.newRevision()
 	p.setUnmet(&clone)
 	p.setLogin(&clone)
 	return &clone

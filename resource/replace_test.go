@@ -109,7 +109,7 @@ func TestReplaceAndCache(t *testing.T) {
 		}, true},
 		{"step-up", func(c *resource.Config) { c.ScopeOptions.StepUp = resource.StepUpKeepGranted }, true},
 		{"revocation", func(c *resource.Config) {
-			c.Hooks.Revoked = func(context.Context, *resource.Caller) bool { return false }
+			c.Hooks.Revocations = resource.RevocationFunc(func(context.Context, *resource.Caller) (bool, error) { return false, nil })
 		}, true},
 		{"leeway", func(c *resource.Config) { c.Limits.Leeway = time.Minute }, false},
 		{"an audience", func(c *resource.Config) { c.Issuers[0].Audiences = []string{"api://x"} }, false},

@@ -89,17 +89,24 @@ func (r *Resource) Leeway() time.Duration { return r.policy().leeway }
 func (r *Resource) AllowsOrigin(origin string) bool { return r.policy().origins.Allows(origin) }
 
 // Ready returns nil if tokens of every issuer and every credential of Credentials.Headers
-// can be verified. It calls the method Ready(context.Context) error of the verifiers that
-// have it; the others count as ready. It is cheap once keys are loaded.
+// can be verified, and if it is known which of them are revoked. It calls the method
+// Ready(context.Context) error of the verifiers, of DPoP.Replays and of Hooks.Revocations, if they have it; the
+// others count as ready. It is cheap once keys are loaded.
 func (r *Resource) Ready(ctx context.Context) error {
 	var errs []error
-	for _, v := range r.policy().verifiers() {
-		if ready, ok := v.verifier.(interface{ Ready(context.Context) error }); ok {
+	check := func(what string, part any) {
+		if ready, ok := part.(interface{ Ready(context.Context) error }); ok {
 			if err := ready.Ready(ctx); err != nil {
-				errs = append(errs, fmt.Errorf("issuer %q: %w", v.issuer, err))
+				errs = append(errs, fmt.Errorf("%s: %w", what, err))
 			}
 		}
 	}
+	p := r.policy()
+	for _, v := range p.verifiers() {
+		check(fmt.Sprintf("issuer %q", v.issuer), v.verifier)
+	}
+	check("DPoP proofs", p.proofs.replays)
+	check("revocations", p.revocations)
 	if err := errors.Join(errs...); err != nil {
 		return fmt.Errorf("resource: not ready: %w", err)
 	}

@@ -52,8 +52,10 @@ var ErrStreamExpired = fmt.Errorf("%w: %s", ErrStreamEnded, ReasonExpired)
 // recent enough. The context of Decision.Request ends, with [ErrStreamEnded] as its cause,
 //
 //   - when the token expires, leeway included,
-//   - at the next check, if Hooks.Revoked reports the caller, or if the token is no longer
-//     cached ([Resource.Forget], Limits.CacheTTL) and its issuer rejects it,
+//   - when Hooks.Revocations reports the caller: soon if it notifies the Resource (see
+//     [Revocations]), otherwise at the next check,
+//   - at the next check, if the token is no longer cached ([Resource.Forget], Limits.CacheTTL)
+//     and its issuer rejects it,
 //   - at the next check, if the time since the login exceeds [Authentication].MaxAge,
 //   - two checks after the keys of its issuer were due for a refresh that no longer has its
 //     key, because a check can be what starts that refresh,
@@ -81,7 +83,9 @@ type stream struct {
 	timer     *time.Timer
 	undecided int  // checks in a row that could not decide
 	ended     bool // not to be checked again
-	closed    bool // Done was called
+	watched   Revocations
+	unwatch   func() // ends the notifications of watched; nil: none
+	closed    bool   // Done was called
 }
 
 // watch returns the request with a context that ends with the caller's token, and the stream
@@ -108,6 +112,7 @@ func (p *policy) watch(req *http.Request, caller *Caller, granted permission) (*
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	s.timer = time.AfterFunc(s.delay(), func() { s.check(checked, operations) })
+	s.watch(ctx, p)
 	return req.WithContext(&watchedContext{ctx, req.Context()}), s
 }
 
@@ -167,7 +172,7 @@ func (p *policy) recheck(req *http.Request, previous *Caller, operations *stream
 	if f := p.checkStreamBinding(previous, caller); f != nil {
 		return nil, f
 	}
-	if f := p.checkRevoked(req.Context(), caller); f != nil {
+	if f := p.checkRevoked(req.Context(), caller, time.Now()); f != nil {
 		return nil, f
 	}
 	if f := previous.policy.checkHeaderClaims(req.Header, caller); f != nil {
@@ -234,7 +239,7 @@ func (o *streamOperations) needs(p *policy, req *http.Request, caller *Caller) (
 // expiredStream returns the fault of a stream whose token has expired. It is faultExpired only
 // if the token was valid until then, as far as that is known without a verification.
 func (p *policy) expiredStream(ctx context.Context, c *Caller) *fault {
-	if f := p.checkRevoked(ctx, c); f != nil {
+	if f := p.checkRevoked(ctx, c, time.Now()); f != nil {
 		return f
 	}
 	if c.policy != p || c.stillValid != nil && !c.stillValid(time.Now()) {
@@ -258,13 +263,14 @@ func (s *stream) finishCheck(ctx context.Context, caller *Caller, f *fault) {
 	case f == nil:
 		s.caller, s.undecided = caller, 0
 		s.timer.Reset(s.delay())
+		s.watch(ctx, caller.policy)
 		return
 	case outcomes[f.reason].status == http.StatusServiceUnavailable && s.undecided < maxUndecidedChecks:
 		s.undecided++
 		s.timer.Reset(s.delay())
 		return
 	}
-	s.ended = true
+	s.end()
 	if f == faultExpired {
 		s.cancel(ErrStreamExpired)
 	} else {
@@ -283,8 +289,17 @@ func (s *stream) finishCheck(ctx context.Context, caller *Caller, f *fault) {
 func (s *stream) stop() {
 	s.mu.Lock()
 	defer s.mu.Unlock()
+	s.end()
+}
+
+// end ends the checks. The caller holds s.mu.
+func (s *stream) end() {
 	s.ended = true
 	s.timer.Stop()
+	if s.unwatch != nil {
+		s.unwatch()
+		s.watched, s.unwatch = nil, nil
+	}
 }
 
 func (s *stream) close() {

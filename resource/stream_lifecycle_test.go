@@ -59,8 +59,8 @@ func TestTenThousandStreams(t *testing.T) {
 	} {
 		t.Run(row.name, func(t *testing.T) {
 			var calls atomic.Int64
-			revoked := func(context.Context, *resource.Caller) bool { calls.Add(1); return false }
-			inBubble(t, func(c *resource.Config, _ *jwks.Config) { c.Hooks.Revoked = revoked }, func(t *testing.T, f *fixture) {
+			revoked := resource.RevocationFunc(func(context.Context, *resource.Caller) (bool, error) { calls.Add(1); return false, nil })
+			inBubble(t, func(c *resource.Config, _ *jwks.Config) { c.Hooks.Revocations = revoked }, func(t *testing.T, f *fixture) {
 				token := f.issuer.Token(resourcetest.Token{Lifetime: 2 * time.Minute})
 				before := runtime.NumGoroutine()
 				all := make([]*testStream, many)
@@ -129,8 +129,8 @@ func TestDone(t *testing.T) {
 // Without Done, the timer of a stream remains until the token expires or the client disconnects.
 func TestDoneNotCalled(t *testing.T) {
 	var calls atomic.Int64
-	revoked := func(context.Context, *resource.Caller) bool { calls.Add(1); return false }
-	inBubble(t, func(c *resource.Config, _ *jwks.Config) { c.Hooks.Revoked = revoked }, func(t *testing.T, f *fixture) {
+	revoked := resource.RevocationFunc(func(context.Context, *resource.Caller) (bool, error) { calls.Add(1); return false, nil })
+	inBubble(t, func(c *resource.Config, _ *jwks.Config) { c.Hooks.Revocations = revoked }, func(t *testing.T, f *fixture) {
 		ctx, disconnect := context.WithCancel(t.Context())
 		req := getRequest().WithContext(ctx)
 		req.Header.Set("Authorization", "Bearer "+f.issuer.Token(resourcetest.Token{}))

@@ -201,11 +201,13 @@ func rejecting(reason resource.Reason) verifyFunc {
 	return func() (*resource.Claims, error) { return nil, &resource.Error{Reason: reason} }
 }
 
-func useScriptedVerifier(v *scriptedVerifier, revoked func(context.Context, *resource.Caller) bool) func(*resource.Config, *jwks.Config) {
+func useScriptedVerifier(v *scriptedVerifier, revoked resource.RevocationFunc) func(*resource.Config, *jwks.Config) {
 	v.set(func() (*resource.Claims, error) { return validClaims("alice", "a"), nil })
 	return func(c *resource.Config, _ *jwks.Config) {
 		c.Opaque = &resource.Issuer{Verifier: v}
-		c.Hooks.Revoked = revoked
+		if revoked != nil {
+			c.Hooks.Revocations = revoked
+		}
 		c.Scopes = []string{"a"}
 	}
 }
@@ -264,7 +266,7 @@ func TestStreamEndsAtNextCheck(t *testing.T) {
 		t.Run(row.name, func(t *testing.T) {
 			v := new(scriptedVerifier)
 			revoke(func() bool { return false })
-			inBubble(t, useScriptedVerifier(v, func(context.Context, *resource.Caller) bool { return (*revoked.Load())() }), func(t *testing.T, f *fixture) {
+			inBubble(t, useScriptedVerifier(v, func(context.Context, *resource.Caller) (bool, error) { return (*revoked.Load())(), nil }), func(t *testing.T, f *fixture) {
 				s := f.open(getRequest(), "opaque")
 				began := time.Now()
 				row.apply(f, v)

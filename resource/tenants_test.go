@@ -1,6 +1,7 @@
 package resource_test
 
 import (
+	"context"
 	"fmt"
 	"net/http"
 	"strings"
@@ -277,12 +278,15 @@ func TestTenantWithSeparateEntry(t *testing.T) {
 
 // For the revocation list and for ForgetSubject, each tenant is a separate issuer.
 func TestTenantRevoked(t *testing.T) {
-	var list revocation.List
-	f := newTenantFixture(t, func(c *resource.Config) { c.Hooks.Revoked = list.Revoked })
+	list, err := revocation.New(revocation.Config{})
+	if err != nil {
+		t.Fatal(err)
+	}
+	f := newTenantFixture(t, func(c *resource.Config) { c.Hooks.Revocations = list })
 	ofA, ofB := f.tokenOf(tenantIssuer(tenantA), tenantA, f.ofA), f.tokenOf(tenantIssuer(tenantB), tenantB, f.ofB)
 	f.expect("A before", f.bearer(ofA), accepted)
 	f.expect("B before", f.bearer(ofB), accepted)
-	if err := list.Add(revocation.Entry{Issuer: tenantIssuer(tenantA), Subject: "alice", Until: time.Now().Add(time.Hour)}); err != nil {
+	if err := list.Add(context.Background(), revocation.Entry{Issuer: tenantIssuer(tenantA), Subject: "alice", Until: time.Now().Add(time.Hour)}); err != nil {
 		t.Fatal(err)
 	}
 	f.expect("A after the revocation", f.bearer(ofA), invalid)

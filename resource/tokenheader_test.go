@@ -156,7 +156,7 @@ func TestTokenHeaderRules(t *testing.T) {
 		c.Credentials.TokenHeaders = tokenHeaders("X-Jwt", keys)
 		c.Credentials.HeaderClaims = map[string]resource.HeaderClaim{"X-Tenant": {Claim: "tenant"}}
 		c.Scopes, c.ScopeOptions.Challenge = []string{"a"}, []string{}
-		c.Hooks.Revoked = func(context.Context, *resource.Caller) bool { return revoked }
+		c.Hooks.Revocations = resource.RevocationFunc(func(context.Context, *resource.Caller) (bool, error) { return revoked, nil })
 	})
 	token := issuer.Token(resourcetest.Token{Scope: "a", Claims: map[string]any{"tenant": "t1"}})
 	contradicts := answer{403, "", `{"error_description":"The request contradicts its credential"}` + "\n"}

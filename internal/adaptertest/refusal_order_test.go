@@ -72,7 +72,8 @@ func testOrder(t *testing.T, n int, adapter refusaltest.Adapter) {
 func TestOrderOfRefusalsByPermit(t *testing.T) {
 	issuer, revoked := newIssuer(t), false
 	res := newResource(t, issuer, func(c *resource.Config) {
-		c.Scopes, c.Hooks.Revoked = []string{"base"}, func(context.Context, *resource.Caller) bool { return revoked }
+		c.Scopes = []string{"base"}
+		c.Hooks.Revocations = resource.RevocationFunc(func(context.Context, *resource.Caller) (bool, error) { return revoked, nil })
 		gold := resource.Authentication{ACRValues: []string{"gold"}}
 		never := []resource.Condition{{Claim: "groups", Contains: "ops"}}
 		c.Operations = resource.Operations{Tools: map[string][]string{"delete": {"admin"}, "purge": {"admin"}, "archive": {"rare"}, "pay": {"admin"}}, Undeclared: resource.DenyUndeclared,

@@ -9,8 +9,8 @@ func Same(a, b any) bool {
 	return reflect.ValueOf(a).Comparable() && reflect.ValueOf(b).Comparable() && a == b
 }
 
-// IsNil reports whether a is nil or a nil pointer of some type.
+// IsNil reports whether a is nil, or a nil pointer or nil function of some type.
 func IsNil(a any) bool {
 	v := reflect.ValueOf(a)
-	return !v.IsValid() || v.Kind() == reflect.Pointer && v.IsNil()
+	return !v.IsValid() || (v.Kind() == reflect.Pointer || v.Kind() == reflect.Func) && v.IsNil()
 }

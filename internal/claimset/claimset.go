@@ -37,6 +37,7 @@ type Set struct {
 	NotBefore time.Time
 	IssuedAt  time.Time
 	TokenID   string   // jti
+	SessionID string   // sid; "" if it is not a string
 	ClientID  string   // client_id, otherwise azp, cid or appid
 	Scopes    []string // scope, otherwise scp; never both
 	NoScope   bool     // scope is an empty string, which grants nothing in an introspection answer
@@ -59,10 +60,11 @@ type Type struct{ Name, Value string }
 //
 // The private names have no such protection. They can only grant scopes (scp) or name the client
 // (cid, appid), and only in the exact spelling, so a variant of them grants nothing and names
-// nobody. Issuers use such variants for claims of their own, such as appId.
+// nobody. Issuers use such variants for claims of their own, such as appId. A variant of sid names no
+// session.
 var claimNames = strictjson.NewNames("iss", "sub", "aud", "exp", "nbf", "iat", "jti",
 	"client_id", "azp", "scope", "cnf", "token_type", "at_hash", "c_hash",
-	"typ", "token_use", "tokenName").WithPrivate("scp", "cid", "appid")
+	"typ", "token_use", "tokenName").WithPrivate("scp", "cid", "appid", "sid")
 
 // Parse reads claims strictly: without duplicate names, with names in exact case, and with the
 // type that the RFCs give to each registered claim. The error wraps ErrTooMany if a list is too
@@ -103,6 +105,8 @@ func (p *parser) member(name string, value jsontext.Value) (err error) {
 		c.Issuer, err = strictjson.String(value)
 	case "sub":
 		c.Subject, err = strictjson.String(value)
+	case "sid":
+		c.SessionID, _ = strictjson.String(value) // an issuer can have a claim of its own with this name
 	case "jti":
 		c.TokenID, err = strictjson.String(value)
 	case "client_id":

@@ -92,29 +92,30 @@ func (s *Source) Make(now time.Time) string {
 // Check returns Fresh or Aging for a nonce that was made with one of the keys less than 5
 // minutes ago, or at most 30 seconds in the future. A nonce is Aging from half of its lifetime,
 // or if it was not made with the first key. All other text is Invalid, and the result does not
-// show why. Check does not allocate memory.
-func (s *Source) Check(nonce string, now time.Time) State {
+// show why. made is when an accepted nonce was made. Check does not allocate memory.
+func (s *Source) Check(nonce string, now time.Time) (state State, made time.Time) {
 	if len(nonce) != nonceLength {
-		return Invalid
+		return Invalid, made
 	}
 	var b [nonceBytes]byte
 	// The decoder skips line breaks, so the number of bytes is a part of the check. 32 characters
 	// have no unused bits: no other text has these bytes.
 	if n, err := base64.RawURLEncoding.Decode(b[:], []byte(nonce)); err != nil || n != nonceBytes || b[0] != version {
-		return Invalid
+		return Invalid, made
 	}
-	age := now.Sub(time.Unix(secondOf(&b), 0))
+	made = time.Unix(secondOf(&b), 0)
+	age := now.Sub(made)
 	if age >= nonceLifetime || age < -maxAhead {
-		return Invalid
+		return Invalid, time.Time{}
 	}
 	for i, k := range s.keys {
 		switch {
 		case !k.verifies(&b):
 		case i > 0 || age >= agingAfter:
-			return Aging
+			return Aging, made
 		default:
-			return Fresh
+			return Fresh, made
 		}
 	}
-	return Invalid
+	return Invalid, time.Time{}
 }

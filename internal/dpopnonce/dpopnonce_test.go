@@ -43,7 +43,7 @@ func TestEncoding(t *testing.T) {
 	s := source(keyA)
 	for _, at := range []time.Time{at, time.Unix(0, 0), time.Unix(1<<40-1, 999_999_999)} {
 		got := s.Make(at)
-		if want := independent(keyA, 1, uint64(at.Unix())); got != want || s.Check(got, at) != dpopnonce.Fresh {
+		if want := independent(keyA, 1, uint64(at.Unix())); got != want || stateOf(s, got, at) != dpopnonce.Fresh {
 			t.Errorf("%v: got %s, want %s, and Fresh", at, got, want)
 		}
 	}
@@ -81,11 +81,11 @@ func TestAge(t *testing.T) {
 		{"from the future", -30*time.Second - 1, dpopnonce.Invalid},
 		{"from the far future", -365 * 24 * time.Hour, dpopnonce.Invalid},
 	} {
-		if got := source(keyA).Check(source(keyA).Make(at), at.Add(row.age)); got != row.want {
+		if got := stateOf(source(keyA), source(keyA).Make(at), at.Add(row.age)); got != row.want {
 			t.Errorf("%s: got %d, want %d", row.name, got, row.want)
 		}
 	}
-	if s := source(keyA); s.Check(s.Make(at), time.Unix(-1<<62, 0)) != dpopnonce.Invalid || s.Check(s.Make(at), time.Unix(1<<62, 0)) != dpopnonce.Invalid {
+	if s := source(keyA); stateOf(s, s.Make(at), time.Unix(-1<<62, 0)) != dpopnonce.Invalid || stateOf(s, s.Make(at), time.Unix(1<<62, 0)) != dpopnonce.Invalid {
 		t.Error("a clock that is wrong by the age of the universe accepts a nonce")
 	}
 }
@@ -105,7 +105,7 @@ func TestRotation(t *testing.T) {
 		{"a configured key and the random one", source(keyA), source(), dpopnonce.Invalid},
 		{"the random key is the same in the process", source(), source(), dpopnonce.Fresh},
 	} {
-		if got := row.reader.Check(row.maker.Make(at), at); got != row.want {
+		if got := stateOf(row.reader, row.maker.Make(at), at); got != row.want {
 			t.Errorf("%s: got %d, want %d", row.name, got, row.want)
 		}
 	}
@@ -150,7 +150,7 @@ func TestInvalid(t *testing.T) {
 		{"only zeros", strings.Repeat("A", 32)},
 		{"very long", strings.Repeat("A", 1<<20)},
 	} {
-		if got := s.Check(row.nonce, at); got != dpopnonce.Invalid {
+		if got := stateOf(s, row.nonce, at); got != dpopnonce.Invalid {
 			t.Errorf("%s: got %d", row.name, got)
 		}
 	}
@@ -164,7 +164,7 @@ func TestLineBreakForZeroByte(t *testing.T) {
 		if b, err := base64.RawURLEncoding.DecodeString(nonce); err != nil || b[len(b)-1] != 0 {
 			continue
 		}
-		if got := s.Check(nonce[:31]+"\n", moment); got != dpopnonce.Invalid || s.Check(nonce, moment) != dpopnonce.Fresh {
+		if got := stateOf(s, nonce[:31]+"\n", moment); got != dpopnonce.Invalid || stateOf(s, nonce, moment) != dpopnonce.Fresh {
 			t.Errorf("%q: got %d", nonce, got)
 		}
 		return
@@ -181,7 +181,7 @@ func TestChanges(t *testing.T) {
 				continue
 			}
 			changed := valid[:i] + string([]byte{byte(c)}) + valid[i+1:]
-			if s.Check(changed, at) != dpopnonce.Invalid {
+			if stateOf(s, changed, at) != dpopnonce.Invalid {
 				t.Errorf("%q is accepted", changed)
 			}
 		}
@@ -192,7 +192,7 @@ func TestKeysAreNotKept(t *testing.T) {
 	key := bytes.Clone(keyA)
 	s := source(key)
 	clear(key)
-	if s.Check(source(keyA).Make(at), at) != dpopnonce.Fresh {
+	if stateOf(s, source(keyA).Make(at), at) != dpopnonce.Fresh {
 		t.Error("the key of the source changed with the slice of the caller")
 	}
 }
@@ -231,7 +231,7 @@ func TestConcurrentUse(t *testing.T) {
 		wg.Go(func() {
 			for i := range 500 {
 				now := at.Add(time.Duration(i/100*g) * time.Second)
-				if nonce := s.Make(now); nonce != independent(keyA, 1, uint64(now.Unix())) || s.Check(nonce, now) != dpopnonce.Fresh {
+				if nonce := s.Make(now); nonce != independent(keyA, 1, uint64(now.Unix())) || stateOf(s, nonce, now) != dpopnonce.Fresh {
 					t.Errorf("%v: got %s", now, nonce)
 				}
 			}
@@ -263,7 +263,7 @@ func FuzzCheck(f *testing.F) {
 				want = dpopnonce.Aging
 			}
 		}
-		if got := reader.Check(nonce, now); got != want {
+		if got := stateOf(reader, nonce, now); got != want {
 			t.Errorf("%q at %v: got %d, want %d", nonce, now, got, want)
 		}
 	})
@@ -275,7 +275,7 @@ func BenchmarkCheck(b *testing.B) {
 	b.ReportAllocs()
 	b.RunParallel(func(pb *testing.PB) {
 		for pb.Next() {
-			s.Check(nonce, at)
+			stateOf(s, nonce, at)
 		}
 	})
 }
@@ -293,11 +293,20 @@ func Example() {
 	replica2 := dpopnonce.New([][]byte{[]byte("the key that all replicas share!")})
 	now := time.Now()
 	nonce := replica1.Make(now)
-	fmt.Println(replica2.Check(nonce, now.Add(time.Minute)) == dpopnonce.Fresh)
-	fmt.Println(replica2.Check(nonce, now.Add(3*time.Minute)) == dpopnonce.Aging)
-	fmt.Println(replica2.Check(nonce, now.Add(5*time.Minute)) == dpopnonce.Invalid)
+	fmt.Println(stateOf(replica2, nonce, now.Add(time.Minute)) == dpopnonce.Fresh)
+	fmt.Println(stateOf(replica2, nonce, now.Add(3*time.Minute)) == dpopnonce.Aging)
+	fmt.Println(stateOf(replica2, nonce, now.Add(5*time.Minute)) == dpopnonce.Invalid)
 	// Output:
 	// true
 	// true
 	// true
+}
+
+// stateOf returns the state of a nonce. It fails if the time of the nonce is not plausible.
+func stateOf(s *dpopnonce.Source, nonce string, now time.Time) dpopnonce.State {
+	state, made := s.Check(nonce, now)
+	if age := now.Sub(made); state == dpopnonce.Invalid && !made.IsZero() || state != dpopnonce.Invalid && (age >= 5*time.Minute || age < -30*time.Second) {
+		panic(fmt.Sprint("state ", state, " with time ", made))
+	}
+	return state
 }

@@ -117,7 +117,7 @@ func (p *provider) protectMCPServer(t *testing.T, m *mcpServer, s scenario) *res
 		HTTP:       m.http,
 		Scopes:     []string{"mcp:read"},
 		Operations: resource.Operations{Tools: map[string][]string{"write": {"mcp:write"}}},
-		Hooks:      resource.Hooks{Revoked: m.isRevoked},
+		Hooks:      resource.Hooks{Revocations: resource.RevocationFunc(m.isRevoked)},
 
 		ScopeOptions: resource.ScopeOptions{Challenge: s.scopes},
 		Metadata:     metadata.Document{ScopesSupported: s.scopes},
@@ -172,10 +172,10 @@ func (m *mcpServer) revokeLast() {
 	m.revoked[m.lastCaller.TokenID()] = true
 }
 
-func (m *mcpServer) isRevoked(_ context.Context, caller *resource.Caller) bool {
+func (m *mcpServer) isRevoked(_ context.Context, caller *resource.Caller) (bool, error) {
 	m.mu.Lock()
 	defer m.mu.Unlock()
-	return m.revoked[caller.TokenID()]
+	return m.revoked[caller.TokenID()], nil
 }
 
 // waitForExpiry waits until the token of the last tool call has expired, even for a client

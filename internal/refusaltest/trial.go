@@ -145,8 +145,8 @@ func (c *trial) serve(adapter Adapter) error {
 		},
 		Limits: resource.Limits{MaxTokenBytes: maxTokenBytes, MaxBodyBytes: maxBodyBytes, CacheTTL: 4 * tokenLifetime},
 		Hooks: resource.Hooks{
-			Observers: []resource.Observer{observer{c}},
-			Revoked:   func(context.Context, *resource.Caller) bool { return c.revoked },
+			Observers:   []resource.Observer{observer{c}},
+			Revocations: resource.RevocationFunc(func(context.Context, *resource.Caller) (bool, error) { return c.revoked, nil }),
 		},
 	}
 	if c.way == boundJWT {

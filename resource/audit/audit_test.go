@@ -51,7 +51,7 @@ func newFixture(t *testing.T, issuer *resourcetest.Issuer, handler slog.Handler,
 	}
 	f.resource, err = resource.New(resource.Config{
 		Identifier: identifier, Issuers: []resource.Issuer{{Verifier: verifier}}, Hooks: resource.Hooks{Observers: []resource.Observer{f.log},
-			Revoked: func(_ context.Context, c *resource.Caller) bool { return c.Subject() == "mallory" }},
+			Revocations: resource.RevocationFunc(func(_ context.Context, c *resource.Caller) (bool, error) { return c.Subject() == "mallory", nil })},
 		Credentials: resource.Credentials{DigestKey: digestKey},
 		Operations:  resource.Operations{Tools: map[string][]string{"delete": {"admin", "write"}}}, Logger: slog.New(slog.DiscardHandler),
 	})

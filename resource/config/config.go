@@ -50,7 +50,7 @@ type Config struct {
 	// both files.
 	Environ []string
 
-	// Complete, if not nil, sets what a file cannot contain, such as Hooks.Revoked,
+	// Complete, if not nil, sets what a file cannot contain, such as Hooks.Revocations,
 	// Hooks.Observers, Operations.Rule and Credentials.Headers. It is called for each read
 	// of the files, never concurrently. It must set the same verifiers and observers each
 	// time, because new ones are treated as changes. What it sets is not checked against the

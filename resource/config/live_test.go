@@ -319,7 +319,7 @@ func TestReloadCallsProgramFunctions(t *testing.T) {
 	live, err := config.New(config.Config{File: filepath.Join(s.dir, "a.yaml"), Environ: []string{}, Transport: issuer.Transport(), Logger: slog.New(slog.DiscardHandler),
 		Complete: func(c *resource.Config) {
 			c.Operations.Tools = map[string][]string{}
-			c.Hooks.Revoked = func(context.Context, *resource.Caller) bool { return revoked.Load() }
+			c.Hooks.Revocations = resource.RevocationFunc(func(context.Context, *resource.Caller) (bool, error) { return revoked.Load(), nil })
 		},
 		Check: func(res *resource.Resource) error {
 			if panics.Load() {

@@ -1,6 +1,7 @@
 package revocation_test
 
 import (
+	"context"
 	"fmt"
 	"log"
 	"time"
@@ -11,16 +12,19 @@ import (
 
 // A program that learns of logouts revokes the tokens of the user.
 func Example() {
-	revoked := new(revocation.List)
+	revoked, err := revocation.New(revocation.Config{})
+	if err != nil {
+		log.Fatal(err)
+	}
 	config := resource.Config{
 		Identifier: "https://mcp.example.com/mcp",
-		Hooks:      resource.Hooks{Revoked: revoked.Revoked},
+		Hooks:      resource.Hooks{Revocations: revoked},
 		// and Issuers
 	}
-	fmt.Println(config.Hooks.Revoked != nil)
+	fmt.Println(config.Hooks.Revocations != nil)
 
 	// Later, when the authorization server reports a logout:
-	err := revoked.Add(revocation.Entry{
+	err = revoked.Add(context.Background(), revocation.Entry{
 		Issuer:   "https://auth.example.com",
 		Subject:  "alice",
 		IssuedBy: time.Now(),                    // tokens of a new login stay valid

@@ -67,9 +67,27 @@ func callersOf(t *testing.T, change func(*resource.Issuer)) (*resourcetest.Issue
 	}
 }
 
+func newList(t *testing.T, c revocation.Config) *revocation.List {
+	t.Helper()
+	list, err := revocation.New(c)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return list
+}
+
+func isRevoked(t *testing.T, list *revocation.List, c *resource.Caller) bool {
+	t.Helper()
+	revoked, err := list.Revoked(context.Background(), c)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return revoked
+}
+
 func TestList(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
-		list := new(revocation.List)
+		list := newList(t, revocation.Config{})
 		issuer, caller := callers(t)
 		iss, now := issuer.Identifier(), time.Now()
 		jti := func(id string) map[string]any { return map[string]any{"jti": id} }
@@ -77,13 +95,13 @@ func TestList(t *testing.T) {
 		nameless := caller(resourcetest.Token{Claims: map[string]any{"jti": resourcetest.Remove, "iat": resourcetest.Remove, "sub": resourcetest.Remove}, ClientID: "robot"})
 		check := func(what string, c *resource.Caller, want bool) {
 			t.Helper()
-			if got := list.Revoked(context.Background(), c); got != want {
+			if got := isRevoked(t, list, c); got != want {
 				t.Errorf("%s: revoked is %v, want %v", what, got, want)
 			}
 		}
 		add := func(r revocation.Entry) {
 			t.Helper()
-			if err := list.Add(r); err != nil {
+			if err := list.Add(context.Background(), r); err != nil {
 				t.Error(err)
 			}
 		}
@@ -139,8 +157,8 @@ func TestInvalidEntries(t *testing.T) {
 		{"no Until", revocation.Entry{Issuer: "x", TokenID: "x"}},
 		{"IssuedBy for a TokenID", revocation.Entry{Issuer: "x", TokenID: "x", IssuedBy: until, Until: until}},
 	} {
-		list := new(revocation.List)
-		if err := list.Add(row.r); err == nil || list.Len() != 0 {
+		list := newList(t, revocation.Config{})
+		if err := list.Add(context.Background(), row.r); err == nil || list.Len() != 0 {
 			t.Errorf("%s: added, want an error", row.name)
 		}
 	}
@@ -149,9 +167,9 @@ func TestInvalidEntries(t *testing.T) {
 // A full list rejects new entries. It never removes an entry that has not ended.
 func TestListIsBounded(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
-		list := &revocation.List{MaxEntries: 100}
+		list := newList(t, revocation.Config{MaxEntries: 100})
 		add := func(id string, lifetime time.Duration) error {
-			return list.Add(revocation.Entry{Issuer: "x", TokenID: id, Until: time.Now().Add(lifetime)})
+			return list.Add(context.Background(), revocation.Entry{Issuer: "x", TokenID: id, Until: time.Now().Add(lifetime)})
 		}
 		for i := range 100 {
 			if err := add(string(rune('A'+i)), time.Duration(i+1)*time.Minute); err != nil {
@@ -171,9 +189,9 @@ func TestListIsBounded(t *testing.T) {
 		if add("and another", time.Hour) == nil {
 			t.Error("an entry was added to a full list")
 		}
-		large := new(revocation.List)
+		large := newList(t, revocation.Config{})
 		for i := range 100_000 { // each ends soon: the list must not keep ended entries
-			if err := large.Add(revocation.Entry{Issuer: "x", TokenID: string(rune(i)) + "-" + string(rune(i/0xd000)), Until: time.Now()}); err != nil {
+			if err := large.Add(context.Background(), revocation.Entry{Issuer: "x", TokenID: string(rune(i)) + "-" + string(rune(i/0xd000)), Until: time.Now()}); err != nil {
 				t.Fatal(err)
 			}
 			time.Sleep(time.Second)

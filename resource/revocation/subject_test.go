@@ -48,9 +48,9 @@ func TestEntriesFollowThePrincipal(t *testing.T) {
 		{"the sub, issued long before", revocation.Entry{Subject: "8f3a", IssuedBy: time.Now().Add(-time.Hour)}, nil},
 		{"the client, issued long before", revocation.Entry{Client: "c1", IssuedBy: time.Now().Add(-time.Hour)}, nil},
 	} {
-		list := new(revocation.List)
+		list := newList(t, revocation.Config{})
 		row.entry.Issuer, row.entry.Until = issuer.Identifier(), time.Now().Add(time.Hour)
-		if err := list.Add(row.entry); err != nil {
+		if err := list.Add(context.Background(), row.entry); err != nil {
 			t.Fatalf("%s: %v", row.name, err)
 		}
 		want := map[string]bool{}
@@ -58,7 +58,7 @@ func TestEntriesFollowThePrincipal(t *testing.T) {
 			want[name] = true
 		}
 		for name, c := range callers {
-			if got := list.Revoked(context.Background(), c); got != want[name] {
+			if got := isRevoked(t, list, c); got != want[name] {
 				t.Errorf("%s: %s: revoked is %v, want %v", row.name, name, got, want[name])
 			}
 		}
@@ -70,14 +70,14 @@ func TestEntriesFollowThePrincipal(t *testing.T) {
 func TestEachMatchingEntryRevokes(t *testing.T) {
 	issuer, caller := callersOf(t, func(i *resource.Issuer) { i.SubjectClaim = "username" })
 	c := caller(resourcetest.Token{Claims: map[string]any{"username": "alice", "sub": "8f3a"}})
-	list := new(revocation.List)
+	list := newList(t, revocation.Config{})
 	for _, e := range []revocation.Entry{{Subject: "alice", IssuedBy: time.Now().Add(-time.Hour)}, {Subject: "8f3a"}} {
 		e.Issuer, e.Until = issuer.Identifier(), time.Now().Add(time.Hour)
-		if err := list.Add(e); err != nil {
+		if err := list.Add(context.Background(), e); err != nil {
 			t.Fatal(err)
 		}
 	}
-	if !list.Revoked(context.Background(), c) {
+	if !isRevoked(t, list, c) {
 		t.Error("not revoked by its sub")
 	}
 }

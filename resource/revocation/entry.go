@@ -1,0 +1,109 @@
+package revocation
+
+import (
+	"errors"
+	"fmt"
+	"math"
+	"time"
+
+	"github.com/warder-go/warder/internal/jose"
+	"github.com/warder-go/warder/resource"
+)
+
+// Entry says which tokens of an issuer are revoked. Issuer, Until and exactly one of TokenID, Subject, Client,
+// Session, Token and AllTokens are required.
+type Entry struct {
+	Issuer  string // as in resource.Caller.Issuer
+	TokenID string // jti of the token
+
+	// Subject is the sub of the tokens, as logout notices have it. If Issuer.SubjectClaim is
+	// set, tokens with that value of the claim are revoked too.
+	Subject string
+
+	// Client is the client_id of tokens that belong to the client itself, and of tokens
+	// without a subject. Tokens of users that were issued to the client stay valid.
+	Client string
+
+	// Session is the sid of the tokens: the session of the user at the issuer.
+	Session string
+
+	// Token is the access token itself, as the client sends it after Bearer. The list keeps only an
+	// HMAC of it.
+	Token string
+
+	// AllTokens revokes every token of the issuer.
+	AllTokens bool
+
+	// IssuedBy keeps tokens valid that were issued later, by the issuer's clock and at least in a
+	// later second: those of a new login. Zero keeps none. A token without iat is always
+	// revoked. It cannot be combined with TokenID and Token.
+	IssuedBy time.Time
+
+	// Until is when the last of the tokens expires. The entry is removed
+	// [resource.MaxLeeway] later, when no resource accepts the tokens any more.
+	Until time.Time
+}
+
+// kind is what an entry names. It is the first byte of Record.Name, so the numbers must not change.
+type kind byte
+
+const (
+	byTokenID kind = iota + 1
+	bySubject
+	byClient
+	bySession
+	byToken
+	byIssuer
+
+	kindCount = int(byIssuer) + 1
+)
+
+// kind returns what the entry names, and the name.
+func (e Entry) kind() (found kind, name string, err error) {
+	names := map[kind]string{byTokenID: e.TokenID, bySubject: e.Subject, byClient: e.Client, bySession: e.Session, byToken: e.Token}
+	if e.Token != "" {
+		digest := jose.TokenDigest(e.Token)
+		names[byToken] = string(digest[:])
+	}
+	for k, text := range names {
+		if text == "" {
+			continue
+		}
+		if found != 0 {
+			return 0, "", errNames
+		}
+		found, name = k, text
+	}
+	switch {
+	case e.AllTokens && found != 0, !e.AllTokens && found == 0:
+		return 0, "", errNames
+	case e.AllTokens:
+		found = byIssuer
+	}
+	return found, name, nil
+}
+
+var errNames = errors.New("set exactly one of TokenID, Subject, Client, Session, Token and AllTokens")
+
+// record returns the record of a valid entry.
+func (e Entry) record(names *namer) (Record, error) {
+	k, name, err := e.kind()
+	switch {
+	case e.Issuer == "":
+		return Record{}, errors.New("revocation: Issuer is empty")
+	case err != nil:
+		return Record{}, fmt.Errorf("revocation: %w", err)
+	case (k == byTokenID || k == byToken) && !e.IssuedBy.IsZero():
+		return Record{}, errors.New("revocation: IssuedBy cannot be combined with TokenID and Token")
+	case e.Until.IsZero():
+		return Record{}, errors.New("revocation: Until is zero; it is when the tokens expire")
+	}
+	r := Record{Name: names.name(0, k, e.Issuer, name), Until: seconds(e.Until.Add(resource.MaxLeeway + time.Second - 1))}
+	if !e.IssuedBy.IsZero() {
+		r.IssuedBy = max(seconds(e.IssuedBy), 1) // 0 stands for every token
+	}
+	return r, nil
+}
+
+// seconds returns a time in seconds since 1970 that a table can hold.
+func seconds(t time.Time) int64 { return min(max(t.Unix(), 0), math.MaxUint32) }
