@@ -39,6 +39,8 @@ func TestCallsOfReplays(t *testing.T) {
 		want := onceCall{resource.ProofID{
 			Key:   [32]byte(thumbprint),
 			Proof: sha256.Sum256([]byte(string(thumbprint) + "2:\u00e4" + identifier)),
+
+			MadeAfter: time.Unix(time.Now().Unix()-30, 0),
 		}, time.Now().Add(31 * time.Second)}
 		if len(replays.calls) != 2 || replays.calls[0] != want || replays.calls[1] != want {
 			t.Errorf("got %+v, want %+v twice", replays.calls, want)
@@ -61,6 +63,7 @@ func TestErrorsOfReplays(t *testing.T) {
 		{"too many", resource.ErrTooManyProofs, proven{429, nil, ""}, resource.ReasonDPoPTooMany},
 		{"too many, wrapped", fmt.Errorf("redis: %w", resource.ErrTooManyProofs), proven{429, nil, ""}, resource.ReasonDPoPTooMany},
 		{"replayed and too many", errors.Join(resource.ErrTooManyProofs, resource.ErrReplayed), refusedDPoP(401, invalidProof), resource.ReasonDPoPReplayed},
+		{"lost, without nonces", resource.ErrProofsLost, proven{503, nil, ""}, resource.ReasonDPoPUnavailable},
 		{"another error", errors.New("connection refused"), proven{503, nil, ""}, resource.ReasonDPoPUnavailable},
 		{"a deadline of its own", context.DeadlineExceeded, proven{503, nil, ""}, resource.ReasonDPoPUnavailable},
 		{"canceled", context.Canceled, proven{503, nil, ""}, resource.ReasonRequestCanceled},
@@ -74,6 +77,38 @@ func TestErrorsOfReplays(t *testing.T) {
 			t.Errorf("%s: reason %q, want %q", row.name, reason, row.reason)
 		}
 	}
+}
+
+// RFC 9449 §9: with nonces, the time at which a proof was made is that of its nonce, which is our own. If
+// proofs were lost after that time, the client makes a proof with a new nonce, which is accepted.
+func TestLostProofs(t *testing.T) {
+	var lostUntil time.Time
+	replays := &fakeReplays{}
+	configure := func(c *resource.Config, k *jwks.Config) {
+		requireNonce()(c, k)
+		c.Credentials.DPoP.Replays = replays
+	}
+	inBubble(t, configure, func(t *testing.T, f *fixture) {
+		replays.once = func(context.Context) error {
+			if replays.calls[len(replays.calls)-1].proof.MadeAfter.Before(lostUntil) {
+				return fmt.Errorf("store: %w", resource.ErrProofsLost)
+			}
+			return nil
+		}
+		n := newNonceTest(f)
+		nonce := n.refused("no nonce", "")
+		n.expectProof("the nonce", n.with(nonce), provenAccepted)
+		if got := replays.calls[0].proof.MadeAfter; !got.Equal(time.Now()) {
+			t.Errorf("the nonce was made at %s, not at %s", got, time.Now())
+		}
+		time.Sleep(2 * time.Second)
+		lostUntil = time.Now()
+		next := n.refused("the nonce is older than the loss", nonce)
+		n.expectProof("the new nonce", n.with(next), provenAccepted)
+		time.Sleep(time.Second)
+		n.expectProof("the new nonce, in another proof", n.with(next), provenAccepted)
+		n.refused("the old nonce is still refused", nonce)
+	})
 }
 
 // Replays gets the context of the request. Its panic is 500.

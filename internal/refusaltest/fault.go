@@ -1,6 +1,7 @@
 package refusaltest
 
 import (
+	"errors"
 	"net/http"
 	"strings"
 	"time"
@@ -92,6 +93,7 @@ var faults = append(possessionFaults, []fault{
 	{"an unknown key", []way{header}, rowNotAuthentic, resource.ReasonAPIKeyUnknown, "verdict", func(c *trial) { c.verdict = "unknown" }},
 
 	{"a revoked token", callerBound, rowRevoked, resource.ReasonRevoked, "hook", func(c *trial) { c.revoked = true }},
+	{"revocations that are not available", callerBound, rowRevocationsUnavailable, resource.ReasonRevocationsUnavailable, "hook", func(c *trial) { c.revocationsError = errors.New("down") }},
 	{"a header field that disagrees with a claim", allBound, rowHeaderClaim, resource.ReasonHeaderClaim, "header claim", func(c *trial) { c.set("X-Org", "other") }},
 	{"a claim that fails a condition", callerBound, rowCondition, resource.ReasonCondition, "plan", func(c *trial) { c.plan = "free" }},
 

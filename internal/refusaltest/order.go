@@ -42,6 +42,7 @@ var Order = []Row{
 		resource.ReasonAPIKeyUnknown, resource.ReasonTokenInvalid, resource.ReasonIssuerMismatch,
 	}},
 	{"The token is revoked", 401, []resource.Reason{resource.ReasonRevoked}},
+	{"It is not known which tokens are revoked", 503, []resource.Reason{resource.ReasonRevocationsUnavailable}},
 	{"The token is not bound as required, or is used with the other scheme, or its proof or certificate is missing or invalid", 401, []resource.Reason{
 		resource.ReasonBindingRequired, resource.ReasonDPoPScheme, resource.ReasonDPoPMissing, resource.ReasonDPoPMalformed,
 		resource.ReasonDPoPAlgorithm, resource.ReasonDPoPMethod, resource.ReasonDPoPURL, resource.ReasonDPoPTime,
@@ -82,6 +83,7 @@ const (
 	rowUnavailable
 	rowNotAuthentic
 	rowRevoked
+	rowRevocationsUnavailable
 	rowPossession
 	rowReplayed
 	rowTooManyProofs

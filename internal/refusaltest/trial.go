@@ -56,6 +56,7 @@ type trial struct {
 
 	// What happens before the last request. Faults change it.
 	foreign, outage, pending, withdraw, revoked bool
+	revocationsError                            error
 	sleep                                       time.Duration
 	opens                                       bool // the handler opens a session
 }
@@ -146,7 +147,7 @@ func (c *trial) serve(adapter Adapter) error {
 		Limits: resource.Limits{MaxTokenBytes: maxTokenBytes, MaxBodyBytes: maxBodyBytes, CacheTTL: 4 * tokenLifetime},
 		Hooks: resource.Hooks{
 			Observers:   []resource.Observer{observer{c}},
-			Revocations: resource.RevocationFunc(func(context.Context, *resource.Caller) (bool, error) { return c.revoked, nil }),
+			Revocations: resource.RevocationFunc(func(context.Context, *resource.Caller) (bool, error) { return c.revoked, c.revocationsError }),
 		},
 	}
 	if c.way == boundJWT {
@@ -170,9 +171,12 @@ func (c *trial) serve(adapter Adapter) error {
 // prepare makes the credential of the last request, and brings the issuer and the cache to the
 // state that the request finds.
 func (c *trial) prepare() (credential string, err error) {
-	revoked, pending := c.revoked, c.pending
-	c.revoked = false // until the last request
-	defer func() { c.revoked, c.events, c.reached, c.asked = revoked, nil, false, 0 }()
+	revoked, revocationsError, pending := c.revoked, c.revocationsError, c.pending
+	c.revoked, c.revocationsError = false, nil // until the last request
+	defer func() {
+		c.revoked, c.revocationsError = revoked, revocationsError
+		c.events, c.reached, c.asked = nil, false, 0
+	}()
 	if c.foreign {
 		if err := c.openSession(); err != nil {
 			return "", err
