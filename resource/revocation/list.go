@@ -64,7 +64,7 @@ func (c Config) MarshalText() ([]byte, error) { return []byte(redactedKeys), nil
 // is safe for concurrent use. If it is printed, the output does not contain its keys.
 type List struct {
 	store          Store // nil: only this process
-	names          *namer
+	names          atomic.Pointer[namer]
 	table          *table
 	maxAge         time.Duration
 	acceptOutdated bool
@@ -104,10 +104,11 @@ func New(c Config) (*List, error) {
 		keys = [][]byte{digest.ProcessKey()}
 	}
 	l := &List{
-		store: c.Store, names: newNamer(keys), table: newTable(cmp.Or(c.MaxEntries, defaultMaxEntries)),
+		store: c.Store, table: newTable(cmp.Or(c.MaxEntries, defaultMaxEntries)),
 		maxAge: cmp.Or(c.MaxAge, defaultMaxAge), acceptOutdated: c.AcceptOutdated, log: c.Logger,
 		reader: newReader(),
 	}
+	l.names.Store(newNamer(keys))
 	l.revision.Store(1)
 	l.metrics = newMetrics(l)
 	return l, nil
@@ -115,6 +116,25 @@ func New(c Config) (*List, error) {
 
 // Format writes a placeholder for every verb.
 func (l *List) Format(f fmt.State, _ rune) { _, _ = io.WriteString(f, "revocation.List") }
+
+// SetKeys replaces Config.Keys, so that a key can be replaced while the process runs. The error is that of New, and
+// then nothing changes.
+func (l *List) SetKeys(keys [][]byte) error {
+	err := commonkey.Check(keys)
+	switch {
+	case l.store == nil:
+		err = errors.New("without a Store they have no effect")
+	case len(keys) == 0:
+		err = errors.New("none")
+	}
+	if err != nil {
+		return fmt.Errorf("revocation: Keys: %w", err)
+	}
+	l.names.Store(newNamer(keys))
+	l.revision.Add(1) // an entry that another process made with a new key can match from now on
+	l.watchers.notify()
+	return nil
+}
 
 var errFull = errors.New("revocation: the list is full: raise MaxEntries")
 
@@ -126,9 +146,9 @@ var errFull = errors.New("revocation: the list is full: raise MaxEntries")
 // Add returns an error, and [List.Run] adds them to the store later, unless the process ends before.
 func (l *List) Add(ctx context.Context, entries ...Entry) error {
 	records := make([]Record, 0, len(entries))
-	now := time.Now()
+	now, names := time.Now(), l.names.Load()
 	for _, e := range entries {
-		r, err := e.record(l.names)
+		r, err := e.record(names)
 		if err != nil {
 			return err
 		}
@@ -203,13 +223,13 @@ func (l *List) Revoked(_ context.Context, c *resource.Caller) (bool, error) {
 
 // revokes looks for an entry that matches. The keys of entries of which there are none are not computed.
 func (l *List) revokes(c *resource.Caller, now time.Time) bool {
-	issued := c.IssuedAt()
+	issued, names := c.IssuedAt(), l.names.Load()
 	find := func(k kind, name string) bool {
 		if name == "" && k != byIssuer || !l.table.has(k) {
 			return false
 		}
-		for key := range l.names.macs {
-			if l.table.revokes(l.names.name(key, k, c.Issuer(), name), issued, now) {
+		for key := range names.macs {
+			if l.table.revokes(names.name(key, k, c.Issuer(), name), issued, now) {
 				return true
 			}
 		}
