@@ -11,6 +11,7 @@ import (
 	"io"
 	"log/slog"
 	"slices"
+	"time"
 
 	"github.com/prometheus/client_golang/prometheus"
 
@@ -97,17 +98,26 @@ func (v *Verifier) Verify(ctx context.Context, t *resource.Token) (*resource.Cla
 	if !t.IsJWT() {
 		return nil, &resource.Error{Reason: resource.ReasonOpaqueUnsupported}
 	}
-	if !slices.Contains(v.algorithms, t.JWS().Header.Algorithm) {
-		return nil, &resource.Error{Reason: resource.ReasonAlgorithmRefused,
-			Err: fmt.Errorf("alg %s is not allowed for the issuer", t.JWS().Header.Algorithm)}
-	}
-	stillValid, err := v.keys.Verify(ctx, keyset.Token{Token: t.JWS(), Issuer: t.Claims().Issuer, IssuedAt: t.Claims().IssuedAt})
+	stillValid, err := v.VerifyJWS(ctx, keyset.Token{Token: t.JWS(), Issuer: t.Claims().Issuer, IssuedAt: t.Claims().IssuedAt})
 	if err != nil {
-		return nil, verifyError(err)
+		return nil, err
 	}
 	claims := *t.Claims() // read from the bytes that the signature covers
 	claims.StillValid = stillValid
 	return &claims, nil
+}
+
+// VerifyJWS checks the algorithm and the signature of a JWT, as Verify does and with the same errors.
+// It is for packages of this module that read other JWTs of the issuer than access tokens: it
+// does not check what kind of token the JWT is.
+func (v *Verifier) VerifyJWS(ctx context.Context, t keyset.Token) (stillValid func(now time.Time) bool, err error) {
+	if alg := t.Header.Algorithm; !slices.Contains(v.algorithms, alg) {
+		return nil, &resource.Error{Reason: resource.ReasonAlgorithmRefused, Err: fmt.Errorf("alg %s is not allowed for the issuer", alg)}
+	}
+	if stillValid, err = v.keys.Verify(ctx, t); err != nil {
+		return nil, verifyError(err)
+	}
+	return stillValid, nil
 }
 
 // reasons maps the errors about tokens that are not authentic.
