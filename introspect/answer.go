@@ -52,24 +52,31 @@ func (v *Verifier) mayBeAnswer(r *outbound.Response) bool {
 // readAnswer reads an answer. An answer that cannot be read is a 503 failure, even if it
 // contains active: what a malformed document states is not reliable, and the token may be
 // valid.
-func (v *Verifier) readAnswer(ctx context.Context, jwt *resource.Claims, r *outbound.Response, sentAt time.Time) (*resource.Claims, *failure) {
+func (v *Verifier) readAnswer(ctx context.Context, jwt *resource.Claims, r *outbound.Response, sentAt time.Time) (claims *resource.Claims, document []byte, f *failure) {
 	// Require exactly the type that was requested: a login page is not an answer, and an
 	// unsigned answer must not replace a signed one.
 	if !hasMediaType(r.Header.Values("Content-Type"), v.answerType()) {
-		return nil, newFailure(wrongContentType, fmt.Errorf("want %q: check %s", v.answerType(), endpointSetting))
+		return nil, nil, newFailure(wrongContentType, fmt.Errorf("want %q: check %s", v.answerType(), endpointSetting))
 	}
 	object := r.Body
 	if v.keys != nil {
-		var f *failure
 		if object, f = v.verifySigned(ctx, r.Body, sentAt); f != nil {
-			return nil, f
+			return nil, nil, f
 		}
 	}
 	a, f := activeAnswer(r, object)
 	if f != nil {
-		return nil, f
+		return nil, nil, f
 	}
-	claims, f := v.claims(a, jwt, slices.Clone(object))
+	document = slices.Clone(object)
+	claims, f = v.checkedClaims(a, jwt, document)
+	return claims, document, f
+}
+
+// checkedClaims returns the claims of an answer about an active token, for an answer of the
+// endpoint and for one that another process has shared.
+func (v *Verifier) checkedClaims(a answer, jwt *resource.Claims, document []byte) (*resource.Claims, *failure) {
+	claims, f := v.claims(a, jwt, document)
 	if f != nil {
 		return nil, f
 	}
@@ -218,17 +225,17 @@ func (v *Verifier) claims(a answer, jwt *resource.Claims, object []byte) (*resou
 	return c, nil
 }
 
-// cacheDuration returns Claims.CacheFor for an answer: how long it may be cached from
-// now on, negative if not at all. It ends at exp at the latest (RFC 7662 §4), and without
-// exp at noExpiryTTL after the answer was received.
-func (v *Verifier) cacheDuration(expiry, receivedAt time.Time) time.Duration {
-	until := expiry
+// cacheDuration returns Claims.CacheFor for an accepted token: how long the result may be
+// cached from now on, negative if not at all. It ends at exp at the latest (RFC 7662 §4), and
+// without exp at noExpiryTTL after the answer was received.
+func (r result) cacheDuration() time.Duration {
+	until := r.claims.Expiry
 	if until.IsZero() {
-		until = receivedAt.Add(noExpiryTTL)
+		until = r.receivedAt.Add(noExpiryTTL)
 	}
 	left := time.Until(until)
-	if v.answerTTL != 0 {
-		left = min(left, time.Until(receivedAt.Add(v.answerTTL)))
+	if r.ttl != 0 {
+		left = min(left, time.Until(r.receivedAt.Add(r.ttl)))
 	}
 	if left <= 0 {
 		return -1

@@ -10,6 +10,7 @@ import (
 	"strings"
 	"time"
 
+	"github.com/warder-go/warder/internal/commonkey"
 	"github.com/warder-go/warder/internal/configerr"
 	"github.com/warder-go/warder/internal/grammar"
 	"github.com/warder-go/warder/internal/outbound"
@@ -84,7 +85,29 @@ type Config struct {
 	// share a call that is in flight.
 	//
 	// An answer is never cached after its exp, and without exp for 1 minute at most.
+	//
+	// With Answers, 0 means 5 minutes for an answer that another process has received, even if
+	// CacheTTL is shorter: set AnswerTTL then. If it is negative, answers are not shared.
 	AnswerTTL time.Duration
+
+	// Answers is a store that several processes have in common, so that they share the calls.
+	// All of them need the same values of Answers, AnswerKeys, Issuer, Auth.ClientID (which is
+	// required here) and the settings that decide which answers are accepted. Processes with
+	// different values do not use each other's answers. A rejected token is shared too, for the
+	// rest of its 10 seconds. An answer of more than 16 KiB is not shared. If the store fails,
+	// each process calls the endpoint. nil: answers are not shared.
+	//
+	// [Verifier.Forget], and so [resource.Resource.Forget], purges the whole store, which only
+	// causes calls. Other processes still have the answers that their own Resource has cached.
+	Answers Answers
+
+	// AnswerKeys are 1 to 8 secrets of at least 32 random bytes each that the processes have in
+	// common. They are required with Answers. The first one is used to store answers; answers
+	// that were stored with the others are used too. To replace a key while the processes run,
+	// add the new one at the end in every process, then move it to the front in every process,
+	// then remove the old one. If a process has other keys meanwhile, calls are
+	// repeated, and nothing else happens.
+	AnswerKeys [][]byte
 
 	// Timeout limits one call: its wait in the queue (two fifths of Timeout at most),
 	// discovery, the functions in Auth, and the answer. 0: 5 s. Range: 100 ms to 30 s.
@@ -115,8 +138,8 @@ type Config struct {
 }
 
 // Format prints the issuer for every verb. Package fmt does not call Format for an
-// unexported field of another struct, and prints ClientSecret in clear there. Do not keep
-// a Config in such a field, or use ClientSecretFile or ClientSecretFunc.
+// unexported field of another struct, and prints ClientSecret and AnswerKeys in clear there. Do
+// not keep a Config in such a field, or use ClientSecretFile or ClientSecretFunc and no AnswerKeys.
 func (c Config) Format(f fmt.State, _ rune) {
 	_, _ = io.WriteString(f, "introspect.Config("+c.Issuer+")")
 }
@@ -170,6 +193,7 @@ func New(c Config) (*Verifier, error) {
 	c.Auth.check(&mistakes)
 	c.checkCertificate(&mistakes)
 	c.checkHint(&mistakes)
+	c.checkAnswers(&mistakes)
 	if c.SignedAnswers && c.Auth.ClientID == "" {
 		mistakes.Addf("SignedAnswers: Auth.ClientID is empty; it is required because it is the aud of signed answers")
 	}
@@ -186,6 +210,19 @@ func New(c Config) (*Verifier, error) {
 		return nil, err
 	}
 	return build(c), nil
+}
+
+func (c Config) checkAnswers(mistakes *configerr.List) {
+	if c.Answers != nil && len(c.AnswerKeys) == 0 {
+		mistakes.Addf("AnswerKeys: none; Answers requires at least one")
+	}
+	if c.Answers == nil && len(c.AnswerKeys) > 0 {
+		mistakes.Addf("AnswerKeys: are not used without Answers; remove them or set Answers")
+	}
+	if c.Answers != nil && c.Auth.ClientID == "" {
+		mistakes.Addf("Answers: Auth.ClientID is empty; it is required because an answer is shared only with processes of the same client")
+	}
+	mistakes.AddAt("AnswerKeys", commonkey.Check(c.AnswerKeys))
 }
 
 func (c Config) checkHint(mistakes *configerr.List) {

@@ -6,11 +6,10 @@ import (
 	"time"
 
 	"github.com/warder-go/warder/internal/digest"
-	"github.com/warder-go/warder/resource"
 )
 
-// resultGracePeriod is how long the result of a successful call is shared after the answer
-// was received. It is shorter if Config.AnswerTTL is, and there is none if that is
+// resultGracePeriod is how long the result of a successful call is shared after the end of the
+// call. It ends at the end of Config.AnswerTTL at the latest, and there is none if that is
 // negative.
 //
 // It covers the time between the end of the call and the moment when the resource has
@@ -33,11 +32,10 @@ type inFlightCalls struct {
 
 // inFlightCall is one shared call, from the queue until its result is no longer shared.
 type inFlightCall struct {
-	done       chan struct{} // closed when the four fields below are final
-	claims     *resource.Claims
+	done       chan struct{} // closed when the three fields below are final
+	result     result
 	failure    *failure
-	receivedAt time.Time // when the answer was received
-	panicValue any       // not nil: the call panicked
+	panicValue any // not nil: the call panicked
 
 	// Guarded by inFlightCalls.mu.
 	waiters     int                // requests that wait for the result
@@ -48,7 +46,7 @@ type inFlightCall struct {
 
 // A runFunc performs a call. Its context ends only if every waiter leaves before the
 // function calls inFlightCalls.start.
-type runFunc func(queueCtx context.Context, c *inFlightCall) (*resource.Claims, *failure)
+type runFunc func(queueCtx context.Context, c *inFlightCall) (result, *failure)
 
 // do runs run once for concurrent requests with the same key, and returns the finished
 // call. If ctx ends first, do returns its cause, and run continues for the other requests.
@@ -91,7 +89,7 @@ func (cs *inFlightCalls) runCall(ctx context.Context, key digest.Digest, c *inFl
 	defer c.cancelQueue()
 	defer func() {
 		c.panicValue = recover()
-		if c.claims != nil && cs.gracePeriod > 0 {
+		if c.result.claims != nil && cs.gracePeriod > 0 {
 			cs.beginGracePeriod(c)
 			time.AfterFunc(cs.gracePeriod, func() { cs.remove(key, c) })
 		} else {
@@ -99,13 +97,16 @@ func (cs *inFlightCalls) runCall(ctx context.Context, key digest.Digest, c *inFl
 		}
 		close(c.done)
 	}()
-	c.claims, c.failure = run(ctx, c)
+	c.result, c.failure = run(ctx, c)
 }
 
 func (cs *inFlightCalls) beginGracePeriod(c *inFlightCall) {
 	cs.mu.Lock()
 	defer cs.mu.Unlock()
-	c.expiresAt = c.receivedAt.Add(cs.gracePeriod)
+	c.expiresAt = time.Now().Add(cs.gracePeriod)
+	if end := c.result.receivedAt.Add(c.result.ttl); c.result.ttl > 0 && end.Before(c.expiresAt) {
+		c.expiresAt = end
+	}
 }
 
 // start must be called when a call leaves the queue. It reports whether a request still

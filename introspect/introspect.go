@@ -38,11 +38,12 @@ const maxAnswerBytes = 64 << 10
 // 1 second at first and 30 seconds at most, and then permits one call.
 //
 // The Resource caches accepted tokens, not the Verifier. Cached tokens are accepted
-// while the breaker is open.
+// while the breaker is open. With [Config].Answers, several processes share their calls.
 type Verifier struct {
 	issuer        string
 	answerTTL     time.Duration
 	timeout       time.Duration
+	maxDuration   time.Duration // of Verify
 	auth          *authenticator
 	endpoint      *endpoint
 	clients       *endpointClients
@@ -51,6 +52,7 @@ type Verifier struct {
 	keys          *keyset.Set // nil: answers are not signed
 	calls         inFlightCalls
 	negativeCache *negativeCache
+	shared        *sharedAnswers // nil: answers are not shared
 	queue         *callQueue
 	breaker       breaker
 	metrics       *metrics
@@ -79,7 +81,7 @@ func build(c Config) *Verifier {
 	documents := outbound.New(out)
 	out.Timeout, out.MaxBytes, out.Concurrent = c.Timeout, maxAnswerBytes, c.MaxConcurrent
 	v := &Verifier{
-		issuer: c.Issuer, answerTTL: c.AnswerTTL, timeout: c.Timeout, log: c.Logger,
+		issuer: c.Issuer, answerTTL: c.AnswerTTL, timeout: c.Timeout, maxDuration: c.Timeout + callGrace, log: c.Logger,
 		auth:          newAuthenticator(c.Auth, c.Issuer),
 		endpoint:      &endpoint{url: c.Endpoint, fixed: c.Endpoint != "", client: documents, issuer: c.Issuer, metadataURL: c.MetadataURL},
 		clients:       &endpointClients{config: out, certificates: certificates},
@@ -101,6 +103,9 @@ func build(c Config) *Verifier {
 			source = keyset.URL{Client: documents, URL: c.KeysURL, Setting: "KeysURL"}
 		}
 		v.keys = keyset.New(keyset.Config{Source: source, Observe: v.logKeyFetch})
+	}
+	if v.shared = newSharedAnswers(c, v.hint); v.shared != nil {
+		v.maxDuration += v.shared.maxWait
 	}
 	v.metrics = newMetrics(c.Issuer, v)
 	return v
@@ -126,9 +131,13 @@ func (v *Verifier) Ready(ctx context.Context) error {
 }
 
 // Forget empties the cache of rejected tokens. Calls that are in flight still return
-// their result to the requests that wait for it, but to no later request.
-// [resource.Resource.Forget] calls it.
+// their result to the requests that wait for it, but to no later request. With [Config].Answers,
+// the next lookup purges the store, which removes the answers about all tokens of all issuers
+// from it. Forget itself makes no network request. [resource.Resource.Forget] calls it.
 func (v *Verifier) Forget() {
+	if v.shared != nil {
+		v.shared.forget()
+	}
 	v.calls.detachAll()
 	v.negativeCache.purge()
 }

@@ -9,7 +9,27 @@ type metrics struct {
 	calls    map[outcome]prometheus.Counter // read-only after newMetrics
 	duration prometheus.Histogram
 	gauges   []prometheus.GaugeFunc
+	shared   *prometheus.CounterVec // nil: answers are not shared
 }
+
+// sharedOutcome is how Config.Answers was used: how a lookup ended, or what prevented that a
+// result was shared. It is one of a closed set of values.
+type sharedOutcome string
+
+const (
+	sharedHit         sharedOutcome = "hit"         // an answer was found
+	sharedRejected    sharedOutcome = "rejected"    // a rejection was found
+	sharedMiss        sharedOutcome = "miss"        // nothing was found; this process took the lock and called the endpoint
+	sharedWaited      sharedOutcome = "waited"      // a result was found after a wait for another process
+	sharedLostLock    sharedOutcome = "lost_lock"   // the wait ended without a result
+	sharedUnavailable sharedOutcome = "unavailable" // an operation of the store failed
+	sharedUnreadable  sharedOutcome = "unreadable"  // a value did not open, or must not be used any more
+	sharedSkipped     sharedOutcome = "skipped"     // lockRate permitted no lock, or the answer was too large
+)
+
+var sharedOutcomes = []sharedOutcome{sharedHit, sharedRejected, sharedMiss, sharedWaited, sharedLostLock, sharedUnavailable, sharedUnreadable, sharedSkipped}
+
+func (m *metrics) countShared(o sharedOutcome) { m.shared.WithLabelValues(string(o)).Inc() }
 
 func newMetrics(issuer string, v *Verifier) *metrics {
 	labels := prometheus.Labels{"issuer": issuer}
@@ -26,6 +46,14 @@ func newMetrics(issuer string, v *Verifier) *metrics {
 	for o := range outcomes {
 		if o != circuitOpen && o != overloaded && o != abandoned { // these are not outcomes of calls
 			m.calls[o] = m.counter.WithLabelValues(string(o))
+		}
+	}
+	if v.shared != nil {
+		m.shared = prometheus.NewCounterVec(prometheus.CounterOpts{
+			Name: "warder_introspection_shared_answers_total", Help: "Uses of the store of shared answers, by outcome.", ConstLabels: labels,
+		}, []string{"outcome"})
+		for _, o := range sharedOutcomes {
+			m.shared.WithLabelValues(string(o))
 		}
 	}
 	gauge := func(name, help string, value func() float64) {
@@ -46,6 +74,9 @@ func newMetrics(issuer string, v *Verifier) *metrics {
 func (v *Verifier) Describe(ch chan<- *prometheus.Desc) {
 	v.metrics.counter.Describe(ch)
 	v.metrics.duration.Describe(ch)
+	if v.metrics.shared != nil {
+		v.metrics.shared.Describe(ch)
+	}
 	for _, g := range v.metrics.gauges {
 		g.Describe(ch)
 	}
@@ -55,6 +86,9 @@ func (v *Verifier) Describe(ch chan<- *prometheus.Desc) {
 func (v *Verifier) Collect(ch chan<- prometheus.Metric) {
 	v.metrics.counter.Collect(ch)
 	v.metrics.duration.Collect(ch)
+	if v.metrics.shared != nil {
+		v.metrics.shared.Collect(ch)
+	}
 	for _, g := range v.metrics.gauges {
 		g.Collect(ch)
 	}

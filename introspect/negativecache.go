@@ -57,13 +57,14 @@ func (n *negativeCache) currentGeneration() int {
 	return n.generation
 }
 
-// store adds a rejected token. It does nothing if the cache was purged after generation
-// was read: the call may have begun before the purge, so its result may be outdated.
-func (n *negativeCache) store(key digest.Digest, f *failure, now time.Time, generation int) {
+// store adds a token that was rejected negativeTTL before expiresAt. It does nothing if the
+// cache was purged after generation was read: the call may have begun before the purge, so its
+// result may be outdated.
+func (n *negativeCache) store(key digest.Digest, f *failure, expiresAt time.Time, generation int) {
 	n.mu.Lock()
 	defer n.mu.Unlock()
 	if n.generation == generation {
-		n.entries.Add(key, negativeEntry{f, now.Add(negativeTTL)})
+		n.entries.Add(key, negativeEntry{f, expiresAt})
 	}
 }
 
