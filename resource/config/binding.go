@@ -3,6 +3,7 @@ package config
 import (
 	"fmt"
 	"net/netip"
+	"strings"
 
 	"github.com/warder-go/warder/resource"
 )
@@ -19,26 +20,35 @@ func (b *builder) addBindings(c *resource.Config) {
 		Format: resource.CertificateFormat(s.CertificateFormat), Proxies: b.proxies()}
 }
 
-// nonceKeys returns the keys of DPoP nonces. The bytes of a file are used as they are.
-func (b *builder) nonceKeys() (keys [][]byte) {
-	const text, files = "dpop_nonce_keys", "dpop_nonce_key_files"
+// nonceKeys returns the keys of DPoP nonces. Those of shared_state are used if the file has no others: with a random
+// key, other processes would reject the nonces.
+func (b *builder) nonceKeys() [][]byte {
 	s := &b.settings
+	if s.DPoPNonceKeys == nil && s.DPoPNonceKeyFiles == nil && s.DPoPRequireNonce {
+		return b.sharedKeys
+	}
+	return b.readKeys("dpop_nonce_keys", "dpop_nonce_key_files", s.DPoPNonceKeys, s.DPoPNonceKeyFiles)
+}
+
+// readKeys returns keys that processes have in common, from texts or from files. The bytes of a file are used as they are. If
+// a file cannot be read, it returns nil.
+func (b *builder) readKeys(text, files string, texts []Secret, names []string) (keys [][]byte) {
 	checkEmpty := func(key string, given bool, n int) {
-		if given && n == 0 { // with a random key, other processes would reject the nonces
-			b.mistakes.add(b.position(key), "%s: is empty; add a key, or remove it for a random key of the process", key)
+		if given && n == 0 { // with a random key, other processes would reject what this one makes
+			b.mistakes.add(b.position(key), "%s: is empty; add a key, or remove it", key)
 		}
 	}
-	checkEmpty(text, s.DPoPNonceKeys != nil, len(s.DPoPNonceKeys))
-	checkEmpty(files, s.DPoPNonceKeyFiles != nil, len(s.DPoPNonceKeyFiles))
-	if s.DPoPNonceKeys != nil && s.DPoPNonceKeyFiles != nil {
-		b.mistakes.add(b.position(files), "%s: %s is also set; set only one of them", files, text)
+	checkEmpty(text, texts != nil, len(texts))
+	checkEmpty(files, names != nil, len(names))
+	if texts != nil && names != nil {
+		b.mistakes.add(b.position(files), "%s: %s is also set; set only one of them", files, text[strings.LastIndexByte(text, '.')+1:])
 		return nil
 	}
-	for _, key := range s.DPoPNonceKeys {
+	for _, key := range texts {
 		keys = append(keys, []byte(key))
 	}
 	complete := true
-	for n, name := range s.DPoPNonceKeyFiles {
+	for n, name := range names {
 		path := b.files.path(name)
 		key, err := b.files.read(path)
 		if err != nil {

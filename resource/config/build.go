@@ -23,6 +23,10 @@ type builder struct {
 
 	served, previousServed serverMetadata
 	resource               *resource.Resource
+
+	reloads    bool         // this is not the first build
+	shared     *sharedStore // of the Live; the first build opens it
+	sharedKeys [][]byte     // nil: nothing is shared, or there is a mistake in shared_state
 }
 
 // build reads the files and builds a resource. It returns the digest of everything that
@@ -30,12 +34,19 @@ type builder struct {
 // that a reload cannot stop a running server.
 func (l *Live) build(ctx context.Context) (b *builder, digest string, err error) {
 	defer func() {
-		if p := recover(); p != nil {
-			b, digest = nil, "panic" // not equal to the digest of any input
+		p := recover()
+		if p != nil {
 			err = fmt.Errorf("config: a function of the program, such as Complete or Check, panicked with a value of type %T", p)
 		}
+		if err != nil && l.resource == nil && b != nil {
+			b.shared.close()
+		}
+		if p != nil {
+			b, digest = nil, "panic" // not equal to the digest of any input
+		}
 	}()
-	b = &builder{input: l.config.read(), config: *l.config, previous: l.verifiers, used: verifiers{}, previousServed: l.served, elsewhere: map[string]credentialIssuer{}}
+	b = &builder{input: l.config.read(), config: *l.config, previous: l.verifiers, used: verifiers{}, previousServed: l.served, elsewhere: map[string]credentialIssuer{},
+		reloads: l.resource != nil, shared: l.shared}
 	disabled := b.settings.Enabled != nil && !*b.settings.Enabled
 	if b.found && !disabled {
 		b.mistakes.endRead()
@@ -64,6 +75,7 @@ func (b *builder) buildResource(ctx context.Context) {
 			Public: s.PublicOperations, PublicTools: s.PublicTools, PublicPrompts: s.PublicPrompts, PublicResources: s.PublicResources,
 			Stateless: s.Stateless},
 	}
+	b.addSharedState()
 	b.addConditions(&c)
 	b.addAuthentication(&c)
 	b.addBound(&c)
@@ -86,8 +98,10 @@ func (b *builder) buildResource(ctx context.Context) {
 	b.addHeaderClaims(&c)
 	b.addDigestKey(&c)
 	b.addBindings(&c)
+	b.setShared(&c)
 	if b.config.Complete != nil {
 		b.config.Complete(&c)
+		b.checkComplete(&c)
 	}
 	b.finish(c)
 }

@@ -62,6 +62,12 @@ type Config struct {
 	// The mistakes that mcpsdk.Check finds get the lines of their keys.
 	Check func(*resource.Resource) error
 
+	// OpenStore opens the store that the block shared_state describes. It is required if the file has the block.
+	// OpenStore of package resource/valkey is one. It is called once, by New, and must not wait for the store.
+	// A line of its error that begins with the name of a field of StoreSettings and a colon is a
+	// mistake in the key for that field.
+	OpenStore func(StoreSettings) (Stores, error)
+
 	Interval  time.Duration     // between checks of the files by Run; default 10 s, at least 1 s
 	Transport http.RoundTripper // for calls to issuers, see jwks.Config; ca_file has no effect with it
 	Logger    *slog.Logger      // receives one record per reload; default slog.Default()
@@ -79,7 +85,8 @@ func (c Config) MarshalText() ([]byte, error) { return []byte(c.File), nil }
 
 // Load returns the resource that a file describes, with the overrides of the environment.
 // It does not call any issuer: use [resource.Resource.Ready] for that. The error is
-// [ErrDisabled], or has a line for each mistake with its position.
+// [ErrDisabled], or has a line for each mistake with its position. The block shared_state is a
+// mistake, because it needs [New] and [Live.Run].
 func Load(file string) (*resource.Resource, error) {
 	live, err := New(Config{File: file})
 	if err != nil {
@@ -106,8 +113,9 @@ func New(c Config) (*Live, error) {
 		return nil, err
 	}
 	l.resource, l.verifiers, l.served, l.basePath, l.applied = b.resource, b.used, b.served, b.settings.BasePath, digest
+	l.shared = b.shared
 	b.logOwnAudience()
-	l.metrics = newMetrics(l.resource.Identifier())
+	l.metrics = newMetrics(l.resource.Identifier(), l.shared)
 	l.metrics.setApplied(time.Now())
 	return l, nil
 }

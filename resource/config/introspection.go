@@ -54,6 +54,7 @@ func (i *issuerBuilder) introspectionVerifier() resource.Verifier {
 	if ttl := i.settings.TokenCacheTTL; ttl != nil && *ttl == 0 {
 		c.AnswerTTL = -1
 	}
+	i.shareAnswers(&c)
 	// New is called even if the verifier in use is kept, to find mistakes in the files.
 	created, err := introspect.New(c)
 	if err != nil {
@@ -63,10 +64,22 @@ func (i *issuerBuilder) introspectionVerifier() resource.Verifier {
 	}
 	v, _ := i.reuse(func() (resource.Verifier, error) { return created, nil },
 		"introspect", c.Issuer, c.Endpoint, c.MetadataURL, c.AllowHosts, c.AllowHTTP, string(s.ProxyURL), c.AnswerTTL, c.TokenTypeHint, c.TrustAnswersWithoutTokenType, c.CertificateFile, c.CertificateKeyFile, i.ca,
-		c.SignedAnswers, c.KeysURL, c.Timeout, c.MaxConcurrent,
+		c.SignedAnswers, c.KeysURL, c.Timeout, c.MaxConcurrent, c.AnswerKeys,
 		auth.Method, auth.ClientID, auth.ClientSecret, auth.ClientSecretFile, auth.BearerToken, auth.BearerTokenFile,
 		auth.PrivateKeyFile, auth.KeyID, auth.Algorithm, auth.Audience) // one by one, because ClientAuth prints a placeholder
 	return v
+}
+
+// shareAnswers adds the store of shared_state. Its settings do not change while the process runs, only the keys do.
+func (i *issuerBuilder) shareAnswers(c *introspect.Config) {
+	hasClient := c.Auth.ClientID != "" || c.Auth.Method == introspect.Bearer // else its absence is a mistake anyway
+	if !hasClient || !i.sharesIn((*SharedState).sharesAnswers) {
+		return
+	}
+	c.Answers, c.AnswerKeys = i.shared.stores.Answers, i.sharedKeys
+	if c.AnswerTTL == 0 { // an answer of another process is not limited by the cache of the Resource
+		c.AnswerTTL = seconds(i.settings.TokenCacheTTL)
+	}
 }
 
 // clientAuth returns the client authentication for introspection. The pair of
@@ -104,7 +117,7 @@ func (i *issuerBuilder) addIntrospectionMistakes(err error, prefix string) {
 		"SignedAnswers": prefix + "client_id", "Auth.Signer": "introspection_private_key_file", "Auth.PrivateKeyFile": "introspection_private_key_file",
 		"Auth.KeyID": "introspection_key_id", "Auth.Algorithm": "introspection_key_algorithm", "Auth.Audience": "introspection_assertion_audience",
 		"CertificateFile": "tls_client_certificate_file", "CertificateKeyFile": "tls_client_key_file",
-		"TokenTypeHint": "introspection_token_type_hint", "KeysURL": "jwks_uri",
+		"TokenTypeHint": "introspection_token_type_hint", "KeysURL": "jwks_uri", "Answers": prefix + "client_id",
 	}
 	// Alternatives that only Go has are left out.
 	words := strings.NewReplacer(
@@ -112,6 +125,7 @@ func (i *issuerBuilder) addIntrospectionMistakes(err error, prefix string) {
 		"requires it or BearerTokenFile or BearerTokenFunc", "requires it or introspection_bearer_token_file",
 		"requires it or PrivateKeyFile", "requires it",
 		"Auth.ClientID is empty; it is required because it is the aud of signed answers", "is missing; introspection_signed_answers requires it, because it is the aud of signed answers",
+		"Auth.ClientID is empty; it is required because an answer is shared only with processes of the same client", "is missing; it is required because shared_state shares introspection responses only between replicas with the same one; set it, or set introspection_answers there to false",
 		"ClientSecret is also set", prefix+"client_secret is also set",
 		"BearerToken is also set", "introspection_bearer_token is also set",
 		"set another Method", "set another introspection_auth_method",

@@ -3,7 +3,6 @@ package config
 import (
 	"context"
 	"crypto/tls"
-	"crypto/x509"
 	"fmt"
 	"net/http"
 	"net/url"
@@ -200,15 +199,9 @@ func (i *issuerBuilder) readCAFile() {
 	if i.issuer.CAFile == "" {
 		return
 	}
-	path := i.files.path(i.issuer.CAFile)
-	body, err := i.files.read(path)
+	body, roots, err := i.readRoots(i.issuer.CAFile)
 	if err != nil {
-		i.addMistake("ca_file", "file %q: %s", path, err)
-		return
-	}
-	roots := x509.NewCertPool()
-	if !roots.AppendCertsFromPEM(body) {
-		i.addMistake("ca_file", "file %q: has no PEM certificate", path)
+		i.addMistake("ca_file", "%s", err)
 		return
 	}
 	i.ca, i.tls = body, &tls.Config{RootCAs: roots, MinVersion: tls.VersionTLS12}

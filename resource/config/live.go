@@ -11,6 +11,7 @@ import (
 
 	"github.com/warder-go/warder/internal/logging"
 	"github.com/warder-go/warder/resource"
+	"github.com/warder-go/warder/resource/revocation"
 )
 
 // Limits of Config.Interval.
@@ -25,12 +26,13 @@ const (
 )
 
 // Live is a configuration that follows changes of its files. It implements
-// prometheus.Collector with series about reloads; those of [resource.Resource.Metrics]
+// prometheus.Collector with series about reloads and about the store of shared_state; those of [resource.Resource.Metrics]
 // are separate. It is safe for concurrent use.
 type Live struct {
 	config   *Config // a pointer, so that formatting a struct that contains a Live shows only an address
 	resource *resource.Resource
 	metrics  *metrics
+	shared   *sharedStore // nil: no shared_state
 
 	mu        sync.Mutex // serializes reloads and guards the fields below
 	verifiers verifiers
@@ -45,9 +47,18 @@ type Live struct {
 // configuration (see [resource.Resource.Replace]).
 func (l *Live) Resource() *resource.Resource { return l.resource }
 
+// Revocations returns the list of the revocations that the block shared_state shares, for example to add entries
+// or to pass it to package securityevents. It is always the same one. It is nil without the block and with
+// `revocations: false` in it; a program can then set Hooks.Revocations in Config.Complete.
+func (l *Live) Revocations() *revocation.List { return l.shared.revocations() }
+
+// Close closes the store of the block shared_state. Call it after the server has stopped, because requests that
+// need the store are rejected with 503 afterwards. Without the block, it does nothing.
+func (l *Live) Close() { l.shared.close() }
+
 // Run checks the files every Config.Interval until ctx is done, and applies changes of the
-// configuration file, the secrets file, and the files of ca_file, digest_key_file and
-// dpop_nonce_key_files.
+// configuration file, the secrets file, and the files of ca_file, digest_key_file,
+// dpop_nonce_key_files and key_files.
 // It compares contents, not modification times, so it detects symbolic links that are
 // switched, as Kubernetes does. It does not detect changes of environment variables.
 //
@@ -57,7 +68,15 @@ func (l *Live) Resource() *resource.Resource { return l.resource }
 // A file that is invalid, missing or has `enabled: false` is reported once in the log and
 // by the metrics, and changes nothing. Verifiers read the files of keys and of credentials for
 // introspection themselves.
+//
+// With the block shared_state, Run also keeps [Live.Revocations] up to date. Until it runs and has read all revocations,
+// requests with a credential are rejected with 503. Run must be called once only.
 func (l *Live) Run(ctx context.Context) {
+	var list sync.WaitGroup
+	defer list.Wait()
+	if revocations := l.Revocations(); revocations != nil {
+		list.Go(func() { revocations.Run(ctx) })
+	}
 	timer := time.NewTimer(l.config.Interval)
 	defer timer.Stop()
 	seen := "none" // not equal to the digest of any input
@@ -82,7 +101,8 @@ func (l *Live) Run(ctx context.Context) {
 // and the previous configuration stays in use.
 //
 // Different identifiers, and a different base_path or resource_metadata_paths, are rejected,
-// because clients and routes depend on them.
+// because clients and routes depend on them. So is a different shared_state, except for its keys and key_files, because
+// the process would lose what it has in the store.
 // Reload first fetches the keys of new issuers, for at most five seconds. Then it applies
 // the configuration with or without these keys, because its purpose may be to remove
 // another issuer.
@@ -141,6 +161,9 @@ func (l *Live) apply(ctx context.Context, b *builder) error {
 		return fmt.Errorf("config: %s: %s: %w", b.position(key), key, err)
 	}
 	l.verifiers, l.served, l.basePath = b.used, b.served, b.settings.BasePath
+	if list := l.Revocations(); list != nil {
+		return list.SetKeys(b.sharedKeys) // they were checked
+	}
 	return nil
 }
 

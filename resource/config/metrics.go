@@ -11,9 +11,11 @@ type metrics struct {
 	reloads *prometheus.CounterVec
 	broken  prometheus.Gauge
 	applied prometheus.Gauge
+	store   prometheus.Collector
 }
 
-func newMetrics(identifier string) *metrics {
+// newMetrics returns the series of a configuration and of its store.
+func newMetrics(identifier string, s *sharedStore) *metrics {
 	constant := prometheus.Labels{"resource": identifier}
 	m := &metrics{
 		reloads: prometheus.NewCounterVec(prometheus.CounterOpts{
@@ -24,6 +26,7 @@ func newMetrics(identifier string) *metrics {
 		applied: prometheus.NewGauge(prometheus.GaugeOpts{
 			Name: "warder_config_applied_timestamp_seconds", Help: "When the current configuration was applied.", ConstLabels: constant}),
 	}
+	m.store = prometheus.WrapCollectorWith(constant, s.collector())
 	m.reloads.WithLabelValues("applied")
 	m.reloads.WithLabelValues("refused")
 	return m
@@ -48,6 +51,7 @@ func (l *Live) Describe(ch chan<- *prometheus.Desc) {
 	l.metrics.reloads.Describe(ch)
 	l.metrics.broken.Describe(ch)
 	l.metrics.applied.Describe(ch)
+	l.metrics.store.Describe(ch)
 }
 
 // Collect implements [prometheus.Collector].
@@ -55,6 +59,7 @@ func (l *Live) Collect(ch chan<- prometheus.Metric) {
 	l.metrics.reloads.Collect(ch)
 	l.metrics.broken.Collect(ch)
 	l.metrics.applied.Collect(ch)
+	l.metrics.store.Collect(ch)
 }
 
 var _ prometheus.Collector = (*Live)(nil)

@@ -11,6 +11,7 @@ import (
 	"github.com/warder-go/warder/metadata"
 	"github.com/warder-go/warder/resource"
 	"github.com/warder-go/warder/resource/config"
+	"github.com/warder-go/warder/resource/revocation"
 )
 
 // goFields lists every field of the configuration in Go with the keys of the file that set it,
@@ -73,7 +74,7 @@ var goFields = map[string]string{
 	"resource.DPoP.Window":          "dpop_window_seconds",
 	"resource.DPoP.RequireNonce":    "dpop_require_nonce",
 	"resource.DPoP.NonceKeys":       "dpop_nonce_key_files",
-	"resource.DPoP.Replays":         "an interface that the program implements",
+	"resource.DPoP.Replays":         "shared_state.replays",
 	"resource.DPoP.MaxProofs":       "dpop_max_proofs",
 	"resource.DPoP.MaxProofsPerKey": "dpop_max_proofs_per_key",
 
@@ -186,6 +187,8 @@ var goFields = map[string]string{
 	"introspect.Config.AnswerTTL":                    "introspection_answer_ttl_seconds",
 	"introspect.Config.Timeout":                      "introspection_timeout_seconds",
 	"introspect.Config.MaxConcurrent":                "introspection_max_concurrent",
+	"introspect.Config.Answers":                      "shared_state.introspection_answers",
+	"introspect.Config.AnswerKeys":                   "shared_state.key_files",
 	"introspect.Config.AllowHosts":                   "allow_private_hosts",
 	"introspect.Config.AllowHTTP":                    "allow_http_issuer",
 	"introspect.Config.TLS":                          "ca_file",
@@ -210,6 +213,27 @@ var goFields = map[string]string{
 	"introspect.ClientAuth.KeyID":                    "introspection_key_id",
 	"introspect.ClientAuth.Algorithm":                "introspection_key_algorithm",
 	"introspect.ClientAuth.Audience":                 "introspection_assertion_audience",
+	"revocation.Config.Store":                        "shared_state.revocations",
+	"revocation.Config.Keys":                         "shared_state.key_files",
+	"revocation.Config.MaxEntries":                   "shared_state.max_revocations",
+	"revocation.Config.MaxAge":                       "shared_state.max_revocation_age_seconds",
+	"revocation.Config.AcceptOutdated":               "shared_state.accept_outdated_revocations",
+	"revocation.Config.Logger":                       "config.Config.Logger sets it",
+	"config.StoreSettings.Addresses":                 "shared_state.addresses",
+	"config.StoreSettings.Mode":                      "shared_state.mode",
+	"config.StoreSettings.SentinelMaster":            "shared_state.sentinel_master",
+	"config.StoreSettings.Username":                  "shared_state.username",
+	"config.StoreSettings.PasswordFile":              "shared_state.password_file",
+	"config.StoreSettings.SentinelUsername":          "shared_state.sentinel_username",
+	"config.StoreSettings.SentinelPasswordFile":      "shared_state.sentinel_password_file",
+	"config.StoreSettings.TLS":                       "shared_state.tls",
+	"config.StoreSettings.Prefix":                    "shared_state.prefix",
+	"config.StoreSettings.Database":                  "shared_state.database",
+	"config.StoreSettings.Timeout":                   "shared_state.timeout_milliseconds",
+	"config.StoreSettings.MaxCalls":                  "shared_state.max_calls",
+	"config.StoreSettings.MaxRevocations":            "shared_state.max_revocations",
+	"config.StoreSettings.MaxProofsPerKey":           "shared_state.max_proofs_per_key",
+	"config.StoreSettings.Logger":                    "config.Config.Logger sets it",
 	"resource.Condition.Claim":                       "conditions[].claim",
 	"resource.Condition.Equals":                      "conditions[].equals",
 	"resource.Condition.OneOf":                       "conditions[].one_of",
@@ -254,6 +278,7 @@ func TestFileSetsEveryField(t *testing.T) {
 		reflect.TypeFor[resource.ResourceRule](), reflect.TypeFor[resource.Condition](), reflect.TypeFor[resource.DetailCondition](), reflect.TypeFor[resource.OperationConditions](),
 		reflect.TypeFor[resource.Authentication](), reflect.TypeFor[resource.OperationAuthentication](), reflect.TypeFor[resource.ResourceAuthentication](), reflect.TypeFor[resource.ArgumentRule](), reflect.TypeFor[resource.HeaderClaim](), reflect.TypeFor[metadata.Document](),
 		reflect.TypeFor[jwks.Config](), reflect.TypeFor[introspect.Config](), reflect.TypeFor[introspect.ClientAuth](),
+		reflect.TypeFor[revocation.Config](), reflect.TypeFor[config.StoreSettings](),
 	} {
 		for field := range of.Fields() {
 			name := of.String() + "." + field.Name

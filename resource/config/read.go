@@ -54,6 +54,9 @@ func (c Config) read() *input {
 		in.secrets = append(in.secrets, issuer.ClientSecret, issuer.IntrospectionClientSecret, issuer.IntrospectionBearerToken, issuer.JWKSToken)
 	}
 	in.secrets = append(in.secrets, in.settings.DPoPNonceKeys...)
+	if in.settings.SharedState != nil {
+		in.secrets = append(in.secrets, in.settings.SharedState.Keys...)
+	}
 	return in
 }
 

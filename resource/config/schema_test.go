@@ -236,7 +236,7 @@ func TestExampleFileHasEveryKey(t *testing.T) {
 	}
 	for _, of := range []reflect.Type{reflect.TypeFor[config.Settings](), reflect.TypeFor[config.ResourceScopes](), reflect.TypeFor[config.HeaderClaim](),
 		reflect.TypeFor[config.ResourceConditions](), reflect.TypeFor[config.ArgumentScopes](), reflect.TypeFor[config.Condition](), reflect.TypeFor[config.DetailCondition](),
-		reflect.TypeFor[config.Authentication](), reflect.TypeFor[config.ResourceAuthentication]()} {
+		reflect.TypeFor[config.Authentication](), reflect.TypeFor[config.ResourceAuthentication](), reflect.TypeFor[config.SharedState]()} {
 		for _, field := range reflect.VisibleFields(of) {
 			if name := field.Tag.Get("yaml"); name != "" && !field.Anonymous && !strings.Contains(string(text), " "+name+":") {
 				t.Errorf("authorization.example.yaml has no %s", name)
@@ -263,10 +263,11 @@ func TestExampleFileIsValid(t *testing.T) {
 	for name, text := range map[string]string{"tls/internal-ca.pem": certificate, "keys/build.json": answer.Body.String(),
 		"keys/api-keys.json": `{"keys": []}`, "secrets/partner": "s1\n", "secrets/kubernetes-token": "t1\n", "secrets/more": "s2\r\n", "secrets/gate": "t\n",
 		"secrets/signing-key.pem": keytest.PEM(keytest.P256()), "tls/client.crt": chain, "tls/client.key": key,
-		"secrets/digest-key": strings.Repeat("k", 32), "secrets/nonce-key": strings.Repeat("n", 32)} {
+		"secrets/digest-key": strings.Repeat("k", 32), "secrets/nonce-key": strings.Repeat("n", 32),
+		"secrets/shared-key": strings.Repeat("s", 32), "secrets/store-password": "p1\n", "secrets/sentinel-password": "p2\n"} {
 		write(t, dir, name, text)
 	}
-	live, err := config.New(config.Config{File: write(t, dir, "a.yaml", string(text)),
+	live, err := config.New(config.Config{File: write(t, dir, "a.yaml", string(text)), OpenStore: new(memory).open,
 		Environ: []string{"MCP_CLIENT_SECRET=s3", "OTHER_CLIENT_SECRET=s4", "JWKS_TOKEN=t2"}})
 	if err != nil {
 		t.Fatal(err)

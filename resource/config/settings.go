@@ -63,7 +63,7 @@ type Settings struct {
 	DPoPAlgorithms     []string `yaml:"dpop_algorithms" doc:"accepted algorithms of DPoP proofs, which are also published. Default: ES256, ES384, ES512, PS256, PS384, PS512, EdDSA and Ed25519"`
 	DPoPWindow         *int     `yaml:"dpop_window_seconds" min:"1" max:"300" doc:"how far the time of a DPoP proof can be from now, in both directions. It must cover the difference of the clocks. Default: 60"`
 	DPoPRequireNonce   bool     `yaml:"dpop_require_nonce" doc:"true: a DPoP proof needs a nonce that this server made at most five minutes before. Default: false"`
-	DPoPNonceKeys      []Secret `yaml:"dpop_nonce_keys" doc:"keys of the nonces, at most 8, each a text of at least 32 random bytes, used as it is; the same for all replicas. The first makes nonces, and all are accepted. Default: a random key of the process"`
+	DPoPNonceKeys      []Secret `yaml:"dpop_nonce_keys" doc:"keys of the nonces, at most 8, each a text of at least 32 random bytes, used as it is; the same for all replicas. The first makes nonces, and all are accepted. Default: the keys of shared_state, or else a random key of the process"`
 	DPoPNonceKeyFiles  []string `yaml:"dpop_nonce_key_files" doc:"files with the keys, instead of dpop_nonce_keys: one key in each, used as it is, byte for byte"`
 	DPoPMaxProofs      *int     `yaml:"dpop_max_proofs" min:"1" max:"100000000" doc:"maximum number of DPoP proofs that are stored in order to reject a second use. If more are used, requests with bound tokens are rejected with 503. Default: 500000"`
 	DPoPMaxPerKey      *int     `yaml:"dpop_max_proofs_per_key" min:"1" max:"100000000" doc:"maximum number of DPoP proofs of one key that are stored. If more are used, requests with the key are rejected with 429. Default: 50000"`
@@ -71,6 +71,8 @@ type Settings struct {
 	CertificateField   string   `yaml:"client_certificate_field" doc:"header field in which the proxies of client_certificate_proxies pass on the certificate, such as Client-Cert. Default: only the certificate of the TLS connection to this server counts"`
 	CertificateFormat  string   `yaml:"client_certificate_format" enum:"rfc9440,xfcc,pem" doc:"how the proxies write client_certificate_field. rfc9440: as in RFC 9440. xfcc: as Envoy writes X-Forwarded-Client-Cert. pem: percent-encoded PEM, as nginx writes it. Required with client_certificate_field"`
 	CertificateProxies []string `yaml:"client_certificate_proxies" doc:"addresses of the proxies, such as 10.0.0.0/8 and 192.0.2.7. They must overwrite or remove client_certificate_field in every request of a client. Required with client_certificate_field"`
+
+	SharedState *SharedState `yaml:"shared_state" doc:"store that the replicas of this server share, such as Valkey or Redis. The program must support it (config.Config.OpenStore). Default: nothing is shared"`
 
 	ArgumentScopes     []ArgumentScopes       `yaml:"argument_scopes" doc:"rules for arguments of tools: scopes for values of an argument"`
 	RequiredConditions []Condition            `yaml:"required_conditions" doc:"conditions that every token of every issuer and every API key must meet, in the form of the key conditions"`
