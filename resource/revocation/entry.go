@@ -6,6 +6,7 @@ import (
 	"math"
 	"time"
 
+	"github.com/warder-go/warder/internal/grammar"
 	"github.com/warder-go/warder/internal/jose"
 	"github.com/warder-go/warder/resource"
 )
@@ -28,8 +29,8 @@ type Entry struct {
 	Session string
 
 	// Token is the access token itself, as the client sends it after Bearer. The list keeps only an
-	// HMAC of it.
-	Token string
+	// HMAC of it. JSON does not contain it.
+	Token string `json:"-"`
 
 	// AllTokens revokes every token of the issuer.
 	AllTokens bool
@@ -39,9 +40,18 @@ type Entry struct {
 	// revoked. It cannot be combined with TokenID and Token.
 	IssuedBy time.Time
 
-	// Until is when the last of the tokens expires. The entry is removed
+	// Until is when the last of the tokens expires. The entry ends
 	// [resource.MaxLeeway] later, when no resource accepts the tokens any more.
 	Until time.Time
+}
+
+// Format formats the entry without its Token.
+func (e Entry) Format(f fmt.State, verb rune) {
+	type plain Entry
+	if e.Token != "" {
+		e.Token = "[redacted]"
+	}
+	_, _ = fmt.Fprintf(f, fmt.FormatString(f, verb), plain(e))
 }
 
 // kind is what an entry names. It is the first byte of Record.Name, so the numbers must not change.
@@ -60,30 +70,35 @@ const (
 
 // kind returns what the entry names, and the name.
 func (e Entry) kind() (found kind, name string, err error) {
-	names := map[kind]string{byTokenID: e.TokenID, bySubject: e.Subject, byClient: e.Client, bySession: e.Session, byToken: e.Token}
-	if e.Token != "" {
-		digest := jose.TokenDigest(e.Token)
-		names[byToken] = string(digest[:])
-	}
+	names := [kindCount]string{byTokenID: e.TokenID, bySubject: e.Subject, byClient: e.Client, bySession: e.Session, byToken: e.Token}
+	count := 0
 	for k, text := range names {
-		if text == "" {
-			continue
+		if text != "" {
+			found, name = kind(k), text
+			count++
 		}
-		if found != 0 {
-			return 0, "", errNames
-		}
-		found, name = k, text
+	}
+	if e.AllTokens {
+		found, name = byIssuer, ""
+		count++
 	}
 	switch {
-	case e.AllTokens && found != 0, !e.AllTokens && found == 0:
+	case count != 1:
 		return 0, "", errNames
-	case e.AllTokens:
-		found = byIssuer
+	case found == byToken && !grammar.IsToken(name):
+		return 0, "", errToken
+	case found == byToken:
+		digest := jose.TokenDigest(name)
+		name = string(digest[:])
 	}
 	return found, name, nil
 }
 
-var errNames = errors.New("set exactly one of TokenID, Subject, Client, Session, Token and AllTokens")
+// Errors of kind.
+var (
+	errNames = errors.New("set exactly one of TokenID, Subject, Client, Session, Token and AllTokens")
+	errToken = errors.New("Token is not a token: it must have the token alone, without Bearer")
+)
 
 // record returns the record of a valid entry.
 func (e Entry) record(names *namer) (Record, error) {

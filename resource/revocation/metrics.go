@@ -28,6 +28,7 @@ func newMetrics(l *List) *metrics {
 		}
 		return l.reader.age(time.Now()).Seconds()
 	})
+	gauge("warder_revocation_unstored_entries", "Revocations of this process that could not be added to the store yet. Other processes do not have them.", func() float64 { return float64(l.table.unstoredLen()) })
 	m.reads = prometheus.NewCounterVec(prometheus.CounterOpts{
 		Name: "warder_revocation_reads_total", Help: "Reads of the shared revocations, by outcome: ok or error.",
 	}, []string{"outcome"})

@@ -2,33 +2,29 @@ package revocation
 
 import (
 	"context"
-	"errors"
-	"fmt"
 	"math"
-	"slices"
+	"sync"
 	"sync/atomic"
 	"time"
-
-	"github.com/warder-go/warder/internal/logging"
 )
 
-// How the store is read.
+// Times of reading the store.
 const (
-	readInterval = time.Second     // between two reads, if nothing is pushed
-	callTimeout  = 2 * time.Second // for one call of the store
-	maxRestarts  = 3               // of a full read, because Page.Data has changed
-	addBatch     = 500             // records in one call of Store.Add
+	readInterval = time.Second            // between two reads, if nothing is pushed
+	pushInterval = 100 * time.Millisecond // between two reads, however much is pushed
 )
 
-// reader is the state of [List.Run]. The fields without a comment on concurrency belong to its goroutine.
+// reader is the state of the copy of the store.
 type reader struct {
-	base   time.Time    // of fresh
-	fresh  atomic.Int64 // when the last complete read began, in nanoseconds after base; notFresh: never
-	repair atomic.Bool  // the store lacks entries of this process
+	base  time.Time    // of fresh
+	fresh atomic.Int64 // when the last complete read began, in nanoseconds after base; notFresh: never
 
-	data   string // Page.Data of the last read
-	after  int64  // sequence number of the last record
-	failed bool   // the last read failed
+	mu      sync.Mutex // one read at a time; guards the fields below
+	data    string     // Page.Data of the records that were read; "": all must be read
+	after   int64      // sequence number of the last record
+	stored  stored     // while all records are read
+	reading outage
+	adding  outage // of the records that could not be added before
 }
 
 const notFresh = math.MinInt64
@@ -51,171 +47,72 @@ func (r *reader) age(now time.Time) time.Duration {
 	return now.Sub(r.base) - time.Duration(fresh)
 }
 
-// Run keeps the list up to date with the store until ctx ends: it reads all entries, and then the
-// new ones every second and when the store reports them. Without a Store it returns at once. Run must be called once
-// only. Requests are rejected with 503 until the first read is complete.
+// Run keeps the list up to date with the store until ctx ends. It reads all entries, and then the
+// new ones every second and when the store reports them. Requests are rejected with 503 until
+// the first read is complete, and [Config].MaxAge after Run has ended: end ctx after the server has
+// stopped. Without a Store, Run returns at once.
 func (l *List) Run(ctx context.Context) {
 	if l.store == nil {
 		return
 	}
-	added := make(chan struct{}, 1)
-	done := make(chan struct{})
+	added, done := make(chan struct{}, 1), make(chan struct{})
 	go func() {
 		defer close(done)
 		l.watchStore(ctx, added)
 	}()
-	defer func() { <-done }()
-	timer := time.NewTimer(0)
-	defer timer.Stop()
-	for {
-		select {
-		case <-ctx.Done():
-			return
-		case <-added:
-		case <-timer.C:
-		}
+	for ctx.Err() == nil {
 		l.read(ctx)
-		timer.Reset(readInterval)
+		wait(ctx, pushInterval, nil)
+		wait(ctx, readInterval-pushInterval, added)
+	}
+	<-done
+}
+
+// wait returns after d, or earlier if ctx ends or early has a value.
+func wait(ctx context.Context, d time.Duration, early <-chan struct{}) {
+	timer := time.NewTimer(d)
+	defer timer.Stop()
+	select {
+	case <-ctx.Done():
+	case <-early:
+	case <-timer.C:
 	}
 }
 
 // watchStore writes to added when the store reports new records.
 func (l *List) watchStore(ctx context.Context, added chan<- struct{}) {
 	for ctx.Err() == nil {
-		err := l.store.Watch(ctx, func() {
-			select {
-			case added <- struct{}{}:
-			default: // a read is due already
-			}
+		err := protect(func() error {
+			return l.store.Watch(ctx, func() {
+				select {
+				case added <- struct{}{}:
+				default: // a read is due already
+				}
+			})
 		})
-		if err != nil && ctx.Err() == nil {
-			logging.OrDefault(l.log).Debug("revocations are not pushed at the moment; the store is read every second", "error", err)
+		if ctx.Err() == nil {
+			l.logWatch(err)
 		}
-		timer := time.NewTimer(readInterval)
-		select {
-		case <-ctx.Done():
-		case <-timer.C:
-		}
-		timer.Stop()
+		wait(ctx, readInterval, nil)
 	}
 }
 
-// read reads what is new in the store.
+// read reads what is new in the store. Then it adds the records that could not be added before. A
+// failure of that does not affect the copy.
 func (l *List) read(ctx context.Context) {
+	r := l.reader
+	r.mu.Lock()
+	defer r.mu.Unlock()
 	began := time.Now()
 	err := l.readNew(ctx, began)
 	if ctx.Err() != nil {
 		return
 	}
 	l.metrics.count(err)
-	log := logging.OrDefault(l.log)
-	switch {
-	case err != nil && !l.reader.failed:
-		log.Error("revocations cannot be read from the store", "max_age", l.maxAge, "accept_outdated", l.acceptOutdated, "error", err)
-	case err == nil && l.reader.failed:
-		log.Info("revocations are read from the store again", "entries", l.Len())
+	l.logRead(err)
+	if err != nil {
+		return
 	}
-	l.reader.failed = err != nil
-	if err == nil {
-		l.reader.fresh.Store(int64(began.Sub(l.reader.base)))
-	}
-}
-
-var errDataChanges = errors.New("the store has other data in every call")
-
-// readNew reads the records after the last one. It reads all records if it is the first read, if the store may
-// have lost records, or if the store lacks records of this process. Then it adds the missing ones to the store.
-func (l *List) readNew(ctx context.Context, now time.Time) error {
-	r := l.reader
-	var seen map[[16]byte]state // not nil: all records are read
-	if repair := r.repair.Swap(false); repair || r.data == "" {
-		r.after, seen = 0, map[[16]byte]state{}
-	}
-	for restarts := 0; ; {
-		page, err := l.readPage(ctx)
-		if err != nil {
-			return l.abandon(seen, err)
-		}
-		if page.Data != r.data {
-			restarts++
-			r.data = page.Data
-			if seen = map[[16]byte]state{}; r.after != 0 {
-				r.after = 0
-				if restarts > maxRestarts {
-					return l.abandon(seen, errDataChanges)
-				}
-				continue
-			}
-		}
-		if err := l.apply(page.Records, now); err != nil {
-			return l.abandon(seen, err)
-		}
-		for _, record := range page.Records {
-			if seen != nil {
-				s := stateOf(record)
-				if old, ok := seen[record.Name]; ok {
-					s = s.merge(old)
-				}
-				seen[record.Name] = s
-			}
-		}
-		r.after = page.Last
-		if !page.More {
-			break
-		}
-	}
-	if seen != nil {
-		if err := l.addToStore(ctx, l.table.missing(seen, now)); err != nil {
-			return l.abandon(seen, err)
-		}
-	}
-	return nil
-}
-
-// abandon makes the next read a full one if this one was.
-func (l *List) abandon(seen map[[16]byte]state, err error) error {
-	if seen != nil {
-		l.reader.repair.Store(true)
-	}
-	return err
-}
-
-func (l *List) readPage(ctx context.Context) (Page, error) {
-	ctx, cancel := context.WithTimeout(ctx, callTimeout)
-	defer cancel()
-	page, err := l.store.Read(ctx, l.reader.after)
-	switch {
-	case err != nil:
-		return Page{}, err
-	case page.Data == "":
-		return Page{}, errors.New("the store does not identify its data")
-	case page.Last < l.reader.after, page.More && page.Last == l.reader.after:
-		return Page{}, fmt.Errorf("the store returned the sequence number %d after %d", page.Last, l.reader.after)
-	}
-	return page, nil
-}
-
-// addToStore adds records in batches.
-func (l *List) addToStore(ctx context.Context, records []Record) error {
-	for batch := range slices.Chunk(records, addBatch) {
-		ctx, cancel := context.WithTimeout(ctx, callTimeout)
-		err := l.store.Add(ctx, batch)
-		cancel()
-		if err != nil {
-			return err
-		}
-	}
-	return nil
-}
-
-// Ready returns nil if the list is usable: at once without a Store, else if its copy of the store is not
-// too old.
-func (l *List) Ready(context.Context) error {
-	switch {
-	case l.usable(time.Now()):
-		return nil
-	case !l.reader.complete():
-		return errNotRead
-	}
-	return errOutdated
+	r.fresh.Store(int64(began.Sub(r.base)))
+	l.logAdd(l.addUnstored(ctx, began))
 }

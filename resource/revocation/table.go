@@ -1,6 +1,8 @@
 package revocation
 
 import (
+	"errors"
+	"fmt"
 	"sync"
 	"time"
 )
@@ -14,9 +16,10 @@ type table struct {
 
 	mu        sync.RWMutex
 	records   map[[16]byte]state
-	kinds     [kindCount]int // number of records of each kind
-	sweepSize int            // number of records from which on ended ones are searched
-	nextEnd   uint32         // no record ends before; 0: unknown
+	unstored  map[[16]byte]struct{} // names of the records that could not be added to the store
+	kinds     [kindCount]int        // number of records of each kind
+	sweepSize int                   // number of records from which on ended ones are searched
+	nextEnd   uint32                // no record ends before
 }
 
 // state is the rest of a Record. The times are in seconds since 1970.
@@ -25,38 +28,17 @@ type state struct {
 	until    uint32
 }
 
-// minSweepRecords is the smallest table that is searched for ended records.
-const minSweepRecords = 1024
-
-func newTable(max int) *table { return &table{max: max, records: map[[16]byte]state{}} }
-
-// add adds a record. A record with the same name then revokes what either of the two does. changed
-// reports whether more tokens are revoked than before. The result ok is false if the table is full:
-// removing another record would make revoked tokens valid again.
-func (t *table) add(r Record, now time.Time) (changed, ok bool) {
-	if r.Until <= now.Unix() {
-		return false, true
-	}
-	t.mu.Lock()
-	defer t.mu.Unlock()
-	next := stateOf(r)
-	old, known := t.records[r.Name]
-	if known {
-		next = next.merge(old)
-	} else {
-		if !t.makeRoom(now) {
-			return false, false
-		}
-		t.kinds[r.Name[0]]++
-	}
-	t.records[r.Name] = next
-	if t.nextEnd == 0 || next.until < t.nextEnd {
-		t.nextEnd = next.until
-	}
-	return !known || next != old, true
+// stateOf returns the state of a valid record.
+func stateOf(r Record) state {
+	return state{uint32(r.IssuedBy), uint32(r.Until)} //nolint:gosec // see Record.isValid
 }
 
-func stateOf(r Record) state { return state{uint32(r.IssuedBy), uint32(r.Until)} }
+// record returns the record with a name and this state.
+func (s state) record(name [16]byte) Record {
+	return Record{name, int64(s.issuedBy), int64(s.until)}
+}
+
+func (s state) hasEnded(now time.Time) bool { return int64(s.until) <= now.Unix() }
 
 // merge returns a state that revokes what either of the two does.
 func (s state) merge(old state) state {
@@ -65,6 +47,44 @@ func (s state) merge(old state) state {
 		out.issuedBy = 0
 	}
 	return out
+}
+
+// minSweepRecords is the smallest table that is searched for ended records.
+const minSweepRecords = 1024
+
+func newTable(max int) *table {
+	return &table{max: max, records: map[[16]byte]state{}, unstored: map[[16]byte]struct{}{}}
+}
+
+var errFull = errors.New("revocation: the list is full: raise MaxEntries")
+
+// add adds a record. A record with the same name then revokes what either of the two does. changed
+// reports whether more tokens are revoked than before. A full table is an error: removing another
+// record would make revoked tokens valid again.
+func (t *table) add(r Record, now time.Time) (changed bool, err error) {
+	switch {
+	case !r.isValid():
+		return false, errRecord
+	case r.hasEnded(now):
+		return false, nil
+	}
+	t.mu.Lock()
+	defer t.mu.Unlock()
+	next := stateOf(r)
+	old, known := t.records[r.Name]
+	switch {
+	case !known && !t.makeRoom(now):
+		return false, fmt.Errorf("%w: %d entries", errFull, t.max)
+	case !known:
+		t.kinds[r.Name[0]]++
+	case !old.hasEnded(now):
+		next = next.merge(old)
+	}
+	t.records[r.Name] = next
+	if len(t.records) == 1 || next.until < t.nextEnd {
+		t.nextEnd = next.until
+	}
+	return next != old, nil
 }
 
 func (t *table) makeRoom(now time.Time) bool {
@@ -78,8 +98,9 @@ func (t *table) removeEnded(now time.Time) {
 	t.nextEnd = 0
 	for name, s := range t.records {
 		switch {
-		case int64(s.until) <= now.Unix():
+		case s.hasEnded(now):
 			delete(t.records, name)
+			delete(t.unstored, name)
 			t.kinds[name[0]]--
 		case t.nextEnd == 0 || s.until < t.nextEnd:
 			t.nextEnd = s.until
@@ -88,11 +109,11 @@ func (t *table) removeEnded(now time.Time) {
 	t.sweepSize = 2 * len(t.records)
 }
 
-// has reports whether the table has records of a kind.
-func (t *table) has(k kind) bool {
+// counts returns the number of records of each kind.
+func (t *table) counts() [kindCount]int {
 	t.mu.RLock()
 	defer t.mu.RUnlock()
-	return t.kinds[k] > 0
+	return t.kinds
 }
 
 // revokes reports whether the record with a name revokes a token that was issued at a time, which
@@ -101,22 +122,48 @@ func (t *table) revokes(name [16]byte, issued, now time.Time) bool {
 	t.mu.RLock()
 	s, ok := t.records[name]
 	t.mu.RUnlock()
-	if !ok || int64(s.until) <= now.Unix() {
+	if !ok || s.hasEnded(now) {
 		return false
 	}
 	// iat is in whole seconds: a token of the same second can be an older one.
 	return s.issuedBy == 0 || issued.IsZero() || issued.Unix() <= int64(s.issuedBy)
 }
 
-// missing returns the records that revoke more than the given ones do.
-func (t *table) missing(given map[[16]byte]state, now time.Time) (all []Record) {
+// missing returns the records that revoke more than those in the store.
+func (t *table) missing(in stored, now time.Time) (all []Record) {
 	t.mu.RLock()
 	defer t.mu.RUnlock()
 	for name, s := range t.records {
-		if other, ok := given[name]; int64(s.until) > now.Unix() && (!ok || other.merge(s) != other) {
-			all = append(all, Record{name, int64(s.issuedBy), int64(s.until)})
+		other, ok := in[name]
+		if !s.hasEnded(now) && (!ok || other.merge(s) != other) {
+			all = append(all, s.record(name))
 		}
 	}
+	return all
+}
+
+// setUnstored stores which records could not be added to the store. Those that are not in the table are
+// ignored.
+func (t *table) setUnstored(records []Record) {
+	t.mu.Lock()
+	defer t.mu.Unlock()
+	for _, r := range records {
+		if _, ok := t.records[r.Name]; ok {
+			t.unstored[r.Name] = struct{}{}
+		}
+	}
+}
+
+// takeUnstored returns the records that could not be added to the store, as they are now.
+func (t *table) takeUnstored(now time.Time) (all []Record) {
+	t.mu.Lock()
+	defer t.mu.Unlock()
+	for name := range t.unstored {
+		if s := t.records[name]; !s.hasEnded(now) {
+			all = append(all, s.record(name))
+		}
+	}
+	clear(t.unstored)
 	return all
 }
 
@@ -124,4 +171,10 @@ func (t *table) len() int {
 	t.mu.RLock()
 	defer t.mu.RUnlock()
 	return len(t.records)
+}
+
+func (t *table) unstoredLen() int {
+	t.mu.RLock()
+	defer t.mu.RUnlock()
+	return len(t.unstored)
 }

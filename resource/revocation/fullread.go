@@ -1,0 +1,146 @@
+package revocation
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"slices"
+	"time"
+)
+
+// Limits of calls of the store.
+const (
+	callTimeout = 2 * time.Second // for one call
+	maxRestarts = 3               // of a read, because Page.Data has changed
+	addBatch    = 500             // records in one call of Store.Add
+)
+
+// stored are the records in the store, by name. Records with the same name are merged. Nil if not all
+// records are read.
+type stored map[[16]byte]state
+
+func (s stored) add(r Record) {
+	next := stateOf(r)
+	if old, ok := s[r.Name]; ok {
+		next = next.merge(old)
+	}
+	s[r.Name] = next
+}
+
+var errDataChanges = errors.New("the store has other data in every call")
+
+// readNew reads the records after the last one. It reads all records if it is the first read, or if the
+// store may have lost records. In this case it adds the records that the store lacks. A read of all
+// records that fails begins again.
+func (l *List) readNew(ctx context.Context, now time.Time) (err error) {
+	r := l.reader
+	if r.data == "" {
+		r.restart("")
+	}
+	defer func() {
+		if err != nil && r.stored != nil {
+			r.data = ""
+		}
+		r.stored = nil
+	}()
+	for restarts, more := 0, true; more; {
+		page, err := l.readPage(ctx)
+		if err != nil {
+			return err
+		}
+		if page.Data != r.data {
+			isFirst := r.after == 0
+			r.restart(page.Data)
+			if restarts++; restarts > maxRestarts {
+				return errDataChanges
+			}
+			if !isFirst {
+				continue
+			}
+		}
+		if err := l.take(page, now); err != nil {
+			return err
+		}
+		more = page.More
+	}
+	if r.stored == nil {
+		return nil
+	}
+	return l.addToStore(ctx, l.table.missing(r.stored, now))
+}
+
+// restart begins to read all records.
+func (r *reader) restart(data string) { r.data, r.after, r.stored = data, 0, stored{} }
+
+// take applies a page.
+func (l *List) take(page Page, now time.Time) error {
+	if err := l.apply(page.Records, now); err != nil {
+		return err
+	}
+	l.reader.after = page.Last
+	if l.reader.stored == nil {
+		return nil
+	}
+	for _, r := range page.Records {
+		if !r.hasEnded(now) {
+			l.reader.stored.add(r)
+		}
+	}
+	return nil
+}
+
+// readPage reads a page and checks it. After a page that cannot be right, all records are read again.
+func (l *List) readPage(ctx context.Context) (page Page, err error) {
+	r := l.reader
+	err = l.call(ctx, func(ctx context.Context) (err error) {
+		page, err = l.store.Read(ctx, r.after)
+		return err
+	})
+	switch {
+	case err != nil:
+		return Page{}, fmt.Errorf("reading: %w", err)
+	case page.Data == "":
+		r.data, err = "", errors.New("reading: the store does not identify its data")
+	case page.Last < r.after, page.More && page.Last == r.after:
+		r.data, err = "", fmt.Errorf("reading: the store returned the sequence number %d after %d", page.Last, r.after)
+	}
+	return page, err
+}
+
+// addUnstored adds the records that could not be added before.
+func (l *List) addUnstored(ctx context.Context, now time.Time) error {
+	records := l.table.takeUnstored(now)
+	err := l.addToStore(ctx, records)
+	if err != nil {
+		l.table.setUnstored(records)
+	}
+	return err
+}
+
+// addToStore adds records in batches.
+func (l *List) addToStore(ctx context.Context, records []Record) error {
+	for batch := range slices.Chunk(records, addBatch) {
+		if err := l.call(ctx, func(ctx context.Context) error { return l.store.Add(ctx, batch) }); err != nil {
+			return fmt.Errorf("adding: %w", err)
+		}
+	}
+	return nil
+}
+
+// call calls the store. The call ends after callTimeout.
+func (l *List) call(ctx context.Context, f func(context.Context) error) error {
+	ctx, cancel := context.WithTimeout(ctx, callTimeout)
+	defer cancel()
+	return protect(func() error { return f(ctx) })
+}
+
+// protect makes a panic of the store an error, because in the goroutines of Run a panic would end the
+// process. The error does not contain the value of the panic, which could be anything.
+func protect(f func() error) (err error) {
+	defer func() {
+		if v := recover(); v != nil {
+			err = fmt.Errorf("the store panicked with a %T", v)
+		}
+	}()
+	return f()
+}
