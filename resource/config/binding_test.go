@@ -280,6 +280,7 @@ func TestMistakesOfBoundTokens(t *testing.T) {
 		{"  dpop_window_seconds: 0", "text:4: dpop_window_seconds: must be a whole number from 1 to 300"},
 		{"  dpop_max_proofs: 0", "text:4: dpop_max_proofs: must be a whole number from 1 to 100000000"},
 		{"  dpop_max_proofs_per_key: -1", "text:4: dpop_max_proofs_per_key: must be a whole number from 1 to 100000000"},
+		{"  dpop_max_proofs: 1", "text:4: dpop_max_proofs: no effect, because the tokens of no issuer can be bound like that; set dpop_tokens, or dpop of an issuer, or remove it"},
 		{"  dpop_algorithms: [HS256]", `text:4: dpop_algorithms: algorithm "HS256" is not one of ["RS256" "RS384" "RS512" "PS256" "PS384" "PS512" "ES256" "ES384" "ES512" "EdDSA" "Ed25519"]`},
 		{"  dpop_nonce_keys: [" + long + "]", "text:4: dpop_nonce_keys: dpop_require_nonce is not set, so the keys have no effect; set it, or remove the keys"},
 		{nonce + "  dpop_nonce_keys: [short-secret]", "text:6: dpop_nonce_keys: key 1 has 12 bytes; want at least 32 random bytes"},

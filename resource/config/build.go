@@ -98,11 +98,10 @@ func (b *builder) buildResource(ctx context.Context) {
 	b.addHeaderClaims(&c)
 	b.addDigestKey(&c)
 	b.addBindings(&c)
-	b.setShared(&c)
 	if b.config.Complete != nil {
 		b.config.Complete(&c)
-		b.checkComplete(&c)
 	}
+	b.setShared(&c)
 	b.finish(c)
 }
 

@@ -46,7 +46,9 @@ func (d *decoder) decodeStruct(n *node, path string, into reflect.Value) {
 		d.mistakes.add(n.at, "%s: is not a mapping of keys", path)
 		return
 	}
-	d.positions[path] = n.at
+	if _, ok := d.positions[path]; !ok { // else it is the position of the key
+		d.positions[path] = n.at
+	}
 	known := keys(into.Type())
 	for i := range n.members {
 		member := &n.members[i]
@@ -61,7 +63,7 @@ func (d *decoder) decodeStruct(n *node, path string, into reflect.Value) {
 	}
 	for _, k := range known {
 		if k.field.Tag.Get("required") == "here" && n.member(k.name) == nil {
-			d.mistakes.add(n.at, "%s: is missing", join(path, k.name))
+			d.mistakes.add(d.positions[path], "%s: is missing", join(path, k.name))
 		}
 	}
 }

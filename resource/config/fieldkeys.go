@@ -88,6 +88,7 @@ var resourceKeys = []fieldKey{
 	{field: "Credentials.DigestKey", key: "digest_key_file"},
 	{field: "Credentials.DPoP.Tokens", key: "dpop_tokens"},
 	{field: "Credentials.DPoP.RequireNonce", key: "dpop_require_nonce"},
+	{field: "Credentials.DPoP.MaxProofs", key: "dpop_max_proofs"},
 	{field: "Credentials.DPoP.MaxProofsPerKey", key: "dpop_max_proofs_per_key"},
 	{field: "Credentials.Certificates.Tokens", key: "client_certificate_tokens"},
 	{field: "Credentials.DPoP.Algorithms", key: "dpop_algorithms"},

@@ -2,6 +2,7 @@ package config
 
 import (
 	"fmt"
+	"maps"
 	"reflect"
 	"slices"
 	"sync"
@@ -190,32 +191,31 @@ func (b *builder) sharesIn(something func(*SharedState) bool) bool {
 	return b.sharedKeys != nil && something(&b.shared.settings)
 }
 
-// setShared sets what package resource shares.
+// setShared sets what package resource shares, after config.Config.Complete. If Complete has set it, that is a mistake: what the
+// file says would silently not apply.
 func (b *builder) setShared(c *resource.Config) {
+	const mistake = "config.Config.Complete of the program sets %s; set this key to false, or remove it there"
 	if b.sharesIn((*SharedState).sharesRevocations) {
+		if c.Hooks.Revocations != nil {
+			b.addShared("revocations", mistake, "Hooks.Revocations")
+		}
 		c.Hooks.Revocations = b.shared.list
 	}
 	if b.sharesIn((*SharedState).sharesReplays) {
-		c.Credentials.DPoP.Replays = b.shared.stores.Replays
+		switch proofs := &c.Credentials.DPoP; {
+		case proofs.Replays != nil:
+			b.addShared("replays", mistake, "Credentials.DPoP.Replays")
+		case acceptsDPoP(c):
+			proofs.Replays = b.shared.stores.Replays
+		}
 	}
 }
 
-// checkComplete adds a mistake if Config.Complete has replaced what setShared has set: what the file says would silently not
-// apply.
-func (b *builder) checkComplete(c *resource.Config) {
-	const text = "config.Config.Complete of the program sets another value for %s; set this key to false, or remove it there"
-	if b.sharesIn((*SharedState).sharesRevocations) && !anyvalue.Same(c.Hooks.Revocations, b.shared.list) {
-		b.addShared("revocations", text, "Hooks.Revocations")
+// acceptsDPoP reports whether a token can be bound to a key.
+func acceptsDPoP(c *resource.Config) bool {
+	issuers := slices.Concat(c.Issuers, slices.Collect(maps.Values(c.Credentials.Prefixed)), []resource.Issuer{{DPoP: c.Credentials.DPoP.Tokens}})
+	if c.Opaque != nil {
+		issuers = append(issuers, *c.Opaque)
 	}
-	if b.sharesIn((*SharedState).sharesReplays) && !isSameReplays(c.Credentials.DPoP.Replays, b.shared.stores.Replays) {
-		b.addShared("replays", text, "Credentials.DPoP.Replays")
-	}
-}
-
-// isSameReplays compares two values. Of those that cannot be compared, such as functions, it compares the types.
-func isSameReplays(now, set resource.Replays) bool {
-	if !reflect.ValueOf(set).Comparable() {
-		return reflect.TypeOf(now) == reflect.TypeOf(set)
-	}
-	return anyvalue.Same(now, set)
+	return slices.ContainsFunc(issuers, func(i resource.Issuer) bool { return i.DPoP > resource.BindingOff })
 }
