@@ -2,7 +2,6 @@ package resource
 
 import (
 	"context"
-	"errors"
 	"fmt"
 	"sync/atomic"
 	"time"
@@ -10,7 +9,7 @@ import (
 	"github.com/warder-go/warder/internal/anyvalue"
 )
 
-// Revocations knows which tokens are revoked, although they have not expired and their signature is
+// Revocations reports which tokens are revoked, although they have not expired and their signature is
 // valid. Package resource/revocation has the usual implementation, and [RevocationFunc] is one
 // for a function. The methods are called concurrently and must be quick.
 //
@@ -21,15 +20,17 @@ type Revocations interface {
 	// 401. An error means that this is not known, and the request is rejected with 503.
 	Revoked(ctx context.Context, c *Caller) (bool, error)
 
-	// Revision returns a number that is never the same again after a token was revoked. While it
-	// does not change, the Resource does not call Revoked for a caller that was not revoked before.
-	// 0 makes the Resource call Revoked in every request. now has a monotonic clock reading.
+	// Revision returns a number that changes after a token was revoked, when Revoked reports the
+	// token already, and that never returns to an earlier value. While it does not change, the
+	// Resource does not call Revoked again for a cached caller that was not revoked. 0 makes
+	// the Resource call Revoked in every request. now has a monotonic clock reading.
 	Revision(now time.Time) uint64
 
-	// Watch makes the implementation call changed soon after tokens were revoked, until stop is called. A
-	// Resource calls it for each open stream, so that the stream of a revoked token ends without
-	// waiting for the next regular check. changed must not be called before Watch returns, nor
-	// while a lock is held that Revoked needs. An implementation that cannot notify returns a function that does nothing.
+	// Watch makes the implementation call changed soon after tokens were revoked, until stop is
+	// called. A Resource calls it for each open stream, so that the stream of a revoked token ends
+	// without waiting for the next regular check. changed calls Revoked. It must not be called
+	// before Watch returns, and it can be called after stop. stop must not wait for a call of
+	// changed. An implementation that cannot notify returns a function that does nothing.
 	Watch(changed func()) (stop func())
 }
 
@@ -66,18 +67,19 @@ func (p *policy) checkRevoked(ctx context.Context, c *Caller, now time.Time) *fa
 		now = time.Now()
 	}
 	revision := p.revocations.Revision(now) // before Revoked, so that no addition is missed
-	if revision != 0 && c.revision != nil && c.revision.Load() == revision {
+	known := revision != 0 && c.policy == p // only then is c.revision one of p.revocations
+	if known && c.revision.Load() == revision {
 		return nil
 	}
 	switch revoked, err := p.revocations.Revoked(ctx, c); {
 	case revoked:
 		return newFault(ReasonRevoked, "Hooks.Revocations reports the token")
-	case errors.Is(err, context.Canceled):
+	case err != nil && ctx.Err() != nil:
 		return &fault{reason: ReasonRequestCanceled, err: err, retryAfter: time.Second}
 	case err != nil:
 		return &fault{reason: ReasonRevocationsUnavailable, err: fmt.Errorf("revocations: %w", err), retryAfter: time.Second}
 	}
-	if revision != 0 && c.revision != nil {
+	if known {
 		c.revision.Store(revision)
 	}
 	return nil

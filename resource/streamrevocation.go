@@ -17,9 +17,22 @@ func (s *stream) watch(ctx context.Context, p *policy) {
 		s.unwatch()
 	}
 	s.watched, s.unwatch = p.revocations, nil
-	if p.revocations != nil {
-		s.unwatch = p.revocations.Watch(func() { s.checkRevoked(ctx) })
+	if _, ok := p.revocations.(RevocationFunc); ok || p.revocations == nil {
+		return // nothing notifies
 	}
+	defer func() {
+		if v := recover(); v != nil {
+			time.AfterFunc(0, func() { s.finishCheck(ctx, nil, panicFault(v)) }) // when s.mu is free
+		}
+	}()
+	if stop := p.revocations.Watch(func() { s.checkRevoked(ctx) }); stop != nil {
+		s.unwatch = func() {
+			defer func() { _ = recover() }() // a panic in a timer would end the program
+			stop()
+		}
+	}
+	// The token can have been revoked after its last check and before Watch.
+	time.AfterFunc(0, func() { s.checkRevoked(ctx) })
 }
 
 // checkRevoked ends the stream if its token is revoked. If that is not known, the next regular check
