@@ -53,11 +53,8 @@ func (r *Receiver) readEvents(c *claims) (found []event, err error) {
 			return strictjson.Object(payload, noNames, nil) // RFC 8417 §2.2: an object
 		}
 		e, err := r.readEvent(c, kind, payload)
-		if err != nil {
-			return fmt.Errorf("%s: %w", kind.name, err)
-		}
 		found = append(found, e)
-		return nil
+		return err
 	})
 	if err == nil && count == 0 {
 		err = errors.New("no events")
@@ -77,6 +74,9 @@ func (r *Receiver) readEvent(c *claims, k kind, payload jsontext.Value) (event, 
 			inner = value
 		case name == "event_timestamp":
 			timestamp, err = jose.NumericDate(value)
+			if err != nil && value.Kind() == '0' { // milliseconds are no date before the year 10,000
+				timestamp, err = c.issuedAt, nil
+			}
 		}
 		return err
 	})
