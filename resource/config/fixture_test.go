@@ -92,15 +92,22 @@ func (s *testServer) write(name, text string) {
 
 func newTestServer(t testing.TB, issuer *resourcetest.Issuer, files map[string]string, lines ...string) *testServer {
 	t.Helper()
+	return completedServer(t, issuer, files, func(*config.Config) {}, lines...)
+}
+
+// completedServer returns a server whose program sets further fields of its Config.
+func completedServer(t testing.TB, issuer *resourcetest.Issuer, files map[string]string, complete func(*config.Config), lines ...string) *testServer {
+	t.Helper()
 	s := &testServer{t: t, dir: t.TempDir(), issuer: issuer, log: new(bytes.Buffer)}
 	for name, text := range files {
 		s.write(name, text)
 	}
 	s.write("a.yaml", s.settings(lines...))
 	logger := slog.New(slog.NewTextHandler(s.log, &slog.HandlerOptions{Level: slog.LevelWarn}))
+	c := config.Config{File: filepath.Join(s.dir, "a.yaml"), Environ: []string{}, Transport: issuer.Transport(), Logger: logger}
+	complete(&c)
 	var err error
-	s.live, err = config.New(config.Config{File: filepath.Join(s.dir, "a.yaml"), Environ: []string{}, Transport: issuer.Transport(), Logger: logger})
-	if err != nil {
+	if s.live, err = config.New(c); err != nil {
 		t.Fatal(err)
 	}
 	s.use(s.live)

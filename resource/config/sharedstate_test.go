@@ -110,6 +110,7 @@ func TestMistakesOfSharedState(t *testing.T) {
 		{shared() + "\n  dpop_max_proofs_per_key: 1\n  dpop: accepted", "text:7: dpop_max_proofs_per_key: shared_state stores the proofs, so it has no effect; remove it, and see max_proofs_per_key in shared_state"},
 		{introspected + shared(), "text:5: client_id: is missing; it is required because shared_state shares introspection responses only between replicas with the same one; set it, or set introspection_answers there to false"},
 		{introspected + shared("introspection_answers: false"), ""},
+		{"  client_secret: s\n" + shared(), "text:4: client_id: is missing; method \"client_secret_basic\" requires it"},
 		{introspected + "  client_id: c\n" + shared(), ""},
 	} {
 		if got := mistakesOf(t, new(memory).config(block(row.lines))); got != row.want {
