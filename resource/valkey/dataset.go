@@ -1,0 +1,118 @@
+package valkey
+
+import (
+	"context"
+	"fmt"
+	"strconv"
+	"strings"
+	"time"
+
+	valkeygo "github.com/valkey-io/valkey-go"
+)
+
+// dataFunction makes lost data visible. It is in every script that answers about proofs and revocations.
+//
+// The first key holds RUN/SINCE. RUN is the run_id of the server, which is another one after a
+// restart and on another server. SINCE is the time at which a script first noticed that RUN had
+// changed, or that the key was missing because the data was deleted. Everything that was stored
+// before SINCE may have been lost. What was stored later is complete until SINCE changes again.
+//
+// SINCE is the later one of the times of the server and of the process, so that a clock that is slow does
+// not move it before the change. A SINCE that is in the future, because a clock was fast, is replaced.
+const dataFunction = `
+local function data()
+  local run = string.match(redis.call('INFO', 'server'), 'run_id:(%x+)')
+  if not run then return 'NORUNID' end
+  local now, since = tonumber(ARGV[1]), nil
+  local stored = redis.call('GET', KEYS[1])
+  if stored and string.sub(stored, 1, #run + 1) == run .. '/' then
+    since = tonumber(string.sub(stored, #run + 2))
+    if since <= now + 5000 then return stored end
+  end
+  local time = redis.call('TIME')
+  local latest = math.max(now, time[1] * 1000 + math.floor(time[2] / 1000))
+  if since and since <= latest + 5000 then return stored end
+  stored = run .. '/' .. string.format('%.0f', latest)
+  redis.call('SET', KEYS[1], stored)
+  return stored
+end
+`
+
+// clockSkew is the largest difference of the clocks of two processes for which no lost proof is missed. It
+// is also in dataFunction.
+const clockSkew = 5 * time.Second
+
+// dataSet identifies the data of the server.
+type dataSet struct {
+	run   string
+	since time.Time // what was stored before may have been lost
+}
+
+func (d dataSet) String() string { return fmt.Sprintf("%s/%d", d.run, d.since.UnixMilli()) }
+
+// readDataSet reads the first element of a reply with a number of elements.
+func readDataSet(reply []valkeygo.ValkeyMessage, elements int) (dataSet, error) {
+	if len(reply) != elements {
+		return dataSet{}, errReply
+	}
+	text, err := reply[0].ToString()
+	switch {
+	case err != nil:
+		return dataSet{}, err
+	case text == "NORUNID":
+		return dataSet{}, errNoRunID
+	}
+	run, since, _ := strings.Cut(text, "/")
+	milliseconds, err := strconv.ParseInt(since, 10, 64)
+	if err != nil || run == "" {
+		return dataSet{}, errReply
+	}
+	return dataSet{run, time.UnixMilli(milliseconds)}, nil
+}
+
+var checkScript = newScript(`return {data()}`)
+
+// health is what a check of a server has found.
+type health struct {
+	data  dataSet
+	evict string // a setting of the server with which it can evict keys; empty: it does not
+}
+
+// check reads the data set, which writes it if it has changed. So it also shows that the server is
+// the primary. Then it reads whether the server can evict keys.
+func check(ctx context.Context, c *connection, dataKey string) (health, error) {
+	reply, err := checkScript.run(ctx, c, []string{dataKey})
+	if err != nil {
+		return health{}, err
+	}
+	data, err := readDataSet(reply, 1)
+	if err != nil {
+		return health{}, err
+	}
+	info, err := c.client.Do(ctx, c.client.B().Arbitrary("INFO", "memory").Build()).ToString()
+	if err != nil {
+		return health{}, err
+	}
+	evict, err := evictionIn(info)
+	return health{data, evict}, err
+}
+
+// evictionIn returns the setting in INFO memory with which the server can evict keys. An evicted
+// key would be a proof that is accepted again, or a revocation that is lost.
+func evictionIn(info string) (setting string, err error) {
+	fields := map[string]string{}
+	for line := range strings.Lines(info) {
+		if name, value, ok := strings.Cut(strings.TrimSpace(line), ":"); ok {
+			fields[name] = value
+		}
+	}
+	limit, limited := fields["maxmemory"]
+	policy, hasPolicy := fields["maxmemory_policy"]
+	switch {
+	case !limited || !hasPolicy:
+		return "", errReply // fail closed: it is not known whether keys are evicted
+	case limit == "0" || policy == "noeviction":
+		return "", nil
+	}
+	return "maxmemory-policy " + policy, nil
+}

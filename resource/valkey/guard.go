@@ -1,0 +1,120 @@
+package valkey
+
+import (
+	"context"
+	"sync/atomic"
+	"time"
+)
+
+// operation is a kind of call.
+type operation string
+
+const (
+	opOnce   operation = "once"    // Replays.Once
+	opAdd    operation = "add"     // Store.Add of revocations
+	opRead   operation = "read"    // Store.Read of revocations
+	opGet    operation = "get"     // Answers.Get
+	opPut    operation = "put"     // Answers.Put
+	opPutNew operation = "put_new" // Answers.PutNew
+	opPurge  operation = "purge"   // Answers.Purge
+	opCheck  operation = "check"   // of the server, each second, and Ready
+)
+
+var operations = []operation{opOnce, opAdd, opRead, opGet, opPut, opPutNew, opPurge, opCheck}
+
+// bulkTimeout is the least timeout of calls that no request waits for.
+const bulkTimeout = time.Second
+
+// losesByEviction reports whether an evicted key would make the operation wrong.
+func (o operation) losesByEviction() bool { return o == opOnce || o == opAdd || o == opRead }
+
+// timeout returns how long a call may take.
+func (o operation) timeout(configured time.Duration) time.Duration {
+	if o == opAdd || o == opRead || o == opCheck {
+		return max(configured, bulkTimeout)
+	}
+	return configured
+}
+
+// guard limits the calls of a store. It is safe for concurrent use.
+type guard struct {
+	link    *link
+	timeout time.Duration
+	slots   chan struct{}
+	breaker breaker
+	evict   atomic.Pointer[string] // the setting with which the server can evict keys; "": none
+	metrics *metrics
+	opened  func(error) // is called when the circuit opens
+}
+
+// do executes a call. It ends at its own deadline, or at that of ctx if this is earlier. It does not end when
+// ctx is canceled: a call that the library abandons keeps a goroutine until the server
+// answers, and clients must not be able to increase the number of such calls by ending requests.
+func (g *guard) do(ctx context.Context, o operation, call func(context.Context, *connection) error) error {
+	began := time.Now()
+	out, err := g.try(ctx, o, call)
+	g.metrics.observe(o, out, time.Since(began))
+	if err != nil {
+		return &callError{o, err}
+	}
+	return nil
+}
+
+func (g *guard) try(ctx context.Context, o operation, call func(context.Context, *connection) error) (outcome, error) {
+	if err := ctx.Err(); err != nil {
+		return canceled, err
+	}
+	select {
+	case g.slots <- struct{}{}:
+	default:
+		return overloaded, errOverloaded
+	}
+	defer func() { <-g.slots }()
+	timeout := o.timeout(g.timeout)
+	if deadline, ok := ctx.Deadline(); ok {
+		if timeout = min(timeout, time.Until(deadline)); timeout < minTimeout {
+			return canceled, context.DeadlineExceeded // too short to say anything about the server
+		}
+	}
+	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), timeout)
+	defer cancel()
+	c, err := g.link.get(ctx)
+	if err != nil {
+		return disconnected, err
+	}
+	if setting := *g.evict.Load(); setting != "" && o.losesByEviction() {
+		return evicting, errEvicting(setting)
+	}
+	return g.send(ctx, c, call)
+}
+
+// send executes a call that the circuit breaker permits.
+func (g *guard) send(ctx context.Context, c *connection, call func(context.Context, *connection) error) (out outcome, err error) {
+	p, ok := g.breaker.acquire(time.Now())
+	if !ok {
+		return circuitOpen, errCircuitOpen
+	}
+	out = failed // if call panics
+	defer func() {
+		if g.breaker.release(p, out == succeeded, time.Now()) {
+			g.opened(err)
+		}
+	}()
+	err = call(ctx, c)
+	out = classify(err)
+	if out == disconnected || primaryMoved(err) {
+		c.giveUp()
+	}
+	return out, err
+}
+
+// open returns 1 if calls are not sent at the moment, for the metric.
+func (g *guard) open() float64 {
+	if g.breaker.notClosed() || g.link.failing() {
+		return 1
+	}
+	return 0
+}
+
+// inFlight returns the number of calls, for the metric.
+func (g *guard) inFlight() float64 { return float64(len(g.slots)) }

@@ -1,0 +1,138 @@
+package valkey
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"strings"
+
+	valkeygo "github.com/valkey-io/valkey-go"
+)
+
+// outcome says how a call ended.
+type outcome string
+
+const (
+	succeeded    outcome = "ok"           // also if a proof was used before, or a key is absent
+	timedOut     outcome = "timeout"      // no answer within Timeout
+	disconnected outcome = "disconnected" // no connection, or it was lost during the call
+	failed       outcome = "error"        // the server answered with an error, or with something unexpected
+	circuitOpen  outcome = "circuit_open" // not sent, because calls have failed
+	overloaded   outcome = "overloaded"   // not sent, because MaxCalls calls were running
+	evicting     outcome = "evicting"     // not sent, because the server could evict keys
+	canceled     outcome = "canceled"     // not sent, because the request has ended
+)
+
+var outcomes = []outcome{succeeded, timedOut, disconnected, failed, circuitOpen, overloaded, evicting, canceled}
+
+// callError is the error of a call. Its text contains nothing that the server sent, except the code of an
+// error: a server that does not know a command repeats its arguments.
+type callError struct {
+	operation operation
+	cause     error
+}
+
+func (e *callError) Error() string {
+	return fmt.Sprintf("valkey: %s: %s", e.operation, describe(e.cause))
+}
+func (e *callError) Unwrap() error { return e.cause }
+
+// connectError is the error of an attempt to connect.
+type connectError struct {
+	address string
+	cause   error
+}
+
+func (e *connectError) Error() string { return fmt.Sprintf("%s: %s", e.address, describe(e.cause)) }
+func (e *connectError) Unwrap() error { return e.cause }
+
+// Errors of calls.
+var (
+	errTimeout     = errors.New("the server did not answer in time")
+	errReply       = errors.New("the server sent an unexpected reply: check that it is Valkey or Redis 7 or newer")
+	errCircuitOpen = errors.New("circuit open after repeated failures; not calling the server")
+	errOverloaded  = errors.New("too many calls are running: raise MaxCalls, or check why the server is slow")
+	errLost        = errors.New("the connection was lost")
+	errConnecting  = errors.New("not connected yet")
+	errClosed      = errors.New("the store is closed")
+	errNoRunID     = errors.New("the server does not report its run_id in INFO, so lost data could not be noticed")
+)
+
+func errEvicting(setting string) error {
+	return fmt.Errorf("the server has the %s, so it can evict proofs and revocations: set maxmemory-policy noeviction", setting)
+}
+
+// classify returns the outcome of a call that was sent.
+func classify(err error) outcome {
+	if err == nil {
+		return succeeded
+	}
+	if _, ok := valkeygo.IsValkeyErr(err); ok || isBadReply(err) || errors.Is(err, errNoRunID) {
+		return failed
+	}
+	if errors.Is(err, context.DeadlineExceeded) {
+		return timedOut
+	}
+	return disconnected
+}
+
+// isBadReply reports whether a reply has another type than expected. Scripts never return nil.
+func isBadReply(err error) bool {
+	return errors.Is(err, errReply) || valkeygo.IsParseErr(err) || valkeygo.IsValkeyNil(err)
+}
+
+// hints say what to do about codes of errors.
+var hints = map[string]string{
+	"NOPERM":      "the user lacks a permission: see the documentation of package valkey, and ACL LOG",
+	"NOAUTH":      "the server requires a password",
+	"WRONGPASS":   "the server rejected the user or the password",
+	"OOM":         "the memory of the server is full: raise maxmemory",
+	"READONLY":    "the server is a replica",
+	"MOVED":       "another server of the cluster has the data: set Mode to cluster, or wait",
+	"ASK":         "the data is being moved in the cluster",
+	"TRYAGAIN":    "the data is being moved in the cluster",
+	"CLUSTERDOWN": "the cluster is down",
+	"MASTERDOWN":  "the replica has lost its primary",
+	"LOADING":     "the server is loading its data",
+	"BUSY":        "a script blocks the server",
+	"MISCONF":     "the server cannot save its data, and rejects writes",
+	"NOREPLICAS":  "the primary lacks replicas, see min-replicas-to-write",
+	"WRONGTYPE":   "another program uses the keys: set another Prefix",
+}
+
+// describe returns the text of a cause, without what a server sent.
+func describe(cause error) string {
+	if reply, ok := valkeygo.IsValkeyErr(cause); ok {
+		code := errorCode(reply)
+		if hint, ok := hints[code]; ok {
+			return "the server answered " + code + ": " + hint
+		}
+		return "the server answered with the error " + code
+	}
+	switch {
+	case isBadReply(cause):
+		return errReply.Error()
+	case errors.Is(cause, context.DeadlineExceeded):
+		return errTimeout.Error()
+	}
+	return cause.Error()
+}
+
+// errorCode returns the first word of an error reply if it looks like a code, else ERR.
+func errorCode(reply *valkeygo.ValkeyError) string {
+	code, _, _ := strings.Cut(strings.TrimPrefix(reply.Error(), "-"), " ")
+	if code == "" || len(code) > 16 || strings.Trim(code, "ABCDEFGHIJKLMNOPQRSTUVWXYZ") != "" {
+		return "ERR"
+	}
+	return code
+}
+
+// primaryMoved reports whether an error means that the server is not the primary any more.
+func primaryMoved(err error) bool {
+	reply, ok := valkeygo.IsValkeyErr(err)
+	if !ok {
+		return false
+	}
+	code := errorCode(reply)
+	return code == "READONLY" || code == "MOVED" || code == "MASTERDOWN"
+}
