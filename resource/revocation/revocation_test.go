@@ -143,27 +143,6 @@ func TestList(t *testing.T) {
 	})
 }
 
-func TestInvalidEntries(t *testing.T) {
-	until := time.Now().Add(time.Hour)
-	for _, row := range []struct {
-		name string
-		r    revocation.Entry
-	}{
-		{"empty", revocation.Entry{}},
-		{"no issuer", revocation.Entry{TokenID: "x", Until: until}},
-		{"both Subject and Client", revocation.Entry{Issuer: "x", Subject: "x", Client: "x", Until: until}},
-		{"neither TokenID nor Subject nor Client", revocation.Entry{Issuer: "x", Until: until}},
-		{"both TokenID and Subject", revocation.Entry{Issuer: "x", TokenID: "x", Subject: "x", Until: until}},
-		{"no Until", revocation.Entry{Issuer: "x", TokenID: "x"}},
-		{"IssuedBy for a TokenID", revocation.Entry{Issuer: "x", TokenID: "x", IssuedBy: until, Until: until}},
-	} {
-		list := newList(t, revocation.Config{})
-		if err := list.Add(context.Background(), row.r); err == nil || list.Len() != 0 {
-			t.Errorf("%s: added, want an error", row.name)
-		}
-	}
-}
-
 // A full list rejects new entries. It never removes an entry that has not ended.
 func TestListIsBounded(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {

@@ -55,6 +55,12 @@ func (w *watchers) call() {
 	}
 	w.mu.Unlock()
 	for _, changed := range called {
-		changed()
+		callWatcher(changed)
 	}
+}
+
+// callWatcher calls a watcher. A panic in a timer would end the program.
+func callWatcher(changed func()) {
+	defer func() { _ = recover() }()
+	changed()
 }
