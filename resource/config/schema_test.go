@@ -219,8 +219,8 @@ func TestDocumentedExamplesAreValid(t *testing.T) {
 		example, _, _ := strings.Cut(part, "\n```")
 		lines = append(lines, "  "+example)
 	}
-	live, err := config.New(textConfig(block(append(lines, "  client_id: mcp", "  client_secret: secret")...)))
-	if err != nil || len(lines) != 7 {
+	live, err := config.New(new(memory).config(block(append(lines, "  client_id: mcp", "  client_secret: secret")...), "SHARED_KEY="+sharedKey))
+	if err != nil || len(lines) != 8 {
 		t.Fatalf("%d examples, error %v", len(lines), err)
 	}
 	if got, want := fmt.Sprint(live.Resource().Operations().Tools), "map[deploy:[deploy:run env:prod | admin ops]]"; got != want {
