@@ -18,7 +18,7 @@ import (
 const sharedBlock = "shared_state"
 
 // A sharedStore is the open store of a Live. It is opened once, because the entries of the list, and the
-// knowledge that the store has not lost a proof, would be lost otherwise. A nil pointer is no store.
+// knowledge that the store has not lost a proof, would be lost otherwise. A nil pointer stands for none.
 type sharedStore struct {
 	settings SharedState
 	ca       []byte // content of ca_file
