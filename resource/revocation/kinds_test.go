@@ -40,13 +40,13 @@ const keyIssuer = "keys"
 
 // credentials is a resource that accepts credentials of many kinds.
 type credentials struct {
-	t      *testing.T
+	t      testing.TB
 	issuer *resourcetest.Issuer
 	res    *resource.Resource
 	key    string // API key of alice
 }
 
-func newCredentials(t *testing.T) *credentials {
+func newCredentials(t testing.TB) *credentials {
 	t.Helper()
 	issuer, err := resourcetest.NewIssuer(resourcetest.Config{})
 	if err != nil {

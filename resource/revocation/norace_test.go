@@ -1,0 +1,5 @@
+//go:build !race
+
+package revocation_test
+
+const raceDetector = false
