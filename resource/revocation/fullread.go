@@ -108,8 +108,8 @@ func (l *List) readPage(ctx context.Context) (page Page, err error) {
 }
 
 // addUnstored adds the records that could not be added before.
-func (l *List) addUnstored(ctx context.Context, now time.Time) error {
-	records := l.table.takeUnstored(now)
+func (l *List) addUnstored(ctx context.Context) error {
+	records := l.table.takeUnstored(time.Now())
 	err := l.addToStore(ctx, records)
 	if err != nil {
 		l.table.setUnstored(records)

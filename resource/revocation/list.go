@@ -27,6 +27,8 @@ type List struct {
 	revision atomic.Uint64 // incremented after each change of the table
 	watchers watchers
 	reader   *reader
+	reading  outage
+	adding   outage // of the records that could not be added before
 	metrics  *metrics
 }
 

@@ -1,15 +1,18 @@
 package revocation
 
-import "github.com/warder-go/warder/internal/logging"
+import (
+	"sync/atomic"
+
+	"github.com/warder-go/warder/internal/logging"
+)
 
 // outage is whether the last call of a kind failed, so that only changes are logged.
-type outage bool
+type outage struct{ failed atomic.Bool }
 
 // update stores the result of a call. It reports whether an outage began or ended.
 func (o *outage) update(err error) (began, ended bool) {
-	before := *o
-	*o = err != nil
-	return err != nil && !bool(before), err == nil && bool(before)
+	before := o.failed.Swap(err != nil)
+	return err != nil && !before, err == nil && before
 }
 
 // logRead writes a log record if the store cannot be read, and if it can be read again. A log handler
@@ -17,7 +20,7 @@ func (o *outage) update(err error) (began, ended bool) {
 func (l *List) logRead(err error) {
 	defer func() { _ = recover() }()
 	log := logging.OrDefault(l.log)
-	switch began, ended := l.reader.reading.update(err); {
+	switch began, ended := l.reading.update(err); {
 	case began:
 		log.Error("revocations cannot be read from the store", "max_age", l.maxAge, "accept_outdated", l.acceptOutdated, "error", err)
 	case ended:
@@ -29,7 +32,7 @@ func (l *List) logRead(err error) {
 func (l *List) logAdd(err error) {
 	defer func() { _ = recover() }()
 	log := logging.OrDefault(l.log)
-	switch began, ended := l.reader.adding.update(err); {
+	switch began, ended := l.adding.update(err); {
 	case began:
 		log.Error("revocations of this process cannot be added to the store; other processes do not have them", "error", err)
 	case ended:

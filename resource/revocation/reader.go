@@ -19,12 +19,10 @@ type reader struct {
 	base  time.Time    // of fresh
 	fresh atomic.Int64 // when the last complete read began, in nanoseconds after base; notFresh: never
 
-	mu      sync.Mutex // one read at a time; guards the fields below
-	data    string     // Page.Data of the records that were read; "": all must be read
-	after   int64      // sequence number of the last record
-	stored  stored     // while all records are read
-	reading outage
-	adding  outage // of the records that could not be added before
+	mu     sync.Mutex // one read at a time; guards the fields below
+	data   string     // Page.Data of the records that were read; "": all must be read
+	after  int64      // sequence number of the last record
+	stored stored     // while all records are read
 }
 
 const notFresh = math.MinInt64
@@ -55,17 +53,16 @@ func (l *List) Run(ctx context.Context) {
 	if l.store == nil {
 		return
 	}
-	added, done := make(chan struct{}, 1), make(chan struct{})
-	go func() {
-		defer close(done)
-		l.watchStore(ctx, added)
-	}()
+	added := make(chan struct{}, 1)
+	var group sync.WaitGroup
+	group.Go(func() { l.watchStore(ctx, added) })
+	group.Go(func() { l.repeatAdditions(ctx) })
 	for ctx.Err() == nil {
 		l.read(ctx)
 		wait(ctx, pushInterval, nil)
 		wait(ctx, readInterval-pushInterval, added)
 	}
-	<-done
+	group.Wait()
 }
 
 // wait returns after d, or earlier if ctx ends or early has a value.
@@ -97,22 +94,29 @@ func (l *List) watchStore(ctx context.Context, added chan<- struct{}) {
 	}
 }
 
-// read reads what is new in the store. Then it adds the records that could not be added before. A
-// failure of that does not affect the copy.
+// repeatAdditions adds the records to the store that could not be added before. It does not delay reads.
+func (l *List) repeatAdditions(ctx context.Context) {
+	for ctx.Err() == nil {
+		err := l.addUnstored(ctx)
+		if ctx.Err() == nil {
+			l.logAdd(err)
+		}
+		wait(ctx, readInterval, nil)
+	}
+}
+
+// read reads what is new in the store.
 func (l *List) read(ctx context.Context) {
 	r := l.reader
 	r.mu.Lock()
 	defer r.mu.Unlock()
 	began := time.Now()
 	err := l.readNew(ctx, began)
-	if ctx.Err() != nil {
-		return
+	if err == nil {
+		r.fresh.Store(int64(began.Sub(r.base)))
 	}
-	l.metrics.count(err)
-	l.logRead(err)
-	if err != nil {
-		return
+	if ctx.Err() == nil {
+		l.metrics.count(err)
+		l.logRead(err)
 	}
-	r.fresh.Store(int64(began.Sub(r.base)))
-	l.logAdd(l.addUnstored(ctx, began))
 }
