@@ -98,7 +98,7 @@ func (v *Verifier) Verify(ctx context.Context, t *resource.Token) (*resource.Cla
 	if !t.IsJWT() {
 		return nil, &resource.Error{Reason: resource.ReasonOpaqueUnsupported}
 	}
-	stillValid, err := v.VerifyJWS(ctx, keyset.Token{Token: t.JWS(), Issuer: t.Claims().Issuer, IssuedAt: t.Claims().IssuedAt})
+	stillValid, err := v.VerifyJWS(ctx, t.JWS(), t.Claims().Issuer, t.Claims().IssuedAt)
 	if err != nil {
 		return nil, err
 	}
@@ -107,14 +107,14 @@ func (v *Verifier) Verify(ctx context.Context, t *resource.Token) (*resource.Cla
 	return &claims, nil
 }
 
-// VerifyJWS checks the algorithm and the signature of a JWT, as Verify does and with the same errors.
-// It is for packages of this module that read other JWTs of the issuer than access tokens: it
+// VerifyJWS checks the algorithm and the signature of a JWT with the claims iss and iat, as Verify does and with the
+// same errors. It is for packages of this module that read other JWTs of the issuer than access tokens: it
 // does not check what kind of token the JWT is.
-func (v *Verifier) VerifyJWS(ctx context.Context, t keyset.Token) (stillValid func(now time.Time) bool, err error) {
+func (v *Verifier) VerifyJWS(ctx context.Context, t *jose.Token, issuer string, issuedAt time.Time) (stillValid func(now time.Time) bool, err error) {
 	if alg := t.Header.Algorithm; !slices.Contains(v.algorithms, alg) {
 		return nil, &resource.Error{Reason: resource.ReasonAlgorithmRefused, Err: fmt.Errorf("alg %s is not allowed for the issuer", alg)}
 	}
-	if stillValid, err = v.keys.Verify(ctx, t); err != nil {
+	if stillValid, err = v.keys.Verify(ctx, keyset.Token{Token: t, Issuer: issuer, IssuedAt: issuedAt}); err != nil {
 		return nil, verifyError(err)
 	}
 	return stillValid, nil

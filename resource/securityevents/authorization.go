@@ -14,7 +14,7 @@ import (
 
 // authorizationInterval is the shortest time between two reads of Config.AuthorizationFile, so that
 // requests without authorization do not read files.
-const authorizationInterval = time.Second
+const authorizationInterval = time.Second // between two reads of the file
 
 // authorization is the expected value of the header field Authorization. It holds a digest, so printing it
 // cannot print the secret.

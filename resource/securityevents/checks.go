@@ -56,7 +56,7 @@ var checks = []check{
 }
 
 // maxLogged is how many values of aud a log record has.
-const maxLogged = 4
+const maxLogged = 4 // values of aud
 
 func timeText(t time.Time) string { return t.UTC().Format(time.RFC3339) }
 

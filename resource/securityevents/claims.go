@@ -12,7 +12,7 @@ import (
 )
 
 // maxIDBytes is the limit for jti, of which only a digest is stored.
-const maxIDBytes = 1 << 10
+const maxIDBytes = 1 << 10 // of the jti of a security event token
 
 // claims are the claims of a security event token (RFC 8417 §2.2). An absent claim is the zero value.
 type claims struct {

@@ -20,12 +20,12 @@ import (
 
 // Defaults and bounds of Config.
 const (
-	defaultTokenLifetime = 24 * time.Hour
+	defaultTokenLifetime = 24 * time.Hour // the longest lifetime of access tokens
 	maxTokenLifetime     = 366 * 24 * time.Hour
-	defaultMaxAge        = 24 * time.Hour
+	defaultMaxAge        = 24 * time.Hour // since iat
 	minMaxAge            = time.Minute
 	maxMaxAge            = 30 * 24 * time.Hour
-	defaultLeeway        = 5 * time.Minute
+	defaultLeeway        = 5 * time.Minute // for iat, exp and nbf
 	maxLeeway            = 15 * time.Minute
 )
 

@@ -13,7 +13,7 @@ import (
 )
 
 // maxEvents is the limit for the events in a token. RFC 8417 §2 allows several, and SSF sends one.
-const maxEvents = 32
+const maxEvents = 32 // in a security event token
 
 // kind is a type of events that revoke tokens.
 type kind struct {
@@ -74,7 +74,7 @@ func (r *Receiver) readEvent(c *claims, k kind, payload jsontext.Value) (event, 
 			inner = value
 		case name == "event_timestamp":
 			timestamp, err = jose.NumericDate(value)
-			if err != nil && value.Kind() == '0' { // milliseconds are no date before the year 10,000
+			if err != nil && value.Kind() == '0' { // in milliseconds, a date of today is out of range
 				timestamp, err = c.issuedAt, nil
 			}
 		}

@@ -2,6 +2,7 @@ package securityevents_test
 
 import (
 	"context"
+	"net/http"
 	"strings"
 	"testing"
 	"testing/synctest"
@@ -37,11 +38,11 @@ func TestKeysUnavailable(t *testing.T) {
 	issuer := newIssuer(t)
 	synctest.Test(t, func(t *testing.T) {
 		f := newFixtureOf(t, issuer, nil)
-		issuer.Fail(resourcetest.Metadata, resourcetest.Failure{Status: 500})
+		issuer.Fail(resourcetest.Metadata, resourcetest.Failure{Status: 503, Header: http.Header{"Retry-After": {"4"}}})
 		token := issuer.SecurityEvent(resourcetest.SecurityEvent{})
 		before := counts(t, f.receiver)
 		got := f.push(token)
-		if got.status != 503 || got.body != "" || got.header.Get("Retry-After") == "" {
+		if got.status != 503 || got.body != "" || got.header.Get("Retry-After") != "4" {
 			t.Errorf("got %d %v %s", got.status, got.header, got.body)
 		}
 		if result := f.result(before); result != "keys_unavailable" {

@@ -12,7 +12,7 @@ import (
 )
 
 // logPerSecond is the limit for the records of each result, except those of stored revocations.
-const logPerSecond = 10
+const logPerSecond = 10 // records of each result
 
 func newLogLimit() *loglimit.Limiter[result] {
 	return loglimit.New(logPerSecond, slices.Collect(maps.Keys(responses)))

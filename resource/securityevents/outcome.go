@@ -46,7 +46,7 @@ type rejection struct {
 }
 
 // minRetryAfter is the shortest time after which a transmitter is asked to send an event again.
-const minRetryAfter = time.Second
+const minRetryAfter = time.Second // the shortest Retry-After
 
 // response is the answer for a result. code and description are the body of an error (RFC 8935 §2.3); the
 // codes are registered (§2.4). The texts are constant: no part of a request is in a response.

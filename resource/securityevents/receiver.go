@@ -10,15 +10,13 @@ import (
 	"time"
 
 	"github.com/warder-go/warder/internal/jose"
-	"github.com/warder-go/warder/internal/keyset"
 	"github.com/warder-go/warder/internal/loglimit"
 	"github.com/warder-go/warder/jwks"
 	"github.com/warder-go/warder/resource"
 	"github.com/warder-go/warder/resource/revocation"
 )
 
-// storeTimeout is how long Revocations.Add can take.
-const storeTimeout = 5 * time.Second
+const storeTimeout = 5 * time.Second // for Revocations.Add
 
 // Receiver is the endpoint to which an issuer pushes security events (RFC 8935). It is safe for
 // concurrent use, and starts no goroutine. It implements [prometheus.Collector].
@@ -136,7 +134,7 @@ var verified = map[resource.Reason]result{
 }
 
 func (r *Receiver) verify(ctx context.Context, token *jose.Token, c *claims) *rejection {
-	_, err := r.keys.VerifyJWS(ctx, keyset.Token{Token: token, Issuer: c.issuer, IssuedAt: c.issuedAt})
+	_, err := r.keys.VerifyJWS(ctx, token, c.issuer, c.issuedAt)
 	if err == nil {
 		return nil
 	}

@@ -12,7 +12,7 @@ import (
 const mediaType = "application/secevent+jwt"
 
 // maxBodyBytes is the limit for the body of a request. Security event tokens have one or two kilobytes.
-const maxBodyBytes = 64 << 10
+const maxBodyBytes = 64 << 10 // of a request with a security event token
 
 // readToken returns the body, which is one security event token and nothing else.
 func readToken(w http.ResponseWriter, req *http.Request) (string, *rejection) {

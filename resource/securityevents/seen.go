@@ -9,9 +9,9 @@ import (
 )
 
 // maxSeen is how many security event tokens are remembered, so that a second delivery has no effect. An
-// entry needs about 120 bytes. If there are more within Config.MaxAge, the oldest one is forgotten. Its
+// entry needs about 140 bytes. If there are more within Config.MaxAge, the oldest one is forgotten. Its
 // second delivery then adds the same entries again, which has no effect either.
-const maxSeen = 1 << 16
+const maxSeen = 1 << 16 // security event tokens whose second delivery has no effect
 
 // tokenID is the beginning of the digest of a jti.
 type tokenID [16]byte

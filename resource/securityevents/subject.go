@@ -11,10 +11,10 @@ import (
 )
 
 // maxIdentifiers is the limit for the identifiers in a subject of the format aliases.
-const maxIdentifiers = 32
+const maxIdentifiers = 32 // in a subject of the format aliases
 
 // allSessions is the session in the events of Keycloak if an administrator has ended all sessions of a
-// user.
+// user. No token has this sid.
 const allSessions = "ALL"
 
 // subject is what a subject identifier names. It is empty if that cannot be compared with tokens.
@@ -166,9 +166,7 @@ func (r *Receiver) readComplex(i identifier) (s subject, err error) {
 			return subject{}, fmt.Errorf("session: %w", err)
 		}
 		s.sessions = append(session.unclear, session.users...) // in drafts of CAEP, the format of a session was iss_sub
-		if len(s.users) > 0 {
-			s.sessions = slices.DeleteFunc(s.sessions, func(id string) bool { return id == allSessions })
-		}
+		s.sessions = slices.DeleteFunc(s.sessions, func(id string) bool { return id == allSessions })
 	}
 	return s, nil
 }

@@ -75,7 +75,7 @@ func TestSubjects(t *testing.T) {
 		{"phone_number", object{"format": "phone_number", "phone_number": "+12065550100"}, unsupported, nil, nil},
 		{"account", object{"format": "account", "uri": "acct:alice@example.test"}, unsupported, nil, nil},
 		{"did", object{"format": "did", "url": "did:example:1"}, unsupported, nil, nil},
-		{"a format that is not known", object{"format": "scim", "uri": "/Users/1"}, unsupported, nil, nil},
+		{"a format that is not known", object{"format": "scim", "uri": "/u/1"}, unsupported, nil, nil},
 		{"no format", object{"iss": iss, "sub": "alice"}, malformed, nil, nil},
 		{"format in another case", object{"Format": "iss_sub", "iss": iss, "sub": "alice"}, malformed, nil, nil},
 		{"format is a number", object{"format": 1}, malformed, nil, nil},
@@ -87,6 +87,7 @@ func TestSubjects(t *testing.T) {
 		{"complex: user, session and tenant", complex("user", alice, "session", opaque(ssoSession), "tenant", opaque("t")), accepted, []string{session, user}, []string{user}},
 		{"complex: user and device", complex("user", alice, "device", foreign), accepted, []string{user}, []string{user}},
 		{"complex: session", complex("session", opaque(ssoSession)), accepted, []string{session}, nil},
+		{"complex: all sessions of nobody", complex("session", opaque("ALL")), unsupported, nil, nil},
 		{"complex: session as iss_sub", complex("session", f.issuer.SubjectID(ssoSession)), accepted, []string{session}, nil},
 		{"complex: user of another issuer, and session", complex("user", foreign, "session", opaque(ssoSession)), unsupported, nil, nil},
 		{"complex: email and session", complex("user", mail, "session", opaque(ssoSession)), accepted, []string{session}, nil},
@@ -174,8 +175,10 @@ func TestTokensHaveSession(t *testing.T) {
 			t.Errorf("%s: got %q, want %q", row.name, got, row.want)
 		}
 	}
-	f.deliver(resourcetest.SecurityEvent{Type: resourcetest.AccountDisabled, Subject: object{"format": "complex", "user": user, "session": opaque(ssoSession)}})
-	if got := described(f.store.take()); !slices.Equal(got, []string{"subject alice until the event"}) {
-		t.Errorf("account-disabled: got %q", got)
+	for _, typ := range []string{resourcetest.AccountDisabled, resourcetest.AccountPurged, risc + "sessions-revoked"} {
+		f.deliver(resourcetest.SecurityEvent{Type: typ, Subject: object{"format": "complex", "user": user, "session": opaque(ssoSession)}})
+		if got := described(f.store.take()); !slices.Equal(got, []string{"subject alice until the event"}) {
+			t.Errorf("%s: got %q", typ, got)
+		}
 	}
 }
