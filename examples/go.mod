@@ -12,6 +12,7 @@ require (
 	github.com/rs/cors v1.11.1
 	github.com/warder-go/warder v0.0.0-00010101000000-000000000000
 	github.com/warder-go/warder/nethttp/mcpsdk v0.0.0-00010101000000-000000000000
+	github.com/warder-go/warder/resource/valkey v0.0.0-00010101000000-000000000000
 	go.yaml.in/yaml/v4 v4.0.0
 )
 
@@ -39,6 +40,7 @@ require (
 	github.com/segmentio/asm v1.2.1 // indirect
 	github.com/segmentio/encoding v0.5.4 // indirect
 	github.com/spf13/cast v1.7.1 // indirect
+	github.com/valkey-io/valkey-go v1.0.79 // indirect
 	github.com/valyala/bytebufferpool v1.0.0 // indirect
 	github.com/valyala/fasttemplate v1.2.2 // indirect
 	github.com/yosida95/uritemplate/v3 v3.0.2 // indirect
@@ -55,4 +57,5 @@ require (
 replace (
 	github.com/warder-go/warder => ..
 	github.com/warder-go/warder/nethttp/mcpsdk => ../nethttp/mcpsdk
+	github.com/warder-go/warder/resource/valkey => ../resource/valkey
 )

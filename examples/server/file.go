@@ -8,10 +8,13 @@ import (
 	"os/signal"
 	"slices"
 	"syscall"
+	"time"
 
 	"github.com/warder-go/warder/examples/internal/mcpserver"
 	"github.com/warder-go/warder/resource"
 	"github.com/warder-go/warder/resource/config"
+	"github.com/warder-go/warder/resource/revocation"
+	"github.com/warder-go/warder/resource/valkey"
 )
 
 // checkFileFlags returns an error if a flag is set that the file of -config replaces.
@@ -32,15 +35,20 @@ func complete(c *resource.Config) {
 	mcpserver.AddRules(&c.Operations)
 }
 
+// startTime limits the wait at start for the revocations of a store. Until they have been read, warder
+// rejects requests with 503.
+const startTime = time.Second
+
 // loadFile loads the configuration file and reloads it on changes and on SIGHUP until
 // ctx is done. A file with `enabled: false` is an error: this server cannot run without
-// protection.
+// protection. The file can have the block shared_state for a store in Valkey or Redis.
 func (o options) loadFile(ctx context.Context) (*config.Live, error) {
 	live, err := config.New(config.Config{
 		File:        o.config,
 		SecretsFile: o.secrets,
 		Complete:    complete,
 		Check:       func(res *resource.Resource) error { return mcpserver.Check(ctx, res) },
+		OpenStore:   valkey.OpenStore,
 	})
 	if err != nil {
 		return nil, err
@@ -59,5 +67,21 @@ func (o options) loadFile(ctx context.Context) (*config.Live, error) {
 			}
 		}
 	}()
+	awaitRevocations(ctx, live.Revocations())
 	return live, nil
+}
+
+// awaitRevocations waits until the list can be used, or for startTime.
+func awaitRevocations(ctx context.Context, list *revocation.List) {
+	ctx, cancel := context.WithTimeout(ctx, startTime)
+	defer cancel()
+	ticker := time.NewTicker(10 * time.Millisecond)
+	defer ticker.Stop()
+	for list != nil && list.Ready(ctx) != nil {
+		select {
+		case <-ctx.Done():
+			return
+		case <-ticker.C:
+		}
+	}
 }

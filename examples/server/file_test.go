@@ -87,6 +87,7 @@ func TestInvalidConfigFiles(t *testing.T) {
 		{"unknown key", []string{"-config", configFile(t, issuer, "  scopes: [a]")}, ":4: scopes: unknown key"},
 		{"rule for an unknown tool", []string{"-config", configFile(t, issuer, "  tool_scopes:", "    whoami: [a]", "    who_am_i: [a]")}, `:6: tool_scopes["who_am_i"]: the server has no such tool; did you mean "whoami"?`},
 		{"unknown public tool", []string{"-config", configFile(t, issuer, "  public_tools: [who_am_i]")}, `:4: public_tools[0]: the server has no such tool; did you mean "whoami"?`},
+		{"invalid prefix of the store", []string{"-config", configFile(t, issuer, "  shared_state:", "    addresses: ['127.0.0.1:1']", "    prefix: a b", "    keys: [a-common-key-of-at-least-32-bytes]")}, `:6: shared_state.prefix: "a b" is not 1 to 64 characters`},
 		{"tab", []string{"-config", configFile(t, issuer, "\trequired_scopes: [a]")}, ":4: has a tab in the indentation; YAML allows only spaces there\n"},
 		{"directory", []string{"-config", "."}, "config: .: is not a regular file\n"},
 		{"missing secrets file", []string{"-config", valid, "-secrets", "/nowhere/s"}, "config: /nowhere/s: no such file or directory\n"},

@@ -59,11 +59,17 @@ func run(ctx context.Context, args []string, out, errs io.Writer) int {
 		return 1
 	}
 	defer listener.Close()
-	res, metrics, err := o.newResource(ctx, listener.Addr())
+	background, end := context.WithCancel(context.WithoutCancel(ctx)) // ends after the last request
+	defer end()
+	res, metrics, closeAll, err := o.newResource(background, listener.Addr())
 	if err != nil {
 		fmt.Fprintf(errs, "server: %v\n", err)
 		return 2
 	}
+	defer func() {
+		end()
+		closeAll()
+	}()
 	handler, err := mcpserver.Handler(ctx, res, metrics...)
 	if err != nil {
 		fmt.Fprintf(errs, "server: -tool-scopes, -config: %v\n", err)

@@ -85,18 +85,18 @@ func split(list string) []string {
 	return strings.FieldsFunc(list, func(r rune) bool { return r == ',' || r == ' ' })
 }
 
-// newResource returns the resource that the file or the flags describe, and the metrics
-// that are not part of the resource's own.
-func (o options) newResource(ctx context.Context, address net.Addr) (*resource.Resource, []prometheus.Collector, error) {
+// newResource returns the resource that the file or the flags describe, the metrics that are
+// not part of the resource's own, and a function that closes what the resource uses.
+func (o options) newResource(ctx context.Context, address net.Addr) (*resource.Resource, []prometheus.Collector, func(), error) {
 	if o.config == "" {
 		res, err := o.protect(ctx, address)
-		return res, nil, err
+		return res, nil, func() {}, err
 	}
 	live, err := o.loadFile(ctx)
 	if err != nil {
-		return nil, nil, err
+		return nil, nil, nil, err
 	}
-	return live.Resource(), []prometheus.Collector{live}, nil
+	return live.Resource(), []prometheus.Collector{live}, live.Close, nil
 }
 
 // protect returns the resource that the flags describe. address is the address that the
