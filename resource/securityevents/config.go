@@ -64,7 +64,8 @@ type Config struct {
 	// TokensHaveSession says that every access token of TokenIssuer has the claim sid. An event about one
 	// session then revokes only the tokens of this session. Otherwise, it also revokes all tokens
 	// of the user that were issued up to the event, because a token without sid can belong to
-	// the session. The clients of other sessions then get new tokens with their refresh tokens.
+	// the session. The clients of other sessions then get new tokens with their refresh tokens. An
+	// event that does not identify the user revokes only the tokens of the session in any case.
 	//
 	// IF A TOKEN HAS NO sid, the end of its session does not revoke it.
 	TokensHaveSession bool

@@ -144,7 +144,7 @@ func TestTimeOfEvents(t *testing.T) {
 		{"event_timestamp of 0 is none", 0, seconds(before), before},
 		{"both 0", 0, 0, issued},
 		{"event_timestamp after iat", seconds(issued.Add(time.Minute)), remove, issued},
-		{"event_timestamp in the year 9999", 253402300799, seconds(before), issued},
+		{"event_timestamp in the year 9999", int64(253402300799), seconds(before), issued},
 		{"event_timestamp in milliseconds", before.UnixMilli(), remove, issued},
 		{"a negative event_timestamp", -1, remove, issued},
 		{"toe after iat", remove, seconds(issued.Add(time.Minute)), issued},

@@ -60,7 +60,7 @@ func (s *store) Add(ctx context.Context, entries ...revocation.Entry) error {
 	return s.fail
 }
 
-// take returns the entries, and forgets them.
+// take returns the entries, and removes them.
 func (s *store) take() []revocation.Entry {
 	s.mu.Lock()
 	defer s.mu.Unlock()
@@ -91,7 +91,7 @@ func (b *syncBuffer) Write(p []byte) (int, error) {
 	return b.text.Write(p)
 }
 
-// take returns the log, and forgets it.
+// take returns the log, and clears it.
 func (b *syncBuffer) take() string {
 	b.mu.Lock()
 	defer b.mu.Unlock()

@@ -8,8 +8,8 @@ import (
 	"github.com/hashicorp/golang-lru/v2/simplelru"
 )
 
-// maxSeen is how many security event tokens are remembered, so that a second delivery has no effect. An
-// entry needs about 140 bytes. If there are more within Config.MaxAge, the oldest one is forgotten. Its
+// maxSeen is how many received tokens are stored, so that a second delivery has no effect. An
+// entry needs about 140 bytes. If there are more within Config.MaxAge, the oldest one is removed. Its
 // second delivery then adds the same entries again, which has no effect either.
 const maxSeen = 1 << 16 // security event tokens whose second delivery has no effect
 
@@ -21,7 +21,7 @@ func tokenIDOf(jti string) tokenID {
 	return tokenID(sum[:16])
 }
 
-// seen remembers the tokens of one issuer that were processed. Only tokens with a valid signature are in
+// seen stores which tokens of one issuer were processed. Only tokens with a valid signature are in
 // it. It is safe for concurrent use.
 type seen struct {
 	mu      sync.Mutex

@@ -6,8 +6,8 @@ import (
 	"testing"
 )
 
-// The number of remembered tokens is bounded: the oldest one is forgotten, also if it was received
-// again. A token that is not forgotten is not processed again.
+// The number of stored tokens is bounded: the oldest one is removed, also if it was received
+// again. A token that is stored is not processed again.
 func TestSeenIsBounded(t *testing.T) {
 	s := newSeen()
 	first := func(n int) bool {
@@ -25,13 +25,13 @@ func TestSeenIsBounded(t *testing.T) {
 		}
 	}
 	if first(0) || first(limit-1) {
-		t.Error("a token is forgotten although there is room")
+		t.Error("a token was removed although there is room")
 	}
 	if !first(limit) || first(limit) || first(1) {
-		t.Error("one token more: want the oldest one forgotten only")
+		t.Error("one token more: want only the oldest one removed")
 	}
 	if !first(0) {
-		t.Error("the oldest token is not forgotten")
+		t.Error("the oldest token was not removed")
 	}
 	if n := s.done.Len(); n != limit || len(s.running) != 0 {
 		t.Errorf("%d tokens, %d running", n, len(s.running))
