@@ -16,14 +16,14 @@ func FuzzNew(f *testing.F) {
 		f.Fatal(err)
 	}
 	f.Add(string(sample))
-	for _, seed := range []string{block(), block("  enabled: false"), block("  client_id: ${A}", "  client_secret: ${S}"),
+	for _, seed := range []string{block(), block("  enabled: false"), block("  client_id: ${A}", "  client_secret: ${S}"), block(shared("prefix: ${S}")),
 		block("  tool_scopes: &a {x: [y]}", "  prompt_scopes: *a"), block("  resource_scopes: [{template: 'a://{b}', scopes: []}]"), "authorization: {<<: {a: b}}", "? a\n: b\n"} {
 		f.Add(seed)
 	}
 	const secret = "S3cr3t-0f-mine"
 	f.Fuzz(func(t *testing.T, text string) {
 		c := textConfig(text, "S="+secret, "A=x", "AUTHORIZATION__CLIENT_SECRET="+secret)
-		c.Logger = slog.New(slog.DiscardHandler)
+		c.Logger, c.OpenStore = slog.New(slog.DiscardHandler), new(memory).open
 		live, err := config.New(c)
 		if (live == nil) == (err == nil) {
 			t.Errorf("got %v and error %v, want exactly one of them", live, err)
