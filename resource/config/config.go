@@ -54,7 +54,8 @@ type Config struct {
 	// Hooks.Observers, Operations.Rule and Credentials.Headers. It is called for each read
 	// of the files, never concurrently. It must set the same verifiers and observers each
 	// time, because new ones are treated as changes. What it sets is not checked against the
-	// file.
+	// file. One exception: if the block shared_state shares revocations or DPoP proofs, it is a mistake to set
+	// Hooks.Revocations or Credentials.DPoP.Replays.
 	Complete func(*resource.Config)
 
 	// Check, if not nil, is called for each read of the files after the resource has
