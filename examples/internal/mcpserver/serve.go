@@ -11,6 +11,7 @@ import (
 	"time"
 
 	"github.com/prometheus/client_golang/prometheus"
+	"github.com/prometheus/client_golang/prometheus/collectors"
 	"github.com/prometheus/client_golang/prometheus/promhttp"
 
 	"github.com/warder-go/warder/nethttp/mcpsdk"
@@ -19,9 +20,9 @@ import (
 
 // Handler serves the MCP server protected by res, with CORS, the metadata of res, and
 // /metrics, /healthz and /readyz for operators. /metrics contains the metrics of res and
-// others. The operator endpoints require no token; a server on the internet should serve
-// them on a separate port. Handler returns an error if the rules of res do not match the
-// MCP server.
+// others, of the Go runtime and of the process. The operator endpoints require no token; a
+// server on the internet should serve them on a separate port. Handler returns an error if the
+// rules of res do not match the MCP server.
 func Handler(ctx context.Context, res *resource.Resource, others ...prometheus.Collector) (http.Handler, error) {
 	server, err := newMCP(ctx, res)
 	if err != nil {
@@ -29,6 +30,7 @@ func Handler(ctx context.Context, res *resource.Resource, others ...prometheus.C
 	}
 	registry := prometheus.NewRegistry()
 	registry.MustRegister(append(others, res.Metrics())...)
+	registry.MustRegister(collectors.NewGoCollector(), collectors.NewProcessCollector(collectors.ProcessCollectorOpts{}))
 	metrics := promhttp.HandlerFor(registry, promhttp.HandlerOpts{})
 	protected := withCORS(res, mcpsdk.Bridge(res)(server))
 	// Not a ServeMux: it redirects unclean paths, and MCP clients do not follow redirects.
