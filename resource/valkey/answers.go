@@ -51,17 +51,19 @@ func (a answers) Put(ctx context.Context, key introspect.AnswerKey, value []byte
 	return a.store.guard.do(ctx, opPut, func(ctx context.Context, c *connection) error {
 		b := c.client.B()
 		if ttl <= 0 {
-			return c.client.Do(ctx, b.Del().Key(a.key(key)).Build()).Error()
+			_, err := c.client.Do(ctx, b.Del().Key(a.key(key)).Build()).ToInt64()
+			return err
 		}
-		return c.client.Do(ctx, b.Set().Key(a.key(key)).Value(string(value)).PxMilliseconds(milliseconds(ttl)).Build()).Error()
+		set := b.Set().Key(a.key(key)).Value(string(value)).PxMilliseconds(milliseconds(ttl)).Build()
+		return expectOK(c.client.Do(ctx, set))
 	})
 }
 
-// PutNew implements introspect.Answers. A ttl that is not positive stores nothing and reports whether the key is absent.
+// PutNew implements introspect.Answers.
 func (a answers) PutNew(ctx context.Context, key introspect.AnswerKey, value []byte, ttl time.Duration) (stored bool, err error) {
 	err = a.store.guard.do(ctx, opPutNew, func(ctx context.Context, c *connection) error {
 		set := c.client.B().Set().Key(a.key(key)).Value(string(value)).Nx().PxMilliseconds(milliseconds(ttl)).Build()
-		err := c.client.Do(ctx, set).Error()
+		err := expectOK(c.client.Do(ctx, set))
 		if valkeygo.IsValkeyNil(err) {
 			return nil
 		}
@@ -69,6 +71,15 @@ func (a answers) PutNew(ctx context.Context, key introspect.AnswerKey, value []b
 		return err
 	})
 	return stored, err
+}
+
+// expectOK returns nil if the reply is OK.
+func expectOK(result valkeygo.ValkeyResult) error {
+	text, err := result.ToString()
+	if err == nil && text != "OK" {
+		err = errReply
+	}
+	return err
 }
 
 // milliseconds rounds up a duration, which is at least one millisecond.
@@ -80,7 +91,7 @@ func milliseconds(d time.Duration) int64 {
 var purgeScript = newScript(`
 local old = redis.call('GET', KEYS[2])
 if not old or #ARGV[2] > #old or #ARGV[2] == #old and ARGV[2] > old then redis.call('SET', KEYS[2], ARGV[2]) end
-return {}
+return {1}
 `)
 
 var errNegative = errors.New("the generation is negative")
@@ -92,7 +103,10 @@ func (a answers) Purge(ctx context.Context, generation int64) error {
 		return &callError{opPurge, errNegative}
 	}
 	return s.guard.do(ctx, opPurge, func(ctx context.Context, c *connection) error {
-		_, err := purgeScript.run(ctx, c, []string{s.names.data, s.names.purged}, strconv.FormatInt(generation, 10))
+		reply, err := purgeScript.run(ctx, c, []string{s.names.data, s.names.purged}, strconv.FormatInt(generation, 10))
+		if err == nil && len(reply) != 1 {
+			err = errReply
+		}
 		return err
 	})
 }

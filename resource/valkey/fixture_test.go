@@ -32,6 +32,8 @@ func (l *logs) Write(b []byte) (int, error) {
 	return l.text.Write(b)
 }
 
+func (l *logs) logger() *slog.Logger { return slog.New(slog.NewTextHandler(l, nil)) }
+
 func (l *logs) String() string {
 	l.mu.Lock()
 	defer l.mu.Unlock()
@@ -69,7 +71,16 @@ const noEviction = "maxmemory:0\r\nmaxmemory_policy:noeviction\r\n"
 
 func startMini(t *testing.T) *mini {
 	t.Helper()
-	m := &mini{Miniredis: miniredis.RunT(t)}
+	return startMiniAt(t, "127.0.0.1:0")
+}
+
+func startMiniAt(t *testing.T, address string) *mini {
+	t.Helper()
+	m := &mini{Miniredis: miniredis.NewMiniRedis()}
+	if err := m.StartAddr(address); err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(m.Close)
 	m.run.Store("aaaa")
 	m.memory.Store(noEviction)
 	m.Server().SetPreHook(func(c *server.Peer, command string, arguments ...string) bool {

@@ -107,21 +107,8 @@ func (l *link) connect(ctx context.Context) {
 	attemptCtx, cancel := context.WithTimeout(ctx, attemptTimeout)
 	c, h, err := l.finder.find(attemptCtx)
 	cancel()
-	if err == nil {
-		l.events.connected(c.address, h) // before calls use the connection
-	}
-	l.mu.Lock()
-	first := l.attempt != nil
-	l.current, l.err = c, err
-	if first {
-		close(l.attempt)
-		l.attempt = nil
-	}
-	l.mu.Unlock()
+	l.report(ctx, c, h, err)
 	if err != nil {
-		if first && ctx.Err() == nil {
-			l.events.failed(err)
-		}
 		return
 	}
 	l.keep(ctx, c)
@@ -131,6 +118,25 @@ func (l *link) connect(ctx context.Context) {
 	l.mu.Unlock()
 	if ctx.Err() == nil {
 		l.events.lost(c.address)
+	}
+}
+
+// report publishes the result of an attempt. The events are first.
+func (l *link) report(ctx context.Context, c *connection, h health, err error) {
+	l.mu.Lock()
+	attempt := l.attempt // nil: the attempt before has failed too
+	l.mu.Unlock()
+	switch {
+	case err == nil:
+		l.events.connected(c.address, h)
+	case attempt != nil && ctx.Err() == nil:
+		l.events.failed(err)
+	}
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	l.current, l.err, l.attempt = c, err, nil
+	if attempt != nil {
+		close(attempt)
 	}
 }
 

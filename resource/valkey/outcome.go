@@ -103,11 +103,10 @@ var hints = map[string]string{
 // describe returns the text of a cause, without what a server sent.
 func describe(cause error) string {
 	if reply, ok := valkeygo.IsValkeyErr(cause); ok {
-		code := errorCode(reply)
-		if hint, ok := hints[code]; ok {
-			return "the server answered " + code + ": " + hint
+		if code := errorCode(reply); code != "" {
+			return "the server answered " + code + ": " + hints[code]
 		}
-		return "the server answered with the error " + code
+		return "the server answered with an unknown error: see its log"
 	}
 	switch {
 	case isBadReply(cause):
@@ -118,13 +117,17 @@ func describe(cause error) string {
 	return cause.Error()
 }
 
-// errorCode returns the first word of an error reply if it looks like a code, else ERR.
+// errorCode returns the code of an error reply if it has a hint. The library removes the code ERR.
 func errorCode(reply *valkeygo.ValkeyError) string {
-	code, _, _ := strings.Cut(strings.TrimPrefix(reply.Error(), "-"), " ")
-	if code == "" || len(code) > 16 || strings.Trim(code, "ABCDEFGHIJKLMNOPQRSTUVWXYZ") != "" {
-		return "ERR"
+	text := reply.Error()
+	code, _, _ := strings.Cut(text, " ")
+	switch {
+	case strings.HasPrefix(text, "The user executing the script can't"), strings.HasPrefix(text, "ACL failure in script"):
+		return "NOPERM" // in a script, Redis 7 uses ERR
+	case hints[code] != "":
+		return code
 	}
-	return code
+	return ""
 }
 
 // primaryMoved reports whether an error means that the server is not the primary any more.
