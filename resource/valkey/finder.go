@@ -148,6 +148,8 @@ func (f *finder) movedElsewhere(ctx context.Context, current string) bool {
 	if f.mode != Sentinel {
 		return false
 	}
+	ctx, cancel := context.WithTimeout(ctx, dialTimeout)
+	defer cancel()
 	primary, err := f.ask(ctx, f.addresses[0])
 	if err != nil {
 		f.addresses = append(f.addresses[1:], f.addresses[0]) // another sentinel next time
