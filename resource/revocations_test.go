@@ -29,6 +29,7 @@ type fakeRevocations struct {
 	err                   error
 	revision              uint64
 	inRevoked, inRevision func()
+	afterRevoked          func() // when the result is determined
 	inWatch               func() // before Watch stores changed
 	ready                 error
 	calls, watches, stops int
@@ -81,7 +82,11 @@ func (r *fakeRevocations) Revoked(_ context.Context, c *resource.Caller) (bool, 
 	if r.inRevoked != nil {
 		r.inRevoked()
 	}
-	return r.subjects[c.Subject()], r.err
+	revoked, err := r.subjects[c.Subject()], r.err
+	if r.afterRevoked != nil {
+		r.afterRevoked()
+	}
+	return revoked, err
 }
 
 func (r *fakeRevocations) Revision(time.Time) uint64 {
@@ -159,6 +164,19 @@ func TestRevokedIsCalledAfterChanges(t *testing.T) {
 			send("another token", 5, 1)
 		})
 	}
+}
+
+// A token that is revoked during a request is rejected in the next one.
+func TestRevokedDuringRequest(t *testing.T) {
+	r := newRevocations()
+	r.afterRevoked = func() {
+		r.subjects["alice"] = true
+		r.revision++
+	}
+	f := newFixture(t, r.use)
+	token := f.token(resourcetest.Token{})
+	f.expect("during the request", f.bearer(token), accepted)
+	f.expect("the next request", f.bearer(token), invalid)
 }
 
 // A RevocationFunc is called in each request.

@@ -220,6 +220,22 @@ func TestStreamWatchesNewRevocations(t *testing.T) {
 	}
 }
 
+// A stream whose token expires is checked by the Revocations that Replace brought, although their revision is the same.
+func TestRevokedBeforeExpiryAfterReplace(t *testing.T) {
+	before, after := newRevocations(), newRevocations()
+	inBubble(t, before.use, func(t *testing.T, f *fixture) {
+		began := time.Now()
+		s := f.open(getRequest(), f.issuer.Token(resourcetest.Token{Lifetime: 10 * time.Second}))
+		time.Sleep(35 * time.Second)
+		if err := f.res.Replace(newFixtureWith(t, f.issuer, after.use).res); err != nil {
+			t.Fatal(err)
+		}
+		after.set(func(r *fakeRevocations) { r.subjects["alice"] = true })
+		time.Sleep(10 * time.Second)
+		f.expectEnd("a stream", s, began, 41*time.Second, "revoked")
+	})
+}
+
 // A panic in Watch ends the stream, and not the process.
 func TestWatchPanics(t *testing.T) {
 	panics := newRevocations()

@@ -119,7 +119,16 @@ func TestNothingIsAddedTwice(t *testing.T) {
 		if err := list.Add(t.Context(), short); err != nil {
 			t.Fatal(err)
 		}
-		s.add(t, list, names("u", 9)...)
+		s.add(t, list, names("u", 8)...)
+		both := s.entry("both") // two records, which become one entry
+		both.Until = both.Until.Add(-time.Minute)
+		if err := list.Add(t.Context(), both); err != nil {
+			t.Fatal(err)
+		}
+		both.Until, both.IssuedBy = time.Now().Add(time.Hour), time.Now()
+		if err := list.Add(t.Context(), both); err != nil {
+			t.Fatal(err)
+		}
 		time.Sleep(2 * time.Second)
 		synctest.Wait()
 		_, before, _ := store.calls()
@@ -135,6 +144,28 @@ func TestNothingIsAddedTwice(t *testing.T) {
 		synctest.Wait()
 		if n := store.len(); n != 9 {
 			t.Errorf("the store has %d records, want the 9 that have not ended", n)
+		}
+	})
+}
+
+// A store whose sequence numbers go back has lost records, also if it does not report that. All records are
+// read again, and the lost ones are added.
+func TestSequenceGoesBack(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		s, store := newSubjects(t), new(memoryStore)
+		list := start(t, revocation.Config{Store: store})
+		s.add(t, list, names("u", 9)...)
+		time.Sleep(2 * time.Second)
+		synctest.Wait()
+		store.lose(3)
+		store.set(func(m *memoryStore) {
+			m.dataSet--
+			m.distort = func(p *revocation.Page) { p.Last = min(p.Last, int64(len(m.records))) }
+		})
+		time.Sleep(3 * time.Second)
+		synctest.Wait()
+		if err := list.Ready(t.Context()); err != nil || store.len() != 9 {
+			t.Errorf("the store has %d records, want 9; Ready returns %v", store.len(), err)
 		}
 	})
 }

@@ -109,12 +109,12 @@ func (l *List) readPage(ctx context.Context) (page Page, err error) {
 
 // addUnstored adds the records that could not be added before.
 func (l *List) addUnstored(ctx context.Context) error {
-	records := l.table.takeUnstored(time.Now())
-	err := l.addToStore(ctx, records)
-	if err != nil {
-		l.table.setUnstored(records)
+	records := l.table.listUnstored(time.Now())
+	if err := l.addToStore(ctx, records); err != nil {
+		return err
 	}
-	return err
+	l.table.setStored(records)
+	return nil
 }
 
 // addToStore adds records in batches.

@@ -127,26 +127,66 @@ func TestAddDuringOutage(t *testing.T) {
 	}
 }
 
-// A store that only rejects additions, because it is full, does not make the copy old.
+// A store that can be read but rejects additions, for example because it is full, does not make the copy old.
 func TestStoreThatRejectsAdditions(t *testing.T) {
+	for name, f := range map[string]faults{"full": {full: true}, "hangs": {addHangs: true}} {
+		synctest.Test(t, func(t *testing.T) {
+			s, store := newSubjects(t), &memoryStore{faults: f}
+			list := start(t, revocation.Config{Store: store, MaxAge: 2 * time.Second})
+			time.Sleep(time.Second)
+			if err := list.Add(t.Context(), s.entry("alice")); err == nil {
+				t.Fatal("added to a full store")
+			}
+			for range 1000 {
+				time.Sleep(100 * time.Millisecond)
+				if err := list.Ready(t.Context()); err != nil || !isRevoked(t, list, s.of("alice")) {
+					t.Fatalf("%s: not usable: %v", name, err)
+				}
+			}
+			time.Sleep(2 * time.Hour) // the entry has ended
+			store.set(func(m *memoryStore) { m.faults = faults{} })
+			time.Sleep(5 * time.Second)
+			if got := metric(t, list, "warder_revocation_unstored_entries"); got != 0 || store.len() != 0 {
+				t.Errorf("%s: %g entries are not in the store, %d are, want 0 and 0: it has ended", name, got, store.len())
+			}
+		})
+	}
+}
+
+// An entry that is extended while it is added again is in the store with its later end.
+func TestExtendedDuringAddition(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		s, store := newSubjects(t), &memoryStore{faults: faults{full: true}}
 		list := start(t, revocation.Config{Store: store})
-		time.Sleep(time.Second)
+		time.Sleep(500 * time.Millisecond)
+		longer := s.entry("alice")
+		longer.Until = longer.Until.Add(time.Hour)
 		if err := list.Add(t.Context(), s.entry("alice")); err == nil {
-			t.Fatal("added to a full store")
+			t.Error("added to a full store")
 		}
-		for range 100 {
-			time.Sleep(time.Second)
-			if err := list.Ready(t.Context()); err != nil || !isRevoked(t, list, s.of("alice")) {
-				t.Fatalf("not usable: %v", err)
+		extended := false
+		store.set(func(m *memoryStore) {
+			m.full = false
+			m.inAdd = func() {
+				if !extended {
+					extended = true
+					m.full = true
+					m.mu.Unlock()
+					if err := list.Add(t.Context(), longer); err == nil {
+						t.Error("added to a full store")
+					}
+					m.mu.Lock()
+					m.full = false
+				}
 			}
-		}
-		time.Sleep(2 * time.Hour) // the entry has ended
-		store.set(func(m *memoryStore) { m.full = false })
-		time.Sleep(2 * time.Second)
-		if got := metric(t, list, "warder_revocation_unstored_entries"); got != 0 || store.len() != 0 {
-			t.Errorf("%g entries are not in the store, %d are, want 0 and 0: it has ended", got, store.len())
+		})
+		time.Sleep(3 * time.Second)
+		synctest.Wait()
+		alice := s.of("alice")
+		restarted := start(t, revocation.Config{Store: store})
+		time.Sleep(time.Until(longer.Until))
+		if !isRevoked(t, restarted, alice) || metric(t, list, "warder_revocation_unstored_entries") != 0 {
+			t.Error("the longer entry is not in the store")
 		}
 	})
 }
@@ -219,6 +259,7 @@ func TestPanics(t *testing.T) {
 		if err := list.Add(t.Context(), s.entry("alice")); err == nil || !strings.HasSuffix(err.Error(), ": adding: the store panicked with a string") {
 			t.Errorf("Add: got %v", err)
 		}
+		time.Sleep(2 * time.Second) // the addition is repeated
 		store.set(func(m *memoryStore) { m.panics = false })
 		time.Sleep(2*time.Second + 500*time.Millisecond)
 		synctest.Wait()

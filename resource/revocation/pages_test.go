@@ -2,7 +2,9 @@ package revocation_test
 
 import (
 	"bytes"
+	"fmt"
 	"log/slog"
+	"slices"
 	"strings"
 	"testing"
 	"testing/synctest"
@@ -145,6 +147,32 @@ func TestFullListWithStore(t *testing.T) {
 			}
 		}
 	})
+}
+
+// The names of records are the same in all processes and versions, and do not show which entries of two kinds have the
+// same text.
+func TestNamesOfRecords(t *testing.T) {
+	store := new(memoryStore)
+	list := newList(t, revocation.Config{Store: store, Keys: [][]byte{key("one"), key("two")}})
+	var got []string
+	for _, e := range []revocation.Entry{{TokenID: "x"}, {Subject: "x"}, {Client: "x"}, {Session: "x"}, {Token: "x"}, {AllTokens: true}} {
+		e.Issuer, e.Until = "https://auth.example.com", time.Now().Add(time.Hour)
+		if err := list.Add(t.Context(), e); err != nil {
+			t.Fatal(err)
+		}
+		got = append(got, fmt.Sprintf("%x", store.records[len(store.records)-1].Name))
+	}
+	want := []string{ // computed by another program
+		"01d162e004271a57fd3de9cd54affa12",
+		"0230e4a859e8743d95400f205cf3994a",
+		"037883931229046e9a6455f219111dce",
+		"048a783a7b2ba14cae7d37d95402af20",
+		"05c62c202ef628ea53d1f163aeeea188",
+		"069ec43ab7f9550133c83925c328ee87",
+	}
+	if !slices.Equal(got, want) {
+		t.Errorf("got %q, want %q", got, want)
+	}
 }
 
 func TestRecordEncoding(t *testing.T) {

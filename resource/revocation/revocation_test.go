@@ -5,6 +5,7 @@ import (
 	"crypto/ecdsa"
 	"crypto/elliptic"
 	"crypto/rand"
+	"fmt"
 	"net/http"
 	"net/http/httptest"
 	"os"
@@ -143,40 +144,65 @@ func TestList(t *testing.T) {
 	})
 }
 
-// A full list rejects new entries. It never removes an entry that has not ended.
-func TestListIsBounded(t *testing.T) {
+// A full list rejects new entries until an entry has ended. It never removes one that has not.
+func TestFullList(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
-		list := newList(t, revocation.Config{MaxEntries: 100})
-		add := func(id string, lifetime time.Duration) error {
-			return list.Add(context.Background(), revocation.Entry{Issuer: "x", TokenID: id, Until: time.Now().Add(lifetime)})
+		list := newList(t, revocation.Config{MaxEntries: 3})
+		begin := time.Now()
+		at := func(minutes int) time.Time { return begin.Add(time.Duration(minutes) * time.Minute) }
+		add := func(id string, until time.Time, ok bool) {
+			t.Helper()
+			if err := list.Add(context.Background(), revocation.Entry{Issuer: "x", TokenID: id, Until: until}); (err == nil) != ok {
+				t.Errorf("%s, after %s: got %v, want an error: %v", id, time.Since(begin), err, !ok)
+			}
 		}
-		for i := range 100 {
-			if err := add(string(rune('A'+i)), time.Duration(i+1)*time.Minute); err != nil {
+		end := func(of time.Time) time.Duration { return time.Until(of.Add(resource.MaxLeeway)) }
+		add("c", at(30), true)
+		add("a", at(10), true)
+		add("b", at(20), true)
+		add("d", at(90), false)
+		add("b", at(20), true) // already on the list
+		time.Sleep(end(at(10)) - 1)
+		add("d", at(90), false)
+		time.Sleep(1)
+		add("d", at(90), true) // in the place of a
+		add("e", at(91), false)
+		time.Sleep(end(at(20)))
+		add("e", at(25), true) // in the place of b
+		add("f", at(92), false)
+		time.Sleep(end(at(25)))
+		add("f", at(92), true) // in the place of e
+		add("g", at(93), false)
+		time.Sleep(end(at(30)))
+		add("g", at(93), true) // in the place of c
+		if list.Len() != 3 {
+			t.Errorf("%d entries, want 3", list.Len())
+		}
+	})
+}
+
+// A list does not keep entries that have ended, and keeps the others.
+func TestEndedEntriesAreRemoved(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		issuer, caller := callers(t)
+		alice, list := caller(resourcetest.Token{}), newList(t, revocation.Config{})
+		add := func(e revocation.Entry) {
+			t.Helper()
+			e.Issuer = issuer.Identifier()
+			if err := list.Add(context.Background(), e); err != nil {
 				t.Fatal(err)
 			}
 		}
-		if add("one more", time.Hour) == nil || list.Len() != 100 {
-			t.Errorf("an entry was added to a full list: %d entries", list.Len())
-		}
-		if err := add("A", time.Hour); err != nil { // already on the list
-			t.Error(err)
-		}
-		time.Sleep(2*time.Minute + resource.MaxLeeway)
-		if err := add("one more", time.Hour); err != nil { // the second entry has ended
-			t.Error(err)
-		}
-		if add("and another", time.Hour) == nil {
-			t.Error("an entry was added to a full list")
-		}
-		large := newList(t, revocation.Config{})
-		for i := range 100_000 { // each ends soon: the list must not keep ended entries
-			if err := large.Add(context.Background(), revocation.Entry{Issuer: "x", TokenID: string(rune(i)) + "-" + string(rune(i/0xd000)), Until: time.Now()}); err != nil {
-				t.Fatal(err)
-			}
+		add(revocation.Entry{Subject: "alice", Until: time.Now().Add(1000 * time.Hour)})
+		for i := range 100_000 {
+			add(revocation.Entry{Subject: fmt.Sprint(i), Until: time.Now()})
 			time.Sleep(time.Second)
 		}
-		if n := large.Len(); n > 2100 {
+		if n := list.Len(); n > 2100 {
 			t.Errorf("%d entries, most of which have ended", n)
+		}
+		if !isRevoked(t, list, alice) {
+			t.Error("an entry that has not ended was removed")
 		}
 	})
 }

@@ -45,6 +45,32 @@ func TestRunEnds(t *testing.T) {
 	newList(t, revocation.Config{}).Run(t.Context()) // returns at once without a Store
 }
 
+// slowWatch is a Store whose Watch needs a second to return.
+type slowWatch struct {
+	memoryStore
+	ended bool
+}
+
+func (s *slowWatch) Watch(ctx context.Context, _ func()) error {
+	<-ctx.Done()
+	time.Sleep(time.Second)
+	s.ended = true
+	return ctx.Err()
+}
+
+// When Run returns, it has no goroutine any more that uses the store.
+func TestRunWaitsForWatch(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		store := new(slowWatch)
+		ctx, cancel := context.WithTimeout(t.Context(), time.Minute)
+		defer cancel()
+		newList(t, revocation.Config{Store: store, Keys: [][]byte{key("one")}}).Run(ctx)
+		if !store.ended {
+			t.Error("Watch still runs")
+		}
+	})
+}
+
 // A list goes on after Run was called again, and with two calls at the same time.
 func TestRunAgain(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {

@@ -42,8 +42,11 @@ type memoryStore struct {
 
 // faults are what goes wrong in a store.
 type faults struct {
-	down, full, hangs, panics, deaf bool                   // deaf: Watch fails
-	distort                         func(*revocation.Page) // changes what Read returns
+	down, hangs, panics bool
+	full, addHangs      bool                   // only Add fails
+	deaf                bool                   // only Watch fails
+	distort             func(*revocation.Page) // changes what Read returns
+	inAdd               func()                 // called by Add
 }
 
 func (s *memoryStore) set(change func(*memoryStore)) {
@@ -81,14 +84,19 @@ func (s *memoryStore) fault(ctx context.Context) error {
 	case s.panics:
 		panic("a bug in the store")
 	case s.hangs:
-		s.mu.Unlock()
-		<-ctx.Done()
-		s.mu.Lock()
-		return ctx.Err()
+		return s.wait(ctx)
 	case s.down:
 		return errDown
 	}
 	return nil
+}
+
+// wait waits for the end of ctx. The caller holds s.mu.
+func (s *memoryStore) wait(ctx context.Context) error {
+	s.mu.Unlock()
+	<-ctx.Done()
+	s.mu.Lock()
+	return ctx.Err()
 }
 
 func (s *memoryStore) Add(ctx context.Context, records []revocation.Record) error {
@@ -98,8 +106,14 @@ func (s *memoryStore) Add(ctx context.Context, records []revocation.Record) erro
 	if err := s.fault(ctx); err != nil {
 		return err
 	}
-	if s.full {
+	if s.inAdd != nil {
+		s.inAdd()
+	}
+	switch {
+	case s.full:
 		return errors.New("the store is full")
+	case s.addHangs:
+		return s.wait(ctx)
 	}
 	if s.has == nil {
 		s.has = map[revocation.Record]bool{}

@@ -116,8 +116,8 @@ func (t *table) counts() [kindCount]int {
 	return t.kinds
 }
 
-// revokes reports whether the record with a name revokes a token that was issued at a time, which
-// is zero for a token without iat.
+// revokes reports whether the record with a name revokes a token that was issued at a time. The zero
+// time of a token without iat is before every issuedBy.
 func (t *table) revokes(name [16]byte, issued, now time.Time) bool {
 	t.mu.RLock()
 	s, ok := t.records[name]
@@ -126,7 +126,7 @@ func (t *table) revokes(name [16]byte, issued, now time.Time) bool {
 		return false
 	}
 	// iat is in whole seconds: a token of the same second can be an older one.
-	return s.issuedBy == 0 || issued.IsZero() || issued.Unix() <= int64(s.issuedBy)
+	return s.issuedBy == 0 || issued.Unix() <= int64(s.issuedBy)
 }
 
 // missing returns the records that revoke more than those in the store.
@@ -154,16 +154,30 @@ func (t *table) setUnstored(records []Record) {
 	}
 }
 
-// takeUnstored returns the records that could not be added to the store, as they are now.
-func (t *table) takeUnstored(now time.Time) (all []Record) {
+// setStored is called after records were added to the store. A record that has changed since then is
+// not the one that was added.
+func (t *table) setStored(records []Record) {
+	t.mu.Lock()
+	defer t.mu.Unlock()
+	for _, r := range records {
+		if t.records[r.Name] == stateOf(r) {
+			delete(t.unstored, r.Name)
+		}
+	}
+}
+
+// listUnstored returns the records that could not be added to the store. Records that have ended are no
+// longer among them.
+func (t *table) listUnstored(now time.Time) (all []Record) {
 	t.mu.Lock()
 	defer t.mu.Unlock()
 	for name := range t.unstored {
-		if s := t.records[name]; !s.hasEnded(now) {
+		if s := t.records[name]; s.hasEnded(now) {
+			delete(t.unstored, name)
+		} else {
 			all = append(all, s.record(name))
 		}
 	}
-	clear(t.unstored)
 	return all
 }
 
