@@ -5,16 +5,13 @@ import (
 	"fmt"
 	"net/http"
 	"runtime"
-	"time"
 
 	"github.com/warder-go/warder/resource"
 )
 
 // dpopResults is the measurements of DPoP (RFC 9449) in one run.
 type dpopResults struct {
-	quick                    bool
-	date                     string
-	loadBefore, loadAfter    string           // averages over one minute
+	sectionRun
 	cached, fresh, rejection map[string]table // by the algorithm of the proofs and the token
 	concurrent, peers        []table
 	bearerCached, bearerNew  table
@@ -35,7 +32,7 @@ func (p plan) inShortTurns() plan {
 
 func measureDPoP(ctx context.Context, p plan) dpopResults {
 	p = p.inShortTurns()
-	r := dpopResults{quick: p.quick(), date: time.Now().Format(time.DateOnly), loadBefore: loadAverage()}
+	r := dpopResults{sectionRun: p.begin("dpop")}
 	r.cached, r.fresh, r.rejection = map[string]table{}, map[string]table{}, map[string]table{}
 	cores := runtime.GOMAXPROCS(0)
 	for _, alg := range dpopAlgorithms {

@@ -58,6 +58,13 @@ func must[T any](v T, err error) T {
 	return v
 }
 
+// succeed panics if err is not nil.
+func succeed(err error) {
+	if err != nil {
+		panic(err)
+	}
+}
+
 // discardWriter is a ResponseWriter that keeps the header and the status and discards the body.
 type discardWriter struct {
 	header http.Header

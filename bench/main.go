@@ -15,7 +15,7 @@ import (
 func main() {
 	quick := flag.Bool("quick", false, "run everything, but too briefly for meaningful figures")
 	out := flag.String("out", "results", "write the results to this `folder`")
-	only := flag.String("only", "", "measure only this `part`, and replace its section in the results: dpop")
+	only := flag.String("only", "", "measure only this `part`, and replace its section in the results: dpop or shared")
 	soakTime := flag.Duration("soak", 0, "run only the soak test, for this `duration`")
 	serve := flag.Bool("serve", false, "internal: run the server process of the load test")
 	flag.Parse()
@@ -27,9 +27,11 @@ func main() {
 	case *soakTime > 0:
 		runSoak(ctx, *soakTime, *out)
 	case *only == "dpop":
-		replaceDPoPSection(*out, measureDPoP(ctx, newPlan(*quick)))
+		replaceSection(*out, dpopSection(measureDPoP(ctx, newPlan(*quick))))
+	case *only == "shared":
+		replaceSection(*out, sharedSection(measureShared(ctx, newPlan(*quick))))
 	case *only != "":
-		fmt.Fprintf(os.Stderr, "bench: -only %q is not dpop\n", *only)
+		fmt.Fprintf(os.Stderr, "bench: -only %q is not dpop or shared\n", *only)
 		os.Exit(2)
 	default:
 		writeReport(*out, measureAll(ctx, newPlan(*quick)))
@@ -69,6 +71,7 @@ type results struct {
 	latencies                          []latency
 	toolCalls                          table
 	dpop                               dpopResults
+	shared                             sharedResults
 	curves                             []curve
 	bytesPerToken, claimBytes          float64
 	coldStart                          time.Duration
@@ -78,7 +81,6 @@ type results struct {
 var tokenSizes = []int{700, 2500} // bytes
 
 func measureAll(ctx context.Context, p plan) (r results) {
-	step := func(name string) { fmt.Fprintf(os.Stderr, "%s %s\n", time.Now().Format(time.TimeOnly), name) }
 	r.quick = p.quick()
 	r.newTokens, r.repeatedTokens = map[string]table{}, map[string]table{}
 	for _, size := range tokenSizes {
@@ -110,6 +112,8 @@ func measureAll(ctx context.Context, p plan) (r results) {
 	r.coldStart = coldStart(p.rounds)
 	step("DPoP")
 	r.dpop = measureDPoP(ctx, p)
+	step("shared state")
+	r.shared = measureShared(ctx, p)
 	step("growth")
 	r.toolCalls = toolCallTable(p)
 	r.curves = append(growthCurves(p), goroutineCurve(p))
@@ -120,6 +124,9 @@ func measureAll(ctx context.Context, p plan) (r results) {
 	step("done")
 	return r
 }
+
+// step reports on the standard error output what is measured next.
+func step(name string) { fmt.Fprintf(os.Stderr, "%s %s\n", time.Now().Format(time.TimeOnly), name) }
 
 // loadNames returns the names of the servers under load. Shares are relative to the first.
 func loadNames() (names []string) {

@@ -17,10 +17,14 @@ import (
 // withStaticKeys returns a protected handler whose issuer has configured keys, so that no
 // keys are fetched.
 func withStaticKeys(config resource.Config, keys []byte) http.Handler {
+	return withStaticKeysBefore(protectedHandler, config, keys)
+}
+
+func withStaticKeysBefore(next http.Handler, config resource.Config, keys []byte) http.Handler {
 	config.Identifier, config.Scopes = audience, []string{scope}
 	config.Issuers = append(config.Issuers, resource.Issuer{Verifier: must(jwks.New(jwks.Config{Issuer: issuer, Keys: keys}))})
 	config.Logger = slog.New(slog.DiscardHandler)
-	return nethttp.Middleware(must(resource.New(config)))(protectedHandler)
+	return nethttp.Middleware(must(resource.New(config)))(next)
 }
 
 // repeatRequest returns a benchmark that sends the same token in each request.

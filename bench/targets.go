@@ -112,6 +112,28 @@ func dpopTargets(r dpopResults) (l targetList) {
 	return l
 }
 
+// sharedTargets returns the targets for shared state. Those of the store are missing without one.
+func sharedTargets(r sharedResults) (l targetList) {
+	none := r.requests.row(noRevocations)
+	for _, name := range []string{emptyList, fullList, storeList} {
+		row := r.requests.row(name)
+		l.atMost("cached token, "+name+": × "+noRevocations, row.ratio, 1.02, 1.02, "")
+		l.atMost("cached token, "+name+": allocations above "+noRevocations, math.Round(row.allocs-none.allocs), 0, 0, "")
+	}
+	for _, m := range r.checks.rows {
+		l.atMost("List.Revoked, "+m.name+": allocations", math.Round(m.allocs), 0, 0, "")
+	}
+	for _, e := range r.entryBytes {
+		l.atMost(fmt.Sprintf("memory of a revocation, %d entries", e.entries), e.each, 58, 58, " B")
+	}
+	if r.store == nil {
+		return l
+	}
+	l.atMost("addition: until another list reports the token, p99", microseconds(r.store.spread.p99)/1e3, 1000, 50, " ms")
+	l.atMost(fmt.Sprintf("introspection: calls of %d processes for 100 tokens", answeringProcesses), float64(r.store.calls[1].calls), 100, 100, "")
+	return l
+}
+
 // curve returns the first curve with that parameter. It panics if there is none.
 func (r results) curve(parameter string) curve {
 	for _, c := range r.curves {
