@@ -48,7 +48,7 @@ func decodeEntry(plain []byte) (entry, bool) {
 	case pending:
 		return e, len(e.body) == 0
 	case accepted:
-		return e, len(e.body) > 0
+		return e, true // sharedResult reads the body
 	case rejected:
 		return e, newFailure(outcome(e.body), nil).definitive()
 	}

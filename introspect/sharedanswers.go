@@ -146,9 +146,9 @@ func (s *sharedAnswers) await(ctx context.Context, p place) (entry, error) {
 			return entry{}, nil
 		case <-timer.C:
 		}
-		e, generation, err := s.read(ctx, p)
+		e, _, err := s.read(ctx, p) // no entry after a purge
 		switch {
-		case ctx.Err() != nil, err == nil && generation != p.generation:
+		case ctx.Err() != nil:
 			return entry{}, nil
 		case err != nil || !e.isLock(time.Now()):
 			return e, err

@@ -101,6 +101,9 @@ func TestValueAtAnotherPlace(t *testing.T) {
 			withSignatures(c)
 			c.KeysURL = "https://auth.example.test/jwks"
 		}},
+		{name: "metadata from another URL", first: func(c *config) { c.Endpoint = "" }, victim: func(c *config) {
+			c.Endpoint, c.MetadataURL = "", "https://auth.example.test/.well-known/openid-configuration"
+		}},
 		{name: "another hint", victim: func(c *config) { c.TokenTypeHint = introspect.NoTokenTypeHint }},
 		{name: "without a type", first: func(c *config) { c.TrustAnswersWithoutTokenType = true }},
 		{name: "another common key", victim: func(c *config) { c.AnswerKeys = [][]byte{answerKey("2")} }},

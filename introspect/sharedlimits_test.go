@@ -1,6 +1,7 @@
 package introspect_test
 
 import (
+	"context"
 	"fmt"
 	"strings"
 	"sync"
@@ -11,6 +12,7 @@ import (
 	"github.com/prometheus/client_golang/prometheus"
 	"github.com/prometheus/client_golang/prometheus/testutil"
 
+	"github.com/warder-go/warder/introspect"
 	"github.com/warder-go/warder/resource"
 	"github.com/warder-go/warder/resource/resourcetest"
 )
@@ -87,6 +89,47 @@ func TestConcurrentLocks(t *testing.T) {
 	})
 }
 
+// contendedAnswers is a store in which another process always has the lock, or takes it just after
+// it was found absent.
+type contendedAnswers struct{ fixedAnswers }
+
+func (contendedAnswers) PutNew(context.Context, introspect.AnswerKey, []byte, time.Duration) (bool, error) {
+	return false, nil
+}
+
+// A lock that the store did not store uses up nothing of the budget. If the store returns an error,
+// it may have stored the lock.
+func TestLocksThatWereNotStored(t *testing.T) {
+	failing := newMemoryAnswers()
+	failing.setBefore(func(_ context.Context, operation string) error {
+		if operation == "PutNew" {
+			return errStore
+		}
+		return nil
+	})
+	for _, row := range []struct {
+		name  string
+		store introspect.Answers
+		want  string
+	}{
+		{"locks of other processes", contendedAnswers{}, "lost_lock=1200"},
+		{"errors", failing, "skipped=200 unavailable=1000"},
+	} {
+		t.Run(row.name, func(t *testing.T) {
+			inBubble(t, withAnswers(row.store), func(fx *fixture) {
+				fx.issuer.Reset()
+				var all sync.WaitGroup
+				for i := range 1200 {
+					all.Go(func() { fx.request(unknownToken(i)) })
+					synctest.Wait()
+				}
+				all.Wait()
+				fx.expectShared(row.want)
+			})
+		})
+	}
+}
+
 // An answer of more than 16 KiB is accepted, but not shared.
 func TestLargeAnswersAreNotShared(t *testing.T) {
 	for _, row := range []struct {
@@ -126,6 +169,19 @@ func TestExpiringAnswersAreNotShared(t *testing.T) {
 		processes[0].expectCalls(2)
 		if n := len(store.present()); n != 0 {
 			t.Errorf("got %d values, want 0", n)
+		}
+	})
+}
+
+// The store gets whole milliseconds, because engines store no fractions.
+func TestStoreGetsWholeMilliseconds(t *testing.T) {
+	inProcesses(t, 1, nil, func(store *memoryAnswers, processes []*fixture) {
+		fx := processes[0]
+		token := fx.token(resourcetest.Token{Lifetime: 30 * time.Second})
+		time.Sleep(1234 * time.Microsecond)
+		fx.expect("valid token", token, 200, "") // the store panics otherwise
+		if _, stored := store.only(t); time.Until(stored.until) != 29978*time.Millisecond {
+			t.Errorf("stored for %s, want 29.978s", time.Until(stored.until))
 		}
 	})
 }

@@ -1,6 +1,7 @@
 package introspect_test
 
 import (
+	"cmp"
 	"context"
 	"sync"
 	"testing"
@@ -52,7 +53,7 @@ func TestLostLock(t *testing.T) {
 				var all sync.WaitGroup
 				all.Go(func() { first.request(token) })
 				synctest.Wait()
-				delay := 900 * time.Millisecond
+				delay := cmp.Or(row.timeout, 5*time.Second) - 100*time.Millisecond
 				first.endpointFails(resourcetest.Failure{Delay: delay})
 				if got := second.request(token); got.status != 200 || got.took != row.wait+delay {
 					t.Errorf("got %d after %s, want 200 after %s", got.status, got.took, row.wait+delay)
@@ -121,6 +122,30 @@ func TestLookupEndsWithItsRequests(t *testing.T) {
 		all.Wait()
 		first.expectCalls(1)
 		second.expectShared("")
+	})
+}
+
+// If all requests leave during an operation of the store, the operation continues. It was the last
+// one, and no failure of the store is counted.
+func TestRequestsLeaveDuringOperation(t *testing.T) {
+	inProcesses(t, 1, nil, func(store *memoryAnswers, processes []*fixture) {
+		fx := processes[0]
+		store.setBefore(func(ctx context.Context, _ string) error {
+			time.Sleep(100 * time.Millisecond)
+			if ctx.Err() != nil {
+				t.Error("the operation was canceled")
+			}
+			return nil
+		})
+		ctx, cancel := context.WithTimeout(fx.Context(), 50*time.Millisecond)
+		defer cancel()
+		fx.requestWithContext(ctx, unknownToken(1))
+		time.Sleep(time.Second)
+		fx.expectCalls(0)
+		fx.expectShared("")
+		if n := store.count("PutNew"); n != 0 {
+			t.Errorf("got %d locks, want 0", n)
+		}
 	})
 }
 

@@ -104,18 +104,18 @@ func TestPurgeDuringCall(t *testing.T) {
 		name  string
 		purge func(processes []*fixture)
 	}{
-		{"by the process that calls", func(processes []*fixture) {
+		{"by the process that calls, which uses the store before the call ends", func(processes []*fixture) {
 			processes[0].verifier.Forget()
 			processes[0].request(unknownToken(1))
 		}},
-		{"by the process that calls, which does not use the store before the call ends", func(processes []*fixture) { processes[0].verifier.Forget() }},
+		{"by the process that calls", func(processes []*fixture) { processes[0].verifier.Forget() }},
 		{"by another process", func(processes []*fixture) {
 			processes[1].verifier.Forget()
 			processes[1].request(unknownToken(1))
 		}},
 	} {
 		t.Run(row.name, func(t *testing.T) {
-			inProcesses(t, 3, nil, func(_ *memoryAnswers, processes []*fixture) {
+			inProcesses(t, 3, nil, func(store *memoryAnswers, processes []*fixture) {
 				first := processes[0]
 				token := first.token(resourcetest.Token{})
 				first.issuer.Fail(resourcetest.Introspection, resourcetest.Failure{Pace: 5 * time.Millisecond, Next: 1}) // looked up now, sent over two seconds
@@ -129,11 +129,33 @@ func TestPurgeDuringCall(t *testing.T) {
 				first.issuer.Revoke(token)
 				row.purge(processes)
 				all.Wait()
+				if n := store.count("Put"); row.name == "by the process that calls" && n != 0 {
+					t.Errorf("got %d writes after Forget, want 0", n)
+				}
 				processes[0].request(unknownToken(2)) // purges if that was not done yet
 				processes[2].expect("another process after the purge", token, 401, resource.ReasonInactive)
 			})
 		})
 	}
+}
+
+// Forget during a lookup counts, even if the lookup finds a higher generation than the one that was
+// known before.
+func TestForgetDuringLookup(t *testing.T) {
+	inProcesses(t, 1, nil, func(store *memoryAnswers, processes []*fixture) {
+		fx := processes[0]
+		store.setGeneration(time.Now().Add(-time.Minute).UnixMilli())
+		var once sync.Once
+		store.setBefore(func(context.Context, string) error {
+			once.Do(fx.verifier.Forget)
+			return nil
+		})
+		began := time.Now().UnixMilli()
+		fx.expect("valid token", fx.token(resourcetest.Token{}), 200, "")
+		if got := store.currentGeneration(); got != began {
+			t.Errorf("got generation %d, want %d", got, began)
+		}
+	})
 }
 
 // A process that waits for the call of another one does not use its result after a purge.
