@@ -33,11 +33,13 @@ func TestSharedSection(t *testing.T) {
 	}
 }
 
-// The lists of the benchmarks have entries of each kind, and revoke none of the tokens. Each kind of entry
-// can revoke them.
+// The lists of the benchmarks have entries of each kind, also those that were read from the store in several
+// pages. They revoke none of the tokens, which have all names that an entry can have.
 func TestUnusedEntries(t *testing.T) {
 	caller := newCallers(1)[0]
-	list := fill(t.Context(), runList(t.Context(), newList(new(memoryRevocations), newCommonKey())), 12_001)
+	store, key := new(memoryRevocations), newCommonKey()
+	fill(t.Context(), runList(t.Context(), newList(store, key)), 12_001)
+	list := runList(t.Context(), newList(store, key))
 	if revoked, err := list.Revoked(t.Context(), caller); revoked || err != nil || list.Len() != 12_001 {
 		t.Errorf("got %v, %v and %d entries, want a token that is not revoked and 12,001 entries", revoked, err, list.Len())
 	}
