@@ -8,6 +8,7 @@ import (
 
 	"github.com/warder-go/warder/metadata"
 	"github.com/warder-go/warder/resource"
+	"github.com/warder-go/warder/resource/revocation"
 )
 
 // A builder builds a resource from an input.
@@ -24,9 +25,15 @@ type builder struct {
 	served, previousServed serverMetadata
 	resource               *resource.Resource
 
+	issuers []*issuerBuilder // in the order of Settings.issuers
+
 	reloads    bool         // this is not the first build
 	shared     *sharedStore // of the Live; the first build opens it
 	sharedKeys [][]byte     // nil: nothing is shared, or there is a mistake in shared_state
+
+	events     *receivers       // of the Live; nil in the first build, and without security_events
+	eventsList *revocation.List // nil: without security_events, or in the store
+	receiver   *receiver        // nil: without security_events
 }
 
 // build reads the files and builds a resource. It returns the digest of everything that
@@ -46,7 +53,7 @@ func (l *Live) build(ctx context.Context) (b *builder, digest string, err error)
 		}
 	}()
 	b = &builder{input: l.config.read(), config: *l.config, previous: l.verifiers, used: verifiers{}, previousServed: l.served, elsewhere: map[string]credentialIssuer{},
-		reloads: l.resource != nil, shared: l.shared}
+		reloads: l.resource != nil, shared: l.shared, events: l.events}
 	disabled := b.settings.Enabled != nil && !*b.settings.Enabled
 	if b.found && !disabled {
 		b.mistakes.endRead()
@@ -102,6 +109,7 @@ func (b *builder) buildResource(ctx context.Context) {
 		b.config.Complete(&c)
 	}
 	b.setShared(&c)
+	b.addSecurityEvents(&c)
 	b.finish(c)
 }
 

@@ -55,7 +55,7 @@ type Config struct {
 	// of the files, never concurrently. It must set the same verifiers and observers each
 	// time, because new ones are treated as changes. What it sets is not checked against the
 	// file. One exception: if the block shared_state shares revocations or DPoP proofs, it is a mistake to set
-	// Hooks.Revocations or Credentials.DPoP.Replays.
+	// Hooks.Revocations or Credentials.DPoP.Replays. With the block security_events, it is a mistake to set Hooks.Revocations.
 	Complete func(*resource.Config)
 
 	// Check, if not nil, is called for each read of the files after the resource has
@@ -72,6 +72,8 @@ type Config struct {
 	Interval  time.Duration     // between checks of the files by Run; default 10 s, at least 1 s
 	Transport http.RoundTripper // for calls to issuers, see jwks.Config; ca_file has no effect with it
 	Logger    *slog.Logger      // receives one record per reload; default slog.Default()
+
+	onlyResource bool // Load
 }
 
 // Format writes the path of the file for every verb, because Text and Environ may contain
@@ -86,10 +88,10 @@ func (c Config) MarshalText() ([]byte, error) { return []byte(c.File), nil }
 
 // Load returns the resource that a file describes, with the overrides of the environment.
 // It does not call any issuer: use [resource.Resource.Ready] for that. The error is
-// [ErrDisabled], or has a line for each mistake with its position. The block shared_state is a
-// mistake, because it needs [New] and [Live.Run].
+// [ErrDisabled], or has a line for each mistake with its position. The blocks shared_state and
+// security_events are mistakes, because they need [New], and [Live.Run] or [Live.SecurityEvents].
 func Load(file string) (*resource.Resource, error) {
-	live, err := New(Config{File: file})
+	live, err := New(Config{File: file, onlyResource: true})
 	if err != nil {
 		return nil, err
 	}
@@ -115,6 +117,10 @@ func New(c Config) (*Live, error) {
 	}
 	l.resource, l.verifiers, l.served, l.basePath, l.applied = b.resource, b.used, b.served, b.settings.BasePath, digest
 	l.shared = b.shared
+	if b.receiver != nil {
+		l.events = &receivers{list: b.eventsList}
+		l.events.current.Store(b.receiver)
+	}
 	b.logOwnAudience()
 	l.metrics = newMetrics(l.resource.Identifier(), l.shared)
 	l.metrics.setApplied(time.Now())

@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"log"
 	"net/http"
+	"net/http/httptest"
 	"os"
 	"path/filepath"
 	"strings"
@@ -59,6 +60,33 @@ authorization:
 	// authorization.yaml:4: resource_server_url: metadata: resource identifier "https://mcp.example.com/mcp?...": must not have a query: remove '?' and what follows
 	// authorization.yaml:5: leeway_seconds: must be a whole number from 0 to 300
 	// disabled: the program exits
+}
+
+// A server that receives the security events of the issuer, if its file has the block security_events.
+func ExampleLive_SecurityEvents() {
+	serve := func(live *config.Live, mcpServer http.Handler) http.Handler {
+		mux := http.NewServeMux()
+		mux.Handle("/", nethttp.Handler(live.Resource(), mcpServer))
+		if events := live.SecurityEvents(); events != nil {
+			mux.Handle("/security-events", events)
+		}
+		return mux
+	}
+	live, err := config.New(config.Config{Text: []byte(`
+authorization:
+  issuer_url: https://auth.example.com
+  resource_server_url: https://mcp.example.com/mcp
+  security_events:
+    audience: [mcp-server/stream-1]
+    authorization: Bearer 5f2b8a1c
+`)})
+	if err != nil {
+		log.Fatal(err)
+	}
+	response := httptest.NewRecorder()
+	serve(live, http.NotFoundHandler()).ServeHTTP(response, httptest.NewRequest(http.MethodPost, "/security-events", nil))
+	fmt.Println(response.Code, response.Body)
+	// Output: 401 {"err":"authentication_failed","description":"The request has no Authorization header field, or several"}
 }
 
 // A server that applies changes of its file.

@@ -16,7 +16,7 @@ func FuzzNew(f *testing.F) {
 		f.Fatal(err)
 	}
 	f.Add(string(sample))
-	for _, seed := range []string{block(), block("  enabled: false"), block("  client_id: ${A}", "  client_secret: ${S}"), block(shared("prefix: ${S}")),
+	for _, seed := range []string{block(), block("  enabled: false"), block("  client_id: ${A}", "  client_secret: ${S}"), block(shared("prefix: ${S}")), block(events("authorization: ${S}")),
 		block("  tool_scopes: &a {x: [y]}", "  prompt_scopes: *a"), block("  resource_scopes: [{template: 'a://{b}', scopes: []}]"), "authorization: {<<: {a: b}}", "? a\n: b\n"} {
 		f.Add(seed)
 	}

@@ -11,6 +11,7 @@ import (
 
 	"github.com/warder-go/warder/internal/digest"
 	"github.com/warder-go/warder/internal/logging"
+	"github.com/warder-go/warder/jwks"
 	"github.com/warder-go/warder/metadata"
 	"github.com/warder-go/warder/resource"
 )
@@ -53,7 +54,8 @@ func (p placeholder) Verify(context.Context, *resource.Token) (*resource.Claims,
 // their issuer, so the first issuer with introspection verifies them.
 func (b *builder) addIssuers(c *resource.Config) {
 	for n, s := range b.settings.issuers() {
-		i := issuerBuilder{builder: b, issuer: s, path: issuerPath(n)}
+		i := &issuerBuilder{builder: b, issuer: s, path: issuerPath(n)}
+		b.issuers = append(b.issuers, i)
 		i.url = b.requireURL(join(i.path, "issuer_url"), s.IssuerURL)
 		if s.ExpectedAudiences != nil && len(s.ExpectedAudiences) == 0 {
 			i.addMistake("expected_audiences", "is empty; name an audience or remove the key: resource_server_url is accepted anyway")
@@ -76,6 +78,9 @@ func (b *builder) addIssuers(c *resource.Config) {
 		}
 		if issuer.Verifier = introspector; !s.IntrospectJWTs {
 			issuer.Verifier = i.keyVerifier()
+			if s.TokenPrefix == "" { // otherwise the keys are not used
+				i.keys, _ = issuer.Verifier.(*jwks.Verifier)
+			}
 		}
 		if issuer.Verifier == nil {
 			issuer.Verifier = placeholder(fmt.Sprintf("https://issuer-%d.invalid", n))
@@ -145,9 +150,10 @@ func namesClient(claim string) bool { return claim != "aud" && claim != "resourc
 type issuerBuilder struct {
 	*builder
 	issuer *IssuerSettings
-	path   string // of the issuer's settings
-	url    string // issuer identifier
-	ca     []byte // content of ca_file, nil without one
+	path   string         // of the issuer's settings
+	url    string         // issuer identifier
+	keys   *jwks.Verifier // nil: its JWTs are introspected, or there is a mistake
+	ca     []byte         // content of ca_file, nil without one
 	tls    *tls.Config
 	proxy  func(*http.Request) (*url.URL, error) // nil without proxy_url
 }

@@ -26,13 +26,15 @@ const (
 )
 
 // Live is a configuration that follows changes of its files. It implements
-// prometheus.Collector with series about reloads and about the store of shared_state; those of [resource.Resource.Metrics]
-// are separate. It is safe for concurrent use.
+// prometheus.Collector with series about reloads, about the store of shared_state and about the events of
+// security_events; those of [resource.Resource.Metrics] are separate. With security_events it is an unchecked collector, because a reload can
+// change the issuer: a registry reports a second registration only when it gathers. It is safe for concurrent use.
 type Live struct {
 	config   *Config // a pointer, so that formatting a struct that contains a Live shows only an address
 	resource *resource.Resource
 	metrics  *metrics
 	shared   *sharedStore // nil: no shared_state
+	events   *receivers   // nil: no security_events
 
 	mu        sync.Mutex // serializes reloads and guards the fields below
 	verifiers verifiers
@@ -47,10 +49,16 @@ type Live struct {
 // configuration (see [resource.Resource.Replace]).
 func (l *Live) Resource() *resource.Resource { return l.resource }
 
-// Revocations returns the list of the revocations that the block shared_state shares, for example to add entries
-// or to pass it to package securityevents. It is always the same one. It is nil without the block and with
-// `revocations: false` in it; a program can then set Hooks.Revocations in Config.Complete.
-func (l *Live) Revocations() *revocation.List { return l.shared.revocations() }
+// Revocations returns the list of revocations, for example to add entries or to pass it to package securityevents. It is
+// the list that the block shared_state shares. If revocations are not shared and the file has the block security_events, it is
+// a list in the memory of this process. Otherwise it is nil, and a program can set Hooks.Revocations in
+// Config.Complete. It is always the same one.
+func (l *Live) Revocations() *revocation.List {
+	if list := l.shared.revocations(); list != nil {
+		return list
+	}
+	return l.events.revocations()
+}
 
 // Close closes the store of the block shared_state. Call it after the server has stopped, because requests that
 // need the store are rejected with 503 afterwards. Without the block, it does nothing.
@@ -69,7 +77,7 @@ func (l *Live) Close() { l.shared.close() }
 // by the metrics, and changes nothing. Verifiers read the files of keys and of credentials for
 // introspection themselves.
 //
-// With the block shared_state, Run also keeps [Live.Revocations] up to date. Until it runs and has read all revocations,
+// With the block shared_state, Run also keeps the shared [Live.Revocations] up to date. Until it runs and has read all revocations,
 // requests with a credential are rejected with 503. Run must be called once only.
 func (l *Live) Run(ctx context.Context) {
 	var list sync.WaitGroup
@@ -102,7 +110,7 @@ func (l *Live) Run(ctx context.Context) {
 //
 // Different identifiers, and a different base_path or resource_metadata_paths, are rejected,
 // because clients and routes depend on them. So is a different shared_state, except for its keys and key_files, because
-// the process would lose what it has in the store.
+// the process would lose what it has in the store. The block security_events cannot be added or removed.
 // Reload first fetches the keys of new issuers, for at most five seconds. Then it applies
 // the configuration with or without these keys, because its purpose may be to remove
 // another issuer.
@@ -161,7 +169,10 @@ func (l *Live) apply(ctx context.Context, b *builder) error {
 		return fmt.Errorf("config: %s: %s: %w", b.position(key), key, err)
 	}
 	l.verifiers, l.served, l.basePath = b.used, b.served, b.settings.BasePath
-	if list := l.Revocations(); list != nil {
+	if l.events != nil {
+		l.events.current.Store(b.receiver)
+	}
+	if list := l.shared.revocations(); list != nil {
 		return list.SetKeys(b.sharedKeys) // they were checked
 	}
 	return nil

@@ -12,6 +12,8 @@ type metrics struct {
 	broken  prometheus.Gauge
 	applied prometheus.Gauge
 	store   prometheus.Collector
+
+	constant prometheus.Labels
 }
 
 // newMetrics returns the series of a configuration and of its store.
@@ -26,7 +28,7 @@ func newMetrics(identifier string, s *sharedStore) *metrics {
 		applied: prometheus.NewGauge(prometheus.GaugeOpts{
 			Name: "warder_config_applied_timestamp_seconds", Help: "When the current configuration was applied.", ConstLabels: constant}),
 	}
-	m.store = prometheus.WrapCollectorWith(constant, s.collector())
+	m.constant, m.store = constant, prometheus.WrapCollectorWith(constant, s.collector())
 	m.reloads.WithLabelValues("applied")
 	m.reloads.WithLabelValues("refused")
 	return m
@@ -48,6 +50,9 @@ func (m *metrics) clearBroken() { m.broken.Set(0) }
 
 // Describe implements [prometheus.Collector].
 func (l *Live) Describe(ch chan<- *prometheus.Desc) {
+	if l.events != nil {
+		return // the label issuer of its series can change
+	}
 	l.metrics.reloads.Describe(ch)
 	l.metrics.broken.Describe(ch)
 	l.metrics.applied.Describe(ch)
@@ -60,6 +65,7 @@ func (l *Live) Collect(ch chan<- prometheus.Metric) {
 	l.metrics.broken.Collect(ch)
 	l.metrics.applied.Collect(ch)
 	l.metrics.store.Collect(ch)
+	l.events.collect(l.metrics.constant, ch)
 }
 
 var _ prometheus.Collector = (*Live)(nil)

@@ -105,6 +105,7 @@ var fieldNames = strings.NewReplacer(
 	": both are BindingRequired, and a token is bound to one thing; require one, or accept both and set Operations.Bound", ": both dpop and client_certificates are required, and a token is bound to one thing; require one, or accept both and set bound_tools or the keys like it",
 	": a token in this field cannot be bound,", ": a token in token_header cannot be bound,",
 	": use ScopeOptions.Implies, with", ": use implied_scopes, with",
+	"; make a verifier for one issuer", "; name one issuer",
 )
 
 func (m *mistakes) count() int { return len(m.all) }

@@ -12,6 +12,7 @@ import (
 	"github.com/warder-go/warder/resource"
 	"github.com/warder-go/warder/resource/config"
 	"github.com/warder-go/warder/resource/revocation"
+	"github.com/warder-go/warder/resource/securityevents"
 )
 
 // goFields lists every field of the configuration in Go with the keys of the file that set it,
@@ -213,6 +214,17 @@ var goFields = map[string]string{
 	"introspect.ClientAuth.KeyID":                    "introspection_key_id",
 	"introspect.ClientAuth.Algorithm":                "introspection_key_algorithm",
 	"introspect.ClientAuth.Audience":                 "introspection_assertion_audience",
+	"securityevents.Config.Keys":                     "security_events.jwks_uri",
+	"securityevents.Config.Audience":                 "security_events.audience",
+	"securityevents.Config.Revocations":              "it is config.Live.Revocations",
+	"securityevents.Config.TokenIssuer":              "security_events.issuer_url",
+	"securityevents.Config.TokenLifetime":            "security_events.token_lifetime_seconds",
+	"securityevents.Config.TokensHaveSession":        "security_events.tokens_have_session",
+	"securityevents.Config.Authorization":            "security_events.authorization",
+	"securityevents.Config.AuthorizationFile":        "security_events.authorization_file",
+	"securityevents.Config.MaxAge":                   "security_events.max_age_seconds",
+	"securityevents.Config.Leeway":                   "security_events.leeway_seconds",
+	"securityevents.Config.Logger":                   "config.Config.Logger sets it",
 	"revocation.Config.Store":                        "shared_state.revocations",
 	"revocation.Config.Keys":                         "shared_state.key_files",
 	"revocation.Config.MaxEntries":                   "shared_state.max_revocations",
@@ -278,7 +290,7 @@ func TestFileSetsEveryField(t *testing.T) {
 		reflect.TypeFor[resource.ResourceRule](), reflect.TypeFor[resource.Condition](), reflect.TypeFor[resource.DetailCondition](), reflect.TypeFor[resource.OperationConditions](),
 		reflect.TypeFor[resource.Authentication](), reflect.TypeFor[resource.OperationAuthentication](), reflect.TypeFor[resource.ResourceAuthentication](), reflect.TypeFor[resource.ArgumentRule](), reflect.TypeFor[resource.HeaderClaim](), reflect.TypeFor[metadata.Document](),
 		reflect.TypeFor[jwks.Config](), reflect.TypeFor[introspect.Config](), reflect.TypeFor[introspect.ClientAuth](),
-		reflect.TypeFor[revocation.Config](), reflect.TypeFor[config.StoreSettings](),
+		reflect.TypeFor[revocation.Config](), reflect.TypeFor[config.StoreSettings](), reflect.TypeFor[securityevents.Config](),
 	} {
 		for field := range of.Fields() {
 			name := of.String() + "." + field.Name

@@ -57,6 +57,9 @@ func (c Config) read() *input {
 	if in.settings.SharedState != nil {
 		in.secrets = append(in.secrets, in.settings.SharedState.Keys...)
 	}
+	if in.settings.SecurityEvents != nil {
+		in.secrets = append(in.secrets, in.settings.SecurityEvents.Authorization)
+	}
 	return in
 }
 

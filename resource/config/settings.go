@@ -74,6 +74,8 @@ type Settings struct {
 
 	SharedState *SharedState `yaml:"shared_state" doc:"store that the replicas of this server share, such as Valkey or Redis. The program must support it (config.Config.OpenStore). Default: nothing is shared"`
 
+	SecurityEvents *SecurityEvents `yaml:"security_events" doc:"security events that an issuer pushes to this server (RFC 8935), which revoke tokens. The program must serve the handler for them (config.Live.SecurityEvents). Default: no events are received"`
+
 	ArgumentScopes     []ArgumentScopes       `yaml:"argument_scopes" doc:"rules for arguments of tools: scopes for values of an argument"`
 	RequiredConditions []Condition            `yaml:"required_conditions" doc:"conditions that every token of every issuer and every API key must meet, in the form of the key conditions"`
 	MethodConditions   map[string][]Condition `yaml:"method_conditions" doc:"MCP methods, each with additional conditions on the caller's claims"`

@@ -2,6 +2,7 @@ package config
 
 import (
 	"crypto/tls"
+	"fmt"
 	"log/slog"
 	"time"
 
@@ -43,6 +44,13 @@ type SharedState struct {
 	MaxRevocationAge *int `yaml:"max_revocation_age_seconds" min:"2" max:"3600" doc:"how old the copy of the shared revocations can be. If it is older, because of an outage of the store, all requests with a credential are rejected with 503. Default: 5"`
 	MaxProofsPerKey  *int `yaml:"max_proofs_per_key" min:"1" max:"100000000" doc:"maximum number of DPoP proofs of one key that are stored. If more are used, requests with the key are rejected with 429. Default: 50000"`
 	AcceptOutdated   bool `yaml:"accept_outdated_revocations" doc:"true: the copy of the shared revocations is used however old it is. During an outage of the store, TOKENS THAT ARE REVOKED MEANWHILE STAY VALID in the other processes. Default: false"`
+}
+
+// Format writes the settings for every verb without their keys. For %s, package fmt would print what a pointer in [Settings]
+// points to, and not call the methods of [Secret].
+func (s SharedState) Format(f fmt.State, _ rune) {
+	type plain SharedState
+	_, _ = fmt.Fprintf(f, "%+v", plain(s))
 }
 
 // StoreSettings are the settings of shared_state that are about the store. They contain no secret. [New] has checked them as

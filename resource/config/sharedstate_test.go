@@ -229,9 +229,11 @@ func TestSharedStateFromTheEnvironment(t *testing.T) {
 	if err != nil || string(settings.SharedState.Keys[0]) != sharedKey {
 		t.Fatalf("%v %v", settings.SharedState, err)
 	}
-	for _, verb := range []string{"%v", "%+v", "%#v"} {
-		if printed := fmt.Sprintf(verb, *settings.SharedState); strings.Contains(printed, sharedKey) || !strings.Contains(printed, "[redacted]") {
-			t.Errorf("%s prints %s", verb, printed)
+	for _, verb := range []string{"%v", "%+v", "%#v", "%s", "%q", "%x", "%d"} {
+		for _, value := range []any{*settings.SharedState, settings, &settings} {
+			if printed := fmt.Sprintf(verb, value); strings.Contains(printed, sharedKey) || strings.Contains(printed, fmt.Sprintf("%x", sharedKey)) || !strings.Contains(printed, "[redacted]") {
+				t.Errorf("%s prints %s", verb, printed)
+			}
 		}
 	}
 }
