@@ -11,6 +11,9 @@
 //
 //	go run ./examples/server -config authorization.yaml
 //
+// If the file has the block security_events, the issuer can push security events to
+// /security-events.
+//
 // With opaque tokens and API keys:
 //
 //	go run ./examples/server -issuer https://auth.example.com/realms/demo \
@@ -61,27 +64,31 @@ func run(ctx context.Context, args []string, out, errs io.Writer) int {
 	defer listener.Close()
 	background, end := context.WithCancel(context.WithoutCancel(ctx)) // ends after the last request
 	defer end()
-	res, metrics, closeAll, err := o.newResource(background, listener.Addr())
+	s, err := o.newServed(background, listener.Addr())
 	if err != nil {
 		fmt.Fprintf(errs, "server: %v\n", err)
 		return 2
 	}
 	defer func() {
 		end()
-		closeAll()
+		s.close()
 	}()
-	handler, err := mcpserver.Handler(ctx, res, metrics...)
+	handler, err := mcpserver.Handler(ctx, s.resource, s.metrics...)
 	if err != nil {
 		fmt.Fprintf(errs, "server: -tool-scopes, -config: %v\n", err)
 		return 2
 	}
 	// Fetch the keys now rather than on the first request. If that fails, the server
 	// starts anyway and responds with 503 until the keys can be fetched.
-	if err := res.Ready(ctx); err != nil {
+	if err := s.resource.Ready(ctx); err != nil {
 		fmt.Fprintf(errs, "server: warning: tokens cannot be verified yet: %v\n", err)
 	}
-	identifier := res.Metadata().Resource
+	identifier := s.resource.Metadata().Resource
 	fmt.Fprintf(out, "Paste exactly this URL into your client:\n\n  %s\n\n", identifier)
+	if s.events != nil {
+		handler = withEvents(handler, s.events)
+		fmt.Fprintf(out, "The issuer can push security events to http://%s%s\n", listener.Addr(), eventsPath)
+	}
 	fmt.Fprintf(out, "Metrics, health and readiness: http://%s/metrics /healthz /readyz\n", listener.Addr())
 	if err := mcpserver.Serve(ctx, listener, handler); err != nil {
 		fmt.Fprintf(errs, "server: %v\n", err)

@@ -7,6 +7,7 @@ import (
 	"fmt"
 	"io"
 	"net"
+	"net/http"
 	"strings"
 
 	"github.com/prometheus/client_golang/prometheus"
@@ -34,7 +35,7 @@ func parse(args []string, errs io.Writer) (options, error) {
 	flags := flag.NewFlagSet("server", flag.ContinueOnError)
 	flags.SetOutput(errs)
 	flags.StringVar(&o.listen, "listen", "127.0.0.1:8080", "`address` to listen on; port 0 picks one")
-	flags.StringVar(&o.config, "config", "", "configuration `file` (docs/configuration.md), instead of the other flags; reloaded when it changes, and on SIGHUP")
+	flags.StringVar(&o.config, "config", "", "configuration `file` (docs/configuration.md), instead of the other flags; reloaded when it changes, and on SIGHUP.\nWith security_events in it, the server receives the events of the issuer at "+eventsPath)
 	flags.StringVar(&o.secrets, "secrets", "", "second configuration `file`, which overrides that of -config, such as mcp_agent.secrets.yaml")
 	flags.StringVar(&o.resource, "resource", "", "`URL` that clients use for this server, and audience of its tokens\n(default: http://ADDRESS/mcp, if the address is a loopback address)")
 	flags.StringVar(&scopes, "scopes", "", "`scopes` that every request requires, separated by commas or spaces")
@@ -85,18 +86,24 @@ func split(list string) []string {
 	return strings.FieldsFunc(list, func(r rune) bool { return r == ',' || r == ' ' })
 }
 
-// newResource returns the resource that the file or the flags describe, the metrics that are
-// not part of the resource's own, and a function that closes what the resource uses.
-func (o options) newResource(ctx context.Context, address net.Addr) (*resource.Resource, []prometheus.Collector, func(), error) {
+// served is what the file or the flags describe.
+type served struct {
+	resource *resource.Resource
+	metrics  []prometheus.Collector // that are not part of the resource's own
+	events   http.Handler           // nil: the server receives no security events
+	close    func()                 // closes what the resource uses
+}
+
+func (o options) newServed(ctx context.Context, address net.Addr) (served, error) {
 	if o.config == "" {
 		res, err := o.protect(ctx, address)
-		return res, nil, func() {}, err
+		return served{resource: res, close: func() {}}, err
 	}
 	live, err := o.loadFile(ctx)
 	if err != nil {
-		return nil, nil, nil, err
+		return served{}, err
 	}
-	return live.Resource(), []prometheus.Collector{live}, live.Close, nil
+	return served{live.Resource(), []prometheus.Collector{live}, live.SecurityEvents(), live.Close}, nil
 }
 
 // protect returns the resource that the flags describe. address is the address that the
