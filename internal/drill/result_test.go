@@ -65,16 +65,8 @@ func (r *row) checkDriver(d *drill, j *judge, answers []answer) {
 	for _, metric := range d.samples.lacks() {
 		r.problems.addf("examples/server has no metric %s", metric)
 	}
-	before, after := map[kind]int{}, map[kind]int{}
-	last := j.faults[len(j.faults)-1].back
-	for _, a := range answers {
-		if a.accepted() && a.begin.After(j.measured) && a.begin.Before(j.faults[0].begin) {
-			before[a.kind]++
-		}
-		if a.accepted() && a.begin.After(last) {
-			after[a.kind]++
-		}
-	}
+	before := countAccepted(answers, j.measured, j.faults[0].begin)
+	after := countAccepted(answers, j.faults[len(j.faults)-1].back, answers[len(answers)-1].end)
 	for _, k := range []kind{remembered, unseen, opaque, newOpaque, bound} {
 		if before[k] == 0 || after[k] == 0 {
 			r.problems.addf("%s: %d requests were accepted before the faults, and %d after them", k, before[k], after[k])
@@ -85,6 +77,17 @@ func (r *row) checkDriver(d *drill, j *judge, answers []answer) {
 			r.problems.addf("a fault had no effect: no proof was rejected")
 		}
 	}
+}
+
+// countAccepted counts the accepted requests between two times.
+func countAccepted(answers []answer, from, to time.Time) map[kind]int {
+	counts := map[kind]int{}
+	for _, a := range answers {
+		if a.accepted() && a.begin.After(from) && a.begin.Before(to) {
+			counts[a.kind]++
+		}
+	}
+	return counts
 }
 
 // reasons are those that decisions may have. The first is that of accepted requests.
