@@ -177,7 +177,7 @@ func (l *List) revokes(c *resource.Caller, now time.Time) bool {
 		{byTokenID, c.TokenID()}, {bySubject, c.TokenSubject()}, {bySubject, subject},
 		{byClient, client}, {bySession, c.SessionID()}, {byToken, token}, {byIssuer, ""},
 	} {
-		if kinds[entry.kind] == 0 || entry.name == "" && entry.kind != byIssuer {
+		if kinds[entry.kind] < 1 || entry.name == "" && entry.kind != byIssuer {
 			continue
 		}
 		for key := range names.macs {

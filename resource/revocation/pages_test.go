@@ -131,6 +131,9 @@ func TestFullListWithStore(t *testing.T) {
 		if isRevoked(t, full, s.of("new")) {
 			t.Error("added to a full list")
 		}
+		if n := metric(t, full, "warder_revocation_unstored_entries"); n != 2 {
+			t.Errorf("%g entries are not in the store yet, want the 2 that are in the list", n)
+		}
 		time.Sleep(time.Minute + resource.MaxLeeway + time.Second)
 		synctest.Wait()
 		for i, list := range []*revocation.List{full, large} { // the second one by the store

@@ -16,7 +16,7 @@ type table struct {
 
 	mu        sync.RWMutex
 	records   map[[16]byte]state
-	unstored  map[[16]byte]struct{} // names of the records that could not be added to the store
+	unstored  map[[16]byte]struct{} // names of the records that could not be added to the store; see listUnstored
 	kinds     [kindCount]int        // number of records of each kind
 	sweepSize int                   // number of records from which on ended ones are searched
 	nextEnd   uint32                // no record ends before
@@ -100,7 +100,6 @@ func (t *table) removeEnded(now time.Time) {
 		switch {
 		case s.hasEnded(now):
 			delete(t.records, name)
-			delete(t.unstored, name)
 			t.kinds[name[0]]--
 		case t.nextEnd == 0 || s.until < t.nextEnd:
 			t.nextEnd = s.until
@@ -166,8 +165,8 @@ func (t *table) setStored(records []Record) {
 	}
 }
 
-// listUnstored returns the records that could not be added to the store. Records that have ended are no
-// longer among them.
+// listUnstored returns the records that could not be added to the store. It forgets those that have ended
+// or were removed.
 func (t *table) listUnstored(now time.Time) (all []Record) {
 	t.mu.Lock()
 	defer t.mu.Unlock()

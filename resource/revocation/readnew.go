@@ -4,16 +4,11 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"slices"
 	"time"
 )
 
-// Limits of calls of the store.
-const (
-	callTimeout = 2 * time.Second // for one call
-	maxRestarts = 3               // of a read, because Page.Data has changed
-	addBatch    = 500             // records in one call of Store.Add
-)
+// maxRestarts is how often one read can begin again because Page.Data has changed.
+const maxRestarts = 3
 
 // stored are the records in the store, by name. Records with the same name are merged. Nil if not all
 // records are read.
@@ -105,42 +100,4 @@ func (l *List) readPage(ctx context.Context) (page Page, err error) {
 		r.data, err = "", fmt.Errorf("reading: the store returned the sequence number %d after %d", page.Last, r.after)
 	}
 	return page, err
-}
-
-// addUnstored adds the records that could not be added before.
-func (l *List) addUnstored(ctx context.Context) error {
-	records := l.table.listUnstored(time.Now())
-	if err := l.addToStore(ctx, records); err != nil {
-		return err
-	}
-	l.table.setStored(records)
-	return nil
-}
-
-// addToStore adds records in batches.
-func (l *List) addToStore(ctx context.Context, records []Record) error {
-	for batch := range slices.Chunk(records, addBatch) {
-		if err := l.call(ctx, func(ctx context.Context) error { return l.store.Add(ctx, batch) }); err != nil {
-			return fmt.Errorf("adding: %w", err)
-		}
-	}
-	return nil
-}
-
-// call calls the store. The call ends after callTimeout.
-func (l *List) call(ctx context.Context, f func(context.Context) error) error {
-	ctx, cancel := context.WithTimeout(ctx, callTimeout)
-	defer cancel()
-	return protect(func() error { return f(ctx) })
-}
-
-// protect makes a panic of the store an error, because in the goroutines of Run a panic would end the
-// process. The error does not contain the value of the panic, which could be anything.
-func protect(f func() error) (err error) {
-	defer func() {
-		if v := recover(); v != nil {
-			err = fmt.Errorf("the store panicked with a %T", v)
-		}
-	}()
-	return f()
 }
