@@ -102,7 +102,7 @@ func eventually(t *testing.T, what string, condition func() bool) {
 	t.Helper()
 	ticker := time.NewTicker(2 * time.Millisecond)
 	defer ticker.Stop()
-	limit := time.After(20 * time.Second)
+	limit := time.After(time.Minute)
 	for !condition() {
 		select {
 		case <-ticker.C:

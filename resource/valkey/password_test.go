@@ -28,6 +28,7 @@ func dropConnections(server *valkeytest.Server) {
 
 // The file with the password is read for each connection. Connections continue when the password changes.
 func TestPasswordRotation(t *testing.T) {
+	t.Parallel()
 	server := valkeytest.Start(t, valkeytest.Options{Lines: []string{"user warder on >first ~* &* +@all", "user default off"}})
 	path := filepath.Join(t.TempDir(), "password")
 	write(t, path, "first\n")

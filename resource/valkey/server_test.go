@@ -4,6 +4,7 @@ import (
 	"errors"
 	"strconv"
 	"strings"
+	"sync"
 	"sync/atomic"
 	"testing"
 	"time"
@@ -96,6 +97,7 @@ func TestFullServer(t *testing.T) {
 
 // Proofs and revocations are errors while the server can evict keys, and answers are not.
 func TestEviction(t *testing.T) {
+	t.Parallel()
 	server := valkeytest.Start(t, valkeytest.Options{Lines: []string{"maxmemory 100mb", "maxmemory-policy allkeys-lru"}})
 	var l logs
 	s := open(t, valkey.Config{Addresses: []string{server.Address()}, Timeout: 5 * time.Second, Logger: l.logger()})
@@ -149,6 +151,7 @@ func TestOutagesOfAServer(t *testing.T) {
 		{"SIGKILL", (*valkeytest.Server).Kill, (*valkeytest.Server).Restart, false},
 	} {
 		t.Run(row.name, func(t *testing.T) {
+			t.Parallel()
 			server := valkeytest.Start(t, valkeytest.Options{})
 			s := open(t, valkey.Config{Addresses: []string{server.Address()}, Timeout: time.Second})
 			var notified atomic.Int32
@@ -207,6 +210,7 @@ func TestSeparateStores(t *testing.T) {
 
 // Proofs and revocations take the documented memory.
 func TestMemory(t *testing.T) {
+	t.Parallel()
 	server := valkeytest.Start(t, valkeytest.Options{})
 	s := open(t, valkey.Config{Addresses: []string{server.Address()}, Timeout: 5 * time.Second, MaxProofsPerKey: 1_000_000})
 	used := func() int {
@@ -222,9 +226,15 @@ func TestMemory(t *testing.T) {
 	once(t, s, proof(0, 0), nil)
 	add(t, s, records(0, 1)...)
 	before := used()
-	for i := range n {
-		once(t, s, proof(0, i+1), nil)
+	var all sync.WaitGroup
+	for worker := range 16 {
+		all.Go(func() {
+			for i := worker; i < n; i += 16 {
+				once(t, s, proof(0, i+1), nil)
+			}
+		})
 	}
+	all.Wait()
 	if got := (used() - before) / n; got > 120 {
 		t.Errorf("a proof takes %d bytes, want at most 120", got)
 	}

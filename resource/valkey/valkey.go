@@ -25,8 +25,8 @@ type Store struct {
 	maxRevocations, maxProofsPerKey int
 
 	newFinder func() *finder
-	watches   pace
-	closing   closing
+	watches   watches
+	pace      pace // of the connections of Watch
 }
 
 // Open returns a store. It does no I/O and starts no goroutine: the first call connects, and if the server is
@@ -58,7 +58,7 @@ func (s *Store) LogValue() slog.Value { return slog.StringValue("valkey.Store") 
 
 // Close closes the connections. Running and later calls return errors.
 func (s *Store) Close() {
-	s.closing.close()
+	s.watches.close()
 	s.link.close()
 }
 
@@ -110,6 +110,7 @@ func (s *Store) noteData(d dataSet) {
 
 func (s *Store) connected(address string, h health) {
 	s.guard.breaker.reset()
+	s.watches.endOthers(address)
 	s.log.Info("connected to the shared store", "address", address)
 	s.noteHealth(h)
 }

@@ -10,12 +10,16 @@ import (
 	valkeygo "github.com/valkey-io/valkey-go"
 )
 
-var errSubscriptionEnded = errors.New("the subscription has ended")
+// Errors of Watch.
+var (
+	errSubscriptionEnded = errors.New("the subscription has ended")
+	errOtherPrimary      = errors.New("another server has become the primary")
+)
 
 // Watch implements revocation.Store. It opens a connection of its own, so that a slow notify does not delay
 // calls. It calls notify when the subscription begins too, because messages before that are lost. It ends
-// with an error when the connection is lost. If it is called again, it connects a second after
-// the last attempt of the store at the earliest.
+// with an error when the connection is lost, and when the store has connected to another primary. If it is
+// called again, it connects a second after the call before at the earliest.
 func (r revocations) Watch(ctx context.Context, notify func()) error {
 	err := r.watch(ctx, notify)
 	if err == nil {
@@ -25,10 +29,11 @@ func (r revocations) Watch(ctx context.Context, notify func()) error {
 }
 
 func (r revocations) watch(ctx context.Context, notify func()) error {
-	ctx, cancel := context.WithCancelCause(ctx)
-	defer cancel(nil)
-	defer r.store.closing.add(func() { cancel(errClosed) })()
-	if err := r.store.watches.wait(ctx); err != nil {
+	w := &watch{}
+	ctx, w.cancel = context.WithCancelCause(ctx)
+	defer w.cancel(nil)
+	defer r.store.watches.add(w)()
+	if err := r.store.pace.wait(ctx); err != nil {
 		return context.Cause(ctx)
 	}
 	f := r.store.newFinder()
@@ -41,6 +46,7 @@ func (r revocations) watch(ctx context.Context, notify func()) error {
 	}
 	defer c.close()
 	f.closeSentinel()
+	r.store.watches.connected(w, c.address)
 	subscribed := valkeygo.WithOnSubscriptionHook(ctx, func(s valkeygo.PubSubSubscription) {
 		if s.Kind == "subscribe" {
 			notify()

@@ -19,7 +19,7 @@ var background = context.Background()
 // array each on a line, and nothing for nil. An error is fatal.
 func (s *Server) Do(arguments ...string) string {
 	s.tb.Helper()
-	reply, err := s.try(arguments...)
+	reply, err := s.Try(arguments...)
 	if err != nil {
 		s.tb.Fatalf("valkeytest: %s: %v", strings.Join(arguments, " "), err)
 	}
@@ -32,7 +32,7 @@ func (s *Server) Wait(text string, arguments ...string) {
 	var reply string
 	var err error
 	contains := func() bool {
-		reply, err = s.try(arguments...)
+		reply, err = s.Try(arguments...)
 		return err == nil && strings.Contains(reply, text)
 	}
 	if !poll(contains, s.ended) {
@@ -58,8 +58,8 @@ func poll(function func() bool, ended <-chan struct{}) bool {
 	return true
 }
 
-// try executes a command on a new connection.
-func (s *Server) try(arguments ...string) (string, error) {
+// Try is like Do, but returns an error of the server.
+func (s *Server) Try(arguments ...string) (string, error) {
 	ctx, cancel := context.WithTimeout(background, waitLimit)
 	defer cancel()
 	conn, err := (&net.Dialer{}).DialContext(ctx, "unix", s.socket())

@@ -137,7 +137,7 @@ func (s *Server) start() bool {
 		close(ended)
 	}()
 	answers := func() bool {
-		reply, err := s.try("PING")
+		reply, err := s.Try("PING")
 		return err == nil && reply == "PONG"
 	}
 	return poll(answers, ended)
