@@ -94,8 +94,9 @@ type Config struct {
 	// All of them need the same values of Answers, AnswerKeys, Issuer, Auth.ClientID (which is
 	// required here) and the settings that decide which answers are accepted. Processes with
 	// different values do not use each other's answers. A rejected token is shared too, for the
-	// rest of its 10 seconds. An answer of more than 16 KiB is not shared. If the store fails,
-	// each process calls the endpoint. nil: answers are not shared.
+	// rest of its 10 seconds. The process that receives a signed answer verifies its signature;
+	// the others check the rest of the answer again. An answer of more than 16 KiB is not
+	// shared. If the store fails, each process calls the endpoint. nil: answers are not shared.
 	//
 	// [Verifier.Forget], and so [resource.Resource.Forget], purges the whole store, which only
 	// causes calls. Other processes still have the answers that their own Resource has cached.

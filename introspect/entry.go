@@ -33,7 +33,7 @@ const entryOverhead = 1 + 8
 func (e entry) encoded() []byte {
 	out := make([]byte, 0, entryOverhead+len(e.body))
 	out = append(out, byte(e.kind))
-	out = binary.BigEndian.AppendUint64(out, uint64(e.receivedAt.UnixMilli())) //nolint:gosec // G115: decodeEntry converts back
+	out = binary.BigEndian.AppendUint64(out, uint64(e.receivedAt.UnixMilli()))
 	return append(out, e.body...)
 }
 

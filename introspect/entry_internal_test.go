@@ -53,26 +53,25 @@ func TestEntries(t *testing.T) {
 		{"kind 0", noEntry, "", sharedUnreadable},
 	} {
 		t.Run(row.name, func(t *testing.T) {
+			key := []byte("test-key-of-answers-test-key-of-answers")
+			config := Config{
+				Issuer: "https://auth.example.test", Endpoint: "https://auth.example.test/introspect",
+				Auth: ClientAuth{ClientID: "id", ClientSecret: "secret"}, Answers: oneValue{}, AnswerKeys: [][]byte{key},
+			}
+			v, err := New(config)
+			if err != nil {
+				t.Fatal(err)
+			}
+			p := place{settings: v.shared.settings, endpoint: config.Endpoint, token: digest.Of("token")}
+			start := time.Date(2000, time.January, 1, 0, 0, 0, 0, time.UTC) // of each bubble
+			_, value, err := newAnswerKeys(key).sealed(p, entry{kind: row.kind, receivedAt: start, body: []byte(row.body)})
+			if err != nil {
+				t.Fatal(err)
+			}
+			v.shared.store = oneValue{value}
 			synctest.Test(t, func(t *testing.T) {
-				key := []byte("test-key-of-answers-test-key-of-answers")
-				config := Config{
-					Issuer: "https://auth.example.test", Endpoint: "https://auth.example.test/introspect",
-					Auth: ClientAuth{ClientID: "id", ClientSecret: "secret"}, Answers: oneValue{}, AnswerKeys: [][]byte{key},
-				}
-				v, err := New(config)
-				if err != nil {
-					t.Fatal(err)
-				}
-				token := digest.Of("token")
-				p := place{settings: v.shared.settings, endpoint: config.Endpoint, token: token}
-				_, value, err := newAnswerKeys(key).sealed(p, entry{kind: row.kind, receivedAt: time.Now(), body: []byte(row.body)})
-				if err != nil {
-					t.Fatal(err)
-				}
-				v.shared.store = oneValue{value}
-				began := time.Now()
-				l := v.lookUpShared(t.Context(), token, nil)
-				if took := time.Since(began); took != 0 {
+				l := v.lookUpShared(t.Context(), p.token, nil)
+				if took := time.Since(start); took != 0 {
 					t.Errorf("took %s, want no wait", took)
 				}
 				got := sharedUnreadable

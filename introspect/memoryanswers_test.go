@@ -2,11 +2,13 @@ package introspect_test
 
 import (
 	"context"
+	"crypto/fips140"
 	"fmt"
 	"maps"
 	"strings"
 	"sync"
 	"testing"
+	"testing/cryptotest"
 	"time"
 
 	"github.com/warder-go/warder/introspect"
@@ -168,6 +170,15 @@ func answerKey(name string) []byte {
 	return []byte(fmt.Sprintf("%-32s", "test-key-of-answers-"+name))
 }
 
+// fastRandom makes random numbers independent of the clock. Otherwise the approved generator of
+// GODEBUG=fips140=only, which measures time to collect entropy, panics in a synctest bubble when
+// goroutines need several instances of it.
+func fastRandom(t *testing.T) {
+	if fips140.Enforced() {
+		cryptotest.SetGlobalRandom(t, 1)
+	}
+}
+
 // withAnswers configures a verifier that shares answers in a store.
 func withAnswers(store introspect.Answers) configFunc {
 	return func(_ *resource.Config, c *introspect.Config) {
@@ -179,6 +190,7 @@ func withAnswers(store introspect.Answers) configFunc {
 // configure of nil changes nothing; process is the index of a fixture.
 func inProcesses(t *testing.T, n int, configure func(process int, r *resource.Config, c *introspect.Config), test func(store *memoryAnswers, processes []*fixture)) {
 	t.Helper()
+	fastRandom(t)
 	store := newMemoryAnswers()
 	configuration := func(process int) configFunc {
 		return func(r *resource.Config, c *introspect.Config) {

@@ -14,7 +14,7 @@ import (
 //  1. lookUpShared reads the entry about the token, in the present generation of the store.
 //  2. If there is a result, it is used.
 //  3. If there is no entry, the process takes the lock: it stores a pending entry.
-//  4. If another process has the lock, awaitShared reads the entry until there is a result.
+//  4. If another process has the lock, await reads the entry until there is a result.
 //  5. If there is no result after that, or the store fails, the process calls the endpoint.
 //  6. shareResult replaces the entry, or removes the lock if there is nothing to share.
 //
@@ -84,7 +84,7 @@ func (v *Verifier) lookUpShared(queueCtx context.Context, token digest.Digest, j
 	p := place{settings: s.settings, token: token}
 	var ok bool
 	if p.endpoint, ok = v.endpointForLookup(ctx); !ok {
-		return sharedLookup{} // the call fails for the same reason
+		return sharedLookup{} // callInTurn reports the reason
 	}
 	p, e, err := s.find(ctx, p)
 	l.place = &p

@@ -25,6 +25,7 @@ type attack struct {
 // inAttack runs test. The configurations of the first process and of its victims can differ.
 func inAttack(t *testing.T, first, victim func(*introspect.Config), test func(a attack)) {
 	t.Helper()
+	fastRandom(t)
 	store := newMemoryAnswers()
 	configuration := func(change func(*introspect.Config)) configFunc {
 		return func(r *resource.Config, c *introspect.Config) {
@@ -288,6 +289,7 @@ func TestClockSkew(t *testing.T) {
 				t.Fatal(err)
 			}
 			defer issuer.Close()
+			fastRandom(t)
 			store := newMemoryAnswers()
 			configure := func(r *resource.Config, c *introspect.Config) {
 				withAnswers(store)(r, c)

@@ -116,6 +116,7 @@ func TestLocksThatWereNotStored(t *testing.T) {
 		{"errors", failing, "skipped=200 unavailable=1000"},
 	} {
 		t.Run(row.name, func(t *testing.T) {
+			fastRandom(t)
 			inBubble(t, withAnswers(row.store), func(fx *fixture) {
 				fx.issuer.Reset()
 				var all sync.WaitGroup

@@ -157,6 +157,7 @@ func TestEndpointMovesBeforeCall(t *testing.T) {
 		t.Fatal(err)
 	}
 	defer other.Close()
+	fastRandom(t)
 	store := newMemoryAnswers()
 	inBubble(t, nil, func(fx *fixture) {
 		moved := newFixture(fx.T, fx.issuer, func(r *resource.Config, c *introspect.Config) {
