@@ -3,7 +3,6 @@ package valkey_test
 import (
 	"context"
 	"fmt"
-	"io"
 	"log/slog"
 	"slices"
 	"sync"
@@ -11,17 +10,20 @@ import (
 	"time"
 
 	"github.com/warder-go/warder/resource/revocation"
+	"github.com/warder-go/warder/resource/valkey"
 	"github.com/warder-go/warder/resource/valkey/valkeytest"
 )
 
 // startList returns a list that shares entries through a server.
 func startList(t *testing.T, address string) *revocation.List {
 	t.Helper()
-	s := openAt(t, address)
-	list, err := revocation.New(revocation.Config{
-		Store: s.Revocations(), Keys: [][]byte{[]byte("key of the tests, which has more than 32 bytes")},
-		Logger: slog.New(slog.NewTextHandler(io.Discard, nil)),
-	})
+	return startListWith(t, openAt(t, address), []byte("key of the tests, which has more than 32 bytes"))
+}
+
+// startListWith returns a list that shares entries through a store.
+func startListWith(t *testing.T, s *valkey.Store, key []byte) *revocation.List {
+	t.Helper()
+	list, err := revocation.New(revocation.Config{Store: s.Revocations(), Keys: [][]byte{key}, Logger: slog.New(slog.DiscardHandler)})
 	if err != nil {
 		t.Fatal(err)
 	}
