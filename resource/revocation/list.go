@@ -160,22 +160,19 @@ func (l *List) Revoked(ctx context.Context, c *resource.Caller) (bool, error) {
 // revokes looks for an entry that matches. It computes no name of a kind of which there are no entries.
 func (l *List) revokes(c *resource.Caller, now time.Time) bool {
 	names, kinds, issued := l.names.Load(), l.table.counts(), c.IssuedAt()
-	subject, client, token := c.Subject(), "", ""
+	subject, client, token := c.Subject(), "", c.TokenDigest()
 	if c.OfClient() || subject == "" {
 		client = c.ClientID()
 	}
 	if subject == c.TokenSubject() {
 		subject = ""
 	}
-	if digest := c.TokenDigest(); digest != [32]byte{} {
-		token = string(digest[:])
-	}
 	for _, entry := range [...]struct {
 		kind
 		name string
 	}{
 		{byTokenID, c.TokenID()}, {bySubject, c.TokenSubject()}, {bySubject, subject},
-		{byClient, client}, {bySession, c.SessionID()}, {byToken, token}, {byIssuer, ""},
+		{byClient, client}, {bySession, c.SessionID()}, {byToken, string(token[:])}, {byIssuer, ""},
 	} {
 		if kinds[entry.kind] < 1 || entry.name == "" && entry.kind != byIssuer {
 			continue

@@ -106,7 +106,7 @@ func TestList(t *testing.T) {
 				t.Error(err)
 			}
 		}
-		until := now.Add(time.Minute)
+		until := now.Add(time.Minute - 300*time.Millisecond) // an entry ends at a full second, not earlier than until
 		check("empty list", one, false)
 		add(revocation.Entry{Issuer: iss, TokenID: "one", Until: until})
 		add(revocation.Entry{Issuer: iss + "/", TokenID: "two", Until: until})
@@ -137,6 +137,8 @@ func TestList(t *testing.T) {
 		// An entry ends when the token has expired, with the longest leeway.
 		time.Sleep(time.Until(until.Add(resource.MaxLeeway)) - 1)
 		check("just before the end of the entry", one, true)
+		time.Sleep(300 * time.Millisecond)
+		check("just before the next full second", one, true)
 		time.Sleep(1)
 		check("at the end of the entry", one, false)
 		before := list.Len()
