@@ -52,8 +52,8 @@ func TestBreaker(t *testing.T) {
 			t.Error("open after four failures")
 		}
 		fail(t, &b, 5)
-		for _, coolDown := range []time.Duration{1, 2, 4, 5, 5} {
-			p := expectOpen(t, &b, coolDown*time.Second)
+		for _, coolDown := range []time.Duration{time.Second, 2 * time.Second, 4 * time.Second, 5 * time.Second, 5 * time.Second} {
+			p := expectOpen(t, &b, coolDown)
 			if !b.release(p, false, time.Now()) {
 				t.Error("half-open: did not open again")
 			}

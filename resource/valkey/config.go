@@ -135,15 +135,7 @@ func (c Config) check() error {
 	var m mistakes
 	c.checkAddresses(&m)
 	c.checkSentinel(&m)
-	if c.TLS != nil && c.TLS.InsecureSkipVerify && c.TLS.VerifyConnection == nil && c.TLS.VerifyPeerCertificate == nil {
-		m.addf("TLS: InsecureSkipVerify accepts every server; set RootCAs, or verify in VerifyConnection")
-	}
-	if c.PasswordFile != "" && c.PasswordFunc != nil {
-		m.addf("PasswordFile, PasswordFunc: set at most one of them")
-	}
-	if c.Username != "" && c.PasswordFile == "" && c.PasswordFunc == nil {
-		m.addf("Username: is set without a password; set PasswordFile or PasswordFunc")
-	}
+	c.checkLogin(&m)
 	if !prefixPattern.MatchString(c.Prefix) {
 		m.addf("Prefix: %q is not 1 to 64 characters of A-Z a-z 0-9 . _ -", c.Prefix)
 	}
@@ -160,6 +152,18 @@ func (c Config) check() error {
 		return nil
 	}
 	return fmt.Errorf("valkey: configuration: %w", errors.Join(m...))
+}
+
+func (c Config) checkLogin(m *mistakes) {
+	if c.TLS != nil && c.TLS.InsecureSkipVerify && c.TLS.VerifyConnection == nil && c.TLS.VerifyPeerCertificate == nil {
+		m.addf("TLS: InsecureSkipVerify accepts every server; set RootCAs, or verify in VerifyConnection")
+	}
+	if c.PasswordFile != "" && c.PasswordFunc != nil {
+		m.addf("PasswordFile, PasswordFunc: set at most one of them")
+	}
+	if c.Username != "" && c.PasswordFile == "" && c.PasswordFunc == nil {
+		m.addf("Username: is set without a password; set PasswordFile or PasswordFunc")
+	}
 }
 
 func inRange(m *mistakes, field string, value, limit int) {

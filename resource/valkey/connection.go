@@ -53,7 +53,7 @@ func (c *connection) isLost() bool {
 // the library would wait a second for a server that does not answer.
 func (c *connection) close() {
 	if c.conn != nil {
-		c.conn.Close()
+		_ = c.conn.Close()
 	}
 	c.client.Close()
 }
@@ -73,7 +73,7 @@ func connect(ctx context.Context, address string, login *credentials, database i
 			}
 			conn, err := dial(ctx, address, tlsConfig, c.giveUp)
 			if err == nil {
-				c.conn, stop = conn, context.AfterFunc(ctx, func() { conn.Close() })
+				c.conn, stop = conn, context.AfterFunc(ctx, func() { _ = conn.Close() })
 			}
 			return conn, err
 		},
@@ -132,7 +132,7 @@ func dial(ctx context.Context, address string, tlsConfig *tls.Config, closed fun
 		}
 		encrypted := tls.Client(conn, config)
 		if err := encrypted.HandshakeContext(ctx); err != nil {
-			conn.Close()
+			_ = conn.Close()
 			return nil, err
 		}
 		conn = encrypted

@@ -94,7 +94,7 @@ func (g *guard) send(ctx context.Context, c *connection, call func(context.Conte
 	if !ok {
 		return circuitOpen, errCircuitOpen
 	}
-	out = failed // if call panics
+	out, err = failed, errReply // if call panics
 	defer func() {
 		if g.breaker.release(p, out == succeeded, time.Now()) {
 			g.opened(err)

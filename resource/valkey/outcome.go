@@ -108,7 +108,10 @@ func describe(cause error) string {
 		}
 		return "the server answered with an unknown error: see its log"
 	}
+	_, connecting := errors.AsType[*connectError](cause)
 	switch {
+	case connecting:
+		return cause.Error()
 	case isBadReply(cause):
 		return errReply.Error()
 	case errors.Is(cause, context.DeadlineExceeded):

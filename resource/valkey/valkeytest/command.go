@@ -66,7 +66,7 @@ func (s *Server) Try(arguments ...string) (string, error) {
 	if err != nil {
 		return "", err
 	}
-	defer conn.Close()
+	defer func() { _ = conn.Close() }()
 	if err := conn.SetDeadline(time.Now().Add(waitLimit)); err != nil {
 		return "", err
 	}

@@ -86,7 +86,7 @@ func Start(tb TB, o Options) *Server {
 	s := &Server{tb: tb, program: o.Program, options: o, dir: dir}
 	tb.Cleanup(func() {
 		s.Kill()
-		os.RemoveAll(dir)
+		_ = os.RemoveAll(dir)
 	})
 	for range 3 { // another process can take the port first
 		s.port = freePort(tb)
@@ -107,7 +107,7 @@ func freePort(tb TB) int {
 	if err != nil {
 		tb.Fatalf("valkeytest: %v", err)
 	}
-	defer listener.Close()
+	defer func() { _ = listener.Close() }()
 	return listener.Addr().(*net.TCPAddr).Port
 }
 
