@@ -24,6 +24,10 @@ const (
 	identifier = "https://mcp.example.test/mcp" // the driver sends to the processes themselves
 	sharedKey  = "drill: a key of 32 characters or more"
 	prefix     = "drill"
+
+	eventsPath     = "/security-events" // of examples/server
+	eventsAudience = "drill"
+	eventsSecret   = "Bearer drill-security-events"
 )
 
 // settings are what scenarios can change.
@@ -51,6 +55,7 @@ func (s settings) configuration(issuer *resourcetest.Issuer) string {
 		add("  client_id: %s", resourcetest.DefaultClientID)
 		add("  client_secret: %s", resourcetest.DefaultClientSecret)
 	}
+	add("  security_events: {audience: [%s], authorization: %s}", eventsAudience, eventsSecret)
 	add("  shared_state:")
 	add("    addresses:")
 	for _, address := range s.store.Addresses {

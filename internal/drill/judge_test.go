@@ -81,7 +81,7 @@ func (j *judge) judgeAnswers(answers []answer) {
 	}
 	for _, r := range j.revocations {
 		if _, disturbed := j.deadline(r); r.err != nil && !disturbed {
-			j.verdict.outside.addf("revocation %d: List.Add failed without a fault: %v", r.number, r.err)
+			j.verdict.outside.addf("revocation %d failed without a fault: %v", r.number, r.err)
 		}
 	}
 }

@@ -11,7 +11,6 @@ import (
 	"time"
 
 	"github.com/warder-go/warder/resource/resourcetest"
-	"github.com/warder-go/warder/resource/revocation"
 )
 
 // listen opens a stream of MCP 2026-07-28. Streams by GET need sessions, which examples/server does not have.
@@ -101,13 +100,12 @@ func (s *streams) early() int {
 	return len(s.ended)
 }
 
-// revoke revokes the subject. It returns when the last stream ended after that, or false if they do
+// revoke pushes an event that revokes the subject to one process. It returns when the last stream ended after that, or false if they do
 // not all end in time.
 func (s *streams) revoke(f *fleet) (took time.Duration, ok bool) {
 	ctx, cancel := context.WithTimeout(context.Background(), answerLimit)
 	defer cancel()
-	entry := revocation.Entry{Issuer: f.issuer.Identifier(), Subject: s.subject, Until: time.Now().Add(tokenLifetime)}
-	if err := f.list.Add(ctx, entry); err != nil {
+	if err := f.pushEvent(ctx, f.processes[0], s.subject); err != nil {
 		f.t.Errorf("revoking the subject of the streams: %v", err)
 		return 0, false
 	}
