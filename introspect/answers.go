@@ -48,13 +48,12 @@ const (
 //
 // The methods are called concurrently. They must return when ctx ends, which is after 250 ms
 // at most. If a method returns an error, the Verifier calls the endpoint as it does without
-// a store. No token is rejected because of the store. A store may lose entries at any time:
-// this costs calls. A method that panics causes the status 500 for the requests that wait
-// for it.
+// a store, and logs the error once in 10 seconds. No token is rejected because of the store. A
+// store may lose entries at any time: this costs calls. A method that panics causes the status
+// 500 for the requests that wait for it.
 type Answers interface {
 	// Get returns the value of a key, or nil if the key is absent or has expired. It also
-	// returns the generation of the store, or 0 if none was set. Both must be read at the
-	// same time, or the generation first.
+	// returns the generation of the store, or 0 if none was set.
 	Get(ctx context.Context, key AnswerKey) (value []byte, generation int64, err error)
 
 	// Put stores a value for ttl. It replaces the present value. If ttl is 0 or negative, it

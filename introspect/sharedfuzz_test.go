@@ -3,10 +3,12 @@ package introspect_test
 import (
 	"bytes"
 	"context"
+	"crypto/rand"
 	"testing"
 	"time"
 
 	"github.com/warder-go/warder/introspect"
+	"github.com/warder-go/warder/resource"
 	"github.com/warder-go/warder/resource/resourcetest"
 )
 
@@ -36,10 +38,16 @@ func FuzzSharedValue(f *testing.F) {
 	}
 	defer issuer.Close()
 	const token = "some-token-of-somebody"
+	key := []byte(rand.Text() + rand.Text()) // the processes of a fuzz test must not open the values of each other
+	configure := func(store introspect.Answers) configFunc {
+		return func(_ *resource.Config, c *introspect.Config) {
+			c.Answers, c.AnswerKeys = store, [][]byte{key}
+		}
+	}
 	// stored returns the value that a process stores for text.
 	stored := func(text string) (value []byte) {
 		store := newMemoryAnswers()
-		newFixture(&testing.T{}, issuer, withAnswers(store)).requestWithContext(context.Background(), text)
+		newFixture(&testing.T{}, issuer, configure(store)).requestWithContext(context.Background(), text)
 		for _, only := range store.present() {
 			value = only.value
 		}
@@ -55,7 +63,7 @@ func FuzzSharedValue(f *testing.F) {
 		f.Add(seed)
 	}
 	f.Fuzz(func(t *testing.T, value []byte) {
-		fx := newFixture(t, issuer, withAnswers(fixedAnswers{value}))
+		fx := newFixture(t, issuer, configure(fixedAnswers{value}))
 		calls := fx.calls()
 		got := fx.request(token)
 		genuine := bytes.Equal(value, answer) || bytes.Equal(value, rejection)
