@@ -5,6 +5,7 @@ import (
 	"os"
 	"path/filepath"
 	"runtime"
+	"strconv"
 	"strings"
 	"time"
 )
@@ -14,6 +15,9 @@ type section struct {
 	heading string // of level 2; headings inside the section have a lower level
 	text    string // with the heading
 }
+
+// idleLoad is the highest load average at which a machine counts as idle, right after the program was compiled.
+const idleLoad = 1.5
 
 // A sectionRun says when and how a section was measured.
 type sectionRun struct {
@@ -33,6 +37,9 @@ func (p plan) begin(part string) sectionRun {
 func (r sectionRun) intro(heading, ownLoad string) string {
 	text := fmt.Sprintf("%s\nMeasured on %s with %s, %d cores (%s), by `go run . -only %s` in `bench`.\nThe load average of the machine over one minute was %s before and %s after. The program\nitself is a load of %s.\n",
 		heading, r.date, runtime.Version(), runtime.GOMAXPROCS(0), processor(), r.part, r.loadBefore, r.loadAfter, ownLoad)
+	if load, err := strconv.ParseFloat(r.loadBefore, 64); err == nil && load > idleLoad {
+		text += "\n**Other programs used the machine. Times are too long, and their high percentiles are not meaningful.\nRatios and allocations are comparable.**\n"
+	}
 	if r.quick {
 		text += "\n**These results are from a quick run. The figures are not meaningful.**\n"
 	}

@@ -3,6 +3,7 @@ package main
 import (
 	"os"
 	"path/filepath"
+	"strings"
 	"testing"
 )
 
@@ -21,6 +22,20 @@ func TestReplaceSection(t *testing.T) {
 		replaceSection(filepath.Dir(file), s)
 		if got, err := os.ReadFile(file); err != nil || string(got) != row.want {
 			t.Errorf("%s (-want +got)\n- %s\n+ %s", row.name, row.want, got)
+		}
+	}
+}
+
+// The section says if other programs used the machine, and if the run was a quick one.
+func TestSectionIntro(t *testing.T) {
+	for _, row := range []struct {
+		load        string
+		quick       bool
+		busy, brief bool
+	}{{"1.49", false, false, false}, {"1.51", false, true, false}, {"unknown", true, false, true}} {
+		text := sectionRun{part: "dpop", quick: row.quick, loadBefore: row.load}.intro(dpopHeading, "one")
+		if strings.Contains(text, "Other programs used") != row.busy || strings.Contains(text, "a quick run") != row.brief || !strings.HasPrefix(text, dpopHeading) {
+			t.Errorf("%+v: got %s", row, text)
 		}
 	}
 }
