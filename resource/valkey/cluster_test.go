@@ -53,6 +53,9 @@ func TestCluster(t *testing.T) {
 	}
 	s := open(t, valkey.Config{Addresses: []string{other.Address()}, Mode: valkey.Cluster, Timeout: time.Second})
 	once(t, s, proof(1, 2), nil)
+	watched, ended := make(chan struct{}, 1), make(chan error, 1)
+	go func() { ended <- s.Revocations().Watch(t.Context(), func() { watched <- struct{}{} }) }()
+	<-watched
 	has.Do("FLUSHALL")
 	slot := has.Do("CLUSTER", "KEYSLOT", dataKey)
 	for _, node := range []*valkeytest.Server{other, has} {
@@ -63,6 +66,9 @@ func TestCluster(t *testing.T) {
 	once(t, s, old, resource.ErrProofsLost)
 	if _, err := other.Try("GET", dataKey); err != nil {
 		t.Error(err)
+	}
+	if err := <-ended; err.Error() != "valkey: watch: another server has become the primary" {
+		t.Errorf("Watch: got %v", err)
 	}
 }
 

@@ -69,6 +69,7 @@ func TestChangesOfData(t *testing.T) {
 	}{
 		{"nothing", func(*mini) {}, false},
 		{"the server was restarted, or another one has become the primary", func(m *mini) { m.run.Store("bbbb") }, true},
+		{"a run_id that is the beginning of the old one", func(m *mini) { m.run.Store("aaa") }, true},
 		{"the run_id of which the old one is the beginning", func(m *mini) { m.run.Store("aaaaa") }, true},
 		{"all data was deleted", func(m *mini) { m.FlushAll() }, true},
 		{"the key was deleted", func(m *mini) { m.Del(dataKey) }, true},
@@ -117,7 +118,7 @@ func TestClocksOfData(t *testing.T) {
 		{"a fast server", 10 * minute, 0, 9 * minute, 11 * minute},
 		{"in the past", 0, -10 * minute, -11 * minute, -9 * minute},
 		{"in the future", 0, 10 * minute, -time.Second, time.Second},
-		{"in the future by the slow clock of the process only", 11 * minute, 10 * minute, 9 * minute, 11 * minute},
+		{"in the future by the slow clock of the process only", 11 * minute, 10 * minute, 9 * minute, 10 * minute},
 		{"in the future by the slow clock of the server only", -10 * minute, -minute, -2 * minute, 0},
 		{"in the future by both clocks, of which that of the server is later", 5 * minute, 10 * minute, 4 * minute, 6 * minute},
 		{"in the future by less than the accepted difference", 0, 4 * time.Second, time.Second, 5 * time.Second},

@@ -73,6 +73,18 @@ func TestExpiredProof(t *testing.T) {
 	}
 }
 
+// A proof that expires in less than a millisecond is stored for one.
+func TestLastMillisecond(t *testing.T) {
+	m := startMini(t)
+	s := openAt(t, m.Addr())
+	once(t, s, proof(1, 0), nil)
+	number := 0
+	eventually(t, "a proof is stored", func() bool { // unless it expires before the call looks at the clock
+		number++
+		return s.Replays().Once(t.Context(), proof(1, number), time.Now().Add(999*time.Microsecond)) == nil
+	})
+}
+
 // One key of a client has a limited number of proofs, and the proofs over the limit are not stored. The count
 // begins again when its first proof expires.
 func TestProofsPerKey(t *testing.T) {
