@@ -12,7 +12,8 @@ const (
 	maxCoolDown    = 5 * time.Second // the longest cool-down
 )
 
-// breaker is the circuit breaker of the store. The zero value is closed. It is safe for concurrent use.
+// breaker is the circuit breaker of the store. The zero value is closed. It is safe for concurrent
+// use.
 //
 //	state      permits calls           next state
 //	closed     all                     open, after failuresToOpen failures in a row
@@ -35,10 +36,12 @@ const (
 	stateHalfOpen
 )
 
-// permit allows one call. The outcome of a call is ignored if the breaker has opened or closed since.
+// permit allows one call. The outcome of a call is ignored if the breaker has opened or closed
+// since.
 type permit struct{ generation int }
 
-// acquire returns a permit for a call that begins now. Every permit must be given back with release.
+// acquire returns a permit for a call that begins now. Every permit must be given back with
+// release.
 func (b *breaker) acquire(now time.Time) (permit, bool) {
 	b.mu.Lock()
 	defer b.mu.Unlock()

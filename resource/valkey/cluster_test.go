@@ -28,8 +28,8 @@ func owner(t *testing.T, nodes []*valkeytest.Server) (has, other *valkeytest.Ser
 	return has, other
 }
 
-// The store finds the node with its keys, whatever node it knows. When the slot is moved, it uses the
-// new node, where proofs may be lost.
+// The store finds the node with its keys, whatever node it knows. When the slot is moved, it uses
+// the new node, where proofs may be lost.
 func TestCluster(t *testing.T) {
 	t.Parallel()
 	nodes := valkeytest.StartCluster(t, 3, 3, valkeytest.Options{})

@@ -42,38 +42,40 @@ const (
 
 // Config configures a [Store]. Addresses is required.
 type Config struct {
-	// Addresses are host:port of the servers, at most 64. Standalone has exactly one. In the other modes,
-	// they are tried in order.
+	// Addresses are host:port of the servers, at most 64. Standalone has exactly one. In the other
+	// modes, they are tried in order.
 	Addresses []string
 
 	Mode Mode // empty: Standalone
 
-	// SentinelMaster is the name of the primary at the sentinels. It is required in the mode Sentinel.
+	// SentinelMaster is the name of the primary at the sentinels. It is required in the mode
+	// Sentinel.
 	SentinelMaster string
 
-	// SentinelUsername and SentinelPasswordFile authenticate at the sentinels. The rules for PasswordFile
-	// apply. The password of the server is never sent to a sentinel.
+	// SentinelUsername and SentinelPasswordFile authenticate at the sentinels. The rules for
+	// PasswordFile apply. The password of the server is never sent to a sentinel.
 	SentinelUsername, SentinelPasswordFile string
 
-	// TLS is used for all connections, also for those to sentinels. Nil: without TLS, everyone on the
-	// network path can read the password and forge answers, so the network must be trusted. An empty
-	// ServerName stands for the host of each address. Sentinels and clusters usually name
-	// IP addresses, which the certificates then need.
+	// TLS is used for all connections, also for those to sentinels. Nil: without TLS, everyone on
+	// the network path can read the password and forge answers, so the network must be trusted. An
+	// empty ServerName stands for the host of each address. Sentinels and clusters usually name IP
+	// addresses, which the certificates then need.
 	TLS *tls.Config
 
 	Username string // ACL user; empty: the user default
 
-	// PasswordFile is the path of a file with the password. It is read for each connection, so a rotated
-	// password takes effect with the next one. The file must be a regular file of at most
+	// PasswordFile is the path of a file with the password. It is read for each connection, so a
+	// rotated password takes effect with the next one. The file must be a regular file of at most
 	// 64 KiB with one line, which is not empty. One line break at its end is ignored.
 	PasswordFile string
 
-	// PasswordFunc returns the password for each connection, within a second. It is an alternative to
-	// PasswordFile. Its error is not logged, because it could contain a secret.
+	// PasswordFunc returns the password for each connection, within a second. It is an alternative
+	// to PasswordFile. Its error is not logged, because it could contain a secret.
 	PasswordFunc func(context.Context) (string, error)
 
-	// Prefix begins the names of all keys, in curly brackets, and that of the channel. Programs that share
-	// data need the same one, and others another one. Empty: warder. 1 to 64 characters of A-Z a-z 0-9 . _ -
+	// Prefix begins the names of all keys, in curly brackets, and that of the channel. Programs
+	// that share data need the same one, and others another one. Empty: warder. 1 to 64 characters
+	// of A-Z a-z 0-9 . _ -
 	Prefix string
 
 	Database int // number of the logical database; it must be 0 in the mode Cluster
@@ -90,8 +92,8 @@ type Config struct {
 	// revocation needs about 285 bytes. 0: 1,000,000; at most 100,000,000.
 	MaxRevocations int
 
-	// MaxProofsPerKey limits the proofs of one key of a client. The count begins with the first proof of
-	// a key and ends when this one expires. The further proofs are rejected with
+	// MaxProofsPerKey limits the proofs of one key of a client. The count begins with the first
+	// proof of a key and ends when this one expires. The further proofs are rejected with
 	// [resource.ErrTooManyProofs]. 0: 50,000.
 	MaxProofsPerKey int
 
@@ -100,7 +102,8 @@ type Config struct {
 
 const redacted = "[redacted valkey configuration]"
 
-// Format writes a placeholder for every verb. Config has no password, but TLS can have a private key.
+// Format writes a placeholder for every verb. Config has no password, but TLS can have a private
+// key.
 func (c Config) Format(f fmt.State, _ rune) { _, _ = io.WriteString(f, redacted) }
 
 // LogValue returns a placeholder.

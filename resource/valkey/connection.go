@@ -19,15 +19,16 @@ const (
 	bufferBytes  = 32 << 10    // of a connection, in each direction
 	clientName   = "warder"    // in CLIENT LIST
 
-	// ringScale makes room for 1024 calls whose answers are outstanding. The library blocks a further call without
-	// regard to its context. At most Config.MaxCalls calls are outstanding when the store stops
-	// answering. Then the breaker opens, and permits one per second until a PING fails and the
-	// library closes the connection.
+	// ringScale makes room for 1024 calls whose answers are outstanding. The library blocks a
+	// further call without regard to its context. At most Config.MaxCalls calls are outstanding
+	// when the store stops answering. Then the breaker opens, and permits one per second until a
+	// PING fails and the library closes the connection.
 	ringScale = 10
 )
 
-// connection is one network connection to a server. It is never opened again: dialing would block calls of
-// other goroutines, which the library lets wait without their contexts. All calls share it (pipelining).
+// connection is one network connection to a server. It is never opened again: dialing would block
+// calls of other goroutines, which the library lets wait without their contexts. All calls share it
+// (pipelining).
 type connection struct {
 	client  valkeygo.Client
 	conn    net.Conn
@@ -49,8 +50,8 @@ func (c *connection) isLost() bool {
 	}
 }
 
-// close ends the connection. Outstanding calls get errors. The network connection is closed first, because
-// the library would wait a second for a server that does not answer.
+// close ends the connection. Outstanding calls get errors. The network connection is closed first,
+// because the library would wait a second for a server that does not answer.
 func (c *connection) close() {
 	if c.conn != nil {
 		_ = c.conn.Close()
@@ -58,8 +59,8 @@ func (c *connection) close() {
 	c.client.Close()
 }
 
-// connect opens a connection to one server and authenticates there. ctx limits that only. database is 0 for
-// sentinels.
+// connect opens a connection to one server and authenticates there. ctx limits that only. database
+// is 0 for sentinels.
 func connect(ctx context.Context, address string, login *credentials, database int, tlsConfig *tls.Config) (*connection, error) {
 	c := &connection{address: address, lost: make(chan struct{})}
 	var dialed atomic.Bool

@@ -10,15 +10,17 @@ import (
 	valkeygo "github.com/valkey-io/valkey-go"
 )
 
-// dataFunction makes lost data visible. It is in every script that answers about proofs and revocations.
+// dataFunction makes lost data visible. It is in every script that answers about proofs and
+// revocations.
 //
 // The first key holds RUN/SINCE. RUN is the run_id of the server, which is another one after a
 // restart and on another server. SINCE is the time at which a script first noticed that RUN had
 // changed, or that the key was missing because the data was deleted. Everything that was stored
 // before SINCE may have been lost. What was stored later is complete until SINCE changes again.
 //
-// SINCE is the later one of the times of the server and of the process, so that a clock that is slow does
-// not move it before the change. A SINCE that is in the future, because a clock was fast, is replaced.
+// SINCE is the later one of the times of the server and of the process, so that a clock that is
+// slow does not move it before the change. A SINCE that is in the future, because a clock was fast,
+// is replaced.
 const dataFunction = `
 local function data()
   local run = string.match(redis.call('INFO', 'server'), 'run_id:(%x+)')
@@ -38,8 +40,8 @@ local function data()
 end
 `
 
-// clockSkew is the largest difference of the clocks of two processes for which no lost proof is missed. It
-// is also in dataFunction.
+// clockSkew is the largest difference of the clocks of two processes for which no lost proof is
+// missed. It is also in dataFunction.
 const clockSkew = 5 * time.Second
 
 // dataSet identifies the data of the server.

@@ -33,7 +33,8 @@ func made(number int, at time.Time) resource.ProofID {
 	return p
 }
 
-// A proof needs data that is complete since it was made, with five seconds for the difference of the clocks.
+// A proof needs data that is complete since it was made, with five seconds for the difference of
+// the clocks.
 func TestProofsLost(t *testing.T) {
 	m := startMini(t)
 	s := openAt(t, m.Addr())
@@ -104,8 +105,9 @@ func TestChangesOfData(t *testing.T) {
 	}
 }
 
-// The time of a change is the later one of the clocks of the server and of the process. A time that is in the
-// future by both clocks is replaced, because a clock that was fast must not reject proofs for hours.
+// The time of a change is the later one of the clocks of the server and of the process. A time that
+// is in the future by both clocks is replaced, because a clock that was fast must not reject proofs
+// for hours.
 func TestClocksOfData(t *testing.T) {
 	const minute = time.Minute
 	for _, row := range []struct {

@@ -12,7 +12,8 @@ import (
 	"testing"
 )
 
-// fake is a server whose replies a test chooses. It understands only what every connection begins with.
+// fake is a server whose replies a test chooses. It understands only what every connection begins
+// with.
 type fake struct {
 	net.Listener
 	reply    func(command []string) string // a reply of the protocol; empty: none

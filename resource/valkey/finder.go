@@ -12,10 +12,10 @@ import (
 	valkeygo "github.com/valkey-io/valkey-go"
 )
 
-// finder opens connections to the primary. All keys of a store are in one slot of a cluster, so one server
-// has all data, and one connection is enough in every mode. The library's own clients for sentinels
-// and clusters are not used, because they open connections in the goroutines of calls, which then
-// wait without regard to their contexts. A finder is not safe for concurrent use.
+// finder opens connections to the primary. All keys of a store are in one slot of a cluster, so one
+// server has all data, and one connection is enough in every mode. The library's own clients for
+// sentinels and clusters are not used, because they open connections in the goroutines of calls,
+// which then wait without regard to their contexts. A finder is not safe for concurrent use.
 type finder struct {
 	mode      Mode
 	addresses []string // the one that was last useful is the first
@@ -92,8 +92,8 @@ func (f *finder) open(ctx context.Context, address string) (*connection, health,
 	return c, h, nil
 }
 
-// movedTo returns the server that an error names as the one with the data. The host can be missing, and
-// is then that of the server that sent the error.
+// movedTo returns the server that an error names as the one with the data. The host can be missing,
+// and is then that of the server that sent the error.
 func movedTo(err error, from string) (address string, ok bool) {
 	reply, ok := errors.AsType[*valkeygo.ValkeyError](err)
 	if !ok || errorCode(reply) != "MOVED" {
@@ -115,7 +115,8 @@ func movedTo(err error, from string) (address string, ok bool) {
 	return address, isAddress(address)
 }
 
-// ask returns the address of the primary that a sentinel names. The connection to the sentinel stays open.
+// ask returns the address of the primary that a sentinel names. The connection to the sentinel
+// stays open.
 func (f *finder) ask(ctx context.Context, address string) (primary string, err error) {
 	if f.sentinel == nil || f.sentinel.isLost() || f.sentinel.address != address {
 		f.closeSentinel()
@@ -142,8 +143,8 @@ func (f *finder) ask(ctx context.Context, address string) (primary string, err e
 	return net.JoinHostPort(words[0], words[1]), nil
 }
 
-// movedElsewhere reports whether a sentinel names another primary than the given one. If no sentinel
-// answers, this is not known, and the primary is used as long as it answers.
+// movedElsewhere reports whether a sentinel names another primary than the given one. If no
+// sentinel answers, this is not known, and the primary is used as long as it answers.
 func (f *finder) movedElsewhere(ctx context.Context, current string) bool {
 	if f.mode != Sentinel {
 		return false

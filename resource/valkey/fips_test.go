@@ -7,8 +7,8 @@ import (
 	"testing"
 )
 
-// The module works with approved cryptography only, although scripts are named by their SHA-1. The mode is set at
-// process start.
+// The module works with approved cryptography only, although scripts are named by their SHA-1. The
+// mode is set at process start.
 func TestFIPSMode(t *testing.T) {
 	child := exec.CommandContext(t.Context(), os.Args[0], "-test.run=^TestPermissions$", "-test.v")
 	child.Env = append(os.Environ(), "GODEBUG=fips140=only")

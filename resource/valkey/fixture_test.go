@@ -112,7 +112,8 @@ func eventually(t *testing.T, what string, condition func() bool) {
 	}
 }
 
-// proof returns a proof that was made an hour in the future, so that no data that it needs was lost.
+// proof returns a proof that was made an hour in the future, so that no data that it needs was
+// lost.
 func proof(key, number int) resource.ProofID {
 	p := resource.ProofID{MadeAfter: time.Now().Add(time.Hour)}
 	binary.BigEndian.PutUint64(p.Key[24:], uint64(key))

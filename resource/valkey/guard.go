@@ -47,8 +47,8 @@ type guard struct {
 	opened  func(error) // is called when the circuit opens
 }
 
-// do executes a call. It ends at its own deadline, or at that of ctx if this is earlier. It does not end when
-// ctx is canceled: a call that the library abandons keeps a goroutine until the server
+// do executes a call. It ends at its own deadline, or at that of ctx if this is earlier. It does
+// not end when ctx is canceled: a call that the library abandons keeps a goroutine until the server
 // answers, and clients must not be able to increase the number of such calls by ending requests.
 func (g *guard) do(ctx context.Context, o operation, call func(context.Context, *connection) error) error {
 	began := time.Now()
@@ -96,7 +96,7 @@ func (g *guard) send(ctx context.Context, c *connection, call func(context.Conte
 	}
 	out, err = failed, errReply // if call panics
 	defer func() {
-		if g.breaker.release(p, out == succeeded, time.Now()) {
+		if g.breaker.release(p, !countsAsFailure(err), time.Now()) {
 			g.opened(err)
 		}
 	}()

@@ -42,8 +42,8 @@ func newLink(f *finder, e events) *link {
 	return &link{finder: f, events: e, attempt: make(chan struct{}), ended: make(chan struct{})}
 }
 
-// get returns the connection. It waits for the first attempt after the start or after a lost connection, until
-// ctx ends. While attempts fail, it returns an error at once.
+// get returns the connection. It waits for the first attempt after the start or after a lost
+// connection, until ctx ends. While attempts fail, it returns an error at once.
 func (l *link) get(ctx context.Context) (*connection, error) {
 	c, attempt, err := l.state()
 	if c != nil || attempt == nil {
@@ -140,7 +140,8 @@ func (l *link) report(ctx context.Context, c *connection, h health, err error) {
 	}
 }
 
-// keep returns when the connection is lost, when another server has become the primary, and when ctx ends.
+// keep returns when the connection is lost, when another server has become the primary, and when
+// ctx ends.
 func (l *link) keep(ctx context.Context, c *connection) {
 	ticker := time.NewTicker(checkInterval)
 	defer ticker.Stop()

@@ -59,8 +59,8 @@ func (s *Store) Describe(ch chan<- *prometheus.Desc) {
 	}
 }
 
-// Collect sends the current values of the metrics. A program with several stores distinguishes them with
-// prometheus.WrapRegistererWith.
+// Collect sends the current values of the metrics. A program with several stores distinguishes them
+// with prometheus.WrapRegistererWith.
 func (s *Store) Collect(ch chan<- prometheus.Metric) {
 	s.metrics.calls.Collect(ch)
 	s.metrics.duration.Collect(ch)

@@ -2,8 +2,8 @@ package valkey
 
 import "crypto/sha256"
 
-// names are the names of the keys of a store. The prefix in curly brackets is a hash tag: in a cluster all keys
-// are in one slot, so that one script can use several of them.
+// names are the names of the keys of a store. The prefix in curly brackets is a hash tag: in a
+// cluster all keys are in one slot, so that one script can use several of them.
 type names struct {
 	data    string // the data set
 	proofs  string // begins the keys of proofs
@@ -25,8 +25,9 @@ func newNames(prefix string) names {
 	}
 }
 
-// short returns 16 bytes for a value. A collision makes a proof of an attacker, who must have computed
-// it, count as used before, or two of his keys share a limit. It never makes a proof acceptable.
+// short returns 16 bytes for a value. A collision makes a proof of an attacker, who must have
+// computed it, count as used before, or two of his keys share a limit. It never makes a proof
+// acceptable.
 func short(value ...[]byte) string {
 	hash := sha256.New()
 	for _, v := range value {

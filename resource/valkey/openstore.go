@@ -2,8 +2,8 @@ package valkey
 
 import "github.com/warder-go/warder/resource/config"
 
-// OpenStore opens the store of the block shared_state of a configuration file. It is for OpenStore in
-// [config.Config].
+// OpenStore opens the store of the block shared_state of a configuration file. It is for OpenStore
+// in [config.Config].
 func OpenStore(s config.StoreSettings) (config.Stores, error) {
 	store, err := Open(Config{
 		Addresses: s.Addresses, Mode: Mode(s.Mode), Database: s.Database, TLS: s.TLS, Prefix: s.Prefix,

@@ -93,8 +93,8 @@ func (e *ends) cancel() {
 	e.all = nil
 }
 
-// A server that stops answering costs one goroutine for each running call, and at most MaxCalls more until the
-// connection is closed. That is also so if clients end their requests early.
+// A server that stops answering costs one goroutine for each running call, and at most MaxCalls
+// more until the connection is closed. That is also so if clients end their requests early.
 func TestHangingServer(t *testing.T) {
 	const maxCalls, requests = 40, 60
 	for _, row := range []struct {
@@ -149,8 +149,8 @@ func TestHangingServer(t *testing.T) {
 	}
 }
 
-// A server that accepts connections and never answers is called once per second, and a call neither waits for
-// it nor costs a goroutine.
+// A server that accepts connections and never answers is called once per second, and a call neither
+// waits for it nor costs a goroutine.
 func TestSilentServer(t *testing.T) {
 	f := startFake(t, func([]string) string { return "" })
 	s := open(t, valkey.Config{Addresses: []string{f.address()}, Timeout: 20 * time.Millisecond})
@@ -200,7 +200,7 @@ func TestCircuit(t *testing.T) {
 		if isProof(command) {
 			calls.Add(1)
 			if fails.Load() {
-				return "-OOM command not allowed\r\n"
+				return "-LOADING dataset in memory\r\n"
 			}
 		}
 		return healthy(command)
@@ -214,7 +214,7 @@ func TestCircuit(t *testing.T) {
 	use(t.Context(), s, 1) // a success: the failures are counted again
 	fails.Store(true)
 	for range 5 {
-		if got := use(t.Context(), s, 1); !strings.Contains(got, "OOM: the memory of the server is full: raise maxmemory") {
+		if got := use(t.Context(), s, 1); !strings.Contains(got, "LOADING: the server is loading its data") {
 			t.Errorf("got %q", got)
 		}
 	}
@@ -261,8 +261,8 @@ func TestTooManyCalls(t *testing.T) {
 	}
 }
 
-// A call is not sent if its request has ended or has less than 5 ms. A call that was sent ends at its deadline, and not
-// when the request is canceled.
+// A call is not sent if its request has ended or has less than 5 ms. A call that was sent ends at
+// its deadline, and not when the request is canceled.
 func TestEndOfRequests(t *testing.T) {
 	var calls atomic.Int32
 	proceed := make(chan struct{})

@@ -25,8 +25,8 @@ const (
 
 var outcomes = []outcome{succeeded, timedOut, disconnected, failed, circuitOpen, overloaded, evicting, canceled}
 
-// callError is the error of a call. Its text contains nothing that the server sent, except the code of an
-// error: a server that does not know a command repeats its arguments.
+// callError is the error of a call. Its text contains nothing that the server sent, except the code
+// of an error: a server that does not know a command repeats its arguments.
 type callError struct {
 	operation operation
 	cause     error
@@ -131,6 +131,20 @@ func errorCode(reply *valkeygo.ValkeyError) string {
 		return code
 	}
 	return ""
+}
+
+// unusable are the codes of errors that every call gets. Others, such as OOM and NOPERM, are about
+// some calls only: a full server still answers reads of revocations.
+var unusable = map[string]bool{
+	"BUSY": true, "CLUSTERDOWN": true, "LOADING": true, "MASTERDOWN": true, "MOVED": true, "NOAUTH": true, "READONLY": true,
+}
+
+// countsAsFailure reports whether an outcome counts as a failure for the circuit breaker.
+func countsAsFailure(err error) bool {
+	if reply, ok := valkeygo.IsValkeyErr(err); ok {
+		return unusable[errorCode(reply)]
+	}
+	return err != nil
 }
 
 // primaryMoved reports whether an error means that the server is not the primary any more.

@@ -12,8 +12,8 @@ import (
 // maxPasswordBytes limits the size of a password file.
 const maxPasswordBytes = 64 << 10
 
-// credentials authenticate connections to servers of one kind. It is always used by pointer, so that printing a
-// struct that contains it prints an address.
+// credentials authenticate connections to servers of one kind. It is always used by pointer, so
+// that printing a struct that contains it prints an address.
 type credentials struct {
 	username string
 	password func(context.Context) (string, error) // nil: no password

@@ -26,7 +26,8 @@ func dropConnections(server *valkeytest.Server) {
 	server.Do("CLIENT", "KILL", "TYPE", "normal", "SKIPME", "yes")
 }
 
-// The file with the password is read for each connection. Connections continue when the password changes.
+// The file with the password is read for each connection. Connections continue when the password
+// changes.
 func TestPasswordRotation(t *testing.T) {
 	t.Parallel()
 	server := valkeytest.Start(t, valkeytest.Options{Lines: []string{"user warder on >first ~* &* +@all", "user default off"}})
@@ -52,7 +53,8 @@ func TestPasswordRotation(t *testing.T) {
 	}
 }
 
-// A password is one line, and is sent as it is. Everything else is an error that does not contain it.
+// A password is one line, and is sent as it is. Everything else is an error that does not contain
+// it.
 func TestPasswordFiles(t *testing.T) {
 	const password = " p4ss w\u00f6rd \t"
 	server := valkeytest.Start(t, valkeytest.Options{})

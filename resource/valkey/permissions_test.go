@@ -17,7 +17,8 @@ import (
 	"github.com/warder-go/warder/resource/valkey/valkeytest"
 )
 
-// documented returns the arguments of an ACL SETUSER command in the documentation that contains a text.
+// documented returns the arguments of an ACL SETUSER command in the documentation that contains a
+// text.
 func documented(t *testing.T, text string) []string {
 	t.Helper()
 	content, err := os.ReadFile("doc.go")

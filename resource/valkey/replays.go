@@ -35,8 +35,8 @@ const (
 
 var errExpired = errors.New("the proof has expired")
 
-// Once implements resource.Replays. A proof whose MadeAfter is not clockSkew after the last change with which data
-// may have been lost results in ErrProofsLost. It is stored all the same.
+// Once implements resource.Replays. A proof whose MadeAfter is not clockSkew after the last change
+// with which data may have been lost results in ErrProofsLost. It is stored all the same.
 func (r replays) Once(ctx context.Context, proof resource.ProofID, until time.Time) error {
 	s := r.store
 	ttl := (time.Until(until) + time.Millisecond - 1).Milliseconds() // rounded up: not forgotten too early

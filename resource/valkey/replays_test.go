@@ -30,7 +30,8 @@ func TestOnce(t *testing.T) {
 	once(t, a, proof(2, 1), nil)
 }
 
-// Proofs are stored until the given time, rounded up to milliseconds, and with them the count of their key.
+// Proofs are stored until the given time, rounded up to milliseconds, and with them the count of
+// their key.
 func TestProofsExpire(t *testing.T) {
 	m := startMini(t)
 	s := openAt(t, m.Addr())
@@ -85,8 +86,8 @@ func TestLastMillisecond(t *testing.T) {
 	})
 }
 
-// One key of a client has a limited number of proofs, and the proofs over the limit are not stored. The count
-// begins again when its first proof expires.
+// One key of a client has a limited number of proofs, and the proofs over the limit are not stored.
+// The count begins again when its first proof expires.
 func TestProofsPerKey(t *testing.T) {
 	m := startMini(t)
 	s := open(t, valkey.Config{Addresses: []string{m.Addr()}, MaxProofsPerKey: 2, Timeout: 5 * time.Second})

@@ -42,7 +42,8 @@ var calls = []struct {
 	{"purge", func(t *testing.T, s *valkey.Store) error { return s.Answers().Purge(t.Context(), 1) }},
 }
 
-// beginning replies to what every connection begins with, and with something else to all other commands.
+// beginning replies to what every connection begins with, and with something else to all other
+// commands.
 func beginning(other string) func([]string) string {
 	return func(command []string) string {
 		if (command[0] == "EVALSHA" || command[0] == "EVAL") && command[2] != "1" || command[0] == "GET" || command[0] == "SET" {
@@ -52,7 +53,8 @@ func beginning(other string) func([]string) string {
 	}
 }
 
-// An error of the server is an error of the call. Its text is not, because it could have any content.
+// An error of the server is an error of the call. Its text is not, because it could have any
+// content.
 func TestErrorReplies(t *testing.T) {
 	for _, row := range []struct{ reply, want string }{
 		{"OOM command not allowed secret", "the server answered OOM: the memory of the server is full: raise maxmemory"},

@@ -17,15 +17,15 @@ const (
 	readBatch = 5000 // records that are read
 )
 
-// endDelay is how long after its end a record is removed, so that a clock that is fast does not remove
-// records that other processes need.
+// endDelay is how long after its end a record is removed, so that a clock that is fast does not
+// remove records that other processes need.
 const endDelay = "300" // seconds
 
 // revocations implements revocation.Store.
 type revocations struct{ store *Store }
 
-// addScript adds records that the store does not have, and removes some that have ended. The arguments after the
-// first five are pairs of a record and its end.
+// addScript adds records that the store does not have, and removes some that have ended. The
+// arguments after the first five are pairs of a record and its end.
 var addScript = newScript(`
 local data = data()
 if data == 'NORUNID' then return {data, 0} end
@@ -92,8 +92,8 @@ func (r revocations) addBatch(ctx context.Context, records []revocation.Record) 
 	return err
 }
 
-// readScript returns records after a sequence number, each with its sequence number, and the last number that
-// was given to a record.
+// readScript returns records after a sequence number, each with its sequence number, and the last
+// number that was given to a record.
 var readScript = newScript(`
 local data = data()
 if data == 'NORUNID' then return {data, 0, {}} end
@@ -129,7 +129,8 @@ func readPage(reply []valkeygo.ValkeyMessage, data dataSet, after int64) (revoca
 		return revocation.Page{}, err
 	}
 	if after > last {
-		// The key with the last number was deleted, but not the data set. Another Data makes the list read everything.
+		// The key with the last number was deleted, but not the data set. Another Data makes the
+		// list read everything.
 		page.Data += "/" + strconv.FormatInt(last, 10)
 		return page, nil
 	}

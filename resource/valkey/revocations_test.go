@@ -94,7 +94,8 @@ func TestFullStore(t *testing.T) {
 	}
 }
 
-// Additions remove records five minutes after their end, by the clocks of the server and of the process.
+// Additions remove records five minutes after their end, by the clocks of the server and of the
+// process.
 func TestEndedRecords(t *testing.T) {
 	for _, row := range []struct {
 		name   string

@@ -11,8 +11,9 @@ import (
 	valkeygo "github.com/valkey-io/valkey-go"
 )
 
-// script is a Lua script that returns an array. The server runs it atomically. Its first key is always that of the
-// data set, and its first argument the time of this process in milliseconds since 1970.
+// script is a Lua script that returns an array. The server runs it atomically. Its first key is
+// always that of the data set, and its first argument the time of this process in milliseconds
+// since 1970.
 type script struct{ text, name string }
 
 // newScript returns a script that begins with dataFunction.
@@ -25,8 +26,8 @@ func newScript(text string) *script {
 	return s
 }
 
-// run executes the script. The text is sent only if the server does not have the script, so that the
-// script was not executed. This is the case once after the server has started.
+// run executes the script. The text is sent only if the server does not have the script, so that
+// the script was not executed. This is the case once after the server has started.
 func (s *script) run(ctx context.Context, c *connection, keys []string, arguments ...string) ([]valkeygo.ValkeyMessage, error) {
 	now := strconv.FormatInt(time.Now().UnixMilli(), 10)
 	call := func(command, script string) valkeygo.ValkeyResult {

@@ -32,8 +32,8 @@ func (g group) config() valkey.Config {
 	}
 }
 
-// After a failover, the store uses the new primary. Proofs that were made before are not accepted, and
-// revocations have another Data.
+// After a failover, the store uses the new primary. Proofs that were made before are not accepted,
+// and revocations have another Data.
 func TestFailover(t *testing.T) {
 	for _, row := range []struct {
 		name string
@@ -76,7 +76,8 @@ func TestFailover(t *testing.T) {
 	}
 }
 
-// A primary that hangs while another one is promoted is a replica when it continues, and is not used.
+// A primary that hangs while another one is promoted is a replica when it continues, and is not
+// used.
 func TestOldPrimary(t *testing.T) {
 	t.Parallel()
 	g := startGroup(t)

@@ -12,8 +12,9 @@ import (
 	"github.com/warder-go/warder/resource/revocation"
 )
 
-// Store shares data between processes through a Valkey or Redis server. It is a prometheus.Collector. It is
-// safe for concurrent use. If it is printed, the output contains no address and no secret.
+// Store shares data between processes through a Valkey or Redis server. It is a
+// prometheus.Collector. It is safe for concurrent use. If it is printed, the output contains no
+// address and no secret.
 type Store struct {
 	guard   *guard
 	link    *link
@@ -29,8 +30,8 @@ type Store struct {
 	pace      pace // of the connections of Watch
 }
 
-// Open returns a store. It does no I/O and starts no goroutine: the first call connects, and if the server is
-// down, a goroutine tries again every second. The error lists all mistakes of the
+// Open returns a store. It does no I/O and starts no goroutine: the first call connects, and if the
+// server is down, a goroutine tries again every second. The error lists all mistakes of the
 // configuration.
 func Open(c Config) (*Store, error) {
 	c = c.withDefaults()
@@ -62,8 +63,8 @@ func (s *Store) Close() {
 	s.link.close()
 }
 
-// Ready returns nil if the server answers and does not evict keys. Otherwise the error says why. It takes one
-// second at most, or Config.Timeout if that is longer.
+// Ready returns nil if the server answers and does not evict keys. Otherwise the error says why. It
+// takes one second at most, or Config.Timeout if that is longer.
 func (s *Store) Ready(ctx context.Context) error {
 	if err := s.guard.do(ctx, opCheck, s.checkServer); err != nil {
 		return err

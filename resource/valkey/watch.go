@@ -16,10 +16,11 @@ var (
 	errOtherPrimary      = errors.New("another server has become the primary")
 )
 
-// Watch implements revocation.Store. It opens a connection of its own, so that a slow notify does not delay
-// calls. It calls notify when the subscription begins too, because messages before that are lost. It ends
-// with an error when the connection is lost, and when the store has connected to another primary. If it is
-// called again, it connects a second after the call before at the earliest.
+// Watch implements revocation.Store. It opens a connection of its own, so that a slow notify does
+// not delay calls. It calls notify when the subscription begins too, because messages before that
+// are lost. It ends with an error when the connection is lost, and when the store has connected to
+// another primary. If it is called again, it connects a second after the call before at the
+// earliest.
 func (r revocations) Watch(ctx context.Context, notify func()) error {
 	err := r.watch(ctx, notify)
 	if err == nil {

@@ -11,7 +11,8 @@ type watch struct {
 	address string // of its connection; empty: not connected yet
 }
 
-// watches are the running calls of Watch. The zero value is ready for use. It is safe for concurrent use.
+// watches are the running calls of Watch. The zero value is ready for use. It is safe for
+// concurrent use.
 type watches struct {
 	mu     sync.Mutex
 	closed bool

@@ -14,8 +14,8 @@ func (t *testingT) Cleanup(f func())        { t.cleanups = append(t.cleanups, f)
 func (*testingT) Fatalf(f string, a ...any) { panic(fmt.Sprintf(f, a...)) }
 func (*testingT) Skipf(string, ...any)      {}
 
-// A test starts a server, executes commands as an administrator, and restarts the server. It is skipped if
-// neither Redis nor Valkey is installed.
+// A test starts a server, executes commands as an administrator, and restarts the server. It is
+// skipped if neither Redis nor Valkey is installed.
 func Example() {
 	t := &testingT{}
 	if server := valkeytest.Start(t, valkeytest.Options{Lines: []string{"maxmemory 10mb"}}); server != nil {

@@ -10,8 +10,9 @@ import (
 // SentinelMaster is the name of the primary at the sentinels of StartSentinel.
 const SentinelMaster = "warder"
 
-// StartSentinel starts a sentinel for a primary and its replicas. It notices after half a second that the
-// primary does not answer, and then makes a replica the primary. One sentinel is enough for the decision.
+// StartSentinel starts a sentinel for a primary and its replicas. It notices after half a second
+// that the primary does not answer, and then makes a replica the primary. One sentinel is enough
+// for the decision.
 func StartSentinel(tb TB, primary *Server, o Options) *Server {
 	tb.Helper()
 	o.Program = primary.program
@@ -26,8 +27,8 @@ func StartSentinel(tb TB, primary *Server, o Options) *Server {
 	return Start(tb, o)
 }
 
-// StartCluster starts a cluster. The slots are divided evenly between the first nodes, and the others
-// have none.
+// StartCluster starts a cluster. The slots are divided evenly between the first nodes, and the
+// others have none.
 func StartCluster(tb TB, nodes, withSlots int, o Options) []*Server {
 	tb.Helper()
 	lines := o.Lines

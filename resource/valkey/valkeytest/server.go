@@ -23,7 +23,8 @@ type TB interface {
 
 // Options say how a server is started. The zero value is a server on its own without TLS.
 type Options struct {
-	// Program is a name in PATH or a path. Empty: redis-server or, if this is not installed, valkey-server.
+	// Program is a name in PATH or a path. Empty: redis-server or, if this is not installed,
+	// valkey-server.
 	Program string
 
 	Lines     []string // more lines of the configuration file, such as "maxmemory 10mb"
