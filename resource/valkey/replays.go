@@ -35,14 +35,20 @@ const (
 
 var errExpired = errors.New("the proof has expired")
 
+// keptLonger is how much longer a proof is stored than a process with the right time accepts it. A
+// replay at the end of this time reaches the server up to a timeout later than it was checked, and the
+// clock of the process that checks it can be slower than that of the process that stored the proof.
+const keptLonger = clockSkew + maxTimeout
+
 // Once implements resource.Replays. A proof whose MadeAfter is not clockSkew after the last change
 // with which data may have been lost results in ErrProofsLost. It is stored all the same.
 func (r replays) Once(ctx context.Context, proof resource.ProofID, until time.Time) error {
 	s := r.store
-	ttl := (time.Until(until) + time.Millisecond - 1).Milliseconds() // rounded up: not forgotten too early
-	if ttl <= 0 {
+	left := time.Until(until)
+	if left <= 0 {
 		return &callError{opOnce, errExpired}
 	}
+	ttl := (left + keptLonger).Milliseconds()
 	keys := []string{
 		s.names.data,
 		s.names.proofs + short(proof.Key[:], proof.Proof[:]),

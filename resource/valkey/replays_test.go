@@ -30,8 +30,8 @@ func TestOnce(t *testing.T) {
 	once(t, a, proof(2, 1), nil)
 }
 
-// Proofs are stored until the given time, rounded up to milliseconds, and with them the count of
-// their key.
+// Proofs are stored for ten seconds longer than the given time, and with them the count of their key.
+// A process whose clock is five seconds slow, and whose call takes five seconds, still finds the proof.
 func TestProofsExpire(t *testing.T) {
 	m := startMini(t)
 	s := openAt(t, m.Addr())
@@ -43,15 +43,15 @@ func TestProofsExpire(t *testing.T) {
 	for _, key := range m.Keys() {
 		if key != dataKey {
 			keys++
-			if ttl := m.TTL(key); ttl > time.Minute || ttl < time.Until(until) {
-				t.Errorf("%q: got TTL %s, want at least %s and at most a minute", key, ttl, time.Until(until))
+			if ttl, least := m.TTL(key), time.Until(until)+10*time.Second; ttl > 70*time.Second || ttl < least {
+				t.Errorf("%q: got TTL %s, want at least %s and at most 70 s", key, ttl, least)
 			}
 		}
 	}
 	if keys != 2 {
 		t.Errorf("got %d keys, want the proof and the count", keys)
 	}
-	m.FastForward(59 * time.Second)
+	m.FastForward(69 * time.Second)
 	once(t, s, proof(1, 1), resource.ErrReplayed)
 	m.FastForward(2 * time.Second)
 	if got := m.Keys(); len(got) != 1 || got[0] != dataKey {
@@ -74,7 +74,7 @@ func TestExpiredProof(t *testing.T) {
 	}
 }
 
-// A proof that expires in less than a millisecond is stored for one.
+// A proof that expires in less than a millisecond is accepted.
 func TestLastMillisecond(t *testing.T) {
 	m := startMini(t)
 	s := openAt(t, m.Addr())
@@ -102,7 +102,7 @@ func TestProofsPerKey(t *testing.T) {
 	}
 	once(t, s, proof(1, 1), resource.ErrReplayed)
 	once(t, s, proof(2, 1), nil)
-	m.FastForward(31 * time.Second)
+	m.FastForward(41 * time.Second)
 	once(t, s, proof(1, 3), nil)
 	once(t, s, proof(1, 2), resource.ErrReplayed)
 }
