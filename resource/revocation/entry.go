@@ -11,8 +11,8 @@ import (
 	"github.com/warder-go/warder/resource"
 )
 
-// Entry says which tokens of an issuer are revoked. Issuer, Until and exactly one of TokenID, Subject, Client,
-// Session, Token and AllTokens are required.
+// Entry says which tokens of an issuer are revoked. Issuer, Until and exactly one of TokenID, Subject,
+// Client, Session, Token and AllTokens are required.
 type Entry struct {
 	Issuer  string // as in resource.Caller.Issuer
 	TokenID string // jti of the token

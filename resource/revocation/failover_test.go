@@ -114,6 +114,7 @@ func TestNothingIsAddedTwice(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		s, store := newSubjects(t), &memoryStore{pageSize: 2}
 		list := start(t, revocation.Config{Store: store})
+		synctest.Wait() // for the read of all records at the start
 		short := s.entry("short")
 		short.Until = time.Now().Add(time.Minute)
 		if err := list.Add(t.Context(), short); err != nil {

@@ -64,6 +64,26 @@ func TestMaxAge(t *testing.T) {
 	}
 }
 
+// The age counts from the beginning of a read, because a record that is added during the read can be missing.
+func TestAgeCountsFromBeginning(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		store := &memoryStore{pageSize: 1, takes: 900 * time.Millisecond}
+		for i := range 3 {
+			store.records = append(store.records, revocation.Record{Name: [16]byte{1, byte(i)}, Until: time.Now().Unix() + 3600})
+		}
+		list := start(t, revocation.Config{Store: store})
+		time.Sleep(2700*time.Millisecond - 1)
+		if list.Ready(t.Context()) == nil {
+			t.Error("ready before the third page was read")
+		}
+		time.Sleep(1)
+		synctest.Wait()
+		if age := metric(t, list, "warder_revocation_age_seconds"); age != 2.7 || list.Ready(t.Context()) != nil {
+			t.Errorf("the copy is %g s old, want 2.7; Ready returns %v", age, list.Ready(t.Context()))
+		}
+	})
+}
+
 // With AcceptOutdated, a copy can be used however old it is.
 func TestAcceptOutdated(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {

@@ -32,8 +32,9 @@ type memoryStore struct {
 	watching map[int]func()
 	next     int
 
-	pageSize int  // records in a page; 0: all
-	pushes   bool // Watch reports additions
+	pageSize int           // records in a page; 0: all
+	pushes   bool          // Watch reports additions
+	takes    time.Duration // how long a call of Read takes
 	faults
 
 	reads, adds, watches int       // calls
@@ -137,6 +138,11 @@ func (s *memoryStore) Read(ctx context.Context, after int64) (revocation.Page, e
 	defer s.mu.Unlock()
 	s.reads++
 	s.lastRead = time.Now()
+	if s.takes > 0 {
+		s.mu.Unlock()
+		time.Sleep(s.takes)
+		s.mu.Lock()
+	}
 	if err := s.fault(ctx); err != nil {
 		return revocation.Page{}, err
 	}

@@ -165,8 +165,8 @@ func (t *table) setStored(records []Record) {
 	}
 }
 
-// listUnstored returns the records that could not be added to the store. It forgets those that have ended
-// or were removed.
+// listUnstored returns the records that could not be added to the store. Those that have ended or were
+// removed are not among them any more.
 func (t *table) listUnstored(now time.Time) (all []Record) {
 	t.mu.Lock()
 	defer t.mu.Unlock()
