@@ -81,13 +81,16 @@ const (
 // once for each request with a valid proof. If a Replays is also a prometheus.Collector,
 // [Resource.Metrics] includes its series.
 type Replays interface {
-	// Once stores that a proof is used, until the time until. It returns nil for
-	// the first use. [ErrReplayed] means that the proof was used before, and [ErrTooManyProofs]
-	// that its key has too many proofs at the moment. [ErrProofsLost] means that proofs that were
-	// used after proof.MadeAfter may have been lost, for example because another server has become
-	// the primary: if nonces are required, the client is asked for a proof with a new one.
-	// Every other error, also that of ctx, means
-	// that it is not known: the request is rejected with 503. Once must honour ctx.
+	// Once stores that a proof is used, until the time until. A store of several processes must
+	// keep it for some seconds longer, such as ten: a replay that was checked just before until can
+	// reach the store later, and the clocks of the processes can differ.
+	//
+	// Once returns nil for the first use. [ErrReplayed] means that the proof was used before, and
+	// [ErrTooManyProofs] that its key has too many proofs at the moment. [ErrProofsLost] means that
+	// proofs that were used after proof.MadeAfter may have been lost, for example because another
+	// server has become the primary: if nonces are required, the client is asked for a proof with a
+	// new one. Every other error, also that of ctx, means that it is not known: the request is
+	// rejected with 503. Once must honour ctx.
 	Once(ctx context.Context, proof ProofID, until time.Time) error
 }
 
