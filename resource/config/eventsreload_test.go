@@ -180,6 +180,13 @@ func TestReloadChangesTheIssuerOfEvents(t *testing.T) {
 		if got := s.push(b, resourcetest.SecurityEvent{Subject: r.issuer.SubjectID("bob")}, ""); got != 202 || b.Count(resourcetest.JWKS) != fetched || fetched != 2 {
 			t.Errorf("a transmitter: got %d; %d fetches of keys during the reload, %d later", got, fetched, b.Count(resourcetest.JWKS)-fetched)
 		}
+		if got := s.reload(both + events("issuer_url: https://b.example.test", "transmitter_issuer: https://b.example.test", "jwks_uri: https://b.example.test/jwks")); got != "" {
+			t.Fatal(got)
+		}
+		carol := bearer(b.Token(resourcetest.Token{Subject: "carol"}))
+		if before, got, after := statuses(carol, s), s.push(b, resourcetest.SecurityEvent{Subject: b.SubjectID("carol")}, ""), statuses(carol, s); before != "200" || got != 202 || after != "401" {
+			t.Errorf("another issuer of the tokens: got %s, %d, %s, want 200, 202, 401", before, got, after)
+		}
 		if _, err := registry.Gather(); err != nil {
 			t.Error(err)
 		}

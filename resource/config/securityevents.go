@@ -72,7 +72,7 @@ func (r *receivers) revocations() *revocation.List {
 // SecurityEvents returns the handler to which the issuer pushes security events (RFC 8935), as the block
 // security_events describes it. It is nil without the block. The program serves it at the endpoint_url of the stream, outside
 // of the middleware, because the handler authenticates the sender itself. It is the same one until the process ends, and a
-// reload replaces its settings.
+// reload replaces its settings. See [securityevents.Receiver] for its responses and for the limits of the http.Server.
 func (l *Live) SecurityEvents() http.Handler {
 	if l.events == nil {
 		return nil // and not a nil pointer

@@ -122,7 +122,8 @@ func TestCompleteCannotReplaceTheList(t *testing.T) {
 // The value of the header field is in no output, wherever it comes from.
 func TestAuthorizationOfEventsIsSecret(t *testing.T) {
 	const secret = "S3cr3t-0f-the-stream"
-	file := write(t, t.TempDir(), "secret", secret+"é\n")
+	dir := t.TempDir()
+	file, valid := write(t, dir, "secret", secret+"é\n"), write(t, dir, "valid", secret+"\n")
 	for _, c := range []config.Config{
 		textConfig(block(events("authorization: " + secret + "é"))),
 		textConfig(block(events("authorization: [" + secret + "]"))),
@@ -130,6 +131,8 @@ func TestAuthorizationOfEventsIsSecret(t *testing.T) {
 		textConfig(block(events("authorization: " + secret + ": x"))),
 		textConfig(block(events("authorization:" + secret))),
 		textConfig(block(events("authorization: "+secret, "tokens_have_session: "+secret))),
+		textConfig(block(events("authorization: "+secret), "  required_scopes: ['a "+secret+"']")), // the error quotes the scope
+		textConfig(block(events("authorization_file: "+valid), "  required_scopes: ['a "+secret+"']")),
 		textConfig(block(events("authorization_file: " + file))),
 		textConfig(block(events("authorization_file: "+file, "max_age_seconds: "+secret))),
 		textConfig(block(), `AUTHORIZATION__SECURITY_EVENTS={"audience": ["a"], "authorization": "`+secret+`é"}`),

@@ -21,6 +21,19 @@ import (
 	"github.com/warder-go/warder/resource/resourcetest"
 )
 
+// serveKeys serves the keys of an issuer over TLS. It returns their URL and the certificate of the CA.
+func serveKeys(t *testing.T, issuer *resourcetest.Issuer) (url, ca string) {
+	t.Helper()
+	server := httptest.NewUnstartedServer(http.HandlerFunc(func(w http.ResponseWriter, req *http.Request) {
+		keys := httptest.NewRequest(http.MethodGet, issuer.URL(resourcetest.JWKS), nil)
+		issuer.ServeHTTP(w, keys.WithContext(req.Context()))
+	}))
+	server.Config.ErrorLog = log.New(new(bytes.Buffer), "", 0) // some handshakes fail on purpose
+	server.StartTLS()
+	t.Cleanup(server.Close)
+	return server.URL + "/keys", string(pem.EncodeToMemory(&pem.Block{Type: "CERTIFICATE", Bytes: server.Certificate().Raw}))
+}
+
 // Connections to an issuer are trusted according to the current ca_file. Keys that were
 // fetched with a CA certificate that is not trusted any more are not used.
 func TestCAFileDecidesTrust(t *testing.T) {
@@ -29,18 +42,10 @@ func TestCAFileDecidesTrust(t *testing.T) {
 		t.Fatal(err)
 	}
 	defer issuer.Close()
-	server := httptest.NewUnstartedServer(http.HandlerFunc(func(w http.ResponseWriter, req *http.Request) {
-		keys := httptest.NewRequest(http.MethodGet, issuer.URL(resourcetest.JWKS), nil)
-		issuer.ServeHTTP(w, keys.WithContext(req.Context()))
-	}))
-	server.Config.ErrorLog = log.New(new(bytes.Buffer), "", 0) // some handshakes fail on purpose
-	server.StartTLS()
-	defer server.Close()
-	own := string(pem.EncodeToMemory(&pem.Block{Type: "CERTIFICATE", Bytes: server.Certificate().Raw}))
-
+	url, own := serveKeys(t, issuer)
 	s := &testServer{t: t, dir: t.TempDir(), issuer: issuer, log: new(bytes.Buffer)}
 	s.write("ca.pem", certificate)
-	s.write("a.yaml", s.settings("  jwks_uri: "+server.URL+"/keys", "  ca_file: ca.pem"))
+	s.write("a.yaml", s.settings("  jwks_uri: "+url, "  ca_file: ca.pem"))
 	s.live, err = config.New(config.Config{File: filepath.Join(s.dir, "a.yaml"), Environ: []string{}, Logger: slog.New(slog.NewTextHandler(s.log, nil))})
 	if err != nil {
 		t.Fatal(err)
