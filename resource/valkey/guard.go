@@ -28,12 +28,15 @@ const bulkTimeout = time.Second
 // losesByEviction reports whether an evicted key would make the operation wrong.
 func (o operation) losesByEviction() bool { return o == opOnce || o == opAdd || o == opRead }
 
+// ofRequest reports whether a request waits for the operation.
+func (o operation) ofRequest() bool { return o != opAdd && o != opRead && o != opCheck }
+
 // timeout returns how long a call may take.
 func (o operation) timeout(configured time.Duration) time.Duration {
-	if o == opAdd || o == opRead || o == opCheck {
-		return max(configured, bulkTimeout)
+	if o.ofRequest() {
+		return configured
 	}
-	return configured
+	return max(configured, bulkTimeout)
 }
 
 // guard limits the calls of a store. It is safe for concurrent use.
@@ -85,7 +88,12 @@ func (g *guard) try(ctx context.Context, o operation, call func(context.Context,
 	if setting := *g.evict.Load(); setting != "" && o.losesByEviction() {
 		return evicting, errEvicting(setting)
 	}
-	return g.send(ctx, c, call)
+	if o.ofRequest() {
+		return g.send(ctx, c, call)
+	}
+	// These calls have more time, and one or two run at once. A store that is too slow for requests only
+	// must not make the copy of the revocations outdated, which would reject all credentials.
+	return execute(ctx, c, call)
 }
 
 // send executes a call that the circuit breaker permits.
@@ -100,8 +108,13 @@ func (g *guard) send(ctx context.Context, c *connection, call func(context.Conte
 			g.opened(err)
 		}
 	}()
-	err = call(ctx, c)
-	out = classify(err)
+	return execute(ctx, c, call)
+}
+
+// execute executes a call. It gives up the connection if this does not lead to the primary any more.
+func execute(ctx context.Context, c *connection, call func(context.Context, *connection) error) (outcome, error) {
+	err := call(ctx, c)
+	out := classify(err)
 	if out == disconnected || primaryMoved(err) {
 		c.giveUp()
 	}

@@ -235,6 +235,28 @@ func TestCircuit(t *testing.T) {
 	}
 }
 
+// Failures of calls that requests wait for do not stop the others: a server that is too slow for
+// proofs can still return the revocations.
+func TestCircuitIsForRequests(t *testing.T) {
+	f := startFake(t, func(command []string) string {
+		switch {
+		case isProof(command) && strings.Contains(command[4], ":p:"):
+			return "-LOADING dataset in memory\r\n"
+		case isProof(command):
+			return "*3\r\n$6\r\naaaa/1\r\n:0\r\n*0\r\n" // no revocations
+		}
+		return healthy(command)
+	})
+	s := open(t, valkey.Config{Addresses: []string{f.address()}, Timeout: 5 * time.Second})
+	eventually(t, "the circuit opens", func() bool { return strings.Contains(use(t.Context(), s, 1), "circuit open") })
+	if page, err := s.Revocations().Read(t.Context(), 0); err != nil || page.Data == "" {
+		t.Errorf("reading revocations: got %v, %v", page, err)
+	}
+	if err := s.Ready(t.Context()); err != nil {
+		t.Errorf("Ready: got %v", err)
+	}
+}
+
 // If MaxCalls calls are running, a further one fails at once.
 func TestTooManyCalls(t *testing.T) {
 	begun, proceed := make(chan struct{}), make(chan struct{})
