@@ -19,11 +19,12 @@ const (
 	bufferBytes  = 32 << 10    // of a connection, in each direction
 	clientName   = "warder"    // in CLIENT LIST
 
-	// ringScale makes room for 1024 calls whose answers are outstanding. The library blocks a
-	// further call without regard to its context. At most Config.MaxCalls calls are outstanding
-	// when the store stops answering. Then the breaker opens, and permits one per second until a
-	// PING fails and the library closes the connection.
-	ringScale = 10
+	// ringScale makes room for 2048 calls whose answers are outstanding. The library blocks a
+	// further call without regard to its context. When a server stops answering, Config.MaxCalls
+	// calls of requests are outstanding until the breaker opens. In the two seconds until a PING
+	// fails and the library closes the connection, Config.MaxCalls calls that no request waits for
+	// can follow each second.
+	ringScale = 11
 )
 
 // connection is one network connection to a server. It is never opened again: dialing would block
