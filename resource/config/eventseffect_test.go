@@ -73,7 +73,6 @@ func TestEventsAreNotAcknowledgedWithoutTheStore(t *testing.T) {
 
 // Each key changes the response to an event, or which tokens are valid after it.
 func TestKeysOfEventsTakeEffect(t *testing.T) {
-	const both = "  additional_issuers: [{issuer_url: 'https://b.example.test'}]\n"
 	transmitter := "jwks_uri: https://b.example.test/jwks"
 	second := func(r *replicas, b *resourcetest.Issuer) (*resourcetest.Issuer, resourcetest.SecurityEvent) {
 		return b, resourcetest.SecurityEvent{Subject: r.issuer.SubjectID("alice")}
