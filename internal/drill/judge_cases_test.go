@@ -75,6 +75,7 @@ func TestJudge(t *testing.T) {
 		{"503 for a proof, later", outage(effects{proofs: true, stays: true}), nil, nil, false, []answer{no(bound, 503, "", 115.7)}, "0 0 1 0"},
 		{"503 for a proof after lost data", outage(awayEmpty), nil, nil, false, []answer{no(bound, 503, "", 125)}, "0 0 0 1"},
 		{"503 for a proof after lost data, too late", outage(awayEmpty), nil, nil, false, []answer{no(bound, 503, "", 125.2)}, "0 0 1 0"},
+		{"503 for a proof because of a late call", nil, nil, nil, false, []answer{{kind: bound, begin: at(50), end: at(50.051), status: 503}, {kind: remembered, begin: at(50), end: at(50.051), status: 503}}, "0 0 1 0"},
 		{"503 for a replay, too late", outage(awayEmpty), nil, nil, false, []answer{no(replay, 503, "", 125.2)}, "0 0 1 0"},
 		{"a new nonce after lost data", outage(awayEmpty), nil, nil, true, []answer{no(bound, 401, "use_dpop_nonce", 119), no(replay, 401, "use_dpop_nonce", 119)}, "0 0 0 1"},
 		{"a new nonce after lost data, too late", outage(awayEmpty), nil, nil, true, []answer{no(bound, 401, "use_dpop_nonce", 119.2)}, "0 0 1 0"},
@@ -85,7 +86,7 @@ func TestJudge(t *testing.T) {
 		{"a process that the driver has ended", nil, restarted, nil, false, []answer{{kind: remembered, process: 2, begin: at(102.1), end: at(102.2)}}, "0 0 0 0"},
 		{"another process does not answer", nil, restarted, nil, false, []answer{{kind: remembered, process: 1, begin: at(102.1), end: at(102.2)}}, "0 0 1 0"},
 	} {
-		j := judge{limits: limits{window: window, nonces: row.nonces}, start: start, measured: at(10),
+		j := judge{limits: limits{window: window, timeout: 50 * time.Millisecond, nonces: row.nonces}, start: start, measured: at(10),
 			faults: row.faults, downtimes: row.downtimes, revocations: map[int]*revocationOf{9: added(1, nil)}}
 		if row.revoked != nil {
 			j.revocations[5] = row.revoked

@@ -17,13 +17,18 @@ const (
 	clockSkew    = 5 * time.Second // proofs that were made so soon after lost data are rejected too
 	seenWithin   = time.Second     // a revocation applies in all processes while the store is well
 	wholeSecond  = time.Second     // iat of a proof has no fraction
+
+	// lateShare is the largest share of requests with a call that takes longer than the timeout although the store is
+	// well, because the machine did not run the process or the server in time. It is 0 on an idle machine.
+	lateShare = 0.001
 )
 
 // limits are what a judge has to know about the processes and the machine.
 type limits struct {
-	window time.Duration // dpop_window_seconds
-	nonces bool
-	slack  time.Duration // added to each time that depends on the speed of the machine; 0 in the drill
+	window  time.Duration // dpop_window_seconds
+	timeout time.Duration // timeout_milliseconds
+	nonces  bool
+	slack   time.Duration // added to each time that depends on the speed of the machine; 0 in the drill
 }
 
 // A judge decides about the answers of a scenario.
@@ -43,7 +48,8 @@ type verdict struct {
 	requests      int
 	wrongAccepts  findings
 	failOpen      findings
-	outside       findings // rejections outside the stated windows
+	outside       findings // rejections outside the stated windows, except the next ones
+	late          findings // rejections of proofs outside the windows that took longer than the timeout
 	inside        int      // rejections of valid requests inside them
 	token, proved span     // these rejections, without and with a proof
 }
@@ -158,6 +164,8 @@ func (j *judge) judgeRejected(a answer) {
 		return
 	case a.status == 0 && j.isDown(a):
 		return
+	case !j.permitted(a) && j.isLate(a):
+		j.verdict.late.addf("%s", a.text(j.start))
 	case !j.permitted(a):
 		j.verdict.outside.addf("%s", a.text(j.start))
 	case valid[a.kind] && a.kind.proves():
@@ -167,6 +175,11 @@ func (j *judge) judgeRejected(a answer) {
 		j.verdict.inside++
 		j.measure(&j.verdict.token, a)
 	}
+}
+
+// isLate reports whether a proof was rejected after a call of the store could have taken too long.
+func (j *judge) isLate(a answer) bool {
+	return a.kind.proves() && a.status == http.StatusServiceUnavailable && a.end.Sub(a.begin) >= j.limits.timeout
 }
 
 // isDown reports whether the driver had ended the process during the request.

@@ -11,15 +11,15 @@ import (
 // writeTable writes the results as a table in Markdown.
 func writeTable(w io.Writer, rows []row) {
 	columns := []string{
-		"scenario", "requests", "wrong accepts", "rejections inside the windows", "outside", "fail-open",
+		"scenario", "requests", "wrong accepts", "rejections inside the windows", "outside", "late calls outside", "fail-open",
 		"longest window: token / DPoP", "recovered after: token / DPoP", "goroutines: before, largest", "MB: before, largest",
 		"remembered JWT, p99: before, during", "streams ended after", "introspection calls per new token",
 	}
 	fmt.Fprintf(w, "| %s |\n|%s\n", strings.Join(columns, " | "), strings.Repeat("---|", len(columns)))
 	for _, r := range rows {
 		v := r.verdict
-		fmt.Fprintf(w, "| %s | %d | %d | %d | %d | %d | %s / %s | %s / %s | %.0f, %.0f | %.0f, %.0f | %s, %s | %s | %d / %d |\n",
-			r.name, v.requests, v.wrongAccepts.count, v.inside, v.outside.count, v.failOpen.count,
+		fmt.Fprintf(w, "| %s | %d | %d | %d | %d | %d | %d | %s / %s | %s / %s | %.0f, %.0f | %.0f, %.0f | %s, %s | %s | %d / %d |\n",
+			r.name, v.requests, v.wrongAccepts.count, v.inside, v.outside.count, v.late.count, v.failOpen.count,
 			seconds(v.token.longest), seconds(v.proved.longest), seconds(v.token.after), seconds(v.proved.after),
 			r.goroutines[0], r.goroutines[1], r.memory[0]/(1<<20), r.memory[1]/(1<<20),
 			milliseconds(r.delay[0]), milliseconds(r.delay[1]), seconds(r.streams), r.calls, r.tokens)

@@ -1,6 +1,7 @@
 package drill_test
 
 import (
+	"cmp"
 	"net/http"
 	"slices"
 	"time"
@@ -27,6 +28,8 @@ const (
 	moreGoroutines = 5*maxConcurrent + 20 // of one process: some for each request that is running
 	moreMemory     = 64 << 20             // bytes, of one process
 	maxDelay       = 50 * time.Millisecond
+
+	defaultTimeout = 50 * time.Millisecond // timeout_milliseconds
 	maxStreamTime  = 2 * time.Second
 )
 
@@ -36,7 +39,7 @@ func (f *fleet) calls() int { return f.issuer.Count(resourcetest.Introspection) 
 // result judges the answers.
 func (d *drill) result(name string, slack time.Duration) row {
 	j := judge{
-		limits: limits{d.fleet.settings.window, d.fleet.settings.nonces, slack},
+		limits: limits{d.fleet.settings.window, cmp.Or(d.fleet.settings.timeout, defaultTimeout), d.fleet.settings.nonces, slack},
 		start:  d.start, measured: d.measured, faults: d.faults.all, downtimes: d.faults.downtimes,
 		revocations: map[int]*revocationOf{},
 	}
@@ -110,6 +113,9 @@ func (r *row) checkProcesses(d *drill, j *judge, answers []answer, slack time.Du
 	}
 	if p95 := quantile(j.delays(answers, true), 0.95); p95 > maxDelay+slack {
 		r.problems.addf("a remembered JWT waited for %s during the fault (p95)", p95)
+	}
+	if late := r.verdict.late; float64(late.count) > lateShare*float64(r.verdict.requests) {
+		r.problems.addf("%d of %d requests were rejected because calls took too long; the first: %s", late.count, r.verdict.requests, late.texts[0])
 	}
 	if r.calls > r.tokens*processes {
 		r.problems.addf("%d introspection calls for %d tokens", r.calls, r.tokens)
