@@ -170,16 +170,16 @@ func TestFullList(t *testing.T) {
 		time.Sleep(end(at(10)) - 1)
 		add("d", at(90), false)
 		time.Sleep(1)
-		add("d", at(90), true) // in the place of a
+		add("d", at(90), true) // instead of a
 		add("e", at(91), false)
 		time.Sleep(end(at(20)))
-		add("e", at(25), true) // in the place of b
+		add("e", at(25), true) // instead of b
 		add("f", at(92), false)
 		time.Sleep(end(at(25)))
-		add("f", at(92), true) // in the place of e
+		add("f", at(92), true) // instead of e
 		add("g", at(93), false)
 		time.Sleep(end(at(30)))
-		add("g", at(93), true) // in the place of c
+		add("g", at(93), true) // instead of c
 		if list.Len() != 3 {
 			t.Errorf("%d entries, want 3", list.Len())
 		}

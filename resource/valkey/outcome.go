@@ -81,7 +81,7 @@ func isBadReply(err error) bool {
 	return errors.Is(err, errReply) || valkeygo.IsParseErr(err) || valkeygo.IsValkeyNil(err)
 }
 
-// hints say what to do about codes of errors.
+// hints are advice for the codes of errors.
 var hints = map[string]string{
 	"NOPERM":      "the user lacks a permission: see the documentation of package valkey, and ACL LOG",
 	"NOAUTH":      "the server requires a password",
