@@ -38,7 +38,7 @@ func (r sectionRun) intro(heading, ownLoad string) string {
 	text := fmt.Sprintf("%s\nMeasured on %s with %s, %d cores (%s), by `go run . -only %s` in `bench`.\nThe load average of the machine over one minute was %s before and %s after. The program\nitself is a load of %s.\n",
 		heading, r.date, runtime.Version(), runtime.GOMAXPROCS(0), processor(), r.part, r.loadBefore, r.loadAfter, ownLoad)
 	if load, err := strconv.ParseFloat(r.loadBefore, 64); err == nil && load > idleLoad {
-		text += "\n**Other programs used the machine. Times are too long, and their high percentiles are not meaningful.\nRatios and allocations are comparable.**\n"
+		text += "\n**Other programs used the machine. Times are too long, and ratios are less accurate.**\n"
 	}
 	if r.quick {
 		text += "\n**These results are from a quick run. The figures are not meaningful.**\n"

@@ -34,7 +34,9 @@ type sharedStoreRun struct {
 type sharedPlan struct {
 	turn, rounds       int // requests with cached tokens per turn, and rounds
 	entries            int // in the lists of the requests
-	longTurn, longRuns int // the same for requests while tokens are revoked, and calls of Revoked
+	perAddition        int // requests with cached tokens for each addition: those of one turn
+	checks             int // calls of Revoked in one turn
+	longRuns           int // rounds with them
 	manyTokens         int
 	many               int // entries in the largest lists
 	proofs             int // stored in one turn
@@ -51,13 +53,13 @@ type sharedPlan struct {
 func newSharedPlan(p plan) sharedPlan {
 	if p.quick() {
 		return sharedPlan{
-			turn: 200, rounds: 1, entries: 1000, longTurn: 5000, longRuns: 1, manyTokens: 200, many: 10_000,
+			turn: 200, rounds: 1, entries: 1000, perAddition: 2000, checks: 500, longRuns: 1, manyTokens: 200, many: 10_000,
 			proofs: 640, storeRounds: 1, provenTurn: 20, provenRounds: 1, pairs: 2, additions: 3, pause: 20 * time.Millisecond,
 			reads: 1, answers: 5, answerRun: 500, events: 20,
 		}
 	}
 	return sharedPlan{
-		turn: 2000, rounds: 1000, entries: 100_000, longTurn: 500_000, longRuns: 15, manyTokens: 10_000, many: 1_000_000,
+		turn: 2000, rounds: 500, entries: 100_000, perAddition: 80_000, checks: 50_000, longRuns: 75, manyTokens: 10_000, many: 1_000_000,
 		proofs: 20_000, storeRounds: 15, provenTurn: 40, provenRounds: 250, pairs: 5, additions: 100, pause: time.Second,
 		reads: 5, answers: 500, answerRun: 10_000, events: 500,
 	}
@@ -96,7 +98,7 @@ func measureStore(ctx context.Context, s sharedPlan, server *storeServer) *share
 	var revocation storedBytes
 	revocation, r.read = readEverything(ctx, s, server)
 	step("shared state: introspection responses in the store")
-	r.calls = callsOfProcesses(s, server)
+	r.calls = callsOfProcesses(ctx, s, server)
 	var response storedBytes
 	r.answers, response = answerLatencies(s, server)
 	r.bytes = append(r.bytes, revocation, response)

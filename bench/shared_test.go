@@ -7,8 +7,8 @@ import (
 	"github.com/warder-go/warder/resource/valkey/valkeytest"
 )
 
-// The section has a table for each measurement, and each target has a result. Six processes share the calls
-// of the endpoint.
+// The section has a table for each measurement, and each target has a result. Six processes share calls of the
+// endpoint, though more than one call for a token is possible on a busy machine.
 func TestSharedSection(t *testing.T) {
 	if testing.Short() {
 		t.Skip("skipped by -short: the measurements take some seconds")
@@ -27,9 +27,14 @@ func TestSharedSection(t *testing.T) {
 	if missing := "are missing"; strings.Contains(text, missing) != (r.store == nil) {
 		t.Errorf("the section says %q: %v, want it without a store", missing, r.store != nil)
 	}
-	if r.store != nil && (r.store.calls[0].calls != 600 || r.store.calls[1].calls != 100 || r.store.read.entries != r.plan.many) {
-		t.Errorf("got %d calls without a store, %d with it and %d entries; want 600, 100 and %d",
-			r.store.calls[0].calls, r.store.calls[1].calls, r.store.read.entries, r.plan.many)
+	if r.store == nil {
+		return
+	}
+	if alone, shared := r.store.calls[0].calls, r.store.calls[1].calls; alone < 600 || shared < 100 || shared >= alone {
+		t.Errorf("got %d calls without a store and %d with one, want at least 600 and 100, and less with one", alone, shared)
+	}
+	if n := r.store.read.entries; n != r.plan.many {
+		t.Errorf("a list has read %d entries, want %d", n, r.plan.many)
 	}
 }
 

@@ -1,6 +1,7 @@
 package main
 
 import (
+	"context"
 	"fmt"
 	"net/http"
 	"net/http/httptest"
@@ -46,13 +47,37 @@ func (e *slowEndpoint) process(answers introspect.Answers, key []byte) http.Hand
 
 // answerRun is the cost of opaque tokens at several processes.
 type answerRun struct {
-	name  string
-	calls int64         // the most of all rounds
-	took  time.Duration // median over the rounds
+	name   string
+	calls  int64         // of the endpoint; of the round with the most
+	failed int64         // calls of the store in the same round, each of which causes a call of the endpoint
+	took   time.Duration // median over the rounds
 }
 
-// callsOfProcesses sends 100 opaque tokens to several processes at the same time. The two kinds of processes take turns.
-func callsOfProcesses(s sharedPlan, server *storeServer) []answerRun {
+// countedAnswers counts the calls after whose failure a process calls the endpoint itself.
+type countedAnswers struct {
+	introspect.Answers
+	failed *atomic.Int64
+}
+
+func (c countedAnswers) Get(ctx context.Context, key introspect.AnswerKey) ([]byte, int64, error) {
+	value, generation, err := c.Answers.Get(ctx, key)
+	if err != nil {
+		c.failed.Add(1)
+	}
+	return value, generation, err
+}
+
+func (c countedAnswers) PutNew(ctx context.Context, key introspect.AnswerKey, value []byte, ttl time.Duration) (bool, error) {
+	stored, err := c.Answers.PutNew(ctx, key, value, ttl)
+	if err != nil {
+		c.failed.Add(1)
+	}
+	return stored, err
+}
+
+// callsOfProcesses sends 100 opaque tokens to several processes at the same time. The two kinds of processes
+// take turns.
+func callsOfProcesses(ctx context.Context, s sharedPlan, server *storeServer) []answerRun {
 	endpoint := newSlowEndpoint()
 	defer endpoint.Close()
 	runs := []answerRun{{name: "each process calls the endpoint"}, {name: "shared responses"}}
@@ -60,27 +85,41 @@ func callsOfProcesses(s sharedPlan, server *storeServer) []answerRun {
 	for round := range s.reads {
 		for turn := range runs {
 			i := (round + turn) % len(runs)
-			var handlers []http.Handler
-			key := newCommonKey()
-			for range answeringProcesses {
-				var answers introspect.Answers
-				if i == 1 {
-					store := server.open(fmt.Sprint("answers-", round))
-					defer store.Close()
-					answers = store.Answers()
-				}
-				handlers = append(handlers, endpoint.process(answers, key))
+			prefix := ""
+			if i == 1 {
+				prefix = fmt.Sprint("answers-", round)
 			}
-			before, began := endpoint.calls.Load(), time.Now()
-			parallel(len(handlers), func(n int) { runClients(handlers[n], s.answerRun) })
-			times[i] = append(times[i], time.Since(began))
-			runs[i].calls = max(runs[i].calls, endpoint.calls.Load()-before)
+			run := runProcesses(ctx, s, server, endpoint, prefix)
+			times[i] = append(times[i], run.took)
+			if run.calls > runs[i].calls {
+				runs[i].calls, runs[i].failed = run.calls, run.failed
+			}
 		}
 	}
 	for i := range runs {
 		runs[i].took = median(times[i])
 	}
 	return runs
+}
+
+// runProcesses sends the tokens to new processes, which share responses unless prefix is empty.
+func runProcesses(ctx context.Context, s sharedPlan, server *storeServer, endpoint *slowEndpoint, prefix string) answerRun {
+	key := newCommonKey()
+	var failed atomic.Int64
+	var handlers []http.Handler
+	for range answeringProcesses {
+		var answers introspect.Answers
+		if prefix != "" {
+			store := server.open(prefix)
+			defer store.Close()
+			succeed(store.Ready(ctx)) // connects
+			answers = countedAnswers{store.Answers(), &failed}
+		}
+		handlers = append(handlers, endpoint.process(answers, key))
+	}
+	before, began := endpoint.calls.Load(), time.Now()
+	parallel(len(handlers), func(n int) { runClients(handlers[n], s.answerRun) })
+	return answerRun{calls: endpoint.calls.Load() - before, failed: failed.Load(), took: time.Since(began)}
 }
 
 // answerLatencies measures single requests with opaque tokens that the process has not cached, and the

@@ -133,7 +133,7 @@ func revocationChecks(ctx context.Context, s sharedPlan) table {
 	add(checkedMany, newList(nil), s.many)
 	add(checkedStore, runList(ctx, newList(new(memoryRevocations), newCommonKey())), s.many)
 	add(checkedKeys, runList(ctx, newList(new(memoryRevocations), newCommonKey(), newCommonKey())), s.many)
-	return table{fmt.Sprintf("A check after an addition: calls of List.Revoked, %d entries", s.many), compare(s.longTurn/10, s.longRuns, benchmarks...)}
+	return table{fmt.Sprintf("A check after an addition: calls of List.Revoked, %d entries", s.many), compare(s.checks, s.longRuns, benchmarks...)}
 }
 
 // entryBytes is the memory of a list.

@@ -4,7 +4,6 @@ import (
 	"context"
 	"fmt"
 	"net/http"
-	"time"
 
 	"github.com/warder-go/warder/resource"
 	"github.com/warder-go/warder/resource/revocation"
@@ -17,7 +16,7 @@ const (
 	emptyList        = "empty list"
 	fullList         = "list with entries"
 	storeList        = "list with entries and a Store"
-	growingList      = "list with entries and a Store, an addition every 100 ms"
+	growingList      = "list with entries and a Store, with the additions"
 )
 
 // requestsByList measures requests with one of 100 cached tokens. Each turn has a new Resource, so that its
@@ -53,8 +52,8 @@ func acceptAllOf(h http.Handler, reqs []*http.Request) {
 	}
 }
 
-// requestsDuringAdditions measures requests with cached tokens, while an entry is added every 100 ms. After
-// each addition, the next request of each caller calls List.Revoked.
+// requestsDuringAdditions measures requests with cached tokens, before which an entry is added in each turn. The
+// next request of each caller then calls List.Revoked.
 func requestsDuringAdditions(ctx context.Context, s sharedPlan, distinct int) table {
 	ctx, cancel := context.WithCancel(ctx)
 	defer cancel()
@@ -63,24 +62,19 @@ func requestsDuringAdditions(ctx context.Context, s sharedPlan, distinct int) ta
 	list := func() *revocation.List {
 		return fill(ctx, runList(ctx, newList(new(memoryRevocations), newCommonKey())), s.entries)
 	}
-	growing := list()
+	growing, next := list(), s.entries
 	var benchmarks []benchmark
-	add := func(name string, revocations resource.Revocations) {
+	add := func(name string, revocations resource.Revocations, beforeTurn func()) {
 		h := withStaticKeys(resource.Config{Hooks: resource.Hooks{Revocations: revocations}}, keySet(key))
 		acceptAllOf(h, reqs)
-		benchmarks = append(benchmarks, benchmark{name, 1, nil, func() func(int) { return sendAccepted(h, reqs) }})
+		benchmarks = append(benchmarks, benchmark{name, 1, beforeTurn, func() func(int) { return sendAccepted(h, reqs) }})
 	}
-	add(noRevocations, nil)
-	add(storeList, list())
-	add(growingList, growing)
-	go func() {
-		tick := time.NewTicker(100 * time.Millisecond)
-		defer tick.Stop()
-		for i := s.entries; ctx.Err() == nil; i++ {
-			<-tick.C
-			_ = growing.Add(ctx, unusedEntry(5*i)) // fails only after ctx has ended
-		}
-	}()
-	title := fmt.Sprintf("Cached tokens (%d distinct) while tokens are revoked, ES256, lists with %d entries", distinct, s.entries)
-	return table{title, compare(s.longTurn, s.longRuns, benchmarks...)}
+	add(noRevocations, nil, nil)
+	add(storeList, list(), nil)
+	add(growingList, growing, func() {
+		next++
+		succeed(growing.Add(ctx, unusedEntry(5*next)))
+	})
+	title := fmt.Sprintf("Cached tokens (%d distinct) and one addition for every %d requests, ES256, lists with %d entries", distinct, s.perAddition, s.entries)
+	return table{title, compare(s.perAddition, s.longRuns, benchmarks...)}
 }

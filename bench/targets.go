@@ -118,7 +118,7 @@ func sharedTargets(r sharedResults) (l targetList) {
 	for _, name := range []string{emptyList, fullList, storeList} {
 		row := r.requests.row(name)
 		l.atMost("cached token, "+name+": × "+noRevocations, row.ratio, 1.02, 1.02, "")
-		l.atMost("cached token, "+name+": allocations above "+noRevocations, math.Round(row.allocs-none.allocs), 0, 0, "")
+		l.atMost("cached token, "+name+": allocations above "+noRevocations, max(0, math.Round(row.allocs-none.allocs)), 0, 0, "")
 	}
 	for _, m := range r.checks.rows {
 		l.atMost("List.Revoked, "+m.name+": allocations", math.Round(m.allocs), 0, 0, "")
