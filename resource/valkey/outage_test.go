@@ -257,6 +257,20 @@ func TestCircuitIsForRequests(t *testing.T) {
 	}
 }
 
+// An error that another server is the primary makes the store connect again.
+func TestNotThePrimary(t *testing.T) {
+	for _, code := range []string{"READONLY", "MOVED", "MASTERDOWN"} {
+		t.Run(code, func(t *testing.T) {
+			f := startFake(t, beginning("-"+code+" x\r\n"))
+			s := openAt(t, f.address())
+			if got := use(t.Context(), s, 1); !strings.Contains(got, code) || f.accepted.Load() != 1 {
+				t.Errorf("got %q and %d connections", got, f.accepted.Load())
+			}
+			eventually(t, "the store connects again", func() bool { return f.accepted.Load() == 2 })
+		})
+	}
+}
+
 // If MaxCalls calls are running, a further one fails at once.
 func TestTooManyCalls(t *testing.T) {
 	begun, proceed := make(chan struct{}), make(chan struct{})
