@@ -38,7 +38,8 @@ func soak(ctx context.Context, during, rotation, sample time.Duration, out io.Wr
 		}
 	})
 	_, _ = fmt.Fprintln(out, "| minute | heap, MB | resident, MB | goroutines | accepted | rejected | 503 | fetches |\n|---|---|---|---|---|---|---|---|")
-	for start := time.Now(); sleep(ctx, sample); {
+	for start, more := time.Now(), true; more; { // the last line is written when the time is over
+		more = sleep(ctx, sample)
 		_, _ = fmt.Fprintf(out, "| %.1f | %.1f | %.1f | %d | %d | %d | %d | %d |\n", time.Since(start).Minutes(), float64(liveHeap())/1e6, residentMB(),
 			runtime.NumGoroutine(), s.accepted.Load(), s.rejected.Load(), s.unavailable.Load(), server.fetches.Load())
 	}
