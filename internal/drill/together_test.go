@@ -19,6 +19,7 @@ const (
 	replayCopies = 20
 	callTokens   = 100
 	callRequests = 100 // with each token, to each process
+	callClients  = 4   // of one process, at the same time
 )
 
 // startTogether starts a fleet with one server. change can be nil.
@@ -88,10 +89,10 @@ func callsTogether(t *testing.T, timeout time.Duration) (summary string) {
 	}
 	var all sync.WaitGroup
 	for process := range processes {
-		for range maxConcurrent {
+		for range callClients {
 			first := rand.IntN(callTokens)
 			all.Go(func() {
-				for n := range callRequests * callTokens / maxConcurrent {
+				for n := range callRequests * callTokens / callClients {
 					traffic.do(t.Context(), process, opaque, tokens[(first+n)%callTokens], "", 0)
 				}
 			})
