@@ -302,7 +302,8 @@ func TestStreamDuringRevocationOutage(t *testing.T) {
 			time.Sleep(15 * time.Second)
 			began := time.Now()
 			r.set(func(r *fakeRevocations) { r.err, r.revision = context.DeadlineExceeded, 0 })
-			r.revoke("bob") // a notification during the outage
+			r.revoke("bob") // notifications during the outage decide nothing
+			r.revoke("carol")
 			time.Sleep(row.outage)
 			r.set(func(r *fakeRevocations) { r.err, r.revision = nil, 9 })
 			time.Sleep(time.Minute)

@@ -25,11 +25,10 @@ func (s *stream) watch(ctx context.Context, p *policy) {
 			time.AfterFunc(0, func() { s.finishCheck(ctx, nil, panicFault(v)) }) // when s.mu is free
 		}
 	}()
-	if stop := p.revocations.Watch(func() { s.checkRevoked(ctx) }); stop != nil {
-		s.unwatch = func() {
-			defer func() { _ = recover() }() // a panic in a timer would end the program
-			stop()
-		}
+	stop := p.revocations.Watch(func() { s.checkRevoked(ctx) })
+	s.unwatch = func() {
+		defer func() { _ = recover() }() // a panic in a timer would end the program
+		stop()
 	}
 	// The token can have been revoked after its last check and before Watch.
 	time.AfterFunc(0, func() { s.checkRevoked(ctx) })
