@@ -103,7 +103,7 @@ func TestBytesPerEntry(t *testing.T) {
 			list.Run(ctx)
 		}()
 		for list.Ready(ctx) != nil {
-			runtime.Gosched()
+			time.Sleep(time.Millisecond)
 		}
 		cancel()
 		<-done
@@ -141,7 +141,7 @@ func BenchmarkRevoked(b *testing.B) {
 			defer cancel()
 			go list.Run(ctx)
 			for list.Ready(ctx) != nil {
-				runtime.Gosched()
+				time.Sleep(time.Millisecond)
 			}
 			cancel()
 			if row.entries {
@@ -167,7 +167,7 @@ func BenchmarkRevision(b *testing.B) {
 	defer cancel()
 	go list.Run(ctx)
 	for list.Ready(ctx) != nil {
-		runtime.Gosched()
+		time.Sleep(time.Millisecond)
 	}
 	now := time.Now()
 	b.ReportAllocs()
