@@ -48,18 +48,19 @@ type sharedPlan struct {
 	reads              int
 	answers, answerRun int // tokens, and requests of each process
 	events             int // in one turn
+	eventRounds        int
 }
 
 func newSharedPlan(p plan) sharedPlan {
 	if p.quick() {
 		return sharedPlan{
-			turn: 200, rounds: 1, entries: 1000, perAddition: 2000, checks: 500, longRuns: 1, manyTokens: 200, many: 10_000,
+			turn: 200, rounds: 1, entries: 1000, perAddition: 2000, checks: 500, longRuns: 1, eventRounds: 1, manyTokens: 200, many: 10_000,
 			proofs: 640, storeRounds: 1, provenTurn: 20, provenRounds: 1, pairs: 2, additions: 3, pause: 20 * time.Millisecond,
 			reads: 1, answers: 5, answerRun: 500, events: 20,
 		}
 	}
 	return sharedPlan{
-		turn: 2000, rounds: 500, entries: 100_000, perAddition: 80_000, checks: 50_000, longRuns: 75, manyTokens: 10_000, many: 1_000_000,
+		turn: 2000, rounds: 500, entries: 100_000, perAddition: 80_000, checks: 5000, longRuns: 75, eventRounds: 15, manyTokens: 10_000, many: 1_000_000,
 		proofs: 20_000, storeRounds: 15, provenTurn: 40, provenRounds: 250, pairs: 5, additions: 100, pause: time.Second,
 		reads: 5, answers: 500, answerRun: 10_000, events: 500,
 	}

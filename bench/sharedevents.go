@@ -15,7 +15,7 @@ import (
 // securityEvents measures a receiver of security events whose list has no store.
 func securityEvents(ctx context.Context, s sharedPlan) table {
 	list := newList(nil)
-	rows := compare(s.events, s.longRuns, deliveries(ctx, "ES256", "ES256", 1, s.events, list), deliveries(ctx, "RS256", "RS256", 1, s.events, list))
+	rows := compare(s.events, s.eventRounds, deliveries(ctx, "ES256", "ES256", 1, s.events, list), deliveries(ctx, "RS256", "RS256", 1, s.events, list))
 	return table{"Security events that are verified and applied in one process", rows}
 }
 
@@ -33,7 +33,7 @@ func storedSecurityEvents(ctx context.Context, s sharedPlan, server *storeServer
 			benchmarks = append(benchmarks, deliveries(ctx, name, alg, concurrent, s.events, list))
 		}
 	}
-	return table{"Security events that are verified and stored for all processes", compare(s.events, s.longRuns, benchmarks...)}
+	return table{"Security events that are verified and stored for all processes", compare(s.events, s.eventRounds, benchmarks...)}
 }
 
 // deliveries returns a benchmark that delivers security events with a new user each. The events are made before
