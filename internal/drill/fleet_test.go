@@ -37,6 +37,7 @@ type settings struct {
 	timeout    time.Duration // timeout_milliseconds; 0: the default, 50 ms
 	notShared  string        // key of shared_state that is set to false, to see what the drill reports then; empty: none
 	outdated   bool          // accept_outdated_revocations, for the same purpose
+	maxAge     time.Duration // max_revocation_age_seconds; 0: the default, 5 s
 	store      valkey.Config // addresses, mode and password file
 	introspect bool          // opaque tokens are accepted
 }
@@ -73,6 +74,9 @@ func (s settings) configuration(issuer *resourcetest.Issuer) string {
 	add("    keys: [%q]", sharedKey)
 	if s.timeout != 0 {
 		add("    timeout_milliseconds: %d", s.timeout.Milliseconds())
+	}
+	if s.maxAge != 0 {
+		add("    max_revocation_age_seconds: %d", int(s.maxAge/time.Second))
 	}
 	if s.outdated {
 		add("    accept_outdated_revocations: true")

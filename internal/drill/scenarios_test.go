@@ -94,6 +94,9 @@ func serverScenarios() []scenario {
 	}
 }
 
+// passwordText is in all passwords of the store.
+const passwordText = "drill-password"
+
 // password replaces the password at the server and, two seconds later, in the file of the processes.
 func password() scenario {
 	var file string
@@ -104,15 +107,15 @@ func password() scenario {
 	}
 	sc := standalone("another password for 2 s", func(ctx context.Context, d *drill, server *valkeytest.Server) {
 		d.fault(ctx, away, func() {
-			server.Do("ACL", "SETUSER", "drill", "resetpass", ">second")
+			server.Do("ACL", "SETUSER", "drill", "resetpass", ">second-"+passwordText)
 			server.Do("CLIENT", "KILL", "TYPE", "normal")
 			server.Do("CLIENT", "KILL", "TYPE", "pubsub")
-		}, hold(ctx, 2*time.Second), func() { write(d.t, "second") })
-	}, "user default off", "user drill on >first ~* &* +@all")
+		}, hold(ctx, 2*time.Second), func() { write(d.t, "second-"+passwordText) })
+	}, "user default off", "user drill on >first-"+passwordText+" ~* &* +@all")
 	start := sc.settings
 	sc.settings = func(t *testing.T, s *settings) {
 		file = filepath.Join(t.TempDir(), "password")
-		write(t, "first")
+		write(t, "first-"+passwordText)
 		start(t, s)
 		s.store.Username, s.store.PasswordFile = "drill", file
 	}
