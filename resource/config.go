@@ -221,7 +221,7 @@ type Hooks struct {
 	// rejects the request with 500. Ready and Metrics do not cover these issuers.
 	ResolveIssuer func(iss string) (*Issuer, bool)
 
-	// Revocations knows which tokens are revoked. It applies to every request, also to one with
+	// Revocations reports which tokens are revoked. It applies to every request, also to one with
 	// a cached token, and to open streams. Nil revokes nothing.
 	Revocations Revocations
 

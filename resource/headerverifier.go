@@ -12,6 +12,7 @@ import (
 
 	"github.com/warder-go/warder/internal/anyvalue"
 	"github.com/warder-go/warder/internal/claimpath"
+	"github.com/warder-go/warder/internal/digest"
 	"github.com/warder-go/warder/internal/grammar"
 	"github.com/warder-go/warder/internal/logging"
 )
@@ -190,7 +191,9 @@ func (p *policy) identifyByHeader(at *endpoint, req *http.Request, from *headerI
 		f.credential, f.issuer, f.claims, f.token = from.name, from.issuer.id, claims, token
 		return nil, f
 	}
-	return p.newCaller(at, from.issuer, claims, token, from.name), nil
+	caller := p.newCaller(at, from.issuer, claims, token, from.name)
+	caller.tokenDigest = digest.Digest{} // the credential is not an access token
+	return caller, nil
 }
 
 // headerPrefix precedes the value of a field in a Token, so that the same text in two fields is

@@ -23,7 +23,7 @@ import (
 //
 // Cached tokens stay cached if nothing changed that determines who a caller is: issuers
 // (with the same Verifier values), Opaque, Prefixed, TokenHeaders, leeway, longest lifetime and the
-// limits of the cache, and if none of that is a function. Otherwise every token is
+// limits of the cache, and if none of that is a function, and if both configurations or neither have Hooks.Revocations. Otherwise every token is
 // verified again. The DPoP proofs that were used are passed on if both configurations store them
 // in memory. Counters continue. The series of verifiers that next does not have
 // disappear. Issuers of Hooks.ResolveIssuer are resolved again, but those of which a token has
@@ -70,7 +70,9 @@ func (p *policy) recast(c *Caller) *Caller {
 	}
 	clone := *c
 	clone.policy, clone.grant = p, c.grant.WithHierarchy(p.hierarchy)
-	clone.revision = p.newRevision()
+	if !anyvalue.Same(p.revocations, c.policy.revocations) {
+		clone.revision = p.newRevision()
+	}
 	p.setUnmet(&clone)
 	p.setLogin(&clone)
 	return &clone
@@ -80,7 +82,8 @@ func (p *policy) recast(c *Caller) *Caller {
 // that the cache of other can be kept. Functions cannot be compared, so a policy with one
 // that determines callers has the same callers as no other.
 func (p *policy) sameCallers(other *policy) bool {
-	return p.leeway == other.leeway && p.lifetime == other.lifetime && p.cache.SameLimits(other.cache) &&
+	hasDigests := p.revocations != nil // see newCaller
+	return hasDigests == (other.revocations != nil) && p.leeway == other.leeway && p.lifetime == other.lifetime && p.cache.SameLimits(other.cache) &&
 		p.resolver == nil && other.resolver == nil &&
 		sameIssuer(p.opaque, other.opaque) &&
 		maps.EqualFunc(p.issuers, other.issuers, sameIssuer) &&

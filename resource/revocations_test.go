@@ -315,6 +315,57 @@ func TestReplaceRevocations(t *testing.T) {
 		t.Fatal(err)
 	}
 	f.expect("alice, without a list", f.bearer(alice), accepted)
+	digests := newList()
+	if err := digests.Add(t.Context(), revocation.Entry{Issuer: issuer.Identifier(), Token: bob, Until: time.Now().Add(time.Hour)}); err != nil {
+		t.Fatal(err)
+	}
+	dave := f.token(resourcetest.Token{Subject: "dave"})
+	f.expect("dave, without a list", f.bearer(dave), accepted)
+	if err := digests.Add(t.Context(), revocation.Entry{Issuer: issuer.Identifier(), Token: dave, Until: time.Now().Add(time.Hour)}); err != nil {
+		t.Fatal(err)
+	}
+	if err := f.res.Replace(with(digests).res); err != nil {
+		t.Fatal(err)
+	}
+	f.expect("dave, whose caller was cached without a list", f.bearer(dave), invalid)
+}
+
+// After Replace with the same Revocations, cached callers are not checked again.
+func TestReplaceKeepsRevocations(t *testing.T) {
+	r := newRevocations()
+	opaque, jwts := &keywordVerifier{issuer: "https://opaque.example.test"}, &keywordVerifier{issuer: "https://auth.example.test"}
+	config := func(c *resource.Config, _ *jwks.Config) { // with the same verifiers, so that the cache is kept
+		c.Opaque, c.Issuers[0].Verifier, c.Hooks.Revocations = &resource.Issuer{Verifier: opaque}, jwts, r
+	}
+	f := newFixture(t, config)
+	f.expect("before", f.bearer("secret"), accepted)
+	next := newFixtureWith(t, f.issuer, config)
+	if err := f.res.Replace(next.res); err != nil {
+		t.Fatal(err)
+	}
+	r.takeCalls()
+	for range 3 {
+		f.expect("after", f.bearer("secret"), accepted)
+	}
+	if n := r.takeCalls(); n != 0 {
+		t.Errorf("Revoked was called %d times after Replace with the same Revocations", n)
+	}
+	r.revoke("robot")
+	f.expect("revoked", f.bearer("secret"), invalid)
+}
+
+// The digest of an API key is not that of a token.
+func TestTokenDigestOfHeaderCredential(t *testing.T) {
+	f := newFixture(t, func(c *resource.Config, _ *jwks.Config) {
+		c.Credentials.Headers = map[string]resource.HeaderVerifier{"X-API-Key": keywordVerifier{issuer: "keys"}}
+		c.Hooks.Revocations = resource.RevocationFunc(func(_ context.Context, c *resource.Caller) (bool, error) {
+			if c.TokenDigest() != [32]byte{} {
+				t.Errorf("%s has a token digest", c)
+			}
+			return false, nil
+		})
+	})
+	f.expect("a key", f.with("X-API-Key", "secret"), accepted)
 }
 
 // Permit checks the revocation like a request, and Offers does not.
