@@ -41,7 +41,7 @@ type sharedPlan struct {
 	many               int // entries in the largest lists
 	proofs             int // stored in one turn
 	storeRounds        int
-	provenTurn         int // requests with DPoP in one turn; there are as many rounds as above
+	provenTurn         int // requests with DPoP in one turn
 	provenRounds       int
 	pairs, additions   int // pairs of lists, and additions to each
 	pause              time.Duration
