@@ -67,7 +67,7 @@ type Answers interface {
 
 	// Purge sets the generation of the store to the given number, unless it is higher
 	// already. This must be atomic. The generation does not expire. The values of earlier
-	// generations are no longer used. They need not be removed.
+	// generations stay unused. They need not be removed.
 	Purge(ctx context.Context, generation int64) error
 }
 

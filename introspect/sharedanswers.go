@@ -13,9 +13,9 @@ import (
 //
 //  1. lookUpShared reads the entry about the token, in the present generation of the store.
 //  2. If there is a result, it is used.
-//  3. If there is no entry, the process takes the lock: it stores a pending entry.
+//  3. If the store has no entry, the process takes the lock: it stores a pending entry.
 //  4. If another process has the lock, await reads the entry until there is a result.
-//  5. If there is no result after that, or the store fails, the process calls the endpoint.
+//  5. Without a result after that, or if the store fails, the process calls the endpoint.
 //  6. shareResult replaces the entry, or removes the lock if there is nothing to share.
 //
 // The keys in the store contain the generation. A purge raises it, so that no earlier entry is

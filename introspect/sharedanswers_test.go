@@ -39,17 +39,7 @@ func TestProcessesShareCalls(t *testing.T) {
 				var all sync.WaitGroup
 				for _, fx := range processes {
 					for range row.requests {
-						all.Go(func() {
-							for _, i := range rand.Perm(100) {
-								want, caller := 401, ""
-								if i < 80 {
-									want, caller = 200, fmt.Sprintf("25:https://auth.example.test sub:user-%d", i)
-								}
-								if got := fx.request(tokens[i]); got.status != want || got.caller != caller {
-									fx.Errorf("token %d: got %d %q, want %d %q", i, got.status, got.caller, want, caller)
-								}
-							}
-						})
+						all.Go(func() { fx.expectTokens(tokens) })
 					}
 				}
 				all.Wait()
@@ -285,4 +275,17 @@ func TestSharedMetrics(t *testing.T) {
 			t.Errorf("got %q, want %s", got, want)
 		}
 	})
+}
+
+// expectTokens sends a request with each of 100 tokens, in a random order. The first 80 are valid.
+func (fx *fixture) expectTokens(tokens []string) {
+	for _, i := range rand.Perm(100) {
+		want, caller := 401, ""
+		if i < 80 {
+			want, caller = 200, fmt.Sprintf("25:https://auth.example.test sub:user-%d", i)
+		}
+		if got := fx.request(tokens[i]); got.status != want || got.caller != caller {
+			fx.Errorf("token %d: got %d %q, want %d %q", i, got.status, got.caller, want, caller)
+		}
+	}
 }

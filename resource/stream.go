@@ -8,8 +8,6 @@ import (
 	"slices"
 	"sync"
 	"time"
-
-	"github.com/warder-go/warder/internal/mcpmsg"
 )
 
 // streamCheckInterval is the time between two checks of an open stream. A stream whose token
@@ -54,7 +52,7 @@ var ErrStreamExpired = fmt.Errorf("%w: %s", ErrStreamEnded, ReasonExpired)
 //   - when the token expires, leeway included,
 //   - when Hooks.Revocations reports the caller: soon if it notifies the Resource (see
 //     [Revocations]), otherwise at the next check,
-//   - at the next check, if the token is no longer cached ([Resource.Forget], Limits.CacheTTL)
+//   - at the next check, if the token is not cached any more ([Resource.Forget], Limits.CacheTTL)
 //     and its issuer rejects it,
 //   - at the next check, if the time since the login exceeds [Authentication].MaxAge,
 //   - two checks after the keys of its issuer were due for a refresh that no longer has its
@@ -198,42 +196,6 @@ func (p *policy) checkStreamBinding(previous, caller *Caller) *fault {
 		return newFault(ReasonTokenInvalid, "the token is bound to something else than before")
 	}
 	return p.checkBound(caller)
-}
-
-// streamOperations are the operations of the request that opened a stream, and what they need.
-type streamOperations struct {
-	policy   *policy // by which requires was determined
-	requires requirements
-	messages []*mcpmsg.Message // nil: the body was not read
-}
-
-// operationsOf copies what rules read of the messages. It keeps no part of the body.
-func operationsOf(p *policy, granted permission) *streamOperations {
-	o := &streamOperations{policy: p, requires: granted.requirements}
-	for _, m := range granted.messages {
-		kept := *m
-		kept.ID, kept.Arguments = nil, nil
-		o.messages = append(o.messages, &kept)
-	}
-	return o
-}
-
-// needs returns what the operations need by a policy, which can be another than the one that
-// accepted the request: see Replace.
-func (o *streamOperations) needs(p *policy, req *http.Request, caller *Caller) (requirements, *fault) {
-	switch {
-	case p == o.policy:
-		return o.requires, nil
-	case p.rules == nil || !mcpmsg.MayCarryMessage(req):
-		return requirements{needed: p.scopes}, nil
-	case o.messages == nil:
-		return requirements{}, newFault(ReasonOperationUndeclared, "the configuration has rules now, and the body of the request was not read")
-	}
-	needs, f := p.rules.needs(req.Context(), o.messages, caller, p.scopes, nil)
-	if f == nil {
-		o.policy, o.requires = p, needs
-	}
-	return needs, f
 }
 
 // expiredStream returns the fault of a stream whose token has expired. It is faultExpired only

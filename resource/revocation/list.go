@@ -157,7 +157,7 @@ func (l *List) Revoked(ctx context.Context, c *resource.Caller) (bool, error) {
 	return false, l.Ready(ctx)
 }
 
-// revokes looks for an entry that matches. It computes no name of a kind of which there are no entries.
+// revokes looks for an entry that matches. It skips kinds of which the list has no entries.
 func (l *List) revokes(c *resource.Caller, now time.Time) bool {
 	names, kinds, issued := l.names.Load(), l.table.counts(), c.IssuedAt()
 	subject, client, token := c.Subject(), "", c.TokenDigest()

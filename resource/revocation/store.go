@@ -25,7 +25,7 @@ type Store interface {
 // Page is a result of [Store].Read.
 type Page struct {
 	Records []Record
-	Last    int64 // sequence number of the last record, for the next call; after if there are no records
+	Last    int64 // sequence number of the last record, for the next call; equals after if Records is empty
 	More    bool  // the store has further records now
 
 	// Data identifies the data in the store, at the moment at which Records were read. It must change
