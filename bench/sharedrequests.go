@@ -52,8 +52,8 @@ func acceptAllOf(h http.Handler, reqs []*http.Request) {
 	}
 }
 
-// requestsDuringAdditions measures requests with cached tokens, before which an entry is added in each turn. The
-// next request of each caller then calls List.Revoked.
+// requestsDuringAdditions measures requests with cached tokens, before which an entry is added in
+// each turn. The next request of each caller then calls List.Revoked.
 func requestsDuringAdditions(ctx context.Context, s sharedPlan, distinct int) table {
 	ctx, cancel := context.WithCancel(ctx)
 	defer cancel()

@@ -107,9 +107,9 @@ func (v *Verifier) Verify(ctx context.Context, t *resource.Token) (*resource.Cla
 	return &claims, nil
 }
 
-// VerifyJWS checks the algorithm and the signature of a JWT with the claims iss and iat, as Verify does and with the
-// same errors. It is for packages of this module that read other JWTs of the issuer than access tokens: it
-// does not check what kind of token the JWT is.
+// VerifyJWS checks the algorithm and the signature of a JWT with the claims iss and iat, as
+// Verify does and with the same errors. It is for packages of this module that read other JWTs of
+// the issuer than access tokens: it does not check what kind of token the JWT is.
 func (v *Verifier) VerifyJWS(ctx context.Context, t *jose.Token, issuer string, issuedAt time.Time) (stillValid func(now time.Time) bool, err error) {
 	if alg := t.Header.Algorithm; !slices.Contains(v.algorithms, alg) {
 		return nil, &resource.Error{Reason: resource.ReasonAlgorithmRefused, Err: fmt.Errorf("alg %s is not allowed for the issuer", alg)}

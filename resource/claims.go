@@ -9,9 +9,8 @@ import (
 )
 
 // Claims are the claims of a token: the payload of a JWT (RFC 7519 §4, RFC 9068 §2.2) or an
-// introspection answer (RFC 7662 §2.2). An absent claim is the zero value. A claim that is
-// null or an empty string counts as absent. Do not change
-// Claims that were returned to a [Resource].
+// introspection answer (RFC 7662 §2.2). An absent claim is the zero value. A claim that is null
+// or an empty string counts as absent. Do not change Claims that were returned to a [Resource].
 type Claims struct {
 	Issuer       string
 	Subject      string   // sub, or Issuer.SubjectClaim

@@ -91,10 +91,10 @@ func (m *metrics) observeVerification(t *Token, took time.Duration) {
 	}
 }
 
-// Metrics returns the series of the resource, and those of its verifiers, observers,
-// DPoP.Replays and Hooks.Revocations that are prometheus.Collectors, for the program to register. Every series has the
-// label resource. The series of a verifier that two resources share appear in both. Because
-// [Resource.Replace] can change the verifiers, this is an unchecked collector: a registry
+// Metrics returns the series of the resource, and those of its verifiers, observers, DPoP.Replays
+// and Hooks.Revocations that are prometheus.Collectors, for the program to register. Every series
+// has the label resource. The series of a verifier that two resources share appear in both.
+// Because [Resource.Replace] can change the verifiers, this is an unchecked collector: a registry
 // reports a second registration only when it gathers.
 func (r *Resource) Metrics() prometheus.Collector {
 	constant := prometheus.Labels{"resource": r.identifier}

@@ -66,8 +66,8 @@ func (p *policy) authorize(at *endpoint, req *http.Request, caller *Caller, how 
 }
 
 // checkRequirements rejects a caller that does not meet the conditions of the operations, lacks a
-// needed or a further scope, needs a bound token, or must log in again. Conditions precede scopes: to a caller who does
-// not meet them, a scope would not help.
+// needed or a further scope, needs a bound token, or must log in again. Conditions precede
+// scopes: to a caller who does not meet them, a scope would not help.
 func (p *policy) checkRequirements(c *Caller, needs requirements, further []string) *fault {
 	if f := c.conditionFault(c.firstUnmet(needs.conditions)); f != nil {
 		return f

@@ -21,13 +21,13 @@ import (
 // credential is a field of Credentials.Headers ends unless the same verifier is configured for
 // that field.
 //
-// Cached tokens stay cached if nothing changed that determines who a caller is: issuers
-// (with the same Verifier values), Opaque, Prefixed, TokenHeaders, leeway, longest lifetime and the
-// limits of the cache, and if none of that is a function, and if both configurations or neither have Hooks.Revocations. Otherwise every token is
-// verified again. The DPoP proofs that were used are passed on if both configurations store them
-// in memory. Counters continue. The series of verifiers that next does not have
-// disappear. Issuers of Hooks.ResolveIssuer are resolved again, but those of which a token has
-// been verified are not rationed again.
+// Cached tokens stay cached if nothing changed that determines who a caller is: issuers (with the
+// same Verifier values), Opaque, Prefixed, TokenHeaders, leeway, longest lifetime and the limits
+// of the cache, and if none of that is a function, and if both configurations or neither have
+// Hooks.Revocations. Otherwise every token is verified again. The DPoP proofs that were used are
+// passed on if both configurations store them in memory. Counters continue. The series of
+// verifiers that next does not have disappear. Issuers of Hooks.ResolveIssuer are resolved again,
+// but those of which a token has been verified are not rationed again.
 func (r *Resource) Replace(next *Resource) error {
 	old, p := r.policy(), next.policy()
 	if old == rejectAll || p == rejectAll {

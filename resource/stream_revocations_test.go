@@ -87,8 +87,8 @@ func (f *fixture) openFor(subject string) *testStream {
 	return f.open(getRequest(), f.issuer.Token(resourcetest.Token{Subject: subject}))
 }
 
-// expectEnd tests that a stream ended within a time after began, for a reason, and closes it. "" is for a stream that
-// is still open.
+// expectEnd tests that a stream ended within a time after began, for a reason, and closes it. ""
+// is for a stream that is still open.
 func (f *fixture) expectEnd(name string, s *testStream, began time.Time, within time.Duration, reason string) {
 	f.t.Helper()
 	ended := s.ended()
@@ -103,8 +103,8 @@ func (f *fixture) expectEnd(name string, s *testStream, began time.Time, within 
 	}
 }
 
-// The streams of a revoked subject end within two seconds, in the process that adds the entry and in those that share its
-// store.
+// The streams of a revoked subject end within two seconds, in the process that adds the entry and
+// in those that share its store.
 func TestStreamsOfRevokedSubjectEnd(t *testing.T) {
 	for _, row := range []struct {
 		name string
@@ -184,7 +184,8 @@ func TestStreamStopsWatching(t *testing.T) {
 	}
 }
 
-// After Replace, a stream is notified by the new Revocations from its next regular check on, and no longer by the old ones.
+// After Replace, a stream is notified by the new Revocations from its next regular check on, and
+// no longer by the old ones.
 func TestStreamWatchesNewRevocations(t *testing.T) {
 	for _, row := range []struct {
 		name   string
@@ -220,7 +221,8 @@ func TestStreamWatchesNewRevocations(t *testing.T) {
 	}
 }
 
-// A stream whose token expires is checked by the Revocations that Replace brought, although their revision is the same.
+// A stream whose token expires is checked by the Revocations that Replace brought, although their
+// revision is the same.
 func TestRevokedBeforeExpiryAfterReplace(t *testing.T) {
 	before, after := newRevocations(), newRevocations()
 	inBubble(t, before.use, func(t *testing.T, f *fixture) {

@@ -34,7 +34,8 @@ func eventually(t *testing.T, what string, condition func() bool) {
 	}
 }
 
-// Two servers with a file share revocations, also those that another program adds. This needs a Redis or Valkey server.
+// Two servers with a file share revocations, also those that another program adds. This needs a
+// Redis or Valkey server.
 func TestSharedState(t *testing.T) {
 	store := valkeytest.Start(t, valkeytest.Options{})
 	issuer := resourcetest.Start(t)

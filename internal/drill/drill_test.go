@@ -118,7 +118,8 @@ func (d *drill) settle(ctx context.Context) {
 	pause(ctx, time.Until(until))
 }
 
-// restart ends a process and starts it again. It does not wait until the process is ready, if the store is away.
+// restart ends a process and starts it again. It does not wait until the process is ready, if the
+// store is away.
 func (d *drill) restart(process int, storeAway bool) {
 	d.t.Helper()
 	p := d.fleet.processes[process]

@@ -18,8 +18,9 @@ const (
 	seenWithin   = time.Second     // a revocation applies in all processes while the store is well
 	wholeSecond  = time.Second     // iat of a proof has no fraction
 
-	// lateShare is the largest share of requests with a call that takes longer than the timeout although the store is
-	// well, because the machine did not run the process or the server in time. It is 0 on an idle machine.
+	// lateShare is the largest share of requests with a call that takes longer than the timeout
+	// although the store is well, because the machine did not run the process or the server in
+	// time. It is 0 on an idle machine.
 	lateShare = 0.001
 )
 

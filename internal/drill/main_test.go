@@ -10,7 +10,8 @@ import (
 	"github.com/warder-go/warder/resource/valkey/valkeytest"
 )
 
-// tableVariable has the path of a file for the table. If it is set, TestDrill runs all scenarios. .ci/drill sets it.
+// tableVariable has the path of a file for the table. If it is set, TestDrill runs all scenarios.
+// .ci/drill sets it.
 const tableVariable = "WARDER_DRILL_TABLE"
 
 // The short tests also run on machines that are busy.

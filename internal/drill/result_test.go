@@ -150,8 +150,8 @@ func (r *row) checkStreams(early int, took time.Duration, ended bool, slack time
 	}
 }
 
-// propagation returns, for each revocation that no fault delayed and for each process, how long after Add the first
-// request was rejected.
+// propagation returns, for each revocation that no fault delayed and for each process, how long
+// after Add the first request was rejected.
 func (j *judge) propagation(answers []answer) (all []time.Duration) {
 	type place struct{ process, item int }
 	seen := map[place]bool{}

@@ -48,7 +48,8 @@ func (r *revocations) list() []*revocationOf {
 	return append([]*revocationOf(nil), r.all...)
 }
 
-// revocable makes a token, and the entry that revokes it by jti, by sid, by the token itself, or by its subject.
+// revocable makes a token, and the entry that revokes it by jti, by sid, by the token itself, or
+// by its subject.
 func (t *traffic) revocable(n int) (token string, e revocation.Entry) {
 	subject, id, session := fmt.Sprint("revoked-", n), fmt.Sprint("jti-", n), fmt.Sprint("sid-", n)
 	token = t.f.issuer.Token(resourcetest.Token{Subject: subject, Claims: map[string]any{"jti": id, "sid": session}})
@@ -89,7 +90,8 @@ func (t *traffic) revoke(ctx context.Context, n int) {
 	all.Wait()
 }
 
-// pushEvent pushes an event about a subject to a process. It repeats the event until the process accepts it, as issuers do.
+// pushEvent pushes an event about a subject to a process. It repeats the event until the process
+// accepts it, as issuers do.
 func (f *fleet) pushEvent(ctx context.Context, p *process, subject string) (err error) {
 	event := f.issuer.SecurityEvent(resourcetest.SecurityEvent{Audience: eventsAudience, Subject: f.issuer.SubjectID(subject)})
 	for began := time.Now(); time.Since(began) < pollTime; {

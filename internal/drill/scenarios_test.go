@@ -10,8 +10,8 @@ import (
 	"github.com/warder-go/warder/resource/valkey/valkeytest"
 )
 
-// proofWindow is dpop_window_seconds of the scenarios: long enough to replay proofs after the faults that last some
-// seconds.
+// proofWindow is dpop_window_seconds of the scenarios: long enough to replay proofs after the
+// faults that last some seconds.
 const proofWindow = 6 * time.Second
 
 // Effects of faults.

@@ -58,8 +58,8 @@ func failover(name string, fail func(ctx context.Context, d *drill, g *group)) s
 	}
 }
 
-// killedPrimary kills the primary. When the replica has replaced it, it returns without data, as a primary until the
-// sentinels make it a replica.
+// killedPrimary kills the primary. When the replica has replaced it, it returns without data, as
+// a primary until the sentinels make it a replica.
 func killedPrimary() scenario {
 	return failover("primary killed, failover to its replica", func(ctx context.Context, d *drill, g *group) {
 		d.fault(ctx, awayEmpty, g.primary.Kill, hold(ctx, 0), func() { g.awaitFailover() })

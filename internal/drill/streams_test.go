@@ -100,8 +100,8 @@ func (s *streams) early() int {
 	return len(s.ended)
 }
 
-// revoke pushes an event that revokes the subject to one process. It returns when the last stream ended after that, or false if they do
-// not all end in time.
+// revoke pushes an event that revokes the subject to one process. It returns when the last stream
+// ended after that, or false if they do not all end in time.
 func (s *streams) revoke(f *fleet) (took time.Duration, ok bool) {
 	ctx, cancel := context.WithTimeout(context.Background(), answerLimit)
 	defer cancel()

@@ -59,8 +59,8 @@ func (t *traffic) sendCopies(ctx context.Context) (accepted int, answers []answe
 	return accepted, answers
 }
 
-// replaysTogether sends 20 copies of one proof to six processes at the same time, in 50 rounds: exactly one is accepted in
-// each round.
+// replaysTogether sends 20 copies of one proof to six processes at the same time, in 50 rounds:
+// exactly one is accepted in each round.
 func replaysTogether(t *testing.T, timeout time.Duration) (summary string) {
 	traffic := startTogether(t, timeout, nil)
 	d := &drill{t: t, fleet: traffic.f, traffic: traffic}
@@ -82,8 +82,8 @@ func replaysTogether(t *testing.T, timeout time.Duration) (summary string) {
 	return fmt.Sprintf("%d copies of one proof, sent to %d processes at the same time: exactly 1 was accepted in %d of %d rounds.", replayCopies, processes, exact, replayRounds)
 }
 
-// callsTogether sends 100 requests with each of 100 opaque tokens to each of six processes, at the same time: 100
-// introspection calls.
+// callsTogether sends 100 requests with each of 100 opaque tokens to each of six processes, at
+// the same time: 100 introspection calls.
 func callsTogether(t *testing.T, timeout time.Duration) (summary string) {
 	requests := callRequests
 	if timeout != 0 {

@@ -20,8 +20,8 @@ func (b *builder) addBindings(c *resource.Config) {
 		Format: resource.CertificateFormat(s.CertificateFormat), Proxies: b.proxies()}
 }
 
-// nonceKeys returns the keys of DPoP nonces. Those of shared_state are used if the file has no others: with a random
-// key, other processes would reject the nonces.
+// nonceKeys returns the keys of DPoP nonces. Those of shared_state are used if the file has no
+// others: with a random key, other processes would reject the nonces.
 func (b *builder) nonceKeys() [][]byte {
 	s := &b.settings
 	if s.DPoPNonceKeys == nil && s.DPoPNonceKeyFiles == nil && s.DPoPRequireNonce {
@@ -30,8 +30,8 @@ func (b *builder) nonceKeys() [][]byte {
 	return b.readKeys("dpop_nonce_keys", "dpop_nonce_key_files", s.DPoPNonceKeys, s.DPoPNonceKeyFiles)
 }
 
-// readKeys returns keys that processes have in common, from texts or from files. The bytes of a file are used as they are. If
-// a file cannot be read, it returns nil.
+// readKeys returns keys that processes have in common, from texts or from files. The bytes of a
+// file are used as they are. If a file cannot be read, it returns nil.
 func (b *builder) readKeys(text, files string, texts []Secret, names []string) (keys [][]byte) {
 	checkEmpty := func(key string, given bool, n int) {
 		if given && n == 0 { // with a random key, other processes would reject what this one makes

@@ -51,11 +51,12 @@ type Config struct {
 	Environ []string
 
 	// Complete, if not nil, sets what a file cannot contain, such as Hooks.Revocations,
-	// Hooks.Observers, Operations.Rule and Credentials.Headers. It is called for each read
-	// of the files, never concurrently. It must set the same verifiers and observers each
-	// time, because new ones are treated as changes. What it sets is not checked against the
-	// file. One exception: if the block shared_state shares revocations or DPoP proofs, it is a mistake to set
-	// Hooks.Revocations or Credentials.DPoP.Replays. With the block security_events, it is a mistake to set Hooks.Revocations.
+	// Hooks.Observers, Operations.Rule and Credentials.Headers. It is called for each read of the
+	// files, never concurrently. It must set the same verifiers and observers each time, because
+	// new ones are treated as changes. What it sets is not checked against the file. One
+	// exception: if the block shared_state shares revocations or DPoP proofs, it is a mistake to
+	// set Hooks.Revocations or Credentials.DPoP.Replays. With the block security_events, it is a
+	// mistake to set Hooks.Revocations.
 	Complete func(*resource.Config)
 
 	// Check, if not nil, is called for each read of the files after the resource has
@@ -63,10 +64,10 @@ type Config struct {
 	// The mistakes that mcpsdk.Check finds get the lines of their keys.
 	Check func(*resource.Resource) error
 
-	// OpenStore opens the store that the block shared_state describes. It is required if the file has the block.
-	// OpenStore of package resource/valkey is one. It is called once, by New, and must not wait for the store.
-	// A line of its error that begins with the name of a field of StoreSettings and a colon is a
-	// mistake in the key for that field.
+	// OpenStore opens the store that the block shared_state describes. It is required if the file
+	// has the block. OpenStore of package resource/valkey is one. It is called once, by New, and
+	// must not wait for the store. A line of its error that begins with the name of a field of
+	// StoreSettings and a colon is a mistake in the key for that field.
 	OpenStore func(StoreSettings) (Stores, error)
 
 	Interval  time.Duration     // between checks of the files by Run; default 10 s, at least 1 s

@@ -50,7 +50,8 @@ func (b *builder) addEvents(key, format string, args ...any) {
 	b.mistakes.add(b.position(path), "%s: %s", path, fmt.Sprintf(format, args...))
 }
 
-// eventList returns the list that gets the revocations: that of shared_state, or else one in the memory of this process.
+// eventList returns the list that gets the revocations: that of shared_state, or else one in the
+// memory of this process.
 func (b *builder) eventList(c *resource.Config) *revocation.List {
 	if list := b.shared.revocations(); list != nil {
 		return list // setShared has set it
@@ -65,8 +66,8 @@ func (b *builder) eventList(c *resource.Config) *revocation.List {
 	return b.eventsList
 }
 
-// eventLifetime returns the longest lifetime of tokens, or 0 for the default of package securityevents. Tokens would be valid
-// again if their revocation ended before them.
+// eventLifetime returns the longest lifetime of tokens, or 0 for the default of package
+// securityevents. Tokens would be valid again if their revocation ended before them.
 func (b *builder) eventLifetime(s *SecurityEvents, limit time.Duration) time.Duration {
 	if s.TokenLifetime == nil {
 		return limit
@@ -125,8 +126,9 @@ func (i *issuerBuilder) eventKeys(s *SecurityEvents) *jwks.Verifier {
 	return keys
 }
 
-// setAuthorization sets the value that the sender must send, or its file, and returns the value. The receiver reads the file
-// again, so a change of the file needs no reload. It is read here only to find mistakes.
+// setAuthorization sets the value that the sender must send, or its file, and returns the value.
+// The receiver reads the file again, so a change of the file needs no reload. It is read here
+// only to find mistakes.
 func (b *builder) setAuthorization(c *securityevents.Config) (value string) {
 	s := b.settings.SecurityEvents
 	switch {
@@ -154,7 +156,8 @@ var eventKeyNames = []fieldKey{
 	{field: "Authorization", key: "authorization", either: []string{"authorization_file"}},
 }
 
-// makeReceiver makes the receiver, or takes the one in use if its settings are the same. value is that of the header field.
+// makeReceiver makes the receiver, or takes the one in use if its settings are the same. value is
+// that of the header field.
 func (b *builder) makeReceiver(c securityevents.Config, value string) {
 	checked := c
 	checked.Authorization, checked.AuthorizationFile = value, ""

@@ -23,7 +23,8 @@ func (s *testServer) push(issuer *resourcetest.Issuer, e resourcetest.SecurityEv
 	return w.Code
 }
 
-// An event revokes the tokens of its subject in this process. With shared_state, all processes reject them within a second.
+// An event revokes the tokens of its subject in this process. With shared_state, all processes
+// reject them within a second.
 func TestPushedEventsRevoke(t *testing.T) {
 	for _, row := range []struct{ name, lines, other, want string }{
 		{"a list of the process", events(), events(), "401 200"},

@@ -19,7 +19,8 @@ func (s *testServer) count(result string) (all string) {
 	return countIn(s.t, registry, result)
 }
 
-// countIn returns the values of the series of a result, with their labels if they are those of another issuer or resource.
+// countIn returns the values of the series of a result, with their labels if they are those of
+// another issuer or resource.
 func countIn(t testing.TB, from prometheus.Gatherer, result string) string {
 	t.Helper()
 	families, err := from.Gather()
@@ -62,7 +63,8 @@ func withTwoIssuers(t *testing.T, test func(t *testing.T, r *replicas, b *resour
 	})
 }
 
-// A reload can change the issuer. A registry in which Live was registered before has the series of the issuer in use.
+// A reload can change the issuer. A registry in which Live was registered before has the series
+// of the issuer in use.
 func TestReloadChangesTheIssuerOfEvents(t *testing.T) {
 	withTwoIssuers(t, func(t *testing.T, r *replicas, b *resourcetest.Issuer, s *testServer) {
 		registry := prometheus.NewPedanticRegistry()

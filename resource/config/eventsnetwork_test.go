@@ -12,8 +12,8 @@ import (
 	"github.com/warder-go/warder/resource/resourcetest"
 )
 
-// networked returns a server that uses the network and not a transport of the test. The keys of the tokens are in
-// keys.json.
+// networked returns a server that uses the network and not a transport of the test. The keys of
+// the tokens are in keys.json.
 func networked(t *testing.T, issuer *resourcetest.Issuer, files map[string]string, lines ...string) *testServer {
 	t.Helper()
 	s := &testServer{t: t, dir: t.TempDir(), issuer: issuer, log: new(bytes.Buffer)}

@@ -27,8 +27,8 @@ func (s *testServer) reload(lines ...string) string {
 	return ""
 }
 
-// A reload applies new settings to the same handler and the same list, so earlier revocations stay. A rejected reload changes
-// nothing.
+// A reload applies new settings to the same handler and the same list, so earlier revocations
+// stay. A rejected reload changes nothing.
 func TestReloadOfSecurityEvents(t *testing.T) {
 	withReplicas(t, func(t *testing.T, r *replicas) {
 		s := completedServer(t, r.issuer, nil, func(*config.Config) {}, events())
@@ -73,7 +73,8 @@ func TestSecurityEventsCannotBeAddedOrRemoved(t *testing.T) {
 	})
 }
 
-// A reload that does not change the settings of the events keeps the memory of what was received, and the counters.
+// A reload that does not change the settings of the events keeps the memory of what was received,
+// and the counters.
 func TestReloadKeepsReceivedEvents(t *testing.T) {
 	for _, row := range []struct {
 		name   string
@@ -112,8 +113,8 @@ func TestReloadKeepsReceivedEvents(t *testing.T) {
 	}
 }
 
-// A rotated authorization takes effect without a reload. While the file is missing, events are rejected with 503, and
-// Run reports it.
+// A rotated authorization takes effect without a reload. While the file is missing, events are
+// rejected with 503, and Run reports it.
 func TestAuthorizationFileOfEventsRotates(t *testing.T) {
 	withReplicas(t, func(t *testing.T, r *replicas) {
 		s := completedServer(t, r.issuer, map[string]string{"secret": "Bearer one\n"}, func(*config.Config) {}, events("authorization_file: secret"))

@@ -70,7 +70,8 @@ func (i *issuerBuilder) introspectionVerifier() resource.Verifier {
 	return v
 }
 
-// shareAnswers adds the store of shared_state. Its settings do not change while the process runs, only the keys do.
+// shareAnswers adds the store of shared_state. Its settings do not change while the process runs,
+// only the keys do.
 func (i *issuerBuilder) shareAnswers(c *introspect.Config) {
 	hasClient := c.Auth.ClientID != "" || c.Auth.Method == introspect.Bearer // else its absence is a mistake anyway
 	if !hasClient || !i.sharesIn((*SharedState).sharesAnswers) {

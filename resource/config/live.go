@@ -25,10 +25,11 @@ const (
 	settleTime = time.Second     // time that a change must remain the same before Run applies it
 )
 
-// Live is a configuration that follows changes of its files. It implements
-// prometheus.Collector with series about reloads, about the store of shared_state and about the events of
-// security_events; those of [resource.Resource.Metrics] are separate. With security_events it is an unchecked collector, because a reload can
-// change the issuer: a registry reports a second registration only when it gathers. It is safe for concurrent use.
+// Live is a configuration that follows changes of its files. It implements prometheus.Collector
+// with series about reloads, about the store of shared_state and about the events of
+// security_events; those of [resource.Resource.Metrics] are separate. With security_events it is
+// an unchecked collector, because a reload can change the issuer: a registry reports a second
+// registration only when it gathers. It is safe for concurrent use.
 type Live struct {
 	config   *Config // a pointer, so that formatting a struct that contains a Live shows only an address
 	resource *resource.Resource
@@ -49,10 +50,11 @@ type Live struct {
 // configuration (see [resource.Resource.Replace]).
 func (l *Live) Resource() *resource.Resource { return l.resource }
 
-// Revocations returns the list of revocations, for example to add entries or to pass it to package securityevents. It is
-// the list that the block shared_state shares. If revocations are not shared and the file has the block security_events, it is
-// a list in the memory of this process. Otherwise it is nil, and a program can set Hooks.Revocations in
-// Config.Complete. It is always the same one.
+// Revocations returns the list of revocations, for example to add entries or to pass it to
+// package securityevents. It is the list that the block shared_state shares. If revocations are
+// not shared and the file has the block security_events, it is a list in the memory of this
+// process. Otherwise it is nil, and a program can set Hooks.Revocations in Config.Complete. It is
+// always the same one.
 func (l *Live) Revocations() *revocation.List {
 	if list := l.shared.revocations(); list != nil {
 		return list
@@ -66,9 +68,9 @@ func (l *Live) Close() { l.shared.close() }
 
 // Run checks the files every Config.Interval until ctx is done, and applies changes of the
 // configuration file, the secrets file, and the files of ca_file, digest_key_file,
-// dpop_nonce_key_files and key_files.
-// It compares contents, not modification times, so it detects symbolic links that are
-// switched, as Kubernetes does. It does not detect changes of environment variables.
+// dpop_nonce_key_files and key_files. It compares contents, not modification times, so it detects
+// symbolic links that are switched, as Kubernetes does. It does not detect changes of environment
+// variables.
 //
 // A change is applied if it is still the same one second later: a partially written file
 // can be valid, but have fewer rules than the complete one.
@@ -77,8 +79,9 @@ func (l *Live) Close() { l.shared.close() }
 // by the metrics, and changes nothing. Verifiers read the files of keys and of credentials for
 // introspection themselves.
 //
-// With the block shared_state, Run also keeps the shared [Live.Revocations] up to date. Until it runs and has read all revocations,
-// requests with a credential are rejected with 503. Run must be called once only.
+// With the block shared_state, Run also keeps the shared [Live.Revocations] up to date. Until it
+// runs and has read all revocations, requests with a credential are rejected with 503. Run must
+// be called once only.
 func (l *Live) Run(ctx context.Context) {
 	var list sync.WaitGroup
 	defer list.Wait()
@@ -109,11 +112,11 @@ func (l *Live) Run(ctx context.Context) {
 // and the previous configuration stays in use.
 //
 // Different identifiers, and a different base_path or resource_metadata_paths, are rejected,
-// because clients and routes depend on them. So is a different shared_state, except for its keys and key_files, because
-// the process would lose what it has in the store. The block security_events cannot be added or removed.
-// Reload first fetches the keys of new issuers, for at most five seconds. Then it applies
-// the configuration with or without these keys, because its purpose may be to remove
-// another issuer.
+// because clients and routes depend on them. So is a different shared_state, except for its keys
+// and key_files, because the process would lose what it has in the store. The block
+// security_events cannot be added or removed. Reload first fetches the keys of new issuers, for
+// at most five seconds. Then it applies the configuration with or without these keys, because its
+// purpose may be to remove another issuer.
 func (l *Live) Reload(ctx context.Context) error {
 	_, err := l.reload(ctx, "")
 	return err

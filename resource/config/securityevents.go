@@ -28,22 +28,23 @@ type SecurityEvents struct {
 	Leeway            *int     `yaml:"leeway_seconds" min:"1" max:"900" doc:"allowed difference between the clocks of this server and of the sender of the events. Default: 300"`
 }
 
-// Format writes the settings for every verb without their secret. For %s, package fmt would print what a pointer in [Settings]
-// points to, and not call the methods of [Secret].
+// Format writes the settings for every verb without their secret. For %s, package fmt would print
+// what a pointer in [Settings] points to, and not call the methods of [Secret].
 func (s SecurityEvents) Format(f fmt.State, _ rune) {
 	type plain SecurityEvents
 	_, _ = fmt.Fprintf(f, "%+v", plain(s))
 }
 
-// A receiver is the endpoint for events with unchanged settings. It is kept in a reload that does not change them, because
-// it stores which events were received.
+// A receiver is the endpoint for events with unchanged settings. It is kept in a reload that does
+// not change them, because it stores which events were received.
 type receiver struct {
 	*securityevents.Receiver
 	keys     *jwks.Verifier
 	settings digest.Digest // of all others
 }
 
-// receivers is the handler for events of a Live. It passes on each request to the receiver of the configuration in use.
+// receivers is the handler for events of a Live. It passes on each request to the receiver of the
+// configuration in use.
 type receivers struct {
 	current atomic.Pointer[receiver]
 	list    *revocation.List // nil: that of shared_state
@@ -69,10 +70,12 @@ func (r *receivers) revocations() *revocation.List {
 	return r.list
 }
 
-// SecurityEvents returns the handler to which the issuer pushes security events (RFC 8935), as the block
-// security_events describes it. It is nil without the block. The program serves it at the endpoint_url of the stream, outside
-// of the middleware, because the handler authenticates the sender itself. It is the same one until the process ends, and a
-// reload replaces its settings. See [securityevents.Receiver] for its responses and for the limits of the http.Server.
+// SecurityEvents returns the handler to which the issuer pushes security events (RFC 8935), as
+// the block security_events describes it. It is nil without the block. The program serves it at
+// the endpoint_url of the stream, outside of the middleware, because the handler authenticates
+// the sender itself. It is the same one until the process ends, and a reload replaces its
+// settings. See [securityevents.Receiver] for its responses and for the limits of the
+// http.Server.
 func (l *Live) SecurityEvents() http.Handler {
 	if l.events == nil {
 		return nil // and not a nil pointer

@@ -14,7 +14,8 @@ import (
 
 const stream = "client/stream" // the aud of the events
 
-// events returns lines with the required key of security_events and additional ones. They begin at line 4 of block.
+// events returns lines with the required key of security_events and additional ones. They begin
+// at line 4 of block.
 func events(lines ...string) string {
 	return "  security_events:\n    audience: [" + stream + "]" + strings.Join(append([]string{""}, lines...), "\n    ")
 }
@@ -78,8 +79,8 @@ func TestMistakesOfSecurityEvents(t *testing.T) {
 	}
 }
 
-// A program that does not serve the handler would receive no events, so Load rejects the block. Without the block, Live has no
-// handler and no list.
+// A program that does not serve the handler would receive no events, so Load rejects the block.
+// Without the block, Live has no handler and no list.
 func TestSecurityEventsNeedAHandler(t *testing.T) {
 	const want = "a.yaml:4: security_events: config.Load does not return the handler of the events; the program must call config.New, and serve config.Live.SecurityEvents"
 	res, err := config.Load(write(t, t.TempDir(), "a.yaml", block(events())))

@@ -191,8 +191,8 @@ func (b *builder) sharesIn(something func(*SharedState) bool) bool {
 	return b.sharedKeys != nil && something(&b.shared.settings)
 }
 
-// setShared sets what package resource shares, after config.Config.Complete. If Complete has set it, that is a mistake: what the
-// file says would silently not apply.
+// setShared sets what package resource shares, after config.Config.Complete. If Complete has set
+// it, that is a mistake: what the file says would silently not apply.
 func (b *builder) setShared(c *resource.Config) {
 	const mistake = "config.Config.Complete of the program sets %s; set this key to false, or remove it there"
 	if b.sharesIn((*SharedState).sharesRevocations) {

@@ -74,7 +74,8 @@ func (r *replicas) revoke(list *revocation.List) error {
 	return list.Add(r.t.Context(), revocation.Entry{Issuer: r.issuer.Identifier(), Subject: "alice", Until: time.Now().Add(time.Hour)})
 }
 
-// A token that is revoked in one process is rejected in all that share revocations and have the key, within a second.
+// A token that is revoked in one process is rejected in all that share revocations and have the
+// key, within a second.
 func TestRevocationsAreShared(t *testing.T) {
 	withReplicas(t, func(t *testing.T, r *replicas) {
 		token := bearer(r.issuer.Token(resourcetest.Token{}))
@@ -189,7 +190,8 @@ func TestReplaysAreShared(t *testing.T) {
 	}
 }
 
-// Usually one process calls the introspection endpoint about a token, for all that share answers and have the key.
+// Usually one process calls the introspection endpoint about a token, for all that share answers
+// and have the key.
 func TestAnswersAreShared(t *testing.T) {
 	const introspection = "  client_id: test-client\n  client_secret: " + resourcetest.DefaultClientSecret + "\n"
 	for _, row := range []struct {

@@ -15,8 +15,8 @@ import (
 	"github.com/warder-go/warder/resource/revocation"
 )
 
-// New keys take effect without a restart, for revocations, responses and nonces. A revocation and a response that were stored with
-// the new key count from then on.
+// New keys take effect without a restart, for revocations, responses and nonces. A revocation and
+// a response that were stored with the new key count from then on.
 func TestReloadReplacesSharedKeys(t *testing.T) {
 	const lines = "  client_id: test-client\n  client_secret: " + resourcetest.DefaultClientSecret + "\n  dpop_tokens: accepted\n  dpop_require_nonce: true\n"
 	withReplicas(t, func(t *testing.T, r *replicas) {
@@ -73,7 +73,8 @@ func TestReloadReplacesSharedKeys(t *testing.T) {
 	})
 }
 
-// A change of another key of the block needs a restart. Until then, the previous configuration stays in use, with its revocations.
+// A change of another key of the block needs a restart. Until then, the previous configuration
+// stays in use, with its revocations.
 func TestReloadOfSharedStateNeedsARestart(t *testing.T) {
 	dir := t.TempDir()
 	password := write(t, dir, "password", "p\n")
@@ -130,8 +131,8 @@ func TestReloadOfSharedStateNeedsARestart(t *testing.T) {
 	}
 }
 
-// Revocations survive a reload. Other files of the block: a new password is not a change, other certificates are one that needs
-// a restart, and a block cannot be added.
+// Revocations survive a reload. Other files of the block: a new password is not a change, other
+// certificates are one that needs a restart, and a block cannot be added.
 func TestReloadKeepsRevocations(t *testing.T) {
 	withReplicas(t, func(t *testing.T, r *replicas) {
 		lines := shared("tls: true", "ca_file: ca.pem", "password_file: password")

@@ -46,16 +46,17 @@ type SharedState struct {
 	AcceptOutdated   bool `yaml:"accept_outdated_revocations" doc:"true: the copy of the shared revocations is used however old it is. During an outage of the store, TOKENS THAT ARE REVOKED MEANWHILE STAY VALID in the other processes. Default: false"`
 }
 
-// Format writes the settings for every verb without their keys. For %s, package fmt would print what a pointer in [Settings]
-// points to, and not call the methods of [Secret].
+// Format writes the settings for every verb without their keys. For %s, package fmt would print
+// what a pointer in [Settings] points to, and not call the methods of [Secret].
 func (s SharedState) Format(f fmt.State, _ rune) {
 	type plain SharedState
 	_, _ = fmt.Fprintf(f, "%+v", plain(s))
 }
 
-// StoreSettings are the settings of shared_state that are about the store. They contain no secret. [New] has checked them as
-// far as it can without knowing the kind of the store. The zero value of each field but Addresses and Mode stands for a
-// default, which depends on the kind of the store.
+// StoreSettings are the settings of shared_state that are about the store. They contain no
+// secret. [New] has checked them as far as it can without knowing the kind of the store. The zero
+// value of each field but Addresses and Mode stands for a default, which depends on the kind of
+// the store.
 type StoreSettings struct {
 	Addresses      []string // host:port, at least one; exactly one with the mode standalone
 	Mode           string   // standalone, sentinel or cluster

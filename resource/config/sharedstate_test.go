@@ -16,7 +16,8 @@ import (
 
 const sharedKey = "a-common-key-of-at-least-32-bytes"
 
-// shared returns lines with the required keys of shared_state and additional ones. They begin at line 4 of block.
+// shared returns lines with the required keys of shared_state and additional ones. They begin at
+// line 4 of block.
 func shared(lines ...string) string {
 	return "  shared_state:\n    addresses: ['store.example.com:6379']\n    keys: [" + sharedKey + "]" + strings.Join(append([]string{""}, lines...), "\n    ")
 }

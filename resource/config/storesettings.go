@@ -13,7 +13,8 @@ import (
 	"github.com/warder-go/warder/internal/secretfile"
 )
 
-// storeSettings converts the keys that are about the store, and returns the content of ca_file. It adds mistakes.
+// storeSettings converts the keys that are about the store, and returns the content of ca_file.
+// It adds mistakes.
 func (b *builder) storeSettings(s *SharedState) (StoreSettings, []byte) {
 	settings := StoreSettings{
 		Addresses: s.Addresses, Mode: cmp.Or(s.Mode, "standalone"), SentinelMaster: s.SentinelMaster,

@@ -152,8 +152,8 @@ func TestFullListWithStore(t *testing.T) {
 	})
 }
 
-// The names of records are the same in all processes and versions, and do not show which entries of two kinds have the
-// same text.
+// The names of records are the same in all processes and versions, and do not show which entries
+// of two kinds have the same text.
 func TestNamesOfRecords(t *testing.T) {
 	store := new(memoryStore)
 	list := newList(t, revocation.Config{Store: store, Keys: [][]byte{key("one"), key("two")}})

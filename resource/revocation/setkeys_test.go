@@ -36,8 +36,8 @@ func (*sharedRecords) Watch(ctx context.Context, _ func()) error {
 	return ctx.Err()
 }
 
-// A list finds an entry of another process that was made with a new key as soon as it has that key. A caller that
-// was not revoked before must then be checked again.
+// A list finds an entry of another process that was made with a new key as soon as it has that
+// key. A caller that was not revoked before must then be checked again.
 func TestSetKeys(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		one, two := bytes.Repeat([]byte("1"), 32), bytes.Repeat([]byte("2"), 32)

@@ -125,8 +125,8 @@ func TestFirstRead(t *testing.T) {
 	}
 }
 
-// A list whose keys are being replaced finds what another one adds with the new key, and the reverse. An entry is
-// added with the first key only.
+// A list whose keys are being replaced finds what another one adds with the new key, and the
+// reverse. An entry is added with the first key only.
 func TestKeyRotation(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		s, store := newSubjects(t), new(memoryStore)

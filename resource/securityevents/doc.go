@@ -16,10 +16,10 @@
 // account-enabled. The tokens of a later login of the user stay valid, because an entry for a
 // user is only for tokens that were issued up to the event.
 //
-// The formats iss_sub, opaque, jwt_id, complex and aliases identify tokens (RFC 9493, SSF 1.0 §3). An
-// opaque identifier is compared with sub and, in session-revoked, also with sid. In a complex subject, only user and session
-// are read. Other members, such as device and tenant, would only restrict what is revoked, so more is
-// revoked, never less.
+// The formats iss_sub, opaque, jwt_id, complex and aliases identify tokens (RFC 9493, SSF 1.0
+// §3). An opaque identifier is compared with sub and, in session-revoked, also with sid. In a
+// complex subject, only user and session are read. Other members, such as device and tenant,
+// would only restrict what is revoked, so more is revoked, never less.
 //
 // An email address, a telephone number or an account URI does not identify tokens: such an
 // event is acknowledged, counted and logged, and revokes nothing. Configure the format iss_sub at

@@ -61,11 +61,11 @@ func (r *Receiver) Format(f fmt.State, _ rune) {
 	_, _ = io.WriteString(f, "securityevents.Receiver("+r.issuer+")")
 }
 
-// ServeHTTP receives one security event token (RFC 8935 §2). It answers 202 when the revocation is
-// stored, and for a token that was received before or revokes nothing. It answers 400 with a registered error code
-// if the token is not acceptable, and 401 for a wrong Authorization. It answers 503 with
-// Retry-After if the revocation cannot be stored or the keys cannot be fetched: the issuer must then send
-// the token again. No part of a request is in a response.
+// ServeHTTP receives one security event token (RFC 8935 §2). It answers 202 when the revocation
+// is stored, and for a token that was received before or revokes nothing. It answers 400 with a
+// registered error code if the token is not acceptable, and 401 for a wrong Authorization. It
+// answers 503 with Retry-After if the revocation cannot be stored or the keys cannot be fetched:
+// the issuer must then send the token again. No part of a request is in a response.
 func (r *Receiver) ServeHTTP(w http.ResponseWriter, req *http.Request) {
 	outcome, rejected := r.receive(w, req)
 	if rejected == nil {

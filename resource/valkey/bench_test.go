@@ -14,8 +14,8 @@ import (
 	"github.com/warder-go/warder/resource/valkey/valkeytest"
 )
 
-// BenchmarkCalls makes calls of 64 goroutines with one store. It reports the processor time of the server, which
-// has one thread for calls.
+// BenchmarkCalls makes calls of 64 goroutines with one store. It reports the processor time of
+// the server, which has one thread for calls.
 func BenchmarkCalls(b *testing.B) {
 	server := valkeytest.Start(b, valkeytest.Options{})
 	s := open(b, valkey.Config{Addresses: []string{server.Address()}, Timeout: 5 * time.Second, MaxProofsPerKey: 100_000_000})

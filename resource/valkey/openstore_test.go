@@ -71,7 +71,8 @@ func TestOpenStorePassesEverySetting(t *testing.T) {
 	}
 }
 
-// Two servers with the same file share revocations, proofs and introspection responses. A mistake has the line of its key.
+// Two servers with the same file share revocations, proofs and introspection responses. A mistake
+// has the line of its key.
 func TestConfigurationFile(t *testing.T) {
 	m := startMini(t)
 	if err := m.Set(dataKey, fmt.Sprintf("aaaa/%d", time.Now().Add(-time.Hour).UnixMilli())); err != nil { // else proofs may have been lost
