@@ -22,7 +22,7 @@ func (s *stream) watch(ctx context.Context, p *policy) {
 	}
 	defer func() {
 		if v := recover(); v != nil {
-			time.AfterFunc(0, func() { s.finishCheck(ctx, nil, panicFault(v)) }) // when s.mu is free
+			go s.finishCheck(ctx, nil, panicFault(v)) // when s.mu is free
 		}
 	}()
 	stop := p.revocations.Watch(func() { s.checkRevoked(ctx) })
@@ -31,7 +31,7 @@ func (s *stream) watch(ctx context.Context, p *policy) {
 		stop()
 	}
 	// The token can have been revoked after its last check and before Watch.
-	time.AfterFunc(0, func() { s.checkRevoked(ctx) })
+	go s.checkRevoked(ctx)
 }
 
 // checkRevoked ends the stream if its token is revoked. If that is not known, the next regular check

@@ -42,7 +42,11 @@ func (w *watchers) notify() {
 		return
 	}
 	w.pending = true
-	time.AfterFunc(time.Until(w.last.Add(notifyInterval)), w.call)
+	if wait := time.Until(w.last.Add(notifyInterval)); wait > 0 {
+		time.AfterFunc(wait, w.call)
+	} else {
+		go w.call()
+	}
 }
 
 // call calls the watchers without the lock, because a watcher can stop itself.
