@@ -136,6 +136,9 @@ func TestNameLimits(t *testing.T) {
 // TestResourceRuleLookup compares the lookup of the rules for a URI among many rules with
 // ResourceRule.Applies, which evaluates one rule.
 func TestResourceRuleLookup(t *testing.T) {
+	if testing.Short() {
+		t.Skip("compares many rules, in one goroutine")
+	}
 	random := rand.New(rand.NewPCG(1, 2))
 	pick := func(texts ...string) string { return texts[random.IntN(len(texts))] }
 	uri := func() string {

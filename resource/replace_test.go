@@ -354,7 +354,11 @@ func TestReplaceUnderLoad(t *testing.T) {
 			}
 		})
 	}
-	for n := range 1000 {
+	replacements := 1000
+	if testing.Short() {
+		replacements = 200
+	}
+	for n := range replacements {
 		if err := f.res.Replace(newResource(t, config(n))); err != nil {
 			t.Fatal(err)
 		}

@@ -17,6 +17,9 @@ import (
 // The cost of matching is limited for templates with the same prefix and URIs that are compared
 // with all of them. Without the limit, one such request took nine seconds.
 func TestTemplateMatchingLimit(t *testing.T) {
+	if testing.Short() {
+		t.Skip("computes for long, in one goroutine")
+	}
 	const templates = 128
 	f := newFixture(t, func(c *resource.Config, _ *jwks.Config) {
 		for n := range templates {
