@@ -154,7 +154,7 @@ func TestBackoff(t *testing.T) {
 				began := time.Now()
 				for time.Since(began) < 5*time.Minute {
 					w.expect("during the outage", token, http.StatusOK)
-					time.Sleep(100 * time.Millisecond)
+					time.Sleep(500 * time.Millisecond)
 				}
 				times := w.issuer.Times(resourcetest.JWKS)[1:]
 				if len(times) > row.most {

@@ -195,8 +195,8 @@ var growthRows = []struct {
 // What a request allocates is linear in the text that the client sends: at most 2.2 times as
 // much for twice the text, whatever it consists of. There is a constant besides.
 func TestAllocationsAreLinear(t *testing.T) {
-	if raceDetector {
-		t.Skip("the race detector allocates too")
+	if raceDetector || testing.Short() {
+		t.Skip("takes long, and the race detector allocates too")
 	}
 	f := newGrowthFixture(t)
 	patterns := growthPatterns()
