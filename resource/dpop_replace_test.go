@@ -129,3 +129,30 @@ func TestReplaceMode(t *testing.T) {
 	got := f.sendProof(proof(key, bound))
 	f.expectProof("another algorithm", got, proven{401, []string{"Bearer " + pointer, "DPoP " + pointer + invalidProof + `, algs="ES384"`}, ""})
 }
+
+// A proof of a client whose clock is ahead can have been used by another process, or before Replace, with the
+// longest of the configured windows. MadeAfter is a time before that, also while the window grows.
+func TestMadeAfterReplace(t *testing.T) {
+	replays := &fakeReplays{seen: map[resource.ProofID]bool{}}
+	sharing := func(window time.Duration) func(*resource.Config, *jwks.Config) {
+		return func(c *resource.Config, k *jwks.Config) {
+			windowOf(window)(c, k)
+			c.Credentials.DPoP.Replays = replays
+		}
+	}
+	inBubble(t, sharing(time.Minute), func(t *testing.T, f *fixture) {
+		key := resourcetest.NewProofKey("")
+		token := f.token(resourcetest.Token{ProofKey: key, Lifetime: time.Hour})
+		if err := f.res.Replace(newFixtureWith(t, f.issuer, sharing(5*time.Minute)).res); err != nil {
+			t.Fatal(err)
+		}
+		for range 10 {
+			f.expectProof("a proof", f.sendProof(proofWith(key, token, resourcetest.Proof{})), provenAccepted)
+			want := time.Unix(time.Now().Unix(), 0).Add(-5 * time.Minute)
+			if got := replays.calls[len(replays.calls)-1].proof.MadeAfter; !got.Equal(want) {
+				t.Errorf("got %s, want %s", got, want)
+			}
+			time.Sleep(time.Minute)
+		}
+	})
+}

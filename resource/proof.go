@@ -113,8 +113,9 @@ func (p *policy) checkProof(at *endpoint, req *http.Request, c *Caller, token di
 	}
 	c.binding.proof.keep(proof.Head)
 	// Until is one second later than iat plus the window. The clock of the client can be ahead by
-	// the window. A nonce has the time of our own clocks.
-	nonce, madeAfter := "", proof.Until.Add(-time.Second-2*window)
+	// the configured window: another process may accept that already. A nonce has the time of our own
+	// clocks.
+	nonce, madeAfter := "", proof.Until.Add(-time.Second-window-p.proofs.window.length)
 	if p.proofs.nonces != nil {
 		state, made := p.proofs.nonces.Check(proof.Nonce, now)
 		switch state {
