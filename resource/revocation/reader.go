@@ -22,7 +22,7 @@ type reader struct {
 	mu     sync.Mutex // one read at a time; guards the fields below
 	data   string     // Page.Data of the records that were read; "": all must be read
 	after  int64      // sequence number of the last record
-	stored stored     // while all records are read
+	stored stored     // until all records are read, and those that the store lacks are added; then nil
 }
 
 const notFresh = math.MinInt64

@@ -10,8 +10,7 @@ import (
 // maxRestarts is how often one read can begin again because Page.Data has changed.
 const maxRestarts = 3
 
-// stored are the records in the store, by name. Records with the same name are merged. Nil if not all
-// records are read.
+// stored are the records in the store, by name. Records with the same name are merged.
 type stored map[[16]byte]state
 
 func (s stored) add(r Record) {
@@ -25,19 +24,13 @@ func (s stored) add(r Record) {
 var errDataChanges = errors.New("the store has other data in every call")
 
 // readNew reads the records after the last one. It reads all records if it is the first read, or if the
-// store may have lost records. In this case it adds the records that the store lacks. A read of all
-// records that fails begins again.
-func (l *List) readNew(ctx context.Context, now time.Time) (err error) {
+// store may have lost records. In this case it adds the records that the store lacks. After an error, the
+// next call continues.
+func (l *List) readNew(ctx context.Context, now time.Time) error {
 	r := l.reader
 	if r.data == "" {
 		r.restart("")
 	}
-	defer func() {
-		if err != nil && r.stored != nil {
-			r.data = ""
-		}
-		r.stored = nil
-	}()
 	for restarts, more := 0, true; more; {
 		page, err := l.readPage(ctx)
 		if err != nil {
@@ -61,7 +54,11 @@ func (l *List) readNew(ctx context.Context, now time.Time) (err error) {
 	if r.stored == nil {
 		return nil
 	}
-	return l.addToStore(ctx, l.table.missing(r.stored, now))
+	if err := l.addToStore(ctx, l.table.missing(r.stored, now)); err != nil {
+		return err
+	}
+	r.stored = nil
+	return nil
 }
 
 // restart begins to read all records.

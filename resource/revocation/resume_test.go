@@ -1,0 +1,84 @@
+package revocation_test
+
+import (
+	"context"
+	"sync/atomic"
+	"testing"
+	"testing/synctest"
+	"time"
+
+	"github.com/warder-go/warder/resource/revocation"
+)
+
+// unreliableStore is a memoryStore of which each nth call of Read, and each nth call of Add, fails.
+type unreliableStore struct {
+	*memoryStore
+	nthRead, nthAdd int64
+	reads, adds     atomic.Int64
+}
+
+func fails(calls *atomic.Int64, nth int64) bool { return calls.Add(1)%nth == 0 }
+
+func (s *unreliableStore) Read(ctx context.Context, after int64) (revocation.Page, error) {
+	if fails(&s.reads, s.nthRead) {
+		return revocation.Page{}, errDown
+	}
+	return s.memoryStore.Read(ctx, after)
+}
+
+func (s *unreliableStore) Add(ctx context.Context, records []revocation.Record) error {
+	if fails(&s.adds, s.nthAdd) {
+		return errDown
+	}
+	return s.memoryStore.Add(ctx, records)
+}
+
+// A read of all entries continues where a call of the store has failed. Otherwise a busy store would
+// never be read completely, and reading it again and again would keep it busy.
+func TestReadContinues(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		s, store := newSubjects(t), &memoryStore{}
+		all := names("u", 100)
+		s.add(t, start(t, revocation.Config{Store: store}), all...)
+		store.set(func(m *memoryStore) { m.pageSize = 1 })
+		unreliable := &unreliableStore{memoryStore: store, nthRead: 10, nthAdd: 1 << 62}
+		list := start(t, revocation.Config{Store: unreliable})
+		time.Sleep(15 * time.Second)
+		synctest.Wait()
+		if err := list.Ready(t.Context()); err != nil || s.count(t, list, all) != 100 {
+			t.Errorf("Ready returns %v; %d of 100 subjects are revoked", err, s.count(t, list, all))
+		}
+		if n := unreliable.reads.Load(); n > 130 {
+			t.Errorf("%d calls of Read for 100 pages", n)
+		}
+	})
+}
+
+// While a store rejects the records that it has lost, all others are not read again every second.
+func TestReadContinuesWithAdditions(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		s, store := newSubjects(t), &memoryStore{pageSize: 1}
+		list := start(t, revocation.Config{Store: store})
+		all := names("u", 100)
+		s.add(t, list, all...)
+		time.Sleep(3 * time.Second)
+		store.lose(10)
+		store.set(func(m *memoryStore) { m.full = true })
+		before, _, _ := store.calls()
+		time.Sleep(30 * time.Second)
+		if after, _, _ := store.calls(); after-before > 130 {
+			t.Errorf("%d calls of Read for 90 pages and 30 s", after-before)
+		}
+		if list.Ready(t.Context()) == nil {
+			t.Error("ready before the lost records are in the store again")
+		}
+		store.set(func(m *memoryStore) { m.full = false })
+		time.Sleep(2 * time.Second)
+		synctest.Wait()
+		restarted := start(t, revocation.Config{Store: store})
+		synctest.Wait()
+		if err := list.Ready(t.Context()); err != nil || s.count(t, restarted, all) != 100 {
+			t.Errorf("Ready returns %v; %d of 100 subjects are revoked in another process", err, s.count(t, restarted, all))
+		}
+	})
+}
