@@ -82,3 +82,27 @@ func TestReadContinuesWithAdditions(t *testing.T) {
 		}
 	})
 }
+
+// The records that could not be added are added in batches, and a batch that fails does not make the
+// others unstored again.
+func TestAdditionsContinue(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		s, store := newSubjects(t), &memoryStore{faults: faults{full: true}}
+		unreliable := &unreliableStore{memoryStore: store, nthRead: 1 << 62, nthAdd: 2}
+		list := start(t, revocation.Config{Store: unreliable})
+		synctest.Wait()
+		var entries []revocation.Entry
+		for _, name := range names("u", 5000) {
+			entries = append(entries, s.entry(name))
+		}
+		if err := list.Add(t.Context(), entries...); err == nil {
+			t.Error("added to a full store")
+		}
+		store.set(func(m *memoryStore) { m.full = false })
+		time.Sleep(15 * time.Second)
+		synctest.Wait()
+		if n := metric(t, list, "warder_revocation_unstored_entries"); n != 0 || store.len() != 5000 {
+			t.Errorf("%g entries are unstored; %d of 5000 are in the store", n, store.len())
+		}
+	})
+}

@@ -13,13 +13,14 @@ const (
 	addBatch    = 500             // records in one call of Store.Add
 )
 
-// addUnstored adds the records that could not be added before.
+// addUnstored adds the records that could not be added before. After an error, the next call continues.
 func (l *List) addUnstored(ctx context.Context) error {
-	records := l.table.listUnstored(time.Now())
-	if err := l.addToStore(ctx, records); err != nil {
-		return err
+	for batch := range slices.Chunk(l.table.listUnstored(time.Now()), addBatch) {
+		if err := l.addToStore(ctx, batch); err != nil {
+			return err
+		}
+		l.table.setStored(batch)
 	}
-	l.table.setStored(records)
 	return nil
 }
 
