@@ -35,8 +35,9 @@ type Config struct {
 	Purpose string
 
 	// Keys are 1 to 8 secrets of at least 32 random bytes each. The first one seals, all
-	// of them open. To change keys, add the new one in front, and remove the old one after
-	// Lifetime. Processes with the same keys open each other's handles.
+	// of them open. Processes with the same keys open each other's handles. To replace a key, add
+	// the new one at the end in all processes, then move it to the front, and remove the old one
+	// after Lifetime. A single process can add the new one in front.
 	Keys [][]byte
 
 	Lifetime time.Duration // after Bind; 0: 1 h; at least 1 s
