@@ -16,6 +16,10 @@ import (
 
 // List is a list of revoked tokens. It implements [resource.Revocations] and prometheus.Collector. It
 // is safe for concurrent use. If it is printed, the output does not contain its keys.
+//
+// If the clock is set back, entries that had ended can be needed again. A list with a Store reads all
+// entries again. Without a Store, if such entries were removed, requests are rejected with 503 until the
+// clock has reached their end again.
 type List struct {
 	store          Store // nil: only this process
 	names          atomic.Pointer[namer]
@@ -117,7 +121,7 @@ func (l *List) changed() {
 	l.watchers.notify()
 }
 
-// Revision implements [resource.Revocations]. It returns 0 while the copy of the store is too old.
+// Revision implements [resource.Revocations]. It returns 0 while the list is not usable: see Ready.
 func (l *List) Revision(now time.Time) uint64 {
 	if l.usable(now) {
 		return l.revision.Load()
@@ -125,23 +129,30 @@ func (l *List) Revision(now time.Time) uint64 {
 	return 0
 }
 
-// usable reports whether the copy of the store may be used.
+// usable reports whether the entries may be used: without a Store, none is lacking, and with one, the copy
+// is not too old.
 func (l *List) usable(now time.Time) bool {
-	return l.store == nil || l.reader.age(now) <= l.maxAge || l.acceptOutdated && l.reader.complete()
+	if l.store == nil {
+		return !l.table.lacks(now)
+	}
+	return l.reader.age(now) <= l.maxAge || l.acceptOutdated && l.reader.complete()
 }
 
 // Errors of Revoked and Ready.
 var (
+	errSetBack  = errors.New("revocation: the clock was set back, and entries that had ended are not in the memory any more")
 	errNotRead  = errors.New("revocation: the store was not read yet: check that List.Run runs, and that the store works")
 	errOutdated = errors.New("revocation: the copy of the store is too old: check the store")
 )
 
-// Ready returns nil if the list is usable: without a Store always, otherwise if the copy of the store
-// is not too old.
+// Ready returns nil if the list is usable: without a Store unless the clock was set back, otherwise if the
+// copy of the store is not too old.
 func (l *List) Ready(context.Context) error {
 	switch {
 	case l.usable(time.Now()):
 		return nil
+	case l.store == nil:
+		return errSetBack
 	case !l.reader.complete():
 		return errNotRead
 	}

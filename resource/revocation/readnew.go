@@ -23,11 +23,15 @@ func (s stored) add(r Record) {
 
 var errDataChanges = errors.New("the store has other data in every call")
 
-// readNew reads the records after the last one. It reads all records if it is the first read, or if the
-// store may have lost records. In this case it adds the records that the store lacks. After an error, the
-// next call continues.
+// readNew reads the records after the last one. It reads all records if it is the first read, if the
+// store may have lost records, or if the clock was set back. In this case it adds the records that the store
+// lacks. After an error, the next call continues.
 func (l *List) readNew(ctx context.Context, now time.Time) error {
 	r := l.reader
+	if l.table.lacks(now) {
+		l.table.latest.Store(0)
+		r.data = ""
+	}
 	if r.data == "" {
 		r.restart("")
 	}

@@ -211,3 +211,37 @@ func TestEndedEntriesAreRemoved(t *testing.T) {
 		}
 	})
 }
+
+// A list without a store does not have the entries that it removed while the clock was fast. So it is not
+// known which tokens are revoked until the clock has reached their end again.
+func TestClockSetBack(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		list, began := newList(t, revocation.Config{}), time.Now()
+		add := func(from, to int) {
+			t.Helper()
+			for i := range to - from {
+				if err := list.Add(t.Context(), revocation.Entry{Issuer: "x", Subject: fmt.Sprint(from + i), Until: time.Now().Add(time.Hour)}); err != nil {
+					t.Fatal(err)
+				}
+			}
+		}
+		expect := func(when string, after time.Duration, usable bool) {
+			t.Helper()
+			if got := list.Revision(began.Add(after)) != 0; got != usable {
+				t.Errorf("%s: usable at %s is %v, want %v", when, after, got, usable)
+			}
+		}
+		end := time.Hour + resource.MaxLeeway
+		add(0, 1000)
+		time.Sleep(2 * time.Hour)
+		expect("nothing was removed", 0, true)
+		add(1000, 1500)
+		expect("the first entries were removed", 0, false)
+		expect("the first entries were removed", end-1, false)
+		expect("the first entries were removed", end, true)
+		expect("the first entries were removed", 2*time.Hour, true)
+		if err := list.Ready(t.Context()); err != nil {
+			t.Error(err)
+		}
+	})
+}

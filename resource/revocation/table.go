@@ -4,6 +4,7 @@ import (
 	"errors"
 	"fmt"
 	"sync"
+	"sync/atomic"
 	"time"
 )
 
@@ -12,7 +13,8 @@ import (
 // An entry needs 29 to 58 bytes: 24 bytes and one of the map's own, and a Go map is between half
 // full and full.
 type table struct {
-	max int
+	max    int
+	latest atomic.Int64 // the latest end of a record that is not here because it had ended; see lacks
 
 	mu        sync.RWMutex
 	records   map[[16]byte]state
@@ -66,6 +68,7 @@ func (t *table) add(r Record, now time.Time) (changed bool, err error) {
 	case !r.isValid():
 		return false, errRecord
 	case r.hasEnded(now):
+		t.leaveOut(r.Until)
 		return false, nil
 	}
 	t.mu.Lock()
@@ -77,7 +80,9 @@ func (t *table) add(r Record, now time.Time) (changed bool, err error) {
 		return false, fmt.Errorf("%w: %d entries", errFull, t.max)
 	case !known:
 		t.kinds[r.Name[0]]++
-	case !old.hasEnded(now):
+	case old.hasEnded(now):
+		t.leaveOut(int64(old.until))
+	default:
 		next = next.merge(old)
 	}
 	t.records[r.Name] = next
@@ -99,6 +104,7 @@ func (t *table) removeEnded(now time.Time) {
 	for name, s := range t.records {
 		switch {
 		case s.hasEnded(now):
+			t.leaveOut(int64(s.until))
 			delete(t.records, name)
 			t.kinds[name[0]]--
 		case t.nextEnd == 0 || s.until < t.nextEnd:
@@ -107,6 +113,20 @@ func (t *table) removeEnded(now time.Time) {
 	}
 	t.sweepSize = 2 * len(t.records)
 }
+
+// leaveOut notes the end of a record that is not in the table because it has ended.
+func (t *table) leaveOut(end int64) {
+	for {
+		latest := t.latest.Load()
+		if end <= latest || t.latest.CompareAndSwap(latest, end) {
+			return
+		}
+	}
+}
+
+// lacks reports whether the clock was set back to before the end of a record that is not in the table
+// because it had ended.
+func (t *table) lacks(now time.Time) bool { return now.Unix() < t.latest.Load() }
 
 // counts returns the number of records of each kind.
 func (t *table) counts() [kindCount]int {
