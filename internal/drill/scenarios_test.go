@@ -85,7 +85,7 @@ func serverScenarios() []scenario {
 			d.fault(ctx, effects{proofs: true, stays: true}, func() { server.Do("CONFIG", "SET", "maxmemory", "100kb") }, hold(ctx, 8*time.Second), func() { server.Do("CONFIG", "SET", "maxmemory", "0") })
 		}),
 		standalone("allkeys-lru for 8 s", func(ctx context.Context, d *drill, server *valkeytest.Server) {
-			d.fault(ctx, away, func() {
+			d.fault(ctx, awayEmpty, func() {
 				server.Do("CONFIG", "SET", "maxmemory", "100mb", "maxmemory-policy", "allkeys-lru")
 				pause(ctx, 2*time.Second) // the setting is read every second
 			}, hold(ctx, 8*time.Second), func() { server.Do("CONFIG", "SET", "maxmemory-policy", "noeviction") })

@@ -76,27 +76,32 @@ var checkScript = newScript(`return {data()}`)
 
 // health is what a check of a server has found.
 type health struct {
-	data  dataSet
-	evict string // a setting of the server with which it can evict keys; empty: it does not
+	data  dataSet // if the server does not evict keys
+	evict string  // a setting of the server with which it can evict keys; empty: it does not
 }
 
-// check reads the data set, which writes it if it has changed. So it also shows that the server is
-// the primary. Then it reads whether the server can evict keys.
+// check reads whether the server can evict keys, and the data set, which writes it if it has changed.
+// If the server can evict keys, check deletes the data set: what is in the store then counts as lost,
+// also after the setting was changed.
 func check(ctx context.Context, c *connection, dataKey string) (health, error) {
-	reply, err := checkScript.run(ctx, c, []string{dataKey})
-	if err != nil {
-		return health{}, err
-	}
-	data, err := readDataSet(reply, 1)
-	if err != nil {
-		return health{}, err
-	}
 	info, err := c.client.Do(ctx, c.client.B().Arbitrary("INFO", "memory").Build()).ToString()
 	if err != nil {
 		return health{}, err
 	}
 	evict, err := evictionIn(info)
-	return health{data, evict}, err
+	if err != nil {
+		return health{}, err
+	}
+	if evict != "" {
+		_, err := c.client.Do(ctx, c.client.B().Del().Key(dataKey).Build()).ToInt64()
+		return health{evict: evict}, err
+	}
+	reply, err := checkScript.run(ctx, c, []string{dataKey})
+	if err != nil {
+		return health{}, err
+	}
+	data, err := readDataSet(reply, 1)
+	return health{data: data}, err
 }
 
 // evictionIn returns the setting in INFO memory with which the server can evict keys. An evicted

@@ -19,7 +19,9 @@
 //
 // The server must not evict keys: an evicted key would be a proof that is accepted again or a
 // revocation that is lost. If maxmemory is set, maxmemory-policy must be noeviction. Otherwise
-// proofs and revocations are errors, until up to a second after the setting was changed.
+// proofs and revocations are errors, until up to a second after the setting was changed. Then all
+// data that was stored before counts as lost. The setting is read every second, so one that lasts
+// for less than that is not noticed.
 //
 // A user needs these permissions (with another prefix, replace warder):
 //

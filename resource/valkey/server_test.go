@@ -146,6 +146,32 @@ func TestEviction(t *testing.T) {
 	}
 }
 
+// What a server can have evicted is lost, also after it was configured not to evict.
+func TestEvictedKeysAreLost(t *testing.T) {
+	t.Parallel()
+	server := valkeytest.Start(t, valkeytest.Options{})
+	a, b := openAt(t, server.Address()), openAt(t, server.Address())
+	once(t, a, proof(1, 1), nil)
+	once(t, b, proof(1, 2), nil)
+	server.Do("SET", dataKey, server.Do("GET", dataKey)[:41]+strconv.FormatInt(start.Add(-2*time.Hour).UnixMilli(), 10))
+	p := made(3, start.Add(-time.Hour))
+	once(t, a, p, nil)
+	data := read(t, a, 0).Data
+	server.Do("CONFIG", "SET", "maxmemory-policy", "volatile-ttl", "maxmemory", "1") // evicts the proofs
+	for _, s := range []*valkey.Store{a, b} {
+		eventually(t, "eviction is noticed", func() bool { return strings.Contains(use(t.Context(), s, 4), "volatile-ttl") })
+	}
+	server.Do("CONFIG", "SET", "maxmemory", "0")
+	for _, s := range []*valkey.Store{a, b} {
+		eventually(t, "the end of eviction is noticed", func() bool { return s.Ready(t.Context()) == nil })
+		if got := read(t, s, 0).Data; got == data {
+			t.Errorf("got the data %s as before", got)
+		}
+	}
+	once(t, b, p, resource.ErrProofsLost)
+	once(t, a, proof(1, 5), nil)
+}
+
 // A server that is suspended, and one that is killed, cause errors. Calls succeed again when it is
 // back.
 func TestOutagesOfAServer(t *testing.T) {

@@ -87,7 +87,9 @@ func (s *Store) checkServer(ctx context.Context, c *connection) error {
 }
 
 func (s *Store) noteHealth(h health) {
-	s.noteData(h.data)
+	if h.evict == "" {
+		s.noteData(h.data)
+	}
 	if old := s.guard.evict.Swap(&h.evict); *old != h.evict {
 		if h.evict != "" {
 			s.log.Error("the shared store can evict keys, so proofs and revocations are rejected", "error", errEvicting(h.evict))
