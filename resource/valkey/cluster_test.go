@@ -81,7 +81,7 @@ func TestClusterFailover(t *testing.T) {
 	replica.Wait(has.Do("CLUSTER", "MYID"), "CLUSTER", "NODES")
 	replica.Do("CLUSTER", "REPLICATE", has.Do("CLUSTER", "MYID"))
 	replica.Wait("master_link_status:up", "INFO", "replication")
-	s := open(t, valkey.Config{Addresses: []string{other.Address()}, Mode: valkey.Cluster, Timeout: time.Second})
+	s := open(t, valkey.Config{Addresses: []string{replica.Address(), other.Address()}, Mode: valkey.Cluster, Timeout: time.Second})
 	once(t, s, proof(1, 1), nil)
 	has.Kill()
 	old := made(2, time.Now())

@@ -82,39 +82,55 @@ type health struct {
 
 // check reads whether the server can evict keys, and the data set, which writes it if it has changed.
 // If the server can evict keys, check deletes the data set: what is in the store then counts as lost,
-// also after the setting was changed.
+// also after the setting was changed. A replica is an error, because it can lack revocations. It still
+// has its own run_id in the data set if it was the primary before. Its role is checked last, because a
+// replica in a cluster names its primary in the error of another command.
 func check(ctx context.Context, c *connection, dataKey string) (health, error) {
-	info, err := c.client.Do(ctx, c.client.B().Arbitrary("INFO", "memory").Build()).ToString()
+	text, err := c.client.Do(ctx, c.client.B().Arbitrary("INFO", "memory", "replication").Build()).ToString()
 	if err != nil {
 		return health{}, err
 	}
-	evict, err := evictionIn(info)
-	if err != nil {
+	info := fieldsOf(text)
+	var h health
+	if h.evict, err = evictionIn(info); err != nil {
 		return health{}, err
 	}
-	if evict != "" {
-		_, err := c.client.Do(ctx, c.client.B().Del().Key(dataKey).Build()).ToInt64()
-		return health{evict: evict}, err
+	if h.evict != "" {
+		_, err = c.client.Do(ctx, c.client.B().Del().Key(dataKey).Build()).ToInt64()
+	} else {
+		h.data, err = currentData(ctx, c, dataKey)
 	}
-	reply, err := checkScript.run(ctx, c, []string{dataKey})
-	if err != nil {
-		return health{}, err
+	if err == nil && info["role"] != "master" {
+		err = errReplica
 	}
-	data, err := readDataSet(reply, 1)
-	return health{data: data}, err
+	return h, err
 }
 
-// evictionIn returns the setting in INFO memory with which the server can evict keys. An evicted
-// key would be a proof that is accepted again, or a revocation that is lost.
-func evictionIn(info string) (setting string, err error) {
+// currentData reads the data set.
+func currentData(ctx context.Context, c *connection, dataKey string) (dataSet, error) {
+	reply, err := checkScript.run(ctx, c, []string{dataKey})
+	if err != nil {
+		return dataSet{}, err
+	}
+	return readDataSet(reply, 1)
+}
+
+// fieldsOf returns the lines of INFO by name.
+func fieldsOf(info string) map[string]string {
 	fields := map[string]string{}
 	for line := range strings.Lines(info) {
 		if name, value, ok := strings.Cut(strings.TrimSpace(line), ":"); ok {
 			fields[name] = value
 		}
 	}
-	limit, limited := fields["maxmemory"]
-	policy, hasPolicy := fields["maxmemory_policy"]
+	return fields
+}
+
+// evictionIn returns the setting in INFO with which the server can evict keys. An evicted key would be
+// a proof that is accepted again, or a revocation that is lost.
+func evictionIn(info map[string]string) (setting string, err error) {
+	limit, limited := info["maxmemory"]
+	policy, hasPolicy := info["maxmemory_policy"]
 	switch {
 	case !limited || !hasPolicy:
 		return "", errReply // fail closed: it is not known whether keys are evicted

@@ -67,7 +67,7 @@ type mini struct {
 	memory atomic.Value // string: INFO memory
 }
 
-const noEviction = "maxmemory:0\r\nmaxmemory_policy:noeviction\r\n"
+const noEviction = "maxmemory:0\r\nmaxmemory_policy:noeviction\r\nrole:master\r\n"
 
 func startMini(t *testing.T) *mini {
 	t.Helper()

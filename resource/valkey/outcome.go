@@ -55,6 +55,7 @@ var (
 	errLost        = errors.New("the connection was lost")
 	errConnecting  = errors.New("not connected yet")
 	errClosed      = errors.New("the store is closed")
+	errReplica     = errors.New("the server is a replica, which can lack data")
 	errNoRunID     = errors.New("the server does not report its run_id in INFO, so lost data could not be noticed")
 )
 
@@ -67,7 +68,7 @@ func classify(err error) outcome {
 	if err == nil {
 		return succeeded
 	}
-	if _, ok := valkeygo.IsValkeyErr(err); ok || isBadReply(err) || errors.Is(err, errNoRunID) {
+	if _, ok := valkeygo.IsValkeyErr(err); ok || isBadReply(err) || errors.Is(err, errNoRunID) || errors.Is(err, errReplica) {
 		return failed
 	}
 	if errors.Is(err, context.DeadlineExceeded) {
@@ -151,7 +152,7 @@ func countsAsFailure(err error) bool {
 func primaryMoved(err error) bool {
 	reply, ok := valkeygo.IsValkeyErr(err)
 	if !ok {
-		return false
+		return errors.Is(err, errReplica)
 	}
 	code := errorCode(reply)
 	return code == "READONLY" || code == "MOVED" || code == "MASTERDOWN"

@@ -137,6 +137,8 @@ func TestOtherServers(t *testing.T) {
 		{"without INFO memory", []string{"INFO"}, "-ERR secret\r\n"},
 		{"INFO without maxmemory", []string{"INFO"}, bulk("maxmemory_policy:noeviction\r\n")},
 		{"INFO without maxmemory_policy", []string{"INFO"}, bulk("maxmemory:1\r\n")},
+		{"INFO of a replica", []string{"INFO"}, bulk("maxmemory:0\r\nmaxmemory_policy:noeviction\r\nrole:slave\r\n")},
+		{"INFO without a role", []string{"INFO"}, bulk("maxmemory:0\r\nmaxmemory_policy:noeviction\r\n")},
 		{"an unexpected INFO", []string{"INFO"}, "*0\r\n"},
 		{"without scripts", []string{"EVALSHA", "EVAL"}, "-ERR unknown command 'secret'\r\n"},
 		{"an unexpected data set", []string{"EVALSHA"}, "*1\r\n" + bulk("secret")},

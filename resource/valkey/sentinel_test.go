@@ -96,6 +96,27 @@ func TestOldPrimary(t *testing.T) {
 	}
 }
 
+// A primary that was made a replica can lack revocations, and is not read any more, also if nothing
+// was written to it since.
+func TestPrimaryBecomesReplica(t *testing.T) {
+	t.Parallel()
+	server := valkeytest.Start(t, valkeytest.Options{})
+	s := openAt(t, server.Address())
+	add(t, s, record(1, time.Hour))
+	server.Do("REPLICAOF", "127.0.0.1", "1") // which is down
+	const want = "the server is a replica, which can lack data"
+	eventually(t, "reading fails", func() bool {
+		_, err := s.Revocations().Read(t.Context(), 0)
+		return err != nil && strings.Contains(err.Error(), want)
+	})
+	expectReady(t, valkey.Config{Addresses: []string{server.Address()}}, want)
+	server.Do("REPLICAOF", "NO", "ONE")
+	eventually(t, "reading works again", func() bool {
+		page, err := s.Revocations().Read(t.Context(), 0)
+		return err == nil && numbers(page.Records) == "[1]"
+	})
+}
+
 // The sentinels have another user than the server. The password of the server is not sent to them.
 func TestSentinelPassword(t *testing.T) {
 	g := startGroup(t)
