@@ -184,9 +184,9 @@ func (c Config) checkAddresses(m *mistakes) {
 	case len(c.Addresses) > 1 && c.Mode == Standalone:
 		m.addf("Addresses: %d; set one, or Mode to %q or %q", len(c.Addresses), Sentinel, Cluster)
 	}
-	for _, address := range c.Addresses {
-		if !isAddress(address) {
-			m.addf("Addresses: %q is not host:port", address)
+	for i, address := range c.Addresses {
+		if !isAddress(address) { // it is not shown, because a URL can contain a password
+			m.addf("Addresses[%d]: is not host:port, such as valkey.example.com:6379", i)
 		}
 	}
 }

@@ -30,13 +30,14 @@ func TestMistakes(t *testing.T) {
 		{"two addresses", valkey.Config{Addresses: []string{one[0], one[0]}}, `Addresses: 2; set one, or Mode to "sentinel" or "cluster"`},
 		{"64 addresses", valkey.Config{Addresses: slice(64), Mode: valkey.Cluster}, ""},
 		{"65 addresses", valkey.Config{Addresses: slice(65), Mode: valkey.Cluster}, "Addresses: 65; at most 64"},
-		{"no port", valkey.Config{Addresses: []string{"127.0.0.1"}}, `"127.0.0.1" is not host:port`},
-		{"no host", valkey.Config{Addresses: []string{":6379"}}, `":6379" is not host:port`},
-		{"port 0", valkey.Config{Addresses: []string{"a:0"}}, `"a:0" is not host:port`},
-		{"port 65536", valkey.Config{Addresses: []string{"a:65536"}}, `"a:65536" is not host:port`},
-		{"a named port", valkey.Config{Addresses: []string{"a:redis"}}, `"a:redis" is not host:port`},
-		{"a URL", valkey.Config{Addresses: []string{"redis://a:6379"}}, `is not host:port`},
-		{"a password", valkey.Config{Addresses: []string{"user@a:6379"}}, `is not host:port`},
+		{"no port", valkey.Config{Addresses: []string{"127.0.0.1"}}, "Addresses[0]: is not host:port"},
+		{"no host", valkey.Config{Addresses: []string{":6379"}}, "Addresses[0]: is not host:port"},
+		{"port 0", valkey.Config{Addresses: []string{"a:0"}}, "Addresses[0]: is not host:port"},
+		{"port 65536", valkey.Config{Addresses: []string{"a:65536"}}, "Addresses[0]: is not host:port"},
+		{"a named port", valkey.Config{Addresses: []string{"a:redis"}}, "Addresses[0]: is not host:port"},
+		{"a URL", valkey.Config{Addresses: []string{"redis://:p4ss@a:6379"}}, "Addresses[0]: is not host:port"},
+		{"a password", valkey.Config{Addresses: []string{"user:p4ss@a:6379"}}, "Addresses[0]: is not host:port"},
+		{"a connection string", valkey.Config{Addresses: []string{"a:6379", "a:6379,password=p4ss"}, Mode: valkey.Cluster}, "Addresses[1]: is not host:port"},
 		{"an unknown mode", valkey.Config{Addresses: one, Mode: "replica"}, `Mode: "replica" is not "standalone", "sentinel" or "cluster"`},
 		{"sentinel", valkey.Config{Addresses: one, Mode: valkey.Sentinel, SentinelMaster: "m"}, ""},
 		{"sentinel without a name", valkey.Config{Addresses: one, Mode: valkey.Sentinel}, "SentinelMaster: is empty"},
@@ -72,6 +73,9 @@ func TestMistakes(t *testing.T) {
 			}
 			if err != nil && !strings.HasPrefix(err.Error(), "valkey: configuration: ") {
 				t.Errorf("got %v, want the prefix of the package", err)
+			}
+			if err != nil && strings.Contains(err.Error(), "p4ss") {
+				t.Errorf("the error contains a password: %v", err)
 			}
 		})
 	}

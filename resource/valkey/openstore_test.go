@@ -66,7 +66,7 @@ func TestOpenStorePassesEverySetting(t *testing.T) {
 			}
 		}
 	}
-	if _, err := valkey.OpenStore(config.StoreSettings{Mode: "standalone", Addresses: []string{"x"}}); err == nil || !strings.Contains(err.Error(), "Addresses: ") {
+	if _, err := valkey.OpenStore(config.StoreSettings{Mode: "standalone", Addresses: []string{"x"}}); err == nil || !strings.Contains(err.Error(), "Addresses[0]: ") {
 		t.Errorf("an address without a port: %v", err)
 	}
 }
