@@ -70,7 +70,8 @@ type Config struct {
 	PasswordFile string
 
 	// PasswordFunc returns the password for each connection, within a second. It is an alternative
-	// to PasswordFile. Its error is not logged, because it could contain a secret.
+	// to PasswordFile. Its error is not logged, because it could contain a secret. A panic is an
+	// error.
 	PasswordFunc func(context.Context) (string, error)
 
 	// Prefix begins the names of all keys, in curly brackets, and that of the channel. Programs

@@ -133,13 +133,18 @@ func dial(ctx context.Context, address string, tlsConfig *tls.Config, closed fun
 			config.ServerName, _, _ = net.SplitHostPort(address)
 		}
 		encrypted := tls.Client(conn, config)
-		if err := encrypted.HandshakeContext(ctx); err != nil {
+		if err := handshake(ctx, encrypted); err != nil {
 			_ = conn.Close()
 			return nil, err
 		}
 		conn = encrypted
 	}
 	return watchedConn{conn, closed}, nil
+}
+
+func handshake(ctx context.Context, conn *tls.Conn) (err error) {
+	defer protect(&err)
+	return conn.HandshakeContext(ctx)
 }
 
 // watchedConn reports when it is closed. The library closes a connection when reading fails.

@@ -31,10 +31,20 @@ func newCredentials(username, path string, function func(context.Context) (strin
 	return c
 }
 
+// protect is deferred around functions in Config. It makes a panic an error, because in a goroutine of
+// the store it would end the process. The error does not contain the value of the panic, which can be a
+// secret.
+func protect(err *error) {
+	if recover() != nil {
+		*err = errors.New("a function in the configuration panicked")
+	}
+}
+
 // callPasswordFunc calls a function of the program. Its error is not passed on, because it can
 // contain a secret.
-func callPasswordFunc(ctx context.Context, function func(context.Context) (string, error)) (string, error) {
-	password, err := function(ctx)
+func callPasswordFunc(ctx context.Context, function func(context.Context) (string, error)) (password string, err error) {
+	defer protect(&err)
+	password, err = function(ctx)
 	switch {
 	case err != nil:
 		return "", errors.New("PasswordFunc returned an error")

@@ -128,6 +128,7 @@ func TestPasswordFunc(t *testing.T) {
 	for want, function := range map[string]func(context.Context) (string, error){
 		"PasswordFunc returned an error":           func(context.Context) (string, error) { return "", errors.New("p4ss") },
 		"PasswordFunc returned an empty password":  func(context.Context) (string, error) { return "", nil },
+		"a function in the configuration panicked": func(context.Context) (string, error) { panic("p4ss") },
 		"WRONGPASS: the server rejected the user ": func(context.Context) (string, error) { return "p4ss", nil },
 	} {
 		expectReady(t, valkey.Config{Addresses: []string{server.Address()}, PasswordFunc: function}, want)

@@ -114,6 +114,7 @@ func TestTLS(t *testing.T) {
 		{"no client certificate", server, &tls.Config{RootCAs: a.pool()}, ""}, // the text depends on the version
 		{"no TLS at the client", server, nil, ""},
 		{"no TLS at the server", plain, valid, ""},
+		{"a panic", server, with(func(c *tls.Config) { c.VerifyConnection = func(tls.ConnectionState) error { panic("x") } }), "a function in the configuration panicked"},
 	} {
 		t.Run(row.name, func(t *testing.T) {
 			c := valkey.Config{Addresses: []string{row.server.Address()}, TLS: row.config}
