@@ -86,7 +86,9 @@ type Config struct {
 	// shorter. 0: 50 ms; from 5 ms to 5 s.
 	Timeout time.Duration
 
-	// MaxCalls limits the calls at one time. A further call fails at once. 0: 256; from 1 to 512.
+	// MaxCalls limits the calls at one time that requests wait for. A further call fails at once. The
+	// other calls, such as those that read revocations, have the same limit of their own. 0: 256; from
+	// 1 to 512.
 	MaxCalls int
 
 	// MaxRevocations limits the revocations in the store. If it is full, adding one is an error. A

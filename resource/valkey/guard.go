@@ -43,7 +43,8 @@ func (o operation) timeout(configured time.Duration) time.Duration {
 type guard struct {
 	link    *link
 	timeout time.Duration
-	slots   chan struct{}
+	slots   chan struct{} // of calls that requests wait for
+	others  chan struct{} // slots of the other calls
 	breaker breaker
 	evict   atomic.Pointer[string] // the setting with which the server can evict keys; "": none
 	metrics *metrics
@@ -67,12 +68,16 @@ func (g *guard) try(ctx context.Context, o operation, call func(context.Context,
 	if err := ctx.Err(); err != nil {
 		return canceled, err
 	}
+	slots := g.slots
+	if !o.ofRequest() {
+		slots = g.others
+	}
 	select {
-	case g.slots <- struct{}{}:
+	case slots <- struct{}{}:
 	default:
 		return overloaded, errOverloaded
 	}
-	defer func() { <-g.slots }()
+	defer func() { <-slots }()
 	timeout := o.timeout(g.timeout)
 	if deadline, ok := ctx.Deadline(); ok {
 		if timeout = min(timeout, time.Until(deadline)); timeout < minTimeout {
@@ -91,8 +96,9 @@ func (g *guard) try(ctx context.Context, o operation, call func(context.Context,
 	if o.ofRequest() {
 		return g.send(ctx, c, call)
 	}
-	// These calls have more time, and one or two run at once. A store that is too slow for requests only
-	// must not make the copy of the revocations outdated, which would reject all credentials.
+	// These calls have more time and slots of their own, and one or two run at once. Clients that cause
+	// many calls, and a store that is too slow for requests only, must not make the copy of the
+	// revocations outdated, which would reject all credentials.
 	return execute(ctx, c, call)
 }
 
@@ -130,4 +136,4 @@ func (g *guard) open() float64 {
 }
 
 // inFlight returns the number of calls, for the metric.
-func (g *guard) inFlight() float64 { return float64(len(g.slots)) }
+func (g *guard) inFlight() float64 { return float64(len(g.slots) + len(g.others)) }

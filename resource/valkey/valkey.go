@@ -44,7 +44,8 @@ func Open(c Config) (*Store, error) {
 		newFinder: func() *finder { return newFinder(c) },
 	}
 	s.link = newLink(newFinder(c), events{s.connected, s.lost, s.connectFailed, s.check})
-	s.guard = &guard{link: s.link, timeout: c.Timeout, slots: make(chan struct{}, c.MaxCalls), opened: s.circuitOpened}
+	s.guard = &guard{link: s.link, timeout: c.Timeout, opened: s.circuitOpened,
+		slots: make(chan struct{}, c.MaxCalls), others: make(chan struct{}, c.MaxCalls)}
 	s.guard.evict.Store(new(string))
 	s.metrics = newMetrics(s.guard.inFlight, s.guard.open)
 	s.guard.metrics = s.metrics
