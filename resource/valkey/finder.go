@@ -37,16 +37,17 @@ func newFinder(c Config) *finder {
 	}
 }
 
-// find returns a connection to the primary, which was checked. ctx limits all attempts.
+// find returns a connection to the primary, which was checked. ctx limits all attempts. An address that
+// fails becomes the last one, so the next call of find begins with those that were not tried.
 func (f *finder) find(ctx context.Context) (*connection, health, error) {
 	var all []error
 	for _, address := range slices.Clone(f.addresses) {
 		c, h, err := f.findVia(ctx, address)
 		if err == nil {
-			f.prefer(address)
 			return c, h, nil
 		}
 		all = append(all, err)
+		f.rotate()
 		if ctx.Err() != nil {
 			break
 		}
@@ -54,11 +55,8 @@ func (f *finder) find(ctx context.Context) (*connection, health, error) {
 	return nil, health{}, errors.Join(all...)
 }
 
-// prefer moves an address to the front.
-func (f *finder) prefer(address string) {
-	rest := slices.DeleteFunc(f.addresses, func(other string) bool { return other == address })
-	f.addresses = slices.Insert(rest, 0, address)
-}
+// rotate moves the first address to the end.
+func (f *finder) rotate() { f.addresses = append(f.addresses[1:], f.addresses[0]) }
 
 // findVia finds the primary with the help of one of the addresses.
 func (f *finder) findVia(ctx context.Context, address string) (*connection, health, error) {
@@ -153,7 +151,7 @@ func (f *finder) movedElsewhere(ctx context.Context, current string) bool {
 	defer cancel()
 	primary, err := f.ask(ctx, f.addresses[0])
 	if err != nil {
-		f.addresses = append(f.addresses[1:], f.addresses[0]) // another sentinel next time
+		f.rotate() // another sentinel next time
 		return false
 	}
 	return primary != current

@@ -169,6 +169,23 @@ func TestSilentServer(t *testing.T) {
 	}
 }
 
+// An address is tried even if those before it do not answer for longer than one attempt takes.
+func TestManySilentServers(t *testing.T) {
+	t.Parallel()
+	var c valkey.Config
+	for range 6 {
+		c.Addresses = append(c.Addresses, startFake(t, func([]string) string { return "" }).address())
+	}
+	c.Addresses = append(c.Addresses, startFake(t, healthy).address())
+	c.Mode, c.Timeout = valkey.Cluster, 5*time.Second
+	s, began := open(t, c), time.Now()
+	for use(t.Context(), s, 1) != "" {
+		if time.Since(began) > 15*time.Second {
+			t.Fatal("the last address was not tried")
+		}
+	}
+}
+
 // A store whose server is down can be opened. It connects when the server starts, without a call.
 func TestServerStartsLater(t *testing.T) {
 	listener, err := net.Listen("tcp", "127.0.0.1:0")
