@@ -89,31 +89,40 @@ func (i identifier) text(name string) (string, error) {
 // readSubject reads a subject. format is for the log.
 func (r *Receiver) readSubject(value jsontext.Value) (s subject, format string, err error) {
 	i, err := readIdentifier(value)
-	if err != nil {
+	switch {
+	case err != nil:
 		return subject{}, "", err
-	}
-	switch i.format {
-	case "complex":
+	case i.format == "complex":
 		s, err = r.readComplex(i)
-	case "aliases":
-		s, err = r.readAliases(i)
 	default:
-		s, err = r.simple(i)
+		s, err = r.readSimple(i)
 	}
 	return s, i.format, err
 }
 
-// readSimple reads an identifier inside another one.
-func (r *Receiver) readSimple(value jsontext.Value) (s subject, format string, err error) {
+// readMember reads a member of a complex subject: any identifier that is not complex itself (SSF 1.0 §3.2,
+// §3.3).
+func (r *Receiver) readMember(value jsontext.Value) (s subject, format string, err error) {
 	i, err := readIdentifier(value)
 	switch {
 	case err != nil:
 		return subject{}, "", err
-	case i.format == "complex", i.format == "aliases": // SSF 1.0 §3.3, RFC 9493 §3.2.8
-		return subject{}, "", errors.New(i.format + " inside another identifier")
+	case i.format == "complex":
+		return subject{}, "", errNested
 	}
-	s, err = r.simple(i)
+	s, err = r.readSimple(i)
 	return s, i.format, err
+}
+
+// errNested is the error of an identifier inside another one that cannot contain it.
+var errNested = errors.New("complex or aliases inside another identifier")
+
+// readSimple reads an identifier that is not complex.
+func (r *Receiver) readSimple(i identifier) (subject, error) {
+	if i.format == "aliases" {
+		return r.readAliases(i)
+	}
+	return r.simple(i)
 }
 
 // simple returns what an identifier names. Identifiers of another issuer name nothing here.
@@ -151,22 +160,23 @@ func (r *Receiver) ofIssuer(i identifier, name string) ([]string, error) {
 // revoked, never less. Without user and session, it names nothing that tokens have.
 func (r *Receiver) readComplex(i identifier) (s subject, err error) {
 	if value, ok := i.members["user"]; ok {
-		user, format, err := r.readSimple(value)
+		user, format, err := r.readMember(value)
 		if err != nil {
 			return subject{}, fmt.Errorf("user: %w", err)
 		}
-		s.users = append(user.users, user.unclear...)
+		s.users, s.tokens = append(user.users, user.unclear...), user.tokens
 		if format == "iss_sub" && len(s.users) == 0 {
 			return subject{}, nil // a user of another issuer, and so is the session
 		}
 	}
 	if value, ok := i.members["session"]; ok {
-		session, _, err := r.readSimple(value)
+		session, _, err := r.readMember(value)
 		if err != nil {
 			return subject{}, fmt.Errorf("session: %w", err)
 		}
 		s.sessions = append(session.unclear, session.users...) // in drafts of CAEP, the format of a session was iss_sub
 		s.sessions = slices.DeleteFunc(s.sessions, func(id string) bool { return id == allSessions })
+		s.tokens = append(s.tokens, session.tokens...)
 	}
 	return s, nil
 }
@@ -179,8 +189,15 @@ func (r *Receiver) readAliases(i identifier) (s subject, err error) {
 		if count++; count > maxIdentifiers {
 			return fmt.Errorf("aliases: more than %d identifiers", maxIdentifiers)
 		}
-		one, _, err := r.readSimple(value)
-		s.add(one)
+		one, err := readIdentifier(value)
+		if err != nil {
+			return err
+		}
+		if one.format == "complex" || one.format == "aliases" { // SSF 1.0 §3.3, RFC 9493 §3.2.8
+			return errNested
+		}
+		named, err := r.simple(one)
+		s.add(named)
 		return err
 	})
 	if err == nil && count == 0 {
