@@ -48,6 +48,9 @@ func TestDrill(t *testing.T) {
 	var summaries []string
 	t.Run("replays together", func(t *testing.T) { summaries = append(summaries, replaysTogether(t, 0)) })
 	t.Run("introspection together", func(t *testing.T) { summaries = append(summaries, callsTogether(t, 0)) })
+	if len(rows) == 0 && len(summaries) == 0 {
+		t.Error("no scenario has such a name: see allScenarios")
+	}
 	if p99 := quantile(propagation(rows), 0.99); p99 > seenWithin {
 		t.Errorf("revocations applied everywhere after %s (p99), want %s", p99, seenWithin)
 	}
