@@ -269,3 +269,17 @@ func TestTableOfSeries(t *testing.T) {
 	}
 	checkTable(t, "series to watch", facts)
 }
+
+// The table of results of security events has all results.
+func TestTableOfEventResults(t *testing.T) {
+	var facts []fact
+	constants(parse(t, "resource/securityevents/outcome.go"), func(name string, value ast.Expr, _ string) {
+		if literal, ok := value.(*ast.BasicLit); ok && strings.HasPrefix(name, "result") {
+			facts = append(facts, fact{[]string{code(strings.Trim(literal.Value, `"`))}, "say the response | and what it means"})
+		}
+	})
+	if len(facts) < 20 {
+		t.Errorf("found only %d results", len(facts))
+	}
+	checkTable(t, "result of an event", facts)
+}
