@@ -41,7 +41,8 @@ type Entry struct {
 	IssuedBy time.Time
 
 	// Until is when the last of the tokens expires. The entry ends
-	// [resource.MaxLeeway] later, when no resource accepts the tokens any more.
+	// [resource.MaxLeeway] later, when no resource accepts the tokens any more, and in February
+	// 2106 at the latest.
 	Until time.Time
 }
 
@@ -113,7 +114,9 @@ func (e Entry) record(names *namer) (Record, error) {
 	case e.Until.IsZero():
 		return Record{}, errors.New("revocation: Until is zero; it is when the tokens expire")
 	}
-	r := Record{Name: names.name(0, k, e.Issuer, name), Until: seconds(e.Until.Add(resource.MaxLeeway + time.Second - 1))}
+	until := min(e.Until.Unix(), math.MaxUint32) // before the addition, which could overflow
+	end := time.Unix(until, int64(e.Until.Nanosecond())).Add(resource.MaxLeeway + time.Second - 1)
+	r := Record{Name: names.name(0, k, e.Issuer, name), Until: seconds(end)}
 	if !e.IssuedBy.IsZero() {
 		r.IssuedBy = max(seconds(e.IssuedBy), 1) // 0 stands for every token
 	}

@@ -5,6 +5,7 @@ import (
 	"crypto/elliptic"
 	"encoding/base64"
 	"errors"
+	"math"
 	"math/big"
 	"net/http"
 	"net/http/httptest"
@@ -175,6 +176,26 @@ func TestKindsOfEntries(t *testing.T) {
 			if got, want := isRevoked(t, list, c), slices.Contains(row.want, name); got != want {
 				t.Errorf("%s: %s: revoked is %v, want %v", row.name, name, got, want)
 			}
+		}
+	}
+}
+
+// An entry whose Until is too far in the future for a table lasts as long as possible.
+func TestEntriesWithoutEnd(t *testing.T) {
+	issuer, caller := callers(t)
+	alice := caller(resourcetest.Token{})
+	for name, until := range map[string]time.Time{
+		"the year 3000":                  time.Date(3000, 1, 1, 0, 0, 0, 0, time.UTC),
+		"the largest time":               time.Unix(1<<63-1-62135596800, 999_999_999),
+		"the largest number of seconds":  time.Unix(math.MaxInt64, 0),
+		"the same, and some nanoseconds": time.Unix(math.MaxInt64, 1),
+	} {
+		list := newList(t, revocation.Config{})
+		if err := list.Add(t.Context(), revocation.Entry{Issuer: issuer.Identifier(), Subject: "alice", Until: until}); err != nil {
+			t.Errorf("%s: %v", name, err)
+		}
+		if !isRevoked(t, list, alice) {
+			t.Errorf("%s: not revoked", name)
 		}
 	}
 }
