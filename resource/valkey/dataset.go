@@ -72,7 +72,17 @@ func readDataSet(reply []valkeygo.ValkeyMessage, elements int) (dataSet, error) 
 	return dataSet{run, time.UnixMilli(milliseconds)}, nil
 }
 
-var checkScript = newScript(`return {data()}`)
+// checkScript also notices that the server has become the primary again while its process continued. It may
+// lack what another primary has stored meanwhile, and RUN is the same. master_replid2 is then another
+// one; it is 0 if the server was always the primary. Each new connection begins with a check.
+var checkScript = newScript(`
+local before = string.match(redis.call('INFO', 'replication'), 'master_replid2:(%x*[1-9a-f]%x*)')
+if before and before ~= redis.call('GET', KEYS[2]) then
+  redis.call('SET', KEYS[2], before)
+  redis.call('DEL', KEYS[1])
+end
+return {data()}
+`)
 
 // health is what a check of a server has found.
 type health struct {
@@ -85,7 +95,7 @@ type health struct {
 // also after the setting was changed. A replica is an error, because it can lack revocations. It still
 // has its own run_id in the data set if it was the primary before. Its role is checked last, because a
 // replica in a cluster names its primary in the error of another command.
-func check(ctx context.Context, c *connection, dataKey string) (health, error) {
+func check(ctx context.Context, c *connection, n names) (health, error) {
 	text, err := c.client.Do(ctx, c.client.B().Arbitrary("INFO", "memory", "replication").Build()).ToString()
 	if err != nil {
 		return health{}, err
@@ -96,9 +106,9 @@ func check(ctx context.Context, c *connection, dataKey string) (health, error) {
 		return health{}, err
 	}
 	if h.evict != "" {
-		_, err = c.client.Do(ctx, c.client.B().Del().Key(dataKey).Build()).ToInt64()
+		_, err = c.client.Do(ctx, c.client.B().Del().Key(n.data).Build()).ToInt64()
 	} else {
-		h.data, err = currentData(ctx, c, dataKey)
+		h.data, err = currentData(ctx, c, n)
 	}
 	if err == nil && info["role"] != "master" {
 		err = errReplica
@@ -107,8 +117,8 @@ func check(ctx context.Context, c *connection, dataKey string) (health, error) {
 }
 
 // currentData reads the data set.
-func currentData(ctx context.Context, c *connection, dataKey string) (dataSet, error) {
-	reply, err := checkScript.run(ctx, c, []string{dataKey})
+func currentData(ctx context.Context, c *connection, n names) (dataSet, error) {
+	reply, err := checkScript.run(ctx, c, []string{n.data, n.before})
 	if err != nil {
 		return dataSet{}, err
 	}

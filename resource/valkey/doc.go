@@ -35,12 +35,13 @@
 //
 // Replication is asynchronous. When another server becomes the primary, and when the server
 // restarts or is emptied, it may have lost data that it had confirmed. Each call about proofs or
-// revocations therefore compares the run_id of the server with the one in the store. If they
-// differ, every process learns the time of the change. Proofs that can have been made before are
-// then not accepted ([resource.ErrProofsLost]), and each [revocation.List] adds its revocations
-// again. A store that is used for the first time has no data, which is the same. A primary that is
-// cut off from its replicas accepts writes until the sentinels replace it. These writes are lost.
-// min-replicas-to-write prevents that.
+// revocations therefore compares the run_id of the server with the one in the store. Each new
+// connection, and each process every second, also compares the master_replid2, which shows that the
+// server has become the primary again. If they differ, every process learns the time of the change.
+// Proofs that can have been made before are then not accepted ([resource.ErrProofsLost]), and each
+// [revocation.List] adds its revocations again. A store that is used for the first time has no
+// data, which is the same. A primary that is cut off from its replicas accepts writes until the
+// sentinels replace it. These writes are lost. min-replicas-to-write prevents that.
 //
 // # Outages
 //

@@ -22,7 +22,7 @@ type finder struct {
 	database  int
 	tls       *tls.Config
 	login     *credentials
-	dataKey   string
+	names     names
 
 	sentinelLogin *credentials
 	master        string      // its name at the sentinels
@@ -32,7 +32,7 @@ type finder struct {
 func newFinder(c Config) *finder {
 	return &finder{
 		mode: c.Mode, addresses: slices.Clone(c.Addresses), database: c.Database, tls: c.TLS,
-		login: newCredentials(c.Username, c.PasswordFile, c.PasswordFunc), dataKey: newNames(c.Prefix).data,
+		login: newCredentials(c.Username, c.PasswordFile, c.PasswordFunc), names: newNames(c.Prefix),
 		sentinelLogin: newCredentials(c.SentinelUsername, c.SentinelPasswordFile, nil), master: c.SentinelMaster,
 	}
 }
@@ -82,7 +82,7 @@ func (f *finder) open(ctx context.Context, address string) (*connection, health,
 	}
 	ctx, cancel := context.WithTimeout(ctx, dialTimeout)
 	defer cancel()
-	h, err := check(ctx, c, f.dataKey)
+	h, err := check(ctx, c, f.names)
 	if err != nil {
 		c.close()
 		return nil, health{}, &connectError{address, err}

@@ -6,6 +6,7 @@ import "crypto/sha256"
 // cluster all keys are in one slot, so that one script can use several of them.
 type names struct {
 	data    string // the data set
+	before  string // the master_replid2 of the server: see checkScript
 	proofs  string // begins the keys of proofs
 	counts  string // begins the keys of the numbers of proofs of a client
 	records string // sorted set of revocations by sequence number
@@ -19,7 +20,7 @@ type names struct {
 func newNames(prefix string) names {
 	tag := "{" + prefix + "}:"
 	return names{
-		data: tag + "data", proofs: tag + "p:", counts: tag + "n:",
+		data: tag + "data", before: tag + "before", proofs: tag + "p:", counts: tag + "n:",
 		records: tag + "revoked", ends: tag + "revoked-until", last: tag + "revoked-last", channel: tag + "revoked",
 		answers: tag + "a:", purged: tag + "generation",
 	}

@@ -46,7 +46,7 @@ var calls = []struct {
 // commands.
 func beginning(other string) func([]string) string {
 	return func(command []string) string {
-		if (command[0] == "EVALSHA" || command[0] == "EVAL") && command[2] != "1" || command[0] == "GET" || command[0] == "SET" {
+		if (command[0] == "EVALSHA" || command[0] == "EVAL") && !isCheck(command) || command[0] == "GET" || command[0] == "SET" {
 			return other
 		}
 		return healthy(command)

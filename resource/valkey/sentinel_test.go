@@ -1,6 +1,7 @@
 package valkey_test
 
 import (
+	"fmt"
 	"path/filepath"
 	"strings"
 	"sync/atomic"
@@ -115,6 +116,30 @@ func TestPrimaryBecomesReplica(t *testing.T) {
 		page, err := s.Revocations().Read(t.Context(), 0)
 		return err == nil && numbers(page.Records) == "[1]"
 	})
+}
+
+// A server that becomes the primary again may lack what another primary has stored meanwhile. Its run_id is
+// the same, and so is the data set if the server has not copied that of the other one.
+func TestPrimaryAgain(t *testing.T) {
+	server := valkeytest.Start(t, valkeytest.Options{})
+	s := openAt(t, server.Address())
+	for range 2 {
+		once(t, s, made(1, time.Now().Add(-time.Hour)), resource.ErrProofsLost)
+		run, _, _ := strings.Cut(server.Do("GET", dataKey), "/")
+		server.Do("SET", dataKey, fmt.Sprintf("%s/%d", run, start.Add(-2*time.Hour).UnixMilli()))
+		once(t, s, made(2, start.Add(-time.Hour)), nil)
+		data := read(t, s, 0).Data
+		server.Do("REPLICAOF", "127.0.0.1", "1") // which is down
+		server.Do("REPLICAOF", "NO", "ONE")
+		// Ready checks the server, as each new connection does.
+		eventually(t, "the store is ready", func() bool { return s.Ready(t.Context()) == nil })
+		once(t, s, made(3, start.Add(-time.Hour)), resource.ErrProofsLost)
+		once(t, s, proof(1, 4), nil)
+		if got := read(t, s, 0).Data; got == data || got != server.Do("GET", dataKey) {
+			t.Errorf("got the Data %q after %q", got, data)
+		}
+		server.Do("FLUSHALL")
+	}
 }
 
 // The sentinels have another user than the server. The password of the server is not sent to them.

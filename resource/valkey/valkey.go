@@ -80,7 +80,7 @@ func (s *Store) Ready(ctx context.Context) error {
 func (s *Store) check(ctx context.Context) { _ = s.guard.do(ctx, opCheck, s.checkServer) }
 
 func (s *Store) checkServer(ctx context.Context, c *connection) error {
-	h, err := check(ctx, c, s.names.data)
+	h, err := check(ctx, c, s.names)
 	if err == nil {
 		s.noteHealth(h)
 	}
