@@ -21,6 +21,12 @@ func (s stored) add(r Record) {
 	s[r.Name] = next
 }
 
+// has reports whether the records in the store revoke what a record does.
+func (s stored) has(r Record) bool {
+	in, ok := s[r.Name]
+	return ok && in.merge(stateOf(r)) == in
+}
+
 var errDataChanges = errors.New("the store has other data in every call")
 
 // readNew reads the records after the last one. It reads all records if it is the first read, if the
@@ -35,6 +41,22 @@ func (l *List) readNew(ctx context.Context, now time.Time) error {
 	if r.data == "" {
 		r.restart("")
 	}
+	if err := l.readPages(ctx, now); err != nil {
+		return err
+	}
+	if r.stored == nil {
+		return nil
+	}
+	if err := l.addMissing(ctx, now); err != nil {
+		return err
+	}
+	r.stored = nil
+	return nil
+}
+
+// readPages reads the records after the last one, or all of them if the store has other data.
+func (l *List) readPages(ctx context.Context, now time.Time) error {
+	r := l.reader
 	for restarts, more := 0, true; more; {
 		page, err := l.readPage(ctx)
 		if err != nil {
@@ -55,13 +77,32 @@ func (l *List) readNew(ctx context.Context, now time.Time) error {
 		}
 		more = page.More
 	}
-	if r.stored == nil {
-		return nil
+	return nil
+}
+
+// addMissing adds the records that the store lacks. Other processes do the same at the same time, so it
+// reads after each batch what they have added.
+func (l *List) addMissing(ctx context.Context, now time.Time) error {
+	r, data := l.reader, l.reader.data
+	missing := l.table.missing(r.stored, now)
+	for len(missing) > 0 {
+		var batch []Record
+		for len(missing) > 0 && len(batch) < addBatch {
+			if !r.stored.has(missing[0]) {
+				batch = append(batch, missing[0])
+			}
+			missing = missing[1:]
+		}
+		if err := l.addToStore(ctx, batch); err != nil {
+			return err
+		}
+		if err := l.readPages(ctx, now); err != nil {
+			return err
+		}
+		if r.data != data {
+			return errDataChanges
+		}
 	}
-	if err := l.addToStore(ctx, l.table.missing(r.stored, now)); err != nil {
-		return err
-	}
-	r.stored = nil
 	return nil
 }
 

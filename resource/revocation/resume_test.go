@@ -106,3 +106,45 @@ func TestAdditionsContinue(t *testing.T) {
 		}
 	})
 }
+
+// slowStore is a memoryStore whose calls take some time.
+type slowStore struct {
+	*memoryStore
+	added atomic.Int64 // records in all calls of Add
+}
+
+func (s *slowStore) Add(ctx context.Context, records []revocation.Record) error {
+	s.added.Add(int64(len(records)))
+	time.Sleep(10 * time.Millisecond)
+	return s.memoryStore.Add(ctx, records)
+}
+
+// All processes add lost records at the same time. They do not all add each of them.
+func TestLostRecordsAreAddedTogether(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		const processes, many = 10, 5000
+		store := &slowStore{memoryStore: &memoryStore{takes: 10 * time.Millisecond}}
+		for i := range many {
+			store.records = append(store.records, revocation.Record{Name: [16]byte{2, byte(i), byte(i >> 8)}, Until: time.Now().Unix() + 3600})
+		}
+		var lists []*revocation.List
+		for range processes {
+			lists = append(lists, start(t, revocation.Config{Store: store}))
+		}
+		time.Sleep(2500 * time.Millisecond)
+		store.lose(many)
+		time.Sleep(4 * time.Second)
+		synctest.Wait()
+		if n := store.len(); n != many {
+			t.Errorf("the store has %d records, want %d", n, many)
+		}
+		if n := store.added.Load(); n > processes*many/2 {
+			t.Errorf("%d records were added by %d processes to restore %d", n, processes, many)
+		}
+		for _, list := range lists {
+			if err := list.Ready(t.Context()); err != nil || list.Len() != many {
+				t.Errorf("%d entries; Ready returns %v", list.Len(), err)
+			}
+		}
+	})
+}

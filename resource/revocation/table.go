@@ -153,9 +153,8 @@ func (t *table) missing(in stored, now time.Time) (all []Record) {
 	t.mu.RLock()
 	defer t.mu.RUnlock()
 	for name, s := range t.records {
-		other, ok := in[name]
-		if !s.hasEnded(now) && (!ok || other.merge(s) != other) {
-			all = append(all, s.record(name))
+		if r := s.record(name); !s.hasEnded(now) && !in.has(r) {
+			all = append(all, r)
 		}
 	}
 	return all
