@@ -148,3 +148,36 @@ func TestLostRecordsAreAddedTogether(t *testing.T) {
 		}
 	})
 }
+
+// A store that loses its records again, while the list adds those that it has lost before, has all of them soon
+// after.
+func TestLostWhileAdded(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		const many = 1500 // three batches
+		s, store := newSubjects(t), new(memoryStore)
+		list := start(t, revocation.Config{Store: store})
+		var entries []revocation.Entry
+		for _, name := range names("u", many) {
+			entries = append(entries, s.entry(name))
+		}
+		if err := list.Add(t.Context(), entries...); err != nil {
+			t.Fatal(err)
+		}
+		time.Sleep(2500 * time.Millisecond)
+		store.lose(many)
+		adds := 0
+		store.set(func(m *memoryStore) {
+			m.inAdd = func() {
+				if adds++; adds == 2 {
+					m.records, m.has = nil, map[revocation.Record]bool{}
+					m.dataSet++
+				}
+			}
+		})
+		time.Sleep(3 * time.Second)
+		synctest.Wait()
+		if err := list.Ready(t.Context()); err != nil || store.len() != many {
+			t.Errorf("the store has %d of %d records; Ready returns %v", store.len(), many, err)
+		}
+	})
+}
