@@ -22,15 +22,16 @@ var (
 func (s *sharedAnswers) find(ctx context.Context, p place) (place, entry, error) {
 	const attempts = 2 // a higher generation needs a second one
 	for range attempts {
-		p.generation = s.known.Load()
+		known, purges := s.generation.state()
+		p.generation = known
 		e, generation, err := s.read(ctx, p)
 		switch {
-		case err != nil || generation == p.generation:
+		case err != nil || generation == known && !purges:
 			return p, e, err
-		case generation < p.generation:
-			return p, entry{}, s.purge(ctx, p.generation)
+		case generation < known:
+			return p, entry{}, s.purge(ctx, known)
 		}
-		s.raise(generation)
+		s.generation.raise(generation)
 	}
 	return p, entry{}, errGenerationChanges
 }
@@ -52,24 +53,6 @@ func (s *sharedAnswers) read(ctx context.Context, p place) (e entry, generation 
 		e.kind = unreadable
 	}
 	return e, p.generation, nil
-}
-
-// raise sets the known generation, unless it is higher already.
-func (s *sharedAnswers) raise(generation int64) {
-	for known := s.known.Load(); generation > known && !s.known.CompareAndSwap(known, generation); {
-		known = s.known.Load()
-	}
-}
-
-// forget raises the known generation. The next lookup purges the store. So forget performs no
-// I/O, and a store that fails cannot prevent it.
-func (s *sharedAnswers) forget() {
-	for {
-		known := s.known.Load()
-		if s.known.CompareAndSwap(known, max(known+1, time.Now().UnixMilli())) {
-			return
-		}
-	}
 }
 
 // lockState is whether this process has the lock for a token.
@@ -146,7 +129,11 @@ func (s *sharedAnswers) purge(ctx context.Context, generation int64) error {
 		return err
 	}
 	defer cancel()
-	return s.store.Purge(ctx, generation)
+	if err := s.store.Purge(ctx, generation); err != nil {
+		return err
+	}
+	s.generation.purged(generation)
+	return nil
 }
 
 // operation returns the context of one operation of the store. It does not end with ctx, so

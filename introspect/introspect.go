@@ -136,7 +136,7 @@ func (v *Verifier) Ready(ctx context.Context) error {
 // from it. Forget itself makes no network request. [resource.Resource.Forget] calls it.
 func (v *Verifier) Forget() {
 	if v.shared != nil {
-		v.shared.forget()
+		v.shared.generation.forget()
 	}
 	v.calls.detachAll()
 	v.negativeCache.purge()

@@ -2,7 +2,6 @@ package introspect
 
 import (
 	"context"
-	"sync/atomic"
 	"time"
 
 	"github.com/warder-go/warder/internal/digest"
@@ -24,15 +23,15 @@ import (
 
 // sharedAnswers is the use of Config.Answers by one Verifier. It is safe for concurrent use.
 type sharedAnswers struct {
-	store    Answers
-	keys     []answerKeys  // the first stores, all read
-	settings string        // see answerSettings
-	ttl      time.Duration // limit of the use of an answer after it was received
-	maxWait  time.Duration // for one lookup
-	timeout  time.Duration // for one operation of the store
-	known    atomic.Int64  // the highest known generation
-	locks    lockBudget
-	logs     storeLog
+	store      Answers
+	keys       []answerKeys  // the first stores, all read
+	settings   string        // see answerSettings
+	ttl        time.Duration // limit of the use of an answer after it was received
+	maxWait    time.Duration // for one lookup
+	timeout    time.Duration // for one operation of the store
+	generation generation
+	locks      lockBudget
+	logs       storeLog
 }
 
 // newSharedAnswers returns nil if answers are not shared.
@@ -165,7 +164,7 @@ func (v *Verifier) shareResult(l sharedLookup, r result, f *failure) {
 	if l.lock == lockTaken {
 		s.locks.give(time.Now(), f == nil)
 	}
-	if l.place == nil || s.known.Load() != l.place.generation {
+	if l.place == nil || s.generation.current() != l.place.generation {
 		return
 	}
 	e, ttl := v.sharedEntry(l, r, f)

@@ -61,6 +61,36 @@ func TestForgetRaisesTheGeneration(t *testing.T) {
 	})
 }
 
+// Forget also purges if the store has a higher generation than its clock, and this process has not
+// read that yet. Another process, whose clock is ahead, has purged the store.
+func TestForgetWithUnknownHigherGeneration(t *testing.T) {
+	for _, row := range []struct {
+		name  string
+		ahead time.Duration
+	}{
+		{"another clock is ahead", time.Minute},
+		{"the same millisecond", 0},
+	} {
+		t.Run(row.name, func(t *testing.T) {
+			inProcesses(t, 3, nil, func(store *memoryAnswers, processes []*fixture) {
+				first, second, third := processes[0], processes[1], processes[2]
+				ahead := time.Now().Add(row.ahead).UnixMilli()
+				store.setGeneration(ahead)
+				first.issuer.Reset() // answers take no time
+				token := first.token(resourcetest.Token{})
+				first.expect("first process", token, 200, "")
+				first.issuer.Revoke(token)
+				second.res.Forget(token)
+				second.expect("process that has purged", token, 401, resource.ReasonInactive)
+				third.expect("another process", token, 401, resource.ReasonInactive)
+				if got := store.currentGeneration(); got != ahead+1 || store.count("Purge") != 1 {
+					t.Errorf("got generation %d after %d purges, want %d after 1", got, store.count("Purge"), ahead+1)
+				}
+			})
+		})
+	}
+}
+
 // The store loses a purge, for example in a failover to a replica: it has the generation and the
 // values of an earlier time. A process that knows the purge repairs it with its next lookup.
 func TestLostPurgeIsRepaired(t *testing.T) {
