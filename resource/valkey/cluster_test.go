@@ -4,6 +4,7 @@ import (
 	"fmt"
 	"net"
 	"strings"
+	"sync/atomic"
 	"testing"
 	"time"
 
@@ -89,6 +90,27 @@ func TestClusterFailover(t *testing.T) {
 	once(t, s, old, resource.ErrProofsLost)
 	if got, want := replica.Do("GET", dataKey), read(t, s, 0).Data; got != want {
 		t.Errorf("the replica has %q, the store %q", got, want)
+	}
+}
+
+// A node that is cut off from the others rejects all calls, and continues to answer. The store looks for
+// another node, because the replica can have become the primary.
+func TestClusterNodeIsCutOff(t *testing.T) {
+	var cutOff atomic.Bool
+	has, replica := startFake(t, func(command []string) string {
+		if cutOff.Load() && strings.HasPrefix(command[0], "EVAL") {
+			return "-CLUSTERDOWN The cluster is down\r\n"
+		}
+		return healthy(command)
+	}), startFake(t, healthy)
+	s := open(t, valkey.Config{Addresses: []string{has.address(), replica.address()}, Mode: valkey.Cluster, Timeout: 5 * time.Second})
+	once(t, s, proof(1, 1), nil)
+	cutOff.Store(true)
+	began := time.Now()
+	for use(t.Context(), s, 2) != "" {
+		if time.Since(began) > 10*time.Second {
+			t.Fatal("the other node was not used")
+		}
 	}
 }
 

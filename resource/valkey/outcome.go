@@ -148,12 +148,13 @@ func countsAsFailure(err error) bool {
 	return err != nil
 }
 
-// primaryMoved reports whether an error means that the server is not the primary any more.
+// primaryMoved reports whether an error means that the server is not the primary any more. A node of a
+// cluster that is cut off from the others answers CLUSTERDOWN, and its replica can have become the primary.
 func primaryMoved(err error) bool {
 	reply, ok := valkeygo.IsValkeyErr(err)
 	if !ok {
 		return errors.Is(err, errReplica)
 	}
 	code := errorCode(reply)
-	return code == "READONLY" || code == "MOVED" || code == "MASTERDOWN"
+	return code == "READONLY" || code == "MOVED" || code == "MASTERDOWN" || code == "CLUSTERDOWN"
 }
