@@ -10,6 +10,7 @@ import (
 	"strings"
 	"time"
 
+	"github.com/warder-go/warder/internal/anyvalue"
 	"github.com/warder-go/warder/internal/commonkey"
 	"github.com/warder-go/warder/internal/configerr"
 	"github.com/warder-go/warder/internal/grammar"
@@ -86,8 +87,8 @@ type Config struct {
 	//
 	// An answer is never cached after its exp, and without exp for 1 minute at most.
 	//
-	// With Answers, 0 means 5 minutes for an answer that another process has received, even if
-	// CacheTTL is shorter: set AnswerTTL then. If it is negative, answers are not shared.
+	// With Answers, an answer in the store is used for AnswerTTL, which is 5 minutes if it is 0, even
+	// if CacheTTL is shorter: set AnswerTTL then. If it is negative, answers are not shared.
 	AnswerTTL time.Duration
 
 	// Answers is a store that several processes have in common, so that they share the calls.
@@ -214,6 +215,9 @@ func New(c Config) (*Verifier, error) {
 }
 
 func (c Config) checkAnswers(mistakes *configerr.List) {
+	if c.Answers != nil && anyvalue.IsNil(c.Answers) {
+		mistakes.Addf("Answers: a nil pointer; leave it out if answers are not shared")
+	}
 	if c.Answers != nil && len(c.AnswerKeys) == 0 {
 		mistakes.Addf("AnswerKeys: none; Answers requires at least one")
 	}

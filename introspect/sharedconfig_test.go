@@ -37,6 +37,7 @@ func TestAnswersConfigMistakes(t *testing.T) {
 		{"one key", newMemoryAnswers(), keys(1), secret, ""},
 		{"eight keys", newMemoryAnswers(), keys(8), secret, ""},
 		{"method bearer with ClientID", newMemoryAnswers(), keys(1), bearerWithID, ""},
+		{"a nil pointer", (*memoryAnswers)(nil), keys(1), secret, "Answers: a nil pointer; leave it out if answers are not shared"},
 		{"no key", newMemoryAnswers(), nil, secret, "AnswerKeys: none; Answers requires at least one"},
 		{"keys without a store", nil, keys(1), secret, "AnswerKeys: are not used without Answers; remove them or set Answers"},
 		{"short key", newMemoryAnswers(), [][]byte{keys(1)[0][:31]}, secret, "AnswerKeys: key 1 has 31 bytes; want at least 32 random bytes"},
