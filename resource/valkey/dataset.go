@@ -18,6 +18,8 @@ import (
 // changed, or that the key was missing because the data was deleted. Everything that was stored
 // before SINCE may have been lost. What was stored later is complete until SINCE changes again.
 //
+// A text that no script has written counts as missing.
+//
 // SINCE is the later one of the times of the server and of the process, so that a clock that is
 // slow does not move it before the change. A SINCE that is in the future, because a clock was fast,
 // is replaced.
@@ -27,7 +29,7 @@ local function data()
   if not run then return 'NORUNID' end
   local now, since = tonumber(ARGV[1]), nil
   local stored = redis.call('GET', KEYS[1])
-  if stored and string.sub(stored, 1, #run + 1) == run .. '/' then
+  if stored and #stored < 80 and string.match(stored, '^%x+/') == run .. '/' and string.match(stored, '/%d+$') then
     since = tonumber(string.sub(stored, #run + 2))
     if since <= now + 5000 then return stored end
   end

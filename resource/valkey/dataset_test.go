@@ -75,6 +75,12 @@ func TestChangesOfData(t *testing.T) {
 		{"all data was deleted", func(m *mini) { m.FlushAll() }, true},
 		{"the key was deleted", func(m *mini) { m.Del(dataKey) }, true},
 		{"the key was replaced", func(m *mini) { _ = m.Set(dataKey, "x") }, true},
+		{"the key has no time", func(m *mini) { _ = m.Set(dataKey, "aaaa/") }, true},
+		{"the key has a time that is not a number", func(m *mini) { _ = m.Set(dataKey, "aaaa/x") }, true},
+		{"the key has a negative time", func(m *mini) { _ = m.Set(dataKey, "aaaa/-1") }, true},
+		{"the key has a time in another notation", func(m *mini) { _ = m.Set(dataKey, "aaaa/0x1") }, true},
+		{"the key has a long time", func(m *mini) { _ = m.Set(dataKey, "aaaa/"+strings.Repeat("0", 1000)) }, true},
+		{"the key has something after the time", func(m *mini) { _ = m.Set(dataKey, "aaaa/1 ") }, true},
 	} {
 		t.Run(row.name, func(t *testing.T) {
 			m := startMini(t)
