@@ -16,34 +16,57 @@ type answers struct{ store *Store }
 
 func (a answers) key(key introspect.AnswerKey) string { return a.store.names.answers + string(key[:]) }
 
+// Limits of what Get reads, in bytes. A process stores no longer texts.
+const (
+	maxAnswer     = 32 << 10 // maximum size of an answer that is read; package introspect stores 17 KiB at most
+	maxGeneration = 19       // maximum length of a generation that is read
+)
+
 // Get implements introspect.Answers. The generation is read first.
 func (a answers) Get(ctx context.Context, key introspect.AnswerKey) (value []byte, generation int64, err error) {
 	s := a.store
 	err = s.guard.do(ctx, opGet, func(ctx context.Context, c *connection) error {
 		b := c.client.B()
-		replies := c.client.DoMulti(ctx, b.Get().Key(s.names.purged).Build(), b.Get().Key(a.key(key)).Build())
-		if generation, err = replies[0].AsInt64(); err != nil && !valkeygo.IsValkeyNil(err) {
-			return badNumber(err)
-		}
-		text, err := replies[1].ToString()
-		switch {
-		case valkeygo.IsValkeyNil(err):
-			return nil
-		case err != nil:
+		replies := c.client.DoMulti(ctx,
+			b.Getrange().Key(s.names.purged).Start(0).End(maxGeneration).Build(),
+			b.Getrange().Key(a.key(key)).Start(0).End(maxAnswer-1).Build())
+		text, err := textOf(replies[0])
+		if err != nil {
 			return err
 		}
-		value = []byte(text)
-		return nil
+		if generation, err = readGeneration(text); err != nil {
+			return err
+		}
+		if text, err = textOf(replies[1]); err == nil && text != "" { // empty: absent
+			value = []byte(text)
+		}
+		return err
 	})
 	return value, generation, err
 }
 
-// badNumber replaces the error of a text that is not a number, which contains the text.
-func badNumber(err error) error {
-	if errors.Is(err, strconv.ErrSyntax) || errors.Is(err, strconv.ErrRange) {
-		return errReply
+// textOf returns a text. The library returns an empty one for a reply of another type.
+func textOf(result valkeygo.ValkeyResult) (string, error) {
+	message, err := result.ToMessage()
+	switch {
+	case err != nil:
+		return "", err
+	case !message.IsString():
+		return "", errReply
 	}
-	return err
+	return message.ToString()
+}
+
+// readGeneration reads a generation. It is 0 if text is empty: the key is absent.
+func readGeneration(text string) (int64, error) {
+	if text == "" {
+		return 0, nil
+	}
+	generation, err := strconv.ParseInt(text, 10, 64)
+	if err != nil || len(text) > maxGeneration {
+		return 0, errReply // the error of strconv contains the text
+	}
+	return generation, nil
 }
 
 // Put implements introspect.Answers.

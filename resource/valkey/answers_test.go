@@ -32,7 +32,7 @@ func put(t *testing.T, s *valkey.Store, key byte, value []byte, ttl time.Duratio
 func TestAnswers(t *testing.T) {
 	m := startMini(t)
 	a, b := openAt(t, m.Addr()), openAt(t, m.Addr())
-	large := bytes.Repeat([]byte{0, '\r', '\n', 0xff}, 16<<10)
+	large := bytes.Repeat([]byte{0, '\r', '\n', 0xff}, 17<<8) // 17 KiB
 	if value, generation := get(t, a, 1); value != nil || generation != 0 {
 		t.Errorf("absent: got %q, %d", value, generation)
 	}

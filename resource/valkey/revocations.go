@@ -96,12 +96,17 @@ func (r revocations) addBatch(ctx context.Context, records []revocation.Record) 
 }
 
 // readScript returns records after a sequence number, each with its sequence number, and the last
-// number that was given to a record.
+// number that was given to a record. If a record has not the length of one, it returns none of them but
+// something that is an error: the text could have any length.
 var readScript = newScript(`
 local data = data()
 if data == 'NORUNID' then return {data, 0, {}} end
 local last = tonumber(redis.call('GET', KEYS[3]) or 0)
-return {data, last, redis.call('ZRANGEBYSCORE', KEYS[2], '(' .. ARGV[2], '+inf', 'WITHSCORES', 'LIMIT', 0, ARGV[3])}
+local found = redis.call('ZRANGEBYSCORE', KEYS[2], '(' .. ARGV[2], '+inf', 'WITHSCORES', 'LIMIT', 0, ARGV[3])
+for i = 1, #found, 2 do
+  if #found[i] ~= 32 then return {data, last, {''}} end
+end
+return {data, last, found}
 `)
 
 // Read implements revocation.Store.

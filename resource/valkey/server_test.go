@@ -241,6 +241,45 @@ func TestSeparateStores(t *testing.T) {
 	}
 }
 
+// Large values, which someone who can write to the store has made, are not read.
+func TestLargeValues(t *testing.T) {
+	server := valkeytest.Start(t, valkeytest.Options{})
+	s := openAt(t, server.Address())
+	put(t, s, 1, []byte("x"), time.Minute)
+	add(t, s, record(1, time.Hour))
+	large := strings.Repeat("1", 1<<20)
+	var key introspect.AnswerKey
+	key[0] = 1
+	sent := func() int {
+		for line := range strings.Lines(server.Do("INFO", "stats")) {
+			if text, ok := strings.CutPrefix(strings.TrimSpace(line), "total_net_output_bytes:"); ok {
+				n, _ := strconv.Atoi(text)
+				return n
+			}
+		}
+		return 0
+	}
+	before := sent()
+	server.Do("SETRANGE", "{warder}:a:"+string(key[:]), "0", large)
+	if value, _ := get(t, s, 1); len(value) != 32<<10 {
+		t.Errorf("got a value of %d bytes", len(value))
+	}
+	server.Do("SET", "{warder}:generation", large)
+	if _, _, err := s.Answers().Get(t.Context(), key); err == nil {
+		t.Error("got a generation")
+	}
+	server.Do("ZADD", "{warder}:revoked", "2", large)
+	server.Do("SET", "{warder}:revoked-last", "2")
+	if page, err := s.Revocations().Read(t.Context(), 0); err == nil {
+		t.Errorf("got %d revocations", len(page.Records))
+	}
+	server.Do("SET", dataKey, server.Do("GET", dataKey)+large)
+	once(t, s, made(1, time.Now()), resource.ErrProofsLost)
+	if got := sent() - before; got > 200<<10 {
+		t.Errorf("the server sent %d bytes", got)
+	}
+}
+
 // Proofs and revocations take the documented memory.
 func TestMemory(t *testing.T) {
 	t.Parallel()
