@@ -108,7 +108,7 @@ func (s *Store) noteData(d dataSet) {
 	old := s.data.Swap(&d)
 	s.metrics.since.Store(d.since.UnixMilli())
 	if old != nil && *old != d {
-		s.log.Warn("the shared store may have lost data: it was restarted or emptied, or another server has become the primary", "since", d.since)
+		s.log.Warn("the shared store may have lost data: it was restarted or emptied, it could evict keys, or another server has become the primary", "since", d.since)
 	}
 }
 
