@@ -1,16 +1,11 @@
 package valkey
 
 import (
-	"bytes"
 	"context"
 	"errors"
-	"fmt"
-	"io"
-	"os"
-)
 
-// maxPasswordBytes limits the size of a password file.
-const maxPasswordBytes = 64 << 10
+	"github.com/warder-go/warder/internal/secretfile"
+)
 
 // credentials authenticate connections to servers of one kind. It is always used by pointer, so
 // that printing a struct that contains it prints an address.
@@ -26,7 +21,8 @@ func newCredentials(username, path string, function func(context.Context) (strin
 	case function != nil:
 		c.password = func(ctx context.Context) (string, error) { return callPasswordFunc(ctx, function) }
 	case path != "":
-		c.password = func(context.Context) (string, error) { return readPassword(path) }
+		file := secretfile.New(path)
+		c.password = func(context.Context) (string, error) { return file.Read() }
 	}
 	return c
 }
@@ -52,61 +48,4 @@ func callPasswordFunc(ctx context.Context, function func(context.Context) (strin
 		return "", errors.New("PasswordFunc returned an empty password")
 	}
 	return password, nil
-}
-
-// readPassword returns the one line of a file. An error contains the path and never the content.
-func readPassword(path string) (string, error) {
-	password, err := passwordIn(path)
-	if err != nil {
-		return "", fmt.Errorf("password file %q: %w", path, err)
-	}
-	return password, nil
-}
-
-func passwordIn(path string) (string, error) {
-	content, err := readRegular(path)
-	if err != nil {
-		return "", err
-	}
-	line, ok := bytes.CutSuffix(content, []byte("\n"))
-	if ok {
-		line = bytes.TrimSuffix(line, []byte("\r"))
-	}
-	switch {
-	case len(line) == 0:
-		return "", errors.New("is empty")
-	case bytes.ContainsAny(line, "\r\n\x00"):
-		return "", errors.New("has more than one line, or a NUL byte")
-	}
-	return string(line), nil
-}
-
-// readRegular reads a regular file. Opening a pipe could block forever.
-func readRegular(path string) ([]byte, error) {
-	switch info, err := os.Stat(path); {
-	case err != nil:
-		return nil, withoutPath(err)
-	case !info.Mode().IsRegular():
-		return nil, errors.New("is not a regular file")
-	}
-	file, err := os.Open(path) //nolint:gosec // G304: the operator configures the path
-	if err != nil {
-		return nil, withoutPath(err)
-	}
-	defer file.Close()
-	content, err := io.ReadAll(io.LimitReader(file, maxPasswordBytes+1))
-	switch {
-	case err != nil:
-		return nil, withoutPath(err)
-	case len(content) > maxPasswordBytes:
-		return nil, fmt.Errorf("is larger than %d bytes", maxPasswordBytes)
-	}
-	return content, nil
-}
-
-func withoutPath(err error) error {
-	if e, ok := errors.AsType[*os.PathError](err); ok {
-		return e.Err
-	}
-	return err
 }

@@ -71,7 +71,7 @@ func TestPasswordFiles(t *testing.T) {
 		{"only a line break of Windows", "\r\n", "is empty"},
 		{"two line breaks", password + "\n\n", "has more than one line"},
 		{"two lines", password + "\nx", "has more than one line"},
-		{"a NUL byte", password + "\x00", "or a NUL byte"},
+		{"a NUL byte", password + "\x00", "contains a NUL byte"},
 		{"another password", "p4ss", "WRONGPASS"},
 	} {
 		t.Run(row.name, func(t *testing.T) {
@@ -81,7 +81,7 @@ func TestPasswordFiles(t *testing.T) {
 		})
 	}
 	t.Run("missing", func(t *testing.T) {
-		expectReady(t, valkey.Config{Addresses: []string{server.Address()}, PasswordFile: "/does/not/exist"}, `password file "/does/not/exist": no such file or directory`)
+		expectReady(t, valkey.Config{Addresses: []string{server.Address()}, PasswordFile: "/does/not/exist"}, `secret file "/does/not/exist": no such file or directory`)
 	})
 	t.Run("a directory", func(t *testing.T) {
 		expectReady(t, valkey.Config{Addresses: []string{server.Address()}, PasswordFile: t.TempDir()}, "is not a regular file")
