@@ -55,7 +55,8 @@ func (l *List) Describe(ch chan<- *prometheus.Desc) {
 	}
 }
 
-// Collect sends the current values of the metrics.
+// Collect sends the current values of the metrics. [resource.Resource.Metrics] sends them too, if
+// the list is in Hooks.Revocations. Register only one of them.
 func (l *List) Collect(ch chan<- prometheus.Metric) {
 	for _, c := range l.metrics.all {
 		c.Collect(ch)

@@ -49,8 +49,8 @@ func Example() {
 		fmt.Println(err)
 		return
 	}
-	// A program then calls revoked.Run in a goroutine, and registers the metrics of res, revoked
-	// and store.
+	// A program then calls revoked.Run in a goroutine, and registers res.Metrics(), which has the
+	// series of revoked too, and store.
 	fmt.Println("serving", res.Identifier())
 	// Output: serving https://mcp.example.com/mcp
 }
