@@ -59,7 +59,7 @@ func serveReady(w http.ResponseWriter, req *http.Request, res *resource.Resource
 
 const (
 	headerTimeout   = 10 * time.Second // for a client to send its headers
-	bodyTimeout     = 30 * time.Second // for a client to send its body, after the headers
+	requestTimeout  = 30 * time.Second // for a client to send its headers and its body
 	idleTimeout     = 2 * time.Minute  // between two requests on a connection
 	maxHeader       = 32 << 10         // bytes; a token may take 16 KiB of them
 	shutdownTimeout = 10 * time.Second // for requests in flight to finish
@@ -69,12 +69,15 @@ const (
 // It returns nil after a clean shutdown.
 func Serve(ctx context.Context, listener net.Listener, handler http.Handler) error {
 	server := &http.Server{
-		Handler:           limitBody(handler),
+		Handler:           handler,
 		ReadHeaderTimeout: headerTimeout,
-		IdleTimeout:       idleTimeout,
-		MaxHeaderBytes:    maxHeader,
-		// ReadTimeout and WriteTimeout are not set: both would end streams that are
-		// idle for longer. limitBody replaces ReadTimeout.
+		// Without ReadTimeout a client that announces a body and never sends it holds its
+		// connection forever, even if it is rejected: net/http waits for the body before it
+		// sends the 401 response. net/http removes the deadline when the body is complete.
+		ReadTimeout:    requestTimeout,
+		IdleTimeout:    idleTimeout,
+		MaxHeaderBytes: maxHeader,
+		// WriteTimeout is not set: it would end streams that take longer.
 	}
 	failed := make(chan error, 1)
 	go func() { failed <- server.Serve(listener) }()
@@ -89,33 +92,4 @@ func Serve(ctx context.Context, listener net.Listener, handler http.Handler) err
 		return fmt.Errorf("shutting down: %w", errors.Join(err, server.Close()))
 	}
 	return nil
-}
-
-// limitBody gives clients bodyTimeout to send a body. Without it a client that announces
-// a body and never sends it holds its connection forever, even if it is rejected:
-// net/http waits for the body before it sends the 401 response. The deadline is removed
-// when the body is complete. Server.ReadTimeout would continue and end streams.
-func limitBody(next http.Handler) http.Handler {
-	return http.HandlerFunc(func(w http.ResponseWriter, req *http.Request) {
-		if req.Body != nil && req.Body != http.NoBody {
-			control := http.NewResponseController(w)
-			if control.SetReadDeadline(time.Now().Add(bodyTimeout)) == nil {
-				req.Body = timedBody{req.Body, control}
-			}
-		}
-		next.ServeHTTP(w, req)
-	})
-}
-
-type timedBody struct {
-	io.ReadCloser
-	control *http.ResponseController
-}
-
-func (b timedBody) Read(p []byte) (int, error) {
-	n, err := b.ReadCloser.Read(p)
-	if err == io.EOF {
-		_ = b.control.SetReadDeadline(time.Time{}) // fails only on a closed connection
-	}
-	return n, err
 }
