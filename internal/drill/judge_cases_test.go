@@ -123,3 +123,32 @@ func TestJudgeMeasures(t *testing.T) {
 		t.Errorf("got %s and %s, want 7 s (from 52 to 59) and 1 s (13 after 12)", v.longest, v.after)
 	}
 }
+
+// A scenario in which no used proof or no revoked token was sent has shown nothing about them.
+func TestNothingMeasured(t *testing.T) {
+	start := time.Now()
+	j := judge{measured: start, faults: []fault{{begin: start.Add(10 * time.Second), back: start.Add(20 * time.Second)}}}
+	all := []kind{remembered, unseen, opaque, newOpaque, bound, replay, revoked}
+	for _, omitted := range append(all, "") {
+		for _, phase := range []time.Duration{5 * time.Second, 25 * time.Second} {
+			var answers []answer
+			for _, begin := range []time.Duration{5 * time.Second, 25 * time.Second} {
+				for _, k := range all {
+					a := answer{kind: k, status: 200, begin: start.Add(begin), end: start.Add(30 * time.Second)}
+					if !valid[k] {
+						a.status = 401
+					}
+					if k == omitted && begin == phase {
+						a.status = 503
+					}
+					answers = append(answers, a)
+				}
+			}
+			var r row
+			r.checkMeasured(&j, answers)
+			if want := min(1, len(omitted)); r.problems.count != want {
+				t.Errorf("without an answer of %q: %d problems, want %d: %v", omitted, r.problems.count, want, r.problems.texts)
+			}
+		}
+	}
+}

@@ -71,13 +71,7 @@ func (r *row) checkDriver(d *drill, j *judge, answers []answer) {
 	for _, metric := range d.samples.lacks() {
 		r.problems.addf("examples/server has no metric %s", metric)
 	}
-	before := countAccepted(answers, j.measured, j.faults[0].begin)
-	after := countAccepted(answers, j.faults[len(j.faults)-1].back, answers[len(answers)-1].end)
-	for _, k := range []kind{remembered, unseen, opaque, newOpaque, bound} {
-		if before[k] == 0 || after[k] == 0 {
-			r.problems.addf("%s: %d requests were accepted before the faults, and %d after them", k, before[k], after[k])
-		}
-	}
+	r.checkMeasured(j, answers)
 	for _, f := range j.faults {
 		if (f.what.proofs && !f.what.may || f.what.lost) && j.verdict.proved.longest == 0 {
 			r.problems.addf("a fault had no effect: no proof was rejected")
@@ -85,11 +79,24 @@ func (r *row) checkDriver(d *drill, j *judge, answers []answer) {
 	}
 }
 
-// countAccepted counts the accepted requests between two times.
-func countAccepted(answers []answer, from, to time.Time) map[kind]int {
+// checkMeasured checks that valid requests were accepted before and after the faults, and that used proofs
+// and revoked tokens were sent and rejected. Without such requests, nothing can be wrongly accepted.
+func (r *row) checkMeasured(j *judge, answers []answer) {
+	before := countExpected(answers, j.measured, j.faults[0].begin)
+	after := countExpected(answers, j.faults[len(j.faults)-1].back, answers[len(answers)-1].end)
+	for _, k := range []kind{remembered, unseen, opaque, newOpaque, bound, replay, revoked} {
+		if before[k] == 0 || after[k] == 0 {
+			r.problems.addf("%s: %d requests had the expected answer before the faults, and %d after them", k, before[k], after[k])
+		}
+	}
+}
+
+// countExpected counts the requests between two times that had the answer that is right without a fault.
+func countExpected(answers []answer, from, to time.Time) map[kind]int {
 	counts := map[kind]int{}
 	for _, a := range answers {
-		if a.accepted() && a.begin.After(from) && a.begin.Before(to) {
+		expected := valid[a.kind] && a.accepted() || !valid[a.kind] && a.status == http.StatusUnauthorized
+		if expected && a.begin.After(from) && a.begin.Before(to) {
 			counts[a.kind]++
 		}
 	}
