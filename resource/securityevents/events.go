@@ -19,14 +19,15 @@ const maxEvents = 32 // in a security event token
 type kind struct {
 	name    string // for the log
 	session bool   // the subject can be one session
+	account bool   // the user cannot log in any more
 }
 
 // kinds has the kinds by the URIs of their types.
 var kinds = map[string]kind{
-	"https://schemas.openid.net/secevent/caep/event-type/session-revoked":  {"session-revoked", true},
-	"https://schemas.openid.net/secevent/risc/event-type/sessions-revoked": {"sessions-revoked", false},
-	"https://schemas.openid.net/secevent/risc/event-type/account-disabled": {"account-disabled", false},
-	"https://schemas.openid.net/secevent/risc/event-type/account-purged":   {"account-purged", false},
+	"https://schemas.openid.net/secevent/caep/event-type/session-revoked":  {name: "session-revoked", session: true},
+	"https://schemas.openid.net/secevent/risc/event-type/sessions-revoked": {name: "sessions-revoked"},
+	"https://schemas.openid.net/secevent/risc/event-type/account-disabled": {name: "account-disabled", account: true},
+	"https://schemas.openid.net/secevent/risc/event-type/account-purged":   {name: "account-purged", account: true},
 }
 
 // event is an event that revokes tokens.
@@ -109,7 +110,8 @@ func (r *Receiver) readEvent(c *claims, k kind, payload jsontext.Value) (event, 
 //
 // An entry for a user has IssuedBy, so that the tokens of a later login stay valid. That is right for
 // account-disabled and account-purged too: while the account is disabled, the user cannot log
-// in, and no event removes an entry when the account is enabled again.
+// in, and no event removes an entry when the account is enabled again. Tokens that the issuer
+// issued after the account was disabled and before it made the event are not from a later login.
 func (r *Receiver) entries(e *event, c *claims, timestamp time.Time) (all []revocation.Entry) {
 	until := c.issuedAt.Add(r.tokenLifetime)
 	add := func(entry revocation.Entry) {
@@ -128,7 +130,10 @@ func (r *Receiver) entries(e *event, c *claims, timestamp time.Time) (all []revo
 			users = nil
 		}
 	}
-	issuedBy := c.eventTime(timestamp)
+	issuedBy := c.issuedAt
+	if !e.kind.account {
+		issuedBy = c.eventTime(timestamp)
+	}
 	for _, list := range [][]string{users, e.subject.unclear} {
 		for _, user := range list {
 			add(revocation.Entry{Subject: user, IssuedBy: issuedBy})

@@ -161,3 +161,31 @@ func TestTimeOfEvents(t *testing.T) {
 		}
 	}
 }
+
+// A disabled or purged account has no valid tokens at all. The issuer may have issued some after the account
+// was disabled and before it made the event, so iat counts.
+func TestTimeOfAccountEvents(t *testing.T) {
+	f := newFixture(t, nil)
+	issued := time.Now().Truncate(time.Second)
+	before := seconds(issued.Add(-time.Hour))
+	for _, row := range []struct {
+		typ  string
+		want time.Time
+	}{
+		{risc + "account-disabled", issued},
+		{risc + "account-purged", issued},
+		{risc + "sessions-revoked", issued.Add(-time.Hour)},
+	} {
+		for name, e := range map[string]resourcetest.SecurityEvent{
+			"event_timestamp": {Payload: object{"event_timestamp": before}},
+			"toe":             {Claims: claims{"toe": before}},
+		} {
+			e.Type, e.IssuedAt = row.typ, issued
+			got := f.deliver(e)
+			entries := f.store.take()
+			if got.status != 202 || len(entries) != 1 || !entries[0].IssuedBy.Equal(row.want) {
+				t.Errorf("%s, %s: got %d %s, entries %v, want %v", row.typ, name, got.status, got.body, entries, row.want)
+			}
+		}
+	}
+}
