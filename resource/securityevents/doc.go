@@ -14,7 +14,8 @@
 //
 // All other events are acknowledged and have no effect, among them the verification of a stream and
 // account-enabled. The tokens of a later login of the user stay valid, because an entry for a
-// user is only for tokens that were issued up to the event.
+// user is only for tokens that were issued up to the event. If the tokens of the issuer have no iat,
+// those of a later login are rejected too, until the entry ends.
 //
 // The formats iss_sub, opaque, jwt_id, complex and aliases identify tokens (RFC 9493, SSF 1.0
 // §3). An opaque identifier is compared with sub and, in session-revoked, also with sid. In a
