@@ -58,8 +58,9 @@ type sharedLookup struct {
 	result  result
 	failure *failure
 
-	place *place // nil: do not use the store after the call
-	lock  lockState
+	place    *place // nil: do not use the store after the call
+	lock     lockState
+	lockEnds time.Time // when the store removes the lock at the latest
 }
 
 // resolveShared is callInTurn with a store: it uses a result that another process has shared, and
@@ -89,6 +90,7 @@ func (v *Verifier) lookUpShared(queueCtx context.Context, token digest.Digest, j
 	l.place = &p
 	if err == nil && e.kind == noEntry {
 		l.lock, err = s.takeLock(ctx, p)
+		l.lockEnds = time.Now().Add(lockTTL)
 	}
 	waits := e.isLock(time.Now()) || l.lock == lockOfOther
 	if err == nil && waits {
@@ -169,8 +171,8 @@ func (v *Verifier) shareResult(l sharedLookup, r result, f *failure) {
 	}
 	e, ttl := v.sharedEntry(l, r, f)
 	ttl = max(0, ttl.Truncate(time.Millisecond))
-	if ttl == 0 && l.lock != lockTaken {
-		return
+	if ttl == 0 && (l.lock != lockTaken || !time.Now().Before(l.lockEnds)) {
+		return // after its end, another process may have stored an entry
 	}
 	if err := s.put(*l.place, e, ttl); err != nil {
 		v.storeFailed(context.Background(), err)

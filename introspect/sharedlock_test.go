@@ -99,6 +99,30 @@ func TestLockIsRemovedAfterFailure(t *testing.T) {
 	}
 }
 
+// A call fails after its lock has expired. What another process has stored meanwhile is kept.
+func TestExpiredLockIsNotRemoved(t *testing.T) {
+	inProcesses(t, 3, nil, func(store *memoryAnswers, processes []*fixture) {
+		first := processes[0]
+		first.issuer.Fail(resourcetest.Introspection, resourcetest.Failure{Status: 500, Delay: 3 * time.Second, Next: 1})
+		token := first.token(resourcetest.Token{})
+		var all sync.WaitGroup
+		all.Go(func() {
+			if got := first.request(token); got.status != 503 {
+				t.Errorf("first process: got %d, want 503", got.status)
+			}
+		})
+		synctest.Wait()
+		first.endpointFails(resourcetest.Failure{})
+		time.Sleep(2*time.Second + time.Millisecond)
+		processes[1].expect("second process", token, 200, "")
+		all.Wait()
+		store.only(t)
+		processes[2].expect("third process", token, 200, "")
+		first.expectCalls(2)
+		processes[2].expectShared("hit=1")
+	})
+}
+
 // If all requests leave, a process stops waiting, makes no call, and removes its own lock.
 func TestLookupEndsWithItsRequests(t *testing.T) {
 	inProcesses(t, 2, func(_ int, _ *resource.Config, c *introspect.Config) { c.MaxConcurrent = 1 }, func(store *memoryAnswers, processes []*fixture) {
