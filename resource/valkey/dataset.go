@@ -23,6 +23,9 @@ import (
 // SINCE is the later one of the times of the server and of the process, so that a clock that is
 // slow does not move it before the change. A SINCE that is in the future, because a clock was fast,
 // is replaced.
+//
+// The key is deleted first, because a full server permits a script to write after it has removed
+// something. So such a server still returns revocations.
 const dataFunction = `
 local function data()
   local run = string.match(redis.call('INFO', 'server'), 'run_id:(%x+)')
@@ -37,6 +40,7 @@ local function data()
   local latest = math.max(now, time[1] * 1000 + math.floor(time[2] / 1000))
   if since and since <= latest + 5000 then return stored end
   stored = run .. '/' .. string.format('%.0f', latest)
+  redis.call('DEL', KEYS[1])
   redis.call('SET', KEYS[1], stored)
   return stored
 end

@@ -172,6 +172,23 @@ func TestEvictedKeysAreLost(t *testing.T) {
 	once(t, a, proof(1, 5), nil)
 }
 
+// A full server that has lost data still returns revocations.
+func TestFullServerThatLostData(t *testing.T) {
+	t.Parallel()
+	server := valkeytest.Start(t, valkeytest.Options{})
+	s := openAt(t, server.Address())
+	add(t, s, record(1, time.Hour))
+	data := read(t, s, 0).Data
+	server.Do("CONFIG", "SET", "maxmemory", "1")
+	server.Do("DEL", dataKey)
+	if page := read(t, s, 0); page.Data == data || numbers(page.Records) != "[1]" {
+		t.Errorf("got %+v after %s", page, data)
+	}
+	if got := use(t.Context(), s, 1); !strings.Contains(got, "OOM") {
+		t.Errorf("got %q", got)
+	}
+}
+
 // A server that is suspended, and one that is killed, cause errors. Calls succeed again when it is
 // back.
 func TestOutagesOfAServer(t *testing.T) {
