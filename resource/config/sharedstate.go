@@ -31,7 +31,7 @@ type SharedState struct {
 	Prefix               string   `yaml:"prefix" doc:"beginning of all names in the store: 1 to 64 characters of A-Z a-z 0-9 . _ -. Servers with the same prefix share what they store. Default: warder"`
 	Database             *int     `yaml:"database" max:"65535" doc:"number of the database in the store. Default: 0"`
 	Timeout              *int     `yaml:"timeout_milliseconds" min:"5" max:"5000" doc:"maximum time for a call that a request waits for, such as the one that stores a DPoP proof. Default: 50"`
-	MaxCalls             *int     `yaml:"max_calls" min:"1" max:"512" doc:"maximum number of concurrent calls that requests wait for. A further call fails at once. Default: 256"`
+	MaxCalls             *int     `yaml:"max_calls" min:"1" max:"500" doc:"maximum number of concurrent calls, separately for DPoP proofs, for introspection responses and for revocations. A further call fails at once. Default: 256"`
 
 	Keys     []Secret `yaml:"keys" doc:"keys that hide what is in the store, at most 8, each a text of at least 32 random bytes, used as it is; the same for all replicas. The first is used for what is new, and all for what is found. Required, or key_files. They are also the keys of DPoP nonces if dpop_nonce_keys and dpop_nonce_key_files are absent"`
 	KeyFiles []string `yaml:"key_files" doc:"files with the keys, instead of keys: one key in each, used as it is, byte for byte"`

@@ -76,7 +76,7 @@ func TestMistakesOfSharedState(t *testing.T) {
 		{shared("adresses: ['a:1']"), after + "adresses: unknown key; did you mean addresses?"},
 		{shared("mode: single"), after + "mode: must be one of standalone, sentinel, cluster"},
 		{shared("timeout_milliseconds: 4"), after + "timeout_milliseconds: must be a whole number from 5 to 5000"},
-		{shared("max_calls: 513"), after + "max_calls: must be a whole number from 1 to 512"},
+		{shared("max_calls: 513"), after + "max_calls: must be a whole number from 1 to 500"},
 		{shared("database: 65536"), after + "database: must be a whole number from 0 to 65535"},
 		{shared("max_revocations: 0"), after + "max_revocations: must be a whole number from 1 to 100000000"},
 		{shared("max_revocation_age_seconds: 1"), after + "max_revocation_age_seconds: must be a whole number from 2 to 3600"},

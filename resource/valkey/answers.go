@@ -57,6 +57,9 @@ func textOf(result valkeygo.ValkeyResult) (string, error) {
 	return message.ToString()
 }
 
+// errGeneration does not count as a failure of the server, because it is about answers only.
+var errGeneration = errors.New("the key generation is not a number: remove it, or set another Prefix")
+
 // readGeneration reads a generation. It is 0 if text is empty: the key is absent.
 func readGeneration(text string) (int64, error) {
 	if text == "" {
@@ -64,7 +67,7 @@ func readGeneration(text string) (int64, error) {
 	}
 	generation, err := strconv.ParseInt(text, 10, 64)
 	if err != nil || len(text) > maxGeneration {
-		return 0, errReply // the error of strconv contains the text
+		return 0, errGeneration // the error of strconv contains the text
 	}
 	return generation, nil
 }

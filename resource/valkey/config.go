@@ -22,7 +22,7 @@ const (
 	minTimeout             = 5 * time.Millisecond
 	maxTimeout             = 5 * time.Second
 	defaultMaxCalls        = 256
-	maxMaxCalls            = 512 // less than the queue of the client, see ringScale
+	maxMaxCalls            = 500 // less than a quarter of the queue of the client, see ringScale
 	defaultMaxRevocations  = 1_000_000
 	maxMaxRevocations      = 100_000_000
 	defaultMaxProofsPerKey = 50_000
@@ -86,9 +86,8 @@ type Config struct {
 	// shorter. 0: 50 ms; from 5 ms to 5 s.
 	Timeout time.Duration
 
-	// MaxCalls limits the calls at one time that requests wait for. A further call fails at once. The
-	// other calls, such as those that read revocations, have the same limit of their own. 0: 256; from
-	// 1 to 512.
+	// MaxCalls limits the calls at one time, separately for proofs, for answers and for calls that no
+	// request waits for. A further call fails at once. 0: 256; from 1 to 500.
 	MaxCalls int
 
 	// MaxRevocations limits the revocations in the store. If it is full, adding one is an error. A

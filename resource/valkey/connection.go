@@ -20,10 +20,10 @@ const (
 	clientName   = "warder"    // in CLIENT LIST
 
 	// ringScale makes room for 2048 calls whose answers are outstanding. The library blocks a
-	// further call without regard to its context. When a server stops answering, Config.MaxCalls
-	// calls of requests are outstanding until the breaker opens. In the two seconds until a PING
-	// fails and the library closes the connection, Config.MaxCalls calls that no request waits for
-	// can follow each second.
+	// further call without regard to its context. When a server stops answering, twice
+	// Config.MaxCalls calls of requests are outstanding until the breakers open. In the two seconds
+	// until a PING fails and the library closes the connection, Config.MaxCalls calls that no request
+	// waits for can follow each second.
 	ringScale = 11
 )
 

@@ -39,13 +39,34 @@ func (o operation) timeout(configured time.Duration) time.Duration {
 	return max(configured, bulkTimeout)
 }
 
+// lane limits the calls of one kind. The kinds do not share a limit: anyone can cause calls about answers
+// with invalid tokens, and clients can cause calls about proofs. These must not reject the proofs of
+// others, and not make the copy of the revocations outdated, which would reject all credentials.
+type lane struct {
+	slots   chan struct{}
+	breaker breaker
+}
+
+func newLane(maxCalls int) lane { return lane{slots: make(chan struct{}, maxCalls)} }
+
+// lane returns that of an operation.
+func (g *guard) lane(o operation) *lane {
+	switch {
+	case o == opOnce:
+		return &g.proofs
+	case o.ofRequest():
+		return &g.answers
+	}
+	return &g.others
+}
+
 // guard limits the calls of a store. It is safe for concurrent use.
 type guard struct {
 	link    *link
 	timeout time.Duration
-	slots   chan struct{} // of calls that requests wait for
-	others  chan struct{} // slots of the other calls
-	breaker breaker
+	proofs  lane
+	answers lane
+	others  lane                   // of calls that no request waits for. Its breaker is not used
 	evict   atomic.Pointer[string] // the setting with which the server can evict keys; "": none
 	metrics *metrics
 	opened  func(error) // is called when the circuit opens
@@ -68,16 +89,13 @@ func (g *guard) try(ctx context.Context, o operation, call func(context.Context,
 	if err := ctx.Err(); err != nil {
 		return canceled, err
 	}
-	slots := g.slots
-	if !o.ofRequest() {
-		slots = g.others
-	}
+	l := g.lane(o)
 	select {
-	case slots <- struct{}{}:
+	case l.slots <- struct{}{}:
 	default:
 		return overloaded, errOverloaded
 	}
-	defer func() { <-slots }()
+	defer func() { <-l.slots }()
 	timeout := o.timeout(g.timeout)
 	if deadline, ok := ctx.Deadline(); ok {
 		if timeout = min(timeout, time.Until(deadline)); timeout < minTimeout {
@@ -94,23 +112,22 @@ func (g *guard) try(ctx context.Context, o operation, call func(context.Context,
 		return evicting, errEvicting(setting)
 	}
 	if o.ofRequest() {
-		return g.send(ctx, c, call)
+		return g.send(ctx, l, c, call)
 	}
-	// These calls have more time and slots of their own, and one or two run at once. Clients that cause
-	// many calls, and a store that is too slow for requests only, must not make the copy of the
-	// revocations outdated, which would reject all credentials.
+	// These calls have more time, and one or two run at once. A store that is too slow for requests
+	// only must not make the copy of the revocations outdated.
 	return execute(ctx, c, call)
 }
 
 // send executes a call that the circuit breaker permits.
-func (g *guard) send(ctx context.Context, c *connection, call func(context.Context, *connection) error) (out outcome, err error) {
-	p, ok := g.breaker.acquire(time.Now())
+func (g *guard) send(ctx context.Context, l *lane, c *connection, call func(context.Context, *connection) error) (out outcome, err error) {
+	p, ok := l.breaker.acquire(time.Now())
 	if !ok {
 		return circuitOpen, errCircuitOpen
 	}
 	out, err = failed, errReply // if call panics
 	defer func() {
-		if g.breaker.release(p, !countsAsFailure(err), time.Now()) {
+		if l.breaker.release(p, !countsAsFailure(err), time.Now()) {
 			g.opened(err)
 		}
 	}()
@@ -127,13 +144,21 @@ func execute(ctx context.Context, c *connection, call func(context.Context, *con
 	return out, err
 }
 
-// open returns 1 if calls are not sent at the moment, for the metric.
+// reset closes the circuit breakers.
+func (g *guard) reset() {
+	g.proofs.breaker.reset()
+	g.answers.breaker.reset()
+}
+
+// open returns 1 if calls of a kind are not sent at the moment, for the metric.
 func (g *guard) open() float64 {
-	if g.breaker.notClosed() || g.link.failing() {
+	if g.proofs.breaker.notClosed() || g.answers.breaker.notClosed() || g.link.failing() {
 		return 1
 	}
 	return 0
 }
 
 // inFlight returns the number of calls, for the metric.
-func (g *guard) inFlight() float64 { return float64(len(g.slots) + len(g.others)) }
+func (g *guard) inFlight() float64 {
+	return float64(len(g.proofs.slots) + len(g.answers.slots) + len(g.others.slots))
+}

@@ -10,6 +10,7 @@ import (
 	"testing"
 	"time"
 
+	"github.com/warder-go/warder/introspect"
 	"github.com/warder-go/warder/resource/valkey"
 )
 
@@ -274,6 +275,27 @@ func TestCircuitIsForRequests(t *testing.T) {
 	}
 }
 
+// Answers that fail, which anyone can cause with invalid tokens, do not stop calls about proofs.
+func TestCircuitOfAnswers(t *testing.T) {
+	f := startFake(t, func(command []string) string {
+		if command[0] == "GETRANGE" {
+			return "-LOADING x\r\n"
+		}
+		return healthy(command)
+	})
+	s := openAt(t, f.address())
+	for range 10 {
+		_, _, _ = s.Answers().Get(t.Context(), introspect.AnswerKey{})
+	}
+	if _, _, err := s.Answers().Get(t.Context(), introspect.AnswerKey{}); err == nil || !strings.Contains(err.Error(), "circuit open") {
+		t.Errorf("an answer: got %v", err)
+	}
+	once(t, s, proof(1, 1), nil)
+	if got := metric(t, s, "warder_store_circuit_open", ""); got != 1 {
+		t.Errorf("the metric is %v, want 1", got)
+	}
+}
+
 // An error that another server is the primary makes the store connect again.
 func TestNotThePrimary(t *testing.T) {
 	for _, code := range []string{"READONLY", "MOVED", "MASTERDOWN"} {
@@ -288,11 +310,15 @@ func TestNotThePrimary(t *testing.T) {
 	}
 }
 
-// If MaxCalls calls are running, a further one fails at once. Calls that no request waits for have a
-// limit of their own: clients that cause many calls must not make the copy of the revocations outdated.
+// If MaxCalls calls are running, a further one fails at once. Calls about answers, and calls that no
+// request waits for, have limits of their own: clients that cause many calls must not make the copy of
+// the revocations outdated.
 func TestTooManyCalls(t *testing.T) {
 	begun, proceed := make(chan struct{}), make(chan struct{})
 	f := startFake(t, func(command []string) string {
+		if command[0] == "GETRANGE" {
+			return "$0\r\n\r\n" // absent
+		}
 		if isProof(command) {
 			if !strings.Contains(command[4], ":p:") {
 				return "*3\r\n$6\r\naaaa/1\r\n:0\r\n*0\r\n" // no revocations
@@ -313,15 +339,21 @@ func TestTooManyCalls(t *testing.T) {
 	if inFlight() == 0 {
 		t.Error("in flight: got 0")
 	}
-	read := make(chan error, 1)
+	others := make(chan error, 2)
 	go func() {
 		_, err := s.Revocations().Read(context.Background(), 0)
-		read <- err
+		others <- err
 	}()
-	eventually(t, "reading has begun", func() bool { return inFlight() > 1 || len(read) > 0 })
+	go func() {
+		_, _, err := s.Answers().Get(context.Background(), introspect.AnswerKey{})
+		others <- err
+	}()
+	eventually(t, "both calls have begun", func() bool { return inFlight() > 2 || len(others) > 0 })
 	close(proceed)
-	if err := <-read; err != nil {
-		t.Errorf("reading revocations: got %v", err)
+	for range 2 {
+		if err := <-others; err != nil {
+			t.Errorf("another call: got %v", err)
+		}
 	}
 	if got := <-first; got != "" {
 		t.Errorf("the first call: got %q", got)

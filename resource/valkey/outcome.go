@@ -145,7 +145,7 @@ func countsAsFailure(err error) bool {
 	if reply, ok := valkeygo.IsValkeyErr(err); ok {
 		return unusable[errorCode(reply)]
 	}
-	return err != nil
+	return err != nil && !errors.Is(err, errGeneration)
 }
 
 // primaryMoved reports whether an error means that the server is not the primary any more. A node of a

@@ -111,7 +111,8 @@ func TestEndedRecords(t *testing.T) {
 			m := startMini(t)
 			s := openAt(t, m.Addr())
 			m.SetTime(time.Now().Add(row.server))
-			add(t, s, record(1, -6*time.Minute), record(2, -4*time.Minute), record(3, time.Hour))
+			since := time.Since(start)
+			add(t, s, record(1, since-6*time.Minute), record(2, since-4*time.Minute), record(3, time.Hour))
 			add(t, s, record(4, time.Hour))
 			if got := numbers(read(t, s, 0).Records); got != row.want {
 				t.Errorf("got %s, want %s", got, row.want)

@@ -45,7 +45,7 @@ func Open(c Config) (*Store, error) {
 	}
 	s.link = newLink(newFinder(c), events{s.connected, s.lost, s.connectFailed, s.check})
 	s.guard = &guard{link: s.link, timeout: c.Timeout, opened: s.circuitOpened,
-		slots: make(chan struct{}, c.MaxCalls), others: make(chan struct{}, c.MaxCalls)}
+		proofs: newLane(c.MaxCalls), answers: newLane(c.MaxCalls), others: newLane(c.MaxCalls)}
 	s.guard.evict.Store(new(string))
 	s.metrics = newMetrics(s.guard.inFlight, s.guard.open)
 	s.guard.metrics = s.metrics
@@ -113,7 +113,7 @@ func (s *Store) noteData(d dataSet) {
 }
 
 func (s *Store) connected(address string, h health) {
-	s.guard.breaker.reset()
+	s.guard.reset()
 	s.watches.endOthers(address)
 	s.log.Info("connected to the shared store", "address", address)
 	s.noteHealth(h)
