@@ -25,7 +25,7 @@
 //
 // A user needs these permissions (with another prefix, replace warder):
 //
-//	ACL SETUSER warder on >password resetchannels &{warder}:* resetkeys ~{warder}:* -@all +ping +info +eval +evalsha +get +getrange +set +del +incr +pexpire +time +publish +subscribe +zadd +zrem +zcard +zscore +zrangebyscore
+//	ACL SETUSER warder on >password resetchannels &{warder}:* resetkeys ~{warder}:* -@all +ping +info +eval +evalsha +get +getrange +set +del +incr +time +publish +subscribe +zadd +zrem +zcard +zscore +zrangebyscore
 //
 // and, if sentinels have users:
 //

@@ -126,3 +126,26 @@ func TestMissingPermission(t *testing.T) {
 	server.Do("ACL", "SETUSER", "warder", "+incr")
 	eventually(t, "the call succeeds", func() bool { return use(t.Context(), s, 2) == "" })
 }
+
+// If a permission for proofs is missing for some time, nothing stays in the server forever: a client would get
+// ErrTooManyProofs one day, and then forever.
+func TestMissingPermissionLeavesNothing(t *testing.T) {
+	server := valkeytest.Start(t, valkeytest.Options{})
+	rules := documented(t, "evalsha")
+	password := func(context.Context) (string, error) { return "password", nil }
+	for i, rule := range rules {
+		if !strings.HasPrefix(rule, "+") {
+			continue
+		}
+		server.Do("FLUSHALL")
+		user := "without-" + rule[1:]
+		server.Do(append([]string{"ACL", "SETUSER", user, "on", ">password"}, slices.Delete(slices.Clone(rules), i, i+1)...)...)
+		s := open(t, valkey.Config{Addresses: []string{server.Address()}, Username: user, PasswordFunc: password, Timeout: 5 * time.Second})
+		use(t.Context(), s, 1)
+		for _, key := range strings.Fields(server.Do("KEYS", "{warder}:[pn]:*")) {
+			if got := server.Do("TTL", key); got == "-1" {
+				t.Errorf("without %s: %q never expires", rule, key)
+			}
+		}
+	}
+}

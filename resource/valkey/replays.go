@@ -18,7 +18,7 @@ local data = data()
 if data == 'NORUNID' then return {data, 0} end
 if not redis.call('SET', KEYS[2], 1, 'NX', 'PX', ARGV[2]) then return {data, 0} end
 local count = redis.call('INCR', KEYS[3])
-if count == 1 then redis.call('PEXPIRE', KEYS[3], ARGV[2]) end
+if count == 1 then redis.call('SET', KEYS[3], 1, 'PX', ARGV[2]) end
 if count > tonumber(ARGV[3]) then
   redis.call('DEL', KEYS[2])
   return {data, 2}
