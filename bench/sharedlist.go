@@ -3,7 +3,6 @@ package main
 import (
 	"context"
 	"crypto/rand"
-	"encoding/binary"
 	"fmt"
 	"log/slog"
 	"net/http"
@@ -153,16 +152,4 @@ func bytesOfEntries(s sharedPlan) (all []entryBytes) {
 		runtime.KeepAlive(list)
 	}
 	return all
-}
-
-// randomRecords returns records that no list has made.
-func randomRecords(n int) (records []revocation.Record) {
-	until := time.Now().Add(24 * time.Hour).Unix()
-	for i := range n {
-		r := revocation.Record{Name: [16]byte{1 + byte(i%5)}, Until: until}
-		_, _ = rand.Read(r.Name[1:])
-		binary.BigEndian.PutUint32(r.Name[1:], uint32(i)) // no two are equal
-		records = append(records, r)
-	}
-	return records
 }

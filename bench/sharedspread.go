@@ -51,24 +51,23 @@ func readEverything(ctx context.Context, s sharedPlan, server *storeServer) (sto
 	defer store.Close()
 	succeed(store.Ready(ctx)) // connects
 	before := server.usedMemory()
-	for records := range slices.Chunk(randomRecords(s.many), 500) {
-		succeed(store.Revocations().Add(ctx, records))
-	}
+	key := newCommonKey()
+	fill(ctx, newList(store.Revocations(), key), s.many)
 	each := storedBytes{"revocation", (server.usedMemory() - before) / float64(s.many)}
 	reads := make([]fullRead, s.reads)
 	for i := range reads {
-		reads[i] = readOnce(ctx, server, prefix)
+		reads[i] = readOnce(ctx, server, prefix, key)
 	}
 	slices.SortFunc(reads, func(a, b fullRead) int { return int(a.took - b.took) })
 	return each, reads[len(reads)/2]
 }
 
-func readOnce(ctx context.Context, server *storeServer, prefix string) fullRead {
+func readOnce(ctx context.Context, server *storeServer, prefix string, key []byte) fullRead {
 	ctx, cancel := context.WithCancel(ctx)
 	defer cancel()
 	store := server.open(prefix)
 	defer store.Close()
-	list := newList(store.Revocations(), newCommonKey())
+	list := newList(store.Revocations(), key)
 	cpu, own, began := server.cpu(), ownCPUTime(), time.Now()
 	runList(ctx, list)
 	took := time.Since(began)

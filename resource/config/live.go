@@ -37,13 +37,14 @@ type Live struct {
 	shared   *sharedStore // nil: no shared_state
 	events   *receivers   // nil: no security_events
 
-	mu        sync.Mutex // serializes reloads and guards the fields below
-	verifiers verifiers
-	served    serverMetadata
-	basePath  string // of the applied configuration
-	applied   string // digest of the applied input
-	rejected  string // digest of the last rejected input; "" if none since then was applied
-	cause     error  // of the rejection
+	mu         sync.Mutex // serializes reloads and guards the fields below
+	verifiers  verifiers
+	served     serverMetadata
+	basePath   string   // of the applied configuration
+	sharedKeys [][]byte // of the applied configuration
+	applied    string   // digest of the applied input
+	rejected   string   // digest of the last rejected input; "" if none since then was applied
+	cause      error    // of the rejection
 }
 
 // Resource returns the resource. It is always the same one: a reload replaces its
@@ -167,16 +168,23 @@ func (l *Live) setApplied(digest string) {
 
 func (l *Live) apply(ctx context.Context, b *builder) error {
 	l.warmUp(ctx, b.created)
+	list := l.shared.revocations()
+	if list != nil {
+		if err := list.SetKeys(b.sharedKeys); err != nil {
+			return fmt.Errorf("config: %s: shared_state: %w", b.position("shared_state"), err)
+		}
+	}
 	if err := l.resource.Replace(b.resource); err != nil {
+		if list != nil {
+			_ = list.SetKeys(l.sharedKeys)
+		}
 		key := b.keyOfRoutes(l.resource, l.basePath)
 		return fmt.Errorf("config: %s: %s: %w", b.position(key), key, err)
 	}
+	l.sharedKeys = b.sharedKeys
 	l.verifiers, l.served, l.basePath = b.used, b.served, b.settings.BasePath
 	if l.events != nil {
 		l.events.current.Store(b.receiver)
-	}
-	if list := l.shared.revocations(); list != nil {
-		return list.SetKeys(b.sharedKeys) // they were checked
 	}
 	return nil
 }

@@ -101,6 +101,11 @@ func TestRevocationsAreShared(t *testing.T) {
 		if got := statuses(token, one, two, off, stranger); got != "401 401 200 200" {
 			t.Errorf("a second later: got %s, want 401 with the key and revocations, 200 without one of them", got)
 		}
+		time.Sleep(5 * time.Second)
+		synctest.Wait()
+		if got := statuses(token, one, two, off, stranger); got != "401 401 200 503" {
+			t.Errorf("six seconds later: got %s, want 503 without the key", got)
+		}
 	})
 }
 

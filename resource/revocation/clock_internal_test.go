@@ -34,7 +34,7 @@ func (*onePage) Watch(ctx context.Context, _ func()) error {
 // lasting returns different records that end a duration after a time.
 func lasting(from, to int, now time.Time, d time.Duration) (all []Record) {
 	for i := from; i < to; i++ {
-		r := Record{Name: [16]byte{byte(bySubject)}, Until: now.Add(d).Unix()}
+		r := Record{Name: NameWith(bytes.Repeat([]byte("k"), 32), byte(bySubject)), Until: now.Add(d).Unix()}
 		binary.BigEndian.PutUint64(r.Name[8:], uint64(i))
 		all = append(all, r)
 	}

@@ -28,7 +28,9 @@ type Config struct {
 	// Keys are the keys of the names in the store: at most 8, each of at least 32 random bytes. All
 	// processes need the same keys. Entries are added with the first key and found with all of
 	// them. To replace a key, add the new one at the end in all processes, then move it to the
-	// front, and remove the old one when the last entry with it has ended.
+	// front, and remove the old one when the last entry with it has ended. If the store has an entry
+	// that was added with another key, Run logs an error, and requests are rejected with 503 as if the
+	// store were not readable.
 	Keys [][]byte
 
 	// MaxEntries bounds the list. 0: 1,000,000. An entry needs at most 58 bytes of memory, and twice

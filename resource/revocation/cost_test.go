@@ -62,6 +62,7 @@ func TestAllocations(t *testing.T) {
 // pagesOfRandomRecords is a Store with many random records of subjects.
 type pagesOfRandomRecords struct {
 	memoryStore
+	name  [16]byte // without the end
 	many  int64
 	until int64
 }
@@ -70,8 +71,8 @@ func (s *pagesOfRandomRecords) Read(_ context.Context, after int64) (revocation.
 	page := revocation.Page{Data: "1", Last: min(after+1000, s.many)}
 	page.More = page.Last < s.many
 	for range page.Last - after {
-		r := revocation.Record{Name: [16]byte{2}, IssuedBy: s.until - 3600, Until: s.until}
-		binary.LittleEndian.PutUint64(r.Name[1:], rand.Uint64())
+		r := revocation.Record{Name: s.name, IssuedBy: s.until - 3600, Until: s.until}
+		binary.LittleEndian.PutUint64(r.Name[8:], rand.Uint64())
 		page.Records = append(page.Records, r)
 	}
 	return page, nil
@@ -94,7 +95,7 @@ func TestBytesPerEntry(t *testing.T) {
 	}
 	for _, many := range []int64{980_000, 1_000_000} {
 		before := heap()
-		store := &pagesOfRandomRecords{many: many, until: time.Now().Unix() + 3600}
+		store := &pagesOfRandomRecords{name: revocation.NameWith(key("one"), 2), many: many, until: time.Now().Unix() + 3600}
 		list := newList(t, revocation.Config{Store: store, Keys: [][]byte{key("one")}, Logger: discard})
 		ctx, cancel := context.WithCancel(t.Context())
 		done := make(chan struct{})

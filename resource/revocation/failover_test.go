@@ -178,7 +178,7 @@ func TestLargeStore(t *testing.T) {
 		store := &memoryStore{pageSize: pageSize}
 		for i := range many {
 			r := revocation.Record{Until: time.Now().Unix() + 3600}
-			r.Name = [16]byte{2, byte(i), byte(i >> 8), byte(i >> 16)}
+			r.Name = revocation.NameWith(key("one"), 2, byte(i), byte(i>>8), byte(i>>16))
 			store.records = append(store.records, r)
 		}
 		list := start(t, revocation.Config{Store: store})

@@ -153,6 +153,8 @@ func (l *List) Ready(context.Context) error {
 		return nil
 	case l.store == nil:
 		return errSetBack
+	case l.reader.otherKeys.Load():
+		return fmt.Errorf("revocation: %w", errOtherKeys)
 	case !l.reader.complete():
 		return errNotRead
 	}

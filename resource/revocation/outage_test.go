@@ -69,7 +69,7 @@ func TestAgeCountsFromBeginning(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		store := &memoryStore{pageSize: 1, takes: 900 * time.Millisecond}
 		for i := range 3 {
-			store.records = append(store.records, revocation.Record{Name: [16]byte{1, byte(i)}, Until: time.Now().Unix() + 3600})
+			store.records = append(store.records, revocation.Record{Name: revocation.NameWith(key("one"), 1, byte(i)), Until: time.Now().Unix() + 3600})
 		}
 		list := start(t, revocation.Config{Store: store})
 		time.Sleep(2700*time.Millisecond - 1)

@@ -19,6 +19,8 @@ type reader struct {
 	base  time.Time    // of fresh
 	fresh atomic.Int64 // when the last complete read began, in nanoseconds after base; notFresh: never
 
+	otherKeys atomic.Bool // the last read has found names of other keys
+
 	mu     sync.Mutex // one read at a time; guards the fields below
 	data   string     // Page.Data of the records that were read; "": all must be read
 	after  int64      // sequence number of the last record

@@ -31,7 +31,8 @@ var errDataChanges = errors.New("the store has other data in every call")
 
 // readNew reads the records after the last one. It reads all records if it is the first read, if the
 // store may have lost records, or if the clock was set back. In this case it adds the records that the store
-// lacks. After an error, the next call continues.
+// lacks. After an error, the next call continues. Records that other processes have made with another key
+// are an error, because their tokens are not found.
 func (l *List) readNew(ctx context.Context, now time.Time) error {
 	r := l.reader
 	if l.table.lacks(now) {
@@ -44,13 +45,16 @@ func (l *List) readNew(ctx context.Context, now time.Time) error {
 	if err := l.readPages(ctx, now); err != nil {
 		return err
 	}
-	if r.stored == nil {
-		return nil
+	if r.stored != nil {
+		if err := l.addMissing(ctx, now); err != nil {
+			return err
+		}
+		r.stored = nil
 	}
-	if err := l.addMissing(ctx, now); err != nil {
-		return err
+	r.otherKeys.Store(l.table.hasOtherKey(l.names.Load(), now))
+	if r.otherKeys.Load() {
+		return errOtherKeys
 	}
-	r.stored = nil
 	return nil
 }
 

@@ -11,7 +11,7 @@ import (
 // Record is an entry as a [Store] has it. It contains nothing that can be read without the keys of the
 // list.
 type Record struct {
-	Name     [16]byte // what is revoked: the kind of the entry, then an HMAC-SHA-256 that is truncated to 15 bytes
+	Name     [16]byte // what is revoked: the kind of the entry, 3 bytes that identify the key, and 12 bytes of an HMAC-SHA-256
 	IssuedBy int64    // seconds since 1970; tokens that were issued later stay valid; 0: none does
 	Until    int64    // seconds since 1970, when the record can be removed
 }

@@ -125,7 +125,7 @@ func TestLostRecordsAreAddedTogether(t *testing.T) {
 		const processes, many = 10, 5000
 		store := &slowStore{memoryStore: &memoryStore{takes: 10 * time.Millisecond}}
 		for i := range many {
-			store.records = append(store.records, revocation.Record{Name: [16]byte{2, byte(i), byte(i >> 8)}, Until: time.Now().Unix() + 3600})
+			store.records = append(store.records, revocation.Record{Name: revocation.NameWith(key("one"), 2, byte(i), byte(i>>8)), Until: time.Now().Unix() + 3600})
 		}
 		var lists []*revocation.List
 		for range processes {

@@ -120,7 +120,7 @@ func TestCallsAreLimited(t *testing.T) {
 					if time.Since(began) >= 10*time.Second {
 						break
 					}
-					_ = store.Add(t.Context(), []revocation.Record{{Name: [16]byte{1, byte(i), byte(i >> 8)}, Until: time.Now().Unix() + 3600}})
+					_ = store.Add(t.Context(), []revocation.Record{{Name: revocation.NameWith(key("one"), 1, byte(i), byte(i>>8)), Until: time.Now().Unix() + 3600}})
 					time.Sleep(row.additionEach)
 				}
 				moreReads, _, moreWatches := store.calls()

@@ -8,6 +8,7 @@ import (
 	"testing/synctest"
 	"time"
 
+	"github.com/warder-go/warder/resource"
 	"github.com/warder-go/warder/resource/resourcetest"
 	"github.com/warder-go/warder/resource/revocation"
 )
@@ -55,22 +56,28 @@ func TestSetKeys(t *testing.T) {
 		if err := rotated.Add(ctx, revocation.Entry{Issuer: issuer.Identifier(), Subject: c.Subject(), Until: time.Now().Add(time.Hour)}); err != nil {
 			t.Fatal(err)
 		}
-		time.Sleep(2 * time.Second)
+		time.Sleep(7 * time.Second)
 		synctest.Wait()
-		if got := []bool{isRevoked(t, rotated, c), isRevoked(t, waiting, c)}; !got[0] || got[1] {
-			t.Fatalf("before: revoked %v, want true with the key of the entry and false without it", got)
+		if _, err := waiting.Revoked(ctx, c); !isRevoked(t, rotated, c) || err == nil {
+			t.Fatal("before: want revoked with the key of the entry, and an error without it")
 		}
 		before, notified := waiting.Revision(time.Now()), 0
 		defer waiting.Watch(func() { notified++ })()
 		if err := waiting.SetKeys([][]byte{one, two}); err != nil {
 			t.Fatal(err)
 		}
+		time.Sleep(2 * time.Second)
 		synctest.Wait()
 		if got := waiting.Revision(time.Now()); !isRevoked(t, waiting, c) || got == before || notified != 1 {
 			t.Errorf("after: revoked %v, revision %d after %d, watchers called %d times; want true, another one and 1", isRevoked(t, waiting, c), got, before, notified)
 		}
-		if err := rotated.SetKeys([][]byte{one}); err != nil || isRevoked(t, rotated, c) {
-			t.Errorf("without the key of the entry: error %v, revoked %v; want false", err, isRevoked(t, rotated, c))
+		const inUse = "revocation: Keys: entries that were added with a removed key have not ended: keep the key until then"
+		if err := rotated.SetKeys([][]byte{one}); err == nil || err.Error() != inUse || !isRevoked(t, rotated, c) {
+			t.Errorf("without the key of the entry: got %v; want %s", err, inUse)
+		}
+		time.Sleep(time.Hour + resource.MaxLeeway)
+		if err := rotated.SetKeys([][]byte{one}); err != nil {
+			t.Errorf("after the end of the entry: %v", err)
 		}
 	})
 }

@@ -126,7 +126,8 @@ func TestFirstRead(t *testing.T) {
 }
 
 // A list whose keys are being replaced finds what another one adds with the new key, and the
-// reverse. An entry is added with the first key only.
+// reverse. An entry is added with the first key only. A list that lacks its key knows that it lacks a
+// revocation, and is not used until the entry ends.
 func TestKeyRotation(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		s, store := newSubjects(t), new(memoryStore)
@@ -137,23 +138,42 @@ func TestKeyRotation(t *testing.T) {
 			}
 			return start(t, c)
 		}
+		const lacksKey = "revocation: other processes add entries with a key that this process does not have: compare the Keys of all processes"
 		added, first, onlyOld, onlyNew := with("old", "new"), with("new", "old"), with("old"), with("new")
 		s.add(t, added, "alice")
 		s.add(t, first, "bob")
-		time.Sleep(2 * time.Second)
+		time.Sleep(7 * time.Second)
 		synctest.Wait()
 		for _, row := range []struct {
-			name       string
-			list       *revocation.List
-			alice, bob bool
+			name              string
+			list              *revocation.List
+			alice, bob, carol string
 		}{
-			{"the new key was added", added, true, true},
-			{"the new key is the first", first, true, true},
-			{"only the old key", onlyOld, true, false},
-			{"only the new key", onlyNew, false, true},
+			{"the new key was added", added, "revoked", "revoked", "valid"},
+			{"the new key is the first", first, "revoked", "revoked", "valid"},
+			{"only the old key", onlyOld, "revoked", lacksKey, lacksKey},
+			{"only the new key", onlyNew, lacksKey, "revoked", lacksKey},
 		} {
-			if alice, bob := isRevoked(t, row.list, s.of("alice")), isRevoked(t, row.list, s.of("bob")); alice != row.alice || bob != row.bob {
-				t.Errorf("%s: alice, bob: got %v, %v, want %v, %v", row.name, alice, bob, row.alice, row.bob)
+			for name, want := range map[string]string{"alice": row.alice, "bob": row.bob, "carol": row.carol} {
+				got := "valid"
+				if revoked, err := row.list.Revoked(t.Context(), s.of(name)); revoked {
+					got = "revoked"
+				} else if err != nil {
+					got = err.Error()
+				}
+				if got != want {
+					t.Errorf("%s: %s: got %s, want %s", row.name, name, got, want)
+				}
+			}
+			if usable := row.list.Revision(time.Now()) != 0; usable != (row.carol == "valid") {
+				t.Errorf("%s: usable is %v", row.name, usable)
+			}
+		}
+		time.Sleep(time.Hour + resource.MaxLeeway) // the entries end
+		synctest.Wait()
+		for _, list := range []*revocation.List{onlyOld, onlyNew} {
+			if err := list.Ready(t.Context()); err != nil {
+				t.Errorf("after the end of the entries: %v", err)
 			}
 		}
 	})

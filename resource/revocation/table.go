@@ -3,6 +3,7 @@ package revocation
 import (
 	"errors"
 	"fmt"
+	"maps"
 	"sync"
 	"sync/atomic"
 	"time"
@@ -20,6 +21,7 @@ type table struct {
 	records   map[[16]byte]state
 	unstored  map[[16]byte]struct{} // names of the records that could not be added to the store; see listUnstored
 	kinds     [kindCount]int        // number of records of each kind
+	keyEnds   map[keyID]uint32      // latest end of a record with a name of each key
 	sweepSize int                   // number of records from which on ended ones are searched
 	nextEnd   uint32                // no record ends before
 }
@@ -55,7 +57,7 @@ func (s state) merge(old state) state {
 const minSweepRecords = 1024
 
 func newTable(max int) *table {
-	return &table{max: max, records: map[[16]byte]state{}, unstored: map[[16]byte]struct{}{}}
+	return &table{max: max, records: map[[16]byte]state{}, unstored: map[[16]byte]struct{}{}, keyEnds: map[keyID]uint32{}}
 }
 
 var errFull = errors.New("revocation: the list is full: raise MaxEntries")
@@ -86,6 +88,8 @@ func (t *table) add(r Record, now time.Time) (changed bool, err error) {
 		next = next.merge(old)
 	}
 	t.records[r.Name] = next
+	id := keyIDIn(r.Name)
+	t.keyEnds[id] = max(t.keyEnds[id], next.until)
 	if len(t.records) == 1 || next.until < t.nextEnd {
 		t.nextEnd = next.until
 	}
@@ -111,7 +115,33 @@ func (t *table) removeEnded(now time.Time) {
 			t.nextEnd = s.until
 		}
 	}
+	maps.DeleteFunc(t.keyEnds, func(_ keyID, end uint32) bool { return int64(end) <= now.Unix() })
 	t.sweepSize = 2 * len(t.records)
+}
+
+// keyIDIn returns which key a name was made with.
+func keyIDIn(name [16]byte) keyID { return keyID(name[1:]) }
+
+// hasOtherKey reports whether a record that has not ended was made with none of the keys. No token is found
+// in it.
+func (t *table) hasOtherKey(keys *namer, now time.Time) bool {
+	return t.hasKey(now, func(id keyID) bool { return !keys.has(id) })
+}
+
+// hasKeyOnlyOf is hasOtherKey for the keys that next lacks.
+func (t *table) hasKeyOnlyOf(before, next *namer, now time.Time) bool {
+	return t.hasKey(now, func(id keyID) bool { return before.has(id) && !next.has(id) })
+}
+
+func (t *table) hasKey(now time.Time, matches func(keyID) bool) bool {
+	t.mu.RLock()
+	defer t.mu.RUnlock()
+	for id, end := range t.keyEnds {
+		if int64(end) > now.Unix() && matches(id) {
+			return true
+		}
+	}
+	return false
 }
 
 // leaveOut notes the end of a record that is not in the table because it has ended.

@@ -25,7 +25,7 @@
 //
 // A user needs these permissions (with another prefix, replace warder):
 //
-//	ACL SETUSER warder on >password resetchannels &{warder}:* resetkeys ~{warder}:* -@all +ping +info +eval +evalsha +get +getrange +set +del +incr +time +publish +subscribe +zadd +zrem +zcard +zscore +zrangebyscore
+//	ACL SETUSER warder on >password resetchannels &{warder}:* resetkeys ~{warder}:* -@all +ping +info +eval +evalsha +get +getrange +set +del +incr +persist +time +publish +subscribe +zadd +zrem +zcard +zscore +zrangebyscore
 //
 // and, if sentinels have users:
 //
@@ -41,13 +41,15 @@
 // Proofs that can have been made before are then not accepted ([resource.ErrProofsLost]), and each
 // [revocation.List] adds its revocations again. A store that is used for the first time has no
 // data, which is the same. A primary that is cut off from its replicas accepts writes until the
-// sentinels replace it. These writes are lost. min-replicas-to-write prevents that.
+// sentinels replace it. These writes are lost. min-replicas-to-write prevents that, and then such a
+// primary is not read either.
 //
 // # Outages
 //
 // A call ends after Config.Timeout. After five failures in a row, calls that a request waits for
 // fail at once for a second. Then one call is sent. If it fails too, calls fail at once for two
-// seconds, then for four, and then for five each time. Errors that are about some calls only, such as
+// seconds, then for four, and then for five each time. Calls about proofs and those about answers are
+// counted separately. Errors that are about some calls only, such as
 // that of a full server, do not count. Revocations are added and read meanwhile, in a second at
 // most. While the server is not connected, all calls fail at once, and a goroutine tries to connect
 // every second. A write is never repeated. [Store] is a prometheus.Collector:

@@ -98,9 +98,15 @@ func (r revocations) addBatch(ctx context.Context, records []revocation.Record) 
 // readScript returns records after a sequence number, each with its sequence number, and the last
 // number that was given to a record. If a record has not the length of one, it returns none of them but
 // something that is an error: the text could have any length.
+//
+// PERSIST changes nothing, but a server that does not accept writes rejects it. A primary that is cut off
+// from its replicas (min-replicas-to-write) must not be read, because another one may have taken its place
+// and have further revocations. A server that cannot save its data to the disk (MISCONF) has all of them.
 var readScript = newScript(`
 local data = data()
 if data == 'NORUNID' then return {data, 0, {}} end
+local written = redis.pcall('PERSIST', KEYS[1])
+if type(written) == 'table' and string.sub(written.err, 1, 7) ~= 'MISCONF' then return written end
 local last = tonumber(redis.call('GET', KEYS[3]) or 0)
 local found = redis.call('ZRANGEBYSCORE', KEYS[2], '(' .. ARGV[2], '+inf', 'WITHSCORES', 'LIMIT', 0, ARGV[3])
 for i = 1, #found, 2 do

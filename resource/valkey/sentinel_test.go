@@ -2,6 +2,7 @@ package valkey_test
 
 import (
 	"fmt"
+	"os"
 	"path/filepath"
 	"strings"
 	"sync/atomic"
@@ -9,6 +10,7 @@ import (
 	"time"
 
 	"github.com/warder-go/warder/resource"
+	"github.com/warder-go/warder/resource/revocation"
 	"github.com/warder-go/warder/resource/valkey"
 	"github.com/warder-go/warder/resource/valkey/valkeytest"
 )
@@ -139,6 +141,51 @@ func TestPrimaryAgain(t *testing.T) {
 			t.Errorf("got the Data %q after %q", got, data)
 		}
 		server.Do("FLUSHALL")
+	}
+}
+
+// A primary that is cut off from its replicas can lack revocations that were added to the next primary, and
+// is not read if min-replicas-to-write is set.
+func TestPrimaryIsCutOff(t *testing.T) {
+	t.Parallel()
+	primary := valkeytest.Start(t, valkeytest.Options{})
+	replica := valkeytest.Start(t, valkeytest.Options{ReplicaOf: primary})
+	replica.Wait("master_link_status:up", "INFO", "replication")
+	primary.Do("CONFIG", "SET", "min-replicas-to-write", "1", "min-replicas-max-lag", "1")
+	s := openAt(t, primary.Address())
+	eventually(t, "an addition succeeds", func() bool { return s.Revocations().Add(t.Context(), []revocation.Record{record(1, time.Hour)}) == nil })
+	read(t, s, 0)
+	replica.Kill()
+	eventually(t, "reading fails", func() bool {
+		_, err := s.Revocations().Read(t.Context(), 0)
+		return err != nil && strings.Contains(err.Error(), "NOREPLICAS")
+	})
+	replica.Restart()
+	eventually(t, "reading works again", func() bool {
+		page, err := s.Revocations().Read(t.Context(), 0)
+		return err == nil && numbers(page.Records) == "[1]"
+	})
+}
+
+// A server that cannot save its data rejects additions, and has all revocations. It is read.
+func TestServerThatCannotSave(t *testing.T) {
+	t.Parallel()
+	server := valkeytest.Start(t, valkeytest.Options{})
+	s := openAt(t, server.Address())
+	add(t, s, record(1, time.Hour))
+	folder := strings.TrimSpace(strings.TrimPrefix(server.Do("CONFIG", "GET", "dir"), "dir"))
+	file := strings.TrimSpace(strings.TrimPrefix(server.Do("CONFIG", "GET", "dbfilename"), "dbfilename"))
+	if err := os.MkdirAll(filepath.Join(folder, file, "x"), 0o700); err != nil { // which cannot be replaced
+		t.Fatal(err)
+	}
+	server.Do("CONFIG", "SET", "save", "3600 1000", "stop-writes-on-bgsave-error", "yes")
+	server.Do("BGSAVE")
+	server.Wait("rdb_last_bgsave_status:err", "INFO", "persistence")
+	if err := s.Revocations().Add(t.Context(), []revocation.Record{record(2, time.Hour)}); err == nil || !strings.Contains(err.Error(), "MISCONF") {
+		t.Errorf("Add: got %v", err)
+	}
+	if got := numbers(read(t, s, 0).Records); got != "[1]" {
+		t.Errorf("got %s", got)
 	}
 }
 
