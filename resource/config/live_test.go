@@ -397,10 +397,7 @@ func TestReloadsUnderLoad(t *testing.T) {
 			}
 		})
 	}
-	reloads := 1000
-	if testing.Short() {
-		reloads = 200
-	}
+	reloads := map[bool]int{false: 1000, true: 200}[testing.Short()]
 	for n := range reloads {
 		text, invalidFile := s.settings(lines([]string{"odd", "even"}[(n-n/10)%2])...), n%10 == 9
 		if invalidFile {
