@@ -114,12 +114,12 @@ func TestPurge(t *testing.T) {
 	}
 }
 
-// A generation that is not a number is an error, whose text does not contain it. It opens no circuit, because it is
-// about answers only.
+// A generation that is not a number is an error, whose text does not contain it. It opens no circuit and ends
+// no connection, because it is about answers only.
 func TestBadGeneration(t *testing.T) {
 	m := startMini(t)
 	s := openAt(t, m.Addr())
-	for number, generation := range []string{"secret", "99999999999999999999", "1.5", strings.Repeat("1", 32<<20)} {
+	for number, generation := range []string{"secret", "99999999999999999999", "1.5", strings.Repeat("1", 1<<16)} {
 		_ = m.Set("{warder}:generation", generation)
 		for range 10 {
 			_, _, err := s.Answers().Get(t.Context(), introspect.AnswerKey{})
@@ -128,5 +128,8 @@ func TestBadGeneration(t *testing.T) {
 			}
 		}
 		once(t, s, proof(1, number), nil)
+	}
+	if n := m.TotalConnectionCount(); n != 1 {
+		t.Errorf("got %d connections, want 1", n)
 	}
 }

@@ -63,12 +63,17 @@ func errEvicting(setting string) error {
 	return fmt.Errorf("the server has the %s, so it can evict proofs and revocations: set maxmemory-policy noeviction", setting)
 }
 
+// isUnfit reports whether a server answers, but its answer shows that it or its data cannot be used.
+func isUnfit(err error) bool {
+	return errors.Is(err, errNoRunID) || errors.Is(err, errReplica) || errors.Is(err, errGeneration)
+}
+
 // classify returns the outcome of a call that was sent.
 func classify(err error) outcome {
 	if err == nil {
 		return succeeded
 	}
-	if _, ok := valkeygo.IsValkeyErr(err); ok || isBadReply(err) || errors.Is(err, errNoRunID) || errors.Is(err, errReplica) {
+	if _, ok := valkeygo.IsValkeyErr(err); ok || isBadReply(err) || isUnfit(err) {
 		return failed
 	}
 	if errors.Is(err, context.DeadlineExceeded) {
