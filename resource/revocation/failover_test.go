@@ -29,6 +29,7 @@ func TestLostRecords(t *testing.T) {
 			time.Sleep(time.Second)
 			m.lose(m.len())
 			time.Sleep(time.Second)
+			synctest.Wait() // the lists have added them again
 			m.lose(1)
 		}},
 		{"some, and the store is down at first", 7, func(_ *testing.T, _ *subjects, m *memoryStore, _ []*revocation.List) {
