@@ -48,7 +48,7 @@ func (r replays) Once(ctx context.Context, proof resource.ProofID, until time.Ti
 	if left <= 0 {
 		return &callError{opOnce, errExpired}
 	}
-	ttl := (left + keptLonger).Milliseconds()
+	ttl := milliseconds(left + keptLonger)
 	keys := []string{
 		s.names.data,
 		s.names.proofs + short(proof.Key[:], proof.Proof[:]),
