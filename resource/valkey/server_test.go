@@ -258,6 +258,22 @@ func TestSeparateStores(t *testing.T) {
 	}
 }
 
+// info returns a number from INFO.
+func info(t *testing.T, server *valkeytest.Server, section, field string) int {
+	t.Helper()
+	for line := range strings.Lines(server.Do("INFO", section)) {
+		if text, ok := strings.CutPrefix(strings.TrimSpace(line), field+":"); ok {
+			n, err := strconv.Atoi(text)
+			if err != nil {
+				t.Fatal(err)
+			}
+			return n
+		}
+	}
+	t.Fatalf("INFO %s has no %s", section, field)
+	return 0
+}
+
 // Large values, which someone who can write to the store has made, are not read.
 func TestLargeValues(t *testing.T) {
 	server := valkeytest.Start(t, valkeytest.Options{})
@@ -267,15 +283,7 @@ func TestLargeValues(t *testing.T) {
 	large := strings.Repeat("1", 1<<20)
 	var key introspect.AnswerKey
 	key[0] = 1
-	sent := func() int {
-		for line := range strings.Lines(server.Do("INFO", "stats")) {
-			if text, ok := strings.CutPrefix(strings.TrimSpace(line), "total_net_output_bytes:"); ok {
-				n, _ := strconv.Atoi(text)
-				return n
-			}
-		}
-		return 0
-	}
+	sent := func() int { return info(t, server, "stats", "total_net_output_bytes") }
 	before := sent()
 	server.Do("SETRANGE", "{warder}:a:"+string(key[:]), "0", large)
 	if value, _ := get(t, s, 1); len(value) != 32<<10 {
@@ -302,15 +310,7 @@ func TestMemory(t *testing.T) {
 	t.Parallel()
 	server := valkeytest.Start(t, valkeytest.Options{})
 	s := open(t, valkey.Config{Addresses: []string{server.Address()}, Timeout: 5 * time.Second, MaxProofsPerKey: 1_000_000})
-	used := func() int {
-		for line := range strings.Lines(server.Do("INFO", "memory")) {
-			if text, ok := strings.CutPrefix(strings.TrimSpace(line), "used_memory:"); ok {
-				n, _ := strconv.Atoi(text)
-				return n
-			}
-		}
-		return 0
-	}
+	used := func() int { return info(t, server, "memory", "used_memory") }
 	const n = 16000 // so that the tables of the server are nearly full
 	once(t, s, proof(0, 0), nil)
 	add(t, s, records(0, 1)...)
