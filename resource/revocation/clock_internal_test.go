@@ -52,7 +52,7 @@ func TestClockSetBackWithStore(t *testing.T) {
 		{"the clock was right", func(*testing.T, *List) {}},
 		{"read while the clock was fast", func(t *testing.T, l *List) {
 			l.table = newTable(l.table.max) // nothing was read before
-			l.reader = newReader()
+			l.reader = newReader(Config{})
 			if err := l.readNew(t.Context(), fast); err != nil {
 				t.Fatal(err)
 			}

@@ -21,16 +21,18 @@ import (
 // entries again. Without a Store, if such entries were removed, requests are rejected with 503 until the
 // clock has reached their end again.
 type List struct {
-	store          Store // nil: only this process
+	// The fields that Revision reads are together, for speed.
+	store    Store // nil: only this process
+	table    *table
+	reader   *reader
+	revision atomic.Uint64 // incremented after each change of the table
+
 	names          atomic.Pointer[namer]
-	table          *table
 	maxAge         time.Duration
 	acceptOutdated bool
 	log            *slog.Logger
 
-	revision atomic.Uint64 // incremented after each change of the table
 	watchers watchers
-	reader   *reader
 	reading  outage
 	adding   outage // of the records that could not be added before
 	metrics  *metrics
@@ -49,7 +51,7 @@ func New(c Config) (*List, error) {
 	l := &List{
 		store: c.Store, table: newTable(cmp.Or(c.MaxEntries, defaultMaxEntries)),
 		maxAge: cmp.Or(c.MaxAge, defaultMaxAge), acceptOutdated: c.AcceptOutdated, log: c.Logger,
-		reader: newReader(),
+		reader: newReader(c),
 	}
 	l.names.Store(newNamer(keys))
 	l.revision.Store(1)
@@ -135,7 +137,7 @@ func (l *List) usable(now time.Time) bool {
 	if l.store == nil {
 		return !l.table.lacks(now)
 	}
-	return l.reader.age(now) <= l.maxAge || l.acceptOutdated && l.reader.complete()
+	return l.reader.usable(now)
 }
 
 // Errors of Revoked and Ready.

@@ -1,6 +1,7 @@
 package revocation
 
 import (
+	"cmp"
 	"context"
 	"math"
 	"sync"
@@ -16,8 +17,10 @@ const (
 
 // reader is the state of the copy of the store.
 type reader struct {
-	base  time.Time    // of fresh
-	fresh atomic.Int64 // when the last complete read began, in nanoseconds after base; notFresh: never
+	base        time.Time     // of the next two, which are nanoseconds after it
+	usableUntil atomic.Int64  // the copy can be used until then
+	fresh       atomic.Int64  // when the last complete read began; notFresh: never
+	usableFor   time.Duration // after a complete read began; 0: without an end
 
 	otherKeys atomic.Bool // the last read has found names of other keys
 
@@ -29,10 +32,30 @@ type reader struct {
 
 const notFresh = math.MinInt64
 
-func newReader() *reader {
-	r := &reader{base: time.Now()}
+func newReader(c Config) *reader {
+	r := &reader{base: time.Now(), usableFor: cmp.Or(c.MaxAge, defaultMaxAge)}
+	if c.AcceptOutdated {
+		r.usableFor = 0
+	}
 	r.fresh.Store(notFresh)
+	r.usableUntil.Store(notFresh)
 	return r
+}
+
+// completed is called after a complete read that began at a time.
+func (r *reader) completed(began time.Time) {
+	fresh := began.Sub(r.base)
+	r.fresh.Store(int64(fresh))
+	if r.usableFor == 0 {
+		r.usableUntil.Store(math.MaxInt64)
+		return
+	}
+	r.usableUntil.Store(int64(fresh + r.usableFor))
+}
+
+// usable reports whether the copy of the store can be used. It is fast: every request calls it.
+func (r *reader) usable(now time.Time) bool {
+	return now.Sub(r.base) <= time.Duration(r.usableUntil.Load())
 }
 
 // complete reports whether the store was read completely at least once.
@@ -115,7 +138,7 @@ func (l *List) read(ctx context.Context) {
 	began := time.Now()
 	err := l.readNew(ctx, began)
 	if err == nil {
-		r.fresh.Store(int64(began.Sub(r.base)))
+		r.completed(began)
 	}
 	if ctx.Err() == nil {
 		l.metrics.count(err)
