@@ -54,16 +54,25 @@ type Caller struct {
 
 // newCaller returns the caller of claims that are verified and interpreted.
 func (p *policy) newCaller(at *endpoint, from *issuer, c *Claims, token *Token, credential string) *Caller {
-	caller := &Caller{
+	// One allocation for both, so that a request reads them from adjacent memory.
+	both := &struct {
+		revision atomic.Uint64
+		Caller
+	}{}
+	caller := &both.Caller
+	*caller = Caller{
 		policy: p, issuer: from.id, subject: c.Subject, sub: from.subOf(c), clientID: c.ClientID, tokenID: c.TokenID,
 		expiry: instant.Of(c.Expiry), issuedAt: instant.Of(c.IssuedAt), stillValid: c.StillValid, object: c.object,
 		resource: at.identifier, path: p.endpoints.ownerPath(at), jwtObject: c.jwtObject, conditions: from.conditions,
-		session: c.SessionID, revision: p.newRevision(),
+		session: c.SessionID,
 		credential: credential, names: from.names, grant: scopeset.NewGrant(c.Scopes, c.roles, from.roleScopes, p.hierarchy),
 	}
 	caller.setBinding(from, c)
-	if p.revocations != nil && token != nil {
-		caller.tokenDigest = token.digest()
+	if p.revocations != nil {
+		caller.revision = &both.revision
+		if token != nil {
+			caller.tokenDigest = token.digest()
+		}
 	}
 	if !from.ofClients {
 		caller.locations = from.audiences
