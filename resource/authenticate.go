@@ -160,12 +160,7 @@ func (p *policy) identify(at *endpoint, req *http.Request) (*Caller, presented, 
 		if outer := p.outerCaller(req); outer != nil && outer.resource == at.identifier && outer.valid(now) {
 			return outer, presented{kind: byOuter}, nil
 		}
-		if f.anonymous {
-			if text := unreadcredential.Find(req); text != "" {
-				f = &fault{reason: f.reason, err: errors.New(text), anonymous: true, logAtInfo: true}
-			}
-		}
-		return nil, presented{}, f
+		return nil, presented{}, withUnread(req, f)
 	}
 
 	// 2. The cache: the caller from an earlier verification of the same bytes for the same
@@ -217,20 +212,14 @@ func (p *policy) verifyToken(ctx context.Context, at *endpoint, from *issuer, to
 	}
 
 	// 6. Verify. This may call another server: to fetch keys, because there are none yet, they
-	// are due for a refresh or the key ID is unknown, or for introspection. The verifier's error
-	// selects 401 or 503.
+	// are due for a refresh or the key ID is unknown, or for introspection.
 	generation := p.cache.Generation()
 	arrived := now
-	claims, err := from.verifier.Verify(ctx, token)
+	claims, f := from.verify(ctx, token)
 	now = time.Now()
 	p.metrics.observeVerification(token, now.Sub(arrived))
-	if err != nil {
-		f := verifierFault(err)
-		f.unverified = token.IsJWT()
-		return nil, f.about(token, from, token.Claims())
-	}
-	if claims == nil {
-		return nil, newFault(ReasonInternalError, "verifier of %q returned neither claims nor an error", from.id).about(token, from, nil)
+	if f != nil {
+		return nil, f
 	}
 
 	// 7. Check the verified claims. For a JWT this repeats step 5 with claims that are trusted
@@ -238,12 +227,7 @@ func (p *policy) verifyToken(ctx context.Context, at *endpoint, from *issuer, to
 	// even if a later step rejects this request, because steps 8 to 10 run for every
 	// request. The result of a verification that began before a Forget is used for this request
 	// but not cached.
-	if !token.IsJWT() || claims.Introspected {
-		claims = claims.asAnswer(token.Claims())
-	} else {
-		claims = claims.boundAs(token.Claims())
-	}
-	claims, f := p.checkClaims(at, from, token, claims, verified, inField, now)
+	claims, f = p.checkClaims(at, from, token, claims, verified, inField, now)
 	if f != nil {
 		return nil, f.about(token, from, claims)
 	}
@@ -251,6 +235,34 @@ func (p *policy) verifyToken(ctx context.Context, at *endpoint, from *issuer, to
 	caller := p.newCaller(at, from, claims, token, credential)
 	p.cache.Put(cacheKey, caller, claims.CacheFor, now, generation)
 	return caller, nil
+}
+
+// verify calls the verifier of the issuer, whose error selects 401 or 503. It returns the verified
+// claims, as far as the verifier and the token itself determine them.
+func (i *issuer) verify(ctx context.Context, token *Token) (*Claims, *fault) {
+	claims, err := i.verifier.Verify(ctx, token)
+	switch {
+	case err != nil:
+		f := verifierFault(err)
+		f.unverified = token.IsJWT()
+		return nil, f.about(token, i, token.Claims())
+	case claims == nil:
+		return nil, newFault(ReasonInternalError, "verifier of %q returned neither claims nor an error", i.id).about(token, i, nil)
+	case !token.IsJWT() || claims.Introspected:
+		return claims.asAnswer(token.Claims()), nil
+	}
+	return claims.boundAs(token.Claims()), nil
+}
+
+// withUnread returns the fault of a request without a credential that is read, with what it has
+// instead of one.
+func withUnread(req *http.Request, f *fault) *fault {
+	if f.anonymous {
+		if text := unreadcredential.Find(req); text != "" {
+			return &fault{reason: f.reason, err: errors.New(text), anonymous: true, logAtInfo: true}
+		}
+	}
+	return f
 }
 
 // outerCaller returns the caller that an outer mount of this Resource has put into the context;

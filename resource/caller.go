@@ -64,7 +64,7 @@ func (p *policy) newCaller(at *endpoint, from *issuer, c *Claims, token *Token, 
 		policy: p, issuer: from.id, subject: c.Subject, sub: from.subOf(c), clientID: c.ClientID, tokenID: c.TokenID,
 		expiry: instant.Of(c.Expiry), issuedAt: instant.Of(c.IssuedAt), stillValid: c.StillValid, object: c.object,
 		resource: at.identifier, path: p.endpoints.ownerPath(at), jwtObject: c.jwtObject, conditions: from.conditions,
-		session: c.SessionID,
+		session:    c.SessionID,
 		credential: credential, names: from.names, grant: scopeset.NewGrant(c.Scopes, c.roles, from.roleScopes, p.hierarchy),
 	}
 	caller.setBinding(from, c)

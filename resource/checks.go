@@ -60,24 +60,41 @@ var checks = []check{
 
 // checkClaims returns the claims as the issuer defines them, and the first fault in them.
 func (p *policy) checkClaims(at *endpoint, from *issuer, t *Token, given *Claims, verified, inField bool, now time.Time) (*Claims, *fault) {
-	claims, f := from.interpret(given)
+	c, f := p.newClaimsCheck(at, from, t, given, verified, inField, now)
 	if f != nil {
 		return given, f
 	}
-	c := claimsCheck{claims: claims, verified: verified, endpoint: at, issuer: from, now: now, leeway: p.leeway, lifetime: p.lifetime}
+	return c.claims, c.run()
+}
+
+// newClaimsCheck returns the input of the checks about claims of an issuer.
+func (p *policy) newClaimsCheck(at *endpoint, from *issuer, t *Token, given *Claims, verified, inField bool, now time.Time) (*claimsCheck, *fault) {
+	claims, f := from.interpret(given)
+	if f != nil {
+		return nil, f
+	}
+	c := &claimsCheck{claims: claims, verified: verified, endpoint: at, issuer: from, now: now, leeway: p.leeway, lifetime: p.lifetime}
 	c.bindings = p.bindingsOf(from.config.DPoP, from.config.Certificates, inField)
 	if t.IsJWT() {
 		c.header = &t.JWS().Header
 	}
-	return claims, c.run()
+	return c, nil
 }
 
 // run returns the first fault.
 func (c *claimsCheck) run() *fault {
 	for i := range checks {
-		if got, want, ok := checks[i].run(c); !ok {
-			return &fault{reason: checks[i].reason, check: &checks[i], got: got, want: want}
+		if f := checks[i].fault(c); f != nil {
+			return f
 		}
+	}
+	return nil
+}
+
+// fault returns the fault that the check finds, or nil.
+func (k *check) fault(c *claimsCheck) *fault {
+	if got, want, ok := k.run(c); !ok {
+		return &fault{reason: k.reason, check: k, got: got, want: want}
 	}
 	return nil
 }

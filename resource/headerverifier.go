@@ -172,28 +172,48 @@ func (b *builder) checkFieldName(where, name string, seen map[string]bool) {
 // tried after it. The result is not cached, because more than the value of the field can
 // take part in the proof.
 func (p *policy) identifyByHeader(at *endpoint, req *http.Request, from *headerIssuer, value string) (*Caller, *fault) {
-	token := newToken(headerPrefix(from.name)+value, nil, nil)
 	began := time.Now()
-	claims, err := from.verifier.VerifyHeader(req.Context(), value, req)
+	claims, f := from.verify(req, value)
 	now := time.Now()
 	p.metrics.headerVerifications.Observe(now.Sub(began).Seconds())
-	var f *fault
+	if f == nil {
+		f = p.newHeaderCheck(at, from, claims, now).run()
+	}
+	token := newToken(headerPrefix(from.name)+value, nil, nil)
+	if f != nil {
+		return nil, f.ofHeader(from, claims, token)
+	}
+	return p.newHeaderCaller(at, from, claims, token), nil
+}
+
+// verify calls the verifier of the field.
+func (h *headerIssuer) verify(req *http.Request, value string) (*Claims, *fault) {
+	claims, err := h.verifier.VerifyHeader(req.Context(), value, req)
 	switch {
 	case err != nil:
-		f = verifierFault(err)
+		return claims, verifierFault(err)
 	case claims == nil:
-		f = newFault(ReasonInternalError, "verifier of %s returned neither claims nor an error", from.name)
-	default:
-		c := claimsCheck{claims: claims, verified: true, endpoint: at, issuer: from.issuer, bindings: bindings{BindingOff, BindingOff}, now: now, leeway: p.leeway, lifetime: p.lifetime}
-		f = c.run()
+		return nil, newFault(ReasonInternalError, "verifier of %s returned neither claims nor an error", h.name)
 	}
-	if f != nil {
-		f.credential, f.issuer, f.claims, f.token = from.name, from.issuer.id, claims, token
-		return nil, f
-	}
+	return claims, nil
+}
+
+// newHeaderCheck returns the input of the checks about the claims of a header credential.
+func (p *policy) newHeaderCheck(at *endpoint, from *headerIssuer, claims *Claims, now time.Time) *claimsCheck {
+	return &claimsCheck{claims: claims, verified: true, endpoint: at, issuer: from.issuer, bindings: bindings{BindingOff, BindingOff}, now: now, leeway: p.leeway, lifetime: p.lifetime}
+}
+
+// ofHeader adds what the fault is about.
+func (f *fault) ofHeader(from *headerIssuer, claims *Claims, token *Token) *fault {
+	f.credential, f.issuer, f.claims, f.token = from.name, from.issuer.id, claims, token
+	return f
+}
+
+// newHeaderCaller returns the caller of a header credential.
+func (p *policy) newHeaderCaller(at *endpoint, from *headerIssuer, claims *Claims, token *Token) *Caller {
 	caller := p.newCaller(at, from.issuer, claims, token, from.name)
 	caller.tokenDigest = digest.Digest{} // the credential is not an access token
-	return caller, nil
+	return caller
 }
 
 // headerPrefix precedes the value of a field in a Token, so that the same text in two fields is

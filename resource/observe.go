@@ -38,8 +38,7 @@ func (p *policy) refuse(req *http.Request, at *endpoint, f *fault) *Refusal {
 // refuseAs is like refuse, for callers that may not have the request. header is that of the
 // request, or nil. rpc selects a JSON-RPC error as the body.
 func (p *policy) refuseAs(ctx context.Context, header http.Header, at *endpoint, f *fault, rpc bool) *Refusal {
-	refusal := at.answers.refusal(f, recipient{
-		hint: p.hints[f.issuer], schemes: p.schemesFor(f), dpop: p.usesDPoP(header, f), other: p.isAboutOtherCredential(f), rpc: rpc})
+	refusal := p.answer(header, at, f, rpc)
 	if a := acceptanceOf(ctx); a.review != nil && a.by == p.owner {
 		a.review.add(refusal.Challenges)
 	}
@@ -50,6 +49,12 @@ func (p *policy) refuseAs(ctx context.Context, header http.Header, at *endpoint,
 	p.notify(ctx, header, at, f.caller, f.messages, f)
 	p.log(ctx, refusal.Status, header, at, f)
 	return refusal
+}
+
+// answer returns the answer for a fault. Nobody is notified of it.
+func (p *policy) answer(header http.Header, at *endpoint, f *fault, rpc bool) *Refusal {
+	return at.answers.refusal(f, recipient{
+		hint: p.hints[f.issuer], schemes: p.schemesFor(f), dpop: p.usesDPoP(header, f), other: p.isAboutOtherCredential(f), rpc: rpc})
 }
 
 // newLogLimit returns a limiter for the log records of each reason.

@@ -120,31 +120,41 @@ func (p *policy) checkScopes(c *Caller, needed, further []string) *fault {
 // decidePublic accepts a request without credentials for a public operation. It returns f
 // for every other request.
 func (p *policy) decidePublic(at *endpoint, req *http.Request, f *fault) (Decision, *fault) {
-	if p.rules == nil || !p.rules.hasPublic() || !f.anonymous {
-		return Decision{}, f
-	}
-	if slices.Contains(p.rules.Public, mcpmsg.Initialize) && mcpmsg.LacksSession(req) {
-		// Clients of public operations send such requests. A challenge would make them log in
-		// before any operation needs it.
-		return Decision{}, faultMethod
-	}
-	// A session and a task belong to the caller who opened them, and outlive the request.
-	if req.Method != http.MethodPost || req.ContentLength > maxPublicBytes || mcpmsg.NamesSession(req) {
-		return Decision{}, f
-	}
-	body, messages, e := mcpmsg.Read(req, maxPublicBytes)
-	if e != nil || len(messages) != 1 || !p.rules.isPublic(messages[0]) || !messages[0].IsSelfContained() {
-		return Decision{}, f.withID(mcpmsg.RequestID(messages))
-	}
-	// A header field that must agree with a claim cannot agree without claims.
-	if f := p.checkHeaderClaims(req.Header, new(Caller)); f != nil {
-		f.messages = messages
+	body, messages, f := p.checkPublic(req, f)
+	if f != nil {
 		return Decision{}, f
 	}
 	review := p.newReview(req.Context(), at, nil, messages)
 	d := Decision{review: review, Request: p.innerRequest(req, acceptance{by: p.owner, endpoint: at, review: review, id: mcpmsg.RequestID(messages)}, body)}
 	p.observeAccepted(at, req, nil, messages)
 	return d, nil
+}
+
+// checkPublic returns the body of a request without credentials for a public operation. It returns
+// f for every other request.
+func (p *policy) checkPublic(req *http.Request, f *fault) (body []byte, messages []*mcpmsg.Message, _ *fault) {
+	if p.rules == nil || !p.rules.hasPublic() || !f.anonymous {
+		return nil, nil, f
+	}
+	if slices.Contains(p.rules.Public, mcpmsg.Initialize) && mcpmsg.LacksSession(req) {
+		// Clients of public operations send such requests. A challenge would make them log in
+		// before any operation needs it.
+		return nil, nil, faultMethod
+	}
+	// A session and a task belong to the caller who opened them, and outlive the request.
+	if req.Method != http.MethodPost || req.ContentLength > maxPublicBytes || mcpmsg.NamesSession(req) {
+		return nil, nil, f
+	}
+	body, messages, e := mcpmsg.Read(req, maxPublicBytes)
+	if e != nil || len(messages) != 1 || !p.rules.isPublic(messages[0]) || !messages[0].IsSelfContained() {
+		return nil, nil, f.withID(mcpmsg.RequestID(messages))
+	}
+	// A header field that must agree with a claim cannot agree without claims.
+	if f := p.checkHeaderClaims(req.Header, new(Caller)); f != nil {
+		f.messages = messages
+		return nil, nil, f
+	}
+	return body, messages, nil
 }
 
 // faultMethod is shared by all requests without credentials that only a session could answer.

@@ -59,18 +59,27 @@ func (p *policy) checkPossession(at *endpoint, req *http.Request, c *Caller, how
 	if f := p.checkBound(c); f != nil {
 		return shown{}, f
 	}
-	method := c.binding.Method
-	switch {
-	case method == ConfirmationDPoP && how.kind == byDPoP:
+	if f := checkScheme(c, how.kind); f != nil {
+		return shown{}, f
+	}
+	switch c.binding.Method {
+	case ConfirmationDPoP:
 		return p.checkProof(at, req, c, how.token)
-	case method == ConfirmationDPoP:
-		return shown{}, &fault{reason: ReasonDPoPScheme, got: "Bearer", want: "DPoP, because the token is bound to a key"}
-	case how.kind == byDPoP:
-		return shown{}, &fault{reason: ReasonDPoPScheme, got: "DPoP", want: "Bearer, because the token is not bound to a key"}
-	case method == ConfirmationCertificate:
+	case ConfirmationCertificate:
 		return shown{}, p.checkCertificate(req, c, how.certificate)
 	}
 	return shown{}, nil
+}
+
+// checkScheme rejects a token with the scheme of other tokens.
+func checkScheme(c *Caller, kind presentedKind) *fault {
+	switch ofKey := c.binding.Method == ConfirmationDPoP; {
+	case ofKey && kind != byDPoP:
+		return &fault{reason: ReasonDPoPScheme, got: "Bearer", want: "DPoP, because the token is bound to a key"}
+	case !ofKey && kind == byDPoP:
+		return &fault{reason: ReasonDPoPScheme, got: "DPoP", want: "Bearer, because the token is not bound to a key"}
+	}
+	return nil
 }
 
 // checkBound rejects a caller whose token is bound in a way that is not accepted, or not bound as
@@ -95,12 +104,28 @@ var proofReasons = map[dpop.Kind]Reason{
 // was used before. In this order, a forged proof gets the same answer as without nonces, and is
 // not stored.
 func (p *policy) checkProof(at *endpoint, req *http.Request, c *Caller, token digest.Digest) (shown, *fault) {
+	proof, f := p.readProof(at, req, c, token)
+	if f != nil {
+		return shown{}, f
+	}
+	if a := acceptanceOf(req.Context()); a.by == p.owner && a.proof != nil && *a.proof == *proof.use {
+		return proof.shown(), nil // an outer mount has accepted the same proof for this request
+	}
+	err := p.proofs.replays.Once(req.Context(), proof.id, proof.until)
+	if errors.Is(err, ErrProofsLost) && p.proofs.nonces != nil {
+		return shown{}, p.proofs.nonceFault(err, proof.now) // a proof with a new nonce is new
+	}
+	return proof.shown(), replayFault(err)
+}
+
+// readProof is checkProof without the check whether the proof was used before.
+func (p *policy) readProof(at *endpoint, req *http.Request, c *Caller, token digest.Digest) (unusedProof, *fault) {
 	values := req.Header[proofField]
 	switch {
 	case len(values) == 0:
-		return shown{}, newFault(ReasonDPoPMissing, "no DPoP header field")
+		return unusedProof{}, newFault(ReasonDPoPMissing, "no DPoP header field")
 	case len(values) > 1:
-		return shown{}, newFault(ReasonDPoPMalformed, "several DPoP header fields")
+		return unusedProof{}, newFault(ReasonDPoPMalformed, "several DPoP header fields")
 	}
 	now := time.Now()
 	window := p.proofs.window.at(now)
@@ -109,34 +134,38 @@ func (p *policy) checkProof(at *endpoint, req *http.Request, c *Caller, token di
 		Token: token, Thumbprint: c.binding.Thumbprint, Known: c.binding.proof.known(),
 	})
 	if e != nil {
-		return shown{}, &fault{reason: proofReasons[e.Kind], got: e.Got, want: e.Want, err: e.Err}
+		return unusedProof{}, &fault{reason: proofReasons[e.Kind], got: e.Got, want: e.Want, err: e.Err}
 	}
 	c.binding.proof.keep(proof.Head)
 	// Until is one second later than iat plus the window. The clock of the client can be ahead by
 	// the configured window: another process may accept that already. A nonce has the time of our own
 	// clocks.
-	nonce, madeAfter := "", proof.Until.Add(-time.Second-window-p.proofs.window.length)
+	u := unusedProof{use: &proof.Use, now: now, id: ProofID{Key: c.binding.Thumbprint, Proof: proof.Use, MadeAfter: proof.Until.Add(-time.Second - window - p.proofs.window.length)}}
+	u.until = proof.Until.Add(p.proofs.window.length - window) // the window can grow: see proofWindow
 	if p.proofs.nonces != nil {
 		state, made := p.proofs.nonces.Check(proof.Nonce, now)
 		switch state {
 		case dpopnonce.Fresh:
 		case dpopnonce.Aging:
-			nonce = p.proofs.nonces.Make(now)
+			u.nonce = p.proofs.nonces.Make(now)
 		default:
-			return shown{}, p.proofs.nonceFault(errNonce, now)
+			return unusedProof{}, p.proofs.nonceFault(errNonce, now)
 		}
-		madeAfter = made
+		u.id.MadeAfter = made
 	}
-	if a := acceptanceOf(req.Context()); a.by == p.owner && a.proof != nil && *a.proof == proof.Use {
-		return shown{&proof.Use, nonce}, nil // an outer mount has accepted the same proof for this request
-	}
-	until := proof.Until.Add(p.proofs.window.length - window) // the window can grow: see proofWindow
-	err := p.proofs.replays.Once(req.Context(), ProofID{Key: c.binding.Thumbprint, Proof: proof.Use, MadeAfter: madeAfter}, until)
-	if errors.Is(err, ErrProofsLost) && p.proofs.nonces != nil {
-		return shown{}, p.proofs.nonceFault(err, now) // a proof with a new nonce is new
-	}
-	return shown{&proof.Use, nonce}, replayFault(err)
+	return u, nil
 }
+
+// unusedProof is a valid proof that may have been used before.
+type unusedProof struct {
+	use   *digest.Digest
+	id    ProofID
+	until time.Time // when it ends
+	now   time.Time // when it was checked
+	nonce string    // see shown
+}
+
+func (u *unusedProof) shown() shown { return shown{u.use, u.nonce} }
 
 // nonceFault makes the client repeat the request with a new nonce (RFC 9449 §9).
 func (p *proofs) nonceFault(err error, now time.Time) *fault {

@@ -39,11 +39,17 @@ func (p *policy) identifyByTokenHeader(ctx context.Context, at *endpoint, from *
 		if caller, f = p.verifyToken(ctx, at, from.issuer, token, from.name, cacheKey, now); f == nil {
 			return caller, nil
 		}
-	} else if f.reason == ReasonMalformedRequest {
-		f.err = errors.New(from.name + " is not a token: it must have the token alone, without Bearer")
 	}
-	f.credential, f.issuer = from.name, from.issuer.id // f belongs to this request
-	return nil, f
+	return nil, from.withField(f)
+}
+
+// withField adds the field to a fault about its value. f belongs to the request.
+func (h *headerIssuer) withField(f *fault) *fault {
+	if f.reason == ReasonMalformedRequest {
+		f.err = errors.New(h.name + " is not a token: it must have the token alone, without Bearer")
+	}
+	f.credential, f.issuer = h.name, h.issuer.id
+	return f
 }
 
 // fieldCacheKey returns the key of a token in a field.
