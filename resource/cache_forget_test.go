@@ -83,6 +83,7 @@ func TestForgetDuringReplace(t *testing.T) {
 	v.live.Store(true)
 	config := resource.Config{Identifier: identifier, Opaque: &resource.Issuer{Verifier: v}}
 	f := newFixture(t, func(c *resource.Config, _ *jwks.Config) { c.Opaque = config.Opaque })
+	f.unexplained = true // the test counts calls
 	config.Limits.Leeway = time.Second // needs a new cache
 	v.onForget = func() {
 		if err := f.res.Replace(newResource(t, config)); err != nil {
@@ -158,6 +159,7 @@ func TestForgetSubjectFollowsThePrincipal(t *testing.T) {
 		f := newFixture(t, func(c *resource.Config, _ *jwks.Config) {
 			c.Opaque = &resource.Issuer{Verifier: v, SubjectClaim: "username", ClientTokens: &resource.ClientTokens{Claim: "gty", Value: "cc"}}
 		})
+		f.unexplained = true // the test counts calls
 		f.expect(row.name, f.bearer("opaque"), accepted)
 		f.res.ForgetSubject("https://opaque.example.test", row.forget)
 		f.expect(row.name, f.bearer("opaque"), accepted)

@@ -23,6 +23,7 @@ type check struct {
 	source string
 	reason Reason
 	run    func(c *claimsCheck) (got, want string, ok bool)
+	show   func(c *claimsCheck) (got, want string) // for an explanation, if the claims are valid
 }
 
 // claimsCheck is the input of the checks.
@@ -44,18 +45,18 @@ const unverified, verified = false, true
 // checks are all rules, in order. The kind of the token and its audience are checked before
 // its times, because a client can get another token only for the latter.
 var checks = []check{
-	{"zip", "RFC 7516 §4.1.3", ReasonTokenMalformed, checkZip},
-	{"typ", "RFC 9068 §4, RFC 8725 §3.11", ReasonTokenType, checkType},
-	{"iss", "RFC 9068 §4, RFC 8414 §3.3", ReasonIssuerMismatch, checkIssuer},
-	{"tenant", "one issuer pattern, many tenants", ReasonIssuerMismatch, checkTenant},
-	{"aud", "RFC 9068 §4, RFC 8707 §2", ReasonAudience, checkAudience},
-	{"principal", "RFC 9068 §2.2", ReasonClaimMissing, checkPrincipal},
-	{"required claims", "RFC 9068 §2.2", ReasonClaimMissing, checkRequired},
-	{"cnf", "RFC 7800 §3.1, RFC 9449 §7.2, RFC 8705 §3", ReasonSenderConstrained, checkConfirmation},
-	{"nbf", "RFC 7519 §4.1.5", ReasonNotYetValid, checkNotBefore},
-	{"iat", "RFC 7519 §4.1.6", ReasonNotYetValid, checkIssuedAt},
-	{"exp", "RFC 7519 §4.1.4", ReasonExpired, checkExpiry},
-	{"lifetime", "RFC 7519 §4.1.4", ReasonLifetime, checkLifetime},
+	{"zip", "RFC 7516 §4.1.3", ReasonTokenMalformed, checkZip, showZip},
+	{"typ", "RFC 9068 §4, RFC 8725 §3.11", ReasonTokenType, checkType, showType},
+	{"iss", "RFC 9068 §4, RFC 8414 §3.3", ReasonIssuerMismatch, checkIssuer, showIssuer},
+	{"tenant", "one issuer pattern, many tenants", ReasonIssuerMismatch, checkTenant, showTenant},
+	{"aud", "RFC 9068 §4, RFC 8707 §2", ReasonAudience, checkAudience, showAudience},
+	{"principal", "RFC 9068 §2.2", ReasonClaimMissing, checkPrincipal, showPrincipal},
+	{"required claims", "RFC 9068 §2.2", ReasonClaimMissing, checkRequired, showRequired},
+	{"cnf", "RFC 7800 §3.1, RFC 9449 §7.2, RFC 8705 §3", ReasonSenderConstrained, checkConfirmation, showConfirmation},
+	{"nbf", "RFC 7519 §4.1.5", ReasonNotYetValid, checkNotBefore, showNotBefore},
+	{"iat", "RFC 7519 §4.1.6", ReasonNotYetValid, checkIssuedAt, showIssuedAt},
+	{"exp", "RFC 7519 §4.1.4", ReasonExpired, checkExpiry, showExpiry},
+	{"lifetime", "RFC 7519 §4.1.4", ReasonLifetime, checkLifetime, showLifetime},
 }
 
 // checkClaims returns the claims as the issuer defines them, and the first fault in them.

@@ -33,6 +33,8 @@ type fixture struct {
 	log    *logBuffer // log of the resource and its keys
 	inner  http.HandlerFunc
 	tokens map[string]string // by subject, see tokenOf
+
+	unexplained bool // send does not compare the decision with Explain
 }
 
 // logBuffer is a log buffer that is safe for concurrent use.
@@ -123,6 +125,7 @@ func (f *fixture) bearer(token string) answer {
 
 func (f *fixture) send(req *http.Request) answer {
 	f.t.Helper()
+	explained := f.explain(req)
 	recorder, called := httptest.NewRecorder(), false
 	nethttp.Middleware(f.res)(http.HandlerFunc(func(w http.ResponseWriter, req *http.Request) {
 		called = true
@@ -132,6 +135,7 @@ func (f *fixture) send(req *http.Request) answer {
 	if called != (result.StatusCode == http.StatusOK) {
 		f.t.Errorf("status %d, inner handler called: %v", result.StatusCode, called)
 	}
+	explained(result, called)
 	return answerOf(f.t, result)
 }
 

@@ -226,6 +226,7 @@ func hostileKeyIDs(h *hostile) {
 // 5 s. See jwks/unknownkey_test.go for tokens that are newer than the fetched keys.
 func hostileUnknownKey(h *hostile) {
 	f := h.fixture(nil)
+	f.unexplained = true // the test counts calls
 	type outcome struct {
 		answer
 		fetches int

@@ -233,6 +233,7 @@ func hostileEncrypted(h *hostile, plain *fixture, tok string) {
 			return &resource.Claims{Issuer: "https://opaque.example.test", Subject: "s", Audience: []string{identifier}}, nil
 		}}}
 	})
+	f.unexplained = true // the test counts calls
 	encrypted := tok + ".AA.AA"
 	h.expect("43 encrypted token with Config.Opaque", f.bearer(encrypted), accepted)
 	h.expect("43 the verifier gets the whole text, not parsed", seen, []string{"false true true " + encrypted})

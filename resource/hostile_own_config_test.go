@@ -214,6 +214,7 @@ func ownOpaque(h *hostile) {
 			return &copied, nil
 		}}}
 	})
+	f.unexplained = true // it sends them to the verifier, to show what that says
 	h.checkBearerTokens(f, []tokenRow{
 		{"own 82 JWT of an unknown issuer", f.claim("iss", `"https://x.example.test"`), invalid, reasonIssuerUnknown},
 		{"own 82 JWT of a known issuer with an invalid signature", f.token(resourcetest.Token{Fault: resourcetest.WrongSignature}), invalid, reasonSignature},
@@ -348,6 +349,7 @@ func TestLogPanics(t *testing.T) {
 	case "stream":
 		synctest.Test(t, func(t *testing.T) {
 			f := newFixture(t, func(c *resource.Config, _ *jwks.Config) { c.Logger = slog.New(panickingLog{}) })
+			f.unexplained = true // the token has expired when the request ends
 			f.inner = func(_ http.ResponseWriter, req *http.Request) { <-req.Context().Done() }
 			req := httptest.NewRequest("GET", identifier, nil)
 			req.Header.Set("Authorization", "Bearer "+f.token(resourcetest.Token{}))

@@ -139,6 +139,7 @@ func hostileReplace(h *hostile) {
 		}
 		verifier, c.Issuers[0].Verifier, c.Scopes = keys, keys, []string{"a"}
 	})
+	f.unexplained = true // another decision can follow at once
 	replace := func(scope string) {
 		next, err := resource.New(resource.Config{Identifier: identifier, Issuers: []resource.Issuer{{Verifier: verifier}}, Scopes: []string{scope}})
 		if err != nil {
@@ -212,6 +213,7 @@ func hostileHookPanics(h *hostile) {
 			return &claims, nil
 		}}
 	})
+	f.unexplained = true // it does not use the cache, and so does not call StillValid
 	tok := f.token(resourcetest.Token{})
 	h.expect("274 StillValid is not called for the first request", f.bearer(tok), accepted)
 	h.expect("274 StillValid panics", f.bearer(tok), failed)

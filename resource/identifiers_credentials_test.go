@@ -107,6 +107,7 @@ func TestCredentialsOfMembers(t *testing.T) {
 func TestCacheOfMembers(t *testing.T) {
 	v := newAudienceVerifier("https://opaque.example.test")
 	f := newFamily(t, func(c *resource.Config, _ *jwks.Config) { c.Opaque = &resource.Issuer{Verifier: v} })
+	f.unexplained = true // the test counts calls
 	use := func(name, token string, calls int64, urls ...string) {
 		t.Helper()
 		before := v.calls.Load()
@@ -257,7 +258,7 @@ func TestReplaceIdentifiers(t *testing.T) {
 			t.Errorf("%s: got %v", name, err)
 		}
 	}
-	f := &fixture{t: t, res: newResource(t, config)}
+	f := &fixture{t: t, res: newResource(t, config), unexplained: true} // the test counts calls
 	use := func(calls int64) {
 		t.Helper()
 		f.expect("its member", f.at(memberA, "a"), acceptedFor(memberA))

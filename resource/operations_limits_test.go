@@ -95,6 +95,7 @@ func TestTaskSubscriptions(t *testing.T) {
 		{"TaskIds in mixed case", `{"TaskIds":["7"]}`, resource.Operations{Tools: tools}, badMessage("1")},
 	} {
 		f := newFixture(t, func(c *resource.Config, _ *jwks.Config) { c.Operations = row.rules })
+		f.unexplained = true // the test counts calls
 		f.expect(row.name, f.post(f.token(resourcetest.Token{}), listen(row.filter)), row.want)
 	}
 	if got, want := fmt.Sprint(operations), "[subscriptions/listen file:///a subscriptions/listen 7 subscriptions/listen 8]"; got != want {

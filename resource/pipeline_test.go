@@ -264,6 +264,7 @@ func TestOpaqueTokens(t *testing.T) {
 			return &resource.Claims{Issuer: "https://opaque.example.test", Subject: "bob", Audience: []string{identifier}}, nil
 		}}}
 	})
+	f.unexplained = true // the test counts calls
 	f.expect("opaque", f.bearer("opaque-token"), accepted)
 	f.expect("five segments", f.bearer("a.b.c.d.e"), accepted)
 	f.expect("three segments, the first is not JSON", f.bearer("abc.def.ghi"), accepted)
@@ -289,6 +290,7 @@ func TestGrammarOfOpaqueTokens(t *testing.T) {
 			return &resource.Claims{Issuer: "https://opaque.example.test", Subject: "bob", Audience: []string{identifier}}, nil
 		}}}
 	})
+	f.unexplained = true // the test counts calls
 	jwt := f.token(resourcetest.Token{})
 	for _, row := range []struct {
 		name, token string

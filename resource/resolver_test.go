@@ -57,6 +57,7 @@ func (r *resolverFixture) tokenOf(name string) string {
 
 func TestResolveIssuer(t *testing.T) {
 	r := newResolverFixture(t, nil, "a", "b")
+	r.unexplained = true // the test counts calls
 	r.expect("a configured issuer", r.bearer(r.token(resourcetest.Token{})), accepted)
 	if len(r.calls) != 0 {
 		t.Errorf("ResolveIssuer called with %q", r.calls)
@@ -271,6 +272,7 @@ func TestConcurrentFirstResolution(t *testing.T) {
 				}}}, true
 			}
 		})
+		f.unexplained = true // the test counts calls
 		token := f.token(resourcetest.Token{Claims: map[string]any{"iss": "https://a.realms.example.test"}})
 		var all sync.WaitGroup
 		for range 2 {

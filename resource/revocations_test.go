@@ -140,6 +140,7 @@ func TestRevokedIsCalledAfterChanges(t *testing.T) {
 					row.change(c)
 				}
 			})
+			f.unexplained = true // the test counts calls
 			if row.prepare != nil {
 				r.set(row.prepare)
 			}
@@ -174,6 +175,7 @@ func TestRevokedDuringRequest(t *testing.T) {
 		r.revision++
 	}
 	f := newFixture(t, r.use)
+	f.unexplained = true // a revocation follows the decision
 	token := f.token(resourcetest.Token{})
 	f.expect("during the request", f.bearer(token), accepted)
 	f.expect("the next request", f.bearer(token), invalid)
@@ -185,6 +187,7 @@ func TestRevocationFuncIsCalledEachTime(t *testing.T) {
 	f := newFixture(t, func(c *resource.Config, _ *jwks.Config) {
 		c.Hooks.Revocations = resource.RevocationFunc(func(context.Context, *resource.Caller) (bool, error) { calls++; return calls > 3, nil })
 	})
+	f.unexplained = true // the function gives another result each time
 	token := f.token(resourcetest.Token{})
 	for i, want := range []answer{accepted, accepted, accepted, invalid} {
 		f.expect(fmt.Sprint("request ", i), f.bearer(token), want)
@@ -338,6 +341,7 @@ func TestReplaceKeepsRevocations(t *testing.T) {
 		c.Opaque, c.Issuers[0].Verifier, c.Hooks.Revocations = &resource.Issuer{Verifier: opaque}, jwts, r
 	}
 	f := newFixture(t, config)
+	f.unexplained = true // the test counts calls
 	f.expect("before", f.bearer("secret"), accepted)
 	next := newFixtureWith(t, f.issuer, config)
 	if err := f.res.Replace(next.res); err != nil {
@@ -398,6 +402,7 @@ func TestHeaderCredentialRevoked(t *testing.T) {
 		r.use(c, keys)
 		c.Credentials.Headers = map[string]resource.HeaderVerifier{"X-API-Key": keywordVerifier{issuer: "keys"}}
 	})
+	f.unexplained = true // the test counts calls
 	for range 3 {
 		f.expect("a key", f.with("X-API-Key", "secret"), accepted)
 	}

@@ -83,6 +83,7 @@ func TestManyURIsAndRules(t *testing.T) {
 // A list with too many names is not read to its end. Before, it allocated 15 times the body.
 func TestSubscriptionLimitAllocations(t *testing.T) {
 	f := newFixture(t, func(c *resource.Config, _ *jwks.Config) { c.Operations = testRules })
+	f.unexplained = true // the test counts allocations
 	token, body := f.token(resourcetest.Token{}), rpcCall("subscriptions/listen", `{"notifications":{"taskIds":[`+strings.Repeat(`"7",`, 100_000)+`"7"]}}`)
 	f.expect("too many", f.post(token, body), badMessage("1")) // the token is cached from here on
 	if got, limit := allocated(func() { f.post(token, body) }), uint64(3*len(body)); got > limit {

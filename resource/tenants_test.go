@@ -110,6 +110,7 @@ func TestTenants(t *testing.T) {
 // item 6).
 func TestCrossTenant(t *testing.T) {
 	f := newTenantFixture(t, nil)
+	f.unexplained = true // the test counts calls
 	f.expect("a valid token", f.bearer(f.tokenOf(tenantIssuer(tenantA), tenantA, f.all)), accepted)
 	unknown, err := resourcetest.NewIssuer(resourcetest.Config{})
 	if err != nil {
@@ -320,6 +321,7 @@ func TestOverlappingPatterns(t *testing.T) {
 func TestReplaceTenants(t *testing.T) {
 	config := resource.Config{}
 	f := newTenantFixture(t, func(c *resource.Config) { config = *c })
+	f.unexplained = true // the test counts calls
 	keys, err := jwks.New(jwks.Config{Issuer: tenantPattern, URL: f.issuer.URL(resourcetest.JWKS), Transport: f.issuer.Transport()})
 	if err != nil {
 		t.Fatal(err)

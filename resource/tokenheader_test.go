@@ -50,6 +50,7 @@ func TestTokenHeader(t *testing.T) {
 		c.Credentials.TokenHeaders["X-Iap"] = tokenHeaders("", googleKeys)[""]
 		c.Credentials.Headers = map[string]resource.HeaderVerifier{"X-API-Key": keywordVerifier{issuer: "keys"}}
 	})
+	f.unexplained = true // the test counts calls
 	const cf, iap = "X-Cf", "X-Iap" // short, so that the scanner of package leaktest does not find them in the rows with a cache key
 	ofCF, ofIAP, ofBearer := cloudflare.Token(resourcetest.Token{}), google.Token(resourcetest.Token{}), f.token(resourcetest.Token{})
 	rejected := ofOtherCredential(invalid)
@@ -177,6 +178,7 @@ func TestForgetTokenInHeader(t *testing.T) {
 		c.Opaque = &resource.Issuer{Verifier: v}
 		c.Credentials.TokenHeaders = map[string]resource.Issuer{"X-One": {Verifier: v}, "X-Two": {Verifier: v}}
 	})
+	f.unexplained = true // the test counts calls
 	send := func() int64 {
 		v.calls.Store(0)
 		for _, headers := range [][]string{{"Authorization", "Bearer alice"}, {"X-One", "alice"}, {"X-Two", "alice"}, {"X-One", "bob"}} {
@@ -344,6 +346,7 @@ func TestReplaceAndTokenHeaderCache(t *testing.T) {
 		config := resource.Config{Identifier: identifier, Issuers: []resource.Issuer{{Verifier: keys}},
 			Credentials: resource.Credentials{TokenHeaders: map[string]resource.Issuer{"X-Jwt": {Verifier: v}}}}
 		f := &fixture{t: t, res: newResource(t, config), inner: func(w http.ResponseWriter, _ *http.Request) { w.WriteHeader(http.StatusOK) }}
+		f.unexplained = true // the test counts calls
 		f.expect("before", f.with("X-Jwt", "alice"), accepted)
 		v.calls.Store(0)
 		row.apply(&config)
