@@ -61,8 +61,10 @@ var provenAccepted = proven{status: 200}
 // sendProof sends a request through the middleware.
 func (f *fixture) sendProof(req *http.Request) proven {
 	f.t.Helper()
+	explained := f.explain(req)
 	recorder := httptest.NewRecorder()
 	nethttp.Middleware(f.res)(f.inner).ServeHTTP(recorder, req)
+	explained(recorder, recorder.Code == http.StatusOK)
 	return proven{recorder.Code, recorder.Header().Values("WWW-Authenticate"), recorder.Header().Get("DPoP-Nonce")}
 }
 

@@ -76,8 +76,9 @@ func (e *explainer) runChecks(c *claimsCheck) (all []ExplainedCheck, first *faul
 				first = f
 			}
 		}
-		x.Got, x.Want = e.clean(x.Got), e.clean(x.Want)
-		all = append(all, x)
+		if x.Got, x.Want = e.clean(x.Got), e.clean(x.Want); x != (ExplainedCheck{Name: x.Name, Source: x.Source, Outcome: CheckPassed, Unverified: x.Unverified}) {
+			all = append(all, x) // otherwise the check does not apply
+		}
 	}
 	return all, first
 }

@@ -135,7 +135,7 @@ func (f *fixture) send(req *http.Request) answer {
 	if called != (result.StatusCode == http.StatusOK) {
 		f.t.Errorf("status %d, inner handler called: %v", result.StatusCode, called)
 	}
-	explained(result, called)
+	explained(recorder, called)
 	return answerOf(f.t, result)
 }
 
