@@ -83,7 +83,7 @@ func TestForgetDuringReplace(t *testing.T) {
 	v.live.Store(true)
 	config := resource.Config{Identifier: identifier, Opaque: &resource.Issuer{Verifier: v}}
 	f := newFixture(t, func(c *resource.Config, _ *jwks.Config) { c.Opaque = config.Opaque })
-	f.unexplained = true // the test counts calls
+	f.unexplained = true               // the test counts calls
 	config.Limits.Leeway = time.Second // needs a new cache
 	v.onForget = func() {
 		if err := f.res.Replace(newResource(t, config)); err != nil {

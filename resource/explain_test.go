@@ -2,7 +2,10 @@ package resource_test
 
 import (
 	"context"
+	"crypto/ed25519"
+	"encoding/base64"
 	"encoding/json"
+	"log/slog"
 	"net/http"
 	"net/http/httptest"
 	"os"
@@ -141,7 +144,10 @@ func TestExplainCallsFunctions(t *testing.T) {
 	var revoked, ruled int
 	f := newFixture(t, func(c *resource.Config, _ *jwks.Config) {
 		c.Hooks.Revocations = resource.RevocationFunc(func(context.Context, *resource.Caller) (bool, error) { revoked++; return false, nil })
-		c.Operations.Rule = func(context.Context, resource.Operation, *resource.Caller) ([]string, error) { ruled++; return nil, nil }
+		c.Operations.Rule = func(context.Context, resource.Operation, *resource.Caller) ([]string, error) {
+			ruled++
+			return nil, nil
+		}
 	})
 	for _, row := range []struct {
 		name  string
@@ -262,20 +268,22 @@ func TestExplainHidesTokenInClaims(t *testing.T) {
 }
 
 // FuzzExplain tests that Explain and Authenticate agree about every request, and that an explanation
-// does not contain the token.
+// does not contain the token. The processes of the fuzzer have the same key.
 func FuzzExplain(f *testing.F) {
-	issuer, err := resourcetest.NewIssuer(resourcetest.Config{})
-	if err != nil {
-		f.Fatal(err)
-	}
-	f.Cleanup(issuer.Close)
-	fixture := newFixtureWith(f, issuer, func(c *resource.Config, k *jwks.Config) {
+	key := ed25519.NewKeyFromSeed(make([]byte, ed25519.SeedSize))
+	x := base64.RawURLEncoding.EncodeToString(key.Public().(ed25519.PublicKey))
+	fixture := newFixture(f, func(c *resource.Config, k *jwks.Config) {
 		acceptDPoP(c, k)
+		k.Keys = []byte(`{"keys":[{"kty":"OKP","crv":"Ed25519","kid":"1","x":"` + x + `"}]}`)
 		c.Scopes, c.Operations = []string{"base"}, testRules
 		c.Opaque = &resource.Issuer{Verifier: oneToken{}}
 		c.Limits.CacheTTL = -1
+		c.Logger = slog.New(slog.DiscardHandler)
 	})
-	token := issuer.Token(resourcetest.Token{Scope: "base call"})
+	token := fixture.token(resourcetest.Token{Scope: "base call", Alg: "EdDSA", Signer: key, Lifetime: 24 * time.Hour, Header: map[string]any{"kid": "1"}})
+	if e := fixture.res.ExplainToken(f.Context(), "", token); !e.Accepted {
+		f.Fatalf("the valid token is rejected: %+v", e)
+	}
 	for _, authorization := range []string{"Bearer " + token, "DPoP " + token, "Bearer " + validToken, "Bearer " + token[:len(token)-4], "Bearer " + token[9:], "Basic x", "", "Bearer " + token + "\nBearer x", "Bearer eyJhbGciOiJub25lIn0.e30."} {
 		for _, body := range []string{"", rpcCall("ping", `{}`), rpcCall("tools/call", `{"name":"delete"}`), "{", "[]"} {
 			f.Add(authorization, "https://mcp.example.test", body)

@@ -50,7 +50,7 @@ func TestTokenHeader(t *testing.T) {
 		c.Credentials.TokenHeaders["X-Iap"] = tokenHeaders("", googleKeys)[""]
 		c.Credentials.Headers = map[string]resource.HeaderVerifier{"X-API-Key": keywordVerifier{issuer: "keys"}}
 	})
-	f.unexplained = true // the test counts calls
+	f.unexplained = true            // the test counts calls
 	const cf, iap = "X-Cf", "X-Iap" // short, so that the scanner of package leaktest does not find them in the rows with a cache key
 	ofCF, ofIAP, ofBearer := cloudflare.Token(resourcetest.Token{}), google.Token(resourcetest.Token{}), f.token(resourcetest.Token{})
 	rejected := ofOtherCredential(invalid)
