@@ -70,6 +70,10 @@ type Config struct {
 	// StoreSettings and a colon is a mistake in the key for that field.
 	OpenStore func(StoreSettings) (Stores, error)
 
+	// WithoutStore is for programs that look at a configuration and serve no requests. The block
+	// shared_state is checked, but no store is opened, and nothing is shared.
+	WithoutStore bool
+
 	Interval  time.Duration     // between checks of the files by Run; default 10 s, at least 1 s
 	Transport http.RoundTripper // for calls to issuers, see jwks.Config; ca_file has no effect with it
 	Logger    *slog.Logger      // receives one record per reload; default slog.Default()

@@ -78,6 +78,8 @@ func (b *builder) addSharedState() {
 	switch {
 	case b.mistakes.count() > before:
 		return
+	case b.config.WithoutStore:
+		return
 	case !b.reloads:
 		b.openStore(s, settings, ca, keys)
 	case !slices.Equal(ca, b.shared.ca):
@@ -111,7 +113,7 @@ func (b *builder) presentShared(keys ...string) string {
 func (b *builder) hasSameStore() bool {
 	given := b.settings.SharedState
 	switch {
-	case given == nil && b.shared == nil:
+	case given == nil && b.shared == nil, b.config.WithoutStore:
 		return true
 	case given == nil || b.shared == nil:
 		b.mistakes.add(b.position(sharedBlock), "%s: was added or removed; %s", sharedBlock, needsRestart)

@@ -51,6 +51,25 @@ func TestStoreSettings(t *testing.T) {
 	}
 }
 
+// WithoutStore checks the block and opens no store. What is shared otherwise is in the memory of the
+// process.
+func TestWithoutStore(t *testing.T) {
+	c := textConfig(block(shared("mode: cluster")))
+	c.WithoutStore = true
+	live, err := config.New(c)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer live.Close()
+	if err := live.Reload(t.Context()); live.Revocations() != nil || err != nil {
+		t.Errorf("got the list %v, and from a reload: %v", live.Revocations(), err)
+	}
+	c.Text = []byte(block(shared("mode: other")))
+	if got, want := mistakesOf(t, c), mistakesOf(t, new(memory).config(block(shared("mode: other")))); got != want || got == "" {
+		t.Errorf("got %s, want %s", got, want)
+	}
+}
+
 // config returns a Config with a text, exactly the given environment variables, and this store.
 func (m *memory) config(text string, vars ...string) config.Config {
 	c := textConfig(text, vars...)
