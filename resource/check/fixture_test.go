@@ -11,6 +11,7 @@ import (
 	"fmt"
 	"io"
 	"log"
+	"log/slog"
 	"math/big"
 	"net"
 	"net/http"
@@ -122,7 +123,7 @@ func (d *deployment) serve() {
 	if d.running != nil {
 		lines = d.running(slices.Clone(lines))
 	}
-	live, err := config.New(config.Config{Text: []byte(d.text(lines)), Environ: []string{}, OpenStore: nil})
+	live, err := config.New(config.Config{Text: []byte(d.text(lines)), Environ: []string{}, Logger: slog.New(slog.DiscardHandler)})
 	if err != nil {
 		d.t.Fatal(err)
 	}
@@ -171,7 +172,7 @@ func (d *deployment) shorten(text string) string {
 	for _, kid := range d.issuer.KeyIDs() {
 		pairs = append(pairs, kid, "KID")
 	}
-	return strings.NewReplacer(append(pairs, d.issuer.Identifier(), "ISSUER", d.origin(), "SERVER", d.dir, "DIR")...).Replace(text)
+	return strings.NewReplacer(append(pairs, d.issuer.Identifier(), "ISSUER", d.origin(), "SERVER", d.front.Listener.Addr().String(), "HOST", d.dir, "DIR")...).Replace(text)
 }
 
 func rootsOf(s *httptest.Server) *x509.CertPool {

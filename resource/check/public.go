@@ -2,6 +2,7 @@ package check
 
 import (
 	"context"
+	"crypto/tls"
 	"errors"
 	"net/http"
 	"net/url"
@@ -107,7 +108,7 @@ func (p *public) addNetwork(address string, err error) {
 		target := redirectTarget(p.last())
 		p.add(IDPublicRedirect, origin, logging.RedactURL(address)+" redirects to "+target,
 			"stop the redirect at the proxy, or set resource_server_url to the URL after it, if clients use that one")
-	case errors.Is(err, http.ErrSchemeMismatch):
+	case speaksHTTP(err):
 		p.add(IDPublicHTTP, origin, errorText(failed), "switch on TLS at the proxy, or correct resource_server_url")
 	case failed.Outcome == outbound.TLS:
 		p.add(IDPublicTLS, origin, errorText(failed), "install a certificate for this host at the proxy, with its whole chain, or pass its CA with -public-ca (in Go: TLS)")
@@ -116,6 +117,13 @@ func (p *public) addNetwork(address string, err error) {
 	default:
 		p.add(IDPublicUnreachable, origin, errorText(failed), "start the server and the proxy in front of it, or correct resource_server_url")
 	}
+}
+
+// speaksHTTP reports whether a TLS handshake has failed because the server speaks http. Which error that is
+// depends on the transport.
+func speaksHTTP(err error) bool {
+	header, ok := errors.AsType[tls.RecordHeaderError](err)
+	return errors.Is(err, http.ErrSchemeMismatch) || ok && string(header.RecordHeader[:]) == "HTTP/"
 }
 
 // redirectTarget returns the location of a redirect for a text.
