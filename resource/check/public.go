@@ -65,10 +65,13 @@ func (p *public) check(ctx context.Context, document metadata.Document, first, t
 	if first {
 		p.checkPlaintext(ctx)
 	}
-	if reached && first {
+	switch {
+	case reached && first:
 		p.checkOrigin(ctx)
 		p.checkCORS(ctx)
 		p.checkTools(ctx, tokenUsable)
+	case first:
+		p.add(IDNotChecked, "caches, web pages (CORS) and tools", "the response to a request without a token is not that of this server", "")
 	}
 	p.checkClocks(&p.exchanges)
 	p.checkCertificates(&p.exchanges)

@@ -57,9 +57,12 @@ func originOf(text string) string {
 	return u.Scheme + "://" + u.Host
 }
 
-// firstLine returns an error as text for a finding, without the prefixes of packages.
+// errorText returns an error as text for a finding, without the prefixes of packages.
 func errorText(err error) string {
 	text := err.Error()
+	if failed, ok := err.(*outbound.Error); ok { //nolint:errorlint // a wrapped one is only a part of the text
+		text = failed.Err.Error()
+	}
 	for _, prefix := range []string{"jwks: ", "keyset: ", "introspect: ", "metadata: "} {
 		text = strings.TrimPrefix(text, prefix)
 	}
