@@ -94,37 +94,54 @@ func TestCheckToken(t *testing.T) {
 	}
 }
 
-var reportForTest = check.Report{File: "a.yaml", Findings: []check.Finding{
-	{ID: "issuer_tls", Severity: check.SeverityError, Subject: "https://a.example", Seen: "a certificate of another CA than this machine trusts, which is a long text that does not fit into one line", Meaning: "m", Fix: "set ca_file"},
-	{ID: "login_pkce", Severity: check.SeverityWarning, Subject: "https://b.example", Seen: "s", Meaning: "m", Fix: "f"},
-	{ID: "not_checked", Severity: check.SeverityNotChecked, Subject: "tools", Seen: "no token"},
-	{ID: "keys", Severity: check.SeverityOK, Subject: "https://b.example", Seen: "2 usable keys"},
-}}
+// documentedReport is the report in docs/check.md. The test of resource/check has the same one.
+func documentedReport() check.Report {
+	report := check.Report{File: "authorization.yaml"}
+	for _, f := range []check.Finding{
+		{ID: check.IDIssuerMismatch, Subject: "https://auth.example.com/", Seen: `the document has issuer "https://auth.example.com"`, Fix: "set issuer_url to the issuer in the document, byte for byte"},
+		{ID: check.IDToolUnknown, Subject: "tool_scopes.ehco", Seen: "the server lists 2 tools, and not ehco", Fix: "correct the name in tool_scopes, or remove the rule; the server has echo"},
+		{ID: check.IDNotChecked, Subject: "web pages (CORS)", Seen: "allowed_origins is empty"},
+		{ID: check.IDClock, Subject: "https://auth.example.com", Seen: "the difference is 0s; leeway_seconds allows 30s"},
+	} {
+		f.Severity, f.Meaning = f.ID.Severity(), f.ID.Meaning()
+		report.Findings = append(report.Findings, f)
+	}
+	return report
+}
 
-const plainText = `error issuer_tls: https://a.example
-    seen     a certificate of another CA than this machine trusts, which is a long text that
-             does not fit into one line
-    meaning  m
-    fix      set ca_file
+const plainText = `error issuer_mismatch: https://auth.example.com/
+    seen     the document has issuer "https://auth.example.com"
+    meaning  The metadata is that of another issuer than issuer_url. The server does not use it,
+             and rejects the tokens with 503.
+    fix      set issuer_url to the issuer in the document, byte for byte
 
-warning login_pkce: https://b.example
-    seen     s
-    meaning  m
-    fix      f
+warning tool_unknown: tool_scopes.ehco
+    seen     the server lists 2 tools, and not ehco
+    meaning  A rule names a tool that the server does not list for this token. If the name is
+             misspelled, the rule does not protect the tool that it is meant for.
+    fix      correct the name in tool_scopes, or remove the rule; the server has echo
 
-not checked       tools: no token
-keys              https://b.example: 2 usable keys
+not checked       web pages (CORS): allowed_origins is empty
+clock             https://auth.example.com: the difference is 0s; leeway_seconds allows 30s
 
 1 error, 1 warning, 1 not checked, 1 right
 `
 
+// docs/check.md has the text of a report.
 func TestReportText(t *testing.T) {
-	if got := reportText(reportForTest, false); got != plainText {
+	if got := reportText(documentedReport(), false); got != plainText {
 		t.Errorf("(-want +got)\n- %s\n+ %s", plainText, got)
 	}
-	colored := strings.NewReplacer("error issuer", "\x1b[31merror\x1b[0m issuer", "warning login", "\x1b[33mwarning\x1b[0m login",
-		"not checked       tools", "\x1b[36mnot checked       \x1b[0mtools", "keys              h", "\x1b[32mkeys              \x1b[0mh").Replace(plainText)
-	if got := reportText(reportForTest, true); got != colored {
+	docs, err := os.ReadFile("../../docs/check.md")
+	if err != nil {
+		t.Fatal(err)
+	}
+	if want := "```text\n" + plainText + "```"; !strings.Contains(string(docs), want) {
+		t.Errorf("docs/check.md does not have\n%s", want)
+	}
+	colored := strings.NewReplacer("error issuer", "\x1b[31merror\x1b[0m issuer", "warning tool", "\x1b[33mwarning\x1b[0m tool",
+		"not checked       web", "\x1b[36mnot checked       \x1b[0mweb", "clock             h", "\x1b[32mclock             \x1b[0mh").Replace(plainText)
+	if got := reportText(documentedReport(), true); got != colored {
 		t.Errorf("with colors (-want +got)\n- %q\n+ %q", colored, got)
 	}
 }
