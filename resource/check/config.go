@@ -30,8 +30,8 @@ const (
 
 // Config says what to look at. Config.Config is required.
 type Config struct {
-	// Config is the configuration, as for [config.New]. If it has no OpenStore, the store of the block
-	// shared_state is not opened, and the report says so. Its Logger is not used.
+	// Config is the configuration, as for [config.New]. The store of the block shared_state is opened
+	// only if OpenStore is set, and is not called. Logger is not used.
 	Config config.Config
 
 	// Public also sends requests to the public URLs of the server (resource_server_url and
