@@ -193,29 +193,35 @@ func (v *Verifier) exchange(ctx context.Context, token string, jwt *resource.Cla
 	if err != nil {
 		return result{}, discoveryFailure(err)
 	}
+	r, _, f = v.exchangeAt(ctx, endpoint, token, jwt)
+	return r, f
+}
+
+// exchangeAt is exchange for a known endpoint. note says what may be wrong with our credentials.
+func (v *Verifier) exchangeAt(ctx context.Context, endpoint, token string, jwt *resource.Claims) (r result, note string, f *failure) {
 	client, err := v.clients.get()
 	if err != nil {
-		return result{}, newFailure(credentials, fmt.Errorf("our client certificate is not available: %w", err))
+		return result{}, "", newFailure(credentials, fmt.Errorf("our client certificate is not available: %w", err))
 	}
 	form := url.Values{"token": {token}}
 	if v.hint != "" {
 		form.Set("token_type_hint", v.hint)
 	}
 	header := http.Header{"Content-Type": {"application/x-www-form-urlencoded"}, "Accept": {v.answerType()}}
-	note, err := v.auth.apply(ctx, header, form)
+	note, err = v.auth.apply(ctx, header, form)
 	if err != nil {
-		return result{}, newFailure(credentials, fmt.Errorf("our credentials are not available: %w", err))
+		return result{}, "", newFailure(credentials, fmt.Errorf("our credentials are not available: %w", err))
 	}
 	req, err := http.NewRequestWithContext(ctx, http.MethodPost, endpoint, strings.NewReader(form.Encode()))
 	if err != nil { // cannot happen: New and metadata.Discover check the URL
-		return result{}, newFailure(unreachable, errors.New("the endpoint is not a valid URL"))
+		return result{}, "", newFailure(unreachable, errors.New("the endpoint is not a valid URL"))
 	}
 	req.Header = header
 	sentAt := time.Now()
 	response, err := client.Do(req)
 	r = result{endpoint: endpoint, receivedAt: time.Now(), ttl: v.answerTTL}
 	if err != nil {
-		return r, outboundFailure(err)
+		return r, note, outboundFailure(err)
 	}
 	if v.mayBeAnswer(response) {
 		r.claims, r.document, f = v.readAnswer(ctx, jwt, response, sentAt)
@@ -225,7 +231,7 @@ func (v *Verifier) exchange(ctx context.Context, token string, jwt *resource.Cla
 	if f != nil {
 		f.explain(endpoint, response, v.auth.Method, note)
 	}
-	return r, f
+	return r, note, f
 }
 
 // countAndLog updates the metrics and logs failures. It logs neither successes nor rejections

@@ -20,6 +20,7 @@ type fetchResult struct {
 	ran      bool // false: no fetch was permitted for that reason
 	began    time.Time
 	complete bool // the document did not come from a cache
+	skipped  []SkippedKey
 	err      error
 }
 
@@ -50,14 +51,18 @@ func (s *Set) start(why reason) *running {
 	}
 	r := &running{done: make(chan struct{})}
 	s.running = r
-	go func() {
-		r.result = s.fetch(why, now)
-		s.mu.Lock()
-		s.running = nil
-		s.mu.Unlock()
-		close(r.done)
-	}()
+	// Not the context of a request, because other requests wait for this fetch too.
+	go s.run(context.Background(), r, why, now)
 	return r
+}
+
+// run makes a fetch, which is the one in progress, and ends it.
+func (s *Set) run(ctx context.Context, r *running, why reason, began time.Time) {
+	r.result = s.fetch(ctx, why, began)
+	s.mu.Lock()
+	s.running = nil
+	s.mu.Unlock()
+	close(r.done)
 }
 
 // wait returns the result of the fetch, or the cause of ctx.
@@ -71,9 +76,8 @@ func (r *running) wait(ctx context.Context) (fetchResult, error) {
 }
 
 // fetch reads the document and makes its keys the current ones.
-func (s *Set) fetch(why reason, began time.Time) fetchResult {
-	// Not the context of a request, because other requests wait for this fetch too.
-	ctx, cancel := context.WithTimeout(context.Background(), fetchTimeout)
+func (s *Set) fetch(ctx context.Context, why reason, began time.Time) fetchResult {
+	ctx, cancel := context.WithTimeout(ctx, fetchTimeout)
 	defer cancel()
 	document, err := s.read(ctx, why.bypassesCaches())
 	var skipped []SkippedKey
@@ -89,7 +93,7 @@ func (s *Set) fetch(why reason, began time.Time) fetchResult {
 	}
 	s.record(err, retryAfter)
 	s.notify(Fetch{Outcome: outcomeOf(err), Took: time.Since(began), Skipped: s.skipped.added(skipped, err == nil || skipped != nil), Err: err})
-	return fetchResult{ran: true, began: began, complete: document.Complete, err: err}
+	return fetchResult{ran: true, began: began, complete: document.Complete, skipped: skipped, err: err}
 }
 
 // read calls the source. A source that panics (it can run a transport of the program) has

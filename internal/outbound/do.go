@@ -10,6 +10,7 @@ import (
 	"net/http"
 	"slices"
 	"strings"
+	"time"
 )
 
 // Response is a response with its whole body. Header is the header that the server sent,
@@ -84,16 +85,21 @@ func (c *Client) Do(req *http.Request) (*Response, error) {
 		closeBody(req)
 		return nil, fail(req, Connect, err)
 	}
+	report := tracer(out)
 	resp, err := c.transport.RoundTrip(out)
+	received := time.Now()
 	if err != nil {
+		report(nil, received, nil)
 		return nil, fail(req, classify(ctx, err), err)
 	}
-	return c.read(ctx, req, resp)
+	response, err := c.read(ctx, req, resp)
+	report(resp, received, response)
+	return response, err
 }
 
 // checkRequest rejects requests that must not be sent, before any lookup.
 func (c *Client) checkRequest(req *http.Request) error {
-	if req.Method != http.MethodGet && req.Method != http.MethodPost {
+	if req.Method != http.MethodGet && req.Method != http.MethodPost && !slices.Contains(c.methods, req.Method) {
 		return fmt.Errorf("method %q: only GET and POST are supported", req.Method)
 	}
 	u := req.URL

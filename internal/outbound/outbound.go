@@ -3,8 +3,8 @@
 //
 // The client is stricter than [http.Client]. It does not follow redirects, store cookies or
 // read the proxy from the environment. It uses https, and http only for loopback hosts
-// unless configured otherwise. It speaks HTTP/1.1 and sends GET and POST only. It limits the
-// size of a body and the time of the whole exchange.
+// unless configured otherwise. It speaks HTTP/1.1. It sends GET and POST only, unless
+// Config.Methods has others. It limits the size of a body and the time of the whole exchange.
 //
 // An address guard checks each connection when it is made, with the address that it
 // connects to. A host that the operator has configured may have a private address, any other
@@ -21,6 +21,7 @@ import (
 	"net"
 	"net/http"
 	"net/url"
+	"slices"
 	"time"
 )
 
@@ -65,6 +66,9 @@ type Config struct {
 	// "localhost" only, because keys and tokens must not be sent unencrypted.
 	AllowHTTP bool
 
+	// Methods are permitted besides GET and POST, such as OPTIONS. They must be idempotent.
+	Methods []string
+
 	Concurrent int // simultaneous requests to one host, whose connections are kept idle afterwards; 0 means 8
 
 	Resolver *net.Resolver // nil means net.DefaultResolver
@@ -78,6 +82,7 @@ type Client struct {
 	transport http.RoundTripper
 	proxy     func(*http.Request) (*url.URL, error)
 	allowHTTP bool
+	methods   []string
 	timeout   time.Duration
 	maxBytes  int64
 }
@@ -88,6 +93,7 @@ func New(cfg Config) *Client {
 	c := &Client{
 		transport: cfg.Transport,
 		allowHTTP: cfg.AllowHTTP,
+		methods:   slices.Clone(cfg.Methods),
 		timeout:   cfg.Timeout,
 		maxBytes:  cfg.MaxBytes,
 	}

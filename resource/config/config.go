@@ -121,7 +121,7 @@ func New(c Config) (*Live, error) {
 		return nil, err
 	}
 	l.resource, l.verifiers, l.served, l.basePath, l.applied = b.resource, b.used, b.served, b.settings.BasePath, digest
-	l.shared, l.sharedKeys = b.shared, b.sharedKeys
+	l.shared, l.sharedKeys, l.parts = b.shared, b.sharedKeys, b.parts()
 	if b.receiver != nil {
 		l.events = &receivers{list: b.eventsList}
 		l.events.current.Store(b.receiver)

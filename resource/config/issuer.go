@@ -11,6 +11,7 @@ import (
 
 	"github.com/warder-go/warder/internal/digest"
 	"github.com/warder-go/warder/internal/logging"
+	"github.com/warder-go/warder/introspect"
 	"github.com/warder-go/warder/jwks"
 	"github.com/warder-go/warder/metadata"
 	"github.com/warder-go/warder/resource"
@@ -75,6 +76,7 @@ func (b *builder) addIssuers(c *resource.Config) {
 		var introspector resource.Verifier
 		if i.needsIntrospection() {
 			introspector = i.introspectionVerifier()
+			i.introspection, _ = introspector.(*introspect.Verifier)
 		}
 		if issuer.Verifier = introspector; !s.IntrospectJWTs {
 			issuer.Verifier = i.keyVerifier()
@@ -149,13 +151,14 @@ func namesClient(claim string) bool { return claim != "aud" && claim != "resourc
 // An issuerBuilder builds the verifiers of one issuer.
 type issuerBuilder struct {
 	*builder
-	issuer *IssuerSettings
-	path   string         // of the issuer's settings
-	url    string         // issuer identifier
-	keys   *jwks.Verifier // nil: its JWTs are introspected, or there is a mistake
-	ca     []byte         // content of ca_file, nil without one
-	tls    *tls.Config
-	proxy  func(*http.Request) (*url.URL, error) // nil without proxy_url
+	issuer        *IssuerSettings
+	path          string               // of the issuer's settings
+	url           string               // issuer identifier
+	keys          *jwks.Verifier       // nil: its JWTs are introspected, or there is a mistake
+	introspection *introspect.Verifier // nil: its tokens are not introspected, or there is a mistake
+	ca            []byte               // content of ca_file, nil without one
+	tls           *tls.Config
+	proxy         func(*http.Request) (*url.URL, error) // nil without proxy_url
 }
 
 // has reports whether a key of the issuer is present.

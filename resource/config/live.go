@@ -42,6 +42,7 @@ type Live struct {
 	served     serverMetadata
 	basePath   string   // of the applied configuration
 	sharedKeys [][]byte // of the applied configuration
+	parts      *Parts   // of the applied configuration; a pointer as for config
 	applied    string   // digest of the applied input
 	rejected   string   // digest of the last rejected input; "" if none since then was applied
 	cause      error    // of the rejection
@@ -181,7 +182,7 @@ func (l *Live) apply(ctx context.Context, b *builder) error {
 		key := b.keyOfRoutes(l.resource, l.basePath)
 		return fmt.Errorf("config: %s: %s: %w", b.position(key), key, err)
 	}
-	l.sharedKeys = b.sharedKeys
+	l.sharedKeys, l.parts = b.sharedKeys, b.parts()
 	l.verifiers, l.served, l.basePath = b.used, b.served, b.settings.BasePath
 	if l.events != nil {
 		l.events.current.Store(b.receiver)

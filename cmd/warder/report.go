@@ -1,0 +1,109 @@
+package main
+
+import (
+	"fmt"
+	"io"
+	"os"
+	"strings"
+
+	"github.com/warder-go/warder/resource/check"
+)
+
+// width is the number of columns to which the text of a report is wrapped.
+const width = 96
+
+// colors are the colors of the severities on a terminal (ECMA-48, SGR).
+var colors = map[check.Severity]string{
+	check.SeverityError: "\x1b[31m", check.SeverityWarning: "\x1b[33m", check.SeverityNotChecked: "\x1b[36m", check.SeverityOK: "\x1b[32m",
+}
+
+// printReport prints a report as text for people, or as JSON.
+func printReport(out io.Writer, report check.Report, asJSON bool) error {
+	if !asJSON {
+		_, err := io.WriteString(out, reportText(report, isTerminal(out)))
+		return err
+	}
+	body, err := report.MarshalJSON()
+	if err == nil {
+		_, err = out.Write(append(body, '\n'))
+	}
+	return err
+}
+
+// isTerminal reports whether the output may have colors: it is a terminal, and the user has not
+// switched them off (https://no-color.org).
+func isTerminal(out io.Writer) bool {
+	file, ok := out.(*os.File)
+	if !ok || os.Getenv("NO_COLOR") != "" || os.Getenv("TERM") == "dumb" {
+		return false
+	}
+	info, err := file.Stat()
+	return err == nil && info.Mode()&os.ModeCharDevice != 0
+}
+
+// reportText returns a block for each problem, a line for each other finding, and a summary.
+func reportText(report check.Report, colored bool) string {
+	var b strings.Builder
+	for _, f := range report.Findings {
+		if f.Severity == check.SeverityError || f.Severity == check.SeverityWarning {
+			writeBlock(&b, f, colored)
+		}
+	}
+	for _, f := range report.Findings {
+		if f.Severity == check.SeverityNotChecked || f.Severity == check.SeverityOK {
+			name := string(f.ID)
+			if f.Severity == check.SeverityNotChecked {
+				name = "not checked"
+			}
+			writeWrapped(&b, paint(f.Severity, fmt.Sprintf("%-18s", name), colored), 18, f.Subject+": "+f.Seen)
+		}
+	}
+	if report.Count(check.SeverityNotChecked)+report.Count(check.SeverityOK) > 0 {
+		b.WriteByte('\n')
+	}
+	fmt.Fprintf(&b, "%s, %s, %d not checked, %d right\n", plural(report.Count(check.SeverityError), "error"), plural(report.Count(check.SeverityWarning), "warning"),
+		report.Count(check.SeverityNotChecked), report.Count(check.SeverityOK))
+	return b.String()
+}
+
+// writeBlock writes a finding with what was seen, what it means and the fix.
+func writeBlock(b *strings.Builder, f check.Finding, colored bool) {
+	fmt.Fprintf(b, "%s %s: %s\n", paint(f.Severity, string(f.Severity), colored), f.ID, f.Subject)
+	for _, part := range []struct{ name, text string }{{"seen", f.Seen}, {"meaning", f.Meaning}, {"fix", f.Fix}} {
+		writeWrapped(b, fmt.Sprintf("    %-9s", part.name), 13, part.text)
+	}
+	b.WriteByte('\n')
+}
+
+// writeWrapped writes a label of some columns, and a text in the columns behind it.
+func writeWrapped(b *strings.Builder, label string, columns int, text string) {
+	b.WriteString(label)
+	at := columns
+	for n, word := range strings.Fields(text) {
+		switch {
+		case n > 0 && at+1+len(word) > width:
+			b.WriteString("\n" + strings.Repeat(" ", columns))
+			at = columns
+		case n > 0:
+			b.WriteByte(' ')
+			at++
+		}
+		b.WriteString(word)
+		at += len(word)
+	}
+	b.WriteByte('\n')
+}
+
+func paint(s check.Severity, text string, colored bool) string {
+	if !colored {
+		return text
+	}
+	return colors[s] + text + "\x1b[0m"
+}
+
+func plural(n int, noun string) string {
+	if n == 1 {
+		return "1 " + noun
+	}
+	return fmt.Sprintf("%d %ss", n, noun)
+}

@@ -1,0 +1,139 @@
+package check_test
+
+import (
+	"crypto/tls"
+	"crypto/x509"
+	"net/http"
+	"slices"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/warder-go/warder/resource/check"
+	"github.com/warder-go/warder/resource/resourcetest"
+)
+
+const appOrigin = "https://app.example"
+
+var clientLines = []string{"  client_id: test-client", "  client_secret: test-secret"}
+
+// goodSetups are set-ups without a mistake.
+var goodSetups = []struct {
+	name    string
+	issuer  resourcetest.Config
+	prepare func(d *deployment)
+}{
+	{"keys at a well-known URL", resourcetest.Config{}, func(*deployment) {}},
+	{"an issuer with a path and several algorithms", resourcetest.Config{Path: "/tenant1", Algorithms: []string{"RS256", "ES256", "EdDSA"}}, func(*deployment) {}},
+	{"an issuer with OpenID Connect discovery only", resourcetest.Config{NoOAuthMetadata: true}, func(*deployment) {}},
+	{"a key for encryption among the keys", resourcetest.Config{}, func(d *deployment) {
+		kid := d.issuer.KeyIDs()[0]
+		signing := resourcetest.JWK(d.issuer.PublicKey(kid), map[string]any{"kid": kid})
+		encryption := resourcetest.JWK(d.issuer.PublicKey(kid), map[string]any{"kid": "e", "use": "enc"})
+		d.issuer.SetJWKS([]byte(`{"keys":[` + string(signing) + `,` + string(encryption) + `]}`))
+	}},
+	{"opaque tokens", resourcetest.Config{OpaqueTokens: true}, func(d *deployment) { d.lines = clientLines }},
+	{"introspection with client_secret_post", resourcetest.Config{}, func(d *deployment) {
+		d.lines = append([]string{"  introspect_jwts: true", "  introspection_auth_method: client_secret_post"}, clientLines...)
+	}},
+	{"signed answers", resourcetest.Config{}, func(d *deployment) {
+		d.lines = append([]string{"  introspection_signed_answers: true"}, clientLines...)
+	}},
+	{"keys at jwks_uri", resourcetest.Config{}, func(d *deployment) { d.lines = []string{"  jwks_uri: " + d.issuer.URL(resourcetest.JWKS)} }},
+	{"keys in a file", resourcetest.Config{}, func(d *deployment) {
+		kid := d.issuer.KeyIDs()[0]
+		d.files = map[string]string{"keys.json": `{"keys":[` + string(resourcetest.JWK(d.issuer.PublicKey(kid), map[string]any{"kid": kid})) + `]}`}
+		d.lines = []string{"  jwks_file: keys.json"}
+	}},
+	{"metadata elsewhere", resourcetest.Config{Issuer: "https://auth.example/a"}, func(d *deployment) {
+		d.lines = []string{"  metadata_url: " + d.issuer.URL(resourcetest.Metadata)}
+	}},
+	{"a private CA", resourcetest.Config{}, func(d *deployment) {
+		d.files = map[string]string{"ca.pem": d.secureIssuer(1000 * time.Hour)}
+		d.lines = []string{"  ca_file: ca.pem"}
+	}},
+	{"two issuers", resourcetest.Config{}, func(d *deployment) {
+		other := resourcetest.Start(d.t)
+		d.lines = []string{"  additional_issuers:", "    - issuer_url: " + other.Identifier()}
+	}},
+	{"scopes that the issuer lists", resourcetest.Config{ScopesSupported: []string{"openid", "mcp:all", "mcp:echo", "api://x/run"}}, func(d *deployment) {
+		d.lines = []string{"  required_scopes: ['mcp:read | mcp:other']", "  implied_scopes: {mcp:all: [mcp:read]}", "  tool_scopes: {echo: [mcp:echo], run: [mcp:run], admin: [mcp:admin]}",
+			"  scope_names: {mcp:run: api://x/run}", "  role_claim: roles", "  role_scopes: {boss: [mcp:admin]}"}
+	}},
+	{"an issuer that lists only ordinary scopes", resourcetest.Config{ScopesSupported: []string{"openid", "profile", "offline_access"}}, func(d *deployment) { d.lines = []string{"  required_scopes: [mcp:read]"} }},
+	{"an issuer that lists the server", resourcetest.Config{}, func(d *deployment) {
+		d.issuer.SetMetadata(map[string]any{"protected_resources": []string{d.origin() + "/mcp"}})
+	}},
+	{"many tenants", resourcetest.Config{}, func(d *deployment) {
+		d.lines = []string{"  tenant_pattern: https://auth.example/{tenantid}/v2", "  allowed_tenants: [a]", "  jwks_uri: " + d.issuer.URL(resourcetest.JWKS)}
+	}},
+	{"a store that several processes share", resourcetest.Config{}, func(d *deployment) {
+		d.lines = append([]string{"  shared_state: {addresses: ['127.0.0.1:1'], tls: false, keys: [0123456789abcdef0123456789abcdef]}", "  dpop_tokens: accepted"}, clientLines...)
+	}},
+	{"a token, without the server", resourcetest.Config{}, func(d *deployment) { d.token = d.validToken("mcp:read") }},
+	{"the server at its public URL", resourcetest.Config{}, func(d *deployment) { d.public = true }},
+	{"tools in JSON", resourcetest.Config{}, func(d *deployment) {
+		d.public, d.token, d.lines = true, d.validToken("mcp:read"), []string{"  required_scopes: [mcp:read]", "  tool_scopes: {echo: [mcp:echo]}"}
+	}},
+	{"tools in events, with pages", resourcetest.Config{}, func(d *deployment) {
+		d.public, d.token, d.mcp, d.lines = true, d.validToken(""), &fakeMCP{sse: true, pages: true}, []string{"  public_tools: [echo]"}
+	}},
+	{"tools without a session", resourcetest.Config{}, func(d *deployment) {
+		d.public, d.token, d.mcp, d.lines = true, d.validToken(""), &fakeMCP{stateless: true}, []string{"  bound_tools: [whoami]", "  dpop_tokens: accepted"}
+	}},
+	{"web pages", resourcetest.Config{}, func(d *deployment) {
+		d.public, d.wrap, d.lines = true, cors(appOrigin, "WWW-Authenticate"), []string{"  allowed_origins: [" + appOrigin + "]"}
+	}},
+	{"a proxy with TLS", resourcetest.Config{}, func(d *deployment) {
+		d.public, d.tls, d.proxy = true, true, func(server http.Handler) http.Handler { return server }
+		roots := x509.NewCertPool()
+		roots.AppendCertsFromPEM([]byte(secure(d.t, d.front, 1000*time.Hour)))
+		d.change = func(c *check.Config) { c.TLS = &tls.Config{RootCAs: roots} }
+	}},
+	{"a proxy that removes the base path", resourcetest.Config{}, func(d *deployment) {
+		d.public, d.path, d.lines = true, "/prod/mcp", []string{"  base_path: /prod"}
+		d.proxy = func(server http.Handler) http.Handler { return below("/prod", server) }
+	}},
+	{"public operations", resourcetest.Config{}, func(d *deployment) {
+		d.public, d.lines = true, []string{"  public_operations: [initialize, tools/list]", "  stateless: true"}
+	}},
+	{"two public URLs", resourcetest.Config{}, func(d *deployment) {
+		d.public, d.lines = true, []string{"  additional_resource_server_urls: [SERVER/other]"}
+	}},
+}
+
+// below passes on requests below a path, and removes the path.
+func below(path string, server http.Handler) http.Handler {
+	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		if !strings.HasPrefix(r.URL.Path, path+"/") {
+			w.WriteHeader(http.StatusNotFound)
+			return
+		}
+		http.StripPrefix(path, server).ServeHTTP(w, r)
+	})
+}
+
+// A set-up without a mistake has neither errors nor warnings.
+func TestGoodSetups(t *testing.T) {
+	for _, row := range goodSetups {
+		t.Run(row.name, func(t *testing.T) {
+			d := deploy(t, row.issuer)
+			row.prepare(d)
+			report, err := check.Run(t.Context(), d.start())
+			if err != nil {
+				t.Fatal(err)
+			}
+			for _, f := range report.Findings {
+				if f.Severity == check.SeverityError || f.Severity == check.SeverityWarning {
+					t.Errorf("got %s about %s: %s", f.ID, f.Subject, f.Seen)
+				}
+			}
+			if report.Count(check.SeverityOK) == 0 {
+				t.Errorf("got %+v, want findings that are ok", report)
+			}
+			if n := slices.IndexFunc(report.Findings, func(f check.Finding) bool { return f.Subject == "" || f.Seen == "" || f.Meaning == "" }); n >= 0 {
+				t.Errorf("got %+v, want a subject, what was seen and a meaning", report.Findings[n])
+			}
+		})
+	}
+}

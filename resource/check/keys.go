@@ -1,0 +1,88 @@
+package check
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"slices"
+	"strings"
+
+	"github.com/warder-go/warder/internal/keyset"
+	"github.com/warder-go/warder/jwks"
+)
+
+// checkKeys fetches the keys of the issuer, and looks at each.
+func (i *issuerRun) checkKeys(ctx context.Context) {
+	if i.parts.Keys == nil {
+		return
+	}
+	keys, err := i.parts.Keys.Inspect(ctx)
+	usable, allowed := 0, 0
+	for _, k := range keys {
+		switch {
+		case k.Err != nil:
+			i.add(IDKeySkipped, i.keySubject(k), strings.TrimPrefix(k.Err.Error(), "jose: "), "publish at the issuer, instead of this key, a public key of at least 2048 bits (RSA) or of the curves P-256, P-384, P-521 or Ed25519, with a kid and use sig")
+			continue
+		case k.Algorithms == nil:
+			i.add(IDKeyAlgorithm, i.keySubject(k), "none of the allowed algorithms fits the key", "add the algorithm of the issuer to "+i.key("algorithms"))
+		default:
+			allowed++
+		}
+		usable++
+	}
+	switch {
+	case err != nil:
+		i.addKeysError(err)
+	case allowed == 0:
+		i.add(IDKeysUnusable, i.name, fmt.Sprintf("%d keys, none for an algorithm in %s", usable, i.key("algorithms")), "set "+i.key("algorithms")+" to the algorithms with which the issuer signs")
+	default:
+		i.add(IDKeys, i.name, fmt.Sprintf("%d usable keys for %s", allowed, strings.Join(algorithmsOf(keys), ", ")), "")
+	}
+}
+
+// keySubject names a key. A kid is in each token and is public.
+func (i *issuerRun) keySubject(k jwks.InspectedKey) string {
+	if k.ID == "" {
+		return i.name + " key without kid"
+	}
+	return i.name + " key " + k.ID
+}
+
+// algorithmsOf returns the algorithms for which there is a key.
+func algorithmsOf(keys []jwks.InspectedKey) (names []string) {
+	for _, k := range keys {
+		for _, name := range k.Algorithms {
+			if !slices.Contains(names, name) {
+				names = append(names, name)
+			}
+		}
+	}
+	return names
+}
+
+// addKeysError adds the finding for an error of fetching the keys.
+func (i *issuerRun) addKeysError(err error) {
+	if i.addDiscovery(err) || i.addNetwork(err) {
+		return
+	}
+	failed, _ := errors.AsType[*keyset.Error](err)
+	switch {
+	case failed != nil && failed.Outcome == "discovery":
+		i.failed = true
+		i.add(IDIssuerMetadata, i.name, errorText(err), "set "+i.key("jwks_uri")+" to the URL of the keys of the issuer")
+	case failed != nil && failed.Outcome == "empty":
+		i.add(IDKeysUnusable, i.name, errorText(err), "publish a signing key at the issuer")
+	case failed != nil && failed.Outcome == "bearer_token":
+		i.add(IDKeysUnavailable, i.name, errorText(err), "correct "+i.key("jwks_bearer_token")+" or "+i.key("jwks_bearer_token_file"))
+	default:
+		i.add(IDKeysUnavailable, i.name, errorText(err), "set "+i.keysKey()+" to where the issuer publishes its keys (a JWK Set)")
+	}
+}
+
+// keysKey returns the key of the file that says where the keys are, or can say it.
+func (i *issuerRun) keysKey() string {
+	if i.settings.JWKSFile != "" {
+		return i.key("jwks_file")
+	}
+	return i.key("jwks_uri")
+}

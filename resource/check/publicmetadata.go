@@ -1,0 +1,143 @@
+package check
+
+import (
+	"bytes"
+	"context"
+	"net/http"
+	"net/url"
+	"slices"
+	"strconv"
+	"strings"
+
+	"github.com/go-json-experiment/json/jsontext"
+
+	"github.com/warder-go/warder/internal/logging"
+	"github.com/warder-go/warder/internal/outbound"
+	"github.com/warder-go/warder/internal/strictjson"
+	"github.com/warder-go/warder/metadata"
+)
+
+// checkMetadata compares the metadata at the public URL with that of this configuration.
+func (p *public) checkMetadata(ctx context.Context, want metadata.Document) {
+	response, err := p.get(ctx, p.metadata, http.Header{"Accept": {"application/json"}})
+	if err != nil {
+		p.addNetwork(p.metadata, err)
+		return
+	}
+	shown := logging.RedactURL(p.metadata)
+	if response.Status != http.StatusOK || !isMetadata(response.Body) {
+		p.addNoMetadata(ctx, shown, response)
+		return
+	}
+	expected, err := want.MarshalJSON()
+	if err != nil {
+		p.add(IDNotChecked, shown, err.Error(), "")
+		return
+	}
+	if different := differences(expected, response.Body); len(different) > 0 {
+		p.add(IDPublicMetadataDiffers, shown, "these members are others: "+some(different),
+			"start the server with this configuration, or stop the proxy from changing the document; resource must be resource_server_url")
+		return
+	}
+	p.add(IDPublicMetadata, shown, "it is equal to that of this configuration", "")
+}
+
+// addNoMetadata adds the finding for a response that is not the metadata. If the metadata is below
+// the beginning of the path, the proxy removes this beginning.
+func (p *public) addNoMetadata(ctx context.Context, shown string, response *outbound.Response) {
+	seen := response.Describe()
+	if base := p.findBase(ctx); base != "" {
+		p.add(IDPublicPath, p.url, shown+": "+seen+"; the metadata is below "+base, "set base_path to "+base+", or pass requests for "+pathOf(p.metadata)+" to the server")
+		return
+	}
+	fix := "pass requests for " + pathOf(p.metadata) + " from the proxy to the server, or set base_path or resource_metadata_url"
+	switch response.Status {
+	case http.StatusUnauthorized, http.StatusForbidden:
+		fix = "permit requests without a token for " + pathOf(p.metadata) + " at the proxy, and serve the metadata outside of nethttp.Middleware"
+	case http.StatusOK:
+		seen += ", not the metadata of a protected resource"
+	}
+	p.add(IDPublicMetadataWrong, shown, seen, fix)
+}
+
+// maxBases limits how many beginnings of the path are tried.
+const maxBases = 3
+
+// findBase returns the beginning of the path below which the metadata is, or "".
+func (p *public) findBase(ctx context.Context) string {
+	u, err := url.Parse(p.url)
+	if err != nil || p.parts.Settings.BasePath != "" || p.parts.Settings.ResourceMetadataURL != "" {
+		return ""
+	}
+	path := u.EscapedPath()
+	base := ""
+	for n, segment := range slices.Collect(strings.SplitSeq(strings.Trim(path, "/"), "/")) {
+		if n == maxBases || segment == "" {
+			break
+		}
+		base += "/" + segment
+		for _, rest := range []string{strings.TrimPrefix(path, base), path} {
+			inserted, err := metadata.WellKnownPath(originOf(p.url) + rest)
+			if err != nil {
+				continue
+			}
+			response, err := p.get(ctx, originOf(p.url)+base+inserted, nil)
+			if err == nil && response.Status == http.StatusOK && isMetadata(response.Body) {
+				return base
+			}
+		}
+	}
+	return ""
+}
+
+func pathOf(address string) string {
+	u, err := url.Parse(address)
+	if err != nil {
+		return "the metadata"
+	}
+	return u.EscapedPath()
+}
+
+var resourceNames = strictjson.NewNames("resource")
+
+// isMetadata reports whether a body is the metadata of some protected resource.
+func isMetadata(body []byte) bool {
+	found := false
+	err := strictjson.Object(body, resourceNames, func(_ string, value jsontext.Value) error {
+		_, err := strictjson.String(value)
+		found = err == nil
+		return err
+	})
+	return err == nil && found
+}
+
+// differences returns the members in which two objects differ.
+func differences(want, got []byte) (names []string) {
+	expected, found := members(want), members(got)
+	for name, value := range expected {
+		if !bytes.Equal(found[name], value) {
+			names = append(names, name)
+		}
+	}
+	for name := range found {
+		if _, ok := expected[name]; !ok {
+			names = append(names, logging.Printable(name))
+		}
+	}
+	slices.Sort(names)
+	return names
+}
+
+// members returns the members of an object, each value in one form.
+func members(object []byte) map[string][]byte {
+	all := map[string][]byte{}
+	_ = strictjson.Members(object, func(name string, value jsontext.Value) error {
+		value = value.Clone()
+		if err := value.Canonicalize(); err != nil {
+			value = jsontext.Value(strconv.Quote(string(value)))
+		}
+		all[name] = value
+		return nil
+	})
+	return all
+}

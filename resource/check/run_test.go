@@ -1,0 +1,234 @@
+package check_test
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"net/http"
+	"net/http/httptest"
+	"slices"
+	"strings"
+	"sync/atomic"
+	"testing"
+	"time"
+
+	"github.com/warder-go/warder/resource"
+	"github.com/warder-go/warder/resource/check"
+	"github.com/warder-go/warder/resource/config"
+	"github.com/warder-go/warder/resource/resourcetest"
+)
+
+// Mistakes in a Config are errors without the token, and not findings.
+func TestInvalidConfig(t *testing.T) {
+	text := config.Config{Text: []byte("authorization: {}"), Environ: []string{}}
+	for _, row := range []struct {
+		name   string
+		config check.Config
+		want   string
+	}{
+		{"no configuration", check.Config{}, "check: Config.File, Config.Text: set exactly one of them"},
+		{"two configurations", check.Config{Config: config.Config{File: "a", Text: []byte("b")}}, "check: Config.File, Config.Text: set exactly one of them"},
+		{"a negative time", check.Config{Config: text, Timeout: -1}, "check: Timeout: must not be negative"},
+		{"a token with white space", check.Config{Config: text, Token: "Bearer secret-token"}, "check: Token: is not one access token: write the token alone, without Bearer and white space"},
+		{"a token with a line break", check.Config{Config: text, Token: "secret-token\n"}, "check: Token: is not one access token: write the token alone, without Bearer and white space"},
+		{"a long token", check.Config{Config: text, Token: strings.Repeat("a", 1<<18+1)}, "check: Token: is longer than 262144 bytes"},
+	} {
+		if report, err := check.Run(t.Context(), row.config); err == nil || err.Error() != row.want || report.Findings != nil {
+			t.Errorf("%s: got %+v and %v, want %q", row.name, report, err, row.want)
+		}
+	}
+}
+
+// A Config is printed without the token.
+func TestConfigHidesToken(t *testing.T) {
+	c := check.Config{Config: config.Config{File: "a.yaml"}, Token: "secret-token"}
+	encoded, err := c.MarshalText()
+	if err != nil {
+		t.Fatal(err)
+	}
+	if got := fmt.Sprintf("%v %+v %#v %s %s", c, c, c, c.LogValue(), encoded); strings.Contains(got, "secret") {
+		t.Errorf("got %s, want no token", got)
+	}
+}
+
+// If ctx ends, Run returns its error. If Config.Timeout ends, the report says what is missing.
+func TestTimeLimits(t *testing.T) {
+	d := deploy(t, resourcetest.Config{})
+	d.public = true
+	c := d.start()
+	ctx, cancel := context.WithCancel(t.Context())
+	cancel()
+	if _, err := check.Run(ctx, c); !errors.Is(err, context.Canceled) {
+		t.Errorf("got %v, want the error of the context", err)
+	}
+	c.Timeout = time.Nanosecond
+	report, err := check.Run(t.Context(), c)
+	if err != nil {
+		t.Fatal(err)
+	}
+	want := []string{"not_checked issuer ISSUER", "not_checked authorization_servers", "not_checked token", "not_checked public URL"}
+	if got := d.problems(report, check.SeverityError, check.SeverityWarning, check.SeverityNotChecked); !slices.Equal(got, want) {
+		t.Errorf("(-want +got)\n- %q\n+ %q", want, got)
+	}
+}
+
+// A token is not sent over http to a host that is not a loopback host, also with allow_http.
+func TestTokenIsNotSentOverHTTP(t *testing.T) {
+	d := deploy(t, resourcetest.Config{})
+	d.url, d.public = "http://mcp.example.test/mcp", true
+	d.lines = []string{"  allow_http: true", "  authorization_servers: [ISSUER]"}
+	d.token = d.issuer.Token(resourcetest.Token{Audience: d.url})
+	var leaked atomic.Int64
+	d.change = func(c *check.Config) {
+		c.Transport = roundTripper(func(r *http.Request) (*http.Response, error) {
+			if r.Header.Get("Authorization") != "" {
+				leaked.Add(1)
+			}
+			recorded := httptest.NewRecorder()
+			d.front.Config.Handler.ServeHTTP(recorded, r)
+			return recorded.Result(), nil
+		})
+	}
+	report, err := check.Run(t.Context(), d.start())
+	if err != nil {
+		t.Fatal(err)
+	}
+	if got := d.problems(report, check.SeverityError, check.SeverityNotChecked); leaked.Load() != 0 || !slices.Contains(got, "not_checked tools") || !report.Has(check.IDToken) {
+		t.Errorf("got %d requests with the token and %q, want none", leaked.Load(), got)
+	}
+}
+
+type roundTripper func(*http.Request) (*http.Response, error)
+
+func (f roundTripper) RoundTrip(r *http.Request) (*http.Response, error) { return f(r) }
+
+// The token and the secrets are sent to no other host than the configuration says.
+func TestWhereSecretsGo(t *testing.T) {
+	d := deploy(t, resourcetest.Config{})
+	d.public, d.token, d.lines = true, d.validToken(""), clientLines
+	var with []string
+	d.proxy = func(server http.Handler) http.Handler {
+		return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+			if r.Header.Get("Authorization") != "" {
+				with = append(with, r.Method+" "+r.URL.Path)
+			}
+			server.ServeHTTP(w, r)
+		})
+	}
+	if _, err := check.Run(t.Context(), d.start()); err != nil {
+		t.Fatal(err)
+	}
+	want := []string{"POST /mcp", "POST /mcp", "POST /mcp", "DELETE /mcp"} // initialize, initialized, tools/list, the end
+	if !slices.Equal(with, want) {
+		t.Errorf("got the token in %q, want %q", with, want)
+	}
+	for _, r := range d.issuer.Requests(resourcetest.Any) {
+		if strings.Contains(r.URI+fmt.Sprint(r.Header, r.Form), d.token) {
+			t.Errorf("the issuer got the token of a JWT that is verified by keys: %s", r.URI)
+		}
+	}
+}
+
+// A server with endless pages, and one that repeats secrets, cannot fill a report.
+func TestHostileServers(t *testing.T) {
+	d := deploy(t, resourcetest.Config{})
+	d.public, d.token = true, d.validToken("")
+	d.lines = append([]string{"  tool_scopes: {none: [mcp:x]}"}, clientLines...)
+	pages := 0
+	d.mcp = http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		body := make([]byte, 1000)
+		n, _ := r.Body.Read(body)
+		w.Header().Set("Content-Type", "application/json")
+		if strings.Contains(string(body[:n]), "tools/list") {
+			pages++
+			fmt.Fprintf(w, `{"jsonrpc":"2.0","id":1,"result":{"tools":[{"name":"t%d"}],"nextCursor":"more"}}`, pages)
+			return
+		}
+		fmt.Fprint(w, `{"jsonrpc":"2.0","id":1,"result":{"protocolVersion":"`+strings.Repeat("x", 9000)+`"}}`)
+	})
+	d.issuer.Fail(resourcetest.Introspection, resourcetest.Failure{Status: 401, Body: []byte(`{"error":"test-secret"}`), Header: http.Header{"Content-Type": {"text/test-secret"}}})
+	report, err := check.Run(t.Context(), d.start())
+	if err != nil {
+		t.Fatal(err)
+	}
+	if pages != 20 {
+		t.Errorf("got %d pages, want 20", pages)
+	}
+	if got, want := d.problems(report, check.SeverityError, check.SeverityWarning), []string{"introspection_credentials ISSUER/introspect"}; !slices.Equal(got, want) {
+		t.Errorf("(-want +got)\n- %q\n+ %q", want, got)
+	}
+	for _, f := range report.Findings {
+		if text := f.Subject + f.Seen + f.Fix; strings.Contains(text, "test-secret") || len(text) > 3100 {
+			t.Errorf("got %s, want no secret and a short text", text)
+		}
+	}
+}
+
+// Texts of servers are on one line, without control characters.
+func TestTextsArePrintable(t *testing.T) {
+	d := deploy(t, resourcetest.Config{})
+	d.public = true
+	d.proxy = changing(nil, onStatus(401, func(w *httptest.ResponseRecorder) {
+		w.Header()["Www-Authenticate"] = []string{"Bearer realm=\"\u202e" + strings.Repeat("x", 5000) + "\""}
+	}))
+	report, err := check.Run(t.Context(), d.start())
+	if err != nil {
+		t.Fatal(err)
+	}
+	at := slices.IndexFunc(report.Findings, func(f check.Finding) bool { return f.ID == check.IDPublicChallengeDiffers })
+	if at < 0 {
+		t.Fatalf("got %+v, want a challenge that differs", report.Findings)
+	}
+	if seen := report.Findings[at].Seen; strings.Contains(seen, "\u202e") || len(seen) > 1003 || !strings.HasSuffix(seen, "...") {
+		t.Errorf("got %q, want at most 1000 printable bytes and an ellipsis", seen)
+	}
+}
+
+// Only the first issuers and the first URLs are looked at, and the report says so.
+func TestBounds(t *testing.T) {
+	d := deploy(t, resourcetest.Config{})
+	d.public = true
+	d.lines = []string{"  additional_resource_server_urls: ["}
+	for n := range 9 {
+		d.lines[0] += fmt.Sprintf("SERVER/x%d, ", n)
+	}
+	d.lines[0] += "]"
+	d.lines = append(d.lines, "  authorization_servers: [ISSUER]", "  additional_issuers:")
+	for n := range 33 {
+		d.lines = append(d.lines, fmt.Sprintf("    - {issuer_url: urn:x:%d, jwks_uri: ISSUER/jwks}", n))
+	}
+	report, err := check.Run(t.Context(), d.start())
+	if err != nil {
+		t.Fatal(err)
+	}
+	got := d.problems(report, check.SeverityNotChecked)
+	if !slices.Contains(got, "not_checked additional_issuers") || !slices.Contains(got, "not_checked additional_resource_server_urls") {
+		t.Errorf("got %q, want that some issuers and URLs are not checked", got)
+	}
+	if n := d.issuer.Count(resourcetest.JWKS); n != 32 {
+		t.Errorf("got %d requests for keys, want 32", n)
+	}
+}
+
+type noReplays struct{}
+
+func (noReplays) Once(context.Context, resource.ProofID, time.Time) error {
+	return errors.New("not called")
+}
+
+// The OpenStore of a program is used, and its store is closed.
+func TestOpenStore(t *testing.T) {
+	d := deploy(t, resourcetest.Config{})
+	d.lines = []string{"  shared_state: {addresses: ['127.0.0.1:1'], tls: false, keys: [0123456789abcdef0123456789abcdef], revocations: false, introspection_answers: false}"}
+	opened, closed := 0, 0
+	d.change = func(c *check.Config) {
+		c.Config.OpenStore = func(config.StoreSettings) (config.Stores, error) {
+			opened++
+			return config.Stores{Replays: noReplays{}, Close: func() { closed++ }}, nil
+		}
+	}
+	report, err := check.Run(t.Context(), d.start())
+	if err != nil || opened != 1 || closed != 1 || report.Count(check.SeverityError) > 0 {
+		t.Errorf("got %+v and %v, opened %d, closed %d", report, err, opened, closed)
+	}
+}

@@ -1,0 +1,76 @@
+package check
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"net/http"
+	"net/url"
+	"slices"
+
+	"github.com/warder-go/warder/internal/nearest"
+	"github.com/warder-go/warder/internal/outbound"
+)
+
+// checkTools sends the token to the server, and compares the tools there with those that rules name.
+func (p *public) checkTools(ctx context.Context, usable bool) {
+	const subject = "tools"
+	switch {
+	case p.config.Token == "":
+		p.add(IDNotChecked, subject, "the list of tools needs a token (-token)", "")
+		return
+	case !usable:
+		p.add(IDNotChecked, subject, "this configuration does not accept the token", "")
+		return
+	case !maySendToken(p.url):
+		p.add(IDNotChecked, subject, "the token is not sent over http", "")
+		return
+	}
+	m := &mcpClient{public: p}
+	err := m.start(ctx)
+	defer m.end(ctx)
+	var names []string
+	all := false
+	if err == nil {
+		names, all, err = m.listTools(ctx)
+	}
+	switch failed, ok := errors.AsType[*answerError](err); {
+	case ok && failed.status == http.StatusUnauthorized:
+		p.add(IDPublicToken, p.url, "a request with the token has status 401", "stop the proxy from removing or replacing Authorization, or start the server with this configuration")
+	case err != nil:
+		p.add(IDNotChecked, subject, "the server does not list its tools: "+errorText(err), "")
+	default:
+		p.compareTools(names, all)
+	}
+}
+
+// maySendToken reports whether the token is safe on the way to a URL of the configuration.
+func maySendToken(address string) bool {
+	u, err := url.Parse(address)
+	return err == nil && (u.Scheme == "https" || outbound.IsLoopbackHost(u.Hostname()))
+}
+
+func (p *public) compareTools(names []string, all bool) {
+	named, keys := ruleTools(&p.parts.Settings)
+	missing := 0
+	for _, tool := range named {
+		if slices.Contains(names, tool) {
+			continue
+		}
+		missing++
+		if !all {
+			continue
+		}
+		fix := "correct the name in " + keys[tool] + ", or remove the rule"
+		if similar := nearest.Name(tool, names); similar != "" {
+			fix += "; the server has " + similar
+		}
+		p.add(IDToolUnknown, keys[tool]+"."+tool, fmt.Sprintf("the server lists %d tools, and not %s", len(names), tool), fix)
+	}
+	switch {
+	case missing > 0 && !all:
+		p.add(IDNotChecked, "tools", fmt.Sprintf("the server has more than the %d tools that were read", len(names)), "")
+	case missing == 0:
+		p.add(IDTools, "tools", fmt.Sprintf("the server lists %d tools; rules name %d", len(names), len(named)), "")
+	}
+}

@@ -1,0 +1,45 @@
+package config
+
+import (
+	"github.com/warder-go/warder/internal/outbound"
+	"github.com/warder-go/warder/introspect"
+	"github.com/warder-go/warder/jwks"
+)
+
+// Parts is what a configuration consists of, for a report about it.
+type Parts struct {
+	Settings Settings      // the values of the block
+	Issuers  []IssuerParts // in the order of the file: issuer_url, then additional_issuers
+}
+
+// IssuerParts is what the configuration of one issuer consists of.
+type IssuerParts struct {
+	Key           string // of its settings in the file, such as additional_issuers[0]; "" for the first issuer
+	Settings      *IssuerSettings
+	Keys          *jwks.Verifier       // nil: no token is verified with its keys
+	Introspection *introspect.Verifier // nil: no token is introspected
+	CA            []byte               // content of ca_file; nil without it
+	Network       outbound.Config      // how to call the issuer
+}
+
+// Parts returns the parts of the configuration that is applied. It is for package
+// resource/check: what it returns must not be changed, and can have secrets.
+func (l *Live) Parts() *Parts {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	return l.parts
+}
+
+// parts returns the parts of a build without mistakes.
+func (b *builder) parts() *Parts {
+	p := &Parts{Settings: b.settings}
+	for _, i := range b.issuers {
+		s := i.issuer
+		p.Issuers = append(p.Issuers, IssuerParts{
+			Key: i.path, Settings: s, Keys: i.keys, Introspection: i.introspection, CA: i.ca,
+			Network: outbound.Config{Transport: b.config.Transport, TLS: i.tls, Proxy: i.proxy, AllowHTTP: s.AllowHTTPIssuer,
+				Hosts: outbound.Hosts(s.IssuerURL, string(s.MetadataURL)), AllowHosts: s.AllowPrivateHosts},
+		})
+	}
+	return p
+}
