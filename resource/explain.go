@@ -27,7 +27,7 @@ type ExplainedCheck struct {
 	Name       string       `json:"name"`             // a fixed word, such as exp or scopes
 	Source     string       `json:"source,omitempty"` // the specification or the setting that demands the check
 	Outcome    CheckOutcome `json:"outcome"`
-	Unverified bool         `json:"unverified,omitempty"` // Got is what the token says, and nobody has proven it
+	Unverified bool         `json:"unverified,omitempty"` // Got is from a token that was not verified
 	Got        string       `json:"got,omitempty"`        // what the request or the token has
 	Want       string       `json:"want,omitempty"`       // what is accepted
 	Reason     Reason       `json:"reason,omitempty"`     // with which the check rejects; "" unless it failed
@@ -51,7 +51,7 @@ func (e *Explanation) Refusal() *Refusal { return e.refusal }
 // Explain says how Authenticate decides about a request, and why. It makes the same decision by the
 // same functions, with these exceptions:
 //
-//   - It verifies the credential anew, also if the caller is cached, and does not add the caller
+//   - It verifies the credential again, also if the caller is cached, and does not add the caller
 //     to the cache.
 //   - It goes on after a check that has failed. So it may call the verifier about a token that
 //     Authenticate rejects before. It calls other configured functions only with a caller whose

@@ -25,7 +25,7 @@ func (e *explainer) authorize(how presented) {
 	e.checkRevoked()
 	e.checkPossession(how)
 	e.checkHeaderClaims()
-	e.checkConditions("condition", slices.Concat(e.caller.conditions, e.policy.conditions))
+	e.checkConditions(ExplainedCheck{Name: "condition", Source: "Conditions"}, slices.Concat(e.caller.conditions, e.policy.conditions))
 	beforeBody := e.first == nil
 	needs, messages, ok := e.readOperation()
 	if ok {
@@ -98,9 +98,9 @@ func (e *explainer) checkScheme(kind presentedKind) bool {
 }
 
 // checkConditions records each condition.
-func (e *explainer) checkConditions(name string, all []*condition.Condition) {
+func (e *explainer) checkConditions(check ExplainedCheck, all []*condition.Condition) {
 	for _, one := range all {
-		check := ExplainedCheck{Name: name, Source: "Conditions", Unverified: !e.authentic, Got: one.Got(e.caller.claims()), Want: one.Want()}
+		check.Unverified, check.Got, check.Want = !e.authentic, one.Got(e.caller.claims()), one.Want()
 		var f *fault
 		if !one.Holds(e.caller.claims()) {
 			f = e.caller.conditionFault(one)
@@ -140,7 +140,7 @@ func (e *explainer) checkRequirements(needs requirements) {
 		e.first = decision
 		defer func() { e.first = decision }()
 	}
-	e.checkConditions("condition of the operation", needs.conditions)
+	e.checkConditions(ExplainedCheck{Name: "condition of the operation", Source: "Operations.Conditions"}, needs.conditions)
 	if needs.bound {
 		e.record(ExplainedCheck{Name: "bound operation", Source: "Operations.Bound", Unverified: !e.authentic, Got: c.binding.got(), Want: "cnf"}, p.checkBoundOperations(c, true, nil))
 	}

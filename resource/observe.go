@@ -51,7 +51,7 @@ func (p *policy) refuseAs(ctx context.Context, header http.Header, at *endpoint,
 	return refusal
 }
 
-// answer returns the answer for a fault. Nobody is notified of it.
+// answer returns the answer for a fault. It does not count, log or notify.
 func (p *policy) answer(header http.Header, at *endpoint, f *fault, rpc bool) *Refusal {
 	return at.answers.refusal(f, recipient{
 		hint: p.hints[f.issuer], schemes: p.schemesFor(f), dpop: p.usesDPoP(header, f), other: p.isAboutOtherCredential(f), rpc: rpc})

@@ -7,7 +7,6 @@ import (
 	"io"
 	"log/slog"
 	"net/http"
-	"os"
 	"strings"
 
 	"github.com/go-json-experiment/json"
@@ -78,10 +77,9 @@ func explain(ctx context.Context, s streams, c *cli.Command) (*resource.Explanat
 func explainConfig(c *cli.Command) config.Config {
 	given := config.Config{
 		File: c.String("config"), SecretsFile: c.String("secrets"), WithoutStore: true,
-		Environ: os.Environ(), Logger: slog.New(slog.DiscardHandler),
+		KeysFile: c.String("keys"), Logger: slog.New(slog.DiscardHandler),
 	}
-	if keys := c.String("keys"); keys != "" {
-		given.Environ = append(given.Environ, "AUTHORIZATION__JWKS_FILE="+keys, "AUTHORIZATION__JWKS_URI=")
+	if given.KeysFile != "" {
 		given.Transport = offline{}
 	}
 	return given
@@ -121,6 +119,9 @@ func explanationText(e *resource.Explanation, p palette) string {
 		}
 	}
 	for _, outcome := range []resource.CheckOutcome{resource.CheckFailed, resource.CheckPassed, resource.CheckSkipped} {
+		if outcome == resource.CheckPassed {
+			b.WriteByte('\n')
+		}
 		for _, c := range e.Checks {
 			if c.Outcome == outcome {
 				writeCheck(&b, c, p)
@@ -157,5 +158,4 @@ func writeCheck(b *strings.Builder, c resource.ExplainedCheck, p palette) {
 			fmt.Fprintf(b, "    %-7s %s\n", line.name, line.text)
 		}
 	}
-	b.WriteByte('\n')
 }

@@ -76,6 +76,7 @@ func newCommand(s streams) *cli.Command {
 		Action:                onNoCommand,
 		Commands: []*cli.Command{
 			checkCommand(s),
+			explainCommand(s),
 			command("version", "print the version of the program and of Go", printVersion(s)),
 		},
 	}

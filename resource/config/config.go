@@ -74,6 +74,11 @@ type Config struct {
 	// shared_state is checked, but no store is opened, and nothing is shared.
 	WithoutStore bool
 
+	// KeysFile, if not empty, is a file with the signing keys (JWKS) of every issuer, instead of those
+	// that the file of the configuration names. It is for programs that look at a configuration
+	// without network. A server must not set it: each issuer could sign for the others.
+	KeysFile string
+
 	Interval  time.Duration     // between checks of the files by Run; default 10 s, at least 1 s
 	Transport http.RoundTripper // for calls to issuers, see jwks.Config; ca_file has no effect with it
 	Logger    *slog.Logger      // receives one record per reload; default slog.Default()

@@ -47,6 +47,9 @@ func (i *issuerBuilder) keyVerifier() resource.Verifier {
 		i.addMistake("jwks_file", "jwks_uri is also set; set only one of them")
 		return nil
 	}
+	if i.config.KeysFile != "" {
+		return i.fileVerifier()
+	}
 	c := jwks.Config{Issuer: cmp.Or(s.TenantPattern, i.url), URL: string(s.JWKSURI), RefreshInterval: seconds(s.JWKSRefresh), KeyUses: s.KeyUses, Algorithms: s.Algorithms, AllowHosts: s.AllowPrivateHosts,
 		AllowHTTP: s.AllowHTTPIssuer, TLS: i.tls, Proxy: i.proxy, Transport: i.config.Transport, Logger: i.config.Logger}
 	switch {
@@ -70,6 +73,20 @@ func (i *issuerBuilder) keyVerifier() resource.Verifier {
 		for _, mistake := range splitMistakes(err) {
 			i.addVerifierMistake(mistake, "jwks_uri")
 		}
+		return nil
+	}
+	return v
+}
+
+// fileVerifier returns the verifier with the keys of Config.KeysFile, or nil if it has added a mistake.
+func (i *issuerBuilder) fileVerifier() resource.Verifier {
+	s := i.issuer
+	v, err := jwks.New(jwks.Config{Issuer: cmp.Or(s.TenantPattern, i.url), File: i.config.KeysFile, KeyUses: s.KeyUses, Algorithms: s.Algorithms, AllowHTTP: s.AllowHTTPIssuer, Logger: i.config.Logger})
+	if err == nil {
+		err = v.Ready(context.Background())
+	}
+	if err != nil {
+		i.addMistake("issuer_url", "config.Config.KeysFile: %s", err)
 		return nil
 	}
 	return v
