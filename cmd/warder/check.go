@@ -17,8 +17,7 @@ import (
 	"github.com/warder-go/warder/resource/config"
 )
 
-// maxCAFile is the limit for the file of -public-ca, in bytes.
-const maxCAFile = 1 << 20
+const maxCAFile = 1 << 20 // bytes of the file of -public-ca
 
 // checkCommand returns the command check. docs/check.md describes it.
 func checkCommand(s streams) *cli.Command {

@@ -92,7 +92,7 @@ func (s *Set) fetch(ctx context.Context, why reason, began time.Time) fetchResul
 		retryAfter = e.RetryAfter
 	}
 	s.record(err, retryAfter)
-	s.notify(Fetch{Outcome: outcomeOf(err), Took: time.Since(began), Skipped: s.skipped.added(skipped, err == nil || skipped != nil), Err: err})
+	s.notify(Fetch{Outcome: OutcomeOf(err), Took: time.Since(began), Skipped: s.skipped.added(skipped, err == nil || skipped != nil), Err: err})
 	return fetchResult{ran: true, began: began, complete: document.Complete, skipped: skipped, err: err}
 }
 

@@ -53,7 +53,8 @@ var Outcomes = []string{"ok", "status", "discovery", "file", "empty", "too_many_
 	string(outbound.Timeout), string(outbound.Canceled), string(outbound.Redirect), string(outbound.Encoding), string(outbound.Truncated),
 	string(outbound.Protocol), string(outbound.TooLarge)}
 
-func outcomeOf(err error) string {
+// OutcomeOf returns the outcome of a fetch that ended with err: one of [Outcomes].
+func OutcomeOf(err error) string {
 	if err == nil {
 		return "ok"
 	}

@@ -137,7 +137,7 @@ var limitName = regexp.MustCompile(`^(?:[mM]ax|[mM]in|[dD]efault)[A-Z]|(?:Interv
 var notLimits = []string{
 	"tokencache.maxShards", "resource.maxExpiry", "resource.maxUndecidedChecks", "jose.maxDate", "jose.maxCachedSegmentBytes",
 	"mcpmsg.maxFirstRead", "nethttp.maxFirstEvent", "revocation.minSweepEntries", "scopeset.maxScanned", "config.minRedacted",
-	"bench.scenarioTimeout", "apikey.maxYears",
+	"bench.scenarioTimeout", "apikey.maxYears", "check.minRedacted",
 }
 
 // limits returns all limits, with names such as "keyset.maxKeys".

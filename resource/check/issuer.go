@@ -71,7 +71,7 @@ func (i *issuerRun) readMetadata(ctx context.Context) {
 		i.add(IDNotChecked, "metadata of "+i.name, "the identifier is not a URL, and metadata_url is not set", "")
 		return
 	}
-	client := outbound.New(i.parts.Network)
+	client := outbound.New(i.network(i.parts))
 	defer client.CloseIdle()
 	if _, err := metadata.DiscoverAt(ctx, client, address, i.settings.IssuerURL); err == nil {
 		i.document = findDocument(i.all, i.settings.IssuerURL)
@@ -133,12 +133,19 @@ func (r *run) isTenanted(server string) bool {
 	})
 }
 
+// network returns how to call an issuer, as package config configures its verifiers.
+func (r *run) network(i config.IssuerParts) outbound.Config {
+	s := i.Settings
+	return outbound.Config{Transport: r.config.Config.Transport, TLS: i.TLS, Proxy: i.Proxy, AllowHTTP: s.AllowHTTPIssuer,
+		Hosts: outbound.Hosts(s.IssuerURL, string(s.MetadataURL)), AllowHosts: s.AllowPrivateHosts}
+}
+
 // networkOf returns how to call an authorization server: as the issuer with the same URL, if there
 // is one.
 func (r *run) networkOf(server string) outbound.Config {
 	for _, i := range r.parts.Issuers {
 		if i.Settings.IssuerURL == server {
-			return i.Network
+			return r.network(i)
 		}
 	}
 	return outbound.Config{Transport: r.config.Config.Transport, Hosts: outbound.Hosts(server), AllowHTTP: r.parts.Settings.AllowHTTP}

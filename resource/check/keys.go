@@ -7,7 +7,6 @@ import (
 	"slices"
 	"strings"
 
-	"github.com/warder-go/warder/internal/keyset"
 	"github.com/warder-go/warder/jwks"
 )
 
@@ -65,7 +64,7 @@ func (i *issuerRun) addKeysError(err error) {
 	if i.addDiscovery(err) || i.addNetwork(err) {
 		return
 	}
-	failed, _ := errors.AsType[*keyset.Error](err)
+	failed, _ := errors.AsType[*jwks.FetchError](err)
 	switch {
 	case failed != nil && failed.Outcome == "discovery":
 		i.failed = true

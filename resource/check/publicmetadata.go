@@ -61,7 +61,7 @@ func (p *public) addNoMetadata(ctx context.Context, shown string, response *outb
 }
 
 // maxBases limits how many beginnings of the path are tried.
-const maxBases = 3
+const maxBases = 3 // segments
 
 // findBase returns the beginning of the path below which the metadata is, or "".
 func (p *public) findBase(ctx context.Context) string {

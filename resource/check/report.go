@@ -58,7 +58,7 @@ const redacted = "[redacted]"
 
 // minRedacted is the minimum length of a secret that is removed from texts. Shorter ones occur in
 // ordinary words, and no text quotes a secret intentionally.
-const minRedacted = 4
+const minRedacted = 4 // bytes
 
 // add adds a finding, unless one with the same ID and subject is there.
 func (c *collector) add(id ID, subject, seen, fix string) {

@@ -106,7 +106,7 @@ func setIf(h http.Header, name, value string) {
 	}
 }
 
-// tokenClaims are claims of a token that nobody has verified.
+// tokenClaims are claims of a token that are not verified.
 type tokenClaims struct {
 	issuer   string
 	audience []string

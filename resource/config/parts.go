@@ -1,7 +1,10 @@
 package config
 
 import (
-	"github.com/warder-go/warder/internal/outbound"
+	"crypto/tls"
+	"net/http"
+	"net/url"
+
 	"github.com/warder-go/warder/introspect"
 	"github.com/warder-go/warder/jwks"
 )
@@ -18,8 +21,11 @@ type IssuerParts struct {
 	Settings      *IssuerSettings
 	Keys          *jwks.Verifier       // nil: no token is verified with its keys
 	Introspection *introspect.Verifier // nil: no token is introspected
-	CA            []byte               // content of ca_file; nil without it
-	Network       outbound.Config      // how to call the issuer
+
+	// How the issuer is called, besides Config.Transport and the settings.
+	CA    []byte                                // content of ca_file; nil without it
+	TLS   *tls.Config                           // trusts CA; nil without it
+	Proxy func(*http.Request) (*url.URL, error) // nil without proxy_url
 }
 
 // Parts returns the parts of the configuration that is applied. It is for package
@@ -34,12 +40,7 @@ func (l *Live) Parts() *Parts {
 func (b *builder) parts() *Parts {
 	p := &Parts{Settings: b.settings}
 	for _, i := range b.issuers {
-		s := i.issuer
-		p.Issuers = append(p.Issuers, IssuerParts{
-			Key: i.path, Settings: s, Keys: i.keys, Introspection: i.introspection, CA: i.ca,
-			Network: outbound.Config{Transport: b.config.Transport, TLS: i.tls, Proxy: i.proxy, AllowHTTP: s.AllowHTTPIssuer,
-				Hosts: outbound.Hosts(s.IssuerURL, string(s.MetadataURL)), AllowHosts: s.AllowPrivateHosts},
-		})
+		p.Issuers = append(p.Issuers, IssuerParts{Key: i.path, Settings: i.issuer, Keys: i.keys, Introspection: i.introspection, CA: i.ca, TLS: i.tls, Proxy: i.proxy})
 	}
 	return p
 }
