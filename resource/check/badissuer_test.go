@@ -1,8 +1,6 @@
 package check_test
 
 import (
-	"crypto/rand"
-	"crypto/rsa"
 	"net/http"
 	"time"
 
@@ -44,13 +42,8 @@ func publish(d *deployment, members map[string]any, others ...resourcetest.Raw) 
 	d.issuer.SetJWKS([]byte(`{"keys":[` + text + `]}`))
 }
 
-func weakKey(d *deployment) resourcetest.Raw {
-	key, err := rsa.GenerateKey(rand.Reader, 1024)
-	if err != nil {
-		d.t.Fatal(err)
-	}
-	return resourcetest.JWK(&key.PublicKey, map[string]any{"kid": "weak"})
-}
+// weakKey is a key with a modulus of 24 bits.
+const weakKey = resourcetest.Raw(`{"kty":"RSA","kid":"weak","n":"AQAB","e":"AQAB"}`)
 
 var issuerMistakes = []mistake{
 	{"a slash at the end of issuer_url", resourcetest.Config{}, func(d *deployment) { d.iss = d.issuer.Identifier() + "/" },
@@ -76,7 +69,7 @@ var issuerMistakes = []mistake{
 	}, []string{"keys_unavailable ISSUER"}, "set jwks_uri"},
 	{"keys that need a token", resourcetest.Config{}, func(d *deployment) { d.issuer.Fail(resourcetest.JWKS, resourcetest.Failure{Status: 401}) },
 		[]string{"keys_unavailable ISSUER"}, "set jwks_uri"},
-	{"a weak key among the keys", resourcetest.Config{}, func(d *deployment) { publish(d, nil, weakKey(d)) },
+	{"a weak key among the keys", resourcetest.Config{}, func(d *deployment) { publish(d, nil, weakKey) },
 		[]string{"key_skipped ISSUER key weak"}, "at least 2048 bits"},
 	{"only unusable keys", resourcetest.Config{}, func(d *deployment) { publish(d, map[string]any{"use": "signature"}) },
 		[]string{"keys_unusable ISSUER", "key_skipped ISSUER key KID"}, "publish a signing key"},

@@ -71,6 +71,18 @@ var goodSetups = []struct {
 		d.lines = append([]string{"  shared_state: {addresses: ['127.0.0.1:1'], tls: false, keys: [0123456789abcdef0123456789abcdef]}", "  dpop_tokens: accepted"}, clientLines...)
 	}},
 	{"a token, without the server", resourcetest.Config{}, func(d *deployment) { d.token = d.validToken("mcp:read") }},
+	{"a token that must agree with a header field", resourcetest.Config{}, func(d *deployment) {
+		d.token, d.lines = d.validToken(""), []string{"  header_claims: [{header: X-Tenant, claim: tenant, required: true}]"}
+	}},
+	{"tokens in a header field of a proxy", resourcetest.Config{}, func(d *deployment) {
+		other := resourcetest.Start(d.t)
+		d.lines = []string{"  additional_issuers:", "    - {issuer_url: " + other.Identifier() + ", token_header: X-Assertion, expected_audiences: [mcp]}"}
+		d.token = other.Token(resourcetest.Token{Audience: "mcp"})
+	}},
+	{"a token that is bound to a key", resourcetest.Config{}, func(d *deployment) {
+		d.public, d.lines = true, []string{"  dpop_tokens: required"}
+		d.token = d.issuer.Token(resourcetest.Token{Audience: d.origin() + "/mcp", ProofKey: resourcetest.NewProofKey("")})
+	}},
 	{"the server at its public URL", resourcetest.Config{}, func(d *deployment) { d.public = true }},
 	{"tools in JSON", resourcetest.Config{}, func(d *deployment) {
 		d.public, d.token, d.lines = true, d.validToken("mcp:read"), []string{"  required_scopes: [mcp:read]", "  tool_scopes: {echo: [mcp:echo]}"}

@@ -69,7 +69,7 @@ const (
 
 // IDs of findings about the token.
 const (
-	IDToken           ID = "token"
+	IDTokenAccepted   ID = "token"
 	IDTokenAudience   ID = "token_audience"
 	IDTokenIssuer     ID = "token_issuer"
 	IDTokenRejected   ID = "token_rejected"
@@ -148,7 +148,7 @@ var kinds = map[ID]kind{
 	IDIntrospectionActive:      {SeverityError, "The introspection endpoint reports a random text as an active token. EVERYONE CAN USE THE SERVER."},
 	IDSecretForm:               {SeverityError, "The introspection endpoint rejects the credentials, and their form is unusual. The server rejects the tokens with 503."},
 
-	IDToken:           {SeverityOK, "This configuration accepts the token."},
+	IDTokenAccepted:   {SeverityOK, "This configuration accepts the token."},
 	IDTokenAudience:   {SeverityError, "The token is for another server. This server rejects such tokens with 401, also after a new login."},
 	IDTokenIssuer:     {SeverityError, "The token is from an issuer that the configuration does not have. The server rejects such tokens with 401, also after a new login."},
 	IDTokenRejected:   {SeverityError, "This configuration rejects the token."},

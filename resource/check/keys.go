@@ -1,10 +1,10 @@
 package check
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
-	"slices"
 	"strings"
 
 	"github.com/warder-go/warder/jwks"
@@ -35,7 +35,7 @@ func (i *issuerRun) checkKeys(ctx context.Context) {
 	case allowed == 0:
 		i.add(IDKeysUnusable, i.name, fmt.Sprintf("%d keys, none for an algorithm in %s", usable, i.key("algorithms")), "set "+i.key("algorithms")+" to the algorithms with which the issuer signs")
 	default:
-		i.add(IDKeys, i.name, fmt.Sprintf("%d usable keys for %s", allowed, strings.Join(algorithmsOf(keys), ", ")), "")
+		i.add(IDKeys, i.name, describeKeys(keys), "")
 	}
 }
 
@@ -47,16 +47,15 @@ func (i *issuerRun) keySubject(k jwks.InspectedKey) string {
 	return i.name + " key " + k.ID
 }
 
-// algorithmsOf returns the algorithms for which there is a key.
-func algorithmsOf(keys []jwks.InspectedKey) (names []string) {
+// describeKeys lists the usable keys with their algorithms.
+func describeKeys(keys []jwks.InspectedKey) string {
+	var names []string
 	for _, k := range keys {
-		for _, name := range k.Algorithms {
-			if !slices.Contains(names, name) {
-				names = append(names, name)
-			}
+		if k.Algorithms != nil {
+			names = append(names, cmp.Or(k.ID, "a key without kid")+" ("+strings.Join(k.Algorithms, ", ")+")")
 		}
 	}
-	return names
+	return "usable keys: " + some(names)
 }
 
 // addKeysError adds the finding for an error of fetching the keys.

@@ -6,6 +6,7 @@ import (
 	"errors"
 	"net/http"
 	"net/url"
+	"strings"
 
 	"github.com/warder-go/warder/internal/configerr"
 	"github.com/warder-go/warder/internal/logging"
@@ -158,10 +159,10 @@ func (p *public) checkPlaintext(ctx context.Context) {
 		return
 	}
 	response, err := p.send(client, req)
-	if err != nil || response.Status != http.StatusUnauthorized && response.Status != http.StatusOK {
+	if err != nil || response.Status != http.StatusUnauthorized || !strings.Contains(response.Header.Get("WWW-Authenticate"), "resource_metadata=") {
 		return // nothing, a redirect, or another server
 	}
-	p.add(IDPublicPlaintext, plain.Scheme+"://"+plain.Host, "POST "+plain.String()+" has the status "+http.StatusText(response.Status), "close port 80 at the proxy, or redirect from it to https")
+	p.add(IDPublicPlaintext, plain.Scheme+"://"+plain.Host, "POST "+plain.String()+" has status 401 with the challenge of an MCP server", "close port 80 at the proxy, or redirect from it to https")
 }
 
 // challengeOf returns the decision of this configuration about a request without a token.

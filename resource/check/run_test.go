@@ -93,7 +93,7 @@ func TestTokenIsNotSentOverHTTP(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	if got := d.problems(report, check.SeverityError, check.SeverityNotChecked); leaked.Load() != 0 || !slices.Contains(got, "not_checked tools") || !report.Has(check.IDToken) {
+	if got := d.problems(report, check.SeverityError, check.SeverityNotChecked); leaked.Load() != 0 || !slices.Contains(got, "not_checked tools") || !report.Has(check.IDTokenAccepted) {
 		t.Errorf("got %d requests with the token and %q, want none", leaked.Load(), got)
 	}
 }
