@@ -40,7 +40,8 @@ type run struct {
 	config   Config
 	parts    *config.Parts
 	resource *resource.Resource
-	offers   []offer // of the issuers whose tokens can have scopes
+	offers   []offer          // of the issuers whose tokens can have scopes
+	caller   *resource.Caller // that the token stands for; nil: it is not known
 }
 
 // load reads the configuration, and reports whether it is valid. Its mistakes are findings.

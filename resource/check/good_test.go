@@ -93,6 +93,9 @@ var goodSetups = []struct {
 	{"tools without a session", resourcetest.Config{}, func(d *deployment) {
 		d.public, d.token, d.mcp, d.lines = true, d.validToken(""), &fakeMCP{stateless: true}, []string{"  bound_tools: [whoami]", "  dpop_tokens: accepted"}
 	}},
+	{"a tool that the server hides from the token", resourcetest.Config{}, func(d *deployment) {
+		d.public, d.token, d.lines = true, d.validToken(""), []string{"  tool_scopes: {hidden: [mcp:admin]}"}
+	}},
 	{"web pages", resourcetest.Config{}, func(d *deployment) {
 		d.public, d.wrap, d.lines = true, cors(appOrigin, "WWW-Authenticate"), []string{"  allowed_origins: [" + appOrigin + "]"}
 	}},

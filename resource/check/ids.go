@@ -176,7 +176,7 @@ var kinds = map[ID]kind{
 	IDCORSHeaders:            {SeverityError, "Web pages of allowed_origins cannot read the responses, or not the challenge in them. Their users cannot log in."},
 	IDCORSMetadata:           {SeverityError, "Web pages of allowed_origins cannot read the metadata of the server. Their users cannot log in."},
 	IDTools:                  {SeverityOK, "The server has all tools that rules name."},
-	IDToolUnknown:            {SeverityWarning, "A rule names a tool that the server does not list for this token. If the name is misspelled, the rule does not protect the tool that it is meant for."},
+	IDToolUnknown:            {SeverityWarning, "A rule names a tool that the server does not list. If the name is misspelled, the rule does not protect the tool that it is meant for."},
 }
 
 // IDs returns all IDs, sorted.

@@ -25,6 +25,7 @@ func (r *run) checkToken(ctx context.Context) (usable bool) {
 	decision, refusal := r.decideAt(ctx, r.resource.Identifier(), toolsList(1, ""), "Bearer "+r.config.Token, "")
 	if refusal == nil {
 		decision.Done()
+		r.caller = decision.Caller
 		r.add(IDTokenAccepted, "token", "accepted for tools/list", "")
 		return true
 	}
