@@ -88,7 +88,7 @@ func TestCheckToken(t *testing.T) {
 	}
 	for _, from := range []string{"-", name} {
 		got := runWith(t, token+"\r\n", "check", "-config", configFile(t, issuer), "-token", from)
-		if got.status != 0 || !strings.Contains(got.out, "token             token: accepted for tools/list\n") || strings.Contains(got.out, token) {
+		if got.status != 0 || !strings.Contains(got.out, "token             accepted for tools/list\n") || strings.Contains(got.out, token) {
 			t.Errorf("%s: got %+v, want that the token is accepted", from, got)
 		}
 	}

@@ -55,7 +55,11 @@ func reportText(report check.Report, colored bool) string {
 			if f.Severity == check.SeverityNotChecked {
 				name = "not checked"
 			}
-			writeWrapped(&b, paint(f.Severity, fmt.Sprintf("%-18s", name), colored), 18, f.Subject+": "+f.Seen)
+			text := f.Subject + ": " + f.Seen
+			if f.Subject == name {
+				text = f.Seen
+			}
+			writeWrapped(&b, paint(f.Severity, fmt.Sprintf("%-18s", name), colored), 18, text)
 		}
 	}
 	if report.Count(check.SeverityNotChecked)+report.Count(check.SeverityOK) > 0 {

@@ -98,6 +98,10 @@ var issuerMistakes = []mistake{
 		d.lines = []string{"  jwks_uri: ISSUER/jwks"}
 	},
 		[]string{"login_metadata ISSUER/x"}, "correct issuer_url"},
+	{"metadata that only the server finds", resourcetest.Config{}, func(d *deployment) {
+		d.issuer.SetMetadata(map[string]any{"issuer": d.issuer.Identifier() + "/x"})
+		d.iss, d.lines = d.issuer.Identifier()+"/x", []string{"  metadata_url: " + d.issuer.URL(resourcetest.Metadata)}
+	}, []string{"login_metadata ISSUER/x"}, "publish the metadata at a well-known URL of issuer_url"},
 	{"a misspelled scope", resourcetest.Config{ScopesSupported: []string{"mcp:read"}}, func(d *deployment) { d.lines = []string{"  tool_scopes: {echo: [mcp:raed]}"} },
 		[]string{"scope_not_offered mcp:raed"}, "correct the name in tool_scopes.echo"},
 	{"an audience that the issuer does not have", resourcetest.Config{}, func(d *deployment) {

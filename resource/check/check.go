@@ -13,8 +13,8 @@ import (
 
 // Run looks at everything that c describes, and returns what it has found. It does not start
 // anything that continues after it. A configuration that is invalid is a finding ([IDInvalidConfig])
-// and not an error. The error is about c itself, or that of ctx. If Config.Timeout ends, what was
-// not looked at is reported as not checked. Run can be called concurrently; each call makes
+// and not an error. The error is about c itself, or that of ctx. If Config.Timeout ends, that is
+// a finding too ([IDTimeOver]). Run can be called concurrently; each call makes
 // its own requests, so do not call it for each request of a client. For example, call it when a
 // server starts, or at a limited rate for a readiness probe that must be strict.
 func Run(ctx context.Context, c Config) (Report, error) {
@@ -48,6 +48,13 @@ type run struct {
 func (r *run) load() bool {
 	c := r.config.Config
 	c.Logger = slog.New(slog.DiscardHandler)
+	complete := c.Complete
+	c.Complete = func(settings *resource.Config) {
+		if complete != nil {
+			complete(settings)
+		}
+		settings.Hooks.Observers = nil // the decisions of this check are not about requests
+	}
 	opened := c.OpenStore != nil
 	if !opened {
 		c.OpenStore = openNothing
@@ -111,9 +118,11 @@ func (r *run) checkAll(ctx context.Context) {
 	r.within(ctx, "public URL", func() { r.checkPublic(ctx, valid) })
 }
 
-// within calls step, unless the time of the run is over.
+// within calls step, unless the time of the run is over. That is an error, because a problem could be
+// in what was not looked at.
 func (r *run) within(ctx context.Context, subject string, step func()) {
 	if ctx.Err() != nil {
+		r.add(IDTimeOver, "timeout", "the check took longer than "+cmp.Or(r.config.Timeout, DefaultTimeout).String(), "raise -timeout (in Go: Timeout), or correct the servers that do not answer")
 		r.add(IDNotChecked, subject, "the time for the whole check is over", "")
 		return
 	}

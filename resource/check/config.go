@@ -24,7 +24,7 @@ const (
 	maxTools    = 10_000  // tools of the server that are read
 	maxPage     = 4 << 20 // bytes of one answer of the MCP server
 	maxToken    = 1 << 18 // bytes of Config.Token
-	maxFindings = 1000    // in a report; further ones are left out
+	maxFindings = 1000    // of each severity in a report; further ones are left out
 	maxText     = 1000    // bytes of a text of a finding that can have text of a server
 )
 

@@ -46,7 +46,8 @@ var goodSetups = []struct {
 		d.lines = []string{"  jwks_file: keys.json"}
 	}},
 	{"metadata elsewhere", resourcetest.Config{Issuer: "https://auth.example/a"}, func(d *deployment) {
-		d.lines = []string{"  metadata_url: " + d.issuer.URL(resourcetest.Metadata)}
+		other := resourcetest.Start(d.t)
+		d.lines = []string{"  metadata_url: " + d.issuer.URL(resourcetest.Metadata), "  authorization_servers: [" + other.Identifier() + "]"}
 	}},
 	{"a private CA", resourcetest.Config{}, func(d *deployment) {
 		d.files = map[string]string{"ca.pem": d.secureIssuer(1000 * time.Hour)}

@@ -27,6 +27,7 @@ const (
 	IDDisabled      ID = "disabled"
 	IDPlainHTTP     ID = "plain_http"
 	IDNotChecked    ID = "not_checked"
+	IDTimeOver      ID = "time_over"
 )
 
 // IDs of findings about an issuer.
@@ -114,6 +115,7 @@ var kinds = map[ID]kind{
 	IDInvalidConfig: {SeverityError, "The configuration has a mistake. A server does not start with it, and a running server keeps its previous configuration."},
 	IDDisabled:      {SeverityError, "The configuration is switched off. A program that loads it has no protection to serve with."},
 	IDPlainHTTP:     {SeverityWarning, "Everyone on the network can read the tokens, or replace the signing keys of the issuer."},
+	IDTimeOver:      {SeverityError, "The check did not finish, so it may have missed a mistake."},
 	IDNotChecked:    {SeverityNotChecked, "It is not known whether this is right."},
 
 	IDIssuer:            {SeverityOK, "The metadata of the issuer can be read, and is that of issuer_url."},
@@ -168,7 +170,7 @@ var kinds = map[ID]kind{
 	IDPublicChallengeDiffers: {SeverityError, "The response to a request without a token has another challenge than this configuration. Clients look for the metadata elsewhere, or request other scopes."},
 	IDPublicUnprotected:      {SeverityError, "A request without a token is accepted. THE SERVER IS NOT PROTECTED."},
 	IDPublicStatus:           {SeverityError, "A request without a token gets another status than this configuration gives it. Clients do not log in."},
-	IDPublicCached:           {SeverityError, "A cache between the clients and the server stores responses. A client can get the response to another one."},
+	IDPublicCached:           {SeverityError, "A cache between the clients and the server stores responses, or may store them. A client can get the response to another one."},
 	IDPublicOrigin:           {SeverityWarning, "The server does not see which web page a request is from, and so does not reject requests of pages that are not in allowed_origins."},
 	IDPublicToken:            {SeverityError, "This configuration accepts the token, and the server at the public URL rejects it."},
 	IDCORS:                   {SeverityOK, "Web pages of allowed_origins can use the server."},
