@@ -91,6 +91,9 @@ func (c *collector) add(id ID, subject, seen, fix string) {
 	})
 }
 
+// has reports whether a finding with this ID and subject was added.
+func (c *collector) has(id ID, subject string) bool { return c.known[[2]string{string(id), subject}] }
+
 // clean makes a text that can have text of a server safe to print: on one line, without control
 // characters and secrets, and of limited length.
 func (c *collector) clean(text string) string {
