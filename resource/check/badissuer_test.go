@@ -68,7 +68,7 @@ var issuerMistakes = []mistake{
 		d.issuer.Fail(resourcetest.JWKS, resourcetest.LoginPage())
 	}, []string{"keys_unavailable ISSUER"}, "set jwks_uri"},
 	{"keys that need a token", resourcetest.Config{}, func(d *deployment) { d.issuer.Fail(resourcetest.JWKS, resourcetest.Failure{Status: 401}) },
-		[]string{"keys_unavailable ISSUER"}, "set jwks_uri"},
+		[]string{"keys_unavailable ISSUER"}, "set jwks_bearer_token_file"},
 	{"a weak key among the keys", resourcetest.Config{}, func(d *deployment) { publish(d, nil, weakKey) },
 		[]string{"key_skipped ISSUER key weak"}, "at least 2048 bits"},
 	{"only unusable keys", resourcetest.Config{}, func(d *deployment) { publish(d, map[string]any{"use": "signature"}) },

@@ -66,6 +66,10 @@ var goodSetups = []struct {
 	{"an issuer that lists the server", resourcetest.Config{}, "keys issuer login clock; public URL", func(d *deployment) {
 		d.issuer.SetMetadata(map[string]any{"protected_resources": []string{d.origin() + "/mcp"}})
 	}},
+	{"an issuer that lists the server with a slash", resourcetest.Config{}, "keys issuer login clock; public URL", func(d *deployment) {
+		d.path = ""
+		d.issuer.SetMetadata(map[string]any{"protected_resources": []string{d.origin() + "/"}})
+	}},
 	{"many tenants", resourcetest.Config{}, "keys clock login; public URL", func(d *deployment) {
 		d.lines = []string{"  tenant_pattern: https://auth.example/{tenantid}/v2", "  allowed_tenants: [a]", "  jwks_uri: " + d.issuer.URL(resourcetest.JWKS)}
 	}},

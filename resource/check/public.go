@@ -115,7 +115,8 @@ func (p *public) addNetwork(address string, err error) {
 	case speaksHTTP(err):
 		p.add(IDPublicHTTP, origin, errorText(failed), "switch on TLS at the proxy, or correct resource_server_url")
 	case failed.Outcome == outbound.TLS:
-		p.add(IDPublicTLS, origin, errorText(failed), "install a certificate for this host at the proxy, with its whole chain, or pass its CA with -public-ca (in Go: TLS)")
+		seen, _, _ := strings.Cut(errorText(failed), ": if the CA is your own") // what follows is about ca_file
+		p.add(IDPublicTLS, origin, seen, "install a certificate for this host at the proxy, with its whole chain, or pass its CA with -public-ca (in Go: TLS)")
 	case failed.Outcome == outbound.TooLarge, failed.Outcome == outbound.Encoding, failed.Outcome == outbound.Truncated, failed.Outcome == outbound.Protocol:
 		p.add(IDPublicStatus, logging.RedactURL(address), errorText(failed), "correct the proxy, or resource_server_url")
 	default:

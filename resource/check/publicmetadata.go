@@ -35,7 +35,11 @@ func (p *public) checkMetadata(ctx context.Context, want metadata.Document) {
 		return
 	}
 	if different := differences(expected, response.Body); len(different) > 0 {
-		p.add(IDPublicMetadataDiffers, shown, "these members are others: "+some(different),
+		seen := "these members differ: " + some(different)
+		if slices.Contains(different, "resource") {
+			seen += "; resource is " + string(members(response.Body)["resource"])
+		}
+		p.add(IDPublicMetadataDiffers, shown, seen,
 			"start the server with this configuration, or stop the proxy from changing the document; resource must be resource_server_url")
 		return
 	}
