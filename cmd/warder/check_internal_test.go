@@ -1,6 +1,7 @@
 package main
 
 import (
+	"io"
 	"os"
 	"path/filepath"
 	"strings"
@@ -88,7 +89,7 @@ func TestCheckToken(t *testing.T) {
 	}
 	for _, from := range []string{"-", name} {
 		got := runWith(t, token+"\r\n", "check", "-config", configFile(t, issuer), "-token", from)
-		if got.status != 0 || !strings.Contains(got.out, "token             token: accepted for tools/list\n") || strings.Contains(got.out, token) {
+		if got.status != 0 || !strings.Contains(got.out, "token             accepted for tools/list\n") || strings.Contains(got.out, token) {
 			t.Errorf("%s: got %+v, want that the token is accepted", from, got)
 		}
 	}
@@ -99,7 +100,7 @@ func documentedReport() check.Report {
 	report := check.Report{File: "authorization.yaml"}
 	for _, f := range []check.Finding{
 		{ID: check.IDIssuerMismatch, Subject: "https://auth.example.com/", Seen: `the document has issuer "https://auth.example.com"`, Fix: "set issuer_url to the issuer in the document, byte for byte"},
-		{ID: check.IDToolUnknown, Subject: "tool_scopes.ehco", Seen: "the server lists 2 tools, and not ehco", Fix: "correct the name in tool_scopes, or remove the rule; the server has echo"},
+		{ID: check.IDToolUnknown, Subject: "tool_scopes.ehco", Seen: "the server lists 2 tools, and not ehco, which this token may use", Fix: "correct the name in tool_scopes, or remove the rule; the server has echo"},
 		{ID: check.IDNotChecked, Subject: "web pages (CORS)", Seen: "allowed_origins is empty"},
 		{ID: check.IDClock, Subject: "https://auth.example.com", Seen: "the difference is 0s; leeway_seconds allows 30s"},
 	} {
@@ -116,9 +117,9 @@ const plainText = `error issuer_mismatch: https://auth.example.com/
     fix      set issuer_url to the issuer in the document, byte for byte
 
 warning tool_unknown: tool_scopes.ehco
-    seen     the server lists 2 tools, and not ehco
-    meaning  A rule names a tool that the server does not list for this token. If the name is
-             misspelled, the rule does not protect the tool that it is meant for.
+    seen     the server lists 2 tools, and not ehco, which this token may use
+    meaning  A rule names a tool that the server does not list. If the name is misspelled, the
+             rule does not protect the tool that it is meant for.
     fix      correct the name in tool_scopes, or remove the rule; the server has echo
 
 not checked       web pages (CORS): allowed_origins is empty
@@ -129,7 +130,7 @@ clock             https://auth.example.com: the difference is 0s; leeway_seconds
 
 // docs/check.md has the text of a report.
 func TestReportText(t *testing.T) {
-	if got := reportText(documentedReport(), false); got != plainText {
+	if got := reportText(documentedReport(), palette{}); got != plainText {
 		t.Errorf("(-want +got)\n- %s\n+ %s", plainText, got)
 	}
 	docs, err := os.ReadFile("../../docs/check.md")
@@ -141,13 +142,16 @@ func TestReportText(t *testing.T) {
 	}
 	colored := strings.NewReplacer("error issuer", "\x1b[31merror\x1b[0m issuer", "warning tool", "\x1b[33mwarning\x1b[0m tool",
 		"not checked       web", "\x1b[36mnot checked       \x1b[0mweb", "clock             h", "\x1b[32mclock             \x1b[0mh").Replace(plainText)
-	if got := reportText(documentedReport(), true); got != colored {
+	if got := reportText(documentedReport(), palette{true}); got != colored {
 		t.Errorf("with colors (-want +got)\n- %q\n+ %q", colored, got)
 	}
 }
 
+// colored reports whether text for a writer has colors.
+func colored(w io.Writer) bool { return paletteFor(w).colored }
+
 // Only a terminal gets colors. The null device has the mode of one, so it stands for one here.
-func TestIsTerminal(t *testing.T) {
+func TestColors(t *testing.T) {
 	device, err := os.OpenFile(os.DevNull, os.O_WRONLY, 0)
 	if err != nil {
 		t.Fatal(err)
@@ -160,16 +164,16 @@ func TestIsTerminal(t *testing.T) {
 	defer file.Close()
 	t.Setenv("NO_COLOR", "")
 	t.Setenv("TERM", "xterm")
-	if !isTerminal(device) || isTerminal(file) || isTerminal(new(strings.Builder)) {
+	if !colored(device) || colored(file) || colored(new(strings.Builder)) {
 		t.Error("a device is a terminal, a file and another writer are not")
 	}
 	t.Setenv("NO_COLOR", "1")
-	if isTerminal(device) {
+	if colored(device) {
 		t.Error("NO_COLOR switches colors off")
 	}
 	t.Setenv("NO_COLOR", "")
 	t.Setenv("TERM", "dumb")
-	if isTerminal(device) {
+	if colored(device) {
 		t.Error("a dumb terminal has no colors")
 	}
 }

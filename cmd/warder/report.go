@@ -3,7 +3,6 @@ package main
 import (
 	"fmt"
 	"io"
-	"os"
 	"strings"
 
 	"github.com/warder-go/warder/resource/check"
@@ -12,15 +11,15 @@ import (
 // width is the number of columns to which the text of a report is wrapped.
 const width = 96
 
-// colors are the colors of the severities on a terminal (ECMA-48, SGR).
-var colors = map[check.Severity]string{
-	check.SeverityError: "\x1b[31m", check.SeverityWarning: "\x1b[33m", check.SeverityNotChecked: "\x1b[36m", check.SeverityOK: "\x1b[32m",
+// severityColors are the colors of the severities on a terminal.
+var severityColors = map[check.Severity]string{
+	check.SeverityError: red, check.SeverityWarning: yellow, check.SeverityNotChecked: grey, check.SeverityOK: green,
 }
 
 // printReport prints a report as text for people, or as JSON.
 func printReport(out io.Writer, report check.Report, asJSON bool) error {
 	if !asJSON {
-		_, err := io.WriteString(out, reportText(report, isTerminal(out)))
+		_, err := io.WriteString(out, reportText(report, paletteFor(out)))
 		return err
 	}
 	body, err := report.MarshalJSON()
@@ -30,23 +29,12 @@ func printReport(out io.Writer, report check.Report, asJSON bool) error {
 	return err
 }
 
-// isTerminal reports whether the output may have colors: it is a terminal, and the user has not
-// switched them off (https://no-color.org).
-func isTerminal(out io.Writer) bool {
-	file, ok := out.(*os.File)
-	if !ok || os.Getenv("NO_COLOR") != "" || os.Getenv("TERM") == "dumb" {
-		return false
-	}
-	info, err := file.Stat()
-	return err == nil && info.Mode()&os.ModeCharDevice != 0
-}
-
 // reportText returns a block for each problem, a line for each other finding, and a summary.
-func reportText(report check.Report, colored bool) string {
+func reportText(report check.Report, p palette) string {
 	var b strings.Builder
 	for _, f := range report.Findings {
 		if f.Severity == check.SeverityError || f.Severity == check.SeverityWarning {
-			writeBlock(&b, f, colored)
+			writeBlock(&b, f, p)
 		}
 	}
 	for _, f := range report.Findings {
@@ -55,7 +43,11 @@ func reportText(report check.Report, colored bool) string {
 			if f.Severity == check.SeverityNotChecked {
 				name = "not checked"
 			}
-			writeWrapped(&b, paint(f.Severity, fmt.Sprintf("%-18s", name), colored), 18, f.Subject+": "+f.Seen)
+			text := f.Subject + ": " + f.Seen
+			if f.Subject == name {
+				text = f.Seen
+			}
+			writeWrapped(&b, p.in(severityColors[f.Severity], fmt.Sprintf("%-18s", name)), 18, text)
 		}
 	}
 	if report.Count(check.SeverityNotChecked)+report.Count(check.SeverityOK) > 0 {
@@ -67,8 +59,8 @@ func reportText(report check.Report, colored bool) string {
 }
 
 // writeBlock writes a finding with what was seen, what it means and the fix.
-func writeBlock(b *strings.Builder, f check.Finding, colored bool) {
-	fmt.Fprintf(b, "%s %s: %s\n", paint(f.Severity, string(f.Severity), colored), f.ID, f.Subject)
+func writeBlock(b *strings.Builder, f check.Finding, p palette) {
+	fmt.Fprintf(b, "%s %s: %s\n", p.in(severityColors[f.Severity], string(f.Severity)), f.ID, f.Subject)
 	for _, part := range []struct{ name, text string }{{"seen", f.Seen}, {"meaning", f.Meaning}, {"fix", f.Fix}} {
 		writeWrapped(b, fmt.Sprintf("    %-9s", part.name), 13, part.text)
 	}
@@ -92,13 +84,6 @@ func writeWrapped(b *strings.Builder, label string, columns int, text string) {
 		at += len(word)
 	}
 	b.WriteByte('\n')
-}
-
-func paint(s check.Severity, text string, colored bool) string {
-	if !colored {
-		return text
-	}
-	return colors[s] + text + "\x1b[0m"
 }
 
 func plural(n int, noun string) string {

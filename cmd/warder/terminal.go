@@ -5,21 +5,21 @@ import (
 	"os"
 )
 
-// palette writes text in colours, or unchanged if colour is false.
-type palette struct{ colour bool }
+// palette writes text in colors, or unchanged if colored is false.
+type palette struct{ colored bool }
 
-// paletteFor returns a palette with colours if w is a terminal and the environment variable NO_COLOR
-// is empty (no-color.org).
+// paletteFor returns a palette with colors if w is a terminal that has them and the environment
+// variable NO_COLOR is empty (no-color.org).
 func paletteFor(w io.Writer) palette {
 	file, ok := w.(*os.File)
-	if !ok || os.Getenv("NO_COLOR") != "" {
+	if !ok || os.Getenv("NO_COLOR") != "" || os.Getenv("TERM") == "dumb" {
 		return palette{}
 	}
 	info, err := file.Stat()
 	return palette{err == nil && info.Mode()&os.ModeCharDevice != 0}
 }
 
-// Codes of colours in terminals (ECMA-48, SGR).
+// Codes of colors in terminals (ECMA-48, SGR).
 const (
 	bold   = "1"
 	red    = "31"
@@ -29,7 +29,7 @@ const (
 )
 
 func (p palette) in(code, text string) string {
-	if !p.colour {
+	if !p.colored {
 		return text
 	}
 	return "\x1b[" + code + "m" + text + "\x1b[0m"

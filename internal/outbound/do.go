@@ -10,7 +10,6 @@ import (
 	"net/http"
 	"slices"
 	"strings"
-	"time"
 )
 
 // Response is a response with its whole body. Header is the header that the server sent,
@@ -85,15 +84,15 @@ func (c *Client) Do(req *http.Request) (*Response, error) {
 		closeBody(req)
 		return nil, fail(req, Connect, err)
 	}
-	report := tracer(out)
+	traced := newTracer(out)
 	resp, err := c.transport.RoundTrip(out)
-	received := time.Now()
+	traced.received(resp)
 	if err != nil {
-		report(nil, received, nil)
+		traced.report(nil)
 		return nil, fail(req, classify(ctx, err), err)
 	}
 	response, err := c.read(ctx, req, resp)
-	report(resp, received, response)
+	traced.report(response)
 	return response, err
 }
 

@@ -28,22 +28,36 @@ func WithTrace(ctx context.Context, trace func(Exchange)) context.Context {
 	return context.WithValue(ctx, traceKey{}, trace)
 }
 
-// tracer returns the function that reports the exchange of req. It expects the response of the
-// transport, or nil, the time when it was there, and the body.
-func tracer(req *http.Request) func(resp *http.Response, received time.Time, out *Response) {
+// A tracer reports one exchange. Without a trace in the context, it does nothing.
+type tracer struct {
+	trace    func(Exchange) // nil: there is none
+	exchange Exchange
+}
+
+// newTracer returns the tracer of a request that is about to be sent.
+func newTracer(req *http.Request) *tracer {
 	trace, ok := req.Context().Value(traceKey{}).(func(Exchange))
 	if !ok {
-		return func(*http.Response, time.Time, *Response) {}
+		return new(tracer)
 	}
-	e := Exchange{Method: req.Method, URL: req.URL.String(), Sent: time.Now()}
-	return func(resp *http.Response, received time.Time, out *Response) {
-		e.Received = received
-		if resp != nil {
-			e.Status, e.Header, e.TLS = resp.StatusCode, resp.Header.Clone(), resp.TLS
-		}
-		if out != nil && req.Method == http.MethodGet {
-			e.Body = out.Body
-		}
-		trace(e)
+	return &tracer{trace, Exchange{Method: req.Method, URL: req.URL.String(), Sent: time.Now()}}
+}
+
+// received notes that the header of the response, which is nil after an error, is complete.
+func (t *tracer) received(resp *http.Response) {
+	t.exchange.Received = time.Now()
+	if resp != nil && t.trace != nil {
+		t.exchange.Status, t.exchange.Header, t.exchange.TLS = resp.StatusCode, resp.Header.Clone(), resp.TLS
 	}
+}
+
+// report calls the trace. out is what Do returns; nil if that is an error.
+func (t *tracer) report(out *Response) {
+	if t.trace == nil {
+		return
+	}
+	if out != nil && t.exchange.Method == http.MethodGet {
+		t.exchange.Body = out.Body
+	}
+	t.trace(t.exchange)
 }

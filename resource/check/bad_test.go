@@ -47,7 +47,7 @@ func TestMisconfigurations(t *testing.T) {
 
 // A test has each error and each warning.
 func TestEachProblemHasATest(t *testing.T) {
-	found := map[check.ID]bool{}
+	found := map[check.ID]bool{check.IDTimeOver: true} // TestTimeLimits
 	for _, row := range slices.Concat(fileMistakes, issuerMistakes, introspectionMistakes, tokenMistakes, publicMistakes, browserMistakes) {
 		for _, want := range row.want {
 			id, _, _ := strings.Cut(want, " ")

@@ -1,8 +1,6 @@
 package check_test
 
 import (
-	"crypto/rand"
-	"crypto/rsa"
 	"net/http"
 	"time"
 
@@ -44,13 +42,8 @@ func publish(d *deployment, members map[string]any, others ...resourcetest.Raw) 
 	d.issuer.SetJWKS([]byte(`{"keys":[` + text + `]}`))
 }
 
-func weakKey(d *deployment) resourcetest.Raw {
-	key, err := rsa.GenerateKey(rand.Reader, 1024)
-	if err != nil {
-		d.t.Fatal(err)
-	}
-	return resourcetest.JWK(&key.PublicKey, map[string]any{"kid": "weak"})
-}
+// weakKey is a key with a modulus of 24 bits.
+const weakKey = resourcetest.Raw(`{"kty":"RSA","kid":"weak","n":"AQAB","e":"AQAB"}`)
 
 var issuerMistakes = []mistake{
 	{"a slash at the end of issuer_url", resourcetest.Config{}, func(d *deployment) { d.iss = d.issuer.Identifier() + "/" },
@@ -75,8 +68,8 @@ var issuerMistakes = []mistake{
 		d.issuer.Fail(resourcetest.JWKS, resourcetest.LoginPage())
 	}, []string{"keys_unavailable ISSUER"}, "set jwks_uri"},
 	{"keys that need a token", resourcetest.Config{}, func(d *deployment) { d.issuer.Fail(resourcetest.JWKS, resourcetest.Failure{Status: 401}) },
-		[]string{"keys_unavailable ISSUER"}, "set jwks_uri"},
-	{"a weak key among the keys", resourcetest.Config{}, func(d *deployment) { publish(d, nil, weakKey(d)) },
+		[]string{"keys_unavailable ISSUER"}, "set jwks_bearer_token_file"},
+	{"a weak key among the keys", resourcetest.Config{}, func(d *deployment) { publish(d, nil, weakKey) },
 		[]string{"key_skipped ISSUER key weak"}, "at least 2048 bits"},
 	{"only unusable keys", resourcetest.Config{}, func(d *deployment) { publish(d, map[string]any{"use": "signature"}) },
 		[]string{"keys_unusable ISSUER", "key_skipped ISSUER key KID"}, "publish a signing key"},
@@ -105,6 +98,10 @@ var issuerMistakes = []mistake{
 		d.lines = []string{"  jwks_uri: ISSUER/jwks"}
 	},
 		[]string{"login_metadata ISSUER/x"}, "correct issuer_url"},
+	{"metadata that only the server finds", resourcetest.Config{}, func(d *deployment) {
+		d.issuer.SetMetadata(map[string]any{"issuer": d.issuer.Identifier() + "/x"})
+		d.iss, d.lines = d.issuer.Identifier()+"/x", []string{"  metadata_url: " + d.issuer.URL(resourcetest.Metadata)}
+	}, []string{"login_metadata ISSUER/x"}, "publish the metadata at a well-known URL of issuer_url"},
 	{"a misspelled scope", resourcetest.Config{ScopesSupported: []string{"mcp:read"}}, func(d *deployment) { d.lines = []string{"  tool_scopes: {echo: [mcp:raed]}"} },
 		[]string{"scope_not_offered mcp:raed"}, "correct the name in tool_scopes.echo"},
 	{"an audience that the issuer does not have", resourcetest.Config{}, func(d *deployment) {

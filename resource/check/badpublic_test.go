@@ -157,7 +157,7 @@ var publicMistakes = []mistake{
 		w.Header().Set("Date", time.Now().Add(time.Hour).UTC().Format(http.TimeFormat))
 	})), []string{"clock_skew SERVER"}, "NTP"},
 	{"a misspelled tool", resourcetest.Config{}, func(d *deployment) {
-		d.public, d.token, d.lines = true, d.validToken(""), []string{"  tool_scopes: {ehco: [mcp:admin]}"}
+		d.public, d.token, d.lines = true, d.validToken("mcp:admin"), []string{"  tool_scopes: {ehco: [mcp:admin]}"}
 	}, []string{"tool_unknown tool_scopes.ehco"}, "the server has echo"},
 }
 

@@ -121,7 +121,11 @@ func (p *public) checkOrigin(ctx context.Context) {
 		return
 	}
 	other, err := p.get(ctx, p.url, http.Header{"Origin": {foreignOrigin}})
-	if err == nil && other.Status == plain.Status && other.Status != http.StatusForbidden {
+	switch {
+	case err != nil:
+	case other.Status == plain.Status && other.Status != http.StatusForbidden:
 		p.addCached(fmt.Sprintf("GET has status %d, and again with an Origin that the server rejects with 403", plain.Status))
+	case !p.has(IDPublicCached, p.url):
+		p.add(IDPublicProxy, p.url, "a request with an Origin that is not allowed has status 403, and nothing shows a cache", "")
 	}
 }

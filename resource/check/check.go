@@ -13,8 +13,8 @@ import (
 
 // Run looks at everything that c describes, and returns what it has found. It does not start
 // anything that continues after it. A configuration that is invalid is a finding ([IDInvalidConfig])
-// and not an error. The error is about c itself, or that of ctx. If Config.Timeout ends, what was
-// not looked at is reported as not checked. Run can be called concurrently; each call makes
+// and not an error. The error is about c itself, or that of ctx. If Config.Timeout ends, that is
+// a finding too ([IDTimeOver]). Run can be called concurrently; each call makes
 // its own requests, so do not call it for each request of a client. For example, call it when a
 // server starts, or at a limited rate for a readiness probe that must be strict.
 func Run(ctx context.Context, c Config) (Report, error) {
@@ -40,17 +40,22 @@ type run struct {
 	config   Config
 	parts    *config.Parts
 	resource *resource.Resource
-	offers   []offer // of the issuers whose tokens can have scopes
+	offers   []offer          // of the issuers whose tokens can have scopes
+	caller   *resource.Caller // that the token stands for; nil: it is not known
 }
 
 // load reads the configuration, and reports whether it is valid. Its mistakes are findings.
 func (r *run) load() bool {
 	c := r.config.Config
 	c.Logger = slog.New(slog.DiscardHandler)
-	opened := c.OpenStore != nil
-	if !opened {
-		c.OpenStore = openNothing
+	complete := c.Complete
+	c.Complete = func(settings *resource.Config) {
+		if complete != nil {
+			complete(settings)
+		}
+		settings.Hooks.Observers = nil // the decisions of this check are not about requests
 	}
+	c.WithoutStore = true
 	live, err := config.New(c)
 	switch {
 	case errors.Is(err, config.ErrDisabled):
@@ -59,9 +64,6 @@ func (r *run) load() bool {
 	case err != nil:
 		r.addMistakes(err)
 		return false
-	}
-	if opened {
-		defer live.Close()
 	}
 	r.parts, r.resource = live.Parts(), live.Resource()
 	r.addSecrets()
@@ -110,9 +112,11 @@ func (r *run) checkAll(ctx context.Context) {
 	r.within(ctx, "public URL", func() { r.checkPublic(ctx, valid) })
 }
 
-// within calls step, unless the time of the run is over.
+// within calls step, unless the time of the run is over. That is an error, because a problem could be
+// in what was not looked at.
 func (r *run) within(ctx context.Context, subject string, step func()) {
 	if ctx.Err() != nil {
+		r.add(IDTimeOver, "timeout", "the check took longer than "+cmp.Or(r.config.Timeout, DefaultTimeout).String(), "raise -timeout (in Go: Timeout), or correct the servers that do not answer")
 		r.add(IDNotChecked, subject, "the time for the whole check is over", "")
 		return
 	}
@@ -123,7 +127,7 @@ func (r *run) within(ctx context.Context, subject string, step func()) {
 func (r *run) checkBlocks() {
 	s := &r.parts.Settings
 	if s.SharedState != nil {
-		r.add(IDNotChecked, "shared_state", "this check does not call the store", "")
+		r.add(IDNotChecked, "shared_state", "this check does not open the store, so it does not know which tokens are revoked there", "")
 	}
 	if s.SecurityEvents != nil {
 		r.add(IDNotChecked, "security_events", "only the issuer can send a security event", "")

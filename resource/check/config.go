@@ -24,14 +24,14 @@ const (
 	maxTools    = 10_000  // tools of the server that are read
 	maxPage     = 4 << 20 // bytes of one answer of the MCP server
 	maxToken    = 1 << 18 // bytes of Config.Token
-	maxFindings = 1000    // in a report; further ones are left out
+	maxFindings = 1000    // of each severity in a report; further ones are left out
 	maxText     = 1000    // bytes of a text of a finding that can have text of a server
 )
 
 // Config says what to look at. Config.Config is required.
 type Config struct {
-	// Config is the configuration, as for [config.New]. The store of the block shared_state is opened
-	// only if OpenStore is set, and is not called. Logger is not used.
+	// Config is the configuration, as for [config.New]. The store of the block shared_state is not
+	// opened. Logger is not used.
 	Config config.Config
 
 	// Public also sends requests to the public URLs of the server (resource_server_url and

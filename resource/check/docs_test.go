@@ -42,7 +42,7 @@ func documentedReport() check.Report {
 	report := check.Report{File: "authorization.yaml"}
 	for _, f := range []check.Finding{
 		{ID: check.IDIssuerMismatch, Subject: "https://auth.example.com/", Seen: `the document has issuer "https://auth.example.com"`, Fix: "set issuer_url to the issuer in the document, byte for byte"},
-		{ID: check.IDToolUnknown, Subject: "tool_scopes.ehco", Seen: "the server lists 2 tools, and not ehco", Fix: "correct the name in tool_scopes, or remove the rule; the server has echo"},
+		{ID: check.IDToolUnknown, Subject: "tool_scopes.ehco", Seen: "the server lists 2 tools, and not ehco, which this token may use", Fix: "correct the name in tool_scopes, or remove the rule; the server has echo"},
 		{ID: check.IDNotChecked, Subject: "web pages (CORS)", Seen: "allowed_origins is empty"},
 		{ID: check.IDClock, Subject: "https://auth.example.com", Seen: "the difference is 0s; leeway_seconds allows 30s"},
 	} {

@@ -27,6 +27,7 @@ const (
 	IDDisabled      ID = "disabled"
 	IDPlainHTTP     ID = "plain_http"
 	IDNotChecked    ID = "not_checked"
+	IDTimeOver      ID = "time_over"
 )
 
 // IDs of findings about an issuer.
@@ -69,7 +70,7 @@ const (
 
 // IDs of findings about the token.
 const (
-	IDToken           ID = "token"
+	IDTokenAccepted   ID = "token"
 	IDTokenAudience   ID = "token_audience"
 	IDTokenIssuer     ID = "token_issuer"
 	IDTokenRejected   ID = "token_rejected"
@@ -94,6 +95,7 @@ const (
 	IDPublicStatus           ID = "public_status"
 	IDPublicCached           ID = "public_cached"
 	IDPublicOrigin           ID = "public_origin"
+	IDPublicProxy            ID = "public_proxy"
 	IDPublicToken            ID = "public_token"
 	IDCORS                   ID = "cors"
 	IDCORSPreflight          ID = "cors_preflight"
@@ -114,6 +116,7 @@ var kinds = map[ID]kind{
 	IDInvalidConfig: {SeverityError, "The configuration has a mistake. A server does not start with it, and a running server keeps its previous configuration."},
 	IDDisabled:      {SeverityError, "The configuration is switched off. A program that loads it has no protection to serve with."},
 	IDPlainHTTP:     {SeverityWarning, "Everyone on the network can read the tokens, or replace the signing keys of the issuer."},
+	IDTimeOver:      {SeverityError, "The check did not finish, so it may have missed a mistake."},
 	IDNotChecked:    {SeverityNotChecked, "It is not known whether this is right."},
 
 	IDIssuer:            {SeverityOK, "The metadata of the issuer can be read, and is that of issuer_url."},
@@ -148,7 +151,7 @@ var kinds = map[ID]kind{
 	IDIntrospectionActive:      {SeverityError, "The introspection endpoint reports a random text as an active token. EVERYONE CAN USE THE SERVER."},
 	IDSecretForm:               {SeverityError, "The introspection endpoint rejects the credentials, and their form is unusual. The server rejects the tokens with 503."},
 
-	IDToken:           {SeverityOK, "This configuration accepts the token."},
+	IDTokenAccepted:   {SeverityOK, "This configuration accepts the token."},
 	IDTokenAudience:   {SeverityError, "The token is for another server. This server rejects such tokens with 401, also after a new login."},
 	IDTokenIssuer:     {SeverityError, "The token is from an issuer that the configuration does not have. The server rejects such tokens with 401, also after a new login."},
 	IDTokenRejected:   {SeverityError, "This configuration rejects the token."},
@@ -168,15 +171,16 @@ var kinds = map[ID]kind{
 	IDPublicChallengeDiffers: {SeverityError, "The response to a request without a token has another challenge than this configuration. Clients look for the metadata elsewhere, or request other scopes."},
 	IDPublicUnprotected:      {SeverityError, "A request without a token is accepted. THE SERVER IS NOT PROTECTED."},
 	IDPublicStatus:           {SeverityError, "A request without a token gets another status than this configuration gives it. Clients do not log in."},
-	IDPublicCached:           {SeverityError, "A cache between the clients and the server stores responses. A client can get the response to another one."},
+	IDPublicCached:           {SeverityError, "A cache between the clients and the server stores responses, or may store them. A client can get the response to another one."},
 	IDPublicOrigin:           {SeverityWarning, "The server does not see which web page a request is from, and so does not reject requests of pages that are not in allowed_origins."},
+	IDPublicProxy:            {SeverityOK, "What is between the clients and the server passes on Origin, and stores no responses to requests without a token."},
 	IDPublicToken:            {SeverityError, "This configuration accepts the token, and the server at the public URL rejects it."},
 	IDCORS:                   {SeverityOK, "Web pages of allowed_origins can use the server."},
 	IDCORSPreflight:          {SeverityError, "Browsers do not send requests of web pages of allowed_origins, because the response to the preflight does not permit them."},
 	IDCORSHeaders:            {SeverityError, "Web pages of allowed_origins cannot read the responses, or not the challenge in them. Their users cannot log in."},
 	IDCORSMetadata:           {SeverityError, "Web pages of allowed_origins cannot read the metadata of the server. Their users cannot log in."},
 	IDTools:                  {SeverityOK, "The server has all tools that rules name."},
-	IDToolUnknown:            {SeverityWarning, "A rule names a tool that the server does not list for this token. If the name is misspelled, the rule does not protect the tool that it is meant for."},
+	IDToolUnknown:            {SeverityWarning, "A rule names a tool that the server does not list. If the name is misspelled, the rule does not protect the tool that it is meant for."},
 }
 
 // IDs returns all IDs, sorted.

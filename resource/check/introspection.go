@@ -85,7 +85,7 @@ func (i *issuerRun) addCredentials(subject string, t introspect.Trial, cause err
 		i.add(IDIntrospectionMethod, subject, "the issuer lists the methods "+some(methods)+", and the server uses "+t.Method,
 			"set "+i.key("introspection_auth_method")+" to "+strings.Join(usableMethods(methods), " or "))
 	case t.Note != "":
-		i.add(IDSecretForm, subject, t.Note+": "+errorText(cause), i.secretFix(t))
+		i.add(IDSecretForm, subject, errorText(cause), i.secretFix(t)) // the cause has the note
 	default:
 		i.add(IDIntrospectionCredentials, subject, errorText(cause), "correct "+i.credentialKeys(t.Method)+", and permit the client to introspect tokens at the issuer")
 	}

@@ -32,8 +32,10 @@ func (r *run) checkIssuer(ctx context.Context, parts config.IssuerParts) {
 	i.checkKeys(ctx)
 	i.readMetadata(ctx)
 	i.checkIntrospection(ctx)
-	if i.document != nil {
+	if i.document != nil && i.isWellKnown(ctx) {
 		i.checkLogin(i.name, i.document)
+	}
+	if i.document != nil {
 		i.checkAudience()
 	}
 	r.offers = append(r.offers, i.offer())
@@ -79,6 +81,20 @@ func (i *issuerRun) readMetadata(ctx context.Context) {
 	} else if i.published() {
 		i.add(IDLoginMetadata, i.name, errorText(err), "correct "+i.key("issuer_url")+", or list in authorization_servers the issuer identifiers of the servers where users log in")
 	}
+}
+
+// isWellKnown reports whether clients find the metadata, which the server reads at metadata_url.
+func (i *issuerRun) isWellKnown(ctx context.Context) bool {
+	if i.settings.MetadataURL == "" || !i.published() || i.settings.ServeMetadata {
+		return true
+	}
+	client := outbound.New(i.network(i.parts))
+	defer client.CloseIdle()
+	_, err := metadata.Discover(ctx, client, i.settings.IssuerURL)
+	if err != nil {
+		i.add(IDLoginMetadata, i.name, errorText(err), "publish the metadata at a well-known URL of "+i.key("issuer_url")+", or list in authorization_servers the issuer identifiers of the servers where users log in")
+	}
+	return err == nil
 }
 
 // published reports whether clients learn that they can log in at the issuer.

@@ -1,10 +1,10 @@
 package check
 
 import (
+	"cmp"
 	"context"
 	"errors"
-	"fmt"
-	"slices"
+	"net/http"
 	"strings"
 
 	"github.com/warder-go/warder/jwks"
@@ -16,26 +16,24 @@ func (i *issuerRun) checkKeys(ctx context.Context) {
 		return
 	}
 	keys, err := i.parts.Keys.Inspect(ctx)
-	usable, allowed := 0, 0
+	allowed := 0
 	for _, k := range keys {
 		switch {
 		case k.Err != nil:
 			i.add(IDKeySkipped, i.keySubject(k), strings.TrimPrefix(k.Err.Error(), "jose: "), "publish at the issuer, instead of this key, a public key of at least 2048 bits (RSA) or of the curves P-256, P-384, P-521 or Ed25519, with a kid and use sig")
-			continue
 		case k.Algorithms == nil:
-			i.add(IDKeyAlgorithm, i.keySubject(k), "none of the allowed algorithms fits the key", "add the algorithm of the issuer to "+i.key("algorithms"))
+			i.add(IDKeyAlgorithm, i.keySubject(k), "none of the allowed algorithms fits the key", "add the algorithm of the key to "+i.key("algorithms")+", or remove the setting")
 		default:
 			allowed++
 		}
-		usable++
 	}
 	switch {
 	case err != nil:
 		i.addKeysError(err)
 	case allowed == 0:
-		i.add(IDKeysUnusable, i.name, fmt.Sprintf("%d keys, none for an algorithm in %s", usable, i.key("algorithms")), "set "+i.key("algorithms")+" to the algorithms with which the issuer signs")
+		i.add(IDKeysUnusable, i.name, "the issuer has no key for the algorithms in "+i.key("algorithms"), "set "+i.key("algorithms")+" to the algorithms with which the issuer signs")
 	default:
-		i.add(IDKeys, i.name, fmt.Sprintf("%d usable keys for %s", allowed, strings.Join(algorithmsOf(keys), ", ")), "")
+		i.add(IDKeys, i.name, describeKeys(keys), "")
 	}
 }
 
@@ -47,16 +45,15 @@ func (i *issuerRun) keySubject(k jwks.InspectedKey) string {
 	return i.name + " key " + k.ID
 }
 
-// algorithmsOf returns the algorithms for which there is a key.
-func algorithmsOf(keys []jwks.InspectedKey) (names []string) {
+// describeKeys lists the usable keys with their algorithms.
+func describeKeys(keys []jwks.InspectedKey) string {
+	var names []string
 	for _, k := range keys {
-		for _, name := range k.Algorithms {
-			if !slices.Contains(names, name) {
-				names = append(names, name)
-			}
+		if k.Algorithms != nil {
+			names = append(names, cmp.Or(k.ID, "a key without kid")+" ("+strings.Join(k.Algorithms, ", ")+")")
 		}
 	}
-	return names
+	return "usable keys: " + some(names)
 }
 
 // addKeysError adds the finding for an error of fetching the keys.
@@ -73,6 +70,8 @@ func (i *issuerRun) addKeysError(err error) {
 		i.add(IDKeysUnusable, i.name, errorText(err), "publish a signing key at the issuer")
 	case failed != nil && failed.Outcome == "bearer_token":
 		i.add(IDKeysUnavailable, i.name, errorText(err), "correct "+i.key("jwks_bearer_token")+" or "+i.key("jwks_bearer_token_file"))
+	case i.last().Status == http.StatusUnauthorized || i.last().Status == http.StatusForbidden:
+		i.add(IDKeysUnavailable, i.name, errorText(err), "set "+i.key("jwks_bearer_token_file")+" to a file with a token for the keys, or "+i.key("jwks_uri")+" to a URL that needs none")
 	default:
 		i.add(IDKeysUnavailable, i.name, errorText(err), "set "+i.keysKey()+" to where the issuer publishes its keys (a JWK Set)")
 	}

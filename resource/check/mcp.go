@@ -85,7 +85,7 @@ func (m *mcpClient) call(ctx context.Context, method, body string) (result jsont
 	switch {
 	case err != nil:
 		return nil, "", err
-	case response.Status == 202: // of a notification
+	case response.Status == 202, response.Status == 204: // of a notification
 		return nil, m.session, nil
 	case response.Status != 200:
 		return nil, "", &answerError{response.Status, "want 200"}

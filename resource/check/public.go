@@ -6,6 +6,7 @@ import (
 	"errors"
 	"net/http"
 	"net/url"
+	"strings"
 
 	"github.com/warder-go/warder/internal/configerr"
 	"github.com/warder-go/warder/internal/logging"
@@ -114,7 +115,8 @@ func (p *public) addNetwork(address string, err error) {
 	case speaksHTTP(err):
 		p.add(IDPublicHTTP, origin, errorText(failed), "switch on TLS at the proxy, or correct resource_server_url")
 	case failed.Outcome == outbound.TLS:
-		p.add(IDPublicTLS, origin, errorText(failed), "install a certificate for this host at the proxy, with its whole chain, or pass its CA with -public-ca (in Go: TLS)")
+		seen, _, _ := strings.Cut(errorText(failed), ": if the CA is your own") // what follows is about ca_file
+		p.add(IDPublicTLS, origin, seen, "install a certificate for this host at the proxy, with its whole chain, or pass its CA with -public-ca (in Go: TLS)")
 	case failed.Outcome == outbound.TooLarge, failed.Outcome == outbound.Encoding, failed.Outcome == outbound.Truncated, failed.Outcome == outbound.Protocol:
 		p.add(IDPublicStatus, logging.RedactURL(address), errorText(failed), "correct the proxy, or resource_server_url")
 	default:
@@ -158,10 +160,10 @@ func (p *public) checkPlaintext(ctx context.Context) {
 		return
 	}
 	response, err := p.send(client, req)
-	if err != nil || response.Status != http.StatusUnauthorized && response.Status != http.StatusOK {
+	if err != nil || response.Status != http.StatusUnauthorized || !strings.Contains(response.Header.Get("WWW-Authenticate"), "resource_metadata=") {
 		return // nothing, a redirect, or another server
 	}
-	p.add(IDPublicPlaintext, plain.Scheme+"://"+plain.Host, "POST "+plain.String()+" has the status "+http.StatusText(response.Status), "close port 80 at the proxy, or redirect from it to https")
+	p.add(IDPublicPlaintext, plain.Scheme+"://"+plain.Host, "POST "+plain.String()+" has status 401 with the challenge of an MCP server", "close port 80 at the proxy, or redirect from it to https")
 }
 
 // challengeOf returns the decision of this configuration about a request without a token.

@@ -35,7 +35,11 @@ func (p *public) checkMetadata(ctx context.Context, want metadata.Document) {
 		return
 	}
 	if different := differences(expected, response.Body); len(different) > 0 {
-		p.add(IDPublicMetadataDiffers, shown, "these members are others: "+some(different),
+		seen := "these members differ: " + some(different)
+		if slices.Contains(different, "resource") {
+			seen += "; resource is " + string(members(response.Body)["resource"])
+		}
+		p.add(IDPublicMetadataDiffers, shown, seen,
 			"start the server with this configuration, or stop the proxy from changing the document; resource must be resource_server_url")
 		return
 	}
@@ -111,6 +115,11 @@ func isMetadata(body []byte) bool {
 	return err == nil && found
 }
 
+// relevant are the members on which clients depend. Others, which only the server has, can be those
+// of its program.
+var relevant = []string{"authorization_servers", "bearer_methods_supported", "scopes_supported", "tls_client_certificate_bound_access_tokens",
+	"authorization_details_types_supported", "dpop_bound_access_tokens_required", "dpop_signing_alg_values_supported"}
+
 // differences returns the members in which two objects differ.
 func differences(want, got []byte) (names []string) {
 	expected, found := members(want), members(got)
@@ -119,9 +128,9 @@ func differences(want, got []byte) (names []string) {
 			names = append(names, name)
 		}
 	}
-	for name := range found {
-		if _, ok := expected[name]; !ok {
-			names = append(names, logging.Printable(name))
+	for _, name := range relevant {
+		if expected[name] == nil && found[name] != nil {
+			names = append(names, name)
 		}
 	}
 	slices.Sort(names)

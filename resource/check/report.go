@@ -6,6 +6,8 @@ import (
 	"strings"
 	"unicode"
 	"unicode/utf8"
+
+	"github.com/warder-go/warder/internal/configerr"
 )
 
 // A Finding is one thing that was looked at.
@@ -40,6 +42,18 @@ func (r Report) Has(id ID) bool {
 	return slices.ContainsFunc(r.Findings, func(f Finding) bool { return f.ID == id })
 }
 
+// Err returns nil if the report has no error. Otherwise it returns an error with a line for each of
+// them. Warnings have no influence.
+func (r Report) Err() error {
+	var list configerr.List
+	for _, f := range r.Findings {
+		if f.Severity == SeverityError {
+			list.Addf("%s: %s: %s: %s", f.ID, f.Subject, f.Seen, f.Fix)
+		}
+	}
+	return list.Err("check")
+}
+
 // sort puts the worst findings first.
 func (r *Report) sort() {
 	slices.SortStableFunc(r.Findings, func(a, b Finding) int {
@@ -60,10 +74,11 @@ const redacted = "[redacted]"
 // ordinary words, and no text quotes a secret intentionally.
 const minRedacted = 4 // bytes
 
-// add adds a finding, unless one with the same ID and subject is there.
+// add adds a finding, unless one with the same ID and subject is there. Findings of one severity do
+// not displace those of another.
 func (c *collector) add(id ID, subject, seen, fix string) {
 	key := [2]string{string(id), subject}
-	if c.known[key] || len(c.report.Findings) >= maxFindings {
+	if c.known[key] || c.report.Count(id.Severity()) >= maxFindings {
 		return
 	}
 	if c.known == nil {
@@ -75,6 +90,9 @@ func (c *collector) add(id ID, subject, seen, fix string) {
 		Subject: c.clean(subject), Seen: c.clean(seen), Fix: c.clean(fix),
 	})
 }
+
+// has reports whether a finding with this ID and subject was added.
+func (c *collector) has(id ID, subject string) bool { return c.known[[2]string{string(id), subject}] }
 
 // clean makes a text that can have text of a server safe to print: on one line, without control
 // characters and secrets, and of limited length.

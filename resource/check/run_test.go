@@ -66,7 +66,7 @@ func TestTimeLimits(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	want := []string{"not_checked issuer ISSUER", "not_checked authorization_servers", "not_checked token", "not_checked public URL"}
+	want := []string{"time_over timeout", "not_checked issuer ISSUER", "not_checked authorization_servers", "not_checked token", "not_checked public URL"}
 	if got := d.problems(report, check.SeverityError, check.SeverityWarning, check.SeverityNotChecked); !slices.Equal(got, want) {
 		t.Errorf("(-want +got)\n- %q\n+ %q", want, got)
 	}
@@ -93,7 +93,7 @@ func TestTokenIsNotSentOverHTTP(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	if got := d.problems(report, check.SeverityError, check.SeverityNotChecked); leaked.Load() != 0 || !slices.Contains(got, "not_checked tools") || !report.Has(check.IDToken) {
+	if got := d.problems(report, check.SeverityError, check.SeverityNotChecked); leaked.Load() != 0 || !slices.Contains(got, "not_checked tools") || !report.Has(check.IDTokenAccepted) {
 		t.Errorf("got %d requests with the token and %q, want none", leaked.Load(), got)
 	}
 }
@@ -210,25 +210,67 @@ func TestBounds(t *testing.T) {
 	}
 }
 
-type noReplays struct{}
-
-func (noReplays) Once(context.Context, resource.ProofID, time.Time) error {
-	return errors.New("not called")
-}
-
-// The OpenStore of a program is used, and its store is closed.
-func TestOpenStore(t *testing.T) {
+// The observers of a program are not notified of the decisions of a check.
+func TestNoObservers(t *testing.T) {
 	d := deploy(t, resourcetest.Config{})
-	d.lines = []string{"  shared_state: {addresses: ['127.0.0.1:1'], tls: false, keys: [0123456789abcdef0123456789abcdef], revocations: false, introspection_answers: false}"}
-	opened, closed := 0, 0
+	d.public, d.token = true, d.validToken("")
+	completed := 0
 	d.change = func(c *check.Config) {
-		c.Config.OpenStore = func(config.StoreSettings) (config.Stores, error) {
-			opened++
-			return config.Stores{Replays: noReplays{}, Close: func() { closed++ }}, nil
+		c.Config.Complete = func(settings *resource.Config) {
+			completed++
+			settings.Hooks.Observers = []resource.Observer{failingObserver{t}}
+			settings.Metadata.ResourceName = "set by the program"
 		}
 	}
 	report, err := check.Run(t.Context(), d.start())
-	if err != nil || opened != 1 || closed != 1 || report.Count(check.SeverityError) > 0 {
-		t.Errorf("got %+v and %v, opened %d, closed %d", report, err, opened, closed)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if want := "public_metadata_differs SERVER/.well-known/oauth-protected-resource/mcp"; completed != 1 || !slices.Contains(d.problems(report, check.SeverityError), want) {
+		t.Errorf("got %d calls and %+v, want one call, and %s because the server has no name", completed, report, want)
+	}
+}
+
+type failingObserver struct{ t *testing.T }
+
+func (o failingObserver) Observe(context.Context, resource.Event) {
+	o.t.Error("an observer was notified of a decision of the check")
+}
+
+// Many findings of one severity do not displace those of another.
+func TestManyFindings(t *testing.T) {
+	d := deploy(t, resourcetest.Config{})
+	d.public, d.token = true, d.validToken("")
+	d.lines = []string{"  tool_scopes:"}
+	for n := range 1100 {
+		d.lines = append(d.lines, fmt.Sprintf("    hidden%d: [mcp:admin]", n))
+	}
+	d.proxy = changing(nil, func(_ string, w *httptest.ResponseRecorder) { w.Header().Set("Date", "Mon, 02 Jan 2006 15:04:05 GMT") })
+	report, err := check.Run(t.Context(), d.start())
+	if err != nil {
+		t.Fatal(err)
+	}
+	if n := report.Count(check.SeverityNotChecked); n != 1000 {
+		t.Errorf("got %d findings that are not checked, want 1000", n)
+	}
+	if got, want := d.problems(report, check.SeverityError, check.SeverityWarning), []string{"clock_skew SERVER"}; !slices.Equal(got, want) {
+		t.Errorf("(-want +got)\n- %q\n+ %q", want, got)
+	}
+}
+
+// Err has a line for each error, and none for warnings.
+func TestErr(t *testing.T) {
+	report := check.Report{Findings: []check.Finding{
+		{ID: check.IDIssuerTLS, Severity: check.SeverityError, Subject: "https://a.example", Seen: "seen", Fix: "set ca_file"},
+		{ID: check.IDKeysUnusable, Severity: check.SeverityError, Subject: "https://b.example", Seen: "none", Fix: "publish one"},
+		{ID: check.IDLoginPKCE, Severity: check.SeverityWarning, Subject: "https://b.example", Seen: "x", Fix: "y"},
+	}}
+	const want = "check: issuer_tls: https://a.example: seen: set ca_file\nkeys_unusable: https://b.example: none: publish one"
+	if err := report.Err(); err == nil || err.Error() != want {
+		t.Errorf("(-want +got)\n- %s\n+ %v", want, err)
+	}
+	report.Findings = report.Findings[2:]
+	if err := report.Err(); err != nil {
+		t.Errorf("got %v for a warning, want nil", err)
 	}
 }

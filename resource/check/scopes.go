@@ -4,9 +4,9 @@ import (
 	"fmt"
 	"maps"
 	"slices"
-	"strings"
 
 	"github.com/warder-go/warder/internal/scopeset"
+	"github.com/warder-go/warder/internal/weburl"
 	"github.com/warder-go/warder/resource/config"
 )
 
@@ -124,14 +124,14 @@ func audiencesOf(s *config.IssuerSettings, identifiers []string) []string {
 	if slices.ContainsFunc(s.AudienceClaims, isClient) {
 		return s.ExpectedAudiences
 	}
-	accepted := slices.Clone(identifiers)
+	var accepted []string
+	for _, identifier := range identifiers {
+		accepted = append(accepted, weburl.WithAndWithoutSlash(identifier)...)
+	}
 	for _, a := range s.ExpectedAudiences {
 		if !slices.Contains(accepted, a) {
 			accepted = append(accepted, a)
 		}
-	}
-	if len(identifiers) == 1 { // a URL without a path has two spellings
-		accepted = append(accepted, strings.TrimSuffix(identifiers[0], "/"))
 	}
 	return accepted
 }

@@ -25,7 +25,8 @@ func (r *run) checkToken(ctx context.Context) (usable bool) {
 	decision, refusal := r.decideAt(ctx, r.resource.Identifier(), toolsList(1, ""), "Bearer "+r.config.Token, "")
 	if refusal == nil {
 		decision.Done()
-		r.add(IDToken, "token", "accepted for tools/list", "")
+		r.caller = decision.Caller
+		r.add(IDTokenAccepted, "token", "accepted for tools/list", "")
 		return true
 	}
 	seen := "rejected with " + fmt.Sprint(refusal.Status) + ", reason " + string(refusal.Reason)
@@ -34,11 +35,15 @@ func (r *run) checkToken(ctx context.Context) (usable bool) {
 	case resource.ReasonAudience:
 		r.add(IDTokenAudience, "token", seen+"; "+claims.describeAudience(), r.audienceFix(claims))
 	case resource.ReasonIssuerUnknown:
+		if field := r.tokenHeaderOf(claims.issuer); field != "" {
+			r.add(IDNotChecked, "token", "tokens of its issuer are accepted only in the header field "+field, "")
+			return false
+		}
 		r.add(IDTokenIssuer, "token", seen+"; iss (not verified) is "+claims.issuer, "set issuer_url, or an entry in additional_issuers, to the iss of the token, or get the token from an issuer of the configuration")
 	case resource.ReasonBindingRequired, resource.ReasonDPoPMissing, resource.ReasonDPoPScheme, resource.ReasonCertificateMissing:
 		r.add(IDNotChecked, "token", seen+": this check has no key or certificate that a token is bound to", "")
-	case resource.ReasonRevocationsUnavailable:
-		r.add(IDNotChecked, "token", "only the store of shared_state knows whether the token is revoked; the token is otherwise accepted so far", "")
+	case resource.ReasonHeaderClaim:
+		r.add(IDNotChecked, "token", "the token agrees with header_claims only in requests that have their header fields", "")
 		return true
 	default:
 		return r.addRejected(refusal, seen)
@@ -58,6 +63,16 @@ func (r *run) addRejected(refusal *resource.Refusal, seen string) (usable bool) 
 		r.add(IDTokenRejected, "token", seen, "see the reason "+string(refusal.Reason)+" in docs/reference.md, or get a new token")
 	}
 	return false
+}
+
+// tokenHeaderOf returns the only header field in which tokens of an issuer are accepted, or "".
+func (r *run) tokenHeaderOf(issuer string) string {
+	for _, i := range r.parts.Issuers {
+		if i.Settings.IssuerURL == issuer {
+			return i.Settings.TokenHeader
+		}
+	}
+	return ""
 }
 
 // audienceFix says which key and which value make the audiences fit.

@@ -10,6 +10,7 @@ import (
 
 	"github.com/warder-go/warder/internal/nearest"
 	"github.com/warder-go/warder/internal/outbound"
+	"github.com/warder-go/warder/resource"
 )
 
 // checkTools sends the token to the server, and compares the tools there with those that rules name.
@@ -40,7 +41,7 @@ func (p *public) checkTools(ctx context.Context, usable bool) {
 	case err != nil:
 		p.add(IDNotChecked, subject, "the server does not list its tools: "+errorText(err), "")
 	default:
-		p.compareTools(names, all)
+		p.compareTools(ctx, names, all)
 	}
 }
 
@@ -50,7 +51,9 @@ func maySendToken(address string) bool {
 	return err == nil && (u.Scheme == "https" || outbound.IsLoopbackHost(u.Hostname()))
 }
 
-func (p *public) compareTools(names []string, all bool) {
+// compareTools compares the tools of the server with those that rules name. A server can hide the
+// tools that the caller may not use, so only the others must be in its list.
+func (p *public) compareTools(ctx context.Context, names []string, all bool) {
 	named, keys := ruleTools(&p.parts.Settings)
 	missing := 0
 	for _, tool := range named {
@@ -61,11 +64,16 @@ func (p *public) compareTools(names []string, all bool) {
 		if !all {
 			continue
 		}
-		fix := "correct the name in " + keys[tool] + ", or remove the rule"
-		if similar := nearest.Name(tool, names); similar != "" {
-			fix += "; the server has " + similar
+		similar := ""
+		if name := nearest.Name(tool, names); name != "" {
+			similar = "; the server has " + name
 		}
-		p.add(IDToolUnknown, keys[tool]+"."+tool, fmt.Sprintf("the server lists %d tools, and not %s", len(names), tool), fix)
+		subject := keys[tool] + "." + tool
+		if p.caller == nil || !p.resource.Offers(ctx, p.caller, resource.Operation{Method: "tools/call", Name: tool}) {
+			p.add(IDNotChecked, subject, "the server does not list the tool, which this token may not use, so the server can hide it"+similar, "")
+			continue
+		}
+		p.add(IDToolUnknown, subject, fmt.Sprintf("the server lists %d tools, and not %s, which this token may use", len(names), tool), "correct the name in "+keys[tool]+", or remove the rule"+similar)
 	}
 	switch {
 	case missing > 0 && !all:
