@@ -62,7 +62,7 @@ func (c *Client) Get(ctx context.Context, url string, header http.Header) (*Resp
 // Do sends req and reads the whole response. It stops at the deadline of req's context or
 // after Config.Timeout, whichever is sooner.
 //
-// Do returns a Response for every status except 1xx and 3xx. If a body cannot be read, the
+// Do returns a Response for every status except 1xx and 3xx. See also Config.Observe. If a body cannot be read, the
 // Response of a status from 400 on has no body; other statuses are errors then. Every error
 // is an *[Error].
 //
@@ -88,12 +88,15 @@ func (c *Client) Do(req *http.Request) (*Response, error) {
 	if err != nil {
 		return nil, fail(req, classify(ctx, err), err)
 	}
+	if c.observe {
+		return c.observed(resp, cancel), nil
+	}
 	return c.read(ctx, req, resp)
 }
 
 // checkRequest rejects requests that must not be sent, before any lookup.
 func (c *Client) checkRequest(req *http.Request) error {
-	if req.Method != http.MethodGet && req.Method != http.MethodPost {
+	if req.Method != http.MethodGet && req.Method != http.MethodPost && !(c.observe && slices.Contains(observedMethods, req.Method)) {
 		return fmt.Errorf("method %q: only GET and POST are supported", req.Method)
 	}
 	u := req.URL

@@ -3,8 +3,8 @@
 //
 // The client is stricter than [http.Client]. It does not follow redirects, store cookies or
 // read the proxy from the environment. It uses https, and http only for loopback hosts
-// unless configured otherwise. It speaks HTTP/1.1 and sends GET and POST only. It limits the
-// size of a body and the time of the whole exchange.
+// unless configured otherwise. It speaks HTTP/1.1 and sends GET and POST only, unless
+// Config.Observe is set. It limits the size of a body and the time of the whole exchange.
 //
 // An address guard checks each connection when it is made, with the address that it
 // connects to. A host that the operator has configured may have a private address, any other
@@ -67,6 +67,11 @@ type Config struct {
 
 	Concurrent int // simultaneous requests to one host, whose connections are kept idle afterwards; 0 means 8
 
+	// Observe is for programs that describe how a server answers, and trust nothing in the
+	// answer. The Client then also sends HEAD, OPTIONS and DELETE, a redirect is a Response and
+	// is not followed, and a body that is too long or takes more than 2 seconds is cut.
+	Observe bool
+
 	Resolver *net.Resolver // nil means net.DefaultResolver
 	Timeout  time.Duration // of a whole exchange, from DNS to the last byte of the body; 0 means DefaultTimeout
 	MaxBytes int64         // of a body, as received and after decompression; 0 means DefaultMaxBytes
@@ -78,6 +83,7 @@ type Client struct {
 	transport http.RoundTripper
 	proxy     func(*http.Request) (*url.URL, error)
 	allowHTTP bool
+	observe   bool
 	timeout   time.Duration
 	maxBytes  int64
 }
@@ -88,6 +94,7 @@ func New(cfg Config) *Client {
 	c := &Client{
 		transport: cfg.Transport,
 		allowHTTP: cfg.AllowHTTP,
+		observe:   cfg.Observe,
 		timeout:   cfg.Timeout,
 		maxBytes:  cfg.MaxBytes,
 	}
