@@ -170,6 +170,11 @@ func (e *evidence) collectControl(ctx context.Context, f *forge) {
 		return
 	}
 	e.controlReply = e.sender.send(ctx, http.MethodPost, e.cfg.URL, mcpHeader("Authorization", e.sender.bearer(e.control)), initialize)
+	if !accepted(e.controlReply) && f.test.Signer != nil && e.cfg.Audience == "" && f.audience != e.cfg.URL {
+		f.audience = e.cfg.URL
+		e.control = f.signed(nil, nil)
+		e.controlReply = e.sender.send(ctx, http.MethodPost, e.cfg.URL, mcpHeader("Authorization", e.sender.bearer(e.control)), initialize)
+	}
 	if !accepted(e.controlReply) {
 		e.control, e.controlWhy = "", "needs a valid token, and the server did not accept the one that it got"
 		return

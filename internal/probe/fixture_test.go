@@ -48,7 +48,7 @@ func start(t *testing.T, path string, wrong middleware) *site {
 	s.origin = "http://" + web.Listener.Addr().String()
 	s.url = s.origin + path
 	res, err := resource.New(resource.Config{
-		Identifier: s.url, Issuers: []resource.Issuer{{Verifier: verifier}}, Scopes: []string{"mcp:read"}, Logger: slog.New(slog.DiscardHandler),
+		Identifier: s.url, Issuers: []resource.Issuer{{Verifier: verifier}}, Scopes: []string{"tools"}, Logger: slog.New(slog.DiscardHandler),
 	})
 	if err != nil {
 		t.Fatal(err)
@@ -130,6 +130,29 @@ func keySet(t *testing.T, key privatekey.Key) []byte {
 // withKey is a configuration with the key of the test issuer.
 func (s *site) withKey() probe.Config {
 	return probe.Config{URL: s.url, Issuer: s.issuer.Identifier(), Key: s.key}
+}
+
+// token returns a valid token that is signed with the key.
+func (s *site) token() string {
+	return s.issuer.Token(resourcetest.Token{Audience: s.url, Scope: "tools", Signer: s.key.Signer, Header: map[string]any{"kid": s.key.ID}})
+}
+
+// fetchKeys makes the server fetch the keys of the issuer.
+func (s *site) fetchKeys(t *testing.T) {
+	t.Helper()
+	req, err := http.NewRequestWithContext(t.Context(), http.MethodPost, s.url, nil)
+	if err != nil {
+		t.Fatal(err)
+	}
+	req.Header.Set("Authorization", "Bearer "+s.token())
+	resp, err := http.DefaultClient.Do(req)
+	if err != nil {
+		t.Fatal(err)
+	}
+	resp.Body.Close()
+	if resp.StatusCode != http.StatusOK {
+		t.Fatalf("status %d, want 200", resp.StatusCode)
+	}
 }
 
 func run(t *testing.T, cfg probe.Config) *probe.Report {

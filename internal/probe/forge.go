@@ -39,7 +39,10 @@ type forge struct {
 type members map[string]any
 
 func (e *evidence) newForge(ctx context.Context) *forge {
-	f := &forge{issuer: e.cfg.Issuer, audience: e.metadata.text("resource"), scope: e.scope(), now: time.Now(), test: e.cfg.Key}
+	f := &forge{issuer: e.cfg.Issuer, audience: e.cfg.Audience, scope: e.scope(), now: time.Now(), test: e.cfg.Key}
+	if f.audience == "" {
+		f.audience = e.metadata.text("resource")
+	}
 	if f.audience == "" {
 		f.audience = e.cfg.URL
 	}
@@ -62,7 +65,7 @@ func (e *evidence) scope() string {
 	if e.cfg.Scope != "" {
 		return e.cfg.Scope
 	}
-	if named, ok := e.bearer().get("scope"); ok {
+	if named, _ := e.bearer().get("scope"); named.value != "" {
 		return named.value
 	}
 	return strings.Join(e.metadata.list("scopes_supported"), " ")

@@ -44,10 +44,12 @@ type Config struct {
 
 	// Issuer and Key are of a test issuer that the server trusts. With them, valid tokens are made,
 	// and tokens with exactly one mistake. Scope is the scope of these tokens; "" means the scopes
-	// that the server names. If Key.ID is empty, the tokens have no kid.
-	Issuer string
-	Key    privatekey.Key
-	Scope  string
+	// that the server names. Audience is their audience; "" means the member resource of the
+	// metadata, or, if the server rejects that, URL. If Key.ID is empty, the tokens have no kid.
+	Issuer   string
+	Key      privatekey.Key
+	Scope    string
+	Audience string
 
 	// Origin is a web origin whose pages may use the server. "" means the origin of URL, or, if URL
 	// is a loopback address, that of MCP Inspector.

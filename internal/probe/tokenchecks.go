@@ -44,6 +44,9 @@ func judgeRejected(id string) func(*evidence) verdict {
 			return notChecked(a.reply.describe())
 		case a.reply.isRedirect():
 			return notApplicable("the server redirects")
+		case a.reply.status == http.StatusServiceUnavailable && a.reply.header.Get("Retry-After") != "":
+			// A server limits how often it fetches keys because of unknown tokens.
+			return notChecked("the server could not verify the token now: status 503 with Retry-After")
 		}
 		return goodIf(a.reply.status >= 400 && a.reply.status < 500, a.reply.describe())
 	}

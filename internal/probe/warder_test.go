@@ -48,7 +48,7 @@ func TestWithoutToken(t *testing.T) {
 func TestWithToken(t *testing.T) {
 	s := start(t, "/mcp", nil)
 	s.issuer.SetJWKS(nil)
-	token := s.issuer.Token(resourcetest.Token{Audience: s.url, Scope: "mcp:read"})
+	token := s.issuer.Token(resourcetest.Token{Audience: s.url, Scope: "tools"})
 	report := run(t, probe.Config{URL: s.url, Token: token})
 	wantIDs(t, report, nil, probe.Fail, probe.Warn)
 	wantIDs(t, report, issued, probe.NotChecked)
@@ -69,4 +69,14 @@ func TestInvalidControl(t *testing.T) {
 	report := run(t, cfg)
 	wantIDs(t, report, []string{"valid-token"}, probe.Fail, probe.Warn)
 	wantIDs(t, report, append([]string{"scheme-case", "session-delete", "tampered-token"}, issued...), probe.NotChecked)
+}
+
+// warder limits how often unknown keys make it fetch keys. It answers with 503 above the limit,
+// which is neither an acceptance nor a rejection.
+func TestRepeatedly(t *testing.T) {
+	s := start(t, "/mcp", nil)
+	run(t, s.withKey())
+	report := run(t, s.withKey())
+	wantIDs(t, report, nil, probe.Fail, probe.Warn)
+	wantIDs(t, report, []string{"attacker-key", "attacker-jwk", "attacker-jku"}, probe.NotChecked)
 }
