@@ -75,6 +75,7 @@ func newCommand(s streams) *cli.Command {
 		ExitErrHandler:        func(context.Context, *cli.Command, error) {}, // run handles errors
 		Action:                onNoCommand,
 		Commands: []*cli.Command{
+			probeCommand(s),
 			command("version", "print the version of the program and of Go", printVersion(s)),
 		},
 	}

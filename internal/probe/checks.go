@@ -99,5 +99,5 @@ const (
 	mcpSessions     = "MCP 2025-11-25 security best practices, Session Hijacking"
 	mcpScopes       = "MCP 2025-11-25 authorization, Scope Selection Strategy"
 	mcpOffline      = "MCP 2026-07-28 authorization, Refresh Tokens"
-	fetchCORS       = "Fetch §3.3, CORS protocol"
+	fetchCORS       = "Fetch, CORS protocol"
 )

@@ -15,7 +15,7 @@ type corsEvidence struct {
 // corsChecks are about the MCP endpoint. They do not apply to a server that is not for browsers.
 func corsChecks() []check {
 	return []check{
-		{"cors-preflight", "Fetch §4.8, CORS-preflight fetch", Should, "The preflight of a POST passes without a token, and allows Authorization, Content-Type and MCP-Protocol-Version by name.", forBrowsers(judgePreflight)},
+		{"cors-preflight", "Fetch, CORS-preflight fetch", Should, "The preflight of a POST passes without a token, and allows Authorization, Content-Type and MCP-Protocol-Version by name.", forBrowsers(judgePreflight)},
 		{"cors-response", fetchCORS, Should, "Pages of browsers can read a 401.", forBrowsers(func(e *evidence) verdict {
 			return goodIf(allowsOrigin(e.cors.page, e.cfg.Origin), "Access-Control-Allow-Origin: "+e.cors.page.header.Get("Access-Control-Allow-Origin"))
 		})},
@@ -68,7 +68,7 @@ func judgePreflight(e *evidence) verdict {
 	if !allowsOrigin(r, e.cfg.Origin) {
 		found = append(found, "the origin is not allowed")
 	}
-	if !allows(r.header, "Access-Control-Allow-Headers", "authorization", false) { // Fetch §3.3: the wildcard excludes it
+	if !allows(r.header, "Access-Control-Allow-Headers", "authorization", false) { // Fetch, CORS protocol: the wildcard excludes it
 		found = append(found, "Authorization is not allowed")
 	}
 	for _, name := range []string{"content-type", "mcp-protocol-version"} {

@@ -64,7 +64,7 @@ func bearerOf(all []challenge) (challenge, bool) {
 }
 
 // allows reports whether a header field with a list of names has a name. wildcard says whether "*"
-// stands for it (Fetch §3.3).
+// stands for it (Fetch, CORS protocol).
 func allows(h http.Header, field, name string, wildcard bool) bool {
 	for _, value := range h.Values(field) {
 		for item := range strings.SplitSeq(value, ",") {

@@ -32,7 +32,7 @@ func serverChecks() []check {
 		{"as-registration", mcpRegistration + "; RFC 7591 §3", Should, "Clients can register: registration_endpoint is present or client_id_metadata_document_supported is true.", eachServer(func(as server) string {
 			return unless(as.doc.text("registration_endpoint") != "" || supportsDocuments(as), as.issuer+": neither")
 		})},
-		{"as-public-clients", "RFC 7591 §2", Should, "If clients can register, token_endpoint_auth_methods_supported has none, for clients without a secret.", eachServer(func(as server) string {
+		{"as-public-clients", "RFC 8414 §2", Should, "If clients can register, token_endpoint_auth_methods_supported has none, for clients without a secret.", eachServer(func(as server) string {
 			if as.doc.text("registration_endpoint") == "" && !supportsDocuments(as) {
 				return ""
 			}

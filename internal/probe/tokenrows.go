@@ -87,7 +87,7 @@ func issuedRows() []tokenRow {
 		{"unknown-crit", "RFC 7515 §4.1.11", Must, "A JWT with an extension in crit that the server cannot know is rejected.", with(func(*forge) members {
 			return members{"crit": []string{"warder-probe"}, "warder-probe": true}
 		}, none)},
-		{"bound-token", "RFC 9449 §7.1", Should, "A token that is bound to a key is not accepted as a bearer token.", claims(func(f *forge) members {
+		{"bound-token", "RFC 9449 §7.2", Should, "A token that is bound to a key is not accepted as a bearer token.", claims(func(f *forge) members {
 			return members{"cnf": map[string]string{"jkt": "0ZcOCORZNYy-DWpqq30jZyJGHTN0d2HglBV3uiguA4I"}}
 		})},
 	}

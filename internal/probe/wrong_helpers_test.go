@@ -6,6 +6,7 @@ import (
 	"net/http/httptest"
 	"slices"
 	"strings"
+	"time"
 
 	"github.com/warder-go/warder/resource/resourcetest"
 )
@@ -176,4 +177,19 @@ func ignoresOrigin(_ *site, next http.Handler) http.Handler {
 // members changes one member of the metadata of an authorization server.
 func members(name string, value any) func(*resourcetest.Issuer) {
 	return func(s *resourcetest.Issuer) { s.SetMetadata(map[string]any{name: value}) }
+}
+
+// validClaims accepts a token with the kid of the published key and valid claims, whatever its
+// signature.
+func validClaims(s *site, r *http.Request, t token) bool {
+	exp, _ := t.claims["exp"].(float64)
+	return t.header["kid"] == "test" && t.header["alg"] == "ES256" && t.header["typ"] == "at+jwt" && t.header["crit"] == nil &&
+		t.claims["aud"] == s.url && t.claims["iss"] == s.issuer.Identifier() && t.claims["nbf"] == nil && t.claims["cnf"] == nil &&
+		int64(exp) > time.Now().Unix() && r.Header.Get("Origin") == ""
+}
+
+// withoutScopes removes the scopes from the challenges and from the metadata.
+func withoutScopes(s *site, next http.Handler) http.Handler {
+	noScope := challenge(func(c string) string { return strings.Replace(c, `, scope="tools"`, "", 1) })
+	return noScope(s, member(`"scopes_supported":["tools"],`, "")(s, next))
 }

@@ -81,6 +81,7 @@ var wrongServers = []struct {
 	}), []string{"metadata-content-type"}},
 	{"resource with a slash more", member(`/mcp","auth`, `/mcp/","auth`), []string{"metadata-resource"}},
 	{"no authorization servers", member(`"authorization_servers":["http`, `"authorization_servers":[],"x":["http`), []string{"metadata-servers"}},
+	{"no scopes at all", withoutScopes, []string{"challenge-scope", "metadata-scopes"}},
 	{"an authorization server with a query", member(`"authorization_servers":["`, `"authorization_servers":["https://as.invalid?x=1","`), []string{"as-metadata", "metadata-server-urls"}},
 	{"null in the metadata", member("{", `{"jwks_uri":null,`), []string{"metadata-types"}},
 	{"an empty array in the metadata", member("{", `{"dpop_signing_alg_values_supported":[],`), []string{"metadata-types"}},
@@ -108,6 +109,7 @@ var wrongServers = []struct {
 	}), []string{"hmac-public-key"}},
 	{"accepts a token without a known key", accepting(func(_ *site, _ *http.Request, t token) bool { return t.header["alg"] == "ES256" && len(t.header) == 2 }), []string{"attacker-key"}},
 	{"accepts a signature of zeros", accepting(func(_ *site, _ *http.Request, t token) bool { return strings.HasSuffix(t.raw, strings.Repeat("A", 86)) }), []string{"zero-signature"}},
+	{"does not verify signatures", accepting(validClaims), []string{"attacker-kid", "tampered-token", "zero-signature"}},
 	{"accepts expired tokens", accepting(claim("exp", func(s *site, v any) bool { n, ok := v.(float64); return ok && int64(n) < time.Now().Unix() })), []string{"expired-token"}},
 	{"accepts tokens without exp", accepting(claim("exp", func(_ *site, v any) bool { return v == nil })), []string{"no-exp"}},
 	{"accepts tokens before nbf", accepting(claim("nbf", func(_ *site, v any) bool { return v != nil })), []string{"not-yet-valid"}},
@@ -168,33 +170,38 @@ func TestWrongServers(t *testing.T) {
 		t.Run(row.name, func(t *testing.T) {
 			t.Parallel()
 			s := start(t, "/mcp", row.wrong)
-			wantIDs(t, run(t, s.withKey()), row.want, probe.Fail, probe.Warn)
+			cfg := s.withKey()
+			cfg.Scope = "tools"
+			wantIDs(t, run(t, cfg), row.want, probe.Fail, probe.Warn)
 		})
 	}
 }
 
+// wrongIssuers are authorization servers with one mistake each.
+var wrongIssuers = []struct {
+	name  string
+	wrong func(s *resourcetest.Issuer)
+	want  []string
+}{
+	{"no metadata", func(s *resourcetest.Issuer) { s.Fail(resourcetest.Metadata, resourcetest.Failure{Status: 404}) }, []string{"as-metadata"}},
+	{"another issuer", members("issuer", "https://other.invalid"), []string{"as-issuer"}},
+	{"no token endpoint", members("token_endpoint", resourcetest.Remove), []string{"as-endpoints"}},
+	{"an endpoint over http", members("token_endpoint", "http://as.invalid/token"), []string{"as-https"}},
+	{"no PKCE", members("code_challenge_methods_supported", resourcetest.Remove), []string{"as-pkce"}},
+	{"PKCE with plain only", members("code_challenge_methods_supported", []string{"plain"}), []string{"as-pkce"}},
+	{"no response type code", members("response_types_supported", []string{"token"}), []string{"as-code"}},
+	{"no authorization code grant", members("grant_types_supported", []string{"client_credentials"}), []string{"as-grant"}},
+	{"no registration", members("registration_endpoint", resourcetest.Remove), []string{"as-registration"}},
+	{"no public clients", members("token_endpoint_auth_methods_supported", []string{"client_secret_basic"}), []string{"as-public-clients"}},
+	{"no iss in responses", members("authorization_response_iss_parameter_supported", false), []string{"as-iss"}},
+	{"no CORS", func(s *resourcetest.Issuer) {
+		s.Fail(resourcetest.Metadata, resourcetest.Failure{Header: http.Header{"Access-Control-Allow-Origin": {"https://other.invalid"}}})
+	}, []string{"as-cors"}},
+}
+
 // The same for authorization servers.
 func TestWrongAuthorizationServers(t *testing.T) {
-	for _, row := range []struct {
-		name  string
-		wrong func(s *resourcetest.Issuer)
-		want  []string
-	}{
-		{"no metadata", func(s *resourcetest.Issuer) { s.Fail(resourcetest.Metadata, resourcetest.Failure{Status: 404}) }, []string{"as-metadata"}},
-		{"another issuer", members("issuer", "https://other.invalid"), []string{"as-issuer"}},
-		{"no token endpoint", members("token_endpoint", resourcetest.Remove), []string{"as-endpoints"}},
-		{"an endpoint over http", members("token_endpoint", "http://as.invalid/token"), []string{"as-https"}},
-		{"no PKCE", members("code_challenge_methods_supported", resourcetest.Remove), []string{"as-pkce"}},
-		{"PKCE with plain only", members("code_challenge_methods_supported", []string{"plain"}), []string{"as-pkce"}},
-		{"no response type code", members("response_types_supported", []string{"token"}), []string{"as-code"}},
-		{"no authorization code grant", members("grant_types_supported", []string{"client_credentials"}), []string{"as-grant"}},
-		{"no registration", members("registration_endpoint", resourcetest.Remove), []string{"as-registration"}},
-		{"no public clients", members("token_endpoint_auth_methods_supported", []string{"client_secret_basic"}), []string{"as-public-clients"}},
-		{"no iss in responses", members("authorization_response_iss_parameter_supported", false), []string{"as-iss"}},
-		{"no CORS", func(s *resourcetest.Issuer) {
-			s.Fail(resourcetest.Metadata, resourcetest.Failure{Header: http.Header{"Access-Control-Allow-Origin": {"https://other.invalid"}}})
-		}, []string{"as-cors"}},
-	} {
+	for _, row := range wrongIssuers {
 		t.Run(row.name, func(t *testing.T) {
 			t.Parallel()
 			s := start(t, "/mcp", nil)
