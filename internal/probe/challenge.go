@@ -55,8 +55,8 @@ func parseChallenges(value string) (found []challenge, err error) {
 		}
 		spaces := r.skip(" \t")
 		if strings.HasPrefix(r.rest, "=") {
-			if len(found) == 0 {
-				return found, errors.New("a parameter before the first scheme")
+			if len(found) == 0 || found[len(found)-1].token68 != "" {
+				return found, errors.New("a parameter that belongs to no scheme")
 			}
 			p, err := r.param(name, spaces > 0)
 			if err != nil {
@@ -143,11 +143,11 @@ func (r *fieldReader) param(name string, spaced bool) (param, error) {
 			return p, nil
 		case c == '\\' && i+1 < len(r.rest):
 			i++
-			p.value += string(r.rest[i])
+			p.value += r.rest[i : i+1]
 		case c < ' ' && c != '\t' || c == 0x7f:
 			return p, fmt.Errorf("the value of %q has a control character", name)
 		default:
-			p.value += string(c)
+			p.value += r.rest[i : i+1]
 		}
 	}
 	return p, fmt.Errorf("the quoted string of %q has no end", name)

@@ -7,6 +7,7 @@ import (
 	"net/http/httptest"
 	"slices"
 	"strings"
+	"sync"
 	"testing"
 
 	"github.com/warder-go/warder/internal/privatekey"
@@ -156,8 +157,11 @@ func TestHostileText(t *testing.T) {
 
 // Sessions that the probe has opened are ended with the token that opened them.
 func TestSessionsEnd(t *testing.T) {
+	var mu sync.Mutex
 	open := map[string]bool{}
 	s := start(t, "/mcp", changed(func(_ *site, r *http.Request, w *httptest.ResponseRecorder) {
+		mu.Lock()
+		defer mu.Unlock()
 		if id := w.Header().Get("Mcp-Session-Id"); id != "" && w.Code == 200 {
 			open[id] = true
 		}
@@ -166,6 +170,8 @@ func TestSessionsEnd(t *testing.T) {
 		}
 	}))
 	wantIDs(t, run(t, s.withKey()), nil, probe.Fail, probe.Warn, probe.NotChecked)
+	mu.Lock()
+	defer mu.Unlock()
 	if len(open) != 0 {
 		t.Errorf("%d sessions are open", len(open))
 	}
