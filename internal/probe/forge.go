@@ -1,6 +1,7 @@
 package probe
 
 import (
+	"cmp"
 	"context"
 	"crypto"
 	"crypto/ecdsa"
@@ -18,6 +19,7 @@ import (
 	"errors"
 	"maps"
 	"math/big"
+	"slices"
 	"strings"
 	"time"
 
@@ -52,12 +54,23 @@ func (e *evidence) newForge(ctx context.Context) *forge {
 	if f.issuer == "" {
 		f.issuer = "https://issuer.invalid"
 	}
+	f.published = e.publishedKeys(ctx)
 	if f.test.Signer != nil {
-		f.published = append(f.published, publicKey{id: f.test.ID, key: f.test.Signer.Public()})
+		f.test.ID = cmp.Or(f.test.ID, kidIn(f.published, f.test.Signer.Public()))
+		f.published = slices.Insert(f.published, 0, publicKey{id: f.test.ID, key: f.test.Signer.Public()})
 	}
-	f.published = append(f.published, e.publishedKeys(ctx)...)
 	f.attacker, _ = ecdsa.GenerateKey(elliptic.P256(), rand.Reader) // crypto/rand does not fail
 	return f
+}
+
+// kidIn returns the kid with which a key is published, for a key in PEM, which has no kid.
+func kidIn(published []publicKey, key crypto.PublicKey) string {
+	for _, p := range published {
+		if k, ok := p.key.(interface{ Equal(crypto.PublicKey) bool }); ok && k.Equal(key) {
+			return p.id
+		}
+	}
+	return ""
 }
 
 // scope returns the scope of valid tokens.

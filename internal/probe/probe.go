@@ -45,7 +45,8 @@ type Config struct {
 	// Issuer and Key are of a test issuer that the server trusts. With them, valid tokens are made,
 	// and tokens with exactly one mistake. Scope is the scope of these tokens; "" means the scopes
 	// that the server names. Audience is their audience; "" means the member resource of the
-	// metadata, or, if the server rejects that, URL. If Key.ID is empty, the tokens have no kid.
+	// metadata, or, if the server rejects that, URL. If Key.ID is empty,
+	// the kid is that with which the key is published, if it is found.
 	Issuer   string
 	Key      privatekey.Key
 	Scope    string
