@@ -38,7 +38,7 @@ func probeCommand(s streams) *cli.Command {
 func runProbe(s streams) cli.ActionFunc {
 	return func(ctx context.Context, c *cli.Command) error {
 		if c.Args().Len() != 1 {
-			return errors.New("probe: need exactly one URL, after the flags")
+			return errors.New("probe: need exactly one URL")
 		}
 		cfg, err := probeConfig(s, c)
 		if err != nil {

@@ -165,8 +165,9 @@ func TestProbeMistakes(t *testing.T) {
 		status int
 		text   string
 	}{
-		{"no URL", nil, 2, "warder: probe: need exactly one URL, after the flags\n"},
-		{"two URLs", []string{"https://a.example", "https://b.example"}, 2, "warder: probe: need exactly one URL, after the flags\n"},
+		{"no URL", nil, 2, "warder: probe: need exactly one URL\n"},
+		{"two URLs", []string{"https://a.example", "https://b.example"}, 2, "warder: probe: need exactly one URL\n"},
+		{"a flag after the URL", []string{"http://mcp.example.com", "-x"}, 2, "warder: flag provided but not defined: -x\n"},
 		{"http", []string{"http://mcp.example.com"}, 2, "warder: probe: http is for loopback hosts only: use https, or allow http, which sends tokens unencrypted\n"},
 		{"no file", []string{"-token", missing, "https://mcp.example.com"}, 2, "warder: probe: "},
 		{"an empty token", []string{"-token", "-", "https://mcp.example.com"}, 2, "warder: probe: token: standard input is empty\n"},

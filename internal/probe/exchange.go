@@ -125,12 +125,12 @@ func (s *sender) parts(length int) map[string]bool {
 	return found
 }
 
-// maxShown limits the text of a server that is searched for tokens before it is cut further.
-const maxShown = 4 << 10 // bytes
+// maxShownBytes limits the text of a server that is searched for tokens before it is cut further.
+const maxShownBytes = 4 << 10 // of one text in a report, before it is cut to 256 bytes
 
 // redact replaces the parts of tokens in a text.
 func redact(text string, parts map[string]bool) string {
-	text = text[:min(len(text), maxShown)]
+	text = text[:min(len(text), maxShownBytes)]
 	hidden := make([]bool, len(text))
 	for i := 0; i+shownPart <= len(text); i++ {
 		if parts[text[i:i+shownPart]] {

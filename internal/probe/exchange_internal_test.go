@@ -41,7 +41,7 @@ func TestRedact(t *testing.T) {
 		{"the end of the token", "bad opqrstuvwxyz.", "bad [token]."},
 		{"a part that is too short", "abcdefghijk", "abcdefghijk"},
 		{"twice", "abcdefghijkl abcdefghijkl", "[token] [token]"},
-		{"very long text", strings.Repeat("-", maxShown) + "abcdefghijkl", strings.Repeat("-", maxShown)},
+		{"very long text", strings.Repeat("-", maxShownBytes) + "abcdefghijkl", strings.Repeat("-", maxShownBytes)},
 	} {
 		t.Run(row.name, func(t *testing.T) {
 			if got := redact(row.text, s.parts(shownPart)); got != row.want {

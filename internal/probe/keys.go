@@ -19,7 +19,7 @@ import (
 )
 
 // maxKeys limits how many keys of a key set are read.
-const maxKeys = 20 // keys
+const maxKeys = 20 // keys of a key set that a probe reads
 
 // publicKey is a published key of an authorization server.
 type publicKey struct {

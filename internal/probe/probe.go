@@ -26,12 +26,12 @@ import (
 
 // Limits of one run.
 const (
-	maxRequests     = 120              // requests of one run
-	maxBodyBytes    = 256 << 10        // of one response; the rest is not read
+	maxRequests     = 120              // of one run of a probe
+	maxBodyBytes    = 256 << 10        // of one response to a probe; the rest is not read
 	maxServers      = 4                // authorization servers that are looked at; the others are not checked
-	maxTokenBytes   = 16 << 10         // of a token that is sent
-	exchangeTimeout = 10 * time.Second // of one request
-	runTimeout      = 3 * time.Minute  // of one run
+	maxTokenBytes   = 16 << 10         // of a token that a probe sends
+	exchangeTimeout = 10 * time.Second // of one request of a probe
+	runTimeout      = 3 * time.Minute  // of one run of a probe
 )
 
 // Config configures a run. URL is required.
@@ -45,8 +45,8 @@ type Config struct {
 	// Issuer and Key are of a test issuer that the server trusts. With them, valid tokens are made,
 	// and tokens with exactly one mistake. Scope is the scope of these tokens; "" means the scopes
 	// that the server names. Audience is their audience; "" means the member resource of the
-	// metadata, or, if the server rejects that, URL. If Key.ID is empty,
-	// the kid is that with which the key is published, if it is found.
+	// metadata, or, if the server rejects that, URL. If Key.ID is empty, the kid is that with which
+	// the key is published, if it is found.
 	Issuer   string
 	Key      privatekey.Key
 	Scope    string
@@ -99,7 +99,7 @@ func New(cfg Config) (*Probe, error) {
 	if len(mistakes) > 0 {
 		return nil, errors.Join(mistakes...)
 	}
-	return &Probe{cfg: cfg.withDefaults(target), target: target, client: newClient(cfg, target)}, nil
+	return &Probe{cfg: cfg.withDefaults(target), target: target, client: outbound.New(clientConfig(cfg, target))}, nil
 }
 
 func (c Config) withDefaults(target *url.URL) Config {
@@ -112,19 +112,17 @@ func (c Config) withDefaults(target *url.URL) Config {
 	return c
 }
 
-// newClient returns the client of a run. The address guard permits a private address for the host
+// clientConfig returns the configuration of the client of a run. The address guard permits a private address for the host
 // that the user has typed: people look at their own servers on purpose. Hosts that the server
 // names, those of authorization servers, must have public addresses, because a hostile server could
 // otherwise make this machine send requests into its own network. Two exceptions are the hosts in
 // AllowHosts, and the names of this machine if the server itself is on this machine.
-func newClient(cfg Config, target *url.URL) *outbound.Client {
+func clientConfig(cfg Config, target *url.URL) outbound.Config {
 	hosts := append(slices.Clone(cfg.AllowHosts), target.Hostname())
 	if outbound.IsLoopbackHost(target.Hostname()) {
 		hosts = append(hosts, "localhost", "127.0.0.1", "::1")
 	}
-	return outbound.New(outbound.Config{
-		Hosts: hosts, AllowHTTP: cfg.AllowHTTP, Observe: true, Timeout: exchangeTimeout, MaxBytes: maxBodyBytes,
-	})
+	return outbound.Config{Hosts: hosts, AllowHTTP: cfg.AllowHTTP, Observe: true, Timeout: exchangeTimeout, MaxBytes: maxBodyBytes}
 }
 
 // Run sends the requests, one after the other, and returns the report. It takes at most 3 minutes.

@@ -9,7 +9,7 @@ import (
 const foreignOrigin = "https://foreign.invalid"
 
 // maxSessions limits how many sessions a run ends. Each accepted token opens one.
-const maxSessions = 16 // sessions
+const maxSessions = 16 // sessions that a probe ends
 
 // sessionEvidence is what was seen of sessions and of the check of Origin.
 type sessionEvidence struct {
