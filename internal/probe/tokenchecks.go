@@ -4,6 +4,7 @@ import (
 	"fmt"
 	"net/http"
 	"slices"
+	"strings"
 )
 
 // tokenChecks are about credentials that the server must reject.
@@ -17,6 +18,7 @@ func tokenChecks() (all []check) {
 	return append(all, []check{
 		{"rejected-status", mcpHandling, Must, "The status for every rejected token is 401.", judgeRejectedStatus},
 		{"rejected-challenge", "RFC 9110 §11.6.1", Must, "Each 401 for a rejected token has a Bearer challenge.", judgeRejectedChallenge},
+		{"rejected-grammar", "RFC 9110 §11.6.1", Must, "WWW-Authenticate follows its grammar in each 401 for a rejected token, whatever the error is.", judgeRejectedGrammar},
 		{"rejected-error", "RFC 6750 §3.1", Should, "The challenge for a rejected token has error=\"invalid_token\".", judgeRejectedError},
 		{"rejected-metadata", "RFC 9728 §5.1", Should, "If the challenge without a token has resource_metadata, that for a rejected token has it too.", judgeRejectedMetadata},
 		{"reflection", "RFC 6750 §5.3", Should, "No response contains a part of a token.", judgeReflection},
@@ -83,7 +85,8 @@ func orNone(looked int, found []string) verdict {
 	return problems(found)
 }
 
-// eachRejected applies a rule to the 401 responses for tokens. The rule gets the Bearer challenge.
+// eachRejected applies a rule to the 401 responses for tokens whose field WWW-Authenticate follows
+// its grammar. The rule gets the Bearer challenge.
 func (e *evidence) eachRejected(rule func(c challenge, ok bool) string) verdict {
 	var found []string
 	looked := 0
@@ -92,8 +95,11 @@ func (e *evidence) eachRejected(rule func(c challenge, ok bool) string) verdict 
 		if r.status != http.StatusUnauthorized {
 			continue
 		}
+		all, err := challengesOf(r)
+		if err != nil {
+			continue
+		}
 		looked++
-		all, _ := challengesOf(r)
 		c, ok := bearerOf(all)
 		if problem := rule(c, ok); problem != "" {
 			found = append(found, ids[n]+": "+problem)
@@ -104,6 +110,17 @@ func (e *evidence) eachRejected(rule func(c challenge, ok bool) string) verdict 
 
 func judgeRejectedChallenge(e *evidence) verdict {
 	return e.eachRejected(func(_ challenge, ok bool) string { return unless(ok, "no Bearer challenge") })
+}
+
+func judgeRejectedGrammar(e *evidence) verdict {
+	var found []string
+	ids, replies := e.rejectedTokens()
+	for n, r := range replies {
+		if _, err := challengesOf(r); err != nil && len(found) == 0 {
+			found = append(found, fmt.Sprintf("%s: %v: %s", ids[n], err, strings.Join(r.header.Values("WWW-Authenticate"), " | ")))
+		}
+	}
+	return orNone(len(ids), found)
 }
 
 func judgeRejectedError(e *evidence) verdict {
