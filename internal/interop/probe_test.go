@@ -31,14 +31,27 @@ import (
 // verifier of tokens, which is a part of the application, verifies the signature, the issuer and
 // the expiry. With audience, the server is also configured to verify the audience.
 type probedServer struct {
-	name  string
+	name  string // as in docs/probe.md
 	start func(t *testing.T, s probeSettings) (url string)
-
-	violated []string // by the server without audience
+	known []violation // in the order of the report
 }
 
-// audienceChecks are violated without audience only.
+// A violation is a check that a server violates, with what it does.
+type violation struct{ id, does string }
+
+// audienceChecks are violated only without audience.
 var audienceChecks = []string{"other-audience", "audience-prefix", "no-audience"}
+
+// What several servers do.
+const (
+	acceptsAudience = "By default, the SDK does not compare the audience. The server accepts the token of another server"
+	ignoresType     = "The SDK leaves the type of a JWT to the verifier"
+	ignoresBinding  = "The SDK does not know bound tokens. The server accepts a stolen one as a bearer token"
+	alwaysError     = "The challenge says `invalid_token` if there is no token"
+	noScope         = "The challenge never has a scope"
+	ignoresOrigin   = "By default, the SDK does not compare `Origin`"
+	optionalExpiry  = "The SDK accepts a token whose verifier reports no expiry"
+)
 
 // probeSettings are given to the programs as JSON.
 type probeSettings struct {
@@ -50,20 +63,67 @@ type probeSettings struct {
 }
 
 var probedServers = []probedServer{
-	{name: "Go SDK 1.8.0", start: startGoSDKServer},
-	{name: "sdk 1.32.2", start: startSDK1Server},
-	{name: "Python 1.30.0", start: startPythonServer(python1Variable)},
-	{name: "Python 2.3.0", start: startPythonServer(python2Variable)},
+	{"Go SDK 1.8.0", startGoSDKServer, []violation{
+		{"error-body", "The error is plain text, which is the text of the verifier's error"},
+		{"metadata-preflight", "The preflight does not allow `MCP-Protocol-Version`"},
+		{"other-audience", acceptsAudience}, {"audience-prefix", acceptsAudience}, {"no-audience", acceptsAudience},
+		{"wrong-type", ignoresType}, {"bound-token", ignoresBinding},
+		{"rejected-error", "The challenge never has an error, so a client cannot distinguish a missing token from a rejected one"},
+		{"foreign-origin", ignoresOrigin},
+	}},
+	{"`@modelcontextprotocol/sdk` 1.32.2", startSDK1Server, []violation{
+		{"challenge-no-error", alwaysError},
+		{"other-audience", acceptsAudience}, {"audience-prefix", acceptsAudience}, {"no-audience", acceptsAudience},
+		{"wrong-type", ignoresType}, {"bound-token", ignoresBinding},
+		{"rejected-grammar", "Quotation marks of the verifier's error are not escaped in `error_description`. Clients that follow the grammar cannot read `resource_metadata` after it"},
+		{"foreign-origin", ignoresOrigin},
+	}},
+	{"Python `mcp` 1.30.0", startPythonServer(python1Variable), append([]violation{
+		{"challenge-no-error", alwaysError}, {"challenge-scope", noScope},
+		{"as-issuer", "The SDK adds a slash to an issuer without a path"},
+	}, pythonVerifier...)},
+	{"Python `mcp` 2.3.0", startPythonServer(python2Variable), append([]violation{
+		{"challenge-no-error", alwaysError}, {"challenge-scope", noScope},
+	}, pythonVerifier...)},
+}
+
+// pythonVerifier are violations of both versions.
+var pythonVerifier = []violation{
+	{"no-exp", optionalExpiry},
+	{"other-audience", acceptsAudience}, {"audience-prefix", acceptsAudience}, {"no-audience", acceptsAudience},
+	{"wrong-type", ignoresType}, {"bound-token", ignoresBinding},
+}
+
+// docs/probe.md has all violations.
+func TestProbeDocument(t *testing.T) {
+	page, err := os.ReadFile("../../docs/probe.md")
+	if err != nil {
+		t.Fatal(err)
+	}
+	want := "| server | check | what the server does |\n|---|---|---|\n"
+	for _, server := range probedServers {
+		for _, v := range server.known {
+			want += fmt.Sprintf("| %s | `%s` | %s |\n", server.name, v.id, v.does)
+		}
+	}
+	if !strings.Contains(string(page), want+"\n") {
+		t.Errorf("docs/probe.md does not have this table:\n%s", want)
+	}
 }
 
 // The probe names exactly what is known to be wrong with the middleware of the official SDKs.
 func TestProbe(t *testing.T) {
 	for _, server := range probedServers {
 		for _, audience := range []bool{false, true} {
-			name, want := server.name+", audience not verified", server.violated
+			name := server.name + ", audience not verified"
 			if audience {
 				name = server.name + ", audience verified"
-				want = slices.DeleteFunc(slices.Clone(want), func(id string) bool { return slices.Contains(audienceChecks, id) })
+			}
+			var want []string
+			for _, v := range server.known {
+				if !audience || !slices.Contains(audienceChecks, v.id) {
+					want = append(want, v.id)
+				}
 			}
 			t.Run(name, func(t *testing.T) {
 				key, settings := newProbeKey(t)
@@ -131,7 +191,10 @@ func (s probeSettings) verifier(url string) auth.TokenVerifier {
 		if len(parts) != 3 {
 			return nil, fmt.Errorf("%w: not a JWT", auth.ErrInvalidToken)
 		}
-		var header struct{ Alg string }
+		var header struct {
+			Alg  string
+			Crit []string
+		}
 		var claims struct {
 			Iss, Sub, Aud, Scope string
 			Exp, Nbf             int64
@@ -145,7 +208,7 @@ func (s probeSettings) verifier(url string) auth.TokenVerifier {
 		}
 		digest := sha256.Sum256([]byte(parts[0] + "." + parts[1]))
 		switch {
-		case err != nil || header.Alg != "ES256" || len(signature) != 64:
+		case err != nil || header.Alg != "ES256" || header.Crit != nil || len(signature) != 64:
 			return nil, fmt.Errorf("%w: malformed", auth.ErrInvalidToken)
 		case !ecdsa.Verify(s.public, digest[:], new(big.Int).SetBytes(signature[:32]), new(big.Int).SetBytes(signature[32:])):
 			return nil, fmt.Errorf("%w: signature", auth.ErrInvalidToken)
