@@ -12,6 +12,7 @@ import (
 	"errors"
 	"math/big"
 	"net/http"
+	"slices"
 
 	"github.com/go-json-experiment/json/jsontext"
 
@@ -64,42 +65,54 @@ func readKey(value jsontext.Value) (publicKey, bool) {
 		return publicKey{}, false
 	}
 	d := document{members: members}
-	number := func(name string) []byte {
-		octets, err := base64.RawURLEncoding.DecodeString(d.text(name))
-		if err != nil {
-			return nil
-		}
-		return octets
-	}
 	found := publicKey{id: d.text("kid")}
-	curve := map[string]elliptic.Curve{"P-256": elliptic.P256(), "P-384": elliptic.P384(), "P-521": elliptic.P521()}[d.text("crv")]
 	switch d.text("kty") {
 	case "RSA":
-		n, exponent := new(big.Int).SetBytes(number("n")), new(big.Int).SetBytes(number("e"))
-		if n.BitLen() < 512 || n.BitLen() > 16384 || !exponent.IsInt64() || exponent.Int64() > 1<<31-1 {
-			return found, false
-		}
-		found.key = &rsa.PublicKey{N: n, E: int(exponent.Int64())}
+		found.key = readRSA(d)
 	case "EC":
-		if curve == nil {
-			return found, false
-		}
-		size := (curve.Params().BitSize + 7) / 8
-		x, y := number("x"), number("y")
-		if len(x) != size || len(y) != size {
-			return found, false
-		}
-		key, err := ecdsa.ParseUncompressedPublicKey(curve, append(append([]byte{4}, x...), y...))
-		if err != nil {
-			return found, false
-		}
-		found.key = key
+		found.key = readEC(d)
 	case "OKP":
-		if x := number("x"); d.text("crv") == "Ed25519" && len(x) == ed25519.PublicKeySize {
+		if x := d.octets("x"); d.text("crv") == "Ed25519" && len(x) == ed25519.PublicKeySize {
 			found.key = ed25519.PublicKey(x)
 		}
 	}
 	return found, found.key != nil
+}
+
+// octets returns a member that must be base64url; nil if it is not.
+func (d document) octets(name string) []byte {
+	octets, err := base64.RawURLEncoding.DecodeString(d.text(name))
+	if err != nil {
+		return nil
+	}
+	return octets
+}
+
+// readRSA returns nil if the key cannot be used.
+func readRSA(d document) crypto.PublicKey {
+	n, exponent := new(big.Int).SetBytes(d.octets("n")), new(big.Int).SetBytes(d.octets("e"))
+	if n.BitLen() < 512 || n.BitLen() > 16384 || !exponent.IsInt64() || exponent.Int64() > 1<<31-1 {
+		return nil
+	}
+	return &rsa.PublicKey{N: n, E: int(exponent.Int64())}
+}
+
+// readEC returns nil if the key cannot be used.
+func readEC(d document) crypto.PublicKey {
+	curve := map[string]elliptic.Curve{"P-256": elliptic.P256(), "P-384": elliptic.P384(), "P-521": elliptic.P521()}[d.text("crv")]
+	if curve == nil {
+		return nil
+	}
+	size := (curve.Params().BitSize + 7) / 8
+	x, y := d.octets("x"), d.octets("y")
+	if len(x) != size || len(y) != size {
+		return nil
+	}
+	key, err := ecdsa.ParseUncompressedPublicKey(curve, slices.Concat([]byte{4}, x, y))
+	if err != nil {
+		return nil // not the typed nil
+	}
+	return key
 }
 
 // likeness returns a key of the attacker of the same kind as a published key.

@@ -10,6 +10,7 @@ import (
 
 	"github.com/go-json-experiment/json/jsontext"
 
+	"github.com/warder-go/warder/internal/logging"
 	"github.com/warder-go/warder/internal/strictjson"
 	"github.com/warder-go/warder/internal/weburl"
 	"github.com/warder-go/warder/metadata"
@@ -114,14 +115,14 @@ func judgeFound(e *evidence) verdict {
 	if e.metadata.members != nil {
 		return good(e.metadata.place)
 	}
-	return bad(e.inserted.url + ": " + e.inserted.reply.describe())
+	return bad(logging.RedactURL(e.inserted.url) + ": " + e.inserted.reply.describe())
 }
 
 func judgePath(e *evidence) verdict {
 	if fault, _ := wellKnownFault(e); e.metadata.members == nil || fault != "" {
 		return notApplicable("no metadata was found")
 	}
-	return goodIf(e.inserted.members != nil, e.inserted.url+": "+e.inserted.reply.describe())
+	return goodIf(e.inserted.members != nil, logging.RedactURL(e.inserted.url)+": "+e.inserted.reply.describe())
 }
 
 func judgeRoot(e *evidence) verdict {

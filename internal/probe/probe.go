@@ -19,6 +19,7 @@ import (
 	"time"
 
 	"github.com/warder-go/warder/internal/grammar"
+	"github.com/warder-go/warder/internal/logging"
 	"github.com/warder-go/warder/internal/outbound"
 	"github.com/warder-go/warder/internal/privatekey"
 	"github.com/warder-go/warder/metadata"
@@ -69,30 +70,11 @@ type Probe struct {
 
 // New checks the configuration. It does no I/O. The error lists all mistakes.
 func New(cfg Config) (*Probe, error) {
-	var mistakes []error
 	target, err := url.Parse(cfg.URL)
-	switch {
-	case err != nil || target.Host == "" || target.Scheme != "https" && target.Scheme != "http":
+	if err != nil || target.Host == "" || target.Scheme != "https" && target.Scheme != "http" {
 		return nil, errors.New("the URL must be absolute, such as https://mcp.example.com/mcp")
-	case target.User != nil || target.Fragment != "":
-		mistakes = append(mistakes, errors.New("the URL must not have a user name, a password or a fragment"))
-	case target.Scheme == "http" && !cfg.AllowHTTP && !outbound.IsLoopbackHost(target.Hostname()):
-		mistakes = append(mistakes, errors.New("http is for loopback hosts only: use https, or allow http, which sends tokens unencrypted"))
 	}
-	if cfg.Token != "" && (!grammar.IsToken(cfg.Token) || len(cfg.Token) > maxTokenBytes) {
-		mistakes = append(mistakes, fmt.Errorf("the token is not one access token of at most %d bytes", maxTokenBytes))
-	}
-	if cfg.Key.Signer != nil && cfg.Token != "" {
-		mistakes = append(mistakes, errors.New("give a token or the key of a test issuer, not both"))
-	}
-	if cfg.Key.Signer != nil && metadata.CheckIssuer(cfg.Issuer, true) != nil {
-		mistakes = append(mistakes, errors.New("the key of a test issuer needs its issuer identifier, which is a URL"))
-	}
-	if cfg.Key.Signer != nil {
-		if _, err := algorithmOf(cfg.Key); err != nil {
-			mistakes = append(mistakes, err)
-		}
-	}
+	mistakes := append(cfg.checkURL(target), cfg.checkTokens()...)
 	if err := outbound.CheckHosts("allowed hosts", cfg.AllowHosts); err != nil {
 		mistakes = append(mistakes, err)
 	}
@@ -100,6 +82,35 @@ func New(cfg Config) (*Probe, error) {
 		return nil, errors.Join(mistakes...)
 	}
 	return &Probe{cfg: cfg.withDefaults(target), target: target, client: outbound.New(clientConfig(cfg, target))}, nil
+}
+
+func (c Config) checkURL(target *url.URL) (mistakes []error) {
+	if target.User != nil || target.Fragment != "" {
+		mistakes = append(mistakes, errors.New("the URL must not have a user name, a password or a fragment"))
+	}
+	if target.Scheme == "http" && !c.AllowHTTP && !outbound.IsLoopbackHost(target.Hostname()) {
+		mistakes = append(mistakes, errors.New("http is for loopback hosts only: use https, or allow http, which sends tokens unencrypted"))
+	}
+	return mistakes
+}
+
+func (c Config) checkTokens() (mistakes []error) {
+	if c.Token != "" && (!grammar.IsToken(c.Token) || len(c.Token) > maxTokenBytes) {
+		mistakes = append(mistakes, fmt.Errorf("the token is not one access token of at most %d bytes", maxTokenBytes))
+	}
+	if c.Key.Signer == nil {
+		return mistakes
+	}
+	if c.Token != "" {
+		mistakes = append(mistakes, errors.New("give a token or the key of a test issuer, not both"))
+	}
+	if metadata.CheckIssuer(c.Issuer, true) != nil {
+		mistakes = append(mistakes, errors.New("the key of a test issuer needs its issuer identifier, which is a URL"))
+	}
+	if _, err := algorithmOf(c.Key); err != nil {
+		mistakes = append(mistakes, err)
+	}
+	return mistakes
 }
 
 func (c Config) withDefaults(target *url.URL) Config {
@@ -138,7 +149,7 @@ func (p *Probe) Run(ctx context.Context) (*Report, error) {
 	if err := e.post.err; err != nil {
 		return nil, fmt.Errorf("the server cannot be reached: %w", err)
 	}
-	report := &Report{Target: e.show(p.cfg.URL), Requests: e.sender.sent}
+	report := &Report{Target: e.show(logging.RedactURL(p.cfg.URL)), Requests: e.sender.sent}
 	for _, c := range checks() {
 		v := c.judge(e)
 		report.Results = append(report.Results, Result{c.id, c.section, c.level, v.outcome(c.level), c.wanted, e.show(v.seen)})

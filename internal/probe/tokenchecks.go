@@ -49,6 +49,8 @@ func judgeRejected(id string) func(*evidence) verdict {
 		case a.reply.status == http.StatusServiceUnavailable && a.reply.header.Get("Retry-After") != "":
 			// A server limits how often it fetches keys because of unknown tokens.
 			return notChecked("the server could not verify the token now: status 503 with Retry-After")
+		case a.reply.status == http.StatusTooManyRequests:
+			return notChecked("the server limits the rate of requests: status 429")
 		}
 		return goodIf(a.reply.status >= 400 && a.reply.status < 500, a.reply.describe())
 	}
@@ -59,7 +61,7 @@ func judgeRejected(id string) func(*evidence) verdict {
 func (e *evidence) rejectedTokens() (ids []string, replies []reply) {
 	for _, row := range append(forgedRows(), issuedRows()...) {
 		a := e.rejected[row.id]
-		if row.id != "long-token" && a.why == "" && a.reply.status >= 400 && a.reply.status < 500 {
+		if row.id != "long-token" && a.why == "" && a.reply.status >= 400 && a.reply.status < 500 && a.reply.status != http.StatusTooManyRequests {
 			ids, replies = append(ids, row.id), append(replies, a.reply)
 		}
 	}

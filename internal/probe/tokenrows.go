@@ -14,8 +14,8 @@ type tokenRow struct {
 	id, section string
 	level       Level
 	wanted      string
-	// make returns the value of Authorization, or the reason why the request cannot be made.
-	make func(*evidence, *forge) (authorization, why string)
+	// credential returns the value of Authorization, or the reason why the request cannot be made.
+	credential func(*evidence, *forge) (authorization, why string)
 }
 
 const needsIssuer = "needs the key of a test issuer that the server trusts, and a server that accepts its tokens"
@@ -72,7 +72,9 @@ func issuedRows() []tokenRow {
 		}
 	}
 	none := func(*forge) members { return nil }
-	claims := func(make func(*forge) members) func(*evidence, *forge) (string, string) { return with(none, make) }
+	claims := func(changes func(*forge) members) func(*evidence, *forge) (string, string) {
+		return with(none, changes)
+	}
 	return []tokenRow{
 		{"expired-token", mcpHandling, Must, "An expired token is rejected.", claims(func(f *forge) members {
 			return members{"iat": f.now.Add(-2 * time.Hour).Unix(), "exp": f.now.Add(-time.Hour).Unix()}
@@ -161,7 +163,7 @@ func (f *forge) attackerJWK() map[string]string {
 func (e *evidence) collectRejected(ctx context.Context, f *forge) {
 	e.rejected = map[string]attempt{}
 	for _, row := range allRows() {
-		authorization, why := row.make(e, f)
+		authorization, why := row.credential(e, f)
 		if why != "" {
 			e.rejected[row.id] = attempt{why: why}
 			continue

@@ -80,3 +80,31 @@ func TestRepeatedly(t *testing.T) {
 	wantIDs(t, report, nil, probe.Fail, probe.Warn)
 	wantIDs(t, report, []string{"attacker-key", "attacker-jwk", "attacker-jku"}, probe.NotChecked)
 }
+
+// A server that limits the rate of requests has not rejected the token.
+func TestRateLimit(t *testing.T) {
+	s := start(t, "/mcp", badToken(func(t token) bool { return t.header["jku"] != nil }, 429))
+	report := run(t, s.withKey())
+	wantIDs(t, report, nil, probe.Fail, probe.Warn)
+	wantIDs(t, report, []string{"attacker-jku"}, probe.NotChecked)
+}
+
+// Without a valid token, it cannot be seen whether a server compares Origin.
+func TestOriginWithoutToken(t *testing.T) {
+	s := start(t, "/mcp", ignoresOrigin)
+	report := run(t, probe.Config{URL: s.url})
+	wantIDs(t, report, nil, probe.Fail, probe.Warn)
+	wantIDs(t, report, append([]string{"foreign-origin", "valid-token", "scheme-case", "session-delete", "tampered-token"}, issued...), probe.NotChecked)
+}
+
+// The query of the URL can be a secret, and is not printed.
+func TestQueryIsNotPrinted(t *testing.T) {
+	s := start(t, "/mcp", metadataStatus(404, pathInserted, rootPath))
+	text, err := run(t, probe.Config{URL: s.url + "?key=s3cret"}).JSON()
+	if err != nil {
+		t.Fatal(err)
+	}
+	if strings.Contains(string(text), "s3cret") {
+		t.Errorf("the report contains the query:\n%s", text)
+	}
+}

@@ -127,7 +127,9 @@ var wrongServers = []struct {
 		}
 	}), []string{"scheme-case"}},
 	{"no challenge for rejected tokens", presented(func(string) string { return "" }), []string{"rejected-challenge"}},
-	{"quotation marks of an error in the challenge", presented(func(c string) string { return strings.Replace(c, `error_description="`, `error_description="unexpected "iss" claim `, 1) }), []string{"rejected-grammar"}},
+	{"quotation marks of an error in the challenge", presented(func(c string) string {
+		return strings.Replace(c, `error_description="`, `error_description="unexpected "iss" claim `, 1)
+	}), []string{"rejected-grammar"}},
 	{"no error for rejected tokens", challenge(func(c string) string { return strings.Replace(c, `error="invalid_token", `, "", 1) }), []string{"rejected-error"}},
 	{"no resource_metadata for rejected tokens", presented(func(string) string { return `Bearer error="invalid_token"` }), []string{"rejected-metadata"}},
 	{"repeats the token in the body", reflected(func(w *httptest.ResponseRecorder, raw string) {
