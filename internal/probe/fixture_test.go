@@ -38,8 +38,13 @@ type middleware func(s *site, next http.Handler) http.Handler
 // start starts a site. wrong can be nil.
 func start(t *testing.T, path string, wrong middleware) *site {
 	t.Helper()
-	s := &site{issuer: resourcetest.Start(t), key: newKey(t)}
-	s.issuer.SetJWKS(keySet(t, s.key))
+	return startWithKey(t, path, newKey(t), wrong)
+}
+
+func startWithKey(t *testing.T, path string, key privatekey.Key, wrong middleware) *site {
+	t.Helper()
+	s := &site{issuer: resourcetest.Start(t), key: key}
+	s.issuer.SetJWKS(keySet(key))
 	verifier, err := jwks.New(jwks.Config{Issuer: s.issuer.Identifier(), Transport: s.issuer.Transport(), Logger: slog.New(slog.DiscardHandler)})
 	if err != nil {
 		t.Fatal(err)
@@ -111,20 +116,8 @@ func newKey(t *testing.T) privatekey.Key {
 }
 
 // keySet returns a JWK Set with the public key.
-func keySet(t *testing.T, key privatekey.Key) []byte {
-	t.Helper()
-	point, err := key.Signer.Public().(*ecdsa.PublicKey).Bytes()
-	if err != nil {
-		t.Fatal(err)
-	}
-	encode := base64.RawURLEncoding.EncodeToString
-	set, err := json.Marshal(map[string]any{"keys": []any{map[string]string{
-		"kty": "EC", "crv": "P-256", "kid": key.ID, "use": "sig", "alg": "ES256", "x": encode(point[1:33]), "y": encode(point[33:]),
-	}}})
-	if err != nil {
-		t.Fatal(err)
-	}
-	return set
+func keySet(key privatekey.Key) []byte {
+	return fmt.Appendf(nil, `{"keys":[%s]}`, resourcetest.JWK(key.Signer.Public(), map[string]any{"kid": key.ID, "use": "sig"}))
 }
 
 // withKey is a configuration with the key of the test issuer.
