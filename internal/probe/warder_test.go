@@ -1,6 +1,8 @@
 package probe_test
 
 import (
+	"net/http"
+	"net/http/httptest"
 	"strings"
 	"testing"
 
@@ -71,14 +73,29 @@ func TestInvalidControl(t *testing.T) {
 	wantIDs(t, report, append([]string{"scheme-case", "session-delete", "tampered-token"}, issued...), probe.NotChecked)
 }
 
-// warder limits how often unknown keys make it fetch keys. It answers with 503 above the limit,
-// which is neither an acceptance nor a rejection.
-func TestRepeatedly(t *testing.T) {
-	s := start(t, "/mcp", nil)
-	run(t, s.withKey())
-	report := run(t, s.withKey())
-	wantIDs(t, report, nil, probe.Fail, probe.Warn)
-	wantIDs(t, report, []string{"attacker-key", "attacker-jwk", "attacker-jku"}, probe.NotChecked)
+// A server that cannot verify a token answers with 503, which is neither an acceptance nor a
+// rejection. warder does so if unknown keys make it fetch keys too often.
+func TestUnavailable(t *testing.T) {
+	for _, row := range []struct {
+		name         string
+		retryAfter   string
+		failed, open []string
+	}{
+		{"503 with Retry-After", "5", nil, []string{"attacker-jku"}},
+		{"503 without Retry-After", "", []string{"attacker-jku"}, nil},
+	} {
+		t.Run(row.name, func(t *testing.T) {
+			s := start(t, "/mcp", changed(func(_ *site, r *http.Request, w *httptest.ResponseRecorder) {
+				if tokenOf(r).header["jku"] != nil {
+					w.Code = http.StatusServiceUnavailable
+					w.Header().Set("Retry-After", row.retryAfter)
+				}
+			}))
+			report := run(t, s.withKey())
+			wantIDs(t, report, row.failed, probe.Fail, probe.Warn)
+			wantIDs(t, report, row.open, probe.NotChecked)
+		})
+	}
 }
 
 // A server that limits the rate of requests has not rejected the token.
