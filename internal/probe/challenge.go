@@ -30,16 +30,6 @@ func (c challenge) get(name string) (param, bool) {
 	return param{}, false
 }
 
-// position returns the index of a parameter, or -1.
-func (c challenge) position(name string) int {
-	for n, p := range c.params {
-		if strings.EqualFold(p.name, name) {
-			return n
-		}
-	}
-	return -1
-}
-
 // parseChallenges parses one value of the field WWW-Authenticate by the grammar of RFC 9110
 // §11.6.1. It returns what it has read before a mistake.
 func parseChallenges(value string) (found []challenge, err error) {

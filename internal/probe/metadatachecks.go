@@ -22,7 +22,7 @@ func metadataChecks() []check {
 		{"metadata-found", mcpDiscovery, Must, "The metadata is at the URL in the challenge or at a well-known URL.", judgeFound},
 		{"metadata-open", "RFC 9728 §3.1", Must, "The metadata needs no token.", judgeWellKnown("metadata-open")},
 		{"metadata-redirect", "RFC 9728 §3.2", Must, "The status of the metadata is 200, and not a redirect.", judgeWellKnown("metadata-redirect")},
-		{"metadata-json", "RFC 9728 §3.2", Must, "The metadata is one JSON object without duplicate names.", judgeWellKnown("metadata-json")},
+		{"metadata-json", "RFC 9728 §3.2; RFC 8259 §4", Must, "The metadata is one JSON object without duplicate names, which all clients read in the same way.", judgeWellKnown("metadata-json")},
 		{"metadata-path", "RFC 9728 §3.1", Should, "The metadata is at the path-inserted well-known URL. Some clients request no other URL.", judgePath},
 		{"metadata-root", "RFC 9728 §3.3", Should, "Metadata at the root of the host is for the same server or for the whole host.", judgeRoot},
 		{"metadata-content-type", "RFC 9728 §3.2", Must, "The content type of the metadata is application/json.", withMetadata(func(e *evidence) verdict {
