@@ -91,6 +91,9 @@ func (c Config) checkURL(target *url.URL) (mistakes []error) {
 	if target.Scheme == "http" && !c.AllowHTTP && !outbound.IsLoopbackHost(target.Hostname()) {
 		mistakes = append(mistakes, errors.New("http is for loopback hosts only: use https, or allow http, which sends tokens unencrypted"))
 	}
+	if u, err := url.Parse(c.Origin); c.Origin != "" && (err != nil || u.Host == "" || u.Scheme+"://"+u.Host != c.Origin) {
+		mistakes = append(mistakes, errors.New("the origin must be as browsers send it, such as https://app.example.com"))
+	}
 	return mistakes
 }
 

@@ -63,6 +63,8 @@ func TestMistakes(t *testing.T) {
 		{"a key without an issuer", probe.Config{URL: "https://mcp.example.com", Key: newKey(t)}, "the key of a test issuer needs its issuer identifier, which is a URL"},
 		{"a key of another algorithm", probe.Config{URL: "https://mcp.example.com", Issuer: "https://as.example.com", Key: privatekey.Key{Signer: newKey(t).Signer, Algorithm: "RS256"}}, "the key of the test issuer does not fit an algorithm that is supported"},
 		{"a token and a key", probe.Config{URL: "https://mcp.example.com", Issuer: "https://as.example.com", Key: newKey(t), Token: "a"}, "give a token or the key of a test issuer, not both"},
+		{"an origin with a path", probe.Config{URL: "https://mcp.example.com", Origin: "https://app.example.com/"}, "the origin must be as browsers send it, such as https://app.example.com"},
+		{"an origin without a scheme", probe.Config{URL: "https://mcp.example.com", Origin: "app.example.com"}, "the origin must be as browsers send it, such as https://app.example.com"},
 		{"a URL as a host", probe.Config{URL: "https://mcp.example.com", AllowHosts: []string{"https://as.internal"}}, `allowed hosts[0]: "https://as.internal" is not a host name: use one such as auth.internal, without scheme, port and wildcard`},
 	} {
 		t.Run(row.name, func(t *testing.T) {
