@@ -6,13 +6,10 @@ import (
 	"crypto/x509"
 	"errors"
 	"fmt"
-	"io"
-	"strings"
 
 	"github.com/urfave/cli/v3"
 
 	"github.com/warder-go/warder/internal/regularfile"
-	"github.com/warder-go/warder/internal/secretfile"
 	"github.com/warder-go/warder/resource/check"
 	"github.com/warder-go/warder/resource/config"
 )
@@ -44,7 +41,7 @@ func runCheck(s streams) cli.ActionFunc {
 		if err != nil {
 			return &exitError{exitUsage, err}
 		}
-		if err := printReport(s.out, report, c.Bool("json")); err != nil {
+		if err := printCheck(s.out, report, c.Bool("json")); err != nil {
 			return &exitError{exitFault, fmt.Errorf("check: %w", err)}
 		}
 		if status := checkStatus(report, c.Bool("strict")); status != exitOK {
@@ -79,10 +76,8 @@ func checkConfig(s streams, c *cli.Command) (checked check.Config, err error) {
 			return checked, err
 		}
 	}
-	if file := c.String("token"); file != "" {
-		if checked.Token, err = readToken(s.in, file); err != nil {
-			return checked, err
-		}
+	if checked.Token, err = readToken(s.in, c.String("token")); err != nil {
+		return checked, err
 	}
 	return checked, nil
 }
@@ -98,27 +93,4 @@ func readCA(file string) (*tls.Config, error) {
 		return nil, fmt.Errorf("-public-ca: file %q: has no certificate in PEM", file)
 	}
 	return &tls.Config{RootCAs: roots, MinVersion: tls.VersionTLS12}, nil
-}
-
-// readToken reads a token from a file, or from standard input for "-". Errors do not quote it.
-func readToken(in io.Reader, file string) (string, error) {
-	if file != "-" {
-		token, err := secretfile.New(file).Read()
-		if err != nil {
-			return "", fmt.Errorf("-token: %w", err)
-		}
-		return token, nil
-	}
-	body, err := io.ReadAll(io.LimitReader(in, secretfile.MaxBytes+1))
-	switch {
-	case err != nil:
-		return "", errors.New("-token: standard input cannot be read")
-	case len(body) > secretfile.MaxBytes:
-		return "", fmt.Errorf("-token: standard input has more than %d bytes", secretfile.MaxBytes)
-	}
-	token := strings.TrimRight(string(body), "\r\n")
-	if token == "" {
-		return "", errors.New("-token: standard input is empty")
-	}
-	return token, nil
 }

@@ -130,7 +130,7 @@ clock             https://auth.example.com: the difference is 0s; leeway_seconds
 
 // docs/check.md has the text of a report.
 func TestReportText(t *testing.T) {
-	if got := reportText(documentedReport(), palette{}); got != plainText {
+	if got := checkText(documentedReport(), palette{}); got != plainText {
 		t.Errorf("(-want +got)\n- %s\n+ %s", plainText, got)
 	}
 	docs, err := os.ReadFile("../../docs/check.md")
@@ -141,8 +141,8 @@ func TestReportText(t *testing.T) {
 		t.Errorf("docs/check.md does not have\n%s", want)
 	}
 	colored := strings.NewReplacer("error issuer", "\x1b[31merror\x1b[0m issuer", "warning tool", "\x1b[33mwarning\x1b[0m tool",
-		"not checked       web", "\x1b[36mnot checked       \x1b[0mweb", "clock             h", "\x1b[32mclock             \x1b[0mh").Replace(plainText)
-	if got := reportText(documentedReport(), palette{true}); got != colored {
+		"not checked       web", "\x1b[90mnot checked       \x1b[0mweb", "clock             h", "\x1b[32mclock             \x1b[0mh").Replace(plainText)
+	if got := checkText(documentedReport(), palette{true}); got != colored {
 		t.Errorf("with colors (-want +got)\n- %q\n+ %q", colored, got)
 	}
 }

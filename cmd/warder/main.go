@@ -77,6 +77,7 @@ func newCommand(s streams) *cli.Command {
 		Commands: []*cli.Command{
 			checkCommand(s),
 			explainCommand(s),
+			probeCommand(s),
 			command("version", "print the version of the program and of Go", printVersion(s)),
 		},
 	}

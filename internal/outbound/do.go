@@ -62,7 +62,7 @@ func (c *Client) Get(ctx context.Context, url string, header http.Header) (*Resp
 // Do sends req and reads the whole response. It stops at the deadline of req's context or
 // after Config.Timeout, whichever is sooner.
 //
-// Do returns a Response for every status except 1xx and 3xx. If a body cannot be read, the
+// Do returns a Response for every status except 1xx and 3xx. See also Config.Observe. If a body cannot be read, the
 // Response of a status from 400 on has no body; other statuses are errors then. Every error
 // is an *[Error].
 //
@@ -90,6 +90,11 @@ func (c *Client) Do(req *http.Request) (*Response, error) {
 	if err != nil {
 		traced.report(nil)
 		return nil, fail(req, classify(ctx, err), err)
+	}
+	if c.observe {
+		response := c.observed(resp, cancel)
+		traced.report(response)
+		return response, nil
 	}
 	response, err := c.read(ctx, req, resp)
 	traced.report(response)

@@ -71,6 +71,11 @@ type Config struct {
 
 	Concurrent int // simultaneous requests to one host, whose connections are kept idle afterwards; 0 means 8
 
+	// Observe is for programs that describe how a server answers, and trust nothing in the
+	// answer. A redirect is then a Response and is not followed, and a body that is too long or
+	// takes more than 2 seconds is cut.
+	Observe bool
+
 	Resolver *net.Resolver // nil means net.DefaultResolver
 	Timeout  time.Duration // of a whole exchange, from DNS to the last byte of the body; 0 means DefaultTimeout
 	MaxBytes int64         // of a body, as received and after decompression; 0 means DefaultMaxBytes
@@ -83,6 +88,7 @@ type Client struct {
 	proxy     func(*http.Request) (*url.URL, error)
 	allowHTTP bool
 	methods   []string
+	observe   bool
 	timeout   time.Duration
 	maxBytes  int64
 }
@@ -94,6 +100,7 @@ func New(cfg Config) *Client {
 		transport: cfg.Transport,
 		allowHTTP: cfg.AllowHTTP,
 		methods:   slices.Clone(cfg.Methods),
+		observe:   cfg.Observe,
 		timeout:   cfg.Timeout,
 		maxBytes:  cfg.MaxBytes,
 	}

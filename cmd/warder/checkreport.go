@@ -16,10 +16,10 @@ var severityColors = map[check.Severity]string{
 	check.SeverityError: red, check.SeverityWarning: yellow, check.SeverityNotChecked: grey, check.SeverityOK: green,
 }
 
-// printReport prints a report as text for people, or as JSON.
-func printReport(out io.Writer, report check.Report, asJSON bool) error {
+// printCheck prints a report as text for people, or as JSON.
+func printCheck(out io.Writer, report check.Report, asJSON bool) error {
 	if !asJSON {
-		_, err := io.WriteString(out, reportText(report, paletteFor(out)))
+		_, err := io.WriteString(out, checkText(report, paletteFor(out)))
 		return err
 	}
 	body, err := report.MarshalJSON()
@@ -29,8 +29,8 @@ func printReport(out io.Writer, report check.Report, asJSON bool) error {
 	return err
 }
 
-// reportText returns a block for each problem, a line for each other finding, and a summary.
-func reportText(report check.Report, p palette) string {
+// checkText returns a block for each problem, a line for each other finding, and a summary.
+func checkText(report check.Report, p palette) string {
 	var b strings.Builder
 	for _, f := range report.Findings {
 		if f.Severity == check.SeverityError || f.Severity == check.SeverityWarning {

@@ -1,0 +1,37 @@
+package main
+
+import (
+	"errors"
+	"fmt"
+	"io"
+	"strings"
+
+	"github.com/warder-go/warder/internal/secretfile"
+)
+
+// readToken reads a token from the file of -token, or from standard input for "-". It returns "" if
+// file is "". Errors do not quote the token.
+func readToken(in io.Reader, file string) (string, error) {
+	if file == "" {
+		return "", nil
+	}
+	if file != "-" {
+		token, err := secretfile.New(file).Read()
+		if err != nil {
+			return "", fmt.Errorf("-token: %w", err)
+		}
+		return token, nil
+	}
+	body, err := io.ReadAll(io.LimitReader(in, secretfile.MaxBytes+1))
+	switch {
+	case err != nil:
+		return "", errors.New("-token: standard input cannot be read")
+	case len(body) > secretfile.MaxBytes:
+		return "", fmt.Errorf("-token: standard input has more than %d bytes", secretfile.MaxBytes)
+	}
+	token := strings.TrimRight(string(body), "\r\n")
+	if token == "" {
+		return "", errors.New("-token: standard input is empty")
+	}
+	return token, nil
+}
