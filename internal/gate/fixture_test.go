@@ -157,12 +157,18 @@ func (f *fixture) run() {
 	}
 }
 
+// serve returns the URL of a server.
+func serve(t testing.TB, handler http.Handler) string {
+	t.Helper()
+	server := httptest.NewServer(handler)
+	t.Cleanup(server.Close)
+	return server.URL
+}
+
 // start runs a gate in front of a handler.
 func start(t testing.TB, o options, upstream http.Handler) *fixture {
 	t.Helper()
-	server := httptest.NewServer(upstream)
-	t.Cleanup(server.Close)
-	f := newFixture(t, o.text(server.URL+"/mcp"))
+	f := newFixture(t, o.text(serve(t, upstream)+"/mcp"))
 	f.run()
 	return f
 }
@@ -256,6 +262,9 @@ func (f *fixture) raw(text string) (all []answer) {
 				all = []answer{{}} // no response at all
 			}
 			return all
+		}
+		if res.StatusCode == http.StatusContinue {
+			continue
 		}
 		body, _ := io.ReadAll(res.Body)
 		_ = res.Body.Close()

@@ -13,7 +13,7 @@ import (
 func checkTarget(req *http.Request) *refusal {
 	host, hasHost := req.Header["Host"] // HTTP/2 with both :authority and host
 	switch {
-	case !req.ProtoAtLeast(1, 1):
+	case req.Proto != "HTTP/1.1" && req.Proto != "HTTP/2.0":
 		return refusedVersion
 	case !slices.Contains([]string{http.MethodGet, http.MethodHead, http.MethodPost, http.MethodDelete, http.MethodOptions}, req.Method):
 		return refusedMethod
