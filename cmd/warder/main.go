@@ -76,6 +76,7 @@ func newCommand(s streams) *cli.Command {
 		Action:                onNoCommand,
 		Commands: []*cli.Command{
 			command("version", "print the version of the program and of Go", printVersion(s)),
+			command("serve", "protect MCP servers as a reverse proxy", serve(s), serveFlags()...),
 		},
 	}
 }
