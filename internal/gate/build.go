@@ -73,15 +73,18 @@ func (b *builder) read() *settings {
 
 // readEnviron rejects variables that would change all authorization blocks in the same way.
 func (b *builder) readEnviron() {
-	b.environ = b.config.Environ
-	if b.environ == nil {
-		b.environ = os.Environ() //nolint:forbidigo // as package config: the documented default
+	all := b.config.Environ
+	if all == nil {
+		all = os.Environ() //nolint:forbidigo // as package config: the documented default
 	}
-	for _, entry := range b.environ {
+	b.environ = []string{}
+	for _, entry := range all {
 		name, _, _ := strings.Cut(entry, "=")
 		if strings.HasPrefix(strings.ToUpper(name), "AUTHORIZATION__") {
 			b.mistakes.Addf("environment variable %s: does not say for which upstream it is; write ${NAME} in the block of the upstream instead", printable(name))
+			continue
 		}
+		b.environ = append(b.environ, entry)
 	}
 }
 

@@ -5,6 +5,7 @@ import (
 	"encoding/base64"
 	"errors"
 	"fmt"
+	"maps"
 	"net/textproto"
 	"slices"
 	"strings"
@@ -144,7 +145,8 @@ func encode(text string) string {
 
 // identityFields checks identity_headers of an upstream.
 func (b *builder) identityFields(u *upstream) (all []identityField) {
-	for name, of := range u.settings.IdentityHeaders {
+	for _, name := range slices.Sorted(maps.Keys(u.settings.IdentityHeaders)) {
+		of := u.settings.IdentityHeaders[name]
 		b.checkIdentityName(u.key+".identity_headers["+printable(name)+"]", name)
 		all = append(all, identityField{textproto.CanonicalMIMEHeaderKey(name), of})
 	}

@@ -138,7 +138,7 @@ func (b *builder) buildResource(u *upstream) {
 		return
 	}
 	c := config.Config{
-		File: b.config.File, Block: block, Environ: append([]string{}, b.environ...), Interval: b.config.Interval,
+		File: b.config.File, Block: block, Environ: b.environ, Interval: b.config.Interval,
 		Transport: b.config.Transport, Logger: b.config.Logger,
 		OpenStore: func(config.StoreSettings) (config.Stores, error) { return config.Stores{}, errNoStore },
 	}
