@@ -4,15 +4,11 @@ import (
 	"context"
 	"io"
 	"net/http"
-	"time"
 
 	"github.com/prometheus/client_golang/prometheus"
 	"github.com/prometheus/client_golang/prometheus/collectors"
 	"github.com/prometheus/client_golang/prometheus/promhttp"
 )
-
-// readyTimeout bounds one answer of /readyz.
-const readyTimeout = 5 * time.Second
 
 // jwksPath is the path of the JWKS of identity JWTs at the admin listener.
 const jwksPath = "/.well-known/jwks.json"

@@ -178,7 +178,7 @@ func (b *builder) buildHandlers() {
 	g.document = document
 	binds := map[*upstream]func(next httpHandler) httpHandler{}
 	for _, at := range g.places {
-		if at == nil {
+		if at == nil || at.upstream.url == nil {
 			continue
 		}
 		u := at.upstream

@@ -52,9 +52,16 @@ var notSent = map[string]bool{
 // notSentPrefixes are beginnings of folded names of such fields.
 var notSentPrefixes = []string{"x-forwarded-", "x-auth-request-", "x-ssl-", "ssl-client-", "x-client-cert", "x-goog-authenticated-", "x-goog-iap-", "x-amzn-oidc-", "cf-access-", "x-ms-client-principal", "sec-websocket-"}
 
+// usual are fields of most requests.
+var usual = map[string]bool{"Accept": true, "Accept-Encoding": true, "Accept-Language": true, "Cache-Control": true, "Content-Type": true, "Content-Encoding": true,
+	"Last-Event-Id": true, "Mcp-Method": true, "Mcp-Name": true, "Mcp-Protocol-Version": true, "Mcp-Session-Id": true, "Traceparent": true, "Tracestate": true, "User-Agent": true}
+
 // isSent reports whether a field of a client is sent to an upstream. owned are the folded names of
 // identity fields.
 func isSent(name string, owned map[string]bool) bool {
+	if usual[name] {
+		return true // without a look at lists; no identity field has such a name
+	}
 	if !isPlainName(name) {
 		return false
 	}
@@ -80,11 +87,8 @@ func presentedToken(h http.Header) string {
 		return ""
 	}
 	_, token, _ := strings.Cut(values[0], " ")
-	if token = strings.Trim(token, " \t"); len(token) < minSearchedToken {
+	if token = strings.Trim(token, " \t"); len(token) < minSearchedTokenBytes {
 		return ""
 	}
 	return token
 }
-
-// minSearchedToken is the shortest token for which other fields are searched, in bytes.
-const minSearchedToken = 8

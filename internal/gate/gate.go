@@ -182,6 +182,10 @@ func (g *Gate) ServeHTTP(w http.ResponseWriter, req *http.Request) {
 		return
 	}
 	defer g.inFlight.Add(-1)
+	if g.forward != nil && g.forward.owns(req) {
+		g.serveForward(w, req)
+		return
+	}
 	if r := checkTarget(req); r != nil {
 		g.refuse(w, req, r)
 		return
@@ -190,7 +194,7 @@ func (g *Gate) ServeHTTP(w http.ResponseWriter, req *http.Request) {
 		return
 	}
 	at := g.find(req)
-	if at == nil {
+	if at == nil || at.upstream.url == nil {
 		g.refuse(w, req, refusedPath)
 		return
 	}
@@ -206,10 +210,6 @@ func (g *Gate) ServeHTTP(w http.ResponseWriter, req *http.Request) {
 
 // servePublic serves what needs no token.
 func (g *Gate) servePublic(w http.ResponseWriter, req *http.Request) bool {
-	if g.forward != nil && g.forward.owns(req) {
-		g.forward.ServeHTTP(w, req)
-		return true
-	}
 	if g.document.Owns(req) {
 		g.document.ServeHTTP(w, req)
 		return true

@@ -28,6 +28,10 @@ var (
 	refusedTooLarge   = &refusal{http.StatusRequestEntityTooLarge, "too_large", "The body is too large"}
 	refusedRepeated   = &refusal{http.StatusBadRequest, "repeated", "A header field that must be unique is repeated"}
 	refusedQuery      = &refusal{http.StatusBadRequest, "query", "The query must be well-formed and must not contain an access token"}
+	refusedProxy      = &refusal{http.StatusForbidden, "proxy", "The address is not one of forward_auth.proxies"}
+	refusedOriginal   = &refusal{http.StatusBadRequest, "original", "The fields about the original request are missing or ambiguous"}
+	refusedPartial    = &refusal{http.StatusRequestEntityTooLarge, "partial", "The proxy did not send the whole body"}
+	refusedIdentity   = &refusal{http.StatusBadRequest, "identity", "The request has a header field that only the gate can set"}
 	refusedInternal   = &refusal{http.StatusInternalServerError, "internal", "Internal error"}
 )
 

@@ -48,9 +48,9 @@ type identity struct {
 
 type upstreamSet struct {
 	Name              string            `yaml:"name" required:"here" doc:"name in logs and metrics: letters, digits, - and _"`
-	URL               string            `yaml:"url" required:"here" doc:"URL of the MCP server that stands for resource_server_url. http or https"`
+	URL               string            `yaml:"url" doc:"URL of the MCP server that stands for resource_server_url. http or https. Default: another proxy serves the upstream, and asks the gate (forward_auth)"`
 	CAFile            string            `yaml:"ca_file" doc:"file of PEM certificates that are trusted for url, instead of the system's certificates"`
-	Audience          string            `yaml:"audience" doc:"claim aud of the identity JWT. Default: url"`
+	Audience          string            `yaml:"audience" doc:"claim aud of the identity JWT. Default: url, or resource_server_url without it"`
 	ExtraPaths        []string          `yaml:"extra_paths" doc:"further paths that are sent to the server, unchanged, with those below them, such as /messages for the SSE transport. The host is that of resource_server_url"`
 	CORS              bool              `yaml:"cors" default:"false" doc:"true: the gate answers preflights, and lets pages of the allowed origins read responses"`
 	BindSessions      bool              `yaml:"bind_sessions" default:"false" doc:"true: a session can be used only by the caller who opened it (nethttp.BindSessions). The sessions are in the memory of this process"`
@@ -72,5 +72,5 @@ type forwardSettings struct {
 	Path    string   `yaml:"path" default:"/_warder/auth" doc:"path of the endpoint. For style envoy it is the beginning of the path, before the original one"`
 	Style   string   `yaml:"style" required:"here" enum:"nginx,traefik,caddy,envoy" doc:"how the proxy says what the original request is"`
 	Proxies []string `yaml:"proxies" required:"here" doc:"addresses of the proxies, such as 10.0.0.0/8 and 192.0.2.7. Requests from others get 403"`
-	Body    bool     `yaml:"body" default:"false" doc:"true: the proxy sends the whole body along. Without it, rules for operations are a mistake. Only style envoy can"`
+	Body    bool     `yaml:"body" default:"false" doc:"true: the proxy sends the whole body along. Without it, rules for operations are a mistake. Styles envoy and traefik can"`
 }

@@ -1,6 +1,7 @@
 package gate
 
 import (
+	"cmp"
 	"crypto/tls"
 	"crypto/x509"
 	"errors"
@@ -9,6 +10,7 @@ import (
 	"net/http"
 	"net/http/httptrace"
 	"net/url"
+	"reflect"
 	"slices"
 	"strings"
 	"sync/atomic"
@@ -25,8 +27,8 @@ import (
 // upstream is an MCP server behind the gate.
 type upstream struct {
 	settings  *upstreamSet
-	key       string // of the settings, for mistakes
-	url       *url.URL
+	key       string   // of the settings, for mistakes
+	url       *url.URL // nil: another proxy serves it (forward_auth)
 	audience  string
 	basePath  string // of the authorization block
 	live      *config.Live
@@ -35,9 +37,6 @@ type upstream struct {
 	fields    []identityField                          // in the order of their names
 	sent      *lru.Cache[*resource.Caller, *assertion] // nil: no identity JWT
 }
-
-// defaultMaxBody is the default of max_body_bytes of authorization blocks.
-const defaultMaxBody = 4 << 20
 
 func (u *upstream) close() {
 	if u.live != nil {
@@ -59,9 +58,12 @@ func (b *builder) addUpstream(n int) {
 	if slices.ContainsFunc(g.upstreams, func(other *upstream) bool { return other.settings.Name == s.Name }) {
 		b.decoder.at(u.key+".name", "is the name of another upstream")
 	}
-	u.url = b.checkURL(u.key+".url", s.URL)
-	if u.audience = s.Audience; u.audience == "" {
-		u.audience = s.URL
+	u.audience = cmp.Or(s.Audience, s.URL) // for an upstream without a URL see buildResource
+	if s.URL != "" {
+		u.url = b.checkURL(u.key+".url", s.URL)
+		u.transport = b.newTransport(u)
+	} else {
+		b.checkWithoutURL(u)
 	}
 	for i, path := range s.ExtraPaths {
 		if !strings.HasPrefix(path, "/") || strings.HasSuffix(path, "/") || !urltable.IsPlain(path) {
@@ -69,7 +71,6 @@ func (b *builder) addUpstream(n int) {
 		}
 	}
 	u.fields = b.identityFields(u)
-	u.transport = b.newTransport(u)
 	if g.keys != nil {
 		u.sent, _ = lru.New[*resource.Caller, *assertion](maxIdentities) // the size is positive
 	}
@@ -145,15 +146,24 @@ func (b *builder) buildResource(u *upstream) {
 	if s.AuthorizationFile != "" {
 		c.File, c.Block = b.path(s.AuthorizationFile), ""
 	}
-	var keepsToken bool
+	var keepsToken, hasRules bool
 	var maxBody int
-	c.Complete = func(r *resource.Config) { keepsToken, maxBody = r.HTTP.KeepAuthorization, r.Limits.MaxBodyBytes }
+	c.Complete = func(r *resource.Config) {
+		keepsToken, maxBody = r.HTTP.KeepAuthorization, r.Limits.MaxBodyBytes
+		rules := r.Operations
+		rules.Stateless = false // not a rule
+		hasRules = !reflect.ValueOf(rules).IsZero()
+	}
+	withBody := u.url != nil || b.gate.settings.ForwardAuth != nil && b.gate.settings.ForwardAuth.Body
 	c.Check = func(*resource.Resource) error {
 		if keepsToken {
 			return errors.New("keep_authorization: the gate never passes a token on; remove the key")
 		}
+		if hasRules && !withBody {
+			return errors.New("rules for operations need the body of a request, and forward_auth.body is not set; remove the rules, or let the gate be the proxy (url)")
+		}
 		if maxBody <= 0 {
-			maxBody = defaultMaxBody
+			maxBody = defaultMaxBodyBytes
 		}
 		u.maxBody.Store(int64(maxBody))
 		return nil
@@ -161,6 +171,7 @@ func (b *builder) buildResource(u *upstream) {
 	settings, err := config.Read(c)
 	if err == nil {
 		u.basePath = settings.BasePath
+		u.audience = cmp.Or(u.audience, settings.ResourceServerURL)
 		u.live, err = config.New(c)
 	}
 	if err != nil {
