@@ -185,7 +185,7 @@ func (f *forwardAuth) original(req *http.Request) (*http.Request, *refusal) {
 // setBody removes the body of the proxy's request, unless it is that of the original one.
 func (f *forwardAuth) setBody(original *http.Request) *refusal {
 	if !f.settings.Body || original.Method != http.MethodPost {
-		if f.style.body && f.settings.Body && original.ContentLength > 0 {
+		if f.style.body && f.settings.Body && original.ContentLength != 0 {
 			return refusedContent
 		}
 		original.Body, original.ContentLength, original.TransferEncoding = http.NoBody, 0, nil
