@@ -5,7 +5,6 @@ import (
 	"fmt"
 	"net/url"
 	"os"
-	"path/filepath"
 	"slices"
 	"strings"
 
@@ -219,9 +218,6 @@ func (b *builder) checkURL(key, text string) *url.URL {
 func splitMistakes(err error) []string {
 	return slices.DeleteFunc(strings.Split(strings.TrimPrefix(err.Error(), "config: "), "\n"), func(line string) bool { return line == "" })
 }
-
-// clean returns the path of a file as package config would write it.
-func clean(path string) string { return filepath.Clean(path) }
 
 func (b *builder) addUpstreamMistake(u *upstream, text string) {
 	b.mistakes.Add(fmt.Errorf("upstream %q: %s", u.settings.Name, text))

@@ -202,20 +202,9 @@ func (d *decoder) scalar(n *yaml.Node, path string, into reflect.Value, tag refl
 	case n.Kind != yaml.ScalarNode || n.ShortTag() == "!!null" || n.Value == "":
 		d.mistake(n.Line, "%s: has no value, or one of another kind; set a value or remove the key", path)
 	case into.Kind() == reflect.Bool:
-		if n.ShortTag() != "!!bool" || n.Value != "true" && n.Value != "false" {
-			d.mistake(n.Line, "%s: must be true or false, without quotes", path)
-			return
-		}
-		into.SetBool(n.Value == "true")
+		d.boolean(n, path, into)
 	case into.Kind() == reflect.Int:
-		lowest, _ := strconv.Atoi(tag.Get("min")) // from struct tags of this package
-		highest, _ := strconv.Atoi(tag.Get("max"))
-		number, err := strconv.Atoi(n.Value)
-		if err != nil || n.ShortTag() != "!!int" || number < lowest || number > highest || strconv.Itoa(number) != n.Value {
-			d.mistake(n.Line, "%s: must be a whole number from %d to %d", path, lowest, highest)
-			return
-		}
-		into.SetInt(int64(number))
+		d.integer(n, path, into, tag)
 	case n.ShortTag() != "!!str":
 		d.mistake(n.Line, "%s: is not a string; put it in quotes", path)
 	case strings.ContainsFunc(n.Value, unicode.IsControl):
@@ -225,6 +214,25 @@ func (d *decoder) scalar(n *yaml.Node, path string, into reflect.Value, tag refl
 	default:
 		into.SetString(n.Value)
 	}
+}
+
+func (d *decoder) boolean(n *yaml.Node, path string, into reflect.Value) {
+	if n.ShortTag() != "!!bool" || n.Value != "true" && n.Value != "false" {
+		d.mistake(n.Line, "%s: must be true or false, without quotes", path)
+		return
+	}
+	into.SetBool(n.Value == "true")
+}
+
+func (d *decoder) integer(n *yaml.Node, path string, into reflect.Value, tag reflect.StructTag) {
+	lowest, _ := strconv.Atoi(tag.Get("min")) // from struct tags of this package
+	highest, _ := strconv.Atoi(tag.Get("max"))
+	number, err := strconv.Atoi(n.Value)
+	if err != nil || n.ShortTag() != "!!int" || number < lowest || number > highest || strconv.Itoa(number) != n.Value {
+		d.mistake(n.Line, "%s: must be a whole number from %d to %d", path, lowest, highest)
+		return
+	}
+	into.SetInt(int64(number))
 }
 
 // base returns the path of a file that a file names.

@@ -194,7 +194,7 @@ func (f *fixture) token() string {
 // post returns a call with a token.
 func (f *fixture) post(body string) *http.Request {
 	f.t.Helper()
-	req, err := http.NewRequest(http.MethodPost, "http://"+f.public+"/mcp", strings.NewReader(body)) //nolint:noctx // ends with its connection
+	req, err := http.NewRequest(http.MethodPost, "http://"+f.public+"/mcp", strings.NewReader(body))
 	if err != nil {
 		f.t.Fatal(err)
 	}
@@ -227,6 +227,12 @@ func (f *fixture) do(req *http.Request) answer {
 	f.t.Helper()
 	transport := &http.Transport{DisableCompression: true}
 	defer transport.CloseIdleConnections()
+	return f.through(transport, req)
+}
+
+// through sends a request with a transport.
+func (f *fixture) through(transport http.RoundTripper, req *http.Request) answer {
+	f.t.Helper()
 	res, err := transport.RoundTrip(req)
 	if err != nil {
 		f.t.Fatal(err)
@@ -275,7 +281,7 @@ func (f *fixture) raw(text string) (all []answer) {
 // fetch gets a path of the admin listener.
 func (f *fixture) fetch(path string) answer {
 	f.t.Helper()
-	req, err := http.NewRequest(http.MethodGet, "http://"+f.admin+path, nil) //nolint:noctx // ends with its connection
+	req, err := http.NewRequest(http.MethodGet, "http://"+f.admin+path, nil)
 	if err != nil {
 		f.t.Fatal(err)
 	}

@@ -3,7 +3,7 @@ package gate_test
 import (
 	"context"
 	"fmt"
-	"io"
+	"maps"
 	"net"
 	"net/http"
 	"os"
@@ -230,16 +230,8 @@ func TestNginx(t *testing.T) {
 	send := func(path string, header http.Header) answer {
 		req := f.post(call)
 		req.URL.Path, req.Host = path, "mcp.example.test"
-		for name, values := range header {
-			req.Header[name] = values
-		}
-		res, err := client.RoundTrip(req)
-		if err != nil {
-			t.Fatal(err)
-		}
-		defer res.Body.Close()
-		body, _ := io.ReadAll(res.Body)
-		return answer{res.StatusCode, res.Header, string(body)}
+		maps.Copy(req.Header, header)
+		return f.through(client, req)
 	}
 	if got := send("/mcp", nil); got.status != 200 || got.body != "{}" {
 		t.Fatalf("got %+v", got)
@@ -299,5 +291,20 @@ func runNginx(t *testing.T, dir, program, text string) *http.Transport {
 		}
 		timer := time.NewTimer(20 * time.Millisecond)
 		<-timer.C
+	}
+}
+
+// The configuration of docs/gate.md for nginx is the one that TestNginx uses.
+func TestDocumentedNginx(t *testing.T) {
+	body, err := os.ReadFile("../../docs/gate.md")
+	if err != nil {
+		t.Fatal(err)
+	}
+	plain := func(text string) string { return strings.ReplaceAll(text, "\t", "") }
+	_, documented, _ := strings.Cut(string(body), "```text\nlocation = /mcp {")
+	documented, _, _ = strings.Cut(documented, "```")
+	documented = strings.NewReplacer("127.0.0.1:8000", "SERVER", "127.0.0.1:8080", "GATE").Replace(documented)
+	if documented == "" || !strings.Contains(plain(nginxConfig), plain("location = /mcp {"+documented)) {
+		t.Errorf("docs/gate.md has another configuration:\n%s", documented)
 	}
 }

@@ -176,6 +176,16 @@ func (g *Gate) logger() *slog.Logger { return logging.OrDefault(g.config.Logger)
 // ServeHTTP serves the public side: the metadata of all upstreams without a token, and accepted
 // requests by their upstreams.
 func (g *Gate) ServeHTTP(w http.ResponseWriter, req *http.Request) {
+	e := new(exchange)
+	if g.settings.AccessLog {
+		logged := &loggedWriter{ResponseWriter: w}
+		defer g.logAccess(logged, req.Method, e, time.Now())
+		w = logged
+	}
+	g.serve(w, req, e)
+}
+
+func (g *Gate) serve(w http.ResponseWriter, req *http.Request, e *exchange) {
 	if g.inFlight.Add(1) > int64(g.settings.Limits.MaxRequests) {
 		g.inFlight.Add(-1)
 		g.refuse(w, req, refusedBusy)
@@ -205,7 +215,8 @@ func (g *Gate) ServeHTTP(w http.ResponseWriter, req *http.Request) {
 		g.refuse(w, req, r)
 		return
 	}
-	g.proxy(w, req, at)
+	e.upstream = at.upstream
+	g.proxy(w, req, at, e)
 }
 
 // servePublic serves what needs no token.
@@ -228,9 +239,9 @@ func (g *Gate) servePublic(w http.ResponseWriter, req *http.Request) bool {
 }
 
 // proxy passes a request to the Resource of its upstream, and an accepted one to the upstream.
-func (g *Gate) proxy(w http.ResponseWriter, req *http.Request, at *place) {
+func (g *Gate) proxy(w http.ResponseWriter, req *http.Request, at *place, e *exchange) {
 	req.Body = http.MaxBytesReader(w, req.Body, at.upstream.maxBody.Load())
-	e := &exchange{token: presentedToken(req.Header)}
+	e.token = presentedToken(req.Header)
 	at.protected.ServeHTTP(w, req.WithContext(context.WithValue(req.Context(), exchangeKey{}, e)))
 }
 

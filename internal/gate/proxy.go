@@ -13,7 +13,9 @@ import (
 
 // exchange is what the gate stores about one request.
 type exchange struct {
-	token    string // of the client; "": none
+	upstream *upstream        // nil: the request was rejected before one was selected
+	token    string           // of the client; "": none
+	caller   *resource.Caller // nil: no caller was accepted
 	identity *assertion
 }
 
@@ -48,6 +50,7 @@ func (g *Gate) newProxy(at *place) http.Handler {
 		}
 		if caller, ok := resource.FromContext(req.Context()); ok {
 			var err error
+			e.caller = caller
 			if e.identity, err = g.identify(u, caller); err != nil {
 				g.logger().Error("cannot make the identity of a caller", "upstream", u.settings.Name, "error", err)
 				g.refuse(w, req, refusedInternal)

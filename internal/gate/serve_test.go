@@ -43,7 +43,7 @@ func newCertificate(t testing.TB, serial int64) (cert, key string) {
 // overTLS sends a request on a new TLS connection. It returns the serial number of the certificate.
 func (f *fixture) overTLS(req *http.Request, config *tls.Config) (answer, *http.Response, int64) {
 	f.t.Helper()
-	config.InsecureSkipVerify = true //nolint:gosec // the test looks at the certificate itself
+	config.InsecureSkipVerify = true // the test looks at the certificate itself
 	req.URL.Scheme = "https"
 	transport := &http.Transport{TLSClientConfig: config, ForceAttemptHTTP2: true}
 	defer transport.CloseIdleConnections()

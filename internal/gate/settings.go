@@ -12,7 +12,7 @@ type settings struct {
 	Limits         limits        `yaml:"limits" doc:"limits of the public listener"`
 	Shutdown       shutdown      `yaml:"shutdown" doc:"the end of the process"`
 	Identity       *identity     `yaml:"identity" doc:"JWT that tells upstreams who the caller is. Default: no JWT is sent"`
-	AccessLog      bool          `yaml:"access_log" default:"false" doc:"true: one log record for each request, without its query and its header"`
+	AccessLog      bool          `yaml:"access_log" default:"false" doc:"true: one log record for each request, with method, upstream, status, duration and caller, without its path"`
 	Upstreams      []upstreamSet `yaml:"upstreams" required:"here" doc:"the MCP servers behind the gate, at least one"`
 
 	ForwardAuth *forwardSettings `yaml:"forward_auth" doc:"endpoint that decides about requests to another proxy. Default: none"`
