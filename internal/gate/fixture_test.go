@@ -44,6 +44,7 @@ type fixture struct {
 	stop          func() // begins the end of the gate
 	stopped       chan error
 	log           *syncBuffer
+	interval      time.Duration // gate.Config.Interval
 }
 
 type syncBuffer struct {
@@ -119,7 +120,7 @@ func (f *fixture) write(name, text string) string {
 }
 
 func (f *fixture) config() gate.Config {
-	return gate.Config{File: f.file, Environ: []string{}, Transport: f.issuer.Transport(), Logger: slog.New(slog.NewTextHandler(f.log, nil))}
+	return gate.Config{File: f.file, Environ: []string{}, Transport: f.issuer.Transport(), Interval: f.interval, Logger: slog.New(slog.NewTextHandler(f.log, nil))}
 }
 
 // run serves the gate until the end of the test.
