@@ -50,7 +50,7 @@ var notSent = map[string]bool{
 }
 
 // notSentPrefixes are beginnings of folded names of such fields.
-var notSentPrefixes = []string{"x-forwarded-", "x-auth-request-", "x-ssl-", "ssl-client-", "x-client-cert", "x-goog-authenticated-", "x-goog-iap-", "x-amzn-oidc-", "cf-access-", "x-ms-client-principal", "sec-websocket-"}
+var notSentPrefixes = []string{"warder-", "x-forwarded-", "x-auth-request-", "x-ssl-", "ssl-client-", "x-client-cert", "x-goog-authenticated-", "x-goog-iap-", "x-amzn-oidc-", "cf-access-", "x-ms-client-principal", "sec-websocket-"}
 
 // usual are fields of most requests.
 var usual = map[string]bool{"Accept": true, "Accept-Encoding": true, "Accept-Language": true, "Cache-Control": true, "Content-Type": true, "Content-Encoding": true,

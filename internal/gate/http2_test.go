@@ -81,6 +81,12 @@ func (f *fixture) overHTTP2(fields pairs, data []string, trailers pairs, want by
 	if _, err := conn.Write(text); err != nil {
 		f.t.Fatal(err)
 	}
+	return readFrame(conn, want)
+}
+
+// readFrame returns the payload of the first frame of a kind, or "" if a frame that ends the stream
+// or the end of the connection comes first.
+func readFrame(conn io.Reader, want byte) string {
 	for {
 		var head [9]byte
 		if _, err := io.ReadFull(conn, head[:]); err != nil {

@@ -71,6 +71,9 @@ func (g *Gate) rewrite(at *place, r *httputil.ProxyRequest) {
 	out.Host = "" // that of the URL
 	e := exchangeOf(r.In)
 	removeFields(out.Header, g.owned, e.token)
+	if u.settings.BindSessions {
+		delete(out.Header, "Accept-Encoding") // the binding reads events, which must not be compressed
+	}
 	setBody(r)
 	g.setForwarded(at, r)
 	if e.identity != nil {
@@ -98,7 +101,8 @@ func setBody(r *httputil.ProxyRequest) {
 	}
 }
 
-// setForwarded says where the request came from. Host and scheme are those of the configuration.
+// setForwarded says where the request came from, and that it came through a proxy (RFC 9110 §7.6.3).
+// Host and scheme are those of the configuration.
 func (g *Gate) setForwarded(at *place, r *httputil.ProxyRequest) {
 	h := r.Out.Header
 	client, _, err := net.SplitHostPort(r.In.RemoteAddr)
@@ -108,7 +112,11 @@ func (g *Gate) setForwarded(at *place, r *httputil.ProxyRequest) {
 	if prior := r.In.Header["X-Forwarded-For"]; len(prior) > 0 && g.trusted.contains(r.In.RemoteAddr) {
 		client = strings.Join(prior, ", ") + ", " + client
 	}
-	values := []string{client, at.host, at.scheme}
+	values := []string{client, at.host, at.scheme, "1.1 warder"}
+	if r.In.ProtoMajor == 2 {
+		values[3] = "2.0 warder"
+	}
+	h["Via"] = values[3:4:4]
 	h["X-Forwarded-For"], h["X-Forwarded-Host"], h["X-Forwarded-Proto"] = values[0:1:1], values[1:2:2], values[2:3:3]
 }
 

@@ -25,7 +25,7 @@ func TestAcceptedRequest(t *testing.T) {
 	got := up.one(t)
 	got.header.Del("X-Forwarded-For")
 	want := http.Header{"Content-Type": {"application/json"}, "Content-Length": {"91"}, "Mcp-Method": {"tools/call"}, "X-Own": {"kept"},
-		"User-Agent": {"Go-http-client/1.1"}, "X-Forwarded-Host": {"mcp.example.test"}, "X-Forwarded-Proto": {"https"}}
+		"User-Agent": {"Go-http-client/1.1"}, "X-Forwarded-Host": {"mcp.example.test"}, "X-Forwarded-Proto": {"https"}, "Via": {"1.1 warder"}}
 	if got.method != "POST" || got.uri != "/mcp" || got.body != call || !reflect.DeepEqual(got.header, want) {
 		t.Errorf("got %+v, want header %v", got, want)
 	}
@@ -138,6 +138,8 @@ func TestChunksAndTrailers(t *testing.T) {
 		w.Header().Set("Warder-Identity", "own")
 		w.Header().Set(http.TrailerPrefix+"X-Late", "yes")
 		w.Header().Set(http.TrailerPrefix+"Www-Authenticate", "Basic")
+		w.Header().Set(http.TrailerPrefix+"Content-Length", "3")
+		w.Header().Set(http.TrailerPrefix+"Set-Cookie", "a=b")
 	}))
 	res, err := new(http.Transport).RoundTrip(f.post(call))
 	if err != nil {

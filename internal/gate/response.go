@@ -24,6 +24,9 @@ func (e *responseError) Error() string { return "gate: upstream: " + e.refusal.r
 var notPassed = []string{"Alt-Svc", "Dpop-Nonce", "Access-Control-Allow-Origin", "Access-Control-Allow-Credentials", "Access-Control-Allow-Headers",
 	"Access-Control-Allow-Methods", "Access-Control-Expose-Headers", "Access-Control-Max-Age", "Access-Control-Allow-Private-Network"}
 
+// notTrailers are fields that must not be in trailers (RFC 9110 §6.5.1), or that are for one connection.
+var notTrailers = []string{"Content-Length", "Transfer-Encoding", "Trailer", "Host", "Connection", "Upgrade", "Proxy-Authenticate", "Set-Cookie", "Cache-Control", "Content-Encoding", "Content-Type"}
+
 // modifyResponse checks the response of an upstream and removes what clients do not get.
 func (g *Gate) modifyResponse(at *place, res *http.Response) error {
 	u := at.upstream
@@ -42,7 +45,12 @@ func (g *Gate) modifyResponse(at *place, res *http.Response) error {
 		res.Header["Location"] = []string{moved}
 	}
 	if res.ContentLength < 0 {
-		clean := func() { g.removeResponseFields(res.Trailer, u) }
+		clean := func() {
+			g.removeResponseFields(res.Trailer, u)
+			for _, name := range notTrailers {
+				delete(res.Trailer, name)
+			}
+		}
 		clean() // the announced names
 		res.Body = &streamBody{ReadCloser: res.Body, ctx: res.Request.Context(), clean: clean}
 	}
