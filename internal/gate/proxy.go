@@ -57,6 +57,11 @@ func (g *Gate) newProxy(at *place) http.Handler {
 				return
 			}
 		}
+		if err := keepMirrors(req, u.maxBody.Load()); err != nil {
+			g.logger().Error("cannot compare Mcp-Method and Mcp-Name with the body", "upstream", u.settings.Name, "error", err)
+			g.refuse(w, req, refusedInternal)
+			return
+		}
 		proxy.ServeHTTP(w, req)
 	})
 }

@@ -190,3 +190,35 @@ func TestTargetPaths(t *testing.T) {
 		}
 	}
 }
+
+// Mcp-Method and Mcp-Name arrive only if the body has what they repeat.
+func TestMirrors(t *testing.T) {
+	up := new(recorder)
+	f := start(t, options{}, up)
+	const answer = `{"jsonrpc":"2.0","id":1,"result":{}}`
+	for _, row := range []struct {
+		name, body             string
+		method, operation      string // the fields; "": absent
+		wantMethod, wantedName string
+	}{
+		{"a call", call, "tools/call", "echo", "tools/call", "echo"},
+		{"a call with an encoded name", call, "tools/call", "=?base64?ZWNobw==?=", "tools/call", "=?base64?ZWNobw==?="},
+		{"only the name", call, "", "echo", "", "echo"},
+		{"a method without a name", list, "tools/list", "echo", "tools/list", ""},
+		{"a response", answer, "tools/call", "echo", "", ""},
+		{"neither", call, "", "", "", ""},
+	} {
+		req := f.post(row.body)
+		for name, value := range map[string]string{"Mcp-Method": row.method, "Mcp-Name": row.operation} {
+			if value != "" {
+				req.Header.Set(name, value)
+			}
+		}
+		if got := f.do(req); got.status != 200 {
+			t.Errorf("%s: got %+v", row.name, got)
+		}
+		if got := up.one(t); got.header.Get("Mcp-Method") != row.wantMethod || got.header.Get("Mcp-Name") != row.wantedName || got.body != row.body || got.length != int64(len(row.body)) {
+			t.Errorf("%s: got %+v", row.name, got)
+		}
+	}
+}
