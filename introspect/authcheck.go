@@ -9,6 +9,7 @@ import (
 
 	"github.com/warder-go/warder/internal/configerr"
 	"github.com/warder-go/warder/internal/grammar"
+	"github.com/warder-go/warder/internal/privatekey"
 )
 
 // authMethods are the methods of client authentication, each with the fields of ClientAuth that
@@ -156,7 +157,7 @@ func (a ClientAuth) checkKey(mistakes *configerr.List) {
 	}
 	_, err := newSigningKey(a).get()
 	switch {
-	case errors.Is(err, errNoAlgorithm) && a.Algorithm != "":
+	case errors.Is(err, privatekey.ErrNoAlgorithm) && a.Algorithm != "":
 		mistakes.Addf("Auth.Algorithm: %w", err)
 	case err != nil && a.Signer != nil:
 		mistakes.Addf("Auth.Signer: %w", err)

@@ -3,11 +3,6 @@ package introspect
 import (
 	"cmp"
 	"crypto"
-	"crypto/ecdsa"
-	"crypto/ed25519"
-	"crypto/elliptic"
-	"crypto/rsa"
-	"errors"
 	"fmt"
 	"sync"
 
@@ -32,7 +27,7 @@ type signingKey struct {
 type assertionKey struct {
 	signer crypto.Signer
 	id     string
-	alg    algorithm
+	alg    privatekey.Algorithm
 }
 
 func newSigningKey(a ClientAuth) *signingKey {
@@ -46,7 +41,7 @@ func newSigningKey(a ClientAuth) *signingKey {
 // get returns the key. It reads the file in each call, and parses it if it has changed.
 func (k *signingKey) get() (assertionKey, error) {
 	if k.file == nil {
-		alg, err := algorithmOf(k.signer, k.algorithm)
+		alg, err := privatekey.AlgorithmOf(k.signer, k.algorithm)
 		return assertionKey{k.signer, k.id, alg}, err
 	}
 	content, err := k.file.ReadAll()
@@ -63,53 +58,10 @@ func (k *signingKey) get() (assertionKey, error) {
 	if err != nil {
 		return assertionKey{}, fmt.Errorf("file %q: %w", k.file.Path(), err)
 	}
-	alg, err := algorithmOf(parsed.Signer, cmp.Or(k.algorithm, parsed.Algorithm))
+	alg, err := privatekey.AlgorithmOf(parsed.Signer, cmp.Or(k.algorithm, parsed.Algorithm))
 	if err != nil {
 		return assertionKey{}, fmt.Errorf("file %q: %w", k.file.Path(), err)
 	}
 	k.content, k.current = id, assertionKey{parsed.Signer, cmp.Or(k.id, parsed.ID), alg}
 	return k.current, nil
-}
-
-// An algorithm signs assertions (RFC 7518 §3.1, RFC 8037 §3.1).
-type algorithm struct {
-	name string
-	hash crypto.Hash // 0: the signer receives the message, not its hash
-	pss  bool
-	size int // size of R and of S in bytes; 0: not ECDSA
-}
-
-var errNoAlgorithm = errors.New("no algorithm")
-
-// algorithmOf returns the algorithm with the given name, or the default algorithm for the type
-// of the key if name is empty. It returns an error if the key is too short or of another type.
-func algorithmOf(signer crypto.Signer, name string) (algorithm, error) {
-	var supported []algorithm // the default first
-	switch public := signer.Public().(type) {
-	case *rsa.PublicKey:
-		if public.N.BitLen() < 2048 { // RFC 7518 §3.3
-			return algorithm{}, errors.New("the RSA key is shorter than 2048 bits")
-		}
-		supported = []algorithm{
-			{"RS256", crypto.SHA256, false, 0}, {"RS384", crypto.SHA384, false, 0}, {"RS512", crypto.SHA512, false, 0},
-			{"PS256", crypto.SHA256, true, 0}, {"PS384", crypto.SHA384, true, 0}, {"PS512", crypto.SHA512, true, 0},
-		}
-	case *ecdsa.PublicKey:
-		switch public.Curve {
-		case elliptic.P256():
-			supported = []algorithm{{"ES256", crypto.SHA256, false, 32}}
-		case elliptic.P384():
-			supported = []algorithm{{"ES384", crypto.SHA384, false, 48}}
-		case elliptic.P521():
-			supported = []algorithm{{"ES512", crypto.SHA512, false, 66}}
-		}
-	case ed25519.PublicKey:
-		supported = []algorithm{{"EdDSA", 0, false, 0}, {"Ed25519", 0, false, 0}}
-	}
-	for _, alg := range supported {
-		if name == "" || name == alg.name {
-			return alg, nil
-		}
-	}
-	return algorithm{}, fmt.Errorf("%w %q for a key of type %T", errNoAlgorithm, name, signer.Public())
 }

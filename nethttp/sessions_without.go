@@ -1,8 +1,6 @@
 package nethttp
 
 import (
-	"bytes"
-	"io"
 	"log/slog"
 	"net/http"
 	"slices"
@@ -44,10 +42,7 @@ func (b *sessionBinder) withoutSession(req *http.Request) (*http.Request, *sessi
 		}
 	}
 	inner := isolate(req.WithContext(req.Context()), messages)
-	inner.Body = struct {
-		io.Reader
-		io.Closer
-	}{bytes.NewReader(body), req.Body}
+	inner.Body = mcpmsg.Reread(body, req.Body)
 	return inner, nil
 }
 

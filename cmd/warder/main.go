@@ -79,6 +79,7 @@ func newCommand(s streams) *cli.Command {
 			explainCommand(s),
 			probeCommand(s),
 			command("version", "print the version of the program and of Go", printVersion(s)),
+			command("serve", "protect MCP servers as a reverse proxy", serve(s), serveFlags()...),
 		},
 	}
 }

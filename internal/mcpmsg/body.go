@@ -209,10 +209,11 @@ func decodeName(value string) string {
 	return value
 }
 
-// Reread returns a body that was read as one that can be read again. Close closes the original.
+// Reread returns a body that was read as one that can be read again. Close closes the original. It
+// has the method Len() int, which returns how many bytes are left.
 func Reread(body []byte, original io.Closer) io.ReadCloser {
 	return struct {
-		io.Reader
+		*bytes.Reader
 		io.Closer
 	}{bytes.NewReader(body), original}
 }

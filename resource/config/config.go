@@ -40,6 +40,11 @@ type Config struct {
 	File string
 	Text []byte // YAML, instead of File; relative paths start from the working directory
 
+	// Block is the place of the block in File or Text: keys with a dot between them, and the
+	// numbers of list items in brackets, such as "upstreams[1].authorization". It is for programs
+	// whose file has several blocks. "" is "authorization".
+	Block string
+
 	// SecretsFile is the optional path of another file with such a block, such as
 	// mcp_agent.secrets.yaml. It overrides File: mappings are merged by key, lists and
 	// scalars are replaced.

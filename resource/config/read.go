@@ -40,7 +40,7 @@ func (c Config) read() *input {
 	block := merge(in.readFiles(c), overrides(vars, &in.mistakes))
 	if block == nil {
 		if in.mistakes.count() == 0 {
-			in.mistakes.add(position{name: cmp.Or(c.File, "text")}, "has no block %s:", blockName)
+			in.mistakes.add(position{name: cmp.Or(c.File, "text")}, "has no block %s:", c.block())
 		}
 		return in
 	}
@@ -86,7 +86,10 @@ func (in *input) readFiles(c Config) *node {
 			in.mistakes.add(at, "%s", err)
 			continue
 		}
-		p := parser{at: at, body: body, mistakes: &in.mistakes}
+		p := parser{at: at, body: body, name: blockName, mistakes: &in.mistakes}
+		if file.source == mainFile {
+			p.name = c.block()
+		}
 		merged = merge(merged, p.block())
 	}
 	return merged

@@ -2,8 +2,10 @@ package config
 
 import (
 	"bytes"
+	"cmp"
 	"errors"
 	"fmt"
+	"strconv"
 	"strings"
 	"unicode/utf8"
 
@@ -21,10 +23,14 @@ const (
 // which are ignored.
 const blockName = "authorization"
 
+// block returns the place of the block in the main file.
+func (c *Config) block() string { return cmp.Or(c.Block, blockName) }
+
 // A parser parses YAML of a file, of Config.Text or of an environment variable.
 type parser struct {
 	at       position
 	body     []byte
+	name     string // of the block: see Config.Block
 	nodes    int
 	exceeded bool // maxNodes or maxDepth
 	mistakes *mistakes
@@ -49,41 +55,64 @@ func (p *parser) block() *node {
 	case p.exceeded || n == nil:
 		return nil
 	case n.tag == "!!null":
-		p.mistakes.add(n.at, "%s: is empty", blockName)
+		p.mistakes.add(n.at, "%s: is empty", p.name)
 		return nil
 	case n.kind != mapping:
-		p.mistakes.add(n.at, "%s: is not a mapping of keys", blockName)
+		p.mistakes.add(n.at, "%s: is not a mapping of keys", p.name)
 		return nil
 	}
 	n.at = p.position(key)
 	return n
 }
 
-// findBlock returns the key and the value of the block. Without a block, it adds mistakes
-// for keys that look like a misspelled block.
-func (p *parser) findBlock(document *yaml.Node) (blockKey, block *yaml.Node) {
+// findBlock returns the key and the value of the block.
+func (p *parser) findBlock(document *yaml.Node) (key, block *yaml.Node) {
+	block = document
+	for step := range strings.SplitSeq(p.name, ".") {
+		name, index, isItem := strings.Cut(strings.TrimSuffix(step, "]"), "[")
+		if block.Kind != yaml.MappingNode {
+			return nil, nil
+		}
+		if key, block = p.findKey(block, name); block == nil {
+			return nil, nil
+		}
+		if !isItem {
+			continue
+		}
+		n, err := strconv.Atoi(index)
+		if block.Kind != yaml.SequenceNode || err != nil || n < 0 || n >= len(block.Content) {
+			return nil, nil
+		}
+		block = resolveAlias(block.Content[n])
+	}
+	return key, block
+}
+
+// findKey returns a key of a mapping with its value. Without it, it adds mistakes for keys that
+// look like it.
+func (p *parser) findKey(of *yaml.Node, name string) (found, value *yaml.Node) {
 	var similar []string
-	for i := 0; i+1 < len(document.Content); i += 2 {
-		key, value := resolveAlias(document.Content[i]), document.Content[i+1]
+	for i := 0; i+1 < len(of.Content); i += 2 {
+		key := resolveAlias(of.Content[i])
 		switch {
 		case key.Value == "<<" && key.Tag == "!!merge":
 			p.addMergeKey(key)
-		case key.Value != blockName:
-			if isPrintableKey(key.Value) && didYouMean(key.Value, []string{blockName}) != "" {
+		case key.Value != name:
+			if isPrintableKey(key.Value) && didYouMean(key.Value, []string{name}) != "" {
 				similar = append(similar, key.Value)
 			}
-		case block != nil:
-			p.mistakes.add(p.position(key), "duplicate key %s", blockName)
+		case value != nil:
+			p.mistakes.add(p.position(key), "duplicate key %s", name)
 		default:
-			blockKey, block = key, value
+			found, value = key, resolveAlias(of.Content[i+1])
 		}
 	}
-	if block == nil {
-		for _, name := range similar {
-			p.mistakes.add(p.at, "%s: unknown key; did you mean %s?", name, blockName)
+	if value == nil {
+		for _, key := range similar {
+			p.mistakes.add(p.at, "%s: unknown key; did you mean %s?", key, name)
 		}
 	}
-	return blockKey, block
+	return found, value
 }
 
 func (p *parser) addMergeKey(key *yaml.Node) {

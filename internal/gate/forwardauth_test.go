@@ -1,0 +1,310 @@
+package gate_test
+
+import (
+	"context"
+	"fmt"
+	"maps"
+	"net"
+	"net/http"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"reflect"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/warder-go/warder/resource/resourcetest"
+)
+
+// external is an upstream that another proxy serves.
+func external(style, keys, rules string) options {
+	return options{
+		top: "forward_auth: {style: " + style + ", proxies: [127.0.0.1]" + keys + "}\n",
+		upstreams: "- name: main\n  identity_headers: {X-User: subject}\n  authorization:\n    issuer_url: https://auth.example.test\n    resource_server_url: " + identifier +
+			"\n    required_scopes: [mcp:run]\n" + rules,
+	}
+}
+
+func startExternal(t *testing.T, o options) *fixture {
+	t.Helper()
+	f := newFixture(t, o.text(""))
+	f.run()
+	return f
+}
+
+// ask sends the request of a proxy, with TOKEN for a credential line.
+func (f *fixture) ask(request string) answer {
+	f.t.Helper()
+	return f.raw(strings.ReplaceAll(request, "TOKEN", "Authorization: Bearer "+f.token()+"\r\n"))[0]
+}
+
+const asNginx = "GET /_warder/auth HTTP/1.1\r\nHost: mcp.example.test\r\nX-Original-Method: %s\r\nX-Original-URI: %s\r\n%sConnection: close\r\n\r\n"
+
+const asTraefik = "GET /_warder/auth HTTP/1.1\r\nHost: gate\r\nX-Forwarded-Method: %s\r\nX-Forwarded-Proto: https\r\nX-Forwarded-Host: mcp.example.test\r\nX-Forwarded-Uri: %s\r\n%sConnection: close\r\n\r\n"
+
+const asEnvoy = "%s /_warder/auth%s HTTP/1.1\r\nHost: mcp.example.test\r\n%sConnection: close\r\n\r\n"
+
+// Every style decides about the original request. The response to an accepted one has the identity,
+// and that to a rejected one has the challenge.
+func TestForwardAuth(t *testing.T) {
+	for style, request := range map[string]string{"nginx": asNginx, "traefik": asTraefik, "caddy": asTraefik, "envoy": asEnvoy} {
+		f := startExternal(t, external(style, "", ""))
+		for _, row := range []struct {
+			name, method, uri, lines string
+			status                   int
+		}{
+			{"accepted", "POST", "/mcp", "TOKEN", 200},
+			{"accepted, below the path and with a query", "GET", "/mcp/a?b=c", "TOKEN", 200},
+			{"no token", "POST", "/mcp", "", 401},
+			{"another path", "POST", "/other", "TOKEN", 404},
+			{"a path that servers read in several ways", "POST", "/mcp//a", "TOKEN", 404},
+			{"dot segments", "POST", "/x/../mcp", "TOKEN", 404},
+			{"an encoded path", "POST", "/mcp/%2e%2e/x", "TOKEN", 404},
+			{"another method", "PUT", "/mcp", "TOKEN", 405},
+			{"a token in the query", "POST", "/mcp?access_token=x", "TOKEN", 400},
+			{"websocket", "GET", "/mcp", "TOKENUpgrade: websocket\r\n", 501},
+			{"a forged identity", "POST", "/mcp", "TOKENWarder-Identity: forged\r\n", 400},
+			{"a forged identity with an underscore", "POST", "/mcp", "TOKENX_User: forged\r\n", 400},
+			{"a page of another origin", "POST", "/mcp", "TOKENOrigin: https://evil.example\r\n", 403},
+		} {
+			got := f.ask(fmt.Sprintf(request, row.method, row.uri, row.lines))
+			if got.status != row.status || (len(got.header["Www-Authenticate"]) == 1) != (row.status == 401) {
+				t.Errorf("%s, %s: got %+v, want %d", style, row.name, got, row.status)
+			}
+			if row.status != 200 {
+				if got.header["Warder-Identity"] != nil {
+					t.Errorf("%s, %s: got %v", style, row.name, got.header)
+				}
+				continue
+			}
+			if claims := f.verify(got.header.Get("Warder-Identity")); claims["token_sub"] != "alice" || claims["aud"] != identifier || !reflect.DeepEqual(got.header["X-User"], []string{"alice"}) {
+				t.Errorf("%s, %s: got %+v and %v", style, row.name, got, claims)
+			}
+		}
+	}
+}
+
+// Fields about the original request must be there once, and are believed only from listed proxies.
+func TestForwardAuthFields(t *testing.T) {
+	nginx, traefik := startExternal(t, external("nginx", "", "")), startExternal(t, external("traefik", "", ""))
+	for _, row := range []struct {
+		name, lines string
+		f           *fixture
+		status      int
+	}{
+		{"nginx without a method", "X-Original-URI: /mcp", nginx, 400},
+		{"nginx without a URI", "X-Original-Method: GET", nginx, 400},
+		{"two methods", "X-Original-Method: GET\r\nX-Original-Method: POST\r\nX-Original-URI: /mcp", nginx, 400},
+		{"two URIs", "X-Original-Method: GET\r\nX-Original-URI: /mcp\r\nX-Original-URI: /mcp", nginx, 400},
+		{"an absolute URI", "X-Original-Method: GET\r\nX-Original-URI: https://mcp.example.test/mcp", nginx, 400},
+		{"a malformed URI", "X-Original-Method: GET\r\nX-Original-URI: /mcp%zz", nginx, 400},
+		{"the fields of traefik at nginx", "X-Forwarded-Method: GET\r\nX-Forwarded-Host: mcp.example.test\r\nX-Forwarded-Uri: /mcp", nginx, 400},
+		{"the fields of nginx at traefik", "X-Original-Method: GET\r\nX-Original-URI: /mcp", traefik, 400},
+		{"traefik without a host", "X-Forwarded-Method: GET\r\nX-Forwarded-Uri: /mcp", traefik, 400},
+		{"HTTP/1.0, the default of nginx", "X-Original-Method: GET\r\nX-Original-URI: /mcp", nginx, 200},
+	} {
+		proto := "HTTP/1.1"
+		if row.status == 200 {
+			proto = "HTTP/1.0"
+		}
+		if got := row.f.ask("GET /_warder/auth " + proto + "\r\nHost: mcp.example.test\r\nTOKEN" + row.lines + "\r\nConnection: close\r\n\r\n"); got.status != row.status {
+			t.Errorf("%s: got %+v, want %d", row.name, got, row.status)
+		}
+	}
+	o := external("nginx", "", "")
+	o.top = strings.Replace(o.top, "127.0.0.1", "192.0.2.0/24", 1)
+	if got := startExternal(t, o).ask(fmt.Sprintf(asNginx, "POST", "/mcp", "TOKEN")); got.status != 403 || got.header["Warder-Identity"] != nil {
+		t.Errorf("another address: got %+v", got)
+	}
+}
+
+// With the whole body, the rules for operations apply. A partial body is rejected.
+func TestForwardAuthBody(t *testing.T) {
+	const rules = "    tool_scopes: {echo: [mcp:admin], other: []}\n    public_operations: [tools/list]\n"
+	f := startExternal(t, external("envoy", ", body: true", rules))
+	allowed := strings.Replace(call, "echo", "other", 1)
+	for _, row := range []struct {
+		name, lines, body string
+		status            int
+	}{
+		{"a call without the scope", "TOKENX-Envoy-Auth-Partial-Body: false\r\n", call, 403},
+		{"a call with the scopes", "TOKENX-Envoy-Auth-Partial-Body: false\r\n", allowed, 200},
+		{"a partial body", "TOKENX-Envoy-Auth-Partial-Body: true\r\n", allowed, 413},
+		{"a body without the field", "TOKEN", allowed, 413},
+		{"the field twice", "TOKENX-Envoy-Auth-Partial-Body: false\r\nX-Envoy-Auth-Partial-Body: false\r\n", allowed, 413},
+		{"no body", "TOKENX-Envoy-Auth-Partial-Body: false\r\n", "", 400},
+		{"a public operation", "X-Envoy-Auth-Partial-Body: false\r\n", list, 200},
+	} {
+		got := f.ask(fmt.Sprintf(asEnvoy, "POST", "/mcp", fmt.Sprintf("Content-Type: application/json\r\nContent-Length: %d\r\n%s", len(row.body), row.lines)) + row.body)
+		if got.status != row.status {
+			t.Errorf("%s: got %+v, want %d", row.name, got, row.status)
+		}
+		if identity, ok := got.header["Warder-Identity"]; row.body == list && (!ok || identity[0] != "") { // so that the proxy overwrites a copy of the client
+			t.Errorf("%s: got %+v", row.name, got)
+		}
+	}
+	if got := f.ask(fmt.Sprintf(asEnvoy, "GET", "/mcp", "TOKENContent-Length: 2\r\n") + "{}"); got.status != 400 {
+		t.Errorf("GET with a body: got %+v", got)
+	}
+}
+
+func TestForwardAuthMistakes(t *testing.T) {
+	for _, row := range []struct {
+		name string
+		o    options
+		want string
+	}{
+		{"rules without a body", external("traefik", "", "    tool_scopes: {echo: [a]}\n"), "upstream \"main\": FILE:9: rules for operations need the body of a request, and forward_auth.body is not set; remove the rules, or let the gate be the proxy (url)"},
+		{"only public operations", external("traefik", "", "    public_operations: [tools/list]\n"), "upstream \"main\": FILE:9: rules for operations need the body of a request, and forward_auth.body is not set; remove the rules, or let the gate be the proxy (url)"},
+		{"a style without bodies", external("nginx", ", body: true", ""), "FILE:5: forward_auth.body: this style sends no body; remove the key"},
+		{"an unknown style", external("apache", "", ""), "FILE:5: forward_auth.style: must be one of nginx, traefik, caddy, envoy"},
+		{"a path that is not plain", external("nginx", ", path: /a/", ""), "FILE:5: forward_auth.path: must begin with /, end without it, and have segments of letters, digits, \"-\", \".\", \"_\" and \"~\""},
+		{"no upstream of another proxy", options{top: external("nginx", "", "").top}, "FILE:5: forward_auth: all upstreams have a url, so the gate itself is their proxy; remove the url of those that another proxy serves"},
+		{"no forward_auth", options{upstreams: external("nginx", "", "").upstreams}, "FILE:6: upstreams[0].url: is missing"},
+	} {
+		if got := strings.TrimPrefix(mistakesOf(t, row.o.text("http://127.0.0.1:1")), "gate: "); got != row.want {
+			t.Errorf("%s (-want +got)\n- %s\n+ %s", row.name, row.want, got)
+		}
+	}
+}
+
+// nginxConfig is the configuration of docs/gate.md for nginx, with placeholders for the address of
+// the gate and of the MCP server.
+const nginxConfig = `
+daemon off;
+master_process off;
+pid nginx.pid;
+error_log stderr;
+events {}
+http {
+	access_log off;
+	client_body_temp_path body;
+	proxy_temp_path proxy;
+	fastcgi_temp_path fastcgi;
+	uwsgi_temp_path uwsgi;
+	scgi_temp_path scgi;
+	server {
+		listen unix:nginx.sock;
+		location = /mcp {
+			auth_request /_warder/auth;
+			auth_request_set $warder_identity $upstream_http_warder_identity;
+			auth_request_set $warder_user $upstream_http_x_user;
+			proxy_pass http://SERVER;
+			proxy_http_version 1.1;
+			proxy_buffering off;
+			proxy_set_header Connection "";
+			proxy_set_header Authorization "";
+			proxy_set_header Warder-Identity $warder_identity;
+			proxy_set_header X-User $warder_user;
+		}
+		location = /_warder/auth {
+			internal;
+			proxy_pass http://GATE;
+			proxy_http_version 1.1;
+			proxy_pass_request_body off;
+			proxy_set_header Content-Length "";
+			proxy_set_header Host $http_host;
+			proxy_set_header X-Original-Method $request_method;
+			proxy_set_header X-Original-URI $request_uri;
+		}
+		location /.well-known/ {
+			proxy_pass http://GATE;
+			proxy_http_version 1.1;
+			proxy_set_header Host $http_host;
+		}
+	}
+}
+`
+
+// nginx, as docs/gate.md describes it, passes on accepted requests with the identity and without the
+// token, and rejects the others with the challenge.
+func TestNginx(t *testing.T) {
+	program := os.Getenv("WARDER_NGINX")
+	if program == "" {
+		t.Skip("Skipped: WARDER_NGINX is not set. .ci/interop sets it to the path of nginx.")
+	}
+	up := new(recorder)
+	f := startExternal(t, external("nginx", "", ""))
+	client := runNginx(t, f.dir, program, strings.NewReplacer("GATE", f.public, "SERVER", strings.TrimPrefix(serve(t, up), "http://")).Replace(nginxConfig))
+	send := func(path string, header http.Header) answer {
+		req := f.post(call)
+		req.URL.Path, req.Host = path, "mcp.example.test"
+		maps.Copy(req.Header, header)
+		return f.through(client, req)
+	}
+	if got := send("/mcp", nil); got.status != 200 || got.body != "{}" {
+		t.Fatalf("got %+v", got)
+	}
+	got := up.one(t)
+	if claims := f.verify(got.header.Get("Warder-Identity")); claims["token_sub"] != "alice" || got.header.Get("X-User") != "alice" || got.header["Authorization"] != nil || got.body != call {
+		t.Errorf("the server got %+v with %v", got, claims)
+	}
+	rejected := send("/mcp", http.Header{"Authorization": {"Bearer " + f.issuer.Token(resourcetest.Token{Audience: "https://other.example.test"})}})
+	if rejected.status != 401 || len(rejected.header["Www-Authenticate"]) != 1 || !strings.Contains(rejected.header.Get("Www-Authenticate"), `resource_metadata="https://mcp.example.test/.well-known/oauth-protected-resource/mcp"`) {
+		t.Errorf("got %+v", rejected)
+	}
+	if got := send("/mcp", http.Header{"Warder-Identity": {"forged"}}); got.status != 500 {
+		t.Errorf("a forged identity: got %+v", got)
+	}
+	if got := send("/.well-known/oauth-protected-resource/mcp", nil); got.status == 200 { // POST
+		t.Errorf("got %+v", got)
+	}
+	if all := up.take(); len(all) > 0 {
+		t.Errorf("the server got %+v", all)
+	}
+}
+
+// runNginx runs nginx in a folder, and returns a transport to its socket.
+func runNginx(t *testing.T, dir, program, text string) *http.Transport {
+	t.Helper()
+	file, socket := filepath.Join(dir, "nginx.conf"), filepath.Join(dir, "nginx.sock")
+	if err := os.WriteFile(file, []byte(strings.Replace(text, "unix:nginx.sock", "unix:"+socket, 1)), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	output := new(syncBuffer)
+	ctx, cancel := context.WithCancel(context.Background())
+	command := exec.CommandContext(ctx, program, "-e", "stderr", "-p", dir, "-c", file)
+	command.Stdout, command.Stderr = output, output
+	if err := command.Start(); err != nil {
+		cancel()
+		t.Fatal(err)
+	}
+	t.Cleanup(func() {
+		cancel()
+		_ = command.Wait() // returns an error because the process was killed
+		if t.Failed() {
+			t.Logf("output of nginx:\n%s", output)
+		}
+	})
+	dial := func(ctx context.Context, _, _ string) (net.Conn, error) {
+		return new(net.Dialer).DialContext(ctx, "unix", socket)
+	}
+	for end := time.Now().Add(patience); ; {
+		conn, err := dial(t.Context(), "", "")
+		if err == nil {
+			_ = conn.Close()
+			return &http.Transport{DialContext: dial, DisableKeepAlives: true}
+		}
+		if time.Now().After(end) {
+			t.Fatalf("nginx does not listen: %v\n%s", err, output)
+		}
+		timer := time.NewTimer(20 * time.Millisecond)
+		<-timer.C
+	}
+}
+
+// The configuration of docs/gate.md for nginx is the one that TestNginx uses.
+func TestDocumentedNginx(t *testing.T) {
+	body, err := os.ReadFile("../../docs/gate.md")
+	if err != nil {
+		t.Fatal(err)
+	}
+	plain := func(text string) string { return strings.ReplaceAll(text, "\t", "") }
+	_, documented, _ := strings.Cut(string(body), "```text\nlocation = /mcp {")
+	documented, _, _ = strings.Cut(documented, "```")
+	documented = strings.NewReplacer("127.0.0.1:8000", "SERVER", "127.0.0.1:8080", "GATE").Replace(documented)
+	if documented == "" || !strings.Contains(plain(nginxConfig), plain("location = /mcp {"+documented)) {
+		t.Errorf("docs/gate.md has another configuration:\n%s", documented)
+	}
+}
