@@ -133,9 +133,9 @@ func TestStream(t *testing.T) {
 	}
 }
 
-// A stream lasts longer than the limits for reading a request and for an idle connection.
+// A stream without data lasts longer than the limits for reading and writing, and for an idle connection.
 func TestLongStream(t *testing.T) {
-	f := start(t, options{top: "http2_cleartext: true\nlimits: {read_header_seconds: 1, read_seconds: 1, idle_seconds: 1}\n", upstream: "  response_header_seconds: 1\n  idle_seconds: 1\n"},
+	f := start(t, options{top: "http2_cleartext: true\nlimits: {read_header_seconds: 1, read_seconds: 1, write_seconds: 1, idle_seconds: 1}\n", upstream: "  response_header_seconds: 1\n  idle_seconds: 1\n"},
 		http.HandlerFunc(func(w http.ResponseWriter, req *http.Request) {
 			w.Header().Set("Content-Type", "text/event-stream")
 			_ = http.NewResponseController(w).Flush()
