@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"io"
 	"log"
+	"net"
 	"net/http"
 	"net/http/httptest"
 	"strings"
@@ -197,5 +198,51 @@ func TestSecurityEvents(t *testing.T) {
 	}
 	if all := up.take(); len(all) > 0 {
 		t.Errorf("the upstream got %+v", all)
+	}
+}
+
+// A connection to an upstream that is not used for idle_seconds is closed, and a server that does not
+// answer a TLS handshake within connect_seconds results in 504.
+func TestUpstreamTimes(t *testing.T) {
+	closed := make(chan struct{}, 10)
+	server := httptest.NewUnstartedServer(new(recorder))
+	server.Config.ConnState = func(_ net.Conn, state http.ConnState) {
+		if state == http.StateClosed {
+			closed <- struct{}{}
+		}
+	}
+	server.Start()
+	t.Cleanup(server.Close)
+	f := newFixture(t, options{upstream: "  idle_seconds: 1\n"}.text(server.URL+"/mcp"))
+	f.run()
+	if got := f.do(f.post(call)); got.status != 200 {
+		t.Fatalf("got %+v", got)
+	}
+	<-closed // the server itself keeps connections
+	silent, err := new(net.ListenConfig).Listen(t.Context(), "tcp", "127.0.0.1:0")
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() { _ = silent.Close() })
+	f = newFixture(t, options{upstream: "  connect_seconds: 1\n"}.text("https://"+silent.Addr().String()))
+	f.run()
+	if got := f.do(f.post(call)); got.status != 504 || got.body != gateError(504, "The MCP server did not respond in time") {
+		t.Errorf("got %+v", got)
+	}
+}
+
+// The response to a preflight has at most 64 names, of at most 64 characters.
+func TestPreflightLimit(t *testing.T) {
+	f := start(t, options{upstream: "  cors: true\n"}, new(recorder))
+	names := []string{"mcp-param-" + strings.Repeat("x", 55), "mcp-param-" + strings.Repeat("y", 54)}
+	for n := range 100 {
+		names = append(names, fmt.Sprintf("mcp-param-%d", n))
+	}
+	req := f.get(t.Context())
+	req.Method = http.MethodOptions
+	req.Header = http.Header{"Origin": {"https://mcp.example.test"}, "Access-Control-Request-Method": {"POST"}, "Access-Control-Request-Headers": {strings.Join(names, ",")}}
+	got := strings.Split(f.do(req).header.Get("Access-Control-Allow-Headers"), ", ")
+	if len(got) != 64 || got[9] != names[1] {
+		t.Errorf("got %d names: %q", len(got), got)
 	}
 }

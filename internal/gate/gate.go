@@ -242,7 +242,7 @@ func (g *Gate) servePublic(w http.ResponseWriter, req *http.Request) bool {
 func (g *Gate) proxy(w http.ResponseWriter, req *http.Request, at *place, e *exchange) {
 	req.Body = http.MaxBytesReader(w, req.Body, at.upstream.maxBody.Load())
 	e.token = presentedToken(req.Header)
-	at.protected.ServeHTTP(w, req.WithContext(context.WithValue(req.Context(), exchangeKey{}, e)))
+	at.protected.ServeHTTP(g.limitStalls(w), req.WithContext(context.WithValue(req.Context(), exchangeKey{}, e)))
 }
 
 // Handler returns the public side of the gate without listeners, for tests and benchmarks.

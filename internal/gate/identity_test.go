@@ -2,6 +2,7 @@ package gate_test
 
 import (
 	"encoding/json"
+	"fmt"
 	"io"
 	"net/http"
 	"path/filepath"
@@ -175,12 +176,19 @@ func TestTokenIsTakenOff(t *testing.T) {
 		{"in access_token", "X-Other", "1", "?access_token=" + token, 400},
 		{"in Access_Token", "X-Other", "1", "?Access_Token=" + token, 400},
 		{"in another parameter", "X-Other", "1", "?t=" + token, 400},
+		{"in another parameter, encoded", "X-Other", "1", "?t=a%20%" + fmt.Sprintf("%02X", token[0]) + token[1:], 400},
+		{"in the path", "X-Other", "1", "/" + token, 400},
+		{"as the name of a parameter", "X-Other", "1", "?" + token, 400},
 	} {
 		t.Run(row.name, func(t *testing.T) {
 			req := f.post(call)
 			req.Header.Set("Authorization", "Bearer "+token)
 			req.Header.Set(row.field, row.value)
-			req.URL.RawQuery = strings.TrimPrefix(row.query, "?")
+			if below, ok := strings.CutPrefix(row.query, "/"); ok {
+				req.URL.Path += "/" + below
+			} else {
+				req.URL.RawQuery = strings.TrimPrefix(row.query, "?")
+			}
 			if got := f.do(req); got.status != row.status {
 				t.Fatalf("got %+v", got)
 			}

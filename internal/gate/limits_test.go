@@ -215,3 +215,27 @@ func answerFirst(listener net.Listener) (count int) {
 		_ = conn.Close()
 	}
 }
+
+// A client that does not read its stream is disconnected, so that the request to the upstream ends.
+func TestWriteLimit(t *testing.T) {
+	ended := make(chan struct{})
+	f := start(t, options{top: "limits: {write_seconds: 1}\n"}, http.HandlerFunc(func(w http.ResponseWriter, req *http.Request) {
+		defer close(ended)
+		w.Header().Set("Content-Type", "text/event-stream")
+		text := "data: " + strings.Repeat("x", 64<<10) + "\n\n"
+		for req.Context().Err() == nil { // the buffers of the connections are full after some rounds
+			if _, err := io.WriteString(w, text); err != nil {
+				return
+			}
+		}
+	}))
+	conn, err := new(net.Dialer).DialContext(t.Context(), "tcp", f.public)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer conn.Close()
+	if _, err := io.WriteString(conn, "GET /mcp HTTP/1.1\r\nHost: h\r\nAuthorization: Bearer "+f.token()+"\r\n\r\n"); err != nil {
+		t.Fatal(err)
+	}
+	<-ended
+}

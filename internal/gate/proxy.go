@@ -44,7 +44,7 @@ func (g *Gate) newProxy(at *place) http.Handler {
 			g.refuse(w, req, refusedInternal)
 			return
 		}
-		if e.token != "" && strings.Contains(req.URL.RawQuery, e.token) {
+		if hasToken(req.URL, e.token) {
 			g.refuse(w, req, refusedQuery)
 			return
 		}

@@ -8,6 +8,7 @@ import (
 	"reflect"
 	"strings"
 	"testing"
+	"time"
 
 	"github.com/warder-go/warder/resource/resourcetest"
 )
@@ -97,30 +98,66 @@ func TestRejectedRequests(t *testing.T) {
 	}
 }
 
+// protocols are transports for HTTP/1.1 and for HTTP/2 without TLS.
+func protocols() map[string]*http.Transport {
+	second := new(http.Protocols)
+	second.SetUnencryptedHTTP2(true)
+	return map[string]*http.Transport{"HTTP/1.1": {}, "HTTP/2.0": {Protocols: second}}
+}
+
 // An event arrives before the handler of the upstream ends. When the client closes its connection,
 // the request to the upstream ends.
 func TestStream(t *testing.T) {
 	ended := make(chan struct{})
-	f := start(t, options{}, http.HandlerFunc(func(w http.ResponseWriter, req *http.Request) {
+	f := start(t, options{top: "http2_cleartext: true\n"}, http.HandlerFunc(func(w http.ResponseWriter, req *http.Request) {
 		w.Header().Set("Content-Type", "text/event-stream")
 		_, _ = io.WriteString(w, "data: 1\n\n")
 		_ = http.NewResponseController(w).Flush()
 		<-req.Context().Done()
-		close(ended)
+		ended <- struct{}{}
 	}))
-	ctx, cancel := context.WithCancel(t.Context())
-	defer cancel()
-	transport := new(http.Transport)
-	res, err := transport.RoundTrip(f.get(ctx))
-	if err != nil {
-		t.Fatal(err)
+	for name, transport := range protocols() {
+		ctx, cancel := context.WithCancel(t.Context())
+		defer cancel()
+		res, err := transport.RoundTrip(f.get(ctx))
+		if err != nil {
+			t.Fatal(err)
+		}
+		if line, err := bufio.NewReader(res.Body).ReadString('\n'); err != nil || line != "data: 1\n" || res.Proto != name {
+			t.Fatalf("%s: got %q, %v over %s", name, line, err, res.Proto)
+		}
+		cancel()
+		<-ended
+		_ = res.Body.Close()
+		transport.CloseIdleConnections()
 	}
-	defer res.Body.Close()
-	if line, err := bufio.NewReader(res.Body).ReadString('\n'); err != nil || line != "data: 1\n" {
-		t.Fatalf("got %q, %v", line, err)
+}
+
+// A stream without data lasts longer than the limits for reading and writing, and for an idle connection.
+func TestLongStream(t *testing.T) {
+	f := start(t, options{top: "http2_cleartext: true\nlimits: {read_header_seconds: 1, read_seconds: 1, write_seconds: 1, idle_seconds: 1}\n", upstream: "  response_header_seconds: 1\n  idle_seconds: 1\n"},
+		http.HandlerFunc(func(w http.ResponseWriter, req *http.Request) {
+			w.Header().Set("Content-Type", "text/event-stream")
+			_ = http.NewResponseController(w).Flush()
+			timer := time.NewTimer(1500 * time.Millisecond) // longer than each of the limits
+			defer timer.Stop()
+			select {
+			case <-timer.C:
+				_, _ = io.WriteString(w, "data: late\n\n")
+			case <-req.Context().Done():
+			}
+		}))
+	for name, transport := range protocols() {
+		for _, req := range []*http.Request{f.get(t.Context()), f.post(call)} {
+			t.Run(name+" "+req.Method, func(t *testing.T) {
+				t.Parallel()
+				if got := f.through(transport, req); got.status != 200 || got.body != "data: late\n\n" {
+					t.Errorf("got %+v", got)
+				}
+			})
+		}
+		t.Cleanup(transport.CloseIdleConnections)
 	}
-	cancel()
-	<-ended
 }
 
 // Each chunk arrives when the upstream sends it, also of a response that is not a stream of events.

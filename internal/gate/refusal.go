@@ -27,7 +27,7 @@ var (
 	refusedContent    = &refusal{http.StatusBadRequest, "content", "Only POST requests can have content, with one transfer coding"}
 	refusedTooLarge   = &refusal{http.StatusRequestEntityTooLarge, "too_large", "The body is too large"}
 	refusedRepeated   = &refusal{http.StatusBadRequest, "repeated", "A header field that must be unique is repeated"}
-	refusedQuery      = &refusal{http.StatusBadRequest, "query", "The query must be well-formed and must not contain an access token"}
+	refusedQuery      = &refusal{http.StatusBadRequest, "query", "The query must be well-formed, and the URL must not contain an access token"}
 	refusedProxy      = &refusal{http.StatusForbidden, "proxy", "The address is not one of forward_auth.proxies"}
 	refusedOriginal   = &refusal{http.StatusBadRequest, "original", "The fields about the original request are missing or ambiguous"}
 	refusedPartial    = &refusal{http.StatusRequestEntityTooLarge, "partial", "The proxy did not send the whole body"}

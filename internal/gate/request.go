@@ -109,3 +109,18 @@ func hasTokenParameter(query string) bool {
 	}
 	return false
 }
+
+// hasToken reports whether the path or the query has the token of the request.
+func hasToken(u *url.URL, token string) bool {
+	if token == "" {
+		return false
+	}
+	if u.RawQuery != "" {
+		for name, values := range u.Query() { // well-formed: see checkRequest
+			if strings.Contains(name, token) || slices.ContainsFunc(values, func(v string) bool { return strings.Contains(v, token) }) {
+				return true
+			}
+		}
+	}
+	return strings.Contains(u.Path, token)
+}

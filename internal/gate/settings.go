@@ -27,6 +27,7 @@ type tlsSettings struct {
 type limits struct {
 	ReadHeaderSeconds int `yaml:"read_header_seconds" default:"10" min:"1" max:"300" doc:"for a client to send the header of a request"`
 	ReadSeconds       int `yaml:"read_seconds" default:"30" min:"1" max:"3600" doc:"for a client to send a whole request"`
+	WriteSeconds      int `yaml:"write_seconds" default:"60" min:"1" max:"3600" doc:"for a client to accept a part of a response. A stream without data has no such limit"`
 	IdleSeconds       int `yaml:"idle_seconds" default:"120" min:"1" max:"3600" doc:"between two requests on a connection"`
 	MaxHeaderBytes    int `yaml:"max_header_bytes" default:"32768" min:"4096" max:"1048576" doc:"size of the header of a request"`
 	MaxRequests       int `yaml:"max_requests" default:"20000" min:"1" max:"1000000" doc:"requests and open streams at one time. More get 503"`
