@@ -59,6 +59,16 @@ func TestMistakes(t *testing.T) {
 		{"h2c with TLS", minimal("", "", "http2_cleartext: true\ntls: {cert_file: c, key_file: k}\n"), "FILE:8: http2_cleartext: the listener uses TLS, which has HTTP/2 anyway; remove the key\nFILE:9: tls: file \"DIR/c\": no such file or directory"},
 		{"no identity key", minimal("", "", "identity: {issuer: a, key_file: k}\n"), "FILE:8: identity: secret file \"DIR/k\": no such file or directory"},
 		{"a taken field for the JWT", minimal("", "", "identity: {issuer: a, key_file: identity.pem, header: Mcp-Identity}\n"), "FILE:8: identity.header: is a header field with another meaning; choose another name, such as Warder-User"},
+		{"further fields", minimal("  request_headers: [X-Ok, Accept, mcp-name, Cookie, X_A, x-ok, Idempotency-Key, X-Forwarded-User, Warder-User, X-Id]\n  identity_headers: {X-Id: subject}\n", "", ""),
+			"FILE:5: upstreams[0].request_headers[1]: the server gets Accept anyway; remove it\n" +
+				"FILE:5: upstreams[0].request_headers[2]: the server gets Mcp-Name anyway; remove it\n" +
+				"FILE:5: upstreams[0].request_headers[3]: the gate decides about Cookie; remove it\n" +
+				"FILE:5: upstreams[0].request_headers[4]: must be the name of a header field: at most 64 letters, digits and -\n" +
+				"FILE:5: upstreams[0].request_headers[5]: duplicate field X-Ok\n" +
+				"FILE:5: upstreams[0].request_headers[6]: the gate decides about Idempotency-Key; remove it\n" +
+				"FILE:5: upstreams[0].request_headers[7]: the gate decides about X-Forwarded-User; remove it\n" +
+				"FILE:5: upstreams[0].request_headers[8]: the gate decides about Warder-User; remove it\n" +
+				"FILE:5: upstreams[0].request_headers[9]: X-Id is an identity field; remove it"},
 		{"named fields", minimal("  identity_headers: {X_User: subject, Authorization: subject, X-A: id, x-a: id, X-B: name}\n", "", ""),
 			"FILE:5: upstreams[0].identity_headers[X-B]: must be one of id, subject, issuer, client_id, scopes, resource"},
 		{"a long name", minimal("", "", "")[:len("listen: 127.0.0.1:0\nupstreams:\n- name: ")] + long + minimal("", "", "")[len("listen: 127.0.0.1:0\nupstreams:\n- name: a"):],

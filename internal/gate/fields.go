@@ -1,7 +1,9 @@
 package gate
 
 import (
+	"fmt"
 	"net/http"
+	"net/textproto"
 	"slices"
 	"strings"
 )
@@ -31,53 +33,48 @@ func isPlainName(name string) bool {
 	return name != ""
 }
 
-// notSent are folded names of fields that no upstream gets from a client.
-var notSent = map[string]bool{
-	// Credentials. The Resource removes those that it reads; the others are not for upstreams.
-	"authorization": true, "proxy-authorization": true, "dpop": true, "x-api-key": true, "api-key": true, "apikey": true,
-	"x-auth-token": true, "x-access-token": true, "client-cert": true, "client-cert-chain": true,
-	// Identities that proxies set and upstreams believe.
-	"remote-user": true, "remote-groups": true, "remote-name": true, "remote-email": true, "x-remote-user": true, "x-remote-groups": true,
-	"x-remote-addr": true, "x-real-ip": true, "x-client-ip": true, "x-cluster-client-ip": true, "true-client-ip": true, "x-user": true,
-	"x-user-id": true, "x-authenticated-user": true, "x-authenticated-userid": true, "x-webauth-user": true, "x-identity": true,
-	// Another method or another path than the one that was decided on.
-	"x-http-method-override": true, "x-http-method": true, "x-method-override": true, "x-original-url": true, "x-original-uri": true,
-	"x-original-method": true, "x-rewrite-url": true,
-	// About the connection to the gate, or decided by the gate.
-	"forwarded": true, "via": true, "expect": true, "host": true, "http2-settings": true, "origin": true, "upgrade": true, "connection": true,
-	"proxy-connection": true, "keep-alive": true, "trailer": true, "transfer-encoding": true, "content-length": true,
-	"access-control-request-method": true, "access-control-request-headers": true,
+// passed are the fields of a client that every upstream gets, besides those of MCP. All other fields
+// are removed: what a server believes in a field that the gate does not know is not known here.
+var passed = map[string]bool{
+	"Accept": true, "Accept-Encoding": true, "Accept-Language": true, "Content-Encoding": true, "Content-Type": true,
+	"Last-Event-Id": true, "Traceparent": true, "Tracestate": true, "User-Agent": true,
 }
 
-// notSentPrefixes are beginnings of folded names of such fields.
-var notSentPrefixes = []string{"warder-", "x-forwarded-", "x-auth-request-", "x-ssl-", "ssl-client-", "x-client-cert", "x-goog-authenticated-", "x-goog-iap-", "x-amzn-oidc-", "cf-access-", "x-ms-client-principal", "sec-websocket-"}
-
-// usual are fields of most requests.
-var usual = map[string]bool{"Accept": true, "Accept-Encoding": true, "Accept-Language": true, "Cache-Control": true, "Content-Type": true, "Content-Encoding": true,
-	"Last-Event-Id": true, "Mcp-Method": true, "Mcp-Name": true, "Mcp-Protocol-Version": true, "Mcp-Session-Id": true, "Traceparent": true, "Tracestate": true, "User-Agent": true}
-
-// isSent reports whether a field of a client is sent to an upstream. owned are the folded names of
-// identity fields.
-func isSent(name string, owned map[string]bool) bool {
-	if usual[name] {
-		return true // without a look at lists; no identity field has such a name
-	}
-	if !isPlainName(name) {
-		return false
-	}
-	folded := fold(name)
-	return !owned[folded] && !notSent[folded] &&
-		!slices.ContainsFunc(notSentPrefixes, func(prefix string) bool { return strings.HasPrefix(folded, prefix) })
-}
-
-// removeFields removes the fields that an upstream does not get, and all that contain the token.
-func removeFields(h http.Header, owned map[string]bool, token string) {
+// removeFields removes the fields that the upstream does not get, and all that contain the token.
+func (u *upstream) removeFields(h http.Header, token string) {
 	for name, values := range h {
-		if !isSent(name, owned) || token != "" && slices.ContainsFunc(values, func(v string) bool { return strings.Contains(v, token) }) {
+		isSent := passed[name] || strings.HasPrefix(name, "Mcp-") && isPlainName(name) || u.requested[name]
+		if !isSent || token != "" && slices.ContainsFunc(values, func(v string) bool { return strings.Contains(v, token) }) {
 			delete(h, name)
 		}
 	}
 }
+
+// requestHeaders checks request_headers of an upstream.
+func (b *builder) requestHeaders(u *upstream) {
+	u.requested = map[string]bool{}
+	for n, name := range u.settings.RequestHeaders {
+		key := fmt.Sprintf("%s.request_headers[%d]", u.key, n)
+		folded, canonical := fold(name), textproto.CanonicalMIMEHeaderKey(name)
+		switch {
+		case !isPlainName(name) || len(name) > maxFieldName:
+			b.decoder.at(key, "must be the name of a header field: at most %d letters, digits and -", maxFieldName)
+		case passed[canonical] || strings.HasPrefix(folded, "mcp-"):
+			b.decoder.at(key, "the server gets %s anyway; remove it", canonical)
+		case hasMeaning(folded) || strings.HasPrefix(folded, "warder-") || slices.Contains(neverPassed, folded):
+			b.decoder.at(key, "the gate decides about %s; remove it", canonical)
+		case u.requested[canonical]:
+			b.decoder.at(key, "duplicate field %s", canonical)
+		case b.gate.owned[folded]:
+			b.decoder.at(key, "%s is an identity field; remove it", canonical)
+		}
+		u.requested[canonical] = true
+	}
+}
+
+// neverPassed are folded names of fields that request_headers cannot have, besides those that
+// identity fields cannot have. With the last two, net/http would send a POST without a body again.
+var neverPassed = []string{"keep-alive", "proxy-connection", "http2-settings", "via", "idempotency-key", "x-idempotency-key"}
 
 // presentedToken returns the token of a request; "" if it has none that is worth a search. A short
 // text could be a part of other values.

@@ -163,11 +163,16 @@ func (b *builder) identityFields(u *upstream) (all []identityField) {
 func (b *builder) checkIdentityName(key, name string) {
 	folded := fold(name)
 	switch {
-	case !isPlainName(name) || len(name) > 64:
-		b.decoder.at(key, "must be the name of a header field: at most 64 letters, digits and -")
-	case strings.HasPrefix(folded, "mcp-") || strings.HasPrefix(folded, "content-") || strings.HasPrefix(folded, "access-control-") || slices.Contains(taken, folded):
+	case !isPlainName(name) || len(name) > maxFieldName:
+		b.decoder.at(key, "must be the name of a header field: at most %d letters, digits and -", maxFieldName)
+	case strings.HasPrefix(folded, "mcp-") || hasMeaning(folded):
 		b.decoder.at(key, "is a header field with another meaning; choose another name, such as Warder-User")
 	}
+}
+
+// hasMeaning reports whether the field with a folded name has a meaning for the gate or for HTTP.
+func hasMeaning(folded string) bool {
+	return strings.HasPrefix(folded, "content-") || strings.HasPrefix(folded, "access-control-") || strings.HasPrefix(folded, "sec-") || strings.HasPrefix(folded, "x-forwarded-") || slices.Contains(taken, folded)
 }
 
 // taken are folded names that no identity field can have.

@@ -14,6 +14,7 @@ const (
 	maxUpstreams     = 100      // upstreams of one gate
 	maxFileBytes     = 1 << 20  // size of gate.yaml
 	maxConnectFields = 16       // names in the Connection field of a request
+	maxFieldName     = 64       // length of the name of an identity field, or of a field of request_headers
 	maxPreflightName = 64       // length of a name in Access-Control-Request-Headers
 	maxPreflight     = 64       // names in Access-Control-Request-Headers
 	maxIdentities    = 10_000   // cached identity JWTs of one upstream

@@ -75,7 +75,7 @@ func (g *Gate) rewrite(at *place, r *httputil.ProxyRequest) {
 	out.URL.RawQuery = r.In.URL.RawQuery
 	out.Host = "" // that of the URL
 	e := exchangeOf(r.In)
-	removeFields(out.Header, g.owned, e.token)
+	u.removeFields(out.Header, e.token)
 	if u.settings.BindSessions {
 		delete(out.Header, "Accept-Encoding") // the binding reads events, which must not be compressed
 	}
@@ -99,11 +99,6 @@ func setBody(r *httputil.ProxyRequest) {
 		}
 	}
 	out.GetBody = nil // net/http never sends such a body again
-	if out.Method != http.MethodGet && (out.Body == nil || out.Body == http.NoBody) {
-		// With these fields, net/http would send a request without a body again.
-		delete(out.Header, "Idempotency-Key")
-		delete(out.Header, "X-Idempotency-Key")
-	}
 }
 
 // setForwarded says where the request came from, and that it came through a proxy (RFC 9110 §7.6.3).

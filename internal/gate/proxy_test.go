@@ -16,10 +16,11 @@ import (
 // An accepted request arrives byte for byte, with the fields of the gate and without the token.
 func TestAcceptedRequest(t *testing.T) {
 	up := new(recorder)
-	f := start(t, options{noIdentity: true}, up)
+	f := start(t, options{noIdentity: true, upstream: "  request_headers: [x-own]\n"}, up)
 	req := f.post(call)
-	req.Header.Set("Mcp-Method", "tools/call")
-	req.Header.Set("X-Own", "kept")
+	for name, value := range map[string]string{"Mcp-Method": "tools/call", "X-Own": "kept", "X-Other": "removed", "Cookie": "a=b", "Mcp-Param_A": "removed", "Range": "bytes=0-1"} {
+		req.Header.Set(name, value)
+	}
 	if got := f.do(req); got.status != 200 || got.body != "{}" {
 		t.Fatalf("got %+v", got)
 	}

@@ -35,6 +35,7 @@ type upstream struct {
 	transport *http.Transport
 	maxBody   atomic.Int64                             // bytes of a request's body, from the authorization block
 	fields    []identityField                          // in the order of their names
+	requested map[string]bool                          // canonical names of request_headers
 	sent      *lru.Cache[*resource.Caller, *assertion] // nil: no identity JWT
 }
 
@@ -71,6 +72,7 @@ func (b *builder) addUpstream(n int) {
 		}
 	}
 	u.fields = b.identityFields(u)
+	b.requestHeaders(u)
 	if g.keys != nil {
 		u.sent, _ = lru.New[*resource.Caller, *assertion](maxIdentities) // the size is positive
 	}
