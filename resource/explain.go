@@ -54,8 +54,8 @@ func (e *Explanation) Refusal() *Refusal { return e.refusal }
 //   - It verifies the credential again, also if the caller is cached, and does not add the caller
 //     to the cache.
 //   - It goes on after a check that has failed. So it may call the verifier about a token that
-//     Authenticate rejects before. It calls other configured functions only with a caller whose
-//     claims are verified and valid.
+//     Authenticate rejects before. It calls Hooks.Revocations and Operations.Rule only with a
+//     caller that has passed the checks that come before them in Authenticate.
 //   - It does not look whether a DPoP proof was used before, because that would use it up.
 //   - It does not look for an outer mount of the Resource that has accepted the request.
 //

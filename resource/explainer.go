@@ -190,11 +190,14 @@ func (e *explainer) decidePublic(check ExplainedCheck, without *fault) {
 
 // readTokenInField is identifyByTokenHeader.
 func (e *explainer) readTokenInField(from *headerIssuer, value string) {
-	unfailed := e.first == nil
-	e.readToken(from, value)
-	if unfailed && e.first != nil {
-		e.first = from.withField(e.first)
+	if e.first == nil {
+		defer func() { // also if a verifier panics after a fault
+			if e.first != nil {
+				e.first = from.withField(e.first)
+			}
+		}()
 	}
+	e.readToken(from, value)
 }
 
 // readToken is steps 3 and 4. from is nil for a token in the Authorization header field.
