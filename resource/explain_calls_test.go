@@ -19,7 +19,10 @@ func TestExplainCallsRule(t *testing.T) {
 		c.Credentials.Conditions = []resource.Condition{{Claim: "org", Equals: "acme"}}
 		c.Credentials.HeaderClaims = map[string]resource.HeaderClaim{"X-Tenant": {Claim: "tenant"}}
 		c.Hooks.Revocations = denyID("revoked")
-		c.Operations.Rule = func(context.Context, resource.Operation, *resource.Caller) ([]string, error) { rules++; return nil, nil }
+		c.Operations.Rule = func(context.Context, resource.Operation, *resource.Caller) ([]string, error) {
+			rules++
+			return nil, nil
+		}
 	})
 	key := resourcetest.NewProofKey("ES256")
 	for _, row := range []struct {

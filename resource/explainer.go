@@ -7,7 +7,6 @@ import (
 
 	"github.com/warder-go/warder/internal/authorization"
 	"github.com/warder-go/warder/internal/digest"
-	"github.com/warder-go/warder/internal/logging"
 	"github.com/warder-go/warder/internal/mcpmsg"
 )
 
@@ -18,15 +17,15 @@ type explainer struct {
 	req       *http.Request
 	tokenOnly bool // ExplainToken
 
-	at         *endpoint
-	credential string  // text of the credential; "" if none was read
-	kind       string  // of the credential, as Caller.Credential returns it
-	issuer     string  // the configured one
-	caller     *Caller // whom the claims name; nil if there are none
-	authentic  bool    // the claims are verified
-	valid      bool    // the claims are verified, and all checks of them have passed
-	checks     []ExplainedCheck
-	first      *fault
+	at        *endpoint
+	secrets   *secrets
+	kind      string  // of the credential, as Caller.Credential returns it
+	issuer    string  // the configured one
+	caller    *Caller // whom the claims name; nil if there are none
+	authentic bool    // the claims are verified
+	valid     bool    // the claims are verified, and all checks of them have passed
+	checks    []ExplainedCheck
+	first     *fault
 }
 
 // unproven marks what an explainer shows of a token that was not verified.
@@ -35,7 +34,7 @@ const unproven = true
 // explain runs all steps and returns the result. A panic of a configured function is a fault, as in
 // decide.
 func (e *explainer) explain() *Explanation {
-	e.at = e.policy.endpoints.first()
+	e.at, e.secrets = e.policy.endpoints.first(), e.policy.secretsOf(e.req.Header)
 	func() {
 		defer func() {
 			if v := recover(); v != nil {
@@ -81,33 +80,8 @@ func (e *explainer) add(c ExplainedCheck) {
 	e.checks = append(e.checks, c)
 }
 
-// minPartBytes is the length from which on text that is also in the credential is not shown.
-const minPartBytes = 16
-
-// clean returns text without the credential and its parts, printable and cut.
-func (e *explainer) clean(text string) string {
-	if e.showsCredential(text) {
-		return redacted
-	}
-	return logging.Printable(text)
-}
-
-// showsCredential reports whether text contains the credential or a part of it: some issuers return
-// the token itself as jti.
-func (e *explainer) showsCredential(text string) bool {
-	if e.credential == "" || text == "" {
-		return false
-	}
-	if len(text) >= minPartBytes && strings.Contains(e.credential, text) || strings.Contains(text, e.credential) {
-		return true
-	}
-	for part := range strings.SplitSeq(e.credential, ".") {
-		if len(part) >= minPartBytes && strings.Contains(text, part) {
-			return true
-		}
-	}
-	return false
-}
+// clean returns text without the credentials of the request and their parts, printable and cut.
+func (e *explainer) clean(text string) string { return e.secrets.clean(text) }
 
 // run is decide and decideAt.
 func (e *explainer) run() {
@@ -158,7 +132,7 @@ func (e *explainer) identify(how *presented) {
 	}
 	if from != nil {
 		check.Source, check.Got = "Credentials.Headers, Credentials.TokenHeaders", from.name
-		e.credential, e.kind, e.issuer = value, from.name, from.issuer.id
+		e.secrets.whole, e.kind, e.issuer = value, from.name, from.issuer.id
 		e.record(check, nil)
 		if from.verifier != nil {
 			e.verifyHeader(from, value)
@@ -172,7 +146,7 @@ func (e *explainer) identify(how *presented) {
 		e.decidePublic(check, withUnread(e.req, f))
 		return
 	}
-	e.credential = raw
+	e.secrets.whole = raw
 	check.Got = fmt.Sprintf("a token of %d characters in the Authorization header field", len(raw))
 	e.record(check, nil)
 	how.kind, how.token = kind, digest.Of(raw)
