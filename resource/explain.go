@@ -12,7 +12,7 @@ import (
 type Explanation struct {
 	Resource   string           `json:"resource"` // identifier that the request is for
 	Accepted   bool             `json:"accepted"`
-	Status     int              `json:"status,omitempty"`     // of the rejection; 0 if the request is accepted
+	Status     int              `json:"status,omitzero"`      // of the rejection; 0 if the request is accepted
 	Reason     Reason           `json:"reason,omitempty"`     // of the rejection
 	Challenges []string         `json:"challenges,omitempty"` // of the rejection: WWW-Authenticate, one line each
 	Issuer     string           `json:"issuer,omitempty"`     // the configured issuer that the token belongs to
@@ -27,11 +27,11 @@ type ExplainedCheck struct {
 	Name       string       `json:"name"`             // a fixed word, such as exp or scopes
 	Source     string       `json:"source,omitempty"` // the specification or the setting that demands the check
 	Outcome    CheckOutcome `json:"outcome"`
-	Unverified bool         `json:"unverified,omitempty"` // Got is from a token that was not verified
-	Got        string       `json:"got,omitempty"`        // what the request or the token has
-	Want       string       `json:"want,omitempty"`       // what is accepted
-	Reason     Reason       `json:"reason,omitempty"`     // with which the check rejects; "" unless it failed
-	Detail     string       `json:"detail,omitempty"`     // why the check failed, or why it was skipped
+	Unverified bool         `json:"unverified,omitzero"` // the check depends on a token that was not verified
+	Got        string       `json:"got,omitempty"`       // what the request or the token has
+	Want       string       `json:"want,omitempty"`      // what is accepted
+	Reason     Reason       `json:"reason,omitempty"`    // with which the check rejects; "" unless it failed
+	Detail     string       `json:"detail,omitempty"`    // why the check failed, or why it was skipped
 }
 
 // CheckOutcome is the result of a check.

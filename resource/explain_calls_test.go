@@ -3,6 +3,7 @@ package resource_test
 import (
 	"context"
 	"net/http"
+	"slices"
 	"testing"
 
 	"github.com/warder-go/warder/jwks"
@@ -52,5 +53,48 @@ func TestExplainCallsRule(t *testing.T) {
 			t.Errorf("%s: got %q and %d calls of Rule, want %q and %d", row.name, e.Reason, rules, row.reason, row.calls)
 		}
 		expectSame(t, row.name, f.res, newRequest)
+	}
+}
+
+// Everything that depends on a token is marked if the token is not verified, and nothing is if it is.
+func TestExplainMarksUnverified(t *testing.T) {
+	f := newFixture(t, func(c *resource.Config, k *jwks.Config) {
+		acceptDPoP(c, k)
+		acceptCertificates(c, k)
+		c.Scopes, c.Operations.Tools = []string{"a"}, map[string][]string{"t": {"b"}}
+		c.Credentials.Conditions = []resource.Condition{{Claim: "org", Equals: "acme"}}
+	})
+	key := resourcetest.NewProofKey("ES256")
+	withProof := func(token string) *http.Request { return proof(key, token) }
+	withBearer := func(token string) *http.Request { return rpcRequest(rpcCall("ping", `{}`), token) }
+	bound := resourcetest.Token{ProofKey: key}
+	certified := resourcetest.Token{Claims: claims{"cnf": claims{"x5t#S256": "AAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAA"}}}
+	for _, row := range []struct {
+		name     string
+		token    resourcetest.Token
+		request  func(string) *http.Request
+		unmarked []string // of a forged token
+	}{
+		{"a token", resourcetest.Token{}, withBearer, []string{"path", "origin", "credential", "authenticity", "operation"}},
+		{"a token with a proof", bound, withProof, []string{"path", "origin", "credential", "authenticity", "proof used once", "operation"}},
+		{"a token with a certificate", certified, withBearer, []string{"path", "origin", "credential", "authenticity", "operation"}},
+	} {
+		marks := func(token string) (marked, unmarked []string) {
+			for _, c := range f.res.Explain(row.request(token)).Checks {
+				if c.Unverified {
+					marked = append(marked, c.Name)
+				} else {
+					unmarked = append(unmarked, c.Name)
+				}
+			}
+			return marked, unmarked
+		}
+		if marked, _ := marks(f.token(row.token)); marked != nil {
+			t.Errorf("%s: marked in a verified token: %q", row.name, marked)
+		}
+		row.token.Fault = resourcetest.WrongSignature
+		if _, unmarked := marks(f.token(row.token)); !slices.Equal(unmarked, row.unmarked) {
+			t.Errorf("%s: not marked in a forged token: %q, want %q", row.name, unmarked, row.unmarked)
+		}
 	}
 }

@@ -26,6 +26,9 @@ func (e *explainer) verifyToken(from *issuer, token *Token, credential string) {
 		e.setCaller(from, claims, token, credential)
 		return
 	}
+	for n := range e.checks[:mark] {
+		e.checks[n].Unverified = false // what was said about the token is verified now
+	}
 	after, claims, f := e.checkClaims(from, token, given, verified, credential)
 	e.checks = append(e.checks[:mark], onlyBefore(e.checks[mark:], after)...)
 	e.record(check, nil)

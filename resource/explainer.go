@@ -71,7 +71,7 @@ func (e *explainer) record(c ExplainedCheck, f *fault) {
 
 // skip adds a check that was skipped.
 func (e *explainer) skip(c ExplainedCheck, why string) {
-	c.Outcome, c.Detail, c.Got, c.Want = CheckSkipped, why, "", ""
+	c.Outcome, c.Detail, c.Got, c.Want, c.Unverified = CheckSkipped, why, "", "", false
 	e.add(c)
 }
 
@@ -188,7 +188,7 @@ func (e *explainer) readToken(from *headerIssuer, raw string) {
 	check := ExplainedCheck{Name: "issuer", Source: "RFC 9068 §4", Unverified: unproven, Want: p.describeIssuers("")}
 	to, credential := (*issuer)(nil), token.credential()
 	if from != nil {
-		to, credential = from.issuer, from.name
+		to, credential, check.Want = from.issuer, from.name, from.issuer.id
 	} else if to, f = p.route(token); f != nil {
 		f = f.about(token, nil, token.Claims())
 	}

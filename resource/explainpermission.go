@@ -78,11 +78,11 @@ func (e *explainer) checkPossession(how presented) {
 	if !e.checkScheme(how.kind) || of.of(c.binding.Method) <= BindingOff {
 		return
 	}
-	switch proof := (ExplainedCheck{Name: "proof", Source: "RFC 9449 §4.3", Want: "a DPoP proof for this request"}); {
+	switch proof := (ExplainedCheck{Name: "proof", Source: "RFC 9449 §4.3", Unverified: !e.authentic, Want: "a DPoP proof for this request"}); {
 	case c.binding.Method == ConfirmationCertificate && e.tokenOnly:
 		e.skip(ExplainedCheck{Name: "client certificate", Source: "RFC 8705 §3"}, whyNoRequest)
 	case c.binding.Method == ConfirmationCertificate:
-		e.record(ExplainedCheck{Name: "client certificate", Source: "RFC 8705 §3", Want: "the certificate that the token is bound to"}, p.checkCertificate(e.req, c, how.certificate))
+		e.record(ExplainedCheck{Name: "client certificate", Source: "RFC 8705 §3", Unverified: !e.authentic, Want: "the certificate that the token is bound to"}, p.checkCertificate(e.req, c, how.certificate))
 	case e.tokenOnly:
 		e.skip(proof, whyNoRequest)
 	default:
