@@ -189,7 +189,7 @@ func (e *explainer) readToken(from *headerIssuer, raw string) {
 	to, credential := (*issuer)(nil), token.credential()
 	if from != nil {
 		to, credential, check.Want = from.issuer, from.name, from.issuer.id
-	} else if to, f = p.route(token); f != nil {
+	} else if to, f = p.route(token, true); f != nil {
 		f = f.about(token, nil, token.Claims())
 	}
 	if to != nil {
