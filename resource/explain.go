@@ -59,10 +59,10 @@ func (e *Explanation) Refusal() *Refusal { return e.refusal }
 //   - It does not look whether a DPoP proof was used before, because that would use it up.
 //   - It does not look for an outer mount of the Resource that has accepted the request.
 //
-// Explain counts and logs nothing, notifies no observer and takes nothing from the budgets for new
-// issuers, which are those of Hooks.ResolveIssuer. Verifiers count and log their own
-// calls. It may fetch keys or call an introspection endpoint like Authenticate. Like Authenticate,
-// it may consume req.Body, but it does not restore it.
+// Explain counts and logs nothing, notifies no observer, and takes nothing from the budgets for
+// issuers of Hooks.ResolveIssuer. Verifiers count and log their own calls. It may fetch keys or
+// call an introspection endpoint like Authenticate. Like Authenticate, it may consume req.Body, but
+// it does not restore it.
 //
 // Explain is for operators and for tests. An Explanation tells how a Resource is configured, and
 // what is wrong with a token: do not send it to clients.
