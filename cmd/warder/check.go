@@ -100,6 +100,8 @@ func readCA(file string) (*tls.Config, error) {
 	return &tls.Config{RootCAs: roots, MinVersion: tls.VersionTLS12}, nil
 }
 
+var errEmptyInput = errors.New("-token: standard input is empty")
+
 // readToken reads a token from a file, or from standard input for "-". Errors do not quote it.
 func readToken(in io.Reader, file string) (string, error) {
 	if file != "-" {
@@ -118,7 +120,7 @@ func readToken(in io.Reader, file string) (string, error) {
 	}
 	token := strings.TrimRight(string(body), "\r\n")
 	if token == "" {
-		return "", errors.New("-token: standard input is empty")
+		return "", errEmptyInput
 	}
 	return token, nil
 }
