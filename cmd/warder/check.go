@@ -100,8 +100,6 @@ func readCA(file string) (*tls.Config, error) {
 	return &tls.Config{RootCAs: roots, MinVersion: tls.VersionTLS12}, nil
 }
 
-var errEmptyInput = errors.New("-token: standard input is empty")
-
 // readToken reads a token from a file, or from standard input for "-". Errors do not quote it.
 func readToken(in io.Reader, file string) (string, error) {
 	if file != "-" {
@@ -120,7 +118,7 @@ func readToken(in io.Reader, file string) (string, error) {
 	}
 	token := strings.TrimRight(string(body), "\r\n")
 	if token == "" {
-		return "", errEmptyInput
+		return "", errors.New("-token: standard input is empty")
 	}
 	return token, nil
 }

@@ -1,6 +1,7 @@
 package main
 
 import (
+	"bufio"
 	"context"
 	"errors"
 	"fmt"
@@ -55,12 +56,9 @@ func explain(ctx context.Context, s streams, c *cli.Command) (*resource.Explanat
 	if err != nil {
 		return nil, err
 	}
-	var token string
-	if req == nil || req.Header["Authorization"] == nil {
-		token, err = readToken(s.in, "-")
-		if err != nil && (req == nil || !errors.Is(err, errEmptyInput)) { // a request can have no token
-			return nil, errors.New(strings.TrimPrefix(err.Error(), "-token: "))
-		}
+	token, err := tokenFor(req, s.in)
+	if err != nil {
+		return nil, err
 	}
 	live, err := config.New(explainConfig(c))
 	if err != nil {
@@ -74,6 +72,26 @@ func explain(ctx context.Context, s streams, c *cli.Command) (*resource.Explanat
 		setToken(req, token)
 	}
 	return live.Resource().Explain(req), nil
+}
+
+// tokenFor reads the token from standard input. A request can have its own, or none if the input is
+// empty.
+func tokenFor(req *http.Request, in io.Reader) (string, error) {
+	if req != nil {
+		if req.Header["Authorization"] != nil {
+			return "", nil
+		}
+		buffered := bufio.NewReader(in)
+		if _, err := buffered.Peek(1); errors.Is(err, io.EOF) {
+			return "", nil
+		}
+		in = buffered
+	}
+	token, err := readToken(in, "-")
+	if err != nil {
+		return "", errors.New(strings.TrimPrefix(err.Error(), "-token: "))
+	}
+	return token, nil
 }
 
 // explainToken explains for one of the identifiers of the server.

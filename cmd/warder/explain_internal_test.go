@@ -248,7 +248,7 @@ func TestExplainRequestWithoutToken(t *testing.T) {
 		reason         resource.Reason
 	}{
 		{"a public operation", "", `{"jsonrpc":"2.0","id":1,"method":"ping"}`, 0, ""},
-		{"another operation", "\n", `{"jsonrpc":"2.0","id":1,"method":"tools/list"}`, 1, resource.ReasonMissingCredentials},
+		{"another operation", "", `{"jsonrpc":"2.0","id":1,"method":"tools/list"}`, 1, resource.ReasonMissingCredentials},
 		{"a token with a space at the end", issuer.Token(resourcetest.Token{Audience: explainedServer}) + " \n", `{"jsonrpc":"2.0","id":1,"method":"tools/list"}`, 0, ""},
 	} {
 		got := runWith(t, row.in, "explain", "-json", "-config", file, "-request", writeFile(t, "request", head+row.body))
