@@ -155,6 +155,10 @@ func (e *explainer) identify(how *presented) {
 
 // decidePublic is policy.decidePublic for a request without a credential that is read.
 func (e *explainer) decidePublic(check ExplainedCheck, without *fault) {
+	if e.tokenOnly {
+		e.record(check, without)
+		return
+	}
 	_, messages, f := e.policy.checkPublic(e.req, without)
 	if f == nil {
 		check.Got = "none, for a public operation: " + e.policy.rules.compiled().Describe(messages, maxEventOperations)

@@ -41,7 +41,9 @@ func (p *policy) secretsOf(header http.Header) *secrets {
 func (s *secrets) add(values ...string) {
 	for _, value := range values {
 		for word := range strings.FieldsSeq(value) {
-			s.addWord(word)
+			if s.addWord(word); s.tooLarge {
+				return
+			}
 			if escaped := url.QueryEscape(word); escaped != word {
 				s.addWord(escaped)
 			}
