@@ -190,7 +190,7 @@ func (p *policy) identifyByToken(ctx context.Context, at *endpoint, raw string, 
 	}
 
 	// 4. Route it to the one issuer whose verifier may verify it.
-	from, f := p.route(token)
+	from, f := p.route(token, false)
 	if f != nil {
 		return nil, f.about(token, nil, token.Claims())
 	}

@@ -141,6 +141,7 @@ func TestForgetBoundToken(t *testing.T) {
 			verifier = &countingVerifier{Verifier: keys}
 			c.Issuers[0].Verifier = verifier
 		})
+		f.unexplained = true // the test counts verifications
 		key := resourcetest.NewProofKey("")
 		token := f.token(resourcetest.Token{ProofKey: key})
 		f.expectProof(row.name, f.sendProof(proof(key, token)), provenAccepted)

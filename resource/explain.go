@@ -12,7 +12,7 @@ import (
 type Explanation struct {
 	Resource   string           `json:"resource"` // identifier that the request is for
 	Accepted   bool             `json:"accepted"`
-	Status     int              `json:"status,omitempty"`     // of the rejection; 0 if the request is accepted
+	Status     int              `json:"status,omitzero"`      // of the rejection; 0 if the request is accepted
 	Reason     Reason           `json:"reason,omitempty"`     // of the rejection
 	Challenges []string         `json:"challenges,omitempty"` // of the rejection: WWW-Authenticate, one line each
 	Issuer     string           `json:"issuer,omitempty"`     // the configured issuer that the token belongs to
@@ -27,11 +27,11 @@ type ExplainedCheck struct {
 	Name       string       `json:"name"`             // a fixed word, such as exp or scopes
 	Source     string       `json:"source,omitempty"` // the specification or the setting that demands the check
 	Outcome    CheckOutcome `json:"outcome"`
-	Unverified bool         `json:"unverified,omitempty"` // Got is from a token that was not verified
-	Got        string       `json:"got,omitempty"`        // what the request or the token has
-	Want       string       `json:"want,omitempty"`       // what is accepted
-	Reason     Reason       `json:"reason,omitempty"`     // with which the check rejects; "" unless it failed
-	Detail     string       `json:"detail,omitempty"`     // why the check failed, or why it was skipped
+	Unverified bool         `json:"unverified,omitzero"` // the check depends on a token that was not verified
+	Got        string       `json:"got,omitempty"`       // what the request or the token has
+	Want       string       `json:"want,omitempty"`      // what is accepted
+	Reason     Reason       `json:"reason,omitempty"`    // with which the check rejects; "" unless it failed
+	Detail     string       `json:"detail,omitempty"`    // why the check failed, or why it was skipped
 }
 
 // CheckOutcome is the result of a check.
@@ -54,14 +54,15 @@ func (e *Explanation) Refusal() *Refusal { return e.refusal }
 //   - It verifies the credential again, also if the caller is cached, and does not add the caller
 //     to the cache.
 //   - It goes on after a check that has failed. So it may call the verifier about a token that
-//     Authenticate rejects before. It calls other configured functions only with a caller whose
-//     claims are verified and valid.
+//     Authenticate rejects before. It calls Hooks.Revocations and Operations.Rule only with a
+//     caller that has passed the checks that come before them in Authenticate.
 //   - It does not look whether a DPoP proof was used before, because that would use it up.
 //   - It does not look for an outer mount of the Resource that has accepted the request.
 //
-// Explain counts and logs nothing and notifies no observer. Verifiers count and log their own
-// calls. It may fetch keys or call an introspection endpoint like Authenticate. Like Authenticate,
-// it may consume req.Body, but it does not restore it.
+// Explain counts and logs nothing, notifies no observer, and takes nothing from the budgets for
+// issuers of Hooks.ResolveIssuer. Verifiers count and log their own calls. It may fetch keys or
+// call an introspection endpoint like Authenticate. Like Authenticate, it may consume req.Body, but
+// it does not restore it.
 //
 // Explain is for operators and for tests. An Explanation tells how a Resource is configured, and
 // what is wrong with a token: do not send it to clients.

@@ -79,28 +79,25 @@ func checkExplanation(t testing.TB, e *resource.Explanation, req *http.Request) 
 	case e.Accepted && slices.ContainsFunc(e.Checks, func(c resource.ExplainedCheck) bool { return c.Outcome == resource.CheckFailed }):
 		t.Errorf("accepted, and a check failed: %+v", e.Checks)
 	}
-	text, err := json.Marshal(e)
+	text, err := json.Marshal(e.Checks)
 	if err != nil {
 		t.Errorf("%+v: %v", e, err)
 	}
 	for _, secret := range secretsOf(req) {
-		if bytes.Contains(text, []byte(secret)) {
-			t.Errorf("the explanation contains %q of the request: %s", secret, text)
+		for n := 0; n+16 <= len(secret); n++ {
+			if bytes.Contains(text, []byte(secret[n:n+16])) {
+				t.Fatalf("the explanation contains %q of the request: %s", secret[n:n+16], text)
+			}
 		}
 	}
 }
 
-// secretsOf returns the credentials of a request and the signatures in them.
+// secretsOf returns the credentials of a request.
 func secretsOf(req *http.Request) (all []string) {
-	for _, name := range []string{"Authorization", "Dpop", "X-Api-Key", "X-Token"} {
+	for _, name := range []string{"Authorization", "Dpop", "X-Api-Key", "X-Token", "X-Key"} {
 		for _, value := range req.Header[name] {
-			for word := range strings.FieldsSeq(value) {
-				all = append(all, word)
-				if n := strings.LastIndexByte(word, '.'); n >= 0 {
-					all = append(all, word[n+1:])
-				}
-			}
+			all = slices.AppendSeq(all, strings.FieldsSeq(value))
 		}
 	}
-	return slices.DeleteFunc(all, func(s string) bool { return len(s) < 16 })
+	return all
 }

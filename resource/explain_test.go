@@ -218,6 +218,18 @@ func TestExplainToken(t *testing.T) {
 	}
 }
 
+// Without a token, credentials are missing, also if the server has public operations.
+func TestExplainNoToken(t *testing.T) {
+	f := newFixture(t, func(c *resource.Config, _ *jwks.Config) {
+		c.Operations.Public, c.Operations.Stateless = []string{"initialize"}, true
+	})
+	for _, token := range []string{"", "Bearer", " DPoP "} {
+		if e := f.res.ExplainToken(t.Context(), "", token); e.Reason != resource.ReasonMissingCredentials {
+			t.Errorf("%q: got %q", token, e.Reason)
+		}
+	}
+}
+
 // With several identifiers, the one that is given decides about the audience and the path.
 func TestExplainTokenOfFamily(t *testing.T) {
 	f := newFamily(t, nil)

@@ -10,24 +10,27 @@ import (
 // verifyToken is steps 5 to 7. If the token is not authentic, the caller is the one that the
 // unverified claims of a JWT name.
 func (e *explainer) verifyToken(from *issuer, token *Token, credential string) {
-	var before []ExplainedCheck
+	mark := len(e.checks)
 	var claims *Claims
 	if token.IsJWT() {
-		var f *fault
-		if before, claims, f = e.checkClaims(from, token, token.Claims(), unverified, credential); f != nil && e.first == nil {
+		before, c, f := e.checkClaims(from, token, token.Claims(), unverified, credential)
+		if f != nil && e.first == nil {
 			e.first = f.asUnverified().about(token, from, token.Claims())
 		}
+		e.checks, claims = append(e.checks, before...), c // the verifier can panic
 	}
 	check := ExplainedCheck{Name: "authenticity", Source: "RFC 7515 §5.2, RFC 7662 §2.2", Want: "a signature by a key of the issuer, or its answer that the token is active"}
 	given, f := from.verify(e.req.Context(), token)
 	if f != nil {
-		e.checks = append(e.checks, before...)
 		e.record(check, f)
 		e.setCaller(from, claims, token, credential)
 		return
 	}
+	for n := range e.checks[:mark] {
+		e.checks[n].Unverified = false // what was said about the token is verified now
+	}
 	after, claims, f := e.checkClaims(from, token, given, verified, credential)
-	e.checks = append(e.checks, onlyBefore(before, after)...)
+	e.checks = append(e.checks[:mark], onlyBefore(e.checks[mark:], after)...)
 	e.record(check, nil)
 	e.checks = append(e.checks, after...)
 	if f != nil && e.first == nil {

@@ -7,7 +7,6 @@ import (
 
 	"github.com/warder-go/warder/internal/authorization"
 	"github.com/warder-go/warder/internal/digest"
-	"github.com/warder-go/warder/internal/logging"
 	"github.com/warder-go/warder/internal/mcpmsg"
 )
 
@@ -18,15 +17,15 @@ type explainer struct {
 	req       *http.Request
 	tokenOnly bool // ExplainToken
 
-	at         *endpoint
-	credential string  // text of the credential; "" if none was read
-	kind       string  // of the credential, as Caller.Credential returns it
-	issuer     string  // the configured one
-	caller     *Caller // whom the claims name; nil if there are none
-	authentic  bool    // the claims are verified
-	valid      bool    // the claims are verified, and all checks of them have passed
-	checks     []ExplainedCheck
-	first      *fault
+	at        *endpoint
+	secrets   *secrets
+	kind      string  // of the credential, as Caller.Credential returns it
+	issuer    string  // the configured one
+	caller    *Caller // whom the claims name; nil if there are none
+	authentic bool    // the claims are verified
+	valid     bool    // the claims are verified, and all checks of them have passed
+	checks    []ExplainedCheck
+	first     *fault
 }
 
 // unproven marks what an explainer shows of a token that was not verified.
@@ -35,7 +34,7 @@ const unproven = true
 // explain runs all steps and returns the result. A panic of a configured function is a fault, as in
 // decide.
 func (e *explainer) explain() *Explanation {
-	e.at = e.policy.endpoints.first()
+	e.at, e.secrets = e.policy.endpoints.first(), e.policy.secretsOf(e.req.Header)
 	func() {
 		defer func() {
 			if v := recover(); v != nil {
@@ -72,7 +71,7 @@ func (e *explainer) record(c ExplainedCheck, f *fault) {
 
 // skip adds a check that was skipped.
 func (e *explainer) skip(c ExplainedCheck, why string) {
-	c.Outcome, c.Detail, c.Got, c.Want = CheckSkipped, why, "", ""
+	c.Outcome, c.Detail, c.Got, c.Want, c.Unverified = CheckSkipped, why, "", "", false
 	e.add(c)
 }
 
@@ -81,33 +80,8 @@ func (e *explainer) add(c ExplainedCheck) {
 	e.checks = append(e.checks, c)
 }
 
-// minPartBytes is the length from which on text that is also in the credential is not shown.
-const minPartBytes = 16
-
-// clean returns text without the credential and its parts, printable and cut.
-func (e *explainer) clean(text string) string {
-	if e.showsCredential(text) {
-		return redacted
-	}
-	return logging.Printable(text)
-}
-
-// showsCredential reports whether text contains the credential or a part of it: some issuers return
-// the token itself as jti.
-func (e *explainer) showsCredential(text string) bool {
-	if e.credential == "" || text == "" {
-		return false
-	}
-	if len(text) >= minPartBytes && strings.Contains(e.credential, text) || strings.Contains(text, e.credential) {
-		return true
-	}
-	for part := range strings.SplitSeq(e.credential, ".") {
-		if len(part) >= minPartBytes && strings.Contains(text, part) {
-			return true
-		}
-	}
-	return false
-}
+// clean returns text without the credentials of the request and their parts, printable and cut.
+func (e *explainer) clean(text string) string { return e.secrets.clean(text) }
 
 // run is decide and decideAt.
 func (e *explainer) run() {
@@ -158,7 +132,7 @@ func (e *explainer) identify(how *presented) {
 	}
 	if from != nil {
 		check.Source, check.Got = "Credentials.Headers, Credentials.TokenHeaders", from.name
-		e.credential, e.kind, e.issuer = value, from.name, from.issuer.id
+		e.secrets.whole, e.kind, e.issuer = value, from.name, from.issuer.id
 		e.record(check, nil)
 		if from.verifier != nil {
 			e.verifyHeader(from, value)
@@ -172,7 +146,7 @@ func (e *explainer) identify(how *presented) {
 		e.decidePublic(check, withUnread(e.req, f))
 		return
 	}
-	e.credential = raw
+	e.secrets.whole = raw
 	check.Got = fmt.Sprintf("a token of %d characters in the Authorization header field", len(raw))
 	e.record(check, nil)
 	how.kind, how.token = kind, digest.Of(raw)
@@ -181,6 +155,10 @@ func (e *explainer) identify(how *presented) {
 
 // decidePublic is policy.decidePublic for a request without a credential that is read.
 func (e *explainer) decidePublic(check ExplainedCheck, without *fault) {
+	if e.tokenOnly {
+		e.record(check, without)
+		return
+	}
 	_, messages, f := e.policy.checkPublic(e.req, without)
 	if f == nil {
 		check.Got = "none, for a public operation: " + e.policy.rules.compiled().Describe(messages, maxEventOperations)
@@ -190,11 +168,14 @@ func (e *explainer) decidePublic(check ExplainedCheck, without *fault) {
 
 // readTokenInField is identifyByTokenHeader.
 func (e *explainer) readTokenInField(from *headerIssuer, value string) {
-	unfailed := e.first == nil
-	e.readToken(from, value)
-	if unfailed && e.first != nil {
-		e.first = from.withField(e.first)
+	if e.first == nil {
+		defer func() { // also if a verifier panics after a fault
+			if e.first != nil {
+				e.first = from.withField(e.first)
+			}
+		}()
 	}
+	e.readToken(from, value)
 }
 
 // readToken is steps 3 and 4. from is nil for a token in the Authorization header field.
@@ -211,8 +192,8 @@ func (e *explainer) readToken(from *headerIssuer, raw string) {
 	check := ExplainedCheck{Name: "issuer", Source: "RFC 9068 §4", Unverified: unproven, Want: p.describeIssuers("")}
 	to, credential := (*issuer)(nil), token.credential()
 	if from != nil {
-		to, credential = from.issuer, from.name
-	} else if to, f = p.route(token); f != nil {
+		to, credential, check.Want = from.issuer, from.name, from.issuer.id
+	} else if to, f = p.route(token, true); f != nil {
 		f = f.about(token, nil, token.Claims())
 	}
 	if to != nil {

@@ -11,9 +11,13 @@ import (
 	"github.com/warder-go/warder/internal/scopeset"
 )
 
-// whyInvalid is why configured functions are not called: Authenticate calls them only with a caller
-// whose claims are verified and valid.
-const whyInvalid = "an earlier check of the token has failed"
+// Why configured functions are not called. Authenticate calls Hooks.Revocations only with a caller
+// whose claims are verified and valid, and Operations.Rule only with a caller that has also passed
+// the checks between the two.
+const (
+	whyInvalid  = "an earlier check of the token has failed"
+	whyRejected = "an earlier check has failed"
+)
 
 // whyNoRequest is why checks are skipped that need more than a token.
 const whyNoRequest = "needs a request"
@@ -21,20 +25,26 @@ const whyNoRequest = "needs a request"
 // authorize is steps 8 to 10. If the claims are not verified, it shows what the decision would be
 // if they were true.
 func (e *explainer) authorize(how presented) {
-	identified := e.first == nil
+	if e.first == nil {
+		defer func() { // as decideAt does, also if a function panics after a fault
+			if e.first != nil {
+				e.first.caller = e.caller
+			}
+		}()
+	}
+	mark := len(e.checks)
 	e.checkRevoked()
 	e.checkPossession(how)
 	e.checkHeaderClaims()
 	e.checkConditions(ExplainedCheck{Name: "condition", Source: "Conditions"}, slices.Concat(e.caller.conditions, e.policy.conditions))
+	permitted := e.valid && !slices.ContainsFunc(e.checks[mark:], func(c ExplainedCheck) bool { return c.Outcome == CheckFailed })
 	beforeBody := e.first == nil
-	needs, messages, ok := e.readOperation()
+	needs, messages, ok := e.readOperation(permitted)
 	if ok {
 		e.checkRequirements(needs)
 	}
-	if identified && e.first != nil { // as decideAt does
-		if e.first.caller = e.caller; beforeBody {
-			e.first.messages = messages
-		}
+	if beforeBody && e.first != nil {
+		e.first.messages = messages
 	}
 }
 
@@ -68,11 +78,11 @@ func (e *explainer) checkPossession(how presented) {
 	if !e.checkScheme(how.kind) || of.of(c.binding.Method) <= BindingOff {
 		return
 	}
-	switch proof := (ExplainedCheck{Name: "proof", Source: "RFC 9449 §4.3", Want: "a DPoP proof for this request"}); {
+	switch proof := (ExplainedCheck{Name: "proof", Source: "RFC 9449 §4.3", Unverified: !e.authentic, Want: "a DPoP proof for this request"}); {
 	case c.binding.Method == ConfirmationCertificate && e.tokenOnly:
 		e.skip(ExplainedCheck{Name: "client certificate", Source: "RFC 8705 §3"}, whyNoRequest)
 	case c.binding.Method == ConfirmationCertificate:
-		e.record(ExplainedCheck{Name: "client certificate", Source: "RFC 8705 §3", Want: "the certificate that the token is bound to"}, p.checkCertificate(e.req, c, how.certificate))
+		e.record(ExplainedCheck{Name: "client certificate", Source: "RFC 8705 §3", Unverified: !e.authentic, Want: "the certificate that the token is bound to"}, p.checkCertificate(e.req, c, how.certificate))
 	case e.tokenOnly:
 		e.skip(proof, whyNoRequest)
 	default:
@@ -109,8 +119,9 @@ func (e *explainer) checkConditions(check ExplainedCheck, all []*condition.Condi
 	}
 }
 
-// readOperation is policy.readOperation. ok is false if it is not known what the request needs.
-func (e *explainer) readOperation() (needs requirements, messages []*mcpmsg.Message, ok bool) {
+// readOperation is policy.readOperation. Operations.Rule is called only for a caller that is permitted
+// so far. ok is false if it is not known what the request needs.
+func (e *explainer) readOperation(permitted bool) (needs requirements, messages []*mcpmsg.Message, ok bool) {
 	p := e.policy
 	needs.needed = p.scopes
 	if p.rules == nil || !e.tokenOnly && !mcpmsg.MayCarryMessage(e.req) {
@@ -121,8 +132,8 @@ func (e *explainer) readOperation() (needs requirements, messages []*mcpmsg.Mess
 	case e.tokenOnly:
 		e.skip(check, whyNoRequest)
 		return needs, nil, true
-	case !e.valid && p.rules.Rule != nil:
-		e.skip(check, whyInvalid)
+	case !permitted && p.rules.Rule != nil:
+		e.skip(check, whyRejected)
 		return needs, nil, true
 	}
 	a, f := p.readOperation(e.req, e.caller)

@@ -15,8 +15,8 @@ import (
 var errNotJWT = errors.New("token is not a JWT")
 
 // route returns the only issuer that may verify the token. Unknown issuers cause no
-// network requests.
-func (p *policy) route(t *Token) (*issuer, *fault) {
+// network requests. look is for an explanation: see resolver.look.
+func (p *policy) route(t *Token, look bool) (*issuer, *fault) {
 	if !t.IsJWT() {
 		return p.routeOpaque(t)
 	}
@@ -37,7 +37,11 @@ func (p *policy) route(t *Token) (*issuer, *fault) {
 		}
 	}
 	if p.resolver != nil {
-		if from, err := p.resolver.resolve(iss, time.Now()); errors.Is(err, errResolverBusy) {
+		resolve := p.resolver.resolve
+		if look {
+			resolve = p.resolver.look
+		}
+		if from, err := resolve(iss, time.Now()); errors.Is(err, errResolverBusy) {
 			f := &fault{reason: ReasonKeyPending, got: iss, err: err, retryAfter: unprovenInterval}
 			return nil, f.asUnverified()
 		} else if err != nil {

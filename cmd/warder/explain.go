@@ -1,12 +1,15 @@
 package main
 
 import (
+	"bufio"
 	"context"
 	"errors"
 	"fmt"
 	"io"
 	"log/slog"
 	"net/http"
+	"regexp"
+	"slices"
 	"strings"
 
 	"github.com/go-json-experiment/json"
@@ -53,25 +56,54 @@ func explain(ctx context.Context, s streams, c *cli.Command) (*resource.Explanat
 	if err != nil {
 		return nil, err
 	}
-	var token string
-	if req == nil || req.Header["Authorization"] == nil {
-		if token, err = readToken(s.in, "-"); err != nil {
-			return nil, errors.New(strings.TrimPrefix(err.Error(), "-token: "))
-		}
-	}
-	live, err := config.New(explainConfig(c))
+	token, err := tokenFor(req, s.in)
 	if err != nil {
 		return nil, err
 	}
+	live, err := config.New(explainConfig(c))
+	if err != nil {
+		return nil, errors.New(keysFlag.ReplaceAllString(err.Error(), "-keys: "))
+	}
 	defer live.Close()
 	if req == nil {
-		return live.Resource().ExplainToken(ctx, c.String("resource"), token), nil
+		return explainToken(ctx, live.Resource(), c.String("resource"), token)
 	}
 	if token != "" {
 		setToken(req, token)
 	}
 	return live.Resource().Explain(req), nil
 }
+
+// tokenFor reads the token from standard input. A request can have its own, or none if the input is
+// empty.
+func tokenFor(req *http.Request, in io.Reader) (string, error) {
+	if req != nil {
+		if req.Header["Authorization"] != nil {
+			return "", nil
+		}
+		buffered := bufio.NewReader(in)
+		if _, err := buffered.Peek(1); errors.Is(err, io.EOF) {
+			return "", nil
+		}
+		in = buffered
+	}
+	token, err := readToken(in, "-")
+	if err != nil {
+		return "", errors.New(strings.TrimPrefix(err.Error(), "-token: "))
+	}
+	return token, nil
+}
+
+// explainToken explains for one of the identifiers of the server.
+func explainToken(ctx context.Context, r *resource.Resource, identifier, token string) (*resource.Explanation, error) {
+	if identifier != "" && !slices.Contains(r.Identifiers(), identifier) {
+		return nil, errors.New("-resource: is not an identifier of the server; write resource_server_url, or one of additional_resource_server_urls")
+	}
+	return r.ExplainToken(ctx, identifier, token), nil
+}
+
+// keysFlag matches how an error of package config begins that is about the file of -keys.
+var keysFlag = regexp.MustCompile(`\S+: issuer_url: config\.Config\.KeysFile: `)
 
 // explainConfig returns where the configuration is. With -keys, nothing is sent to any server.
 func explainConfig(c *cli.Command) config.Config {
@@ -152,8 +184,8 @@ func writeCheck(b *strings.Builder, c resource.ExplainedCheck, p palette) {
 		fmt.Fprintf(b, "%s %s%s%s\n", outcome, c.Name, text, unverified)
 		return
 	}
-	fmt.Fprintf(b, "\n%s %s: %s\n", outcome, c.Name, c.Reason)
-	for _, line := range []struct{ name, text string }{{"got", c.Got + unverified}, {"want", c.Want}, {"why", c.Detail}, {"source", c.Source}} {
+	fmt.Fprintf(b, "\n%s %s: %s%s\n", outcome, c.Name, c.Reason, unverified)
+	for _, line := range []struct{ name, text string }{{"got", c.Got}, {"want", c.Want}, {"why", c.Detail}, {"source", c.Source}} {
 		if line.text != "" {
 			fmt.Fprintf(b, "    %-7s %s\n", line.name, line.text)
 		}

@@ -99,7 +99,6 @@ func TestExplainStatus(t *testing.T) {
 		{"accepted, by its identifier", "Bearer " + token + "\r\n", []string{"-resource", explainedServer}, 0, ""},
 		{"accepted, with keys from a file", token, []string{"-keys", keysFile(t, issuer)}, 0, ""},
 		{"rejected", other, nil, 1, resource.ReasonInsufficientScope},
-		{"another path", token, []string{"-resource", "https://other.example/mcp"}, 0, ""}, // one identifier: the path does not matter
 		{"forged", token[:len(token)-8] + "AAAAAAAA", []string{"-keys", keysFile(t, issuer)}, 1, resource.ReasonSignatureInvalid},
 	} {
 		t.Run(row.name, func(t *testing.T) {
@@ -194,6 +193,9 @@ func TestExplainArguments(t *testing.T) {
 		{"a long token", strings.Repeat("a", 70_000), []string{"-config", file}, "explain: standard input has more than 65536 bytes"},
 		{"-remote-addr alone", "x", []string{"-config", file, "-remote-addr", "127.0.0.1:1"}, "explain: -remote-addr has no effect without -request"},
 		{"two identifiers", "x", []string{"-config", file, "-request", file, "-resource", "x"}, "explain: -resource has no effect with -request, whose path and Host select the identifier"},
+		{"another server", "x", []string{"-config", file, "-resource", "https://other.example/mcp"}, "explain: -resource: is not an identifier of the server; write resource_server_url, or one of additional_resource_server_urls"},
+		{"an address without a port", "x", []string{"-config", file, "-request", file, "-remote-addr", "127.0.0.1"}, "explain: -remote-addr: is not an IP address with a port, such as 192.0.2.1:443 or [2001:db8::1]:443"},
+		{"keys that are not JSON", "x", []string{"-config", file, "-keys", file}, `explain: config: -keys: jwks: keyset: keys unavailable: last fetch failed: keyset: file "` + file + `": malformed JSON at byte 0`},
 		{"not a request", "x", []string{"-config", file, "-request", file}, `explain: -request: file "` + file + `": is not an HTTP request: write the request line, such as POST /mcp HTTP/1.1, then Host and the other header fields, an empty line and the body`},
 		{"chunks", "x", []string{"-config", file, "-request", "CHUNKED"}, `explain: -request: file "CHUNKED": has Transfer-Encoding: remove it, and write the body as it is`},
 	} {
@@ -208,5 +210,65 @@ func TestExplainArguments(t *testing.T) {
 				t.Errorf("got %+v, want status 2 and %q", got, row.want)
 			}
 		})
+	}
+}
+
+// Errors about arguments do not quote a token: a user can write it there by mistake.
+func TestExplainHidesArguments(t *testing.T) {
+	issuer := resourcetest.Start(t)
+	file, token := configFile(t, issuer), issuer.Token(resourcetest.Token{})
+	inFile := writeFile(t, "token", token)
+	for _, args := range [][]string{
+		{token}, {"explain", token}, {"explain", "-config", file, token}, {"explain", "-config", file, "Bearer " + token}, {"explain", "-json=" + token}, {"explain", "-token", token}, {"explain", "-" + token},
+		{"explain", "-config", token}, {"explain", "-config", file, "-secrets", token}, {"explain", "-config", file, "-keys", token}, {"explain", "-config", file, "-request", token},
+		{"explain", "-config", file, "-resource", token}, {"explain", "-config", file, "-request", file, "-remote-addr", token},
+		{"explain", "-config", inFile}, {"explain", "-config", file, "-secrets", inFile}, {"explain", "-config", file, "-keys", inFile}, {"explain", "-config", file, "-request", inFile},
+		{"check", "-config", file, token},
+	} {
+		got := runWith(t, token, args...)
+		if got.status != 2 || got.out != "" || !strings.HasPrefix(got.errs, "warder: ") {
+			t.Errorf("%q: got %+v", args, got)
+		}
+		for part := range strings.SplitSeq(token, ".") {
+			if strings.Contains(got.errs, part[:16]) {
+				t.Errorf("%q: the token is in %s", args, got.errs)
+			}
+		}
+	}
+}
+
+// A request can have no token: it has an API key, or it is for a public operation.
+func TestExplainRequestWithoutToken(t *testing.T) {
+	issuer := resourcetest.Start(t)
+	file := configFile(t, issuer, "  public_operations: [ping]")
+	const head = "POST /mcp HTTP/1.1\nHost: mcp.example\nContent-Type: application/json\n\n"
+	for _, row := range []struct {
+		name, in, body string
+		status         int
+		reason         resource.Reason
+	}{
+		{"a public operation", "", `{"jsonrpc":"2.0","id":1,"method":"ping"}`, 0, ""},
+		{"another operation", "", `{"jsonrpc":"2.0","id":1,"method":"tools/list"}`, 1, resource.ReasonMissingCredentials},
+		{"a token with a space at the end", issuer.Token(resourcetest.Token{Audience: explainedServer}) + " \n", `{"jsonrpc":"2.0","id":1,"method":"tools/list"}`, 0, ""},
+	} {
+		got := runWith(t, row.in, "explain", "-json", "-config", file, "-request", writeFile(t, "request", head+row.body))
+		var e resource.Explanation
+		if err := json.Unmarshal([]byte(got.out), &e); err != nil || got.status != row.status || e.Reason != row.reason || got.errs != "" {
+			t.Errorf("%s: got %+v, %q: %v", row.name, got, e.Reason, err)
+		}
+		if row.status == 0 && (strings.Contains(got.out, `"status"`) || strings.Contains(got.out, `"unverified"`)) {
+			t.Errorf("%s: members without a value in %s", row.name, got.out)
+		}
+	}
+}
+
+// What is not verified is marked in the first line of a check.
+func TestExplainTextOfUnverified(t *testing.T) {
+	issuer := resourcetest.Start(t)
+	token := issuer.Token(resourcetest.Token{Audience: explainedServer, Claims: map[string]any{"exp": resourcetest.Remove}, Fault: resourcetest.WrongSignature})
+	got := runWith(t, token, "explain", "-config", configFile(t, issuer))
+	const want = "\nfailed required claims: claim_missing (unverified)\n    want    exp\n    source  RFC 9068 §2.2\n"
+	if got.status != 1 || !strings.Contains(got.out, want) {
+		t.Errorf("got %+v, want %q in it", got, want)
 	}
 }

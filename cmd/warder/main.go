@@ -48,7 +48,7 @@ func run(ctx context.Context, args []string, s streams) int {
 		status, err = exit.status, exit.err
 	}
 	if err != nil {
-		_, _ = fmt.Fprintf(s.errs, "warder: %v\n", err)
+		_, _ = fmt.Fprintf(s.errs, "warder: %s\n", hideTokens(err.Error()))
 	}
 	return status
 }
@@ -90,7 +90,7 @@ func command(name, usage string, action cli.ActionFunc, flags ...cli.Flag) *cli.
 		Name: name, Usage: usage, Flags: flags, HideHelpCommand: true, OnUsageError: onUsageError,
 		Action: func(ctx context.Context, c *cli.Command) error {
 			if c.Args().Present() {
-				return fmt.Errorf("%s: unexpected argument %q", name, c.Args().First())
+				return fmt.Errorf("%s: unexpected argument %s", name, shown(c.Args().First()))
 			}
 			return action(ctx, c)
 		},
@@ -98,12 +98,14 @@ func command(name, usage string, action cli.ActionFunc, flags ...cli.Flag) *cli.
 }
 
 // onUsageError returns the error without printing the whole help.
-func onUsageError(_ context.Context, _ *cli.Command, err error, _ bool) error { return err }
+func onUsageError(_ context.Context, _ *cli.Command, err error, _ bool) error {
+	return errors.New(longQuoted.ReplaceAllString(err.Error(), `"..."`))
+}
 
 // onNoCommand is called if the arguments name no command.
 func onNoCommand(_ context.Context, c *cli.Command) error {
 	if c.Args().Present() {
-		return fmt.Errorf("unknown command %q; see \"warder help\"", c.Args().First())
+		return fmt.Errorf("unknown command %s; see \"warder help\"", shown(c.Args().First()))
 	}
 	return cli.ShowRootCommandHelp(c)
 }

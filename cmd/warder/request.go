@@ -8,6 +8,7 @@ import (
 	"fmt"
 	"io"
 	"net/http"
+	"net/netip"
 	"strings"
 
 	"github.com/urfave/cli/v3"
@@ -31,6 +32,9 @@ func requestOf(ctx context.Context, c *cli.Command) (*http.Request, error) {
 	case file == "":
 		return nil, nil
 	}
+	if err := checkAddress(c.String("remote-addr")); err != nil {
+		return nil, err
+	}
 	text, err := regularfile.Read(file, maxRequestFile)
 	if err != nil {
 		return nil, fmt.Errorf("-request: file %q: %w", file, err)
@@ -41,6 +45,17 @@ func requestOf(ctx context.Context, c *cli.Command) (*http.Request, error) {
 	}
 	req.RemoteAddr = c.String("remote-addr")
 	return req.WithContext(ctx), nil
+}
+
+// checkAddress rejects an address that the server would never see in a request.
+func checkAddress(address string) error {
+	if address == "" {
+		return nil
+	}
+	if _, err := netip.ParseAddrPort(address); err != nil {
+		return errors.New("-remote-addr: is not an IP address with a port, such as 192.0.2.1:443 or [2001:db8::1]:443")
+	}
+	return nil
 }
 
 // parseRequest reads an HTTP/1.1 request (RFC 9112). Its lines can end with LF alone, and the body is
@@ -74,6 +89,7 @@ func cutHead(text []byte) (head, body []byte) {
 // setToken sets the Authorization header field. The scheme is DPoP if the request has a proof, unless
 // the token was given with a scheme.
 func setToken(req *http.Request, token string) {
+	token = strings.TrimSpace(token)
 	scheme, _, found := strings.Cut(token, " ")
 	switch {
 	case found && (strings.EqualFold(scheme, "Bearer") || strings.EqualFold(scheme, "DPoP")):

@@ -88,17 +88,53 @@ func (c *Cache[V]) Spend(name string, source any, now time.Time) bool {
 		own = new(spending)
 		c.spent.Add(name, own)
 	}
-	if c.proven.Contains(name) || source != nil && own.source == source {
+	if c.isFree(name, own, source) {
 		own.source = source
 		return true
 	}
-	if now.Before(own.budget.Available(c.limits.PerName)) || now.Before(c.total.Available(c.limits.Total)) {
+	if !c.isAvailable(own, now) {
 		return false
 	}
 	own.budget.Spend(c.limits.PerName, now)
 	c.total.Spend(c.limits.Total, now)
 	own.source = source
 	return true
+}
+
+// isFree reports whether a value takes nothing from the budgets.
+func (c *Cache[V]) isFree(name string, own *spending, source any) bool {
+	return c.proven.Contains(name) || source != nil && own.source == source
+}
+
+// isAvailable reports whether both budgets permit a new value.
+func (c *Cache[V]) isAvailable(own *spending, now time.Time) bool {
+	return !now.Before(own.budget.Available(c.limits.PerName)) && !now.Before(c.total.Available(c.limits.Total))
+}
+
+// Peek is Get, and changes nothing, such as the order in which entries are removed.
+func (c *Cache[V]) Peek(name string, now time.Time) (value V, ok bool) {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	in := c.unproven
+	if c.proven.Contains(name) {
+		in = c.proven
+	}
+	found, ok := in.Peek(name)
+	if !ok || !now.Before(found.until) {
+		return value, false
+	}
+	return found.value, true
+}
+
+// Permits reports what Spend would report, and takes nothing from the budgets.
+func (c *Cache[V]) Permits(name string, source any, now time.Time) bool {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	own, ok := c.spent.Peek(name)
+	if !ok {
+		own = new(spending)
+	}
+	return c.isFree(name, own, source) || c.isAvailable(own, now)
 }
 
 // Add caches the new value of a name and returns it. If another goroutine was first, Add returns

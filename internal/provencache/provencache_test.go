@@ -137,3 +137,48 @@ func TestContinue(t *testing.T) {
 		t.Errorf("got %d, want the new value 2", value)
 	}
 }
+
+// Peek and Permits say what Get and Spend would, and change nothing.
+func TestLookingChangesNothing(t *testing.T) {
+	c := newCache()
+	for n := range 5 {
+		if !c.Permits(fmt.Sprint(n), nil, start) {
+			t.Fatalf("name %d is not permitted", n)
+		}
+	}
+	c.Spend("a", 1, start)
+	c.Spend("a", 2, start)
+	for _, row := range []struct {
+		name, of string
+		source   any
+		want     bool
+	}{
+		{"the last source", "a", 2, true},
+		{"a new source, and the budget of the name is spent", "a", 3, false},
+		{"another name", "b", 3, true},
+	} {
+		if got := c.Permits(row.of, row.source, start); got != row.want {
+			t.Errorf("%s: got %v", row.name, got)
+		}
+	}
+	c.Spend("b", 1, start)
+	if c.Permits("c", 1, start) {
+		t.Error("the budget of all names is spent, and a new name is permitted")
+	}
+	c.Prove("a", 1, start)
+	if value, ok := c.Peek("a", start); value != 1 || !ok || !c.Permits("a", 9, start) {
+		t.Errorf("a proven name: got %d, %v", value, ok)
+	}
+	if _, ok := c.Peek("a", start.Add(time.Minute)); ok {
+		t.Error("an expired value is returned")
+	}
+	c.Add("b", 2, start)
+	c.Add("c", 3, start)
+	if value, ok := c.Peek("b", start); value != 2 || !ok {
+		t.Errorf("got %d, %v", value, ok)
+	}
+	c.Add("d", 4, start) // removes b, which was used before c
+	if _, ok := c.Peek("b", start); ok {
+		t.Error("Peek has changed the order")
+	}
+}

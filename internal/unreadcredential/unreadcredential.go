@@ -66,3 +66,11 @@ func Find(req *http.Request) string {
 	}
 	return ""
 }
+
+// Values returns the values of the header fields in which clients send such credentials.
+func Values(header http.Header) (all []string) {
+	for _, k := range fields {
+		all = append(all, header[k.name]...)
+	}
+	return all
+}

@@ -3,6 +3,7 @@ package unreadcredential_test
 import (
 	"net/http"
 	"net/url"
+	"slices"
 	"testing"
 
 	"github.com/warder-go/warder/internal/unreadcredential"
@@ -37,5 +38,12 @@ func TestCredentialsInRequests(t *testing.T) {
 	}
 	if got := unreadcredential.Find(&http.Request{Header: http.Header{"Apikey": {""}}}); got != "" {
 		t.Errorf("an empty field and no URL: got %q", got)
+	}
+}
+
+func TestValues(t *testing.T) {
+	header := http.Header{"X-Api-Key": {"a", "b"}, "X-Auth-Token": {"c"}, "Cookie": {"d"}, "Authorization": {"e"}}
+	if got, want := unreadcredential.Values(header), []string{"a", "b", "c"}; !slices.Equal(got, want) {
+		t.Errorf("got %q, want %q", got, want)
 	}
 }
