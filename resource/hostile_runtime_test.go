@@ -47,6 +47,7 @@ func hostileInvalidSignatures(h *hostile) {
 	}
 	h.Cleanup(issuer.Close)
 	f := withLoadedKeys(newFixtureWith(h.T, issuer, nil))
+	f.unexplained = true // the test sends many requests
 	forged := f.token(resourcetest.Token{Fault: resourcetest.WrongSignature})
 	var mu sync.Mutex
 	answers := map[answer]int{}
@@ -88,6 +89,7 @@ func hostileCacheMemory(h *hostile) {
 		c.Limits.CacheBytes = limit
 		c.Issuers[0].Verifier = stubVerifier{k.Issuer, func(_ context.Context, t *resource.Token) (*resource.Claims, error) { return t.Claims(), nil }}
 	})
+	f.unexplained = true // the test sends many requests
 	pad := strings.Repeat("x", 6000)
 	zeros := func([]byte) []byte { return make([]byte, 64) }
 	grown := heapGrowth(func() {
