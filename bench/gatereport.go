@@ -28,9 +28,9 @@ func gateSection(r gateResults) section {
 	}
 	b.WriteString("\nThe CPU time is that of the server in the row, without the upstream.\n")
 	writeTableAt(&b, "###", r.handlers)
-	fmt.Fprintf(&b, "\n### Gate: %d open streams\n\n| | KiB for each | MiB without streams | MiB with all | MiB after %s |\n|---|---:|---:|---:|---:|\n", r.streams[0].streams, r.streamTime.Round(time.Millisecond))
+	fmt.Fprintf(&b, "\n### Gate: %d open streams\n\n| | KiB for each | MiB without streams | MiB with all | MiB at most in %s |\n|---|---:|---:|---:|---:|\n", r.streams[0].streams, r.streamTime.Round(time.Millisecond))
 	for _, s := range r.streams {
-		fmt.Fprintf(&b, "| %s | %.1f | %.1f | %.1f | %.1f |\n", s.name, s.each()/(1<<10), mebibytes(s.before), mebibytes(s.after), mebibytes(s.later))
+		fmt.Fprintf(&b, "| %s | %.1f | %.1f | %.1f | %.1f |\n", s.name, s.each()/(1<<10), mebibytes(s.before), mebibytes(s.after), mebibytes(s.peak))
 	}
 	b.WriteString("\nThe memory is `RssAnon` of the process, without the buffers of its sockets. Each stream is\ntwo connections.\n")
 	return section{gateHeading, b.String()}
@@ -55,7 +55,7 @@ func gateTargets(r gateResults) (l targetList) {
 	plain := r.handlers.row(plainKind)
 	for _, row := range r.handlers.rows {
 		if isGate(row.name) {
-			l.atMost(row.name+": allocations above "+plainKind, max(0, math.Round(row.allocs-plain.allocs)), 40, 30, "")
+			l.atMost(row.name+": allocations above "+plainKind, max(0, math.Round(row.allocs-plain.allocs)), 30, 20, "")
 		}
 	}
 	for _, s := range r.streams {

@@ -16,14 +16,14 @@ type streamResult struct {
 	name          string
 	streams       int
 	before, after uint64 // without streams, and with all of them
-	later         uint64 // at the end
+	peak          uint64 // the largest while all of them are open
 }
 
 // each returns the memory of one stream.
-func (r streamResult) each() float64 { return float64(r.later-min(r.later, r.before)) / float64(r.streams) }
+func (r streamResult) each() float64 { return float64(r.peak-min(r.peak, r.before)) / float64(r.streams) }
 
-// growth returns how many times as much memory the process has at the end.
-func (r streamResult) growth() float64 { return float64(r.later) / float64(r.after) }
+// growth returns the peak relative to the memory just after all streams were opened.
+func (r streamResult) growth() float64 { return float64(r.peak) / float64(r.after) }
 
 // openStreams opens streams through a new proxy with an upstream of its own, and waits. At the end each
 // stream must have delivered all events.
@@ -41,8 +41,11 @@ func (b *gateBench) openStreams(g gatePlan, kind string) streamResult {
 		}
 	})
 	r.after = anonymousMemory(proxy.pid)
-	time.Sleep(g.streamTime)
-	r.later = anonymousMemory(proxy.pid)
+	r.peak = r.after
+	for until := time.Now().Add(g.streamTime); time.Now().Before(until); {
+		time.Sleep(min(time.Second, g.streamTime/10))
+		r.peak = max(r.peak, anonymousMemory(proxy.pid))
+	}
 	want := int(g.streamTime / g.eventPause)
 	for _, s := range streams {
 		s.expectEvents(want)
