@@ -20,7 +20,9 @@ type streamResult struct {
 }
 
 // each returns the memory of one stream.
-func (r streamResult) each() float64 { return float64(r.peak-min(r.peak, r.before)) / float64(r.streams) }
+func (r streamResult) each() float64 {
+	return float64(r.peak-min(r.peak, r.before)) / float64(r.streams)
+}
 
 // growth returns the peak relative to the memory just after all streams were opened.
 func (r streamResult) growth() float64 { return float64(r.peak) / float64(r.after) }
