@@ -23,6 +23,11 @@ func (b *gateBench) handlerTable(g gatePlan, upstream gateProcess) table {
 	return table{"The handlers alone, cached tokens", compare(g.handlerTurn, g.handlerRounds, benchmarks...)}
 }
 
+// flushWriter is a discardWriter that can flush, as the writers of servers can.
+type flushWriter struct{ discardWriter }
+
+func (*flushWriter) Flush() {}
+
 // sendCalls returns a function that sends tool calls with the tokens in rotation. It panics if one is not accepted.
 func (b *gateBench) sendCalls(h http.Handler) func(int) {
 	var reqs []*http.Request
@@ -31,7 +36,7 @@ func (b *gateBench) sendCalls(h http.Handler) func(int) {
 		req.RequestURI, req.RemoteAddr, req.ContentLength = "/mcp", "127.0.0.1:1234", int64(len(callBody))
 		reqs = append(reqs, req)
 	}
-	w := discardWriter{header: http.Header{}}
+	w := flushWriter{*newDiscardWriter()}
 	return func(i int) {
 		req := reqs[i%len(reqs)]
 		req.URL.Scheme, req.URL.Host = "", "" // as a server reads it
