@@ -29,9 +29,10 @@ func exchangeOf(req *http.Request) *exchange {
 // newProxy returns the handler of accepted requests for a place.
 func (g *Gate) newProxy(at *place) http.Handler {
 	u := at.upstream
+	// Without FlushInterval, streams of events and responses without a length are passed on as they
+	// arrive, and the header of another response is written together with its body.
 	proxy := &httputil.ReverseProxy{
 		Transport:      trip{u.transport},
-		FlushInterval:  -1,
 		BufferPool:     buffers{},
 		ErrorLog:       slog.NewLogLogger(g.logger().Handler(), slog.LevelDebug),
 		Rewrite:        func(r *httputil.ProxyRequest) { g.rewrite(at, r) },
