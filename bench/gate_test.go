@@ -34,7 +34,7 @@ func TestGateNeedsToken(t *testing.T) {
 	t.Cleanup(b.close)
 	upstream := b.startUpstream()
 	t.Cleanup(upstream.stop)
-	for _, kind := range []string{plainKind, unpooledKind, gateKind, identityKind, rulesKind, bothKind} {
+	for _, kind := range []string{plainKind, flushKind, gateKind, identityKind, rulesKind, bothKind} {
 		h := b.setup(kind, "http://"+upstream.address).handler()
 		b.sendCalls(h)(0) // panics unless it is accepted
 		req := request("")

@@ -48,7 +48,7 @@ func (b *gateBench) close() {
 
 // kinds returns the servers to measure. Ratios are relative to the first.
 func (b *gateBench) kinds() []string {
-	all := []string{plainKind, unpooledKind, gateKind, identityKind, rulesKind, bothKind, directKind}
+	all := []string{plainKind, flushKind, gateKind, identityKind, rulesKind, bothKind, directKind}
 	if b.program != "" {
 		all = append(all, peerProxyKind)
 	}

@@ -12,7 +12,7 @@ import (
 // allocations include those of the Transport and the connection to the upstream.
 func (b *gateBench) handlerTable(g gatePlan, upstream gateProcess) table {
 	var benchmarks []benchmark
-	for _, kind := range []string{plainKind, unpooledKind, gateKind, identityKind, rulesKind, bothKind} {
+	for _, kind := range []string{plainKind, flushKind, gateKind, identityKind, rulesKind, bothKind} {
 		h := b.setup(kind, "http://"+upstream.address).handler()
 		send := b.sendCalls(h)
 		for i := range gateTokens {

@@ -20,7 +20,7 @@ import (
 const (
 	directKind    = "no proxy"
 	plainKind     = "httputil.ReverseProxy"
-	unpooledKind  = "httputil.ReverseProxy without BufferPool"
+	flushKind  = "httputil.ReverseProxy, FlushInterval -1"
 	gateKind      = "gate"
 	identityKind  = "gate, identity JWT and a field"
 	rulesKind     = "gate, operation rules"
@@ -71,9 +71,9 @@ func (s gateSetup) handler() http.Handler {
 	case directKind:
 		return http.HandlerFunc(s.upstream)
 	case plainKind:
-		return plainProxy(s.Upstream, copyBuffers{})
-	case unpooledKind:
-		return plainProxy(s.Upstream, nil)
+		return plainProxy(s.Upstream, 0)
+	case flushKind:
+		return plainProxy(s.Upstream, -1)
 	}
 	return s.newGate(nil).Handler()
 }
@@ -92,16 +92,16 @@ func (s gateSetup) serve() {
 	panic(http.Serve(listener, s.handler()))
 }
 
-// plainProxy returns a reverse proxy that does what every proxy must do. Its Transport has the settings
-// of the gate's.
-func plainProxy(upstream string, pool httputil.BufferPool) http.Handler {
+// plainProxy returns a reverse proxy that does what every proxy must do. Its buffers and its Transport
+// have the settings of the gate's.
+func plainProxy(upstream string, flush time.Duration) http.Handler {
 	to := must(url.Parse(upstream))
 	protocols := new(http.Protocols)
 	protocols.SetHTTP1(true)
 	return &httputil.ReverseProxy{
 		Rewrite:       func(r *httputil.ProxyRequest) { r.SetURL(to) },
-		FlushInterval: -1,
-		BufferPool:    pool,
+		FlushInterval: flush,
+		BufferPool:    copyBuffers{},
 		Transport: &http.Transport{
 			DialContext: (&net.Dialer{Timeout: 5 * time.Second}).DialContext, ResponseHeaderTimeout: 2 * time.Minute, IdleConnTimeout: 4 * time.Second,
 			MaxConnsPerHost: 20_000, MaxIdleConnsPerHost: 512, MaxResponseHeaderBytes: 64 << 10, DisableCompression: true, Protocols: protocols,
