@@ -20,7 +20,7 @@ import (
 const (
 	directKind    = "no proxy"
 	plainKind     = "httputil.ReverseProxy"
-	flushKind  = "httputil.ReverseProxy, FlushInterval -1"
+	flushKind     = "httputil.ReverseProxy, FlushInterval -1"
 	gateKind      = "gate"
 	identityKind  = "gate, identity JWT and a field"
 	rulesKind     = "gate, operation rules"
