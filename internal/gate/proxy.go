@@ -1,6 +1,7 @@
 package gate
 
 import (
+	"io"
 	"log/slog"
 	"net"
 	"net/http"
@@ -63,6 +64,10 @@ func (g *Gate) newProxy(at *place) http.Handler {
 			g.refuse(w, req, refusedInternal)
 			return
 		}
+		if err := holdBody(req); err != nil {
+			g.serveError(w, req, u, err)
+			return
+		}
 		proxy.ServeHTTP(w, req)
 	})
 }
@@ -98,6 +103,9 @@ func setBody(r *httputil.ProxyRequest) {
 		if out.ContentLength == 0 {
 			out.Body = http.NoBody
 		}
+	}
+	if held, ok := r.In.Body.(heldBody); ok {
+		out.Body = io.NopCloser(held.Reader) // a type that net/http knows
 	}
 	out.GetBody = nil // net/http never sends such a body again
 	if out.Method != http.MethodGet && (out.Body == nil || out.Body == http.NoBody) {
