@@ -36,22 +36,42 @@ func underLoad(size, rounds int, each time.Duration, names ...string) []loadResu
 		requests = append(requests, fmt.Appendf(nil, "POST /mcp HTTP/1.1\r\nHost: mcp.example.com\r\nUser-Agent: bench\r\nAccept: application/json, text/event-stream\r\n"+
 			"Content-Type: application/json\r\nMcp-Protocol-Version: 2025-11-25\r\nAuthorization: Bearer %s\r\nContent-Length: %d\r\n\r\n%s", token, len(callBody), callBody))
 	}
-	out := make([]loadResult, len(names))
-	rates, cpus, shares := make([][]float64, len(names)), make([][]float64, len(names)), make([][]float64, len(names))
-	times := make([][]time.Duration, len(names))
-	var servers []*serverProcess
+	var targets []loadTarget
 	for _, name := range names {
-		s := startServerProcess(serverSetup{name, keys.URL, tokens})
+		s := startServerProcess(serverSetup{Contender: name, KeysURL: keys.URL, Tokens: tokens})
 		defer s.stop()
-		servers = append(servers, s)
-		generateLoad(s.address, requests, each/4) // warm-up
+		targets = append(targets, loadTarget{name, s.address, s.cpuTime})
+	}
+	return takeTurns(targets, load{requests, callAnswer, connections}, rounds, each)
+}
+
+// A load is prepared requests and what their responses end with. Each connection has one request at a time.
+type load struct {
+	requests    [][]byte
+	answer      string
+	connections int
+}
+
+// A loadTarget is a server process. cpuTime returns its CPU time in nanoseconds.
+type loadTarget struct {
+	name, address string
+	cpuTime       func() int64
+}
+
+// takeTurns sends requests to one server at a time. The servers take turns in each round.
+func takeTurns(servers []loadTarget, l load, rounds int, each time.Duration) []loadResult {
+	out := make([]loadResult, len(servers))
+	rates, cpus, shares := make([][]float64, len(servers)), make([][]float64, len(servers)), make([][]float64, len(servers))
+	times := make([][]time.Duration, len(servers))
+	for _, s := range servers {
+		generateLoad(s.address, l, each/4) // warm-up
 	}
 	for round := range rounds {
 		for turn := range servers {
 			i := (round + turn) % len(servers)
 			s := servers[i]
 			before := s.cpuTime()
-			took := generateLoad(s.address, requests, each)
+			took := generateLoad(s.address, l, each)
 			cpus[i] = append(cpus[i], float64(s.cpuTime()-before)/float64(len(took)))
 			rates[i] = append(rates[i], float64(len(took))/each.Seconds())
 			times[i] = append(times[i], took...)
@@ -60,21 +80,21 @@ func underLoad(size, rounds int, each time.Duration, names ...string) []loadResu
 			shares[i] = append(shares[i], rates[i][round]/rates[0][round])
 		}
 	}
-	for i, name := range names {
+	for i, s := range servers {
 		slices.Sort(times[i])
 		n := len(times[i])
-		out[i] = loadResult{name, median(rates[i]), median(shares[i]), time.Duration(median(cpus[i])), times[i][n/2], times[i][n*99/100]}
+		out[i] = loadResult{s.name, median(rates[i]), median(shares[i]), time.Duration(median(cpus[i])), times[i][n/2], times[i][n*99/100]}
 	}
 	return out
 }
 
 // generateLoad sends requests over all connections for the given time and returns the
 // time of each request. There is at least one per connection.
-func generateLoad(address string, requests [][]byte, during time.Duration) (took []time.Duration) {
+func generateLoad(address string, l load, during time.Duration) (took []time.Duration) {
 	var mu sync.Mutex
 	deadline := time.Now().Add(during)
-	parallel(connections, func(n int) {
-		times := useConnection(address, requests, n*len(requests)/connections, deadline)
+	parallel(l.connections, func(n int) {
+		times := useConnection(address, l, n*len(l.requests)/l.connections, deadline)
 		mu.Lock()
 		defer mu.Unlock()
 		took = append(took, times...)
@@ -83,28 +103,60 @@ func generateLoad(address string, requests [][]byte, during time.Duration) (took
 }
 
 // useConnection opens a connection and sends requests until the deadline, beginning with
-// the one at index first. It writes prepared bytes and does not parse responses.
-func useConnection(address string, requests [][]byte, first int, deadline time.Time) (took []time.Duration) {
-	conn := must(net.Dial("tcp", address))
-	defer func() { _ = conn.Close() }()
-	// All responses have the length of the first: they differ only in the Date.
-	_ = must(conn.Write(requests[first%len(requests)]))
-	buffer := make([]byte, 64<<10)
-	length := must(conn.Read(buffer))
-	if !strings.HasPrefix(string(buffer[:length]), "HTTP/1.1 200 ") || !strings.HasSuffix(string(buffer[:length]), callAnswer) {
-		panic("load: unexpected response: " + string(buffer[:length]))
-	}
-	next := first
+// the one at index first.
+func useConnection(address string, l load, first int, deadline time.Time) (took []time.Duration) {
+	conn := openConnection(address, l, first)
+	defer conn.close()
 	for now := time.Now(); len(took) == 0 || now.Before(deadline); { // at least once, however slow the machine is
-		next++
-		_ = must(conn.Write(requests[next%len(requests)]))
-		_ = must(io.ReadFull(conn, buffer[:length]))
-		if string(buffer[:13]) != "HTTP/1.1 200 " {
-			panic("load: unexpected response: " + string(buffer[:length]))
-		}
+		conn.send()
 		done := time.Now()
 		took = append(took, done.Sub(now))
 		now = done
 	}
 	return took
 }
+
+// A loadConnection writes prepared requests in rotation and does not parse responses.
+type loadConnection struct {
+	conn     net.Conn
+	requests [][]byte
+	next     int
+	buffer   []byte
+	length   int // of each response
+}
+
+// openConnection opens a connection and sends the request at index first. All responses have the
+// length of its response: they differ only in the Date.
+func openConnection(address string, l load, first int) *loadConnection {
+	c := &loadConnection{must(net.Dial("tcp", address)), l.requests, first, make([]byte, 64<<10), 0}
+	c.write()
+	for !strings.HasSuffix(string(c.buffer[:c.length]), l.answer) {
+		n, err := c.conn.Read(c.buffer[c.length:])
+		c.length += n
+		if err != nil {
+			panic("load: " + err.Error() + " after " + string(c.buffer[:c.length]))
+		}
+		c.check()
+	}
+	return c
+}
+
+// send sends the next request and reads its response.
+func (c *loadConnection) send() {
+	c.write()
+	_ = must(io.ReadFull(c.conn, c.buffer[:c.length]))
+	c.check()
+}
+
+func (c *loadConnection) write() {
+	_ = must(c.conn.Write(c.requests[c.next%len(c.requests)]))
+	c.next++
+}
+
+func (c *loadConnection) check() {
+	if c.length >= 13 && string(c.buffer[:13]) != "HTTP/1.1 200 " {
+		panic("load: unexpected response: " + string(c.buffer[:c.length]))
+	}
+}
+
+func (c *loadConnection) close() { _ = c.conn.Close() }

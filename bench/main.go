@@ -15,7 +15,7 @@ import (
 func main() {
 	quick := flag.Bool("quick", false, "run everything, but too briefly for meaningful figures")
 	out := flag.String("out", "results", "write the results to this `folder`")
-	only := flag.String("only", "", "measure only this `part`, and replace its section in the results: dpop or shared")
+	only := flag.String("only", "", "measure only this `part`, and replace its section in the results: dpop, shared or gate")
 	soakTime := flag.Duration("soak", 0, "run only the soak test, for this `duration`")
 	serve := flag.Bool("serve", false, "internal: run the server process of the load test")
 	flag.Parse()
@@ -30,8 +30,10 @@ func main() {
 		replaceSection(*out, dpopSection(measureDPoP(ctx, newPlan(*quick))))
 	case *only == "shared":
 		replaceSection(*out, sharedSection(measureShared(ctx, newPlan(*quick))))
+	case *only == "gate":
+		replaceSection(*out, gateSection(measureGate(newPlan(*quick))))
 	case *only != "":
-		fmt.Fprintf(os.Stderr, "bench: -only %q is not dpop or shared\n", *only)
+		fmt.Fprintf(os.Stderr, "bench: -only %q is not dpop, shared or gate\n", *only)
 		os.Exit(2)
 	default:
 		writeReport(*out, measureAll(ctx, newPlan(*quick)))
@@ -72,6 +74,7 @@ type results struct {
 	toolCalls                          table
 	dpop                               dpopResults
 	shared                             sharedResults
+	gate                               gateResults
 	curves                             []curve
 	bytesPerToken, claimBytes          float64
 	coldStart                          time.Duration
@@ -114,6 +117,8 @@ func measureAll(ctx context.Context, p plan) (r results) {
 	r.dpop = measureDPoP(ctx, p)
 	step("shared state")
 	r.shared = measureShared(ctx, p)
+	step("gate")
+	r.gate = measureGate(p)
 	step("growth")
 	r.toolCalls = toolCallTable(p)
 	r.curves = append(growthCurves(p), goroutineCurve(p))

@@ -39,6 +39,7 @@ func writeReport(folder string, r results) {
 	b.WriteString("\n![throughput](throughput.svg)\n")
 	b.WriteString(dpopSection(r.dpop).text)
 	b.WriteString(sharedSection(r.shared).text)
+	b.WriteString(gateSection(r.gate).text)
 	writeTable(&b, r.toolCalls)
 	writeIntrospection(&b, r.introspection)
 	writeLatencies(&b, r.latencies)

@@ -23,7 +23,8 @@ const (
 type serverSetup struct {
 	Contender string
 	KeysURL   string
-	Tokens    []string // the content of the cache baseline
+	Tokens    []string   // the content of the cache baseline
+	Gate      *gateSetup // a server of the section about the gate; the other fields are then unused
 }
 
 // toolHandler replaces an MCP server: it reads the body and writes a fixed result.
@@ -41,15 +42,19 @@ func runServerProcess() {
 	if err := json.Unmarshal([]byte(must(input.ReadString('\n'))), &s); err != nil {
 		panic(err)
 	}
+	go func() {
+		_, _ = io.Copy(io.Discard, input)
+		os.Exit(0)
+	}()
+	if s.Gate != nil {
+		s.Gate.serve()
+		return
+	}
 	mux := http.NewServeMux()
 	mux.Handle("/mcp", s.handler())
 	mux.HandleFunc("/usage", func(w http.ResponseWriter, _ *http.Request) { _, _ = fmt.Fprint(w, ownCPUTime()) })
 	listener := must(net.Listen("tcp", "127.0.0.1:0"))
 	fmt.Println(listener.Addr())
-	go func() {
-		_, _ = io.Copy(io.Discard, input)
-		os.Exit(0)
-	}()
 	_ = http.Serve(listener, mux)
 }
 

@@ -55,7 +55,7 @@ func TestLoadWithoutTime(t *testing.T) {
 	server := httptest.NewServer(toolHandler)
 	t.Cleanup(server.Close)
 	request := fmt.Appendf(nil, "POST /mcp HTTP/1.1\r\nHost: mcp.example.com\r\nContent-Length: %d\r\n\r\n%s", len(callBody), callBody)
-	if took := generateLoad(server.Listener.Addr().String(), [][]byte{request}, 0); len(took) != connections {
+	if took := generateLoad(server.Listener.Addr().String(), load{[][]byte{request}, callAnswer, connections}, 0); len(took) != connections {
 		t.Errorf("got %d requests over %d connections", len(took), connections)
 	}
 }

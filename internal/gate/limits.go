@@ -22,5 +22,6 @@ const (
 	maxResponseBytes = 64 << 10 // size of the header of an upstream's response
 	maxIdleUpstream  = 512      // idle connections to one upstream
 	copyBufferBytes  = 4 << 10  // buffer of an open response
+	maxHeldBytes     = 4 << 10  // size of a body that is read before the upstream is called
 	maxRetiredKeys   = 3        // replaced identity keys that stay in the JWKS
 )

@@ -1,6 +1,7 @@
 package gate
 
 import (
+	"io"
 	"log/slog"
 	"net"
 	"net/http"
@@ -29,9 +30,10 @@ func exchangeOf(req *http.Request) *exchange {
 // newProxy returns the handler of accepted requests for a place.
 func (g *Gate) newProxy(at *place) http.Handler {
 	u := at.upstream
+	// Without FlushInterval, streams of events and responses without a length are passed on as they
+	// arrive, and the header of another response is written together with its body.
 	proxy := &httputil.ReverseProxy{
 		Transport:      trip{u.transport},
-		FlushInterval:  -1,
 		BufferPool:     buffers{},
 		ErrorLog:       slog.NewLogLogger(g.logger().Handler(), slog.LevelDebug),
 		Rewrite:        func(r *httputil.ProxyRequest) { g.rewrite(at, r) },
@@ -60,6 +62,10 @@ func (g *Gate) newProxy(at *place) http.Handler {
 		if err := keepMirrors(req, u.maxBody.Load()); err != nil {
 			g.logger().Error("cannot compare Mcp-Method and Mcp-Name with the body", "upstream", u.settings.Name, "error", err)
 			g.refuse(w, req, refusedInternal)
+			return
+		}
+		if err := holdBody(req); err != nil {
+			g.serveError(w, req, u, err)
 			return
 		}
 		proxy.ServeHTTP(w, req)
@@ -97,6 +103,9 @@ func setBody(r *httputil.ProxyRequest) {
 		if out.ContentLength == 0 {
 			out.Body = http.NoBody
 		}
+	}
+	if held, ok := r.In.Body.(heldBody); ok {
+		out.Body = io.NopCloser(held.Reader) // a type that net/http knows
 	}
 	out.GetBody = nil // net/http never sends such a body again
 }
