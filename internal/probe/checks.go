@@ -69,6 +69,14 @@ func noneOr(found []string) string {
 	return strings.Join(found, "; ")
 }
 
+// answered applies a rule about a reply. Without a response, the rule is not checked.
+func answered(r reply, judge func(r reply) verdict) verdict {
+	if r.err != nil {
+		return notChecked(r.describe())
+	}
+	return judge(r)
+}
+
 // outcome returns the outcome for a rule with a level.
 func (v verdict) outcome(level Level) Outcome {
 	switch {
