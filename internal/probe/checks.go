@@ -31,7 +31,7 @@ type check struct {
 
 // checks returns the table of all checks.
 func checks() []check {
-	return slices.Concat(endpointChecks(), challengeChecks(), metadataChecks(), serverChecks(), tokenChecks(), acceptanceChecks(), sessionChecks(), corsChecks())
+	return slices.Concat(endpointChecks(), spellingChecks(), forwardedChecks(), challengeChecks(), metadataChecks(), serverChecks(), tokenChecks(), acceptanceChecks(), sessionChecks(), corsChecks())
 }
 
 // verdict is the result of a judge function.

@@ -37,8 +37,10 @@ type evidence struct {
 	query        reply  // the valid token in the query
 	lowerCase    reply  // the valid token with "bearer"
 
-	session sessionEvidence
-	cors    corsEvidence
+	session   sessionEvidence
+	cors      corsEvidence
+	spellings spellingEvidence
+	forwarded forwardedEvidence
 }
 
 // attempt is a request that the server must reject.
@@ -75,6 +77,8 @@ func (p *Probe) collect(ctx context.Context) *evidence {
 	e.collectRejected(ctx, f)
 	e.collectSession(ctx)
 	e.collectCORS(ctx)
+	e.collectSpellings(ctx)
+	e.collectForwarded(ctx)
 	e.endSessions(ctx)
 	e.shownParts = s.parts(shownPart)
 	return e

@@ -39,6 +39,17 @@ var wrongServers = []struct {
 	{"errors in truncated JSON", body("application/json", `{"error":`), []string{"error-body"}},
 	{"a stack trace in errors", body("application/json", `{"error":"panic: goroutine 1 [running]"}`), []string{"error-details"}},
 
+	{"is open with another case", openPath("/MCP", serveMCP), []string{"other-spellings"}},
+	{"is open with two slashes", openPath("//mcp", serveMCP), []string{"other-spellings"}},
+	{"is open with an encoded letter", openPath("/%6Dcp", serveMCP), []string{"other-spellings"}},
+	{"is open with a slash, and answers with events", openPath("/mcp/", func(w http.ResponseWriter, _ *http.Request) {
+		w.Header().Set("Content-Type", "text/event-stream; charset=utf-8")
+		fmt.Fprint(w, "event: message\ndata: {\"jsonrpc\":\"2.0\",\"id\":1,\"result\":{}}\n\n")
+	}), []string{"other-spellings"}},
+	{"a page at other paths", openPath("/mcp/", func(w http.ResponseWriter, _ *http.Request) { fmt.Fprint(w, "<html></html>") }), nil},
+	{"a false host in the challenge", forwardedIn("POST"), []string{"forwarded-host"}},
+	{"a false host in the metadata", forwardedIn("GET"), []string{"forwarded-host"}},
+
 	// The challenge.
 	{"no challenge without a token", bare(func(string) string { return "" }), []string{"challenge-present"}},
 	{"Basic instead of Bearer", bare(func(string) string { return `Basic realm="x"` }), []string{"challenge-present"}},
