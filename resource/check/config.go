@@ -19,6 +19,7 @@ const (
 
 	maxIssuers  = 32      // issuers that are looked at, and authorization servers besides them
 	maxURLs     = 8       // URLs of the server that are looked at
+	maxOrigins  = 5       // of allowed_origins that are looked at
 	maxRequests = 64      // requests through one public URL
 	maxPages    = 20      // of the list of tools
 	maxTools    = 10_000  // tools of the server that are read

@@ -68,6 +68,7 @@ func (p *public) check(ctx context.Context, document metadata.Document, first, t
 	}
 	switch {
 	case reached && first:
+		p.checkAuthorization(ctx)
 		p.checkOrigin(ctx)
 		p.checkCORS(ctx)
 		p.checkTools(ctx, tokenUsable)

@@ -3,6 +3,7 @@ package check
 import (
 	"bytes"
 	"context"
+	"mime"
 	"net/http"
 	"net/url"
 	"slices"
@@ -41,6 +42,10 @@ func (p *public) checkMetadata(ctx context.Context, want metadata.Document) {
 		}
 		p.add(IDPublicMetadataDiffers, shown, seen,
 			"start the server with this configuration, or stop the proxy from changing the document; resource must be resource_server_url")
+		return
+	}
+	if media, _, _ := mime.ParseMediaType(response.Header.Get("Content-Type")); media != "application/json" { // RFC 9728 §3.2
+		p.add(IDPublicMetadataDiffers, shown, "the content type is "+strconv.Quote(media)+", want application/json", "stop the proxy from changing the document and its Content-Type")
 		return
 	}
 	p.add(IDPublicMetadata, shown, "it is equal to that of this configuration", "")
