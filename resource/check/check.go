@@ -108,7 +108,7 @@ func (r *run) checkAll(ctx context.Context) {
 	r.within(ctx, "authorization_servers", func() { r.checkServers(ctx) })
 	r.checkScopes()
 	valid := false
-	r.within(ctx, "token", func() { valid = r.checkToken(ctx) })
+	r.within(ctx, "token", func() { valid = r.checkToken(new(exchanges).record(ctx)) }) // so that no connection stays open
 	r.within(ctx, "public URL", func() { r.checkPublic(ctx, valid) })
 }
 

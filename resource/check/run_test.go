@@ -164,6 +164,29 @@ func TestHostileServers(t *testing.T) {
 	}
 }
 
+// A server that chooses the names of its tools cannot make the check take long. The path of a file can
+// have any bytes.
+func TestHostileNames(t *testing.T) {
+	d := deploy(t, resourcetest.Config{})
+	d.public, d.token, d.lines = true, d.validToken(""), []string{"  tool_scopes: {delete_file: []}"}
+	d.mcp = http.HandlerFunc(func(w http.ResponseWriter, _ *http.Request) {
+		w.Header().Set("Content-Type", "application/json")
+		fmt.Fprintf(w, `{"jsonrpc":"2.0","id":1,"result":{"protocolVersion":"2025-11-25","tools":[{"name":"delete_file_%s"}%s,{"name":"delete_fil"}]}}`, strings.Repeat("x", 1<<20), strings.Repeat(`,{"name":"x"}`, 1000))
+	})
+	report, err := check.Run(t.Context(), d.start())
+	if err != nil {
+		t.Fatal(err)
+	}
+	at := slices.IndexFunc(report.Findings, func(f check.Finding) bool { return f.ID == check.IDToolUnknown })
+	if at < 0 || strings.Contains(report.Findings[at].Fix, "delete_fil ") || len(report.Findings[at].Fix) > 100 {
+		t.Errorf("got %d: %+v, want a short text without the 1002nd tool", at, report.Findings)
+	}
+	report.File = "\xff.yaml"
+	if got, err := report.MarshalJSON(); err != nil || !strings.HasPrefix(string(got), "{\"file\":\"\uFFFD.yaml\"") {
+		t.Errorf("got %s and %v", got, err)
+	}
+}
+
 // Texts of servers are on one line, without control characters.
 func TestTextsArePrintable(t *testing.T) {
 	d := deploy(t, resourcetest.Config{})

@@ -67,7 +67,7 @@ func (p *public) compareTools(ctx context.Context, names []string, all bool) {
 			continue
 		}
 		similar := ""
-		if name := nearest.Name(tool, names); name != "" {
+		if name := nearest.Name(tool, names[:min(len(names), maxSimilar)]); name != "" {
 			similar = "; the server has " + name
 		}
 		subject := keys[tool] + "." + tool
