@@ -16,7 +16,7 @@ func acceptanceChecks() []check {
 			if e.query.request == nil {
 				return notChecked("needs the key of a test issuer, because servers write URLs to logs")
 			}
-			return answered(e.query, func(r reply) verdict { return goodIf(!r.ok(), r.describe()) })
+			return answered(e.query, func(r reply) verdict { return goodIf(!e.takes(r), r.describe()) })
 		})},
 		{"foreign-origin", mcpOrigin, Must, "A request from a page of another site gets 403, also with a valid token.", judgeForeignOrigin},
 	}

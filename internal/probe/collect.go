@@ -204,5 +204,11 @@ func accepted(r reply) bool {
 	return r.status == http.StatusBadRequest && err == nil && members["jsonrpc"] != nil && members["error"] != nil && r.header.Get("WWW-Authenticate") == ""
 }
 
+// takes reports whether the server has accepted a request: it answers with 2xx, or with the JSON-RPC
+// error with which it also answers to the valid token.
+func (e *evidence) takes(r reply) bool {
+	return r.ok() || e.control != "" && r.err == nil && r.status == e.controlReply.status && accepted(r)
+}
+
 // random returns text that no server knows.
 func random() string { return rand.Text() }

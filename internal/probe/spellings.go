@@ -68,7 +68,7 @@ func judgeSpellings(e *evidence) verdict {
 		switch path := e.spellings.paths[n]; {
 		case r.err != nil:
 			failed = append(failed, path+": "+r.describe())
-		case initializes(r):
+		case initializes(r), !r.ok() && e.takes(r):
 			open = append(open, path+": "+r.describe())
 		}
 	}

@@ -194,6 +194,18 @@ func withoutScopes(s *site, next http.Handler) http.Handler {
 	return noScope(s, member(`"scopes_supported":["tools"],`, "")(s, next))
 }
 
+// otherVersion answers initialize with a JSON-RPC error, after wrong has decided about the token.
+func otherVersion(wrong middleware) middleware {
+	unsupported := changed(func(s *site, r *http.Request, w *httptest.ResponseRecorder) {
+		if isEndpoint(s, r) && r.Method == "POST" && w.Code == 200 {
+			w.Code = 400
+			w.Header().Del("Mcp-Session-Id")
+			w.Body = bytes.NewBufferString(`{"jsonrpc":"2.0","id":1,"error":{"code":-32022,"message":"unsupported protocol version"}}`)
+		}
+	})
+	return func(s *site, next http.Handler) http.Handler { return unsupported(s, wrong(s, next)) }
+}
+
 // openPath answers requests for one spelling of the path before warder.
 func openPath(spelling string, handler http.HandlerFunc) middleware {
 	return func(_ *site, next http.Handler) http.Handler {
