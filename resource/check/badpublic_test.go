@@ -163,6 +163,11 @@ var publicMistakes = []mistake{
 			}
 		}, nil))(d)
 	}, []string{"public_token SERVER/mcp"}, "removing or replacing Authorization"},
+	{"a proxy that adds a member in another spelling", resourcetest.Config{}, behind(changing(nil, func(path string, w *httptest.ResponseRecorder) {
+		if isWellKnown(path) { // some clients ignore the case of names
+			w.Body = bytes.NewBufferString(strings.Replace(w.Body.String(), "}", `,"Authorization_Servers":["https://other.example"]}`, 1))
+		}
+	})), []string{"public_metadata_differs SERVER/.well-known/oauth-protected-resource/mcp"}, "stop the proxy from changing the document"},
 	{"a proxy that changes the type of the metadata", resourcetest.Config{}, behind(changing(nil, func(path string, w *httptest.ResponseRecorder) {
 		if isWellKnown(path) {
 			w.Header().Set("Content-Type", "text/plain")

@@ -3,6 +3,7 @@ package check
 import (
 	"bytes"
 	"context"
+	"maps"
 	"mime"
 	"net/http"
 	"net/url"
@@ -125,7 +126,8 @@ func isMetadata(body []byte) bool {
 var relevant = []string{"authorization_servers", "bearer_methods_supported", "scopes_supported", "tls_client_certificate_bound_access_tokens",
 	"authorization_details_types_supported", "dpop_bound_access_tokens_required", "dpop_signing_alg_values_supported"}
 
-// differences returns the members in which two objects differ.
+// differences returns the members in which two objects differ. A client that ignores the case of names
+// can read another spelling of a member.
 func differences(want, got []byte) (names []string) {
 	expected, found := members(want), members(got)
 	for name, value := range expected {
@@ -133,8 +135,9 @@ func differences(want, got []byte) (names []string) {
 			names = append(names, name)
 		}
 	}
-	for _, name := range relevant {
-		if expected[name] == nil && found[name] != nil {
+	depended := append(slices.Collect(maps.Keys(expected)), relevant...)
+	for name := range found {
+		if expected[name] == nil && slices.ContainsFunc(depended, func(d string) bool { return strings.EqualFold(d, name) }) {
 			names = append(names, name)
 		}
 	}
