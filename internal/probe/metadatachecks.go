@@ -119,6 +119,9 @@ func judgeFound(e *evidence) verdict {
 	if e.metadata.members != nil {
 		return good(e.metadata.place)
 	}
+	if e.named.reply.blocked() {
+		return notChecked("the URL in the challenge was not requested: see challenge-metadata-document")
+	}
 	return bad(logging.RedactURL(e.inserted.url) + ": " + e.inserted.reply.describe())
 }
 

@@ -106,6 +106,19 @@ func TestRateLimit(t *testing.T) {
 	wantIDs(t, report, []string{"attacker-jku"}, probe.NotChecked)
 }
 
+// Metadata at a private address, which the probe does not request, can exist.
+func TestBlockedMetadata(t *testing.T) {
+	s := start(t, "/mcp", func(s *site, next http.Handler) http.Handler {
+		elsewhere := challenge(func(c string) string {
+			return strings.Replace(c, s.origin+pathInserted, "https://10.0.0.1/metadata", 1)
+		})
+		return elsewhere(s, metadataStatus(404, pathInserted, rootPath)(s, next))
+	})
+	report := run(t, s.withKey())
+	wantIDs(t, report, nil, probe.Fail, probe.Warn)
+	wantIDs(t, report, []string{"challenge-metadata-document", "metadata-found"}, probe.NotChecked)
+}
+
 // Without a valid token, it cannot be seen whether a server compares Origin.
 func TestOriginWithoutToken(t *testing.T) {
 	s := start(t, "/mcp", ignoresOrigin)
