@@ -7,6 +7,7 @@ import (
 	"fmt"
 	"log/slog"
 
+	"github.com/warder-go/warder/internal/secretfile"
 	"github.com/warder-go/warder/resource"
 	"github.com/warder-go/warder/resource/config"
 )
@@ -91,6 +92,11 @@ func (r *run) addSecrets() {
 	for _, i := range r.parts.Issuers {
 		for _, s := range []config.Secret{i.Settings.ClientSecret, i.Settings.IntrospectionClientSecret, i.Settings.IntrospectionBearerToken, i.Settings.JWKSToken} {
 			r.secrets = append(r.secrets, string(s))
+		}
+		for _, path := range i.SecretFiles {
+			if secret, err := secretfile.New(path).Read(); err == nil { // an error is a finding when the secret is used
+				r.secrets = append(r.secrets, secret)
+			}
 		}
 	}
 }

@@ -187,6 +187,27 @@ func TestHostileNames(t *testing.T) {
 	}
 }
 
+// Secrets are not in a report, also if the issuer repeats them, and if they are in files.
+func TestRepeatedSecrets(t *testing.T) {
+	for name, lines := range map[string][]string{
+		"in the configuration": {"  client_id: test-client", "  client_secret: the-secret"},
+		"in files":             {"  client_id: test-client", "  client_secret_file: secret"},
+	} {
+		t.Run(name, func(t *testing.T) {
+			d := deploy(t, resourcetest.Config{})
+			d.files, d.lines = map[string]string{"secret": "the-secret\n"}, lines
+			d.issuer.SetJWKS([]byte(`{"keys":[{"kty":"RSA","kid":"the-secret","n":"AQAB","e":"AQAB"}]}`))
+			report, err := check.Run(t.Context(), d.start())
+			if err != nil {
+				t.Fatal(err)
+			}
+			if got := d.problems(report, check.SeverityWarning); !slices.Equal(got, []string{"key_skipped ISSUER key [redacted]"}) {
+				t.Errorf("got %q", got)
+			}
+		})
+	}
+}
+
 // Texts of servers are on one line, without control characters.
 func TestTextsArePrintable(t *testing.T) {
 	d := deploy(t, resourcetest.Config{})
