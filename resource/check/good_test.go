@@ -111,6 +111,13 @@ var goodSetups = []struct {
 		roots.AppendCertsFromPEM([]byte(secure(d.t, d.front, 1000*time.Hour)))
 		d.change = func(c *check.Config) { c.TLS = &tls.Config{RootCAs: roots} }
 	}},
+	{"a proxy that wants certificates of clients", resourcetest.Config{}, "keys issuer login clock; SERVER, caches, web pages (CORS) and tools", func(d *deployment) {
+		d.public, d.tls, d.proxy = true, true, func(server http.Handler) http.Handler { return server }
+		roots := x509.NewCertPool()
+		roots.AppendCertsFromPEM([]byte(secure(d.t, d.front, 1000*time.Hour)))
+		d.front.TLS.ClientAuth = tls.RequireAnyClientCert
+		d.change = func(c *check.Config) { c.TLS = &tls.Config{RootCAs: roots} }
+	}},
 	{"a proxy that removes the base path", resourcetest.Config{}, "keys issuer login clock public_metadata public_challenge public_proxy clock; web pages (CORS), tools", func(d *deployment) {
 		d.public, d.path, d.lines = true, "/prod/mcp", []string{"  base_path: /prod"}
 		d.proxy = func(server http.Handler) http.Handler { return below("/prod", server) }
