@@ -119,7 +119,14 @@ func probeText(report *probe.Report, p palette) string {
 			writeResult(&b, r, p)
 		}
 	}
-	fmt.Fprintf(&b, "\n%d passed, %d failed, %d warnings, %d not applicable, %d not checked; %d requests\n",
+	b.WriteByte('\n')
+	if failed := report.IDs(probe.Fail); len(failed) > 0 {
+		writeWrapped(&b, p.in(red, "FAIL")+" ", 5, strings.Join(failed, ", "))
+	}
+	if warned := report.IDs(probe.Warn); len(warned) > 0 {
+		writeWrapped(&b, p.in(yellow, "warn")+" ", 5, strings.Join(warned, ", "))
+	}
+	fmt.Fprintf(&b, "%d passed, %d failed, %d warnings, %d not applicable, %d not checked; %d requests\n",
 		count[probe.Pass], count[probe.Fail], count[probe.Warn], count[probe.NotApplicable], count[probe.NotChecked], report.Requests)
 	return b.String()
 }

@@ -200,7 +200,7 @@ func TestColours(t *testing.T) {
 	t.Cleanup(func() { terminal.Close() })
 	t.Setenv("NO_COLOR", "")
 	coloured := probeText(&probe.Report{Results: []probe.Result{{ID: "x", Section: "S", Level: probe.Must, Outcome: probe.Fail, Wanted: "w", Seen: "s"}}}, palette{true})
-	want := "\n\n\x1b[1mS\x1b[0m\n  \x1b[31mFAIL\x1b[0m x                            MUST: w\n                                    seen: s\n\n0 passed, 1 failed, 0 warnings, 0 not applicable, 0 not checked; 0 requests\n"
+	want := "\n\n\x1b[1mS\x1b[0m\n  \x1b[31mFAIL\x1b[0m x                            MUST: w\n                                    seen: s\n\n\x1b[31mFAIL\x1b[0m x\n0 passed, 1 failed, 0 warnings, 0 not applicable, 0 not checked; 0 requests\n"
 	if coloured != want {
 		t.Errorf("got %q, want %q", coloured, want)
 	}

@@ -17,6 +17,18 @@ func Example() {
 	// ""
 }
 
+// A long known name costs nothing: a server can choose it.
+func TestLongName(t *testing.T) {
+	long := []string{strings.Repeat("x", 257)}
+	if n := testing.AllocsPerRun(1, func() { nearest.Name("delete_file", long) }); n != 0 {
+		t.Errorf("got %v allocations for a name of 257 bytes", n)
+	}
+	name := strings.Repeat("x", 256)
+	if got := nearest.Name(name[1:], []string{name}); got != name {
+		t.Errorf("got %q for a name of 256 bytes", got)
+	}
+}
+
 func TestName(t *testing.T) {
 	for _, row := range []struct{ name, known, want string }{
 		{"scope", "scopes", "scopes"},

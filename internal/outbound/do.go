@@ -85,6 +85,7 @@ func (c *Client) Do(req *http.Request) (*Response, error) {
 		return nil, fail(req, Connect, err)
 	}
 	traced := newTracer(out)
+	out.Close = traced.trace != nil
 	resp, err := c.transport.RoundTrip(out)
 	traced.received(resp)
 	if err != nil {

@@ -55,3 +55,20 @@ GET /moved 302 GET "/elsewhere" ""
 GET /a 0  "" ""`
 	wantEqual(t, "trace", strings.Join(got, "\n"), want)
 }
+
+// The connection of a request with a trace is not kept open.
+func TestTraceClosesConnections(t *testing.T) {
+	server, _ := serve(t, func(w http.ResponseWriter, r *http.Request) { fmt.Fprint(w, r.Close) })
+	client := newClient(t, outbound.Config{Hosts: loopback})
+	traced := outbound.WithTrace(t.Context(), func(outbound.Exchange) {})
+	for _, row := range []struct {
+		name, want string
+		ctx        context.Context
+	}{{"without a trace", "false", t.Context()}, {"with a trace", "true", traced}} {
+		response, err := client.Get(row.ctx, server.URL, nil)
+		if err != nil {
+			t.Fatal(err)
+		}
+		wantEqual(t, row.name, string(response.Body), row.want)
+	}
+}

@@ -10,13 +10,13 @@ func acceptanceChecks() []check {
 			return goodIf(e.control != "", e.controlReply.describe())
 		}},
 		{"scheme-case", "RFC 9110 §11.1", Should, "The scheme is compared without regard to case: bearer is accepted too.", withControl(func(e *evidence) verdict {
-			return goodIf(accepted(e.lowerCase), e.lowerCase.describe())
+			return answered(e.lowerCase, func(r reply) verdict { return goodIf(accepted(r), r.describe()) })
 		})},
 		{"query-token", mcpRequirements + "; RFC 9700 §4.3.2", Must, "A valid token in the query of the URL is not accepted.", withControl(func(e *evidence) verdict {
 			if e.query.request == nil {
 				return notChecked("needs the key of a test issuer, because servers write URLs to logs")
 			}
-			return goodIf(!e.query.ok(), e.query.describe())
+			return answered(e.query, func(r reply) verdict { return goodIf(!e.takes(r), r.describe()) })
 		})},
 		{"foreign-origin", mcpOrigin, Must, "A request from a page of another site gets 403, also with a valid token.", judgeForeignOrigin},
 	}

@@ -126,18 +126,19 @@ func (r *fieldReader) param(name string, spaced bool) (param, error) {
 		return p, nil
 	}
 	p.quoted = true
+	var value strings.Builder
 	for i := 1; i < len(r.rest); i++ {
 		switch c := r.rest[i]; {
 		case c == '"':
-			r.rest = r.rest[i+1:]
+			p.value, r.rest = value.String(), r.rest[i+1:]
 			return p, nil
 		case c == '\\' && i+1 < len(r.rest):
 			i++
-			p.value += r.rest[i : i+1]
+			value.WriteByte(r.rest[i])
 		case c < ' ' && c != '\t' || c == 0x7f:
 			return p, fmt.Errorf("the value of %q has a control character", name)
 		default:
-			p.value += r.rest[i : i+1]
+			value.WriteByte(c)
 		}
 	}
 	return p, fmt.Errorf("the quoted string of %q has no end", name)

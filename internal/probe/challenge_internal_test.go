@@ -100,3 +100,17 @@ func FuzzParseChallenges(f *testing.F) {
 		}
 	})
 }
+
+// The work for a long value does not grow with the square of its length: a server can send 64 KiB in
+// each response.
+func TestLongChallenge(t *testing.T) {
+	for name, value := range map[string]string{
+		"a quoted string":      `Bearer realm="` + strings.Repeat("a", 60<<10) + `"`,
+		"quoted pairs":         `Bearer realm="` + strings.Repeat(`\a`, 30<<10) + `"`,
+		"a string without end": `Bearer realm="` + strings.Repeat("a", 60<<10),
+	} {
+		if n := testing.AllocsPerRun(1, func() { _, _ = parseChallenges(value) }); n > 100 {
+			t.Errorf("%s: %v allocations", name, n)
+		}
+	}
+}

@@ -31,7 +31,7 @@ type check struct {
 
 // checks returns the table of all checks.
 func checks() []check {
-	return slices.Concat(endpointChecks(), challengeChecks(), metadataChecks(), serverChecks(), tokenChecks(), acceptanceChecks(), sessionChecks(), corsChecks())
+	return slices.Concat(endpointChecks(), spellingChecks(), forwardedChecks(), challengeChecks(), metadataChecks(), serverChecks(), tokenChecks(), acceptanceChecks(), sessionChecks(), corsChecks())
 }
 
 // verdict is the result of a judge function.
@@ -67,6 +67,14 @@ func noneOr(found []string) string {
 		return "as wanted"
 	}
 	return strings.Join(found, "; ")
+}
+
+// answered applies a rule about a reply. Without a response, the rule is not checked.
+func answered(r reply, judge func(r reply) verdict) verdict {
+	if r.err != nil {
+		return notChecked(r.describe())
+	}
+	return judge(r)
 }
 
 // outcome returns the outcome for a rule with a level.

@@ -37,8 +37,10 @@ type evidence struct {
 	query        reply  // the valid token in the query
 	lowerCase    reply  // the valid token with "bearer"
 
-	session sessionEvidence
-	cors    corsEvidence
+	session   sessionEvidence
+	cors      corsEvidence
+	spellings spellingEvidence
+	forwarded forwardedEvidence
 }
 
 // attempt is a request that the server must reject.
@@ -75,6 +77,8 @@ func (p *Probe) collect(ctx context.Context) *evidence {
 	e.collectRejected(ctx, f)
 	e.collectSession(ctx)
 	e.collectCORS(ctx)
+	e.collectSpellings(ctx)
+	e.collectForwarded(ctx)
 	e.endSessions(ctx)
 	e.shownParts = s.parts(shownPart)
 	return e
@@ -198,6 +202,12 @@ func accepted(r reply) bool {
 	}
 	members, err := readObject([]byte(r.body))
 	return r.status == http.StatusBadRequest && err == nil && members["jsonrpc"] != nil && members["error"] != nil && r.header.Get("WWW-Authenticate") == ""
+}
+
+// takes reports whether the server has accepted a request: it answers with 2xx, or with the JSON-RPC
+// error with which it also answers to the valid token.
+func (e *evidence) takes(r reply) bool {
+	return r.ok() || e.control != "" && r.err == nil && r.status == e.controlReply.status && accepted(r)
 }
 
 // random returns text that no server knows.

@@ -15,9 +15,13 @@ type corsEvidence struct {
 // corsChecks are about the MCP endpoint. They do not apply to a server that is not for browsers.
 func corsChecks() []check {
 	return []check{
-		{"cors-preflight", "Fetch, CORS-preflight fetch", Should, "The preflight of a POST passes without a token, and allows Authorization, Content-Type and MCP-Protocol-Version by name.", forBrowsers(judgePreflight)},
+		{"cors-preflight", "Fetch, CORS-preflight fetch", Should, "The preflight of a POST passes without a token, and allows Authorization, Content-Type and MCP-Protocol-Version by name.", forBrowsers(func(e *evidence) verdict {
+			return answered(e.cors.preflight, func(r reply) verdict { return judgePreflight(e, r) })
+		})},
 		{"cors-response", fetchCORS, Should, "Pages of browsers can read a 401.", forBrowsers(func(e *evidence) verdict {
-			return goodIf(allowsOrigin(e.cors.page, e.cfg.Origin), "Access-Control-Allow-Origin: "+e.cors.page.header.Get("Access-Control-Allow-Origin"))
+			return answered(e.cors.page, func(r reply) verdict {
+				return goodIf(allowsOrigin(r, e.cfg.Origin), "Access-Control-Allow-Origin: "+r.header.Get("Access-Control-Allow-Origin"))
+			})
 		})},
 		{"cors-expose", fetchCORS, Should, "Access-Control-Expose-Headers of a 401 has WWW-Authenticate.", forBrowsers(func(e *evidence) verdict {
 			if !allowsOrigin(e.cors.page, e.cfg.Origin) {
@@ -59,8 +63,7 @@ func forBrowsers(judge func(*evidence) verdict) func(*evidence) verdict {
 	}
 }
 
-func judgePreflight(e *evidence) verdict {
-	r := e.cors.preflight
+func judgePreflight(e *evidence, r reply) verdict {
 	var found []string
 	if !r.ok() {
 		found = append(found, r.describe())

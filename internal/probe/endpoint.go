@@ -26,7 +26,7 @@ func endpointChecks() []check {
 		{"head-401", mcpErrors, Should, "A HEAD without a token gets 401.", gets401(func(e *evidence) reply { return e.head })},
 		{"delete-401", mcpErrors, Should, "A DELETE without a token gets 401.", gets401(func(e *evidence) reply { return e.remove })},
 		{"options-status", "RFC 9110 §9.3.7", Should, "An OPTIONS request that is not a preflight does not get a 5xx status.", func(e *evidence) verdict {
-			return goodIf(e.options.err == nil && e.options.status < 500, e.options.describe())
+			return answered(e.options, func(r reply) verdict { return goodIf(r.status < 500, r.describe()) })
 		}},
 		{"error-body", "MCP 2025-11-25 transports, Sending Messages to the Server", Should, "The body of a 401 is empty or JSON, with the content type application/json.", judgeErrorBody},
 		{"error-details", "RFC 6750 §5.3", Should, "A rejection has no stack trace and no address of an internal connection.", judgeErrorDetails},
@@ -39,11 +39,7 @@ func judgeHTTPS(e *evidence) verdict {
 
 func notAccepted(of func(*evidence) reply) func(*evidence) verdict {
 	return func(e *evidence) verdict {
-		r := of(e)
-		if r.err != nil {
-			return notChecked(r.describe())
-		}
-		return goodIf(!r.ok(), r.describe())
+		return answered(of(e), func(r reply) verdict { return goodIf(!r.ok(), r.describe()) })
 	}
 }
 

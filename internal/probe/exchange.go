@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"net/http"
+	"net/url"
 	"strings"
 
 	"github.com/warder-go/warder/internal/logging"
@@ -153,5 +154,27 @@ func redact(text string, parts map[string]bool) string {
 
 // show makes text of a server, or text that contains such text, fit for a report.
 func (e *evidence) show(text string) string {
-	return logging.Printable(redact(text, e.shownParts))
+	return logging.Printable(withoutQuery(redact(text, e.shownParts), e.target.RawQuery))
+}
+
+// minSecret is the minimum length of a part of the query that is not printed. Shorter ones occur in
+// ordinary words.
+const minSecret = 4 // bytes of a value in the query of the URL
+
+// withoutQuery replaces the query of the URL and its values, which can be secrets.
+func withoutQuery(text, query string) string {
+	if query == "" {
+		return text
+	}
+	text = strings.ReplaceAll(text, query, "...")
+	values, _ := url.ParseQuery(query) // as far as it can be read
+	for _, list := range values {
+		for _, value := range list {
+			if len(value) >= minSecret {
+				text = strings.ReplaceAll(text, value, "...")
+				text = strings.ReplaceAll(text, url.QueryEscape(value), "...")
+			}
+		}
+	}
+	return text
 }

@@ -50,9 +50,13 @@ func metadataChecks() []check {
 			return goodIf(!listed, oneOfText(listed, "offline_access is listed", "as wanted"))
 		})},
 		{"metadata-cors", fetchCORS, Should, "Pages of browsers can read the metadata.", withMetadata(func(e *evidence) verdict {
-			return goodIf(allowsOrigin(e.metadataPage, e.cfg.Origin), "Access-Control-Allow-Origin: "+e.metadataPage.header.Get("Access-Control-Allow-Origin"))
+			return answered(e.metadataPage, func(r reply) verdict {
+				return goodIf(allowsOrigin(r, e.cfg.Origin), "Access-Control-Allow-Origin: "+r.header.Get("Access-Control-Allow-Origin"))
+			})
 		})},
-		{"metadata-preflight", fetchCORS, Should, "The preflight of a request for the metadata with MCP-Protocol-Version passes.", withMetadata(judgeMetadataPreflight)},
+		{"metadata-preflight", fetchCORS, Should, "The preflight of a request for the metadata with MCP-Protocol-Version passes.", withMetadata(func(e *evidence) verdict {
+			return answered(e.metadataPreflight, func(r reply) verdict { return judgeMetadataPreflight(e, r) })
+		})},
 	}
 }
 
@@ -114,6 +118,9 @@ func judgeFound(e *evidence) verdict {
 	}
 	if e.metadata.members != nil {
 		return good(e.metadata.place)
+	}
+	if e.named.reply.blocked() {
+		return notChecked("the URL in the challenge was not requested: see challenge-metadata-document")
 	}
 	return bad(logging.RedactURL(e.inserted.url) + ": " + e.inserted.reply.describe())
 }
@@ -193,8 +200,7 @@ func judgeMethods(e *evidence) verdict {
 	return goodIf(slices.Contains(methods, "header") && !slices.Contains(methods, "query"), strings.Join(methods, " "))
 }
 
-func judgeMetadataPreflight(e *evidence) verdict {
-	r := e.metadataPreflight
+func judgeMetadataPreflight(e *evidence, r reply) verdict {
 	var found []string
 	if !r.ok() {
 		found = append(found, r.describe())

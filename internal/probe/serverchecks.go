@@ -44,6 +44,9 @@ func serverChecks() []check {
 			return unless(err == nil && supported, as.issuer+": not true")
 		})},
 		{"as-cors", fetchCORS, Should, "Pages of browsers can read the metadata of the authorization server.", func(e *evidence) verdict {
+			if n := slices.IndexFunc(e.servers, func(as server) bool { return as.page.err != nil }); n >= 0 {
+				return notChecked(e.servers[n].issuer + ": " + e.servers[n].page.describe())
+			}
 			return eachServer(func(as server) string {
 				return unless(allowsOrigin(as.page, e.cfg.Origin), as.issuer+": Access-Control-Allow-Origin: "+as.page.header.Get("Access-Control-Allow-Origin"))
 			})(e)

@@ -29,7 +29,7 @@ func sessionChecks() []check {
 			if !e.session.real {
 				return notChecked("needs a valid token and a server with sessions")
 			}
-			return goodIf(!e.session.remove.ok(), e.session.remove.describe())
+			return answered(e.session.remove, func(r reply) verdict { return goodIf(!r.ok(), r.describe()) })
 		}},
 	}
 }
@@ -39,7 +39,7 @@ func judgeSession(e *evidence, r reply) verdict {
 	if e.post.status != http.StatusUnauthorized {
 		return notApplicable("no 401 without a token")
 	}
-	return goodIf(r.status == http.StatusUnauthorized, r.describe())
+	return answered(r, func(r reply) verdict { return goodIf(r.status == http.StatusUnauthorized, r.describe()) })
 }
 
 func (e *evidence) collectSession(ctx context.Context) {

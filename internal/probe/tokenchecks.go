@@ -44,6 +44,8 @@ func judgeRejected(id string) func(*evidence) verdict {
 			return notChecked(a.why)
 		case a.reply.err != nil:
 			return notChecked(a.reply.describe())
+		case e.takes(a.reply):
+			return bad(a.reply.describe())
 		case a.reply.isRedirect():
 			return notApplicable("the server redirects")
 		case a.reply.status == http.StatusServiceUnavailable && a.reply.header.Get("Retry-After") != "":
@@ -61,7 +63,7 @@ func judgeRejected(id string) func(*evidence) verdict {
 func (e *evidence) rejectedTokens() (ids []string, replies []reply) {
 	for _, row := range append(forgedRows(), issuedRows()...) {
 		a := e.rejected[row.id]
-		if row.id != "long-token" && a.why == "" && a.reply.status >= 400 && a.reply.status < 500 && a.reply.status != http.StatusTooManyRequests {
+		if row.id != "long-token" && a.why == "" && !e.takes(a.reply) && a.reply.status >= 400 && a.reply.status < 500 && a.reply.status != http.StatusTooManyRequests {
 			ids, replies = append(ids, row.id), append(replies, a.reply)
 		}
 	}

@@ -106,6 +106,19 @@ func TestRateLimit(t *testing.T) {
 	wantIDs(t, report, []string{"attacker-jku"}, probe.NotChecked)
 }
 
+// Metadata at a private address, which the probe does not request, can exist.
+func TestBlockedMetadata(t *testing.T) {
+	s := start(t, "/mcp", func(s *site, next http.Handler) http.Handler {
+		elsewhere := challenge(func(c string) string {
+			return strings.Replace(c, s.origin+pathInserted, "https://10.0.0.1/metadata", 1)
+		})
+		return elsewhere(s, metadataStatus(404, pathInserted, rootPath)(s, next))
+	})
+	report := run(t, s.withKey())
+	wantIDs(t, report, nil, probe.Fail, probe.Warn)
+	wantIDs(t, report, []string{"challenge-metadata-document", "metadata-found"}, probe.NotChecked)
+}
+
 // Without a valid token, it cannot be seen whether a server compares Origin.
 func TestOriginWithoutToken(t *testing.T) {
 	s := start(t, "/mcp", ignoresOrigin)
@@ -114,14 +127,23 @@ func TestOriginWithoutToken(t *testing.T) {
 	wantIDs(t, report, append([]string{"foreign-origin", "valid-token", "scheme-case", "session-delete", "tampered-token"}, issued...), probe.NotChecked)
 }
 
-// The query of the URL can be a secret, and is not printed.
+// The query of the URL can be a secret, and is not printed, also if the server repeats it.
 func TestQueryIsNotPrinted(t *testing.T) {
-	s := start(t, "/mcp", metadataStatus(404, pathInserted, rootPath))
-	text, err := run(t, probe.Config{URL: s.url + "?key=s3cret"}).JSON()
-	if err != nil {
-		t.Fatal(err)
-	}
-	if strings.Contains(string(text), "s3cret") {
-		t.Errorf("the report contains the query:\n%s", text)
+	for name, wrong := range map[string]middleware{
+		"no metadata":          metadataStatus(404, pathInserted, rootPath),
+		"in the metadata":      member(`/mcp","auth`, `/mcp?key=s3cret","auth`),
+		"in the challenge":     challenge(func(c string) string { return strings.Replace(c, `/mcp", scope`, `/mcp?key=s3cret", scope`, 1) }),
+		"in the body of a 401": body("text/plain", "bad key: s3cret\n"),
+	} {
+		t.Run(name, func(t *testing.T) {
+			s := start(t, "/mcp", wrong)
+			text, err := run(t, probe.Config{URL: s.url + "?key=s3cret"}).JSON()
+			if err != nil {
+				t.Fatal(err)
+			}
+			if strings.Contains(string(text), "s3cret") {
+				t.Errorf("the report contains the query:\n%s", text)
+			}
+		})
 	}
 }

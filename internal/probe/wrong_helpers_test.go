@@ -193,3 +193,41 @@ func withoutScopes(s *site, next http.Handler) http.Handler {
 	noScope := challenge(func(c string) string { return strings.Replace(c, `, scope="tools"`, "", 1) })
 	return noScope(s, member(`"scopes_supported":["tools"],`, "")(s, next))
 }
+
+// otherVersion answers initialize with a JSON-RPC error, after wrong has decided about the token.
+func otherVersion(wrong middleware) middleware {
+	unsupported := changed(func(s *site, r *http.Request, w *httptest.ResponseRecorder) {
+		if isEndpoint(s, r) && r.Method == "POST" && w.Code == 200 {
+			w.Code = 400
+			w.Header().Del("Mcp-Session-Id")
+			w.Body = bytes.NewBufferString(`{"jsonrpc":"2.0","id":1,"error":{"code":-32022,"message":"unsupported protocol version"}}`)
+		}
+	})
+	return func(s *site, next http.Handler) http.Handler { return unsupported(s, wrong(s, next)) }
+}
+
+// openPath answers requests for one spelling of the path before warder.
+func openPath(spelling string, handler http.HandlerFunc) middleware {
+	return func(_ *site, next http.Handler) http.Handler {
+		return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+			if r.RequestURI == spelling {
+				handler(w, r)
+				return
+			}
+			next.ServeHTTP(w, r)
+		})
+	}
+}
+
+// forwardedIn uses the host that the client claims in the responses to requests of a method.
+func forwardedIn(method string) middleware {
+	return changed(func(s *site, r *http.Request, w *httptest.ResponseRecorder) {
+		host := r.Header.Get("X-Forwarded-Host")
+		if host == "" || r.Method != method {
+			return
+		}
+		was := strings.TrimPrefix(s.origin, "http://")
+		w.Body = bytes.NewBufferString(strings.ReplaceAll(w.Body.String(), was, host))
+		w.Header().Set("WWW-Authenticate", strings.ReplaceAll(w.Header().Get("WWW-Authenticate"), was, host))
+	})
+}

@@ -39,6 +39,17 @@ var wrongServers = []struct {
 	{"errors in truncated JSON", body("application/json", `{"error":`), []string{"error-body"}},
 	{"a stack trace in errors", body("application/json", `{"error":"panic: goroutine 1 [running]"}`), []string{"error-details"}},
 
+	{"is open with another case", openPath("/MCP", serveMCP), []string{"other-spellings"}},
+	{"is open with two slashes", openPath("//mcp", serveMCP), []string{"other-spellings"}},
+	{"is open with an encoded letter", openPath("/%6Dcp", serveMCP), []string{"other-spellings"}},
+	{"is open with a slash, and answers with events", openPath("/mcp/", func(w http.ResponseWriter, _ *http.Request) {
+		w.Header().Set("Content-Type", "text/event-stream; charset=utf-8")
+		fmt.Fprint(w, "event: message\ndata: {\"jsonrpc\":\"2.0\",\"id\":1,\"result\":{}}\n\n")
+	}), []string{"other-spellings"}},
+	{"a page at other paths", openPath("/mcp/", func(w http.ResponseWriter, _ *http.Request) { fmt.Fprint(w, "<html></html>") }), nil},
+	{"a false host in the challenge", forwardedIn("POST"), []string{"forwarded-host"}},
+	{"a false host in the metadata", forwardedIn("GET"), []string{"forwarded-host"}},
+
 	// The challenge.
 	{"no challenge without a token", bare(func(string) string { return "" }), []string{"challenge-present"}},
 	{"Basic instead of Bearer", bare(func(string) string { return `Basic realm="x"` }), []string{"challenge-present"}},
@@ -111,6 +122,9 @@ var wrongServers = []struct {
 	{"accepts a signature of zeros", accepting(func(_ *site, _ *http.Request, t token) bool { return strings.HasSuffix(t.raw, strings.Repeat("A", 86)) }), []string{"zero-signature"}},
 	{"does not verify signatures", accepting(validClaims), []string{"attacker-kid", "tampered-token", "zero-signature"}},
 	{"accepts expired tokens", accepting(claim("exp", func(s *site, v any) bool { n, ok := v.(float64); return ok && int64(n) < time.Now().Unix() })), []string{"expired-token"}},
+	{"accepts expired tokens, and does not know the version", otherVersion(accepting(claim("exp", func(s *site, v any) bool { n, ok := v.(float64); return ok && int64(n) < time.Now().Unix() }))), []string{"expired-token"}},
+	{"accepts a token in the query, and does not know the version", otherVersion(accepting(func(_ *site, r *http.Request, _ token) bool { return r.URL.Query().Has("access_token") })), []string{"query-token"}},
+	{"does not know the version", otherVersion(func(_ *site, next http.Handler) http.Handler { return next }), nil},
 	{"accepts tokens without exp", accepting(claim("exp", func(_ *site, v any) bool { return v == nil })), []string{"no-exp"}},
 	{"accepts tokens before nbf", accepting(claim("nbf", func(_ *site, v any) bool { return v != nil })), []string{"not-yet-valid"}},
 	{"accepts another audience", accepting(claim("aud", func(_ *site, v any) bool { return v == "https://other.invalid/mcp" })), []string{"other-audience"}},

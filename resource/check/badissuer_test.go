@@ -108,6 +108,9 @@ var issuerMistakes = []mistake{
 		d.issuer.SetMetadata(map[string]any{"protected_resources": []string{"https://other.example"}})
 		d.lines = []string{"  expected_audiences: [mcp]"}
 	}, []string{"audience_unlisted ISSUER"}, "expected_audiences"},
+	{"keys over http", resourcetest.Config{}, func(d *deployment) {
+		d.issuer.SetMetadata(map[string]any{"jwks_uri": "http://keys.example/jwks"})
+	}, []string{"issuer_metadata ISSUER"}, "correct the metadata at the issuer, or set jwks_uri"},
 	{"a mistake at the second issuer", resourcetest.Config{}, func(d *deployment) { d.lines = []string{"  additional_issuers:", "    - issuer_url: ISSUER/x"} },
 		[]string{"issuer_metadata ISSUER/x"}, "correct additional_issuers[0].issuer_url"},
 }

@@ -152,7 +152,27 @@ var publicMistakes = []mistake{
 	{"a proxy that removes the token", resourcetest.Config{}, func(d *deployment) {
 		d.token = d.validToken("")
 		behind(changing(func(r *http.Request) { r.Header.Del("Authorization") }, nil))(d)
+	}, []string{"public_authorization SERVER/mcp"}, "removing Authorization"},
+	{"a proxy that removes Authorization, without a token", resourcetest.Config{}, behind(changing(func(r *http.Request) { r.Header.Del("Authorization") }, nil)),
+		[]string{"public_authorization SERVER/mcp"}, "removing Authorization"},
+	{"a proxy that replaces the token", resourcetest.Config{}, func(d *deployment) {
+		d.token = d.validToken("")
+		behind(changing(func(r *http.Request) {
+			if strings.HasPrefix(r.Header.Get("Authorization"), "Bearer ey") {
+				r.Header.Set("Authorization", "Bearer of-the-proxy")
+			}
+		}, nil))(d)
 	}, []string{"public_token SERVER/mcp"}, "removing or replacing Authorization"},
+	{"a proxy that adds a member in another spelling", resourcetest.Config{}, behind(changing(nil, func(path string, w *httptest.ResponseRecorder) {
+		if isWellKnown(path) { // some clients ignore the case of names
+			w.Body = bytes.NewBufferString(strings.Replace(w.Body.String(), "}", `,"Authorization_Servers":["https://other.example"]}`, 1))
+		}
+	})), []string{"public_metadata_differs SERVER/.well-known/oauth-protected-resource/mcp"}, "stop the proxy from changing the document"},
+	{"a proxy that changes the type of the metadata", resourcetest.Config{}, behind(changing(nil, func(path string, w *httptest.ResponseRecorder) {
+		if isWellKnown(path) {
+			w.Header().Set("Content-Type", "text/plain")
+		}
+	})), []string{"public_metadata_differs SERVER/.well-known/oauth-protected-resource/mcp"}, "stop the proxy from changing the document"},
 	{"a server with another clock", resourcetest.Config{}, behind(changing(nil, func(_ string, w *httptest.ResponseRecorder) {
 		w.Header().Set("Date", time.Now().Add(time.Hour).UTC().Format(http.TimeFormat))
 	})), []string{"clock_skew SERVER"}, "NTP"},
@@ -185,6 +205,9 @@ var browserMistakes = []mistake{
 		[]string{"cors_preflight SERVER/mcp", "cors_headers SERVER/mcp"}, "CORS library in front of warder"},
 	{"CORS for another origin", resourcetest.Config{}, func(d *deployment) { d.public, d.lines, d.wrap = true, pageLines, otherOrigin },
 		[]string{"cors_preflight SERVER/mcp", "cors_headers SERVER/mcp"}, "add " + appOrigin},
+	{"CORS for the first of two origins", resourcetest.Config{}, func(d *deployment) {
+		d.public, d.lines, d.wrap = true, []string{"  allowed_origins: [" + appOrigin + ", https://second.example]"}, cors(appOrigin, "WWW-Authenticate")
+	}, []string{"cors_preflight SERVER/mcp", "cors_headers SERVER/mcp"}, "CORS library"},
 	{"CORS that does not permit Authorization", resourcetest.Config{}, func(d *deployment) {
 		d.public, d.lines, d.wrap = true, pageLines, cors(appOrigin, "WWW-Authenticate")
 		d.proxy = changing(nil, onStatus(204, func(w *httptest.ResponseRecorder) { w.Header().Set("Access-Control-Allow-Headers", "*") }))

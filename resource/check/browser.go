@@ -14,21 +14,27 @@ import (
 // neededHeaders are the header fields that a page must be permitted to send.
 var neededHeaders = []string{"authorization", "content-type", "mcp-protocol-version"}
 
-// checkCORS sends what a browser sends for a page of the first of allowed_origins.
+// checkCORS sends what a browser sends for pages of allowed_origins. The first problem of each kind is
+// reported.
 func (p *public) checkCORS(ctx context.Context) {
 	if len(p.parts.Settings.AllowedOrigins) == 0 {
 		p.add(IDNotChecked, "web pages (CORS)", "allowed_origins is empty", "")
 		return
 	}
-	origin := p.parts.Settings.AllowedOrigins[0]
+	origins := p.parts.Settings.AllowedOrigins
 	before := len(p.report.Findings)
-	p.checkPreflight(ctx, origin)
-	p.checkExposed(ctx, origin)
-	if response, err := p.get(ctx, p.metadata, http.Header{"Origin": {origin}}); err == nil && response.Status == http.StatusOK && !allows(response, origin) {
-		p.add(IDCORSMetadata, logging.RedactURL(p.metadata), "the response has no Access-Control-Allow-Origin for "+origin, "stop the proxy from removing Access-Control-Allow-Origin, and serve the metadata outside of the CORS library")
+	for _, origin := range origins[:min(len(origins), maxOrigins)] {
+		p.checkPreflight(ctx, origin)
+		p.checkExposed(ctx, origin)
+		if response, err := p.get(ctx, p.metadata, http.Header{"Origin": {origin}}); err == nil && response.Status == http.StatusOK && !allows(response, origin) {
+			p.add(IDCORSMetadata, logging.RedactURL(p.metadata), "the response has no Access-Control-Allow-Origin for "+origin, "stop the proxy from removing Access-Control-Allow-Origin, and serve the metadata outside of the CORS library")
+		}
 	}
 	if len(p.report.Findings) == before {
-		p.add(IDCORS, p.url, "a preflight and a response without a token for "+origin, "")
+		p.add(IDCORS, p.url, "a preflight and a response without a token for "+some(origins[:min(len(origins), maxOrigins)]), "")
+	}
+	if len(origins) > maxOrigins {
+		p.add(IDNotChecked, "allowed_origins", fmt.Sprintf("only the first %d origins are looked at", maxOrigins), "")
 	}
 }
 

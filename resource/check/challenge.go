@@ -8,6 +8,7 @@ import (
 	"strings"
 
 	"github.com/warder-go/warder/internal/outbound"
+	"github.com/warder-go/warder/resource"
 )
 
 // probes are the messages with which a request without a token is sent: the first one that this
@@ -100,6 +101,46 @@ func hasWord(text, word string) bool {
 	return slices.Contains(strings.FieldsFunc(text, func(r rune) bool { return r < 'a' || r > 'z' }), word)
 }
 
+// passesGET reports whether the status of a GET request without a token can be that of the server.
+func (p *public) passesGET(ctx context.Context, status int) bool {
+	if refusal := p.challengeOf(ctx, "", ""); refusal != nil {
+		return status == refusal.Status
+	}
+	return status != http.StatusNotFound && status != http.StatusMethodNotAllowed
+}
+
+// malformedToken is a credential that the server rejects in another way than a missing one, without
+// a request to an issuer.
+const malformedToken = "Bearer warder check"
+
+// checkAuthorization looks whether Authorization reaches the server: a proxy can remove it, or use it
+// for itself.
+func (p *public) checkAuthorization(ctx context.Context) {
+	body := p.probe(ctx)
+	if body == "" || !p.has(IDPublicChallenge, p.url) {
+		return
+	}
+	_, without := p.decideAt(ctx, p.url, body, "", "")
+	_, with := p.decideAt(ctx, p.url, body, malformedToken, "")
+	if without == nil || with == nil || isAnswer(with, without.Status, without.Challenges) {
+		return
+	}
+	req, err := newRequest(ctx, p.url, body)
+	if err != nil {
+		return
+	}
+	req.Header.Set("Authorization", malformedToken)
+	response, err := p.send(p.client, req)
+	if err == nil && isAnswer(without, response.Status, response.Header.Values("WWW-Authenticate")) {
+		p.add(IDPublicAuthorization, p.url, "a request with a malformed token gets the response to a request without one", "stop the proxy from removing Authorization from requests")
+	}
+}
+
+// isAnswer reports whether a response has the status and the challenges of a decision.
+func isAnswer(r *resource.Refusal, status int, challenges []string) bool {
+	return r.Status == status && strings.Join(r.Challenges, ", ") == strings.Join(challenges, ", ")
+}
+
 // foreignOrigin is an origin of which no page may use the server (RFC 2606 §2).
 const foreignOrigin = "https://warder-check.invalid"
 
@@ -123,6 +164,8 @@ func (p *public) checkOrigin(ctx context.Context) {
 	other, err := p.get(ctx, p.url, http.Header{"Origin": {foreignOrigin}})
 	switch {
 	case err != nil:
+	case other.Status == plain.Status && !p.passesGET(ctx, plain.Status):
+		p.add(IDNotChecked, "caches", fmt.Sprintf("GET without a token has status %d, also with an Origin that the server rejects: the proxy does not pass it on", plain.Status), "")
 	case other.Status == plain.Status && other.Status != http.StatusForbidden:
 		p.addCached(fmt.Sprintf("GET has status %d, and again with an Origin that the server rejects with 403", plain.Status))
 	case !p.has(IDPublicCached, p.url):

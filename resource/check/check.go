@@ -7,6 +7,7 @@ import (
 	"fmt"
 	"log/slog"
 
+	"github.com/warder-go/warder/internal/secretfile"
 	"github.com/warder-go/warder/resource"
 	"github.com/warder-go/warder/resource/config"
 )
@@ -92,6 +93,11 @@ func (r *run) addSecrets() {
 		for _, s := range []config.Secret{i.Settings.ClientSecret, i.Settings.IntrospectionClientSecret, i.Settings.IntrospectionBearerToken, i.Settings.JWKSToken} {
 			r.secrets = append(r.secrets, string(s))
 		}
+		for _, path := range i.SecretFiles {
+			if secret, err := secretfile.New(path).Read(); err == nil { // an error is a finding when the secret is used
+				r.secrets = append(r.secrets, secret)
+			}
+		}
 	}
 }
 
@@ -108,7 +114,7 @@ func (r *run) checkAll(ctx context.Context) {
 	r.within(ctx, "authorization_servers", func() { r.checkServers(ctx) })
 	r.checkScopes()
 	valid := false
-	r.within(ctx, "token", func() { valid = r.checkToken(ctx) })
+	r.within(ctx, "token", func() { valid = r.checkToken(new(exchanges).record(ctx)) }) // so that no connection stays open
 	r.within(ctx, "public URL", func() { r.checkPublic(ctx, valid) })
 }
 

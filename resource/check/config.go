@@ -19,9 +19,11 @@ const (
 
 	maxIssuers  = 32      // issuers that are looked at, and authorization servers besides them
 	maxURLs     = 8       // URLs of the server that are looked at
+	maxOrigins  = 5       // of allowed_origins that are looked at
 	maxRequests = 64      // requests through one public URL
 	maxPages    = 20      // of the list of tools
 	maxTools    = 10_000  // tools of the server that are read
+	maxSimilar  = 1000    // tools of the server among which a similar name is looked for
 	maxPage     = 4 << 20 // bytes of one answer of the MCP server
 	maxToken    = 1 << 18 // bytes of Config.Token
 	maxFindings = 1000    // of each severity in a report; further ones are left out

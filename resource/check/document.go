@@ -56,7 +56,7 @@ func parseDocument(body []byte) *serverDocument {
 		case name == "issuer":
 			d.issuer, err = strictjson.String(value)
 		case name == authorizationMember:
-			d.authorization, err = strictjson.String(value)
+			d.authorization, _ = strictjson.String(value) // the server does not read it
 		default:
 			if list, err := strictjson.Strings(value); err == nil {
 				d.lists[name] = list

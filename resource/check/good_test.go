@@ -111,9 +111,34 @@ var goodSetups = []struct {
 		roots.AppendCertsFromPEM([]byte(secure(d.t, d.front, 1000*time.Hour)))
 		d.change = func(c *check.Config) { c.TLS = &tls.Config{RootCAs: roots} }
 	}},
+	{"a proxy that wants certificates of clients", resourcetest.Config{}, "keys issuer login clock; SERVER, caches, web pages (CORS) and tools", func(d *deployment) {
+		d.public, d.tls, d.proxy = true, true, func(server http.Handler) http.Handler { return server }
+		roots := x509.NewCertPool()
+		roots.AppendCertsFromPEM([]byte(secure(d.t, d.front, 1000*time.Hour)))
+		d.front.TLS.ClientAuth = tls.RequireAnyClientCert
+		d.change = func(c *check.Config) { c.TLS = &tls.Config{RootCAs: roots} }
+	}},
 	{"a proxy that removes the base path", resourcetest.Config{}, "keys issuer login clock public_metadata public_challenge public_proxy clock; web pages (CORS), tools", func(d *deployment) {
 		d.public, d.path, d.lines = true, "/prod/mcp", []string{"  base_path: /prod"}
 		d.proxy = func(server http.Handler) http.Handler { return below("/prod", server) }
+	}},
+	{"a gateway without GET", resourcetest.Config{}, "keys issuer login clock public_metadata public_challenge clock; caches, web pages (CORS), tools", func(d *deployment) {
+		d.public = true
+		d.proxy = func(server http.Handler) http.Handler {
+			return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+				if r.Method == http.MethodGet && !isWellKnown(r.URL.Path) {
+					w.WriteHeader(http.StatusMethodNotAllowed)
+					return
+				}
+				server.ServeHTTP(w, r)
+			})
+		}
+	}},
+	{"metadata with a member of another type that the server does not read", resourcetest.Config{}, "keys issuer clock; login at ISSUER, public URL", func(d *deployment) {
+		d.issuer.SetMetadata(map[string]any{"authorization_endpoint": 7})
+	}},
+	{"metadata with a second spelling of a member that the server does not read", resourcetest.Config{}, "keys clock; metadata of ISSUER, public URL", func(d *deployment) {
+		d.issuer.SetMetadata(map[string]any{"Scopes_Supported": []string{"x"}})
 	}},
 	{"public operations", resourcetest.Config{}, "keys issuer login clock public_metadata public_challenge public_proxy clock; web pages (CORS), tools", func(d *deployment) {
 		d.public, d.lines = true, []string{"  public_operations: [initialize, tools/list]", "  stateless: true"}

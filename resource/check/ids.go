@@ -96,6 +96,7 @@ const (
 	IDPublicCached           ID = "public_cached"
 	IDPublicOrigin           ID = "public_origin"
 	IDPublicProxy            ID = "public_proxy"
+	IDPublicAuthorization    ID = "public_authorization"
 	IDPublicToken            ID = "public_token"
 	IDCORS                   ID = "cors"
 	IDCORSPreflight          ID = "cors_preflight"
@@ -174,6 +175,7 @@ var kinds = map[ID]kind{
 	IDPublicCached:           {SeverityError, "A cache between the clients and the server stores responses, or may store them. A client can get the response to another one."},
 	IDPublicOrigin:           {SeverityWarning, "The server does not see which web page a request is from, and so does not reject requests of pages that are not in allowed_origins."},
 	IDPublicProxy:            {SeverityOK, "What is between the clients and the server passes on Origin, and stores no responses to requests without a token."},
+	IDPublicAuthorization:    {SeverityError, "The field Authorization of requests does not reach the server, so it rejects every token with 401. Clients log in again and again."},
 	IDPublicToken:            {SeverityError, "This configuration accepts the token, and the server at the public URL rejects it."},
 	IDCORS:                   {SeverityOK, "Web pages of allowed_origins can use the server."},
 	IDCORSPreflight:          {SeverityError, "Browsers do not send requests of web pages of allowed_origins, because the response to the preflight does not permit them."},

@@ -76,7 +76,10 @@ func (i *issuerRun) readMetadata(ctx context.Context) {
 	client := outbound.New(i.network(i.parts))
 	defer client.CloseIdle()
 	if _, err := metadata.DiscoverAt(ctx, client, address, i.settings.IssuerURL); err == nil {
-		i.document = findDocument(i.all, i.settings.IssuerURL)
+		if i.document = findDocument(i.all, i.settings.IssuerURL); i.document == nil {
+			i.addUnclear(i.name)
+			return
+		}
 		i.add(IDIssuer, i.name, "the metadata at "+i.document.url+" has this issuer", "")
 	} else if i.published() {
 		i.add(IDLoginMetadata, i.name, errorText(err), "correct "+i.key("issuer_url")+", or list in authorization_servers the issuer identifiers of the servers where users log in")
@@ -134,12 +137,18 @@ func (r *run) checkServer(ctx context.Context, server string) {
 	case err != nil:
 		r.add(IDLoginMetadata, server, errorText(err), "correct the URL in authorization_servers")
 		return
-	case document == nil: // cannot happen: package metadata has found it
+	case document == nil:
+		r.addUnclear(server)
 		return
 	}
 	r.checkLogin(server, document)
 	r.checkClocks(&x)
 	r.checkCertificates(&x)
+}
+
+// addUnclear adds the finding for metadata of which only the members that the server reads are clear.
+func (r *run) addUnclear(server string) {
+	r.add(IDNotChecked, "metadata of "+server, "it has a member twice, or in two spellings, so clients can read it in different ways", "")
 }
 
 // isTenanted reports whether the URL is that of an issuer with a pattern.

@@ -2,6 +2,7 @@ package check
 
 import (
 	"bytes"
+	"strings"
 
 	"github.com/go-json-experiment/json/jsontext"
 )
@@ -13,7 +14,7 @@ func (r Report) MarshalJSON() ([]byte, error) {
 	enc := jsontext.NewEncoder(&w.out)
 	w.enc = enc
 	w.token(jsontext.BeginObject)
-	w.text("file", r.File)
+	w.text("file", strings.ToValidUTF8(r.File, "\uFFFD"))
 	for _, s := range severities {
 		w.token(jsontext.String(string(s)))
 		w.token(jsontext.Int(int64(r.Count(s))))

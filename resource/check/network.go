@@ -44,6 +44,14 @@ func (i *issuerRun) addressKeys() string {
 	return strings.Join(keys, " or ")
 }
 
+// endpointKey returns the key with which the server does not need the metadata.
+func (i *issuerRun) endpointKey() string {
+	if i.parts.Keys == nil {
+		return i.key("introspection_endpoint")
+	}
+	return i.key("jwks_uri")
+}
+
 // addDiscovery adds the finding for an error of reading the issuer's metadata, and reports whether
 // the error is one. An answer of another issuer explains more than that another URL does not
 // answer.
@@ -55,6 +63,10 @@ func (i *issuerRun) addDiscovery(err error) bool {
 	i.failed = true
 	if errors.Is(err, metadata.ErrIssuerMismatch) {
 		i.add(IDIssuerMismatch, i.name, errorText(failed), "set "+i.key("issuer_url")+" to the issuer in the document, byte for byte")
+		return true
+	}
+	if findDocument(i.all, i.settings.IssuerURL) != nil {
+		i.add(IDIssuerMetadata, i.name, errorText(failed), "correct the metadata at the issuer, or set "+i.endpointKey())
 		return true
 	}
 	for _, attempt := range failed.Attempts {

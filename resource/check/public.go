@@ -68,6 +68,7 @@ func (p *public) check(ctx context.Context, document metadata.Document, first, t
 	}
 	switch {
 	case reached && first:
+		p.checkAuthorization(ctx)
 		p.checkOrigin(ctx)
 		p.checkCORS(ctx)
 		p.checkTools(ctx, tokenUsable)
@@ -114,6 +115,8 @@ func (p *public) addNetwork(address string, err error) {
 			"stop the redirect at the proxy, or set resource_server_url to the URL after it, if clients use that one")
 	case speaksHTTP(err):
 		p.add(IDPublicHTTP, origin, errorText(failed), "switch on TLS at the proxy, or correct resource_server_url")
+	case failed.Outcome == outbound.TLS && strings.Contains(err.Error(), "tls: certificate required"): // an alert (RFC 8446 §6.2)
+		p.add(IDNotChecked, origin, "the server wants a certificate of the client, and this check has none (in Go: TLS)", "")
 	case failed.Outcome == outbound.TLS:
 		seen, _, _ := strings.Cut(errorText(failed), ": if the CA is your own") // what follows is about ca_file
 		p.add(IDPublicTLS, origin, seen, "install a certificate for this host at the proxy, with its whole chain, or pass its CA with -public-ca (in Go: TLS)")

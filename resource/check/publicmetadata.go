@@ -3,6 +3,8 @@ package check
 import (
 	"bytes"
 	"context"
+	"maps"
+	"mime"
 	"net/http"
 	"net/url"
 	"slices"
@@ -41,6 +43,10 @@ func (p *public) checkMetadata(ctx context.Context, want metadata.Document) {
 		}
 		p.add(IDPublicMetadataDiffers, shown, seen,
 			"start the server with this configuration, or stop the proxy from changing the document; resource must be resource_server_url")
+		return
+	}
+	if media, _, _ := mime.ParseMediaType(response.Header.Get("Content-Type")); media != "application/json" { // RFC 9728 §3.2
+		p.add(IDPublicMetadataDiffers, shown, "the content type is "+strconv.Quote(media)+", want application/json", "stop the proxy from changing the document and its Content-Type")
 		return
 	}
 	p.add(IDPublicMetadata, shown, "it is equal to that of this configuration", "")
@@ -120,7 +126,8 @@ func isMetadata(body []byte) bool {
 var relevant = []string{"authorization_servers", "bearer_methods_supported", "scopes_supported", "tls_client_certificate_bound_access_tokens",
 	"authorization_details_types_supported", "dpop_bound_access_tokens_required", "dpop_signing_alg_values_supported"}
 
-// differences returns the members in which two objects differ.
+// differences returns the members in which two objects differ. A client that ignores the case of names
+// can read another spelling of a member.
 func differences(want, got []byte) (names []string) {
 	expected, found := members(want), members(got)
 	for name, value := range expected {
@@ -128,8 +135,9 @@ func differences(want, got []byte) (names []string) {
 			names = append(names, name)
 		}
 	}
-	for _, name := range relevant {
-		if expected[name] == nil && found[name] != nil {
+	depended := append(slices.Collect(maps.Keys(expected)), relevant...)
+	for name := range found {
+		if expected[name] == nil && slices.ContainsFunc(depended, func(d string) bool { return strings.EqualFold(d, name) }) {
 			names = append(names, name)
 		}
 	}

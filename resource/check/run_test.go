@@ -81,7 +81,7 @@ func TestTokenIsNotSentOverHTTP(t *testing.T) {
 	var leaked atomic.Int64
 	d.change = func(c *check.Config) {
 		c.Transport = roundTripper(func(r *http.Request) (*http.Response, error) {
-			if r.Header.Get("Authorization") != "" {
+			if strings.Contains(r.Header.Get("Authorization"), d.token) {
 				leaked.Add(1)
 			}
 			recorded := httptest.NewRecorder()
@@ -109,7 +109,7 @@ func TestWhereSecretsGo(t *testing.T) {
 	var with []string
 	d.proxy = func(server http.Handler) http.Handler {
 		return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
-			if r.Header.Get("Authorization") != "" {
+			if strings.Contains(r.Header.Get("Authorization"), d.token) {
 				with = append(with, r.Method+" "+r.URL.Path)
 			}
 			server.ServeHTTP(w, r)
@@ -161,6 +161,50 @@ func TestHostileServers(t *testing.T) {
 		if text := f.Subject + f.Seen + f.Fix; strings.Contains(text, "test-secret") || len(text) > 3100 {
 			t.Errorf("got %s, want no secret and a short text", text)
 		}
+	}
+}
+
+// A server that chooses the names of its tools cannot make the check take long. The path of a file can
+// have any bytes.
+func TestHostileNames(t *testing.T) {
+	d := deploy(t, resourcetest.Config{})
+	d.public, d.token, d.lines = true, d.validToken(""), []string{"  tool_scopes: {delete_file: []}"}
+	d.mcp = http.HandlerFunc(func(w http.ResponseWriter, _ *http.Request) {
+		w.Header().Set("Content-Type", "application/json")
+		fmt.Fprintf(w, `{"jsonrpc":"2.0","id":1,"result":{"protocolVersion":"2025-11-25","tools":[{"name":"delete_file_%s"}%s,{"name":"delete_fil"}]}}`, strings.Repeat("x", 1<<20), strings.Repeat(`,{"name":"x"}`, 1000))
+	})
+	report, err := check.Run(t.Context(), d.start())
+	if err != nil {
+		t.Fatal(err)
+	}
+	at := slices.IndexFunc(report.Findings, func(f check.Finding) bool { return f.ID == check.IDToolUnknown })
+	if at < 0 || strings.Contains(report.Findings[at].Fix, "delete_fil ") || len(report.Findings[at].Fix) > 100 {
+		t.Errorf("got %d: %+v, want a short text without the 1002nd tool", at, report.Findings)
+	}
+	report.File = "\xff.yaml"
+	if got, err := report.MarshalJSON(); err != nil || !strings.HasPrefix(string(got), "{\"file\":\"\uFFFD.yaml\"") {
+		t.Errorf("got %s and %v", got, err)
+	}
+}
+
+// Secrets are not in a report, also if the issuer repeats them, and if they are in files.
+func TestRepeatedSecrets(t *testing.T) {
+	for name, lines := range map[string][]string{
+		"in the configuration": {"  client_id: test-client", "  client_secret: the-secret"},
+		"in files":             {"  client_id: test-client", "  client_secret_file: secret"},
+	} {
+		t.Run(name, func(t *testing.T) {
+			d := deploy(t, resourcetest.Config{})
+			d.files, d.lines = map[string]string{"secret": "the-secret\n"}, lines
+			d.issuer.SetJWKS([]byte(`{"keys":[{"kty":"RSA","kid":"the-secret","n":"AQAB","e":"AQAB"}]}`))
+			report, err := check.Run(t.Context(), d.start())
+			if err != nil {
+				t.Fatal(err)
+			}
+			if got := d.problems(report, check.SeverityWarning); !slices.Equal(got, []string{"key_skipped ISSUER key [redacted]"}) {
+				t.Errorf("got %q", got)
+			}
+		})
 	}
 }
 

@@ -36,6 +36,8 @@ func (p *public) checkTools(ctx context.Context, usable bool) {
 		names, all, err = m.listTools(ctx)
 	}
 	switch failed, ok := errors.AsType[*answerError](err); {
+	case ok && failed.status == http.StatusUnauthorized && p.has(IDPublicAuthorization, p.url):
+		// The cause of this is reported.
 	case ok && failed.status == http.StatusUnauthorized:
 		p.add(IDPublicToken, p.url, "a request with the token has status 401", "stop the proxy from removing or replacing Authorization, or start the server with this configuration")
 	case err != nil:
@@ -65,7 +67,7 @@ func (p *public) compareTools(ctx context.Context, names []string, all bool) {
 			continue
 		}
 		similar := ""
-		if name := nearest.Name(tool, names); name != "" {
+		if name := nearest.Name(tool, names[:min(len(names), maxSimilar)]); name != "" {
 			similar = "; the server has " + name
 		}
 		subject := keys[tool] + "." + tool

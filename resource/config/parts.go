@@ -22,6 +22,8 @@ type IssuerParts struct {
 	Keys          *jwks.Verifier       // nil: no token is verified with its keys
 	Introspection *introspect.Verifier // nil: no token is introspected
 
+	SecretFiles []string // paths of the files with its secrets, except private keys
+
 	// How the issuer is called, besides Config.Transport and the settings.
 	CA    []byte                                // content of ca_file; nil without it
 	TLS   *tls.Config                           // trusts CA; nil without it
@@ -40,7 +42,18 @@ func (l *Live) Parts() *Parts {
 func (b *builder) parts() *Parts {
 	p := &Parts{Settings: b.settings}
 	for _, i := range b.issuers {
-		p.Issuers = append(p.Issuers, IssuerParts{Key: i.path, Settings: i.issuer, Keys: i.keys, Introspection: i.introspection, CA: i.ca, TLS: i.tls, Proxy: i.proxy})
+		p.Issuers = append(p.Issuers, IssuerParts{Key: i.path, Settings: i.issuer, Keys: i.keys, Introspection: i.introspection, CA: i.ca, TLS: i.tls, Proxy: i.proxy, SecretFiles: i.secretFiles()})
 	}
 	return p
+}
+
+// secretFiles returns the paths of the files that have one secret each.
+func (i *issuerBuilder) secretFiles() (paths []string) {
+	s := i.issuer
+	for _, name := range []string{s.ClientSecretFile, s.IntrospectionClientSecretFile, s.IntrospectionBearerTokenFile, s.JWKSTokenFile} {
+		if name != "" {
+			paths = append(paths, i.files.path(name))
+		}
+	}
+	return paths
 }
