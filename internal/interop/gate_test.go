@@ -170,4 +170,3 @@ func pythonVariables(t *testing.T) (variables []string) {
 	}
 	return variables
 }
-

@@ -1,6 +1,7 @@
 package interop_test
 
 import (
+	"maps"
 	"strings"
 	"testing"
 	"time"
@@ -63,7 +64,8 @@ func TestGateClients(t *testing.T) {
 						t.Run(pythonName(variable)+", "+s.name, func(t *testing.T) {
 							p := *p
 							p.t = t
-							cell := compareCell(t, program, s.name, s.run(g.newRun(&p, program, s, variable)))
+							got := s.run(g.newRun(&p, program, s, variable))
+							cell := compareCell(t, behindGate(program), s.name, got)
 							cell[1] = "gate, " + pythonName(variable) + ": " + s.name
 							cells[i] = append(cells[i], cell)
 						})
@@ -77,6 +79,21 @@ func TestGateClients(t *testing.T) {
 			appendRow(t, cellsVariable, fields...)
 		}
 	}
+}
+
+// behindGate returns a client with the exceptions that differ behind the gate. The Python server has no
+// logging, so the Inspector does not send logging/setLevel, which needs a login. Its tool search names the
+// caller, if there is one.
+func behindGate(program clientProgram) clientProgram {
+	known := program.exceptions
+	program.exceptions = maps.Clone(known)
+	switch program.name {
+	case mcpGo.name:
+		program.exceptions[publicTool] = exception{"search: search for alice with mcp:read", known[publicTool].reason}
+	case inspector.name:
+		delete(program.exceptions, publicTool)
+	}
+	return program
 }
 
 // Clients that use DPoP get tokens that are bound to their key, and the gate verifies the proofs for the
