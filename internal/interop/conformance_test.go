@@ -20,9 +20,9 @@ import (
 const suiteVariable = "WARDER_CONFORMANCE"
 
 // The conformance server of the official Go SDK produces the same results, including the
-// same failures, behind each of warder's adapters as without warder.
+// same failures, behind each of warder's adapters and behind the gate as without warder.
 func TestConformanceUnaffected(t *testing.T) {
-	s := newSuite(t)
+	s, program := newSuite(t), buildGate(t)
 	for _, revision := range []struct{ date, mode string }{
 		{"2025-11-25", "stateful"},
 		{"2026-07-28", "stateless"},
@@ -33,13 +33,11 @@ func TestConformanceUnaffected(t *testing.T) {
 			t.Fatalf("%s: %d checks passed without warder, want at least 80: is the server reachable?", revision.date, passed)
 		}
 		for _, adapter := range []string{"nethttp, sessions", "nethttp, rules", "nethttp, late challenges", "mcpsdk, rules and lock", "echoadapter, rules"} {
-			got := s.run(t, adapter, revision.date, revision.mode)
-			for name := range unprotected {
-				if want := unprotected[name]; got[name] != want {
-					t.Errorf("%s, %s, %s:\n got %s\nwant %s", revision.date, adapter, name, got[name], want)
-				}
-			}
-			check(t, "conformance "+revision.date+", "+adapter, unprotected.String(), got.String())
+			unprotected.compare(t, revision.date+", "+adapter, s.run(t, adapter, revision.date, revision.mode))
+		}
+		for _, gate := range conformanceGates(revision.mode) {
+			name := revision.date + ", " + gate.name
+			unprotected.compare(t, name, s.runGate(t, program, gate, revision.date, revision.mode))
 		}
 	}
 }
@@ -130,17 +128,38 @@ func (r results) String() string {
 	return fmt.Sprintf("%d scenarios, %d fail; checks: %d pass, %d fail", len(r), failed, r.count("SUCCESS"), r.count("FAILURE"))
 }
 
-// run runs the scenarios that a revision requires, and those that it does not score,
-// against the server behind an adapter.
+// compare compares the results with those of another run, check by check, and adds a row to the table.
+func (r results) compare(t *testing.T, name string, got results) {
+	t.Helper()
+	for scenario := range got {
+		if _, known := r[scenario]; !known {
+			t.Errorf("%s, %s: got results, want none", name, scenario)
+		}
+	}
+	for scenario, want := range r {
+		if got[scenario] != want {
+			t.Errorf("%s, %s:\n got %s\nwant %s", name, scenario, got[scenario], want)
+		}
+	}
+	check(t, "conformance "+name, r.String(), got.String())
+}
+
+// run runs the scenarios against the server behind an adapter.
 func (s *conformanceSuite) run(t *testing.T, adapter, revision, mode string) results {
 	t.Helper()
-	url := serveProgram(t, s.server, adapter, mode)
+	return s.runAt(t, serveProgram(t, s.server, adapter, mode), revision)
+}
+
+// runAt runs the scenarios that a revision requires, and those that it does not score, against the
+// server at a URL.
+func (s *conformanceSuite) runAt(t *testing.T, url, revision string) results {
+	t.Helper()
 	directory := t.TempDir()
 	// The exit status is ignored: it reports only whether all checks passed.
 	output, _ := s.command(t, "server", "--url", url, "--requirements", revision, "--output-dir", directory).CombinedOutput()
 	files, err := filepath.Glob(filepath.Join(directory, "*", "checks.json"))
 	if err != nil || len(files) == 0 {
-		t.Fatalf("%s, %s: no results, %v:\n%s", revision, adapter, err, output)
+		t.Fatalf("%s: no results, %v:\n%s", revision, err, output)
 	}
 	all := results{}
 	for _, file := range files {

@@ -100,7 +100,12 @@ func clientIDFor(server string) string {
 // newRun starts the server, registers the client as the scenario requires and opens it.
 func (p *provider) newRun(program clientProgram, s scenario) *scenarioRun {
 	p.t.Helper()
-	server := p.newMCPServer(p.t, s)
+	return p.newRunAt(program, s, p.newMCPServer(p.t, s))
+}
+
+// newRunAt is newRun for a server that is running.
+func (p *provider) newRunAt(program clientProgram, s scenario, server *mcpServer) *scenarioRun {
+	p.t.Helper()
 	u, err := url.Parse(server.url)
 	if err != nil {
 		p.t.Fatal(err)

@@ -96,8 +96,11 @@ def provider():
 async def connect(stack):
     """Opens a connection and returns the object that has call_tool."""
     if "sse" in settings:
-        headers = {"Authorization": "Bearer " + settings["token"]}
-        streams = await stack.enter_async_context(sse_client(settings["url"], headers=headers))
+        if "token" in settings:
+            options = {"headers": {"Authorization": "Bearer " + settings["token"]}}
+        else:
+            options = {"auth": provider()}
+        streams = await stack.enter_async_context(sse_client(settings["url"], **options))
         session = await stack.enter_async_context(ClientSession(streams[0], streams[1]))
         await session.initialize()
         return session
