@@ -176,6 +176,10 @@ func (g *Gate) logger() *slog.Logger { return logging.OrDefault(g.config.Logger)
 // ServeHTTP serves the public side: the metadata of all upstreams without a token, and accepted
 // requests by their upstreams.
 func (g *Gate) ServeHTTP(w http.ResponseWriter, req *http.Request) {
+	limited := g.limitStalls(w)
+	limited.end()         // the limit of the response before, on the same connection
+	defer limited.begin() // for the rest, which net/http sends after the return
+	w = limited
 	e := new(exchange)
 	if g.settings.AccessLog {
 		logged := &loggedWriter{ResponseWriter: w}
@@ -242,7 +246,7 @@ func (g *Gate) servePublic(w http.ResponseWriter, req *http.Request) bool {
 func (g *Gate) proxy(w http.ResponseWriter, req *http.Request, at *place, e *exchange) {
 	req.Body = http.MaxBytesReader(w, req.Body, at.upstream.maxBody.Load())
 	e.token = presentedToken(req.Header)
-	at.protected.ServeHTTP(g.limitStalls(w), req.WithContext(context.WithValue(req.Context(), exchangeKey{}, e)))
+	at.protected.ServeHTTP(w, req.WithContext(context.WithValue(req.Context(), exchangeKey{}, e)))
 }
 
 // Handler returns the public side of the gate without listeners, for tests and benchmarks.
