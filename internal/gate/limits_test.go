@@ -118,6 +118,10 @@ func TestUpstreamFaults(t *testing.T) {
 		{"not HTTP", talks("SSH-2.0-x\r\n"), 502, gateError(502, "The MCP server cannot be reached")},
 		{"a header over the limit", talks("HTTP/1.1 200 OK\r\nX-A: " + strings.Repeat("a", 70<<10) + "\r\n\r\n"), 502, gateError(502, "The MCP server cannot be reached")},
 		{"another protocol", talks("HTTP/1.1 101 Switching Protocols\r\nConnection: Upgrade\r\nUpgrade: websocket\r\n\r\n"), 502, gateError(502, "The MCP server sent an invalid response")},
+		{"a status that is not one", talks("HTTP/1.1 099 x\r\nContent-Length: 0\r\n\r\n"), 502, gateError(502, "The MCP server sent an invalid response")},
+		{"the status 0", talks("HTTP/1.1 000 x\r\nContent-Length: 0\r\n\r\n"), 502, gateError(502, "The MCP server sent an invalid response")},
+		{"a status over 599", talks("HTTP/1.1 600 x\r\nContent-Length: 0\r\n\r\n"), 502, gateError(502, "The MCP server sent an invalid response")},
+		{"endless informational responses", talks(strings.Repeat("HTTP/1.1 103 x\r\nLink: </a>\r\n\r\n", 1000)), 502, gateError(502, "The MCP server cannot be reached")},
 		{"a redirect to another server", talks("HTTP/1.1 307 x\r\nLocation: https://evil.example/mcp\r\nContent-Length: 0\r\n\r\n"), 502, gateError(502, "The MCP server sent an invalid response")},
 	} {
 		t.Run(row.name, func(t *testing.T) {

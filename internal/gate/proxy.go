@@ -5,6 +5,7 @@ import (
 	"net"
 	"net/http"
 	"net/http/httputil"
+	"net/netip"
 	"strings"
 	"sync"
 
@@ -110,7 +111,7 @@ func (g *Gate) setForwarded(at *place, r *httputil.ProxyRequest) {
 		client = "unknown"
 	}
 	if prior := r.In.Header["X-Forwarded-For"]; len(prior) > 0 && g.trusted.contains(r.In.RemoteAddr) {
-		client = strings.Join(prior, ", ") + ", " + client
+		client = strings.Join(append(lastAddresses(prior), client), ", ")
 	}
 	values := []string{client, at.host, at.scheme, "1.1 warder"}
 	if r.In.ProtoMajor == 2 {
@@ -118,6 +119,30 @@ func (g *Gate) setForwarded(at *place, r *httputil.ProxyRequest) {
 	}
 	h["Via"] = values[3:4:4]
 	h["X-Forwarded-For"], h["X-Forwarded-Host"], h["X-Forwarded-Proto"] = values[0:1:1], values[1:2:2], values[2:3:3]
+}
+
+// lastAddresses returns the addresses at the end of X-Forwarded-For. The field can begin with any
+// text of a client, such as its token, because proxies append to what they get.
+func lastAddresses(values []string) []string {
+	all := strings.Split(strings.Join(values, ","), ",")
+	for n := len(all) - 1; n >= 0; n-- {
+		all[n] = strings.Trim(all[n], " \t")
+		if !isAddress(all[n]) {
+			return all[n+1:]
+		}
+	}
+	return all
+}
+
+// isAddress reports whether text is an IP address, with or without a port.
+func isAddress(text string) bool {
+	ip, err := netip.ParseAddr(text)
+	if err != nil {
+		var withPort netip.AddrPort
+		withPort, err = netip.ParseAddrPort(text)
+		ip = withPort.Addr()
+	}
+	return err == nil && ip.Zone() == ""
 }
 
 // buffers are the buffers of open responses. They are small, because a stream holds one while it is

@@ -30,7 +30,7 @@ var notTrailers = []string{"Content-Length", "Transfer-Encoding", "Trailer", "Ho
 // modifyResponse checks the response of an upstream and removes what clients do not get.
 func (g *Gate) modifyResponse(at *place, res *http.Response) error {
 	u := at.upstream
-	if res.StatusCode == http.StatusSwitchingProtocols || res.StatusCode > 599 {
+	if res.StatusCode < http.StatusOK || res.StatusCode > 599 { // net/http panics at a status under 100
 		return &responseError{refusedResponse}
 	}
 	if isChallenge(res) && !u.settings.PassChallenges || res.StatusCode == http.StatusProxyAuthRequired {
