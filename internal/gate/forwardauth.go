@@ -117,7 +117,24 @@ func (g *Gate) serveForward(w http.ResponseWriter, req *http.Request) {
 		return
 	}
 	defer decision.Done()
+	if r := checkAccepted(original, decision.Request, at.upstream); r != nil {
+		g.refuse(w, req, r)
+		return
+	}
 	g.acceptForward(w, req, at.upstream, decision)
+}
+
+// checkAccepted rejects an accepted request if it has what the gate as a proxy rejects or removes
+// after the decision. accepted is the request without its token.
+func checkAccepted(original, accepted *http.Request, u *upstream) *refusal {
+	if hasToken(original.URL, presentedToken(original.Header)) {
+		return refusedQuery
+	}
+	before := len(accepted.Header["Mcp-Method"]) + len(accepted.Header["Mcp-Name"])
+	if keepMirrors(accepted, u.maxBody.Load()) != nil || len(accepted.Header["Mcp-Method"])+len(accepted.Header["Mcp-Name"]) != before {
+		return refusedMirrors
+	}
+	return nil
 }
 
 // acceptForward writes the response to an accepted request. It has every identity field of the

@@ -149,6 +149,34 @@ func TestForwardAuthBody(t *testing.T) {
 	}
 }
 
+// The gate cannot remove anything here. It rejects a token in the URL, and Mcp-Method and Mcp-Name that
+// repeat nothing in the body.
+func TestForwardAuthRejectsWhatItCannotRemove(t *testing.T) {
+	f := startExternal(t, external("envoy", ", body: true", "    tool_scopes: {echo: [mcp:run]}\n"))
+	token := f.token()
+	const answer = `{"jsonrpc":"2.0","id":1,"result":{}}`
+	for _, row := range []struct {
+		name, uri, lines, body string
+		status                 int
+	}{
+		{"a call", "/mcp", "Mcp-Method: tools/call\r\nMcp-Name: echo\r\n", call, 200},
+		{"the token in the query", "/mcp?x=" + token, "", call, 400},
+		{"a part of the query with the token", "/mcp?" + token + "x", "", call, 400},
+		{"the token in the path", "/mcp/" + token, "", call, 400},
+		{"a name with a method that has none", "/mcp", "Mcp-Method: tools/list\r\nMcp-Name: echo\r\n", list, 400},
+		{"a method with a response", "/mcp", "Mcp-Method: tools/call\r\n", answer, 400},
+		{"a name with a response", "/mcp", "Mcp-Name: echo\r\n", answer, 400},
+		{"a response", "/mcp", "", answer, 200},
+		{"a list", "/mcp", "Mcp-Method: tools/list\r\n", list, 200},
+	} {
+		lines := fmt.Sprintf("Authorization: Bearer %s\r\nContent-Type: application/json\r\nX-Envoy-Auth-Partial-Body: false\r\nContent-Length: %d\r\n%s", token, len(row.body), row.lines)
+		got := f.ask(fmt.Sprintf(asEnvoy, "POST", row.uri, lines) + row.body)
+		if got.status != row.status || (got.header["Warder-Identity"] != nil) != (row.status == 200) {
+			t.Errorf("%s: got %+v, want %d", row.name, got, row.status)
+		}
+	}
+}
+
 func TestForwardAuthMistakes(t *testing.T) {
 	for _, row := range []struct {
 		name string
