@@ -66,7 +66,7 @@ type Gate struct {
 	draining  atomic.Bool
 
 	reloading sync.Mutex // serializes reloads and guards the field below
-	reported  []byte     // content of the file about which a reload has reported that it needs a restart
+	reported  string     // the mistakes and the content of the file that a reload has reported; "": none since it was right
 }
 
 // New reads the file and everything that it names, and builds the gate. It calls no issuer and no
@@ -113,6 +113,9 @@ func (g *Gate) Run(ctx context.Context) {
 			return
 		case <-ticker.C:
 			_ = g.reloadFiles() // reports its errors
+			for _, u := range g.upstreams {
+				u.setMaxBody()
+			}
 		}
 	}
 }
@@ -125,6 +128,7 @@ func (g *Gate) Reload(ctx context.Context) error {
 		if err := u.live.Reload(ctx); err != nil {
 			errs = append(errs, fmt.Errorf("upstream %q: %w", u.settings.Name, err))
 		}
+		u.setMaxBody()
 	}
 	return errors.Join(errs...)
 }
@@ -164,8 +168,12 @@ func (g *Gate) checkUnchanged() error {
 	if err == nil && !reflect.DeepEqual(now, g.settings) {
 		err = errors.New("gate: the file has changes outside of the authorization blocks; they need a restart")
 	}
-	if err != nil && string(g.reported) != string(b.body) {
-		g.reported = b.body
+	state := ""
+	if err != nil {
+		state = err.Error() + "\n" + string(b.body)
+	}
+	isNew := state != g.reported
+	if g.reported = state; err != nil && isNew {
 		g.logger().Error("the gate's file is not applied", "file", g.config.File, "error", err)
 	}
 	return err

@@ -46,6 +46,22 @@ func TestBodyLimit(t *testing.T) {
 	}
 }
 
+// The limit of the block is also that of requests without a session, and the log is that of the gate.
+func TestBodyLimitOfSessions(t *testing.T) {
+	up := new(recorder)
+	f := start(t, options{upstream: "  bind_sessions: true\n", authorization: "    max_body_bytes: 5000000\n"}, up)
+	for size, status := range map[int]int{4_500_000: 200, 5_000_001: 413} {
+		if got := f.do(f.post(call + strings.Repeat(" ", size-len(call)))); got.status != status || (len(up.take()) == 1) != (status == 200) {
+			t.Errorf("%d bytes: got %+v, want %d", size, got, status)
+		}
+	}
+	req := f.post(call)
+	req.Header.Set("Mcp-Session-Id", "unknown")
+	if got := f.do(req); got.status != 404 || !strings.Contains(f.log.String(), `msg="session rejected" why="the session is unknown"`) {
+		t.Errorf("got %+v, and the log is %s", got, f.log)
+	}
+}
+
 // Requests over max_requests get 503, and the ones before are not disturbed.
 func TestRequestLimit(t *testing.T) {
 	entered, leave := make(chan struct{}), make(chan struct{})

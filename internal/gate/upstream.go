@@ -149,9 +149,8 @@ func (b *builder) buildResource(u *upstream) {
 		c.File, c.Block = b.path(s.AuthorizationFile), ""
 	}
 	var keepsToken, hasRules bool
-	var maxBody int
 	c.Complete = func(r *resource.Config) {
-		keepsToken, maxBody = r.HTTP.KeepAuthorization, r.Limits.MaxBodyBytes
+		keepsToken = r.HTTP.KeepAuthorization
 		rules := r.Operations
 		rules.Stateless = false // not a rule
 		hasRules = !reflect.ValueOf(rules).IsZero()
@@ -164,10 +163,6 @@ func (b *builder) buildResource(u *upstream) {
 		if hasRules && !withBody {
 			return errors.New("rules for operations need the body of a request, and forward_auth.body is not set; remove the rules, or let the gate be the proxy (url)")
 		}
-		if maxBody <= 0 {
-			maxBody = defaultMaxBodyBytes
-		}
-		u.maxBody.Store(int64(maxBody))
 		return nil
 	}
 	settings, err := config.Read(c)
@@ -180,7 +175,19 @@ func (b *builder) buildResource(u *upstream) {
 		for _, line := range splitMistakes(err) {
 			b.addUpstreamMistake(u, line)
 		}
+		return
 	}
+	u.setMaxBody()
+}
+
+// setMaxBody sets the limit of bodies to that of the configuration that is applied.
+func (u *upstream) setMaxBody() {
+	limit := u.live.Parts().Settings.MaxBodyBytes
+	if limit == nil || *limit <= 0 {
+		u.maxBody.Store(defaultMaxBodyBytes)
+		return
+	}
+	u.maxBody.Store(int64(*limit))
 }
 
 // addEvents makes the receiver of security events reachable.

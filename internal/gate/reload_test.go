@@ -1,0 +1,118 @@
+package gate_test
+
+import (
+	"encoding/json"
+	"os"
+	"strings"
+	"sync"
+	"testing"
+
+	"github.com/warder-go/warder/internal/jose"
+	"github.com/warder-go/warder/resource/resourcetest"
+)
+
+// A rejected file changes nothing, not even the limit of bodies, and an applied one changes it.
+func TestBodyLimitAfterReload(t *testing.T) {
+	up := new(recorder)
+	text := options{authorization: "    max_body_bytes: 2000\n", noRules: true}.text(serve(t, up) + "/mcp")
+	f := newFixture(t, text)
+	f.run()
+	larger := strings.Replace(text, "2000", "4000", 1)
+	status := func() int { return f.do(f.post(call + strings.Repeat(" ", 3000-len(call)))).status }
+	f.write("gate.yaml", strings.Replace(larger, "mcp.example.test/mcp", "mcp.example.test/other", 1))
+	if err := f.gate.Reload(t.Context()); err == nil || status() != 413 {
+		t.Errorf("a rejected file: got %v, %d", err, status())
+	}
+	f.write("gate.yaml", larger)
+	if err := f.gate.Reload(t.Context()); err != nil || status() != 200 {
+		t.Errorf("an applied file: got %v, %d", err, status())
+	}
+	f.write("gate.yaml", text)
+	if err := f.gate.Reload(t.Context()); err != nil || status() != 413 {
+		t.Errorf("the first file again: got %v, %d", err, status())
+	}
+}
+
+// A file that cannot be read, or that has a mistake for the second time, is reported.
+func TestReloadReports(t *testing.T) {
+	text := minimal("", "", "")
+	f := newFixture(t, text)
+	f.run()
+	const message = "the gate's file is not applied"
+	count := 0
+	check := func(name string) {
+		t.Helper()
+		if err := f.gate.Reload(t.Context()); err == nil {
+			t.Errorf("%s: no error", name)
+		}
+		if now := strings.Count(f.log.String(), message); now != count+1 {
+			t.Errorf("%s: got %d records, want 1", name, now-count)
+		}
+		count = strings.Count(f.log.String(), message)
+	}
+	if err := os.Remove(f.file); err != nil {
+		t.Fatal(err)
+	}
+	check("no file")
+	for range 2 {
+		f.write("gate.yaml", text+"oops: 1\n")
+		check("a mistake")
+		f.write("gate.yaml", text)
+		if err := f.gate.Reload(t.Context()); err != nil {
+			t.Fatal(err)
+		}
+	}
+}
+
+// payload returns the claims of a JWT, whose signature it does not check.
+func payload(t *testing.T, jwt string) (claims map[string]any) {
+	t.Helper()
+	token, err := jose.Parse(jwt)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if err := json.Unmarshal(token.Payload, &claims); err != nil {
+		t.Fatal(err)
+	}
+	return claims
+}
+
+// Callers keep their identities while files are read again.
+func TestIdentitiesDuringReload(t *testing.T) {
+	up := new(recorder)
+	text := options{upstream: "  identity_headers: {X-User: subject}\n"}.text(serve(t, up) + "/mcp")
+	f := newFixture(t, text)
+	f.run()
+	other := strings.Replace(text, "tools/list", "prompts/list", 1)
+	var group sync.WaitGroup
+	group.Go(func() {
+		for n := range 20 {
+			f.write("gate.yaml", []string{text, other}[n%2])
+			f.write("identity.pem", newKey(t))
+			_ = f.gate.Reload(t.Context())
+		}
+	})
+	for _, subject := range []string{"alice", "bob", "carol"} {
+		token := f.issuer.Token(resourcetest.Token{Audience: identifier, Scope: "mcp:run", Subject: subject})
+		group.Go(func() {
+			for range 20 {
+				req := f.post(call)
+				req.Header.Set("Authorization", "Bearer "+token)
+				req.Header.Set("User-Agent", subject)
+				if got := f.do(req); got.status != 200 {
+					t.Errorf("%s: got %+v", subject, got)
+				}
+			}
+		})
+	}
+	group.Wait()
+	all := up.take()
+	if len(all) != 60 {
+		t.Errorf("the upstream got %d requests", len(all))
+	}
+	for _, got := range all {
+		if claims := payload(t, got.header.Get("Warder-Identity")); got.header.Get("X-User") != got.header.Get("User-Agent") || claims["token_sub"] != got.header.Get("User-Agent") {
+			t.Errorf("the upstream got %v with %v", got.header, claims)
+		}
+	}
+}
