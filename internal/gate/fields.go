@@ -72,8 +72,8 @@ func (b *builder) requestHeaders(u *upstream) {
 	}
 }
 
-// neverPassed are folded names of fields that request_headers cannot have, besides those that
-// identity fields cannot have. With the last two, net/http would send a POST without a body again.
+// neverPassed are folded names of further fields that neither request_headers nor identity fields
+// can have. With the last two, net/http would send a POST without a body again.
 var neverPassed = []string{"keep-alive", "proxy-connection", "http2-settings", "via", "idempotency-key", "x-idempotency-key"}
 
 // presentedToken returns the token of a request; "" if it has none that is worth a search. A short

@@ -50,6 +50,7 @@ func (b *builder) buildForwardAuth() {
 	if !strings.HasPrefix(s.Path, "/") || strings.HasSuffix(s.Path, "/") || !urltable.IsPlain(s.Path) {
 		b.decoder.at("forward_auth.path", "must begin with /, end without it, and have segments of letters, digits, \"-\", \".\", \"_\" and \"~\"")
 	}
+	b.checkOwnPath("forward_auth.path", s.Path, f.style.below)
 	external := 0
 	for _, u := range g.upstreams {
 		if u.url == nil {
@@ -69,7 +70,7 @@ func (b *builder) checkWithoutURL(u *upstream) {
 		b.decoder.at(u.key+".url", "is missing")
 		return
 	}
-	for key, is := range map[string]bool{"ca_file": s.CAFile != "", "cors": s.CORS, "bind_sessions": s.BindSessions, "pass_challenges": s.PassChallenges} {
+	for key, is := range map[string]bool{"ca_file": s.CAFile != "", "cors": s.CORS, "bind_sessions": s.BindSessions, "pass_challenges": s.PassChallenges, "request_headers": len(s.RequestHeaders) > 0} {
 		if is {
 			b.decoder.at(u.key+"."+key, "has no effect without url; remove the key")
 		}

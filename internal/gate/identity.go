@@ -165,7 +165,7 @@ func (b *builder) checkIdentityName(key, name string) {
 	switch {
 	case !isPlainName(name) || len(name) > maxFieldName:
 		b.decoder.at(key, "must be the name of a header field: at most %d letters, digits and -", maxFieldName)
-	case strings.HasPrefix(folded, "mcp-") || hasMeaning(folded):
+	case strings.HasPrefix(folded, "mcp-") || hasMeaning(folded) || slices.Contains(neverPassed, folded):
 		b.decoder.at(key, "is a header field with another meaning; choose another name, such as Warder-User")
 	}
 }
