@@ -2,10 +2,12 @@ package gate_test
 
 import (
 	"encoding/json"
+	"net/http"
 	"os"
 	"strings"
 	"sync"
 	"testing"
+	"time"
 
 	"github.com/warder-go/warder/internal/jose"
 	"github.com/warder-go/warder/resource/resourcetest"
@@ -114,5 +116,34 @@ func TestIdentitiesDuringReload(t *testing.T) {
 		if claims := payload(t, got.header.Get("Warder-Identity")); got.header.Get("X-User") != got.header.Get("User-Agent") || claims["token_sub"] != got.header.Get("User-Agent") {
 			t.Errorf("the upstream got %v with %v", got.header, claims)
 		}
+	}
+}
+
+// Files are read until the last stream has ended, so that what is revoked there ends streams too.
+func TestReloadDuringEnd(t *testing.T) {
+	f := newFixture(t, options{top: "shutdown: {delay_seconds: 0, grace_seconds: 60}\n"}.text(serve(t, http.HandlerFunc(func(w http.ResponseWriter, req *http.Request) {
+		_ = http.NewResponseController(w).Flush()
+		<-req.Context().Done()
+	}))))
+	f.interval = time.Second
+	f.run()
+	res, err := new(http.Transport).RoundTrip(f.get(t.Context()))
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer res.Body.Close()
+	f.stop()
+	for f.fetch("/readyz").status != 503 { // the gate learns of the end in another goroutine
+		if t.Context().Err() != nil {
+			t.Fatal("the test was stopped")
+		}
+	}
+	f.write("identity.pem", newKey(t))
+	for end := time.Now().Add(patience); strings.Count(f.fetch("/.well-known/jwks.json").body, `"kid"`) != 2; {
+		if time.Now().After(end) {
+			t.Fatal("the new key is not published")
+		}
+		timer := time.NewTimer(50 * time.Millisecond)
+		<-timer.C
 	}
 }

@@ -40,7 +40,7 @@ func (g *Gate) Serve(ctx context.Context) error {
 	if g.config.Started != nil {
 		g.config.Started(public.Addr(), adminAddress)
 	}
-	running, stop := context.WithCancel(ctx)
+	running, stop := context.WithCancel(context.WithoutCancel(ctx)) // it also runs while streams end
 	defer stop()
 	var group sync.WaitGroup
 	defer group.Wait()
