@@ -204,7 +204,7 @@ func (b *builder) buildHandlers() {
 		if binds[u] == nil {
 			binds[u] = func(next httpHandler) httpHandler { return next }
 			if u.settings.BindSessions {
-				binds[u] = nethttp.BindSessions(u.live.Resource(), nethttp.SessionConfig{MaxBodyBytes: int(u.maxBody.Load()), Logger: g.logger()})
+				binds[u] = nethttp.BindSessions(u.live.Resource(), nethttp.SessionConfig{MaxBodyBytes: int(u.applied.Load().maxBody), Logger: g.logger()})
 			}
 		}
 		at.protected = nethttp.Middleware(u.live.Resource())(binds[u](g.newProxy(at)))

@@ -109,7 +109,7 @@ func (g *Gate) serveForward(w http.ResponseWriter, req *http.Request) {
 		g.refuse(w, req, r)
 		return
 	}
-	original.Body = http.MaxBytesReader(w, original.Body, at.upstream.maxBody.Load())
+	original.Body = http.MaxBytesReader(w, original.Body, at.upstream.applied.Load().maxBody)
 	decision, refusal := at.upstream.live.Resource().Authenticate(original)
 	if refusal != nil {
 		refusal.SetHeader(w.Header())
@@ -128,11 +128,11 @@ func (g *Gate) serveForward(w http.ResponseWriter, req *http.Request) {
 // checkAccepted rejects an accepted request if it has what the gate as a proxy rejects or removes
 // after the decision. accepted is the request without its token.
 func checkAccepted(original, accepted *http.Request, u *upstream) *refusal {
-	if hasToken(original.URL, presentedToken(original.Header)) {
+	if hasToken(original.URL, u.presentedTokens(original.Header)) {
 		return refusedQuery
 	}
 	before := len(accepted.Header["Mcp-Method"]) + len(accepted.Header["Mcp-Name"])
-	if keepMirrors(accepted, u.maxBody.Load()) != nil || len(accepted.Header["Mcp-Method"])+len(accepted.Header["Mcp-Name"]) != before {
+	if keepMirrors(accepted, u.applied.Load().maxBody) != nil || len(accepted.Header["Mcp-Method"])+len(accepted.Header["Mcp-Name"]) != before {
 		return refusedMirrors
 	}
 	return nil

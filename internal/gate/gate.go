@@ -114,7 +114,7 @@ func (g *Gate) Run(ctx context.Context) {
 		case <-ticker.C:
 			_ = g.reloadFiles() // reports its errors
 			for _, u := range g.upstreams {
-				u.setMaxBody()
+				u.setApplied()
 			}
 		}
 	}
@@ -128,7 +128,7 @@ func (g *Gate) Reload(ctx context.Context) error {
 		if err := u.live.Reload(ctx); err != nil {
 			errs = append(errs, fmt.Errorf("upstream %q: %w", u.settings.Name, err))
 		}
-		u.setMaxBody()
+		u.setApplied()
 	}
 	return errors.Join(errs...)
 }
@@ -252,8 +252,8 @@ func (g *Gate) servePublic(w http.ResponseWriter, req *http.Request) bool {
 
 // proxy passes a request to the Resource of its upstream, and an accepted one to the upstream.
 func (g *Gate) proxy(w http.ResponseWriter, req *http.Request, at *place, e *exchange) {
-	req.Body = http.MaxBytesReader(w, req.Body, at.upstream.maxBody.Load())
-	e.token = presentedToken(req.Header)
+	req.Body = http.MaxBytesReader(w, req.Body, at.upstream.applied.Load().maxBody)
+	e.tokens = at.upstream.presentedTokens(req.Header)
 	at.protected.ServeHTTP(w, req.WithContext(context.WithValue(req.Context(), exchangeKey{}, e)))
 }
 

@@ -15,7 +15,7 @@ import (
 // exchange is what the gate stores about one request.
 type exchange struct {
 	upstream *upstream        // nil: the request was rejected before one was selected
-	token    string           // of the client; "": none
+	tokens   []string         // of the client
 	caller   *resource.Caller // nil: no caller was accepted
 	identity *assertion
 }
@@ -45,7 +45,7 @@ func (g *Gate) newProxy(at *place) http.Handler {
 			g.refuse(w, req, refusedInternal)
 			return
 		}
-		if hasToken(req.URL, e.token) {
+		if hasToken(req.URL, e.tokens) {
 			g.refuse(w, req, refusedQuery)
 			return
 		}
@@ -58,7 +58,7 @@ func (g *Gate) newProxy(at *place) http.Handler {
 				return
 			}
 		}
-		if err := keepMirrors(req, u.maxBody.Load()); err != nil {
+		if err := keepMirrors(req, u.applied.Load().maxBody); err != nil {
 			g.logger().Error("cannot compare Mcp-Method and Mcp-Name with the body", "upstream", u.settings.Name, "error", err)
 			g.refuse(w, req, refusedInternal)
 			return
@@ -76,7 +76,7 @@ func (g *Gate) rewrite(at *place, r *httputil.ProxyRequest) {
 	out.URL.RawQuery = r.In.URL.RawQuery
 	out.Host = "" // that of the URL
 	e := exchangeOf(r.In)
-	u.removeFields(out.Header, e.token)
+	u.removeFields(out.Header, e.tokens)
 	if u.settings.BindSessions {
 		delete(out.Header, "Accept-Encoding") // the binding reads events, which must not be compressed
 	}

@@ -9,6 +9,7 @@ import (
 	"net"
 	"net/http"
 	"net/http/httptrace"
+	"net/textproto"
 	"net/url"
 	"reflect"
 	"slices"
@@ -33,7 +34,7 @@ type upstream struct {
 	basePath  string // of the authorization block
 	live      *config.Live
 	transport *http.Transport
-	maxBody   atomic.Int64                             // bytes of a request's body, from the authorization block
+	applied   atomic.Pointer[applied]                  // set once live is there
 	fields    []identityField                          // in the order of their names
 	requested map[string]bool                          // canonical names of request_headers
 	sent      *lru.Cache[*resource.Caller, *assertion] // nil: no identity JWT
@@ -177,17 +178,31 @@ func (b *builder) buildResource(u *upstream) {
 		}
 		return
 	}
-	u.setMaxBody()
+	u.setApplied()
 }
 
-// setMaxBody sets the limit of bodies to that of the configuration that is applied.
-func (u *upstream) setMaxBody() {
-	limit := u.live.Parts().Settings.MaxBodyBytes
-	if limit == nil || *limit <= 0 {
-		u.maxBody.Store(defaultMaxBodyBytes)
-		return
+// applied is what the gate needs of the authorization block that is applied. It is immutable.
+type applied struct {
+	maxBody     int64    // bytes of a request's body
+	credentials []string // fields with a credential, besides Authorization
+}
+
+// setApplied takes over the configuration that is applied.
+func (u *upstream) setApplied() {
+	parts := u.live.Parts()
+	next := &applied{maxBody: defaultMaxBodyBytes}
+	if limit := parts.Settings.MaxBodyBytes; limit != nil && *limit > 0 {
+		next.maxBody = int64(*limit)
 	}
-	u.maxBody.Store(int64(*limit))
+	if parts.Settings.APIKeysFile != "" {
+		next.credentials = append(next.credentials, textproto.CanonicalMIMEHeaderKey(config.APIKeyHeader))
+	}
+	for _, issuer := range parts.Issuers {
+		if issuer.Settings.TokenHeader != "" {
+			next.credentials = append(next.credentials, textproto.CanonicalMIMEHeaderKey(issuer.Settings.TokenHeader))
+		}
+	}
+	u.applied.Store(next)
 }
 
 // addEvents makes the receiver of security events reachable.
