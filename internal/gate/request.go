@@ -103,11 +103,27 @@ func hasTokenParameter(query string) bool {
 		return true
 	}
 	for name := range values {
-		if fold(name) == "access-token" {
+		if isTokenName(name) {
 			return true
 		}
 	}
 	return false
+}
+
+// isTokenName reports whether a server could read the name of a parameter as access_token. Some ignore
+// blanks, brackets and case.
+func isTokenName(name string) bool {
+	name, _, _ = strings.Cut(name, "[")
+	letters := strings.Map(func(c rune) rune {
+		switch {
+		case 'A' <= c && c <= 'Z':
+			return c + 'a' - 'A'
+		case 'a' <= c && c <= 'z' || '0' <= c && c <= '9':
+			return c
+		}
+		return -1
+	}, name)
+	return letters == "accesstoken"
 }
 
 // hasToken reports whether the path or the query has one of the tokens of the request.
