@@ -14,6 +14,7 @@ import (
 	"net"
 	"net/http"
 	"reflect"
+	"runtime/debug"
 	"sync"
 	"sync/atomic"
 	"time"
@@ -184,6 +185,7 @@ func (g *Gate) logger() *slog.Logger { return logging.OrDefault(g.config.Logger)
 // ServeHTTP serves the public side: the metadata of all upstreams without a token, and accepted
 // requests by their upstreams.
 func (g *Gate) ServeHTTP(w http.ResponseWriter, req *http.Request) {
+	defer g.reportPanic()
 	limited := g.limitStalls(w)
 	limited.end()         // the limit of the response before, on the same connection
 	defer limited.begin() // for the rest, which net/http sends after the return
@@ -195,6 +197,19 @@ func (g *Gate) ServeHTTP(w http.ResponseWriter, req *http.Request) {
 		w = logged
 	}
 	g.serve(w, req, e)
+}
+
+// reportPanic writes a panic of a handler to the log, without its value. net/http would do that with
+// the value, and at a level that is not shown. It then closes the connection.
+func (g *Gate) reportPanic() {
+	v := recover() //nolint:revive // the function is deferred
+	if v == nil {
+		return
+	}
+	if v != http.ErrAbortHandler { //nolint:errorlint // net/http compares it in this way
+		g.logger().Error("a handler panicked", "type", fmt.Sprintf("%T", v), "stack", string(debug.Stack()))
+	}
+	panic(http.ErrAbortHandler)
 }
 
 func (g *Gate) serve(w http.ResponseWriter, req *http.Request, e *exchange) {
