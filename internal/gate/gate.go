@@ -267,7 +267,7 @@ func (g *Gate) servePublic(w http.ResponseWriter, req *http.Request) bool {
 
 // proxy passes a request to the Resource of its upstream, and an accepted one to the upstream.
 func (g *Gate) proxy(w http.ResponseWriter, req *http.Request, at *place, e *exchange) {
-	req.Body = http.MaxBytesReader(w, req.Body, at.upstream.applied.Load().maxBody)
+	req.Body = clientBody{http.MaxBytesReader(w, req.Body, at.upstream.applied.Load().maxBody), &e.stopped}
 	e.tokens = at.upstream.presentedTokens(req.Header)
 	at.protected.ServeHTTP(w, req.WithContext(context.WithValue(req.Context(), exchangeKey{}, e)))
 }

@@ -8,6 +8,7 @@ import (
 	"net/netip"
 	"strings"
 	"sync"
+	"sync/atomic"
 
 	"github.com/warder-go/warder/resource"
 )
@@ -18,6 +19,7 @@ type exchange struct {
 	tokens   []string         // of the client
 	caller   *resource.Caller // nil: no caller was accepted
 	identity *assertion
+	stopped  atomic.Bool // the client did not send its whole body
 }
 
 type exchangeKey struct{}

@@ -131,7 +131,7 @@ func (g *Gate) serveError(w http.ResponseWriter, req *http.Request, u *upstream,
 	case isTooLarge:
 		g.refuse(w, req, refusedTooLarge)
 		return
-	case req.Context().Err() != nil:
+	case req.Context().Err() != nil || exchangeOf(req).stopped.Load():
 		g.metrics.countUpstream(u, "canceled")
 		panic(http.ErrAbortHandler) // the client is gone, or its stream has ended: no response, and not an empty 200
 	case isNet && timeout.Timeout():
