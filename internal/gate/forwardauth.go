@@ -154,7 +154,7 @@ func (g *Gate) acceptForward(w http.ResponseWriter, req *http.Request, u *upstre
 			g.refuse(w, req, refusedInternal)
 			return
 		}
-		for _, f := range identity.fields {
+		for _, f := range identity {
 			h[f.name] = []string{f.value}
 		}
 	}

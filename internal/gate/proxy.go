@@ -18,8 +18,8 @@ type exchange struct {
 	upstream *upstream        // nil: the request was rejected before one was selected
 	tokens   []string         // of the client
 	caller   *resource.Caller // nil: no caller was accepted
-	identity *assertion
-	stopped  atomic.Bool // the client did not send its whole body
+	identity []field          // of the caller
+	stopped  atomic.Bool      // the client did not send its whole body
 }
 
 type exchangeKey struct{}
@@ -84,10 +84,8 @@ func (g *Gate) rewrite(at *place, r *httputil.ProxyRequest) {
 	}
 	setBody(r)
 	g.setForwarded(at, r)
-	if e.identity != nil {
-		for _, field := range e.identity.fields {
-			out.Header[field.name] = []string{field.value}
-		}
+	for _, field := range e.identity {
+		out.Header[field.name] = []string{field.value}
 	}
 }
 

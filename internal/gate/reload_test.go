@@ -147,3 +147,47 @@ func TestReloadDuringEnd(t *testing.T) {
 		<-timer.C
 	}
 }
+
+// After a reload, an identity JWT is still sent again. It is never that of another caller, or of
+// another token with other scopes.
+func TestIdentityCacheAfterReload(t *testing.T) {
+	up := new(recorder)
+	text := options{}.text(serve(t, up) + "/mcp")
+	f := newFixture(t, text)
+	f.run()
+	tokens := map[string]string{}
+	for name, token := range map[string]resourcetest.Token{"alice": {Subject: "alice"}, "bob": {Subject: "bob"}, "client": {Subject: "alice", ClientID: "other"}, "scopes": {Subject: "alice", Scope: "mcp:run more"}} {
+		token.Audience = identifier
+		if token.Scope == "" {
+			token.Scope = "mcp:run"
+		}
+		tokens[name] = f.issuer.Token(token)
+	}
+	sent := func(name string) string {
+		req := f.post(call)
+		req.Header.Set("Authorization", "Bearer "+tokens[name])
+		if got := f.do(req); got.status != 200 {
+			t.Fatalf("%s: got %+v", name, got)
+		}
+		return up.one(t).header.Get("Warder-Identity")
+	}
+	seen := map[string]string{}
+	for name := range tokens {
+		jwt := sent(name)
+		if other, ok := seen[jwt]; ok {
+			t.Errorf("%s got the JWT of %s", name, other)
+		}
+		seen[jwt] = name
+	}
+	f.write("gate.yaml", strings.Replace(text, "tools/list", "prompts/list", 1))
+	if err := f.gate.Reload(t.Context()); err != nil {
+		t.Fatal(err)
+	}
+	for name := range tokens {
+		for range 2 {
+			if jwt := sent(name); seen[jwt] != name {
+				t.Errorf("%s got another JWT, of %q", name, seen[jwt])
+			}
+		}
+	}
+}
