@@ -26,6 +26,8 @@ func serveFlags() []cli.Flag {
 func serve(s streams) cli.ActionFunc {
 	return func(ctx context.Context, c *cli.Command) error {
 		logger := slog.New(slog.NewTextHandler(s.errs, nil))
+		slog.SetLogLoggerLevel(slog.LevelDebug) // net/http writes text of upstreams to package log
+		slog.SetDefault(logger)
 		g, err := gate.New(gate.Config{
 			File: c.String("config"), Logger: logger,
 			Started: func(public, admin net.Addr) {

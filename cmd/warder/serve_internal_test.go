@@ -4,6 +4,8 @@ import (
 	"bufio"
 	"context"
 	"io"
+	stdlog "log"
+	"log/slog"
 	"os"
 	"path/filepath"
 	"strings"
@@ -37,8 +39,15 @@ func TestServeFaults(t *testing.T) {
 	}
 }
 
-// The command serves until its context ends, and reads the files again at SIGHUP.
+// The command serves until its context ends, and reads the files again at SIGHUP. What net/http writes
+// to package log, which can be text of an upstream, is not shown.
 func TestServe(t *testing.T) {
+	before, shown := slog.Default(), new(strings.Builder)
+	stdlog.SetOutput(shown)
+	t.Cleanup(func() {
+		slog.SetDefault(before)
+		stdlog.SetOutput(os.Stderr)
+	})
 	file := gateFile(t, "127.0.0.1:0")
 	ctx, cancel := context.WithCancel(t.Context())
 	defer cancel()
@@ -54,6 +63,7 @@ func TestServe(t *testing.T) {
 		log = append(log, lines.Text())
 		switch text := lines.Text(); {
 		case strings.Contains(text, "msg=serving"):
+			stdlog.Print("text of an upstream")
 			if err := os.WriteFile(file, []byte("listen: 127.0.0.1:1\n"), 0o600); err != nil {
 				t.Fatal(err)
 			}
@@ -64,7 +74,7 @@ func TestServe(t *testing.T) {
 			cancel()
 		}
 	}
-	if got := <-status; got != 0 || ctx.Err() == nil {
+	if got := <-status; got != 0 || ctx.Err() == nil || shown.Len() > 0 || strings.Contains(strings.Join(log, "\n"), "text of an upstream") {
 		t.Errorf("got status %d and %q", got, log)
 	}
 }

@@ -105,26 +105,46 @@ func (b *builder) path(name string) string { return base(b.config.File, name) }
 // the upstream whose Resource decides about it.
 func (b *builder) addPlaces() {
 	for _, u := range b.gate.upstreams {
+		paths := map[string]bool{} // of the identifiers, without the base path
 		for _, identifier := range u.live.Resource().Identifiers() {
-			b.addIdentifier(u, identifier)
+			paths[b.addIdentifier(u, identifier)] = true
+		}
+		if len(paths) > 1 && len(u.settings.ExtraPaths) > 0 {
+			b.decoder.at(u.key+".extra_paths", "the identifiers of the block have different paths, so requests for other paths are for none of them; make them different upstreams")
+		}
+	}
+	for _, u := range b.gate.upstreams {
+		b.checkOwnPath(u.key+".security_events_path", u.settings.EventsPath, false)
+	}
+}
+
+// checkOwnPath rejects a path of the gate itself at which, or below which, requests are for an
+// upstream. These would never get there.
+func (b *builder) checkOwnPath(key, path string, below bool) {
+	for _, at := range b.gate.places {
+		if at != nil && path != "" && (at.path == strings.TrimSuffix(path, "/") || below && strings.HasPrefix(at.path, path+"/")) {
+			b.decoder.at(key, "%q is also a path of upstream %q", at.path, at.upstream.settings.Name)
 		}
 	}
 }
 
-func (b *builder) addIdentifier(u *upstream, identifier string) {
+// addIdentifier adds the places of an identifier. It returns its path without the base path.
+func (b *builder) addIdentifier(u *upstream, identifier string) (rest string) {
 	parsed, err := url.Parse(identifier)
 	if err != nil {
 		b.decoder.at(u.key, "identifier %q: %v", identifier, err)
-		return
+		return ""
 	}
 	path := strings.TrimSuffix(parsed.EscapedPath(), "/")
 	b.addPlace(u, parsed, identifier, path, true)
-	if rest, cut := metadataurl.CutBase(path, u.basePath); cut && u.basePath != "" {
+	rest, cut := metadataurl.CutBase(path, u.basePath)
+	if cut && u.basePath != "" {
 		b.addPlace(u, parsed, identifier, rest, true) // for a proxy that removes the base path
 	}
 	for _, extra := range u.settings.ExtraPaths {
 		b.addPlace(u, parsed, identifier, strings.TrimSuffix(extra, "/"), false)
 	}
+	return rest
 }
 
 // addPlace adds a place. It does nothing if the same upstream already has it.
@@ -184,7 +204,7 @@ func (b *builder) buildHandlers() {
 		if binds[u] == nil {
 			binds[u] = func(next httpHandler) httpHandler { return next }
 			if u.settings.BindSessions {
-				binds[u] = nethttp.BindSessions(u.live.Resource(), nethttp.SessionConfig{})
+				binds[u] = nethttp.BindSessions(u.live.Resource(), nethttp.SessionConfig{MaxBodyBytes: int(u.applied.Load().maxBody), Logger: g.logger()})
 			}
 		}
 		at.protected = nethttp.Middleware(u.live.Resource())(binds[u](g.newProxy(at)))

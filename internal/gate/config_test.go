@@ -77,6 +77,15 @@ func TestMistakes(t *testing.T) {
 		{"two upstreams with one name", strings.Replace(two("a", "b"), "name: b", "name: a", 1), "FILE:6: upstreams[1].name: is the name of another upstream"},
 		{"extra paths that are not plain", minimal("  extra_paths: [messages, /a/, /a/../b]\n", "", ""), strings.TrimSuffix(strings.Repeat("FILE:5: upstreams[0].extra_paths[N]: must begin with /, end without it, and have segments of letters, digits, \"-\", \".\", \"_\" and \"~\"\n", 3), "\n")},
 		{"an extra path of the identifier", minimal("  extra_paths: [/mcp]\n", "", ""), "FILE:3: upstreams[0]: requests for \"/mcp\" at the host of \"https://mcp.example.com/mcp\" cannot be distinguished from those for upstream \"a\""},
+		{"an extra path besides identifiers with several paths", minimal("  extra_paths: [/messages]\n", "    additional_resource_server_urls: [\"https://mcp.example.com/two\"]\n", ""),
+			"FILE:5: upstreams[0].extra_paths: the identifiers of the block have different paths, so requests for other paths are for none of them; make them different upstreams"},
+		{"an extra path besides identifiers with one path", minimal("  extra_paths: [/messages]\n", "    additional_resource_server_urls: [\"https://mcp2.example.com/mcp\"]\n", ""), ""},
+		{"events at the path of the identifier", minimal("  security_events_path: /mcp\n", "    security_events: {audience: [\"https://mcp.example.com\"], authorization: \"Bearer 0123456789abcdef\"}\n", ""),
+			"FILE:5: upstreams[0].security_events_path: \"/mcp\" is also a path of upstream \"a\""},
+		{"named fields that HTTP gives a meaning", minimal("  identity_headers: {Keep-Alive: id, Via: id, X-Idempotency-Key: id}\n", "", ""),
+			"FILE:5: upstreams[0].identity_headers[Keep-Alive]: is a header field with another meaning; choose another name, such as Warder-User\n" +
+				"FILE:5: upstreams[0].identity_headers[Via]: is a header field with another meaning; choose another name, such as Warder-User\n" +
+				"FILE:5: upstreams[0].identity_headers[X-Idempotency-Key]: is a header field with another meaning; choose another name, such as Warder-User"},
 		{"a CA without https", minimal("  ca_file: ca.pem\n", "", ""), "FILE:5: upstreams[0].ca_file: url is not https; remove the key\nFILE:5: upstreams[0].ca_file: file \"DIR/ca.pem\": no such file or directory"},
 		{"no authorization", "listen: 127.0.0.1:0\nupstreams:\n- {name: a, url: \"http://127.0.0.1:1\"}\n", "FILE:3: upstreams[0]: set exactly one of authorization and authorization_file"},
 		{"a mistake in the block", minimal("", "    tool_scopse: {}\n", ""), "upstream \"a\": FILE:8: tool_scopse: unknown key; did you mean tool_scopes?"},

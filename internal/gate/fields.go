@@ -40,11 +40,11 @@ var passed = map[string]bool{
 	"Last-Event-Id": true, "Traceparent": true, "Tracestate": true, "User-Agent": true,
 }
 
-// removeFields removes the fields that the upstream does not get, and all that contain the token.
-func (u *upstream) removeFields(h http.Header, token string) {
+// removeFields removes the fields that the upstream does not get, and all that contain a token.
+func (u *upstream) removeFields(h http.Header, tokens []string) {
 	for name, values := range h {
 		isSent := passed[name] || strings.HasPrefix(name, "Mcp-") && isPlainName(name) || u.requested[name]
-		if !isSent || token != "" && slices.ContainsFunc(values, func(v string) bool { return strings.Contains(v, token) }) {
+		if !isSent || slices.ContainsFunc(values, func(v string) bool { return containsAny(v, tokens) }) {
 			delete(h, name)
 		}
 	}
@@ -72,20 +72,33 @@ func (b *builder) requestHeaders(u *upstream) {
 	}
 }
 
-// neverPassed are folded names of fields that request_headers cannot have, besides those that
-// identity fields cannot have. With the last two, net/http would send a POST without a body again.
+// neverPassed are folded names of further fields that neither request_headers nor identity fields
+// can have. With the last two, net/http would send a POST without a body again.
 var neverPassed = []string{"keep-alive", "proxy-connection", "http2-settings", "via", "idempotency-key", "x-idempotency-key"}
 
-// presentedToken returns the token of a request; "" if it has none that is worth a search. A short
-// text could be a part of other values.
-func presentedToken(h http.Header) string {
-	values := h["Authorization"]
-	if len(values) != 1 {
-		return ""
+// presentedTokens returns the credentials of a request, without those that are not worth a search: a
+// short text could be a part of other values.
+func (u *upstream) presentedTokens(h http.Header) (all []string) {
+	add := func(values []string, hasScheme bool) {
+		if len(values) != 1 { // the Resource rejects several
+			return
+		}
+		token := values[0]
+		if hasScheme {
+			_, token, _ = strings.Cut(token, " ")
+		}
+		if token = strings.Trim(token, " \t"); len(token) >= minSearchedTokenBytes {
+			all = append(all, token)
+		}
 	}
-	_, token, _ := strings.Cut(values[0], " ")
-	if token = strings.Trim(token, " \t"); len(token) < minSearchedTokenBytes {
-		return ""
+	add(h["Authorization"], true)
+	for _, name := range u.applied.Load().credentials {
+		add(h[name], false)
 	}
-	return token
+	return all
+}
+
+// containsAny reports whether text contains one of the tokens.
+func containsAny(text string, tokens []string) bool {
+	return slices.ContainsFunc(tokens, func(token string) bool { return strings.Contains(text, token) })
 }

@@ -50,6 +50,7 @@ func (b *builder) buildForwardAuth() {
 	if !strings.HasPrefix(s.Path, "/") || strings.HasSuffix(s.Path, "/") || !urltable.IsPlain(s.Path) {
 		b.decoder.at("forward_auth.path", "must begin with /, end without it, and have segments of letters, digits, \"-\", \".\", \"_\" and \"~\"")
 	}
+	b.checkOwnPath("forward_auth.path", s.Path, f.style.below)
 	external := 0
 	for _, u := range g.upstreams {
 		if u.url == nil {
@@ -69,7 +70,7 @@ func (b *builder) checkWithoutURL(u *upstream) {
 		b.decoder.at(u.key+".url", "is missing")
 		return
 	}
-	for key, is := range map[string]bool{"ca_file": s.CAFile != "", "cors": s.CORS, "bind_sessions": s.BindSessions, "pass_challenges": s.PassChallenges} {
+	for key, is := range map[string]bool{"ca_file": s.CAFile != "", "cors": s.CORS, "bind_sessions": s.BindSessions, "pass_challenges": s.PassChallenges, "request_headers": len(s.RequestHeaders) > 0} {
 		if is {
 			b.decoder.at(u.key+"."+key, "has no effect without url; remove the key")
 		}
@@ -108,7 +109,7 @@ func (g *Gate) serveForward(w http.ResponseWriter, req *http.Request) {
 		g.refuse(w, req, r)
 		return
 	}
-	original.Body = http.MaxBytesReader(w, original.Body, at.upstream.maxBody.Load())
+	original.Body = http.MaxBytesReader(w, original.Body, at.upstream.applied.Load().maxBody)
 	decision, refusal := at.upstream.live.Resource().Authenticate(original)
 	if refusal != nil {
 		refusal.SetHeader(w.Header())
@@ -117,7 +118,24 @@ func (g *Gate) serveForward(w http.ResponseWriter, req *http.Request) {
 		return
 	}
 	defer decision.Done()
+	if r := checkAccepted(original, decision.Request, at.upstream); r != nil {
+		g.refuse(w, req, r)
+		return
+	}
 	g.acceptForward(w, req, at.upstream, decision)
+}
+
+// checkAccepted rejects an accepted request if it has what the gate as a proxy rejects or removes
+// after the decision. accepted is the request without its token.
+func checkAccepted(original, accepted *http.Request, u *upstream) *refusal {
+	if hasToken(original.URL, u.presentedTokens(original.Header)) {
+		return refusedQuery
+	}
+	before := len(accepted.Header["Mcp-Method"]) + len(accepted.Header["Mcp-Name"])
+	if keepMirrors(accepted, u.applied.Load().maxBody) != nil || len(accepted.Header["Mcp-Method"])+len(accepted.Header["Mcp-Name"]) != before {
+		return refusedMirrors
+	}
+	return nil
 }
 
 // acceptForward writes the response to an accepted request. It has every identity field of the
@@ -136,7 +154,7 @@ func (g *Gate) acceptForward(w http.ResponseWriter, req *http.Request, u *upstre
 			g.refuse(w, req, refusedInternal)
 			return
 		}
-		for _, f := range identity.fields {
+		for _, f := range identity {
 			h[f.name] = []string{f.value}
 		}
 	}

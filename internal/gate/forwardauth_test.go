@@ -149,21 +149,53 @@ func TestForwardAuthBody(t *testing.T) {
 	}
 }
 
+// The gate cannot remove anything here. It rejects a token in the URL, and Mcp-Method and Mcp-Name that
+// repeat nothing in the body.
+func TestForwardAuthRejectsWhatItCannotRemove(t *testing.T) {
+	f := startExternal(t, external("envoy", ", body: true", "    tool_scopes: {echo: [mcp:run]}\n"))
+	token := f.token()
+	const answer = `{"jsonrpc":"2.0","id":1,"result":{}}`
+	for _, row := range []struct {
+		name, uri, lines, body string
+		status                 int
+	}{
+		{"a call", "/mcp", "Mcp-Method: tools/call\r\nMcp-Name: echo\r\n", call, 200},
+		{"the token in the query", "/mcp?x=" + token, "", call, 400},
+		{"a part of the query with the token", "/mcp?" + token + "x", "", call, 400},
+		{"the token in the path", "/mcp/" + token, "", call, 400},
+		{"a name with a method that has none", "/mcp", "Mcp-Method: tools/list\r\nMcp-Name: echo\r\n", list, 400},
+		{"a method with a response", "/mcp", "Mcp-Method: tools/call\r\n", answer, 400},
+		{"a name with a response", "/mcp", "Mcp-Name: echo\r\n", answer, 400},
+		{"a response", "/mcp", "", answer, 200},
+		{"a list", "/mcp", "Mcp-Method: tools/list\r\n", list, 200},
+	} {
+		lines := fmt.Sprintf("Authorization: Bearer %s\r\nContent-Type: application/json\r\nX-Envoy-Auth-Partial-Body: false\r\nContent-Length: %d\r\n%s", token, len(row.body), row.lines)
+		got := f.ask(fmt.Sprintf(asEnvoy, "POST", row.uri, lines) + row.body)
+		if got.status != row.status || (got.header["Warder-Identity"] != nil) != (row.status == 200) {
+			t.Errorf("%s: got %+v, want %d", row.name, got, row.status)
+		}
+	}
+}
+
 func TestForwardAuthMistakes(t *testing.T) {
+	const unused = "http://127.0.0.1:1"
 	for _, row := range []struct {
 		name string
-		o    options
+		text string
 		want string
 	}{
-		{"rules without a body", external("traefik", "", "    tool_scopes: {echo: [a]}\n"), "upstream \"main\": FILE:9: rules for operations need the body of a request, and forward_auth.body is not set; remove the rules, or let the gate be the proxy (url)"},
-		{"only public operations", external("traefik", "", "    public_operations: [tools/list]\n"), "upstream \"main\": FILE:9: rules for operations need the body of a request, and forward_auth.body is not set; remove the rules, or let the gate be the proxy (url)"},
-		{"a style without bodies", external("nginx", ", body: true", ""), "FILE:5: forward_auth.body: this style sends no body; remove the key"},
-		{"an unknown style", external("apache", "", ""), "FILE:5: forward_auth.style: must be one of nginx, traefik, caddy, envoy"},
-		{"a path that is not plain", external("nginx", ", path: /a/", ""), "FILE:5: forward_auth.path: must begin with /, end without it, and have segments of letters, digits, \"-\", \".\", \"_\" and \"~\""},
-		{"no upstream of another proxy", options{top: external("nginx", "", "").top}, "FILE:5: forward_auth: all upstreams have a url, so the gate itself is their proxy; remove the url of those that another proxy serves"},
-		{"no forward_auth", options{upstreams: external("nginx", "", "").upstreams}, "FILE:6: upstreams[0].url: is missing"},
+		{"rules without a body", external("traefik", "", "    tool_scopes: {echo: [a]}\n").text(unused), "upstream \"main\": FILE:9: rules for operations need the body of a request, and forward_auth.body is not set; remove the rules, or let the gate be the proxy (url)"},
+		{"only public operations", external("traefik", "", "    public_operations: [tools/list]\n").text(unused), "upstream \"main\": FILE:9: rules for operations need the body of a request, and forward_auth.body is not set; remove the rules, or let the gate be the proxy (url)"},
+		{"a style without bodies", external("nginx", ", body: true", "").text(unused), "FILE:5: forward_auth.body: this style sends no body; remove the key"},
+		{"the path of an identifier", external("nginx", ", path: /mcp", "").text(unused), "FILE:5: forward_auth.path: \"/mcp\" is also a path of upstream \"main\""},
+		{"a path below the endpoint", strings.Replace(external("envoy", ", path: /a", "").text(""), identifier, "https://mcp.example.test/a/mcp", 1), "FILE:5: forward_auth.path: \"/a/mcp\" is also a path of upstream \"main\""},
+		{"keys of a proxy", strings.Replace(external("nginx", "", "").text(""), "- name: main\n", "- name: main\n  request_headers: [X-A]\n", 1), "FILE:8: upstreams[0].request_headers: has no effect without url; remove the key"},
+		{"an unknown style", external("apache", "", "").text(unused), "FILE:5: forward_auth.style: must be one of nginx, traefik, caddy, envoy"},
+		{"a path that is not plain", external("nginx", ", path: /a/", "").text(unused), "FILE:5: forward_auth.path: must begin with /, end without it, and have segments of letters, digits, \"-\", \".\", \"_\" and \"~\""},
+		{"no upstream of another proxy", options{top: external("nginx", "", "").top}.text(unused), "FILE:5: forward_auth: all upstreams have a url, so the gate itself is their proxy; remove the url of those that another proxy serves"},
+		{"no forward_auth", options{upstreams: external("nginx", "", "").upstreams}.text(unused), "FILE:6: upstreams[0].url: is missing"},
 	} {
-		if got := strings.TrimPrefix(mistakesOf(t, row.o.text("http://127.0.0.1:1")), "gate: "); got != row.want {
+		if got := strings.TrimPrefix(mistakesOf(t, row.text), "gate: "); got != row.want {
 			t.Errorf("%s (-want +got)\n- %s\n+ %s", row.name, row.want, got)
 		}
 	}

@@ -14,6 +14,7 @@ import (
 	"net"
 	"net/http"
 	"reflect"
+	"runtime/debug"
 	"sync"
 	"sync/atomic"
 	"time"
@@ -66,7 +67,7 @@ type Gate struct {
 	draining  atomic.Bool
 
 	reloading sync.Mutex // serializes reloads and guards the field below
-	reported  []byte     // content of the file about which a reload has reported that it needs a restart
+	reported  string     // the mistakes and the content of the file that a reload has reported; "": none since it was right
 }
 
 // New reads the file and everything that it names, and builds the gate. It calls no issuer and no
@@ -113,6 +114,9 @@ func (g *Gate) Run(ctx context.Context) {
 			return
 		case <-ticker.C:
 			_ = g.reloadFiles() // reports its errors
+			for _, u := range g.upstreams {
+				u.setApplied()
+			}
 		}
 	}
 }
@@ -125,6 +129,7 @@ func (g *Gate) Reload(ctx context.Context) error {
 		if err := u.live.Reload(ctx); err != nil {
 			errs = append(errs, fmt.Errorf("upstream %q: %w", u.settings.Name, err))
 		}
+		u.setApplied()
 	}
 	return errors.Join(errs...)
 }
@@ -164,8 +169,12 @@ func (g *Gate) checkUnchanged() error {
 	if err == nil && !reflect.DeepEqual(now, g.settings) {
 		err = errors.New("gate: the file has changes outside of the authorization blocks; they need a restart")
 	}
-	if err != nil && string(g.reported) != string(b.body) {
-		g.reported = b.body
+	state := ""
+	if err != nil {
+		state = err.Error() + "\n" + string(b.body)
+	}
+	isNew := state != g.reported
+	if g.reported = state; err != nil && isNew {
 		g.logger().Error("the gate's file is not applied", "file", g.config.File, "error", err)
 	}
 	return err
@@ -176,6 +185,11 @@ func (g *Gate) logger() *slog.Logger { return logging.OrDefault(g.config.Logger)
 // ServeHTTP serves the public side: the metadata of all upstreams without a token, and accepted
 // requests by their upstreams.
 func (g *Gate) ServeHTTP(w http.ResponseWriter, req *http.Request) {
+	defer g.reportPanic()
+	limited := g.limitStalls(w)
+	limited.end()         // the limit of the response before, on the same connection
+	defer limited.begin() // for the rest, which net/http sends after the return
+	w = limited
 	e := new(exchange)
 	if g.settings.AccessLog {
 		logged := &loggedWriter{ResponseWriter: w}
@@ -183,6 +197,19 @@ func (g *Gate) ServeHTTP(w http.ResponseWriter, req *http.Request) {
 		w = logged
 	}
 	g.serve(w, req, e)
+}
+
+// reportPanic writes a panic of a handler to the log, without its value. net/http would do that with
+// the value, and at a level that is not shown. It then closes the connection.
+func (g *Gate) reportPanic() {
+	v := recover() //nolint:revive // the function is deferred
+	if v == nil {
+		return
+	}
+	if v != http.ErrAbortHandler { //nolint:errorlint // net/http compares it in this way
+		g.logger().Error("a handler panicked", "type", fmt.Sprintf("%T", v), "stack", string(debug.Stack()))
+	}
+	panic(http.ErrAbortHandler)
 }
 
 func (g *Gate) serve(w http.ResponseWriter, req *http.Request, e *exchange) {
@@ -240,9 +267,9 @@ func (g *Gate) servePublic(w http.ResponseWriter, req *http.Request) bool {
 
 // proxy passes a request to the Resource of its upstream, and an accepted one to the upstream.
 func (g *Gate) proxy(w http.ResponseWriter, req *http.Request, at *place, e *exchange) {
-	req.Body = http.MaxBytesReader(w, req.Body, at.upstream.maxBody.Load())
-	e.token = presentedToken(req.Header)
-	at.protected.ServeHTTP(g.limitStalls(w), req.WithContext(context.WithValue(req.Context(), exchangeKey{}, e)))
+	req.Body = clientBody{http.MaxBytesReader(w, req.Body, at.upstream.applied.Load().maxBody), &e.stopped}
+	e.tokens = at.upstream.presentedTokens(req.Header)
+	at.protected.ServeHTTP(w, req.WithContext(context.WithValue(req.Context(), exchangeKey{}, e)))
 }
 
 // Handler returns the public side of the gate without listeners, for tests and benchmarks.

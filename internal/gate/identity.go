@@ -37,43 +37,51 @@ type claims struct {
 	Resource     string `json:"resource"`
 }
 
-// assertion is what an upstream gets about a caller.
-type assertion struct {
-	fields []field
-	until  time.Time // it can be sent again before this time
-	keys   *keys     // that have signed it
+// sentJWT is an identity JWT that can be sent again.
+type sentJWT struct {
+	jwt   string
+	until time.Time // it can be sent again before this time
+	keys  *keys     // that have signed it
 }
 
 // field is a header field.
 type field struct{ name, value string }
 
-// identify returns what an upstream gets about a caller. It returns the same assertion again for a
-// quarter of its lifetime.
-func (g *Gate) identify(u *upstream, caller *resource.Caller) (*assertion, error) {
+// identify returns the fields with which an upstream gets the identity of a caller.
+func (g *Gate) identify(u *upstream, caller *resource.Caller) ([]field, error) {
 	if !caller.Verified() {
 		return nil, errors.New("the caller is not verified")
 	}
-	now := time.Now()
+	fields := u.namedFields(caller)
 	if g.keys == nil {
-		return &assertion{fields: u.namedFields(caller)}, nil
+		return fields, nil
 	}
-	current := g.keys.current.Load()
-	if known, ok := u.sent.Get(caller); ok && now.Before(known.until) && known.keys == current {
-		return known, nil
-	}
-	lifetime := time.Duration(g.settings.Identity.LifetimeSeconds) * time.Second
-	jwt, err := current.sign(claims{
-		Issuer: g.settings.Identity.Issuer, Subject: caller.ID(), Audience: u.audience, TokenID: rand.Text(),
-		IssuedAt: now.Unix(), Expiry: now.Add(lifetime).Unix(), ClientID: caller.ClientID(), Scope: strings.Join(caller.Scopes(), " "),
+	jwt, err := g.identityJWT(u, claims{
+		Issuer: g.settings.Identity.Issuer, Subject: caller.ID(), Audience: u.audience, ClientID: caller.ClientID(), Scope: strings.Join(caller.Scopes(), " "),
 		TokenIssuer: caller.Issuer(), TokenSubject: caller.Subject(), Resource: caller.Resource(),
 	})
 	if err != nil {
 		return nil, err
 	}
-	a := &assertion{until: now.Add(lifetime / reusedPart), keys: current}
-	a.fields = append(u.namedFields(caller), field{textproto.CanonicalMIMEHeaderKey(g.settings.Identity.Header), jwt})
-	u.sent.Add(caller, a)
-	return a, nil
+	return append(fields, field{textproto.CanonicalMIMEHeaderKey(g.settings.Identity.Header), jwt}), nil
+}
+
+// identityJWT returns a JWT with the claims of a caller. It returns the same one again for a quarter of
+// its lifetime. All claims are the key under which it is found, so it is never that of another caller.
+func (g *Gate) identityJWT(u *upstream, c claims) (string, error) {
+	now, of := time.Now(), c
+	current := g.keys.current.Load()
+	if known, ok := u.sent.Get(of); ok && now.Before(known.until) && known.keys == current {
+		return known.jwt, nil
+	}
+	lifetime := time.Duration(g.settings.Identity.LifetimeSeconds) * time.Second
+	c.TokenID, c.IssuedAt, c.Expiry = rand.Text(), now.Unix(), now.Add(lifetime).Unix()
+	jwt, err := current.sign(c)
+	if err != nil {
+		return "", err
+	}
+	u.sent.Add(of, sentJWT{jwt, now.Add(lifetime / reusedPart), current})
+	return jwt, nil
 }
 
 // sign returns a JWT with the claims.
@@ -165,7 +173,7 @@ func (b *builder) checkIdentityName(key, name string) {
 	switch {
 	case !isPlainName(name) || len(name) > maxFieldName:
 		b.decoder.at(key, "must be the name of a header field: at most %d letters, digits and -", maxFieldName)
-	case strings.HasPrefix(folded, "mcp-") || hasMeaning(folded):
+	case strings.HasPrefix(folded, "mcp-") || hasMeaning(folded) || slices.Contains(neverPassed, folded):
 		b.decoder.at(key, "is a header field with another meaning; choose another name, such as Warder-User")
 	}
 }

@@ -46,6 +46,22 @@ func TestBodyLimit(t *testing.T) {
 	}
 }
 
+// The limit of the block is also that of requests without a session, and the log is that of the gate.
+func TestBodyLimitOfSessions(t *testing.T) {
+	up := new(recorder)
+	f := start(t, options{upstream: "  bind_sessions: true\n", authorization: "    max_body_bytes: 5000000\n"}, up)
+	for size, status := range map[int]int{4_500_000: 200, 5_000_001: 413} {
+		if got := f.do(f.post(call + strings.Repeat(" ", size-len(call)))); got.status != status || (len(up.take()) == 1) != (status == 200) {
+			t.Errorf("%d bytes: got %+v, want %d", size, got, status)
+		}
+	}
+	req := f.post(call)
+	req.Header.Set("Mcp-Session-Id", "unknown")
+	if got := f.do(req); got.status != 404 || !strings.Contains(f.log.String(), `msg="session rejected" why="the session is unknown"`) {
+		t.Errorf("got %+v, and the log is %s", got, f.log)
+	}
+}
+
 // Requests over max_requests get 503, and the ones before are not disturbed.
 func TestRequestLimit(t *testing.T) {
 	entered, leave := make(chan struct{}), make(chan struct{})
@@ -118,6 +134,10 @@ func TestUpstreamFaults(t *testing.T) {
 		{"not HTTP", talks("SSH-2.0-x\r\n"), 502, gateError(502, "The MCP server cannot be reached")},
 		{"a header over the limit", talks("HTTP/1.1 200 OK\r\nX-A: " + strings.Repeat("a", 70<<10) + "\r\n\r\n"), 502, gateError(502, "The MCP server cannot be reached")},
 		{"another protocol", talks("HTTP/1.1 101 Switching Protocols\r\nConnection: Upgrade\r\nUpgrade: websocket\r\n\r\n"), 502, gateError(502, "The MCP server sent an invalid response")},
+		{"a status that is not one", talks("HTTP/1.1 099 x\r\nContent-Length: 0\r\n\r\n"), 502, gateError(502, "The MCP server sent an invalid response")},
+		{"the status 0", talks("HTTP/1.1 000 x\r\nContent-Length: 0\r\n\r\n"), 502, gateError(502, "The MCP server sent an invalid response")},
+		{"a status over 599", talks("HTTP/1.1 600 x\r\nContent-Length: 0\r\n\r\n"), 502, gateError(502, "The MCP server sent an invalid response")},
+		{"endless informational responses", talks(strings.Repeat("HTTP/1.1 103 x\r\nLink: </a>\r\n\r\n", 1000)), 502, gateError(502, "The MCP server cannot be reached")},
 		{"a redirect to another server", talks("HTTP/1.1 307 x\r\nLocation: https://evil.example/mcp\r\nContent-Length: 0\r\n\r\n"), 502, gateError(502, "The MCP server sent an invalid response")},
 	} {
 		t.Run(row.name, func(t *testing.T) {

@@ -6,8 +6,10 @@ import (
 	"net"
 	"net/http"
 	"net/http/httputil"
+	"net/netip"
 	"strings"
 	"sync"
+	"sync/atomic"
 
 	"github.com/warder-go/warder/resource"
 )
@@ -15,9 +17,10 @@ import (
 // exchange is what the gate stores about one request.
 type exchange struct {
 	upstream *upstream        // nil: the request was rejected before one was selected
-	token    string           // of the client; "": none
+	tokens   []string         // of the client
 	caller   *resource.Caller // nil: no caller was accepted
-	identity *assertion
+	identity []field          // of the caller
+	stopped  atomic.Bool      // the client did not send its whole body
 }
 
 type exchangeKey struct{}
@@ -46,7 +49,7 @@ func (g *Gate) newProxy(at *place) http.Handler {
 			g.refuse(w, req, refusedInternal)
 			return
 		}
-		if hasToken(req.URL, e.token) {
+		if hasToken(req.URL, e.tokens) {
 			g.refuse(w, req, refusedQuery)
 			return
 		}
@@ -59,7 +62,7 @@ func (g *Gate) newProxy(at *place) http.Handler {
 				return
 			}
 		}
-		if err := keepMirrors(req, u.maxBody.Load()); err != nil {
+		if err := keepMirrors(req, u.applied.Load().maxBody); err != nil {
 			g.logger().Error("cannot compare Mcp-Method and Mcp-Name with the body", "upstream", u.settings.Name, "error", err)
 			g.refuse(w, req, refusedInternal)
 			return
@@ -81,16 +84,14 @@ func (g *Gate) rewrite(at *place, r *httputil.ProxyRequest) {
 	out.URL.RawQuery = r.In.URL.RawQuery
 	out.Host = "" // that of the URL
 	e := exchangeOf(r.In)
-	u.removeFields(out.Header, e.token)
+	u.removeFields(out.Header, e.tokens)
 	if u.settings.BindSessions {
 		delete(out.Header, "Accept-Encoding") // the binding reads events, which must not be compressed
 	}
 	setBody(r)
 	g.setForwarded(at, r)
-	if e.identity != nil {
-		for _, field := range e.identity.fields {
-			out.Header[field.name] = []string{field.value}
-		}
+	for _, field := range e.identity {
+		out.Header[field.name] = []string{field.value}
 	}
 }
 
@@ -119,7 +120,7 @@ func (g *Gate) setForwarded(at *place, r *httputil.ProxyRequest) {
 		client = "unknown"
 	}
 	if prior := r.In.Header["X-Forwarded-For"]; len(prior) > 0 && g.trusted.contains(r.In.RemoteAddr) {
-		client = strings.Join(prior, ", ") + ", " + client
+		client = strings.Join(append(lastAddresses(prior), client), ", ")
 	}
 	values := []string{client, at.host, at.scheme, "1.1 warder"}
 	if r.In.ProtoMajor == 2 {
@@ -127,6 +128,30 @@ func (g *Gate) setForwarded(at *place, r *httputil.ProxyRequest) {
 	}
 	h["Via"] = values[3:4:4]
 	h["X-Forwarded-For"], h["X-Forwarded-Host"], h["X-Forwarded-Proto"] = values[0:1:1], values[1:2:2], values[2:3:3]
+}
+
+// lastAddresses returns the addresses at the end of X-Forwarded-For. The field can begin with any
+// text of a client, such as its token, because proxies append to what they get.
+func lastAddresses(values []string) []string {
+	all := strings.Split(strings.Join(values, ","), ",")
+	for n := len(all) - 1; n >= 0; n-- {
+		all[n] = strings.Trim(all[n], " \t")
+		if !isAddress(all[n]) {
+			return all[n+1:]
+		}
+	}
+	return all
+}
+
+// isAddress reports whether text is an IP address, with or without a port.
+func isAddress(text string) bool {
+	ip, err := netip.ParseAddr(text)
+	if err != nil {
+		var withPort netip.AddrPort
+		withPort, err = netip.ParseAddrPort(text)
+		ip = withPort.Addr()
+	}
+	return err == nil && ip.Zone() == ""
 }
 
 // buffers are the buffers of open responses. They are small, because a stream holds one while it is

@@ -221,6 +221,7 @@ func TestTargetPaths(t *testing.T) {
 	for path, want := range map[string]string{
 		"/mcp": "/mcp", "/mcp/": "/mcp/", "/mcp/a/b": "/mcp/a/b", "/mcp?x=1": "/mcp?x=1", "/messages/?session_id=1": "/messages/?session_id=1", "/messages": "/messages",
 		"/": "", "/other": "", "/mcp//a": "", "/mcp/../x": "", "/mcp/./a": "", "/mcp/%61": "", "/mcp;a": "", "/MCP": "", "/mcp?access_token=x": "", "/mcp?Access%5ftoken=x": "",
+		"/mcp?access_token%5b%5d=x": "", "/mcp?access_token[0]=x": "", "/mcp?+access_token=x": "", "/mcp?access_token%00=x": "", "/mcp?accessToken=x": "", "/mcp?access__token=x": "", "/mcp?a=access_token": "/mcp?a=access_token",
 	} {
 		got := f.raw("POST " + path + " HTTP/1.1\r\nHost: mcp.example.test\r\nAuthorization: Bearer " + f.token() + "\r\nContent-Length: 2\r\nConnection: close\r\n\r\n{}")[0]
 		if all := up.take(); want == "" && (got.status/100 != 4 || len(all) > 0) || want != "" && (len(all) != 1 || all[0].uri != want) {

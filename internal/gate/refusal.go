@@ -32,6 +32,7 @@ var (
 	refusedOriginal   = &refusal{http.StatusBadRequest, "original", "The fields about the original request are missing or ambiguous"}
 	refusedPartial    = &refusal{http.StatusRequestEntityTooLarge, "partial", "The proxy did not send the whole body"}
 	refusedIdentity   = &refusal{http.StatusBadRequest, "identity", "The request has a header field that only the gate can set"}
+	refusedMirrors    = &refusal{http.StatusBadRequest, "mirrors", "Mcp-Method or Mcp-Name repeats nothing in the body"}
 	refusedInternal   = &refusal{http.StatusInternalServerError, "internal", "Internal error"}
 )
 

@@ -42,7 +42,7 @@ func checkRequest(req *http.Request, u *upstream) *refusal {
 		return refusedConnection
 	case req.Method != http.MethodPost && req.ContentLength != 0:
 		return refusedContent
-	case req.ContentLength > u.maxBody.Load():
+	case req.ContentLength > u.applied.Load().maxBody:
 		return refusedTooLarge
 	case len(req.TransferEncoding) > 1:
 		return refusedContent
@@ -103,24 +103,37 @@ func hasTokenParameter(query string) bool {
 		return true
 	}
 	for name := range values {
-		if fold(name) == "access-token" {
+		if isTokenName(name) {
 			return true
 		}
 	}
 	return false
 }
 
-// hasToken reports whether the path or the query has the token of the request.
-func hasToken(u *url.URL, token string) bool {
-	if token == "" {
-		return false
-	}
-	if u.RawQuery != "" {
+// isTokenName reports whether a server could read the name of a parameter as access_token. Some ignore
+// blanks, brackets and case.
+func isTokenName(name string) bool {
+	name, _, _ = strings.Cut(name, "[")
+	letters := strings.Map(func(c rune) rune {
+		switch {
+		case 'A' <= c && c <= 'Z':
+			return c + 'a' - 'A'
+		case 'a' <= c && c <= 'z' || '0' <= c && c <= '9':
+			return c
+		}
+		return -1
+	}, name)
+	return letters == "accesstoken"
+}
+
+// hasToken reports whether the path or the query has one of the tokens of the request.
+func hasToken(u *url.URL, tokens []string) bool {
+	if len(tokens) > 0 && u.RawQuery != "" {
 		for name, values := range u.Query() { // well-formed: see checkRequest
-			if strings.Contains(name, token) || slices.ContainsFunc(values, func(v string) bool { return strings.Contains(v, token) }) {
+			if containsAny(name, tokens) || slices.ContainsFunc(values, func(v string) bool { return containsAny(v, tokens) }) {
 				return true
 			}
 		}
 	}
-	return strings.Contains(u.Path, token)
+	return containsAny(u.Path, tokens)
 }

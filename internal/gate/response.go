@@ -19,18 +19,20 @@ type responseError struct{ refusal *refusal }
 
 func (e *responseError) Error() string { return "gate: upstream: " + e.refusal.reason }
 
-// notPassed are fields of responses that the gate decides about. Alt-Svc would send clients around
-// the gate.
-var notPassed = []string{"Alt-Svc", "Dpop-Nonce", "Access-Control-Allow-Origin", "Access-Control-Allow-Credentials", "Access-Control-Allow-Headers",
-	"Access-Control-Allow-Methods", "Access-Control-Expose-Headers", "Access-Control-Max-Age", "Access-Control-Allow-Private-Network"}
+// notPassed are fields of responses that are the gate's, or that are for the whole origin or host,
+// which several upstreams share. Alt-Svc would send clients around the gate, and no upstream gets a
+// cookie back. The fields access-control-* belong to them too.
+var notPassed = []string{"Alt-Svc", "Authentication-Info", "Clear-Site-Data", "Dpop-Nonce", "Expect-Ct", "Nel", "Proxy-Authentication-Info", "Public-Key-Pins", "Refresh",
+	"Report-To", "Reporting-Endpoints", "Service-Worker-Allowed", "Set-Cookie", "Set-Cookie2", "Strict-Transport-Security", "Timing-Allow-Origin"}
 
 // notTrailers are fields that must not be in trailers (RFC 9110 §6.5.1), or that are for one connection.
-var notTrailers = []string{"Content-Length", "Transfer-Encoding", "Trailer", "Host", "Connection", "Upgrade", "Proxy-Authenticate", "Set-Cookie", "Cache-Control", "Content-Encoding", "Content-Type"}
+// The fields content-* and mcp-* belong to them too.
+var notTrailers = []string{"Transfer-Encoding", "Trailer", "Host", "Connection", "Keep-Alive", "Te", "Upgrade", "Proxy-Authenticate", "Proxy-Connection", "Cache-Control", "Location"}
 
 // modifyResponse checks the response of an upstream and removes what clients do not get.
 func (g *Gate) modifyResponse(at *place, res *http.Response) error {
 	u := at.upstream
-	if res.StatusCode == http.StatusSwitchingProtocols || res.StatusCode > 599 {
+	if res.StatusCode < http.StatusOK || res.StatusCode > 599 { // net/http panics at a status under 100
 		return &responseError{refusedResponse}
 	}
 	if isChallenge(res) && !u.settings.PassChallenges || res.StatusCode == http.StatusProxyAuthRequired {
@@ -45,12 +47,7 @@ func (g *Gate) modifyResponse(at *place, res *http.Response) error {
 		res.Header["Location"] = []string{moved}
 	}
 	if res.ContentLength < 0 {
-		clean := func() {
-			g.removeResponseFields(res.Trailer, u)
-			for _, name := range notTrailers {
-				delete(res.Trailer, name)
-			}
-		}
+		clean := func() { g.removeTrailers(res.Trailer, u) }
 		clean() // the announced names
 		res.Body = &streamBody{ReadCloser: res.Body, ctx: res.Request.Context(), clean: clean}
 	}
@@ -67,7 +64,16 @@ func isChallenge(res *http.Response) bool {
 
 func (g *Gate) removeResponseFields(h http.Header, u *upstream) {
 	for name := range h {
-		if !isPlainName(name) || g.owned[fold(name)] || slices.Contains(notPassed, name) || name == "Www-Authenticate" && !u.settings.PassChallenges {
+		if !isPlainName(name) || g.owned[fold(name)] || slices.Contains(notPassed, name) || strings.HasPrefix(name, "Access-Control-") || name == "Www-Authenticate" && !u.settings.PassChallenges {
+			delete(h, name)
+		}
+	}
+}
+
+func (g *Gate) removeTrailers(h http.Header, u *upstream) {
+	g.removeResponseFields(h, u)
+	for name := range h {
+		if slices.Contains(notTrailers, name) || strings.HasPrefix(name, "Content-") || strings.HasPrefix(name, "Mcp-") {
 			delete(h, name)
 		}
 	}
@@ -125,7 +131,7 @@ func (g *Gate) serveError(w http.ResponseWriter, req *http.Request, u *upstream,
 	case isTooLarge:
 		g.refuse(w, req, refusedTooLarge)
 		return
-	case req.Context().Err() != nil:
+	case req.Context().Err() != nil || exchangeOf(req).stopped.Load():
 		g.metrics.countUpstream(u, "canceled")
 		panic(http.ErrAbortHandler) // the client is gone, or its stream has ended: no response, and not an empty 200
 	case isNet && timeout.Timeout():

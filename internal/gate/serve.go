@@ -30,6 +30,7 @@ func (g *Gate) Serve(ctx context.Context) error {
 	var admin net.Listener
 	var adminAddress net.Addr
 	adminServer := g.newServer(g.Admin())
+	adminServer.WriteTimeout = readyTimeout + time.Duration(g.settings.Limits.WriteSeconds)*time.Second // it serves no streams
 	if g.settings.Admin != "" {
 		if admin, err = listen(ctx, g.settings.Admin); err != nil {
 			return errors.Join(fmt.Errorf("gate: admin: %w", err), public.Close())
@@ -39,7 +40,7 @@ func (g *Gate) Serve(ctx context.Context) error {
 	if g.config.Started != nil {
 		g.config.Started(public.Addr(), adminAddress)
 	}
-	running, stop := context.WithCancel(ctx)
+	running, stop := context.WithCancel(context.WithoutCancel(ctx)) // it also runs while streams end
 	defer stop()
 	var group sync.WaitGroup
 	defer group.Wait()
@@ -92,7 +93,7 @@ func wait(ctx context.Context, d time.Duration) {
 }
 
 // newServer returns a server with the limits of the file. It has no write timeout, which would end
-// streams.
+// streams: see stallWriter.
 func (g *Gate) newServer(handler http.Handler) *http.Server {
 	l := g.settings.Limits
 	protocols := new(http.Protocols)

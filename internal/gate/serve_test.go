@@ -211,9 +211,13 @@ func TestAdmin(t *testing.T) {
 	f := start(t, options{}, new(recorder))
 	f.do(f.post(call))
 	f.raw("PUT /mcp HTTP/1.1\r\nHost: h\r\nConnection: close\r\n\r\n")
-	text := f.fetch("/metrics").body
-	for _, line := range []string{`warder_gate_refused_total{reason="method"} 1`, `warder_gate_upstream_requests_total{result="passed",upstream="main"} 1`, "warder_gate_requests_in_flight 0",
-		`warder_decisions_total{`, `warder_config_reloads_total{`, "go_goroutines "} {
+	text := ""
+	for !strings.Contains(text, "\nwarder_gate_requests_in_flight 0\n") { // a response can arrive before its handler ends
+		if text = f.fetch("/metrics").body; t.Context().Err() != nil {
+			t.Fatal("the test was stopped")
+		}
+	}
+	for _, line := range []string{`warder_gate_refused_total{reason="method"} 1`, `warder_gate_upstream_requests_total{result="passed",upstream="main"} 1`, `warder_decisions_total{`, `warder_config_reloads_total{`, "go_goroutines "} {
 		if !strings.Contains(text, "\n"+line) {
 			t.Errorf("/metrics has no line %q", line)
 		}

@@ -57,7 +57,7 @@ type upstreamSet struct {
 	BindSessions      bool              `yaml:"bind_sessions" default:"false" doc:"true: a session can be used only by the caller who opened it (nethttp.BindSessions). The sessions are in the memory of this process"`
 	IdentityHeaders   map[string]string `yaml:"identity_headers" enum:"id,subject,issuer,client_id,scopes,resource" doc:"header fields about the caller, each with what it contains"`
 	RequestHeaders    []string          `yaml:"request_headers" doc:"further header fields of clients that the server gets, such as X-Request-Id. Default: only those listed below"`
-	PassChallenges    bool              `yaml:"pass_challenges" default:"false" doc:"true: 401, 403 and WWW-Authenticate of the server are passed on. Clients can then send their token for this server to another one"`
+	PassChallenges    bool              `yaml:"pass_challenges" default:"false" doc:"true: 401 and WWW-Authenticate of the server are passed on. Clients can then send their token for this server to another one"`
 	ConnectSeconds    int               `yaml:"connect_seconds" default:"5" min:"1" max:"60" doc:"for a connection to the server, with its TLS handshake"`
 	HeaderSeconds     int               `yaml:"response_header_seconds" default:"120" min:"1" max:"3600" doc:"for the server to begin its response"`
 	IdleSeconds       int               `yaml:"idle_seconds" default:"4" min:"1" max:"3600" doc:"how long an unused connection to the server is kept. It must be shorter than at the server, where 5 s are common: otherwise a POST can meet a closed connection, and it is not repeated"`

@@ -17,23 +17,25 @@ func (g *Gate) limitStalls(w http.ResponseWriter) *stallWriter {
 	return &stallWriter{w, http.NewResponseController(w), time.Duration(g.settings.Limits.WriteSeconds) * time.Second}
 }
 
-// begin sets the deadline of a write, and its result removes it: a stream may be idle.
-func (w *stallWriter) begin() (end func()) {
+// begin sets the deadline of a write.
+func (w *stallWriter) begin() {
 	_ = w.controller.SetWriteDeadline(time.Now().Add(w.limit)) // a writer of a test may not support it
-	return w.end
 }
 
+// end removes the deadline: a stream may be idle.
 func (w *stallWriter) end() { _ = w.controller.SetWriteDeadline(time.Time{}) }
 
 // Write writes a part of the body. It returns an error after the limit.
 func (w *stallWriter) Write(p []byte) (int, error) {
-	defer w.begin()()
+	w.begin()
+	defer w.end()
 	return w.ResponseWriter.Write(p)
 }
 
 // FlushError sends what was written. It returns an error after the limit.
 func (w *stallWriter) FlushError() error {
-	defer w.begin()()
+	w.begin()
+	defer w.end()
 	return w.controller.Flush()
 }
 

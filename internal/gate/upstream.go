@@ -9,6 +9,7 @@ import (
 	"net"
 	"net/http"
 	"net/http/httptrace"
+	"net/textproto"
 	"net/url"
 	"reflect"
 	"slices"
@@ -33,10 +34,10 @@ type upstream struct {
 	basePath  string // of the authorization block
 	live      *config.Live
 	transport *http.Transport
-	maxBody   atomic.Int64                             // bytes of a request's body, from the authorization block
-	fields    []identityField                          // in the order of their names
-	requested map[string]bool                          // canonical names of request_headers
-	sent      *lru.Cache[*resource.Caller, *assertion] // nil: no identity JWT
+	applied   atomic.Pointer[applied]     // set once live is there
+	fields    []identityField             // in the order of their names
+	requested map[string]bool             // canonical names of request_headers
+	sent      *lru.Cache[claims, sentJWT] // by its claims, without those that differ each time; nil: no identity JWT
 }
 
 func (u *upstream) close() {
@@ -74,7 +75,7 @@ func (b *builder) addUpstream(n int) {
 	u.fields = b.identityFields(u)
 	b.requestHeaders(u)
 	if g.keys != nil {
-		u.sent, _ = lru.New[*resource.Caller, *assertion](maxIdentities) // the size is positive
+		u.sent, _ = lru.New[claims, sentJWT](maxIdentities) // the size is positive
 	}
 	g.upstreams = append(g.upstreams, u)
 	b.buildResource(u)
@@ -149,9 +150,8 @@ func (b *builder) buildResource(u *upstream) {
 		c.File, c.Block = b.path(s.AuthorizationFile), ""
 	}
 	var keepsToken, hasRules bool
-	var maxBody int
 	c.Complete = func(r *resource.Config) {
-		keepsToken, maxBody = r.HTTP.KeepAuthorization, r.Limits.MaxBodyBytes
+		keepsToken = r.HTTP.KeepAuthorization
 		rules := r.Operations
 		rules.Stateless = false // not a rule
 		hasRules = !reflect.ValueOf(rules).IsZero()
@@ -164,10 +164,6 @@ func (b *builder) buildResource(u *upstream) {
 		if hasRules && !withBody {
 			return errors.New("rules for operations need the body of a request, and forward_auth.body is not set; remove the rules, or let the gate be the proxy (url)")
 		}
-		if maxBody <= 0 {
-			maxBody = defaultMaxBodyBytes
-		}
-		u.maxBody.Store(int64(maxBody))
 		return nil
 	}
 	settings, err := config.Read(c)
@@ -180,7 +176,33 @@ func (b *builder) buildResource(u *upstream) {
 		for _, line := range splitMistakes(err) {
 			b.addUpstreamMistake(u, line)
 		}
+		return
 	}
+	u.setApplied()
+}
+
+// applied is what the gate needs of the authorization block that is applied. It is immutable.
+type applied struct {
+	maxBody     int64    // bytes of a request's body
+	credentials []string // fields with a credential, besides Authorization
+}
+
+// setApplied takes over the configuration that is applied.
+func (u *upstream) setApplied() {
+	parts := u.live.Parts()
+	next := &applied{maxBody: defaultMaxBodyBytes}
+	if limit := parts.Settings.MaxBodyBytes; limit != nil && *limit > 0 {
+		next.maxBody = int64(*limit)
+	}
+	if parts.Settings.APIKeysFile != "" {
+		next.credentials = append(next.credentials, textproto.CanonicalMIMEHeaderKey(config.APIKeyHeader))
+	}
+	for _, issuer := range parts.Issuers {
+		if issuer.Settings.TokenHeader != "" {
+			next.credentials = append(next.credentials, textproto.CanonicalMIMEHeaderKey(issuer.Settings.TokenHeader))
+		}
+	}
+	u.applied.Store(next)
 }
 
 // addEvents makes the receiver of security events reachable.
