@@ -89,6 +89,7 @@ func TestRetiredKeysLimit(t *testing.T) {
 
 // A connection without requests is closed after idle_seconds.
 func TestIdleLimit(t *testing.T) {
+	t.Parallel() // it waits
 	f := start(t, options{top: "limits: {idle_seconds: 1}\n"}, new(recorder))
 	got := f.raw("GET /other HTTP/1.1\r\nHost: h\r\n\r\n") // returns when the gate closes the connection
 	if len(got) != 1 || got[0].status != 404 || got[0].header.Get("Connection") == "close" {
@@ -204,6 +205,7 @@ func TestSecurityEvents(t *testing.T) {
 // A connection to an upstream that is not used for idle_seconds is closed, and a server that does not
 // answer a TLS handshake within connect_seconds results in 504.
 func TestUpstreamTimes(t *testing.T) {
+	t.Parallel() // it waits
 	closed := make(chan struct{}, 10)
 	server := httptest.NewUnstartedServer(new(recorder))
 	server.Config.ConnState = func(_ net.Conn, state http.ConnState) {

@@ -27,6 +27,7 @@ func TestBodiesAroundHeldBytes(t *testing.T) {
 // An upstream is not called for a short body that does not arrive as a whole. The beginning of a longer
 // one is passed on. The client gets no response, because its connection ends.
 func TestIncompleteBodies(t *testing.T) {
+	t.Parallel() // it waits
 	for length, called := range map[int]bool{heldBytes: false, heldBytes + 1: true} {
 		up := newRawUpstream(t)
 		f := newFixture(t, options{noRules: true, top: "limits: {read_seconds: 1}\n"}.text(up.url+"/mcp"))

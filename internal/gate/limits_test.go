@@ -101,6 +101,7 @@ func TestHeaderLimit(t *testing.T) {
 
 // A client that does not send its request in time is disconnected.
 func TestReadLimits(t *testing.T) {
+	t.Parallel() // it waits
 	f := start(t, options{top: "limits: {read_header_seconds: 1, read_seconds: 2}\n"}, new(recorder))
 	for name, text := range map[string]string{
 		"an unfinished header": "POST /mcp HTTP/1.1\r\nHost: h\r\n",
@@ -114,6 +115,7 @@ func TestReadLimits(t *testing.T) {
 
 // An upstream that does not answer in time, or not at all, results in 504 and 502.
 func TestUpstreamFaults(t *testing.T) {
+	t.Parallel() // it waits
 	hang := make(chan struct{})
 	slow := serve(t, http.HandlerFunc(func(http.ResponseWriter, *http.Request) { <-hang }))
 	t.Cleanup(func() { close(hang) })
@@ -238,6 +240,7 @@ func answerFirst(listener net.Listener) (count int) {
 
 // A client that does not read its stream is disconnected, so that the request to the upstream ends.
 func TestWriteLimit(t *testing.T) {
+	t.Parallel() // it waits
 	ended := make(chan struct{})
 	f := start(t, options{top: "limits: {write_seconds: 1}\n"}, http.HandlerFunc(func(w http.ResponseWriter, req *http.Request) {
 		defer close(ended)

@@ -121,6 +121,7 @@ func TestIdentitiesDuringReload(t *testing.T) {
 
 // Files are read until the last stream has ended, so that what is revoked there ends streams too.
 func TestReloadDuringEnd(t *testing.T) {
+	t.Parallel() // it waits
 	f := newFixture(t, options{top: "shutdown: {delay_seconds: 0, grace_seconds: 60}\n"}.text(serve(t, http.HandlerFunc(func(w http.ResponseWriter, req *http.Request) {
 		_ = http.NewResponseController(w).Flush()
 		<-req.Context().Done()

@@ -209,6 +209,7 @@ func TestReload(t *testing.T) {
 
 // The stream of a token that is no longer valid ends regularly, so that the client opens another one.
 func TestStreamEndsWithToken(t *testing.T) {
+	t.Parallel() // it waits
 	f := start(t, options{authorization: "    leeway_seconds: 0\n"}, http.HandlerFunc(func(w http.ResponseWriter, req *http.Request) {
 		w.Header().Set("Content-Type", "text/event-stream")
 		_, _ = io.WriteString(w, "data: 1\n\n")

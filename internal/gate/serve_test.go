@@ -137,6 +137,7 @@ func TestCleartextHTTP2(t *testing.T) {
 // At the end, /readyz answers 503 while the public listener still accepts. An open stream then gets
 // the time to end.
 func TestGracefulEnd(t *testing.T) {
+	t.Parallel() // it waits
 	finish := make(chan struct{})
 	f := start(t, options{top: "shutdown: {delay_seconds: 1, grace_seconds: 60}\n"}, http.HandlerFunc(func(w http.ResponseWriter, req *http.Request) {
 		w.Header().Set("Content-Type", "text/event-stream")

@@ -49,6 +49,7 @@ func TestWriteLimitOfRefusals(t *testing.T) {
 
 // A stream of HTTP/2 whose client accepts no data is reset (RFC 9113 §6.9: the window is 0).
 func TestWriteLimitOfRefusalsOverHTTP2(t *testing.T) {
+	t.Parallel() // it waits
 	f := start(t, options{top: "http2_cleartext: true\nlimits: {write_seconds: 1}\n"}, new(recorder))
 	window := binary.BigEndian.AppendUint32([]byte{0, 4}, 0) // SETTINGS_INITIAL_WINDOW_SIZE
 	text := append([]byte(preface), frame(frameSettings, 0, 0, window)...)
@@ -64,6 +65,7 @@ func TestWriteLimitOfRefusalsOverHTTP2(t *testing.T) {
 
 // The limit of one response is not a limit of the next one on the connection.
 func TestWriteLimitIsForOneResponse(t *testing.T) {
+	t.Parallel() // it waits
 	f := start(t, options{top: "limits: {write_seconds: 1}\n"}, new(recorder))
 	conn := f.dial()
 	const request = "GET /other HTTP/1.1\r\nHost: h\r\n\r\n"

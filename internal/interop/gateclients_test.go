@@ -46,6 +46,9 @@ func gateDPoPScenarios(ttl int) []scenario {
 // the program warder with a file. The outcomes are the same as with the protected Go server.
 func TestGateClients(t *testing.T) {
 	variables := pythonVariables(t)
+	if testing.Short() {
+		variables = variables[:1]
+	}
 	programs := append([]clientProgram{sdk1, sdk2, goSDK, mcpGo, mcpRemote, inspector}, pythonPrograms(t)...)
 	g := &gateRuns{program: buildGate(t), servers: newPlainServers(t)}
 	cells := make([][][]string, len(programs)) // by program
@@ -57,7 +60,7 @@ func TestGateClients(t *testing.T) {
 				p.registerApp()
 				for _, variable := range variables {
 					all := gateScenarios(program.ttl)
-					if variable == python2Variable {
+					if variable == python2Variable || testing.Short() {
 						all = all[:newerGateScenarios]
 					}
 					for _, s := range all {
@@ -99,6 +102,9 @@ func behindGate(program clientProgram) clientProgram {
 // Clients that use DPoP get tokens that are bound to their key, and the gate verifies the proofs for the
 // URLs that the clients use. The server sees neither tokens nor proofs.
 func TestGateDPoPClients(t *testing.T) {
+	if testing.Short() {
+		t.Skip("skipped with -short: .ci/run live runs it")
+	}
 	variable := pythonVariables(t)[0]
 	g := &gateRuns{program: buildGate(t), servers: newPlainServers(t)}
 	programs := []clientProgram{oauth4webapi, openidClient, sdk2DPoP}
