@@ -75,7 +75,7 @@ func (s gateSetup) handler() http.Handler {
 	case flushKind:
 		return plainProxy(s.Upstream, -1)
 	}
-	return s.newGate(nil).Handler()
+	return s.newGate(nil)
 }
 
 func (s gateSetup) newGate(started func(public, admin net.Addr)) *gate.Gate {

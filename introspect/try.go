@@ -21,9 +21,9 @@ type Trial struct {
 }
 
 // Try calls the introspection endpoint with a random token, and returns what happened. It reads the
-// metadata of the issuer first if it has the URL of the endpoint. It is for reports, such as those of package
-// resource/check: it does not use the circuit breaker, the queue and the caches, and must not be called for
-// requests of clients. It panics if a function in Config does.
+// metadata of the issuer first if the URL of the endpoint is in it. It is for reports, such as those
+// of package resource/check: it does not use the circuit breaker, the queue and the caches, and must
+// not be called for requests of clients. It panics if a function in Config does.
 func (v *Verifier) Try(ctx context.Context) Trial {
 	ctx, cancel := context.WithTimeout(ctx, v.timeout)
 	defer cancel()

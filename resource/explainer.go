@@ -28,9 +28,6 @@ type explainer struct {
 	first     *fault
 }
 
-// unproven marks what an explainer shows of a token that was not verified.
-const unproven = true
-
 // explain runs all steps and returns the result. A panic of a configured function is a fault, as in
 // decide.
 func (e *explainer) explain() *Explanation {
@@ -185,11 +182,11 @@ func (e *explainer) readToken(from *headerIssuer, raw string) {
 	if f != nil && from != nil {
 		f = from.withField(f) // for the text
 	}
-	e.record(ExplainedCheck{Name: "token", Source: "RFC 6750 §2.1, RFC 7515, RFC 7519 §7.2", Unverified: unproven, Got: describeToken(token), Want: "a signed JWT, or an opaque token if its issuer is configured"}, f)
+	e.record(ExplainedCheck{Name: "token", Source: "RFC 6750 §2.1, RFC 7515, RFC 7519 §7.2", Unverified: true, Got: describeToken(token), Want: "a signed JWT, or an opaque token if its issuer is configured"}, f)
 	if f != nil {
 		return
 	}
-	check := ExplainedCheck{Name: "issuer", Source: "RFC 9068 §4", Unverified: unproven, Want: p.describeIssuers("")}
+	check := ExplainedCheck{Name: "issuer", Source: "RFC 9068 §4", Unverified: true, Want: p.describeIssuers("")}
 	to, credential := (*issuer)(nil), token.credential()
 	if from != nil {
 		to, credential, check.Want = from.issuer, from.name, from.issuer.id

@@ -41,7 +41,8 @@ func runCheck(s streams) cli.ActionFunc {
 		if err != nil {
 			return &exitError{exitUsage, err}
 		}
-		if err := printCheck(s.out, report, c.Bool("json")); err != nil {
+		err = printReport(s.out, c.Bool("json"), func(p palette) string { return checkText(report, p) }, report.MarshalJSON)
+		if err != nil {
 			return &exitError{exitFault, fmt.Errorf("check: %w", err)}
 		}
 		if status := checkStatus(report, c.Bool("strict")); status != exitOK {

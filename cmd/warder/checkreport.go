@@ -2,7 +2,6 @@ package main
 
 import (
 	"fmt"
-	"io"
 	"strings"
 
 	"github.com/warder-go/warder/resource/check"
@@ -14,19 +13,6 @@ const width = 96
 // severityColors are the colors of the severities on a terminal.
 var severityColors = map[check.Severity]string{
 	check.SeverityError: red, check.SeverityWarning: yellow, check.SeverityNotChecked: grey, check.SeverityOK: green,
-}
-
-// printCheck prints a report as text for people, or as JSON.
-func printCheck(out io.Writer, report check.Report, asJSON bool) error {
-	if !asJSON {
-		_, err := io.WriteString(out, checkText(report, paletteFor(out)))
-		return err
-	}
-	body, err := report.MarshalJSON()
-	if err == nil {
-		_, err = out.Write(append(body, '\n'))
-	}
-	return err
 }
 
 // checkText returns a block for each problem, a line for each other finding, and a summary.

@@ -8,7 +8,6 @@ import (
 	"io"
 	"log/slog"
 	"net/http"
-	"regexp"
 	"slices"
 	"strings"
 
@@ -16,6 +15,7 @@ import (
 	"github.com/go-json-experiment/json/jsontext"
 	"github.com/urfave/cli/v3"
 
+	"github.com/warder-go/warder/jwks"
 	"github.com/warder-go/warder/resource"
 	"github.com/warder-go/warder/resource/config"
 )
@@ -23,7 +23,7 @@ import (
 // explainCommand returns the command explain. docs/explain.md describes it.
 func explainCommand(s streams) *cli.Command {
 	return command("explain", "show how the server decides about the token on standard input, with every check", runExplain(s),
-		&cli.StringFlag{Name: "config", Usage: "read the configuration from `FILE`"},
+		&cli.StringFlag{Name: "config", Usage: "read the configuration from `FILE`", Required: true},
 		&cli.StringFlag{Name: "secrets", Usage: "read further settings, which override those of -config, from `FILE`"},
 		&cli.StringFlag{Name: "keys", Usage: "verify with the keys (JWKS) of the issuer in `FILE`, and send no request to any server"},
 		&cli.StringFlag{Name: "resource", Usage: "explain for this identifier (`URL`) of the server; the default is resource_server_url"},
@@ -40,7 +40,9 @@ func runExplain(s streams) cli.ActionFunc {
 		if err != nil {
 			return fmt.Errorf("explain: %w", err)
 		}
-		if err := printExplanation(s.out, e, c.Bool("json")); err != nil {
+		err = printReport(s.out, c.Bool("json"), func(p palette) string { return explanationText(e, p) },
+			func() ([]byte, error) { return json.Marshal(e, jsontext.WithIndent("  ")) })
+		if err != nil {
 			return &exitError{exitFault, fmt.Errorf("explain: %w", err)}
 		}
 		if !e.Accepted {
@@ -60,9 +62,12 @@ func explain(ctx context.Context, s streams, c *cli.Command) (*resource.Explanat
 	if err != nil {
 		return nil, err
 	}
+	if err := checkKeys(ctx, c.String("keys")); err != nil {
+		return nil, fmt.Errorf("-keys: %w", err)
+	}
 	live, err := config.New(explainConfig(c))
 	if err != nil {
-		return nil, errors.New(keysFlag.ReplaceAllString(err.Error(), "-keys: "))
+		return nil, err
 	}
 	defer live.Close()
 	if req == nil {
@@ -87,11 +92,7 @@ func tokenFor(req *http.Request, in io.Reader) (string, error) {
 		}
 		in = buffered
 	}
-	token, err := readToken(in, "-")
-	if err != nil {
-		return "", errors.New(strings.TrimPrefix(err.Error(), "-token: "))
-	}
-	return token, nil
+	return readInput(in)
 }
 
 // explainToken explains for one of the identifiers of the server.
@@ -102,8 +103,18 @@ func explainToken(ctx context.Context, r *resource.Resource, identifier, token s
 	return r.ExplainToken(ctx, identifier, token), nil
 }
 
-// keysFlag matches how an error of package config begins that is about the file of -keys.
-var keysFlag = regexp.MustCompile(`\S+: issuer_url: config\.Config\.KeysFile: `)
+// checkKeys reads the file of -keys, if there is one. Package config reports a mistake in it at the line
+// of an issuer.
+func checkKeys(ctx context.Context, file string) error {
+	if file == "" {
+		return nil
+	}
+	v, err := jwks.New(jwks.Config{Issuer: "https://any.example", File: file, Logger: slog.New(slog.DiscardHandler)})
+	if err != nil {
+		return err
+	}
+	return v.Ready(ctx)
+}
 
 // explainConfig returns where the configuration is. With -keys, nothing is sent to any server.
 func explainConfig(c *cli.Command) config.Config {
@@ -122,19 +133,6 @@ type offline struct{}
 
 func (offline) RoundTrip(*http.Request) (*http.Response, error) {
 	return nil, errors.New("nothing is sent, because -keys is set")
-}
-
-// printExplanation prints an explanation as text for people, or as JSON.
-func printExplanation(out io.Writer, e *resource.Explanation, asJSON bool) error {
-	if !asJSON {
-		_, err := io.WriteString(out, explanationText(e, paletteFor(out)))
-		return err
-	}
-	text, err := json.Marshal(e, jsontext.WithIndent("  "))
-	if err == nil {
-		_, err = out.Write(append(text, '\n'))
-	}
-	return err
 }
 
 // explanationText returns the decision, then the checks that failed, then the others.

@@ -188,14 +188,14 @@ func TestExplainArguments(t *testing.T) {
 		args     []string
 		want     string
 	}{
-		{"no file", "x", nil, "explain: -config is missing; set it to the file of the server"},
+		{"no file", "x", nil, `Required flag "config" not set`},
 		{"no token", "", []string{"-config", file}, "explain: standard input is empty"},
 		{"a long token", strings.Repeat("a", 70_000), []string{"-config", file}, "explain: standard input has more than 65536 bytes"},
 		{"-remote-addr alone", "x", []string{"-config", file, "-remote-addr", "127.0.0.1:1"}, "explain: -remote-addr has no effect without -request"},
 		{"two identifiers", "x", []string{"-config", file, "-request", file, "-resource", "x"}, "explain: -resource has no effect with -request, whose path and Host select the identifier"},
 		{"another server", "x", []string{"-config", file, "-resource", "https://other.example/mcp"}, "explain: -resource: is not an identifier of the server; write resource_server_url, or one of additional_resource_server_urls"},
 		{"an address without a port", "x", []string{"-config", file, "-request", file, "-remote-addr", "127.0.0.1"}, "explain: -remote-addr: is not an IP address with a port, such as 192.0.2.1:443 or [2001:db8::1]:443"},
-		{"keys that are not JSON", "x", []string{"-config", file, "-keys", file}, `explain: config: -keys: jwks: keyset: keys unavailable: last fetch failed: keyset: file "` + file + `": malformed JSON at byte 0`},
+		{"keys that are not JSON", "x", []string{"-config", file, "-keys", file}, `explain: -keys: jwks: keyset: keys unavailable: last fetch failed: keyset: file "` + file + `": malformed JSON at byte 0`},
 		{"not a request", "x", []string{"-config", file, "-request", file}, `explain: -request: file "` + file + `": is not an HTTP request: write the request line, such as POST /mcp HTTP/1.1, then Host and the other header fields, an empty line and the body`},
 		{"chunks", "x", []string{"-config", file, "-request", "CHUNKED"}, `explain: -request: file "CHUNKED": has Transfer-Encoding: remove it, and write the body as it is`},
 	} {

@@ -78,8 +78,8 @@ func newCommand(s streams) *cli.Command {
 			checkCommand(s),
 			explainCommand(s),
 			probeCommand(s),
+			serveCommand(s),
 			command("version", "print the version of the program and of Go", printVersion(s)),
-			command("serve", "protect MCP servers as a reverse proxy", serve(s), serveFlags()...),
 		},
 	}
 }

@@ -4,7 +4,6 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"io"
 	"strings"
 
 	"github.com/urfave/cli/v3"
@@ -52,8 +51,9 @@ func runProbe(s streams) cli.ActionFunc {
 		if err != nil {
 			return &exitError{exitFault, fmt.Errorf("probe: %w", err)}
 		}
-		if err := printProbe(s.out, report, c.Bool("json")); err != nil {
-			return &exitError{exitFault, err}
+		err = printReport(s.out, c.Bool("json"), func(p palette) string { return probeText(report, p) }, report.JSON)
+		if err != nil {
+			return &exitError{exitFault, fmt.Errorf("probe: %w", err)}
 		}
 		if len(report.IDs(probe.Fail)) > 0 {
 			return &exitError{status: exitFault}
@@ -77,25 +77,12 @@ func probeConfig(s streams, c *cli.Command) (cfg probe.Config, err error) {
 			return cfg, err
 		}
 		if cfg.Key, err = privatekey.Parse(content); err != nil {
-			return cfg, fmt.Errorf("issuer-key %q: %w", path, err)
+			return cfg, fmt.Errorf("-issuer-key: file %q: %w", path, err)
 		}
 	} else if cfg.Issuer != "" {
 		return cfg, errors.New("-issuer needs -issuer-key")
 	}
 	return cfg, nil
-}
-
-func printProbe(w io.Writer, report *probe.Report, asJSON bool) error {
-	if !asJSON {
-		_, err := io.WriteString(w, probeText(report, paletteFor(w)))
-		return err
-	}
-	text, err := report.JSON()
-	if err != nil {
-		return err
-	}
-	_, err = fmt.Fprintf(w, "%s\n", text)
-	return err
 }
 
 // probeText returns the report for people, grouped by section in the order of the first check of
@@ -133,20 +120,20 @@ func probeText(report *probe.Report, p palette) string {
 
 // writeResult writes one line, and for a violated rule a second one with what was seen.
 func writeResult(b *strings.Builder, r probe.Result, p palette) {
-	word, colour := map[probe.Outcome]string{probe.Pass: "ok", probe.Fail: "FAIL", probe.Warn: "warn", probe.NotChecked: "?"}[r.Outcome], grey
+	word, color := map[probe.Outcome]string{probe.Pass: "ok", probe.Fail: "FAIL", probe.Warn: "warn", probe.NotChecked: "?"}[r.Outcome], grey
 	switch r.Outcome {
 	case probe.Pass:
-		colour = green
+		color = green
 	case probe.Fail:
-		colour = red
+		color = red
 	case probe.Warn:
-		colour = yellow
+		color = yellow
 	}
 	if r.Outcome == probe.NotApplicable {
 		fmt.Fprintf(b, "  %s %-28s %s\n", p.in(grey, "n/a "), r.ID, r.Seen)
 		return
 	}
-	fmt.Fprintf(b, "  %s %-28s %s: %s\n", p.in(colour, fmt.Sprintf("%-4s", word)), r.ID, r.Level, r.Wanted)
+	fmt.Fprintf(b, "  %s %-28s %s: %s\n", p.in(color, fmt.Sprintf("%-4s", word)), r.ID, r.Level, r.Wanted)
 	switch r.Outcome {
 	case probe.Fail, probe.Warn:
 		fmt.Fprintf(b, "       %-28s seen: %s\n", "", r.Seen)

@@ -13,6 +13,7 @@ import (
 
 	"github.com/urfave/cli/v3"
 
+	"github.com/warder-go/warder/internal/authorization"
 	"github.com/warder-go/warder/internal/regularfile"
 )
 
@@ -23,8 +24,6 @@ const maxRequestFile = 16 << 20
 func requestOf(ctx context.Context, c *cli.Command) (*http.Request, error) {
 	file := c.String("request")
 	switch {
-	case c.String("config") == "":
-		return nil, errors.New("-config is missing; set it to the file of the server")
 	case file == "" && c.String("remote-addr") != "":
 		return nil, errors.New("-remote-addr has no effect without -request")
 	case file != "" && c.String("resource") != "":
@@ -90,13 +89,12 @@ func cutHead(text []byte) (head, body []byte) {
 // the token was given with a scheme.
 func setToken(req *http.Request, token string) {
 	token = strings.TrimSpace(token)
-	scheme, _, found := strings.Cut(token, " ")
-	switch {
-	case found && (strings.EqualFold(scheme, "Bearer") || strings.EqualFold(scheme, "DPoP")):
-	case len(req.Header["Dpop"]) > 0:
-		token = "DPoP " + token
-	default:
-		token = "Bearer " + token
+	if _, kind := authorization.Read([]string{token}); kind == authorization.OtherScheme {
+		scheme := "Bearer "
+		if len(req.Header["Dpop"]) > 0 {
+			scheme = "DPoP "
+		}
+		token = scheme + token
 	}
 	req.Header["Authorization"] = []string{token}
 }

@@ -14,11 +14,10 @@ import (
 	"github.com/warder-go/warder/internal/gate"
 )
 
-// serveFlags are the flags of the command serve.
-func serveFlags() []cli.Flag {
-	return []cli.Flag{
-		&cli.StringFlag{Name: "config", Usage: "`FILE` with the listeners and the upstreams (docs/gate.md)", Required: true},
-	}
+// serveCommand returns the command serve. docs/gate.md describes it.
+func serveCommand(s streams) *cli.Command {
+	return command("serve", "protect MCP servers as a reverse proxy", serve(s),
+		&cli.StringFlag{Name: "config", Usage: "`FILE` with the listeners and the upstreams", Required: true})
 }
 
 // serve returns the action of the command serve. It serves until the program gets an interrupt or

@@ -28,6 +28,19 @@ const (
 	grey   = "90"
 )
 
+// printReport prints a report as text for people, or as JSON.
+func printReport(out io.Writer, asJSON bool, text func(palette) string, encode func() ([]byte, error)) error {
+	if !asJSON {
+		_, err := io.WriteString(out, text(paletteFor(out)))
+		return err
+	}
+	body, err := encode()
+	if err == nil {
+		_, err = out.Write(append(body, '\n'))
+	}
+	return err
+}
+
 func (p palette) in(code, text string) string {
 	if !p.colored {
 		return text

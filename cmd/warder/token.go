@@ -22,16 +22,25 @@ func readToken(in io.Reader, file string) (string, error) {
 		}
 		return token, nil
 	}
+	token, err := readInput(in)
+	if err != nil {
+		return "", fmt.Errorf("-token: %w", err)
+	}
+	return token, nil
+}
+
+// readInput returns a token from standard input. Errors do not quote it.
+func readInput(in io.Reader) (string, error) {
 	body, err := io.ReadAll(io.LimitReader(in, secretfile.MaxBytes+1))
 	switch {
 	case err != nil:
-		return "", errors.New("-token: standard input cannot be read")
+		return "", errors.New("standard input cannot be read")
 	case len(body) > secretfile.MaxBytes:
-		return "", fmt.Errorf("-token: standard input has more than %d bytes", secretfile.MaxBytes)
+		return "", fmt.Errorf("standard input has more than %d bytes", secretfile.MaxBytes)
 	}
 	token := strings.TrimRight(string(body), "\r\n")
 	if token == "" {
-		return "", errors.New("-token: standard input is empty")
+		return "", errors.New("standard input is empty")
 	}
 	return token, nil
 }

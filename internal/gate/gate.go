@@ -272,9 +272,6 @@ func (g *Gate) proxy(w http.ResponseWriter, req *http.Request, at *place, e *exc
 	at.protected.ServeHTTP(w, req.WithContext(context.WithValue(req.Context(), exchangeKey{}, e)))
 }
 
-// Handler returns the public side of the gate without listeners, for tests and benchmarks.
-func (g *Gate) Handler() http.Handler { return g }
-
 // newDocument returns the metadata of all upstreams.
 func (g *Gate) newDocument() (h *metadata.Handler, err error) {
 	defer func() {

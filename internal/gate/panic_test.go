@@ -24,5 +24,5 @@ func TestPanicIsReported(t *testing.T) {
 		}
 	}()
 	req := f.get(t.Context())
-	f.gate.Handler().ServeHTTP(brokenWriter{}, req)
+	f.gate.ServeHTTP(brokenWriter{}, req)
 }

@@ -54,7 +54,7 @@ func TestAuthorityAndHost(t *testing.T) {
 		req.RequestURI, req.URL.Scheme, req.URL.Host, req.RemoteAddr = "/mcp", "", "", "127.0.0.1:1"
 		req.Proto, req.ProtoMajor, req.ProtoMinor = "HTTP/2.0", 2, 0
 		req.Header.Set("Host", host)
-		f.gate.Handler().ServeHTTP(rec, req)
+		f.gate.ServeHTTP(rec, req)
 		if rec.status != status {
 			t.Errorf("%s: got %d", host, rec.status)
 		}
@@ -207,7 +207,7 @@ func TestReload(t *testing.T) {
 	}
 }
 
-// The stream of a token that is no longer valid ends regularly, so that the client opens another one.
+// A stream ends regularly when its token expires or is revoked, so that the client opens another one.
 func TestStreamEndsWithToken(t *testing.T) {
 	t.Parallel() // it waits
 	f := start(t, options{authorization: "    leeway_seconds: 0\n"}, http.HandlerFunc(func(w http.ResponseWriter, req *http.Request) {

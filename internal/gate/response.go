@@ -102,8 +102,8 @@ type streamBody struct {
 	clean func()          // removes trailers that clients do not get
 }
 
-// Read ends the body regularly if the Resource has ended the stream, because the token is no longer
-// valid. The client then opens another stream, and gets a 401.
+// Read ends the body regularly if the Resource has ended the stream because of its token. The client
+// then opens another stream, and gets a 401.
 func (b *streamBody) Read(p []byte) (int, error) {
 	n, err := b.ReadCloser.Read(p)
 	if err != nil && err != io.EOF && errors.Is(context.Cause(b.ctx), resource.ErrStreamEnded) {

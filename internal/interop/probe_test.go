@@ -47,7 +47,7 @@ const (
 	acceptsAudience = "By default, the SDK does not compare the audience. The server accepts the token of another server"
 	ignoresType     = "The SDK leaves the type of a JWT to the verifier"
 	ignoresBinding  = "The SDK does not know bound tokens. The server accepts a stolen one as a bearer token"
-	alwaysError     = "The challenge says `invalid_token` if there is no token"
+	alwaysError     = "The challenge of a request without a token says `invalid_token`"
 	noScope         = "The challenge never has a scope"
 	ignoresOrigin   = "By default, the SDK does not compare `Origin`"
 	optionalExpiry  = "The SDK accepts a token whose verifier reports no expiry"

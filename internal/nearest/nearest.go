@@ -10,8 +10,8 @@ const maxCandidate = 256 // bytes of a known name that is suggested
 // Name returns the known name with the smallest edit distance from name, or the first known
 // name that begins with name and an underscore. It returns "" if the distance of all known
 // names is too large: more than 1 plus a third of the length of name, or more than 3 plus a
-// sixteenth. It ignores case and treats dashes as underscores. It
-// does not suggest known names of more than 256 bytes.
+// sixteenth. It ignores case and treats dashes as underscores. It does not suggest known names of
+// more than 256 bytes.
 func Name(name string, known []string) string {
 	best, limit := "", min(1+len(name)/3, 3+len(name)/16)
 	for _, candidate := range known {

@@ -62,9 +62,9 @@ func (c *Client) Get(ctx context.Context, url string, header http.Header) (*Resp
 // Do sends req and reads the whole response. It stops at the deadline of req's context or
 // after Config.Timeout, whichever is sooner.
 //
-// Do returns a Response for every status except 1xx and 3xx. See also Config.Observe. If a body cannot be read, the
-// Response of a status from 400 on has no body; other statuses are errors then. Every error
-// is an *[Error].
+// Do returns a Response for every status except 1xx and 3xx; see also Config.Observe. If a
+// body cannot be read, the Response of a status from 400 on has no body; other statuses are
+// errors then. Every error is an *[Error].
 //
 // Do does not modify req, but closes its body. It ignores its Host field and replaces its
 // Accept-Encoding by identity.

@@ -22,9 +22,9 @@ type Exchange struct {
 type traceKey struct{}
 
 // WithTrace returns a context with which Do calls trace once for each request that it has sent, in
-// the goroutine of Do. It must not change the Exchange. The connection is closed after the response, so
-// that a report leaves none open. A package whose fetches do not have the
-// context of the request that needs them passes it on only for a report.
+// the goroutine of Do. trace must not change the Exchange. The connection is closed after the
+// response, so that a report leaves none open. A package whose fetches do not have the context of the
+// request that needs them passes it on only for a report.
 func WithTrace(ctx context.Context, trace func(Exchange)) context.Context {
 	return context.WithValue(ctx, traceKey{}, trace)
 }

@@ -33,7 +33,7 @@ type evidence struct {
 
 	control      string // a valid token; "" none
 	controlReply reply
-	controlWhy   string // why there is none
+	controlWhy   string // why control is empty
 	query        reply  // the valid token in the query
 	lowerCase    reply  // the valid token with "bearer"
 
@@ -53,7 +53,7 @@ type attempt struct {
 type server struct {
 	issuer string
 	tried  []document
-	doc    document // the one that clients use; without members, if there is none
+	doc    document // the one that clients use; without members if none was found
 	page   reply    // doc requested by a page of a browser
 }
 

@@ -42,7 +42,7 @@ type Config struct {
 
 	// Token is an access token for the server. It is sent to an issuer only for introspection, as the
 	// configuration says. With Public, it is sent to resource_server_url, but only over https or to
-	// a loopback host. "": there is none, and what needs one is not checked.
+	// a loopback host. "": what needs a token is not checked.
 	Token string
 
 	TLS       *tls.Config       // for Public, if the server has a certificate of a private CA; nil: the roots of the system

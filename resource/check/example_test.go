@@ -11,7 +11,7 @@ import (
 	"github.com/warder-go/warder/resource/resourcetest"
 )
 
-// A test of a deployment can require that there are no errors. Here the issuer has another
+// A test of a deployment can require a report without errors. Here the issuer has another
 // identifier than the file.
 func Example() {
 	issuer, err := resourcetest.NewIssuer(resourcetest.Config{})

@@ -64,7 +64,7 @@ func (e *answerError) Error() string { return fmt.Sprintf("status %d: %s", e.sta
 // An mcpClient sends requests with a token to the MCP server.
 type mcpClient struct {
 	*public
-	session   string // "": there is none
+	session   string // "": the server has opened none
 	version   string // "": not agreed yet
 	stateless bool
 }
