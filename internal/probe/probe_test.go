@@ -139,15 +139,14 @@ func TestCanceled(t *testing.T) {
 // Text of the server is printable and limited, and has no parts of tokens.
 func TestHostileText(t *testing.T) {
 	hostile := presented(func(string) string { return "" })
-	s := start(t, "/mcp", func(s *site, next http.Handler) http.Handler {
-		return hostile(s, changed(func(_ *site, r *http.Request, w *httptest.ResponseRecorder) {
-			if w.Code == 401 {
-				w.Header().Set("Content-Type", "text/plain")
-				w.Body.Reset()
-				fmt.Fprintf(w.Body, "\x1b[31mred\x1b[0m\r\nseen %s%s", tokenOf(r).raw, strings.Repeat("x", 1000))
-			}
-		})(s, next))
+	reflect := changed(func(_ *site, r *http.Request, w *httptest.ResponseRecorder) {
+		if w.Code == 401 {
+			w.Header().Set("Content-Type", "text/plain")
+			w.Body.Reset()
+			fmt.Fprintf(w.Body, "\x1b[31mred\x1b[0m\r\nseen %s%s", tokenOf(r).raw, strings.Repeat("x", 1000))
+		}
 	})
+	s := start(t, "/mcp", func(s *site, next http.Handler) http.Handler { return reflect(s, hostile(s, next)) })
 	report := run(t, s.withKey())
 	wantIDs(t, report, []string{"error-body", "reflection", "rejected-challenge"}, probe.Fail, probe.Warn)
 	for _, r := range report.Results {
