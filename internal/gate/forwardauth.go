@@ -226,6 +226,9 @@ func (g *Gate) checkOriginal(original *http.Request, u *upstream) *refusal {
 			return refusedIdentity
 		}
 	}
+	if original.Header["Upgrade"] != nil { // also h2c: a proxy can pass the offer on, and then every further request
+		return refusedUpgrade
+	}
 	if original.Body == nil {
 		original.Body = io.NopCloser(strings.NewReader(""))
 	}

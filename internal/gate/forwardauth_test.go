@@ -1,20 +1,10 @@
 package gate_test
 
 import (
-	"context"
 	"fmt"
-	"maps"
-	"net"
-	"net/http"
-	"os"
-	"os/exec"
-	"path/filepath"
 	"reflect"
 	"strings"
 	"testing"
-	"time"
-
-	"github.com/warder-go/warder/resource/resourcetest"
 )
 
 // external is an upstream that another proxy serves.
@@ -64,6 +54,7 @@ func TestForwardAuth(t *testing.T) {
 			{"another method", "PUT", "/mcp", "TOKEN", 405},
 			{"a token in the query", "POST", "/mcp?access_token=x", "TOKEN", 400},
 			{"websocket", "GET", "/mcp", "TOKENUpgrade: websocket\r\n", 501},
+			{"HTTP/2 without TLS", "GET", "/mcp", "TOKENUpgrade: h2c\r\n", 501},
 			{"a forged identity", "POST", "/mcp", "TOKENWarder-Identity: forged\r\n", 400},
 			{"a forged identity with an underscore", "POST", "/mcp", "TOKENX_User: forged\r\n", 400},
 			{"a page of another origin", "POST", "/mcp", "TOKENOrigin: https://evil.example\r\n", 403},
@@ -198,145 +189,5 @@ func TestForwardAuthMistakes(t *testing.T) {
 		if got := strings.TrimPrefix(mistakesOf(t, row.text), "gate: "); got != row.want {
 			t.Errorf("%s (-want +got)\n- %s\n+ %s", row.name, row.want, got)
 		}
-	}
-}
-
-// nginxConfig is the configuration of docs/gate.md for nginx, with placeholders for the address of
-// the gate and of the MCP server.
-const nginxConfig = `
-daemon off;
-master_process off;
-pid nginx.pid;
-error_log stderr;
-events {}
-http {
-	access_log off;
-	client_body_temp_path body;
-	proxy_temp_path proxy;
-	fastcgi_temp_path fastcgi;
-	uwsgi_temp_path uwsgi;
-	scgi_temp_path scgi;
-	server {
-		listen unix:nginx.sock;
-		location = /mcp {
-			auth_request /_warder/auth;
-			auth_request_set $warder_identity $upstream_http_warder_identity;
-			auth_request_set $warder_user $upstream_http_x_user;
-			proxy_pass http://SERVER;
-			proxy_http_version 1.1;
-			proxy_buffering off;
-			proxy_set_header Connection "";
-			proxy_set_header Authorization "";
-			proxy_set_header Warder-Identity $warder_identity;
-			proxy_set_header X-User $warder_user;
-		}
-		location = /_warder/auth {
-			internal;
-			proxy_pass http://GATE;
-			proxy_http_version 1.1;
-			proxy_pass_request_body off;
-			proxy_set_header Content-Length "";
-			proxy_set_header Host $http_host;
-			proxy_set_header X-Original-Method $request_method;
-			proxy_set_header X-Original-URI $request_uri;
-		}
-		location /.well-known/ {
-			proxy_pass http://GATE;
-			proxy_http_version 1.1;
-			proxy_set_header Host $http_host;
-		}
-	}
-}
-`
-
-// nginx, as docs/gate.md describes it, passes on accepted requests with the identity and without the
-// token, and rejects the others with the challenge.
-func TestNginx(t *testing.T) {
-	program := os.Getenv("WARDER_NGINX")
-	if program == "" {
-		t.Skip("Skipped: WARDER_NGINX is not set. .ci/interop sets it to the path of nginx.")
-	}
-	up := new(recorder)
-	f := startExternal(t, external("nginx", "", ""))
-	client := runNginx(t, f.dir, program, strings.NewReplacer("GATE", f.public, "SERVER", strings.TrimPrefix(serve(t, up), "http://")).Replace(nginxConfig))
-	send := func(path string, header http.Header) answer {
-		req := f.post(call)
-		req.URL.Path, req.Host = path, "mcp.example.test"
-		maps.Copy(req.Header, header)
-		return f.through(client, req)
-	}
-	if got := send("/mcp", nil); got.status != 200 || got.body != "{}" {
-		t.Fatalf("got %+v", got)
-	}
-	got := up.one(t)
-	if claims := f.verify(got.header.Get("Warder-Identity")); claims["token_sub"] != "alice" || got.header.Get("X-User") != "alice" || got.header["Authorization"] != nil || got.body != call {
-		t.Errorf("the server got %+v with %v", got, claims)
-	}
-	rejected := send("/mcp", http.Header{"Authorization": {"Bearer " + f.issuer.Token(resourcetest.Token{Audience: "https://other.example.test"})}})
-	if rejected.status != 401 || len(rejected.header["Www-Authenticate"]) != 1 || !strings.Contains(rejected.header.Get("Www-Authenticate"), `resource_metadata="https://mcp.example.test/.well-known/oauth-protected-resource/mcp"`) {
-		t.Errorf("got %+v", rejected)
-	}
-	if got := send("/mcp", http.Header{"Warder-Identity": {"forged"}}); got.status != 500 {
-		t.Errorf("a forged identity: got %+v", got)
-	}
-	if got := send("/.well-known/oauth-protected-resource/mcp", nil); got.status == 200 { // POST
-		t.Errorf("got %+v", got)
-	}
-	if all := up.take(); len(all) > 0 {
-		t.Errorf("the server got %+v", all)
-	}
-}
-
-// runNginx runs nginx in a folder, and returns a transport to its socket.
-func runNginx(t *testing.T, dir, program, text string) *http.Transport {
-	t.Helper()
-	file, socket := filepath.Join(dir, "nginx.conf"), filepath.Join(dir, "nginx.sock")
-	if err := os.WriteFile(file, []byte(strings.Replace(text, "unix:nginx.sock", "unix:"+socket, 1)), 0o600); err != nil {
-		t.Fatal(err)
-	}
-	output := new(syncBuffer)
-	ctx, cancel := context.WithCancel(context.Background())
-	command := exec.CommandContext(ctx, program, "-e", "stderr", "-p", dir, "-c", file)
-	command.Stdout, command.Stderr = output, output
-	if err := command.Start(); err != nil {
-		cancel()
-		t.Fatal(err)
-	}
-	t.Cleanup(func() {
-		cancel()
-		_ = command.Wait() // returns an error because the process was killed
-		if t.Failed() {
-			t.Logf("output of nginx:\n%s", output)
-		}
-	})
-	dial := func(ctx context.Context, _, _ string) (net.Conn, error) {
-		return new(net.Dialer).DialContext(ctx, "unix", socket)
-	}
-	for end := time.Now().Add(patience); ; {
-		conn, err := dial(t.Context(), "", "")
-		if err == nil {
-			_ = conn.Close()
-			return &http.Transport{DialContext: dial, DisableKeepAlives: true}
-		}
-		if time.Now().After(end) {
-			t.Fatalf("nginx does not listen: %v\n%s", err, output)
-		}
-		timer := time.NewTimer(20 * time.Millisecond)
-		<-timer.C
-	}
-}
-
-// The configuration of docs/gate.md for nginx is the one that TestNginx uses.
-func TestDocumentedNginx(t *testing.T) {
-	body, err := os.ReadFile("../../docs/gate.md")
-	if err != nil {
-		t.Fatal(err)
-	}
-	plain := func(text string) string { return strings.ReplaceAll(text, "\t", "") }
-	_, documented, _ := strings.Cut(string(body), "```text\nlocation = /mcp {")
-	documented, _, _ = strings.Cut(documented, "```")
-	documented = strings.NewReplacer("127.0.0.1:8000", "SERVER", "127.0.0.1:8080", "GATE").Replace(documented)
-	if documented == "" || !strings.Contains(plain(nginxConfig), plain("location = /mcp {"+documented)) {
-		t.Errorf("docs/gate.md has another configuration:\n%s", documented)
 	}
 }
