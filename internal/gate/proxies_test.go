@@ -76,9 +76,11 @@ var proxyRows = []proxyRow{
 	{name: "a forged identity with an underscore", method: "GET", uri: "/mcp", lines: "TOKENWARDER_IDENTITY: forged\r\n", statuses: [4]int{200, 400, 200, 400}},
 	{name: "a forged user with a dot", method: "GET", uri: "/mcp", lines: "TOKENx.user: forged\r\n", statuses: [4]int{200, 400, 200, 400}},
 	{name: "an identity that Connection names", method: "GET", uri: "/mcp", lines: "TOKENConnection: X-User, Warder-Identity\r\n", statuses: [4]int{200, 200, 200, 200}},
-	{name: "a forged user that Connection names", method: "GET", uri: "/mcp", lines: "TOKENConnection: X-User\r\nX-User: forged\r\n", statuses: [4]int{500, 200, 200, 200}},
-	{name: "websocket", method: "GET", uri: "/mcp", lines: "TOKENConnection: Upgrade\r\nUpgrade: websocket\r\n", statuses: [4]int{200, 200, 501, 403}},
-	{name: "HTTP/2 without TLS", method: "GET", uri: "/mcp", lines: "TOKENConnection: Upgrade, HTTP2-Settings\r\nUpgrade: h2c\r\nHTTP2-Settings: AAMAAABkAAQAoAAAAAIAAAAA\r\n", statuses: [4]int{200, 200, 501, 200}},
+	{name: "a forged user that Connection names", method: "GET", uri: "/mcp", lines: "TOKENConnection: X-User\r\nX-User: forged\r\n", statuses: [4]int{500, 200, 400, 200}},
+	{name: "a forged user with an underscore that Connection names", method: "GET", uri: "/mcp", lines: "TOKENConnection: x_user\r\nx_user: forged\r\n", statuses: [4]int{200, 200, 200, 200}},
+	{name: "a forged user with a dot that Connection names", method: "GET", uri: "/mcp", lines: "TOKENConnection: x.user\r\nx.user: forged\r\n", statuses: [4]int{200, 200, 200, 200}},
+	{name: "websocket", method: "GET", uri: "/mcp", lines: "TOKENConnection: Upgrade\r\nUpgrade: websocket\r\n", statuses: [4]int{200, 200, 200, 403}},
+	{name: "HTTP/2 without TLS", method: "GET", uri: "/mcp", lines: "TOKENConnection: Upgrade, HTTP2-Settings\r\nUpgrade: h2c\r\nHTTP2-Settings: AAMAAABkAAQAoAAAAAIAAAAA\r\n", statuses: [4]int{200, 200, 200, 200}},
 
 	{name: "a call", method: "POST", uri: "/mcp", lines: "TOKEN" + sized, body: allowedCall, statuses: [4]int{200, 200, 200, 200}},
 	{name: "a call in chunks", method: "POST", uri: "/mcp", lines: "TOKEN" + chunked, body: allowedCall, statuses: [4]int{200, 200, 200, 200}},
@@ -87,6 +89,7 @@ var proxyRows = []proxyRow{
 	{name: "a tool without the scope", method: "POST", uri: "/mcp", lines: "TOKEN" + sized, body: call, challenge: withoutToolScope, statuses: [4]int{0, 403, 0, 403}},
 	{name: "a tool without the scope, in chunks", method: "POST", uri: "/mcp", lines: "TOKEN" + chunked, body: call, challenge: withoutToolScope, statuses: [4]int{0, 403, 0, 403}},
 	{name: "a public operation", method: "POST", uri: "/mcp", lines: chunked, body: list, statuses: [4]int{0, 200, 0, 200}},
+	{name: "a public operation with a forged user that Connection names", method: "POST", uri: "/mcp", lines: "Connection: X-User, Warder-Identity\r\nX-User: forged\r\nWarder-Identity: forged\r\n" + chunked, body: list, statuses: [4]int{0, 200, 0, 200}},
 	{name: "GET with a body", method: "GET", uri: "/mcp", lines: "TOKEN" + sized, body: call, statuses: [4]int{200, 400, 200, 400}},
 	{name: "a body that is too large", method: "POST", uri: "/mcp", lines: "TOKEN" + chunked, body: strings.Repeat(" ", 4<<20) + allowedCall, statuses: [4]int{0, 413, 0, 413}},
 }
@@ -114,6 +117,7 @@ func TestProxies(t *testing.T) {
 					x.check(row, row.statuses[n])
 				}
 			}
+			x.checkStream()
 			x.stop()
 			x.stopped <- <-x.stopped
 			if got := x.send(proxyRows[0]); got.status != [4]int{500, 500, 502, 403}[n] || len(x.up.take()) > 0 {
@@ -160,7 +164,7 @@ func startProxy(t *testing.T, p *proxyProgram, text string) *proxyTest {
 	}
 }
 
-// send sends a request through the proxy, on a connection of its own.
+// send sends a request through the proxy.
 func (x *proxyTest) send(row proxyRow) answer {
 	x.t.Helper()
 	authorization := func(audience, scope string) string {
@@ -176,23 +180,50 @@ func (x *proxyTest) send(row proxyRow) answer {
 		}
 		body = fmt.Sprintf("%x\r\n%s\r\n0\r\n%s\r\n", len(body), body, trailers)
 	}
-	conn := x.connect()
-	defer conn.Close()
-	if err := conn.SetDeadline(time.Now().Add(patience)); err != nil {
-		x.t.Fatal(err)
-	}
-	// The proxy can respond before it has read the whole request.
-	_, writeErr := fmt.Fprintf(conn, "%s %s HTTP/1.1\r\nHost: mcp.example.test\r\n%s\r\n%s", row.method, row.uri, lines, body)
-	res, err := http.ReadResponse(bufio.NewReader(conn), nil)
-	if err != nil {
-		x.t.Fatalf("%s: %v, %v", row.name, writeErr, err)
-	}
+	res := x.exchange(fmt.Sprintf("%s %s HTTP/1.1\r\nHost: mcp.example.test\r\n%s\r\n%s", row.method, row.uri, lines, body))
 	defer res.Body.Close()
 	text, err := io.ReadAll(res.Body)
 	if err != nil {
 		x.t.Fatalf("%s: %v", row.name, err)
 	}
 	return answer{res.StatusCode, res.Header, string(text)}
+}
+
+// exchange sends text on a connection of its own, and returns the response. The connection is closed when the test ends.
+func (x *proxyTest) exchange(text string) *http.Response {
+	x.t.Helper()
+	conn := x.connect()
+	x.t.Cleanup(func() { _ = conn.Close() })
+	if err := conn.SetDeadline(time.Now().Add(patience)); err != nil {
+		x.t.Fatal(err)
+	}
+	_, writeErr := io.WriteString(conn, text) // an error is possible if the proxy responds before it has read everything
+	res, err := http.ReadResponse(bufio.NewReader(conn), nil)
+	if err != nil {
+		x.t.Fatalf("%v, %v", writeErr, err)
+	}
+	return res
+}
+
+// checkStream reads an event while the response is not yet complete.
+func (x *proxyTest) checkStream() {
+	x.t.Helper()
+	const event = "data: 1\n\n"
+	read := make(chan struct{})
+	x.up.respond = func(w http.ResponseWriter, _ *http.Request) {
+		w.Header().Set("Content-Type", "text/event-stream")
+		_, _ = io.WriteString(w, event)
+		_ = http.NewResponseController(w).Flush()
+		<-read
+	}
+	res := x.exchange("GET /mcp HTTP/1.1\r\nHost: mcp.example.test\r\nAuthorization: Bearer " + x.token() + "\r\n\r\n")
+	defer res.Body.Close()
+	got := make([]byte, len(event))
+	if _, err := io.ReadFull(res.Body, got); err != nil || string(got) != event {
+		x.t.Errorf("a stream: got %d %q, %v", res.StatusCode, got, err)
+	}
+	close(read)
+	x.up.take()
 }
 
 // check sends a request, and compares the response and what the server gets.
