@@ -100,6 +100,7 @@ type proxyTest struct {
 	program *proxyProgram
 	up      *recorder
 	connect func() net.Conn
+	read    chan struct{} // closed when checkStream has read the event
 }
 
 // Proxies with the configurations of docs/gate.md pass on what the gate accepts, with the identity and
@@ -129,7 +130,7 @@ func TestProxies(t *testing.T) {
 
 // Envoy can be configured to send the beginning of a body. The gate rejects it, also if the client says that
 // it is the whole one.
-func TestEnvoyPartialBody(t *testing.T) {
+func TestProxiesPartialBody(t *testing.T) {
 	p := &proxyPrograms[3]
 	text := strings.Replace(p.documented(t), "{max_request_bytes: 4194304, allow_partial_message: false}", "{max_request_bytes: 16, allow_partial_message: true}", 1)
 	if os.Getenv(p.variable) == "" {
@@ -149,7 +150,8 @@ func startProxy(t *testing.T, p *proxyProgram, text string) *proxyTest {
 	}
 	o := external(p.style, keys, rules)
 	o.upstreams += "- name: second\n  authorization:\n    issuer_url: https://auth.example.test\n    resource_server_url: https://second.example.test/mcp\n"
-	x := &proxyTest{fixture: startExternal(t, o), program: p, up: new(recorder)}
+	x := &proxyTest{fixture: startExternal(t, o), program: p, up: new(recorder), read: make(chan struct{})}
+	x.up.respond = x.respond
 	x.connect = p.start(t, text, x.public, strings.TrimPrefix(serve(t, x.up), "http://"))
 	for end := time.Now().Add(patience); ; { // Traefik answers 404 until it has read its configuration
 		got := x.send(proxyRow{method: "GET", uri: proxiedDocument})
@@ -205,24 +207,29 @@ func (x *proxyTest) exchange(text string) *http.Response {
 	return res
 }
 
-// checkStream reads an event while the response is not yet complete.
+const event = "data: 1\n\n"
+
+// respond is the MCP server. It keeps a stream open until the client has read its event.
+func (x *proxyTest) respond(w http.ResponseWriter, req *http.Request) {
+	if req.Header.Get("Accept") != "text/event-stream" {
+		return
+	}
+	w.Header().Set("Content-Type", "text/event-stream")
+	_, _ = io.WriteString(w, event)
+	_ = http.NewResponseController(w).Flush()
+	<-x.read
+}
+
+// checkStream reads an event of a response that is not yet complete.
 func (x *proxyTest) checkStream() {
 	x.t.Helper()
-	const event = "data: 1\n\n"
-	read := make(chan struct{})
-	x.up.respond = func(w http.ResponseWriter, _ *http.Request) {
-		w.Header().Set("Content-Type", "text/event-stream")
-		_, _ = io.WriteString(w, event)
-		_ = http.NewResponseController(w).Flush()
-		<-read
-	}
-	res := x.exchange("GET /mcp HTTP/1.1\r\nHost: mcp.example.test\r\nAuthorization: Bearer " + x.token() + "\r\n\r\n")
+	defer close(x.read)
+	res := x.exchange("GET /mcp HTTP/1.1\r\nHost: mcp.example.test\r\nAccept: text/event-stream\r\nAuthorization: Bearer " + x.token() + "\r\n\r\n")
 	defer res.Body.Close()
 	got := make([]byte, len(event))
 	if _, err := io.ReadFull(res.Body, got); err != nil || string(got) != event {
 		x.t.Errorf("a stream: got %d %q, %v", res.StatusCode, got, err)
 	}
-	close(read)
 	x.up.take()
 }
 
