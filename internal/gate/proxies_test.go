@@ -217,15 +217,18 @@ func (x *proxyTest) respond(w http.ResponseWriter, req *http.Request) {
 	w.Header().Set("Content-Type", "text/event-stream")
 	_, _ = io.WriteString(w, event)
 	_ = http.NewResponseController(w).Flush()
-	<-x.read
+	select {
+	case <-x.read:
+	case <-req.Context().Done(): // the test has failed, and the proxy ends
+	}
 }
 
 // checkStream reads an event of a response that is not yet complete.
 func (x *proxyTest) checkStream() {
 	x.t.Helper()
-	defer close(x.read)
 	res := x.exchange("GET /mcp HTTP/1.1\r\nHost: mcp.example.test\r\nAccept: text/event-stream\r\nAuthorization: Bearer " + x.token() + "\r\n\r\n")
-	defer res.Body.Close()
+	defer res.Body.Close() // reads the rest
+	defer close(x.read)
 	got := make([]byte, len(event))
 	if _, err := io.ReadFull(res.Body, got); err != nil || string(got) != event {
 		x.t.Errorf("a stream: got %d %q, %v", res.StatusCode, got, err)
