@@ -42,7 +42,9 @@ type fixture struct {
 	*testing.T
 	guard *callguard.Guard[outcome]
 	probe func() outcome
-	log   []string
+
+	mu  sync.Mutex
+	log []string
 }
 
 func newFixture(t *testing.T, limits callguard.Limits) *fixture {
@@ -52,10 +54,16 @@ func newFixture(t *testing.T, limits callguard.Limits) *fixture {
 		Probe:        func(context.Context) outcome { return fx.probe() },
 		Panicked:     panicked,
 		BlameRequest: func(outcome) outcome { return blamed },
-		Ended:        func(o outcome, _ time.Duration) { fx.log = append(fx.log, o.name) },
-		Opened:       func() { fx.log = append(fx.log, "opened") },
+		Ended:        func(o outcome, _ time.Duration) { fx.add(o.name) },
+		Opened:       func() { fx.add("opened") },
 	})
 	return fx
+}
+
+func (fx *fixture) add(entry string) {
+	fx.mu.Lock()
+	defer fx.mu.Unlock()
+	fx.log = append(fx.log, entry)
 }
 
 func begin() bool { return true }
