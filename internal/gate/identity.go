@@ -37,51 +37,42 @@ type claims struct {
 	Resource     string `json:"resource"`
 }
 
-// sentJWT is an identity JWT that can be sent again.
-type sentJWT struct {
-	jwt   string
-	until time.Time // it can be sent again before this time
-	keys  *keys     // that have signed it
+// sentIdentity is the fields with an identity JWT, which can be sent again.
+type sentIdentity struct {
+	fields []field   // never changed
+	until  time.Time // they can be sent again before this time
+	keys   *keys     // that have signed the JWT
 }
 
 // field is a header field.
 type field struct{ name, value string }
 
-// identify returns the fields with which an upstream gets the identity of a caller.
+// identify returns the fields with which an upstream gets the identity of a caller. The result must
+// not be changed. It returns the same again for a quarter of the lifetime of the JWT. A caller is a
+// value of its own for each token, so it never gets the fields of another one.
 func (g *Gate) identify(u *upstream, caller *resource.Caller) ([]field, error) {
 	if !caller.Verified() {
 		return nil, errors.New("the caller is not verified")
 	}
-	fields := u.namedFields(caller)
 	if g.keys == nil {
-		return fields, nil
+		return u.namedFields(caller), nil
 	}
-	jwt, err := g.identityJWT(u, claims{
+	now, current := time.Now(), g.keys.current.Load()
+	if sent, ok := u.sent.Get(caller); ok && now.Before(sent.until) && sent.keys == current {
+		return sent.fields, nil
+	}
+	lifetime := time.Duration(g.settings.Identity.LifetimeSeconds) * time.Second
+	jwt, err := current.sign(claims{
 		Issuer: g.settings.Identity.Issuer, Subject: caller.ID(), Audience: u.audience, ClientID: caller.ClientID(), Scope: strings.Join(caller.Scopes(), " "),
 		TokenIssuer: caller.Issuer(), TokenSubject: caller.Subject(), Resource: caller.Resource(),
+		TokenID: rand.Text(), IssuedAt: now.Unix(), Expiry: now.Add(lifetime).Unix(),
 	})
 	if err != nil {
 		return nil, err
 	}
-	return append(fields, field{textproto.CanonicalMIMEHeaderKey(g.settings.Identity.Header), jwt}), nil
-}
-
-// identityJWT returns a JWT with the claims of a caller. It returns the same one again for a quarter of
-// its lifetime. All claims are the key under which it is found, so it is never that of another caller.
-func (g *Gate) identityJWT(u *upstream, c claims) (string, error) {
-	now, of := time.Now(), c
-	current := g.keys.current.Load()
-	if known, ok := u.sent.Get(of); ok && now.Before(known.until) && known.keys == current {
-		return known.jwt, nil
-	}
-	lifetime := time.Duration(g.settings.Identity.LifetimeSeconds) * time.Second
-	c.TokenID, c.IssuedAt, c.Expiry = rand.Text(), now.Unix(), now.Add(lifetime).Unix()
-	jwt, err := current.sign(c)
-	if err != nil {
-		return "", err
-	}
-	u.sent.Add(of, sentJWT{jwt, now.Add(lifetime / reusedPart), current})
-	return jwt, nil
+	fields := append(u.namedFields(caller), field{textproto.CanonicalMIMEHeaderKey(g.settings.Identity.Header), jwt})
+	u.sent.Add(caller, sentIdentity{fields, now.Add(lifetime / reusedPart), current})
+	return fields, nil
 }
 
 // sign returns a JWT with the claims.

@@ -17,7 +17,7 @@ const (
 	maxFieldName     = 64       // length of the name of an identity field, or of a field of request_headers
 	maxPreflightName = 64       // length of a name in Access-Control-Request-Headers
 	maxPreflight     = 64       // names in Access-Control-Request-Headers
-	maxIdentities    = 10_000   // cached identity JWTs of one upstream
+	maxIdentities    = 10_000   // callers of one upstream whose identity is cached
 	maxIdentityBytes = 16 << 10 // size of an identity JWT; larger ones are an error, and the request gets a 500
 	maxResponseBytes = 64 << 10 // size of the header of an upstream's response
 	maxIdleUpstream  = 512      // idle connections to one upstream

@@ -149,9 +149,9 @@ func TestReloadDuringEnd(t *testing.T) {
 	}
 }
 
-// After a reload, an identity JWT is still sent again. It is never that of another caller, or of
-// another token with other scopes.
-func TestIdentityCacheAfterReload(t *testing.T) {
+// An identity JWT is never that of another caller, or of another token with other scopes, also after
+// a reload.
+func TestIdentitiesAfterReload(t *testing.T) {
 	up := new(recorder)
 	text := options{}.text(serve(t, up) + "/mcp")
 	f := newFixture(t, text)
@@ -172,9 +172,10 @@ func TestIdentityCacheAfterReload(t *testing.T) {
 		}
 		return up.one(t).header.Get("Warder-Identity")
 	}
-	seen := map[string]string{}
+	seen, jwtOf := map[string]string{}, map[string]string{}
 	for name := range tokens {
 		jwt := sent(name)
+		jwtOf[name] = jwt
 		if other, ok := seen[jwt]; ok {
 			t.Errorf("%s got the JWT of %s", name, other)
 		}
@@ -186,9 +187,14 @@ func TestIdentityCacheAfterReload(t *testing.T) {
 	}
 	for name := range tokens {
 		for range 2 {
-			if jwt := sent(name); seen[jwt] != name {
-				t.Errorf("%s got another JWT, of %q", name, seen[jwt])
+			jwt := sent(name)
+			if other, ok := seen[jwt]; ok && other != name {
+				t.Errorf("%s got the JWT of %s", name, other)
 			}
+			if want := f.verify(jwtOf[name])["sub"]; f.verify(jwt)["sub"] != want {
+				t.Errorf("%s got the JWT of %v, want %v", name, f.verify(jwt)["sub"], want)
+			}
+			seen[jwt] = name
 		}
 	}
 }

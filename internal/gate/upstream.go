@@ -34,10 +34,10 @@ type upstream struct {
 	basePath  string // of the authorization block
 	live      *config.Live
 	transport *http.Transport
-	applied   atomic.Pointer[applied]     // set once live is there
-	fields    []identityField             // in the order of their names
-	requested map[string]bool             // canonical names of request_headers
-	sent      *lru.Cache[claims, sentJWT] // by its claims, without those that differ each time; nil: no identity JWT
+	applied   atomic.Pointer[applied]                    // set once live is there
+	fields    []identityField                            // in the order of their names
+	requested map[string]bool                            // canonical names of request_headers
+	sent      *lru.Cache[*resource.Caller, sentIdentity] // nil: no identity JWT
 }
 
 func (u *upstream) close() {
@@ -75,7 +75,7 @@ func (b *builder) addUpstream(n int) {
 	u.fields = b.identityFields(u)
 	b.requestHeaders(u)
 	if g.keys != nil {
-		u.sent, _ = lru.New[claims, sentJWT](maxIdentities) // the size is positive
+		u.sent, _ = lru.New[*resource.Caller, sentIdentity](maxIdentities) // the size is positive
 	}
 	g.upstreams = append(g.upstreams, u)
 	b.buildResource(u)
