@@ -12,6 +12,7 @@ import (
 
 	"github.com/go-json-experiment/json/jsontext"
 
+	"github.com/warder-go/warder/internal/oauthendpoint"
 	"github.com/warder-go/warder/internal/outbound"
 	"github.com/warder-go/warder/internal/strictjson"
 	"github.com/warder-go/warder/internal/tokentype"
@@ -56,7 +57,7 @@ func (v *Verifier) readAnswer(ctx context.Context, jwt *resource.Claims, r *outb
 	// Require exactly the type that was requested: a login page is not an answer, and an
 	// unsigned answer must not replace a signed one.
 	if !hasMediaType(r.Header.Values("Content-Type"), v.answerType()) {
-		return nil, nil, newFailure(wrongContentType, fmt.Errorf("want %q: check %s", v.answerType(), endpointSetting))
+		return nil, nil, newFailure(oauthendpoint.WrongContentType, fmt.Errorf("want %q: check %s", v.answerType(), endpointSetting))
 	}
 	object := r.Body
 	if v.keys != nil {
@@ -95,7 +96,7 @@ func activeAnswer(r *outbound.Response, object []byte) (answer, *failure) {
 	case err != nil && hasBooleanActive(object):
 		return a, newFailure(malformedClaims, err)
 	case err != nil:
-		return a, newFailure(malformed, err)
+		return a, newFailure(oauthendpoint.Malformed, err)
 	case !a.active:
 		return a, newFailure(inactive, nil)
 	}
@@ -150,6 +151,8 @@ func parseAnswer(object []byte) (a answer, err error) {
 	}
 	return a, nil
 }
+
+var errorNames = strictjson.NewNames("error")
 
 // hasError reports whether a document has a member error, in any case, as an error document
 // of OAuth has (RFC 6749 §5.2).

@@ -4,42 +4,37 @@ import (
 	"context"
 	"crypto/rand"
 	"errors"
-	"fmt"
-	"net/http"
 	"net/url"
-	"strings"
 	"time"
 
 	"github.com/warder-go/warder/internal/digest"
+	"github.com/warder-go/warder/internal/inflight"
 	"github.com/warder-go/warder/internal/logging"
+	"github.com/warder-go/warder/internal/oauthendpoint"
 	"github.com/warder-go/warder/resource"
 )
 
 // The introspection of a token has these steps:
 //
 //  1. Verify looks the token up in the negative cache.
-//  2. inFlightCalls.do lets all requests with the same token share the steps below.
+//  2. inflight.Group.Do lets all requests with the same token share the steps below.
 //  3. resolve looks in the negative cache again. With Config.Answers, resolveShared then looks
 //     for the result of another process (see sharedanswers.go), which replaces steps 4 to 6.
-//  4. callInTurn checks the breaker, then waits for a slot in the queue.
-//  5. call takes a permit from the breaker, and exchange sends the HTTP request.
-//  6. finish counts and logs the outcome, and returns the permit to the breaker. It also sends
-//     a probe if the breaker asks for one. With Config.Answers, shareResult then shares the
-//     result with other processes.
+//  4. callguard.Guard.Do checks the circuit breaker, then waits for a slot in the queue.
+//  5. Guard.Do takes a permit from the breaker, and exchange sends the HTTP request.
+//  6. Guard.Do passes the outcome to the breaker and to countAndLog. It also calls probe if the
+//     breaker asks for one. With Config.Answers, shareResult then shares the result with other
+//     processes.
 //  7. resolve caches a rejected token in the negative cache. Package resource caches an
 //     accepted one, for as long as Verify specifies.
 //
-// The map outcomes lists how a call can end, and what that means for the request and for
-// the breaker. An answer is the document about a token in an HTTP response (RFC 7662 §2.2).
+// The map reasons lists how a call can end, and what that means for the request. An answer is the document about a token in an HTTP response (RFC 7662 §2.2).
 
 // callGrace is how long a request waits at most beyond Config.Timeout. The queue limits its own
 // wait, and exchange ends at the timeout, unless a function in Config ignores its context.
 const callGrace = time.Second
 
-var (
-	errCallTooLong = errors.New("a function in the configuration ignores its context")
-	errCallPanic   = errors.New("a function in the configuration panicked")
-)
+var errCallPanic = errors.New("a function in the configuration panicked")
 
 // Verify asks the introspection endpoint about a token, opaque or JWT, and returns the
 // claims in its answer. An error is either a [*resource.Error] or ctx.Err(). Verify returns
@@ -58,24 +53,43 @@ func (v *Verifier) Verify(ctx context.Context, t *resource.Token) (*resource.Cla
 	}
 	key := digest.Of(t.Raw())
 	if f := v.negativeCache.lookup(key, time.Now()); f != nil {
-		return nil, f.resourceError()
+		return nil, resourceError(f)
 	}
-	waitCtx, cancel := context.WithTimeoutCause(ctx, v.maxDuration, errCallTooLong)
-	defer cancel()
-	call, err := v.calls.do(waitCtx, key, func(queueCtx context.Context, c *inFlightCall) (result, *failure) {
-		return v.resolve(queueCtx, c, key, t)
+	found, err := v.calls.Do(ctx, key, func(queueCtx context.Context, c *sharedCall) (finding, time.Time) {
+		r, f := v.resolve(queueCtx, c, key, t)
+		return finding{r, f}, v.shareUntil(r)
 	})
 	switch {
-	case err != nil && ctx.Err() != nil:
-		return nil, ctx.Err()
+	case errors.Is(err, inflight.ErrWait):
+		return nil, resourceError(newFailure(oauthendpoint.TimedOut, err))
 	case err != nil:
-		return nil, newFailure(timedOut, err).resourceError()
-	case call.failure != nil:
-		return nil, call.failure.resourceError()
+		return nil, err
+	case found.failure != nil:
+		return nil, resourceError(found.failure)
 	}
-	claims := *call.result.claims // a copy: other requests share the result
-	claims.CacheFor = call.result.cacheDuration()
+	claims := *found.result.claims // a copy: other requests share the result
+	claims.CacheFor = found.result.cacheDuration()
 	return &claims, nil
+}
+
+// A finding is how the introspection of a token ended, for all requests that share it.
+type finding struct {
+	result  result
+	failure *failure // nil: the token is accepted
+}
+
+type sharedCall = inflight.Call[finding]
+
+// shareUntil returns until when later requests share the result of a call that ends now.
+func (v *Verifier) shareUntil(r result) (until time.Time) {
+	if r.claims == nil || v.gracePeriod == 0 {
+		return time.Time{}
+	}
+	until = time.Now().Add(v.gracePeriod)
+	if end := r.receivedAt.Add(r.ttl); r.ttl > 0 && end.Before(until) {
+		until = end
+	}
+	return until
 }
 
 // A result is what a call has found out about a token, in this process or another one.
@@ -92,7 +106,7 @@ type result struct {
 // call has left the queue. From then on, the call continues without them, so that
 // the breaker notices an endpoint that hangs, and requests that arrive in the meantime can
 // share the result.
-func (v *Verifier) resolve(queueCtx context.Context, c *inFlightCall, key digest.Digest, t *resource.Token) (r result, f *failure) {
+func (v *Verifier) resolve(queueCtx context.Context, c *sharedCall, key digest.Digest, t *resource.Token) (r result, f *failure) {
 	cacheGeneration := v.negativeCache.currentGeneration()
 	// An earlier call for this token may have stored a result since Verify looked.
 	if f := v.negativeCache.lookup(key, time.Now()); f != nil {
@@ -103,95 +117,42 @@ func (v *Verifier) resolve(queueCtx context.Context, c *inFlightCall, key digest
 	} else {
 		r, f = v.callInTurn(queueCtx, c, t)
 	}
-	if f != nil && f.definitive() {
+	if f != nil && definitive(f.Outcome) {
 		v.negativeCache.store(key, f, r.receivedAt.Add(negativeTTL), cacheGeneration)
 	}
 	return r, f
 }
 
-// callInTurn waits for a slot in the queue and makes a call.
-func (v *Verifier) callInTurn(queueCtx context.Context, c *inFlightCall, t *resource.Token) (result, *failure) {
-	ctx, cancel := context.WithTimeout(context.Background(), v.timeout)
-	defer cancel()
-	// Fail before queueing. call checks again, because the breaker may open during the wait.
-	if f := v.breaker.check(time.Now()); f != nil {
-		return result{}, f
+// callInTurn makes a call when it is its turn.
+func (v *Verifier) callInTurn(queueCtx context.Context, c *sharedCall, t *resource.Token) (r result, f *failure) {
+	f, refusal := v.guard.Do(queueCtx, c.Start, func(ctx context.Context) (f *failure) {
+		r, f = v.exchange(ctx, t.Raw(), t.Claims())
+		return f
+	})
+	if refusal != nil {
+		return result{}, oauthendpoint.RefusalFailure(refusal)
 	}
-	if f := v.queue.acquire(queueCtx); f != nil {
-		return result{}, f
-	}
-	defer v.queue.release()
-	if !v.calls.start(c) { // all requests have given up
-		return result{}, newFailure(abandoned, errAbandoned)
-	}
-	return v.call(ctx, t)
-}
-
-// call makes one call if the breaker permits it. If a function in Config panics, the call is
-// recorded as panicked, and inFlightCalls.do panics in every request that waits.
-func (v *Verifier) call(ctx context.Context, t *resource.Token) (r result, f *failure) {
-	start := time.Now()
-	p, f := v.breaker.acquire(start)
-	if f != nil {
-		return result{}, f
-	}
-	if p.probeFirst {
-		v.logIfOpened(v.probe(ctx, p))
-		start = time.Now()
-		if p, f = v.breaker.acquire(start); f != nil {
-			return result{}, f
-		}
-	}
-	f = newFailure(panicked, errCallPanic) // replaced unless exchange panics
-	defer func() { v.finish(ctx, p, start, f) }()
-	r, f = v.exchange(ctx, t.Raw(), t.Claims())
 	return r, f
 }
 
-// finish records how a call ended: in the metrics, in the log and in the breaker. A probe
-// runs within the timeout and the queue slot of the call. That leaves time for it, because
-// only a call that ended before its timeout can lead to a probe.
-func (v *Verifier) finish(ctx context.Context, p permit, start time.Time, f *failure) {
-	now := time.Now()
-	action := v.breaker.release(p, f, now)
-	if action == probeNeeded {
-		action = v.probe(ctx, p)
-	}
-	if f.class() == classSuspectCredentials && !v.breaker.limitsCalls() {
-		f.blameToken()
-	}
-	v.countAndLog(f, now.Sub(start))
-	v.logIfOpened(action)
+// circuitOpened is called when the circuit breaker has opened.
+func (v *Verifier) circuitOpened() {
+	v.endpoint.RefreshSoon() // the endpoint may have moved
+	logging.OrDefault(v.log).Warn("circuit opened after failures; not calling the introspection endpoint", "issuer", v.issuer)
 }
 
-func (v *Verifier) logIfOpened(action breakerAction) {
-	if action == opened {
-		v.endpoint.refreshSoon() // the endpoint may have moved
-		logging.OrDefault(v.log).Warn("circuit opened after failures; not calling the introspection endpoint", "issuer", v.issuer)
-	}
-}
-
-// probe calls the endpoint with a random token, to find out whether the endpoint fails for
-// every token or only for tokens that clients sent (see the comment on breaker). The cost is
-// one more call each time the breaker would otherwise open or limit the rate of calls.
-func (v *Verifier) probe(ctx context.Context, p permit) (action breakerAction) {
-	start := time.Now()
-	f := newFailure(panicked, errCallPanic) // replaced unless exchange panics
-	defer func() {
-		now := time.Now()
-		v.countAndLog(f, now.Sub(start))
-		action = v.breaker.releaseAfterProbe(p, f, now)
-	}()
-	_, f = v.exchange(ctx, rand.Text(), nil)
-	return // the deferred function sets action
+// probe calls the endpoint with a random token.
+func (v *Verifier) probe(ctx context.Context) *failure {
+	_, f := v.exchange(ctx, rand.Text(), nil)
+	return f
 }
 
 // exchange sends one introspection request (RFC 7662 §2.1) and reads the answer. jwt has the
 // unverified claims of the token if it is a JWT, else it is nil.
 func (v *Verifier) exchange(ctx context.Context, token string, jwt *resource.Claims) (r result, f *failure) {
-	endpoint, err := v.endpoint.get(ctx)
+	endpoint, err := v.endpoint.URL(ctx)
 	if err != nil {
-		return result{}, discoveryFailure(err)
+		return result{}, oauthendpoint.DiscoveryFailure(err)
 	}
 	r, _, f = v.exchangeAt(ctx, endpoint, token, jwt)
 	return r, f
@@ -199,39 +160,24 @@ func (v *Verifier) exchange(ctx context.Context, token string, jwt *resource.Cla
 
 // exchangeAt is exchange for a known endpoint. note says what may be wrong with our credentials.
 func (v *Verifier) exchangeAt(ctx context.Context, endpoint, token string, jwt *resource.Claims) (r result, note string, f *failure) {
-	client, err := v.clients.get()
-	if err != nil {
-		return result{}, "", newFailure(credentials, fmt.Errorf("our client certificate is not available: %w", err))
-	}
 	form := url.Values{"token": {token}}
 	if v.hint != "" {
 		form.Set("token_type_hint", v.hint)
 	}
-	header := http.Header{"Content-Type": {"application/x-www-form-urlencoded"}, "Accept": {v.answerType()}}
-	note, err = v.auth.apply(ctx, header, form)
-	if err != nil {
-		return result{}, "", newFailure(credentials, fmt.Errorf("our credentials are not available: %w", err))
+	x, f := v.endpoint.Post(ctx, endpoint, v.answerType(), form)
+	r = result{endpoint: endpoint, receivedAt: x.ReceivedAt, ttl: v.answerTTL}
+	if f != nil {
+		return r, x.Note, f
 	}
-	req, err := http.NewRequestWithContext(ctx, http.MethodPost, endpoint, strings.NewReader(form.Encode()))
-	if err != nil { // cannot happen: New and metadata.Discover check the URL
-		return result{}, "", newFailure(unreachable, errors.New("the endpoint is not a valid URL"))
-	}
-	req.Header = header
-	sentAt := time.Now()
-	response, err := client.Do(req)
-	r = result{endpoint: endpoint, receivedAt: time.Now(), ttl: v.answerTTL}
-	if err != nil {
-		return r, note, outboundFailure(err)
-	}
-	if v.mayBeAnswer(response) {
-		r.claims, r.document, f = v.readAnswer(ctx, jwt, response, sentAt)
+	if v.mayBeAnswer(x.Response) {
+		r.claims, r.document, f = v.readAnswer(ctx, jwt, x.Response, x.SentAt)
 	} else {
-		f = statusFailure(response)
+		f = statusFailure(x.Response)
 	}
 	if f != nil {
-		f.explain(endpoint, response, v.auth.Method, note)
+		explain(f, x)
 	}
-	return r, note, f
+	return r, x.Note, f
 }
 
 // countAndLog updates the metrics and logs failures. It logs neither successes nor rejections
@@ -239,16 +185,16 @@ func (v *Verifier) exchangeAt(ctx context.Context, endpoint, token string, jwt *
 func (v *Verifier) countAndLog(f *failure, took time.Duration) {
 	o := active
 	if f != nil {
-		o = f.outcome
+		o = f.Outcome
 	}
 	v.metrics.calls[o].Inc()
 	v.metrics.duration.Observe(took.Seconds())
 	log := logging.OrDefault(v.log)
 	switch {
-	case f == nil || f.definitive():
-	case o == credentials: // logged as an error, because only the operator can fix it
-		log.Error("introspection failed: our credentials are rejected or not available", "issuer", v.issuer, "error", f.err)
+	case f == nil || definitive(f.Outcome):
+	case o == oauthendpoint.Credentials: // logged as an error, because only the operator can fix it
+		log.Error("introspection failed: our credentials are rejected or not available", "issuer", v.issuer, "error", f.Err)
 	default:
-		log.Warn("introspection failed", "issuer", v.issuer, "outcome", string(o), "took", took, "error", f.err)
+		log.Warn("introspection failed", "issuer", v.issuer, "outcome", string(o), "took", took, "error", f.Err)
 	}
 }

@@ -4,24 +4,25 @@ import (
 	"context"
 	"crypto"
 	"fmt"
-	"io"
 	"log/slog"
+
+	"github.com/warder-go/warder/internal/clientauth"
 )
 
 // Values of ClientAuth.Method. Registered methods have their name in
 // introspection_endpoint_auth_methods_supported (RFC 8414 §2).
 const (
-	ClientSecretBasic = "client_secret_basic" // RFC 6749 §2.3.1: ClientID and ClientSecret in the Authorization header
-	ClientSecretPost  = "client_secret_post"  // RFC 6749 §2.3.1: ClientID and ClientSecret in the form
-	PrivateKeyJWT     = "private_key_jwt"     // RFC 7523 §2.2: an assertion for ClientID, signed by Signer
-	Bearer            = "bearer"              // RFC 7662 §2.1: BearerToken, an access token for the endpoint
-	TLSClientAuth     = "tls_client_auth"     // RFC 8705 §2: ClientID, and the certificate in Config.CertificateFile or Config.TLS
+	ClientSecretBasic = clientauth.ClientSecretBasic // RFC 6749 §2.3.1: ClientID and ClientSecret in the Authorization header
+	ClientSecretPost  = clientauth.ClientSecretPost  // RFC 6749 §2.3.1: ClientID and ClientSecret in the form
+	PrivateKeyJWT     = clientauth.PrivateKeyJWT     // RFC 7523 §2.2: an assertion for ClientID, signed by Signer
+	Bearer            = clientauth.Bearer            // RFC 7662 §2.1: BearerToken, an access token for the endpoint
+	TLSClientAuth     = clientauth.TLSClientAuth     // RFC 8705 §2: ClientID, and the certificate in Config.CertificateFile or Config.TLS
 
 	// ClientSecretBasicRaw is client_secret_basic without the form-encoding that RFC 6749
 	// §2.3.1 requires. It is for servers that compare the header without decoding it, and
 	// therefore reject a ClientID such as admin@t.example with client_secret_basic. ClientID
 	// must not contain a colon (RFC 7617 §2). The method is not registered.
-	ClientSecretBasicRaw = "client_secret_basic_raw"
+	ClientSecretBasicRaw = clientauth.ClientSecretBasicRaw
 )
 
 // ClientAuth authenticates this server at the endpoint. It is required: otherwise anyone
@@ -72,20 +73,11 @@ type ClientAuth struct {
 	Audience string
 }
 
-const redacted = "[redacted credentials]"
-
 // Format prints a placeholder for every verb.
-func (a ClientAuth) Format(f fmt.State, _ rune) { _, _ = io.WriteString(f, redacted) }
+func (a ClientAuth) Format(f fmt.State, verb rune) { clientauth.Config(a).Format(f, verb) }
 
 // LogValue returns a placeholder.
-func (a ClientAuth) LogValue() slog.Value { return slog.StringValue(redacted) }
+func (a ClientAuth) LogValue() slog.Value { return clientauth.Config(a).LogValue() }
 
 // MarshalText returns a placeholder, so that encoders do not write credentials either.
-func (a ClientAuth) MarshalText() ([]byte, error) { return []byte(redacted), nil }
-
-func (a ClientAuth) method() string {
-	if a.Method == "" {
-		return ClientSecretBasic
-	}
-	return a.Method
-}
+func (a ClientAuth) MarshalText() ([]byte, error) { return clientauth.Config(a).MarshalText() }

@@ -11,21 +11,14 @@ import (
 	"time"
 
 	"github.com/warder-go/warder/internal/anyvalue"
+	"github.com/warder-go/warder/internal/callguard"
+	"github.com/warder-go/warder/internal/clientauth"
 	"github.com/warder-go/warder/internal/commonkey"
 	"github.com/warder-go/warder/internal/configerr"
 	"github.com/warder-go/warder/internal/grammar"
 	"github.com/warder-go/warder/internal/outbound"
 	"github.com/warder-go/warder/internal/tokentype"
 	"github.com/warder-go/warder/metadata"
-)
-
-// Defaults and bounds of Config.Timeout and Config.MaxConcurrent.
-const (
-	defaultTimeout       = 5 * time.Second
-	minTimeout           = 100 * time.Millisecond
-	maxTimeout           = 30 * time.Second
-	defaultMaxConcurrent = 32
-	maxMaxConcurrent     = 1024
 )
 
 // Config configures a [Verifier]. Issuer and Auth are required.
@@ -152,6 +145,10 @@ func (c Config) LogValue() slog.Value { return slog.StringValue(c.Issuer) }
 // MarshalText returns the issuer, so that encoders do not write secrets either.
 func (c Config) MarshalText() ([]byte, error) { return []byte(c.Issuer), nil }
 
+func (c Config) limits() callguard.Limits {
+	return callguard.Limits{Timeout: c.Timeout, MaxConcurrent: c.MaxConcurrent}
+}
+
 // needsMetadata reports whether an address is discovered in the issuer's metadata.
 func (c Config) needsMetadata() bool { return c.Endpoint == "" || c.SignedAnswers && c.KeysURL == "" }
 
@@ -192,8 +189,10 @@ func New(c Config) (*Verifier, error) {
 		}
 	}
 	mistakes.Add(outbound.CheckHosts("AllowHosts", c.AllowHosts))
-	c.Auth.check(&mistakes)
-	c.checkCertificate(&mistakes)
+	clientauth.Config(c.Auth).Check(&mistakes)
+	clientauth.Connections{
+		CertificateFile: c.CertificateFile, CertificateKeyFile: c.CertificateKeyFile, TLS: c.TLS, Transport: c.Transport,
+	}.Check(c.Auth.Method, &mistakes)
 	c.checkHint(&mistakes)
 	c.checkAnswers(&mistakes)
 	if c.SignedAnswers && c.Auth.ClientID == "" {
@@ -202,12 +201,7 @@ func New(c Config) (*Verifier, error) {
 	if !c.SignedAnswers && c.KeysURL != "" {
 		mistakes.Addf("KeysURL: must be empty unless SignedAnswers is true")
 	}
-	if c.Timeout != 0 && (c.Timeout < minTimeout || c.Timeout > maxTimeout) {
-		mistakes.Addf("Timeout: %s is not between %s and %s", c.Timeout, minTimeout, maxTimeout)
-	}
-	if c.MaxConcurrent < 0 || c.MaxConcurrent > maxMaxConcurrent {
-		mistakes.Addf("MaxConcurrent: %d is not between 1 and %d", c.MaxConcurrent, maxMaxConcurrent)
-	}
+	c.limits().Check(&mistakes)
 	if err := mistakes.Err("introspect: configuration"); err != nil {
 		return nil, err
 	}

@@ -50,7 +50,7 @@ func decodeEntry(plain []byte) (entry, bool) {
 	case accepted:
 		return e, true // sharedResult reads the body
 	case rejected:
-		return e, newFailure(outcome(e.body), nil).definitive()
+		return e, definitive(outcome(e.body))
 	}
 	return entry{}, false
 }
@@ -102,8 +102,8 @@ func (v *Verifier) sharedEntry(l sharedLookup, r result, f *failure) (entry, tim
 	case f == nil:
 		r.ttl = v.shared.ttl
 		return entry{kind: accepted, receivedAt: r.receivedAt, body: r.document}, r.cacheDuration()
-	case f.definitive() && l.lock == lockTaken:
-		return entry{kind: rejected, receivedAt: r.receivedAt, body: []byte(f.outcome)}, time.Until(r.receivedAt.Add(negativeTTL))
+	case definitive(f.Outcome) && l.lock == lockTaken:
+		return entry{kind: rejected, receivedAt: r.receivedAt, body: []byte(f.Outcome)}, time.Until(r.receivedAt.Add(negativeTTL))
 	}
 	return entry{}, 0
 }

@@ -1,41 +1,17 @@
 package introspect
 
-import (
-	"errors"
-	"fmt"
-	"net/http"
-	"slices"
+import "github.com/warder-go/warder/internal/oauthendpoint"
 
-	"github.com/warder-go/warder/internal/logging"
-	"github.com/warder-go/warder/internal/outbound"
-)
+// endpointSetting is the setting of the endpoint's URL, in the configuration file and here.
+const endpointSetting = "introspection_endpoint (in Go: Endpoint)"
 
-// explain completes the error of a failed call for the log: with the request, the response and
-// the setting that fixes it. method and note are about our credentials.
-func (f *failure) explain(endpoint string, r *outbound.Response, method, note string) {
-	text := fmt.Sprintf("POST %s: %s", logging.RedactURL(endpoint), r.Describe())
-	switch f.errorCode {
-	case "":
-	case noErrorCode, otherErrorCode:
-		text += ", " + f.errorCode
-	default:
-		text += ", error " + f.errorCode
+// explain completes the failure of a call for the log: with the request, the response and the
+// setting that fixes it.
+func explain(f *failure, x oauthendpoint.Exchange) {
+	f.Response = x.Describe(f.ErrorCode)
+	if f.Outcome != inactive && f.Outcome != keysUnavailable { // these are not about the response
+		f.Err = x.Explain(f.Outcome, f.ErrorCode, f.Err)
 	}
-	f.response = text
-	switch {
-	case f.outcome == inactive, f.outcome == keysUnavailable: // not about the response
-		return
-	case f.outcome == credentials:
-		// First what to do, because the record of a rejected request is cut.
-		text = "the endpoint rejects our credentials: check " + credentialSetting(method) + note + ", method " + method + ": " + text
-	case slices.Contains([]int{http.StatusNotFound, http.StatusMethodNotAllowed, http.StatusGone}, r.Status):
-		text += ": check " + endpointSetting
-	}
-	if f.err == nil {
-		f.err = errors.New(text)
-		return
-	}
-	f.err = fmt.Errorf("%s: %w", text, f.err)
 }
 
 // credentialSetting returns where the credentials are configured, in the configuration file

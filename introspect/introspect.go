@@ -19,13 +19,32 @@ import (
 
 	"github.com/prometheus/client_golang/prometheus"
 
+	"github.com/warder-go/warder/internal/callguard"
+	"github.com/warder-go/warder/internal/clientauth"
+	"github.com/warder-go/warder/internal/digest"
+	"github.com/warder-go/warder/internal/inflight"
 	"github.com/warder-go/warder/internal/keyset"
+	"github.com/warder-go/warder/internal/oauthendpoint"
 	"github.com/warder-go/warder/internal/outbound"
+	"github.com/warder-go/warder/metadata"
 	"github.com/warder-go/warder/resource"
 )
 
 // maxAnswerBytes limits an answer, after decompression.
 const maxAnswerBytes = 64 << 10
+
+// FailuresToOpen is how many failures, without a success in between, open the circuit breaker
+// of a [Verifier].
+const FailuresToOpen = callguard.FailuresToOpen
+
+// resultGracePeriod is how long the result of a successful call is shared after the end of the
+// call. It ends at the end of Config.AnswerTTL at the latest, and there is none if that is
+// negative.
+//
+// It covers the time between the end of the call and the moment when the resource has
+// cached the token: a request that arrives in between would find neither. A busy machine
+// does not delay a request for that long.
+const resultGracePeriod = 250 * time.Millisecond
 
 // Verifier verifies the tokens of one issuer. It implements [resource.Verifier] and
 // [prometheus.Collector], and is safe for concurrent use. If it is printed or logged, the
@@ -43,72 +62,71 @@ type Verifier struct {
 	issuer        string
 	answerTTL     time.Duration
 	timeout       time.Duration
-	maxDuration   time.Duration // of Verify
-	auth          *authenticator
-	endpoint      *endpoint
-	clients       *endpointClients
+	endpoint      *oauthendpoint.Endpoint
+	guard         *callguard.Guard[*failure]
 	hint          string      // token_type_hint; "": none
 	trustsUntyped bool        // Config.TrustAnswersWithoutTokenType
 	keys          *keyset.Set // nil: answers are not signed
-	calls         inFlightCalls
+	calls         inflight.Group[digest.Digest, finding]
+	gracePeriod   time.Duration // see resultGracePeriod
 	negativeCache *negativeCache
 	shared        *sharedAnswers // nil: answers are not shared
-	queue         *callQueue
-	breaker       breaker
 	metrics       *metrics
 	log           *slog.Logger // nil: slog.Default()
 }
 
 // build returns the verifier for a valid configuration.
 func build(c Config) *Verifier {
-	if c.Timeout == 0 {
-		c.Timeout = defaultTimeout
-	}
-	if c.MaxConcurrent == 0 {
-		c.MaxConcurrent = defaultMaxConcurrent
-	}
-	hosts := outbound.Hosts(c.Endpoint, c.KeysURL, c.MetadataURL)
-	if c.needsMetadata() && c.MetadataURL == "" {
-		hosts = append(hosts, outbound.Hosts(c.Issuer)...)
-	}
-	out := outbound.Config{
-		Transport: c.Transport, TLS: c.TLS, Proxy: c.Proxy, AllowHTTP: c.AllowHTTP, Hosts: hosts, AllowHosts: c.AllowHosts,
-	}
-	certificates := newCertificateFiles(c)
-	if certificates != nil {
-		out.TLS = certificates.present(c.TLS)
-	}
-	documents := outbound.New(out)
-	out.Timeout, out.MaxBytes, out.Concurrent = c.Timeout, maxAnswerBytes, c.MaxConcurrent
+	limits := c.limits().WithDefaults()
+	c.Timeout, c.MaxConcurrent = limits.Timeout, limits.MaxConcurrent
 	v := &Verifier{
-		issuer: c.Issuer, answerTTL: c.AnswerTTL, timeout: c.Timeout, maxDuration: c.Timeout + callGrace, log: c.Logger,
-		auth:          newAuthenticator(c.Auth, c.Issuer),
-		endpoint:      &endpoint{url: c.Endpoint, fixed: c.Endpoint != "", client: documents, issuer: c.Issuer, metadataURL: c.MetadataURL},
-		clients:       &endpointClients{config: out, certificates: certificates},
+		issuer: c.Issuer, answerTTL: c.AnswerTTL, timeout: c.Timeout, log: c.Logger,
+		endpoint:      newEndpoint(c),
 		hint:          cmp.Or(c.TokenTypeHint, "access_token"),
 		trustsUntyped: c.TrustAnswersWithoutTokenType,
-		calls:         inFlightCalls{gracePeriod: resultGracePeriod},
+		gracePeriod:   resultGracePeriod,
 		negativeCache: newNegativeCache(),
-		queue:         newCallQueue(c.MaxConcurrent, c.Timeout*2/5),
 	}
+	v.guard = callguard.New(callguard.Config[*failure]{
+		Limits: limits, Probe: v.probe, Panicked: newFailure(oauthendpoint.Panicked, errCallPanic),
+		BlameRequest: (*failure).BlameToken, Ended: v.countAndLog, Opened: v.circuitOpened,
+	})
 	if v.hint == NoTokenTypeHint {
 		v.hint = ""
 	}
 	if c.AnswerTTL != 0 {
-		v.calls.gracePeriod = max(0, min(resultGracePeriod, c.AnswerTTL))
+		v.gracePeriod = max(0, min(resultGracePeriod, c.AnswerTTL))
 	}
 	if c.SignedAnswers {
+		documents := v.endpoint.Documents()
 		var source keyset.Source = &keyset.Discovery{Client: documents, Issuer: c.Issuer, MetadataURL: c.MetadataURL, Setting: "KeysURL"}
 		if c.KeysURL != "" {
 			source = keyset.URL{Client: documents, URL: c.KeysURL, Setting: "KeysURL"}
 		}
 		v.keys = keyset.New(keyset.Config{Source: source, Observe: v.logKeyFetch})
 	}
+	v.calls.MaxWait = c.Timeout + callGrace
 	if v.shared = newSharedAnswers(c, v.hint); v.shared != nil {
-		v.maxDuration += v.shared.maxWait
+		v.calls.MaxWait += v.shared.maxWait
 	}
 	v.metrics = newMetrics(c.Issuer, v)
 	return v
+}
+
+func newEndpoint(c Config) *oauthendpoint.Endpoint {
+	hosts := outbound.Hosts(c.Endpoint, c.KeysURL, c.MetadataURL)
+	if c.needsMetadata() && c.MetadataURL == "" {
+		hosts = append(hosts, outbound.Hosts(c.Issuer)...)
+	}
+	return oauthendpoint.New(oauthendpoint.Config{
+		Issuer: c.Issuer, MetadataURL: c.MetadataURL, URL: c.Endpoint, Member: metadata.IntrospectionEndpoint,
+		URLSetting: endpointSetting, AuthSetting: credentialSetting(c.Auth.Method),
+		Auth: clientauth.Config(c.Auth), CertificateFile: c.CertificateFile, CertificateKeyFile: c.CertificateKeyFile,
+		Outbound: outbound.Config{
+			Transport: c.Transport, TLS: c.TLS, Proxy: c.Proxy, AllowHTTP: c.AllowHTTP, Hosts: hosts, AllowHosts: c.AllowHosts,
+		},
+		Timeout: c.Timeout, MaxBytes: maxAnswerBytes, MaxConcurrent: c.MaxConcurrent,
+	})
 }
 
 // Issuer returns the issuer identifier.
@@ -119,7 +137,7 @@ func (v *Verifier) Issuer() string { return v.issuer }
 // the metrics report whether the endpoint works and accepts our credentials, and cached
 // tokens do not need it.
 func (v *Verifier) Ready(ctx context.Context) error {
-	if _, err := v.endpoint.get(ctx); err != nil {
+	if _, err := v.endpoint.URL(ctx); err != nil {
 		return fmt.Errorf("introspect: %w", err)
 	}
 	if v.keys != nil {
@@ -138,7 +156,7 @@ func (v *Verifier) Forget() {
 	if v.shared != nil {
 		v.shared.generation.forget()
 	}
-	v.calls.detachAll()
+	v.calls.DetachAll()
 	v.negativeCache.purge()
 }
 

@@ -1,6 +1,10 @@
 package introspect
 
-import "github.com/prometheus/client_golang/prometheus"
+import (
+	"github.com/prometheus/client_golang/prometheus"
+
+	"github.com/warder-go/warder/internal/oauthendpoint"
+)
 
 // metrics are the time series of one endpoint. The label issuer is from the configuration,
 // and outcome is one of a closed set of values.
@@ -43,8 +47,8 @@ func newMetrics(issuer string, v *Verifier) *metrics {
 			Buckets: []float64{.005, .01, .025, .05, .1, .25, .5, 1, 2.5, 5, 10},
 		}),
 	}
-	for o := range outcomes {
-		if o != circuitOpen && o != overloaded && o != abandoned { // these are not outcomes of calls
+	for o := range reasons {
+		if o != oauthendpoint.CircuitOpen && o != oauthendpoint.Overloaded && o != oauthendpoint.Abandoned { // these are not outcomes of calls
 			m.calls[o] = m.counter.WithLabelValues(string(o))
 		}
 	}
@@ -59,10 +63,10 @@ func newMetrics(issuer string, v *Verifier) *metrics {
 	gauge := func(name, help string, value func() float64) {
 		m.gauges = append(m.gauges, prometheus.NewGaugeFunc(prometheus.GaugeOpts{Name: name, Help: help, ConstLabels: labels}, value))
 	}
-	gauge("warder_introspection_in_flight", "Calls that are running.", func() float64 { return float64(len(v.queue.slots)) })
-	gauge("warder_introspection_waiting", "Calls that wait in the queue.", func() float64 { return float64(v.queue.waiting.Load()) })
+	gauge("warder_introspection_in_flight", "Calls that are running.", func() float64 { return float64(v.guard.Running()) })
+	gauge("warder_introspection_waiting", "Calls that wait in the queue.", func() float64 { return float64(v.guard.Waiting()) })
 	gauge("warder_introspection_circuit_open", "1 while the circuit breaker is open or half-open because the endpoint fails, else 0.", func() float64 {
-		if v.breaker.notClosed() {
+		if v.guard.CircuitOpen() {
 			return 1
 		}
 		return 0

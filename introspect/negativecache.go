@@ -17,7 +17,7 @@ const (
 )
 
 // negativeCache stores tokens that the issuer rejects, least recently used first out. It
-// stores only failures that are about the token (see failure.definitive), never an
+// stores only failures that are about the token (see definitive), never an
 // outage. It is safe for concurrent use.
 type negativeCache struct {
 	mu         sync.Mutex

@@ -5,6 +5,7 @@ import (
 	"time"
 
 	"github.com/warder-go/warder/internal/digest"
+	"github.com/warder-go/warder/internal/oauthendpoint"
 	"github.com/warder-go/warder/resource"
 )
 
@@ -65,12 +66,12 @@ type sharedLookup struct {
 
 // resolveShared is callInTurn with a store: it uses a result that another process has shared, and
 // shares the result of its own call.
-func (v *Verifier) resolveShared(queueCtx context.Context, c *inFlightCall, token digest.Digest, t *resource.Token) (r result, f *failure) {
+func (v *Verifier) resolveShared(queueCtx context.Context, c *sharedCall, token digest.Digest, t *resource.Token) (r result, f *failure) {
 	l := v.lookUpShared(queueCtx, token, t.Claims())
 	if l.found {
 		return l.result, l.failure
 	}
-	f = newFailure(panicked, errCallPanic) // replaced unless the call panics
+	f = newFailure(oauthendpoint.Panicked, errCallPanic) // replaced unless the call panics
 	defer func() { v.shareResult(l, r, f) }()
 	return v.callInTurn(queueCtx, c, t)
 }
@@ -110,10 +111,10 @@ func (v *Verifier) lookUpShared(queueCtx context.Context, token digest.Digest, j
 // endpointForLookup returns the URL of the endpoint. A discovery for it is subject to the breaker,
 // as it is in a call.
 func (v *Verifier) endpointForLookup(ctx context.Context) (string, bool) {
-	if url, _ := v.endpoint.current(); url == "" && v.breaker.check(time.Now()) != nil {
+	if v.endpoint.KnownURL() == "" && v.guard.Check() != nil {
 		return "", false
 	}
-	url, err := v.endpoint.get(ctx)
+	url, err := v.endpoint.URL(ctx)
 	return url, err == nil
 }
 

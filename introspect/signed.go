@@ -14,6 +14,7 @@ import (
 	"github.com/warder-go/warder/internal/jose"
 	"github.com/warder-go/warder/internal/keyset"
 	"github.com/warder-go/warder/internal/logging"
+	"github.com/warder-go/warder/internal/oauthendpoint"
 	"github.com/warder-go/warder/internal/strictjson"
 )
 
@@ -53,7 +54,7 @@ func (v *Verifier) checkEnvelope(e envelope, sentAt time.Time) error {
 	switch age := sentAt.Sub(e.issuedAt); {
 	case e.issuer != v.issuer:
 		return errors.New("iss is not the issuer")
-	case !slices.Contains(e.audience, v.auth.ClientID):
+	case !slices.Contains(e.audience, v.endpoint.ClientID()):
 		return errors.New("aud does not contain our client_id")
 	case age > answerSkew, age < -answerSkew: // also if iat is absent
 		return fmt.Errorf("iat differs by more than %s from the time of the request", answerSkew)
@@ -130,17 +131,23 @@ func parseDate(value jsontext.Value) (time.Time, error) {
 // keyFailure returns the failure for an error of keyset.Set.Verify.
 func keyFailure(err error) *failure {
 	if u, ok := errors.AsType[*keyset.UnavailableError](err); ok {
-		return &failure{outcome: keysUnavailable, retryAfter: u.RetryAfter, err: err}
+		return keysFailure(err, u.RetryAfter)
 	}
 	if p, ok := errors.AsType[*keyset.PendingError](err); ok {
-		return &failure{outcome: keysUnavailable, retryAfter: p.RetryAfter, err: err}
+		return keysFailure(err, p.RetryAfter)
 	}
 	for _, invalid := range []error{keyset.ErrUnknownKey, keyset.ErrBadSignature, keyset.ErrAlgorithm, keyset.ErrAmbiguousKey} {
 		if errors.Is(err, invalid) {
 			return newFailure(unauthenticated, err)
 		}
 	}
-	return newFailure(timedOut, err) // the time for the call has expired
+	return newFailure(oauthendpoint.TimedOut, err) // the time for the call has expired
+}
+
+func keysFailure(err error, retryAfter time.Duration) *failure {
+	f := newFailure(keysUnavailable, err)
+	f.RetryAfter = retryAfter
+	return f
 }
 
 // logKeyFetch is called after each fetch of the keys for signed answers.

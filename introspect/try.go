@@ -6,6 +6,7 @@ import (
 	"strings"
 
 	"github.com/warder-go/warder/internal/logging"
+	"github.com/warder-go/warder/internal/oauthendpoint"
 )
 
 // Trial is what a call to the introspection endpoint with a random token has shown.
@@ -27,23 +28,20 @@ type Trial struct {
 func (v *Verifier) Try(ctx context.Context) Trial {
 	ctx, cancel := context.WithTimeout(ctx, v.timeout)
 	defer cancel()
-	t := Trial{Method: v.auth.Method}
-	endpoint, _ := v.endpoint.current()
-	if !v.endpoint.fixed {
-		var err error
-		if endpoint, err = v.endpoint.discover(ctx); err != nil {
-			t.Err = discoveryFailure(err).resourceError()
-			return t
-		}
+	t := Trial{Method: v.endpoint.Method()}
+	endpoint, err := v.endpoint.FreshURL(ctx)
+	if err != nil {
+		t.Err = resourceError(oauthendpoint.DiscoveryFailure(err))
+		return t
 	}
 	t.Endpoint = logging.RedactURL(endpoint)
 	_, note, f := v.exchangeAt(ctx, endpoint, rand.Text(), nil)
 	t.Note = strings.TrimPrefix(note, "; ")
 	switch {
-	case f == nil, f.outcome == notAccessToken:
+	case f == nil, f.Outcome == notAccessToken:
 		t.Active = true
-	case !f.definitive():
-		t.Err = f.resourceError()
+	case !definitive(f.Outcome):
+		t.Err = resourceError(f)
 	}
 	return t
 }

@@ -22,6 +22,27 @@ type AuthorizationServer struct {
 
 	JWKSURI               string
 	IntrospectionEndpoint string
+	TokenEndpoint         string
+}
+
+// URLOf returns the URL in a member, or "" if the member is not one that Discover can read.
+func (s *AuthorizationServer) URLOf(m Member) string {
+	if field := s.field(m); field != nil {
+		return *field
+	}
+	return ""
+}
+
+func (s *AuthorizationServer) field(m Member) *string {
+	switch m {
+	case JWKSURI:
+		return &s.JWKSURI
+	case IntrospectionEndpoint:
+		return &s.IntrospectionEndpoint
+	case TokenEndpoint:
+		return &s.TokenEndpoint
+	}
+	return nil
 }
 
 // Member is the name of a URL in the document of an authorization server.
@@ -31,6 +52,7 @@ type Member string
 const (
 	JWKSURI               Member = "jwks_uri"
 	IntrospectionEndpoint Member = "introspection_endpoint"
+	TokenEndpoint         Member = "token_endpoint"
 )
 
 // ErrIssuerMismatch means that the issuer in a document is not the requested one (RFC 8414
@@ -59,14 +81,12 @@ func parseServer(body []byte, from, issuer string, used []Member) (*Authorizatio
 }
 
 func (s *AuthorizationServer) set(name string, value jsontext.Value) (err error) {
-	switch {
-	case strictjson.IsAbsent(value):
-	case name == "issuer":
-		s.Issuer, err = strictjson.String(value)
-	case name == string(JWKSURI):
-		s.JWKSURI, err = strictjson.String(value)
-	case name == string(IntrospectionEndpoint):
-		s.IntrospectionEndpoint, err = strictjson.String(value)
+	field := s.field(Member(name))
+	if name == "issuer" {
+		field = &s.Issuer
+	}
+	if field != nil && !strictjson.IsAbsent(value) {
+		*field, err = strictjson.String(value)
 	}
 	return err
 }
@@ -91,15 +111,13 @@ func (s *AuthorizationServer) checkURLs(from string) error {
 	if err != nil {
 		return errors.New("its address is not a URL")
 	}
-	for _, member := range []struct {
-		name  Member
-		value string
-	}{{JWKSURI, s.JWKSURI}, {IntrospectionEndpoint, s.IntrospectionEndpoint}} {
-		if member.value == "" {
+	for _, member := range []Member{JWKSURI, IntrospectionEndpoint, TokenEndpoint} {
+		value := s.URLOf(member)
+		if value == "" {
 			continue
 		}
-		if err := checkDiscovered(document, member.value); err != nil {
-			return fmt.Errorf("member %q: %s %w", member.name, quoteURL(member.value), err)
+		if err := checkDiscovered(document, value); err != nil {
+			return fmt.Errorf("member %q: %s %w", member, quoteURL(value), err)
 		}
 	}
 	return nil

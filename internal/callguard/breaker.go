@@ -1,20 +1,18 @@
-package introspect
+package callguard
 
 import (
-	"errors"
 	"sync"
 	"time"
 )
 
-// FailuresToOpen is how many failures, without a success in between, open the circuit breaker
-// of a [Verifier].
+// FailuresToOpen is how many failures, without a success in between, open the circuit breaker.
 const FailuresToOpen = 5
 
 // Limits of the circuit breaker.
 const (
 	minCoolDown         = time.Second      // the first cool-down; it doubles each time the breaker reopens without a success
 	maxCoolDown         = 30 * time.Second // the longest cool-down
-	maxRetryAfter       = 30 * time.Second // a longer Retry-After of the endpoint is capped at this
+	MaxRetryAfter       = 30 * time.Second // a longer Retry-After of the endpoint is capped at this
 	credentialsInterval = time.Second      // between calls while the endpoint rejects our credentials
 )
 
@@ -28,31 +26,32 @@ const (
 //
 // A cool-down lasts minCoolDown at first. If the breaker opens again without a success in
 // between, the cool-down doubles, up to maxCoolDown. It lasts at least as long as the
-// endpoint's Retry-After, capped at maxRetryAfter.
+// endpoint's Retry-After, capped at MaxRetryAfter.
 //
-// The class of a call's outcome (see outcomes) determines its effect:
+// The class of a call's outcome determines its effect:
 //
-//	classSuccess             (a valid answer, also about an inactive token) resets the failure
-//	                         count and the cool-down; half-open becomes closed
-//	classFailure             counts as a failure; half-open becomes open
-//	classSuspect             like classFailure, but a probe is sent before the breaker opens
-//	classNeutral             no effect while closed; half-open becomes closed, but the next
-//	                         failure reopens it
-//	classCredentials         like classNeutral, and limits the rate of calls (see below)
-//	classSuspectCredentials  like classCredentials, but a probe is sent before the rate is limited
+//	Success             (a valid answer, also a negative one) resets the failure count and the
+//	                    cool-down; half-open becomes closed
+//	Failure             counts as a failure; half-open becomes open
+//	Suspect             like Failure, but a probe is sent before the breaker opens
+//	Neutral             no effect while closed; half-open becomes closed, but the next failure
+//	                    reopens it
+//	Credentials         like Neutral, and limits the rate of calls (see below)
+//	SuspectCredentials  like Credentials, but a probe is sent before the rate is limited
+//	Aborted             like Neutral
 //
-// A probe finds out whether the endpoint or a token caused a suspect outcome. It is one
-// more call, with a random token that no client chose. If the probe fails too, the endpoint
+// A probe finds out whether the endpoint or the request of a client caused a suspect outcome.
+// It is one more call, with content that no client chose. If the probe fails too, the endpoint
 // is at fault and the breaker opens, unless another call has succeeded meanwhile. Any other
-// outcome of the probe is taken to mean that tokens caused the failures, and the failure
-// count restarts at zero. This way, no client can open the breaker for the others by sending
-// tokens that make the endpoint, or a firewall in front of it, return errors. One probe runs
-// at a time. A failure with Retry-After opens the breaker without a probe.
+// outcome of the probe is taken to mean that requests of clients caused the failures, and the
+// failure count restarts at zero. This way, no client can open the breaker for the others by
+// sending tokens that make the endpoint, or a firewall in front of it, return errors. One probe
+// runs at a time. A failure with Retry-After opens the breaker without a probe.
 //
 // Rejected credentials do not open the breaker: the endpoint works, but our configuration
 // is wrong. Instead, at most one call per credentialsInterval is permitted until a call
-// succeeds. A response that seems to reject our credentials can be about the token, such as
-// that of a firewall. So a probe decides first. If the endpoint accepts our credentials in the
+// succeeds. A response that seems to reject our credentials can be about the client's token, such
+// as that of a firewall. So a probe decides first. If the endpoint accepts our credentials in the
 // probe, the rate is not limited, and there is no other such probe for a credentialsInterval.
 // While the rate is limited, every second call is a probe, so that the limit ends even if
 // clients use up the other calls with such tokens.
@@ -96,40 +95,34 @@ type breakerAction int
 const (
 	noAction    breakerAction = iota
 	opened                    // the breaker has opened: log it
-	probeNeeded               // the breaker would open or limit calls, but a token may be the cause: send a probe, then call releaseAfterProbe
+	probeNeeded               // the breaker would open or limit calls, but a client may be the cause: send a probe, then call releaseAfterProbe
 )
 
-var (
-	errCircuitOpen         = errors.New("circuit open after repeated failures or Retry-After; not calling the endpoint")
-	errCredentialsRejected = errors.New("our credentials were rejected or not available a moment ago; not calling the endpoint")
-)
-
-// check returns a failure that says why no call is permitted now, or nil if a call is permitted.
-func (b *breaker) check(now time.Time) *failure {
+// check returns why no call is permitted now, or nil if a call is permitted.
+func (b *breaker) check(now time.Time) *Refusal {
 	b.mu.Lock()
 	defer b.mu.Unlock()
 	return b.checkLocked(now)
 }
 
-func (b *breaker) checkLocked(now time.Time) *failure {
+func (b *breaker) checkLocked(now time.Time) *Refusal {
 	switch {
 	case b.state == stateOpen && now.Before(b.openUntil):
-		return &failure{outcome: circuitOpen, retryAfter: b.openUntil.Sub(now), err: errCircuitOpen}
+		return &Refusal{RetryAfter: b.openUntil.Sub(now), Err: ErrCircuitOpen}
 	case b.state == stateHalfOpen: // its one call is running
-		return &failure{outcome: circuitOpen, retryAfter: minCoolDown, err: errCircuitOpen}
+		return &Refusal{RetryAfter: minCoolDown, Err: ErrCircuitOpen}
 	case b.limitsCallsLocked() && now.Before(b.credentialsRejectedAt.Add(credentialsInterval)):
-		return &failure{outcome: credentials, retryAfter: b.credentialsRejectedAt.Add(credentialsInterval).Sub(now), err: errCredentialsRejected}
+		return &Refusal{RetryAfter: b.credentialsRejectedAt.Add(credentialsInterval).Sub(now), Err: ErrCredentialsRejected}
 	}
 	return nil
 }
 
-// acquire returns a permit for a call that begins now, or a failure that says why no call is
-// permitted. Every permit must be given back with release.
-func (b *breaker) acquire(now time.Time) (permit, *failure) {
+// acquire returns a permit for a call that begins now, or why no call is permitted. Every permit must be given back with release.
+func (b *breaker) acquire(now time.Time) (permit, *Refusal) {
 	b.mu.Lock()
 	defer b.mu.Unlock()
-	if f := b.checkLocked(now); f != nil {
-		return permit{}, f
+	if r := b.checkLocked(now); r != nil {
+		return permit{}, r
 	}
 	if b.state == stateOpen { // the cool-down has ended
 		b.state = stateHalfOpen
@@ -151,63 +144,60 @@ func (b *breaker) limitsCalls() bool {
 
 func (b *breaker) limitsCallsLocked() bool { return !b.credentialsRejectedAt.IsZero() }
 
-// release records the outcome of a call; f is nil if the call succeeded.
-func (b *breaker) release(p permit, f *failure, now time.Time) breakerAction {
+// release records the outcome of a call.
+func (b *breaker) release(p permit, class Class, retryAfter time.Duration, now time.Time) breakerAction {
 	b.mu.Lock()
 	defer b.mu.Unlock()
-	return b.record(p, f.class(), f.retryDelay(), now)
+	return b.record(p, class, retryAfter, now)
 }
 
-// releaseAfterProbe completes a release that returned probeNeeded; f is the outcome of
-// the probe.
-func (b *breaker) releaseAfterProbe(p permit, f *failure, now time.Time) breakerAction {
+// releaseAfterProbe completes a release that returned probeNeeded. class and retryAfter are the
+// outcome of the probe.
+func (b *breaker) releaseAfterProbe(p permit, class Class, retryAfter time.Duration, now time.Time) breakerAction {
 	b.mu.Lock()
 	defer b.mu.Unlock()
-	class := f.class()
-	switch class { // no client chose the token of the probe, so it is not the cause
-	case classSuspect:
-		class = classFailure
-	case classSuspectCredentials:
-		class = classCredentials
-	case classSuccess, classNeutral: // the endpoint has processed the request, unless there was none
-		if f == nil || f.outcome != panicked {
-			b.credentialsRejectedAt, b.credentialsProvenAt = time.Time{}, now
-		}
+	switch class { // no client has influenced the probe, so none is the cause
+	case Suspect:
+		class = Failure
+	case SuspectCredentials:
+		class = Credentials
+	case Success, Neutral: // the endpoint has processed the request
+		b.credentialsRejectedAt, b.credentialsProvenAt = time.Time{}, now
 	}
 	if p.generation == b.generation {
 		b.probing = false
-		if class != classFailure {
-			b.failures = 0 // tokens caused the earlier failures
+		if class != Failure {
+			b.failures = 0 // requests of clients caused the earlier failures
 		}
 	}
-	return b.record(p, class, f.retryDelay(), now)
+	return b.record(p, class, retryAfter, now)
 }
 
-func (b *breaker) record(p permit, class outcomeClass, retryAfter time.Duration, now time.Time) breakerAction {
-	if class == classSuspectCredentials {
-		if class = b.classifyCredentials(p, now); class == classSuspectCredentials {
+func (b *breaker) record(p permit, class Class, retryAfter time.Duration, now time.Time) breakerAction {
+	if class == SuspectCredentials {
+		if class = b.classifyCredentials(p, now); class == SuspectCredentials {
 			b.probing = true
 			return probeNeeded
 		}
 	}
 	// Outcomes about credentials count even if the permit is outdated.
 	switch class {
-	case classCredentials:
+	case Credentials:
 		b.credentialsRejectedAt = now
-	case classSuccess:
+	case Success:
 		b.credentialsRejectedAt = time.Time{}
 	}
 	if p.generation != b.generation {
 		return noAction
 	}
 	switch class {
-	case classFailure, classSuspect:
+	case Failure, Suspect:
 		return b.recordFailure(class, retryAfter, now)
-	case classSuccess:
+	case Success:
 		b.failures, b.coolDown = 0, 0
 	default:
 		if b.state == stateHalfOpen {
-			// A token may have caused the outcome, so it does not prove that the endpoint
+			// A client may have caused the outcome, so it does not prove that the endpoint
 			// works: the next failure opens the breaker again.
 			b.failures = FailuresToOpen - 1
 		}
@@ -219,24 +209,24 @@ func (b *breaker) record(p permit, class outcomeClass, retryAfter time.Duration,
 }
 
 // classifyCredentials returns the class of a response that seems to reject our credentials:
-// classSuspectCredentials if a probe must decide.
-func (b *breaker) classifyCredentials(p permit, now time.Time) outcomeClass {
+// SuspectCredentials if a probe must decide.
+func (b *breaker) classifyCredentials(p permit, now time.Time) Class {
 	switch {
 	case b.limitsCallsLocked():
-		return classCredentials
+		return Credentials
 	case p.generation != b.generation, b.probing, // the running probe decides for this response too
 		!b.credentialsProvenAt.IsZero() && now.Before(b.credentialsProvenAt.Add(credentialsInterval)):
-		return classNeutral
+		return Neutral
 	}
-	return classSuspectCredentials
+	return SuspectCredentials
 }
 
-func (b *breaker) recordFailure(class outcomeClass, retryAfter time.Duration, now time.Time) breakerAction {
+func (b *breaker) recordFailure(class Class, retryAfter time.Duration, now time.Time) breakerAction {
 	if b.state == stateClosed && b.failures < FailuresToOpen-1 && retryAfter == 0 {
 		b.failures++
 		return noAction
 	}
-	if class == classSuspect && retryAfter == 0 {
+	if class == Suspect && retryAfter == 0 {
 		if b.probing {
 			return noAction // the running probe decides for this failure too
 		}
@@ -249,7 +239,7 @@ func (b *breaker) recordFailure(class outcomeClass, retryAfter time.Duration, no
 
 func (b *breaker) open(retryAfter time.Duration, now time.Time) {
 	b.coolDown = min(max(2*b.coolDown, minCoolDown), maxCoolDown)
-	b.openUntil = now.Add(max(b.coolDown, min(retryAfter, maxRetryAfter)))
+	b.openUntil = now.Add(max(b.coolDown, min(retryAfter, MaxRetryAfter)))
 	b.state, b.generation, b.probing = stateOpen, b.generation+1, false
 }
 

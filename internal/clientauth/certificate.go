@@ -1,20 +1,20 @@
-package introspect
+package clientauth
 
 import (
 	"crypto/tls"
 	"fmt"
+	"net/http"
 	"sync"
 	"time"
 
 	"github.com/warder-go/warder/internal/configerr"
 	"github.com/warder-go/warder/internal/digest"
-	"github.com/warder-go/warder/internal/outbound"
 	"github.com/warder-go/warder/internal/secretfile"
 )
 
-// certificateFiles are Config.CertificateFile and Config.CertificateKeyFile. They are safe for
-// concurrent use.
-type certificateFiles struct {
+// CertificateFiles are the files of a client certificate, with its chain, and of its private key,
+// in PEM, for mutual TLS (RFC 8705 §2). They are safe for concurrent use.
+type CertificateFiles struct {
 	chain, key *secretfile.File
 
 	mu      sync.Mutex       // guards the fields below
@@ -22,17 +22,17 @@ type certificateFiles struct {
 	current *tls.Certificate // nil: not read yet
 }
 
-// newCertificateFiles returns nil if no files are configured.
-func newCertificateFiles(c Config) *certificateFiles {
-	if c.CertificateFile == "" || c.CertificateKeyFile == "" {
+// NewCertificateFiles returns nil if no files are configured.
+func NewCertificateFiles(certificate, key string) *CertificateFiles {
+	if certificate == "" || key == "" {
 		return nil
 	}
-	return &certificateFiles{chain: secretfile.New(c.CertificateFile), key: secretfile.New(c.CertificateKeyFile)}
+	return &CertificateFiles{chain: secretfile.New(certificate), key: secretfile.New(key)}
 }
 
-// load returns the certificate. It reads the files in each call, and parses them if they have
+// Load returns the certificate. It reads the files in each call, and parses them if they have
 // changed. The result is the same pointer until then.
-func (f *certificateFiles) load() (*tls.Certificate, error) {
+func (f *CertificateFiles) Load() (*tls.Certificate, error) {
 	chain, err := f.chain.ReadAll()
 	if err != nil {
 		return nil, err
@@ -57,55 +57,34 @@ func (f *certificateFiles) load() (*tls.Certificate, error) {
 	return f.current, nil
 }
 
-// present returns a copy of a TLS configuration that presents the certificate in every
+// Present returns a copy of a TLS configuration that presents the certificate in every
 // handshake. It ignores which authorities the server accepts, because the server's error
 // explains a mismatch better than a missing certificate.
-func (f *certificateFiles) present(given *tls.Config) *tls.Config {
+func (f *CertificateFiles) Present(given *tls.Config) *tls.Config {
 	c := new(tls.Config)
 	if given != nil {
 		c = given.Clone()
 	}
-	c.GetClientCertificate = func(*tls.CertificateRequestInfo) (*tls.Certificate, error) { return f.load() }
+	c.GetClientCertificate = func(*tls.CertificateRequestInfo) (*tls.Certificate, error) { return f.Load() }
 	c.ClientSessionCache = nil // a resumed session would keep an earlier certificate
 	return c
 }
 
-// endpointClients provides the HTTP client for the endpoint. A connection keeps the certificate
-// of its handshake. A rotated certificate therefore needs a new client with new connections.
-type endpointClients struct {
-	config       outbound.Config
-	certificates *certificateFiles // nil: the client never changes
-
-	mu        sync.Mutex // guards the fields below
-	client    *outbound.Client
-	presented *tls.Certificate // by connections of client
+// Connections says how the connections to the endpoint are made, as far as it concerns the client
+// certificate. Its fields are fields of the configuration of a user of this package.
+type Connections struct {
+	CertificateFile, CertificateKeyFile string
+	TLS                                 *tls.Config
+	Transport                           http.RoundTripper
 }
 
-func (e *endpointClients) get() (*outbound.Client, error) {
-	var certificate *tls.Certificate
-	if e.certificates != nil {
-		var err error
-		if certificate, err = e.certificates.load(); err != nil {
-			return nil, err
-		}
-	}
-	e.mu.Lock()
-	defer e.mu.Unlock()
-	if e.client == nil || e.presented != certificate {
-		if e.client != nil {
-			e.client.CloseIdle()
-		}
-		e.client, e.presented = outbound.New(e.config), certificate
-	}
-	return e.client, nil
-}
-
-// checkCertificate adds the mistakes in the client certificate. It reads the files.
-func (c Config) checkCertificate(mistakes *configerr.List) {
+// Check adds the mistakes in the client certificate for a method of authentication. It reads the
+// files.
+func (c Connections) Check(method string, mistakes *configerr.List) {
 	inTLS := c.TLS != nil && (len(c.TLS.Certificates) > 0 || c.TLS.GetClientCertificate != nil)
 	switch {
 	case c.CertificateFile == "" && c.CertificateKeyFile == "":
-		if c.Auth.method() == TLSClientAuth && !inTLS && c.Transport == nil { // a Transport is not checked
+		if method == TLSClientAuth && !inTLS && c.Transport == nil { // a Transport is not checked
 			mistakes.Addf("CertificateFile: is missing; method %q requires a client certificate, in CertificateFile or in TLS", TLSClientAuth)
 		}
 	case c.CertificateFile == "":
@@ -117,7 +96,7 @@ func (c Config) checkCertificate(mistakes *configerr.List) {
 	case inTLS:
 		mistakes.Addf("CertificateFile: TLS has a client certificate too; remove one of them")
 	default:
-		if _, err := newCertificateFiles(c).load(); err != nil {
+		if _, err := NewCertificateFiles(c.CertificateFile, c.CertificateKeyFile).Load(); err != nil {
 			mistakes.Addf("CertificateFile: %w", err)
 		}
 	}

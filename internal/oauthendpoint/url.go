@@ -1,4 +1,4 @@
-package introspect
+package oauthendpoint
 
 import (
 	"context"
@@ -18,18 +18,18 @@ const (
 	discoveryLifetime = time.Hour        // until the metadata is read again; the URL in use stays in use meanwhile
 	discoveryInterval = 30 * time.Second // between attempts to read the metadata again
 	discoveryTimeout  = 5 * time.Second  // for all metadata URLs together
+	movedInterval     = time.Second      // until the metadata is read again after the endpoint has failed
 )
 
-// endpointSetting is the setting of the endpoint's URL, in the configuration file and here.
-const endpointSetting = "introspection_endpoint (in Go: Endpoint)"
-
-// endpoint is the URL of the introspection endpoint: fixed by the configuration, or
-// discovered in the issuer's metadata (RFC 8414). It is safe for concurrent use.
-type endpoint struct {
+// address is the URL of the endpoint: fixed by the configuration, or discovered in the issuer's
+// metadata (RFC 8414). It is safe for concurrent use.
+type address struct {
 	fixed       bool
-	client      *outbound.Client
+	documents   *outbound.Client
 	issuer      string
 	metadataURL string // "": the well-known URLs of issuer
+	member      metadata.Member
+	setting     string // Config.URLSetting
 	discovery   singleflight.Group
 
 	mu        sync.Mutex // guards the fields below
@@ -39,16 +39,16 @@ type endpoint struct {
 
 // get returns the URL. It starts a discovery if one is due, but waits for it only if no
 // URL was ever discovered.
-func (e *endpoint) get(ctx context.Context) (string, error) {
-	url, due := e.current()
+func (a *address) get(ctx context.Context) (string, error) {
+	url, due := a.current()
 	if !due {
 		return url, nil
 	}
-	done := e.discovery.DoChan("", func() (any, error) {
-		if _, due := e.current(); !due {
+	done := a.discovery.DoChan("", func() (any, error) {
+		if _, due := a.current(); !due {
 			return nil, nil // another discovery has just finished
 		}
-		return nil, e.refresh()
+		return nil, a.refresh()
 	})
 	if url != "" {
 		return url, nil
@@ -59,47 +59,47 @@ func (e *endpoint) get(ctx context.Context) (string, error) {
 			return "", result.Err
 		}
 	case <-ctx.Done():
-		return "", fmt.Errorf("waiting for the metadata of issuer %q: %w", e.issuer, ctx.Err())
+		return "", fmt.Errorf("waiting for the metadata of issuer %q: %w", a.issuer, ctx.Err())
 	}
-	url, _ = e.current()
+	url, _ = a.current()
 	return url, nil
 }
 
 // current returns the URL, or "" before the first discovery, and whether a discovery is
 // due.
-func (e *endpoint) current() (url string, due bool) {
-	e.mu.Lock()
-	defer e.mu.Unlock()
-	return e.url, !e.fixed && !time.Now().Before(e.refreshAt)
+func (a *address) current() (url string, due bool) {
+	a.mu.Lock()
+	defer a.mu.Unlock()
+	return a.url, !a.fixed && !time.Now().Before(a.refreshAt)
 }
 
 // refreshSoon makes a discovery due in a second, because the endpoint may have moved.
-func (e *endpoint) refreshSoon() {
-	e.mu.Lock()
-	defer e.mu.Unlock()
-	if soon := time.Now().Add(minCoolDown); e.refreshAt.After(soon) {
-		e.refreshAt = soon
+func (a *address) refreshSoon() {
+	a.mu.Lock()
+	defer a.mu.Unlock()
+	if soon := time.Now().Add(movedInterval); a.refreshAt.After(soon) {
+		a.refreshAt = soon
 	}
 }
 
 // refresh reads the metadata and updates the URL. It does not use the context of any
 // request, because several requests may wait for it.
-func (e *endpoint) refresh() error {
+func (a *address) refresh() error {
 	ctx, cancel := context.WithTimeout(context.Background(), discoveryTimeout)
 	defer cancel()
-	url, err := e.discover(ctx)
-	e.mu.Lock()
-	defer e.mu.Unlock()
+	url, err := a.discover(ctx)
+	a.mu.Lock()
+	defer a.mu.Unlock()
 	switch {
 	case err == nil:
-		e.url, e.refreshAt = url, time.Now().Add(discoveryLifetime)
-	case e.url != "":
-		e.refreshAt = time.Now().Add(discoveryInterval)
+		a.url, a.refreshAt = url, time.Now().Add(discoveryLifetime)
+	case a.url != "":
+		a.refreshAt = time.Now().Add(discoveryInterval)
 	}
 	return err
 }
 
-func (e *endpoint) discover(ctx context.Context) (url string, err error) {
+func (a *address) discover(ctx context.Context) (url string, err error) {
 	// Config.Transport may panic. This code runs in a goroutine of package singleflight,
 	// where a panic would end the process.
 	defer func() {
@@ -107,12 +107,12 @@ func (e *endpoint) discover(ctx context.Context) (url string, err error) {
 			err = errors.New("the transport panicked")
 		}
 	}()
-	server, err := metadata.DiscoverAt(ctx, e.client, e.metadataURL, e.issuer, metadata.IntrospectionEndpoint)
+	server, err := metadata.DiscoverAt(ctx, a.documents, a.metadataURL, a.issuer, a.member)
 	if err != nil {
-		return "", metadata.Suggest(err, endpointSetting)
+		return "", metadata.Suggest(err, a.setting)
 	}
-	if server.IntrospectionEndpoint == "" {
-		return "", fmt.Errorf("metadata of issuer %q at %q has no introspection_endpoint: set %s", e.issuer, server.URL, endpointSetting)
+	if url = server.URLOf(a.member); url == "" {
+		return "", fmt.Errorf("metadata of issuer %q at %q has no %s: set %s", a.issuer, server.URL, a.member, a.setting)
 	}
-	return server.IntrospectionEndpoint, nil
+	return url, nil
 }

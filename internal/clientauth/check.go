@@ -1,4 +1,4 @@
-package introspect
+package clientauth
 
 import (
 	"context"
@@ -12,7 +12,7 @@ import (
 	"github.com/warder-go/warder/internal/privatekey"
 )
 
-// authMethods are the methods of client authentication, each with the fields of ClientAuth that
+// authMethods are the methods of client authentication, each with the fields of Config that
 // it needs: exactly one field of each list must be set.
 var authMethods = []struct {
 	name     string
@@ -30,16 +30,16 @@ var authMethods = []struct {
 var secretFields = []string{"ClientSecret", "ClientSecretFile", "ClientSecretFunc"}
 
 // setFields returns the names of the fields that are set, except Method.
-func (a ClientAuth) setFields() (names []string) {
+func (c Config) setFields() (names []string) {
 	for _, f := range []struct {
 		name  string
 		isSet bool
 	}{
-		{"ClientID", a.ClientID != ""},
-		{"ClientSecret", a.ClientSecret != ""}, {"ClientSecretFile", a.ClientSecretFile != ""}, {"ClientSecretFunc", a.ClientSecretFunc != nil},
-		{"BearerToken", a.BearerToken != ""}, {"BearerTokenFile", a.BearerTokenFile != ""}, {"BearerTokenFunc", a.BearerTokenFunc != nil},
-		{"Signer", a.Signer != nil}, {"PrivateKeyFile", a.PrivateKeyFile != ""},
-		{"KeyID", a.KeyID != ""}, {"Algorithm", a.Algorithm != ""}, {"Audience", a.Audience != ""},
+		{"ClientID", c.ClientID != ""},
+		{"ClientSecret", c.ClientSecret != ""}, {"ClientSecretFile", c.ClientSecretFile != ""}, {"ClientSecretFunc", c.ClientSecretFunc != nil},
+		{"BearerToken", c.BearerToken != ""}, {"BearerTokenFile", c.BearerTokenFile != ""}, {"BearerTokenFunc", c.BearerTokenFunc != nil},
+		{"Signer", c.Signer != nil}, {"PrivateKeyFile", c.PrivateKeyFile != ""},
+		{"KeyID", c.KeyID != ""}, {"Algorithm", c.Algorithm != ""}, {"Audience", c.Audience != ""},
 	} {
 		if f.isSet {
 			names = append(names, f.name)
@@ -48,23 +48,24 @@ func (a ClientAuth) setFields() (names []string) {
 	return names
 }
 
-// check adds to mistakes each missing field that the method requires, and each field that only
-// another method uses, because then it is unclear which method is intended. It reads the files.
-func (a ClientAuth) check(mistakes *configerr.List) {
+// Check adds to mistakes each missing field that the method requires, and each field that only
+// another method uses, because then it is unclear which method is intended. It names the fields as
+// fields of Auth. It reads the files.
+func (c Config) Check(mistakes *configerr.List) {
 	var names []string
 	for _, m := range authMethods {
-		if m.name == a.method() {
-			a.checkFields(m.needs, m.optional, mistakes)
-			a.checkValues(mistakes)
+		if m.name == c.method() {
+			c.checkFields(m.needs, m.optional, mistakes)
+			c.checkValues(mistakes)
 			return
 		}
 		names = append(names, m.name)
 	}
-	mistakes.Addf("Auth.Method: %q is not one of %q", a.Method, names)
+	mistakes.Addf("Auth.Method: %q is not one of %q", c.Method, names)
 }
 
-func (a ClientAuth) checkFields(needs [][]string, optional []string, mistakes *configerr.List) {
-	rest := a.setFields()
+func (c Config) checkFields(needs [][]string, optional []string, mistakes *configerr.List) {
+	rest := c.setFields()
 	for _, group := range needs {
 		var found []string
 		for _, name := range group {
@@ -74,14 +75,14 @@ func (a ClientAuth) checkFields(needs [][]string, optional []string, mistakes *c
 		}
 		switch {
 		case len(found) == 0:
-			mistakes.Addf("Auth.%s: is missing; method %q requires it%s", group[0], a.method(), alternatives(group[1:]))
+			mistakes.Addf("Auth.%s: is missing; method %q requires it%s", group[0], c.method(), alternatives(group[1:]))
 		case len(found) > 1:
 			mistakes.Addf("Auth.%s: %s is also set; set only one of them", found[1], found[0])
 		}
 	}
 	for _, name := range rest {
 		if !slices.Contains(optional, name) {
-			mistakes.Addf("Auth.%s: is not used by method %q; remove it or set another Method", name, a.method())
+			mistakes.Addf("Auth.%s: is not used by method %q; remove it or set another Method", name, c.method())
 		}
 	}
 }
@@ -95,71 +96,71 @@ func alternatives(names []string) string {
 
 // checkValues adds the mistakes in values and files that the method uses. Missing ones are
 // ignored.
-func (a ClientAuth) checkValues(mistakes *configerr.List) {
-	switch a.method() {
+func (c Config) checkValues(mistakes *configerr.List) {
+	switch c.method() {
 	case ClientSecretBasicRaw: // RFC 7617 §2
-		if strings.Contains(a.ClientID, ":") {
-			mistakes.Addf("Auth.ClientID: contains a colon, which ends the client ID in method %q; use another method", a.method())
+		if strings.Contains(c.ClientID, ":") {
+			mistakes.Addf("Auth.ClientID: contains a colon, which ends the client ID in method %q; use another method", c.method())
 		}
-		if strings.ContainsFunc(a.ClientID, unicode.IsControl) {
-			mistakes.Addf("Auth.ClientID: contains a control character; method %q does not allow any", a.method())
+		if strings.ContainsFunc(c.ClientID, unicode.IsControl) {
+			mistakes.Addf("Auth.ClientID: contains a control character; method %q does not allow any", c.method())
 		}
-		a.checkSecret(mistakes)
+		c.checkSecret(mistakes)
 	case ClientSecretBasic, ClientSecretPost:
-		a.checkSecret(mistakes)
+		c.checkSecret(mistakes)
 	case Bearer:
-		a.checkToken(mistakes)
+		c.checkToken(mistakes)
 	case PrivateKeyJWT:
-		a.checkKey(mistakes)
+		c.checkKey(mistakes)
 	}
 }
 
-func (a ClientAuth) checkSecret(mistakes *configerr.List) {
-	if endsInLineBreak(a.ClientSecret) {
+func (c Config) checkSecret(mistakes *configerr.List) {
+	if endsInLineBreak(c.ClientSecret) {
 		mistakes.Addf("Auth.ClientSecret: ends in a line break; remove it, or set ClientSecretFile, which drops the line break at the end of a file")
 		return
 	}
-	if a.ClientSecretFunc != nil || a.ClientSecret != "" && a.ClientSecretFile != "" {
-		return // New does not call it; checkFields has added the mistake
+	if c.ClientSecretFunc != nil || c.ClientSecret != "" && c.ClientSecretFile != "" {
+		return // it is not called before it is needed; checkFields has added the mistake
 	}
-	if secret, err := a.secretSource()(context.Background()); err != nil {
+	if secret, err := c.secretSource()(context.Background()); err != nil {
 		mistakes.Addf("Auth.ClientSecretFile: %w", err)
-	} else if err := a.checkRawSecret(secret); err != nil {
-		mistakes.Addf("Auth.%s: %w", nameOfSource("ClientSecret", a.ClientSecretFile), err)
+	} else if err := c.checkRawSecret(secret); err != nil {
+		mistakes.Addf("Auth.%s: %w", nameOfSource("ClientSecret", c.ClientSecretFile), err)
 	}
 }
 
 // checkRawSecret rejects a secret that the method cannot transmit (RFC 7617 §2).
-func (a ClientAuth) checkRawSecret(secret string) error {
-	if a.method() == ClientSecretBasicRaw && strings.ContainsFunc(secret, unicode.IsControl) {
+func (c Config) checkRawSecret(secret string) error {
+	if c.method() == ClientSecretBasicRaw && strings.ContainsFunc(secret, unicode.IsControl) {
 		return errors.New("contains a control character; method " + ClientSecretBasicRaw + " does not allow any")
 	}
 	return nil
 }
 
-func (a ClientAuth) checkToken(mistakes *configerr.List) {
+func (c Config) checkToken(mistakes *configerr.List) {
 	switch {
-	case endsInLineBreak(a.BearerToken):
+	case endsInLineBreak(c.BearerToken):
 		mistakes.Addf("Auth.BearerToken: ends in a line break; remove it, or set BearerTokenFile, which drops the line break at the end of a file")
-	case a.BearerTokenFunc != nil || (a.BearerToken == "") == (a.BearerTokenFile == ""): // as in checkSecret
+	case c.BearerTokenFunc != nil || (c.BearerToken == "") == (c.BearerTokenFile == ""): // as in checkSecret
 	default:
-		if token, err := a.tokenSource()(context.Background()); err != nil {
+		if token, err := c.tokenSource()(context.Background()); err != nil {
 			mistakes.Addf("Auth.BearerTokenFile: %w", err)
 		} else if !grammar.IsB64Token(token) {
-			mistakes.Addf("Auth.%s: must be a b64token (RFC 6750 §2.1)", nameOfSource("BearerToken", a.BearerTokenFile))
+			mistakes.Addf("Auth.%s: must be a b64token (RFC 6750 §2.1)", nameOfSource("BearerToken", c.BearerTokenFile))
 		}
 	}
 }
 
-func (a ClientAuth) checkKey(mistakes *configerr.List) {
-	if (a.Signer == nil) == (a.PrivateKeyFile == "") {
+func (c Config) checkKey(mistakes *configerr.List) {
+	if (c.Signer == nil) == (c.PrivateKeyFile == "") {
 		return // checkFields has added the mistake
 	}
-	_, err := newSigningKey(a).get()
+	_, err := newSigningKey(c).get()
 	switch {
-	case errors.Is(err, privatekey.ErrNoAlgorithm) && a.Algorithm != "":
+	case errors.Is(err, privatekey.ErrNoAlgorithm) && c.Algorithm != "":
 		mistakes.Addf("Auth.Algorithm: %w", err)
-	case err != nil && a.Signer != nil:
+	case err != nil && c.Signer != nil:
 		mistakes.Addf("Auth.Signer: %w", err)
 	case err != nil:
 		mistakes.Addf("Auth.PrivateKeyFile: %w", err)

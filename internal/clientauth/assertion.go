@@ -1,4 +1,4 @@
-package introspect
+package clientauth
 
 import (
 	"crypto/rand"
@@ -31,7 +31,7 @@ type assertionClaims struct {
 
 // assertion returns a new client assertion: a JWT for one use (RFC 7523 §3). Its typ
 // prevents other uses of the JWT (RFC 7523bis §4).
-func (a *authenticator) assertion() (string, error) {
+func (a *Authenticator) assertion() (string, error) {
 	key, err := a.key.get()
 	if err != nil {
 		return "", fmt.Errorf("private key: %w", err)
@@ -42,7 +42,7 @@ func (a *authenticator) assertion() (string, error) {
 		return "", errors.New("encoding the header of a client assertion")
 	}
 	claims, err := json.Marshal(assertionClaims{
-		Issuer: a.ClientID, Subject: a.ClientID, Audience: a.Audience, TokenID: rand.Text(),
+		Issuer: a.config.ClientID, Subject: a.config.ClientID, Audience: a.config.Audience, TokenID: rand.Text(),
 		IssuedAt: now.Unix(), Expiry: now.Add(assertionLifetime).Unix(),
 	})
 	if err != nil {

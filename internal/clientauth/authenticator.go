@@ -1,4 +1,4 @@
-package introspect
+package clientauth
 
 import (
 	"context"
@@ -13,10 +13,10 @@ import (
 	"github.com/warder-go/warder/internal/secretfile"
 )
 
-// authenticator adds credentials to requests. It is always used by pointer: if a struct
-// that contains the pointer is printed, the output is an address.
-type authenticator struct {
-	ClientAuth
+// Authenticator adds credentials to requests. It is safe for concurrent use. It is always used by
+// pointer: if a struct that contains the pointer is printed, the output is an address.
+type Authenticator struct {
+	config Config      // with defaults
 	secret source      // for methods with a secret
 	token  source      // for Bearer
 	key    *signingKey // for PrivateKeyJWT
@@ -25,20 +25,28 @@ type authenticator struct {
 // A source returns a credential.
 type source func(ctx context.Context) (string, error)
 
-func newAuthenticator(a ClientAuth, issuer string) *authenticator {
-	a.Method = a.method()
-	if a.Audience == "" {
-		a.Audience = issuer
+// New returns an Authenticator for a valid configuration. issuer is the default of the aud of
+// assertions.
+func New(c Config, issuer string) *Authenticator {
+	c.Method = c.method()
+	if c.Audience == "" {
+		c.Audience = issuer
 	}
-	return &authenticator{ClientAuth: a, secret: a.secretSource(), token: a.tokenSource(), key: newSigningKey(a)}
+	return &Authenticator{config: c, secret: c.secretSource(), token: c.tokenSource(), key: newSigningKey(c)}
 }
 
-func (a ClientAuth) secretSource() source {
-	return sourceOf(a.ClientSecret, a.ClientSecretFile, a.ClientSecretFunc)
+// Method returns the method of authentication.
+func (a *Authenticator) Method() string { return a.config.Method }
+
+// ClientID returns the client ID, or "" if the method does not need one.
+func (a *Authenticator) ClientID() string { return a.config.ClientID }
+
+func (c Config) secretSource() source {
+	return sourceOf(c.ClientSecret, c.ClientSecretFile, c.ClientSecretFunc)
 }
 
-func (a ClientAuth) tokenSource() source {
-	return sourceOf(a.BearerToken, a.BearerTokenFile, a.BearerTokenFunc)
+func (c Config) tokenSource() source {
+	return sourceOf(c.BearerToken, c.BearerTokenFile, c.BearerTokenFunc)
 }
 
 // sourceOf returns the source of a credential: function, the file or value. It is an error if
@@ -60,13 +68,15 @@ func sourceOf(value, path string, function source) source {
 	return func(context.Context) (string, error) { return value, nil }
 }
 
-// apply adds the credentials to the header and the form of a request. note says what may be
-// wrong with them. It is for the error if the endpoint rejects them.
-func (a *authenticator) apply(ctx context.Context, header http.Header, form url.Values) (note string, err error) {
-	switch a.Method {
+// Apply adds the credentials to the header and the form of a request. note says what may be
+// wrong with them, after "; ", or it is empty. It is for the error if the endpoint rejects them.
+// Apply calls the functions and reads the files of the configuration. No error contains a
+// credential, unless that of a function does.
+func (a *Authenticator) Apply(ctx context.Context, header http.Header, form url.Values) (note string, err error) {
+	switch a.config.Method {
 	case TLSClientAuth:
-		form.Set("client_id", a.ClientID) // RFC 8705 §2
-		return spaceNote("the client ID", a.ClientID), nil
+		form.Set("client_id", a.config.ClientID) // RFC 8705 §2
+		return spaceNote("the client ID", a.config.ClientID), nil
 	case PrivateKeyJWT:
 		assertion, err := a.assertion()
 		if err != nil {
@@ -74,7 +84,7 @@ func (a *authenticator) apply(ctx context.Context, header http.Header, form url.
 		}
 		form.Set("client_assertion_type", "urn:ietf:params:oauth:client-assertion-type:jwt-bearer")
 		form.Set("client_assertion", assertion)
-		return spaceNote("the client ID", a.ClientID), nil
+		return spaceNote("the client ID", a.config.ClientID), nil
 	case Bearer:
 		token, err := a.token(ctx)
 		if err == nil && !grammar.IsB64Token(token) { // other text could add to the header
@@ -89,17 +99,17 @@ func (a *authenticator) apply(ctx context.Context, header http.Header, form url.
 	return a.applySecret(ctx, header, form)
 }
 
-func (a *authenticator) applySecret(ctx context.Context, header http.Header, form url.Values) (note string, err error) {
+func (a *Authenticator) applySecret(ctx context.Context, header http.Header, form url.Values) (note string, err error) {
 	secret, err := a.secret(ctx)
 	if err == nil {
-		err = a.checkRawSecret(secret)
+		err = a.config.checkRawSecret(secret)
 	}
 	if err != nil {
 		return "", err
 	}
-	note = spaceNote("the client ID", a.ClientID) + spaceNote("the secret", secret)
-	id := a.ClientID
-	switch a.Method {
+	note = spaceNote("the client ID", a.config.ClientID) + spaceNote("the secret", secret)
+	id := a.config.ClientID
+	switch a.config.Method {
 	case ClientSecretPost:
 		form.Set("client_id", id)
 		form.Set("client_secret", secret)

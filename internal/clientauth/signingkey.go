@@ -1,4 +1,4 @@
-package introspect
+package clientauth
 
 import (
 	"cmp"
@@ -30,10 +30,10 @@ type assertionKey struct {
 	alg    privatekey.Algorithm
 }
 
-func newSigningKey(a ClientAuth) *signingKey {
-	k := &signingKey{id: a.KeyID, algorithm: a.Algorithm, signer: a.Signer}
-	if a.PrivateKeyFile != "" {
-		k.file = secretfile.New(a.PrivateKeyFile)
+func newSigningKey(c Config) *signingKey {
+	k := &signingKey{id: c.KeyID, algorithm: c.Algorithm, signer: c.Signer}
+	if c.PrivateKeyFile != "" {
+		k.file = secretfile.New(c.PrivateKeyFile)
 	}
 	return k
 }

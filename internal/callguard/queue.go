@@ -1,8 +1,7 @@
-package introspect
+package callguard
 
 import (
 	"context"
-	"errors"
 	"sync/atomic"
 	"time"
 )
@@ -10,26 +9,21 @@ import (
 // maxWaiting limits the calls that wait in the queue.
 const maxWaiting = 1024
 
-// callQueue limits the number of concurrent calls. Further calls wait in order of
+// queue limits the number of concurrent calls. Further calls wait in order of
 // arrival. It is safe for concurrent use.
-type callQueue struct {
+type queue struct {
 	slots   chan struct{} // one element for each call that runs
 	waiting atomic.Int32
 	maxWait time.Duration
 }
 
-func newCallQueue(slots int, maxWait time.Duration) *callQueue {
-	return &callQueue{slots: make(chan struct{}, slots), maxWait: maxWait}
+func newQueue(slots int, maxWait time.Duration) *queue {
+	return &queue{slots: make(chan struct{}, slots), maxWait: maxWait}
 }
-
-var (
-	errOverloaded = errors.New("too many concurrent calls to the endpoint")
-	errAbandoned  = errors.New("no request waits for the answer any more")
-)
 
 // acquire takes a slot; release returns it. It fails at once if maxWaiting calls wait
 // already, and later if no slot becomes free within maxWait or ctx ends.
-func (q *callQueue) acquire(ctx context.Context) *failure {
+func (q *queue) acquire(ctx context.Context) *Refusal {
 	select {
 	case q.slots <- struct{}{}:
 		return nil
@@ -37,7 +31,7 @@ func (q *callQueue) acquire(ctx context.Context) *failure {
 	}
 	defer q.waiting.Add(-1)
 	if q.waiting.Add(1) > maxWaiting {
-		return newFailure(overloaded, errOverloaded)
+		return &Refusal{Err: ErrOverloaded}
 	}
 	timer := time.NewTimer(q.maxWait)
 	defer timer.Stop()
@@ -45,10 +39,10 @@ func (q *callQueue) acquire(ctx context.Context) *failure {
 	case q.slots <- struct{}{}:
 		return nil
 	case <-timer.C:
-		return newFailure(overloaded, errOverloaded)
+		return &Refusal{Err: ErrOverloaded}
 	case <-ctx.Done():
-		return newFailure(abandoned, errAbandoned)
+		return &Refusal{Err: ErrAbandoned}
 	}
 }
 
-func (q *callQueue) release() { <-q.slots }
+func (q *queue) release() { <-q.slots }
