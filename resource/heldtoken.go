@@ -40,7 +40,8 @@ type HeldToken struct {
 // again, which may call the issuer.
 //
 // The error is [ErrNoHeldToken], or an [*Error] with the reason. Its RetryAfter is 0 if the token is
-// not good any more. Otherwise that is not known at the moment.
+// not good any more. Otherwise that is not known at the moment. With an [*Error] the result still has
+// the token, so that what was found out with it can be removed.
 func (c *Caller) HeldToken(ctx context.Context) (HeldToken, error) {
 	if c == nil || c.policy == nil || c.held == nil {
 		return HeldToken{}, ErrNoHeldToken
@@ -53,7 +54,7 @@ func (c *Caller) HeldToken(ctx context.Context) (HeldToken, error) {
 		if outcomes[f.reason].status >= http.StatusInternalServerError {
 			e.RetryAfter = cmp.Or(e.RetryAfter, time.Second)
 		}
-		return HeldToken{}, e
+		return HeldToken{Token: c.held.token}, e
 	}
 	return HeldToken{Token: c.held.token, Expiry: current.Expiry(), bare: current, forgets: forgets}, nil
 }

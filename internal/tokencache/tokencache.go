@@ -112,6 +112,13 @@ func (c *Cache[V]) find(s *shard[V], d digest.Digest, now time.Time) (value V, o
 	return value, false
 }
 
+// Remove removes the entry of a token.
+func (c *Cache[V]) Remove(d digest.Digest) {
+	if c != nil {
+		c.shard(d).remove(d)
+	}
+}
+
 func (s *shard[V]) remove(d digest.Digest) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
