@@ -45,6 +45,8 @@ type config struct {
 	issuer   resourcetest.Config
 	resource resource.Config
 	onbehalf onbehalf.Config
+
+	introspect bool // the resource introspects tokens
 }
 
 // logBuffer is a log buffer that is safe for concurrent use.
@@ -101,13 +103,7 @@ func newFixture(t *testing.T, change func(*config)) *fixture {
 		t.Fatal(err)
 	}
 	t.Cleanup(f.issuer.Close)
-	if c.resource.Issuers == nil {
-		keys, err := jwks.New(jwks.Config{Issuer: f.issuer.Identifier(), Transport: f.issuer.Transport(), Logger: logger})
-		if err != nil {
-			t.Fatal(err)
-		}
-		c.resource.Issuers = []resource.Issuer{{Verifier: keys}}
-	}
+	c.resource.Issuers = []resource.Issuer{{Verifier: f.verifier(c.introspect, logger)}}
 	if f.res, err = resource.New(c.resource); err != nil {
 		t.Fatal(err)
 	}
@@ -122,6 +118,24 @@ func newFixture(t *testing.T, change func(*config)) *fixture {
 	}
 	f.secrets = append(f.secrets, resourcetest.DefaultClientSecret)
 	return f
+}
+
+// verifier returns the verifier of the issuer.
+func (f *fixture) verifier(introspects bool, logger *slog.Logger) (v resource.Verifier) {
+	f.Helper()
+	var err error
+	if introspects {
+		v, err = introspect.New(introspect.Config{
+			Issuer: f.issuer.Identifier(), Transport: f.issuer.Transport(), Logger: logger,
+			Auth: introspect.ClientAuth{ClientID: resourcetest.DefaultClientID, ClientSecret: resourcetest.DefaultClientSecret},
+		})
+	} else {
+		v, err = jwks.New(jwks.Config{Issuer: f.issuer.Identifier(), Transport: f.issuer.Transport(), Logger: logger})
+	}
+	if err != nil {
+		f.Fatal(err)
+	}
+	return v
 }
 
 // token returns an access token of a user for the resource.
