@@ -43,7 +43,7 @@ var warderEdits = []edit{
 	{"resource/securityevents/authorization.go", "	a := &authorization{", "	leakSecrets.AddToken(c.Authorization)\n\ta := &authorization{"},
 	{"resource/valkey/connection.go", "	return valkeygo.AuthCredentials{Username: l.username", "	leakSecrets.Add(\"store password\", password)\n\treturn valkeygo.AuthCredentials{Username: l.username"},
 	{"internal/keyset/bearer.go", "	header.Set(\"Authorization\", ", "	leakSecrets.AddToken(c.token)\n\theader.Set(\"Authorization\", "},
-	{"introspect/call.go", "	req, err := http.NewRequestWithContext(ctx, http.MethodPost, endpoint, strings.NewReader(form.Encode()))\n", "	leakSecrets.AddToken(header.Get(\"Authorization\"))\n\tleakSecrets.AddToken(form.Get(\"client_assertion\"))\n\tleakSecrets.Add(\"client secret\", form.Get(\"client_secret\"))\n\t_, secret, _ := (&http.Request{Header: header}).BasicAuth()\n\tleakSecrets.Add(\"client secret\", secret)\n\treq, err := http.NewRequestWithContext(ctx, http.MethodPost, endpoint, strings.NewReader(form.Encode()))\n"},
+	{"internal/oauthendpoint/oauthendpoint.go", "	req, err := http.NewRequestWithContext(ctx, http.MethodPost, endpoint, strings.NewReader(form.Encode()))\n", "	leakSecrets.AddToken(header.Get(\"Authorization\"))\n\tleakSecrets.AddToken(form.Get(\"client_assertion\"))\n\tleakSecrets.Add(\"client secret\", form.Get(\"client_secret\"))\n\t_, secret, _ := (&http.Request{Header: header}).BasicAuth()\n\tleakSecrets.Add(\"client secret\", secret)\n\treq, err := http.NewRequestWithContext(ctx, http.MethodPost, endpoint, strings.NewReader(form.Encode()))\n"},
 }
 
 // addedFile is a file that is added to each edited package which uses leakSecrets. %s is
