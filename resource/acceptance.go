@@ -25,7 +25,7 @@ func (a *acceptance) outer() context.Context {
 	if w, ok := a.Context.(*watchedContext); ok {
 		return w.outer
 	}
-	if o := acceptanceOf(a.Context); o.by != nil && o.by == a.by && o.caller == a.caller { // mounted twice: only the outer one watches
+	if o := acceptanceOf(a.Context); o.by != nil && o.by == a.by && o.caller.bare() == a.caller.bare() { // mounted twice: only the outer one watches
 		return o.outer()
 	}
 	return a.Context

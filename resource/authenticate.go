@@ -127,12 +127,12 @@ func (p *policy) decideAt(at *endpoint, req *http.Request) (d Decision, f *fault
 		return Decision{}, f
 	}
 	d.nonce = granted.nonce
-	d.Caller = caller
 	if granted.listens || mcpmsg.OpensStream(req) {
 		req, d.stream = p.watch(req, caller, granted)
 	}
 	d.challenge, d.review = p.newDeferredChallenge(caller, granted), p.newReview(req.Context(), at, caller, granted.messages)
-	d.Request = p.innerRequest(req, acceptance{caller: caller, by: p.owner, endpoint: at, challenge: d.challenge, review: d.review, proof: granted.proof, id: mcpmsg.RequestID(granted.messages)}, granted.body)
+	d.Caller = p.hold(caller, how.raw)
+	d.Request = p.innerRequest(req, acceptance{caller: d.Caller, by: p.owner, endpoint: at, challenge: d.challenge, review: d.review, proof: granted.proof, id: mcpmsg.RequestID(granted.messages)}, granted.body)
 	p.observeAccepted(at, req, caller, granted.messages)
 	return d, nil
 }
@@ -150,7 +150,7 @@ func (p *policy) identify(at *endpoint, req *http.Request) (*Caller, presented, 
 		return nil, presented{}, f
 	} else if from != nil && from.verifier == nil {
 		caller, f := p.identifyByTokenHeader(req.Context(), at, from, value, now)
-		return caller, presented{}, f
+		return caller, presented{raw: value}, f
 	} else if from != nil {
 		caller, f := p.identifyByHeader(at, req, from, value)
 		return caller, presented{}, f
@@ -170,7 +170,7 @@ func (p *policy) identify(at *endpoint, req *http.Request) (*Caller, presented, 
 	// could find two names with the same part. An entry of a token in another field is not
 	// used: raw is not checked yet, and could be the text that the key of such an entry is
 	// made from.
-	how := presented{kind: kind, token: digest.Of(raw)}
+	how := presented{kind: kind, token: digest.Of(raw), raw: raw}
 	cacheKey := at.cacheKey(how.token)
 	if cached, ok := p.cache.Get(cacheKey, now); ok && cached.resource == at.identifier && !cached.isFromField() {
 		how.now = now

@@ -29,7 +29,7 @@ type builder struct {
 func newPolicy(c Config) (*policy, error) {
 	b := builder{config: c, declared: declaredScopes(&c), policy: &policy{
 		issuers: map[string]*issuer{}, tokens: new(jose.Reader), logger: c.Logger,
-		keepHeader: c.HTTP.KeepAuthorization, handlerChallenges: c.HTTP.HandlerChallenges,
+		keepHeader: c.HTTP.KeepAuthorization, holdTokens: c.Credentials.HoldTokens, handlerChallenges: c.HTTP.HandlerChallenges,
 	}}
 	b.setEndpoints()
 	b.setOrigins()

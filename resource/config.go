@@ -140,6 +140,13 @@ type Credentials struct {
 	// Authentication says how and when the user must have logged in, for every request with a
 	// credential: also GET and DELETE, and messages that no rule names.
 	Authentication Authentication
+
+	// HoldTokens keeps the access token of an accepted request in its [Caller], so that package
+	// resource/onbehalf can exchange it for a token for another server. The handler cannot read
+	// it, and the caller that is cached never has it. A program that keeps the Caller keeps the
+	// token in memory. Other credentials, such as API keys, are not held. By default tokens are
+	// not held.
+	HoldTokens bool
 }
 
 // HTTPOptions are about the HTTP requests themselves.

@@ -30,6 +30,7 @@ var (
 type presented struct {
 	kind        presentedKind
 	token       digest.Digest     // of an access token in the Authorization header
+	raw         string            // the access token, also in a field of Credentials.TokenHeaders; "": another credential
 	certificate clientCertificate // see readCertificateField
 	now         time.Time         // when the request arrived; zero if its credential was verified since then
 }

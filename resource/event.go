@@ -105,6 +105,7 @@ func (p *policy) notify(ctx context.Context, header http.Header, at *endpoint, c
 	if len(p.observers) == 0 {
 		return
 	}
+	caller = caller.bare() // an observer can keep the event for longer than the request
 	e := Event{Time: time.Now(), Resource: at.identifier, Result: resultAccepted,
 		Caller: caller, TraceID: tracecontext.TraceID(header)}
 	operations, omitted := p.rules.compiled().Operations(messages, maxEventOperations)

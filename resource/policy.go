@@ -59,6 +59,7 @@ type policy struct {
 	maxToken       int
 	maxBody        int
 	keepHeader     bool // the inner handler gets the Authorization header
+	holdTokens     bool // Credentials.HoldTokens
 	keepGranted    bool // StepUpKeepGranted
 	tokens         *jose.Reader
 

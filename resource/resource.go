@@ -20,6 +20,7 @@ type Resource struct {
 	identifier string
 	metrics    *metrics
 	streams    atomic.Int64           // open streams
+	forgets    atomic.Uint64          // calls of forget
 	current    atomic.Pointer[policy] // nil: not made by New
 
 	onRejection atomic.Pointer[[]rejectionFunc] // nil: none
@@ -151,5 +152,8 @@ func (r *Resource) forget(match func(digest.Digest, *Caller) bool) {
 			}
 		}
 		p.cache.Purge(match)
+	}
+	if r != nil {
+		r.forgets.Add(1) // last: see HeldToken.Continues
 	}
 }

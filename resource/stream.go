@@ -149,6 +149,28 @@ func (p *policy) recheck(req *http.Request, previous *Caller, operations *stream
 			caller, f = nil, panicFault(v)
 		}
 	}()
+	if caller, f = p.recheckToken(req, previous); f != nil {
+		return nil, f
+	}
+	if f := previous.policy.checkHeaderClaims(req.Header, caller); f != nil {
+		return nil, f
+	}
+	if f := caller.conditionFault(caller.unmet); f != nil {
+		return nil, f
+	}
+	needs, f := operations.needs(p, req, caller)
+	if f != nil {
+		return nil, f
+	}
+	if f := p.checkRequirements(caller, needs, nil); f != nil {
+		return nil, f
+	}
+	return caller, nil
+}
+
+// recheckToken is recheck without what depends on the request: whether the token is still accepted,
+// bound as before, and not revoked.
+func (p *policy) recheckToken(req *http.Request, previous *Caller) (caller *Caller, f *fault) {
 	if previous.expiry.HasPassed(time.Now(), p.leeway) { // whatever a verifier would return now
 		return nil, p.expiredStream(req.Context(), previous)
 	}
@@ -171,19 +193,6 @@ func (p *policy) recheck(req *http.Request, previous *Caller, operations *stream
 		return nil, f
 	}
 	if f := p.checkRevoked(req.Context(), caller, time.Now()); f != nil {
-		return nil, f
-	}
-	if f := previous.policy.checkHeaderClaims(req.Header, caller); f != nil {
-		return nil, f
-	}
-	if f := caller.conditionFault(caller.unmet); f != nil {
-		return nil, f
-	}
-	needs, f := operations.needs(p, req, caller)
-	if f != nil {
-		return nil, f
-	}
-	if f := p.checkRequirements(caller, needs, nil); f != nil {
 		return nil, f
 	}
 	return caller, nil

@@ -1,6 +1,6 @@
 // Package tokencache caches what accepted tokens stand for, by the digests of the tokens. A
 // cache is bounded in entries and in bytes, and split into shards so that cores do not wait for
-// one lock. It does not contain the tokens.
+// one lock. It does not contain the tokens that it is keyed by.
 package tokencache
 
 import (
@@ -110,6 +110,13 @@ func (c *Cache[V]) find(s *shard[V], d digest.Digest, now time.Time) (value V, o
 	}
 	s.entries.Remove(d)
 	return value, false
+}
+
+// Remove removes the entry of a token.
+func (c *Cache[V]) Remove(d digest.Digest) {
+	if c != nil {
+		c.shard(d).remove(d)
+	}
 }
 
 func (s *shard[V]) remove(d digest.Digest) {

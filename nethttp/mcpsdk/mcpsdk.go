@@ -55,6 +55,9 @@ func Handler(res *resource.Resource, next http.Handler) http.Handler {
 // opens nothing. A request that was accepted without credentials, for a public operation, is
 // passed on without a TokenInfo.
 //
+// With resource.Credentials.HoldTokens, the caller of the TokenInfo holds its access token, and the
+// caller in ctx does not: in a stateful session that would be the token of another request.
+//
 // The token is not passed on. The headers, and so mcp.RequestExtra.Header, are those that the
 // middleware left.
 func Bridge(res *resource.Resource) func(next http.Handler) http.Handler {
@@ -75,7 +78,7 @@ func Bridge(res *resource.Resource) func(next http.Handler) http.Handler {
 			}
 			// next gets the original request with the context that mark made.
 			inner := func(w http.ResponseWriter, marked *http.Request) {
-				next.ServeHTTP(w, req.WithContext(marked.Context()))
+				next.ServeHTTP(w, req.WithContext(resource.WithoutHeldToken(marked.Context())))
 			}
 			mark(http.HandlerFunc(inner)).ServeHTTP(w, withPlaceholder(req))
 		}))

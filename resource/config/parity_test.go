@@ -69,6 +69,7 @@ var goFields = map[string]string{
 	"resource.Credentials.Authentication": "required_authentication",
 	"resource.Credentials.DPoP":           "a struct",
 	"resource.Credentials.Certificates":   "a struct",
+	"resource.Credentials.HoldTokens":     "the file has no key for it yet",
 
 	"resource.DPoP.Tokens":          "dpop_tokens",
 	"resource.DPoP.Algorithms":      "dpop_algorithms",

@@ -76,6 +76,7 @@ type Issuer struct {
 	issuer   string // identifier
 	origin   string // of the endpoints
 	metadata map[string]any
+	exchange Exchange
 	listener *listener
 	closed   bool
 	inflight map[*body]struct{} // response bodies of Transport that have not ended

@@ -27,6 +27,10 @@
 // "auth_time". Without these parameters, tokens do not have these claims. The token endpoint does
 // not issue certificate-bound tokens (RFC 8705), because the server does not use TLS.
 //
+// Confidential clients can exchange an access token of the server for one for another audience, by
+// RFC 8693 or as an assertion (RFC 7523, and the on-behalf-of flow of Entra). [Issuer.SetExchange]
+// makes these answers wrong.
+//
 // [Issuer.Token] makes valid tokens (RFC 9068) and, with the fields of [Token], invalid ones of
 // every kind. Token.ProofKey and Token.Certificate bind a token to the key of a client. A
 // [ProofKey] is the key of a DPoP client: [ProofKey.SetProof] adds a token and a proof to one

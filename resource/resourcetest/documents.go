@@ -8,7 +8,7 @@ import (
 
 // Neither is ever modified.
 var (
-	grantTypes  = []string{"authorization_code", "refresh_token", "client_credentials"}
+	grantTypes  = []string{"authorization_code", "refresh_token", "client_credentials", grantExchange, grantJWTBearer}
 	authMethods = []string{"none", "client_secret_basic", "client_secret_post"}
 )
 

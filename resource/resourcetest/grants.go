@@ -23,12 +23,17 @@ func (s *Issuer) token(r *request) answer {
 	if !slices.Contains(grantTypes, kind) {
 		return errorAnswer(http.StatusBadRequest, "unsupported_grant_type", "grant_type is missing or unknown")
 	}
-	if !client.allows(kind) || kind == "client_credentials" && client.Secret == "" {
+	exchanges := kind == grantExchange || kind == grantJWTBearer
+	if !client.allows(kind) || (kind == "client_credentials" || exchanges) && client.Secret == "" {
 		return errorAnswer(http.StatusBadRequest, "unauthorized_client", "the client may not use this grant type")
 	}
 	exchange := map[string]func(tokenRequest) (issuance, *oauthError){
 		"authorization_code": s.redeemCode, "refresh_token": s.refresh, "client_credentials": s.clientCredentials,
+		grantExchange: s.exchangeToken, grantJWTBearer: s.exchangeToken,
 	}[kind]
+	if fixed, ok := s.exchangeSetting().fixedError(); ok && exchanges {
+		return fixed
+	}
 	thumbprint, err := s.proof(r)
 	if err != nil {
 		return err.answer()
@@ -38,7 +43,7 @@ func (s *Issuer) token(r *request) answer {
 	if err != nil {
 		return err.answer()
 	}
-	return s.issue(request, granted, kind != "client_credentials" && client.allows("refresh_token"))
+	return s.issue(request, granted, kind != "client_credentials" && !exchanges && client.allows("refresh_token"))
 }
 
 // tokenRequest is a token request of an authenticated client.
@@ -53,6 +58,7 @@ type issuance struct {
 	grant             *grant
 	scopes, resources []string
 	details           []Raw
+	exchanged         *exchanged // nil: not an exchange
 }
 
 // errGrant is never modified.
@@ -132,6 +138,7 @@ func (s *Issuer) issue(request tokenRequest, i issuance, refreshable bool) answe
 	if request.thumbprint != "" {
 		t.ProofKey = &ProofKey{thumbprint: request.thumbprint}
 	}
+	i.exchanged.apply(&t)
 	token, claims := rand.Text(), object(nil)
 	if s.config.OpaqueTokens {
 		claims = s.claims(t)
@@ -155,7 +162,7 @@ func (s *Issuer) issue(request tokenRequest, i issuance, refreshable bool) answe
 		s.store.put(refresh, bound)
 		reply = append(reply, member{"refresh_token", refresh})
 	}
-	return noStore(document(http.StatusOK, reply))
+	return i.exchanged.answer(reply)
 }
 
 // description returns the access token to issue, without the key that it is bound to.

@@ -187,13 +187,13 @@ func readRequest(r *http.Request) (*request, error) {
 }
 
 // checkForm rejects duplicate parameters (RFC 6749 section 3.2), except "resource" (RFC 8707
-// section 2).
+// section 2) and "audience" (RFC 8693 section 2.1).
 func (r *request) checkForm() *oauthError {
 	if r.form == nil {
 		return &oauthError{http.StatusBadRequest, "invalid_request", "the body is not a form"}
 	}
 	for name, values := range r.form {
-		if len(values) > 1 && name != "resource" {
+		if len(values) > 1 && name != "resource" && name != "audience" {
 			return &oauthError{http.StatusBadRequest, "invalid_request", "a parameter is repeated"}
 		}
 	}

@@ -18,7 +18,7 @@ func TestMetadataDocuments(t *testing.T) {
 	const first = `{"issuer":"https://as.example/t1","authorization_endpoint":"https://as.example/t1/authorize","token_endpoint":"https://as.example/t1/token",` +
 		`"jwks_uri":"https://as.example/t1/jwks","registration_endpoint":"https://as.example/t1/register","introspection_endpoint":"https://as.example/t1/introspect",` +
 		`"revocation_endpoint":"https://as.example/t1/revoke","scopes_supported":["a","b"],"response_types_supported":["code"],"response_modes_supported":["query"],` +
-		`"grant_types_supported":["authorization_code","refresh_token","client_credentials"],"token_endpoint_auth_methods_supported":["none","client_secret_basic","client_secret_post"],` +
+		`"grant_types_supported":["authorization_code","refresh_token","client_credentials","urn:ietf:params:oauth:grant-type:token-exchange","urn:ietf:params:oauth:grant-type:jwt-bearer"],"token_endpoint_auth_methods_supported":["none","client_secret_basic","client_secret_post"],` +
 		`"introspection_endpoint_auth_methods_supported":["client_secret_basic","client_secret_post"],"revocation_endpoint_auth_methods_supported":["none","client_secret_basic","client_secret_post"],` +
 		`"code_challenge_methods_supported":["S256"],"authorization_response_iss_parameter_supported":true,` +
 		`"dpop_signing_alg_values_supported":["ES256","ES384","ES512","EdDSA","PS256","PS384","PS512","RS256","RS384","RS512"]` // RFC 9449 §5.1
