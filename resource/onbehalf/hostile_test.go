@@ -14,7 +14,7 @@ import (
 	"github.com/warder-go/warder/resource/resourcetest"
 )
 
-// jwt returns a JWT with these claims that nobody has signed.
+// jwt returns a JWT with these claims whose signature is invalid.
 func jwt(claims string) string {
 	encode := base64.RawURLEncoding.EncodeToString
 	return encode([]byte(`{"alg":"ES256"}`)) + "." + encode([]byte(claims)) + ".c2ln"

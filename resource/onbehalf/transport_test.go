@@ -65,23 +65,26 @@ func newRequest(ctx context.Context, url string) *http.Request {
 func TestTransportOrigins(t *testing.T) {
 	for _, row := range []struct {
 		name, url string
+		host      string   // the Host field; "": that of the URL
 		origins   []string // Target.Origins
 		resource  string   // Target.Resources
 		sent      bool
 	}{
-		{"the origin of the resource", "https://calendar.example.test/x", nil, calendar, true},
-		{"the same with the default port and another case", "https://CALENDAR.example.test:443/x", nil, calendar, true},
-		{"another port", "https://calendar.example.test:8443/x", nil, calendar, false},
-		{"http", "http://calendar.example.test/x", nil, calendar, false},
-		{"a host that begins with it", "https://calendar.example.test.evil.test/", nil, calendar, false},
-		{"a subdomain", "https://x.calendar.example.test/", nil, calendar, false},
-		{"the parent", "https://example.test/", nil, calendar, false},
-		{"a user name that looks like it", "https://calendar.example.test@evil.test/", nil, calendar, false},
-		{"a user name", "https://user@calendar.example.test/", nil, calendar, false},
-		{"a configured origin", "https://api.example.test/", []string{"https://api.example.test"}, calendar, true},
-		{"the resource, if origins are configured", calendar, []string{"https://api.example.test"}, calendar, false},
-		{"no origin", calendar, []string{}, calendar, false},
-		{"a resource that is not a web URL", calendar, nil, "urn:example:calendar", false},
+		{"the origin of the resource", "https://calendar.example.test/x", "", nil, calendar, true},
+		{"the same with the default port and another case", "https://CALENDAR.example.test:443/x", "", nil, calendar, true},
+		{"another port", "https://calendar.example.test:8443/x", "", nil, calendar, false},
+		{"http", "http://calendar.example.test/x", "", nil, calendar, false},
+		{"a host that begins with it", "https://calendar.example.test.evil.test/", "", nil, calendar, false},
+		{"a subdomain", "https://x.calendar.example.test/", "", nil, calendar, false},
+		{"the parent", "https://example.test/", "", nil, calendar, false},
+		{"a user name that looks like it", "https://calendar.example.test@evil.test/", "", nil, calendar, false},
+		{"a user name", "https://user@calendar.example.test/", "", nil, calendar, false},
+		{"a configured origin", "https://api.example.test/", "", []string{"https://api.example.test"}, calendar, true},
+		{"the resource, if origins are configured", calendar, "", []string{"https://api.example.test"}, calendar, false},
+		{"no origin", calendar, "", []string{}, calendar, false},
+		{"a resource that is not a web URL", calendar, "", nil, "urn:example:calendar", false},
+		{"another Host field", calendar, "evil.example.test", nil, calendar, false},
+		{"the same Host field", calendar, "Calendar.example.test:443", nil, calendar, true},
 	} {
 		inBubble(t, func(c *config) {
 			c.onbehalf.Targets = []onbehalf.Target{{Name: "calendar", Resources: []string{row.resource}, Origins: row.origins}}
@@ -94,6 +97,9 @@ func TestTransportOrigins(t *testing.T) {
 			req, err := http.NewRequestWithContext(f.accept(f.token("alice")).Context(), http.MethodPost, row.url, nil)
 			if err != nil {
 				f.Fatal(err)
+			}
+			if row.host != "" {
+				req.Host = row.host
 			}
 			body := &closer{Reader: strings.NewReader("x")}
 			req.Body = body
