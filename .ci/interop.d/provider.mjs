@@ -16,6 +16,9 @@
 //                                           lifetime in seconds, whether to issue refresh tokens.
 //                                           "default_for":"app" makes it the resource of that client
 //                                           if the client does not name one
+//   {"exchange":{"client":"app","resource":"https://..."}}
+//                                           lets the client exchange tokens of users for that
+//                                           resource (exchange.mjs)
 //   {"rotate":true}                         signs with new keys; the old ones stay published
 //   {"withdraw":true}                       no longer publishes the old keys
 //   {"nonces":true}                         requires nonces in DPoP proofs at the token endpoint
@@ -30,6 +33,7 @@ import { generateKeyPairSync, randomBytes } from 'node:crypto';
 import { createServer } from 'node:http';
 import { createServer as createTLSServer } from 'node:https';
 import { createInterface } from 'node:readline';
+import { registerTokenExchange } from './exchange.mjs';
 
 console.info = console.warn = () => {}; // suppresses advice for production; standard output is reserved for replies
 const { Provider, errors } = await import('oidc-provider');
@@ -40,6 +44,7 @@ const { createMemoryAdapter } = await import('oidc-provider/lib/adapters/memory_
 const clients = new Map();
 const documents = new Map();
 const resources = new Map();
+const exchangers = new Map(); // client ID to resource
 const adapter = createMemoryAdapter(); // keeps tokens, grants and sessions when a command creates a new Provider
 let keys = [];
 let generation = 0;
@@ -111,6 +116,7 @@ function build() {
       },
     },
   });
+  registerTokenExchange(provider, { errors, keys, own: exchangers, getResourceServerInfo });
   provider.on('server_error', (ctx, error) => console.error(error));
   for (const what of ['authorization', 'grant', 'registration_create']) {
     provider.on(`${what}.error`, (ctx, error) => console.error(what, error.message, error.error_detail));
@@ -130,6 +136,7 @@ async function run(command) {
   if (command.client) clients.set(command.client.client_id, command.client);
   if (command.document) documents.set(command.document.client_id, command.document);
   if (command.resource) resources.set(command.resource.id, command.resource);
+  if (command.exchange) exchangers.set(command.exchange.client, command.exchange.resource);
   if (command.rotate) keys = [...newKeys(), ...keys]; // the first matching key signs
   if (command.withdraw) keys = keys.filter(({ kid }) => kid.endsWith(`-${generation}`));
   if (command.nonces) nonces = true;

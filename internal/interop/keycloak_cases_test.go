@@ -28,6 +28,7 @@ func TestKeycloak(t *testing.T) {
 	t.Run("rotation", k.testRotation)
 	t.Run("token types", k.testTokenTypes)
 	t.Run("registration", k.testRegistration)
+	t.Run("on behalf", k.testOnBehalf)
 	t.Run("resource indicators", func(t *testing.T) {
 		testResourceIndicators(t, k, map[string]string{"name": "feature off", identifier: keycloakAlice, otherIdentifier: keycloakAlice})
 	})

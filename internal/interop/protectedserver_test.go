@@ -2,6 +2,7 @@ package interop_test
 
 import (
 	"bytes"
+	"cmp"
 	"context"
 	"encoding/json"
 	"fmt"
@@ -53,14 +54,21 @@ func newProtectedServer(t *testing.T, c resource.Config) *protectedServer {
 // startProtectedServer is newProtectedServer for a server that start starts.
 func startProtectedServer(t *testing.T, c resource.Config, start func(*httptest.Server)) *protectedServer {
 	t.Helper()
+	return protect(t, c, http.HandlerFunc(whoami), start)
+}
+
+// protect is startProtectedServer for another handler. Without an Identifier in the configuration the
+// resource is identifier.
+func protect(t *testing.T, c resource.Config, handler http.Handler, start func(*httptest.Server)) *protectedServer {
+	t.Helper()
 	s := &protectedServer{t: t, client: http.DefaultClient, logged: &lockedBuffer{}}
-	c.Identifier, c.Scopes = identifier, []string{"mcp:read"}
+	c.Identifier, c.Scopes = cmp.Or(c.Identifier, identifier), []string{"mcp:read"}
 	c.Logger, c.Limits.LogPerSecond = slog.New(slog.NewJSONHandler(s.logged, nil)), -1 // send needs a record for each response
 	var err error
 	if s.res, err = resource.New(c); err != nil {
 		t.Fatal(err)
 	}
-	server := httptest.NewUnstartedServer(nethttp.Handler(s.res, http.HandlerFunc(whoami)))
+	server := httptest.NewUnstartedServer(nethttp.Handler(s.res, handler))
 	start(server)
 	t.Cleanup(server.Close)
 	s.url = server.URL + "/mcp"

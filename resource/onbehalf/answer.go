@@ -148,11 +148,20 @@ func (t *target) readScope(scope *string) ([]string, *Error) {
 		if !grammar.IsScopeToken(s) {
 			return nil, unusable(DetailScope, errors.New("scope is malformed (RFC 6749 §3.3)"))
 		}
-		if len(t.Scopes) > 0 && !t.anyScope && !slices.Contains(t.Scopes, s) {
+		if len(t.Scopes) > 0 && !t.anyScope && !t.isRequested(s) {
 			return nil, unusable(DetailScope, errors.New("the issuer granted a scope that was not requested"))
 		}
 	}
 	return granted, nil
+}
+
+// isRequested reports whether a scope of an answer was requested. Entra can name it without the
+// target, as in the claim scp: "Mail.Read" for "https://graph.example.com/Mail.Read". All scopes of a
+// request are for one target there.
+func (t *target) isRequested(scope string) bool {
+	return slices.ContainsFunc(t.Scopes, func(requested string) bool {
+		return scope == requested || t.Grant == EntraOnBehalfOf && scope == requested[strings.LastIndexByte(requested, '/')+1:]
+	})
 }
 
 // checkJWT checks the audience of an issued token that is a readable JWT, and returns its expiry if

@@ -6,6 +6,7 @@ import (
 	"errors"
 	"maps"
 	"net/http"
+	"slices"
 	"time"
 
 	"github.com/warder-go/warder/internal/callguard"
@@ -46,13 +47,17 @@ func panicked() *outcome {
 // failed returns the outcome of a call that the issuer has not answered.
 func failed(f *oauthendpoint.Failure) *outcome { return &outcome{err: failureError(f), failure: f} }
 
+var errRequestRefused = errors.New("the issuer refuses this client, but not for a random token: check that the client may exchange tokens for the target, that the target exists, and Auth")
+
 // blameRequest returns the outcome of a call that seemed to end with rejected credentials, after a
-// probe has shown that the endpoint accepts them.
+// probe has shown that the endpoint accepts them. If the issuer has named the client, the token is
+// not to blame: Keycloak answers invalid_client for an unknown audience and for a public client.
 func (o *outcome) blameRequest() *outcome {
-	return &outcome{
-		target: o.target, failure: o.failure.BlameToken(),
-		err: &Error{Kind: KindSubjectRefused, Target: o.target, Code: o.err.Code, Status: o.err.Status},
+	e := &Error{Kind: KindSubjectRefused, Target: o.target, Code: o.err.Code, Status: o.err.Status}
+	if slices.Contains(clientCodes, e.Code) {
+		e.Kind, e.Detail, e.Err = KindClientRefused, DetailRequest, errRequestRefused
 	}
+	return &outcome{target: o.target, failure: o.failure.BlameToken(), err: e}
 }
 
 // failureError returns the error for a failure of the endpoint.
@@ -141,8 +146,10 @@ func (t *target) refused(x oauthendpoint.Exchange) *outcome {
 		answer, ok = parseRefusal(x.Response)
 	}
 	var e *Error
+	var cause error
 	if ok {
 		e = answer.error(t)
+		cause = e.Err
 	}
 	if ok && e.Kind != KindClientRefused && e.Kind != KindUnavailable {
 		e.Status = x.Response.Status
@@ -160,7 +167,7 @@ func (t *target) refused(x oauthendpoint.Exchange) *outcome {
 	}
 	f := oauthendpoint.NewFailure(o, o.Class(), nil)
 	f.ErrorCode, f.RetryAfter = code, oauthendpoint.RetryAfter(x.Response, o.Class())
-	f.Response, f.Err = x.Describe(code), x.Explain(o, code, nil)
+	f.Response, f.Err = x.Describe(code), x.Explain(o, code, cause)
 	out := failed(f)
 	out.err.Status, out.err.Code = x.Response.Status, answer.code
 	if o == oauthendpoint.Unknown4xx || o == oauthendpoint.Forbidden { // not an error document

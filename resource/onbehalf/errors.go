@@ -63,8 +63,13 @@ const (
 	DetailAssertion         = "assertion"          // the token is not for this client, or is of another type
 )
 
+// DetailRequest is the detail of KindClientRefused if the issuer refuses this client for this request,
+// and not for a random token. Then not the credentials are wrong, but for example the name of the
+// target: Keycloak answers invalid_client if the audience is not a client.
+const DetailRequest = "request"
+
 // Error is the type of all errors of this package, except those of a context. It contains no part of
-// a token, and no text of the issuer except Code and Claims.
+// a token, and no text of the issuer except Code, Claims and, in Err, a number of Entra.
 type Error struct {
 	Kind   Kind
 	Target string // a name of Config.Targets; "" if it is not one
@@ -136,5 +141,8 @@ func (e *Error) Challenge(ctx context.Context) bool {
 
 // isAnswer reports whether the issuer would answer the same again, as far as that is known.
 func (e *Error) isAnswer() bool {
+	if e.Kind == KindClientRefused {
+		return e.Detail == DetailRequest
+	}
 	return slices.Contains([]Kind{KindInteraction, KindNotExchangeable, KindTargetRefused, KindScopeRefused, KindSubjectRefused, KindUnusable}, e.Kind)
 }

@@ -16,13 +16,17 @@ const (
 )
 
 // knownCodes are the codes that Error.Code can have (RFC 6749 §5.2, RFC 8693 §2.2.2, RFC 8707 §2,
-// OpenID Connect Core §3.1.2.6, and consent_required and interaction_required of Entra). Any other
-// text of the issuer is dropped, because it can repeat the request.
+// OpenID Connect Core §3.1.2.6, and invalid_resource of Entra). Any other text of the issuer is
+// dropped, because it can repeat the request.
 var knownCodes = []string{
 	"invalid_request", "invalid_client", "invalid_grant", "unauthorized_client", "unsupported_grant_type", "invalid_scope",
 	"invalid_target", "interaction_required", "login_required", "consent_required", "account_selection_required",
-	"access_denied", "server_error", "temporarily_unavailable",
+	"access_denied", "server_error", "temporarily_unavailable", "invalid_resource",
 }
+
+// clientCodes are the codes that are about this client, also if a probe shows that the issuer accepts
+// its credentials.
+var clientCodes = []string{"invalid_client", "unauthorized_client", "unsupported_grant_type"}
 
 // refusal is an error answer.
 type refusal struct {
@@ -125,18 +129,19 @@ func kindOfCode(g Grant, code string) (Kind, string) {
 		return KindInteraction, DetailLogin
 	case "consent_required":
 		return KindInteraction, DetailConsent
-	case "invalid_target":
+	case "invalid_target", "invalid_resource":
 		return KindTargetRefused, ""
 	case "invalid_scope":
 		return KindScopeRefused, ""
-	case "invalid_client", "unauthorized_client", "unsupported_grant_type":
-		return KindClientRefused, ""
 	case "server_error", "temporarily_unavailable":
 		return KindUnavailable, ""
 	case "invalid_request": // RFC 8693 §2.2.2: also for an unacceptable subject token
 		if g != TokenExchange {
 			return KindClientRefused, ""
 		}
+	}
+	if slices.Contains(clientCodes, code) {
+		return KindClientRefused, ""
 	}
 	return KindSubjectRefused, ""
 }

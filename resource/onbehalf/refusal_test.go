@@ -70,7 +70,7 @@ func TestEntra(t *testing.T) {
 		{"an unknown number", "interaction_required", codes(1), onbehalf.KindInteraction, "", ""},
 		{"the token is for another app", "invalid_grant", codes(50013), onbehalf.KindNotExchangeable, onbehalf.DetailAssertion, ""},
 		{"the token belongs to an app", "invalid_grant", codes(7000114), onbehalf.KindNotExchangeable, onbehalf.DetailAppOnly, ""},
-		{"the target is unknown", "invalid_resource", codes(500011), onbehalf.KindUnusable, onbehalf.DetailMalformed, ""},
+		{"the target is unknown", "invalid_resource", codes(500011), onbehalf.KindTargetRefused, "", ""},
 		{"the target is unknown, with a registered code", "invalid_grant", codes(500011), onbehalf.KindTargetRefused, "", ""},
 		{"a scope is unknown", "invalid_scope", codes(70011), onbehalf.KindScopeRefused, "", ""},
 		{"the secret is wrong", "invalid_client", codes(7000215), onbehalf.KindClientRefused, "credentials", ""},

@@ -50,12 +50,14 @@ type Target struct {
 	Resources []string // parameters resource (RFC 8707 §2): absolute URIs without a fragment
 
 	// Scopes are the scopes to request. An answer with another scope is rejected. With
-	// EntraOnBehalfOf and a scope that ends in "/.default", which stands for all granted scopes, the
-	// scopes of the answer are not compared.
+	// EntraOnBehalfOf an answer can name a scope without the part up to its last slash, and if a scope
+	// ends in "/.default", which stands for all granted scopes, the scopes of the answer are not
+	// compared.
 	Scopes []string
 
 	// AcceptWiderScopes accepts an issued token with scopes that were not requested. Set it only if
-	// the issuer names scopes in answers in another way than in requests.
+	// the issuer names scopes in answers in another way than in requests, or adds scopes: Entra adds
+	// those that the user has granted to this client before, and Keycloak the default client scopes.
 	AcceptWiderScopes bool
 
 	// SubjectTokenType is what the caller's token is called, RequestedTokenType what is requested,
