@@ -69,11 +69,12 @@ func (t *transport) RoundTrip(req *http.Request) (*http.Response, error) {
 }
 
 func (t *transport) token(req *http.Request) (*Token, error) {
-	if to := t.exchanger.targets[t.target]; to != nil {
+	engine := t.exchanger.engine.Load()
+	if to := engine.targets[t.target]; to != nil {
 		u := req.URL
 		if u == nil || u.Opaque != "" || u.User != nil || !slices.Contains(to.origins, weborigin.Of(u)) {
-			return nil, t.exchanger.failed(to, &Error{Kind: KindOtherOrigin, Err: errors.New("the request is not for an origin of the target: see Target.Origins")})
+			return nil, engine.failed(to, &Error{Kind: KindOtherOrigin, Err: errors.New("the request is not for an origin of the target: see Target.Origins")})
 		}
 	}
-	return t.exchanger.Token(req.Context(), callerOf(req.Context()), t.target)
+	return engine.token(req.Context(), callerOf(req.Context()), t.target)
 }
