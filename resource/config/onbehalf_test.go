@@ -108,7 +108,7 @@ func TestMistakesOfOnBehalfOf(t *testing.T) {
 		{of("grant: jwt_bearer", "audiences: [a]"), "text:10: " + target + `.audiences: are for grant "token_exchange" only; use resources, or scopes with Entra`},
 		{of("grant: entra_on_behalf_of", "resources: ['https://a']"), "text:10: " + target + ".resources: Entra has no parameter resource; use scopes"},
 		{of("grant: jwt_bearer", "subject_token_type: urn:ietf:params:oauth:token-type:jwt"), "text:7: " + target + `: token types and actor_token_file are for grant "token_exchange" only`},
-		{of("grant: jwt_bearer", "actor_token_file: " + token), "text:7: " + target + `: token types and actor_token_file are for grant "token_exchange" only`},
+		{of("grant: jwt_bearer", "actor_token_file: "+token), "text:7: " + target + `: token types and actor_token_file are for grant "token_exchange" only`},
 		{of("subject_token_type: jwt"), "text:9: " + target + ".subject_token_type: must be one of urn:ietf:params:oauth:token-type:access_token, urn:ietf:params:oauth:token-type:jwt"},
 		{of("requested_token_type: urn:ietf:params:oauth:token-type:refresh_token"), "text:9: " + target + ".requested_token_type: must be one of urn:ietf:params:oauth:token-type:access_token, urn:ietf:params:oauth:token-type:jwt; did you mean urn:ietf:params:oauth:token-type:access_token?"},
 		{of("issued_token_type: urn:ietf:params:oauth:token-type:jwt", "requested_token_type: urn:ietf:params:oauth:token-type:jwt"), ""},
@@ -120,7 +120,7 @@ func TestMistakesOfOnBehalfOf(t *testing.T) {
 		{of("challenge_scopes: ['|']"), "text:9: " + target + `.challenge_scopes[0]: "|" is not valid here`},
 		{of("origins: ['https://calendar.example.com/api']"), "text:9: " + target + `.origins: "https://calendar.example.com/api" is not how browsers write the origin: write "https://calendar.example.com"`},
 		{of("origins: ['https://calendar.example.com']", "challenge_scopes: ['a | b']"), ""},
-		{of("actor_token_file: " + token, "actor_token_type: urn:ietf:params:oauth:token-type:jwt"), ""},
+		{of("actor_token_file: "+token, "actor_token_type: urn:ietf:params:oauth:token-type:jwt"), ""},
 		{of("actor_token_file: /nowhere"), "text:9: " + target + `.actor_token_file: secret file "/nowhere": no such file or directory`},
 		{of("actor_token_type: urn:ietf:params:oauth:token-type:jwt"), "text:9: " + target + ".actor_token_type: requires actor_token_file"},
 	} {
