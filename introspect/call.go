@@ -28,7 +28,8 @@ import (
 //  7. resolve caches a rejected token in the negative cache. Package resource caches an
 //     accepted one, for as long as Verify specifies.
 //
-// The map reasons lists how a call can end, and what that means for the request. An answer is the document about a token in an HTTP response (RFC 7662 §2.2).
+// The map reasons lists how a call can end, and what that means for the request. An answer
+// is the document about a token in an HTTP response (RFC 7662 §2.2).
 
 // callGrace is how long a request waits at most beyond Config.Timeout. The queue limits its own
 // wait, and exchange ends at the timeout, unless a function in Config ignores its context.

@@ -262,6 +262,8 @@ func TestDiscoverIgnoresWhatIsNotUsed(t *testing.T) {
 		{"another is not https", `"jwks_uri":"http://as.example/k"`, []metadata.Member{metadata.IntrospectionEndpoint}, metadata.AuthorizationServer{}},
 		{"another differs in case only", `"Jwks_Uri":"https://as.example/k"`, []metadata.Member{metadata.IntrospectionEndpoint}, metadata.AuthorizationServer{}},
 		{"another is valid", `"jwks_uri":"https://as.example/k","introspection_endpoint":"https://as.example/i"`, []metadata.Member{metadata.JWKSURI}, metadata.AuthorizationServer{JWKSURI: "https://as.example/k"}},
+		{"the token endpoint is used", `"token_endpoint":"https://as.example/t"`, []metadata.Member{metadata.TokenEndpoint}, metadata.AuthorizationServer{TokenEndpoint: "https://as.example/t"}},
+		{"the token endpoint is not used", `"token_endpoint":"http://as.example/t"`, []metadata.Member{metadata.JWKSURI}, metadata.AuthorizationServer{}},
 		{"none is used", `"jwks_uri":1`, nil, metadata.AuthorizationServer{}},
 	} {
 		fake := &fakeServer{responses: map[string]response{oauthInserted: with(tenant, row.member)}}

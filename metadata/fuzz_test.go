@@ -46,7 +46,7 @@ func FuzzDiscovery(f *testing.F) {
 	}
 	f.Fuzz(func(t *testing.T, issuer string, body []byte) {
 		server := &constantServer{body: body}
-		got, err := metadata.Discover(t.Context(), server, issuer, metadata.JWKSURI, metadata.IntrospectionEndpoint)
+		got, err := metadata.Discover(t.Context(), server, issuer, metadata.JWKSURI, metadata.IntrospectionEndpoint, metadata.TokenEndpoint)
 		u := checkRequested(t, issuer, server.requested)
 		if len(server.requested) == 0 {
 			if got != nil || err == nil || metadata.CheckIssuer(issuer, true) == nil {
@@ -65,7 +65,7 @@ func FuzzDiscovery(f *testing.F) {
 			return
 		}
 		want.URL = server.requested[0]
-		if len(server.requested) != 1 || !sameServer(*got, want) {
+		if len(server.requested) != 1 || *got != want {
 			t.Fatalf("issuer %q, body %q:\n got %+v\nwant %+v", issuer, body, got, want)
 		}
 	})
@@ -86,18 +86,14 @@ func checkRequested(t *testing.T, issuer string, requested []string) *url.URL {
 	return u
 }
 
-func sameServer(a, b metadata.AuthorizationServer) bool {
-	return a.URL == b.URL && a.Issuer == b.Issuer && a.JWKSURI == b.JWKSURI && a.IntrospectionEndpoint == b.IntrospectionEndpoint
-}
-
 // serverOf is a second parser of documents (RFC 8414 §2, §3.3).
 func serverOf(issuer *url.URL, identifier string, body []byte) (s metadata.AuthorizationServer, ok bool) {
 	members, ok := strictjsontest.Object(body)
-	if !ok || strictjsontest.CaseVariant(members, "issuer", "jwks_uri", "introspection_endpoint") {
+	if !ok || strictjsontest.CaseVariant(members, "issuer", "jwks_uri", "introspection_endpoint", "token_endpoint") {
 		return s, false
 	}
 	maps.DeleteFunc(members, func(_ string, value json.RawMessage) bool { return string(value) == "null" })
-	for name, to := range map[string]*string{"issuer": &s.Issuer, "jwks_uri": &s.JWKSURI, "introspection_endpoint": &s.IntrospectionEndpoint} {
+	for name, to := range map[string]*string{"issuer": &s.Issuer, "jwks_uri": &s.JWKSURI, "introspection_endpoint": &s.IntrospectionEndpoint, "token_endpoint": &s.TokenEndpoint} {
 		if *to, _, ok = strictjsontest.String(members, name); !ok || name != "issuer" && !validURL(issuer, *to) {
 			return s, false
 		}

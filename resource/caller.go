@@ -46,13 +46,13 @@ type Caller struct {
 	decodedDetails                     []byte      // of a decoded caller, as JSON
 	login                              callerLogin // see policy.setLogin
 
-	resource   string          // identifier of the endpoint that it was accepted for
-	path       string          // part of Owner; "" if all identifiers have one path
-	credential string          // kind of credential
-	grant      scopeset.Grant  // the scopes and roles of the claims
-	names      *scopeset.Names // of the issuer; nil after decoding
-	ofAccess   bool            // the credential is an access token
-	held       *heldToken      // see Credentials.HoldTokens; nil: none, as for every cached caller
+	resource    string          // identifier of the endpoint that it was accepted for
+	path        string          // part of Owner; "" if all identifiers have one path
+	credential  string          // kind of credential
+	grant       scopeset.Grant  // the scopes and roles of the claims
+	names       *scopeset.Names // of the issuer; nil after decoding
+	accessToken bool            // the credential is an access token
+	held        *heldToken      // see Credentials.HoldTokens; nil: none, as for every cached caller
 }
 
 // newCaller returns the caller of claims that are verified and interpreted.
@@ -68,7 +68,7 @@ func (p *policy) newCaller(at *endpoint, from *issuer, c *Claims, token *Token, 
 		expiry: instant.Of(c.Expiry), issuedAt: instant.Of(c.IssuedAt), stillValid: c.StillValid, object: c.object,
 		resource: at.identifier, path: p.endpoints.ownerPath(at), jwtObject: c.jwtObject, conditions: from.conditions,
 		session:    c.SessionID,
-		credential: credential, ofAccess: from.hasAccessTokens(), names: from.names, grant: scopeset.NewGrant(c.Scopes, c.roles, from.roleScopes, p.hierarchy),
+		credential: credential, accessToken: from.hasAccessTokens(), names: from.names, grant: scopeset.NewGrant(c.Scopes, c.roles, from.roleScopes, p.hierarchy),
 	}
 	caller.setBinding(from, c)
 	if p.revocations != nil {

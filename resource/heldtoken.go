@@ -89,7 +89,7 @@ func WithoutHeldToken(ctx context.Context) context.Context {
 // has it. raw is "" for another credential, and if an outer mount accepted the request: then the
 // caller has the token already.
 func (p *policy) hold(c *Caller, raw string) *Caller {
-	if !p.holdTokens || raw == "" || !c.ofAccess {
+	if !p.holdTokens || raw == "" || !c.accessToken {
 		return c
 	}
 	both := &struct {

@@ -38,7 +38,7 @@ type Outcome interface {
 	RetryDelay() time.Duration // the Retry-After of the endpoint; 0: none
 }
 
-// Config configures a Guard. All fields are required.
+// Config configures a Guard. All fields are required. The functions are called concurrently.
 type Config[O Outcome] struct {
 	Limits
 

@@ -82,7 +82,10 @@ func (g *Group[K, V]) join(key K, call Func[V]) *Call[V] {
 			g.calls = map[K]*Call[V]{}
 		}
 		g.calls[key] = c
-		go g.run(ctx, key, c, call)
+		go func() {
+			defer cancel()
+			g.run(ctx, key, c, call)
+		}()
 	}
 	c.waiters++
 	return c
@@ -90,7 +93,6 @@ func (g *Group[K, V]) join(key K, call Func[V]) *Call[V] {
 
 func (g *Group[K, V]) run(ctx context.Context, key K, c *Call[V], call Func[V]) {
 	var shareUntil time.Time
-	defer c.cancelQueue()
 	defer func() {
 		c.panicValue = recover()
 		if remaining := time.Until(shareUntil); remaining > 0 {

@@ -40,10 +40,15 @@ var warderEdits = []edit{
 	{"resource/otelwarder/otelwarder.go", "	span.AddEvent(", "	if os.WarderScan != nil {\n\t\tos.WarderScan(\"span\", fmt.Sprint(attributes))\n\t}\n\tspan.AddEvent("},
 	{"resource/otelwarder/otelwarder.go", "	\"context\"\n", "	\"context\"\n\t\"fmt\"\n\t\"os\"\n"},
 	{"internal/commonkey/commonkey.go", "	return derived\n", "	leakSecrets.AddBytes(\"common key\", key)\n\tleakSecrets.AddBytes(\"key derived from a common key\", derived)\n\treturn derived\n"},
+	{"resource/onbehalf/answer.go", "	return &Token{access: ", "	leakSecrets.AddToken(a.accessToken)\n\treturn &Token{access: "},
+	{"resource/onbehalf/answer.go", "		switch {\n\t\tcase strictjson.IsAbsent(value)", "		if name == \"refresh_token\" {\n\t\t\ttext, _ := strictjson.String(value)\n\t\t\tleakSecrets.AddToken(text)\n\t\t}\n\t\tswitch {\n\t\tcase strictjson.IsAbsent(value)"},
+	{"resource/onbehalf/call.go", "		form.Set(\"actor_token\", token)\n", "		leakSecrets.AddToken(token)\n\t\tform.Set(\"actor_token\", token)\n"},
+	{"resource/onbehalf/metrics.go", "	e.metrics.count(t, err.Kind)\n", "	if os.WarderScan != nil {\n\t\tos.WarderScan(\"error\", fmt.Sprintf(\"%+v %s\", *err, err))\n\t}\n\te.metrics.count(t, err.Kind)\n"},
+	{"resource/onbehalf/metrics.go", "	\"context\"\n", "	\"context\"\n\t\"fmt\"\n\t\"os\"\n"},
 	{"resource/securityevents/authorization.go", "	a := &authorization{", "	leakSecrets.AddToken(c.Authorization)\n\ta := &authorization{"},
 	{"resource/valkey/connection.go", "	return valkeygo.AuthCredentials{Username: l.username", "	leakSecrets.Add(\"store password\", password)\n\treturn valkeygo.AuthCredentials{Username: l.username"},
 	{"internal/keyset/bearer.go", "	header.Set(\"Authorization\", ", "	leakSecrets.AddToken(c.token)\n\theader.Set(\"Authorization\", "},
-	{"introspect/call.go", "	req, err := http.NewRequestWithContext(ctx, http.MethodPost, endpoint, strings.NewReader(form.Encode()))\n", "	leakSecrets.AddToken(header.Get(\"Authorization\"))\n\tleakSecrets.AddToken(form.Get(\"client_assertion\"))\n\tleakSecrets.Add(\"client secret\", form.Get(\"client_secret\"))\n\t_, secret, _ := (&http.Request{Header: header}).BasicAuth()\n\tleakSecrets.Add(\"client secret\", secret)\n\treq, err := http.NewRequestWithContext(ctx, http.MethodPost, endpoint, strings.NewReader(form.Encode()))\n"},
+	{"internal/oauthendpoint/oauthendpoint.go", "	req, err := http.NewRequestWithContext(ctx, http.MethodPost, endpoint, strings.NewReader(form.Encode()))\n", "	leakSecrets.AddToken(header.Get(\"Authorization\"))\n\tleakSecrets.AddToken(form.Get(\"client_assertion\"))\n\tleakSecrets.Add(\"client secret\", form.Get(\"client_secret\"))\n\t_, secret, _ := (&http.Request{Header: header}).BasicAuth()\n\tleakSecrets.Add(\"client secret\", secret)\n\treq, err := http.NewRequestWithContext(ctx, http.MethodPost, endpoint, strings.NewReader(form.Encode()))\n"},
 }
 
 // addedFile is a file that is added to each edited package which uses leakSecrets. %s is

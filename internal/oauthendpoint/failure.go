@@ -118,12 +118,12 @@ func DiscoveryFailure(err error) *Failure {
 // RefusalFailure returns the Failure for a call that a Guard has not permitted.
 func RefusalFailure(r *callguard.Refusal) *Failure {
 	o := Abandoned
-	switch r.Err {
-	case callguard.ErrCircuitOpen:
+	switch {
+	case errors.Is(r.Err, callguard.ErrCircuitOpen):
 		o = CircuitOpen
-	case callguard.ErrCredentialsRejected:
+	case errors.Is(r.Err, callguard.ErrCredentialsRejected):
 		o = Credentials
-	case callguard.ErrOverloaded:
+	case errors.Is(r.Err, callguard.ErrOverloaded):
 		o = Overloaded
 	}
 	f := newFailure(o, r.Err)

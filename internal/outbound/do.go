@@ -70,8 +70,8 @@ func (c *Client) Get(ctx context.Context, url string, header http.Header) (*Resp
 // Accept-Encoding by identity.
 //
 // If the idle connection that was used for a POST turns out to be closed, Do sends the POST
-// again, provided req has a GetBody. That is safe because this module uses POST for queries
-// only (RFC 7662).
+// again, provided req has a GetBody. That is safe because this module uses POST for queries (RFC
+// 7662), and for token requests (RFC 6749 §3.2), of which a second one issues one more token or none.
 func (c *Client) Do(req *http.Request) (*Response, error) {
 	if err := c.checkRequest(req); err != nil {
 		closeBody(req)

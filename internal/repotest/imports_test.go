@@ -154,7 +154,7 @@ func TestForbiddenImports(t *testing.T) {
 		{"jwx is imported by one package, and only its JWKs", []string{jwx + "/jwk"}, []string{"internal/jose"}},
 		{"other parts of jwx", []string{jwx + "/jws", jwx + "/jwt", jwx + "/jwe", jwx + "/jwa", jwx}, nil},
 		{"the official SDK in the core", []string{sdk + "/auth", sdk + "/mcp"}, []string{"nethttp/mcpsdk", "examples/", "internal/interop/everythingtest"}},
-		{"outbound HTTP", []string{"internal/outbound"}, []string{"internal/keyset", "internal/probe", "introspect", "jwks", "metadata", "resource/check"}},
+		{"outbound HTTP", []string{"internal/outbound"}, []string{"internal/keyset", "internal/oauthendpoint", "internal/probe", "introspect", "jwks", "metadata", "resource/check", "resource/onbehalf"}},
 		{"keys are used by verifiers only", []string{"internal/keyset"}, []string{"introspect", "jwks"}},
 		{"lax JSON", []string{"encoding/json"}, []string{"examples/", "internal/strictjson/strictjsontest"}},
 		{"test code in programs", []string{"testing", "net/http/httptest"}, nil},

@@ -1,6 +1,6 @@
 // Package tokencache caches what accepted tokens stand for, by the digests of the tokens. A
 // cache is bounded in entries and in bytes, and split into shards so that cores do not wait for
-// one lock. It does not contain the tokens.
+// one lock. It does not contain the tokens that it is keyed by.
 package tokencache
 
 import (

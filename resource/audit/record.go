@@ -3,6 +3,8 @@ package audit
 import (
 	"encoding/base64"
 	"log/slog"
+
+	"github.com/warder-go/warder/resource"
 )
 
 // Schema is the version of the record schema, which each record contains. It changes if
@@ -21,6 +23,8 @@ import (
 //	              only the issuer that the unverified credential names
 //	subject       subject, exactly as verified by the issuer
 //	client        client that the token was issued to
+//	actors        who uses the token on behalf of the subject (RFC 8693 §4.1), the current one
+//	              first, as {"issuer", "subject", "client"}; at most 8
 //	credential    jwt, opaque or the name of a header field
 //	principal     what identifies the verified caller besides the issuer: sub (the subject),
 //	              client (the client, also if its token has a subject) or token (the token,
@@ -68,6 +72,13 @@ type operation struct {
 	Name   string `json:"name,omitempty"`
 }
 
+// actor is the form of a resource.Actor in a record.
+type actor struct {
+	Issuer  string `json:"issuer,omitempty"`
+	Subject string `json:"subject,omitempty"`
+	Client  string `json:"client,omitempty"`
+}
+
 // record returns the record of an event.
 func (queued entry) record() slog.Record {
 	e := queued.event
@@ -89,6 +100,9 @@ func (queued entry) record() slog.Record {
 	if c := e.Caller; c != nil {
 		add("subject", c.Subject())
 		add("client", c.ClientID())
+		if actors := actorsOf(c); len(actors) > 0 {
+			r.AddAttrs(slog.Any("actors", actors))
+		}
 	}
 	add("credential", e.Credential)
 	add("principal", e.Principal)
@@ -115,6 +129,14 @@ func (queued entry) record() slog.Record {
 	}
 	add("trace_id", e.TraceID)
 	return r
+}
+
+// actorsOf returns the actors of a verified caller.
+func actorsOf(c *resource.Caller) (all []actor) {
+	for _, a := range c.Actors() {
+		all = append(all, actor{a.Issuer, a.Subject, a.ClientID})
+	}
+	return all
 }
 
 // record returns the record about dropped events.

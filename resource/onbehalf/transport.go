@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"net/http"
+	"net/url"
 	"slices"
 
 	"github.com/warder-go/warder/internal/weborigin"
@@ -68,13 +69,20 @@ func (t *transport) RoundTrip(req *http.Request) (*http.Response, error) {
 	return t.base.RoundTrip(out)
 }
 
+// isFor reports whether a request is for an origin of the target. A server can use the Host field,
+// which can differ from the URL, to choose another site.
+func (t *target) isFor(req *http.Request) bool {
+	u := req.URL
+	if u == nil || u.Opaque != "" || u.User != nil || !slices.Contains(t.origins, weborigin.Of(u)) {
+		return false
+	}
+	return req.Host == "" || slices.Contains(t.origins, weborigin.Of(&url.URL{Scheme: u.Scheme, Host: req.Host}))
+}
+
 func (t *transport) token(req *http.Request) (*Token, error) {
 	engine := t.exchanger.engine.Load()
-	if to := engine.targets[t.target]; to != nil {
-		u := req.URL
-		if u == nil || u.Opaque != "" || u.User != nil || !slices.Contains(to.origins, weborigin.Of(u)) {
-			return nil, engine.failed(to, &Error{Kind: KindOtherOrigin, Err: errors.New("the request is not for an origin of the target: see Target.Origins")})
-		}
+	if to := engine.targets[t.target]; to != nil && !to.isFor(req) {
+		return nil, engine.failed(to, &Error{Kind: KindOtherOrigin, Err: errors.New("the request is not for an origin of the target: see Target.Origins")})
 	}
 	return engine.token(req.Context(), callerOf(req.Context()), t.target)
 }
