@@ -8,6 +8,7 @@
 //	go run ./examples/quickstart -once   # run the demo only; exit status 1 on failure
 //	go run ./examples/quickstart -opaque # the same with opaque tokens and introspection
 //	go run ./examples/quickstart -dpop   # the same with tokens that are bound to a key of the client (DPoP)
+//	go run ./examples/quickstart -onbehalf # the same with a tool that calls another server on behalf of the user
 //
 // The flags can be combined.
 //
@@ -43,6 +44,7 @@ func run(ctx context.Context, args []string, out, errs io.Writer, prepare func(*
 	once := flags.Bool("once", false, "exit after the demo, with exit status 1 if a step fails")
 	opaque := flags.Bool("opaque", false, "issue opaque tokens, which warder verifies by introspection")
 	dpop := flags.Bool("dpop", false, "require tokens that are bound to a key of the client (DPoP), and show what a stolen one is worth")
+	onBehalf := flags.Bool("onbehalf", false, "add a tool that calls another server on behalf of the user (token exchange)")
 	if err := flags.Parse(args); errors.Is(err, flag.ErrHelp) {
 		return 0
 	} else if err != nil {
@@ -52,7 +54,7 @@ func run(ctx context.Context, args []string, out, errs io.Writer, prepare func(*
 		fmt.Fprintf(errs, "quickstart: unexpected argument %q: only flags are accepted\n", flags.Arg(0))
 		return 2
 	}
-	s, err := newServers(options{opaque: *opaque, dpop: *dpop})
+	s, err := newServers(options{opaque: *opaque, dpop: *dpop, onBehalf: *onBehalf})
 	if err != nil {
 		fmt.Fprintf(errs, "quickstart: %v\n", err)
 		return 1

@@ -4,6 +4,7 @@ import (
 	"context"
 	"fmt"
 	"net"
+	"net/http"
 
 	"github.com/warder-go/warder/examples/internal/mcpserver"
 	"github.com/warder-go/warder/resource"
@@ -15,10 +16,12 @@ const (
 	basicScope = "mcp:tools" // required by every request
 )
 
-// options are the flags about tokens.
+// options are the flags that change the demo.
 type options struct {
 	opaque bool // the issuer's tokens are opaque
 	dpop   bool // the MCP server accepts only tokens that are bound to a key (RFC 9449)
+
+	onBehalf bool // a tool calls another server on behalf of the user (RFC 8693)
 }
 
 // servers is the authorization server and the MCP server of the demo.
@@ -28,6 +31,8 @@ type servers struct {
 	origin string // of the MCP server
 	url    string // of the MCP endpoint, exactly as clients must write it
 
+	calendar *calendar // nil without onBehalf
+
 	stop   context.CancelFunc
 	served chan error // receives the result of Serve
 }
@@ -35,7 +40,7 @@ type servers struct {
 func newServers(o options) (*servers, error) {
 	issuer, err := resourcetest.NewIssuer(resourcetest.Config{
 		Subject:         user,
-		ScopesSupported: []string{basicScope, mcpserver.AdminScope},
+		ScopesSupported: []string{basicScope, mcpserver.AdminScope, calendarScope},
 		OpaqueTokens:    o.opaque,
 	})
 	if err != nil {
@@ -67,9 +72,14 @@ func (s *servers) serveMCP() error {
 		return err
 	}
 	ctx, cancel := context.WithCancel(context.Background())
-	handler, err := mcpserver.Handler(ctx, res)
+	err = s.addCalendar(ctx)
+	var handler http.Handler
+	if err == nil {
+		handler, err = mcpserver.HandlerWith(ctx, res, s.calendar.addTool)
+	}
 	if err != nil {
 		cancel()
+		s.calendar.wait()
 		listener.Close()
 		return err
 	}
@@ -89,6 +99,7 @@ func (s *servers) protect() (*resource.Resource, error) {
 	if s.dpop {
 		config.Credentials.DPoP.Tokens = resource.BindingRequired
 	}
+	config.Credentials.HoldTokens = s.onBehalf
 	if err := s.addVerifier(&config); err != nil {
 		return nil, err
 	}
@@ -109,5 +120,6 @@ func (s *servers) wait(ctx context.Context) error {
 func (s *servers) close() {
 	s.stop()
 	<-s.served
+	s.calendar.wait()
 	s.issuer.Close()
 }

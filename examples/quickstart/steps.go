@@ -30,6 +30,9 @@ func demoSteps(s *servers, c *client) []step {
 		addProofNotes(steps)
 		steps = append(steps, theftSteps(s, c)...)
 	}
+	if s.onBehalf {
+		steps = append(steps, onBehalfSteps(s, c)...)
+	}
 	return steps
 }
 

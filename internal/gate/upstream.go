@@ -149,6 +149,7 @@ func (b *builder) buildResource(u *upstream) {
 	if s.AuthorizationFile != "" {
 		c.File, c.Block = b.path(s.AuthorizationFile), ""
 	}
+	settings, err := config.Read(c)
 	var keepsToken, hasRules bool
 	c.Complete = func(r *resource.Config) {
 		keepsToken = r.HTTP.KeepAuthorization
@@ -161,12 +162,14 @@ func (b *builder) buildResource(u *upstream) {
 		if keepsToken {
 			return errors.New("keep_authorization: the gate never passes a token on; remove the key")
 		}
+		if settings.OnBehalfOf != nil {
+			return errors.New("on_behalf_of: a server behind the gate cannot exchange tokens, because it never gets the exchanger; remove the block, or protect the server with a Go program that uses config.Live.OnBehalf")
+		}
 		if hasRules && !withBody {
 			return errors.New("rules for operations need the body of a request, and forward_auth.body is not set; remove the rules, or let the gate be the proxy (url)")
 		}
 		return nil
 	}
-	settings, err := config.Read(c)
 	if err == nil {
 		u.basePath = settings.BasePath
 		u.audience = cmp.Or(u.audience, settings.ResourceServerURL)

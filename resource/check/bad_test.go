@@ -21,7 +21,7 @@ type mistake struct {
 
 // Each mistake is found, without any other finding, and the fix names what to change.
 func TestMisconfigurations(t *testing.T) {
-	for _, row := range slices.Concat(fileMistakes, issuerMistakes, introspectionMistakes, tokenMistakes, publicMistakes, browserMistakes) {
+	for _, row := range slices.Concat(fileMistakes, issuerMistakes, introspectionMistakes, exchangeMistakes, tokenMistakes, publicMistakes, browserMistakes) {
 		t.Run(row.name, func(t *testing.T) {
 			d := deploy(t, row.issuer)
 			row.prepare(d)
@@ -48,7 +48,7 @@ func TestMisconfigurations(t *testing.T) {
 // A test has each error and each warning.
 func TestEachProblemHasATest(t *testing.T) {
 	found := map[check.ID]bool{check.IDTimeOver: true} // TestTimeLimits
-	for _, row := range slices.Concat(fileMistakes, issuerMistakes, introspectionMistakes, tokenMistakes, publicMistakes, browserMistakes) {
+	for _, row := range slices.Concat(fileMistakes, issuerMistakes, introspectionMistakes, exchangeMistakes, tokenMistakes, publicMistakes, browserMistakes) {
 		for _, want := range row.want {
 			id, _, _ := strings.Cut(want, " ")
 			found[check.ID(id)] = true

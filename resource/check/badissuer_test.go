@@ -144,6 +144,35 @@ var introspectionMistakes = []mistake{
 	}, []string{"introspection_signature ISSUER/introspect"}, "introspection_signed_answers"},
 }
 
+// exchangeLine returns the block on_behalf_of with one target and further keys.
+func exchangeLine(more string) []string {
+	return []string{"  on_behalf_of: {client_id: test-client, client_secret: test-secret, targets: {calendar: {scopes: [a]" + more + "}}}"}
+}
+
+var exchangeMistakes = []mistake{
+	{"metadata without a token endpoint", resourcetest.Config{}, func(d *deployment) {
+		d.lines = exchangeLine("")
+		d.issuer.SetMetadata(map[string]any{"token_endpoint": resourcetest.Remove})
+	}, []string{"exchange_endpoint ISSUER"}, "set token_endpoint in on_behalf_of"},
+	{"an issuer that clients do not see, without metadata", resourcetest.Config{}, func(d *deployment) {
+		other := resourcetest.Start(d.t)
+		d.iss = d.issuer.Identifier() + "/x"
+		d.lines = append([]string{"  jwks_uri: ISSUER/jwks", "  authorization_servers: [" + other.Identifier() + "]"}, exchangeLine("")...)
+	}, []string{"exchange_endpoint ISSUER/x"}, "set token_endpoint in on_behalf_of"},
+	{"an issuer that does not exchange tokens", resourcetest.Config{}, func(d *deployment) {
+		d.lines = exchangeLine("")
+		d.issuer.SetMetadata(map[string]any{"grant_types_supported": []string{"authorization_code"}})
+	}, []string{"exchange_grant ISSUER"}, "switch on the grant"},
+	{"an issuer that does not accept assertions", resourcetest.Config{}, func(d *deployment) {
+		d.lines = exchangeLine(", grant: entra_on_behalf_of")
+		d.issuer.SetMetadata(map[string]any{"grant_types_supported": []string{"urn:ietf:params:oauth:grant-type:token-exchange"}})
+	}, []string{"exchange_grant ISSUER"}, "switch on the grant"},
+	{"a method that the token endpoint does not support", resourcetest.Config{}, func(d *deployment) {
+		d.lines = exchangeLine("")
+		d.issuer.SetMetadata(map[string]any{"token_endpoint_auth_methods_supported": []string{"private_key_jwt"}})
+	}, []string{"exchange_method ISSUER"}, "set auth_method in on_behalf_of to private_key_jwt"},
+}
+
 var tokenMistakes = []mistake{
 	{"a token for another server", resourcetest.Config{}, func(d *deployment) { d.token = d.issuer.Token(resourcetest.Token{Audience: "https://other.example"}) },
 		[]string{"token_audience token"}, "add the audience of the token to expected_audiences"},

@@ -89,14 +89,22 @@ func (r *run) addMistakes(err error) {
 // addSecrets adds the secrets of the configuration to those that no finding may have. No finding
 // quotes one intentionally.
 func (r *run) addSecrets() {
+	r.addSecretFiles(r.parts.SecretFiles)
+	if s := r.parts.Settings.OnBehalfOf; s != nil {
+		r.secrets = append(r.secrets, string(s.ClientSecret))
+	}
 	for _, i := range r.parts.Issuers {
 		for _, s := range []config.Secret{i.Settings.ClientSecret, i.Settings.IntrospectionClientSecret, i.Settings.IntrospectionBearerToken, i.Settings.JWKSToken} {
 			r.secrets = append(r.secrets, string(s))
 		}
-		for _, path := range i.SecretFiles {
-			if secret, err := secretfile.New(path).Read(); err == nil { // an error is a finding when the secret is used
-				r.secrets = append(r.secrets, secret)
-			}
+		r.addSecretFiles(i.SecretFiles)
+	}
+}
+
+func (r *run) addSecretFiles(paths []string) {
+	for _, path := range paths {
+		if secret, err := secretfile.New(path).Read(); err == nil { // an error is a finding when the secret is used
+			r.secrets = append(r.secrets, secret)
 		}
 	}
 }

@@ -17,6 +17,7 @@ type serverDocument struct {
 	url           string // without the query
 	issuer        string
 	authorization string // authorization_endpoint
+	token         string // token_endpoint
 	lists         map[string][]string
 }
 
@@ -28,9 +29,11 @@ const (
 	tokenAuth           = "token_endpoint_auth_methods_supported"
 	protectedResources  = "protected_resources"
 	authorizationMember = "authorization_endpoint"
+	tokenMember         = "token_endpoint"
+	grantTypes          = "grant_types_supported"
 )
 
-var documentNames = strictjson.NewNames("issuer", authorizationMember, scopesSupported, challengeMethods, introspectionAuth, tokenAuth, protectedResources)
+var documentNames = strictjson.NewNames("issuer", authorizationMember, tokenMember, grantTypes, scopesSupported, challengeMethods, introspectionAuth, tokenAuth, protectedResources)
 
 // findDocument returns the last of the responses that is the metadata of the issuer, or nil. Package
 // metadata has checked it.
@@ -57,6 +60,8 @@ func parseDocument(body []byte) *serverDocument {
 			d.issuer, err = strictjson.String(value)
 		case name == authorizationMember:
 			d.authorization, _ = strictjson.String(value) // the server does not read it
+		case name == tokenMember:
+			d.token, _ = strictjson.String(value)
 		default:
 			if list, err := strictjson.Strings(value); err == nil {
 				d.lists[name] = list

@@ -76,6 +76,16 @@ var goodSetups = []struct {
 	{"a store that several processes share", resourcetest.Config{}, "keys issuer introspection login clock; shared_state, public URL", func(d *deployment) {
 		d.lines = append([]string{"  shared_state: {addresses: ['127.0.0.1:1'], tls: false, keys: [0123456789abcdef0123456789abcdef]}", "  dpop_tokens: accepted"}, clientLines...)
 	}},
+	{"tokens for other servers", resourcetest.Config{}, "keys issuer login exchange clock; public URL", func(d *deployment) { d.lines = exchangeLine("") }},
+	{"tokens for other servers, from an issuer that does not list grants", resourcetest.Config{}, "keys issuer login exchange clock; public URL", func(d *deployment) {
+		d.issuer.SetMetadata(map[string]any{"grant_types_supported": resourcetest.Remove, "token_endpoint_auth_methods_supported": resourcetest.Remove})
+		d.lines = exchangeLine(", grant: jwt_bearer")
+	}},
+	{"tokens for other servers, from one of two issuers", resourcetest.Config{}, "keys issuer login clock keys issuer login exchange clock; public URL", func(d *deployment) {
+		other := resourcetest.Start(d.t)
+		d.lines = []string{"  additional_issuers:", "    - issuer_url: " + other.Identifier(),
+			"  on_behalf_of: {issuer_url: '" + other.Identifier() + "', client_id: test-client, client_secret: test-secret, targets: {calendar: {scopes: [a]}}}"}
+	}},
 	{"a token, without the server", resourcetest.Config{}, "keys issuer login clock token; public URL", func(d *deployment) { d.token = d.validToken("mcp:read") }},
 	{"a token that must agree with a header field", resourcetest.Config{}, "keys issuer login clock; token, public URL", func(d *deployment) {
 		d.token, d.lines = d.validToken(""), []string{"  header_claims: [{header: X-Tenant, claim: tenant, required: true}]"}

@@ -68,6 +68,14 @@ const (
 	IDSecretForm               ID = "secret_form"
 )
 
+// IDs of findings about the exchange of tokens (on_behalf_of).
+const (
+	IDExchange         ID = "exchange"
+	IDExchangeEndpoint ID = "exchange_endpoint"
+	IDExchangeGrant    ID = "exchange_grant"
+	IDExchangeMethod   ID = "exchange_method"
+)
+
 // IDs of findings about the token.
 const (
 	IDTokenAccepted   ID = "token"
@@ -151,6 +159,11 @@ var kinds = map[ID]kind{
 	IDIntrospectionSignature:   {SeverityError, "The answers of the introspection endpoint are not signed as introspection_signed_answers requires. The server rejects the tokens with 503."},
 	IDIntrospectionActive:      {SeverityError, "The introspection endpoint reports a random text as an active token. EVERYONE CAN USE THE SERVER."},
 	IDSecretForm:               {SeverityError, "The introspection endpoint rejects the credentials, and their form is unusual. The server rejects the tokens with 503."},
+
+	IDExchange:         {SeverityOK, "The metadata of the issuer names its token endpoint, and nothing in it excludes the exchange of tokens."},
+	IDExchangeEndpoint: {SeverityError, "The server finds no token endpoint of the issuer. It gets no tokens for other servers."},
+	IDExchangeGrant:    {SeverityWarning, "The issuer does not list the grant with which the server exchanges tokens. The issuer then probably rejects each exchange."},
+	IDExchangeMethod:   {SeverityWarning, "The issuer does not list the method with which the server authenticates at the token endpoint. The issuer then probably rejects each exchange."},
 
 	IDTokenAccepted:   {SeverityOK, "This configuration accepts the token."},
 	IDTokenAudience:   {SeverityError, "The token is for another server. This server rejects such tokens with 401, also after a new login."},

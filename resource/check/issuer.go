@@ -38,6 +38,7 @@ func (r *run) checkIssuer(ctx context.Context, parts config.IssuerParts) {
 	if i.document != nil {
 		i.checkAudience()
 	}
+	i.checkExchange()
 	r.offers = append(r.offers, i.offer())
 	r.checkClocks(&i.exchanges)
 	r.checkCertificates(&i.exchanges)
@@ -81,6 +82,8 @@ func (i *issuerRun) readMetadata(ctx context.Context) {
 			return
 		}
 		i.add(IDIssuer, i.name, "the metadata at "+i.document.url+" has this issuer", "")
+	} else if i.exchangesTokens() && !i.published() {
+		i.addNoEndpoint(errorText(err))
 	} else if i.published() {
 		i.add(IDLoginMetadata, i.name, errorText(err), "correct "+i.key("issuer_url")+", or list in authorization_servers the issuer identifiers of the servers where users log in")
 	}

@@ -6,8 +6,10 @@ import (
 	"strings"
 	"time"
 
+	"github.com/warder-go/warder/internal/digest"
 	"github.com/warder-go/warder/metadata"
 	"github.com/warder-go/warder/resource"
+	"github.com/warder-go/warder/resource/onbehalf"
 	"github.com/warder-go/warder/resource/revocation"
 )
 
@@ -34,6 +36,10 @@ type builder struct {
 	events     *receivers       // of the Live; nil in the first build, and without security_events
 	eventsList *revocation.List // nil: without security_events, or in the store
 	receiver   *receiver        // nil: without security_events
+
+	exchanging       *onbehalf.Exchanger // of the Live; nil in the first build, and without on_behalf_of
+	exchanger        *onbehalf.Exchanger // of this build; nil: without on_behalf_of, or there is a mistake
+	exchangeSettings digest.Digest       // of exchanger
 }
 
 // build reads the files and builds a resource. It returns the digest of everything that
@@ -53,7 +59,7 @@ func (l *Live) build(ctx context.Context) (b *builder, digest string, err error)
 		}
 	}()
 	b = &builder{input: l.config.read(), config: *l.config, previous: l.verifiers, used: verifiers{}, previousServed: l.served, elsewhere: map[string]credentialIssuer{},
-		reloads: l.resource != nil, shared: l.shared, events: l.events}
+		reloads: l.resource != nil, shared: l.shared, events: l.events, exchanging: l.exchanger}
 	disabled := b.settings.Enabled != nil && !*b.settings.Enabled
 	if b.found && !disabled {
 		b.mistakes.endRead()
@@ -110,6 +116,7 @@ func (b *builder) buildResource(ctx context.Context) {
 	}
 	b.setShared(&c)
 	b.addSecurityEvents(&c)
+	b.addOnBehalf(&c)
 	b.finish(c)
 }
 

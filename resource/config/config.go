@@ -61,7 +61,7 @@ type Config struct {
 	// new ones are treated as changes. What it sets is not checked against the file. One
 	// exception: if the block shared_state shares revocations or DPoP proofs, it is a mistake to
 	// set Hooks.Revocations or Credentials.DPoP.Replays. With the block security_events, it is a
-	// mistake to set Hooks.Revocations.
+	// mistake to set Hooks.Revocations. The block on_behalf_of sets Credentials.HoldTokens.
 	Complete func(*resource.Config)
 
 	// Check, if not nil, is called for each read of the files after the resource has
@@ -103,8 +103,9 @@ func (c Config) MarshalText() ([]byte, error) { return []byte(c.File), nil }
 
 // Load returns the resource that a file describes, with the overrides of the environment.
 // It does not call any issuer: use [resource.Resource.Ready] for that. The error is
-// [ErrDisabled], or has a line for each mistake with its position. The blocks shared_state and
-// security_events are mistakes, because they need [New], and [Live.Run] or [Live.SecurityEvents].
+// [ErrDisabled], or has a line for each mistake with its position. The blocks shared_state,
+// security_events and on_behalf_of are mistakes, because they need [New], and [Live.Run],
+// [Live.SecurityEvents] or [Live.OnBehalf].
 func Load(file string) (*resource.Resource, error) {
 	live, err := New(Config{File: file, onlyResource: true})
 	if err != nil {
@@ -136,6 +137,7 @@ func New(c Config) (*Live, error) {
 		l.events = &receivers{list: b.eventsList}
 		l.events.current.Store(b.receiver)
 	}
+	l.exchanger, l.exchangeSettings = b.exchanger, b.exchangeSettings
 	b.logOwnAudience()
 	l.metrics = newMetrics(l.resource.Identifier(), l.shared)
 	l.metrics.setApplied(time.Now())

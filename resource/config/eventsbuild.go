@@ -35,7 +35,7 @@ func (b *builder) addSecurityEvents(c *resource.Config) {
 	before := b.mistakes.count()
 	config := securityevents.Config{Audience: s.Audience, Revocations: b.eventList(c), TokenLifetime: b.eventLifetime(s, c.Limits.MaxLifetime),
 		TokensHaveSession: s.TokensHaveSession, MaxAge: seconds(s.MaxAge), Leeway: seconds(s.Leeway), Logger: b.config.Logger}
-	if issuer := b.eventIssuer(s); issuer != nil {
+	if issuer := b.issuerOf(eventsBlock, s.IssuerURL, "the events revoke", "events of many tenants are not supported"); issuer != nil {
 		config.TokenIssuer, config.Keys = issuer.url, issuer.eventKeys(s)
 	}
 	value := b.setAuthorization(&config)
@@ -77,26 +77,6 @@ func (b *builder) eventLifetime(s *SecurityEvents, limit time.Duration) time.Dur
 		b.addEvents("token_lifetime_seconds", "is less than max_token_lifetime_seconds, so a revoked token could be valid again; set it to at least %d", (limit+time.Second-1)/time.Second)
 	}
 	return lifetime
-}
-
-// eventIssuer returns the issuer whose tokens the events revoke, or nil if it has added a mistake.
-func (b *builder) eventIssuer(s *SecurityEvents) (found *issuerBuilder) {
-	for _, i := range b.issuers {
-		named := i.issuer.IssuerURL == s.IssuerURL || s.IssuerURL == "" && len(b.issuers) == 1
-		if named && (found == nil || found.keys == nil) { // one issuer can have several entries
-			found = i
-		}
-	}
-	switch {
-	case found == nil && s.IssuerURL == "":
-		b.addEvents("issuer_url", "is missing; the file has several issuers, so name the one whose tokens the events revoke")
-	case found == nil:
-		b.addEvents("issuer_url", "is not the issuer_url of an issuer in this file; it must be equal, byte for byte")
-	case found.issuer.TenantPattern != "":
-		b.addEvents("issuer_url", "this issuer has tenant_pattern, and events of many tenants are not supported; name another issuer, or remove the block")
-		return nil
-	}
-	return found
 }
 
 // eventKeys returns the keys of the events, or nil if it or keyVerifier has added a mistake.

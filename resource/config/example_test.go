@@ -13,6 +13,7 @@ import (
 
 	"github.com/warder-go/warder/nethttp"
 	"github.com/warder-go/warder/resource/config"
+	"github.com/warder-go/warder/resource/onbehalf"
 )
 
 // For an invalid file, the error lists all mistakes, and there is no resource.
@@ -87,6 +88,31 @@ authorization:
 	serve(live, http.NotFoundHandler()).ServeHTTP(response, httptest.NewRequest(http.MethodPost, "/security-events", nil))
 	fmt.Println(response.Code, response.Body)
 	// Output: 401 {"err":"authentication_failed","description":"The request has no Authorization header field, or several"}
+}
+
+// A program whose tools call another server on behalf of the caller.
+func ExampleLive_OnBehalf() {
+	live, err := config.New(config.Config{Text: []byte(`
+authorization:
+  issuer_url: https://auth.example.com
+  resource_server_url: https://mcp.example.com/mcp
+  on_behalf_of:
+    client_id: mcp-server
+    client_secret: ${EXCHANGE_SECRET}
+    targets:
+      calendar:
+        resources: [https://calendar.example.com/api]
+        scopes: [calendar.read]
+`), Environ: []string{"EXCHANGE_SECRET=from-a-vault"}})
+	if err != nil {
+		log.Fatal(err)
+	}
+	exchanger := live.OnBehalf()
+	client := &http.Client{Transport: exchanger.Transport("calendar", nil)}
+	_, err = client.Get("https://calendar.example.com/api/events") // outside of a request, so without a caller
+	failed, _ := errors.AsType[*onbehalf.Error](err)
+	fmt.Println(exchanger.Issuer(), failed.Kind)
+	// Output: https://auth.example.com no_token
 }
 
 // A server that applies changes of its file.

@@ -187,8 +187,9 @@ func (b *builder) addCheckMistakes(err error) {
 		}
 	}
 	for _, one := range list {
+		key, _, _ := strings.Cut(one.Error(), ":")
 		if !b.addTranslated("", one.Error(), resourceKeys) && !b.addUndeclared(one.Error()) {
-			b.mistakes.add(b.position(""), "%s%s", prefix, one)
+			b.mistakes.add(b.position(key), "%s%s", prefix, one) // of a key, if the text begins with one
 		}
 	}
 }

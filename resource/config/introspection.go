@@ -1,6 +1,7 @@
 package config
 
 import (
+	"maps"
 	"slices"
 	"strings"
 
@@ -101,38 +102,25 @@ func (i *issuerBuilder) clientAuth() (auth introspect.ClientAuth, prefix string)
 }
 
 // filePath returns the path for a name in the configuration; "" for "".
-func (i *issuerBuilder) filePath(name string) string {
+func (b *builder) filePath(name string) string {
 	if name == "" {
 		return ""
 	}
-	return i.files.path(name)
+	return b.files.path(name)
 }
 
 // addIntrospectionMistakes adds the mistakes of introspect.New under the keys that caused them.
 // prefix is the result of clientAuth.
 func (i *issuerBuilder) addIntrospectionMistakes(err error, prefix string) {
-	keys := map[string]string{
-		"Auth.Method": "introspection_auth_method", "Auth.ClientID": prefix + "client_id",
-		"Auth.ClientSecret": prefix + "client_secret", "Auth.ClientSecretFile": prefix + "client_secret_file",
-		"Auth.BearerToken": "introspection_bearer_token", "Auth.BearerTokenFile": "introspection_bearer_token_file",
-		"SignedAnswers": prefix + "client_id", "Auth.Signer": "introspection_private_key_file", "Auth.PrivateKeyFile": "introspection_private_key_file",
-		"Auth.KeyID": "introspection_key_id", "Auth.Algorithm": "introspection_key_algorithm", "Auth.Audience": "introspection_assertion_audience",
-		"CertificateFile": "tls_client_certificate_file", "CertificateKeyFile": "tls_client_key_file",
-		"TokenTypeHint": "introspection_token_type_hint", "KeysURL": "jwks_uri", "Answers": prefix + "client_id",
-	}
-	// Alternatives that only Go has are left out.
-	words := strings.NewReplacer(
-		"requires it or ClientSecretFile or ClientSecretFunc", "requires it or "+prefix+"client_secret_file",
-		"requires it or BearerTokenFile or BearerTokenFunc", "requires it or introspection_bearer_token_file",
-		"requires it or PrivateKeyFile", "requires it",
+	names := authNames{client: prefix, other: "introspection_"}
+	keys := names.keys()
+	maps.Copy(keys, map[string]string{
+		"SignedAnswers": prefix + "client_id", "TokenTypeHint": "introspection_token_type_hint", "KeysURL": "jwks_uri", "Answers": prefix + "client_id",
+	})
+	words := strings.NewReplacer(append(names.words(),
 		"Auth.ClientID is empty; it is required because it is the aud of signed answers", "is missing; introspection_signed_answers requires it, because it is the aud of signed answers",
 		"Auth.ClientID is empty; it is required because an answer is shared only with processes of the same client", "is missing; it is required because shared_state shares introspection responses only between replicas with the same one; set it, or set introspection_answers there to false",
-		"ClientSecret is also set", prefix+"client_secret is also set",
-		"BearerToken is also set", "introspection_bearer_token is also set",
-		"set another Method", "set another introspection_auth_method",
-		", in CertificateFile or in TLS", "",
-		"CertificateKeyFile", "tls_client_key_file", "CertificateFile", "tls_client_certificate_file",
-	)
+	)...)
 	for _, mistake := range splitMistakes(err) {
 		field, text, _ := strings.Cut(mistake.Error(), ": ")
 		key, ok := keys[field]

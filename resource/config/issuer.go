@@ -198,7 +198,7 @@ func (i *issuerBuilder) checkMetadataURL() {
 	s := i.issuer
 	keys := !s.IntrospectJWTs && s.JWKSURI == "" && s.JWKSFile == ""
 	endpoint := i.needsIntrospection() && s.IntrospectionEndpoint == ""
-	if s.MetadataURL != "" && !keys && !endpoint {
+	if s.MetadataURL != "" && !keys && !endpoint && !i.exchanges() {
 		i.addMistake("metadata_url", "is not used, because no address has to be discovered; remove it, jwks_uri, jwks_file or introspection_endpoint")
 	}
 }

@@ -9,8 +9,10 @@ import (
 	"sync"
 	"time"
 
+	"github.com/warder-go/warder/internal/digest"
 	"github.com/warder-go/warder/internal/logging"
 	"github.com/warder-go/warder/resource"
+	"github.com/warder-go/warder/resource/onbehalf"
 	"github.com/warder-go/warder/resource/revocation"
 )
 
@@ -37,6 +39,8 @@ type Live struct {
 	shared   *sharedStore // nil: no shared_state
 	events   *receivers   // nil: no security_events
 
+	exchanger *onbehalf.Exchanger // nil: no on_behalf_of
+
 	mu         sync.Mutex // serializes reloads and guards the fields below
 	verifiers  verifiers
 	served     serverMetadata
@@ -46,6 +50,8 @@ type Live struct {
 	applied    string   // digest of the applied input
 	rejected   string   // digest of the last rejected input; "" if none since then was applied
 	cause      error    // of the rejection
+
+	exchangeSettings digest.Digest // of the applied configuration
 }
 
 // Resource returns the resource. It is always the same one: a reload replaces its
@@ -116,7 +122,8 @@ func (l *Live) Run(ctx context.Context) {
 // Different identifiers, and a different base_path or resource_metadata_paths, are rejected,
 // because clients and routes depend on them. So is a different shared_state, except for its keys
 // and key_files, because the process would lose what it has in the store. The block
-// security_events cannot be added or removed. Reload first fetches the keys of new issuers, for
+// security_events cannot be added or removed. The same applies to on_behalf_of, whose issuer cannot
+// change either: another one would be another series of metrics. Reload first fetches the keys of new issuers, for
 // at most five seconds. Then it applies the configuration with or without these keys, because its
 // purpose may be to remove another issuer.
 func (l *Live) Reload(ctx context.Context) error {
@@ -186,6 +193,12 @@ func (l *Live) apply(ctx context.Context, b *builder) error {
 	l.verifiers, l.served, l.basePath = b.used, b.served, b.settings.BasePath
 	if l.events != nil {
 		l.events.current.Store(b.receiver)
+	}
+	if l.exchanger != nil && b.exchangeSettings != l.exchangeSettings { // otherwise the cache stays
+		if err := l.exchanger.Replace(b.exchanger); err != nil {
+			return fmt.Errorf("config: %s: %w", onBehalfBlock, err) // cannot happen: the issuer is the same
+		}
+		l.exchangeSettings = b.exchangeSettings
 	}
 	return nil
 }

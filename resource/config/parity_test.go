@@ -11,6 +11,7 @@ import (
 	"github.com/warder-go/warder/metadata"
 	"github.com/warder-go/warder/resource"
 	"github.com/warder-go/warder/resource/config"
+	"github.com/warder-go/warder/resource/onbehalf"
 	"github.com/warder-go/warder/resource/revocation"
 	"github.com/warder-go/warder/resource/securityevents"
 )
@@ -69,7 +70,7 @@ var goFields = map[string]string{
 	"resource.Credentials.Authentication": "required_authentication",
 	"resource.Credentials.DPoP":           "a struct",
 	"resource.Credentials.Certificates":   "a struct",
-	"resource.Credentials.HoldTokens":     "the file has no key for it yet",
+	"resource.Credentials.HoldTokens":     "on_behalf_of",
 
 	"resource.DPoP.Tokens":          "dpop_tokens",
 	"resource.DPoP.Algorithms":      "dpop_algorithms",
@@ -247,6 +248,38 @@ var goFields = map[string]string{
 	"config.StoreSettings.MaxRevocations":            "shared_state.max_revocations",
 	"config.StoreSettings.MaxProofsPerKey":           "shared_state.max_proofs_per_key",
 	"config.StoreSettings.Logger":                    "config.Config.Logger sets it",
+	"onbehalf.Config.Issuer":                         "on_behalf_of.issuer_url",
+	"onbehalf.Config.MetadataURL":                    "metadata_url",
+	"onbehalf.Config.TokenEndpoint":                  "on_behalf_of.token_endpoint",
+	"onbehalf.Config.Auth":                           "on_behalf_of.client_id",
+	"onbehalf.Config.Targets":                        "on_behalf_of.targets",
+	"onbehalf.Config.Timeout":                        "on_behalf_of.timeout_seconds",
+	"onbehalf.Config.MaxConcurrent":                  "on_behalf_of.max_concurrent",
+	"onbehalf.Config.CacheEntries":                   "on_behalf_of.cache_entries",
+	"onbehalf.Config.AllowHosts":                     "allow_private_hosts",
+	"onbehalf.Config.AllowHTTP":                      "on_behalf_of.allow_http",
+	"onbehalf.Config.TLS":                            "ca_file",
+	"onbehalf.Config.CertificateFile":                "on_behalf_of.tls_client_certificate_file",
+	"onbehalf.Config.CertificateKeyFile":             "on_behalf_of.tls_client_key_file",
+	"onbehalf.Config.Proxy":                          "proxy_url",
+	"onbehalf.Config.Transport":                      "config.Config.Transport sets it",
+	"onbehalf.Config.Logger":                         "config.Config.Logger sets it",
+	"onbehalf.Target.Name":                           "on_behalf_of.targets",
+	"onbehalf.Target.Grant":                          "on_behalf_of.targets.NAME.grant",
+	"onbehalf.Target.Audiences":                      "on_behalf_of.targets.NAME.audiences",
+	"onbehalf.Target.Resources":                      "on_behalf_of.targets.NAME.resources",
+	"onbehalf.Target.Scopes":                         "on_behalf_of.targets.NAME.scopes",
+	"onbehalf.Target.AcceptWiderScopes":              "on_behalf_of.targets.NAME.accept_wider_scopes",
+	"onbehalf.Target.SubjectTokenType":               "on_behalf_of.targets.NAME.subject_token_type",
+	"onbehalf.Target.RequestedTokenType":             "on_behalf_of.targets.NAME.requested_token_type",
+	"onbehalf.Target.IssuedTokenType":                "on_behalf_of.targets.NAME.issued_token_type",
+	"onbehalf.Target.Actor":                          "a struct",
+	"onbehalf.Target.IssuedAudiences":                "on_behalf_of.targets.NAME.issued_audiences",
+	"onbehalf.Target.Origins":                        "on_behalf_of.targets.NAME.origins",
+	"onbehalf.Target.ChallengeScopes":                "on_behalf_of.targets.NAME.challenge_scopes",
+	"onbehalf.Actor.TokenFile":                       "on_behalf_of.targets.NAME.actor_token_file",
+	"onbehalf.Actor.TokenFunc":                       "a function of the program; a file that is read for each exchange replaces it",
+	"onbehalf.Actor.TokenType":                       "on_behalf_of.targets.NAME.actor_token_type",
 	"resource.Condition.Claim":                       "conditions[].claim",
 	"resource.Condition.Equals":                      "conditions[].equals",
 	"resource.Condition.OneOf":                       "conditions[].one_of",
@@ -292,6 +325,7 @@ func TestFileSetsEveryField(t *testing.T) {
 		reflect.TypeFor[resource.Authentication](), reflect.TypeFor[resource.OperationAuthentication](), reflect.TypeFor[resource.ResourceAuthentication](), reflect.TypeFor[resource.ArgumentRule](), reflect.TypeFor[resource.HeaderClaim](), reflect.TypeFor[metadata.Document](),
 		reflect.TypeFor[jwks.Config](), reflect.TypeFor[introspect.Config](), reflect.TypeFor[introspect.ClientAuth](),
 		reflect.TypeFor[revocation.Config](), reflect.TypeFor[config.StoreSettings](), reflect.TypeFor[securityevents.Config](),
+		reflect.TypeFor[onbehalf.Config](), reflect.TypeFor[onbehalf.Target](), reflect.TypeFor[onbehalf.Actor](),
 	} {
 		for field := range of.Fields() {
 			name := of.String() + "." + field.Name

@@ -13,6 +13,8 @@ import (
 type Parts struct {
 	Settings Settings      // the values of the block
 	Issuers  []IssuerParts // in the order of the file: issuer_url, then additional_issuers
+
+	SecretFiles []string // paths of the files with the secrets of on_behalf_of, except private keys
 }
 
 // IssuerParts is what the configuration of one issuer consists of.
@@ -41,6 +43,9 @@ func (l *Live) Parts() *Parts {
 // parts returns the parts of a build without mistakes.
 func (b *builder) parts() *Parts {
 	p := &Parts{Settings: b.settings}
+	if s := b.settings.OnBehalfOf; s != nil {
+		p.SecretFiles = b.secretPaths(s.secretFiles())
+	}
 	for _, i := range b.issuers {
 		p.Issuers = append(p.Issuers, IssuerParts{Key: i.path, Settings: i.issuer, Keys: i.keys, Introspection: i.introspection, CA: i.ca, TLS: i.tls, Proxy: i.proxy, SecretFiles: i.secretFiles()})
 	}
@@ -48,11 +53,16 @@ func (b *builder) parts() *Parts {
 }
 
 // secretFiles returns the paths of the files that have one secret each.
-func (i *issuerBuilder) secretFiles() (paths []string) {
+func (i *issuerBuilder) secretFiles() []string {
 	s := i.issuer
-	for _, name := range []string{s.ClientSecretFile, s.IntrospectionClientSecretFile, s.IntrospectionBearerTokenFile, s.JWKSTokenFile} {
+	return i.secretPaths([]string{s.ClientSecretFile, s.IntrospectionClientSecretFile, s.IntrospectionBearerTokenFile, s.JWKSTokenFile})
+}
+
+// secretPaths returns the paths for the names that are not empty.
+func (b *builder) secretPaths(names []string) (paths []string) {
+	for _, name := range names {
 		if name != "" {
-			paths = append(paths, i.files.path(name))
+			paths = append(paths, b.files.path(name))
 		}
 	}
 	return paths

@@ -60,6 +60,9 @@ func (c Config) read() *input {
 	if in.settings.SecurityEvents != nil {
 		in.secrets = append(in.secrets, in.settings.SecurityEvents.Authorization)
 	}
+	if in.settings.OnBehalfOf != nil {
+		in.secrets = append(in.secrets, in.settings.OnBehalfOf.ClientSecret)
+	}
 	return in
 }
 

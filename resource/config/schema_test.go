@@ -174,6 +174,8 @@ func nested(t reflect.Type) (suffix string) {
 		return "[]."
 	case t.Kind() == reflect.Pointer && t.Elem().Kind() == reflect.Struct:
 		return "."
+	case t.Kind() == reflect.Map && t.Elem().Kind() == reflect.Struct:
+		return ".NAME."
 	}
 	return ""
 }
@@ -219,8 +221,8 @@ func TestDocumentedExamplesAreValid(t *testing.T) {
 		example, _, _ := strings.Cut(part, "\n```")
 		lines = append(lines, "  "+example)
 	}
-	live, err := config.New(new(memory).config(block(append(lines, "  client_id: mcp", "  client_secret: secret")...), "SHARED_KEY="+sharedKey, "EVENTS_AUTHORIZATION=Bearer x"))
-	if err != nil || len(lines) != 9 {
+	live, err := config.New(new(memory).config(block(append(lines, "  client_id: mcp", "  client_secret: secret")...), "SHARED_KEY="+sharedKey, "EVENTS_AUTHORIZATION=Bearer x", "EXCHANGE_SECRET=x"))
+	if err != nil || len(lines) != 10 {
 		t.Fatalf("%d examples, error %v", len(lines), err)
 	}
 	if got, want := fmt.Sprint(live.Resource().Operations().Tools), "map[deploy:[deploy:run env:prod | admin ops]]"; got != want {
@@ -236,7 +238,8 @@ func TestExampleFileHasEveryKey(t *testing.T) {
 	}
 	for _, of := range []reflect.Type{reflect.TypeFor[config.Settings](), reflect.TypeFor[config.ResourceScopes](), reflect.TypeFor[config.HeaderClaim](),
 		reflect.TypeFor[config.ResourceConditions](), reflect.TypeFor[config.ArgumentScopes](), reflect.TypeFor[config.Condition](), reflect.TypeFor[config.DetailCondition](),
-		reflect.TypeFor[config.Authentication](), reflect.TypeFor[config.ResourceAuthentication](), reflect.TypeFor[config.SharedState](), reflect.TypeFor[config.SecurityEvents]()} {
+		reflect.TypeFor[config.Authentication](), reflect.TypeFor[config.ResourceAuthentication](), reflect.TypeFor[config.SharedState](), reflect.TypeFor[config.SecurityEvents](),
+		reflect.TypeFor[config.OnBehalfOf](), reflect.TypeFor[config.OnBehalfTarget]()} {
 		for _, field := range reflect.VisibleFields(of) {
 			if name := field.Tag.Get("yaml"); name != "" && !field.Anonymous && !strings.Contains(string(text), " "+name+":") {
 				t.Errorf("authorization.example.yaml has no %s", name)
@@ -264,7 +267,8 @@ func TestExampleFileIsValid(t *testing.T) {
 		"keys/api-keys.json": `{"keys": []}`, "secrets/partner": "s1\n", "secrets/kubernetes-token": "t1\n", "secrets/more": "s2\r\n", "secrets/gate": "t\n",
 		"secrets/signing-key.pem": keytest.PEM(keytest.P256()), "tls/client.crt": chain, "tls/client.key": key,
 		"secrets/digest-key": strings.Repeat("k", 32), "secrets/nonce-key": strings.Repeat("n", 32),
-		"secrets/shared-key": strings.Repeat("s", 32), "secrets/store-password": "p1\n", "secrets/sentinel-password": "p2\n", "secrets/events-authorization": "Bearer e1\n"} {
+		"secrets/shared-key": strings.Repeat("s", 32), "secrets/store-password": "p1\n", "secrets/sentinel-password": "p2\n", "secrets/events-authorization": "Bearer e1\n",
+		"secrets/actor-token": "a1\n"} {
 		write(t, dir, name, text)
 	}
 	live, err := config.New(config.Config{File: write(t, dir, "a.yaml", string(text)), OpenStore: new(memory).open,

@@ -76,6 +76,8 @@ type Settings struct {
 
 	SecurityEvents *SecurityEvents `yaml:"security_events" doc:"security events that an issuer pushes to this server (RFC 8935), which revoke tokens. The program must serve the handler for them (config.Live.SecurityEvents). Default: no events are received"`
 
+	OnBehalfOf *OnBehalfOf `yaml:"on_behalf_of" doc:"how the program gets tokens for other servers on behalf of callers (RFC 8693). The program must use the exchanger for them (config.Live.OnBehalf). With the block, warder holds the caller's token in memory while the request is handled; the MCP server cannot read it. Default: no token is exchanged"`
+
 	ArgumentScopes     []ArgumentScopes       `yaml:"argument_scopes" doc:"rules for arguments of tools: scopes for values of an argument"`
 	RequiredConditions []Condition            `yaml:"required_conditions" doc:"conditions that every token of every issuer and every API key must meet, in the form of the key conditions"`
 	MethodConditions   map[string][]Condition `yaml:"method_conditions" doc:"MCP methods, each with additional conditions on the caller's claims"`

@@ -75,7 +75,7 @@ func failureError(f *oauthendpoint.Failure) *Error {
 }
 
 // probe calls the endpoint with a random token.
-func (e *Exchanger) probe(ctx context.Context) *outcome {
+func (e *engine) probe(ctx context.Context) *outcome {
 	for _, t := range e.targets {
 		return e.call(ctx, t, rand.Text())
 	}
@@ -83,7 +83,7 @@ func (e *Exchanger) probe(ctx context.Context) *outcome {
 }
 
 // call sends one token request and reads the answer.
-func (e *Exchanger) call(ctx context.Context, t *target, subject string) *outcome {
+func (e *engine) call(ctx context.Context, t *target, subject string) *outcome {
 	o := e.send(ctx, t, subject)
 	o.target = t.Name
 	if o.err != nil {
@@ -92,7 +92,7 @@ func (e *Exchanger) call(ctx context.Context, t *target, subject string) *outcom
 	return o
 }
 
-func (e *Exchanger) send(ctx context.Context, t *target, subject string) *outcome {
+func (e *engine) send(ctx context.Context, t *target, subject string) *outcome {
 	endpoint, err := e.endpoint.URL(ctx)
 	if err != nil {
 		return failed(oauthendpoint.DiscoveryFailure(err))
@@ -177,10 +177,10 @@ func (t *target) refused(x oauthendpoint.Exchange) *outcome {
 }
 
 // circuitOpened is called when the circuit breaker has opened.
-func (e *Exchanger) circuitOpened() {
+func (e *engine) circuitOpened() {
 	e.endpoint.RefreshSoon() // the endpoint may have moved
 	logging.OrDefault(e.log).Warn("circuit opened after failures; not calling the token endpoint", "issuer", e.issuer)
 }
 
 // ended counts a call, or a probe.
-func (e *Exchanger) ended(_ *outcome, took time.Duration) { e.metrics.duration.Observe(took.Seconds()) }
+func (e *engine) ended(_ *outcome, took time.Duration) { e.metrics.duration.Observe(took.Seconds()) }

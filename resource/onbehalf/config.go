@@ -105,7 +105,9 @@ func New(c Config) (*Exchanger, error) {
 	if err := mistakes.Err("onbehalf: configuration"); err != nil {
 		return nil, err
 	}
-	return build(c, targets), nil
+	e := new(Exchanger)
+	e.engine.Store(build(c, targets))
+	return e, nil
 }
 
 func (c Config) limits() callguard.Limits {

@@ -4,7 +4,6 @@ import (
 	"cmp"
 	"context"
 	"errors"
-	"fmt"
 	"log/slog"
 	"strconv"
 	"time"
@@ -24,17 +23,8 @@ import (
 // callGrace is how long a request waits at most beyond Config.Timeout.
 const callGrace = time.Second
 
-// Exchanger exchanges the tokens of callers for tokens for targets. It implements
-// [prometheus.Collector] and is safe for concurrent use. It starts no goroutine that outlives a call.
-//
-// An issued token is cached by the issuer, the digest of the caller's token, the target and its
-// scopes, and is used until 10 seconds before its expiry or that of the caller's token, whichever is
-// sooner. Each use checks that the caller's token is still good: see [resource.Caller.HeldToken]. A
-// request with another token of the same caller causes another exchange. Concurrent requests share
-// one. An answer of the issuer that there is no token is used for 10 seconds.
-//
-// A circuit breaker stops the calls to a token endpoint that fails, as in package introspect.
-type Exchanger struct {
+// engine is an Exchanger with one configuration.
+type engine struct {
 	issuer   string
 	targets  map[string]*target // read-only
 	endpoint *oauthendpoint.Endpoint
@@ -59,14 +49,14 @@ const (
 	authSetting     = "Auth"
 )
 
-// build returns the exchanger for a valid configuration.
-func build(c Config, targets map[string]*target) *Exchanger {
+// build returns the engine for a valid configuration.
+func build(c Config, targets map[string]*target) *engine {
 	limits := c.limits().WithDefaults()
 	hosts := outbound.Hosts(c.TokenEndpoint, c.MetadataURL)
 	if c.TokenEndpoint == "" && c.MetadataURL == "" {
 		hosts = append(hosts, outbound.Hosts(c.Issuer)...)
 	}
-	e := &Exchanger{
+	e := &engine{
 		issuer: c.Issuer, targets: targets, log: c.Logger, logs: loglimit.New(logPerSecond, kinds),
 		cache: newCache(cmp.Or(c.CacheEntries, defaultCacheEntries)),
 		endpoint: oauthendpoint.New(oauthendpoint.Config{
@@ -88,31 +78,7 @@ func build(c Config, targets map[string]*target) *Exchanger {
 	return e
 }
 
-// Issuer returns Config.Issuer.
-func (e *Exchanger) Issuer() string { return e.issuer }
-
-// Ready returns nil if the URL of the token endpoint is known. It fetches the issuer's metadata if
-// that was never fetched, and does not call the token endpoint.
-func (e *Exchanger) Ready(ctx context.Context) error {
-	if _, err := e.endpoint.URL(ctx); err != nil {
-		return fmt.Errorf("onbehalf: %w", err)
-	}
-	return nil
-}
-
-// Token returns a token for a target of Config.Targets, on behalf of a caller that a Resource has
-// accepted. The error is an [*Error], or that of ctx. Token returns when ctx ends or one second after
-// Config.Timeout, whichever is first, unless the caller's token must be verified again. It panics if
-// a function in Config does.
-func (e *Exchanger) Token(ctx context.Context, caller *resource.Caller, targetName string) (*Token, error) {
-	token, err := e.token(ctx, caller, targetName)
-	if err != nil {
-		return nil, err
-	}
-	return token, nil
-}
-
-func (e *Exchanger) token(ctx context.Context, caller *resource.Caller, targetName string) (*Token, error) {
+func (e *engine) token(ctx context.Context, caller *resource.Caller, targetName string) (*Token, error) {
 	if err := ctx.Err(); err != nil {
 		return nil, err
 	}
@@ -145,7 +111,7 @@ func (e *Exchanger) token(ctx context.Context, caller *resource.Caller, targetNa
 
 // cacheKey returns the key of an issued token: never of the caller alone, whose other tokens can have
 // other rights. Each part is quoted, so that two lists of parts do not have the same text.
-func (e *Exchanger) cacheKey(t *target, subject string) digest.Digest {
+func (e *engine) cacheKey(t *target, subject string) digest.Digest {
 	parts := append(make([]byte, 0, 512), strconv.Quote(e.issuer)+strconv.Quote(t.Name)...)
 	for _, scope := range t.Scopes {
 		parts = strconv.AppendQuote(parts, scope)
@@ -155,7 +121,7 @@ func (e *Exchanger) cacheKey(t *target, subject string) digest.Digest {
 
 // notGood returns the error for a caller whose token cannot be used. If it has ended, the token that
 // was issued for it is removed.
-func (e *Exchanger) notGood(ctx context.Context, t *target, key digest.Digest, err error) error {
+func (e *engine) notGood(ctx context.Context, t *target, key digest.Digest, err error) error {
 	if ctx.Err() != nil {
 		return ctx.Err()
 	}
@@ -172,7 +138,7 @@ func (e *Exchanger) notGood(ctx context.Context, t *target, key digest.Digest, e
 }
 
 // exchange makes a call that concurrent requests with the same key share.
-func (e *Exchanger) exchange(ctx context.Context, t *target, key digest.Digest, held resource.HeldToken) (*Token, error) {
+func (e *engine) exchange(ctx context.Context, t *target, key digest.Digest, held resource.HeldToken) (*Token, error) {
 	found, err := e.calls.Do(ctx, callKey{key, held.Forgets()}, func(queueCtx context.Context, c *inflight.Call[finding]) (finding, time.Time) {
 		return e.resolve(queueCtx, c, t, key, held), time.Time{}
 	})
@@ -190,7 +156,7 @@ func (e *Exchanger) exchange(ctx context.Context, t *target, key digest.Digest, 
 
 // resolve makes a call when it is its turn, and caches the result. It does not use the context of a
 // request. queueCtx ends if all requests give up before the call has left the queue.
-func (e *Exchanger) resolve(queueCtx context.Context, c *inflight.Call[finding], t *target, key digest.Digest, held resource.HeldToken) finding {
+func (e *engine) resolve(queueCtx context.Context, c *inflight.Call[finding], t *target, key digest.Digest, held resource.HeldToken) finding {
 	if found, ok := e.cache.get(key, held, time.Now()); ok {
 		return found // an earlier call has stored it since
 	}

@@ -27,7 +27,7 @@ type metrics struct {
 	gauges   []prometheus.GaugeFunc
 }
 
-func newMetrics(e *Exchanger) *metrics {
+func newMetrics(e *engine) *metrics {
 	labels := prometheus.Labels{"issuer": e.issuer}
 	m := &metrics{
 		counter: prometheus.NewCounterVec(prometheus.CounterOpts{
@@ -67,20 +67,20 @@ func (m *metrics) count(t *target, outcome Kind) {
 	m.counter.WithLabelValues(name, string(outcome)).Inc()
 }
 
-// Describe sends the descriptions of the exchanger's metrics.
-func (e *Exchanger) Describe(ch chan<- *prometheus.Desc) {
-	e.metrics.counter.Describe(ch)
-	e.metrics.duration.Describe(ch)
-	for _, g := range e.metrics.gauges {
+// describe sends the descriptions of the metrics.
+func (m *metrics) describe(ch chan<- *prometheus.Desc) {
+	m.counter.Describe(ch)
+	m.duration.Describe(ch)
+	for _, g := range m.gauges {
 		g.Describe(ch)
 	}
 }
 
-// Collect sends the current values of the exchanger's metrics.
-func (e *Exchanger) Collect(ch chan<- prometheus.Metric) {
-	e.metrics.counter.Collect(ch)
-	e.metrics.duration.Collect(ch)
-	for _, g := range e.metrics.gauges {
+// collect sends the current values of the metrics.
+func (m *metrics) collect(ch chan<- prometheus.Metric) {
+	m.counter.Collect(ch)
+	m.duration.Collect(ch)
+	for _, g := range m.gauges {
 		g.Collect(ch)
 	}
 }
@@ -92,7 +92,7 @@ var levels = map[Kind]slog.Level{
 }
 
 // failed counts and logs an error, and returns it with the target.
-func (e *Exchanger) failed(t *target, err *Error) error {
+func (e *engine) failed(t *target, err *Error) error {
 	e.metrics.count(t, err.Kind)
 	if t != nil {
 		err = err.about(t)

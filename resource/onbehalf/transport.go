@@ -80,8 +80,9 @@ func (t *target) isFor(req *http.Request) bool {
 }
 
 func (t *transport) token(req *http.Request) (*Token, error) {
-	if to := t.exchanger.targets[t.target]; to != nil && !to.isFor(req) {
-		return nil, t.exchanger.failed(to, &Error{Kind: KindOtherOrigin, Err: errors.New("the request is not for an origin of the target: see Target.Origins")})
+	engine := t.exchanger.engine.Load()
+	if to := engine.targets[t.target]; to != nil && !to.isFor(req) {
+		return nil, engine.failed(to, &Error{Kind: KindOtherOrigin, Err: errors.New("the request is not for an origin of the target: see Target.Origins")})
 	}
-	return t.exchanger.Token(req.Context(), callerOf(req.Context()), t.target)
+	return engine.token(req.Context(), callerOf(req.Context()), t.target)
 }

@@ -10,6 +10,7 @@ import (
 	"net/http"
 	"time"
 
+	"github.com/modelcontextprotocol/go-sdk/mcp"
 	"github.com/prometheus/client_golang/prometheus"
 	"github.com/prometheus/client_golang/prometheus/collectors"
 	"github.com/prometheus/client_golang/prometheus/promhttp"
@@ -24,7 +25,12 @@ import (
 // server on the internet should serve them on a separate port. Handler returns an error if the
 // rules of res do not match the MCP server.
 func Handler(ctx context.Context, res *resource.Resource, others ...prometheus.Collector) (http.Handler, error) {
-	server, err := newMCP(ctx, res)
+	return HandlerWith(ctx, res, func(*mcp.Server) {}, others...)
+}
+
+// HandlerWith is like Handler, for an MCP server with further tools.
+func HandlerWith(ctx context.Context, res *resource.Resource, addTools func(*mcp.Server), others ...prometheus.Collector) (http.Handler, error) {
+	server, err := newMCP(ctx, res, addTools)
 	if err != nil {
 		return nil, err
 	}

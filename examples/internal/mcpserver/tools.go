@@ -64,11 +64,12 @@ func Check(ctx context.Context, res *resource.Resource) error {
 // newMCP returns a server that enforces the rules of res. The server is stateless, as
 // MCP 2026-07-28 requires, and responds with plain JSON, which is easier to read in a
 // terminal.
-func newMCP(ctx context.Context, res *resource.Resource) (http.Handler, error) {
+func newMCP(ctx context.Context, res *resource.Resource, addTools func(*mcp.Server)) (http.Handler, error) {
 	if err := Check(ctx, res); err != nil {
 		return nil, err
 	}
 	server := newServer()
+	addTools(server)
 	// Defense in depth: Lock enforces the rules again inside the server, and removes from
 	// its lists what the caller may not use.
 	server.AddReceivingMiddleware(mcpsdk.Lock(res))
