@@ -80,7 +80,7 @@ func lifetime(value jsontext.Value) (*time.Duration, error) {
 	}
 	d := maxLifetime
 	if n < uint64(maxLifetime/time.Second) {
-		d = time.Duration(n) * time.Second //nolint:gosec // G115: n is small
+		d = time.Duration(n) * time.Second
 	}
 	return &d, nil
 }

@@ -106,4 +106,5 @@ func ExampleExchanger_TokenSource() {
 		return OAuth2Source{exchanger.TokenSource(caller, "calendar")}
 	}
 	_ = source
+	// Output:
 }

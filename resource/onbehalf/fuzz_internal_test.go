@@ -42,18 +42,20 @@ func FuzzAnswer(f *testing.F) {
 		case token != nil:
 			checkAccepted(t, token, body)
 		}
-		answer, ok := parseRefusal(r)
-		if !ok {
-			return
-		}
-		own := answer.error(entra)
-		if own.Kind == "" || strings.ContainsFunc(own.Code+own.Detail, func(r rune) bool { return (r < 'a' || r > 'z') && r != '_' }) {
-			t.Fatalf("got %+v", own)
-		}
-		if own.Claims != "" && (!json.Valid([]byte(own.Claims)) || !isPlain(own.Claims)) {
-			t.Fatalf("got claims %q", own.Claims)
+		if answer, ok := parseRefusal(r); ok {
+			checkRefused(t, answer.error(entra))
 		}
 	})
+}
+
+func checkRefused(t *testing.T, own *Error) {
+	t.Helper()
+	if own.Kind == "" || strings.ContainsFunc(own.Code+own.Detail, func(r rune) bool { return (r < 'a' || r > 'z') && r != '_' }) {
+		t.Fatalf("got %+v", own)
+	}
+	if own.Claims != "" && (!json.Valid([]byte(own.Claims)) || !isPlain(own.Claims)) {
+		t.Fatalf("got claims %q", own.Claims)
+	}
 }
 
 func checkAccepted(t *testing.T, token *Token, body []byte) {

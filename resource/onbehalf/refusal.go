@@ -46,23 +46,18 @@ func parseRefusal(r *outbound.Response) (f refusal, ok bool) {
 	}
 	err := strictjson.Object(r.Body, refusalNames, func(name string, value jsontext.Value) error {
 		switch name {
+		case "error":
+			var err error
+			f.code, err = strictjson.String(value)
+			return err
 		case "error_codes":
 			f.codes = errorCodes(value)
-			return nil
-		case "error", "suberror", "claims":
-		default:
-			return nil
-		}
-		text, err := strictjson.String(value)
-		switch {
-		case name == "error":
-			f.code = text
-			return err
-		case err != nil:
-		case name == "suberror":
-			f.suberror = text
-		case isClaimsRequest(text):
-			f.claims = text
+		case "suberror":
+			f.suberror = optional(value)
+		case "claims":
+			if text := optional(value); isClaimsRequest(text) {
+				f.claims = text
+			}
 		}
 		return nil
 	})
@@ -70,6 +65,15 @@ func parseRefusal(r *outbound.Response) (f refusal, ok bool) {
 		return refusal{}, false
 	}
 	return f, err == nil
+}
+
+// optional returns the text of a member; "" if it is not a string.
+func optional(value jsontext.Value) string {
+	text, err := strictjson.String(value)
+	if err != nil {
+		return ""
+	}
+	return text
 }
 
 // errorCodes returns the first elements of error_codes.

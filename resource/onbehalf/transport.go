@@ -41,7 +41,7 @@ func callerOf(ctx context.Context) *resource.Caller {
 // does not use another token if the target answers 401.
 func (e *Exchanger) Transport(target string, base http.RoundTripper) http.RoundTripper {
 	if base == nil {
-		base = http.DefaultTransport
+		base = http.DefaultTransport //nolint:forbidigo // for the requests of the program, as in http.Client
 	}
 	return &transport{e, target, base}
 }

@@ -130,7 +130,7 @@ func TestTransportRedirect(t *testing.T) {
 		if err != nil {
 			f.Fatal(err)
 		}
-		_, err = client.Do(req) //nolint:bodyclose // there is no response
+		_, err = client.Do(req)
 		f.wantError("a redirect", err, onbehalf.KindOtherOrigin, "")
 		if len(hosts) != 1 || hosts[0] != "calendar.example.test" {
 			f.Errorf("got requests to %q, want only the first one", hosts)
