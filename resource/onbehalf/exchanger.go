@@ -6,6 +6,7 @@ import (
 	"errors"
 	"log/slog"
 	"strconv"
+	"sync/atomic"
 	"time"
 
 	"github.com/warder-go/warder/internal/callguard"
@@ -32,6 +33,7 @@ type engine struct {
 	calls    inflight.Group[callKey, finding]
 	cache    *cache
 	metrics  *metrics
+	proven   atomic.Pointer[target] // that a token was last issued for; nil: none yet
 	logs     *loglimit.Limiter[Kind]
 	log      *slog.Logger // nil: slog.Default()
 }
