@@ -58,7 +58,7 @@ func (c *Caller) HeldToken(ctx context.Context) (HeldToken, error) {
 		}
 		return HeldToken{Token: c.held.token, owner: owner.id}, e
 	}
-	return HeldToken{Token: c.held.token, Expiry: current.Expiry(), owner: owner.id, bare: weak.Make(current), forgets: forgets}, nil
+	return HeldToken{Token: c.held.token, Expiry: current.Expiry(), owner: owner.id, bare: weak.Make(cmp.Or(current.cached, current)), forgets: forgets}, nil
 }
 
 // Continues reports whether the token was not forgotten ([Resource.Forget], [Resource.ForgetSubject])

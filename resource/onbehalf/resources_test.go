@@ -102,3 +102,38 @@ func TestCacheKeepsNoClaims(t *testing.T) {
 		}
 	})
 }
+
+// A Forget of another token removes nothing, also after Resource.Replace: a client that logs out must
+// not cause an exchange for every other caller.
+func TestForgetOfAnotherTokenAfterReplace(t *testing.T) {
+	inBubble(t, nil, func(f *fixture) {
+		verifier := f.verifier(false, nil)
+		build := func(scopes ...string) *resource.Resource {
+			res, err := resource.New(resource.Config{
+				Identifier: identifier, Credentials: resource.Credentials{HoldTokens: true}, Scopes: scopes,
+				Issuers: []resource.Issuer{{Verifier: verifier}},
+			})
+			if err != nil {
+				f.Fatal(err)
+			}
+			return res
+		}
+		f.res = build("mcp:read")
+		token := f.issuer.Token(resourcetest.Token{Audience: identifier, Scope: "mcp:read"})
+		f.caller(token)
+		if err := f.res.Replace(build()); err != nil {
+			f.Fatal(err)
+		}
+		for range 3 {
+			f.must(f.caller(token))
+			f.res.Forget(f.token("bob"))
+		}
+		if n := f.exchanges(); n != 1 {
+			f.Errorf("got %d exchanges, want 1", n)
+		}
+		f.res.Forget(token)
+		if _, n := f.must(f.caller(token)); n != 2 {
+			f.Errorf("got %d exchanges, want 2: the token was forgotten", n)
+		}
+	})
+}
