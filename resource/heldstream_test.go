@@ -32,3 +32,30 @@ func TestHeldTokenStreamTwice(t *testing.T) {
 		}
 	}
 }
+
+// The context of the connection has no caller, also inside two Resources: in a stateful session it
+// would be that of another request.
+func TestConnectionContextInsideTwoResources(t *testing.T) {
+	outer := newFixture(t, func(c *resource.Config, _ *jwks.Config) {
+		c.Credentials.HoldTokens, c.HTTP.KeepAuthorization = true, true
+	})
+	inner := newFixtureWith(t, outer.issuer, holdTokens)
+	called := false
+	outer.inner = func(w http.ResponseWriter, req *http.Request) {
+		nethttp.Middleware(inner.res)(http.HandlerFunc(func(_ http.ResponseWriter, req *http.Request) {
+			called = true
+			ctx := resource.ConnectionContext(resource.WithoutHeldToken(req.Context()))
+			if _, ok := resource.FromContext(ctx); ok {
+				t.Errorf("%s: the context of the connection has a caller", req.Method)
+			}
+		})).ServeHTTP(w, req)
+	}
+	for _, method := range []string{http.MethodPost, http.MethodGet} { // GET opens a stream
+		req := httptest.NewRequest(method, identifier, nil)
+		req.Header.Set("Authorization", "Bearer "+outer.token(resourcetest.Token{}))
+		outer.send(req)
+	}
+	if !called {
+		t.Error("the request was rejected")
+	}
+}
