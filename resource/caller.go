@@ -53,6 +53,7 @@ type Caller struct {
 	names       *scopeset.Names // of the issuer; nil after decoding
 	accessToken bool            // the credential is an access token
 	held        *heldToken      // see Credentials.HoldTokens; nil: none, as for every cached caller
+	cached      *Caller         // that recast has made this one from; nil: it is not made like that
 }
 
 // newCaller returns the caller of claims that are verified and interpreted.

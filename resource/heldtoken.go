@@ -6,6 +6,7 @@ import (
 	"errors"
 	"net/http"
 	"time"
+	"weak"
 
 	"github.com/warder-go/warder/internal/heldtoken"
 )
@@ -26,7 +27,8 @@ type HeldToken struct {
 	Token  heldtoken.Token
 	Expiry time.Time // without the leeway; zero if it is not known
 
-	bare    *Caller
+	owner   string
+	bare    weak.Pointer[Caller] // weak, because a cache of results must not keep the claims
 	forgets uint64
 }
 
@@ -54,18 +56,22 @@ func (c *Caller) HeldToken(ctx context.Context) (HeldToken, error) {
 		if outcomes[f.reason].status >= http.StatusInternalServerError {
 			e.RetryAfter = cmp.Or(e.RetryAfter, time.Second)
 		}
-		return HeldToken{Token: c.held.token}, e
+		return HeldToken{Token: c.held.token, owner: owner.id}, e
 	}
-	return HeldToken{Token: c.held.token, Expiry: current.Expiry(), bare: current, forgets: forgets}, nil
+	return HeldToken{Token: c.held.token, Expiry: current.Expiry(), owner: owner.id, bare: weak.Make(cmp.Or(current.cached, current)), forgets: forgets}, nil
 }
 
 // Continues reports whether the token was not forgotten ([Resource.Forget], [Resource.ForgetSubject])
-// between two calls of [Caller.HeldToken] with the same token, of which earlier is the result of the
-// first. What was found out with the earlier one must not be used if it is false. It can be false
+// between two calls of [Caller.HeldToken] with the same token and the same Owner, of which earlier is
+// the result of the first. What was found out with the earlier one must not be used if it is false. It can be false
 // although another token was forgotten.
 func (h HeldToken) Continues(earlier HeldToken) bool {
 	return h.forgets == earlier.forgets || h.bare == earlier.bare
 }
+
+// Owner identifies the Resource that accepted the caller, within this process. What was found out for
+// one must not be used for another, which does not know what the first one has forgotten.
+func (h HeldToken) Owner() string { return h.owner }
 
 // Forgets returns a number that changes with each [Resource.Forget] and [Resource.ForgetSubject].
 // Requests with different numbers must not share a call.

@@ -1,6 +1,7 @@
 package resource
 
 import (
+	"cmp"
 	"errors"
 	"fmt"
 	"maps"
@@ -70,6 +71,7 @@ func (p *policy) recast(c *Caller) *Caller {
 	}
 	clone := *c
 	clone.policy, clone.grant = p, c.grant.WithHierarchy(p.hierarchy)
+	clone.cached = cmp.Or(c.cached, c)
 	if !anyvalue.Same(p.revocations, c.policy.revocations) {
 		clone.revision = p.newRevision()
 	}

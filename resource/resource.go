@@ -2,6 +2,7 @@ package resource
 
 import (
 	"context"
+	"crypto/rand"
 	"errors"
 	"fmt"
 	"strings"
@@ -18,6 +19,7 @@ import (
 // another configuration.
 type Resource struct {
 	identifier string
+	id         string // of this Resource in this process: random
 	metrics    *metrics
 	streams    atomic.Int64           // open streams
 	forgets    atomic.Uint64          // calls of forget
@@ -40,7 +42,7 @@ func New(c Config) (*Resource, error) {
 	if err != nil {
 		return nil, err
 	}
-	r := &Resource{identifier: c.Identifier, metrics: newMetrics(c.Identifier)}
+	r := &Resource{identifier: c.Identifier, id: rand.Text(), metrics: newMetrics(c.Identifier)}
 	p.attach(r)
 	r.current.Store(p)
 	p.warnOfBearerKeys(c.Opaque)

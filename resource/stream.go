@@ -89,7 +89,7 @@ type stream struct {
 // watch returns the request with a context that ends with the caller's token, and the stream
 // to close. If the same middleware is mounted twice, only the outer one watches.
 func (p *policy) watch(req *http.Request, caller *Caller, granted permission) (*http.Request, *stream) {
-	if outer, ok := FromContext(req.Context()); ok && outer == caller {
+	if outer, ok := FromContext(req.Context()); ok && outer.bare() == caller.bare() {
 		return req, nil
 	}
 	ctx, cancel := context.WithCancelCause(req.Context())

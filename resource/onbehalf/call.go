@@ -74,8 +74,12 @@ func failureError(f *oauthendpoint.Failure) *Error {
 	return e
 }
 
-// probe calls the endpoint with a random token.
+// probe calls the endpoint with a random token, for the target that the issuer has last issued a token
+// for: it can refuse this client for another target, which is not about the credentials.
 func (e *engine) probe(ctx context.Context) *outcome {
+	if t := e.proven.Load(); t != nil {
+		return e.call(ctx, t, rand.Text())
+	}
 	for _, t := range e.targets {
 		return e.call(ctx, t, rand.Text())
 	}
@@ -86,6 +90,9 @@ func (e *engine) probe(ctx context.Context) *outcome {
 func (e *engine) call(ctx context.Context, t *target, subject string) *outcome {
 	o := e.send(ctx, t, subject)
 	o.target = t.Name
+	if o.token != nil && e.proven.Load() != t {
+		e.proven.Store(t)
+	}
 	if o.err != nil {
 		o.err = o.err.about(t)
 	}

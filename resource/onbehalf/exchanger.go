@@ -6,6 +6,7 @@ import (
 	"errors"
 	"log/slog"
 	"strconv"
+	"sync/atomic"
 	"time"
 
 	"github.com/warder-go/warder/internal/callguard"
@@ -32,6 +33,7 @@ type engine struct {
 	calls    inflight.Group[callKey, finding]
 	cache    *cache
 	metrics  *metrics
+	proven   atomic.Pointer[target] // that a token was last issued for; nil: none yet
 	logs     *loglimit.Limiter[Kind]
 	log      *slog.Logger // nil: slog.Default()
 }
@@ -95,7 +97,7 @@ func (e *engine) token(ctx context.Context, caller *resource.Caller, targetName 
 	if held.Token.IsZero() {
 		return nil, e.failed(t, &Error{Kind: KindNoToken, Err: err})
 	}
-	key := e.cacheKey(t, heldtoken.Raw(held.Token))
+	key := e.cacheKey(t, held)
 	if err != nil {
 		return nil, e.notGood(ctx, t, key, err)
 	}
@@ -111,12 +113,12 @@ func (e *engine) token(ctx context.Context, caller *resource.Caller, targetName 
 
 // cacheKey returns the key of an issued token: never of the caller alone, whose other tokens can have
 // other rights. Each part is quoted, so that two lists of parts do not have the same text.
-func (e *engine) cacheKey(t *target, subject string) digest.Digest {
-	parts := append(make([]byte, 0, 512), strconv.Quote(e.issuer)+strconv.Quote(t.Name)...)
+func (e *engine) cacheKey(t *target, held resource.HeldToken) digest.Digest {
+	parts := append(make([]byte, 0, 512), strconv.Quote(held.Owner())+strconv.Quote(e.issuer)+strconv.Quote(t.Name)...)
 	for _, scope := range t.Scopes {
 		parts = strconv.AppendQuote(parts, scope)
 	}
-	return digest.Of(string(parts), "\n", subject)
+	return digest.Of(string(parts), "\n", heldtoken.Raw(held.Token))
 }
 
 // notGood returns the error for a caller whose token cannot be used. If it has ended, the token that

@@ -13,8 +13,8 @@ import (
 // Exchanger exchanges the tokens of callers for tokens for targets. It implements
 // [prometheus.Collector] and is safe for concurrent use. It starts no goroutine that outlives a call.
 //
-// An issued token is cached by the issuer, the digest of the caller's token, the target and its
-// scopes, and is used until 10 seconds before its expiry or that of the caller's token, whichever is
+// An issued token is cached by the Resource that accepted the caller, the issuer, the digest of the
+// caller's token, the target and its scopes, and is used until 10 seconds before its expiry or that of the caller's token, whichever is
 // sooner. Each use checks that the caller's token is still good: see [resource.Caller.HeldToken]. A
 // request with another token of the same caller causes another exchange. Concurrent requests share
 // one. An answer of the issuer that there is no token is used for 10 seconds.

@@ -6,6 +6,7 @@ import (
 	"net/http"
 	"net/url"
 	"slices"
+	"strings"
 
 	"github.com/warder-go/warder/internal/weborigin"
 	"github.com/warder-go/warder/resource"
@@ -64,6 +65,11 @@ func (t *transport) RoundTrip(req *http.Request) (*http.Response, error) {
 	out := req.Clone(req.Context())
 	if out.Header == nil {
 		out.Header = http.Header{}
+	}
+	for name := range out.Header {
+		if strings.EqualFold(name, "Authorization") { // net/http would send other spellings too
+			delete(out.Header, name)
+		}
 	}
 	out.Header.Set("Authorization", "Bearer "+token.AccessToken())
 	return t.base.RoundTrip(out)

@@ -194,3 +194,29 @@ func TestTokenSource(t *testing.T) {
 		}
 	})
 }
+
+// A field in another spelling is replaced too, so that the target does not get two of them.
+func TestTransportReplacesEveryAuthorization(t *testing.T) {
+	inBubble(t, nil, func(f *fixture) {
+		var sent http.Header
+		base := roundTripper(func(req *http.Request) (*http.Response, error) {
+			sent = req.Header
+			return &http.Response{StatusCode: http.StatusOK, Body: http.NoBody, Request: req}, nil
+		})
+		req := newRequest(onbehalf.WithCaller(context.Background(), f.caller(f.token("alice"))), calendar)
+		req.Header["authorization"] = []string{"Bearer of the handler"}
+		response, err := f.exchanger.Transport("calendar", base).RoundTrip(req)
+		if err != nil {
+			f.Fatal(err)
+		}
+		response.Body.Close()
+		for name, values := range sent {
+			if strings.EqualFold(name, "Authorization") && (len(values) != 1 || !strings.HasPrefix(values[0], "Bearer ey")) {
+				f.Errorf("%s: the field of the handler is sent too", name)
+			}
+		}
+		if req.Header["authorization"][0] != "Bearer of the handler" {
+			f.Error("the request of the program was changed")
+		}
+	})
+}
