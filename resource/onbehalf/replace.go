@@ -15,7 +15,7 @@ import (
 //
 // An issued token is cached by the issuer, the digest of the caller's token, the target and its
 // scopes, and is used until 10 seconds before its expiry or that of the caller's token, whichever is
-// sooner. Each use checks that the caller's token is still good: see [resource.Caller.HeldToken]. A
+// sooner. A token that is good for less than 20 seconds is used for half of that time. Each use checks that the caller's token is still good: see [resource.Caller.HeldToken]. A
 // request with another token of the same caller causes another exchange. Concurrent requests share
 // one. An answer of the issuer that there is no token is used for 10 seconds.
 //
