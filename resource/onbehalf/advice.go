@@ -39,7 +39,7 @@ func noToken(caller *resource.Caller) error {
 	if !caller.Verified() {
 		return errNoCaller
 	}
-	return fmt.Errorf("%w: set Credentials.HoldTokens; in a tool of the Go SDK use the caller of req.Extra; API keys have none", resource.ErrNoHeldToken)
+	return fmt.Errorf("%w: set Credentials.HoldTokens; in a tool of the Go SDK use the caller of req.Extra", resource.ErrNoHeldToken)
 }
 
 // unknownTarget lists the names of the targets. It does not repeat the wrong name, which can be any text.
@@ -54,7 +54,7 @@ func (e *engine) unknownTarget() error {
 
 // otherIssuer compares the issuers, which are both from configurations.
 func (e *engine) otherIssuer(caller *resource.Caller) error {
-	return fmt.Errorf("the caller's issuer is %q, and Config.Issuer is %q: make an exchanger for each issuer", caller.Issuer(), e.issuer)
+	return fmt.Errorf("the caller's issuer is %q, and Config.Issuer is %q: make an exchanger for each issuer; API keys cannot be exchanged", caller.Issuer(), e.issuer)
 }
 
 // otherOrigin lists the origins of the target. It does not repeat the URL, which can contain a secret.

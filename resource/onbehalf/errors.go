@@ -18,7 +18,7 @@ type Kind string
 // The kinds. Those from KindInteraction to KindSubjectRefused are answers of the issuer.
 const (
 	KindNoToken         Kind = "no_token"             // the caller holds no access token: see resource.ErrNoHeldToken
-	KindOtherIssuer     Kind = "other_issuer"         // the caller's token is of another issuer than Config.Issuer
+	KindOtherIssuer     Kind = "other_issuer"         // the caller's token is of another issuer than Config.Issuer, or it is an API key
 	KindUnknownTarget   Kind = "unknown_target"       // Config.Targets has no target of this name
 	KindOtherOrigin     Kind = "other_origin"         // Transport: the request is not for an origin of the target
 	KindEnded           Kind = "ended"                // the caller's token is not good any more: expired, revoked or withdrawn
