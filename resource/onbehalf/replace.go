@@ -17,7 +17,7 @@ import (
 // scopes, and is used until 10 seconds before its expiry or that of the caller's token, whichever is
 // sooner. A token that is good for less than 20 seconds is used for half of that time. Each use checks that the caller's token is still good: see [resource.Caller.HeldToken]. A
 // request with another token of the same caller causes another exchange. Concurrent requests share
-// one. An answer of the issuer that there is no token is used for 10 seconds.
+// one. An answer of the issuer without a usable token is used for 10 seconds.
 //
 // A circuit breaker stops the calls to a token endpoint that fails, as in package introspect.
 type Exchanger struct{ engine atomic.Pointer[engine] }
