@@ -149,7 +149,7 @@ func (t *target) readScope(scope *string) ([]string, *Error) {
 			return nil, unusable(DetailScope, errors.New("scope is malformed (RFC 6749 §3.3)"))
 		}
 		if len(t.Scopes) > 0 && !t.anyScope && !t.isRequested(s) {
-			return nil, unusable(DetailScope, errors.New("the issuer granted a scope that was not requested"))
+			return nil, unusable(DetailScope, errors.New("the issuer granted a scope that was not requested: limit the scopes of this client at the issuer, or set Target.AcceptWiderScopes"))
 		}
 	}
 	return granted, nil
@@ -181,7 +181,7 @@ func (t *target) checkJWT(token string, expiry time.Time) (time.Time, *Error) {
 	}
 	for _, want := range t.audiences {
 		if !slices.Contains(claims.Audience, want) {
-			return expiry, unusable(DetailAudience, fmt.Errorf("the issued token is not for %q", want))
+			return expiry, unusable(DetailAudience, fmt.Errorf("the issued token is not for %q: if aud has another name of the target, set Target.IssuedAudiences", want))
 		}
 	}
 	if !claims.Expiry.IsZero() && claims.Expiry.Before(expiry) {

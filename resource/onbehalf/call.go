@@ -53,7 +53,7 @@ var errRequestRefused = errors.New("the issuer refuses this client, but not for 
 // probe has shown that the endpoint accepts them. If the issuer has named the client, the token is
 // not to blame: Keycloak answers invalid_client for an unknown audience and for a public client.
 func (o *outcome) blameRequest() *outcome {
-	e := &Error{Kind: KindSubjectRefused, Target: o.target, Code: o.err.Code, Status: o.err.Status}
+	e := &Error{Kind: KindSubjectRefused, Target: o.target, Code: o.err.Code, Status: o.err.Status, Err: advice(KindSubjectRefused, o.err.Code)}
 	if slices.Contains(clientCodes, e.Code) {
 		e.Kind, e.Detail, e.Err = KindClientRefused, DetailRequest, errRequestRefused
 	}

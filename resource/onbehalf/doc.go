@@ -1,7 +1,7 @@
 // Package onbehalf calls other servers on behalf of the caller of a request. MCP forbids a server to
 // pass on the access token that it received. So an [Exchanger] sends this token to the token endpoint
 // of its own issuer only, and gets another token in exchange, for one of the configured targets. The
-// handler gets that token and never sees the one of the caller.
+// handler gets that token, and not the one of the caller.
 //
 //	exchanger, err := onbehalf.New(onbehalf.Config{
 //		Issuer: "https://auth.example.com",

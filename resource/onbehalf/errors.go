@@ -18,7 +18,7 @@ type Kind string
 // The kinds. Those from KindInteraction to KindSubjectRefused are answers of the issuer.
 const (
 	KindNoToken         Kind = "no_token"             // the caller holds no access token: see resource.ErrNoHeldToken
-	KindOtherIssuer     Kind = "other_issuer"         // the caller's token is of another issuer than Config.Issuer
+	KindOtherIssuer     Kind = "other_issuer"         // the caller's token is of another issuer than Config.Issuer, or it is an API key
 	KindUnknownTarget   Kind = "unknown_target"       // Config.Targets has no target of this name
 	KindOtherOrigin     Kind = "other_origin"         // Transport: the request is not for an origin of the target
 	KindEnded           Kind = "ended"                // the caller's token is not good any more: expired, revoked or withdrawn
@@ -40,16 +40,16 @@ var kinds = []Kind{
 
 // Details of KindUnusable: what is wrong with the answer.
 const (
-	DetailMalformed   = "malformed"         // not the JSON object of RFC 6749 §5.1, or duplicate members
+	DetailMalformed   = "malformed"         // not the JSON object of RFC 6749 §5.1 or §5.2, or duplicate members
 	DetailContentType = "content_type"      // not application/json
 	DetailTooLarge    = "too_large"         // larger than 64 KiB
 	DetailRedirect    = "redirect"          // redirects are never followed
-	DetailAccessToken = "access_token"      // missing, too long, or not a b64token (RFC 6750 §2.1)
+	DetailAccessToken = "access_token"      // missing, too long, not a b64token (RFC 6750 §2.1), or a malformed JWT
 	DetailTokenType   = "token_type"        // not Bearer, such as N_A or DPoP
 	DetailIssuedType  = "issued_token_type" // not Target.IssuedTokenType (RFC 8693 §2.2.1)
-	DetailScope       = "scope"             // wider than Target.Scopes
+	DetailScope       = "scope"             // wider than Target.Scopes, or malformed
 	DetailAudience    = "audience"          // a JWT that is not for the target
-	DetailExpired     = "expired"           // the token has expired already
+	DetailExpired     = "expired"           // the issued token or that of the caller has expired already
 	DetailSameToken   = "same_token"        // the caller's token itself
 )
 
@@ -66,14 +66,19 @@ const (
 // DetailRequest is the detail of KindClientRefused if the issuer refuses this client for this request,
 // and not for a random token. Then not the credentials are wrong, but for example the name of the
 // target: Keycloak answers invalid_client if the audience is not a client.
-const DetailRequest = "request"
+const DetailRequest = "request" // this client is refused for this request only
 
 // Error is the type of all errors of this package, except those of a context. It contains no part of
 // a token, and no text of the issuer except Code, Claims and, in Err, a number of Entra.
 type Error struct {
 	Kind   Kind
 	Target string // a name of Config.Targets; "" if it is not one
-	Detail string // one of the constants of this package, or the reason of a Resource, or ""
+
+	// Detail is one of the constants of this package. For KindEnded and KindUnavailable it can be the
+	// reason of a Resource, and for KindUnavailable and KindClientRefused the outcome of the call, such
+	// as "timeout" or "credentials". "": none.
+	Detail string
+
 	Code   string // "error" of the issuer's answer, if it is a registered one; otherwise ""
 	Status int    // of the issuer's answer; 0: none
 

@@ -87,15 +87,15 @@ func (e *engine) token(ctx context.Context, caller *resource.Caller, targetName 
 	t := e.targets[targetName]
 	switch {
 	case t == nil:
-		return nil, e.failed(nil, &Error{Kind: KindUnknownTarget})
+		return nil, e.failed(nil, &Error{Kind: KindUnknownTarget, Err: e.unknownTarget()})
 	case !caller.Verified():
-		return nil, e.failed(t, &Error{Kind: KindNoToken, Err: resource.ErrNoHeldToken})
+		return nil, e.failed(t, &Error{Kind: KindNoToken, Err: noToken(caller)})
 	case caller.Issuer() != e.issuer: // exactly: a token goes to its own issuer only
-		return nil, e.failed(t, &Error{Kind: KindOtherIssuer})
+		return nil, e.failed(t, &Error{Kind: KindOtherIssuer, Err: e.otherIssuer(caller)})
 	}
 	held, err := caller.HeldToken(ctx)
 	if held.Token.IsZero() {
-		return nil, e.failed(t, &Error{Kind: KindNoToken, Err: err})
+		return nil, e.failed(t, &Error{Kind: KindNoToken, Err: noToken(caller)})
 	}
 	key := e.cacheKey(t, held)
 	if err != nil {

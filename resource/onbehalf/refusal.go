@@ -118,6 +118,9 @@ func (f refusal) error(t *target) *Error {
 	if t.Grant == EntraOnBehalfOf {
 		f.explainEntra(e)
 	}
+	if e.Err == nil {
+		e.Err = advice(e.Kind, f.code)
+	}
 	if e.Kind == KindInteraction {
 		e.Scopes, e.Claims = slices.Clone(t.ChallengeScopes), f.claims
 	}

@@ -14,17 +14,19 @@ import (
 // [prometheus.Collector] and is safe for concurrent use. It starts no goroutine that outlives a call.
 //
 // An issued token is cached by the Resource that accepted the caller, the issuer, the digest of the
-// caller's token, the target and its scopes, and is used until 10 seconds before its expiry or that of the caller's token, whichever is
-// sooner. Each use checks that the caller's token is still good: see [resource.Caller.HeldToken]. A
-// request with another token of the same caller causes another exchange. Concurrent requests share
-// one. An answer of the issuer that there is no token is used for 10 seconds.
+// caller's token, the target and its scopes. It is used until 10 seconds before its expiry or that of
+// the caller's token, whichever is sooner. A token that is good for less than 20 seconds is used for
+// half of that time. Each use checks that the caller's token is still good: see
+// [resource.Caller.HeldToken]. A request with another token of the same caller causes another
+// exchange. Concurrent requests share one. An answer of the issuer without a usable token is used
+// for 10 seconds.
 //
 // A circuit breaker stops the calls to a token endpoint that fails, as in package introspect.
 type Exchanger struct{ engine atomic.Pointer[engine] }
 
 // Replace makes e use the configuration of another exchanger, with its cache, so nothing that e had
-// cached is used again. Calls that are running end with the previous configuration. The transports and token
-// sources of e use the new one. Do not use other afterwards. The counters of e start again at 0.
+// cached is used again. Calls that are running end with the previous configuration. The transports
+// and token sources of e use the new one. Do not use other afterwards. The counters of e start again at 0.
 // The error says that Config.Issuer differs: it is a label of the metrics, and the callers of one
 // issuer are not those of another. Then nothing changes.
 func (e *Exchanger) Replace(other *Exchanger) error {

@@ -140,22 +140,22 @@ func (t Target) check(where string, mistakes *configerr.List) {
 	if t.Grant == EntraOnBehalfOf && len(t.Resources) > 0 {
 		mistakes.Addf("%s.Resources: Entra has no parameter resource; use Scopes", where)
 	}
-	checkValues(where+".Audiences", t.Audiences, mistakes, isPlain)
-	checkValues(where+".IssuedAudiences", t.IssuedAudiences, mistakes, isPlain)
-	checkValues(where+".Resources", t.Resources, mistakes, isResource)
-	checkValues(where+".Scopes", t.Scopes, mistakes, grammar.IsScopeToken)
-	checkValues(where+".ChallengeScopes", t.ChallengeScopes, mistakes, func(s string) bool { return scopeset.CheckEntry(s) == nil })
+	checkValues(where+".Audiences", t.Audiences, mistakes, "visible ASCII", isPlain)
+	checkValues(where+".IssuedAudiences", t.IssuedAudiences, mistakes, "visible ASCII", isPlain)
+	checkValues(where+".Resources", t.Resources, mistakes, "an absolute URI without a fragment", isResource)
+	checkValues(where+".Scopes", t.Scopes, mistakes, "one scope (RFC 6749 §3.3)", grammar.IsScopeToken)
+	checkValues(where+".ChallengeScopes", t.ChallengeScopes, mistakes, "a scope or alternatives of scopes", func(s string) bool { return scopeset.CheckEntry(s) == nil })
 }
 
-// checkValues checks the values of one field.
-func checkValues(where string, values []string, mistakes *configerr.List, valid func(string) bool) {
+// checkValues checks the values of one field. want says what they must be.
+func checkValues(where string, values []string, mistakes *configerr.List, want string, valid func(string) bool) {
 	if len(values) > maxValues {
 		mistakes.Addf("%s: %d values are over the limit of %d", where, len(values), maxValues)
 	}
 	for n, value := range values {
 		switch {
 		case len(value) > maxValueBytes || !valid(value):
-			mistakes.Addf("%s[%d]: %q is not valid here", where, n, value)
+			mistakes.Addf("%s[%d]: %q is not valid; want %s, at most %d bytes", where, n, value, want, maxValueBytes)
 		case slices.Contains(values[:n], value):
 			mistakes.Addf("%s[%d]: duplicate value %q", where, n, value)
 		}

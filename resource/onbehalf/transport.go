@@ -2,7 +2,6 @@ package onbehalf
 
 import (
 	"context"
-	"errors"
 	"net/http"
 	"net/url"
 	"slices"
@@ -88,7 +87,7 @@ func (t *target) isFor(req *http.Request) bool {
 func (t *transport) token(req *http.Request) (*Token, error) {
 	engine := t.exchanger.engine.Load()
 	if to := engine.targets[t.target]; to != nil && !to.isFor(req) {
-		return nil, engine.failed(to, &Error{Kind: KindOtherOrigin, Err: errors.New("the request is not for an origin of the target: see Target.Origins")})
+		return nil, engine.failed(to, &Error{Kind: KindOtherOrigin, Err: to.otherOrigin()})
 	}
 	return engine.token(req.Context(), callerOf(req.Context()), t.target)
 }
