@@ -80,8 +80,9 @@ func FromContext(ctx context.Context) (*Caller, bool) {
 // for adapters that finish something after the end of a token. For a context without an accepted
 // request ConnectionContext returns ctx.
 func ConnectionContext(ctx context.Context) context.Context {
-	for a := acceptanceOf(ctx); a != &noAcceptance; a = acceptanceOf(ctx) { // several Resources can be nested
-		ctx = a.outer()
+	a := acceptanceOf(ctx)
+	if a == &noAcceptance {
+		return ctx
 	}
-	return ctx
+	return ConnectionContext(a.outer()) // several Resources can be nested
 }

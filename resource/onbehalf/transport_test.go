@@ -5,6 +5,7 @@ import (
 	"errors"
 	"io"
 	"net/http"
+	"reflect"
 	"strings"
 	"testing"
 
@@ -215,7 +216,7 @@ func TestTransportReplacesEveryAuthorization(t *testing.T) {
 				f.Errorf("%s: the field of the handler is sent too", name)
 			}
 		}
-		if req.Header["authorization"][0] != "Bearer of the handler" {
+		if want := (http.Header{"authorization": {"Bearer of the handler"}}); !reflect.DeepEqual(req.Header, want) {
 			f.Error("the request of the program was changed")
 		}
 	})
