@@ -16,6 +16,9 @@ type callerKey struct{}
 // WithCaller returns a context whose requests are sent on behalf of the caller. It is for handlers
 // whose ctx is not that of the request, such as tools of the official MCP Go SDK: there the caller is
 // in req.Extra. It overrides the caller of the accepted request. A nil caller means no caller.
+//
+// Do not call it for the context of a request that the SDK will handle: in a stateful session, the
+// tools of later requests would inherit the caller of the request that opened the session.
 func WithCaller(ctx context.Context, caller *resource.Caller) context.Context {
 	return context.WithValue(ctx, callerKey{}, caller)
 }
