@@ -3,11 +3,15 @@ package onbehalf_test
 import (
 	"bytes"
 	"context"
+	"crypto/ecdsa"
+	"crypto/elliptic"
+	"crypto/rand"
 	"errors"
 	"fmt"
 	"log/slog"
 	"net/http"
 	"net/http/httptest"
+	"os"
 	"strings"
 	"sync"
 	"testing"
@@ -65,6 +69,15 @@ func (b *logBuffer) String() string {
 	b.mu.Lock()
 	defer b.mu.Unlock()
 	return b.text.String()
+}
+
+// TestMain generates a key outside of the bubbles of synctest. In FIPS mode the first random
+// number takes real time, which a bubble does not have.
+func TestMain(m *testing.M) {
+	if _, err := ecdsa.GenerateKey(elliptic.P256(), rand.Reader); err != nil {
+		panic(err)
+	}
+	os.Exit(m.Run())
 }
 
 // target returns the target that most tests use.
