@@ -4,6 +4,7 @@ import (
 	"fmt"
 	"os"
 	"path/filepath"
+	"slices"
 	"strings"
 	"testing"
 )
@@ -55,7 +56,7 @@ func TestClients(t *testing.T) {
 				t.Parallel()
 				p := startProvider(t)
 				p.registerApp()
-				for _, s := range scenarios(program.ttl) {
+				for _, s := range chosenScenarios(program) {
 					t.Run(s.name, func(t *testing.T) {
 						p := *p
 						p.t = t
@@ -70,6 +71,20 @@ func TestClients(t *testing.T) {
 			appendRow(t, cellsVariable, fields...)
 		}
 	}
+}
+
+// With -short, programs that start a process for each scenario run these only.
+var shortScenarios = []string{
+	dynamicRegistration, metadataDocument, opaqueToken, basePathRemoved, stepUp, publicTool, revokedWithRefresh, dpopRequired,
+}
+
+// chosenScenarios returns the scenarios of a program for this run.
+func chosenScenarios(program clientProgram) []scenario {
+	all := scenarios(program.ttl)
+	if !testing.Short() || program.name == goSDK.name || program.name == mcpGo.name {
+		return all
+	}
+	return slices.DeleteFunc(all, func(s scenario) bool { return !slices.Contains(shortScenarios, s.name) })
 }
 
 // The versions in the table and in docs/clients.md match the pinned versions.

@@ -16,11 +16,11 @@ func gateScenarios(ttl int) []scenario {
 	jwt, opaque := providerResource{Format: "jwt", Alg: "RS256"}, providerResource{Format: "opaque"}
 	noRefresh, short := providerResource{Format: "jwt", Refresh: &no}, providerResource{Format: "jwt", TTL: ttl}
 	return []scenario{
-		{"dynamic registration", dynamic, "/mcp", jwt, (*scenarioRun).login, false, nil, noDPoP},
+		{dynamicRegistration, dynamic, "/mcp", jwt, (*scenarioRun).login, false, nil, noDPoP},
 		{stepUp, preregistered, "/mcp", noRefresh, (*scenarioRun).stepUp, false, nil, noDPoP},
-		{"client ID metadata document", document, "/mcp", jwt, (*scenarioRun).login, false, nil, noDPoP},
+		{metadataDocument, document, "/mcp", jwt, (*scenarioRun).login, false, nil, noDPoP},
 		{"identifier with a longer path", preregistered, "/teams/blue/mcp", jwt, (*scenarioRun).login, false, nil, noDPoP},
-		{"opaque token", preregistered, "/mcp", opaque, (*scenarioRun).login, false, nil, noDPoP},
+		{opaqueToken, preregistered, "/mcp", opaque, (*scenarioRun).login, false, nil, noDPoP},
 		{allScopesDynamic, dynamic, "/mcp", jwt, (*scenarioRun).write, false, []string{"mcp:read", "mcp:write"}, noDPoP},
 		{publicTool, preregistered, "/mcp", jwt, (*scenarioRun).publicTool, true, nil, noDPoP},
 		{"token expired, refresh token", preregistered, "/mcp", short, (*scenarioRun).expiredWithRefresh, true, nil, noDPoP},

@@ -24,20 +24,23 @@ type scenario struct {
 	dpop         resource.DPoP
 }
 
-// Names of scenarios that some clients do not pass.
+// Names of scenarios that some clients do not pass, or that run with -short.
 const (
-	basePathRemoved    = "proxy that removes a base path"
-	otherOrigin        = "metadata at another origin"
-	serverMetadataOnly = "only the metadata of the authorization server"
-	extraSlash         = "URL with an extra trailing slash"
-	stepUp             = "step-up"
-	stepUpRefresh      = "step-up, with a refresh token"
-	stepUpDynamic      = "step-up, registered dynamically"
-	allScopesDynamic   = "all scopes at first, registered dynamically"
-	publicTool         = "public tool without a login, then a login"
-	expiredNoRefresh   = "token expired, no refresh token"
-	revokedWithRefresh = "token revoked, refresh token"
-	dpopRequired       = "DPoP required"
+	dynamicRegistration = "dynamic registration"
+	metadataDocument    = "client ID metadata document"
+	opaqueToken         = "opaque token"
+	basePathRemoved     = "proxy that removes a base path"
+	otherOrigin         = "metadata at another origin"
+	serverMetadataOnly  = "only the metadata of the authorization server"
+	extraSlash          = "URL with an extra trailing slash"
+	stepUp              = "step-up"
+	stepUpRefresh       = "step-up, with a refresh token"
+	stepUpDynamic       = "step-up, registered dynamically"
+	allScopesDynamic    = "all scopes at first, registered dynamically"
+	publicTool          = "public tool without a login, then a login"
+	expiredNoRefresh    = "token expired, no refresh token"
+	revokedWithRefresh  = "token revoked, refresh token"
+	dpopRequired        = "DPoP required"
 )
 
 // The settings for DPoP (RFC 9449).
@@ -55,8 +58,8 @@ func scenarios(ttl int) []scenario {
 	noRefresh := providerResource{Format: "jwt", Refresh: &no}
 	shortNoRefresh := providerResource{Format: "jwt", TTL: ttl, Refresh: &no}
 	return []scenario{
-		{"dynamic registration", dynamic, "/mcp", jwt("RS256"), (*scenarioRun).login, false, nil, noDPoP},
-		{"client ID metadata document", document, "/mcp", jwt("RS256"), (*scenarioRun).login, false, nil, noDPoP},
+		{dynamicRegistration, dynamic, "/mcp", jwt("RS256"), (*scenarioRun).login, false, nil, noDPoP},
+		{metadataDocument, document, "/mcp", jwt("RS256"), (*scenarioRun).login, false, nil, noDPoP},
 		{"preregistered", preregistered, "/mcp", jwt("RS256"), (*scenarioRun).login, false, nil, noDPoP},
 		{"identifier without a path", preregistered, "", jwt("RS256"), (*scenarioRun).login, false, nil, noDPoP},
 		{"identifier with a longer path", preregistered, "/teams/blue/mcp", jwt("RS256"), (*scenarioRun).login, false, nil, noDPoP},
@@ -68,7 +71,7 @@ func scenarios(ttl int) []scenario {
 		{"JWT signed with PS256", preregistered, "/mcp", jwt("PS256"), (*scenarioRun).login, false, nil, noDPoP},
 		{"JWT signed with ES256", preregistered, "/mcp", jwt("ES256"), (*scenarioRun).login, false, nil, noDPoP},
 		{"JWT signed with EdDSA", preregistered, "/mcp", jwt("EdDSA"), (*scenarioRun).login, false, nil, noDPoP},
-		{"opaque token", preregistered, "/mcp", providerResource{Format: "opaque"}, (*scenarioRun).login, false, nil, noDPoP},
+		{opaqueToken, preregistered, "/mcp", providerResource{Format: "opaque"}, (*scenarioRun).login, false, nil, noDPoP},
 		{stepUp, preregistered, "/mcp", noRefresh, (*scenarioRun).stepUp, false, nil, noDPoP},
 		{stepUpRefresh, preregistered, "/mcp", jwt("RS256"), (*scenarioRun).stepUp, false, nil, noDPoP},
 		{stepUpDynamic, dynamic, "/mcp", noRefresh, (*scenarioRun).stepUp, false, nil, noDPoP},

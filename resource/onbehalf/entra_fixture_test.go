@@ -7,7 +7,6 @@ import (
 	"fmt"
 	"io"
 	"net/http"
-	"net/http/httptest"
 	"net/url"
 	"slices"
 	"strings"
@@ -47,9 +46,9 @@ type entraRefusal struct {
 	claims   string
 }
 
-// write writes the answer. Its description has the trace ID, and repeats the assertion, so that a test
+// answer returns the status and the body of the answer. Its description has the trace ID, and repeats the assertion, so that a test
 // notices if it gets into an error or a log.
-func (r *entraRefusal) write(w http.ResponseWriter, form url.Values) {
+func (r *entraRefusal) answer(form url.Values) (status int, body string) {
 	const stamp, trace, correlation = "2026-11-30 21:00:00Z", "0000aaaa-11bb-cccc-dd22-eeeeee333333", "aaaa0000-bb11-2222-33cc-444444dddddd"
 	answer := map[string]any{
 		"error":             r.code,
@@ -63,9 +62,8 @@ func (r *entraRefusal) write(w http.ResponseWriter, form url.Values) {
 	if r.claims != "" {
 		answer["claims"] = r.claims
 	}
-	w.Header().Set("Content-Type", "application/json; charset=utf-8")
-	w.WriteHeader(max(r.status, http.StatusBadRequest))
-	_ = json.NewEncoder(w).Encode(answer)
+	text, _ := json.Marshal(answer)
+	return max(r.status, http.StatusBadRequest), string(text)
 }
 
 // RoundTrip answers a token request.
@@ -79,15 +77,14 @@ func (e *entra) RoundTrip(req *http.Request) (*http.Response, error) {
 		return nil, fmt.Errorf("%s %s is not a token request", req.Method, req.URL)
 	}
 	e.requests = append(e.requests, form)
-	w := httptest.NewRecorder()
+	status, answer := http.StatusOK, ""
 	if refusal := e.check(req, form); refusal != nil {
-		refusal.write(w, form)
+		status, answer = refusal.answer(form)
 	} else {
-		e.issue(w, form)
+		answer = e.issue(form)
 	}
-	res := w.Result()
-	res.Request = req
-	return res, nil
+	header := http.Header{"Content-Type": {"application/json; charset=utf-8"}}
+	return &http.Response{StatusCode: status, Header: header, Body: io.NopCloser(strings.NewReader(answer)), Request: req}, nil
 }
 
 // check returns why a request is refused; nil: it is not.
@@ -176,8 +173,8 @@ func checkEntraScope(scope string) *entraRefusal {
 	return nil
 }
 
-// issue writes a success answer.
-func (e *entra) issue(w http.ResponseWriter, form url.Values) {
+// issue returns the body of a success answer.
+func (e *entra) issue(form url.Values) string {
 	scope := form.Get("scope")
 	if e.scope != "" {
 		scope = e.scope
@@ -188,8 +185,7 @@ func (e *entra) issue(w http.ResponseWriter, form url.Values) {
 	if strings.Contains(scope, "offline_access") {
 		refresh = `,"refresh_token":"entra-r3fresh"`
 	}
-	w.Header().Set("Content-Type", "application/json; charset=utf-8")
-	fmt.Fprintf(w, `{"token_type":"Bearer","scope":%q,"expires_in":3269,"ext_expires_in":3269,"access_token":%q%s%s}`, scope, token, refresh, e.extra)
+	return fmt.Sprintf(`{"token_type":"Bearer","scope":%q,"expires_in":3269,"ext_expires_in":3269,"access_token":%q%s%s}`, scope, token, refresh, e.extra)
 }
 
 // inEntra runs test in a bubble with an exchanger for one target of Entra. change can be nil.
