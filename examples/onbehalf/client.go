@@ -28,10 +28,17 @@ func (t *withToken) RoundTrip(req *http.Request) (*http.Response, error) {
 	return response, err
 }
 
-// callAs opens a session of the SDK's client with a token of the user, and calls the tool.
-func (s *servers) callAs(ctx context.Context, user string, calls int, out io.Writer) error {
-	transport := &withToken{token: s.issuer.Token(resourcetest.Token{Audience: s.mcpURL, Subject: user, Scope: toolsScope})}
-	client := mcp.NewClient(&mcp.Implementation{Name: "demo", Version: "1"}, nil)
+// callAs opens a session of the SDK's client with a token of the user, and calls the tool. The client supports
+// elicitation in URL mode.
+func (s *servers) callAs(ctx context.Context, user, scope string, calls int, out io.Writer) error {
+	transport := &withToken{token: s.issuer.Token(resourcetest.Token{Audience: s.mcpURL, Subject: user, Scope: scope})}
+	client := mcp.NewClient(&mcp.Implementation{Name: "demo", Version: "1"}, &mcp.ClientOptions{
+		Capabilities: &mcp.ClientCapabilities{Elicitation: &mcp.ElicitationCapabilities{URL: &mcp.URLElicitationCapabilities{}}},
+		ElicitationHandler: func(_ context.Context, req *mcp.ElicitRequest) (*mcp.ElicitResult, error) {
+			fmt.Fprintf(out, "    the client opens %s: %s\n", req.Params.URL, req.Params.Message)
+			return &mcp.ElicitResult{Action: "accept"}, nil
+		},
+	})
 	session, err := client.Connect(ctx, &mcp.StreamableClientTransport{
 		Endpoint: s.mcpURL, HTTPClient: &http.Client{Transport: transport}, DisableStandaloneSSE: true,
 	}, nil)

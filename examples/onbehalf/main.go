@@ -9,6 +9,7 @@
 package main
 
 import (
+	"cmp"
 	"context"
 	"fmt"
 	"io"
@@ -53,6 +54,7 @@ func (s *servers) demo(ctx context.Context, out io.Writer) error {
 	for _, part := range []struct {
 		title    string
 		user     string
+		scope    string // of the token; "": toolsScope
 		exchange resourcetest.Exchange
 		outage   bool
 		calls    int
@@ -60,6 +62,10 @@ func (s *servers) demo(ctx context.Context, out io.Writer) error {
 		{title: "alice calls the tool twice. The second call uses the cached token of the first one.", user: "alice", calls: 2},
 		{title: "bob calls the tool. A token is for one caller only, so it is another exchange.", user: "bob", calls: 1},
 		{title: "carol must consent first. The client gets a challenge.", user: "carol", exchange: resourcetest.Exchange{Error: "interaction_required"}, calls: 1},
+		{
+			title: "erin must consent too, and her token has the scope already. Her client opens the page for consent. It then calls the tool again, before erin has given consent.",
+			user:  "erin", scope: toolsScope + " " + calendarScope, exchange: resourcetest.Exchange{Error: "consent_required"}, calls: 1,
+		},
 		{title: "The token endpoint does not work when dave calls the tool.", user: "dave", outage: true, calls: 1},
 	} {
 		fmt.Fprintf(out, "%s\n", part.title)
@@ -67,7 +73,7 @@ func (s *servers) demo(ctx context.Context, out io.Writer) error {
 		if part.outage {
 			s.issuer.Fail(resourcetest.TokenEndpoint, resourcetest.Failure{Status: http.StatusServiceUnavailable})
 		}
-		if err := s.callAs(ctx, part.user, part.calls, out); err != nil {
+		if err := s.callAs(ctx, part.user, cmp.Or(part.scope, toolsScope), part.calls, out); err != nil {
 			return fmt.Errorf("%s: %w", part.user, err)
 		}
 		fmt.Fprintf(out, "    calls to the token endpoint so far: %d\n\n", s.issuer.Count(resourcetest.TokenEndpoint))

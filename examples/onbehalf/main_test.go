@@ -20,9 +20,14 @@ carol must consent first. The client gets a challenge.
     403, WWW-Authenticate: Bearer resource_metadata="MCP/.well-known/oauth-protected-resource/mcp", scope="mcp:tools mcp:calendar", error="insufficient_scope", error_description="The access token lacks a scope that this request needs"
     calls to the token endpoint so far: 3
 
+erin must consent too, and her token has the scope already. Her client opens the page for consent. It then calls the tool again, before erin has given consent.
+    the client opens https://auth.example.com/consent?client_id=mcp-server: Permit access to your calendar.
+    tool: Permit access to your calendar, and then try again.
+    calls to the token endpoint so far: 4
+
 The token endpoint does not work when dave calls the tool.
     tool: The calendar is not available at the moment. Try again later.
-    calls to the token endpoint so far: 4
+    calls to the token endpoint so far: 5
 
 A token for the MCP server is sent to the calendar. It is not for the calendar.
     calendar: status 401

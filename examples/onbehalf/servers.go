@@ -27,6 +27,9 @@ const (
 	readScope     = "calendar.read" // of the calendar
 )
 
+// consentURL is the page of the authorization server at which users give consent. It does not exist here.
+const consentURL = "https://auth.example.com/consent?client_id=mcp-server"
+
 // servers are the authorization server, the calendar and the MCP server.
 type servers struct {
 	issuer              *resourcetest.Issuer
@@ -121,7 +124,8 @@ func (s *servers) mcpServer(url string) (http.Handler, error) {
 		Issuer: s.issuer.Identifier(),
 		Auth:   introspect.ClientAuth{ClientID: resourcetest.DefaultClientID, ClientSecret: resourcetest.DefaultClientSecret},
 		Targets: []onbehalf.Target{{
-			Name: "calendar", Resources: []string{s.calendarURL}, Scopes: []string{readScope}, ChallengeScopes: []string{calendarScope},
+			Name: "calendar", Resources: []string{s.calendarURL}, Scopes: []string{readScope},
+			ChallengeScopes: []string{calendarScope}, InteractionURL: consentURL,
 		}},
 		Logger: logger,
 	})

@@ -50,8 +50,13 @@ func (c calendarTool) events(ctx context.Context, req *mcp.CallToolRequest, _ st
 func explain(req *mcp.CallToolRequest, e *onbehalf.Error) *mcp.CallToolResult {
 	switch e.Kind {
 	case onbehalf.KindInteraction:
-		mcpsdk.Challenge(req.Extra, e.Scopes...) // if true, the client gets 403 instead of the result
-		return failure("Log in again and permit access to your calendar.")
+		if mcpsdk.Challenge(req.Extra, e.Scopes...) {
+			return failure("") // the client gets 403 instead
+		}
+		if question := mcpsdk.ElicitURL(req, e.InteractionURL, "Permit access to your calendar."); question != nil {
+			return question
+		}
+		return failure("Permit access to your calendar, and then try again.")
 	case onbehalf.KindUnavailable:
 		return failure("The calendar is not available at the moment. Try again later.")
 	case onbehalf.KindEnded:

@@ -158,14 +158,23 @@ func TestNothingLeaks(t *testing.T) {
 	}
 }
 
-// workspace returns the packages of the workspace without repotest, which handles no tokens.
+// workspace returns the packages of the workspace whose tests use package resource, which attaches the scanner.
 func workspace(t *testing.T) []string {
 	t.Helper()
-	out, err := exec.CommandContext(t.Context(), "go", "list", "work").Output()
+	const suffix, attached = ".test", "github.com/warder-go/warder/resource"
+	out, err := exec.CommandContext(t.Context(), "go", "list", "-test", "-f", "{{.ImportPath}} {{join .Deps \" \"}}", "work").Output()
 	if err != nil {
 		t.Fatal(err)
 	}
-	return slices.DeleteFunc(strings.Fields(string(out)), func(p string) bool { return strings.HasSuffix(p, "/internal/repotest") })
+	var packages []string
+	for line := range strings.Lines(string(out)) {
+		words := strings.Fields(line) // package resource has a name with a suffix if it is built for its own tests
+		name, ok := strings.CutSuffix(words[0], suffix)
+		if ok && slices.Contains(words, attached) {
+			packages = append(packages, name)
+		}
+	}
+	return packages
 }
 
 // A leak is a fault that the scanner must find.

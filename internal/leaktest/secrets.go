@@ -13,6 +13,7 @@ import (
 	"encoding/hex"
 	"fmt"
 	"math/big"
+	"slices"
 	"strings"
 	"sync"
 )
@@ -22,8 +23,11 @@ import (
 type Secrets struct {
 	mu     sync.RWMutex
 	pieces map[[pieceLength]byte]string // kind by piece; a secret has one piece every stride bytes
-	whole  map[string]string            // kind by secret, for secrets shorter than minPieces
+	short  map[[minLength]byte][]short  // secrets shorter than minPieces, by their beginning
 }
+
+// A short is a secret shorter than minPieces.
+type short struct{ secret, kind string }
 
 const (
 	pieceLength = 16
@@ -41,10 +45,13 @@ func (s *Secrets) Add(kind, secret string) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	if s.pieces == nil {
-		s.pieces, s.whole = map[[pieceLength]byte]string{}, map[string]string{}
+		s.pieces, s.short = map[[pieceLength]byte]string{}, map[[minLength]byte][]short{}
 	}
 	if len(secret) < minPieces {
-		s.whole[secret] = kind
+		start := [minLength]byte([]byte(secret))
+		if !slices.ContainsFunc(s.short[start], func(other short) bool { return other.secret == secret }) {
+			s.short[start] = append(s.short[start], short{secret, kind})
+		}
 		return
 	}
 	for at := 0; at+pieceLength <= len(secret); at += stride {
@@ -125,17 +132,18 @@ func (s *Secrets) AddBytes(kind string, secret []byte) {
 func (s *Secrets) Find(text string) (kind, around string) {
 	s.mu.RLock()
 	defer s.mu.RUnlock()
-	for secret, kind := range s.whole {
-		if at := strings.Index(text, secret); at >= 0 {
-			return kind, redact(text, at, len(secret))
-		}
-	}
-	if len(s.pieces) == 0 {
-		return "", ""
-	}
+	var start [minLength]byte
 	var piece [pieceLength]byte
-	for at := 0; at+pieceLength <= len(text); at++ {
-		copy(piece[:], text[at:])
+	for at := 0; at+minLength <= len(text); at++ {
+		copy(start[:], text[at:])
+		for _, other := range s.short[start] {
+			if strings.HasPrefix(text[at:], other.secret) {
+				return other.kind, redact(text, at, len(other.secret))
+			}
+		}
+		if copy(piece[:], text[at:]) < pieceLength {
+			continue
+		}
 		if kind, ok := s.pieces[piece]; ok {
 			return kind, redact(text, at, pieceLength)
 		}

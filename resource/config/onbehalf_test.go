@@ -118,6 +118,7 @@ func TestMistakesOfOnBehalfOf(t *testing.T) {
 		{of("issued_audiences: [a, a]"), "text:9: " + target + `.issued_audiences[1]: duplicate value "a"`},
 		{of("issued_audiences: []", "accept_wider_scopes: true"), ""},
 		{of("challenge_scopes: ['|']"), "text:9: " + target + `.challenge_scopes[0]: "|" is not valid; want a scope or alternatives of scopes, at most 2048 bytes`},
+		{of("interaction_url: 'http://auth.example.com/consent'"), "text:9: " + target + `.interaction_url: URL "http://auth.example.com/consent": must begin with https://: http is for loopback hosts`},
 		{of("origins: ['https://calendar.example.com/api']"), "text:9: " + target + `.origins: "https://calendar.example.com/api" is not how browsers write the origin: write "https://calendar.example.com"`},
 		{of("origins: ['https://calendar.example.com']", "challenge_scopes: ['a | b']"), ""},
 		{of("actor_token_file: "+token, "actor_token_type: urn:ietf:params:oauth:token-type:jwt"), ""},

@@ -87,7 +87,7 @@ func (b *builder) target(name string, s OnBehalfTarget) onbehalf.Target {
 	t := onbehalf.Target{
 		Name: name, Grant: onbehalf.Grant(s.Grant), Audiences: s.Audiences, Resources: s.Resources, Scopes: s.Scopes, AcceptWiderScopes: s.AcceptWiderScopes,
 		SubjectTokenType: s.SubjectTokenType, RequestedTokenType: s.RequestedTokenType, IssuedTokenType: s.IssuedTokenType,
-		IssuedAudiences: s.IssuedAudiences, Origins: s.Origins, ChallengeScopes: s.ChallengeScopes,
+		IssuedAudiences: s.IssuedAudiences, Origins: s.Origins, ChallengeScopes: s.ChallengeScopes, InteractionURL: s.InteractionURL,
 	}
 	if s.ActorTokenFile != "" || s.ActorTokenType != "" {
 		t.Actor = &onbehalf.Actor{TokenFile: b.filePath(s.ActorTokenFile), TokenType: s.ActorTokenType}
@@ -116,6 +116,7 @@ var targetKeys = []fieldKey{
 	{field: ".Origins", key: "origins"},
 	{field: ".IssuedAudiences", key: "issued_audiences"},
 	{field: ".ChallengeScopes", key: "challenge_scopes"},
+	{field: ".InteractionURL", key: "interaction_url"},
 	{field: ".SubjectTokenType", key: "subject_token_type"},
 	{field: ".RequestedTokenType", key: "requested_token_type"},
 	{field: ".IssuedTokenType", key: "issued_token_type"},

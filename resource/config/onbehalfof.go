@@ -49,6 +49,7 @@ type OnBehalfTarget struct {
 	IssuedAudiences []string `yaml:"issued_audiences" doc:"audiences that an issued token must all have if it is a JWT. An empty list: the audience is not checked. Default: audiences, or else resources"`
 	Origins         []string `yaml:"origins" doc:"the only origins to which the program's transport sends the issued tokens, such as https://api.example.com. Default: the origins of the URLs in resources"`
 	ChallengeScopes []string `yaml:"challenge_scopes" doc:"scopes of this server that a challenge names if the issuer requires that the user interacts with it, for example to consent. Default: none, and there is no challenge"`
+	InteractionURL  string   `yaml:"interaction_url" doc:"page at which every user can do what the issuer requires, for example consent. The program can send it to clients. An https URL, or http for a loopback host, without a fragment. Default: none"`
 }
 
 // secretFiles returns the names of the files that have one secret each.

@@ -277,6 +277,7 @@ var goFields = map[string]string{
 	"onbehalf.Target.IssuedAudiences":                "on_behalf_of.targets.NAME.issued_audiences",
 	"onbehalf.Target.Origins":                        "on_behalf_of.targets.NAME.origins",
 	"onbehalf.Target.ChallengeScopes":                "on_behalf_of.targets.NAME.challenge_scopes",
+	"onbehalf.Target.InteractionURL":                 "on_behalf_of.targets.NAME.interaction_url",
 	"onbehalf.Actor.TokenFile":                       "on_behalf_of.targets.NAME.actor_token_file",
 	"onbehalf.Actor.TokenFunc":                       "a function of the program; a file that is read for each exchange replaces it",
 	"onbehalf.Actor.TokenType":                       "on_behalf_of.targets.NAME.actor_token_type",

@@ -18,6 +18,7 @@ const (
 	expirySkew = 10 * time.Second
 
 	negativeTTL     = 10 * time.Second // an answer that there is no token
+	interactionTTL  = time.Second      // such an answer if the user can change it at any moment
 	negativeEntries = 1000
 	negativeBytes   = 8 << 20
 	issuedBytes     = 64 << 20
@@ -97,6 +98,9 @@ func (c *cache) put(key digest.Digest, f finding, held resource.HeldToken, now t
 		c.issued.Put(key, e, e.until.Sub(now), now, c.issued.Generation())
 	case f.err.isAnswer():
 		e.until = now.Add(negativeTTL)
+		if f.err.Kind == KindInteraction {
+			e.until = now.Add(interactionTTL)
+		}
 		c.issued.Remove(key)
 		c.refused.Put(key, e, 0, now, c.refused.Generation())
 	}

@@ -224,6 +224,26 @@ func TestNegativeAnswers(t *testing.T) {
 	})
 }
 
+// The user can consent at any moment, so that the answer that consent is missing is used for one second.
+func TestInteractionIsRetriedSoon(t *testing.T) {
+	inBubble(t, nil, func(f *fixture) {
+		alice := f.caller(f.token("alice"))
+		f.issuer.SetExchange(resourcetest.Exchange{Error: "consent_required"})
+		for range 5 {
+			_, err := f.get(alice)
+			f.wantError("consent", err, onbehalf.KindInteraction, onbehalf.DetailConsent)
+		}
+		if n := f.exchanges(); n != 1 {
+			f.Errorf("got %d exchanges, want 1", n)
+		}
+		f.issuer.SetExchange(resourcetest.Exchange{})
+		time.Sleep(time.Second + time.Millisecond)
+		if _, n := f.must(alice); n != 2 {
+			f.Errorf("got %d exchanges, want 2", n)
+		}
+	})
+}
+
 // The cache is bounded: the least recently used token is removed.
 func TestCacheEntries(t *testing.T) {
 	inBubble(t, func(c *config) { c.onbehalf.CacheEntries = 2 }, func(f *fixture) {

@@ -95,6 +95,14 @@ func TestMistakes(t *testing.T) {
 			t.Actor = &onbehalf.Actor{TokenFunc: func(context.Context) (string, error) { return "", nil }, TokenType: "x"}
 		}), "Targets[0].Actor.TokenType"},
 		{"a scope for challenges that is malformed", ofTarget(func(t *onbehalf.Target) { t.ChallengeScopes = []string{`"`} }), "Targets[0].ChallengeScopes[0]"},
+		{"a page for interactions", ofTarget(func(t *onbehalf.Target) { t.InteractionURL = "https://auth.example.test/consent?client_id=x" }), ""},
+		{"a page on a loopback host", ofTarget(func(t *onbehalf.Target) { t.InteractionURL = "http://127.0.0.1:8080/consent" }), ""},
+		{"a page over http", ofTarget(func(t *onbehalf.Target) { t.InteractionURL = "http://auth.example.test/consent" }), "Targets[0].InteractionURL"},
+		{"a page with another scheme", ofTarget(func(t *onbehalf.Target) { t.InteractionURL = "javascript:alert(1)" }), "Targets[0].InteractionURL"},
+		{"a page with a password", ofTarget(func(t *onbehalf.Target) { t.InteractionURL = "https://u:p@auth.example.test/" }), "Targets[0].InteractionURL"},
+		{"a page with a fragment", ofTarget(func(t *onbehalf.Target) { t.InteractionURL = "https://auth.example.test/#consent" }), "Targets[0].InteractionURL"},
+		{"a page with a line break", ofTarget(func(t *onbehalf.Target) { t.InteractionURL = "https://auth.example.test/a\nb" }), "Targets[0].InteractionURL"},
+		{"a page over the limit", ofTarget(func(t *onbehalf.Target) { t.InteractionURL = "https://auth.example.test/" + strings.Repeat("a", 2<<10) }), "Targets[0].InteractionURL: 2074 bytes are over the limit of 2048"},
 	} {
 		c := configuration()
 		row.change(&c)

@@ -88,6 +88,10 @@ type Error struct {
 	// Scopes are Target.ChallengeScopes, for KindInteraction.
 	Scopes []string
 
+	// InteractionURL is Target.InteractionURL, for KindInteraction. mcpsdk.ElicitURL makes an MCP client
+	// open it.
+	InteractionURL string
+
 	// Claims are the claims that the client must request at the issuer (OpenID Connect Core §5.5),
 	// for KindInteraction: one JSON object of at most 2 KiB, from the member "claims" of the
 	// answer. "": none.

@@ -122,7 +122,7 @@ func (f refusal) error(t *target) *Error {
 		e.Err = advice(e.Kind, f.code)
 	}
 	if e.Kind == KindInteraction {
-		e.Scopes, e.Claims = slices.Clone(t.ChallengeScopes), f.claims
+		e.Scopes, e.InteractionURL, e.Claims = slices.Clone(t.ChallengeScopes), t.InteractionURL, f.claims
 	}
 	return e
 }

@@ -50,6 +50,7 @@ func TestRefusals(t *testing.T) {
 
 // Error answers of Entra, as its documentation shows them.
 func TestEntra(t *testing.T) {
+	const consentURL = "https://login.example.test/consent?client_id=mcp-server"
 	const claims = `{"access_token":{"capolids":{"essential":true,"values":["b9c5b9c5-0000-0000-0000-000000000000"]}}}`
 	codes := func(n ...int) map[string]any {
 		return map[string]any{"error_codes": n, "error_description": "AADSTS50076: Due to a configuration change", "timestamp": "2026-01-01 00:00:00Z", "trace_id": "x", "correlation_id": "y"}
@@ -83,13 +84,13 @@ func TestEntra(t *testing.T) {
 		{"a number that is too long", "interaction_required", map[string]any{"error_codes": resourcetest.Raw("[99999999999999999999, 50076]")}, onbehalf.KindInteraction, onbehalf.DetailMFA, ""},
 	} {
 		inBubble(t, func(c *config) {
-			c.onbehalf.Targets = []onbehalf.Target{{Name: "calendar", Grant: onbehalf.EntraOnBehalfOf, Scopes: []string{"https://graph.example.test/.default"}, ChallengeScopes: []string{"mcp:calendar"}}}
+			c.onbehalf.Targets = []onbehalf.Target{{Name: "calendar", Grant: onbehalf.EntraOnBehalfOf, Scopes: []string{"https://graph.example.test/.default"}, ChallengeScopes: []string{"mcp:calendar"}, InteractionURL: consentURL}}
 		}, func(f *fixture) {
 			f.issuer.SetExchange(resourcetest.Exchange{Error: row.code, Members: row.members})
 			_, err := f.get(f.caller(f.token("alice")))
 			own := f.wantError(row.name, err, row.kind, row.detail)
-			if own.Claims != row.claims || (own.Scopes != nil) != (row.kind == onbehalf.KindInteraction) {
-				f.Errorf("%s: got claims %q and scopes %q", row.name, own.Claims, own.Scopes)
+			if interaction := row.kind == onbehalf.KindInteraction; own.Claims != row.claims || (own.Scopes != nil) != interaction || (own.InteractionURL == consentURL) != interaction {
+				f.Errorf("%s: got claims %q, scopes %q and URL %q", row.name, own.Claims, own.Scopes, own.InteractionURL)
 			}
 			if strings.Contains(own.Error()+f.log.String(), "AADSTS") {
 				f.Errorf("%s: the text of the issuer is in the error or in the log", row.name)

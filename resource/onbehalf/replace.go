@@ -19,7 +19,7 @@ import (
 // half of that time. Each use checks that the caller's token is still good: see
 // [resource.Caller.HeldToken]. A request with another token of the same caller causes another
 // exchange. Concurrent requests share one. An answer of the issuer without a usable token is used
-// for 10 seconds.
+// for 10 seconds, and for one second if its kind is KindInteraction.
 //
 // A circuit breaker stops the calls to a token endpoint that fails, as in package introspect.
 type Exchanger struct{ engine atomic.Pointer[engine] }

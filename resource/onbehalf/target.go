@@ -12,6 +12,7 @@ import (
 	"github.com/warder-go/warder/internal/scopeset"
 	"github.com/warder-go/warder/internal/secretfile"
 	"github.com/warder-go/warder/internal/weborigin"
+	"github.com/warder-go/warder/metadata"
 )
 
 // Grant is how a token is exchanged.
@@ -82,6 +83,11 @@ type Target struct {
 	// ChallengeScopes are the scopes of this server that a challenge names if the issuer requires
 	// an interaction with the user: see [Error.Challenge].
 	ChallengeScopes []string
+
+	// InteractionURL is a page at which every user can do what the issuer requires, such as its page for
+	// consent: see [Error.InteractionURL]. It is sent to clients, so it must not contain a secret or the
+	// name of a user. It must be an https URL without a fragment, or http for a loopback host.
+	InteractionURL string
 }
 
 // Actor is the token that identifies this server as the acting party. Exactly one of TokenFile and
@@ -144,7 +150,18 @@ func (t Target) check(where string, mistakes *configerr.List) {
 	checkValues(where+".IssuedAudiences", t.IssuedAudiences, mistakes, "visible ASCII", isPlain)
 	checkValues(where+".Resources", t.Resources, mistakes, "an absolute URI without a fragment", isResource)
 	checkValues(where+".Scopes", t.Scopes, mistakes, "one scope (RFC 6749 §3.3)", grammar.IsScopeToken)
+	t.checkInteractionURL(where+".InteractionURL", mistakes)
 	checkValues(where+".ChallengeScopes", t.ChallengeScopes, mistakes, "a scope or alternatives of scopes", func(s string) bool { return scopeset.CheckEntry(s) == nil })
+}
+
+func (t Target) checkInteractionURL(where string, mistakes *configerr.List) {
+	switch {
+	case t.InteractionURL == "":
+	case len(t.InteractionURL) > maxValueBytes:
+		mistakes.Addf("%s: %d bytes are over the limit of %d", where, len(t.InteractionURL), maxValueBytes)
+	default:
+		mistakes.AddAt(where, metadata.CheckEndpoint(t.InteractionURL, false))
+	}
 }
 
 // checkValues checks the values of one field. want says what they must be.
