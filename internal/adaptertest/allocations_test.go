@@ -33,6 +33,7 @@ func TestAllocations(t *testing.T) {
 			c.HTTP.KeepAuthorization = true
 			c.Credentials.Authentication = resource.Authentication{ACRValues: []string{"gold"}, MaxAge: time.Hour}
 		}, token, 200, 3},
+		{"a cached token that is held", func(c *resource.Config) { c.Credentials.HoldTokens = true }, token, 200, 7},
 		{"a token that is not cached", func(c *resource.Config) { c.Limits.CacheTTL = -1 }, token, 200, 38},
 		{"no token", func(*resource.Config) {}, "", 401, 5},
 		{"no token, JSON-RPC", func(*resource.Config) {}, "", 401, 5},
