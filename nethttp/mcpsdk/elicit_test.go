@@ -52,7 +52,10 @@ func TestElicitURL(t *testing.T) {
 		})
 		web := httptest.NewUnstartedServer(nil)
 		url := "http://" + web.Listener.Addr().String() + "/mcp"
-		res := newResource(t, resource.Config{Identifier: url, Issuers: []resource.Issuer{{Verifier: verifier(t, issuer)}}})
+		res := newResource(t, resource.Config{
+			Identifier: url, Issuers: []resource.Issuer{{Verifier: verifier(t, issuer)}},
+			Operations: resource.Operations{Tools: map[string][]string{"whoami": {"mcp:read"}}, Undeclared: resource.AllowUndeclared, LateChallenges: true},
+		})
 		web.Config.Handler = mcpsdk.Handler(res, mcp.NewStreamableHTTPHandler(func(*http.Request) *mcp.Server { return server }, &mcp.StreamableHTTPOptions{Stateless: row.stateless}))
 		web.Start()
 		t.Cleanup(web.Close)
@@ -69,7 +72,7 @@ func TestElicitURL(t *testing.T) {
 			},
 		})
 		token := new(tokenTransport)
-		token.token.Store(issuer.Token(resourcetest.Token{Audience: url}))
+		token.token.Store(issuer.Token(resourcetest.Token{Audience: url, Scope: "mcp:read"}))
 		session, err := client.Connect(t.Context(), &mcp.StreamableClientTransport{
 			Endpoint: url, HTTPClient: &http.Client{Transport: token},
 		}, &mcp.ClientSessionOptions{ProtocolVersion: row.version})
