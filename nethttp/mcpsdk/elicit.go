@@ -17,15 +17,16 @@ const elicitKey = "warder-interaction"
 //		return result, nil, nil
 //	}
 //
-// It returns nil if url is empty, if the client does not support this, and if this call is the one after the
-// question, because the client makes it when the user has agreed to open the page, or has declined. The tool
-// can then return a text that says what the user must do. A client of a revision before 2026-07-28 needs a
-// session: servers with mcp.StreamableHTTPOptions.Stateless cannot ask it.
+// It returns nil if url is empty, if the client does not support this, and if this call is the one after a
+// question, also one of the tool itself: then the user has answered. The tool can then return a text that says
+// what the user must do. A client of a revision before 2026-07-28 needs a session: servers with
+// mcp.StreamableHTTPOptions.Stateless cannot ask it, and with JSONResponse it needs the stream of a GET request,
+// or else the call fails.
 //
 // The server cannot know who opens the page. So url must be the same for every user, and the page must make
 // them log in. It must not contain a secret.
 func ElicitURL(req *mcp.CallToolRequest, url, message string) *mcp.CallToolResult {
-	if url == "" || !elicitsURLs(req.Session) || req.Params == nil || req.Params.InputResponses[elicitKey] != nil {
+	if url == "" || !elicitsURLs(req.Session) || req.Params == nil || len(req.Params.InputResponses) > 0 {
 		return nil
 	}
 	return &mcp.CallToolResult{InputRequests: mcp.InputRequestMap{

@@ -89,7 +89,7 @@ type Error struct {
 	Scopes []string
 
 	// InteractionURL is Target.InteractionURL, for KindInteraction. mcpsdk.ElicitURL makes an MCP client
-	// open it.
+	// ask the user to open it.
 	InteractionURL string
 
 	// Claims are the claims that the client must request at the issuer (OpenID Connect Core §5.5),
