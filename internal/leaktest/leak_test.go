@@ -18,11 +18,11 @@ import (
 
 var (
 	all   = flag.Bool("all", false, "run the test suite with the scanner")
-	whole = flag.Bool("whole", false, "with -all, run the tests in repetitive, and those with SDKs of other projects, too")
+	whole = flag.Bool("whole", false, "with -all, run also long tests and those with SDKs of other projects")
 )
 
-// repetitive are long tests that repeat one thing, so that their output has nothing else than that of other
-// tests, and tests that count allocations, which fail with the scanner.
+// repetitive matches tests that run with -whole only. Most of them are long and do one thing many times, so that
+// their output is like that of other tests. The others count allocations and fail with the scanner.
 const repetitive = "^(TestManyUnknownTokens|TestNegativeCacheSizeLimit|TestUnknownTokensDoNotFillTheStore|TestProcessesShareCalls|TestManyRequestsOverNetwork|" +
 	"TestForgetUnderLoad|TestTenThousandStreams|TestManyStreamsAndAdditions|TestReplaceWindow|TestLargeClaims|TestManyURIsAndRules|" +
 	"TestChallengedScopesAreEnough|TestNewVerifiersAreRationed|TestManyUnknownKeys|TestManyOldTokensWithUnknownKeys|" +
@@ -136,7 +136,7 @@ func TestEditsApply(t *testing.T) {
 	}
 }
 
-// The output of the whole test suite contains no secrets.
+// The output of the tests that use package resource contains no secrets.
 func TestNothingLeaks(t *testing.T) {
 	if !*all {
 		t.Skip("slow; run with: go test ./internal/leaktest -all -timeout 30m")
@@ -180,7 +180,7 @@ func workspace(t *testing.T) []string {
 	}
 	var packages []string
 	for line := range strings.Lines(string(out)) {
-		words := strings.Fields(line) // package resource has a name with a suffix if it is built for its own tests
+		words := strings.Fields(line)
 		name, ok := strings.CutSuffix(words[0], suffix)
 		if ok && slices.Contains(words, attached) {
 			packages = append(packages, name)

@@ -24,33 +24,10 @@ type Secrets struct {
 	mu     sync.RWMutex
 	pieces map[[pieceLength]byte]string // kind by piece; a secret has one piece every stride bytes
 	short  map[[minLength]byte][]short  // secrets shorter than minPieces, by their beginning
-	starts startSet                     // of pieces and short secrets
 }
 
-// A short is a secret shorter than minPieces.
+// short is a secret shorter than minPieces.
 type short struct{ secret, kind string }
-
-// startSet has a bit for the hash of each group of minLength bytes. Most texts need no other look-up.
-type startSet [1 << (startBits - 6)]uint64
-
-const startBits = 22
-
-// startBit returns the position of the bit for 8 bytes: element and mask.
-func startBit(window uint64) (int, uint64) {
-	const multiplier = 0x9E3779B97F4A7C15 // 2^64 divided by the golden ratio, which spreads the bits
-	hash := window * multiplier >> (64 - startBits)
-	return int(hash >> 6), 1 << (hash & 63)
-}
-
-// add adds the first minLength bytes of text.
-func (s *startSet) add(text string) {
-	var window uint64
-	for i := range minLength {
-		window = window<<8 | uint64(text[i])
-	}
-	at, mask := startBit(window)
-	s[at] |= mask
-}
 
 const (
 	pieceLength = 16
@@ -74,14 +51,12 @@ func (s *Secrets) Add(kind, secret string) {
 		start := [minLength]byte([]byte(secret))
 		if !slices.ContainsFunc(s.short[start], func(other short) bool { return other.secret == secret }) {
 			s.short[start] = append(s.short[start], short{secret, kind})
-			s.starts.add(secret)
 		}
 		return
 	}
 	for at := 0; at+pieceLength <= len(secret); at += stride {
 		if piece := [pieceLength]byte([]byte(secret[at : at+pieceLength])); isVaried(piece) {
 			s.pieces[piece] = kind
-			s.starts.add(secret[at:])
 		}
 	}
 }
@@ -157,16 +132,7 @@ func (s *Secrets) AddBytes(kind string, secret []byte) {
 func (s *Secrets) Find(text string) (kind, around string) {
 	s.mu.RLock()
 	defer s.mu.RUnlock()
-	var window uint64 // the last 8 bytes
-	for end := range len(text) {
-		window = window<<8 | uint64(text[end])
-		at := end - minLength + 1
-		if at < 0 {
-			continue
-		}
-		if n, mask := startBit(window); s.starts[n]&mask == 0 {
-			continue
-		}
+	for at := 0; at+minLength <= len(text); at++ {
 		if kind, length := s.findAt(text[at:]); kind != "" {
 			return kind, redact(text, at, length)
 		}
@@ -177,15 +143,18 @@ func (s *Secrets) Find(text string) (kind, around string) {
 // findAt returns the kind of the secret at the start of a text of at least minLength bytes, and how many bytes
 // of it were compared.
 func (s *Secrets) findAt(text string) (kind string, length int) {
-	for _, other := range s.short[[minLength]byte([]byte(text))] {
+	var start [minLength]byte
+	copy(start[:], text)
+	for _, other := range s.short[start] {
 		if strings.HasPrefix(text, other.secret) {
 			return other.kind, len(other.secret)
 		}
 	}
-	if len(text) < pieceLength {
+	var piece [pieceLength]byte
+	if copy(piece[:], text) < pieceLength {
 		return "", 0
 	}
-	return s.pieces[[pieceLength]byte([]byte(text))], pieceLength
+	return s.pieces[piece], pieceLength
 }
 
 // redact returns up to 120 bytes of text before and after a finding. It replaces the whole
