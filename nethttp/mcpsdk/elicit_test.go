@@ -17,7 +17,7 @@ import (
 // A client that supports elicitation in URL mode asks the user to open the page, and calls the tool again.
 // Every other client gets the text of the tool at once.
 func TestElicitURL(t *testing.T) {
-	const page = "https://auth.example.test/consent"
+	const page, ownPage = "https://auth.example.test/consent", "https://mcp.example.test/own"
 	withURLs := &mcp.ClientCapabilities{Elicitation: &mcp.ElicitationCapabilities{URL: &mcp.URLElicitationCapabilities{}}}
 	withForms := &mcp.ClientCapabilities{Elicitation: &mcp.ElicitationCapabilities{Form: &mcp.FormElicitationCapabilities{}}}
 	for _, row := range []struct {
@@ -25,26 +25,33 @@ func TestElicitURL(t *testing.T) {
 		version      string // of the protocol; "": the newest
 		capabilities *mcp.ClientCapabilities
 		page, action string
-		stateless    bool
+		options      mcp.StreamableHTTPOptions
+		own          bool // the tool asks a question of its own first
 		opened       []string
 		result       string
 		calls        int // of the tool
 	}{
-		{"newest, accepted", "", withURLs, page, "accept", false, []string{page}, "opened", 2},
-		{"newest, declined", "", withURLs, page, "decline", false, []string{page}, "opened", 2},
-		{"newest, stateless", "", withURLs, page, "accept", true, []string{page}, "opened", 2},
-		{"newest, without a page", "", withURLs, "", "accept", false, nil, "opened", 1},
-		{"newest, forms only", "", withForms, page, "accept", false, nil, "opened", 1},
-		{"newest, without elicitation", "", &mcp.ClientCapabilities{}, page, "accept", false, nil, "opened", 1},
-		{"with a session, accepted", "2025-11-25", withURLs, page, "accept", false, []string{page}, "opened", 2},
-		{"with a session, declined", "2025-11-25", withURLs, page, "decline", false, []string{page}, "opened", 2},
-		{"with a session, forms only", "2025-11-25", withForms, page, "accept", false, nil, "opened", 1},
-		{"before 2026, stateless", "2025-11-25", withURLs, page, "accept", true, nil, "opened", 1},
+		{"newest, accepted", "", withURLs, page, "accept", mcp.StreamableHTTPOptions{}, false, []string{page}, "opened", 2},
+		{"newest, declined", "", withURLs, page, "decline", mcp.StreamableHTTPOptions{}, false, []string{page}, "opened", 2},
+		{"newest, stateless", "", withURLs, page, "accept", mcp.StreamableHTTPOptions{Stateless: true}, false, []string{page}, "opened", 2},
+		{"newest, without a page", "", withURLs, "", "accept", mcp.StreamableHTTPOptions{}, false, nil, "opened", 1},
+		{"newest, forms only", "", withForms, page, "accept", mcp.StreamableHTTPOptions{}, false, nil, "opened", 1},
+		{"newest, without elicitation", "", &mcp.ClientCapabilities{}, page, "accept", mcp.StreamableHTTPOptions{}, false, nil, "opened", 1},
+		{"with a session, accepted", "2025-11-25", withURLs, page, "accept", mcp.StreamableHTTPOptions{}, false, []string{page}, "opened", 2},
+		{"with a session, declined", "2025-11-25", withURLs, page, "decline", mcp.StreamableHTTPOptions{}, false, []string{page}, "opened", 2},
+		{"with a session, forms only", "2025-11-25", withForms, page, "accept", mcp.StreamableHTTPOptions{}, false, nil, "opened", 1},
+		{"with a session, answers in JSON", "2025-11-25", withURLs, page, "accept", mcp.StreamableHTTPOptions{JSONResponse: true}, false, []string{page}, "opened", 2},
+		{"newest, after another question", "", withURLs, page, "accept", mcp.StreamableHTTPOptions{}, true, []string{ownPage}, "opened", 2},
+		{"with a session, after another question", "2025-11-25", withURLs, page, "accept", mcp.StreamableHTTPOptions{}, true, []string{ownPage}, "opened", 2},
+		{"before 2026, stateless", "2025-11-25", withURLs, page, "accept", mcp.StreamableHTTPOptions{Stateless: true}, false, nil, "opened", 1},
 	} {
 		issuer, calls := resourcetest.Start(t), 0
 		server := mcp.NewServer(&mcp.Implementation{Name: "test", Version: "1"}, nil)
 		mcp.AddTool(server, &mcp.Tool{Name: "whoami"}, func(_ context.Context, req *mcp.CallToolRequest, _ struct{}) (*mcp.CallToolResult, any, error) {
 			calls++
+			if row.own && len(req.Params.InputResponses) == 0 {
+				return &mcp.CallToolResult{InputRequests: mcp.InputRequestMap{"own": &mcp.ElicitParams{Mode: "url", URL: ownPage, Message: "Permit access.", ElicitationID: "1"}}}, nil, nil
+			}
 			if result := mcpsdk.ElicitURL(req, row.page, "Permit access."); result != nil {
 				return result, nil, nil
 			}
@@ -56,7 +63,7 @@ func TestElicitURL(t *testing.T) {
 			Identifier: url, Issuers: []resource.Issuer{{Verifier: verifier(t, issuer)}},
 			Operations: resource.Operations{Tools: map[string][]string{"whoami": {"mcp:read"}}, Undeclared: resource.AllowUndeclared, LateChallenges: true},
 		})
-		web.Config.Handler = mcpsdk.Handler(res, mcp.NewStreamableHTTPHandler(func(*http.Request) *mcp.Server { return server }, &mcp.StreamableHTTPOptions{Stateless: row.stateless}))
+		web.Config.Handler = mcpsdk.Handler(res, mcp.NewStreamableHTTPHandler(func(*http.Request) *mcp.Server { return server }, &row.options))
 		web.Start()
 		t.Cleanup(web.Close)
 

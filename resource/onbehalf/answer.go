@@ -143,7 +143,11 @@ func (t *target) readScope(scope *string) ([]string, *Error) {
 	if scope == nil {
 		return t.Scopes, nil
 	}
-	granted := strings.FieldsFunc(*scope, func(r rune) bool { return r == ' ' })
+	return t.checkScopes(strings.FieldsFunc(*scope, func(r rune) bool { return r == ' ' }))
+}
+
+// checkScopes returns the granted scopes, or an error if one of them is malformed or was not requested.
+func (t *target) checkScopes(granted []string) ([]string, *Error) {
 	for _, s := range granted {
 		if !grammar.IsScopeToken(s) {
 			return nil, unusable(DetailScope, errors.New("scope is malformed (RFC 6749 §3.3)"))
@@ -164,7 +168,7 @@ func (t *target) isRequested(scope string) bool {
 	})
 }
 
-// checkJWT checks the audience of an issued token that is a readable JWT, and returns its expiry if
+// checkJWT checks the audience and the scopes of an issued token that is a readable JWT, and returns its expiry if
 // that is sooner. The signature is not verified: the target does that.
 func (t *target) checkJWT(token string, expiry time.Time) (time.Time, *Error) {
 	if !jose.LooksLikeJWS(token) {
@@ -183,6 +187,9 @@ func (t *target) checkJWT(token string, expiry time.Time) (time.Time, *Error) {
 		if !slices.Contains(claims.Audience, want) {
 			return expiry, unusable(DetailAudience, fmt.Errorf("the issued token is not for %q: if aud has another name of the target, set Target.IssuedAudiences", want))
 		}
+	}
+	if _, e := t.checkScopes(claims.Scopes); e != nil {
+		return expiry, e
 	}
 	if !claims.Expiry.IsZero() && claims.Expiry.Before(expiry) {
 		expiry = claims.Expiry

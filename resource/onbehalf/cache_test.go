@@ -161,6 +161,39 @@ func TestEndOfCaller(t *testing.T) {
 	}
 }
 
+// A token that ends while it is exchanged yields an error to every request that waits for the exchange.
+func TestEndDuringExchange(t *testing.T) {
+	list, err := revocation.New(revocation.Config{})
+	if err != nil {
+		t.Fatal(err)
+	}
+	inBubble(t, func(c *config) { c.resource.Hooks.Revocations = list }, func(f *fixture) {
+		f.issuer.Fail(resourcetest.TokenEndpoint, resourcetest.Failure{Delay: time.Second})
+		token := f.token("alice")
+		caller := f.caller(token)
+		errs := make(chan error, 2)
+		for range cap(errs) {
+			go func() {
+				_, err := f.exchanger.Token(context.Background(), caller, "calendar")
+				errs <- err
+			}()
+		}
+		synctest.Wait()
+		if err := list.Add(context.Background(), revocation.Entry{Issuer: f.issuer.Identifier(), Token: token, Until: time.Now().Add(time.Hour)}); err != nil {
+			f.Fatal(err)
+		}
+		for range cap(errs) {
+			f.wantError("revoked meanwhile", <-errs, onbehalf.KindEnded, string(resource.ReasonRevoked))
+		}
+		if n := f.exchanges(); n != 1 {
+			f.Errorf("got %d exchanges, want 1", n)
+		}
+		if !strings.Contains(f.metrics(), `warder_onbehalf_cached_tokens{issuer="https://auth.example.test"} 0`) {
+			f.Errorf("the issued token is cached")
+		}
+	})
+}
+
 func useIntrospection(c *config) { c.introspect = true }
 
 // A token that was forgotten and is still good is exchanged again. Other tokens are not.

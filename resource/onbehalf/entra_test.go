@@ -104,6 +104,21 @@ func TestEntraChecks(t *testing.T) {
 	}
 }
 
+// The answer that the user is disabled is used for 10 seconds too.
+func TestDisabledUser(t *testing.T) {
+	server := &entra{refusal: &entraRefusal{code: "invalid_grant", number: 50057}}
+	inBubble(t, server.inEntra(nil, mailRead), func(f *fixture) {
+		caller := f.caller(f.token("alice"))
+		for range 2 {
+			_, err := f.get(caller)
+			f.wantError("disabled", err, onbehalf.KindEnded, "")
+		}
+		if n := len(server.requests); n != 1 {
+			f.Errorf("got %d requests, want 1", n)
+		}
+	})
+}
+
 // The number in error_codes decides, whatever the code is. The rows are from Microsoft's list.
 func TestEntraNumbers(t *testing.T) {
 	const claims = `{"access_token":{"polids":{"essential":true,"values":["9ab03e19-ed42-4168-b6b7-7001fb3e933a"]}}}`

@@ -15,7 +15,7 @@ import (
 // "outcome" and the log attribute "kind" show too.
 type Kind string
 
-// The kinds. Those from KindInteraction to KindSubjectRefused are answers of the issuer.
+// The kinds.
 const (
 	KindNoToken         Kind = "no_token"             // the caller holds no access token: see resource.ErrNoHeldToken
 	KindOtherIssuer     Kind = "other_issuer"         // the caller's token is of another issuer than Config.Issuer, or it is an API key
@@ -79,7 +79,7 @@ type Error struct {
 	// as "timeout" or "credentials". "": none.
 	Detail string
 
-	Code   string // "error" of the issuer's answer, if it is a registered one; otherwise ""
+	Code   string // "error" of the issuer's answer, if this package knows it; otherwise ""
 	Status int    // of the issuer's answer; 0: none
 
 	// RetryAfter is when to try again. It is positive for KindUnavailable only.
@@ -148,10 +148,11 @@ func (e *Error) Challenge(ctx context.Context) bool {
 	return e.Kind == KindInteraction && len(e.Scopes) > 0 && resource.Challenge(ctx, e.Scopes...)
 }
 
-// isAnswer reports whether the issuer would answer the same again, as far as that is known.
+// isAnswer reports whether the issuer would answer the same again, as far as that is known. The error is that
+// of an exchange.
 func (e *Error) isAnswer() bool {
 	if e.Kind == KindClientRefused {
 		return e.Detail == DetailRequest
 	}
-	return slices.Contains([]Kind{KindInteraction, KindNotExchangeable, KindTargetRefused, KindScopeRefused, KindSubjectRefused, KindUnusable}, e.Kind)
+	return slices.Contains([]Kind{KindEnded, KindInteraction, KindNotExchangeable, KindTargetRefused, KindScopeRefused, KindSubjectRefused, KindUnusable}, e.Kind)
 }

@@ -108,7 +108,16 @@ func (e *engine) token(ctx context.Context, caller *resource.Caller, targetName 
 		e.metrics.count(t, outcomeCached)
 		return found.token, nil
 	}
-	return e.exchange(ctx, t, key, held)
+	token, err := e.exchange(ctx, t, key, held)
+	if err != nil {
+		return nil, err
+	}
+	// The caller's token can have ended during the exchange.
+	if _, err := caller.HeldToken(ctx); err != nil {
+		return nil, e.notGood(ctx, t, key, err)
+	}
+	e.metrics.count(t, outcomeIssued)
+	return token, nil
 }
 
 // cacheKey returns the key of an issued token: never of the caller alone, whose other tokens can have
@@ -152,7 +161,6 @@ func (e *engine) exchange(ctx context.Context, t *target, key digest.Digest, hel
 	case found.err != nil:
 		return nil, e.failed(t, found.err)
 	}
-	e.metrics.count(t, outcomeIssued)
 	return found.token, nil
 }
 

@@ -54,6 +54,8 @@ func TestHostileAnswers(t *testing.T) {
 		{"a wider scope", good(`"access_token":"x","token_type":"Bearer","scope":"calendar.read admin",` + issuedType), onbehalf.KindUnusable, onbehalf.DetailScope},
 		{"a scope in another case", good(`"access_token":"x","token_type":"Bearer","scope":"Calendar.read",` + issuedType), onbehalf.KindUnusable, onbehalf.DetailScope},
 		{"a scope with a line break", good(`"access_token":"x","token_type":"Bearer","scope":"calendar.read\ncalendar.write",` + issuedType), onbehalf.KindUnusable, onbehalf.DetailScope},
+		{"a JWT with a wider scope than the answer", good(`"access_token":"` + jwt(`{"aud":"`+calendar+`","scope":"calendar.read admin"}`) + `","token_type":"Bearer","scope":"calendar.read",` + issuedType), onbehalf.KindUnusable, onbehalf.DetailScope},
+		{"a JWT with a wider scope, without one in the answer", good(`"access_token":"` + jwt(`{"aud":"`+calendar+`","scp":["calendar.read","admin"]}`) + `","token_type":"Bearer",` + issuedType), onbehalf.KindUnusable, onbehalf.DetailScope},
 		{"a JWT for another audience", good(`"access_token":"` + jwt(`{"aud":"https://other.example.test"}`) + `","token_type":"Bearer",` + issuedType), onbehalf.KindUnusable, onbehalf.DetailAudience},
 		{"a JWT for an audience that begins with the target", good(`"access_token":"` + jwt(`{"aud":"`+calendar+`/admin"}`) + `","token_type":"Bearer",` + issuedType), onbehalf.KindUnusable, onbehalf.DetailAudience},
 		{"a JWT for this server", good(`"access_token":"` + jwt(`{"aud":"`+identifier+`"}`) + `","token_type":"Bearer",` + issuedType), onbehalf.KindUnusable, onbehalf.DetailAudience},

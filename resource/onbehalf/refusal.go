@@ -16,12 +16,13 @@ const (
 )
 
 // knownCodes are the codes that Error.Code can have (RFC 6749 §5.2, RFC 8693 §2.2.2, RFC 8707 §2,
-// OpenID Connect Core §3.1.2.6, and invalid_resource of Entra). Any other text of the issuer is
+// RFC 9470 §3, OpenID Connect Core §3.1.2.6, unmet_authentication_requirements of OpenID, and
+// invalid_resource of Entra). Any other text of the issuer is
 // dropped, because it can repeat the request.
 var knownCodes = []string{
 	"invalid_request", "invalid_client", "invalid_grant", "unauthorized_client", "unsupported_grant_type", "invalid_scope",
 	"invalid_target", "interaction_required", "login_required", "consent_required", "account_selection_required",
-	"access_denied", "server_error", "temporarily_unavailable", "invalid_resource",
+	"insufficient_user_authentication", "unmet_authentication_requirements", "access_denied", "server_error", "temporarily_unavailable", "invalid_resource",
 }
 
 // clientCodes are the codes that are about this client, also if a probe shows that the issuer accepts
@@ -134,6 +135,8 @@ func kindOfCode(g Grant, code string) (Kind, string) {
 		return KindInteraction, ""
 	case "login_required":
 		return KindInteraction, DetailLogin
+	case "insufficient_user_authentication", "unmet_authentication_requirements":
+		return KindInteraction, DetailMFA
 	case "consent_required":
 		return KindInteraction, DetailConsent
 	case "invalid_target", "invalid_resource":
@@ -143,7 +146,7 @@ func kindOfCode(g Grant, code string) (Kind, string) {
 	case "server_error", "temporarily_unavailable":
 		return KindUnavailable, ""
 	case "invalid_request": // RFC 8693 §2.2.2: also for an unacceptable subject token
-		if g != TokenExchange {
+		if g == EntraOnBehalfOf { // a number says whether the assertion is meant
 			return KindClientRefused, ""
 		}
 	}

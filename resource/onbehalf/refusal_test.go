@@ -29,6 +29,8 @@ func TestRefusals(t *testing.T) {
 		{"interaction_required", 400, onbehalf.KindInteraction, ""},
 		{"login_required", 400, onbehalf.KindInteraction, onbehalf.DetailLogin},
 		{"consent_required", 400, onbehalf.KindInteraction, onbehalf.DetailConsent},
+		{"insufficient_user_authentication", 400, onbehalf.KindInteraction, onbehalf.DetailMFA},  // RFC 9470 §3
+		{"unmet_authentication_requirements", 400, onbehalf.KindInteraction, onbehalf.DetailMFA}, // of its own specification of OpenID
 		{"unauthorized_client", 400, onbehalf.KindClientRefused, "credentials"},
 		{"unsupported_grant_type", 400, onbehalf.KindClientRefused, "credentials"},
 		{"invalid_client", 401, onbehalf.KindClientRefused, "credentials"},
@@ -46,6 +48,18 @@ func TestRefusals(t *testing.T) {
 			}
 		})
 	}
+}
+
+// With an assertion, invalid_request can be about the caller's token (RFC 7523 §3.1), so it does not limit the
+// calls for other callers.
+func TestInvalidRequestWithAssertion(t *testing.T) {
+	inBubble(t, func(c *config) { c.onbehalf.Targets[0].Grant = onbehalf.JWTBearer }, func(f *fixture) {
+		f.issuer.SetExchange(resourcetest.Exchange{Error: "invalid_request"})
+		_, err := f.get(f.caller(f.token("alice")))
+		f.wantError("an assertion", err, onbehalf.KindSubjectRefused, "")
+		f.issuer.SetExchange(resourcetest.Exchange{})
+		f.must(f.caller(f.token("bob")))
+	})
 }
 
 // Error answers of Entra, as its documentation shows them.
